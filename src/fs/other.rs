@@ -1,0 +1,41 @@
+//! Hosts that are no Unix: no inodes, no permission bits.
+
+use std::ffi::OsStr;
+use std::fs::{File, Metadata};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::PathBuf;
+use std::time::UNIX_EPOCH;
+
+use super::{Identity, Stat};
+
+/// Without inodes, size and time stand in for identity when a file is checked for changes; `links` of 1 keeps two
+/// files from being taken for one.
+pub(crate) fn stat(metadata: &Metadata) -> Stat {
+    let modified =
+        metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+    let time = (i64::try_from(modified.as_secs()).unwrap_or(i64::MAX), i64::from(modified.subsec_nanos()));
+    Stat {
+        identity: Identity { device: 0, inode: 0 },
+        size: metadata.len(),
+        mode: 0o755,
+        links: 1,
+        times: [time, time],
+    }
+}
+
+pub(crate) fn special(_metadata: &Metadata) -> &'static str {
+    "special file"
+}
+
+pub(crate) fn read_exact_at(mut file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+    file.seek(SeekFrom::Start(offset))?;
+    file.read_exact(buffer)
+}
+
+pub(crate) fn to_bytes(text: &OsStr) -> Vec<u8> {
+    text.to_string_lossy().replace('\\', "/").into_bytes()
+}
+
+pub(crate) fn path_of(bytes: &[u8]) -> PathBuf {
+    String::from_utf8_lossy(bytes).into_owned().into()
+}

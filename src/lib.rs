@@ -1,0 +1,11 @@
+//! Turns a program that is already built into the smallest honest container image.
+
+pub mod content;
+pub mod digest;
+pub mod fs;
+pub mod json;
+pub mod path;
+pub mod platform;
+pub mod reference;
+pub mod rootfs;
+pub mod tree;
