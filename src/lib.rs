@@ -2,8 +2,10 @@
 
 pub mod content;
 pub mod digest;
+pub mod elf;
 pub mod fs;
 pub mod json;
+pub mod loader;
 pub mod path;
 pub mod platform;
 pub mod reference;
