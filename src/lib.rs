@@ -1,11 +1,13 @@
 //! Turns a program that is already built into the smallest honest container image.
 
+pub mod closure;
 pub mod content;
 pub mod digest;
 pub mod elf;
 pub mod fs;
 pub mod json;
 pub mod loader;
+pub mod note;
 pub mod path;
 pub mod platform;
 pub mod reference;

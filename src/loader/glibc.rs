@@ -16,7 +16,7 @@ use crate::tree::{self, End, Tree};
 #[derive(Debug)]
 pub(super) struct Glibc {
     constants: Constants,
-    pub(super) cache: Cache,
+    cache: Cache,
     platform: Option<&'static [u8]>,
 }
 
@@ -31,6 +31,10 @@ impl Glibc {
         let constants = Constants::read(loader, machine)?;
         let cache = read_cache(tree, &constants.cache, machine)?;
         Ok(Self { constants, cache, platform: platform(machine) })
+    }
+
+    pub(super) fn cache_path(&self) -> Spelled {
+        Spelled::new(self.constants.cache.as_slice())
     }
 
     pub(super) fn tokens<'a>(&'a self, requester: &'a Requester) -> Tokens<'a> {

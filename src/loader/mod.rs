@@ -207,10 +207,10 @@ impl Loader {
         matches!(self.family, Family::Glibc(_))
     }
 
-    /// The cache that the loader reads, with its path.
-    pub fn cache(&self) -> Option<&Cache> {
+    /// Where the loader looks for its cache; musl has none.
+    pub fn cache_path(&self) -> Option<Spelled> {
         match &self.family {
-            Family::Glibc(glibc) => Some(&glibc.cache),
+            Family::Glibc(glibc) => Some(glibc.cache_path()),
             Family::Musl(_) => None,
         }
     }
