@@ -48,7 +48,7 @@ impl Synthetic {
 
         let table = (EHDR + 3 * PHDR) as u64;
         entries.extend([(5, table), (10, strings.len() as u64), (0, 0)]);
-        while (strings.len() + EHDR + 3 * PHDR) % 8 != 0 {
+        while !(strings.len() + EHDR + 3 * PHDR).is_multiple_of(8) {
             strings.push(0);
         }
         let dynamic = table + strings.len() as u64;

@@ -182,7 +182,7 @@ impl Loader {
                 return Ok(Ok(Found { candidate: *candidate, rule: Rule::Path, origin: place.origin }));
             }
             candidate::Outcome::Refused { refusal, .. } => {
-                missed.refused.push((place.directory.clone(), refusal))
+                missed.refused.push((place.directory.clone(), refusal));
             }
             candidate::Outcome::Absent => {}
         }

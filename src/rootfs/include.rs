@@ -29,7 +29,7 @@ fn add_one(
         End::File(_, file) => match target_of_file(include) {
             Some(to) => builder.file(&to, &file, reason, Stratum::Data),
             None => {
-                problems.push(IncludeProblem::NoName { from: include.from.clone(), to: include.to.clone() })
+                problems.push(IncludeProblem::NoName { from: include.from.clone(), to: include.to.clone() });
             }
         },
         End::Directory(folder) => {

@@ -263,7 +263,7 @@ impl Planner<'_> {
             match step {
                 Step::Directory(path) => self.builder.directory(path, reason.clone(), stratum),
                 Step::Link { path, target } => {
-                    self.builder.link(path, target.clone(), reason.clone(), stratum)
+                    self.builder.link(path, target.clone(), reason.clone(), stratum);
                 }
             }
         }
