@@ -26,7 +26,8 @@ struct Config {
 
 impl Config {
     fn read(path: &Path) -> Result<Self, Box<dyn Error>> {
-        let text = std::fs::read_to_string(path).map_err(|e| format!("cannot read `{}`: {e}", path.display()))?;
+        let text =
+            std::fs::read_to_string(path).map_err(|e| format!("cannot read `{}`: {e}", path.display()))?;
         toml::from_str(&text).map_err(|e| format!("cannot use `{}`:\n{e}", path.display()).into())
     }
 }
@@ -53,7 +54,8 @@ impl Live {
 fn main() -> Result<(), Box<dyn Error>> {
     let path = std::env::args_os().nth(1).map_or_else(|| CONFIG.into(), PathBuf::from);
     let config = Config::read(&path)?;
-    let listener = TcpListener::bind(&config.listen).map_err(|e| format!("cannot listen on {}: {e}", config.listen))?;
+    let listener =
+        TcpListener::bind(&config.listen).map_err(|e| format!("cannot listen on {}: {e}", config.listen))?;
     stop_when_asked()?;
     println!("greeter listens on {}", listener.local_addr()?);
 
@@ -72,7 +74,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// Process 1 of a container ignores SIGTERM unless it says otherwise.
 #[cfg(unix)]
 fn stop_when_asked() -> Result<(), Box<dyn Error>> {
-    let mut signals = signal_hook::iterator::Signals::new([signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT])?;
+    let mut signals =
+        signal_hook::iterator::Signals::new([signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT])?;
     std::thread::spawn(move || {
         if signals.forever().next().is_some() {
             std::process::exit(0);

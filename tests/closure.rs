@@ -50,7 +50,9 @@ fn programs_of_this_machine_have_the_closure_that_its_loader_maps() {
     let around = Surroundings { working_dir: &root, search_path: "/usr/bin:/bin" };
     let (mut compared, mut different) = (0, Vec::new());
     for program in programs() {
-        let Ok(closure) = Closure::resolve(&tree, &Spelled::new(program.to_str().unwrap()), &around) else { continue };
+        let Ok(closure) = Closure::resolve(&tree, &Spelled::new(program.to_str().unwrap()), &around) else {
+            continue;
+        };
         let Kind::Elf { objects, .. } = &closure.executed[0].kind else { continue };
         let Some(interpreter) = objects.objects[0].object.interpreter.as_ref() else { continue };
         let Some(expected) = loaders(&interpreter.to_string(), &program) else { continue };

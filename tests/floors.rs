@@ -23,7 +23,8 @@ const EDGES: &[&str] = &["src/fs/unix.rs", "src/fs/linux.rs"];
 const HOST_CALLS: &[&str] = &["std::os::", "rustix::", "libc::"];
 
 /// What belongs to the binary.
-const TERMINAL: &[&str] = &["clap", "anstream", "anstyle", "indicatif", "std::env::", "println!", "eprintln!"];
+const TERMINAL: &[&str] =
+    &["clap", "anstream", "anstyle", "indicatif", "std::env::", "println!", "eprintln!"];
 
 fn floor_of(module: &str) -> usize {
     FLOORS.iter().position(|floor| floor.contains(&module)).unwrap_or_else(|| {
@@ -88,7 +89,11 @@ fn modules_import_only_from_floors_below() {
             }
         }
     }
-    assert!(wrong.is_empty(), "move the code to the floor where it belongs, or hand it down as a value:\n{}", wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "move the code to the floor where it belongs, or hand it down as a value:\n{}",
+        wrong.join("\n")
+    );
 }
 
 #[test]
@@ -106,7 +111,10 @@ fn every_module_is_on_a_floor_and_every_floor_has_its_modules() {
 fn calls_that_only_some_hosts_have_stand_at_the_edges() {
     for (file, _, code) in library() {
         for call in HOST_CALLS.iter().filter(|call| code.contains(**call)) {
-            assert!(EDGES.contains(&file.as_str()), "{file} uses `{call}`: put the call into src/fs/, behind `cfg`");
+            assert!(
+                EDGES.contains(&file.as_str()),
+                "{file} uses `{call}`: put the call into src/fs/, behind `cfg`"
+            );
         }
     }
 }

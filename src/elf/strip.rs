@@ -54,7 +54,7 @@ fn sections(file: &Reader, header: &Header) -> Result<Vec<Section>> {
         return Ok(Vec::new());
     }
     let bytes = exactly(file, raw.e_shoff, count * size, "section headers")?;
-    let headers = SectionHeader::parse(&bytes, 0, count, header.ctx());
+    let headers = SectionHeader::parse_from(&bytes, 0, count, header.ctx());
     let headers = headers.map_err(|_| Error::Truncated("section headers"))?;
     let Some(names) = headers.get(usize::from(raw.e_shstrndx)).map(|table| table.sh_offset) else {
         return Ok(Vec::new());
