@@ -6,6 +6,7 @@ pub mod fs;
 pub mod json;
 pub mod path;
 pub mod platform;
+pub mod recipe;
 pub mod reference;
 pub mod rootfs;
 pub mod tree;
