@@ -1,5 +1,6 @@
 //! Turns a program that is already built into the smallest honest container image.
 
+mod build;
 pub mod content;
 pub mod digest;
 pub mod fs;
@@ -10,3 +11,5 @@ pub mod recipe;
 pub mod reference;
 pub mod rootfs;
 pub mod tree;
+
+pub use build::{Built, Error, Layer, Note, Observer, Plan, Settings, build, plan};

@@ -101,12 +101,15 @@ impl<'a> Document<'a> {
             [Step::Key(name)] => format!("`[{name}]`"),
             _ => "this table".to_owned(),
         };
-        let (advice, hint) = if let Some(near) = nearest(key, known.iter().copied()) {
-            (format!("; did you mean `{near}`?"), None)
-        } else if parent.is_empty() && schema::keys_of::<schema::Image>().contains(&key.as_str()) {
+        let below_image: &[&str] = if parent.is_empty() { schema::keys_of::<schema::Image>() } else { &[] };
+        let (advice, hint) = if below_image.contains(&key.as_str()) {
             ("; it belongs below `[image]`".to_owned(), None)
         } else if schema::keys_of::<File>().contains(&key.as_str()) {
             ("; it belongs to the top of the recipe".to_owned(), None)
+        } else if let Some(near) = nearest(key, known.iter().copied()) {
+            (format!("; did you mean `{near}`?"), None)
+        } else if let Some(near) = nearest(key, below_image.iter().copied()) {
+            (format!("; did you mean `{near}` below `[image]`?"), None)
         } else {
             let keys: Vec<String> = known.iter().map(|key| format!("`{key}`")).collect();
             (String::new(), Some(format!("{table} knows {}", keys.join(", "))))

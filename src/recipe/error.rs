@@ -83,21 +83,22 @@ impl Error {
     }
 }
 
+/// One problem as it is, several as a list; those with a place are longer than a line and need some air.
 fn listed(problems: &[Problem]) -> String {
-    match problems {
-        [problem] => problem.to_string(),
-        _ => {
-            let mut text = format!("{} problems in the recipe", problems.len());
-            for problem in problems {
-                text.push('\n');
-                for line in problem.to_string().lines() {
-                    text.push_str("\n  ");
-                    text.push_str(line);
-                }
-            }
-            text
+    if let [problem] = problems {
+        return problem.to_string();
+    }
+    let placed = problems.iter().any(|problem| problem.place.is_some());
+    let (place, gap) = if placed { ("in the recipe", "\n") } else { ("on the command line", "") };
+    let mut text = format!("{} problems {place}", problems.len());
+    for problem in problems {
+        text.push_str(gap);
+        for line in problem.to_string().lines() {
+            text.push_str("\n  ");
+            text.push_str(line);
         }
     }
+    text
 }
 
 impl fmt::Display for Problem {
@@ -111,8 +112,8 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { path, line, column, text, mark: (before, width) } = self;
         let gutter = line.to_string().len();
-        writeln!(f, "{:gutter$}--> {}:{line}:{column}", "", path.display())?;
-        writeln!(f, "{line} | {text}")?;
-        write!(f, "{:gutter$} | {:before$}{}", "", "", "^".repeat((*width).max(1)))
+        writeln!(f, "  {:gutter$}--> {}:{line}:{column}", "", path.display())?;
+        writeln!(f, "  {line} | {text}")?;
+        write!(f, "  {:gutter$} | {:before$}{}", "", "", "^".repeat((*width).max(1)))
     }
 }

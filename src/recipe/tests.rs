@@ -145,6 +145,7 @@ fn every_unknown_key_is_found_in_every_table() {
 imgae = 1
 name = "shop"
 zebra = 1
+nam = "shop"
 [image]
 nmae = "shop"
 working_dir = "/"
@@ -167,12 +168,13 @@ form = "a"
             "2: unknown key `imgae` in the recipe; did you mean `image`?",
             "3: unknown key `name` in the recipe; it belongs below `[image]`",
             "4: unknown key `zebra` in the recipe",
-            "6: unknown key `nmae` in `[image]`; did you mean `name`?",
-            "7: unknown key `working_dir` in `[image]`; did you mean `working-dir`?",
-            "8: unknown key `zebra` in `[image]`",
-            "9: unknown key `version` in `[image]`; it belongs to the top of the recipe",
-            "10: unknown key `form` in this table; did you mean `from`?",
-            "14: unknown key `form` in `[[include]]`; did you mean `from`?",
+            "5: unknown key `nam` in the recipe; did you mean `name` below `[image]`?",
+            "7: unknown key `nmae` in `[image]`; did you mean `name`?",
+            "8: unknown key `working_dir` in `[image]`; did you mean `working-dir`?",
+            "9: unknown key `zebra` in `[image]`",
+            "10: unknown key `version` in `[image]`; it belongs to the top of the recipe",
+            "11: unknown key `form` in this table; did you mean `from`?",
+            "15: unknown key `form` in `[[include]]`; did you mean `from`?",
         ]
     );
 }
@@ -262,7 +264,7 @@ fn places_are_shown_with_a_mark() {
     let error = read("[image]\n\tname = \"Shop\"", &Overrides::default()).unwrap_err().to_string();
     let (message, place) = error.split_once('\n').unwrap();
     assert!(message.starts_with("`Shop` is not an image name: "), "{message}");
-    assert_eq!(place, " --> coracle.toml:2:9\n2 |  name = \"Shop\"\n  |         ^^^^^^");
+    assert_eq!(place, "   --> coracle.toml:2:9\n  2 |  name = \"Shop\"\n    |         ^^^^^^");
 }
 
 #[test]
@@ -279,7 +281,7 @@ fn broken_toml_shows_the_place() {
         assert!(problems[0].message.starts_with("`coracle.toml` is not TOML: "));
     }
     let error = parse(Path::new("x"), b"a = 1\nb = \"\xff\"", &Overrides::default()).unwrap_err().to_string();
-    assert_eq!(error, "`x` is not UTF-8, so it is no TOML\n --> x:2:6\n2 | b = \"\n  |      ^");
+    assert_eq!(error, "`x` is not UTF-8, so it is no TOML\n   --> x:2:6\n  2 | b = \"\n    |      ^");
 }
 
 #[test]
@@ -288,7 +290,7 @@ fn a_long_line_is_cut_round_its_place() {
     let text = format!("[allow]\n\"{long}\" = \"\"");
     let error = read(&text, &Overrides::default()).unwrap_err().to_string();
     let lines: Vec<&str> = error.lines().collect();
-    assert_eq!(lines[1], " --> coracle.toml:2:506");
+    assert_eq!(lines[1], "   --> coracle.toml:2:506");
     let mark = lines[3].find('^').unwrap();
     assert_eq!(&lines[2][mark..], "\"\"");
     assert!(lines[2].len() < 120);

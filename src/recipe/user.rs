@@ -23,7 +23,7 @@ impl ParseUserError {
     pub(super) fn hint(&self) -> Option<String> {
         match self {
             Self::Name(name) => Some(format!(
-                "an image has no accounts that `{}` could be looked up in, and Kubernetes can only tell of a number that it is not root: write `UID[:GID]`, such as `65532`",
+                "write it by number as `UID[:GID]`, such as `65532`: Kubernetes can't tell whether `{}` is root",
                 crate::path::printable(name.as_bytes())
             )),
             Self::Number { .. } => {
