@@ -1,5 +1,6 @@
 //! Turns a program that is already built into the smallest honest container image.
 
+mod build;
 pub mod closure;
 pub mod content;
 pub mod digest;
@@ -10,6 +11,9 @@ pub mod loader;
 pub mod note;
 pub mod path;
 pub mod platform;
+pub mod recipe;
 pub mod reference;
 pub mod rootfs;
 pub mod tree;
+
+pub use build::{Built, Error, Layer, Note, Observer, Plan, Settings, build, plan};
