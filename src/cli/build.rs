@@ -50,6 +50,7 @@ fn build(recipe: &Recipe, settings: &Settings, args: &BuildArgs) -> Result<Value
     let built = coracle::build(recipe, settings, &watch);
     watch.progress.finish();
     let built = built?;
+    report::notes(&built.notes, args.quiet);
     if !args.quiet {
         report::talk(&table::built(
             &title(recipe, &built),
@@ -73,10 +74,7 @@ fn title(recipe: &Recipe, built: &Built) -> String {
 }
 
 fn say(plan: &Plan, quiet: bool) {
-    plan.warnings.iter().for_each(|warning| report::warning(&warning.to_string()));
-    if !quiet {
-        plan.hints.iter().for_each(|hint| report::hint(&hint.to_string()));
-    }
+    report::notes(&plan.notes, quiet);
 }
 
 /// Turns what the library reports into talk.

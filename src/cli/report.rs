@@ -3,6 +3,7 @@
 use std::io::Write as _;
 
 use anstyle::{AnsiColor, Style};
+use coracle::note::Note;
 
 use super::failure::Failure;
 
@@ -24,14 +25,15 @@ pub(super) fn failure(failure: &Failure) {
     write(&text);
 }
 
-/// What somebody should know.
-pub(super) fn warning(message: &str) {
-    write(&labelled(WARNING, "warning", message));
-}
-
-/// What could be better.
-pub(super) fn hint(message: &str) {
-    write(&labelled(HINT, "hint", message));
+/// What somebody should know; who wants quiet hears the warnings alone.
+pub(super) fn notes(notes: &[Note], quiet: bool) {
+    for note in notes {
+        match note {
+            Note::Warning(message) => write(&labelled(WARNING, "warning", message)),
+            Note::Hint(message) if !quiet => write(&labelled(HINT, "hint", message)),
+            Note::Hint(_) => {}
+        }
+    }
 }
 
 /// Talk, with its own styles.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use anstyle::Style;
+use coracle::note::Note;
 use coracle::recipe::Recipe;
 use coracle::rootfs::{Entry, Node, Stratum};
 use coracle::{Built, Plan};
@@ -38,9 +39,6 @@ pub(super) fn built(title: &str, built: &Built, files: usize) -> String {
     }
     for destination in &built.destinations {
         let _ = writeln!(text, "  written to {destination}");
-    }
-    for note in &built.notes {
-        let _ = writeln!(text, "  {note}");
     }
     text
 }
@@ -130,8 +128,8 @@ pub(super) fn plan_json(recipe: &Recipe, plan: &Plan) -> Value {
         "platforms": [plan.platform.to_string()],
         "entries": entries,
         "layers": layers,
-        "warnings": strings(&plan.warnings),
-        "hints": strings(&plan.hints),
+        "warnings": strings(&only(&plan.notes, |note| matches!(note, Note::Warning(_)))),
+        "hints": strings(&only(&plan.notes, |note| matches!(note, Note::Hint(_)))),
     })
 }
 
@@ -202,6 +200,10 @@ fn count(number: usize, noun: &str) -> String {
 
 fn directories(number: usize) -> String {
     if number == 1 { "1 directory".into() } else { format!("{number} directories") }
+}
+
+fn only(notes: &[Note], kind: impl Fn(&Note) -> bool) -> Vec<Note> {
+    notes.iter().filter(|note| kind(note)).cloned().collect()
 }
 
 fn strings(items: &[impl ToString]) -> Vec<String> {

@@ -19,6 +19,8 @@ pub enum Error {
         program: Spelled,
         /// What stands there instead.
         what: &'static str,
+        /// A program of that name in `PATH`.
+        elsewhere: Option<Spelled>,
     },
     /// It is no sound ELF file.
     #[error("cannot use `{program}` as a program")]
@@ -102,7 +104,8 @@ impl Error {
     /// The next step.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Program { .. } => "name a file; programs are not looked up in PATH".into(),
+            Self::Program { elsewhere: Some(path), .. } => format!("did you mean `{path}`? PATH is not searched"),
+            Self::Program { .. } => "name a file that is there; build the program first".into(),
             Self::Elf { source: elf::Error::NotElf, .. } => {
                 "a program is an ELF file or starts with `#!`; if this is a script, add the line".into()
             }

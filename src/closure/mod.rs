@@ -94,12 +94,10 @@ impl Closure {
         Ok(closure)
     }
 
-    /// The machine that all of it runs on: that of the last file executed.
-    pub fn machine(&self) -> Option<Machine> {
-        self.executed.iter().rev().find_map(|executed| match executed.kind {
-            Kind::Elf { machine, .. } => Some(machine),
-            Kind::Script => None,
-        })
+    /// Whether a script asks `env` for its interpreter, which then depends on `PATH`.
+    pub fn asks_env(&self) -> bool {
+        let pairs = self.executed.iter().zip(self.executed.iter().skip(1));
+        pairs.into_iter().any(|(by, next)| matches!(by.kind, Kind::Script) && next.spelled.name() == b"env")
     }
 
     /// Every missing library of every program, in one error.
@@ -133,11 +131,17 @@ fn locate(
         End::Loop => "its links go round in a circle",
     };
     Err(match wanted_by {
-        None => Error::Program { program: spelled.clone(), what },
+        None => Error::Program { program: spelled.clone(), what, elsewhere: elsewhere(tree, spelled, around)? },
         Some(by) => {
             Error::Interpreter { program: by.clone(), interpreter: spelled.clone(), why: what.into() }
         }
     })
+}
+
+/// A program of the same name where shells look for it.
+fn elsewhere(tree: &dyn Tree, spelled: &Spelled, around: &Surroundings<'_>) -> Result<Option<Spelled>, Error> {
+    let found = script::look_up(tree, spelled.name(), around)?;
+    Ok(found.filter(|found| found != spelled))
 }
 
 /// The objects of the ELF program at `path`.

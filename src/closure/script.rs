@@ -60,7 +60,7 @@ fn env_program(argument: &[u8]) -> Option<&[u8]> {
 }
 
 /// The first file called `name` in the directories of `PATH`.
-fn look_up(tree: &dyn Tree, name: &[u8], around: &Surroundings<'_>) -> Result<Option<Spelled>, Error> {
+pub(super) fn look_up(tree: &dyn Tree, name: &[u8], around: &Surroundings<'_>) -> Result<Option<Spelled>, Error> {
     if name.contains(&b'/') {
         return Ok(Some(Spelled::new(name)));
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::builder::Builder;
-use super::placement::Placement;
+use super::placement::{self, Placement};
 use super::{Error, Owner, PrivatePath, Reason, Rootfs, Stratum, accounts, fixed_point, include};
 use crate::closure::{Closure, Executed, Found, Kind, LinkMap, Surroundings};
 use crate::elf;
@@ -25,6 +25,8 @@ pub struct Request<'a> {
     pub around: &'a Surroundings<'a>,
     /// Directories that exist on this machine alone: nothing in the image may depend on a path in them.
     pub private: &'a [ImagePath],
+    /// Directories for which that is accepted on purpose.
+    pub allowed: &'a [ImagePath],
     /// Leave symbols and debugging sections out of the programs.
     pub strip: bool,
 }
@@ -130,11 +132,17 @@ impl Planner<'_> {
         Ok(())
     }
 
+    /// The private directories; a recipe may well stand in a system directory, or in the root.
+    fn private_dirs(&self) -> impl Iterator<Item = &ImagePath> {
+        let directories = self.request.private.iter();
+        directories.filter(|directory| directory.name().is_some() && !placement::is_system(directory))
+    }
+
     /// Libraries so far up that their path back down names a directory of this machine.
     fn check_region(&mut self, program: &Executed, placement: &Placement) {
         let Some(region) = placement.region() else { return };
         let below = |directory: &&ImagePath| directory.is_within(region) && *directory != region;
-        if self.request.private.iter().filter(below).any(|directory| program.path.is_within(directory)) {
+        if self.private_dirs().filter(below).any(|directory| program.path.is_within(directory)) {
             let reason = format!("because it finds libraries as far up as {region} through `$ORIGIN`");
             self.private.push(PrivatePath { path: program.path.clone(), reason });
         }
@@ -223,8 +231,8 @@ impl Planner<'_> {
 
     /// A file that keeps its path, with every link and directory on the way.
     fn add_kept(&mut self, walk: &Walk, path: &ImagePath, file: &TreeFile, reason: &Reason, executed: bool) {
-        let private = self.request.private;
-        if private.iter().any(|directory| path.is_within(directory)) {
+        let allowed = self.request.allowed.iter().any(|directory| path.is_within(directory));
+        if !allowed && self.private_dirs().any(|directory| path.is_within(directory)) {
             self.private.push(PrivatePath { path: path.clone(), reason: reason.to_string() });
         }
         self.add_steps(&walk.steps, &Reason::OnTheWay, Stratum::Libraries);
@@ -330,6 +338,7 @@ mod tests {
             user: Owner { uid: 1, gid: 1 },
             around: &around,
             private: &private,
+            allowed: &[],
             strip: false,
         };
         plan(tree, &request).map(|(rootfs, _)| rootfs)
