@@ -4,6 +4,7 @@ pub mod content;
 pub mod digest;
 pub mod fs;
 pub mod json;
+pub mod layer;
 pub mod path;
 pub mod platform;
 pub mod reference;
