@@ -3,6 +3,7 @@
 pub mod content;
 pub mod digest;
 pub mod fs;
+pub mod image;
 pub mod json;
 pub mod layer;
 pub mod path;
