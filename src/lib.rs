@@ -10,4 +10,5 @@ pub mod path;
 pub mod platform;
 pub mod reference;
 pub mod rootfs;
+pub mod store;
 pub mod tree;
