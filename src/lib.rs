@@ -6,7 +6,9 @@ pub mod content;
 pub mod digest;
 pub mod elf;
 pub mod fs;
+pub mod image;
 pub mod json;
+pub mod layer;
 pub mod loader;
 pub mod note;
 pub mod path;
@@ -14,6 +16,7 @@ pub mod platform;
 pub mod recipe;
 pub mod reference;
 pub mod rootfs;
+pub mod store;
 pub mod tree;
 
-pub use build::{Built, Error, Layer, Note, Observer, Plan, Settings, build, plan};
+pub use build::{Built, Error, Observer, Plan, Settings, build, plan};

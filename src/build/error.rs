@@ -76,11 +76,14 @@ impl Error {
             Self::Image(error) => error.hint(),
             Self::Store(error) => error.hint(),
             Self::Io(error) => error.hint(),
-            Self::Allow(_) => Some("write the absolute path of a directory, such as `\"/home/me/lib\"`".into()),
-            Self::Platforms { .. } => Some("build an image for each platform".into()),
-            Self::Platform { .. } => {
-                Some("the platform is read from the program; leave `--platform` out, or name the right program".into())
+            Self::Allow(_) => {
+                Some("write the absolute path of a directory, such as `\"/home/me/lib\"`".into())
             }
+            Self::Platforms { .. } => Some("build an image for each platform".into()),
+            Self::Platform { .. } => Some(
+                "the platform is read from the program; leave `--platform` out, or name the right program"
+                    .into(),
+            ),
             Self::Machine { .. } => None,
             Self::NotText(_) => Some("give it another path with `PROGRAM:/app/NAME`".into()),
         }

@@ -82,7 +82,11 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
         references: recipe.names.clone(),
         digest: root.digest(),
         platforms: vec![plan.platform],
-        size: layers.iter().map(|layer| layer.size).chain(root.documents().map(|blob| blob.descriptor().size)).sum(),
+        size: layers
+            .iter()
+            .map(|layer| layer.size)
+            .chain(root.documents().map(|blob| blob.descriptor().size))
+            .sum(),
         layers,
         destinations: destinations.iter().map(ToString::to_string).collect(),
         notes,

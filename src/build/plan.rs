@@ -98,7 +98,8 @@ fn includes(recipe: &Recipe) -> Result<Vec<Include>, Error> {
 /// Directories that no library may be found in by its absolute path.
 fn private(recipe: &Recipe, settings: &Settings) -> Result<Vec<ImagePath>, Error> {
     let folder = fs::absolute(&recipe.folder)?;
-    let directories = PRIVATE.iter().map(PathBuf::from).chain(settings.private_dirs.iter().cloned()).chain([folder]);
+    let directories =
+        PRIVATE.iter().map(PathBuf::from).chain(settings.private_dirs.iter().cloned()).chain([folder]);
     Ok(directories.filter_map(|directory| image_path(&directory)).collect())
 }
 

@@ -186,10 +186,14 @@ impl Sum {
     }
 }
 
+/// What each layer holds of its own; directories that others share are counted where they belong.
 fn layers(plan: &Plan) -> BTreeMap<Stratum, Sum> {
-    let mut layers: BTreeMap<Stratum, Sum> = BTreeMap::new();
+    let mut layers: BTreeMap<Stratum, Sum> =
+        plan.rootfs.strata().into_iter().map(|s| (s, Sum::default())).collect();
     for (_, entry) in plan.rootfs.iter() {
-        layers.entry(entry.stratum).or_default().add(&entry.node);
+        if let Some(sum) = layers.get_mut(&entry.stratum) {
+            sum.add(&entry.node);
+        }
     }
     layers
 }
@@ -213,8 +217,8 @@ fn strings(items: &[impl ToString]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use coracle::Layer;
     use coracle::digest::{DiffId, Digest};
+    use coracle::layer::Layer;
 
     fn image(names: &[&str]) -> Built {
         let digest = format!("sha256:{}", "ab".repeat(32)).parse::<Digest>().unwrap();

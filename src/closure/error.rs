@@ -104,7 +104,9 @@ impl Error {
     /// The next step.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Program { elsewhere: Some(path), .. } => format!("did you mean `{path}`? PATH is not searched"),
+            Self::Program { elsewhere: Some(path), .. } => {
+                format!("did you mean `{path}`? PATH is not searched")
+            }
             Self::Program { .. } => "name a file that is there; build the program first".into(),
             Self::Elf { source: elf::Error::NotElf, .. } => {
                 "a program is an ELF file or starts with `#!`; if this is a script, add the line".into()

@@ -131,7 +131,9 @@ fn locate(
         End::Loop => "its links go round in a circle",
     };
     Err(match wanted_by {
-        None => Error::Program { program: spelled.clone(), what, elsewhere: elsewhere(tree, spelled, around)? },
+        None => {
+            Error::Program { program: spelled.clone(), what, elsewhere: elsewhere(tree, spelled, around)? }
+        }
         Some(by) => {
             Error::Interpreter { program: by.clone(), interpreter: spelled.clone(), why: what.into() }
         }
@@ -139,7 +141,11 @@ fn locate(
 }
 
 /// A program of the same name where shells look for it.
-fn elsewhere(tree: &dyn Tree, spelled: &Spelled, around: &Surroundings<'_>) -> Result<Option<Spelled>, Error> {
+fn elsewhere(
+    tree: &dyn Tree,
+    spelled: &Spelled,
+    around: &Surroundings<'_>,
+) -> Result<Option<Spelled>, Error> {
     let found = script::look_up(tree, spelled.name(), around)?;
     Ok(found.filter(|found| found != spelled))
 }

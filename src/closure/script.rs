@@ -60,7 +60,11 @@ fn env_program(argument: &[u8]) -> Option<&[u8]> {
 }
 
 /// The first file called `name` in the directories of `PATH`.
-pub(super) fn look_up(tree: &dyn Tree, name: &[u8], around: &Surroundings<'_>) -> Result<Option<Spelled>, Error> {
+pub(super) fn look_up(
+    tree: &dyn Tree,
+    name: &[u8],
+    around: &Surroundings<'_>,
+) -> Result<Option<Spelled>, Error> {
     if name.contains(&b'/') {
         return Ok(Some(Spelled::new(name)));
     }

@@ -185,6 +185,16 @@ impl OpenFile {
     }
 }
 
+/// Whether the open `file` is still what `path` leads to; another process may have removed or replaced it.
+pub(crate) fn is_at(file: &File, path: &Path) -> Result<bool> {
+    let there = match std::fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        there => there.context("look at", path)?,
+    };
+    let open = file.metadata().context("look at", path)?;
+    Ok(host::stat(&there).identity == host::stat(&open).identity)
+}
+
 /// Names of the extended attributes of `path`; none on hosts that have none.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn extended_attributes(_path: &Path) -> Vec<String> {

@@ -1,0 +1,124 @@
+//! Entries in, one compressed layer out: tar, two digests and compression in one streaming pass.
+//!
+//! The bytes depend on the entries alone, never on cores, read sizes or timing, and memory is bounded whatever the
+//! size. It knows no manifest and no destination. Source: image-spec, `layer.md`.
+
+mod gzip;
+mod output;
+mod pipeline;
+mod stream;
+pub(crate) mod tar;
+
+use std::path::Path;
+
+use crate::digest::{DiffId, Digest};
+use crate::fs;
+use crate::path::ImagePath;
+use crate::rootfs::{Entry, Node, Stratum};
+
+/// The media type of a layer in gzip.
+pub const MEDIA_TYPE_GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+
+/// A layer whose blob has been written.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Layer {
+    /// Names the blob.
+    pub digest: Digest,
+    /// Names the tar before compression.
+    pub diff_id: DiffId,
+    /// Bytes of the blob.
+    pub size: u64,
+    /// Bytes of the tar.
+    pub unpacked: u64,
+    /// What the blob is.
+    pub media_type: &'static str,
+    /// Which part of the image it holds.
+    pub stratum: Stratum,
+}
+
+/// Why a layer could not be packed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file could not be read or written, or changed meanwhile.
+    #[error(transparent)]
+    File(#[from] fs::Error),
+    /// A link that no tar can hold.
+    #[error("cannot pack the link `{path}`: its target {why}")]
+    Target {
+        /// The link.
+        path: ImagePath,
+        /// What is wrong with its target.
+        why: &'static str,
+    },
+    /// The encoder refused a block, which only a lack of memory explains.
+    #[error("cannot compress the layer: the encoder gave up")]
+    Compress,
+}
+
+impl Error {
+    /// The next step, where there is a usual one.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::File(error) => error.hint(),
+            Self::Target { .. } => Some("leave the link out, or give it a target".into()),
+            Self::Compress => None,
+        }
+    }
+}
+
+/// Packs `entries` into a new file at `out`; `observer` hears of every block of the tar by its bytes.
+///
+/// The entries are those of one stratum, each path once; they are written in the order of their paths. When it fails,
+/// nothing stands at `out`.
+///
+/// # Errors
+/// When a file can't be read or is no longer what it was, and when `out` exists or can't be written.
+pub fn pack(
+    entries: &[(&ImagePath, &Entry)],
+    stratum: Stratum,
+    out: &Path,
+    observer: &(dyn Fn(u64) + Sync),
+) -> Result<Layer, Error> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    pack_with(cores, entries, stratum, out, observer)
+}
+
+fn pack_with(
+    cores: usize,
+    entries: &[(&ImagePath, &Entry)],
+    stratum: Stratum,
+    out: &Path,
+    observer: &(dyn Fn(u64) + Sync),
+) -> Result<Layer, Error> {
+    let mut entries = entries.to_vec();
+    entries.sort_by_key(|(path, _)| *path);
+    entries.iter().try_for_each(|(path, entry)| check(path, entry))?;
+    let unpacked = tar::size(&entries);
+    let mut output = output::Output::create(out)?;
+    let packed =
+        pipeline::run(cores, unpacked, &mut output, |blocks| stream::write(&entries, blocks, observer));
+    match packed {
+        Ok(diff_id) => {
+            let (digest, size) = output.finish();
+            Ok(Layer { digest, diff_id, size, unpacked, media_type: MEDIA_TYPE_GZIP, stratum })
+        }
+        Err(error) => {
+            output.discard();
+            Err(error)
+        }
+    }
+}
+
+/// Refuses the links that a tar would silently cut.
+fn check(path: &ImagePath, entry: &Entry) -> Result<(), Error> {
+    let Node::Link(target) = &entry.node else { return Ok(()) };
+    let why = match target.as_bytes() {
+        [] => "is empty",
+        bytes if bytes.contains(&0) => "holds a NUL byte",
+        _ => return Ok(()),
+    };
+    Err(Error::Target { path: path.clone(), why })
+}
+
+#[cfg(test)]
+mod tests;

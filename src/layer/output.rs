@@ -1,0 +1,47 @@
+//! The file a layer is written to, and the digest of what was written.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::digest::{Digest, Hasher};
+use crate::fs::{self, Context};
+
+/// A new file, hashed as it grows.
+pub(super) struct Output {
+    file: File,
+    path: PathBuf,
+    hasher: Hasher,
+    size: u64,
+}
+
+impl Output {
+    pub(super) fn create(path: &Path) -> fs::Result<Self> {
+        let file = File::create_new(path).context("create", path)?;
+        Ok(Self { file, path: path.to_owned(), hasher: Hasher::default(), size: 0 })
+    }
+
+    #[cfg(test)]
+    pub(super) fn open_for_test(path: &Path) -> Self {
+        let file = File::options().write(true).open(path).unwrap();
+        Self { file, path: path.to_owned(), hasher: Hasher::default(), size: 0 }
+    }
+
+    pub(super) fn write(&mut self, bytes: &[u8]) -> fs::Result<()> {
+        self.file.write_all(bytes).context("write", &self.path)?;
+        self.hasher.update(bytes);
+        self.size += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Digest and size of everything written.
+    pub(super) fn finish(self) -> (Digest, u64) {
+        (self.hasher.finish(), self.size)
+    }
+
+    /// Removes what was written; the error that led here matters more than one of removing.
+    pub(super) fn discard(self) {
+        drop(self.file);
+        let _ = std::fs::remove_file(&self.path);
+    }
+}

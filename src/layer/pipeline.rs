@@ -1,0 +1,158 @@
+//! Blocks through the encoders and into the file, in their order.
+//!
+//! A fixed number of blocks goes round, so memory does not depend on the size of the layer or on the cores. An error
+//! at any stage closes that stage's channels, which ends the others.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use super::Error;
+use super::gzip::{BLOCK, Encoder};
+use super::output::Output;
+use super::stream::{Blocks, Halt};
+
+/// Blocks that go round, and so the most encoders that can be busy.
+const IN_FLIGHT: usize = 8;
+
+/// A block of the tar, and of the layer once it is compressed; its buffers are used again and again.
+struct Block {
+    index: u64,
+    plain: Vec<u8>,
+    filled: usize,
+    packed: Vec<u8>,
+    used: usize,
+}
+
+/// Compresses the `total` bytes that `produce` writes, into `output`.
+pub(super) fn run<T>(
+    cores: usize,
+    total: u64,
+    output: &mut Output,
+    produce: impl FnOnce(&mut Blocks<'_>) -> Result<T, Halt>,
+) -> Result<T, Error> {
+    match usize::try_from(total) {
+        Ok(size) if size <= BLOCK => one_block(size, output, produce),
+        _ => many_blocks(cores, total, output, produce),
+    }
+}
+
+fn one_block<T>(
+    size: usize,
+    output: &mut Output,
+    produce: impl FnOnce(&mut Blocks<'_>) -> Result<T, Halt>,
+) -> Result<T, Error> {
+    let mut no_more = |_, _| None;
+    let mut blocks = Blocks::new(vec![0; size], &mut no_more);
+    let produced = produce(&mut blocks)?;
+    let (plain, filled) = blocks.last();
+    let mut block = Block { index: 0, plain, filled, packed: Vec::new(), used: 0 };
+    block.encode(&mut Encoder::new(size as u64))?;
+    output.write(block.packed())?;
+    Ok(produced)
+}
+
+fn many_blocks<T>(
+    cores: usize,
+    total: u64,
+    output: &mut Output,
+    produce: impl FnOnce(&mut Blocks<'_>) -> Result<T, Halt>,
+) -> Result<T, Error> {
+    let (to_encoders, work) = channel();
+    let (to_writer, packed) = channel();
+    let (to_producer, empty) = channel();
+    let work = &Mutex::new(work);
+    let blocks = usize::try_from(total.div_ceil(BLOCK as u64)).unwrap_or(usize::MAX).min(IN_FLIGHT);
+    for _ in 1..blocks {
+        let _ = to_producer.send(Block::empty());
+    }
+    thread::scope(|scope| {
+        for _ in 0..cores.clamp(1, blocks) {
+            let to_writer = to_writer.clone();
+            scope.spawn(move || encode_all(total, work, &to_writer));
+        }
+        drop(to_writer);
+        let writer = scope.spawn(move || write_all(&packed, &to_producer, output));
+        let produced = produce_all(to_encoders, &empty, produce);
+        let written = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        match (produced, written) {
+            (Err(Halt::Failed(error)), _) | (_, Err(error)) => Err(error),
+            (produced, Ok(())) => Ok(produced?),
+        }
+    })
+}
+
+/// Runs `produce`, numbers its blocks and sends them to the encoders.
+fn produce_all<T>(
+    to_encoders: Sender<Block>,
+    empty: &Receiver<Block>,
+    produce: impl FnOnce(&mut Blocks<'_>) -> Result<T, Halt>,
+) -> Result<T, Halt> {
+    let first = Block::empty();
+    let (mut index, mut packed) = (0, first.packed);
+    let mut exchange = |plain, filled| {
+        let full = Block { index, plain, filled, packed: std::mem::take(&mut packed), used: 0 };
+        index += 1;
+        to_encoders.send(full).ok()?;
+        let next = empty.recv().ok()?;
+        packed = next.packed;
+        Some(next.plain)
+    };
+    let mut blocks = Blocks::new(first.plain, &mut exchange);
+    let produced = produce(&mut blocks)?;
+    let (plain, filled) = blocks.last();
+    to_encoders.send(Block { index, plain, filled, packed, used: 0 }).map_err(|_| Halt::Deserted)?;
+    Ok(produced)
+}
+
+/// One encoder's thread.
+fn encode_all(total: u64, work: &Mutex<Receiver<Block>>, to_writer: &Sender<Result<Block, Error>>) {
+    let mut encoder = Encoder::new(total);
+    let next = || work.lock().unwrap_or_else(PoisonError::into_inner).recv();
+    while let Ok(mut block) = next() {
+        let encoded = block.encode(&mut encoder).map(|()| block);
+        if to_writer.send(encoded).is_err() {
+            return;
+        }
+    }
+}
+
+/// Writes the blocks in their order, whatever order they come in, and sends them round again.
+fn write_all(
+    packed: &Receiver<Result<Block, Error>>,
+    to_producer: &Sender<Block>,
+    output: &mut Output,
+) -> Result<(), Error> {
+    let (mut early, mut due) = (BTreeMap::new(), 0);
+    for block in packed {
+        let block = block?;
+        early.insert(block.index, block);
+        while let Some(block) = early.remove(&due) {
+            output.write(block.packed())?;
+            due += 1;
+            // The producer may have ended already.
+            let _ = to_producer.send(block);
+        }
+    }
+    Ok(())
+}
+
+impl Block {
+    fn empty() -> Self {
+        Self { index: 0, plain: vec![0; BLOCK], filled: 0, packed: Vec::new(), used: 0 }
+    }
+
+    fn encode(&mut self, encoder: &mut Encoder) -> Result<(), Error> {
+        let bound = encoder.bound(self.plain.len());
+        if self.packed.len() != bound {
+            self.packed = vec![0; bound];
+        }
+        self.used = encoder.encode(self.plain.get(..self.filled).unwrap_or_default(), &mut self.packed)?;
+        Ok(())
+    }
+
+    fn packed(&self) -> &[u8] {
+        self.packed.get(..self.used).unwrap_or_default()
+    }
+}

@@ -1,0 +1,124 @@
+//! Entries as one stream of tar bytes, cut into blocks and hashed on the way.
+//!
+//! It knows no compression: full blocks are handed over, empty ones come back.
+
+use crate::content::Reader;
+use crate::digest::{DiffId, Hasher};
+use crate::path::ImagePath;
+use crate::rootfs::{Entry, Node};
+
+use super::{Error, tar};
+
+/// Why the stream ended early.
+pub(super) enum Halt {
+    /// It failed itself.
+    Failed(Error),
+    /// Nobody takes its blocks any more, for a reason that the taker knows.
+    Deserted,
+}
+
+impl From<crate::fs::Error> for Halt {
+    fn from(error: crate::fs::Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<Halt> for Error {
+    /// For those who desert only when the encoder failed.
+    fn from(halt: Halt) -> Self {
+        match halt {
+            Halt::Failed(error) => error,
+            Halt::Deserted => Self::Compress,
+        }
+    }
+}
+
+/// Takes a full block of so many bytes and gives room for the next; nothing when no more are wanted.
+pub(super) type Exchange<'a> = dyn FnMut(Vec<u8>, usize) -> Option<Vec<u8>> + 'a;
+
+/// The blocks of a stream, one at a time.
+pub(super) struct Blocks<'a> {
+    block: Vec<u8>,
+    filled: usize,
+    exchange: &'a mut Exchange<'a>,
+}
+
+impl<'a> Blocks<'a> {
+    /// Starts with an empty `block`, whose length is the size of every block.
+    pub(super) fn new(block: Vec<u8>, exchange: &'a mut Exchange<'a>) -> Self {
+        Self { block, filled: 0, exchange }
+    }
+
+    /// The last block and the bytes in it, when the stream is written.
+    pub(super) fn last(self) -> (Vec<u8>, usize) {
+        (self.block, self.filled)
+    }
+
+    /// Room for the next bytes, never empty.
+    fn room(&mut self) -> Result<&mut [u8], Halt> {
+        if self.filled == self.block.len() {
+            let full = std::mem::take(&mut self.block);
+            self.block = (self.exchange)(full, self.filled).ok_or(Halt::Deserted)?;
+            self.filled = 0;
+        }
+        Ok(self.block.get_mut(self.filled..).unwrap_or_default())
+    }
+}
+
+/// A stream under way.
+struct Stream<'a, 'b> {
+    blocks: &'a mut Blocks<'b>,
+    hasher: Hasher,
+    observer: &'a (dyn Fn(u64) + Sync),
+}
+
+/// Writes the tar of `entries`; its last bytes stay in the last block.
+pub(super) fn write(
+    entries: &[(&ImagePath, &Entry)],
+    blocks: &mut Blocks<'_>,
+    observer: &(dyn Fn(u64) + Sync),
+) -> Result<DiffId, Halt> {
+    let mut stream = Stream { blocks, hasher: Hasher::default(), observer };
+    for (path, entry) in entries {
+        stream.bytes(&tar::head(path, entry))?;
+        if let Node::File(content) = &entry.node {
+            stream.content(&content.open()?)?;
+            stream.bytes(tar::padding(content.size()))?;
+        }
+    }
+    stream.bytes(&tar::END)?;
+    Ok(DiffId::new(stream.hasher.finish()))
+}
+
+impl Stream<'_, '_> {
+    fn bytes(&mut self, bytes: &[u8]) -> Result<(), Halt> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let room = self.blocks.room()?;
+            let (now, later) = rest.split_at(rest.len().min(room.len()));
+            room.iter_mut().zip(now).for_each(|(to, from)| *to = *from);
+            self.took(now.len());
+            rest = later;
+        }
+        Ok(())
+    }
+
+    /// Reads straight into the blocks; a file that changed meanwhile is an error.
+    fn content(&mut self, reader: &Reader) -> Result<(), Halt> {
+        let mut offset = 0;
+        while offset < reader.size() {
+            let read = reader.read_at(self.blocks.room()?, offset)?;
+            self.took(read);
+            offset += read as u64;
+        }
+        Ok(reader.verify()?)
+    }
+
+    /// The next `size` bytes of the block have been filled.
+    fn took(&mut self, size: usize) {
+        let start = self.blocks.filled;
+        self.blocks.filled += size;
+        self.hasher.update(self.blocks.block.get(start..self.blocks.filled).unwrap_or_default());
+        (self.observer)(size as u64);
+    }
+}

@@ -1,0 +1,109 @@
+//! `index.json`: the entries of an image among those of others.
+//!
+//! What others wrote is kept as it is, unknown members too. Source: image-spec, `image-layout.md` and
+//! `image-index.md`; containerd's `io.containerd.image.name`.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::Error;
+use super::names::Name;
+use crate::image::{Descriptor, media_type};
+
+/// The tag alone; one entry of an index has it at most.
+const REF_NAME: &str = "org.opencontainers.image.ref.name";
+
+/// The full name, which containerd goes by.
+const FULL_NAME: &str = "io.containerd.image.name";
+
+/// An index without entries.
+pub(super) fn empty() -> Value {
+    json!({"schemaVersion": 2, "mediaType": media_type::INDEX, "manifests": []})
+}
+
+/// Puts an entry for each name in place of those that had its tag.
+pub(super) fn put(index: &mut Value, descriptor: &Descriptor, names: &[Name]) -> Result<(), Error> {
+    let not_json = |source| Error::Json { what: "index", source };
+    let added = names.iter().map(|name| entry(descriptor, name).serialize(serde_json::value::Serializer));
+    let added: Vec<Value> = added.collect::<Result<_, _>>().map_err(not_json)?;
+    if let Some(entries) = index.get_mut("manifests").and_then(Value::as_array_mut) {
+        entries.retain(|entry| !names.iter().any(|name| replaces(name, entry)));
+        entries.extend(added);
+    }
+    Ok(())
+}
+
+fn entry(descriptor: &Descriptor, name: &Name) -> Descriptor {
+    let mut entry = descriptor.clone();
+    let names = [(REF_NAME, &name.tag), (FULL_NAME, &name.full)];
+    let set = names.iter().filter_map(|(key, name)| Some(((*key).into(), (*name).clone()?)));
+    entry.annotations.extend(set);
+    entry
+}
+
+/// Whether an image of this name takes the place of `entry`: the same tag, or an image without any name for another.
+fn replaces(name: &Name, entry: &Value) -> bool {
+    let annotation = |key| entry.get("annotations").and_then(|annotations| annotations.get(key));
+    match (&name.tag, annotation(REF_NAME)) {
+        (Some(tag), Some(there)) => there == tag.as_str(),
+        (None, None) => annotation(FULL_NAME).is_none() && is_image(entry),
+        _ => false,
+    }
+}
+
+/// Signatures and other artifacts stand in an index without a name too.
+fn is_image(entry: &Value) -> bool {
+    let kind = entry.get("mediaType").and_then(Value::as_str);
+    entry.get("artifactType").is_none() && matches!(kind, Some(media_type::MANIFEST | media_type::INDEX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::{Config, Image, Root};
+    use crate::platform::Platform;
+
+    fn root() -> Root {
+        let image = Image::new(&Config::default(), &Platform::linux("amd64", None), &[], 0).unwrap();
+        Root::new(vec![image]).unwrap()
+    }
+
+    /// What stands in the index: `TAG FULL` or the mark of a foreign entry.
+    fn after(before: Value, names: &[(Option<&str>, Option<&str>)]) -> Vec<String> {
+        let mut index = empty();
+        index["manifests"] = before;
+        index["x-unknown"] = json!(1);
+        let names =
+            names.iter().map(|(tag, full)| Name { tag: tag.map(Into::into), full: full.map(Into::into) });
+        put(&mut index, root().descriptor(), &names.collect::<Vec<_>>()).unwrap();
+        assert_eq!(index["x-unknown"], 1);
+        let show = |entry: &Value| match entry["x-mark"].as_str() {
+            Some(mark) => mark.to_owned(),
+            None => {
+                assert_eq!(entry["platform"]["architecture"], "amd64");
+                let annotation = |key| entry["annotations"][key].as_str().unwrap_or("-").to_owned();
+                format!("{} {}", annotation(REF_NAME), annotation(FULL_NAME))
+            }
+        };
+        index["manifests"].as_array().unwrap().iter().map(show).collect()
+    }
+
+    fn foreign(mark: &str, tag: Option<&str>) -> Value {
+        let mut entry = json!({"mediaType": media_type::MANIFEST, "x-mark": mark});
+        if let Some(tag) = tag {
+            entry["annotations"][REF_NAME] = tag.into();
+        }
+        entry
+    }
+
+    #[test]
+    fn the_same_tag_is_replaced_and_others_are_kept() {
+        let before = json!([foreign("a", Some("1")), foreign("b", Some("2")), foreign("c", None)]);
+        assert_eq!(after(before.clone(), &[(Some("1"), Some("x:1"))]), ["b", "c", "1 x:1"]);
+        assert_eq!(after(before.clone(), &[(None, None)]), ["a", "b", "- -"]);
+        assert_eq!(after(before, &[(Some("3"), None), (Some("4"), None)]), ["a", "b", "c", "3 -", "4 -"]);
+        let mut signature = foreign("s", None);
+        signature["artifactType"] = "application/x".into();
+        assert_eq!(after(json!([signature]), &[(None, None)]), ["s", "- -"]);
+    }
+}

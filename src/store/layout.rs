@@ -1,0 +1,191 @@
+//! Image layouts: blobs first, `index.json` last, all under a lock that is held for that moment alone.
+//!
+//! Source: image-spec, `image-layout.md`.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::names::Name;
+use super::staging::{Parents, Staging};
+use super::{Error, PREFIX, Warning, collect, index, place};
+use crate::fs::{self, Context};
+use crate::image::{Blob, Root};
+use crate::json;
+
+/// The file that makes a directory a layout; also what is locked.
+const MARK: &str = "oci-layout";
+
+/// The entries of a layout.
+const INDEX: &str = "index.json";
+
+/// The content of [`MARK`].
+pub(super) fn mark() -> Value {
+    json!({"imageLayoutVersion": "1.0.0"})
+}
+
+/// `value` in the one form of JSON.
+pub(super) fn bytes(what: &'static str, value: &Value) -> Result<Vec<u8>, Error> {
+    json::to_bytes(value).map_err(|source| Error::Json { what, source })
+}
+
+/// A layout can be at `directory` when there is one, or nothing, or an empty directory.
+pub(super) fn check(directory: &Path) -> Result<(), Error> {
+    let refuse = |why: &str| Err(Error::NotLayout { path: directory.to_owned(), why: why.into() });
+    match std::fs::metadata(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Ok(metadata) if !metadata.is_dir() => return refuse("it is no directory"),
+        metadata => metadata.context("look at", directory)?,
+    };
+    let names = fs::list(directory)?;
+    let mut others = names.iter().filter(|name| !name.starts_with(PREFIX.as_bytes())).peekable();
+    if others.peek().is_none() {
+        return Ok(());
+    }
+    if !names.iter().any(|name| name == MARK.as_bytes()) {
+        return refuse("it holds other files and no `oci-layout`");
+    }
+    let version = document(directory, MARK)?.and_then(|mark| {
+        Some(mark.get("imageLayoutVersion")?.as_str()?.strip_prefix("1.0.")?.parse::<u32>().is_ok())
+    });
+    if version != Some(true) {
+        return refuse("its `oci-layout` has no version 1.0");
+    }
+    read_index(directory).map(drop)
+}
+
+/// A JSON file of a layout; nothing when it is not there.
+fn document(directory: &Path, name: &str) -> Result<Option<Value>, Error> {
+    let path = directory.join(name);
+    let bytes = match std::fs::read(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        bytes => bytes.context("read", &path)?,
+    };
+    let refused = |source| Error::NotLayout {
+        path: directory.to_owned(),
+        why: format!("its `{name}` is no JSON ({source})"),
+    };
+    serde_json::from_slice(&bytes).map(Some).map_err(refused)
+}
+
+/// `index.json`, or an empty one for a layout that has none yet.
+fn read_index(directory: &Path) -> Result<Value, Error> {
+    match document(directory, INDEX)? {
+        None => Ok(index::empty()),
+        Some(index) if index.get("manifests").is_some_and(Value::is_array) => Ok(index),
+        Some(_) => Err(Error::NotLayout {
+            path: directory.to_owned(),
+            why: "its `index.json` has no array `manifests`".into(),
+        }),
+    }
+}
+
+/// Adds `root` to the layout at `directory`.
+pub(super) fn publish(
+    root: &Root,
+    staging: &Staging,
+    names: &[Name],
+    directory: &Path,
+) -> Result<Vec<Warning>, Error> {
+    let directory = &fs::absolute(directory)?;
+    let _parents = Parents::make(directory)?;
+    let layout = Layout::enter(directory)?;
+    let written = layout.write(root, staging, names);
+    if written.is_err() && layout.made && !directory.join(INDEX).exists() {
+        // The error that led here matters more than one of tidying up.
+        let _ = std::fs::remove_dir_all(directory);
+    }
+    written
+}
+
+/// A layout that nobody else writes to while this lives.
+struct Layout<'a> {
+    directory: &'a Path,
+    made: bool,
+    _lock: Option<File>,
+}
+
+impl<'a> Layout<'a> {
+    /// Makes the layout where there is none, and waits for its lock.
+    fn enter(directory: &'a Path) -> Result<Self, Error> {
+        let mut made = false;
+        loop {
+            match std::fs::create_dir(directory) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                result => {
+                    result.context("create", directory)?;
+                    made = true;
+                }
+            }
+            match Self::lock(directory, made) {
+                // A build that failed removed the directory it had made.
+                Ok(None) => made = false,
+                Ok(Some(layout)) => return Ok(layout),
+                Err(error) => {
+                    if made {
+                        let _ = std::fs::remove_dir(directory);
+                    }
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// Nothing when the file that was locked is not in the layout any more.
+    fn lock(directory: &'a Path, made: bool) -> Result<Option<Self>, Error> {
+        let path = directory.join(MARK);
+        if !path.exists() && !write_mark(directory, &path)? {
+            return Ok(None);
+        }
+        let file = match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file.context("open", &path)?,
+        };
+        match file.lock() {
+            // Then two builds at once may lose an entry, but never a blob of one.
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                return Ok(Some(Self { directory, made, _lock: None }));
+            }
+            result => result.context("lock", &path)?,
+        }
+        let there = fs::is_at(&file, &path)?;
+        Ok(there.then_some(Self { directory, made, _lock: Some(file) }))
+    }
+
+    fn write(&self, root: &Root, staging: &Staging, names: &[Name]) -> Result<Vec<Warning>, Error> {
+        let mut index = read_index(self.directory)?;
+        let blobs = self.directory.join("blobs").join("sha256");
+        std::fs::create_dir_all(&blobs).context("create", &blobs)?;
+        for layer in root.layers() {
+            place::link(&staging.path(layer.digest), &blobs.join(layer.digest.hex()))?;
+        }
+        for blob in root.documents() {
+            place::write(&blobs.join(name(blob)), blob.bytes())?;
+        }
+        index::put(&mut index, root.descriptor(), names)?;
+        place::write(&self.directory.join(INDEX), &bytes("index", &index)?)?;
+        Ok(collect::collect(self.directory, &index))
+    }
+}
+
+fn name(blob: &Blob) -> String {
+    blob.descriptor().digest.hex()
+}
+
+/// Writes the mark complete and never over another's; whether the directory was still there.
+fn write_mark(directory: &Path, path: &Path) -> Result<bool, Error> {
+    let temporary = match tempfile::Builder::new().prefix(PREFIX).tempdir_in(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        temporary => temporary.context("create a directory in", directory)?,
+    };
+    let new = temporary.path().join(MARK);
+    std::fs::write(&new, bytes("oci-layout", &mark())?).context("write", &new)?;
+    match tempfile::TempPath::try_from_path(&new).context("write", &new)?.persist_noclobber(path) {
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(true),
+        result => {
+            result.map(|()| true).map_err(|error| error.error).context("create", path).map_err(Error::File)
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Where images are kept: image layouts and archives.
+//!
+//! Nothing is visible under a name before it is complete, and what stands beside it stays. It does not know how an
+//! image was made, and prints nothing: what is not quite right comes back as [`Warning`]s.
+
+mod archive;
+mod collect;
+mod destination;
+mod index;
+mod layout;
+mod names;
+mod place;
+mod staging;
+mod verify;
+
+use std::fmt;
+use std::path::PathBuf;
+
+pub use destination::{Destination, Kind, ParseDestinationError};
+pub use staging::Staging;
+pub use verify::{Finding, verify};
+
+use crate::image::Root;
+use crate::reference::{ParseReferenceError, Reference};
+use crate::{fs, layer};
+
+/// What every name begins with that is not to stay.
+const PREFIX: &str = ".coracle-";
+
+/// Why an image could not be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file could not be read or written.
+    #[error(transparent)]
+    File(#[from] fs::Error),
+    /// A layer could not be packed.
+    #[error(transparent)]
+    Layer(#[from] layer::Error),
+    /// A name can't carry the destination's tag.
+    #[error(transparent)]
+    Reference(#[from] ParseReferenceError),
+    /// A layout is wanted where something else is.
+    #[error("cannot write a layout to `{}`: {why}", .path.display())]
+    NotLayout {
+        /// The destination.
+        path: PathBuf,
+        /// What it is.
+        why: String,
+    },
+    /// An archive is wanted where something else is.
+    #[error("cannot write an archive to `{}`: it is a {what}", .path.display())]
+    NotFile {
+        /// The destination.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
+    /// `manifest.json` has no word for platforms.
+    #[error("cannot write `docker-archive:{}`: the format has no room for several platforms", .path.display())]
+    SeveralPlatforms {
+        /// The destination.
+        path: PathBuf,
+    },
+    /// Values that JSON does not know.
+    #[error("cannot write `{what}` as JSON")]
+    Json {
+        /// Which document.
+        what: &'static str,
+        /// Which value.
+        source: serde_json::Error,
+    },
+}
+
+impl Error {
+    /// The next step, where there is a usual one.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::File(error) => error.hint(),
+            Self::Layer(error) => error.hint(),
+            Self::Reference(error) => Some(error.hint()),
+            Self::NotLayout { path, .. } => {
+                Some(format!("choose another directory, or remove `{}` first", path.display()))
+            }
+            Self::NotFile { .. } => Some("choose the path of a file".into()),
+            Self::SeveralPlatforms { path } => Some(format!("write `oci-archive:{}`", path.display())),
+            Self::Json { .. } => None,
+        }
+    }
+}
+
+/// What is not quite right, though the image is where it should be.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Warning {
+    /// A layout is incomplete already, so nobody can tell what is not needed any more.
+    NotCollected {
+        /// The layout.
+        directory: PathBuf,
+        /// The document that can't be read.
+        digest: String,
+    },
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotCollected { directory, digest } => write!(
+                f,
+                "`{}` refers to `{digest}`, which cannot be read there; no unused blob was removed",
+                directory.display()
+            ),
+        }
+    }
+}
+
+/// Writes `root`, whose layers wait in `staging`, to `destination` under these names.
+///
+/// The same staging serves several destinations. When it fails, what stood there before still does.
+///
+/// # Errors
+/// Those of [`Destination::check`], and when something can't be written.
+pub fn publish(
+    root: &Root,
+    staging: &Staging,
+    names: &[Reference],
+    destination: &Destination,
+) -> Result<Vec<Warning>, Error> {
+    destination.check()?;
+    destination.check_root(root)?;
+    let names = names::at(destination, names)?;
+    match destination.kind {
+        Kind::Layout => layout::publish(root, staging, &names, &destination.path),
+        Kind::OciArchive | Kind::DockerArchive => {
+            archive::publish(root, staging, &names, destination)?;
+            Ok(Vec::new())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

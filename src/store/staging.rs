@@ -1,0 +1,198 @@
+//! A private directory beside the destination, where blobs wait until the image is complete.
+//!
+//! A file in it stays locked while its build lives: whoever can take that lock has found the remains of a build that
+//! was killed, and removes them.
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tempfile::TempDir;
+
+use super::destination::{Kind, target};
+use super::{Destination, Error, PREFIX};
+use crate::digest::Digest;
+use crate::fs::{self, Context};
+use crate::layer::{self, Layer};
+use crate::path::ImagePath;
+use crate::rootfs::{Entry, Stratum};
+
+/// The file that is locked.
+const LOCK: &str = "lock";
+
+/// A staging directory; it goes when it is dropped.
+#[derive(Debug)]
+pub struct Staging {
+    _lock: File,
+    directory: TempDir,
+    _parents: Parents,
+    packed: AtomicU64,
+}
+
+impl Staging {
+    /// A new staging directory on the file system of `destination`: inside a layout that is there, else beside it.
+    ///
+    /// # Errors
+    /// When nothing can be created there.
+    pub fn new(destination: &Destination) -> Result<Self, Error> {
+        let path = target(&destination.path)?;
+        if destination.kind == Kind::Layout && path.is_dir() {
+            return Self::inside(&path, Parents::default());
+        }
+        let parents = Parents::make(&path)?;
+        Self::inside(path.parent().unwrap_or(&path), parents)
+    }
+
+    fn inside(parent: &Path, parents: Parents) -> Result<Self, Error> {
+        remove_remains(parent);
+        loop {
+            let directory = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent);
+            let directory = directory.context("create a directory in", parent)?;
+            // Another build may take it for remains until it is locked, and remove it.
+            if let Some(lock) = lock_new(&directory.path().join(LOCK))? {
+                return Ok(Self { _lock: lock, directory, _parents: parents, packed: AtomicU64::new(0) });
+            }
+        }
+    }
+
+    /// Packs a layer here, see [`layer::pack`].
+    ///
+    /// # Errors
+    /// Those of [`layer::pack`].
+    pub fn pack(
+        &self,
+        entries: &[(&ImagePath, &Entry)],
+        stratum: Stratum,
+        observer: &(dyn Fn(u64) + Sync),
+    ) -> Result<Layer, Error> {
+        let unnamed = self.unnamed();
+        let layer = layer::pack(entries, stratum, &unnamed, observer)?;
+        let path = self.path(layer.digest);
+        std::fs::rename(&unnamed, &path).context("create", &path)?;
+        Ok(layer)
+    }
+
+    /// A path for a file that has no digest yet; each time another.
+    pub(super) fn unnamed(&self) -> PathBuf {
+        let number = self.packed.fetch_add(1, Ordering::Relaxed);
+        self.directory.path().join(format!("part-{number}"))
+    }
+
+    /// Where the blob of this digest waits.
+    pub(super) fn path(&self, digest: Digest) -> PathBuf {
+        self.directory.path().join(digest.hex())
+    }
+}
+
+/// Creates and locks `path`; nothing when somebody removed it meanwhile.
+fn lock_new(path: &Path) -> fs::Result<Option<File>> {
+    let file = match File::create_new(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file.context("create", path)?,
+    };
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => return Ok(None),
+        Err(TryLockError::Error(error)) if error.kind() != io::ErrorKind::Unsupported => {
+            return Err(fs::Error::new("lock", path, error));
+        }
+        Ok(()) | Err(TryLockError::Error(_)) => {}
+    }
+    Ok(fs::is_at(&file, path)?.then_some(file))
+}
+
+/// Removes the staging directories of builds that were killed; what can't be removed harms nobody.
+fn remove_remains(parent: &Path) {
+    for name in fs::list(parent).unwrap_or_default() {
+        let path = parent.join(fs::path_of(&name));
+        if name.starts_with(PREFIX.as_bytes()) && matches!(fs::look(&path), Ok(Some(fs::Found::Directory))) {
+            match File::open(path.join(LOCK)) {
+                Ok(lock) if lock.try_lock().is_ok() => drop(std::fs::remove_dir_all(&path)),
+                Ok(_) => {}
+                // Killed before there was a lock, or not there yet: only an empty directory goes.
+                Err(_) => drop(std::fs::remove_dir(&path)),
+            }
+        }
+    }
+}
+
+/// Directories made on the way to a path; those that are still empty go when this is dropped.
+#[derive(Debug, Default)]
+pub(super) struct Parents(Vec<PathBuf>);
+
+impl Parents {
+    /// Makes the missing directories above `path`.
+    pub(super) fn make(path: &Path) -> fs::Result<Self> {
+        let mut made = Self::default();
+        let above = path.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty());
+        let mut missing: Vec<&Path> = above.take_while(|above| !above.exists()).collect();
+        missing.reverse();
+        for directory in missing {
+            match std::fs::create_dir(directory) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                result => {
+                    result.context("create", directory)?;
+                    made.0.push(directory.to_owned());
+                }
+            }
+        }
+        Ok(made)
+    }
+}
+
+impl Drop for Parents {
+    fn drop(&mut self) {
+        self.0.iter().rev().for_each(|directory| drop(std::fs::remove_dir(directory)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(directory: &Path) -> Vec<String> {
+        let names = fs::list(directory).unwrap();
+        names.into_iter().map(|name| String::from_utf8(name).unwrap()).collect()
+    }
+
+    #[test]
+    fn it_stands_on_the_file_system_of_its_destination_and_leaves_nothing() {
+        let home = tempfile::tempdir().unwrap();
+        let there = home.path().join("there");
+        std::fs::create_dir(&there).unwrap();
+        for (destination, beside) in [
+            (Destination::layout(&there), there.clone()),
+            (Destination::layout(home.path().join("new")), home.path().into()),
+            (Destination::layout(home.path().join("a/b/c")), home.path().join("a/b")),
+            (
+                Destination { kind: Kind::OciArchive, ..Destination::layout(there.join("x.tar")) },
+                there.clone(),
+            ),
+        ] {
+            let staging = Staging::new(&destination).unwrap();
+            assert_eq!(staging.directory.path().parent(), Some(beside.as_path()));
+            drop(staging);
+            assert_eq!(names(home.path()), ["there"]);
+            assert!(names(&there).is_empty());
+        }
+    }
+
+    #[test]
+    fn remains_of_a_killed_build_go_and_a_living_one_stays() {
+        let home = tempfile::tempdir().unwrap();
+        let destination = Destination::layout(home.path());
+        let living = Staging::new(&destination).unwrap();
+        for (name, file) in [(".coracle-killed", "part-0"), (".coracle-other", "no-lock")] {
+            std::fs::create_dir(home.path().join(name)).unwrap();
+            std::fs::write(home.path().join(name).join(file), "").unwrap();
+        }
+        std::fs::write(home.path().join(".coracle-killed/lock"), "").unwrap();
+        std::fs::create_dir(home.path().join(".coracle-empty")).unwrap();
+        let next = Staging::new(&destination).unwrap();
+        assert!(living.directory.path().exists());
+        assert_eq!(names(home.path()).len(), 3);
+        assert!(!home.path().join(".coracle-killed").exists());
+        drop((living, next));
+        assert_eq!(names(home.path()), [".coracle-other"]);
+    }
+}
