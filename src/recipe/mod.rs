@@ -154,7 +154,7 @@ pub fn file(path: &Path, flags: &Overrides) -> Result<Recipe, Error> {
 /// The recipe that `bytes` are, as if they stood at `path`, with `flags` on top.
 ///
 /// # Errors
-/// As [`file`], but for reading.
+/// As [`file()`], but for reading.
 pub fn parse(path: &Path, bytes: &[u8], flags: &Overrides) -> Result<Recipe, Error> {
     let document = document::Document::new(path, bytes)?;
     draft::finish(Some(&document), flags)
