@@ -2,6 +2,13 @@
 //! objects, in the same order, spelled the same way.
 
 #![cfg(target_os = "linux")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a panic is how a test fails"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

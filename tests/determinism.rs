@@ -1,6 +1,13 @@
 //! The determinism contract, rule 9: what the environment is reaches no byte of an image.
 
 #![cfg(unix)]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a panic is how a test fails"
+)]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -61,7 +68,7 @@ fn program() -> &'static (Vec<u8>, Vec<u8>) {
         fs::write(at.join("main.c"), "int answer(void);\nint main(void) { return answer() - 42; }\n")
             .unwrap();
         let cc = |arguments: &[&str]| {
-            assert!(Command::new("cc").args(arguments).current_dir(at).status().unwrap().success())
+            assert!(Command::new("cc").args(arguments).current_dir(at).status().unwrap().success());
         };
         cc(&["-shared", "-fPIC", "-Wl,-soname,libanswer.so", "-o", "libanswer.so", "lib.c"]);
         cc(&["-o", "main", "main.c", "libanswer.so", "-Wl,-rpath,$ORIGIN/../lib"]);

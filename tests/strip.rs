@@ -1,6 +1,13 @@
 //! Stripped copies of real programs start, print the same, and keep what other tools have put into them.
 
 #![cfg(unix)]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a panic is how a test fails"
+)]
 
 use std::fs::{self, File};
 use std::io::Write;
