@@ -45,6 +45,11 @@ impl Digest {
         hasher.finish()
     }
 
+    /// A number made of the first eight bytes.
+    pub(crate) fn number(&self) -> u64 {
+        self.0.iter().take(8).fold(0, |number, &byte| number << 8 | u64::from(byte))
+    }
+
     /// The 64 hexadecimal digits, which name the file below `blobs/sha256/`.
     pub fn hex(&self) -> String {
         self.0.iter().map(|byte| format!("{byte:02x}")).collect()

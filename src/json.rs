@@ -20,7 +20,7 @@ fn write(value: &Value, out: &mut Vec<u8>) {
     match value {
         Value::Array(items) => {
             out.push(b'[');
-            separated(items, out, |item, out| write(item, out));
+            separated(items, out, write);
             out.push(b']');
         }
         Value::Object(map) => {

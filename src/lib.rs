@@ -1,14 +1,44 @@
-//! Turns a program that is already built into the smallest honest container image.
+//! Turns a program that is already built into the smallest honest container image: the program, exactly the shared
+//! libraries that its dynamic loader would map, and nothing else.
+//!
+//! What `coracle build /usr/bin/env -t env` does:
+//!
+//! ```
+//! use coracle::recipe::{Overrides, Recipe};
+//! use coracle::Settings;
+//!
+//! # let directory = tempfile::tempdir()?;
+//! # let layout = format!("oci:{}", directory.path().join("env.oci").display());
+//! let flags = Overrides {
+//!     programs: vec!["/usr/bin/env".into()],
+//!     names: vec!["env".into()],
+//!     destinations: vec![layout],
+//!     ..Overrides::default()
+//! };
+//! let built = coracle::build(&Recipe::from_flags(&flags)?, &Settings::default(), &())?;
+//! println!("{}@{}", built.references[0], built.digest);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The line from a recipe to an image is [`build`]; ARCHITECTURE.md has the floors below it.
 
+mod build;
+pub mod closure;
 pub mod content;
 pub mod digest;
+pub mod elf;
 pub mod fs;
 pub mod image;
 pub mod json;
 pub mod layer;
+pub mod loader;
+pub mod note;
 pub mod path;
 pub mod platform;
+pub mod recipe;
 pub mod reference;
 pub mod rootfs;
 pub mod store;
 pub mod tree;
+
+pub use build::{Built, Error, Observer, Plan, Settings, build, plan};

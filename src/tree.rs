@@ -105,7 +105,7 @@ pub struct Walk {
 /// One step of a [`Walk`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Step {
-    /// A directory that was entered.
+    /// A directory that was entered, by its name or by `..`.
     Directory(ImagePath),
     /// A link that was followed.
     Link {
@@ -152,6 +152,7 @@ pub fn walk(tree: &dyn Tree, start: &ImagePath, spelled: &[u8]) -> fs::Result<Wa
         };
         if name == b".." {
             at = at.parent().unwrap_or(at);
+            steps.push(Step::Directory(at.clone()));
             continue;
         }
         let path = at.join(&name);
@@ -289,14 +290,14 @@ mod tests {
             ),
             (
                 "/usr/lib/out",
-                "/usr/, /usr/lib/, /usr/lib/out -> ../../../../etc/hostname, /etc/, file /etc/hostname",
+                "/usr/, /usr/lib/, /usr/lib/out -> ../../../../etc/hostname, /usr/, //, //, //, /etc/, file /etc/hostname",
             ),
             (
                 "/usr/lib/abs",
                 "/usr/, /usr/lib/, /usr/lib/abs -> /lib/libc.so.6, /lib -> usr/lib, /usr/, /usr/lib/, \
                               /usr/lib/libc.so.6 -> libc-2.36.so, file /usr/lib/libc-2.36.so",
             ),
-            ("/usr/../work/./file", "/usr/, /work/, file /work/file"),
+            ("/usr/../work/./file", "/usr/, //, /work/, file /work/file"),
             ("file", "file /work/file"),
             ("file/x", "not a directory /work/file"),
             ("/work/file/", "/work/, not a directory /work/file"),

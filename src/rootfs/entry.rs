@@ -94,6 +94,8 @@ pub enum Reason {
     Included(String),
     /// Accounts for the numeric user.
     Accounts,
+    /// The program starts there.
+    WorkingDirectory,
     /// Where the loader looks up libraries outside its default directories.
     LoaderCache,
 }
@@ -106,6 +108,7 @@ impl fmt::Display for Reason {
             Self::Needed { by, rule } => write!(f, "needed by {by}, {rule}"),
             Self::OnTheWay => f.write_str("on the way"),
             Self::Included(from) => write!(f, "included from {from}"),
+            Self::WorkingDirectory => f.write_str("working directory"),
             Self::Accounts => f.write_str("accounts of the user"),
             Self::LoaderCache => f.write_str("the loader's cache"),
         }

@@ -2,6 +2,109 @@
 //!
 //! It knows no tar and no digest. Its rules (owners, modes, layout) are those of ARCHITECTURE.md, "Rules of the image".
 
+mod accounts;
+mod builder;
 mod entry;
+mod error;
+mod fixed_point;
+mod include;
+mod placement;
+mod plan;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use entry::{Entry, Node, Owner, Reason, Stratum};
+pub use error::{Conflict, Error, IncludeProblem, PrivatePath};
+pub use plan::{Include, Program, Request, plan};
+
+use crate::digest::Digest;
+use crate::fs::{self, Identity, Stat};
+use crate::path::ImagePath;
+use crate::tree::{self, Tree, TreeFile};
+
+/// A planned image: every entry by its path, each parent a directory of it.
+#[derive(Clone, Default, Debug)]
+pub struct Rootfs {
+    entries: BTreeMap<ImagePath, Entry>,
+    programs: Vec<ImagePath>,
+}
+
+impl Rootfs {
+    /// Every entry, directories before what is in them.
+    pub fn iter(&self) -> impl Iterator<Item = (&ImagePath, &Entry)> {
+        self.entries.iter()
+    }
+
+    /// Where each program went, in the order in which they were named.
+    pub fn programs(&self) -> &[ImagePath] {
+        &self.programs
+    }
+
+    /// The strata that have entries of their own, in the order of their layers.
+    pub fn strata(&self) -> BTreeSet<Stratum> {
+        let own = self.entries.values().filter(|entry| !matches!(entry.node, Node::Directory));
+        let strata: BTreeSet<Stratum> = own.map(|entry| entry.stratum).collect();
+        if strata.is_empty() { self.entries.values().map(|entry| entry.stratum).collect() } else { strata }
+    }
+
+    /// The entries of one layer: those of `stratum` and the directories above them, so that every layer is whole.
+    /// Directories whose own stratum has no layer go into the first one.
+    pub fn layer(&self, stratum: Stratum) -> Vec<(&ImagePath, &Entry)> {
+        let strata = self.strata();
+        let home = |entry: &Entry| {
+            if strata.contains(&entry.stratum) { Some(entry.stratum) } else { strata.first().copied() }
+        };
+        let own: Vec<&ImagePath> =
+            self.iter().filter(|(_, entry)| home(entry) == Some(stratum)).map(|(path, _)| path).collect();
+        let above = own.iter().flat_map(|path| path.ancestors());
+        let paths: BTreeSet<ImagePath> = above.chain(own.iter().copied().cloned()).collect();
+        self.iter().filter(|(path, _)| paths.contains(path)).collect()
+    }
+
+    /// The bytes of all files, each counted once.
+    pub fn size(&self) -> u64 {
+        let sizes = self.entries.values().filter_map(|entry| match &entry.node {
+            Node::File(content) => Some(content.size()),
+            _ => None,
+        });
+        sizes.sum()
+    }
+
+    /// The content and mode at `path`, behind a hard link too.
+    fn file(&self, path: &ImagePath) -> Option<TreeFile> {
+        let entry = self.entries.get(path)?;
+        match &entry.node {
+            Node::HardLink(target) => self.file(target),
+            Node::File(content) => {
+                // Any number will do that is the same for the same path.
+                let inode = Digest::of(path.as_bytes()).number();
+                let stat = Stat {
+                    identity: Identity { device: 0, inode },
+                    size: content.size(),
+                    mode: entry.mode,
+                    links: 1,
+                    times: [(0, 0); 2],
+                };
+                Some(TreeFile { stat, content: content.clone() })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// An image is a root like any other: the resolver that planned it can run in it.
+impl Tree for Rootfs {
+    fn node(&self, path: &ImagePath) -> fs::Result<Option<tree::Node>> {
+        let Some(entry) = self.entries.get(path) else { return Ok(None) };
+        Ok(match &entry.node {
+            Node::Directory => Some(tree::Node::Directory),
+            Node::Link(target) => Some(tree::Node::Link(target.clone())),
+            Node::File(_) | Node::HardLink(_) => self.file(path).map(tree::Node::File),
+        })
+    }
+
+    fn list(&self, path: &ImagePath) -> fs::Result<Vec<Vec<u8>>> {
+        let inside = self.entries.keys().filter(|entry| entry.parent().as_ref() == Some(path));
+        Ok(inside.filter_map(|entry| Some(entry.name()?.to_vec())).collect())
+    }
+}

@@ -1,0 +1,16 @@
+# Everything that CI runs.
+ci:
+    bash .ci/run
+
+# The inner loop: no real clients.
+test:
+    cargo test --lib --bins --test cli --test floors --test determinism --test strip
+
+lint:
+    cargo fmt --check
+    cargo clippy --all-targets -- -D warnings
+
+# The figures in docs/performance.md, measured side by side on this machine.
+bench:
+    cargo build --release
+    bash benches/figures.sh target/release/coracle

@@ -1,0 +1,151 @@
+//! The straight line over all floors: a recipe in, an image at its destinations out.
+//!
+//! Each step takes the value of the one before. What the environment decides comes in as [`Settings`], what goes on is
+//! told to an [`Observer`]; nothing is printed here.
+
+mod config;
+mod error;
+mod plan;
+
+use std::path::PathBuf;
+
+pub use error::Error;
+pub use plan::{Plan, plan};
+
+use crate::digest::Digest;
+use crate::image::{Image, Root};
+use crate::layer::Layer;
+use crate::note::Note;
+use crate::platform::Platform;
+use crate::recipe::Recipe;
+use crate::reference::Reference;
+use crate::rootfs::Rootfs;
+use crate::store::{self, Destination, Staging};
+
+/// What the environment decides, read once by whoever calls.
+#[derive(Clone, Default, Debug)]
+pub struct Settings {
+    /// Seconds since 1970, for `created` of the config and its history.
+    pub epoch: u64,
+    /// Directories whose paths exist on this machine alone: home, the temporary directory.
+    pub private_dirs: Vec<PathBuf>,
+}
+
+/// Sees how a build goes.
+pub trait Observer: Sync {
+    /// The plan, before anything is packed.
+    fn planned(&self, plan: &Plan);
+    /// So many more bytes were packed.
+    fn packed(&self, bytes: u64);
+}
+
+/// Who does not want to see.
+impl Observer for () {
+    fn planned(&self, _plan: &Plan) {}
+    fn packed(&self, _bytes: u64) {}
+}
+
+/// An image that was written.
+#[derive(Debug)]
+pub struct Built {
+    /// Its names.
+    pub references: Vec<Reference>,
+    /// The digest of its manifest: the one that `index.json` lists.
+    pub digest: Digest,
+    /// Its platforms.
+    pub platforms: Vec<Platform>,
+    /// Its layers, in order.
+    pub layers: Vec<Layer>,
+    /// Bytes of its layers, config and manifest.
+    pub size: u64,
+    /// Where it was written.
+    pub destinations: Vec<String>,
+    /// What happened on the way that should be known.
+    pub notes: Vec<Note>,
+}
+
+/// Builds the image of `recipe` and writes it to every destination.
+///
+/// # Errors
+/// When a program can't be resolved, two things claim one path, a file changes while it is read, or a destination
+/// can't be written. No destination is changed before the whole image is packed.
+pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> Result<Built, Error> {
+    let destinations = destinations(recipe)?;
+    let plan = plan(recipe, settings)?;
+    observer.planned(&plan);
+    let staging = Staging::new(&destinations.first)?;
+    let layers = pack(&plan.rootfs, &staging, observer)?;
+    let image = Image::new(&config::of(recipe, &plan)?, &plan.platform, &layers, settings.epoch)?;
+    let root = Root::new(vec![image])?;
+    let notes = publish(&root, &staging, recipe, &destinations)?;
+    Ok(Built {
+        references: recipe.names.clone(),
+        digest: root.digest(),
+        platforms: vec![plan.platform],
+        size: layers
+            .iter()
+            .map(|layer| layer.size)
+            .chain(root.documents().map(|blob| blob.descriptor().size))
+            .sum(),
+        layers,
+        destinations: destinations.iter().map(ToString::to_string).collect(),
+        notes,
+    })
+}
+
+/// At least one destination; the image is packed beside the first.
+struct Destinations {
+    first: Destination,
+    others: Vec<Destination>,
+}
+
+impl Destinations {
+    fn iter(&self) -> impl Iterator<Item = &Destination> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+}
+
+/// The destinations that the recipe names, or `NAME.oci` in the working directory; all of them can be written to, as
+/// far as can be told before there is an image.
+fn destinations(recipe: &Recipe) -> Result<Destinations, Error> {
+    let parsed = recipe.destinations.iter().map(|text| Ok(text.parse()?));
+    let mut parsed = parsed.collect::<Result<Vec<Destination>, Error>>()?.into_iter();
+    let destinations = match parsed.next() {
+        Some(first) => Destinations { first, others: parsed.collect() },
+        None => Destinations { first: default_destination(recipe), others: Vec::new() },
+    };
+    destinations.iter().try_for_each(Destination::check)?;
+    Ok(destinations)
+}
+
+/// `oci:NAME.oci`, where NAME is the last part of the image's name, else the program's file name.
+fn default_destination(recipe: &Recipe) -> Destination {
+    let program = recipe.programs.first().and_then(|program| program.from.file_name());
+    let name = match recipe.names.first() {
+        Some(reference) => reference.base_name().into(),
+        None => program.unwrap_or_default().to_os_string(),
+    };
+    let mut file = name;
+    file.push(".oci");
+    Destination::layout(file)
+}
+
+fn pack(rootfs: &Rootfs, staging: &Staging, observer: &dyn Observer) -> Result<Vec<Layer>, Error> {
+    let packed = |bytes| observer.packed(bytes);
+    let strata = rootfs.strata().into_iter();
+    strata.map(|stratum| Ok(staging.pack(&rootfs.layer(stratum), stratum, &packed)?)).collect()
+}
+
+fn publish(
+    root: &Root,
+    staging: &Staging,
+    recipe: &Recipe,
+    destinations: &Destinations,
+) -> Result<Vec<Note>, Error> {
+    let mut notes = Vec::new();
+    for destination in destinations.iter() {
+        let warnings = store::publish(root, staging, &recipe.names, destination)?;
+        notes.extend(warnings.into_iter().map(|warning| Note::Warning(warning.to_string())));
+    }
+    Ok(notes)
+}

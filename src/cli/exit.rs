@@ -1,0 +1,26 @@
+//! Exit codes. They are a public promise: scripts may rely on them, and a change is a breaking one.
+
+use std::process::ExitCode;
+
+/// How a command ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Exit {
+    /// 0: everything that was asked for is done. So is a reader of stdout that has seen enough.
+    Done = 0,
+    /// 1: it could not be done.
+    Failed = 1,
+    /// 2: the command line or the recipe is wrong.
+    Usage = 2,
+    /// 3: a registry or the network failed.
+    #[allow(dead_code, reason = "the codes are a promise from the first release on; registries come later")]
+    Network = 3,
+    /// 4: a check, a verification or a comparison worked and found something.
+    #[allow(dead_code, reason = "the codes are a promise from the first release on; checks come later")]
+    Findings = 4,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}

@@ -1,0 +1,100 @@
+//! A command that failed: what is said about it, and how it ends.
+
+use std::error::Error;
+use std::io;
+
+use coracle::recipe;
+
+use super::exit::Exit;
+
+/// What a command ends with when it is not done.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) exit: Exit,
+    pub(super) message: String,
+    pub(super) hint: Option<String>,
+}
+
+impl Failure {
+    /// A wrong usage, and the right one.
+    pub(super) fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { exit: Exit::Usage, message: message.into(), hint: Some(hint.into()) }
+    }
+
+    /// stdout can't be written.
+    pub(super) fn output(error: &io::Error) -> Self {
+        Self { exit: Exit::Failed, message: format!("cannot write to stdout: {error}"), hint: None }
+    }
+
+    /// clap's words in our form: its tips are our hints, its quotes our backticks.
+    pub(super) fn from_clap(error: &clap::Error) -> Self {
+        let text = error.render().to_string().replace('\'', "`");
+        let (mut message, mut hints) = (Vec::new(), Vec::new());
+        for line in text.lines() {
+            if let Some(tip) = line.trim_start().strip_prefix("tip: ") {
+                hints.push(tip);
+            } else if !line.is_empty() && !line.starts_with("For more information") {
+                message.push(line.strip_prefix("error: ").unwrap_or(line));
+            }
+        }
+        hints.push("`--help` shows every flag, with examples");
+        let message = message.join("\n").replace("\nUsage: ", "\n\nusage: ");
+        Self { exit: Exit::Usage, message, hint: Some(hints.join("\n")) }
+    }
+}
+
+impl From<recipe::Error> for Failure {
+    fn from(error: recipe::Error) -> Self {
+        Self { exit: Exit::Usage, message: chain(&error), hint: error.hint() }
+    }
+}
+
+impl From<coracle::Error> for Failure {
+    fn from(error: coracle::Error) -> Self {
+        let exit = if matches!(error, coracle::Error::Recipe(_)) { Exit::Usage } else { Exit::Failed };
+        Self { exit, message: chain(&error), hint: error.hint() }
+    }
+}
+
+/// An error and its causes, each once: on one line while they are short sentences, below each other otherwise.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(error) = next {
+        let cause = error.to_string();
+        if !text.ends_with(&cause) {
+            let lines = text.contains('\n') || cause.contains('\n');
+            text.push_str(if lines { "\n  caused by: " } else { ": " });
+            text.push_str(&cause.replace('\n', "\n  "));
+        }
+        next = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{text}")]
+    struct Link {
+        text: &'static str,
+        source: Option<Box<Link>>,
+    }
+
+    #[test]
+    fn a_chain_says_everything_once() {
+        for (links, expected) in [
+            (vec!["cannot read `x`", "not found"], "cannot read `x`: not found"),
+            (vec!["bad: deep", "deep"], "bad: deep"),
+            (vec!["two\nlines", "a\nb"], "two\nlines\n  caused by: a\n  b"),
+        ] {
+            let mut source = None;
+            for text in links.into_iter().rev() {
+                source = Some(Box::new(Link { text, source }));
+            }
+            assert_eq!(chain(&*source.unwrap()), expected);
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! The command line: arguments in, exit code out.
+//!
+//! stdout is data and stderr is talk. Everything else is the library's; only its public names are used here.
+
+mod args;
+mod build;
+mod exit;
+mod failure;
+mod output;
+mod progress;
+mod report;
+mod table;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use clap::error::ErrorKind;
+
+use args::{Cli, Command};
+use exit::Exit;
+use failure::Failure;
+
+/// Runs the command that `args` name; the first is the program's own name.
+pub(crate) fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
+    let mut args: Vec<OsString> = args.collect();
+    if args.len() < 2 {
+        args.push("--help".into());
+    }
+    args::color(&args).write_global();
+    let result = match Cli::try_parse_from(&args) {
+        Ok(cli) => match cli.command {
+            Command::Build(args) => build::run(&args),
+        },
+        Err(error) => help_or_usage(&error),
+    };
+    result
+        .unwrap_or_else(|failure| {
+            report::failure(&failure);
+            failure.exit
+        })
+        .into()
+}
+
+/// Help and version are what somebody asked for; everything else is a wrong usage.
+fn help_or_usage(error: &clap::Error) -> Result<Exit, Failure> {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            output::print(&error.render().ansi().to_string())?;
+            Ok(Exit::Done)
+        }
+        _ => Err(Failure::from_clap(error)),
+    }
+}

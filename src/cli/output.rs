@@ -1,0 +1,20 @@
+//! What is written to stdout: data, and nothing else.
+
+use std::io::{self, Write as _};
+
+use super::failure::Failure;
+
+/// Writes `text` to stdout. A reader that has gone away has seen enough.
+pub(super) fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = anstream::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::output(&error)),
+        _ => Ok(()),
+    }
+}
+
+/// Writes `value` to stdout as one line of JSON.
+pub(super) fn print_json(value: &serde_json::Value) -> Result<(), Failure> {
+    let bytes = coracle::json::to_bytes(value).map_err(|error| Failure::output(&io::Error::other(error)))?;
+    print(&(String::from_utf8_lossy(&bytes) + "\n"))
+}

@@ -1,0 +1,272 @@
+//! Images and plans, for people and as JSON.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use anstyle::Style;
+use coracle::note::Note;
+use coracle::recipe::Recipe;
+use coracle::rootfs::{Entry, Node, Stratum};
+use coracle::{Built, Plan};
+use indicatif::DecimalBytes;
+use serde_json::{Value, json};
+
+use super::report::{FAINT, STRONG};
+
+/// The one line of stdout: the image's first name by digest, or its digest.
+pub(super) fn reference(built: &Built) -> String {
+    match built.references.first() {
+        Some(reference) => format!("{reference}@{}", built.digest),
+        None => built.digest.to_string(),
+    }
+}
+
+/// What was built, how large it is, and where it went.
+pub(super) fn built(title: &str, built: &Built, files: usize) -> String {
+    let platforms: Vec<String> = built.platforms.iter().map(ToString::to_string).collect();
+    let unpacked = DecimalBytes(built.layers.iter().map(|layer| layer.unpacked).sum());
+    let mut text = format!(
+        "{STRONG}{title}{STRONG:#}  {}  {}, {unpacked} → {STRONG}{}{STRONG:#} in {}\n",
+        platforms.join(", "),
+        count(files, "file"),
+        DecimalBytes(built.size),
+        count(built.layers.len(), "layer"),
+    );
+    for layer in &built.layers {
+        let (from, to) = (DecimalBytes(layer.unpacked).to_string(), DecimalBytes(layer.size).to_string());
+        let (stratum, digest) = (layer.stratum, layer.digest);
+        let _ = writeln!(text, "  {stratum:<9}  {from:>9} → {to:>9}  {FAINT}{digest}{FAINT:#}");
+    }
+    for destination in &built.destinations {
+        let _ = writeln!(text, "  written to {destination}");
+    }
+    text
+}
+
+/// An image as `--format json` has it.
+pub(super) fn built_json(built: &Built) -> Value {
+    let layers: Vec<Value> = built
+        .layers
+        .iter()
+        .map(|layer| {
+            json!({
+                "media_type": layer.media_type,
+                "digest": layer.digest.to_string(),
+                "diff_id": layer.diff_id.to_string(),
+                "size": layer.size,
+            })
+        })
+        .collect();
+    json!({
+        "reference": reference(built),
+        "references": strings(&built.references),
+        "digest": built.digest.to_string(),
+        "platforms": strings(&built.platforms),
+        "layers": layers,
+        "destinations": built.destinations,
+        "size": built.size,
+    })
+}
+
+/// Every entry of a plan and why it is there, then the sums.
+pub(super) fn plan(plan: &Plan) -> String {
+    let rows: Vec<[String; 4]> =
+        plan.rootfs.iter().map(|(path, entry)| row(&path.to_string(), entry)).collect();
+    let width = rows.iter().map(|[_, _, path, _]| path.chars().count()).max().unwrap_or_default();
+    let heading = ["SIZE", "MODE", "PATH", "REASON"].map(String::from);
+    let mut text = String::new();
+    for (index, [size, mode, path, reason]) in std::iter::once(heading).chain(rows).enumerate() {
+        let style = if index == 0 { STRONG } else { Style::new() };
+        let _ = writeln!(text, "{style}{size:>9}  {mode:>4}  {path:<width$}  {reason}{style:#}");
+    }
+    let layers = layers(plan);
+    let sum = layers.values().fold(Sum::default(), Sum::and);
+    let _ = writeln!(
+        text,
+        "\n{STRONG}{}{STRONG:#} for {}: {}, {}, {}, in {}",
+        DecimalBytes(sum.size),
+        plan.platform,
+        count(sum.files, "file"),
+        count(sum.links, "link"),
+        directories(sum.directories),
+        count(layers.len(), "layer"),
+    );
+    for (stratum, Sum { files, size, .. }) in &layers {
+        let _ = writeln!(
+            text,
+            "  {stratum:<9}  {:>9}  {}",
+            DecimalBytes(*size).to_string(),
+            count(*files, "file")
+        );
+    }
+    text
+}
+
+fn row(path: &str, entry: &Entry) -> [String; 4] {
+    let nothing = || "-".to_owned();
+    let mode = format!("{:04o}", entry.mode);
+    let reason = entry.reason.to_string();
+    match &entry.node {
+        Node::Directory if path == "/" => [nothing(), mode, path.to_owned(), reason],
+        Node::Directory => [nothing(), mode, format!("{path}/"), reason],
+        Node::File(content) => [DecimalBytes(content.size()).to_string(), mode, path.to_owned(), reason],
+        Node::Link(target) => [nothing(), nothing(), format!("{path} -> {target}"), reason],
+        Node::HardLink(target) => [nothing(), mode, format!("{path} = {target}"), reason],
+    }
+}
+
+/// A plan as `--format json` has it.
+pub(super) fn plan_json(recipe: &Recipe, plan: &Plan) -> Value {
+    let entries: Vec<Value> =
+        plan.rootfs.iter().map(|(path, entry)| entry_json(&path.to_string(), entry)).collect();
+    let layers: Vec<Value> = layers(plan)
+        .iter()
+        .map(|(stratum, sum)| json!({ "stratum": stratum.to_string(), "files": sum.files, "size": sum.size }))
+        .collect();
+    json!({
+        "references": strings(&recipe.names),
+        "platforms": [plan.platform.to_string()],
+        "entries": entries,
+        "layers": layers,
+        "warnings": strings(&only(&plan.notes, |note| matches!(note, Note::Warning(_)))),
+        "hints": strings(&only(&plan.notes, |note| matches!(note, Note::Hint(_)))),
+    })
+}
+
+fn entry_json(path: &str, entry: &Entry) -> Value {
+    let mut value = json!({
+        "path": path,
+        "uid": entry.owner.uid,
+        "gid": entry.owner.gid,
+        "mode": format!("{:04o}", entry.mode),
+        "reason": entry.reason.to_string(),
+        "stratum": entry.stratum.to_string(),
+    });
+    let (kind, key, more) = match &entry.node {
+        Node::Directory => ("directory", "size", json!(0)),
+        Node::File(content) => ("file", "size", json!(content.size())),
+        Node::Link(target) => ("link", "target", json!(target.to_string())),
+        Node::HardLink(target) => ("hardlink", "target", json!(target.to_string())),
+    };
+    if let Some(members) = value.as_object_mut() {
+        members.insert("type".into(), json!(kind));
+        members.insert(key.into(), more);
+    }
+    value
+}
+
+/// How many entries there are of each kind, and the bytes of the files.
+#[derive(Default)]
+struct Sum {
+    files: usize,
+    links: usize,
+    directories: usize,
+    size: u64,
+}
+
+impl Sum {
+    fn and(self, other: &Self) -> Self {
+        Self {
+            files: self.files + other.files,
+            links: self.links + other.links,
+            directories: self.directories + other.directories,
+            size: self.size + other.size,
+        }
+    }
+
+    fn add(&mut self, node: &Node) {
+        match node {
+            Node::Directory => self.directories += 1,
+            Node::Link(_) | Node::HardLink(_) => self.links += 1,
+            Node::File(content) => {
+                self.files += 1;
+                self.size += content.size();
+            }
+        }
+    }
+}
+
+/// What each layer holds of its own; directories that others share are counted where they belong.
+fn layers(plan: &Plan) -> BTreeMap<Stratum, Sum> {
+    let mut layers: BTreeMap<Stratum, Sum> =
+        plan.rootfs.strata().into_iter().map(|s| (s, Sum::default())).collect();
+    for (_, entry) in plan.rootfs.iter() {
+        if let Some(sum) = layers.get_mut(&entry.stratum) {
+            sum.add(&entry.node);
+        }
+    }
+    layers
+}
+
+fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+fn directories(number: usize) -> String {
+    if number == 1 { "1 directory".into() } else { format!("{number} directories") }
+}
+
+fn only(notes: &[Note], kind: impl Fn(&Note) -> bool) -> Vec<Note> {
+    notes.iter().filter(|note| kind(note)).cloned().collect()
+}
+
+fn strings(items: &[impl ToString]) -> Vec<String> {
+    items.iter().map(ToString::to_string).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use coracle::digest::{DiffId, Digest};
+    use coracle::layer::Layer;
+
+    fn image(names: &[&str]) -> Built {
+        let digest = format!("sha256:{}", "ab".repeat(32)).parse::<Digest>().unwrap();
+        let layer = |stratum, size| Layer {
+            media_type: "application/vnd.oci.image.layer.v1.tar+gzip",
+            digest,
+            diff_id: DiffId::new(digest),
+            size,
+            unpacked: size * 3,
+            stratum,
+        };
+        Built {
+            references: names.iter().map(|name| name.parse().unwrap()).collect(),
+            digest,
+            platforms: vec!["linux/amd64".parse().unwrap()],
+            layers: vec![layer(Stratum::Libraries, 7_600_000), layer(Stratum::Program, 300_000)],
+            destinations: vec!["oci:curl.oci".into()],
+            size: 7_901_234,
+            notes: vec![],
+        }
+    }
+
+    #[test]
+    fn an_image_for_people() {
+        let digest = format!("sha256:{}", "ab".repeat(32));
+        let expected = format!(
+            "\
+curl:8  linux/amd64  37 files, 23.70 MB → 7.90 MB in 2 layers
+  libraries   22.80 MB →   7.60 MB  {digest}
+  program    900.00 kB → 300.00 kB  {digest}
+  written to oci:curl.oci
+"
+        );
+        let text = built("curl:8", &image(&["curl:8"]), 37);
+        assert_eq!(anstream::adapter::strip_str(&text).to_string(), expected);
+    }
+
+    #[test]
+    fn an_image_for_programs() {
+        let digest = format!("sha256:{}", "ab".repeat(32));
+        let named = built_json(&image(&["curl:8", "ghcr.io/a/curl"]));
+        assert_eq!(named["reference"], json!(format!("curl:8@{digest}")));
+        assert_eq!(named["references"], json!(["curl:8", "ghcr.io/a/curl:latest"]));
+        let [media_type, size] = ["media_type", "size"].map(|key| named["layers"][1][key].clone());
+        assert_eq!(
+            (media_type, size),
+            (json!("application/vnd.oci.image.layer.v1.tar+gzip"), json!(300_000))
+        );
+        assert_eq!(built_json(&image(&[]))["reference"], json!(digest));
+    }
+}

@@ -1,0 +1,80 @@
+//! Small ELF files written from a description, for tests: 64 bits, little-endian, one segment, a dynamic section.
+
+/// What to write; the defaults make a shared object for x86-64 that needs nothing.
+pub(crate) struct Synthetic {
+    pub(crate) machine: u16,
+    pub(crate) kind: u16,
+    pub(crate) interpreter: Option<&'static str>,
+    pub(crate) needed: Vec<&'static str>,
+    pub(crate) soname: Option<&'static str>,
+    pub(crate) rpath: Option<&'static str>,
+    pub(crate) runpath: Option<&'static str>,
+    pub(crate) flags_1: u64,
+}
+
+impl Default for Synthetic {
+    fn default() -> Self {
+        Self {
+            machine: 62,
+            kind: 3,
+            interpreter: None,
+            needed: Vec::new(),
+            soname: None,
+            rpath: None,
+            runpath: None,
+            flags_1: 0,
+        }
+    }
+}
+
+const EHDR: usize = 64;
+const PHDR: usize = 56;
+
+impl Synthetic {
+    /// The file's bytes: header, three program headers, strings, dynamic section; addresses are offsets.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let mut strings = vec![0];
+        let mut add = |text: &str| {
+            let at = strings.len() as u64;
+            strings.extend(text.bytes().chain([0]));
+            at
+        };
+        let mut entries: Vec<(u64, u64)> = self.needed.iter().map(|name| (1, add(name))).collect();
+        entries.extend(self.soname.map(|name| (14, add(name))));
+        entries.extend(self.rpath.map(|path| (15, add(path))));
+        entries.extend(self.runpath.map(|path| (29, add(path))));
+        let interpreter = self.interpreter.map(|path| (add(path), path.len() as u64 + 1));
+        entries.push((0x6fff_fffb, self.flags_1));
+
+        let table = (EHDR + 3 * PHDR) as u64;
+        entries.extend([(5, table), (10, strings.len() as u64), (0, 0)]);
+        while !(strings.len() + EHDR + 3 * PHDR).is_multiple_of(8) {
+            strings.push(0);
+        }
+        let dynamic = table + strings.len() as u64;
+        let size = entries.len() as u64 * 16;
+
+        let mut bytes = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
+        bytes.extend([self.kind, self.machine].iter().flat_map(|half| half.to_le_bytes()));
+        bytes.extend(1_u32.to_le_bytes());
+        bytes.extend([0, EHDR as u64, 0_u64].iter().flat_map(|word| word.to_le_bytes()));
+        bytes.extend(0_u32.to_le_bytes());
+        bytes.extend([64, 56, 3, 64, 0, 0_u16].iter().flat_map(|half| half.to_le_bytes()));
+        segment(&mut bytes, 1, 0, dynamic + size);
+        segment(&mut bytes, 2, dynamic, size);
+        match interpreter {
+            Some((at, size)) => segment(&mut bytes, 3, table + at, size),
+            None => segment(&mut bytes, 0, 0, 0),
+        }
+        bytes.extend(&strings);
+        bytes.extend(
+            entries.iter().flat_map(|(tag, value)| [tag.to_le_bytes(), value.to_le_bytes()].concat()),
+        );
+        bytes
+    }
+}
+
+fn segment(bytes: &mut Vec<u8>, kind: u32, offset: u64, size: u64) {
+    bytes.extend([kind, 5].iter().flat_map(|half| half.to_le_bytes()));
+    bytes.extend([offset, offset, offset, size, size, 1].iter().flat_map(|word| word.to_le_bytes()));
+}

@@ -1,0 +1,145 @@
+//! Whether a loader takes a file that has the right name.
+//!
+//! Source: `open_verify`, `elf/dl-load.c`: a file of another class or machine is passed over, one that is damaged or no
+//! ELF at all ends the search. musl takes the first file that opens, for better or worse.
+
+use std::fmt;
+use std::io::ErrorKind;
+
+use crate::content::Reader;
+use crate::elf::{self, Header, Machine, Type};
+use crate::fs;
+use crate::path::{ImagePath, Spelled};
+use crate::tree::{self, End, Tree, TreeFile, Walk};
+
+/// A file that a loader takes.
+#[derive(Debug)]
+pub struct Candidate {
+    /// As the loader spells it.
+    pub spelled: Spelled,
+    /// How its path leads there.
+    pub walk: Walk,
+    /// Its own path.
+    pub path: ImagePath,
+    /// Its identity and content.
+    pub file: TreeFile,
+    /// What it says of itself.
+    pub object: elf::Object,
+}
+
+/// Why a loader does not take a file.
+#[derive(Debug)]
+pub enum Refusal {
+    /// It is for another machine.
+    Machine {
+        /// The file's.
+        found: Machine,
+        /// The program's.
+        wanted: Machine,
+    },
+    /// It is not sound, or no ELF file.
+    Elf(elf::Error),
+    /// `EI_OSABI` is none that the loader knows.
+    OsAbi(u8),
+    /// It is a program, or not linked.
+    NotShared,
+    /// It can't be read.
+    Unreadable(fs::Error),
+    /// It is a directory, a device or the like.
+    NotAFile,
+}
+
+/// How one file fares.
+pub(super) enum Outcome {
+    /// Nothing there: on to the next place.
+    Absent,
+    /// There, but not taken; `fatal` ends the search.
+    Refused {
+        refusal: Refusal,
+        fatal: bool,
+    },
+    Taken(Box<Candidate>),
+}
+
+/// What a loader does with a file for another machine.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// glibc passes over it.
+    PassOver,
+    /// musl, and any loader given a path, ends there.
+    First,
+}
+
+/// One program's search in one tree.
+pub(super) struct Search<'a> {
+    pub(super) tree: &'a dyn Tree,
+    pub(super) start: &'a ImagePath,
+    pub(super) wanted: Machine,
+}
+
+impl Search<'_> {
+    /// Tries the file at `spelled`.
+    pub(super) fn open(&self, spelled: &Spelled, manner: Manner) -> fs::Result<Outcome> {
+        let walk = match tree::walk(self.tree, self.start, spelled.as_bytes()) {
+            Ok(walk) => walk,
+            Err(e) if e.kind() == ErrorKind::PermissionDenied => {
+                return Ok(Outcome::Refused { refusal: Refusal::Unreadable(e), fatal: false });
+            }
+            Err(e) => return Err(e),
+        };
+        let (path, file) = match &walk.end {
+            End::File(path, file) => (path.clone(), file.clone()),
+            End::Directory(_) | End::Special(..) => {
+                return Ok(Outcome::Refused { refusal: Refusal::NotAFile, fatal: true });
+            }
+            End::Missing(_) | End::NotDirectory(_) | End::Loop => return Ok(Outcome::Absent),
+        };
+        let reader = match file.content.open() {
+            Ok(reader) => reader,
+            Err(e) if e.kind() == ErrorKind::PermissionDenied => {
+                return Ok(Outcome::Refused { refusal: Refusal::Unreadable(e), fatal: false });
+            }
+            Err(e) => return Err(e),
+        };
+        Ok(match self.judge(&reader, manner) {
+            Ok(object) => {
+                Outcome::Taken(Box::new(Candidate { spelled: spelled.clone(), walk, path, file, object }))
+            }
+            Err((refusal, fatal)) => Outcome::Refused { refusal, fatal },
+        })
+    }
+
+    fn judge(&self, reader: &Reader, manner: Manner) -> Result<elf::Object, (Refusal, bool)> {
+        let fatal = |error| (Refusal::Elf(error), true);
+        let header = Header::read(reader).map_err(fatal)?;
+        let (found, wanted) = (header.machine, self.wanted);
+        if !found.is_kin_of(wanted) {
+            let passed = found.is_64 != wanted.is_64 || found.is_little_endian == wanted.is_little_endian;
+            return Err((Refusal::Machine { found, wanted }, !passed || manner == Manner::First));
+        }
+        if !KNOWN_OS_ABIS.contains(&header.os_abi) {
+            return Err((Refusal::OsAbi(header.os_abi), true));
+        }
+        let object = elf::Object::read_after(reader, header).map_err(fatal)?;
+        if object.header.kind != Type::Shared || object.dynamic.is_pie() {
+            return Err((Refusal::NotShared, true));
+        }
+        Ok(object)
+    }
+}
+
+/// `ELFOSABI_SYSV` and `ELFOSABI_GNU`.
+const KNOWN_OS_ABIS: [u8; 2] = [0, 3];
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Machine { found, wanted } => write!(f, "machine is {found}, {wanted} is wanted"),
+            Self::Elf(error) => error.fmt(f),
+            Self::OsAbi(abi) => write!(f, "its OS ABI is {abi}, which the loader does not take"),
+            Self::NotShared => f.write_str("it is a program, not a shared library"),
+            Self::Unreadable(error) => error.fmt(f),
+            Self::NotAFile => f.write_str("it is not a file"),
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What is built into a glibc loader: default directories, `$LIB`, the cache's path.
+//!
+//! All of it stands in the loader's file as NUL-terminated strings, the directories back to back, each with a slash at
+//! its end. Distributions differ, so nothing is assumed; only a file without them falls back to a table.
+
+use crate::content::Reader;
+use crate::elf::Machine;
+use crate::fs;
+
+/// The constants of one loader.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Constants {
+    /// Default directories in order, each ending in a slash.
+    pub default_directories: Vec<Vec<u8>>,
+    /// What `$LIB` stands for.
+    pub lib: Option<Vec<u8>>,
+    /// Where the cache is.
+    pub cache: Vec<u8>,
+}
+
+/// A loader has some 200 kB; a file far beyond that is none.
+pub(super) const MAX_LOADER: u64 = 16 << 20;
+
+const CACHE: &[u8] = b"/etc/ld.so.cache";
+
+impl Constants {
+    /// Scans the loader's file.
+    pub(super) fn read(loader: &Reader, machine: Machine) -> fs::Result<Self> {
+        let size = usize::try_from(loader.size().min(MAX_LOADER)).unwrap_or_default();
+        Ok(Self::scan(&loader.bytes_at(0, size)?, machine))
+    }
+
+    fn scan(bytes: &[u8], machine: Machine) -> Self {
+        let strings: Vec<&[u8]> = bytes.split(|&byte| byte == 0).collect();
+        let mut default_directories = directories(&strings);
+        if default_directories.is_empty() {
+            default_directories = fallback(machine);
+        }
+        let lib = lib(&strings, &default_directories);
+        let cache =
+            strings.iter().find(|string| string.starts_with(b"/") && string.ends_with(b"/ld.so.cache"));
+        Self { default_directories, lib, cache: cache.unwrap_or(&CACHE).to_vec() }
+    }
+}
+
+/// The first run of two or more adjacent strings `/…/`.
+fn directories(strings: &[&[u8]]) -> Vec<Vec<u8>> {
+    let is_directory = |string: &&[u8]| {
+        string.len() > 2
+            && string.starts_with(b"/")
+            && string.ends_with(b"/")
+            && string.iter().all(u8::is_ascii_graphic)
+    };
+    let mut runs = strings.split(|string| !is_directory(string));
+    let run = runs.find(|run| run.len() > 1).unwrap_or_default();
+    run.iter().map(|directory| directory.to_vec()).collect()
+}
+
+/// `$LIB` is how the loader's own library directory is spelled without its prefix: `lib64`, `lib/x86_64-linux-gnu`.
+fn lib(strings: &[&[u8]], directories: &[Vec<u8>]) -> Option<Vec<u8>> {
+    let first = directories.first()?;
+    let names: Vec<&[u8]> = first.split(|&byte| byte == b'/').filter(|name| !name.is_empty()).collect();
+    (0..names.len())
+        .filter_map(|start| names.get(start..))
+        .map(|tail| tail.join(&b'/'))
+        .find(|tail| strings.contains(&tail.as_slice()))
+}
+
+/// The directories of an unpatched glibc (`sysdeps/unix/sysv/linux/*/shlib-versions`, `configure`).
+fn fallback(machine: Machine) -> Vec<Vec<u8>> {
+    let lib = if machine.is_64 { "lib64" } else { "lib" };
+    vec![format!("/{lib}/").into_bytes(), format!("/usr/{lib}/").into_bytes()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MACHINE: Machine = Machine { is_64: true, is_little_endian: true, number: 62, flags: 0 };
+
+    #[test]
+    fn directories_lib_and_cache_are_found() {
+        let debian =
+            b"x\0/\0lib/x86_64-linux-gnu\0/etc/ld.so.cache\0/lib/x86_64-linux-gnu/\0/usr/lib/\0/tmp\0";
+        let constants = Constants::scan(debian, MACHINE);
+        assert_eq!(constants.default_directories, [&b"/lib/x86_64-linux-gnu/"[..], b"/usr/lib/"]);
+        assert_eq!(constants.lib.as_deref(), Some(&b"lib/x86_64-linux-gnu"[..]));
+        assert_eq!(constants.cache, b"/etc/ld.so.cache");
+
+        let nix = b"\0/nix/store/abc-glibc/etc/ld.so.cache\0lib\0/nix/store/abc-glibc/lib/\0/nix/store/x-gcc/lib/\0";
+        let constants = Constants::scan(nix, MACHINE);
+        assert_eq!(constants.lib.as_deref(), Some(&b"lib"[..]));
+        assert_eq!(constants.cache, b"/nix/store/abc-glibc/etc/ld.so.cache");
+    }
+
+    #[test]
+    fn a_loader_without_strings_has_the_usual_directories() {
+        assert_eq!(Constants::scan(b"", MACHINE).default_directories, [&b"/lib64/"[..], b"/usr/lib64/"]);
+    }
+}

@@ -1,0 +1,230 @@
+//! How the dynamic loaders of glibc and musl search a tree for a library.
+//!
+//! A loader is read from its own file: nothing is assumed of the distribution. It knows places and candidates, not
+//! what is loaded already (that is `closure`), and never asks the host. Source: `elf/dl-load.c`, `ldso/dynlink.c`.
+
+mod cache;
+mod candidate;
+mod constants;
+mod glibc;
+mod musl;
+mod token;
+
+use std::fmt;
+use std::rc::Rc;
+
+pub use cache::{Cache, Entry as CacheEntry};
+pub use candidate::{Candidate, Refusal};
+pub use constants::Constants;
+
+use crate::content::Reader;
+use crate::elf::{self, Machine};
+use crate::fs;
+use crate::path::{ImagePath, Spelled};
+use crate::tree::Tree;
+
+/// The loader that a program names, as it behaves in one tree.
+#[derive(Debug)]
+pub struct Loader {
+    machine: Machine,
+    family: Family,
+}
+
+#[derive(Debug)]
+enum Family {
+    Glibc(glibc::Glibc),
+    Musl(musl::Musl),
+}
+
+/// An object that asks for libraries, with those that brought it in.
+#[derive(Debug)]
+pub struct Requester {
+    /// Its path as the loader spells it.
+    pub spelled: Spelled,
+    /// What `$ORIGIN` stands for in its paths.
+    pub origin: Spelled,
+    /// `DT_RPATH`, unsplit.
+    pub rpath: Option<Vec<u8>>,
+    /// `DT_RUNPATH`, unsplit.
+    pub runpath: Option<Vec<u8>>,
+    /// `DF_1_NODEFLIB`.
+    pub no_default_directories: bool,
+    /// The object that first asked for this one; none for the program.
+    pub parent: Option<Rc<Requester>>,
+}
+
+/// The rule by which a place is searched.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Rule {
+    /// The name has a slash and is a path.
+    Path,
+    /// `DT_RPATH` of this object.
+    Rpath(Spelled),
+    /// `DT_RUNPATH` of this object.
+    Runpath(Spelled),
+    /// `/etc/ld.so.cache`.
+    Cache,
+    /// A directory built into the loader.
+    DefaultDirectory,
+    /// musl's path file.
+    PathFile,
+}
+
+/// One place to search, in order.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The directory as the loader spells it, or the cache's path.
+    pub directory: Spelled,
+    /// Why it is searched.
+    pub rule: Rule,
+    /// The object whose `$ORIGIN` is in it: the place moves with that object.
+    pub origin: Option<Spelled>,
+}
+
+/// A library that was found.
+#[derive(Debug)]
+pub struct Found {
+    /// The file.
+    pub candidate: Candidate,
+    /// The rule that found it.
+    pub rule: Rule,
+    /// As in [`Place`].
+    pub origin: Option<Spelled>,
+}
+
+/// A search that ended without a library.
+#[derive(Debug, Default)]
+pub struct Missed {
+    /// Every place that was searched, in order.
+    pub places: Vec<Place>,
+    /// Files of that name that the loader would not take, and why.
+    pub refused: Vec<(Spelled, Refusal)>,
+}
+
+/// Why a loader could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It is no sound ELF file.
+    #[error(transparent)]
+    Elf(#[from] elf::Error),
+    /// Something that it reads could not be read.
+    #[error(transparent)]
+    Io(#[from] fs::Error),
+    /// It is far larger than any loader.
+    #[error("it has {0} bytes, which no loader has")]
+    TooLarge(u64),
+}
+
+impl Loader {
+    /// Reads the loader at `interpreter` (as `PT_INTERP` spells it) and what it reads from `tree`.
+    ///
+    /// # Errors
+    /// When the file is no loader, or its files can't be read.
+    pub fn read(
+        tree: &dyn Tree,
+        interpreter: &Spelled,
+        file: &Reader,
+        object: &elf::Object,
+    ) -> Result<Self, Error> {
+        let machine = object.header.machine;
+        let soname = object.dynamic.soname.as_deref().unwrap_or_default();
+        let family = if interpreter.name().starts_with(b"ld-musl-") || soname.starts_with(b"libc.musl-") {
+            Family::Musl(musl::Musl::read(tree, interpreter)?)
+        } else {
+            Family::Glibc(glibc::Glibc::read(tree, file, machine)?)
+        };
+        Ok(Self { machine, family })
+    }
+
+    /// The places that the loader searches for what `requester` needs, in order.
+    pub fn places(&self, requester: &Requester) -> Vec<Place> {
+        match &self.family {
+            Family::Glibc(glibc) => glibc.places(requester),
+            Family::Musl(musl) => musl.places(requester),
+        }
+    }
+
+    /// Finds `name` for `requester`; relative paths start at `start`.
+    ///
+    /// # Errors
+    /// Where was searched, when no place has a file that the loader takes.
+    pub fn find(
+        &self,
+        tree: &dyn Tree,
+        start: &ImagePath,
+        name: &[u8],
+        requester: &Requester,
+    ) -> fs::Result<Result<Found, Missed>> {
+        let search = candidate::Search { tree, start, wanted: self.machine };
+        if name.contains(&b'/') {
+            return self.open_path(&search, name, requester);
+        }
+        match &self.family {
+            Family::Glibc(glibc) => glibc.find(&search, name, self.places(requester)),
+            Family::Musl(musl) => musl.find(&search, name, self.places(requester)),
+        }
+    }
+
+    /// A name with a slash is a path: tokens are replaced, nothing is searched.
+    fn open_path(
+        &self,
+        search: &candidate::Search<'_>,
+        name: &[u8],
+        requester: &Requester,
+    ) -> fs::Result<Result<Found, Missed>> {
+        let expanded =
+            self.expand(name, requester).unwrap_or(token::Expanded { bytes: name.to_vec(), origin: false });
+        let origin = expanded.origin.then(|| requester.origin.clone());
+        let place = Place { directory: Spelled::new(expanded.bytes), rule: Rule::Path, origin };
+        let mut missed = Missed::default();
+        match search.open(&place.directory, candidate::Manner::First)? {
+            candidate::Outcome::Taken(candidate) => {
+                return Ok(Ok(Found { candidate: *candidate, rule: Rule::Path, origin: place.origin }));
+            }
+            candidate::Outcome::Refused { refusal, .. } => {
+                missed.refused.push((place.directory.clone(), refusal));
+            }
+            candidate::Outcome::Absent => {}
+        }
+        missed.places.push(place);
+        Ok(Err(missed))
+    }
+
+    fn expand(&self, text: &[u8], requester: &Requester) -> Option<token::Expanded> {
+        match &self.family {
+            Family::Glibc(glibc) => glibc.tokens(requester).expand(text),
+            Family::Musl(_) => Some(token::Expanded { bytes: text.to_vec(), origin: false }),
+        }
+    }
+
+    /// Whether this name is the loader (or what is linked into it), whatever its file is called.
+    pub fn is_named(&self, name: &[u8]) -> bool {
+        matches!(self.family, Family::Musl(_)) && musl::is_libc(name)
+    }
+
+    /// Whether identity goes by `DT_SONAME` (glibc), or only by the names asked for (musl).
+    pub fn knows_sonames(&self) -> bool {
+        matches!(self.family, Family::Glibc(_))
+    }
+
+    /// Where the loader looks for its cache; musl has none.
+    pub fn cache_path(&self) -> Option<Spelled> {
+        match &self.family {
+            Family::Glibc(glibc) => Some(glibc.cache_path()),
+            Family::Musl(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path => f.write_str("a path, not searched for"),
+            Self::Rpath(of) => write!(f, "RPATH of {of}"),
+            Self::Runpath(of) => write!(f, "RUNPATH of {of}"),
+            Self::Cache => f.write_str("the loader's cache"),
+            Self::DefaultDirectory => f.write_str("default directory of the loader"),
+            Self::PathFile => f.write_str("the loader's path file"),
+        }
+    }
+}

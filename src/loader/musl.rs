@@ -1,0 +1,115 @@
+//! musl's search. Source: `load_library`, `path_open` and `fixup_rpath`, `ldso/dynlink.c`.
+
+use super::candidate::{Manner, Outcome, Search};
+use super::{Error, Found, Missed, Place, Requester, Rule};
+use crate::fs;
+use crate::path::{ImagePath, Spelled};
+use crate::tree::{self, End, Tree};
+
+/// A musl loader in one tree.
+#[derive(Debug)]
+pub(super) struct Musl {
+    system: Vec<Place>,
+}
+
+/// Names that are the loader itself, by what they start with (`reserved` in `load_library`).
+const LIBC: [&[u8]; 7] = [b"libc.", b"libpthread.", b"librt.", b"libm.", b"libdl.", b"libutil.", b"libxnet."];
+
+/// A path file has some lines.
+const MAX_PATH_FILE: u64 = 1 << 20;
+
+/// Whether `name` is served by the loader.
+pub(super) fn is_libc(name: &[u8]) -> bool {
+    LIBC.iter().any(|prefix| name.starts_with(prefix))
+}
+
+impl Musl {
+    pub(super) fn read(tree: &dyn Tree, interpreter: &Spelled) -> Result<Self, Error> {
+        let listed = path_file(tree, interpreter)?;
+        let (list, rule) = match &listed {
+            Some(list) => (list.as_slice(), Rule::PathFile),
+            None => (&b"/lib:/usr/local/lib:/usr/lib"[..], Rule::DefaultDirectory),
+        };
+        let system =
+            split(list).map(|element| Place { directory: element, rule: rule.clone(), origin: None });
+        Ok(Self { system: system.collect() })
+    }
+
+    /// The path of the object and of all that brought it in (`DT_RUNPATH` in place of `DT_RPATH`), then the system's.
+    pub(super) fn places(&self, requester: &Requester) -> Vec<Place> {
+        let chain = std::iter::successors(Some(requester), |requester| requester.parent.as_deref());
+        let own = chain.flat_map(|object| {
+            let (list, rule) = match (&object.runpath, &object.rpath) {
+                (Some(list), _) => (list, Rule::Runpath(object.spelled.clone())),
+                (None, Some(list)) => (list, Rule::Rpath(object.spelled.clone())),
+                (None, None) => return Vec::new(),
+            };
+            let Some(expanded) = expand(list, &object.origin) else { return Vec::new() };
+            let origin = (expanded != *list).then(|| object.origin.clone());
+            split(&expanded)
+                .map(|directory| Place { directory, rule: rule.clone(), origin: origin.clone() })
+                .collect()
+        });
+        own.chain(self.system.iter().cloned()).collect()
+    }
+
+    /// The first file that opens decides, whatever it is.
+    pub(super) fn find(
+        &self,
+        search: &Search<'_>,
+        name: &[u8],
+        places: Vec<Place>,
+    ) -> fs::Result<Result<Found, Missed>> {
+        let mut missed = Missed::default();
+        for place in places {
+            let path = Spelled::in_directory(place.directory.as_bytes(), name);
+            missed.places.push(place.clone());
+            match search.open(&path, Manner::First)? {
+                Outcome::Absent => {}
+                Outcome::Taken(candidate) => {
+                    return Ok(Ok(Found { candidate: *candidate, rule: place.rule, origin: place.origin }));
+                }
+                Outcome::Refused { refusal, fatal } => {
+                    missed.refused.push((path, refusal));
+                    if fatal {
+                        return Ok(Err(missed));
+                    }
+                }
+            }
+        }
+        Ok(Err(missed))
+    }
+}
+
+/// The text of `PREFIX/etc/ld-musl-ARCH.path`, where PREFIX is the interpreter's path less its last two names.
+fn path_file(tree: &dyn Tree, interpreter: &Spelled) -> Result<Option<Vec<u8>>, Error> {
+    let name = interpreter.name();
+    let name = name.iter().position(|&byte| byte == b'.').and_then(|dot| name.get(..dot)).unwrap_or(name);
+    let prefix = interpreter.directory().directory();
+    let path = Spelled::in_directory(prefix.as_bytes(), &[b"etc/", name, b".path"].concat());
+    let End::File(_, file) = tree::walk(tree, &ImagePath::root(), path.as_bytes())?.end else {
+        return Ok(None);
+    };
+    let size = usize::try_from(file.content.size().min(MAX_PATH_FILE)).unwrap_or_default();
+    Ok(Some(file.content.open()?.bytes_at(0, size)?))
+}
+
+/// The elements of a list, separated by colons or line feeds; empty ones do not count.
+fn split(list: &[u8]) -> impl Iterator<Item = Spelled> {
+    let elements = list.split(|&byte| byte == b':' || byte == b'\n');
+    elements.filter(|element| !element.is_empty()).map(Spelled::new)
+}
+
+/// Only `$ORIGIN` exists; any other `$` voids the whole list.
+fn expand(list: &[u8], origin: &Spelled) -> Option<Vec<u8>> {
+    let mut expanded = Vec::new();
+    let mut rest = list;
+    while let Some(dollar) = rest.iter().position(|&byte| byte == b'$') {
+        let (plain, from) = rest.split_at(dollar);
+        expanded.extend_from_slice(plain);
+        expanded.extend_from_slice(origin.as_bytes());
+        rest = from.strip_prefix(b"$ORIGIN").or_else(|| from.strip_prefix(b"${ORIGIN}"))?;
+    }
+    expanded.extend_from_slice(rest);
+    Some(expanded)
+}

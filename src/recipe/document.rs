@@ -1,0 +1,225 @@
+//! The text of a recipe: its values, the place of each, and every key or type that is wrong.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::error::{Error, Place, Problem};
+use super::schema::{self, File};
+use super::spelling::nearest;
+
+/// How much of a long line is shown before its place, and in all.
+const SHOWN: (usize, usize) = (40, 96);
+
+/// A recipe's text, and what serde made of it.
+pub(super) struct Document<'a> {
+    path: &'a Path,
+    text: &'a str,
+    /// The values that have the right type.
+    pub(super) file: File,
+    /// Unknown keys and wrong types.
+    pub(super) problems: Vec<(Range<usize>, Problem)>,
+}
+
+impl<'a> Document<'a> {
+    /// Reads the text of the recipe at `path`.
+    pub(super) fn new(path: &'a Path, bytes: &'a [u8]) -> Result<Self, Error> {
+        let text = match std::str::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => return Err(not_text(path, bytes, error.valid_up_to())),
+        };
+        let tree = DeTable::parse(text).map_err(|error| {
+            let span = error.span().unwrap_or(text.len()..text.len());
+            let message = format!("`{}` is not TOML: {}", path.display(), error.message());
+            Error::Illegal(vec![Problem { message, hint: None, place: Some(place(path, text, &span)) }])
+        })?;
+        let mut document = Self { path, text, file: File::default(), problems: Vec::new() };
+        document.read(tree);
+        Ok(document)
+    }
+
+    /// The recipe's path.
+    pub(super) fn path(&self) -> &'a Path {
+        self.path
+    }
+
+    /// Where relative paths start.
+    pub(super) fn folder(&self) -> PathBuf {
+        super::folder_of(self.path)
+    }
+
+    /// The place of `span`.
+    pub(super) fn place(&self, span: &Range<usize>) -> Place {
+        place(self.path, self.text, span)
+    }
+
+    /// Lets serde read `tree`. It stops at the first value of a wrong type: that one is noted and taken out, and serde
+    /// reads again, so that everything wrong is found in one go.
+    fn read(&mut self, mut tree: Spanned<DeTable<'a>>) {
+        loop {
+            let mut unknown = Vec::new();
+            let result: Result<File, toml::de::Error> =
+                serde_ignored::deserialize(toml::de::Deserializer::from(tree.clone()), |path| {
+                    unknown.push(steps(&path));
+                });
+            for path in unknown {
+                self.note_unknown(tree.get_ref(), &path);
+            }
+            match result {
+                Ok(file) => {
+                    self.file = file;
+                    return;
+                }
+                Err(error) => {
+                    let span = error.span().unwrap_or(0..0);
+                    self.note(span.clone(), error.message().to_owned(), None);
+                    if !remove(tree.get_mut(), &span) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn note(&mut self, span: Range<usize>, message: String, hint: Option<String>) {
+        // A table that lacks what was taken out of it, and what an earlier round found already.
+        if !self.problems.iter().any(|(known, _)| span.start <= known.start && known.end <= span.end) {
+            let place = Some(self.place(&span));
+            self.problems.push((span, Problem { message, hint, place }));
+        }
+    }
+
+    fn note_unknown(&mut self, tree: &DeTable<'_>, path: &[Step]) {
+        let Some((Step::Key(key), parent)) = path.split_last() else { return };
+        let Some(span) = span_of_key(tree, parent, key) else { return };
+        let known = known_keys(parent);
+        let table = match parent {
+            [] => "the recipe".to_owned(),
+            [Step::Key(name), Step::Index(_)] => format!("`[[{name}]]`"),
+            [Step::Key(name)] => format!("`[{name}]`"),
+            _ => "this table".to_owned(),
+        };
+        let below_image: &[&str] = if parent.is_empty() { schema::keys_of::<schema::Image>() } else { &[] };
+        let (advice, hint) = if below_image.contains(&key.as_str()) {
+            ("; it belongs below `[image]`".to_owned(), None)
+        } else if schema::keys_of::<File>().contains(&key.as_str()) {
+            ("; it belongs to the top of the recipe".to_owned(), None)
+        } else if let Some(near) = nearest(key, known.iter().copied()) {
+            (format!("; did you mean `{near}`?"), None)
+        } else if let Some(near) = nearest(key, below_image.iter().copied()) {
+            (format!("; did you mean `{near}` below `[image]`?"), None)
+        } else {
+            let keys: Vec<String> = known.iter().map(|key| format!("`{key}`")).collect();
+            (String::new(), Some(format!("{table} knows {}", keys.join(", "))))
+        };
+        let key = crate::path::printable(key.as_bytes());
+        self.note(span, format!("unknown key `{key}` in {table}{advice}"), hint);
+    }
+}
+
+/// The way to a value.
+enum Step {
+    Key(String),
+    Index(usize),
+}
+
+fn steps(path: &serde_ignored::Path<'_>) -> Vec<Step> {
+    use serde_ignored::Path as P;
+    let (mut before, step) = match path {
+        P::Root => return Vec::new(),
+        P::Seq { parent, index } => (steps(parent), Some(Step::Index(*index))),
+        // How `Spanned` asks for its value.
+        P::Map { parent, key } if key.starts_with("$__serde_spanned") => (steps(parent), None),
+        P::Map { parent, key } => (steps(parent), Some(Step::Key(key.clone()))),
+        P::Some { parent } | P::NewtypeStruct { parent } | P::NewtypeVariant { parent } => {
+            (steps(parent), None)
+        }
+    };
+    before.extend(step);
+    before
+}
+
+/// The keys that the table at `path` may have.
+fn known_keys(path: &[Step]) -> &'static [&'static str] {
+    match path {
+        [] => schema::keys_of::<File>(),
+        [Step::Key(_)] => schema::keys_of::<schema::Image>(),
+        [Step::Key(_), Step::Index(_)] => schema::keys_of::<schema::Include>(),
+        _ => schema::keys_of::<schema::Placed>(),
+    }
+}
+
+fn span_of_key(tree: &DeTable<'_>, parent: &[Step], key: &str) -> Option<Range<usize>> {
+    let mut table = tree;
+    let mut value: Option<&DeValue<'_>> = None;
+    for step in parent {
+        let next = match (step, value) {
+            (Step::Key(key), _) => table.get(key.as_str())?.get_ref(),
+            (Step::Index(index), Some(value)) => value.get(*index)?.get_ref(),
+            (Step::Index(_), None) => return None,
+        };
+        table = next.as_table().unwrap_or(table);
+        value = Some(next);
+    }
+    table.iter().find(|(known, _)| known.get_ref() == key).map(|(known, _)| known.span())
+}
+
+/// Takes the value at exactly `span` out of `tree`; whether there was one.
+fn remove(tree: &mut DeTable<'_>, span: &Range<usize>) -> bool {
+    let key = tree.iter().find(|(_, value)| value.span() == *span).map(|(key, _)| key.get_ref().clone());
+    match key {
+        Some(key) => tree.remove(key.as_ref()).is_some(),
+        None => tree.iter_mut().any(|(_, value)| remove_below(value.get_mut(), span)),
+    }
+}
+
+fn remove_below(value: &mut DeValue<'_>, span: &Range<usize>) -> bool {
+    match value {
+        DeValue::Table(table) => remove(table, span),
+        DeValue::Array(array) => {
+            let kept: Vec<_> = array.iter().filter(|value| value.span() != *span).cloned().collect();
+            if kept.len() == array.len() {
+                return array.iter_mut().any(|value| remove_below(value.get_mut(), span));
+            }
+            *array = kept.into_iter().collect();
+            true
+        }
+        _ => false,
+    }
+}
+
+fn not_text(path: &Path, bytes: &[u8], good: usize) -> Error {
+    let text: String = bytes.utf8_chunks().map(|chunk| chunk.valid()).take(1).collect();
+    let place = Some(place(path, &text, &(good..good)));
+    let message = format!("`{}` is not UTF-8, so it is no TOML", path.display());
+    Error::Illegal(vec![Problem { message, hint: None, place }])
+}
+
+/// The line and column of `span`, which is somewhere in `text`.
+fn place(path: &Path, text: &str, span: &Range<usize>) -> Place {
+    let mut start = span.start.min(text.len());
+    while !text.is_char_boundary(start) {
+        start -= 1;
+    }
+    let (before, after) = text.split_at(start);
+    let (lines, line_start) = match before.rsplit_once('\n') {
+        Some((lines, line_start)) => (lines.matches('\n').count() + 1, line_start),
+        None => (0, before),
+    };
+    let line_end = after.lines().next().unwrap_or_default();
+    let column = line_start.chars().count();
+    let marked =
+        text.get(start..span.end).unwrap_or_default().lines().next().unwrap_or_default().chars().count();
+    let hidden = if column + line_end.chars().count() > SHOWN.1 { column.saturating_sub(SHOWN.0) } else { 0 };
+    let shown = line_start.chars().chain(line_end.chars()).skip(hidden).take(SHOWN.1);
+    Place {
+        path: path.to_owned(),
+        line: lines + 1,
+        column: column + 1,
+        // One character each, so that the mark stands below its text, and none that a terminal acts upon.
+        text: shown.map(|c| if c.is_control() { ' ' } else { c }).collect(),
+        mark: (column - hidden, marked.min(SHOWN.1 - (column - hidden).min(SHOWN.1))),
+    }
+}

@@ -1,0 +1,177 @@
+//! What somebody asks for: one recipe, one image, read from flags or from `coracle.toml` with flags on top.
+//!
+//! It knows words (ports, names, signals) and their places in a file; it knows no program and looks into none.
+//! ARCHITECTURE.md has the keys, "The recipe".
+
+mod document;
+mod draft;
+mod error;
+mod port;
+mod schema;
+mod signal;
+mod spelling;
+mod user;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use crate::fs::{self, Context};
+use crate::path::{ImagePath, Spelled};
+use crate::platform::Platform;
+use crate::reference::Reference;
+use crate::rootfs::Owner;
+
+pub use error::{Error, Place, Problem};
+pub use port::{Port, Protocol};
+pub use signal::StopSignal;
+pub use user::DEFAULT_USER;
+
+/// The recipe's name when none is given.
+pub const FILE_NAME: &str = "coracle.toml";
+
+/// A recipe larger than this is something else.
+const SIZE_LIMIT: u64 = 1 << 20;
+
+/// Everything that one image is made of, checked word for word; whether the files exist is not its matter.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Recipe {
+    /// The image's names with their tags, in the order given, each once; none when nobody named it.
+    pub names: Vec<Reference>,
+    /// What goes in and can be started; the first is the entrypoint. Never empty.
+    pub programs: Vec<Program>,
+    /// The entrypoint's arguments (`Cmd`).
+    pub args: Vec<String>,
+    /// Who the program runs as.
+    pub user: Owner,
+    /// The ports that the program listens on.
+    pub expose: BTreeSet<Port>,
+    /// Variables that never change between deployments.
+    pub env: BTreeMap<String, String>,
+    /// Where the program starts.
+    pub working_dir: ImagePath,
+    /// What asks the program to end; the engine's choice when nothing is said.
+    pub stop_signal: Option<StopSignal>,
+    /// The image's labels.
+    pub labels: BTreeMap<String, String>,
+    /// The manifest's annotations.
+    pub annotations: BTreeMap<String, String>,
+    /// Static data that goes in as it is.
+    pub includes: Vec<Include>,
+    /// Whether programs lose their symbols and debug information.
+    pub strip: bool,
+    /// What a program's header can't say about the platform.
+    pub platform: Option<Platform>,
+    /// Where the image goes, as text; nothing when the default is meant.
+    pub destinations: Vec<String>,
+    /// Findings that are accepted on purpose, and why.
+    pub allow: BTreeMap<String, String>,
+    /// Where the relative paths of this recipe start, [`Recipe::locate`] joins them; `.` is the working directory.
+    pub folder: PathBuf,
+}
+
+/// A program and its place in the image.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Program {
+    /// The file, absolute or from [`Recipe::folder`] on.
+    pub from: PathBuf,
+    /// Its path in the image, when the recipe chooses it.
+    pub to: Option<ImagePath>,
+}
+
+/// A file or directory that goes into the image as it is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Include {
+    /// The file or directory, absolute or from [`Recipe::folder`] on; a trailing slash is kept.
+    pub from: PathBuf,
+    /// Its absolute path in the image, without `.` and `..`; a trailing slash means "into this directory".
+    pub to: Spelled,
+}
+
+/// What the command line says, as it says it. Lists that are not empty replace the file's, maps are merged into it.
+#[derive(Clone, Default, Debug)]
+pub struct Overrides {
+    /// `--tag NAME[:TAG]`
+    pub names: Vec<String>,
+    /// `PROGRAM[:TO]`; the last colon before a `/` divides, unless the whole names a file.
+    pub programs: Vec<OsString>,
+    /// `--arg ARG`, and what stands behind `--`.
+    pub args: Vec<String>,
+    /// `--user UID[:GID]`
+    pub user: Option<String>,
+    /// `--expose PORT[/PROTOCOL]`
+    pub expose: Vec<String>,
+    /// `--env NAME=VALUE`
+    pub env: Vec<String>,
+    /// `--working-dir PATH`
+    pub working_dir: Option<String>,
+    /// `--stop-signal SIGNAL`
+    pub stop_signal: Option<String>,
+    /// `--label NAME=VALUE`
+    pub labels: Vec<String>,
+    /// `--annotation NAME=VALUE`
+    pub annotations: Vec<String>,
+    /// `--include FROM:TO`
+    pub includes: Vec<OsString>,
+    /// `--strip`
+    pub strip: bool,
+    /// `--platform OS/ARCH[/VARIANT]`
+    pub platform: Option<String>,
+    /// `--output DEST`
+    pub destinations: Vec<String>,
+}
+
+impl Recipe {
+    /// A recipe from flags alone; its paths start at the working directory.
+    ///
+    /// # Errors
+    /// When no program is named, or a word is not legal: all of them at once.
+    pub fn from_flags(flags: &Overrides) -> Result<Self, Error> {
+        draft::finish(None, flags)
+    }
+
+    /// Where `path`, one of this recipe's, is on the host.
+    pub fn locate(&self, path: &Path) -> PathBuf {
+        if self.folder == Path::new(".") { path.to_owned() } else { self.folder.join(path) }
+    }
+}
+
+/// Reads the recipe at `path` and puts `flags` on top.
+///
+/// # Errors
+/// When it can't be read, is not TOML, or says something that is not legal: all places at once.
+pub fn file(path: &Path, flags: &Overrides) -> Result<Recipe, Error> {
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).context("read", path)?;
+    file.take(SIZE_LIMIT + 1).read_to_end(&mut bytes).context("read", path)?;
+    if bytes.len() as u64 > SIZE_LIMIT {
+        return Err(Error::TooLarge { path: path.to_owned(), limit: SIZE_LIMIT });
+    }
+    parse(path, &bytes, flags)
+}
+
+/// The recipe that `bytes` are, as if they stood at `path`, with `flags` on top.
+///
+/// # Errors
+/// As [`file()`], but for reading.
+pub fn parse(path: &Path, bytes: &[u8], flags: &Overrides) -> Result<Recipe, Error> {
+    let document = document::Document::new(path, bytes)?;
+    draft::finish(Some(&document), flags)
+}
+
+/// The directory that a recipe's paths start at.
+fn folder_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// A path of the command line, as a recipe in `folder` has to write it.
+fn from_folder(folder: &Path, path: PathBuf) -> fs::Result<PathBuf> {
+    if folder == Path::new(".") { Ok(path) } else { fs::absolute(&path) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,305 @@
+use super::*;
+
+fn read(text: &str, flags: &Overrides) -> Result<Recipe, Error> {
+    parse(Path::new("coracle.toml"), text.as_bytes(), flags)
+}
+
+/// What is wrong with a recipe that names a program and has these lines below `[image]`.
+fn refused(lines: &str) -> Vec<String> {
+    let text = format!("[image]\nprograms = [\"app\"]\n{lines}");
+    match read(&text, &Overrides::default()) {
+        Err(Error::Illegal(problems)) => problems.into_iter().map(|problem| problem.message).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn strings<const N: usize>(texts: [&str; N]) -> Vec<String> {
+    texts.map(String::from).into()
+}
+
+const WHOLE: &str = r#"
+version = 1
+
+[image]
+name = "ghcr.io/acme/shop"
+programs = ["target/release/shop", { from = "bin/tool", to = "/usr/bin/" }]
+args = ["--config", "/etc/shop/shop.toml"]
+user = 1000
+group = 100
+expose = [8080, "9000/udp"]
+env = { RUST_LOG = "info", LANG = "C" }
+working-dir = "/srv/"
+stop-signal = "SIGRTMIN+3"
+labels = { a = "1" }
+strip = true
+platform = "linux/arm/v7"
+
+[image.annotations]
+"org.opencontainers.image.title" = "Shop"
+
+[[include]]
+from = "assets/"
+to = "/srv/assets/"
+
+[allow]
+"/srv/assets/demo.pem" = "a certificate for the tutorial"
+"#;
+
+#[test]
+fn a_whole_recipe() {
+    let recipe = read(WHOLE, &Overrides::default()).unwrap();
+    let map = |pairs: &[(&str, &str)]| pairs.iter().map(|&(k, v)| (k.into(), v.into())).collect();
+    let expected = Recipe {
+        names: vec!["ghcr.io/acme/shop".parse().unwrap()],
+        programs: vec![
+            Program { from: "target/release/shop".into(), to: None },
+            Program { from: "bin/tool".into(), to: Some("/usr/bin/tool".parse().unwrap()) },
+        ],
+        args: strings(["--config", "/etc/shop/shop.toml"]),
+        user: Owner { uid: 1000, gid: 100 },
+        expose: ["8080", "9000/udp"].map(|port| port.parse().unwrap()).into(),
+        env: map(&[("RUST_LOG", "info"), ("LANG", "C")]),
+        working_dir: "/srv".parse().unwrap(),
+        stop_signal: Some("SIGRTMIN+3".parse().unwrap()),
+        labels: map(&[("a", "1")]),
+        annotations: map(&[("org.opencontainers.image.title", "Shop")]),
+        includes: vec![Include { from: "assets/".into(), to: Spelled::new("/srv/assets/") }],
+        strip: true,
+        platform: Some("linux/arm/v7".parse().unwrap()),
+        destinations: vec![],
+        allow: map(&[("/srv/assets/demo.pem", "a certificate for the tutorial")]),
+        folder: ".".into(),
+    };
+    assert_eq!(recipe, expected);
+}
+
+#[test]
+fn flags_replace_lists_and_merge_into_maps() {
+    let flags = Overrides {
+        names: strings(["shop:1", "shop:2", "shop:1"]),
+        programs: vec!["other:/app/other".into()],
+        args: strings(["-v"]),
+        user: Some("5".into()),
+        expose: strings(["1"]),
+        env: strings(["LANG=de=AT", "EMPTY="]),
+        working_dir: Some("/".into()),
+        stop_signal: Some("2".into()),
+        includes: vec!["a:b:/c".into()],
+        platform: Some("linux/arm64".into()),
+        destinations: strings(["oci:x"]),
+        ..Overrides::default()
+    };
+    let recipe = read(WHOLE, &flags).unwrap();
+    assert_eq!(recipe.names.iter().map(Reference::to_string).collect::<Vec<_>>(), ["shop:1", "shop:2"]);
+    let to = Some("/app/other".parse().unwrap());
+    assert_eq!(recipe.programs, [Program { from: "other".into(), to }]);
+    assert_eq!(recipe.args, ["-v"]);
+    assert_eq!(recipe.user, Owner { uid: 5, gid: 100 });
+    assert_eq!(recipe.expose, ["1".parse().unwrap()].into());
+    let env: Vec<_> = recipe.env.iter().map(|(k, v)| format!("{k}={v}")).collect();
+    assert_eq!(env, ["EMPTY=", "LANG=de=AT", "RUST_LOG=info"]);
+    assert_eq!(recipe.working_dir, ImagePath::root());
+    assert_eq!(recipe.stop_signal.unwrap().as_str(), "2");
+    assert_eq!(recipe.includes, [Include { from: "a:b".into(), to: Spelled::new("/c") }]);
+    assert!(recipe.strip);
+    let whole = Overrides { user: Some("7:8".into()), ..Overrides::default() };
+    assert_eq!(read(WHOLE, &whole).unwrap().user, Owner { uid: 7, gid: 8 });
+}
+
+#[test]
+fn flags_alone_have_defaults() {
+    let flags = Overrides { programs: vec!["./app".into()], ..Overrides::default() };
+    let recipe = Recipe::from_flags(&flags).unwrap();
+    assert_eq!(recipe.user.to_string(), "65532:65532");
+    assert_eq!(recipe.locate(&recipe.programs[0].from), Path::new("./app"));
+    assert_eq!((recipe.working_dir.to_string().as_str(), recipe.strip), ("/", false));
+}
+
+#[test]
+fn paths_start_where_they_are_written() {
+    let flags = Overrides { includes: vec!["assets:/a".into()], ..Overrides::default() };
+    let recipe = parse(Path::new("sub/coracle.toml"), WHOLE.as_bytes(), &flags).unwrap();
+    assert_eq!(recipe.folder, Path::new("sub"));
+    assert_eq!(recipe.locate(&recipe.programs[0].from), Path::new("sub/target/release/shop"));
+    assert_eq!(recipe.locate(&recipe.includes[0].from), std::path::absolute("assets").unwrap());
+}
+
+#[test]
+fn a_program_that_is_there_keeps_its_colons() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a:/b");
+    std::fs::create_dir(folder.path().join("a:")).unwrap();
+    for (there, from, to) in [(false, folder.path().join("a"), Some("/b")), (true, path.clone(), None)] {
+        if there {
+            std::fs::write(&path, "").unwrap();
+        }
+        let flags = Overrides { programs: vec![path.clone().into()], ..Overrides::default() };
+        let programs = Recipe::from_flags(&flags).unwrap().programs;
+        assert_eq!(programs, [Program { from, to: to.map(|to| to.parse().unwrap()) }]);
+    }
+}
+
+#[test]
+fn every_unknown_key_is_found_in_every_table() {
+    let text = r#"
+imgae = 1
+name = "shop"
+zebra = 1
+nam = "shop"
+[image]
+nmae = "shop"
+working_dir = "/"
+zebra = true
+version = 1
+programs = [{ form = "a", from = "b" }]
+[[include]]
+from = "a"
+to = "/b"
+form = "a"
+"#;
+    let Err(Error::Illegal(problems)) = read(text, &Overrides::default()) else { panic!() };
+    let found: Vec<String> = problems
+        .iter()
+        .map(|problem| format!("{}: {}", problem.place.as_ref().unwrap().line, problem.message))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            "2: unknown key `imgae` in the recipe; did you mean `image`?",
+            "3: unknown key `name` in the recipe; it belongs below `[image]`",
+            "4: unknown key `zebra` in the recipe",
+            "5: unknown key `nam` in the recipe; did you mean `name` below `[image]`?",
+            "7: unknown key `nmae` in `[image]`; did you mean `name`?",
+            "8: unknown key `working_dir` in `[image]`; did you mean `working-dir`?",
+            "9: unknown key `zebra` in `[image]`",
+            "10: unknown key `version` in `[image]`; it belongs to the top of the recipe",
+            "11: unknown key `form` in this table; did you mean `from`?",
+            "15: unknown key `form` in `[[include]]`; did you mean `from`?",
+        ]
+    );
+}
+
+#[test]
+fn all_wrong_types_are_found_beside_unknown_keys() {
+    let text = r#"
+include = [{ from = 1, to = "/a" }, { from = "a", to = "/b", too = 1 }]
+[image]
+name = 1
+programs = ["a", 2]
+user = true
+expose = "8080"
+strip = "yes"
+nmae = "x"
+"#;
+    let Err(Error::Illegal(problems)) = read(text, &Overrides::default()) else { panic!() };
+    let found: Vec<_> = problems
+        .iter()
+        .map(|problem| format!("{}: {}", problem.place.as_ref().unwrap().line, problem.message))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            "2: invalid type: integer `1`, expected a string",
+            "2: unknown key `too` in `[[include]]`; did you mean `to`?",
+            "4: invalid type: integer `1`, expected a string",
+            "5: invalid type: integer `2`, expected a path, or a table with `from` and `to`",
+            "6: invalid type: boolean `true`, expected a number or a string",
+            "7: invalid type: string \"8080\", expected a sequence",
+            "8: invalid type: string \"yes\", expected a boolean",
+            "9: unknown key `nmae` in `[image]`; did you mean `name`?",
+        ]
+    );
+}
+
+#[test]
+fn a_table_is_no_list() {
+    for text in ["image = [\"shop\"]", "[[image]]\nname = \"a\"", "include = [[\"a\", \"/b\"]]", "image = 1"]
+    {
+        let Err(Error::Illegal(problems)) = read(text, &Overrides::default()) else { panic!("{text}") };
+        assert!(problems[0].message.ends_with("expected a table"), "{problems:?}");
+    }
+}
+
+#[test]
+fn illegal_words() {
+    for (line, message) in [
+        ("name = \"Shop\"", "`Shop` is not an image name: "),
+        ("expose = [0]", "`0` is not a port: it must be a number from 1 to 65535"),
+        ("user = \"nobody\"", "the user `nobody` is not numeric"),
+        ("user = -1", "`-1` is not a user number: it must be a number from 0 to 2147483647"),
+        ("user = \"1:2\"\ngroup = 2", "the group is said twice, by `user` and by `group`"),
+        ("env = { \"A=B\" = \"1\" }", "`A=B` is not the name of a variable: it holds `=`"),
+        ("env = { \"\" = \"1\" }", "a name is empty"),
+        ("env = { A = \"\\u0000\" }", "a value holds a NUL byte"),
+        ("args = [\"\\u0000\"]", "an argument holds a NUL byte"),
+        ("working-dir = \"srv\"", "`srv` is not a path inside an image: it must start with `/`"),
+        ("stop-signal = \"TERM\"", "`TERM` is not a signal"),
+        ("platform = \"arm64\"", "`arm64` is not a platform"),
+        ("[[include]]\nfrom = \"\"\nto = \"/a\"", "the path of a file is empty"),
+        ("[[include]]\nfrom = \"a\"\nto = \"/a/../b\"", "`/a/../b` is not a path inside an image: "),
+        ("[[include]]\nfrom = \"a\"", "missing field `to`"),
+        ("[allow]\n\"/a\" = \" \"", "nothing says why `/a` is allowed"),
+    ] {
+        let problems = refused(line);
+        assert!(problems.len() == 1 && problems[0].starts_with(message), "{line}: {problems:?}");
+    }
+}
+
+#[test]
+fn illegal_flags_name_the_flag() {
+    let flags = Overrides {
+        programs: vec!["app:/".into(), "".into()],
+        names: strings(["UP"]),
+        env: strings(["A", "=1"]),
+        includes: vec!["a".into(), "a:/../b".into()],
+        ..Overrides::default()
+    };
+    let Err(Error::Illegal(problems)) = Recipe::from_flags(&flags) else { panic!() };
+    let flags: Vec<_> = problems.iter().map(|problem| problem.message.split(':').next().unwrap()).collect();
+    assert_eq!(flags, ["`--tag`", "`PROGRAM`", "`--env`", "`--env`", "`--include`", "`--include`"]);
+}
+
+#[test]
+fn places_are_shown_with_a_mark() {
+    let error = read("[image]\n\tname = \"Shop\"", &Overrides::default()).unwrap_err().to_string();
+    let (message, place) = error.split_once('\n').unwrap();
+    assert!(message.starts_with("`Shop` is not an image name: "), "{message}");
+    assert_eq!(place, "   --> coracle.toml:2:9\n  2 |  name = \"Shop\"\n    |         ^^^^^^");
+}
+
+#[test]
+fn broken_toml_shows_the_place() {
+    for (text, line, column) in [
+        ("[image\n", 1, 7),
+        ("a = \n", 1, 5),
+        ("[image]\nname = \"a\"\nname = \"b\"", 3, 1),
+        ("é = \"\u{7f}\"", 1, 1),
+    ] {
+        let Err(Error::Illegal(problems)) = read(text, &Overrides::default()) else { panic!("{text}") };
+        let place = problems[0].place.as_ref().unwrap();
+        assert_eq!((place.line, place.column), (line, column), "{text}: {problems:?}");
+        assert!(problems[0].message.starts_with("`coracle.toml` is not TOML: "));
+    }
+    let error = parse(Path::new("x"), b"a = 1\nb = \"\xff\"", &Overrides::default()).unwrap_err().to_string();
+    assert_eq!(error, "`x` is not UTF-8, so it is no TOML\n   --> x:2:6\n  2 | b = \"\n    |      ^");
+}
+
+#[test]
+fn a_long_line_is_cut_round_its_place() {
+    let long = "x".repeat(500);
+    let text = format!("[allow]\n\"{long}\" = \"\"");
+    let error = read(&text, &Overrides::default()).unwrap_err().to_string();
+    let lines: Vec<&str> = error.lines().collect();
+    assert_eq!(lines[1], "   --> coracle.toml:2:506");
+    let mark = lines[3].find('^').unwrap();
+    assert_eq!(&lines[2][mark..], "\"\"");
+    assert!(lines[2].len() < 120);
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_is_a_panic(bytes: Vec<u8>, text in "(\\[image\\]\n)?([a-z]{0,5} ?= ?[\\[\\]{}\",=a-z0-9\n]{0,12}\n){0,4}") {
+        let _ = parse(Path::new("x"), &bytes, &Overrides::default()).map_err(|e| e.to_string());
+        let _ = parse(Path::new("x"), text.as_bytes(), &Overrides::default()).map_err(|e| e.to_string());
+    }
+}

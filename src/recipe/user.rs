@@ -1,0 +1,92 @@
+//! The numeric user of an image.
+
+use crate::rootfs::Owner;
+
+/// Nobody in particular, as distroless images have it.
+pub const DEFAULT_USER: Owner = Owner { uid: 65532, gid: 65532 };
+
+/// The largest that engines and Kubernetes take.
+const LARGEST: u32 = i32::MAX.unsigned_abs();
+
+/// What is wrong with a user.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ParseUserError {
+    #[error("the user `{}` is not numeric", crate::path::printable(.0.as_bytes()))]
+    Name(String),
+    #[error("`{}` is not a {what} number: it must be a number from 0 to {LARGEST}", crate::path::printable(.text.as_bytes()))]
+    Number { what: &'static str, text: String },
+    #[error("the group is said twice, by `user` and by `group`")]
+    Twice,
+}
+
+impl ParseUserError {
+    pub(super) fn hint(&self) -> Option<String> {
+        match self {
+            Self::Name(name) => Some(format!(
+                "write it by number as `UID[:GID]`, such as `65532`: Kubernetes can't tell whether `{}` is root",
+                crate::path::printable(name.as_bytes())
+            )),
+            Self::Number { .. } => {
+                Some("write the user as `UID[:GID]`, such as `65532` or `1000:100`".into())
+            }
+            Self::Twice => Some("remove one of them".into()),
+        }
+    }
+}
+
+/// The owner that `UID[:GID]` and the group beside it mean; the group is the user's number when nobody says it.
+pub(super) fn parse(user: Option<&str>, group: Option<&str>) -> Result<Owner, ParseUserError> {
+    let Some(user) = user else {
+        let gid = group.map_or(Ok(DEFAULT_USER.gid), |group| number("group", group))?;
+        return Ok(Owner { gid, ..DEFAULT_USER });
+    };
+    let (user, own_group) = match user.split_once(':') {
+        Some((user, group)) => (user, Some(group)),
+        None => (user, None),
+    };
+    if user.starts_with(|c: char| c.is_alphabetic() || c == '_') {
+        return Err(ParseUserError::Name(user.into()));
+    }
+    let uid = number("user", user)?;
+    let gid = match (own_group, group) {
+        (Some(_), Some(_)) => return Err(ParseUserError::Twice),
+        (Some(group), None) | (None, Some(group)) => number("group", group)?,
+        (None, None) => uid,
+    };
+    Ok(Owner { uid, gid })
+}
+
+fn number(what: &'static str, text: &str) -> Result<u32, ParseUserError> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse()
+        .ok()
+        .filter(|&number| digits && number <= LARGEST)
+        .ok_or_else(|| ParseUserError::Number { what, text: text.into() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_follows_its_user() {
+        for (user, group, printed) in [
+            (None, None, "65532:65532"),
+            (None, Some("5"), "65532:5"),
+            (Some("1000"), None, "1000:1000"),
+            (Some("1000"), Some("5"), "1000:5"),
+            (Some("0:0"), None, "0:0"),
+            (Some("2147483647"), None, "2147483647:2147483647"),
+        ] {
+            assert_eq!(parse(user, group).unwrap().to_string(), printed);
+        }
+    }
+
+    #[test]
+    fn names_and_what_no_engine_takes_are_refused() {
+        for user in ["", ":", "1:", ":1", "-1", "+1", "nobody", "1:staff", "4294967295", "1:2:3", "1.5"] {
+            assert!(parse(Some(user), None).is_err(), "{user:?}");
+        }
+        assert!(parse(Some("1:2"), Some("2")).is_err());
+    }
+}

@@ -1,0 +1,133 @@
+//! Why an image can't be planned; problems of one kind are reported together.
+
+use std::path::PathBuf;
+
+use crate::path::{ImagePath, Spelled};
+use crate::{closure, elf, fs};
+
+/// Why there is no plan.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Two sources want one path.
+    #[error("{}", lines(.0, "two different things would stand at the same path of the image"))]
+    Conflicts(Vec<Conflict>),
+    /// Paths of this machine would become part of the image.
+    #[error("{}", lines(.0, "the image would hold paths that exist on this machine alone"))]
+    Private(Vec<PrivatePath>),
+    /// What can't be included.
+    #[error("{}", lines(.0, "cannot include everything that was asked for"))]
+    Includes(Vec<IncludeProblem>),
+    /// A program can't stand where it was sent.
+    #[error("cannot place `{program}` at `{to}`: it finds libraries {up} directories above its own")]
+    Placement {
+        /// The program.
+        program: Spelled,
+        /// Where it was sent.
+        to: ImagePath,
+        /// How far up its libraries reach.
+        up: usize,
+    },
+    /// A program could not be stripped.
+    #[error("cannot strip `{program}`")]
+    Strip {
+        /// The program.
+        program: ImagePath,
+        /// What is wrong with it.
+        source: elf::Error,
+    },
+    /// The loader would find something else inside the image.
+    #[error("inside the image the loader would not find what it finds here:\n  {0}")]
+    NotFixed(String),
+    /// The program would not start inside the image.
+    #[error("inside the image `{program}` would not start")]
+    NotStarting {
+        /// Where the program would be.
+        program: ImagePath,
+        /// What would be missing.
+        source: Box<closure::Error>,
+    },
+    /// Something could not be read.
+    #[error(transparent)]
+    Io(#[from] fs::Error),
+}
+
+/// Two sources for one path.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{path}: {first}, and {second}")]
+pub struct Conflict {
+    /// The path.
+    pub path: ImagePath,
+    /// What stood there first, and why.
+    pub first: String,
+    /// What else was to stand there, and why.
+    pub second: String,
+}
+
+/// A path of this machine that something in the image depends on.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{path}, {reason}")]
+pub struct PrivatePath {
+    /// The path.
+    pub path: ImagePath,
+    /// Why it is needed.
+    pub reason: String,
+}
+
+/// Something that can't be included.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IncludeProblem {
+    /// Nothing is there.
+    #[error("{}: there is no such file or directory", .0.display())]
+    Missing(PathBuf),
+    /// A link that leads out of the included directory.
+    #[error("{link}: it is a link to {target}, which leaves the included directory")]
+    Leaves {
+        /// The link.
+        link: ImagePath,
+        /// Where it leads.
+        target: Spelled,
+    },
+    /// A device, a socket or a pipe.
+    #[error("{path}: it is a {kind}")]
+    Special {
+        /// The file.
+        path: ImagePath,
+        /// What it is.
+        kind: &'static str,
+    },
+    /// The path in the image ends in a slash, or is the root, but the source is a file without a name for it.
+    #[error("{}: it is a file, and `{to}` leaves it no name", .from.display())]
+    NoName {
+        /// The source.
+        from: PathBuf,
+        /// The path in the image.
+        to: Spelled,
+    },
+}
+
+fn lines<T: std::fmt::Display>(problems: &[T], heading: &str) -> String {
+    problems.iter().fold(heading.to_owned(), |text, problem| format!("{text}\n  {problem}"))
+}
+
+impl Error {
+    /// The next step.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Conflicts(_) => "send one of them elsewhere with `FROM:TO`, or leave it out".into(),
+            Self::Private(_) => {
+                "link with an RPATH that starts with `$ORIGIN`, install the library in a system \
+                                 directory, or name the directory under `[allow]` in coracle.toml"
+                    .into()
+            }
+            Self::Includes(_) => {
+                "include the place that a link leads to, or leave these files out of the directory".into()
+            }
+            Self::Placement { .. } => "send it to a path that is deep enough, such as `/app/bin/NAME`".into(),
+            Self::Strip { .. } => "build without `--strip`".into(),
+            Self::NotFixed(_) | Self::NotStarting { .. } => {
+                "an include may hide a library or a link; see which with `--dry-run`".into()
+            }
+            Self::Io(error) => return error.hint(),
+        })
+    }
+}

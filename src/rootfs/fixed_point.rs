@@ -1,0 +1,59 @@
+//! Every program resolved once more, inside the planned image: the loader must map the same files there.
+//!
+//! This decides whether the image needs a cache (libraries outside the default directories are found by nothing else),
+//! and it catches whatever a plan got wrong.
+
+use super::builder::Builder;
+use super::plan::{Program, Request, cache};
+use super::{Error, Reason, Rootfs, Stratum};
+use crate::closure::{Closure, Kind};
+use crate::content::Content;
+use crate::path::{ImagePath, Spelled};
+
+/// `rootfs` as it is when that suffices, else with a cache.
+pub(super) fn reach(rootfs: Rootfs, request: &Request<'_>) -> Result<Rootfs, Error> {
+    let Err(error) = check(&rootfs, request) else { return Ok(rootfs) };
+    let Some((path, bytes)) = cache(request.programs) else { return Err(error) };
+    let mut builder = Builder::resume(rootfs);
+    builder.bytes(&path, bytes, Reason::LoaderCache, Stratum::Libraries);
+    let (rootfs, _) = builder.finish()?;
+    check(&rootfs, request)?;
+    Ok(rootfs)
+}
+
+fn check(rootfs: &Rootfs, request: &Request<'_>) -> Result<(), Error> {
+    for (program, path) in request.programs.iter().zip(&rootfs.programs) {
+        let inside = Closure::resolve(rootfs, &Spelled::from(path), request.around)
+            .map_err(|source| Error::NotStarting { program: path.clone(), source: Box::new(source) })?;
+        compare(program, &inside, path)?;
+    }
+    Ok(())
+}
+
+/// The same files in the same order; the program itself may be a stripped copy.
+fn compare(program: &Program, inside: &Closure, path: &ImagePath) -> Result<(), Error> {
+    let (here, there) = (files(&program.closure), files(inside));
+    let differ = |(here, there): &(&(String, Content), &(String, Content))| !here.1.same_source(&there.1);
+    if let Some(((here, _), (there, _))) = here.iter().zip(&there).find(differ) {
+        return Err(Error::NotFixed(format!("{there} in place of {here}, for {path}")));
+    }
+    if here.len() != there.len() {
+        return Err(Error::NotFixed(format!("{} files in place of {}, for {path}", there.len(), here.len())));
+    }
+    Ok(())
+}
+
+/// Every file but the program: what it executes, and what is mapped.
+fn files(closure: &Closure) -> Vec<(String, Content)> {
+    let mut files = Vec::new();
+    for (index, executed) in closure.executed.iter().enumerate() {
+        if index > 0 {
+            files.push((executed.spelled.to_string(), executed.file.content.clone()));
+        }
+        if let Kind::Elf { objects, .. } = &executed.kind {
+            let mapped = objects.objects.iter().skip(1);
+            files.extend(mapped.map(|object| (object.spelled.to_string(), object.file.content.clone())));
+        }
+    }
+    files
+}

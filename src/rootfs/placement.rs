@@ -1,0 +1,259 @@
+//! Where a program goes, and what moves along with it.
+//!
+//! A program in a system directory keeps its path. Any other is moved, and everything that it finds relative to itself
+//! keeps its place relative to it: each directory above the program has a counterpart in the image.
+
+use super::Error;
+use crate::closure::{Executed, Found, Kind, LinkMap};
+use crate::fs;
+use crate::path::{ImagePath, Spelled};
+use crate::tree::{self, Step, Tree, Walk};
+
+/// Directories whose contents have the same path on every machine.
+const SYSTEM: [&str; 16] = [
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/libexec",
+    "/opt",
+    "/nix/store",
+    "/gnu/store",
+    "/usr/bin",
+    "/usr/sbin",
+    "/usr/libexec",
+    "/usr/local",
+    "/usr/share",
+    "/usr/games",
+];
+
+/// Whether `path` is where distributions put programs and libraries.
+pub(super) fn is_system(path: &ImagePath) -> bool {
+    let bytes = path.as_bytes();
+    SYSTEM.iter().any(|directory| {
+        bytes.strip_prefix(directory.as_bytes()).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+    }) || bytes.starts_with(b"/usr/lib")
+        || path.strip_prefix(&ImagePath::root()).is_some_and(|mut names| is_cross_toolchain(&mut names))
+}
+
+/// `/usr/aarch64-linux-gnu` and its like.
+fn is_cross_toolchain<'a>(names: &mut impl Iterator<Item = &'a [u8]>) -> bool {
+    names.next() == Some(b"usr")
+        && names.next().is_some_and(|name| name.windows(7).any(|part| part == b"-linux-"))
+}
+
+/// How the paths of one program change on their way into the image.
+#[derive(Debug)]
+pub(super) struct Placement {
+    /// Directories of the tree and of the image, the deepest first; none when everything keeps its path.
+    moved: Vec<(ImagePath, ImagePath)>,
+    /// The program's own path, and where it goes.
+    program: (ImagePath, ImagePath),
+    /// What `$ORIGIN` stands for in objects that move.
+    origins: Vec<Spelled>,
+}
+
+impl Placement {
+    /// Decides for `program`, which was named as `spelled`.
+    pub(super) fn of(tree: &dyn Tree, program: &Executed, to: Option<&ImagePath>) -> Result<Self, Error> {
+        let named = named_path(program);
+        if to.is_none() && is_system(&program.path) {
+            let kept = if is_system(&named) { named } else { program.path.clone() };
+            return Ok(Self {
+                moved: Vec::new(),
+                program: (program.path.clone(), kept),
+                origins: Vec::new(),
+            });
+        }
+        let home = program.path.parent().unwrap_or_else(ImagePath::root);
+        let (origins, region) = match &program.kind {
+            Kind::Elf { objects, .. } => region(tree, objects, &home)?,
+            Kind::Script => (Vec::new(), home.clone()),
+        };
+        let below: Vec<&[u8]> = home.strip_prefix(&region).into_iter().flatten().collect();
+        let target = match to {
+            Some(to) => to.clone(),
+            None => {
+                default_directory().join_all(below.iter().copied()).join(named.name().unwrap_or(b"program"))
+            }
+        };
+        let moved = counterparts(&home, &target, below.len()).ok_or_else(|| Error::Placement {
+            program: program.spelled.clone(),
+            to: target.clone(),
+            up: below.len(),
+        })?;
+        Ok(Self { moved, program: (program.path.clone(), target), origins })
+    }
+
+    /// Where the program goes.
+    pub(super) fn target(&self) -> &ImagePath {
+        &self.program.1
+    }
+
+    /// The directory, and all below it, that moves along; none when the program keeps its path.
+    pub(super) fn region(&self) -> Option<&ImagePath> {
+        self.moved.last().map(|(from, _)| from)
+    }
+
+    /// Whether the program gets another path.
+    pub(super) fn moves(&self) -> bool {
+        !self.moved.is_empty()
+    }
+
+    /// Whether an object found this way moves along.
+    pub(super) fn takes_along(&self, found: &Found) -> bool {
+        matches!(found, Found::Needed { origin: Some(origin), .. } if self.origins.contains(origin))
+    }
+
+    /// Where `path` goes: along with the program, or nowhere else.
+    pub(super) fn place(&self, path: &ImagePath) -> ImagePath {
+        if *path == self.program.0 {
+            return self.program.1.clone();
+        }
+        let pair = self.moved.iter().find_map(|(from, to)| Some(to.join_all(path.strip_prefix(from)?)));
+        pair.filter(|_| !is_system(path)).unwrap_or_else(|| path.clone())
+    }
+
+    /// The target of the link at `path`, for the place that it gets: relative targets that move along stay as they
+    /// are, what leads out of the moved part becomes absolute.
+    pub(super) fn link_target(&self, path: &ImagePath, target: &Spelled) -> Spelled {
+        let parent = path.parent().unwrap_or_else(ImagePath::root);
+        let meant = lexical(&parent, target.as_bytes());
+        let placed = self.place(&meant);
+        let is_absolute = target.as_bytes().starts_with(b"/");
+        let stays = if is_absolute { placed == meant } else { placed != meant || self.place(path) == *path };
+        if stays { target.clone() } else { Spelled::from(&placed) }
+    }
+
+    /// The steps of `walk` that lie behind `$ORIGIN`.
+    pub(super) fn relative_steps<'a>(
+        &self,
+        tree: &dyn Tree,
+        found: &Found,
+        walk: &'a Walk,
+    ) -> fs::Result<&'a [Step]> {
+        relative_steps(tree, found, walk)
+    }
+}
+
+fn default_directory() -> ImagePath {
+    ImagePath::root().join(b"app")
+}
+
+/// The path by which the program was named, without links resolved.
+fn named_path(program: &Executed) -> ImagePath {
+    ImagePath::parse(program.spelled.as_bytes()).unwrap_or_else(|_| program.path.clone())
+}
+
+/// What `$ORIGIN` stands for in objects that move along, and the deepest directory above all that they step through.
+fn region(tree: &dyn Tree, objects: &LinkMap, home: &ImagePath) -> fs::Result<(Vec<Spelled>, ImagePath)> {
+    let mut origins = vec![Spelled::from(home)];
+    let mut region = home.clone();
+    let aliases = objects.aliases.iter().map(|alias| (None, &alias.found, &alias.walk));
+    let mapped = objects.objects.iter().map(|object| (Some(&object.spelled), &object.found, &object.walk));
+    for (spelled, found, walk) in mapped.chain(aliases) {
+        let Found::Needed { origin: Some(origin), .. } = found else { continue };
+        if !origins.contains(origin) {
+            continue;
+        }
+        origins.extend(spelled.map(Spelled::directory));
+        for step in relative_steps(tree, found, walk)? {
+            let directory = match step {
+                Step::Directory(path) => Some(path.clone()),
+                Step::Link { path, .. } => path.parent(),
+            };
+            if let Some(directory) = directory.filter(|directory| !is_system(directory)) {
+                region = common(&region, &directory);
+            }
+        }
+    }
+    Ok((origins, region))
+}
+
+fn relative_steps<'a>(tree: &dyn Tree, found: &Found, walk: &'a Walk) -> fs::Result<&'a [Step]> {
+    let Found::Needed { origin: Some(origin), .. } = found else { return Ok(&walk.steps) };
+    let before = tree::walk(tree, &ImagePath::root(), origin.as_bytes())?.steps.len();
+    Ok(walk.steps.get(before..).unwrap_or_default())
+}
+
+/// The deepest directory above both.
+fn common(a: &ImagePath, b: &ImagePath) -> ImagePath {
+    let shared = a.names().zip(b.names()).take_while(|(a, b)| a == b).map(|(name, _)| name);
+    ImagePath::root().join_all(shared)
+}
+
+/// Each directory from the program's up to `up` above it, with the one that takes its place; nothing when the target
+/// is not that deep.
+fn counterparts(home: &ImagePath, target: &ImagePath, up: usize) -> Option<Vec<(ImagePath, ImagePath)>> {
+    let (mut from, mut to) = (home.clone(), target.parent()?);
+    let mut pairs = vec![(from.clone(), to.clone())];
+    for _ in 0..up {
+        (from, to) = (from.parent()?, to.parent()?);
+        pairs.push((from.clone(), to.clone()));
+    }
+    Some(pairs)
+}
+
+/// `path`, seen from the directory `at`, by its text alone.
+fn lexical(at: &ImagePath, path: &[u8]) -> ImagePath {
+    let start = if path.starts_with(b"/") { ImagePath::root() } else { at.clone() };
+    let names = path.split(|&byte| byte == b'/').filter(|name| !name.is_empty() && *name != b".");
+    names.fold(start, |at, name| if name == b".." { at.parent().unwrap_or(at) } else { at.join(name) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(text: &str) -> ImagePath {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn system_directories() {
+        for text in [
+            "/usr/bin/x",
+            "/bin",
+            "/usr/lib64/x",
+            "/opt/x/y",
+            "/usr/aarch64-linux-gnu/lib",
+            "/usr/local/bin/x",
+        ] {
+            assert!(is_system(&path(text)), "{text}");
+        }
+        for text in ["/", "/home/u/x", "/usr/src/app/x", "/binary", "/usr", "/srv/x", "/root/x"] {
+            assert!(!is_system(&path(text)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_around_the_program_keeps_its_place() {
+        let moved = counterparts(&path("/home/u/p/bin"), &path("/app/tools/x"), 1).unwrap();
+        let program = (path("/home/u/p/bin/x"), path("/app/tools/x"));
+        let placement = Placement { moved, program, origins: Vec::new() };
+        for (from, to) in [
+            ("/home/u/p/bin/x", "/app/tools/x"),
+            ("/home/u/p/bin/liba.so", "/app/tools/liba.so"),
+            ("/home/u/p/lib/libb.so", "/app/lib/libb.so"),
+            ("/usr/lib/libc.so.6", "/usr/lib/libc.so.6"),
+        ] {
+            assert_eq!(placement.place(&path(from)), path(to));
+        }
+        for (link, target, expected) in [
+            ("/home/u/p/lib/libb.so", "libb.so.1", "libb.so.1"),
+            ("/home/u/p/lib/libb.so", "../bin/libb.so.1", "../bin/libb.so.1"),
+            ("/home/u/p/lib/libb.so", "/home/u/p/bin/libb.so.1", "/app/tools/libb.so.1"),
+            ("/home/u/p/lib/libb.so", "/usr/lib/libb.so.1", "/usr/lib/libb.so.1"),
+            ("/home/u/p/lib/libb.so", "../../../../usr/lib/libb.so.1", "/usr/lib/libb.so.1"),
+        ] {
+            assert_eq!(
+                placement.link_target(&path(link), &Spelled::new(target)),
+                Spelled::new(expected),
+                "{target}"
+            );
+        }
+        assert!(counterparts(&path("/home/u/p/bin"), &path("/x"), 1).is_none());
+    }
+}

@@ -1,0 +1,425 @@
+//! From closures and includes to the tree of an image.
+
+use std::path::PathBuf;
+
+use super::builder::Builder;
+use super::placement::{self, Placement};
+use super::{Error, Owner, PrivatePath, Reason, Rootfs, Stratum, accounts, fixed_point, include};
+use crate::closure::{Closure, Executed, Found, Kind, LinkMap, Surroundings};
+use crate::elf;
+use crate::loader::{Cache, CacheEntry};
+use crate::note::Note;
+use crate::path::{ImagePath, Spelled};
+use crate::tree::{Step, Tree, TreeFile, Walk};
+
+/// What an image is to hold.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// The programs with all that they need, the entrypoint first.
+    pub programs: &'a [Program],
+    /// Files and directories that were asked for.
+    pub includes: &'a [Include],
+    /// Who runs the program.
+    pub user: Owner,
+    /// Where relative paths start, in the tree and in the image, and where `env` looks.
+    pub around: &'a Surroundings<'a>,
+    /// Directories that exist on this machine alone: nothing in the image may depend on a path in them.
+    pub private: &'a [ImagePath],
+    /// Directories for which that is accepted on purpose.
+    pub allowed: &'a [ImagePath],
+    /// Leave symbols and debugging sections out of the programs.
+    pub strip: bool,
+}
+
+/// A program and where it goes.
+#[derive(Debug)]
+pub struct Program {
+    /// What starting it takes.
+    pub closure: Closure,
+    /// Its path in the image, when it was given one.
+    pub to: Option<ImagePath>,
+}
+
+/// A file or directory of the host and its path in the image.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Include {
+    /// Absolute path on the host.
+    pub from: PathBuf,
+    /// Absolute path in the image; a slash at its end makes it the directory for a file.
+    pub to: Spelled,
+}
+
+/// Plans an image: everything at its place, checked by resolving it all again inside the plan.
+///
+/// # Errors
+/// When two things claim one path, something can't be included, or the loader would not find the same inside the image.
+pub fn plan(tree: &dyn Tree, request: &Request<'_>) -> Result<(Rootfs, Vec<Note>), Error> {
+    let mut planner =
+        Planner { tree, request, builder: Builder::default(), private: Vec::new(), notes: Vec::new() };
+    for program in request.programs {
+        planner.add_program(program)?;
+    }
+    if !planner.private.is_empty() {
+        planner.private.dedup();
+        return Err(Error::Private(planner.private));
+    }
+    let Planner { mut builder, mut notes, .. } = planner;
+    include::add(&mut builder, tree, request.includes)?;
+    builder.directory(request.around.working_dir, Reason::WorkingDirectory, Stratum::Program);
+    add_accounts(&mut builder, request.user);
+    let (rootfs, dropped) = builder.finish()?;
+    notes.extend(dropped);
+    Ok((fixed_point::reach(rootfs, request)?, notes))
+}
+
+/// The accounts go into the first layer that there is anyway, so that a static program has one.
+fn add_accounts(builder: &mut Builder, user: Owner) {
+    let stratum = builder.rootfs.strata().first().copied().unwrap_or(Stratum::Program);
+    let etc = ImagePath::root().join(b"etc");
+    for (name, text) in [(b"passwd".as_slice(), accounts::passwd(user)), (b"group", accounts::group(user))] {
+        let path = etc.join(name);
+        if !builder.rootfs.entries.contains_key(&path) {
+            builder.bytes(&path, text.into_bytes(), Reason::Accounts, stratum);
+        }
+    }
+}
+
+/// The bytes of a cache that leads to everything that was found by one, and its path.
+pub(super) fn cache(programs: &[Program]) -> Option<(ImagePath, Vec<u8>)> {
+    let executed = programs.iter().flat_map(|program| &program.closure.executed);
+    let maps = executed.filter_map(|executed| match &executed.kind {
+        Kind::Elf { machine, objects } => Some((*machine, objects)),
+        Kind::Script => None,
+    });
+    let mut entries = Vec::new();
+    let mut place = None;
+    for (machine, map) in maps {
+        let Some(path) = map.loader.as_ref().and_then(|loader| loader.cache_path()) else { continue };
+        place = Some((path.clone(), machine));
+        entries.extend(
+            map.by_cache().map(|(name, path)| CacheEntry { name: name.to_vec(), path: path.clone() }),
+        );
+    }
+    let (path, machine) = place?;
+    Some((ImagePath::parse(path.as_bytes()).ok()?, Cache::write(entries, machine)))
+}
+
+struct Planner<'a> {
+    tree: &'a dyn Tree,
+    request: &'a Request<'a>,
+    builder: Builder,
+    private: Vec<PrivatePath>,
+    notes: Vec<Note>,
+}
+
+impl Planner<'_> {
+    fn add_program(&mut self, program: &Program) -> Result<(), Error> {
+        let Some((first, rest)) = program.closure.executed.split_first() else { return Ok(()) };
+        let placement = Placement::of(self.tree, first, program.to.as_ref())?;
+        self.check_region(first, &placement);
+        self.add_first(first, &placement)?;
+        self.builder.rootfs.programs.push(placement.target().clone());
+        if let Kind::Elf { objects, .. } = &first.kind {
+            self.add_objects(objects, &placement)?;
+        }
+        for executed in rest {
+            self.add_interpreter(executed, &first.spelled);
+            if let Kind::Elf { objects, .. } = &executed.kind {
+                let kept = Placement::of(self.tree, executed, Some(&executed.path))?;
+                self.add_objects(objects, &kept)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The private directories; a recipe may well stand in a system directory, or in the root.
+    fn private_dirs(&self) -> impl Iterator<Item = &ImagePath> {
+        let directories = self.request.private.iter();
+        directories.filter(|directory| directory.name().is_some() && !placement::is_system(directory))
+    }
+
+    /// Libraries so far up that their path back down names a directory of this machine.
+    fn check_region(&mut self, program: &Executed, placement: &Placement) {
+        let Some(region) = placement.region() else { return };
+        let below = |directory: &&ImagePath| directory.is_within(region) && *directory != region;
+        if self.private_dirs().filter(below).any(|directory| program.path.is_within(directory)) {
+            let reason = format!("because it finds libraries as far up as {region} through `$ORIGIN`");
+            self.private.push(PrivatePath { path: program.path.clone(), reason });
+        }
+    }
+
+    /// The program itself, and the links by which it was named when it keeps its path.
+    fn add_first(&mut self, program: &Executed, placement: &Placement) -> Result<(), Error> {
+        let target = if placement.moves() { placement.target() } else { &program.path };
+        if !placement.moves() && placement.target() != &program.path {
+            self.add_steps(&program.walk.steps, &Reason::OnTheWay, Stratum::Program);
+        }
+        let content = match program.kind {
+            Kind::Elf { .. } => self.maybe_stripped(program, target)?,
+            Kind::Script => program.file.content.clone(),
+        };
+        self.builder.program(target, &program.file, content, Reason::Program, Stratum::Program);
+        Ok(())
+    }
+
+    /// The program's content as it was asked for; what stripping would save is told when it was not.
+    fn maybe_stripped(
+        &mut self,
+        program: &Executed,
+        target: &ImagePath,
+    ) -> Result<crate::content::Content, Error> {
+        let content = program.file.content.clone();
+        let stripped = match elf::stripped(&content) {
+            Ok(stripped) => stripped,
+            Err(elf::Error::Io(error)) => return Err(error.into()),
+            Err(source) if self.request.strip => {
+                return Err(Error::Strip { program: target.clone(), source });
+            }
+            // Section headers may be damaged in a program that runs well.
+            Err(_) => None,
+        };
+        match stripped {
+            Some(stripped) if self.request.strip => Ok(stripped),
+            Some(stripped) => {
+                self.notes.push(Note::Hint(format!(
+                    "`{target}` has symbols or debugging sections; `--strip` would save {} of its {} bytes",
+                    content.size() - stripped.size(),
+                    content.size()
+                )));
+                Ok(content)
+            }
+            None => Ok(content),
+        }
+    }
+
+    /// What a script names, by the path that the script names.
+    fn add_interpreter(&mut self, executed: &Executed, script: &Spelled) {
+        let reason = Reason::Interpreter(script.clone());
+        self.add_kept(&executed.walk, &executed.path, &executed.file, &reason, true);
+    }
+
+    /// Every object but the program, and every second path to one.
+    fn add_objects(&mut self, map: &LinkMap, placement: &Placement) -> Result<(), Error> {
+        let program = map.objects.first().map(|program| program.spelled.clone()).unwrap_or_default();
+        let objects = map.objects.iter().skip(1).map(|object| (object, &object.found, &object.walk));
+        let aliases = map
+            .aliases
+            .iter()
+            .filter_map(|alias| Some((map.objects.get(alias.of)?, &alias.found, &alias.walk)));
+        for (object, found, walk) in objects.chain(aliases) {
+            let reason = match found {
+                Found::Needed { by, rule, .. } => {
+                    let by = map.objects.get(*by).map(|by| by.spelled.clone()).unwrap_or_default();
+                    Reason::Needed { by, rule: rule.to_string() }
+                }
+                Found::Interpreter | Found::Program => Reason::Interpreter(program.clone()),
+            };
+            // A second path may lead to a second name of the same file.
+            let (path, file) = match &walk.end {
+                crate::tree::End::File(path, file) => (path, file),
+                _ => (&object.path, &object.file),
+            };
+            if placement.takes_along(found) {
+                let steps = placement.relative_steps(self.tree, found, walk)?;
+                self.add_moved(placement, steps, path, file, &reason);
+            } else {
+                self.add_kept(walk, path, file, &reason, *found == Found::Interpreter);
+            }
+        }
+        Ok(())
+    }
+
+    /// A file that keeps its path, with every link and directory on the way.
+    fn add_kept(&mut self, walk: &Walk, path: &ImagePath, file: &TreeFile, reason: &Reason, executed: bool) {
+        let allowed = self.request.allowed.iter().any(|directory| path.is_within(directory));
+        if !allowed && self.private_dirs().any(|directory| path.is_within(directory)) {
+            self.private.push(PrivatePath { path: path.clone(), reason: reason.to_string() });
+        }
+        self.add_steps(&walk.steps, &Reason::OnTheWay, Stratum::Libraries);
+        if executed {
+            self.builder.program(path, file, file.content.clone(), reason.clone(), Stratum::Libraries);
+        } else {
+            self.builder.file(path, file, reason.clone(), Stratum::Libraries);
+        }
+    }
+
+    /// A file that moves along with the program; what it meets in system directories stays there.
+    fn add_moved(
+        &mut self,
+        placement: &Placement,
+        steps: &[Step],
+        path: &ImagePath,
+        file: &TreeFile,
+        reason: &Reason,
+    ) {
+        for step in steps {
+            match step {
+                Step::Directory(path) => {
+                    self.builder.directory(&placement.place(path), Reason::OnTheWay, Stratum::Program);
+                }
+                Step::Link { path, target } => {
+                    let target = placement.link_target(path, target);
+                    self.builder.link(&placement.place(path), target, Reason::OnTheWay, Stratum::Program);
+                }
+            }
+        }
+        self.builder.file(&placement.place(path), file, reason.clone(), Stratum::Program);
+    }
+
+    fn add_steps(&mut self, steps: &[Step], reason: &Reason, stratum: Stratum) {
+        for step in steps {
+            match step {
+                Step::Directory(path) => self.builder.directory(path, reason.clone(), stratum),
+                Step::Link { path, target } => {
+                    self.builder.link(path, target.clone(), reason.clone(), stratum);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::elf::synthetic::Synthetic;
+    use crate::rootfs::Node;
+    use crate::tree::HostTree;
+    use crate::tree::memory::MemoryTree;
+
+    const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
+
+    /// A root with a loader and a C library.
+    fn root() -> MemoryTree {
+        let mut tree = MemoryTree::new("/lib -> usr/lib\n/lib64 -> usr/lib64\n/usr/lib64/");
+        let mut loader = Synthetic { soname: Some("ld-linux-x86-64.so.2"), ..Synthetic::default() }.bytes();
+        loader.extend(b"\0/lib/\0/usr/lib/\0lib\0");
+        tree.add_file("/usr/lib64/ld-linux-x86-64.so.2", &loader);
+        tree.add_file("/usr/lib/libc.so.6", &library("libc.so.6", &["ld-linux-x86-64.so.2"], None));
+        tree
+    }
+
+    fn library(soname: &'static str, needed: &[&'static str], runpath: Option<&'static str>) -> Vec<u8> {
+        Synthetic { soname: Some(soname), needed: needed.to_vec(), runpath, ..Synthetic::default() }.bytes()
+    }
+
+    fn program(needed: &[&'static str], runpath: Option<&'static str>) -> Vec<u8> {
+        Synthetic { interpreter: Some(LOADER), needed: needed.to_vec(), runpath, ..Synthetic::default() }
+            .bytes()
+    }
+
+    fn lines(rootfs: &Rootfs) -> Vec<String> {
+        let line = |(path, entry): (&ImagePath, &crate::rootfs::Entry)| match &entry.node {
+            Node::Directory => format!("{path}/"),
+            Node::Link(target) => format!("{path} -> {target}"),
+            Node::HardLink(target) => format!("{path} = {target}"),
+            Node::File(_) => path.to_string(),
+        };
+        rootfs.iter().map(line).filter(|line| !line.starts_with("/etc")).collect()
+    }
+
+    fn plan_of(
+        tree: &dyn Tree,
+        programs: &[(&str, Option<&str>)],
+        private: &[&str],
+    ) -> Result<Rootfs, Error> {
+        let working_dir = ImagePath::root();
+        let around = Surroundings { working_dir: &working_dir, search_path: "/usr/bin" };
+        let programs: Vec<Program> = programs
+            .iter()
+            .map(|(from, to)| Program {
+                closure: Closure::resolve(tree, &Spelled::new(*from), &around).unwrap(),
+                to: to.map(|to| to.parse().unwrap()),
+            })
+            .collect();
+        let private: Vec<ImagePath> = private.iter().map(|path| path.parse().unwrap()).collect();
+        let request = Request {
+            programs: &programs,
+            includes: &[],
+            user: Owner { uid: 1, gid: 1 },
+            around: &around,
+            private: &private,
+            allowed: &[],
+            strip: false,
+        };
+        plan(tree, &request).map(|(rootfs, _)| rootfs)
+    }
+
+    #[test]
+    fn a_program_outside_system_directories_goes_to_app() {
+        let mut tree = root();
+        tree.add_file("/home/u/p/hello", &program(&["libc.so.6"], None));
+        let rootfs = plan_of(&tree, &[("/home/u/p/hello", None)], &["/home/u"]).unwrap();
+        assert_eq!(
+            lines(&rootfs),
+            [
+                "/app/",
+                "/app/hello",
+                "/lib -> usr/lib",
+                "/lib64 -> usr/lib64",
+                "/usr/",
+                "/usr/lib/",
+                "/usr/lib/libc.so.6",
+                "/usr/lib64/",
+                "/usr/lib64/ld-linux-x86-64.so.2"
+            ]
+        );
+        assert_eq!(rootfs.strata().into_iter().collect::<Vec<_>>(), [Stratum::Libraries, Stratum::Program]);
+    }
+
+    #[test]
+    fn libraries_relative_to_the_program_move_along() {
+        let mut tree = root();
+        tree.add_file("/home/u/p/bin/hello", &program(&["libx.so"], Some("$ORIGIN/../plugins/../lib")));
+        tree.add_file("/home/u/p/lib/libx.so.1", &library("libx.so", &["libc.so.6"], None));
+        tree.add("/home/u/p/lib/libx.so", crate::tree::Node::Link(Spelled::new("libx.so.1")));
+        tree.add("/home/u/p/plugins", crate::tree::Node::Directory);
+        let moved = |to| lines(&plan_of(&tree, &[("/home/u/p/bin/hello", to)], &["/home/u"]).unwrap());
+        let app = ["/app/", "/app/bin/", "/app/bin/hello", "/app/lib/", "/app/lib/libx.so -> libx.so.1"];
+        assert_eq!(moved(None)[..5], app);
+        assert!(moved(None).contains(&"/app/plugins/".to_owned()));
+        assert!(moved(Some("/opt/t/hello")).contains(&"/opt/lib/libx.so.1".to_owned()));
+        let error = plan_of(&tree, &[("/home/u/p/bin/hello", Some("/hello"))], &[]).unwrap_err();
+        assert!(error.to_string().contains("1 directories above"), "{error}");
+    }
+
+    #[test]
+    fn a_path_of_this_machine_is_refused() {
+        let mut tree = root();
+        tree.add_file("/home/u/p/hello", &program(&["libx.so"], Some("/home/u/lib")));
+        tree.add_file("/home/u/lib/libx.so", &library("libx.so", &[], None));
+        let error = plan_of(&tree, &[("/home/u/p/hello", None)], &["/home/u"]).unwrap_err();
+        assert!(matches!(&error, Error::Private(paths) if paths.len() == 1), "{error}");
+        assert!(plan_of(&tree, &[("/home/u/p/hello", None)], &[]).is_ok());
+    }
+
+    #[test]
+    fn what_only_the_cache_finds_brings_a_cache() {
+        let mut tree = root();
+        tree.add_file("/usr/bin/hello", &program(&["libx.so", "libc.so.6"], None));
+        tree.add_file("/opt/x/libx.so", &library("libx.so", &[], None));
+        let machine = elf::Machine { is_64: true, is_little_endian: true, number: 62, flags: 0 };
+        let entry = CacheEntry { name: b"libx.so".to_vec(), path: Spelled::new("/opt/x/libx.so") };
+        tree.add_file("/etc/ld.so.cache", &Cache::write(vec![entry], machine));
+        let rootfs = plan_of(&tree, &[("/usr/bin/hello", None)], &[]).unwrap();
+        let cache = rootfs.iter().find(|(path, _)| path.to_string() == "/etc/ld.so.cache").unwrap();
+        assert_eq!(cache.1.reason, Reason::LoaderCache);
+        assert!(lines(&rootfs).contains(&"/opt/x/libx.so".to_owned()));
+    }
+
+    #[test]
+    fn two_sources_for_one_path_are_both_named() {
+        let mut tree = root();
+        tree.add_file("/home/a/x", &program(&["libc.so.6"], None));
+        tree.add_file("/home/b/x", &program(&["libc.so.6"], Some("/b")));
+        let error = plan_of(&tree, &[("/home/a/x", None), ("/home/b/x", None)], &[]).unwrap_err();
+        assert!(matches!(&error, Error::Conflicts(conflicts) if conflicts.len() == 1), "{error}");
+    }
+
+    #[test]
+    fn real_programs_keep_their_links() {
+        let rootfs = plan_of(&HostTree::new("/"), &[("/bin/bash", None)], &[]).unwrap();
+        let lines = lines(&rootfs);
+        assert!(lines.contains(&"/usr/bin/bash".to_owned()), "{lines:#?}");
+        assert_eq!(rootfs.programs()[0].to_string(), "/bin/bash");
+    }
+}
