@@ -65,7 +65,7 @@ impl Staging {
         &self,
         entries: &[(&ImagePath, &Entry)],
         stratum: Stratum,
-        observer: &(dyn Fn(u64) + Sync),
+        observer: &layer::Observer<'_>,
     ) -> Result<Layer, Error> {
         let unnamed = self.unnamed();
         let layer = layer::pack(entries, stratum, &unnamed, observer)?;

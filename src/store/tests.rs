@@ -1,6 +1,7 @@
 //! Whole images in layouts and archives; the validator has the last word.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -77,7 +78,7 @@ fn layer(staging: &Staging, path: &str, content: &str, stratum: Stratum) -> Laye
     let (node, owner) = (Node::File(Content::bytes(content)), Owner::ROOT);
     let entry = Entry { node, owner, mode: 0o755, reason: Reason::Program, stratum };
     let path: ImagePath = path.parse().unwrap();
-    staging.pack(&[(&path, &entry)], stratum, &|_| ()).unwrap()
+    staging.pack(&[(&path, &entry)], stratum, &|_| ControlFlow::Continue(())).unwrap()
 }
 
 fn image(staging: &Staging, program: &str, architecture: &str) -> Image {
