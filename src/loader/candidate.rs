@@ -41,6 +41,8 @@ pub enum Refusal {
     Elf(elf::Error),
     /// `EI_OSABI` is none that the loader knows.
     OsAbi(u8),
+    /// Its identification has bits that the loader does not expect.
+    Irregular,
     /// It is a program, or not linked.
     NotShared,
     /// It can't be read.
@@ -58,6 +60,8 @@ pub(super) enum Outcome {
         refusal: Refusal,
         fatal: bool,
     },
+    /// There are more links than the kernel follows: glibc gives up this list of directories.
+    Loop,
     Taken(Box<Candidate>),
 }
 
@@ -92,7 +96,8 @@ impl Search<'_> {
             End::Directory(_) | End::Special(..) => {
                 return Ok(Outcome::Refused { refusal: Refusal::NotAFile, fatal: true });
             }
-            End::Missing(_) | End::NotDirectory(_) | End::Loop => return Ok(Outcome::Absent),
+            End::Loop => return Ok(Outcome::Loop),
+            End::Missing(_) | End::NotDirectory(_) => return Ok(Outcome::Absent),
         };
         let reader = match file.content.open() {
             Ok(reader) => reader,
@@ -113,12 +118,15 @@ impl Search<'_> {
         let fatal = |error| (Refusal::Elf(error), true);
         let header = Header::read(reader).map_err(fatal)?;
         let (found, wanted) = (header.machine, self.wanted);
-        if !found.is_kin_of(wanted) {
+        if !wanted.takes(found) {
             let passed = found.is_64 != wanted.is_64 || found.is_little_endian == wanted.is_little_endian;
             return Err((Refusal::Machine { found, wanted }, !passed || manner == Manner::First));
         }
         if !KNOWN_OS_ABIS.contains(&header.os_abi) {
             return Err((Refusal::OsAbi(header.os_abi), true));
+        }
+        if !header.is_regular {
+            return Err((Refusal::Irregular, true));
         }
         let object = elf::Object::read_after(reader, header).map_err(fatal)?;
         if object.header.kind != Type::Shared || object.dynamic.is_pie() {
@@ -137,6 +145,7 @@ impl fmt::Display for Refusal {
             Self::Machine { found, wanted } => write!(f, "machine is {found}, {wanted} is wanted"),
             Self::Elf(error) => error.fmt(f),
             Self::OsAbi(abi) => write!(f, "its OS ABI is {abi}, which the loader does not take"),
+            Self::Irregular => f.write_str("its ELF header has bits that the loader does not expect"),
             Self::NotShared => f.write_str("it is a program, not a shared library"),
             Self::Unreadable(error) => error.fmt(f),
             Self::NotAFile => f.write_str("it is not a file"),
