@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Error, Settings};
-use crate::closure::{Closure, Elf, Kind, Surroundings};
+use crate::closure::{Elf, Kind, Surroundings, Tracer};
 use crate::fs;
 use crate::note::Note;
 use crate::path::{ImagePath, Spelled};
@@ -59,9 +59,10 @@ fn surroundings(recipe: &Recipe) -> Surroundings {
 }
 
 fn programs(recipe: &Recipe, tree: &HostTree, around: &Surroundings) -> Result<Vec<Program>, Error> {
+    let tracer = Tracer::new(tree, around);
     let resolve = |program: &crate::recipe::Program| {
         let from = fs::absolute(&recipe.locate(&program.from))?;
-        let closure = Closure::resolve(tree, &Spelled::new(fs::bytes_of(&from)), around)?;
+        let closure = tracer.resolve(&Spelled::new(fs::bytes_of(&from)))?;
         Ok(Program { closure, to: program.to.clone() })
     };
     recipe.programs.iter().map(resolve).collect()

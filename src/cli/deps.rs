@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use coracle::closure::{Closure, Surroundings};
+use coracle::closure::{Surroundings, Tracer};
 use coracle::loader::{Environment, Hwcaps};
 use coracle::path::{ImagePath, Spelled};
 use coracle::tree::HostTree;
@@ -17,12 +17,13 @@ use super::{chains, dependencies, output, report};
 pub(super) fn run(args: &DepsArgs) -> Result<Exit, Failure> {
     let around = surroundings(args)?;
     let tree = HostTree::new(args.root.clone().unwrap_or_else(|| PathBuf::from("/")));
+    let tracer = Tracer::new(&tree, &around);
     let mut values = Vec::new();
     let (mut readable, mut findings) = (false, false);
     for file in &args.files {
         let name = file.to_string_lossy().into_owned();
         let spelled = spelled(args, file)?;
-        let traced = Closure::trace(&tree, &spelled, &around);
+        let traced = tracer.trace(&spelled);
         let value = match &traced {
             Ok(closure) => dependencies::json(&name, closure),
             Err(error) => json!({ "file": name, "error": super::failure::chain(error) }),

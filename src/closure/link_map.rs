@@ -35,7 +35,7 @@ pub struct Mapped {
     /// Its identity and content.
     pub file: TreeFile,
     /// What it says of itself.
-    pub object: elf::Object,
+    pub object: Rc<elf::Object>,
     /// How it came in.
     pub found: Found,
 }

@@ -6,17 +6,19 @@
 mod error;
 mod link_map;
 mod script;
+mod tracer;
 mod walker;
 
 use std::rc::Rc;
 
 pub use error::Error;
 pub use link_map::{Absence, Alias, Edge, Found, LinkMap, Mapped, Missing};
+pub use tracer::Tracer;
 
-use crate::elf::{Header, Machine, Object, Type};
-use crate::loader::{Environment, Hwcaps};
+use crate::elf::Machine;
+use crate::loader::Environment;
 use crate::path::{ImagePath, Spelled};
-use crate::tree::{self, End, Tree, TreeFile, Walk};
+use crate::tree::{Tree, TreeFile, Walk};
 
 /// What starting one program takes.
 #[derive(Clone, Debug)]
@@ -88,9 +90,6 @@ impl Default for Surroundings {
     }
 }
 
-/// Scripts that name scripts: the kernel gives up after this many (`exec_binprm`, `fs/exec.c`).
-const MAX_SCRIPTS: usize = 5;
-
 impl Closure {
     /// Follows `program` through `tree`; it can be started, and nothing is missing.
     ///
@@ -98,8 +97,23 @@ impl Closure {
     /// When it can't be started: it, its interpreter or a library is missing or of the wrong kind. All missing
     /// libraries are in one error.
     pub fn resolve(tree: &dyn Tree, program: &Spelled, around: &Surroundings) -> Result<Self, Error> {
-        let closure = Self::trace(tree, program, around)?;
-        for executed in &closure.executed {
+        Self::trace(tree, program, around)?.startable()
+    }
+
+    /// Follows `file` through `tree` as far as it leads, see [`Tracer::trace`].
+    ///
+    /// # Errors
+    /// As [`Tracer::trace`].
+    pub fn trace(tree: &dyn Tree, file: &Spelled, around: &Surroundings) -> Result<Self, Error> {
+        Tracer::new(tree, around).trace(file)
+    }
+
+    /// This closure, if its program starts.
+    ///
+    /// # Errors
+    /// When it is a library, or misses some.
+    fn startable(self) -> Result<Self, Error> {
+        for executed in &self.executed {
             if let Kind::Elf(elf) = &executed.kind
                 && elf.objects.is_library()
             {
@@ -109,35 +123,9 @@ impl Closure {
                 });
             }
         }
-        let maps = closure.elves().map(|elf| elf.objects.clone());
+        let maps = self.elves().map(|elf| elf.objects.clone());
         let incomplete: Vec<Rc<LinkMap>> = maps.filter(|map| map.is_incomplete()).collect();
-        if incomplete.is_empty() { Ok(closure) } else { Err(Error::Missing(incomplete)) }
-    }
-
-    /// Follows `file` through `tree` as far as it leads: what is missing is listed, not an error, and a shared library
-    /// is mapped as if a loader were given it as its program.
-    ///
-    /// # Errors
-    /// When `file` can't be read, or no loader can be had for it.
-    pub fn trace(tree: &dyn Tree, file: &Spelled, around: &Surroundings) -> Result<Self, Error> {
-        let mut executed: Vec<Executed> = Vec::new();
-        let mut next = vec![file.clone()];
-        while let Some(spelled) = next.pop() {
-            if executed.len() > MAX_SCRIPTS {
-                return Err(Error::ScriptDepth(file.clone()));
-            }
-            let (path, file, walk) = locate(tree, &spelled, around, executed.last().map(|by| &by.spelled))?;
-            let start = file.content.open()?.bytes_at(0, script::MAX_LINE)?;
-            let kind = if start.starts_with(b"#!") {
-                next.extend(script::interpreters(tree, &spelled, &start, around)?);
-                Kind::Script
-            } else {
-                let program = read(&spelled, &walk, &path, &file)?;
-                Kind::Elf(map(tree, &program, around)?)
-            };
-            executed.push(Executed { spelled, walk, path, file, kind });
-        }
-        Ok(Self { executed })
+        if incomplete.is_empty() { Ok(self) } else { Err(Error::Missing(incomplete)) }
     }
 
     /// The ELF programs among what is executed.
@@ -153,79 +141,4 @@ impl Closure {
         let mut pairs = self.executed.iter().zip(self.executed.iter().skip(1));
         pairs.any(|(by, next)| matches!(by.kind, Kind::Script) && next.spelled.name() == b"env")
     }
-}
-
-/// The file behind `spelled`.
-fn locate(
-    tree: &dyn Tree,
-    spelled: &Spelled,
-    around: &Surroundings,
-    wanted_by: Option<&Spelled>,
-) -> Result<(ImagePath, TreeFile, Walk), Error> {
-    let walk = tree::walk(tree, &around.working_dir, spelled.as_bytes())?;
-    let what = match &walk.end {
-        End::File(path, file) => return Ok((path.clone(), file.clone(), walk)),
-        End::Missing(_) if walk.steps.iter().any(|step| matches!(step, tree::Step::Link { .. })) => {
-            "it is a link to nothing"
-        }
-        End::Missing(_) => "there is no such file",
-        End::Directory(_) => "it is a directory",
-        End::Special(_, kind) => kind,
-        End::NotDirectory(_) => "a file stands where a directory should",
-        End::Loop => "its links go round in a circle",
-    };
-    Err(match wanted_by {
-        None => {
-            Error::Program { program: spelled.clone(), what, elsewhere: elsewhere(tree, spelled, around)? }
-        }
-        Some(by) => {
-            Error::Interpreter { program: by.clone(), interpreter: spelled.clone(), why: what.into() }
-        }
-    })
-}
-
-/// A program of the same name where shells look for it.
-fn elsewhere(tree: &dyn Tree, spelled: &Spelled, around: &Surroundings) -> Result<Option<Spelled>, Error> {
-    let found = script::look_up(tree, spelled.name(), around)?;
-    Ok(found.filter(|found| found != spelled))
-}
-
-/// The ELF file at `path`, as the first object of a link map.
-fn read(spelled: &Spelled, walk: &Walk, path: &ImagePath, file: &TreeFile) -> Result<Mapped, Error> {
-    let unsound = |source| Error::Elf { program: spelled.clone(), source };
-    let reader = file.content.open()?;
-    let header = Header::read(&reader).map_err(unsound)?;
-    if matches!(header.kind, Type::Other(_)) {
-        return Err(Error::NotExecutable { program: spelled.clone(), what: "an object file or a core dump" });
-    }
-    Ok(Mapped {
-        object: Object::read_after(&reader, header).map_err(unsound)?,
-        spelled: spelled.clone(),
-        walk: walk.clone(),
-        path: path.clone(),
-        file: file.clone(),
-        found: Found::Program,
-    })
-}
-
-/// What is mapped for `program`: once when no library has variants for newer CPUs, else for every kind of CPU.
-fn map(tree: &dyn Tree, program: &Mapped, around: &Surroundings) -> Result<Elf, Error> {
-    let machine = program.object.header.machine;
-    let with = |hwcaps: Hwcaps| {
-        let mut around = around.clone();
-        around.loader.hwcaps = hwcaps;
-        walker::load(tree, &around, program.clone())
-    };
-    let objects = Rc::new(walker::load(tree, around, program.clone())?);
-    let mut lesser: Vec<Rc<LinkMap>> = Vec::new();
-    if objects.has_variants() {
-        let known = objects.loader.iter().flat_map(|loader| loader.known_hwcaps());
-        let levels = known.cloned().map(Hwcaps::UpTo).chain([Hwcaps::None]);
-        for level in levels {
-            let map = Rc::new(with(level)?);
-            let is_new = !std::iter::once(&objects).chain(&lesser).any(|other| other.same_files(&map));
-            lesser.extend(is_new.then_some(map));
-        }
-    }
-    Ok(Elf { machine, objects, lesser })
 }

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::link_map::{Absence, Alias, Edge, Found, LinkMap, Mapped, Missing};
-use super::{Error, Surroundings};
+use super::{Error, Surroundings, Tracer};
 use crate::elf::{self, Dependency};
 use crate::fs::Identity;
-use crate::loader::{self, Candidate, Loader, Requester, usual_interpreters};
+use crate::loader::{self, Candidate, Hwcaps, Loader, Requester, usual_interpreters};
 use crate::path::Spelled;
 use crate::tree::{self, End, Tree};
 
@@ -17,14 +17,14 @@ use crate::tree::{self, End, Tree};
 const VDSO: [&[u8]; 3] = [b"linux-vdso.so.1", b"linux-gate.so.1", b"linux-vdso64.so.1"];
 
 /// Maps what `program` needs.
-pub(super) fn load(tree: &dyn Tree, around: &Surroundings, program: Mapped) -> Result<LinkMap, Error> {
-    let Some((interpreter, loader)) = read_interpreter(tree, around, &program)? else {
+pub(super) fn load(tracer: &Tracer<'_>, hwcaps: &Hwcaps, program: Mapped) -> Result<LinkMap, Error> {
+    let Some((interpreter, loader)) = read_interpreter(tracer, hwcaps, &program)? else {
         return Ok(LinkMap::of_static(program));
     };
     let mut walker = Walker {
-        tree,
-        around,
-        loader: Rc::new(loader),
+        tree: tracer.tree,
+        around: tracer.around,
+        loader,
         objects: Vec::new(),
         requesters: Vec::new(),
         order: Vec::new(),
@@ -42,10 +42,11 @@ pub(super) fn load(tree: &dyn Tree, around: &Surroundings, program: Mapped) -> R
 
 /// Finds and reads the loader: `PT_INTERP`, which the kernel opens as it is spelled, or for a library the usual one.
 fn read_interpreter(
-    tree: &dyn Tree,
-    around: &Surroundings,
+    tracer: &Tracer<'_>,
+    hwcaps: &Hwcaps,
     program: &Mapped,
-) -> Result<Option<(Mapped, Loader)>, Error> {
+) -> Result<Option<(Mapped, Rc<Loader>)>, Error> {
+    let (tree, around) = (tracer.tree, tracer.around);
     let object = &program.object;
     let spelled = match &object.interpreter {
         Some(interpreter) => interpreter.clone(),
@@ -64,12 +65,12 @@ fn read_interpreter(
     let unreadable =
         |source| Error::Loader { program: program.clone(), interpreter: spelled.clone(), source };
     let reader = file.content.open()?;
-    let object = elf::Object::read(&reader).map_err(|e| unreadable(e.into()))?;
+    let object = Rc::new(elf::Object::read(&reader).map_err(|e| unreadable(e.into()))?);
     let found = object.header.machine;
     if !found.is_kin_of(wanted) {
         return Err(Error::InterpreterMachine { program, interpreter: spelled, found, wanted });
     }
-    let loader = Loader::read(tree, &spelled, &reader, &object, &around.loader).map_err(unreadable)?;
+    let loader = tracer.loader(&spelled, &file, &object, hwcaps).map_err(unreadable)?;
     Ok(Some((Mapped { spelled, walk, path, file, object, found: Found::Interpreter }, loader)))
 }
 

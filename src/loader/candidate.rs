@@ -3,12 +3,15 @@
 //! Source: `open_verify`, `elf/dl-load.c`: a file of another class or machine is passed over, one that is damaged or no
 //! ELF at all ends the search. musl takes the first file that opens, for better or worse.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::ErrorKind;
+use std::rc::Rc;
 
 use crate::content::Reader;
 use crate::elf::{self, Header, Machine, Type};
-use crate::fs;
+use crate::fs::{self, Identity};
 use crate::path::{ImagePath, Spelled};
 use crate::tree::{self, End, Tree, TreeFile, Walk};
 
@@ -24,7 +27,7 @@ pub struct Candidate {
     /// Its identity and content.
     pub file: TreeFile,
     /// What it says of itself.
-    pub object: elf::Object,
+    pub object: Rc<elf::Object>,
 }
 
 /// Why a loader does not take a file.
@@ -79,7 +82,12 @@ pub(super) struct Search<'a> {
     pub(super) tree: &'a dyn Tree,
     pub(super) start: &'a ImagePath,
     pub(super) wanted: Machine,
+    /// Files that were taken before.
+    pub(super) taken: &'a Taken,
 }
+
+/// What is known of files that a loader took: a library that many programs need is read once.
+pub(super) type Taken = RefCell<BTreeMap<Identity, Rc<elf::Object>>>;
 
 impl Search<'_> {
     /// Tries the file at `spelled`.
@@ -99,6 +107,16 @@ impl Search<'_> {
             End::Loop => return Ok(Outcome::Loop),
             End::Missing(_) | End::NotDirectory(_) => return Ok(Outcome::Absent),
         };
+        let known = self.taken.borrow().get(&file.stat.identity).cloned();
+        if let Some(object) = known {
+            return Ok(Outcome::Taken(Box::new(Candidate {
+                spelled: spelled.clone(),
+                walk,
+                path,
+                file,
+                object,
+            })));
+        }
         let reader = match file.content.open() {
             Ok(reader) => reader,
             Err(e) if e.kind() == ErrorKind::PermissionDenied => {
@@ -108,6 +126,8 @@ impl Search<'_> {
         };
         Ok(match self.judge(&reader, manner) {
             Ok(object) => {
+                let object = Rc::new(object);
+                self.taken.borrow_mut().insert(file.stat.identity, object.clone());
                 Outcome::Taken(Box::new(Candidate { spelled: spelled.clone(), walk, path, file, object }))
             }
             Err((refusal, fatal)) => Outcome::Refused { refusal, fatal },

@@ -28,12 +28,13 @@ use crate::fs;
 use crate::path::{ImagePath, Spelled};
 use crate::tree::Tree;
 
-/// The loader that a program names, as it behaves in one tree.
+/// The loader that a program names, as it behaves in one tree. It remembers the files that it took.
 #[derive(Debug)]
 pub struct Loader {
     machine: Machine,
     family: Family,
     preloads: Vec<Vec<u8>>,
+    taken: candidate::Taken,
 }
 
 #[derive(Debug)]
@@ -152,7 +153,7 @@ impl Loader {
             Family::Glibc(glibc::Glibc::read(tree, file, machine, environment)?)
         };
         let preloads = preload::names(tree, environment, matches!(family, Family::Glibc(_)))?;
-        Ok(Self { machine, family, preloads })
+        Ok(Self { machine, family, preloads, taken: candidate::Taken::default() })
     }
 
     /// The places that the loader searches for what `requester` needs, in order.
@@ -174,7 +175,7 @@ impl Loader {
         name: &[u8],
         requester: &Requester,
     ) -> fs::Result<Result<Found, Missed>> {
-        let search = candidate::Search { tree, start, wanted: self.machine };
+        let search = candidate::Search { tree, start, wanted: self.machine, taken: &self.taken };
         if name.contains(&b'/') {
             return self.open_path(&search, name, requester);
         }
