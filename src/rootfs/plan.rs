@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::builder::Builder;
 use super::placement::{self, Placement};
 use super::{Error, Owner, PrivatePath, Reason, Rootfs, Stratum, accounts, fixed_point, include};
-use crate::closure::{Closure, Executed, Found, Kind, LinkMap, Surroundings};
+use crate::closure::{Absence, Closure, Elf, Executed, Found, Kind, LinkMap, Surroundings};
 use crate::elf;
 use crate::loader::{Cache, CacheEntry};
 use crate::note::Note;
@@ -117,6 +117,7 @@ impl Planner<'_> {
         self.add_first(first, &placement)?;
         self.builder.rootfs.programs.push(placement.target().clone());
         if let Kind::Elf(elf) = &first.kind {
+            self.note_lesser(elf);
             for map in elf.maps() {
                 self.add_objects(map, &placement)?;
             }
@@ -137,6 +138,22 @@ impl Planner<'_> {
     fn private_dirs(&self) -> impl Iterator<Item = &ImagePath> {
         let directories = self.request.private.iter();
         directories.filter(|directory| directory.name().is_some() && !placement::is_system(directory))
+    }
+
+    /// A library that is there for some CPUs alone.
+    fn note_lesser(&mut self, elf: &Elf) {
+        let missing = elf.lesser.iter().flat_map(|map| map.missing.iter().map(move |missing| (map, missing)));
+        for (map, missing) in missing.filter(|(_, missing)| missing.absence == Absence::Fatal) {
+            let (name, by) = (Spelled::new(missing.name.as_slice()), map.chain(missing.by).next());
+            let by = by.map(ToString::to_string).unwrap_or_default();
+            let note = Note::Warning(format!(
+                "`{name}`, needed by `{by}`, is there only as a variant for newer CPUs; on older ones the program does \
+                 not start"
+            ));
+            if !self.notes.contains(&note) {
+                self.notes.push(note);
+            }
+        }
     }
 
     /// Libraries so far up that their path back down names a directory of this machine.
