@@ -37,7 +37,7 @@ compare() {
         cpu=$(cut -d' ' -f1 "run.$index" | median)
         wall=$(cut -d' ' -f2 "run.$index" | median)
         peak=$(cut -d' ' -f3 "run.$index" | median)
-        echo "| ${!index%%=*} | $cpu | $wall | $((peak / 1024)) | $(awk -v a="$cpu" -v b="$base" 'BEGIN { printf "%.2f", b > 0 ? a / b : 0 }') |"
+        echo "| ${!index%%=*} | $cpu | $wall | $((peak / 1024)) | $(awk -v a="$cpu" -v b="$base" 'BEGIN { printf "%.2f", (b > 0 ? a / b : 0) }') |"
         rm "run.$index"
     done
 }

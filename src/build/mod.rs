@@ -7,6 +7,7 @@ mod config;
 mod error;
 mod plan;
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 pub use error::Error;
@@ -35,14 +36,16 @@ pub struct Settings {
 pub trait Observer: Sync {
     /// The plan, before anything is packed.
     fn planned(&self, plan: &Plan);
-    /// So many more bytes were packed.
-    fn packed(&self, bytes: u64);
+    /// So many more bytes were packed; says whether to go on.
+    fn packed(&self, bytes: u64) -> ControlFlow<()>;
 }
 
 /// Who does not want to see.
 impl Observer for () {
     fn planned(&self, _plan: &Plan) {}
-    fn packed(&self, _bytes: u64) {}
+    fn packed(&self, _bytes: u64) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
 }
 
 /// An image that was written.

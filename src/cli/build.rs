@@ -1,5 +1,6 @@
 //! `coracle build`
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -11,6 +12,7 @@ use serde_json::{Value, json};
 use super::args::{BuildArgs, Format};
 use super::exit::Exit;
 use super::failure::Failure;
+use super::interrupt;
 use super::progress::Progress;
 use super::{output, report, table};
 
@@ -19,6 +21,7 @@ const LAST_SECOND: u64 = 253_402_300_799;
 
 /// Builds, or plans, one image a recipe. One that fails does not hide the others.
 pub(super) fn run(args: &BuildArgs) -> Result<Exit, Failure> {
+    interrupt::listen();
     let settings = settings(args)?;
     let mut images = Vec::new();
     let mut failures = Vec::new();
@@ -96,8 +99,9 @@ impl Observer for Watch {
         self.progress.start(total);
     }
 
-    fn packed(&self, bytes: u64) {
+    fn packed(&self, bytes: u64) -> ControlFlow<()> {
         self.progress.advance(bytes);
+        if interrupt::asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 }
 

@@ -17,6 +17,8 @@ pub(super) enum Exit {
     /// 4: a check, a verification or a comparison worked and found something.
     #[allow(dead_code, reason = "the codes are a promise from the first release on; checks come later")]
     Findings = 4,
+    /// 130: somebody pressed Ctrl-C; what was being written is gone.
+    Interrupted = 130,
 }
 
 impl From<Exit> for ExitCode {

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::io;
 
-use coracle::recipe;
+use coracle::{layer, recipe, store};
 
 use super::exit::Exit;
 
@@ -51,7 +51,13 @@ impl From<recipe::Error> for Failure {
 
 impl From<coracle::Error> for Failure {
     fn from(error: coracle::Error) -> Self {
-        let exit = if matches!(error, coracle::Error::Recipe(_)) { Exit::Usage } else { Exit::Failed };
+        let exit = match error {
+            coracle::Error::Recipe(_) | coracle::Error::Destination(_) | coracle::Error::Allow(_) => {
+                Exit::Usage
+            }
+            coracle::Error::Store(store::Error::Layer(layer::Error::Interrupted)) => Exit::Interrupted,
+            _ => Exit::Failed,
+        };
         Self { exit, message: chain(&error), hint: error.hint() }
     }
 }

@@ -6,6 +6,7 @@ mod args;
 mod build;
 mod exit;
 mod failure;
+mod interrupt;
 mod output;
 mod progress;
 mod report;

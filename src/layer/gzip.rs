@@ -7,13 +7,20 @@ use libdeflater::{CompressionLvl, Compressor};
 
 use super::Error;
 
-/// Bytes of a tar in one member. Larger blocks gain less than 0.2 % and cost memory in every thread.
+/// Bytes of a tar in one member. On node with its libraries, 104 MB, where `gzip -6` writes 38.20 MB in 4.6 s:
+///
+/// | block | level 4 | level 5 | level 6 |
+/// | --- | --- | --- | --- |
+/// | 256 KiB | 38.89 MB, 0.80 s | 38.23 MB, 0.94 s | 37.99 MB, 1.16 s |
+/// | 1 MiB | 38.69 MB, 0.83 s | 38.02 MB, 0.99 s | 37.78 MB, 1.31 s |
+/// | 2 MiB | 38.64 MB, 0.91 s | 37.98 MB, 1.09 s | 37.73 MB, 1.15 s |
+/// | all | 38.61 MB, 0.90 s | 37.94 MB, 0.93 s | 37.69 MB, 1.16 s |
 pub(super) const BLOCK: usize = 1 << 20;
 
 /// The strongest level, for a tar of one block.
 const STRONGEST: i32 = 12;
 
-/// The lowest level that is smaller than `gzip -6`, at a quarter of its time (ARCHITECTURE.md has the table).
+/// The lowest level that is smaller than `gzip -6`, in a quarter of its time.
 const FAST: i32 = 5;
 
 /// The encoder of one thread.

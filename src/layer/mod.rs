@@ -9,6 +9,7 @@ mod pipeline;
 mod stream;
 pub(crate) mod tar;
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use crate::digest::{DiffId, Digest};
@@ -53,6 +54,9 @@ pub enum Error {
     /// The encoder refused a block, which only a lack of memory explains.
     #[error("cannot compress the layer: the encoder gave up")]
     Compress,
+    /// The observer did not want to go on.
+    #[error("interrupted; nothing was written")]
+    Interrupted,
 }
 
 impl Error {
@@ -61,12 +65,15 @@ impl Error {
         match self {
             Self::File(error) => error.hint(),
             Self::Target { .. } => Some("leave the link out, or give it a target".into()),
-            Self::Compress => None,
+            Self::Compress | Self::Interrupted => None,
         }
     }
 }
 
-/// Packs `entries` into a new file at `out`; `observer` hears of every block of the tar by its bytes.
+/// Hears that so many more bytes of a tar were packed, and says whether to go on.
+pub type Observer<'a> = dyn Fn(u64) -> ControlFlow<()> + Sync + 'a;
+
+/// Packs `entries` into a new file at `out`; `observer` hears of every piece of the tar.
 ///
 /// The entries are those of one stratum, each path once; they are written in the order of their paths. When it fails,
 /// nothing stands at `out`.
@@ -77,7 +84,7 @@ pub fn pack(
     entries: &[(&ImagePath, &Entry)],
     stratum: Stratum,
     out: &Path,
-    observer: &(dyn Fn(u64) + Sync),
+    observer: &Observer<'_>,
 ) -> Result<Layer, Error> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     pack_with(cores, entries, stratum, out, observer)
@@ -88,7 +95,7 @@ fn pack_with(
     entries: &[(&ImagePath, &Entry)],
     stratum: Stratum,
     out: &Path,
-    observer: &(dyn Fn(u64) + Sync),
+    observer: &Observer<'_>,
 ) -> Result<Layer, Error> {
     let mut entries = entries.to_vec();
     entries.sort_by_key(|(path, _)| *path);

@@ -2,12 +2,14 @@
 //!
 //! It knows no compression: full blocks are handed over, empty ones come back.
 
+use std::ops::ControlFlow;
+
 use crate::content::Reader;
 use crate::digest::{DiffId, Hasher};
 use crate::path::ImagePath;
 use crate::rootfs::{Entry, Node};
 
-use super::{Error, tar};
+use super::{Error, Observer, tar};
 
 /// Why the stream ended early.
 pub(super) enum Halt {
@@ -69,14 +71,14 @@ impl<'a> Blocks<'a> {
 struct Stream<'a, 'b> {
     blocks: &'a mut Blocks<'b>,
     hasher: Hasher,
-    observer: &'a (dyn Fn(u64) + Sync),
+    observer: &'a Observer<'a>,
 }
 
 /// Writes the tar of `entries`; its last bytes stay in the last block.
 pub(super) fn write(
     entries: &[(&ImagePath, &Entry)],
     blocks: &mut Blocks<'_>,
-    observer: &(dyn Fn(u64) + Sync),
+    observer: &Observer<'_>,
 ) -> Result<DiffId, Halt> {
     let mut stream = Stream { blocks, hasher: Hasher::default(), observer };
     for (path, entry) in entries {
@@ -97,7 +99,7 @@ impl Stream<'_, '_> {
             let room = self.blocks.room()?;
             let (now, later) = rest.split_at(rest.len().min(room.len()));
             room.iter_mut().zip(now).for_each(|(to, from)| *to = *from);
-            self.took(now.len());
+            self.took(now.len())?;
             rest = later;
         }
         Ok(())
@@ -108,17 +110,20 @@ impl Stream<'_, '_> {
         let mut offset = 0;
         while offset < reader.size() {
             let read = reader.read_at(self.blocks.room()?, offset)?;
-            self.took(read);
+            self.took(read)?;
             offset += read as u64;
         }
         Ok(reader.verify()?)
     }
 
     /// The next `size` bytes of the block have been filled.
-    fn took(&mut self, size: usize) {
+    fn took(&mut self, size: usize) -> Result<(), Halt> {
         let start = self.blocks.filled;
         self.blocks.filled += size;
         self.hasher.update(self.blocks.block.get(start..self.blocks.filled).unwrap_or_default());
-        (self.observer)(size as u64);
+        match (self.observer)(size as u64) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(Halt::Failed(Error::Interrupted)),
+        }
     }
 }

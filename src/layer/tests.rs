@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -49,6 +50,7 @@ fn packed(cores: usize, entries: &Entries) -> Result<(Layer, Vec<u8>), Error> {
     let seen = AtomicU64::new(0);
     let observer = |bytes| {
         seen.fetch_add(bytes, Ordering::Relaxed);
+        ControlFlow::Continue(())
     };
     let packed = pack_with(cores, &entries, Stratum::Program, &out, &observer);
     match &packed {
@@ -173,8 +175,9 @@ fn a_full_disk_ends_every_thread() {
     let mut output = output::Output::open_for_test(Path::new("/dev/full"));
     let entries = entries("/a: 0123456789abcdef*2000000");
     let entries: Vec<_> = entries.iter().collect();
-    let error =
-        pipeline::run(2, tar::size(&entries), &mut output, |blocks| stream::write(&entries, blocks, &|_| ()));
+    let error = pipeline::run(2, tar::size(&entries), &mut output, |blocks| {
+        stream::write(&entries, blocks, &|_| ControlFlow::Continue(()))
+    });
     assert_eq!(error.unwrap_err().to_string(), "cannot write `/dev/full`");
 }
 
@@ -183,7 +186,7 @@ fn what_exists_is_not_overwritten_and_hostile_links_are_refused() {
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("layer");
     std::fs::write(&out, "precious").unwrap();
-    assert!(pack(&[], Stratum::Data, &out, &|_| ()).is_err());
+    assert!(pack(&[], Stratum::Data, &out, &|_| ControlFlow::Continue(())).is_err());
     assert_eq!(std::fs::read(&out).unwrap(), b"precious");
     let link = entries("/l -> a\0b");
     let error = packed(1, &link).unwrap_err();

@@ -303,3 +303,15 @@ proptest::proptest! {
         let _ = parse(Path::new("x"), text.as_bytes(), &Overrides::default()).map_err(|e| e.to_string());
     }
 }
+
+#[test]
+fn the_template_is_a_recipe_and_its_values_are_the_defaults() {
+    let template = include_bytes!("../../templates/coracle.toml");
+    let recipe = parse(Path::new("coracle.toml"), template, &Overrides::default()).unwrap();
+    let flags = Overrides {
+        programs: vec!["target/release/app".into()],
+        names: vec!["app".into()],
+        ..Overrides::default()
+    };
+    assert_eq!(recipe, Recipe::from_flags(&flags).unwrap());
+}

@@ -181,10 +181,9 @@ impl Planner<'_> {
         match stripped {
             Some(stripped) if self.request.strip => Ok(stripped),
             Some(stripped) => {
+                let (size, saved) = (content.size(), content.size() - stripped.size());
                 self.notes.push(Note::Hint(format!(
-                    "`{target}` has symbols or debugging sections; `--strip` would save {} of its {} bytes",
-                    content.size() - stripped.size(),
-                    content.size()
+                    "`--strip` would make `{target}` {saved} of {size} bytes smaller: it has symbols or debugging sections"
                 )));
                 Ok(content)
             }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::names::Name;
 use super::staging::{Parents, Staging};
-use super::{Error, PREFIX, Warning, collect, index, place};
+use super::{ATTEMPTS, Error, PREFIX, Warning, collect, index, place};
 use crate::fs::{self, Context};
 use crate::image::{Blob, Root};
 use crate::json;
@@ -111,7 +111,7 @@ impl<'a> Layout<'a> {
     /// Makes the layout where there is none, and waits for its lock.
     fn enter(directory: &'a Path) -> Result<Self, Error> {
         let mut made = false;
-        loop {
+        for _ in 0..ATTEMPTS {
             match std::fs::create_dir(directory) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 result => {
@@ -131,6 +131,7 @@ impl<'a> Layout<'a> {
                 }
             }
         }
+        Err(fs::Error::new("lock", directory, io::Error::other("it keeps changing")).into())
     }
 
     /// Nothing when the file that was locked is not in the layout any more.

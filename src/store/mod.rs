@@ -27,6 +27,10 @@ use crate::{fs, layer};
 /// What every name begins with that is not to stay.
 const PREFIX: &str = ".coracle-";
 
+/// How often a lock is tried again whose file was removed meanwhile; only a file system that gives a file a new identity
+/// each time it is looked at comes this far.
+const ATTEMPTS: usize = 1000;
+
 /// Why an image could not be kept.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -78,8 +82,8 @@ impl Error {
             Self::File(error) => error.hint(),
             Self::Layer(error) => error.hint(),
             Self::Reference(error) => Some(error.hint()),
-            Self::NotLayout { path, .. } => {
-                Some(format!("choose another directory, or remove `{}` first", path.display()))
+            Self::NotLayout { .. } => {
+                Some("choose an image layout, an empty directory, or a path where nothing is yet".into())
             }
             Self::NotFile { .. } => Some("choose the path of a file".into()),
             Self::SeveralPlatforms { path } => Some(format!("write `oci-archive:{}`", path.display())),

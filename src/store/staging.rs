@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tempfile::TempDir;
 
 use super::destination::{Kind, target};
-use super::{Destination, Error, PREFIX};
+use super::{ATTEMPTS, Destination, Error, PREFIX};
 use crate::digest::Digest;
 use crate::fs::{self, Context};
 use crate::layer::{self, Layer};
@@ -46,7 +46,7 @@ impl Staging {
 
     fn inside(parent: &Path, parents: Parents) -> Result<Self, Error> {
         remove_remains(parent);
-        loop {
+        for _ in 0..ATTEMPTS {
             let directory = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent);
             let directory = directory.context("create a directory in", parent)?;
             // Another build may take it for remains until it is locked, and remove it.
@@ -54,6 +54,7 @@ impl Staging {
                 return Ok(Self { _lock: lock, directory, _parents: parents, packed: AtomicU64::new(0) });
             }
         }
+        Err(fs::Error::new("lock a directory in", parent, io::Error::other("it keeps changing")).into())
     }
 
     /// Packs a layer here, see [`layer::pack`].
@@ -64,7 +65,7 @@ impl Staging {
         &self,
         entries: &[(&ImagePath, &Entry)],
         stratum: Stratum,
-        observer: &(dyn Fn(u64) + Sync),
+        observer: &layer::Observer<'_>,
     ) -> Result<Layer, Error> {
         let unnamed = self.unnamed();
         let layer = layer::pack(entries, stratum, &unnamed, observer)?;

@@ -1,0 +1,58 @@
+//! Ctrl-C while an image is packed: the old image stays, nothing else does.
+
+#![cfg(unix)]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a panic is how a test fails"
+)]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+fn names(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_build_that_is_interrupted_leaves_what_was_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    fs::write(at.join("m.c"), "int main(void) { return 0; }\n").unwrap();
+    assert!(Command::new("cc").args(["-o", "m", "m.c"]).current_dir(at).status().unwrap().success());
+    let build = |more: &[&str]| {
+        let mut build = Command::new(env!("CARGO_BIN_EXE_coracle"));
+        build.args(["build", "m", "-o", "oci:m.oci", "--quiet"]).args(more).current_dir(at);
+        build.stdout(Stdio::null()).stderr(Stdio::piped());
+        build
+    };
+    assert!(build(&[]).status().unwrap().success());
+    let (before, index) = (names(at), fs::read(at.join("m.oci/index.json")).unwrap());
+
+    // Two gigabytes without a block on disk: time enough to be interrupted in.
+    let big = at.join("big");
+    fs::File::create(&big).unwrap().set_len(2 << 30).unwrap();
+    let child = build(&["--include", "big:/big"]).spawn().unwrap();
+    while names(&at.join("m.oci")).iter().all(|name| !name.starts_with(".coracle-")) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let talk = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(
+        (output.status.code(), talk.as_str()),
+        (Some(130), "error: interrupted; nothing was written\n")
+    );
+    fs::remove_file(big).unwrap();
+    assert_eq!(names(at), before);
+    assert_eq!(names(&at.join("m.oci")), ["blobs", "index.json", "oci-layout"]);
+    assert_eq!(fs::read(at.join("m.oci/index.json")).unwrap(), index);
+}
