@@ -61,9 +61,11 @@ impl Place {
 
     /// A command that runs in this place. Of the environment it sees nothing that could send it elsewhere.
     pub(crate) fn command(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
-        let namespaces = format!("/proc/{}/ns", self.holder.id());
+        let holder = format!("/proc/{}", self.holder.id());
         let mut command = Command::new("nsenter");
-        command.arg(format!("--mount={namespaces}/mnt")).arg(format!("--pid={namespaces}/pid_for_children"));
+        command.arg(format!("--mount={holder}/ns/mnt")).arg(format!("--pid={holder}/ns/pid_for_children"));
+        // Entering a mount namespace would leave a chroot.
+        command.arg(format!("--root={holder}/root"));
         command.arg("--").args(arguments);
         command.env_clear().env("PATH", search_path()).env("HOME", self.data());
         command
@@ -77,11 +79,11 @@ impl Place {
     /// Starts a daemon that serves as soon as `ask` succeeds. It ends with the place.
     pub(crate) fn daemon(&self, daemon: &mut Command, ask: impl Fn() -> Command) -> Running {
         let mut daemon = start(daemon);
-        let answer = poll(Duration::from_secs(30), || match daemon.is_over() {
-            true => Some(false),
-            false => start(&mut ask()).finish().status.success().then_some(true),
+        let serves = poll(Duration::from_secs(30), || {
+            let over = daemon.is_over();
+            (over || start(&mut ask()).finish().status.success()).then_some(!over)
         });
-        assert_eq!(answer, Some(true), "the daemon does not serve\n{}", daemon.said());
+        assert_eq!(serves, Some(true), "the daemon does not serve\n{}", daemon.said());
         daemon
     }
 }
