@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::destinations::Destinations;
 use super::{Error, Settings};
 use crate::closure::{Closure, Kind, Surroundings};
 use crate::fs;
@@ -36,6 +37,7 @@ pub struct Plan {
 /// # Errors
 /// When a program can't be resolved, something can't be included, or two things claim one path.
 pub fn plan(recipe: &Recipe, settings: &Settings) -> Result<Plan, Error> {
+    Destinations::of(recipe).check_includes(recipe)?;
     let tree = HostTree::new("/");
     let search_path = recipe.env.get("PATH").map_or(SEARCH_PATH, String::as_str);
     let around = Surroundings { working_dir: &recipe.working_dir, search_path };
@@ -44,7 +46,7 @@ pub fn plan(recipe: &Recipe, settings: &Settings) -> Result<Plan, Error> {
     let request = Request {
         includes: &includes(recipe)?,
         private: &private(recipe, settings)?,
-        allowed: &allowed(recipe)?,
+        allowed: &recipe.allow.keys().cloned().collect::<Vec<_>>(),
         programs: &programs,
         around: &around,
         user: recipe.user,
@@ -101,10 +103,6 @@ fn private(recipe: &Recipe, settings: &Settings) -> Result<Vec<ImagePath>, Error
     let directories =
         PRIVATE.iter().map(PathBuf::from).chain(settings.private_dirs.iter().cloned()).chain([folder]);
     Ok(directories.filter_map(|directory| image_path(&directory)).collect())
-}
-
-fn allowed(recipe: &Recipe) -> Result<Vec<ImagePath>, Error> {
-    recipe.allow.keys().map(|path| ImagePath::parse(path.as_bytes()).map_err(Error::Allow)).collect()
 }
 
 /// A host directory as a path of the host's tree; none for one that no path of the tree can equal.
