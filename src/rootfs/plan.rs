@@ -264,7 +264,7 @@ impl Planner<'_> {
     fn add_moved(
         &mut self,
         placement: &Placement,
-        steps: &[Step],
+        steps: Vec<&Step>,
         path: &ImagePath,
         file: &TreeFile,
         reason: &Reason,

@@ -109,6 +109,25 @@ fn a_link_that_leads_elsewhere_in_the_project_still_leads_there() {
 }
 
 #[test]
+fn an_absolute_link_into_the_project_leads_to_the_same_place_in_the_image() {
+    let project = asks("$ORIGIN/../lib");
+    std::fs::create_dir_all(project.path("store/deep")).unwrap();
+    std::fs::rename(project.path("lib/libanswer.so.1.2.3"), project.path("store/deep/answer")).unwrap();
+    project.link("lib/libanswer.so.1.2.3", project.path("store/deep/answer"));
+    let layout = project.built(&["bin/asks"], "asks.oci");
+    assert_eq!(
+        layout.below(&["/app/lib/libanswer.so.1.2.3", "/app/store", "/tmp"]),
+        [
+            "/app/lib/libanswer.so.1.2.3 -> /app/store/deep/answer",
+            "/app/store/",
+            "/app/store/deep/",
+            "/app/store/deep/answer"
+        ]
+    );
+    assert_eq!(layout.run().as_deref().unwrap_or("42\n"), "42\n");
+}
+
+#[test]
 fn a_program_behind_links_is_packed_once() {
     let project = Project::hello(&["-static"]);
     project.link("latest", "hello").link("current", "latest");
