@@ -28,14 +28,17 @@ pub enum Error {
     /// Something could not be read.
     #[error(transparent)]
     Io(#[from] fs::Error),
-    /// Programs of different platforms.
-    #[error("`{program}` is for {found}, the other programs are for {wanted}")]
+    /// A root that is no directory.
+    #[error("cannot use `{}` as a root: it is no directory", .0.display())]
+    NoRoot(PathBuf),
+    /// A script and what it starts are for different platforms.
+    #[error("`{program}` is for {found}, what starts it is for {wanted}")]
     Platforms {
-        /// The program that differs.
+        /// What is started.
         program: Spelled,
         /// Its platform.
         found: Platform,
-        /// The first program's.
+        /// The platform of what starts it.
         wanted: Platform,
     },
     /// `--platform` contradicts the program.
@@ -79,7 +82,8 @@ impl Error {
             Self::Image(error) => error.hint(),
             Self::Store(error) => error.hint(),
             Self::Io(error) => error.hint(),
-            Self::Platforms { .. } => Some("build an image for each platform".into()),
+            Self::NoRoot(_) => Some("name a directory with an unpacked root file system in it".into()),
+            Self::Platforms { .. } => Some("let the script name an interpreter of one platform".into()),
             Self::Platform { .. } => Some(
                 "the platform is read from the program; leave `--platform` out, or name the right program"
                     .into(),

@@ -7,6 +7,7 @@ mod config;
 mod destinations;
 mod error;
 mod plan;
+mod roots;
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -23,7 +24,6 @@ use crate::note::Note;
 use crate::platform::Platform;
 use crate::recipe::Recipe;
 use crate::reference::Reference;
-use crate::rootfs::Rootfs;
 use crate::store::{self, Destination, Staging};
 
 /// What the environment decides, read once by whoever calls.
@@ -37,15 +37,15 @@ pub struct Settings {
 
 /// Sees how a build goes.
 pub trait Observer: Sync {
-    /// The plan, before anything is packed.
-    fn planned(&self, plan: &Plan);
+    /// The plans, one for each platform, before anything is packed.
+    fn planned(&self, plans: &[Plan]);
     /// So many more bytes were packed; says whether to go on.
     fn packed(&self, bytes: u64) -> ControlFlow<()>;
 }
 
 /// Who does not want to see.
 impl Observer for () {
-    fn planned(&self, _plan: &Plan) {}
+    fn planned(&self, _plans: &[Plan]) {}
     fn packed(&self, _bytes: u64) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
@@ -78,32 +78,40 @@ pub struct Built {
 pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> Result<Built, Error> {
     let destinations = Destinations::of(recipe);
     destinations.iter().try_for_each(Destination::check)?;
-    let plan = plan(recipe, settings)?;
-    observer.planned(&plan);
+    let plans = plan(recipe, settings)?;
+    observer.planned(&plans);
     let staging = Staging::new(&destinations.first)?;
-    let layers = pack(&plan.rootfs, &staging, observer)?;
-    let image = Image::new(&config::of(recipe, &plan)?, &plan.platform, &layers, settings.epoch)?;
-    let root = Root::new(vec![image])?;
+    let images = plans.iter().map(|plan| pack(recipe, settings, plan, &staging, observer));
+    let root = Root::new(images.collect::<Result<_, _>>()?)?;
     let notes = publish(&root, &staging, recipe, &destinations)?;
     Ok(Built {
         references: recipe.names.clone(),
         digest: root.digest(),
-        platforms: vec![plan.platform],
-        size: layers
-            .iter()
+        platforms: root.images().iter().map(|image| image.platform().clone()).collect(),
+        size: root
+            .layers()
             .map(|layer| layer.size)
             .chain(root.documents().map(|blob| blob.descriptor().size))
             .sum(),
-        layers,
+        layers: root.layers().cloned().collect(),
         destinations: destinations.iter().map(ToString::to_string).collect(),
         notes,
     })
 }
 
-fn pack(rootfs: &Rootfs, staging: &Staging, observer: &dyn Observer) -> Result<Vec<Layer>, Error> {
+/// The image of one platform, its layers packed into `staging`.
+fn pack(
+    recipe: &Recipe,
+    settings: &Settings,
+    plan: &Plan,
+    staging: &Staging,
+    observer: &dyn Observer,
+) -> Result<Image, Error> {
     let packed = |bytes| observer.packed(bytes);
-    let strata = rootfs.strata().into_iter();
-    strata.map(|stratum| Ok(staging.pack(&rootfs.layer(stratum), stratum, &packed)?)).collect()
+    let strata = plan.rootfs.strata().into_iter();
+    let layers = strata.map(|stratum| staging.pack(&plan.rootfs.layer(stratum), stratum, &packed));
+    let layers = layers.collect::<Result<Vec<_>, _>>()?;
+    Ok(Image::new(&config::of(recipe, plan)?, &plan.platform, &layers, settings.epoch)?)
 }
 
 fn publish(

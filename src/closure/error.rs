@@ -122,7 +122,7 @@ impl Error {
             }
             Self::ScriptDepth(_) => "name a program as the interpreter".into(),
             Self::Interpreter { .. } | Self::InterpreterMachine { .. } => {
-                "install it where the image is built, build there where it is, or link the program statically"
+                "install it, pass `--sysroot <DIR>` with the loader and libraries of its platform, or link the program statically"
                     .into()
             }
             Self::ScriptInterpreter { by_env: true, .. } => {

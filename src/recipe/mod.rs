@@ -64,6 +64,8 @@ pub struct Recipe {
     pub strip: bool,
     /// What a program's header can't say about the platform.
     pub platform: Option<Platform>,
+    /// Directories that stand for the root, in place of the host's.
+    pub roots: Vec<Root>,
     /// Where the image goes, no place twice; nothing when the default is meant.
     pub destinations: Vec<Destination>,
     /// Paths whose findings are accepted on purpose, and why.
@@ -88,6 +90,26 @@ pub struct Include {
     pub from: PathBuf,
     /// Its absolute path in the image, without `.` and `..`; a trailing slash means "into this directory".
     pub to: Spelled,
+}
+
+/// A directory that stands for the root, for one platform or for all.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Root {
+    /// How much of it counts.
+    pub kind: RootKind,
+    /// The platform that it is for; any when nothing is said.
+    pub platform: Option<Platform>,
+    /// The directory, absolute or from [`Recipe::folder`] on.
+    pub directory: PathBuf,
+}
+
+/// How much a [`Root`] holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RootKind {
+    /// Everything, the programs too: `--root`.
+    Whole,
+    /// Loader and libraries; the programs are the host's: `--sysroot`.
+    Libraries,
 }
 
 /// What the command line says, as it says it. Lists that are not empty replace the file's, maps are merged into it.
@@ -119,6 +141,10 @@ pub struct Overrides {
     pub strip: bool,
     /// `--platform OS/ARCH[/VARIANT]`
     pub platform: Option<String>,
+    /// `--root [PLATFORM=]DIR`
+    pub roots: Vec<OsString>,
+    /// `--sysroot [PLATFORM=]DIR`
+    pub sysroots: Vec<OsString>,
     /// `--output DEST`
     pub destinations: Vec<String>,
 }

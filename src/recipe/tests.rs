@@ -65,6 +65,7 @@ fn a_whole_recipe() {
         annotations: map(&[("org.opencontainers.image.title", "Shop")]),
         includes: vec![Include { from: "assets/".into(), to: Spelled::new("/srv/assets/") }],
         strip: true,
+        roots: Vec::new(),
         platform: Some("linux/arm/v7".parse().unwrap()),
         destinations: vec![],
         allow: [("/srv/assets/demo.pem".parse().unwrap(), "a certificate for the tutorial".into())].into(),

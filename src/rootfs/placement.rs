@@ -30,7 +30,7 @@ const SYSTEM: [&str; 16] = [
 ];
 
 /// Whether `path` is where distributions put programs and libraries.
-pub(super) fn is_system(path: &ImagePath) -> bool {
+pub fn is_system(path: &ImagePath) -> bool {
     let bytes = path.as_bytes();
     SYSTEM.iter().any(|directory| {
         bytes.strip_prefix(directory.as_bytes()).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
