@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::destination::file_above;
 use super::names::Name;
-use super::staging::{self, Parents, Staging};
+use super::staging::{Locked, Parents, Staging};
 use super::{ATTEMPTS, Error, PREFIX, Warning, collect, index, place};
 use crate::fs::{self, Context};
 use crate::image::{Blob, Root};
@@ -48,7 +48,8 @@ pub(super) fn check(directory: &Path) -> Result<(), Error> {
     if others.peek().is_none() {
         return Ok(());
     }
-    if !names.iter().any(|name| name == MARK.as_bytes()) {
+    // A list that was read while another build made the layout may lack what came first.
+    if !directory.join(MARK).exists() {
         return refuse("it holds other files and no `oci-layout`");
     }
     let version = document(directory, MARK)?.and_then(|mark| {
@@ -181,9 +182,9 @@ fn name(blob: &Blob) -> String {
 
 /// Writes the mark complete and never over another's; whether the directory was still there.
 fn write_mark(directory: &Path, path: &Path) -> Result<bool, Error> {
-    let temporary = match staging::temporary_directory(directory) {
+    let temporary = match Locked::new(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        temporary => temporary.context("create a directory in", directory)?,
+        temporary => temporary?,
     };
     let new = temporary.path().join(MARK);
     std::fs::write(&new, bytes("oci-layout", &mark())?).context("write", &new)?;

@@ -15,7 +15,7 @@ fn big() -> Project {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         state.to_be_bytes()[0]
     });
-    project.file("noise", noise.take(6 << 20).collect::<Vec<u8>>());
+    project.file("noise", noise.take(3 << 20).collect::<Vec<u8>>());
     project
 }
 
@@ -34,18 +34,18 @@ fn kill_at_many_moments(kill: impl Fn(&mut Child)) {
     let new = project.built(&NEW, "shop").digests();
     let whole = clock.elapsed();
     let mut seen = std::collections::BTreeSet::new();
-    for moment in 0..16_u32 {
+    for moment in 0..12_u32 {
         project.built(&["hello", "-t=shop:1", "-o=oci:shop"], "shop");
         let mut build = start(&project, &NEW);
-        std::thread::sleep(whole * moment / 14);
+        std::thread::sleep(whole * moment / 10);
         kill(&mut build);
         let findings = coracle::store::verify(&project.path("shop")).unwrap();
-        assert!(findings.is_empty(), "killed after {moment}/14: {findings:?}");
+        assert!(findings.is_empty(), "killed after {moment}/10: {findings:?}");
         let index = std::fs::read(project.path("shop/index.json")).unwrap();
         let index: serde_json::Value = serde_json::from_slice(&index).unwrap();
         assert_eq!(index["manifests"].as_array().unwrap().len(), 1);
         let digest = index["manifests"][0]["digest"].as_str().unwrap().to_owned();
-        assert!(digest == old[0] || digest == new[0], "killed after {moment}/14: {digest}");
+        assert!(digest == old[0] || digest == new[0], "killed after {moment}/10: {digest}");
         seen.insert(digest);
     }
     assert!(seen.contains(&old[0]), "no build was killed in time");
@@ -97,6 +97,24 @@ fn builds_that_meet_in_one_layout() {
     let expected: Vec<String> =
         (0..6).map(|number| format!("{number} docker.io/library/shop:{number}")).collect();
     assert_eq!(names, expected);
+}
+
+#[test]
+fn builds_that_make_one_layout_together() {
+    // Small enough that all of them want to make the layout at once.
+    let project = Project::new();
+    project.program("tiny", "int main(void) { return 0; }", &["-static", "-nostdlib", "-Wl,-emain"]);
+    for round in 0..8 {
+        let (place, name) = (format!("oci:{round}"), round.to_string());
+        let tags: Vec<String> = (0..6).map(|number| format!("shop:{number}")).collect();
+        let builds: Vec<Child> =
+            tags.iter().map(|tag| start(&project, &["tiny", "-t", tag, "-o", &place])).collect();
+        for build in builds {
+            let output = build.wait_with_output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        }
+        assert_eq!(project.layout(&name).names().len(), tags.len());
+    }
 }
 
 #[test]
