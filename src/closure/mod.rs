@@ -5,12 +5,16 @@
 
 mod error;
 mod link_map;
+mod problem;
 mod script;
+pub mod symbols;
+pub mod versions;
 
 use std::rc::Rc;
 
 pub use error::{Error, Missing};
 pub use link_map::{Edge, Found, LinkMap, Mapped};
+pub use problem::{Problem, ProblemKind, Severity};
 
 use crate::elf::{Header, Machine, Type};
 use crate::path::{ImagePath, Spelled};
