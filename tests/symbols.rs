@@ -3,6 +3,7 @@
 
 #![cfg(target_os = "linux")]
 #![allow(
+    clippy::disallowed_methods,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
@@ -15,8 +16,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use coracle::Settings;
 use coracle::closure::{Closure, Kind, Problem, ProblemKind, Severity, Surroundings, symbols, versions};
 use coracle::path::{ImagePath, Spelled};
+use coracle::recipe::{Overrides, Recipe};
 use coracle::tree::HostTree;
 
 /// Every problem of a program, and the loader that it names.
@@ -114,7 +117,8 @@ impl Folder {
     /// A shared library `NAME.so` of this source and, where there is one, version script.
     fn library(&self, name: &str, source: &str, script: &str, flags: &str) {
         self.write(&format!("{name}.c"), source).write(&format!("{name}.map"), script);
-        let script = if script.is_empty() { String::new() } else { format!("-Wl,--version-script={name}.map") };
+        let script =
+            if script.is_empty() { String::new() } else { format!("-Wl,--version-script={name}.map") };
         self.run(&format!("cc -shared -fPIC -Wl,-soname,{name}.so {script} {flags} {name}.c -o {name}.so"));
     }
 
@@ -222,7 +226,8 @@ fn data_that_is_gone_stops_the_program() {
     for flags in ["-fPIE -pie", "-fno-pie -no-pie"] {
         let folder = Folder::new();
         folder.library("libx", "int a(void) { return 1; } int data = 3;", "", "");
-        let source = "extern int data; int a(void); int main(int argc, char **argv) { return argc > 1 ? data : 0; }";
+        let source =
+            "extern int data; int a(void); int main(int argc, char **argv) { return argc > 1 ? data : 0; }";
         folder.program(source, &format!("-lx -Wl,-z,lazy {flags}"));
         folder.library("libx", ONE, "", "");
         folder.says(&["symbol data"], false);
@@ -349,6 +354,49 @@ fn a_provider_that_is_called_otherwise_counts_as_the_loader_counts_it() {
     assert!(!Command::new(folder.path("main")).output().unwrap().status.success());
 }
 
+#[test]
+fn a_build_names_all_that_keeps_a_program_from_starting() {
+    let plan = |folder: &Folder| {
+        let programs = vec![folder.path("main").into()];
+        let flags = Overrides { programs, ..Overrides::default() };
+        coracle::plan(&Recipe::from_flags(&flags).unwrap(), &Settings::default())
+    };
+    let folder = Folder::new();
+    folder.library("libx", BOTH, V1_V2, "-s");
+    folder.program(CALLS, "-s -lx -Wl,-z,lazy");
+    assert_eq!(plan(&folder).unwrap().notes, []);
+
+    folder.library("libx", ONE, "", "-s");
+    let (main, library) = (folder.path("main"), folder.path("libx.so"));
+    let (main, library) = (main.display(), library.display());
+    assert_eq!(
+        plan(&folder).unwrap().notes.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        [
+            format!("`{library}` has no versions, but `{main}` was linked against one that has `V2`"),
+            format!(
+                "cannot find the symbol `b` (version `V2`), needed by `{main}`; it stops when it calls it"
+            ),
+        ]
+    );
+
+    folder.library("libx", ONE, "V0 { global: a; local: *; };", "");
+    let error = plan(&folder).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "cannot find the version `V2` in `{library}`, needed by `{main}`\n\
+             cannot find the version `V1` in `{library}`, needed by `{main}`"
+        )
+    );
+    assert!(error.hint().unwrap().starts_with("the library here is another release"));
+
+    folder.library("libx", BOTH, "", "");
+    folder.program(CALLS, "-lx -Wl,-z,now");
+    folder.library("libx", ONE, "", "");
+    let error = plan(&folder).unwrap_err();
+    assert_eq!(error.to_string(), format!("cannot find the symbol `b`, needed by `{main}`"));
+}
+
 /// `cargo test --release --test symbols -- --ignored --nocapture`, on a machine that has large programs.
 #[test]
 #[ignore = "a measurement"]
@@ -372,7 +420,9 @@ fn what_the_checks_cost() {
         let versions = time(&|| versions::check(objects).unwrap().len());
         let symbols = time(&|| symbols::check(objects).unwrap().len());
         let (files, megabytes) = (objects.objects.len(), size / 1_000_000);
-        let line = format!("{megabytes:4} MB, {files:3} files: versions {versions:?}, symbols {symbols:?}  {program}");
+        let line = format!(
+            "{megabytes:4} MB, {files:3} files: versions {versions:?}, symbols {symbols:?}  {program}"
+        );
         measured.push((size, line));
     }
     measured.sort();

@@ -34,12 +34,13 @@ pub struct Plan {
 /// Resolves the programs of `recipe` and plans the tree of its image; nothing is written.
 ///
 /// # Errors
-/// When a program can't be resolved, something can't be included, or two things claim one path.
+/// When a program can't be resolved or would not start, something can't be included, or two things claim one path.
 pub fn plan(recipe: &Recipe, settings: &Settings) -> Result<Plan, Error> {
     let tree = HostTree::new("/");
     let search_path = recipe.env.get("PATH").map_or(SEARCH_PATH, String::as_str);
     let around = Surroundings { working_dir: &recipe.working_dir, search_path };
     let programs = programs(recipe, &tree, &around)?;
+    let mut notes = super::check::check(&programs)?;
     let platform = platform(recipe, &programs)?;
     let request = Request {
         includes: &includes(recipe)?,
@@ -50,7 +51,8 @@ pub fn plan(recipe: &Recipe, settings: &Settings) -> Result<Plan, Error> {
         user: recipe.user,
         strip: recipe.strip,
     };
-    let (rootfs, notes) = rootfs::plan(&tree, &request)?;
+    let (rootfs, more) = rootfs::plan(&tree, &request)?;
+    notes.extend(more);
     let needs_search_path = programs.iter().any(|program| program.closure.asks_env());
     Ok(Plan { platform, rootfs, notes, needs_search_path })
 }

@@ -84,11 +84,13 @@ impl Search<'_> {
         }
         let file = mapped.file.content.open()?;
         let exports = Exports::of(&file, &mapped.object, self.manner);
-        let mut exports = damaged(exports, ProblemKind::Symbol, Severity::Warning, &mapped.spelled, problems)?;
+        let mut exports =
+            damaged(exports, ProblemKind::Symbol, Severity::Warning, &mapped.spelled, problems)?;
         for wanted in std::mem::take(&mut self.open) {
             let reference = &wanted.reference;
             let skipped = index == 0 && reference.class == Class::Copy;
-            let lookup = match exports.as_mut().filter(|_| !skipped).map(|exports| exports.look_up(reference)) {
+            let lookup = match exports.as_mut().filter(|_| !skipped).map(|exports| exports.look_up(reference))
+            {
                 None => Lookup::Absent,
                 Some(read) => {
                     let (kind, severity) = (ProblemKind::Symbol, Severity::Warning);

@@ -96,8 +96,9 @@ fn unversioned(mapped: &Mapped, wanted: &NeededVersion, library: &Mapped) -> Pro
 /// The loader ends with a failed assertion.
 fn not_loaded(mapped: &Mapped, wanted: &NeededVersion) -> Problem {
     let (object, version, file) = (&mapped.spelled, printable(&wanted.name), printable(&wanted.file));
-    let message =
-        format!("cannot find the version `{version}`, needed by `{object}`: nothing that is loaded is called `{file}`");
+    let message = format!(
+        "cannot find the version `{version}`, needed by `{object}`: nothing that is loaded is called `{file}`"
+    );
     problem(mapped, wanted, Severity::Error, message)
 }
 

@@ -10,6 +10,8 @@ mod machine;
 mod memory;
 mod relocations;
 mod strip;
+#[cfg(test)]
+mod symbol_tests;
 mod symbols;
 #[cfg(test)]
 pub(crate) mod synthetic;
