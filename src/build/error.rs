@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::closure::{Problem, ProblemKind};
 use crate::path::{ImagePath, Spelled};
 use crate::platform::Platform;
 use crate::store::Destination;
@@ -16,6 +17,9 @@ pub enum Error {
     /// A program can't be resolved.
     #[error(transparent)]
     Closure(#[from] closure::Error),
+    /// Libraries lack what was linked against them, all of it.
+    #[error("{}", problems_text(.0))]
+    NotStarting(Vec<Problem>),
     /// The image can't be planned.
     #[error(transparent)]
     Rootfs(#[from] rootfs::Error),
@@ -78,6 +82,7 @@ impl Error {
         match self {
             Self::Recipe(error) => error.hint(),
             Self::Closure(error) => error.hint(),
+            Self::NotStarting(problems) => Some(problems_hint(problems)),
             Self::Rootfs(error) => error.hint(),
             Self::Image(error) => error.hint(),
             Self::Store(error) => error.hint(),
@@ -95,4 +100,30 @@ impl Error {
             Self::NotText(_) => Some("give it another path with `PROGRAM:/app/NAME`".into()),
         }
     }
+}
+
+/// Problems that are listed; a program built against another library may miss thousands of symbols.
+const LISTED: usize = 50;
+
+fn problems_text(problems: &[Problem]) -> String {
+    let mut lines: Vec<String> = problems.iter().take(LISTED).map(ToString::to_string).collect();
+    if problems.len() > LISTED {
+        lines.push(format!("and {} more", problems.len() - LISTED));
+    }
+    lines.join("\n")
+}
+
+fn problems_hint(problems: &[Problem]) -> String {
+    let old_libc = problems.iter().any(|problem| problem.name.starts_with("GLIBC_"));
+    let is_version = problems.iter().any(|problem| problem.kind == ProblemKind::Version);
+    if old_libc {
+        "the glibc here is older than the one that it was linked against: build it here or on an older system, or \
+         link it statically"
+    } else if is_version {
+        "the library here is another release than the one that it was linked against: install that one, or build the \
+         program again"
+    } else {
+        "the libraries here are not those that it was linked against: install those, or build the program again"
+    }
+    .into()
 }

@@ -3,6 +3,7 @@
 //! Each step takes the value of the one before. What the environment decides comes in as [`Settings`], what goes on is
 //! told to an [`Observer`]; nothing is printed here.
 
+mod check;
 mod config;
 mod destinations;
 mod error;

@@ -35,7 +35,7 @@ pub struct Plan {
 /// is written.
 ///
 /// # Errors
-/// When a program can't be resolved, something can't be included, or two things claim one path.
+/// When a program can't be resolved or would not start, something can't be included, or two things claim one path.
 pub fn plan(recipe: &Recipe, settings: &Settings) -> Result<Vec<Plan>, Error> {
     Destinations::of(recipe).check_includes(recipe)?;
     let around = surroundings(recipe);
@@ -43,6 +43,7 @@ pub fn plan(recipe: &Recipe, settings: &Settings) -> Result<Vec<Plan>, Error> {
     let mut plans = Vec::new();
     for place in roots::places(recipe)? {
         for (platform, programs) in programs(recipe, &place, &around)? {
+            let mut notes = super::check::check(&programs)?;
             let request = Request {
                 host: &host,
                 includes: &includes(recipe)?,
@@ -53,7 +54,8 @@ pub fn plan(recipe: &Recipe, settings: &Settings) -> Result<Vec<Plan>, Error> {
                 user: recipe.user,
                 strip: recipe.strip,
             };
-            let (rootfs, notes) = rootfs::plan(&*place.tree, &request)?;
+            let (rootfs, more) = rootfs::plan(&*place.tree, &request)?;
+            notes.extend(more);
             let needs_search_path = programs.iter().any(|program| program.closure.asks_env());
             plans.push(Plan { platform, rootfs, notes, needs_search_path });
         }
