@@ -62,7 +62,7 @@ impl Synthetic {
         let table = (EHDR + 3 * PHDR) as u64;
         entries.extend([(5, table), (10, strings.len() as u64), (0, 0)]);
         let align = |bytes: &mut Vec<u8>| {
-            bytes.resize((bytes.len() + EHDR + 3 * PHDR).next_multiple_of(8) - EHDR - 3 * PHDR, 0)
+            bytes.resize((bytes.len() + EHDR + 3 * PHDR).next_multiple_of(8) - EHDR - 3 * PHDR, 0);
         };
         align(&mut strings);
         for (tag, bytes) in &self.tables {
