@@ -118,30 +118,45 @@ impl Search<'_> {
         file.is_some_and(|file| self.answering.get(file) == Some(&index))
     }
 
-    /// What is left: by object and name, each once.
+    /// What is left, object by object.
     fn finish(self) -> Vec<Problem> {
-        let mut problems = Vec::new();
-        for (wanted, library) in &self.faults {
-            let Some(library) = self.map.objects.get(*library) else { continue };
-            // An assertion in `check_match` fails, for weak references too.
-            problems.extend(self.problems(wanted, |symbol, by| {
-                format!(
-                    "`{}` has no versions at all, so the loader stops where `{}` uses {symbol}",
-                    library.spelled, by.spelled
-                )
-            }));
-        }
-        for wanted in self.open.iter().filter(|wanted| !self.may_be_undefined(&wanted.reference)) {
-            problems.extend(self.problems(wanted, |symbol, by| {
-                format!("cannot find the symbol {symbol}, needed by `{}`", by.spelled)
-            }));
-        }
+        let open = self.open.iter().filter(|wanted| !self.may_be_undefined(&wanted.reference));
+        let mut problems: Vec<(usize, Problem)> = open
+            .flat_map(|wanted| {
+                self.problems(wanted, |symbol, by| {
+                    format!("cannot find the symbol {symbol}, needed by `{}`", by.spelled)
+                })
+            })
+            .collect();
         // An error hides a warning about the same.
         problems.sort_by(|(a, one), (b, other)| {
             (a, &one.message, one.severity).cmp(&(b, &other.message, other.severity))
         });
         problems.dedup_by(|(_, later), (_, first)| later.message == first.message);
-        problems.into_iter().map(|(_, problem)| problem).collect()
+        problems.into_iter().map(|(_, problem)| problem).chain(self.failed_assertions()).collect()
+    }
+
+    /// An assertion in `check_match` fails when an object takes a version of a library that has none at all, for weak
+    /// references too. It is said once of an object and its library.
+    fn failed_assertions(&self) -> Vec<Problem> {
+        let mut first: BTreeMap<(usize, usize), Problem> = BTreeMap::new();
+        for (wanted, index) in &self.faults {
+            let Some(library) = self.map.objects.get(*index) else { continue };
+            let problems = self.problems(wanted, |symbol, by| {
+                format!(
+                    "`{}` has no versions at all, so the loader stops where `{}` uses {symbol}",
+                    library.spelled, by.spelled
+                )
+            });
+            for (by, problem) in problems {
+                let problem = Problem { kind: ProblemKind::Version, ..problem };
+                let known = first.entry((by, *index)).or_insert_with(|| problem.clone());
+                if (problem.severity, &problem.message) < (known.severity, &known.message) {
+                    *known = problem;
+                }
+            }
+        }
+        first.into_values().collect()
     }
 
     fn may_be_undefined(&self, reference: &Reference) -> bool {
