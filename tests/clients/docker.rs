@@ -1,0 +1,88 @@
+//! Docker loads the archive and runs it.
+
+use std::process::Command;
+
+use crate::greeter::{Greeter, promptly};
+use crate::place::Place;
+use crate::process::stdout_of;
+use crate::requirement::{self, Program};
+use crate::subject::{Subject, Subjects};
+
+const NEEDS: &[Program] = &[Program("dockerd", "docker.io"), Program("docker", "docker.io")];
+
+/// What would change the host's network, which is not in the place.
+const NO_NETWORK: [&str; 5] =
+    ["--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false"];
+
+#[test]
+fn docker_loads_and_runs() {
+    if !requirement::met("docker", NEEDS) {
+        return;
+    }
+    let subjects = Subjects::shared();
+    let place = Place::new();
+    let docker = Docker { place: &place };
+    let _daemon = place.daemon(&mut docker.daemon(), || docker.command(&["info"]));
+    for subject in &subjects.programs {
+        docker.load(subject);
+        assert_eq!(docker.container(&["--rm"], subject.name), subject.says, "{}", subject.name);
+    }
+
+    docker.load(&subjects.greeter);
+    let greeter = Greeter::new(place.shared());
+    let mount = format!("{}:/etc/greeter:ro", greeter.directory.display());
+    let restricted =
+        ["--detach", "--name", "greeter", "--read-only", "--cap-drop", "ALL", "--volume", &mount];
+    docker.container(&restricted, subjects.greeter.name);
+    assert_eq!(greeter.talk(), subjects.greeter.says);
+    promptly(|| drop(docker.run(&["stop", "greeter"])));
+    assert_eq!(
+        docker.run(&["inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", "greeter"]),
+        "exited 0\n"
+    );
+    docker.run(&["rm", "greeter"]);
+}
+
+struct Docker<'a> {
+    place: &'a Place,
+}
+
+impl Docker<'_> {
+    fn socket(&self) -> String {
+        format!("unix://{}/docker.sock", self.place.data().display())
+    }
+
+    /// The daemon, which must not take up the configuration of one that serves this machine.
+    fn daemon(&self) -> Command {
+        let config = self.place.file("daemon.json", "{}");
+        let mut daemon =
+            self.place.command(["dockerd", "--exec-root", "/run/docker", "--pidfile", "/run/docker.pid"]);
+        daemon.arg("--config-file").arg(config).arg("--data-root").arg(self.place.data().join("docker"));
+        daemon.args(["--host", &self.socket(), "--cgroup-parent", &format!("/{}", self.place.cgroup)]);
+        daemon.args(NO_NETWORK);
+        daemon
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.place.command(["docker", "--host", &self.socket()]);
+        command.args(arguments);
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> String {
+        stdout_of(&mut self.command(arguments))
+    }
+
+    fn load(&self, subject: &Subject) {
+        for archive in [subject.oci_archive(), subject.docker_archive()] {
+            let said = self.run(&["load", "--quiet", "--input", archive.to_str().unwrap()]);
+            assert_eq!(said, format!("Loaded image: {}\n", subject.name));
+            let known = self.run(&["image", "inspect", "--format", "{{.Id}}", subject.name]);
+            assert_eq!(known.trim_end(), subject.id(), "{}", subject.name);
+        }
+    }
+
+    fn container(&self, flags: &[&str], image: &str) -> String {
+        self.run(&[&["run", "--pull", "never", "--network", "host"], flags, &[image]].concat())
+    }
+}

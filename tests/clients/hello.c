@@ -1,0 +1,7 @@
+/* The smallest program worth an image. */
+#include <stdio.h>
+
+int main(void) {
+    puts("hello");
+    return 0;
+}

@@ -1,0 +1,101 @@
+//! A place where one client works: its files, mounts and processes end with it, whatever happens to the test.
+//!
+//! It is a mount namespace and a process namespace. Process 1 in it reads from a pipe that the test holds; when the pipe
+//! closes, be it that the test is done, panics or is killed, process 1 ends, the kernel ends every other process there
+//! (daemons, shims, containers) and the mounts are gone. The network is the host's.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::process::{Running, poll, start, stdout_of};
+use crate::requirement::search_path;
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/place.sh");
+
+/// A directory, the namespaces, and the name of their control group.
+pub(crate) struct Place {
+    directory: TempDir,
+    holder: Child,
+    pub(crate) cgroup: String,
+}
+
+impl Place {
+    /// Makes a place. Several may stand at once.
+    pub(crate) fn new() -> Self {
+        let directory = tempfile::Builder::new().prefix("coracle-clients-").tempdir().unwrap();
+        let data = directory.path().join("data");
+        std::fs::create_dir(&data).unwrap();
+        let mut holder = Command::new("unshare");
+        holder.args(["--mount", "--pid", "--fork", "--mount-proc", "sh", SCRIPT]).arg(&data);
+        holder.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut holder = holder.spawn().unwrap();
+        let mut ready = String::new();
+        BufReader::new(holder.stdout.take().unwrap()).read_line(&mut ready).unwrap();
+        let cgroup = directory.path().file_name().unwrap().to_str().unwrap().to_owned();
+        let place = Self { directory, holder, cgroup };
+        assert_eq!(ready, "ready\n", "no place for a client: see stderr");
+        place
+    }
+
+    /// A directory that both the test and the client see.
+    pub(crate) fn shared(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// A directory in memory that only the client sees.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.shared().join("data")
+    }
+
+    /// Writes a file that both the test and the client see.
+    pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.shared().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// A command that runs in this place. Of the environment it sees nothing that could send it elsewhere.
+    pub(crate) fn command(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
+        let holder = format!("/proc/{}", self.holder.id());
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--mount={holder}/ns/mnt")).arg(format!("--pid={holder}/ns/pid_for_children"));
+        // Entering a mount namespace would leave a chroot.
+        command.arg(format!("--root={holder}/root"));
+        command.arg("--").args(arguments);
+        command.env_clear().env("PATH", search_path()).env("HOME", self.data());
+        command
+    }
+
+    /// Runs a command that must succeed, and gives its stdout.
+    pub(crate) fn run(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> String {
+        stdout_of(&mut self.command(arguments))
+    }
+
+    /// Starts a daemon that serves as soon as `ask` succeeds. It ends with the place.
+    pub(crate) fn daemon(&self, daemon: &mut Command, ask: impl Fn() -> Command) -> Running {
+        let mut daemon = start(daemon);
+        let serves = poll(Duration::from_secs(30), || {
+            let over = daemon.is_over();
+            (over || start(&mut ask()).finish().status.success()).then_some(!over)
+        });
+        assert_eq!(serves, Some(true), "the daemon does not serve\n{}", daemon.said());
+        daemon
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        drop(self.holder.stdin.take());
+        self.holder.wait().unwrap();
+        // Control groups are in no namespace.
+        let pattern = format!("*/{}*", self.cgroup);
+        let mut find = Command::new("find");
+        find.args(["/sys/fs/cgroup", "-depth", "-type", "d", "-path", &pattern, "-exec", "rmdir", "{}", "+"]);
+        let _ = find.stderr(Stdio::null()).status();
+    }
+}

@@ -1,0 +1,107 @@
+//! podman pulls from the layout, loads the archive, and runs both.
+
+use std::process::Command;
+
+use crate::greeter::{Greeter, promptly};
+use crate::place::Place;
+use crate::process::stdout_of;
+use crate::requirement::{self, Program};
+use crate::subject::{Subject, Subjects};
+
+const NEEDS: &[Program] = &[Program("podman", "podman"), Program("runc", "runc")];
+
+/// Limits and control groups as a container of a CI has them: podman's own are for a host with systemd.
+const CONTAINERS: &str = r#"
+[containers]
+default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+"#;
+
+#[test]
+fn podman_pulls_loads_and_runs() {
+    if !requirement::met("podman", NEEDS) {
+        return;
+    }
+    let subjects = Subjects::shared();
+    let place = Place::new();
+    let podman = Podman::new(&place);
+    for subject in &subjects.programs {
+        let id = podman.pull(subject);
+        assert_eq!(format!("sha256:{}", &id), subject.id(), "{}", subject.name);
+        assert_eq!(podman.container(&["--rm"], &id), subject.says, "{} from its layout", subject.name);
+        podman.run(&["rmi", "--force", &id]);
+
+        podman.load(subject);
+        assert_eq!(
+            podman.container(&["--rm"], subject.name),
+            subject.says,
+            "{} from its archive",
+            subject.name
+        );
+    }
+
+    podman.load(&subjects.greeter);
+    let greeter = Greeter::new(place.shared());
+    let mount = format!("{}:/etc/greeter:ro", greeter.directory.display());
+    let restricted =
+        ["--detach", "--name", "greeter", "--read-only", "--cap-drop", "ALL", "--volume", &mount];
+    podman.container(&restricted, subjects.greeter.name);
+    assert_eq!(greeter.talk(), subjects.greeter.says);
+    promptly(|| drop(podman.run(&["stop", "greeter"])));
+    assert_eq!(
+        podman.run(&["inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", "greeter"]),
+        "exited 0\n"
+    );
+}
+
+struct Podman<'a> {
+    place: &'a Place,
+}
+
+impl<'a> Podman<'a> {
+    fn new(place: &'a Place) -> Self {
+        place.file("containers.conf", CONTAINERS);
+        let root = place.data().join("podman");
+        let storage =
+            format!("[storage]\ndriver = \"overlay\"\ngraphroot = {root:?}\nrunroot = \"/run/podman\"\n");
+        place.file("storage.conf", &storage);
+        Self { place }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.place.command(["podman"]);
+        command.args(arguments);
+        command.env("CONTAINERS_CONF", self.place.shared().join("containers.conf"));
+        command.env("CONTAINERS_STORAGE_CONF", self.place.shared().join("storage.conf"));
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> String {
+        stdout_of(&mut self.command(arguments))
+    }
+
+    /// podman makes a name of the layout's path, and fails when there are capitals in it.
+    fn pull(&self, subject: &Subject) -> String {
+        let layout = format!("/run/{}", subject.short_name());
+        self.place.run(["cp", "-r", subject.layout().to_str().unwrap(), &layout]);
+        self.run(&["pull", "--quiet", &format!("oci:{layout}:{}", subject.tag())]).trim_end().to_owned()
+    }
+
+    fn load(&self, subject: &Subject) {
+        let archive = subject.oci_archive();
+        let said = self.run(&["load", "--quiet", "--input", archive.to_str().unwrap()]);
+        assert_eq!(said, format!("Loaded image: {}\n", subject.full_name));
+        let known =
+            self.run(&["image", "inspect", "--format", "{{.Digest}} sha256:{{.Id}}", subject.full_name]);
+        assert_eq!(known, format!("{} {}\n", subject.digest, subject.id()), "{}", subject.name);
+    }
+
+    fn container(&self, flags: &[&str], image: &str) -> String {
+        let cgroup = format!("/{}", self.place.cgroup);
+        let always = ["run", "--pull", "never", "--network", "host", "--cgroup-parent", &cgroup];
+        self.run(&[&always[..], flags, &[image]].concat())
+    }
+}

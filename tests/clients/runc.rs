@@ -1,0 +1,67 @@
+//! umoci unpacks the layout, and runc runs what it unpacked.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::greeter::{Greeter, promptly};
+use crate::place::Place;
+use crate::process::start;
+use crate::requirement::{self, Program};
+use crate::subject::Subjects;
+
+#[test]
+fn runc_runs_what_umoci_unpacks() {
+    if !requirement::met("runc", &[Program("umoci", "umoci"), Program("runc", "runc")]) {
+        return;
+    }
+    let subjects = Subjects::shared();
+    let place = Place::new();
+    for subject in &subjects.programs {
+        // An archive is a layout in a tar.
+        let unpacked = place.shared().join(format!("{}-archive", subject.short_name()));
+        std::fs::create_dir(&unpacked).unwrap();
+        let (archive, unpacked) =
+            (subject.oci_archive().display().to_string(), unpacked.display().to_string());
+        place.run(["tar", "-xf", &archive, "-C", &unpacked]);
+        for image in [subject.in_layout(), format!("{unpacked}:{}", subject.tag())] {
+            let name = format!("{}-{}", place.cgroup, subject.short_name());
+            let bundle = bundle(&place, &image, &[]);
+            let said = place.run(["runc", "run", "--bundle", bundle.to_str().unwrap(), &name]);
+            assert_eq!(said, subject.says, "{image}");
+            std::fs::remove_dir_all(bundle).unwrap();
+        }
+    }
+
+    let greeter = Greeter::new(place.shared());
+    let mount = json!({
+        "type": "bind", "source": greeter.directory, "destination": "/etc/greeter", "options": ["rbind", "ro"],
+    });
+    let bundle = bundle(&place, &subjects.greeter.in_layout(), &[mount]);
+    let server =
+        start(&mut place.command(["runc", "run", "--bundle", bundle.to_str().unwrap(), &place.cgroup]));
+    assert_eq!(greeter.talk(), subjects.greeter.says);
+    promptly(|| {
+        place.run(["runc", "kill", &place.cgroup, "TERM"]);
+        server.finish().success();
+    });
+}
+
+/// A bundle of the image, for a test without terminal, in the host's network, with these mounts.
+fn bundle(place: &Place, image: &str, mounts: &[Value]) -> PathBuf {
+    let bundle = place.shared().join("bundle");
+    place.run(["umoci", "unpack", "--image", image, bundle.to_str().unwrap()]);
+    let path = bundle.join("config.json");
+    let mut config = read(&path);
+    config["process"]["terminal"] = json!(false);
+    // Raising a limit takes a capability that root may lack.
+    config["process"].as_object_mut().unwrap().remove("rlimits");
+    config["linux"]["namespaces"].as_array_mut().unwrap().retain(|namespace| namespace["type"] != "network");
+    config["mounts"].as_array_mut().unwrap().extend_from_slice(mounts);
+    std::fs::write(&path, config.to_string()).unwrap();
+    bundle
+}
+
+fn read(path: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
