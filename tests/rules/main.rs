@@ -16,6 +16,13 @@ mod elf;
 mod listing;
 mod requirement;
 
+mod cache;
 mod candidates;
+mod filters;
+mod hwcaps;
+mod identity;
+mod musl;
+mod nodeflib;
 mod order;
+mod preload;
 mod tokens;

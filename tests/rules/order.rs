@@ -186,10 +186,10 @@ fn ld_so_conf_is_for_ldconfig_alone() {
 #[test]
 fn an_empty_element_is_the_working_directory() {
     let case = || Case::glibc().working_dir("/work").elf("/work/libb.so", &library());
-    case().elf("/app", &program().needed("libb.so").rpath(":/r")).maps("/app", &["./libb.so"]);
-    case().elf("/app", &program().needed("libb.so").runpath("/r:")).maps("/app", &["./libb.so"]);
-    case().elf("/app", &program().needed("libb.so").runpath("/x::/r")).maps("/app", &["./libb.so"]);
-    case().elf("/app", &program().needed("libb.so")).library_path(":/x").maps("/app", &["./libb.so"]);
+    case().elf("/app", &program().needed("libb.so").rpath(":/r")).maps("/app", &["libb.so"]);
+    case().elf("/app", &program().needed("libb.so").runpath("/r:")).maps("/app", &["libb.so"]);
+    case().elf("/app", &program().needed("libb.so").runpath("/x::/r")).maps("/app", &["libb.so"]);
+    case().elf("/app", &program().needed("libb.so")).library_path(":/x").maps("/app", &["libb.so"]);
 }
 
 #[test]
