@@ -10,6 +10,7 @@
     reason = "a panic is how a test fails"
 )]
 
+mod arm64;
 mod case;
 mod elf;
 #[path = "../support/listing.rs"]
@@ -25,4 +26,6 @@ mod musl;
 mod nodeflib;
 mod order;
 mod preload;
+mod root;
+mod scripts;
 mod tokens;

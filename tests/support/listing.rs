@@ -57,7 +57,9 @@ impl Listing {
         let missed = |line: &str| {
             let rest = line.strip_prefix("Error loading shared library ")?;
             let (name, why) = rest.split_once(": ")?;
-            why.starts_with("No such file").then(|| name.to_owned())
+            // Without any directory to search there is no error either.
+            let nowhere = ["No such file", "No error information"].iter().any(|start| why.starts_with(start));
+            nowhere.then(|| name.to_owned())
         };
         let missing: Vec<String> = errors.lines().filter_map(missed).collect();
         let refused = errors.lines().any(|line| line.contains("loading shared library") && missed(line).is_none());
