@@ -1,8 +1,10 @@
 //! Why there is no image: one variant for each floor.
 
-use crate::path::{ImagePath, ParsePathError, Spelled};
+use std::path::PathBuf;
+
+use crate::path::{ImagePath, Spelled};
 use crate::platform::Platform;
-use crate::store::ParseDestinationError;
+use crate::store::Destination;
 use crate::{closure, fs, image, recipe, rootfs, store};
 
 /// Why there is no image.
@@ -11,9 +13,6 @@ pub enum Error {
     /// The recipe asks for something that can't be.
     #[error(transparent)]
     Recipe(#[from] recipe::Error),
-    /// A destination is none.
-    #[error(transparent)]
-    Destination(#[from] ParseDestinationError),
     /// A program can't be resolved.
     #[error(transparent)]
     Closure(#[from] closure::Error),
@@ -29,9 +28,6 @@ pub enum Error {
     /// Something could not be read.
     #[error(transparent)]
     Io(#[from] fs::Error),
-    /// A directory under `[allow]` is none.
-    #[error("`[allow]` names no directory")]
-    Allow(#[source] ParsePathError),
     /// Programs of different platforms.
     #[error("`{program}` is for {found}, the other programs are for {wanted}")]
     Platforms {
@@ -60,6 +56,14 @@ pub enum Error {
         /// What its header says.
         machine: String,
     },
+    /// The image would be part of itself.
+    #[error("`{destination}` lies in `{}`, which is included: the image would hold itself", .include.display())]
+    Itself {
+        /// Where the image goes.
+        destination: Destination,
+        /// What is included.
+        include: PathBuf,
+    },
     /// A path that JSON can't hold.
     #[error("`{0}` is not UTF-8, so no image can name it as its program")]
     NotText(ImagePath),
@@ -70,21 +74,20 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Recipe(error) => error.hint(),
-            Self::Destination(error) => Some(error.hint()),
             Self::Closure(error) => error.hint(),
             Self::Rootfs(error) => error.hint(),
             Self::Image(error) => error.hint(),
             Self::Store(error) => error.hint(),
             Self::Io(error) => error.hint(),
-            Self::Allow(_) => {
-                Some("write the absolute path of a directory, such as `\"/home/me/lib\"`".into())
-            }
             Self::Platforms { .. } => Some("build an image for each platform".into()),
             Self::Platform { .. } => Some(
                 "the platform is read from the program; leave `--platform` out, or name the right program"
                     .into(),
             ),
             Self::Machine { .. } => None,
+            Self::Itself { .. } => {
+                Some("write the image elsewhere with `--output`, or include less than that directory".into())
+            }
             Self::NotText(_) => Some("give it another path with `PROGRAM:/app/NAME`".into()),
         }
     }

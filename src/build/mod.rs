@@ -4,6 +4,7 @@
 //! told to an [`Observer`]; nothing is printed here.
 
 mod config;
+mod destinations;
 mod error;
 mod plan;
 
@@ -12,6 +13,8 @@ use std::path::PathBuf;
 
 pub use error::Error;
 pub use plan::{Plan, plan};
+
+use destinations::Destinations;
 
 use crate::digest::Digest;
 use crate::image::{Image, Root};
@@ -73,7 +76,8 @@ pub struct Built {
 /// When a program can't be resolved, two things claim one path, a file changes while it is read, or a destination
 /// can't be written. No destination is changed before the whole image is packed.
 pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> Result<Built, Error> {
-    let destinations = destinations(recipe)?;
+    let destinations = Destinations::of(recipe);
+    destinations.iter().try_for_each(Destination::check)?;
     let plan = plan(recipe, settings)?;
     observer.planned(&plan);
     let staging = Staging::new(&destinations.first)?;
@@ -94,43 +98,6 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
         destinations: destinations.iter().map(ToString::to_string).collect(),
         notes,
     })
-}
-
-/// At least one destination; the image is packed beside the first.
-struct Destinations {
-    first: Destination,
-    others: Vec<Destination>,
-}
-
-impl Destinations {
-    fn iter(&self) -> impl Iterator<Item = &Destination> {
-        std::iter::once(&self.first).chain(&self.others)
-    }
-}
-
-/// The destinations that the recipe names, or `NAME.oci` in the working directory; all of them can be written to, as
-/// far as can be told before there is an image.
-fn destinations(recipe: &Recipe) -> Result<Destinations, Error> {
-    let parsed = recipe.destinations.iter().map(|text| Ok(text.parse()?));
-    let mut parsed = parsed.collect::<Result<Vec<Destination>, Error>>()?.into_iter();
-    let destinations = match parsed.next() {
-        Some(first) => Destinations { first, others: parsed.collect() },
-        None => Destinations { first: default_destination(recipe), others: Vec::new() },
-    };
-    destinations.iter().try_for_each(Destination::check)?;
-    Ok(destinations)
-}
-
-/// `oci:NAME.oci`, where NAME is the last part of the image's name, else the program's file name.
-fn default_destination(recipe: &Recipe) -> Destination {
-    let program = recipe.programs.first().and_then(|program| program.from.file_name());
-    let name = match recipe.names.first() {
-        Some(reference) => reference.base_name().into(),
-        None => program.unwrap_or_default().to_os_string(),
-    };
-    let mut file = name;
-    file.push(".oci");
-    Destination::layout(file)
 }
 
 fn pack(rootfs: &Rootfs, staging: &Staging, observer: &dyn Observer) -> Result<Vec<Layer>, Error> {

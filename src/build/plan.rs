@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::destinations::Destinations;
 use super::{Error, Settings};
 use crate::closure::{Elf, Kind, Surroundings, Tracer};
 use crate::fs;
@@ -33,6 +34,7 @@ pub struct Plan {
 /// # Errors
 /// When a program can't be resolved, something can't be included, or two things claim one path.
 pub fn plan(recipe: &Recipe, settings: &Settings) -> Result<Plan, Error> {
+    Destinations::of(recipe).check_includes(recipe)?;
     let tree = HostTree::new("/");
     let around = surroundings(recipe);
     let programs = programs(recipe, &tree, &around)?;
@@ -40,7 +42,7 @@ pub fn plan(recipe: &Recipe, settings: &Settings) -> Result<Plan, Error> {
     let request = Request {
         includes: &includes(recipe)?,
         private: &private(recipe, settings)?,
-        allowed: &allowed(recipe)?,
+        allowed: &recipe.allow.keys().cloned().collect::<Vec<_>>(),
         programs: &programs,
         around: &around,
         user: recipe.user,
@@ -105,10 +107,6 @@ fn private(recipe: &Recipe, settings: &Settings) -> Result<Vec<ImagePath>, Error
     let directories =
         PRIVATE.iter().map(PathBuf::from).chain(settings.private_dirs.iter().cloned()).chain([folder]);
     Ok(directories.filter_map(|directory| image_path(&directory)).collect())
-}
-
-fn allowed(recipe: &Recipe) -> Result<Vec<ImagePath>, Error> {
-    recipe.allow.keys().map(|path| ImagePath::parse(path.as_bytes()).map_err(Error::Allow)).collect()
 }
 
 /// A host directory as a path of the host's tree; none for one that no path of the tree can equal.

@@ -22,6 +22,7 @@ use crate::path::{ImagePath, Spelled};
 use crate::platform::Platform;
 use crate::reference::Reference;
 use crate::rootfs::Owner;
+use crate::store::Destination;
 
 pub use error::{Error, Place, Problem};
 pub use port::{Port, Protocol};
@@ -63,10 +64,10 @@ pub struct Recipe {
     pub strip: bool,
     /// What a program's header can't say about the platform.
     pub platform: Option<Platform>,
-    /// Where the image goes, as text; nothing when the default is meant.
-    pub destinations: Vec<String>,
-    /// Findings that are accepted on purpose, and why.
-    pub allow: BTreeMap<String, String>,
+    /// Where the image goes, no place twice; nothing when the default is meant.
+    pub destinations: Vec<Destination>,
+    /// Paths whose findings are accepted on purpose, and why.
+    pub allow: BTreeMap<ImagePath, String>,
     /// Where the relative paths of this recipe start, [`Recipe::locate`] joins them; `.` is the working directory.
     pub folder: PathBuf,
 }

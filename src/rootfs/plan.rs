@@ -264,7 +264,7 @@ impl Planner<'_> {
     fn add_moved(
         &mut self,
         placement: &Placement,
-        steps: &[Step],
+        steps: Vec<&Step>,
         path: &ImagePath,
         file: &TreeFile,
         reason: &Reason,
@@ -395,7 +395,7 @@ mod tests {
         assert!(moved(None).contains(&"/app/plugins/".to_owned()));
         assert!(moved(Some("/opt/t/hello")).contains(&"/opt/lib/libx.so.1".to_owned()));
         let error = plan_of(&tree, &[("/home/u/p/bin/hello", Some("/hello"))], &[]).unwrap_err();
-        assert!(error.to_string().contains("1 directories above"), "{error}");
+        assert!(error.to_string().contains("1 directory above its own"), "{error}");
     }
 
     #[test]

@@ -8,8 +8,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::destination::file_above;
 use super::names::Name;
-use super::staging::{Parents, Staging};
+use super::staging::{self, Parents, Staging};
 use super::{ATTEMPTS, Error, PREFIX, Warning, collect, index, place};
 use crate::fs::{self, Context};
 use crate::image::{Blob, Root};
@@ -34,6 +35,9 @@ pub(super) fn bytes(what: &'static str, value: &Value) -> Result<Vec<u8>, Error>
 /// A layout can be at `directory` when there is one, or nothing, or an empty directory.
 pub(super) fn check(directory: &Path) -> Result<(), Error> {
     let refuse = |why: &str| Err(Error::NotLayout { path: directory.to_owned(), why: why.into() });
+    if let Some(file) = file_above(directory)? {
+        return refuse(&format!("`{}` is no directory", file.display()));
+    }
     match std::fs::metadata(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Ok(metadata) if !metadata.is_dir() => return refuse("it is no directory"),
@@ -177,7 +181,7 @@ fn name(blob: &Blob) -> String {
 
 /// Writes the mark complete and never over another's; whether the directory was still there.
 fn write_mark(directory: &Path, path: &Path) -> Result<bool, Error> {
-    let temporary = match tempfile::Builder::new().prefix(PREFIX).tempdir_in(directory) {
+    let temporary = match staging::temporary_directory(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         temporary => temporary.context("create a directory in", directory)?,
     };

@@ -4,7 +4,7 @@
 //! was killed, and removes them.
 
 use std::fs::{File, TryLockError};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -47,8 +47,7 @@ impl Staging {
     fn inside(parent: &Path, parents: Parents) -> Result<Self, Error> {
         remove_remains(parent);
         for _ in 0..ATTEMPTS {
-            let directory = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent);
-            let directory = directory.context("create a directory in", parent)?;
+            let directory = temporary_directory(parent).context("create a directory in", parent)?;
             // Another build may take it for remains until it is locked, and remove it.
             if let Some(lock) = lock_new(&directory.path().join(LOCK))? {
                 return Ok(Self { _lock: lock, directory, _parents: parents, packed: AtomicU64::new(0) });
@@ -86,15 +85,28 @@ impl Staging {
     }
 }
 
+/// A new directory in `parent`; the usual errors don't mention its name, which nobody has seen.
+pub(super) fn temporary_directory(parent: &Path) -> io::Result<TempDir> {
+    let made = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent);
+    made.map_err(|error| match error.kind() {
+        kind @ (ErrorKind::NotFound
+        | ErrorKind::PermissionDenied
+        | ErrorKind::StorageFull
+        | ErrorKind::QuotaExceeded
+        | ErrorKind::ReadOnlyFilesystem) => kind.into(),
+        _ => error,
+    })
+}
+
 /// Creates and locks `path`; nothing when somebody removed it meanwhile.
 fn lock_new(path: &Path) -> fs::Result<Option<File>> {
     let file = match File::create_new(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         file => file.context("create", path)?,
     };
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => return Ok(None),
-        Err(TryLockError::Error(error)) if error.kind() != io::ErrorKind::Unsupported => {
+        Err(TryLockError::Error(error)) if error.kind() != ErrorKind::Unsupported => {
             return Err(fs::Error::new("lock", path, error));
         }
         Ok(()) | Err(TryLockError::Error(_)) => {}
@@ -130,7 +142,7 @@ impl Parents {
         missing.reverse();
         for directory in missing {
             match std::fs::create_dir(directory) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 result => {
                     result.context("create", directory)?;
                     made.0.push(directory.to_owned());
