@@ -25,7 +25,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use coracle::closure::{Closure, Error, Kind, LinkMap, Surroundings};
+use coracle::closure::{Error, Found, Kind, LinkMap, Surroundings, Tracer};
 use coracle::path::Spelled;
 use coracle::tree::HostTree;
 use listing::Listing;
@@ -36,7 +36,10 @@ const DIRECTORIES: &[&str] = &["/usr/bin", "/usr/sbin", "/usr/lib", "/usr/libexe
 /// How one file fared.
 enum Fate {
     Equal,
-    Different { ours: Listing, loaders: Listing },
+    Different {
+        ours: Listing,
+        loaders: Listing,
+    },
     /// The loader takes no such file, and neither do we.
     Refused,
     /// There is no loader for it here, or it is no file that loaders take: relocatable, a core dump, firmware.
@@ -50,9 +53,10 @@ fn every_elf_file_of_this_machine_has_the_closure_that_its_loader_maps() {
     let workers = thread::available_parallelism().map_or(1, usize::from);
     let fates: Vec<(&Path, Fate, Duration)> = thread::scope(|scope| {
         let work = || {
-            let tree = HostTree::new("/");
+            let (tree, around) = (HostTree::new("/"), Surroundings::default());
+            let tracer = Tracer::new(&tree, &around);
             let files = std::iter::from_fn(|| files.get(next.fetch_add(1, Ordering::Relaxed)));
-            files.map(|file| compare(&tree, file)).collect::<Vec<_>>()
+            files.map(|file| compare(&tracer, file)).collect::<Vec<_>>()
         };
         let running: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
         running.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
@@ -96,9 +100,9 @@ fn is_elf(path: &Path) -> bool {
 }
 
 /// One file under both eyes, and how long ours took.
-fn compare<'a>(tree: &HostTree, file: &'a Path) -> (&'a Path, Fate, Duration) {
+fn compare<'a>(tracer: &Tracer<'_>, file: &'a Path) -> (&'a Path, Fate, Duration) {
     let start = Instant::now();
-    let traced = Closure::trace(tree, &Spelled::new(file.to_str().unwrap()), &Surroundings::default());
+    let traced = tracer.trace(&Spelled::new(file.to_str().unwrap()));
     let took = start.elapsed();
     let fate = match &traced {
         Ok(closure) => match &closure.executed[0].kind {
@@ -116,7 +120,7 @@ fn compare<'a>(tree: &HostTree, file: &'a Path) -> (&'a Path, Fate, Duration) {
 
 fn judge(map: &LinkMap, file: &Path) -> Fate {
     let Some(loader) = &map.loader else { return alone(file) };
-    let interpreter = map.objects.iter().find(|object| object.found == coracle::closure::Found::Interpreter);
+    let interpreter = map.objects.iter().find(|object| object.found == Found::Interpreter);
     let interpreter = interpreter.unwrap().spelled.to_string();
     let loaders = match loader.is_glibc() {
         true => trace(&interpreter, file),

@@ -21,12 +21,23 @@ fn program() -> Elf {
 #[test]
 fn paths_and_tokens() {
     Case::glibc_arm64()
-        .elf("/opt/bin/app", &program().needed("liba.so").needed("libb.so").rpath("$ORIGIN/../lib:/opt/$LIB:/opt/$PLATFORM"))
+        .elf(
+            "/opt/bin/app",
+            &program().needed("liba.so").needed("libb.so").rpath("$ORIGIN/../lib:/opt/$LIB:/opt/$PLATFORM"),
+        )
         .elf("/opt/lib/liba.so", &library().needed("libc.so").needed("ld-linux-aarch64.so.1"))
         .elf("/opt/lib/aarch64-linux-gnu/libb.so", &library())
         .elf("/opt/aarch64/libc.so", &library())
         .link("/usr/bin/app", "../../opt/bin/app")
-        .maps("/opt/bin/app", &["/opt/bin/../lib/liba.so", "/opt/lib/aarch64-linux-gnu/libb.so", "/opt/aarch64/libc.so", LOADER]);
+        .maps(
+            "/opt/bin/app",
+            &[
+                "/opt/bin/../lib/liba.so",
+                "/opt/lib/aarch64-linux-gnu/libb.so",
+                "/opt/aarch64/libc.so",
+                LOADER,
+            ],
+        );
 }
 
 #[test]

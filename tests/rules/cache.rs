@@ -29,12 +29,16 @@ fn entry(name: &str, path: &str) -> CacheEntry {
 
 #[test]
 fn a_library_that_the_cache_lists_is_found() {
-    wanting().elf("/opt/libb.so", &listed("libb.so")).ldconfig("/opt\n").maps("/app", &["/opt/libb.so", LIBC]);
+    wanting()
+        .elf("/opt/libb.so", &listed("libb.so"))
+        .ldconfig("/opt\n")
+        .maps("/app", &["/opt/libb.so", LIBC]);
 }
 
 #[test]
 fn the_cache_comes_after_runpath_and_before_default_directories() {
-    let case = || wanting().elf("/opt/libb.so", &listed("libb.so")).elf("/usr/lib/libb.so", &listed("libb.so"));
+    let case =
+        || wanting().elf("/opt/libb.so", &listed("libb.so")).elf("/usr/lib/libb.so", &listed("libb.so"));
     case().ldconfig("/opt\n").maps("/app", &["/opt/libb.so", LIBC]);
     case()
         .elf("/r/libb.so", &library())
@@ -72,7 +76,12 @@ fn of_two_entries_the_second_does_not_stand_in_for_the_first() {
 
 #[test]
 fn an_entry_that_has_become_another_file_is_judged_as_it_is() {
-    let case = || wanting().elf("/opt/libb.so", &listed("libb.so")).ldconfig("/opt\n").elf("/usr/lib/libb.so", &library());
+    let case = || {
+        wanting()
+            .elf("/opt/libb.so", &listed("libb.so"))
+            .ldconfig("/opt\n")
+            .elf("/usr/lib/libb.so", &library())
+    };
     case().elf("/opt/libb.so", &library().machine(I386)).maps("/app", &["/usr/lib/libb.so"]);
     case().file("/opt/libb.so", [b'#'; 100]).refuses("/app", "/opt/libb.so");
 }
@@ -103,7 +112,10 @@ fn names_are_found_whatever_their_numbers() {
 #[test]
 fn the_loader_reads_a_cache_of_ours() {
     let cache = Cache::write(vec![entry("libb.so", "/opt/other.so")], AMD64);
-    wanting().elf("/opt/other.so", &library()).file("/etc/ld.so.cache", cache).maps("/app", &["/opt/other.so"]);
+    wanting()
+        .elf("/opt/other.so", &library())
+        .file("/etc/ld.so.cache", cache)
+        .maps("/app", &["/opt/other.so"]);
 }
 
 #[test]
@@ -122,7 +134,10 @@ fn a_cache_for_another_machine_does_not_count() {
 #[test]
 fn a_cache_that_is_none_does_not_count() {
     for cache in [&b""[..], b"ld.so-1.7.0", b"glibc-ld.so.cache1.1", &[0; 200]] {
-        wanting().elf("/usr/lib/libb.so", &library()).file("/etc/ld.so.cache", cache).maps("/app", &["/usr/lib/libb.so"]);
+        wanting()
+            .elf("/usr/lib/libb.so", &library())
+            .file("/etc/ld.so.cache", cache)
+            .maps("/app", &["/usr/lib/libb.so"]);
     }
 }
 
@@ -130,7 +145,10 @@ fn a_cache_that_is_none_does_not_count() {
 fn a_cache_with_more_entries_than_bytes_does_not_count() {
     let mut cache = Cache::write(vec![entry("libb.so", "/opt/libb.so")], AMD64);
     cache[20..24].copy_from_slice(&1000_u32.to_le_bytes());
-    wanting().elf("/opt/libb.so", &library()).file("/etc/ld.so.cache", cache).maps("/app", &["libb.so => not found"]);
+    wanting()
+        .elf("/opt/libb.so", &library())
+        .file("/etc/ld.so.cache", cache)
+        .maps("/app", &["libb.so => not found"]);
 }
 
 #[test]

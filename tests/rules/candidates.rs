@@ -3,8 +3,8 @@
 
 use crate::case::Case;
 use crate::elf::{
-    ARM64, DF_1_NOOPEN, DF_1_PIE, E_TYPE, E_VERSION, EI_ABIVERSION, EI_DATA, EI_OSABI, EI_PAD, EI_VERSION, Elf, I386, S390X,
-    X32, library, program,
+    ARM64, DF_1_NOOPEN, DF_1_PIE, E_TYPE, E_VERSION, EI_ABIVERSION, EI_DATA, EI_OSABI, EI_PAD, EI_VERSION,
+    Elf, I386, S390X, X32, library, program,
 };
 
 /// `libb.so` is wanted from `/r`, where the candidate is, and then from `/s`, where a good one is.
@@ -153,17 +153,6 @@ fn a_cpu_that_everybody_has_may_be_asked_for() {
 #[test]
 fn program_headers_of_another_size_are_fatal() {
     fatal(&library().byte(54, 32));
-}
-
-#[test]
-fn a_library_without_a_dynamic_section_is_fatal() {
-    // The fourth program header's type.
-    fatal(&library().byte(64 + 3 * 56, 0x7f));
-}
-
-#[test]
-fn a_library_without_a_loaded_segment_is_fatal() {
-    fatal(&library().byte(64 + 2 * 56, 0x7f));
 }
 
 #[test]

@@ -174,8 +174,16 @@ impl Case {
     pub(crate) fn maps(self, file: &str, expected: &[&str]) -> Self {
         if self.root.is_some() {
             let expected: Vec<String> = expected.iter().map(|&line| line.to_owned()).collect();
-            assert_eq!(lines(self.real(file)), expected, "what the real loader maps for {file} is not what is expected");
-            assert_eq!(lines(self.ours(file)), expected, "what we map for {file} is not what the real loader maps");
+            assert_eq!(
+                lines(self.real(file)),
+                expected,
+                "what the real loader maps for {file} is not what is expected"
+            );
+            assert_eq!(
+                lines(self.ours(file)),
+                expected,
+                "what we map for {file} is not what the real loader maps"
+            );
         }
         self
     }
@@ -186,9 +194,13 @@ impl Case {
         if self.root.is_some() {
             // Some complaints of glibc have only the name.
             let name = path.rsplit('/').next().unwrap();
-            for (who, listing, named) in [("the real loader", self.real(file), name), ("we", self.ours(file), path)] {
+            for (who, listing, named) in
+                [("the real loader", self.real(file), name), ("we", self.ours(file), path)]
+            {
                 match listing {
-                    Listing::Refused(why) => assert!(why.contains(named), "{who}: `{named}` is not in: {why}"),
+                    Listing::Refused(why) => {
+                        assert!(why.contains(named), "{who}: `{named}` is not in: {why}");
+                    }
                     Listing::Maps { .. } => panic!("{who}: {file} is not refused: {listing:?}"),
                 }
             }
@@ -201,7 +213,11 @@ impl Case {
     pub(crate) fn starts(self, file: &str) -> Self {
         if self.root.is_some() {
             let output = self.launch(&[], &[file]);
-            assert!(output.status.success(), "{file} does not start: {}", String::from_utf8_lossy(&output.stderr));
+            assert!(
+                output.status.success(),
+                "{file} does not start: {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
         }
         self
     }
@@ -262,13 +278,20 @@ impl Case {
             return false;
         };
         let coracle::tree::End::File(_, file) = walk.end else { return false };
-        coracle::elf::Object::read(&file.content.open().unwrap()).is_ok_and(|object| object.interpreter.is_some())
+        coracle::elf::Object::read(&file.content.open().unwrap())
+            .is_ok_and(|object| object.interpreter.is_some())
     }
 
     fn launch(&self, variables: &[&str], command: &[&str]) -> Output {
         let root = self.root.as_ref().unwrap().path();
         let mut launch = Command::new(launcher().unwrap());
-        launch.arg(root).arg(&self.working_dir).args(variables).args(self.variables()).arg("--").args(command);
+        launch
+            .arg(root)
+            .arg(&self.working_dir)
+            .args(variables)
+            .args(self.variables())
+            .arg("--")
+            .args(command);
         // A fork in another test may still hold a file open that was just written.
         let outputs = std::iter::repeat_with(|| launch.output().unwrap());
         let busy = |output: &Output| String::from_utf8_lossy(&output.stderr).contains("Text file busy");

@@ -205,7 +205,8 @@ impl Elf {
             (DT_SYMENT, if self.machine.is_64 { 24 } else { 16 }),
             (0, 0),
         ]);
-        let table: Vec<u8> = dynamic.iter().flat_map(|(tag, value)| [w.word(*tag), w.word(*value)].concat()).collect();
+        let table: Vec<u8> =
+            dynamic.iter().flat_map(|(tag, value)| [w.word(*tag), w.word(*value)].concat()).collect();
         let dynamic_at = body.add(&table, 8);
 
         let mut file = w.header(self.kind, address(code));
@@ -319,7 +320,8 @@ impl Writer {
     /// One bucket with all symbols.
     fn hash(&self, symbols: usize) -> Vec<u8> {
         let first = u64::from(symbols > 0);
-        let chain = (0..=symbols as u64).map(|index| if index == 0 || index == symbols as u64 { 0 } else { index + 1 });
+        let chain = (0..=symbols as u64)
+            .map(|index| if index == 0 || index == symbols as u64 { 0 } else { index + 1 });
         let words = [1, symbols as u64 + 1, first].into_iter().chain(chain);
         words.flat_map(|word| self.number(word, 4)).collect()
     }
@@ -329,7 +331,9 @@ impl Writer {
 fn end_with_status_0(machine: Machine) -> Vec<u8> {
     match machine {
         AMD64 => vec![0x31, 0xff, 0xb8, 0x3c, 0, 0, 0, 0x0f, 0x05],
-        ARM64 => [0xd280_0000_u32, 0xd280_0ba8, 0xd400_0001].iter().flat_map(|word| word.to_le_bytes()).collect(),
+        ARM64 => {
+            [0xd280_0000_u32, 0xd280_0ba8, 0xd400_0001].iter().flat_map(|word| word.to_le_bytes()).collect()
+        }
         _ => vec![0],
     }
 }

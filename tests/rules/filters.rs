@@ -28,17 +28,17 @@ fn what_a_filter_needs_comes_in_its_turn() {
         .elf("/r/libd.so", &library())
         .elf("/r/libe.so", &library())
         .elf("/r/libf.so", &library().needed("libe.so"))
-        .maps(
-            "/app",
-            &["/r/libf.so", "/r/liba.so", "/r/libb.so", "/r/libc.so", "/r/libd.so", "/r/libe.so"],
-        );
+        .maps("/app", &["/r/libf.so", "/r/liba.so", "/r/libb.so", "/r/libc.so", "/r/libd.so", "/r/libe.so"]);
 }
 
 #[test]
 fn several_filters_keep_their_order() {
     Case::glibc()
         .elf("/app", &program().needed("liba.so").rpath("/r"))
-        .elf("/r/liba.so", &library().filter("libf.so").auxiliary("libg.so").needed("libb.so").filter("libh.so"))
+        .elf(
+            "/r/liba.so",
+            &library().filter("libf.so").auxiliary("libg.so").needed("libb.so").filter("libh.so"),
+        )
         .elf("/r/libb.so", &library())
         .elf("/r/libf.so", &library())
         .elf("/r/libg.so", &library())

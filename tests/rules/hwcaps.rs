@@ -93,7 +93,10 @@ fn the_cache_lists_variants() {
         names
             .iter()
             .fold(variants("/opt", &[]), |case, name| {
-                case.elf(&format!("/opt/glibc-hwcaps/{name}/libb.so"), &library().soname("libb.so").needed("libc.so.6"))
+                case.elf(
+                    &format!("/opt/glibc-hwcaps/{name}/libb.so"),
+                    &library().soname("libb.so").needed("libc.so.6"),
+                )
             })
             .elf("/opt/libb.so", &library().soname("libb.so").needed("libc.so.6"))
             .elf("/usr/lib/libc.so.6", &library().soname("libc.so.6"))
@@ -107,5 +110,8 @@ fn the_cache_lists_variants() {
 
 #[test]
 fn a_variant_of_a_path_is_not_looked_for() {
-    variants("/r", &["x86-64-v2"]).elf("/app", &program().needed("/r/libb.so")).hwcaps(v2()).maps("/app", &["/r/libb.so"]);
+    variants("/r", &["x86-64-v2"])
+        .elf("/app", &program().needed("/r/libb.so"))
+        .hwcaps(v2())
+        .maps("/app", &["/r/libb.so"]);
 }

@@ -108,7 +108,10 @@ fn a_second_name_of_an_object_is_remembered() {
 #[test]
 fn a_path_means_the_object_that_was_found_there() {
     Case::glibc()
-        .elf("/app", &program().needed("liba.so").needed("/r/liba.so").needed("/r/../r/liba.so").runpath("/r"))
+        .elf(
+            "/app",
+            &program().needed("liba.so").needed("/r/liba.so").needed("/r/../r/liba.so").runpath("/r"),
+        )
         .elf("/r/liba.so", &library())
         .maps("/app", &["/r/liba.so"]);
 }
@@ -150,9 +153,7 @@ fn the_loader_keeps_the_spelling_of_the_interpreter() {
 
 #[test]
 fn the_loader_is_needed_by_its_path() {
-    Case::glibc()
-        .elf("/app", &program().needed(LOADER))
-        .maps("/app", &[LOADER]);
+    Case::glibc().elf("/app", &program().needed(LOADER)).maps("/app", &[LOADER]);
 }
 
 #[test]

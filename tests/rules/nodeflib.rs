@@ -9,7 +9,8 @@ use crate::elf::{DF_1_NODEFLIB, library, program};
 
 fn cached(path: &str) -> Case {
     let machine = Machine { is_64: true, is_little_endian: true, number: 62, flags: 0 };
-    let cache = Cache::write(vec![CacheEntry { name: b"libb.so".to_vec(), path: Spelled::new(path) }], machine);
+    let cache =
+        Cache::write(vec![CacheEntry { name: b"libb.so".to_vec(), path: Spelled::new(path) }], machine);
     Case::glibc()
         .elf("/app", &program().needed("libb.so").flags_1(DF_1_NODEFLIB))
         .elf(path, &library())
@@ -32,7 +33,9 @@ fn the_cache_serves_other_directories() {
 
 #[test]
 fn the_cache_serves_nothing_that_starts_like_a_default_directory() {
-    for path in ["/usr/lib/libb.so", "/lib/x86_64-linux-gnu/libb.so", "/usr/lib/deep/er/libb.so", "/lib/x/libb.so"] {
+    for path in
+        ["/usr/lib/libb.so", "/lib/x86_64-linux-gnu/libb.so", "/usr/lib/deep/er/libb.so", "/lib/x/libb.so"]
+    {
         cached(path).maps("/app", &["libb.so => not found"]);
     }
 }

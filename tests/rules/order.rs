@@ -57,10 +57,7 @@ fn rpath_is_inherited_through_every_object_that_loaded_another() {
         .elf("/s/libd.so", &library())
         .elf("/r/libe.so", &library())
         .elf("/t/libf.so", &library())
-        .maps(
-            "/app",
-            &["/r/liba.so", "/s/libb.so", "/t/libc.so", "/s/libd.so", "/r/libe.so", "/t/libf.so"],
-        );
+        .maps("/app", &["/r/liba.so", "/s/libb.so", "/t/libc.so", "/s/libd.so", "/r/libe.so", "/t/libf.so"]);
 }
 
 #[test]
@@ -259,7 +256,10 @@ fn all_missing_names_are_listed() {
     Case::glibc()
         .elf("/app", &program().needed("libx.so").needed("liba.so").needed("liby.so").runpath("/r"))
         .elf("/r/liba.so", &library().needed("libz.so").needed("libx.so"))
-        .maps("/app", &["/r/liba.so", "libx.so => not found", "liby.so => not found", "libz.so => not found"]);
+        .maps(
+            "/app",
+            &["/r/liba.so", "libx.so => not found", "liby.so => not found", "libz.so => not found"],
+        );
 }
 
 #[test]

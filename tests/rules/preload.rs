@@ -39,8 +39,15 @@ fn a_preload_that_is_nowhere_is_a_warning() {
 
 #[test]
 fn a_preload_that_is_no_library_is_a_warning() {
-    some_libraries().file("/r/libx.so", [b'#'; 100]).preload("libx.so").maps("/app", &["/r/libn.so"]).starts("/app");
-    some_libraries().elf("/r/libx.so", &library().machine(I386)).preload("libx.so").maps("/app", &["/r/libn.so"]);
+    some_libraries()
+        .file("/r/libx.so", [b'#'; 100])
+        .preload("libx.so")
+        .maps("/app", &["/r/libn.so"])
+        .starts("/app");
+    some_libraries()
+        .elf("/r/libx.so", &library().machine(I386))
+        .preload("libx.so")
+        .maps("/app", &["/r/libn.so"]);
 }
 
 #[test]

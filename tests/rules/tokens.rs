@@ -108,7 +108,8 @@ fn a_name_that_is_nothing_but_tokens_is_expanded_before_it_is_searched() {
 #[test]
 fn lib_is_what_the_loader_was_built_with() {
     for list in ["/opt/$LIB", "/opt/${LIB}", "/opt/$LIB/."] {
-        let found = format!("{}/liba.so", list.replace("${LIB}", "$LIB").replace("$LIB", "lib/x86_64-linux-gnu"));
+        let found =
+            format!("{}/liba.so", list.replace("${LIB}", "$LIB").replace("$LIB", "lib/x86_64-linux-gnu"));
         Case::glibc()
             .elf("/app", &program().needed("liba.so").runpath(list))
             .elf("/opt/lib/x86_64-linux-gnu/liba.so", &library())
@@ -129,7 +130,8 @@ fn platform_is_what_the_loader_takes_the_cpu_for() {
 
 /// What this machine's loader says that it is.
 fn platform() -> Option<String> {
-    let loader = std::process::Command::new("/lib64/ld-linux-x86-64.so.2").arg("--list-diagnostics").output().ok()?;
+    let loader =
+        std::process::Command::new("/lib64/ld-linux-x86-64.so.2").arg("--list-diagnostics").output().ok()?;
     let text = String::from_utf8(loader.stdout).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("dl_platform="))?;
     Some(line.trim_matches('"').to_owned())
@@ -139,7 +141,14 @@ fn platform() -> Option<String> {
 fn a_token_reaches_as_far_as_a_name_can() {
     Case::glibc()
         .working_dir("/work")
-        .elf("/app", &program().needed("liba.so").needed("libb.so").needed("libc.so").runpath("$ORIGINAL:/r/$LIB64:/s/$LIBx"))
+        .elf(
+            "/app",
+            &program()
+                .needed("liba.so")
+                .needed("libb.so")
+                .needed("libc.so")
+                .runpath("$ORIGINAL:/r/$LIB64:/s/$LIBx"),
+        )
         .elf("/work/$ORIGINAL/liba.so", &library())
         .elf("/r/$LIB64/libb.so", &library())
         .elf("/s/$LIBx/libc.so", &library())
@@ -157,7 +166,16 @@ fn a_token_ends_where_no_name_goes_on() {
 
 #[test]
 fn what_is_no_token_is_text() {
-    for directory in ["/r/$FOO", "/r/${FOO}", "/r/$", "/r/${ORIGIN", "/r/${LIB/x", "/r/$$LIBS", "/r/$origin", "/r/$ORIGIN_"] {
+    for directory in [
+        "/r/$FOO",
+        "/r/${FOO}",
+        "/r/$",
+        "/r/${ORIGIN",
+        "/r/${LIB/x",
+        "/r/$$LIBS",
+        "/r/$origin",
+        "/r/$ORIGIN_",
+    ] {
         Case::glibc()
             .elf("/app", &program().needed("liba.so").runpath(directory))
             .elf(&format!("{directory}/liba.so"), &library())

@@ -62,7 +62,8 @@ impl Listing {
             nowhere.then(|| name.to_owned())
         };
         let missing: Vec<String> = errors.lines().filter_map(missed).collect();
-        let refused = errors.lines().any(|line| line.contains("loading shared library") && missed(line).is_none());
+        let refused =
+            errors.lines().any(|line| line.contains("loading shared library") && missed(line).is_none());
         if refused || !output.status.success() && missing.is_empty() {
             return Self::Refused(complaint(output));
         }
