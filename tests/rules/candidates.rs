@@ -156,6 +156,17 @@ fn program_headers_of_another_size_are_fatal() {
 }
 
 #[test]
+fn a_library_without_a_dynamic_section_is_fatal() {
+    // The fourth program header's type.
+    fatal(&library().byte(64 + 3 * 56, 0x7f));
+}
+
+#[test]
+fn a_library_without_a_loaded_segment_is_fatal() {
+    fatal(&library().byte(64 + 2 * 56, 0x7f));
+}
+
+#[test]
 fn a_directory_of_that_name_is_fatal() {
     two_directories().directory("/r/libb.so").refuses("/app", "/r/libb.so");
 }

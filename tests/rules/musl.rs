@@ -208,6 +208,15 @@ fn what_only_starts_like_them_is_not() {
 }
 
 #[test]
+fn a_second_c_library_is_replaced_by_the_loader() {
+    Case::musl()
+        .elf("/app", &musl_program().needed("/r/other.so").needed("liba.so").runpath("/r"))
+        .elf("/r/other.so", &library().exports("__libc_start_main").exports("stdin"))
+        .elf("/r/liba.so", &library().exports("stdin"))
+        .maps("/app", &[LOADER, "/r/liba.so"]);
+}
+
+#[test]
 fn the_first_file_decides_even_for_another_class() {
     Case::musl()
         .elf("/app", &musl_program().needed("libb.so").runpath("/r:/s"))
@@ -257,6 +266,17 @@ fn preloads_come_first() {
         .elf("/s/libs.so", &library())
         .preload("/s/libs.so:libp.so")
         .maps("/app", &["/s/libs.so", "/usr/lib/libp.so", "/r/libn.so", "/r/libq.so"]);
+}
+
+#[test]
+fn a_preload_is_not_searched_for_where_the_program_s_needs_are() {
+    Case::musl()
+        .elf("/app", &musl_program().needed("libn.so").runpath("/r"))
+        .elf("/r/libn.so", &library())
+        .elf("/r/libp.so", &library())
+        .elf("/usr/lib/libq.so", &library())
+        .preload("libp.so libq.so")
+        .maps("/app", &["/usr/lib/libq.so", "/r/libn.so"]);
 }
 
 #[test]
