@@ -159,18 +159,19 @@ impl Walker<'_> {
 
     /// Gets one name for the object `by`: from what is mapped, else from the tree.
     fn want(&mut self, by: usize, name: &[u8], absence: Absence) -> Result<Option<usize>, Error> {
-        if VDSO.contains(&name) {
+        let Some(requester) = self.requesters.get(by).cloned() else { return Ok(None) };
+        let meant = self.loader.meant(name, &requester);
+        if VDSO.contains(&meant.as_slice()) {
             return Ok(None);
         }
-        if let Some(to) = self.known(name, by) {
-            self.edges.push(Edge { from: by, to, name: name.to_vec(), found: None });
+        if let Some(to) = self.known(&meant, by) {
+            self.edges.push(Edge { from: by, to, name: meant, found: None });
             return Ok(Some(to));
         }
-        let Some(requester) = self.requesters.get(by).cloned() else { return Ok(None) };
         match self.loader.find(self.tree, &self.around.working_dir, name, &requester)? {
-            Ok(found) => Ok(Some(self.map_found(by, name, found, &requester))),
+            Ok(found) => Ok(Some(self.map_found(by, &meant, found, &requester))),
             Err(missed) => {
-                self.missing.push(Missing { name: name.to_vec(), by, absence, missed });
+                self.missing.push(Missing { name: meant, by, absence, missed });
                 Ok(None)
             }
         }
@@ -178,15 +179,16 @@ impl Walker<'_> {
 
     /// The object that `name` means already; the interpreter joins the map when it is first meant.
     fn known(&mut self, name: &[u8], by: usize) -> Option<usize> {
-        if let Some(&index) = self.names.get(name) {
-            return Some(index);
-        }
-        let interpreter = self.interpreter.as_ref()?;
-        let soname = interpreter.object.dynamic.soname.as_deref();
-        let meant = interpreter.spelled.as_bytes() == name
-            || self.loader.is_glibc() && soname == Some(name)
-            || self.loader.is_named(name);
-        let interpreter = if meant { self.interpreter.take()? } else { return None };
+        // The interpreter stands in front of every library in the list that the loader looks through.
+        let is_meant = |interpreter: &mut Mapped| {
+            let soname = interpreter.object.dynamic.soname.as_deref();
+            interpreter.spelled.as_bytes() == name
+                || self.loader.is_glibc() && soname == Some(name)
+                || self.loader.is_named(name)
+        };
+        let Some(interpreter) = self.interpreter.take_if(is_meant) else {
+            return self.names.get(name).copied();
+        };
         let parent = self.requesters.get(by).cloned();
         let index = self.add(interpreter, parent);
         self.names.insert(name.to_vec(), index);
@@ -205,7 +207,10 @@ impl Walker<'_> {
         let Candidate { spelled, walk, path, file, object } = candidate;
         let given = (rule.clone(), spelled.clone());
         let reason = Found::Needed { by, rule, origin };
-        let is_interpreter = |interpreter: &Mapped| interpreter.file.stat.identity == file.stat.identity;
+        // A second path to musl's loader is told by what it exports; glibc's does not know its own inode.
+        let is_musl = !self.loader.is_glibc();
+        let is_interpreter =
+            |interpreter: &Mapped| is_musl && interpreter.file.stat.identity == file.stat.identity;
         if let Some(interpreter) = self.interpreter.take_if(|interpreter| is_interpreter(interpreter)) {
             self.add(interpreter, Some(requester.clone()));
         }
@@ -239,7 +244,15 @@ impl Walker<'_> {
         {
             self.names.entry(soname.clone()).or_insert(index);
         }
-        self.identities.entry(mapped.file.stat.identity).or_insert(index);
+        // The kernel opened the program and its interpreter: their loader does not know their inodes.
+        let opened_by_loader = match mapped.found {
+            Found::Program => mapped.object.interpreter.is_none(),
+            Found::Interpreter => !self.loader.is_glibc(),
+            Found::Needed { .. } => true,
+        };
+        if opened_by_loader {
+            self.identities.entry(mapped.file.stat.identity).or_insert(index);
+        }
         self.requesters.push(Rc::new(Requester {
             spelled: mapped.spelled.clone(),
             origin,

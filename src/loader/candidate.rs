@@ -73,7 +73,7 @@ pub(super) enum Outcome {
 pub(super) enum Manner {
     /// glibc passes over it.
     PassOver,
-    /// musl, and any loader given a path, ends there.
+    /// musl ends there.
     First,
 }
 
@@ -139,13 +139,17 @@ impl Search<'_> {
         let header = Header::read(reader).map_err(fatal)?;
         let (found, wanted) = (header.machine, self.wanted);
         if !wanted.takes(found) {
-            let passed = found.is_64 != wanted.is_64 || found.is_little_endian == wanted.is_little_endian;
-            return Err((Refusal::Machine { found, wanted }, !passed || manner == Manner::First));
+            // glibc reads `e_machine` in its own byte order, and only then looks at the file's.
+            let is_fatal = found.is_64 == wanted.is_64
+                && found.is_little_endian != wanted.is_little_endian
+                && found.number.swap_bytes() == wanted.number;
+            return Err((Refusal::Machine { found, wanted }, is_fatal || manner == Manner::First));
         }
         if !KNOWN_OS_ABIS.contains(&header.os_abi) {
             return Err((Refusal::OsAbi(header.os_abi), true));
         }
-        if !header.is_regular {
+        let is_gnu_abi = header.os_abi == ELFOSABI_GNU && header.abi_version < LIBC_ABI_MAX;
+        if !header.is_regular || header.abi_version != 0 && !is_gnu_abi {
             return Err((Refusal::Irregular, true));
         }
         let object = elf::Object::read_after(reader, header).map_err(fatal)?;
@@ -156,8 +160,11 @@ impl Search<'_> {
     }
 }
 
+const ELFOSABI_GNU: u8 = 3;
 /// `ELFOSABI_SYSV` and `ELFOSABI_GNU`.
-const KNOWN_OS_ABIS: [u8; 2] = [0, 3];
+const KNOWN_OS_ABIS: [u8; 2] = [0, ELFOSABI_GNU];
+/// The first `EI_ABIVERSION` that the loader does not know (`libc-abis`).
+const LIBC_ABI_MAX: u8 = 4;
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -176,28 +176,28 @@ impl Loader {
         requester: &Requester,
     ) -> fs::Result<Result<Found, Missed>> {
         let search = candidate::Search { tree, start, wanted: self.machine, taken: &self.taken };
-        if name.contains(&b'/') {
-            return self.open_path(&search, name, requester);
+        let expanded = self.expand(name, requester);
+        if expanded.bytes.contains(&b'/') {
+            return self.open_path(&search, expanded, requester);
         }
         match &self.family {
-            Family::Glibc(glibc) => glibc.find(&search, name, self.places(requester)),
+            Family::Glibc(glibc) => glibc.find(&search, &expanded.bytes, self.places(requester)),
             Family::Musl(musl) => musl.find(&search, name, self.places(requester)),
         }
     }
 
-    /// A name with a slash is a path: tokens are replaced, nothing is searched.
+    /// A name with a slash, once its tokens are replaced, is a path: nothing is searched.
     fn open_path(
         &self,
         search: &candidate::Search<'_>,
-        name: &[u8],
+        expanded: token::Expanded,
         requester: &Requester,
     ) -> fs::Result<Result<Found, Missed>> {
-        let expanded =
-            self.expand(name, requester).unwrap_or(token::Expanded { bytes: name.to_vec(), origin: false });
+        let manner = if self.is_glibc() { candidate::Manner::PassOver } else { candidate::Manner::First };
         let origin = expanded.origin.then(|| requester.origin.clone());
         let place = Place { directory: Spelled::new(expanded.bytes), rule: Rule::Path, origin };
         let mut missed = Missed::default();
-        match search.open(&place.directory, candidate::Manner::First)? {
+        match search.open(&place.directory, manner)? {
             candidate::Outcome::Taken(candidate) => {
                 return Ok(Ok(Found { candidate: *candidate, rule: Rule::Path, origin: place.origin }));
             }
@@ -211,11 +211,18 @@ impl Loader {
         Ok(Err(missed))
     }
 
-    fn expand(&self, text: &[u8], requester: &Requester) -> Option<token::Expanded> {
-        match &self.family {
-            Family::Glibc(glibc) => glibc.tokens(requester).expand(text),
-            Family::Musl(_) => Some(token::Expanded { bytes: text.to_vec(), origin: false }),
-        }
+    /// `name` as `requester` means it: glibc replaces tokens before it compares and searches, musl knows none in names.
+    /// Source: `expand_dst`, `elf/dl-deps.c`.
+    pub fn meant(&self, name: &[u8], requester: &Requester) -> Vec<u8> {
+        self.expand(name, requester).bytes
+    }
+
+    fn expand(&self, name: &[u8], requester: &Requester) -> token::Expanded {
+        let expanded = match &self.family {
+            Family::Glibc(glibc) => glibc.tokens(requester).expand(name),
+            Family::Musl(_) => None,
+        };
+        expanded.unwrap_or(token::Expanded { bytes: name.to_vec(), origin: false })
     }
 
     /// Whether this name is the loader (or what is linked into it), whatever its file is called.

@@ -71,7 +71,7 @@ impl Musl {
     ) -> fs::Result<Result<Found, Missed>> {
         let mut missed = Missed::default();
         for place in places {
-            let path = Spelled::in_directory(place.directory.as_bytes(), name);
+            let path = Spelled::new([place.directory.as_bytes(), b"/", name].concat());
             missed.places.push(place.clone());
             match search.open(&path, Manner::First)? {
                 Outcome::Absent => {}

@@ -18,7 +18,7 @@ pub(super) fn names(
 ) -> fs::Result<Vec<Vec<u8>>> {
     let mut names = split(&environment.preload, b" :");
     if reads_file && environment.preload_file {
-        names.extend(split(&without_comments(&file(tree)?), b": \t\n"));
+        names.extend(split(&without_comments(file(tree)?), b": \t\n"));
     }
     Ok(names)
 }
@@ -29,11 +29,18 @@ fn file(tree: &dyn Tree) -> fs::Result<Vec<u8>> {
     file.content.open()?.bytes_at(0, size)
 }
 
-/// From `#` to the end of its line.
-fn without_comments(text: &[u8]) -> Vec<u8> {
-    let lines = text.split(|&byte| byte == b'\n');
-    let kept = lines.map(|line| line.split(|&byte| byte == b'#').next().unwrap_or_default());
-    kept.collect::<Vec<_>>().join(&b'\n')
+/// From `#` to the end of its line, as the loader does it: it looks for each further `#` from the start of the file, within
+/// as many bytes as were left behind the comment before.
+fn without_comments(mut text: Vec<u8>) -> Vec<u8> {
+    let mut left = text.len();
+    while let Some(start) = text.iter().take(left).position(|&byte| byte == b'#') {
+        left -= start;
+        for byte in text.iter_mut().skip(start).take(left).take_while(|byte| **byte != b'\n') {
+            *byte = b' ';
+            left -= 1;
+        }
+    }
+    text
 }
 
 fn split(list: &[u8], separators: &[u8]) -> Vec<Vec<u8>> {
