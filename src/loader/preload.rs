@@ -61,7 +61,8 @@ mod tests {
         let read = |environment: &Environment| names(&tree, environment, true).unwrap().join(&b' ');
         assert_eq!(read(&environment), b"a.so b.so x.so");
         environment.preload_file = true;
-        assert_eq!(read(&environment), b"a.so b.so x.so /lib/c.so d.so g.so h.so");
+        // The second comment stands too far behind for the loader to see it.
+        assert_eq!(read(&environment), b"a.so b.so x.so /lib/c.so d.so #f.so g.so h.so");
         assert_eq!(names(&tree, &environment, false).unwrap().len(), 3);
     }
 }
