@@ -449,39 +449,6 @@ fn a_build_names_all_that_keeps_a_program_from_starting() {
     assert_eq!(error.to_string(), format!("cannot find the symbol `b`, needed by `{main}`"));
 }
 
-/// `cargo test --release --test symbols -- --ignored --nocapture`, on a machine that has large programs.
-#[test]
-#[ignore = "a measurement"]
-fn what_the_checks_cost() {
-    let around = Surroundings::default();
-    let mut measured: Vec<(u64, String)> = Vec::new();
-    for program in programs() {
-        let program = Spelled::new(program.to_str().unwrap());
-        let Ok(closure) = Closure::resolve(&HostTree::new("/"), &program, &around) else { continue };
-        let Kind::Elf(elf) = &closure.executed[0].kind else { continue };
-        let objects = &elf.objects;
-        let size: u64 = objects.objects.iter().map(|mapped| mapped.file.stat.size).sum();
-        let time = |check: &dyn Fn() -> usize| {
-            let once = || {
-                let start = std::time::Instant::now();
-                check();
-                start.elapsed()
-            };
-            (0..5).map(|_| once()).min().unwrap()
-        };
-        let versions = time(&|| versions::check(objects).unwrap().len());
-        let symbols = time(&|| symbols::check(objects).unwrap().len());
-        let (files, megabytes) = (objects.objects.len(), size / 1_000_000);
-        let line = format!(
-            "{megabytes:4} MB, {files:3} files: versions {versions:?}, symbols {symbols:?}  {program}"
-        );
-        measured.push((size, line));
-    }
-    measured.sort();
-    let is_large = |line: &&(u64, String)| line.0 > 90_000_000;
-    measured.iter().rev().filter(is_large).for_each(|(_, line)| eprintln!("{line}"));
-}
-
 fn programs() -> Vec<PathBuf> {
     let directories = ["/usr/bin", "/usr/sbin"];
     let entries = directories.iter().flat_map(|directory| std::fs::read_dir(directory).unwrap());

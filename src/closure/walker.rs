@@ -159,7 +159,7 @@ impl Walker<'_> {
 
     /// Gets one name for the object `by`: from what is mapped, else from the tree.
     fn want(&mut self, by: usize, name: &[u8], absence: Absence) -> Result<Option<usize>, Error> {
-        let Some(requester) = self.requesters.get(by).cloned() else { return Ok(None) };
+        let Some(requester) = self.requester(by, absence) else { return Ok(None) };
         let meant = self.loader.meant(name, &requester);
         if VDSO.contains(&meant.as_slice()) {
             return Ok(None);
@@ -175,6 +175,21 @@ impl Walker<'_> {
                 Ok(None)
             }
         }
+    }
+
+    /// Who asks: the object `by`, but musl looks for preloads on nobody's behalf.
+    fn requester(&self, by: usize, absence: Absence) -> Option<Rc<Requester>> {
+        if absence != Absence::Preload || self.loader.is_glibc() {
+            return self.requesters.get(by).cloned();
+        }
+        Some(Rc::new(Requester {
+            spelled: Spelled::default(),
+            origin: Spelled::default(),
+            rpath: None,
+            runpath: None,
+            no_default_directories: false,
+            parent: None,
+        }))
     }
 
     /// The object that `name` means already; the interpreter joins the map when it is first meant.
@@ -207,12 +222,12 @@ impl Walker<'_> {
         let Candidate { spelled, walk, path, file, object } = candidate;
         let given = (rule.clone(), spelled.clone());
         let reason = Found::Needed { by, rule, origin };
-        // A second path to musl's loader is told by what it exports; glibc's does not know its own inode.
-        let is_musl = !self.loader.is_glibc();
-        let is_interpreter =
-            |interpreter: &Mapped| is_musl && interpreter.file.stat.identity == file.stat.identity;
-        if let Some(interpreter) = self.interpreter.take_if(|interpreter| is_interpreter(interpreter)) {
-            self.add(interpreter, Some(requester.clone()));
+        // A second C library gives way to musl's loader, under whatever path; glibc's does not know its own inode.
+        if !self.loader.is_glibc() && loader::is_musl_libc(&file, &object) {
+            let to = self.libc(requester);
+            self.names.entry(name.to_vec()).or_insert(to);
+            self.edges.push(Edge { from: by, to, name: name.to_vec(), found: Some(given) });
+            return to;
         }
         let to = match self.identities.get(&file.stat.identity) {
             Some(&index) => {
@@ -227,6 +242,15 @@ impl Walker<'_> {
         self.names.entry(name.to_vec()).or_insert(to);
         self.edges.push(Edge { from: by, to, name: name.to_vec(), found: Some(given) });
         to
+    }
+
+    /// The interpreter's place in the map, which it joins now unless it has.
+    fn libc(&mut self, requester: &Rc<Requester>) -> usize {
+        if let Some(interpreter) = self.interpreter.take() {
+            return self.add(interpreter, Some(requester.clone()));
+        }
+        let place = self.objects.iter().position(|object| object.found == Found::Interpreter);
+        place.unwrap_or_default()
     }
 
     /// Appends an object and remembers the names by which it answers.

@@ -63,6 +63,22 @@ const MAX_STEPS: u64 = 1 << 23;
 const EM_ALPHA: u16 = 0x9026;
 
 impl<'a> Exports<'a> {
+    /// Whether `name` is defined for others, whatever its version.
+    ///
+    /// # Errors
+    /// As [`Exports::look_up`].
+    pub fn defines(&mut self, name: &[u8]) -> Result<bool> {
+        let wanted = Reference {
+            hash: symbols::gnu_hash(name),
+            name: name.to_vec(),
+            version: None,
+            class: Class::Data,
+            is_weak: false,
+            is_thread_local: false,
+        };
+        Ok(self.look_up(&wanted)? != Lookup::Absent)
+    }
+
     /// The symbols of `object`, whose bytes are `file`; none of them is read yet.
     ///
     /// # Errors

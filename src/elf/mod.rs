@@ -27,7 +27,7 @@ pub use strip::stripped;
 pub use symbols::{Reference, references};
 pub use versions::{DefinedVersion, NeededVersion, Version, Versions};
 
-use goblin::elf::program_header::{PT_LOAD, ProgramHeader};
+use goblin::elf::program_header::{PT_DYNAMIC, PT_LOAD, ProgramHeader};
 
 use crate::content::Reader;
 use crate::fs;
@@ -62,6 +62,8 @@ pub struct Object {
     pub interpreter: Option<Spelled>,
     /// The dynamic section; a static program may have none.
     pub dynamic: Dynamic,
+    /// Something is mapped of it and it has a dynamic section: what loaders demand of a library.
+    pub is_loadable: bool,
     /// What is mapped.
     segments: Vec<ProgramHeader>,
 }
@@ -83,8 +85,10 @@ impl Object {
         let mut segments = header.segments(file)?;
         let interpreter = header::interpreter(file, &segments)?;
         let dynamic = Dynamic::read(file, &header, &segments)?;
+        let is_dynamic = segments.iter().any(|segment| segment.p_type == PT_DYNAMIC);
         segments.retain(|segment| segment.p_type == PT_LOAD);
-        Ok(Self { header, interpreter, dynamic, segments })
+        let is_loadable = is_dynamic && !segments.is_empty();
+        Ok(Self { header, interpreter, dynamic, is_loadable, segments })
     }
 }
 

@@ -46,6 +46,8 @@ pub enum Refusal {
     OsAbi(u8),
     /// Its identification has bits that the loader does not expect.
     Irregular,
+    /// Nothing of it would be mapped, or it has no dynamic section.
+    NotLoadable,
     /// It is a program, or not linked.
     NotShared,
     /// It can't be read.
@@ -153,6 +155,9 @@ impl Search<'_> {
             return Err((Refusal::Irregular, true));
         }
         let object = elf::Object::read_after(reader, header).map_err(fatal)?;
+        if !object.is_loadable {
+            return Err((Refusal::NotLoadable, true));
+        }
         if object.header.kind != Type::Shared || object.dynamic.is_pie() {
             return Err((Refusal::NotShared, true));
         }
@@ -173,6 +178,7 @@ impl fmt::Display for Refusal {
             Self::Elf(error) => error.fmt(f),
             Self::OsAbi(abi) => write!(f, "its OS ABI is {abi}, which the loader does not take"),
             Self::Irregular => f.write_str("its ELF header has bits that the loader does not expect"),
+            Self::NotLoadable => f.write_str("it has no loaded segments, or no dynamic section"),
             Self::NotShared => f.write_str("it is a program, not a shared library"),
             Self::Unreadable(error) => error.fmt(f),
             Self::NotAFile => f.write_str("it is not a file"),

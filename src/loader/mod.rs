@@ -21,6 +21,7 @@ pub use candidate::{Candidate, Refusal};
 pub use constants::Constants;
 pub use environment::{Environment, Hwcaps};
 pub use interpreter::usual_interpreters;
+pub use musl::is_musl_libc;
 
 use crate::content::Reader;
 use crate::elf::{self, Machine};

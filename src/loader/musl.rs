@@ -2,9 +2,11 @@
 
 use super::candidate::{Manner, Outcome, Search};
 use super::{Environment, Error, Found, Missed, Place, Requester, Rule};
+use crate::content::Reader;
+use crate::elf::{self, Exports, Manner as ExportManner, Object};
 use crate::fs;
 use crate::path::{ImagePath, Spelled};
-use crate::tree::{self, End, Tree};
+use crate::tree::{self, End, Tree, TreeFile};
 
 /// A musl loader in one tree.
 #[derive(Debug)]
@@ -22,6 +24,17 @@ const MAX_PATH_FILE: u64 = 1 << 20;
 /// Whether `name` is served by the loader.
 pub(super) fn is_libc(name: &[u8]) -> bool {
     LIBC.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// Whether `object` is a C library, which gives way to the loader that runs: it exports what only one does
+/// (`load_library`).
+pub fn is_musl_libc(file: &TreeFile, object: &Object) -> bool {
+    let exports = |reader: &Reader| -> elf::Result<bool> {
+        let mut exports = Exports::of(reader, object, ExportManner::Musl)?;
+        Ok(exports.defines(b"__libc_start_main")? && exports.defines(b"stdin")?)
+    };
+    // What can't be read is no C library; loading it would fail for other reasons.
+    file.content.open().is_ok_and(|reader| exports(&reader).unwrap_or_default())
 }
 
 impl Musl {
