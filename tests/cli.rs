@@ -26,6 +26,7 @@ Usage: coracle [OPTIONS] <COMMAND>
 
 Commands:
   build  Build an image of programs that are already built
+  deps   Show what a program's loader would map, and why
 
 Options:
       --color <WHEN>  When to use colours; NO_COLOR is respected [default: auto] [possible values:
@@ -37,6 +38,7 @@ Examples:
   coracle build ./app                     the image of a program, written to ./app.oci
   coracle build /usr/bin/curl -t curl     with every library that its loader would map
   coracle build                           as ./coracle.toml says
+  coracle deps /usr/bin/curl              what its loader would map
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or recipe, 3 registry or network, 4 findings.
 
@@ -57,9 +59,9 @@ Arguments:
 
 Options:
   -f, --file <FILE>       Read the recipe in FILE; several files, several images
+  -t, --tag <NAME[:TAG]>  Name the image
       --color <WHEN>      When to use colours; NO_COLOR is respected [default: auto] [possible
                           values: auto, always, never]
-  -t, --tag <NAME[:TAG]>  Name the image
   -o, --output <DEST>     Write the image to `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or
                           `docker-archive:FILE`; `oci:NAME.oci` when nothing is said
       --dry-run           List what would be packed and why, and write nothing
@@ -83,11 +85,18 @@ Image:
       --epoch <SECONDS>               The time in the image's config, in seconds since 1970;
                                       SOURCE_DATE_EPOCH or 0 when nothing is said
 
+Roots:
+      --root <[PLATFORM=]DIR>     Take programs and libraries from this root; PROGRAM is a path
+                                  inside it. Several roots, several platforms
+      --sysroot <[PLATFORM=]DIR>  Take the loader and the libraries from this root, the programs
+                                  from here: what a cross build needs
+
 Examples:
   coracle build ./app                               to ./app.oci, run as user 65532
   coracle build ./app -t shop:1.2 -o oci-archive:shop.tar
   coracle build ./app:/usr/bin/shop --expose 8080 -- --config /etc/shop/shop.toml
   coracle build ./app --include assets/:/srv/assets --dry-run
+  coracle build ./app --sysroot /usr/aarch64-linux-gnu  a program of a cross compiler
   coracle build -f a/coracle.toml -f b/coracle.toml --format json
 
 Paths in flags start at the working directory, those of a recipe at the recipe.
