@@ -67,8 +67,8 @@ impl Place {
         let holder = format!("/proc/{}", self.holder.id());
         let mut command = Command::new("nsenter");
         command.arg(format!("--mount={holder}/ns/mnt")).arg(format!("--pid={holder}/ns/pid_for_children"));
-        // Entering a mount namespace would leave a chroot.
-        command.arg(format!("--root={holder}/root"));
+        // Without them, entering a mount namespace would leave a chroot, or keep a directory of the namespace before.
+        command.arg(format!("--root={holder}/root")).arg(format!("--wd={holder}/root"));
         command.arg("--").args(arguments);
         command.env_clear().env("PATH", search_path()).env("HOME", self.data());
         command
