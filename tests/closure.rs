@@ -14,13 +14,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use coracle::closure::{Closure, Kind, LinkMap, Surroundings};
-use coracle::path::{ImagePath, Spelled};
+use coracle::path::Spelled;
 use coracle::tree::HostTree;
 
 /// Paths as our resolver spells them; the loader where an object needs it.
 fn ours(objects: &LinkMap) -> Vec<String> {
-    let is_needed = |index: usize| objects.edges.iter().any(|edge| edge.to == index);
-    let mapped = objects.objects.iter().enumerate().skip(1).filter(|(index, _)| is_needed(*index));
+    let mapped = objects.objects.iter().enumerate().skip(1).filter(|(index, _)| objects.is_needed(*index));
     mapped.map(|(_, object)| object.spelled.to_string()).collect()
 }
 
@@ -53,18 +52,17 @@ fn programs() -> Vec<PathBuf> {
 #[test]
 fn programs_of_this_machine_have_the_closure_that_its_loader_maps() {
     let tree = HostTree::new("/");
-    let root = ImagePath::root();
-    let around = Surroundings { working_dir: &root, search_path: "/usr/bin:/bin" };
+    let around = Surroundings::default();
     let (mut compared, mut different) = (0, Vec::new());
     for program in programs() {
         let Ok(closure) = Closure::resolve(&tree, &Spelled::new(program.to_str().unwrap()), &around) else {
             continue;
         };
-        let Kind::Elf { objects, .. } = &closure.executed[0].kind else { continue };
-        let Some(interpreter) = objects.objects[0].object.interpreter.as_ref() else { continue };
+        let Kind::Elf(elf) = &closure.executed[0].kind else { continue };
+        let Some(interpreter) = elf.objects.objects[0].object.interpreter.as_ref() else { continue };
         let Some(expected) = loaders(&interpreter.to_string(), &program) else { continue };
         compared += 1;
-        let found = ours(objects);
+        let found = ours(&elf.objects);
         if found != expected {
             different.push(format!("{}\n  ours   {found:?}\n  loader {expected:?}", program.display()));
         }

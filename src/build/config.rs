@@ -1,6 +1,7 @@
 //! What the recipe says about running the program, in the words of an image.
 
 use super::{Error, Plan};
+use crate::closure::SEARCH_PATH;
 use crate::image::Config;
 use crate::path::ImagePath;
 use crate::recipe::Recipe;
@@ -9,7 +10,7 @@ use crate::recipe::Recipe;
 pub(super) fn of(recipe: &Recipe, plan: &Plan) -> Result<Config, Error> {
     let mut env = recipe.env.clone();
     if plan.needs_search_path {
-        env.entry("PATH".into()).or_insert_with(|| super::plan::SEARCH_PATH.into());
+        env.entry("PATH".into()).or_insert_with(|| SEARCH_PATH.into());
     }
     Ok(Config {
         entrypoint: plan.rootfs.programs().iter().take(1).map(text).collect::<Result<_, _>>()?,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Error, Settings};
-use crate::closure::{Closure, Kind, Surroundings};
+use crate::closure::{Elf, Kind, Surroundings, Tracer};
 use crate::fs;
 use crate::note::Note;
 use crate::path::{ImagePath, Spelled};
@@ -11,9 +11,6 @@ use crate::platform::Platform;
 use crate::recipe::Recipe;
 use crate::rootfs::{self, Include, Program, Request, Rootfs};
 use crate::tree::HostTree;
-
-/// `PATH` where a script asks `env` and the recipe says nothing: what engines set by themselves.
-pub(super) const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Directories whose contents differ from machine to machine, whoever builds.
 const PRIVATE: [&str; 5] = ["/home", "/root", "/tmp", "/var/tmp", "/Users"];
@@ -37,8 +34,7 @@ pub struct Plan {
 /// When a program can't be resolved, something can't be included, or two things claim one path.
 pub fn plan(recipe: &Recipe, settings: &Settings) -> Result<Plan, Error> {
     let tree = HostTree::new("/");
-    let search_path = recipe.env.get("PATH").map_or(SEARCH_PATH, String::as_str);
-    let around = Surroundings { working_dir: &recipe.working_dir, search_path };
+    let around = surroundings(recipe);
     let programs = programs(recipe, &tree, &around)?;
     let platform = platform(recipe, &programs)?;
     let request = Request {
@@ -55,10 +51,18 @@ pub fn plan(recipe: &Recipe, settings: &Settings) -> Result<Plan, Error> {
     Ok(Plan { platform, rootfs, notes, needs_search_path })
 }
 
-fn programs(recipe: &Recipe, tree: &HostTree, around: &Surroundings<'_>) -> Result<Vec<Program>, Error> {
+/// What the image tells its programs.
+fn surroundings(recipe: &Recipe) -> Surroundings {
+    let default = Surroundings::default();
+    let search_path = recipe.env.get("PATH").cloned().unwrap_or(default.search_path);
+    Surroundings { working_dir: recipe.working_dir.clone(), search_path, ..default }
+}
+
+fn programs(recipe: &Recipe, tree: &HostTree, around: &Surroundings) -> Result<Vec<Program>, Error> {
+    let tracer = Tracer::new(tree, around);
     let resolve = |program: &crate::recipe::Program| {
         let from = fs::absolute(&recipe.locate(&program.from))?;
-        let closure = Closure::resolve(tree, &Spelled::new(fs::bytes_of(&from)), around)?;
+        let closure = tracer.resolve(&Spelled::new(fs::bytes_of(&from)))?;
         Ok(Program { closure, to: program.to.clone() })
     };
     recipe.programs.iter().map(resolve).collect()
@@ -68,7 +72,7 @@ fn programs(recipe: &Recipe, tree: &HostTree, around: &Surroundings<'_>) -> Resu
 fn platform(recipe: &Recipe, programs: &[Program]) -> Result<Platform, Error> {
     let mut first: Option<Platform> = None;
     for executed in programs.iter().flat_map(|program| &program.closure.executed) {
-        let Kind::Elf { machine, .. } = &executed.kind else { continue };
+        let Kind::Elf(Elf { machine, .. }) = &executed.kind else { continue };
         let program = || executed.spelled.clone();
         let found = machine
             .platform()

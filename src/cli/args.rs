@@ -20,6 +20,7 @@ Examples:
   coracle build ./app                     the image of a program, written to ./app.oci
   coracle build /usr/bin/curl -t curl     with every library that its loader would map
   coracle build                           as ./coracle.toml says
+  coracle deps /usr/bin/curl              what its loader would map
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or recipe, 3 registry or network, 4 findings."
 )]
@@ -37,6 +38,8 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Build an image of programs that are already built
     Build(Box<BuildArgs>),
+    /// Show what a program's loader would map, and why
+    Deps(DepsArgs),
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -145,6 +148,65 @@ pub(super) struct BuildArgs {
     /// More arguments for the program
     #[arg(last = true, value_name = "ARG")]
     rest: Vec<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum DepsFormat {
+    /// Each object below the one that brought it in
+    Tree,
+    /// One path a line
+    Paths,
+    /// An object for one file, an array for several
+    Json,
+    /// An object a line
+    Jsonl,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  coracle deps ./app                              the tree, with the rule that found each object
+  coracle deps --why libcrypto.so.3 /usr/bin/curl     every chain that leads to it
+  coracle deps --format jsonl /usr/bin/*          thousands of files in one process
+  coracle deps --root ./rootfs /usr/bin/app       inside another root; nothing outside it is read
+
+Nothing is run: neither the program, nor its loader, nor ldd. Exit code 4: something is missing or refused.")]
+pub(super) struct DepsArgs {
+    /// ELF programs, shared libraries or `#!` scripts
+    #[arg(value_name = "FILE", required = true)]
+    pub(super) files: Vec<PathBuf>,
+
+    /// How stdout is written
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = DepsFormat::Tree)]
+    pub(super) format: DepsFormat,
+
+    /// Show every chain from the program to this object: a path, a file's name, or a name that is asked for
+    #[arg(long, value_name = "NAME", conflicts_with = "format")]
+    pub(super) why: Option<String>,
+
+    /// Look into this directory as the root; FILE is a path inside it
+    #[arg(long, value_name = "DIR")]
+    pub(super) root: Option<PathBuf>,
+
+    /// What LD_LIBRARY_PATH would be; the environment is not read
+    #[arg(long, value_name = "DIRS", help_heading = "Loader")]
+    pub(super) library_path: Option<String>,
+
+    /// What LD_PRELOAD would be; the environment is not read
+    #[arg(long, value_name = "NAMES", help_heading = "Loader")]
+    pub(super) preload: Option<String>,
+
+    /// Where relative paths start, `/` when nothing is said
+    #[arg(long, value_name = "PATH", help_heading = "Loader")]
+    pub(super) working_dir: Option<String>,
+
+    /// The best variant that the CPU runs, such as x86-64-v3, or `none`; the best that is there when nothing is said
+    #[arg(long, value_name = "LEVEL", help_heading = "Loader")]
+    pub(super) hwcaps: Option<String>,
+
+    /// What `$PLATFORM` stands for
+    #[arg(long, value_name = "NAME", help_heading = "Loader")]
+    pub(super) platform_token: Option<String>,
 }
 
 impl BuildArgs {

@@ -15,7 +15,6 @@ pub(super) enum Exit {
     #[allow(dead_code, reason = "the codes are a promise from the first release on; registries come later")]
     Network = 3,
     /// 4: a check, a verification or a comparison worked and found something.
-    #[allow(dead_code, reason = "the codes are a promise from the first release on; checks come later")]
     Findings = 4,
     /// 130: somebody pressed Ctrl-C; what was being written is gone.
     Interrupted = 130,

@@ -26,6 +26,11 @@ impl Failure {
         Self { exit: Exit::Failed, message: format!("cannot write to stdout: {error}"), hint: None }
     }
 
+    /// A file whose closure can't be had.
+    pub(super) fn from_closure(error: &coracle::closure::Error) -> Self {
+        Self { exit: Exit::Failed, message: chain(error), hint: error.hint() }
+    }
+
     /// clap's words in our form: its tips are our hints, its quotes our backticks.
     pub(super) fn from_clap(error: &clap::Error) -> Self {
         let text = error.render().to_string().replace('\'', "`");
@@ -63,7 +68,7 @@ impl From<coracle::Error> for Failure {
 }
 
 /// An error and its causes, each once: on one line while they are short sentences, below each other otherwise.
-fn chain(error: &dyn Error) -> String {
+pub(super) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(error) = next {

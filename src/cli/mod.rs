@@ -4,6 +4,9 @@
 
 mod args;
 mod build;
+mod chains;
+mod dependencies;
+mod deps;
 mod exit;
 mod failure;
 mod interrupt;
@@ -32,6 +35,7 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     let result = match Cli::try_parse_from(&args) {
         Ok(cli) => match cli.command {
             Command::Build(args) => build::run(&args),
+            Command::Deps(args) => deps::run(&args),
         },
         Err(error) => help_or_usage(&error),
     };

@@ -3,10 +3,10 @@
 use std::fmt::{self, Write as _};
 use std::rc::Rc;
 
-use super::LinkMap;
+use super::link_map::{Absence, LinkMap, Missing};
 use crate::elf::{self, Machine};
 use crate::fs;
-use crate::loader::{self, Missed};
+use crate::loader;
 use crate::path::{Spelled, printable};
 
 /// Why there is no closure.
@@ -89,17 +89,6 @@ pub enum Error {
     Io(#[from] fs::Error),
 }
 
-/// A name that no rule finds.
-#[derive(Debug)]
-pub struct Missing {
-    /// What was asked for.
-    pub name: Vec<u8>,
-    /// Who asked: an index into the objects.
-    pub by: usize,
-    /// Where was searched, and what was refused.
-    pub missed: Missed,
-}
-
 impl Error {
     /// The next step.
     pub fn hint(&self) -> Option<String> {
@@ -131,7 +120,7 @@ impl Error {
 fn missing_text(maps: &[Rc<LinkMap>]) -> String {
     let mut text = String::new();
     for map in maps {
-        for missing in &map.missing {
+        for missing in map.missing.iter().filter(|missing| missing.absence == Absence::Fatal) {
             // Writing to a string can't fail.
             let _ = write_missing(&mut text, map, missing);
         }

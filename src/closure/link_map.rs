@@ -1,23 +1,17 @@
-//! The objects that a loader maps for one program, breadth first, as its link map lists them.
-//!
-//! Source: `_dl_map_object_deps`, `elf/dl-deps.c`, and `_dl_map_object`, `elf/dl-load.c`.
+//! The objects that a loader maps for one program, as its link map lists them.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::{Error, Missing};
-use crate::content::Reader;
-use crate::elf::{self, Dependency};
-use crate::fs::Identity;
-use crate::loader::{self, Candidate, Loader, Requester, Rule};
+use crate::elf;
+use crate::loader::{Loader, Missed, Rule};
 use crate::path::{ImagePath, Spelled};
-use crate::tree::{self, End, Tree, TreeFile, Walk};
+use crate::tree::{TreeFile, Walk};
 
 /// The program and everything that is mapped for it.
 #[derive(Debug)]
 pub struct LinkMap {
-    /// The program first, then libraries in the order in which they are mapped. The interpreter stands where an object
-    /// first needs it, else last.
+    /// The program first, then libraries in the order in which they are searched for symbols. The interpreter stands
+    /// where an object first needs it, else last.
     pub objects: Vec<Mapped>,
     /// Who asked for what, and which rule found it.
     pub edges: Vec<Edge>,
@@ -41,7 +35,7 @@ pub struct Mapped {
     /// Its identity and content.
     pub file: TreeFile,
     /// What it says of itself.
-    pub object: elf::Object,
+    pub object: Rc<elf::Object>,
     /// How it came in.
     pub found: Found,
 }
@@ -88,21 +82,70 @@ pub struct Alias {
     pub found: Found,
 }
 
-/// Names of the vDSO, which the kernel maps without a file.
-const VDSO: [&[u8]; 3] = [b"linux-vdso.so.1", b"linux-gate.so.1", b"linux-vdso64.so.1"];
+/// A name that no rule finds.
+#[derive(Debug)]
+pub struct Missing {
+    /// What was asked for.
+    pub name: Vec<u8>,
+    /// Who asked: an index into the objects.
+    pub by: usize,
+    /// What it means for the program.
+    pub absence: Absence,
+    /// Where was searched, and what was refused.
+    pub missed: Missed,
+}
+
+/// What it means that a library is not there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Absence {
+    /// The program does not start.
+    Fatal,
+    /// `DT_AUXILIARY`: it starts all the same.
+    Auxiliary,
+    /// A preload: it starts all the same, with a warning of the loader.
+    Preload,
+}
 
 impl LinkMap {
-    /// Maps what `program` needs.
-    pub(super) fn load(tree: &dyn Tree, start: &ImagePath, program: Mapped) -> Result<Self, Error> {
-        let Some(interpreter) = program.object.interpreter.clone() else {
-            let (edges, missing, aliases) = (Vec::new(), Vec::new(), Vec::new());
-            return Ok(Self { objects: vec![program], edges, missing, aliases, loader: None });
-        };
-        let (interpreter, loader) = read_interpreter(tree, start, &program, interpreter)?;
-        let mut walker = Walker::new(tree, start, Rc::new(loader), interpreter);
-        walker.add(program, None);
-        walker.run()?;
-        Ok(walker.finish())
+    /// A program without interpreter, for which nothing is mapped.
+    pub(super) fn of_static(program: Mapped) -> Self {
+        let (edges, missing, aliases) = (Vec::new(), Vec::new(), Vec::new());
+        Self { objects: vec![program], edges, missing, aliases, loader: None }
+    }
+
+    /// Whether the program would not start for want of a library.
+    pub fn is_incomplete(&self) -> bool {
+        self.missing.iter().any(|missing| missing.absence == Absence::Fatal)
+    }
+
+    /// Whether the first object is no program but a library: needs something, or has no entry, but no interpreter.
+    pub fn is_library(&self) -> bool {
+        self.objects.first().is_some_and(|first| {
+            let object = &first.object;
+            object.interpreter.is_none()
+                && (object.dynamic.needed().next().is_some() || !object.header.has_entry)
+        })
+    }
+
+    /// Whether an object is a variant for some CPUs.
+    pub fn has_variants(&self) -> bool {
+        let part = b"/glibc-hwcaps/";
+        self.objects
+            .iter()
+            .any(|object| object.spelled.as_bytes().windows(part.len()).any(|bytes| bytes == part))
+    }
+
+    /// Whether both map the same files.
+    pub(super) fn same_files(&self, other: &Self) -> bool {
+        self.objects
+            .iter()
+            .map(|object| &object.spelled)
+            .eq(other.objects.iter().map(|object| &object.spelled))
+    }
+
+    /// Whether some object asked for the one at `index`.
+    pub fn is_needed(&self, index: usize) -> bool {
+        self.edges.iter().any(|edge| edge.to == index)
     }
 
     /// Names that the loader's cache led to an object, with the path that it gave.
@@ -120,164 +163,5 @@ impl LinkMap {
             _ => None,
         };
         std::iter::successors(self.objects.get(index), by).map(|object| &object.spelled)
-    }
-}
-
-/// Finds and reads `PT_INTERP`, which the kernel opens as it is spelled.
-fn read_interpreter(
-    tree: &dyn Tree,
-    start: &ImagePath,
-    program: &Mapped,
-    interpreter: Spelled,
-) -> Result<(Mapped, Loader), Error> {
-    let wanted = program.object.header.machine;
-    let program = program.spelled.clone();
-    let walk = tree::walk(tree, start, interpreter.as_bytes())?;
-    let End::File(path, file) = walk.end.clone() else {
-        let why = match wanted.platform() {
-            Some(platform) => format!("there is no such file; the program is for {platform}"),
-            None => "there is no such file".into(),
-        };
-        return Err(Error::Interpreter { program, interpreter, why });
-    };
-    let unreadable =
-        |source| Error::Loader { program: program.clone(), interpreter: interpreter.clone(), source };
-    let reader: Reader = file.content.open()?;
-    let object = elf::Object::read(&reader).map_err(|e| unreadable(e.into()))?;
-    let found = object.header.machine;
-    if !found.is_kin_of(wanted) {
-        return Err(Error::InterpreterMachine { program, interpreter, found, wanted });
-    }
-    let loader = Loader::read(tree, &interpreter, &reader, &object).map_err(unreadable)?;
-    Ok((Mapped { spelled: interpreter, walk, path, file, object, found: Found::Interpreter }, loader))
-}
-
-/// The walk while it goes on.
-struct Walker<'a> {
-    tree: &'a dyn Tree,
-    start: &'a ImagePath,
-    map: LinkMap,
-    loader: Rc<Loader>,
-    requesters: Vec<Rc<Requester>>,
-    names: BTreeMap<Vec<u8>, usize>,
-    identities: BTreeMap<Identity, usize>,
-    /// The interpreter until an object needs it.
-    interpreter: Option<Mapped>,
-}
-
-impl<'a> Walker<'a> {
-    fn new(tree: &'a dyn Tree, start: &'a ImagePath, loader: Rc<Loader>, interpreter: Mapped) -> Self {
-        let (objects, edges, missing, aliases) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let map = LinkMap { objects, edges, missing, aliases, loader: Some(loader.clone()) };
-        Self {
-            tree,
-            start,
-            map,
-            loader,
-            requesters: Vec::new(),
-            names: BTreeMap::new(),
-            identities: BTreeMap::new(),
-            interpreter: Some(interpreter),
-        }
-    }
-
-    /// Breadth first: the objects are the queue.
-    fn run(&mut self) -> Result<(), Error> {
-        let mut next = 0;
-        while let Some(object) = self.map.objects.get(next) {
-            for dependency in object.object.dynamic.dependencies.clone() {
-                self.want(next, &dependency)?;
-            }
-            next += 1;
-        }
-        Ok(())
-    }
-
-    fn finish(mut self) -> LinkMap {
-        self.map.objects.extend(self.interpreter);
-        self.map
-    }
-
-    /// Gets one name for the object `by`: from what is mapped, else from the tree.
-    fn want(&mut self, by: usize, dependency: &Dependency) -> Result<(), Error> {
-        let (Dependency::Needed(name) | Dependency::Filter(name) | Dependency::Auxiliary(name)) = dependency;
-        if VDSO.contains(&name.as_slice()) {
-            return Ok(());
-        }
-        if let Some(to) = self.known(name, by) {
-            self.map.edges.push(Edge { from: by, to, name: name.clone(), found: None });
-            return Ok(());
-        }
-        let Some(requester) = self.requesters.get(by).cloned() else { return Ok(()) };
-        match self.loader.find(self.tree, self.start, name, &requester)? {
-            Ok(found) => self.map_found(by, name, found, &requester),
-            Err(_) if matches!(dependency, Dependency::Auxiliary(_)) => {}
-            Err(missed) => self.map.missing.push(Missing { name: name.clone(), by, missed }),
-        }
-        Ok(())
-    }
-
-    /// The object that `name` means already; the interpreter joins the map when it is first meant.
-    fn known(&mut self, name: &[u8], by: usize) -> Option<usize> {
-        if let Some(&index) = self.names.get(name) {
-            return Some(index);
-        }
-        let interpreter = self.interpreter.as_ref()?;
-        let soname = interpreter.object.dynamic.soname.as_deref();
-        let meant = interpreter.spelled.as_bytes() == name
-            || self.loader.knows_sonames() && soname == Some(name)
-            || self.loader.is_named(name);
-        let interpreter = if meant { self.interpreter.take()? } else { return None };
-        let parent = self.requesters.get(by).cloned();
-        let index = self.add(interpreter, parent);
-        self.names.insert(name.to_vec(), index);
-        Some(index)
-    }
-
-    /// Adds what a search found, unless the file is mapped already under another path.
-    fn map_found(&mut self, by: usize, name: &[u8], found: loader::Found, requester: &Rc<Requester>) {
-        let loader::Found { candidate, rule, origin } = found;
-        let Candidate { spelled, walk, path, file, object } = candidate;
-        let given = (rule.clone(), spelled.clone());
-        let reason = Found::Needed { by, rule, origin };
-        let to = match self.identities.get(&file.stat.identity) {
-            Some(&index) => {
-                self.map.aliases.push(Alias { of: index, walk, found: reason });
-                index
-            }
-            None => {
-                let mapped = Mapped { spelled, walk, path, file, object, found: reason };
-                self.add(mapped, Some(requester.clone()))
-            }
-        };
-        self.names.entry(name.to_vec()).or_insert(to);
-        self.map.edges.push(Edge { from: by, to, name: name.to_vec(), found: Some(given) });
-    }
-
-    /// Appends an object and remembers the names by which it answers.
-    fn add(&mut self, mapped: Mapped, parent: Option<Rc<Requester>>) -> usize {
-        let index = self.map.objects.len();
-        let dynamic = &mapped.object.dynamic;
-        let origin = match mapped.found {
-            Found::Program => Spelled::from(&mapped.path).directory(),
-            _ => mapped.spelled.directory(),
-        };
-        self.names.entry(mapped.spelled.as_bytes().to_vec()).or_insert(index);
-        if self.loader.knows_sonames()
-            && let Some(soname) = &dynamic.soname
-        {
-            self.names.entry(soname.clone()).or_insert(index);
-        }
-        self.identities.entry(mapped.file.stat.identity).or_insert(index);
-        self.requesters.push(Rc::new(Requester {
-            spelled: mapped.spelled.clone(),
-            origin,
-            rpath: dynamic.rpath.clone(),
-            runpath: dynamic.runpath.clone(),
-            no_default_directories: dynamic.no_default_directories(),
-            parent,
-        }));
-        self.map.objects.push(mapped);
-        index
     }
 }

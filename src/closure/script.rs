@@ -13,7 +13,7 @@ pub(super) fn interpreters(
     tree: &dyn Tree,
     script: &Spelled,
     line: &[u8],
-    around: &Surroundings<'_>,
+    around: &Surroundings,
 ) -> Result<Vec<Spelled>, Error> {
     let wrong = |why: &str| Error::Script { script: script.clone(), why: why.into() };
     let line = line.strip_prefix(b"#!").unwrap_or(line);
@@ -60,17 +60,13 @@ fn env_program(argument: &[u8]) -> Option<&[u8]> {
 }
 
 /// The first file called `name` in the directories of `PATH`.
-pub(super) fn look_up(
-    tree: &dyn Tree,
-    name: &[u8],
-    around: &Surroundings<'_>,
-) -> Result<Option<Spelled>, Error> {
+pub(super) fn look_up(tree: &dyn Tree, name: &[u8], around: &Surroundings) -> Result<Option<Spelled>, Error> {
     if name.contains(&b'/') {
         return Ok(Some(Spelled::new(name)));
     }
     for directory in around.search_path.split(':').filter(|directory| !directory.is_empty()) {
         let path = Spelled::in_directory(directory.as_bytes(), name);
-        if let End::File(_, file) = tree::walk(tree, around.working_dir, path.as_bytes())?.end
+        if let End::File(_, file) = tree::walk(tree, &around.working_dir, path.as_bytes())?.end
             && file.stat.is_executable()
         {
             return Ok(Some(path));
@@ -82,12 +78,11 @@ pub(super) fn look_up(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::path::ImagePath;
     use crate::tree::memory::MemoryTree;
 
     fn read(line: &str) -> Result<Vec<String>, String> {
         let tree = MemoryTree::new("/usr/bin/python3 = x");
-        let around = Surroundings { working_dir: &ImagePath::root(), search_path: "/bin:/usr/bin" };
+        let around = Surroundings { search_path: "/bin:/usr/bin".into(), ..Surroundings::default() };
         let read = interpreters(&tree, &Spelled::new("/s"), line.as_bytes(), &around);
         read.map(|all| all.iter().map(Spelled::to_string).collect()).map_err(|e| e.to_string())
     }

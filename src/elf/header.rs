@@ -1,7 +1,9 @@
 //! The ELF header and the program headers.
 
 use goblin::container::{Container, Ctx};
-use goblin::elf::header::{EI_ABIVERSION, EI_DATA, EI_OSABI, ELFDATA2LSB, ET_DYN, ET_EXEC, Header as Raw};
+use goblin::elf::header::{
+    EI_ABIVERSION, EI_DATA, EI_OSABI, EI_VERSION, ELFDATA2LSB, ET_DYN, ET_EXEC, EV_CURRENT, Header as Raw,
+};
 use goblin::elf::program_header::{PT_INTERP, PT_LOAD, ProgramHeader};
 
 use super::{Error, Machine, Result, exactly};
@@ -19,6 +21,8 @@ pub struct Header {
     pub os_abi: u8,
     /// `EI_ABIVERSION`.
     pub abi_version: u8,
+    /// `EI_VERSION` and `e_version` are current and the padding behind `e_ident` is zero, as loaders demand.
+    pub is_regular: bool,
     /// The entry point is not zero.
     pub has_entry: bool,
     pub(super) raw: Raw,
@@ -78,6 +82,9 @@ impl Header {
             },
             os_abi: ident(EI_OSABI),
             abi_version: ident(EI_ABIVERSION),
+            is_regular: ident(EI_VERSION) == EV_CURRENT
+                && raw.e_version == u32::from(EV_CURRENT)
+                && raw.e_ident.iter().skip(EI_ABIVERSION + 1).all(|&byte| byte == 0),
             has_entry: raw.e_entry != 0,
             raw,
         })

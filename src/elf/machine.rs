@@ -21,6 +21,12 @@ pub struct Machine {
 
 /// `EF_ARM_ABI_FLOAT_HARD`.
 const ARM_HARD_FLOAT: u32 = 0x400;
+/// `EF_ARM_ABI_FLOAT_HARD` and `EF_ARM_ABI_FLOAT_SOFT`.
+const ARM_FLOAT: u32 = 0x600;
+/// `EF_RISCV_FLOAT_ABI`.
+const RISCV_FLOAT_ABI: u32 = 6;
+/// `EF_PPC64_ABI`.
+const PPC64_ABI: u32 = 3;
 /// `EM_LOONGARCH`.
 const EM_LOONGARCH: u16 = 258;
 
@@ -29,6 +35,21 @@ impl Machine {
     pub fn is_kin_of(self, other: Self) -> bool {
         (self.is_64, self.is_little_endian, self.number)
             == (other.is_64, other.is_little_endian, other.number)
+    }
+
+    /// Whether a loader of this machine takes a file of `other`: kin, and of the same float ABI where that is a matter
+    /// of flags. Source: `elf_machine_matches_host`, `sysdeps/*/dl-machine.h`.
+    pub fn takes(self, other: Self) -> bool {
+        let differ = |mask: u32| self.flags & mask != other.flags & mask;
+        let floats = match self.number {
+            h::EM_ARM => {
+                self.flags & other.flags & ARM_FLOAT == 0 && differ(ARM_FLOAT) && other.flags & ARM_FLOAT != 0
+            }
+            h::EM_RISCV => differ(RISCV_FLOAT_ABI),
+            h::EM_PPC64 => other.flags & PPC64_ABI != 0 && differ(PPC64_ABI),
+            _ => false,
+        };
+        self.is_kin_of(other) && !floats
     }
 
     /// The platform of an image for this machine; nothing for one that the image specification has no name for.

@@ -18,10 +18,17 @@ const NEW_ENTRY: usize = 24;
 const OLD_HEADER: usize = 16;
 const OLD_ENTRY: usize = 12;
 
-/// What a cache says for one machine, best entry first; variants for special CPUs are left out.
+/// What a cache says for one machine.
 #[derive(Clone, Default, Debug)]
 pub struct Cache {
-    paths: BTreeMap<Vec<u8>, Vec<Spelled>>,
+    paths: BTreeMap<Vec<u8>, Vec<Cached>>,
+}
+
+/// A path for a name, and the variant of `glibc-hwcaps` that it is, if any.
+#[derive(Clone, Debug)]
+struct Cached {
+    hwcap: Option<Vec<u8>>,
+    path: Spelled,
 }
 
 /// One line of a cache to be written.
@@ -51,22 +58,35 @@ impl Cache {
         if count > bytes.len() / NEW_ENTRY {
             return None;
         }
+        let hwcaps = hwcaps(bytes, endian).unwrap_or_default();
         let mut cache = Self::default();
         for index in 0..count {
             let at = NEW_HEADER + index * NEW_ENTRY;
-            let variant = bytes.pread_with::<u64>(at + 16, endian).ok()?;
-            if flags(machine).contains(&u32_at(at)?) && variant == 0 {
+            let mask = bytes.pread_with::<u64>(at + 16, endian).ok()?;
+            let hwcap = match mask >> 32 {
+                0 if mask == 0 => None,
+                // Bit 62, and maybe an ISA level in bits 32 to 41: the rest is an index.
+                high if high & !0x3ff == HWCAP_EXTENSION => {
+                    hwcaps.get(usize::try_from(mask & 0xffff_ffff).ok()?)
+                }
+                // A mask of the time before glibc-hwcaps.
+                _ => continue,
+            };
+            if flags(machine).contains(&u32_at(at)?) && (mask == 0 || hwcap.is_some()) {
                 let name = string(bytes, u32_at(at + 4)?)?;
                 let path = Spelled::new(string(bytes, u32_at(at + 8)?)?);
-                cache.paths.entry(name).or_default().push(path);
+                cache.paths.entry(name).or_default().push(Cached { hwcap: hwcap.cloned(), path });
             }
         }
         Some(cache)
     }
 
-    /// The paths for `name`, best first.
-    pub fn lookup(&self, name: &[u8]) -> &[Spelled] {
-        self.paths.get(name).map(Vec::as_slice).unwrap_or_default()
+    /// The path for `name`: the first of the best variant among `hwcaps` (best first), else the plain one.
+    pub fn lookup(&self, name: &[u8], hwcaps: &[Vec<u8>]) -> Option<&Spelled> {
+        let cached = self.paths.get(name)?;
+        let variant = |hwcap: Option<&Vec<u8>>| cached.iter().find(|cached| cached.hwcap.as_ref() == hwcap);
+        let best = hwcaps.iter().find_map(|hwcap| variant(Some(hwcap)));
+        best.or_else(|| variant(None)).map(|cached| &cached.path)
     }
 
     /// The bytes of a cache with these entries, as the loader of `machine` reads it.
@@ -110,6 +130,29 @@ fn new_part(bytes: &[u8], endian: Endian) -> Option<&[u8]> {
     let count = usize::try_from(bytes.pread_with::<u32>(12, endian).ok()?).ok()?;
     let end = count.checked_mul(OLD_ENTRY)?.checked_add(OLD_HEADER)?.checked_next_multiple_of(8)?;
     bytes.get(end..).filter(|rest| rest.starts_with(NEW_MAGIC))
+}
+
+/// `DL_CACHE_HWCAP_EXTENSION`, the upper half of an entry's mask.
+const HWCAP_EXTENSION: u64 = 1 << 30;
+/// `cache_extension_magic`.
+const EXTENSION_MAGIC: u32 = 0xeaa4_2174;
+/// `cache_extension_tag_glibc_hwcaps`.
+const EXTENSION_HWCAPS: u32 = 1;
+
+/// The names of the variants that entries refer to by index, from the cache's extension.
+fn hwcaps(bytes: &[u8], endian: Endian) -> Option<Vec<Vec<u8>>> {
+    let u32_at = |offset: usize| bytes.pread_with::<u32>(offset, endian).ok();
+    let size_at = |offset: usize| u32_at(offset).and_then(|value| usize::try_from(value).ok());
+    let start = size_at(32).filter(|&start| start != 0)?;
+    if u32_at(start)? != EXTENSION_MAGIC {
+        return None;
+    }
+    let sections =
+        (0..size_at(start.checked_add(4)?)?.min(16)).filter_map(|index| start.checked_add(8 + index * 16));
+    let section = sections.into_iter().find(|&section| u32_at(section) == Some(EXTENSION_HWCAPS))?;
+    let (offset, size) = (size_at(section.checked_add(8)?)?, size_at(section.checked_add(12)?)?);
+    let names = bytes.get(offset..offset.checked_add(size)?)?.chunks_exact(4);
+    names.map(|name| string(bytes, name.pread_with(0, endian).ok()?)).collect()
 }
 
 /// The longest string that is read: `PATH_MAX`.
@@ -206,8 +249,9 @@ mod tests {
         let entries = vec![entry("libb.so.9", "/opt/libb.so.9"), entry("libb.so.10", "/opt/libb.so.10")];
         for (machine, other) in [(AMD64, S390X), (S390X, AMD64)] {
             let bytes = Cache::write(entries.clone(), machine);
-            assert_eq!(Cache::parse(&bytes, machine).lookup(b"libb.so.9"), [Spelled::new("/opt/libb.so.9")]);
-            assert!(Cache::parse(&bytes, other).lookup(b"libb.so.9").is_empty());
+            let found = Spelled::new("/opt/libb.so.9");
+            assert_eq!(Cache::parse(&bytes, machine).lookup(b"libb.so.9", &[]), Some(&found));
+            assert_eq!(Cache::parse(&bytes, other).lookup(b"libb.so.9", &[]), None);
         }
     }
 

@@ -3,12 +3,15 @@
 //! Source: `open_verify`, `elf/dl-load.c`: a file of another class or machine is passed over, one that is damaged or no
 //! ELF at all ends the search. musl takes the first file that opens, for better or worse.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::ErrorKind;
+use std::rc::Rc;
 
 use crate::content::Reader;
 use crate::elf::{self, Header, Machine, Type};
-use crate::fs;
+use crate::fs::{self, Identity};
 use crate::path::{ImagePath, Spelled};
 use crate::tree::{self, End, Tree, TreeFile, Walk};
 
@@ -24,7 +27,7 @@ pub struct Candidate {
     /// Its identity and content.
     pub file: TreeFile,
     /// What it says of itself.
-    pub object: elf::Object,
+    pub object: Rc<elf::Object>,
 }
 
 /// Why a loader does not take a file.
@@ -41,6 +44,8 @@ pub enum Refusal {
     Elf(elf::Error),
     /// `EI_OSABI` is none that the loader knows.
     OsAbi(u8),
+    /// Its identification has bits that the loader does not expect.
+    Irregular,
     /// It is a program, or not linked.
     NotShared,
     /// It can't be read.
@@ -58,6 +63,8 @@ pub(super) enum Outcome {
         refusal: Refusal,
         fatal: bool,
     },
+    /// There are more links than the kernel follows: glibc gives up this list of directories.
+    Loop,
     Taken(Box<Candidate>),
 }
 
@@ -75,7 +82,12 @@ pub(super) struct Search<'a> {
     pub(super) tree: &'a dyn Tree,
     pub(super) start: &'a ImagePath,
     pub(super) wanted: Machine,
+    /// Files that were taken before.
+    pub(super) taken: &'a Taken,
 }
+
+/// What is known of files that a loader took: a library that many programs need is read once.
+pub(super) type Taken = RefCell<BTreeMap<Identity, Rc<elf::Object>>>;
 
 impl Search<'_> {
     /// Tries the file at `spelled`.
@@ -92,8 +104,19 @@ impl Search<'_> {
             End::Directory(_) | End::Special(..) => {
                 return Ok(Outcome::Refused { refusal: Refusal::NotAFile, fatal: true });
             }
-            End::Missing(_) | End::NotDirectory(_) | End::Loop => return Ok(Outcome::Absent),
+            End::Loop => return Ok(Outcome::Loop),
+            End::Missing(_) | End::NotDirectory(_) => return Ok(Outcome::Absent),
         };
+        let known = self.taken.borrow().get(&file.stat.identity).cloned();
+        if let Some(object) = known {
+            return Ok(Outcome::Taken(Box::new(Candidate {
+                spelled: spelled.clone(),
+                walk,
+                path,
+                file,
+                object,
+            })));
+        }
         let reader = match file.content.open() {
             Ok(reader) => reader,
             Err(e) if e.kind() == ErrorKind::PermissionDenied => {
@@ -103,6 +126,8 @@ impl Search<'_> {
         };
         Ok(match self.judge(&reader, manner) {
             Ok(object) => {
+                let object = Rc::new(object);
+                self.taken.borrow_mut().insert(file.stat.identity, object.clone());
                 Outcome::Taken(Box::new(Candidate { spelled: spelled.clone(), walk, path, file, object }))
             }
             Err((refusal, fatal)) => Outcome::Refused { refusal, fatal },
@@ -113,12 +138,15 @@ impl Search<'_> {
         let fatal = |error| (Refusal::Elf(error), true);
         let header = Header::read(reader).map_err(fatal)?;
         let (found, wanted) = (header.machine, self.wanted);
-        if !found.is_kin_of(wanted) {
+        if !wanted.takes(found) {
             let passed = found.is_64 != wanted.is_64 || found.is_little_endian == wanted.is_little_endian;
             return Err((Refusal::Machine { found, wanted }, !passed || manner == Manner::First));
         }
         if !KNOWN_OS_ABIS.contains(&header.os_abi) {
             return Err((Refusal::OsAbi(header.os_abi), true));
+        }
+        if !header.is_regular {
+            return Err((Refusal::Irregular, true));
         }
         let object = elf::Object::read_after(reader, header).map_err(fatal)?;
         if object.header.kind != Type::Shared || object.dynamic.is_pie() {
@@ -137,6 +165,7 @@ impl fmt::Display for Refusal {
             Self::Machine { found, wanted } => write!(f, "machine is {found}, {wanted} is wanted"),
             Self::Elf(error) => error.fmt(f),
             Self::OsAbi(abi) => write!(f, "its OS ABI is {abi}, which the loader does not take"),
+            Self::Irregular => f.write_str("its ELF header has bits that the loader does not expect"),
             Self::NotShared => f.write_str("it is a program, not a shared library"),
             Self::Unreadable(error) => error.fmt(f),
             Self::NotAFile => f.write_str("it is not a file"),

@@ -16,6 +16,8 @@ pub struct Constants {
     pub lib: Option<Vec<u8>>,
     /// Where the cache is.
     pub cache: Vec<u8>,
+    /// Names of variants for newer CPUs below `glibc-hwcaps`, the best first; none before glibc 2.33.
+    pub hwcaps: Vec<Vec<u8>>,
 }
 
 /// A loader has some 200 kB; a file far beyond that is none.
@@ -39,7 +41,8 @@ impl Constants {
         let lib = lib(&strings, &default_directories);
         let cache =
             strings.iter().find(|string| string.starts_with(b"/") && string.ends_with(b"/ld.so.cache"));
-        Self { default_directories, lib, cache: cache.unwrap_or(&CACHE).to_vec() }
+        let hwcaps = strings.iter().find_map(|string| hwcaps(string)).unwrap_or_default();
+        Self { default_directories, lib, cache: cache.unwrap_or(&CACHE).to_vec(), hwcaps }
     }
 }
 
@@ -66,6 +69,20 @@ fn lib(strings: &[&[u8]], directories: &[Vec<u8>]) -> Option<Vec<u8>> {
         .find(|tail| strings.contains(&tail.as_slice()))
 }
 
+/// `_dl_hwcaps_subdirs`: names separated by colons, such as `x86-64-v4:x86-64-v3:x86-64-v2`.
+fn hwcaps(string: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let names = string.split(|&byte| byte == b':').map(<[u8]>::to_vec).collect::<Vec<_>>();
+    (names.len() > 1 && names.iter().all(|name| is_hwcap(name))).then_some(names)
+}
+
+/// Whether some glibc has variants of this name (`sysdeps/*/dl-hwcaps-subdirs.c`).
+fn is_hwcap(name: &[u8]) -> bool {
+    let number = |prefix: &[u8]| {
+        name.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty() && rest.iter().all(u8::is_ascii_digit))
+    };
+    number(b"x86-64-v") || number(b"power") || number(b"z")
+}
+
 /// The directories of an unpatched glibc (`sysdeps/unix/sysv/linux/*/shlib-versions`, `configure`).
 fn fallback(machine: Machine) -> Vec<Vec<u8>> {
     let lib = if machine.is_64 { "lib64" } else { "lib" };
@@ -81,11 +98,12 @@ mod tests {
     #[test]
     fn directories_lib_and_cache_are_found() {
         let debian =
-            b"x\0/\0lib/x86_64-linux-gnu\0/etc/ld.so.cache\0/lib/x86_64-linux-gnu/\0/usr/lib/\0/tmp\0";
+            b"x\0x86-64-v4:x86-64-v3\0/\0lib/x86_64-linux-gnu\0/etc/ld.so.cache\0/lib/x86_64-linux-gnu/\0/usr/lib/\0/tmp\0";
         let constants = Constants::scan(debian, MACHINE);
         assert_eq!(constants.default_directories, [&b"/lib/x86_64-linux-gnu/"[..], b"/usr/lib/"]);
         assert_eq!(constants.lib.as_deref(), Some(&b"lib/x86_64-linux-gnu"[..]));
         assert_eq!(constants.cache, b"/etc/ld.so.cache");
+        assert_eq!(constants.hwcaps, [b"x86-64-v4", b"x86-64-v3"]);
 
         let nix = b"\0/nix/store/abc-glibc/etc/ld.so.cache\0lib\0/nix/store/abc-glibc/lib/\0/nix/store/x-gcc/lib/\0";
         let constants = Constants::scan(nix, MACHINE);

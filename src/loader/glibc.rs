@@ -5,7 +5,7 @@ use goblin::elf::header as h;
 use super::candidate::{Manner, Outcome, Search};
 use super::constants::{Constants, MAX_LOADER};
 use super::token::Tokens;
-use super::{Cache, Error, Found, Missed, Place, Requester, Rule};
+use super::{Cache, Environment, Error, Found, Missed, Place, Requester, Rule};
 use crate::content::Reader;
 use crate::elf::Machine;
 use crate::fs;
@@ -17,46 +17,66 @@ use crate::tree::{self, End, Tree};
 pub(super) struct Glibc {
     constants: Constants,
     cache: Cache,
-    platform: Option<&'static [u8]>,
+    /// Variants that may be chosen, the best first.
+    hwcaps: Vec<Vec<u8>>,
+    library_path: Vec<u8>,
+    platform: Option<Vec<u8>>,
 }
 
 /// A cache of a full desktop has some hundred kilobytes.
 const MAX_CACHE: u64 = 64 << 20;
 
 impl Glibc {
-    pub(super) fn read(tree: &dyn Tree, loader: &Reader, machine: Machine) -> Result<Self, Error> {
+    pub(super) fn read(
+        tree: &dyn Tree,
+        loader: &Reader,
+        machine: Machine,
+        environment: &Environment,
+    ) -> Result<Self, Error> {
         if loader.size() > MAX_LOADER {
             return Err(Error::TooLarge(loader.size()));
         }
         let constants = Constants::read(loader, machine)?;
         let cache = read_cache(tree, &constants.cache, machine)?;
-        Ok(Self { constants, cache, platform: platform(machine) })
+        let platform = environment.platform.clone().or_else(|| platform(machine).map(<[u8]>::to_vec));
+        let hwcaps = environment.hwcaps.of(&constants.hwcaps).to_vec();
+        let library_path = environment.library_path.clone();
+        Ok(Self { constants, cache, hwcaps, library_path, platform })
     }
 
     pub(super) fn cache_path(&self) -> Spelled {
         Spelled::new(self.constants.cache.as_slice())
     }
 
-    pub(super) fn tokens<'a>(&'a self, requester: &'a Requester) -> Tokens<'a> {
-        Tokens { origin: &requester.origin, lib: self.constants.lib.as_deref(), platform: self.platform }
+    /// Every variant that this loader knows, the best first.
+    pub(super) fn known_hwcaps(&self) -> &[Vec<u8>] {
+        &self.constants.hwcaps
     }
 
-    /// `DT_RPATH` of the object and of all that brought it in, unless it has a `DT_RUNPATH`, which is its own alone;
-    /// then the cache and the default directories.
+    pub(super) fn tokens<'a>(&'a self, requester: &'a Requester) -> Tokens<'a> {
+        Tokens {
+            origin: &requester.origin,
+            lib: self.constants.lib.as_deref(),
+            platform: self.platform.as_deref(),
+        }
+    }
+
+    /// `DT_RPATH` of the object and of all that brought it in, unless it has a `DT_RUNPATH`; `LD_LIBRARY_PATH`;
+    /// `DT_RUNPATH` of the object alone; the cache; the default directories.
     pub(super) fn places(&self, requester: &Requester) -> Vec<Place> {
         let mut places = Vec::new();
         if requester.runpath.is_none() {
-            let chain = std::iter::successors(Some(requester), |requester| requester.parent.as_deref());
-            for object in chain.filter(|object| object.runpath.is_none()) {
-                let rule = || Rule::Rpath(object.spelled.clone());
-                places.extend(self.split(object.rpath.as_deref(), object, &rule));
+            for object in requester.chain().filter(|object| object.runpath.is_none()) {
+                let list = object.rpath.as_deref().unwrap_or_default();
+                places.extend(self.split(list, b":", object, &Rule::Rpath(object.spelled.clone())));
             }
-        } else {
-            let rule = || Rule::Runpath(requester.spelled.clone());
-            places.extend(self.split(requester.runpath.as_deref(), requester, &rule));
         }
-        let place =
-            |path: &Vec<u8>, rule| Place { directory: Spelled::new(path.as_slice()), rule, origin: None };
+        let program = requester.chain().last().unwrap_or(requester);
+        places.extend(self.split(&self.library_path, b":;", program, &Rule::LibraryPath));
+        let list = requester.runpath.as_deref().unwrap_or_default();
+        places.extend(self.split(list, b":", requester, &Rule::Runpath(requester.spelled.clone())));
+
+        let place = |path: &[u8], rule| Place { directory: Spelled::new(path), rule, origin: None };
         places.push(place(&self.constants.cache, Rule::Cache));
         if !requester.no_default_directories {
             let directories = self.constants.default_directories.iter();
@@ -66,17 +86,18 @@ impl Glibc {
     }
 
     /// The elements of a path list, tokens replaced, slashes at the end dropped; an empty one is the working directory.
-    fn split(&self, list: Option<&[u8]>, object: &Requester, rule: &dyn Fn() -> Rule) -> Vec<Place> {
-        let Some(list) = list.filter(|list| !list.is_empty()) else { return Vec::new() };
-        let elements = list.split(|&byte| byte == b':');
-        elements
-            .filter_map(|element| self.tokens(object).expand(element))
-            .map(|expanded| Place {
-                directory: Spelled::new(trimmed(&expanded.bytes)),
-                rule: rule(),
-                origin: expanded.origin.then(|| object.origin.clone()),
-            })
-            .collect()
+    fn split(&self, list: &[u8], separators: &[u8], object: &Requester, rule: &Rule) -> Vec<Place> {
+        if list.is_empty() {
+            return Vec::new();
+        }
+        let elements = list.split(|byte| separators.contains(byte));
+        let expanded = elements.filter_map(|element| self.tokens(object).expand(element));
+        let places = expanded.map(|expanded| Place {
+            directory: Spelled::new(trimmed(&expanded.bytes)),
+            rule: rule.clone(),
+            origin: expanded.origin.then(|| object.origin.clone()),
+        });
+        places.collect()
     }
 
     pub(super) fn find(
@@ -87,16 +108,20 @@ impl Glibc {
     ) -> fs::Result<Result<Found, Missed>> {
         let no_defaults = !places.iter().any(|place| place.rule == Rule::DefaultDirectory);
         let mut missed = Missed::default();
+        let mut given_up = None;
         for place in places {
-            let paths = if place.rule == Rule::Cache {
-                self.cached(name, no_defaults)
-            } else {
-                vec![in_directory(place.directory.as_bytes(), name)]
-            };
             missed.places.push(place.clone());
+            if given_up.as_ref() == Some(&place.rule) {
+                continue;
+            }
+            let paths = match place.rule {
+                Rule::Cache => self.cached(name, no_defaults),
+                _ => self.in_directory(place.directory.as_bytes(), name),
+            };
             for path in paths {
                 match search.open(&path, Manner::PassOver)? {
                     Outcome::Absent => {}
+                    Outcome::Loop => given_up = Some(place.rule.clone()),
                     Outcome::Taken(candidate) => {
                         return Ok(Ok(Found {
                             candidate: *candidate,
@@ -107,6 +132,7 @@ impl Glibc {
                     Outcome::Refused { refusal, fatal } => {
                         missed.refused.push((path, refusal));
                         if fatal {
+                            missed.fatal = true;
                             return Ok(Err(missed));
                         }
                     }
@@ -116,20 +142,25 @@ impl Glibc {
         Ok(Err(missed))
     }
 
+    /// The paths to try in one directory: variants for newer CPUs first, the plain one last.
+    fn in_directory(&self, directory: &[u8], name: &[u8]) -> Vec<Spelled> {
+        let below = |path: &[u8]| {
+            if directory.is_empty() { Spelled::new(path) } else { Spelled::in_directory(directory, path) }
+        };
+        let variants =
+            self.hwcaps.iter().map(|hwcap| below(&[b"glibc-hwcaps/", hwcap.as_slice(), b"/", name].concat()));
+        variants.chain([below(name)]).collect()
+    }
+
     /// The cache's path for `name`; with `DF_1_NODEFLIB` none that starts like a default directory.
     fn cached(&self, name: &[u8], no_defaults: bool) -> Vec<Spelled> {
-        let is_default = |path: &Spelled| {
+        let is_default = |path: &&Spelled| {
             let directories = &self.constants.default_directories;
             directories.iter().any(|directory| path.as_bytes().starts_with(directory))
         };
-        let paths = self.cache.lookup(name).iter();
-        paths.filter(|path| !(no_defaults && is_default(path))).take(1).cloned().collect()
+        let path = self.cache.lookup(name, &self.hwcaps);
+        path.filter(|path| !(no_defaults && is_default(path))).into_iter().cloned().collect()
     }
-}
-
-/// An empty element means the working directory, so the name alone.
-fn in_directory(directory: &[u8], name: &[u8]) -> Spelled {
-    if directory.is_empty() { Spelled::new(name) } else { Spelled::in_directory(directory, name) }
 }
 
 /// Without slashes at the end; the root keeps its own.

@@ -6,8 +6,11 @@
 mod cache;
 mod candidate;
 mod constants;
+mod environment;
 mod glibc;
+mod interpreter;
 mod musl;
+mod preload;
 mod token;
 
 use std::fmt;
@@ -16,6 +19,8 @@ use std::rc::Rc;
 pub use cache::{Cache, Entry as CacheEntry};
 pub use candidate::{Candidate, Refusal};
 pub use constants::Constants;
+pub use environment::{Environment, Hwcaps};
+pub use interpreter::usual_interpreters;
 
 use crate::content::Reader;
 use crate::elf::{self, Machine};
@@ -23,11 +28,13 @@ use crate::fs;
 use crate::path::{ImagePath, Spelled};
 use crate::tree::Tree;
 
-/// The loader that a program names, as it behaves in one tree.
+/// The loader that a program names, as it behaves in one tree. It remembers the files that it took.
 #[derive(Debug)]
 pub struct Loader {
     machine: Machine,
     family: Family,
+    preloads: Vec<Vec<u8>>,
+    taken: candidate::Taken,
 }
 
 #[derive(Debug)]
@@ -53,11 +60,20 @@ pub struct Requester {
     pub parent: Option<Rc<Requester>>,
 }
 
+impl Requester {
+    /// This object and all that brought it in, the program last.
+    pub fn chain(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |requester| requester.parent.as_deref())
+    }
+}
+
 /// The rule by which a place is searched.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Rule {
     /// The name has a slash and is a path.
     Path,
+    /// `LD_LIBRARY_PATH`.
+    LibraryPath,
     /// `DT_RPATH` of this object.
     Rpath(Spelled),
     /// `DT_RUNPATH` of this object.
@@ -99,6 +115,8 @@ pub struct Missed {
     pub places: Vec<Place>,
     /// Files of that name that the loader would not take, and why.
     pub refused: Vec<(Spelled, Refusal)>,
+    /// The last refused file ended the search, and would end the program.
+    pub fatal: bool,
 }
 
 /// Why a loader could not be read.
@@ -125,15 +143,17 @@ impl Loader {
         interpreter: &Spelled,
         file: &Reader,
         object: &elf::Object,
+        environment: &Environment,
     ) -> Result<Self, Error> {
         let machine = object.header.machine;
         let soname = object.dynamic.soname.as_deref().unwrap_or_default();
         let family = if interpreter.name().starts_with(b"ld-musl-") || soname.starts_with(b"libc.musl-") {
-            Family::Musl(musl::Musl::read(tree, interpreter)?)
+            Family::Musl(musl::Musl::read(tree, interpreter, environment)?)
         } else {
-            Family::Glibc(glibc::Glibc::read(tree, file, machine)?)
+            Family::Glibc(glibc::Glibc::read(tree, file, machine, environment)?)
         };
-        Ok(Self { machine, family })
+        let preloads = preload::names(tree, environment, matches!(family, Family::Glibc(_)))?;
+        Ok(Self { machine, family, preloads, taken: candidate::Taken::default() })
     }
 
     /// The places that the loader searches for what `requester` needs, in order.
@@ -155,7 +175,7 @@ impl Loader {
         name: &[u8],
         requester: &Requester,
     ) -> fs::Result<Result<Found, Missed>> {
-        let search = candidate::Search { tree, start, wanted: self.machine };
+        let search = candidate::Search { tree, start, wanted: self.machine, taken: &self.taken };
         if name.contains(&b'/') {
             return self.open_path(&search, name, requester);
         }
@@ -181,10 +201,11 @@ impl Loader {
             candidate::Outcome::Taken(candidate) => {
                 return Ok(Ok(Found { candidate: *candidate, rule: Rule::Path, origin: place.origin }));
             }
-            candidate::Outcome::Refused { refusal, .. } => {
+            candidate::Outcome::Refused { refusal, fatal } => {
                 missed.refused.push((place.directory.clone(), refusal));
+                missed.fatal = fatal;
             }
-            candidate::Outcome::Absent => {}
+            candidate::Outcome::Absent | candidate::Outcome::Loop => {}
         }
         missed.places.push(place);
         Ok(Err(missed))
@@ -202,9 +223,22 @@ impl Loader {
         matches!(self.family, Family::Musl(_)) && musl::is_libc(name)
     }
 
-    /// Whether identity goes by `DT_SONAME` (glibc), or only by the names asked for (musl).
-    pub fn knows_sonames(&self) -> bool {
+    /// Whether it is glibc's: identity goes by `DT_SONAME` too, and there are filters; musl goes by names alone.
+    pub fn is_glibc(&self) -> bool {
         matches!(self.family, Family::Glibc(_))
+    }
+
+    /// What is loaded in front of the program's own needs, in order.
+    pub fn preloads(&self) -> &[Vec<u8>] {
+        &self.preloads
+    }
+
+    /// Variants for newer CPUs that this loader knows, the best first.
+    pub fn known_hwcaps(&self) -> &[Vec<u8>] {
+        match &self.family {
+            Family::Glibc(glibc) => glibc.known_hwcaps(),
+            Family::Musl(_) => &[],
+        }
     }
 
     /// Where the loader looks for its cache; musl has none.
@@ -220,6 +254,7 @@ impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Path => f.write_str("a path, not searched for"),
+            Self::LibraryPath => f.write_str("the library path"),
             Self::Rpath(of) => write!(f, "RPATH of {of}"),
             Self::Runpath(of) => write!(f, "RUNPATH of {of}"),
             Self::Cache => f.write_str("the loader's cache"),

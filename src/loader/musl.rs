@@ -1,7 +1,7 @@
 //! musl's search. Source: `load_library`, `path_open` and `fixup_rpath`, `ldso/dynlink.c`.
 
 use super::candidate::{Manner, Outcome, Search};
-use super::{Error, Found, Missed, Place, Requester, Rule};
+use super::{Environment, Error, Found, Missed, Place, Requester, Rule};
 use crate::fs;
 use crate::path::{ImagePath, Spelled};
 use crate::tree::{self, End, Tree};
@@ -9,6 +9,7 @@ use crate::tree::{self, End, Tree};
 /// A musl loader in one tree.
 #[derive(Debug)]
 pub(super) struct Musl {
+    library_path: Vec<Place>,
     system: Vec<Place>,
 }
 
@@ -24,21 +25,29 @@ pub(super) fn is_libc(name: &[u8]) -> bool {
 }
 
 impl Musl {
-    pub(super) fn read(tree: &dyn Tree, interpreter: &Spelled) -> Result<Self, Error> {
+    pub(super) fn read(
+        tree: &dyn Tree,
+        interpreter: &Spelled,
+        environment: &Environment,
+    ) -> Result<Self, Error> {
         let listed = path_file(tree, interpreter)?;
         let (list, rule) = match &listed {
             Some(list) => (list.as_slice(), Rule::PathFile),
             None => (&b"/lib:/usr/local/lib:/usr/lib"[..], Rule::DefaultDirectory),
         };
-        let system =
-            split(list).map(|element| Place { directory: element, rule: rule.clone(), origin: None });
-        Ok(Self { system: system.collect() })
+        let places = |list: &[u8], rule: &Rule| {
+            split(list).map(|directory| Place { directory, rule: rule.clone(), origin: None }).collect()
+        };
+        Ok(Self {
+            library_path: places(&environment.library_path, &Rule::LibraryPath),
+            system: places(list, &rule),
+        })
     }
 
-    /// The path of the object and of all that brought it in (`DT_RUNPATH` in place of `DT_RPATH`), then the system's.
+    /// `LD_LIBRARY_PATH`; the path of the object and of all that brought it in (`DT_RUNPATH` in place of `DT_RPATH`); the
+    /// system's.
     pub(super) fn places(&self, requester: &Requester) -> Vec<Place> {
-        let chain = std::iter::successors(Some(requester), |requester| requester.parent.as_deref());
-        let own = chain.flat_map(|object| {
+        let own = requester.chain().flat_map(|object| {
             let (list, rule) = match (&object.runpath, &object.rpath) {
                 (Some(list), _) => (list, Rule::Runpath(object.spelled.clone())),
                 (None, Some(list)) => (list, Rule::Rpath(object.spelled.clone())),
@@ -50,7 +59,7 @@ impl Musl {
                 .map(|directory| Place { directory, rule: rule.clone(), origin: origin.clone() })
                 .collect()
         });
-        own.chain(self.system.iter().cloned()).collect()
+        self.library_path.iter().cloned().chain(own).chain(self.system.iter().cloned()).collect()
     }
 
     /// The first file that opens decides, whatever it is.
@@ -66,12 +75,17 @@ impl Musl {
             missed.places.push(place.clone());
             match search.open(&path, Manner::First)? {
                 Outcome::Absent => {}
+                Outcome::Loop => {
+                    missed.fatal = true;
+                    return Ok(Err(missed));
+                }
                 Outcome::Taken(candidate) => {
                     return Ok(Ok(Found { candidate: *candidate, rule: place.rule, origin: place.origin }));
                 }
                 Outcome::Refused { refusal, fatal } => {
                     missed.refused.push((path, refusal));
                     if fatal {
+                        missed.fatal = true;
                         return Ok(Err(missed));
                     }
                 }

@@ -50,8 +50,8 @@ fn files(closure: &Closure) -> Vec<(String, Content)> {
         if index > 0 {
             files.push((executed.spelled.to_string(), executed.file.content.clone()));
         }
-        if let Kind::Elf { objects, .. } = &executed.kind {
-            let mapped = objects.objects.iter().skip(1);
+        if let Kind::Elf(elf) = &executed.kind {
+            let mapped = elf.maps().flat_map(|map| map.objects.iter().skip(1));
             files.extend(mapped.map(|object| (object.spelled.to_string(), object.file.content.clone())));
         }
     }

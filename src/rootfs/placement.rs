@@ -4,7 +4,7 @@
 //! keeps its place relative to it: each directory above the program has a counterpart in the image.
 
 use super::Error;
-use crate::closure::{Executed, Found, Kind, LinkMap};
+use crate::closure::{Elf, Executed, Found, Kind};
 use crate::fs;
 use crate::path::{ImagePath, Spelled};
 use crate::tree::{self, Step, Tree, Walk};
@@ -69,7 +69,7 @@ impl Placement {
         }
         let home = program.path.parent().unwrap_or_else(ImagePath::root);
         let (origins, region) = match &program.kind {
-            Kind::Elf { objects, .. } => region(tree, objects, &home)?,
+            Kind::Elf(elf) => region(tree, elf, &home)?,
             Kind::Script => (Vec::new(), home.clone()),
         };
         let below: Vec<&[u8]> = home.strip_prefix(&region).into_iter().flatten().collect();
@@ -148,11 +148,14 @@ fn named_path(program: &Executed) -> ImagePath {
 }
 
 /// What `$ORIGIN` stands for in objects that move along, and the deepest directory above all that they step through.
-fn region(tree: &dyn Tree, objects: &LinkMap, home: &ImagePath) -> fs::Result<(Vec<Spelled>, ImagePath)> {
+fn region(tree: &dyn Tree, elf: &Elf, home: &ImagePath) -> fs::Result<(Vec<Spelled>, ImagePath)> {
     let mut origins = vec![Spelled::from(home)];
     let mut region = home.clone();
-    let aliases = objects.aliases.iter().map(|alias| (None, &alias.found, &alias.walk));
-    let mapped = objects.objects.iter().map(|object| (Some(&object.spelled), &object.found, &object.walk));
+    let aliases = elf.maps().flat_map(|map| &map.aliases).map(|alias| (None, &alias.found, &alias.walk));
+    let mapped = elf
+        .maps()
+        .flat_map(|map| &map.objects)
+        .map(|object| (Some(&object.spelled), &object.found, &object.walk));
     for (spelled, found, walk) in mapped.chain(aliases) {
         let Found::Needed { origin: Some(origin), .. } = found else { continue };
         if !origins.contains(origin) {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::builder::Builder;
 use super::placement::{self, Placement};
 use super::{Error, Owner, PrivatePath, Reason, Rootfs, Stratum, accounts, fixed_point, include};
-use crate::closure::{Closure, Executed, Found, Kind, LinkMap, Surroundings};
+use crate::closure::{Absence, Closure, Elf, Executed, Found, Kind, LinkMap, Surroundings};
 use crate::elf;
 use crate::loader::{Cache, CacheEntry};
 use crate::note::Note;
@@ -22,7 +22,7 @@ pub struct Request<'a> {
     /// Who runs the program.
     pub user: Owner,
     /// Where relative paths start, in the tree and in the image, and where `env` looks.
-    pub around: &'a Surroundings<'a>,
+    pub around: &'a Surroundings,
     /// Directories that exist on this machine alone: nothing in the image may depend on a path in them.
     pub private: &'a [ImagePath],
     /// Directories for which that is accepted on purpose.
@@ -65,7 +65,7 @@ pub fn plan(tree: &dyn Tree, request: &Request<'_>) -> Result<(Rootfs, Vec<Note>
     }
     let Planner { mut builder, mut notes, .. } = planner;
     include::add(&mut builder, tree, request.includes)?;
-    builder.directory(request.around.working_dir, Reason::WorkingDirectory, Stratum::Program);
+    builder.directory(&request.around.working_dir, Reason::WorkingDirectory, Stratum::Program);
     add_accounts(&mut builder, request.user);
     let (rootfs, dropped) = builder.finish()?;
     notes.extend(dropped);
@@ -86,11 +86,8 @@ fn add_accounts(builder: &mut Builder, user: Owner) {
 
 /// The bytes of a cache that leads to everything that was found by one, and its path.
 pub(super) fn cache(programs: &[Program]) -> Option<(ImagePath, Vec<u8>)> {
-    let executed = programs.iter().flat_map(|program| &program.closure.executed);
-    let maps = executed.filter_map(|executed| match &executed.kind {
-        Kind::Elf { machine, objects } => Some((*machine, objects)),
-        Kind::Script => None,
-    });
+    let elves = programs.iter().flat_map(|program| program.closure.elves());
+    let maps = elves.flat_map(|elf| elf.maps().map(|map| (elf.machine, map)));
     let mut entries = Vec::new();
     let mut place = None;
     for (machine, map) in maps {
@@ -119,14 +116,19 @@ impl Planner<'_> {
         self.check_region(first, &placement);
         self.add_first(first, &placement)?;
         self.builder.rootfs.programs.push(placement.target().clone());
-        if let Kind::Elf { objects, .. } = &first.kind {
-            self.add_objects(objects, &placement)?;
+        if let Kind::Elf(elf) = &first.kind {
+            self.note_lesser(elf);
+            for map in elf.maps() {
+                self.add_objects(map, &placement)?;
+            }
         }
         for executed in rest {
             self.add_interpreter(executed, &first.spelled);
-            if let Kind::Elf { objects, .. } = &executed.kind {
+            if let Kind::Elf(elf) = &executed.kind {
                 let kept = Placement::of(self.tree, executed, Some(&executed.path))?;
-                self.add_objects(objects, &kept)?;
+                for map in elf.maps() {
+                    self.add_objects(map, &kept)?;
+                }
             }
         }
         Ok(())
@@ -136,6 +138,22 @@ impl Planner<'_> {
     fn private_dirs(&self) -> impl Iterator<Item = &ImagePath> {
         let directories = self.request.private.iter();
         directories.filter(|directory| directory.name().is_some() && !placement::is_system(directory))
+    }
+
+    /// A library that is there for some CPUs alone.
+    fn note_lesser(&mut self, elf: &Elf) {
+        let missing = elf.lesser.iter().flat_map(|map| map.missing.iter().map(move |missing| (map, missing)));
+        for (map, missing) in missing.filter(|(_, missing)| missing.absence == Absence::Fatal) {
+            let (name, by) = (Spelled::new(missing.name.as_slice()), map.chain(missing.by).next());
+            let by = by.map(ToString::to_string).unwrap_or_default();
+            let note = Note::Warning(format!(
+                "`{name}`, needed by `{by}`, is there only as a variant for newer CPUs; on older ones the program does \
+                 not start"
+            ));
+            if !self.notes.contains(&note) {
+                self.notes.push(note);
+            }
+        }
     }
 
     /// Libraries so far up that their path back down names a directory of this machine.
@@ -155,7 +173,7 @@ impl Planner<'_> {
             self.add_steps(&program.walk.steps, &Reason::OnTheWay, Stratum::Program);
         }
         let content = match program.kind {
-            Kind::Elf { .. } => self.maybe_stripped(program, target)?,
+            Kind::Elf(_) => self.maybe_stripped(program, target)?,
             Kind::Script => program.file.content.clone(),
         };
         self.builder.program(target, &program.file, content, Reason::Program, Stratum::Program);
@@ -321,8 +339,7 @@ mod tests {
         programs: &[(&str, Option<&str>)],
         private: &[&str],
     ) -> Result<Rootfs, Error> {
-        let working_dir = ImagePath::root();
-        let around = Surroundings { working_dir: &working_dir, search_path: "/usr/bin" };
+        let around = Surroundings::default();
         let programs: Vec<Program> = programs
             .iter()
             .map(|(from, to)| Program {

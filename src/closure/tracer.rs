@@ -1,0 +1,151 @@
+//! Follows files through one tree, and remembers loaders and libraries from one file to the next.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::{Closure, Elf, Error, Executed, Found, Kind, LinkMap, Mapped, Surroundings, script, walker};
+use crate::elf::{Header, Object, Type};
+use crate::loader::{Environment, Hwcaps, Loader};
+use crate::path::{ImagePath, Spelled};
+use crate::tree::{self, End, Tree, TreeFile, Walk};
+
+/// Scripts that name scripts: the kernel gives up after this many (`exec_binprm`, `fs/exec.c`).
+const MAX_SCRIPTS: usize = 5;
+
+/// One tree, seen by loaders in the same surroundings.
+pub struct Tracer<'a> {
+    pub(super) tree: &'a dyn Tree,
+    pub(super) around: &'a Surroundings,
+    loaders: RefCell<BTreeMap<(Spelled, Hwcaps), Rc<Loader>>>,
+}
+
+impl<'a> Tracer<'a> {
+    /// Nothing is looked at yet.
+    pub fn new(tree: &'a dyn Tree, around: &'a Surroundings) -> Self {
+        Self { tree, around, loaders: RefCell::default() }
+    }
+
+    /// Follows `program`; it can be started, and nothing is missing.
+    ///
+    /// # Errors
+    /// As [`Closure::resolve`].
+    pub fn resolve(&self, program: &Spelled) -> Result<Closure, Error> {
+        self.trace(program)?.startable()
+    }
+
+    /// Follows `file` as far as it leads: what is missing is listed, not an error, and a shared library is mapped as if
+    /// a loader were given it as its program.
+    ///
+    /// # Errors
+    /// When `file` can't be read, or no loader can be had for it.
+    pub fn trace(&self, file: &Spelled) -> Result<Closure, Error> {
+        let (tree, around) = (self.tree, self.around);
+        let mut executed: Vec<Executed> = Vec::new();
+        let mut next = vec![file.clone()];
+        while let Some(spelled) = next.pop() {
+            if executed.len() > MAX_SCRIPTS {
+                return Err(Error::ScriptDepth(file.clone()));
+            }
+            let (path, file, walk) = locate(tree, &spelled, around, executed.last().map(|by| &by.spelled))?;
+            let start = file.content.open()?.bytes_at(0, script::MAX_LINE)?;
+            let kind = if start.starts_with(b"#!") {
+                next.extend(script::interpreters(tree, &spelled, &start, around)?);
+                Kind::Script
+            } else {
+                Kind::Elf(self.map(&read(&spelled, &walk, &path, &file)?)?)
+            };
+            executed.push(Executed { spelled, walk, path, file, kind });
+        }
+        Ok(Closure { executed })
+    }
+
+    /// What is mapped for `program`: once when no library has variants for newer CPUs, else for every kind of CPU.
+    fn map(&self, program: &Mapped) -> Result<Elf, Error> {
+        let machine = program.object.header.machine;
+        let with = |hwcaps: &Hwcaps| walker::load(self, hwcaps, program.clone()).map(Rc::new);
+        let objects = with(&self.around.loader.hwcaps)?;
+        let mut lesser: Vec<Rc<LinkMap>> = Vec::new();
+        if objects.has_variants() {
+            let known = objects.loader.iter().flat_map(|loader| loader.known_hwcaps());
+            for level in known.cloned().map(Hwcaps::UpTo).chain([Hwcaps::None]) {
+                let map = with(&level)?;
+                let is_new = !std::iter::once(&objects).chain(&lesser).any(|other| other.same_files(&map));
+                lesser.extend(is_new.then_some(map));
+            }
+        }
+        Ok(Elf { machine, objects, lesser })
+    }
+
+    /// The loader at `interpreter`, read once.
+    pub(super) fn loader(
+        &self,
+        interpreter: &Spelled,
+        file: &TreeFile,
+        object: &Object,
+        hwcaps: &Hwcaps,
+    ) -> Result<Rc<Loader>, crate::loader::Error> {
+        let key = (interpreter.clone(), hwcaps.clone());
+        if let Some(loader) = self.loaders.borrow().get(&key) {
+            return Ok(loader.clone());
+        }
+        let environment = Environment { hwcaps: hwcaps.clone(), ..self.around.loader.clone() };
+        let loader =
+            Rc::new(Loader::read(self.tree, interpreter, &file.content.open()?, object, &environment)?);
+        self.loaders.borrow_mut().insert(key, loader.clone());
+        Ok(loader)
+    }
+}
+
+/// The file behind `spelled`.
+fn locate(
+    tree: &dyn Tree,
+    spelled: &Spelled,
+    around: &Surroundings,
+    wanted_by: Option<&Spelled>,
+) -> Result<(ImagePath, TreeFile, Walk), Error> {
+    let walk = tree::walk(tree, &around.working_dir, spelled.as_bytes())?;
+    let what = match &walk.end {
+        End::File(path, file) => return Ok((path.clone(), file.clone(), walk)),
+        End::Missing(_) if walk.steps.iter().any(|step| matches!(step, tree::Step::Link { .. })) => {
+            "it is a link to nothing"
+        }
+        End::Missing(_) => "there is no such file",
+        End::Directory(_) => "it is a directory",
+        End::Special(_, kind) => kind,
+        End::NotDirectory(_) => "a file stands where a directory should",
+        End::Loop => "its links go round in a circle",
+    };
+    Err(match wanted_by {
+        None => {
+            Error::Program { program: spelled.clone(), what, elsewhere: elsewhere(tree, spelled, around)? }
+        }
+        Some(by) => {
+            Error::Interpreter { program: by.clone(), interpreter: spelled.clone(), why: what.into() }
+        }
+    })
+}
+
+/// A program of the same name where shells look for it.
+fn elsewhere(tree: &dyn Tree, spelled: &Spelled, around: &Surroundings) -> Result<Option<Spelled>, Error> {
+    let found = script::look_up(tree, spelled.name(), around)?;
+    Ok(found.filter(|found| found != spelled))
+}
+
+/// The ELF file at `path`, as the first object of a link map.
+fn read(spelled: &Spelled, walk: &Walk, path: &ImagePath, file: &TreeFile) -> Result<Mapped, Error> {
+    let unsound = |source| Error::Elf { program: spelled.clone(), source };
+    let reader = file.content.open()?;
+    let header = Header::read(&reader).map_err(unsound)?;
+    if matches!(header.kind, Type::Other(_)) {
+        return Err(Error::NotExecutable { program: spelled.clone(), what: "an object file or a core dump" });
+    }
+    Ok(Mapped {
+        object: Rc::new(Object::read_after(&reader, header).map_err(unsound)?),
+        spelled: spelled.clone(),
+        walk: walk.clone(),
+        path: path.clone(),
+        file: file.clone(),
+        found: Found::Program,
+    })
+}

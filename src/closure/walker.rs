@@ -1,0 +1,290 @@
+//! The walk from a program to everything that is mapped for it, breadth first.
+//!
+//! Source: `_dl_map_object_deps`, `elf/dl-deps.c`, and `_dl_map_object`, `elf/dl-load.c`; `load_deps`, `ldso/dynlink.c`.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::link_map::{Absence, Alias, Edge, Found, LinkMap, Mapped, Missing};
+use super::{Error, Surroundings, Tracer};
+use crate::elf::{self, Dependency};
+use crate::fs::Identity;
+use crate::loader::{self, Candidate, Hwcaps, Loader, Requester, usual_interpreters};
+use crate::path::Spelled;
+use crate::tree::{self, End, Tree};
+
+/// Names of the vDSO, which the kernel maps without a file.
+const VDSO: [&[u8]; 3] = [b"linux-vdso.so.1", b"linux-gate.so.1", b"linux-vdso64.so.1"];
+
+/// Maps what `program` needs.
+pub(super) fn load(tracer: &Tracer<'_>, hwcaps: &Hwcaps, program: Mapped) -> Result<LinkMap, Error> {
+    let Some((interpreter, loader)) = read_interpreter(tracer, hwcaps, &program)? else {
+        return Ok(LinkMap::of_static(program));
+    };
+    let mut walker = Walker {
+        tree: tracer.tree,
+        around: tracer.around,
+        loader,
+        objects: Vec::new(),
+        requesters: Vec::new(),
+        order: Vec::new(),
+        edges: Vec::new(),
+        missing: Vec::new(),
+        aliases: Vec::new(),
+        names: BTreeMap::new(),
+        identities: BTreeMap::new(),
+        interpreter: Some(interpreter),
+    };
+    walker.add(program, None);
+    walker.run()?;
+    Ok(walker.finish())
+}
+
+/// Finds and reads the loader: `PT_INTERP`, which the kernel opens as it is spelled, or for a library the usual one.
+fn read_interpreter(
+    tracer: &Tracer<'_>,
+    hwcaps: &Hwcaps,
+    program: &Mapped,
+) -> Result<Option<(Mapped, Rc<Loader>)>, Error> {
+    let (tree, around) = (tracer.tree, tracer.around);
+    let object = &program.object;
+    let spelled = match &object.interpreter {
+        Some(interpreter) => interpreter.clone(),
+        None if object.dynamic.dependencies.is_empty() => return Ok(None),
+        None => usual_interpreter(tree, around, program)?,
+    };
+    let (wanted, program) = (object.header.machine, program.spelled.clone());
+    let walk = tree::walk(tree, &around.working_dir, spelled.as_bytes())?;
+    let End::File(path, file) = walk.end.clone() else {
+        let why = match wanted.platform() {
+            Some(platform) => format!("there is no such file; the program is for {platform}"),
+            None => "there is no such file".into(),
+        };
+        return Err(Error::Interpreter { program, interpreter: spelled, why });
+    };
+    let unreadable =
+        |source| Error::Loader { program: program.clone(), interpreter: spelled.clone(), source };
+    let reader = file.content.open()?;
+    let object = Rc::new(elf::Object::read(&reader).map_err(|e| unreadable(e.into()))?);
+    let found = object.header.machine;
+    if !found.is_kin_of(wanted) {
+        return Err(Error::InterpreterMachine { program, interpreter: spelled, found, wanted });
+    }
+    let loader = tracer.loader(&spelled, &file, &object, hwcaps).map_err(unreadable)?;
+    Ok(Some((Mapped { spelled, walk, path, file, object, found: Found::Interpreter }, loader)))
+}
+
+fn usual_interpreter(tree: &dyn Tree, around: &Surroundings, library: &Mapped) -> Result<Spelled, Error> {
+    let usual = usual_interpreters(&library.object);
+    for path in &usual {
+        if matches!(tree::walk(tree, &around.working_dir, path.as_bytes())?.end, End::File(..)) {
+            return Ok(path.clone());
+        }
+    }
+    let why = format!("there is no loader for {}", library.object.header.machine);
+    let interpreter = usual.into_iter().next().unwrap_or_default();
+    Err(Error::Interpreter { program: library.spelled.clone(), interpreter, why })
+}
+
+/// The walk while it goes on. Objects keep their index; `order` is the search list that grows and is reordered.
+struct Walker<'a> {
+    tree: &'a dyn Tree,
+    around: &'a Surroundings,
+    loader: Rc<Loader>,
+    objects: Vec<Mapped>,
+    requesters: Vec<Rc<Requester>>,
+    order: Vec<usize>,
+    edges: Vec<Edge>,
+    missing: Vec<Missing>,
+    aliases: Vec<Alias>,
+    names: BTreeMap<Vec<u8>, usize>,
+    identities: BTreeMap<Identity, usize>,
+    /// The interpreter until an object needs it.
+    interpreter: Option<Mapped>,
+}
+
+impl Walker<'_> {
+    /// The preloads, then what each object in the search list wants. An object that a filter put in front of the one
+    /// at hand comes next.
+    fn run(&mut self) -> Result<(), Error> {
+        for name in self.loader.clone().preloads() {
+            self.want(0, name, Absence::Preload)?;
+        }
+        let mut done = Vec::new();
+        let mut at = 0;
+        while let Some(&index) = self.order.get(at) {
+            if done.contains(&index) {
+                at += 1;
+            } else {
+                done.push(index);
+                self.want_all(index, at)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the object `index`, which stands at `at` in the search list, wants: in the order of its dynamic section.
+    fn want_all(&mut self, index: usize, mut at: usize) -> Result<(), Error> {
+        let dependencies = self.objects.get(index).map(|object| object.object.dynamic.dependencies.clone());
+        for dependency in dependencies.unwrap_or_default() {
+            let (name, absence) = match &dependency {
+                Dependency::Needed(name) => {
+                    self.want(index, name, Absence::Fatal)?;
+                    continue;
+                }
+                // musl has no filters.
+                _ if !self.loader.is_glibc() => continue,
+                Dependency::Filter(name) => (name, Absence::Fatal),
+                Dependency::Auxiliary(name) => (name, Absence::Auxiliary),
+            };
+            if let Some(filter) = self.want(index, name, absence)?
+                && self.put_in_front(filter, at)
+            {
+                at += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves an object to `at` in the search list, unless it stands in front of it already.
+    fn put_in_front(&mut self, index: usize, at: usize) -> bool {
+        let position = self.order.iter().position(|&other| other == index);
+        let moved = position.filter(|&position| position > at);
+        if let Some(position) = moved {
+            self.order.remove(position);
+            self.order.insert(at, index);
+        }
+        moved.is_some()
+    }
+
+    /// Gets one name for the object `by`: from what is mapped, else from the tree.
+    fn want(&mut self, by: usize, name: &[u8], absence: Absence) -> Result<Option<usize>, Error> {
+        if VDSO.contains(&name) {
+            return Ok(None);
+        }
+        if let Some(to) = self.known(name, by) {
+            self.edges.push(Edge { from: by, to, name: name.to_vec(), found: None });
+            return Ok(Some(to));
+        }
+        let Some(requester) = self.requesters.get(by).cloned() else { return Ok(None) };
+        match self.loader.find(self.tree, &self.around.working_dir, name, &requester)? {
+            Ok(found) => Ok(Some(self.map_found(by, name, found, &requester))),
+            Err(missed) => {
+                self.missing.push(Missing { name: name.to_vec(), by, absence, missed });
+                Ok(None)
+            }
+        }
+    }
+
+    /// The object that `name` means already; the interpreter joins the map when it is first meant.
+    fn known(&mut self, name: &[u8], by: usize) -> Option<usize> {
+        if let Some(&index) = self.names.get(name) {
+            return Some(index);
+        }
+        let interpreter = self.interpreter.as_ref()?;
+        let soname = interpreter.object.dynamic.soname.as_deref();
+        let meant = interpreter.spelled.as_bytes() == name
+            || self.loader.is_glibc() && soname == Some(name)
+            || self.loader.is_named(name);
+        let interpreter = if meant { self.interpreter.take()? } else { return None };
+        let parent = self.requesters.get(by).cloned();
+        let index = self.add(interpreter, parent);
+        self.names.insert(name.to_vec(), index);
+        Some(index)
+    }
+
+    /// Adds what a search found, unless the file is mapped already under another path.
+    fn map_found(
+        &mut self,
+        by: usize,
+        name: &[u8],
+        found: loader::Found,
+        requester: &Rc<Requester>,
+    ) -> usize {
+        let loader::Found { candidate, rule, origin } = found;
+        let Candidate { spelled, walk, path, file, object } = candidate;
+        let given = (rule.clone(), spelled.clone());
+        let reason = Found::Needed { by, rule, origin };
+        let is_interpreter = |interpreter: &Mapped| interpreter.file.stat.identity == file.stat.identity;
+        if let Some(interpreter) = self.interpreter.take_if(|interpreter| is_interpreter(interpreter)) {
+            self.add(interpreter, Some(requester.clone()));
+        }
+        let to = match self.identities.get(&file.stat.identity) {
+            Some(&index) => {
+                self.aliases.push(Alias { of: index, walk, found: reason });
+                index
+            }
+            None => {
+                let mapped = Mapped { spelled, walk, path, file, object, found: reason };
+                self.add(mapped, Some(requester.clone()))
+            }
+        };
+        self.names.entry(name.to_vec()).or_insert(to);
+        self.edges.push(Edge { from: by, to, name: name.to_vec(), found: Some(given) });
+        to
+    }
+
+    /// Appends an object and remembers the names by which it answers.
+    fn add(&mut self, mapped: Mapped, parent: Option<Rc<Requester>>) -> usize {
+        let index = self.objects.len();
+        let dynamic = &mapped.object.dynamic;
+        let origin = match mapped.found {
+            // The kernel tells where the file is; a library given to a loader is where it was named.
+            Found::Program if mapped.object.interpreter.is_some() => Spelled::from(&mapped.path).directory(),
+            _ => mapped.spelled.directory(),
+        };
+        self.names.entry(mapped.spelled.as_bytes().to_vec()).or_insert(index);
+        if self.loader.is_glibc()
+            && let Some(soname) = &dynamic.soname
+        {
+            self.names.entry(soname.clone()).or_insert(index);
+        }
+        self.identities.entry(mapped.file.stat.identity).or_insert(index);
+        self.requesters.push(Rc::new(Requester {
+            spelled: mapped.spelled.clone(),
+            origin,
+            rpath: dynamic.rpath.clone(),
+            runpath: dynamic.runpath.clone(),
+            no_default_directories: dynamic.no_default_directories(),
+            parent,
+        }));
+        self.objects.push(mapped);
+        self.order.push(index);
+        index
+    }
+
+    /// The link map: objects in the order of the search list, an interpreter that nobody needs last.
+    fn finish(mut self) -> LinkMap {
+        if let Some(interpreter) = self.interpreter.take() {
+            self.add(interpreter, None);
+        }
+        let mut place = vec![0; self.order.len()];
+        for (position, &index) in self.order.iter().enumerate() {
+            if let Some(place) = place.get_mut(index) {
+                *place = position;
+            }
+        }
+        let moved = |index: usize| place.get(index).copied().unwrap_or_default();
+        let found = |found: &mut Found| {
+            if let Found::Needed { by, .. } = found {
+                *by = moved(*by);
+            }
+        };
+        self.objects.iter_mut().for_each(|object| found(&mut object.found));
+        self.aliases.iter_mut().for_each(|alias| {
+            alias.of = moved(alias.of);
+            found(&mut alias.found);
+        });
+        self.edges.iter_mut().for_each(|edge| (edge.from, edge.to) = (moved(edge.from), moved(edge.to)));
+        self.missing.iter_mut().for_each(|missing| missing.by = moved(missing.by));
+        let mut objects: Vec<(usize, Mapped)> = self.objects.into_iter().enumerate().collect();
+        objects.sort_by_key(|(index, _)| moved(*index));
+        LinkMap {
+            objects: objects.into_iter().map(|(_, object)| object).collect(),
+            edges: self.edges,
+            missing: self.missing,
+            aliases: self.aliases,
+            loader: Some(self.loader),
+        }
+    }
+}
