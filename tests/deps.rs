@@ -80,7 +80,7 @@ fn what_is_missing_is_a_finding_and_the_rest_is_complete() {
     assert!(lines[0]["problems"][0]["message"].as_str().unwrap().ends_with("/libb.so: it is no ELF file"));
     assert_eq!(
         lines[1]["error"],
-        json!("cannot find the interpreter `/nowhere/sh` of `[AT]/script`: there is no such file")
+        json!("cannot find the interpreter `/nowhere/sh` of the script `[AT]/script`: there is no such file")
     );
     assert_eq!(lines[2]["error"], json!("cannot use `[AT]/a.c` as a program: it is no ELF file"));
     assert_eq!(lines[3]["interpreter"], json!(null));
@@ -92,7 +92,8 @@ fn when_no_file_can_be_read_it_fails() {
     let project = project();
     let (code, stdout, stderr) = deps(project.path(), &["a.c"]);
     let expected = "error: cannot use `[AT]/a.c` as a program: it is no ELF file\n\n\
-                    hint: a program is an ELF file or starts with `#!`; if this is a script, add the line\n";
+                    hint: a program is an ELF file or starts with `#!`; if this is a script, write `#!/bin/sh` or the like as its \
+                    first line\n";
     assert_eq!((code, stdout.as_str(), stderr.as_str()), (1, "", expected));
 }
 

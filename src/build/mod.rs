@@ -3,15 +3,20 @@
 //! Each step takes the value of the one before. What the environment decides comes in as [`Settings`], what goes on is
 //! told to an [`Observer`]; nothing is printed here.
 
+mod check;
 mod config;
+mod destinations;
 mod error;
 mod plan;
+mod roots;
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 pub use error::Error;
 pub use plan::{Plan, plan};
+
+use destinations::Destinations;
 
 use crate::digest::Digest;
 use crate::image::{Image, Root};
@@ -20,7 +25,6 @@ use crate::note::Note;
 use crate::platform::Platform;
 use crate::recipe::Recipe;
 use crate::reference::Reference;
-use crate::rootfs::Rootfs;
 use crate::store::{self, Destination, Staging};
 
 /// What the environment decides, read once by whoever calls.
@@ -34,15 +38,15 @@ pub struct Settings {
 
 /// Sees how a build goes.
 pub trait Observer: Sync {
-    /// The plan, before anything is packed.
-    fn planned(&self, plan: &Plan);
+    /// The plans, one for each platform, before anything is packed.
+    fn planned(&self, plans: &[Plan]);
     /// So many more bytes were packed; says whether to go on.
     fn packed(&self, bytes: u64) -> ControlFlow<()>;
 }
 
 /// Who does not want to see.
 impl Observer for () {
-    fn planned(&self, _plan: &Plan) {}
+    fn planned(&self, _plans: &[Plan]) {}
     fn packed(&self, _bytes: u64) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
@@ -73,70 +77,42 @@ pub struct Built {
 /// When a program can't be resolved, two things claim one path, a file changes while it is read, or a destination
 /// can't be written. No destination is changed before the whole image is packed.
 pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> Result<Built, Error> {
-    let destinations = destinations(recipe)?;
-    let plan = plan(recipe, settings)?;
-    observer.planned(&plan);
+    let destinations = Destinations::of(recipe);
+    destinations.iter().try_for_each(Destination::check)?;
+    let plans = plan(recipe, settings)?;
+    observer.planned(&plans);
     let staging = Staging::new(&destinations.first)?;
-    let layers = pack(&plan.rootfs, &staging, observer)?;
-    let image = Image::new(&config::of(recipe, &plan)?, &plan.platform, &layers, settings.epoch)?;
-    let root = Root::new(vec![image])?;
+    let images = plans.iter().map(|plan| pack(recipe, settings, plan, &staging, observer));
+    let root = Root::new(images.collect::<Result<_, _>>()?)?;
     let notes = publish(&root, &staging, recipe, &destinations)?;
     Ok(Built {
         references: recipe.names.clone(),
         digest: root.digest(),
-        platforms: vec![plan.platform],
-        size: layers
-            .iter()
+        platforms: root.images().iter().map(|image| image.platform().clone()).collect(),
+        size: root
+            .layers()
             .map(|layer| layer.size)
             .chain(root.documents().map(|blob| blob.descriptor().size))
             .sum(),
-        layers,
+        layers: root.layers().cloned().collect(),
         destinations: destinations.iter().map(ToString::to_string).collect(),
         notes,
     })
 }
 
-/// At least one destination; the image is packed beside the first.
-struct Destinations {
-    first: Destination,
-    others: Vec<Destination>,
-}
-
-impl Destinations {
-    fn iter(&self) -> impl Iterator<Item = &Destination> {
-        std::iter::once(&self.first).chain(&self.others)
-    }
-}
-
-/// The destinations that the recipe names, or `NAME.oci` in the working directory; all of them can be written to, as
-/// far as can be told before there is an image.
-fn destinations(recipe: &Recipe) -> Result<Destinations, Error> {
-    let parsed = recipe.destinations.iter().map(|text| Ok(text.parse()?));
-    let mut parsed = parsed.collect::<Result<Vec<Destination>, Error>>()?.into_iter();
-    let destinations = match parsed.next() {
-        Some(first) => Destinations { first, others: parsed.collect() },
-        None => Destinations { first: default_destination(recipe), others: Vec::new() },
-    };
-    destinations.iter().try_for_each(Destination::check)?;
-    Ok(destinations)
-}
-
-/// `oci:NAME.oci`, where NAME is the last part of the image's name, else the program's file name.
-fn default_destination(recipe: &Recipe) -> Destination {
-    let program = recipe.programs.first().and_then(|program| program.from.file_name());
-    let name = match recipe.names.first() {
-        Some(reference) => reference.base_name().into(),
-        None => program.unwrap_or_default().to_os_string(),
-    };
-    let mut file = name;
-    file.push(".oci");
-    Destination::layout(file)
-}
-
-fn pack(rootfs: &Rootfs, staging: &Staging, observer: &dyn Observer) -> Result<Vec<Layer>, Error> {
+/// The image of one platform, its layers packed into `staging`.
+fn pack(
+    recipe: &Recipe,
+    settings: &Settings,
+    plan: &Plan,
+    staging: &Staging,
+    observer: &dyn Observer,
+) -> Result<Image, Error> {
     let packed = |bytes| observer.packed(bytes);
-    let strata = rootfs.strata().into_iter();
-    strata.map(|stratum| Ok(staging.pack(&rootfs.layer(stratum), stratum, &packed)?)).collect()
+    let strata = plan.rootfs.strata().into_iter();
+    let layers = strata.map(|stratum| staging.pack(&plan.rootfs.layer(stratum), stratum, &packed));
+    let layers = layers.collect::<Result<Vec<_>, _>>()?;
+    Ok(Image::new(&config::of(recipe, plan)?, &plan.platform, &layers, settings.epoch)?)
 }
 
 fn publish(

@@ -1,12 +1,15 @@
 //! From a recipe to the tree of its image.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::destinations::Destinations;
+use super::roots::{self, Place};
 use super::{Error, Settings};
-use crate::closure::{Elf, Kind, Surroundings, Tracer};
+use crate::closure::{Closure, Elf, Kind, Surroundings, Tracer};
 use crate::fs;
 use crate::note::Note;
-use crate::path::{ImagePath, Spelled};
+use crate::path::ImagePath;
 use crate::platform::Platform;
 use crate::recipe::Recipe;
 use crate::rootfs::{self, Include, Program, Request, Rootfs};
@@ -15,7 +18,7 @@ use crate::tree::HostTree;
 /// Directories whose contents differ from machine to machine, whoever builds.
 const PRIVATE: [&str; 5] = ["/home", "/root", "/tmp", "/var/tmp", "/Users"];
 
-/// What an image will hold.
+/// What the image of one platform will hold.
 #[derive(Debug)]
 pub struct Plan {
     /// The programs' platform.
@@ -28,27 +31,36 @@ pub struct Plan {
     pub(super) needs_search_path: bool,
 }
 
-/// Resolves the programs of `recipe` and plans the tree of its image; nothing is written.
+/// Resolves the programs of `recipe` and plans the tree of its image, one for each platform that they are for; nothing
+/// is written.
 ///
 /// # Errors
-/// When a program can't be resolved, something can't be included, or two things claim one path.
-pub fn plan(recipe: &Recipe, settings: &Settings) -> Result<Plan, Error> {
-    let tree = HostTree::new("/");
+/// When a program can't be resolved or would not start, something can't be included, or two things claim one path.
+pub fn plan(recipe: &Recipe, settings: &Settings) -> Result<Vec<Plan>, Error> {
+    Destinations::of(recipe).check_includes(recipe)?;
     let around = surroundings(recipe);
-    let programs = programs(recipe, &tree, &around)?;
-    let platform = platform(recipe, &programs)?;
-    let request = Request {
-        includes: &includes(recipe)?,
-        private: &private(recipe, settings)?,
-        allowed: &allowed(recipe)?,
-        programs: &programs,
-        around: &around,
-        user: recipe.user,
-        strip: recipe.strip,
-    };
-    let (rootfs, notes) = rootfs::plan(&tree, &request)?;
-    let needs_search_path = programs.iter().any(|program| program.closure.asks_env());
-    Ok(Plan { platform, rootfs, notes, needs_search_path })
+    let host = HostTree::new("/");
+    let mut plans = Vec::new();
+    for place in roots::places(recipe)? {
+        for (platform, programs) in programs(recipe, &place, &around)? {
+            let mut notes = super::check::check(&programs)?;
+            let request = Request {
+                host: &host,
+                includes: &includes(recipe)?,
+                private: &private(recipe, settings)?,
+                allowed: &recipe.allow.keys().cloned().collect::<Vec<_>>(),
+                programs: &programs,
+                around: &around,
+                user: recipe.user,
+                strip: recipe.strip,
+            };
+            let (rootfs, more) = rootfs::plan(&*place.tree, &request)?;
+            notes.extend(more);
+            let needs_search_path = programs.iter().any(|program| program.closure.asks_env());
+            plans.push(Plan { platform, rootfs, notes, needs_search_path });
+        }
+    }
+    Ok(plans)
 }
 
 /// What the image tells its programs.
@@ -58,20 +70,32 @@ fn surroundings(recipe: &Recipe) -> Surroundings {
     Surroundings { working_dir: recipe.working_dir.clone(), search_path, ..default }
 }
 
-fn programs(recipe: &Recipe, tree: &HostTree, around: &Surroundings) -> Result<Vec<Program>, Error> {
-    let tracer = Tracer::new(tree, around);
-    let resolve = |program: &crate::recipe::Program| {
-        let from = fs::absolute(&recipe.locate(&program.from))?;
-        let closure = tracer.resolve(&Spelled::new(fs::bytes_of(&from)))?;
-        Ok(Program { closure, to: program.to.clone() })
-    };
-    recipe.programs.iter().map(resolve).collect()
+/// The programs of one place, by platform, in the order in which they were named.
+fn programs(
+    recipe: &Recipe,
+    place: &Place<'_>,
+    around: &Surroundings,
+) -> Result<BTreeMap<Platform, Vec<Program>>, Error> {
+    let tracer = Tracer::new(&*place.tree, around);
+    let mut programs: BTreeMap<Platform, Vec<Program>> = BTreeMap::new();
+    for (spelled, program) in &place.programs {
+        let closure = tracer.resolve(spelled)?;
+        let found = platform(&closure)?;
+        for wanted in place.platform.iter().chain(&recipe.platform) {
+            if (&wanted.os, &wanted.architecture) != (&found.os, &found.architecture) {
+                return Err(Error::Platform { program: spelled.clone(), found, wanted: wanted.clone() });
+            }
+        }
+        let platform = recipe.platform.as_ref().or(place.platform.as_ref()).unwrap_or(&found).clone();
+        programs.entry(platform).or_default().push(Program { closure, to: program.to.clone() });
+    }
+    Ok(programs)
 }
 
-/// The one platform of all programs, with what the recipe adds to it.
-fn platform(recipe: &Recipe, programs: &[Program]) -> Result<Platform, Error> {
+/// The one platform of all that is executed.
+fn platform(closure: &Closure) -> Result<Platform, Error> {
     let mut first: Option<Platform> = None;
-    for executed in programs.iter().flat_map(|program| &program.closure.executed) {
+    for executed in &closure.executed {
         let Kind::Elf(Elf { machine, .. }) = &executed.kind else { continue };
         let program = || executed.spelled.clone();
         let found = machine
@@ -81,15 +105,9 @@ fn platform(recipe: &Recipe, programs: &[Program]) -> Result<Platform, Error> {
         if *wanted != found {
             return Err(Error::Platforms { program: program(), found, wanted: wanted.clone() });
         }
-        if let Some(wanted) = &recipe.platform
-            && (&wanted.os, &wanted.architecture) != (&found.os, &found.architecture)
-        {
-            return Err(Error::Platform { program: program(), found, wanted: wanted.clone() });
-        }
     }
     // A closure ends with an ELF program, so there is one.
-    let found = first.unwrap_or_else(|| Platform::linux("amd64", None));
-    Ok(recipe.platform.clone().unwrap_or(found))
+    Ok(first.unwrap_or_else(|| Platform::linux("amd64", None)))
 }
 
 fn includes(recipe: &Recipe) -> Result<Vec<Include>, Error> {
@@ -105,10 +123,6 @@ fn private(recipe: &Recipe, settings: &Settings) -> Result<Vec<ImagePath>, Error
     let directories =
         PRIVATE.iter().map(PathBuf::from).chain(settings.private_dirs.iter().cloned()).chain([folder]);
     Ok(directories.filter_map(|directory| image_path(&directory)).collect())
-}
-
-fn allowed(recipe: &Recipe) -> Result<Vec<ImagePath>, Error> {
-    recipe.allow.keys().map(|path| ImagePath::parse(path.as_bytes()).map_err(Error::Allow)).collect()
 }
 
 /// A host directory as a path of the host's tree; none for one that no path of the tree can equal.

@@ -62,6 +62,7 @@ Examples:
   coracle build ./app -t shop:1.2 -o oci-archive:shop.tar
   coracle build ./app:/usr/bin/shop --expose 8080 -- --config /etc/shop/shop.toml
   coracle build ./app --include assets/:/srv/assets --dry-run
+  coracle build ./app --sysroot /usr/aarch64-linux-gnu  a program of a cross compiler
   coracle build -f a/coracle.toml -f b/coracle.toml --format json
 
 Paths in flags start at the working directory, those of a recipe at the recipe.
@@ -140,6 +141,14 @@ pub(super) struct BuildArgs {
     /// Say what a program's header can't, such as the variant of ARM
     #[arg(long, value_name = "OS/ARCH[/VARIANT]", help_heading = "Image")]
     platform: Option<String>,
+
+    /// Take programs and libraries from this root; PROGRAM is a path inside it. Several roots, several platforms
+    #[arg(long = "root", value_name = "[PLATFORM=]DIR", help_heading = "Roots")]
+    roots: Vec<OsString>,
+
+    /// Take the loader and the libraries from this root, the programs from here: what a cross build needs
+    #[arg(long = "sysroot", value_name = "[PLATFORM=]DIR", help_heading = "Roots")]
+    sysroots: Vec<OsString>,
 
     /// The time in the image's config, in seconds since 1970; SOURCE_DATE_EPOCH or 0 when nothing is said
     #[arg(long, value_name = "SECONDS", allow_hyphen_values = true, help_heading = "Image")]
@@ -226,6 +235,8 @@ impl BuildArgs {
             includes: self.includes.clone(),
             strip: self.strip,
             platform: self.platform.clone(),
+            roots: self.roots.clone(),
+            sysroots: self.sysroots.clone(),
             destinations: self.output.clone(),
         }
     }

@@ -29,7 +29,7 @@ pub(super) fn run(args: &BuildArgs) -> Result<Exit, Failure> {
         let result =
             if args.dry_run { plan(&recipe, &settings, args) } else { build(&recipe, &settings, args) };
         match result {
-            Ok(image) => images.push(image),
+            Ok(described) => images.extend(described),
             Err(failure) => failures.push(failure),
         }
     }
@@ -39,16 +39,17 @@ pub(super) fn run(args: &BuildArgs) -> Result<Exit, Failure> {
     first(failures).map_or(Ok(Exit::Done), Err)
 }
 
-fn plan(recipe: &Recipe, settings: &Settings, args: &BuildArgs) -> Result<Value, Failure> {
-    let plan = coracle::plan(recipe, settings)?;
-    say(&plan, args.quiet);
+/// Lists what would be packed; a description for each platform.
+fn plan(recipe: &Recipe, settings: &Settings, args: &BuildArgs) -> Result<Vec<Value>, Failure> {
+    let plans = coracle::plan(recipe, settings)?;
+    say(&plans, args.quiet);
     if args.format == Format::Text {
-        output::print(&table::plan(&plan))?;
+        plans.iter().try_for_each(|plan| output::print(&table::plan(plan)))?;
     }
-    Ok(table::plan_json(recipe, &plan))
+    Ok(plans.iter().map(|plan| table::plan_json(recipe, plan)).collect())
 }
 
-fn build(recipe: &Recipe, settings: &Settings, args: &BuildArgs) -> Result<Value, Failure> {
+fn build(recipe: &Recipe, settings: &Settings, args: &BuildArgs) -> Result<Vec<Value>, Failure> {
     let watch = Watch { quiet: args.quiet, progress: Progress::new(args.quiet), files: OnceLock::new() };
     let built = coracle::build(recipe, settings, &watch);
     watch.progress.finish();
@@ -64,7 +65,7 @@ fn build(recipe: &Recipe, settings: &Settings, args: &BuildArgs) -> Result<Value
     if args.format == Format::Text {
         output::print(&(table::reference(&built) + "\n"))?;
     }
-    Ok(table::built_json(&built))
+    Ok(vec![table::built_json(&built)])
 }
 
 /// What an image is called in talk: its name, or its program's.
@@ -76,8 +77,8 @@ fn title(recipe: &Recipe, built: &Built) -> String {
     }
 }
 
-fn say(plan: &Plan, quiet: bool) {
-    report::notes(&plan.notes, quiet);
+fn say(plans: &[Plan], quiet: bool) {
+    plans.iter().for_each(|plan| report::notes(&plan.notes, quiet));
 }
 
 /// Turns what the library reports into talk.
@@ -88,12 +89,13 @@ struct Watch {
 }
 
 impl Observer for Watch {
-    fn planned(&self, plan: &Plan) {
-        say(plan, self.quiet);
-        let sizes = plan.rootfs.iter().filter_map(|(_, entry)| match &entry.node {
-            Node::File(content) => Some(content.size()),
-            _ => None,
-        });
+    fn planned(&self, plans: &[Plan]) {
+        say(plans, self.quiet);
+        let sizes =
+            plans.iter().flat_map(|plan| plan.rootfs.iter()).filter_map(|(_, entry)| match &entry.node {
+                Node::File(content) => Some(content.size()),
+                _ => None,
+            });
         let (files, total) = sizes.fold((0, 0), |(files, total), size| (files + 1, total + size));
         let _ = self.files.set(files);
         self.progress.start(total);

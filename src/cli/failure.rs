@@ -57,9 +57,7 @@ impl From<recipe::Error> for Failure {
 impl From<coracle::Error> for Failure {
     fn from(error: coracle::Error) -> Self {
         let exit = match error {
-            coracle::Error::Recipe(_) | coracle::Error::Destination(_) | coracle::Error::Allow(_) => {
-                Exit::Usage
-            }
+            coracle::Error::Recipe(_) => Exit::Usage,
             coracle::Error::Store(store::Error::Layer(layer::Error::Interrupted)) => Exit::Interrupted,
             _ => Exit::Failed,
         };

@@ -1,12 +1,11 @@
 //! Why a program can't be started, with everything that was tried.
 
-use std::fmt::{self, Write as _};
 use std::rc::Rc;
 
 use super::link_map::{Absence, LinkMap, Missing};
 use crate::elf::{self, Machine};
 use crate::fs;
-use crate::loader;
+use crate::loader::{self, Refusal};
 use crate::path::{Spelled, printable};
 
 /// Why there is no closure.
@@ -18,7 +17,7 @@ pub enum Error {
         /// As it was named.
         program: Spelled,
         /// What stands there instead.
-        what: &'static str,
+        what: String,
         /// A program of that name in `PATH`.
         elsewhere: Option<Spelled>,
     },
@@ -49,15 +48,27 @@ pub enum Error {
     /// Scripts that name scripts, more than the kernel follows.
     #[error("cannot start `{0}`: its interpreter is a script, whose interpreter is a script, and so on")]
     ScriptDepth(Spelled),
-    /// The kernel would not find the interpreter.
+    /// The kernel would not find the interpreter of a program.
     #[error("cannot find the interpreter `{interpreter}` of `{program}`: {why}")]
     Interpreter {
-        /// The program or script.
+        /// The program.
         program: Spelled,
-        /// `PT_INTERP`, or what the first line says.
+        /// `PT_INTERP`.
         interpreter: Spelled,
         /// What stands there instead.
         why: String,
+    },
+    /// The kernel, or `env`, would not find the interpreter of a script.
+    #[error("cannot find the interpreter `{interpreter}` of the script `{script}`: {why}")]
+    ScriptInterpreter {
+        /// The script.
+        script: Spelled,
+        /// What the first line says.
+        interpreter: Spelled,
+        /// What stands there instead, or where was looked.
+        why: String,
+        /// `env` looked it up in `PATH`.
+        by_env: bool,
     },
     /// The interpreter is not for the program's machine.
     #[error("the interpreter `{interpreter}` of `{program}` is for {found}, the program for {wanted}")]
@@ -96,19 +107,29 @@ impl Error {
             Self::Program { elsewhere: Some(path), .. } => {
                 format!("did you mean `{path}`? PATH is not searched")
             }
-            Self::Program { .. } => "name a file that is there; build the program first".into(),
+            Self::Program { .. } => "name the file of a program, and build it first".into(),
             Self::Elf { source: elf::Error::NotElf, .. } => {
-                "a program is an ELF file or starts with `#!`; if this is a script, add the line".into()
+                "a program is an ELF file or starts with `#!`; if this is a script, write `#!/bin/sh` or \
+                 the like as its first line"
+                    .into()
             }
             Self::Elf { .. } => "build or copy the program again".into(),
             Self::NotExecutable { .. } => {
                 "name the program that was linked, not what it was linked from".into()
             }
-            Self::Script { .. } => "write `#!/path/to/interpreter [argument]`".into(),
+            Self::Script { .. } => {
+                "write `#!/path/to/interpreter [argument]`, and end the line as Unix does".into()
+            }
             Self::ScriptDepth(_) => "name a program as the interpreter".into(),
             Self::Interpreter { .. } | Self::InterpreterMachine { .. } => {
-                "install it where the image is built, build there where it is, or link the program statically"
+                "install it, pass `--sysroot <DIR>` with the loader and libraries of its platform, or link the program statically"
                     .into()
+            }
+            Self::ScriptInterpreter { by_env: true, .. } => {
+                "install it where the image is built, or say where it is with `--env PATH=…`".into()
+            }
+            Self::ScriptInterpreter { .. } => {
+                "install it where the image is built, or write its whole path in the first line".into()
             }
             Self::Loader { .. } => "build or install the loader again".into(),
             Self::Missing(maps) => missing_hint(maps),
@@ -117,45 +138,59 @@ impl Error {
     }
 }
 
+/// One library as a sentence, several as a list.
 fn missing_text(maps: &[Rc<LinkMap>]) -> String {
-    let mut text = String::new();
-    for map in maps {
-        for missing in map.missing.iter().filter(|missing| missing.absence == Absence::Fatal) {
-            // Writing to a string can't fail.
-            let _ = write_missing(&mut text, map, missing);
-        }
+    let all: Vec<String> =
+        maps.iter().flat_map(|map| fatal(map).map(|missing| describe(map, missing))).collect();
+    match &*all {
+        [one] => format!("cannot find {one}"),
+        several => several.iter().fold(format!("cannot find {} libraries", several.len()), |text, one| {
+            format!("{text}\n\n  {}", one.replace('\n', "\n  "))
+        }),
     }
-    text.trim_end().to_owned()
 }
 
-fn write_missing(text: &mut String, map: &LinkMap, missing: &Missing) -> fmt::Result {
-    let name = printable(&missing.name);
-    let by =
-        map.chain(missing.by).map(|object| format!("`{object}`")).collect::<Vec<_>>().join(", needed by ");
-    writeln!(text, "cannot find `{name}`, needed by {by}")?;
-    writeln!(text, "  searched, in order:")?;
-    let places =
-        missing.missed.places.iter().map(|place| (place.directory.to_string(), place.rule.to_string()));
-    let places: Vec<(String, String)> = places.collect();
-    let width = places.iter().map(|(place, _)| place.len()).max().unwrap_or_default();
-    for (place, rule) in places {
-        writeln!(text, "    {place:width$}  {rule}")?;
-    }
-    if !missing.missed.refused.is_empty() {
-        writeln!(text, "  found but refused:")?;
-    }
-    for (path, refusal) in &missing.missed.refused {
-        writeln!(text, "    {path}  {refusal}")?;
-    }
-    Ok(())
+/// What keeps the program from starting.
+fn fatal(map: &LinkMap) -> impl Iterator<Item = &Missing> {
+    map.missing.iter().filter(|missing| missing.absence == Absence::Fatal)
 }
 
+/// A library, who needs it, where it was searched and what was refused.
+fn describe(map: &LinkMap, Missing { name, by, missed, .. }: &Missing) -> String {
+    let chain: Vec<String> = map.chain(*by).map(|object| format!("`{object}`")).collect();
+    let places = missed.places.iter().map(|place| (place.directory.to_string(), place.rule.to_string()));
+    let refused = missed.refused.iter().map(|(path, refusal)| (path.to_string(), refusal.to_string()));
+    let mut text = format!("`{}`, needed by {}", printable(name), chain.join(", needed by "));
+    text.push_str(&table("searched, in order:", &places.collect::<Vec<_>>()));
+    text.push_str(&table("found but refused:", &refused.collect::<Vec<_>>()));
+    text
+}
+
+/// A heading and two columns; nothing without rows.
+fn table(heading: &str, rows: &[(String, String)]) -> String {
+    let width = rows.iter().map(|(left, _)| left.chars().count()).max();
+    let heading = width.map(|_| format!("\n  {heading}")).unwrap_or_default();
+    let width = width.unwrap_or_default();
+    rows.iter().fold(heading, |text, (left, right)| format!("{text}\n    {left:width$}  {right}"))
+}
+
+/// Each next step that helps with one of them.
 fn missing_hint(maps: &[Rc<LinkMap>]) -> String {
-    let refused = maps.iter().flat_map(|map| &map.missing).any(|missing| !missing.missed.refused.is_empty());
-    if refused {
-        "install the library for the program's machine, or link the program statically".into()
-    } else {
-        "install the package that has the library, give the program a RUNPATH that leads to it, or link it statically"
-            .into()
+    let missing = || maps.iter().flat_map(|map| fatal(map));
+    let refused = || missing().flat_map(|missing| missing.missed.refused.iter().map(|(_, refusal)| refusal));
+    let other_machine = |refusal: &Refusal| matches!(refusal, Refusal::Machine { .. });
+    let mut hints = Vec::new();
+    if missing().any(|missing| missing.missed.refused.is_empty()) {
+        hints.push(
+            "install the package that has the library, give the program a RUNPATH that leads to it, or link it \
+             statically",
+        );
     }
+    if refused().any(other_machine) {
+        hints.push("install the library for the program's machine, or link the program statically");
+    }
+    if refused().any(|refusal| !other_machine(refusal)) {
+        hints.push("put a shared library in the place of what is refused: the loader would stop there, too");
+    }
+    hints.join("\n")
 }

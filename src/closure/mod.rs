@@ -5,14 +5,18 @@
 
 mod error;
 mod link_map;
+mod problem;
 mod script;
+pub mod symbols;
 mod tracer;
+pub mod versions;
 mod walker;
 
 use std::rc::Rc;
 
 pub use error::Error;
 pub use link_map::{Absence, Alias, Edge, Found, LinkMap, Mapped, Missing};
+pub use problem::{Problem, ProblemKind, Severity};
 pub use tracer::Tracer;
 
 use crate::elf::Machine;

@@ -18,11 +18,14 @@ pub(super) fn interpreters(
     let wrong = |why: &str| Error::Script { script: script.clone(), why: why.into() };
     let line = line.strip_prefix(b"#!").unwrap_or(line);
     let end = line.iter().position(|&byte| byte == b'\n' || byte == 0);
-    let whole = line.get(..end.unwrap_or(line.len())).unwrap_or_default().trim_ascii();
-    let split = whole.iter().position(|&byte| byte == b' ' || byte == b'\t').unwrap_or(whole.len());
+    let whole = trimmed(line.get(..end.unwrap_or(line.len())).unwrap_or_default());
+    let split = whole.iter().position(is_blank).unwrap_or(whole.len());
     let (interpreter, argument) = whole.split_at(split);
     if interpreter.is_empty() {
         return Err(wrong("it names no interpreter"));
+    }
+    if interpreter.ends_with(b"\r") || interpreter.ends_with(b"/env") && whole.ends_with(b"\r") {
+        return Err(wrong("it ends with a carriage return, which the kernel takes for a part of the name"));
     }
     if end.is_none() && argument.is_empty() && line.len() + 2 >= MAX_LINE {
         return Err(wrong("it is longer than the kernel reads"));
@@ -34,12 +37,25 @@ pub(super) fn interpreters(
     let name = env_program(argument.trim_ascii()).ok_or_else(|| {
         wrong("what `env` starts can't be told from it; write `#!/usr/bin/env NAME` or `#!/usr/bin/env -S NAME ARGUMENTS`")
     })?;
-    let found = look_up(tree, name, around)?.ok_or_else(|| Error::Interpreter {
-        program: script.clone(),
+    let found = look_up(tree, name, around)?.ok_or_else(|| Error::ScriptInterpreter {
+        script: script.clone(),
         interpreter: Spelled::new(name),
         why: format!("`env` would look it up in {}", around.search_path),
+        by_env: true,
     })?;
     Ok(vec![found, interpreter])
+}
+
+/// What the kernel takes for white space (`spacetab`).
+fn is_blank(byte: &u8) -> bool {
+    matches!(byte, b' ' | b'\t')
+}
+
+/// `line` without blanks at both ends.
+fn trimmed(line: &[u8]) -> &[u8] {
+    let start = line.iter().position(|byte| !is_blank(byte)).unwrap_or(line.len());
+    let end = line.iter().rposition(|byte| !is_blank(byte)).map_or(start, |last| last + 1);
+    line.get(start..end).unwrap_or_default()
 }
 
 /// The program that `env` starts, given the one argument that the kernel passes.
@@ -102,9 +118,15 @@ mod tests {
 
     #[test]
     fn lines_that_lead_nowhere_are_refused() {
-        for line in
-            ["#!\n", "#!   \n", "#!/usr/bin/env\n", "#!/usr/bin/env -u X python3", "#!/usr/bin/env python9"]
-        {
+        for line in [
+            "#!\n",
+            "#!   \n",
+            "#!/bin/sh\r\n",
+            "#!/usr/bin/env python3\r\n",
+            "#!/usr/bin/env\n",
+            "#!/usr/bin/env -u X python3",
+            "#!/usr/bin/env python9",
+        ] {
             assert!(read(line).is_err(), "{line}");
         }
         assert!(read(&format!("#!/{}", "x".repeat(300))[..MAX_LINE]).is_err());

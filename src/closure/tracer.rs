@@ -108,21 +108,24 @@ fn locate(
     let what = match &walk.end {
         End::File(path, file) => return Ok((path.clone(), file.clone(), walk)),
         End::Missing(_) if walk.steps.iter().any(|step| matches!(step, tree::Step::Link { .. })) => {
-            "it is a link to nothing"
+            "it is a link to nothing".into()
         }
-        End::Missing(_) => "there is no such file",
-        End::Directory(_) => "it is a directory",
-        End::Special(_, kind) => kind,
-        End::NotDirectory(_) => "a file stands where a directory should",
-        End::Loop => "its links go round in a circle",
+        End::Missing(_) => "there is no such file".into(),
+        End::Directory(_) => "it is a directory".into(),
+        End::Special(_, kind) => format!("it is a {kind}"),
+        End::NotDirectory(path) => format!("`{path}` is no directory"),
+        End::Loop => "its links go round in a circle".into(),
     };
     Err(match wanted_by {
         None => {
             Error::Program { program: spelled.clone(), what, elsewhere: elsewhere(tree, spelled, around)? }
         }
-        Some(by) => {
-            Error::Interpreter { program: by.clone(), interpreter: spelled.clone(), why: what.into() }
-        }
+        Some(by) => Error::ScriptInterpreter {
+            script: by.clone(),
+            interpreter: spelled.clone(),
+            why: what,
+            by_env: false,
+        },
     })
 }
 

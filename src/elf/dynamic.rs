@@ -6,6 +6,7 @@ use goblin::elf::program_header::{PT_DYNAMIC, ProgramHeader};
 use scroll::Pread;
 
 use super::header::offset_of;
+use super::tables::Tables;
 use super::{Error, Header, Result, Strings, exactly};
 use crate::content::Reader;
 
@@ -24,6 +25,7 @@ pub struct Dynamic {
     pub flags: u64,
     /// `DT_FLAGS_1`.
     pub flags_1: u64,
+    pub(super) tables: Tables,
 }
 
 /// One name that an object wants loaded.
@@ -50,7 +52,7 @@ impl Dynamic {
             return Ok(Self::default());
         };
         let entries = entries(file, header, segment, segments)?;
-        let mut dynamic = Self::default();
+        let mut dynamic = Self { tables: Tables::of(&entries), ..Self::default() };
         let Some(table) = entries.iter().find(|entry| entry.d_tag == d::DT_STRTAB) else {
             let named = entries.iter().any(|entry| names_something(entry.d_tag));
             return if named {
@@ -92,6 +94,17 @@ impl Dynamic {
     /// `DF_1_NODEFLIB`: neither the cache nor the default directories serve this object's needs.
     pub fn no_default_directories(&self) -> bool {
         self.flags_1 & d::DF_1_NODEFLIB != 0
+    }
+
+    /// `DT_RELR`: relocations in a form that glibc knows since 2.36.
+    pub fn has_relr(&self) -> bool {
+        self.tables.has_relr
+    }
+
+    /// All of its symbols are bound when it is loaded, none when it is first called (`DT_BIND_NOW`, `DF_BIND_NOW`,
+    /// `DF_1_NOW`).
+    pub fn binds_now(&self) -> bool {
+        self.tables.bind_now || self.flags & d::DF_BIND_NOW != 0 || self.flags_1 & d::DF_1_NOW != 0
     }
 
     /// `DF_1_PIE`: a program, which no loader maps as a library.

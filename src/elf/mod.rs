@@ -4,16 +4,30 @@
 //! (but for stripping). Every offset, count and string is bounded. Source: the gABI, and `elf.h` of glibc.
 
 mod dynamic;
+mod exports;
 mod header;
 mod machine;
+mod memory;
+mod relocations;
 mod strip;
 #[cfg(test)]
+mod symbol_tests;
+mod symbols;
+#[cfg(test)]
 pub(crate) mod synthetic;
+mod tables;
+mod versions;
 
 pub use dynamic::{Dependency, Dynamic};
+pub use exports::{Exports, Lookup, Manner};
 pub use header::{Header, Type};
 pub use machine::Machine;
+pub use relocations::Class;
 pub use strip::stripped;
+pub use symbols::{Reference, references};
+pub use versions::{DefinedVersion, NeededVersion, Version, Versions};
+
+use goblin::elf::program_header::{PT_LOAD, ProgramHeader};
 
 use crate::content::Reader;
 use crate::fs;
@@ -48,6 +62,8 @@ pub struct Object {
     pub interpreter: Option<Spelled>,
     /// The dynamic section; a static program may have none.
     pub dynamic: Dynamic,
+    /// What is mapped.
+    segments: Vec<ProgramHeader>,
 }
 
 impl Object {
@@ -64,12 +80,11 @@ impl Object {
     /// # Errors
     /// As [`Object::read`].
     pub fn read_after(file: &Reader, header: Header) -> Result<Self> {
-        let segments = header.segments(file)?;
-        Ok(Self {
-            interpreter: header::interpreter(file, &segments)?,
-            dynamic: Dynamic::read(file, &header, &segments)?,
-            header,
-        })
+        let mut segments = header.segments(file)?;
+        let interpreter = header::interpreter(file, &segments)?;
+        let dynamic = Dynamic::read(file, &header, &segments)?;
+        segments.retain(|segment| segment.p_type == PT_LOAD);
+        Ok(Self { header, interpreter, dynamic, segments })
     }
 }
 

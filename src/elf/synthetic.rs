@@ -1,4 +1,5 @@
-//! Small ELF files written from a description, for tests: 64 bits, little-endian, one segment, a dynamic section.
+//! Small ELF files written from a description, for tests: 64 bits, little-endian, one segment, a dynamic section, and
+//! whatever tables a test puts behind the strings.
 
 /// What to write; the defaults make a shared object for x86-64 that needs nothing.
 pub(crate) struct Synthetic {
@@ -10,6 +11,12 @@ pub(crate) struct Synthetic {
     pub(crate) rpath: Option<&'static str>,
     pub(crate) runpath: Option<&'static str>,
     pub(crate) flags_1: u64,
+    /// Strings at the start of the string table, the first at offset 1.
+    pub(crate) names: Vec<&'static str>,
+    /// Tables, each with the tag that gets its address.
+    pub(crate) tables: Vec<(u64, Vec<u8>)>,
+    /// Other entries of the dynamic section.
+    pub(crate) entries: Vec<(u64, u64)>,
 }
 
 impl Default for Synthetic {
@@ -23,6 +30,9 @@ impl Default for Synthetic {
             rpath: None,
             runpath: None,
             flags_1: 0,
+            names: Vec::new(),
+            tables: Vec::new(),
+            entries: Vec::new(),
         }
     }
 }
@@ -31,7 +41,7 @@ const EHDR: usize = 64;
 const PHDR: usize = 56;
 
 impl Synthetic {
-    /// The file's bytes: header, three program headers, strings, dynamic section; addresses are offsets.
+    /// The file's bytes: header, three program headers, strings, tables, dynamic section; addresses are offsets.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut strings = vec![0];
         let mut add = |text: &str| {
@@ -39,6 +49,9 @@ impl Synthetic {
             strings.extend(text.bytes().chain([0]));
             at
         };
+        for name in &self.names {
+            add(name);
+        }
         let mut entries: Vec<(u64, u64)> = self.needed.iter().map(|name| (1, add(name))).collect();
         entries.extend(self.soname.map(|name| (14, add(name))));
         entries.extend(self.rpath.map(|path| (15, add(path))));
@@ -48,9 +61,16 @@ impl Synthetic {
 
         let table = (EHDR + 3 * PHDR) as u64;
         entries.extend([(5, table), (10, strings.len() as u64), (0, 0)]);
-        while !(strings.len() + EHDR + 3 * PHDR).is_multiple_of(8) {
-            strings.push(0);
+        let align = |bytes: &mut Vec<u8>| {
+            bytes.resize((bytes.len() + EHDR + 3 * PHDR).next_multiple_of(8) - EHDR - 3 * PHDR, 0);
+        };
+        align(&mut strings);
+        for (tag, bytes) in &self.tables {
+            entries.insert(0, (*tag, table + strings.len() as u64));
+            strings.extend(bytes);
+            align(&mut strings);
         }
+        entries.splice(0..0, self.entries.iter().copied());
         let dynamic = table + strings.len() as u64;
         let size = entries.len() as u64 * 16;
 

@@ -11,9 +11,10 @@ use toml::Spanned;
 use super::document::Document;
 use super::error::{Error, Problem};
 use super::schema::{self, Scalar};
-use super::{Include, Overrides, Program, Recipe, from_folder, user};
+use super::{Include, Overrides, Program, Recipe, Root, RootKind, from_folder, user};
 use crate::fs;
 use crate::path::{ImagePath, ParsePathError, Spelled, printable};
+use crate::store::{Destination, Kind, ParseDestinationError};
 
 /// A word and where it stands.
 struct Word<T = String> {
@@ -78,7 +79,8 @@ pub(super) fn finish(document: Option<&Document<'_>>, flags: &Overrides) -> Resu
                 check.parsed(&text, |e: &crate::platform::ParsePlatformError| Some(e.hint()))
             })
         },
-        destinations: flags.destinations.clone(),
+        roots: check.roots(flags, &folder)?,
+        destinations: check.destinations(flags)?,
         allow: check.allow(file),
         folder,
     };
@@ -107,6 +109,36 @@ impl Check<'_> {
         names
     }
 
+    /// `[PLATFORM=]DIR`, where what stands before `=` must be a platform unless the whole is a directory.
+    fn roots(&mut self, flags: &Overrides, folder: &Path) -> fs::Result<Vec<Root>> {
+        let whole = flags.roots.iter().map(|text| (RootKind::Whole, "--root", text));
+        let libraries = flags.sysroots.iter().map(|text| (RootKind::Libraries, "--sysroot", text));
+        let mut roots = Vec::new();
+        for (kind, flag, text) in whole.chain(libraries) {
+            let split =
+                text.to_str().filter(|_| !Path::new(text).is_dir()).and_then(|text| text.split_once('='));
+            let (platform, directory) = match split {
+                None => (None, PathBuf::from(text)),
+                Some((platform, directory)) => {
+                    let word = Word { value: platform.to_owned(), origin: Origin::Flag(flag) };
+                    let platform =
+                        self.parsed(&word, |e: &crate::platform::ParsePlatformError| Some(e.hint()));
+                    (platform, PathBuf::from(directory))
+                }
+            };
+            roots.push(Root { kind, platform, directory: from_folder(folder, directory)? });
+        }
+        if !flags.roots.is_empty() && !flags.sysroots.is_empty() {
+            let hint = "a root holds the programs too, a sysroot only the libraries: name one kind";
+            self.problem(
+                &Origin::Flag("--sysroot"),
+                "it can't go together with `--root`".into(),
+                Some(hint.into()),
+            );
+        }
+        Ok(roots)
+    }
+
     fn programs(
         &mut self,
         file: &schema::File,
@@ -116,6 +148,13 @@ impl Check<'_> {
         let mut words = Vec::new();
         for text in &flags.programs {
             let Placed { from, to } = split_program(text)?;
+            if to.is_none()
+                && let Some(hint) = half_placed(&from)?
+            {
+                let message = format!("`{}` is no file, and has no place in the image", from.display());
+                self.problem(&Origin::Flag("PROGRAM"), message, Some(hint));
+                continue;
+            }
             let value = Placed { from: from_folder(folder, from)?, to };
             words.push(Word { value, origin: Origin::Flag("PROGRAM") });
         }
@@ -244,18 +283,37 @@ impl Check<'_> {
         map
     }
 
-    fn allow(&mut self, file: &schema::File) -> BTreeMap<String, String> {
+    /// Layouts may share a directory, with a tag each; nothing else can be in a place that is taken.
+    fn destinations(&mut self, flags: &Overrides) -> fs::Result<Vec<Destination>> {
+        let mut found: Vec<(PathBuf, Destination)> = Vec::new();
+        for word in of_flag(&flags.destinations, "--output") {
+            let hint = |e: &ParseDestinationError| Some(e.hint());
+            let Some(destination) = self.parsed::<Destination>(&word, hint) else { continue };
+            let place = fs::absolute(&destination.path)?;
+            let both_layouts =
+                |other: &Destination| (other.kind, destination.kind) == (Kind::Layout, Kind::Layout);
+            match found.iter().find(|(taken, other)| *taken == place && !both_layouts(other)) {
+                Some((_, other)) => {
+                    let message = format!("`{destination}` is the same place as `{other}`");
+                    self.problem(&word.origin, message, Some("give each destination its own path".into()));
+                }
+                None => found.push((place, destination)),
+            }
+        }
+        Ok(found.into_iter().map(|(_, destination)| destination).collect())
+    }
+
+    fn allow(&mut self, file: &schema::File) -> BTreeMap<ImagePath, String> {
         let mut allow = BTreeMap::new();
         for (what, why) in &file.allow {
+            let origin = Origin::File(why.span());
+            let hint = |_: &ParsePathError| Some("write a whole path in front of the reason".into());
+            let Some(path) = self.legal(ImagePath::parse(what.as_bytes()), &origin, hint) else { continue };
             if why.get_ref().trim().is_empty() {
                 let message = format!("nothing says why `{}` is allowed", printable(what.as_bytes()));
-                self.problem(
-                    &Origin::File(why.span()),
-                    message,
-                    Some("write the reason as its value".into()),
-                );
+                self.problem(&origin, message, Some("write the reason as its value".into()));
             } else {
-                allow.insert(what.clone(), why.get_ref().clone());
+                allow.insert(path, why.get_ref().clone());
             }
         }
         allow
@@ -351,6 +409,17 @@ fn split_program(text: &OsStr) -> fs::Result<Placed> {
         return Ok(Placed { from: path.to_owned(), to: None });
     }
     Ok(placed)
+}
+
+/// What somebody meant who wrote `FROM:TO` with a relative TO.
+fn half_placed(path: &Path) -> fs::Result<Option<String>> {
+    let text = fs::bytes_of(path);
+    let Some(colon) = text.iter().rposition(|&byte| byte == b':') else { return Ok(None) };
+    let (from, to) = (text.get(..colon).unwrap_or_default(), text.get(colon + 1..).unwrap_or_default());
+    if fs::look(path)?.is_some() || !matches!(fs::look(&fs::path_of(from))?, Some(fs::Found::File(_))) {
+        return Ok(None);
+    }
+    Ok(Some(format!("write it with an absolute TO, as in `{}:/{}`", printable(from), printable(to))))
 }
 
 /// `FROM:TO`, divided at the last colon before a slash; a colon elsewhere belongs to a name.

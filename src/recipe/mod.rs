@@ -22,6 +22,7 @@ use crate::path::{ImagePath, Spelled};
 use crate::platform::Platform;
 use crate::reference::Reference;
 use crate::rootfs::Owner;
+use crate::store::Destination;
 
 pub use error::{Error, Place, Problem};
 pub use port::{Port, Protocol};
@@ -63,10 +64,12 @@ pub struct Recipe {
     pub strip: bool,
     /// What a program's header can't say about the platform.
     pub platform: Option<Platform>,
-    /// Where the image goes, as text; nothing when the default is meant.
-    pub destinations: Vec<String>,
-    /// Findings that are accepted on purpose, and why.
-    pub allow: BTreeMap<String, String>,
+    /// Directories that stand for the root, in place of the host's.
+    pub roots: Vec<Root>,
+    /// Where the image goes, no place twice; nothing when the default is meant.
+    pub destinations: Vec<Destination>,
+    /// Paths whose findings are accepted on purpose, and why.
+    pub allow: BTreeMap<ImagePath, String>,
     /// Where the relative paths of this recipe start, [`Recipe::locate`] joins them; `.` is the working directory.
     pub folder: PathBuf,
 }
@@ -87,6 +90,26 @@ pub struct Include {
     pub from: PathBuf,
     /// Its absolute path in the image, without `.` and `..`; a trailing slash means "into this directory".
     pub to: Spelled,
+}
+
+/// A directory that stands for the root, for one platform or for all.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Root {
+    /// How much of it counts.
+    pub kind: RootKind,
+    /// The platform that it is for; any when nothing is said.
+    pub platform: Option<Platform>,
+    /// The directory, absolute or from [`Recipe::folder`] on.
+    pub directory: PathBuf,
+}
+
+/// How much a [`Root`] holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RootKind {
+    /// Everything, the programs too: `--root`.
+    Whole,
+    /// Loader and libraries; the programs are the host's: `--sysroot`.
+    Libraries,
 }
 
 /// What the command line says, as it says it. Lists that are not empty replace the file's, maps are merged into it.
@@ -118,6 +141,10 @@ pub struct Overrides {
     pub strip: bool,
     /// `--platform OS/ARCH[/VARIANT]`
     pub platform: Option<String>,
+    /// `--root [PLATFORM=]DIR`
+    pub roots: Vec<OsString>,
+    /// `--sysroot [PLATFORM=]DIR`
+    pub sysroots: Vec<OsString>,
     /// `--output DEST`
     pub destinations: Vec<String>,
 }

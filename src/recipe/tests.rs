@@ -65,9 +65,10 @@ fn a_whole_recipe() {
         annotations: map(&[("org.opencontainers.image.title", "Shop")]),
         includes: vec![Include { from: "assets/".into(), to: Spelled::new("/srv/assets/") }],
         strip: true,
+        roots: Vec::new(),
         platform: Some("linux/arm/v7".parse().unwrap()),
         destinations: vec![],
-        allow: map(&[("/srv/assets/demo.pem", "a certificate for the tutorial")]),
+        allow: [("/srv/assets/demo.pem".parse().unwrap(), "a certificate for the tutorial".into())].into(),
         folder: ".".into(),
     };
     assert_eq!(recipe, expected);
@@ -86,7 +87,7 @@ fn flags_replace_lists_and_merge_into_maps() {
         stop_signal: Some("2".into()),
         includes: vec!["a:b:/c".into()],
         platform: Some("linux/arm64".into()),
-        destinations: strings(["oci:x"]),
+        destinations: vec!["oci:x".parse().unwrap()],
         ..Overrides::default()
     };
     let recipe = read(WHOLE, &flags).unwrap();
@@ -238,6 +239,7 @@ fn illegal_words() {
         ("[[include]]\nfrom = \"\"\nto = \"/a\"", "the path of a file is empty"),
         ("[[include]]\nfrom = \"a\"\nto = \"/a/../b\"", "`/a/../b` is not a path inside an image: "),
         ("[[include]]\nfrom = \"a\"", "missing field `to`"),
+        ("[allow]\nsrv = \"x\"", "`srv` is not a path inside an image: it must start with `/`"),
         ("[allow]\n\"/a\" = \" \"", "nothing says why `/a` is allowed"),
     ] {
         let problems = refused(line);
@@ -286,7 +288,7 @@ fn broken_toml_shows_the_place() {
 
 #[test]
 fn a_long_line_is_cut_round_its_place() {
-    let long = "x".repeat(500);
+    let long = format!("/{}", "x".repeat(499));
     let text = format!("[allow]\n\"{long}\" = \"\"");
     let error = read(&text, &Overrides::default()).unwrap_err().to_string();
     let lines: Vec<&str> = error.lines().collect();

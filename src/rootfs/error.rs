@@ -18,7 +18,7 @@ pub enum Error {
     #[error("{}", lines(.0, "cannot include everything that was asked for"))]
     Includes(Vec<IncludeProblem>),
     /// A program can't stand where it was sent.
-    #[error("cannot place `{program}` at `{to}`: it finds libraries {up} directories above its own")]
+    #[error("cannot place `{program}` at `{to}`: it finds libraries {up} {} above its own", if *.up == 1 { "directory" } else { "directories" })]
     Placement {
         /// The program.
         program: Spelled,
@@ -105,6 +105,30 @@ pub enum IncludeProblem {
     },
 }
 
+/// Each next step that helps with one of them.
+fn includes_hint(problems: &[IncludeProblem]) -> String {
+    let hint = |problem: &IncludeProblem| match problem {
+        IncludeProblem::Missing(_) => {
+            "check the spelling: paths in flags start at the working directory, those of a recipe at the recipe"
+        }
+        IncludeProblem::Leaves { target, .. } if target.as_bytes().starts_with(b"/") => {
+            "make the link relative: its whole path means something else in the image"
+        }
+        IncludeProblem::Leaves { .. } => "include a directory that holds both the link and what it leads to",
+        IncludeProblem::Special { .. } => {
+            "leave it out of the directory: an image holds files, directories and links"
+        }
+        IncludeProblem::NoName { .. } => "write a whole path in the image, such as `/srv/NAME`",
+    };
+    let mut hints: Vec<&str> = Vec::new();
+    for hint in problems.iter().map(hint) {
+        if !hints.contains(&hint) {
+            hints.push(hint);
+        }
+    }
+    hints.join("\n")
+}
+
 fn lines<T: std::fmt::Display>(problems: &[T], heading: &str) -> String {
     problems.iter().fold(heading.to_owned(), |text, problem| format!("{text}\n  {problem}"))
 }
@@ -115,14 +139,13 @@ impl Error {
         Some(match self {
             Self::Conflicts(_) => "send one of them elsewhere with `FROM:TO`, or leave it out".into(),
             Self::Private(_) => {
-                "link with an RPATH that starts with `$ORIGIN`, install the library in a system \
-                                 directory, or name the directory under `[allow]` in coracle.toml"
+                "link with an RPATH that starts with `$ORIGIN`, or install the library in a system directory\n\
+                 to accept it on purpose, write `\"/the/directory\" = \"the reason\"` below `[allow]` in a recipe, \
+                 and name the recipe with `-f`"
                     .into()
             }
-            Self::Includes(_) => {
-                "include the place that a link leads to, or leave these files out of the directory".into()
-            }
-            Self::Placement { .. } => "send it to a path that is deep enough, such as `/app/bin/NAME`".into(),
+            Self::Includes(problems) => includes_hint(problems),
+            Self::Placement { .. } => "send it to a deeper path, or leave `:TO` out: it goes below `/app`".into(),
             Self::Strip { .. } => "build without `--strip`".into(),
             Self::NotFixed(_) | Self::NotStarting { .. } => {
                 "an include may hide a library or a link; see which with `--dry-run`".into()

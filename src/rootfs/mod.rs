@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use entry::{Entry, Node, Owner, Reason, Stratum};
 pub use error::{Conflict, Error, IncludeProblem, PrivatePath};
+pub use placement::is_system;
 pub use plan::{Include, Program, Request, plan};
 
 use crate::digest::Digest;

@@ -30,7 +30,7 @@ const SYSTEM: [&str; 16] = [
 ];
 
 /// Whether `path` is where distributions put programs and libraries.
-pub(super) fn is_system(path: &ImagePath) -> bool {
+pub fn is_system(path: &ImagePath) -> bool {
     let bytes = path.as_bytes();
     SYSTEM.iter().any(|directory| {
         bytes.strip_prefix(directory.as_bytes()).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
@@ -133,7 +133,7 @@ impl Placement {
         tree: &dyn Tree,
         found: &Found,
         walk: &'a Walk,
-    ) -> fs::Result<&'a [Step]> {
+    ) -> fs::Result<Vec<&'a Step>> {
         relative_steps(tree, found, walk)
     }
 }
@@ -175,10 +175,23 @@ fn region(tree: &dyn Tree, elf: &Elf, home: &ImagePath) -> fs::Result<(Vec<Spell
     Ok((origins, region))
 }
 
-fn relative_steps<'a>(tree: &dyn Tree, found: &Found, walk: &'a Walk) -> fs::Result<&'a [Step]> {
-    let Found::Needed { origin: Some(origin), .. } = found else { return Ok(&walk.steps) };
+fn relative_steps<'a>(tree: &dyn Tree, found: &Found, walk: &'a Walk) -> fs::Result<Vec<&'a Step>> {
+    let Found::Needed { origin: Some(origin), .. } = found else { return Ok(walk.steps.iter().collect()) };
     let before = tree::walk(tree, &ImagePath::root(), origin.as_bytes())?.steps.len();
-    Ok(walk.steps.get(before..).unwrap_or_default())
+    let mut steps = walk.steps.iter().skip(before).peekable();
+    let (mut kept, mut from_root) = (Vec::new(), false);
+    while let Some(step) = steps.next() {
+        from_root |= matches!(step, Step::Link { target, .. } if target.as_bytes().starts_with(b"/"));
+        // An absolute link is written anew, so the way down from the root to where it leads is not walked again.
+        let passed = match (step, steps.peek()) {
+            (Step::Directory(path), Some(Step::Directory(next))) => next.parent().as_ref() == Some(path),
+            _ => false,
+        };
+        if !(from_root && passed) {
+            kept.push(step);
+        }
+    }
+    Ok(kept)
 }
 
 /// The deepest directory above both.

@@ -13,10 +13,11 @@ use crate::path::{ImagePath, Spelled};
 use crate::tree::{Step, Tree, TreeFile, Walk};
 
 /// What an image is to hold.
-#[derive(Debug)]
 pub struct Request<'a> {
     /// The programs with all that they need, the entrypoint first.
     pub programs: &'a [Program],
+    /// The host, where includes are.
+    pub host: &'a dyn Tree,
     /// Files and directories that were asked for.
     pub includes: &'a [Include],
     /// Who runs the program.
@@ -64,7 +65,7 @@ pub fn plan(tree: &dyn Tree, request: &Request<'_>) -> Result<(Rootfs, Vec<Note>
         return Err(Error::Private(planner.private));
     }
     let Planner { mut builder, mut notes, .. } = planner;
-    include::add(&mut builder, tree, request.includes)?;
+    include::add(&mut builder, request.host, request.includes)?;
     builder.directory(&request.around.working_dir, Reason::WorkingDirectory, Stratum::Program);
     add_accounts(&mut builder, request.user);
     let (rootfs, dropped) = builder.finish()?;
@@ -264,7 +265,7 @@ impl Planner<'_> {
     fn add_moved(
         &mut self,
         placement: &Placement,
-        steps: &[Step],
+        steps: Vec<&Step>,
         path: &ImagePath,
         file: &TreeFile,
         reason: &Reason,
@@ -350,6 +351,7 @@ mod tests {
         let private: Vec<ImagePath> = private.iter().map(|path| path.parse().unwrap()).collect();
         let request = Request {
             programs: &programs,
+            host: tree,
             includes: &[],
             user: Owner { uid: 1, gid: 1 },
             around: &around,
@@ -395,7 +397,7 @@ mod tests {
         assert!(moved(None).contains(&"/app/plugins/".to_owned()));
         assert!(moved(Some("/opt/t/hello")).contains(&"/opt/lib/libx.so.1".to_owned()));
         let error = plan_of(&tree, &[("/home/u/p/bin/hello", Some("/hello"))], &[]).unwrap_err();
-        assert!(error.to_string().contains("1 directories above"), "{error}");
+        assert!(error.to_string().contains("1 directory above its own"), "{error}");
     }
 
     #[test]

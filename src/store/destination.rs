@@ -124,6 +124,14 @@ impl Destination {
         Self { kind: Kind::Layout, path: path.into(), tag: None }
     }
 
+    /// The directory or file itself, links followed where they lead somewhere.
+    ///
+    /// # Errors
+    /// When the working directory is gone.
+    pub fn place(&self) -> fs::Result<PathBuf> {
+        target(&self.path)
+    }
+
     /// Whether it can take an image, as far as can be told before there is one.
     ///
     /// # Errors
@@ -151,21 +159,37 @@ impl Destination {
 
 /// A file that is replaced, links followed, or one that is not there yet.
 fn check_file(path: &Path) -> Result<(), Error> {
-    let taken = |what| Err(Error::NotFile { path: path.to_owned(), what });
-    match fs::look(&target(path)?)? {
-        None | Some(Found::File(_)) => Ok(()),
-        Some(Found::Directory) => taken("directory"),
-        Some(Found::Special(what)) => taken(what),
-        Some(Found::Link(_)) => taken("link that leads nowhere"),
+    let refuse = |why| Err(Error::NotFile { path: path.to_owned(), why });
+    if let Some(file) = file_above(path)? {
+        return refuse(format!("`{}` is no directory", file.display()));
     }
+    match fs::look(&target(path)?)? {
+        None if path.as_os_str().as_encoded_bytes().ends_with(b"/") => {
+            refuse("a path that ends in `/` is a directory's".into())
+        }
+        None | Some(Found::File(_)) => Ok(()),
+        Some(Found::Directory) => refuse("it is a directory".into()),
+        Some(Found::Special(what)) => refuse(format!("it is a {what}")),
+        Some(Found::Link(_)) => refuse("it is a link that leads nowhere".into()),
+    }
+}
+
+/// What stands above `path` in place of a directory.
+pub(super) fn file_above(path: &Path) -> fs::Result<Option<PathBuf>> {
+    let absolute = fs::absolute(path)?;
+    let nearest =
+        absolute.ancestors().skip(1).find_map(|above| Some((above, std::fs::metadata(above).ok()?)));
+    Ok(nearest.filter(|(_, metadata)| !metadata.is_dir()).map(|(above, _)| above.to_owned()))
 }
 
 /// The file that `path` stands for, links followed where they lead somewhere.
 pub(super) fn target(path: &Path) -> fs::Result<PathBuf> {
-    match std::fs::canonicalize(path) {
-        Ok(target) => Ok(target),
-        Err(_) => fs::absolute(path),
+    if let Ok(target) = std::fs::canonicalize(path) {
+        return Ok(target);
     }
+    let path = fs::absolute(path)?;
+    let parent = path.parent().and_then(|parent| std::fs::canonicalize(parent).ok());
+    Ok(parent.zip(path.file_name()).map(|(parent, name)| parent.join(name)).unwrap_or(path))
 }
 
 #[cfg(test)]

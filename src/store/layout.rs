@@ -8,8 +8,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::destination::file_above;
 use super::names::Name;
-use super::staging::{Parents, Staging};
+use super::staging::{Locked, Parents, Staging};
 use super::{ATTEMPTS, Error, PREFIX, Warning, collect, index, place};
 use crate::fs::{self, Context};
 use crate::image::{Blob, Root};
@@ -34,6 +35,9 @@ pub(super) fn bytes(what: &'static str, value: &Value) -> Result<Vec<u8>, Error>
 /// A layout can be at `directory` when there is one, or nothing, or an empty directory.
 pub(super) fn check(directory: &Path) -> Result<(), Error> {
     let refuse = |why: &str| Err(Error::NotLayout { path: directory.to_owned(), why: why.into() });
+    if let Some(file) = file_above(directory)? {
+        return refuse(&format!("`{}` is no directory", file.display()));
+    }
     match std::fs::metadata(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Ok(metadata) if !metadata.is_dir() => return refuse("it is no directory"),
@@ -44,7 +48,8 @@ pub(super) fn check(directory: &Path) -> Result<(), Error> {
     if others.peek().is_none() {
         return Ok(());
     }
-    if !names.iter().any(|name| name == MARK.as_bytes()) {
+    // A list that was read while another build made the layout may lack what came first.
+    if !directory.join(MARK).exists() {
         return refuse("it holds other files and no `oci-layout`");
     }
     let version = document(directory, MARK)?.and_then(|mark| {
@@ -177,9 +182,9 @@ fn name(blob: &Blob) -> String {
 
 /// Writes the mark complete and never over another's; whether the directory was still there.
 fn write_mark(directory: &Path, path: &Path) -> Result<bool, Error> {
-    let temporary = match tempfile::Builder::new().prefix(PREFIX).tempdir_in(directory) {
+    let temporary = match Locked::new(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        temporary => temporary.context("create a directory in", directory)?,
+        temporary => temporary?,
     };
     let new = temporary.path().join(MARK);
     std::fs::write(&new, bytes("oci-layout", &mark())?).context("write", &new)?;

@@ -52,12 +52,12 @@ pub enum Error {
         why: String,
     },
     /// An archive is wanted where something else is.
-    #[error("cannot write an archive to `{}`: it is a {what}", .path.display())]
+    #[error("cannot write an archive to `{}`: {why}", .path.display())]
     NotFile {
         /// The destination.
         path: PathBuf,
         /// What it is.
-        what: &'static str,
+        why: String,
     },
     /// `manifest.json` has no word for platforms.
     #[error("cannot write `docker-archive:{}`: the format has no room for several platforms", .path.display())]

@@ -4,7 +4,7 @@
 //! was killed, and removes them.
 
 use std::fs::{File, TryLockError};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -24,8 +24,7 @@ const LOCK: &str = "lock";
 /// A staging directory; it goes when it is dropped.
 #[derive(Debug)]
 pub struct Staging {
-    _lock: File,
-    directory: TempDir,
+    directory: Locked,
     _parents: Parents,
     packed: AtomicU64,
 }
@@ -38,7 +37,11 @@ impl Staging {
     pub fn new(destination: &Destination) -> Result<Self, Error> {
         let path = target(&destination.path)?;
         if destination.kind == Kind::Layout && path.is_dir() {
-            return Self::inside(&path, Parents::default());
+            match Self::inside(&path, Parents::default()) {
+                // The build that had made it has failed, and removed it again.
+                Err(Error::File(error)) if error.kind() == ErrorKind::NotFound && !path.exists() => {}
+                staging => return staging,
+            }
         }
         let parents = Parents::make(&path)?;
         Self::inside(path.parent().unwrap_or(&path), parents)
@@ -46,15 +49,7 @@ impl Staging {
 
     fn inside(parent: &Path, parents: Parents) -> Result<Self, Error> {
         remove_remains(parent);
-        for _ in 0..ATTEMPTS {
-            let directory = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent);
-            let directory = directory.context("create a directory in", parent)?;
-            // Another build may take it for remains until it is locked, and remove it.
-            if let Some(lock) = lock_new(&directory.path().join(LOCK))? {
-                return Ok(Self { _lock: lock, directory, _parents: parents, packed: AtomicU64::new(0) });
-            }
-        }
-        Err(fs::Error::new("lock a directory in", parent, io::Error::other("it keeps changing")).into())
+        Ok(Self { directory: Locked::new(parent)?, _parents: parents, packed: AtomicU64::new(0) })
     }
 
     /// Packs a layer here, see [`layer::pack`].
@@ -86,15 +81,53 @@ impl Staging {
     }
 }
 
+/// A directory that no other build takes for remains; it goes when this is dropped.
+#[derive(Debug)]
+pub(super) struct Locked {
+    _lock: File,
+    directory: TempDir,
+}
+
+impl Locked {
+    /// A new one in `parent`.
+    pub(super) fn new(parent: &Path) -> fs::Result<Self> {
+        for _ in 0..ATTEMPTS {
+            let directory = temporary_directory(parent).context("create a directory in", parent)?;
+            // Until it is locked, another build may remove it.
+            if let Some(lock) = lock_new(&directory.path().join(LOCK))? {
+                return Ok(Self { _lock: lock, directory });
+            }
+        }
+        Err(fs::Error::new("lock a directory in", parent, io::Error::other("it keeps changing")))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.directory.path()
+    }
+}
+
+/// A new directory in `parent`; the usual errors don't mention its name, which nobody has seen.
+fn temporary_directory(parent: &Path) -> io::Result<TempDir> {
+    let made = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent);
+    made.map_err(|error| match error.kind() {
+        kind @ (ErrorKind::NotFound
+        | ErrorKind::PermissionDenied
+        | ErrorKind::StorageFull
+        | ErrorKind::QuotaExceeded
+        | ErrorKind::ReadOnlyFilesystem) => kind.into(),
+        _ => error,
+    })
+}
+
 /// Creates and locks `path`; nothing when somebody removed it meanwhile.
 fn lock_new(path: &Path) -> fs::Result<Option<File>> {
     let file = match File::create_new(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         file => file.context("create", path)?,
     };
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => return Ok(None),
-        Err(TryLockError::Error(error)) if error.kind() != io::ErrorKind::Unsupported => {
+        Err(TryLockError::Error(error)) if error.kind() != ErrorKind::Unsupported => {
             return Err(fs::Error::new("lock", path, error));
         }
         Ok(()) | Err(TryLockError::Error(_)) => {}
@@ -130,7 +163,7 @@ impl Parents {
         missing.reverse();
         for directory in missing {
             match std::fs::create_dir(directory) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 result => {
                     result.context("create", directory)?;
                     made.0.push(directory.to_owned());

@@ -1,0 +1,74 @@
+//! Whether the programs will start with the libraries that were found for them.
+//!
+//! As a loader does, versions come first: a library without a version lacks its symbols too, and one message is enough.
+
+use std::collections::BTreeMap;
+
+use super::Error;
+use crate::closure::{Elf, LinkMap, Problem, ProblemKind, Severity, symbols, versions};
+use crate::fs;
+use crate::note::Note;
+use crate::path::Spelled;
+use crate::rootfs::Program;
+
+/// Symbols of one object that are named in one warning.
+const NAMED: usize = 8;
+
+/// What a loader would go on without.
+///
+/// # Errors
+/// Everything at which a loader would stop.
+pub(super) fn check(programs: &[Program]) -> Result<Vec<Note>, Error> {
+    let mut notes = of_kind(programs, versions::check)?;
+    notes.extend(of_kind(programs, symbols::check)?);
+    Ok(notes)
+}
+
+fn of_kind(
+    programs: &[Program],
+    check: fn(&LinkMap) -> fs::Result<Vec<Problem>>,
+) -> Result<Vec<Note>, Error> {
+    let mut problems = Vec::new();
+    let elves = programs.iter().flat_map(|program| program.closure.elves());
+    for map in elves.flat_map(Elf::maps) {
+        problems.extend(check(map)?);
+    }
+    // Programs share libraries, and each of them meets the same problems there.
+    let mut known = std::collections::BTreeSet::new();
+    problems.retain(|problem| known.insert(problem.clone()));
+    let (errors, warnings): (Vec<Problem>, Vec<Problem>) =
+        problems.into_iter().partition(|problem| problem.severity == Severity::Error);
+    if errors.is_empty() { Ok(notes(warnings)) } else { Err(Error::NotStarting(errors)) }
+}
+
+/// A warning for each problem, but one for all symbols of an object.
+fn notes(problems: Vec<Problem>) -> Vec<Note> {
+    let mut symbols: BTreeMap<Spelled, Vec<Problem>> = BTreeMap::new();
+    let mut notes = Vec::new();
+    for problem in problems {
+        if problem.kind == ProblemKind::Symbol && !problem.name.is_empty() {
+            symbols.entry(problem.object.clone()).or_default().push(problem);
+        } else {
+            notes.push(Note::Warning(problem.message));
+        }
+    }
+    notes.extend(symbols.iter().map(|(object, missing)| Note::Warning(missing_text(object, missing))));
+    notes
+}
+
+fn missing_text(object: &Spelled, missing: &[Problem]) -> String {
+    if let [only] = missing {
+        return format!("{}; it stops when it calls it", only.message);
+    }
+    let named: Vec<String> =
+        missing.iter().take(NAMED).map(|problem| format!("`{}`", problem.name)).collect();
+    let more = match missing.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!(
+        "cannot find {} functions that `{object}` calls, at which it stops: {}{more}",
+        missing.len(),
+        named.join(", ")
+    )
+}

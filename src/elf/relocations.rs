@@ -1,0 +1,151 @@
+//! Which symbols the relocations of an object name, and how they are bound.
+//!
+//! Source: `_dl_relocate_object`, `elf/dl-reloc.c`, and `elf_dynamic_do_Rel`, `elf/do-rel.h`. `DT_RELR` names no symbol.
+//! On MIPS a global offset table is bound without relocations, so nothing is known of its symbols.
+
+use goblin::elf::header as h;
+
+use super::memory::Memory;
+use super::tables::Relocations;
+use super::{Error, Machine, Object, Result};
+
+/// What a relocation does with its symbol (`elf_machine_type_class`, `sysdeps/*/dl-machine.h`).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Class {
+    /// It calls it through the procedure linkage table, which may be bound late.
+    Plt,
+    /// It takes its address.
+    Data,
+    /// It copies it into the program, so the program's own definition does not count.
+    Copy,
+}
+
+/// Bytes of one table: that of the largest browsers has some 50 MiB.
+const MAX_TABLE: u64 = 1 << 29;
+/// Symbols of one object, each in one class.
+const MAX_NAMED: usize = 1 << 22;
+/// Entries that are read at once.
+const BATCH: u64 = 4096;
+
+/// Indices of the symbols that the relocations of `object` name, sorted, each once for each class.
+pub(super) fn named(memory: &Memory<'_>, object: &Object) -> Result<Vec<(u32, Class)>> {
+    let (tables, machine) = (&object.dynamic.tables, object.header.machine);
+    let mut named = Named { machine, symbols: Vec::new(), sorted: 0 };
+    if machine.number == h::EM_MIPS {
+        return Ok(named.symbols);
+    }
+    named.read(memory, without(tables.rela, tables.plt), true, Class::Data)?;
+    named.read(memory, without(tables.rel, tables.plt), false, Class::Data)?;
+    named.read(memory, tables.plt, tables.plt_has_addends, Class::Plt)?;
+    named.fold()?;
+    Ok(named.symbols)
+}
+
+/// `all` without the table at its end, which some linkers count twice (`_ELF_DYNAMIC_DO_RELOC`, `elf/dynamic-link.h`).
+fn without(all: Relocations, plt: Relocations) -> Relocations {
+    let same_end = all.address.checked_add(all.size) == plt.address.checked_add(plt.size);
+    let size = if same_end { all.size.saturating_sub(plt.size) } else { all.size };
+    Relocations { size, ..all }
+}
+
+struct Named {
+    machine: Machine,
+    symbols: Vec<(u32, Class)>,
+    /// So many at its start are sorted and differ.
+    sorted: usize,
+}
+
+impl Named {
+    fn read(&mut self, memory: &Memory<'_>, table: Relocations, addends: bool, class: Class) -> Result<()> {
+        let word: u64 = if self.machine.is_64 { 8 } else { 4 };
+        let entry = word * if addends { 3 } else { 2 };
+        if table.size > MAX_TABLE {
+            return Err(Error::Damaged("it has more relocations than any linker writes"));
+        }
+        let end = table.size / entry;
+        let mut at = table.relative.min(end);
+        while at < end {
+            let count = BATCH.min(end - at);
+            let address = table.address.checked_add(at * entry);
+            let address = address.ok_or(Error::Damaged("its relocations lie outside of what is loaded"))?;
+            let bytes = memory.table(address, count * entry, MAX_TABLE)?;
+            for relocation in bytes.chunks_exact(usize::try_from(entry).unwrap_or(usize::MAX)) {
+                self.name(relocation, class);
+            }
+            if self.symbols.len() > 2 * self.sorted.max(1 << 16) {
+                self.fold()?;
+            }
+            at += count;
+        }
+        Ok(())
+    }
+
+    /// One relocation: `r_offset`, then `r_info`, which holds symbol and type.
+    fn name(&mut self, relocation: &[u8], class: Class) {
+        let (symbol, kind) = if self.machine.is_64 {
+            let info = relocation.get(8..16).and_then(|bytes| bytes.try_into().ok()).unwrap_or_default();
+            let info = if self.machine.is_little_endian {
+                u64::from_le_bytes(info)
+            } else {
+                u64::from_be_bytes(info)
+            };
+            (u32::try_from(info >> 32).unwrap_or_default(), info & 0xffff_ffff)
+        } else {
+            let info = relocation.get(4..8).and_then(|bytes| bytes.try_into().ok()).unwrap_or_default();
+            let info = if self.machine.is_little_endian {
+                u32::from_le_bytes(info)
+            } else {
+                u32::from_be_bytes(info)
+            };
+            (info >> 8, u64::from(info & 0xff))
+        };
+        let class = if Some(kind) == copy_type(self.machine) { Class::Copy } else { class };
+        if symbol != 0 && self.symbols.last() != Some(&(symbol, class)) {
+            self.symbols.push((symbol, class));
+        }
+    }
+
+    fn fold(&mut self) -> Result<()> {
+        self.symbols.sort_unstable();
+        self.symbols.dedup();
+        self.sorted = self.symbols.len();
+        if self.sorted > MAX_NAMED {
+            return Err(Error::Damaged("its relocations name more symbols than any program has"));
+        }
+        Ok(())
+    }
+}
+
+/// `R_*_COPY`.
+fn copy_type(machine: Machine) -> Option<u64> {
+    Some(match machine.number {
+        h::EM_X86_64 | h::EM_386 => 5,
+        h::EM_AARCH64 => 1024,
+        h::EM_ARM => 20,
+        h::EM_PPC | h::EM_PPC64 | h::EM_SPARC | h::EM_SPARCV9 | h::EM_68K => 19,
+        h::EM_S390 => 9,
+        h::EM_RISCV | EM_LOONGARCH => 4,
+        _ => return None,
+    })
+}
+
+/// `EM_LOONGARCH`.
+const EM_LOONGARCH: u16 = 258;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn symbols_are_named_once() {
+        let machine = Machine { is_64: true, is_little_endian: true, number: h::EM_X86_64, flags: 0 };
+        let mut named = Named { machine, symbols: Vec::new(), sorted: 0 };
+        for (symbol, kind) in [(7_u64, 6_u64), (0, 8), (3, 5), (7, 6), (3, 6)] {
+            let words = [0, symbol << 32 | kind, 0];
+            let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+            named.name(&bytes, Class::Data);
+        }
+        named.fold().unwrap();
+        assert_eq!(named.symbols, [(3, Class::Data), (3, Class::Copy), (7, Class::Data)]);
+    }
+}

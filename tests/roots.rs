@@ -1,0 +1,158 @@
+//! Programs of other machines: their libraries from a sysroot, everything from a root, several platforms in one index.
+
+#![cfg(target_os = "linux")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a panic is how a test fails"
+)]
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+const CROSS: &str = "aarch64-linux-gnu-gcc";
+const SYSROOT: &str = "/usr/aarch64-linux-gnu";
+
+/// Whether what these tests need is installed; CI demands it.
+#[allow(clippy::disallowed_methods, reason = "a test may ask how strict it is to be")]
+fn is_installed() -> bool {
+    let there = |program: &str| Command::new(program).arg("--version").output().is_ok();
+    let all = there(CROSS) && there("qemu-aarch64-static");
+    assert!(
+        all || std::env::var_os("CORACLE_TESTS").is_none(),
+        "install gcc-aarch64-linux-gnu and qemu-user-static"
+    );
+    if !all {
+        let _ = std::io::stderr()
+            .write_all(b"SKIPPED: gcc-aarch64-linux-gnu or qemu-user-static is not installed\n");
+    }
+    all
+}
+
+/// The same program for this machine and for arm64.
+fn project() -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    fs::write(at.join("hello.c"), "#include <stdio.h>\nint main(void) { puts(\"hello\"); return 0; }\n")
+        .unwrap();
+    for (compiler, program) in [("cc", "here"), (CROSS, "there")] {
+        assert!(
+            Command::new(compiler)
+                .args(["-s", "-o", program, "hello.c"])
+                .current_dir(at)
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+    directory
+}
+
+fn coracle(at: &Path, arguments: &[&str]) -> String {
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_coracle")).args(arguments).current_dir(at).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+/// The document that a descriptor names.
+fn blob(layout: &Path, descriptor: &Value) -> std::path::PathBuf {
+    layout.join("blobs").join(descriptor["digest"].as_str().unwrap().replace(':', "/"))
+}
+
+#[test]
+fn an_image_of_another_machine_runs_there() {
+    if !is_installed() {
+        return;
+    }
+    let project = project();
+    let at = project.path();
+    coracle(at, &["build", "there", "--sysroot", SYSROOT, "-o", "oci:out", "--quiet"]);
+    let layout = at.join("out");
+    let descriptor = json(&layout.join("index.json"))["manifests"][0].clone();
+    assert_eq!(descriptor["platform"]["architecture"], "arm64");
+    let root = at.join("root");
+    fs::create_dir(&root).unwrap();
+    for layer in json(&blob(&layout, &descriptor))["layers"].as_array().unwrap() {
+        let file = fs::File::open(blob(&layout, layer)).unwrap();
+        tar::Archive::new(flate2::read::MultiGzDecoder::new(file)).unpack(&root).unwrap();
+    }
+    let output = Command::new("qemu-aarch64-static")
+        .arg("-L")
+        .arg(&root)
+        .arg(root.join("app/there"))
+        .output()
+        .unwrap();
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        "hello\n",
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[test]
+fn programs_of_two_platforms_are_one_index() {
+    if !is_installed() {
+        return;
+    }
+    let project = project();
+    let at = project.path();
+    let programs = ["here:/app/hello", "there:/app/hello"];
+    let sysroot = format!("linux/arm64={SYSROOT}");
+    let build = |destination: &str, programs: [&str; 2]| {
+        let more = ["--sysroot", &sysroot, "-t", "hello", "-o", destination, "--quiet"];
+        coracle(at, &[&["build"], &programs[..], &more].concat())
+    };
+    let line = build("oci:out", programs);
+    let index = json(&at.join("out/index.json"));
+    let descriptor = &index["manifests"][0];
+    assert_eq!(index["manifests"].as_array().unwrap().len(), 1);
+    assert_eq!(line, format!("hello:latest@{}\n", descriptor["digest"].as_str().unwrap()));
+    let nested = json(&blob(&at.join("out"), descriptor));
+    let platforms: Vec<&str> = nested["manifests"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|m| m["platform"]["architecture"].as_str().unwrap())
+        .collect();
+    assert_eq!(platforms, ["amd64", "arm64"]);
+    assert_eq!(coracle::store::verify(&at.join("out")).unwrap(), []);
+    assert_eq!(
+        build("oci:other", [programs[1], programs[0]]),
+        line,
+        "the order of the programs does not matter"
+    );
+}
+
+#[test]
+fn a_root_holds_the_programs_too() {
+    let project = tempfile::tempdir().unwrap();
+    let at = project.path();
+    for directory in ["root/lib64", "root/usr/bin", "root/usr/lib"] {
+        fs::create_dir_all(at.join(directory)).unwrap();
+    }
+    let loader = fs::canonicalize("/lib64/ld-linux-x86-64.so.2").unwrap();
+    fs::copy(&loader, at.join("root/lib64/ld-linux-x86-64.so.2")).unwrap();
+    fs::copy("/bin/true", at.join("root/usr/bin/app")).unwrap();
+    let libc = loader.parent().unwrap().join("libc.so.6");
+    fs::copy(libc, at.join("root/usr/lib/libc.so.6")).unwrap();
+    let plan = coracle(at, &["build", "/usr/bin/app", "--root", "root", "--dry-run", "--format", "json"]);
+    let plan: Value = serde_json::from_str(&plan).unwrap();
+    let entries = plan["images"][0]["entries"].as_array().unwrap();
+    let paths: Vec<&str> = entries.iter().map(|entry| entry["path"].as_str().unwrap()).collect();
+    for path in ["/usr/bin/app", "/usr/lib/libc.so.6", "/lib64/ld-linux-x86-64.so.2"] {
+        assert!(paths.contains(&path), "{path} in {paths:?}");
+    }
+}
