@@ -17,10 +17,8 @@ fn containerd_imports_and_runs() {
     let subjects = Subjects::shared();
     let place = Place::new();
     let config = place.file("containerd.toml", &config(&place));
-    let _daemon = place
-        .daemon(&mut place.command(["containerd", "--config", config.to_str().unwrap()]), || {
-            place.command(ctr(&place, &["version"]))
-        });
+    let daemon = ["containerd", "--config", config.to_str().unwrap()];
+    place.daemon(&mut place.command(daemon), || place.command(ctr(&place, &["version"])));
     for subject in &subjects.programs {
         let layout = place.shared().join("layout.tar");
         let (layout, directory) = (layout.to_str().unwrap(), subject.layout());

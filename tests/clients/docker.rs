@@ -22,7 +22,7 @@ fn docker_loads_and_runs() {
     let subjects = Subjects::shared();
     let place = Place::new();
     let docker = Docker { place: &place };
-    let _daemon = place.daemon(&mut docker.daemon(), || docker.command(&["info"]));
+    place.daemon(&mut docker.daemon(), || docker.command(&["info"]));
     for subject in &subjects.programs {
         docker.load(subject);
         assert_eq!(docker.container(&["--rm"], subject.name), subject.says, "{}", subject.name);

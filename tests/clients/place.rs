@@ -3,6 +3,9 @@
 //! It is a mount namespace and a process namespace. Process 1 in it reads from a pipe that the test holds; when the pipe
 //! closes, be it that the test is done, panics or is killed, process 1 ends, the kernel ends every other process there
 //! (daemons, shims, containers) and the mounts are gone. The network is the host's.
+//!
+//! `nsenter` outside is the parent of each command inside, and must not be killed before it: the kernel ends the place
+//! only when every process in it was waited for, and who waits for orphans outside is not known.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
@@ -12,7 +15,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::process::{Running, poll, start, stdout_of};
+use crate::process::{poll, start, stdout_of};
 use crate::requirement::search_path;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/place.sh");
@@ -64,8 +67,8 @@ impl Place {
         let holder = format!("/proc/{}", self.holder.id());
         let mut command = Command::new("nsenter");
         command.arg(format!("--mount={holder}/ns/mnt")).arg(format!("--pid={holder}/ns/pid_for_children"));
-        // Entering a mount namespace would leave a chroot.
-        command.arg(format!("--root={holder}/root"));
+        // Without them, entering a mount namespace would leave a chroot, or keep a directory of the namespace before.
+        command.arg(format!("--root={holder}/root")).arg(format!("--wd={holder}/root"));
         command.arg("--").args(arguments);
         command.env_clear().env("PATH", search_path()).env("HOME", self.data());
         command
@@ -76,15 +79,14 @@ impl Place {
         stdout_of(&mut self.command(arguments))
     }
 
-    /// Starts a daemon that serves as soon as `ask` succeeds. It ends with the place.
-    pub(crate) fn daemon(&self, daemon: &mut Command, ask: impl Fn() -> Command) -> Running {
+    /// Starts a daemon, and waits until it serves, which is when `ask` succeeds. It ends with the place.
+    pub(crate) fn daemon(&self, daemon: &mut Command, ask: impl Fn() -> Command) {
         let mut daemon = start(daemon);
         let serves = poll(Duration::from_secs(30), || {
             let over = daemon.is_over();
             (over || start(&mut ask()).finish().status.success()).then_some(!over)
         });
         assert_eq!(serves, Some(true), "the daemon does not serve\n{}", daemon.said());
-        daemon
     }
 }
 

@@ -30,7 +30,7 @@ fn podman_pulls_loads_and_runs() {
     let podman = Podman::new(&place);
     for subject in &subjects.programs {
         let id = podman.pull(subject);
-        assert_eq!(format!("sha256:{}", &id), subject.id(), "{}", subject.name);
+        assert_eq!(format!("sha256:{id}"), subject.id(), "{}", subject.name);
         assert_eq!(podman.container(&["--rm"], &id), subject.says, "{} from its layout", subject.name);
         podman.run(&["rmi", "--force", &id]);
 

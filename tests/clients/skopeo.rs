@@ -28,6 +28,8 @@ fn inspects(place: &Place, subject: &Subject) {
         let digest = place.run(["skopeo", "inspect", "--format", "{{.Digest}}", image]);
         assert_eq!(digest.trim_end(), subject.digest, "{image}");
     }
+    let archives = [subject.oci_archive(), subject.docker_archive()].map(|path| std::fs::read(path).unwrap());
+    assert!(archives[0] == archives[1], "the archives of {} are one tar under two names", subject.name);
     let config = subject.blob(&subject.id());
     for image in [&layout, &oci_archive, &docker_archive] {
         // Without --raw skopeo shows what it understands.

@@ -1,14 +1,14 @@
 //! The programs that become images, and their images as `coracle` makes them: a layout and both archives of each.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::greeter::Greeter;
-use crate::process::{start, stdout_of};
+use crate::process::stdout_of;
 
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients");
 const CURL: &str = "/usr/bin/curl";
@@ -181,6 +181,17 @@ fn on_host(program: &str, args: &[&str]) -> String {
 
 fn answers_on_host(program: &str, directory: &Path) -> String {
     let greeter = Greeter::new(directory);
-    let _server = start(Command::new(program).arg(greeter.file()));
+    let server = Command::new(program).arg(greeter.file()).stdout(Stdio::null()).spawn().unwrap();
+    let _server = Server(server);
     greeter.talk()
+}
+
+/// A process on the host, which ends when this is dropped.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
 }
