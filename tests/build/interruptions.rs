@@ -4,18 +4,25 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::layout::Layout;
-use crate::project::{HELLO, Project};
+use crate::project::Project;
 use crate::support::listing;
+
+/// A project with `hello`, a static program that is as small as can be.
+fn tiny() -> Project {
+    let project = Project::new();
+    project.program("hello", "int main(void) { return 0; }", &["-static", "-nostdlib", "-Wl,-emain"]);
+    project
+}
 
 /// A project whose image takes a while: `hello` with some megabytes that hardly shrink.
 fn big() -> Project {
-    let project = Project::hello(&["-static"]);
+    let project = tiny();
     let mut state = 1_u64;
     let noise = std::iter::repeat_with(|| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         state.to_be_bytes()[0]
     });
-    project.file("noise", noise.take(3 << 20).collect::<Vec<u8>>());
+    project.file("noise", noise.take(2 << 20).collect::<Vec<u8>>());
     project
 }
 
@@ -79,7 +86,7 @@ fn killed_before_there_is_anything() {
 #[test]
 fn builds_that_meet_in_one_layout() {
     let project = big();
-    project.program("other", HELLO, &["-static", "-O0"]);
+    project.program("other", "int main(void) { return 1; }", &["-static", "-nostdlib", "-Wl,-emain"]);
     let mut builds: Vec<Child> = (0..6)
         .map(|number| {
             let program = ["hello", "other"][number % 2];
@@ -102,13 +109,12 @@ fn builds_that_meet_in_one_layout() {
 #[test]
 fn builds_that_make_one_layout_together() {
     // Small enough that all of them want to make the layout at once.
-    let project = Project::new();
-    project.program("tiny", "int main(void) { return 0; }", &["-static", "-nostdlib", "-Wl,-emain"]);
+    let project = tiny();
     for round in 0..8 {
         let (place, name) = (format!("oci:{round}"), round.to_string());
         let tags: Vec<String> = (0..6).map(|number| format!("shop:{number}")).collect();
         let builds: Vec<Child> =
-            tags.iter().map(|tag| start(&project, &["tiny", "-t", tag, "-o", &place])).collect();
+            tags.iter().map(|tag| start(&project, &["hello", "-t", tag, "-o", &place])).collect();
         for build in builds {
             let output = build.wait_with_output().unwrap();
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -119,7 +125,7 @@ fn builds_that_make_one_layout_together() {
 
 #[test]
 fn builds_that_meet_in_one_archive() {
-    let project = Project::hello(&["-static"]);
+    let project = tiny();
     let run = ["hello", "-t=shop", "-o=oci-archive:shop.tar"];
     let builds: Vec<Child> = (0..6).map(|_| start(&project, &run)).collect();
     for build in builds {
