@@ -122,6 +122,24 @@ fn nothing_outside_a_root_is_read() {
 }
 
 #[test]
+fn symbols_are_looked_for_when_asked() {
+    let project = project();
+    fs::write(project.path().join("none.c"), "int nothing;\n").unwrap();
+    cc(project.path(), &["-shared", "-fPIC", "-Wl,-soname,libb.so", "-o", "lib/libb.so", "none.c"]);
+    let problems = |arguments: &[&str]| {
+        let (code, stdout, _) = deps(project.path(), &[&["--format", "json", "main"], arguments].concat());
+        (code, serde_json::from_str::<Value>(&stdout).unwrap()["problems"].clone())
+    };
+    assert_eq!(problems(&[]), (0, json!([])));
+    let (code, found) = problems(&["--symbols"]);
+    let names: Vec<(&Value, &Value)> =
+        found.as_array().unwrap().iter().map(|problem| (&problem["kind"], &problem["name"])).collect();
+    assert!(names.contains(&(&json!("symbol"), &json!("b"))), "{found}");
+    let stops = found.as_array().unwrap().iter().any(|problem| problem["severity"] == "error");
+    assert_eq!(code, if stops { 4 } else { 0 });
+}
+
+#[test]
 fn the_loader_is_told_by_flags_alone() {
     let project = project();
     cc(project.path(), &["-o", "plain", "main.c", "lib/liba.so", "lib/libb.so"]);

@@ -193,6 +193,10 @@ pub(super) struct DepsArgs {
     #[arg(long, value_name = "NAME", conflicts_with = "format")]
     pub(super) why: Option<String>,
 
+    /// Look for undefined symbols too; versions are always compared
+    #[arg(long)]
+    pub(super) symbols: bool,
+
     /// Look into this directory as the root; FILE is a path inside it
     #[arg(long, value_name = "DIR")]
     pub(super) root: Option<PathBuf>,

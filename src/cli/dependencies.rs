@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use coracle::closure::{Absence, Closure, Elf, Found, Kind, LinkMap, Missing};
+use coracle::closure::{
+    Absence, Closure, Elf, Found, Kind, LinkMap, Missing, Problem, ProblemKind, Severity, symbols, versions,
+};
 use coracle::path::Spelled;
 use indicatif::DecimalBytes;
 use serde_json::{Value, json};
@@ -19,7 +21,7 @@ fn program(closure: &Closure) -> Option<(&Spelled, &Elf)> {
 }
 
 /// One object, as ARCHITECTURE.md describes it.
-pub(super) fn json(file: &str, closure: &Closure) -> Value {
+pub(super) fn json(file: &str, closure: &Closure, with_symbols: bool) -> Value {
     let Some((path, elf)) = program(closure) else { return json!({ "file": file }) };
     let map = &elf.objects;
     let mut value = json!({
@@ -28,7 +30,7 @@ pub(super) fn json(file: &str, closure: &Closure) -> Value {
         "libs": libs(map),
         "missing": missing(map),
         "alternatives": alternatives(elf),
-        "problems": problems(map),
+        "problems": problems(map, with_symbols),
     });
     if closure.executed.len() > 1
         && let Some(members) = value.as_object_mut()
@@ -65,13 +67,50 @@ fn alternatives(elf: &Elf) -> Vec<String> {
     others.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// Files that a loader refuses.
-fn problems(map: &LinkMap) -> Vec<Value> {
+/// Files that a loader refuses, versions that libraries lack, and, when asked for, symbols that none defines.
+fn problems(map: &LinkMap, with_symbols: bool) -> Vec<Value> {
+    let mut problems = refused(map);
+    let checks: [(bool, Check); 2] = [(true, versions::check), (with_symbols, symbols::check)];
+    for (_, check) in checks.iter().filter(|(is_wanted, _)| *is_wanted) {
+        match check(map) {
+            Ok(found) => problems.extend(found.iter().map(problem)),
+            Err(error) => problems.push(json!({ "kind": "unreadable", "severity": "error", "object": null, "name": null, "message": super::failure::chain(&error) })),
+        }
+    }
+    problems
+}
+
+type Check = fn(&LinkMap) -> coracle::fs::Result<Vec<Problem>>;
+
+fn problem(problem: &Problem) -> Value {
+    json!({
+        "kind": match problem.kind {
+            ProblemKind::Version => "version",
+            ProblemKind::Symbol => "symbol",
+        },
+        "severity": match problem.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        },
+        "object": problem.object.to_string(),
+        "name": problem.name,
+        "message": problem.message,
+    })
+}
+
+/// Files at which a loader would stop.
+fn refused(map: &LinkMap) -> Vec<Value> {
     let refused = map.missing.iter().filter(|missing| missing.missed.fatal);
     let problems = refused.flat_map(|missing| {
         let by = map.objects.get(missing.by).map(|object| object.spelled.to_string());
         missing.missed.refused.iter().map(move |(path, refusal)| {
-            json!({ "kind": "refused", "object": by, "name": name(missing), "message": format!("{path}: {refusal}") })
+            json!({
+                "kind": "refused",
+                "severity": "error",
+                "object": by,
+                "name": name(missing),
+                "message": format!("{path}: {refusal}"),
+            })
         })
     });
     problems.collect()
@@ -83,8 +122,9 @@ pub(super) fn paths(value: &Value) -> String {
     libs.fold(String::new(), |text, path| text + path + "\n")
 }
 
-/// Each object below the one that brought it in, with the rule that found it and its size.
-pub(super) fn tree(file: &str, closure: &Closure) -> String {
+/// Each object below the one that brought it in, with the rule that found it and its size; then the problems in
+/// `value`, its JSON.
+pub(super) fn tree(file: &str, closure: &Closure, value: &Value) -> String {
     let mut text = format!("{STRONG}{file}{STRONG:#}\n");
     let Some((path, elf)) = program(closure) else { return text };
     if closure.executed.len() > 1 {
@@ -97,6 +137,10 @@ pub(super) fn tree(file: &str, closure: &Closure) -> String {
     branch(&mut text, map, 0, "");
     let size = map.objects.iter().map(|object| object.file.stat.size).sum();
     let _ = writeln!(text, "{} objects, {}", map.objects.len(), DecimalBytes(size));
+    for problem in value.get("problems").and_then(Value::as_array).into_iter().flatten() {
+        let word = |key: &str| problem.get(key).and_then(Value::as_str).unwrap_or_default();
+        let _ = writeln!(text, "{STRONG}{}{STRONG:#} {}", word("severity"), word("message"));
+    }
     text
 }
 

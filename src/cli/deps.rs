@@ -25,13 +25,12 @@ pub(super) fn run(args: &DepsArgs) -> Result<Exit, Failure> {
         let spelled = spelled(args, file)?;
         let traced = tracer.trace(&spelled);
         let value = match &traced {
-            Ok(closure) => dependencies::json(&name, closure),
+            Ok(closure) => dependencies::json(&name, closure, args.symbols),
             Err(error) => json!({ "file": name, "error": super::failure::chain(error) }),
         };
         readable |= traced.is_ok();
         findings |= value.get("missing").and_then(Value::as_array).is_some_and(|missing| !missing.is_empty());
-        findings |=
-            value.get("problems").and_then(Value::as_array).is_some_and(|problems| !problems.is_empty());
+        findings |= has_error(&value);
         match (args.format, traced) {
             (DepsFormat::Json, _) => values.push(value),
             (DepsFormat::Jsonl, _) => output::print_json(&value)?,
@@ -39,7 +38,7 @@ pub(super) fn run(args: &DepsArgs) -> Result<Exit, Failure> {
             (DepsFormat::Paths, Ok(_)) => output::print(&dependencies::paths(&value))?,
             (DepsFormat::Tree, Ok(closure)) => match &args.why {
                 Some(wanted) => output::print(&chains::text(&closure, wanted))?,
-                None => output::print(&dependencies::tree(&name, &closure))?,
+                None => output::print(&dependencies::tree(&name, &closure, &value))?,
             },
         }
     }
@@ -54,6 +53,12 @@ pub(super) fn run(args: &DepsArgs) -> Result<Exit, Failure> {
         (true, true) => Exit::Findings,
         (true, false) => Exit::Done,
     })
+}
+
+/// Whether a loader would stop at one of the problems.
+fn has_error(value: &Value) -> bool {
+    let problems = value.get("problems").and_then(Value::as_array).into_iter().flatten();
+    problems.into_iter().any(|problem| problem.get("severity").and_then(Value::as_str) == Some("error"))
 }
 
 fn surroundings(args: &DepsArgs) -> Result<Surroundings, Failure> {
