@@ -44,7 +44,8 @@ fn a_build_that_is_interrupted_leaves_what_was_there() {
     while names(&at.join("m.oci")).iter().all(|name| !name.starts_with(".coracle-")) {
         std::thread::sleep(Duration::from_millis(5));
     }
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let interrupt = format!("kill -INT {}", child.id());
+    assert!(Command::new("sh").args(["-c", &interrupt]).status().unwrap().success());
     let output = child.wait_with_output().unwrap();
     let talk = String::from_utf8(output.stderr).unwrap();
     assert_eq!(
