@@ -10,6 +10,8 @@ mod fixed_point;
 mod include;
 mod placement;
 mod plan;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
