@@ -195,3 +195,47 @@ hint: write a whole path in front of the reason
 "#]],
     );
 }
+
+/// `asks`, which is bound at its start, with `libanswer.so` for every CPU and a variant for newer ones.
+#[cfg(target_arch = "x86_64")]
+fn with_variant() -> Project {
+    let project = Project::new();
+    project
+        .library("lib/libanswer.so", "answer", "1", &["-Wl,-soname,libanswer.so"])
+        .library("lib/glibc-hwcaps/x86-64-v2/libanswer.so", "answer", "2", &["-Wl,-soname,libanswer.so"])
+        .program(
+            "asks",
+            "int answer(void); int main(void) { return answer(); }",
+            &["-s", "lib/libanswer.so", "-Wl,-rpath,$ORIGIN/lib,-z,now"],
+        );
+    project
+}
+
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn an_image_holds_a_library_for_every_cpu() {
+    let project = with_variant();
+    let layout = project.built(&["asks"], "asks.oci");
+    let libraries = layout.below(&["/app/lib"]);
+    for library in ["/app/lib/libanswer.so", "/app/lib/glibc-hwcaps/x86-64-v2/libanswer.so"] {
+        assert!(libraries.iter().any(|path| path == library), "{library} in {libraries:?}");
+    }
+}
+
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn a_library_for_newer_cpus_alone_is_warned_of_once() {
+    let project = with_variant();
+    std::fs::remove_file(project.path("lib/libanswer.so")).unwrap();
+    project.coracle(["build", "asks", "--quiet"]).ends(
+        0,
+        str![[r#"
+sha256:[..]
+
+"#]],
+        str![[r#"
+warning: `libanswer.so`, needed by `[FOLDER]/asks`, is there only as a variant for newer CPUs; on older ones the program does not start
+
+"#]],
+    );
+}
