@@ -98,6 +98,18 @@ fn when_no_file_can_be_read_it_fails() {
 }
 
 #[test]
+fn a_root_that_is_none_and_a_file_without_a_name_are_told_apart() {
+    let project = project();
+    let (code, _, stderr) = deps(project.path(), &["--root", "nowhere", "/usr/bin/main"]);
+    assert_eq!(
+        (code, stderr.lines().next()),
+        (1, Some("error: cannot use `nowhere` as a root: it is no directory"))
+    );
+    let (code, _, stderr) = deps(project.path(), &[""]);
+    assert!(code != 0 && !stderr.contains("stdout"), "{stderr}");
+}
+
+#[test]
 fn nothing_outside_a_root_is_read() {
     let project = project();
     let root = project.path().join("root");

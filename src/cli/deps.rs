@@ -1,6 +1,6 @@
 //! `coracle deps`: what a loader would map, and why.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use coracle::closure::{Surroundings, Tracer};
 use coracle::loader::{Environment, Hwcaps};
@@ -16,7 +16,7 @@ use super::{chains, dependencies, output, report};
 /// Traces every file; one that can't be read does not hide the others.
 pub(super) fn run(args: &DepsArgs) -> Result<Exit, Failure> {
     let around = surroundings(args)?;
-    let tree = HostTree::new(args.root.clone().unwrap_or_else(|| PathBuf::from("/")));
+    let tree = HostTree::new(root(args)?);
     let tracer = Tracer::new(&tree, &around);
     let mut values = Vec::new();
     let (mut readable, mut findings) = (false, false);
@@ -84,11 +84,16 @@ fn surroundings(args: &DepsArgs) -> Result<Surroundings, Failure> {
 }
 
 /// With a root, a file is a path inside it; else it is the host's.
-fn spelled(args: &DepsArgs, file: &std::path::Path) -> Result<Spelled, Failure> {
-    let path = if args.root.is_some() {
-        PathBuf::from("/").join(file)
-    } else {
-        std::path::absolute(file).map_err(|e| Failure::output(&e))?
+fn spelled(args: &DepsArgs, file: &Path) -> Result<Spelled, Failure> {
+    let path = match &args.root {
+        Some(_) => Path::new("/").join(file),
+        None => coracle::fs::absolute(file).map_err(coracle::Error::from)?,
     };
     Ok(Spelled::new(path.into_os_string().into_encoded_bytes()))
+}
+
+/// The directory that stands for the root.
+fn root(args: &DepsArgs) -> Result<PathBuf, Failure> {
+    let root = args.root.clone().unwrap_or_else(|| PathBuf::from("/"));
+    if root.is_dir() { Ok(root) } else { Err(coracle::Error::NoRoot(root).into()) }
 }
