@@ -9,9 +9,7 @@
     reason = "a panic is how a test fails"
 )]
 
-use std::fs::{self, File};
-use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
@@ -23,9 +21,11 @@ fn strip(from: &Path, to: &Path) -> u64 {
     let stripped = elf::stripped(&content).unwrap().expect("an unstripped program");
     let bytes = stripped.open().unwrap().bytes_at(0, usize::MAX).unwrap();
     assert_eq!(bytes.len() as u64, stripped.size());
-    let mut file = File::create(to).unwrap();
-    file.write_all(&bytes).unwrap();
-    fs::set_permissions(to, fs::Permissions::from_mode(0o755)).unwrap();
+    // A file that this process has open for writing can't be executed, and a child that another test starts in that
+    // moment has it open as well: so another process writes the program.
+    let draft = to.with_extension("draft");
+    fs::write(&draft, &bytes).unwrap();
+    run("install", &["-m", "755", draft.to_str().unwrap(), to.to_str().unwrap()]);
     let again = elf::stripped(&Content::bytes(bytes)).unwrap();
     assert!(again.is_none(), "there is nothing left to strip");
     stripped.size()
