@@ -137,6 +137,53 @@ fn programs_of_two_platforms_are_one_index() {
 }
 
 #[test]
+fn a_recipe_names_the_sysroot_of_each_platform() {
+    if !is_installed() {
+        return;
+    }
+    let project = project();
+    let at = project.path();
+    let digest = |arguments: &[&str]| {
+        let more = ["-o", "oci:out", "--quiet"];
+        coracle(at, &[&["build"], arguments, &more].concat())
+    };
+    let by_flag = digest(&[
+        "here:/app/hello",
+        "there:/app/hello",
+        "-t",
+        "hello",
+        "--sysroot",
+        &format!("linux/arm64={SYSROOT}"),
+    ]);
+    // Relative to the recipe, not to where this runs; the other platform's libraries are the host's.
+    fs::create_dir(at.join("sub")).unwrap();
+    std::os::unix::fs::symlink(SYSROOT, at.join("sub/sysroot")).unwrap();
+    let programs =
+        ["here", "there"].map(|name| format!("{{ from = \"../{name}\", to = \"/app/hello\" }}")).join(", ");
+    let recipe = |sysroot: &str| {
+        format!(
+            "[image]\nname = \"hello\"\nprograms = [{programs}]\n\n\
+             [platform.\"linux/arm64\"]\nsysroot = \"{sysroot}\"\n"
+        )
+    };
+    fs::write(at.join("sub/coracle.toml"), recipe("sysroot")).unwrap();
+    assert_eq!(digest(&["-f", "sub/coracle.toml"]), by_flag);
+    // A flag replaces what the recipe says.
+    fs::write(at.join("sub/coracle.toml"), recipe("nowhere")).unwrap();
+    assert_eq!(digest(&["-f", "sub/coracle.toml", "--sysroot", "linux/arm64=sub/sysroot"]), by_flag);
+    let output = Command::new(env!("CARGO_BIN_EXE_coracle"))
+        .args(["build", "-f", "sub/coracle.toml"])
+        .current_dir(at)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(
+        (output.status.code(), said.lines().next()),
+        (Some(1), Some("error: cannot use `sub/nowhere` as a root: it is no directory"))
+    );
+}
+
+#[test]
 fn a_root_holds_the_programs_too() {
     let project = tempfile::tempdir().unwrap();
     let at = project.path();

@@ -99,6 +99,9 @@ impl<'a> Document<'a> {
             [] => "the recipe".to_owned(),
             [Step::Key(name), Step::Index(_)] => format!("`[[{name}]]`"),
             [Step::Key(name)] => format!("`[{name}]`"),
+            [Step::Key(name), Step::Key(platform)] if name == "platform" => {
+                format!("`[platform.\"{}\"]`", crate::path::printable(platform.as_bytes()))
+            }
             _ => "this table".to_owned(),
         };
         let below_image: &[&str] = if parent.is_empty() { schema::keys_of::<schema::Image>() } else { &[] };
@@ -147,6 +150,7 @@ fn known_keys(path: &[Step]) -> &'static [&'static str] {
         [] => schema::keys_of::<File>(),
         [Step::Key(_)] => schema::keys_of::<schema::Image>(),
         [Step::Key(_), Step::Index(_)] => schema::keys_of::<schema::Include>(),
+        [Step::Key(name), Step::Key(_)] if name == "platform" => schema::keys_of::<schema::Platform>(),
         _ => schema::keys_of::<schema::Placed>(),
     }
 }

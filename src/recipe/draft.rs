@@ -1,5 +1,7 @@
 //! From words to a recipe: the file's and the command line's, merged, then checked one by one.
 
+mod roots;
+
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fmt::Display;
@@ -11,7 +13,7 @@ use toml::Spanned;
 use super::document::Document;
 use super::error::{Error, Problem};
 use super::schema::{self, Scalar};
-use super::{Include, Overrides, Program, Recipe, Root, RootKind, from_folder, user};
+use super::{Include, Overrides, Program, Recipe, from_folder, user};
 use crate::fs;
 use crate::path::{ImagePath, ParsePathError, Spelled, printable};
 use crate::store::{Destination, Kind, ParseDestinationError};
@@ -79,7 +81,7 @@ pub(super) fn finish(document: Option<&Document<'_>>, flags: &Overrides) -> Resu
                 check.parsed(&text, |e: &crate::platform::ParsePlatformError| Some(e.hint()))
             })
         },
-        roots: check.roots(flags, &folder)?,
+        roots: check.roots(file, flags, &folder)?,
         destinations: check.destinations(flags)?,
         allow: check.allow(file),
         folder,
@@ -107,36 +109,6 @@ impl Check<'_> {
             names.extend(name.filter(|name| !names.contains(name)));
         }
         names
-    }
-
-    /// `[PLATFORM=]DIR`, where what stands before `=` must be a platform unless the whole is a directory.
-    fn roots(&mut self, flags: &Overrides, folder: &Path) -> fs::Result<Vec<Root>> {
-        let whole = flags.roots.iter().map(|text| (RootKind::Whole, "--root", text));
-        let libraries = flags.sysroots.iter().map(|text| (RootKind::Libraries, "--sysroot", text));
-        let mut roots = Vec::new();
-        for (kind, flag, text) in whole.chain(libraries) {
-            let split =
-                text.to_str().filter(|_| !Path::new(text).is_dir()).and_then(|text| text.split_once('='));
-            let (platform, directory) = match split {
-                None => (None, PathBuf::from(text)),
-                Some((platform, directory)) => {
-                    let word = Word { value: platform.to_owned(), origin: Origin::Flag(flag) };
-                    let platform =
-                        self.parsed(&word, |e: &crate::platform::ParsePlatformError| Some(e.hint()));
-                    (platform, PathBuf::from(directory))
-                }
-            };
-            roots.push(Root { kind, platform, directory: from_folder(folder, directory)? });
-        }
-        if !flags.roots.is_empty() && !flags.sysroots.is_empty() {
-            let hint = "a root holds the programs too, a sysroot only the libraries: name one kind";
-            self.problem(
-                &Origin::Flag("--sysroot"),
-                "it can't go together with `--root`".into(),
-                Some(hint.into()),
-            );
-        }
-        Ok(roots)
     }
 
     fn programs(

@@ -15,6 +15,7 @@ pub(super) struct File {
     pub(super) image: Table<Image>,
     pub(super) include: Vec<Table<Include>>,
     pub(super) allow: BTreeMap<String, Spanned<String>>,
+    pub(super) platform: BTreeMap<String, Spanned<Table<Platform>>>,
 }
 
 /// `[image]`
@@ -54,6 +55,14 @@ pub(super) struct Placed {
 pub(super) struct Include {
     pub(super) from: Spanned<String>,
     pub(super) to: Spanned<String>,
+}
+
+/// `[platform."linux/arm64"]`
+#[derive(serde::Deserialize, Default)]
+#[serde(default)]
+pub(super) struct Platform {
+    pub(super) root: Option<Spanned<String>>,
+    pub(super) sysroot: Option<Spanned<String>>,
 }
 
 /// A number or text, as text: `8080` and `"9000/udp"`.

@@ -1,6 +1,7 @@
 //! Every flag and every key of a recipe, as it arrives in config, manifest and index.
 
 use serde_json::{Value, json};
+use snapbox::str;
 
 use crate::project::Project;
 
@@ -159,4 +160,34 @@ fn the_epoch_reaches_the_config_alone() {
     let layout = project.built(&["hello", "--epoch", "1700000000"], "hello.oci");
     assert_eq!(layout.config()["created"], "2023-11-14T22:13:20Z");
     assert_eq!(layout.manifest()["layers"], layers);
+}
+
+#[test]
+fn a_wrong_platform_is_shown_with_its_place() {
+    let project = Project::new();
+    project.file(
+        "coracle.toml",
+        "[image]\nprograms = [\"hello\"]\n\n[platform.arm64]\nroot = \"a\"\n\n\
+         [platform.\"linux/amd64\"]\nsys-root = \"a\"\n",
+    );
+    project.coracle(["build"]).ends(
+        2,
+        str![],
+        str![[r#"
+error: 2 problems in the recipe
+
+  `arm64` is not a platform
+     --> coracle.toml:4:1
+    4 | [platform.arm64]
+      | ^^^^^^^^^^^^^^^^
+
+  unknown key `sys-root` in `[platform."linux/amd64"]`; did you mean `sysroot`?
+     --> coracle.toml:8:1
+    8 | sys-root = "a"
+      | ^^^^^^^^
+
+hint: write it as `OS/ARCHITECTURE[/VARIANT]`, such as `linux/amd64` or `linux/arm/v7`
+
+"#]],
+    );
 }
