@@ -3,12 +3,16 @@
 //! It knows no other file. What is read is what a loader reads: program headers and addresses, never section headers
 //! (but for stripping). Every offset, count and string is bounded. Source: the gABI, and `elf.h` of glibc.
 
+mod dlopen;
 mod dynamic;
 mod exports;
 mod header;
 mod machine;
 mod memory;
+mod notes;
 mod relocations;
+mod sections;
+mod strings;
 mod strip;
 #[cfg(test)]
 mod symbol_tests;
@@ -18,16 +22,19 @@ pub(crate) mod synthetic;
 mod tables;
 mod versions;
 
+pub use dlopen::{DlopenNote, Priority, dlopen_notes};
 pub use dynamic::{Dependency, Dynamic};
 pub use exports::{Exports, Lookup, Manner};
 pub use header::{Header, Type};
 pub use machine::Machine;
+pub use notes::{Note, notes};
 pub use relocations::Class;
+pub use strings::words_with;
 pub use strip::stripped;
 pub use symbols::{Reference, references};
 pub use versions::{DefinedVersion, NeededVersion, Version, Versions};
 
-use goblin::elf::program_header::{PT_DYNAMIC, PT_LOAD, ProgramHeader};
+use goblin::elf::program_header::{PT_DYNAMIC, PT_LOAD, PT_NOTE, ProgramHeader};
 
 use crate::content::Reader;
 use crate::fs;
@@ -66,6 +73,8 @@ pub struct Object {
     pub is_loadable: bool,
     /// What is mapped.
     segments: Vec<ProgramHeader>,
+    /// `PT_NOTE`.
+    notes: Vec<notes::Range>,
 }
 
 impl Object {
@@ -86,9 +95,15 @@ impl Object {
         let interpreter = header::interpreter(file, &segments)?;
         let dynamic = Dynamic::read(file, &header, &segments)?;
         let is_dynamic = segments.iter().any(|segment| segment.p_type == PT_DYNAMIC);
+        let notes = segments.iter().filter(|segment| segment.p_type == PT_NOTE).map(|segment| notes::Range {
+            offset: segment.p_offset,
+            size: segment.p_filesz,
+            align: segment.p_align,
+        });
+        let notes = notes.collect();
         segments.retain(|segment| segment.p_type == PT_LOAD);
         let is_loadable = is_dynamic && !segments.is_empty();
-        Ok(Self { header, interpreter, dynamic, is_loadable, segments })
+        Ok(Self { header, interpreter, dynamic, is_loadable, segments, notes })
     }
 }
 

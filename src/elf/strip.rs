@@ -7,7 +7,8 @@ use goblin::elf::section_header as s;
 use goblin::elf::section_header::SectionHeader;
 use scroll::Pwrite;
 
-use super::{Error, Header, Result, Strings, exactly};
+use super::sections::{Section, sections};
+use super::{Error, Header, Result};
 use crate::content::{Content, Part, Reader};
 
 /// Sections of debuggers and profilers that no segment covers.
@@ -22,12 +23,6 @@ const DEBUGGING: [&[u8]; 9] = [
     b".gnu.debuglto_",
     b".symtab",
 ];
-
-/// A section and its name.
-struct Section {
-    header: SectionHeader,
-    name: Vec<u8>,
-}
 
 /// `content` without symbols and debugging sections; nothing when that would not make it smaller.
 ///
@@ -47,32 +42,6 @@ pub fn stripped(content: &Content) -> Result<Option<Content>> {
     Ok((copy.size() < content.size()).then_some(copy))
 }
 
-fn sections(file: &Reader, header: &Header) -> Result<Vec<Section>> {
-    let (count, raw) = (usize::from(header.raw.e_shnum), &header.raw);
-    let size = SectionHeader::size(header.ctx());
-    if count == 0 || raw.e_shoff == 0 || usize::from(raw.e_shentsize) != size {
-        return Ok(Vec::new());
-    }
-    let bytes = exactly(file, raw.e_shoff, count * size, "section headers")?;
-    let headers = SectionHeader::parse_from(&bytes, 0, count, header.ctx());
-    let headers = headers.map_err(|_| Error::Truncated("section headers"))?;
-    let Some(names) = headers.get(usize::from(raw.e_shstrndx)).map(|table| table.sh_offset) else {
-        return Ok(Vec::new());
-    };
-    let mut strings = Strings::of(file);
-    headers
-        .into_iter()
-        .map(|header| {
-            let name = if header.sh_type == s::SHT_NULL {
-                Vec::new()
-            } else {
-                strings.at(names.saturating_add(header.sh_name as u64))?
-            };
-            Ok(Section { header, name })
-        })
-        .collect()
-}
-
 /// The end of everything that must stay where it is: headers, segments, allocated sections.
 fn loaded_end(file: &Reader, header: &Header, sections: &[Section]) -> Result<u64> {
     let segments = header.segments(file)?;
@@ -82,21 +51,6 @@ fn loaded_end(file: &Reader, header: &Header, sections: &[Section]) -> Result<u6
     let tables = [u64::from(header.raw.e_ehsize), header.raw.e_phoff.saturating_add(table)];
     let end = ends.chain(allocated).chain(tables).max().unwrap_or_default();
     if end > file.size() { Err(Error::Truncated("segments")) } else { Ok(end) }
-}
-
-impl Section {
-    fn is_allocated(&self) -> bool {
-        self.header.sh_flags & u64::from(s::SHF_ALLOC) != 0
-    }
-
-    /// The end in the file; sections without bytes there end nowhere.
-    fn end(&self) -> u64 {
-        if self.header.sh_type == s::SHT_NOBITS {
-            0
-        } else {
-            self.header.sh_offset.saturating_add(self.header.sh_size)
-        }
-    }
 }
 
 fn is_kept(sections: &[Section], index: usize) -> bool {
