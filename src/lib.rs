@@ -38,6 +38,7 @@ pub mod platform;
 pub mod recipe;
 pub mod reference;
 pub mod rootfs;
+pub mod runtime;
 pub mod store;
 pub mod tree;
 

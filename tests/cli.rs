@@ -91,6 +91,28 @@ Roots:
       --sysroot <[PLATFORM=]DIR>  Take the loader and the libraries from this root, the programs
                                   from here: what a cross build needs
 
+Runtime:
+      --certificates <WHEN>    Add CA certificates: `auto` when something speaks TLS, `true`,
+                               `false`
+      --nss <WHEN>             Add what looks up users and hosts: `auto` when something does,
+                               `true`, `false`
+      --nss-module <NAME>      Add this NSS module besides `files` and `dns`, such as `sss`
+      --openssl <WHEN>         Add OpenSSL's configuration: `auto` when libcrypto is mapped, `true`
+                               with providers and engines, `false`
+      --libgcc <WHEN>          Add libgcc_s, which glibc opens to end a thread: `auto` when
+                               something does, `true`, `false`
+      --dlopen <NAME>          Add a library that the entrypoint opens, found as `dlopen` would find
+                               it
+      --dlopen-notes <LEVEL>   Add libraries that notes say are opened, down to `required`,
+                               `recommended` (the default) or `suggested`; `false` for none
+      --time-zones[=<ZONE,…>]  Add time zones; all when none is named
+      --locale <NAME>          Add a locale, such as C.UTF-8
+      --charset <NAME>         Add a character set for `iconv`, such as UTF-16
+      --pam <SERVICE>          Add a service of PAM with its modules
+      --plugins <FAMILY>       Add the plugins of a library, such as `gio` or `qt5`
+      --hwcaps <LEVEL>         Add variants of libraries for newer CPUs up to this level only, such
+                               as x86-64-v3, or `none`
+
 Examples:
   coracle build ./app                               to ./app.oci, run as user 65532
   coracle build ./app -t shop:1.2 -o oci-archive:shop.tar

@@ -18,6 +18,7 @@ const FLOORS: &[&[&str]] = &[
     &["elf"],
     &["loader"],
     &["closure"],
+    &["runtime"],
     &["rootfs"],
     &["layer"],
     &["image"],

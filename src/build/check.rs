@@ -32,7 +32,13 @@ fn of_kind(
     let elves = programs.iter().flat_map(|program| program.closure.elves());
     // What a lesser CPU misses altogether is said elsewhere: its symbols are no news.
     for map in elves.flat_map(Elf::maps).filter(|map| !map.is_incomplete()) {
-        problems.extend(check(map)?);
+        let found = check(map)?.into_iter();
+        // A library that can't be opened does not keep the program from starting.
+        let is_opened = map.added.is_some();
+        problems.extend(found.map(|problem| match is_opened {
+            true => Problem { severity: Severity::Warning, ..problem },
+            false => problem,
+        }));
     }
     // Programs share libraries, and each of them meets the same problems there.
     let mut known = std::collections::BTreeSet::new();

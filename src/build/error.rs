@@ -6,7 +6,7 @@ use crate::closure::{Problem, ProblemKind};
 use crate::path::{ImagePath, Spelled};
 use crate::platform::Platform;
 use crate::store::Destination;
-use crate::{closure, fs, image, recipe, rootfs, store};
+use crate::{closure, fs, image, recipe, rootfs, runtime, store};
 
 /// Why there is no image.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +20,9 @@ pub enum Error {
     /// Libraries lack what was linked against them, all of it.
     #[error("{}", problems_text(.0))]
     NotStarting(Vec<Problem>),
+    /// What programs need can't be had.
+    #[error(transparent)]
+    Runtime(#[from] runtime::Error),
     /// The image can't be planned.
     #[error(transparent)]
     Rootfs(#[from] rootfs::Error),
@@ -83,6 +86,7 @@ impl Error {
             Self::Recipe(error) => error.hint(),
             Self::Closure(error) => error.hint(),
             Self::NotStarting(problems) => Some(problems_hint(problems)),
+            Self::Runtime(error) => error.hint(),
             Self::Rootfs(error) => error.hint(),
             Self::Image(error) => error.hint(),
             Self::Store(error) => error.hint(),

@@ -7,6 +7,7 @@ mod check;
 mod config;
 mod destinations;
 mod error;
+mod hints;
 mod plan;
 mod roots;
 

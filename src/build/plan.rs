@@ -8,11 +8,13 @@ use super::roots::{self, Place};
 use super::{Error, Settings};
 use crate::closure::{Closure, Elf, Kind, Surroundings, Tracer};
 use crate::fs;
+use crate::loader::Environment;
 use crate::note::Note;
 use crate::path::ImagePath;
 use crate::platform::Platform;
-use crate::recipe::Recipe;
+use crate::recipe::{Recipe, RootKind};
 use crate::rootfs::{self, Include, Program, Request, Rootfs};
+use crate::runtime::{self, Needs, Places};
 use crate::tree::HostTree;
 
 /// Directories whose contents differ from machine to machine, whoever builds.
@@ -40,9 +42,11 @@ pub fn plan(recipe: &Recipe, settings: &Settings) -> Result<Vec<Plan>, Error> {
     Destinations::of(recipe).check_includes(recipe)?;
     let around = surroundings(recipe);
     let host = HostTree::new("/");
+    let is_sysroot = recipe.roots.iter().any(|root| root.kind == RootKind::Libraries);
     let mut plans = Vec::new();
     for place in roots::places(recipe)? {
-        for (platform, programs) in programs(recipe, &place, &around)? {
+        let places = Places { tree: &*place.tree, fallback: is_sysroot.then_some(&host), around: &around };
+        for (platform, (programs, needs)) in programs(recipe, &place, places)? {
             let mut notes = super::check::check(&programs)?;
             let request = Request {
                 host: &host,
@@ -53,9 +57,13 @@ pub fn plan(recipe: &Recipe, settings: &Settings) -> Result<Vec<Plan>, Error> {
                 around: &around,
                 user: recipe.user,
                 strip: recipe.strip,
+                needs,
+                policy: &recipe.runtime,
+                places,
             };
-            let (rootfs, more) = rootfs::plan(&*place.tree, &request)?;
+            let (rootfs, more, hints) = rootfs::plan(&*place.tree, &request)?;
             notes.extend(more);
+            notes.extend(super::hints::note(&hints));
             let needs_search_path = programs.iter().any(|program| program.closure.asks_env());
             plans.push(Plan { platform, rootfs, notes, needs_search_path });
         }
@@ -63,23 +71,33 @@ pub fn plan(recipe: &Recipe, settings: &Settings) -> Result<Vec<Plan>, Error> {
     Ok(plans)
 }
 
-/// What the image tells its programs.
+/// What the image tells its programs and their loaders.
 fn surroundings(recipe: &Recipe) -> Surroundings {
     let default = Surroundings::default();
     let search_path = recipe.env.get("PATH").cloned().unwrap_or(default.search_path);
-    Surroundings { working_dir: recipe.working_dir.clone(), search_path, ..default }
+    let variable = |name: &str| recipe.env.get(name).cloned().unwrap_or_default().into_bytes();
+    let loader = Environment {
+        library_path: variable("LD_LIBRARY_PATH"),
+        preload: variable("LD_PRELOAD"),
+        hwcaps: recipe.hwcaps.clone(),
+        ..default.loader
+    };
+    Surroundings { working_dir: recipe.working_dir.clone(), search_path, loader }
 }
 
-/// The programs of one place, by platform, in the order in which they were named.
+/// Programs of one platform, and what they need besides libraries.
+type Group = (Vec<Program>, Needs);
+
+/// The programs of one place with all that they open, by platform, in the order in which they were named.
 fn programs(
     recipe: &Recipe,
     place: &Place<'_>,
-    around: &Surroundings,
-) -> Result<BTreeMap<Platform, Vec<Program>>, Error> {
-    let tracer = Tracer::new(&*place.tree, around);
-    let mut programs: BTreeMap<Platform, Vec<Program>> = BTreeMap::new();
+    places: Places<'_>,
+) -> Result<BTreeMap<Platform, Group>, Error> {
+    let tracer = Tracer::new(places.tree, places.around);
+    let mut groups: BTreeMap<Platform, Group> = BTreeMap::new();
     for (spelled, program) in &place.programs {
-        let closure = tracer.resolve(spelled)?;
+        let mut closure = tracer.resolve(spelled)?;
         let found = platform(&closure)?;
         for wanted in place.platform.iter().chain(&recipe.platform) {
             if (&wanted.os, &wanted.architecture) != (&found.os, &found.architecture) {
@@ -87,9 +105,15 @@ fn programs(
             }
         }
         let platform = recipe.platform.as_ref().or(place.platform.as_ref()).unwrap_or(&found).clone();
-        programs.entry(platform).or_default().push(Program { closure, to: program.to.clone() });
+        let (programs, needs) = groups.entry(platform).or_default();
+        let last = closure.executed.len().saturating_sub(1);
+        for (index, executed) in closure.executed.iter_mut().enumerate() {
+            let is_entrypoint = programs.is_empty() && index == last;
+            needs.add(runtime::complete(&tracer, places, &recipe.runtime, executed, is_entrypoint)?);
+        }
+        programs.push(Program { closure, to: program.to.clone() });
     }
-    Ok(programs)
+    Ok(groups)
 }
 
 /// The one platform of all that is executed.

@@ -1,8 +1,11 @@
 //! The objects that a loader maps for one program, as its link map lists them.
 
+use std::cell::OnceCell;
 use std::rc::Rc;
 
+use super::References;
 use crate::elf;
+use crate::fs;
 use crate::loader::{Loader, Missed, Rule};
 use crate::path::{ImagePath, Spelled};
 use crate::tree::{TreeFile, Walk};
@@ -19,8 +22,12 @@ pub struct LinkMap {
     pub missing: Vec<Missing>,
     /// Second paths to objects that are mapped already: opened all the same, so they must exist.
     pub aliases: Vec<Alias>,
+    /// What the opening of a library added to what the start had mapped, that library first; none for the map of a
+    /// start.
+    pub added: Option<Vec<usize>>,
     /// The loader, as it was read; none for a static program.
     pub loader: Option<Rc<Loader>>,
+    pub(super) references: OnceCell<References>,
 }
 
 /// One object in the link map.
@@ -109,8 +116,33 @@ pub enum Absence {
 impl LinkMap {
     /// A program without interpreter, for which nothing is mapped.
     pub(super) fn of_static(program: Mapped) -> Self {
-        let (edges, missing, aliases) = (Vec::new(), Vec::new(), Vec::new());
-        Self { objects: vec![program], edges, missing, aliases, loader: None }
+        Self {
+            objects: vec![program],
+            edges: Vec::new(),
+            missing: Vec::new(),
+            aliases: Vec::new(),
+            added: None,
+            loader: None,
+            references: OnceCell::new(),
+        }
+    }
+
+    /// The objects that are new in this map, with their indices: all of a start's, what an opening added to one.
+    pub fn news(&self) -> impl Iterator<Item = (usize, &Mapped)> {
+        let is_new = |index: &usize| self.added.as_ref().is_none_or(|added| added.contains(index));
+        self.objects.iter().enumerate().filter(move |(index, _)| is_new(index))
+    }
+
+    /// What the new objects want of others, read once.
+    ///
+    /// # Errors
+    /// When a file can't be read.
+    pub fn references(&self) -> fs::Result<&References> {
+        if let Some(references) = self.references.get() {
+            return Ok(references);
+        }
+        let read = References::read(self)?;
+        Ok(self.references.get_or_init(|| read))
     }
 
     /// Whether the program would not start for want of a library.
@@ -141,6 +173,11 @@ impl LinkMap {
             .iter()
             .map(|object| &object.spelled)
             .eq(other.objects.iter().map(|object| &object.spelled))
+    }
+
+    /// Whether the file at `path` is mapped.
+    pub fn maps(&self, path: &ImagePath) -> bool {
+        self.objects.iter().any(|object| object.path == *path)
     }
 
     /// Whether some object asked for the one at `index`.

@@ -5,7 +5,9 @@
 
 mod error;
 mod link_map;
+mod opened;
 mod problem;
+mod references;
 mod script;
 pub mod symbols;
 mod tracer;
@@ -16,7 +18,9 @@ use std::rc::Rc;
 
 pub use error::Error;
 pub use link_map::{Absence, Alias, Edge, Found, LinkMap, Mapped, Missing};
+pub use opened::{NotOpened, Opened, Opener, Opening};
 pub use problem::{Problem, ProblemKind, Severity};
+pub use references::{References, Wanted};
 pub use tracer::Tracer;
 
 use crate::elf::Machine;
@@ -64,12 +68,15 @@ pub struct Elf {
     pub objects: Rc<LinkMap>,
     /// What lesser CPUs map, where that differs: down to the base.
     pub lesser: Vec<Rc<LinkMap>>,
+    /// What is opened while it runs, as far as that is known: see [`Tracer::open`].
+    pub opened: Vec<Opened>,
 }
 
 impl Elf {
-    /// What the best CPU maps, then what lesser ones map.
+    /// What the best CPU maps at the start, then what lesser ones map, then what is mapped when something is opened.
     pub fn maps(&self) -> impl Iterator<Item = &Rc<LinkMap>> {
-        std::iter::once(&self.objects).chain(&self.lesser)
+        let opened = self.opened.iter().flat_map(|opened| &opened.maps);
+        std::iter::once(&self.objects).chain(&self.lesser).chain(opened)
     }
 }
 

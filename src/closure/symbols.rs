@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use super::problem::{Problem, ProblemKind, Severity, damaged};
 use super::versions::answering;
-use super::{Found, LinkMap, Mapped};
-use crate::elf::{self, Class, Exports, Lookup, Manner, Reference};
+use super::{Found, LinkMap, Mapped, Wanted};
+use crate::elf::{Class, Exports, Lookup, Manner, Reference};
 use crate::fs;
 use crate::path::printable;
 
@@ -19,45 +19,17 @@ use crate::path::printable;
 /// # Errors
 /// When a file can't be read.
 pub fn check(map: &LinkMap) -> fs::Result<Vec<Problem>> {
-    let mut problems = Vec::new();
     let is_program = map.objects.first().is_some_and(|program| program.object.interpreter.is_some());
-    let Some(loader) = map.loader.as_ref().filter(|_| is_program) else { return Ok(problems) };
+    let Some(loader) = map.loader.as_ref().filter(|_| is_program) else { return Ok(Vec::new()) };
     let manner = if loader.is_glibc() { Manner::Glibc } else { Manner::Musl };
-    let open = wanted(map, &mut problems)?;
+    let references = map.references()?;
+    let (open, mut problems) = (references.wanted.iter().collect(), references.problems.clone());
     let mut search = Search { map, manner, answering: answering(map), open, faults: Vec::new() };
     for (index, mapped) in map.objects.iter().enumerate().filter(|(index, _)| is_in_scope(map, *index)) {
         search.look_into(index, mapped, &mut problems)?;
     }
     problems.extend(search.finish());
     Ok(problems)
-}
-
-/// A reference and the objects (by index) that have it.
-struct Wanted {
-    reference: Reference,
-    by: Vec<usize>,
-}
-
-/// What every object but the loader wants, each reference once. The loader binds itself.
-fn wanted(map: &LinkMap, problems: &mut Vec<Problem>) -> fs::Result<Vec<Wanted>> {
-    let mut all = Vec::new();
-    for (by, mapped) in map.objects.iter().enumerate() {
-        if mapped.found == Found::Interpreter {
-            continue;
-        }
-        let read = elf::references(&mapped.file.content.open()?, &mapped.object);
-        let read = damaged(read, ProblemKind::Symbol, Severity::Warning, &mapped.spelled, problems)?;
-        all.extend(read.into_iter().flatten().map(|reference| (reference, by)));
-    }
-    all.sort_unstable();
-    let mut wanted: Vec<Wanted> = Vec::new();
-    for (reference, by) in all {
-        match wanted.last_mut() {
-            Some(last) if last.reference == reference => last.by.push(by),
-            _ => wanted.push(Wanted { reference, by: vec![by] }),
-        }
-    }
-    Ok(wanted)
 }
 
 /// The global scope is all that was asked for; the loader belongs to it only when an object asked.
@@ -72,9 +44,9 @@ struct Search<'a> {
     map: &'a LinkMap,
     manner: Manner,
     answering: BTreeMap<&'a [u8], usize>,
-    open: Vec<Wanted>,
+    open: Vec<&'a Wanted>,
     /// References that end the loader where it looks them up, with the object where that happens.
-    faults: Vec<(Wanted, usize)>,
+    faults: Vec<(&'a Wanted, usize)>,
 }
 
 impl Search<'_> {

@@ -4,7 +4,9 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::{Closure, Elf, Error, Executed, Found, Kind, LinkMap, Mapped, Surroundings, script, walker};
+use super::{
+    Closure, Elf, Error, Executed, Found, Kind, LinkMap, Mapped, Opener, Surroundings, script, walker,
+};
 use crate::elf::{Header, Object, Type};
 use crate::loader::{Environment, Hwcaps, Loader};
 use crate::path::{ImagePath, Spelled};
@@ -60,21 +62,30 @@ impl<'a> Tracer<'a> {
         Ok(Closure { executed })
     }
 
-    /// What is mapped for `program`: once when no library has variants for newer CPUs, else for every kind of CPU.
     fn map(&self, program: &Mapped) -> Result<Elf, Error> {
-        let machine = program.object.header.machine;
-        let with = |hwcaps: &Hwcaps| walker::load(self, hwcaps, program.clone()).map(Rc::new);
-        let objects = with(&self.around.loader.hwcaps)?;
+        let (objects, lesser) = self.variants(program, None)?;
+        Ok(Elf { machine: program.object.header.machine, objects, lesser, opened: Vec::new() })
+    }
+
+    /// What is mapped for `program`, then for what it is `opening`: once when no library has variants for newer CPUs,
+    /// else for every kind of CPU. The best CPU's map, then those that differ.
+    pub(super) fn variants(
+        &self,
+        program: &Mapped,
+        opening: Option<(&Opener, &[u8])>,
+    ) -> Result<(Rc<LinkMap>, Vec<Rc<LinkMap>>), Error> {
+        let with = |hwcaps: &Hwcaps| walker::load(self, hwcaps, program.clone(), opening).map(Rc::new);
+        let best = with(&self.around.loader.hwcaps)?;
         let mut lesser: Vec<Rc<LinkMap>> = Vec::new();
-        if objects.has_variants() {
-            let known = objects.loader.iter().flat_map(|loader| loader.known_hwcaps());
+        if best.has_variants() {
+            let known = best.loader.iter().flat_map(|loader| loader.known_hwcaps());
             for level in known.cloned().map(Hwcaps::UpTo).chain([Hwcaps::None]) {
                 let map = with(&level)?;
-                let is_new = !std::iter::once(&objects).chain(&lesser).any(|other| other.same_files(&map));
+                let is_new = !std::iter::once(&best).chain(&lesser).any(|other| other.same_files(&map));
                 lesser.extend(is_new.then_some(map));
             }
         }
-        Ok(Elf { machine, objects, lesser })
+        Ok((best, lesser))
     }
 
     /// The loader at `interpreter`, read once.
@@ -133,6 +144,12 @@ fn locate(
 fn elsewhere(tree: &dyn Tree, spelled: &Spelled, around: &Surroundings) -> Result<Option<Spelled>, Error> {
     let found = script::look_up(tree, spelled.name(), around)?;
     Ok(found.filter(|found| found != spelled))
+}
+
+/// A program that was followed before, as the first object of another link map.
+pub(super) fn mapped(executed: &Executed) -> Result<Mapped, Error> {
+    let Executed { spelled, walk, path, file, .. } = executed;
+    read(spelled, walk, path, file)
 }
 
 /// The ELF file at `path`, as the first object of a link map.

@@ -30,8 +30,8 @@ pub fn check(map: &LinkMap) -> fs::Result<Vec<Problem>> {
         let read = damaged(read, ProblemKind::Version, Severity::Error, &mapped.spelled, &mut problems)?;
         versions.push(read);
     }
-    for (mapped, own) in map.objects.iter().zip(&versions) {
-        let Some(own) = own else { continue };
+    for (index, mapped) in map.news() {
+        let Some(Some(own)) = versions.get(index) else { continue };
         problems.extend(relr(mapped, own));
         let mut told = BTreeSet::new();
         for wanted in &own.needed {

@@ -2,11 +2,12 @@
 //!
 //! Source: `_dl_map_object_deps`, `elf/dl-deps.c`, and `_dl_map_object`, `elf/dl-load.c`; `load_deps`, `ldso/dynlink.c`.
 
-use std::collections::BTreeMap;
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::link_map::{Absence, Alias, Edge, Found, LinkMap, Mapped, Missing};
-use super::{Error, Surroundings, Tracer};
+use super::{Error, Opener, Surroundings, Tracer};
 use crate::elf::{self, Dependency};
 use crate::fs::Identity;
 use crate::loader::{self, Candidate, Hwcaps, Loader, Requester, usual_interpreters};
@@ -16,8 +17,13 @@ use crate::tree::{self, End, Tree};
 /// Names of the vDSO, which the kernel maps without a file.
 const VDSO: [&[u8]; 3] = [b"linux-vdso.so.1", b"linux-gate.so.1", b"linux-vdso64.so.1"];
 
-/// Maps what `program` needs.
-pub(super) fn load(tracer: &Tracer<'_>, hwcaps: &Hwcaps, program: Mapped) -> Result<LinkMap, Error> {
+/// Maps what `program` needs; then, when it is `opening` something, what that brings.
+pub(super) fn load(
+    tracer: &Tracer<'_>,
+    hwcaps: &Hwcaps,
+    program: Mapped,
+    opening: Option<(&Opener, &[u8])>,
+) -> Result<LinkMap, Error> {
     let Some((interpreter, loader)) = read_interpreter(tracer, hwcaps, &program)? else {
         return Ok(LinkMap::of_static(program));
     };
@@ -28,6 +34,8 @@ pub(super) fn load(tracer: &Tracer<'_>, hwcaps: &Hwcaps, program: Mapped) -> Res
         objects: Vec::new(),
         requesters: Vec::new(),
         order: Vec::new(),
+        done: BTreeSet::new(),
+        started: None,
         edges: Vec::new(),
         missing: Vec::new(),
         aliases: Vec::new(),
@@ -36,7 +44,10 @@ pub(super) fn load(tracer: &Tracer<'_>, hwcaps: &Hwcaps, program: Mapped) -> Res
         interpreter: Some(interpreter),
     };
     walker.add(program, None);
-    walker.run()?;
+    walker.start()?;
+    if let Some((by, name)) = opening {
+        walker.open(by, name)?;
+    }
     Ok(walker.finish())
 }
 
@@ -94,6 +105,10 @@ struct Walker<'a> {
     objects: Vec<Mapped>,
     requesters: Vec<Rc<Requester>>,
     order: Vec<usize>,
+    /// Objects whose wants were followed.
+    done: BTreeSet<usize>,
+    /// How many objects the start mapped, once that is over.
+    started: Option<usize>,
     edges: Vec<Edge>,
     missing: Vec<Missing>,
     aliases: Vec<Alias>,
@@ -104,20 +119,35 @@ struct Walker<'a> {
 }
 
 impl Walker<'_> {
-    /// The preloads, then what each object in the search list wants. An object that a filter put in front of the one
-    /// at hand comes next.
-    fn run(&mut self) -> Result<(), Error> {
+    /// The preloads, then what the objects want.
+    fn start(&mut self) -> Result<(), Error> {
         for name in self.loader.clone().preloads() {
             self.want(0, name, Absence::Preload)?;
         }
-        let mut done = Vec::new();
+        self.run()
+    }
+
+    /// `dlopen` of `name` by an object that is mapped (`dl_open_worker`, `elf/dl-open.c`): searched for as what that
+    /// object needs, then everything that it brings. What the start misses is no matter of this map.
+    fn open(&mut self, by: &Opener, name: &[u8]) -> Result<(), Error> {
+        self.started = Some(self.objects.len());
+        self.missing.clear();
+        let by = match by {
+            Opener::Program => 0,
+            Opener::Library(name) => self.names.get(name).copied().unwrap_or_default(),
+        };
+        self.want(by, name, Absence::Fatal)?;
+        self.run()
+    }
+
+    /// What each object in the search list wants. An object that a filter put in front of the one at hand comes next.
+    fn run(&mut self) -> Result<(), Error> {
         let mut at = 0;
         while let Some(&index) = self.order.get(at) {
-            if done.contains(&index) {
-                at += 1;
-            } else {
-                done.push(index);
+            if self.done.insert(index) {
                 self.want_all(index, at)?;
+            } else {
+                at += 1;
             }
         }
         Ok(())
@@ -314,6 +344,7 @@ impl Walker<'_> {
         });
         self.edges.iter_mut().for_each(|edge| (edge.from, edge.to) = (moved(edge.from), moved(edge.to)));
         self.missing.iter_mut().for_each(|missing| missing.by = moved(missing.by));
+        let added = self.started.map(|started| (started..self.objects.len()).map(moved).collect());
         let mut objects: Vec<(usize, Mapped)> = self.objects.into_iter().enumerate().collect();
         objects.sort_by_key(|(index, _)| moved(*index));
         LinkMap {
@@ -321,7 +352,9 @@ impl Walker<'_> {
             edges: self.edges,
             missing: self.missing,
             aliases: self.aliases,
+            added,
             loader: Some(self.loader),
+            references: OnceCell::new(),
         }
     }
 }

@@ -29,9 +29,9 @@ pub use header::{Header, Type};
 pub use machine::Machine;
 pub use notes::{Note, notes};
 pub use relocations::Class;
-pub use strings::words_with;
+pub use strings::{texts_with, words_with};
 pub use strip::stripped;
-pub use symbols::{Reference, references};
+pub use symbols::{Reference, gnu_hash, references};
 pub use versions::{DefinedVersion, NeededVersion, Version, Versions};
 
 use goblin::elf::program_header::{PT_DYNAMIC, PT_LOAD, PT_NOTE, ProgramHeader};

@@ -22,6 +22,18 @@ const MAX_WORDS: usize = 4096;
 /// # Errors
 /// When the file can't be read.
 pub fn words_with(file: &Reader, parts: &[&str]) -> fs::Result<BTreeSet<Vec<u8>>> {
+    runs_with(file, parts, |byte| byte.is_ascii_alphanumeric() || b"/._+-%@:~=".contains(byte))
+}
+
+/// As [`words_with`], with all that can be printed around the parts.
+///
+/// # Errors
+/// When the file can't be read.
+pub fn texts_with(file: &Reader, parts: &[&str]) -> fs::Result<BTreeSet<Vec<u8>>> {
+    runs_with(file, parts, |byte| byte.is_ascii_graphic() || *byte == b' ')
+}
+
+fn runs_with(file: &Reader, parts: &[&str], is_part: fn(&u8) -> bool) -> fs::Result<BTreeSet<Vec<u8>>> {
     let finders: Vec<Finder<'_>> = parts.iter().map(|part| Finder::new(part.as_bytes())).collect();
     let mut words = BTreeSet::new();
     let mut block = vec![0; BLOCK];
@@ -38,7 +50,7 @@ pub fn words_with(file: &Reader, parts: &[&str]) -> fs::Result<BTreeSet<Vec<u8>>
         );
         for finder in &finders {
             let hits = finder.find_iter(bytes).filter(|at| (from..end).contains(at));
-            words.extend(hits.map(|at| word_around(bytes, at).to_vec()));
+            words.extend(hits.map(|at| around(bytes, at, is_part).to_vec()));
         }
         if is_last || words.len() > MAX_WORDS {
             return Ok(words);
@@ -49,8 +61,7 @@ pub fn words_with(file: &Reader, parts: &[&str]) -> fs::Result<BTreeSet<Vec<u8>>
     }
 }
 
-fn word_around(bytes: &[u8], at: usize) -> &[u8] {
-    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._+-%@:~=".contains(byte);
+fn around(bytes: &[u8], at: usize, is_part: fn(&u8) -> bool) -> &[u8] {
     let (before, after) = bytes.split_at(at);
     let before = before.iter().rev().take(MAX_WORD).take_while(|byte| is_part(byte)).count();
     let after = after.iter().take(MAX_WORD).take_while(|byte| is_part(byte)).count();

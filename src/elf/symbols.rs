@@ -157,7 +157,7 @@ impl Symbol {
 }
 
 /// The hash of `DT_GNU_HASH`.
-pub(super) fn gnu_hash(name: &[u8]) -> u32 {
+pub fn gnu_hash(name: &[u8]) -> u32 {
     name.iter().fold(5381, |hash: u32, &byte| hash.wrapping_mul(33).wrapping_add(byte.into()))
 }
 

@@ -148,6 +148,7 @@ fn steps(path: &serde_ignored::Path<'_>) -> Vec<Step> {
 fn known_keys(path: &[Step]) -> &'static [&'static str] {
     match path {
         [] => schema::keys_of::<File>(),
+        [Step::Key(name)] if name == "runtime" => schema::keys_of::<schema::Runtime>(),
         [Step::Key(_)] => schema::keys_of::<schema::Image>(),
         [Step::Key(_), Step::Index(_)] => schema::keys_of::<schema::Include>(),
         [Step::Key(name), Step::Key(_)] if name == "platform" => schema::keys_of::<schema::Platform>(),

@@ -1,6 +1,7 @@
 //! From words to a recipe: the file's and the command line's, merged, then checked one by one.
 
 mod roots;
+mod runtime;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -48,7 +49,7 @@ pub(super) fn finish(document: Option<&Document<'_>>, flags: &Overrides) -> Resu
         check.problem(&Origin::File(version.span()), message, Some("the only version is 1".into()));
     }
     let recipe = Recipe {
-        names: check.names(file, flags),
+        names: check.references(file, flags),
         programs: check.programs(file, flags, &folder)?,
         args: check.args(file, flags),
         user: check.user(file, flags),
@@ -74,6 +75,8 @@ pub(super) fn finish(document: Option<&Document<'_>>, flags: &Overrides) -> Resu
         labels: check.map(&file.image.0.labels, &flags.labels, "--label"),
         annotations: check.map(&file.image.0.annotations, &flags.annotations, "--annotation"),
         includes: check.includes(file, flags, &folder)?,
+        runtime: check.runtime(&file.runtime.0, &flags.runtime),
+        hwcaps: check.hwcaps(&file.runtime.0, &flags.runtime),
         strip: flags.strip || file.image.0.strip.unwrap_or_default(),
         platform: {
             let platform = one(&file.image.0.platform, &flags.platform, "--platform");
@@ -100,7 +103,7 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    fn names(&mut self, file: &schema::File, flags: &Overrides) -> Vec<crate::reference::Reference> {
+    fn references(&mut self, file: &schema::File, flags: &Overrides) -> Vec<crate::reference::Reference> {
         let from_file: Vec<Word> = file.image.0.name.iter().map(Word::of).collect();
         let words = if flags.names.is_empty() { from_file } else { of_flag(&flags.names, "--tag") };
         let mut names = Vec::new();
@@ -343,6 +346,12 @@ trait Text {
 impl Text for String {
     fn text(&self) -> &str {
         self
+    }
+}
+
+impl Text for schema::Choice {
+    fn text(&self) -> &str {
+        &self.0
     }
 }
 

@@ -18,10 +18,12 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::fs::{self, Context};
+use crate::loader::Hwcaps;
 use crate::path::{ImagePath, Spelled};
 use crate::platform::Platform;
 use crate::reference::Reference;
 use crate::rootfs::Owner;
+use crate::runtime::Policy;
 use crate::store::Destination;
 
 pub use error::{Error, Place, Problem};
@@ -62,6 +64,10 @@ pub struct Recipe {
     pub includes: Vec<Include>,
     /// Whether programs lose their symbols and debug information.
     pub strip: bool,
+    /// What goes in besides what loaders map.
+    pub runtime: Policy,
+    /// Which variants of libraries for newer CPUs go in.
+    pub hwcaps: Hwcaps,
     /// What a program's header can't say about the platform.
     pub platform: Option<Platform>,
     /// Directories that stand for the root, in place of the host's.
@@ -139,6 +145,8 @@ pub struct Overrides {
     pub includes: Vec<OsString>,
     /// `--strip`
     pub strip: bool,
+    /// The flags that stand for `[runtime]`.
+    pub runtime: RuntimeOverrides,
     /// `--platform OS/ARCH[/VARIANT]`
     pub platform: Option<String>,
     /// `--root [PLATFORM=]DIR`
@@ -147,6 +155,37 @@ pub struct Overrides {
     pub sysroots: Vec<OsString>,
     /// `--output DEST`
     pub destinations: Vec<String>,
+}
+
+/// What flags say in place of keys of `[runtime]`; nothing where they are silent.
+#[derive(Clone, Default, Debug)]
+pub struct RuntimeOverrides {
+    /// `--certificates auto|true|false`
+    pub certificates: Option<String>,
+    /// `--nss auto|true|false`
+    pub nss: Option<String>,
+    /// `--nss-module NAME`
+    pub nss_modules: Vec<String>,
+    /// `--openssl auto|true|false`
+    pub openssl: Option<String>,
+    /// `--libgcc auto|true|false`
+    pub libgcc: Option<String>,
+    /// `--dlopen NAME`
+    pub dlopen: Vec<String>,
+    /// `--dlopen-notes LEVEL`
+    pub dlopen_notes: Option<String>,
+    /// `--time-zones[=ZONE,…]`; without a list all of them.
+    pub time_zones: Option<Vec<String>>,
+    /// `--locale NAME`
+    pub locales: Vec<String>,
+    /// `--charset NAME`
+    pub charsets: Vec<String>,
+    /// `--pam SERVICE`
+    pub pam: Vec<String>,
+    /// `--plugins FAMILY`
+    pub plugins: Vec<String>,
+    /// `--hwcaps LEVEL`
+    pub hwcaps: Option<String>,
 }
 
 impl Recipe {

@@ -14,6 +14,7 @@ pub(super) struct File {
     pub(super) version: Option<Spanned<i64>>,
     pub(super) image: Table<Image>,
     pub(super) include: Vec<Table<Include>>,
+    pub(super) runtime: Table<Runtime>,
     pub(super) allow: BTreeMap<String, Spanned<String>>,
     pub(super) platform: BTreeMap<String, Spanned<Table<Platform>>>,
 }
@@ -55,6 +56,51 @@ pub(super) struct Placed {
 pub(super) struct Include {
     pub(super) from: Spanned<String>,
     pub(super) to: Spanned<String>,
+}
+
+/// `[runtime]`
+#[derive(serde::Deserialize, Default)]
+#[serde(default, rename_all = "kebab-case")]
+pub(super) struct Runtime {
+    pub(super) certificates: Option<Spanned<Choice>>,
+    pub(super) nss: Option<Spanned<Choice>>,
+    pub(super) nss_modules: Vec<Spanned<String>>,
+    pub(super) openssl: Option<Spanned<Choice>>,
+    pub(super) libgcc: Option<Spanned<Choice>>,
+    pub(super) dlopen: Vec<Spanned<String>>,
+    pub(super) dlopen_notes: Option<Spanned<Choice>>,
+    pub(super) time_zones: Option<Spanned<Names>>,
+    pub(super) locales: Option<Vec<Spanned<String>>>,
+    pub(super) charsets: Option<Vec<Spanned<String>>>,
+    pub(super) pam: Option<Vec<Spanned<String>>>,
+    pub(super) plugins: Option<Vec<Spanned<String>>>,
+    pub(super) hwcaps: Option<Spanned<String>>,
+}
+
+/// `true`, `false` or a word, as text.
+pub(super) struct Choice(pub(super) String);
+
+impl<'de> Deserialize<'de> for Choice {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(serde::Deserialize)]
+        #[serde(untagged, expecting = "expected `true`, `false` or a word")]
+        enum Either {
+            Flag(bool),
+            Word(String),
+        }
+        Ok(Self(match Either::deserialize(deserializer)? {
+            Either::Flag(flag) => flag.to_string(),
+            Either::Word(word) => word,
+        }))
+    }
+}
+
+/// `true`, `false`, or a list of names.
+#[derive(serde::Deserialize)]
+#[serde(untagged, expecting = "expected `true`, `false` or a list of names")]
+pub(super) enum Names {
+    Whether(bool),
+    Some(Vec<String>),
 }
 
 /// `[platform."linux/arm64"]`

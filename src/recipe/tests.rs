@@ -1,4 +1,6 @@
 use super::*;
+use crate::elf::Priority;
+use crate::runtime::{TimeZones, When};
 
 fn read(text: &str, flags: &Overrides) -> Result<Recipe, Error> {
     parse(Path::new("coracle.toml"), text.as_bytes(), flags)
@@ -41,6 +43,21 @@ platform = "linux/arm/v7"
 from = "assets/"
 to = "/srv/assets/"
 
+[runtime]
+certificates = true
+nss = "auto"
+nss-modules = ["sss"]
+openssl = false
+libgcc = "false"
+dlopen = ["libpq.so.5"]
+dlopen-notes = "suggested"
+time-zones = ["Europe/Berlin"]
+locales = ["C.UTF-8"]
+charsets = []
+pam = ["login"]
+plugins = ["gio"]
+hwcaps = "x86-64-v3"
+
 [allow]
 "/srv/assets/demo.pem" = "a certificate for the tutorial"
 "#;
@@ -64,6 +81,21 @@ fn a_whole_recipe() {
         labels: map(&[("a", "1")]),
         annotations: map(&[("org.opencontainers.image.title", "Shop")]),
         includes: vec![Include { from: "assets/".into(), to: Spelled::new("/srv/assets/") }],
+        runtime: Policy {
+            certificates: When::Always,
+            nss: When::Auto,
+            nss_modules: strings(["sss"]),
+            openssl: When::Never,
+            libgcc: When::Never,
+            dlopen: strings(["libpq.so.5"]),
+            dlopen_notes: Some(Priority::Suggested),
+            time_zones: Some(TimeZones::Some(strings(["Europe/Berlin"]))),
+            locales: Some(strings(["C.UTF-8"])),
+            charsets: Some(Vec::new()),
+            pam: Some(strings(["login"])),
+            plugins: Some(strings(["gio"])),
+        },
+        hwcaps: Hwcaps::UpTo(b"x86-64-v3".to_vec()),
         strip: true,
         roots: Vec::new(),
         platform: Some("linux/arm/v7".parse().unwrap()),
@@ -300,6 +332,44 @@ fn illegal_roots_of_platforms() {
         let found: Vec<_> =
             problems.iter().map(|p| (p.place.as_ref().unwrap().line, p.message.as_str())).collect();
         assert_eq!(found, [(line, message)], "{text}");
+    }
+}
+
+#[test]
+fn what_runtime_says_by_flags_replaces_the_file() {
+    let runtime = RuntimeOverrides {
+        certificates: Some("false".into()),
+        dlopen_notes: Some("false".into()),
+        time_zones: Some(Vec::new()),
+        charsets: strings(["UTF-16", "UTF-16"]),
+        hwcaps: Some("none".into()),
+        ..RuntimeOverrides::default()
+    };
+    let recipe = read(WHOLE, &Overrides { runtime, ..Overrides::default() }).unwrap();
+    assert_eq!((recipe.runtime.certificates, recipe.runtime.nss), (When::Never, When::Auto));
+    assert_eq!((recipe.runtime.dlopen_notes, recipe.runtime.time_zones), (None, Some(TimeZones::All)));
+    assert_eq!((recipe.runtime.charsets, recipe.hwcaps), (Some(strings(["UTF-16"])), Hwcaps::None));
+    assert_eq!(recipe.runtime.locales, Some(strings(["C.UTF-8"])));
+}
+
+#[test]
+fn illegal_words_about_the_runtime() {
+    for (line, message) in [
+        ("certificates = \"yes\"", "`yes` is none of `auto`, `true` and `false`"),
+        ("certificate = true", "unknown key `certificate` in `[runtime]`; did you mean `certificates`?"),
+        ("nss = 1", "expected `true`, `false` or a word"),
+        ("time-zones = 1", "expected `true`, `false` or a list of names"),
+        ("time-zones = [\"../passwd\"]", "`../passwd` is no name of such a thing"),
+        ("locales = [\"a/b\"]", "`a/b` is no name of such a thing"),
+        ("dlopen = [\"\"]", "`` is no name of such a thing"),
+        ("dlopen-notes = true", "`true` is none of `required`, `recommended`, `suggested` and `false`"),
+        ("plugins = [\"qt\"]", "`qt` is no family of plugins"),
+    ] {
+        let text = format!("[image]\nprograms = [\"app\"]\n[runtime]\n{line}");
+        let Err(Error::Illegal(problems)) = read(&text, &Overrides::default()) else { panic!("{line}") };
+        let found: Vec<_> =
+            problems.iter().map(|p| (p.place.as_ref().unwrap().line, p.message.as_str())).collect();
+        assert_eq!(found, [(4, message)], "{line}");
     }
 }
 

@@ -108,7 +108,7 @@ impl Builder {
             return Some(path);
         }
         let leads_to_directory = matches!((&old.node, &new.node), (Node::Link(_), Node::Directory))
-            && matches!(self.walk(&path), tree::End::Directory(_) | tree::End::Missing(_));
+            && matches!(self.walk(path.as_bytes()), tree::End::Directory(_) | tree::End::Missing(_));
         if !leads_to_directory {
             self.conflict::<()>(path.clone(), &new);
         }
@@ -122,7 +122,7 @@ impl Builder {
             let next = at.join(name);
             match self.rootfs.entries.get(&next).map(|entry| &entry.node) {
                 Some(Node::Directory) => at = next,
-                Some(Node::Link(_)) => match self.walk(&next) {
+                Some(Node::Link(_)) => match self.walk(next.as_bytes()) {
                     tree::End::Directory(target) => at = target,
                     // The link's own target is still to come: its parents lie on the way of something else.
                     tree::End::Missing(target) => at = self.real_directory(&target, below)?,
@@ -139,9 +139,14 @@ impl Builder {
         Some(at)
     }
 
-    fn walk(&self, path: &ImagePath) -> tree::End {
+    /// Whether a file can be opened by this path already.
+    pub(super) fn leads_to_file(&self, spelled: &Spelled) -> bool {
+        matches!(self.walk(spelled.as_bytes()), tree::End::File(..))
+    }
+
+    fn walk(&self, path: &[u8]) -> tree::End {
         // A planned tree is in memory: looking at it can't fail.
-        tree::walk(&self.rootfs, &ImagePath::root(), path.as_bytes()).map_or(tree::End::Loop, |walk| walk.end)
+        tree::walk(&self.rootfs, &ImagePath::root(), path).map_or(tree::End::Loop, |walk| walk.end)
     }
 
     fn conflict<T>(&mut self, path: ImagePath, new: &Entry) -> Option<T> {

@@ -88,6 +88,15 @@ pub enum Reason {
         /// The rule that found it.
         rule: String,
     },
+    /// An object opens it while the program runs.
+    Opened {
+        /// The object, as its loader spells it.
+        by: Spelled,
+        /// What for.
+        why: String,
+    },
+    /// A program or library reads it, for this.
+    Need(String),
     /// It leads to something else that is needed.
     OnTheWay,
     /// It was included from this place.
@@ -106,6 +115,8 @@ impl fmt::Display for Reason {
             Self::Program => f.write_str("program"),
             Self::Interpreter(of) => write!(f, "interpreter of {of}"),
             Self::Needed { by, rule } => write!(f, "needed by {by}, {rule}"),
+            Self::Opened { by, why } => write!(f, "opened by {by}, {why}"),
+            Self::Need(what) => f.write_str(what),
             Self::OnTheWay => f.write_str("on the way"),
             Self::Included(from) => write!(f, "included from {from}"),
             Self::WorkingDirectory => f.write_str("working directory"),

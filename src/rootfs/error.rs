@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::path::{ImagePath, Spelled};
-use crate::{closure, elf, fs};
+use crate::{closure, elf, fs, runtime};
 
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +46,12 @@ pub enum Error {
         /// What would be missing.
         source: Box<closure::Error>,
     },
+    /// What included programs need can't be had.
+    #[error(transparent)]
+    Runtime(#[from] runtime::Error),
+    /// Included modules can't be followed.
+    #[error(transparent)]
+    Closure(#[from] closure::Error),
     /// Something could not be read.
     #[error(transparent)]
     Io(#[from] fs::Error),
@@ -146,6 +152,8 @@ impl Error {
             }
             Self::Includes(problems) => includes_hint(problems),
             Self::Placement { .. } => "send it to a deeper path, or leave `:TO` out: it goes below `/app`".into(),
+            Self::Runtime(error) => return error.hint(),
+            Self::Closure(error) => return error.hint(),
             Self::Strip { .. } => "build without `--strip`".into(),
             Self::NotFixed(_) | Self::NotStarting { .. } => {
                 "an include may hide a library or a link; see which with `--dry-run`".into()

@@ -4,35 +4,55 @@
 //! and it catches whatever a plan got wrong.
 
 use super::builder::Builder;
-use super::plan::{Program, Request, cache};
+use super::plan::{Request, cache};
 use super::{Error, Reason, Rootfs, Stratum};
-use crate::closure::{Closure, Kind};
+use crate::closure::{self, Closure, Kind, Tracer};
 use crate::content::Content;
 use crate::path::{ImagePath, Spelled};
 
 /// `rootfs` as it is when that suffices, else with a cache.
-pub(super) fn reach(rootfs: Rootfs, request: &Request<'_>) -> Result<Rootfs, Error> {
-    let Err(error) = check(&rootfs, request) else { return Ok(rootfs) };
-    let Some((path, bytes)) = cache(request.programs) else { return Err(error) };
+pub(super) fn reach(rootfs: Rootfs, request: &Request<'_>, included: &[Closure]) -> Result<Rootfs, Error> {
+    let Err(error) = check(&rootfs, request, included) else { return Ok(rootfs) };
+    let Some((path, bytes)) = cache(request.programs.iter().map(|program| &program.closure).chain(included))
+    else {
+        return Err(error);
+    };
     let mut builder = Builder::resume(rootfs);
     builder.bytes(&path, bytes, Reason::LoaderCache, Stratum::Libraries);
     let (rootfs, _) = builder.finish()?;
-    check(&rootfs, request)?;
+    check(&rootfs, request, included)?;
     Ok(rootfs)
 }
 
-fn check(rootfs: &Rootfs, request: &Request<'_>) -> Result<(), Error> {
+/// The programs at their paths in the image, then what was followed there already.
+fn check(rootfs: &Rootfs, request: &Request<'_>, included: &[Closure]) -> Result<(), Error> {
+    let tracer = Tracer::new(rootfs, request.around);
     for (program, path) in request.programs.iter().zip(&rootfs.programs) {
-        let inside = Closure::resolve(rootfs, &Spelled::from(path), request.around)
-            .map_err(|source| Error::NotStarting { program: path.clone(), source: Box::new(source) })?;
-        compare(program, &inside, path)?;
+        let inside = tracer
+            .resolve(&Spelled::from(path))
+            .and_then(|inside| reopened(&tracer, inside, &program.closure));
+        compare(&program.closure, &inside.map_err(not_starting(path))?, path)?;
+    }
+    for closure in included {
+        let Some(first) = closure.executed.first() else { continue };
+        let inside = tracer.trace(&first.spelled).and_then(|inside| reopened(&tracer, inside, closure));
+        compare(closure, &inside.map_err(not_starting(&first.path))?, &first.path)?;
     }
     Ok(())
 }
 
+fn reopened(tracer: &Tracer<'_>, mut inside: Closure, closure: &Closure) -> Result<Closure, closure::Error> {
+    tracer.reopen(&mut inside, closure)?;
+    Ok(inside)
+}
+
+fn not_starting(path: &ImagePath) -> impl FnOnce(closure::Error) -> Error {
+    move |source| Error::NotStarting { program: path.clone(), source: Box::new(source) }
+}
+
 /// The same files in the same order; the program itself may be a stripped copy.
-fn compare(program: &Program, inside: &Closure, path: &ImagePath) -> Result<(), Error> {
-    let (here, there) = (files(&program.closure), files(inside));
+fn compare(closure: &Closure, inside: &Closure, path: &ImagePath) -> Result<(), Error> {
+    let (here, there) = (files(closure), files(inside));
     let differ = |(here, there): &(&(String, Content), &(String, Content))| !here.1.same_source(&there.1);
     if let Some(((here, _), (there, _))) = here.iter().zip(&there).find(differ) {
         return Err(Error::NotFixed(format!("{there} in place of {here}, for {path}")));

@@ -8,6 +8,8 @@ mod entry;
 mod error;
 mod fixed_point;
 mod include;
+mod included;
+mod overlay;
 mod placement;
 mod plan;
 #[cfg(test)]
@@ -71,6 +73,11 @@ impl Rootfs {
             _ => None,
         });
         sizes.sum()
+    }
+
+    /// Whether something stands at `path` itself.
+    fn has(&self, path: &ImagePath) -> bool {
+        self.entries.contains_key(path)
     }
 
     /// The content and mode at `path`, behind a hard link too.

@@ -3,14 +3,16 @@
 use std::path::PathBuf;
 
 use super::builder::Builder;
+use super::overlay::Overlay;
 use super::placement::{self, Placement};
-use super::{Error, Owner, PrivatePath, Reason, Rootfs, Stratum, accounts, fixed_point, include};
+use super::{Error, Owner, PrivatePath, Reason, Rootfs, Stratum, accounts, fixed_point, include, included};
 use crate::closure::{Absence, Closure, Elf, Executed, Found, Kind, LinkMap, Surroundings};
 use crate::elf;
 use crate::loader::{Cache, CacheEntry};
 use crate::note::Note;
 use crate::path::{ImagePath, Spelled};
-use crate::tree::{Step, Tree, TreeFile, Walk};
+use crate::runtime::{Extra, ExtraNode, Hint, Needs, Places, Policy};
+use crate::tree::{End, Step, Tree, TreeFile, Walk};
 
 /// What an image is to hold.
 pub struct Request<'a> {
@@ -30,6 +32,12 @@ pub struct Request<'a> {
     pub allowed: &'a [ImagePath],
     /// Leave symbols and debugging sections out of the programs.
     pub strip: bool,
+    /// What programs need besides libraries.
+    pub needs: Needs,
+    /// What somebody wants of that, for programs that are included.
+    pub policy: &'a Policy,
+    /// Where their data is.
+    pub places: Places<'a>,
 }
 
 /// A program and where it goes.
@@ -54,23 +62,28 @@ pub struct Include {
 ///
 /// # Errors
 /// When two things claim one path, something can't be included, or the loader would not find the same inside the image.
-pub fn plan(tree: &dyn Tree, request: &Request<'_>) -> Result<(Rootfs, Vec<Note>), Error> {
-    let mut planner =
-        Planner { tree, request, builder: Builder::default(), private: Vec::new(), notes: Vec::new() };
+pub fn plan(tree: &dyn Tree, request: &Request<'_>) -> Result<(Rootfs, Vec<Note>, Vec<Hint>), Error> {
+    let mut planner = Planner::new(tree, request, Builder::default());
     for program in request.programs {
         planner.add_program(program)?;
     }
-    if !planner.private.is_empty() {
-        planner.private.dedup();
-        return Err(Error::Private(planner.private));
+    include::add(&mut planner.builder, request.host, request.includes)?;
+    planner.builder.directory(&request.around.working_dir, Reason::WorkingDirectory, Stratum::Program);
+    add_accounts(&mut planner.builder, request.user);
+    let (rootfs, mut notes) = planner.finish()?;
+
+    let included = included::follow(&Overlay { front: &rootfs, behind: tree }, &rootfs, request)?;
+    let mut planner = Planner::new(tree, request, Builder::resume(rootfs));
+    for (map, why) in included.closures.iter().flat_map(Closure::elves).flat_map(maps) {
+        planner.add_missing_objects(map, why);
     }
-    let Planner { mut builder, mut notes, .. } = planner;
-    include::add(&mut builder, request.host, request.includes)?;
-    builder.directory(&request.around.working_dir, Reason::WorkingDirectory, Stratum::Program);
-    add_accounts(&mut builder, request.user);
-    let (rootfs, dropped) = builder.finish()?;
-    notes.extend(dropped);
-    Ok((fixed_point::reach(rootfs, request)?, notes))
+    let mut needs = request.needs.clone();
+    needs.add(included.needs);
+    planner.add_extras(&needs.extras);
+    let (rootfs, more) = planner.finish()?;
+    notes.extend(needs.notes);
+    notes.extend(more);
+    Ok((fixed_point::reach(rootfs, request, &included.closures)?, notes, needs.hints))
 }
 
 /// The accounts go into the first layer that there is anyway, so that a static program has one.
@@ -86,9 +99,8 @@ fn add_accounts(builder: &mut Builder, user: Owner) {
 }
 
 /// The bytes of a cache that leads to everything that was found by one, and its path.
-pub(super) fn cache(programs: &[Program]) -> Option<(ImagePath, Vec<u8>)> {
-    let elves = programs.iter().flat_map(|program| program.closure.elves());
-    let maps = elves.flat_map(|elf| elf.maps().map(|map| (elf.machine, map)));
+pub(super) fn cache<'a>(closures: impl Iterator<Item = &'a Closure>) -> Option<(ImagePath, Vec<u8>)> {
+    let maps = closures.flat_map(Closure::elves).flat_map(|elf| elf.maps().map(|map| (elf.machine, map)));
     let mut entries = Vec::new();
     let mut place = None;
     for (machine, map) in maps {
@@ -110,7 +122,52 @@ struct Planner<'a> {
     notes: Vec<Note>,
 }
 
-impl Planner<'_> {
+impl<'a> Planner<'a> {
+    fn new(tree: &'a dyn Tree, request: &'a Request<'a>, builder: Builder) -> Self {
+        Self { tree, request, builder, private: Vec::new(), notes: Vec::new() }
+    }
+
+    fn finish(mut self) -> Result<(Rootfs, Vec<Note>), Error> {
+        if !self.private.is_empty() {
+            self.private.dedup();
+            return Err(Error::Private(self.private));
+        }
+        let (rootfs, dropped) = self.builder.finish()?;
+        self.notes.extend(dropped);
+        Ok((rootfs, self.notes))
+    }
+
+    /// What an included file needs and the image does not have.
+    fn add_missing_objects(&mut self, map: &LinkMap, why: Option<&str>) {
+        for (reason, object, walk) in objects(map, why) {
+            if let End::File(path, file) = &walk.end
+                && !self.builder.rootfs.has(path)
+            {
+                self.add_kept(walk, path, file, &reason, *object.found == Found::Interpreter);
+            }
+        }
+    }
+
+    /// Data, unless something stands at its path already: what somebody includes goes first.
+    fn add_extras(&mut self, extras: &[Extra]) {
+        for extra in extras {
+            if self.builder.leads_to_file(&extra.spelled) {
+                continue;
+            }
+            self.add_steps(&extra.steps, &Reason::OnTheWay, Stratum::Libraries);
+            let (path, reason) = (&extra.path, Reason::Need(extra.why.clone()));
+            match &extra.node {
+                ExtraNode::File(file) => self.builder.file(path, file, reason, Stratum::Libraries),
+                ExtraNode::Bytes(bytes) => {
+                    self.builder.bytes(path, bytes.clone(), reason, Stratum::Libraries);
+                }
+                ExtraNode::Link(target) => {
+                    self.builder.link(path, target.clone(), reason, Stratum::Libraries);
+                }
+            }
+        }
+    }
+
     fn add_program(&mut self, program: &Program) -> Result<(), Error> {
         let Some((first, rest)) = program.closure.executed.split_first() else { return Ok(()) };
         let placement = Placement::of(self.tree, first, program.to.as_ref())?;
@@ -119,16 +176,16 @@ impl Planner<'_> {
         self.builder.rootfs.programs.push(placement.target().clone());
         if let Kind::Elf(elf) = &first.kind {
             self.note_lesser(elf);
-            for map in elf.maps() {
-                self.add_objects(map, &placement)?;
+            for (map, why) in maps(elf) {
+                self.add_objects(map, why, &placement)?;
             }
         }
         for executed in rest {
             self.add_interpreter(executed, &first.spelled);
             if let Kind::Elf(elf) = &executed.kind {
                 let kept = Placement::of(self.tree, executed, Some(&executed.path))?;
-                for map in elf.maps() {
-                    self.add_objects(map, &kept)?;
+                for (map, why) in maps(elf) {
+                    self.add_objects(map, why, &kept)?;
                 }
             }
         }
@@ -217,31 +274,18 @@ impl Planner<'_> {
     }
 
     /// Every object but the program, and every second path to one.
-    fn add_objects(&mut self, map: &LinkMap, placement: &Placement) -> Result<(), Error> {
-        let program = map.objects.first().map(|program| program.spelled.clone()).unwrap_or_default();
-        let objects = map.objects.iter().skip(1).map(|object| (object, &object.found, &object.walk));
-        let aliases = map
-            .aliases
-            .iter()
-            .filter_map(|alias| Some((map.objects.get(alias.of)?, &alias.found, &alias.walk)));
-        for (object, found, walk) in objects.chain(aliases) {
-            let reason = match found {
-                Found::Needed { by, rule, .. } => {
-                    let by = map.objects.get(*by).map(|by| by.spelled.clone()).unwrap_or_default();
-                    Reason::Needed { by, rule: rule.to_string() }
-                }
-                Found::Interpreter | Found::Program => Reason::Interpreter(program.clone()),
-            };
+    fn add_objects(&mut self, map: &LinkMap, why: Option<&str>, placement: &Placement) -> Result<(), Error> {
+        for (reason, object, walk) in objects(map, why) {
             // A second path may lead to a second name of the same file.
             let (path, file) = match &walk.end {
-                crate::tree::End::File(path, file) => (path, file),
-                _ => (&object.path, &object.file),
+                End::File(path, file) => (path, file),
+                _ => (object.path, object.file),
             };
-            if placement.takes_along(found) {
-                let steps = placement.relative_steps(self.tree, found, walk)?;
+            if placement.takes_along(object.found) {
+                let steps = placement.relative_steps(self.tree, object.found, walk)?;
                 self.add_moved(placement, steps, path, file, &reason);
             } else {
-                self.add_kept(walk, path, file, &reason, *found == Found::Interpreter);
+                self.add_kept(walk, path, file, &reason, *object.found == Found::Interpreter);
             }
         }
         Ok(())
@@ -293,5 +337,51 @@ impl Planner<'_> {
                 }
             }
         }
+    }
+}
+
+/// Every map of a program, and what a library was opened for.
+fn maps(elf: &Elf) -> impl Iterator<Item = (&LinkMap, Option<&str>)> {
+    let start = std::iter::once(&elf.objects).chain(&elf.lesser).map(|map| (map.as_ref(), None));
+    let opened = elf
+        .opened
+        .iter()
+        .flat_map(|opened| opened.maps.iter().map(|map| (map.as_ref(), Some(opened.why.as_str()))));
+    start.chain(opened)
+}
+
+/// Something that a map opens: an object, or a second path to one.
+struct Object<'a> {
+    path: &'a ImagePath,
+    file: &'a TreeFile,
+    found: &'a Found,
+}
+
+/// Every object of `map` but the program, and every second path to one, each with the reason and the way to it.
+fn objects<'a>(
+    map: &'a LinkMap,
+    why: Option<&'a str>,
+) -> impl Iterator<Item = (Reason, Object<'a>, &'a Walk)> {
+    let opened = map.added.as_ref().and_then(|added| added.first().copied());
+    let objects = map.objects.iter().enumerate().skip(1).map(move |(index, object)| {
+        let why = why.filter(|_| opened == Some(index));
+        (reason(map, &object.found, why), object, &object.found, &object.walk)
+    });
+    let aliases = map.aliases.iter().filter_map(|alias| {
+        let object = map.objects.get(alias.of)?;
+        Some((reason(map, &alias.found, None), object, &alias.found, &alias.walk))
+    });
+    objects.chain(aliases).map(|(reason, object, found, walk)| {
+        (reason, Object { path: &object.path, file: &object.file, found }, walk)
+    })
+}
+
+fn reason(map: &LinkMap, found: &Found, why: Option<&str>) -> Reason {
+    let spelled =
+        |index: usize| map.objects.get(index).map(|object| object.spelled.clone()).unwrap_or_default();
+    match (found, why) {
+        (Found::Needed { by, .. }, Some(why)) => Reason::Opened { by: spelled(*by), why: why.to_owned() },
+        (Found::Needed { by, rule, .. }, None) => Reason::Needed { by: spelled(*by), rule: rule.to_string() },
+        (Found::Interpreter | Found::Program, _) => Reason::Interpreter(spelled(0)),
     }
 }

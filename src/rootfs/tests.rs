@@ -6,6 +6,7 @@ use crate::elf;
 use crate::elf::synthetic::Synthetic;
 use crate::loader::{Cache, CacheEntry};
 use crate::path::Spelled;
+use crate::runtime::{Needs, Places, Policy};
 use crate::tree::memory::MemoryTree;
 use crate::tree::{HostTree, Tree};
 
@@ -58,8 +59,11 @@ fn plan_of(tree: &dyn Tree, programs: &[(&str, Option<&str>)], private: &[&str])
         private: &private,
         allowed: &[],
         strip: false,
+        needs: Needs::default(),
+        policy: &Policy::default(),
+        places: Places { tree, fallback: None, around: &around },
     };
-    plan(tree, &request).map(|(rootfs, _)| rootfs)
+    plan(tree, &request).map(|(rootfs, ..)| rootfs)
 }
 
 #[test]

@@ -1,0 +1,145 @@
+//! ELF files among what is included: programs of their own, and modules that the entrypoint opens (extensions of Python,
+//! Perl, Ruby or Node). What they need comes with them.
+//!
+//! They are followed at their paths in the image, where `$ORIGIN` means what it will mean.
+
+use super::plan::Request;
+use super::{Error, Node, Reason, Rootfs};
+use crate::closure::{Closure, Elf, Executed, Kind, NotOpened, Opener, Opening, Tracer, versions};
+use crate::elf::{Machine, Priority};
+use crate::fs;
+use crate::note::Note;
+use crate::path::{ImagePath, Spelled};
+use crate::runtime::{self, Needs, Places};
+use crate::tree::Tree;
+
+/// Programs inside the image that are started or open something, besides those that were named.
+#[derive(Default)]
+pub(super) struct Included {
+    /// Each with all that it opens; the entrypoint with its modules is one of them.
+    pub(super) closures: Vec<Closure>,
+    /// What they need besides libraries.
+    pub(super) needs: Needs,
+}
+
+/// Files that are named in one warning.
+const NAMED: usize = 8;
+
+/// Follows the ELF files that `rootfs` has included, in `tree`, which has all of it.
+pub(super) fn follow(tree: &dyn Tree, rootfs: &Rootfs, request: &Request<'_>) -> Result<Included, Error> {
+    let files = elf_files(rootfs)?;
+    let mut included = Included::default();
+    if files.is_empty() {
+        return Ok(included);
+    }
+    let tracer = Tracer::new(tree, request.around);
+    let places = Places { tree, ..request.places };
+    let mut entrypoint = match rootfs.programs().first() {
+        Some(path) => tracer.resolve(&Spelled::from(path)).ok(),
+        None => None,
+    };
+    let machine = entrypoint.as_mut().and_then(interpreter).and_then(|executed| loading_machine(executed));
+    let (mut modules, mut lost) = (Vec::new(), Vec::new());
+    for path in files {
+        let mut closure = match tracer.trace(&Spelled::from(&path)) {
+            Ok(closure) => closure,
+            // Objects to link, core dumps: nobody loads them.
+            Err(crate::closure::Error::NotExecutable { .. } | crate::closure::Error::Elf { .. }) => continue,
+            Err(error) => {
+                lost.push((path, error.to_string()));
+                continue;
+            }
+        };
+        let Some(Kind::Elf(elf)) = closure.executed.first().map(|executed| &executed.kind) else { continue };
+        if elf.objects.is_library() && machine.is_some_and(|machine| machine.is_kin_of(elf.machine)) {
+            modules.push(path);
+        } else if elf.objects.is_incomplete() {
+            lost.push((path, missing(elf.objects.missing.iter().map(|missing| missing.name.as_slice()))));
+        } else {
+            for executed in &mut closure.executed {
+                included.needs.add(runtime::complete(&tracer, places, request.policy, executed, false)?);
+            }
+            included.closures.push(closure);
+        }
+    }
+    if let Some(mut closure) = entrypoint.filter(|_| !modules.is_empty()) {
+        if let Some(executed) = interpreter(&mut closure) {
+            let failed = tracer.open(executed, modules.iter().map(opening).collect())?;
+            lost.extend(failed.iter().filter_map(of_module));
+            included.needs.add(runtime::complete(&tracer, places, request.policy, executed, true)?);
+        }
+        included.closures.push(closure);
+    }
+    included.needs.notes.extend(warning(&lost));
+    included.needs.notes.extend(lacking_versions(rootfs, &included.closures)?);
+    Ok(included)
+}
+
+/// The program that opens modules: the last one that is executed, as the interpreter of a script.
+fn interpreter(closure: &mut Closure) -> Option<&mut Executed> {
+    closure.executed.last_mut()
+}
+
+/// What a program with a loader is for.
+fn loading_machine(executed: &Executed) -> Option<Machine> {
+    match &executed.kind {
+        Kind::Elf(elf) if elf.objects.loader.is_some() => Some(elf.machine),
+        _ => None,
+    }
+}
+
+fn opening(path: &ImagePath) -> Opening {
+    Opening {
+        by: Opener::Program,
+        names: vec![path.as_bytes().to_vec()],
+        why: "it is included".into(),
+        priority: Priority::Recommended,
+    }
+}
+
+fn of_module(failed: &NotOpened) -> Option<(ImagePath, String)> {
+    let path = ImagePath::parse(failed.opening.names.first()?).ok()?;
+    Some((path, missing(failed.map.missing.iter().map(|missing| missing.name.as_slice()))))
+}
+
+fn missing<'a>(names: impl Iterator<Item = &'a [u8]>) -> String {
+    let names: Vec<String> = names.map(|name| format!("`{}`", Spelled::new(name))).collect();
+    format!("cannot find {}", names.join(", "))
+}
+
+fn warning(lost: &[(ImagePath, String)]) -> Option<Note> {
+    let mut lines: Vec<String> =
+        lost.iter().take(NAMED).map(|(path, why)| format!("{path}: {why}")).collect();
+    let more = lost.len().saturating_sub(NAMED);
+    lines.extend((more > 0).then(|| format!("and {more} more")));
+    let files = if lost.len() == 1 { "one included file" } else { "some included files" };
+    (!lost.is_empty())
+        .then(|| Note::Warning(format!("{files} can't be loaded in the image\n{}", lines.join("\n"))))
+}
+
+/// Versions that modules want and libraries lack: they can't be opened, but the program starts.
+fn lacking_versions(rootfs: &Rootfs, closures: &[Closure]) -> fs::Result<Vec<Note>> {
+    let mut notes = Vec::new();
+    for closure in closures {
+        // What a program that was named maps at its start was checked before.
+        let is_named = closure.executed.first().is_some_and(|first| rootfs.programs().contains(&first.path));
+        let maps = closure.elves().flat_map(Elf::maps).filter(|map| !is_named || map.added.is_some());
+        for map in maps.filter(|map| !map.is_incomplete()) {
+            let problems = versions::check(map)?.into_iter().map(|problem| Note::Warning(problem.message));
+            notes.extend(problems.filter(|note| !notes.contains(note)).collect::<Vec<_>>());
+        }
+    }
+    Ok(notes)
+}
+
+/// The included files that are ELF.
+fn elf_files(rootfs: &Rootfs) -> fs::Result<Vec<ImagePath>> {
+    let mut files = Vec::new();
+    for (path, entry) in rootfs.iter() {
+        let (Node::File(content), Reason::Included(_)) = (&entry.node, &entry.reason) else { continue };
+        if content.open()?.bytes_at(0, 4)? == b"\x7fELF" {
+            files.push(path.clone());
+        }
+    }
+    Ok(files)
+}
