@@ -1,21 +1,26 @@
 //! Every program resolved once more, inside the planned image: the loader must map the same files there.
 //!
-//! This decides whether the image needs a cache (libraries outside the default directories are found by nothing else),
-//! and it catches whatever a plan got wrong.
+//! This decides whether the image needs a cache or a path file (libraries outside the default directories are found by
+//! nothing else), and it catches whatever a plan got wrong.
 
 use super::builder::Builder;
-use super::plan::{Program, Request, cache};
-use super::{Error, Reason, Rootfs, Stratum};
+use super::plan::{Program, Request, pointers};
+use super::{Error, Rootfs, Stratum};
 use crate::closure::{Closure, Kind};
 use crate::content::Content;
 use crate::path::{ImagePath, Spelled};
 
-/// `rootfs` as it is when that suffices, else with a cache.
+/// `rootfs` as it is when that suffices, else with what tells its loaders where libraries are.
 pub(super) fn reach(rootfs: Rootfs, request: &Request<'_>) -> Result<Rootfs, Error> {
     let Err(error) = check(&rootfs, request) else { return Ok(rootfs) };
-    let Some((path, bytes)) = cache(request.programs) else { return Err(error) };
+    let pointers = pointers(request.programs);
+    if pointers.is_empty() {
+        return Err(error);
+    }
     let mut builder = Builder::resume(rootfs);
-    builder.bytes(&path, bytes, Reason::LoaderCache, Stratum::Libraries);
+    for (path, bytes, reason) in pointers {
+        builder.bytes(&path, bytes, reason, Stratum::Libraries);
+    }
     let (rootfs, _) = builder.finish()?;
     check(&rootfs, request)?;
     Ok(rootfs)

@@ -85,8 +85,25 @@ fn add_accounts(builder: &mut Builder, user: Owner) {
     }
 }
 
-/// The bytes of a cache that leads to everything that was found by one, and its path.
-pub(super) fn cache(programs: &[Program]) -> Option<(ImagePath, Vec<u8>)> {
+/// A file that tells a loader where libraries are.
+pub(super) type Pointer = (ImagePath, Vec<u8>, Reason);
+
+/// What tells the loaders of these programs where libraries are, as far as any was found by it.
+pub(super) fn pointers(programs: &[Program]) -> Vec<Pointer> {
+    path_files(programs).chain(cache(programs)).collect()
+}
+
+/// musl's lists of directories, as they are.
+fn path_files(programs: &[Program]) -> impl Iterator<Item = Pointer> {
+    let maps = programs.iter().flat_map(|program| program.closure.elves()).flat_map(Elf::maps);
+    maps.filter(|map| map.uses_path_file()).filter_map(|map| {
+        let (path, list) = map.loader.as_ref()?.path_file()?;
+        Some((ImagePath::parse(path.as_bytes()).ok()?, list.to_vec(), Reason::PathFile))
+    })
+}
+
+/// A cache that leads to everything that was found by one.
+fn cache(programs: &[Program]) -> Option<Pointer> {
     let elves = programs.iter().flat_map(|program| program.closure.elves());
     let maps = elves.flat_map(|elf| elf.maps().map(|map| (elf.machine, map)));
     let mut entries = Vec::new();
@@ -98,8 +115,8 @@ pub(super) fn cache(programs: &[Program]) -> Option<(ImagePath, Vec<u8>)> {
             map.by_cache().map(|(name, path)| CacheEntry { name: name.to_vec(), path: path.clone() }),
         );
     }
-    let (path, machine) = place?;
-    Some((ImagePath::parse(path.as_bytes()).ok()?, Cache::write(entries, machine)))
+    let (path, machine) = place.filter(|_| !entries.is_empty())?;
+    Some((ImagePath::parse(path.as_bytes()).ok()?, Cache::write(entries, machine), Reason::LoaderCache))
 }
 
 struct Planner<'a> {
