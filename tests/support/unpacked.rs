@@ -8,11 +8,11 @@ use serde_json::Value;
 /// One image of a layout, of one platform.
 pub(crate) struct Image {
     layout: PathBuf,
-    /// The descriptor's platform.
-    pub(crate) platform: Value,
+    /// The descriptor's.
+    platform: Value,
     manifest: Value,
     /// What the image's config says of its process.
-    pub(crate) config: Value,
+    config: Value,
 }
 
 impl Image {
@@ -55,6 +55,12 @@ impl Image {
         }
     }
 
+    /// `OS/ARCH[/VARIANT]`.
+    pub(crate) fn platform(&self) -> String {
+        let parts = ["os", "architecture", "variant"].iter().filter_map(|key| self.platform[key].as_str());
+        parts.collect::<Vec<_>>().join("/")
+    }
+
     /// Entrypoint and arguments.
     pub(crate) fn command(&self) -> Vec<String> {
         ["Entrypoint", "Cmd"].iter().flat_map(|key| texts(&self.config[key])).collect()
@@ -86,6 +92,6 @@ pub(crate) fn json(path: &Path) -> Value {
 }
 
 /// The file of what a descriptor names.
-pub(crate) fn blob(layout: &Path, descriptor: &Value) -> PathBuf {
+fn blob(layout: &Path, descriptor: &Value) -> PathBuf {
     layout.join("blobs").join(descriptor["digest"].as_str().unwrap().replace(':', "/"))
 }
