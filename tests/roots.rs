@@ -9,6 +9,10 @@
     reason = "a panic is how a test fails"
 )]
 
+#[allow(dead_code, reason = "what runs images needs the rest")]
+#[path = "support/unpacked.rs"]
+mod unpacked;
+
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
@@ -16,6 +20,7 @@ use std::process::Command;
 
 use serde_json::Value;
 use tempfile::TempDir;
+use unpacked::{Image, json};
 
 const CROSS: &str = "aarch64-linux-gnu-gcc";
 const SYSROOT: &str = "/usr/aarch64-linux-gnu";
@@ -62,15 +67,6 @@ fn coracle(at: &Path, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn json(path: &Path) -> Value {
-    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
-}
-
-/// The document that a descriptor names.
-fn blob(layout: &Path, descriptor: &Value) -> std::path::PathBuf {
-    layout.join("blobs").join(descriptor["digest"].as_str().unwrap().replace(':', "/"))
-}
-
 #[test]
 fn an_image_of_another_machine_runs_there() {
     if !is_installed() {
@@ -79,15 +75,10 @@ fn an_image_of_another_machine_runs_there() {
     let project = project();
     let at = project.path();
     coracle(at, &["build", "there", "--sysroot", SYSROOT, "-o", "oci:out", "--quiet"]);
-    let layout = at.join("out");
-    let descriptor = json(&layout.join("index.json"))["manifests"][0].clone();
-    assert_eq!(descriptor["platform"]["architecture"], "arm64");
+    let image = Image::only(&at.join("out"));
+    assert_eq!(image.platform(), "linux/arm64");
     let root = at.join("root");
-    fs::create_dir(&root).unwrap();
-    for layer in json(&blob(&layout, &descriptor))["layers"].as_array().unwrap() {
-        let file = fs::File::open(blob(&layout, layer)).unwrap();
-        tar::Archive::new(flate2::read::MultiGzDecoder::new(file)).unpack(&root).unwrap();
-    }
+    image.unpack(&root);
     let output = Command::new("qemu-aarch64-static")
         .arg("-L")
         .arg(&root)
@@ -120,14 +111,8 @@ fn programs_of_two_platforms_are_one_index() {
     let descriptor = &index["manifests"][0];
     assert_eq!(index["manifests"].as_array().unwrap().len(), 1);
     assert_eq!(line, format!("hello:latest@{}\n", descriptor["digest"].as_str().unwrap()));
-    let nested = json(&blob(&at.join("out"), descriptor));
-    let platforms: Vec<&str> = nested["manifests"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|m| m["platform"]["architecture"].as_str().unwrap())
-        .collect();
-    assert_eq!(platforms, ["amd64", "arm64"]);
+    let platforms: Vec<String> = Image::all(&at.join("out")).iter().map(Image::platform).collect();
+    assert_eq!(platforms, ["linux/amd64", "linux/arm64"]);
     assert_eq!(coracle::store::verify(&at.join("out")).unwrap(), []);
     assert_eq!(
         build("oci:other", [programs[1], programs[0]]),

@@ -193,6 +193,11 @@ impl LinkMap {
         })
     }
 
+    /// Whether an object was found in a directory of the loader's path file.
+    pub fn uses_path_file(&self) -> bool {
+        self.edges.iter().any(|edge| matches!(edge.found, Some((Rule::PathFile, _))))
+    }
+
     /// `index` and who brought it in, up to the program.
     pub fn chain(&self, index: usize) -> impl Iterator<Item = &Spelled> {
         let by = |object: &&Mapped| match object.found {

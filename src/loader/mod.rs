@@ -256,6 +256,14 @@ impl Loader {
             Family::Musl(_) => None,
         }
     }
+
+    /// The file that lists musl's directories, and its text; glibc has none.
+    pub fn path_file(&self) -> Option<(&Spelled, &[u8])> {
+        match &self.family {
+            Family::Glibc(_) => None,
+            Family::Musl(musl) => musl.path_file(),
+        }
+    }
 }
 
 impl fmt::Display for Rule {

@@ -13,6 +13,7 @@ use crate::tree::{self, End, Tree, TreeFile};
 pub(super) struct Musl {
     library_path: Vec<Place>,
     system: Vec<Place>,
+    path_file: Option<(Spelled, Vec<u8>)>,
 }
 
 /// Names that are the loader itself, by what they start with (`reserved` in `load_library`).
@@ -43,9 +44,9 @@ impl Musl {
         interpreter: &Spelled,
         environment: &Environment,
     ) -> Result<Self, Error> {
-        let listed = path_file(tree, interpreter)?;
-        let (list, rule) = match &listed {
-            Some(list) => (list.as_slice(), Rule::PathFile),
+        let path_file = path_file(tree, interpreter)?;
+        let (list, rule) = match &path_file {
+            Some((_, list)) => (list.as_slice(), Rule::PathFile),
             None => (&b"/lib:/usr/local/lib:/usr/lib"[..], Rule::DefaultDirectory),
         };
         let places = |list: &[u8], rule: &Rule| {
@@ -54,7 +55,13 @@ impl Musl {
         Ok(Self {
             library_path: places(&environment.library_path, &Rule::LibraryPath),
             system: places(list, &rule),
+            path_file,
         })
+    }
+
+    /// The path file with its text, if there is one.
+    pub(super) fn path_file(&self) -> Option<(&Spelled, &[u8])> {
+        self.path_file.as_ref().map(|(path, list)| (path, list.as_slice()))
     }
 
     /// `LD_LIBRARY_PATH`; the path of the object and of all that brought it in (`DT_RUNPATH` in place of `DT_RPATH`); the
@@ -108,8 +115,8 @@ impl Musl {
     }
 }
 
-/// The text of `PREFIX/etc/ld-musl-ARCH.path`, where PREFIX is the interpreter's path less its last two names.
-fn path_file(tree: &dyn Tree, interpreter: &Spelled) -> Result<Option<Vec<u8>>, Error> {
+/// `PREFIX/etc/ld-musl-ARCH.path` and its text, where PREFIX is the interpreter's path less its last two names.
+fn path_file(tree: &dyn Tree, interpreter: &Spelled) -> Result<Option<(Spelled, Vec<u8>)>, Error> {
     let name = interpreter.name();
     let name = name.iter().position(|&byte| byte == b'.').and_then(|dot| name.get(..dot)).unwrap_or(name);
     let prefix = interpreter.directory().directory();
@@ -118,7 +125,8 @@ fn path_file(tree: &dyn Tree, interpreter: &Spelled) -> Result<Option<Vec<u8>>, 
         return Ok(None);
     };
     let size = usize::try_from(file.content.size().min(MAX_PATH_FILE)).unwrap_or_default();
-    Ok(Some(file.content.open()?.bytes_at(0, size)?))
+    let list = file.content.open()?.bytes_at(0, size)?;
+    Ok(Some((path, list)))
 }
 
 /// The elements of a list, separated by colons or line feeds; empty ones do not count.

@@ -107,6 +107,8 @@ pub enum Reason {
     WorkingDirectory,
     /// Where the loader looks up libraries outside its default directories.
     LoaderCache,
+    /// Where the loader reads its directories.
+    PathFile,
 }
 
 impl fmt::Display for Reason {
@@ -122,6 +124,7 @@ impl fmt::Display for Reason {
             Self::WorkingDirectory => f.write_str("working directory"),
             Self::Accounts => f.write_str("accounts of the user"),
             Self::LoaderCache => f.write_str("the loader's cache"),
+            Self::PathFile => f.write_str("the loader's path file"),
         }
     }
 }

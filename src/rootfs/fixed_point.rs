@@ -1,24 +1,29 @@
 //! Every program resolved once more, inside the planned image: the loader must map the same files there.
 //!
-//! This decides whether the image needs a cache (libraries outside the default directories are found by nothing else),
-//! and it catches whatever a plan got wrong.
+//! This decides whether the image needs a cache or a path file (libraries outside the default directories are found by
+//! nothing else), and it catches whatever a plan got wrong.
 
 use super::builder::Builder;
-use super::plan::{Request, cache};
-use super::{Error, Reason, Rootfs, Stratum};
+use super::plan::Request;
+use super::pointers::pointers;
+use super::{Error, Rootfs, Stratum};
 use crate::closure::{self, Closure, Kind, Tracer};
 use crate::content::Content;
 use crate::path::{ImagePath, Spelled};
 
-/// `rootfs` as it is when that suffices, else with a cache.
+/// `rootfs` as it is when that suffices, else with what tells its loaders where libraries are.
 pub(super) fn reach(rootfs: Rootfs, request: &Request<'_>, included: &[Closure]) -> Result<Rootfs, Error> {
     let Err(error) = check(&rootfs, request, included) else { return Ok(rootfs) };
-    let Some((path, bytes)) = cache(request.programs.iter().map(|program| &program.closure).chain(included))
-    else {
+    let closures: Vec<&Closure> =
+        request.programs.iter().map(|program| &program.closure).chain(included).collect();
+    let pointers = pointers(&closures);
+    if pointers.is_empty() {
         return Err(error);
-    };
+    }
     let mut builder = Builder::resume(rootfs);
-    builder.bytes(&path, bytes, Reason::LoaderCache, Stratum::Libraries);
+    for (path, bytes, reason) in pointers {
+        builder.bytes(&path, bytes, reason, Stratum::Libraries);
+    }
     let (rootfs, _) = builder.finish()?;
     check(&rootfs, request, included)?;
     Ok(rootfs)

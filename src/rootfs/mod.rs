@@ -12,6 +12,7 @@ mod included;
 mod overlay;
 mod placement;
 mod plan;
+mod pointers;
 #[cfg(test)]
 mod tests;
 

@@ -8,7 +8,6 @@ use super::placement::{self, Placement};
 use super::{Error, Owner, PrivatePath, Reason, Rootfs, Stratum, accounts, fixed_point, include, included};
 use crate::closure::{Absence, Closure, Elf, Executed, Found, Kind, LinkMap, Surroundings};
 use crate::elf;
-use crate::loader::{Cache, CacheEntry};
 use crate::note::Note;
 use crate::path::{ImagePath, Spelled};
 use crate::runtime::{Extra, ExtraNode, Hint, Needs, Places, Policy};
@@ -96,22 +95,6 @@ fn add_accounts(builder: &mut Builder, user: Owner) {
             builder.bytes(&path, text.into_bytes(), Reason::Accounts, stratum);
         }
     }
-}
-
-/// The bytes of a cache that leads to everything that was found by one, and its path.
-pub(super) fn cache<'a>(closures: impl Iterator<Item = &'a Closure>) -> Option<(ImagePath, Vec<u8>)> {
-    let maps = closures.flat_map(Closure::elves).flat_map(|elf| elf.maps().map(|map| (elf.machine, map)));
-    let mut entries = Vec::new();
-    let mut place = None;
-    for (machine, map) in maps {
-        let Some(path) = map.loader.as_ref().and_then(|loader| loader.cache_path()) else { continue };
-        place = Some((path.clone(), machine));
-        entries.extend(
-            map.by_cache().map(|(name, path)| CacheEntry { name: name.to_vec(), path: path.clone() }),
-        );
-    }
-    let (path, machine) = place?;
-    Some((ImagePath::parse(path.as_bytes()).ok()?, Cache::write(entries, machine)))
 }
 
 struct Planner<'a> {

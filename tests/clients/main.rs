@@ -13,6 +13,7 @@
     reason = "a panic is how a test fails"
 )]
 
+mod bundle;
 mod containerd;
 mod docker;
 mod greeter;

@@ -1,9 +1,8 @@
 //! umoci unpacks the layout, and runc runs what it unpacked.
 
-use std::path::{Path, PathBuf};
+use serde_json::json;
 
-use serde_json::{Value, json};
-
+use crate::bundle::bundle;
 use crate::greeter::{Greeter, promptly};
 use crate::place::Place;
 use crate::process::start;
@@ -45,23 +44,4 @@ fn runc_runs_what_umoci_unpacks() {
         place.run(["runc", "kill", &place.cgroup, "TERM"]);
         server.finish().success();
     });
-}
-
-/// A bundle of the image, for a test without terminal, in the host's network, with these mounts.
-fn bundle(place: &Place, image: &str, mounts: &[Value]) -> PathBuf {
-    let bundle = place.shared().join("bundle");
-    place.run(["umoci", "unpack", "--image", image, bundle.to_str().unwrap()]);
-    let path = bundle.join("config.json");
-    let mut config = read(&path);
-    config["process"]["terminal"] = json!(false);
-    // Raising a limit takes a capability that root may lack.
-    config["process"].as_object_mut().unwrap().remove("rlimits");
-    config["linux"]["namespaces"].as_array_mut().unwrap().retain(|namespace| namespace["type"] != "network");
-    config["mounts"].as_array_mut().unwrap().extend_from_slice(mounts);
-    std::fs::write(&path, config.to_string()).unwrap();
-    bundle
-}
-
-fn read(path: &Path) -> Value {
-    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }

@@ -2,9 +2,8 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
-use std::sync::OnceLock;
 
 use coracle::closure::{Closure, Kind, Surroundings};
 use coracle::loader::{Environment, Hwcaps};
@@ -13,6 +12,7 @@ use coracle::tree::HostTree;
 use tempfile::TempDir;
 
 use crate::elf::Elf;
+use crate::launch::{launch, launcher, namespaces, unless_busy};
 use crate::listing::Listing;
 use crate::requirement::{find, is_met};
 
@@ -284,19 +284,10 @@ impl Case {
 
     fn launch(&self, variables: &[&str], command: &[&str]) -> Output {
         let root = self.root.as_ref().unwrap().path();
-        let mut launch = Command::new(launcher().unwrap());
-        launch
-            .arg(root)
-            .arg(&self.working_dir)
-            .args(variables)
-            .args(self.variables())
-            .arg("--")
-            .args(command);
-        // A fork in another test may still hold a file open that was just written.
-        let outputs = std::iter::repeat_with(|| launch.output().unwrap());
-        let busy = |output: &Output| String::from_utf8_lossy(&output.stderr).contains("Text file busy");
-        let mut outputs = outputs.take(1000);
-        outputs.find(|output| !busy(output)).unwrap()
+        let mut launch = launch(root, &self.working_dir, "-");
+        launch.args(variables).args(self.variables()).arg("--").args(command);
+        let stderr = |output: &Output| String::from_utf8_lossy(&output.stderr).into_owned();
+        unless_busy(|| launch.output().unwrap(), stderr)
     }
 
     fn variables(&self) -> Vec<String> {
@@ -335,28 +326,4 @@ fn lines(listing: Listing) -> Vec<String> {
         }
         Listing::Refused(why) => vec![format!("refused: {why}")],
     }
-}
-
-/// The program that starts others inside a root, built once.
-fn launcher() -> Option<&'static Path> {
-    static LAUNCHER: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let build = || {
-        let (path, source) = (Path::new(env!("CARGO_TARGET_TMPDIR")).join("launch"), "tests/rules/launch.c");
-        let half = path.with_extension(std::process::id().to_string());
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(source);
-        let built = Command::new("cc").args(["-Wall", "-Werror", "-o"]).arg(&half).arg(source).status();
-        built.ok()?.success().then_some(())?;
-        fs::rename(half, &path).ok()?;
-        Some(path)
-    };
-    LAUNCHER.get_or_init(build).as_deref()
-}
-
-/// Whether this user may mount and change the root.
-fn namespaces() -> bool {
-    static ALLOWED: OnceLock<bool> = OnceLock::new();
-    *ALLOWED.get_or_init(|| {
-        let mut launch = Command::new(launcher().unwrap());
-        launch.args(["/", "/", "--", "/bin/true"]).status().is_ok_and(|status| status.success())
-    })
 }

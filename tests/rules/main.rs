@@ -13,6 +13,8 @@
 mod arm64;
 mod case;
 mod elf;
+#[path = "../support/launch.rs"]
+mod launch;
 #[path = "../support/listing.rs"]
 mod listing;
 mod requirement;
