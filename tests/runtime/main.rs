@@ -17,6 +17,7 @@ mod image;
 mod layout;
 mod modules;
 mod notes;
+mod plugins;
 #[allow(dead_code, reason = "tests of `coracle build` need the rest")]
 #[path = "../build/project.rs"]
 mod project;
