@@ -67,8 +67,7 @@ impl<'a> Tracer<'a> {
         let objects = with(&self.around.loader.hwcaps)?;
         let mut lesser: Vec<Rc<LinkMap>> = Vec::new();
         if objects.has_variants() {
-            let known = objects.loader.iter().flat_map(|loader| loader.known_hwcaps());
-            for level in known.cloned().map(Hwcaps::UpTo).chain([Hwcaps::None]) {
+            for level in objects.loader.iter().flat_map(|loader| loader.lesser_hwcaps()) {
                 let map = with(&level)?;
                 let is_new = !std::iter::once(&objects).chain(&lesser).any(|other| other.same_files(&map));
                 lesser.extend(is_new.then_some(map));

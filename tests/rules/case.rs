@@ -319,10 +319,10 @@ impl Case {
 fn masked_features(hwcaps: &Hwcaps) -> Option<&'static str> {
     match hwcaps {
         Hwcaps::All => None,
-        Hwcaps::None => Some("-SSE4_2,-AVX2,-AVX512F"),
+        Hwcaps::None => Some("-SSE4_2,-AVX2,-AVX512F,-AVX512CD"),
         Hwcaps::UpTo(name) => match name.as_slice() {
-            b"x86-64-v2" => Some("-AVX2,-AVX512F"),
-            b"x86-64-v3" => Some("-AVX512F"),
+            b"x86-64-v2" => Some("-AVX2,-AVX512F,-AVX512CD"),
+            b"x86-64-v3" => Some("-AVX512F,-AVX512CD"),
             _ => None,
         },
     }

@@ -22,6 +22,7 @@ mod candidates;
 mod filters;
 mod hwcaps;
 mod identity;
+mod legacy;
 mod musl;
 mod nodeflib;
 mod order;
