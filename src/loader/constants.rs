@@ -51,15 +51,19 @@ impl Constants {
 
 /// The first run of two or more adjacent strings `/…/`.
 fn directories(strings: &[&[u8]]) -> Vec<Vec<u8>> {
-    let is_directory = |string: &&[u8]| {
-        string.len() > 2
-            && string.starts_with(b"/")
-            && string.ends_with(b"/")
-            && string.iter().all(u8::is_ascii_graphic)
-    };
-    let mut runs = strings.split(|string| !is_directory(string));
+    let directories: Vec<&[u8]> = strings.iter().map(|string| directory(string)).collect();
+    let mut runs = directories.split(|directory| directory.is_empty());
     let run = runs.find(|run| run.len() > 1).unwrap_or_default();
     run.iter().map(|directory| directory.to_vec()).collect()
+}
+
+/// `string` if it is `/…/`, else nothing. In front of the first there may be code instead of a NUL.
+fn directory(string: &[u8]) -> &[u8] {
+    let code = string.iter().rposition(|byte| !byte.is_ascii_graphic()).map_or(0, |last| last + 1);
+    let text = string.get(code..).unwrap_or_default();
+    let slash = text.iter().position(|&byte| byte == b'/').filter(|&at| at == 0 || code > 0);
+    let directory = slash.and_then(|slash| text.get(slash..)).unwrap_or_default();
+    if directory.len() > 2 && directory.ends_with(b"/") { directory } else { &[] }
 }
 
 /// `$LIB` is how the loader's own library directory is spelled without its prefix: `lib64`, `lib/x86_64-linux-gnu`.
@@ -116,6 +120,10 @@ mod tests {
         assert_eq!(constants.cache, b"/etc/ld.so.cache");
         assert_eq!(constants.hwcaps, [b"x86-64-v4", b"x86-64-v3"]);
         assert_eq!(constants.release, Some(36));
+
+        let arm = b"\xe5\xff\xff/lib/arm-linux-gnueabihf/\0/usr/lib/\0\x19\0";
+        let constants = Constants::scan(arm, MACHINE);
+        assert_eq!(constants.default_directories, [&b"/lib/arm-linux-gnueabihf/"[..], b"/usr/lib/"]);
 
         let nix = b"\0/nix/store/abc-glibc/etc/ld.so.cache\0lib\0/nix/store/abc-glibc/lib/\0/nix/store/x-gcc/lib/\0";
         let constants = Constants::scan(nix, MACHINE);

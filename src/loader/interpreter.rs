@@ -31,6 +31,8 @@ fn glibc(machine: Machine) -> Option<Spelled> {
         (h::EM_S390, true) => "/lib/ld64.so.1",
         (h::EM_RISCV, true) if machine.has_double_float() => "/lib/ld-linux-riscv64-lp64d.so.1",
         (h::EM_RISCV, true) => "/lib/ld-linux-riscv64-lp64.so.1",
+        (h::EM_MIPS, true) => "/lib64/ld.so.1",
+        (h::EM_MIPS, false) => "/lib/ld.so.1",
         (EM_LOONGARCH, true) => "/lib64/ld-linux-loongarch-lp64d.so.1",
         _ => return None,
     };

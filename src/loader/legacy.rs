@@ -47,7 +47,8 @@ impl Legacy {
             }
         };
         let mut all: Vec<Vec<Vec<u8>>> = levels.iter().map(|level| names(level, platform)).collect();
-        let mask = levels.get(own).map_or(TLS_MASK, |level| mask(level, levels, platform));
+        let level = levels.get(own).filter(|_| has_masks(machine));
+        let mask = level.map_or(0, |level| mask(level, levels, platform));
         let names = if own < all.len() { all.remove(own) } else { Vec::new() };
         all.retain(|others| *others != names);
         Self { levels, names, others: all, mask, seen: RefCell::default(), varies: Cell::new(false) }
@@ -117,6 +118,11 @@ fn names(level: &Level, platform: Option<&[u8]>) -> Vec<Vec<u8>> {
     let features = level.features.iter().map(|(name, _)| name.as_bytes());
     let names = [TLS.as_bytes()].into_iter().chain(platform.or(own)).chain(features);
     names.map(<[u8]>::to_vec).collect()
+}
+
+/// Loaders for MIPS take no entry that has a mask.
+fn has_masks(machine: Machine) -> bool {
+    machine.number != goblin::elf::header::EM_MIPS
 }
 
 fn mask(level: &Level, levels: &[Level], platform: Option<&[u8]>) -> u64 {

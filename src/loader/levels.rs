@@ -47,10 +47,13 @@ const AARCH64: Option<Feature> = Some(("aarch64", 0));
 const LEVELS_AARCH64: &[Level] =
     &[level("atomics", AARCH64, &[("atomics", 1 << 8)]), level("", AARCH64, &[])];
 
+const NEON: Feature = ("neon", 1 << 12);
 const VFP: Feature = ("vfp", 1 << 6);
 
 /// The platform is `v7l`, but `v8l` where the kernel is one for 64 bits.
-const LEVELS_ARMHF: &[Level] = &[level("neon", None, &[("neon", 1 << 12), VFP]), level("", None, &[VFP])];
+const LEVELS_ARMHF: &[Level] = &[level("neon", None, &[NEON, VFP]), level("", None, &[VFP])];
+const LEVELS_ARMEL: &[Level] =
+    &[level("neon", None, &[NEON, VFP]), level("vfp", None, &[VFP]), level("", None, &[])];
 
 const POWER: &[Feature] = &[("altivec", 1 << 28), ("dfp", 1 << 10)];
 
@@ -86,6 +89,7 @@ pub(super) fn levels(machine: Machine) -> &'static [Level] {
         (h::EM_386, ..) => LEVELS_I386,
         (h::EM_AARCH64, true, true) => LEVELS_AARCH64,
         (h::EM_ARM, _, true) if machine.has_hard_float() => LEVELS_ARMHF,
+        (h::EM_ARM, _, true) => LEVELS_ARMEL,
         (h::EM_PPC64, true, true) => LEVELS_PPC64LE,
         (h::EM_S390, true, _) => LEVELS_S390X,
         _ => ONE_LEVEL,

@@ -10,9 +10,9 @@
     reason = "a panic is how a test fails"
 )]
 
-mod arm64;
 mod case;
 mod elf;
+mod foreign;
 #[path = "../support/listing.rs"]
 mod listing;
 mod requirement;
@@ -23,6 +23,7 @@ mod filters;
 mod hwcaps;
 mod identity;
 mod legacy;
+mod machines;
 mod musl;
 mod nodeflib;
 mod order;

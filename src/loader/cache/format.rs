@@ -79,10 +79,21 @@ const ELF: u32 = 1;
 /// `FLAG_ELF_LIBC6`.
 const LIBC6: u32 = 3;
 
+/// `EM_LOONGARCH`.
+const EM_LOONGARCH: u16 = 258;
+/// `EF_LOONGARCH_ABI_MODIFIER_MASK`.
+const LOONGARCH_FLOAT_ABI: u32 = 7;
+/// `EF_LOONGARCH_ABI_DOUBLE_FLOAT`.
+const LOONGARCH_DOUBLE_FLOAT: u32 = 3;
+
 /// Whether the loader of `machine` takes entries with these flags (`_dl_cache_check_flags`, `sysdeps/*/dl-cache.h`).
 pub(super) fn takes(machine: Machine, found: u32) -> bool {
-    let other = if machine.number == h::EM_ARM { LIBC6 } else { ELF };
-    found == flags(machine) || found == other
+    match (machine.number, flags(machine)) {
+        // What is not marked may have either float ABI.
+        (h::EM_ARM, own) => found == own || found == LIBC6,
+        (_, LIBC6) => found == LIBC6 || found == ELF,
+        (_, own) => found == own,
+    }
 }
 
 /// The ABI id of `machine` (`_DL_CACHE_DEFAULT_ID`, `sysdeps/*/dl-cache.h`).
@@ -98,6 +109,9 @@ pub(super) fn flags(machine: Machine) -> u32 {
             (h::EM_ARM, _) => 0xb00,
             (h::EM_RISCV, _) if machine.has_double_float() => 0x1000,
             (h::EM_RISCV, _) => 0xf00,
+            (h::EM_MIPS, true) => 0x700,
+            (EM_LOONGARCH, _) if machine.flags & LOONGARCH_FLOAT_ABI == LOONGARCH_DOUBLE_FLOAT => 0x1200,
+            (EM_LOONGARCH, _) => 0x1100,
             _ => 0,
         }
 }

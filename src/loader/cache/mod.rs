@@ -66,8 +66,8 @@ impl Cache {
         lines.any(|line| line.mask != 0 && format::variant(line.mask).is_none())
     }
 
-    /// The path for `name`: the best of the variants `hwcaps` (best first) that stand in front of the first plain entry,
-    /// else that entry. One with a mask is plain when `mask` has all of its bits, else none at all.
+    /// The path for `name`: the best of the variants `hwcaps` (best first) that stand in front of the first entry which is
+    /// none, else the first such entry that is plain or has a mask of which all bits are in `mask`.
     pub fn lookup(&self, name: &[u8], hwcaps: &[Vec<u8>], mask: u64) -> Option<Spelled> {
         let machine = self.machine?;
         let mut best: Option<(usize, u32)> = None;
@@ -89,6 +89,7 @@ impl Cache {
                         best = Some((rank, line.path));
                     }
                 }
+                None if best.is_some() => break,
                 None if line.mask & !mask != 0 => {}
                 None => {
                     fallback = fallback.filter(|_| !is_exact).or(Some(line.path));
