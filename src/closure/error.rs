@@ -131,7 +131,7 @@ impl Error {
             Self::ScriptInterpreter { .. } => {
                 "install it where the image is built, or write its whole path in the first line".into()
             }
-            Self::Loader { .. } => "build or install the loader again".into(),
+            Self::Loader { source, .. } => source.hint().into(),
             Self::Missing(maps) => missing_hint(maps),
             Self::Io(error) => return error.hint(),
         })

@@ -159,12 +159,12 @@ impl LinkMap {
         })
     }
 
-    /// Whether an object is a variant for some CPUs.
+    /// Whether an object is a variant for some CPUs, or may be.
     pub fn has_variants(&self) -> bool {
         let part = b"/glibc-hwcaps/";
-        self.objects
-            .iter()
-            .any(|object| object.spelled.as_bytes().windows(part.len()).any(|bytes| bytes == part))
+        let is_variant =
+            |object: &Mapped| object.spelled.as_bytes().windows(part.len()).any(|bytes| bytes == part);
+        self.objects.iter().any(is_variant) || self.loader.as_ref().is_some_and(|loader| loader.varies())
     }
 
     /// Whether both map the same files.

@@ -78,8 +78,7 @@ impl<'a> Tracer<'a> {
         let best = with(&self.around.loader.hwcaps)?;
         let mut lesser: Vec<Rc<LinkMap>> = Vec::new();
         if best.has_variants() {
-            let known = best.loader.iter().flat_map(|loader| loader.known_hwcaps());
-            for level in known.cloned().map(Hwcaps::UpTo).chain([Hwcaps::None]) {
+            for level in best.loader.iter().flat_map(|loader| loader.lesser_hwcaps()) {
                 let map = with(&level)?;
                 let is_new = !std::iter::once(&best).chain(&lesser).any(|other| other.same_files(&map));
                 lesser.extend(is_new.then_some(map));

@@ -43,7 +43,7 @@ pub struct Exports<'a> {
     hash: Hash,
     versions: Versions,
     manner: Manner,
-    /// Entries of hash chains that may still be looked at.
+    /// Steps along hash chains that may still be made.
     left: u64,
 }
 
@@ -56,8 +56,10 @@ enum Hash {
 
 /// Bytes of a bloom filter: eight of them serve four symbols or so.
 const MAX_BLOOM: u64 = 1 << 26;
-/// Entries that all look-ups in one object may look at: with a sound table each looks at two or three.
+/// Steps that all look-ups in one object may make: with a sound table each makes two or three.
 const MAX_STEPS: u64 = 1 << 23;
+/// Bytes of a name whose comparison counts as one step more.
+const STEP_BYTES: u64 = 64;
 
 /// `EM_ALPHA`.
 const EM_ALPHA: u16 = 0x9026;
@@ -123,7 +125,7 @@ impl<'a> Exports<'a> {
         let place = first.checked_sub(bias).ok_or(Error::Damaged("its hash table is not consistent"))?;
         let mut candidates = Candidates::default();
         for place in u64::from(place).. {
-            self.step()?;
+            self.step(wanted)?;
             let hash = self.memory.u32(chains.checked_add(place * 4).ok_or(OUTSIDE)?)?;
             if (hash ^ wanted.hash) >> 1 == 0
                 && let Some(lookup) = self.try_symbol(wanted, place + u64::from(bias), &mut candidates)?
@@ -143,7 +145,7 @@ impl<'a> Exports<'a> {
         let mut candidates = Candidates::default();
         let mut index = self.hash_entry(start, bucket, entry)?;
         while index != 0 {
-            self.step()?;
+            self.step(wanted)?;
             if let Some(lookup) = self.try_symbol(wanted, index, &mut candidates)? {
                 return Ok(lookup);
             }
@@ -157,8 +159,10 @@ impl<'a> Exports<'a> {
         if entry == 8 { self.memory.u64(address) } else { Ok(self.memory.u32(address)?.into()) }
     }
 
-    fn step(&mut self) -> Result<()> {
-        let left = self.left.checked_sub(1);
+    /// Goes to the next entry of a chain. Comparing a long name is worth many of them.
+    fn step(&mut self, wanted: &Reference) -> Result<()> {
+        let version = wanted.version.as_ref().map_or(0, |version| version.name.len());
+        let left = self.left.checked_sub(1 + (wanted.name.len() + version) as u64 / STEP_BYTES);
         self.left = left.ok_or(Error::Damaged("its hash table has longer chains than any linker writes"))?;
         Ok(())
     }

@@ -25,6 +25,8 @@ const ARM_HARD_FLOAT: u32 = 0x400;
 const ARM_FLOAT: u32 = 0x600;
 /// `EF_RISCV_FLOAT_ABI`.
 const RISCV_FLOAT_ABI: u32 = 6;
+/// `EF_RISCV_FLOAT_ABI_DOUBLE`.
+const RISCV_DOUBLE_FLOAT: u32 = 4;
 /// `EF_PPC64_ABI`.
 const PPC64_ABI: u32 = 3;
 /// `EM_LOONGARCH`.
@@ -52,15 +54,23 @@ impl Machine {
         self.is_kin_of(other) && !floats
     }
 
+    /// `EF_ARM_ABI_FLOAT_HARD`: numbers are passed in registers for them.
+    pub fn has_hard_float(self) -> bool {
+        self.number == h::EM_ARM && self.flags & ARM_HARD_FLOAT != 0
+    }
+
+    /// `EF_RISCV_FLOAT_ABI_DOUBLE`.
+    pub fn has_double_float(self) -> bool {
+        self.number == h::EM_RISCV && self.flags & RISCV_FLOAT_ABI == RISCV_DOUBLE_FLOAT
+    }
+
     /// The platform of an image for this machine; nothing for one that the image specification has no name for.
     pub fn platform(self) -> Option<Platform> {
         let (architecture, variant) = match (self.number, self.is_64, self.is_little_endian) {
             (h::EM_X86_64, true, true) => ("amd64", None),
             (h::EM_386, false, true) => ("386", None),
             (h::EM_AARCH64, true, true) => ("arm64", None),
-            (h::EM_ARM, false, true) => {
-                ("arm", Some(if self.flags & ARM_HARD_FLOAT != 0 { "v7" } else { "v5" }))
-            }
+            (h::EM_ARM, false, true) => ("arm", Some(if self.has_hard_float() { "v7" } else { "v5" })),
             (h::EM_PPC64, true, true) => ("ppc64le", None),
             (h::EM_PPC64, true, false) => ("ppc64", None),
             (h::EM_S390, true, false) => ("s390x", None),

@@ -152,6 +152,17 @@ fn tables_without_end_are_errors() {
     let error = look_up(&endless, &wanted("nowhere", None), Manner::Glibc).unwrap_err();
     assert!(matches!(error, Error::Damaged(_)), "{error}");
 
+    // Long names that differ at their end, round and round.
+    let text: &'static str = Box::leak("x".repeat(200_000).into_boxed_str());
+    let mut long = object(symbol(20, 0x12, 0, 1, 1), 2);
+    long.names.push(text);
+    long.tables[2].1 = words(&[1, 3, 2, 0, 0, 2]);
+    let start = std::time::Instant::now();
+    let almost = format!("{}y", &text[1..]);
+    let error = look_up(&long, &wanted(&almost, None), Manner::Glibc).unwrap_err();
+    assert!(matches!(error, Error::Damaged(_)), "{error}");
+    assert!(start.elapsed() < std::time::Duration::from_secs(20), "{:?}", start.elapsed());
+
     // A filter that lets everything through, and a chain in front of the first.
     let mut gnu = object(symbol(5, 0x12, 0, 1, 1), 2);
     let table = words(&[1, 5, 1, 0, u32::MAX, u32::MAX, 1, 0, 0, 0]);

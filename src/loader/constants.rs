@@ -18,6 +18,8 @@ pub struct Constants {
     pub cache: Vec<u8>,
     /// Names of variants for newer CPUs below `glibc-hwcaps`, the best first; none before glibc 2.33.
     pub hwcaps: Vec<Vec<u8>>,
+    /// The second number of glibc's version; none where the loader does not say it, as old ones.
+    pub release: Option<u32>,
 }
 
 /// A loader has some 200 kB; a file far beyond that is none.
@@ -42,21 +44,26 @@ impl Constants {
         let cache =
             strings.iter().find(|string| string.starts_with(b"/") && string.ends_with(b"/ld.so.cache"));
         let hwcaps = strings.iter().find_map(|string| hwcaps(string)).unwrap_or_default();
-        Self { default_directories, lib, cache: cache.unwrap_or(&CACHE).to_vec(), hwcaps }
+        let release = strings.iter().find_map(|string| release(string));
+        Self { default_directories, lib, cache: cache.unwrap_or(&CACHE).to_vec(), hwcaps, release }
     }
 }
 
 /// The first run of two or more adjacent strings `/…/`.
 fn directories(strings: &[&[u8]]) -> Vec<Vec<u8>> {
-    let is_directory = |string: &&[u8]| {
-        string.len() > 2
-            && string.starts_with(b"/")
-            && string.ends_with(b"/")
-            && string.iter().all(u8::is_ascii_graphic)
-    };
-    let mut runs = strings.split(|string| !is_directory(string));
+    let directories: Vec<&[u8]> = strings.iter().map(|string| directory(string)).collect();
+    let mut runs = directories.split(|directory| directory.is_empty());
     let run = runs.find(|run| run.len() > 1).unwrap_or_default();
     run.iter().map(|directory| directory.to_vec()).collect()
+}
+
+/// `string` if it is `/…/`, else nothing. In front of the first there may be code instead of a NUL.
+fn directory(string: &[u8]) -> &[u8] {
+    let code = string.iter().rposition(|byte| !byte.is_ascii_graphic()).map_or(0, |last| last + 1);
+    let text = string.get(code..).unwrap_or_default();
+    let slash = text.iter().position(|&byte| byte == b'/').filter(|&at| at == 0 || code > 0);
+    let directory = slash.and_then(|slash| text.get(slash..)).unwrap_or_default();
+    if directory.len() > 2 && directory.ends_with(b"/") { directory } else { &[] }
 }
 
 /// `$LIB` is how the loader's own library directory is spelled without its prefix: `lib64`, `lib/x86_64-linux-gnu`.
@@ -83,6 +90,14 @@ fn is_hwcap(name: &[u8]) -> bool {
     number(b"x86-64-v") || number(b"power") || number(b"z")
 }
 
+/// `36` of `ld.so (…) stable release version 2.36.`
+fn release(string: &[u8]) -> Option<u32> {
+    let start = b" release version 2.";
+    let at = string.windows(start.len()).position(|part| part == start)?;
+    let number = string.get(at + start.len()..)?.split(|byte| !byte.is_ascii_digit()).next()?;
+    std::str::from_utf8(number).ok()?.parse().ok()
+}
+
 /// The directories of an unpatched glibc (`sysdeps/unix/sysv/linux/*/shlib-versions`, `configure`).
 fn fallback(machine: Machine) -> Vec<Vec<u8>> {
     let lib = if machine.is_64 { "lib64" } else { "lib" };
@@ -98,16 +113,22 @@ mod tests {
     #[test]
     fn directories_lib_and_cache_are_found() {
         let debian =
-            b"x\0x86-64-v4:x86-64-v3\0/\0lib/x86_64-linux-gnu\0/etc/ld.so.cache\0/lib/x86_64-linux-gnu/\0/usr/lib/\0/tmp\0";
+            b"x\0x86-64-v4:x86-64-v3\0ld.so (D 2.36-9) stable release version 2.36.\n\0/\0lib/x86_64-linux-gnu\0/etc/ld.so.cache\0/lib/x86_64-linux-gnu/\0/usr/lib/\0/tmp\0";
         let constants = Constants::scan(debian, MACHINE);
         assert_eq!(constants.default_directories, [&b"/lib/x86_64-linux-gnu/"[..], b"/usr/lib/"]);
         assert_eq!(constants.lib.as_deref(), Some(&b"lib/x86_64-linux-gnu"[..]));
         assert_eq!(constants.cache, b"/etc/ld.so.cache");
         assert_eq!(constants.hwcaps, [b"x86-64-v4", b"x86-64-v3"]);
+        assert_eq!(constants.release, Some(36));
+
+        let arm = b"\xe5\xff\xff/lib/arm-linux-gnueabihf/\0/usr/lib/\0\x19\0";
+        let constants = Constants::scan(arm, MACHINE);
+        assert_eq!(constants.default_directories, [&b"/lib/arm-linux-gnueabihf/"[..], b"/usr/lib/"]);
 
         let nix = b"\0/nix/store/abc-glibc/etc/ld.so.cache\0lib\0/nix/store/abc-glibc/lib/\0/nix/store/x-gcc/lib/\0";
         let constants = Constants::scan(nix, MACHINE);
         assert_eq!(constants.lib.as_deref(), Some(&b"lib"[..]));
+        assert_eq!(constants.release, None);
         assert_eq!(constants.cache, b"/nix/store/abc-glibc/etc/ld.so.cache");
     }
 

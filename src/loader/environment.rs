@@ -15,7 +15,7 @@ pub struct Environment {
     pub platform: Option<Vec<u8>>,
 }
 
-/// Which variants below `glibc-hwcaps` a CPU can run.
+/// Which variants a CPU can run, below `glibc-hwcaps` and, for glibc up to 2.36, in directories called as its features.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
 pub enum Hwcaps {
     /// All that the loader knows: the best that is there is chosen.
@@ -30,11 +30,19 @@ pub enum Hwcaps {
 impl Hwcaps {
     /// Those of `known` (best first) that can be chosen.
     pub(super) fn of<'a>(&self, known: &'a [Vec<u8>]) -> &'a [Vec<u8>] {
-        let first = match self {
+        known.get(self.best(known)..).unwrap_or_default()
+    }
+
+    /// Those of `known` that lesser CPUs choose.
+    pub(super) fn lesser<'a>(&self, known: &'a [Vec<u8>]) -> &'a [Vec<u8>] {
+        known.get(self.best(known) + 1..).unwrap_or_default()
+    }
+
+    fn best(&self, known: &[Vec<u8>]) -> usize {
+        match self {
             Self::All => 0,
             Self::None => known.len(),
             Self::UpTo(name) => known.iter().position(|hwcap| hwcap == name).unwrap_or(known.len()),
-        };
-        known.get(first..).unwrap_or_default()
+        }
     }
 }

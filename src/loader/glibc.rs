@@ -4,6 +4,7 @@ use goblin::elf::header as h;
 
 use super::candidate::{Manner, Outcome, Search};
 use super::constants::{Constants, MAX_LOADER};
+use super::legacy::Legacy;
 use super::token::Tokens;
 use super::{Cache, Environment, Error, Found, Missed, Place, Requester, Rule};
 use crate::content::Reader;
@@ -17,14 +18,21 @@ use crate::tree::{self, End, Tree};
 pub(super) struct Glibc {
     constants: Constants,
     cache: Cache,
-    /// Variants that may be chosen, the best first.
+    /// Kinds of CPUs that are told apart, the best first.
+    known: Vec<Vec<u8>>,
+    /// Variants below `glibc-hwcaps` that may be chosen, the best first.
     hwcaps: Vec<Vec<u8>>,
+    /// What is searched beside them; nothing since glibc 2.37.
+    legacy: Option<Legacy>,
     library_path: Vec<u8>,
     platform: Option<Vec<u8>>,
 }
 
 /// A cache of a full desktop has some hundred kilobytes.
-const MAX_CACHE: u64 = 64 << 20;
+const MAX_CACHE: u64 = 16 << 20;
+
+/// The last release that searches directories called as features of a CPU: 2.36.
+const LAST_LEGACY: u32 = 36;
 
 impl Glibc {
     pub(super) fn read(
@@ -39,18 +47,35 @@ impl Glibc {
         let constants = Constants::read(loader, machine)?;
         let cache = read_cache(tree, &constants.cache, machine)?;
         let platform = environment.platform.clone().or_else(|| platform(machine).map(<[u8]>::to_vec));
-        let hwcaps = environment.hwcaps.of(&constants.hwcaps).to_vec();
+        let is_legacy = constants.release.is_none_or(|release| release <= LAST_LEGACY);
+        let legacy =
+            is_legacy.then(|| Legacy::of(machine, &environment.hwcaps, environment.platform.as_deref()));
+        if let Some(legacy) = legacy.as_ref().filter(|_| cache.has_masks()) {
+            legacy.set_varies();
+        }
+        let known = match &legacy {
+            Some(legacy) => legacy.known().map(|name| name.as_bytes().to_vec()).collect(),
+            None => constants.hwcaps.clone(),
+        };
+        // A loader may be older than the best CPU that it is told of.
+        let chosen = environment.hwcaps.of(&known);
+        let hwcaps = constants.hwcaps.iter().filter(|name| chosen.contains(name)).cloned().collect();
         let library_path = environment.library_path.clone();
-        Ok(Self { constants, cache, hwcaps, library_path, platform })
+        Ok(Self { constants, cache, known, hwcaps, legacy, library_path, platform })
     }
 
     pub(super) fn cache_path(&self) -> Spelled {
         Spelled::new(self.constants.cache.as_slice())
     }
 
-    /// Every variant that this loader knows, the best first.
+    /// Every kind of CPU that this loader tells apart, the best first.
     pub(super) fn known_hwcaps(&self) -> &[Vec<u8>] {
-        &self.constants.hwcaps
+        &self.known
+    }
+
+    /// Whether something was met that other CPUs would see otherwise.
+    pub(super) fn varies(&self) -> bool {
+        self.legacy.as_ref().is_some_and(Legacy::varies)
     }
 
     pub(super) fn tokens<'a>(&'a self, requester: &'a Requester) -> Tokens<'a> {
@@ -116,9 +141,11 @@ impl Glibc {
             }
             let paths = match place.rule {
                 Rule::Cache => self.cached(name, no_defaults),
-                _ => self.in_directory(place.directory.as_bytes(), name),
+                _ => self.in_directory(search, &place.directory, name)?,
             };
             for path in paths {
+                // The error of the last path, which is the plain one, says whether to go on.
+                given_up = None;
                 match search.open(&path, Manner::PassOver)? {
                     Outcome::Absent => {}
                     Outcome::Loop => given_up = Some(place.rule.clone()),
@@ -143,24 +170,37 @@ impl Glibc {
     }
 
     /// The paths to try in one directory: variants for newer CPUs first, the plain one last.
-    fn in_directory(&self, directory: &[u8], name: &[u8]) -> Vec<Spelled> {
-        let below = |path: &[u8]| {
-            if directory.is_empty() { Spelled::new(path) } else { Spelled::in_directory(directory, path) }
-        };
-        let variants =
-            self.hwcaps.iter().map(|hwcap| below(&[b"glibc-hwcaps/", hwcap.as_slice(), b"/", name].concat()));
-        variants.chain([below(name)]).collect()
+    fn in_directory(
+        &self,
+        search: &Search<'_>,
+        directory: &Spelled,
+        name: &[u8],
+    ) -> fs::Result<Vec<Spelled>> {
+        let variant = |hwcap: &Vec<u8>| [b"glibc-hwcaps/", hwcap.as_slice(), b"/", name].concat();
+        let mut paths: Vec<Spelled> =
+            self.hwcaps.iter().map(|hwcap| below(directory, &variant(hwcap))).collect();
+        if let Some(legacy) = &self.legacy {
+            paths.extend(legacy.below(search, directory)?.iter().map(|directory| below(directory, name)));
+        }
+        paths.push(below(directory, name));
+        Ok(paths)
     }
 
     /// The cache's path for `name`; with `DF_1_NODEFLIB` none that starts like a default directory.
     fn cached(&self, name: &[u8], no_defaults: bool) -> Vec<Spelled> {
-        let is_default = |path: &&Spelled| {
+        let is_default = |path: &Spelled| {
             let directories = &self.constants.default_directories;
             directories.iter().any(|directory| path.as_bytes().starts_with(directory))
         };
-        let path = self.cache.lookup(name, &self.hwcaps);
-        path.filter(|path| !(no_defaults && is_default(path))).into_iter().cloned().collect()
+        let path = self.cache.lookup(name, &self.hwcaps, self.legacy.as_ref().map_or(0, Legacy::mask));
+        path.filter(|path| !(no_defaults && is_default(path))).into_iter().collect()
     }
+}
+
+/// `name` in `directory`; an empty one is the working directory.
+pub(super) fn below(directory: &Spelled, name: &[u8]) -> Spelled {
+    let directory = directory.as_bytes();
+    if directory.is_empty() { Spelled::new(name) } else { Spelled::in_directory(directory, name) }
 }
 
 /// Without slashes at the end; the root keeps its own.

@@ -19,19 +19,20 @@ pub fn usual_interpreters(object: &Object) -> Vec<Spelled> {
 }
 
 fn glibc(machine: Machine) -> Option<Spelled> {
-    let hard_float = machine.flags & 0x400 != 0;
     let path = match (machine.number, machine.is_64) {
         (h::EM_X86_64, true) => "/lib64/ld-linux-x86-64.so.2",
         (h::EM_X86_64, false) => "/libx32/ld-linux-x32.so.2",
         (h::EM_386, _) => "/lib/ld-linux.so.2",
         (h::EM_AARCH64, _) if machine.is_little_endian => "/lib/ld-linux-aarch64.so.1",
-        (h::EM_ARM, _) if hard_float => "/lib/ld-linux-armhf.so.3",
+        (h::EM_ARM, _) if machine.has_hard_float() => "/lib/ld-linux-armhf.so.3",
         (h::EM_ARM, _) => "/lib/ld-linux.so.3",
         (h::EM_PPC64, _) if machine.is_little_endian => "/lib64/ld64.so.2",
         (h::EM_PPC64, _) => "/lib64/ld64.so.1",
         (h::EM_S390, true) => "/lib/ld64.so.1",
-        (h::EM_RISCV, true) if machine.flags & 6 == 4 => "/lib/ld-linux-riscv64-lp64d.so.1",
+        (h::EM_RISCV, true) if machine.has_double_float() => "/lib/ld-linux-riscv64-lp64d.so.1",
         (h::EM_RISCV, true) => "/lib/ld-linux-riscv64-lp64.so.1",
+        (h::EM_MIPS, true) => "/lib64/ld.so.1",
+        (h::EM_MIPS, false) => "/lib/ld.so.1",
         (EM_LOONGARCH, true) => "/lib64/ld-linux-loongarch-lp64d.so.1",
         _ => return None,
     };
@@ -43,7 +44,7 @@ fn musl(machine: Machine) -> Option<Spelled> {
         (h::EM_X86_64, true, _) => "x86_64",
         (h::EM_386, ..) => "i386",
         (h::EM_AARCH64, _, true) => "aarch64",
-        (h::EM_ARM, _, true) if machine.flags & 0x400 != 0 => "armhf",
+        (h::EM_ARM, _, true) if machine.has_hard_float() => "armhf",
         (h::EM_ARM, _, true) => "arm",
         (h::EM_PPC64, _, true) => "powerpc64le",
         (h::EM_S390, true, _) => "s390x",

@@ -9,6 +9,8 @@ mod constants;
 mod environment;
 mod glibc;
 mod interpreter;
+mod legacy;
+mod levels;
 mod musl;
 mod preload;
 mod token;
@@ -26,7 +28,7 @@ pub use musl::is_musl_libc;
 use crate::content::Reader;
 use crate::elf::{self, Machine};
 use crate::fs;
-use crate::path::{ImagePath, Spelled};
+use crate::path::{ImagePath, Spelled, printable};
 use crate::tree::Tree;
 
 /// The loader that a program names, as it behaves in one tree. It remembers the files that it took.
@@ -35,12 +37,13 @@ pub struct Loader {
     machine: Machine,
     family: Family,
     preloads: Vec<Vec<u8>>,
+    hwcaps: Hwcaps,
     taken: candidate::Taken,
 }
 
 #[derive(Debug)]
 enum Family {
-    Glibc(glibc::Glibc),
+    Glibc(Box<glibc::Glibc>),
     Musl(musl::Musl),
 }
 
@@ -132,6 +135,33 @@ pub enum Error {
     /// It is far larger than any loader.
     #[error("it has {0} bytes, which no loader has")]
     TooLarge(u64),
+    /// [`Hwcaps::UpTo`] names no kind of CPU that it tells apart.
+    #[error("it knows no variants for `{}`{}", printable(.name), known_text(.known))]
+    UnknownHwcaps {
+        /// What was asked for.
+        name: Vec<u8>,
+        /// What could have been, the best first.
+        known: Vec<Vec<u8>>,
+    },
+}
+
+impl Error {
+    /// The next step.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::UnknownHwcaps { .. } => "name a kind of CPU that the loader knows, or `none` for the base",
+            _ => "build or install the loader again",
+        }
+    }
+}
+
+fn known_text(known: &[Vec<u8>]) -> String {
+    let names: Vec<String> = known.iter().map(|name| format!("`{}`", printable(name))).collect();
+    if names.is_empty() {
+        ", nor for any other CPU".into()
+    } else {
+        format!(", but for {}", names.join(", "))
+    }
 }
 
 impl Loader {
@@ -151,10 +181,17 @@ impl Loader {
         let family = if interpreter.name().starts_with(b"ld-musl-") || soname.starts_with(b"libc.musl-") {
             Family::Musl(musl::Musl::read(tree, interpreter, environment)?)
         } else {
-            Family::Glibc(glibc::Glibc::read(tree, file, machine, environment)?)
+            Family::Glibc(Box::new(glibc::Glibc::read(tree, file, machine, environment)?))
         };
         let preloads = preload::names(tree, environment, matches!(family, Family::Glibc(_)))?;
-        Ok(Self { machine, family, preloads, taken: candidate::Taken::default() })
+        let (hwcaps, taken) = (environment.hwcaps.clone(), candidate::Taken::default());
+        let loader = Self { machine, family, preloads, hwcaps, taken };
+        match &loader.hwcaps {
+            Hwcaps::UpTo(name) if !loader.known_hwcaps().contains(name) => {
+                Err(Error::UnknownHwcaps { name: name.clone(), known: loader.known_hwcaps().to_vec() })
+            }
+            _ => Ok(loader),
+        }
     }
 
     /// The places that the loader searches for what `requester` needs, in order.
@@ -241,12 +278,23 @@ impl Loader {
         &self.preloads
     }
 
-    /// Variants for newer CPUs that this loader knows, the best first.
+    /// Kinds of CPUs that this loader tells apart, the best first; each is good for [`Hwcaps::UpTo`].
     pub fn known_hwcaps(&self) -> &[Vec<u8>] {
         match &self.family {
             Family::Glibc(glibc) => glibc.known_hwcaps(),
             Family::Musl(_) => &[],
         }
+    }
+
+    /// What lesser CPUs choose than those that it was read for, down to the base.
+    pub fn lesser_hwcaps(&self) -> Vec<Hwcaps> {
+        let lesser = self.hwcaps.lesser(self.known_hwcaps()).iter().cloned().map(Hwcaps::UpTo);
+        lesser.chain((self.hwcaps != Hwcaps::None).then_some(Hwcaps::None)).collect()
+    }
+
+    /// Whether it met directories outside of `glibc-hwcaps`, or entries of a cache, that are for some CPUs alone.
+    pub fn varies(&self) -> bool {
+        matches!(&self.family, Family::Glibc(glibc) if glibc.varies())
     }
 
     /// Where the loader looks for its cache; musl has none.

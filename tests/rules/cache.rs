@@ -1,7 +1,7 @@
 //! `/etc/ld.so.cache`, as ldconfig writes it and as we write it. Source: `_dl_load_cache_lookup`, `elf/dl-cache.c`.
 
 use coracle::elf::Machine;
-use coracle::loader::{Cache, CacheEntry};
+use coracle::loader::{Cache, CacheEntry, Hwcaps};
 use coracle::path::Spelled;
 
 use crate::case::Case;
@@ -149,6 +149,84 @@ fn a_cache_with_more_entries_than_bytes_does_not_count() {
         .elf("/opt/libb.so", &library())
         .file("/etc/ld.so.cache", cache)
         .maps("/app", &["libb.so => not found"]);
+}
+
+#[test]
+fn entries_are_taken_by_their_flags() {
+    for flags in [0, 1, 3, 0x303, 0x803, 0xa03_u32] {
+        let mut cache = Cache::write(vec![entry("libb.so", "/opt/libb.so")], AMD64);
+        cache[48..52].copy_from_slice(&flags.to_le_bytes());
+        let found = if flags == 0x303 { "/opt/libb.so" } else { "libb.so => not found" };
+        wanting().elf("/opt/libb.so", &library()).file("/etc/ld.so.cache", cache).maps("/app", &[found]);
+    }
+}
+
+/// A cache with these paths for `libb.so` in this order, each for the CPUs that a mask means.
+fn masked(entries: &[(&str, u64)]) -> Vec<u8> {
+    let paths: Vec<String> = (0..entries.len()).map(|index| format!("/{index}")).collect();
+    let mut cache = Cache::write(paths.iter().map(|path| entry("libb.so", path)).collect(), AMD64);
+    for (index, (path, mask)) in entries.iter().enumerate() {
+        let (at, path_at) = (48 + index * 24, u32::try_from(cache.len()).unwrap());
+        cache.extend(path.bytes().chain([0]));
+        cache[at + 8..at + 12].copy_from_slice(&path_at.to_le_bytes());
+        cache[at + 16..at + 24].copy_from_slice(&mask.to_le_bytes());
+    }
+    // An extension with the names of two variants.
+    let names = ["x86-64-v2", "x86-64-v3"].map(|name| {
+        let at = u32::try_from(cache.len()).unwrap();
+        cache.extend(name.bytes().chain([0]));
+        at
+    });
+    cache.resize(cache.len().next_multiple_of(4), 0);
+    let start = u32::try_from(cache.len()).unwrap();
+    let words = [0xeaa4_2174, 1, 1, 0, start + 24, 8, names[0], names[1]];
+    cache.extend(words.iter().flat_map(|word| word.to_le_bytes()));
+    cache[32..36].copy_from_slice(&start.to_le_bytes());
+    cache
+}
+
+#[test]
+fn variants_and_masks_count_as_far_as_the_first_plain_entry() {
+    const TLS: u64 = 1 << 63;
+    const V2: u64 = 1 << 62;
+    const V3: u64 = V2 | 1;
+    const NONE: u64 = 1 << 20;
+    for (masks, taken) in [
+        (&[0, TLS][..], 0),
+        (&[TLS, 0], 0),
+        (&[NONE, TLS, 0], 1),
+        (&[0, V3], 0),
+        (&[V3, 0], 0),
+        (&[V2, V3, 0], 1),
+        (&[V3, V2, 0], 0),
+        (&[V2, 0, V3], 0),
+        (&[V2, NONE, V3], 0),
+        (&[V2, TLS, V3], 0),
+        (&[TLS, V2, V3], 0),
+    ] {
+        let paths: Vec<String> = (0..masks.len()).map(|index| format!("/opt/{index}.so")).collect();
+        let entries: Vec<(&str, u64)> = paths.iter().map(String::as_str).zip(masks.iter().copied()).collect();
+        let case = wanting().hwcaps(Hwcaps::UpTo(b"x86-64-v3".to_vec()));
+        let case = paths.iter().fold(case, |case, path| case.elf(path, &library()));
+        case.file("/etc/ld.so.cache", masked(&entries)).maps("/app", &[&paths[taken]]);
+    }
+}
+
+#[test]
+fn a_cache_out_of_order_hides_what_the_loader_s_search_misses() {
+    let mut cache =
+        Cache::write(["liba.so", "libb.so", "libc.so"].map(|name| entry(name, "/opt/libb.so")).into(), AMD64);
+    let (first, last) = (48, 96);
+    let key = cache[first + 4..first + 8].to_vec();
+    cache.copy_within(last + 4..last + 8, first + 4);
+    cache[last + 4..last + 8].copy_from_slice(&key);
+    for (name, found) in [("libb.so", "/opt/libb.so"), ("liba.so", "liba.so => not found")] {
+        wanting()
+            .elf("/app", &program().needed(name))
+            .elf("/opt/libb.so", &library())
+            .file("/etc/ld.so.cache", cache.clone())
+            .maps("/app", &[found]);
+    }
 }
 
 #[test]

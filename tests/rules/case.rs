@@ -12,6 +12,7 @@ use coracle::tree::HostTree;
 use tempfile::TempDir;
 
 use crate::elf::Elf;
+use crate::foreign::Foreign;
 use crate::launch::{launch, launcher, namespaces, unless_busy};
 use crate::listing::Listing;
 use crate::requirement::{find, is_met};
@@ -27,16 +28,13 @@ pub(crate) struct Case {
 #[derive(Clone, Copy)]
 enum Loader {
     Glibc,
-    /// The same, but run under qemu.
-    GlibcArm64,
+    /// The same, but for another machine.
+    Foreign(&'static Foreign),
     Musl,
 }
 
 const GLIBC: &str = "/lib64/ld-linux-x86-64.so.2";
 const MUSL: &str = "/lib/ld-musl-x86_64.so.1";
-const ARM64: &str = "/lib/ld-linux-aarch64.so.1";
-const ARM64_CROSS: &str = "/usr/aarch64-linux-gnu/lib/ld-linux-aarch64.so.1";
-const QEMU: &str = "/usr/bin/qemu-aarch64-static";
 
 impl Case {
     /// A root with the glibc loader of this machine.
@@ -45,13 +43,14 @@ impl Case {
         case.copy(GLIBC, GLIBC)
     }
 
-    /// A root with the glibc loader of a cross toolchain, which qemu runs.
-    pub(crate) fn glibc_arm64() -> Self {
-        let mut case = Self::with(Loader::GlibcArm64, ARM64_CROSS, "libc6-arm64-cross");
-        if !is_met(QEMU, Path::new(QEMU).exists(), "qemu-user-static") {
+    /// A root with the glibc loader of a cross toolchain, and with what runs it.
+    pub(crate) fn foreign(foreign: &'static Foreign) -> Self {
+        let mut case = Self::with(Loader::Foreign(foreign), foreign.cross, foreign.package);
+        let Some(qemu) = foreign.qemu else { return case.copy(foreign.cross, foreign.loader) };
+        if !is_met(qemu, Path::new(qemu).exists(), "qemu-user-static") {
             case.root = None;
         }
-        case.copy(ARM64_CROSS, ARM64).copy(QEMU, "/qemu")
+        case.copy(foreign.cross, foreign.loader).copy(qemu, "/qemu")
     }
 
     /// A root with the musl loader of this machine and no path file.
@@ -177,12 +176,14 @@ impl Case {
             assert_eq!(
                 lines(self.real(file)),
                 expected,
-                "what the real loader maps for {file} is not what is expected"
+                "what the real loader maps for {file} is not what is expected ({})",
+                self.machine()
             );
             assert_eq!(
                 lines(self.ours(file)),
                 expected,
-                "what we map for {file} is not what the real loader maps"
+                "what we map for {file} is not what the real loader maps ({})",
+                self.machine()
             );
         }
         self
@@ -241,6 +242,11 @@ impl Case {
         self
     }
 
+    /// For messages.
+    fn machine(&self) -> &str {
+        if let Loader::Foreign(foreign) = self.loader { foreign.triplet } else { "x86_64-linux-gnu" }
+    }
+
     fn surroundings(&self) -> Surroundings {
         let working_dir = self.working_dir.parse().unwrap();
         Surroundings { working_dir, loader: self.environment.clone(), ..Surroundings::default() }
@@ -267,8 +273,12 @@ impl Case {
             (Loader::Musl, _) => Listing::musl(&self.launch(&[], &[MUSL, "--list", file])),
             (Loader::Glibc, true) => Listing::glibc(&self.launch(&trace, &[file])),
             (Loader::Glibc, false) => Listing::glibc(&self.launch(&trace, &[GLIBC, file])),
-            (Loader::GlibcArm64, true) => Listing::glibc(&self.launch(&trace, &["/qemu", file])),
-            (Loader::GlibcArm64, false) => Listing::glibc(&self.launch(&trace, &["/qemu", ARM64, file])),
+            (Loader::Foreign(foreign), _) => {
+                let command = foreign.qemu.map(|_| "/qemu").into_iter();
+                let loader = (!starts).then_some(foreign.loader);
+                let command: Vec<&str> = command.chain(loader).chain([file]).collect();
+                Listing::glibc(&self.launch(&trace, &command))
+            }
         }
     }
 
@@ -310,10 +320,10 @@ impl Case {
 fn masked_features(hwcaps: &Hwcaps) -> Option<&'static str> {
     match hwcaps {
         Hwcaps::All => None,
-        Hwcaps::None => Some("-SSE4_2,-AVX2,-AVX512F"),
+        Hwcaps::None => Some("-SSE4_2,-AVX2,-AVX512F,-AVX512CD"),
         Hwcaps::UpTo(name) => match name.as_slice() {
-            b"x86-64-v2" => Some("-AVX2,-AVX512F"),
-            b"x86-64-v3" => Some("-AVX512F"),
+            b"x86-64-v2" => Some("-AVX2,-AVX512F,-AVX512CD"),
+            b"x86-64-v3" => Some("-AVX512F,-AVX512CD"),
             _ => None,
         },
     }

@@ -36,6 +36,16 @@ pub(crate) const AMD64: Machine = Machine { is_64: true, is_little_endian: true,
 pub(crate) const I386: Machine = Machine { is_64: false, is_little_endian: true, number: 3, flags: 0 };
 pub(crate) const X32: Machine = Machine { is_64: false, is_little_endian: true, number: 62, flags: 0 };
 pub(crate) const ARM64: Machine = Machine { is_64: true, is_little_endian: true, number: 183, flags: 0 };
+pub(crate) const ARMHF: Machine =
+    Machine { is_64: false, is_little_endian: true, number: 40, flags: 0x500_0400 };
+pub(crate) const ARMEL: Machine =
+    Machine { is_64: false, is_little_endian: true, number: 40, flags: 0x500_0200 };
+pub(crate) const MIPSEL: Machine =
+    Machine { is_64: false, is_little_endian: true, number: 8, flags: 0x7000_1007 };
+pub(crate) const MIPS64EL: Machine =
+    Machine { is_64: true, is_little_endian: true, number: 8, flags: 0x8000_0007 };
+pub(crate) const PPC64EL: Machine = Machine { is_64: true, is_little_endian: true, number: 21, flags: 2 };
+pub(crate) const RISCV64: Machine = Machine { is_64: true, is_little_endian: true, number: 243, flags: 5 };
 pub(crate) const S390X: Machine = Machine { is_64: true, is_little_endian: false, number: 22, flags: 0 };
 
 pub(crate) const EI_DATA: usize = 5;

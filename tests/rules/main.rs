@@ -10,9 +10,9 @@
     reason = "a panic is how a test fails"
 )]
 
-mod arm64;
 mod case;
 mod elf;
+mod foreign;
 #[path = "../support/launch.rs"]
 mod launch;
 #[path = "../support/listing.rs"]
@@ -24,6 +24,8 @@ mod candidates;
 mod filters;
 mod hwcaps;
 mod identity;
+mod legacy;
+mod machines;
 mod musl;
 mod nodeflib;
 mod order;

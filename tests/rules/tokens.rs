@@ -129,7 +129,7 @@ fn platform_is_what_the_loader_takes_the_cpu_for() {
 }
 
 /// What this machine's loader says that it is.
-fn platform() -> Option<String> {
+pub(crate) fn platform() -> Option<String> {
     let loader =
         std::process::Command::new("/lib64/ld-linux-x86-64.so.2").arg("--list-diagnostics").output().ok()?;
     let text = String::from_utf8(loader.stdout).ok()?;

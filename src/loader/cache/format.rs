@@ -1,0 +1,152 @@
+//! What reading and writing a cache share: layout, ABI ids, the order of names.
+
+use std::cmp::Ordering;
+
+use goblin::elf::header as h;
+use scroll::{Endian, Pread};
+
+use crate::elf::Machine;
+
+pub(super) const MAGIC: &[u8] = b"glibc-ld.so.cache1.1";
+pub(super) const HEADER: usize = 48;
+pub(super) const ENTRY: usize = 24;
+
+const OLD_MAGIC: &[u8] = b"ld.so-1.7.0";
+const OLD_HEADER: usize = 16;
+const OLD_ENTRY: usize = 12;
+
+pub(super) fn endian(machine: Machine) -> Endian {
+    if machine.is_little_endian { Endian::Little } else { Endian::Big }
+}
+
+/// The new format's bytes, offsets in which count from its header.
+pub(super) fn new_part(bytes: &[u8], endian: Endian) -> Option<&[u8]> {
+    if bytes.starts_with(MAGIC) {
+        return Some(bytes);
+    }
+    if !bytes.starts_with(OLD_MAGIC) {
+        return None;
+    }
+    let count = usize::try_from(bytes.pread_with::<u32>(12, endian).ok()?).ok()?;
+    let end = count.checked_mul(OLD_ENTRY)?.checked_add(OLD_HEADER)?.checked_next_multiple_of(8)?;
+    bytes.get(end..).filter(|rest| rest.starts_with(MAGIC))
+}
+
+/// `cache_extension_magic`.
+const EXTENSION_MAGIC: u32 = 0xeaa4_2174;
+/// `cache_extension_tag_glibc_hwcaps`.
+const EXTENSION_HWCAPS: u32 = 1;
+/// There are two kinds of sections.
+const MAX_SECTIONS: usize = 16;
+
+/// Where the cache's extension lists the names of variants that entries refer to by index, and how many there are.
+pub(super) fn variants(bytes: &[u8], endian: Endian) -> Option<(usize, usize)> {
+    let u32_at = |offset: usize| bytes.pread_with::<u32>(offset, endian).ok();
+    let size_at = |offset: usize| u32_at(offset).and_then(|value| usize::try_from(value).ok());
+    let start = size_at(32).filter(|&start| start != 0)?;
+    if u32_at(start)? != EXTENSION_MAGIC {
+        return None;
+    }
+    let count = size_at(start.checked_add(4)?)?.min(MAX_SECTIONS);
+    let mut sections = (0..count).filter_map(|index| start.checked_add(8 + index * 16));
+    let section = sections.find(|&section| u32_at(section) == Some(EXTENSION_HWCAPS))?;
+    let (offset, size) = (size_at(section.checked_add(8)?)?, size_at(section.checked_add(12)?)?);
+    bytes.get(offset..offset.checked_add(size)?)?;
+    Some((offset, size / 4))
+}
+
+/// `DL_CACHE_HWCAP_EXTENSION`, in the upper half of an entry's mask.
+const HWCAP_EXTENSION: u64 = 1 << 30;
+/// `DL_CACHE_HWCAP_ISA_LEVEL_MASK`: what the library itself says that it needs.
+const ISA_LEVELS: u64 = 0x3ff;
+
+/// The index of the variant that a mask means, unless it is a mask indeed.
+pub(super) fn variant(mask: u64) -> Option<u32> {
+    (mask >> 32 & !ISA_LEVELS == HWCAP_EXTENSION).then(|| u32::try_from(mask & 0xffff_ffff).ok()).flatten()
+}
+
+/// The longest string that is read: `PATH_MAX`.
+const MAX_STRING: usize = 4096;
+
+pub(super) fn string(bytes: &[u8], offset: u32) -> Option<&[u8]> {
+    let rest = bytes.get(usize::try_from(offset).ok()?..)?;
+    let end = rest.iter().take(MAX_STRING).position(|&byte| byte == 0)?;
+    rest.get(..end)
+}
+
+/// `FLAG_ELF`.
+const ELF: u32 = 1;
+/// `FLAG_ELF_LIBC6`.
+const LIBC6: u32 = 3;
+
+/// `EM_LOONGARCH`.
+const EM_LOONGARCH: u16 = 258;
+/// `EF_LOONGARCH_ABI_MODIFIER_MASK`.
+const LOONGARCH_FLOAT_ABI: u32 = 7;
+/// `EF_LOONGARCH_ABI_DOUBLE_FLOAT`.
+const LOONGARCH_DOUBLE_FLOAT: u32 = 3;
+
+/// Whether the loader of `machine` takes entries with these flags (`_dl_cache_check_flags`, `sysdeps/*/dl-cache.h`).
+pub(super) fn takes(machine: Machine, found: u32) -> bool {
+    match (machine.number, flags(machine)) {
+        // What is not marked may have either float ABI.
+        (h::EM_ARM, own) => found == own || found == LIBC6,
+        (_, LIBC6) => found == LIBC6 || found == ELF,
+        (_, own) => found == own,
+    }
+}
+
+/// The ABI id of `machine` (`_DL_CACHE_DEFAULT_ID`, `sysdeps/*/dl-cache.h`).
+pub(super) fn flags(machine: Machine) -> u32 {
+    LIBC6
+        | match (machine.number, machine.is_64) {
+            (h::EM_X86_64, true) => 0x300,
+            (h::EM_X86_64, false) => 0x800,
+            (h::EM_AARCH64, true) => 0xa00,
+            (h::EM_PPC64, _) => 0x500,
+            (h::EM_S390, true) => 0x400,
+            (h::EM_ARM, _) if machine.has_hard_float() => 0x900,
+            (h::EM_ARM, _) => 0xb00,
+            (h::EM_RISCV, _) if machine.has_double_float() => 0x1000,
+            (h::EM_RISCV, _) => 0xf00,
+            (h::EM_MIPS, true) => 0x700,
+            (EM_LOONGARCH, _) if machine.flags & LOONGARCH_FLOAT_ABI == LOONGARCH_DOUBLE_FLOAT => 0x1200,
+            (EM_LOONGARCH, _) => 0x1100,
+            _ => 0,
+        }
+}
+
+/// The order in which the loader's binary search expects names: runs of digits compare as numbers.
+/// Source: `_dl_cache_libcmp`, `elf/dl-cache.c`.
+pub(super) fn compare(a: &[u8], b: &[u8]) -> Ordering {
+    let (mut a, mut b) = (a, b);
+    loop {
+        let (Some((&x, a_rest)), Some((&y, b_rest))) = (a.split_first(), b.split_first()) else {
+            return a.len().cmp(&b.len());
+        };
+        match (x.is_ascii_digit(), y.is_ascii_digit()) {
+            (true, true) => {
+                let (x, a_rest) = digits(a);
+                let (y, b_rest) = digits(b);
+                match x.cmp(&y) {
+                    Ordering::Equal => (a, b) = (a_rest, b_rest),
+                    other => return other,
+                }
+            }
+            (true, false) => return Ordering::Greater,
+            (false, true) => return Ordering::Less,
+            (false, false) if x != y => return x.cmp(&y),
+            (false, false) => (a, b) = (a_rest, b_rest),
+        }
+    }
+}
+
+/// The number that the leading digits make, as the loader's 32 bits hold it, and the rest.
+fn digits(text: &[u8]) -> (i32, &[u8]) {
+    let end = text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, rest) = text.split_at(end);
+    let number = digits.iter().fold(0_i32, |number, &digit| {
+        number.wrapping_mul(10).wrapping_add(i32::from(digit)).wrapping_sub(i32::from(b'0'))
+    });
+    (number, rest)
+}

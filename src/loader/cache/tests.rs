@@ -1,0 +1,89 @@
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+
+use super::format::compare;
+use super::*;
+
+const AMD64: Machine = Machine { is_64: true, is_little_endian: true, number: 62, flags: 0 };
+const S390X: Machine = Machine { is_64: true, is_little_endian: false, number: 22, flags: 0 };
+
+fn entry(name: &str, path: &str) -> Entry {
+    Entry { name: name.into(), path: Spelled::new(path) }
+}
+
+#[test]
+fn what_is_written_is_read_by_its_own_machine_alone() {
+    let entries = vec![entry("libb.so.9", "/opt/libb.so.9"), entry("libb.so.10", "/opt/libb.so.10")];
+    for (machine, other) in [(AMD64, S390X), (S390X, AMD64)] {
+        let bytes = Cache::write(entries.clone(), machine);
+        let found = Spelled::new("/opt/libb.so.9");
+        assert_eq!(Cache::parse(&bytes, machine).lookup(b"libb.so.9", &[], 0), Some(found));
+        assert_eq!(Cache::parse(&bytes, other).lookup(b"libb.so.9", &[], 0), None);
+    }
+}
+
+#[test]
+fn digits_compare_as_numbers() {
+    assert_eq!(compare(b"libb.so.9", b"libb.so.10"), Ordering::Less);
+    assert_eq!(compare(b"liba.so", b"libb.so"), Ordering::Less);
+    assert_eq!(compare(b"lib1", b"liba"), Ordering::Greater);
+    assert_eq!(compare(b"lib.so.01", b"lib.so.1"), Ordering::Equal);
+    assert_eq!(compare(b"lib", b"lib.so"), Ordering::Less);
+    // 2 to the power of 32 and 1 more: the loader counts in 32 bits.
+    assert_eq!(compare(b"lib4294967297.so", b"lib1.so"), Ordering::Equal);
+}
+
+/// 16 MiB of entries that share these strings, which stand behind them.
+fn hostile(name: &[u8], key_of: impl Fn(u32, u32) -> u32) -> Vec<u8> {
+    let count: u32 = 600_000;
+    let strings = 48 + count * 24;
+    let mut bytes = b"glibc-ld.so.cache1.1".to_vec();
+    bytes.extend([count, 0, 2, 0, 0, 0, 0].iter().flat_map(|word| word.to_le_bytes()));
+    for index in 0..count {
+        let words = [0x303, key_of(strings, index), strings, 0, 0, 1 << 10];
+        bytes.extend(words.iter().flat_map(|word| word.to_le_bytes()));
+    }
+    bytes.extend(name);
+    bytes.push(0);
+    bytes
+}
+
+#[test]
+fn entries_that_share_a_long_string_take_neither_memory_nor_time() {
+    let long = vec![b'a'; 4000];
+    let zeros = [vec![b'0'; 4000], b"1".into()].concat();
+    let same = hostile(&long, |strings, _| strings);
+    let shifted = hostile(&zeros, |strings, index| strings + index % 4000);
+    let start = Instant::now();
+    for (bytes, name) in [(&same, long.as_slice()), (&shifted, b"1")] {
+        let cache = Cache::parse(bytes, AMD64);
+        assert!(cache.has_masks());
+        for _ in 0..10 {
+            assert_eq!(cache.lookup(name, &[], 0), None);
+        }
+    }
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+}
+
+#[test]
+fn a_count_beyond_the_bytes_is_damage() {
+    for count in [2_u32, 1000, u32::MAX] {
+        let mut bytes = Cache::write(vec![entry("l", "p")], AMD64);
+        bytes[20..24].copy_from_slice(&count.to_le_bytes());
+        assert_eq!(Cache::parse(&bytes, AMD64).lookup(b"l", &[], 0), None);
+    }
+}
+
+proptest! {
+    #[test]
+    fn bytes_that_lie_never_panic(at in 0_usize..200, byte: u8, cut in 0_usize..200) {
+        let mut bytes = Cache::write(vec![entry("liba.so", "/a/liba.so"), entry("libb.so", "/a/libb.so")], AMD64);
+        let size = bytes.len();
+        bytes[at % size] = byte;
+        bytes.truncate(size - cut % size);
+        let cache = Cache::parse(&bytes, AMD64);
+        cache.has_masks();
+        cache.lookup(b"liba.so", &[b"x86-64-v2".to_vec()], 0);
+    }
+}
