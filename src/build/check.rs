@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::Error;
-use crate::closure::{Elf, LinkMap, Problem, ProblemKind, Severity, symbols, versions};
+use crate::closure::{Elf, LinkMap, Problem, ProblemKind, Severity, circumstances, symbols, versions};
 use crate::fs;
 use crate::note::Note;
 use crate::path::Spelled;
@@ -20,6 +20,7 @@ const NAMED: usize = 8;
 /// Everything at which a loader would stop.
 pub(super) fn check(programs: &[Program]) -> Result<Vec<Note>, Error> {
     let mut notes = of_kind(programs, versions::check)?;
+    notes.extend(of_kind(programs, |map| Ok(circumstances::check(map)))?);
     notes.extend(of_kind(programs, symbols::check)?);
     Ok(notes)
 }

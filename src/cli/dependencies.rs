@@ -87,6 +87,7 @@ fn problem(problem: &Problem) -> Value {
         "kind": match problem.kind {
             ProblemKind::Version => "version",
             ProblemKind::Symbol => "symbol",
+            ProblemKind::Circumstances => "circumstances",
         },
         "severity": match problem.severity {
             Severity::Error => "error",

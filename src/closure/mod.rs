@@ -3,6 +3,7 @@
 //! A [`Closure`] is what the kernel and the loader would do in a tree, with the rule behind every step. It knows
 //! nothing of images. Source: `fs/binfmt_script.c`, `fs/binfmt_elf.c`, `elf/rtld.c`.
 
+pub mod circumstances;
 mod error;
 mod link_map;
 mod opened;

@@ -28,6 +28,8 @@ pub enum ProblemKind {
     Version,
     /// A symbol that no object defines.
     Symbol,
+    /// A path that depends on the working directory or the CPU.
+    Circumstances,
 }
 
 /// What a loader does about a [`Problem`].

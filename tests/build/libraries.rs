@@ -178,6 +178,23 @@ hint: to accept it on purpose, write `"/the/directory" = "the reason"` below `[a
 }
 
 #[test]
+fn paths_that_start_at_the_working_directory_are_warned_of() {
+    let project = Project::hello(&["-Wl,-rpath,$ORIGIN/build:lib:/opt/$PLATFORM"]);
+    project.coracle(["build", "hello", "--quiet"]).ends(
+        0,
+        str![[r#"
+sha256:[..]
+
+"#]],
+        str![[r#"
+warning: RUNPATH of `[FOLDER]/hello` holds `$PLATFORM`, which is not the same on every CPU: `$ORIGIN/build:lib:/opt/$PLATFORM`
+warning: RUNPATH of `[FOLDER]/hello` has an element that starts at the working directory, whatever that is: `$ORIGIN/build:lib:/opt/$PLATFORM`
+
+"#]],
+    );
+}
+
+#[test]
 fn what_is_allowed_is_a_path() {
     let project = Project::hello(&["-static"]);
     project.file("coracle.toml", "[image]\nprograms = [\"hello\"]\n[allow]\nlib = \"a test\"\n");
