@@ -5,6 +5,7 @@ use goblin::elf::header::{
     EI_ABIVERSION, EI_DATA, EI_OSABI, EI_VERSION, ELFDATA2LSB, ET_DYN, ET_EXEC, EV_CURRENT, Header as Raw,
 };
 use goblin::elf::program_header::{PT_INTERP, PT_LOAD, ProgramHeader};
+use scroll::ctx::SizeWith;
 
 use super::{Error, Machine, Result, exactly};
 use crate::content::Reader;
@@ -95,6 +96,11 @@ impl Header {
         let container = if self.machine.is_64 { Container::Big } else { Container::Little };
         let endian = if self.machine.is_little_endian { scroll::Endian::Little } else { scroll::Endian::Big };
         Ctx::new(container, endian)
+    }
+
+    /// The header's own bytes; `e_ehsize` may say otherwise, and nobody asks it.
+    pub(super) fn size(&self) -> u64 {
+        Raw::size_with(&self.ctx()) as u64
     }
 
     /// The program headers.

@@ -48,7 +48,7 @@ fn loaded_end(file: &Reader, header: &Header, sections: &[Section]) -> Result<u6
     let table = u64::from(header.raw.e_phnum) * u64::from(header.raw.e_phentsize);
     let ends = segments.iter().map(|segment| segment.p_offset.saturating_add(segment.p_filesz));
     let allocated = sections.iter().filter(|section| section.is_allocated()).map(Section::end);
-    let tables = [u64::from(header.raw.e_ehsize), header.raw.e_phoff.saturating_add(table)];
+    let tables = [header.size(), header.raw.e_phoff.saturating_add(table)];
     let end = ends.chain(allocated).chain(tables).max().unwrap_or_default();
     if end > file.size() { Err(Error::Truncated("segments")) } else { Ok(end) }
 }
@@ -70,7 +70,7 @@ fn assemble(
     kept: &[usize],
     loaded_end: u64,
 ) -> Result<Vec<Part>> {
-    let first = u64::from(header.raw.e_ehsize);
+    let first = header.size();
     let mut parts =
         vec![Part::New(Vec::new()), Part::Kept { start: first, size: loaded_end.saturating_sub(first) }];
     let mut end = loaded_end;
@@ -155,7 +155,7 @@ fn write_header(header: &Header, sections: u64, count: usize) -> Result<Vec<u8>>
     raw.e_shoff = sections;
     raw.e_shnum = u16::try_from(count).map_err(|_| Error::Damaged("it has too many sections"))?;
     raw.e_shstrndx = raw.e_shnum - 1;
-    let mut bytes = vec![0; usize::from(raw.e_ehsize)];
+    let mut bytes = vec![0; usize::try_from(header.size()).unwrap_or_default()];
     bytes
         .pwrite_with(raw, 0, header.ctx().le)
         .map_err(|_| Error::Damaged("its header has no proper size"))?;

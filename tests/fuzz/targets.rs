@@ -1,0 +1,112 @@
+//! What fuzzers run, and what holds for any bytes whatever: no panic, no end of time or memory, and what is said here.
+//!
+//! `fuzz/` and `tests/fuzz.rs` both include this file.
+
+use std::collections::BTreeSet;
+
+use coracle::closure::{Closure, Surroundings};
+use coracle::content::Content;
+use coracle::elf::{self, Exports, Machine, Manner, Object, Versions};
+use coracle::fs::{Identity, Stat};
+use coracle::loader::{Cache, CacheEntry};
+use coracle::path::{ImagePath, Spelled};
+use coracle::tree::{Node, Tree, TreeFile};
+
+/// A target and its name.
+pub(crate) type Target = (&'static str, fn(&[u8]));
+
+/// All of them.
+pub(crate) const TARGETS: &[Target] =
+    &[("object", object), ("strip", strip), ("cache", cache), ("notes", notes), ("closure", closure)];
+
+const AMD64: Machine = Machine { is_64: true, is_little_endian: true, number: 62, flags: 0 };
+const S390X: Machine = Machine { is_64: true, is_little_endian: false, number: 22, flags: 0 };
+
+/// One ELF file: its dynamic section, versions and references; what it exports is found by its own names.
+pub(crate) fn object(bytes: &[u8]) {
+    let content = Content::bytes(bytes);
+    let file = content.open().unwrap();
+    let Ok(object) = Object::read(&file) else { return };
+    let _ = Versions::read(&file, &object);
+    let references = elf::references(&file, &object).unwrap_or_default();
+    for manner in [Manner::Glibc, Manner::Musl] {
+        let Ok(mut exports) = Exports::of(&file, &object, manner) else { continue };
+        let _ = exports.defines(b"main");
+        // One look-up may take as long as a look-up may.
+        for reference in references.iter().take(16) {
+            let _ = exports.look_up(reference);
+        }
+    }
+}
+
+/// A stripped copy says the same to a loader, and there is nothing more to strip.
+pub(crate) fn strip(bytes: &[u8]) {
+    let content = Content::bytes(bytes);
+    let Ok(Some(stripped)) = elf::stripped(&content) else { return };
+    assert!(stripped.size() < content.size());
+    let before = Object::read(&content.open().unwrap());
+    let after = Object::read(&stripped.open().unwrap());
+    if let Ok(before) = before {
+        let after = after.expect("what was an object is one");
+        assert_eq!(before.interpreter, after.interpreter);
+        assert_eq!(before.is_loadable, after.is_loadable);
+        assert_eq!(format!("{:?}", before.dynamic), format!("{:?}", after.dynamic));
+    }
+    assert!(elf::stripped(&stripped).is_ok_and(|again| again.is_none()), "stripped once more");
+}
+
+/// A loader's cache; a cache of what the input names leads there.
+pub(crate) fn cache(bytes: &[u8]) {
+    for machine in [AMD64, S390X] {
+        let hwcaps = [b"x86-64-v3".to_vec(), b"x86-64-v2".to_vec()];
+        let _ = Cache::parse(bytes, machine).lookup(b"libc.so.6", &hwcaps);
+        let names = bytes.split(|&byte| byte == 0).filter(|name| !name.is_empty());
+        let entry = |name: &[u8]| CacheEntry { name: name.to_vec(), path: Spelled::new(name) };
+        let names: BTreeSet<&[u8]> = names.collect();
+        let written = Cache::write(names.iter().map(|name| entry(name)).collect(), machine);
+        let read = Cache::parse(&written, machine);
+        for name in names {
+            assert_eq!(read.lookup(name, &hwcaps), Some(&Spelled::new(name)));
+        }
+    }
+}
+
+/// What an ELF file says of itself in notes, and its words.
+pub(crate) fn notes(bytes: &[u8]) {
+    let content = Content::bytes(bytes);
+    let file = content.open().unwrap();
+    let words = elf::words_with(&file, &[".so", "/"]).unwrap();
+    assert!(words.iter().all(|word| bytes.windows(word.len()).any(|window| window == word.as_slice())));
+    let Ok(object) = Object::read(&file) else { return };
+    let _ = elf::notes(&file, &object);
+    let _ = elf::dlopen_notes(&file, &object);
+}
+
+/// A root in which these bytes are every file: the program, its loader, its libraries, the loader's own files. Scripts
+/// start here, too.
+pub(crate) fn closure(bytes: &[u8]) {
+    let around = Surroundings::default();
+    let _ = Closure::trace(&Everywhere(bytes), &Spelled::new("/bin/program"), &around);
+}
+
+/// A root of two levels, in which every path of two names is this file.
+struct Everywhere<'a>(&'a [u8]);
+
+impl Tree for Everywhere<'_> {
+    fn node(&self, path: &ImagePath) -> coracle::fs::Result<Option<Node>> {
+        let depth = path.names().count();
+        // Two paths are two files.
+        let inode = path.as_bytes().iter().fold(7, |sum: u64, &byte| sum.wrapping_mul(31) ^ u64::from(byte));
+        let identity = Identity { device: 1, inode };
+        let stat = Stat { identity, size: self.0.len() as u64, mode: 0o755, links: 1, times: [(0, 0); 2] };
+        Ok(match depth {
+            0 | 1 => Some(Node::Directory),
+            2 => Some(Node::File(TreeFile { stat, content: Content::bytes(self.0) })),
+            _ => None,
+        })
+    }
+
+    fn list(&self, _: &ImagePath) -> coracle::fs::Result<Vec<Vec<u8>>> {
+        Ok(Vec::new())
+    }
+}
