@@ -4,7 +4,9 @@
 //! nothing of images. Source: `fs/binfmt_script.c`, `fs/binfmt_elf.c`, `elf/rtld.c`.
 
 mod error;
+pub mod isa;
 mod link_map;
+pub mod mixed;
 mod problem;
 mod script;
 pub mod symbols;

@@ -6,6 +6,7 @@
 mod dynamic;
 mod exports;
 mod header;
+mod isa;
 mod machine;
 mod memory;
 mod relocations;
@@ -21,6 +22,7 @@ mod versions;
 pub use dynamic::{Dependency, Dynamic};
 pub use exports::{Exports, Lookup, Manner};
 pub use header::{Header, Type};
+pub use isa::{IsaLevel, isa_needed};
 pub use machine::Machine;
 pub use relocations::Class;
 pub use strip::stripped;
