@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 
 use super::Error;
-use crate::closure::{Elf, LinkMap, Problem, ProblemKind, Severity, circumstances, symbols, versions};
+use crate::closure::{
+    Elf, LinkMap, Problem, ProblemKind, Severity, circumstances, isa, mixed, symbols, versions,
+};
 use crate::fs;
 use crate::note::Note;
 use crate::path::Spelled;
@@ -19,16 +21,17 @@ const NAMED: usize = 8;
 /// # Errors
 /// Everything at which a loader would stop.
 pub(super) fn check(programs: &[Program]) -> Result<Vec<Note>, Error> {
-    let mut notes = of_kind(programs, versions::check)?;
-    notes.extend(of_kind(programs, |map| Ok(circumstances::check(map)))?);
-    notes.extend(of_kind(programs, symbols::check)?);
+    let mixed = problems(programs, mixed::check)?;
+    let mut notes = notes_or_error(mixed.clone(), &[])?;
+    for check in [versions::check, symbols::check, isa::check, circumstances::check] {
+        notes.extend(notes_or_error(problems(programs, check)?, &mixed)?);
+    }
     Ok(notes)
 }
 
-fn of_kind(
-    programs: &[Program],
-    check: fn(&LinkMap) -> fs::Result<Vec<Problem>>,
-) -> Result<Vec<Note>, Error> {
+type Check = fn(&LinkMap) -> fs::Result<Vec<Problem>>;
+
+fn problems(programs: &[Program], check: Check) -> Result<Vec<Problem>, Error> {
     let mut problems = Vec::new();
     let elves = programs.iter().flat_map(|program| program.closure.elves());
     // What a lesser CPU misses altogether is said elsewhere: its symbols are no news.
@@ -44,9 +47,14 @@ fn of_kind(
     // Programs share libraries, and each of them meets the same problems there.
     let mut known = std::collections::BTreeSet::new();
     problems.retain(|problem| known.insert(problem.clone()));
+    Ok(problems)
+}
+
+/// Where there are errors, `cause` is what may explain them.
+fn notes_or_error(problems: Vec<Problem>, cause: &[Problem]) -> Result<Vec<Note>, Error> {
     let (errors, warnings): (Vec<Problem>, Vec<Problem>) =
         problems.into_iter().partition(|problem| problem.severity == Severity::Error);
-    if errors.is_empty() { Ok(notes(warnings)) } else { Err(Error::NotStarting(errors)) }
+    if errors.is_empty() { Ok(notes(warnings)) } else { Err(Error::NotStarting([cause, &errors].concat())) }
 }
 
 /// A warning for each problem, but one for all symbols of an object.

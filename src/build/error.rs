@@ -119,8 +119,11 @@ fn problems_text(problems: &[Problem]) -> String {
 
 fn problems_hint(problems: &[Problem]) -> String {
     let old_libc = problems.iter().any(|problem| problem.name.starts_with("GLIBC_"));
+    let is_mixed = problems.iter().any(|problem| problem.kind == ProblemKind::CLibrary);
     let is_version = problems.iter().any(|problem| problem.kind == ProblemKind::Version);
-    if old_libc {
+    if is_mixed {
+        "build the program and its libraries against one C library, or link it statically"
+    } else if old_libc {
         "the glibc here is older than the one that it was linked against: build it here or on an older system, or \
          link it statically"
     } else if is_version {

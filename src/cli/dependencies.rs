@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use coracle::closure::{
-    Absence, Closure, Elf, Found, Kind, LinkMap, Missing, Problem, ProblemKind, Severity, symbols, versions,
+    Absence, Closure, Elf, Found, Kind, LinkMap, Missing, Problem, ProblemKind, Severity, isa, mixed,
+    symbols, versions,
 };
 use coracle::path::Spelled;
 use indicatif::DecimalBytes;
@@ -67,10 +68,12 @@ fn alternatives(elf: &Elf) -> Vec<String> {
     others.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// Files that a loader refuses, versions that libraries lack, and, when asked for, symbols that none defines.
+/// Files that a loader refuses, C libraries that do not go together, versions that libraries lack, and, when asked for,
+/// symbols that none defines; what CPU it takes.
 fn problems(map: &LinkMap, with_symbols: bool) -> Vec<Value> {
     let mut problems = refused(map);
-    let checks: [(bool, Check); 2] = [(true, versions::check), (with_symbols, symbols::check)];
+    let checks: [(bool, Check); 4] =
+        [(true, mixed::check), (true, versions::check), (with_symbols, symbols::check), (true, isa::check)];
     for (_, check) in checks.iter().filter(|(is_wanted, _)| *is_wanted) {
         match check(map) {
             Ok(found) => problems.extend(found.iter().map(problem)),
@@ -88,6 +91,8 @@ fn problem(problem: &Problem) -> Value {
             ProblemKind::Version => "version",
             ProblemKind::Symbol => "symbol",
             ProblemKind::Circumstances => "circumstances",
+            ProblemKind::CLibrary => "c-library",
+            ProblemKind::Cpu => "cpu",
         },
         "severity": match problem.severity {
             Severity::Error => "error",

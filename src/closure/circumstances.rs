@@ -7,10 +7,14 @@
 use goblin::elf::header::EM_X86_64;
 
 use super::{LinkMap, Mapped, Problem, ProblemKind, Severity};
+use crate::fs;
 use crate::path::printable;
 
 /// Paths of objects of `map` that do not mean the same everywhere.
-pub fn check(map: &LinkMap) -> Vec<Problem> {
+///
+/// # Errors
+/// None: nothing is read, but all checks of a map look alike.
+pub fn check(map: &LinkMap) -> fs::Result<Vec<Problem>> {
     let glibc = map.loader.as_ref().is_some_and(|loader| loader.is_glibc());
     let (mut problems, checked) = (Vec::new(), map.news().filter(|_| map.loader.is_some()));
     for (_, mapped) in checked {
@@ -37,7 +41,7 @@ pub fn check(map: &LinkMap) -> Vec<Problem> {
             }
         }
     }
-    problems
+    Ok(problems)
 }
 
 fn paths(mapped: &Mapped) -> impl Iterator<Item = (&'static str, &[u8])> {

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::link_map::{Absence, LinkMap, Missing};
+use super::mixed;
 use crate::elf::{self, Machine};
 use crate::fs;
 use crate::loader::{self, Refusal};
@@ -180,6 +181,9 @@ fn missing_hint(maps: &[Rc<LinkMap>]) -> String {
     let refused = || missing().flat_map(|missing| missing.missed.refused.iter().map(|(_, refusal)| refusal));
     let other_machine = |refusal: &Refusal| matches!(refusal, Refusal::Machine { .. });
     let mut hints = Vec::new();
+    if maps.iter().any(|map| fatal(map).any(|missing| mixed::is_of_another_libc(map, &missing.name))) {
+        return "it was built for another C library: build the program and its libraries against one".into();
+    }
     if missing().any(|missing| missing.missed.refused.is_empty()) {
         hints.push(
             "install the package that has the library, give the program a RUNPATH that leads to it, or link it \

@@ -113,6 +113,14 @@ pub enum Absence {
     Preload,
 }
 
+impl Mapped {
+    /// Whether it stands below `glibc-hwcaps`.
+    pub(super) fn is_variant(&self) -> bool {
+        let part = b"/glibc-hwcaps/";
+        self.spelled.as_bytes().windows(part.len()).any(|bytes| bytes == part)
+    }
+}
+
 impl LinkMap {
     /// A program without interpreter, for which nothing is mapped.
     pub(super) fn of_static(program: Mapped) -> Self {
@@ -161,10 +169,8 @@ impl LinkMap {
 
     /// Whether an object is a variant for some CPUs, or may be.
     pub fn has_variants(&self) -> bool {
-        let part = b"/glibc-hwcaps/";
-        let is_variant =
-            |object: &Mapped| object.spelled.as_bytes().windows(part.len()).any(|bytes| bytes == part);
-        self.objects.iter().any(is_variant) || self.loader.as_ref().is_some_and(|loader| loader.varies())
+        self.objects.iter().any(Mapped::is_variant)
+            || self.loader.as_ref().is_some_and(|loader| loader.varies())
     }
 
     /// Whether both map the same files.

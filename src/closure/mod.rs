@@ -5,7 +5,9 @@
 
 pub mod circumstances;
 mod error;
+pub mod isa;
 mod link_map;
+pub mod mixed;
 mod opened;
 mod problem;
 mod references;

@@ -15,7 +15,7 @@ pub struct Problem {
     pub severity: Severity,
     /// The object that wants something, as the loader spells it.
     pub object: Spelled,
-    /// What it wants: a version, a symbol.
+    /// What it wants: a version, a symbol, a library, a level of CPUs.
     pub name: String,
     /// What, which and why, for people.
     pub message: String,
@@ -30,6 +30,10 @@ pub enum ProblemKind {
     Symbol,
     /// A path that depends on the working directory or the CPU.
     Circumstances,
+    /// A C library that is not the program's.
+    CLibrary,
+    /// A CPU that not everybody has.
+    Cpu,
 }
 
 /// What a loader does about a [`Problem`].

@@ -232,7 +232,10 @@ impl Walker<'_> {
                 || self.loader.is_named(name)
         };
         let Some(interpreter) = self.interpreter.take_if(is_meant) else {
-            return self.names.get(name).copied();
+            let is_interpreter = |object: &Mapped| object.found == Found::Interpreter;
+            let again =
+                || self.objects.iter().position(is_interpreter).filter(|_| self.loader.is_named(name));
+            return self.names.get(name).copied().or_else(again);
         };
         let parent = self.requesters.get(by).cloned();
         let index = self.add(interpreter, parent);

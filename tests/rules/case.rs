@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Command, Output};
 
-use coracle::closure::{Closure, Kind, Surroundings};
+use coracle::closure::{Closure, Kind, LinkMap, Surroundings};
 use coracle::loader::{Environment, Hwcaps};
 use coracle::path::Spelled;
 use coracle::tree::HostTree;
@@ -240,6 +240,15 @@ impl Case {
             look(&HostTree::new(root.path()), &self.surroundings());
         }
         self
+    }
+
+    /// Hands what we map for `file` to a test that looks closer.
+    pub(crate) fn inspect_map(self, file: &str, look: impl FnOnce(&LinkMap)) -> Self {
+        self.inspect(|tree, around| {
+            let closure = Closure::trace(tree, &Spelled::new(file), around).unwrap();
+            let Kind::Elf(elf) = &closure.executed[0].kind else { panic!("{file} is a script") };
+            look(&elf.objects);
+        })
     }
 
     /// For messages.

@@ -225,7 +225,7 @@ impl Elf {
             interpreter.map_or_else(|| w.segment(0, 0, 0), |(at, size)| w.segment(3, at, size)),
             w.segment(1, 0, body.at),
             w.segment(2, dynamic_at, table.len()),
-            property.map_or_else(|| w.segment(0, 0, 0), |(at, size)| w.segment(0x6474_e553, at, size)),
+            property.map_or_else(|| w.segment(0, 0, 0), |(at, size)| w.segment(4, at, size)),
             w.segment(0x6474_e551, 0, 0),
         ];
         file.extend(segments.concat());
@@ -237,7 +237,7 @@ impl Elf {
     }
 }
 
-/// `PT_PHDR`, `PT_INTERP`, `PT_LOAD`, `PT_DYNAMIC`, `PT_GNU_PROPERTY`, `PT_GNU_STACK`.
+/// `PT_PHDR`, `PT_INTERP`, `PT_LOAD`, `PT_DYNAMIC`, `PT_NOTE`, `PT_GNU_STACK`.
 const SEGMENTS: usize = 6;
 
 /// What follows the program headers.

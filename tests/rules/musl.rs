@@ -18,6 +18,16 @@ fn objects_come_breadth_first() {
 }
 
 #[test]
+fn whatever_is_linked_into_the_loader_is_the_loader_under_every_name() {
+    Case::musl()
+        .elf("/app", &musl_program().needed("libm.so.6").needed("liba.so").needed("libc.so").runpath("/r"))
+        .elf("/r/liba.so", &library().needed("libc.so.6").needed("libpthread.so.0"))
+        .elf("/r/libc.so.6", &library())
+        .maps("/app", &[LOADER, "/r/liba.so"])
+        .starts("/app");
+}
+
+#[test]
 fn runpath_and_rpath_are_inherited() {
     for app in [musl_program().runpath("/r"), musl_program().rpath("/r")] {
         Case::musl()
