@@ -127,6 +127,7 @@ impl Glibc {
                             candidate: *candidate,
                             rule: place.rule,
                             origin: place.origin,
+                            passed: missed,
                         }));
                     }
                     Outcome::Refused { refusal, fatal } => {
