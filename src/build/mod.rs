@@ -9,12 +9,14 @@ mod destinations;
 mod error;
 mod plan;
 mod roots;
+mod sysroot;
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 pub use error::Error;
 pub use plan::{Plan, plan};
+pub use roots::{Roots, View};
 
 use destinations::Destinations;
 

@@ -155,8 +155,8 @@ mod tests {
             ("x\\", &["x\\"], &["x"]),
         ] {
             let matches = |name: &&str| Pattern::new(pattern.as_bytes()).matches(name.as_bytes());
-            assert!(yes.iter().all(|name| matches(name)), "{pattern}: {yes:?}");
-            assert!(!no.iter().any(|name| matches(name)), "{pattern}: {no:?}");
+            assert!(yes.iter().all(matches), "{pattern}: {yes:?}");
+            assert!(!no.iter().any(matches), "{pattern}: {no:?}");
         }
         assert_eq!(Pattern::new(b"a\\*b").literal().unwrap(), b"a*b");
         assert!(Pattern::new(b"a*b").literal().is_none());
