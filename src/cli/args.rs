@@ -174,15 +174,15 @@ pub(super) enum DepsFormat {
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  coracle deps ./app                              the tree, with the rule that found each object
-  coracle deps --why libcrypto.so.3 /usr/bin/curl who needs it, where was looked, what it costs
-  coracle deps --compressed ./app                 what each object adds to an image
-  coracle deps --format jsonl /usr/bin/*          thousands of files in one process
-  coracle deps --root ./rootfs /usr/bin/app       inside another root; nothing outside it is read
-  coracle deps --sysroot /usr/aarch64-linux-gnu ./app  a program of a cross compiler
+  coracle deps ./app                       the tree, with sizes and rules
+  coracle deps --why libz.so.1 ./app       who needs it, where was looked, its cost
+  coracle deps --compressed ./app          what each object adds to an image
+  coracle deps --format jsonl /usr/bin/*   thousands of files in one process
+  coracle deps --root ./rootfs /bin/app    inside another root, and nowhere else
+  coracle deps --sysroot /usr/aarch64-linux-gnu ./app
 
 Nothing is run: neither the program, nor its loader, nor ldd. Exit code 4: something is missing or refused; 1: no FILE
-could be read, or nothing is called what `--why` asks about.")]
+could be read, or nothing is called what `--why` says.")]
 pub(super) struct DepsArgs {
     /// ELF programs, shared libraries or `#!` scripts
     #[arg(value_name = "FILE", required = true)]
