@@ -42,4 +42,4 @@ pub mod runtime;
 pub mod store;
 pub mod tree;
 
-pub use build::{Built, Error, Observer, Plan, Settings, build, plan};
+pub use build::{Built, Error, Observer, Plan, Roots, Settings, View, build, plan};

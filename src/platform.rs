@@ -27,6 +27,11 @@ impl Platform {
     pub fn linux(architecture: &str, variant: Option<&str>) -> Self {
         Self { os: "linux".into(), architecture: architecture.into(), variant: variant.map(Into::into) }
     }
+
+    /// Whether both are of one system and architecture, whatever the variant: a header can't tell each of them.
+    pub fn is_kin_of(&self, other: &Self) -> bool {
+        (&self.os, &self.architecture) == (&other.os, &other.architecture)
+    }
 }
 
 impl ParsePlatformError {

@@ -10,12 +10,14 @@ mod error;
 mod hints;
 mod plan;
 mod roots;
+mod sysroot;
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 pub use error::Error;
 pub use plan::{Plan, plan};
+pub use roots::{Roots, View};
 
 use destinations::Destinations;
 

@@ -1,20 +1,146 @@
-//! Which tree each program is resolved in: the host's, a root that holds everything, or a sysroot with the libraries.
+//! Which tree each file is resolved in: the host's, a root that holds everything, or a sysroot with the libraries.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::rc::Rc;
 
 use super::Error;
+use super::sysroot::{Sysroot, own_part};
 use crate::elf::Header;
 use crate::fs;
 use crate::path::{ImagePath, Spelled};
 use crate::platform::Platform;
 use crate::recipe::{Program, Recipe, Root, RootKind};
-use crate::rootfs::is_system;
-use crate::tree::{self, End, HostTree, Node, Tree};
+use crate::tree::{self, End, HostTree, Tree, TreeFile};
+
+/// The host, and the directories that stand for the root. Each is looked at once, whatever is resolved in it.
+pub struct Roots {
+    host: Rc<HostTree>,
+    roots: Vec<(Root, Rc<HostTree>)>,
+}
+
+/// What one file sees of the [`Roots`].
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum View {
+    /// The host alone.
+    Host,
+    /// The root of this index alone.
+    Root(usize),
+    /// The sysroot of this index, and a part of the host.
+    Sysroot(usize, ImagePath),
+}
+
+impl Roots {
+    /// Nothing is looked at yet; the directories start at the working directory.
+    pub fn new(roots: Vec<Root>) -> Self {
+        let opened = |root: Root| {
+            let tree = HostTree::new(&root.directory);
+            (root, Rc::new(tree))
+        };
+        Self { host: Rc::new(HostTree::new("/")), roots: roots.into_iter().map(opened).collect() }
+    }
+
+    /// Whether all of them are directories.
+    ///
+    /// # Errors
+    /// Names the first that is none.
+    pub fn check(&self) -> Result<(), Error> {
+        self.roots.iter().try_for_each(|(root, _)| existing(root))
+    }
+
+    /// Where `file` is resolved, and its path there. With roots it is a path inside one: the first that has it, for its
+    /// platform. Else it is the host's, with the sysroot for its platform.
+    ///
+    /// # Errors
+    /// When it stands only in roots for other platforms, or can't be read.
+    pub fn view(&self, file: &Path) -> Result<(View, Spelled), Error> {
+        if self.roots.iter().any(|(root, _)| root.kind == RootKind::Whole) {
+            let spelled = in_root(file);
+            return Ok((self.root_with(&spelled)?, spelled));
+        }
+        let spelled = Spelled::new(fs::bytes_of(&fs::absolute(file)?));
+        if self.roots.is_empty() {
+            return Ok((View::Host, spelled));
+        }
+        Ok(match self.sysroot_of(&spelled)? {
+            Some((Some(index), path)) => (View::Sysroot(index, own_part(&path)), Spelled::from(&path)),
+            _ => (View::Host, spelled),
+        })
+    }
+
+    /// What `view` sees.
+    pub fn tree(&self, view: &View) -> Rc<dyn Tree> {
+        let tree = |index: usize| self.roots.get(index).map_or(&self.host, |(_, tree)| tree).clone();
+        match view {
+            View::Host => self.host.clone(),
+            View::Root(index) => tree(*index),
+            View::Sysroot(index, own) => self.sysroot(tree(*index), vec![own.clone()]),
+        }
+    }
+
+    fn sysroot(&self, libraries: Rc<HostTree>, own: Vec<ImagePath>) -> Rc<dyn Tree> {
+        Rc::new(Sysroot { host: self.host.clone(), libraries, own })
+    }
+
+    /// The first root that has a file at `spelled`, for its own platform.
+    fn root_with(&self, spelled: &Spelled) -> Result<View, Error> {
+        let mut refused = None;
+        for (index, (root, tree)) in self.roots.iter().enumerate() {
+            let Some((_, file)) = file(&**tree, spelled)? else { continue };
+            match (&root.platform, platform(&file)?) {
+                (Some(wanted), Some(found)) if !wanted.is_kin_of(&found) => {
+                    let (program, wanted) = (spelled.clone(), wanted.clone());
+                    refused.get_or_insert(Error::Platform { program, found, wanted });
+                }
+                _ => return Ok(View::Root(index)),
+            }
+        }
+        // Resolving it in the first says best what is wrong.
+        refused.map_or(Ok(View::Root(0)), Err)
+    }
+
+    /// The sysroot for the host's file at `spelled`, if any, and the file's own path; nothing when there is no such file.
+    fn sysroot_of(&self, spelled: &Spelled) -> Result<Option<(Option<usize>, ImagePath)>, Error> {
+        let Some((path, file)) = file(&*self.host, spelled)? else { return Ok(None) };
+        Ok(Some((self.sysroot_for(platform(&file)?.as_ref()), path)))
+    }
+
+    /// The sysroot that names the platform, else one that names none.
+    fn sysroot_for(&self, platform: Option<&Platform>) -> Option<usize> {
+        let fits = |(root, _): &(Root, _)| match (&root.platform, platform) {
+            (Some(wanted), Some(found)) => wanted.is_kin_of(found),
+            _ => false,
+        };
+        let by_platform = self.roots.iter().position(fits);
+        by_platform.or_else(|| self.roots.iter().position(|(root, _)| root.platform.is_none()))
+    }
+}
+
+/// A path that starts at a root, whether it says so or not.
+fn in_root(file: &Path) -> Spelled {
+    Spelled::new(fs::bytes_of(&Path::new("/").join(file)))
+}
+
+fn file(tree: &dyn Tree, spelled: &Spelled) -> Result<Option<(ImagePath, TreeFile)>, Error> {
+    Ok(match tree::walk(tree, &ImagePath::root(), spelled.as_bytes())?.end {
+        End::File(path, file) => Some((path, file)),
+        _ => None,
+    })
+}
+
+/// What a file's header says; nothing for a script.
+fn platform(file: &TreeFile) -> Result<Option<Platform>, Error> {
+    let header = Header::read(&file.content.open()?);
+    Ok(header.ok().and_then(|header| header.machine.platform()))
+}
+
+fn existing(root: &Root) -> Result<(), Error> {
+    if root.directory.is_dir() { Ok(()) } else { Err(Error::NoRoot(root.directory.clone())) }
+}
 
 /// A tree, and the programs to resolve in it.
 pub(super) struct Place<'a> {
-    pub(super) tree: Box<dyn Tree>,
+    pub(super) tree: Rc<dyn Tree>,
     pub(super) programs: Vec<(Spelled, &'a Program)>,
     /// What the programs must be for, when the root says so.
     pub(super) platform: Option<Platform>,
@@ -23,48 +149,54 @@ pub(super) struct Place<'a> {
 /// Where each program of `recipe` is resolved. With roots, every program in each of them; else each program by itself,
 /// in the sysroot for its platform, or on the host.
 pub(super) fn places(recipe: &Recipe) -> Result<Vec<Place<'_>>, Error> {
-    let roots: Vec<&Root> = recipe.roots.iter().filter(|root| root.kind == RootKind::Whole).collect();
-    if !roots.is_empty() {
-        return roots.into_iter().map(|root| in_root(recipe, root)).collect();
+    let located = recipe.roots.iter().map(|root| {
+        let directory = recipe.locate(&root.directory);
+        Root { directory, ..root.clone() }
+    });
+    let roots = Roots::new(located.collect());
+    let whole: Vec<_> = roots.roots.iter().filter(|(root, _)| root.kind == RootKind::Whole).collect();
+    if whole.is_empty() {
+        return roots.by_sysroot(recipe);
     }
-    if recipe.roots.is_empty() {
-        let programs = recipe.programs.iter().map(|program| Ok((on_host(recipe, program)?, program)));
-        let programs = programs.collect::<Result<_, Error>>()?;
-        return Ok(vec![Place { tree: Box::new(HostTree::new("/")), programs, platform: None }]);
-    }
-    with_sysroots(recipe)
+    let programs = recipe.programs.iter().map(|program| (in_root(&program.from), program));
+    let programs: Vec<_> = programs.collect();
+    let places = whole.into_iter().map(|(root, tree)| {
+        existing(root)?;
+        Ok(Place { tree: tree.clone(), programs: programs.clone(), platform: root.platform.clone() })
+    });
+    places.collect()
 }
 
-fn in_root<'a>(recipe: &'a Recipe, root: &Root) -> Result<Place<'a>, Error> {
-    let directory = existing(&recipe.locate(&root.directory))?;
-    let spelled = |program: &Program| Spelled::new(fs::bytes_of(&Path::new("/").join(&program.from)));
-    let programs = recipe.programs.iter().map(|program| (spelled(program), program)).collect();
-    Ok(Place { tree: Box::new(HostTree::new(directory)), programs, platform: root.platform.clone() })
-}
-
-fn on_host(recipe: &Recipe, program: &Program) -> Result<Spelled, Error> {
-    Ok(Spelled::new(fs::bytes_of(&fs::absolute(&recipe.locate(&program.from))?)))
-}
-
-/// The host's programs, each with the libraries of the sysroot for its platform; without one, with the host's.
-fn with_sysroots(recipe: &Recipe) -> Result<Vec<Place<'_>>, Error> {
-    let host = HostTree::new("/");
-    let mut groups: BTreeMap<Option<usize>, Group<'_>> = BTreeMap::new();
-    for program in &recipe.programs {
-        let spelled = on_host(recipe, program)?;
-        let walk = tree::walk(&host, &ImagePath::root(), spelled.as_bytes())?;
-        if let End::File(path, file) = walk.end {
-            let header = Header::read(&file.content.open()?);
-            let platform = header.ok().and_then(|header| header.machine.platform());
-            let group = groups.entry(sysroot_for(recipe, platform.as_ref())).or_default();
-            group.own.push(own_part(&path));
-            group.programs.push((Spelled::from(&path), program));
-        } else {
-            // Resolving it on the host says best what is wrong.
-            groups.entry(None).or_default().programs.push((spelled, program));
+impl Roots {
+    /// The host's programs, each with the libraries of the sysroot for its platform; without one, with the host's.
+    fn by_sysroot<'a>(&self, recipe: &'a Recipe) -> Result<Vec<Place<'a>>, Error> {
+        let mut groups: BTreeMap<Option<usize>, Group<'_>> = BTreeMap::new();
+        for program in &recipe.programs {
+            let spelled = Spelled::new(fs::bytes_of(&fs::absolute(&recipe.locate(&program.from))?));
+            // Without roots, a program is named by the links that lead to it; a sysroot does not have those links.
+            let found = if self.roots.is_empty() { None } else { self.sysroot_of(&spelled)? };
+            match found {
+                Some((index, path)) => {
+                    let group = groups.entry(index).or_default();
+                    group.own.push(own_part(&path));
+                    group.programs.push((Spelled::from(&path), program));
+                }
+                // What is not there, resolving it on the host says best.
+                None => groups.entry(None).or_default().programs.push((spelled, program)),
+            }
         }
+        let place = |(index, group): (Option<usize>, Group<'a>)| {
+            let tree: Rc<dyn Tree> = match index.and_then(|index| self.roots.get(index)) {
+                None => self.host.clone(),
+                Some((root, tree)) => {
+                    existing(root)?;
+                    self.sysroot(tree.clone(), group.own)
+                }
+            };
+            Ok(Place { tree, programs: group.programs, platform: None })
+        };
+        groups.into_iter().map(place).collect()
     }
-    groups.into_iter().map(|(index, group)| group.place(recipe, index)).collect()
 }
 
 /// Programs that share a sysroot.
@@ -72,66 +204,4 @@ fn with_sysroots(recipe: &Recipe) -> Result<Vec<Place<'_>>, Error> {
 struct Group<'a> {
     programs: Vec<(Spelled, &'a Program)>,
     own: Vec<ImagePath>,
-}
-
-impl<'a> Group<'a> {
-    fn place(self, recipe: &Recipe, sysroot: Option<usize>) -> Result<Place<'a>, Error> {
-        let host = HostTree::new("/");
-        let tree: Box<dyn Tree> = match sysroot.and_then(|index| recipe.roots.get(index)) {
-            None => Box::new(host),
-            Some(root) => {
-                let libraries = HostTree::new(existing(&recipe.locate(&root.directory))?);
-                Box::new(Sysroot { host, libraries, own: self.own })
-            }
-        };
-        Ok(Place { tree, programs: self.programs, platform: None })
-    }
-}
-
-/// The sysroot that names the platform, else one that names none.
-fn sysroot_for(recipe: &Recipe, platform: Option<&Platform>) -> Option<usize> {
-    let fits = |root: &Root| match (&root.platform, platform) {
-        (Some(wanted), Some(found)) => (&wanted.os, &wanted.architecture) == (&found.os, &found.architecture),
-        _ => false,
-    };
-    let by_platform = recipe.roots.iter().position(fits);
-    by_platform.or_else(|| recipe.roots.iter().position(|root| root.platform.is_none()))
-}
-
-/// The part of the host that belongs to the program: all of `/home` or the like, but of a system directory only itself.
-fn own_part(program: &ImagePath) -> ImagePath {
-    if is_system(program) { program.clone() } else { ImagePath::root().join_all(program.names().take(1)) }
-}
-
-fn existing(directory: &Path) -> Result<PathBuf, Error> {
-    if directory.is_dir() { Ok(directory.to_owned()) } else { Err(Error::NoRoot(directory.to_owned())) }
-}
-
-/// A sysroot with the programs' own parts of the host in it.
-struct Sysroot {
-    host: HostTree,
-    libraries: HostTree,
-    own: Vec<ImagePath>,
-}
-
-impl Sysroot {
-    fn is_own(&self, path: &ImagePath) -> bool {
-        self.own.iter().any(|own| path.is_within(own))
-    }
-}
-
-impl Tree for Sysroot {
-    fn node(&self, path: &ImagePath) -> fs::Result<Option<Node>> {
-        if self.is_own(path) {
-            return self.host.node(path);
-        }
-        match self.libraries.node(path)? {
-            None if self.own.iter().any(|own| own.is_within(path)) => Ok(Some(Node::Directory)),
-            node => Ok(node),
-        }
-    }
-
-    fn list(&self, path: &ImagePath) -> fs::Result<Vec<Vec<u8>>> {
-        if self.is_own(path) { self.host.list(path) } else { self.libraries.list(path) }
-    }
 }

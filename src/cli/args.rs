@@ -39,7 +39,7 @@ pub(super) enum Command {
     /// Build an image of programs that are already built
     Build(Box<BuildArgs>),
     /// Show what a program's loader would map, and why
-    Deps(DepsArgs),
+    Deps(Box<DepsArgs>),
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -236,12 +236,15 @@ pub(super) enum DepsFormat {
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  coracle deps ./app                              the tree, with the rule that found each object
-  coracle deps --why libcrypto.so.3 /usr/bin/curl     every chain that leads to it
-  coracle deps --format jsonl /usr/bin/*          thousands of files in one process
-  coracle deps --root ./rootfs /usr/bin/app       inside another root; nothing outside it is read
+  coracle deps ./app                       the tree, with sizes and rules
+  coracle deps --why libz.so.1 ./app       who needs it, where was looked, its cost
+  coracle deps --compressed ./app          what each object adds to an image
+  coracle deps --format jsonl /usr/bin/*   thousands of files in one process
+  coracle deps --root ./rootfs /bin/app    inside another root, and nowhere else
+  coracle deps --sysroot /usr/aarch64-linux-gnu ./app
 
-Nothing is run: neither the program, nor its loader, nor ldd. Exit code 4: something is missing or refused.")]
+Nothing is run: neither the program, nor its loader, nor ldd. Exit code 4: something is missing or refused; 1: no FILE
+could be read, or nothing is called what `--why` says.")]
 pub(super) struct DepsArgs {
     /// ELF programs, shared libraries or `#!` scripts
     #[arg(value_name = "FILE", required = true)]
@@ -251,17 +254,27 @@ pub(super) struct DepsArgs {
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = DepsFormat::Tree)]
     pub(super) format: DepsFormat,
 
-    /// Show every chain from the program to this object: a path, a file's name, or a name that is asked for
-    #[arg(long, value_name = "NAME", conflicts_with = "format")]
+    /// Explain this object, by its path, its file's name, or a name that is asked for: every chain from the program to
+    /// it, the rule that found it, where else was looked, what it costs
+    #[arg(long, value_name = "NAME")]
     pub(super) why: Option<String>,
+
+    /// Compress every object as an image's layer does, and show its size there
+    #[arg(long)]
+    pub(super) compressed: bool,
 
     /// Look for undefined symbols too; versions are always compared
     #[arg(long)]
     pub(super) symbols: bool,
 
-    /// Look into this directory as the root; FILE is a path inside it
-    #[arg(long, value_name = "DIR")]
-    pub(super) root: Option<PathBuf>,
+    /// Look into this directory as the root; FILE is a path inside it. Several roots, several platforms: the first that
+    /// has FILE for its platform counts
+    #[arg(long = "root", value_name = "[PLATFORM=]DIR", help_heading = "Roots")]
+    pub(super) roots: Vec<OsString>,
+
+    /// Take the loader and the libraries from this root, FILE from here
+    #[arg(long = "sysroot", value_name = "[PLATFORM=]DIR", help_heading = "Roots")]
+    pub(super) sysroots: Vec<OsString>,
 
     /// What LD_LIBRARY_PATH would be; the environment is not read
     #[arg(long, value_name = "DIRS", help_heading = "Loader")]

@@ -1,77 +1,64 @@
-//! `--why NAME`: every chain from the program to an object.
+//! Who brings in whom: ways through a link map from its program to one object.
 
-use std::fmt::Write as _;
+use coracle::closure::{Found, LinkMap};
 
-use coracle::closure::{Closure, LinkMap};
-use coracle::path::Spelled;
-
-use super::report::FAINT;
-
-/// More chains than anybody reads: the number grows with every library that many others need.
+/// More chains than anybody reads: their number grows with every library that many others need.
 const MOST: usize = 100;
 
-/// The chains to every object that `wanted` names: by its path, its file's name, or the name that was asked for.
-pub(super) fn text(closure: &Closure, wanted: &str) -> String {
-    let mut text = String::new();
-    for elf in closure.elves() {
-        let map = &elf.objects;
-        let is_meant = |index: &usize| is_meant(map, *index, wanted);
-        for target in (0..map.objects.len()).filter(is_meant) {
-            let mut chains = Vec::new();
-            follow(map, &mut vec![target], &mut chains);
-            for chain in &chains {
-                write_chain(&mut text, map, chain);
-            }
+/// Beginnings of chains that are followed at all: in a dense graph most of them lead nowhere new.
+const FOLLOWED: usize = 50_000;
+
+/// Chains of objects, each from the program to one object, as indices.
+pub(super) struct Chains {
+    /// The shortest first, none through an object twice.
+    pub(super) chains: Vec<Vec<usize>>,
+    /// There may be more.
+    pub(super) is_cut: bool,
+}
+
+/// Every chain to `target`.
+pub(super) fn to(map: &LinkMap, target: usize) -> Chains {
+    let mut parents = vec![Vec::new(); map.objects.len()];
+    for edge in &map.edges {
+        if let Some(parents) = parents.get_mut(edge.to)
+            && !parents.contains(&edge.from)
+        {
+            parents.push(edge.from);
+        }
+    }
+    let mut chains = Vec::new();
+    let mut open = vec![vec![target]];
+    let mut at = 0;
+    while let Some(chain) = open.get_mut(at).map(std::mem::take) {
+        at += 1;
+        let Some(&last) = chain.last() else { continue };
+        if last == 0 {
+            chains.push(chain.into_iter().rev().collect());
             if chains.len() == MOST {
-                let _ = writeln!(text, "{FAINT}and more: these are the first {MOST} chains{FAINT:#}");
+                break;
+            }
+            continue;
+        }
+        for &parent in parents.get(last).into_iter().flatten() {
+            if !chain.contains(&parent) && open.len() < FOLLOWED {
+                open.push(chain.iter().copied().chain([parent]).collect());
             }
         }
     }
-    if text.is_empty() {
-        let _ = writeln!(text, "nothing needs `{wanted}`");
-    }
-    text
+    let is_cut = at < open.len() || open.len() == FOLLOWED;
+    Chains { chains, is_cut }
 }
 
-fn is_meant(map: &LinkMap, index: usize, wanted: &str) -> bool {
-    let Some(object) = map.objects.get(index) else { return false };
-    let asked = map.edges.iter().any(|edge| edge.to == index && edge.name == wanted.as_bytes());
-    asked || object.spelled.as_bytes() == wanted.as_bytes() || object.spelled.name() == wanted.as_bytes()
-}
-
-/// All ways up from the last object of `chain` to the program, none through an object twice.
-fn follow(map: &LinkMap, chain: &mut Vec<usize>, chains: &mut Vec<Vec<usize>>) {
-    let Some(&last) = chain.last() else { return };
-    if last == 0 {
-        chains.push(chain.iter().rev().copied().collect());
-        return;
+/// The objects that would not be mapped if `target` were not: nobody else brings them in.
+pub(super) fn alone(map: &LinkMap, target: usize) -> Vec<usize> {
+    let mut stays = vec![false; map.objects.len()];
+    let interpreter = map.objects.iter().position(|object| object.found == Found::Interpreter);
+    let mut open: Vec<usize> = [Some(0), interpreter].into_iter().flatten().collect();
+    while let Some(index) = open.pop() {
+        let Some(stay) = stays.get_mut(index).filter(|stay| !**stay && index != target) else { continue };
+        *stay = true;
+        open.extend(map.edges.iter().filter(|edge| edge.from == index).map(|edge| edge.to));
     }
-    for edge in map.edges.iter().filter(|edge| edge.to == last) {
-        if chains.len() < MOST && !chain.contains(&edge.from) {
-            chain.push(edge.from);
-            follow(map, chain, chains);
-            chain.pop();
-        }
-    }
-}
-
-fn write_chain(text: &mut String, map: &LinkMap, chain: &[usize]) {
-    let spelled =
-        |index: usize| map.objects.get(index).map(|object| object.spelled.to_string()).unwrap_or_default();
-    let mut before = None;
-    for &index in chain {
-        let line = match before {
-            None => spelled(index),
-            Some(from) => {
-                let edge = map.edges.iter().find(|edge| edge.from == from && edge.to == index);
-                let name =
-                    edge.map(|edge| Spelled::new(edge.name.as_slice()).to_string()).unwrap_or_default();
-                let rule = edge.and_then(|edge| edge.found.as_ref()).map(|(rule, _)| format!(", {rule}"));
-                let how = rule.unwrap_or_else(|| ", mapped already".into());
-                format!("  needs {name}: {}{FAINT}{how}{FAINT:#}", spelled(index))
-            }
-        };
-        let _ = writeln!(text, "{line}");
-        before = Some(index);
-    }
+    let gone = stays.iter().enumerate().filter(|(index, stay)| !**stay && *index != target);
+    gone.map(|(index, _)| index).collect()
 }

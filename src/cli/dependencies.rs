@@ -1,20 +1,20 @@
-//! A closure as a tree for people, as paths, and as JSON.
+//! A closure as paths and as JSON.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
+use coracle::Error;
 use coracle::closure::{
-    Absence, Closure, Elf, Found, Kind, LinkMap, Missing, Problem, ProblemKind, Severity, isa, mixed,
-    symbols, versions,
+    self, Absence, Closure, Elf, Found, Kind, LinkMap, Missing, Problem, ProblemKind, Severity,
+    circumstances, isa, mixed, symbols, versions,
 };
 use coracle::path::Spelled;
-use indicatif::DecimalBytes;
 use serde_json::{Value, json};
 
-use super::report::{FAINT, STRONG};
+use super::costs::{Cost, Costs};
+use super::failure::{Failure, chain};
 
 /// The program that is mapped in the end: the file itself, or the last interpreter of a script.
-fn program(closure: &Closure) -> Option<(&Spelled, &Elf)> {
+pub(super) fn program(closure: &Closure) -> Option<(&Spelled, &Elf)> {
     closure.executed.iter().rev().find_map(|executed| match &executed.kind {
         Kind::Elf(elf) => Some((&executed.spelled, elf)),
         Kind::Script => None,
@@ -41,6 +41,53 @@ pub(super) fn json(file: &str, closure: &Closure, with_symbols: bool) -> Value {
     value
 }
 
+/// A file without a closure: what is missing or refused when it could be read, and why.
+pub(super) fn failed(file: &str, error: &Error) -> Value {
+    use closure::Error as E;
+    let mut value = json!({ "file": file, "error": chain(error) });
+    let refused = |by: &Spelled, name: &Spelled| {
+        json!([{
+            "kind": "refused",
+            "severity": "error",
+            "object": by.to_string(),
+            "name": name.to_string(),
+            "message": chain(error),
+        }])
+    };
+    let (key, found) = match error {
+        Error::Closure(E::Interpreter { interpreter, .. } | E::ScriptInterpreter { interpreter, .. }) => {
+            ("missing", json!([interpreter.to_string()]))
+        }
+        Error::Closure(
+            E::InterpreterMachine { program, interpreter, .. } | E::Loader { program, interpreter, .. },
+        ) => ("problems", refused(program, interpreter)),
+        Error::Platform { program, .. } => ("problems", refused(program, program)),
+        _ => return value,
+    };
+    if let Some(members) = value.as_object_mut() {
+        members.insert(key.into(), found);
+    }
+    value
+}
+
+/// `value` with what each object weighs, and all of them together.
+pub(super) fn with_costs(mut value: Value, closure: &Closure, costs: &Costs) -> Result<Value, Failure> {
+    let Some((_, elf)) = program(closure) else { return Ok(value) };
+    let each = costs.all(&elf.objects, true)?;
+    let objects = elf.objects.objects.iter().zip(&each);
+    let objects = objects.map(|(object, cost)| {
+        json!({ "path": object.spelled.to_string(), "size": cost.size, "compressed": cost.compressed })
+    });
+    let objects: Vec<Value> = objects.collect();
+    let sum = Cost::sum(&each);
+    if let Some(members) = value.as_object_mut() {
+        members.insert("objects".into(), json!(objects));
+        members.insert("size".into(), json!(sum.size));
+        members.insert("compressed".into(), json!(sum.compressed));
+    }
+    Ok(value)
+}
+
 /// The mapped objects in load order, the loader where an object needs it.
 fn libs(map: &LinkMap) -> Vec<String> {
     let objects = map.objects.iter().enumerate();
@@ -62,22 +109,28 @@ fn name(missing: &Missing) -> String {
 }
 
 /// What lesser CPUs map in place of something else.
-fn alternatives(elf: &Elf) -> Vec<String> {
+pub(super) fn alternatives(elf: &Elf) -> Vec<String> {
     let best: BTreeSet<String> = libs(&elf.objects).into_iter().collect();
     let others = elf.lesser.iter().flat_map(|map| libs(map)).filter(|path| !best.contains(path));
     others.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// Files that a loader refuses, C libraries that do not go together, versions that libraries lack, and, when asked for,
-/// symbols that none defines; what CPU it takes.
+/// symbols that none defines; what CPU it takes, and paths that do not mean the same everywhere.
 fn problems(map: &LinkMap, with_symbols: bool) -> Vec<Value> {
     let mut problems = refused(map);
-    let checks: [(bool, Check); 4] =
-        [(true, mixed::check), (true, versions::check), (with_symbols, symbols::check), (true, isa::check)];
+    problems.extend(unloaded(map));
+    let checks: [(bool, Check); 5] = [
+        (true, mixed::check),
+        (true, versions::check),
+        (with_symbols, symbols::check),
+        (true, isa::check),
+        (true, circumstances::check),
+    ];
     for (_, check) in checks.iter().filter(|(is_wanted, _)| *is_wanted) {
         match check(map) {
             Ok(found) => problems.extend(found.iter().map(problem)),
-            Err(error) => problems.push(json!({ "kind": "unreadable", "severity": "error", "object": null, "name": null, "message": super::failure::chain(&error) })),
+            Err(error) => problems.push(json!({ "kind": "unreadable", "severity": "error", "object": null, "name": null, "message": chain(&error) })),
         }
     }
     problems
@@ -122,55 +175,18 @@ fn refused(map: &LinkMap) -> Vec<Value> {
     problems.collect()
 }
 
+/// Preloads that are not there: a loader says so, and goes on.
+fn unloaded(map: &LinkMap) -> impl Iterator<Item = Value> {
+    let preloads = map.missing.iter().filter(|missing| missing.absence == Absence::Preload);
+    preloads.filter(|missing| !missing.missed.fatal).map(|missing| {
+        let name = name(missing);
+        let message = format!("cannot find `{name}`, which is to be preloaded");
+        json!({ "kind": "preload", "severity": "warning", "object": null, "name": name, "message": message })
+    })
+}
+
 /// One path a line.
 pub(super) fn paths(value: &Value) -> String {
     let libs = value.get("libs").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     libs.fold(String::new(), |text, path| text + path + "\n")
-}
-
-/// Each object below the one that brought it in, with the rule that found it and its size; then the problems in
-/// `value`, its JSON.
-pub(super) fn tree(file: &str, closure: &Closure, value: &Value) -> String {
-    let mut text = format!("{STRONG}{file}{STRONG:#}\n");
-    let Some((path, elf)) = program(closure) else { return text };
-    if closure.executed.len() > 1 {
-        let _ = writeln!(text, "{FAINT}runs{FAINT:#} {path}");
-    }
-    let map = &elf.objects;
-    if let Some(interpreter) = map.objects.first().and_then(|program| program.object.interpreter.as_ref()) {
-        let _ = writeln!(text, "{FAINT}interpreter{FAINT:#} {interpreter}");
-    }
-    branch(&mut text, map, 0, "");
-    let size = map.objects.iter().map(|object| object.file.stat.size).sum();
-    let _ = writeln!(text, "{} objects, {}", map.objects.len(), DecimalBytes(size));
-    for problem in value.get("problems").and_then(Value::as_array).into_iter().flatten() {
-        let word = |key: &str| problem.get(key).and_then(Value::as_str).unwrap_or_default();
-        let _ = writeln!(text, "{STRONG}{}{STRONG:#} {}", word("severity"), word("message"));
-    }
-    text
-}
-
-fn branch(text: &mut String, map: &LinkMap, of: usize, indent: &str) {
-    let found =
-        map.edges.iter().filter(|edge| edge.from == of).filter_map(|edge| Some((edge, edge.found.as_ref()?)));
-    let mut lines: Vec<(String, Option<usize>)> = found
-        .map(|(edge, (rule, path))| {
-            let size = map.objects.get(edge.to).map_or(0, |object| object.file.stat.size);
-            let size = DecimalBytes(size);
-            let name = Spelled::new(edge.name.as_slice());
-            (format!("{name}  {path}  {FAINT}{size}, {rule}{FAINT:#}"), Some(edge.to))
-        })
-        .collect();
-    let missing = map.missing.iter().filter(|missing| missing.by == of);
-    lines.extend(missing.map(|missing| (format!("{STRONG}{}  not found{STRONG:#}", name(missing)), None)));
-    let last = lines.len().saturating_sub(1);
-    for (index, (line, to)) in lines.into_iter().enumerate() {
-        let (corner, below) = if index == last { ("└── ", "    ") } else { ("├── ", "│   ") };
-        let _ = writeln!(text, "{indent}{corner}{line}");
-        // An alias leads to an object that has its own branch elsewhere.
-        let own = |to: usize| matches!(map.objects.get(to).map(|object| &object.found), Some(Found::Needed { by, .. }) if *by == of);
-        if let Some(to) = to.filter(|&to| own(to)) {
-            branch(text, map, to, &format!("{indent}{below}"));
-        }
-    }
 }

@@ -1,45 +1,54 @@
 //! `coracle deps`: what a loader would map, and why.
 
-use std::path::{Path, PathBuf};
+mod trees;
 
-use coracle::closure::{Surroundings, Tracer};
+use coracle::closure::{self, Closure, Surroundings};
 use coracle::loader::{Environment, Hwcaps};
+use coracle::note::Note;
 use coracle::path::{ImagePath, Spelled};
-use coracle::tree::HostTree;
+use coracle::recipe::{self, Overrides};
+use coracle::{Error, Roots};
 use serde_json::{Value, json};
 
 use super::args::{DepsArgs, DepsFormat};
+use super::costs::Costs;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::{chains, dependencies, output, report};
+use super::{dependencies, output, report, tree, why};
+use trees::Trees;
 
 /// Traces every file; one that can't be read does not hide the others.
 pub(super) fn run(args: &DepsArgs) -> Result<Exit, Failure> {
+    if args.why.is_some() && args.format == DepsFormat::Paths {
+        return Err(Failure::usage(
+            "`--why` can't be told as paths",
+            "leave `--format` out, or ask for `json`",
+        ));
+    }
     let around = surroundings(args)?;
-    let tree = HostTree::new(root(args)?);
-    let tracer = Tracer::new(&tree, &around);
+    let roots = Roots::new(recipe::roots(&Overrides {
+        roots: args.roots.clone(),
+        sysroots: args.sysroots.clone(),
+        ..Overrides::default()
+    })?);
+    roots.check()?;
+    let views: Vec<_> = args.files.iter().map(|file| roots.view(file)).collect();
+    let trees = Trees::new(&roots, views.iter().flatten().map(|(view, _)| view));
+    let mut tracers = trees.tracers(&around);
+    let mut seen = Seen::default();
+    let costs = Costs::default();
     let mut values = Vec::new();
-    let (mut readable, mut findings) = (false, false);
-    for file in &args.files {
+    for (file, view) in args.files.iter().zip(views) {
+        let traced = view.and_then(|(view, spelled)| tracers.trace(&view, &spelled));
+        if let Ok(closure) = &traced {
+            check_hwcaps(args, closure, &mut seen)?;
+        }
         let name = file.to_string_lossy().into_owned();
-        let spelled = spelled(args, file)?;
-        let traced = tracer.trace(&spelled);
-        let value = match &traced {
-            Ok(closure) => dependencies::json(&name, closure, args.symbols),
-            Err(error) => json!({ "file": name, "error": super::failure::chain(error) }),
-        };
-        readable |= traced.is_ok();
-        findings |= value.get("missing").and_then(Value::as_array).is_some_and(|missing| !missing.is_empty());
-        findings |= has_error(&value);
-        match (args.format, traced) {
-            (DepsFormat::Json, _) => values.push(value),
-            (DepsFormat::Jsonl, _) => output::print_json(&value)?,
-            (_, Err(error)) => report::failure(&Failure::from_closure(&error)),
-            (DepsFormat::Paths, Ok(_)) => output::print(&dependencies::paths(&value))?,
-            (DepsFormat::Tree, Ok(closure)) => match &args.why {
-                Some(wanted) => output::print(&chains::text(&closure, wanted))?,
-                None => output::print(&dependencies::tree(&name, &closure, &value))?,
-            },
+        let value = seen.value(args, &name, &traced, &costs)?;
+        match args.format {
+            DepsFormat::Json => values.push(value),
+            DepsFormat::Jsonl => output::print_json(&value)?,
+            DepsFormat::Paths | DepsFormat::Tree => seen.print(args, &name, &traced, &value, &costs)?,
         }
     }
     if args.format == DepsFormat::Json {
@@ -48,17 +57,201 @@ pub(super) fn run(args: &DepsArgs) -> Result<Exit, Failure> {
             values => output::print_json(&json!(values))?,
         }
     }
-    Ok(match (readable, findings) {
-        (false, _) => Exit::Failed,
-        (true, true) => Exit::Findings,
-        (true, false) => Exit::Done,
-    })
+    seen.finish(args)
 }
 
-/// Whether a loader would stop at one of the problems.
-fn has_error(value: &Value) -> bool {
-    let problems = value.get("problems").and_then(Value::as_array).into_iter().flatten();
-    problems.into_iter().any(|problem| problem.get("severity").and_then(Value::as_str) == Some("error"))
+type Traced = Result<Closure, Error>;
+
+/// What was met on the way through the files.
+#[derive(Default)]
+struct Seen {
+    is_readable: bool,
+    has_findings: bool,
+    /// Something that `--why` asks about.
+    has_subject: bool,
+    /// Names like the one that `--why` asks about.
+    near: Vec<String>,
+    /// Loaders without levels, and whether one knew the level of `--hwcaps`.
+    level: Level,
+    hints: Vec<String>,
+}
+
+/// What became of `--hwcaps LEVEL`.
+#[derive(Default)]
+enum Level {
+    /// No loader was read yet.
+    #[default]
+    Unused,
+    /// These loaders have none.
+    NoneHere(String),
+    Known,
+}
+
+impl Seen {
+    /// The file as JSON; what it says is remembered for the exit code.
+    fn value(
+        &mut self,
+        args: &DepsArgs,
+        name: &str,
+        traced: &Traced,
+        costs: &Costs,
+    ) -> Result<Value, Failure> {
+        let closure = match traced {
+            Ok(closure) => closure,
+            Err(error) => {
+                let value = dependencies::failed(name, error);
+                let is_finding = value.get("missing").or_else(|| value.get("problems")).is_some();
+                self.is_readable |= is_finding;
+                self.has_findings |= is_finding;
+                return Ok(value);
+            }
+        };
+        let value = dependencies::json(name, closure, args.symbols);
+        self.is_readable = true;
+        self.has_findings |= has_findings(&value);
+        if args.format == DepsFormat::Tree || args.format == DepsFormat::Paths {
+            return Ok(value);
+        }
+        match &args.why {
+            Some(wanted) => {
+                let subjects = self.subjects(closure, wanted);
+                let subjects: Result<Vec<Value>, Failure> =
+                    subjects.iter().map(|subject| subject.json(costs)).collect();
+                Ok(json!({ "file": name, "why": subjects? }))
+            }
+            None if args.compressed => dependencies::with_costs(value, closure, costs),
+            None => Ok(value),
+        }
+    }
+
+    /// What `wanted` means in a closure, else what it may have meant.
+    fn subjects<'a>(&mut self, closure: &'a Closure, wanted: &str) -> Vec<why::Subject<'a>> {
+        let subjects = why::subjects(closure, wanted);
+        self.has_subject |= !subjects.is_empty();
+        if !self.has_subject && self.near.is_empty() {
+            self.near = why::near(closure, wanted);
+        }
+        subjects
+    }
+
+    /// The file for people.
+    fn print(
+        &mut self,
+        args: &DepsArgs,
+        name: &str,
+        traced: &Traced,
+        value: &Value,
+        costs: &Costs,
+    ) -> Result<(), Failure> {
+        let closure = match traced {
+            Ok(closure) => closure,
+            Err(error) => {
+                report::failure(&Failure::from_file(error));
+                return Ok(());
+            }
+        };
+        if let Some(wanted) = &args.why {
+            for subject in self.subjects(closure, wanted) {
+                output::print(&subject.text(costs)?)?;
+            }
+        } else if args.format == DepsFormat::Paths {
+            output::print(&dependencies::paths(value))?;
+        } else if let Some((_, elf)) = dependencies::program(closure) {
+            let costs = costs.all(&elf.objects, args.compressed)?;
+            let name = Spelled::new(name.as_bytes()).to_string();
+            output::print(&tree::text(&name, closure, value, &costs))?;
+        }
+        self.advise(args, closure);
+        Ok(())
+    }
+
+    /// What to do about what is missing, each once for all files.
+    fn advise(&mut self, args: &DepsArgs, closure: &Closure) {
+        let missing = closure.elves().flat_map(|elf| &elf.objects.missing);
+        for missing in missing.filter(|missing| missing.absence != closure::Absence::Preload) {
+            let mut hints: Vec<String> = Vec::new();
+            if let Some((hint, listed)) = missing.listed_hint().zip(missing.listed.as_ref()) {
+                hints.push(hint);
+                hints.push(format!(
+                    "run `ldconfig`; for a root of another machine, whose libraries `ldconfig` leaves out, pass \
+                     `--library-path {}`",
+                    listed.directory
+                ));
+            }
+            if args.why.is_none() {
+                let name = Spelled::new(missing.name.as_slice());
+                hints.push(format!("`--why {name}` shows where was searched for it"));
+            }
+            for hint in hints {
+                if !self.hints.contains(&hint) && self.hints.len() < MOST_HINTS {
+                    self.hints.push(hint);
+                }
+            }
+        }
+    }
+
+    fn finish(self, args: &DepsArgs) -> Result<Exit, Failure> {
+        let hints: Vec<Note> = self.hints.into_iter().map(Note::Hint).collect();
+        report::notes(&hints, false);
+        if let (Some(level), Level::NoneHere(loader)) = (&args.hwcaps, &self.level) {
+            return Err(unknown_level(level, loader, &[]));
+        }
+        if !self.is_readable {
+            return Ok(Exit::Failed);
+        }
+        if let Some(wanted) = args.why.as_ref().filter(|_| !self.has_subject) {
+            let wanted = Spelled::new(wanted.as_bytes());
+            let near: Vec<String> = self.near.iter().map(|name| format!("`{name}`")).collect();
+            let hint = match near.as_slice() {
+                [] => "without `--why`, everything that is mapped is shown".into(),
+                near => format!("did you mean {}?", near.join(" or ")),
+            };
+            let message = format!("nothing that is mapped is called `{wanted}`");
+            return Err(Failure { exit: Exit::Failed, message, hint: Some(hint) });
+        }
+        Ok(if self.has_findings { Exit::Findings } else { Exit::Done })
+    }
+}
+
+/// A thousand files may miss a thousand libraries; some lines are advice enough.
+const MOST_HINTS: usize = 10;
+
+/// Whether something is missing, or a loader would stop at one of the problems.
+fn has_findings(value: &Value) -> bool {
+    let list = |key: &str| value.get(key).and_then(Value::as_array).into_iter().flatten();
+    let is_error = |problem: &Value| problem.get("severity").and_then(Value::as_str) == Some("error");
+    list("missing").next().is_some() || list("problems").any(is_error)
+}
+
+/// A level that a loader does not know is a slip, unless the loader knows none at all: then it does not apply.
+fn check_hwcaps(args: &DepsArgs, closure: &Closure, seen: &mut Seen) -> Result<(), Failure> {
+    let Some(level) = args.hwcaps.as_deref().filter(|level| *level != NO_HWCAPS) else { return Ok(()) };
+    for map in closure.elves().map(|elf| &elf.objects) {
+        let Some(loader) = &map.loader else { continue };
+        let interpreter = map.objects.iter().find(|object| object.found == closure::Found::Interpreter);
+        let path = || interpreter.map(|object| object.spelled.to_string()).unwrap_or_default();
+        match loader.known_hwcaps() {
+            [] if matches!(seen.level, Level::Unused) => seen.level = Level::NoneHere(path()),
+            [] => {}
+            known if known.iter().any(|known| known == level.as_bytes()) => seen.level = Level::Known,
+            known => return Err(unknown_level(level, &path(), known)),
+        }
+    }
+    Ok(())
+}
+
+/// What `--hwcaps` says in place of a level.
+const NO_HWCAPS: &str = "none";
+
+fn unknown_level(level: &str, loader: &str, known: &[Vec<u8>]) -> Failure {
+    let known: Vec<String> =
+        known.iter().map(|name| format!("`{}`", Spelled::new(name.as_slice()))).collect();
+    let hint = match known.as_slice() {
+        [] => format!("it knows none at all: leave `--hwcaps` out, or say `{NO_HWCAPS}`"),
+        known => format!("it knows {}, or say `{NO_HWCAPS}`", known.join(", ")),
+    };
+    let level = Spelled::new(level.as_bytes());
+    Failure::usage(format!("`--hwcaps`: the loader `{loader}` knows no `{level}`"), hint)
 }
 
 fn surroundings(args: &DepsArgs) -> Result<Surroundings, Failure> {
@@ -75,25 +268,10 @@ fn surroundings(args: &DepsArgs) -> Result<Surroundings, Failure> {
         preload_file: true,
         hwcaps: match args.hwcaps.as_deref() {
             None => Hwcaps::All,
-            Some("none") => Hwcaps::None,
+            Some(NO_HWCAPS) => Hwcaps::None,
             Some(level) => Hwcaps::UpTo(level.as_bytes().to_vec()),
         },
         platform: args.platform_token.clone().map(String::into_bytes),
     };
     Ok(Surroundings { working_dir, loader, ..Surroundings::default() })
-}
-
-/// With a root, a file is a path inside it; else it is the host's.
-fn spelled(args: &DepsArgs, file: &Path) -> Result<Spelled, Failure> {
-    let path = match &args.root {
-        Some(_) => Path::new("/").join(file),
-        None => coracle::fs::absolute(file).map_err(coracle::Error::from)?,
-    };
-    Ok(Spelled::new(path.into_os_string().into_encoded_bytes()))
-}
-
-/// The directory that stands for the root.
-fn root(args: &DepsArgs) -> Result<PathBuf, Failure> {
-    let root = args.root.clone().unwrap_or_else(|| PathBuf::from("/"));
-    if root.is_dir() { Ok(root) } else { Err(coracle::Error::NoRoot(root).into()) }
 }

@@ -27,8 +27,13 @@ impl Failure {
     }
 
     /// A file whose closure can't be had.
-    pub(super) fn from_closure(error: &coracle::closure::Error) -> Self {
+    pub(super) fn from_file(error: &coracle::Error) -> Self {
         Self { exit: Exit::Failed, message: chain(error), hint: error.hint() }
+    }
+
+    /// A file that can't be compressed.
+    pub(super) fn from_layer(error: layer::Error) -> Self {
+        Self { exit: Exit::Failed, message: chain(&error), hint: error.hint() }
     }
 
     /// clap's words in our form: its tips are our hints, its quotes our backticks.

@@ -5,6 +5,7 @@
 mod args;
 mod build;
 mod chains;
+mod costs;
 mod dependencies;
 mod deps;
 mod exit;
@@ -14,6 +15,8 @@ mod output;
 mod progress;
 mod report;
 mod table;
+mod tree;
+mod why;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

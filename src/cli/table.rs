@@ -198,7 +198,7 @@ fn layers(plan: &Plan) -> BTreeMap<Stratum, Sum> {
     layers
 }
 
-fn count(number: usize, noun: &str) -> String {
+pub(super) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 

@@ -1,11 +1,13 @@
 //! Why a program can't be started, with everything that was tried.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::link_map::{Absence, LinkMap, Missing};
 use super::mixed;
 use crate::elf::{self, Machine};
 use crate::fs;
+use crate::loader::conf::Listed;
 use crate::loader::{self, Refusal};
 use crate::path::{Spelled, printable};
 
@@ -175,26 +177,52 @@ fn table(heading: &str, rows: &[(String, String)]) -> String {
     rows.iter().fold(heading, |text, (left, right)| format!("{text}\n    {left:width$}  {right}"))
 }
 
+impl Missing {
+    /// That the library is on the system, and why the loader does not see it; nothing when it is not.
+    pub fn listed_hint(&self) -> Option<String> {
+        let Listed { directory, file } = self.listed.as_ref()?;
+        Some(format!(
+            "`{}` is in `{directory}`, which `{file}` names; but loaders read only what `ldconfig` wrote into their \
+             cache, and that lacks it",
+            printable(&self.name)
+        ))
+    }
+}
+
 /// Each next step that helps with one of them.
 fn missing_hint(maps: &[Rc<LinkMap>]) -> String {
     let missing = || maps.iter().flat_map(|map| fatal(map));
     let refused = || missing().flat_map(|missing| missing.missed.refused.iter().map(|(_, refusal)| refusal));
     let other_machine = |refusal: &Refusal| matches!(refusal, Refusal::Machine { .. });
-    let mut hints = Vec::new();
     if maps.iter().any(|map| fatal(map).any(|missing| mixed::is_of_another_libc(map, &missing.name))) {
         return "it was built for another C library: build the program and its libraries against one".into();
     }
-    if missing().any(|missing| missing.missed.refused.is_empty()) {
+    let mut hints: Vec<String> = Vec::new();
+    if missing().any(|missing| missing.missed.refused.is_empty() && missing.listed.is_none()) {
         hints.push(
             "install the package that has the library, give the program a RUNPATH that leads to it, or link it \
-             statically",
+             statically"
+                .into(),
         );
     }
+    let listed = missing().filter_map(Missing::listed_hint).collect::<BTreeSet<_>>();
+    hints.extend(listed);
+    let directories = missing().filter_map(|missing| Some(missing.listed.as_ref()?.directory.to_string()));
+    let directories: Vec<String> = directories.collect::<BTreeSet<_>>().into_iter().collect();
+    if !directories.is_empty() {
+        hints.push(format!(
+            "run `ldconfig`; for a root of another machine, whose libraries `ldconfig` leaves out, pass `--env \
+             LD_LIBRARY_PATH={}`",
+            directories.join(":")
+        ));
+    }
     if refused().any(other_machine) {
-        hints.push("install the library for the program's machine, or link the program statically");
+        hints.push("install the library for the program's machine, or link the program statically".into());
     }
     if refused().any(|refusal| !other_machine(refusal)) {
-        hints.push("put a shared library in the place of what is refused: the loader would stop there, too");
+        hints.push(
+            "put a shared library in the place of what is refused: the loader would stop there, too".into(),
+        );
     }
     hints.join("\n")
 }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::References;
 use crate::elf;
 use crate::fs;
+use crate::loader::conf::Listed;
 use crate::loader::{Loader, Missed, Rule};
 use crate::path::{ImagePath, Spelled};
 use crate::tree::{TreeFile, Walk};
@@ -76,6 +77,8 @@ pub struct Edge {
     pub name: Vec<u8>,
     /// The rule that found it and the path that it gave; none when the object was in the link map already.
     pub found: Option<(Rule, Spelled)>,
+    /// Where was searched for it, and what was passed over; nothing when the object was in the link map already.
+    pub passed: Rc<Missed>,
 }
 
 /// A second path to an object.
@@ -100,6 +103,8 @@ pub struct Missing {
     pub absence: Absence,
     /// Where was searched, and what was refused.
     pub missed: Missed,
+    /// A directory of `ld.so.conf` that has it all the same: the loader never reads that file.
+    pub listed: Option<Listed>,
 }
 
 /// What it means that a library is not there.

@@ -1,6 +1,6 @@
 //! Follows files through one tree, and remembers loaders and libraries from one file to the next.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -8,7 +8,8 @@ use super::{
     Closure, Elf, Error, Executed, Found, Kind, LinkMap, Mapped, Opener, Surroundings, script, walker,
 };
 use crate::elf::{Header, Object, Type};
-use crate::loader::{Environment, Hwcaps, Loader};
+use crate::loader::conf::{self, Listed};
+use crate::loader::{Environment, Hwcaps, Loader, Requester};
 use crate::path::{ImagePath, Spelled};
 use crate::tree::{self, End, Tree, TreeFile, Walk};
 
@@ -20,12 +21,14 @@ pub struct Tracer<'a> {
     pub(super) tree: &'a dyn Tree,
     pub(super) around: &'a Surroundings,
     loaders: RefCell<BTreeMap<(Spelled, Hwcaps), Rc<Loader>>>,
+    /// What `ld.so.conf` lists, once a library was missing.
+    listed: OnceCell<Vec<Listed>>,
 }
 
 impl<'a> Tracer<'a> {
     /// Nothing is looked at yet.
     pub fn new(tree: &'a dyn Tree, around: &'a Surroundings) -> Self {
-        Self { tree, around, loaders: RefCell::default() }
+        Self { tree, around, loaders: RefCell::default(), listed: OnceCell::new() }
     }
 
     /// Follows `program`; it can be started, and nothing is missing.
@@ -104,6 +107,20 @@ impl<'a> Tracer<'a> {
             Rc::new(Loader::read(self.tree, interpreter, &file.content.open()?, object, &environment)?);
         self.loaders.borrow_mut().insert(key, loader.clone());
         Ok(loader)
+    }
+
+    /// The first directory of `ld.so.conf` with a file called `name` that the loader would take if its cache had it.
+    pub(super) fn listed(&self, loader: &Loader, name: &[u8], requester: &Requester) -> Option<Listed> {
+        if !loader.is_glibc() || name.contains(&b'/') {
+            return None;
+        }
+        let would_take = |listed: &&Listed| {
+            let path = Spelled::in_directory(listed.directory.as_bytes(), name);
+            let found = loader.find(self.tree, &self.around.working_dir, path.as_bytes(), requester);
+            // It is advice alone: what can't be read is none.
+            found.is_ok_and(|found| found.is_ok())
+        };
+        self.listed.get_or_init(|| conf::directories(self.tree)).iter().find(would_take).cloned()
     }
 }
 

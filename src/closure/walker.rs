@@ -28,8 +28,7 @@ pub(super) fn load(
         return Ok(LinkMap::of_static(program));
     };
     let mut walker = Walker {
-        tree: tracer.tree,
-        around: tracer.around,
+        tracer,
         loader,
         objects: Vec::new(),
         requesters: Vec::new(),
@@ -99,8 +98,7 @@ fn usual_interpreter(tree: &dyn Tree, around: &Surroundings, library: &Mapped) -
 
 /// The walk while it goes on. Objects keep their index; `order` is the search list that grows and is reordered.
 struct Walker<'a> {
-    tree: &'a dyn Tree,
-    around: &'a Surroundings,
+    tracer: &'a Tracer<'a>,
     loader: Rc<Loader>,
     objects: Vec<Mapped>,
     requesters: Vec<Rc<Requester>>,
@@ -195,13 +193,15 @@ impl Walker<'_> {
             return Ok(None);
         }
         if let Some(to) = self.known(&meant, by) {
-            self.edges.push(Edge { from: by, to, name: meant, found: None });
+            self.edges.push(Edge { from: by, to, name: meant, found: None, passed: Rc::default() });
             return Ok(Some(to));
         }
-        match self.loader.find(self.tree, &self.around.working_dir, name, &requester)? {
+        let (tree, start) = (self.tracer.tree, &self.tracer.around.working_dir);
+        match self.loader.find(tree, start, name, &requester)? {
             Ok(found) => Ok(Some(self.map_found(by, &meant, found, &requester))),
             Err(missed) => {
-                self.missing.push(Missing { name: meant, by, absence, missed });
+                let listed = self.tracer.listed(&self.loader, &meant, &requester);
+                self.missing.push(Missing { name: meant, by, absence, missed, listed });
                 Ok(None)
             }
         }
@@ -251,7 +251,8 @@ impl Walker<'_> {
         found: loader::Found,
         requester: &Rc<Requester>,
     ) -> usize {
-        let loader::Found { candidate, rule, origin } = found;
+        let loader::Found { candidate, rule, origin, passed } = found;
+        let passed = Rc::new(passed);
         let Candidate { spelled, walk, path, file, object } = candidate;
         let given = (rule.clone(), spelled.clone());
         let reason = Found::Needed { by, rule, origin };
@@ -259,7 +260,7 @@ impl Walker<'_> {
         if !self.loader.is_glibc() && loader::is_musl_libc(&file, &object) {
             let to = self.libc(requester);
             self.names.entry(name.to_vec()).or_insert(to);
-            self.edges.push(Edge { from: by, to, name: name.to_vec(), found: Some(given) });
+            self.edges.push(Edge { from: by, to, name: name.to_vec(), found: Some(given), passed });
             return to;
         }
         let to = match self.identities.get(&file.stat.identity) {
@@ -273,7 +274,7 @@ impl Walker<'_> {
             }
         };
         self.names.entry(name.to_vec()).or_insert(to);
-        self.edges.push(Edge { from: by, to, name: name.to_vec(), found: Some(given) });
+        self.edges.push(Edge { from: by, to, name: name.to_vec(), found: Some(given), passed });
         to
     }
 

@@ -12,6 +12,7 @@ pub(crate) mod tar;
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use crate::content::Content;
 use crate::digest::{DiffId, Digest};
 use crate::fs;
 use crate::path::ImagePath;
@@ -114,6 +115,25 @@ fn pack_with(
             Err(error)
         }
     }
+}
+
+/// Bytes that `content` takes up in a layer whose tar has `unpacked` bytes: compressed by itself, as that layer is.
+///
+/// # Errors
+/// When it can't be read, or is no longer what it was.
+pub fn compressed_size(content: &Content, unpacked: u64) -> Result<u64, Error> {
+    let mut encoder = gzip::Encoder::new(unpacked);
+    let mut block = vec![0; usize::try_from(content.size()).unwrap_or(usize::MAX).min(gzip::BLOCK)];
+    let mut packed = vec![0; encoder.bound(block.len())];
+    let reader = content.open()?;
+    let (mut offset, mut size) = (0, 0);
+    while offset < reader.size() {
+        let read = reader.read_at(&mut block, offset)?;
+        size += encoder.encode(block.get(..read).unwrap_or_default(), &mut packed)? as u64;
+        offset += read as u64;
+    }
+    reader.verify()?;
+    Ok(size)
 }
 
 /// Refuses the links that a tar would silently cut.

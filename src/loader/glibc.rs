@@ -154,6 +154,7 @@ impl Glibc {
                             candidate: *candidate,
                             rule: place.rule,
                             origin: place.origin,
+                            passed: missed,
                         }));
                     }
                     Outcome::Refused { refusal, fatal } => {

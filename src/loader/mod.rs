@@ -5,6 +5,7 @@
 
 mod cache;
 mod candidate;
+pub mod conf;
 mod constants;
 mod environment;
 mod glibc;
@@ -110,9 +111,11 @@ pub struct Found {
     pub rule: Rule,
     /// As in [`Place`].
     pub origin: Option<Spelled>,
+    /// Where was searched, this place last, and what was passed over on the way.
+    pub passed: Missed,
 }
 
-/// A search that ended without a library.
+/// A search that ended without a library, or has not ended yet.
 #[derive(Debug, Default)]
 pub struct Missed {
     /// Every place that was searched, in order.
@@ -237,7 +240,8 @@ impl Loader {
         let mut missed = Missed::default();
         match search.open(&place.directory, manner)? {
             candidate::Outcome::Taken(candidate) => {
-                return Ok(Ok(Found { candidate: *candidate, rule: Rule::Path, origin: place.origin }));
+                let (rule, origin) = (Rule::Path, place.origin);
+                return Ok(Ok(Found { candidate: *candidate, rule, origin, passed: missed }));
             }
             candidate::Outcome::Refused { refusal, fatal } => {
                 missed.refused.push((place.directory.clone(), refusal));

@@ -100,7 +100,8 @@ impl Musl {
                     return Ok(Err(missed));
                 }
                 Outcome::Taken(candidate) => {
-                    return Ok(Ok(Found { candidate: *candidate, rule: place.rule, origin: place.origin }));
+                    let Place { rule, origin, .. } = place;
+                    return Ok(Ok(Found { candidate: *candidate, rule, origin, passed: missed }));
                 }
                 Outcome::Refused { refusal, fatal } => {
                     missed.refused.push((path, refusal));

@@ -96,6 +96,14 @@ pub(super) fn finish(document: Option<&Document<'_>>, flags: &Overrides) -> Resu
     Ok(recipe)
 }
 
+/// The roots that flags alone name.
+pub(super) fn roots(flags: &Overrides) -> Result<Vec<super::Root>, Error> {
+    let mut check = Check { document: None, problems: Vec::new() };
+    let roots = check.roots(&schema::File::default(), flags, Path::new("."))?;
+    check.finish()?;
+    Ok(roots)
+}
+
 /// Collects what is wrong, so that all of it is reported together.
 struct Check<'a> {
     document: Option<&'a Document<'a>>,

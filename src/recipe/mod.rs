@@ -203,6 +203,14 @@ impl Recipe {
     }
 }
 
+/// The roots that `flags` name, for whoever has no recipe.
+///
+/// # Errors
+/// When a platform is not legal, or roots go together with sysroots.
+pub fn roots(flags: &Overrides) -> Result<Vec<Root>, Error> {
+    draft::roots(flags)
+}
+
 /// Reads the recipe at `path` and puts `flags` on top.
 ///
 /// # Errors

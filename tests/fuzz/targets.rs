@@ -59,14 +59,14 @@ pub(crate) fn strip(bytes: &[u8]) {
 pub(crate) fn cache(bytes: &[u8]) {
     for machine in [AMD64, S390X] {
         let hwcaps = [b"x86-64-v3".to_vec(), b"x86-64-v2".to_vec()];
-        let _ = Cache::parse(bytes, machine).lookup(b"libc.so.6", &hwcaps);
+        let _ = Cache::parse(bytes, machine).lookup(b"libc.so.6", &hwcaps, 0);
         let names = bytes.split(|&byte| byte == 0).filter(|name| !name.is_empty());
         let entry = |name: &[u8]| CacheEntry { name: name.to_vec(), path: Spelled::new(name) };
         let names: BTreeSet<&[u8]> = names.collect();
         let written = Cache::write(names.iter().map(|name| entry(name)).collect(), machine);
         let read = Cache::parse(&written, machine);
         for name in names {
-            assert_eq!(read.lookup(name, &hwcaps), Some(&Spelled::new(name)));
+            assert_eq!(read.lookup(name, &hwcaps, 0), Some(Spelled::new(name)));
         }
     }
 }

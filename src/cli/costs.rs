@@ -1,0 +1,82 @@
+//! What objects weigh in an image: bytes as they are, and as a layer has them.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use coracle::closure::LinkMap;
+use coracle::fs::Identity;
+use coracle::layer;
+use indicatif::DecimalBytes;
+
+use super::failure::Failure;
+
+/// What was compressed before: a library that many programs map is compressed once.
+#[derive(Default)]
+pub(super) struct Costs {
+    /// By file, and by whether its layer is a small one, which is compressed harder.
+    known: RefCell<BTreeMap<(Identity, bool), u64>>,
+}
+
+/// Bytes of one object, or of several.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Cost {
+    pub(super) size: u64,
+    /// Where somebody asked for it.
+    pub(super) compressed: Option<u64>,
+}
+
+/// Bytes of a header, and the most that a content is padded with.
+const TAR_BLOCK: u64 = 512;
+
+/// Tars up to here are compressed harder; what is larger is all the same.
+const SMALL: u64 = 1 << 20;
+
+impl Costs {
+    /// What each object of `map` weighs compressed; the program has a layer of its own.
+    pub(super) fn compressed(&self, map: &LinkMap, index: usize) -> Result<Cost, Failure> {
+        let Some(object) = map.objects.get(index) else { return Ok(Cost::default()) };
+        let in_tar = |size: u64| TAR_BLOCK + size.next_multiple_of(TAR_BLOCK);
+        let layer = match index {
+            0 => in_tar(object.file.stat.size),
+            _ => map.objects.iter().skip(1).map(|object| in_tar(object.file.stat.size)).sum(),
+        };
+        let (size, key) = (object.file.stat.size, (object.file.stat.identity, layer <= SMALL));
+        let known = self.known.borrow().get(&key).copied();
+        let compressed = match known {
+            Some(compressed) => compressed,
+            None => layer::compressed_size(&object.file.content, layer).map_err(Failure::from_layer)?,
+        };
+        self.known.borrow_mut().insert(key, compressed);
+        Ok(Cost { size, compressed: Some(compressed) })
+    }
+
+    /// What each object weighs, in their order; compressed only `if_asked`, since that takes a while.
+    pub(super) fn all(&self, map: &LinkMap, if_asked: bool) -> Result<Vec<Cost>, Failure> {
+        let plain = |index: usize| {
+            let size = map.objects.get(index).map_or(0, |object| object.file.stat.size);
+            Cost { size, compressed: None }
+        };
+        (0..map.objects.len())
+            .map(|index| if if_asked { self.compressed(map, index) } else { Ok(plain(index)) })
+            .collect()
+    }
+}
+
+impl Cost {
+    /// All of them together.
+    pub(super) fn sum<'a>(costs: impl IntoIterator<Item = &'a Self>) -> Self {
+        costs.into_iter().fold(Self::default(), |sum, cost| Self {
+            size: sum.size + cost.size,
+            compressed: cost.compressed.map(|compressed| sum.compressed.unwrap_or_default() + compressed),
+        })
+    }
+
+    /// For people.
+    pub(super) fn text(self) -> String {
+        let size = DecimalBytes(self.size);
+        match self.compressed {
+            Some(compressed) => format!("{size}, {} compressed", DecimalBytes(compressed)),
+            None => size.to_string(),
+        }
+    }
+}
