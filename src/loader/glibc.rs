@@ -226,3 +226,42 @@ fn platform(machine: Machine) -> Option<&'static [u8]> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::content::Content;
+    use crate::loader::Hwcaps;
+    use crate::loader::candidate::Taken;
+    use crate::tree::memory::MemoryTree;
+
+    const MACHINE: Machine = Machine { is_64: true, is_little_endian: true, number: 62, flags: 0 };
+
+    /// The paths that a loader with these strings in its file tries for `l` in `/r`.
+    fn tried(strings: &str, hwcaps: Hwcaps) -> Vec<String> {
+        let tree = MemoryTree::new("/r/tls/haswell/\n/r/x86_64/\n/r/sse2/");
+        let environment = Environment { hwcaps, ..Environment::default() };
+        let loader = Content::bytes(strings).open().unwrap();
+        let glibc = Glibc::read(&tree, &loader, MACHINE, &environment).unwrap();
+        let (start, taken) = (ImagePath::root(), Taken::default());
+        let search = Search { tree: &tree, start: &start, wanted: MACHINE, taken: &taken };
+        let paths = glibc.in_directory(&search, &Spelled::new("/r"), b"l").unwrap();
+        paths.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn directories_for_some_cpus_go_by_the_release() {
+        let names = "x86-64-v3:x86-64-v2";
+        let (three, two) = ("/r/glibc-hwcaps/x86-64-v3/l", "/r/glibc-hwcaps/x86-64-v2/l");
+        let old = ["/r/tls/haswell/l", "/r/tls/l", "/r/x86_64/l", "/r/l"];
+        // Here it is the platform and a feature.
+        let base = ["/r/tls/l", "/r/x86_64/l", "/r/x86_64/l", "/r/l"];
+        let release = |number: u32| format!("{names}\0 release version 2.{number}.\n");
+        assert_eq!(tried("", Hwcaps::All), old);
+        assert_eq!(tried("", Hwcaps::None), base);
+        assert_eq!(tried(&release(36), Hwcaps::All), [&[three, two][..], &old].concat());
+        assert_eq!(tried(&release(36), Hwcaps::UpTo(b"x86-64-v2".into())), [&[two][..], &base].concat());
+        assert_eq!(tried(&release(37), Hwcaps::All), [three, two, "/r/l"]);
+        assert_eq!(tried(&release(42), Hwcaps::None), ["/r/l"]);
+    }
+}

@@ -8,6 +8,7 @@ mod candidate;
 pub mod conf;
 mod constants;
 mod environment;
+mod error;
 mod glibc;
 mod interpreter;
 mod legacy;
@@ -23,13 +24,14 @@ pub use cache::{Cache, Entry as CacheEntry};
 pub use candidate::{Candidate, Refusal};
 pub use constants::Constants;
 pub use environment::{Environment, Hwcaps};
+pub use error::Error;
 pub use interpreter::usual_interpreters;
 pub use musl::is_musl_libc;
 
 use crate::content::Reader;
 use crate::elf::{self, Machine};
 use crate::fs;
-use crate::path::{ImagePath, Spelled, printable};
+use crate::path::{ImagePath, Spelled};
 use crate::tree::Tree;
 
 /// The loader that a program names, as it behaves in one tree. It remembers the files that it took.
@@ -124,47 +126,6 @@ pub struct Missed {
     pub refused: Vec<(Spelled, Refusal)>,
     /// The last refused file ended the search, and would end the program.
     pub fatal: bool,
-}
-
-/// Why a loader could not be read.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// It is no sound ELF file.
-    #[error(transparent)]
-    Elf(#[from] elf::Error),
-    /// Something that it reads could not be read.
-    #[error(transparent)]
-    Io(#[from] fs::Error),
-    /// It is far larger than any loader.
-    #[error("it has {0} bytes, which no loader has")]
-    TooLarge(u64),
-    /// [`Hwcaps::UpTo`] names no kind of CPU that it tells apart.
-    #[error("it knows no variants for `{}`{}", printable(.name), known_text(.known))]
-    UnknownHwcaps {
-        /// What was asked for.
-        name: Vec<u8>,
-        /// What could have been, the best first.
-        known: Vec<Vec<u8>>,
-    },
-}
-
-impl Error {
-    /// The next step.
-    pub fn hint(&self) -> &'static str {
-        match self {
-            Self::UnknownHwcaps { .. } => "name a kind of CPU that the loader knows, or `none` for the base",
-            _ => "build or install the loader again",
-        }
-    }
-}
-
-fn known_text(known: &[Vec<u8>]) -> String {
-    let names: Vec<String> = known.iter().map(|name| format!("`{}`", printable(name))).collect();
-    if names.is_empty() {
-        ", nor for any other CPU".into()
-    } else {
-        format!(", but for {}", names.join(", "))
-    }
 }
 
 impl Loader {

@@ -4,6 +4,9 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
+
+use crate::requirement::{find, is_met};
 
 /// An ELF file to be written.
 #[derive(Clone, Debug)]
@@ -94,6 +97,20 @@ pub(crate) fn program() -> Elf {
 /// A program whose loader is musl's.
 pub(crate) fn musl_program() -> Elf {
     library().interpreter("/lib/ld-musl-x86_64.so.1")
+}
+
+/// A library of this machine as a real compiler and linker make it.
+pub(crate) fn linked(source: &str, options: &[&str]) -> Option<Vec<u8>> {
+    if !is_met("cc", find("cc").is_some(), "gcc libc6-dev") {
+        return None;
+    }
+    let folder = tempfile::TempDir::new().unwrap();
+    let [from, to] = ["lib.c", "lib.so"].map(|name| folder.path().join(name));
+    fs::write(&from, source).unwrap();
+    let mut cc = Command::new("cc");
+    let output = cc.args(["-shared", "-fPIC"]).args(options).arg("-o").arg(&to).arg(&from).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Some(fs::read(&to).unwrap())
 }
 
 impl Elf {

@@ -1,12 +1,9 @@
 //! Libraries that say which CPU they need. Source: `dl_isa_level_check`, `sysdeps/x86/dl-prop.h`.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
 use coracle::closure::{Problem, Severity, isa};
 
 use crate::case::Case;
-use crate::elf::{Elf, library, program};
+use crate::elf::{Elf, library, linked, program};
 
 /// `libb.so` as it is described, and `libc.so` for every CPU.
 fn with(libb: &Elf) -> Case {
@@ -53,22 +50,11 @@ fn the_loader_ends_where_the_cpu_is_none_of_them() {
 
 #[test]
 fn linkers_write_it_so() {
-    let Some(built) = linked("-Wl,-z,x86-64-v3") else { return };
-    let case = with(&library()).copy(built.to_str().unwrap(), "/r/libb.so");
-    for problem in problems(case.without("/r/libc.so").elf("/r/libc.so", &library())) {
+    let source = "int answer(void) { return 42; }";
+    let Some(built) = linked(source, &["-nostdlib", "-Wl,-z,x86-64-v3"]) else { return };
+    for problem in problems(with(&library()).file("/r/libb.so", built)) {
         assert_eq!(problem.message, "`/r/libb.so` needs a CPU of x86-64-v3");
     }
-}
-
-/// A library that the linker was told something about.
-fn linked(option: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("libisa-{}.so", std::process::id()));
-    let source = path.with_extension("c");
-    std::fs::write(&source, "int answer(void) { return 42; }\n").ok()?;
-    let mut cc = Command::new("cc");
-    let built =
-        cc.args(["-shared", "-fPIC", "-nostdlib", option, "-o"]).arg(&path).arg(&source).status().ok()?;
-    built.success().then_some(path)
 }
 
 #[test]

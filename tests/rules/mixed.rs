@@ -1,32 +1,14 @@
 //! Libraries of glibc and of musl in one program: what loaders make of them, and what we say.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::OnceLock;
-
 use coracle::closure::{Problem, Severity, mixed};
 
 use crate::case::Case;
-use crate::elf::{library, musl_program, program};
+use crate::elf::{library, linked, musl_program, program};
 
 fn problems(case: Case) -> Vec<(Severity, String)> {
     let mut problems = Vec::new();
     case.inspect_map("/app", |map| problems = mixed::check(map).unwrap());
     problems.into_iter().map(|Problem { severity, message, .. }| (severity, message)).collect()
-}
-
-/// A library that was linked against this machine's glibc.
-fn glibc_library() -> Option<&'static Path> {
-    static LIBRARY: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let build = || {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("libg-{}.so", std::process::id()));
-        let source = path.with_extension("c");
-        std::fs::write(&source, "#include <stdio.h>\nint say(void) { return puts(\"hello\"); }\n").ok()?;
-        let mut cc = Command::new("cc");
-        let built = cc.args(["-shared", "-fPIC", "-o"]).arg(&path).arg(&source).status().ok()?;
-        built.success().then_some(path)
-    };
-    LIBRARY.get_or_init(build).as_deref()
 }
 
 #[test]
@@ -54,10 +36,11 @@ fn a_library_for_musl_is_an_error_with_glibc() {
 
 #[test]
 fn a_library_for_glibc_is_a_warning_with_musl() {
-    let Some(built) = glibc_library().and_then(Path::to_str) else { return };
+    let source = "#include <stdio.h>\nint say(void) { return puts(\"hello\"); }\n";
+    let Some(built) = linked(source, &[]) else { return };
     let case = Case::musl()
         .elf("/app", &musl_program().needed("libg.so").runpath("/r"))
-        .copy(built, "/r/libg.so")
+        .file("/r/libg.so", built)
         .maps("/app", &["/r/libg.so", "/lib/ld-musl-x86_64.so.1"])
         // musl has every symbol that this one needs.
         .starts("/app");
