@@ -6,7 +6,7 @@ use crate::closure::{Problem, ProblemKind};
 use crate::path::{ImagePath, Spelled};
 use crate::platform::Platform;
 use crate::store::Destination;
-use crate::{closure, fs, image, recipe, rootfs, runtime, store};
+use crate::{closure, fs, image, loader, recipe, rootfs, runtime, store};
 
 /// Why there is no image.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +80,18 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether what was asked for can't be, whatever the files are.
+    pub fn is_usage(&self) -> bool {
+        let unknown_level = |error: &closure::Error| {
+            matches!(error, closure::Error::Loader { source: loader::Error::UnknownHwcaps { .. }, .. })
+        };
+        match self {
+            Self::Recipe(_) => true,
+            Self::Closure(error) => unknown_level(error),
+            _ => false,
+        }
+    }
+
     /// The next step, where there is a usual one.
     pub fn hint(&self) -> Option<String> {
         match self {

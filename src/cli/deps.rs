@@ -40,8 +40,10 @@ pub(super) fn run(args: &DepsArgs) -> Result<Exit, Failure> {
     let mut values = Vec::new();
     for (file, view) in args.files.iter().zip(views) {
         let traced = view.and_then(|(view, spelled)| tracers.trace(&view, &spelled));
-        if let Ok(closure) = &traced {
-            check_hwcaps(args, closure, &mut seen)?;
+        if let Err(error) = &traced
+            && error.is_usage()
+        {
+            return Err(Failure::from_file(error));
         }
         let name = file.to_string_lossy().into_owned();
         let value = seen.value(args, &name, &traced, &costs)?;
@@ -71,20 +73,7 @@ struct Seen {
     has_subject: bool,
     /// Names like the one that `--why` asks about.
     near: Vec<String>,
-    /// Loaders without levels, and whether one knew the level of `--hwcaps`.
-    level: Level,
     hints: Vec<String>,
-}
-
-/// What became of `--hwcaps LEVEL`.
-#[derive(Default)]
-enum Level {
-    /// No loader was read yet.
-    #[default]
-    Unused,
-    /// These loaders have none.
-    NoneHere(String),
-    Known,
 }
 
 impl Seen {
@@ -193,9 +182,6 @@ impl Seen {
     fn finish(self, args: &DepsArgs) -> Result<Exit, Failure> {
         let hints: Vec<Note> = self.hints.into_iter().map(Note::Hint).collect();
         report::notes(&hints, false);
-        if let (Some(level), Level::NoneHere(loader)) = (&args.hwcaps, &self.level) {
-            return Err(unknown_level(level, loader, &[]));
-        }
         if !self.is_readable {
             return Ok(Exit::Failed);
         }
@@ -223,36 +209,8 @@ fn has_findings(value: &Value) -> bool {
     list("missing").next().is_some() || list("problems").any(is_error)
 }
 
-/// A level that a loader does not know is a slip, unless the loader knows none at all: then it does not apply.
-fn check_hwcaps(args: &DepsArgs, closure: &Closure, seen: &mut Seen) -> Result<(), Failure> {
-    let Some(level) = args.hwcaps.as_deref().filter(|level| *level != NO_HWCAPS) else { return Ok(()) };
-    for map in closure.elves().map(|elf| &elf.objects) {
-        let Some(loader) = &map.loader else { continue };
-        let interpreter = map.objects.iter().find(|object| object.found == closure::Found::Interpreter);
-        let path = || interpreter.map(|object| object.spelled.to_string()).unwrap_or_default();
-        match loader.known_hwcaps() {
-            [] if matches!(seen.level, Level::Unused) => seen.level = Level::NoneHere(path()),
-            [] => {}
-            known if known.iter().any(|known| known == level.as_bytes()) => seen.level = Level::Known,
-            known => return Err(unknown_level(level, &path(), known)),
-        }
-    }
-    Ok(())
-}
-
 /// What `--hwcaps` says in place of a level.
 const NO_HWCAPS: &str = "none";
-
-fn unknown_level(level: &str, loader: &str, known: &[Vec<u8>]) -> Failure {
-    let known: Vec<String> =
-        known.iter().map(|name| format!("`{}`", Spelled::new(name.as_slice()))).collect();
-    let hint = match known.as_slice() {
-        [] => format!("it knows none at all: leave `--hwcaps` out, or say `{NO_HWCAPS}`"),
-        known => format!("it knows {}, or say `{NO_HWCAPS}`", known.join(", ")),
-    };
-    let level = Spelled::new(level.as_bytes());
-    Failure::usage(format!("`--hwcaps`: the loader `{loader}` knows no `{level}`"), hint)
-}
 
 fn surroundings(args: &DepsArgs) -> Result<Surroundings, Failure> {
     let text = |text: &Option<String>| text.clone().unwrap_or_default().into_bytes();

@@ -28,7 +28,8 @@ impl Failure {
 
     /// A file whose closure can't be had.
     pub(super) fn from_file(error: &coracle::Error) -> Self {
-        Self { exit: Exit::Failed, message: chain(error), hint: error.hint() }
+        let exit = if error.is_usage() { Exit::Usage } else { Exit::Failed };
+        Self { exit, message: chain(error), hint: error.hint() }
     }
 
     /// A file that can't be compressed.
@@ -62,7 +63,7 @@ impl From<recipe::Error> for Failure {
 impl From<coracle::Error> for Failure {
     fn from(error: coracle::Error) -> Self {
         let exit = match error {
-            coracle::Error::Recipe(_) => Exit::Usage,
+            _ if error.is_usage() => Exit::Usage,
             coracle::Error::Store(store::Error::Layer(layer::Error::Interrupted)) => Exit::Interrupted,
             _ => Exit::Failed,
         };

@@ -3,6 +3,8 @@
 //! All of it stands in the loader's file as NUL-terminated strings, the directories back to back, each with a slash at
 //! its end. Distributions differ, so nothing is assumed; only a file without them falls back to a table.
 
+use goblin::elf::header as h;
+
 use crate::content::Reader;
 use crate::elf::Machine;
 use crate::fs;
@@ -84,10 +86,21 @@ fn hwcaps(string: &[u8]) -> Option<Vec<Vec<u8>>> {
 
 /// Whether some glibc has variants of this name (`sysdeps/*/dl-hwcaps-subdirs.c`).
 fn is_hwcap(name: &[u8]) -> bool {
+    machine_of(name).is_some()
+}
+
+/// Whether variants of this name are those of another machine.
+pub(super) fn is_hwcap_elsewhere(name: &[u8], machine: Machine) -> bool {
+    machine_of(name).is_some_and(|number| number != machine.number)
+}
+
+/// The machine that has variants of this name.
+fn machine_of(name: &[u8]) -> Option<u16> {
     let number = |prefix: &[u8]| {
         name.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty() && rest.iter().all(u8::is_ascii_digit))
     };
-    number(b"x86-64-v") || number(b"power") || number(b"z")
+    let machines = [(&b"x86-64-v"[..], h::EM_X86_64), (b"power", h::EM_PPC64), (b"z", h::EM_S390)];
+    machines.into_iter().find(|(prefix, _)| number(prefix)).map(|(_, machine)| machine)
 }
 
 /// `36` of `ld.so (…) stable release version 2.36.`

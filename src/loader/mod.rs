@@ -151,7 +151,10 @@ impl Loader {
         let (hwcaps, taken) = (environment.hwcaps.clone(), candidate::Taken::default());
         let loader = Self { machine, family, preloads, hwcaps, taken };
         match &loader.hwcaps {
-            Hwcaps::UpTo(name) if !loader.known_hwcaps().contains(name) => {
+            // One image may hold programs of several machines, and each knows its own levels alone.
+            Hwcaps::UpTo(name)
+                if !loader.known_hwcaps().contains(name) && !constants::is_hwcap_elsewhere(name, machine) =>
+            {
                 Err(Error::UnknownHwcaps { name: name.clone(), known: loader.known_hwcaps().to_vec() })
             }
             _ => Ok(loader),

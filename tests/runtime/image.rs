@@ -31,7 +31,7 @@ impl Image {
     /// Whether something stands at a path of the image.
     pub(crate) fn has(&self, path: &str) -> bool {
         let line = |line: &String| line.split(" -> ").next() == Some(path);
-        self.layout.entries().iter().flatten().any(|entry| line(entry))
+        self.layout.entries().iter().flatten().any(line)
     }
 
     /// Whether a file of this name is in the image.
