@@ -45,6 +45,10 @@ pub struct Exports<'a> {
     manner: Manner,
     /// Entries of hash chains that may still be looked at.
     left: u64,
+    /// Those that this look-up may still look at.
+    chain_left: u64,
+    /// Entries in the longest chain that the file has room for; one with more is a circle.
+    longest: u64,
 }
 
 /// The table by which symbols are found; `DT_GNU_HASH` goes first.
@@ -58,6 +62,8 @@ enum Hash {
 const MAX_BLOOM: u64 = 1 << 26;
 /// Entries that all look-ups in one object may look at: with a sound table each looks at two or three.
 const MAX_STEPS: u64 = 1 << 23;
+/// Bytes of an entry of a hash chain, or more.
+const SMALLEST_ENTRY: u64 = 4;
 
 /// `EM_ALPHA`.
 const EM_ALPHA: u16 = 0x9026;
@@ -91,7 +97,9 @@ impl<'a> Exports<'a> {
             _ => (0, 0, Hash::None),
         };
         let versions = Versions::read_in(&mut memory, object)?;
-        Ok(Self { memory, object, symbols, strings, hash, versions, manner, left: MAX_STEPS })
+        let longest = file.size() / SMALLEST_ENTRY;
+        let (left, chain_left) = (MAX_STEPS, 0);
+        Ok(Self { memory, object, symbols, strings, hash, versions, manner, left, chain_left, longest })
     }
 
     /// Whether the object defines what `wanted` asks for.
@@ -99,6 +107,7 @@ impl<'a> Exports<'a> {
     /// # Errors
     /// When its tables are damaged, or the file can't be read.
     pub fn look_up(&mut self, wanted: &Reference) -> Result<Lookup> {
+        self.chain_left = self.longest;
         match self.hash {
             Hash::None => Ok(Lookup::Absent),
             Hash::Gnu { .. } => self.look_up_gnu(wanted),
@@ -158,8 +167,11 @@ impl<'a> Exports<'a> {
     }
 
     fn step(&mut self) -> Result<()> {
-        let left = self.left.checked_sub(1);
-        self.left = left.ok_or(Error::Damaged("its hash table has longer chains than any linker writes"))?;
+        let left = (self.left.checked_sub(1), self.chain_left.checked_sub(1));
+        let (Some(left), Some(chain_left)) = left else {
+            return Err(Error::Damaged("its hash table has longer chains than any linker writes"));
+        };
+        (self.left, self.chain_left) = (left, chain_left);
         Ok(())
     }
 
