@@ -45,6 +45,10 @@ pub struct Exports<'a> {
     manner: Manner,
     /// Steps along hash chains that may still be made.
     left: u64,
+    /// Those that this look-up may still look at.
+    chain_left: u64,
+    /// Entries in the longest chain that the file has room for; one with more is a circle.
+    longest: u64,
 }
 
 /// The table by which symbols are found; `DT_GNU_HASH` goes first.
@@ -60,6 +64,8 @@ const MAX_BLOOM: u64 = 1 << 26;
 const MAX_STEPS: u64 = 1 << 23;
 /// Bytes of a name whose comparison counts as one step more.
 const STEP_BYTES: u64 = 64;
+/// Bytes of an entry of a hash chain, or more.
+const SMALLEST_ENTRY: u64 = 4;
 
 /// `EM_ALPHA`.
 const EM_ALPHA: u16 = 0x9026;
@@ -93,7 +99,9 @@ impl<'a> Exports<'a> {
             _ => (0, 0, Hash::None),
         };
         let versions = Versions::read_in(&mut memory, object)?;
-        Ok(Self { memory, object, symbols, strings, hash, versions, manner, left: MAX_STEPS })
+        let longest = file.size() / SMALLEST_ENTRY;
+        let (left, chain_left) = (MAX_STEPS, 0);
+        Ok(Self { memory, object, symbols, strings, hash, versions, manner, left, chain_left, longest })
     }
 
     /// Whether the object defines what `wanted` asks for.
@@ -101,6 +109,7 @@ impl<'a> Exports<'a> {
     /// # Errors
     /// When its tables are damaged, or the file can't be read.
     pub fn look_up(&mut self, wanted: &Reference) -> Result<Lookup> {
+        self.chain_left = self.longest;
         match self.hash {
             Hash::None => Ok(Lookup::Absent),
             Hash::Gnu { .. } => self.look_up_gnu(wanted),
@@ -162,8 +171,12 @@ impl<'a> Exports<'a> {
     /// Goes to the next entry of a chain. Comparing a long name is worth many of them.
     fn step(&mut self, wanted: &Reference) -> Result<()> {
         let version = wanted.version.as_ref().map_or(0, |version| version.name.len());
-        let left = self.left.checked_sub(1 + (wanted.name.len() + version) as u64 / STEP_BYTES);
-        self.left = left.ok_or(Error::Damaged("its hash table has longer chains than any linker writes"))?;
+        let weight = 1 + (wanted.name.len() + version) as u64 / STEP_BYTES;
+        let left = (self.left.checked_sub(weight), self.chain_left.checked_sub(1));
+        let (Some(left), Some(chain_left)) = left else {
+            return Err(Error::Damaged("its hash table has longer chains than any linker writes"));
+        };
+        (self.left, self.chain_left) = (left, chain_left);
         Ok(())
     }
 

@@ -8,6 +8,7 @@ use coracle::closure::{Closure, Surroundings};
 use coracle::content::Content;
 use coracle::elf::{self, Exports, Machine, Manner, Object, Versions};
 use coracle::fs::{Identity, Stat};
+use coracle::loader::conf::{self, Line};
 use coracle::loader::{Cache, CacheEntry};
 use coracle::path::{ImagePath, Spelled};
 use coracle::tree::{Node, Tree, TreeFile};
@@ -16,8 +17,14 @@ use coracle::tree::{Node, Tree, TreeFile};
 pub(crate) type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub(crate) const TARGETS: &[Target] =
-    &[("object", object), ("strip", strip), ("cache", cache), ("notes", notes), ("closure", closure)];
+pub(crate) const TARGETS: &[Target] = &[
+    ("object", object),
+    ("strip", strip),
+    ("cache", cache),
+    ("conf", conf),
+    ("notes", notes),
+    ("closure", closure),
+];
 
 const AMD64: Machine = Machine { is_64: true, is_little_endian: true, number: 62, flags: 0 };
 const S390X: Machine = Machine { is_64: true, is_little_endian: false, number: 22, flags: 0 };
@@ -69,6 +76,17 @@ pub(crate) fn cache(bytes: &[u8]) {
             assert_eq!(read.lookup(name, &hwcaps, 0), Some(Spelled::new(name)));
         }
     }
+}
+
+/// `ld.so.conf`, by itself and as every file that it includes.
+pub(crate) fn conf(bytes: &[u8]) {
+    for line in conf::parse(bytes) {
+        let (Line::Directory(text) | Line::Include(text)) = line;
+        assert!(!text.is_empty() && !text.contains(&b'\n'));
+    }
+    let listed = conf::directories(&Everywhere(bytes));
+    let directories: BTreeSet<_> = listed.iter().map(|listed| &listed.directory).collect();
+    assert_eq!(directories.len(), listed.len(), "each once");
 }
 
 /// What an ELF file says of itself in notes, and its words.
