@@ -16,7 +16,7 @@ pub enum Error {
     /// It is far larger than any loader.
     #[error("it has {0} bytes, which no loader has")]
     TooLarge(u64),
-    /// [`Hwcaps::UpTo`] names no kind of CPU that it tells apart.
+    /// [`super::Hwcaps::UpTo`] names no kind of CPU that it tells apart.
     #[error("it knows no variants for `{}`{}", printable(.name), known_text(.known))]
     UnknownHwcaps {
         /// What was asked for.

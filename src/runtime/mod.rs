@@ -1,8 +1,8 @@
 //! What a program needs besides what its loader maps: libraries that are opened while it runs, and the data that the C
 //! library, OpenSSL and others read.
 //!
-//! Each rule has a file of its own, and says where it was read. A rule sees a [`program::Program`] and adds to
-//! [`wants::Wants`]; nothing here knows an image.
+//! Each rule has a file of its own, and says where it was read. A rule sees a `Program` and adds to
+//! `Wants`; nothing here knows an image.
 
 mod c_library;
 mod certificates;

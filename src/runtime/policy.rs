@@ -27,7 +27,7 @@ pub struct Policy {
     pub charsets: Option<Vec<String>>,
     /// PAM services by name.
     pub pam: Option<Vec<String>>,
-    /// Families of plugins by name, see [`super::families`].
+    /// Families of plugins by name, see [`super::FAMILIES`].
     pub plugins: Option<Vec<String>>,
 }
 
