@@ -24,6 +24,7 @@
 
 mod build;
 pub mod closure;
+pub mod config;
 pub mod content;
 pub mod digest;
 pub mod elf;
@@ -40,6 +41,9 @@ pub mod reference;
 pub mod rootfs;
 pub mod runtime;
 pub mod store;
+pub mod template;
 pub mod tree;
+pub mod values;
+pub mod yaml;
 
 pub use build::{Built, Error, Observer, Plan, Roots, Settings, View, build, plan};

@@ -25,8 +25,9 @@ Turns a program that is already built into the smallest honest container image
 Usage: coracle [OPTIONS] <COMMAND>
 
 Commands:
-  build  Build an image of programs that are already built
-  deps   Show what a program's loader would map, and why
+  build   Build an image of programs that are already built
+  deps    Show what a program's loader would map, and why
+  config  Work on a program's configuration, which stays outside its image
 
 Options:
       --color <WHEN>  When to use colours; NO_COLOR is respected [default: auto] [possible values:
@@ -60,10 +61,10 @@ Arguments:
 Options:
   -f, --file <FILE>       Read the recipe in FILE; several files, several images
   -t, --tag <NAME[:TAG]>  Name the image
-      --color <WHEN>      When to use colours; NO_COLOR is respected [default: auto] [possible
-                          values: auto, always, never]
   -o, --output <DEST>     Write the image to `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or
                           `docker-archive:FILE`; `oci:NAME.oci` when nothing is said
+      --color <WHEN>      When to use colours; NO_COLOR is respected [default: auto] [possible
+                          values: auto, always, never]
       --dry-run           List what would be packed and why, and write nothing
       --format <FORMAT>   How stdout is written [default: text] [possible values: text, json]
   -q, --quiet             Say nothing on stderr but warnings and errors

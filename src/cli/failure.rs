@@ -60,6 +60,12 @@ impl From<recipe::Error> for Failure {
     }
 }
 
+impl From<coracle::config::Error> for Failure {
+    fn from(error: coracle::config::Error) -> Self {
+        Self { exit: Exit::Usage, message: chain(&error), hint: error.hint() }
+    }
+}
+
 impl From<coracle::Error> for Failure {
     fn from(error: coracle::Error) -> Self {
         let exit = match error {

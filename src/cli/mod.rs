@@ -5,6 +5,7 @@
 mod args;
 mod build;
 mod chains;
+mod config;
 mod costs;
 mod dependencies;
 mod deps;
@@ -39,6 +40,7 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         Ok(cli) => match cli.command {
             Command::Build(args) => build::run(&args),
             Command::Deps(args) => deps::run(&args),
+            Command::Config(command) => config::run(&command),
         },
         Err(error) => help_or_usage(&error),
     };

@@ -13,6 +13,15 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
+/// Writes bytes to stdout as they are.
+pub(super) fn write(bytes: &[u8]) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::output(&error)),
+        _ => Ok(()),
+    }
+}
+
 /// Writes `value` to stdout as one line of JSON.
 pub(super) fn print_json(value: &serde_json::Value) -> Result<(), Failure> {
     let bytes = coracle::json::to_bytes(value).map_err(|error| Failure::output(&io::Error::other(error)))?;

@@ -40,11 +40,6 @@ impl<'a> Document<'a> {
         Ok(document)
     }
 
-    /// The recipe's path.
-    pub(super) fn path(&self) -> &'a Path {
-        self.path
-    }
-
     /// Where relative paths start.
     pub(super) fn folder(&self) -> PathBuf {
         super::folder_of(self.path)
@@ -102,6 +97,9 @@ impl<'a> Document<'a> {
             [Step::Key(name), Step::Key(platform)] if name == "platform" => {
                 format!("`[platform.\"{}\"]`", crate::path::printable(platform.as_bytes()))
             }
+            [Step::Key(name), Step::Key(environment)] if name == "environments" => {
+                format!("`[environments.{}]`", crate::path::printable(environment.as_bytes()))
+            }
             _ => "this table".to_owned(),
         };
         let below_image: &[&str] = if parent.is_empty() { schema::keys_of::<schema::Image>() } else { &[] };
@@ -149,9 +147,15 @@ fn known_keys(path: &[Step]) -> &'static [&'static str] {
     match path {
         [] => schema::keys_of::<File>(),
         [Step::Key(name)] if name == "runtime" => schema::keys_of::<schema::Runtime>(),
+        [Step::Key(name)] if name == "values" => schema::keys_of::<schema::Values>(),
         [Step::Key(_)] => schema::keys_of::<schema::Image>(),
+        [Step::Key(name), Step::Index(_)] if name == "config" => schema::keys_of::<schema::Config>(),
         [Step::Key(_), Step::Index(_)] => schema::keys_of::<schema::Include>(),
         [Step::Key(name), Step::Key(_)] if name == "platform" => schema::keys_of::<schema::Platform>(),
+        [Step::Key(name), Step::Key(_)] if name == "environments" => schema::keys_of::<schema::Environment>(),
+        [Step::Key(name), Step::Index(_), Step::Key(_), Step::Index(_)] if name == "config" => {
+            schema::keys_of::<schema::TemplateTable>()
+        }
         _ => schema::keys_of::<schema::Placed>(),
     }
 }

@@ -1,5 +1,6 @@
 //! From words to a recipe: the file's and the command line's, merged, then checked one by one.
 
+mod config;
 mod roots;
 mod runtime;
 
@@ -77,6 +78,7 @@ pub(super) fn finish(document: Option<&Document<'_>>, flags: &Overrides) -> Resu
         includes: check.includes(file, flags, &folder)?,
         runtime: check.runtime(&file.runtime.0, &flags.runtime),
         hwcaps: check.hwcaps(&file.runtime.0, &flags.runtime),
+        config: check.config(file, &flags.config, &folder)?,
         strip: flags.strip || file.image.0.strip.unwrap_or_default(),
         platform: {
             let platform = one(&file.image.0.platform, &flags.platform, "--platform");
@@ -90,9 +92,6 @@ pub(super) fn finish(document: Option<&Document<'_>>, flags: &Overrides) -> Resu
         folder,
     };
     check.finish()?;
-    if recipe.programs.is_empty() {
-        return Err(Error::NoProgram { recipe: document.map(|document| document.path().to_owned()) });
-    }
     Ok(recipe)
 }
 

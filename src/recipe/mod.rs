@@ -17,6 +17,7 @@ use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use crate::config::Configuration;
 use crate::fs::{self, Context};
 use crate::loader::Hwcaps;
 use crate::path::{ImagePath, Spelled};
@@ -68,6 +69,8 @@ pub struct Recipe {
     pub runtime: Policy,
     /// Which variants of libraries for newer CPUs go in.
     pub hwcaps: Hwcaps,
+    /// What the program reads from mounted directories; none of it goes in.
+    pub config: Configuration,
     /// What a program's header can't say about the platform.
     pub platform: Option<Platform>,
     /// Directories that stand for the root, in place of the host's.
@@ -147,6 +150,8 @@ pub struct Overrides {
     pub strip: bool,
     /// The flags that stand for `[runtime]`.
     pub runtime: RuntimeOverrides,
+    /// The flags about configuration.
+    pub config: ConfigOverrides,
     /// `--platform OS/ARCH[/VARIANT]`
     pub platform: Option<String>,
     /// `--root [PLATFORM=]DIR`
@@ -188,13 +193,30 @@ pub struct RuntimeOverrides {
     pub hwcaps: Option<String>,
 }
 
+/// What flags say of a program's configuration.
+#[derive(Clone, Default, Debug)]
+pub struct ConfigOverrides {
+    /// `--config MOUNT=FOLDER`; any of them replaces all of the file's.
+    pub mounts: Vec<OsString>,
+    /// `--schema FILE`
+    pub schema: Option<PathBuf>,
+    /// `--environment NAME`
+    pub environment: Option<String>,
+    /// `--values FILE`, on top of the file's and the environment's.
+    pub values: Vec<PathBuf>,
+    /// `--set KEY=VALUE`
+    pub sets: Vec<String>,
+    /// `--set-file KEY=FILE`
+    pub set_files: Vec<OsString>,
+}
+
 impl Recipe {
     /// A recipe from flags alone; its paths start at the working directory.
     ///
     /// # Errors
     /// When no program is named, or a word is not legal: all of them at once.
     pub fn from_flags(flags: &Overrides) -> Result<Self, Error> {
-        draft::finish(None, flags)
+        with_program(draft::finish(None, flags)?, None)
     }
 
     /// Where `path`, one of this recipe's, is on the host.
@@ -216,13 +238,17 @@ pub fn roots(flags: &Overrides) -> Result<Vec<Root>, Error> {
 /// # Errors
 /// When it can't be read, is not TOML, or says something that is not legal: all places at once.
 pub fn file(path: &Path, flags: &Overrides) -> Result<Recipe, Error> {
+    parse(path, &read(path)?, flags)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).context("read", path)?;
     file.take(SIZE_LIMIT + 1).read_to_end(&mut bytes).context("read", path)?;
     if bytes.len() as u64 > SIZE_LIMIT {
         return Err(Error::TooLarge { path: path.to_owned(), limit: SIZE_LIMIT });
     }
-    parse(path, &bytes, flags)
+    Ok(bytes)
 }
 
 /// The recipe that `bytes` are, as if they stood at `path`, with `flags` on top.
@@ -231,7 +257,25 @@ pub fn file(path: &Path, flags: &Overrides) -> Result<Recipe, Error> {
 /// As [`file()`], but for reading.
 pub fn parse(path: &Path, bytes: &[u8], flags: &Overrides) -> Result<Recipe, Error> {
     let document = document::Document::new(path, bytes)?;
-    draft::finish(Some(&document), flags)
+    with_program(draft::finish(Some(&document), flags)?, Some(path))
+}
+
+/// The configuration in the recipe at `path`, or in `flags` alone; no program need be named.
+///
+/// # Errors
+/// As [`file()`].
+pub fn configuration(path: Option<&Path>, flags: &Overrides) -> Result<Configuration, Error> {
+    let Some(path) = path else { return Ok(draft::finish(None, flags)?.config) };
+    let bytes = read(path)?;
+    let document = document::Document::new(path, &bytes)?;
+    Ok(draft::finish(Some(&document), flags)?.config)
+}
+
+fn with_program(recipe: Recipe, path: Option<&Path>) -> Result<Recipe, Error> {
+    if recipe.programs.is_empty() {
+        return Err(Error::NoProgram { recipe: path.map(Path::to_owned) });
+    }
+    Ok(recipe)
 }
 
 /// The directory that a recipe's paths start at.

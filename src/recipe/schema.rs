@@ -15,6 +15,9 @@ pub(super) struct File {
     pub(super) image: Table<Image>,
     pub(super) include: Vec<Table<Include>>,
     pub(super) runtime: Table<Runtime>,
+    pub(super) config: Vec<Table<Config>>,
+    pub(super) values: Table<Values>,
+    pub(super) environments: BTreeMap<String, Spanned<Table<Environment>>>,
     pub(super) allow: BTreeMap<String, Spanned<String>>,
     pub(super) platform: BTreeMap<String, Spanned<Table<Platform>>>,
 }
@@ -103,6 +106,44 @@ pub(super) enum Names {
     Some(Vec<String>),
 }
 
+/// `[[config]]`
+#[derive(serde::Deserialize)]
+pub(super) struct Config {
+    pub(super) mount: Spanned<String>,
+    #[serde(default)]
+    pub(super) templates: Vec<Spanned<Template>>,
+}
+
+/// `templates = ["…", { from = "…", key = "…", verbatim = true }]`
+pub(super) enum Template {
+    Path(String),
+    Said(TemplateTable),
+}
+
+/// A template with what its name does not say.
+#[derive(serde::Deserialize)]
+pub(super) struct TemplateTable {
+    pub(super) from: Spanned<String>,
+    pub(super) key: Option<Spanned<String>>,
+    pub(super) verbatim: Option<bool>,
+    pub(super) delimiters: Option<Spanned<Vec<String>>>,
+}
+
+/// `[values]`
+#[derive(serde::Deserialize, Default)]
+#[serde(default)]
+pub(super) struct Values {
+    pub(super) schema: Option<Spanned<String>>,
+    pub(super) files: Vec<Spanned<String>>,
+}
+
+/// `[environments.NAME]`
+#[derive(serde::Deserialize, Default)]
+#[serde(default)]
+pub(super) struct Environment {
+    pub(super) values: Vec<Spanned<String>>,
+}
+
 /// `[platform."linux/arm64"]`
 #[derive(serde::Deserialize, Default)]
 #[serde(default)]
@@ -178,6 +219,28 @@ impl<'de> Deserialize<'de> for Program {
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Program, A::Error> {
                 Placed::deserialize(MapAccessDeserializer::new(map)).map(Program::Placed)
+            }
+        }
+        deserializer.deserialize_any(PathOrTable)
+    }
+}
+
+impl<'de> Deserialize<'de> for Template {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct PathOrTable;
+        impl<'de> Visitor<'de> for PathOrTable {
+            type Value = Template;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a path, or a table with `from`")
+            }
+
+            fn visit_str<E: de::Error>(self, path: &str) -> Result<Template, E> {
+                Ok(Template::Path(path.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Template, A::Error> {
+                TemplateTable::deserialize(MapAccessDeserializer::new(map)).map(Template::Said)
             }
         }
         deserializer.deserialize_any(PathOrTable)

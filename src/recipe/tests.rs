@@ -96,6 +96,7 @@ fn a_whole_recipe() {
             plugins: Some(strings(["gio"])),
         },
         hwcaps: Hwcaps::UpTo(b"x86-64-v3".to_vec()),
+        config: Configuration::default(),
         strip: true,
         roots: Vec::new(),
         platform: Some("linux/arm/v7".parse().unwrap()),

@@ -46,6 +46,11 @@ impl Coracle {
         self
     }
 
+    /// Adds arguments.
+    pub(crate) fn more<const N: usize>(&mut self, args: [&str; N]) {
+        self.args.extend(args.map(OsString::from));
+    }
+
     /// Puts a file into the working directory.
     pub(crate) fn file(self, path: &str, content: impl AsRef<[u8]>) -> Self {
         let path = self.folder.join(path);

@@ -1,0 +1,88 @@
+//! `coracle config render`: the files of a configuration, as the program will read them.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use coracle::config::{self, RenderedFile, RenderedMount};
+use coracle::fs::Context as _;
+use coracle::recipe;
+
+use super::args::{ConfigCommand, RenderArgs};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::output;
+use super::report::{self, FAINT, STRONG};
+
+pub(super) fn run(command: &ConfigCommand) -> Result<Exit, Failure> {
+    match command {
+        ConfigCommand::Render(args) => render(args),
+    }
+}
+
+/// Renders everything before anything is written.
+fn render(args: &RenderArgs) -> Result<Exit, Failure> {
+    let default = PathBuf::from(recipe::FILE_NAME);
+    let file = (!args.needs_no_recipe()).then(|| args.file.as_ref().unwrap_or(&default).as_path());
+    let configuration = recipe::configuration(file, &args.overrides())?;
+    if configuration.mounts.is_empty() {
+        return Err(Failure::usage(
+            "nothing to render: no configuration is named",
+            "write `[[config]]` in the recipe, or pass `--config /etc/app=FOLDER`",
+        ));
+    }
+    let mounts = config::render(&configuration)?;
+    match &args.output {
+        Some(directory) => write(&mounts, directory)?,
+        None => print(&mounts)?,
+    }
+    Ok(Exit::Done)
+}
+
+/// One file as it is, several with a heading each. Secrets are not for a terminal.
+fn print(mounts: &[RenderedMount]) -> Result<(), Failure> {
+    let files: Vec<(String, &RenderedFile)> = all(mounts).collect();
+    for (path, file) in &files {
+        if files.len() > 1 {
+            output::print(&format!("{STRONG}==> {path}{STRONG:#}\n"))?;
+        }
+        if file.is_secret {
+            report::talk(&format!("{FAINT}{path} is secret: `--output DIR` writes it{FAINT:#}\n"));
+        } else {
+            output::write(&file.bytes)?;
+        }
+    }
+    Ok(())
+}
+
+/// Each file at its path below `directory`, complete or not at all.
+fn write(mounts: &[RenderedMount], directory: &Path) -> Result<(), Failure> {
+    for (path, file) in all(mounts) {
+        let to = directory.join(path.trim_start_matches('/'));
+        let above = to.parent().unwrap_or(directory);
+        std::fs::create_dir_all(above).context("create", above).map_err(coracle::Error::from)?;
+        // A temporary file is its owner's alone, which is right for a secret; others are as any new file is.
+        let temporary = match file.is_secret {
+            true => tempfile::NamedTempFile::new_in(above),
+            false => tempfile::Builder::new().make_in(above, |path| std::fs::File::create_new(path)),
+        };
+        let mut temporary = temporary.context("write", above).map_err(coracle::Error::from)?;
+        temporary.write_all(&file.bytes).context("write", &to).map_err(coracle::Error::from)?;
+        temporary
+            .persist(&to)
+            .map_err(|error| error.error)
+            .context("write", &to)
+            .map_err(coracle::Error::from)?;
+        let secret = if file.is_secret { ", secret" } else { "" };
+        report::talk(&format!("{} {FAINT}{} bytes{secret}{FAINT:#}\n", to.display(), file.bytes.len()));
+    }
+    Ok(())
+}
+
+fn all(mounts: &[RenderedMount]) -> impl Iterator<Item = (String, &RenderedFile)> {
+    mounts.iter().flat_map(|mount| {
+        mount
+            .files
+            .iter()
+            .map(move |file| (format!("{}/{}", mount.path.to_string().trim_end_matches('/'), file.key), file))
+    })
+}

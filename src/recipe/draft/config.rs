@@ -1,0 +1,161 @@
+//! What the program reads from mounted directories: `[[config]]`, `[values]`, `[environments.NAME]` and their flags.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use super::super::{ConfigOverrides, schema};
+use super::{Check, Origin};
+use crate::config::{self, Configuration, File, Mount};
+use crate::fs;
+use crate::path::{ImagePath, printable};
+use crate::template::Delimiters;
+use crate::values::{KeyPath, Source};
+
+impl Check<'_> {
+    pub(super) fn config(
+        &mut self,
+        file: &schema::File,
+        flags: &ConfigOverrides,
+        folder: &Path,
+    ) -> fs::Result<Configuration> {
+        let at = |path: &Path| if folder == Path::new(".") { path.to_owned() } else { folder.join(path) };
+        let mut found = Configuration {
+            mounts: file.config.iter().filter_map(|table| self.mount(&table.0, &at)).collect(),
+            values: file
+                .values
+                .0
+                .files
+                .iter()
+                .map(|path| Source::File(at(path.get_ref().as_ref())))
+                .collect(),
+            schema: file.values.0.schema.as_ref().map(|path| at(path.get_ref().as_ref())),
+        };
+        if !flags.mounts.is_empty() {
+            found.mounts.clear();
+            for text in &flags.mounts {
+                self.folder(text, &mut found)?;
+            }
+        }
+        found.schema = flags.schema.clone().or(found.schema);
+        found.values.extend(self.environment(file, flags, &at));
+        found.values.extend(flags.values.iter().cloned().map(Source::File));
+        found.values.extend(flags.sets.iter().filter_map(|text| self.set(text)));
+        found.values.extend(flags.set_files.iter().filter_map(|text| self.set_file(text)));
+        Ok(found)
+    }
+
+    fn mount(&mut self, table: &schema::Config, at: &dyn Fn(&Path) -> PathBuf) -> Option<Mount> {
+        let origin = Origin::File(table.mount.span());
+        let path = self.legal(ImagePath::parse(table.mount.get_ref().as_bytes()), &origin, |_| None)?;
+        if table.templates.is_empty() {
+            let hint = "name them: `templates = [\"config/app.toml.j2\"]`";
+            self.problem(
+                &origin,
+                format!("nothing says which files are mounted at `{path}`"),
+                Some(hint.into()),
+            );
+        }
+        let files =
+            table.templates.iter().filter_map(|template| self.template(template.get_ref(), at)).collect();
+        Some(Mount { path, files })
+    }
+
+    fn template(&mut self, template: &schema::Template, at: &dyn Fn(&Path) -> PathBuf) -> Option<File> {
+        let said = match template {
+            schema::Template::Path(path) => return Some(config::file(at(path.as_ref()), None, false)),
+            schema::Template::Said(said) => said,
+        };
+        let key = said.key.as_ref().map(|key| key.get_ref().clone());
+        let verbatim = said.verbatim.unwrap_or_default();
+        let mut file = config::file(at(said.from.get_ref().as_ref()), key, verbatim);
+        if let Some(list) = &said.delimiters {
+            let origin = Origin::File(list.span());
+            if verbatim {
+                self.problem(&origin, "a file that is taken as it is has no delimiters".into(), None);
+            }
+            file.delimiters = Some(self.delimiters(list.get_ref(), &origin)?);
+        }
+        Some(file)
+    }
+
+    /// Six words: start and end for values, blocks and comments.
+    fn delimiters(&mut self, words: &[String], origin: &Origin) -> Option<Delimiters> {
+        let [variable, variable_end, block, block_end, comment, comment_end] = words else {
+            let hint = "write six: `[\"<<\", \">>\", \"<%\", \"%>\", \"<#\", \"#>\"]`";
+            self.problem(origin, format!("{} words are no delimiters", words.len()), Some(hint.into()));
+            return None;
+        };
+        let pair = |start: &String, end: &String| (start.clone(), end.clone());
+        Some(Delimiters {
+            variable: pair(variable, variable_end),
+            block: pair(block, block_end),
+            comment: pair(comment, comment_end),
+        })
+    }
+
+    /// The values of the environment that was named.
+    fn environment(
+        &mut self,
+        file: &schema::File,
+        flags: &ConfigOverrides,
+        at: &dyn Fn(&Path) -> PathBuf,
+    ) -> Vec<Source> {
+        let Some(name) = &flags.environment else { return Vec::new() };
+        match file.environments.get(name) {
+            Some(table) => {
+                let files = &table.get_ref().0.values;
+                files.iter().map(|path| Source::File(at(path.get_ref().as_ref()))).collect()
+            }
+            None => {
+                let known: Vec<String> = file.environments.keys().map(|name| format!("`{name}`")).collect();
+                let hint = match known.as_slice() {
+                    [] => {
+                        "the recipe has none: write `[environments.NAME]` with `values = [\"FILE\"]`".into()
+                    }
+                    known => format!("there are {}", known.join(", ")),
+                };
+                let message = format!("there is no environment `{}`", printable(name.as_bytes()));
+                self.problem(&Origin::Flag("--environment"), message, Some(hint));
+                Vec::new()
+            }
+        }
+    }
+
+    /// `MOUNT=FOLDER`: every file in the folder, with the values and the schema that lie there.
+    fn folder(&mut self, text: &OsStr, found: &mut Configuration) -> fs::Result<()> {
+        let origin = Origin::Flag("--config");
+        let Some((mount, folder)) = text.to_str().and_then(|text| text.split_once('=')) else {
+            let message = format!("`{}` has no folder", text.display());
+            self.problem(&origin, message, Some("write it as `--config /etc/app=config/`".into()));
+            return Ok(());
+        };
+        let Some(path) = self.legal(ImagePath::parse(mount.as_bytes()), &origin, |_| None) else {
+            return Ok(());
+        };
+        let config::Folder { files, values, schema } = config::folder(Path::new(folder))?;
+        found.values.extend(values.into_iter().map(Source::File));
+        found.schema = schema.or(found.schema.take());
+        found.mounts.push(Mount { path, files });
+        Ok(())
+    }
+
+    fn set(&mut self, text: &str) -> Option<Source> {
+        let (key, value) = self.key_and("--set", text)?;
+        Some(Source::Set { key, text: value })
+    }
+
+    fn set_file(&mut self, text: &OsStr) -> Option<Source> {
+        let (key, path) = self.key_and("--set-file", &text.to_string_lossy())?;
+        Some(Source::SetFile { key, path: path.into() })
+    }
+
+    fn key_and(&mut self, flag: &'static str, text: &str) -> Option<(KeyPath, String)> {
+        let Some((key, value)) = text.split_once('=') else {
+            let message = format!("`{}` has no value", printable(text.as_bytes()));
+            self.problem(&Origin::Flag(flag), message, Some(format!("write it as `{flag} a.b=VALUE`")));
+            return None;
+        };
+        let key = self.legal(key.parse(), &Origin::Flag(flag), |_| None)?;
+        Some((key, value.to_owned()))
+    }
+}

@@ -1,0 +1,99 @@
+//! Why a template makes no text: what, in which file, on which line.
+
+use std::error::Error as _;
+use std::path::PathBuf;
+
+use minijinja::ErrorKind;
+use serde_json::Value;
+
+/// Why a template makes no text.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A name that no value has.
+    #[error("`{name}` is undefined{}\n   --> {file}:{line}", near.as_ref().map(|near| format!("; did you mean `{near}`?")).unwrap_or_default())]
+    Undefined {
+        /// The name, or the expression that it is in.
+        name: String,
+        /// A name that is there.
+        near: Option<String>,
+        /// The template.
+        file: String,
+        /// From 1.
+        line: usize,
+    },
+    /// Anything else.
+    #[error("{message}\n   --> {file}:{line}")]
+    Wrong {
+        /// What is wrong.
+        message: String,
+        /// The template.
+        file: String,
+        /// From 1.
+        line: usize,
+    },
+    /// Delimiters that can't be told apart.
+    #[error("cannot use the delimiters for `{}`: {message}", .path.display())]
+    Delimiters {
+        /// The template.
+        path: PathBuf,
+        /// What is wrong with them.
+        message: String,
+    },
+}
+
+impl Error {
+    pub(super) fn of(error: minijinja::Error, values: &Value) -> Self {
+        // An error in an included template is the cause of one in the template that includes it.
+        let mut deepest = &error;
+        while let Some(cause) = deepest.source().and_then(|cause| cause.downcast_ref::<minijinja::Error>()) {
+            deepest = cause;
+        }
+        let file = deepest.name().or(error.name()).unwrap_or_default().to_owned();
+        let line = deepest.line().or(error.line()).unwrap_or(1);
+        let expression =
+            deepest.range().and_then(|range| deepest.template_source()?.get(range).map(str::to_owned));
+        match (deepest.kind(), expression) {
+            (ErrorKind::UndefinedError, Some(name)) => {
+                let name = name.trim().to_owned();
+                Self::Undefined { near: near(&name, values), name, file, line }
+            }
+            (kind, _) => {
+                let message = match (kind, deepest.detail()) {
+                    (ErrorKind::OutOfFuel, _) => {
+                        "the template takes too many steps: does a loop end?".to_owned()
+                    }
+                    (kind, Some(detail)) => format!("{kind}: {detail}"),
+                    (kind, None) => kind.to_string(),
+                };
+                Self::Wrong { message, file, line }
+            }
+        }
+    }
+
+    /// The next step.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Undefined { .. } => {
+                "give it a value, a default in the schema, or test it with `is defined`".into()
+            }
+            Self::Wrong { .. } => "mend the template".into(),
+            Self::Delimiters { .. } => "write three pairs that differ, such as `<<` and `>>`".into(),
+        })
+    }
+}
+
+/// The name in `values` that is most like the one that is undefined.
+fn near(name: &str, values: &Value) -> Option<String> {
+    let (mut value, mut above) = (values, Vec::new());
+    for part in name.split('.') {
+        let table = value.as_object()?;
+        if let Some(next) = table.get(part) {
+            (value, above) = (next, [above, vec![part]].concat());
+            continue;
+        }
+        let near = table.keys().min_by_key(|key| strsim::damerau_levenshtein(key, part))?;
+        return (strsim::damerau_levenshtein(near, part) <= 2)
+            .then(|| [above, vec![near]].concat().join("."));
+    }
+    None
+}

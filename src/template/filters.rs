@@ -1,0 +1,44 @@
+//! Filters that write a value as a language writes it, quotes and all.
+
+use minijinja::{Environment, Error, ErrorKind, Value};
+
+pub(super) fn add(environment: &mut Environment<'_>) {
+    environment.add_filter("json", json);
+    environment.add_filter("toml", toml);
+    environment.add_filter("yaml", yaml);
+    environment.add_filter("sh", sh);
+}
+
+/// JSON on one line, nothing escaped that need not be.
+fn json(value: &Value) -> Result<String, Error> {
+    let value = serde_json::to_value(value).map_err(|error| wrong("JSON", &error.to_string()))?;
+    let bytes = crate::json::to_bytes(&value).map_err(|error| wrong("JSON", &error.to_string()))?;
+    String::from_utf8(bytes).map_err(|error| wrong("JSON", &error.to_string()))
+}
+
+/// A value of TOML on one line: there is none for nothing.
+fn toml(value: &Value) -> Result<String, Error> {
+    let value = toml::Value::try_from(value).map_err(|error| wrong("TOML", &error.to_string()))?;
+    Ok(value.to_string())
+}
+
+/// A value of YAML on one line: JSON is YAML, too, and its quotes leave no doubt about types.
+fn yaml(value: &Value) -> Result<String, Error> {
+    json(value)
+}
+
+/// One word of a shell.
+fn sh(value: &Value) -> Result<String, Error> {
+    match value.as_str() {
+        Some(text) if text.contains('\0') => Err(wrong("a word of a shell", "it holds a NUL byte")),
+        Some(text) => Ok(format!("'{}'", text.replace('\'', r"'\''"))),
+        None if value.is_number() || value.kind() == minijinja::value::ValueKind::Bool => {
+            Ok(value.to_string())
+        }
+        None => Err(wrong("a word of a shell", "it is neither text, number nor truth")),
+    }
+}
+
+fn wrong(language: &str, why: &str) -> Error {
+    Error::new(ErrorKind::InvalidOperation, format!("cannot write the value as {language}: {why}"))
+}

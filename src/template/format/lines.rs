@@ -1,0 +1,97 @@
+//! Formats that are read line by line.
+
+use super::Fault;
+
+/// Sections in brackets, `name = value` or `name: value`, comments behind `;` or `#`; a line that starts with a blank goes
+/// on with the value before it.
+pub(super) fn ini(text: &str) -> Result<(), Fault> {
+    let mut has_name = false;
+    each(text, |line| {
+        let is_more = line.starts_with([' ', '\t']) && has_name;
+        let line = line.trim();
+        if line.is_empty() || line.starts_with([';', '#']) || is_more {
+            return Ok(());
+        }
+        if let Some(section) = line.strip_prefix('[') {
+            has_name = false;
+            let name = section.split_once(']').map(|(name, _)| name.trim());
+            return if name.is_some_and(|name| !name.is_empty()) {
+                Ok(())
+            } else {
+                Err("a section has no end or no name")
+            };
+        }
+        has_name = true;
+        match line.split_once(['=', ':']) {
+            Some((name, _)) if !name.trim().is_empty() => Ok(()),
+            _ => Err("a line is neither a section nor `name = value`"),
+        }
+    })
+}
+
+/// Java's: any line is a name, so only its escapes can be wrong.
+pub(super) fn properties(text: &str) -> Result<(), Fault> {
+    each(text, |line| {
+        let mut rest = line;
+        while let Some((_, escaped)) = rest.split_once('\\') {
+            if let Some(code) = escaped.strip_prefix('u') {
+                let is_code =
+                    code.get(..4).is_some_and(|code| code.bytes().all(|byte| byte.is_ascii_hexdigit()));
+                if !is_code {
+                    return Err("`\\u` is not followed by four hexadecimal digits");
+                }
+            }
+            rest = escaped.get(escaped.chars().next().map_or(0, char::len_utf8)..).unwrap_or_default();
+        }
+        Ok(())
+    })
+}
+
+/// `NAME=value` or `export NAME=value`; quotes may span lines.
+pub(super) fn env(text: &str) -> Result<(), Fault> {
+    let mut open: Option<char> = None;
+    let result = each(text, |line| {
+        if open.is_none() {
+            let line = line.trim_start();
+            if line.is_empty() || line.starts_with('#') {
+                return Ok(());
+            }
+            let line = line.strip_prefix("export ").unwrap_or(line).trim_start();
+            let name = line.split_once('=').map(|(name, _)| name);
+            let is_name = |name: &str| {
+                name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+                    && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            };
+            if !name.is_some_and(is_name) {
+                return Err("a line is not `NAME=value`");
+            }
+        }
+        let mut escaped = false;
+        for c in line.chars() {
+            match (open, c) {
+                _ if escaped => escaped = false,
+                (Some('"') | None, '\\') => escaped = true,
+                (Some(quote), c) if c == quote => open = None,
+                (None, '"' | '\'') => open = Some(c),
+                _ => {}
+            }
+        }
+        Ok(())
+    });
+    result?;
+    match open {
+        Some(_) => Err(Fault { message: "a quote has no end".into(), offset: text.len() }),
+        None => Ok(()),
+    }
+}
+
+/// Reads line by line, and says at which byte one is wrong.
+fn each(text: &str, mut read: impl FnMut(&str) -> Result<(), &'static str>) -> Result<(), Fault> {
+    let mut offset = 0;
+    for line in text.split_inclusive('\n') {
+        read(line.trim_end_matches(['\n', '\r']))
+            .map_err(|message| Fault { message: message.into(), offset })?;
+        offset += line.len();
+    }
+    Ok(())
+}

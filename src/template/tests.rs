@@ -1,0 +1,169 @@
+//! Small templates, what they make and what is said of them.
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+fn template(text: &str) -> Template {
+    Template { path: "app.conf.j2".into(), text: text.into(), delimiters: Delimiters::default() }
+}
+
+fn render(text: &str, values: &Value) -> Result<String, String> {
+    template(text).render(values).map(|rendered| rendered.text).map_err(|error| error.to_string())
+}
+
+#[test]
+fn text_is_kept_byte_for_byte() {
+    for text in ["", "a\n", "a", "a\r\n\tb  \n\n", "\u{feff}é\0"] {
+        assert_eq!(render(text, &json!({})).unwrap(), text);
+    }
+    let values = json!({ "a": "<&>\"'", "n": 1.5, "on": true, "list": [1, "x"] });
+    assert_eq!(render("{{ a }}|{{ n }}|{% if on %}on{% endif %}\n", &values).unwrap(), "<&>\"'|1.5|on\n");
+}
+
+#[test]
+fn filters_write_a_value_as_a_language_does() {
+    let values = json!({ "s": "it's <\"é\">\n", "l": [1, "x"], "t": { "b": 1, "a": "y" }, "n": null });
+    for (text, expected) in [
+        ("{{ s|json }}", r#""it's <\"é\">\n""#),
+        ("{{ t|json }}", r#"{"a":"y","b":1}"#),
+        ("{{ l|toml }}", r#"[1, "x"]"#),
+        ("{{ t|toml }}", r#"{ a = "y", b = 1 }"#),
+        ("{{ s|yaml }}", r#""it's <\"é\">\n""#),
+        ("{{ s|sh }}", "'it'\\''s <\"é\">\n'"),
+        ("{{ l[0]|sh }}", "1"),
+        ("{{ n|json }}", "null"),
+    ] {
+        assert_eq!(render(text, &values).unwrap(), expected, "{text}");
+    }
+    for text in ["{{ n|toml }}", "{{ l|sh }}"] {
+        assert!(render(text, &values).unwrap_err().contains("cannot write the value as"), "{text}");
+    }
+}
+
+#[test]
+fn what_is_undefined_is_named_with_its_place() {
+    let values = json!({ "db": { "port": 1 } });
+    for (text, expected) in [
+        ("a\n{{ db.prot }}", "`db.prot` is undefined; did you mean `db.port`?\n   --> app.conf.j2:2"),
+        ("{{ nothing_like_it }}", "`nothing_like_it` is undefined\n   --> app.conf.j2:1"),
+        ("{% for x in dbs %}{% endfor %}", "`dbs` is undefined; did you mean `db`?\n   --> app.conf.j2:1"),
+    ] {
+        assert_eq!(render(text, &values).unwrap_err(), expected);
+    }
+}
+
+#[test]
+fn what_is_no_template_or_has_no_end_is_an_error() {
+    for (text, why) in [
+        ("{{ a", "app.conf.j2:1"),
+        (
+            "\n{% for x in range(1000) %}{% for y in range(1000) %}{% for z in range(1000) %}x{% endfor %}{% endfor %}{% endfor %}",
+            "too many steps",
+        ),
+        ("{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}", "recursion"),
+        ("{{ debug() }}", "unknown function"),
+        ("{{ now() }}", "unknown function"),
+        ("{{ 1 | nofilter }}", "unknown filter"),
+    ] {
+        let error = render(text, &json!({})).unwrap_err();
+        assert!(error.contains(why), "{text}: {error}");
+    }
+}
+
+#[test]
+fn delimiters_can_be_changed() {
+    let pair = |start: &str, end: &str| (start.to_owned(), end.to_owned());
+    let delimiters =
+        Delimiters { variable: pair("<<", ">>"), block: pair("<%", "%>"), comment: pair("<#", "#>") };
+    let template = Template { delimiters, ..template("{{ a }} << a >><# gone #><% if a %>!<% endif %>") };
+    assert_eq!(template.render(&json!({ "a": 1 })).unwrap().text, "{{ a }} 1!");
+    let same = Delimiters { block: pair("{{", "}}"), ..Delimiters::default() };
+    assert!(matches!(
+        Template { delimiters: same, ..template }.render(&json!({})),
+        Err(Error::Delimiters { .. })
+    ));
+}
+
+#[test]
+fn includes_stay_below_the_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path().join("config");
+    std::fs::create_dir_all(at.join("parts")).unwrap();
+    std::fs::write(at.join("parts/db.j2"), "{{ db.password }}\n").unwrap();
+    std::fs::write(at.join("parts/bad.j2"), "\n{{ gone }}").unwrap();
+    std::fs::write(folder.path().join("outside"), "x").unwrap();
+    std::os::unix::fs::symlink("../outside", at.join("link")).unwrap();
+    let render = |text: &str| {
+        let template = Template { path: at.join("a.j2"), ..template(text) };
+        template.render(&json!({ "db": { "password": "p" }, "x": 1 }))
+    };
+    let rendered = render("{% include 'parts/db.j2' %}{{ x }}").unwrap();
+    assert_eq!(rendered.text, "p\n1");
+    let uses: Vec<String> = rendered.uses.iter().map(ToString::to_string).collect();
+    assert_eq!(uses, ["db.password", "x"]);
+    let error = render("{% include 'parts/bad.j2' %}").unwrap_err().to_string();
+    assert_eq!(error, "`gone` is undefined\n   --> parts/bad.j2:2");
+    for (name, why) in [
+        ("../outside", "leads out of"),
+        ("/etc/passwd", "leads out of"),
+        ("link", "is a link that"),
+        ("none", "none"),
+    ] {
+        let error = render(&format!("{{% include '{name}' %}}")).unwrap_err().to_string();
+        assert!(error.contains(why), "{name}: {error}");
+    }
+}
+
+#[test]
+fn a_byte_of_the_text_leads_back_to_its_line() {
+    let rendered = template("a = 1\nb = {{ b }}\nc = 2\n").render(&json!({ "b": "x\ny" })).unwrap();
+    assert_eq!(rendered.text, "a = 1\nb = x\ny\nc = 2\n");
+    for (offset, line) in [(0, 1), (6, 2), (10, 2), (12, 2), (14, 3), (20, 4)] {
+        assert_eq!(rendered.origin(offset), Some(("app.conf.j2", line)), "{offset}");
+    }
+}
+
+#[test]
+fn formats_are_told_by_name_and_read_back() {
+    for (name, good, bad, offset) in [
+        ("a.toml", "a = 1\n[b]\n", "a = 1\nb = \n", 10),
+        ("a.yaml", "a: 1\n---\nb: [1, 2]\n", "a: 1\nb: [1\n", 8),
+        ("a.json", "{\"a\": [1]}", "{\"a\":\n 1,}", 10),
+        ("a.ini", "; c\n[s]\na = 1\n  more\nb: 2\n", "[s]\nplain\n", 4),
+        ("a.properties", "a=\\u00e9\nb\n", "a=1\nb=\\u00g\n", 4),
+        (".env", "# c\nexport A=1\nB='x\ny'\n", "A=1\nB-C=2\n", 4),
+    ] {
+        let format = Format::of(name).unwrap();
+        assert_eq!(format.check(good), Ok(()), "{name}");
+        let fault = format.check(bad).unwrap_err();
+        assert!(fault.offset.abs_diff(offset) <= 2, "{name}: {fault:?}");
+    }
+    assert!(Format::Env.check("A='x\n").is_err());
+    assert_eq!((Format::of("nginx.conf"), Format::of("toml")), (None, None));
+}
+
+proptest! {
+    #[test]
+    fn what_filters_write_is_read_back(text in any::<String>()) {
+        let values = json!({ "v": text });
+        let written = render("v = {{ v|toml }}\n", &values).unwrap();
+        let read: toml::Table = toml::from_str(&written).unwrap();
+        prop_assert_eq!(read["v"].as_str(), Some(text.as_str()));
+        let written = render("{\"v\": {{ v|json }}}", &values).unwrap();
+        prop_assert_eq!(&serde_json::from_str::<Value>(&written).unwrap(), &values);
+        let written = render("v: {{ v|yaml }}\n", &values).unwrap();
+        prop_assert_eq!(&crate::yaml::document(&written).unwrap().unwrap(), &values);
+    }
+
+    #[test]
+    fn no_text_is_a_panic(text in any::<String>(), template_text in "[{}%# a-z|.()\"\n]{0,40}") {
+        let _ = render(&template_text, &json!({ "a": text }));
+        for format in [Format::Toml, Format::Yaml, Format::Json, Format::Ini, Format::Properties, Format::Env] {
+            if let Err(fault) = format.check(&text) {
+                prop_assert!(fault.offset <= text.len());
+            }
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Values of a configuration: files merged in order, single values on top, and a JSON Schema that they are held to.
+//!
+//! It knows no template and no image. Where each value is from is remembered, so that an error can point there.
+
+mod error;
+mod file;
+mod path;
+mod schema;
+mod source;
+
+use serde_json::Value;
+
+pub use error::{Error, Violation};
+pub use path::KeyPath;
+pub use schema::Schema;
+pub use source::Source;
+
+/// Values with their origins.
+#[derive(Clone, Debug)]
+pub struct Values {
+    layers: Vec<(Source, Value)>,
+    merged: Value,
+}
+
+impl Default for Values {
+    fn default() -> Self {
+        Self { layers: Vec::new(), merged: Value::Object(serde_json::Map::new()) }
+    }
+}
+
+impl Values {
+    /// The layers merged in order: later ones go first, tables are merged, everything else is replaced.
+    ///
+    /// # Errors
+    /// When one of them can't be read, all of them at once.
+    pub fn read(sources: &[Source]) -> Result<Self, Error> {
+        let mut values = Self::default();
+        let mut errors = Vec::new();
+        for source in sources {
+            match source.read() {
+                Ok(layer) => values.add(source.clone(), layer),
+                Err(error) => errors.push(error),
+            }
+        }
+        Error::all(errors).map_or(Ok(values), Err)
+    }
+
+    fn add(&mut self, source: Source, layer: Value) {
+        merge(&mut self.merged, layer.clone());
+        self.layers.push((source, layer));
+    }
+
+    /// What a template sees: a table.
+    pub fn merged(&self) -> &Value {
+        &self.merged
+    }
+
+    /// Puts the schema's defaults below the values and holds them to it.
+    ///
+    /// # Errors
+    /// Every violation, with the place that each value is from.
+    pub fn held_to(mut self, schema: &Schema) -> Result<Self, Error> {
+        let mut merged = schema.defaults();
+        merge(&mut merged, std::mem::take(&mut self.merged));
+        self.merged = merged;
+        let violations = schema.violations(&self);
+        if violations.is_empty() { Ok(self) } else { Err(Error::Violations(violations)) }
+    }
+
+    /// Who set what is at `path`, or the nearest table above it; nobody for a default.
+    pub(crate) fn source_of(&self, path: &KeyPath) -> Option<&Source> {
+        let sets = |(source, layer): &'_ (Source, Value)| path.find(layer).map(|_| source.clone());
+        let last = self.layers.iter().rev().find(|layer| sets(layer).is_some());
+        last.map(|(source, _)| source).or_else(|| {
+            let above = path.parent()?;
+            self.source_of(&above)
+        })
+    }
+}
+
+/// Puts `over` on top of `under`.
+fn merge(under: &mut Value, over: Value) {
+    match (under, over) {
+        (Value::Object(under), Value::Object(over)) => {
+            for (key, value) in over {
+                merge(under.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (under, over) => *under = over,
+    }
+}
+
+#[cfg(test)]
+mod tests;

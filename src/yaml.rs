@@ -1,0 +1,78 @@
+//! YAML, read as version 1.2 has it: `yes` is text. The one place that knows the parser behind it.
+//!
+//! Keys that stand twice are an error, and so are aliases that explode.
+
+use serde_json::Value;
+
+/// What is wrong with a text, and where.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("line {line}: {message}")]
+pub struct Error {
+    /// What is wrong.
+    pub message: String,
+    /// From 1.
+    pub line: usize,
+    /// In characters, from 1.
+    pub column: usize,
+}
+
+/// Every document of a stream.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn documents(text: &str) -> Result<Vec<Value>, Error> {
+    let options = serde_saphyr::options! { strict_booleans: true };
+    serde_saphyr::from_multiple_with_options(text, options).map_err(|error| {
+        let number = |number| usize::try_from(number).unwrap_or(1);
+        let (line, column) = error.location().map_or((1, 1), |at| (number(at.line()), number(at.column())));
+        let text = error.without_snippet().to_string();
+        let message = text.lines().next().unwrap_or_default();
+        // The place is told by us.
+        let message = message.strip_prefix("error: ").unwrap_or(message);
+        let message = message
+            .split_once(": ")
+            .filter(|(place, _)| place.starts_with("line "))
+            .map_or(message, |(_, rest)| rest);
+        Error { message: message.to_owned(), line, column }
+    })
+}
+
+/// The only document of a text; nothing when there is none.
+///
+/// # Errors
+/// As [`documents`], and when there are several.
+pub fn document(text: &str) -> Result<Option<Value>, Error> {
+    let mut documents = documents(text)?;
+    if documents.len() > 1 {
+        return Err(Error { message: "there is more than one document".into(), line: 1, column: 1 });
+    }
+    Ok(documents.pop())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn words_stay_words() {
+        let text = "a: yes\nb: true\nc: 12\nd: 2020-01-01\ne: 'no'\nf: ~\n";
+        let expected = json!({ "a": "yes", "b": true, "c": 12, "d": "2020-01-01", "e": "no", "f": null });
+        assert_eq!(document(text), Ok(Some(expected)));
+        assert_eq!(document(""), Ok(None));
+        assert_eq!(documents("a: 1\n---\nb: 2\n").unwrap().len(), 2);
+    }
+
+    #[test]
+    fn what_is_wrong_has_a_place() {
+        for (text, line, part) in [("a: 1\na: 2\n", 2, "duplicate"), ("a: [1\n", 1, ""), ("a: *x\n", 1, "")] {
+            let error = documents(text).unwrap_err();
+            assert!(
+                error.line.abs_diff(line) <= 1 && error.message.to_lowercase().contains(part),
+                "{text}: {error:?}"
+            );
+            assert!(!error.message.starts_with("line "), "{error:?}");
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! `coracle config render` as its users meet it.
+
+#![cfg(target_os = "linux")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a panic is how a test fails"
+)]
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use snapbox::str;
+use support::{Coracle, coracle_in};
+use tempfile::TempDir;
+
+const SCHEMA: &str = r#"{
+    "properties": {
+        "port": { "type": "integer", "minimum": 1, "default": 8080 },
+        "name": { "type": "string" },
+        "password": { "type": "string", "minLength": 4, "writeOnly": true }
+    }
+}"#;
+
+const RECIPE: &str = r#"
+[[config]]
+mount = "/etc/shop"
+templates = ["config/shop.toml.j2", { from = "config/logo.bin", verbatim = true }, { from = "config/shop.toml.j2", key = "again.txt" }]
+
+[[config]]
+mount = "/run/secrets/shop"
+templates = ["config/login.env.j2"]
+
+[values]
+schema = "config/schema.json"
+files = ["config/values.toml"]
+
+[environments.production]
+values = ["config/production.yaml"]
+"#;
+
+/// A folder with a recipe, templates, values and their schema.
+fn project() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("config")).unwrap();
+    for (name, text) in [
+        ("coracle.toml", RECIPE),
+        ("config/shop.toml.j2", "name = {{ name|toml }}\nport = {{ port }}\n"),
+        ("config/login.env.j2", "PASSWORD={{ password|sh }}\n"),
+        ("config/values.toml", "name = \"shop \\\"1\\\"\"\n"),
+        ("config/production.yaml", "port: 80\n"),
+        ("config/schema.json", SCHEMA),
+        ("password", "open sesame"),
+    ] {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    fs::write(folder.path().join("config/logo.bin"), [0xff, 0x00, b'\n']).unwrap();
+    folder
+}
+
+fn render<const N: usize>(folder: &Path, more: [&str; N]) -> Coracle {
+    let mut coracle = coracle_in(folder, ["config", "render"]);
+    coracle.more(more);
+    coracle
+}
+
+#[test]
+fn files_are_written_as_the_program_will_read_them() {
+    let project = project();
+    let at = project.path();
+    render(at, ["--environment", "production", "--set-file", "password=password", "--output", "out"]).ends(
+        0,
+        str![""],
+        str![[r#"
+out/etc/shop/again.txt 28 bytes
+out/etc/shop/logo.bin 3 bytes
+out/etc/shop/shop.toml 28 bytes
+out/run/secrets/shop/login.env 23 bytes, secret
+
+"#]],
+    );
+    let read = |path: &str| fs::read(at.join("out").join(path)).unwrap();
+    assert_eq!(read("etc/shop/shop.toml"), b"name = 'shop \"1\"'\nport = 80\n".as_slice());
+    assert_eq!(read("etc/shop/logo.bin"), [0xff, 0x00, b'\n']);
+    assert_eq!(read("run/secrets/shop/login.env"), b"PASSWORD='open sesame'\n");
+    let mode = |path: &str| fs::metadata(at.join("out").join(path)).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode("run/secrets/shop/login.env"), 0o600, "a secret is its owner's alone");
+    assert_ne!(mode("etc/shop/shop.toml") & 0o044, 0);
+}
+
+#[test]
+fn a_folder_needs_no_recipe() {
+    let project = project();
+    fs::remove_file(project.path().join("config/login.env.j2")).unwrap();
+    fs::remove_file(project.path().join("config/logo.bin")).unwrap();
+    fs::remove_file(project.path().join("config/production.yaml")).unwrap();
+    render(project.path(), ["--config", "/etc/shop=config", "--set", "port=1"]).ends(
+        0,
+        str![[r#"
+name = 'shop "1"'
+port = 1
+
+"#]],
+        str![""],
+    );
+}
+
+#[test]
+fn secrets_are_not_for_a_terminal() {
+    let project = project();
+    fs::remove_file(project.path().join("config/logo.bin")).unwrap();
+    fs::remove_file(project.path().join("config/production.yaml")).unwrap();
+    render(project.path(), ["--config", "/etc/shop=config", "--set-file", "password=password"]).ends(
+        0,
+        str![[r#"
+==> /etc/shop/login.env
+==> /etc/shop/shop.toml
+name = 'shop "1"'
+port = 8080
+
+"#]],
+        str![[r#"
+/etc/shop/login.env is secret: `--output DIR` writes it
+
+"#]],
+    );
+}
+
+#[test]
+fn everything_wrong_with_values_is_told_at_once() {
+    let project = project();
+    fs::write(project.path().join("config/values.toml"), "nmae = 1\nport = 0\n").unwrap();
+    fs::write(project.path().join("password"), "abc").unwrap();
+    render(project.path(), ["--set-file", "password=password", "--output", "out"]).ends(
+        2,
+        str![""],
+        str![[r#"
+error: `nmae`: the schema knows no such key; did you mean `name`? (from config/values.toml)
+  `password`: value is shorter than 4 characters (from --set-file password)
+  `port`: 0 is less than the minimum of 1 (from config/values.toml)
+
+hint: set the values as the schema says, or mend the schema
+
+"#]],
+    );
+}
+
+#[test]
+fn everything_wrong_with_templates_is_told_at_once() {
+    let project = project();
+    fs::write(project.path().join("config/shop.toml.j2"), "a = 1\nname = {{ name }}\n").unwrap();
+    fs::write(project.path().join("config/login.env.j2"), "\nPASSWORD={{ pasword }}\n").unwrap();
+    render(project.path(), ["--set", "password=abcd", "--output", "out"]).ends(
+        2,
+        str![""],
+        str![[r#"
+error: what is rendered is no TOML: [..]
+   --> config/shop.toml.j2:2
+  `pasword` is undefined; did you mean `password`?
+   --> config/login.env.j2:2
+
+hint: give it a value, a default in the schema, or test it with `is defined`
+hint: mend the template there; filters such as `|toml` write a value with its quotes
+
+"#]],
+    );
+}
+
+#[test]
+fn keys_and_mounts_are_those_that_kubernetes_takes() {
+    let project = project();
+    let recipe = r#"
+[[config]]
+mount = "/etc"
+templates = ["config/values.toml", { from = "config/logo.bin", key = "..data" }, { from = "config/logo.bin", key = "values.toml" }]
+
+[[config]]
+mount = "/etc/shop"
+templates = [{ from = "config/logo.bin", key = "a b" }, "config/none.toml"]
+"#;
+    fs::write(project.path().join("coracle.toml"), recipe).unwrap();
+    render(project.path(), ["--output", "out"]).ends(
+        2,
+        str![""],
+        str![[r#"
+error: nothing can be mounted on `/etc`: the container needs it for itself
+  `..data`, from `config/logo.bin`, is no key of a ConfigMap: a kubelet keeps such names for itself
+  both `config/values.toml` and `config/logo.bin` are `values.toml` in /etc
+  `a b`, from `config/logo.bin`, is no key of a ConfigMap: it holds something else than letters, digits, `-`, `_` and `.`
+  cannot read `config/none.toml`: No such file or directory (os error 2)
+
+hint: check the spelling, and who may read it
+hint: give it another name with `key`: letters, digits, `-`, `_` and `.`
+hint: give one of them another name with `key`
+hint: mount a directory of the program's own, such as `/etc/NAME`
+
+"#]],
+    );
+}
+
+#[test]
+fn wrong_words_are_told() {
+    let project = project();
+    render(project.path(), ["--environment", "staging", "--set", "port", "--config", "/etc/a"]).ends(
+        2,
+        str![""],
+        str![[r#"
+error: 3 problems on the command line
+  `--config`: `/etc/a` has no folder
+  `--environment`: there is no environment `staging`
+  `--set`: `port` has no value
+
+hint: write it as `--config /etc/app=config/`
+hint: the recipe has none: write `[environments.NAME]` with `values = ["FILE"]`
+hint: write it as `--set a.b=VALUE`
+
+"#]],
+    );
+    fs::write(project.path().join("coracle.toml"), "[image]\nprograms = [\"app\"]\n").unwrap();
+    render(project.path(), []).ends(
+        2,
+        str![""],
+        str![[r#"
+error: nothing to render: no configuration is named
+
+hint: write `[[config]]` in the recipe, or pass `--config /etc/app=FOLDER`
+
+"#]],
+    );
+}
