@@ -78,6 +78,7 @@ pub fn plan(tree: &dyn Tree, request: &Request<'_>) -> Result<(Rootfs, Vec<Note>
     }
     let mut needs = request.needs.clone();
     needs.add(included.needs);
+    needs.check()?;
     planner.add_extras(&needs.extras);
     let (rootfs, more) = planner.finish()?;
     notes.extend(needs.notes);
