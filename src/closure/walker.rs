@@ -7,19 +7,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::link_map::{Absence, Alias, Edge, Found, LinkMap, Mapped, Missing};
-use super::{Error, Opener, Surroundings, Tracer};
-use crate::elf::{self, Dependency};
+use super::{Error, Opener, Tracer, interpreter};
+use crate::elf::Dependency;
 use crate::fs::Identity;
-use crate::loader::{self, Candidate, Hwcaps, Loader, Requester, usual_interpreters};
+use crate::loader::{self, Candidate, Hwcaps, Loader, Requester};
 use crate::path::Spelled;
-use crate::tree::{self, End, Tree};
 
 /// Names of the vDSO, which the kernel maps without a file.
 const VDSO: [&[u8]; 3] = [b"linux-vdso.so.1", b"linux-gate.so.1", b"linux-vdso64.so.1"];
 
 /// Maps what `program` needs; nothing for a static program.
 pub(super) fn start(tracer: &Tracer<'_>, hwcaps: &Hwcaps, program: Mapped) -> Result<Option<Walker>, Error> {
-    let Some((interpreter, loader)) = read_interpreter(tracer, hwcaps, &program)? else { return Ok(None) };
+    let Some((interpreter, loader)) = interpreter::read(tracer, hwcaps, &program)? else { return Ok(None) };
     let mut walker = Walker {
         loader,
         objects: Vec::new(),
@@ -37,52 +36,6 @@ pub(super) fn start(tracer: &Tracer<'_>, hwcaps: &Hwcaps, program: Mapped) -> Re
     walker.add(program, None);
     walker.start(tracer)?;
     Ok(Some(walker))
-}
-
-/// Finds and reads the loader: `PT_INTERP`, which the kernel opens as it is spelled, or for a library the usual one.
-fn read_interpreter(
-    tracer: &Tracer<'_>,
-    hwcaps: &Hwcaps,
-    program: &Mapped,
-) -> Result<Option<(Mapped, Rc<Loader>)>, Error> {
-    let (tree, around) = (tracer.tree, tracer.around);
-    let object = &program.object;
-    let spelled = match &object.interpreter {
-        Some(interpreter) => interpreter.clone(),
-        None if object.dynamic.dependencies.is_empty() => return Ok(None),
-        None => usual_interpreter(tree, around, program)?,
-    };
-    let (wanted, program) = (object.header.machine, program.spelled.clone());
-    let walk = tree::walk(tree, &around.working_dir, spelled.as_bytes())?;
-    let End::File(path, file) = walk.end.clone() else {
-        let why = match wanted.platform() {
-            Some(platform) => format!("there is no such file; the program is for {platform}"),
-            None => "there is no such file".into(),
-        };
-        return Err(Error::Interpreter { program, interpreter: spelled, why });
-    };
-    let unreadable =
-        |source| Error::Loader { program: program.clone(), interpreter: spelled.clone(), source };
-    let reader = file.content.open()?;
-    let object = Rc::new(elf::Object::read(&reader).map_err(|e| unreadable(e.into()))?);
-    let found = object.header.machine;
-    if !found.is_kin_of(wanted) {
-        return Err(Error::InterpreterMachine { program, interpreter: spelled, found, wanted });
-    }
-    let loader = tracer.loader(&spelled, &file, &object, hwcaps).map_err(unreadable)?;
-    Ok(Some((Mapped { spelled, walk, path, file, object, found: Found::Interpreter }, loader)))
-}
-
-fn usual_interpreter(tree: &dyn Tree, around: &Surroundings, library: &Mapped) -> Result<Spelled, Error> {
-    let usual = usual_interpreters(&library.object);
-    for path in &usual {
-        if matches!(tree::walk(tree, &around.working_dir, path.as_bytes())?.end, End::File(..)) {
-            return Ok(path.clone());
-        }
-    }
-    let why = format!("there is no loader for {}", library.object.header.machine);
-    let interpreter = usual.into_iter().next().unwrap_or_default();
-    Err(Error::Interpreter { program: library.spelled.clone(), interpreter, why })
 }
 
 /// The walk while it goes on; a copy of it can go another way. Objects keep their index; `order` is the search list that
