@@ -93,7 +93,7 @@ pub struct Alias {
 }
 
 /// A name that no rule finds.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Missing {
     /// What was asked for.
     pub name: Vec<u8>,
@@ -102,7 +102,7 @@ pub struct Missing {
     /// What it means for the program.
     pub absence: Absence,
     /// Where was searched, and what was refused.
-    pub missed: Missed,
+    pub missed: Rc<Missed>,
     /// A directory of `ld.so.conf` that has it all the same: the loader never reads that file.
     pub listed: Option<Listed>,
 }
@@ -119,6 +119,13 @@ pub enum Absence {
 }
 
 impl Mapped {
+    /// Whether it is the object that opens libraries under this name: its soname, or what its file is called, wherever
+    /// that is in the image.
+    pub(super) fn answers_to(&self, name: &[u8]) -> bool {
+        self.object.dynamic.soname.as_deref() == Some(name)
+            || self.spelled.name() == Spelled::new(name).name()
+    }
+
     /// Whether it stands below `glibc-hwcaps`.
     pub(super) fn is_variant(&self) -> bool {
         let part = b"/glibc-hwcaps/";

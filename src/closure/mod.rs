@@ -5,6 +5,7 @@
 
 pub mod circumstances;
 mod error;
+mod interpreter;
 pub mod isa;
 mod link_map;
 pub mod mixed;

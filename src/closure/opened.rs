@@ -1,11 +1,11 @@
 //! Libraries that are opened while a program runs, and what they bring: `dlopen`, by the program or by its libraries.
 //!
 //! Each is opened in a link map of its own, on top of what the start mapped: one that is opened does not make another
-//! findable. Source: `dl_open_worker`, `elf/dl-open.c`.
+//! findable, unless it opens that itself. Source: `dl_open_worker`, `elf/dl-open.c`.
 
 use std::rc::Rc;
 
-use super::{Closure, Error, Executed, Kind, LinkMap, Mapped, Tracer, walker};
+use super::{Closure, Elf, Error, Executed, Kind, LinkMap, Mapped, Tracer};
 use crate::elf::Priority;
 use crate::path::Spelled;
 
@@ -66,7 +66,8 @@ impl Tracer<'_> {
         for opening in openings {
             // A static program's own `dlopen` is not to be relied on.
             let has_loader = elf.objects.loader.is_some();
-            match if has_loader { self.open_one(&program, &opening)? } else { Err(elf.objects.clone()) } {
+            match if has_loader { self.open_one(elf, &program, &opening)? } else { Err(elf.objects.clone()) }
+            {
                 // What is mapped already brings nothing.
                 Ok(opened) if opened.brings_nothing(&elf.objects) => {}
                 Ok(opened) => elf.opened.push(opened),
@@ -77,10 +78,17 @@ impl Tracer<'_> {
     }
 
     /// The first alternative that can be had, or the map of the first that can't.
-    fn open_one(&self, program: &Mapped, opening: &Opening) -> Result<Result<Opened, Rc<LinkMap>>, Error> {
+    fn open_one(
+        &self,
+        elf: &Elf,
+        program: &Mapped,
+        opening: &Opening,
+    ) -> Result<Result<Opened, Rc<LinkMap>>, Error> {
+        let before = opened_before(elf, &opening.by);
         let mut failed = None;
         for name in &opening.names {
-            let (best, lesser) = self.variants(program, Some((&opening.by, name)))?;
+            let opened = [&before[..], &[(&opening.by, name)]].concat();
+            let (best, lesser) = self.variants(program, &opened)?;
             if best.is_incomplete() {
                 failed.get_or_insert(best);
                 continue;
@@ -102,7 +110,8 @@ impl Tracer<'_> {
             return Ok(false);
         }
         let program = super::tracer::mapped(executed)?;
-        let map = walker::load(self, &self.around.loader.hwcaps, program, Some((by, name)))?;
+        let opened = [&opened_before(elf, by)[..], &[(by, name)]].concat();
+        let map = self.load(&self.around.loader.hwcaps, &program, &opened)?;
         let is_new = |mapped: &Mapped| !elf.maps().any(|map| map.maps(&mapped.path));
         Ok(!map.is_incomplete() && map.news().any(|(_, mapped)| is_new(mapped)))
     }
@@ -129,7 +138,28 @@ impl Tracer<'_> {
     }
 }
 
+/// What has to be opened for `by` to be mapped: nothing when the start maps it, else what led to it, the first first.
+fn opened_before<'a>(elf: &'a Elf, mut by: &'a Opener) -> Vec<(&'a Opener, &'a [u8])> {
+    let mut way = Vec::new();
+    let mut earlier = elf.opened.as_slice();
+    while let Opener::Library(name) = by
+        && !elf.objects.objects.iter().any(|object| object.answers_to(name))
+        && let Some(at) = earlier.iter().position(|opened| opened.brings(name))
+        && let Some((before, [opened, ..])) = earlier.split_at_checked(at)
+    {
+        way.push((&opened.by, opened.name.as_slice()));
+        (by, earlier) = (&opened.by, before);
+    }
+    way.reverse();
+    way
+}
+
 impl Opened {
+    /// Whether the object that is called `name` is new in its maps.
+    fn brings(&self, name: &[u8]) -> bool {
+        self.maps.iter().any(|map| map.news().any(|(_, mapped)| mapped.answers_to(name)))
+    }
+
     /// Whether `start` had mapped all of it.
     fn brings_nothing(&self, start: &LinkMap) -> bool {
         let is_empty =

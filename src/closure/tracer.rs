@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::{
-    Closure, Elf, Error, Executed, Found, Kind, LinkMap, Mapped, Opener, Surroundings, script, walker,
+    Closure, Elf, Error, Executed, Found, Kind, LinkMap, Mapped, Opener, Surroundings, script,
+    walker::{self, Walker},
 };
 use crate::elf::{Header, Object, Type};
 use crate::loader::conf::{self, Listed};
@@ -21,6 +22,8 @@ pub struct Tracer<'a> {
     pub(super) tree: &'a dyn Tree,
     pub(super) around: &'a Surroundings,
     loaders: RefCell<BTreeMap<(Spelled, Hwcaps), Rc<Loader>>>,
+    /// The start of the program that was followed last, by kinds of CPU: what it opens is walked from there.
+    starts: RefCell<(Spelled, BTreeMap<Hwcaps, Walker>)>,
     /// What `ld.so.conf` lists, once a library was missing.
     listed: OnceCell<Vec<Listed>>,
 }
@@ -28,7 +31,13 @@ pub struct Tracer<'a> {
 impl<'a> Tracer<'a> {
     /// Nothing is looked at yet.
     pub fn new(tree: &'a dyn Tree, around: &'a Surroundings) -> Self {
-        Self { tree, around, loaders: RefCell::default(), listed: OnceCell::new() }
+        Self {
+            tree,
+            around,
+            loaders: RefCell::default(),
+            starts: RefCell::default(),
+            listed: OnceCell::new(),
+        }
     }
 
     /// Follows `program`; it can be started, and nothing is missing.
@@ -66,18 +75,18 @@ impl<'a> Tracer<'a> {
     }
 
     fn map(&self, program: &Mapped) -> Result<Elf, Error> {
-        let (objects, lesser) = self.variants(program, None)?;
+        let (objects, lesser) = self.variants(program, &[])?;
         Ok(Elf { machine: program.object.header.machine, objects, lesser, opened: Vec::new() })
     }
 
-    /// What is mapped for `program`, then for what it is `opening`: once when no library has variants for newer CPUs,
+    /// What is mapped for `program`, then for what is `opened` in it: once when no library has variants for newer CPUs,
     /// else for every kind of CPU. The best CPU's map, then those that differ.
     pub(super) fn variants(
         &self,
         program: &Mapped,
-        opening: Option<(&Opener, &[u8])>,
+        opened: &[(&Opener, &[u8])],
     ) -> Result<(Rc<LinkMap>, Vec<Rc<LinkMap>>), Error> {
-        let with = |hwcaps: &Hwcaps| walker::load(self, hwcaps, program.clone(), opening).map(Rc::new);
+        let with = |hwcaps: &Hwcaps| self.load(hwcaps, program, opened).map(Rc::new);
         let best = with(&self.around.loader.hwcaps)?;
         let mut lesser: Vec<Rc<LinkMap>> = Vec::new();
         if best.has_variants() {
@@ -88,6 +97,37 @@ impl<'a> Tracer<'a> {
             }
         }
         Ok((best, lesser))
+    }
+
+    /// What `program` maps at its start; then what each of `opened` brings, one on top of the other. The map is that of the
+    /// last.
+    pub(super) fn load(
+        &self,
+        hwcaps: &Hwcaps,
+        program: &Mapped,
+        opened: &[(&Opener, &[u8])],
+    ) -> Result<LinkMap, Error> {
+        let Some(mut walker) = self.started(hwcaps, program)? else {
+            return Ok(LinkMap::of_static(program.clone()));
+        };
+        for (by, name) in opened {
+            walker.open(self, by, name)?;
+        }
+        Ok(walker.finish())
+    }
+
+    /// The walk after the start of `program`, which is done once.
+    fn started(&self, hwcaps: &Hwcaps, program: &Mapped) -> Result<Option<Walker>, Error> {
+        let mut starts = self.starts.borrow_mut();
+        if starts.0 != program.spelled {
+            *starts = (program.spelled.clone(), BTreeMap::new());
+        }
+        if let Some(walker) = starts.1.get(hwcaps) {
+            return Ok(Some(walker.clone()));
+        }
+        let walker = walker::start(self, hwcaps, program.clone())?;
+        starts.1.extend(walker.clone().map(|walker| (hwcaps.clone(), walker)));
+        Ok(walker)
     }
 
     /// The loader at `interpreter`, read once.

@@ -7,28 +7,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::link_map::{Absence, Alias, Edge, Found, LinkMap, Mapped, Missing};
-use super::{Error, Opener, Surroundings, Tracer};
-use crate::elf::{self, Dependency};
+use super::{Error, Opener, Tracer, interpreter};
+use crate::elf::Dependency;
 use crate::fs::Identity;
-use crate::loader::{self, Candidate, Hwcaps, Loader, Requester, usual_interpreters};
+use crate::loader::{self, Candidate, Hwcaps, Loader, Requester};
 use crate::path::Spelled;
-use crate::tree::{self, End, Tree};
 
 /// Names of the vDSO, which the kernel maps without a file.
 const VDSO: [&[u8]; 3] = [b"linux-vdso.so.1", b"linux-gate.so.1", b"linux-vdso64.so.1"];
 
-/// Maps what `program` needs; then, when it is `opening` something, what that brings.
-pub(super) fn load(
-    tracer: &Tracer<'_>,
-    hwcaps: &Hwcaps,
-    program: Mapped,
-    opening: Option<(&Opener, &[u8])>,
-) -> Result<LinkMap, Error> {
-    let Some((interpreter, loader)) = read_interpreter(tracer, hwcaps, &program)? else {
-        return Ok(LinkMap::of_static(program));
-    };
+/// Maps what `program` needs; nothing for a static program.
+pub(super) fn start(tracer: &Tracer<'_>, hwcaps: &Hwcaps, program: Mapped) -> Result<Option<Walker>, Error> {
+    let Some((interpreter, loader)) = interpreter::read(tracer, hwcaps, &program)? else { return Ok(None) };
     let mut walker = Walker {
-        tracer,
         loader,
         objects: Vec::new(),
         requesters: Vec::new(),
@@ -43,69 +34,21 @@ pub(super) fn load(
         interpreter: Some(interpreter),
     };
     walker.add(program, None);
-    walker.start()?;
-    if let Some((by, name)) = opening {
-        walker.open(by, name)?;
-    }
-    Ok(walker.finish())
+    walker.start(tracer)?;
+    Ok(Some(walker))
 }
 
-/// Finds and reads the loader: `PT_INTERP`, which the kernel opens as it is spelled, or for a library the usual one.
-fn read_interpreter(
-    tracer: &Tracer<'_>,
-    hwcaps: &Hwcaps,
-    program: &Mapped,
-) -> Result<Option<(Mapped, Rc<Loader>)>, Error> {
-    let (tree, around) = (tracer.tree, tracer.around);
-    let object = &program.object;
-    let spelled = match &object.interpreter {
-        Some(interpreter) => interpreter.clone(),
-        None if object.dynamic.dependencies.is_empty() => return Ok(None),
-        None => usual_interpreter(tree, around, program)?,
-    };
-    let (wanted, program) = (object.header.machine, program.spelled.clone());
-    let walk = tree::walk(tree, &around.working_dir, spelled.as_bytes())?;
-    let End::File(path, file) = walk.end.clone() else {
-        let why = match wanted.platform() {
-            Some(platform) => format!("there is no such file; the program is for {platform}"),
-            None => "there is no such file".into(),
-        };
-        return Err(Error::Interpreter { program, interpreter: spelled, why });
-    };
-    let unreadable =
-        |source| Error::Loader { program: program.clone(), interpreter: spelled.clone(), source };
-    let reader = file.content.open()?;
-    let object = Rc::new(elf::Object::read(&reader).map_err(|e| unreadable(e.into()))?);
-    let found = object.header.machine;
-    if !found.is_kin_of(wanted) {
-        return Err(Error::InterpreterMachine { program, interpreter: spelled, found, wanted });
-    }
-    let loader = tracer.loader(&spelled, &file, &object, hwcaps).map_err(unreadable)?;
-    Ok(Some((Mapped { spelled, walk, path, file, object, found: Found::Interpreter }, loader)))
-}
-
-fn usual_interpreter(tree: &dyn Tree, around: &Surroundings, library: &Mapped) -> Result<Spelled, Error> {
-    let usual = usual_interpreters(&library.object);
-    for path in &usual {
-        if matches!(tree::walk(tree, &around.working_dir, path.as_bytes())?.end, End::File(..)) {
-            return Ok(path.clone());
-        }
-    }
-    let why = format!("there is no loader for {}", library.object.header.machine);
-    let interpreter = usual.into_iter().next().unwrap_or_default();
-    Err(Error::Interpreter { program: library.spelled.clone(), interpreter, why })
-}
-
-/// The walk while it goes on. Objects keep their index; `order` is the search list that grows and is reordered.
-struct Walker<'a> {
-    tracer: &'a Tracer<'a>,
+/// The walk while it goes on; a copy of it can go another way. Objects keep their index; `order` is the search list that
+/// grows and is reordered.
+#[derive(Clone)]
+pub(super) struct Walker {
     loader: Rc<Loader>,
     objects: Vec<Mapped>,
     requesters: Vec<Rc<Requester>>,
     order: Vec<usize>,
     /// Objects whose wants were followed.
     done: BTreeSet<usize>,
-    /// How many objects the start mapped, once that is over.
+    /// How many objects were mapped before the last opening.
     started: Option<usize>,
     edges: Vec<Edge>,
     missing: Vec<Missing>,
@@ -116,34 +59,37 @@ struct Walker<'a> {
     interpreter: Option<Mapped>,
 }
 
-impl Walker<'_> {
+impl Walker {
     /// The preloads, then what the objects want.
-    fn start(&mut self) -> Result<(), Error> {
+    fn start(&mut self, tracer: &Tracer<'_>) -> Result<(), Error> {
         for name in self.loader.clone().preloads() {
-            self.want(0, name, Absence::Preload)?;
+            self.want(tracer, 0, name, Absence::Preload)?;
         }
-        self.run()
+        self.run(tracer)
     }
 
     /// `dlopen` of `name` by an object that is mapped (`dl_open_worker`, `elf/dl-open.c`): searched for as what that
-    /// object needs, then everything that it brings. What the start misses is no matter of this map.
-    fn open(&mut self, by: &Opener, name: &[u8]) -> Result<(), Error> {
+    /// object needs, then everything that it brings. What was missed before is no matter of this map.
+    pub(super) fn open(&mut self, tracer: &Tracer<'_>, by: &Opener, name: &[u8]) -> Result<(), Error> {
         self.started = Some(self.objects.len());
         self.missing.clear();
         let by = match by {
             Opener::Program => 0,
-            Opener::Library(name) => self.names.get(name).copied().unwrap_or_default(),
+            Opener::Library(name) => {
+                let answering = || self.objects.iter().position(|object| object.answers_to(name));
+                self.names.get(name).copied().or_else(answering).unwrap_or_default()
+            }
         };
-        self.want(by, name, Absence::Fatal)?;
-        self.run()
+        self.want(tracer, by, name, Absence::Fatal)?;
+        self.run(tracer)
     }
 
     /// What each object in the search list wants. An object that a filter put in front of the one at hand comes next.
-    fn run(&mut self) -> Result<(), Error> {
+    fn run(&mut self, tracer: &Tracer<'_>) -> Result<(), Error> {
         let mut at = 0;
         while let Some(&index) = self.order.get(at) {
             if self.done.insert(index) {
-                self.want_all(index, at)?;
+                self.want_all(tracer, index, at)?;
             } else {
                 at += 1;
             }
@@ -152,12 +98,12 @@ impl Walker<'_> {
     }
 
     /// What the object `index`, which stands at `at` in the search list, wants: in the order of its dynamic section.
-    fn want_all(&mut self, index: usize, mut at: usize) -> Result<(), Error> {
+    fn want_all(&mut self, tracer: &Tracer<'_>, index: usize, mut at: usize) -> Result<(), Error> {
         let dependencies = self.objects.get(index).map(|object| object.object.dynamic.dependencies.clone());
         for dependency in dependencies.unwrap_or_default() {
             let (name, absence) = match &dependency {
                 Dependency::Needed(name) => {
-                    self.want(index, name, Absence::Fatal)?;
+                    self.want(tracer, index, name, Absence::Fatal)?;
                     continue;
                 }
                 // musl has no filters.
@@ -165,7 +111,7 @@ impl Walker<'_> {
                 Dependency::Filter(name) => (name, Absence::Fatal),
                 Dependency::Auxiliary(name) => (name, Absence::Auxiliary),
             };
-            if let Some(filter) = self.want(index, name, absence)?
+            if let Some(filter) = self.want(tracer, index, name, absence)?
                 && self.put_in_front(filter, at)
             {
                 at += 1;
@@ -186,7 +132,13 @@ impl Walker<'_> {
     }
 
     /// Gets one name for the object `by`: from what is mapped, else from the tree.
-    fn want(&mut self, by: usize, name: &[u8], absence: Absence) -> Result<Option<usize>, Error> {
+    fn want(
+        &mut self,
+        tracer: &Tracer<'_>,
+        by: usize,
+        name: &[u8],
+        absence: Absence,
+    ) -> Result<Option<usize>, Error> {
         let Some(requester) = self.requester(by, absence) else { return Ok(None) };
         let meant = self.loader.meant(name, &requester);
         if VDSO.contains(&meant.as_slice()) {
@@ -196,12 +148,12 @@ impl Walker<'_> {
             self.edges.push(Edge { from: by, to, name: meant, found: None, passed: Rc::default() });
             return Ok(Some(to));
         }
-        let (tree, start) = (self.tracer.tree, &self.tracer.around.working_dir);
+        let (tree, start) = (tracer.tree, &tracer.around.working_dir);
         match self.loader.find(tree, start, name, &requester)? {
             Ok(found) => Ok(Some(self.map_found(by, &meant, found, &requester))),
             Err(missed) => {
-                let listed = self.tracer.listed(&self.loader, &meant, &requester);
-                self.missing.push(Missing { name: meant, by, absence, missed, listed });
+                let listed = tracer.listed(&self.loader, &meant, &requester);
+                self.missing.push(Missing { name: meant, by, absence, missed: Rc::new(missed), listed });
                 Ok(None)
             }
         }
@@ -325,7 +277,7 @@ impl Walker<'_> {
     }
 
     /// The link map: objects in the order of the search list, an interpreter that nobody needs last.
-    fn finish(mut self) -> LinkMap {
+    pub(super) fn finish(mut self) -> LinkMap {
         if let Some(interpreter) = self.interpreter.take() {
             self.add(interpreter, None);
         }

@@ -84,6 +84,8 @@ fn read(entry: &Value) -> Result<DlopenNote> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -112,6 +114,28 @@ mod tests {
             serde_json::json!({ "soname": "a", "feature": 1 }),
         ] {
             assert!(read(&entry).is_err(), "{entry}");
+        }
+    }
+    /// JSON of any shape, and of nearly the right one.
+    fn json() -> impl Strategy<Value = Value> {
+        let text = prop_oneof!["[a-z.]{0,3}", Just("required".to_owned()), any::<String>()];
+        let leaf =
+            prop_oneof![Just(Value::Null), any::<i32>().prop_map(Value::from), text.prop_map(Value::from)];
+        leaf.prop_recursive(3, 24, 4, |inner| {
+            let key = proptest::sample::select(vec!["soname", "feature", "description", "priority", "x"]);
+            let pairs = proptest::collection::vec((key, inner.clone()), 0..5);
+            let object = pairs.prop_map(|pairs| pairs.into_iter().collect::<Value>());
+            prop_oneof![proptest::collection::vec(inner, 0..4).prop_map(Value::from), object]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_read_can_be_opened(entry in json()) {
+            if let Ok(note) = read(&entry) {
+                prop_assert!(!note.sonames.is_empty() && note.sonames.iter().all(|name| !name.is_empty()));
+                prop_assert!(entry.get("soname").is_some());
+            }
         }
     }
 }

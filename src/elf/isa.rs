@@ -6,7 +6,8 @@
 use goblin::elf::header::{EM_386, EM_X86_64};
 use goblin::elf::program_header::{PT_NOTE, ProgramHeader};
 
-use super::{Object, Result, exactly};
+use super::notes::{self, Note};
+use super::{Header, Object, Result, exactly};
 use crate::content::Reader;
 
 /// A level of CPUs for x86-64, each of which runs what the lesser ones run.
@@ -70,29 +71,23 @@ pub fn isa_needed(file: &Reader, object: &Object) -> Result<Option<IsaLevel>> {
     for segment in segments.iter().filter(is_place).take(MAX_SEGMENTS) {
         let size = usize::try_from(segment.p_filesz.min(MAX_SEGMENT)).unwrap_or_default();
         let bytes = exactly(file, segment.p_offset, size, "properties")?;
-        if let Some(bits) = property(&bytes, align) {
+        if let Some(bits) = property(&bytes, align, &object.header) {
             return Ok(IsaLevel::of(bits));
         }
     }
     Ok(None)
 }
 
-/// The bits of the property in the notes of one segment. x86 is little-endian.
-fn property(notes: &[u8], align: usize) -> Option<u32> {
-    let mut rest = notes;
-    loop {
-        let [owner_size, size, kind] = [word(rest, 0)?, word(rest, 4)?, word(rest, 8)?];
-        let owner_end = 12_usize.checked_add(usize::try_from(owner_size).ok()?)?;
-        let start = owner_end.checked_next_multiple_of(align)?;
-        let end = start.checked_add(usize::try_from(size).ok()?)?;
-        if kind == NT_GNU_PROPERTY_TYPE_0 && rest.get(12..owner_end)? == b"GNU\0" {
-            return needed(rest.get(start..end)?, align);
-        }
-        rest = rest.get(end.checked_next_multiple_of(align)?..)?;
-    }
+/// The bits of the property in the notes of one segment.
+fn property(bytes: &[u8], align: usize, header: &Header) -> Option<u32> {
+    let mut notes = Vec::new();
+    // Where notes are cut off, a loader stops; what stands in front of that counts.
+    let _ = notes::read_range(bytes, align as u64, header, &mut notes);
+    let is_wanted = |note: &&Note| note.owner == b"GNU" && note.kind == NT_GNU_PROPERTY_TYPE_0;
+    needed(&notes.iter().find(is_wanted)?.description, align)
 }
 
-/// The same in the description of one note: types, sizes and data, one behind the other.
+/// The same in the description of the note: types, sizes and data, one behind the other. x86 is little-endian.
 fn needed(mut properties: &[u8], align: usize) -> Option<u32> {
     loop {
         let [kind, size] = [word(properties, 0)?, word(properties, 4)?];
@@ -113,6 +108,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::content::Content;
+    use crate::elf::synthetic::Synthetic;
+
+    fn property(bytes: &[u8]) -> Option<u32> {
+        let file = Content::bytes(Synthetic::default().bytes()).open().unwrap();
+        super::property(bytes, 8, &Header::read(&file).unwrap())
+    }
 
     fn words(words: &[u32]) -> Vec<u8> {
         words.iter().flat_map(|word| word.to_le_bytes()).collect()
@@ -126,10 +128,10 @@ mod tests {
         let others = [0xc000_0002, 4, 3, 0];
         let isa = [0xc000_8002, 4, 7, 0];
         let note = [&[4, 32, 5, GNU][..], &others, &isa].concat();
-        assert_eq!(property(&words(&note), 8), Some(7));
-        assert_eq!(property(&words(&[&build_id[..], &note].concat()), 8), Some(7));
-        assert_eq!(property(&words(&note[..8]), 8), None);
-        assert_eq!(property(&words(&build_id), 8), None);
+        assert_eq!(property(&words(&note)), Some(7));
+        assert_eq!(property(&words(&[&build_id[..], &note].concat())), Some(7));
+        assert_eq!(property(&words(&note[..8])), None);
+        assert_eq!(property(&words(&build_id)), None);
     }
 
     #[test]
@@ -142,8 +144,8 @@ mod tests {
     proptest! {
         #[test]
         fn bytes_that_lie_never_panic(bytes: Vec<u8>, sizes in proptest::array::uniform3(0_u32..40)) {
-            property(&bytes, 8);
-            property(&[words(&[4, sizes[0], 5, GNU, sizes[1], sizes[2]]), bytes].concat(), 8);
+            property(&bytes);
+            property(&[words(&[4, sizes[0], 5, GNU, sizes[1], sizes[2]]), bytes].concat());
         }
     }
 }

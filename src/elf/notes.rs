@@ -5,7 +5,7 @@
 
 use goblin::elf::section_header::SHT_NOTE;
 
-use super::sections::sections;
+use super::sections::headers;
 use super::{Error, Header, Object, Result, exactly};
 use crate::content::Reader;
 
@@ -59,16 +59,15 @@ pub fn notes(file: &Reader, object: &Object) -> Result<Vec<Note>> {
 
 /// Sections of notes; section headers are no matter of a loader, so damaged ones are as if absent.
 fn of_sections(file: &Reader, header: &Header) -> Vec<Range> {
-    let sections = sections(file, header).unwrap_or_default();
-    let notes =
-        sections.into_iter().map(|section| section.header).filter(|header| header.sh_type == SHT_NOTE);
+    let headers = headers(file, header).unwrap_or_default();
+    let notes = headers.into_iter().filter(|header| header.sh_type == SHT_NOTE);
     notes
         .map(|header| Range { offset: header.sh_offset, size: header.sh_size, align: header.sh_addralign })
         .collect()
 }
 
 /// Notes back to back: three words, the owner, the description, each padded.
-fn read_range(bytes: &[u8], align: u64, header: &Header, notes: &mut Vec<Note>) -> Result<()> {
+pub(super) fn read_range(bytes: &[u8], align: u64, header: &Header, notes: &mut Vec<Note>) -> Result<()> {
     const OUTSIDE: Error = Error::Damaged("one of its notes is longer than what holds it");
     let pad = |size: usize| if align == 8 { size.next_multiple_of(8) } else { size.next_multiple_of(4) };
     let word = |at: usize| -> Result<u32> {

@@ -3,7 +3,7 @@
 use goblin::elf::section_header as s;
 use goblin::elf::section_header::SectionHeader;
 
-use super::{Error, Header, Result, Strings, exactly};
+use super::{Error, Header, Object, Result, Strings, exactly};
 use crate::content::Reader;
 
 /// A section and its name.
@@ -27,8 +27,8 @@ impl Section {
     }
 }
 
-/// Every section; none where there is no table of them.
-pub(super) fn sections(file: &Reader, header: &Header) -> Result<Vec<Section>> {
+/// The header of every section; none where there is no table of them.
+pub(super) fn headers(file: &Reader, header: &Header) -> Result<Vec<SectionHeader>> {
     let (count, raw) = (usize::from(header.raw.e_shnum), &header.raw);
     let size = SectionHeader::size(header.ctx());
     if count == 0 || raw.e_shoff == 0 || usize::from(raw.e_shentsize) != size {
@@ -36,8 +36,13 @@ pub(super) fn sections(file: &Reader, header: &Header) -> Result<Vec<Section>> {
     }
     let bytes = exactly(file, raw.e_shoff, count * size, "section headers")?;
     let headers = SectionHeader::parse_from(&bytes, 0, count, header.ctx());
-    let headers = headers.map_err(|_| Error::Truncated("section headers"))?;
-    let Some(names) = headers.get(usize::from(raw.e_shstrndx)).map(|table| table.sh_offset) else {
+    headers.map_err(|_| Error::Truncated("section headers"))
+}
+
+/// Every section; none where there is no table of them.
+pub(super) fn sections(file: &Reader, header: &Header) -> Result<Vec<Section>> {
+    let headers = headers(file, header)?;
+    let Some(names) = headers.get(usize::from(header.raw.e_shstrndx)).map(|table| table.sh_offset) else {
         return Ok(Vec::new());
     };
     let mut strings = Strings::of(file);
@@ -52,4 +57,12 @@ pub(super) fn sections(file: &Reader, header: &Header) -> Result<Vec<Section>> {
             Ok(Section { header, name })
         })
         .collect()
+}
+
+/// Whether `object`, whose bytes are `file`, has a section of this name.
+///
+/// # Errors
+/// When its section headers are damaged, or the file can't be read.
+pub fn has_section(file: &Reader, object: &Object, name: &[u8]) -> Result<bool> {
+    Ok(sections(file, &object.header)?.iter().any(|section| section.name == name))
 }

@@ -132,12 +132,15 @@ fn lacking_versions(rootfs: &Rootfs, closures: &[Closure]) -> fs::Result<Vec<Not
     Ok(notes)
 }
 
+/// Bytes of the smallest ELF header: most files of some trees are smaller, and need not be opened.
+const HEADER: u64 = 52;
+
 /// The included files that are ELF.
 fn elf_files(rootfs: &Rootfs) -> fs::Result<Vec<ImagePath>> {
     let mut files = Vec::new();
     for (path, entry) in rootfs.iter() {
         let (Node::File(content), Reason::Included(_)) = (&entry.node, &entry.reason) else { continue };
-        if content.open()?.bytes_at(0, 4)? == b"\x7fELF" {
+        if content.size() >= HEADER && content.open()?.bytes_at(0, 4)? == b"\x7fELF" {
             files.push(path.clone());
         }
     }

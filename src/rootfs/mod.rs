@@ -9,9 +9,11 @@ mod error;
 mod fixed_point;
 mod include;
 mod included;
+mod mapped;
 mod overlay;
 mod placement;
 mod plan;
+mod planner;
 mod pointers;
 #[cfg(test)]
 mod tests;

@@ -19,8 +19,8 @@ const BUNDLES: [&str; 6] = [
 
 /// Libraries that read one.
 const LIBRARIES: [&str; 2] = ["libssl.so", "libgnutls.so"];
-/// Owner and type of the note that Go's linker writes (`cmd/link/internal/ld/elf.go`).
-const GO: (&[u8], u32) = (b"Go", 4);
+/// A section that Go's linker always writes (`debug/buildinfo`); its note about the build ID can be left out.
+const GO: &[u8] = b".go.buildinfo";
 
 pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error> {
     let policy = program.policy.certificates;
@@ -67,10 +67,10 @@ fn lead_openssl(program: &Program<'_>, bundle: &Spelled, wants: &mut Wants) -> R
 fn is_go_with_tls(program: &Program<'_>) -> Result<bool, Error> {
     let Some(itself) = program.itself() else { return Ok(false) };
     let file = itself.file.content.open()?;
-    // Damaged notes are no matter of a loader.
-    let notes = elf::notes(&file, &itself.object).unwrap_or_default();
-    if !notes.iter().any(|note| (note.owner.as_slice(), note.kind) == GO) {
-        return Ok(false);
+    match elf::has_section(&file, &itself.object, GO) {
+        Ok(true) => Ok(!elf::words_in(&file, &itself.object, &["crypto/x509."])?.is_empty()),
+        Err(elf::Error::Io(error)) => Err(error.into()),
+        // Damaged section headers are no matter of a loader.
+        Ok(false) | Err(_) => Ok(false),
     }
-    Ok(!elf::words_with(&file, &["crypto/x509."])?.is_empty())
 }

@@ -4,7 +4,9 @@ use super::Error;
 use super::program::Program;
 use super::wants::Wants;
 use crate::closure::{Mapped, Opener, Opening};
-use crate::elf::{self, Priority};
+use crate::elf::{self, DlopenNote, Priority};
+use crate::fs;
+use crate::path::printable;
 
 pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error> {
     if program.is_entrypoint {
@@ -17,9 +19,8 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
     }
     let Some(lowest) = program.policy.dlopen_notes else { return Ok(()) };
     for mapped in program.objects() {
-        let notes = match elf::dlopen_notes(&mapped.file.content.open()?, &mapped.object) {
+        let notes = match notes(mapped)? {
             Ok(notes) => notes,
-            Err(elf::Error::Io(error)) => return Err(error.into()),
             Err(error) => {
                 wants.warn(format!("cannot tell what `{}` opens while it runs: {error}", mapped.spelled));
                 continue;
@@ -36,7 +37,15 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
     Ok(())
 }
 
-fn opener(program: &Program<'_>, mapped: &Mapped) -> Opener {
+/// What an object says it opens, or what is wrong with that.
+pub(super) fn notes(mapped: &Mapped) -> fs::Result<elf::Result<Vec<DlopenNote>>> {
+    match elf::dlopen_notes(&mapped.file.content.open()?, &mapped.object) {
+        Err(elf::Error::Io(error)) => Err(error),
+        notes => Ok(notes),
+    }
+}
+
+pub(super) fn opener(program: &Program<'_>, mapped: &Mapped) -> Opener {
     let is_program = program.itself().is_some_and(|itself| itself.spelled == mapped.spelled);
     match &mapped.object.dynamic.soname {
         _ if is_program => Opener::Program,
@@ -45,8 +54,16 @@ fn opener(program: &Program<'_>, mapped: &Mapped) -> Opener {
     }
 }
 
-/// What a note says a library is for.
-pub(super) fn said(note: &elf::DlopenNote) -> String {
+/// The longest text of a note that is told.
+const MAX_TEXT: usize = 120;
+
+/// What a note says a library is for, in one line.
+pub(super) fn said(note: &DlopenNote) -> String {
     let about = if note.description.is_empty() { &note.feature } else { &note.description };
-    if about.is_empty() { "its note says so".into() } else { format!("its note says: {about}") }
+    let start: String = about.chars().take(MAX_TEXT).collect();
+    let end = if start.len() < about.len() { "…" } else { "" };
+    match printable(start.as_bytes()).as_str() {
+        "" => "its note says so".into(),
+        about => format!("its note says: {about}{end}"),
+    }
 }

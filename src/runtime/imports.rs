@@ -104,7 +104,7 @@ pub(super) struct Imports(BTreeMap<Need, Import>);
 
 impl Imports {
     /// Adds what the new objects of `map` call. The C library's own calls do not count: what it needs by itself, it
-    /// does without.
+    /// does without. Neither does that libstdc++ could do everything.
     pub(super) fn add(&mut self, map: &LinkMap) -> fs::Result<()> {
         let wanted = &map.references()?.wanted;
         for (need, functions) in FUNCTIONS {
@@ -115,7 +115,10 @@ impl Imports {
                 });
                 let same =
                     wanted.iter().skip(at).take_while(|wanted| wanted.reference.name == function.as_bytes());
-                let by = same.flat_map(|wanted| &wanted.by).filter(|by| !is_libc(map, **by)).min()?;
+                let by = same
+                    .flat_map(|wanted| &wanted.by)
+                    .filter(|by| !is_libc(map, **by) && !is_libstdcxx(map, **by))
+                    .min()?;
                 Some((*by, *function))
             });
             if let Some((by, function)) = callers.min()
@@ -147,8 +150,15 @@ pub(super) fn openers(map: &LinkMap) -> fs::Result<Vec<&Mapped>> {
 }
 
 fn is_libc(map: &LinkMap, index: usize) -> bool {
-    let soname = map.objects.get(index).and_then(|mapped| mapped.object.dynamic.soname.as_deref());
-    soname.is_some_and(|soname| soname == b"libc.so.6" || soname == b"libpthread.so.0")
+    soname(map, index).is_some_and(|soname| soname == b"libc.so.6" || soname == b"libpthread.so.0")
+}
+
+fn is_libstdcxx(map: &LinkMap, index: usize) -> bool {
+    soname(map, index).is_some_and(|soname| soname.starts_with(b"libstdc++.so"))
+}
+
+fn soname(map: &LinkMap, index: usize) -> Option<&[u8]> {
+    map.objects.get(index).and_then(|mapped| mapped.object.dynamic.soname.as_deref())
 }
 
 /// As `DT_GNU_HASH` has it, by which references are sorted.

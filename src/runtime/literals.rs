@@ -1,7 +1,7 @@
 //! Names in a program's own text: libraries that it may open, programs that it may start, where it looks for
 //! certificates. Text proves nothing, so this is for hints alone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Error;
 use super::imports::{self, Need};
@@ -9,7 +9,7 @@ use super::program::Program;
 use crate::closure::{Executed, Mapped, Opener, Tracer};
 use crate::elf;
 use crate::fs;
-use crate::path::{Spelled, printable};
+use crate::path::{ImagePath, Spelled, printable};
 use crate::tree::{self, End};
 
 /// A library that is named in an object.
@@ -38,31 +38,62 @@ const KNOWN: &[(&str, &str)] = &[
 /// Names that are tried: more are noise.
 const MOST: usize = 64;
 
-/// Libraries that are named in an object that opens libraries, that are there, and that nothing has mapped.
-pub(super) fn libraries(
-    program: &Program<'_>,
-    tracer: &Tracer<'_>,
-    executed: &Executed,
-) -> Result<Vec<Literal>, Error> {
-    let (mut found, mut known) = (Vec::new(), BTreeSet::new());
-    let openers: Vec<Vec<&Mapped>> =
-        program.maps.iter().map(|map| imports::openers(map)).collect::<fs::Result<_>>()?;
-    for mapped in openers.into_iter().flatten() {
-        let soname = mapped.object.dynamic.soname.clone();
-        for word in elf::words_with(&mapped.file.content.open()?, &[".so"])? {
-            let Some(name) = library_name(&word).filter(|name| !is_known(soname.as_deref(), name)) else {
-                continue;
-            };
-            if known.len() >= MOST || !known.insert(name.to_owned()) {
-                continue;
-            }
-            let by = soname.clone().map_or(Opener::Program, Opener::Library);
-            if tracer.brings(executed, &by, name.as_bytes())? {
-                found.push(Literal { name: name.to_owned(), by: mapped.spelled.clone() });
+/// What the text of a program and of its libraries names.
+#[derive(Default)]
+pub(super) struct Named {
+    /// Libraries that are there, and that nothing has mapped, named in an object that opens libraries.
+    pub(super) libraries: Vec<Literal>,
+    /// The program names a directory of certificates.
+    pub(super) certificates: bool,
+    /// Programs that are there, named in the program.
+    pub(super) programs: Vec<String>,
+    /// The program is static and has glibc's code that opens NSS modules.
+    pub(super) opens_nss: bool,
+}
+
+/// Reads every text once: what the program names, then what libraries name that open others.
+pub(super) fn named(program: &Program<'_>, tracer: &Tracer<'_>, executed: &Executed) -> Result<Named, Error> {
+    let (mut named, mut names) = (Named::default(), Vec::new());
+    let openers = openers(program)?;
+    if let Some(itself) = program.itself() {
+        let words = words(itself, &[".so", "ssl/certs", "/bin/", "libnss_"])?;
+        of_program(program, &words, &mut named)?;
+        if openers.contains_key(&itself.path) {
+            names.push((itself, words));
+        }
+    }
+    let is_itself = |mapped: &Mapped| program.itself().is_some_and(|itself| itself.path == mapped.path);
+    for mapped in openers.into_values().filter(|mapped| !is_itself(mapped)) {
+        names.push((mapped, words(mapped, &[".so"])?));
+    }
+    let mut tried = BTreeSet::new();
+    for (mapped, words) in names {
+        let soname = mapped.object.dynamic.soname.as_deref();
+        let by = soname.map_or(Opener::Program, |soname| Opener::Library(soname.to_vec()));
+        let known = |name: &&str| is_known(soname, name);
+        for name in words.iter().filter_map(|word| library_name(word)).filter(|name| !known(name)) {
+            if tried.len() < MOST
+                && tried.insert(name.to_owned())
+                && tracer.brings(executed, &by, name.as_bytes())?
+            {
+                named.libraries.push(Literal { name: name.to_owned(), by: mapped.spelled.clone() });
             }
         }
     }
-    Ok(found)
+    Ok(named)
+}
+
+fn words(mapped: &Mapped, parts: &[&str]) -> fs::Result<BTreeSet<Vec<u8>>> {
+    elf::words_in(&mapped.file.content.open()?, &mapped.object, parts)
+}
+
+/// Every object that opens libraries, once.
+fn openers<'a>(program: &Program<'a>) -> fs::Result<BTreeMap<&'a ImagePath, &'a Mapped>> {
+    let mut openers = BTreeMap::new();
+    for map in &program.maps {
+        openers.extend(imports::openers(map)?.into_iter().map(|mapped| (&mapped.path, mapped)));
+    }
+    Ok(openers)
 }
 
 /// The word as a name that `dlopen` could be given: `libx.so`, `libx.so.1`, or a path to one.
@@ -82,34 +113,21 @@ fn is_known(soname: Option<&[u8]>, name: &str) -> bool {
     KNOWN.iter().any(|(opener, start)| soname.starts_with(opener.as_bytes()) && name.starts_with(start))
 }
 
-/// What the program itself names.
-#[derive(Default)]
-pub(super) struct Named {
-    /// Where it looks for certificates.
-    pub(super) certificates: Option<String>,
-    /// Programs that are there.
-    pub(super) programs: Vec<String>,
-    /// It is static and has glibc's code that opens NSS modules.
-    pub(super) opens_nss: bool,
-}
-
-pub(super) fn of_program(program: &Program<'_>) -> Result<Named, Error> {
-    let Some(itself) = program.itself() else { return Ok(Named::default()) };
+/// What the program itself names, among its words.
+fn of_program(program: &Program<'_>, words: &BTreeSet<Vec<u8>>, named: &mut Named) -> Result<(), Error> {
     let is_static = program.maps.first().is_some_and(|map| map.loader.is_none());
-    let starts_others = is_static || program.imports.of(Need::Child).is_some();
-    let words = elf::words_with(&itself.file.content.open()?, &["ssl/certs", "/bin/", "libnss_"])?;
-    let mut named = Named::default();
-    for word in &words {
-        let text = printable(word);
-        if text.contains("ssl/certs") {
-            named.certificates.get_or_insert(text);
-        } else if is_static && text.starts_with("libnss_") {
+    let starts_others = program.imports.of(Need::Child).is_some();
+    for word in words {
+        let has = |part: &[u8]| word.windows(part.len()).any(|bytes| bytes == part);
+        if has(b"ssl/certs") {
+            named.certificates = true;
+        } else if is_static && word.starts_with(b"libnss_") {
             named.opens_nss = true;
-        } else if starts_others && !is_static && is_program(program, word)? {
-            named.programs.push(text);
+        } else if starts_others && is_program(program, word)? {
+            named.programs.push(printable(word));
         }
     }
-    Ok(named)
+    Ok(())
 }
 
 /// Whether a word is the path of a program that is there.

@@ -3,7 +3,7 @@
 
 use super::Error;
 use super::program::Program;
-use super::wants::Wants;
+use super::wants::{Extra, ExtraNode, Wants};
 use crate::elf;
 use crate::fs;
 use crate::path::Spelled;
@@ -18,8 +18,8 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
         let files = program.folder(&directory, &[], WHY)?;
         if !files.is_empty() {
             wants.extras.extend(files);
-        } else if let Some(archive) =
-            program.data(&Spelled::new(ARCHIVE), WHY)?.filter(|archive| names(archive, name))
+        } else if let Some(archive) = program.data(&Spelled::new(ARCHIVE), WHY)?
+            && names(&archive, name)?
         {
             wants.extras.push(archive);
         } else {
@@ -33,11 +33,10 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
 }
 
 /// Whether the archive holds a locale of this name: its table of names is text.
-fn names(archive: &super::Extra, name: &str) -> bool {
-    let super::ExtraNode::File(file) = &archive.node else { return false };
+fn names(archive: &Extra, name: &str) -> fs::Result<bool> {
+    let ExtraNode::File(file) = &archive.node else { return Ok(false) };
     let wanted = normal(name);
-    let words = || -> fs::Result<_> { elf::words_with(&file.content.open()?, &[&wanted]) };
-    words().is_ok_and(|words| words.contains(wanted.as_bytes()))
+    Ok(elf::words_with(&file.content.open()?, &[&wanted])?.contains(wanted.as_bytes()))
 }
 
 /// `de_DE.UTF-8` as files are named: `de_DE.utf8` (`_nl_normalize_codeset`).

@@ -9,6 +9,7 @@ mod certificates;
 mod charsets;
 mod dlopen;
 mod error;
+mod gconv;
 mod hints;
 mod imports;
 mod libgcc;
@@ -35,7 +36,7 @@ pub use program::Places;
 pub use wants::{Extra, ExtraNode};
 
 use program::Program;
-use wants::Wants;
+use wants::{Uses, Wants};
 
 /// What a program needs besides libraries, and what should be known about it.
 #[derive(Clone, Default, Debug)]
@@ -46,6 +47,7 @@ pub struct Needs {
     pub notes: Vec<Note>,
     /// What it may miss, and how to have it.
     pub hints: Vec<Hint>,
+    uses: Uses,
 }
 
 impl Needs {
@@ -56,6 +58,12 @@ impl Needs {
                 self.extras.push(extra);
             }
         }
+        for (what, lack) in other.uses {
+            let known = self.uses.entry(what).or_insert_with(|| lack.clone());
+            if lack.is_none() {
+                *known = None;
+            }
+        }
         let is_new = |note: &Note| !self.notes.contains(note);
         let notes: Vec<Note> = other.notes.into_iter().filter(is_new).collect();
         self.notes.extend(notes);
@@ -64,6 +72,15 @@ impl Needs {
         };
         let hints: Vec<Hint> = other.hints.into_iter().filter(is_new).collect();
         self.hints.extend(hints);
+    }
+
+    /// Whether everything that was asked for is of use to some program.
+    ///
+    /// # Errors
+    /// What is not, all of it.
+    pub fn check(&self) -> Result<(), Error> {
+        let lacks: Vec<Lack> = self.uses.values().flatten().cloned().collect();
+        if lacks.is_empty() { Ok(()) } else { Err(Error::Lacking(lacks)) }
     }
 }
 
@@ -95,9 +112,9 @@ pub fn complete(
         if new.is_empty() {
             let hints = hints::of(&program, tracer, executed)?;
             report(&failed, &mut wants);
-            let Wants { extras, notes, lacks, .. } = wants;
+            let Wants { extras, notes, lacks, uses, .. } = wants;
             return if lacks.is_empty() {
-                Ok(Needs { extras, notes, hints })
+                Ok(Needs { extras, notes, hints, uses })
             } else {
                 Err(Error::Lacking(lacks))
             };

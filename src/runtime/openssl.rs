@@ -13,14 +13,13 @@ use crate::path::Spelled;
 pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error> {
     let policy = program.policy.openssl;
     let Some(libcrypto) = program.library("libcrypto.so").filter(|_| policy != When::Never) else {
-        if policy == When::Always && program.is_entrypoint {
-            wants.lack(
-                "no libcrypto is mapped, so there is nothing of OpenSSL to add",
-                "leave `openssl` at `auto`",
-            );
+        if policy == When::Always {
+            let why = "no libcrypto is mapped, so there is nothing of OpenSSL to add";
+            wants.is_useless("openssl", why, "leave `openssl` at `auto`");
         }
         return Ok(());
     };
+    wants.is_used("openssl");
     if let Some(directory) = directory(libcrypto, "OPENSSLDIR")? {
         let configuration = Spelled::in_directory(directory.as_bytes(), b"openssl.cnf");
         wants.extras.extend(program.data(&configuration, "OpenSSL's configuration")?);
@@ -38,7 +37,7 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
 /// What libcrypto has been told that this directory is: `OPENSSLDIR: "/usr/lib/ssl"`.
 pub(super) fn directory(libcrypto: &Mapped, name: &str) -> Result<Option<Spelled>, Error> {
     let start = format!("{name}: \"");
-    let texts = elf::texts_with(&libcrypto.file.content.open()?, &[&start])?;
+    let texts = elf::texts_in(&libcrypto.file.content.open()?, &libcrypto.object, &[&start])?;
     let directory = texts.iter().find_map(|text| {
         let value = text.strip_prefix(start.as_bytes())?.strip_suffix(b"\"")?;
         value.starts_with(b"/").then(|| Spelled::new(value))

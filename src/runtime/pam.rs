@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use super::Error;
 use super::program::Program;
-use super::wants::{ExtraNode, Wants};
-use crate::closure::{Opener, Opening};
+use super::wants::{Extra, ExtraNode, Wants};
+use crate::closure::{Mapped, Opener, Opening};
 use crate::elf::{self, Priority};
-use crate::path::Spelled;
+use crate::path::{Spelled, printable};
 
-const DIRECTORY: &str = "/etc/pam.d";
+/// Where services are configured: by the machine's owner, else by a distribution.
+const DIRECTORIES: [&str; 2] = ["/etc/pam.d", "/usr/lib/pam.d"];
 /// A service's configuration has some lines.
 const MAX_FILE: usize = 1 << 20;
 
@@ -18,15 +19,11 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
         return Ok(());
     };
     let Some(libpam) = program.library("libpam.so") else {
-        if program.is_entrypoint {
-            wants.lack("no libpam is mapped, so no service of PAM is asked for", "leave `pam` out");
-        }
+        wants.is_useless("pam", "no libpam is mapped, so no service of PAM is asked for", "leave `pam` out");
         return Ok(());
     };
-    let words = elf::words_with(&libpam.file.content.open()?, &["/security/"])?;
-    let Some(modules) =
-        words.into_iter().find(|word| word.starts_with(b"/") && word.ends_with(b"/security/"))
-    else {
+    wants.is_used("pam");
+    let Some(modules) = modules(libpam)? else {
         wants.lack("cannot tell where libpam keeps its modules", "leave `pam` out");
         return Ok(());
     };
@@ -37,12 +34,13 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
         if !known.insert(service.clone()) {
             continue;
         }
-        let file = Spelled::in_directory(DIRECTORY.as_bytes(), service.as_bytes());
-        let Some(extra) = program.data(&file, "a service of PAM")? else {
-            wants.lack(
-                format!("cannot find the PAM service `{service}`: there is no `{file}`"),
-                "check the spelling",
+        let shown = printable(service.as_bytes());
+        let Some(extra) = configuration(program, &service)? else {
+            let why = format!(
+                "cannot find the PAM service `{shown}`: there is no `{}`",
+                file("/etc/pam.d", &service)
             );
+            wants.lack(why, "check the spelling");
             continue;
         };
         if let ExtraNode::File(file) = &extra.node {
@@ -51,8 +49,8 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
             queue.extend(lines.includes);
             wants.openings.extend(lines.modules.into_iter().map(|(module, priority)| Opening {
                 by: by.clone(),
-                names: vec![path(&modules, &module)],
-                why: format!("a module of the PAM service `{service}`"),
+                names: vec![below(&modules, &module).as_bytes().to_vec()],
+                why: format!("a module of the PAM service `{shown}`"),
                 priority,
             }));
         }
@@ -61,11 +59,35 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
     Ok(())
 }
 
-fn path(directory: &[u8], module: &str) -> Vec<u8> {
-    if module.starts_with('/') {
-        module.as_bytes().to_vec()
+/// Where libpam looks for modules, which is built into it.
+fn modules(libpam: &Mapped) -> Result<Option<Spelled>, Error> {
+    let words = elf::words_in(&libpam.file.content.open()?, &libpam.object, &["/security/"])?;
+    let mut directories =
+        words.into_iter().filter(|word| word.starts_with(b"/") && word.ends_with(b"/security/"));
+    Ok(directories.next().map(Spelled::new))
+}
+
+/// The file that configures a service.
+fn configuration(program: &Program<'_>, service: &str) -> Result<Option<Extra>, Error> {
+    for directory in DIRECTORIES {
+        let found = program.data(&file(directory, service), "a service of PAM")?;
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
+}
+
+fn file(directory: &str, service: &str) -> Spelled {
+    below(&Spelled::new(directory), service)
+}
+
+/// A path that may be absolute.
+fn below(directory: &Spelled, path: &str) -> Spelled {
+    if path.starts_with('/') {
+        Spelled::new(path)
     } else {
-        Spelled::in_directory(directory, module.as_bytes()).as_bytes().to_vec()
+        Spelled::in_directory(directory.as_bytes(), path.as_bytes())
     }
 }
 
@@ -92,7 +114,7 @@ fn read(text: &str) -> Lines {
             None => rest.split_once(char::is_whitespace).unwrap_or((rest, "")),
         };
         let Some(module) = rest.split_whitespace().next() else { continue };
-        if ["include", "substack"].contains(&control) {
+        if ["include", "substack"].iter().any(|word| control.eq_ignore_ascii_case(word)) {
             lines.includes.push(module.to_owned());
         } else {
             let priority = if kind.starts_with('-') { Priority::Suggested } else { Priority::Required };
@@ -104,6 +126,8 @@ fn read(text: &str) -> Lines {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -123,5 +147,22 @@ mod tests {
                 ("/opt/pam_x.so", Priority::Required)
             ]
         );
+    }
+    proptest! {
+        /// Whatever stands around a line, its module is found, and nothing is in it that separates words.
+        #[test]
+        fn any_text_is_read(before in "[ -~\t\n]{0,60}", control in "[a-z]{1,9}|\\[[a-z= ]{0,9}\\]", after: String) {
+            let text = format!("{before}\n\nauth {control} pam_x.so {after}");
+            let lines = read(&text);
+            let is_include = ["include", "substack"].contains(&control.as_str());
+            let found = if is_include {
+                lines.includes.iter().any(|name| name == "pam_x.so")
+            } else {
+                lines.modules.iter().any(|(name, _)| name == "pam_x.so")
+            };
+            prop_assert!(found, "{text:?}");
+            let names = lines.modules.iter().map(|(name, _)| name);
+            prop_assert!(names.clone().all(|name| !name.is_empty() && !name.contains(char::is_whitespace)));
+        }
     }
 }

@@ -3,7 +3,7 @@
 use super::Error;
 use super::program::Program;
 use super::wants::Wants;
-use crate::closure::{Opener, Opening};
+use crate::closure::{Mapped, Opener, Opening};
 use crate::elf::{self, Priority};
 use crate::path::Spelled;
 
@@ -44,15 +44,13 @@ pub const FAMILIES: &[Family] = &[
 pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error> {
     for name in program.policy.plugins.iter().flatten() {
         let Some(family) = FAMILIES.iter().find(|family| family.name == name) else { continue };
+        let what = format!("plugins {name}");
         let Some(library) = program.library(family.library) else {
-            if program.is_entrypoint {
-                wants.lack(
-                    format!("cannot add the plugins `{name}`: no `{}` is mapped", family.library),
-                    "leave them out of `plugins`",
-                );
-            }
+            let why = format!("cannot add the plugins `{name}`: no `{}` is mapped", family.library);
+            wants.is_useless(&what, why, "leave them out of `plugins`");
             continue;
         };
+        wants.is_used(&what);
         let by = Opener::Library(library.object.dynamic.soname.clone().unwrap_or_default());
         let why = format!("a plugin of `{name}`");
         let home = Spelled::from(&library.path).directory();
@@ -67,8 +65,8 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
     Ok(())
 }
 
-/// The families whose library is mapped and that have plugins to add.
-pub(super) fn present(program: &Program<'_>) -> Result<Vec<&'static str>, Error> {
+/// The families that have plugins to add, with the library that is mapped.
+pub(super) fn present<'a>(program: &Program<'a>) -> Result<Vec<(&'static str, &'a Mapped)>, Error> {
     let mut present = Vec::new();
     for family in FAMILIES {
         let Some(library) = program.library(family.library) else { continue };
@@ -77,7 +75,7 @@ pub(super) fn present(program: &Program<'_>) -> Result<Vec<&'static str>, Error>
             family.directories.iter().map(|name| Spelled::in_directory(home.as_bytes(), name.as_bytes()));
         for directory in beside.chain(family.data.iter().map(|directory| Spelled::new(*directory))) {
             if !program.folder(&directory, &[], "")?.is_empty() {
-                present.push(family.name);
+                present.push((family.name, library));
                 break;
             }
         }

@@ -1,5 +1,7 @@
 //! One program with everything that is mapped for it, at its start or later, and where its data is.
 
+use std::collections::BTreeSet;
+
 use super::imports::Imports;
 use super::policy::Policy;
 use super::wants::{Extra, ExtraNode};
@@ -27,6 +29,7 @@ pub(super) struct Program<'a> {
     pub(super) is_entrypoint: bool,
     /// The map of its start, then those of what is opened.
     pub(super) maps: Vec<&'a LinkMap>,
+    objects: Vec<&'a Mapped>,
     pub(super) imports: Imports,
 }
 
@@ -43,7 +46,10 @@ impl<'a> Program<'a> {
         for map in &maps {
             imports.add(map)?;
         }
-        Ok(Self { places, policy, is_entrypoint, maps, imports })
+        let mut seen = BTreeSet::new();
+        let news = maps.iter().flat_map(|map| map.news()).map(|(_, mapped)| mapped);
+        let objects = news.filter(|mapped| seen.insert(&mapped.spelled)).collect();
+        Ok(Self { places, policy, is_entrypoint, maps, objects, imports })
     }
 
     /// The program itself; a link map is never empty.
@@ -53,7 +59,7 @@ impl<'a> Program<'a> {
 
     /// Everything that is mapped, each object once.
     pub(super) fn objects(&self) -> impl Iterator<Item = &'a Mapped> {
-        self.maps.iter().flat_map(|map| map.news()).map(|(_, mapped)| mapped)
+        self.objects.iter().copied()
     }
 
     /// The first object whose soname starts with `name`, as in `libssl.so`.

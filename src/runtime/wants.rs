@@ -1,5 +1,7 @@
 //! What the rules of this module want for a program.
 
+use std::collections::BTreeMap;
+
 use super::error::Lack;
 use crate::closure::Opening;
 use crate::note::Note;
@@ -17,7 +19,12 @@ pub(super) struct Wants {
     pub(super) notes: Vec<Note>,
     /// What was asked for and is not there.
     pub(super) lacks: Vec<Lack>,
+    /// What was asked for, and why it is of no use to this program, if so.
+    pub(super) uses: Uses,
 }
+
+/// Things that were asked for by name: of use to some program, else why not.
+pub(super) type Uses = BTreeMap<String, Option<Lack>>;
 
 /// A file or link of an image besides programs and libraries. What somebody includes at its path goes first.
 #[derive(Clone, Debug)]
@@ -48,6 +55,17 @@ pub enum ExtraNode {
 impl Wants {
     pub(super) fn lack(&mut self, message: impl Into<String>, hint: impl Into<String>) {
         self.lacks.push(Lack { message: message.into(), hint: hint.into() });
+    }
+
+    /// This program has a use for something that was asked for.
+    pub(super) fn is_used(&mut self, what: &str) {
+        self.uses.insert(what.to_owned(), None);
+    }
+
+    /// This program has none; when no other has, somebody is mistaken.
+    pub(super) fn is_useless(&mut self, what: &str, message: impl Into<String>, hint: &str) {
+        let lack = Lack { message: message.into(), hint: hint.to_owned() };
+        self.uses.entry(what.to_owned()).or_insert(Some(lack));
     }
 
     pub(super) fn warn(&mut self, message: impl Into<String>) {

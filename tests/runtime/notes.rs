@@ -3,16 +3,24 @@
 use crate::image::{Image, planned, refused};
 use crate::project::Project;
 
+/// The note in C.
+fn note(entries: &str) -> String {
+    // In a string of the assembler, in a string of C.
+    let json = entries.replace('\\', r"\\\\").replace('"', r#"\\\""#);
+    format!(
+        r#"__asm__(".pushsection .note.dlopen,\"a\",%note\n.balign 4\n.long 4\n.long 1f-0f\n.long 0x407c0c0a\n.asciz \"FDO\"\n"
+        "0: .asciz \"{json}\"\n1: .balign 4\n.popsection\n");"#
+    )
+}
+
 /// A program that opens what its arguments name, with a note for each of `entries`.
 fn opener(project: &Project, entries: &str) {
-    // In a string of the assembler, in a string of C.
-    let json = entries.replace('"', r#"\\\""#);
+    let note = note(entries);
     let source = format!(
         r#"
 #include <dlfcn.h>
 #include <stdio.h>
-__asm__(".pushsection .note.dlopen,\"a\",%note\n.balign 4\n.long 4\n.long 1f-0f\n.long 0x407c0c0a\n.asciz \"FDO\"\n"
-        "0: .asciz \"{json}\"\n1: .balign 4\n.popsection\n");
+{note}
 int main(int count, char **names) {{
     for (int i = 1; i < count; i++) {{
         void *opened = dlopen(names[i], RTLD_NOW);
@@ -134,4 +142,43 @@ fn names_in_a_program_that_opens_libraries_are_hints() {
     );
     let image = Image::of(&project, &["app", "--dlopen", "libnamed.so.3"]);
     assert!(!image.said.contains("hint"), "{}", image.said);
+}
+
+#[test]
+fn what_is_opened_opens_more_by_its_own_paths() {
+    let project = Project::new();
+    opener(&project, "[]");
+    let source = format!(
+        "{}\n#include <dlfcn.h>\nint answer(void) {{ void *b = dlopen(\"libinner.so\", 2); return b ? ((int (*)(void))dlsym(b, \"inner\"))() : -1; }}",
+        note(r#"[{"soname":["libinner.so"]}]"#)
+    );
+    project.library("lib/deep/libinner.so", "inner", "7", &["-Wl,-soname,libinner.so"]);
+    let flags = ["-shared", "-fPIC", "-Wl,-soname,libouter.so", "-Wl,-rpath,$ORIGIN/deep"];
+    project.compile("cc", "lib/libouter.so", &source, &flags);
+    let image = Image::of(&project, &["app", "--dlopen", "libouter.so", "--", "libouter.so"]);
+    assert!(image.has("/app/lib/deep/libinner.so") && !image.said.contains("warning"), "{}", image.said);
+    if let Some(printed) = image.prints() {
+        assert_eq!(printed, "libouter.so: 7\n");
+    }
+}
+
+#[test]
+fn a_note_has_no_lines_of_its_own_in_what_is_said() {
+    let project = Project::new();
+    let long = "x".repeat(1000);
+    opener(
+        &project,
+        &format!(
+            r#"[{{"soname":"libgone.so.2","description":"a\n  b\u001b[31m"}},{{"soname":"liba.so.1","priority":"suggested","description":"{long}"}},{{"soname":"libgone\n.so","priority":"suggested"}}]"#
+        ),
+    );
+    let said = Image::of(&project, &["app"]).said;
+    assert!(
+        said.contains(r"cannot open `libgone.so.2`, its note says: a\n  b\u{1b}[31m: it is not there"),
+        "{said}"
+    );
+    let longest = said.lines().map(str::len).max();
+    assert!(said.contains("--dlopen liba.so.1") && longest < Some(400), "{said}");
+    // What is not there can't be had by any flag.
+    assert!(!said.contains("libgone\\n"), "{said}");
 }

@@ -41,6 +41,10 @@ fn a_service_of_pam_brings_its_configuration_and_modules() {
     );
     let said = refused(&Project::hello(&[]), &["hello", "--pam", "su"]);
     assert!(said.starts_with("error: no libpam is mapped"), "{said}");
+    // It is enough that one of several programs asks for it.
+    let project = Project::hello(&[]);
+    let image = Image::of(&project, &["hello", "/usr/bin/su", "--pam", "su"]);
+    assert!(image.has("/etc/pam.d/su"), "{}", image.said);
 }
 
 #[test]

@@ -1,0 +1,238 @@
+//! Puts programs, what is mapped for them, and data at their places, with all links on the way; paths that name this
+//! machine's own directories are collected.
+
+use super::builder::Builder;
+use super::mapped::{maps, objects};
+use super::placement::{self, Placement};
+use super::plan::{Program, Request};
+use super::{Error, PrivatePath, Reason, Rootfs, Stratum};
+use crate::closure::{Absence, Elf, Executed, Found, Kind, LinkMap};
+use crate::content::Content;
+use crate::elf;
+use crate::note::Note;
+use crate::path::{ImagePath, Spelled};
+use crate::runtime::{Extra, ExtraNode};
+use crate::tree::{End, Step, Tree, TreeFile, Walk};
+
+/// A tree in the making, and what is to be said of it.
+pub(super) struct Planner<'a> {
+    tree: &'a dyn Tree,
+    request: &'a Request<'a>,
+    pub(super) builder: Builder,
+    private: Vec<PrivatePath>,
+    notes: Vec<Note>,
+}
+
+impl<'a> Planner<'a> {
+    pub(super) fn new(tree: &'a dyn Tree, request: &'a Request<'a>, builder: Builder) -> Self {
+        Self { tree, request, builder, private: Vec::new(), notes: Vec::new() }
+    }
+
+    pub(super) fn finish(mut self) -> Result<(Rootfs, Vec<Note>), Error> {
+        if !self.private.is_empty() {
+            self.private.dedup();
+            return Err(Error::Private(self.private));
+        }
+        let (rootfs, dropped) = self.builder.finish()?;
+        self.notes.extend(dropped);
+        Ok((rootfs, self.notes))
+    }
+
+    /// What an included file needs and the image does not have.
+    pub(super) fn add_missing_objects(&mut self, map: &LinkMap, why: Option<&str>) {
+        for (reason, object, walk) in objects(map, why) {
+            if let End::File(path, file) = &walk.end
+                && !self.builder.rootfs.has(path)
+            {
+                self.add_kept(walk, path, file, &reason, *object.found == Found::Interpreter);
+            }
+        }
+    }
+
+    /// Data, unless something stands at its path already: what somebody includes goes first.
+    pub(super) fn add_extras(&mut self, extras: &[Extra]) {
+        for extra in extras {
+            if self.builder.leads_to_file(&extra.spelled) {
+                continue;
+            }
+            self.add_steps(&extra.steps, &Reason::OnTheWay, Stratum::Libraries);
+            let (path, reason) = (&extra.path, Reason::Need(extra.why.clone()));
+            match &extra.node {
+                ExtraNode::File(file) => self.builder.file(path, file, reason, Stratum::Libraries),
+                ExtraNode::Bytes(bytes) => {
+                    self.builder.bytes(path, bytes.clone(), reason, Stratum::Libraries);
+                }
+                ExtraNode::Link(target) => {
+                    self.builder.link(path, target.clone(), reason, Stratum::Libraries);
+                }
+            }
+        }
+    }
+
+    pub(super) fn add_program(&mut self, program: &Program) -> Result<(), Error> {
+        let Some((first, rest)) = program.closure.executed.split_first() else { return Ok(()) };
+        let placement = Placement::of(self.tree, first, program.to.as_ref())?;
+        self.check_region(first, &placement);
+        self.add_first(first, &placement)?;
+        self.builder.rootfs.programs.push(placement.target().clone());
+        if let Kind::Elf(elf) = &first.kind {
+            self.note_lesser(elf);
+            for (map, why) in maps(elf) {
+                self.add_objects(map, why, &placement)?;
+            }
+        }
+        for executed in rest {
+            self.add_interpreter(executed, &first.spelled);
+            if let Kind::Elf(elf) = &executed.kind {
+                let kept = Placement::of(self.tree, executed, Some(&executed.path))?;
+                for (map, why) in maps(elf) {
+                    self.add_objects(map, why, &kept)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The private directories; a recipe may well stand in a system directory, or in the root.
+    fn private_dirs(&self) -> impl Iterator<Item = &ImagePath> {
+        let directories = self.request.private.iter();
+        directories.filter(|directory| directory.name().is_some() && !placement::is_system(directory))
+    }
+
+    /// A library that is there for some CPUs alone.
+    fn note_lesser(&mut self, elf: &Elf) {
+        let missing = elf.lesser.iter().flat_map(|map| map.missing.iter().map(move |missing| (map, missing)));
+        for (map, missing) in missing.filter(|(_, missing)| missing.absence == Absence::Fatal) {
+            let (name, by) = (Spelled::new(missing.name.as_slice()), map.chain(missing.by).next());
+            let by = by.map(ToString::to_string).unwrap_or_default();
+            let note = Note::Warning(format!(
+                "`{name}`, needed by `{by}`, is there only as a variant for newer CPUs; on older ones the program does \
+                 not start"
+            ));
+            if !self.notes.contains(&note) {
+                self.notes.push(note);
+            }
+        }
+    }
+
+    /// Libraries so far up that their path back down names a directory of this machine.
+    fn check_region(&mut self, program: &Executed, placement: &Placement) {
+        let Some(region) = placement.region() else { return };
+        let below = |directory: &&ImagePath| directory.is_within(region) && *directory != region;
+        if self.private_dirs().filter(below).any(|directory| program.path.is_within(directory)) {
+            let reason = format!("because it finds libraries as far up as {region} through `$ORIGIN`");
+            self.private.push(PrivatePath { path: program.path.clone(), reason });
+        }
+    }
+
+    /// The program itself, and the links by which it was named when it keeps its path.
+    fn add_first(&mut self, program: &Executed, placement: &Placement) -> Result<(), Error> {
+        let target = if placement.moves() { placement.target() } else { &program.path };
+        if !placement.moves() && placement.target() != &program.path {
+            self.add_steps(&program.walk.steps, &Reason::OnTheWay, Stratum::Program);
+        }
+        let content = match program.kind {
+            Kind::Elf(_) => self.maybe_stripped(program, target)?,
+            Kind::Script => program.file.content.clone(),
+        };
+        self.builder.program(target, &program.file, content, Reason::Program, Stratum::Program);
+        Ok(())
+    }
+
+    /// The program's content as it was asked for; what stripping would save is told when it was not.
+    fn maybe_stripped(&mut self, program: &Executed, target: &ImagePath) -> Result<Content, Error> {
+        let content = program.file.content.clone();
+        let stripped = match elf::stripped(&content) {
+            Ok(stripped) => stripped,
+            Err(elf::Error::Io(error)) => return Err(error.into()),
+            Err(source) if self.request.strip => {
+                return Err(Error::Strip { program: target.clone(), source });
+            }
+            // Section headers may be damaged in a program that runs well.
+            Err(_) => None,
+        };
+        match stripped {
+            Some(stripped) if self.request.strip => Ok(stripped),
+            Some(stripped) => {
+                let (size, saved) = (content.size(), content.size() - stripped.size());
+                self.notes.push(Note::Hint(format!(
+                    "`--strip` would make `{target}` {saved} of {size} bytes smaller: it has symbols or debugging sections"
+                )));
+                Ok(content)
+            }
+            None => Ok(content),
+        }
+    }
+
+    /// What a script names, by the path that the script names.
+    fn add_interpreter(&mut self, executed: &Executed, script: &Spelled) {
+        let reason = Reason::Interpreter(script.clone());
+        self.add_kept(&executed.walk, &executed.path, &executed.file, &reason, true);
+    }
+
+    /// Every object but the program, and every second path to one.
+    fn add_objects(&mut self, map: &LinkMap, why: Option<&str>, placement: &Placement) -> Result<(), Error> {
+        for (reason, object, walk) in objects(map, why) {
+            // A second path may lead to a second name of the same file.
+            let (path, file) = match &walk.end {
+                End::File(path, file) => (path, file),
+                _ => (object.path, object.file),
+            };
+            if placement.takes_along(object.found) {
+                let steps = placement.relative_steps(self.tree, object.found, walk)?;
+                self.add_moved(placement, steps, path, file, &reason);
+            } else {
+                self.add_kept(walk, path, file, &reason, *object.found == Found::Interpreter);
+            }
+        }
+        Ok(())
+    }
+
+    /// A file that keeps its path, with every link and directory on the way.
+    fn add_kept(&mut self, walk: &Walk, path: &ImagePath, file: &TreeFile, reason: &Reason, executed: bool) {
+        let allowed = self.request.allowed.iter().any(|directory| path.is_within(directory));
+        if !allowed && self.private_dirs().any(|directory| path.is_within(directory)) {
+            self.private.push(PrivatePath { path: path.clone(), reason: reason.to_string() });
+        }
+        self.add_steps(&walk.steps, &Reason::OnTheWay, Stratum::Libraries);
+        if executed {
+            self.builder.program(path, file, file.content.clone(), reason.clone(), Stratum::Libraries);
+        } else {
+            self.builder.file(path, file, reason.clone(), Stratum::Libraries);
+        }
+    }
+
+    /// A file that moves along with the program; what it meets in system directories stays there.
+    fn add_moved(
+        &mut self,
+        placement: &Placement,
+        steps: Vec<&Step>,
+        path: &ImagePath,
+        file: &TreeFile,
+        reason: &Reason,
+    ) {
+        for step in steps {
+            match step {
+                Step::Directory(path) => {
+                    self.builder.directory(&placement.place(path), Reason::OnTheWay, Stratum::Program);
+                }
+                Step::Link { path, target } => {
+                    let target = placement.link_target(path, target);
+                    self.builder.link(&placement.place(path), target, Reason::OnTheWay, Stratum::Program);
+                }
+            }
+        }
+        self.builder.file(&placement.place(path), file, reason.clone(), Stratum::Program);
+    }
+
+    fn add_steps(&mut self, steps: &[Step], reason: &Reason, stratum: Stratum) {
+        for step in steps {
+            match step {
+                Step::Directory(path) => self.builder.directory(path, reason.clone(), stratum),
+                Step::Link { path, target } => {
+                    self.builder.link(path, target.clone(), reason.clone(), stratum);
+                }
+            }
+        }
+    }
+}
