@@ -95,6 +95,14 @@ pub enum Error {
         /// What is wrong with it.
         source: loader::Error,
     },
+    /// The loader would not come to an end.
+    #[error("cannot follow `{program}`: its loader would map more and more objects, `{name}` next")]
+    Endless {
+        /// As it was named.
+        program: Spelled,
+        /// What is wanted once too often.
+        name: Spelled,
+    },
     /// Libraries that no rule finds, all of them.
     #[error("{}", missing_text(.0))]
     Missing(Vec<Rc<LinkMap>>),
@@ -135,6 +143,7 @@ impl Error {
                 "install it where the image is built, or write its whole path in the first line".into()
             }
             Self::Loader { source, .. } => source.hint().into(),
+            Self::Endless { .. } => "link the program without `--filter` and `--auxiliary`".into(),
             Self::Missing(maps) => missing_hint(maps),
             Self::Io(error) => return error.hint(),
         })

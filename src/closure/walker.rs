@@ -2,7 +2,7 @@
 //!
 //! Source: `_dl_map_object_deps`, `elf/dl-deps.c`, and `_dl_map_object`, `elf/dl-load.c`; `load_deps`, `ldso/dynlink.c`.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -16,6 +16,9 @@ use crate::path::Spelled;
 /// Names of the vDSO, which the kernel maps without a file.
 const VDSO: [&[u8]; 3] = [b"linux-vdso.so.1", b"linux-gate.so.1", b"linux-vdso64.so.1"];
 
+/// A filter of the program that needs itself is mapped again and again; no program has so many filters.
+const MAX_FORGOTTEN: usize = 100;
+
 /// Maps what `program` needs; nothing for a static program.
 pub(super) fn start(tracer: &Tracer<'_>, hwcaps: &Hwcaps, program: Mapped) -> Result<Option<Walker>, Error> {
     let Some((interpreter, loader)) = interpreter::read(tracer, hwcaps, &program)? else { return Ok(None) };
@@ -25,6 +28,7 @@ pub(super) fn start(tracer: &Tracer<'_>, hwcaps: &Hwcaps, program: Mapped) -> Re
         requesters: Vec::new(),
         order: Vec::new(),
         done: BTreeSet::new(),
+        forgotten: 0,
         started: None,
         edges: Vec::new(),
         missing: Vec::new(),
@@ -38,6 +42,14 @@ pub(super) fn start(tracer: &Tracer<'_>, hwcaps: &Hwcaps, program: Mapped) -> Re
     Ok(Some(walker))
 }
 
+/// Whether `name` means the interpreter, which stands in front of every library in the list that the loader looks through.
+fn is_meant(loader: &Loader, interpreter: &Mapped, name: &[u8]) -> bool {
+    let soname = interpreter.object.dynamic.soname.as_deref();
+    interpreter.spelled.as_bytes() == name
+        || loader.is_glibc() && soname == Some(name)
+        || loader.is_named(name)
+}
+
 /// The walk while it goes on; a copy of it can go another way. Objects keep their index; `order` is the search list that
 /// grows and is reordered.
 #[derive(Clone)]
@@ -48,6 +60,8 @@ pub(super) struct Walker {
     order: Vec<usize>,
     /// Objects whose wants were followed.
     done: BTreeSet<usize>,
+    /// How many objects are not found again.
+    forgotten: usize,
     /// How many objects were mapped before the last opening.
     started: Option<usize>,
     edges: Vec<Edge>,
@@ -127,8 +141,19 @@ impl Walker {
         if let Some(position) = moved {
             self.order.remove(position);
             self.order.insert(at, index);
+            if self.order.iter().skip(at).any(|&other| other == 0) {
+                self.forget(index);
+            }
         }
         moved.is_some()
+    }
+
+    /// What a filter put in front of the program is not found again: the loader looks through its list from the program
+    /// on.
+    fn forget(&mut self, index: usize) {
+        self.forgotten += 1;
+        self.names.retain(|_, named| *named != index);
+        self.identities.retain(|_, known| *known != index);
     }
 
     /// Gets one name for the object `by`: from what is mapped, else from the tree.
@@ -144,12 +169,23 @@ impl Walker {
         if VDSO.contains(&meant.as_slice()) {
             return Ok(None);
         }
+        // A preload of what is there already is none (`do_preload`, `elf/rtld.c`), so nobody needs the interpreter yet.
+        if absence == Absence::Preload
+            && self.loader.is_glibc()
+            && self
+                .interpreter
+                .as_ref()
+                .is_some_and(|interpreter| is_meant(&self.loader, interpreter, &meant))
+        {
+            return Ok(None);
+        }
         if let Some(to) = self.known(&meant, by) {
             self.edges.push(Edge { from: by, to, name: meant, found: None, passed: Rc::default() });
             return Ok(Some(to));
         }
         let (tree, start) = (tracer.tree, &tracer.around.working_dir);
         match self.loader.find(tree, start, name, &requester)? {
+            Ok(_) if self.forgotten >= MAX_FORGOTTEN => Err(self.endless(name)),
             Ok(found) => Ok(Some(self.map_found(by, &meant, found, &requester))),
             Err(missed) => {
                 let listed = tracer.listed(&self.loader, &meant, &requester);
@@ -157,6 +193,11 @@ impl Walker {
                 Ok(None)
             }
         }
+    }
+
+    fn endless(&self, name: &[u8]) -> Error {
+        let program = self.objects.first().map(|program| program.spelled.clone()).unwrap_or_default();
+        Error::Endless { program, name: Spelled::new(name) }
     }
 
     /// Who asks: the object `by`, but musl looks for preloads on nobody's behalf.
@@ -171,19 +212,15 @@ impl Walker {
             runpath: None,
             no_default_directories: false,
             parent: None,
+            root: Cell::default(),
         }))
     }
 
     /// The object that `name` means already; the interpreter joins the map when it is first meant.
     fn known(&mut self, name: &[u8], by: usize) -> Option<usize> {
-        // The interpreter stands in front of every library in the list that the loader looks through.
-        let is_meant = |interpreter: &mut Mapped| {
-            let soname = interpreter.object.dynamic.soname.as_deref();
-            interpreter.spelled.as_bytes() == name
-                || self.loader.is_glibc() && soname == Some(name)
-                || self.loader.is_named(name)
-        };
-        let Some(interpreter) = self.interpreter.take_if(is_meant) else {
+        let Some(interpreter) =
+            self.interpreter.take_if(|interpreter| is_meant(&self.loader, interpreter, name))
+        else {
             let is_interpreter = |object: &Mapped| object.found == Found::Interpreter;
             let again =
                 || self.objects.iter().position(is_interpreter).filter(|_| self.loader.is_named(name));
@@ -210,8 +247,8 @@ impl Walker {
         let reason = Found::Needed { by, rule, origin };
         // A second C library gives way to musl's loader, under whatever path; glibc's does not know its own inode.
         if !self.loader.is_glibc() && loader::is_musl_libc(&file, &object) {
+            // The name is searched for again when it is wanted again.
             let to = self.libc(requester);
-            self.names.entry(name.to_vec()).or_insert(to);
             self.edges.push(Edge { from: by, to, name: name.to_vec(), found: Some(given), passed });
             return to;
         }
@@ -248,19 +285,23 @@ impl Walker {
             Found::Program if mapped.object.interpreter.is_some() => Spelled::from(&mapped.path).directory(),
             _ => mapped.spelled.directory(),
         };
-        self.names.entry(mapped.spelled.as_bytes().to_vec()).or_insert(index);
+        // glibc calls the program by no name but its soname: whoever needs its path gets it once more.
+        let is_nameless = self.loader.is_glibc() && mapped.found == Found::Program;
+        let name = if is_nameless { &[] } else { mapped.spelled.as_bytes() };
+        self.names.entry(name.to_vec()).or_insert(index);
         if self.loader.is_glibc()
             && let Some(soname) = &dynamic.soname
         {
             self.names.entry(soname.clone()).or_insert(index);
         }
-        // The kernel opened the program and its interpreter: their loader does not know their inodes.
-        let opened_by_loader = match mapped.found {
-            Found::Program => mapped.object.interpreter.is_none(),
+        // The kernel opened the program and its interpreter: glibc does not know their inodes, nor that of a library
+        // that it was given as its program (`__RTLD_OPENEXEC` in `_dl_map_object_from_fd`).
+        let is_known = match mapped.found {
+            Found::Program => !self.loader.is_glibc() && mapped.object.interpreter.is_none(),
             Found::Interpreter => !self.loader.is_glibc(),
             Found::Needed { .. } => true,
         };
-        if opened_by_loader {
+        if is_known {
             self.identities.entry(mapped.file.stat.identity).or_insert(index);
         }
         self.requesters.push(Rc::new(Requester {
@@ -270,6 +311,7 @@ impl Walker {
             runpath: dynamic.runpath.clone(),
             no_default_directories: dynamic.no_default_directories(),
             parent,
+            root: Cell::default(),
         }));
         self.objects.push(mapped);
         self.order.push(index);

@@ -54,6 +54,8 @@ pub enum Refusal {
     Unreadable(fs::Error),
     /// It is a directory, a device or the like.
     NotAFile,
+    /// There are more links than the kernel follows.
+    Loop,
 }
 
 /// How one file fares.
@@ -65,7 +67,7 @@ pub(super) enum Outcome {
         refusal: Refusal,
         fatal: bool,
     },
-    /// There are more links than the kernel follows: glibc gives up this list of directories.
+    /// There are more links than the kernel follows: glibc gives up this list of directories, musl the search.
     Loop,
     Taken(Box<Candidate>),
 }
@@ -147,22 +149,32 @@ impl Search<'_> {
                 && found.number.swap_bytes() == wanted.number;
             return Err((Refusal::Machine { found, wanted }, is_fatal || manner == Manner::First));
         }
-        if !KNOWN_OS_ABIS.contains(&header.os_abi) {
-            return Err((Refusal::OsAbi(header.os_abi), true));
-        }
-        let is_gnu_abi = header.os_abi == ELFOSABI_GNU && header.abi_version < LIBC_ABI_MAX;
-        if !header.is_regular || header.abi_version != 0 && !is_gnu_abi {
-            return Err((Refusal::Irregular, true));
+        if manner == Manner::PassOver {
+            identify(&header).map_err(|refusal| (refusal, true))?;
         }
         let object = elf::Object::read_after(reader, header).map_err(fatal)?;
         if !object.is_loadable {
             return Err((Refusal::NotLoadable, true));
         }
-        if object.header.kind != Type::Shared || object.dynamic.is_pie() {
+        // musl does not ask whether what it can map is a program.
+        let is_program = manner == Manner::PassOver && object.dynamic.is_pie();
+        if object.header.kind != Type::Shared || is_program {
             return Err((Refusal::NotShared, true));
         }
         Ok(object)
     }
+}
+
+/// What glibc demands of an identification, and musl does not look at.
+fn identify(header: &Header) -> Result<(), Refusal> {
+    if !KNOWN_OS_ABIS.contains(&header.os_abi) {
+        return Err(Refusal::OsAbi(header.os_abi));
+    }
+    let is_gnu_abi = header.os_abi == ELFOSABI_GNU && header.abi_version < LIBC_ABI_MAX;
+    if !header.is_regular || header.abi_version != 0 && !is_gnu_abi {
+        return Err(Refusal::Irregular);
+    }
+    Ok(())
 }
 
 const ELFOSABI_GNU: u8 = 3;
@@ -182,6 +194,7 @@ impl fmt::Display for Refusal {
             Self::NotShared => f.write_str("it is a program, not a shared library"),
             Self::Unreadable(error) => error.fmt(f),
             Self::NotAFile => f.write_str("it is not a file"),
+            Self::Loop => f.write_str("its links go round in a circle"),
         }
     }
 }

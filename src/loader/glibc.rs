@@ -4,7 +4,7 @@ use goblin::elf::header as h;
 
 use super::candidate::{Manner, Outcome, Search};
 use super::constants::{Constants, MAX_LOADER};
-use super::legacy::Legacy;
+use super::legacy::{Legacy, is_directory};
 use super::token::Tokens;
 use super::{Cache, Environment, Error, Found, Missed, Place, Requester, Rule};
 use crate::content::Reader;
@@ -129,12 +129,12 @@ impl Glibc {
         &self,
         search: &Search<'_>,
         name: &[u8],
-        places: Vec<Place>,
+        requester: &Requester,
     ) -> fs::Result<Result<Found, Missed>> {
-        let no_defaults = !places.iter().any(|place| place.rule == Rule::DefaultDirectory);
+        let no_defaults = requester.no_default_directories;
         let mut missed = Missed::default();
         let mut given_up = None;
-        for place in places {
+        for place in self.places(requester) {
             missed.places.push(place.clone());
             if given_up.as_ref() == Some(&place.rule) {
                 continue;
@@ -146,7 +146,7 @@ impl Glibc {
             for path in paths {
                 // The error of the last path, which is the plain one, says whether to go on.
                 given_up = None;
-                match search.open(&path, Manner::PassOver)? {
+                match Self::open(search, &path, &place, requester)? {
                     Outcome::Absent => {}
                     Outcome::Loop => given_up = Some(place.rule.clone()),
                     Outcome::Taken(candidate) => {
@@ -168,6 +168,30 @@ impl Glibc {
             }
         }
         Ok(Err(missed))
+    }
+
+    /// Tries one file (`open_path`). A directory that is not there keeps nobody from the rest of its list, whatever the
+    /// error. After a miss glibc looks whether it is there, and for `/` asks for an empty path: so it is not, from then on.
+    fn open(
+        search: &Search<'_>,
+        path: &Spelled,
+        place: &Place,
+        requester: &Requester,
+    ) -> fs::Result<Outcome> {
+        let is_root = place.directory.as_bytes() == b"/" && path.directory() == place.directory;
+        let root = &requester.chain().last().unwrap_or(requester).root;
+        if is_root && root.get() == Some(false) {
+            return Ok(Outcome::Absent);
+        }
+        let outcome = search.open(path, Manner::PassOver)?;
+        if is_root && root.get().is_none() {
+            root.set(Some(matches!(outcome, Outcome::Taken(_))));
+        }
+        Ok(match outcome {
+            Outcome::Loop if is_root && root.get() == Some(false) => Outcome::Absent,
+            Outcome::Loop if !is_directory(search, &place.directory)? => Outcome::Absent,
+            outcome => outcome,
+        })
     }
 
     /// The paths to try in one directory: variants for newer CPUs first, the plain one last.

@@ -105,7 +105,7 @@ fn existing(search: &Search<'_>, directory: &Spelled, names: &[Vec<u8>]) -> fs::
     Ok(found)
 }
 
-fn is_directory(search: &Search<'_>, path: &Spelled) -> fs::Result<bool> {
+pub(super) fn is_directory(search: &Search<'_>, path: &Spelled) -> fs::Result<bool> {
     match tree::walk(search.tree, search.start, path.as_bytes()) {
         Ok(walk) => Ok(matches!(walk.end, End::Directory(_))),
         Err(e) if e.kind() == ErrorKind::PermissionDenied => Ok(false),

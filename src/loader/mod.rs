@@ -17,6 +17,7 @@ mod musl;
 mod preload;
 mod token;
 
+use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
 
@@ -65,6 +66,8 @@ pub struct Requester {
     pub no_default_directories: bool,
     /// The object that first asked for this one; none for the program.
     pub parent: Option<Rc<Requester>>,
+    /// For the program: whether glibc takes the directory `/` to be there, once it has tried.
+    pub root: Cell<Option<bool>>,
 }
 
 impl Requester {
@@ -186,7 +189,7 @@ impl Loader {
             return self.open_path(&search, expanded, requester);
         }
         match &self.family {
-            Family::Glibc(glibc) => glibc.find(&search, &expanded.bytes, self.places(requester)),
+            Family::Glibc(glibc) => glibc.find(&search, &expanded.bytes, requester),
             Family::Musl(musl) => musl.find(&search, name, self.places(requester)),
         }
     }
@@ -210,6 +213,10 @@ impl Loader {
             candidate::Outcome::Refused { refusal, fatal } => {
                 missed.refused.push((place.directory.clone(), refusal));
                 missed.fatal = fatal;
+            }
+            candidate::Outcome::Loop if !self.is_glibc() => {
+                missed.refused.push((place.directory.clone(), Refusal::Loop));
+                missed.fatal = true;
             }
             candidate::Outcome::Absent | candidate::Outcome::Loop => {}
         }

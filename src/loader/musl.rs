@@ -1,7 +1,7 @@
 //! musl's search. Source: `load_library`, `path_open` and `fixup_rpath`, `ldso/dynlink.c`.
 
 use super::candidate::{Manner, Outcome, Search};
-use super::{Environment, Error, Found, Missed, Place, Requester, Rule};
+use super::{Environment, Error, Found, Missed, Place, Refusal, Requester, Rule};
 use crate::content::Reader;
 use crate::elf::{self, Exports, Manner as ExportManner, Object};
 use crate::fs;
@@ -73,7 +73,7 @@ impl Musl {
                 (None, Some(list)) => (list, Rule::Rpath(object.spelled.clone())),
                 (None, None) => return Vec::new(),
             };
-            let Some(expanded) = expand(list, &object.origin) else { return Vec::new() };
+            let Some(expanded) = expand(list, origin(object)) else { return Vec::new() };
             let origin = (expanded != *list).then(|| object.origin.clone());
             split(&expanded)
                 .map(|directory| Place { directory, rule: rule.clone(), origin: origin.clone() })
@@ -96,6 +96,7 @@ impl Musl {
             match search.open(&path, Manner::First)? {
                 Outcome::Absent => {}
                 Outcome::Loop => {
+                    missed.refused.push((path, Refusal::Loop));
                     missed.fatal = true;
                     return Ok(Err(missed));
                 }
@@ -136,14 +137,22 @@ fn split(list: &[u8]) -> impl Iterator<Item = Spelled> {
     elements.filter(|element| !element.is_empty()).map(Spelled::new)
 }
 
+/// What stands before the last slash: of a file in the root, nothing.
+fn origin(object: &Requester) -> &[u8] {
+    let origin = object.origin.as_bytes();
+    let is_in_root =
+        origin == b"/" && (object.parent.is_none() || !object.spelled.as_bytes().starts_with(b"//"));
+    if is_in_root { b"" } else { origin }
+}
+
 /// Only `$ORIGIN` exists; any other `$` voids the whole list.
-fn expand(list: &[u8], origin: &Spelled) -> Option<Vec<u8>> {
+fn expand(list: &[u8], origin: &[u8]) -> Option<Vec<u8>> {
     let mut expanded = Vec::new();
     let mut rest = list;
     while let Some(dollar) = rest.iter().position(|&byte| byte == b'$') {
         let (plain, from) = rest.split_at(dollar);
         expanded.extend_from_slice(plain);
-        expanded.extend_from_slice(origin.as_bytes());
+        expanded.extend_from_slice(origin);
         rest = from.strip_prefix(b"$ORIGIN").or_else(|| from.strip_prefix(b"${ORIGIN}"))?;
     }
     expanded.extend_from_slice(rest);

@@ -195,6 +195,15 @@ fn a_circle_in_one_default_directory_hides_the_others() {
 }
 
 #[test]
+fn a_directory_whose_links_go_round_in_a_circle_is_as_good_as_none() {
+    Case::glibc()
+        .elf("/app", &program().needed("libb.so").runpath("/r:/s"))
+        .link("/r", "/r")
+        .elf("/s/libb.so", &library())
+        .maps("/app", &["/s/libb.so"]);
+}
+
+#[test]
 fn a_path_to_another_machine_leads_nowhere() {
     let app = || Case::glibc().elf("/app", &program().needed("/r/libb.so"));
     app().elf("/r/libb.so", &library().machine(I386)).maps("/app", &["/r/libb.so => not found"]);

@@ -189,6 +189,14 @@ impl Case {
         self
     }
 
+    /// What the real loader says of `file`, and what we say; nothing where there is no root, or no end.
+    pub(crate) fn listings(&self, file: &str) -> Option<(Listing, Listing)> {
+        self.root.as_ref()?;
+        let ours = self.ours(file);
+        let is_endless = matches!(&ours, Listing::Refused(why) if why.starts_with("cannot follow"));
+        (!is_endless).then(|| (self.real(file), ours))
+    }
+
     /// Expects that `file` is not mapped because of the file at `path`.
     #[track_caller]
     pub(crate) fn refuses(self, file: &str, path: &str) -> Self {

@@ -135,3 +135,26 @@ fn an_object_that_filters_itself_is_there_once() {
         .elf("/r/libb.so", &library())
         .maps("/app", &["/r/liba.so", "/r/libb.so"]);
 }
+
+#[test]
+fn what_came_before_the_program_is_not_found_again() {
+    // It is mapped once more, and that one is listed.
+    Case::glibc()
+        .elf("/app", &program().auxiliary("libf.so").needed("libf.so").needed("libb.so").rpath("/r"))
+        .elf("/r/libf.so", &library().soname("other.so"))
+        .link("/r/libb.so", "libf.so")
+        .maps("/app", &["/r/libf.so"]);
+}
+
+#[test]
+fn a_filter_of_the_program_that_needs_itself_has_no_end() {
+    // Neither has the real loader, so it is not asked.
+    Case::glibc()
+        .elf("/app", &program().filter("libf.so").needed("libb.so").rpath("/r"))
+        .elf("/r/libb.so", &library())
+        .elf("/r/libf.so", &library().auxiliary("libf.so"))
+        .inspect(|tree, around| {
+            let error = Closure::resolve(tree, &Spelled::new("/app"), around).unwrap_err();
+            assert!(matches!(error, coracle::closure::Error::Endless { .. }), "{error}");
+        });
+}

@@ -200,3 +200,22 @@ fn the_program_under_another_name_is_another_object() {
         .link("/r/libself.so", "../app")
         .maps("/app", &["/r/libself.so"]);
 }
+
+#[test]
+fn the_path_of_the_program_means_one_more_object() {
+    Case::glibc()
+        .elf("/app", &program().needed("liba.so").needed("").runpath("/r"))
+        .elf("/r/liba.so", &library().needed("/app"))
+        .maps("/app", &["/r/liba.so", "/app"]);
+}
+
+#[test]
+fn so_does_that_of_a_library_that_a_loader_was_given() {
+    Case::glibc()
+        .elf("/s/libd.so", &library().soname("d").needed("/s/libd.so").needed("libx.so").runpath("/x"))
+        .elf("/x/libx.so", &library().needed("d"))
+        .maps("/s/libd.so", &["/s/libd.so", "/x/libx.so"]);
+    Case::glibc()
+        .elf("/s/libd.so", &library().needed("/s/../s/libd.so"))
+        .maps("/s/libd.so", &["/s/../s/libd.so"]);
+}

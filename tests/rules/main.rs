@@ -32,6 +32,7 @@ mod musl;
 mod nodeflib;
 mod order;
 mod preload;
+mod random;
 mod root;
 mod scripts;
 mod tokens;

@@ -1,7 +1,7 @@
 //! musl's own rules. Source: `load_library`, `path_open`, `fixup_rpath` and `__dls3`, `ldso/dynlink.c`.
 
 use crate::case::Case;
-use crate::elf::{DF_1_NODEFLIB, I386, library, musl_program};
+use crate::elf::{DF_1_NODEFLIB, DF_1_PIE, EI_OSABI, EI_PAD, I386, library, musl_program};
 
 const LOADER: &str = "/lib/ld-musl-x86_64.so.1";
 
@@ -313,4 +313,50 @@ fn slashes_are_kept_as_they_are() {
         .elf("/app", &musl_program().needed("libb.so").runpath("/r//"))
         .elf("/r/libb.so", &library())
         .maps("/app", &["/r///libb.so"]);
+}
+
+#[test]
+fn a_name_that_led_to_a_second_c_library_is_searched_for_again() {
+    Case::musl()
+        .elf("/app", &musl_program().needed("liba.so").needed("libb.so").runpath("/r"))
+        .elf("/r/liba.so", &library().needed("libb.so").runpath("/s"))
+        .elf("/r/libb.so", &library())
+        .elf("/s/libb.so", &library().exports("__libc_start_main").exports("stdin"))
+        .maps("/app", &["/r/liba.so", "/r/libb.so"]);
+    Case::musl()
+        .elf("/app", &musl_program().needed("libb.so").needed("liba.so").runpath("/s"))
+        .elf("/s/liba.so", &library().needed("libb.so").runpath("/r"))
+        .elf("/r/libb.so", &library())
+        .elf("/s/libb.so", &library().exports("__libc_start_main").exports("stdin"))
+        .maps("/app", &[LOADER, "/s/liba.so", "/r/libb.so"]);
+}
+
+#[test]
+fn links_in_a_circle_end_it() {
+    for app in [musl_program().needed("libb.so").runpath("/r:/s"), musl_program().needed("/r/libb.so")] {
+        Case::musl()
+            .elf("/app", &app)
+            .link("/r/libb.so", "libb.so")
+            .elf("/s/libb.so", &library())
+            .refuses("/app", "libb.so");
+    }
+}
+
+#[test]
+fn a_program_and_any_abi_will_do() {
+    for libb in [library().flags_1(DF_1_PIE), library().byte(EI_OSABI, 9), library().byte(EI_PAD, 1)] {
+        Case::musl()
+            .elf("/app", &musl_program().needed("libb.so").runpath("/r"))
+            .elf("/r/libb.so", &libb)
+            .maps("/app", &["/r/libb.so"]);
+    }
+}
+
+#[test]
+fn origin_of_a_file_in_the_root_is_empty() {
+    Case::musl()
+        .elf("/app", &musl_program().needed("liba.so").runpath("$ORIGIN/r:$ORIGIN/"))
+        .elf("/r/libb.so", &library())
+        .elf("/liba.so", &library().needed("libb.so").rpath("$ORIGIN/r"))
+        .maps("/app", &["//liba.so", "//r/libb.so"]);
 }

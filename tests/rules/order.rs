@@ -268,3 +268,22 @@ fn a_library_as_the_root_is_mapped_by_the_loader_of_its_class() {
         .elf("/opt/plugin.so", &library().needed("libb.so").needed("libc.so").runpath("$ORIGIN/../r"))
         .maps("/opt/plugin.so", &["/opt/../r/libb.so", "libc.so => not found"]);
 }
+
+#[test]
+fn the_root_is_no_directory_once_a_name_was_missed_there() {
+    // After the miss, `open_path` looks for the directory itself, less the slash at its end: for nothing.
+    for path in ["/", "//", "$ORIGIN"] {
+        let app = || program().runpath(path);
+        Case::glibc()
+            .elf("/app", &app().needed("libb.so").needed("libc.so").needed("libd.so"))
+            .elf("/libb.so", &library())
+            .elf("/libd.so", &library())
+            .elf("/lib/libc.so", &library())
+            .maps("/app", &["/libb.so", "/lib/libc.so", "/libd.so"]);
+        Case::glibc()
+            .elf("/app", &app().needed("libc.so").needed("libb.so"))
+            .elf("/libb.so", &library())
+            .elf("/lib/libc.so", &library())
+            .maps("/app", &["/lib/libc.so", "libb.so => not found"]);
+    }
+}

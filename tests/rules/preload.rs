@@ -130,3 +130,12 @@ fn a_preload_twice_is_there_once() {
         .preload("liba.so:libn.so")
         .maps("/app", &["/r/liba.so", "/r/libn.so"]);
 }
+
+#[test]
+fn the_loader_as_a_preload_is_none() {
+    Case::glibc()
+        .elf("/app", &program().needed("liba.so").runpath("/r"))
+        .elf("/r/liba.so", &library())
+        .preload("/lib64/ld-linux-x86-64.so.2:ld-linux-x86-64.so.2")
+        .maps("/app", &["/r/liba.so"]);
+}

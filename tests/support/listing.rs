@@ -2,7 +2,7 @@
 
 use std::process::Output;
 
-use coracle::closure::{Absence, LinkMap};
+use coracle::closure::{Absence, Found, LinkMap, Missing};
 
 /// What a loader says of one file.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -21,13 +21,23 @@ pub(crate) enum Listing {
 impl Listing {
     /// What our resolver says. The interpreter counts where an object needs it, as a loader lists it.
     pub(crate) fn ours(map: &LinkMap) -> Self {
-        let fatal = map.missing.iter().filter(|missing| missing.absence != Absence::Preload);
-        let fatal = fatal.filter(|missing| missing.missed.fatal);
-        if let Some((path, refusal)) = fatal.filter_map(|missing| missing.missed.refused.last()).next() {
-            return Self::Refused(format!("{path}: {refusal}"));
+        let is_fatal = |missing: &&Missing| missing.absence == Absence::Fatal && missing.missed.fatal;
+        let fatal = map.missing.iter().filter(is_fatal);
+        let mut refused = fatal.filter_map(|missing| Some((missing.missed.refused.last()?, &missing.name)));
+        if let Some(((path, refusal), name)) = refused.next() {
+            let name = String::from_utf8_lossy(name);
+            return Self::Refused(format!("{path}: {refusal}; wanted as {name}"));
         }
-        let objects = map.objects.iter().enumerate().skip(1).filter(|(index, _)| map.is_needed(*index));
-        let missing = map.missing.iter().filter(|missing| missing.absence != Absence::Preload);
+        // A loader lists what stands behind the program, which a filter of its own may stand in front of.
+        let objects = map.objects.iter().enumerate().skip_while(|(_, object)| object.found != Found::Program);
+        let objects = objects.skip(1).filter(|(index, _)| map.is_needed(*index));
+        // A refused auxiliary is as if nobody had asked for it.
+        let is_listed = |missing: &&Missing| match missing.absence {
+            Absence::Fatal => true,
+            Absence::Auxiliary => !missing.missed.fatal,
+            Absence::Preload => false,
+        };
+        let missing = map.missing.iter().filter(is_listed);
         Self::Maps {
             paths: objects.map(|(_, object)| object.spelled.to_string()).collect(),
             missing: unique(missing.map(|missing| String::from_utf8_lossy(&missing.name).into_owned())),
@@ -58,13 +68,17 @@ impl Listing {
             let rest = line.strip_prefix("Error loading shared library ")?;
             let (name, why) = rest.split_once(": ")?;
             // Without any directory to search there is no error either.
-            let nowhere = ["No such file", "No error information"].iter().any(|start| why.starts_with(start));
+            let nowhere = ["No such file", "Not a directory", "No error information"]
+                .iter()
+                .any(|start| why.starts_with(start));
             nowhere.then(|| name.to_owned())
         };
         let missing: Vec<String> = errors.lines().filter_map(missed).collect();
-        let refused =
-            errors.lines().any(|line| line.contains("loading shared library") && missed(line).is_none());
-        if refused || !output.status.success() && missing.is_empty() {
+        let is_refusal = |line: &&str| line.contains("loading shared library") && missed(line).is_none();
+        if let Some(refusal) = errors.lines().find(is_refusal) {
+            return Self::Refused(refusal.to_owned());
+        }
+        if !output.status.success() && missing.is_empty() {
             return Self::Refused(complaint(output));
         }
         let paths = text.lines().filter_map(|line| line.split_once(" => "));
@@ -73,10 +87,13 @@ impl Listing {
     }
 }
 
+/// What a loader says that crashes.
+pub(crate) const SILENT: &str = "no reason given";
+
 fn complaint(output: &Output) -> String {
     let errors = String::from_utf8_lossy(&output.stderr);
-    let text = errors.lines().find(|line| line.contains("shared")).or_else(|| errors.lines().next());
-    text.unwrap_or("no reason given").to_owned()
+    let text = errors.lines().find(|line| line.contains("loading shared")).or_else(|| errors.lines().next());
+    text.unwrap_or(SILENT).to_owned()
 }
 
 fn unique(names: impl Iterator<Item = String>) -> Vec<String> {
