@@ -331,6 +331,11 @@ impl Walker<'_> {
         let origin = match mapped.found {
             // The kernel tells where the file is; a library given to a loader is where it was named.
             Found::Program if mapped.object.interpreter.is_some() => Spelled::from(&mapped.path).directory(),
+            // glibc puts the working directory in front (`_dl_new_object`, `elf/dl-object.c`).
+            _ if self.loader.is_glibc() => {
+                let start = Spelled::from(&self.tracer.around.working_dir);
+                mapped.spelled.from_directory(&start).directory()
+            }
             _ => mapped.spelled.directory(),
         };
         // glibc calls the program by no name but its soname: whoever needs its path gets it once more.
