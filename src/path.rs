@@ -166,6 +166,11 @@ impl Spelled {
         }
     }
 
+    /// The same from the root on, when it starts at `directory`.
+    pub fn from_directory(&self, directory: &Spelled) -> Spelled {
+        if self.0.starts_with(b"/") { self.clone() } else { Self::in_directory(&directory.0, &self.0) }
+    }
+
     /// `directory/name`, with one slash between them.
     pub fn in_directory(directory: &[u8], name: &[u8]) -> Spelled {
         let mut bytes = directory.to_vec();

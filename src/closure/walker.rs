@@ -255,16 +255,31 @@ impl Walker {
         let to = match self.identities.get(&file.stat.identity) {
             Some(&index) => {
                 self.aliases.push(Alias { of: index, walk, found: reason });
+                self.name_again(index, name);
                 index
             }
             None => {
                 let mapped = Mapped { spelled, walk, path, file, object, found: reason };
-                self.add(mapped, Some(requester.clone()))
+                let index = self.add(mapped, Some(requester.clone()));
+                self.names.entry(name.to_vec()).or_insert(index);
+                index
             }
         };
-        self.names.entry(name.to_vec()).or_insert(to);
         self.edges.push(Edge { from: by, to, name: name.to_vec(), found: Some(given), passed });
         to
+    }
+
+    /// Remembers a second name of an object. With musl an object has one name at most (`shortname` in `load_library`): what
+    /// was found by its path gets the last part of that, whatever the name was.
+    fn name_again(&mut self, index: usize, name: &[u8]) {
+        let is_short = |name: &[u8]| !name.contains(&b'/');
+        let has_short = || self.names.iter().any(|(name, named)| *named == index && is_short(name));
+        let name = match self.objects.get(index) {
+            _ if self.loader.is_glibc() || !is_short(name) => name,
+            Some(object) if !has_short() => object.spelled.name(),
+            _ => return,
+        };
+        self.names.entry(name.to_vec()).or_insert(index);
     }
 
     /// The interpreter's place in the map, which it joins now unless it has.
@@ -283,6 +298,11 @@ impl Walker {
         let origin = match mapped.found {
             // The kernel tells where the file is; a library given to a loader is where it was named.
             Found::Program if mapped.object.interpreter.is_some() => Spelled::from(&mapped.path).directory(),
+            // glibc puts the working directory in front (`_dl_new_object`, `elf/dl-object.c`).
+            _ if self.loader.is_glibc() => {
+                let start = Spelled::from(&self.tracer.around.working_dir);
+                mapped.spelled.from_directory(&start).directory()
+            }
             _ => mapped.spelled.directory(),
         };
         // glibc calls the program by no name but its soname: whoever needs its path gets it once more.

@@ -184,12 +184,14 @@ impl Glibc {
             return Ok(Outcome::Absent);
         }
         let outcome = search.open(path, Manner::PassOver)?;
-        if is_root && root.get().is_none() {
+        if is_root && root.get().is_none() && !matches!(outcome, Outcome::Refused { fatal: true, .. }) {
             root.set(Some(matches!(outcome, Outcome::Taken(_))));
         }
+        // A relative directory is taken to be there (`fillin_rpath`).
+        let is_absolute = place.directory.as_bytes().starts_with(b"/");
         Ok(match outcome {
             Outcome::Loop if is_root && root.get() == Some(false) => Outcome::Absent,
-            Outcome::Loop if !is_directory(search, &place.directory)? => Outcome::Absent,
+            Outcome::Loop if is_absolute && !is_directory(search, &place.directory)? => Outcome::Absent,
             outcome => outcome,
         })
     }

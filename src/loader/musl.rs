@@ -90,6 +90,9 @@ impl Musl {
         places: Vec<Place>,
     ) -> fs::Result<Result<Found, Missed>> {
         let mut missed = Missed::default();
+        if name.is_empty() {
+            return Ok(Err(missed));
+        }
         for place in places {
             let path = Spelled::new([place.directory.as_bytes(), b"/", name].concat());
             missed.places.push(place.clone());

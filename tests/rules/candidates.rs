@@ -204,6 +204,15 @@ fn a_directory_whose_links_go_round_in_a_circle_is_as_good_as_none() {
 }
 
 #[test]
+fn a_relative_directory_is_taken_to_be_there() {
+    Case::glibc()
+        .elf("/app", &program().needed("libb.so").runpath("r:/s"))
+        .link("/r", "/r")
+        .elf("/s/libb.so", &library())
+        .maps("/app", &["libb.so => not found"]);
+}
+
+#[test]
 fn a_path_to_another_machine_leads_nowhere() {
     let app = || Case::glibc().elf("/app", &program().needed("/r/libb.so"));
     app().elf("/r/libb.so", &library().machine(I386)).maps("/app", &["/r/libb.so => not found"]);

@@ -360,3 +360,21 @@ fn origin_of_a_file_in_the_root_is_empty() {
         .elf("/liba.so", &library().needed("libb.so").rpath("$ORIGIN/r"))
         .maps("/app", &["//liba.so", "//r/libb.so"]);
 }
+
+#[test]
+fn an_object_has_one_name_at_most() {
+    let case = || {
+        Case::musl()
+            .elf("/r/liba.so", &library())
+            .link("/r/libb.so", "liba.so")
+            .elf("/r/libd.so", &library().needed("libb.so").needed("liba.so").runpath("/s"))
+            .elf("/s/liba.so", &library())
+            .elf("/s/libb.so", &library())
+    };
+    case()
+        .elf("/app", &musl_program().needed("liba.so").needed("libb.so").needed("libd.so").runpath("/r"))
+        .maps("/app", &["/r/liba.so", "/r/libd.so", "/s/libb.so"]);
+    case()
+        .elf("/app", &musl_program().needed("/r/liba.so").needed("libb.so").needed("libd.so").runpath("/r"))
+        .maps("/app", &["/r/liba.so", "/r/libd.so", "/s/libb.so"]);
+}

@@ -287,3 +287,12 @@ fn the_root_is_no_directory_once_a_name_was_missed_there() {
             .maps("/app", &["/lib/libc.so", "libb.so => not found"]);
     }
 }
+
+#[test]
+fn a_refusal_in_the_root_does_not_make_it_no_directory() {
+    Case::glibc()
+        .elf("/app", &program().needed("libb.so").runpath("/"))
+        .file("/libb.so", "no library")
+        .preload("libb.so")
+        .refuses("/app", "/libb.so");
+}

@@ -190,3 +190,15 @@ fn origin_in_the_middle_of_an_element_is_expanded_too() {
         .elf("/r/opt/x/liba.so", &library())
         .maps("/opt/app", &["/r/opt/x/liba.so"]);
 }
+
+#[test]
+fn origin_of_a_library_with_a_relative_path_starts_at_the_working_directory() {
+    Case::glibc()
+        .working_dir("/work")
+        .elf("/app", &program().needed("liba.so").needed("sub/libd.so").runpath("sub"))
+        .elf("/work/sub/liba.so", &library().needed("libb.so").runpath("$ORIGIN/deep"))
+        .elf("/work/sub/deep/libb.so", &library())
+        .elf("/work/sub/libd.so", &library().needed("$ORIGIN/libe.so"))
+        .elf("/work/sub/libe.so", &library())
+        .maps("/app", &["sub/liba.so", "sub/libd.so", "/work/sub/deep/libb.so", "/work/sub/libe.so"]);
+}

@@ -68,7 +68,7 @@ impl Listing {
             let rest = line.strip_prefix("Error loading shared library ")?;
             let (name, why) = rest.split_once(": ")?;
             // Without any directory to search there is no error either.
-            let nowhere = ["No such file", "Not a directory", "No error information"]
+            let nowhere = ["No such file", "Not a directory", "Invalid argument", "No error information"]
                 .iter()
                 .any(|start| why.starts_with(start));
             nowhere.then(|| name.to_owned())

@@ -133,7 +133,12 @@ impl Root {
     fn libraries(&self) -> Vec<String> {
         let library = |item: &Item| match item {
             Item::Elf { path, is_program: false, traits } => {
-                let is_odd = |own: &Trait| matches!(own, Trait::Byte(..) | Trait::Machine(_));
+                let is_odd = |own: &Trait| {
+                    matches!(
+                        own,
+                        Trait::Byte(..) | Trait::Machine(_) | Trait::Filter(_) | Trait::Auxiliary(_)
+                    )
+                };
                 let needs = traits.iter().any(|own| matches!(own, Trait::Needed(_)));
                 (needs && !traits.iter().any(is_odd)).then(|| path.clone())
             }
@@ -193,8 +198,8 @@ impl Root {
             traits.push(Trait::Runpath(list));
         }
         for make in [Trait::Filter as fn(String) -> Trait, Trait::Auxiliary] {
-            if self.dice.percent(12) {
-                // A loader that is to stand in front of the program crashes.
+            // With filters of the program glibc loses its own list: `filters.rs` has what can be said of them.
+            if !is_program && self.dice.percent(12) {
                 let name = self.dice.one_of(&NAMES);
                 let name =
                     if self.dice.percent(85) { name.into() } else { format!("{}/{name}", self.element()) };
