@@ -24,6 +24,7 @@ pub(super) fn start(tracer: &Tracer<'_>, hwcaps: &Hwcaps, program: Mapped) -> Re
     let Some((interpreter, loader)) = interpreter::read(tracer, hwcaps, &program)? else { return Ok(None) };
     let mut walker = Walker {
         loader,
+        working_dir: Spelled::from(&tracer.around.working_dir),
         objects: Vec::new(),
         requesters: Vec::new(),
         order: Vec::new(),
@@ -55,6 +56,8 @@ fn is_meant(loader: &Loader, interpreter: &Mapped, name: &[u8]) -> bool {
 #[derive(Clone)]
 pub(super) struct Walker {
     loader: Rc<Loader>,
+    /// Where relative paths start.
+    working_dir: Spelled,
     objects: Vec<Mapped>,
     requesters: Vec<Rc<Requester>>,
     order: Vec<usize>,
@@ -299,10 +302,7 @@ impl Walker {
             // The kernel tells where the file is; a library given to a loader is where it was named.
             Found::Program if mapped.object.interpreter.is_some() => Spelled::from(&mapped.path).directory(),
             // glibc puts the working directory in front (`_dl_new_object`, `elf/dl-object.c`).
-            _ if self.loader.is_glibc() => {
-                let start = Spelled::from(&self.tracer.around.working_dir);
-                mapped.spelled.from_directory(&start).directory()
-            }
+            _ if self.loader.is_glibc() => mapped.spelled.from_directory(&self.working_dir).directory(),
             _ => mapped.spelled.directory(),
         };
         // glibc calls the program by no name but its soname: whoever needs its path gets it once more.
