@@ -155,7 +155,7 @@ fn everything_wrong_with_templates_is_told_at_once() {
     let project = project();
     fs::write(project.path().join("config/shop.toml.j2"), "a = 1\nname = {{ name }}\n").unwrap();
     fs::write(project.path().join("config/login.env.j2"), "\nPASSWORD={{ pasword }}\n").unwrap();
-    render(project.path(), ["--set", "password=abcd", "--output", "out"]).ends(
+    render(project.path(), ["--set-file", "password=password", "--output", "out"]).ends(
         2,
         str![""],
         str![[r#"
@@ -198,6 +198,42 @@ hint: check the spelling, and who may read it
 hint: give it another name with `key`: letters, digits, `-`, `_` and `.`
 hint: give one of them another name with `key`
 hint: mount a directory of the program's own, such as `/etc/NAME`
+
+"#]],
+    );
+}
+
+#[test]
+fn a_command_line_is_no_place_for_secrets() {
+    let project = project();
+    render(project.path(), ["--set", "password=open sesame", "--output", "out"]).ends(
+        2,
+        str![""],
+        str![[r#"
+error: `password` is secret, and a command line is no place for secrets
+
+hint: put it into a file: `--set-file password=FILE`, or `--set-file password=-` to pipe it in
+
+"#]],
+    );
+    let mut command = render(project.path(), ["--set-file", "password=-", "--output", "out"]).command();
+    let file = fs::File::open(project.path().join("password")).unwrap();
+    assert!(command.stdin(file).output().unwrap().status.success());
+    let written = fs::read(project.path().join("out/run/secrets/shop/login.env")).unwrap();
+    assert_eq!(written, b"PASSWORD='open sesame'\n");
+}
+
+#[test]
+fn no_object_holds_more_than_a_mebibyte() {
+    let project = project();
+    fs::write(project.path().join("config/logo.bin"), vec![0; (1 << 20) + 1]).unwrap();
+    render(project.path(), ["--set-file", "password=password", "--output", "out"]).ends(
+        2,
+        str![""],
+        str![[r#"
+error: the files of /etc/shop have more than 1048576 bytes, which is all that an object of Kubernetes holds
+
+hint: split them over several mounts, or include what never changes in the image
 
 "#]],
     );

@@ -76,10 +76,7 @@ pub(super) fn too_large(mount: &Mount, files: &[RenderedFile]) -> Option<Problem
     let size: usize = files.iter().map(|file| file.bytes.len()).sum();
     (size > MAX_SIZE).then(|| {
         Problem::new(
-            format!(
-                "the files of {} have {size} bytes, and an object of Kubernetes holds {MAX_SIZE}",
-                mount.path
-            ),
+            format!("the files of {} have more than {MAX_SIZE} bytes, which is all that an object of Kubernetes holds", mount.path),
             "split them over several mounts, or include what never changes in the image",
         )
     })

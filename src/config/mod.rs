@@ -5,6 +5,7 @@
 mod error;
 mod key;
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use crate::path::ImagePath;
@@ -84,6 +85,7 @@ pub fn render(configuration: &Configuration) -> Result<Vec<RenderedMount>, Error
     };
     let secrets = schema.as_ref().map(Schema::secrets).unwrap_or_default();
     let mut problems = key::problems(&configuration.mounts);
+    problems.extend(exposed(&configuration.values, &secrets));
     let mut mounts = Vec::new();
     for mount in &configuration.mounts {
         let mut files: Vec<RenderedFile> = Vec::new();
@@ -100,9 +102,26 @@ pub fn render(configuration: &Configuration) -> Result<Vec<RenderedMount>, Error
     if problems.is_empty() { Ok(mounts) } else { Err(Error::Problems(problems)) }
 }
 
+/// Secrets on the command line, where every user of the machine can read them.
+fn exposed(sources: &[Source], secrets: &[KeyPath]) -> Vec<Problem> {
+    let keys = sources.iter().filter_map(|source| match source {
+        Source::Set { key, .. } => Some(key),
+        Source::File(_) | Source::SetFile { .. } => None,
+    });
+    let secret = keys.filter(|key| secrets.iter().any(|secret| secret.is_along(key)));
+    secret
+        .map(|key| {
+            Problem::new(
+                format!("`{key}` is secret, and a command line is no place for secrets"),
+                format!("put it into a file: `--set-file {key}=FILE`, or `--set-file {key}=-` to pipe it in"),
+            )
+        })
+        .collect()
+}
+
 fn render_file(file: &File, values: &Values, secrets: &[KeyPath]) -> Result<RenderedFile, Problem> {
     let format = Format::of(&file.key);
-    let bytes = std::fs::read(&file.from).map_err(|source| Problem::unreadable(&file.from, &source))?;
+    let bytes = read(&file.from).map_err(|source| Problem::unreadable(&file.from, &source))?;
     let Some(delimiters) = &file.delimiters else {
         return Ok(RenderedFile {
             key: file.key.clone(),
@@ -119,6 +138,13 @@ fn render_file(file: &File, values: &Values, secrets: &[KeyPath]) -> Result<Rend
     let is_secret = rendered.uses.iter().any(|used| secrets.iter().any(|secret| secret.is_along(used)));
     let Rendered { text, uses, .. } = rendered;
     Ok(RenderedFile { key: file.key.clone(), bytes: text.into_bytes(), is_secret, format, uses })
+}
+
+/// The bytes of a file, as far as they matter: what is larger than an object holds is told by its size.
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(MAX_SIZE as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// What was rendered is what its name says; a fault is told with the template's line.

@@ -1,6 +1,6 @@
 //! A file of values: TOML, YAML or JSON. Numbers, text and truth are what all three have in common; a date is text.
 
-use std::io::Read as _;
+use std::io::Read;
 use std::path::Path;
 
 use serde_json::Value;
@@ -32,10 +32,13 @@ pub(super) fn read(path: &Path) -> Result<Value, Error> {
     }
 }
 
-/// The text of the file at `path`.
+/// The text of the file at `path`; `-` is what is piped in.
 pub(super) fn text(path: &Path) -> Result<String, Error> {
     let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).context("read", path)?;
+    let file: Box<dyn Read> = match path == Path::new("-") {
+        true => Box::new(std::io::stdin().lock()),
+        false => Box::new(std::fs::File::open(path).context("read", path)?),
+    };
     file.take(MAX_FILE + 1).read_to_end(&mut bytes).context("read", path)?;
     if bytes.len() as u64 > MAX_FILE {
         return Err(Error::TooLarge { path: path.to_owned(), limit: MAX_FILE });

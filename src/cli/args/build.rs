@@ -1,0 +1,144 @@
+//! The flags of `coracle build`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::Args;
+use coracle::recipe::{ConfigOverrides, Overrides};
+
+use super::Format;
+use super::runtime::RuntimeArgs;
+
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  coracle build ./app                               to ./app.oci, run as user 65532
+  coracle build ./app -t shop:1.2 -o oci-archive:shop.tar
+  coracle build ./app:/usr/bin/shop --expose 8080 -- --config /etc/shop/shop.toml
+  coracle build ./app --include assets/:/srv/assets --dry-run
+  coracle build ./app --sysroot /usr/aarch64-linux-gnu  a program of a cross compiler
+  coracle build -f a/coracle.toml -f b/coracle.toml --format json
+
+Paths in flags start at the working directory, those of a recipe at the recipe.
+Lists in flags replace the recipe's, NAME=VALUE flags are merged into its own.")]
+pub(in crate::cli) struct BuildArgs {
+    /// ELF files or `#!` scripts, and their paths in the image; the first is the entrypoint. Without one,
+    /// ./coracle.toml is read
+    #[arg(value_name = "PROGRAM[:TO]")]
+    programs: Vec<OsString>,
+
+    /// Read the recipe in FILE; several files, several images
+    #[arg(short, long = "file", value_name = "FILE")]
+    pub(in crate::cli) files: Vec<PathBuf>,
+
+    /// Name the image
+    #[arg(short, long = "tag", value_name = "NAME[:TAG]")]
+    tags: Vec<String>,
+
+    /// Write the image to `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or `docker-archive:FILE`; `oci:NAME.oci` when
+    /// nothing is said
+    #[arg(short, long = "output", value_name = "DEST")]
+    output: Vec<String>,
+
+    /// List what would be packed and why, and write nothing
+    #[arg(long)]
+    pub(in crate::cli) dry_run: bool,
+
+    /// How stdout is written
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
+    pub(in crate::cli) format: Format,
+
+    /// Say nothing on stderr but warnings and errors
+    #[arg(short, long)]
+    pub(in crate::cli) quiet: bool,
+
+    /// Give the program an argument
+    #[arg(long = "arg", value_name = "ARG", allow_hyphen_values = true, help_heading = "Image")]
+    args: Vec<String>,
+
+    /// Run as this user, by number
+    #[arg(long, value_name = "UID[:GID]", help_heading = "Image")]
+    user: Option<String>,
+
+    /// Set a variable that never changes between deployments
+    #[arg(long, value_name = "NAME=VALUE", help_heading = "Image")]
+    env: Vec<String>,
+
+    /// Declare a port; TCP when nothing is said
+    #[arg(long, value_name = "PORT[/PROTOCOL]", help_heading = "Image")]
+    expose: Vec<String>,
+
+    /// Start the program in this directory
+    #[arg(long, value_name = "PATH", help_heading = "Image")]
+    working_dir: Option<String>,
+
+    /// Ask the program to end by this signal
+    #[arg(long, value_name = "SIGNAL", help_heading = "Image")]
+    stop_signal: Option<String>,
+
+    /// Set a label of the image
+    #[arg(long = "label", value_name = "NAME=VALUE", help_heading = "Image")]
+    labels: Vec<String>,
+
+    /// Set an annotation of the manifest
+    #[arg(long = "annotation", value_name = "NAME=VALUE", help_heading = "Image")]
+    annotations: Vec<String>,
+
+    /// Put a file or a directory into the image; `TO/` means into that directory
+    #[arg(long = "include", value_name = "FROM:TO", help_heading = "Image")]
+    includes: Vec<OsString>,
+
+    /// Leave out the programs' symbols and debug information
+    #[arg(long, help_heading = "Image")]
+    strip: bool,
+
+    /// Say what a program's header can't, such as the variant of ARM
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]", help_heading = "Image")]
+    platform: Option<String>,
+
+    /// Take programs and libraries from this root; PROGRAM is a path inside it. Several roots, several platforms
+    #[arg(long = "root", value_name = "[PLATFORM=]DIR", help_heading = "Roots")]
+    roots: Vec<OsString>,
+
+    /// Take the loader and the libraries from this root, the programs from here: what a cross build needs
+    #[arg(long = "sysroot", value_name = "[PLATFORM=]DIR", help_heading = "Roots")]
+    sysroots: Vec<OsString>,
+
+    /// The time in the image's config, in seconds since 1970; SOURCE_DATE_EPOCH or 0 when nothing is said
+    #[arg(long, value_name = "SECONDS", allow_hyphen_values = true, help_heading = "Image")]
+    pub(in crate::cli) epoch: Option<String>,
+
+    /// More arguments for the program
+    #[arg(last = true, value_name = "ARG")]
+    rest: Vec<String>,
+
+    // Its heading holds for all that follows.
+    #[command(flatten)]
+    runtime: RuntimeArgs,
+}
+
+impl BuildArgs {
+    /// What the flags say about the image.
+    pub(in crate::cli) fn overrides(&self) -> Overrides {
+        Overrides {
+            names: self.tags.clone(),
+            programs: self.programs.clone(),
+            args: self.args.iter().chain(&self.rest).cloned().collect(),
+            user: self.user.clone(),
+            expose: self.expose.clone(),
+            env: self.env.clone(),
+            working_dir: self.working_dir.clone(),
+            stop_signal: self.stop_signal.clone(),
+            labels: self.labels.clone(),
+            annotations: self.annotations.clone(),
+            includes: self.includes.clone(),
+            strip: self.strip,
+            runtime: self.runtime.overrides(),
+            platform: self.platform.clone(),
+            roots: self.roots.clone(),
+            sysroots: self.sysroots.clone(),
+            destinations: self.output.clone(),
+            config: ConfigOverrides::default(),
+        }
+    }
+}

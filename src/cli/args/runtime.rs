@@ -1,0 +1,82 @@
+//! The flags that stand for `[runtime]`.
+
+use clap::Args;
+use coracle::recipe::RuntimeOverrides;
+
+/// What no `DT_NEEDED` names.
+#[derive(Args)]
+#[command(next_help_heading = "Runtime")]
+pub(super) struct RuntimeArgs {
+    /// Add CA certificates: `auto` when something speaks TLS, `true`, `false`
+    #[arg(long, value_name = "WHEN")]
+    certificates: Option<String>,
+
+    /// Add what looks up users and hosts: `auto` when something does, `true`, `false`
+    #[arg(long, value_name = "WHEN")]
+    nss: Option<String>,
+
+    /// Add this NSS module besides `files` and `dns`, such as `sss`
+    #[arg(long = "nss-module", value_name = "NAME")]
+    nss_modules: Vec<String>,
+
+    /// Add OpenSSL's configuration: `auto` when libcrypto is mapped, `true` with providers and engines, `false`
+    #[arg(long, value_name = "WHEN")]
+    openssl: Option<String>,
+
+    /// Add libgcc_s, which glibc opens to end a thread: `auto` when something does, `true`, `false`
+    #[arg(long, value_name = "WHEN")]
+    libgcc: Option<String>,
+
+    /// Add a library that the entrypoint opens, found as `dlopen` would find it
+    #[arg(long, value_name = "NAME")]
+    dlopen: Vec<String>,
+
+    /// Add libraries that notes say are opened, down to `required`, `recommended` (the default) or `suggested`; `false`
+    /// for none
+    #[arg(long, value_name = "LEVEL")]
+    dlopen_notes: Option<String>,
+
+    /// Add time zones; all when none is named
+    #[arg(long, value_name = "ZONE,…", num_args = 0..=1, require_equals = true, value_delimiter = ',')]
+    time_zones: Option<Vec<String>>,
+
+    /// Add a locale, such as C.UTF-8
+    #[arg(long = "locale", value_name = "NAME")]
+    locales: Vec<String>,
+
+    /// Add a character set for `iconv`, such as UTF-16
+    #[arg(long = "charset", value_name = "NAME")]
+    charsets: Vec<String>,
+
+    /// Add a service of PAM with its modules
+    #[arg(long, value_name = "SERVICE")]
+    pam: Vec<String>,
+
+    /// Add the plugins of a library, such as `gio` or `qt5`
+    #[arg(long, value_name = "FAMILY")]
+    plugins: Vec<String>,
+
+    /// Add variants of libraries for newer CPUs up to this level only, such as x86-64-v3, or `none`
+    #[arg(long, value_name = "LEVEL")]
+    hwcaps: Option<String>,
+}
+
+impl RuntimeArgs {
+    pub(super) fn overrides(&self) -> RuntimeOverrides {
+        RuntimeOverrides {
+            certificates: self.certificates.clone(),
+            nss: self.nss.clone(),
+            nss_modules: self.nss_modules.clone(),
+            openssl: self.openssl.clone(),
+            libgcc: self.libgcc.clone(),
+            dlopen: self.dlopen.clone(),
+            dlopen_notes: self.dlopen_notes.clone(),
+            time_zones: self.time_zones.clone(),
+            locales: self.locales.clone(),
+            charsets: self.charsets.clone(),
+            pam: self.pam.clone(),
+            plugins: self.plugins.clone(),
+            hwcaps: self.hwcaps.clone(),
+        }
+    }
+}
