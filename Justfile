@@ -4,7 +4,7 @@ ci:
 
 # The inner loop: no real clients.
 test:
-    cargo test --lib --bins --test cli --test build --test floors --test determinism --test strip
+    cargo test --lib --bins --test cli --test build --test config --test deps --test determinism --test floors --test fuzz --test rules --test strip
 
 lint:
     cargo fmt --check
