@@ -258,13 +258,36 @@ hint: write it as `--set a.b=VALUE`
 "#]],
     );
     fs::write(project.path().join("coracle.toml"), "[image]\nprograms = [\"app\"]\n").unwrap();
-    render(project.path(), []).ends(
+    nothing_to_render(project.path());
+    fs::remove_file(project.path().join("coracle.toml")).unwrap();
+    nothing_to_render(project.path());
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_named() {
+    let project = project();
+    render(project.path(), ["--config", "/etc/a=none"]).ends(
+        2,
+        str![""],
+        str![[r#"
+error: cannot list `none`: No such file or directory (os error 2)
+
+hint: check the spelling; relative paths start at the working directory
+
+"#]],
+    );
+}
+
+/// Without a recipe, and with one that names no configuration.
+#[track_caller]
+fn nothing_to_render(folder: &Path) {
+    render(folder, []).ends(
         2,
         str![""],
         str![[r#"
 error: nothing to render: no configuration is named
 
-hint: write `[[config]]` in the recipe, or pass `--config /etc/app=FOLDER`
+hint: write `[[config]]` in `coracle.toml`, or pass `--config /etc/app=FOLDER`
 
 "#]],
     );

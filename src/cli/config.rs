@@ -1,6 +1,6 @@
 //! `coracle config render`: the files of a configuration, as the program will read them.
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use coracle::config::{self, RenderedFile, RenderedMount};
@@ -23,12 +23,17 @@ pub(super) fn run(command: &ConfigCommand) -> Result<Exit, Failure> {
 fn render(args: &RenderArgs) -> Result<Exit, Failure> {
     let default = PathBuf::from(recipe::FILE_NAME);
     let file = (!args.needs_no_recipe()).then(|| args.file.as_ref().unwrap_or(&default).as_path());
-    let configuration = recipe::configuration(file, &args.overrides())?;
+    let configuration = recipe::configuration(file, &args.overrides()).map_err(|error| match error {
+        // Nobody named a recipe, so most likely nobody knew that one is needed.
+        recipe::Error::Read(error)
+            if args.file.is_none() && file.is_some() && error.kind() == ErrorKind::NotFound =>
+        {
+            nothing()
+        }
+        error => error.into(),
+    })?;
     if configuration.mounts.is_empty() {
-        return Err(Failure::usage(
-            "nothing to render: no configuration is named",
-            "write `[[config]]` in the recipe, or pass `--config /etc/app=FOLDER`",
-        ));
+        return Err(nothing());
     }
     let mounts = config::render(&configuration)?;
     match &args.output {
@@ -36,6 +41,14 @@ fn render(args: &RenderArgs) -> Result<Exit, Failure> {
         None => print(&mounts)?,
     }
     Ok(Exit::Done)
+}
+
+/// No configuration is named anywhere.
+fn nothing() -> Failure {
+    Failure::usage(
+        "nothing to render: no configuration is named",
+        "write `[[config]]` in `coracle.toml`, or pass `--config /etc/app=FOLDER`",
+    )
 }
 
 /// One file as it is, several with a heading each. Secrets are not for a terminal.
