@@ -189,9 +189,9 @@ templates = [{ from = "config/logo.bin", key = "a b" }, "config/none.toml"]
         str![""],
         str![[r#"
 error: nothing can be mounted on `/etc`: the container needs it for itself
-  `..data`, from `config/logo.bin`, is no key of a ConfigMap: a kubelet keeps such names for itself
+  `..data`, from `config/logo.bin`, is no key of a ConfigMap or Secret: a kubelet keeps such names for itself
   both `config/values.toml` and `config/logo.bin` are `values.toml` in /etc
-  `a b`, from `config/logo.bin`, is no key of a ConfigMap: it holds something else than letters, digits, `-`, `_` and `.`
+  `a b`, from `config/logo.bin`, is no key of a ConfigMap or Secret: it holds something else than letters, digits, `-`, `_` and `.`
   cannot read `config/none.toml`: No such file or directory (os error 2)
 
 hint: check the spelling, and who may read it

@@ -14,10 +14,25 @@ use std::path::{Path, PathBuf};
 
 /// Modules of the library from the bottom up; those of one floor do not know each other, but for the words of floor 0.
 const FLOORS: &[&[&str]] = &[
-    &["content", "digest", "fs", "json", "note", "path", "platform", "reference", "tree", "yaml"],
+    &[
+        "content",
+        "digest",
+        "fs",
+        "json",
+        "note",
+        "path",
+        "platform",
+        "quantity",
+        "reference",
+        "signal",
+        "spelling",
+        "tree",
+        "yaml",
+    ],
     &["elf", "values"],
     &["template"],
     &["config"],
+    &["contract"],
     &["loader"],
     &["closure"],
     &["runtime"],

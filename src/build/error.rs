@@ -6,7 +6,7 @@ use crate::closure::{Problem, ProblemKind};
 use crate::path::{ImagePath, Spelled};
 use crate::platform::Platform;
 use crate::store::Destination;
-use crate::{closure, fs, image, loader, recipe, rootfs, runtime, store};
+use crate::{closure, contract, fs, image, loader, recipe, rootfs, runtime, store};
 
 /// Why there is no image.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +26,9 @@ pub enum Error {
     /// The image can't be planned.
     #[error(transparent)]
     Rootfs(#[from] rootfs::Error),
+    /// What the image expects can't be said.
+    #[error(transparent)]
+    Contract(#[from] contract::Error),
     /// The image can't be described.
     #[error(transparent)]
     Image(#[from] image::Error),
@@ -100,6 +103,7 @@ impl Error {
             Self::NotStarting(problems) => Some(problems_hint(problems)),
             Self::Runtime(error) => error.hint(),
             Self::Rootfs(error) => error.hint(),
+            Self::Contract(error) => error.hint(),
             Self::Image(error) => error.hint(),
             Self::Store(error) => error.hint(),
             Self::Io(error) => error.hint(),

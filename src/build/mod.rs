@@ -5,6 +5,7 @@
 
 mod check;
 mod config;
+mod contract;
 mod destinations;
 mod error;
 mod hints;
@@ -15,12 +16,14 @@ mod sysroot;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
+pub use contract::contract_of;
 pub use error::Error;
 pub use plan::{Plan, plan};
 pub use roots::{Roots, View};
 
 use destinations::Destinations;
 
+use crate::contract::Contract;
 use crate::digest::Digest;
 use crate::image::{Image, Root};
 use crate::layer::Layer;
@@ -82,10 +85,11 @@ pub struct Built {
 pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> Result<Built, Error> {
     let destinations = Destinations::of(recipe);
     destinations.iter().try_for_each(Destination::check)?;
+    let contract = contract_of(recipe)?.contract;
     let plans = plan(recipe, settings)?;
     observer.planned(&plans);
     let staging = Staging::new(&destinations.first)?;
-    let images = plans.iter().map(|plan| pack(recipe, settings, plan, &staging, observer));
+    let images = plans.iter().map(|plan| pack(recipe, settings, plan, &contract, &staging, observer));
     let root = Root::new(images.collect::<Result<_, _>>()?)?;
     let notes = publish(&root, &staging, recipe, &destinations)?;
     Ok(Built {
@@ -108,6 +112,7 @@ fn pack(
     recipe: &Recipe,
     settings: &Settings,
     plan: &Plan,
+    contract: &Contract,
     staging: &Staging,
     observer: &dyn Observer,
 ) -> Result<Image, Error> {
@@ -115,7 +120,7 @@ fn pack(
     let strata = plan.rootfs.strata().into_iter();
     let layers = strata.map(|stratum| staging.pack(&plan.rootfs.layer(stratum), stratum, &packed));
     let layers = layers.collect::<Result<Vec<_>, _>>()?;
-    Ok(Image::new(&config::of(recipe, plan)?, &plan.platform, &layers, settings.epoch)?)
+    Ok(Image::new(&config::of(recipe, plan, contract)?, &plan.platform, &layers, settings.epoch)?)
 }
 
 fn publish(

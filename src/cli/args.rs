@@ -1,6 +1,7 @@
 //! The arguments, as clap reads them. What a value means is said by the recipe, not here.
 
 mod build;
+mod config;
 mod deps;
 mod render;
 mod runtime;
@@ -56,7 +57,7 @@ pub(super) enum Command {
 #[command(disable_help_subcommand = true)]
 pub(super) enum ConfigCommand {
     /// Write the configuration as the program will read it
-    Render(RenderArgs),
+    Render(Box<RenderArgs>),
 }
 
 #[derive(Clone, Copy, ValueEnum)]

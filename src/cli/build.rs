@@ -41,6 +41,7 @@ pub(super) fn run(args: &BuildArgs) -> Result<Exit, Failure> {
 
 /// Lists what would be packed; a description for each platform.
 fn plan(recipe: &Recipe, settings: &Settings, args: &BuildArgs) -> Result<Vec<Value>, Failure> {
+    coracle::contract_of(recipe)?;
     let plans = coracle::plan(recipe, settings)?;
     say(&plans, args.quiet);
     if args.format == Format::Text {

@@ -1,62 +1,49 @@
-//! What Kubernetes takes: keys, sizes, and places for a mount. Source: `IsConfigMapKey`, `ValidateConfigMap`, and the
-//! AtomicWriter of the kubelet, which keeps names that start with two dots for itself.
+//! Keys and sizes that Kubernetes takes. Source: `IsConfigMapKey`, `ValidateConfigMap`, and the AtomicWriter of the
+//! kubelet, which keeps names that start with two dots for itself.
 
 use std::collections::BTreeMap;
 
-use super::{MAX_SIZE, Mount, Problem, RenderedFile};
+use super::{Configuration, MAX_SIZE, Mount, Problem, RenderedFile};
+use crate::path::{ImagePath, printable};
 
 /// The longest key.
 const MAX_KEY: usize = 253;
-/// Directories that a runtime needs for itself: a mount there keeps the container from starting.
-const TAKEN: [&str; 6] = ["/", "/etc", "/dev", "/proc", "/sys", "/run"];
 
-/// Illegal keys, keys that collide, and places where nothing can be mounted.
-pub(super) fn problems(mounts: &[Mount]) -> Vec<Problem> {
+/// Illegal keys, and keys that collide in one directory.
+pub(super) fn problems(configuration: &Configuration) -> Vec<Problem> {
+    let rendered = configuration.mounts.iter().flat_map(|mount| {
+        mount.files.iter().map(|file| (&mount.path, &file.key, format!("`{}`", file.from.display())))
+    });
+    let secret = configuration.secrets.iter().flat_map(|secret| {
+        let name = secret
+            .name
+            .as_ref()
+            .map_or_else(|| "the Secret".to_owned(), |name| format!("the Secret `{name}`"));
+        secret.keys.iter().map(move |key| (&secret.path, key, name.clone()))
+    });
     let mut problems = Vec::new();
-    let mut places = BTreeMap::new();
-    for mount in mounts {
-        let path = mount.path.to_string();
-        if TAKEN.contains(&path.as_str()) || path.starts_with("/proc/") || path.starts_with("/sys/") {
+    let mut first: BTreeMap<(&ImagePath, &String), String> = BTreeMap::new();
+    for (path, key, from) in rendered.chain(secret) {
+        let shown = printable(key.as_bytes());
+        if let Some(why) = illegal(key) {
             problems.push(Problem::new(
-                format!("nothing can be mounted on `{path}`: the container needs it for itself"),
-                "mount a directory of the program's own, such as `/etc/NAME`",
-            ));
-        }
-        if places.insert(path.clone(), ()).is_some() {
-            problems.push(Problem::new(format!("two mounts stand at `{path}`"), "join them, or move one"));
-        }
-        problems.extend(keys(mount));
-    }
-    problems
-}
-
-fn keys(mount: &Mount) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    let mut first = BTreeMap::new();
-    for file in &mount.files {
-        let shown = crate::path::printable(file.key.as_bytes());
-        if let Some(why) = illegal(&file.key) {
-            problems.push(Problem::new(
-                format!("`{shown}`, from `{}`, is no key of a ConfigMap: {why}", file.from.display()),
+                format!("`{shown}`, from {from}, is no key of a ConfigMap or Secret: {why}"),
                 "give it another name with `key`: letters, digits, `-`, `_` and `.`",
             ));
         }
-        if let Some(other) = first.insert(file.key.clone(), &file.from) {
+        if let Some(other) = first.get(&(path, key)) {
             problems.push(Problem::new(
-                format!(
-                    "both `{}` and `{}` are `{shown}` in {}",
-                    other.display(),
-                    file.from.display(),
-                    mount.path
-                ),
+                format!("both {other} and {from} are `{shown}` in {path}"),
                 "give one of them another name with `key`",
             ));
         }
+        first.insert((path, key), from);
     }
     problems
 }
 
-fn illegal(key: &str) -> Option<&'static str> {
+/// Why `key` is none.
+pub(crate) fn illegal(key: &str) -> Option<&'static str> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || ['-', '_', '.'].contains(&c);
     if key.is_empty() {
         Some("it is empty")

@@ -3,7 +3,10 @@
 //! None of it is in an image. A file that uses a secret value is secret as a whole.
 
 mod error;
-mod key;
+mod folder;
+pub(crate) mod key;
+mod place;
+mod reload;
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -13,12 +16,20 @@ use crate::template::{Delimiters, Format, Rendered, Template, Uses};
 use crate::values::{KeyPath, Schema, Source, Values};
 
 pub use error::{Error, Problem};
+pub use folder::{Folder, file, folder};
+pub use reload::{ParseReloadError, Reload};
 
-/// Everything that a configuration is made of.
+/// Everything that a program finds beside its image.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Configuration {
-    /// Directories that are mounted.
+    /// Directories that are mounted, with the files that are rendered for them.
     pub mounts: Vec<Mount>,
+    /// Directories of secrets that somebody else makes.
+    pub secrets: Vec<SecretMount>,
+    /// Directories that the program writes to.
+    pub states: Vec<State>,
+    /// Environment variables that are given the text of a mounted file.
+    pub variables: Vec<Variable>,
     /// Layers of values, the lowest first.
     pub values: Vec<Source>,
     /// The JSON Schema that values are held to.
@@ -32,6 +43,47 @@ pub struct Mount {
     pub path: ImagePath,
     /// Its files.
     pub files: Vec<File>,
+    /// How a change reaches the program.
+    pub reload: Reload,
+    /// The program starts without it, too.
+    pub is_optional: bool,
+}
+
+/// A directory of secrets that are not rendered here; they may stand in the directory of a [`Mount`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SecretMount {
+    /// Its path for the program.
+    pub path: ImagePath,
+    /// The Secret; its name follows from the program's when nothing is said.
+    pub name: Option<String>,
+    /// The keys that the program reads.
+    pub keys: Vec<String>,
+    /// How a change reaches the program.
+    pub reload: Reload,
+    /// The program starts without it, too.
+    pub is_optional: bool,
+}
+
+/// A directory that the program writes to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct State {
+    /// Its path for the program.
+    pub path: ImagePath,
+    /// How much it holds, as Kubernetes writes quantities (`10Gi`); what outlives the pod has a size.
+    pub size: Option<String>,
+    /// Several pods write to it (`ReadWriteMany`).
+    pub is_shared: bool,
+}
+
+/// An environment variable that is given the text of a mounted file.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Variable {
+    /// Its name.
+    pub name: String,
+    /// The file: a mount and a key of it.
+    pub from: ImagePath,
+    /// The file may be secret: somebody said so, knowing that variables are seen by many.
+    pub may_be_secret: bool,
 }
 
 /// A file of a mount.
@@ -50,6 +102,10 @@ pub struct File {
 pub struct RenderedMount {
     /// Its path for the program.
     pub path: ImagePath,
+    /// How a change reaches the program.
+    pub reload: Reload,
+    /// The program starts without it, too.
+    pub is_optional: bool,
     /// Its files, by key.
     pub files: Vec<RenderedFile>,
 }
@@ -84,7 +140,7 @@ pub fn render(configuration: &Configuration) -> Result<Vec<RenderedMount>, Error
         None => values,
     };
     let secrets = schema.as_ref().map(Schema::secrets).unwrap_or_default();
-    let mut problems = key::problems(&configuration.mounts);
+    let mut problems = problems(configuration);
     problems.extend(exposed(&configuration.values, &secrets));
     let mut mounts = Vec::new();
     for mount in &configuration.mounts {
@@ -97,9 +153,21 @@ pub fn render(configuration: &Configuration) -> Result<Vec<RenderedMount>, Error
         }
         files.sort_by(|a, b| a.key.cmp(&b.key));
         problems.extend(key::too_large(mount, &files));
-        mounts.push(RenderedMount { path: mount.path.clone(), files });
+        mounts.push(RenderedMount {
+            path: mount.path.clone(),
+            reload: mount.reload.clone(),
+            is_optional: mount.is_optional,
+            files,
+        });
     }
     if problems.is_empty() { Ok(mounts) } else { Err(Error::Problems(problems)) }
+}
+
+/// What is wrong with a configuration as it was written, whatever its files and values say.
+pub fn problems(configuration: &Configuration) -> Vec<Problem> {
+    let mut problems = place::problems(configuration);
+    problems.extend(key::problems(configuration));
+    problems
 }
 
 /// Secrets on the command line, where every user of the machine can read them.
@@ -120,24 +188,38 @@ fn exposed(sources: &[Source], secrets: &[KeyPath]) -> Vec<Problem> {
 }
 
 fn render_file(file: &File, values: &Values, secrets: &[KeyPath]) -> Result<RenderedFile, Problem> {
-    let format = Format::of(&file.key);
-    let bytes = read(&file.from).map_err(|source| Problem::unreadable(&file.from, &source))?;
-    let Some(delimiters) = &file.delimiters else {
-        return Ok(RenderedFile {
-            key: file.key.clone(),
-            bytes,
-            is_secret: false,
-            format,
-            uses: Uses::new(),
-        });
+    let (key, format) = (file.key.clone(), Format::of(&file.key));
+    let template = match source(file)? {
+        FileSource::Verbatim(bytes) => {
+            return Ok(RenderedFile { key, bytes, is_secret: false, format, uses: Uses::new() });
+        }
+        FileSource::Template(template) => template,
     };
-    let text = String::from_utf8(bytes).map_err(|_| Problem::not_text(&file.from))?;
-    let template = Template { path: file.from.clone(), text, delimiters: delimiters.clone() };
     let rendered = template.render(values.merged())?;
     check(&file.from, format, &rendered)?;
     let is_secret = rendered.uses.iter().any(|used| secrets.iter().any(|secret| secret.is_along(used)));
     let Rendered { text, uses, .. } = rendered;
-    Ok(RenderedFile { key: file.key.clone(), bytes: text.into_bytes(), is_secret, format, uses })
+    Ok(RenderedFile { key, bytes: text.into_bytes(), is_secret, format, uses })
+}
+
+/// A file before it is rendered.
+#[derive(Clone, Debug)]
+pub enum FileSource {
+    /// Its bytes are taken as they are.
+    Verbatim(Vec<u8>),
+    /// It has values in it.
+    Template(Template),
+}
+
+/// What a file of a mount is made from.
+///
+/// # Errors
+/// When it can't be read, or a template is no text.
+pub fn source(file: &File) -> Result<FileSource, Problem> {
+    let bytes = read(&file.from).map_err(|source| Problem::unreadable(&file.from, &source))?;
+    let Some(delimiters) = &file.delimiters else { return Ok(FileSource::Verbatim(bytes)) };
+    let text = String::from_utf8(bytes).map_err(|_| Problem::not_text(&file.from))?;
+    Ok(FileSource::Template(Template { path: file.from.clone(), text, delimiters: delimiters.clone() }))
 }
 
 /// The bytes of a file, as far as they matter: what is larger than an object holds is told by its size.
@@ -155,47 +237,4 @@ fn check(from: &Path, format: Option<Format>, rendered: &Rendered) -> Result<(),
         .origin(fault.offset)
         .map_or((from.display().to_string(), 1), |(file, line)| (file.to_owned(), line));
     Err(Problem::broken(format, &fault.message, &file, line))
-}
-
-/// The files of a folder, as mounts take them: every file in it but values and schema; a name that ends in `.j2` is a
-/// template.
-///
-/// # Errors
-/// When the folder can't be read.
-pub fn folder(folder: &Path) -> crate::fs::Result<Folder> {
-    use crate::fs::Context;
-    let mut found = Folder::default();
-    let mut entries: Vec<PathBuf> = std::fs::read_dir(folder)
-        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect())
-        .context("list", folder)?;
-    entries.sort();
-    for path in entries.into_iter().filter(|path| path.is_file()) {
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        match name.as_str() {
-            "values.toml" | "values.yaml" | "values.yml" | "values.json" => found.values.push(path),
-            "schema.json" | "values.schema.json" => found.schema = Some(path),
-            _ => found.files.push(file(path, None, false)),
-        }
-    }
-    Ok(found)
-}
-
-/// What a folder holds.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct Folder {
-    /// Files of the mount.
-    pub files: Vec<File>,
-    /// `values.toml` and the like.
-    pub values: Vec<PathBuf>,
-    /// `schema.json`.
-    pub schema: Option<PathBuf>,
-}
-
-/// A file of a mount: its key is its name, without `.j2`, unless somebody says another.
-pub fn file(from: PathBuf, key: Option<String>, verbatim: bool) -> File {
-    let name = from.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let plain = name.strip_suffix(".j2").map(str::to_owned);
-    let delimiters = (plain.is_some() && !verbatim).then(Delimiters::default);
-    let key = key.unwrap_or_else(|| if verbatim { name } else { plain.unwrap_or(name) });
-    File { from, key, delimiters }
 }

@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::{Error, Place, Problem};
 use super::schema::{self, File};
-use super::spelling::nearest;
+use crate::spelling::nearest;
 
 /// How much of a long line is shown before its place, and in all.
 const SHOWN: (usize, usize) = (40, 96);
@@ -150,6 +150,9 @@ fn known_keys(path: &[Step]) -> &'static [&'static str] {
         [Step::Key(name)] if name == "values" => schema::keys_of::<schema::Values>(),
         [Step::Key(_)] => schema::keys_of::<schema::Image>(),
         [Step::Key(name), Step::Index(_)] if name == "config" => schema::keys_of::<schema::Config>(),
+        [Step::Key(name), Step::Index(_)] if name == "secret" => schema::keys_of::<schema::Secret>(),
+        [Step::Key(name), Step::Index(_)] if name == "state" => schema::keys_of::<schema::State>(),
+        [Step::Key(name), Step::Index(_)] if name == "variable" => schema::keys_of::<schema::Variable>(),
         [Step::Key(_), Step::Index(_)] => schema::keys_of::<schema::Include>(),
         [Step::Key(name), Step::Key(_)] if name == "platform" => schema::keys_of::<schema::Platform>(),
         [Step::Key(name), Step::Key(_)] if name == "environments" => schema::keys_of::<schema::Environment>(),

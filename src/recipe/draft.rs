@@ -1,6 +1,7 @@
 //! From words to a recipe: the file's and the command line's, merged, then checked one by one.
 
 mod config;
+mod mounts;
 mod roots;
 mod runtime;
 
@@ -70,7 +71,7 @@ pub(super) fn finish(document: Option<&Document<'_>>, flags: &Overrides) -> Resu
         stop_signal: {
             let signal = one(&file.image.0.stop_signal, &flags.stop_signal, "--stop-signal");
             signal.and_then(|signal| {
-                check.parsed(&signal, |e: &super::signal::ParseSignalError| Some(e.hint()))
+                check.parsed(&signal, |e: &crate::signal::ParseSignalError| Some(e.hint()))
             })
         },
         labels: check.map(&file.image.0.labels, &flags.labels, "--label"),
@@ -91,6 +92,12 @@ pub(super) fn finish(document: Option<&Document<'_>>, flags: &Overrides) -> Resu
         allow: check.allow(file),
         folder,
     };
+    if recipe.labels.contains_key(crate::contract::LABEL) {
+        let message = format!("`{}` is written by Coracle itself", crate::contract::LABEL);
+        let in_file = file.image.0.labels.get(crate::contract::LABEL);
+        let origin = in_file.map_or(Origin::Flag("--label"), |label| Origin::File(label.span()));
+        check.problem(&origin, message, Some("leave the label out".into()));
+    }
     check.finish()?;
     Ok(recipe)
 }

@@ -8,8 +8,6 @@ mod draft;
 mod error;
 mod port;
 mod schema;
-mod signal;
-mod spelling;
 mod user;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,9 +25,9 @@ use crate::rootfs::Owner;
 use crate::runtime::Policy;
 use crate::store::Destination;
 
+pub use crate::signal::Signal;
 pub use error::{Error, Place, Problem};
 pub use port::{Port, Protocol};
-pub use signal::StopSignal;
 pub use user::DEFAULT_USER;
 
 /// The recipe's name when none is given.
@@ -56,7 +54,7 @@ pub struct Recipe {
     /// Where the program starts.
     pub working_dir: ImagePath,
     /// What asks the program to end; the engine's choice when nothing is said.
-    pub stop_signal: Option<StopSignal>,
+    pub stop_signal: Option<Signal>,
     /// The image's labels.
     pub labels: BTreeMap<String, String>,
     /// The manifest's annotations.
@@ -198,6 +196,8 @@ pub struct RuntimeOverrides {
 pub struct ConfigOverrides {
     /// `--config MOUNT=FOLDER`; any of them replaces all of the file's.
     pub mounts: Vec<OsString>,
+    /// `--secret MOUNT=KEY[,KEY]`; any of them replaces all of the file's.
+    pub secrets: Vec<String>,
     /// `--schema FILE`
     pub schema: Option<PathBuf>,
     /// `--environment NAME`

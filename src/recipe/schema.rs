@@ -16,6 +16,9 @@ pub(super) struct File {
     pub(super) include: Vec<Table<Include>>,
     pub(super) runtime: Table<Runtime>,
     pub(super) config: Vec<Table<Config>>,
+    pub(super) secret: Vec<Table<Secret>>,
+    pub(super) state: Vec<Table<State>>,
+    pub(super) variable: Vec<Table<Variable>>,
     pub(super) values: Table<Values>,
     pub(super) environments: BTreeMap<String, Spanned<Table<Environment>>>,
     pub(super) allow: BTreeMap<String, Spanned<String>>,
@@ -112,6 +115,35 @@ pub(super) struct Config {
     pub(super) mount: Spanned<String>,
     #[serde(default)]
     pub(super) templates: Vec<Spanned<Template>>,
+    pub(super) reload: Option<Spanned<String>>,
+    pub(super) optional: Option<bool>,
+}
+
+/// `[[secret]]`
+#[derive(serde::Deserialize)]
+pub(super) struct Secret {
+    pub(super) mount: Spanned<String>,
+    pub(super) name: Option<Spanned<String>>,
+    pub(super) keys: Spanned<Vec<String>>,
+    pub(super) reload: Option<Spanned<String>>,
+    pub(super) optional: Option<bool>,
+}
+
+/// `[[state]]`
+#[derive(serde::Deserialize)]
+pub(super) struct State {
+    pub(super) mount: Spanned<String>,
+    pub(super) size: Option<Spanned<String>>,
+    pub(super) shared: Option<Spanned<bool>>,
+}
+
+/// `[[variable]]`
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) struct Variable {
+    pub(super) name: Spanned<String>,
+    pub(super) from: Spanned<String>,
+    pub(super) secret_in_environment: Option<bool>,
 }
 
 /// `templates = ["…", { from = "…", key = "…", verbatim = true }]`

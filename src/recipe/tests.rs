@@ -444,3 +444,68 @@ fn the_template_is_a_recipe_and_its_values_are_the_defaults() {
     };
     assert_eq!(recipe, Recipe::from_flags(&flags).unwrap());
 }
+
+#[test]
+fn what_a_program_finds_beside_its_image() {
+    let text = r#"
+[image]
+programs = ["app"]
+[[config]]
+mount = "/etc/shop"
+templates = ["config/shop.toml.j2"]
+reload = "signal:SIGHUP"
+optional = true
+[[secret]]
+mount = "/run/secrets/shop"
+name = "shop"
+keys = ["password", "tls.key"]
+[[state]]
+mount = "/var/lib/shop"
+size = "10Gi"
+shared = true
+[[variable]]
+name = "LEVEL"
+from = "/etc/shop/level"
+secret-in-environment = true
+"#;
+    let found = read(text, &Overrides::default()).unwrap().config;
+    assert_eq!(
+        (found.mounts[0].reload.to_string().as_str(), found.mounts[0].is_optional),
+        ("signal:SIGHUP", true)
+    );
+    let secret = &found.secrets[0];
+    assert_eq!(
+        (secret.name.as_deref(), &secret.keys),
+        (Some("shop"), &strings(["password", "tls.key"]).to_vec())
+    );
+    assert_eq!((found.states[0].size.as_deref(), found.states[0].is_shared), (Some("10Gi"), true));
+    assert_eq!((found.variables[0].name.as_str(), found.variables[0].may_be_secret), ("LEVEL", true));
+
+    let flags =
+        ConfigOverrides { secrets: vec!["/run/secrets/app=a,b".into()], ..ConfigOverrides::default() };
+    let flags = Overrides { config: flags, ..Overrides::default() };
+    let found = read(text, &flags).unwrap().config;
+    assert_eq!((found.secrets.len(), &found.secrets[0].keys), (1, &strings(["a", "b"]).to_vec()));
+}
+
+#[test]
+fn mounts_that_are_wrong() {
+    for (lines, expected) in [
+        (
+            "[[config]]\nmount = \"/a\"\ntemplates = [\"a\"]\nreload = \"never\"",
+            "`never` is none of `restart`, `watch` and `signal:NAME`",
+        ),
+        ("[[config]]\nmount = \"/a\"\ntemplates = [\"a\"]\nreload = \"signal:HUP\"", "`HUP` is not a signal"),
+        ("[[secret]]\nmount = \"/a\"\nkeys = []", "no key of the Secret at `/a` is named"),
+        ("[[secret]]\nmount = \"/a\"\nkeys = [\"b\"]\nname = \"A\"", "`A` is no name of a Secret"),
+        ("[[state]]\nmount = \"/a\"\nsize = \"10 GB\"", "`10 GB` is no quantity"),
+        ("[[state]]\nmount = \"/a\"\nshared = true", "`/a` has no size, so every pod has one of its own"),
+        ("[[variable]]\nname = \"1\"\nfrom = \"/a/b\"", "`1` is no name of a variable"),
+        (
+            "[image.labels]\n\"io.coracle.config.v1\" = \"x\"",
+            "`io.coracle.config.v1` is written by Coracle itself",
+        ),
+    ] {
+        assert_eq!(refused(lines), [expected], "{lines}");
+    }
+}

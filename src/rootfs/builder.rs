@@ -31,6 +31,16 @@ impl Builder {
         self.put(path, entry(Node::Directory, 0o755, reason, stratum));
     }
 
+    /// A directory that the program writes to: its user's own.
+    pub(super) fn state(&mut self, path: &ImagePath, user: Owner) {
+        let reason = Reason::State;
+        if let Some(path) = self.put(path, entry(Node::Directory, 0o750, reason, Stratum::Program))
+            && let Some(entry) = self.rootfs.entries.get_mut(&path)
+        {
+            (entry.owner, entry.mode) = (user, 0o750);
+        }
+    }
+
     /// A symbolic link, its target as it is.
     pub(super) fn link(&mut self, path: &ImagePath, target: Spelled, reason: Reason, stratum: Stratum) {
         self.put(path, entry(Node::Link(target), 0o777, reason, stratum));

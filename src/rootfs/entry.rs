@@ -105,6 +105,10 @@ pub enum Reason {
     Accounts,
     /// The program starts there.
     WorkingDirectory,
+    /// Something is mounted there.
+    MountPoint,
+    /// The program writes to it.
+    State,
     /// Where the loader looks up libraries outside its default directories.
     LoaderCache,
     /// Where the loader reads its directories.
@@ -122,6 +126,8 @@ impl fmt::Display for Reason {
             Self::OnTheWay => f.write_str("on the way"),
             Self::Included(from) => write!(f, "included from {from}"),
             Self::WorkingDirectory => f.write_str("working directory"),
+            Self::MountPoint => f.write_str("mount point"),
+            Self::State => f.write_str("state of the program"),
             Self::Accounts => f.write_str("accounts of the user"),
             Self::LoaderCache => f.write_str("the loader's cache"),
             Self::PathFile => f.write_str("the loader's path file"),

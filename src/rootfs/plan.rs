@@ -23,6 +23,10 @@ pub struct Request<'a> {
     pub includes: &'a [Include],
     /// Who runs the program.
     pub user: Owner,
+    /// Directories that something is mounted on: empty ones, so that a runtime with a read-only root need not make them.
+    pub mount_points: &'a [ImagePath],
+    /// Directories that the program writes to.
+    pub states: &'a [ImagePath],
     /// Where relative paths start, in the tree and in the image, and where `env` looks.
     pub around: &'a Surroundings,
     /// Directories that exist on this machine alone: nothing in the image may depend on a path in them.
@@ -68,6 +72,12 @@ pub fn plan(tree: &dyn Tree, request: &Request<'_>) -> Result<(Rootfs, Vec<Note>
     }
     include::add(&mut planner.builder, request.host, request.includes)?;
     planner.builder.directory(&request.around.working_dir, Reason::WorkingDirectory, Stratum::Program);
+    for mount_point in request.mount_points {
+        planner.builder.directory(mount_point, Reason::MountPoint, Stratum::Program);
+    }
+    for state in request.states {
+        planner.builder.state(state, request.user);
+    }
     add_accounts(&mut planner.builder, request.user);
     let (rootfs, mut notes) = planner.finish()?;
 

@@ -54,6 +54,8 @@ fn plan_of(tree: &dyn Tree, programs: &[(&str, Option<&str>)], private: &[&str])
         programs: &programs,
         host: tree,
         includes: &[],
+        mount_points: &[],
+        states: &[],
         user: Owner { uid: 1, gid: 1 },
         around: &around,
         private: &private,

@@ -47,6 +47,18 @@ impl Format {
         })
     }
 
+    /// Its name in a contract, which is how file names end.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Toml => "toml",
+            Self::Yaml => "yaml",
+            Self::Json => "json",
+            Self::Ini => "ini",
+            Self::Properties => "properties",
+            Self::Env => "env",
+        }
+    }
+
     /// Reads `text` as this format.
     ///
     /// # Errors

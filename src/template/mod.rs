@@ -7,6 +7,7 @@ mod environment;
 mod error;
 mod filters;
 pub mod format;
+mod includes;
 mod rendered;
 
 use std::collections::BTreeSet;
@@ -56,6 +57,20 @@ impl Template {
     /// When it is no template, a name in it is undefined, or it has no end; with file and line.
     pub fn render(&self, values: &Value) -> Result<Rendered, Error> {
         environment::render(self, values)
+    }
+
+    /// The values that may be in what it makes, whatever they are.
+    ///
+    /// # Errors
+    /// When it is no template.
+    pub fn uses(&self) -> Result<Uses, Error> {
+        environment::uses(self)
+    }
+
+    /// The templates that it includes, and what they include, by the names that it calls them.
+    pub fn includes(&self) -> std::collections::BTreeMap<String, String> {
+        let found = includes::of(self).into_iter();
+        found.filter_map(|(name, text)| Some((name, text.ok()??))).collect()
     }
 
     fn folder(&self) -> &Path {

@@ -4,6 +4,7 @@
 
 mod error;
 mod file;
+mod parameters;
 mod path;
 mod schema;
 mod source;
@@ -11,6 +12,7 @@ mod source;
 use serde_json::Value;
 
 pub use error::{Error, Violation};
+pub use parameters::Parameter;
 pub use path::KeyPath;
 pub use schema::Schema;
 pub use source::Source;

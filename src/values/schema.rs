@@ -10,12 +10,12 @@ use super::{Error, KeyPath, Values, Violation, file, merge};
 #[derive(Debug)]
 pub struct Schema {
     path: PathBuf,
-    document: Value,
+    pub(super) document: Value,
     validator: jsonschema::Validator,
 }
 
 /// Tables in tables: a schema that refers to itself has no end.
-const MAX_DEPTH: usize = 32;
+pub(super) const MAX_DEPTH: usize = 32;
 
 impl Schema {
     /// Reads the schema at `path`.
@@ -139,7 +139,7 @@ impl Schema {
     }
 
     /// What a reference inside the document means; one that leads nowhere was refused before.
-    fn resolved<'a>(&'a self, schema: &'a Value) -> &'a Value {
+    pub(super) fn resolved<'a>(&'a self, schema: &'a Value) -> &'a Value {
         let mut schema = schema;
         for _ in 0..MAX_DEPTH {
             let pointer =

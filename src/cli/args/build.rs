@@ -4,9 +4,10 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
-use coracle::recipe::{ConfigOverrides, Overrides};
+use coracle::recipe::Overrides;
 
 use super::Format;
+use super::config::ConfigArgs;
 use super::runtime::RuntimeArgs;
 
 #[derive(Args)]
@@ -112,7 +113,10 @@ pub(in crate::cli) struct BuildArgs {
     #[arg(last = true, value_name = "ARG")]
     rest: Vec<String>,
 
-    // Its heading holds for all that follows.
+    // Their headings hold for all that follows.
+    #[command(flatten)]
+    config: ConfigArgs,
+
     #[command(flatten)]
     runtime: RuntimeArgs,
 }
@@ -138,7 +142,7 @@ impl BuildArgs {
             roots: self.roots.clone(),
             sysroots: self.sysroots.clone(),
             destinations: self.output.clone(),
-            config: ConfigOverrides::default(),
+            config: self.config.overrides(),
         }
     }
 }

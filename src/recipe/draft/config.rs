@@ -3,9 +3,11 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use toml::Spanned;
+
 use super::super::{ConfigOverrides, schema};
-use super::{Check, Origin};
-use crate::config::{self, Configuration, File, Mount};
+use super::{Check, Origin, Word};
+use crate::config::{self, Configuration, File, Mount, ParseReloadError, Reload, SecretMount};
 use crate::fs;
 use crate::path::{ImagePath, printable};
 use crate::template::Delimiters;
@@ -21,6 +23,9 @@ impl Check<'_> {
         let at = |path: &Path| if folder == Path::new(".") { path.to_owned() } else { folder.join(path) };
         let mut found = Configuration {
             mounts: file.config.iter().filter_map(|table| self.mount(&table.0, &at)).collect(),
+            secrets: file.secret.iter().filter_map(|table| self.secret(&table.0)).collect(),
+            states: file.state.iter().filter_map(|table| self.state(&table.0)).collect(),
+            variables: file.variable.iter().filter_map(|table| self.variable(&table.0)).collect(),
             values: file
                 .values
                 .0
@@ -36,6 +41,9 @@ impl Check<'_> {
                 self.folder(text, &mut found)?;
             }
         }
+        if !flags.secrets.is_empty() {
+            found.secrets = flags.secrets.iter().filter_map(|text| self.secret_flag(text)).collect();
+        }
         found.schema = flags.schema.clone().or(found.schema);
         found.values.extend(self.environment(file, flags, &at));
         found.values.extend(flags.values.iter().cloned().map(Source::File));
@@ -46,7 +54,7 @@ impl Check<'_> {
 
     fn mount(&mut self, table: &schema::Config, at: &dyn Fn(&Path) -> PathBuf) -> Option<Mount> {
         let origin = Origin::File(table.mount.span());
-        let path = self.legal(ImagePath::parse(table.mount.get_ref().as_bytes()), &origin, |_| None)?;
+        let path = self.mount_path(&table.mount)?;
         if table.templates.is_empty() {
             let hint = "name them: `templates = [\"config/app.toml.j2\"]`";
             self.problem(
@@ -57,7 +65,13 @@ impl Check<'_> {
         }
         let files =
             table.templates.iter().filter_map(|template| self.template(template.get_ref(), at)).collect();
-        Some(Mount { path, files })
+        let reload = self.reload(&table.reload);
+        Some(Mount { path, files, reload, is_optional: table.optional.unwrap_or_default() })
+    }
+
+    pub(super) fn reload(&mut self, word: &Option<Spanned<String>>) -> Reload {
+        let word = word.as_ref().map(Word::of);
+        word.and_then(|word| self.parsed(&word, ParseReloadError::hint)).unwrap_or_default()
     }
 
     fn template(&mut self, template: &schema::Template, at: &dyn Fn(&Path) -> PathBuf) -> Option<File> {
@@ -135,8 +149,26 @@ impl Check<'_> {
         let config::Folder { files, values, schema } = config::folder(Path::new(folder))?;
         found.values.extend(values.into_iter().map(Source::File));
         found.schema = schema.or(found.schema.take());
-        found.mounts.push(Mount { path, files });
+        found.mounts.push(Mount { path, files, reload: Reload::default(), is_optional: false });
         Ok(())
+    }
+
+    /// `MOUNT=KEY[,KEY]`
+    fn secret_flag(&mut self, text: &str) -> Option<SecretMount> {
+        let origin = Origin::Flag("--secret");
+        let (mount, keys) = text.split_once('=').unwrap_or((text, ""));
+        let path = self.legal(ImagePath::parse(mount.as_bytes()), &origin, |_| None)?;
+        let keys: Vec<String> = keys.split(',').filter(|key| !key.is_empty()).map(str::to_owned).collect();
+        if keys.is_empty() {
+            let message = format!("`{}` names no key", printable(text.as_bytes()));
+            self.problem(
+                &origin,
+                message,
+                Some("write it as `--secret /run/secrets/app=token,tls.key`".into()),
+            );
+            return None;
+        }
+        Some(SecretMount { path, name: None, keys, reload: Reload::default(), is_optional: false })
     }
 
     fn set(&mut self, text: &str) -> Option<Source> {

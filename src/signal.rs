@@ -1,11 +1,11 @@
-//! The signal that asks a program to end, by name or number. Source: image-spec `config.md`, signal(7).
+//! A signal, by name or number. Source: image-spec `config.md`, signal(7).
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A signal as `StopSignal` has it: `SIGTERM`, `SIGRTMIN+3`, or a number from 1 to 64.
+/// A signal as `Signal` has it: `SIGTERM`, `SIGRTMIN+3`, or a number from 1 to 64.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct StopSignal(String);
+pub struct Signal(String);
 
 /// A string that is no signal.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +51,7 @@ const NAMES: [&str; 36] = [
     "SIGXFSZ",
 ];
 
-impl StopSignal {
+impl Signal {
     /// The signal as it was written.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -64,14 +64,14 @@ impl ParseSignalError {
         // `SIG` makes everything look alike.
         let text = self.0.to_ascii_uppercase();
         let names = NAMES.iter().filter_map(|name| name.strip_prefix("SIG"));
-        match super::spelling::nearest(text.strip_prefix("SIG").unwrap_or(&text), names) {
+        match crate::spelling::nearest(text.strip_prefix("SIG").unwrap_or(&text), names) {
             Some(name) => format!("did you mean `SIG{name}`?"),
             None => "write a name such as `SIGTERM` or `SIGRTMIN+3`, or a number from 1 to 64".into(),
         }
     }
 }
 
-impl FromStr for StopSignal {
+impl FromStr for Signal {
     type Err = ParseSignalError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -93,7 +93,7 @@ fn number(text: &str) -> Option<u8> {
     if plain { text.parse().ok() } else { None }
 }
 
-impl fmt::Display for StopSignal {
+impl fmt::Display for Signal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -106,20 +106,20 @@ mod tests {
     #[test]
     fn names_and_numbers() {
         for text in ["SIGTERM", "SIGXFSZ", "SIGRTMIN", "SIGRTMIN+3", "SIGRTMAX-14", "1", "15", "64"] {
-            assert_eq!(text.parse::<StopSignal>().unwrap().to_string(), text);
+            assert_eq!(text.parse::<Signal>().unwrap().to_string(), text);
         }
         for text in
             ["", "0", "65", "015", "+9", "TERM", "sigterm", "SIGFOO", "SIGRTMIN+", "SIGRTMIN+16", "SIGTERM\n"]
         {
-            assert!(text.parse::<StopSignal>().is_err(), "{text:?}");
+            assert!(text.parse::<Signal>().is_err(), "{text:?}");
         }
     }
 
     #[test]
     fn the_hint_names_the_nearest() {
         for (text, hint) in [("TERM", "did you mean `SIGTERM`?"), ("sigquti", "did you mean `SIGQUIT`?")] {
-            assert_eq!(text.parse::<StopSignal>().unwrap_err().hint(), hint);
+            assert_eq!(text.parse::<Signal>().unwrap_err().hint(), hint);
         }
-        assert!("99".parse::<StopSignal>().unwrap_err().hint().contains("1 to 64"));
+        assert!("99".parse::<Signal>().unwrap_err().hint().contains("1 to 64"));
     }
 }

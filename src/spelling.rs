@@ -4,7 +4,7 @@
 const ALIKE: f64 = 0.8;
 
 /// The known word that is most like `word`, if any is like it at all; the first of several.
-pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let plain = word.to_lowercase().replace('_', "-");
     let mut best: Option<(f64, &str)> = None;
     for candidate in known {

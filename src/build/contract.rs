@@ -1,0 +1,14 @@
+//! What the image of a recipe expects of its surroundings.
+
+use super::Error;
+use crate::contract::{Document, Facts};
+use crate::recipe::Recipe;
+
+/// The whole contract of the recipe's image; no value is read for it.
+///
+/// # Errors
+/// When the configuration is wrong: everything about its files, keys, mounts and schema.
+pub fn contract_of(recipe: &Recipe) -> Result<Document, Error> {
+    let ports = recipe.expose.iter().map(ToString::to_string).collect();
+    Ok(Document::new(&recipe.config, &Facts { ports, user: recipe.user.to_string() })?)
+}

@@ -1,0 +1,81 @@
+//! How a changed configuration reaches a program that runs.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::signal::{ParseSignalError, Signal};
+
+/// How a change is taken up.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub enum Reload {
+    /// By a new pod: the object never changes, and its name follows from its content.
+    #[default]
+    Restart,
+    /// By the program, which watches the directory.
+    Watch,
+    /// By the program, when it is sent a signal.
+    Signal(Signal),
+}
+
+/// A word that is no way to reload.
+#[derive(Debug, thiserror::Error)]
+pub enum ParseReloadError {
+    /// Another word.
+    #[error("`{}` is none of `restart`, `watch` and `signal:NAME`", crate::path::printable(.0.as_bytes()))]
+    Word(String),
+    /// The signal.
+    #[error(transparent)]
+    Signal(#[from] ParseSignalError),
+}
+
+impl ParseReloadError {
+    /// What to write instead.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Word(_) => None,
+            Self::Signal(error) => Some(error.hint()),
+        }
+    }
+}
+
+impl FromStr for Reload {
+    type Err = ParseReloadError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "restart" => Ok(Self::Restart),
+            "watch" => Ok(Self::Watch),
+            _ => match text.strip_prefix("signal:") {
+                Some(name) => Ok(Self::Signal(name.parse()?)),
+                None => Err(ParseReloadError::Word(text.to_owned())),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Reload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Restart => f.write_str("restart"),
+            Self::Watch => f.write_str("watch"),
+            Self::Signal(signal) => write!(f, "signal:{signal}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_way_reads_as_it_is_written() {
+        for text in ["restart", "watch", "signal:SIGHUP"] {
+            assert_eq!(text.parse::<Reload>().unwrap().to_string(), text);
+        }
+        for (text, part) in
+            [("", "none of"), ("reload", "none of"), ("signal:HUP", "not a signal"), ("signal", "none of")]
+        {
+            assert!(text.parse::<Reload>().unwrap_err().to_string().contains(part), "{text}");
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What else a program finds beside its image: `[[secret]]`, `[[state]]` and `[[variable]]`.
+
+use toml::Spanned;
+
+use super::super::schema;
+use super::{Check, Origin, Word};
+use crate::config::{SecretMount, State, Variable};
+use crate::path::{ImagePath, printable};
+use crate::quantity;
+
+/// What a variable's name may not hold, so that every version of Kubernetes takes it.
+fn is_name(name: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || ['_', '-', '.'].contains(&c);
+    !name.is_empty() && name.chars().all(is_part) && !name.starts_with(|c: char| c.is_ascii_digit())
+}
+
+impl Check<'_> {
+    pub(super) fn secret(&mut self, table: &schema::Secret) -> Option<SecretMount> {
+        let path = self.mount_path(&table.mount)?;
+        let keys = table.keys.get_ref().clone();
+        if keys.is_empty() {
+            let origin = Origin::File(table.keys.span());
+            let hint = "name what the program reads: `keys = [\"password\"]`";
+            self.problem(&origin, format!("no key of the Secret at `{path}` is named"), Some(hint.into()));
+        }
+        let name = table.name.as_ref().and_then(|name| self.object_name(name));
+        let reload = self.reload(&table.reload);
+        Some(SecretMount { path, name, keys, reload, is_optional: table.optional.unwrap_or_default() })
+    }
+
+    pub(super) fn state(&mut self, table: &schema::State) -> Option<State> {
+        let path = self.mount_path(&table.mount)?;
+        let size = table.size.as_ref().and_then(|size| {
+            let origin = Origin::File(size.span());
+            self.legal(quantity::check(size.get_ref()), &origin, |_| {
+                Some("write it as `10Gi` or `500Mi`".into())
+            })?;
+            Some(size.get_ref().clone())
+        });
+        let is_shared = table.shared.as_ref().is_some_and(|shared| *shared.get_ref());
+        if let (true, None, Some(shared)) = (is_shared, &table.size, &table.shared) {
+            let message = format!("`{path}` has no size, so every pod has one of its own");
+            self.problem(&Origin::File(shared.span()), message, Some("add `size = \"10Gi\"`".into()));
+        }
+        Some(State { path, size, is_shared })
+    }
+
+    pub(super) fn variable(&mut self, table: &schema::Variable) -> Option<Variable> {
+        let (name, origin) = (table.name.get_ref(), Origin::File(table.name.span()));
+        if !is_name(name) {
+            let message = format!("`{}` is no name of a variable", printable(name.as_bytes()));
+            self.problem(&origin, message, Some("write letters, digits, `_`, `-` and `.`".into()));
+            return None;
+        }
+        let from = self.mount_path(&table.from)?;
+        let may_be_secret = table.secret_in_environment.unwrap_or_default();
+        Some(Variable { name: name.clone(), from, may_be_secret })
+    }
+
+    pub(super) fn mount_path(&mut self, path: &Spanned<String>) -> Option<ImagePath> {
+        self.parsed(&Word::of(path), |_: &crate::path::ParsePathError| None)
+    }
+
+    /// A name of an object of Kubernetes: a DNS subdomain (RFC 1123).
+    fn object_name(&mut self, name: &Spanned<String>) -> Option<String> {
+        let text = name.get_ref();
+        let is_label = |label: &str| {
+            let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            !label.is_empty() && label.chars().all(inner) && !label.starts_with('-') && !label.ends_with('-')
+        };
+        if text.len() <= 253 && text.split('.').all(is_label) {
+            return Some(text.clone());
+        }
+        let message = format!("`{}` is no name of a Secret", printable(text.as_bytes()));
+        let hint = "write lower-case letters, digits, `-` and `.`, at most 253 bytes";
+        self.problem(&Origin::File(name.span()), message, Some(hint.into()));
+        None
+    }
+}

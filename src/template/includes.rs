@@ -1,0 +1,100 @@
+//! What a template includes, found in its text: nothing else can be included, so what it uses is known without values.
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path};
+
+use super::{Delimiters, Template};
+
+/// A template larger than this is something else.
+const MAX_SIZE: u64 = 4 << 20;
+/// More templates than this are a mistake.
+const MAX_COUNT: usize = 256;
+/// Tags that name templates.
+const TAGS: [&str; 4] = ["include", "import", "from", "extends"];
+
+/// Included texts by their names; nothing where there is no such file, and why where it may not be read.
+pub(super) type Includes = BTreeMap<String, Result<Option<String>, String>>;
+
+/// Everything that `template` names, and what that names.
+pub(super) fn of(template: &Template) -> Includes {
+    let mut found = Includes::new();
+    let mut open = names(&template.text, &template.delimiters);
+    while let Some(name) = open.pop() {
+        if found.contains_key(&name) || found.len() == MAX_COUNT {
+            continue;
+        }
+        let text = read(template.folder(), &name);
+        if let Ok(Some(text)) = &text {
+            open.extend(names(text, &template.delimiters));
+        }
+        found.insert(name, text);
+    }
+    found
+}
+
+/// The quoted words in tags that name templates.
+fn names(text: &str, delimiters: &Delimiters) -> Vec<String> {
+    let (start, end) = &delimiters.block;
+    let blocks =
+        text.split(start.as_str()).skip(1).map(|rest| rest.split(end.as_str()).next().unwrap_or(rest));
+    let naming = blocks.filter(|block| {
+        let block = block.trim_start_matches(['-', '+']).trim_start();
+        TAGS.iter().any(|tag| {
+            block
+                .strip_prefix(tag)
+                .is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+        })
+    });
+    naming.flat_map(quoted).collect()
+}
+
+fn quoted(block: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut rest = block;
+    while let Some(start) = rest.find(['"', '\'']) {
+        let (quote, after) = rest.split_at(start).1.split_at(1);
+        let Some(end) = after.find(quote) else { break };
+        let (word, after) = after.split_at(end);
+        words.push(word.to_owned());
+        rest = after.get(1..).unwrap_or_default();
+    }
+    words
+}
+
+/// The text of a template below `folder`, links followed; nothing where there is none.
+fn read(folder: &Path, name: &str) -> Result<Option<String>, String> {
+    let is_below = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
+    if !is_below {
+        return Err(format!("`{name}` leads out of the template's folder"));
+    }
+    let folder = if folder == Path::new("") { Path::new(".") } else { folder };
+    let (Ok(real), Ok(above)) = (std::fs::canonicalize(folder.join(name)), std::fs::canonicalize(folder))
+    else {
+        return Ok(None);
+    };
+    if !real.starts_with(above) {
+        return Err(format!("`{name}` is a link that leads out of the template's folder"));
+    }
+    if std::fs::metadata(&real).is_ok_and(|metadata| metadata.len() > MAX_SIZE) {
+        return Err(format!("`{name}` is larger than {MAX_SIZE} bytes"));
+    }
+    std::fs::read_to_string(&real).map(Some).map_err(|error| format!("cannot read `{name}`: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_name_templates() {
+        for (text, expected) in [
+            ("{% include 'a.j2' %}", vec!["a.j2"]),
+            ("{%- extends \"b\" -%}{{ 'c' }}{% if x == 'd' %}", vec!["b"]),
+            ("{% include ['a', 'b'] ignore missing %}", vec!["a", "b"]),
+            ("{% from 'm' import f %}{%import 'n' as n%}", vec!["m", "n"]),
+            ("{% included 'a' %}{% include 'a", vec![]),
+        ] {
+            assert_eq!(names(text, &Delimiters::default()), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! What a schema says of its values one by one, and what of it anybody may see.
+
+use serde_json::Value;
+
+use super::schema::MAX_DEPTH;
+use super::{KeyPath, Schema};
+
+/// A value that a schema names.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Parameter {
+    /// Its key.
+    pub key: KeyPath,
+    /// The types that it may have, divided by `|`; nothing where the schema says nothing.
+    pub kind: Option<String>,
+    /// It has to be given: it is required and has no default.
+    pub is_required: bool,
+    /// It is secret, or all of what it stands in is.
+    pub is_secret: bool,
+}
+
+/// Keywords that show values.
+const SHOWING: [&str; 4] = ["default", "enum", "const", "examples"];
+/// Keywords whose tables have schemas by names, and no keywords.
+const NAMES: [&str; 5] = ["properties", "patternProperties", "$defs", "definitions", "dependentSchemas"];
+
+impl Schema {
+    /// Every value that is no table with named values of its own, by key.
+    pub fn parameters(&self) -> Vec<Parameter> {
+        let mut found = Vec::new();
+        self.collect(&self.document, &KeyPath::default(), true, 0, &mut found);
+        let secrets = self.secrets();
+        for parameter in &mut found {
+            parameter.is_secret = secrets.iter().any(|secret| secret.is_along(&parameter.key));
+        }
+        let defaults = self.defaults();
+        for parameter in &mut found {
+            parameter.is_required &= parameter.key.find(&defaults).is_none();
+        }
+        found.sort_by(|a, b| a.key.cmp(&b.key));
+        found.dedup_by(|a, b| a.key == b.key);
+        found
+    }
+
+    fn collect(
+        &self,
+        schema: &Value,
+        at: &KeyPath,
+        is_required: bool,
+        depth: usize,
+        found: &mut Vec<Parameter>,
+    ) {
+        let schema = self.resolved(schema);
+        let named = schema.get("properties").and_then(Value::as_object).filter(|_| depth < MAX_DEPTH);
+        let Some(named) = named else {
+            if depth > 0 {
+                found.push(Parameter { key: at.clone(), kind: kind(schema), is_required, is_secret: false });
+            }
+            return;
+        };
+        let required = schema.get("required").and_then(Value::as_array);
+        for (name, schema) in named {
+            let is_named =
+                required.is_some_and(|names| names.iter().any(|known| known.as_str() == Some(name)));
+            self.collect(schema, &at.joined(name), is_required && is_named, depth + 1, found);
+        }
+    }
+
+    /// The schema without what shows a secret value. A table or an array may have one deep inside, so where anything is
+    /// secret those are left out everywhere.
+    pub fn redacted(&self) -> Value {
+        let mut document = self.document.clone();
+        if !self.secrets().is_empty() {
+            let mut targets = Vec::new();
+            redact(&mut document, false, &mut targets);
+            let mut done: Vec<String> = Vec::new();
+            while let Some(pointer) = targets.pop().filter(|_| done.len() < 1_000) {
+                if !done.contains(&pointer)
+                    && let Some(target) = document.pointer_mut(&pointer)
+                {
+                    redact(target, true, &mut targets);
+                    done.push(pointer);
+                }
+            }
+        }
+        document
+    }
+}
+
+/// Takes out of `schema` what shows values; `targets` are the definitions that secret values refer to.
+fn redact(schema: &mut Value, is_secret: bool, targets: &mut Vec<String>) {
+    match schema {
+        Value::Array(items) => items.iter_mut().for_each(|item| redact(item, is_secret, targets)),
+        Value::Object(keywords) => {
+            let is_secret = is_secret || keywords.get("writeOnly") == Some(&Value::Bool(true));
+            keywords.retain(|keyword, value| {
+                !SHOWING.contains(&keyword.as_str())
+                    || !(is_secret || value.is_object() || value.is_array() && shows_tables(value))
+            });
+            if let Some(pointer) =
+                keywords.get("$ref").and_then(Value::as_str).and_then(|to| to.strip_prefix('#'))
+                && is_secret
+            {
+                targets.push(pointer.to_owned());
+            }
+            for (keyword, value) in keywords.iter_mut() {
+                match value.as_object_mut().filter(|_| NAMES.contains(&keyword.as_str())) {
+                    Some(named) => named.values_mut().for_each(|schema| redact(schema, is_secret, targets)),
+                    None => redact(value, is_secret, targets),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Whether an array has tables or arrays in it: lists of words, such as those of `enum`, can stay.
+fn shows_tables(value: &Value) -> bool {
+    value.as_array().is_some_and(|items| items.iter().any(|item| item.is_object() || item.is_array()))
+}
+
+fn kind(schema: &Value) -> Option<String> {
+    match schema.get("type")? {
+        Value::String(kind) => Some(kind.clone()),
+        Value::Array(kinds) => Some(kinds.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("|")),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn schema(document: &Value) -> Schema {
+        let mut file = tempfile::Builder::new().suffix(".json").tempfile().unwrap();
+        std::io::Write::write_all(&mut file, document.to_string().as_bytes()).unwrap();
+        Schema::read(file.path()).unwrap()
+    }
+
+    #[test]
+    fn parameters_are_what_has_no_names_of_its_own() {
+        let schema = schema(&json!({
+            "required": ["db", "port"],
+            "properties": {
+                "port": { "type": "integer", "default": 1 },
+                "db": {
+                    "required": ["password"],
+                    "properties": { "password": { "type": ["string", "null"], "writeOnly": true }, "host": {} }
+                }
+            }
+        }));
+        let found: Vec<String> = schema
+            .parameters()
+            .into_iter()
+            .map(|p| format!("{} {:?} {} {}", p.key, p.kind, p.is_required, p.is_secret))
+            .collect();
+        let expected = [
+            "db.host None false false",
+            "db.password Some(\"string|null\") true true",
+            "port Some(\"integer\") false false",
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn nothing_shows_a_secret() {
+        let secret = json!({ "type": "string", "default": "s3cret", "enum": ["s3cret"], "const": "s3cret", "examples": ["s3cret"] });
+        let mut marked = secret.clone();
+        marked["writeOnly"] = true.into();
+        let schema = schema(&json!({
+            "default": { "a": "s3cret" },
+            "examples": [{ "a": "s3cret" }],
+            "properties": {
+                "a": marked,
+                "b": { "$ref": "#/$defs/b", "writeOnly": true },
+                "c": { "writeOnly": true, "properties": { "default": secret }, "prefixItems": [secret], "anyOf": [secret] },
+                "d": { "enum": ["kept"], "default": "kept" }
+            },
+            "$defs": { "b": { "allOf": [{ "$ref": "#/$defs/e" }] }, "e": secret }
+        }));
+        let text = schema.redacted().to_string();
+        assert!(!text.contains("s3cret"), "{text}");
+        assert!(text.contains(r#""d":{"default":"kept","enum":["kept"]}"#), "{text}");
+        assert!(text.contains(r#""properties":{"default":{"type":"string"}}"#), "{text}");
+    }
+}
