@@ -1,8 +1,10 @@
 //! What the image of a recipe expects of its surroundings.
 
 use super::Error;
-use crate::contract::{Document, Facts};
+use crate::contract::{Document, Facts, MEDIA_TYPE};
+use crate::image::{Artifact, Root};
 use crate::recipe::Recipe;
+use crate::store::{self, Destination, Warning};
 
 /// The whole contract of the recipe's image; no value is read for it.
 ///
@@ -11,4 +13,10 @@ use crate::recipe::Recipe;
 pub fn contract_of(recipe: &Recipe) -> Result<Document, Error> {
     let ports = recipe.expose.iter().map(ToString::to_string).collect();
     Ok(Document::new(&recipe.config, &Facts { ports, user: recipe.user.to_string() })?)
+}
+
+/// Writes the whole contract as an artifact about the image of `root`.
+pub(super) fn publish(document: &Document, root: &Root, to: &Destination) -> Result<Vec<Warning>, Error> {
+    let artifact = Artifact::new(MEDIA_TYPE, document.to_json()?, root.descriptor())?;
+    Ok(store::attach(&artifact, to)?)
 }

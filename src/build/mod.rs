@@ -85,13 +85,18 @@ pub struct Built {
 pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> Result<Built, Error> {
     let destinations = Destinations::of(recipe);
     destinations.iter().try_for_each(Destination::check)?;
-    let contract = contract_of(recipe)?.contract;
+    let contract = contract_of(recipe)?;
+    recipe.publish_contract.iter().try_for_each(Destination::check)?;
     let plans = plan(recipe, settings)?;
     observer.planned(&plans);
     let staging = Staging::new(&destinations.first)?;
-    let images = plans.iter().map(|plan| pack(recipe, settings, plan, &contract, &staging, observer));
+    let images =
+        plans.iter().map(|plan| pack(recipe, settings, plan, &contract.contract, &staging, observer));
     let root = Root::new(images.collect::<Result<_, _>>()?)?;
-    let notes = publish(&root, &staging, recipe, &destinations)?;
+    let mut notes = publish(&root, &staging, recipe, &destinations)?;
+    if let Some(destination) = &recipe.publish_contract {
+        notes.extend(warnings(contract::publish(&contract, &root, destination)?));
+    }
     Ok(Built {
         references: recipe.names.clone(),
         digest: root.digest(),
@@ -131,8 +136,11 @@ fn publish(
 ) -> Result<Vec<Note>, Error> {
     let mut notes = Vec::new();
     for destination in destinations.iter() {
-        let warnings = store::publish(root, staging, &recipe.names, destination)?;
-        notes.extend(warnings.into_iter().map(|warning| Note::Warning(warning.to_string())));
+        notes.extend(warnings(store::publish(root, staging, &recipe.names, destination)?));
     }
     Ok(notes)
+}
+
+fn warnings(warnings: Vec<store::Warning>) -> impl Iterator<Item = Note> {
+    warnings.into_iter().map(|warning| Note::Warning(warning.to_string()))
 }

@@ -7,11 +7,15 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Contract;
+use super::{Contract, Error};
 use crate::config::{self, Problem};
+use crate::json;
 use crate::path::ImagePath;
 use crate::template::{Delimiters, Template};
 use crate::values::KeyPath;
+
+/// What a document is, as an artifact about its image.
+pub const MEDIA_TYPE: &str = "application/vnd.coracle.config-contract.v1+json";
 
 /// A contract with everything that it is about, but no value.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -44,6 +48,16 @@ pub struct TemplateText {
     /// The bytes of a file that is no template, in base64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,
+}
+
+impl Document {
+    /// Canonical JSON.
+    ///
+    /// # Errors
+    /// Never with what this module makes.
+    pub fn to_json(&self) -> Result<Vec<u8>, Error> {
+        Ok(json::to_bytes(self)?)
+    }
 }
 
 impl TemplateText {

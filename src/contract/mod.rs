@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use document::{Document, TemplateText};
+pub use document::{Document, MEDIA_TYPE, TemplateText};
 pub use error::Error;
 pub use label::{LABEL, MAX_SIZE};
 pub use make::Facts;

@@ -22,6 +22,9 @@ pub struct Descriptor {
     pub digest: Digest,
     /// Bytes of the blob.
     pub size: u64,
+    /// What an artifact is, in an index.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub artifact_type: Option<&'static str>,
     /// For which platform, in an index.
     #[serde(serialize_with = "platform", skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
@@ -45,8 +48,13 @@ impl Blob {
         value: &impl Serialize,
     ) -> Result<Self, Error> {
         let bytes = json::to_bytes(value).map_err(|source| Error::Json { what, source })?;
+        Ok(Self::new(media_type, bytes))
+    }
+
+    /// Bytes as they are.
+    pub(super) fn new(media_type: &'static str, bytes: Vec<u8>) -> Self {
         let (digest, size) = (Digest::of(&bytes), bytes.len() as u64);
-        Ok(Self { descriptor: Descriptor::new(media_type, digest, size), bytes })
+        Self { descriptor: Descriptor::new(media_type, digest, size), bytes }
     }
 
     /// The bytes.
@@ -62,7 +70,7 @@ impl Blob {
 
 impl Descriptor {
     fn new(media_type: &'static str, digest: Digest, size: u64) -> Self {
-        Self { media_type, digest, size, platform: None, annotations: BTreeMap::new() }
+        Self { media_type, digest, size, artifact_type: None, platform: None, annotations: BTreeMap::new() }
     }
 }
 

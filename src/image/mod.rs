@@ -3,12 +3,14 @@
 //! The raw bytes are the truth, a [`Descriptor`] names them, and nothing is written anew once it has a digest. It does
 //! not know where the image goes. Source: image-spec, `config.md`, `manifest.md`, `image-index.md`.
 
+mod artifact;
 mod config;
 mod descriptor;
 mod manifest;
 mod root;
 mod time;
 
+pub use artifact::Artifact;
 pub use config::Config;
 pub use descriptor::{Blob, Descriptor};
 pub use manifest::Image;
@@ -24,6 +26,8 @@ pub mod media_type {
     pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
     /// A config.
     pub const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+    /// A config that says nothing, of an artifact.
+    pub const EMPTY: &str = "application/vnd.oci.empty.v1+json";
     pub use crate::layer::MEDIA_TYPE_GZIP as LAYER_GZIP;
 }
 

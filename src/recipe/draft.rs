@@ -89,6 +89,7 @@ pub(super) fn finish(document: Option<&Document<'_>>, flags: &Overrides) -> Resu
         },
         roots: check.roots(file, flags, &folder)?,
         destinations: check.destinations(flags)?,
+        publish_contract: check.publish_contract(file, flags, &folder),
         allow: check.allow(file),
         folder,
     };
@@ -290,6 +291,26 @@ impl Check<'_> {
             }
         }
         Ok(found.into_iter().map(|(_, destination)| destination).collect())
+    }
+
+    /// A layout, from the recipe's folder on where the recipe names it.
+    fn publish_contract(
+        &mut self,
+        file: &schema::File,
+        flags: &Overrides,
+        folder: &Path,
+    ) -> Option<Destination> {
+        let word = one(&file.image.0.publish_contract, &flags.publish_contract, "--publish-contract")?;
+        let mut destination =
+            self.parsed::<Destination>(&word, |error: &ParseDestinationError| Some(error.hint()))?;
+        if let (Origin::File(_), false) = (&word.origin, folder == Path::new(".")) {
+            destination.path = folder.join(destination.path);
+        }
+        if destination.kind != Kind::Layout {
+            let message = format!("`{destination}` can't hold an artifact");
+            self.problem(&word.origin, message, Some("write a layout: `oci:DIR`".into()));
+        }
+        Some(destination)
     }
 
     fn allow(&mut self, file: &schema::File) -> BTreeMap<ImagePath, String> {

@@ -75,6 +75,8 @@ pub struct Recipe {
     pub roots: Vec<Root>,
     /// Where the image goes, no place twice; nothing when the default is meant.
     pub destinations: Vec<Destination>,
+    /// Where the whole contract goes, besides the image's label.
+    pub publish_contract: Option<Destination>,
     /// Paths whose findings are accepted on purpose, and why.
     pub allow: BTreeMap<ImagePath, String>,
     /// Where the relative paths of this recipe start, [`Recipe::locate`] joins them; `.` is the working directory.
@@ -158,6 +160,8 @@ pub struct Overrides {
     pub sysroots: Vec<OsString>,
     /// `--output DEST`
     pub destinations: Vec<String>,
+    /// `--publish-contract DEST`
+    pub publish_contract: Option<String>,
 }
 
 /// What flags say in place of keys of `[runtime]`; nothing where they are silent.

@@ -41,6 +41,7 @@ pub(super) struct Image {
     pub(super) labels: BTreeMap<String, Spanned<String>>,
     pub(super) annotations: BTreeMap<String, Spanned<String>>,
     pub(super) strip: Option<bool>,
+    pub(super) publish_contract: Option<Spanned<String>>,
     pub(super) platform: Option<Spanned<String>>,
 }
 

@@ -8,13 +8,16 @@ use serde_json::{Value, json};
 
 use super::Error;
 use super::names::Name;
-use crate::image::{Descriptor, media_type};
+use crate::image::{Artifact, Descriptor, media_type};
 
 /// The tag alone; one entry of an index has it at most.
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
 
 /// The full name, which containerd goes by.
 const FULL_NAME: &str = "io.containerd.image.name";
+
+/// What an artifact is about, so that an entry tells without its manifest.
+const SUBJECT: &str = "io.coracle.subject";
 
 /// An index without entries.
 pub(super) fn empty() -> Value {
@@ -29,6 +32,27 @@ pub(super) fn put(index: &mut Value, descriptor: &Descriptor, names: &[Name]) ->
     if let Some(entries) = index.get_mut("manifests").and_then(Value::as_array_mut) {
         entries.retain(|entry| !names.iter().any(|name| replaces(name, entry)));
         entries.extend(added);
+    }
+    Ok(())
+}
+
+/// Puts an entry for an artifact in place of those of its kind whose subject is the same, or not in the index any more.
+pub(super) fn attach(index: &mut Value, artifact: &Artifact) -> Result<(), Error> {
+    let subject = artifact.subject().digest.to_string();
+    let mut descriptor = artifact.descriptor();
+    descriptor.annotations.insert(SUBJECT.into(), subject.clone());
+    let kind = descriptor.artifact_type;
+    let added = descriptor.serialize(serde_json::value::Serializer);
+    let added = added.map_err(|source| Error::Json { what: "index", source })?;
+    if let Some(entries) = index.get_mut("manifests").and_then(Value::as_array_mut) {
+        let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
+        let there: Vec<Option<String>> = entries.iter().map(|entry| text(entry.get("digest"))).collect();
+        entries.retain(|entry| {
+            let about = text(entry.pointer(&format!("/annotations/{SUBJECT}")));
+            let is_alike = entry.get("artifactType").and_then(Value::as_str) == kind && about.is_some();
+            !is_alike || (about.as_ref() != Some(&subject) && there.contains(&about))
+        });
+        entries.push(added);
     }
     Ok(())
 }
@@ -105,5 +129,29 @@ mod tests {
         let mut signature = foreign("s", None);
         signature["artifactType"] = "application/x".into();
         assert_eq!(after(json!([signature]), &[(None, None)]), ["s", "- -"]);
+    }
+
+    #[test]
+    fn an_artifact_replaces_those_of_its_kind_that_are_about_nothing_else() {
+        let artifact = |content: &[u8]| {
+            crate::image::Artifact::new("application/x", content.into(), root().descriptor()).unwrap()
+        };
+        let about = |mark: &str, kind: &str, subject: &str| json!({"x-mark": mark, "artifactType": kind, "annotations": {SUBJECT: subject}});
+        let there = root().descriptor().digest.to_string();
+        let mut index = empty();
+        index["manifests"] = json!([
+            {"x-mark": "image", "digest": "sha256:other"},
+            about("same", "application/x", &there),
+            about("gone", "application/x", "sha256:gone"),
+            about("other", "application/x", "sha256:other"),
+            about("kind", "application/y", &there),
+            {"x-mark": "foreign", "artifactType": "application/x"},
+        ]);
+        for content in [b"1", b"2"] {
+            attach(&mut index, &artifact(content)).unwrap();
+        }
+        let entries = index["manifests"].as_array().unwrap().iter();
+        let marks: Vec<&str> = entries.map(|entry| entry["x-mark"].as_str().unwrap_or("ours")).collect();
+        assert_eq!(marks, ["image", "other", "kind", "foreign", "ours"]);
     }
 }

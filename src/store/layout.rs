@@ -4,7 +4,7 @@
 
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ use super::names::Name;
 use super::staging::{Locked, Parents, Staging};
 use super::{ATTEMPTS, Error, PREFIX, Warning, collect, index, place};
 use crate::fs::{self, Context};
-use crate::image::{Blob, Root};
+use crate::image::{Artifact, Blob, Root};
 use crate::json;
 
 /// The file that makes a directory a layout; also what is locked.
@@ -94,10 +94,23 @@ pub(super) fn publish(
     names: &[Name],
     directory: &Path,
 ) -> Result<Vec<Warning>, Error> {
+    change(directory, |layout| layout.write(root, staging, names))
+}
+
+/// Adds `artifact` to the layout at `directory`.
+pub(super) fn attach(artifact: &Artifact, directory: &Path) -> Result<Vec<Warning>, Error> {
+    change(directory, |layout| layout.attach(artifact))
+}
+
+/// Lets `write` change the layout at `directory`, which is made where there is none.
+fn change(
+    directory: &Path,
+    write: impl FnOnce(&Layout<'_>) -> Result<Vec<Warning>, Error>,
+) -> Result<Vec<Warning>, Error> {
     let directory = &fs::absolute(directory)?;
     let _parents = Parents::make(directory)?;
     let layout = Layout::enter(directory)?;
-    let written = layout.write(root, staging, names);
+    let written = write(&layout);
     if written.is_err() && layout.made && !directory.join(INDEX).exists() {
         // The error that led here matters more than one of tidying up.
         let _ = std::fs::remove_dir_all(directory);
@@ -162,8 +175,7 @@ impl<'a> Layout<'a> {
 
     fn write(&self, root: &Root, staging: &Staging, names: &[Name]) -> Result<Vec<Warning>, Error> {
         let mut index = read_index(self.directory)?;
-        let blobs = self.directory.join("blobs").join("sha256");
-        std::fs::create_dir_all(&blobs).context("create", &blobs)?;
+        let blobs = self.blobs()?;
         for layer in root.layers() {
             place::link(&staging.path(layer.digest), &blobs.join(layer.digest.hex()))?;
         }
@@ -171,8 +183,30 @@ impl<'a> Layout<'a> {
             place::write(&blobs.join(name(blob)), blob.bytes())?;
         }
         index::put(&mut index, root.descriptor(), names)?;
-        place::write(&self.directory.join(INDEX), &bytes("index", &index)?)?;
-        Ok(collect::collect(self.directory, &index))
+        self.finish(&index)
+    }
+
+    fn attach(&self, artifact: &Artifact) -> Result<Vec<Warning>, Error> {
+        let mut index = read_index(self.directory)?;
+        let blobs = self.blobs()?;
+        for blob in artifact.blobs() {
+            place::write(&blobs.join(name(blob)), blob.bytes())?;
+        }
+        index::attach(&mut index, artifact)?;
+        self.finish(&index)
+    }
+
+    /// The directory of the blobs, made where there is none.
+    fn blobs(&self) -> Result<PathBuf, Error> {
+        let blobs = self.directory.join("blobs").join("sha256");
+        std::fs::create_dir_all(&blobs).context("create", &blobs)?;
+        Ok(blobs)
+    }
+
+    /// Names what was written, and removes what is not named any more.
+    fn finish(&self, index: &Value) -> Result<Vec<Warning>, Error> {
+        place::write(&self.directory.join(INDEX), &bytes("index", index)?)?;
+        Ok(collect::collect(self.directory, index))
     }
 }
 

@@ -20,7 +20,7 @@ pub use destination::{Destination, Kind, ParseDestinationError};
 pub use staging::Staging;
 pub use verify::{Finding, verify};
 
-use crate::image::Root;
+use crate::image::{Artifact, Root};
 use crate::reference::{ParseReferenceError, Reference};
 use crate::{fs, layer};
 
@@ -59,6 +59,9 @@ pub enum Error {
         /// What it is.
         why: String,
     },
+    /// An archive is one image, and written in one go.
+    #[error("`{0}` can't hold an artifact")]
+    NoArtifacts(Destination),
     /// `manifest.json` has no word for platforms.
     #[error("cannot write `docker-archive:{}`: the format has no room for several platforms", .path.display())]
     SeveralPlatforms {
@@ -86,6 +89,9 @@ impl Error {
                 Some("choose an image layout, an empty directory, or a path where nothing is yet".into())
             }
             Self::NotFile { .. } => Some("choose the path of a file".into()),
+            Self::NoArtifacts(destination) => {
+                Some(format!("write it to a layout: `oci:{}.oci`", destination.path.display()))
+            }
             Self::SeveralPlatforms { path } => Some(format!("write `oci-archive:{}`", path.display())),
             Self::Json { .. } => None,
         }
@@ -137,6 +143,20 @@ pub fn publish(
             archive::publish(root, staging, &names, destination)?;
             Ok(Vec::new())
         }
+    }
+}
+
+/// Writes `artifact` to the layout at `destination`, in place of one of its kind about the same image.
+///
+/// # Errors
+/// When `destination` is no layout, and when something can't be written.
+pub fn attach(artifact: &Artifact, destination: &Destination) -> Result<Vec<Warning>, Error> {
+    match destination.kind {
+        Kind::Layout => {
+            destination.check()?;
+            layout::attach(artifact, &destination.path)
+        }
+        Kind::OciArchive | Kind::DockerArchive => Err(Error::NoArtifacts(destination.clone())),
     }
 }
 

@@ -75,6 +75,11 @@ impl Layout {
         self.blob(&self.manifest()["config"]["digest"])
     }
 
+    /// A JSON blob.
+    pub(crate) fn document(&self, digest: &Value) -> Value {
+        self.blob(digest)
+    }
+
     fn blob(&self, digest: &Value) -> Value {
         serde_json::from_slice(&fs::read(self.blob_path(digest)).unwrap()).unwrap()
     }

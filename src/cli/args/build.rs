@@ -41,6 +41,10 @@ pub(in crate::cli) struct BuildArgs {
     #[arg(short, long = "output", value_name = "DEST")]
     output: Vec<String>,
 
+    /// Write the whole contract, with templates and schema, to the layout `oci:DIR`, as an artifact about the image
+    #[arg(long, value_name = "DEST")]
+    publish_contract: Option<String>,
+
     /// List what would be packed and why, and write nothing
     #[arg(long)]
     pub(in crate::cli) dry_run: bool,
@@ -142,6 +146,7 @@ impl BuildArgs {
             roots: self.roots.clone(),
             sysroots: self.sysroots.clone(),
             destinations: self.output.clone(),
+            publish_contract: self.publish_contract.clone(),
             config: self.config.overrides(),
         }
     }

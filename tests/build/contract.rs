@@ -1,0 +1,148 @@
+//! What a program finds beside its image: the label that says so, directories that wait for it, and the whole contract
+//! as an artifact.
+
+use serde_json::{Value, json};
+use snapbox::str;
+
+use crate::layout::Layout;
+use crate::project::Project;
+
+/// A project with a program and its configuration.
+fn project() -> Project {
+    let project = Project::hello(&["-static"]);
+    project
+        .file("config/shop.toml.j2", "port = {{ port }}\n")
+        .file("config/login.env.j2", "PASSWORD={{ password|sh }}\n")
+        .file(
+            "config/schema.json",
+            r#"{"properties":{"port":{"type":"integer","default":80},"password":{"writeOnly":true,"default":"hunter22"}}}"#,
+        )
+        .file(
+            "coracle.toml",
+            r#"
+[image]
+programs = ["hello"]
+expose = [80]
+publish-contract = "oci:contracts"
+[[config]]
+mount = "/etc/shop"
+templates = ["config/shop.toml.j2", "config/login.env.j2"]
+reload = "watch"
+[[secret]]
+mount = "/run/secrets/shop"
+keys = ["token"]
+[[state]]
+mount = "/var/lib/shop"
+[values]
+schema = "config/schema.json"
+"#,
+        );
+    project
+}
+
+fn label(layout: &Layout) -> Value {
+    serde_json::from_str(layout.config()["config"]["Labels"]["io.coracle.config.v1"].as_str().unwrap())
+        .unwrap()
+}
+
+#[test]
+fn an_image_says_what_it_expects_and_has_none_of_it() {
+    let project = project();
+    let layout = project.built(&[], "hello.oci");
+    let mut found = label(&layout);
+    assert!(found["schema"].take().as_str().unwrap().starts_with("sha256:"));
+    let expected = json!({
+        "version": 1,
+        "mounts": [
+            {"path": "/etc/shop", "reload": "watch", "files": [
+                {"key": "login.env", "format": "env", "secret": true, "uses": ["password"]},
+                {"key": "shop.toml", "format": "toml", "uses": ["port"]}
+            ]},
+            {"path": "/run/secrets/shop", "reload": "restart", "files": [{"key": "token", "secret": true}]}
+        ],
+        "parameters": {"password": {"secret": true}, "port": {"type": "integer"}},
+        "schema": null,
+        "ports": ["80/tcp"],
+        "user": "65532:65532",
+        "writable": [{"path": "/var/lib/shop"}]
+    });
+    assert_eq!(found, expected);
+    let entries: Vec<String> = layout.entries().into_iter().flatten().collect();
+    for directory in ["/etc/shop/", "/run/secrets/shop/", "/var/lib/shop/"] {
+        assert!(entries.contains(&directory.to_owned()), "{entries:?}");
+        assert!(
+            !entries.iter().any(|entry| entry.starts_with(directory) && entry != directory),
+            "{entries:?}"
+        );
+    }
+    assert_eq!(layout.manifest()["layers"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn the_digest_follows_what_is_expected_and_not_what_it_is() {
+    let project = project();
+    let before = project.built(&[], "hello.oci").digests();
+    project.file("config/shop.toml.j2", "# another text\nport = {{ port }}\n");
+    assert_eq!(project.built(&["--set=port=81"], "hello.oci").digests(), before);
+    project.file("config/shop.toml.j2", "port = {{ port }}\nhost = {{ host }}\n");
+    assert_ne!(project.built(&[], "hello.oci").digests(), before);
+}
+
+#[test]
+fn the_whole_contract_is_an_artifact_about_the_image() {
+    let project = project();
+    let image = project.built(&["--tag=shop"], "shop.oci");
+    let contracts = project.layout("contracts");
+    let index = contracts.index();
+    let entry = &index["manifests"][0];
+    assert_eq!(entry["artifactType"], "application/vnd.coracle.config-contract.v1+json");
+    let manifest = contracts.manifest();
+    assert_eq!(manifest["subject"]["digest"], image.index()["manifests"][0]["digest"]);
+    assert_eq!(manifest["config"]["mediaType"], "application/vnd.oci.empty.v1+json");
+    let document = contracts.document(&manifest["layers"][0]["digest"]);
+    assert_eq!(document["contract"], label(&image));
+    assert_eq!(document["templates"][1]["text"], "port = {{ port }}\n");
+    let text = document.to_string();
+    assert!(text.contains("\"default\":80") && !text.contains("hunter22"), "{text}");
+    // Built again it is replaced, and beside its image it stays as long as the image does.
+    for value in ["a", "b"] {
+        project.built(
+            &[
+                "--tag=shop",
+                "--output=oci:both",
+                "--publish-contract=oci:both",
+                "--label",
+                &format!("a={value}"),
+            ],
+            "both",
+        );
+        let both = project.layout("both").index();
+        assert_eq!(both["manifests"].as_array().unwrap().len(), 2, "{both}");
+    }
+}
+
+#[test]
+fn contracts_that_are_wrong_write_nothing() {
+    let project = project();
+    project.file("config/shop.toml.j2", "port = {{ port\n");
+    project.coracle(["build"]).ends(1, str![""], str![[r#"
+error: syntax error: unexpected end of input, expected end of variable block
+   --> config/shop.toml.j2:1
+
+hint: mend the template
+
+"#]]);
+    project.coracle(["build", "hello", "--publish-contract=oci-archive:x.tar"]).ends(2, str![""], str![[r#"
+error: `--publish-contract`: `oci-archive:x.tar` can't hold an artifact
+
+hint: write a layout: `oci:DIR`
+
+"#]]);
+    project.coracle(["build", "hello", "--secret=/run/secrets/app"]).ends(2, str![""], str![[r#"
+error: `--secret`: `/run/secrets/app` names no key
+
+hint: write it as `--secret /run/secrets/app=token,tls.key`
+
+"#]]);
+    assert!(!project.path("hello.oci").exists() && !project.path("contracts").exists());
+}
