@@ -125,24 +125,36 @@ fn the_whole_contract_is_an_artifact_about_the_image() {
 fn contracts_that_are_wrong_write_nothing() {
     let project = project();
     project.file("config/shop.toml.j2", "port = {{ port\n");
-    project.coracle(["build"]).ends(1, str![""], str![[r#"
+    project.coracle(["build"]).ends(
+        1,
+        str![""],
+        str![[r#"
 error: syntax error: unexpected end of input, expected end of variable block
    --> config/shop.toml.j2:1
 
 hint: mend the template
 
-"#]]);
-    project.coracle(["build", "hello", "--publish-contract=oci-archive:x.tar"]).ends(2, str![""], str![[r#"
+"#]],
+    );
+    project.coracle(["build", "hello", "--publish-contract=oci-archive:x.tar"]).ends(
+        2,
+        str![""],
+        str![[r#"
 error: `--publish-contract`: `oci-archive:x.tar` can't hold an artifact
 
 hint: write a layout: `oci:DIR`
 
-"#]]);
-    project.coracle(["build", "hello", "--secret=/run/secrets/app"]).ends(2, str![""], str![[r#"
+"#]],
+    );
+    project.coracle(["build", "hello", "--secret=/run/secrets/app"]).ends(
+        2,
+        str![""],
+        str![[r#"
 error: `--secret`: `/run/secrets/app` names no key
 
 hint: write it as `--secret /run/secrets/app=token,tls.key`
 
-"#]]);
+"#]],
+    );
     assert!(!project.path("hello.oci").exists() && !project.path("contracts").exists());
 }
