@@ -11,11 +11,9 @@ use std::fmt::Display;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use toml::Spanned;
-
 use super::document::Document;
 use super::error::{Error, Problem};
-use super::schema::{self, Scalar};
+use super::schema::{self, Scalar, Spanned};
 use super::{Include, Overrides, Program, Recipe, from_folder, user};
 use crate::fs;
 use crate::path::{ImagePath, ParsePathError, Spelled, printable};

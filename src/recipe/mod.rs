@@ -7,6 +7,8 @@ mod document;
 mod draft;
 mod error;
 mod port;
+#[cfg(test)]
+mod published;
 mod schema;
 mod user;
 

@@ -5,43 +5,83 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
-use toml::Spanned;
+
+/// A value and its place in the file.
+#[derive(serde::Deserialize)]
+#[serde(transparent)]
+pub(super) struct Spanned<T>(toml::Spanned<T>);
+
+impl<T> std::ops::Deref for Spanned<T> {
+    type Target = toml::Spanned<T>;
+
+    fn deref(&self) -> &toml::Spanned<T> {
+        &self.0
+    }
+}
 
 /// The whole file.
 #[derive(serde::Deserialize, Default)]
 #[serde(default, rename_all = "kebab-case")]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub(super) struct File {
+    /// The version of the format; 1 when left out.
     pub(super) version: Option<Spanned<i64>>,
+    /// What the image is and how it is run.
     pub(super) image: Table<Image>,
+    /// Static data that is not configuration.
     pub(super) include: Vec<Table<Include>>,
+    /// What no library asks for by its name.
     pub(super) runtime: Table<Runtime>,
+    /// Directories of configuration, which are mounted and never in the image.
     pub(super) config: Vec<Table<Config>>,
+    /// Directories of secrets that somebody else makes.
     pub(super) secret: Vec<Table<Secret>>,
+    /// Directories that the program writes to.
     pub(super) state: Vec<Table<State>>,
+    /// Environment variables that are given the text of a mounted file.
     pub(super) variable: Vec<Table<Variable>>,
+    /// What templates are rendered with.
     pub(super) values: Table<Values>,
+    /// Values on top, for `--environment NAME`.
     pub(super) environments: BTreeMap<String, Spanned<Table<Environment>>>,
+    /// Findings that are accepted on purpose: a path and the reason.
     pub(super) allow: BTreeMap<String, Spanned<String>>,
+    /// Where programs or libraries of a platform are, such as `linux/arm64`.
     pub(super) platform: BTreeMap<String, Spanned<Table<Platform>>>,
 }
 
 /// `[image]`
 #[derive(serde::Deserialize, Default)]
 #[serde(default, rename_all = "kebab-case")]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub(super) struct Image {
+    /// The name, with a tag if it has one: `ghcr.io/acme/shop:1.2`.
     pub(super) name: Option<Spanned<String>>,
+    /// ELF files or `#!` scripts; the first is the entrypoint.
     pub(super) programs: Vec<Spanned<Program>>,
+    /// What the program is given.
     pub(super) args: Vec<Spanned<String>>,
+    /// Who runs it, by number; 65532 when left out.
     pub(super) user: Option<Spanned<Scalar>>,
+    /// The user's group, by number.
     pub(super) group: Option<Spanned<Scalar>>,
+    /// Ports that it listens on: `8080`, `9000/udp`.
     pub(super) expose: Vec<Spanned<Scalar>>,
+    /// Variables that never change between deployments.
     pub(super) env: BTreeMap<String, Spanned<String>>,
+    /// Where it starts.
     pub(super) working_dir: Option<Spanned<String>>,
+    /// What asks it to end, such as `SIGTERM`.
     pub(super) stop_signal: Option<Spanned<Scalar>>,
+    /// The image's labels.
     pub(super) labels: BTreeMap<String, Spanned<String>>,
+    /// The manifest's annotations.
     pub(super) annotations: BTreeMap<String, Spanned<String>>,
+    /// Leave out symbols and debugging sections.
     pub(super) strip: Option<bool>,
+    /// Write the whole contract to this layout: `oci:DIR`.
     pub(super) publish_contract: Option<Spanned<String>>,
+    /// What a program's header can't say, such as the variant of ARM.
     pub(super) platform: Option<Spanned<String>>,
 }
 
@@ -53,34 +93,54 @@ pub(super) enum Program {
 
 /// A program with its place in the image.
 #[derive(serde::Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub(super) struct Placed {
+    /// The file.
     pub(super) from: Spanned<String>,
+    /// Its path in the image.
     pub(super) to: Option<Spanned<String>>,
 }
 
 /// `[[include]]`
 #[derive(serde::Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub(super) struct Include {
+    /// A file or a directory.
     pub(super) from: Spanned<String>,
+    /// Its path in the image; a slash at its end makes it the directory for a file.
     pub(super) to: Spanned<String>,
 }
 
 /// `[runtime]`
 #[derive(serde::Deserialize, Default)]
 #[serde(default, rename_all = "kebab-case")]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub(super) struct Runtime {
+    /// CA certificates.
     pub(super) certificates: Option<Spanned<Choice>>,
+    /// `nsswitch.conf`, and modules where glibc is older than 2.34.
     pub(super) nss: Option<Spanned<Choice>>,
+    /// Modules of the name service switch, such as `sss`.
     pub(super) nss_modules: Vec<Spanned<String>>,
+    /// OpenSSL's configuration; `true` adds providers and engines.
     pub(super) openssl: Option<Spanned<Choice>>,
+    /// `libgcc_s.so.1`, for threads that end.
     pub(super) libgcc: Option<Spanned<Choice>>,
+    /// Libraries that the program opens, such as `libpq.so.5`.
     pub(super) dlopen: Vec<Spanned<String>>,
+    /// How much of what libraries note about what they open.
     pub(super) dlopen_notes: Option<Spanned<Choice>>,
+    /// Time zones, such as `Europe/Berlin`.
     pub(super) time_zones: Option<Spanned<Names>>,
+    /// Locales, such as `C.UTF-8`.
     pub(super) locales: Option<Vec<Spanned<String>>>,
+    /// Character sets of iconv, such as `UTF-16`.
     pub(super) charsets: Option<Vec<Spanned<String>>>,
+    /// Services of PAM, such as `login`.
     pub(super) pam: Option<Vec<Spanned<String>>>,
+    /// Families of plugins, such as `gio`.
     pub(super) plugins: Option<Vec<Spanned<String>>>,
+    /// Variants of libraries for newer CPUs: up to this level, or `none`.
     pub(super) hwcaps: Option<Spanned<String>>,
 }
 
@@ -105,6 +165,7 @@ impl<'de> Deserialize<'de> for Choice {
 /// `true`, `false`, or a list of names.
 #[derive(serde::Deserialize)]
 #[serde(untagged, expecting = "expected `true`, `false` or a list of names")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) enum Names {
     Whether(bool),
     Some(Vec<String>),
@@ -112,38 +173,57 @@ pub(super) enum Names {
 
 /// `[[config]]`
 #[derive(serde::Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub(super) struct Config {
+    /// Where the program finds the files.
     pub(super) mount: Spanned<String>,
+    /// The files; a name that ends in `.j2` is a template.
     #[serde(default)]
     pub(super) templates: Vec<Spanned<Template>>,
+    /// How a change reaches the program: `restart`, `watch` or `signal:NAME`.
     pub(super) reload: Option<Spanned<String>>,
+    /// The program starts without it, too.
     pub(super) optional: Option<bool>,
 }
 
 /// `[[secret]]`
 #[derive(serde::Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub(super) struct Secret {
+    /// Where the program finds the files.
     pub(super) mount: Spanned<String>,
+    /// The Secret; `NAME-secret` when left out.
     pub(super) name: Option<Spanned<String>>,
+    /// The files that the program reads.
     pub(super) keys: Spanned<Vec<String>>,
+    /// How a change reaches the program: `restart`, `watch` or `signal:NAME`.
     pub(super) reload: Option<Spanned<String>>,
+    /// The program starts without it, too.
     pub(super) optional: Option<bool>,
 }
 
 /// `[[state]]`
 #[derive(serde::Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub(super) struct State {
+    /// The directory.
     pub(super) mount: Spanned<String>,
+    /// What outlives the pod has a size, such as `10Gi`.
     pub(super) size: Option<Spanned<String>>,
+    /// Several pods write to it.
     pub(super) shared: Option<Spanned<bool>>,
 }
 
 /// `[[variable]]`
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub(super) struct Variable {
+    /// Its name.
     pub(super) name: Spanned<String>,
+    /// The file: a mount and a key of it.
     pub(super) from: Spanned<String>,
+    /// The file may be secret, though variables are seen by many.
     pub(super) secret_in_environment: Option<bool>,
 }
 
@@ -155,33 +235,46 @@ pub(super) enum Template {
 
 /// A template with what its name does not say.
 #[derive(serde::Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub(super) struct TemplateTable {
+    /// The file.
     pub(super) from: Spanned<String>,
+    /// Its name in the mount.
     pub(super) key: Option<Spanned<String>>,
+    /// Take it as it is.
     pub(super) verbatim: Option<bool>,
+    /// What stands around values, blocks and comments, start and end each.
     pub(super) delimiters: Option<Spanned<Vec<String>>>,
 }
 
 /// `[values]`
 #[derive(serde::Deserialize, Default)]
 #[serde(default)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub(super) struct Values {
+    /// A JSON Schema; `writeOnly` marks a secret.
     pub(super) schema: Option<Spanned<String>>,
+    /// TOML, YAML or JSON, merged in order.
     pub(super) files: Vec<Spanned<String>>,
 }
 
 /// `[environments.NAME]`
 #[derive(serde::Deserialize, Default)]
 #[serde(default)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub(super) struct Environment {
+    /// TOML, YAML or JSON, merged in order.
     pub(super) values: Vec<Spanned<String>>,
 }
 
 /// `[platform."linux/arm64"]`
 #[derive(serde::Deserialize, Default)]
 #[serde(default)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub(super) struct Platform {
+    /// A whole root file system in which programs are paths.
     pub(super) root: Option<Spanned<String>>,
+    /// Where the loader and the libraries are.
     pub(super) sysroot: Option<Spanned<String>>,
 }
 

@@ -19,7 +19,7 @@ fn strings<const N: usize>(texts: [&str; N]) -> Vec<String> {
     texts.map(String::from).into()
 }
 
-const WHOLE: &str = r#"
+pub(super) const WHOLE: &str = r#"
 version = 1
 
 [image]

@@ -3,9 +3,8 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use toml::Spanned;
-
-use super::super::{ConfigOverrides, schema};
+use super::super::ConfigOverrides;
+use super::super::schema::{self, Spanned};
 use super::{Check, Origin, Word};
 use crate::config::{self, Configuration, File, Mount, ParseReloadError, Reload, SecretMount};
 use crate::fs;

@@ -1,8 +1,6 @@
 //! What else a program finds beside its image: `[[secret]]`, `[[state]]` and `[[variable]]`.
 
-use toml::Spanned;
-
-use super::super::schema;
+use super::super::schema::{self, Spanned};
 use super::{Check, Origin, Word};
 use crate::config::{SecretMount, State, Variable};
 use crate::path::{ImagePath, printable};

@@ -1,8 +1,7 @@
 //! What goes in besides what loaders map: `[runtime]` and its flags.
 
-use toml::Spanned;
-
-use super::super::{RuntimeOverrides, schema};
+use super::super::RuntimeOverrides;
+use super::super::schema::{self, Spanned};
 use super::{Check, Origin, Word, either, of_flag, one};
 use crate::elf::Priority;
 use crate::loader::Hwcaps;

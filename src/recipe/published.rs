@@ -1,0 +1,126 @@
+//! The JSON Schema of a recipe, for editors: made from the types that read it, and held to the published file.
+
+use std::borrow::Cow;
+
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use super::schema::{Choice, File, Placed, Program, Scalar, Spanned, Table, Template, TemplateTable};
+
+/// Where it is published.
+const PATH: &str = "templates/coracle.schema.json";
+
+impl<T: JsonSchema> JsonSchema for Spanned<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        generator.subschema_for::<T>()
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Table<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        generator.subschema_for::<T>()
+    }
+}
+
+impl JsonSchema for Program {
+    fn schema_name() -> Cow<'static, str> {
+        "Program".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "anyOf": [{ "type": "string" }, generator.subschema_for::<Placed>()] })
+    }
+}
+
+impl JsonSchema for Template {
+    fn schema_name() -> Cow<'static, str> {
+        "Template".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "anyOf": [{ "type": "string" }, generator.subschema_for::<TemplateTable>()] })
+    }
+}
+
+impl JsonSchema for Scalar {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Scalar".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["integer", "string"] })
+    }
+}
+
+impl JsonSchema for Choice {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Choice".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["boolean", "string"] })
+    }
+}
+
+/// What stands in the file: the types' schema, by keys in the order of their bytes.
+fn published() -> String {
+    let mut generator = SchemaSettings::draft07().into_generator();
+    let mut schema = generator.root_schema_for::<File>();
+    schema.insert("title".into(), "coracle.toml".into());
+    let mut text = format!("{:#}", schema.to_value());
+    text.push('\n');
+    text
+}
+
+#[test]
+fn the_published_schema_is_that_of_the_types() {
+    let published = published();
+    snapbox::assert_data_eq!(published.as_str(), snapbox::Data::read_from(PATH.as_ref(), None).raw());
+}
+
+#[test]
+fn it_takes_recipes_and_refuses_slips() {
+    let schema: serde_json::Value = serde_json::from_str(&published()).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let recipe = |text: &str| serde_json::to_value(toml::from_str::<toml::Table>(text).unwrap()).unwrap();
+    for path in ["templates/greeter/coracle.toml", "templates/coracle.toml"] {
+        let text = std::fs::read_to_string(path).unwrap();
+        let errors: Vec<String> =
+            validator.iter_errors(&recipe(&text)).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{path}: {errors:?}");
+    }
+    assert!(validator.is_valid(&recipe(super::tests::WHOLE)));
+    for text in [
+        "imag = {}",
+        "[image]\nprogram = []",
+        "[[config]]\nmount = 1",
+        "[image]\nuser = true",
+        "[[secret]]\nmount = \"/a\"",
+    ] {
+        assert!(!validator.is_valid(&recipe(text)), "{text}");
+    }
+}
