@@ -73,6 +73,8 @@ pub struct Built {
     pub size: u64,
     /// Where it was written.
     pub destinations: Vec<String>,
+    /// What it expects of its surroundings.
+    pub contract: Contract,
     /// What happened on the way that should be known.
     pub notes: Vec<Note>,
 }
@@ -108,6 +110,7 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
             .sum(),
         layers: root.layers().cloned().collect(),
         destinations: destinations.iter().map(ToString::to_string).collect(),
+        contract: contract.contract,
         notes,
     })
 }

@@ -55,7 +55,9 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
 /// Help and version are what somebody asked for; everything else is a wrong usage.
 fn help_or_usage(error: &clap::Error) -> Result<Exit, Failure> {
     match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+        ErrorKind::DisplayHelp
+        | ErrorKind::DisplayVersion
+        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             output::print(&error.render().ansi().to_string())?;
             Ok(Exit::Done)
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use anstyle::Style;
+use coracle::contract::Contract;
 use coracle::note::Note;
 use coracle::recipe::Recipe;
 use coracle::rootfs::{Entry, Node, Stratum};
@@ -37,10 +38,26 @@ pub(super) fn built(title: &str, built: &Built, files: usize) -> String {
         let (stratum, digest) = (layer.stratum, layer.digest);
         let _ = writeln!(text, "  {stratum:<9}  {from:>9} → {to:>9}  {FAINT}{digest}{FAINT:#}");
     }
+    text.push_str(&expected(&built.contract));
     for destination in &built.destinations {
         let _ = writeln!(text, "  written to {destination}");
     }
     text
+}
+
+/// What has to be mounted, and with which files.
+fn expected(contract: &Contract) -> String {
+    let secret = |is_secret| if is_secret { " (secret)" } else { "" };
+    let mounts = contract.mounts.iter().map(|mount| {
+        let files: Vec<String> =
+            mount.files.iter().map(|file| format!("{}{}", file.key, secret(file.secret))).collect();
+        (&mount.path, files.join(", "))
+    });
+    let writable = contract.writable.iter().map(|writable| (&writable.path, "to write to".to_owned()));
+    mounts.chain(writable).fold(String::new(), |mut text, (path, what)| {
+        let _ = writeln!(text, "  expects    {path}: {what}");
+        text
+    })
 }
 
 /// An image as `--format json` has it.
@@ -237,6 +254,7 @@ mod tests {
             layers: vec![layer(Stratum::Libraries, 7_600_000), layer(Stratum::Program, 300_000)],
             destinations: vec!["oci:curl.oci".into()],
             size: 7_901_234,
+            contract: Contract::default(),
             notes: vec![],
         }
     }

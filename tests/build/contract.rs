@@ -158,3 +158,22 @@ hint: write it as `--secret /run/secrets/app=token,tls.key`
     );
     assert!(!project.path("hello.oci").exists() && !project.path("contracts").exists());
 }
+
+#[test]
+fn what_is_expected_is_told_where_the_image_is() {
+    let project = project();
+    project.coracle(["build"]).ends(
+        0,
+        str!["sha256:[..]"],
+        str![[r#"
+hello  linux/amd64  3 files, [..] in 1 layer
+  program  [..]
+  expects    /etc/shop: login.env (secret), shop.toml
+  expects    /run/secrets/shop: token (secret)
+  expects    /var/lib/shop: to write to
+  written to oci:hello.oci
+
+"#]],
+    );
+    project.coracle(["config"]).ends(0, str!["..."], str![""]);
+}
