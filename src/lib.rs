@@ -29,6 +29,7 @@ pub mod content;
 pub mod digest;
 pub mod elf;
 pub mod fs;
+pub mod gate;
 pub mod image;
 pub mod json;
 pub mod layer;
@@ -46,4 +47,4 @@ pub mod tree;
 pub mod values;
 pub mod yaml;
 
-pub use build::{Built, Error, Observer, Plan, Roots, Settings, View, build, plan};
+pub use build::{Built, Error, Observer, Plan, Roots, Settings, View, build, foresee, plan};

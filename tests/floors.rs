@@ -22,6 +22,7 @@ const FLOORS: &[&[&str]] = &[
     &["closure"],
     &["runtime"],
     &["rootfs"],
+    &["gate"],
     &["layer"],
     &["image"],
     &["store"],

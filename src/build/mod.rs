@@ -8,6 +8,7 @@ mod config;
 mod destinations;
 mod error;
 mod hints;
+mod leaks;
 mod plan;
 mod roots;
 mod sysroot;
@@ -16,12 +17,14 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 pub use error::Error;
+pub use leaks::foresee;
 pub use plan::{Plan, plan};
 pub use roots::{Roots, View};
 
 use destinations::Destinations;
 
 use crate::digest::Digest;
+use crate::gate::Gate;
 use crate::image::{Image, Root};
 use crate::layer::Layer;
 use crate::note::Note;
@@ -77,17 +80,19 @@ pub struct Built {
 /// Builds the image of `recipe` and writes it to every destination.
 ///
 /// # Errors
-/// When a program can't be resolved, two things claim one path, a file changes while it is read, or a destination
-/// can't be written. No destination is changed before the whole image is packed.
+/// When a program can't be resolved, two things claim one path, a file changes while it is read, the leak gate finds
+/// something, or a destination can't be written. No destination is changed before the whole image is packed.
 pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> Result<Built, Error> {
     let destinations = Destinations::of(recipe);
     destinations.iter().try_for_each(Destination::check)?;
+    let mut gate = leaks::gate(recipe)?;
     let plans = plan(recipe, settings)?;
     observer.planned(&plans);
     let staging = Staging::new(&destinations.first)?;
-    let images = plans.iter().map(|plan| pack(recipe, settings, plan, &staging, observer));
+    let images = plans.iter().map(|plan| pack(recipe, settings, plan, &staging, observer, &mut gate));
     let root = Root::new(images.collect::<Result<_, _>>()?)?;
-    let notes = publish(&root, &staging, recipe, &destinations)?;
+    let mut notes = gate.verdict()?;
+    notes.extend(publish(&root, &staging, recipe, &destinations)?);
     Ok(Built {
         references: recipe.names.clone(),
         digest: root.digest(),
@@ -110,12 +115,16 @@ fn pack(
     plan: &Plan,
     staging: &Staging,
     observer: &dyn Observer,
+    gate: &mut Gate,
 ) -> Result<Image, Error> {
+    let config = config::of(recipe, plan)?;
+    gate.places(&plan.rootfs);
+    leaks::words(gate, &config);
     let packed = |bytes| observer.packed(bytes);
     let strata = plan.rootfs.strata().into_iter();
-    let layers = strata.map(|stratum| staging.pack(&plan.rootfs.layer(stratum), stratum, &packed));
+    let layers = strata.map(|stratum| staging.pack(&plan.rootfs.layer(stratum), stratum, &packed, gate));
     let layers = layers.collect::<Result<Vec<_>, _>>()?;
-    Ok(Image::new(&config::of(recipe, plan)?, &plan.platform, &layers, settings.epoch)?)
+    Ok(Image::new(&config, &plan.platform, &layers, settings.epoch)?)
 }
 
 fn publish(

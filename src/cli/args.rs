@@ -1,6 +1,7 @@
 //! The arguments, as clap reads them. What a value means is said by the recipe, not here.
 
 mod build;
+mod config;
 mod deps;
 mod render;
 mod runtime;

@@ -43,9 +43,14 @@ pub(super) fn run(args: &BuildArgs) -> Result<Exit, Failure> {
 fn plan(recipe: &Recipe, settings: &Settings, args: &BuildArgs) -> Result<Vec<Value>, Failure> {
     let plans = coracle::plan(recipe, settings)?;
     say(&plans, args.quiet);
+    let foreseen = coracle::foresee(recipe, &plans);
+    if let Ok(notes) = &foreseen {
+        report::notes(notes, args.quiet);
+    }
     if args.format == Format::Text {
         plans.iter().try_for_each(|plan| output::print(&table::plan(plan)))?;
     }
+    foreseen?;
     Ok(plans.iter().map(|plan| table::plan_json(recipe, plan)).collect())
 }
 

@@ -4,6 +4,7 @@
 
 mod error;
 mod key;
+mod known;
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use crate::template::{Delimiters, Format, Rendered, Template, Uses};
 use crate::values::{KeyPath, Schema, Source, Values};
 
 pub use error::{Error, Problem};
+pub use known::{Known, known};
 
 /// Everything that a configuration is made of.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -92,7 +94,7 @@ pub fn render(configuration: &Configuration) -> Result<Vec<RenderedMount>, Error
         for file in &mount.files {
             match render_file(file, &values, &secrets) {
                 Ok(rendered) => files.push(rendered),
-                Err(problem) => problems.push(problem),
+                Err(error) => problems.push(error.into()),
             }
         }
         files.sort_by(|a, b| a.key.cmp(&b.key));
@@ -119,7 +121,7 @@ fn exposed(sources: &[Source], secrets: &[KeyPath]) -> Vec<Problem> {
         .collect()
 }
 
-fn render_file(file: &File, values: &Values, secrets: &[KeyPath]) -> Result<RenderedFile, Problem> {
+fn render_file(file: &File, values: &Values, secrets: &[KeyPath]) -> Result<RenderedFile, known::FileError> {
     let format = Format::of(&file.key);
     let bytes = read(&file.from).map_err(|source| Problem::unreadable(&file.from, &source))?;
     let Some(delimiters) = &file.delimiters else {

@@ -79,6 +79,10 @@ pub struct Recipe {
     pub destinations: Vec<Destination>,
     /// Paths whose findings are accepted on purpose, and why.
     pub allow: BTreeMap<ImagePath, String>,
+    /// Likewise variables, labels, annotations and arguments: `env:NAME`, `label:NAME`, `annotation:NAME`, `arg:NUMBER`.
+    pub allow_words: BTreeMap<String, String>,
+    /// Whether what may not belong into the image refuses it.
+    pub strict: bool,
     /// Where the relative paths of this recipe start, [`Recipe::locate`] joins them; `.` is the working directory.
     pub folder: PathBuf,
 }
@@ -160,6 +164,10 @@ pub struct Overrides {
     pub sysroots: Vec<OsString>,
     /// `--output DEST`
     pub destinations: Vec<String>,
+    /// `--allow PATH=REASON`
+    pub allow: Vec<String>,
+    /// `--strict`
+    pub strict: bool,
 }
 
 /// What flags say in place of keys of `[runtime]`; nothing where they are silent.

@@ -102,6 +102,8 @@ fn a_whole_recipe() {
         platform: Some("linux/arm/v7".parse().unwrap()),
         destinations: vec![],
         allow: [("/srv/assets/demo.pem".parse().unwrap(), "a certificate for the tutorial".into())].into(),
+        allow_words: BTreeMap::new(),
+        strict: false,
         folder: ".".into(),
     };
     assert_eq!(recipe, expected);

@@ -4,9 +4,10 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
-use coracle::recipe::{ConfigOverrides, Overrides};
+use coracle::recipe::Overrides;
 
 use super::Format;
+use super::config::ConfigArgs;
 use super::runtime::RuntimeArgs;
 
 #[derive(Args)]
@@ -108,9 +109,20 @@ pub(in crate::cli) struct BuildArgs {
     #[arg(long, value_name = "SECONDS", allow_hyphen_values = true, help_heading = "Image")]
     pub(in crate::cli) epoch: Option<String>,
 
+    /// Accept what the leak gate finds at PATH, or below it
+    #[arg(long, value_name = "PATH=REASON", help_heading = "Leaks")]
+    allow: Vec<String>,
+
+    /// Refuse what may not belong into the image, too: what looks like configuration
+    #[arg(long, help_heading = "Leaks")]
+    strict: bool,
+
     /// More arguments for the program
     #[arg(last = true, value_name = "ARG")]
     rest: Vec<String>,
+
+    #[command(flatten)]
+    config: ConfigArgs,
 
     // Its heading holds for all that follows.
     #[command(flatten)]
@@ -138,7 +150,9 @@ impl BuildArgs {
             roots: self.roots.clone(),
             sysroots: self.sysroots.clone(),
             destinations: self.output.clone(),
-            config: ConfigOverrides::default(),
+            config: self.config.overrides(),
+            allow: self.allow.clone(),
+            strict: self.strict,
         }
     }
 }
