@@ -59,6 +59,14 @@ impl Content {
         }
     }
 
+    /// The identity of the host file behind a content, as [`Content::host_path`] has its path.
+    pub fn host_identity(&self) -> Option<fs::Identity> {
+        match &*self.pieces {
+            [Piece::Range { file, .. }, ..] => Some(file.stat.identity),
+            _ => None,
+        }
+    }
+
     /// Whether both are the same pieces of the same files.
     pub fn same_source(&self, other: &Self) -> bool {
         self.pieces == other.pieces

@@ -30,6 +30,7 @@ pub mod contract;
 pub mod digest;
 pub mod elf;
 pub mod fs;
+pub mod gate;
 pub mod image;
 pub mod json;
 pub mod layer;
@@ -50,4 +51,4 @@ pub mod tree;
 pub mod values;
 pub mod yaml;
 
-pub use build::{Built, Error, Observer, Plan, Roots, Settings, View, build, contract_of, plan};
+pub use build::{Built, Error, Observer, Plan, Roots, Settings, View, build, contract_of, foresee, plan};

@@ -59,16 +59,18 @@ Arguments:
   [ARG]...           More arguments for the program
 
 Options:
-  -f, --file <FILE>       Read the recipe in FILE; several files, several images
-  -t, --tag <NAME[:TAG]>  Name the image
-  -o, --output <DEST>     Write the image to `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or
-                          `docker-archive:FILE`; `oci:NAME.oci` when nothing is said
-      --color <WHEN>      When to use colours; NO_COLOR is respected [default: auto] [possible
-                          values: auto, always, never]
-      --dry-run           List what would be packed and why, and write nothing
-      --format <FORMAT>   How stdout is written [default: text] [possible values: text, json]
-  -q, --quiet             Say nothing on stderr but warnings and errors
-  -h, --help              Print help
+  -f, --file <FILE>              Read the recipe in FILE; several files, several images
+  -t, --tag <NAME[:TAG]>         Name the image
+  -o, --output <DEST>            Write the image to `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or
+                                 `docker-archive:FILE`; `oci:NAME.oci` when nothing is said
+      --color <WHEN>             When to use colours; NO_COLOR is respected [default: auto]
+                                 [possible values: auto, always, never]
+      --publish-contract <DEST>  Write the whole contract, with templates and schema, to the layout
+                                 `oci:DIR`, as an artifact about the image
+      --dry-run                  List what would be packed and why, and write nothing
+      --format <FORMAT>          How stdout is written [default: text] [possible values: text, json]
+  -q, --quiet                    Say nothing on stderr but warnings and errors
+  -h, --help                     Print help
 
 Image:
       --arg <ARG>                     Give the program an argument
@@ -91,6 +93,11 @@ Roots:
                                   inside it. Several roots, several platforms
       --sysroot <[PLATFORM=]DIR>  Take the loader and the libraries from this root, the programs
                                   from here: what a cross build needs
+
+Leaks:
+      --allow <PATH=REASON>  Accept what the leak gate finds at PATH, or below it
+      --strict               Refuse what may not belong into the image, too: what looks like
+                             configuration
 
 Configuration:
       --config <MOUNT=FOLDER>     Mount the files of FOLDER at MOUNT, in place of the recipe's

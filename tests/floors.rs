@@ -37,6 +37,7 @@ const FLOORS: &[&[&str]] = &[
     &["closure"],
     &["runtime"],
     &["rootfs"],
+    &["gate"],
     &["layer"],
     &["image"],
     &["store"],

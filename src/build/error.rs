@@ -6,7 +6,7 @@ use crate::closure::{Problem, ProblemKind};
 use crate::path::{ImagePath, Spelled};
 use crate::platform::Platform;
 use crate::store::Destination;
-use crate::{closure, contract, fs, image, loader, recipe, rootfs, runtime, store};
+use crate::{closure, config, contract, fs, gate, image, loader, recipe, rootfs, runtime, store};
 
 /// Why there is no image.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +14,12 @@ pub enum Error {
     /// The recipe asks for something that can't be.
     #[error(transparent)]
     Recipe(#[from] recipe::Error),
+    /// The configuration can't be rendered.
+    #[error(transparent)]
+    Config(#[from] config::Error),
+    /// The image would hold what does not belong there.
+    #[error(transparent)]
+    Leaks(#[from] gate::Error),
     /// A program can't be resolved.
     #[error(transparent)]
     Closure(#[from] closure::Error),
@@ -89,7 +95,7 @@ impl Error {
             matches!(error, closure::Error::Loader { source: loader::Error::UnknownHwcaps { .. }, .. })
         };
         match self {
-            Self::Recipe(_) => true,
+            Self::Recipe(_) | Self::Config(_) => true,
             Self::Closure(error) => unknown_level(error),
             _ => false,
         }
@@ -99,6 +105,8 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Recipe(error) => error.hint(),
+            Self::Config(error) => error.hint(),
+            Self::Leaks(error) => error.hint(),
             Self::Closure(error) => error.hint(),
             Self::NotStarting(problems) => Some(problems_hint(problems)),
             Self::Runtime(error) => error.hint(),

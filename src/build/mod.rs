@@ -9,6 +9,7 @@ mod contract;
 mod destinations;
 mod error;
 mod hints;
+mod leaks;
 mod plan;
 mod roots;
 mod sysroot;
@@ -18,6 +19,7 @@ use std::path::PathBuf;
 
 pub use contract::contract_of;
 pub use error::Error;
+pub use leaks::foresee;
 pub use plan::{Plan, plan};
 pub use roots::{Roots, View};
 
@@ -25,6 +27,7 @@ use destinations::Destinations;
 
 use crate::contract::Contract;
 use crate::digest::Digest;
+use crate::gate::Gate;
 use crate::image::{Image, Root};
 use crate::layer::Layer;
 use crate::note::Note;
@@ -82,20 +85,23 @@ pub struct Built {
 /// Builds the image of `recipe` and writes it to every destination.
 ///
 /// # Errors
-/// When a program can't be resolved, two things claim one path, a file changes while it is read, or a destination
-/// can't be written. No destination is changed before the whole image is packed.
+/// When a program can't be resolved, two things claim one path, a file changes while it is read, the leak gate finds
+/// something, or a destination can't be written. No destination is changed before the whole image is packed.
 pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> Result<Built, Error> {
     let destinations = Destinations::of(recipe);
     destinations.iter().try_for_each(Destination::check)?;
     let contract = contract_of(recipe)?;
     recipe.publish_contract.iter().try_for_each(Destination::check)?;
+    let mut gate = leaks::gate(recipe)?;
     let plans = plan(recipe, settings)?;
     observer.planned(&plans);
     let staging = Staging::new(&destinations.first)?;
-    let images =
-        plans.iter().map(|plan| pack(recipe, settings, plan, &contract.contract, &staging, observer));
+    let images = plans
+        .iter()
+        .map(|plan| pack(recipe, settings, plan, &contract.contract, &staging, observer, &mut gate));
     let root = Root::new(images.collect::<Result<_, _>>()?)?;
-    let mut notes = publish(&root, &staging, recipe, &destinations)?;
+    let mut notes = gate.verdict()?;
+    notes.extend(publish(&root, &staging, recipe, &destinations)?);
     if let Some(destination) = &recipe.publish_contract {
         notes.extend(warnings(contract::publish(&contract, &root, destination)?));
     }
@@ -123,12 +129,16 @@ fn pack(
     contract: &Contract,
     staging: &Staging,
     observer: &dyn Observer,
+    gate: &mut Gate,
 ) -> Result<Image, Error> {
+    let config = config::of(recipe, plan, contract)?;
+    gate.places(&plan.rootfs);
+    leaks::words(gate, &config);
     let packed = |bytes| observer.packed(bytes);
     let strata = plan.rootfs.strata().into_iter();
-    let layers = strata.map(|stratum| staging.pack(&plan.rootfs.layer(stratum), stratum, &packed));
+    let layers = strata.map(|stratum| staging.pack(&plan.rootfs.layer(stratum), stratum, &packed, gate));
     let layers = layers.collect::<Result<Vec<_>, _>>()?;
-    Ok(Image::new(&config::of(recipe, plan, contract)?, &plan.platform, &layers, settings.epoch)?)
+    Ok(Image::new(&config, &plan.platform, &layers, settings.epoch)?)
 }
 
 fn publish(

@@ -56,7 +56,7 @@ pub fn plan(recipe: &Recipe, settings: &Settings) -> Result<Vec<Plan>, Error> {
                 programs: &programs,
                 around: &around,
                 user: recipe.user,
-                mount_points: &mount_points(recipe),
+                mount_points: &super::leaks::mounts(&recipe.config).cloned().collect::<Vec<_>>(),
                 states: &recipe.config.states.iter().map(|state| state.path.clone()).collect::<Vec<_>>(),
                 strip: recipe.strip,
                 needs,
@@ -141,12 +141,6 @@ fn includes(recipe: &Recipe) -> Result<Vec<Include>, Error> {
         Ok(Include { from: fs::absolute(&recipe.locate(&include.from))?, to: include.to.clone() })
     };
     recipe.includes.iter().map(include).collect()
-}
-
-/// Where configuration and secrets are mounted.
-fn mount_points(recipe: &Recipe) -> Vec<ImagePath> {
-    let config = recipe.config.mounts.iter().map(|mount| &mount.path);
-    config.chain(recipe.config.secrets.iter().map(|secret| &secret.path)).cloned().collect()
 }
 
 /// Directories that no library may be found in by its absolute path.

@@ -44,9 +44,14 @@ fn plan(recipe: &Recipe, settings: &Settings, args: &BuildArgs) -> Result<Vec<Va
     coracle::contract_of(recipe)?;
     let plans = coracle::plan(recipe, settings)?;
     say(&plans, args.quiet);
+    let foreseen = coracle::foresee(recipe, &plans);
+    if let Ok(notes) = &foreseen {
+        report::notes(notes, args.quiet);
+    }
     if args.format == Format::Text {
         plans.iter().try_for_each(|plan| output::print(&table::plan(plan)))?;
     }
+    foreseen?;
     Ok(plans.iter().map(|plan| table::plan_json(recipe, plan)).collect())
 }
 

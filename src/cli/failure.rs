@@ -70,6 +70,7 @@ impl From<coracle::Error> for Failure {
     fn from(error: coracle::Error) -> Self {
         let exit = match error {
             _ if error.is_usage() => Exit::Usage,
+            coracle::Error::Leaks(_) => Exit::Findings,
             coracle::Error::Store(store::Error::Layer(layer::Error::Interrupted)) => Exit::Interrupted,
             _ => Exit::Failed,
         };

@@ -5,6 +5,7 @@
 mod error;
 mod folder;
 pub(crate) mod key;
+mod known;
 mod place;
 mod reload;
 
@@ -17,6 +18,7 @@ use crate::values::{KeyPath, Schema, Source, Values};
 
 pub use error::{Error, Problem};
 pub use folder::{Folder, file, folder};
+pub use known::{Known, known};
 pub use reload::{ParseReloadError, Reload};
 
 /// Everything that a program finds beside its image.
@@ -148,7 +150,7 @@ pub fn render(configuration: &Configuration) -> Result<Vec<RenderedMount>, Error
         for file in &mount.files {
             match render_file(file, &values, &secrets) {
                 Ok(rendered) => files.push(rendered),
-                Err(problem) => problems.push(problem),
+                Err(error) => problems.push(error.into()),
             }
         }
         files.sort_by(|a, b| a.key.cmp(&b.key));
@@ -187,7 +189,7 @@ fn exposed(sources: &[Source], secrets: &[KeyPath]) -> Vec<Problem> {
         .collect()
 }
 
-fn render_file(file: &File, values: &Values, secrets: &[KeyPath]) -> Result<RenderedFile, Problem> {
+fn render_file(file: &File, values: &Values, secrets: &[KeyPath]) -> Result<RenderedFile, known::FileError> {
     let (key, format) = (file.key.clone(), Format::of(&file.key));
     let template = match source(file)? {
         FileSource::Verbatim(bytes) => {

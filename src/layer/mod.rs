@@ -15,6 +15,7 @@ use std::path::Path;
 use crate::content::Content;
 use crate::digest::{DiffId, Digest};
 use crate::fs;
+use crate::gate::Gate;
 use crate::path::ImagePath;
 use crate::rootfs::{Entry, Node, Stratum};
 
@@ -74,7 +75,8 @@ impl Error {
 /// Hears that so many more bytes of a tar were packed, and says whether to go on.
 pub type Observer<'a> = dyn Fn(u64) -> ControlFlow<()> + Sync + 'a;
 
-/// Packs `entries` into a new file at `out`; `observer` hears of every piece of the tar.
+/// Packs `entries` into a new file at `out`; `observer` hears of every piece of the tar, and `gate` sees what is in the
+/// files.
 ///
 /// The entries are those of one stratum, each path once; they are written in the order of their paths. When it fails,
 /// nothing stands at `out`.
@@ -86,9 +88,10 @@ pub fn pack(
     stratum: Stratum,
     out: &Path,
     observer: &Observer<'_>,
+    gate: &mut Gate,
 ) -> Result<Layer, Error> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    pack_with(cores, entries, stratum, out, observer)
+    pack_with(cores, entries, stratum, out, observer, gate)
 }
 
 fn pack_with(
@@ -97,6 +100,7 @@ fn pack_with(
     stratum: Stratum,
     out: &Path,
     observer: &Observer<'_>,
+    gate: &mut Gate,
 ) -> Result<Layer, Error> {
     let mut entries = entries.to_vec();
     entries.sort_by_key(|(path, _)| *path);
@@ -104,7 +108,7 @@ fn pack_with(
     let unpacked = tar::size(&entries);
     let mut output = output::Output::create(out)?;
     let packed =
-        pipeline::run(cores, unpacked, &mut output, |blocks| stream::write(&entries, blocks, observer));
+        pipeline::run(cores, unpacked, &mut output, |blocks| stream::write(&entries, blocks, observer, gate));
     match packed {
         Ok(diff_id) => {
             let (digest, size) = output.finish();

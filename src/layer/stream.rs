@@ -1,4 +1,4 @@
-//! Entries as one stream of tar bytes, cut into blocks and hashed on the way.
+//! Entries as one stream of tar bytes, cut into blocks, hashed and searched for leaks on the way.
 //!
 //! It knows no compression: full blocks are handed over, empty ones come back.
 
@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 
 use crate::content::Reader;
 use crate::digest::{DiffId, Hasher};
+use crate::gate::{Gate, Scan};
 use crate::path::ImagePath;
 use crate::rootfs::{Entry, Node};
 
@@ -79,12 +80,16 @@ pub(super) fn write(
     entries: &[(&ImagePath, &Entry)],
     blocks: &mut Blocks<'_>,
     observer: &Observer<'_>,
+    gate: &mut Gate,
 ) -> Result<DiffId, Halt> {
     let mut stream = Stream { blocks, hasher: Hasher::default(), observer };
     for (path, entry) in entries {
         stream.bytes(&tar::head(path, entry))?;
         if let Node::File(content) = &entry.node {
-            stream.content(&content.open()?)?;
+            let mut scan = gate.scan(path, entry);
+            stream.content(&content.open()?, scan.as_mut())?;
+            let found = scan.map(Scan::finish).unwrap_or_default();
+            gate.take(found);
             stream.bytes(tar::padding(content.size()))?;
         }
     }
@@ -105,11 +110,15 @@ impl Stream<'_, '_> {
         Ok(())
     }
 
-    /// Reads straight into the blocks; a file that changed meanwhile is an error.
-    fn content(&mut self, reader: &Reader) -> Result<(), Halt> {
+    /// Reads straight into the blocks, where `scan` looks at it; a file that changed meanwhile is an error.
+    fn content(&mut self, reader: &Reader, mut scan: Option<&mut Scan<'_>>) -> Result<(), Halt> {
         let mut offset = 0;
         while offset < reader.size() {
-            let read = reader.read_at(self.blocks.room()?, offset)?;
+            let room = self.blocks.room()?;
+            let read = reader.read_at(room, offset)?;
+            if let Some(scan) = &mut scan {
+                scan.update(room.get(..read).unwrap_or_default());
+            }
             self.took(read)?;
             offset += read as u64;
         }

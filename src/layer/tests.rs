@@ -52,7 +52,7 @@ fn packed(cores: usize, entries: &Entries) -> Result<(Layer, Vec<u8>), Error> {
         seen.fetch_add(bytes, Ordering::Relaxed);
         ControlFlow::Continue(())
     };
-    let packed = pack_with(cores, &entries, Stratum::Program, &out, &observer);
+    let packed = pack_with(cores, &entries, Stratum::Program, &out, &observer, &mut Gate::default());
     match &packed {
         Ok(layer) => assert_eq!(seen.into_inner(), layer.unpacked),
         Err(_) => assert!(!out.exists()),
@@ -176,7 +176,7 @@ fn a_full_disk_ends_every_thread() {
     let entries = entries("/a: 0123456789abcdef*2000000");
     let entries: Vec<_> = entries.iter().collect();
     let error = pipeline::run(2, tar::size(&entries), &mut output, |blocks| {
-        stream::write(&entries, blocks, &|_| ControlFlow::Continue(()))
+        stream::write(&entries, blocks, &|_| ControlFlow::Continue(()), &mut Gate::default())
     });
     assert_eq!(error.unwrap_err().to_string(), "cannot write `/dev/full`");
 }
@@ -186,7 +186,7 @@ fn what_exists_is_not_overwritten_and_hostile_links_are_refused() {
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("layer");
     std::fs::write(&out, "precious").unwrap();
-    assert!(pack(&[], Stratum::Data, &out, &|_| ControlFlow::Continue(())).is_err());
+    assert!(pack(&[], Stratum::Data, &out, &|_| ControlFlow::Continue(()), &mut Gate::default()).is_err());
     assert_eq!(std::fs::read(&out).unwrap(), b"precious");
     let link = entries("/l -> a\0b");
     let error = packed(1, &link).unwrap_err();

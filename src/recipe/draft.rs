@@ -1,5 +1,6 @@
 //! From words to a recipe: the file's and the command line's, merged, then checked one by one.
 
+mod allow;
 mod config;
 mod mounts;
 mod roots;
@@ -48,6 +49,7 @@ pub(super) fn finish(document: Option<&Document<'_>>, flags: &Overrides) -> Resu
         let message = format!("version {} of the recipe is not known", version.get_ref());
         check.problem(&Origin::File(version.span()), message, Some("the only version is 1".into()));
     }
+    let (allow, allow_words) = check.allow(file, flags);
     let recipe = Recipe {
         names: check.references(file, flags),
         programs: check.programs(file, flags, &folder)?,
@@ -88,7 +90,9 @@ pub(super) fn finish(document: Option<&Document<'_>>, flags: &Overrides) -> Resu
         roots: check.roots(file, flags, &folder)?,
         destinations: check.destinations(flags)?,
         publish_contract: check.publish_contract(file, flags, &folder),
-        allow: check.allow(file),
+        allow,
+        allow_words,
+        strict: flags.strict,
         folder,
     };
     if recipe.labels.contains_key(crate::contract::LABEL) {
@@ -309,22 +313,6 @@ impl Check<'_> {
             self.problem(&word.origin, message, Some("write a layout: `oci:DIR`".into()));
         }
         Some(destination)
-    }
-
-    fn allow(&mut self, file: &schema::File) -> BTreeMap<ImagePath, String> {
-        let mut allow = BTreeMap::new();
-        for (what, why) in &file.allow {
-            let origin = Origin::File(why.span());
-            let hint = |_: &ParsePathError| Some("write a whole path in front of the reason".into());
-            let Some(path) = self.legal(ImagePath::parse(what.as_bytes()), &origin, hint) else { continue };
-            if why.get_ref().trim().is_empty() {
-                let message = format!("nothing says why `{}` is allowed", printable(what.as_bytes()));
-                self.problem(&origin, message, Some("write the reason as its value".into()));
-            } else {
-                allow.insert(path, why.get_ref().clone());
-            }
-        }
-        allow
     }
 
     /// A program can't be given a NUL byte: its arguments and variables end there.

@@ -81,6 +81,10 @@ pub struct Recipe {
     pub publish_contract: Option<Destination>,
     /// Paths whose findings are accepted on purpose, and why.
     pub allow: BTreeMap<ImagePath, String>,
+    /// Likewise variables, labels, annotations and arguments: `env:NAME`, `label:NAME`, `annotation:NAME`, `arg:NUMBER`.
+    pub allow_words: BTreeMap<String, String>,
+    /// Whether what may not belong into the image refuses it.
+    pub strict: bool,
     /// Where the relative paths of this recipe start, [`Recipe::locate`] joins them; `.` is the working directory.
     pub folder: PathBuf,
 }
@@ -164,6 +168,10 @@ pub struct Overrides {
     pub destinations: Vec<String>,
     /// `--publish-contract DEST`
     pub publish_contract: Option<String>,
+    /// `--allow PATH=REASON`
+    pub allow: Vec<String>,
+    /// `--strict`
+    pub strict: bool,
 }
 
 /// What flags say in place of keys of `[runtime]`; nothing where they are silent.

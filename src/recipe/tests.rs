@@ -103,6 +103,8 @@ fn a_whole_recipe() {
         destinations: vec![],
         publish_contract: None,
         allow: [("/srv/assets/demo.pem".parse().unwrap(), "a certificate for the tutorial".into())].into(),
+        allow_words: BTreeMap::new(),
+        strict: false,
         folder: ".".into(),
     };
     assert_eq!(recipe, expected);

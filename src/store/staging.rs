@@ -14,6 +14,7 @@ use super::destination::{Kind, target};
 use super::{ATTEMPTS, Destination, Error, PREFIX};
 use crate::digest::Digest;
 use crate::fs::{self, Context};
+use crate::gate::Gate;
 use crate::layer::{self, Layer};
 use crate::path::ImagePath;
 use crate::rootfs::{Entry, Stratum};
@@ -61,9 +62,10 @@ impl Staging {
         entries: &[(&ImagePath, &Entry)],
         stratum: Stratum,
         observer: &layer::Observer<'_>,
+        gate: &mut Gate,
     ) -> Result<Layer, Error> {
         let unnamed = self.unnamed();
-        let layer = layer::pack(entries, stratum, &unnamed, observer)?;
+        let layer = layer::pack(entries, stratum, &unnamed, observer, gate)?;
         let path = self.path(layer.digest);
         std::fs::rename(&unnamed, &path).context("create", &path)?;
         Ok(layer)

@@ -78,7 +78,9 @@ fn layer(staging: &Staging, path: &str, content: &str, stratum: Stratum) -> Laye
     let (node, owner) = (Node::File(Content::bytes(content)), Owner::ROOT);
     let entry = Entry { node, owner, mode: 0o755, reason: Reason::Program, stratum };
     let path: ImagePath = path.parse().unwrap();
-    staging.pack(&[(&path, &entry)], stratum, &|_| ControlFlow::Continue(())).unwrap()
+    staging
+        .pack(&[(&path, &entry)], stratum, &|_| ControlFlow::Continue(()), &mut crate::gate::Gate::default())
+        .unwrap()
 }
 
 fn image(staging: &Staging, program: &str, architecture: &str) -> Image {

@@ -30,6 +30,13 @@ impl Default for Values {
     }
 }
 
+/// Whether all values are there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Completeness {
+    Whole,
+    Partial,
+}
+
 impl Values {
     /// The layers merged in order: later ones go first, tables are merged, everything else is replaced.
     ///
@@ -61,12 +68,54 @@ impl Values {
     ///
     /// # Errors
     /// Every violation, with the place that each value is from.
-    pub fn held_to(mut self, schema: &Schema) -> Result<Self, Error> {
+    pub fn held_to(self, schema: &Schema) -> Result<Self, Error> {
+        let values = self.with_defaults(schema);
+        let violations = schema.violations(&values, Completeness::Whole);
+        if violations.is_empty() { Ok(values) } else { Err(Error::Violations(violations)) }
+    }
+
+    /// As [`Values::held_to`], but what is missing may come later.
+    ///
+    /// # Errors
+    /// Every violation that is there whatever comes.
+    pub fn held_as_far_as_known(self, schema: &Schema) -> Result<Self, Error> {
+        let values = self.with_defaults(schema);
+        let violations = schema.violations(&values, Completeness::Partial);
+        if violations.is_empty() { Ok(values) } else { Err(Error::Violations(violations)) }
+    }
+
+    fn with_defaults(mut self, schema: &Schema) -> Self {
         let mut merged = schema.defaults();
         merge(&mut merged, std::mem::take(&mut self.merged));
         self.merged = merged;
-        let violations = schema.violations(&self);
-        if violations.is_empty() { Ok(self) } else { Err(Error::Violations(violations)) }
+        self
+    }
+
+    /// The keys of `--set-file`.
+    pub fn from_files(&self) -> Vec<KeyPath> {
+        let key = |(source, _): &(Source, Value)| match source {
+            Source::SetFile { key, .. } => Some(key.clone()),
+            Source::File(_) | Source::Set { .. } => None,
+        };
+        self.layers.iter().filter_map(key).collect()
+    }
+
+    /// Every text and number at one of `keys` or below, as text.
+    pub fn texts_at(&self, keys: &[KeyPath]) -> Vec<(KeyPath, Vec<u8>)> {
+        let mut texts = Vec::new();
+        for key in keys {
+            let mut pending: Vec<&Value> = key.find(&self.merged).into_iter().collect();
+            while let Some(value) = pending.pop() {
+                match value {
+                    Value::Null | Value::Bool(_) => {}
+                    Value::Number(number) => texts.push((key.clone(), number.to_string().into_bytes())),
+                    Value::String(text) => texts.push((key.clone(), text.clone().into_bytes())),
+                    Value::Array(items) => pending.extend(items),
+                    Value::Object(table) => pending.extend(table.values()),
+                }
+            }
+        }
+        texts
     }
 
     /// Who set what is at `path`, or the nearest table above it; nobody for a default.

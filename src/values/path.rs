@@ -47,6 +47,11 @@ impl KeyPath {
             .fold(value, |value, name| Value::Object([(name.clone(), value)].into_iter().collect()))
     }
 
+    /// Whether this is `other` or above it.
+    pub fn leads_to(&self, other: &Self) -> bool {
+        self.is_along(other) && self.0.len() <= other.0.len()
+    }
+
     /// Whether one leads through the other.
     pub fn is_along(&self, other: &Self) -> bool {
         self.0.iter().zip(&other.0).all(|(a, b)| a == b)

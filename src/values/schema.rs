@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use super::{Error, KeyPath, Values, Violation, file, merge};
+use jsonschema::error::ValidationErrorKind;
+
+use super::{Completeness, Error, KeyPath, Values, Violation, file, merge};
 
 /// A schema, ready to be asked.
 #[derive(Debug)]
@@ -47,6 +49,15 @@ impl Schema {
         secrets
     }
 
+    /// Whether a value can stand at `key`: the schema names it, or says nothing of what is in a table above it.
+    pub fn knows(&self, key: &KeyPath) -> bool {
+        let mut known = false;
+        self.walk(&self.document, &KeyPath::default(), 0, &mut |schema, at| {
+            known |= key.leads_to(at) || at.leads_to(key) && schema.get("properties").is_none();
+        });
+        known
+    }
+
     /// Every default, at its place.
     pub(super) fn defaults(&self) -> Value {
         let mut defaults = Value::Object(Map::new());
@@ -60,12 +71,13 @@ impl Schema {
     }
 
     /// What the schema does not allow of `values`, by key.
-    pub(super) fn violations(&self, values: &Values) -> Vec<Violation> {
+    pub(super) fn violations(&self, values: &Values, completeness: Completeness) -> Vec<Violation> {
         let secrets = self.secrets();
         let merged = values.merged();
         let mut violations: Vec<Violation> = self
             .validator
             .iter_errors(merged)
+            .filter(|error| completeness == Completeness::Whole || !may_be_mended(error.kind()))
             .map(|error| {
                 let key = KeyPath::from_pointer(error.instance_path().as_str());
                 let is_secret = secrets.iter().any(|secret| secret.is_along(&key));
@@ -151,4 +163,15 @@ impl Schema {
         }
         schema
     }
+}
+
+/// Whether more values can mend an error: what is required may come, and an alternative may hold then.
+fn may_be_mended(kind: &ValidationErrorKind) -> bool {
+    matches!(
+        kind,
+        ValidationErrorKind::Required { .. }
+            | ValidationErrorKind::AnyOf { .. }
+            | ValidationErrorKind::OneOfNotValid { .. }
+            | ValidationErrorKind::MinProperties { .. }
+    )
 }

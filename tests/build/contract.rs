@@ -84,7 +84,7 @@ fn the_digest_follows_what_is_expected_and_not_what_it_is() {
     let before = project.built(&[], "hello.oci").digests();
     project.file("config/shop.toml.j2", "# another text\nport = {{ port }}\n");
     assert_eq!(project.built(&["--set=port=81"], "hello.oci").digests(), before);
-    project.file("config/shop.toml.j2", "port = {{ port }}\nhost = {{ host }}\n");
+    project.file("config/shop.toml.j2", "port = {{ port }}\npassword = {{ password|toml }}\n");
     assert_ne!(project.built(&[], "hello.oci").digests(), before);
 }
 

@@ -113,6 +113,14 @@ pub(in crate::cli) struct BuildArgs {
     #[arg(long, value_name = "SECONDS", allow_hyphen_values = true, help_heading = "Image")]
     pub(in crate::cli) epoch: Option<String>,
 
+    /// Accept what the leak gate finds at PATH, or below it
+    #[arg(long, value_name = "PATH=REASON", help_heading = "Leaks")]
+    allow: Vec<String>,
+
+    /// Refuse what may not belong into the image, too: what looks like configuration
+    #[arg(long, help_heading = "Leaks")]
+    strict: bool,
+
     /// More arguments for the program
     #[arg(last = true, value_name = "ARG")]
     rest: Vec<String>,
@@ -148,6 +156,8 @@ impl BuildArgs {
             destinations: self.output.clone(),
             publish_contract: self.publish_contract.clone(),
             config: self.config.overrides(),
+            allow: self.allow.clone(),
+            strict: self.strict,
         }
     }
 }

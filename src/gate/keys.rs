@@ -1,0 +1,198 @@
+//! Private keys: as text with a header, as text in base 64, and as files of keys.
+//!
+//! Programs that read keys have the headers in them; a header is a key only where a body follows.
+
+use memchr::memmem;
+
+use super::chance;
+use super::rule::Match;
+use super::window::{Window, after, base64, last, run};
+
+/// What headers of private keys say: PEM of every kind, OpenSSH, PGP, SSH2; and OpenVPN's shared keys.
+const HEADERS: [&[u8]; 2] = [b"PRIVATE KEY", b"Static key V"];
+/// How far the body may be behind its header: headers of encrypted keys and comments stand between.
+const BETWEEN: usize = 320;
+/// Characters of a body's first line, at least; OpenVPN writes 32 a line.
+const LINE: usize = 32;
+
+/// The body of a private key that starts here.
+pub(super) fn body(window: &Window<'_>) -> Option<Match> {
+    let line = window.run(base64);
+    if line.len() < LINE {
+        return None;
+    }
+    let before = last(window.before, BETWEEN);
+    let header = HEADERS.iter().filter_map(|header| memmem::rfind(before, header)).max()?;
+    let between = before.get(header..).unwrap_or_default();
+    let is_header = memmem::find(between, b"--").is_some() && memmem::find(between, b"-END").is_none();
+    if !is_header || between.contains(&0) || !chance::is_random(line) {
+        return None;
+    }
+    let start = memmem::rfind(before.get(..header).unwrap_or_default(), b"---").map_or(header, |dashes| {
+        let dashes = before.get(..dashes + 3).unwrap_or_default();
+        dashes.len() - dashes.iter().rev().take_while(|&&byte| byte == b'-').count()
+    });
+    Some(Match::error("private-key", "a private key").from(before.len() - start))
+}
+
+/// A header of a private key, in base 64 as a whole, as manifests and kubeconfigs have them; or a file of PuTTY.
+pub(super) fn encoded(window: &Window<'_>) -> Option<Match> {
+    if window.at.starts_with(b"LS0tLS1CRUdJTi") {
+        let text = chance::base64_decoded(run(window.at, base64));
+        let body = after(&text, b"PRIVATE KEY-----")?;
+        return (body.len() >= 48).then(|| Match::error("private-key", "a private key in base 64"));
+    }
+    let key = window.at.strip_prefix(b"PuTTY-User-Key-File-")?;
+    let lines = after(key, b"Private-Lines:")?;
+    let body = lines.get(lines.iter().position(|&byte| byte == b'\n')? + 1..)?;
+    let is_key = run(body, base64).len() >= 40 || body.len() < 2;
+    is_key.then(|| Match::error("private-key", "a private key of PuTTY"))
+}
+
+/// What a file of keys is, by its first bytes: DER, a Java key store, PKCS #12, GnuPG's own.
+pub(super) fn file(start: &[u8]) -> Option<Match> {
+    let what = if is_der_key(start) {
+        "a private key (DER)"
+    } else if is_key_store(start) {
+        "a Java key store with a private key"
+    } else if is_pkcs12(start) {
+        "a key store (PKCS #12)"
+    } else if is_gnupg(start) {
+        "a private key of GnuPG"
+    } else if start.starts_with(&[0x03, 0xd9, 0xa2, 0x9a]) && start.get(5..8) == Some(&[0xfb, 0x4b, 0xb5]) {
+        "a password store of KeePass"
+    } else {
+        return None;
+    };
+    Some(Match::error("private-key", what))
+}
+
+/// `SEQUENCE { INTEGER version, …`: PKCS #1 (RFC 8017, A.1.2), PKCS #8 (RFC 5208, 5), SEC 1 (RFC 5915, 3).
+fn is_der_key(start: &[u8]) -> bool {
+    let Some(body) = sequence(start) else { return false };
+    let rsa = || matches!(body, [2, 1, 0, 2, 0x81 | 0x82, ..]);
+    let pkcs8 = || matches!(body, [2, 1, 0 | 1, 0x30, _, 6, 3..=9, ..]);
+    let elliptic = || matches!(body, [2, 1, 1, 4, 0x1c | 0x20 | 0x30 | 0x42, ..]);
+    // PKCS #8, encrypted: SEQUENCE { SEQUENCE { OID pkcs-5 or pkcs-12 …
+    let encrypted = || {
+        let algorithm = sequence(body).unwrap_or_default();
+        algorithm.starts_with(&[6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 5])
+            || algorithm.starts_with(&[6, 10, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 12, 1])
+    };
+    rsa() || pkcs8() || elliptic() || encrypted()
+}
+
+/// `SEQUENCE { INTEGER 3, SEQUENCE { OID pkcs7-data or -signedData` (RFC 7292, 4).
+fn is_pkcs12(start: &[u8]) -> bool {
+    let content = sequence(start).and_then(|body| sequence(body.strip_prefix(&[2, 1, 3])?));
+    content.is_some_and(|content| content.starts_with(&[6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7]))
+}
+
+/// What is in the DER sequence at the start of `bytes`, as far as it is there.
+fn sequence(bytes: &[u8]) -> Option<&[u8]> {
+    match bytes.strip_prefix(&[0x30])? {
+        [0..=0x7f, body @ ..]
+        | [0x81, _, body @ ..]
+        | [0x82, _, _, body @ ..]
+        | [0x83, _, _, _, body @ ..] => Some(body),
+        _ => None,
+    }
+}
+
+/// JKS and JCEKS: magic, version, number of entries, and the tag of the first: a certificate to trust is no secret.
+fn is_key_store(start: &[u8]) -> bool {
+    let magic = start.starts_with(&[0xfe, 0xed, 0xfe, 0xed]) || start.starts_with(&[0xce, 0xce, 0xce, 0xce]);
+    magic && matches!(start.get(12..16), Some([0, 0, 0, 1 | 3]))
+}
+
+/// A file of `private-keys-v1.d`: an S-expression, which lines of names may precede.
+fn is_gnupg(start: &[u8]) -> bool {
+    let head = start.get(..256).unwrap_or(start);
+    let canonical = head.starts_with(b"(11:private-key") || head.starts_with(b"(21:protected-private-key");
+    let key = after(head, b"Key: (").unwrap_or_default();
+    let extended = head.starts_with(b"Key: ") || head.starts_with(b"Created: ");
+    canonical || extended && (key.starts_with(b"private-key") || key.starts_with(b"protected-private-key"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINES: &str = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj";
+
+    /// The header of a private key, made here so that nobody takes this file for one.
+    fn header(kind: &str) -> String {
+        format!("-----BEGIN {kind}PRIVATE{}-----", " KEY")
+    }
+
+    fn found(text: &str) -> Option<Match> {
+        body(&Window::of(text.as_bytes(), text.find("MIIE").unwrap_or_default()))
+    }
+
+    #[test]
+    fn a_header_is_a_key_where_a_body_follows() {
+        let rsa = header("RSA ");
+        for (between, expected) in [
+            ("\n", true),
+            ("\\n", true),
+            ("\r\n", true),
+            ("\n    ", true),
+            ("\\n\"\n    \"", true),
+            ("\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,0123456789\n\n", true),
+            ("\0", false),
+            ("\n-----END RSA\n", false),
+        ] {
+            assert_eq!(found(&format!("key: {rsa}{between}{LINES}")).is_some(), expected, "{between:?}");
+        }
+        assert_eq!(found(&format!("{rsa}\nMIIE...")), None);
+        assert_eq!(found(&format!("{rsa}\nMIIE{}", "x".repeat(60))), None);
+        assert_eq!(found(&format!("-----BEGIN CERTIFICATE-----\n{LINES}")), None);
+        let key = found(&format!("key: {rsa}\n{LINES}")).unwrap();
+        assert_eq!(key.back, rsa.len() + 1, "from the first dash on");
+    }
+
+    #[test]
+    fn keys_in_base_64() {
+        let text = format!("{}\n{LINES}", header(""));
+        let encoded_text = String::from_utf8(chance::base64_encoded(text.as_bytes())).unwrap();
+        let is_found = |text: &str| encoded(&Window::of(text.as_bytes(), 0)).is_some();
+        assert!(is_found(&encoded_text));
+        let certificate = text.replace("PRIVATE KEY", "CERTIFICATE");
+        assert!(!is_found(&String::from_utf8(chance::base64_encoded(certificate.as_bytes())).unwrap()));
+    }
+
+    #[test]
+    fn files_of_putty() {
+        let head = "PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\n";
+        let is_found = |text: &str| encoded(&Window::of(text.as_bytes(), 0)).is_some();
+        assert!(is_found(&format!("{head}Private-Lines: 1\n{LINES}\n")));
+        assert!(!is_found(&format!("{head}\0Private-Lines: \0")));
+    }
+
+    #[test]
+    fn files_of_keys() {
+        for (bytes, expected) in [
+            (&[0x30, 0x82, 4, 0xa4, 2, 1, 0, 2, 0x82, 1, 1][..], true),
+            (&[0x30, 0x82, 4, 0xbd, 2, 1, 0, 0x30, 13, 6, 9, 0x2a], true),
+            (&[0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b], true),
+            (&[0x30, 0x77, 2, 1, 1, 4, 0x20], true),
+            (
+                &[
+                    0x30, 0x82, 9, 9, 2, 1, 3, 0x30, 0x82, 9, 9, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1,
+                    7,
+                ],
+                true,
+            ),
+            (&[0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 1], true),
+            (b"(21:protected-private-key(3:rsa", true),
+            (b"Created: 20240101T000000\nKey: (private-key (ecc", true),
+            // A certificate, trust without keys, nothing.
+            (&[0x30, 0x82, 3, 0x75, 0x30, 0x82, 2, 0x5d, 0xa0, 3, 2, 1, 2], false),
+            (&[0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2], false),
+            (b"0", false),
+            (b"", false),
+        ] {
+            assert_eq!(file(bytes).is_some(), expected, "{bytes:x?}");
+        }
+    }
+}

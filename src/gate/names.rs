@@ -1,0 +1,130 @@
+//! What looks like configuration by its name.
+
+/// Whole names.
+const NAMES: [&str; 40] = [
+    ".env",
+    ".netrc",
+    "_netrc",
+    ".npmrc",
+    ".pypirc",
+    ".pgpass",
+    ".my.cnf",
+    ".htpasswd",
+    ".git-credentials",
+    ".dockercfg",
+    ".dockerconfigjson",
+    "kubeconfig",
+    "credentials",
+    "settings.py",
+    "local_settings.py",
+    "wp-config.php",
+    "database.yml",
+    "secrets.yml",
+    "parameters.yml",
+    "config.php",
+    "config.rb",
+    "config.py",
+    "config.js",
+    "config.json",
+    "config.yml",
+    "config.yaml",
+    "config.toml",
+    "settings.json",
+    "settings.yml",
+    "settings.yaml",
+    "settings.toml",
+    "values.toml",
+    "values.yaml",
+    "values.yml",
+    "secrets.json",
+    "secrets.yaml",
+    "secrets.toml",
+    "web.config",
+    "app.config",
+    "authorized_keys",
+];
+
+/// How names end.
+const ENDINGS: [&str; 17] = [
+    ".env",
+    ".conf",
+    ".cfg",
+    ".cnf",
+    ".ini",
+    ".properties",
+    ".j2",
+    ".tfvars",
+    ".tfstate",
+    ".kubeconfig",
+    ".ovpn",
+    ".key",
+    ".p12",
+    ".pfx",
+    ".jks",
+    ".keystore",
+    ".kdbx",
+];
+
+/// How names start and end.
+const PATTERNS: [(&str, &str); 13] = [
+    (".env.", ""),
+    ("application", ".yml"),
+    ("application", ".yaml"),
+    ("bootstrap", ".yml"),
+    ("bootstrap", ".yaml"),
+    ("appsettings", ".json"),
+    ("docker-compose", ".yml"),
+    ("docker-compose", ".yaml"),
+    ("client_secret", ".json"),
+    ("service-account", ".json"),
+    ("secret", ".yaml"),
+    ("id_rsa", ""),
+    ("id_ed25519", ""),
+];
+
+/// Endings of what only shows how a configuration looks.
+const SHOWN: [&str; 6] = [".example", ".sample", ".template", ".dist", ".pub", ".md"];
+
+/// Whether a file of this name is configuration most likely.
+pub(super) fn look_like_configuration(name: &[u8]) -> bool {
+    let name = name.to_ascii_lowercase();
+    let ends = |ending: &str| name.ends_with(ending.as_bytes());
+    let is_whole = NAMES.iter().any(|whole| name == whole.as_bytes());
+    let is_pattern =
+        || PATTERNS.iter().any(|(start, ending)| name.starts_with(start.as_bytes()) && ends(ending));
+    !SHOWN.iter().any(|ending| ends(ending))
+        && (is_whole || ENDINGS.iter().any(|ending| ends(ending)) || is_pattern())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names() {
+        for name in [
+            ".env",
+            "prod.env",
+            ".env.production",
+            "nginx.conf",
+            "Application-dev.YML",
+            "appsettings.Production.json",
+            "settings.py",
+            "app.toml.j2",
+        ] {
+            assert!(look_like_configuration(name.as_bytes()), "{name}");
+        }
+        for name in [
+            "index.html",
+            ".env.example",
+            "logo.png",
+            "environment.js",
+            "package.json",
+            "confetti",
+            "id_rsa.pub",
+            "app.yml",
+        ] {
+            assert!(!look_like_configuration(name.as_bytes()), "{name}");
+        }
+    }
+}

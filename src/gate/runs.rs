@@ -1,0 +1,125 @@
+//! Where a credential may start: at the head of a long run of the characters that credentials are made of.
+//!
+//! Whatever a token begins with, it goes on for twenty such characters. A program has few runs of that length, so one
+//! byte in twenty tells for most of it that nothing starts there; that makes the search as cheap as it is.
+
+/// The shortest run that is looked at. Every form that is known is as long: AKIA with its sixteen characters is.
+pub(super) const SHORTEST: usize = 20;
+
+/// Not in a run.
+const OUTSIDE: u8 = 0;
+/// In a run.
+const INSIDE: u8 = 1;
+/// In a run, and something may start behind it.
+const DIVIDER: u8 = 2;
+
+const CLASSES: [u8; 256] = classes();
+
+const fn classes() -> [u8; 256] {
+    let mut classes = [OUTSIDE; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        #[allow(clippy::cast_possible_truncation, reason = "it is less than 256")]
+        let class = match byte as u8 {
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'_' => INSIDE,
+            b'-' | b'+' | b'/' | b'=' | b'.' | b'~' | b'%' => DIVIDER,
+            _ => OUTSIDE,
+        };
+        #[allow(clippy::indexing_slicing, reason = "both have 256 places")]
+        {
+            classes[byte] = class;
+        }
+        byte += 1;
+    }
+    classes
+}
+
+/// Whether `byte` is one of those that runs are made of.
+pub(super) fn is_inside(byte: u8) -> bool {
+    class(byte) != OUTSIDE
+}
+
+fn class(byte: u8) -> u8 {
+    CLASSES.get(usize::from(byte)).copied().unwrap_or(OUTSIDE)
+}
+
+/// Visits every place of `bytes` from `from` until `to` where a run of [`SHORTEST`] characters starts: what stands before
+/// it is outside, or divides. Whether a place is visited depends on the two bytes before it and the run alone.
+pub(super) fn starts(bytes: &[u8], from: usize, to: usize, visit: &mut dyn FnMut(usize)) {
+    let is_in = |at: usize| bytes.get(at).is_some_and(|&byte| is_inside(byte));
+    // Nothing before this place starts a run any more.
+    let mut done = from;
+    while done < to {
+        let sample = done + SHORTEST - 1;
+        if sample >= bytes.len() {
+            return;
+        }
+        if !is_in(sample) {
+            done = sample + 1;
+            continue;
+        }
+        let mut start = sample;
+        while start > done && is_in(start - 1) {
+            start -= 1;
+        }
+        let length = bytes.get(start..).unwrap_or_default().iter().position(|&byte| !is_inside(byte));
+        let end = length.map_or(bytes.len(), |length| start + length);
+        let last = to.min((end + 1).saturating_sub(SHORTEST));
+        (start..last).filter(|&at| is_start(bytes, at)).for_each(&mut *visit);
+        done = end + 1;
+    }
+}
+
+/// Whether something may start at `at`: a `\n` in a string of some language stands before a start, too.
+fn is_start(bytes: &[u8], at: usize) -> bool {
+    let before = |back: usize| at.checked_sub(back).and_then(|at| bytes.get(at)).copied();
+    match before(1) {
+        None => true,
+        Some(b'n' | b'r' | b't') if before(2) == Some(b'\\') => true,
+        Some(byte) => class(byte) != INSIDE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn visited(bytes: &[u8], from: usize, to: usize) -> Vec<usize> {
+        let mut found = Vec::new();
+        starts(bytes, from, to, &mut |at| found.push(at));
+        found
+    }
+
+    #[test]
+    fn heads_of_long_runs_and_what_stands_behind_a_divider() {
+        let run = "a".repeat(20);
+        for (text, expected) in [
+            (format!(" {run} "), vec![1]),
+            (run.clone(), vec![0]),
+            (run[1..].to_owned(), vec![]),
+            (format!("{run}/{run}"), vec![0, 21]),
+            (format!("key={run}"), vec![0, 4]),
+            (format!("\\n{run}"), vec![1, 2]),
+            (format!("{}:{run}", "b".repeat(19)), vec![20]),
+        ] {
+            assert_eq!(visited(text.as_bytes(), 0, text.len()), expected, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_start_is_visited_once_whatever_the_range(
+            bytes in proptest::collection::vec(prop::sample::select(b"aaaaaaaaaaaaaaaaaaaaaaa=\\n ".to_vec()), 0..300),
+            cut in 0_usize..300
+        ) {
+            let expected: Vec<usize> = (0..bytes.len())
+                .filter(|&at| is_start(&bytes, at))
+                .filter(|&at| bytes.get(at..at + SHORTEST).is_some_and(|run| run.iter().all(|&byte| is_inside(byte))))
+                .collect();
+            let cut = cut.min(bytes.len());
+            let parts = [visited(&bytes, 0, cut), visited(&bytes, cut, bytes.len())].concat();
+            prop_assert_eq!(parts, expected);
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! Credentials in files of text that are included: passwords in URLs, logins of `.netrc`, of docker, of kubectl, and
+//! passwords in what looks like configuration.
+//!
+//! Programs are not searched for them: what they print as an example looks the same.
+
+use memchr::memmem;
+
+use super::chance;
+use super::rule::Match;
+use super::window::{Window, after, base64, last, run};
+
+/// What a rule of this file looks for first, and the rule.
+pub(super) const ANCHORS: [(&[u8], Rule); 4] =
+    [(b"://", url), (b"machine", netrc), (b"\"auth\"", docker), (b"current-context", kubeconfig)];
+
+/// What a rule says of a place where its anchor stands.
+pub(super) type Rule = fn(&Window<'_>) -> Option<Match>;
+
+/// Whether a place is in the midst of text.
+pub(super) fn is_text(window: &Window<'_>) -> bool {
+    !last(window.before, NEAR).contains(&0) && !window.at.get(..NEAR).unwrap_or(window.at).contains(&0)
+}
+
+/// Bytes on each side of a place that tell whether it is in text.
+const NEAR: usize = 128;
+
+/// `SCHEME://USER:PASSWORD@HOST`
+fn url(window: &Window<'_>) -> Option<Match> {
+    let scheme = window
+        .before
+        .iter()
+        .rev()
+        .take_while(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte))
+        .count();
+    let rest = window.at.get(3..)?;
+    let is_part = |byte: u8| byte.is_ascii_graphic() && !b"/?#@:\"'`<>{}[]()\\|^*,;".contains(&byte);
+    let user = run(rest, is_part);
+    let rest = rest.get(user.len()..)?.strip_prefix(b":")?;
+    let password = run(rest, |byte| is_part(byte) || b":*,;(){}[]".contains(&byte));
+    let host = run(rest.get(password.len()..)?.strip_prefix(b"@")?, |byte| is_part(byte) || byte == b'[');
+    let lower = host.to_ascii_lowercase();
+    let is_example =
+        [b"example".as_slice(), b"host", b"server", b"domain", b"proxy.", b"localhost"].iter().any(|word| {
+            let is_name = lower.starts_with(word) && (word != b"localhost" || password.len() < 8);
+            is_name || *word == b"example" && memmem::find(&lower, word).is_some()
+        });
+    (scheme > 0 && !host.is_empty() && !is_example && is_password(password) && password != user)
+        .then(|| Match::error("password", "a password in a URL").from(scheme))
+}
+
+/// `machine HOST login USER password PASSWORD`, in any order behind the host.
+fn netrc(window: &Window<'_>) -> Option<Match> {
+    if window.previous().is_some_and(|byte| !byte.is_ascii_whitespace()) {
+        return None;
+    }
+    let mut words = window.at.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    let (_, _host) = (words.next().filter(|word| *word == b"machine")?, words.next()?);
+    let (mut login, mut password) = (false, false);
+    for _ in 0..3 {
+        let Some(name) = words.next() else { break };
+        match name {
+            b"login" | b"account" => login = words.next().is_some() || login,
+            b"password" => password = words.next().is_some_and(is_password),
+            _ => break,
+        }
+    }
+    (login && password).then(|| Match::error("password", "a login of `.netrc`"))
+}
+
+/// `"auth": "…"`, which is `USER:PASSWORD` in base 64.
+fn docker(window: &Window<'_>) -> Option<Match> {
+    let rest = window.at.strip_prefix(b"\"auth\"")?.trim_ascii_start().strip_prefix(b":")?;
+    let value = run(rest.trim_ascii_start().strip_prefix(b"\"")?, base64);
+    let login = chance::base64_decoded(value);
+    let colon = login.iter().position(|&byte| byte == b':')?;
+    let (user, password) = login.split_at(colon);
+    let is_text = !user.is_empty() && login.iter().all(u8::is_ascii_graphic);
+    (is_text && is_password(password.get(1..)?)).then(|| Match::error("password", "a login of a registry"))
+}
+
+/// A kubeconfig with a user's token, password or key.
+fn kubeconfig(window: &Window<'_>) -> Option<Match> {
+    let around = [window.before, window.at].concat();
+    let has = |word: &[u8]| memmem::find(&around, word).is_some();
+    let value = |name: &[u8]| {
+        let rest = after(&around, name).unwrap_or_default();
+        let value = rest.split(|byte| b"\n\r,}".contains(byte)).next().unwrap_or_default().trim_ascii();
+        value.len() >= 8 && !value.starts_with(b"<") && !value.starts_with(b"$") && !value.starts_with(b"{")
+    };
+    let is_config = has(b"clusters") && has(b"users") && has(b"contexts");
+    let has_secret =
+        [&b"token: "[..], b"password: ", b"client-key-data: ", b"\"token\":", b"\"client-key-data\":"];
+    (is_config && has_secret.iter().any(|name| value(name)))
+        .then(|| Match::error("kubeconfig", "a kubeconfig with a login"))
+}
+
+/// Names that are set to secrets in configuration.
+const NAMES: [&str; 12] = [
+    "password",
+    "passwd",
+    "secret",
+    "secret_key",
+    "secretkey",
+    "api_key",
+    "apikey",
+    "token",
+    "private_key",
+    "passphrase",
+    "access_key",
+    "pwd",
+];
+
+/// A place in what looks like configuration where a name that ends as one of [`NAMES`] is set to a value of its own: the
+/// start of the value, if one starts here.
+pub(super) fn assignment(window: &Window<'_>) -> Option<Match> {
+    let sign = *window.at.first()?;
+    let line = window.before.rsplit(|&byte| byte == b'\n').next().unwrap_or_default();
+    let name = line.trim_ascii().to_ascii_lowercase();
+    let is_comment = [&b"#"[..], b";", b"//", b"-- ", b"*", b"!"].iter().any(|mark| name.starts_with(mark));
+    // A connection string has several on a line.
+    let name = name.rsplit(|byte| b";,&? {".contains(byte)).next()?;
+    let name = name.trim_ascii_end();
+    let name: Vec<u8> = name
+        .iter()
+        .filter(|byte| !b"\"'".contains(byte))
+        .map(|&byte| if byte == b'-' { b'_' } else { byte })
+        .collect();
+    let is_secret = NAMES.iter().any(|wanted| name.ends_with(wanted.as_bytes()));
+    if is_comment || !is_secret || !b"=:".contains(&sign) {
+        return None;
+    }
+    let rest = window.at.get(1..)?;
+    let rest = run(rest, |byte| !b"\n\r".contains(&byte)).trim_ascii();
+    let value = match rest.first()? {
+        quote @ (b'"' | b'\'') => rest.get(1..)?.split(|byte| byte == quote).next()?,
+        _ => rest.split(|byte| byte.is_ascii_whitespace() || b";,&\"'".contains(byte)).next()?,
+    };
+    is_password(value).then(|| Match::error("password", "a password in a configuration file"))
+}
+
+/// Whether `value` may be somebody's password, and no placeholder, reference or word of a language.
+fn is_password(value: &[u8]) -> bool {
+    const WORDS: [&str; 22] = [
+        "password",
+        "passwd",
+        "pass",
+        "secret",
+        "user",
+        "token",
+        "true",
+        "false",
+        "null",
+        "none",
+        "nil",
+        "required",
+        "string",
+        "optional",
+        "sufficient",
+        "undefined",
+        "default",
+        "auto",
+        "port",
+        "login",
+        "word",
+        "pwd",
+    ];
+    let lower = value.to_ascii_lowercase();
+    let is_word = WORDS.iter().any(|word| lower == word.as_bytes());
+    let is_reference = [
+        &b"$"[..],
+        b"{",
+        b"<",
+        b"%",
+        b"@",
+        b"/",
+        b"*",
+        b"!",
+        b"(",
+        b"[",
+        b"file:",
+        b"env:",
+        b"vault:",
+        b"...",
+    ]
+    .iter()
+    .any(|start| lower.starts_with(start))
+        || [&b"${"[..], b"{{", b"$(", b"%s", b"..", b"()"]
+            .iter()
+            .any(|part| memmem::find(&lower, part).is_some());
+    let is_one_character = value.iter().all(|byte| Some(byte) == value.first());
+    value.len() >= 4
+        && !is_word
+        && !is_reference
+        && !is_one_character
+        && !chance::is_placeholder(value)
+        && value.iter().all(|byte| byte.is_ascii_graphic() || *byte >= 0x80)
+}
+
+/// Where [`assignment`] is asked: the signs of `bytes` from `from` until `to` that stand behind a name.
+pub(super) fn signs(bytes: &[u8], from: usize, to: usize) -> impl Iterator<Item = usize> + '_ {
+    let part = bytes.get(from..to).unwrap_or_default();
+    memchr::memchr2_iter(b'=', b':', part).map(move |at| from + at).filter(|at| {
+        let before = at.checked_sub(1).and_then(|before| bytes.get(before));
+        before.is_some_and(|byte| byte.is_ascii_alphanumeric() || b" \t\"'_".contains(byte))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether the rule of some anchor finds something in `text`.
+    fn found(text: &str) -> bool {
+        let at = |anchor: &[u8]| memmem::find_iter(text.as_bytes(), anchor).collect::<Vec<_>>();
+        let window = |at| Window::of(text.as_bytes(), at);
+        ANCHORS.iter().any(|(anchor, rule)| at(anchor).into_iter().any(|at| rule(&window(at)).is_some()))
+    }
+
+    fn assigned(text: &str) -> bool {
+        signs(text.as_bytes(), 0, text.len()).any(|at| assignment(&Window::of(text.as_bytes(), at)).is_some())
+    }
+
+    #[test]
+    fn passwords_in_urls() {
+        for (text, expected) in [
+            (["url = postgres://shop:", "tr0ub4dor@db.internal:5432/shop"], true),
+            (["redis://:x", "@cache.internal"], false),
+            (["https://ada:", "correct-horse@git.acme.dev/x.git"], true),
+            (["https://user:", "password@git.acme.dev/"], false),
+            (["https://ada:", "tr0ub4dor@www.example.com/"], false),
+            (["https://ada:", "${PASSWORD}@git.acme.dev/"], false),
+            (["https://git.acme.dev:8080/", "a@b"], false),
+            (["mailto://", "ada@acme.dev"], false),
+            (["http://a:", "<password>@git.acme.dev"], false),
+        ] {
+            assert_eq!(found(&text.concat()), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn logins() {
+        assert!(found(&["machine git.acme.dev login ada ", "password tr0ub4dor"].concat()));
+        assert!(found(&["machine git.acme.dev\n\tlogin ada\n\tpass", "word tr0ub4dor\n"].concat()));
+        assert!(!found("the machine that you login to with a password"));
+        assert!(!found("machine learning is not what this login password is"));
+        let auth = |login: &str| format!("{{\"auths\":{{\"r\":{{\"auth\": \"{}\"}}}}}}", base64_of(login));
+        assert!(found(&auth("ada:tr0ub4dor!!")));
+        assert!(!found(&auth("no colon at all")));
+        assert!(!found("{\"auth\": true}"));
+    }
+
+    fn base64_of(text: &str) -> String {
+        String::from_utf8(chance::base64_encoded(text.as_bytes())).unwrap()
+    }
+
+    #[test]
+    fn kubeconfigs() {
+        let config = "apiVersion: v1\nkind: Config\nclusters: []\ncontexts: []\ncurrent-context: dev\nusers:\n- name: a\n  user:\n    ";
+        assert!(found(&format!("{config}token: {}", "sha256~Qz8vXw2n")));
+        assert!(!found(&format!("{config}token: <token>")));
+        assert!(!found(&format!("{config}exec: {{}}")));
+    }
+
+    #[test]
+    fn passwords_in_configuration() {
+        for (text, expected) in [
+            ("DB_PASSWORD=tr0ub4dor", true),
+            ("spring:\n  datasource:\n    password: tr0ub4dor\n", true),
+            ("{ \"apiKey\": \"tr0ub4dor\" }", true),
+            ("conn = \"Server=db;User Id=sa;Password=tr0ub4dor;\"", true),
+            ("  secret-key = 'tr0ub4dor'", true),
+            ("# DB_PASSWORD=tr0ub4dor", false),
+            ("DB_PASSWORD=${PASSWORD}", false),
+            ("DB_PASSWORD=", false),
+            ("DB_PASSWORD=changeme", false),
+            ("password_file = /run/secrets/db", false),
+            ("password = /run/secrets/db", false),
+            ("password: required", false),
+            ("tokens = many_of_them", false),
+        ] {
+            assert_eq!(assigned(text), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! What is accepted on purpose: `[allow]` and `--allow`.
+
+use std::collections::BTreeMap;
+
+use super::super::{Overrides, schema};
+use super::{Check, Origin, Word};
+use crate::path::{ImagePath, ParsePathError, printable};
+
+/// Words of an image's config, as findings name them.
+const WORDS: [&str; 4] = ["env:", "label:", "annotation:", "arg:"];
+
+impl Check<'_> {
+    /// Paths and words, each with its reason.
+    pub(super) fn allow(
+        &mut self,
+        file: &schema::File,
+        flags: &Overrides,
+    ) -> (BTreeMap<ImagePath, String>, BTreeMap<String, String>) {
+        let of_file = file.allow.iter().map(|(what, why)| {
+            (what.clone(), Word { value: why.get_ref().clone(), origin: Origin::File(why.span()) })
+        });
+        // A path may have `=` in it, a reason in a hurry as well: the first one divides.
+        let of_flags = flags.allow.iter().map(|text| {
+            let (what, why) = text.split_once('=').unwrap_or((text, ""));
+            (what.to_owned(), Word { value: why.to_owned(), origin: Origin::Flag("--allow") })
+        });
+        let (mut paths, mut words) = (BTreeMap::new(), BTreeMap::new());
+        for (what, Word { value: why, origin }) in of_file.chain(of_flags) {
+            let is_word = WORDS.iter().any(|kind| what.starts_with(kind));
+            let hint = |_: &ParsePathError| Some("write a whole path in front of the reason".into());
+            let path =
+                if is_word { None } else { self.legal(ImagePath::parse(what.as_bytes()), &origin, hint) };
+            if path.is_none() && !is_word {
+                continue;
+            }
+            if why.trim().is_empty() {
+                let message = format!("nothing says why `{}` is allowed", printable(what.as_bytes()));
+                let hint = match origin {
+                    Origin::Flag(_) => "write it as `--allow PATH=REASON`",
+                    Origin::File(_) => "write the reason as its value",
+                };
+                self.problem(&origin, message, Some(hint.into()));
+                continue;
+            }
+            match path {
+                Some(path) => drop(paths.insert(path, why)),
+                None => drop(words.insert(what, why)),
+            }
+        }
+        (paths, words)
+    }
+}
