@@ -84,6 +84,8 @@ Image:
       --include <FROM:TO>             Put a file or a directory into the image; `TO/` means into
                                       that directory
       --strip                         Leave out the programs' symbols and debug information
+      --compression <CODEC[:LEVEL]>   Compress layers with `gzip`, `zstd` or not at all (`none`);
+                                      the level follows from the size unless it is named
       --platform <OS/ARCH[/VARIANT]>  Say what a program's header can't, such as the variant of ARM
       --epoch <SECONDS>               The time in the image's config, in seconds since 1970;
                                       SOURCE_DATE_EPOCH or 0 when nothing is said
@@ -405,7 +407,7 @@ error: 5 problems in the recipe
     10 | too = "/srv"
        | ^^^
 
-hint: `[image]` knows `name`, `programs`, `args`, `user`, `group`, `expose`, `env`, `working-dir`, `stop-signal`, `labels`, `annotations`, `strip`, `publish-contract`, `platform`
+hint: `[image]` knows `name`, `programs`, `args`, `user`, `group`, `expose`, `env`, `working-dir`, `stop-signal`, `labels`, `annotations`, `strip`, `compression`, `publish-contract`, `platform`
 
 "#]]);
 }

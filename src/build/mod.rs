@@ -136,7 +136,8 @@ fn pack(
     leaks::words(gate, &config);
     let packed = |bytes| observer.packed(bytes);
     let strata = plan.rootfs.strata().into_iter();
-    let layers = strata.map(|stratum| staging.pack(&plan.rootfs.layer(stratum), stratum, &packed, gate));
+    let layers = strata
+        .map(|stratum| staging.pack(&plan.rootfs.layer(stratum), stratum, recipe.compression, &packed, gate));
     let layers = layers.collect::<Result<Vec<_>, _>>()?;
     Ok(Image::new(&config, &plan.platform, &layers, settings.epoch)?)
 }

@@ -28,7 +28,6 @@ pub mod media_type {
     pub const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
     /// A config that says nothing, of an artifact.
     pub const EMPTY: &str = "application/vnd.oci.empty.v1+json";
-    pub use crate::layer::MEDIA_TYPE_GZIP as LAYER_GZIP;
 }
 
 /// Why an image can't be described.

@@ -10,7 +10,14 @@ use crate::rootfs::Stratum;
 fn layer(stratum: Stratum) -> Layer {
     let digest = Digest::of(stratum.to_string().as_bytes());
     let diff_id = DiffId::new(Digest::of(b"tar"));
-    Layer { digest, diff_id, size: 7, unpacked: 9, media_type: media_type::LAYER_GZIP, stratum }
+    Layer {
+        digest,
+        diff_id,
+        size: 7,
+        unpacked: 9,
+        media_type: crate::layer::Codec::Gzip.media_type(),
+        stratum,
+    }
 }
 
 fn full() -> Config {

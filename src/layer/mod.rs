@@ -3,11 +3,14 @@
 //! The bytes depend on the entries alone, never on cores, read sizes or timing, and memory is bounded whatever the
 //! size. It knows no manifest and no destination. Source: image-spec, `layer.md`.
 
-mod gzip;
+mod compression;
+mod encoder;
 mod output;
 mod pipeline;
 mod stream;
 pub(crate) mod tar;
+
+pub use compression::{Codec, Compression, ParseCompressionError};
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -18,9 +21,6 @@ use crate::fs;
 use crate::gate::Gate;
 use crate::path::ImagePath;
 use crate::rootfs::{Entry, Node, Stratum};
-
-/// The media type of a layer in gzip.
-pub const MEDIA_TYPE_GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 
 /// A layer whose blob has been written.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -86,18 +86,20 @@ pub type Observer<'a> = dyn Fn(u64) -> ControlFlow<()> + Sync + 'a;
 pub fn pack(
     entries: &[(&ImagePath, &Entry)],
     stratum: Stratum,
+    compression: Compression,
     out: &Path,
     observer: &Observer<'_>,
     gate: &mut Gate,
 ) -> Result<Layer, Error> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    pack_with(cores, entries, stratum, out, observer, gate)
+    pack_with(cores, entries, stratum, compression, out, observer, gate)
 }
 
 fn pack_with(
     cores: usize,
     entries: &[(&ImagePath, &Entry)],
     stratum: Stratum,
+    compression: Compression,
     out: &Path,
     observer: &Observer<'_>,
     gate: &mut Gate,
@@ -107,12 +109,14 @@ fn pack_with(
     entries.iter().try_for_each(|(path, entry)| check(path, entry))?;
     let unpacked = tar::size(&entries);
     let mut output = output::Output::create(out)?;
-    let packed =
-        pipeline::run(cores, unpacked, &mut output, |blocks| stream::write(&entries, blocks, observer, gate));
+    let plan = encoder::Plan::new(compression, unpacked);
+    let packed = pipeline::run(cores, plan, unpacked, &mut output, |blocks| {
+        stream::write(&entries, blocks, observer, gate)
+    });
     match packed {
         Ok(diff_id) => {
             let (digest, size) = output.finish();
-            Ok(Layer { digest, diff_id, size, unpacked, media_type: MEDIA_TYPE_GZIP, stratum })
+            Ok(Layer { digest, diff_id, size, unpacked, media_type: compression.codec.media_type(), stratum })
         }
         Err(error) => {
             output.discard();
@@ -126,8 +130,9 @@ fn pack_with(
 /// # Errors
 /// When it can't be read, or is no longer what it was.
 pub fn compressed_size(content: &Content, unpacked: u64) -> Result<u64, Error> {
-    let mut encoder = gzip::Encoder::new(unpacked);
-    let mut block = vec![0; usize::try_from(content.size()).unwrap_or(usize::MAX).min(gzip::BLOCK)];
+    let plan = encoder::Plan::new(Compression::default(), unpacked);
+    let mut encoder = plan.encoder()?;
+    let mut block = vec![0; usize::try_from(content.size()).unwrap_or(usize::MAX).min(plan.block)];
     let mut packed = vec![0; encoder.bound(block.len())];
     let reader = content.open()?;
     let (mut offset, mut size) = (0, 0);

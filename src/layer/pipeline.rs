@@ -9,12 +9,9 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use super::Error;
-use super::gzip::{BLOCK, Encoder};
+use super::encoder::{Encoder, Plan};
 use super::output::Output;
 use super::stream::{Blocks, Halt};
-
-/// Blocks that go round, and so the most encoders that can be busy.
-const IN_FLIGHT: usize = 8;
 
 /// A block of the tar, and of the layer once it is compressed; its buffers are used again and again.
 struct Block {
@@ -28,17 +25,19 @@ struct Block {
 /// Compresses the `total` bytes that `produce` writes, into `output`.
 pub(super) fn run<T>(
     cores: usize,
+    plan: Plan,
     total: u64,
     output: &mut Output,
     produce: impl FnOnce(&mut Blocks<'_>) -> Result<T, Halt>,
 ) -> Result<T, Error> {
     match usize::try_from(total) {
-        Ok(size) if size <= BLOCK => one_block(size, output, produce),
-        _ => many_blocks(cores, total, output, produce),
+        Ok(size) if size <= plan.block => one_block(plan, size, output, produce),
+        _ => many_blocks(cores, plan, total, output, produce),
     }
 }
 
 fn one_block<T>(
+    plan: Plan,
     size: usize,
     output: &mut Output,
     produce: impl FnOnce(&mut Blocks<'_>) -> Result<T, Halt>,
@@ -48,13 +47,14 @@ fn one_block<T>(
     let produced = produce(&mut blocks)?;
     let (plain, filled) = blocks.last();
     let mut block = Block { index: 0, plain, filled, packed: Vec::new(), used: 0 };
-    block.encode(&mut Encoder::new(size as u64))?;
+    block.encode(&mut plan.encoder()?)?;
     output.write(block.packed())?;
     Ok(produced)
 }
 
 fn many_blocks<T>(
     cores: usize,
+    plan: Plan,
     total: u64,
     output: &mut Output,
     produce: impl FnOnce(&mut Blocks<'_>) -> Result<T, Halt>,
@@ -63,18 +63,18 @@ fn many_blocks<T>(
     let (to_writer, packed) = channel();
     let (to_producer, empty) = channel();
     let work = &Mutex::new(work);
-    let blocks = usize::try_from(total.div_ceil(BLOCK as u64)).unwrap_or(usize::MAX).min(IN_FLIGHT);
+    let blocks = usize::try_from(total.div_ceil(plan.block as u64)).unwrap_or(usize::MAX).min(plan.in_flight);
     for _ in 1..blocks {
-        let _ = to_producer.send(Block::empty());
+        let _ = to_producer.send(Block::empty(plan.block));
     }
     thread::scope(|scope| {
         for _ in 0..cores.clamp(1, blocks) {
             let to_writer = to_writer.clone();
-            scope.spawn(move || encode_all(total, work, &to_writer));
+            scope.spawn(move || encode_all(plan, work, &to_writer));
         }
         drop(to_writer);
         let writer = scope.spawn(move || write_all(&packed, &to_producer, output));
-        let produced = produce_all(to_encoders, &empty, produce);
+        let produced = produce_all(plan.block, to_encoders, &empty, produce);
         let written = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         match (produced, written) {
             (Err(Halt::Failed(error)), _) | (_, Err(error)) => Err(error),
@@ -85,11 +85,12 @@ fn many_blocks<T>(
 
 /// Runs `produce`, numbers its blocks and sends them to the encoders.
 fn produce_all<T>(
+    block: usize,
     to_encoders: Sender<Block>,
     empty: &Receiver<Block>,
     produce: impl FnOnce(&mut Blocks<'_>) -> Result<T, Halt>,
 ) -> Result<T, Halt> {
-    let first = Block::empty();
+    let first = Block::empty(block);
     let (mut index, mut packed) = (0, first.packed);
     let mut exchange = |plain, filled| {
         let full = Block { index, plain, filled, packed: std::mem::take(&mut packed), used: 0 };
@@ -107,8 +108,11 @@ fn produce_all<T>(
 }
 
 /// One encoder's thread.
-fn encode_all(total: u64, work: &Mutex<Receiver<Block>>, to_writer: &Sender<Result<Block, Error>>) {
-    let mut encoder = Encoder::new(total);
+fn encode_all(plan: Plan, work: &Mutex<Receiver<Block>>, to_writer: &Sender<Result<Block, Error>>) {
+    let mut encoder = match plan.encoder() {
+        Ok(encoder) => encoder,
+        Err(error) => return drop(to_writer.send(Err(error))),
+    };
     let next = || work.lock().unwrap_or_else(PoisonError::into_inner).recv();
     while let Ok(mut block) = next() {
         let encoded = block.encode(&mut encoder).map(|()| block);
@@ -139,8 +143,8 @@ fn write_all(
 }
 
 impl Block {
-    fn empty() -> Self {
-        Self { index: 0, plain: vec![0; BLOCK], filled: 0, packed: Vec::new(), used: 0 }
+    fn empty(size: usize) -> Self {
+        Self { index: 0, plain: vec![0; size], filled: 0, packed: Vec::new(), used: 0 }
     }
 
     fn encode(&mut self, encoder: &mut Encoder) -> Result<(), Error> {

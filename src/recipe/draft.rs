@@ -17,6 +17,7 @@ use super::error::{Error, Problem};
 use super::schema::{self, Scalar, Spanned};
 use super::{Include, Overrides, Program, Recipe, from_folder, user};
 use crate::fs;
+use crate::layer::ParseCompressionError;
 use crate::path::{ImagePath, ParsePathError, Spelled, printable};
 use crate::store::{Destination, Kind, ParseDestinationError};
 
@@ -80,6 +81,11 @@ pub(super) fn finish(document: Option<&Document<'_>>, flags: &Overrides) -> Resu
         runtime: check.runtime(&file.runtime.0, &flags.runtime),
         hwcaps: check.hwcaps(&file.runtime.0, &flags.runtime),
         config: check.config(file, &flags.config, &folder)?,
+        compression: {
+            let word = one(&file.image.0.compression, &flags.compression, "--compression");
+            let hint = |error: &ParseCompressionError| Some(error.hint());
+            word.and_then(|word| check.parsed(&word, hint)).unwrap_or_default()
+        },
         strip: flags.strip || file.image.0.strip.unwrap_or_default(),
         platform: {
             let platform = one(&file.image.0.platform, &flags.platform, "--platform");

@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::Configuration;
 use crate::fs::{self, Context};
+use crate::layer::Compression;
 use crate::loader::Hwcaps;
 use crate::path::{ImagePath, Spelled};
 use crate::platform::Platform;
@@ -65,6 +66,8 @@ pub struct Recipe {
     pub includes: Vec<Include>,
     /// Whether programs lose their symbols and debug information.
     pub strip: bool,
+    /// How its layers are compressed.
+    pub compression: Compression,
     /// What goes in besides what loaders map.
     pub runtime: Policy,
     /// Which variants of libraries for newer CPUs go in.
@@ -154,6 +157,8 @@ pub struct Overrides {
     pub includes: Vec<OsString>,
     /// `--strip`
     pub strip: bool,
+    /// `--compression CODEC[:LEVEL]`
+    pub compression: Option<String>,
     /// The flags that stand for `[runtime]`.
     pub runtime: RuntimeOverrides,
     /// The flags about configuration.

@@ -79,6 +79,8 @@ pub(super) struct Image {
     pub(super) annotations: BTreeMap<String, Spanned<String>>,
     /// Leave out symbols and debugging sections.
     pub(super) strip: Option<bool>,
+    /// How layers are compressed: `gzip`, `zstd` or `none`, with a level: `gzip:9`.
+    pub(super) compression: Option<Spanned<String>>,
     /// Write the whole contract to this layout: `oci:DIR`.
     pub(super) publish_contract: Option<Spanned<String>>,
     /// What a program's header can't say, such as the variant of ARM.

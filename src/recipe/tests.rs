@@ -34,6 +34,7 @@ working-dir = "/srv/"
 stop-signal = "SIGRTMIN+3"
 labels = { a = "1" }
 strip = true
+compression = "zstd:9"
 platform = "linux/arm/v7"
 
 [image.annotations]
@@ -97,6 +98,7 @@ fn a_whole_recipe() {
         },
         hwcaps: Hwcaps::UpTo(b"x86-64-v3".to_vec()),
         config: Configuration::default(),
+        compression: "zstd:9".parse().unwrap(),
         strip: true,
         roots: Vec::new(),
         platform: Some("linux/arm/v7".parse().unwrap()),

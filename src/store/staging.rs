@@ -15,7 +15,7 @@ use super::{ATTEMPTS, Destination, Error, PREFIX};
 use crate::digest::Digest;
 use crate::fs::{self, Context};
 use crate::gate::Gate;
-use crate::layer::{self, Layer};
+use crate::layer::{self, Compression, Layer};
 use crate::path::ImagePath;
 use crate::rootfs::{Entry, Stratum};
 
@@ -61,11 +61,12 @@ impl Staging {
         &self,
         entries: &[(&ImagePath, &Entry)],
         stratum: Stratum,
+        compression: Compression,
         observer: &layer::Observer<'_>,
         gate: &mut Gate,
     ) -> Result<Layer, Error> {
         let unnamed = self.unnamed();
-        let layer = layer::pack(entries, stratum, &unnamed, observer, gate)?;
+        let layer = layer::pack(entries, stratum, compression, &unnamed, observer, gate)?;
         let path = self.path(layer.digest);
         std::fs::rename(&unnamed, &path).context("create", &path)?;
         Ok(layer)

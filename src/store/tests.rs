@@ -79,7 +79,13 @@ fn layer(staging: &Staging, path: &str, content: &str, stratum: Stratum) -> Laye
     let entry = Entry { node, owner, mode: 0o755, reason: Reason::Program, stratum };
     let path: ImagePath = path.parse().unwrap();
     staging
-        .pack(&[(&path, &entry)], stratum, &|_| ControlFlow::Continue(()), &mut crate::gate::Gate::default())
+        .pack(
+            &[(&path, &entry)],
+            stratum,
+            Default::default(),
+            &|_| ControlFlow::Continue(()),
+            &mut crate::gate::Gate::default(),
+        )
         .unwrap()
 }
 

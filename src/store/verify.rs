@@ -200,6 +200,7 @@ impl Check<'_> {
         let measured = match layer.media_type() {
             MediaType::ImageLayer => measure(file),
             MediaType::ImageLayerGzip => measure(MultiGzDecoder::new(file)),
+            MediaType::ImageLayerZstd => zstd::Decoder::new(file).and_then(measure),
             _ => return Ok(None),
         };
         match measured {

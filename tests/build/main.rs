@@ -11,6 +11,7 @@
 )]
 
 mod changes;
+mod compression;
 mod contract;
 mod destinations;
 mod dry_run;

@@ -97,6 +97,10 @@ pub(in crate::cli) struct BuildArgs {
     #[arg(long, help_heading = "Image")]
     strip: bool,
 
+    /// Compress layers with `gzip`, `zstd` or not at all (`none`); the level follows from the size unless it is named
+    #[arg(long, value_name = "CODEC[:LEVEL]", help_heading = "Image")]
+    compression: Option<String>,
+
     /// Say what a program's header can't, such as the variant of ARM
     #[arg(long, value_name = "OS/ARCH[/VARIANT]", help_heading = "Image")]
     platform: Option<String>,
@@ -149,6 +153,7 @@ impl BuildArgs {
             annotations: self.annotations.clone(),
             includes: self.includes.clone(),
             strip: self.strip,
+            compression: self.compression.clone(),
             runtime: self.runtime.overrides(),
             platform: self.platform.clone(),
             roots: self.roots.clone(),
