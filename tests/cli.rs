@@ -92,6 +92,20 @@ Roots:
       --sysroot <[PLATFORM=]DIR>  Take the loader and the libraries from this root, the programs
                                   from here: what a cross build needs
 
+Leaks:
+      --allow <PATH=REASON>  Accept what the leak gate finds at PATH, or below it
+      --strict               Refuse what may not belong into the image, too: what looks like
+                             configuration
+
+Configuration:
+      --config <MOUNT=FOLDER>  Mount the files of FOLDER at MOUNT, in place of the recipe's mounts
+      --schema <FILE>          Hold values to this JSON Schema
+      --environment <NAME>     Take the values of `[environments.NAME]`
+      --values <FILE>          Put the values in FILE on top: TOML, YAML or JSON
+      --set <KEY=VALUE>        Set one value: JSON, else text
+      --set-file <KEY=FILE>    Set one value to the text of FILE, or of `-`, what is piped in: the
+                               way for secrets
+
 Runtime:
       --certificates <WHEN>    Add CA certificates: `auto` when something speaks TLS, `true`,
                                `false`
