@@ -26,7 +26,7 @@ fn files(folders: &[&str]) -> Vec<PathBuf> {
             match entry.metadata() {
                 Ok(metadata) if metadata.is_dir() => pending.push(entry.path()),
                 Ok(metadata) if metadata.is_file() && (1..LARGEST).contains(&metadata.size()) => {
-                    found.push(entry.path())
+                    found.push(entry.path());
                 }
                 _ => {}
             }
