@@ -172,6 +172,24 @@ hint: mend the template there; filters such as `|toml` write a value with its qu
 }
 
 #[test]
+fn what_is_undefined_is_that_behind_a_filter_as_well() {
+    let project = project();
+    for filter in ["toml", "json", "yaml", "sh", "default('a')|sh|upper|toml"] {
+        let name = if filter.starts_with("default") { "name" } else { "nmae" };
+        fs::write(
+            project.path().join("config/shop.toml.j2"),
+            format!("a = 1\nb = {{{{ {name}|{filter} }}}}\n"),
+        )
+        .unwrap();
+        let output = render(project.path(), ["--set-file", "password=password"]).command().output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        let is_told = said
+            .starts_with("error: `nmae` is undefined; did you mean `name`?\n   --> config/shop.toml.j2:2");
+        assert_eq!(is_told, name == "nmae", "{filter}: {said}");
+    }
+}
+
+#[test]
 fn keys_and_mounts_are_those_that_kubernetes_takes() {
     let project = project();
     let recipe = r#"

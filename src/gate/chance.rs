@@ -23,7 +23,7 @@ const PLACEHOLDERS: [&str; 16] = [
 /// Whether `text` is as mixed as something of its length that was drawn by chance from some sixty characters, or from
 /// the sixteen of hexadecimal digits.
 pub(super) fn is_random(text: &[u8]) -> bool {
-    let is_hexadecimal = text.iter().all(u8::is_ascii_hexdigit);
+    let is_hexadecimal = text.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b'-');
     // Bits a character. Of 32 digits drawn by chance, one in a million has less than 2.9; of 20 letters, less than 3.3.
     let wanted = if is_hexadecimal { 2.8 } else { 3.2 };
     entropy(text) >= wanted && !is_placeholder(text) && !is_row(text)

@@ -70,7 +70,7 @@ impl fmt::Display for Finding {
 pub struct Error(pub Vec<Finding>);
 
 /// Findings that are listed.
-const LISTED: usize = 100;
+const LISTED: usize = 500;
 
 fn text(findings: &[Finding]) -> String {
     let mut lines = vec!["something would be in the image that does not belong there".to_owned()];

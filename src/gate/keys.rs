@@ -22,9 +22,12 @@ pub(super) fn body(window: &Window<'_>) -> Option<Match> {
         return None;
     }
     let before = last(window.before, BETWEEN);
-    let header = HEADERS.iter().filter_map(|header| memmem::rfind(before, header)).max()?;
-    let between = before.get(header..).unwrap_or_default();
-    let is_header = memmem::find(between, b"--").is_some() && memmem::find(between, b"-END").is_none();
+    let (header, word) =
+        HEADERS.iter().filter_map(|header| Some((memmem::rfind(before, header)?, header.len()))).max()?;
+    let between = before.get(header + word..).unwrap_or_default();
+    // `PRIVATE KEY-----`, `PRIVATE KEY BLOCK-----`, `PRIVATE KEY ----`, `Static key V1-----`
+    let end = memmem::find(between, b"----").filter(|end| *end <= " BLOCK".len());
+    let is_header = end.is_some() && memmem::find(between, b"-END").is_none();
     if !is_header || between.contains(&0) || !chance::is_random(line) {
         return None;
     }
@@ -145,6 +148,7 @@ mod tests {
             assert_eq!(found(&format!("key: {rsa}{between}{LINES}")).is_some(), expected, "{between:?}");
         }
         assert_eq!(found(&format!("{rsa}\nMIIE...")), None);
+        assert_eq!(found(&format!("the PRIVATE{} of somebody, ---- {LINES}", " KEY")), None);
         assert_eq!(found(&format!("{rsa}\nMIIE{}", "x".repeat(60))), None);
         assert_eq!(found(&format!("-----BEGIN CERTIFICATE-----\n{LINES}")), None);
         let key = found(&format!("key: {rsa}\n{LINES}")).unwrap();

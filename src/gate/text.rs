@@ -40,11 +40,15 @@ fn url(window: &Window<'_>) -> Option<Match> {
     let host = run(rest.get(password.len()..)?.strip_prefix(b"@")?, |byte| is_part(byte) || byte == b'[');
     let lower = host.to_ascii_lowercase();
     let is_example =
-        [b"example".as_slice(), b"host", b"server", b"domain", b"proxy.", b"localhost"].iter().any(|word| {
-            let is_name = lower.starts_with(word) && (word != b"localhost" || password.len() < 8);
-            is_name || *word == b"example" && memmem::find(&lower, word).is_some()
-        });
-    (scheme > 0 && !host.is_empty() && !is_example && is_password(password) && password != user)
+        [b"example".as_slice(), b"host", b"server", b"domain", b"proxy.", b"www.bogus", b"localhost"]
+            .iter()
+            .any(|word| {
+                let is_name = lower.starts_with(word) && (word != b"localhost" || password.len() < 8);
+                is_name || *word == b"example" && memmem::find(&lower, word).is_some()
+            });
+    // `cvs://:METHOD:USER@HOST` has no password.
+    let is_method = user.is_empty() && password.contains(&b':');
+    (scheme > 0 && !is_method && !host.is_empty() && !is_example && is_password(password) && password != user)
         .then(|| Match::error("password", "a password in a URL").from(scheme))
 }
 
@@ -60,7 +64,7 @@ fn netrc(window: &Window<'_>) -> Option<Match> {
         let Some(name) = words.next() else { break };
         match name {
             b"login" | b"account" => login = words.next().is_some() || login,
-            b"password" => password = words.next().is_some_and(is_password),
+            b"password" => password = words.next().is_some_and(|word| is_password(unquoted(word))),
             _ => break,
         }
     }
@@ -133,14 +137,30 @@ pub(super) fn assignment(window: &Window<'_>) -> Option<Match> {
     let rest = run(rest, |byte| !b"\n\r".contains(&byte)).trim_ascii();
     let value = match rest.first()? {
         quote @ (b'"' | b'\'') => rest.get(1..)?.split(|byte| byte == quote).next()?,
-        _ => rest.split(|byte| byte.is_ascii_whitespace() || b";,&\"'".contains(byte)).next()?,
+        _ => rest
+            .split(|byte| byte.is_ascii_whitespace() || b";,&\"'".contains(byte))
+            .next()
+            .filter(|value| !is_code(value))?,
     };
     is_password(value).then(|| Match::error("password", "a password in a configuration file"))
 }
 
+/// What stands between quotes, if there are any.
+fn unquoted(word: &[u8]) -> &[u8] {
+    word.strip_prefix(b"\"").and_then(|word| word.strip_suffix(b"\"")).unwrap_or(word)
+}
+
+/// Whether `value` is an expression of a language: a call, or names with dots between.
+fn is_code(value: &[u8]) -> bool {
+    let is_name =
+        |part: &[u8]| !part.is_empty() && part.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'_');
+    let parts: Vec<&[u8]> = value.split(|&byte| byte == b'.').collect();
+    value.iter().any(|byte| b"()".contains(byte)) || parts.len() > 1 && parts.into_iter().all(is_name)
+}
+
 /// Whether `value` may be somebody's password, and no placeholder, reference or word of a language.
 fn is_password(value: &[u8]) -> bool {
-    const WORDS: [&str; 22] = [
+    const WORDS: [&str; 25] = [
         "password",
         "passwd",
         "pass",
@@ -163,6 +183,9 @@ fn is_password(value: &[u8]) -> bool {
         "login",
         "word",
         "pwd",
+        "files",
+        "compat",
+        "systemd",
     ];
     let lower = value.to_ascii_lowercase();
     let is_word = WORDS.iter().any(|word| lower == word.as_bytes());
@@ -180,6 +203,7 @@ fn is_password(value: &[u8]) -> bool {
         b"file:",
         b"env:",
         b"vault:",
+        b"pass:",
         b"...",
     ]
     .iter()
@@ -225,6 +249,8 @@ mod tests {
         for (text, expected) in [
             (["url = postgres://shop:", "tr0ub4dor@db.internal:5432/shop"], true),
             (["redis://:x", "@cache.internal"], false),
+            (["redis://:tr0ub4dor", "@cache.internal"], true),
+            (["cvs://:pserver:", "anoncvs@sources.acme.dev"], false),
             (["https://ada:", "correct-horse@git.acme.dev/x.git"], true),
             (["https://user:", "password@git.acme.dev/"], false),
             (["https://ada:", "tr0ub4dor@www.example.com/"], false),
@@ -241,6 +267,7 @@ mod tests {
     fn logins() {
         assert!(found(&["machine git.acme.dev login ada ", "password tr0ub4dor"].concat()));
         assert!(found(&["machine git.acme.dev\n\tlogin ada\n\tpass", "word tr0ub4dor\n"].concat()));
+        assert!(!found("machine HOST login USER password \"PASSWORD\""));
         assert!(!found("the machine that you login to with a password"));
         assert!(!found("machine learning is not what this login password is"));
         let auth = |login: &str| format!("{{\"auths\":{{\"r\":{{\"auth\": \"{}\"}}}}}}", base64_of(login));
@@ -276,6 +303,9 @@ mod tests {
             ("password_file = /run/secrets/db", false),
             ("password = /run/secrets/db", false),
             ("password: required", false),
+            ("token = options.identityToken;", false),
+            ("password = config.get(server, 'password')", false),
+            ("passwd:         files systemd", false),
             ("tokens = many_of_them", false),
         ] {
             assert_eq!(assigned(text), expected, "{text}");

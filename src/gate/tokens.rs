@@ -264,7 +264,8 @@ mod tests {
             state ^= state << 13;
             state ^= state >> 7;
             state ^= state << 17;
-            let byte = state.to_be_bytes()[3] & 0x7f;
+            let [_, _, _, byte, ..] = state.to_be_bytes();
+            let byte = byte & 0x7f;
             // What divides words would end some of them.
             if alphabet(byte) && byte.is_ascii_alphanumeric() {
                 text.push(char::from(byte));

@@ -27,6 +27,11 @@ impl Gate {
     /// As [`Gate::verdict`].
     pub fn foreseen(mut self) -> Result<Vec<Note>, Error> {
         self.findings.sort();
+        // A file of the configuration is equal to itself, too: one word is enough.
+        self.findings.dedup_by(|next, first| {
+            (&next.subject, next.rule, next.offset) == (&first.subject, "configuration", None)
+                && first.rule == next.rule
+        });
         let (accepted, open): (Vec<Finding>, Vec<Finding>) =
             self.findings.into_iter().partition(|finding| self.policy.reason(&finding.subject).is_some());
         let (errors, warnings): (Vec<Finding>, Vec<Finding>) =

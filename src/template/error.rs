@@ -50,8 +50,9 @@ impl Error {
         }
         let file = deepest.name().or(error.name()).unwrap_or_default().to_owned();
         let line = deepest.line().or(error.line()).unwrap_or(1);
-        let expression =
-            deepest.range().and_then(|range| deepest.template_source()?.get(range).map(str::to_owned));
+        let expression = deepest
+            .range()
+            .and_then(|range| expression(deepest.template_source()?, range).map(str::to_owned));
         match (deepest.kind(), expression) {
             (ErrorKind::UndefinedError, Some(name)) => {
                 let name = name.trim().to_owned();
@@ -80,6 +81,17 @@ impl Error {
             Self::Delimiters { .. } => "write three pairs that differ, such as `<<` and `>>`".into(),
         })
     }
+}
+
+/// The expression at `range` of a template; where that is the name of a filter, what is given to it.
+fn expression(source: &str, range: std::ops::Range<usize>) -> Option<&str> {
+    let Some(given) = source.get(..range.start)?.trim_end().strip_suffix('|') else {
+        return source.get(range);
+    };
+    let is_part = |c: char| c.is_alphanumeric() || "_.[]'\"|".contains(c);
+    let given = given.trim_end();
+    let start = given.rfind(|c| !is_part(c)).and_then(|at| given.get(at..)).unwrap_or(given);
+    start.trim_start_matches(|c| !is_part(c)).split('|').next()
 }
 
 /// The name in `values` that is most like the one that is undefined.

@@ -11,6 +11,7 @@ pub(super) fn add(environment: &mut Environment<'_>) {
 
 /// JSON on one line, nothing escaped that need not be.
 fn json(value: &Value) -> Result<String, Error> {
+    defined(value)?;
     let value = serde_json::to_value(value).map_err(|error| wrong("JSON", &error.to_string()))?;
     let bytes = crate::json::to_bytes(&value).map_err(|error| wrong("JSON", &error.to_string()))?;
     String::from_utf8(bytes).map_err(|error| wrong("JSON", &error.to_string()))
@@ -18,6 +19,7 @@ fn json(value: &Value) -> Result<String, Error> {
 
 /// A value of TOML on one line: there is none for nothing.
 fn toml(value: &Value) -> Result<String, Error> {
+    defined(value)?;
     let value = toml::Value::try_from(value).map_err(|error| wrong("TOML", &error.to_string()))?;
     Ok(value.to_string())
 }
@@ -29,6 +31,7 @@ fn yaml(value: &Value) -> Result<String, Error> {
 
 /// One word of a shell.
 fn sh(value: &Value) -> Result<String, Error> {
+    defined(value)?;
     match value.as_str() {
         Some(text) if text.contains('\0') => Err(wrong("a word of a shell", "it holds a NUL byte")),
         Some(text) => Ok(format!("'{}'", text.replace('\'', r"'\''"))),
@@ -37,6 +40,11 @@ fn sh(value: &Value) -> Result<String, Error> {
         }
         None => Err(wrong("a word of a shell", "it is neither text, number nor truth")),
     }
+}
+
+/// A name that is undefined is that behind a filter, too.
+fn defined(value: &Value) -> Result<(), Error> {
+    if value.is_undefined() { Err(ErrorKind::UndefinedError.into()) } else { Ok(()) }
 }
 
 fn wrong(language: &str, why: &str) -> Error {

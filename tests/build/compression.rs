@@ -21,10 +21,14 @@ fn every_codec_holds_the_same_tar() {
 
 #[test]
 fn what_is_no_compression_is_told() {
-    Project::hello(&[]).coracle(["build", "hello", "--compression=zstd:99"]).ends(2, str![""], str![[r#"
+    Project::hello(&[]).coracle(["build", "hello", "--compression=zstd:99"]).ends(
+        2,
+        str![""],
+        str![[r#"
 error: `--compression`: `zstd:99` is no compression: its level must be a number from 1 to 22
 
 hint: write `gzip`, `zstd` or `none`, with a level if need be: `gzip:9`, `zstd:19`
 
-"#]]);
+"#]],
+    );
 }
