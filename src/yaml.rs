@@ -2,7 +2,12 @@
 //!
 //! Keys that stand twice are an error, and so are aliases that explode.
 
+mod node;
+
+use serde::de::DeserializeOwned;
 use serde_json::Value;
+
+pub use node::{Key, Kind, Node, Place};
 
 /// What is wrong with a text, and where.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -21,6 +26,18 @@ pub struct Error {
 /// # Errors
 /// The first thing that is wrong.
 pub fn documents(text: &str) -> Result<Vec<Value>, Error> {
+    read(text)
+}
+
+/// Every document of a stream, with the place of every node.
+///
+/// # Errors
+/// As [`documents`].
+pub fn nodes(text: &str) -> Result<Vec<Node>, Error> {
+    read(text)
+}
+
+fn read<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, Error> {
     let options = serde_saphyr::options! { strict_booleans: true };
     serde_saphyr::from_multiple_with_options(text, options).map_err(|error| {
         let number = |number| usize::try_from(number).unwrap_or(1);
