@@ -34,6 +34,7 @@ pub mod image;
 pub mod json;
 pub mod layer;
 pub mod loader;
+pub mod manifest;
 pub mod note;
 pub mod path;
 pub mod platform;

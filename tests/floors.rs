@@ -40,6 +40,7 @@ const FLOORS: &[&[&str]] = &[
     &["layer"],
     &["image"],
     &["store"],
+    &["manifest"],
     &["recipe"],
     &["build"],
 ];
