@@ -16,19 +16,21 @@ pub(super) fn choose<'a>(
     inputs: &[Input],
     report: &mut Report,
 ) -> Vec<Container<'a>> {
-    let named = |name: &str| containers.iter().copied().filter(|found| found.name() == name).collect::<Vec<_>>();
+    let named =
+        |name: &str| containers.iter().copied().filter(|found| found.name() == name).collect::<Vec<_>>();
     let by = |test: &dyn Fn(&str) -> bool| -> Vec<Container<'a>> {
         containers.iter().copied().filter(|found| test(found.image())).collect()
     };
     let chosen = match &expected.container {
         Some(name) => named(name),
         None => {
-            let has_digest = |image: &str| digest(image).is_some_and(|digest| expected.digests.contains(&digest.to_owned()));
-            let steps: [&dyn Fn(&str) -> bool; 3] = [
-                &has_digest,
-                &|image| expected.names.iter().any(|name| is_of(image, name)),
-                &|image| image.starts_with(SCHEME),
-            ];
+            let has_digest = |image: &str| {
+                digest(image).is_some_and(|digest| expected.digests.contains(&digest.to_owned()))
+            };
+            let steps: [&dyn Fn(&str) -> bool; 3] =
+                [&has_digest, &|image| expected.names.iter().any(|name| is_of(image, name)), &|image| {
+                    image.starts_with(SCHEME)
+                }];
             let found = steps.iter().map(|test| by(test)).find(|found| !found.is_empty());
             found.unwrap_or_else(|| if containers.len() == 1 { containers.to_vec() } else { Vec::new() })
         }
@@ -79,7 +81,10 @@ fn nobody(containers: &[Container<'_>], expected: &Expected<'_>, inputs: &[Input
     let message = match (&expected.container, known.is_empty()) {
         (_, true) => "there is no workload in these manifests".to_owned(),
         (Some(name), false) => format!("no container is called `{name}`; there is {}", known.join(", ")),
-        (None, false) => format!("none of the containers has this image ({}): say which with `--container`", known.join(", ")),
+        (None, false) => format!(
+            "none of the containers has this image ({}): say which with `--container`",
+            known.join(", ")
+        ),
     };
     let file = inputs.first().map(|input| input.name.clone()).unwrap_or_default();
     let empty = Finding {
@@ -93,7 +98,9 @@ fn nobody(containers: &[Container<'_>], expected: &Expected<'_>, inputs: &[Input
         message: message.clone(),
     };
     // With containers there is a place to look at.
-    containers.first().map_or(empty, |first| first.object.finding(Rule::NoContainer, first.object.node.place, message))
+    containers
+        .first()
+        .map_or(empty, |first| first.object.finding(Rule::NoContainer, first.object.node.place, message))
 }
 
 #[cfg(test)]

@@ -43,7 +43,10 @@ impl Look<'_, '_> {
                     None => {
                         is_open = true;
                         let kind = if is_secret { "Secret" } else { "ConfigMap" };
-                        let message = format!("the {kind} `{}` is not among these manifests: which variables it gives can't be told", shown(name));
+                        let message = format!(
+                            "the {kind} `{}` is not among these manifests: which variables it gives can't be told",
+                            shown(name)
+                        );
                         report.notes.push(self.container.finding(Rule::Elsewhere, reference.place, message));
                     }
                 }
@@ -51,8 +54,13 @@ impl Look<'_, '_> {
         }
         for variable in &self.expected.contract.env {
             if !given.contains(&variable.name) && !is_open {
-                let place = self.container.node.member("env").map_or(self.container.place(), |(key, _)| key.place);
-                let message = format!("the variable `{}` is not given; it has the text of `{}`", shown(&variable.name), variable.from);
+                let place =
+                    self.container.node.member("env").map_or(self.container.place(), |(key, _)| key.place);
+                let message = format!(
+                    "the variable `{}` is not given; it has the text of `{}`",
+                    shown(&variable.name),
+                    variable.from
+                );
                 report.findings.push(self.container.finding(Rule::MissingVariable, place, message));
             }
         }
@@ -66,11 +74,19 @@ impl Look<'_, '_> {
         let kind = if is_secret { "Secret" } else { "ConfigMap" };
         match volume::find(is_secret, name, &self.container.object, self.maps) {
             None => {
-                let message = format!("the {kind} `{}` is not among these manifests: whether it has `{}` can't be told", shown(name), shown(key));
+                let message = format!(
+                    "the {kind} `{}` is not among these manifests: whether it has `{}` can't be told",
+                    shown(name),
+                    shown(key)
+                );
                 report.notes.push(self.container.finding(Rule::Elsewhere, place, message));
             }
             Some(map) if map.entry(key).is_none() && !reference.is("optional") => {
-                let message = format!("the {kind} `{}` has no key `{}`, so the container can't start", shown(name), shown(key));
+                let message = format!(
+                    "the {kind} `{}` has no key `{}`, so the container can't start",
+                    shown(name),
+                    shown(key)
+                );
                 report.findings.push(self.container.finding(Rule::MissingKey, place, message));
             }
             Some(_) => {}

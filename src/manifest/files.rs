@@ -33,9 +33,15 @@ impl Look<'_, '_> {
             if covered || inside {
                 mount.files.iter().for_each(|file| self.file(mount, &directory, file, report));
             } else if !required.is_empty() {
-                let place = self.container.node.member("volumeMounts").map_or(self.container.place(), |(key, _)| key.place);
-                let message =
-                    format!("nothing is mounted at `{directory}`, where the program reads {}", listed(&required));
+                let place = self
+                    .container
+                    .node
+                    .member("volumeMounts")
+                    .map_or(self.container.place(), |(key, _)| key.place);
+                let message = format!(
+                    "nothing is mounted at `{directory}`, where the program reads {}",
+                    listed(&required)
+                );
                 report.findings.push(self.container.finding(Rule::MissingMount, place, message));
             }
         }
@@ -47,7 +53,11 @@ impl Look<'_, '_> {
         let Some(at) = covering(self.mounts, &path) else {
             if !file.optional {
                 let message = format!("nothing is mounted at `{path}`, which the program reads");
-                report.findings.push(self.container.finding(Rule::MissingFile, self.container.place(), message));
+                report.findings.push(self.container.finding(
+                    Rule::MissingFile,
+                    self.container.place(),
+                    message,
+                ));
             }
             return;
         };
@@ -106,7 +116,8 @@ impl Look<'_, '_> {
         let (uid, gid) = self.ids();
         let has_group = self.container.pod.at(&["securityContext"]).get("fsGroup").is_some()
             || self.container.pod.at(&["securityContext"]).get("supplementalGroups").is_some();
-        let readable = mode & 0o004 != 0 || uid == Some(0) || has_group || gid == Some(0) && mode & 0o040 != 0;
+        let readable =
+            mode & 0o004 != 0 || uid == Some(0) || has_group || gid == Some(0) && mode & 0o040 != 0;
         if !readable && uid.is_some() {
             let message = format!(
                 "`{path}` has mode {mode:04o} and belongs to root, so user {} can't read it: set `fsGroup`, or mode 0444",
@@ -168,7 +179,9 @@ impl Look<'_, '_> {
                 report.findings.push(map.object.finding(Rule::Format, place, message));
             }
         }
-        if let Some(difference) = self.comparison.and_then(|made| made.difference(&mount.path, &file.key, bytes)) {
+        if let Some(difference) =
+            self.comparison.and_then(|made| made.difference(&mount.path, &file.key, bytes))
+        {
             let place = inside(entry.value, &map.object.input.text, difference.line);
             let message = match difference.shown.filter(|_| !file.secret) {
                 Some((found, made)) => format!(
@@ -187,7 +200,11 @@ impl Look<'_, '_> {
 /// Where a line of a value stands: below the `|` of a block, else where the value begins.
 fn inside(value: &Node, text: &str, line: usize) -> Place {
     let is_block = text.get(value.defined.start..).is_some_and(|text| text.starts_with('|'));
-    if is_block { Place { line: value.defined.line + line, column: 1, ..value.defined } } else { value.defined }
+    if is_block {
+        Place { line: value.defined.line + line, column: 1, ..value.defined }
+    } else {
+        value.defined
+    }
 }
 
 fn listed(keys: &[&str]) -> String {

@@ -1,8 +1,8 @@
 //! What a container finds at a path: its mounts, the deepest first.
 
+use super::finding::{Report, Rule};
 use super::map::{Map, shown};
 use super::volume::{Found, Volume};
-use super::finding::{Report, Rule};
 use super::workload::Container;
 use crate::path::ImagePath;
 use crate::yaml::{Node, Place};
@@ -24,14 +24,20 @@ pub(super) fn mounts<'a>(container: &Container<'a>, report: &mut Report) -> Vec<
     let mut mounts: Vec<Mount<'a>> = Vec::new();
     for node in container.node.at(&["volumeMounts"]).items() {
         let Some(at) = node.get("mountPath") else {
-            report.findings.push(container.finding(Rule::BadMount, node.place, "it has no `mountPath`".into()));
+            report.findings.push(container.finding(
+                Rule::BadMount,
+                node.place,
+                "it has no `mountPath`".into(),
+            ));
             continue;
         };
         let text = at.text().unwrap_or_default();
         let absolute = if text.starts_with('/') { text.to_owned() } else { format!("/{text}") };
-        let Ok(path) = absolute.trim_end_matches('/').parse::<ImagePath>().or_else(|_| match absolute.trim_end_matches('/') {
-            "" => Ok(ImagePath::root()),
-            path => path.parse(),
+        let Ok(path) = absolute.trim_end_matches('/').parse::<ImagePath>().or_else(|_| {
+            match absolute.trim_end_matches('/') {
+                "" => Ok(ImagePath::root()),
+                path => path.parse(),
+            }
         }) else {
             let message = format!("`{}` is no path for a mount", shown(text));
             report.findings.push(container.finding(Rule::BadMount, at.place, message));

@@ -76,7 +76,10 @@ fn collect<'a>(
     let Some(kind) = node.text_of("kind") else { return };
     if kind.ends_with("List") && node.get("items").is_some() {
         if depth < MAX_LISTS {
-            node.at(&["items"]).items().iter().for_each(|item| collect(input, document, item, depth + 1, found));
+            node.at(&["items"])
+                .items()
+                .iter()
+                .for_each(|item| collect(input, document, item, depth + 1, found));
         }
         return;
     }
@@ -114,7 +117,9 @@ impl<'a> Object<'a> {
 /// The way from a document to what stands at `place`.
 fn field(document: &Node, place: Place) -> Option<String> {
     let mut path = String::new();
-    find(document, place, &mut path).then(|| path.trim_start_matches('.').to_owned()).filter(|path| !path.is_empty())
+    find(document, place, &mut path)
+        .then(|| path.trim_start_matches('.').to_owned())
+        .filter(|path| !path.is_empty())
 }
 
 fn find(node: &Node, place: Place, path: &mut String) -> bool {

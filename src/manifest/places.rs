@@ -18,7 +18,8 @@ impl Look<'_, '_> {
         for mount in self.mounts {
             let path = mount.path.to_string();
             if TAKEN.contains(&path.as_str()) || path.starts_with("/proc/") {
-                let message = format!("nothing can be mounted on `{path}`: the container needs it for itself");
+                let message =
+                    format!("nothing can be mounted on `{path}`: the container needs it for itself");
                 report.findings.push(self.container.finding(Rule::Taken, mount.place, message));
                 continue;
             }
@@ -26,10 +27,12 @@ impl Look<'_, '_> {
                 let is_file = mount.is_file(self.container, self.maps);
                 let hidden = hidden(files, &mount.path, is_file);
                 if !hidden.is_empty() {
-                    let names: Vec<String> = hidden.iter().take(LISTED).map(|path| format!("`{path}`")).collect();
+                    let names: Vec<String> =
+                        hidden.iter().take(LISTED).map(|path| format!("`{path}`")).collect();
                     let more = hidden.len() - names.len();
                     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-                    let message = format!("a mount on `{path}` hides {}{more} of the image", names.join(", "));
+                    let message =
+                        format!("a mount on `{path}` hides {}{more} of the image", names.join(", "));
                     report.findings.push(self.container.finding(Rule::Hidden, mount.place, message));
                 }
             }
@@ -46,7 +49,12 @@ impl Look<'_, '_> {
             let key = item.text_of("key").unwrap_or_default();
             if map.entry(key).is_none() && !source.is_optional {
                 let place = item.get("key").map_or(item.place, |key| key.place);
-                let message = format!("the {} `{}` has no key `{}`, so the pod can't start", source.kind(), shown(source.name), shown(key));
+                let message = format!(
+                    "the {} `{}` has no key `{}`, so the pod can't start",
+                    source.kind(),
+                    shown(source.name),
+                    shown(key)
+                );
                 report.findings.push(self.container.finding(Rule::MissingKey, place, message));
             }
         }
@@ -56,6 +64,8 @@ impl Look<'_, '_> {
 /// Files of the image that a mount at `path` hides.
 fn hidden(files: &Files, path: &ImagePath, is_file: bool) -> Vec<ImagePath> {
     let path = files.resolve(path);
-    let within = files.within(&path).filter(|(found, entry)| **entry != FileEntry::Directory && (!is_file || **found == path));
+    let within = files
+        .within(&path)
+        .filter(|(found, entry)| **entry != FileEntry::Directory && (!is_file || **found == path));
     within.map(|(found, _)| found.clone()).collect()
 }

@@ -55,8 +55,8 @@ struct Edit {
 /// Every `coracle://NAME` that no image is known for, and every reference that is written so that it can't be changed.
 pub fn resolve(input: &Input, known: &[Known]) -> Result<Resolved, Vec<Unresolved>> {
     let refuse = |line, column, message| Unresolved { file: input.name.clone(), line, column, message };
-    let documents = yaml::nodes(&input.text)
-        .map_err(|error| vec![refuse(error.line, error.column, error.message)])?;
+    let documents =
+        yaml::nodes(&input.text).map_err(|error| vec![refuse(error.line, error.column, error.message)])?;
     let (mut edits, mut errors) = (Vec::new(), Vec::new());
     for document in &documents {
         visit(document, "", &mut |node, text, key| match target(text, key, known) {
@@ -110,11 +110,16 @@ fn target(text: &str, key: &str, known: &[Known]) -> Result<Option<(usize, Strin
         let is_it = |known: &Known| {
             let repository = repository(&known.name);
             let own = self::repository(&known.reference);
-            [&repository, &own].iter().any(|found| **found == wanted || found.rsplit('/').next() == Some(wanted.as_str()))
+            [&repository, &own]
+                .iter()
+                .any(|found| **found == wanted || found.rsplit('/').next() == Some(wanted.as_str()))
         };
-        let found: Vec<usize> = known.iter().enumerate().filter(|(_, known)| is_it(known)).map(|(index, _)| index).collect();
+        let found: Vec<usize> =
+            known.iter().enumerate().filter(|(_, known)| is_it(known)).map(|(index, _)| index).collect();
         return match found.as_slice() {
-            [index] => Ok(known.get(*index).map(|known| (*index, format!("{}@{}", known.reference, known.digest)))),
+            [index] => {
+                Ok(known.get(*index).map(|known| (*index, format!("{}@{}", known.reference, known.digest))))
+            }
             [] => Err(format!("no image is known for `{}`", shown(text))),
             _ => Err(format!("several images could be `{}`", shown(text))),
         };
@@ -151,7 +156,10 @@ fn quoted(text: &str, node: &Node, new: &str) -> Result<String, String> {
             return Ok(format!("{quote}{new}{quote}"));
         }
     }
-    Err(format!("`{}` is written so that it can't be changed in place: write it on one line, without escapes", shown(old.trim())))
+    Err(format!(
+        "`{}` is written so that it can't be changed in place: write it on one line, without escapes",
+        shown(old.trim())
+    ))
 }
 
 #[cfg(test)]
@@ -169,23 +177,29 @@ mod tests {
 
     fn resolved(text: &str) -> Result<String, String> {
         let input = Input { name: "a.yaml".into(), text: text.into() };
-        resolve(&input, &known()).map(|resolved| resolved.text).map_err(|errors| {
-            errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
-        })
+        resolve(&input, &known())
+            .map(|resolved| resolved.text)
+            .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
     }
 
     #[test]
     fn references_change_and_nothing_else() {
         for (text, expected) in [
             ("image: coracle://shop # é\n", "image: ghcr.io/acme/shop:1.2@sha256:aa # é\n"),
-            ("a:   'coracle://shop'\nb: [\"coracle://db\",x]\n", "a:   'ghcr.io/acme/shop:1.2@sha256:aa'\nb: [\"db:latest@sha256:bb\",x]\n"),
+            (
+                "a:   'coracle://shop'\nb: [\"coracle://db\",x]\n",
+                "a:   'ghcr.io/acme/shop:1.2@sha256:aa'\nb: [\"db:latest@sha256:bb\",x]\n",
+            ),
             ("image: db\nname: db\n", "image: db:latest@sha256:bb\nname: db\n"),
             ("image: ghcr.io/acme/shop\n", "image: ghcr.io/acme/shop:1.2@sha256:aa\n"),
             ("image: ghcr.io/acme/shop:1.2@sha256:cc\n", "image: ghcr.io/acme/shop:1.2@sha256:aa\n"),
             ("image: ghcr.io/acme/shop:1.3\n", "image: ghcr.io/acme/shop:1.3\n"),
             ("image: docker.io/library/db:latest\n", "image: docker.io/library/db:latest@sha256:bb\n"),
             ("image: &i coracle://db\nother: *i\n", "image: &i db:latest@sha256:bb\nother: *i\n"),
-            ("# only\r\n---\r\nimage:\tcoracle://db\r\n...\r\n", "# only\r\n---\r\nimage:\tdb:latest@sha256:bb\r\n...\r\n"),
+            (
+                "# only\r\n---\r\nimage:\tcoracle://db\r\n...\r\n",
+                "# only\r\n---\r\nimage:\tdb:latest@sha256:bb\r\n...\r\n",
+            ),
             ("text: see coracle://db\ncoracle://db: 1\n", "text: see coracle://db\ncoracle://db: 1\n"),
             ("", ""),
         ] {
@@ -197,7 +211,10 @@ mod tests {
     fn what_can_not_be_resolved_has_a_place() {
         for (text, expected) in [
             ("a: 1\nimage: coracle://nobody\n", "a.yaml:2:8: no image is known for `coracle://nobody`"),
-            ("image: |-\n  coracle://db\n", "a.yaml:1:8: `coracle://db` is written so that it can't be changed in place: write it on one line, without escapes"),
+            (
+                "image: |-\n  coracle://db\n",
+                "a.yaml:1:8: `coracle://db` is written so that it can't be changed in place: write it on one line, without escapes",
+            ),
             ("a: 1\na: 2\n", "a.yaml:2:1: duplicate mapping key: a"),
         ] {
             assert_eq!(resolved(text), Err(expected.into()), "{text}");

@@ -24,7 +24,8 @@ impl Look<'_, '_> {
             let message = format!("the program would run as user {found}, the image is made for user {uid}");
             report.findings.push(self.container.finding(Rule::User, node.place, message));
         }
-        let Some(refusing) = self.container.security("runAsNonRoot").filter(|node| node.kind == Kind::Plain(true.into()))
+        let Some(refusing) =
+            self.container.security("runAsNonRoot").filter(|node| node.kind == Kind::Plain(true.into()))
         else {
             return;
         };
@@ -34,7 +35,10 @@ impl Look<'_, '_> {
             None => match self.expected.user.map(|user| user.split(':').next().unwrap_or(user)) {
                 None | Some("0") => "the image runs as root".to_owned(),
                 Some(user) if user.parse::<u32>().is_err() => {
-                    format!("the image's user `{}` is a name, which can't be told from root's", printable(user.as_bytes()))
+                    format!(
+                        "the image's user `{}` is a name, which can't be told from root's",
+                        printable(user.as_bytes())
+                    )
                 }
                 Some(_) => return,
             },
@@ -53,10 +57,14 @@ impl Look<'_, '_> {
         let Some(mount) = covering(self.mounts, &path) else {
             let root = self.container.node.at(&["securityContext"]).get("readOnlyRootFilesystem");
             let (rule, place, why) = match root.filter(|node| node.kind == Kind::Plain(true.into())) {
-                Some(root) => (Rule::ReadOnly, root.place, "nothing is mounted there, and the root is read-only"),
-                None if writable.persistent => {
-                    (Rule::NotPersistent, self.container.place(), "nothing is mounted there, and it has to outlive the pod")
+                Some(root) => {
+                    (Rule::ReadOnly, root.place, "nothing is mounted there, and the root is read-only")
                 }
+                None if writable.persistent => (
+                    Rule::NotPersistent,
+                    self.container.place(),
+                    "nothing is mounted there, and it has to outlive the pod",
+                ),
                 None => return,
             };
             let message = format!("the program writes to `{path}`: {why}");
@@ -64,7 +72,10 @@ impl Look<'_, '_> {
             return;
         };
         if mount.is_read_only {
-            let message = format!("the program writes to `{path}`, and what is mounted at `{}` is read-only", mount.path);
+            let message = format!(
+                "the program writes to `{path}`, and what is mounted at `{}` is read-only",
+                mount.path
+            );
             report.findings.push(self.container.finding(Rule::ReadOnly, mount.place, message));
         } else if writable.persistent && matches!(mount.volume, Volume::Scratch) {
             let message = format!("what is in `{path}` has to outlive the pod, and this volume goes with it");
@@ -81,7 +92,10 @@ impl Look<'_, '_> {
             let written = format!("{number}/{protocol}");
             if !known.is_empty() && !known.contains(&written) {
                 let place = port.get("containerPort").map_or(port.place, |port| port.place);
-                let message = format!("the image does not say that it listens on {written}; it says {}", known.join(", "));
+                let message = format!(
+                    "the image does not say that it listens on {written}; it says {}",
+                    known.join(", ")
+                );
                 report.notes.push(self.container.finding(Rule::Port, place, message));
             }
         }

@@ -46,10 +46,13 @@ impl Comparison {
             match bytes(template, known, &secrets) {
                 Ok(Some(bytes)) => drop(made.files.insert(place, bytes)),
                 Ok(None) => {
-                    let message = "it is secret and its values are not given, so it is not compared".to_owned();
+                    let message =
+                        "it is secret and its values are not given, so it is not compared".to_owned();
                     report.notes.push(about(&format!("{}/{}", place.0, place.1), Rule::Values, message));
                 }
-                Err(why) => report.findings.push(about(&format!("{}/{}", place.0, place.1), Rule::Values, why)),
+                Err(why) => {
+                    report.findings.push(about(&format!("{}/{}", place.0, place.1), Rule::Values, why))
+                }
             }
         }
         made
@@ -70,7 +73,8 @@ impl Comparison {
                 (None, None) => break,
                 (one, other) if one == other => {}
                 (one, other) => {
-                    let short = |text: Option<&str>| text.unwrap_or_default().chars().take(60).collect::<String>();
+                    let short =
+                        |text: Option<&str>| text.unwrap_or_default().chars().take(60).collect::<String>();
                     return Some(Difference { line, shown: Some((short(one), short(other))) });
                 }
             }
@@ -103,7 +107,11 @@ fn held(document: &Document, values: Values, report: &mut Report) -> Option<Valu
                 };
                 let place = place.unwrap_or_default();
                 let message = values::Violation { source: None, ..violation }.to_string();
-                report.findings.push(Finding { line: place.line, column: place.column, ..about(&file, Rule::Values, message) });
+                report.findings.push(Finding {
+                    line: place.line,
+                    column: place.column,
+                    ..about(&file, Rule::Values, message)
+                });
             }
             None
         }
@@ -118,7 +126,8 @@ fn held(document: &Document, values: Values, report: &mut Report) -> Option<Valu
 fn not_required(schema: &mut Value, values: &Value) {
     let named = schema.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
     let is_missing = |name: &str| {
-        let is_secret = named.get(name).is_some_and(|schema| schema.get("writeOnly") == Some(&Value::Bool(true)));
+        let is_secret =
+            named.get(name).is_some_and(|schema| schema.get("writeOnly") == Some(&Value::Bool(true)));
         is_secret && values.get(name).is_none()
     };
     if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
@@ -148,7 +157,8 @@ fn bytes(template: &TemplateText, values: &Value, secrets: &[KeyPath]) -> Result
     });
     let made = Template { path: PathBuf::from(&template.key), text, delimiters };
     let uses = made.uses_with(&template.includes).map_err(|error| error.to_string())?;
-    let is_unknown = |secret: &&KeyPath| secret.find(values).is_none() && uses.iter().any(|used| secret.is_along(used));
+    let is_unknown =
+        |secret: &&KeyPath| secret.find(values).is_none() && uses.iter().any(|used| secret.is_along(used));
     if secrets.iter().any(|secret| is_unknown(&secret)) {
         return Ok(None);
     }

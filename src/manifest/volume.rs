@@ -56,7 +56,10 @@ impl<'a> Volume<'a> {
 
     fn read(node: &'a Node) -> Self {
         if let Some(map) = node.get("configMap") {
-            return Self::Files { sources: vec![Source::read(map, false, "name", map.get("defaultMode"))], has_others: false };
+            return Self::Files {
+                sources: vec![Source::read(map, false, "name", map.get("defaultMode"))],
+                has_others: false,
+            };
         }
         if let Some(secret) = node.get("secret") {
             let source = Source::read(secret, true, "secretName", secret.get("defaultMode"));
@@ -91,7 +94,8 @@ impl<'a> Volume<'a> {
             let (key, mode) = match source.items {
                 None => (path.to_owned(), source.mode),
                 Some(items) => {
-                    let item = items.iter().find(|item| item.text_of("path").is_some_and(|to| same(to, path)));
+                    let item =
+                        items.iter().find(|item| item.text_of("path").is_some_and(|to| same(to, path)));
                     let Some(item) = item else { continue };
                     (item.text_of("key").unwrap_or_default().to_owned(), item.get("mode").or(source.mode))
                 }

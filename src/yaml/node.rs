@@ -134,9 +134,9 @@ impl Node {
             Kind::Plain(value) => value.clone(),
             Kind::Text(text) => Value::String(text.clone()),
             Kind::List(items) => items.iter().map(Self::to_value).collect(),
-            Kind::Table(members) => Value::Object(
-                members.iter().map(|(key, node)| (key.name.clone(), node.to_value())).collect(),
-            ),
+            Kind::Table(members) => {
+                Value::Object(members.iter().map(|(key, node)| (key.name.clone(), node.to_value())).collect())
+            }
         }
     }
 
