@@ -197,14 +197,13 @@ impl Look<'_, '_> {
     }
 }
 
-/// Where a line of a value stands: below the `|` of a block, else where the value begins.
+/// Where a line of a value stands: inside a block that keeps its lines, else where the value begins.
 fn inside(value: &Node, text: &str, line: usize) -> Place {
-    let is_block = text.get(value.defined.start..).is_some_and(|text| text.starts_with('|'));
-    if is_block {
-        Place { line: value.defined.line + line, column: 1, ..value.defined }
-    } else {
-        value.defined
-    }
+    let before = text.get(..value.defined.start).unwrap_or_default().trim_end();
+    let header = before.lines().next_back().unwrap_or_default();
+    let header = header.split(" #").next().unwrap_or_default().trim_end();
+    let is_block = header.trim_end_matches(|c: char| c.is_ascii_digit() || "+-".contains(c)).ends_with('|');
+    if is_block { Place { line: value.defined.line + line - 1, ..value.defined } } else { value.defined }
 }
 
 fn listed(keys: &[&str]) -> String {

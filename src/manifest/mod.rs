@@ -14,8 +14,6 @@ mod objects;
 mod places;
 pub mod resolve;
 mod runtime;
-#[cfg(test)]
-mod tests;
 mod values;
 mod volume;
 mod workload;

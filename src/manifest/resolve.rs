@@ -213,7 +213,7 @@ mod tests {
             ("a: 1\nimage: coracle://nobody\n", "a.yaml:2:8: no image is known for `coracle://nobody`"),
             (
                 "image: |-\n  coracle://db\n",
-                "a.yaml:1:8: `coracle://db` is written so that it can't be changed in place: write it on one line, without escapes",
+                "a.yaml:2:3: `coracle://db` is written so that it can't be changed in place: write it on one line, without escapes",
             ),
             ("a: 1\na: 2\n", "a.yaml:2:1: duplicate mapping key: a"),
         ] {
