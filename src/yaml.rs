@@ -50,6 +50,10 @@ fn read<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, Error> {
             .split_once(": ")
             .filter(|(place, _)| place.starts_with("line "))
             .map_or(message, |(_, rest)| rest);
+        // So is what the parser would have us do.
+        let ends = [", set DuplicateKeyPolicy", " at line "];
+        let message =
+            ends.iter().fold(message, |text, end| text.split_once(end).map_or(text, |(text, _)| text));
         Error { message: message.to_owned(), line, column }
     })
 }

@@ -62,8 +62,13 @@ fn named(text: &str) -> Result<(Known, Stored), Failure> {
         text.split_once('=').ok_or_else(|| usage(format!("`{text}` does not say where the image is")))?;
     let reference: Reference = name.parse().map_err(|error| usage(format!("{error}")))?;
     let stored = image::open(place)?;
-    let is_short = !name.contains('/') && !name.contains(':');
-    let own = stored.names.first().map(|name| familiar(name).to_owned()).filter(|_| is_short);
+    // The image knows its own tag; a name that says another is its user's word.
+    let is_own = |own: &&String| {
+        let (own, _) = own.rsplit_once(':').unwrap_or((own, ""));
+        let short = own.rsplit('/').next() == Some(name) && !name.contains('/');
+        short || familiar(own) == familiar(name)
+    };
+    let own = stored.names.iter().find(is_own).map(|name| familiar(name).to_owned());
     let known = known(name, own.unwrap_or_else(|| reference.to_string()), &stored)?;
     Ok((known, stored))
 }

@@ -35,7 +35,9 @@ pub(super) fn choose<'a>(
             found.unwrap_or_else(|| if containers.len() == 1 { containers.to_vec() } else { Vec::new() })
         }
     };
-    if chosen.is_empty() {
+    // Where a text can't be read, nobody knows what is in it.
+    let is_unread = report.findings.iter().any(|finding| finding.rule == Rule::Yaml);
+    if chosen.is_empty() && !(is_unread && containers.is_empty()) {
         report.findings.push(nobody(containers, expected, inputs));
     }
     for container in &chosen {

@@ -1,6 +1,6 @@
 //! `coracle config check`: where files, variables and directories are, and who runs.
 
-use crate::shop::{Desk, MANIFEST, changed, digest};
+use crate::shop::{Desk, MANIFEST, changed, digest, each};
 
 /// What is said of a manifest with these changes: its findings, or its notes behind `note:`.
 fn said(changes: &[(&str, &str)]) -> String {
@@ -65,7 +65,7 @@ fn every_way_of_mounting_a_file_is_understood() {
 
 #[test]
 fn every_kind_of_finding_has_its_place() {
-    for (changes, expected) in [
+    let cases = [
         (
             vec![("        - {name: config, mountPath: /etc/shop}\n", "")],
             "m.yaml:28:9: nothing is mounted at `/etc/shop`, where the program reads `motd`, `shop.toml`",
@@ -169,9 +169,8 @@ fn every_kind_of_finding_has_its_place() {
             vec![("secret: {secretName: shop}", "secret: {secretName: shop, defaultMode: 0400}")],
             "m.yaml:38:57: `/run/secrets/shop/token` has mode 0400 and belongs to root, so user 65532 can't read it: set `fsGroup`, or mode 0444",
         ),
-    ] {
-        assert_eq!(said(&changes), expected, "{changes:?}");
-    }
+    ];
+    each(cases.map(|(changes, expected)| (changes.clone(), said(&changes), expected.to_owned())).into());
     assert_eq!(
         said(&[
             ("secret: {secretName: shop}", "secret: {secretName: shop, defaultMode: 0400}"),
@@ -183,7 +182,7 @@ fn every_kind_of_finding_has_its_place() {
 
 #[test]
 fn what_can_not_be_told_is_a_note() {
-    for (changes, expected) in [
+    let cases = [
         (
             vec![("kind: Secret\nmetadata: {name: shop}\n", "kind: Other\nmetadata: {name: shop}\n")],
             "hint: m.yaml:38:29: the Secret `shop` is not among these manifests: whether it has `token` can't be told",
@@ -200,9 +199,8 @@ fn what_can_not_be_told_is_a_note() {
             vec![("shop:1.2", "shop@sha256:00")],
             "warning: m.yaml:22:16: it has the image `sha256:00`, not this one",
         ),
-    ] {
-        assert_eq!(said(&changes), expected, "{changes:?}");
-    }
+    ];
+    each(cases.map(|(changes, expected)| (changes.clone(), said(&changes), expected.to_owned())).into());
 }
 
 #[test]
@@ -216,12 +214,12 @@ fn the_container_is_found_by_digest_name_and_word() {
     }
     let text = changed(&[("ghcr.io/acme/shop:1.2", "x"), ("      volumes:", sidecar)]);
     let ended = desk.run_with(&["config", "check", "@", "-"], &text);
-    let expected = "stdin:14:1: Deployment/shop: none of the containers has this image (`shop`, `other`): say which with `--container`\n";
+    let expected = "stdin:15:1: Deployment/shop: none of the containers has this image (`shop`, `other`): say which with `--container`\n";
     assert_eq!((ended.status, ended.stdout.as_str()), (4, expected));
     let ended = desk.run_with(&["config", "check", "@", "-", "--container", "shop"], &text);
     assert_eq!((ended.status, ended.stdout.as_str()), (0, ""));
     let ended = desk.run_with(&["config", "check", "@", "-", "--container", "none"], &text);
-    let expected = "stdin:14:1: Deployment/shop: no container is called `none`; there is `shop`, `other`\n";
+    let expected = "stdin:15:1: Deployment/shop: no container is called `none`; there is `shop`, `other`\n";
     assert_eq!((ended.status, ended.stdout.as_str()), (4, expected));
     let ended = desk.run_with(&["config", "check", "@", "-"], "# nothing\n");
     assert_eq!(

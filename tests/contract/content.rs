@@ -132,7 +132,7 @@ fn json_has_the_same_in_it() {
         "containers": ["Deployment/shop, container `shop`"],
         "notes": [],
         "findings": [{
-            "file": "stdin", "line": 31, "column": 33, "rule": "read-only", "object": "Deployment/shop", "container": "shop",
+            "file": "stdin", "line": 33, "column": 36, "rule": "read-only", "object": "Deployment/shop", "container": "shop",
             "field": "spec.template.spec.containers[0].volumeMounts[2].mountPath",
             "message": "the program writes to `/var/lib/shop`, and what is mounted at `/var/lib/shop` is read-only",
         }],

@@ -50,7 +50,7 @@ kind: ConfigMap
 metadata: {name: shop}
 data:
   shop.toml: |
-    name = 'a'
+    name = "a"
     port = 8080
   motd: hi
 ---
@@ -172,6 +172,17 @@ pub(crate) fn digest() -> String {
     let index = fs::read(shop().join("shop.oci/index.json")).unwrap();
     let index: serde_json::Value = serde_json::from_slice(&index).unwrap();
     index["manifests"][0]["digest"].as_str().unwrap().to_owned()
+}
+
+/// Asks for every case before it fails, and shows what each is.
+#[track_caller]
+pub(crate) fn each<T: std::fmt::Debug>(cases: Vec<(T, String, String)>) {
+    let wrong: Vec<String> = cases
+        .iter()
+        .filter(|(_, found, expected)| found != expected)
+        .map(|(case, found, expected)| format!("{case:?}\n{found}\n  instead of\n{expected}\n"))
+        .collect();
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
 /// MANIFEST with texts in place of others, each of which must be there.
