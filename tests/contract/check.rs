@@ -68,41 +68,41 @@ fn every_kind_of_finding_has_its_place() {
     let cases = [
         (
             vec![("        - {name: config, mountPath: /etc/shop}\n", "")],
-            "m.yaml:28:9: nothing is mounted at `/etc/shop`, where the program reads `motd`, `shop.toml`",
+            "m.yaml:30:9: nothing is mounted at `/etc/shop`, where the program reads `motd`, `shop.toml`",
         ),
         (
             vec![("  motd: hi\n", ""), ("key: motd", "key: shop.toml")],
-            "m.yaml:28:34: `/etc/shop/motd` is missing: what is mounted at `/etc/shop` has no such file",
+            "m.yaml:30:37: `/etc/shop/motd` is missing: what is mounted at `/etc/shop` has no such file",
         ),
         (
             vec![(
                 "configMap: {name: shop}",
                 "configMap: {name: shop, items: [{key: shop.toml, path: a/shop.toml}, {key: motd, path: motd}]}",
             )],
-            "m.yaml:29:34: `/etc/shop/shop.toml` is missing: what is mounted at `/etc/shop` has no such file",
+            "m.yaml:31:37: `/etc/shop/shop.toml` is missing: what is mounted at `/etc/shop` has no such file",
         ),
         (
             vec![(
                 "configMap: {name: shop}",
                 "configMap: {name: shop, items: [{key: shop.toml, path: shop.toml}, {key: nope, path: motd}]}",
             )],
-            "m.yaml:29:34: `/etc/shop/motd` is missing: what is mounted at `/etc/shop` has no such file\n\
-             m.yaml:34:83: the ConfigMap `shop` has no key `nope`, so the pod can't start",
+            "m.yaml:31:37: `/etc/shop/motd` is missing: what is mounted at `/etc/shop` has no such file\n\
+             m.yaml:36:82: the ConfigMap `shop` has no key `nope`, so the pod can't start",
         ),
         (
             vec![
                 ("secret: {secretName: shop}", "configMap: {name: shop}"),
                 ("  motd: hi", "  motd: hi\n  token: abc"),
             ],
-            "m.yaml:38:27: `/run/secrets/shop/token` is secret, and comes from a ConfigMap",
+            "m.yaml:39:27: `/run/secrets/shop/token` is secret, and comes from a ConfigMap",
         ),
         (
             vec![(
                 "mountPath: /etc/shop}",
                 "mountPath: /etc/shop/motd, subPath: motd}\n        - {name: config, mountPath: /etc/shop/shop.toml, subPath: shop.toml}",
             )],
-            "m.yaml:29:59: `/etc/shop/motd` is mounted with `subPath`, so no change reaches it, and the program takes up changes (reload is `watch`)\n\
-             m.yaml:30:64: `/etc/shop/shop.toml` is mounted with `subPath`, so no change reaches it, and the program takes up changes (reload is `watch`)",
+            "m.yaml:31:62: `/etc/shop/motd` is mounted with `subPath`, so no change reaches it, and the program takes up changes (reload is `watch`)\n\
+             m.yaml:32:67: `/etc/shop/shop.toml` is mounted with `subPath`, so no change reaches it, and the program takes up changes (reload is `watch`)",
         ),
         (
             vec![("kind: ConfigMap\n", "kind: ConfigMap\nimmutable: true\n")],
@@ -113,61 +113,61 @@ fn every_kind_of_finding_has_its_place() {
                 "mountPath: /var/lib/shop}",
                 "mountPath: /var/lib/shop}\n        - {name: state, mountPath: /srv}",
             )],
-            "m.yaml:32:33: a mount on `/srv` hides `/srv/assets/logo` of the image",
+            "m.yaml:34:36: a mount on `/srv` hides `/srv/assets/logo` of the image",
         ),
         (
             vec![(
                 "mountPath: /var/lib/shop}",
                 "mountPath: /var/lib/shop}\n        - {name: state, mountPath: /etc}\n        - {name: state, mountPath: /}",
             )],
-            "m.yaml:32:33: nothing can be mounted on `/etc`: the container needs it for itself\n\
-             m.yaml:33:33: nothing can be mounted on `/`: the container needs it for itself",
+            "m.yaml:34:36: nothing can be mounted on `/etc`: the container needs it for itself\n\
+             m.yaml:35:36: nothing can be mounted on `/`: the container needs it for itself",
         ),
         (
             vec![(
                 "mountPath: /var/lib/shop}",
                 "mountPath: /var/lib/shop}\n        - {name: none, mountPath: /a}\n        - {name: state, mountPath: /etc/shop}\n        - {name: state}\n        - {name: state, mountPath: /a/../b}",
             )],
-            "m.yaml:32:18: the pod has no volume `none`\n\
-             m.yaml:33:33: two volumes are mounted at `/etc/shop`, which Kubernetes refuses\n\
-             m.yaml:34:11: it has no `mountPath`\n\
-             m.yaml:35:33: `/a/../b` is no path for a mount",
+            "m.yaml:34:18: the pod has no volume `none`\n\
+             m.yaml:35:36: two volumes are mounted at `/etc/shop`, which Kubernetes refuses\n\
+             m.yaml:36:11: it has no `mountPath`\n\
+             m.yaml:37:36: `/a/../b` is no path for a mount",
         ),
         (
             vec![(
                 "        env:\n        - name: MOTD\n          valueFrom: {configMapKeyRef: {name: shop, key: motd}}\n",
                 "",
             )],
-            "m.yaml:21:15: the variable `MOTD` is not given; it has the text of `/etc/shop/motd`",
+            "m.yaml:23:15: the variable `MOTD` is not given; it has the text of `/etc/shop/motd`",
         ),
         (
             vec![(
                 "        ports:",
                 "        - name: TOKEN\n          valueFrom: {secretKeyRef: {name: shop, key: token}}\n        envFrom: [{prefix: P_, secretRef: {name: shop}}]\n        ports:",
             )],
-            "m.yaml:27:37: the variable `TOKEN` holds a secret, which the contract does not ask for: variables are seen by every child and in crash reports, so mount it as a file\n\
-             m.yaml:28:43: the variable `P_token` holds a secret, which the contract does not ask for: variables are seen by every child and in crash reports, so mount it as a file",
+            "m.yaml:29:37: the variable `TOKEN` holds a secret, which the contract does not ask for: variables are seen by every child and in crash reports, so mount it as a file\n\
+             m.yaml:30:43: the variable `P_token` holds a secret, which the contract does not ask for: variables are seen by every child and in crash reports, so mount it as a file",
         ),
         (
             vec![("key: motd}", "key: gone}")],
-            "m.yaml:25:60: the ConfigMap `shop` has no key `gone`, so the container can't start",
+            "m.yaml:27:58: the ConfigMap `shop` has no key `gone`, so the container can't start",
         ),
         (
             vec![("        - {name: state, mountPath: /var/lib/shop}\n", "")],
-            "m.yaml:27:50: the program writes to `/var/lib/shop`: nothing is mounted there, and the root is read-only",
+            "m.yaml:29:51: the program writes to `/var/lib/shop`: nothing is mounted there, and the root is read-only",
         ),
         (
             vec![("mountPath: /var/lib/shop}", "mountPath: /var/lib/shop, readOnly: true}")],
-            "m.yaml:31:33: the program writes to `/var/lib/shop`, and what is mounted at `/var/lib/shop` is read-only",
+            "m.yaml:33:36: the program writes to `/var/lib/shop`, and what is mounted at `/var/lib/shop` is read-only",
         ),
         (
             vec![("{runAsNonRoot: true}", "{runAsUser: 0, runAsNonRoot: true}")],
-            "m.yaml:19:36: the program would run as user 0, the image is made for user 65532\n\
-             m.yaml:19:53: `runAsNonRoot` keeps the container from starting: `runAsUser` is root",
+            "m.yaml:21:36: the program would run as user 0, the image is made for user 65532\n\
+             m.yaml:21:53: `runAsNonRoot` keeps the container from starting: `runAsUser` is root",
         ),
         (
             vec![("secret: {secretName: shop}", "secret: {secretName: shop, defaultMode: 0400}")],
-            "m.yaml:38:57: `/run/secrets/shop/token` has mode 0400 and belongs to root, so user 65532 can't read it: set `fsGroup`, or mode 0444",
+            "m.yaml:38:49: `/run/secrets/shop/token` has mode 0400 and belongs to root, so user 65532 can't read it: set `fsGroup`, or mode 0444",
         ),
     ];
     each(cases.map(|(changes, expected)| (changes.clone(), said(&changes), expected.to_owned())).into());
@@ -185,19 +185,19 @@ fn what_can_not_be_told_is_a_note() {
     let cases = [
         (
             vec![("kind: Secret\nmetadata: {name: shop}\n", "kind: Other\nmetadata: {name: shop}\n")],
-            "hint: m.yaml:38:29: the Secret `shop` is not among these manifests: whether it has `token` can't be told",
+            "hint: m.yaml:38:30: the Secret `shop` is not among these manifests: whether it has `token` can't be told",
         ),
         (
             vec![("secret: {secretName: shop}", "csi: {driver: secrets-store.csi.k8s.io}")],
-            "hint: m.yaml:30:34: whether `/run/secrets/shop/token` is in the volume at `/run/secrets/shop` can't be told",
+            "hint: m.yaml:32:37: whether `/run/secrets/shop/token` is in the volume at `/run/secrets/shop` can't be told",
         ),
         (
             vec![("containerPort: 8080", "containerPort: 9090")],
-            "warning: m.yaml:26:33: the image does not say that it listens on 9090/tcp; it says 8080/tcp",
+            "warning: m.yaml:28:33: the image does not say that it listens on 9090/tcp; it says 8080/tcp",
         ),
         (
             vec![("shop:1.2", "shop@sha256:00")],
-            "warning: m.yaml:22:16: it has the image `sha256:00`, not this one",
+            "warning: m.yaml:24:16: it has the image `sha256:00`, not this one",
         ),
     ];
     each(cases.map(|(changes, expected)| (changes.clone(), said(&changes), expected.to_owned())).into());
