@@ -3,6 +3,7 @@
 //! Keys that stand twice are an error, and so are aliases that explode.
 
 mod node;
+mod read;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -26,7 +27,7 @@ pub struct Error {
 /// # Errors
 /// The first thing that is wrong.
 pub fn documents(text: &str) -> Result<Vec<Value>, Error> {
-    read(text)
+    parse(text)
 }
 
 /// Every document of a stream, with the place of every node.
@@ -34,10 +35,10 @@ pub fn documents(text: &str) -> Result<Vec<Value>, Error> {
 /// # Errors
 /// As [`documents`].
 pub fn nodes(text: &str) -> Result<Vec<Node>, Error> {
-    read(text)
+    parse(text)
 }
 
-fn read<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, Error> {
+fn parse<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, Error> {
     let options = serde_saphyr::options! { strict_booleans: true };
     serde_saphyr::from_multiple_with_options(text, options).map_err(|error| {
         let number = |number| usize::try_from(number).unwrap_or(1);

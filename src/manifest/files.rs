@@ -72,7 +72,7 @@ impl Look<'_, '_> {
         match at.find(&path, self.container, self.maps) {
             Found::Key { map, key, source, mode } => {
                 self.place(&path, file, source.is_secret, source.place, report);
-                self.readable(&path, mode, at.place, report);
+                self.readable(&path, mode, report);
                 self.content(mount, file, &path, map, key, is_live, report);
             }
             Found::Elsewhere { source, key } => {
@@ -110,7 +110,7 @@ impl Look<'_, '_> {
     }
 
     /// Whoever the program runs as can read it.
-    fn readable(&self, path: &ImagePath, node: Option<&Node>, place: Place, report: &mut Report) {
+    fn readable(&self, path: &ImagePath, node: Option<&Node>, report: &mut Report) {
         let Some(node) = node else { return };
         let Some(mode) = mode(node, &self.container.object.input.text) else { return };
         let (uid, gid) = self.ids();
@@ -123,7 +123,6 @@ impl Look<'_, '_> {
                 "`{path}` has mode {mode:04o} and belongs to root, so user {} can't read it: set `fsGroup`, or mode 0444",
                 uid.unwrap_or_default()
             );
-            let _ = place;
             report.findings.push(self.container.finding(Rule::Unreadable, node.place, message));
         }
     }

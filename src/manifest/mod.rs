@@ -14,6 +14,8 @@ mod objects;
 mod places;
 pub mod resolve;
 mod runtime;
+#[cfg(test)]
+mod tests;
 mod values;
 mod volume;
 mod workload;

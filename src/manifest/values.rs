@@ -51,7 +51,7 @@ impl Comparison {
                     report.notes.push(about(&format!("{}/{}", place.0, place.1), Rule::Values, message));
                 }
                 Err(why) => {
-                    report.findings.push(about(&format!("{}/{}", place.0, place.1), Rule::Values, why))
+                    report.findings.push(about(&format!("{}/{}", place.0, place.1), Rule::Values, why));
                 }
             }
         }
@@ -166,22 +166,42 @@ fn bytes(template: &TemplateText, values: &Value, secrets: &[KeyPath]) -> Result
     Ok(Some(rendered.text.into_bytes()))
 }
 
-/// Where a key stands in a file of values, or the nearest above it; YAML and JSON alone say.
+/// Where a key stands in a file of values, or the nearest above it.
 fn place(path: &std::path::Path, key: &KeyPath) -> Option<Place> {
-    let name = path.extension()?.to_str()?;
-    if !["yaml", "yml", "json"].contains(&name) {
-        return None;
-    }
-    let documents = yaml::nodes(&std::fs::read_to_string(path).ok()?).ok()?;
+    let text = std::fs::read_to_string(path).ok()?;
+    let key = key.to_string();
+    if path.extension()? == "toml" { in_toml(&text, &key) } else { in_yaml(&text, &key) }
+}
+
+fn in_yaml(text: &str, key: &str) -> Option<Place> {
+    let documents = yaml::nodes(text).ok()?;
     let mut node: &Node = documents.first()?;
-    for name in key.to_string().split('.') {
-        let next = node.member(name).map(|(_, node)| node);
-        match next.or_else(|| node.items().get(name.parse::<usize>().ok()?)) {
+    for name in key.split('.') {
+        let item = || node.items().get(name.parse::<usize>().ok()?);
+        match node.member(name).map(|(_, node)| node).or_else(item) {
             Some(next) => node = next,
             None => break,
         }
     }
     Some(node.place)
+}
+
+fn in_toml(text: &str, key: &str) -> Option<Place> {
+    let table = toml::de::DeTable::parse(text).ok()?;
+    let mut names = key.split('.');
+    let mut value = table.get_ref().get(names.next()?)?;
+    for name in names {
+        let item = || value.get_ref().get(name.parse::<usize>().ok()?);
+        match value.get_ref().get(name).or_else(item) {
+            Some(next) => value = next,
+            None => break,
+        }
+    }
+    let (start, end) = (value.span().start, value.span().end);
+    let before = text.get(..start)?;
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    let column = before.get(line_start..)?.chars().count() + 1;
+    Some(Place { line: before.matches('\n').count() + 1, column, start, end })
 }
 
 fn about(file: &str, rule: Rule, message: String) -> Finding {

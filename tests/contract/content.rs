@@ -104,6 +104,9 @@ fn templates_are_rendered_again() {
     assert_eq!(with("v.yaml", &[]), (0, String::new()));
     let expected = "stdin:7:5: ConfigMap/shop: line 2 of `/etc/shop/shop.toml` is `port = 80`, the contract makes `port = 8080` of these values\n";
     assert_eq!(with("v.yaml", &[("port = 8080", "port = 80")]), (4, expected.into()));
+    desk.file("w.toml", "name = \"a\"\nport = \"1\"\n");
+    let expected = "w.toml:2:8: `port`: \"1\" is not of type \"integer\"\n";
+    assert_eq!(with("w.toml", &[]), (4, expected.into()));
     desk.file("w.yaml", "name: a\nport: '1'\nprt: 1\n");
     let expected = "w.yaml:2:7: `port`: \"1\" is not of type \"integer\"\n\
                     w.yaml:3:6: `prt`: the schema knows no such key; did you mean `port`?\n";

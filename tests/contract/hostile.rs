@@ -22,17 +22,20 @@ fn copy(desk: &Desk) -> Value {
     serde_json::from_slice(&fs::read(to.join("index.json")).unwrap()).unwrap()
 }
 
+/// A blob of the layout `y`, and its descriptor.
+fn put(desk: &Desk, bytes: &[u8], kind: &str) -> Value {
+    use sha2::Digest as _;
+    let hex: String = sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    desk.file(&format!("y/blobs/sha256/{hex}"), bytes);
+    let kind = format!("application/vnd.oci.image.{kind}.v1+json");
+    json!({"mediaType": kind, "digest": format!("sha256:{hex}"), "size": bytes.len()})
+}
+
 /// A layout of one image with this config.
 fn layout(desk: &Desk, config: &[u8]) {
-    use sha2::Digest as _;
-    let put = |bytes: &[u8], kind: &str| {
-        let hex: String = sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        desk.file(&format!("y/blobs/sha256/{hex}"), bytes);
-        json!({"mediaType": format!("application/vnd.oci.image.{kind}.v1+json"), "digest": format!("sha256:{hex}"), "size": bytes.len()})
-    };
-    let config = put(config, "config");
+    let config = put(desk, config, "config");
     let manifest = json!({"schemaVersion": 2, "config": config, "layers": []}).to_string();
-    let manifest = put(manifest.as_bytes(), "manifest");
+    let manifest = put(desk, manifest.as_bytes(), "manifest");
     desk.file("y/index.json", json!({"schemaVersion": 2, "manifests": [manifest]}).to_string());
     desk.file("y/oci-layout", r#"{"imageLayoutVersion":"1.0.0"}"#);
 }
@@ -176,4 +179,63 @@ fn other_places_say_what_to_write() {
         "error: cannot read `x`: it does not say what is there\n\nhint: write `oci:x` for an image layout\n"
     );
     assert_eq!(ended.status, 2);
+}
+
+#[test]
+fn images_of_several_platforms_agree_or_say_so() {
+    let desk = Desk::new();
+    let mut index =
+        json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": []});
+    for (architecture, port) in [("amd64", 1), ("arm64", 2)] {
+        let label = json!({"version": 1, "ports": [format!("{port}/tcp")]}).to_string();
+        let config = json!({"os": "linux", "architecture": architecture, "config": {"Labels": {"io.coracle.config.v1": label}}});
+        layout(&desk, config.to_string().as_bytes());
+        let one: Value =
+            serde_json::from_slice(&fs::read(desk.folder().join("y/index.json")).unwrap()).unwrap();
+        index["manifests"].as_array_mut().unwrap().push(one["manifests"][0].clone());
+    }
+    let nested = put(&desk, index.to_string().as_bytes(), "index");
+    desk.file("y/index.json", json!({"schemaVersion": 2, "manifests": [nested]}).to_string());
+    let ended = desk.run(&["config", "show", "oci:y"]);
+    let expected = "error: cannot read `oci:y`: the label `io.coracle.config.v1` of its image for linux/amd64 is not that of the one for linux/arm64\n\n\
+                    hint: choose one with `--platform linux/amd64`\n";
+    assert_eq!((ended.status, ended.stderr.as_str()), (1, expected));
+    let ended = desk.run(&["config", "show", "oci:y", "--platform", "linux/arm64"]);
+    assert_eq!((ended.status, ended.stdout.as_str()), (0, "ports  2/tcp\n"));
+    let ended = desk.run(&["config", "show", "oci:y", "--platform", "linux/s390x"]);
+    let expected = "error: cannot read `oci:y`: it has no image for linux/s390x\n\nhint: it has linux/amd64, linux/arm64\n";
+    assert_eq!((ended.status, ended.stderr.as_str()), (1, expected));
+}
+
+#[test]
+fn an_archive_of_docker_alone_is_read_too() {
+    let desk = Desk::new();
+    let label = json!({"version": 1, "ports": ["1/tcp"]}).to_string();
+    let config = json!({"os": "linux", "architecture": "amd64", "config": {"Labels": {"io.coracle.config.v1": label}}});
+    desk.file("d/config.json", config.to_string());
+    desk.file("d/one/layer.tar", [0; 1024]);
+    let entry =
+        |layer: &str| json!([{"Config": "config.json", "RepoTags": ["a:1"], "Layers": [layer]}]).to_string();
+    let pack = |entry: String| {
+        desk.file("d/manifest.json", entry);
+        let mut tar = Command::new("tar");
+        tar.args(["-C", "d", "-cf", "d.tar", "config.json", "one", "manifest.json"]);
+        assert!(tar.current_dir(desk.folder()).status().unwrap().success());
+    };
+    pack(entry("one/layer.tar"));
+    let ended = desk.run(&["config", "show", "docker-archive:d.tar:1"]);
+    assert_eq!((ended.status, ended.stdout.as_str()), (0, "ports  1/tcp\n"));
+    let ended = desk.run_with(&["resolve", "-", "--image", "a=docker-archive:d.tar"], "image: a\n");
+    assert!(ended.status == 1 && ended.stderr.contains("has no digest"), "{}", ended.stderr);
+    let ended = desk.run_with(
+        &["config", "check", "docker-archive:d.tar", "-"],
+        "{kind: Pod, spec: {containers: [{name: a}]}}",
+    );
+    assert_eq!((ended.status, ended.stderr.as_str()), (0, "Pod/, container `a` fits docker-archive:d.tar\n"));
+    pack(entry("../../etc/passwd"));
+    let ended = desk.run_with(
+        &["config", "check", "docker-archive:d.tar", "-"],
+        "{kind: Pod, spec: {containers: [{name: a}]}}",
+    );
+    assert!(ended.stderr.contains("layer 0, `../../etc/passwd`: it is missing"), "{}", ended.stderr);
 }

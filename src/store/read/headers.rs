@@ -161,11 +161,11 @@ impl<R: Skip> Headers<R> {
 impl Records {
     /// `LENGTH NAME=VALUE\n`, one after the other.
     fn read(&mut self, mut bytes: &[u8]) -> io::Result<()> {
-        while let Some((record, rest)) = record(bytes) {
-            match record {
-                (b"path", value) => self.name = Some(value.to_vec()),
-                (b"linkpath", value) => self.link = Some(value.to_vec()),
-                (b"size", value) => {
+        while let Some(Record { name, value, rest }) = Record::first(bytes) {
+            match name {
+                b"path" => self.name = Some(value.to_vec()),
+                b"linkpath" => self.link = Some(value.to_vec()),
+                b"size" => {
                     let size = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
                     self.size = Some(size.ok_or_else(|| invalid("a size is no number"))?);
                 }
@@ -177,13 +177,25 @@ impl Records {
     }
 }
 
-/// The first record, and what is behind it.
-fn record(bytes: &[u8]) -> Option<((&[u8], &[u8]), &[u8])> {
-    let space = bytes.iter().position(|byte| *byte == b' ')?;
-    let length: usize = std::str::from_utf8(bytes.get(..space)?).ok()?.parse().ok()?;
-    let record = bytes.get(space + 1..length.checked_sub(1)?)?;
-    let equals = record.iter().position(|byte| *byte == b'=')?;
-    Some(((record.get(..equals)?, record.get(equals + 1..)?), bytes.get(length..)?))
+/// A record, and what is behind it.
+struct Record<'a> {
+    name: &'a [u8],
+    value: &'a [u8],
+    rest: &'a [u8],
+}
+
+impl<'a> Record<'a> {
+    fn first(bytes: &'a [u8]) -> Option<Self> {
+        let space = bytes.iter().position(|byte| *byte == b' ')?;
+        let length: usize = std::str::from_utf8(bytes.get(..space)?).ok()?.parse().ok()?;
+        let record = bytes.get(space + 1..length.checked_sub(1)?)?;
+        let equals = record.iter().position(|byte| *byte == b'=')?;
+        Some(Self {
+            name: record.get(..equals)?,
+            value: record.get(equals + 1..)?,
+            rest: bytes.get(length..)?,
+        })
+    }
 }
 
 fn until_nul(mut bytes: Vec<u8>) -> Vec<u8> {
