@@ -39,7 +39,11 @@ pub fn nodes(text: &str) -> Result<Vec<Node>, Error> {
 }
 
 fn parse<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, Error> {
-    let options = serde_saphyr::options! { strict_booleans: true };
+    // A whole cluster's manifests in one stream, and no more.
+    let options = serde_saphyr::options! {
+        strict_booleans: true,
+        budget: serde_saphyr::budget! { max_documents: 65_536, max_nodes: 1_000_000, max_events: 4_000_000 },
+    };
     serde_saphyr::from_multiple_with_options(text, options).map_err(|error| {
         let number = |number| usize::try_from(number).unwrap_or(1);
         let (line, column) = error.location().map_or((1, 1), |at| (number(at.line()), number(at.column())));
@@ -55,7 +59,14 @@ fn parse<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, Error> {
         let ends = [", set DuplicateKeyPolicy", " at line "];
         let message =
             ends.iter().fold(message, |text, end| text.split_once(end).map_or(text, |(text, _)| text));
-        Error { message: message.to_owned(), line, column }
+        let message = match message.strip_prefix("budget breached: ") {
+            Some(what) => {
+                let what = what.split([' ', '{']).next().unwrap_or(what).to_lowercase();
+                format!("there is too much in it to be read ({what})")
+            }
+            None => message.to_owned(),
+        };
+        Error { message, line, column }
     })
 }
 

@@ -2,7 +2,7 @@
 
 use super::Expected;
 use super::finding::{Report, Rule};
-use super::map::{Map, shown};
+use super::map::{Map, block, shown};
 use super::mounts::{Mount, covering};
 use super::values::Comparison;
 use super::volume::{Found, Volume, mode};
@@ -198,10 +198,7 @@ impl Look<'_, '_> {
 
 /// Where a line of a value stands: inside a block that keeps its lines, else where the value begins.
 fn inside(value: &Node, text: &str, line: usize) -> Place {
-    let before = text.get(..value.defined.start).unwrap_or_default().trim_end();
-    let header = before.lines().next_back().unwrap_or_default();
-    let header = header.split(" #").next().unwrap_or_default().trim_end();
-    let is_block = header.trim_end_matches(|c: char| c.is_ascii_digit() || "+-".contains(c)).ends_with('|');
+    let is_block = block(value, text) == Some('|');
     if is_block { Place { line: value.defined.line + line - 1, ..value.defined } } else { value.defined }
 }
 

@@ -131,6 +131,9 @@ fn read(
         None
     };
     let text = match &value.kind {
+        Kind::Text(text) if is_truth(object, value, text) => {
+            return refuse("is a truth for Kubernetes, which reads YAML 1.1: put it in quotes");
+        }
         Kind::Text(text) => text.as_str(),
         // `key:` without a value is taken as empty.
         _ if value.is_null() => "",
@@ -145,6 +148,30 @@ fn read(
             Err(_) => refuse("is no base64"),
         },
     }
+}
+
+/// Words without quotes that are `true` or `false` in YAML 1.1. Source: `resolve.go` of go-yaml 2.
+fn is_truth(object: &Object<'_>, value: &Node, text: &str) -> bool {
+    let words = ["y", "n", "yes", "no", "on", "off"];
+    let is_word = words.iter().any(|word| {
+        let first = |word: &str| {
+            word.get(..1).map(str::to_uppercase).unwrap_or_default() + word.get(1..).unwrap_or_default()
+        };
+        text == *word || text == word.to_uppercase() || text == first(word)
+    });
+    let all = &object.input.text;
+    let is_plain =
+        all.get(value.defined.start..value.defined.end) == Some(text) && block(value, all).is_none();
+    is_word && is_plain
+}
+
+/// What a text in a block begins with, `|` or `>`; its place is that of its first line.
+pub(super) fn block(value: &Node, text: &str) -> Option<char> {
+    let before = text.get(..value.defined.start)?.trim_end();
+    let header = before.lines().next_back()?;
+    let header = header.split(" #").next()?.trim_end();
+    let header = header.trim_end_matches(|c: char| c.is_ascii_digit() || "+-".contains(c));
+    header.chars().next_back().filter(|last| "|>".contains(*last))
 }
 
 pub(super) fn shown(text: &str) -> String {

@@ -23,6 +23,12 @@ fn objects_that_kubernetes_refuses_are_found() {
             "stdin:8:9: ConfigMap/shop: the value of `motd` is no text: put it in quotes\n",
         ),
         (
+            vec![("motd: hi", "motd: Off")],
+            "stdin:8:9: ConfigMap/shop: the value of `motd` is a truth for Kubernetes, which reads YAML 1.1: put it in quotes\n",
+        ),
+        (vec![("motd: hi", "motd: 'no'")], ""),
+        (vec![("motd: hi", "motd: |-\n    no")], ""),
+        (
             vec![("  motd: hi", "  motd: hi\nbinaryData: {motd: '?'}")],
             "stdin:9:14: ConfigMap/shop: `motd` stands in `data` and in `binaryData`\n\
              stdin:9:20: ConfigMap/shop: the value of `motd` is no base64\n",
