@@ -88,7 +88,7 @@ fn optional_files_may_be_absent_and_modes_are_octal() {
     let mount = "volumeMounts: [{name: v, mountPath: /etc/a}]";
     let map = |mode: &str, more: &str| {
         let text = format!(
-            "volumes: [{{name: v, configMap: {{name: m, defaultMode: {mode}}}}}]{more}}}\n---\n{{kind: ConfigMap, metadata: {{name: m}}, data: {{x: y}}"
+            "volumes: [{{name: v, configMap: {{name: m, defaultMode: {mode}}}}}]{more}}}\n---\n{{kind: ConfigMap, metadata: {{name: m}}, data: {{x: z}}"
         );
         found(contract, Some("7"), mount, &text).len()
     };
