@@ -53,6 +53,10 @@ fn labels_are_anybodys() {
         let (status, line) = said(&desk, "oci:y");
         assert!(status == 1 && line.contains(expected), "{label}: {line}");
     }
+    let label = json!({"version": 1, "ports": ["\u{1b}[2J"], "parameters": {"\u{7}\n": {}}}).to_string();
+    layout(&desk, json!({"config": {"Labels": {"io.coracle.config.v1": label}}}).to_string().as_bytes());
+    let shown = desk.run(&["config", "show", "oci:y"]).stdout;
+    assert_eq!(shown, "parameters\n  \\u{7}\\n  anything\nports  \\u{1b}[2J\n");
     layout(&desk, "not json at all".as_bytes());
     assert!(said(&desk, "oci:y").1.contains("is no JSON"));
     layout(&desk, &vec![b' '; (16 << 20) + 1]);

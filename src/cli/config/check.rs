@@ -36,7 +36,13 @@ pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
     match args.format {
         Format::Text => {
             say_notes(&report);
-            output::print(&report.findings.iter().map(|finding| format!("{finding}\n")).collect::<String>())?;
+            output::print(
+                &report
+                    .findings
+                    .iter()
+                    .map(|finding| format!("{}\n", output::plain(&finding.to_string())))
+                    .collect::<String>(),
+            )?;
         }
         Format::Json => output::print_json(&report_json(&report))?,
     }

@@ -16,7 +16,8 @@ pub(super) fn run(args: &DiffArgs) -> Result<Exit, Failure> {
         Format::Text => {
             let line = |change: &contract::Change| {
                 let word = if change.is_breaking { "breaking  " } else { "          " };
-                format!("{word}{} {} {}\n", change.part, change.name, change.message)
+                let line = format!("{word}{} {} {}", change.part, change.name, change.message);
+                output::plain(&line) + "\n"
             };
             output::print(&changes.iter().map(line).collect::<String>())?;
         }

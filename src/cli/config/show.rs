@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::cli::args::{Format, ShowArgs};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::output::plain;
 use crate::cli::report::{FAINT, STRONG};
 use crate::cli::{image, output};
 
@@ -22,7 +23,11 @@ pub(super) fn run(args: &ShowArgs) -> Result<Exit, Failure> {
 fn text(contract: &Contract) -> String {
     let mut out = String::new();
     for mount in &contract.mounts {
-        out += &format!("{STRONG}{}{STRONG:#}  {FAINT}reload: {}{FAINT:#}\n", mount.path, mount.reload);
+        out += &format!(
+            "{STRONG}{}{STRONG:#}  {FAINT}reload: {}{FAINT:#}\n",
+            plain(&mount.path),
+            plain(&mount.reload)
+        );
         mount.files.iter().for_each(|file| out += &line(&file.key, &about_file(file)));
     }
     section(
@@ -50,17 +55,18 @@ fn text(contract: &Contract) -> String {
             .map(|writable| (writable.path.clone(), words(&[(writable.persistent, "outlives the pod")]))),
     );
     if !contract.ports.is_empty() {
-        out += &format!("{STRONG}ports{STRONG:#}  {}\n", contract.ports.join(", "));
+        out += &format!("{STRONG}ports{STRONG:#}  {}\n", plain(&contract.ports.join(", ")));
     }
     if !contract.user.is_empty() {
-        out += &format!("{STRONG}user{STRONG:#}  {}\n", contract.user);
+        out += &format!("{STRONG}user{STRONG:#}  {}\n", plain(&contract.user));
     }
     if let Some(schema) = &contract.schema {
-        out += &format!("{STRONG}schema{STRONG:#}  {schema}\n");
+        out += &format!("{STRONG}schema{STRONG:#}  {}\n", plain(schema));
     }
     if let Some(document) = &contract.document {
         out += &format!(
-            "{STRONG}whole contract{STRONG:#}  {document}, which is larger than a label: parameters stand there\n"
+            "{STRONG}whole contract{STRONG:#}  {}, which is larger than a label: parameters stand there\n",
+            plain(document)
         );
     }
     out
@@ -75,6 +81,7 @@ fn section(out: &mut String, title: &str, lines: impl Iterator<Item = (String, S
 }
 
 fn line(name: &str, about: &str) -> String {
+    let (name, about) = (plain(name), plain(about));
     if about.is_empty() { format!("  {name}\n") } else { format!("  {name}  {FAINT}{about}{FAINT:#}\n") }
 }
 
