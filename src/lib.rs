@@ -35,6 +35,7 @@ pub mod image;
 pub mod json;
 pub mod layer;
 pub mod loader;
+pub mod manifest;
 pub mod note;
 pub mod path;
 pub mod platform;

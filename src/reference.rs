@@ -85,6 +85,12 @@ impl fmt::Display for Reference {
     }
 }
 
+/// A full name as people write it: without Docker's defaults.
+pub fn familiar(name: &str) -> &str {
+    let short = name.strip_prefix("docker.io/").or_else(|| name.strip_prefix("index.docker.io/"));
+    short.map_or(name, |short| short.strip_prefix("library/").unwrap_or(short))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

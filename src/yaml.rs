@@ -2,7 +2,13 @@
 //!
 //! Keys that stand twice are an error, and so are aliases that explode.
 
+mod node;
+mod read;
+
+use serde::de::DeserializeOwned;
 use serde_json::Value;
+
+pub use node::{Key, Kind, Node, Place};
 
 /// What is wrong with a text, and where.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -21,7 +27,23 @@ pub struct Error {
 /// # Errors
 /// The first thing that is wrong.
 pub fn documents(text: &str) -> Result<Vec<Value>, Error> {
-    let options = serde_saphyr::options! { strict_booleans: true };
+    parse(text)
+}
+
+/// Every document of a stream, with the place of every node.
+///
+/// # Errors
+/// As [`documents`].
+pub fn nodes(text: &str) -> Result<Vec<Node>, Error> {
+    parse(text)
+}
+
+fn parse<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, Error> {
+    // A whole cluster's manifests in one stream, and no more.
+    let options = serde_saphyr::options! {
+        strict_booleans: true,
+        budget: serde_saphyr::budget! { max_documents: 65_536, max_nodes: 1_000_000, max_events: 4_000_000 },
+    };
     serde_saphyr::from_multiple_with_options(text, options).map_err(|error| {
         let number = |number| usize::try_from(number).unwrap_or(1);
         let (line, column) = error.location().map_or((1, 1), |at| (number(at.line()), number(at.column())));
@@ -33,7 +55,18 @@ pub fn documents(text: &str) -> Result<Vec<Value>, Error> {
             .split_once(": ")
             .filter(|(place, _)| place.starts_with("line "))
             .map_or(message, |(_, rest)| rest);
-        Error { message: message.to_owned(), line, column }
+        // So is what the parser would have us do.
+        let ends = [", set DuplicateKeyPolicy", " at line "];
+        let message =
+            ends.iter().fold(message, |text, end| text.split_once(end).map_or(text, |(text, _)| text));
+        let message = match message.strip_prefix("budget breached: ") {
+            Some(what) => {
+                let what = what.split([' ', '{']).next().unwrap_or(what).to_lowercase();
+                format!("there is too much in it to be read ({what})")
+            }
+            None => message.to_owned(),
+        };
+        Error { message, line, column }
     })
 }
 

@@ -25,9 +25,10 @@ Turns a program that is already built into the smallest honest container image
 Usage: coracle [OPTIONS] <COMMAND>
 
 Commands:
-  build   Build an image of programs that are already built
-  deps    Show what a program's loader would map, and why
-  config  Work on a program's configuration, which stays outside its image
+  build    Build an image of programs that are already built
+  deps     Show what a program's loader would map, and why
+  config   Work on a program's configuration, which stays outside its image
+  resolve  Pin images in manifests by their digests
 
 Options:
       --color <WHEN>  When to use colours; NO_COLOR is respected [default: auto] [possible values:
@@ -63,10 +64,10 @@ Options:
   -t, --tag <NAME[:TAG]>         Name the image
   -o, --output <DEST>            Write the image to `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or
                                  `docker-archive:FILE`; `oci:NAME.oci` when nothing is said
-      --color <WHEN>             When to use colours; NO_COLOR is respected [default: auto]
-                                 [possible values: auto, always, never]
       --publish-contract <DEST>  Write the whole contract, with templates and schema, to the layout
                                  `oci:DIR`, as an artifact about the image
+      --color <WHEN>             When to use colours; NO_COLOR is respected [default: auto]
+                                 [possible values: auto, always, never]
       --dry-run                  List what would be packed and why, and write nothing
       --format <FORMAT>          How stdout is written [default: text] [possible values: text, json]
   -q, --quiet                    Say nothing on stderr but warnings and errors

@@ -41,6 +41,7 @@ const FLOORS: &[&[&str]] = &[
     &["layer"],
     &["image"],
     &["store"],
+    &["manifest"],
     &["recipe"],
     &["build"],
 ];

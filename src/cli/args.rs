@@ -2,6 +2,7 @@
 
 mod build;
 mod config;
+mod contract;
 mod deps;
 mod render;
 mod runtime;
@@ -11,6 +12,7 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub(super) use build::BuildArgs;
+pub(super) use contract::{CheckArgs, DiffArgs, ResolveArgs, ShowArgs};
 pub(super) use deps::{DepsArgs, DepsFormat};
 pub(super) use render::RenderArgs;
 
@@ -51,6 +53,8 @@ pub(super) enum Command {
     /// Work on a program's configuration, which stays outside its image
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Pin images in manifests by their digests
+    Resolve(Box<ResolveArgs>),
 }
 
 #[derive(Subcommand)]
@@ -58,6 +62,12 @@ pub(super) enum Command {
 pub(super) enum ConfigCommand {
     /// Write the configuration as the program will read it
     Render(Box<RenderArgs>),
+    /// Show what an image expects of its surroundings
+    Show(ShowArgs),
+    /// Tell whether manifests give an image what it expects
+    Check(Box<CheckArgs>),
+    /// Tell what changed in what an image expects, and whether it breaks
+    Diff(DiffArgs),
 }
 
 #[derive(Clone, Copy, ValueEnum)]

@@ -22,7 +22,7 @@ const LAST_SECOND: u64 = 253_402_300_799;
 /// Builds, or plans, one image a recipe. One that fails does not hide the others.
 pub(super) fn run(args: &BuildArgs) -> Result<Exit, Failure> {
     interrupt::listen();
-    let settings = settings(args)?;
+    let settings = settings(args.epoch.as_deref())?;
     let mut images = Vec::new();
     let mut failures = Vec::new();
     for recipe in recipes(args)? {
@@ -168,9 +168,9 @@ fn first(failures: Vec<Failure>) -> Option<Failure> {
 
 /// What the environment decides, read here and nowhere else.
 #[allow(clippy::disallowed_methods, reason = "the one place that reads the environment, into `Settings`")]
-fn settings(args: &BuildArgs) -> Result<Settings, Failure> {
+pub(super) fn settings(said: Option<&str>) -> Result<Settings, Failure> {
     let variable = std::env::var_os("SOURCE_DATE_EPOCH").map(|value| value.to_string_lossy().into_owned());
-    let epoch = match (&args.epoch, &variable) {
+    let epoch = match (said, &variable) {
         (Some(text), _) => epoch("--epoch", text)?,
         (None, Some(text)) => epoch("SOURCE_DATE_EPOCH", text)?,
         (None, None) => 0,

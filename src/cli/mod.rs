@@ -11,10 +11,12 @@ mod dependencies;
 mod deps;
 mod exit;
 mod failure;
+mod image;
 mod interrupt;
 mod output;
 mod progress;
 mod report;
+mod resolve;
 mod table;
 mod tree;
 mod why;
@@ -41,6 +43,9 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
             Command::Build(args) => build::run(&args),
             Command::Deps(args) => deps::run(&args),
             Command::Config(command) => config::run(&command),
+            Command::Resolve(args) => {
+                build::settings(None).and_then(|settings| resolve::run(&args, &settings))
+            }
         },
         Err(error) => help_or_usage(&error),
     };

@@ -13,6 +13,15 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
+/// `text` on one line without anything that a terminal acts upon: labels and manifests are anybody's.
+pub(super) fn plain(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() { out.extend(c.escape_default()) } else { out.push(c) }
+    }
+    out
+}
+
 /// Writes bytes to stdout as they are.
 pub(super) fn write(bytes: &[u8]) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();

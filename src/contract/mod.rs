@@ -4,6 +4,7 @@
 //! It knows no recipe and no object of Kubernetes. As canonical JSON it is a label of the image; with templates and
 //! schema it is a [`Document`].
 
+mod diff;
 mod document;
 mod error;
 mod label;
@@ -15,6 +16,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use diff::{Change, changes};
 pub use document::{Document, MEDIA_TYPE, TemplateText};
 pub use error::Error;
 pub use label::{LABEL, MAX_SIZE};

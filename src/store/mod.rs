@@ -10,6 +10,7 @@ mod index;
 mod layout;
 mod names;
 mod place;
+pub mod read;
 mod staging;
 mod verify;
 
@@ -17,6 +18,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 pub use destination::{Destination, Kind, ParseDestinationError};
+pub use read::{FileEntry, Files, Stored, StoredImage, open};
 pub use staging::Staging;
 pub use verify::{Finding, verify};
 
@@ -68,6 +70,16 @@ pub enum Error {
         /// The destination.
         path: PathBuf,
     },
+    /// An image can't be read.
+    #[error("cannot read `{image}`: {why}")]
+    Unreadable {
+        /// Where it is, as it was written.
+        image: String,
+        /// What is wrong there.
+        why: String,
+        /// The next step.
+        hint: Option<String>,
+    },
     /// Values that JSON does not know.
     #[error("cannot write `{what}` as JSON")]
     Json {
@@ -93,6 +105,7 @@ impl Error {
                 Some(format!("write it to a layout: `oci:{}.oci`", destination.path.display()))
             }
             Self::SeveralPlatforms { path } => Some(format!("write `oci-archive:{}`", path.display())),
+            Self::Unreadable { hint, .. } => hint.clone(),
             Self::Json { .. } => None,
         }
     }

@@ -7,7 +7,7 @@ use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
 use serde_json::Value;
 
-use super::includes::{self, Includes};
+use super::includes::Includes;
 use super::{Error, Rendered, Template, Uses, filters, rendered};
 
 /// Steps that a template may take: a loop over ten thousand values takes a tenth of it.
@@ -15,8 +15,8 @@ const FUEL: u64 = 10_000_000;
 /// Templates in templates.
 const MAX_RECURSION: usize = 64;
 
-pub(super) fn render(template: &Template, values: &Value) -> Result<Rendered, Error> {
-    let included = Arc::new(includes::of(template));
+pub(super) fn render(template: &Template, included: Includes, values: &Value) -> Result<Rendered, Error> {
+    let included = Arc::new(included);
     let environment = environment(template, &included)?;
     let name = template.path.display().to_string();
     let main = environment
@@ -26,8 +26,8 @@ pub(super) fn render(template: &Template, values: &Value) -> Result<Rendered, Er
     Ok(rendered::of(text, &spans, all_uses(&environment, &main, &included)))
 }
 
-pub(super) fn uses(template: &Template) -> Result<Uses, Error> {
-    let included = Arc::new(includes::of(template));
+pub(super) fn uses(template: &Template, included: Includes) -> Result<Uses, Error> {
+    let included = Arc::new(included);
     let environment = environment(template, &included)?;
     let name = template.path.display().to_string();
     let main = environment

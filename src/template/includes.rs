@@ -32,6 +32,11 @@ pub(super) fn of(template: &Template) -> Includes {
     found
 }
 
+/// Texts that somebody has already.
+pub(super) fn given(texts: &BTreeMap<String, String>) -> Includes {
+    texts.iter().map(|(name, text)| (name.clone(), Ok(Some(text.clone())))).collect()
+}
+
 /// The quoted words in tags that name templates.
 fn names(text: &str, delimiters: &Delimiters) -> Vec<String> {
     let (start, end) = &delimiters.block;

@@ -56,7 +56,7 @@ impl Template {
     /// # Errors
     /// When it is no template, a name in it is undefined, or it has no end; with file and line.
     pub fn render(&self, values: &Value) -> Result<Rendered, Error> {
-        environment::render(self, values)
+        environment::render(self, includes::of(self), values)
     }
 
     /// The values that may be in what it makes, whatever they are.
@@ -64,7 +64,27 @@ impl Template {
     /// # Errors
     /// When it is no template.
     pub fn uses(&self) -> Result<Uses, Error> {
-        environment::uses(self)
+        environment::uses(self, includes::of(self))
+    }
+
+    /// Renders it with `values`, where `includes` are all that it can include.
+    ///
+    /// # Errors
+    /// As [`Self::render`].
+    pub fn render_with(
+        &self,
+        includes: &std::collections::BTreeMap<String, String>,
+        values: &Value,
+    ) -> Result<Rendered, Error> {
+        environment::render(self, includes::given(includes), values)
+    }
+
+    /// The values that may be in what [`Self::render_with`] makes.
+    ///
+    /// # Errors
+    /// When it is no template.
+    pub fn uses_with(&self, includes: &std::collections::BTreeMap<String, String>) -> Result<Uses, Error> {
+        environment::uses(self, includes::given(includes))
     }
 
     /// The templates that it includes, and what they include, by the names that it calls them.

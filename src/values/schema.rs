@@ -25,10 +25,17 @@ impl Schema {
     /// # Errors
     /// When it can't be read or is no schema; it can't refer to other files.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let document = file::read(path)?;
+        Self::new(path.to_owned(), file::read(path)?)
+    }
+
+    /// The schema in `document`; `path` names it in an error.
+    ///
+    /// # Errors
+    /// When it is no schema.
+    pub fn new(path: PathBuf, document: Value) -> Result<Self, Error> {
         let validator = jsonschema::validator_for(&document)
-            .map_err(|error| Error::Schema { path: path.to_owned(), message: error.to_string() })?;
-        Ok(Self { path: path.to_owned(), document, validator })
+            .map_err(|error| Error::Schema { path: path.clone(), message: error.to_string() })?;
+        Ok(Self { path, document, validator })
     }
 
     /// Where it was read.

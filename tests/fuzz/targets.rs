@@ -6,10 +6,13 @@ use std::collections::BTreeSet;
 
 use coracle::closure::{Closure, Surroundings};
 use coracle::content::Content;
+use coracle::contract::Contract;
 use coracle::elf::{self, Exports, Machine, Manner, Object, Versions};
 use coracle::fs::{Identity, Stat};
 use coracle::loader::conf::{self, Line};
 use coracle::loader::{Cache, CacheEntry};
+use coracle::manifest::resolve::{self, Known};
+use coracle::manifest::{self, Expected, Input};
 use coracle::path::{ImagePath, Spelled};
 use coracle::tree::{Node, Tree, TreeFile};
 
@@ -24,6 +27,7 @@ pub(crate) const TARGETS: &[Target] = &[
     ("conf", conf),
     ("notes", notes),
     ("closure", closure),
+    ("manifest", manifest),
 ];
 
 const AMD64: Machine = Machine { is_64: true, is_little_endian: true, number: 62, flags: 0 };
@@ -105,6 +109,35 @@ pub(crate) fn notes(bytes: &[u8]) {
 pub(crate) fn closure(bytes: &[u8]) {
     let around = Surroundings::default();
     let _ = Closure::trace(&Everywhere(bytes), &Spelled::new("/bin/program"), &around);
+}
+
+/// Manifests: findings have places in the text, and references are all that changes.
+pub(crate) fn manifest(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let contract = Contract::parse(
+        r#"{"version":1,"user":"1:1","ports":["1/tcp"],"mounts":[{"path":"/etc/a","reload":"watch","files":[
+            {"key":"a.toml","format":"toml"},{"key":"b","secret":true}]}],
+            "env":[{"name":"A","from":"/etc/a/b"}],"writable":[{"path":"/var/a","persistent":true}]}"#,
+    )
+    .unwrap();
+    let expected = Expected {
+        contract: &contract,
+        files: None,
+        user: Some("1"),
+        digests: vec!["sha256:00".into()],
+        names: vec!["docker.io/library/a:1".into()],
+        container: None,
+        document: None,
+    };
+    let inputs = [Input { name: "x".into(), text: text.into() }];
+    let report = manifest::check(&inputs, &expected);
+    let lines = text.lines().count() + 1;
+    assert!(report.findings.iter().chain(&report.notes).all(|finding| finding.line <= lines), "{report:?}");
+    let known = [Known { name: "a".into(), reference: "a:1".into(), digest: "sha256:00".into() }];
+    if let Ok(resolved) = resolve::resolve(&inputs[0], &known) {
+        assert!(!resolved.used.is_empty() || resolved.text == text);
+        assert!(coracle::yaml::nodes(&resolved.text).is_ok(), "{}", resolved.text);
+    }
 }
 
 /// A root of two levels, in which every path of two names is this file.

@@ -7,20 +7,14 @@ use coracle::config::{self, RenderedFile, RenderedMount};
 use coracle::fs::Context as _;
 use coracle::recipe;
 
-use super::args::{ConfigCommand, RenderArgs};
-use super::exit::Exit;
-use super::failure::Failure;
-use super::output;
-use super::report::{self, FAINT, STRONG};
-
-pub(super) fn run(command: &ConfigCommand) -> Result<Exit, Failure> {
-    match command {
-        ConfigCommand::Render(args) => render(args),
-    }
-}
+use crate::cli::args::RenderArgs;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::output;
+use crate::cli::report::{self, FAINT, STRONG};
 
 /// Renders everything before anything is written.
-fn render(args: &RenderArgs) -> Result<Exit, Failure> {
+pub(super) fn run(args: &RenderArgs) -> Result<Exit, Failure> {
     let default = PathBuf::from(recipe::FILE_NAME);
     let file = (!args.needs_no_recipe()).then(|| args.file.as_ref().unwrap_or(&default).as_path());
     let configuration = recipe::configuration(file, &args.overrides()).map_err(|error| match error {

@@ -1,0 +1,224 @@
+//! `coracle config check`: whether manifests give an image what it expects.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use coracle::contract::{Contract, Document};
+use coracle::fs::Context as _;
+use coracle::manifest::{self, Expected, Finding, Input, Report};
+use coracle::note::Note;
+use coracle::platform::Platform;
+use coracle::store::{Files, Stored};
+use coracle::values::Source;
+use serde_json::{Value, json};
+
+use crate::cli::args::{CheckArgs, Format};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::image::{self, Whole};
+use crate::cli::{output, report};
+
+/// More than a chart with every definition of its own kinds.
+const MAX_MANIFEST: u64 = 64 << 20;
+
+pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
+    let platform = image::platform(args.platform.as_deref())?;
+    let stored = image::open(&args.image)?;
+    let contract = image::required(&stored, platform.as_ref())?;
+    let document = args.contract.as_deref().map(whole).transpose()?;
+    if let Some(document) = &document {
+        matches(&contract, document)?;
+    }
+    let inputs = read_inputs(&args.manifests)?;
+    let sources: Vec<Source> = args.values.iter().cloned().map(Source::File).collect();
+    let document = document.as_ref().map(|document| (document, sources.as_slice()));
+    let report = judge(&stored, &contract, platform.as_ref(), &inputs, args.container.clone(), document);
+    match args.format {
+        Format::Text => {
+            say_notes(&report);
+            output::print(
+                &report
+                    .findings
+                    .iter()
+                    .map(|finding| format!("{}\n", output::plain(&finding.to_string())))
+                    .collect::<String>(),
+            )?;
+        }
+        Format::Json => output::print_json(&report_json(&report))?,
+    }
+    if report.findings.is_empty() && args.format == Format::Text {
+        report::talk(&format!("{} fits {}\n", report.containers.join("; "), stored.place));
+    }
+    Ok(if report.findings.is_empty() { Exit::Done } else { Exit::Findings })
+}
+
+/// Holds manifests to an image and its contract.
+pub(in crate::cli) fn judge(
+    stored: &Stored,
+    contract: &Contract,
+    platform: Option<&Platform>,
+    inputs: &[Input],
+    container: Option<String>,
+    document: Option<(&Document, &[Source])>,
+) -> Report {
+    let image = stored.image(platform).ok();
+    let files = image.map(|image| stored.files(image).map_err(coracle::Error::from));
+    let (files, unread) = match files {
+        Some(Ok(files)) => (files, None),
+        Some(Err(error)) => (Files::default(), Some(Failure::from(error).message)),
+        None => (Files::default(), None),
+    };
+    let digests = stored.digest.iter().chain(stored.images.iter().filter_map(|image| image.digest.as_ref()));
+    let mut report = manifest::check(
+        inputs,
+        &Expected {
+            contract,
+            files: unread.is_none().then_some(&files),
+            user: image.and_then(|image| image.user()),
+            digests: digests.map(ToString::to_string).collect(),
+            names: stored.names.clone(),
+            container,
+            document,
+        },
+    );
+    if let Some(why) = unread {
+        let message = format!("what mounts hide can't be told: {why}");
+        report.notes.push(Finding {
+            file: stored.place.to_string(),
+            line: 0,
+            column: 0,
+            rule: manifest::Rule::Hidden,
+            object: None,
+            container: None,
+            field: None,
+            message,
+        });
+    }
+    report
+}
+
+/// A whole contract, as it is published beside an image.
+fn whole(path: &Path) -> Result<Document, Failure> {
+    match image::document(path)? {
+        Whole::Document(document) => Ok(document),
+        Whole::Contract(_) => Err(Failure::usage(
+            format!("`{}` has no templates: it is what a label holds", path.display()),
+            "name the whole contract with `--contract`",
+        )),
+    }
+}
+
+/// A contract that is another's would find what is not there.
+fn matches(contract: &Contract, document: &Document) -> Result<(), Failure> {
+    let same = match &contract.document {
+        Some(digest) => document
+            .contract
+            .to_json()
+            .is_ok_and(|json| coracle::digest::Digest::of(json.as_bytes()).to_string() == *digest),
+        None => document.contract == *contract,
+    };
+    if same {
+        return Ok(());
+    }
+    Err(Failure {
+        exit: Exit::Failed,
+        message: "`--contract` is the contract of another image".into(),
+        hint: Some("name the one that was published with this image".into()),
+    })
+}
+
+/// The manifests in files, in folders (`.yaml`, `.yml` and `.json`, at any depth) and in what is piped in (`-`).
+pub(in crate::cli) fn read_inputs(paths: &[PathBuf]) -> Result<Vec<Input>, Failure> {
+    let mut inputs = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            for file in below(path)? {
+                inputs.push(read_input(&file)?);
+            }
+        } else {
+            inputs.push(read_input(path)?);
+        }
+    }
+    Ok(inputs)
+}
+
+fn read_input(path: &Path) -> Result<Input, Failure> {
+    let mut bytes = Vec::new();
+    let (name, reader): (String, Box<dyn std::io::Read>) = if path == Path::new("-") {
+        ("stdin".into(), Box::new(std::io::stdin().lock()))
+    } else {
+        let file = std::fs::File::open(path).context("read", path).map_err(coracle::Error::from)?;
+        (path.display().to_string(), Box::new(file))
+    };
+    reader
+        .take(MAX_MANIFEST + 1)
+        .read_to_end(&mut bytes)
+        .context("read", path)
+        .map_err(coracle::Error::from)?;
+    let refused = |why: String| Failure {
+        exit: Exit::Failed,
+        message: format!("`{name}` {why}"),
+        hint: Some("name files of YAML or JSON".into()),
+    };
+    if bytes.len() as u64 > MAX_MANIFEST {
+        return Err(refused(format!("has more than {MAX_MANIFEST} bytes, so it holds no manifests")));
+    }
+    let text = String::from_utf8(bytes).map_err(|_| refused("is not UTF-8".into()))?;
+    Ok(Input { name, text })
+}
+
+/// Files of manifests below a folder, sorted; links are not followed into other folders.
+fn below(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let mut found = Vec::new();
+    let mut pending = vec![folder.to_owned()];
+    while let Some(folder) = pending.pop() {
+        let entries = std::fs::read_dir(&folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        for entry in entries.context("list", &folder).map_err(coracle::Error::from)? {
+            let path = entry.path();
+            let is_manifest =
+                path.extension().is_some_and(|end| ["yaml", "yml", "json"].iter().any(|known| end == *known));
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                pending.push(path);
+            } else if is_manifest && path.is_file() {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Notes, on stderr.
+pub(in crate::cli) fn say_notes(found: &Report) {
+    let note = |finding: &Finding| match finding.rule {
+        manifest::Rule::Elsewhere | manifest::Rule::Values => Note::Hint(finding.to_string()),
+        _ => Note::Warning(finding.to_string()),
+    };
+    report::notes(&found.notes.iter().map(note).collect::<Vec<_>>(), false);
+}
+
+fn report_json(report: &Report) -> Value {
+    let list = |findings: &[Finding]| findings.iter().map(finding_json).collect::<Vec<_>>();
+    json!({
+        "containers": report.containers,
+        "findings": list(&report.findings),
+        "notes": list(&report.notes),
+    })
+}
+
+fn finding_json(finding: &Finding) -> Value {
+    let mut value = json!({
+        "file": finding.file,
+        "rule": finding.rule.name(),
+        "message": finding.message,
+        "object": finding.object,
+        "container": finding.container,
+        "field": finding.field,
+        "line": (finding.line > 0).then_some(finding.line),
+        "column": (finding.line > 0).then_some(finding.column),
+    });
+    if let Some(members) = value.as_object_mut() {
+        members.retain(|_, value| !value.is_null());
+    }
+    value
+}

@@ -1,0 +1,31 @@
+//! `coracle config diff`: what changed in a contract, and what of it breaks.
+
+use coracle::contract;
+use serde_json::json;
+
+use crate::cli::args::{DiffArgs, Format};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::{image, output};
+
+pub(super) fn run(args: &DiffArgs) -> Result<Exit, Failure> {
+    let platform = image::platform(args.platform.as_deref())?;
+    let read = |text: &str| image::contract_or_file(text, platform.as_ref());
+    let changes = contract::changes(&read(&args.old)?, &read(&args.new)?);
+    match args.format {
+        Format::Text => {
+            let line = |change: &contract::Change| {
+                let word = if change.is_breaking { "breaking  " } else { "          " };
+                let line = format!("{word}{} {} {}", change.part, change.name, change.message);
+                output::plain(&line) + "\n"
+            };
+            output::print(&changes.iter().map(line).collect::<String>())?;
+        }
+        Format::Json => {
+            let change = |change: &contract::Change| json!({"part": change.part, "name": change.name, "message": change.message, "breaking": change.is_breaking});
+            output::print_json(&json!({"changes": changes.iter().map(change).collect::<Vec<_>>()}))?;
+        }
+    }
+    let is_breaking = changes.iter().any(|change| change.is_breaking);
+    Ok(if is_breaking { Exit::Findings } else { Exit::Done })
+}

@@ -1,0 +1,83 @@
+//! Images that commands are given, and the contracts in them.
+
+use std::io::Read as _;
+use std::path::Path;
+
+use coracle::contract::{self, Contract, Document};
+use coracle::fs::Context as _;
+use coracle::platform::Platform;
+use coracle::store::{self, Stored};
+
+use super::exit::Exit;
+use super::failure::Failure;
+
+/// A whole contract is larger than a label, and still no more than this.
+const MAX_CONTRACT: u64 = 64 << 20;
+
+/// The image that `text` names.
+pub(super) fn open(text: &str) -> Result<Stored, Failure> {
+    let place = store::read::place(text)
+        .map_err(|error| Failure { exit: Exit::Usage, ..Failure::from(coracle::Error::from(error)) })?;
+    Ok(store::open(&place).map_err(coracle::Error::from)?)
+}
+
+/// The platform that was asked for.
+pub(super) fn platform(text: Option<&str>) -> Result<Option<Platform>, Failure> {
+    let parsed = text.map(str::parse::<Platform>).transpose();
+    parsed.map_err(|error| Failure::usage(format!("`--platform`: {error}"), error.hint()))
+}
+
+/// The contract in an image's label; nothing where it has none.
+pub(super) fn contract(stored: &Stored, platform: Option<&Platform>) -> Result<Option<Contract>, Failure> {
+    let label = stored.label(contract::LABEL, platform).map_err(coracle::Error::from)?;
+    let contract = label.map(Contract::parse).transpose();
+    contract.map_err(|error| {
+        let failure = Failure::from(coracle::Error::from(error));
+        Failure { message: format!("`{}`: {}", stored.place, failure.message), ..failure }
+    })
+}
+
+/// The same, where there has to be one.
+pub(super) fn required(stored: &Stored, platform: Option<&Platform>) -> Result<Contract, Failure> {
+    contract(stored, platform)?.ok_or_else(|| Failure {
+        exit: Exit::Failed,
+        message: format!("`{}` has no contract: its label `{}` is not there", stored.place, contract::LABEL),
+        hint: Some("build it with `[[config]]` in its recipe, or with `--config MOUNT=FOLDER`".into()),
+    })
+}
+
+/// The contract of an image, or in a file of JSON: the label's text, or a whole contract.
+pub(super) fn contract_or_file(text: &str, platform: Option<&Platform>) -> Result<Contract, Failure> {
+    if !text.contains(':') || Path::new(text).is_file() {
+        return match document(Path::new(text))? {
+            Whole::Document(document) => Ok(document.contract),
+            Whole::Contract(contract) => Ok(contract),
+        };
+    }
+    required(&open(text)?, platform)
+}
+
+/// What a file of JSON turned out to be.
+#[allow(clippy::large_enum_variant, reason = "there is one at a time")]
+pub(super) enum Whole {
+    Document(Document),
+    Contract(Contract),
+}
+
+/// A contract in a file.
+pub(super) fn document(path: &Path) -> Result<Whole, Failure> {
+    let mut text = String::new();
+    let file = std::fs::File::open(path).context("read", path).map_err(coracle::Error::from)?;
+    file.take(MAX_CONTRACT).read_to_string(&mut text).context("read", path).map_err(coracle::Error::from)?;
+    let wrong = |why: String| Failure {
+        exit: Exit::Failed,
+        message: format!("`{}` is no contract: {why}", path.display()),
+        hint: Some("it holds what an image's label has, or the whole contract, as JSON".into()),
+    };
+    let value: serde_json::Value = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+    if let Some(inner) = value.get("contract") {
+        Contract::parse(&inner.to_string()).map_err(|error| wrong(error.to_string()))?;
+        return serde_json::from_value(value).map(Whole::Document).map_err(|error| wrong(error.to_string()));
+    }
+    Contract::parse(&text).map(Whole::Contract).map_err(|error| wrong(error.to_string()))
+}

@@ -1,0 +1,156 @@
+//! `coracle resolve`: manifests in, the same manifests with images by digest out.
+
+use std::path::Path;
+
+use coracle::Settings;
+use coracle::manifest::resolve::{self, Known, Unresolved};
+use coracle::manifest::{Input, Report};
+use coracle::recipe::{self, Overrides};
+use coracle::reference::{Reference, familiar};
+use coracle::store::Stored;
+use tempfile::TempDir;
+
+use super::args::ResolveArgs;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::{config, image, output};
+
+/// Resolves and checks everything before anything is written.
+pub(super) fn run(args: &ResolveArgs, settings: &Settings) -> Result<Exit, Failure> {
+    let builds = tempfile::tempdir().map_err(|error| Failure {
+        exit: Exit::Failed,
+        message: format!("cannot create a temporary directory: {error}"),
+        hint: None,
+    })?;
+    let inputs = config::read_inputs(&args.manifests)?;
+    let mut images = args.images.iter().map(|text| named(text)).collect::<Result<Vec<_>, _>>()?;
+    for (number, file) in args.files.iter().enumerate() {
+        images.push(built(file, number, &builds, settings)?);
+    }
+    let known: Vec<Known> = images.iter().map(|(known, _)| known.clone()).collect();
+    let (mut resolved, mut errors, mut used) = (Vec::new(), Vec::new(), Vec::new());
+    for input in &inputs {
+        match resolve::resolve(input, &known) {
+            Ok(done) => {
+                used.extend(done.used);
+                resolved.push(Input { name: input.name.clone(), text: done.text });
+            }
+            Err(found) => errors.extend(found),
+        }
+    }
+    if !errors.is_empty() {
+        return Err(unresolved(&errors));
+    }
+    used.sort_unstable();
+    used.dedup();
+    if !args.no_check {
+        let report = check(&images, &used, &resolved)?;
+        config::say_notes(&report);
+        if !report.findings.is_empty() {
+            return Err(unmet(&report));
+        }
+    }
+    output::write(joined(&resolved).as_bytes())?;
+    Ok(Exit::Done)
+}
+
+/// `NAME=IMAGE`
+fn named(text: &str) -> Result<(Known, Stored), Failure> {
+    let usage =
+        |why: String| Failure::usage(format!("`--image`: {why}"), "write it as `--image shop=oci:shop.oci`");
+    let (name, place) =
+        text.split_once('=').ok_or_else(|| usage(format!("`{text}` does not say where the image is")))?;
+    let reference: Reference = name.parse().map_err(|error| usage(format!("{error}")))?;
+    let stored = image::open(place)?;
+    // The image knows its own tag; a name that says another is its user's word.
+    let is_own = |own: &&String| {
+        let (own, _) = own.rsplit_once(':').unwrap_or((own, ""));
+        let short = own.rsplit('/').next() == Some(name) && !name.contains('/');
+        short || familiar(own) == familiar(name)
+    };
+    let own = stored.names.iter().find(is_own).map(|name| familiar(name).to_owned());
+    let known = known(name, own.unwrap_or_else(|| reference.to_string()), &stored)?;
+    Ok((known, stored))
+}
+
+/// The image of a recipe, built into a temporary layout: its digest is that of `coracle build`.
+fn built(
+    file: &Path,
+    number: usize,
+    builds: &TempDir,
+    settings: &Settings,
+) -> Result<(Known, Stored), Failure> {
+    let layout = format!("oci:{}", builds.path().join(number.to_string()).display());
+    let flags = Overrides { destinations: vec![layout.clone()], ..Overrides::default() };
+    let recipe = recipe::file(file, &flags)?;
+    let Some(name) = recipe.names.first().cloned() else {
+        return Err(Failure::usage(
+            format!("`{}` does not name its image, so nothing can refer to it", file.display()),
+            "write `name` below `[image]`",
+        ));
+    };
+    coracle::build(&recipe, settings, &())?;
+    let stored = image::open(&layout)?;
+    let known = known(name.name(), name.to_string(), &stored)?;
+    Ok((known, stored))
+}
+
+fn known(name: &str, reference: String, stored: &Stored) -> Result<Known, Failure> {
+    let digest = stored.digest.ok_or_else(|| Failure {
+        exit: Exit::Failed,
+        message: format!("`{}` has no digest: the archive has Docker's description alone", stored.place),
+        hint: Some("name an image layout, or an archive that has an `index.json`".into()),
+    })?;
+    Ok(Known { name: name.to_owned(), reference, digest: digest.to_string() })
+}
+
+fn unresolved(errors: &[Unresolved]) -> Failure {
+    Failure {
+        exit: Exit::Failed,
+        message: errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
+        hint: Some(
+            "say where images are with `--image NAME=oci:DIR`, or name their recipes with `-f`".into(),
+        ),
+    }
+}
+
+/// stdout is for manifests, so what does not fit is told on stderr.
+fn unmet(report: &Report) -> Failure {
+    let findings: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
+    Failure {
+        exit: Exit::Findings,
+        message: format!("the manifests do not give the image what it expects\n{}", findings.join("\n")),
+        hint: Some("mend them, or pass `--no-check`".into()),
+    }
+}
+
+/// Holds the manifests to every image that is in them and has a contract.
+fn check(images: &[(Known, Stored)], used: &[usize], inputs: &[Input]) -> Result<Report, Failure> {
+    let mut all = Report::default();
+    for (_, stored) in used.iter().filter_map(|index| images.get(*index)) {
+        let Some(contract) = image::contract(stored, None)? else { continue };
+        let report = config::judge(stored, &contract, None, inputs, None, None);
+        all.findings.extend(report.findings);
+        all.notes.extend(report.notes);
+    }
+    all.findings.dedup();
+    Ok(all)
+}
+
+/// Several texts as one stream of documents.
+fn joined(inputs: &[Input]) -> String {
+    let mut text = String::new();
+    for (index, input) in inputs.iter().enumerate() {
+        if index > 0 {
+            if !text.is_empty() && !text.ends_with('\n') {
+                text.push('\n');
+            }
+            let has_mark = input.text.lines().find(|line| !line.is_empty() && !line.starts_with('#'));
+            if has_mark.is_none_or(|line| !line.starts_with("---") && !line.starts_with('%')) {
+                text.push_str("---\n");
+            }
+        }
+        text.push_str(&input.text);
+    }
+    text
+}

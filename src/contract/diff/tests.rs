@@ -1,0 +1,80 @@
+use super::*;
+
+const OLD: &str = r#"{"version":1,"user":"65532:65532","ports":["8080/tcp"],
+    "mounts":[{"path":"/etc/shop","reload":"watch","files":[{"key":"a.toml","format":"toml"},{"key":"b"}]}],
+    "parameters":{"n":{"type":"integer"},"s":{"type":"string"}},
+    "env":[{"name":"A","from":"/etc/shop/b"}],"writable":[{"path":"/var/lib/shop"}]}"#;
+
+/// OLD with a text in place of another.
+fn changed(from: &str, to: &str) -> Vec<String> {
+    let text = OLD.replace(from, to);
+    assert_ne!(text, OLD, "{from}");
+    let show = |change: Change| {
+        format!(
+            "{}{} {} {}",
+            if change.is_breaking { "! " } else { "" },
+            change.part,
+            change.name,
+            change.message
+        )
+    };
+    changes(&Contract::parse(OLD).unwrap(), &Contract::parse(&text).unwrap()).into_iter().map(show).collect()
+}
+
+#[test]
+fn every_change_is_told_and_weighed() {
+    for (from, to, expected) in [
+        (
+            "{\"key\":\"b\"}",
+            "{\"key\":\"b\"},{\"key\":\"c\"}",
+            "! file /etc/shop/c is new, and the program needs it",
+        ),
+        (
+            "{\"key\":\"b\"}",
+            "{\"key\":\"b\"},{\"key\":\"c\",\"optional\":true}",
+            "file /etc/shop/c is new, and the program starts without it",
+        ),
+        (",{\"key\":\"b\"}", "", "file /etc/shop/b is not read any more"),
+        (
+            "{\"key\":\"b\"}",
+            "{\"key\":\"b\",\"secret\":true}",
+            "! file /etc/shop/b is secret now, so it belongs into a Secret",
+        ),
+        ("{\"key\":\"b\"}", "{\"key\":\"b\",\"optional\":true}", "file /etc/shop/b is optional now"),
+        ("\"format\":\"toml\"", "\"format\":\"yaml\"", "! file /etc/shop/a.toml is yaml, was toml"),
+        ("\"path\":\"/etc/shop\"", "\"path\":\"/etc/store\"", "! mount /etc/store was at `/etc/shop`"),
+        ("\"reload\":\"watch\"", "\"reload\":\"restart\"", "reload /etc/shop is `restart`, was `watch`"),
+        ("\"type\":\"integer\"", "\"type\":\"number\"", "parameter n is number, was integer"),
+        ("\"type\":\"integer\"", "\"type\":\"string\"", "! parameter n is string, was integer"),
+        ("{\"type\":\"string\"}", "{\"type\":\"string\",\"secret\":true}", "! parameter s is secret now"),
+        (
+            "{\"type\":\"string\"}",
+            "{\"type\":\"string\",\"required\":true}",
+            "! parameter s has to be given now",
+        ),
+        (
+            ",\"s\":{\"type\":\"string\"}",
+            ",\"s\":{\"type\":\"string\"},\"t\":{\"required\":true}",
+            "! parameter t is new, and has no default",
+        ),
+        (",\"s\":{\"type\":\"string\"}", "", "parameter s is not used any more"),
+        ("\"name\":\"A\"", "\"name\":\"B\"", "! env B is new: it has the text of `/etc/shop/b`"),
+        ("8080/tcp", "9090/tcp", "! port 8080/tcp is not listened on any more"),
+        ("65532:65532", "1:1", "! user 1:1 was 65532:65532"),
+        (
+            "{\"path\":\"/var/lib/shop\"}",
+            "{\"path\":\"/var/lib/shop\",\"persistent\":true}",
+            "! writable /var/lib/shop has to outlive the pod now",
+        ),
+        (
+            "{\"path\":\"/var/lib/shop\"}",
+            "{\"path\":\"/srv\"}",
+            "! writable /srv is new: the program writes to it",
+        ),
+    ] {
+        let found = changed(from, to);
+        assert!(found.iter().any(|found| found == expected), "{expected}: {found:#?}");
+    }
+    let same = Contract::parse(OLD).unwrap();
+    assert_eq!(changes(&same, &same), []);
+}

@@ -1,0 +1,223 @@
+//! References to images by digest, put into a text that stays as it is everywhere else.
+//!
+//! As `ko resolve` does it: `coracle://NAME` stands for an image wherever it is the whole of a text; the name of a known
+//! image does so where images are named.
+
+use super::choose::{SCHEME, repository};
+use super::map::shown;
+use super::objects::Input;
+use crate::yaml::{self, Kind, Node, Place};
+
+/// An image that references can lead to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Known {
+    /// What manifests call it.
+    pub name: String,
+    /// Its name with its tag, as it will be written: `ghcr.io/acme/shop:1.2`.
+    pub reference: String,
+    /// `sha256:…`
+    pub digest: String,
+}
+
+/// A text with references by digest in it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Resolved {
+    /// The text.
+    pub text: String,
+    /// The images that are in it now, by their place in the list of known ones.
+    pub used: Vec<usize>,
+}
+
+/// A reference that can't be resolved.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{file}:{line}:{column}: {message}")]
+pub struct Unresolved {
+    /// The file.
+    pub file: String,
+    /// From 1.
+    pub line: usize,
+    /// In characters, from 1.
+    pub column: usize,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// A piece of the text and what comes there.
+struct Edit {
+    place: Place,
+    text: String,
+    known: usize,
+}
+
+/// Puts references by digest into `input`.
+///
+/// # Errors
+/// Every `coracle://NAME` that no image is known for, and every reference that is written so that it can't be changed.
+pub fn resolve(input: &Input, known: &[Known]) -> Result<Resolved, Vec<Unresolved>> {
+    let refuse = |line, column, message| Unresolved { file: input.name.clone(), line, column, message };
+    let documents =
+        yaml::nodes(&input.text).map_err(|error| vec![refuse(error.line, error.column, error.message)])?;
+    let (mut edits, mut errors) = (Vec::new(), Vec::new());
+    for document in &documents {
+        visit(document, "", &mut |node, text, key| match target(text, key, known) {
+            Ok(None) => {}
+            Ok(Some((index, text))) => match quoted(&input.text, node, &text) {
+                Ok(text) => edits.push(Edit { place: node.defined, text, known: index }),
+                Err(message) => errors.push(refuse(node.defined.line, node.defined.column, message)),
+            },
+            Err(message) => errors.push(refuse(node.place.line, node.place.column, message)),
+        });
+    }
+    if !errors.is_empty() {
+        errors.dedup();
+        return Err(errors);
+    }
+    // An anchor is seen once more with every alias.
+    edits.sort_by_key(|edit| edit.place.start);
+    edits.dedup_by_key(|edit| edit.place.start);
+    Ok(applied(&input.text, &edits))
+}
+
+fn applied(text: &str, edits: &[Edit]) -> Resolved {
+    let mut resolved = Resolved { text: String::with_capacity(text.len()), used: Vec::new() };
+    let mut done = 0;
+    for edit in edits {
+        resolved.text.push_str(text.get(done..edit.place.start).unwrap_or_default());
+        resolved.text.push_str(&edit.text);
+        resolved.used.push(edit.known);
+        done = edit.place.end;
+    }
+    resolved.text.push_str(text.get(done..).unwrap_or_default());
+    resolved.used.sort_unstable();
+    resolved.used.dedup();
+    resolved
+}
+
+/// Visits every text with the key that it stands at.
+fn visit<'a>(node: &'a Node, key: &'a str, seen: &mut dyn FnMut(&'a Node, &'a str, &'a str)) {
+    match &node.kind {
+        Kind::Text(text) => seen(node, text, key),
+        Kind::List(items) => items.iter().for_each(|item| visit(item, key, seen)),
+        Kind::Table(members) => members.iter().for_each(|(key, node)| visit(node, &key.name, seen)),
+        Kind::Plain(_) => {}
+    }
+}
+
+/// The image that a text means, and the reference for it.
+fn target(text: &str, key: &str, known: &[Known]) -> Result<Option<(usize, String)>, String> {
+    if let Some(name) = text.strip_prefix(SCHEME) {
+        let wanted = repository(name);
+        let is_it = |known: &Known| {
+            let repository = repository(&known.name);
+            let own = self::repository(&known.reference);
+            [&repository, &own]
+                .iter()
+                .any(|found| **found == wanted || found.rsplit('/').next() == Some(wanted.as_str()))
+        };
+        let found: Vec<usize> =
+            known.iter().enumerate().filter(|(_, known)| is_it(known)).map(|(index, _)| index).collect();
+        return match found.as_slice() {
+            [index] => {
+                Ok(known.get(*index).map(|known| (*index, format!("{}@{}", known.reference, known.digest))))
+            }
+            [] => Err(format!("no image is known for `{}`", shown(text))),
+            _ => Err(format!("several images could be `{}`", shown(text))),
+        };
+    }
+    if key != "image" && key != "reference" {
+        return Ok(None);
+    }
+    let index = known.iter().position(|known| {
+        let same = [&known.name, &known.reference].iter().any(|name| repository(name) == repository(text));
+        same && tag(text).is_none_or(|written| tag(&known.reference) == Some(written))
+    });
+    let found = index.and_then(|index| Some((index, known.get(index)?)));
+    Ok(found.map(|(index, known)| {
+        let name = text.split('@').next().unwrap_or(text);
+        let tag = if tag(text).is_some() { None } else { tag(&known.reference) };
+        let tag = tag.map(|tag| format!(":{tag}")).unwrap_or_default();
+        (index, format!("{name}{tag}@{}", known.digest))
+    }))
+}
+
+/// The tag of a reference.
+fn tag(image: &str) -> Option<&str> {
+    let name = image.split('@').next().unwrap_or(image);
+    let last = name.rsplit('/').next().unwrap_or(name);
+    last.split_once(':').map(|(_, tag)| tag)
+}
+
+/// `new` in the quotes of what it replaces; a text over several lines is left to whoever wrote it.
+fn quoted(text: &str, node: &Node, new: &str) -> Result<String, String> {
+    let old = node.text().unwrap_or_default();
+    let written = text.get(node.defined.start..node.defined.end).unwrap_or_default();
+    for quote in ["", "'", "\""] {
+        if written == format!("{quote}{old}{quote}") {
+            return Ok(format!("{quote}{new}{quote}"));
+        }
+    }
+    Err(format!(
+        "`{}` is written so that it can't be changed in place: write it on one line, without escapes",
+        shown(old.trim())
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known() -> Vec<Known> {
+        let known = |name: &str, reference: &str, digest: &str| Known {
+            name: name.into(),
+            reference: reference.into(),
+            digest: digest.into(),
+        };
+        vec![known("shop", "ghcr.io/acme/shop:1.2", "sha256:aa"), known("db", "db:latest", "sha256:bb")]
+    }
+
+    fn resolved(text: &str) -> Result<String, String> {
+        let input = Input { name: "a.yaml".into(), text: text.into() };
+        resolve(&input, &known())
+            .map(|resolved| resolved.text)
+            .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    }
+
+    #[test]
+    fn references_change_and_nothing_else() {
+        for (text, expected) in [
+            ("image: coracle://shop # é\n", "image: ghcr.io/acme/shop:1.2@sha256:aa # é\n"),
+            (
+                "a:   'coracle://shop'\nb: [\"coracle://db\",x]\n",
+                "a:   'ghcr.io/acme/shop:1.2@sha256:aa'\nb: [\"db:latest@sha256:bb\",x]\n",
+            ),
+            ("image: db\nname: db\n", "image: db:latest@sha256:bb\nname: db\n"),
+            ("image: ghcr.io/acme/shop\n", "image: ghcr.io/acme/shop:1.2@sha256:aa\n"),
+            ("image: ghcr.io/acme/shop:1.2@sha256:cc\n", "image: ghcr.io/acme/shop:1.2@sha256:aa\n"),
+            ("image: ghcr.io/acme/shop:1.3\n", "image: ghcr.io/acme/shop:1.3\n"),
+            ("image: docker.io/library/db:latest\n", "image: docker.io/library/db:latest@sha256:bb\n"),
+            ("image: &i coracle://db\nother: *i\n", "image: &i db:latest@sha256:bb\nother: *i\n"),
+            (
+                "# only\r\n---\r\nimage:\tcoracle://db\r\n...\r\n",
+                "# only\r\n---\r\nimage:\tdb:latest@sha256:bb\r\n...\r\n",
+            ),
+            ("text: see coracle://db\ncoracle://db: 1\n", "text: see coracle://db\ncoracle://db: 1\n"),
+            ("", ""),
+        ] {
+            assert_eq!(resolved(text).as_deref(), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_can_not_be_resolved_has_a_place() {
+        for (text, expected) in [
+            ("a: 1\nimage: coracle://nobody\n", "a.yaml:2:8: no image is known for `coracle://nobody`"),
+            (
+                "image: |-\n  coracle://db\n",
+                "a.yaml:2:3: `coracle://db` is written so that it can't be changed in place: write it on one line, without escapes",
+            ),
+            ("a: 1\na: 2\n", "a.yaml:2:1: duplicate mapping key: a"),
+        ] {
+            assert_eq!(resolved(text), Err(expected.into()), "{text}");
+        }
+    }
+}

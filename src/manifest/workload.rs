@@ -1,0 +1,60 @@
+//! Pods and their templates, in whatever kind of workload they stand.
+
+use super::finding::{Finding, Rule};
+use super::objects::Object;
+use crate::yaml::{Node, Place};
+
+/// A container with everything around it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Container<'a> {
+    pub(super) object: Object<'a>,
+    /// The `spec` of its pod.
+    pub(super) pod: &'a Node,
+    pub(super) node: &'a Node,
+}
+
+/// Every container of an object, those that run before the others as well.
+pub(super) fn containers<'a>(object: &Object<'a>) -> Vec<Container<'a>> {
+    let path: &[&str] = match object.kind {
+        "Pod" => &["spec"],
+        "PodTemplate" => &["template", "spec"],
+        "CronJob" => &["spec", "jobTemplate", "spec", "template", "spec"],
+        "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "ReplicationController" | "Job" => {
+            &["spec", "template", "spec"]
+        }
+        _ => return Vec::new(),
+    };
+    let pod = object.node.at(path);
+    let lists = ["containers", "initContainers"].into_iter().flat_map(|list| pod.at(&[list]).items());
+    lists.map(|node| Container { object: *object, pod, node }).collect()
+}
+
+impl<'a> Container<'a> {
+    pub(super) fn name(&self) -> &'a str {
+        self.node.text_of("name").unwrap_or_default()
+    }
+
+    pub(super) fn image(&self) -> &'a str {
+        self.node.text_of("image").unwrap_or_default()
+    }
+
+    /// Where its name stands.
+    pub(super) fn place(&self) -> Place {
+        self.node.get("name").map_or(self.node.place, |name| name.place)
+    }
+
+    pub(super) fn title(&self) -> String {
+        format!("{}, container `{}`", self.object.title(), self.name())
+    }
+
+    /// A finding about this container.
+    pub(super) fn finding(&self, rule: Rule, place: Place, message: String) -> Finding {
+        Finding { container: Some(self.name().to_owned()), ..self.object.finding(rule, place, message) }
+    }
+
+    /// A field of its security context, or of its pod's.
+    pub(super) fn security(&self, field: &str) -> Option<&'a Node> {
+        let own = self.node.at(&["securityContext"]).get(field);
+        own.or_else(|| self.pod.at(&["securityContext"]).get(field))
+    }
+}

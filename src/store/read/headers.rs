@@ -1,0 +1,290 @@
+//! Headers of a tar that anybody may have written, one after the other, contents passed over.
+//!
+//! Names of any length are read from PAX records and GNU's long names, up to a bound: what is larger is hostile.
+//! Source: POSIX `pax`, "ustar Interchange Format"; GNU tar, "Basic Tar Format".
+
+use std::fs::File;
+use std::io::{self, Read, Seek as _, SeekFrom};
+
+/// The unit of a tar.
+const BLOCK: u64 = 512;
+/// The most bytes that a name, or the records in front of an entry, can have.
+const MAX_RECORDS: u64 = 1 << 20;
+
+/// An entry without its content.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Header {
+    /// As it is written.
+    pub(super) name: Vec<u8>,
+    /// What it is.
+    pub(super) kind: tar::EntryType,
+    /// What a link leads to.
+    pub(super) link: Vec<u8>,
+    /// Where its content begins.
+    pub(super) position: u64,
+    /// Bytes of its content.
+    pub(super) size: u64,
+}
+
+/// Where bytes can be passed over.
+pub(super) trait Skip: Read {
+    /// Goes on behind the next `count` bytes.
+    fn skip(&mut self, count: u64) -> io::Result<()>;
+}
+
+impl Skip for File {
+    fn skip(&mut self, count: u64) -> io::Result<()> {
+        let count = i64::try_from(count).map_err(|_| invalid("a size has no end"))?;
+        self.seek(SeekFrom::Current(count)).map(drop)
+    }
+}
+
+/// What can't be sought in is read.
+pub(super) struct Stream<R>(pub(super) R);
+
+impl<R: Read> Read for Stream<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
+}
+
+impl<R: Read> Skip for Stream<R> {
+    fn skip(&mut self, count: u64) -> io::Result<()> {
+        let skipped = io::copy(&mut (&mut self.0).take(count), &mut io::sink())?;
+        if skipped == count { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+    }
+}
+
+/// Reads headers up to the end of the archive.
+pub(super) struct Headers<R> {
+    reader: R,
+    position: u64,
+}
+
+/// What stands in front of an entry and is about it.
+#[derive(Default)]
+struct Records {
+    name: Option<Vec<u8>>,
+    link: Option<Vec<u8>>,
+    size: Option<u64>,
+}
+
+impl<R: Skip> Headers<R> {
+    pub(super) fn new(reader: R) -> Self {
+        Self { reader, position: 0 }
+    }
+
+    /// What is left behind the end of the archive.
+    pub(super) fn into_inner(self) -> R {
+        self.reader
+    }
+
+    /// The next entry; nothing at the end.
+    pub(super) fn next(&mut self) -> io::Result<Option<Header>> {
+        let mut records = Records::default();
+        loop {
+            let Some(header) = self.block()? else { return Ok(None) };
+            let kind = header.entry_type();
+            let size = header.entry_size()?;
+            match kind {
+                _ if kind.is_gnu_longname() => records.name = Some(until_nul(self.content(size)?)),
+                _ if kind.is_gnu_longlink() => records.link = Some(until_nul(self.content(size)?)),
+                _ if kind.is_pax_local_extensions() => records.read(&self.content(size)?)?,
+                _ if kind.is_pax_global_extensions() => drop(self.content(size)?),
+                _ if kind.is_gnu_sparse() => return Err(invalid("it holds a sparse file")),
+                _ => return self.entry(&header, records).map(Some),
+            }
+        }
+    }
+
+    fn entry(&mut self, header: &tar::Header, records: Records) -> io::Result<Header> {
+        let kind = header.entry_type();
+        // Others have no content, whatever their size says.
+        let has_content = kind.is_file() || kind.is_contiguous() || !is_known(kind);
+        let size = records.size.map_or_else(|| header.entry_size(), Ok)?;
+        let size = if has_content { size } else { 0 };
+        let position = self.position;
+        self.skip(padded(size)?)?;
+        Ok(Header {
+            name: records.name.unwrap_or_else(|| header.path_bytes().into_owned()),
+            kind,
+            link: records.link.or_else(|| header.link_name_bytes().map(Into::into)).unwrap_or_default(),
+            position,
+            size,
+        })
+    }
+
+    /// A header; nothing at a block of zeros, or where the file ends.
+    fn block(&mut self) -> io::Result<Option<tar::Header>> {
+        let mut header = tar::Header::new_old();
+        let bytes = header.as_mut_bytes();
+        let mut filled = 0;
+        while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match self.reader.read(rest) {
+                Ok(0) if filled == 0 => return Ok(None),
+                Ok(0) => return Err(invalid("it ends in the middle of a header")),
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.position += BLOCK;
+        if header.as_bytes().iter().all(|byte| *byte == 0) {
+            return Ok(None);
+        }
+        if header.cksum().ok() != Some(checksum(header.as_bytes())) {
+            return Err(invalid("a header has a wrong checksum, so it is no tar"));
+        }
+        Ok(Some(header))
+    }
+
+    fn content(&mut self, size: u64) -> io::Result<Vec<u8>> {
+        if size > MAX_RECORDS {
+            return Err(invalid("a name in it has no end"));
+        }
+        let mut bytes = Vec::new();
+        (&mut self.reader).take(size).read_to_end(&mut bytes)?;
+        if (bytes.len() as u64) < size {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.position += size;
+        self.skip(padded(size)? - size)?;
+        Ok(bytes)
+    }
+
+    fn skip(&mut self, count: u64) -> io::Result<()> {
+        self.position = self.position.checked_add(count).ok_or_else(|| invalid("a size has no end"))?;
+        self.reader.skip(count)
+    }
+}
+
+impl Records {
+    /// `LENGTH NAME=VALUE\n`, one after the other.
+    fn read(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while let Some(Record { name, value, rest }) = Record::first(bytes) {
+            match name {
+                b"path" => self.name = Some(value.to_vec()),
+                b"linkpath" => self.link = Some(value.to_vec()),
+                b"size" => {
+                    let size = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
+                    self.size = Some(size.ok_or_else(|| invalid("a size is no number"))?);
+                }
+                _ => {}
+            }
+            bytes = rest;
+        }
+        Ok(())
+    }
+}
+
+/// A record, and what is behind it.
+struct Record<'a> {
+    name: &'a [u8],
+    value: &'a [u8],
+    rest: &'a [u8],
+}
+
+impl<'a> Record<'a> {
+    fn first(bytes: &'a [u8]) -> Option<Self> {
+        let space = bytes.iter().position(|byte| *byte == b' ')?;
+        let length: usize = std::str::from_utf8(bytes.get(..space)?).ok()?.parse().ok()?;
+        let record = bytes.get(space + 1..length.checked_sub(1)?)?;
+        let equals = record.iter().position(|byte| *byte == b'=')?;
+        Some(Self {
+            name: record.get(..equals)?,
+            value: record.get(equals + 1..)?,
+            rest: bytes.get(length..)?,
+        })
+    }
+}
+
+fn until_nul(mut bytes: Vec<u8>) -> Vec<u8> {
+    bytes.truncate(bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len()));
+    bytes
+}
+
+/// Kinds that have no content; of others nobody knows.
+fn is_known(kind: tar::EntryType) -> bool {
+    kind.is_dir()
+        || kind.is_symlink()
+        || kind.is_hard_link()
+        || kind.is_character_special()
+        || kind.is_block_special()
+        || kind.is_fifo()
+}
+
+/// The sum of all bytes, where those of the sum itself count as blanks.
+fn checksum(header: &[u8; 512]) -> u32 {
+    header
+        .iter()
+        .enumerate()
+        .map(|(at, byte)| u32::from(if (148..156).contains(&at) { b' ' } else { *byte }))
+        .sum()
+}
+
+fn padded(size: u64) -> io::Result<u64> {
+    size.checked_next_multiple_of(BLOCK).ok_or_else(|| invalid("a size has no end"))
+}
+
+pub(super) fn invalid(why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(bytes: &[u8]) -> Result<Vec<String>, String> {
+        let mut headers = Headers::new(Stream(bytes));
+        let mut found = Vec::new();
+        while let Some(header) = headers.next().map_err(|error| error.to_string())? {
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            found.push(format!("{} {} {}", text(&header.name), text(&header.link), header.size));
+        }
+        Ok(found)
+    }
+
+    fn archive(names: &[&str]) -> Vec<u8> {
+        let mut builder = tar::Builder::new(Vec::new());
+        for name in names {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(3);
+            builder.append_data(&mut header, name, b"abc".as_slice()).unwrap();
+        }
+        let mut link = tar::Header::new_gnu();
+        link.set_entry_type(tar::EntryType::Symlink);
+        link.set_size(0);
+        builder.append_link(&mut link, "l", "y".repeat(120)).unwrap();
+        builder.into_inner().unwrap()
+    }
+
+    #[test]
+    fn names_of_any_length_are_read() {
+        let long = "x".repeat(300);
+        let expected = vec!["a  3".to_owned(), format!("{long}  3"), format!("l {} 0", "y".repeat(120))];
+        assert_eq!(names(&archive(&["a", &long])), Ok(expected));
+        let pax = crate::layer::tar::Member::file(long.as_bytes(), 9 << 30).head();
+        assert!(names(&pax).is_err(), "its content is not there");
+        let pax = crate::layer::tar::Member::file(long.as_bytes(), 0).head();
+        assert_eq!(names(&pax), Ok(vec![format!("{long}  0")]));
+    }
+
+    #[test]
+    fn what_is_cut_off_or_no_tar_is_an_error() {
+        let whole = archive(&["a", &"x".repeat(300)]);
+        assert_eq!(names(b""), Ok(vec![]));
+        for end in [1, 511, 513, 1023, 1500, 2100] {
+            assert!(names(&whole[..end]).is_err(), "{end}");
+        }
+        assert_eq!(names(&[7; 512]).unwrap_err(), names(&[b'x'; 600]).unwrap_err());
+        let mut endless = tar::Header::new_gnu();
+        endless.set_entry_type(tar::EntryType::GNULongName);
+        endless.set_size(u64::from(u32::MAX));
+        endless.set_cksum();
+        assert_eq!(names(endless.as_bytes()), Err("a name in it has no end".into()));
+        endless.set_entry_type(tar::EntryType::Regular);
+        endless.as_mut_bytes()[124..136].copy_from_slice(&[0xff; 12]);
+        endless.set_cksum();
+        assert!(names(endless.as_bytes()).is_err());
+    }
+}
