@@ -6,7 +6,7 @@ use std::path::Path;
 use coracle::contract::{self, Contract, Document};
 use coracle::fs::Context as _;
 use coracle::platform::Platform;
-use coracle::store::{self, Stored};
+use coracle::store::{self, Destination, Stored};
 
 use super::exit::Exit;
 use super::failure::Failure;
@@ -16,9 +16,13 @@ const MAX_CONTRACT: u64 = 64 << 20;
 
 /// The image that `text` names.
 pub(super) fn open(text: &str) -> Result<Stored, Failure> {
-    let place = store::read::place(text)
-        .map_err(|error| Failure { exit: Exit::Usage, ..Failure::from(coracle::Error::from(error)) })?;
-    Ok(store::open(&place).map_err(coracle::Error::from)?)
+    Ok(store::open(&place(text)?).map_err(coracle::Error::from)?)
+}
+
+/// Where the image is that `text` names.
+pub(super) fn place(text: &str) -> Result<Destination, Failure> {
+    store::read::place(text)
+        .map_err(|error| Failure { exit: Exit::Usage, ..Failure::from(coracle::Error::from(error)) })
 }
 
 /// The platform that was asked for.
@@ -69,15 +73,26 @@ pub(super) fn document(path: &Path) -> Result<Whole, Failure> {
     let mut text = String::new();
     let file = std::fs::File::open(path).context("read", path).map_err(coracle::Error::from)?;
     file.take(MAX_CONTRACT).read_to_string(&mut text).context("read", path).map_err(coracle::Error::from)?;
-    let wrong = |why: String| Failure {
-        exit: Exit::Failed,
-        message: format!("`{}` is no contract: {why}", path.display()),
-        hint: Some("it holds what an image's label has, or the whole contract, as JSON".into()),
-    };
-    let value: serde_json::Value = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-    if let Some(inner) = value.get("contract") {
-        Contract::parse(&inner.to_string()).map_err(|error| wrong(error.to_string()))?;
-        return serde_json::from_value(value).map(Whole::Document).map_err(|error| wrong(error.to_string()));
+    let name = path.display().to_string();
+    let value: serde_json::Value = serde_json::from_str(&text).map_err(|error| wrong(&name, &error))?;
+    if value.get("contract").is_some() {
+        return whole(&text, &name).map(Whole::Document);
     }
-    Contract::parse(&text).map(Whole::Contract).map_err(|error| wrong(error.to_string()))
+    Contract::parse(&text).map(Whole::Contract).map_err(|error| wrong(&name, &error))
+}
+
+/// The whole contract in `text`, which `name` names for people.
+pub(super) fn whole(text: &str, name: &str) -> Result<Document, Failure> {
+    let document: Document = serde_json::from_str(text).map_err(|error| wrong(name, &error))?;
+    // What a label may not say stands in no whole contract either.
+    let checked = document.contract.to_json().and_then(|json| Contract::parse(&json));
+    checked.map(|_| document).map_err(|error| wrong(name, &error))
+}
+
+fn wrong(name: &str, why: &dyn std::fmt::Display) -> Failure {
+    Failure {
+        exit: Exit::Failed,
+        message: format!("`{name}` is no contract: {why}"),
+        hint: Some("it holds what an image's label has, or the whole contract, as JSON".into()),
+    }
 }

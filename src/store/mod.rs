@@ -18,7 +18,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 pub use destination::{Destination, Kind, ParseDestinationError};
-pub use read::{FileEntry, Files, Stored, StoredImage, open};
+pub use read::{FileEntry, Files, Stored, StoredImage, artifact, open};
 pub use staging::Staging;
 pub use verify::{Finding, verify};
 

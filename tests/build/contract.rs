@@ -177,3 +177,62 @@ hello  linux/amd64  3 files, [..] in 1 layer
     );
     project.coracle(["config"]).ends(0, str!["..."], str![""]);
 }
+
+#[test]
+fn what_was_published_is_found_again() {
+    let project = project();
+    project.file("values.toml", "port = 81\n").file(
+        "deploy.yaml",
+        r#"
+kind: ConfigMap
+apiVersion: v1
+metadata: {name: shop}
+data: {shop.toml: "port = 80\n"}
+---
+kind: Pod
+apiVersion: v1
+metadata: {name: shop}
+spec:
+  containers:
+  - name: shop
+    image: shop
+    volumeMounts:
+    - {name: config, mountPath: /etc/shop}
+    - {name: token, mountPath: /run/secrets/shop}
+    - {name: state, mountPath: /var/lib/shop}
+  volumes:
+  - name: config
+    projected: {sources: [{configMap: {name: shop}}, {secret: {name: login, items: [{key: login.env, path: login.env}]}}]}
+  - {name: token, secret: {secretName: token}}
+  - {name: state, emptyDir: {}}
+"#,
+    );
+    project.built(&["--tag=shop", "--compression=zstd"], "shop.oci");
+    let check = ["config", "check", "oci:shop.oci", "deploy.yaml", "--values=values.toml"];
+    project.coracle(check).ends(1, str![""], str![[r#"
+error: `oci:shop.oci` has no contract about `oci:shop.oci`
+
+hint: build the image with `--publish-contract oci:DIR`, and name the layout with `--contract oci:DIR`
+
+"#]]);
+    let mut there = project.coracle(check);
+    there.more(["--contract=oci:contracts"]);
+    there.ends(4, str![[r#"
+deploy.yaml:5:19: ConfigMap/shop: line 1 of `/etc/shop/shop.toml` is `port = 80`, the contract makes `port = 81` of these values
+
+"#]], str![[r#"
+hint: /etc/shop/login.env: it is secret and its values are not given, so it is not compared
+hint: deploy.yaml:20:70: Pod/shop, container `shop`: the Secret `login` is not among these manifests: whether it has `login.env` can't be told
+hint: deploy.yaml:21:40: Pod/shop, container `shop`: the Secret `token` is not among these manifests: whether it has `token` can't be told
+
+"#]]);
+    project.built(&["--tag=shop", "--compression=zstd", "--publish-contract=oci:shop.oci"], "shop.oci");
+    project.file("values.toml", "port = 80\n");
+    project.coracle(check).ends(0, str![""], str![[r#"
+hint: /etc/shop/login.env: it is secret and its values are not given, so it is not compared
+hint: deploy.yaml:20:70: Pod/shop, container `shop`: the Secret `login` is not among these manifests: whether it has `login.env` can't be told
+hint: deploy.yaml:21:40: Pod/shop, container `shop`: the Secret `token` is not among these manifests: whether it has `token` can't be told
+Pod/shop, container `shop` fits oci:shop.oci
+
+"#]]);
+}

@@ -33,7 +33,7 @@ Examples:
   coracle config check oci:shop.oci deploy/          every file in the folder
   kubectl kustomize overlays/prod | coracle config check oci:shop.oci -
   helm template shop chart/ | coracle config check oci:shop.oci -
-  coracle config check oci:shop.oci deploy.yaml --contract contract.json --values values/production.toml
+  coracle config check oci:shop.oci deploy.yaml --contract oci:contracts --values values/production.toml
 
 The container is the one with the image's digest or name, or with `coracle://NAME`; else the only one there is.
 Exit code 4: something does not fit. docs/contract.md has every rule.")]
@@ -50,12 +50,13 @@ pub(in crate::cli) struct CheckArgs {
     #[arg(long, value_name = "NAME")]
     pub(in crate::cli) container: Option<String>,
 
-    /// Render the templates of this whole contract, and compare
-    #[arg(long, value_name = "FILE")]
-    pub(in crate::cli) contract: Option<PathBuf>,
+    /// Where the whole contract is: JSON, or the layout `oci:DIR` it was published to; beside the image when nothing is
+    /// said
+    #[arg(long, value_name = "FILE|oci:DIR")]
+    pub(in crate::cli) contract: Option<String>,
 
-    /// Values to render with, held to the contract's schema: TOML, YAML or JSON
-    #[arg(long = "values", value_name = "FILE", requires = "contract")]
+    /// Hold these values to the contract's schema, render its templates with them, and compare: TOML, YAML or JSON
+    #[arg(long = "values", value_name = "FILE")]
     pub(in crate::cli) values: Vec<PathBuf>,
 
     /// How stdout is written

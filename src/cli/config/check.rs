@@ -3,12 +3,12 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use coracle::contract::{Contract, Document};
+use coracle::contract::{self, Contract, Document};
 use coracle::fs::Context as _;
 use coracle::manifest::{self, Expected, Finding, Input, Report};
 use coracle::note::Note;
 use coracle::platform::Platform;
-use coracle::store::{Files, Stored};
+use coracle::store::{self, Destination, Files, Stored};
 use coracle::values::Source;
 use serde_json::{Value, json};
 
@@ -25,7 +25,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
     let platform = image::platform(args.platform.as_deref())?;
     let stored = image::open(&args.image)?;
     let contract = image::required(&stored, platform.as_ref())?;
-    let document = args.contract.as_deref().map(whole).transpose()?;
+    let document = whole(args, &stored)?;
     if let Some(document) = &document {
         matches(&contract, document)?;
     }
@@ -97,15 +97,38 @@ pub(in crate::cli) fn judge(
     report
 }
 
-/// A whole contract, as it is published beside an image.
-fn whole(path: &Path) -> Result<Document, Failure> {
-    match image::document(path)? {
-        Whole::Document(document) => Ok(document),
-        Whole::Contract(_) => Err(Failure::usage(
-            format!("`{}` has no templates: it is what a label holds", path.display()),
-            "name the whole contract with `--contract`",
-        )),
+/// The whole contract, where it was asked for: from where somebody says it is, else from beside the image.
+fn whole(args: &CheckArgs, stored: &Stored) -> Result<Option<Document>, Failure> {
+    match &args.contract {
+        None if args.values.is_empty() => Ok(None),
+        None => published(&stored.place, stored).map(Some),
+        Some(text) if text.starts_with("oci:") => published(&image::place(text)?, stored).map(Some),
+        Some(path) => match image::document(Path::new(path))? {
+            Whole::Document(document) => Ok(Some(document)),
+            Whole::Contract(_) => Err(Failure::usage(
+                format!("`{path}` has no templates: it is what a label holds"),
+                "name the whole contract with `--contract`",
+            )),
+        },
     }
+}
+
+/// The whole contract that was published about an image.
+fn published(place: &Destination, stored: &Stored) -> Result<Document, Failure> {
+    let content = match &stored.digest {
+        Some(digest) => store::artifact(place, contract::MEDIA_TYPE, digest).map_err(coracle::Error::from)?,
+        None => None,
+    };
+    let Some(content) = content else {
+        return Err(Failure {
+            exit: Exit::Failed,
+            message: format!("`{place}` has no contract about `{}`", stored.place),
+            hint: Some(
+                "build the image with `--publish-contract oci:DIR`, and name the layout with `--contract oci:DIR`".into(),
+            ),
+        });
+    };
+    image::whole(&String::from_utf8_lossy(&content), &place.to_string())
 }
 
 /// A contract that is another's would find what is not there.

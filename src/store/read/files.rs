@@ -48,6 +48,7 @@ pub enum Entry {
 pub(super) enum Packing {
     Plain,
     Gzip,
+    Zstd,
 }
 
 impl Files {
@@ -105,6 +106,7 @@ impl Files {
         let layer = match packing {
             Packing::Plain => Layer::read(BufReader::new(&mut counted)),
             Packing::Gzip => Layer::read(MultiGzDecoder::new(BufReader::new(&mut counted))),
+            Packing::Zstd => zstd::Decoder::new(&mut counted).and_then(Layer::read),
         };
         let layer = layer.map_err(|error| error.to_string())?;
         // What stands behind the end counts as well.

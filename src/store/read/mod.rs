@@ -5,6 +5,7 @@
 //! image-spec, `image-layout.md`, `image-index.md`, `manifest.md`; Moby, `image/spec/v1.2.md` for archives that only
 //! have a `manifest.json`.
 
+mod artifact;
 mod blobs;
 mod files;
 mod headers;
@@ -20,6 +21,7 @@ use crate::platform::Platform;
 use blobs::Blobs;
 use files::Packing;
 
+pub use artifact::artifact;
 pub use files::{Entry as FileEntry, Files};
 
 /// More than any registry takes for a manifest (4 MiB); configs are smaller still.
@@ -280,16 +282,21 @@ impl Stored {
     fn packing(&self, layer: &StoredLayer) -> Result<Packing, String> {
         match layer.media_type.as_str() {
             kind if kind.ends_with("+gzip") || kind.ends_with(".gzip") => Ok(Packing::Gzip),
+            kind if kind.ends_with("+zstd") => Ok(Packing::Zstd),
             "application/vnd.oci.image.layer.v1.tar" => Ok(Packing::Plain),
             "" => {
-                let mut start = [0; 2];
+                let mut start = [0; 4];
                 let source = self.blobs.file(&layer.name).map_err(|error| error.to_string())?;
                 let mut reader = source.ok_or("it is missing")?.reader;
-                let is_gzip =
-                    std::io::Read::read_exact(&mut reader, &mut start).is_ok() && start == [0x1f, 0x8b];
-                Ok(if is_gzip { Packing::Gzip } else { Packing::Plain })
+                // A tar has more bytes than that, and none of these at its start.
+                std::io::Read::read_exact(&mut reader, &mut start).map_err(|error| error.to_string())?;
+                Ok(match start {
+                    [0x1f, 0x8b, ..] => Packing::Gzip,
+                    [0x28, 0xb5, 0x2f, 0xfd] => Packing::Zstd,
+                    _ => Packing::Plain,
+                })
             }
-            kind => Err(format!("`{kind}` can't be unpacked here, only tar and gzip")),
+            kind => Err(format!("`{kind}` can't be unpacked here, only tar, gzip and zstd")),
         }
     }
 }
