@@ -3,6 +3,7 @@
 mod build;
 mod config;
 mod deps;
+mod manifests;
 mod render;
 mod runtime;
 
@@ -12,6 +13,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 pub(super) use build::BuildArgs;
 pub(super) use deps::{DepsArgs, DepsFormat};
+pub(super) use manifests::{Layout, ManifestsArgs};
 pub(super) use render::RenderArgs;
 
 /// Turns a program that is already built into the smallest honest container image.
@@ -51,6 +53,8 @@ pub(super) enum Command {
     /// Work on a program's configuration, which stays outside its image
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Print what runs an image on Kubernetes: ConfigMaps, workload, Service
+    Manifests(Box<ManifestsArgs>),
 }
 
 #[derive(Subcommand)]

@@ -11,7 +11,9 @@ mod dependencies;
 mod deps;
 mod exit;
 mod failure;
+mod folder;
 mod interrupt;
+mod manifests;
 mod output;
 mod progress;
 mod report;
@@ -41,6 +43,7 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
             Command::Build(args) => build::run(&args),
             Command::Deps(args) => deps::run(&args),
             Command::Config(command) => config::run(&command),
+            Command::Manifests(args) => manifests::run(&args),
         },
         Err(error) => help_or_usage(&error),
     };

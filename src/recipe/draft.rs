@@ -1,6 +1,7 @@
 //! From words to a recipe: the file's and the command line's, merged, then checked one by one.
 
 mod config;
+mod kubernetes;
 mod mounts;
 mod roots;
 mod runtime;
@@ -59,7 +60,7 @@ pub(super) fn finish(document: Option<&Document<'_>>, flags: &Overrides) -> Resu
             let ports = either(&file.image.0.expose, &flags.expose, "--expose");
             ports
                 .iter()
-                .filter_map(|port| check.parsed(port, |e: &super::port::ParsePortError| Some(e.hint())))
+                .filter_map(|port| check.parsed(port, |e: &crate::port::ParsePortError| Some(e.hint())))
                 .collect()
         },
         env: check.map(&file.image.0.env, &flags.env, "--env"),
@@ -80,6 +81,7 @@ pub(super) fn finish(document: Option<&Document<'_>>, flags: &Overrides) -> Resu
         runtime: check.runtime(&file.runtime.0, &flags.runtime),
         hwcaps: check.hwcaps(&file.runtime.0, &flags.runtime),
         config: check.config(file, &flags.config, &folder)?,
+        kubernetes: check.kubernetes(&file.kubernetes.0),
         strip: flags.strip || file.image.0.strip.unwrap_or_default(),
         platform: {
             let platform = one(&file.image.0.platform, &flags.platform, "--platform");

@@ -97,6 +97,7 @@ fn a_whole_recipe() {
         },
         hwcaps: Hwcaps::UpTo(b"x86-64-v3".to_vec()),
         config: Configuration::default(),
+        kubernetes: crate::kubernetes::Settings::default(),
         strip: true,
         roots: Vec::new(),
         platform: Some("linux/arm/v7".parse().unwrap()),

@@ -61,11 +61,23 @@ impl Values {
     ///
     /// # Errors
     /// Every violation, with the place that each value is from.
-    pub fn held_to(mut self, schema: &Schema) -> Result<Self, Error> {
+    pub fn held_to(self, schema: &Schema) -> Result<Self, Error> {
+        self.held_to_all_but(schema, &[])
+    }
+
+    /// The same for whoever needs no secret value: those may be missing.
+    ///
+    /// # Errors
+    /// As [`Values::held_to`].
+    pub fn held_to_but_secrets(self, schema: &Schema) -> Result<Self, Error> {
+        self.held_to_all_but(schema, &schema.secrets())
+    }
+
+    fn held_to_all_but(mut self, schema: &Schema, may_be_missing: &[KeyPath]) -> Result<Self, Error> {
         let mut merged = schema.defaults();
         merge(&mut merged, std::mem::take(&mut self.merged));
         self.merged = merged;
-        let violations = schema.violations(&self);
+        let violations = schema.violations(&self, may_be_missing);
         if violations.is_empty() { Ok(self) } else { Err(Error::Violations(violations)) }
     }
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use jsonschema::error::ValidationErrorKind;
 use serde_json::{Map, Value};
 
 use super::{Error, KeyPath, Values, Violation, file, merge};
@@ -59,13 +60,21 @@ impl Schema {
         defaults
     }
 
-    /// What the schema does not allow of `values`, by key.
-    pub(super) fn violations(&self, values: &Values) -> Vec<Violation> {
+    /// What the schema does not allow of `values`, by key. Some of them may be missing.
+    pub(super) fn violations(&self, values: &Values, may_be_missing: &[KeyPath]) -> Vec<Violation> {
         let secrets = self.secrets();
         let merged = values.merged();
         let mut violations: Vec<Violation> = self
             .validator
             .iter_errors(merged)
+            .filter(|error| match error.kind() {
+                ValidationErrorKind::Required { property } => {
+                    let key = KeyPath::from_pointer(error.instance_path().as_str());
+                    let key = property.as_str().map(|name| key.joined(name)).unwrap_or(key);
+                    !may_be_missing.iter().any(|missing| missing.is_along(&key))
+                }
+                _ => true,
+            })
             .map(|error| {
                 let key = KeyPath::from_pointer(error.instance_path().as_str());
                 let is_secret = secrets.iter().any(|secret| secret.is_along(&key));
