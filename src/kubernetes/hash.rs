@@ -13,8 +13,9 @@ pub(super) const LENGTH: usize = 10;
 
 /// The suffix of a map with these contents.
 pub(super) fn suffix(kind: MapKind, contents: &Contents) -> String {
-    let or_empty =
-        |map: &Value| if map.as_object().is_none_or(|map| map.is_empty()) { json!("") } else { map.clone() };
+    let or_empty = |map: &Value| {
+        if map.as_object().is_none_or(serde_json::Map::is_empty) { json!("") } else { map.clone() }
+    };
     let mut hashed = json!({ "kind": kind.as_str(), "name": "", "data": or_empty(&contents.data) });
     if let Some(members) = hashed.as_object_mut() {
         if kind == MapKind::Secret {

@@ -118,26 +118,51 @@ fn generators(application: &Application<'_>, maps: &[Map], folder: &str, files: 
         .collect()
 }
 
-/// Text that kustomize reads and then can't write: its YAML allows no control characters.
+/// Text that kustomize can't write as it was, because its YAML escapes no control characters; and keys that it does not
+/// quote, so that it takes them for numbers itself.
 fn unfit(maps: &[Map]) -> Vec<Problem> {
-    let files = maps.iter().flat_map(|map| map.files.iter().map(move |file| (map, file)));
-    let unfit = files
-        .filter(|(_, (_, bytes))| std::str::from_utf8(bytes).is_ok_and(|text| text.chars().any(is_refused)));
-    unfit
-        .map(|(map, (key, _))| {
-            Problem::new(
+    let mut problems = Vec::new();
+    for (map, (key, bytes)) in maps.iter().flat_map(|map| map.files.iter().map(move |file| (map, file))) {
+        if is_no_text(key) {
+            problems.push(Problem::new(
+                format!("kustomize can't hold the key `{key}`, which it takes for something else than text"),
+                "give the file another `key`, or use `--layout yaml` or `--layout helm`",
+            ));
+        }
+        if std::str::from_utf8(bytes).is_ok_and(|text| text.chars().any(is_refused)) {
+            problems.push(Problem::new(
                 format!(
                     "kustomize can't hold `{key}` of `{}`: it is text with control characters in it",
                     map.mount
                 ),
                 "take the characters out, or use `--layout yaml` or `--layout helm`",
-            )
-        })
-        .collect()
+            ));
+        }
+    }
+    problems
 }
 
 fn is_refused(c: char) -> bool {
-    matches!(c, '\u{7f}'..='\u{84}' | '\u{86}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}')
+    matches!(c, '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}')
+}
+
+/// Whether YAML takes `key` for a number, a date, `true`, `false` or `null` when nobody quotes it.
+fn is_no_text(key: &str) -> bool {
+    let lower = key.to_ascii_lowercase();
+    let plain = if lower.starts_with('_') { lower.clone() } else { lower.replace('_', "") };
+    let digits = plain.strip_prefix('-').unwrap_or(&plain);
+    let in_base = [("0x", 16), ("0o", 8), ("0b", 2)].into_iter().any(|(prefix, base)| {
+        digits
+            .strip_prefix(prefix)
+            .is_some_and(|rest| !rest.is_empty() && rest.chars().all(|c| c.is_digit(base)))
+    });
+    let is_number =
+        digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') && digits.parse::<f64>().is_ok();
+    let is_digits = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let parts: Vec<&str> = lower.split('-').collect();
+    let is_date = parts.len() == 3 && parts.iter().all(is_digits);
+    let is_word = ["true", "false", "null", ".inf", "-.inf", ".nan"].contains(&lower.as_str());
+    in_base || is_number || is_date || is_word
 }
 
 fn is_directory(name: &str) -> bool {
@@ -148,4 +173,47 @@ fn is_directory(name: &str) -> bool {
 
 fn document(value: &Value) -> Vec<u8> {
     yaml::text(value).into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As `kubectl kustomize` 5.8.1 takes or fails on them.
+    #[test]
+    fn keys_that_are_no_text_are_known() {
+        for key in [
+            "2",
+            "2.5",
+            "-1",
+            ".5",
+            "5.",
+            "1e3",
+            "0x1F",
+            "0o7",
+            "0b1",
+            "1_000",
+            "007",
+            "true",
+            "True",
+            "null",
+            ".inf",
+            ".NaN",
+            "2020-01-01",
+            "-.inf",
+            "08",
+            "1_",
+            "-.5",
+            "2020-1-1",
+            ".1_0",
+        ] {
+            assert!(is_no_text(key), "{key}");
+        }
+        for key in [
+            "yes", "no", "y", "-", "--", "_", "1.2.3", "1-2", "nan", "inf", "e1", "1e", "0x", "_1", "1.e",
+            "---", "0o8", "True_", "0b2", "a", ".env",
+        ] {
+            assert!(!is_no_text(key), "{key}");
+        }
+    }
 }

@@ -114,6 +114,8 @@ fn manifests_named(application: &Application<'_>, names: &Names) -> Result<Manif
     problems.extend(made.maps.iter().filter_map(Map::too_large));
     problems.extend(patch::apply(application, names, &mut made));
     made.notes.extend(made.maps.iter().filter_map(Map::not_for_apply));
+    // Two probes may ask the same question.
+    problems.dedup();
     if problems.is_empty() { Ok(made) } else { Err(Error::Problems(problems)) }
 }
 
