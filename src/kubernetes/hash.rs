@@ -13,15 +13,19 @@ pub(super) const LENGTH: usize = 10;
 
 /// The suffix of a map with these contents.
 pub(super) fn suffix(kind: MapKind, contents: &Contents) -> String {
-    let or_empty = |map: &Value| {
-        if map.as_object().is_none_or(serde_json::Map::is_empty) { json!("") } else { map.clone() }
+    let is_empty = |map: &Value| map.as_object().is_none_or(serde_json::Map::is_empty);
+    // Its ConfigMap without text has no `data`, its Secret an empty one.
+    let data = if kind == MapKind::ConfigMap && is_empty(&contents.data) {
+        json!("")
+    } else {
+        contents.data.clone()
     };
-    let mut hashed = json!({ "kind": kind.as_str(), "name": "", "data": or_empty(&contents.data) });
+    let mut hashed = json!({ "kind": kind.as_str(), "name": "", "data": data });
     if let Some(members) = hashed.as_object_mut() {
         if kind == MapKind::Secret {
             members.insert("type".into(), json!("Opaque"));
         }
-        if contents.binary.as_object().is_some_and(|map| !map.is_empty()) {
+        if !is_empty(&contents.binary) {
             members.insert("binaryData".into(), contents.binary.clone());
         }
     }
@@ -116,6 +120,7 @@ mod tests {
             (MapKind::ConfigMap, vec![("a", "<b>&\"é".as_bytes())], "fdfghf2mfm"),
             (MapKind::ConfigMap, vec![], "6ct58987ht"),
             (MapKind::Secret, vec![("password", b"s3cret")], "bf5fk5d75b"),
+            (MapKind::Secret, vec![], "46f8b28mk5"),
         ] {
             assert_eq!(of(kind, &files), expected);
         }

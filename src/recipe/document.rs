@@ -101,6 +101,9 @@ impl<'a> Document<'a> {
                 format!("`[environments.{}]`", crate::path::printable(environment.as_bytes()))
             }
             [Step::Key(name), Step::Key(table)] if name == "kubernetes" => format!("`{name}.{table}`"),
+            [Step::Key(name), Step::Key(table), Step::Key(probe)] if name == "kubernetes" => {
+                format!("`{name}.{table}.{probe}`")
+            }
             _ => "this table".to_owned(),
         };
         let below_image: &[&str] = if parent.is_empty() { schema::keys_of::<schema::Image>() } else { &[] };

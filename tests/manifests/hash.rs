@@ -13,7 +13,7 @@ use crate::tools;
 /// Maps that one run of kubectl is given.
 const MAPS: usize = 250;
 
-/// Files as a map may have them: text of every kind, and bytes around the length of a line of base64.
+/// Files as a map may have them: keys with every letter, text of every kind, and bytes around the length of a line of base64.
 pub(crate) fn files(is_text_free: bool) -> impl Strategy<Value = Vec<(String, Vec<u8>)>> {
     let pieces = prop::sample::select(vec![
         "a", " ", "\n", "\r\n", "\t", ": ", "#", "- ", "---\n", "'", "\"", "\\", "\u{0}", "\u{8}", "\u{c}",
@@ -29,7 +29,7 @@ pub(crate) fn files(is_text_free: bool) -> impl Strategy<Value = Vec<(String, Ve
         // What starts with a byte order mark and goes on as no text.
         1 => prop::collection::vec(any::<u8>(), 1..9).prop_map(|bytes| [b"\xef\xbb\xbf\xff".to_vec(), bytes].concat()),
     ];
-    prop::collection::btree_map("[-_a-zA-Z0-9]\\.?[-_.a-zA-Z0-9]{0,9}", bytes, 0..4)
+    prop::collection::btree_map("[a-zA-Z][-_.a-zA-Z0-9]{0,9}|[-_.0-9][-_a-zA-Z0-9]{1,9}", bytes, 0..4)
         .prop_map(|files| files.into_iter().collect())
 }
 
@@ -40,7 +40,9 @@ fn is_fit(files: &[(String, Vec<u8>)]) -> bool {
         key.starts_with(|c: char| c.is_ascii_alphabetic()) && !["true", "false", "null"].contains(&key)
     };
     files.iter().all(|(key, bytes)| {
-        is_text(key) && std::str::from_utf8(bytes).map_or(true, |text| !text.contains(refused))
+        let is_legal =
+            |text: &str| !(text.contains(refused) || text.starts_with('\t') && text.contains('\n'));
+        is_text(key) && std::str::from_utf8(bytes).map_or(true, is_legal)
     })
 }
 
@@ -55,7 +57,7 @@ fn suffixes_are_kustomizes() {
     let mut count = 0;
     while count < MAPS {
         let files = strategy.new_tree(&mut runner).unwrap().current();
-        if !is_fit(&files) {
+        if !is_fit(&files) || files.is_empty() && count > 5 {
             continue;
         }
         let listed: Vec<String> = files.iter().map(|(key, _)| format!("\"{key}=m{count}/{key}\"")).collect();
@@ -91,5 +93,7 @@ fn suffixes_are_kustomizes() {
     found.sort();
     expected.sort();
     assert_eq!(found.len(), 2 * MAPS);
-    assert_eq!(found, expected);
+    let differing: Vec<_> =
+        found.iter().zip(&expected).filter(|(found, expected)| found != expected).collect();
+    assert!(differing.is_empty(), "{differing:?}");
 }

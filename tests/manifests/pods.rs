@@ -33,20 +33,21 @@ fn reloads() -> impl Strategy<Value = Reload> {
 }
 
 fn mounts() -> impl Strategy<Value = Vec<RenderedMount>> {
-    let file = ("[a-z]{1,4}", prop::collection::vec(any::<u8>(), 0..5), any::<bool>());
-    let mount =
-        (prop::collection::btree_map("[a-z]{1,4}", (file, any::<bool>()), 0..4), reloads(), any::<bool>());
-    prop::collection::vec(mount, 0..3).prop_map(|mounts| {
-        let mount = |(index, (files, reload, is_optional)): (usize, (BTreeMap<String, _>, Reload, bool))| {
-            let file = |(key, ((_, bytes, _), is_secret)): (String, ((String, Vec<u8>, bool), bool))| {
-                RenderedFile { key, bytes, is_secret, format: None, uses: BTreeSet::new() }
-            };
-            RenderedMount {
-                path: format!("/etc/m{index}").parse().unwrap(),
-                reload,
-                is_optional,
-                files: files.into_iter().map(file).collect(),
-            }
+    let file = (prop::collection::vec(any::<u8>(), 0..5), any::<bool>());
+    let files = prop::collection::btree_map("[a-z]{1,4}", file, 0..4).prop_map(|files| {
+        let file = |(key, (bytes, is_secret))| RenderedFile {
+            key,
+            bytes,
+            is_secret,
+            format: None,
+            uses: BTreeSet::new(),
+        };
+        files.into_iter().map(file).collect::<Vec<_>>()
+    });
+    prop::collection::vec((files, reloads(), any::<bool>()), 0..3).prop_map(|mounts| {
+        let mount = |(index, (files, reload, is_optional))| {
+            let path = format!("/etc/m{index}").parse().unwrap();
+            RenderedMount { path, reload, is_optional, files }
         };
         mounts.into_iter().enumerate().map(mount).collect()
     })
