@@ -14,7 +14,7 @@ use super::report::{self, FAINT};
 const LIST: &str = ".coracle";
 
 /// Writes `files` to `directory`, in place of those that were written there before.
-pub(super) fn write(directory: &Path, files: &Files) -> Result<(), Failure> {
+pub(super) fn write(directory: &Path, files: &Files, quiet: bool) -> Result<(), Failure> {
     // A link to a directory means that directory.
     let at = match std::fs::canonicalize(directory) {
         Ok(at) => at,
@@ -42,7 +42,9 @@ pub(super) fn write(directory: &Path, files: &Files) -> Result<(), Failure> {
         failed(std::fs::write(&to, bytes), "write", &to)?;
     }
     failed(replace(&at, &new, &made.path().join("old")), "write", directory)?;
-    report::talk(&format!("{} {FAINT}{} files{FAINT:#}\n", directory.display(), files.len()));
+    if !quiet {
+        report::talk(&format!("{} {FAINT}{} files{FAINT:#}\n", directory.display(), files.len()));
+    }
     Ok(())
 }
 

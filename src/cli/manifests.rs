@@ -53,7 +53,7 @@ pub(super) fn run(args: &ManifestsArgs) -> Result<Exit, Failure> {
         }
     };
     report::notes(&notes, args.quiet);
-    directory.map_or(Ok(()), |directory| folder::write(directory, &files))?;
+    directory.map_or(Ok(()), |directory| folder::write(directory, &files, args.quiet))?;
     Ok(Exit::Done)
 }
 

@@ -96,6 +96,20 @@ fn flags_that_contradict_each_other_are_refused() {
 }
 
 #[test]
+fn an_image_that_is_named_is_not_named_again() {
+    for flag in ["--tag=shop:2", "--epoch=1"] {
+        let output = coracle(["manifests", IMAGE, flag]).command().output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(2) && said.contains("cannot be used with"), "{said}");
+    }
+}
+
+#[test]
+fn quiet_is_quiet() {
+    Project::of("Pod").manifests(["-q", "--layout", "helm", "-o", "chart"]).ends(0, str![""], str![""]);
+}
+
+#[test]
 fn an_image_has_a_digest_and_a_recipe_a_name() {
     coracle(["manifests", "shop:1"]).ends(
         2,

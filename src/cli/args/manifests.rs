@@ -39,7 +39,7 @@ pub(in crate::cli) struct ManifestsArgs {
     pub(in crate::cli) file: Option<PathBuf>,
 
     /// Name the image
-    #[arg(short, long = "tag", value_name = "NAME[:TAG]")]
+    #[arg(short, long = "tag", value_name = "NAME[:TAG]", conflicts_with = "image")]
     pub(in crate::cli) tags: Vec<String>,
 
     /// How the objects are laid out
@@ -55,7 +55,7 @@ pub(in crate::cli) struct ManifestsArgs {
     pub(in crate::cli) with_secrets: bool,
 
     /// The time in the image's config, as in `coracle build`
-    #[arg(long, value_name = "SECONDS", allow_hyphen_values = true)]
+    #[arg(long, value_name = "SECONDS", allow_hyphen_values = true, conflicts_with = "image")]
     pub(in crate::cli) epoch: Option<String>,
 
     /// Say nothing on stderr but warnings and errors

@@ -46,6 +46,8 @@ pub fn files(application: &Application<'_>) -> Result<(Files, Vec<Note>), Error>
         "templates/_helpers.tpl".into(),
         text::helpers(application.name, has_version(&application)).into_bytes(),
     );
+    // What the command notes for itself is no part of the chart.
+    files.insert(".helmignore".into(), b".coracle\n".to_vec());
     files.insert("Chart.yaml".into(), document(&chart_yaml(&application)));
     files.insert("values.yaml".into(), document(&values.document()));
     files.insert("values.schema.json".into(), pretty(&values.schema()));
