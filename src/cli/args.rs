@@ -4,6 +4,7 @@ mod build;
 mod config;
 mod contract;
 mod deps;
+mod manifests;
 mod render;
 mod runtime;
 
@@ -14,6 +15,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 pub(super) use build::BuildArgs;
 pub(super) use contract::{CheckArgs, DiffArgs, ResolveArgs, ShowArgs};
 pub(super) use deps::{DepsArgs, DepsFormat};
+pub(super) use manifests::{Layout, ManifestsArgs};
 pub(super) use render::RenderArgs;
 
 /// Turns a program that is already built into the smallest honest container image.
@@ -31,6 +33,7 @@ Examples:
   coracle build /usr/bin/curl -t curl     with every library that its loader would map
   coracle build                           as ./coracle.toml says
   coracle deps /usr/bin/curl              what its loader would map
+  coracle manifests                       what runs the recipe's image on Kubernetes
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or recipe, 3 registry or network, 4 findings."
 )]
@@ -39,7 +42,8 @@ pub(super) struct Cli {
     pub(super) command: Command,
 
     /// When to use colours; NO_COLOR is respected
-    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
+    // Behind a command's own options, however many commands there are.
+    #[arg(long, global = true, display_order = 500, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
     #[allow(dead_code, reason = "read by `color` before clap, so that help and errors follow it as well")]
     color: Color,
 }
@@ -55,6 +59,8 @@ pub(super) enum Command {
     Config(ConfigCommand),
     /// Pin images in manifests by their digests
     Resolve(Box<ResolveArgs>),
+    /// Print what runs an image on Kubernetes: ConfigMaps, workload, Service
+    Manifests(Box<ManifestsArgs>),
 }
 
 #[derive(Subcommand)]

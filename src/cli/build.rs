@@ -56,22 +56,23 @@ fn plan(recipe: &Recipe, settings: &Settings, args: &BuildArgs) -> Result<Vec<Va
 }
 
 fn build(recipe: &Recipe, settings: &Settings, args: &BuildArgs) -> Result<Vec<Value>, Failure> {
-    let watch = Watch { quiet: args.quiet, progress: Progress::new(args.quiet), files: OnceLock::new() };
-    let built = coracle::build(recipe, settings, &watch);
-    watch.progress.finish();
-    let built = built?;
+    let (built, files) = watched(recipe, settings, args.quiet)?;
     report::notes(&built.notes, args.quiet);
     if !args.quiet {
-        report::talk(&table::built(
-            &title(recipe, &built),
-            &built,
-            watch.files.get().copied().unwrap_or_default(),
-        ));
+        report::talk(&table::built(&title(recipe, &built), &built, files));
     }
     if args.format == Format::Text {
         output::print(&(table::reference(&built) + "\n"))?;
     }
     Ok(vec![table::built_json(&built)])
+}
+
+/// Builds while progress is shown; the image, and how many files are in it.
+pub(super) fn watched(recipe: &Recipe, settings: &Settings, quiet: bool) -> Result<(Built, usize), Failure> {
+    let watch = Watch { quiet, progress: Progress::new(quiet), files: OnceLock::new() };
+    let built = coracle::build(recipe, settings, &watch);
+    watch.progress.finish();
+    Ok((built?, watch.files.get().copied().unwrap_or_default()))
 }
 
 /// What an image is called in talk: its name, or its program's.
@@ -168,9 +169,9 @@ fn first(failures: Vec<Failure>) -> Option<Failure> {
 
 /// What the environment decides, read here and nowhere else.
 #[allow(clippy::disallowed_methods, reason = "the one place that reads the environment, into `Settings`")]
-pub(super) fn settings(said: Option<&str>) -> Result<Settings, Failure> {
+pub(super) fn settings(epoch_flag: Option<&str>) -> Result<Settings, Failure> {
     let variable = std::env::var_os("SOURCE_DATE_EPOCH").map(|value| value.to_string_lossy().into_owned());
-    let epoch = match (said, &variable) {
+    let epoch = match (epoch_flag, &variable) {
         (Some(text), _) => epoch("--epoch", text)?,
         (None, Some(text)) => epoch("SOURCE_DATE_EPOCH", text)?,
         (None, None) => 0,

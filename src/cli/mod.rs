@@ -11,8 +11,10 @@ mod dependencies;
 mod deps;
 mod exit;
 mod failure;
+mod folder;
 mod image;
 mod interrupt;
+mod manifests;
 mod output;
 mod progress;
 mod report;
@@ -43,6 +45,7 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
             Command::Build(args) => build::run(&args),
             Command::Deps(args) => deps::run(&args),
             Command::Config(command) => config::run(&command),
+            Command::Manifests(args) => manifests::run(&args),
             Command::Resolve(args) => {
                 build::settings(None).and_then(|settings| resolve::run(&args, &settings))
             }

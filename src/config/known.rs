@@ -34,7 +34,7 @@ pub fn known(configuration: &Configuration) -> Result<Known, Error> {
     for mount in &configuration.mounts {
         let mut files: Vec<RenderedFile> = Vec::new();
         for file in &mount.files {
-            match render_file(file, &values, &secrets) {
+            match render_file(file, &values, &secrets, true) {
                 Ok(rendered) => files.push(rendered),
                 Err(error) if error.is_missing(schema.as_ref()) => {}
                 Err(error) => problems.push(Problem::from(error)),

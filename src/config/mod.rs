@@ -135,10 +135,24 @@ pub const MAX_SIZE: usize = 1 << 20;
 /// # Errors
 /// Everything that is wrong, with file and line; nothing is written in any case.
 pub fn render(configuration: &Configuration) -> Result<Vec<RenderedMount>, Error> {
+    render_with(configuration, true)
+}
+
+/// Renders every file that is not secret: a secret one is named and has no bytes, and the values for it need not be
+/// there.
+///
+/// # Errors
+/// As [`render`].
+pub fn render_public(configuration: &Configuration) -> Result<Vec<RenderedMount>, Error> {
+    render_with(configuration, false)
+}
+
+fn render_with(configuration: &Configuration, secrets_too: bool) -> Result<Vec<RenderedMount>, Error> {
     let schema = configuration.schema.as_deref().map(Schema::read).transpose()?;
     let values = Values::read(&configuration.values)?;
     let values = match &schema {
-        Some(schema) => values.held_to(schema)?,
+        Some(schema) if secrets_too => values.held_to(schema)?,
+        Some(schema) => values.held_to_but_secrets(schema)?,
         None => values,
     };
     let secrets = schema.as_ref().map(Schema::secrets).unwrap_or_default();
@@ -148,7 +162,7 @@ pub fn render(configuration: &Configuration) -> Result<Vec<RenderedMount>, Error
     for mount in &configuration.mounts {
         let mut files: Vec<RenderedFile> = Vec::new();
         for file in &mount.files {
-            match render_file(file, &values, &secrets) {
+            match render_file(file, &values, &secrets, secrets_too) {
                 Ok(rendered) => files.push(rendered),
                 Err(error) => problems.push(error.into()),
             }
@@ -189,7 +203,13 @@ fn exposed(sources: &[Source], secrets: &[KeyPath]) -> Vec<Problem> {
         .collect()
 }
 
-fn render_file(file: &File, values: &Values, secrets: &[KeyPath]) -> Result<RenderedFile, known::FileError> {
+fn render_file(
+    file: &File,
+    values: &Values,
+    secrets: &[KeyPath],
+    secrets_too: bool,
+) -> Result<RenderedFile, known::FileError> {
+    let is_secret = |uses: &Uses| uses.iter().any(|used| secrets.iter().any(|secret| secret.is_along(used)));
     let (key, format) = (file.key.clone(), Format::of(&file.key));
     let template = match source(file)? {
         FileSource::Verbatim(bytes) => {
@@ -197,11 +217,16 @@ fn render_file(file: &File, values: &Values, secrets: &[KeyPath]) -> Result<Rend
         }
         FileSource::Template(template) => template,
     };
+    if !secrets_too {
+        let uses = template.uses()?;
+        if is_secret(&uses) {
+            return Ok(RenderedFile { key, bytes: Vec::new(), is_secret: true, format, uses });
+        }
+    }
     let rendered = template.render(values.merged())?;
     check(&file.from, format, &rendered)?;
-    let is_secret = rendered.uses.iter().any(|used| secrets.iter().any(|secret| secret.is_along(used)));
     let Rendered { text, uses, .. } = rendered;
-    Ok(RenderedFile { key, bytes: text.into_bytes(), is_secret, format, uses })
+    Ok(RenderedFile { key, bytes: text.into_bytes(), is_secret: is_secret(&uses), format, uses })
 }
 
 /// A file before it is rendered.

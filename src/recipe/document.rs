@@ -100,6 +100,10 @@ impl<'a> Document<'a> {
             [Step::Key(name), Step::Key(environment)] if name == "environments" => {
                 format!("`[environments.{}]`", crate::path::printable(environment.as_bytes()))
             }
+            [Step::Key(name), Step::Key(table)] if name == "kubernetes" => format!("`{name}.{table}`"),
+            [Step::Key(name), Step::Key(table), Step::Key(probe)] if name == "kubernetes" => {
+                format!("`{name}.{table}.{probe}`")
+            }
             _ => "this table".to_owned(),
         };
         let below_image: &[&str] = if parent.is_empty() { schema::keys_of::<schema::Image>() } else { &[] };
@@ -148,6 +152,14 @@ fn known_keys(path: &[Step]) -> &'static [&'static str] {
         [] => schema::keys_of::<File>(),
         [Step::Key(name)] if name == "runtime" => schema::keys_of::<schema::Runtime>(),
         [Step::Key(name)] if name == "values" => schema::keys_of::<schema::Values>(),
+        [Step::Key(name)] if name == "kubernetes" => schema::keys_of::<schema::Kubernetes>(),
+        [Step::Key(name), Step::Key(table)] if name == "kubernetes" && table == "resources" => {
+            schema::keys_of::<schema::Resources>()
+        }
+        [Step::Key(name), Step::Key(_)] if name == "kubernetes" => schema::keys_of::<schema::Probes>(),
+        [Step::Key(name), Step::Key(_), Step::Key(_)] if name == "kubernetes" => {
+            schema::keys_of::<schema::Probe>()
+        }
         [Step::Key(_)] => schema::keys_of::<schema::Image>(),
         [Step::Key(name), Step::Index(_)] if name == "config" => schema::keys_of::<schema::Config>(),
         [Step::Key(name), Step::Index(_)] if name == "secret" => schema::keys_of::<schema::Secret>(),

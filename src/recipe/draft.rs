@@ -2,6 +2,7 @@
 
 mod allow;
 mod config;
+mod kubernetes;
 mod mounts;
 mod roots;
 mod runtime;
@@ -60,7 +61,7 @@ pub(super) fn finish(document: Option<&Document<'_>>, flags: &Overrides) -> Resu
             let ports = either(&file.image.0.expose, &flags.expose, "--expose");
             ports
                 .iter()
-                .filter_map(|port| check.parsed(port, |e: &super::port::ParsePortError| Some(e.hint())))
+                .filter_map(|port| check.parsed(port, |e: &crate::port::ParsePortError| Some(e.hint())))
                 .collect()
         },
         env: check.map(&file.image.0.env, &flags.env, "--env"),
@@ -86,6 +87,7 @@ pub(super) fn finish(document: Option<&Document<'_>>, flags: &Overrides) -> Resu
             let hint = |error: &ParseCompressionError| Some(error.hint());
             word.and_then(|word| check.parsed(&word, hint)).unwrap_or_default()
         },
+        kubernetes: check.kubernetes(&file.kubernetes.0),
         strip: flags.strip || file.image.0.strip.unwrap_or_default(),
         platform: {
             let platform = one(&file.image.0.platform, &flags.platform, "--platform");

@@ -6,7 +6,6 @@
 mod document;
 mod draft;
 mod error;
-mod port;
 #[cfg(test)]
 mod published;
 mod schema;
@@ -19,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::Configuration;
 use crate::fs::{self, Context};
+use crate::kubernetes::Settings;
 use crate::layer::Compression;
 use crate::loader::Hwcaps;
 use crate::path::{ImagePath, Spelled};
@@ -28,9 +28,9 @@ use crate::rootfs::Owner;
 use crate::runtime::Policy;
 use crate::store::Destination;
 
+pub use crate::port::{Port, Protocol};
 pub use crate::signal::Signal;
 pub use error::{Error, Place, Problem};
-pub use port::{Port, Protocol};
 pub use user::DEFAULT_USER;
 
 /// The recipe's name when none is given.
@@ -74,6 +74,8 @@ pub struct Recipe {
     pub hwcaps: Hwcaps,
     /// What the program reads from mounted directories; none of it goes in.
     pub config: Configuration,
+    /// How it runs on Kubernetes.
+    pub kubernetes: Settings,
     /// What a program's header can't say about the platform.
     pub platform: Option<Platform>,
     /// Directories that stand for the root, in place of the host's.
@@ -288,6 +290,27 @@ pub fn configuration(path: Option<&Path>, flags: &Overrides) -> Result<Configura
     let bytes = read(path)?;
     let document = document::Document::new(path, &bytes)?;
     Ok(draft::finish(Some(&document), flags)?.config)
+}
+
+/// What the recipe at `path`, or `flags` alone, say of an application, whether they name a program or not: `programs` may be empty.
+///
+/// # Errors
+/// As [`file()`].
+pub fn application(path: Option<&Path>, flags: &Overrides) -> Result<Recipe, Error> {
+    let Some(path) = path else { return draft::finish(None, flags) };
+    let bytes = read(path)?;
+    let document = document::Document::new(path, &bytes)?;
+    draft::finish(Some(&document), flags)
+}
+
+/// The names of the environments in the recipe at `path`.
+///
+/// # Errors
+/// As [`file()`].
+pub fn environments(path: &Path) -> Result<Vec<String>, Error> {
+    let bytes = read(path)?;
+    let document = document::Document::new(path, &bytes)?;
+    Ok(document.file.environments.keys().cloned().collect())
 }
 
 fn with_program(recipe: Recipe, path: Option<&Path>) -> Result<Recipe, Error> {

@@ -99,6 +99,7 @@ fn a_whole_recipe() {
         hwcaps: Hwcaps::UpTo(b"x86-64-v3".to_vec()),
         config: Configuration::default(),
         compression: "zstd:9".parse().unwrap(),
+        kubernetes: crate::kubernetes::Settings::default(),
         strip: true,
         roots: Vec::new(),
         platform: Some("linux/arm/v7".parse().unwrap()),
@@ -448,6 +449,54 @@ fn the_template_is_a_recipe_and_its_values_are_the_defaults() {
         ..Overrides::default()
     };
     assert_eq!(recipe, Recipe::from_flags(&flags).unwrap());
+}
+
+/// The keys that the template shows in comments are legal, and all keys are shown.
+#[test]
+fn the_template_shows_how_it_runs_on_kubernetes() {
+    let template = include_str!("../../templates/coracle.toml");
+    let (_, shown) = template.split_once("# [[secret]]").unwrap();
+    let (shown, _) = shown.split_once("# Static data").unwrap();
+    let is_key = |line: &str| {
+        line.starts_with('[') || line.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '))
+    };
+    let lines = shown.lines().filter_map(|line| line.strip_prefix("# ").filter(|line| is_key(line)));
+    let text = format!("[image]\nprograms = [\"app\"]\n[[secret]]\n{}", lines.collect::<Vec<_>>().join("\n"));
+    let recipe = parse(Path::new("coracle.toml"), text.as_bytes(), &Overrides::default()).unwrap();
+    assert_eq!((recipe.kubernetes.replicas, recipe.config.states.len()), (Some(2), 1));
+    for key in super::schema::keys_of::<super::schema::Kubernetes>() {
+        assert!(shown.contains(key), "{key}");
+    }
+}
+
+#[test]
+fn probes_are_one_for_everything_or_one_for_each() {
+    let probes = |text: &str| {
+        let text = format!("[image]\nprograms = [\"app\"]\n[kubernetes]\nprobes = {text}\n");
+        parse(Path::new("coracle.toml"), text.as_bytes(), &Overrides::default())
+            .map(|recipe| recipe.kubernetes.probes)
+    };
+    let simple = probes("{ http = \"/health\", period = 3 }").unwrap();
+    assert!(simple.startup.is_none() && simple.readiness == simple.liveness);
+    assert_eq!(simple.liveness.unwrap().period, Some(3));
+    let each = probes("{ startup = { tcp = 1 }, liveness = { exec = [\"/x\"] } }").unwrap();
+    assert!(each.startup.is_some() && each.readiness.is_none() && each.liveness.is_some());
+    for (text, part) in [
+        ("{}", "asks one question"),
+        ("{ http = \"/\", tcp = 1 }", "asks one question"),
+        ("{ http = \"/\", liveness = { tcp = 1 } }", "beside one that has a name"),
+        ("{ period = 1, liveness = { tcp = 1 } }", "belongs to one of them"),
+        ("{ tcp = 0 }", "no port 0"),
+        ("{ exec = [\"/x\"], port = 1 }", "goes with `http` alone"),
+        (
+            "{ liveness = { httpp = \"/\" } }",
+            "unknown key `httpp` in `kubernetes.probes.liveness`; did you mean `http`?",
+        ),
+        ("\"/health\"", "expected a table"),
+    ] {
+        let message = probes(text).unwrap_err().to_string();
+        assert!(message.contains(part), "{text}: {message}");
+    }
 }
 
 #[test]

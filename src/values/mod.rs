@@ -34,6 +34,9 @@ impl Default for Values {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Completeness {
     Whole,
+    /// All but secret ones.
+    ButSecrets,
+    /// More may come.
     Partial,
 }
 
@@ -69,9 +72,15 @@ impl Values {
     /// # Errors
     /// Every violation, with the place that each value is from.
     pub fn held_to(self, schema: &Schema) -> Result<Self, Error> {
-        let values = self.with_defaults(schema);
-        let violations = schema.violations(&values, Completeness::Whole);
-        if violations.is_empty() { Ok(values) } else { Err(Error::Violations(violations)) }
+        self.held(schema, Completeness::Whole)
+    }
+
+    /// The same for whoever needs no secret value: those may be missing.
+    ///
+    /// # Errors
+    /// As [`Values::held_to`].
+    pub fn held_to_but_secrets(self, schema: &Schema) -> Result<Self, Error> {
+        self.held(schema, Completeness::ButSecrets)
     }
 
     /// As [`Values::held_to`], but what is missing may come later.
@@ -79,8 +88,12 @@ impl Values {
     /// # Errors
     /// Every violation that is there whatever comes.
     pub fn held_as_far_as_known(self, schema: &Schema) -> Result<Self, Error> {
+        self.held(schema, Completeness::Partial)
+    }
+
+    fn held(self, schema: &Schema, completeness: Completeness) -> Result<Self, Error> {
         let values = self.with_defaults(schema);
-        let violations = schema.violations(&values, Completeness::Partial);
+        let violations = schema.violations(&values, completeness);
         if violations.is_empty() { Ok(values) } else { Err(Error::Violations(violations)) }
     }
 

@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use jsonschema::error::{ValidationError, ValidationErrorKind};
 use serde_json::{Map, Value};
-
-use jsonschema::error::ValidationErrorKind;
 
 use super::{Completeness, Error, KeyPath, Values, Violation, file, merge};
 
@@ -84,7 +83,11 @@ impl Schema {
         let mut violations: Vec<Violation> = self
             .validator
             .iter_errors(merged)
-            .filter(|error| completeness == Completeness::Whole || !may_be_mended(error.kind()))
+            .filter(|error| match completeness {
+                Completeness::Whole => true,
+                Completeness::ButSecrets => !is_missing(error, &secrets),
+                Completeness::Partial => !may_be_mended(error.kind()),
+            })
             .map(|error| {
                 let key = KeyPath::from_pointer(error.instance_path().as_str());
                 let is_secret = secrets.iter().any(|secret| secret.is_along(&key));
@@ -181,4 +184,12 @@ fn may_be_mended(kind: &ValidationErrorKind) -> bool {
             | ValidationErrorKind::OneOfNotValid { .. }
             | ValidationErrorKind::MinProperties { .. }
     )
+}
+
+/// Whether one of `keys` is required and not there.
+fn is_missing(error: &ValidationError<'_>, keys: &[KeyPath]) -> bool {
+    let ValidationErrorKind::Required { property } = error.kind() else { return false };
+    let above = KeyPath::from_pointer(error.instance_path().as_str());
+    let key = property.as_str().map(|name| above.joined(name)).unwrap_or(above);
+    keys.iter().any(|missing| missing.is_along(&key))
 }

@@ -209,12 +209,16 @@ spec:
     );
     project.built(&["--tag=shop", "--compression=zstd"], "shop.oci");
     let check = ["config", "check", "oci:shop.oci", "deploy.yaml", "--values=values.toml"];
-    project.coracle(check).ends(1, str![""], str![[r#"
+    project.coracle(check).ends(
+        1,
+        str![""],
+        str![[r#"
 error: `oci:shop.oci` has no contract about `oci:shop.oci`
 
 hint: build the image with `--publish-contract oci:DIR`, and name the layout with `--contract oci:DIR`
 
-"#]]);
+"#]],
+    );
     let mut there = project.coracle(check);
     there.more(["--contract=oci:contracts"]);
     there.ends(4, str![[r#"

@@ -21,7 +21,7 @@ impl Check<'_> {
             let hint = "name what the program reads: `keys = [\"password\"]`";
             self.problem(&origin, format!("no key of the Secret at `{path}` is named"), Some(hint.into()));
         }
-        let name = table.name.as_ref().and_then(|name| self.object_name(name));
+        let name = table.name.as_ref().and_then(|name| self.subdomain(name, "a Secret"));
         let reload = self.reload(&table.reload);
         Some(SecretMount { path, name, keys, reload, is_optional: table.optional.unwrap_or_default() })
     }
@@ -57,21 +57,5 @@ impl Check<'_> {
 
     pub(super) fn mount_path(&mut self, path: &Spanned<String>) -> Option<ImagePath> {
         self.parsed(&Word::of(path), |_: &crate::path::ParsePathError| None)
-    }
-
-    /// A name of an object of Kubernetes: a DNS subdomain (RFC 1123).
-    fn object_name(&mut self, name: &Spanned<String>) -> Option<String> {
-        let text = name.get_ref();
-        let is_label = |label: &str| {
-            let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-            !label.is_empty() && label.chars().all(inner) && !label.starts_with('-') && !label.ends_with('-')
-        };
-        if text.len() <= 253 && text.split('.').all(is_label) {
-            return Some(text.clone());
-        }
-        let message = format!("`{}` is no name of a Secret", printable(text.as_bytes()));
-        let hint = "write lower-case letters, digits, `-` and `.`, at most 253 bytes";
-        self.problem(&Origin::File(name.span()), message, Some(hint.into()));
-        None
     }
 }

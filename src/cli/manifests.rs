@@ -1,0 +1,167 @@
+//! `coracle manifests`: the objects that run an image on Kubernetes.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use coracle::config::{self, RenderedMount};
+use coracle::kubernetes::{self, Application, Image, Patch, helm, kustomize, yaml};
+use coracle::recipe::{self, Overrides, Recipe};
+
+use super::args::{Layout, ManifestsArgs};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::{build, folder, interrupt, output, report};
+
+pub(super) fn run(args: &ManifestsArgs) -> Result<Exit, Failure> {
+    let directory = check(args)?;
+    let recipe = read(args, &args.overrides())?;
+    coracle::contract_of(&recipe)?;
+    let mounts = match args.with_secrets {
+        true => config::render(&recipe.config)?,
+        false => config::render_public(&recipe.config)?,
+    };
+    let environments = match args.layout {
+        Layout::Kustomize => environments(args)?,
+        Layout::Yaml | Layout::Helm => Vec::new(),
+    };
+    let patches = recipe.kubernetes.patches.iter().map(|path| Patch::read(&recipe.locate(path)));
+    let patches = patches.collect::<Result<Vec<_>, _>>()?.concat();
+    let image = image_reference(args, &recipe)?;
+    let name = recipe.kubernetes.name.clone().unwrap_or_else(|| image.base_name().replace(['_', '.'], "-"));
+    let process = process(&recipe);
+    let application = Application {
+        name: &name,
+        image: &image,
+        process: process.as_deref(),
+        uid: recipe.user.uid,
+        gid: recipe.user.gid,
+        ports: &recipe.expose,
+        configuration: &recipe.config,
+        mounts: &mounts,
+        settings: &recipe.kubernetes,
+        patches: &patches,
+        contains_secrets: args.with_secrets,
+    };
+    let (files, notes) = match (args.layout, directory) {
+        (Layout::Helm, Some(_)) => helm::files(&application)?,
+        (Layout::Kustomize, Some(_)) => kustomize::files(&application, &environments)?,
+        _ => {
+            let made = kubernetes::manifests(&application)?;
+            report::notes(&made.notes, args.quiet);
+            output::print(&yaml::stream(&made.all()))?;
+            return Ok(Exit::Done);
+        }
+    };
+    report::notes(&notes, args.quiet);
+    directory.map_or(Ok(()), |directory| folder::write(directory, &files, args.quiet))?;
+    Ok(Exit::Done)
+}
+
+/// Flags that can't go together; the directory that a layout is written to.
+fn check(args: &ManifestsArgs) -> Result<Option<&Path>, Failure> {
+    match (args.layout, &args.output) {
+        (Layout::Yaml, None) => Ok(None),
+        (Layout::Yaml, Some(_)) => Err(Failure::usage(
+            "objects as YAML go to stdout, not to a directory",
+            "leave `--output` out and write `> FILE`, or pass `--layout kustomize` or `--layout helm`",
+        )),
+        (_, _) if args.with_secrets => Err(Failure::usage(
+            "`--with-secrets` goes with `--layout yaml` alone: the other layouts are kept in repositories and registries",
+            "leave it out; the hints then say how each Secret is made",
+        )),
+        (_, None) => Err(Failure::usage(
+            "a layout of several files needs a directory",
+            "name one, as in `coracle manifests --layout kustomize --output deploy`",
+        )),
+        (_, Some(directory)) => Ok(Some(directory)),
+    }
+}
+
+fn recipe_file(args: &ManifestsArgs) -> PathBuf {
+    args.file.clone().unwrap_or_else(|| recipe::FILE_NAME.into())
+}
+
+/// The recipe; whoever names an image may have none, and needs no program in it.
+fn read(args: &ManifestsArgs, flags: &Overrides) -> Result<Recipe, Failure> {
+    let file = recipe_file(args);
+    let result = match args.image {
+        Some(_) => recipe::application(Some(&file), flags),
+        None => recipe::file(&file, flags),
+    };
+    match result {
+        Err(recipe::Error::Read(error)) if args.file.is_none() && error.kind() == ErrorKind::NotFound => {
+            match args.image {
+                Some(_) => Ok(recipe::application(None, flags)?),
+                None => Err(Failure::usage(
+                    format!(
+                        "no IMAGE is named, and there is no `{}` here to build one from",
+                        recipe::FILE_NAME
+                    ),
+                    "name an image by digest, as `coracle build` prints it, or write a recipe",
+                )),
+            }
+        }
+        result => Ok(result?),
+    }
+}
+
+/// What each environment of the recipe mounts.
+fn environments(args: &ManifestsArgs) -> Result<Vec<(String, Vec<RenderedMount>)>, Failure> {
+    let flags = args.overrides();
+    if flags.config.environment.is_some() {
+        return Err(Failure::usage(
+            "the kustomize layout has an overlay for each environment, so none can be chosen",
+            "leave `--environment` out, and apply `DIR/overlays/NAME`",
+        ));
+    }
+    let file = recipe_file(args);
+    let names = match recipe::environments(&file) {
+        Err(recipe::Error::Read(error)) if error.kind() == ErrorKind::NotFound => Vec::new(),
+        names => names?,
+    };
+    let mut environments = Vec::new();
+    for name in names {
+        let mut flags = flags.clone();
+        flags.config.environment = Some(name.clone());
+        let configuration = recipe::configuration(Some(&file), &flags)?;
+        environments.push((name, config::render_public(&configuration)?));
+    }
+    Ok(environments)
+}
+
+/// The image that pods run: the one that was named, or the recipe's, built to learn its digest.
+fn image_reference(args: &ManifestsArgs, recipe: &Recipe) -> Result<Image, Failure> {
+    if let Some(text) = &args.image {
+        return text
+            .parse()
+            .map_err(|error: kubernetes::ParseImageError| Failure::usage(error.to_string(), error.hint()));
+    }
+    let Some(name) = recipe.names.first() else {
+        return Err(Failure::usage(
+            "nothing names the image, and pods find it by its name",
+            "write `name` below `[image]`, or pass `--tag NAME[:TAG]`",
+        ));
+    };
+    interrupt::listen();
+    let settings = build::settings(args.epoch.as_deref())?;
+    let folder = tempfile::tempdir().map_err(|error| Failure {
+        exit: Exit::Failed,
+        message: format!("cannot make a temporary directory: {error}"),
+        hint: None,
+    })?;
+    let layout = format!("oci:{}", folder.path().join("image.oci").display());
+    let destination = layout.parse().map_err(|error: coracle::store::ParseDestinationError| {
+        Failure::usage(error.to_string(), error.hint())
+    })?;
+    let recipe = Recipe { destinations: vec![destination], ..recipe.clone() };
+    let (built, _) = build::watched(&recipe, &settings, args.quiet)?;
+    report::notes(&built.notes, args.quiet);
+    Ok(Image::new(name, built.digest))
+}
+
+/// The file name of the program in its image.
+fn process(recipe: &Recipe) -> Option<String> {
+    let program = recipe.programs.first()?;
+    let placed = program.to.as_ref().and_then(|to| Some(String::from_utf8_lossy(to.name()?).into_owned()));
+    placed.or_else(|| Some(program.from.file_name()?.to_string_lossy().into_owned()))
+}

@@ -1,0 +1,117 @@
+//! How a patch goes on top of an object: as a JSON merge patch (RFC 7386), but lists whose items have names are merged
+//! by them, as Kubernetes' strategic merge does.
+
+use serde_json::{Map, Value};
+
+/// What an item of a patch says to take the item of that name out.
+const DELETE: &str = "$patch";
+
+/// The member that tells the items of a list apart, by the list's key; the first that an item has counts.
+fn names_of(list: &str) -> &'static [&'static str] {
+    match list {
+        "containers" | "initContainers" | "volumes" | "env" | "imagePullSecrets" => &["name"],
+        "ports" => &["name", "containerPort", "port"],
+        "volumeMounts" => &["mountPath"],
+        _ => &[],
+    }
+}
+
+/// Puts `patch` on top of `target`, which is the value of `key`.
+pub(super) fn merge(target: &mut Value, patch: &Value, key: &str) {
+    match (target, patch) {
+        (Value::Object(target), Value::Object(patch)) => merge_members(target, patch),
+        (Value::Array(target), Value::Array(patch)) if !names_of(key).is_empty() => {
+            merge_items(target, patch, names_of(key));
+        }
+        (target, patch) => *target = made(patch, key),
+    }
+}
+
+fn merge_members(target: &mut Map<String, Value>, patch: &Map<String, Value>) {
+    for (key, value) in patch {
+        if value.is_null() {
+            target.remove(key);
+        } else {
+            let member = target.entry(key.clone()).or_insert(Value::Null);
+            merge(member, value, key);
+        }
+    }
+}
+
+fn merge_items(target: &mut Vec<Value>, patch: &[Value], names: &[&str]) {
+    for item in patch {
+        let name = names.iter().find_map(|name| Some((*name, item.get(*name)?)));
+        let found =
+            name.and_then(|(name, value)| target.iter().position(|other| other.get(name) == Some(value)));
+        let is_deleted = item.get(DELETE).is_some_and(|word| word == "delete");
+        match found {
+            Some(index) if is_deleted => {
+                target.remove(index);
+            }
+            Some(index) => {
+                if let Some(found) = target.get_mut(index) {
+                    merge(found, item, "");
+                }
+            }
+            None if is_deleted => {}
+            None => target.push(made(item, "")),
+        }
+    }
+}
+
+/// A value that was not there before: in it, null says that there is nothing.
+fn made(patch: &Value, key: &str) -> Value {
+    match patch {
+        Value::Object(members) => {
+            let mut object = Map::new();
+            merge_members(&mut object, members);
+            Value::Object(object)
+        }
+        Value::Array(items) if !names_of(key).is_empty() => {
+            let mut list = Vec::new();
+            merge_items(&mut list, items, names_of(key));
+            Value::Array(list)
+        }
+        other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn members_are_merged_lists_by_name_and_null_takes_out() {
+        let mut target = json!({
+            "a": { "b": 1, "c": 2 },
+            "args": ["x"],
+            "containers": [{ "name": "shop", "env": [{ "name": "A", "value": "1" }], "image": "i" }],
+            "ports": [{ "name": "tcp-80", "containerPort": 80 }],
+            "volumeMounts": [{ "name": "v", "mountPath": "/v" }],
+        });
+        let patch = json!({
+            "a": { "b": null, "d": { "e": null, "f": 1 } },
+            "args": ["y", "z"],
+            "containers": [
+                { "name": "shop", "env": [{ "name": "B", "value": "2" }, { "name": "A", "$patch": "delete" }] },
+                { "name": "other", "image": "o" },
+            ],
+            "ports": [{ "containerPort": 80, "hostIP": "::1" }, { "containerPort": 81 }],
+            "volumeMounts": [{ "mountPath": "/v", "readOnly": true }],
+        });
+        merge(&mut target, &patch, "");
+        let expected = json!({
+            "a": { "c": 2, "d": { "f": 1 } },
+            "args": ["y", "z"],
+            "containers": [
+                { "name": "shop", "env": [{ "name": "B", "value": "2" }], "image": "i" },
+                { "name": "other", "image": "o" },
+            ],
+            "ports": [{ "name": "tcp-80", "containerPort": 80, "hostIP": "::1" }, { "containerPort": 81 }],
+            "volumeMounts": [{ "name": "v", "mountPath": "/v", "readOnly": true }],
+        });
+        assert_eq!(target, expected);
+    }
+}

@@ -1,0 +1,86 @@
+//! Directories that the program writes to: an `emptyDir` where nothing has to outlive the pod, else a claim.
+
+use serde_json::{Value, json};
+
+use super::object::{self, Names, with};
+use super::settings::Kind;
+use super::{Application, place};
+use crate::config::{Problem, State};
+
+/// Where every program may leave what it needs for a moment.
+const TMP: &str = "/tmp";
+
+/// What writable directories come to.
+#[derive(Default, Debug)]
+pub(super) struct States {
+    pub(super) volumes: Vec<Value>,
+    pub(super) mounts: Vec<Value>,
+    /// `volumeClaimTemplates` of a StatefulSet.
+    pub(super) templates: Vec<Value>,
+    /// Claims that are objects of their own.
+    pub(super) claims: Vec<Value>,
+    /// One pod at a time has a claim.
+    pub(super) is_exclusive: bool,
+}
+
+pub(super) fn states(application: &Application<'_>, names: &Names, problems: &mut Vec<Problem>) -> States {
+    let (settings, labels) = (application.settings, place::volumes(application));
+    let mut states = States::default();
+    for state in &application.configuration.states {
+        let volume = labels.get(&state.path).cloned().unwrap_or_default();
+        let path = state.path.to_string();
+        states.mounts.push(json!({ "name": volume, "mountPath": path }));
+        let Some(size) = &state.size else {
+            states.volumes.push(json!({ "name": volume, "emptyDir": {} }));
+            continue;
+        };
+        problems.extend(unfit(application, state));
+        let spec = claim(application, state, size);
+        if settings.kind == Kind::StatefulSet {
+            states.templates.push(json!({ "metadata": { "name": volume }, "spec": spec }));
+            continue;
+        }
+        let name = format!("{}-{volume}", names.app);
+        states.volumes.push(json!({ "name": volume, "persistentVolumeClaim": { "claimName": name } }));
+        states.claims.push(json!({
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "metadata": object::named(application, &name),
+            "spec": spec,
+        }));
+        states.is_exclusive |= !state.is_shared;
+    }
+    let has_tmp = application.configuration.states.iter().any(|state| state.path.to_string() == TMP);
+    if settings.tmp && !has_tmp {
+        states.volumes.push(json!({ "name": "tmp", "emptyDir": {} }));
+        states.mounts.push(json!({ "name": "tmp", "mountPath": TMP }));
+    }
+    states
+}
+
+fn claim(application: &Application<'_>, state: &State, size: &str) -> Value {
+    let mode = if state.is_shared { "ReadWriteMany" } else { "ReadWriteOnce" };
+    let spec = json!({ "accessModes": [mode], "resources": { "requests": { "storage": size } } });
+    with(spec, "storageClassName", json!(application.settings.storage_class))
+}
+
+/// Pods that would wait for each other's claim for ever.
+fn unfit(application: &Application<'_>, state: &State) -> Option<Problem> {
+    if state.is_shared {
+        return None;
+    }
+    let path = &state.path;
+    let (message, hint) = match (application.settings.kind, application.settings.replicas) {
+        (Kind::Deployment, Some(2..)) => (
+            format!("the pods of a Deployment share the claim of `{path}`, and only one of them can have it"),
+            "write `kind = \"StatefulSet\"` for a claim each, `shared = true` if the storage can be shared, or \
+             `replicas = 1`",
+        ),
+        (Kind::DaemonSet, _) => (
+            format!("the pods of a DaemonSet share the claim of `{path}`, and only one of them can have it"),
+            "write `shared = true` if the storage can be shared, or leave `size` out",
+        ),
+        _ => return None,
+    };
+    Some(Problem::new(message, hint))
+}

@@ -1,0 +1,67 @@
+//! Environment variables that are given the text of a mounted file.
+
+use serde_json::{Value, json};
+
+use super::Application;
+use super::map::MapKind;
+use super::object::with;
+use super::place::Place;
+use crate::config::{Problem, Variable};
+
+/// `env` of the program's container.
+pub(super) fn env(
+    application: &Application<'_>,
+    places: &[Place<'_>],
+    problems: &mut Vec<Problem>,
+) -> Vec<Value> {
+    let variables = application.configuration.variables.iter();
+    variables
+        .filter_map(|variable| match from(application, variable, places) {
+            Ok(from) => Some(json!({ "name": variable.name, "valueFrom": from })),
+            Err(problem) => {
+                problems.push(problem);
+                None
+            }
+        })
+        .collect()
+}
+
+fn from(application: &Application<'_>, variable: &Variable, places: &[Place<'_>]) -> Result<Value, Problem> {
+    let Variable { name, from, may_be_secret } = variable;
+    let found = places.iter().find_map(|place| {
+        let key = from.strip_prefix(place.path)?;
+        let key = String::from_utf8(key.collect::<Vec<_>>().join(&b'/')).ok()?;
+        let source = place.sources.iter().find(|source| source.keys.contains(&key))?;
+        Some((place, source, key))
+    });
+    let Some((place, source, key)) = found else {
+        return Err(Problem::new(
+            format!("the variable `{name}` is given the text of `{from}`, which is no file of a mount"),
+            "write a mount and a key of it, as in `from = \"/etc/app/log-level\"`",
+        ));
+    };
+    let reference = with(
+        json!({ "name": source.name, "key": key }),
+        "optional",
+        if source.is_optional { json!(true) } else { Value::Null },
+    );
+    match source.kind {
+        MapKind::Secret if !may_be_secret => Err(Problem::new(
+            format!("the variable `{name}` would hold `{from}`, which is secret"),
+            "let the program read the file; if it can't, write `secret-in-environment = true`",
+        )),
+        MapKind::Secret => Ok(json!({ "secretKeyRef": reference })),
+        MapKind::ConfigMap => {
+            let mounts = application.mounts.iter().filter(|mount| mount.path == *place.path);
+            let mut files = mounts.flat_map(|mount| &mount.files).filter(|file| file.key == key);
+            let is_text = |bytes: &[u8]| std::str::from_utf8(bytes).is_ok_and(|text| !text.contains('\0'));
+            if files.any(|file| !is_text(&file.bytes)) {
+                return Err(Problem::new(
+                    format!("the variable `{name}` can't hold `{from}`, which is no text"),
+                    "let the program read the file",
+                ));
+            }
+            Ok(json!({ "configMapKeyRef": reference }))
+        }
+    }
+}

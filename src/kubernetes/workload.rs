@@ -1,0 +1,174 @@
+//! What runs the pods, and the Service that leads to them.
+
+use serde_json::{Value, json};
+
+use super::object::{self, Names, with};
+use super::place::Place;
+use super::settings::{Kind, Service, ServiceType};
+use super::state::{self, States};
+use super::{Application, pod};
+use crate::config::Problem;
+
+/// Every object that is no map: claims, the Service, and last what runs the program.
+pub(super) fn objects(
+    application: &Application<'_>,
+    names: &Names,
+    places: &[Place<'_>],
+    problems: &mut Vec<Problem>,
+) -> Vec<Value> {
+    problems.extend(unfit(application));
+    let states = state::states(application, names, problems);
+    let template = pod::template(application, places, &states, problems);
+    let service = service(application, names);
+    let workload = workload(application, names, &states, template);
+    states.claims.into_iter().chain(service).chain([workload]).collect()
+}
+
+/// Settings of another kind.
+fn unfit(application: &Application<'_>) -> Vec<Problem> {
+    let settings = application.settings;
+    let kind = settings.kind;
+    let mut problems = Vec::new();
+    if settings.replicas.is_some() && !kind.is_counted() {
+        problems.push(Problem::new(
+            format!("a {kind} has no `replicas`"),
+            "leave them out, or write `kind = \"Deployment\"`",
+        ));
+    }
+    match (&settings.schedule, kind) {
+        (None, Kind::CronJob) => problems.push(Problem::new(
+            "nothing says when the CronJob runs",
+            "write `schedule = \"0 3 * * *\"` below `[kubernetes]`",
+        )),
+        (Some(_), kind) if kind != Kind::CronJob => problems.push(Problem::new(
+            format!("a {kind} has no `schedule`"),
+            "leave it out, or write `kind = \"CronJob\"`",
+        )),
+        _ => {}
+    }
+    match &settings.service {
+        Service::Always(_) if kind.ends() => problems
+            .push(Problem::new(format!("no Service leads to a {kind}: its pods end"), "leave `service` out")),
+        Service::Always(Some(_)) if kind == Kind::StatefulSet => problems.push(Problem::new(
+            "the Service of a StatefulSet has no address of its own, so it has no type",
+            "leave `service` out; one more Service is a manifest of your own",
+        )),
+        Service::Never if kind == Kind::StatefulSet => problems.push(Problem::new(
+            "a StatefulSet needs its Service: the names of its pods are from it",
+            "leave `service` out",
+        )),
+        Service::Always(_) if application.ports.is_empty() && kind != Kind::StatefulSet => {
+            problems.push(Problem::new(
+                "the Service has no port: the image exposes none",
+                "write `expose = [\"8080\"]` below `[image]`",
+            ));
+        }
+        _ => {}
+    }
+    problems
+}
+
+fn workload(application: &Application<'_>, names: &Names, states: &States, template: Value) -> Value {
+    let settings = application.settings;
+    let kind = settings.kind;
+    let version = match kind {
+        Kind::Deployment | Kind::StatefulSet | Kind::DaemonSet => "apps/v1",
+        Kind::Job | Kind::CronJob => "batch/v1",
+        Kind::Pod => "v1",
+    };
+    let selector = || json!({ "matchLabels": object::selector(application) });
+    // Two pods can't have one claim, so a new one must not wait for the old.
+    let is_single = kind == Kind::Deployment && states.is_exclusive;
+    let replicas = if is_single { Some(settings.replicas.unwrap_or(1)) } else { settings.replicas };
+    let strategy = if is_single { json!({ "type": "Recreate" }) } else { Value::Null };
+    let spec = match kind {
+        Kind::Deployment => {
+            let spec = json!({ "selector": selector(), "template": template });
+            with(with(spec, "replicas", json!(replicas)), "strategy", strategy)
+        }
+        Kind::StatefulSet => {
+            let spec = json!({ "serviceName": names.app, "selector": selector(), "template": template });
+            with(with(spec, "replicas", json!(replicas)), "volumeClaimTemplates", json!(states.templates))
+        }
+        Kind::DaemonSet => json!({ "selector": selector(), "template": template }),
+        Kind::Job => json!({ "template": template }),
+        Kind::CronJob => {
+            let job = json!({ "spec": { "template": template } });
+            let forbid = if states.is_exclusive { json!("Forbid") } else { Value::Null };
+            with(json!({ "schedule": settings.schedule, "jobTemplate": job }), "concurrencyPolicy", forbid)
+        }
+        Kind::Pod => template.get("spec").cloned().unwrap_or_default(),
+    };
+    let metadata = with(object::named(application, &names.app), "annotations", json!(settings.annotations));
+    json!({ "apiVersion": version, "kind": kind.as_str(), "metadata": metadata, "spec": spec })
+}
+
+/// A Service for what listens and stays; that of a StatefulSet gives each pod its name.
+fn service(application: &Application<'_>, names: &Names) -> Option<Value> {
+    let settings = application.settings;
+    let is_headless = settings.kind == Kind::StatefulSet;
+    let is_wanted = match settings.service {
+        Service::Auto => is_headless || !settings.kind.ends() && !application.ports.is_empty(),
+        Service::Always(_) => true,
+        Service::Never => false,
+    };
+    let ports: Vec<Value> = application
+        .ports
+        .iter()
+        .map(|port| {
+            let name = pod::port_name(port);
+            json!({ "name": name, "port": port.number, "targetPort": name, "protocol": pod::protocol(port) })
+        })
+        .collect();
+    let mut spec = with(json!({ "selector": object::selector(application) }), "ports", json!(ports));
+    if is_headless {
+        spec = with(spec, "clusterIP", json!("None"));
+    } else if let Service::Always(Some(kind)) = settings.service {
+        spec = with(spec, "type", json!(ServiceType::as_str(kind)));
+    }
+    is_wanted.then(|| {
+        json!({
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": object::named(application, &names.app),
+            "spec": spec,
+        })
+    })
+}
+
+/// Where a workload has its pod's `metadata` and `spec`.
+pub(super) fn template_pointer(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Deployment | Kind::StatefulSet | Kind::DaemonSet | Kind::Job => "/spec/template",
+        Kind::CronJob => "/spec/jobTemplate/spec/template",
+        Kind::Pod => "",
+    }
+}
+
+/// Whether `object` is what runs the program.
+pub(super) fn is_workload(object: &Value, application: &Application<'_>) -> bool {
+    object.get("kind").is_some_and(|kind| kind == application.settings.kind.as_str())
+}
+
+/// The program's container in `object`, if that is what runs it.
+pub(super) fn container<'a>(object: &'a mut Value, application: &Application<'_>) -> Option<&'a mut Value> {
+    if !is_workload(object, application) {
+        return None;
+    }
+    let pointer = format!("{}/spec/containers", template_pointer(application.settings.kind));
+    let containers = object.pointer_mut(&pointer)?.as_array_mut()?;
+    containers.iter_mut().find(|container| container.get("name").is_some_and(|name| name == application.name))
+}
+
+/// A file for an object: there is one of each kind, but for claims.
+pub(super) fn file_name(object: &Value, application: &Application<'_>) -> String {
+    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let kind = text("/kind").to_ascii_lowercase();
+    let volume =
+        text("/metadata/name").rsplit_once(['\u{1}']).map_or(text("/metadata/name"), |(_, rest)| rest);
+    let volume = volume.strip_prefix(application.name).unwrap_or(volume);
+    match text("/kind") {
+        "PersistentVolumeClaim" => format!("{kind}{volume}.yaml"),
+        _ => format!("{kind}.yaml"),
+    }
+}

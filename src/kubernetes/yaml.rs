@@ -1,0 +1,236 @@
+//! YAML that every parser reads alike, of version 1.1 and 1.2: strings come back as they were, to the byte.
+
+use serde_json::{Map, Value};
+
+/// Keys that people look for first, in this order; the others follow by their bytes.
+const FIRST: [&str; 18] = [
+    "apiVersion",
+    "kind",
+    "metadata",
+    "immutable",
+    "name",
+    "namespace",
+    "generateName",
+    "type",
+    "replicas",
+    "schedule",
+    "selector",
+    "serviceName",
+    "strategy",
+    "image",
+    "imagePullPolicy",
+    "restartPolicy",
+    "command",
+    "args",
+];
+/// Keys whose values are long, and stand behind the others.
+const LAST: [&str; 6] = ["initContainers", "containers", "volumes", "template", "data", "binaryData"];
+
+/// Words that some version of YAML reads as something else than text.
+const WORDS: [&str; 11] = ["true", "false", "yes", "no", "on", "off", "y", "n", "null", "nan", "inf"];
+
+/// Documents as a stream, each with `---` in front.
+pub fn stream<'a>(documents: impl IntoIterator<Item = &'a Value>) -> String {
+    documents.into_iter().fold(String::new(), |stream, document| stream + "---\n" + &text(document))
+}
+
+/// One document.
+pub fn text(value: &Value) -> String {
+    let mut out = String::new();
+    match value {
+        Value::Object(map) if !map.is_empty() => mapping(map, 0, false, &mut out),
+        Value::Array(items) if !items.is_empty() => sequence(items, 0, &mut out),
+        scalar => {
+            inline(scalar, 0, &mut out);
+            out.push('\n');
+        }
+    }
+    out
+}
+
+/// Members at `indent`; the first stands where the line has begun already, behind `- `, when it is `begun`.
+fn mapping(map: &Map<String, Value>, indent: usize, begun: bool, out: &mut String) {
+    let mut members: Vec<(&String, &Value)> = map.iter().collect();
+    members.sort_by_key(|(key, _)| (rank(key), key.as_str()));
+    for (index, (key, value)) in members.into_iter().enumerate() {
+        if index > 0 || !begun {
+            out.push_str(&" ".repeat(indent));
+        }
+        out.push_str(&scalar(key));
+        out.push(':');
+        match value {
+            Value::Object(map) if !map.is_empty() => {
+                out.push('\n');
+                mapping(map, indent + 2, false, out);
+            }
+            Value::Array(items) if !items.is_empty() => {
+                out.push('\n');
+                sequence(items, indent, out);
+            }
+            value => {
+                out.push(' ');
+                inline(value, indent + 2, out);
+                out.push('\n');
+            }
+        }
+    }
+}
+
+fn sequence(items: &[Value], indent: usize, out: &mut String) {
+    for item in items {
+        out.push_str(&" ".repeat(indent));
+        out.push_str("- ");
+        match item {
+            Value::Object(map) if !map.is_empty() => mapping(map, indent + 2, true, out),
+            // A list in a list needs no nice form.
+            Value::Array(items) if !items.is_empty() => {
+                out.push_str(&flow(item));
+                out.push('\n');
+            }
+            item => {
+                inline(item, indent + 2, out);
+                out.push('\n');
+            }
+        }
+    }
+}
+
+/// A list in a list: JSON is YAML, but for some characters in its strings.
+fn flow(value: &Value) -> String {
+    match value {
+        Value::Array(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", ")),
+        Value::Object(map) => {
+            let member = |(key, value): (&String, &Value)| format!("{}: {}", quoted(key), flow(value));
+            format!("{{{}}}", map.iter().map(member).collect::<Vec<_>>().join(", "))
+        }
+        Value::String(text) => quoted(text),
+        other => other.to_string(),
+    }
+}
+
+/// A value behind its key or dash, without the line feed at its end.
+fn inline(value: &Value, indent: usize, out: &mut String) {
+    match value {
+        Value::String(text) if is_block(text) => block(text, indent, out),
+        Value::String(text) => out.push_str(&scalar(text)),
+        Value::Object(_) => out.push_str("{}"),
+        Value::Array(_) => out.push_str("[]"),
+        other => out.push_str(&other.to_string()),
+    }
+}
+
+fn rank(key: &str) -> usize {
+    let first = FIRST.iter().position(|known| *known == key);
+    let last = || LAST.iter().position(|known| *known == key).map(|index| FIRST.len() + 1 + index);
+    first.or_else(last).unwrap_or(FIRST.len())
+}
+
+/// Text on one line: plain where nothing could take it for something else.
+fn scalar(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./@+:".contains(c);
+    let is_word = WORDS.iter().any(|word| text.eq_ignore_ascii_case(word));
+    let starts = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/');
+    if starts && text.chars().all(is_plain) && !text.ends_with(':') && !is_word {
+        text.to_owned()
+    } else {
+        quoted(text)
+    }
+}
+
+/// Text in double quotes, whatever it holds.
+fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c if is_printable(c) => out.push(c),
+            c if u32::from(c) < 0x80 => out.push_str(&format!("\\x{:02x}", u32::from(c))),
+            c => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+        }
+    }
+    out.push('"');
+    out
+}
+
+/// A block keeps its text readable; it is chosen where nothing can be lost: no control character, no space at the ends
+/// of lines or in front of the first, and some text at all.
+fn is_block(text: &str) -> bool {
+    text.contains('\n')
+        && !text.trim_matches('\n').is_empty()
+        && !text.starts_with(['\n', ' '])
+        && text.chars().all(|c| c == '\n' || is_printable(c))
+        && text.lines().all(|line| !line.ends_with(' '))
+}
+
+fn block(text: &str, indent: usize, out: &mut String) {
+    let body = text.trim_end_matches('\n');
+    let feeds = text.len() - body.len();
+    out.push_str(match feeds {
+        0 => "|-",
+        1 => "|",
+        _ => "|+",
+    });
+    for line in body.split('\n') {
+        out.push('\n');
+        if !line.is_empty() {
+            out.push_str(&" ".repeat(indent));
+            out.push_str(line);
+        }
+    }
+    out.push_str(&"\n".repeat(feeds.saturating_sub(1)));
+}
+
+/// What no parser takes for a line's end, a byte order mark, or something that must not be there.
+fn is_printable(c: char) -> bool {
+    !matches!(c,
+        '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn text_looks_as_people_write_it() {
+        let value = json!({
+            "kind": "ConfigMap",
+            "apiVersion": "v1",
+            "data": { "a.toml": "x = 1\n\ny = 2\n", "b": "no", "c": "1", "d": "two words", "e": "x: y\r\n", "f": "a\nb", "g": "\na" },
+            "list": [{ "b": [1, "2"], "name": "nm" }, [], [["a"]], {}, "ghcr.io/a:1@sha256:b"],
+        });
+        let expected = "apiVersion: v1\nkind: ConfigMap\nlist:\n- name: nm\n  b:\n  - 1\n  - \"2\"\n- []\n- [[\"a\"]]\n- {}\n\
+            - ghcr.io/a:1@sha256:b\ndata:\n  a.toml: |\n    x = 1\n\n    y = 2\n  b: \"no\"\n  c: \"1\"\n  d: \"two words\"\n  \
+            e: \"x: y\\r\\n\"\n  f: |-\n    a\n    b\n  g: \"\\na\"\n";
+        assert_eq!(text(&value), expected);
+    }
+
+    fn strings() -> impl Strategy<Value = String> {
+        let pieces = prop::sample::select(vec![
+            "a", " ", "\n", "\r", "\t", ":", "#", "-", "---", "'", "\"", "\\", "\0", "\u{feff}", "\u{85}",
+            "\u{2028}", "é", "𝄞", "{{", "|", ">", "%", "&", "*", "\u{7f}", "\u{ffff}", "yes", "1e3", "0o7",
+            "~", "=", "<<",
+        ]);
+        prop_oneof![
+            prop::collection::vec(pieces, 0..9).prop_map(|pieces| pieces.concat()),
+            any::<String>(),
+            "[ -~\n]{0,40}",
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #[test]
+        fn strings_read_back_as_they_were(key in strings(), value in strings(), other in strings()) {
+            let document = json!({ "data": { key: value.clone(), "z": other }, "list": [value.clone(), { "x": value }] });
+            let back = crate::yaml::document(&text(&document));
+            prop_assert_eq!(back, Ok(Some(document)));
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! The command: what it says, and what it refuses.
+
+use std::fs;
+
+use snapbox::str;
+
+use crate::project::{IMAGE, Project};
+use crate::support::{coracle, coracle_in};
+
+#[test]
+fn a_recipe_is_built_for_its_digest_and_nothing_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(
+        folder.path().join("coracle.toml"),
+        "[image]\nname = \"env:1\"\nprograms = [\"/usr/bin/env\"]\n",
+    )
+    .unwrap();
+    let output = |args: [&str; 2]| {
+        let output = coracle_in(folder.path(), args).command().output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let printed = output(["manifests", "--quiet"]);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "only the recipe");
+    let reference = output(["build", "--quiet"]);
+    assert!(
+        reference.starts_with("env:1@sha256:") && printed.contains(reference.trim()),
+        "{reference} {printed}"
+    );
+}
+
+#[test]
+fn a_folder_and_an_image_need_no_recipe() {
+    coracle(["manifests", IMAGE, "--config", "/etc/app=config"])
+        .file("config/app.conf", "greeting=hello\nport=8080\n")
+        .ends(
+            0,
+            str![[r#"
+---
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: shop-config-bf28t4f822
+  labels:
+    app.kubernetes.io/managed-by: coracle
+    app.kubernetes.io/name: shop
+    app.kubernetes.io/version: "1.2"
+immutable: true
+data:
+  app.conf: |
+    greeting=hello
+    port=8080
+---
+apiVersion: apps/v1
+kind: Deployment
+...
+"#]],
+            str![""],
+        );
+}
+
+#[test]
+fn secrets_to_make_are_named() {
+    Project::of("Job").manifests([]).ends(
+        0,
+        str![[r#"
+---
+...
+"#]],
+        str![[r#"
+hint: the Secret `shop-etc-shop` is referred to and not printed: `--with-secrets` prints it, or make it with `coracle config render -o out` and `kubectl create secret generic shop-etc-shop --from-file=out/etc/shop/login.env`
+hint: the Secret `shop-secret` is somebody else's to make, with `tls.key`
+hint: the Secret `vault` is somebody else's to make, with `token`
+
+"#]],
+    );
+}
+
+#[test]
+fn flags_that_contradict_each_other_are_refused() {
+    let project = Project::of("Pod");
+    for (args, part) in [
+        (["--layout", "helm", "", "", ""], "needs a directory"),
+        (["--layout", "helm", "-o", "x", "--with-secrets"], "goes with `--layout yaml` alone"),
+        (["--layout", "yaml", "-o", "x", ""], "go to stdout"),
+        (["--layout", "kustomize", "-o", "x", "--environment=test"], "an overlay for each environment"),
+        (["--environment", "tset", "", "", ""], "there is no environment `tset`"),
+    ] {
+        let mut run = coracle_in(project.path(), ["manifests", IMAGE]);
+        args.into_iter().filter(|arg| !arg.is_empty()).for_each(|arg| run.more([arg]));
+        let output = run.command().output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(2) && said.contains(part), "{args:?}: {said}");
+        assert!(output.stdout.is_empty() && !project.path().join("x").exists());
+    }
+}
+
+#[test]
+fn an_image_that_is_named_is_not_named_again() {
+    for flag in ["--tag=shop:2", "--epoch=1"] {
+        let output = coracle(["manifests", IMAGE, flag]).command().output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(2) && said.contains("cannot be used with"), "{said}");
+    }
+}
+
+#[test]
+fn quiet_is_quiet() {
+    Project::of("Pod").manifests(["-q", "--layout", "helm", "-o", "chart"]).ends(0, str![""], str![""]);
+}
+
+#[test]
+fn an_image_has_a_digest_and_a_recipe_a_name() {
+    coracle(["manifests", "shop:1"]).ends(
+        2,
+        str![""],
+        str![[r#"
+error: `shop:1` is no image by digest: a tag may mean another image tomorrow
+
+hint: write it as `NAME[:TAG]@sha256:…`, the line that `coracle build` prints
+
+"#]],
+    );
+    coracle(["manifests"]).ends(
+        2,
+        str![""],
+        str![[r#"
+error: no IMAGE is named, and there is no `coracle.toml` here to build one from
+
+hint: name an image by digest, as `coracle build` prints it, or write a recipe
+
+"#]],
+    );
+    coracle(["manifests"]).file("coracle.toml", "[image]\nprograms = [\"/usr/bin/env\"]\n").ends(
+        2,
+        str![""],
+        str![[r#"
+error: nothing names the image, and pods find it by its name
+
+hint: write `name` below `[image]`, or pass `--tag NAME[:TAG]`
+
+"#]],
+    );
+}
+
+#[test]
+fn everything_wrong_with_the_keys_is_told_with_its_place() {
+    let recipe = r#"[kubernetes]
+kind = "Deploymnet"
+name = "Shop"
+schedule = "every day"
+replica = 2
+labels = { "a b" = "c", team = "two words" }
+probes = { htpp = "/", http = "health" }
+resources = { requests = { cpu = "a lot" }, limit = {} }
+service = "External"
+reload-args = ["x"]
+"#;
+    coracle(["manifests", IMAGE]).file("coracle.toml", recipe).ends(
+        2,
+        str![""],
+        str![[r#"
+error: 12 problems in the recipe
+
+  `Deploymnet` is no kind that runs a program
+     --> coracle.toml:2:8
+    2 | kind = "Deploymnet"
+      |        ^^^^^^^^^^^^
+
+  `Shop` is no name of an application
+     --> coracle.toml:3:8
+    3 | name = "Shop"
+      |        ^^^^^^
+
+  `every day` is no schedule
+     --> coracle.toml:4:12
+    4 | schedule = "every day"
+      |            ^^^^^^^^^^^
+
+  unknown key `replica` in `[kubernetes]`; did you mean `replicas`?
+     --> coracle.toml:5:1
+    5 | replica = 2
+      | ^^^^^^^
+
+  `a b` is no name of a label
+     --> coracle.toml:6:20
+    6 | labels = { "a b" = "c", team = "two words" }
+      |                    ^^^
+
+  `two words` is no value of a label
+     --> coracle.toml:6:32
+    6 | labels = { "a b" = "c", team = "two words" }
+      |                                ^^^^^^^^^^^
+
+  unknown key `htpp` in `kubernetes.probes`; did you mean `http`?
+     --> coracle.toml:7:12
+    7 | probes = { htpp = "/", http = "health" }
+      |            ^^^^
+
+  `health` is no path
+     --> coracle.toml:7:31
+    7 | probes = { htpp = "/", http = "health" }
+      |                               ^^^^^^^^
+
+  `a lot` is no quantity
+     --> coracle.toml:8:34
+    8 | resources = { requests = { cpu = "a lot" }, limit = {} }
+      |                                  ^^^^^^^
+
+  unknown key `limit` in `kubernetes.resources`; did you mean `limits`?
+     --> coracle.toml:8:45
+    8 | resources = { requests = { cpu = "a lot" }, limit = {} }
+      |                                             ^^^^^
+
+  `External` is no type of a Service
+     --> coracle.toml:9:11
+    9 | service = "External"
+      |           ^^^^^^^^^^
+
+  no image is named that this is for
+      --> coracle.toml:10:16
+    10 | reload-args = ["x"]
+       |                ^^^
+
+hint: did you mean `Deployment`?
+hint: write lower-case letters, digits and `-`, at most 52 bytes, a letter first
+hint: write five fields, as in `0 3 * * *`, or a word such as `@daily`
+hint: write `[PREFIX/]NAME`, as in `example.com/team`
+hint: write letters, digits, `-`, `_` and `.`, at most 63; an annotation holds anything
+hint: start it with `/`
+hint: write it as `50m`, `0.5` or `64Mi`
+hint: write `true`, `false`, or one of `ClusterIP`, `NodePort`, `LoadBalancer`
+hint: write `reload-image = "NAME:TAG"`
+
+"#]],
+    );
+}
+
+#[test]
+fn what_a_cluster_would_not_take_is_told_together() {
+    let recipe = r#"
+[[config]]
+mount = "/etc/app"
+reload = "signal:SIGHUP"
+templates = [{ from = "a.txt", verbatim = true }]
+
+[[state]]
+mount = "/data"
+size = "1Gi"
+
+[kubernetes]
+replicas = 3
+service = true
+probes = { http = "/health" }
+patches = ["patch.yaml"]
+"#;
+    coracle(["manifests", IMAGE])
+        .file("coracle.toml", recipe)
+        .file("a.txt", "a")
+        .file("patch.yaml", "kind: Deployment\nmetadata: { name: other }\n---\nkind: ConfigMap\ndata: { x: y }\n---\nspec: {}\n")
+        .ends(2, str![""], str![[r#"
+error: the Service has no port: the image exposes none
+  the pods of a Deployment share the claim of `/data`, and only one of them can have it
+  nobody sends `SIGHUP` when `/etc/app` changes: a kubelet sends no signals
+  nothing says at which port `/health` is asked for: the image exposes none
+  patch.yaml, document 1: there is no Deployment `other` to change
+  patch.yaml, document 2: a patch can't change `data` of a ConfigMap
+  patch.yaml, document 3: nothing says of which `kind` the object is that is to change
+
+hint: write `expose = ["8080"]` below `[image]`
+hint: write `kind = "StatefulSet"` for a claim each, `shared = true` if the storage can be shared, or `replicas = 1`
+hint: name an image that does: `reload-image` below `[kubernetes]`; or let the program watch the directory with `reload = "watch"`
+hint: write `expose = ["8080"]` below `[image]`, or `port` beside `http`
+hint: there are ConfigMap `shop-config`, PersistentVolumeClaim `shop-data`, Service `shop`, Deployment `shop`
+hint: it can change labels and annotations; everything else is rendered: change the template
+hint: write `kind: Deployment`
+
+"#]]);
+}
+
+#[test]
+fn too_large_for_apply_is_a_warning() {
+    let project = Project::of("Pod");
+    project.write("config/logo.bin", "x".repeat(262_000));
+    let output = project.manifests(["-q"]).command().output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success());
+    assert!(
+        said.starts_with("warning: the ConfigMap `shop-etc-shop-") && said.contains("--server-side"),
+        "{said}"
+    );
+    project.write("config/logo.bin", "x".repeat((1 << 20) + 1));
+    let output = project.manifests([]).command().output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(2) && said.contains("more than 1048576 bytes"), "{said}");
+}
+
+#[test]
+fn a_directory_is_replaced_only_where_it_is_ours() {
+    let project = Project::of("Pod");
+    let write = |more: &str| {
+        project.manifests(["--layout", "kustomize", "-q", "-o", more]).command().output().unwrap()
+    };
+    assert!(write("out/deploy").status.success());
+    let stale = project.path().join("out/deploy/base/files/etc-live/braces.yaml");
+    assert!(stale.exists());
+    let recipe = fs::read_to_string(project.path().join("coracle.toml")).unwrap();
+    let recipe =
+        recipe.replace("{ from = \"config/braces.yaml\"", "{ key = \"other\", from = \"config/braces.yaml\"");
+    project.write("coracle.toml", recipe);
+    assert!(write("out/deploy").status.success());
+    assert!(!stale.exists(), "what is no longer made is gone");
+
+    project.write("out/deploy/base/mine.yaml", "");
+    let output = write("out/deploy");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(2) && said.contains("holds `base/mine.yaml`"), "{said}");
+    assert!(project.path().join("out/deploy/base/mine.yaml").exists());
+    assert_eq!(fs::read_dir(project.path().join("out")).unwrap().count(), 1, "nothing is left beside it");
+
+    project.write("full/other", "");
+    assert_eq!(write("full").status.code(), Some(2));
+    fs::create_dir(project.path().join("empty")).unwrap();
+    assert!(write("empty").status.success());
+    assert_eq!(write("password").status.code(), Some(1), "a file is no directory");
+}
+
+#[test]
+fn kustomize_is_not_given_what_it_can_not_hold() {
+    let project = Project::of("Pod");
+    project.write("config/logo.bin", "a\u{7f}b");
+    let output = project.manifests(["--layout", "kustomize", "-o", "deploy"]).command().output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(2) && said.contains("kustomize can't hold `logo.bin`"), "{said}");
+    assert!(!project.path().join("deploy").exists());
+}
