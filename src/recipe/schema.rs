@@ -1,11 +1,15 @@
 //! The keys of `coracle.toml`, as serde reads them. Values are text here; [`super::draft`] says what they mean.
 
+mod kubernetes;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
 use toml::Spanned;
+
+pub(super) use kubernetes::{Kubernetes, Probe, Probes, Resources};
 
 /// The whole file.
 #[derive(serde::Deserialize, Default)]
@@ -175,70 +179,6 @@ pub(super) struct Values {
 #[serde(default)]
 pub(super) struct Environment {
     pub(super) values: Vec<Spanned<String>>,
-}
-
-/// `[kubernetes]`
-#[derive(serde::Deserialize, Default)]
-#[serde(default, rename_all = "kebab-case")]
-pub(super) struct Kubernetes {
-    pub(super) kind: Option<Spanned<String>>,
-    pub(super) name: Option<Spanned<String>>,
-    pub(super) namespace: Option<Spanned<String>>,
-    pub(super) replicas: Option<Spanned<u32>>,
-    pub(super) schedule: Option<Spanned<String>>,
-    pub(super) probes: Option<Spanned<Table<Probes>>>,
-    pub(super) resources: Table<Resources>,
-    pub(super) labels: BTreeMap<String, Spanned<String>>,
-    pub(super) annotations: BTreeMap<String, Spanned<String>>,
-    pub(super) image_pull_secrets: Vec<Spanned<String>>,
-    pub(super) service: Option<Spanned<Choice>>,
-    pub(super) storage_class: Option<Spanned<String>>,
-    pub(super) termination_grace: Option<u32>,
-    pub(super) tmp: Option<bool>,
-    pub(super) reload_image: Option<Spanned<String>>,
-    pub(super) reload_command: Vec<Spanned<String>>,
-    pub(super) reload_args: Vec<Spanned<String>>,
-    pub(super) patches: Vec<Spanned<String>>,
-}
-
-/// `probes = { http = "/health" }`, or one for each question.
-#[derive(serde::Deserialize, Default)]
-#[serde(default, rename_all = "kebab-case")]
-pub(super) struct Probes {
-    pub(super) startup: Option<Spanned<Table<Probe>>>,
-    pub(super) readiness: Option<Spanned<Table<Probe>>>,
-    pub(super) liveness: Option<Spanned<Table<Probe>>>,
-    // `flatten` would hide the keys from whoever asks for them.
-    pub(super) http: Option<Spanned<String>>,
-    pub(super) tcp: Option<u16>,
-    pub(super) exec: Option<Vec<String>>,
-    pub(super) port: Option<Spanned<u16>>,
-    pub(super) initial_delay: Option<u32>,
-    pub(super) period: Option<u32>,
-    pub(super) timeout: Option<u32>,
-    pub(super) failure_threshold: Option<u32>,
-}
-
-/// One probe.
-#[derive(serde::Deserialize, Default)]
-#[serde(default, rename_all = "kebab-case")]
-pub(super) struct Probe {
-    pub(super) http: Option<Spanned<String>>,
-    pub(super) tcp: Option<u16>,
-    pub(super) exec: Option<Vec<String>>,
-    pub(super) port: Option<Spanned<u16>>,
-    pub(super) initial_delay: Option<u32>,
-    pub(super) period: Option<u32>,
-    pub(super) timeout: Option<u32>,
-    pub(super) failure_threshold: Option<u32>,
-}
-
-/// `resources = { requests = { … }, limits = { … } }`
-#[derive(serde::Deserialize, Default)]
-#[serde(default)]
-pub(super) struct Resources {
-    pub(super) requests: BTreeMap<String, Spanned<Scalar>>,
-    pub(super) limits: BTreeMap<String, Spanned<Scalar>>,
 }
 
 /// `[platform."linux/arm64"]`
