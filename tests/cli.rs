@@ -25,10 +25,11 @@ Turns a program that is already built into the smallest honest container image
 Usage: coracle [OPTIONS] <COMMAND>
 
 Commands:
-  build    Build an image of programs that are already built
-  deps     Show what a program's loader would map, and why
-  config   Work on a program's configuration, which stays outside its image
-  resolve  Pin images in manifests by their digests
+  build      Build an image of programs that are already built
+  deps       Show what a program's loader would map, and why
+  config     Work on a program's configuration, which stays outside its image
+  resolve    Pin images in manifests by their digests
+  manifests  Print what runs an image on Kubernetes: ConfigMaps, workload, Service
 
 Options:
       --color <WHEN>  When to use colours; NO_COLOR is respected [default: auto] [possible values:
@@ -41,6 +42,7 @@ Examples:
   coracle build /usr/bin/curl -t curl     with every library that its loader would map
   coracle build                           as ./coracle.toml says
   coracle deps /usr/bin/curl              what its loader would map
+  coracle manifests                       what runs the recipe's image on Kubernetes
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or recipe, 3 registry or network, 4 findings.
 
@@ -66,11 +68,11 @@ Options:
                                  `docker-archive:FILE`; `oci:NAME.oci` when nothing is said
       --publish-contract <DEST>  Write the whole contract, with templates and schema, to the layout
                                  `oci:DIR`, as an artifact about the image
-      --color <WHEN>             When to use colours; NO_COLOR is respected [default: auto]
-                                 [possible values: auto, always, never]
       --dry-run                  List what would be packed and why, and write nothing
       --format <FORMAT>          How stdout is written [default: text] [possible values: text, json]
   -q, --quiet                    Say nothing on stderr but warnings and errors
+      --color <WHEN>             When to use colours; NO_COLOR is respected [default: auto]
+                                 [possible values: auto, always, never]
   -h, --help                     Print help
 
 Image:

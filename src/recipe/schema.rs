@@ -1,10 +1,14 @@
 //! The keys of `coracle.toml`, as serde reads them. Values are text here; [`super::draft`] says what they mean.
 
+mod kubernetes;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
+
+pub(super) use kubernetes::{Kubernetes, Probe, Probes, Resources};
 
 /// A value and its place in the file.
 #[derive(Clone, serde::Deserialize)]
@@ -269,113 +273,6 @@ pub(super) struct Values {
 pub(super) struct Environment {
     /// TOML, YAML or JSON, merged in order.
     pub(super) values: Vec<Spanned<String>>,
-}
-
-/// `[kubernetes]`
-#[derive(serde::Deserialize, Default)]
-#[serde(default, rename_all = "kebab-case")]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
-pub(super) struct Kubernetes {
-    /// Deployment (the default), StatefulSet, DaemonSet, Job, CronJob or Pod.
-    pub(super) kind: Option<Spanned<String>>,
-    /// The objects' name; the last part of the image's name when left out.
-    pub(super) name: Option<Spanned<String>>,
-    /// Where they are.
-    pub(super) namespace: Option<Spanned<String>>,
-    /// How many pods.
-    pub(super) replicas: Option<Spanned<u32>>,
-    /// When a CronJob runs.
-    pub(super) schedule: Option<Spanned<String>>,
-    /// How a kubelet knows that the program is up.
-    pub(super) probes: Option<Spanned<Table<Probes>>>,
-    /// What it needs at least, and gets at most.
-    pub(super) resources: Table<Resources>,
-    /// Labels of every object.
-    pub(super) labels: BTreeMap<String, Spanned<String>>,
-    /// Annotations of the workload.
-    pub(super) annotations: BTreeMap<String, Spanned<String>>,
-    /// Secrets of the registry.
-    pub(super) image_pull_secrets: Vec<Spanned<String>>,
-    /// Whether there is a Service: `true`, `false`, or its type.
-    pub(super) service: Option<Spanned<Choice>>,
-    /// Of claims.
-    pub(super) storage_class: Option<Spanned<String>>,
-    /// Seconds between being asked to end and being killed.
-    pub(super) termination_grace: Option<u32>,
-    /// Mount an empty directory on `/tmp`.
-    pub(super) tmp: Option<bool>,
-    /// The image that sends the signal of `reload = "signal:NAME"`.
-    pub(super) reload_image: Option<Spanned<String>>,
-    /// Its command, when not the image's.
-    pub(super) reload_command: Vec<Spanned<String>>,
-    /// Its arguments.
-    pub(super) reload_args: Vec<Spanned<String>>,
-    /// YAML files with whatever no key says.
-    pub(super) patches: Vec<Spanned<String>>,
-}
-
-/// `probes = { http = "/health" }`, or one for each question.
-#[derive(serde::Deserialize, Default)]
-#[serde(default, rename_all = "kebab-case")]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
-pub(super) struct Probes {
-    /// Whether it has started.
-    pub(super) startup: Option<Spanned<Table<Probe>>>,
-    /// Whether it can be asked.
-    pub(super) readiness: Option<Spanned<Table<Probe>>>,
-    /// Whether it still runs.
-    pub(super) liveness: Option<Spanned<Table<Probe>>>,
-    // `flatten` would hide the keys from whoever asks for them.
-    /// A path that answers.
-    pub(super) http: Option<Spanned<String>>,
-    /// A port that can be connected to.
-    pub(super) tcp: Option<u16>,
-    /// A command of the image that succeeds.
-    pub(super) exec: Option<Vec<String>>,
-    /// The port of `http`; the first of the image when left out.
-    pub(super) port: Option<Spanned<u16>>,
-    /// Seconds before the first.
-    pub(super) initial_delay: Option<u32>,
-    /// Seconds between two.
-    pub(super) period: Option<u32>,
-    /// Seconds for an answer.
-    pub(super) timeout: Option<u32>,
-    /// Failures in a row that count.
-    pub(super) failure_threshold: Option<u32>,
-}
-
-/// One probe.
-#[derive(serde::Deserialize, Default)]
-#[serde(default, rename_all = "kebab-case")]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
-pub(super) struct Probe {
-    /// A path that answers.
-    pub(super) http: Option<Spanned<String>>,
-    /// A port that can be connected to.
-    pub(super) tcp: Option<u16>,
-    /// A command of the image that succeeds.
-    pub(super) exec: Option<Vec<String>>,
-    /// The port of `http`; the first of the image when left out.
-    pub(super) port: Option<Spanned<u16>>,
-    /// Seconds before the first.
-    pub(super) initial_delay: Option<u32>,
-    /// Seconds between two.
-    pub(super) period: Option<u32>,
-    /// Seconds for an answer.
-    pub(super) timeout: Option<u32>,
-    /// Failures in a row that count.
-    pub(super) failure_threshold: Option<u32>,
-}
-
-/// `resources = { requests = { … }, limits = { … } }`
-#[derive(serde::Deserialize, Default)]
-#[serde(default)]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
-pub(super) struct Resources {
-    /// At least.
-    pub(super) requests: BTreeMap<String, Spanned<Scalar>>,
-    /// At most.
-    pub(super) limits: BTreeMap<String, Spanned<Scalar>>,
 }
 
 /// `[platform."linux/arm64"]`
