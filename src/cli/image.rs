@@ -14,6 +14,13 @@ use super::failure::Failure;
 /// A whole contract is larger than a label, and still no more than this.
 const MAX_CONTRACT: u64 = 64 << 20;
 
+/// Whether `text` says where an image is kept, and is no name.
+pub(super) fn is_place(text: &str) -> bool {
+    ["oci:", "oci-archive:", "docker-archive:", "docker://"]
+        .iter()
+        .any(|transport| text.starts_with(transport))
+}
+
 /// The image that `text` names.
 pub(super) fn open(text: &str) -> Result<Stored, Failure> {
     Ok(store::open(&place(text)?).map_err(coracle::Error::from)?)

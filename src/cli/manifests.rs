@@ -4,18 +4,27 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use coracle::config::{self, RenderedMount};
+use coracle::contract::{self, Contract};
 use coracle::kubernetes::{self, Application, Image, Patch, helm, kustomize, yaml};
+use coracle::note::Note;
 use coracle::recipe::{self, Overrides, Recipe};
+use coracle::reference::{self, ParseReferenceError, Reference};
+use coracle::store::Stored;
+use serde_json::Value;
 
 use super::args::{Layout, ManifestsArgs};
 use super::exit::Exit;
 use super::failure::Failure;
-use super::{build, folder, interrupt, output, report};
+use super::{build, folder, image, interrupt, output, report};
 
 pub(super) fn run(args: &ManifestsArgs) -> Result<Exit, Failure> {
     let directory = check(args)?;
-    let recipe = read(args, &args.overrides())?;
-    coracle::contract_of(&recipe)?;
+    let stored = args.image.as_deref().filter(|text| image::is_place(text)).map(image::open).transpose()?;
+    let recipe = read(args, &args.overrides(), stored.as_ref())?;
+    let expected = coracle::contract_of(&recipe)?.contract;
+    if let Some(stored) = &stored {
+        agrees(stored, &expected, args.quiet)?;
+    }
     let mounts = match args.with_secrets {
         true => config::render(&recipe.config)?,
         false => config::render_public(&recipe.config)?,
@@ -26,7 +35,10 @@ pub(super) fn run(args: &ManifestsArgs) -> Result<Exit, Failure> {
     };
     let patches = recipe.kubernetes.patches.iter().map(|path| Patch::read(&recipe.locate(path)));
     let patches = patches.collect::<Result<Vec<_>, _>>()?.concat();
-    let image = image_reference(args, &recipe)?;
+    let image = match &stored {
+        Some(stored) => stored_reference(stored, args)?,
+        None => image_reference(args, &recipe)?,
+    };
     let name = recipe.kubernetes.name.clone().unwrap_or_else(|| image.base_name().replace(['_', '.'], "-"));
     let process = process(&recipe);
     let application = Application {
@@ -82,7 +94,7 @@ fn recipe_file(args: &ManifestsArgs) -> PathBuf {
 }
 
 /// The recipe; whoever names an image may have none, and needs no program in it.
-fn read(args: &ManifestsArgs, flags: &Overrides) -> Result<Recipe, Failure> {
+fn read(args: &ManifestsArgs, flags: &Overrides, stored: Option<&Stored>) -> Result<Recipe, Failure> {
     let file = recipe_file(args);
     let result = match args.image {
         Some(_) => recipe::application(Some(&file), flags),
@@ -91,7 +103,7 @@ fn read(args: &ManifestsArgs, flags: &Overrides) -> Result<Recipe, Failure> {
     match result {
         Err(recipe::Error::Read(error)) if args.file.is_none() && error.kind() == ErrorKind::NotFound => {
             match args.image {
-                Some(_) => Ok(recipe::application(None, flags)?),
+                Some(_) => Ok(recipe::application(None, &said_by(stored, flags))?),
                 None => Err(Failure::usage(
                     format!(
                         "no IMAGE is named, and there is no `{}` here to build one from",
@@ -103,6 +115,49 @@ fn read(args: &ManifestsArgs, flags: &Overrides) -> Result<Recipe, Failure> {
         }
         result => Ok(result?),
     }
+}
+
+/// What an image says of itself, for whoever has no recipe; flags say it better.
+fn said_by(stored: Option<&Stored>, flags: &Overrides) -> Overrides {
+    let mut flags = flags.clone();
+    let Some(image) = stored.and_then(|stored| stored.image(None).ok()) else { return flags };
+    let ports = image.config.pointer("/config/ExposedPorts").and_then(Value::as_object);
+    flags.user = flags.user.or_else(|| image.user().map(str::to_owned));
+    flags.expose.extend(ports.into_iter().flat_map(|ports| ports.keys().cloned()));
+    flags
+}
+
+/// Whether the image was built from this configuration; if not, what is made may not fit it.
+fn agrees(stored: &Stored, expected: &Contract, quiet: bool) -> Result<(), Failure> {
+    let label = expected.to_label().map_err(coracle::Error::from)?;
+    let found = stored.label(contract::LABEL, None).map_err(coracle::Error::from)?;
+    if found.is_some_and(|found| found != label) {
+        let warning =
+            format!("`{}` expects another configuration; `coracle config check` tells what", stored.place);
+        report::notes(&[Note::Warning(warning)], quiet);
+    }
+    Ok(())
+}
+
+/// The image that is kept somewhere, by the name that it is given or has there.
+fn stored_reference(stored: &Stored, args: &ManifestsArgs) -> Result<Image, Failure> {
+    let Some(digest) = stored.digest else {
+        return Err(Failure::usage(
+            format!("`{}` has no digest: it only has Docker's description", stored.place),
+            "copy it to a layout first: `skopeo copy docker-archive:FILE oci:DIR:TAG`",
+        ));
+    };
+    let names = stored.names.iter().map(|name| reference::familiar(name));
+    let Some(name) = args.tags.iter().map(String::as_str).chain(names).next() else {
+        return Err(Failure::usage(
+            format!("`{}` has no name, and pods find it by its name", stored.place),
+            "pass `--tag NAME[:TAG]`",
+        ));
+    };
+    let name: Reference = name
+        .parse()
+        .map_err(|error: ParseReferenceError| Failure::usage(format!("`--tag`: {error}"), error.hint()))?;
+    Ok(Image::new(&name, digest))
 }
 
 /// What each environment of the recipe mounts.
@@ -132,6 +187,12 @@ fn environments(args: &ManifestsArgs) -> Result<Vec<(String, Vec<RenderedMount>)
 /// The image that pods run: the one that was named, or the recipe's, built to learn its digest.
 fn image_reference(args: &ManifestsArgs, recipe: &Recipe) -> Result<Image, Failure> {
     if let Some(text) = &args.image {
+        if !args.tags.is_empty() {
+            return Err(Failure::usage(
+                format!("`{text}` is named already"),
+                "leave `--tag` out; it names images that are built, or kept in a layout",
+            ));
+        }
         return text
             .parse()
             .map_err(|error: kubernetes::ParseImageError| Failure::usage(error.to_string(), error.hint()));

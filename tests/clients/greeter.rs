@@ -18,7 +18,7 @@ pub(crate) struct Greeter {
 impl Greeter {
     /// Makes the directory `conf` in `parent`; a port is free when it was just to be had.
     pub(crate) fn new(parent: &Path) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let greeter = Self { directory: parent.join("conf"), port };
         fs::create_dir(&greeter.directory).unwrap();
         fs::set_permissions(&greeter.directory, Permissions::from_mode(0o755)).unwrap();
@@ -52,13 +52,23 @@ impl Greeter {
     }
 
     fn get(&self, path: &str) -> std::io::Result<String> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
-        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-        write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n")?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer)
+        get(self.port, path)
     }
+}
+
+/// What a server on this machine answers.
+pub(crate) fn get(port: u16, path: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+/// A port of this machine that was just to be had.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// Does what stops the server, which must not take as long as a client waits before it kills.

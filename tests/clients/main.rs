@@ -13,11 +13,14 @@
     reason = "a panic is how a test fails"
 )]
 
+#[path = "../support/atomic_writer.rs"]
+mod atomic_writer;
 mod bundle;
 mod containerd;
 mod docker;
 mod greeter;
 mod place;
+mod pod;
 mod podman;
 mod process;
 mod requirement;

@@ -55,6 +55,18 @@ impl Place {
         self.shared().join("data")
     }
 
+    /// Where the test finds what the client has at `path`.
+    pub(crate) fn seen_from_outside(&self, path: &Path) -> PathBuf {
+        Path::new(&format!("/proc/{}/root", self.inside())).join(path.strip_prefix("/").unwrap())
+    }
+
+    /// Process 1 of the place, as its parent outside knows it.
+    fn inside(&self) -> String {
+        let holder = self.holder.id();
+        let children = std::fs::read_to_string(format!("/proc/{holder}/task/{holder}/children")).unwrap();
+        children.split_whitespace().next().unwrap().to_owned()
+    }
+
     /// Writes a file that both the test and the client see.
     pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
         let path = self.shared().join(name);

@@ -8,7 +8,7 @@ use crate::process::stdout_of;
 use crate::requirement::{self, Program};
 use crate::subject::{Subject, Subjects};
 
-const NEEDS: &[Program] = &[Program("podman", "podman"), Program("runc", "runc")];
+pub(crate) const NEEDS: &[Program] = &[Program("podman", "podman"), Program("runc", "runc")];
 
 /// Limits and control groups as a container of a CI has them: podman's own are for a host with systemd.
 const CONTAINERS: &str = r#"
@@ -57,12 +57,12 @@ fn podman_pulls_loads_and_runs() {
     );
 }
 
-struct Podman<'a> {
+pub(crate) struct Podman<'a> {
     place: &'a Place,
 }
 
 impl<'a> Podman<'a> {
-    fn new(place: &'a Place) -> Self {
+    pub(crate) fn new(place: &'a Place) -> Self {
         place.file("containers.conf", CONTAINERS);
         let root = place.data().join("podman");
         let storage =
@@ -79,7 +79,7 @@ impl<'a> Podman<'a> {
         command
     }
 
-    fn run(&self, arguments: &[&str]) -> String {
+    pub(crate) fn run(&self, arguments: &[&str]) -> String {
         stdout_of(&mut self.command(arguments))
     }
 
@@ -90,7 +90,7 @@ impl<'a> Podman<'a> {
         self.run(&["pull", "--quiet", &format!("oci:{layout}:{}", subject.tag())]).trim_end().to_owned()
     }
 
-    fn load(&self, subject: &Subject) {
+    pub(crate) fn load(&self, subject: &Subject) {
         let archive = subject.oci_archive();
         let said = self.run(&["load", "--quiet", "--input", archive.to_str().unwrap()]);
         assert_eq!(said, format!("Loaded image: {}\n", subject.full_name));

@@ -97,10 +97,10 @@ fn flags_that_contradict_each_other_are_refused() {
 
 #[test]
 fn an_image_that_is_named_is_not_named_again() {
-    for flag in ["--tag=shop:2", "--epoch=1"] {
+    for (flag, why) in [("--tag=shop:2", "is named already"), ("--epoch=1", "cannot be used with")] {
         let output = coracle(["manifests", IMAGE, flag]).command().output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
-        assert!(output.status.code() == Some(2) && said.contains("cannot be used with"), "{said}");
+        assert!(output.status.code() == Some(2) && said.contains(why), "{said}");
     }
 }
 
@@ -333,4 +333,32 @@ fn kustomize_is_not_given_what_it_can_not_hold() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.code() == Some(2) && said.contains("kustomize can't hold `logo.bin`"), "{said}");
     assert!(!project.path().join("deploy").exists());
+}
+
+#[test]
+fn an_image_that_is_kept_somewhere_is_named_by_what_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |args: &[&str]| {
+        let output = coracle_in(folder.path(), []).command().args(args).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    };
+    let build = ["build", "/usr/bin/env", "--user=7:8", "--expose=90", "--config=/etc/env=config", "-q"];
+    std::fs::create_dir(folder.path().join("config")).unwrap();
+    std::fs::write(folder.path().join("config/a"), "a").unwrap();
+    let (status, built, said) = run(&[&build[..], &["--tag=acme/env:1"]].concat());
+    assert_eq!((status, said.as_str()), (0, ""));
+    let (_, printed, said) = run(&["manifests", "oci:env.oci", "--config=/etc/env=config"]);
+    assert_eq!(said, "");
+    for line in [format!("image: {}", built.trim()), "runAsUser: 7".into(), "containerPort: 90".into()] {
+        assert!(printed.contains(&line), "{line}: {printed}");
+    }
+    let (_, printed, said) = run(&["manifests", "oci:env.oci", "--tag=other:2"]);
+    assert!(printed.contains("image: other:2@sha256:"), "{printed}");
+    assert_eq!(
+        said,
+        "warning: `oci:env.oci` expects another configuration; `coracle config check` tells what\n"
+    );
+    assert_eq!(run(&["manifests", "oci:none"]).0, 1);
+    assert_eq!(run(&["manifests", "docker://acme/env"]).0, 2);
 }

@@ -23,6 +23,7 @@ Examples:
   coracle manifests | kubectl apply --server-side -f -
   coracle manifests --environment production -t ghcr.io/acme/shop:1.2
   coracle manifests ghcr.io/acme/shop:1.2@sha256:…      an image that is there already
+  coracle manifests oci:shop.oci                        one that was built before
   coracle manifests --with-secrets --set-file db.password=./password
   coracle manifests --layout kustomize -o deploy
   coracle manifests --layout helm -o chart
@@ -30,7 +31,7 @@ Examples:
 Without IMAGE the recipe's image is built to learn its digest, and thrown away. Secrets are referred to by name, and
 printed only with `--with-secrets`. docs/manifests.md says what is made and why.")]
 pub(in crate::cli) struct ManifestsArgs {
-    /// The image, by digest; without it the recipe's is built
+    /// The image: `NAME[:TAG]@sha256:…`, or where it is kept, such as `oci:DIR[:TAG]`; without it the recipe's is built
     #[arg(value_name = "IMAGE")]
     pub(in crate::cli) image: Option<String>,
 
@@ -39,7 +40,7 @@ pub(in crate::cli) struct ManifestsArgs {
     pub(in crate::cli) file: Option<PathBuf>,
 
     /// Name the image
-    #[arg(short, long = "tag", value_name = "NAME[:TAG]", conflicts_with = "image")]
+    #[arg(short, long = "tag", value_name = "NAME[:TAG]")]
     pub(in crate::cli) tags: Vec<String>,
 
     /// How the objects are laid out
