@@ -2,13 +2,14 @@
 
 mod allow;
 mod config;
+mod destinations;
 mod kubernetes;
 mod mounts;
+mod placed;
 mod roots;
 mod runtime;
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::fmt::Display;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -16,11 +17,9 @@ use std::path::{Path, PathBuf};
 use super::document::Document;
 use super::error::{Error, Problem};
 use super::schema::{self, Scalar, Spanned};
-use super::{Include, Overrides, Program, Recipe, from_folder, user};
-use crate::fs;
+use super::{Overrides, Recipe, user};
 use crate::layer::ParseCompressionError;
-use crate::path::{ImagePath, ParsePathError, Spelled, printable};
-use crate::store::{Destination, Kind, ParseDestinationError};
+use crate::path::{ImagePath, ParsePathError, printable};
 
 /// A word and where it stands.
 struct Word<T = String> {
@@ -33,12 +32,6 @@ struct Word<T = String> {
 enum Origin {
     Flag(&'static str),
     File(Range<usize>),
-}
-
-/// A program or an include: where it is, and where it goes.
-struct Placed {
-    from: PathBuf,
-    to: Option<Vec<u8>>,
 }
 
 /// The recipe that `document` and `flags` make, or everything that is wrong with them.
@@ -139,96 +132,6 @@ impl Check<'_> {
         names
     }
 
-    fn programs(
-        &mut self,
-        file: &schema::File,
-        flags: &Overrides,
-        folder: &Path,
-    ) -> fs::Result<Vec<Program>> {
-        let mut words = Vec::new();
-        for text in &flags.programs {
-            let Placed { from, to } = split_program(text)?;
-            if to.is_none()
-                && let Some(hint) = half_placed(&from)?
-            {
-                let message = format!("`{}` is no file, and has no place in the image", from.display());
-                self.problem(&Origin::Flag("PROGRAM"), message, Some(hint));
-                continue;
-            }
-            let value = Placed { from: from_folder(folder, from)?, to };
-            words.push(Word { value, origin: Origin::Flag("PROGRAM") });
-        }
-        if words.is_empty() {
-            words.extend(file.image.0.programs.iter().map(|program| {
-                let value = match program.get_ref() {
-                    schema::Program::Path(from) => Placed { from: from.into(), to: None },
-                    schema::Program::Placed(placed) => Placed {
-                        from: placed.from.get_ref().into(),
-                        to: placed.to.as_ref().map(|to| to.get_ref().clone().into_bytes()),
-                    },
-                };
-                Word { value, origin: Origin::File(program.span()) }
-            }));
-        }
-        Ok(words.into_iter().filter_map(|word| self.program(word)).collect())
-    }
-
-    fn program(&mut self, Word { value: Placed { from, to }, origin }: Word<Placed>) -> Option<Program> {
-        self.from(&from, &origin)?;
-        let Some(mut to) = to else { return Some(Program { from, to: None }) };
-        if to.ends_with(b"/") {
-            to.extend(from.file_name().map(|name| fs::bytes_of(Path::new(name))).unwrap_or_default());
-        }
-        let path = self.legal(ImagePath::parse(&to), &origin, |_| None)?;
-        if path.name().is_none() {
-            self.problem(&origin, "a program can't be the root directory".into(), None);
-            return None;
-        }
-        Some(Program { from, to: Some(path) })
-    }
-
-    fn includes(
-        &mut self,
-        file: &schema::File,
-        flags: &Overrides,
-        folder: &Path,
-    ) -> fs::Result<Vec<Include>> {
-        let mut words = Vec::new();
-        for text in &flags.includes {
-            let Placed { from, to } = split_placed(&fs::bytes_of(Path::new(text)));
-            let value = Placed { from: from_folder(folder, from)?, to };
-            words.push(Word { value, origin: Origin::Flag("--include") });
-        }
-        if words.is_empty() {
-            words.extend(file.include.iter().map(|schema::Table(include)| {
-                let to = include.to.get_ref().clone().into_bytes();
-                let value = Placed { from: include.from.get_ref().into(), to: Some(to) };
-                Word { value, origin: Origin::File(include.to.span()) }
-            }));
-        }
-        Ok(words.into_iter().filter_map(|word| self.include(word)).collect())
-    }
-
-    fn include(&mut self, Word { value: Placed { from, to }, origin }: Word<Placed>) -> Option<Include> {
-        self.from(&from, &origin)?;
-        let Some(to) = to else {
-            let message = format!("`{}` has no place in the image", from.display());
-            let hint = "write it as `FROM:TO` with an absolute TO, such as `assets/:/srv/assets`";
-            self.problem(&origin, message, Some(hint.into()));
-            return None;
-        };
-        self.legal(ImagePath::parse(&to), &origin, |_| None)?;
-        Some(Include { from, to: Spelled::new(to) })
-    }
-
-    fn from(&mut self, from: &Path, origin: &Origin) -> Option<()> {
-        if from.as_os_str().is_empty() {
-            self.problem(origin, "the path of a file is empty".into(), None);
-            return None;
-        }
-        Some(())
-    }
-
     fn args(&mut self, file: &schema::File, flags: &Overrides) -> Vec<String> {
         let words = either(&file.image.0.args, &flags.args, "--arg");
         words.into_iter().filter_map(|word| self.without_nul("an argument", &word)).collect()
@@ -281,46 +184,6 @@ impl Check<'_> {
             }
         }
         map
-    }
-
-    /// Layouts may share a directory, with a tag each; nothing else can be in a place that is taken.
-    fn destinations(&mut self, flags: &Overrides) -> fs::Result<Vec<Destination>> {
-        let mut found: Vec<(PathBuf, Destination)> = Vec::new();
-        for word in of_flag(&flags.destinations, "--output") {
-            let hint = |e: &ParseDestinationError| Some(e.hint());
-            let Some(destination) = self.parsed::<Destination>(&word, hint) else { continue };
-            let place = fs::absolute(&destination.path)?;
-            let both_layouts =
-                |other: &Destination| (other.kind, destination.kind) == (Kind::Layout, Kind::Layout);
-            match found.iter().find(|(taken, other)| *taken == place && !both_layouts(other)) {
-                Some((_, other)) => {
-                    let message = format!("`{destination}` is the same place as `{other}`");
-                    self.problem(&word.origin, message, Some("give each destination its own path".into()));
-                }
-                None => found.push((place, destination)),
-            }
-        }
-        Ok(found.into_iter().map(|(_, destination)| destination).collect())
-    }
-
-    /// A layout, from the recipe's folder on where the recipe names it.
-    fn publish_contract(
-        &mut self,
-        file: &schema::File,
-        flags: &Overrides,
-        folder: &Path,
-    ) -> Option<Destination> {
-        let word = one(&file.image.0.publish_contract, &flags.publish_contract, "--publish-contract")?;
-        let mut destination =
-            self.parsed::<Destination>(&word, |error: &ParseDestinationError| Some(error.hint()))?;
-        if let (Origin::File(_), false) = (&word.origin, folder == Path::new(".")) {
-            destination.path = folder.join(destination.path);
-        }
-        if destination.kind != Kind::Layout {
-            let message = format!("`{destination}` can't hold an artifact");
-            self.problem(&word.origin, message, Some("write a layout: `oci:DIR`".into()));
-        }
-        Some(destination)
     }
 
     /// A program can't be given a NUL byte: its arguments and variables end there.
@@ -409,36 +272,4 @@ fn either(file: &[Spanned<impl Text>], flags: &[String], flag: &'static str) -> 
 fn one(file: &Option<Spanned<impl Text>>, value: &Option<String>, flag: &'static str) -> Option<Word> {
     let value = value.as_ref().map(|value| Word { value: value.clone(), origin: Origin::Flag(flag) });
     value.or_else(|| file.as_ref().map(Word::of))
-}
-
-/// `PROGRAM[:TO]`; a file whose name looks like that is just that file.
-fn split_program(text: &OsStr) -> fs::Result<Placed> {
-    let path = Path::new(text);
-    let placed = split_placed(&fs::bytes_of(path));
-    if placed.to.is_some() && matches!(fs::look(path)?, Some(fs::Found::File(_) | fs::Found::Link(_))) {
-        return Ok(Placed { from: path.to_owned(), to: None });
-    }
-    Ok(placed)
-}
-
-/// What somebody meant who wrote `FROM:TO` with a relative TO.
-fn half_placed(path: &Path) -> fs::Result<Option<String>> {
-    let text = fs::bytes_of(path);
-    let Some(colon) = text.iter().rposition(|&byte| byte == b':') else { return Ok(None) };
-    let (from, to) = (text.get(..colon).unwrap_or_default(), text.get(colon + 1..).unwrap_or_default());
-    if fs::look(path)?.is_some() || !matches!(fs::look(&fs::path_of(from))?, Some(fs::Found::File(_))) {
-        return Ok(None);
-    }
-    Ok(Some(format!("write it with an absolute TO, as in `{}:/{}`", printable(from), printable(to))))
-}
-
-/// `FROM:TO`, divided at the last colon before a slash; a colon elsewhere belongs to a name.
-fn split_placed(text: &[u8]) -> Placed {
-    match text.windows(2).rposition(|pair| pair == b":/") {
-        Some(colon) => {
-            let (from, to) = text.split_at(colon);
-            Placed { from: fs::path_of(from), to: to.get(1..).map(<[u8]>::to_vec) }
-        }
-        None => Placed { from: fs::path_of(text), to: None },
-    }
 }

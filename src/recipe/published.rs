@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::schema::{Choice, File, Placed, Program, Scalar, Spanned, Table, Template, TemplateTable};
+use super::schema::{Choice, File, PathOr, Scalar, Spanned, Table};
 
 /// Where it is published.
 const PATH: &str = "templates/coracle.schema.json";
@@ -38,23 +38,17 @@ impl<T: JsonSchema> JsonSchema for Table<T> {
     }
 }
 
-impl JsonSchema for Program {
+impl<T: JsonSchema> JsonSchema for PathOr<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
     fn schema_name() -> Cow<'static, str> {
-        "Program".into()
+        T::schema_name()
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "anyOf": [{ "type": "string" }, generator.subschema_for::<Placed>()] })
-    }
-}
-
-impl JsonSchema for Template {
-    fn schema_name() -> Cow<'static, str> {
-        "Template".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "anyOf": [{ "type": "string" }, generator.subschema_for::<TemplateTable>()] })
+        json_schema!({ "anyOf": [{ "type": "string" }, generator.subschema_for::<T>()] })
     }
 }
 

@@ -1,27 +1,14 @@
 //! The keys of `coracle.toml`, as serde reads them. Values are text here; [`super::draft`] says what they mean.
 
+mod keys;
 mod kubernetes;
+mod word;
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::marker::PhantomData;
 
-use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
-
+pub(super) use keys::keys_of;
 pub(super) use kubernetes::{Kubernetes, Probe, Probes, Resources};
-
-/// A value and its place in the file.
-#[derive(Clone, serde::Deserialize)]
-#[serde(transparent)]
-pub(super) struct Spanned<T>(toml::Spanned<T>);
-
-impl<T> std::ops::Deref for Spanned<T> {
-    type Target = toml::Spanned<T>;
-
-    fn deref(&self) -> &toml::Spanned<T> {
-        &self.0
-    }
-}
+pub(super) use word::{Choice, Names, PathOr, Scalar, Spanned, Table};
 
 /// The whole file.
 #[derive(serde::Deserialize, Default)]
@@ -64,7 +51,7 @@ pub(super) struct Image {
     /// The name, with a tag if it has one: `ghcr.io/acme/shop:1.2`.
     pub(super) name: Option<Spanned<String>>,
     /// ELF files or `#!` scripts; the first is the entrypoint.
-    pub(super) programs: Vec<Spanned<Program>>,
+    pub(super) programs: Vec<Spanned<PathOr<Placed>>>,
     /// What the program is given.
     pub(super) args: Vec<Spanned<String>>,
     /// Who runs it, by number; 65532 when left out.
@@ -91,12 +78,6 @@ pub(super) struct Image {
     pub(super) publish_contract: Option<Spanned<String>>,
     /// What a program's header can't say, such as the variant of ARM.
     pub(super) platform: Option<Spanned<String>>,
-}
-
-/// `programs = ["…", { from = "…", to = "…" }]`
-pub(super) enum Program {
-    Path(String),
-    Placed(Placed),
 }
 
 /// A program with its place in the image.
@@ -152,33 +133,6 @@ pub(super) struct Runtime {
     pub(super) hwcaps: Option<Spanned<String>>,
 }
 
-/// `true`, `false` or a word, as text.
-pub(super) struct Choice(pub(super) String);
-
-impl<'de> Deserialize<'de> for Choice {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(serde::Deserialize)]
-        #[serde(untagged, expecting = "expected `true`, `false` or a word")]
-        enum Either {
-            Flag(bool),
-            Word(String),
-        }
-        Ok(Self(match Either::deserialize(deserializer)? {
-            Either::Flag(flag) => flag.to_string(),
-            Either::Word(word) => word,
-        }))
-    }
-}
-
-/// `true`, `false`, or a list of names.
-#[derive(serde::Deserialize)]
-#[serde(untagged, expecting = "expected `true`, `false` or a list of names")]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(super) enum Names {
-    Whether(bool),
-    Some(Vec<String>),
-}
-
 /// `[[config]]`
 #[derive(serde::Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
@@ -187,7 +141,7 @@ pub(super) struct Config {
     pub(super) mount: Spanned<String>,
     /// The files; a name that ends in `.j2` is a template.
     #[serde(default)]
-    pub(super) templates: Vec<Spanned<Template>>,
+    pub(super) templates: Vec<Spanned<PathOr<TemplateTable>>>,
     /// How a change reaches the program: `restart`, `watch` or `signal:NAME`.
     pub(super) reload: Option<Spanned<String>>,
     /// The program starts without it, too.
@@ -235,12 +189,6 @@ pub(super) struct Variable {
     pub(super) secret_in_environment: Option<bool>,
 }
 
-/// `templates = ["…", { from = "…", key = "…", verbatim = true }]`
-pub(super) enum Template {
-    Path(String),
-    Said(TemplateTable),
-}
-
 /// A template with what its name does not say.
 #[derive(serde::Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
@@ -284,133 +232,4 @@ pub(super) struct Platform {
     pub(super) root: Option<Spanned<String>>,
     /// Where the loader and the libraries are.
     pub(super) sysroot: Option<Spanned<String>>,
-}
-
-/// A number or text, as text: `8080` and `"9000/udp"`.
-pub(super) struct Scalar(pub(super) String);
-
-/// A struct that is written as a table; serde would also take an array of its values.
-#[derive(Default)]
-pub(super) struct Table<T>(pub(super) T);
-
-impl<'de> Deserialize<'de> for Scalar {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-        impl Visitor<'_> for Text {
-            type Value = Scalar;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a number or a string")
-            }
-
-            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Scalar, E> {
-                Ok(Scalar(number.to_string()))
-            }
-
-            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Scalar, E> {
-                Ok(Scalar(number.to_string()))
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Scalar, E> {
-                Ok(Scalar(text.to_owned()))
-            }
-        }
-        deserializer.deserialize_any(Text)
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Table<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
-            type Value = Table<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a table")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Table<T>, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(map)).map(Table)
-            }
-        }
-        deserializer.deserialize_map(Members(PhantomData))
-    }
-}
-
-impl<'de> Deserialize<'de> for Program {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct PathOrTable;
-        impl<'de> Visitor<'de> for PathOrTable {
-            type Value = Program;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a path, or a table with `from` and `to`")
-            }
-
-            fn visit_str<E: de::Error>(self, path: &str) -> Result<Program, E> {
-                Ok(Program::Path(path.to_owned()))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Program, A::Error> {
-                Placed::deserialize(MapAccessDeserializer::new(map)).map(Program::Placed)
-            }
-        }
-        deserializer.deserialize_any(PathOrTable)
-    }
-}
-
-impl<'de> Deserialize<'de> for Template {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct PathOrTable;
-        impl<'de> Visitor<'de> for PathOrTable {
-            type Value = Template;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a path, or a table with `from`")
-            }
-
-            fn visit_str<E: de::Error>(self, path: &str) -> Result<Template, E> {
-                Ok(Template::Path(path.to_owned()))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Template, A::Error> {
-                TemplateTable::deserialize(MapAccessDeserializer::new(map)).map(Template::Said)
-            }
-        }
-        deserializer.deserialize_any(PathOrTable)
-    }
-}
-
-/// The keys of one table: those that serde knows for `T`, so that no list of them can go stale.
-pub(super) fn keys_of<T: for<'de> Deserialize<'de>>() -> &'static [&'static str] {
-    let mut keys = Keys(&[]);
-    // It always ends in an error: there is nothing to read.
-    let _ = T::deserialize(&mut keys);
-    keys.0
-}
-
-/// A deserializer that has no data and only remembers which keys it was asked for.
-struct Keys(&'static [&'static str]);
-
-impl<'de> Deserializer<'de> for &mut Keys {
-    type Error = de::value::Error;
-
-    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
-        Err(de::Error::custom("no data"))
-    }
-
-    fn deserialize_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        keys: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Self::Error> {
-        self.0 = keys;
-        self.deserialize_any(visitor)
-    }
-
-    serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit
-        unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
-    }
 }

@@ -242,7 +242,7 @@ nmae = "x"
             "2: invalid type: integer `1`, expected a string",
             "2: unknown key `too` in `[[include]]`; did you mean `to`?",
             "4: invalid type: integer `1`, expected a string",
-            "5: invalid type: integer `2`, expected a path, or a table with `from` and `to`",
+            "5: invalid type: integer `2`, expected a path, or a table with `from`",
             "6: invalid type: boolean `true`, expected a number or a string",
             "7: invalid type: string \"8080\", expected a sequence",
             "8: invalid type: string \"yes\", expected a boolean",

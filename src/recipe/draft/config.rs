@@ -73,10 +73,14 @@ impl Check<'_> {
         word.and_then(|word| self.parsed(&word, ParseReloadError::hint)).unwrap_or_default()
     }
 
-    fn template(&mut self, template: &schema::Template, at: &dyn Fn(&Path) -> PathBuf) -> Option<File> {
+    fn template(
+        &mut self,
+        template: &schema::PathOr<schema::TemplateTable>,
+        at: &dyn Fn(&Path) -> PathBuf,
+    ) -> Option<File> {
         let said = match template {
-            schema::Template::Path(path) => return Some(config::file(at(path.as_ref()), None, false)),
-            schema::Template::Said(said) => said,
+            schema::PathOr::Path(path) => return Some(config::file(at(path.as_ref()), None, false)),
+            schema::PathOr::Table(said) => said,
         };
         let key = said.key.as_ref().map(|key| key.get_ref().clone());
         let verbatim = said.verbatim.unwrap_or_default();

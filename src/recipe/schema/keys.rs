@@ -1,0 +1,37 @@
+//! Which keys a table may have.
+
+use serde::de::{self, Deserialize, Deserializer, Visitor};
+
+/// The keys of one table: those that serde knows for `T`, so that no list of them can go stale.
+pub(in crate::recipe) fn keys_of<T: for<'de> Deserialize<'de>>() -> &'static [&'static str] {
+    let mut keys = Keys(&[]);
+    // It always ends in an error: there is nothing to read.
+    let _ = T::deserialize(&mut keys);
+    keys.0
+}
+
+/// A deserializer that has no data and only remembers which keys it was asked for.
+struct Keys(&'static [&'static str]);
+
+impl<'de> Deserializer<'de> for &mut Keys {
+    type Error = de::value::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
+        Err(de::Error::custom("no data"))
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        keys: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        self.0 = keys;
+        self.deserialize_any(visitor)
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit
+        unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+    }
+}

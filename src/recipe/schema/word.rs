@@ -1,0 +1,125 @@
+//! Values that TOML has no one type for, and where they stand.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
+
+/// A value and its place in the file.
+#[derive(Clone, serde::Deserialize)]
+#[serde(transparent)]
+pub(in crate::recipe) struct Spanned<T>(toml::Spanned<T>);
+
+impl<T> std::ops::Deref for Spanned<T> {
+    type Target = toml::Spanned<T>;
+
+    fn deref(&self) -> &toml::Spanned<T> {
+        &self.0
+    }
+}
+
+/// `true`, `false` or a word, as text.
+pub(in crate::recipe) struct Choice(pub(in crate::recipe) String);
+
+impl<'de> Deserialize<'de> for Choice {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(serde::Deserialize)]
+        #[serde(untagged, expecting = "expected `true`, `false` or a word")]
+        enum Either {
+            Flag(bool),
+            Word(String),
+        }
+        Ok(Self(match Either::deserialize(deserializer)? {
+            Either::Flag(flag) => flag.to_string(),
+            Either::Word(word) => word,
+        }))
+    }
+}
+
+/// `true`, `false`, or a list of names.
+#[derive(serde::Deserialize)]
+#[serde(untagged, expecting = "expected `true`, `false` or a list of names")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(in crate::recipe) enum Names {
+    Whether(bool),
+    Some(Vec<String>),
+}
+
+/// `"…"` or `{ from = "…", … }`: a path, or a table that says more about it.
+pub(in crate::recipe) enum PathOr<T> {
+    Path(String),
+    Table(T),
+}
+
+/// A number or text, as text: `8080` and `"9000/udp"`.
+pub(in crate::recipe) struct Scalar(pub(in crate::recipe) String);
+
+/// A struct that is written as a table; serde would also take an array of its values.
+#[derive(Default)]
+pub(in crate::recipe) struct Table<T>(pub(in crate::recipe) T);
+
+impl<'de> Deserialize<'de> for Scalar {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl Visitor<'_> for Text {
+            type Value = Scalar;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number or a string")
+            }
+
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Scalar, E> {
+                Ok(Scalar(number.to_string()))
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Scalar, E> {
+                Ok(Scalar(number.to_string()))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Scalar, E> {
+                Ok(Scalar(text.to_owned()))
+            }
+        }
+        deserializer.deserialize_any(Text)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Table<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+            type Value = Table<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a table")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Table<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Table)
+            }
+        }
+        deserializer.deserialize_map(Members(PhantomData))
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for PathOr<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct PathOrTable<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for PathOrTable<T> {
+            type Value = PathOr<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a path, or a table with `from`")
+            }
+
+            fn visit_str<E: de::Error>(self, path: &str) -> Result<PathOr<T>, E> {
+                Ok(PathOr::Path(path.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<PathOr<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(PathOr::Table)
+            }
+        }
+        deserializer.deserialize_any(PathOrTable(PhantomData))
+    }
+}
