@@ -141,7 +141,7 @@ fn everything_wrong_with_values_is_told_at_once() {
         str![""],
         str![[r#"
 error: `nmae`: the schema knows no such key; did you mean `name`? (from config/values.toml)
-  `password`: value is shorter than 4 characters (from --set-file password)
+  `password`: it is secret, and not what `minLength` in the schema allows (from --set-file password)
   `port`: 0 is less than the minimum of 1 (from config/values.toml)
 
 hint: set the values as the schema says, or mend the schema

@@ -223,8 +223,11 @@ fn render_file(
             return Ok(RenderedFile { key, bytes: Vec::new(), is_secret: true, format, uses });
         }
     }
-    let rendered = template.render(values.merged())?;
-    check(&file.from, format, &rendered)?;
+    let rendered = template.render(values.merged()).map_err(|error| {
+        let uses_secret = template.uses().is_ok_and(|uses| is_secret(&uses));
+        if uses_secret { error.masked() } else { error }
+    })?;
+    check(&file.from, format, &rendered, is_secret(&rendered.uses))?;
     let Rendered { text, uses, .. } = rendered;
     Ok(RenderedFile { key, bytes: text.into_bytes(), is_secret: is_secret(&uses), format, uses })
 }
@@ -257,11 +260,12 @@ fn read(path: &Path) -> std::io::Result<Vec<u8>> {
 }
 
 /// What was rendered is what its name says; a fault is told with the template's line.
-fn check(from: &Path, format: Option<Format>, rendered: &Rendered) -> Result<(), Problem> {
+fn check(from: &Path, format: Option<Format>, rendered: &Rendered, is_secret: bool) -> Result<(), Problem> {
     let Some(format) = format else { return Ok(()) };
     let Err(fault) = format.check(&rendered.text) else { return Ok(()) };
     let (file, line) = rendered
         .origin(fault.offset)
         .map_or((from.display().to_string(), 1), |(file, line)| (file.to_owned(), line));
-    Err(Problem::broken(format, &fault.message, &file, line))
+    let message = if is_secret { "it is secret, so no more is shown" } else { &fault.message };
+    Err(Problem::broken(format, message, &file, line))
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::Serde;
-use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
+use minijinja::value::{Serde, ValueKind};
+use minijinja::{AutoEscape, Environment, ErrorKind, Output, State, UndefinedBehavior, escape_formatter};
 use serde_json::Value;
 
 use super::includes::Includes;
@@ -61,18 +61,36 @@ fn environment<'a>(template: &'a Template, included: &Arc<Includes>) -> Result<E
     // It prints everything that there is, secrets too.
     environment.remove_global("debug");
     filters::add(&mut environment);
+    environment.set_formatter(plain);
     let included = Arc::clone(included);
     environment.set_loader(move |name| {
         let refused = |why: String| minijinja::Error::new(ErrorKind::InvalidOperation, why);
         match included.get(name) {
             Some(Ok(text)) => Ok(text.clone()),
             Some(Err(why)) => Err(refused(why.clone())),
-            None => Err(refused(format!(
-                "`{name}` can't be included: its name must be written out in the template"
-            ))),
+            // The name may be a value, and a secret one.
+            None => Err(refused("a template is included only by a name that is written out".into())),
         }
     });
     Ok(environment)
+}
+
+/// How `{{ value }}` is written: text and numbers as they are, truth as every format has it. What has no such form is no
+/// text by accident.
+fn plain(
+    out: &mut Output<'_>,
+    state: &mut State<'_, '_>,
+    value: &minijinja::Value,
+) -> Result<(), minijinja::Error> {
+    let what = match value.kind() {
+        ValueKind::Bool => return Ok(out.write_str(if value.is_true() { "true" } else { "false" })?),
+        ValueKind::None => "null",
+        ValueKind::Map => "a table",
+        ValueKind::Seq | ValueKind::Iterable => "a list",
+        _ => return escape_formatter(out, state, value),
+    };
+    let why = format!("{what} has no form of its own: write it with `|json`, `|toml` or `|yaml`");
+    Err(minijinja::Error::new(ErrorKind::InvalidOperation, why))
 }
 
 fn syntax(template: &Template) -> Result<SyntaxConfig, Error> {

@@ -71,6 +71,18 @@ impl Error {
         }
     }
 
+    /// The same without anything that may be a value: for templates that use secrets.
+    pub fn masked(self) -> Self {
+        match self {
+            Self::Wrong { message, file, line } => {
+                let message = message.split(": ").next().unwrap_or_default();
+                let message = format!("{message}; it uses a secret, so no more is shown");
+                Self::Wrong { message, file, line }
+            }
+            other => other,
+        }
+    }
+
     /// The next step.
     pub fn hint(&self) -> Option<String> {
         Some(match self {

@@ -167,3 +167,36 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_has_no_form_of_its_own_is_no_text_by_accident() {
+    let values = serde_json::json!({ "a": null, "b": { "c": 1 }, "d": [1], "e": true, "f": 1.5 });
+    let render = |text: &str| {
+        let template = Template { path: "x.j2".into(), text: text.into(), delimiters: Delimiters::default() };
+        template.render(&values).map(|rendered| rendered.text).map_err(|error| error.to_string())
+    };
+    assert_eq!(render("{{ e }} {{ f }} {{ b|json }}").unwrap(), r#"true 1.5 {"c":1}"#);
+    for (text, what) in [("{{ a }}", "null"), ("{{ b }}", "a table"), ("{{ d }}", "a list")] {
+        assert!(render(text).unwrap_err().contains(&format!("{what} has no form of its own")), "{text}");
+    }
+}
+
+#[test]
+fn names_that_are_values_are_not_shown() {
+    let values = serde_json::json!({ "s": "S3cr3tValue9981" });
+    for text in [
+        "{% include s %}",
+        "{% import s as q %}",
+        "{% extends s %}",
+        "{% include [s, 'b'] %}",
+        "{% include 'b' ~ s %}",
+    ] {
+        let template = Template { path: "x.j2".into(), text: text.into(), delimiters: Delimiters::default() };
+        let error = template.render(&values).unwrap_err();
+        assert!(!error.to_string().contains("S3cr3t"), "{text}: {error}");
+    }
+    let text = "{% macro m(a) %}{% endmacro %}{{ m(**{s: 1}) }}";
+    let template = Template { path: "x.j2".into(), text: text.into(), delimiters: Delimiters::default() };
+    let error = template.render(&values).unwrap_err().masked();
+    assert!(!error.to_string().contains("S3cr3t"), "{error}");
+}

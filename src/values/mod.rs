@@ -8,6 +8,7 @@ mod parameters;
 mod path;
 mod schema;
 mod source;
+mod walk;
 
 use serde_json::Value;
 

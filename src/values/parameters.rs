@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::schema::MAX_DEPTH;
+use super::walk::BY_NAME;
 use super::{KeyPath, Schema};
 
 /// A value that a schema names.
@@ -20,14 +21,12 @@ pub struct Parameter {
 
 /// Keywords that show values.
 const SHOWING: [&str; 4] = ["default", "enum", "const", "examples"];
-/// Keywords whose tables have schemas by names, and no keywords.
-const NAMES: [&str; 5] = ["properties", "patternProperties", "$defs", "definitions", "dependentSchemas"];
 
 impl Schema {
     /// Every value that is no table with named values of its own, by key.
     pub fn parameters(&self) -> Vec<Parameter> {
         let mut found = Vec::new();
-        self.collect(&self.document, &KeyPath::default(), true, 0, &mut found);
+        self.collect(&self.document, &KeyPath::default(), true, &mut Vec::new(), &mut found);
         let secrets = self.secrets();
         for parameter in &mut found {
             parameter.is_secret = secrets.iter().any(|secret| secret.is_along(&parameter.key));
@@ -41,28 +40,32 @@ impl Schema {
         found
     }
 
-    fn collect(
-        &self,
-        schema: &Value,
+    /// `open` are the schemas that this one is inside of: one that refers to itself has no end.
+    fn collect<'a>(
+        &'a self,
+        schema: &'a Value,
         at: &KeyPath,
         is_required: bool,
-        depth: usize,
+        open: &mut Vec<&'a Value>,
         found: &mut Vec<Parameter>,
     ) {
         let schema = self.resolved(schema);
-        let named = schema.get("properties").and_then(Value::as_object).filter(|_| depth < MAX_DEPTH);
-        let Some(named) = named else {
-            if depth > 0 {
+        let is_open = open.iter().any(|open| std::ptr::eq(*open, schema));
+        let named = schema.get("properties").and_then(Value::as_object);
+        let Some(named) = named.filter(|_| !is_open && open.len() < MAX_DEPTH) else {
+            if !open.is_empty() {
                 found.push(Parameter { key: at.clone(), kind: kind(schema), is_required, is_secret: false });
             }
             return;
         };
         let required = schema.get("required").and_then(Value::as_array);
+        open.push(schema);
         for (name, schema) in named {
             let is_named =
                 required.is_some_and(|names| names.iter().any(|known| known.as_str() == Some(name)));
-            self.collect(schema, &at.joined(name), is_required && is_named, depth + 1, found);
+            self.collect(schema, &at.joined(name), is_required && is_named, open, found);
         }
+        open.pop();
     }
 
     /// The schema without what shows a secret value. A table or an array may have one deep inside, so where anything is
@@ -103,7 +106,7 @@ fn redact(schema: &mut Value, is_secret: bool, targets: &mut Vec<String>) {
                 targets.push(pointer.to_owned());
             }
             for (keyword, value) in keywords.iter_mut() {
-                match value.as_object_mut().filter(|_| NAMES.contains(&keyword.as_str())) {
+                match value.as_object_mut().filter(|_| BY_NAME.contains(&keyword.as_str())) {
                     Some(named) => named.values_mut().for_each(|schema| redact(schema, is_secret, targets)),
                     None => redact(value, is_secret, targets),
                 }
@@ -161,6 +164,58 @@ mod tests {
             "port Some(\"integer\") false false",
         ];
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn secrets_are_found_wherever_they_are() {
+        let secret = json!({ "writeOnly": true });
+        for (document, expected) in [
+            (json!({ "properties": { "m": { "additionalProperties": secret } } }), "m"),
+            (json!({ "properties": { "m": { "patternProperties": { "^x": secret } } } }), "m"),
+            (json!({ "properties": { "m": { "items": { "properties": { "k": secret } } } } }), "m.k"),
+            (json!({ "properties": { "m": { "prefixItems": [{}, secret] } } }), "m"),
+            (json!({ "properties": { "m": { "dependentSchemas": { "x": secret } } } }), "m"),
+            (json!({ "if": {}, "then": { "properties": { "m": secret } } }), "m"),
+            (
+                json!({ "properties": { "m": { "$ref": "#/$defs/q", "writeOnly": true } }, "$defs": { "q": {} } }),
+                "m",
+            ),
+            (
+                json!({ "properties": { "m": { "$ref": "#/$defs/q" } }, "$defs": { "q": { "not": secret } } }),
+                "m",
+            ),
+            (json!({ "additionalProperties": secret }), ""),
+            // A tree of nodes, each with a secret, is secret from where it repeats.
+            (
+                json!({ "properties": { "t": { "$ref": "#/$defs/t" } }, "$defs": { "t": {
+                    "properties": { "s": secret, "next": { "$ref": "#/$defs/t" } } } } }),
+                "t.next t.s",
+            ),
+        ] {
+            let found: Vec<String> = schema(&document).secrets().iter().map(ToString::to_string).collect();
+            assert_eq!(found.join(" "), expected, "{document}");
+        }
+    }
+
+    #[test]
+    fn references_that_lead_elsewhere_are_refused() {
+        for document in [
+            json!({ "properties": { "m": { "$ref": "#q" } }, "$defs": { "q": { "$anchor": "q", "writeOnly": true } } }),
+            json!({ "$id": "http://x/y", "properties": { "m": { "$ref": "y#/$defs/q" } }, "$defs": { "q": {} } }),
+            json!({ "properties": { "m": { "$id": "http://x/z" } } }),
+            json!({ "$dynamicAnchor": "q", "properties": { "default": { "$dynamicRef": "#q" } } }),
+        ] {
+            let error = Schema::new("schema.json".into(), document.clone()).unwrap_err().to_string();
+            assert!(error.contains("can't be followed"), "{document}: {error}");
+        }
+        let wide = |to: &str| json!({ "properties": { "a": { "$ref": to }, "b": { "$ref": to }, "c": { "$ref": to } } });
+        let defs: serde_json::Map<String, Value> = (0..30)
+            .map(|n| (format!("d{n}"), wide(&format!("#/$defs/d{}", n + 1))))
+            .chain([("d30".into(), json!({}))])
+            .collect();
+        let document = json!({ "$ref": "#/$defs/d0", "$defs": defs });
+        let error = Schema::new("schema.json".into(), document).unwrap_err().to_string();
+        assert!(error.contains("too many ways"), "{error}");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use jsonschema::error::{ValidationError, ValidationErrorKind};
 use serde_json::{Map, Value};
 
+use super::walk::{self, Reach, walk};
 use super::{Completeness, Error, KeyPath, Values, Violation, file, merge};
 
 /// A schema, ready to be asked.
@@ -13,6 +14,7 @@ pub struct Schema {
     path: PathBuf,
     pub(super) document: Value,
     validator: jsonschema::Validator,
+    secrets: Vec<KeyPath>,
 }
 
 /// Tables in tables: a schema that refers to itself has no end.
@@ -32,9 +34,26 @@ impl Schema {
     /// # Errors
     /// When it is no schema.
     pub fn new(path: PathBuf, document: Value) -> Result<Self, Error> {
-        let validator = jsonschema::validator_for(&document)
-            .map_err(|error| Error::Schema { path: path.clone(), message: error.to_string() })?;
-        Ok(Self { path, document, validator })
+        let wrong = |message: String| Error::Schema { path: path.clone(), message };
+        let validator = jsonschema::validator_for(&document).map_err(|error| wrong(error.to_string()))?;
+        if let Some(reference) = walk::unfollowed(&document) {
+            let reference = crate::path::printable(reference.as_bytes());
+            return Err(wrong(format!(
+                "`{reference}` can't be followed, and a secret may be behind it; write references as `#/$defs/NAME`"
+            )));
+        }
+        let mut secrets = Vec::new();
+        let ends = walk(&document, Reach::All, &mut |schema, key| {
+            if schema.get("writeOnly") == Some(&Value::Bool(true)) {
+                secrets.push(key.clone());
+            }
+        });
+        if !ends {
+            return Err(wrong("it refers to itself in too many ways".into()));
+        }
+        secrets.sort();
+        secrets.dedup();
+        Ok(Self { path, document, validator, secrets })
     }
 
     /// Where it was read.
@@ -42,23 +61,15 @@ impl Schema {
         &self.path
     }
 
-    /// The keys whose values are secret.
+    /// The keys whose values are secret; of what has no key of its own, that of the table or array it is in.
     pub fn secrets(&self) -> Vec<KeyPath> {
-        let mut secrets = Vec::new();
-        self.walk(&self.document, &KeyPath::default(), 0, &mut |schema, key| {
-            if schema.get("writeOnly") == Some(&Value::Bool(true)) {
-                secrets.push(key.clone());
-            }
-        });
-        secrets.sort();
-        secrets.dedup();
-        secrets
+        self.secrets.clone()
     }
 
     /// Whether a value can stand at `key`: the schema names it, or says nothing of what is in a table above it.
     pub fn knows(&self, key: &KeyPath) -> bool {
         let mut known = false;
-        self.walk(&self.document, &KeyPath::default(), 0, &mut |schema, at| {
+        walk(&self.document, Reach::Named, &mut |schema, at| {
             known |= key.leads_to(at) || at.leads_to(key) && schema.get("properties").is_none();
         });
         known
@@ -67,7 +78,7 @@ impl Schema {
     /// Every default, at its place.
     pub(super) fn defaults(&self) -> Value {
         let mut defaults = Value::Object(Map::new());
-        self.walk(&self.document, &KeyPath::default(), 0, &mut |schema, key| {
+        walk(&self.document, Reach::Named, &mut |schema, key| {
             if let Some(default) = schema.get("default") {
                 // One further up is there first, and what stands deeper goes on top of it.
                 merge(&mut defaults, key.table(default.clone()));
@@ -90,8 +101,7 @@ impl Schema {
             })
             .map(|error| {
                 let key = KeyPath::from_pointer(error.instance_path().as_str());
-                let is_secret = secrets.iter().any(|secret| secret.is_along(&key));
-                let message = if is_secret { error.masked().to_string() } else { error.to_string() };
+                let (key, message) = told(&error, key, &secrets);
                 Violation { source: values.source_of(&key).cloned(), key, message }
             })
             .collect();
@@ -129,34 +139,15 @@ impl Schema {
                     let near = known.keys().min_by_key(|known| strsim::damerau_levenshtein(known, name));
                     let near = near.filter(|near| strsim::damerau_levenshtein(near, name) <= 2);
                     let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-                    let source = values.source_of(&key).cloned();
-                    found.push(Violation {
-                        key,
-                        source,
-                        message: format!("the schema knows no such key{near}"),
-                    });
+                    let secret = self.secrets.iter().find(|secret| secret.leads_to(&key));
+                    let message = match secret {
+                        None => format!("the schema knows no such key{near}"),
+                        Some(_) => "the schema does not know a key in it".into(),
+                    };
+                    let key = secret.cloned().unwrap_or(key);
+                    found.push(Violation { source: values.source_of(&key).cloned(), key, message });
                 }
             }
-        }
-    }
-
-    /// Visits the schema of every value that has a name.
-    fn walk(&self, schema: &Value, at: &KeyPath, depth: usize, visit: &mut dyn FnMut(&Value, &KeyPath)) {
-        if depth > MAX_DEPTH {
-            return;
-        }
-        let schema = self.resolved(schema);
-        visit(schema, at);
-        for part in ["allOf", "anyOf", "oneOf"]
-            .iter()
-            .filter_map(|key| schema.get(key))
-            .filter_map(Value::as_array)
-            .flatten()
-        {
-            self.walk(part, at, depth + 1, visit);
-        }
-        for (name, schema) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
-            self.walk(schema, &at.joined(name), depth + 1, visit);
         }
     }
 
@@ -164,9 +155,7 @@ impl Schema {
     pub(super) fn resolved<'a>(&'a self, schema: &'a Value) -> &'a Value {
         let mut schema = schema;
         for _ in 0..MAX_DEPTH {
-            let pointer =
-                schema.get("$ref").and_then(Value::as_str).and_then(|reference| reference.strip_prefix('#'));
-            match pointer.and_then(|pointer| self.document.pointer(pointer)) {
+            match walk::target(&self.document, schema) {
                 Some(target) => schema = target,
                 None => break,
             }
@@ -192,4 +181,19 @@ fn is_missing(error: &ValidationError<'_>, keys: &[KeyPath]) -> bool {
     let above = KeyPath::from_pointer(error.instance_path().as_str());
     let key = property.as_str().map(|name| above.joined(name)).unwrap_or(above);
     keys.iter().any(|missing| missing.is_along(&key))
+}
+
+/// What an error about the value at `key` may say. Of a secret neither its value nor its keys are told, and not what the
+/// schema wants it to be either; a table that holds one may show it as well.
+fn told(error: &ValidationError<'_>, key: KeyPath, secrets: &[KeyPath]) -> (KeyPath, String) {
+    let keyword = error.schema_path().as_str().rsplit('/').next().unwrap_or_default();
+    if let Some(secret) = secrets.iter().find(|secret| secret.leads_to(&key)) {
+        return (secret.clone(), format!("it is secret, and not what `{keyword}` in the schema allows"));
+    }
+    let message = match error.kind() {
+        _ if !secrets.iter().any(|secret| secret.is_along(&key)) => error.to_string(),
+        ValidationErrorKind::Required { .. } => error.masked().to_string(),
+        _ => format!("it holds a secret, and is not what `{keyword}` in the schema allows"),
+    };
+    (key, message)
 }

@@ -110,7 +110,7 @@ fn every_violation_is_told_with_its_place_and_no_secret() {
         [
             "`db`: \"host\" is a required property (from --set db.hots)",
             "`db.hots`: the schema knows no such key; did you mean `host`? (from --set db.hots)",
-            "`db.password`: value is shorter than 8 characters (from --set db.password)",
+            "`db.password`: it is secret, and not what `minLength` in the schema allows (from --set db.password)",
             "`db.port`: 0 is less than the minimum of 1 (from --set db.port)",
             "`levle`: the schema knows no such key; did you mean `level`? (from --set levle)",
         ]
