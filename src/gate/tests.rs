@@ -107,3 +107,13 @@ fn words_of_the_config() {
         assert_eq!(gate.verdict().is_err(), expected, "{kind} {name}");
     }
 }
+
+#[test]
+fn what_is_found_in_a_word_is_told_once() {
+    for kind in ["env", "label", "annotation", "arg"] {
+        let mut gate = gate();
+        gate.word(kind, "1", "open sesame, b3BlbiBzZXNhbWU=, open sesame");
+        let told = gate.verdict().unwrap_err().to_string();
+        assert_eq!(told.matches("the secret value").count(), 1, "{told}");
+    }
+}

@@ -134,7 +134,7 @@ fn secret_values_are_seen_wherever_they_are() {
         "label:b: ",
         "arg:1: ",
     ] {
-        assert!(said.contains(&format!("\n  {place}")), "{place}: {said}");
+        assert_eq!(said.matches(&format!("\n  {place}")).count(), 1, "{place}: {said}");
     }
 }
 
