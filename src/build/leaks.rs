@@ -1,5 +1,6 @@
 //! What the leak gate is told of a recipe: one line for each kind of mount, file, text and value.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{Error, Plan};
@@ -9,15 +10,15 @@ use crate::gate::{Gate, Policy, Secret, Source, Text};
 use crate::image::Config;
 use crate::note::Note;
 use crate::path::ImagePath;
-use crate::recipe::Recipe;
+use crate::recipe::{self, Recipe};
 use crate::values;
 
 /// What [`super::build`] would refuse of `plans`, as far as it can be told before any content is read.
 ///
 /// # Errors
-/// Files of the image that are configuration by their place.
+/// Files of the image that are configuration by their place, and what is allowed without a name.
 pub fn foresee(recipe: &Recipe, plans: &[Plan]) -> Result<Vec<Note>, Error> {
-    let mut gate = Gate::new(places(recipe));
+    let mut gate = Gate::new(places(recipe)?);
     plans.iter().for_each(|plan| gate.places(&plan.rootfs));
     Ok(gate.foreseen()?)
 }
@@ -35,20 +36,33 @@ pub(super) fn gate(recipe: &Recipe) -> Result<Gate, Error> {
     Ok(Gate::new(Policy {
         texts: rendered.chain(copies(&recipe.config)).collect(),
         secrets: secrets.into_iter().map(|(key, value)| Secret { name: key.to_string(), value }).collect(),
-        ..places(recipe)
+        ..places(recipe)?
     }))
 }
 
 /// What can be told without contents.
-fn places(recipe: &Recipe) -> Policy {
-    Policy {
+fn places(recipe: &Recipe) -> Result<Policy, Error> {
+    named(&recipe.allow_words)?;
+    Ok(Policy {
         mounts: mounts(&recipe.config).cloned().collect(),
         sources: sources(&recipe.config),
         allow: recipe.allow.clone(),
         allow_words: recipe.allow_words.clone(),
         strict: recipe.strict,
         ..Policy::default()
-    }
+    })
+}
+
+/// Refuses what is accepted without a name, such as `env:`: nobody is meant.
+fn named(words: &BTreeMap<String, String>) -> Result<(), recipe::Error> {
+    let nameless = words.keys().filter(|word| word.split_once(':').is_none_or(|(_, name)| name.is_empty()));
+    let problem = |word: &String| recipe::Problem {
+        message: format!("`{word}` is allowed, and names nothing"),
+        hint: Some(format!("write a name behind it: `{word}NAME`")),
+        place: None,
+    };
+    let problems: Vec<recipe::Problem> = nameless.map(problem).collect();
+    if problems.is_empty() { Ok(()) } else { Err(recipe::Error::Illegal(problems)) }
 }
 
 /// Where configuration and secrets are mounted.

@@ -17,6 +17,8 @@ pub struct Finding {
     pub what: String,
     /// Whether it refuses the image.
     pub severity: Severity,
+    /// Whether it belongs into the image and a mount would hide it, so that the mount is what is wrong.
+    pub hidden: bool,
 }
 
 /// Where a finding is.
@@ -40,7 +42,7 @@ pub enum Severity {
 impl Finding {
     /// One that refuses the image, about `subject` as a whole.
     pub(super) fn error(subject: Subject, rule: &'static str, what: String) -> Self {
-        Self { subject, offset: None, rule, what, severity: Severity::Error }
+        Self { subject, offset: None, rule, what, severity: Severity::Error, hidden: false }
     }
 }
 
@@ -84,11 +86,18 @@ fn text(findings: &[Finding]) -> String {
 impl Error {
     /// The next step.
     pub fn hint(&self) -> Option<String> {
-        let first = &self.0.first()?.subject;
-        Some(format!(
-            "leave it out: a program reads configuration and secrets from what is mounted, see `[[config]]`\n\
-             to accept it on purpose, pass `--allow '{first}=REASON'`, or write `\"{first}\" = \"REASON\"` below \
-             `[allow]` in the recipe"
-        ))
+        let leave_out = self.0.iter().find(|finding| !finding.hidden).map(|Finding { subject: first, .. }| {
+            format!(
+                "leave it out: a program reads configuration and secrets from what is mounted, see `[[config]]`\n\
+                 to accept it on purpose, pass `--allow '{first}=REASON'`, or write `\"{first}\" = \"REASON\"` below \
+                 `[allow]` in the recipe"
+            )
+        });
+        let mount = self.0.iter().any(|finding| finding.hidden).then(|| {
+            "mount it elsewhere, such as at `/etc/NAME`: a mount takes the place of all that the image has there"
+                .to_owned()
+        });
+        let hints: Vec<String> = leave_out.into_iter().chain(mount).collect();
+        (!hints.is_empty()).then(|| hints.join("\n"))
     }
 }

@@ -122,11 +122,16 @@ impl Gate {
     pub fn word(&mut self, kind: &'static str, name: &str, value: &str) {
         let subject = Subject::Word(kind, name.to_owned());
         // As configuration would write it.
-        let text = if kind == "arg" { value.to_owned() } else { format!("{name}={value}") };
-        let mut scan = Scan::new(self, subject.clone(), Kind::Configuration, text.len() as u64);
-        scan.update(text.as_bytes());
+        let line = if kind == "arg" { value.to_owned() } else { format!("{name}={value}") };
+        let mut scan = Scan::new(self, subject.clone(), Kind::Configuration, line.len() as u64);
+        scan.update(line.as_bytes());
         let mut found = scan.finish();
-        found.iter_mut().for_each(|finding| finding.offset = None);
+        for finding in &mut found {
+            finding.offset = None;
+            if finding.what == text::ASSIGNED {
+                finding.what = format!("a password in {}", noun(kind));
+            }
+        }
         if let Some(secret) = self.secrets.in_word(value) {
             found.push(Finding::error(subject, "secret", format!("the secret value `{secret}`")));
         }
@@ -137,6 +142,16 @@ impl Gate {
     pub fn take(&mut self, findings: Vec<Finding>) {
         let new = findings.into_iter().filter(|finding| !self.findings.contains(finding)).collect::<Vec<_>>();
         self.findings.extend(new);
+    }
+}
+
+/// What a word of this kind is, for people.
+fn noun(kind: &str) -> &'static str {
+    match kind {
+        "env" => "a variable",
+        "label" => "a label",
+        "annotation" => "an annotation",
+        _ => "an argument",
     }
 }
 

@@ -25,8 +25,12 @@ impl Gate {
         for (path, entry) in rootfs.iter().filter(|(_, entry)| !matches!(entry.node, Node::Directory)) {
             let subject = || Subject::File(path.clone());
             let over = mounts.iter().filter(|(mount, real)| path.is_within(mount) || path.is_within(real));
-            found.extend(over.map(|(mount, _)| Finding::error(subject(), "place", under(mount, entry))));
-            if !matches!(entry.reason, Reason::Included(_)) {
+            let hidden = !matches!(entry.reason, Reason::Included(_));
+            found.extend(over.map(|(mount, _)| Finding {
+                hidden,
+                ..Finding::error(subject(), "place", under(mount, entry))
+            }));
+            if hidden {
                 let allowed =
                     self.policy.allow.keys().filter(|allowed| path.is_within(allowed) && !is_system(path));
                 served.extend(allowed.cloned());

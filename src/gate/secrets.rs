@@ -13,11 +13,14 @@ const WORD: usize = 16;
 /// Bytes of a value that are searched for; a longer one starts with as many, and is found by them.
 pub(super) const LONGEST: usize = 1024;
 
+/// Digits of base 64 that tell a value, which is what one of [`SHORTEST`] bytes leaves of itself anywhere.
+const DIGITS: usize = 7;
+
 /// The values that are searched for.
 #[derive(Debug, Default)]
 pub(super) struct Secrets {
     values: Vec<Secret>,
-    /// All of them, and each in base 64, as manifests have them.
+    /// All of them, and each in base 64, as manifests have them: there by what all its neighbours leave as it is.
     needles: Option<AhoCorasick>,
     /// Whose needle each is.
     owners: Vec<usize>,
@@ -42,8 +45,10 @@ impl Secrets {
                 found.words.push(index);
             } else {
                 let start = value.get(..LONGEST).unwrap_or(value);
-                needles.extend([start.to_vec(), chance::base64_encoded(start)]);
-                found.owners.extend([index, index]);
+                let encoded = [0, 1, 2].map(|before| encoded(start, before));
+                let new = encoded.into_iter().filter(|digits| digits.len() >= DIGITS).chain([start.to_vec()]);
+                needles.extend(new);
+                found.owners.resize(needles.len(), index);
             }
         }
         if !needles.is_empty() {
@@ -109,6 +114,17 @@ impl Secrets {
     }
 }
 
+/// The digits of base 64 that are `value`'s alone when `before` bytes of its first three are somebody else's: a login
+/// such as `USER:PASSWORD` is encoded as a whole.
+fn encoded(value: &[u8], before: usize) -> Vec<u8> {
+    let mut bytes = vec![0; before];
+    bytes.extend_from_slice(value);
+    // A digit has six bits.
+    let own = (before * 8).div_ceil(6)..bytes.len() * 8 / 6;
+    bytes.resize(bytes.len().next_multiple_of(3), 0);
+    chance::base64_encoded(&bytes).get(own).unwrap_or_default().to_vec()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,6 +150,38 @@ mod tests {
         assert_eq!(secrets.in_word("postgres"), Some("role"));
         assert_eq!(secrets.in_word("postgresql"), None);
         assert_eq!(secrets.notes().len(), 2);
+    }
+
+    #[test]
+    fn values_in_the_midst_of_base_64() {
+        let whole = |text: &str| {
+            let padded = text.len().next_multiple_of(3);
+            String::from_utf8(chance::base64_encoded(format!("{text:\0<padded$}").as_bytes())).unwrap()
+        };
+        for value in ["pa55wd", "tr0ub4d", "tr0ub4do", "open sesame", "\u{ff}\u{fe}+/?>~0"] {
+            let secrets = secrets(&[("password", value)]);
+            for before in ["", "a", "ab", "ada:", "shop:"] {
+                for after in ["", "\n", "@db", " and more"] {
+                    let text = whole(&format!("{before}{value}{after}"));
+                    let at = (before.len() * 8).div_ceil(6);
+                    assert_eq!(
+                        found(&secrets, &text),
+                        [(at, "password".to_owned())],
+                        "{before}{value}{after}"
+                    );
+                }
+            }
+            let other = value.replace(['5', '0', 'p'], "x").replace('~', "-");
+            assert_eq!(found(&secrets, &whole(&format!("ada:{other}"))), [], "{other}");
+        }
+    }
+
+    #[test]
+    fn no_value_is_told_by_a_few_digits() {
+        for before in 0..3 {
+            assert!(encoded(&[b'x'; SHORTEST], before).len() >= DIGITS);
+        }
+        assert_eq!(encoded(b"", 1), b"");
     }
 
     #[test]

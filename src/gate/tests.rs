@@ -107,3 +107,39 @@ fn words_of_the_config() {
         assert_eq!(gate.verdict().is_err(), expected, "{kind} {name}");
     }
 }
+
+#[test]
+fn what_is_found_in_a_word_is_told_once() {
+    for kind in ["env", "label", "annotation", "arg"] {
+        let mut gate = gate();
+        gate.word(kind, "1", "open sesame, b3BlbiBzZXNhbWU=, open sesame");
+        let told = gate.verdict().unwrap_err().to_string();
+        assert_eq!(told.matches("the secret value").count(), 1, "{told}");
+    }
+}
+
+#[test]
+fn a_password_in_a_word_is_told_as_what_it_is() {
+    for (kind, name, value, what) in [
+        ("env", "DB_PASSWORD", "tr0ub4dor", "a password in a variable"),
+        ("label", "db.password", "tr0ub4dor", "a password in a label"),
+        ("annotation", "db.password", "tr0ub4dor", "a password in an annotation"),
+        ("arg", "1", "--password=tr0ub4dor", "a password in an argument"),
+    ] {
+        let mut gate = gate();
+        gate.word(kind, name, value);
+        let told = gate.verdict().unwrap_err().to_string();
+        assert!(told.ends_with(&format!("  {kind}:{name}: {what} (password)")), "{told}");
+    }
+}
+
+#[test]
+fn a_mount_that_hides_is_to_move() {
+    let finding =
+        |name: &[u8]| Finding::error(Subject::File(ImagePath::root().join(name)), "place", String::new());
+    let hidden = Finding { hidden: true, ..finding(b"app") };
+    let hint = Error(vec![hidden.clone()]).hint().unwrap();
+    assert!(hint.starts_with("mount it elsewhere") && !hint.contains("--allow"), "{hint}");
+    let hint = Error(vec![hidden, finding(b"page")]).hint().unwrap();
+    assert!(hint.contains("--allow '/page=REASON'") && hint.contains("mount it elsewhere"), "{hint}");
+}

@@ -114,6 +114,9 @@ const NAMES: [&str; 12] = [
     "pwd",
 ];
 
+/// What [`assignment`] finds.
+pub(super) const ASSIGNED: &str = "a password in a configuration file";
+
 /// A place in what looks like configuration where a name that ends as one of [`NAMES`] is set to a value of its own: the
 /// start of the value, if one starts here.
 pub(super) fn assignment(window: &Window<'_>) -> Option<Match> {
@@ -142,7 +145,7 @@ pub(super) fn assignment(window: &Window<'_>) -> Option<Match> {
             .next()
             .filter(|value| !is_code(value))?,
     };
-    is_password(value).then(|| Match::error("password", "a password in a configuration file"))
+    is_password(value).then(|| Match::error("password", ASSIGNED))
 }
 
 /// What stands between quotes, if there are any.

@@ -27,6 +27,8 @@ impl Gate {
     /// As [`Gate::verdict`].
     pub fn foreseen(mut self) -> Result<Vec<Note>, Error> {
         self.findings.sort();
+        // Two rules, or two places of one word, may say the same.
+        self.findings.dedup();
         // A file of the configuration is equal to itself, too: one word is enough.
         self.findings.dedup_by(|next, first| {
             (&next.subject, next.rule, next.offset) == (&first.subject, "configuration", None)

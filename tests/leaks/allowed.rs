@@ -58,3 +58,16 @@ hint: write a whole path in front of the reason
 "#]],
     );
 }
+
+#[test]
+fn a_name_is_wanted() {
+    let project = project();
+    for kind in ["env:", "label:", "annotation:", "arg:"] {
+        for more in [&[][..], &["--dry-run"]] {
+            let allow = format!("{kind}=a test");
+            let (code, said) = project.build(&[&["app", "--allow", &allow][..], more].concat());
+            assert_eq!(code, Some(2), "{said}");
+            assert!(said.contains(&format!("`{kind}` is allowed, and names nothing")), "{said}");
+        }
+    }
+}
