@@ -17,6 +17,9 @@ pub enum Reload {
     Signal(Signal),
 }
 
+/// Signals that can't be handled, by name and by number. Source: signal(7).
+const UNTAKEN: [&str; 4] = ["SIGKILL", "SIGSTOP", "9", "19"];
+
 /// A word that is no way to reload.
 #[derive(Debug, thiserror::Error)]
 pub enum ParseReloadError {
@@ -26,6 +29,9 @@ pub enum ParseReloadError {
     /// The signal.
     #[error(transparent)]
     Signal(#[from] ParseSignalError),
+    /// A signal that ends or stops the program, whatever it does.
+    #[error("no program can take up `{0}`")]
+    Untaken(Signal),
 }
 
 impl ParseReloadError {
@@ -34,6 +40,7 @@ impl ParseReloadError {
         match self {
             Self::Word(_) => None,
             Self::Signal(error) => Some(error.hint()),
+            Self::Untaken(_) => Some("name one that the program handles, such as `signal:SIGHUP`".into()),
         }
     }
 }
@@ -46,6 +53,7 @@ impl FromStr for Reload {
             "restart" => Ok(Self::Restart),
             "watch" => Ok(Self::Watch),
             _ => match text.strip_prefix("signal:") {
+                Some(name) if UNTAKEN.contains(&name) => Err(ParseReloadError::Untaken(name.parse()?)),
                 Some(name) => Ok(Self::Signal(name.parse()?)),
                 None => Err(ParseReloadError::Word(text.to_owned())),
             },
@@ -72,9 +80,16 @@ mod tests {
         for text in ["restart", "watch", "signal:SIGHUP"] {
             assert_eq!(text.parse::<Reload>().unwrap().to_string(), text);
         }
-        for (text, part) in
-            [("", "none of"), ("reload", "none of"), ("signal:HUP", "not a signal"), ("signal", "none of")]
-        {
+        for (text, part) in [
+            ("", "none of"),
+            ("reload", "none of"),
+            ("signal:HUP", "not a signal"),
+            ("signal", "none of"),
+            ("signal:SIGKILL", "no program can take up `SIGKILL`"),
+            ("signal:SIGSTOP", "no program can take up"),
+            ("signal:9", "no program can take up"),
+            ("signal:19", "no program can take up"),
+        ] {
             assert!(text.parse::<Reload>().unwrap_err().to_string().contains(part), "{text}");
         }
     }

@@ -106,17 +106,13 @@ fn port(port: &Port) -> Value {
 
 fn probe(application: &Application<'_>, probe: &Probe, problems: &mut Vec<Problem>) -> Value {
     let action = match &probe.action {
-        Action::Http { path, port } => {
-            let first = || application.ports.iter().find(|port| port.protocol == Protocol::Tcp);
-            let Some(port) = port.or_else(|| first().map(|port| port.number)) else {
-                problems.push(Problem::new(
-                    format!("nothing says at which port `{path}` is asked for: the image exposes none"),
-                    "write `expose = [\"8080\"]` below `[image]`, or `port` beside `http`",
-                ));
+        Action::Http { path, port } => match port.map_or_else(|| only_port(application, path), Ok) {
+            Ok(port) => json!({ "httpGet": { "path": path, "port": port } }),
+            Err(problem) => {
+                problems.push(problem);
                 return Value::Null;
-            };
-            json!({ "httpGet": { "path": path, "port": port } })
-        }
+            }
+        },
         Action::Tcp(port) => json!({ "tcpSocket": { "port": port } }),
         Action::Exec(command) => json!({ "exec": { "command": command } }),
     };
@@ -128,6 +124,29 @@ fn probe(application: &Application<'_>, probe: &Probe, problems: &mut Vec<Proble
     ]
     .into_iter()
     .fold(action, |action, (key, value)| with(action, key, json!(value)))
+}
+
+/// The port that `path` is asked for at when nobody names one. Exposed ports have no order, so none is the first.
+fn only_port(application: &Application<'_>, path: &str) -> Result<u16, Problem> {
+    let ports = application.ports.iter().filter(|port| port.protocol == Protocol::Tcp);
+    let ports: Vec<u16> = ports.map(|port| port.number).collect();
+    match ports.as_slice() {
+        [port] => Ok(*port),
+        [] => Err(Problem::new(
+            format!("nothing says at which port `{path}` is asked for: the image exposes none"),
+            "write `expose = [\"8080\"]` below `[image]`, or `port` beside `http`",
+        )),
+        several => {
+            let several: Vec<String> = several.iter().map(u16::to_string).collect();
+            Err(Problem::new(
+                format!(
+                    "nothing says at which port `{path}` is asked for: the image exposes {}",
+                    several.join(", ")
+                ),
+                format!("write one of them beside `http`: `{{ http = \"{path}\", port = … }}`"),
+            ))
+        }
+    }
 }
 
 /// What every container has.

@@ -279,6 +279,28 @@ hint: write `kind: Deployment`
 }
 
 #[test]
+fn a_probe_says_at_which_of_several_ports_it_asks() {
+    let run = |expose: &str, probe: &str| {
+        let recipe = format!("[image]\nexpose = [{expose}]\n[kubernetes]\nprobes = {{ {probe} }}\n");
+        let run = coracle(["manifests", IMAGE, "-q"]).file("coracle.toml", &recipe);
+        let output = run.command().output().unwrap();
+        (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+    };
+    let health = "http = \"/health\"";
+    let (code, said) = run("\"8080\", \"80\", \"53/udp\"", health);
+    assert!(
+        code == Some(2) && said.contains("the image exposes 80, 8080") && said.contains("port = …"),
+        "{said}"
+    );
+    for (expose, probe) in
+        [("\"8080\", \"80\"", "http = \"/health\", port = 8080"), ("\"53/udp\", \"8080\"", health)]
+    {
+        let (code, said) = run(expose, probe);
+        assert!(code == Some(0) && said.contains("port: 8080"), "{said}");
+    }
+}
+
+#[test]
 fn too_large_for_apply_is_a_warning() {
     let project = Project::of("Pod");
     project.write("config/logo.bin", "x".repeat(262_000));

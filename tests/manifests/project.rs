@@ -96,7 +96,7 @@ pub(crate) const KINDS: [(&str, &str, &str); 6] = [
     (
         "Deployment",
         "[[state]]\nmount = \"/var/lib/shop\"\nsize = \"1Gi\"\nshared = true\n",
-        "replicas = 2\nservice = \"NodePort\"\nprobes = { http = \"/health\" }\n",
+        "replicas = 2\nservice = \"NodePort\"\nprobes = { http = \"/health\", port = 8080 }\n",
     ),
     (
         "StatefulSet",
@@ -108,7 +108,11 @@ pub(crate) const KINDS: [(&str, &str, &str); 6] = [
         "",
         "probes = { readiness = { http = \"/ready\", port = 9090, initial-delay = 1, timeout = 2 } }\n",
     ),
-    ("Job", "[[state]]\nmount = \"/var/lib/shop\"\nsize = \"1Gi\"\n", "probes = { http = \"/health\" }\n"),
+    (
+        "Job",
+        "[[state]]\nmount = \"/var/lib/shop\"\nsize = \"1Gi\"\n",
+        "probes = { http = \"/health\", port = 8080 }\n",
+    ),
     ("CronJob", "[[state]]\nmount = \"/var/lib/shop\"\nsize = \"1Gi\"\n", "schedule = \"*/5 0-3 * * MON\"\n"),
     ("Pod", "[[state]]\nmount = \"/var/lib/shop\"\nsize = \"1Gi\"\n", "service = true\n"),
 ];
