@@ -1,6 +1,8 @@
 //! Where something can be mounted.
 
-use super::{Configuration, Problem};
+use std::collections::BTreeSet;
+
+use super::{Configuration, Problem, Reload};
 use crate::path::ImagePath;
 
 /// Directories that a runtime needs for itself: a mount there keeps the container from starting.
@@ -39,7 +41,33 @@ pub(super) fn problems(configuration: &Configuration) -> Vec<Problem> {
             ));
         }
     }
+    problems.extend(reloads(configuration));
+    problems.extend(variables(configuration));
     problems
+}
+
+/// One directory changes in one way.
+fn reloads(configuration: &Configuration) -> impl Iterator<Item = Problem> {
+    configuration.secrets.iter().filter_map(|secret| {
+        let beside = configuration.mounts.iter().find(|mount| mount.path == secret.path)?;
+        (secret.reload != Reload::default() && secret.reload != beside.reload).then(|| {
+            Problem::new(
+                format!("`{}` can't be both `{}` and `{}`", secret.path, beside.reload, secret.reload),
+                "say `reload` once, below `[[config]]`; it holds for the whole directory",
+            )
+        })
+    })
+}
+
+/// A name stands in an environment once.
+fn variables(configuration: &Configuration) -> impl Iterator<Item = Problem> {
+    let mut seen = BTreeSet::new();
+    configuration.variables.iter().filter(move |variable| !seen.insert(&variable.name)).map(|variable| {
+        Problem::new(
+            format!("two variables are `{}`, one of them from `{}`", variable.name, variable.from),
+            "give one of them another name",
+        )
+    })
 }
 
 fn is_taken(path: &ImagePath) -> bool {

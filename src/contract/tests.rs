@@ -140,3 +140,15 @@ fn variables_have_files_that_may_be_seen() {
         assert_eq!(Document::new(&configuration, &facts()).is_ok(), from != "/etc/shop/none");
     }
 }
+
+#[test]
+fn a_directory_changes_in_one_way_and_a_name_stands_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut configuration = configuration(folder.path());
+    configuration.secrets[0].reload = "signal:SIGHUP".parse().unwrap();
+    configuration.variables.push(configuration.variables[0].clone());
+    let error = Document::new(&configuration, &facts()).unwrap_err().to_string();
+    for part in ["`/etc/shop` can't be both `watch` and `signal:SIGHUP`", "two variables are `LOGO`"] {
+        assert!(error.contains(part), "{error}");
+    }
+}
