@@ -210,11 +210,13 @@ error: nothing can be mounted on `/etc`: the container needs it for itself
   `..data`, from `config/logo.bin`, is no key of a ConfigMap or Secret: a kubelet keeps such names for itself
   both `config/values.toml` and `config/logo.bin` are `values.toml` in /etc
   `a b`, from `config/logo.bin`, is no key of a ConfigMap or Secret: it holds something else than letters, digits, `-`, `_` and `.`
+  `config/logo.bin` is not UTF-8, so it is no TOML
   cannot read `config/none.toml`: No such file or directory (os error 2)
 
 hint: check the spelling, and who may read it
 hint: give it another name with `key`: letters, digits, `-`, `_` and `.`
 hint: give one of them another name with `key`
+hint: mend it, or give it a name that does not end like that with `key`
 hint: mount a directory of the program's own, such as `/etc/NAME`
 
 "#]],
@@ -306,6 +308,30 @@ fn nothing_to_render(folder: &Path) {
 error: nothing to render: no configuration is named
 
 hint: write `[[config]]` in `coracle.toml`, or pass `--config /etc/app=FOLDER`
+
+"#]],
+    );
+}
+
+#[test]
+fn files_that_are_taken_as_they_are_are_what_their_names_say() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("c")).unwrap();
+    for (name, text) in [("a.json", "{\n\"a\": 1,}"), ("b.toml", "a = 1\na = 2\n"), ("c.txt", "{")] {
+        fs::write(folder.path().join("c").join(name), text).unwrap();
+    }
+    fs::write(folder.path().join("c/d.yaml"), b"a: \xff").unwrap();
+    coracle_in(folder.path(), ["config", "render", "--config=/etc/app=c"]).ends(
+        2,
+        str![""],
+        str![[r#"
+error: `c/a.json` is no JSON: key must be a string
+   --> c/a.json:2
+  `c/b.toml` is no TOML: duplicate key
+   --> c/b.toml:2
+  `c/d.yaml` is not UTF-8, so it is no YAML
+
+hint: mend it, or give it a name that does not end like that with `key`
 
 "#]],
     );

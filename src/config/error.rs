@@ -51,6 +51,20 @@ impl Problem {
             "mend the template there; filters such as `|toml` write a value with its quotes",
         )
     }
+
+    pub(super) fn mistaken(format: Format, message: &str, path: &Path, line: usize) -> Self {
+        Self::new(
+            format!("`{}` is no {format}: {message}\n   --> {}:{line}", path.display(), path.display()),
+            "mend it, or give it a name that does not end like that with `key`",
+        )
+    }
+
+    pub(super) fn not_written(format: Format, path: &Path) -> Self {
+        Self::new(
+            format!("`{}` is not UTF-8, so it is no {format}", path.display()),
+            "mend it, or give it a name that does not end like that with `key`",
+        )
+    }
 }
 
 impl From<template::Error> for Problem {

@@ -5,21 +5,21 @@
 mod error;
 mod folder;
 pub(crate) mod key;
-mod known;
 mod place;
 mod reload;
+mod render;
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use crate::path::ImagePath;
-use crate::template::{Delimiters, Format, Rendered, Template, Uses};
-use crate::values::{KeyPath, Schema, Source, Values};
+use crate::template::{Delimiters, Format, Template, Uses};
+use crate::values::Source;
 
 pub use error::{Error, Problem};
 pub use folder::{Folder, file, folder};
-pub use known::{Known, known};
 pub use reload::{ParseReloadError, Reload};
+pub use render::{Known, known, render, render_public};
 
 /// Everything that a program finds beside its image.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -130,106 +130,11 @@ pub struct RenderedFile {
 /// What one ConfigMap or Secret holds at most (`core.MaxSecretSize`, `ValidateConfigMap`).
 pub const MAX_SIZE: usize = 1 << 20;
 
-/// Renders every file.
-///
-/// # Errors
-/// Everything that is wrong, with file and line; nothing is written in any case.
-pub fn render(configuration: &Configuration) -> Result<Vec<RenderedMount>, Error> {
-    render_with(configuration, true)
-}
-
-/// Renders every file that is not secret: a secret one is named and has no bytes, and the values for it need not be
-/// there.
-///
-/// # Errors
-/// As [`render`].
-pub fn render_public(configuration: &Configuration) -> Result<Vec<RenderedMount>, Error> {
-    render_with(configuration, false)
-}
-
-fn render_with(configuration: &Configuration, secrets_too: bool) -> Result<Vec<RenderedMount>, Error> {
-    let schema = configuration.schema.as_deref().map(Schema::read).transpose()?;
-    let values = Values::read(&configuration.values)?;
-    let values = match &schema {
-        Some(schema) if secrets_too => values.held_to(schema)?,
-        Some(schema) => values.held_to_but_secrets(schema)?,
-        None => values,
-    };
-    let secrets = schema.as_ref().map(Schema::secrets).unwrap_or_default();
-    let mut problems = problems(configuration);
-    problems.extend(exposed(&configuration.values, &secrets));
-    let mut mounts = Vec::new();
-    for mount in &configuration.mounts {
-        let mut files: Vec<RenderedFile> = Vec::new();
-        for file in &mount.files {
-            match render_file(file, &values, &secrets, secrets_too) {
-                Ok(rendered) => files.push(rendered),
-                Err(error) => problems.push(error.into()),
-            }
-        }
-        files.sort_by(|a, b| a.key.cmp(&b.key));
-        problems.extend(key::too_large(mount, &files));
-        mounts.push(RenderedMount {
-            path: mount.path.clone(),
-            reload: mount.reload.clone(),
-            is_optional: mount.is_optional,
-            files,
-        });
-    }
-    if problems.is_empty() { Ok(mounts) } else { Err(Error::Problems(problems)) }
-}
-
 /// What is wrong with a configuration as it was written, whatever its files and values say.
 pub fn problems(configuration: &Configuration) -> Vec<Problem> {
     let mut problems = place::problems(configuration);
     problems.extend(key::problems(configuration));
     problems
-}
-
-/// Secrets on the command line, where every user of the machine can read them.
-fn exposed(sources: &[Source], secrets: &[KeyPath]) -> Vec<Problem> {
-    let keys = sources.iter().filter_map(|source| match source {
-        Source::Set { key, .. } => Some(key),
-        Source::File(_) | Source::SetFile { .. } => None,
-    });
-    let secret = keys.filter(|key| secrets.iter().any(|secret| secret.is_along(key)));
-    secret
-        .map(|key| {
-            Problem::new(
-                format!("`{key}` is secret, and a command line is no place for secrets"),
-                format!("put it into a file: `--set-file {key}=FILE`, or `--set-file {key}=-` to pipe it in"),
-            )
-        })
-        .collect()
-}
-
-fn render_file(
-    file: &File,
-    values: &Values,
-    secrets: &[KeyPath],
-    secrets_too: bool,
-) -> Result<RenderedFile, known::FileError> {
-    let is_secret = |uses: &Uses| uses.iter().any(|used| secrets.iter().any(|secret| secret.is_along(used)));
-    let (key, format) = (file.key.clone(), Format::of(&file.key));
-    let template = match source(file)? {
-        FileSource::Verbatim(bytes) => {
-            return Ok(RenderedFile { key, bytes, is_secret: false, format, uses: Uses::new() });
-        }
-        FileSource::Template(template) => template,
-    };
-    if !secrets_too {
-        let uses = template.uses()?;
-        if is_secret(&uses) {
-            return Ok(RenderedFile { key, bytes: Vec::new(), is_secret: true, format, uses });
-        }
-    }
-    let rendered = template.render(values.merged()).map_err(|error| {
-        let uses_secret = template.uses().is_ok_and(|uses| is_secret(&uses));
-        if uses_secret { error.masked() } else { error }
-    })?;
-    check(&file.from, format, &rendered, is_secret(&rendered.uses))?;
-    let Rendered { text, uses, .. } = rendered;
-    Ok(RenderedFile { key, bytes: text.into_bytes(), is_secret: is_secret(&uses), format, uses })
 }
 
 /// A file before it is rendered.
@@ -257,15 +162,4 @@ fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     std::fs::File::open(path)?.take(MAX_SIZE as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
-}
-
-/// What was rendered is what its name says; a fault is told with the template's line.
-fn check(from: &Path, format: Option<Format>, rendered: &Rendered, is_secret: bool) -> Result<(), Problem> {
-    let Some(format) = format else { return Ok(()) };
-    let Err(fault) = format.check(&rendered.text) else { return Ok(()) };
-    let (file, line) = rendered
-        .origin(fault.offset)
-        .map_or((from.display().to_string(), 1), |(file, line)| (file.to_owned(), line));
-    let message = if is_secret { "it is secret, so no more is shown" } else { &fault.message };
-    Err(Problem::broken(format, message, &file, line))
 }
