@@ -54,4 +54,7 @@ pub mod tree;
 pub mod values;
 pub mod yaml;
 
-pub use build::{Built, Error, Observer, Plan, Roots, Settings, View, build, contract_of, foresee, plan};
+pub use build::{
+    Built, Error, Observer, Plan, Roots, Settings, View, build, contract_of, foresee, judge_configuration,
+    plan,
+};

@@ -1,16 +1,15 @@
 //! What the leak gate is told of a recipe: one line for each kind of mount, file, text and value.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{Error, Plan};
-use crate::config::{self, Configuration, Known};
+use crate::config::{self, Configuration, Known, RenderedFile, RenderedMount};
 use crate::contract;
 use crate::gate::{Gate, Policy, Secret, Source, Text};
 use crate::image::Config;
 use crate::note::Note;
 use crate::path::ImagePath;
-use crate::recipe::{self, Recipe};
+use crate::recipe::Recipe;
 use crate::values;
 
 /// What [`super::build`] would refuse of `plans`, as far as it can be told before any content is read.
@@ -18,51 +17,52 @@ use crate::values;
 /// # Errors
 /// Files of the image that are configuration by their place, and what is allowed without a name.
 pub fn foresee(recipe: &Recipe, plans: &[Plan]) -> Result<Vec<Note>, Error> {
-    let mut gate = Gate::new(places(recipe)?);
+    let mut gate = Gate::new(places(recipe));
     plans.iter().for_each(|plan| gate.places(&plan.rootfs));
     Ok(gate.foreseen()?)
 }
 
-/// The gate for `recipe`; its configuration is rendered as far as its values are known.
+/// What of `recipe`'s configuration would be public and should not be; a build finds it by itself.
+///
+/// # Errors
+/// Keys, tokens and secret values in files that are not secret, and what is wrong with the configuration.
+pub fn judge_configuration(recipe: &Recipe) -> Result<Vec<Note>, Error> {
+    Ok(gate(recipe)?.foreseen()?)
+}
+
+/// The gate for `recipe`; its configuration is rendered as far as its values are known, and judged as far as it is public.
 pub(super) fn gate(recipe: &Recipe) -> Result<Gate, Error> {
     let Known { mounts, secrets } = config::known(&recipe.config)?;
-    let rendered = mounts.into_iter().flat_map(|mount| {
-        let path = mount.path;
-        mount.files.into_iter().map(move |file| Text {
-            name: format!("`{path}/{}`, which is mounted", file.key),
-            bytes: file.bytes,
+    let file = |mount: &RenderedMount, file: RenderedFile| (mount.path.join(file.key.as_bytes()), file);
+    let files: Vec<(ImagePath, RenderedFile)> = mounts
+        .into_iter()
+        .flat_map(|mut mount| {
+            std::mem::take(&mut mount.files).into_iter().map(move |found| file(&mount, found))
         })
-    });
-    Ok(Gate::new(Policy {
+        .collect();
+    let rendered = files
+        .iter()
+        .map(|(path, file)| Text { name: format!("`{path}`, which is mounted"), bytes: file.bytes.clone() });
+    let mut gate = Gate::new(Policy {
         texts: rendered.chain(copies(&recipe.config)).collect(),
         secrets: secrets.into_iter().map(|(key, value)| Secret { name: key.to_string(), value }).collect(),
-        ..places(recipe)?
-    }))
+        ..places(recipe)
+    });
+    let public = files.iter().filter(|(_, file)| !file.is_secret);
+    public.for_each(|(path, file)| gate.public(path, &file.bytes));
+    Ok(gate)
 }
 
 /// What can be told without contents.
-fn places(recipe: &Recipe) -> Result<Policy, Error> {
-    named(&recipe.allow_words)?;
-    Ok(Policy {
+fn places(recipe: &Recipe) -> Policy {
+    Policy {
         mounts: mounts(&recipe.config).cloned().collect(),
         sources: sources(&recipe.config),
         allow: recipe.allow.clone(),
         allow_words: recipe.allow_words.clone(),
         strict: recipe.strict,
         ..Policy::default()
-    })
-}
-
-/// Refuses what is accepted without a name, such as `env:`: nobody is meant.
-fn named(words: &BTreeMap<String, String>) -> Result<(), recipe::Error> {
-    let nameless = words.keys().filter(|word| word.split_once(':').is_none_or(|(_, name)| name.is_empty()));
-    let problem = |word: &String| recipe::Problem {
-        message: format!("`{word}` is allowed, and names nothing"),
-        hint: Some(format!("write a name behind it: `{word}NAME`")),
-        place: None,
-    };
-    let problems: Vec<recipe::Problem> = nameless.map(problem).collect();
-    if problems.is_empty() { Ok(()) } else { Err(recipe::Error::Illegal(problems)) }
+    }
 }
 
 /// Where configuration and secrets are mounted.

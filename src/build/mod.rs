@@ -19,7 +19,7 @@ use std::path::PathBuf;
 
 pub use contract::contract_of;
 pub use error::Error;
-pub use leaks::foresee;
+pub use leaks::{foresee, judge_configuration};
 pub use plan::{Plan, plan};
 pub use roots::{Roots, View};
 

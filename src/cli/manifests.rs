@@ -22,6 +22,10 @@ pub(super) fn run(args: &ManifestsArgs) -> Result<Exit, Failure> {
     let stored = args.image.as_deref().filter(|text| image::is_place(text)).map(image::open).transpose()?;
     let recipe = read(args, &args.overrides(), stored.as_ref())?;
     let expected = coracle::contract_of(&recipe)?.contract;
+    if args.image.is_some() {
+        // A build would have told.
+        report::notes(&coracle::judge_configuration(&recipe)?, args.quiet);
+    }
     if let Some(stored) = &stored {
         agrees(stored, &expected, args.quiet)?;
     }

@@ -17,8 +17,19 @@ pub struct Finding {
     pub what: String,
     /// Whether it refuses the image.
     pub severity: Severity,
-    /// Whether it belongs into the image and a mount would hide it, so that the mount is what is wrong.
-    pub hidden: bool,
+    /// What has to change.
+    pub fault: Fault,
+}
+
+/// What is wrong about a finding, and so what mends it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Fault {
+    /// It is in the image, and does not belong there.
+    Content,
+    /// It belongs into the image, and a mount would hide it.
+    Hidden,
+    /// It is in a file of the configuration that is not secret.
+    Public,
 }
 
 /// Where a finding is.
@@ -42,7 +53,7 @@ pub enum Severity {
 impl Finding {
     /// One that refuses the image, about `subject` as a whole.
     pub(super) fn error(subject: Subject, rule: &'static str, what: String) -> Self {
-        Self { subject, offset: None, rule, what, severity: Severity::Error, hidden: false }
+        Self { subject, offset: None, rule, what, severity: Severity::Error, fault: Fault::Content }
     }
 }
 
@@ -75,7 +86,12 @@ pub struct Error(pub Vec<Finding>);
 const LISTED: usize = 500;
 
 fn text(findings: &[Finding]) -> String {
-    let mut lines = vec!["something would be in the image that does not belong there".to_owned()];
+    let heading = if findings.iter().all(|finding| finding.fault == Fault::Public) {
+        "a secret would be in a ConfigMap, which is no place for it"
+    } else {
+        "something would be in the image that does not belong there"
+    };
+    let mut lines = vec![heading.to_owned()];
     lines.extend(findings.iter().take(LISTED).map(|finding| format!("  {finding}")));
     if findings.len() > LISTED {
         lines.push(format!("  and {} more", findings.len() - LISTED));
@@ -86,18 +102,27 @@ fn text(findings: &[Finding]) -> String {
 impl Error {
     /// The next step.
     pub fn hint(&self) -> Option<String> {
-        let leave_out = self.0.iter().find(|finding| !finding.hidden).map(|Finding { subject: first, .. }| {
+        let first = |fault| self.0.iter().find(|finding| finding.fault == fault).map(|found| &found.subject);
+        let accept = |subject: &Subject| {
             format!(
-                "leave it out: a program reads configuration and secrets from what is mounted, see `[[config]]`\n\
-                 to accept it on purpose, pass `--allow '{first}=REASON'`, or write `\"{first}\" = \"REASON\"` below \
+                "to accept it on purpose, pass `--allow '{subject}=REASON'`, or write `\"{subject}\" = \"REASON\"` below \
                  `[allow]` in the recipe"
             )
+        };
+        let leave_out = first(Fault::Content).map(|subject| {
+            let read = "leave it out: a program reads configuration and secrets from what is mounted, see `[[config]]`";
+            format!("{read}\n{}", accept(subject))
         });
-        let mount = self.0.iter().any(|finding| finding.hidden).then(|| {
+        let mount = first(Fault::Hidden).map(|_| {
             "mount it elsewhere, such as at `/etc/NAME`: a mount takes the place of all that the image has there"
                 .to_owned()
         });
-        let hints: Vec<String> = leave_out.into_iter().chain(mount).collect();
+        let mark = first(Fault::Public).map(|subject| {
+            let mark =
+                "mark the value `writeOnly` in the schema, or let a Secret hold the file, see `[[secret]]`";
+            format!("{mark}\n{}", accept(subject))
+        });
+        let hints: Vec<String> = leave_out.into_iter().chain(mount).chain(mark).collect();
         (!hints.is_empty()).then(|| hints.join("\n"))
     }
 }

@@ -23,7 +23,7 @@ mod window;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-pub use finding::{Error, Finding, Severity, Subject};
+pub use finding::{Error, Fault, Finding, Severity, Subject};
 pub use scan::{Kind, Scan};
 
 use crate::path::ImagePath;
@@ -135,6 +135,15 @@ impl Gate {
         if let Some(secret) = self.secrets.in_word(value) {
             found.push(Finding::error(subject, "secret", format!("the secret value `{secret}`")));
         }
+        self.take(found);
+    }
+
+    /// Judges a file of the configuration that is not secret; `path` is where the program finds it.
+    pub fn public(&mut self, path: &ImagePath, bytes: &[u8]) {
+        let mut scan = Scan::new(self, Subject::File(path.clone()), Kind::Public, bytes.len() as u64);
+        scan.update(bytes);
+        let mut found = scan.finish();
+        found.iter_mut().for_each(|finding| finding.fault = Fault::Public);
         self.take(found);
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::finding::{Finding, Severity, Subject};
+use super::finding::{Fault, Finding, Severity, Subject};
 use super::{Gate, names};
 use crate::fs::{self, Identity};
 use crate::path::ImagePath;
@@ -27,7 +27,7 @@ impl Gate {
             let over = mounts.iter().filter(|(mount, real)| path.is_within(mount) || path.is_within(real));
             let hidden = !matches!(entry.reason, Reason::Included(_));
             found.extend(over.map(|(mount, _)| Finding {
-                hidden,
+                fault: if hidden { Fault::Hidden } else { Fault::Content },
                 ..Finding::error(subject(), "place", under(mount, entry))
             }));
             if hidden {

@@ -35,6 +35,8 @@ pub enum Kind {
     Included,
     /// A file that was included and looks like configuration: passwords in it as well.
     Configuration,
+    /// A file of the configuration that everybody may read: it is not in the image, and is equal to itself.
+    Public,
     /// A program, or what moves along with it: tokens, keys and secret values.
     Program,
 }
@@ -42,7 +44,7 @@ pub enum Kind {
 impl<'a> Scan<'a> {
     pub(super) fn new(gate: &'a Gate, subject: Subject, kind: Kind, size: u64) -> Self {
         let equals = match kind {
-            Kind::Program => Vec::new(),
+            Kind::Program | Kind::Public => Vec::new(),
             Kind::Included | Kind::Configuration => {
                 gate.policy.texts.iter().filter(|text| text.matters(size)).collect()
             }

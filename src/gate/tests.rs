@@ -137,7 +137,7 @@ fn a_password_in_a_word_is_told_as_what_it_is() {
 fn a_mount_that_hides_is_to_move() {
     let finding =
         |name: &[u8]| Finding::error(Subject::File(ImagePath::root().join(name)), "place", String::new());
-    let hidden = Finding { hidden: true, ..finding(b"app") };
+    let hidden = Finding { fault: Fault::Hidden, ..finding(b"app") };
     let hint = Error(vec![hidden.clone()]).hint().unwrap();
     assert!(hint.starts_with("mount it elsewhere") && !hint.contains("--allow"), "{hint}");
     let hint = Error(vec![hidden, finding(b"page")]).hint().unwrap();

@@ -3,6 +3,7 @@
 use snapbox::str;
 
 use crate::project::Project;
+use crate::table::armoured;
 
 const RECIPE: &str = r#"
 [image]
@@ -177,4 +178,28 @@ fn what_looks_like_configuration_is_a_warning_unless_strict() {
         (Some(4), true),
         "{said}"
     );
+}
+
+#[test]
+fn what_becomes_a_config_map_holds_no_secret() {
+    let project = project();
+    let recipe = RECIPE.replace("\"config/shop.toml.j2\",", "\"config/shop.toml.j2\", \"config/motd.j2\",");
+    project.file("coracle.toml", recipe.replace("config/log.txt", "config/key.txt"));
+    project.file("config/motd.j2", "{{ name }} says: open sesame\n");
+    project.file("config/key.txt", armoured(&["RSA PRIVATE", "KEY"].join(" "), ""));
+    let refused = ["--set-file=password=password"];
+    let (code, said) = project.build(&refused);
+    assert_eq!(code, Some(4), "{said}");
+    let heading = "error: a secret would be in a ConfigMap, which is no place for it\n";
+    assert!(said.starts_with(heading), "{said}");
+    for place in ["/etc/shop/key.txt", "/etc/shop/motd at byte 11: the secret value `password` (secret)"] {
+        assert_eq!(said.matches(&format!("\n  {place}")).count(), 1, "{place}: {said}");
+    }
+    assert!(said.contains("hint: mark the value `writeOnly` in the schema"), "{said}");
+    // Who has the image already is told as well.
+    let image = format!("shop@sha256:{}", "1".repeat(64));
+    let output = project.coracle(["manifests", &image, refused[0]]).command().output().unwrap();
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(4), 0));
+    let (code, said) = project.build(&[refused[0], "--allow=/etc/shop=a test"]);
+    assert_eq!(code, Some(0), "{said}");
 }

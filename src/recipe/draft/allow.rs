@@ -33,6 +33,12 @@ impl Check<'_> {
             if path.is_none() && !is_word {
                 continue;
             }
+            if is_word && what.ends_with(':') {
+                let what = printable(what.as_bytes());
+                let hint = format!("write a name behind it: `{what}NAME`");
+                self.problem(&origin, format!("`{what}` is allowed, and names nothing"), Some(hint));
+                continue;
+            }
             if why.trim().is_empty() {
                 let message = format!("nothing says why `{}` is allowed", printable(what.as_bytes()));
                 let hint = match origin {
