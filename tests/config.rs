@@ -206,18 +206,31 @@ templates = [{ from = "config/logo.bin", key = "a b" }, "config/none.toml"]
         2,
         str![""],
         str![[r#"
-error: nothing can be mounted on `/etc`: the container needs it for itself
-  `..data`, from `config/logo.bin`, is no key of a ConfigMap or Secret: a kubelet keeps such names for itself
-  both `config/values.toml` and `config/logo.bin` are `values.toml` in /etc
-  `a b`, from `config/logo.bin`, is no key of a ConfigMap or Secret: it holds something else than letters, digits, `-`, `_` and `.`
-  `config/logo.bin` is not UTF-8, so it is no TOML
-  cannot read `config/none.toml`: No such file or directory (os error 2)
+error: 4 problems in the recipe
 
-hint: check the spelling, and who may read it
-hint: give it another name with `key`: letters, digits, `-`, `_` and `.`
-hint: give one of them another name with `key`
-hint: mend it, or give it a name that does not end like that with `key`
+  nothing can be mounted on `/etc`: the container needs it for itself
+     --> coracle.toml:3:9
+    3 | mount = "/etc"
+      |         ^^^^^^
+
+  `..data`, from `config/logo.bin`, is no key of a ConfigMap or Secret: a kubelet keeps such names for itself
+     --> coracle.toml:3:9
+    3 | mount = "/etc"
+      |         ^^^^^^
+
+  both `config/values.toml` and `config/logo.bin` are `values.toml` in /etc
+     --> coracle.toml:3:9
+    3 | mount = "/etc"
+      |         ^^^^^^
+
+  `a b`, from `config/logo.bin`, is no key of a ConfigMap or Secret: it holds something else than letters, digits, `-`, `_` and `.`
+     --> coracle.toml:7:9
+    7 | mount = "/etc/shop"
+      |         ^^^^^^^^^^^
+
 hint: mount a directory of the program's own, such as `/etc/NAME`
+hint: rename it, or give it another name with `key` in a recipe: letters, digits, `-`, `_` and `.`
+hint: rename one of them, or give it another name with `key` in a recipe
 
 "#]],
     );

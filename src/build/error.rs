@@ -95,7 +95,7 @@ impl Error {
             matches!(error, closure::Error::Loader { source: loader::Error::UnknownHwcaps { .. }, .. })
         };
         match self {
-            Self::Recipe(_) | Self::Config(_) => true,
+            Self::Recipe(_) | Self::Config(_) | Self::Contract(contract::Error::Config(_)) => true,
             Self::Closure(error) => unknown_level(error),
             _ => false,
         }

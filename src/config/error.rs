@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 
+use crate::path::ImagePath;
 use crate::template::{self, Format};
 use crate::values;
 
@@ -24,11 +25,17 @@ pub struct Problem {
     pub message: String,
     /// The next step.
     pub hint: String,
+    /// The mount, or the file of a variable, that it is about; nothing for what is wrong with a file itself.
+    pub about: Option<ImagePath>,
 }
 
 impl Problem {
     pub(crate) fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: hint.into() }
+        Self { message: message.into(), hint: hint.into(), about: None }
+    }
+
+    pub(super) fn about(path: &ImagePath, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { about: Some(path.clone()), ..Self::new(message, hint) }
     }
 
     pub(super) fn unreadable(path: &Path, error: &io::Error) -> Self {

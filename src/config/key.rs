@@ -26,15 +26,17 @@ pub(super) fn problems(configuration: &Configuration) -> Vec<Problem> {
     for (path, key, from) in rendered.chain(secret) {
         let shown = printable(key.as_bytes());
         if let Some(why) = illegal(key) {
-            problems.push(Problem::new(
+            problems.push(Problem::about(
+                path,
                 format!("`{shown}`, from {from}, is no key of a ConfigMap or Secret: {why}"),
-                "give it another name with `key`: letters, digits, `-`, `_` and `.`",
+                "rename it, or give it another name with `key` in a recipe: letters, digits, `-`, `_` and `.`",
             ));
         }
         if let Some(other) = first.get(&(path, key)) {
-            problems.push(Problem::new(
+            problems.push(Problem::about(
+                path,
                 format!("both {other} and {from} are `{shown}` in {path}"),
-                "give one of them another name with `key`",
+                "rename one of them, or give it another name with `key` in a recipe",
             ));
         }
         first.insert((path, key), from);

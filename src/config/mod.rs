@@ -8,6 +8,7 @@ pub(crate) mod key;
 mod place;
 mod reload;
 mod render;
+mod variable;
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -134,6 +135,7 @@ pub const MAX_SIZE: usize = 1 << 20;
 pub fn problems(configuration: &Configuration) -> Vec<Problem> {
     let mut problems = place::problems(configuration);
     problems.extend(key::problems(configuration));
+    problems.extend(variable::problems(configuration));
     problems
 }
 

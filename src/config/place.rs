@@ -1,7 +1,5 @@
 //! Where something can be mounted.
 
-use std::collections::BTreeSet;
-
 use super::{Configuration, Problem, Reload};
 use crate::path::ImagePath;
 
@@ -22,27 +20,29 @@ pub(super) fn problems(configuration: &Configuration) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (index, (kind, path)) in mounts.iter().enumerate() {
         if is_taken(path) {
-            problems.push(Problem::new(
+            problems.push(Problem::about(
+                path,
                 format!("nothing can be mounted on `{path}`: the container needs it for itself"),
                 "mount a directory of the program's own, such as `/etc/NAME`",
             ));
         }
         let before = mounts.get(..index).unwrap_or_default();
         if before.iter().any(|(other, at)| at == path && !goes_with(*other, *kind)) {
-            problems.push(Problem::new(format!("two mounts stand at `{path}`"), "join them, or move one"));
+            let message = format!("two mounts stand at `{path}`");
+            problems.push(Problem::about(path, message, "join them, or move one"));
         }
         let above = mounts
             .iter()
             .find(|(other, at)| at != path && path.is_within(at) && *other != Kind::State && !is_taken(at));
         if let Some((_, above)) = above {
-            problems.push(Problem::new(
+            problems.push(Problem::about(
+                path,
                 format!("`{path}` can't be mounted inside `{above}`, which is read-only"),
                 "mount them beside each other, or give the files of both one directory",
             ));
         }
     }
     problems.extend(reloads(configuration));
-    problems.extend(variables(configuration));
     problems
 }
 
@@ -51,22 +51,12 @@ fn reloads(configuration: &Configuration) -> impl Iterator<Item = Problem> {
     configuration.secrets.iter().filter_map(|secret| {
         let beside = configuration.mounts.iter().find(|mount| mount.path == secret.path)?;
         (secret.reload != Reload::default() && secret.reload != beside.reload).then(|| {
-            Problem::new(
+            Problem::about(
+                &secret.path,
                 format!("`{}` can't be both `{}` and `{}`", secret.path, beside.reload, secret.reload),
                 "say `reload` once, below `[[config]]`; it holds for the whole directory",
             )
         })
-    })
-}
-
-/// A name stands in an environment once.
-fn variables(configuration: &Configuration) -> impl Iterator<Item = Problem> {
-    let mut seen = BTreeSet::new();
-    configuration.variables.iter().filter(move |variable| !seen.insert(&variable.name)).map(|variable| {
-        Problem::new(
-            format!("two variables are `{}`, one of them from `{}`", variable.name, variable.from),
-            "give one of them another name",
-        )
     })
 }
 

@@ -96,6 +96,18 @@ pub(super) fn finish(document: Option<&Document<'_>>, flags: &Overrides) -> Resu
         strict: flags.strict,
         folder,
     };
+    for variable in &file.variable {
+        let name = variable.0.name.get_ref();
+        if recipe.env.contains_key(name) {
+            let message =
+                format!("the variable `{}` has a value in `env` already", printable(name.as_bytes()));
+            check.problem(
+                &Origin::File(variable.0.name.span()),
+                message,
+                Some("take one of them out".into()),
+            );
+        }
+    }
     if recipe.labels.contains_key(crate::contract::LABEL) {
         let message = format!("`{}` is written by Coracle itself", crate::contract::LABEL);
         let in_file = file.image.0.labels.get(crate::contract::LABEL);

@@ -126,7 +126,7 @@ fn contracts_that_are_wrong_write_nothing() {
     let project = project();
     project.file("config/shop.toml.j2", "port = {{ port\n");
     project.coracle(["build"]).ends(
-        1,
+        2,
         str![""],
         str![[r#"
 error: syntax error: unexpected end of input, expected end of variable block

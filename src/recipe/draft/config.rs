@@ -48,7 +48,26 @@ impl Check<'_> {
         found.values.extend(flags.values.iter().cloned().map(Source::File));
         found.values.extend(flags.sets.iter().filter_map(|text| self.set(text)));
         found.values.extend(flags.set_files.iter().filter_map(|text| self.set_file(text)));
+        self.together(file, flags, &found);
         Ok(found)
+    }
+
+    /// What is wrong with mounts, keys and variables taken together, each at the last table that it is about.
+    fn together(&mut self, file: &schema::File, flags: &ConfigOverrides, found: &Configuration) {
+        let config = file.config.iter().filter(|_| flags.mounts.is_empty()).map(|table| &table.0.mount);
+        let secrets = file.secret.iter().filter(|_| flags.secrets.is_empty()).map(|table| &table.0.mount);
+        let others = file.state.iter().map(|table| &table.0.mount);
+        let variables = file.variable.iter().map(|table| &table.0.from);
+        let words: Vec<&Spanned<String>> = config.chain(secrets).chain(others).chain(variables).collect();
+        for config::Problem { message, hint, about } in config::problems(found) {
+            let is_about = |word: &&&Spanned<String>| {
+                ImagePath::parse(word.get_ref().as_bytes()).is_ok_and(|path| Some(path) == about)
+            };
+            let word = words.iter().rev().find(is_about);
+            let flag = if flags.mounts.is_empty() { "--secret" } else { "--config" };
+            let origin = word.map_or(Origin::Flag(flag), |word| Origin::File(word.span()));
+            self.problem(&origin, message, Some(hint));
+        }
     }
 
     fn mount(&mut self, table: &schema::Config, at: &dyn Fn(&Path) -> PathBuf) -> Option<Mount> {
