@@ -349,3 +349,32 @@ hint: mend it, or give it a name that does not end like that with `key`
 "#]],
     );
 }
+
+#[test]
+fn a_folder_with_something_else_than_files_in_it_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::create_dir_all(path("empty/sub")).unwrap();
+    fs::create_dir(path("links")).unwrap();
+    std::os::unix::fs::symlink("nowhere", path("links/a")).unwrap();
+    coracle_in(folder.path(), ["config", "render", "--config=/etc/app=empty"]).ends(
+        2,
+        str![""],
+        str![[r#"
+error: `--config`: no file of `empty` would be mounted at `/etc/app`
+
+hint: name the folder that has the files
+
+"#]],
+    );
+    coracle_in(folder.path(), ["config", "render", "--config=/etc/app=links"]).ends(
+        2,
+        str![""],
+        str![[r#"
+error: cannot read `links/a`: No such file or directory (os error 2)
+
+hint: check the spelling; relative paths start at the working directory
+
+"#]],
+    );
+}

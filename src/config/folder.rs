@@ -6,10 +6,10 @@ use super::File;
 use crate::template::Delimiters;
 
 /// The files of a folder, as mounts take them: every file in it but values and schema; a name that ends in `.j2` is a
-/// template.
+/// template. Folders in it are passed over: what templates include is there.
 ///
 /// # Errors
-/// When the folder can't be read.
+/// When the folder can't be read, or something in it is no file.
 pub fn folder(folder: &Path) -> crate::fs::Result<Folder> {
     use crate::fs::Context;
     let mut found = Folder::default();
@@ -17,7 +17,16 @@ pub fn folder(folder: &Path) -> crate::fs::Result<Folder> {
         .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect())
         .context("list", folder)?;
     entries.sort();
-    for path in entries.into_iter().filter(|path| path.is_file()) {
+    for path in entries {
+        // A link that leads nowhere is a file that is missed.
+        let metadata = std::fs::metadata(&path).context("read", &path)?;
+        if metadata.is_dir() {
+            continue;
+        }
+        if !metadata.is_file() {
+            let special = std::io::Error::other("it is a pipe, a socket or a device");
+            return Err(crate::fs::Error::new("mount", &path, special));
+        }
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         match name.as_str() {
             "values.toml" | "values.yaml" | "values.yml" | "values.json" => found.values.push(path),

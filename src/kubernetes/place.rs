@@ -246,8 +246,8 @@ pub(super) fn missing(application: &Application<'_>, places: &[Place<'_>]) -> Ve
                 let from: Vec<String> =
                     source.keys.iter().map(|key| format!("--from-file=out{path}/{key}")).collect();
                 notes.push(format!(
-                    "the Secret `{name}` is referred to and not printed: `--with-secrets` prints it, or make it with \
-                     `coracle config render -o out` and `kubectl create secret generic {name} {}`",
+                    "the Secret `{name}` is referred to and not printed: make it with `coracle config render -o out` and \
+                     `kubectl create secret generic {name} {}`; `--with-secrets` prints it in the yaml layout",
                     from.join(" "),
                     name = source.name,
                 ));

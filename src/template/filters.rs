@@ -26,7 +26,10 @@ fn toml(value: &Value) -> Result<String, Error> {
 
 /// A value of YAML on one line: JSON is YAML, too, and its quotes leave no doubt about types.
 fn yaml(value: &Value) -> Result<String, Error> {
-    json(value)
+    // These end a line for YAML 1.1, or mark an order of bytes.
+    let ends =
+        [('\u{85}', "\\u0085"), ('\u{2028}', "\\u2028"), ('\u{2029}', "\\u2029"), ('\u{feff}', "\\ufeff")];
+    Ok(ends.iter().fold(json(value)?, |text, (end, escaped)| text.replace(*end, escaped)))
 }
 
 /// One word of a shell.

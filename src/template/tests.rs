@@ -200,3 +200,13 @@ fn names_that_are_values_are_not_shown() {
     let error = template.render(&values).unwrap_err().masked();
     assert!(!error.to_string().contains("S3cr3t"), "{error}");
 }
+
+#[test]
+fn what_ends_a_line_for_some_is_escaped_for_yaml() {
+    let values = serde_json::json!({ "a": "x\u{85}\u{2028}\u{feff}" });
+    let template =
+        Template { path: "x.j2".into(), text: "{{ a|yaml }}".into(), delimiters: Delimiters::default() };
+    let text = template.render(&values).unwrap().text;
+    assert_eq!(text, r#""x\u0085\u2028\ufeff""#);
+    assert_eq!(crate::yaml::document(&text), Ok(Some(values["a"].clone())));
+}

@@ -68,7 +68,7 @@ fn secrets_to_make_are_named() {
 ...
 "#]],
         str![[r#"
-hint: the Secret `shop-etc-shop` is referred to and not printed: `--with-secrets` prints it, or make it with `coracle config render -o out` and `kubectl create secret generic shop-etc-shop --from-file=out/etc/shop/login.env`
+hint: the Secret `shop-etc-shop` is referred to and not printed: make it with `coracle config render -o out` and `kubectl create secret generic shop-etc-shop --from-file=out/etc/shop/login.env`; `--with-secrets` prints it in the yaml layout
 hint: the Secret `shop-secret` is somebody else's to make, with `tls.key`
 hint: the Secret `vault` is somebody else's to make, with `token`
 
@@ -383,4 +383,25 @@ fn an_image_that_is_kept_somewhere_is_named_by_what_it_is() {
     );
     assert_eq!(run(&["manifests", "oci:none"]).0, 1);
     assert_eq!(run(&["manifests", "docker://acme/env"]).0, 2);
+}
+
+#[test]
+fn a_chart_names_what_a_release_names_and_keeps_a_claim_to_one_pod() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    file("login.env.j2", "PASSWORD={{ password|sh }}\n");
+    file("schema.json", r#"{"properties":{"password":{"writeOnly":true}}}"#);
+    file(
+        "coracle.toml",
+        "[image]\nname = \"shop\"\n[[config]]\nmount = \"/etc/shop\"\ntemplates = [\"login.env.j2\"]\n\
+         [values]\nschema = \"schema.json\"\n[[state]]\nmount = \"/var/lib/shop\"\nsize = \"1Gi\"\n",
+    );
+    let helm = ["manifests", IMAGE, "--layout=helm", "--output=chart"];
+    let output = coracle_in(folder.path(), helm).command().output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("`kubectl create secret generic RELEASE-shop-"), "{said}");
+    let schema = std::fs::read(folder.path().join("chart/values.schema.json")).unwrap();
+    let schema: serde_json::Value = serde_json::from_slice(&schema).unwrap();
+    assert_eq!(schema["properties"]["replicas"]["maximum"], 1, "{schema:#}");
 }

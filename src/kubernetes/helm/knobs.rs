@@ -133,7 +133,17 @@ fn turn_workload(object: &mut Value, chart: &Chart<'_>, values: &mut Values) {
     if let Some(spec) = object.get_mut("spec") {
         if kind.is_counted() {
             let replicas = taken(spec, "replicas");
-            values.put("replicas", replicas, json!({ "type": ["integer", "null"], "minimum": 0 }));
+            let schema = json!({ "type": ["integer", "null"], "minimum": 0 });
+            // A claim that one pod takes; a patch may know better.
+            let has_one = kind == Kind::Deployment
+                && replicas.as_u64().is_none_or(|count| count <= 1)
+                && application
+                    .configuration
+                    .states
+                    .iter()
+                    .any(|state| state.size.is_some() && !state.is_shared);
+            let most = if has_one { json!(1) } else { Value::Null };
+            values.put("replicas", replicas, object::with(schema, "maximum", most));
             put_block(spec, "replicas");
         }
         if kind == Kind::CronJob {

@@ -51,7 +51,17 @@ pub fn files(application: &Application<'_>) -> Result<(Files, Vec<Note>), Error>
     files.insert("Chart.yaml".into(), document(&chart_yaml(&application)));
     files.insert("values.yaml".into(), document(&values.document()));
     files.insert("values.schema.json".into(), pretty(&values.schema()));
-    Ok((files, plain.notes))
+    let notes = made.notes.iter().map(|note| in_release(note, application.name)).collect();
+    Ok((files, notes))
+}
+
+/// A note with the names that objects have in a release: that of the release, then the chart's unless it is in it.
+fn in_release(note: &Note, chart: &str) -> Note {
+    let named = |text: &String| text.replace(&mark(FULL_NAME), &format!("RELEASE-{chart}"));
+    match note {
+        Note::Hint(text) => Note::Hint(named(text)),
+        Note::Warning(text) => Note::Warning(named(text)),
+    }
 }
 
 /// What the templates of one chart have in common.

@@ -169,6 +169,11 @@ impl Check<'_> {
             return Ok(());
         };
         let config::Folder { files, values, schema } = config::folder(Path::new(folder))?;
+        if files.is_empty() {
+            let message =
+                format!("no file of `{}` would be mounted at `{path}`", printable(folder.as_bytes()));
+            self.problem(&origin, message, Some("name the folder that has the files".into()));
+        }
         found.values.extend(values.into_iter().map(Source::File));
         found.schema = schema.or(found.schema.take());
         found.mounts.push(Mount { path, files, reload: Reload::default(), is_optional: false });
