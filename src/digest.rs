@@ -61,6 +61,11 @@ impl DiffId {
     pub fn new(digest: Digest) -> Self {
         Self(digest)
     }
+
+    /// The 64 hexadecimal digits.
+    pub(crate) fn hex(&self) -> String {
+        self.0.hex()
+    }
 }
 
 impl FromStr for Digest {

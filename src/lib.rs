@@ -23,6 +23,7 @@
 //! The line from a recipe to an image is [`build`]; ARCHITECTURE.md has the floors below it.
 
 mod build;
+pub mod cache;
 pub mod closure;
 pub mod config;
 pub mod content;
@@ -52,6 +53,7 @@ pub mod store;
 pub mod template;
 pub mod tree;
 pub mod values;
+mod witness;
 pub mod yaml;
 
 pub use build::{

@@ -5,11 +5,12 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::content::Content;
 use crate::fs::{self, Found, Stat};
 use crate::path::{ImagePath, Spelled};
+use crate::witness::Witness;
 
 /// A root to look into.
 pub trait Tree {
@@ -53,17 +54,28 @@ pub struct TreeFile {
 pub struct HostTree {
     root: PathBuf,
     seen: Mutex<BTreeMap<ImagePath, Option<Node>>>,
+    listed: Mutex<BTreeMap<ImagePath, Stat>>,
 }
 
 impl HostTree {
     /// Everything below `root`.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), seen: Mutex::default() }
+        Self { root: root.into(), seen: Mutex::default(), listed: Mutex::default() }
     }
 
     /// Where `path` is on the host.
     pub fn host_path(&self, path: &ImagePath) -> PathBuf {
         self.root.join(fs::path_of(path.relative()))
+    }
+
+    /// Adds everything that was looked at here to `witness`, as it was then.
+    pub(crate) fn tell(&self, witness: &mut Witness) {
+        for (path, node) in lock(&self.seen).iter() {
+            witness.looked(self.host_path(path), &answer(node.as_ref()));
+        }
+        for (path, stat) in lock(&self.listed).iter() {
+            witness.listed(self.host_path(path), *stat);
+        }
     }
 
     fn look(&self, path: &ImagePath) -> fs::Result<Option<Node>> {
@@ -79,18 +91,35 @@ impl HostTree {
 
 impl Tree for HostTree {
     fn node(&self, path: &ImagePath) -> fs::Result<Option<Node>> {
-        let lock = || self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(node) = lock().get(path) {
+        if let Some(node) = lock(&self.seen).get(path) {
             return Ok(node.clone());
         }
         let node = self.look(path)?;
-        lock().insert(path.clone(), node.clone());
+        lock(&self.seen).insert(path.clone(), node.clone());
         Ok(node)
     }
 
     fn list(&self, path: &ImagePath) -> fs::Result<Vec<Vec<u8>>> {
-        fs::list(&self.host_path(path))
+        let host = self.host_path(path);
+        // What it was before: a name that comes while it is listed must show.
+        let stat = fs::stat(&host)?;
+        lock(&self.listed).entry(path.clone()).or_insert(stat);
+        fs::list(&host)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What the host answered, in the words of a [`Witness`].
+fn answer(node: Option<&Node>) -> Option<Found> {
+    node.map(|node| match node {
+        Node::Directory => Found::Directory,
+        Node::Link(target) => Found::Link(target.as_bytes().to_vec()),
+        Node::File(file) => Found::File(file.stat),
+        Node::Special(kind) => Found::Special(kind),
+    })
 }
 
 /// How a spelled path led through a tree, and what stands at its end.

@@ -123,7 +123,7 @@ fn build(around: &Surroundings) -> BTreeMap<PathBuf, Vec<u8>> {
         fs::set_permissions(path, everyone.clone()).unwrap();
     }
     let line = format!(
-        "umask {} && exec {}{}{} build bin/main -t main --include assets:/srv/assets -o oci:out.oci --quiet",
+        "umask {} && exec {}{}{} build --no-cache bin/main -t main --include assets:/srv/assets -o oci:out.oci --quiet",
         around.umask,
         if around.one_core { "taskset -c 0 " } else { "" },
         if around.other_user && is_root() {

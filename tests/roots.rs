@@ -61,8 +61,12 @@ fn project() -> TempDir {
 }
 
 fn coracle(at: &Path, arguments: &[&str]) -> String {
-    let output =
-        Command::new(env!("CARGO_BIN_EXE_coracle")).args(arguments).current_dir(at).output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_coracle"))
+        .args(arguments)
+        .current_dir(at)
+        .env_clear()
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
@@ -157,7 +161,7 @@ fn a_recipe_names_the_sysroot_of_each_platform() {
     fs::write(at.join("sub/coracle.toml"), recipe("nowhere")).unwrap();
     assert_eq!(digest(&["-f", "sub/coracle.toml", "--sysroot", "linux/arm64=sub/sysroot"]), by_flag);
     let output = Command::new(env!("CARGO_BIN_EXE_coracle"))
-        .args(["build", "-f", "sub/coracle.toml"])
+        .args(["build", "--no-cache", "-f", "sub/coracle.toml"])
         .current_dir(at)
         .output()
         .unwrap();

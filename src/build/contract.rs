@@ -4,7 +4,6 @@ use super::Error;
 use crate::contract::{Document, Facts, MEDIA_TYPE};
 use crate::image::{Artifact, Root};
 use crate::recipe::Recipe;
-use crate::store::{self, Destination, Warning};
 
 /// The whole contract of the recipe's image; no value is read for it.
 ///
@@ -15,8 +14,7 @@ pub fn contract_of(recipe: &Recipe) -> Result<Document, Error> {
     Ok(Document::new(&recipe.config, &Facts { ports, user: recipe.user.to_string() })?)
 }
 
-/// Writes the whole contract as an artifact about the image of `root`.
-pub(super) fn publish(document: &Document, root: &Root, to: &Destination) -> Result<Vec<Warning>, Error> {
-    let artifact = Artifact::new(MEDIA_TYPE, document.to_json()?, root.descriptor())?;
-    Ok(store::attach(&artifact, to)?)
+/// The whole contract as an artifact about the image of `root`.
+pub(super) fn artifact(document: &Document, root: &Root) -> Result<Artifact, Error> {
+    Ok(Artifact::new(MEDIA_TYPE, document.to_json()?, root.descriptor())?)
 }

@@ -13,9 +13,11 @@ mod leaks;
 mod plan;
 mod roots;
 mod sysroot;
+mod unchanged;
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 pub use contract::contract_of;
 pub use error::Error;
@@ -24,7 +26,10 @@ pub use plan::{Plan, plan};
 pub use roots::{Roots, View};
 
 use destinations::Destinations;
+use plan::plan_in;
+use unchanged::Unchanged;
 
+use crate::cache::Cache;
 use crate::contract::Contract;
 use crate::digest::Digest;
 use crate::gate::Gate;
@@ -34,7 +39,7 @@ use crate::note::Note;
 use crate::platform::Platform;
 use crate::recipe::Recipe;
 use crate::reference::Reference;
-use crate::store::{self, Destination, Staging};
+use crate::store::{self, Destination, Staging, Traces};
 
 /// What the environment decides, read once by whoever calls.
 #[derive(Clone, Default, Debug)]
@@ -43,6 +48,8 @@ pub struct Settings {
     pub epoch: u64,
     /// Directories whose paths exist on this machine alone: home, the temporary directory.
     pub private_dirs: Vec<PathBuf>,
+    /// What was built before; without it, everything is done again.
+    pub cache: Option<Arc<Cache>>,
 }
 
 /// Sees how a build goes.
@@ -51,6 +58,9 @@ pub trait Observer: Sync {
     fn planned(&self, plans: &[Plan]);
     /// So many more bytes were packed; says whether to go on.
     fn packed(&self, bytes: u64) -> ControlFlow<()>;
+    /// All is packed and about to be written to its destinations; who builds several images at once lets them wait here
+    /// for their turn, so that a layout that they share always looks the same.
+    fn publishing(&self) {}
 }
 
 /// Who does not want to see.
@@ -74,15 +84,21 @@ pub struct Built {
     pub layers: Vec<Layer>,
     /// Bytes of its layers, config and manifest.
     pub size: u64,
+    /// Files in it.
+    pub files: usize,
     /// Where it was written.
     pub destinations: Vec<String>,
     /// What it expects of its surroundings.
     pub contract: Contract,
-    /// What happened on the way that should be known.
+    /// What happened on the way that should be known; when it is unchanged, what was told of the plans too.
     pub notes: Vec<Note>,
+    /// It stood there already, and nothing that it depends on has changed.
+    pub is_unchanged: bool,
 }
 
 /// Builds the image of `recipe` and writes it to every destination.
+///
+/// With a cache, an image that is there already and whose files have not changed is recognised, and nothing is read.
 ///
 /// # Errors
 /// When a program can't be resolved, two things claim one path, a file changes while it is read, the leak gate finds
@@ -90,10 +106,15 @@ pub struct Built {
 pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> Result<Built, Error> {
     let destinations = Destinations::of(recipe);
     destinations.iter().try_for_each(Destination::check)?;
+    let earlier = Unchanged::of(recipe, settings, &destinations)?;
+    if let Some(built) = earlier.as_ref().and_then(|earlier| earlier.recall(recipe, &destinations)) {
+        return Ok(built);
+    }
     let contract = contract_of(recipe)?;
     recipe.publish_contract.iter().try_for_each(Destination::check)?;
     let mut gate = leaks::gate(recipe)?;
-    let plans = plan(recipe, settings)?;
+    let roots = Roots::of(recipe);
+    let plans = plan_in(&roots, recipe, settings)?;
     observer.planned(&plans);
     let staging = Staging::new(&destinations.first)?;
     let images = plans
@@ -101,11 +122,19 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
         .map(|plan| pack(recipe, settings, plan, &contract.contract, &staging, observer, &mut gate));
     let root = Root::new(images.collect::<Result<_, _>>()?)?;
     let mut notes = gate.verdict()?;
-    notes.extend(publish(&root, &staging, recipe, &destinations)?);
-    if let Some(destination) = &recipe.publish_contract {
-        notes.extend(warnings(contract::publish(&contract, &root, destination)?));
+    observer.publishing();
+    let mut traces = Traces::default();
+    for destination in destinations.iter() {
+        notes.extend(warnings(store::publish(&root, &staging, &recipe.names, destination)?));
+        traces.add(&root, &recipe.names, destination)?;
     }
-    Ok(Built {
+    drop(staging);
+    if let Some(destination) = &recipe.publish_contract {
+        let artifact = contract::artifact(&contract, &root)?;
+        notes.extend(warnings(store::attach(&artifact, destination)?));
+        traces.add_artifact(&artifact, destination)?;
+    }
+    let built = Built {
         references: recipe.names.clone(),
         digest: root.digest(),
         platforms: root.images().iter().map(|image| image.platform().clone()).collect(),
@@ -115,10 +144,16 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
             .chain(root.documents().map(|blob| blob.descriptor().size))
             .sum(),
         layers: root.layers().cloned().collect(),
+        files: plans.iter().map(|plan| plan.rootfs.files()).sum(),
         destinations: destinations.iter().map(ToString::to_string).collect(),
         contract: contract.contract,
         notes,
-    })
+        is_unchanged: false,
+    };
+    if let Some(earlier) = earlier {
+        earlier.remember(&built, &plans, roots.witness(), traces);
+    }
+    Ok(built)
 }
 
 /// The image of one platform, its layers packed into `staging`.
@@ -136,23 +171,13 @@ fn pack(
     leaks::words(gate, &config);
     let packed = |bytes| observer.packed(bytes);
     let strata = plan.rootfs.strata().into_iter();
-    let layers = strata
-        .map(|stratum| staging.pack(&plan.rootfs.layer(stratum), stratum, recipe.compression, &packed, gate));
+    let cache = settings.cache.as_deref();
+    let layers = strata.map(|stratum| {
+        let entries = plan.rootfs.layer(stratum);
+        staging.pack(&entries, stratum, recipe.compression, cache, &packed, gate)
+    });
     let layers = layers.collect::<Result<Vec<_>, _>>()?;
     Ok(Image::new(&config, &plan.platform, &layers, settings.epoch)?)
-}
-
-fn publish(
-    root: &Root,
-    staging: &Staging,
-    recipe: &Recipe,
-    destinations: &Destinations,
-) -> Result<Vec<Note>, Error> {
-    let mut notes = Vec::new();
-    for destination in destinations.iter() {
-        notes.extend(warnings(store::publish(root, staging, &recipe.names, destination)?));
-    }
-    Ok(notes)
 }
 
 fn warnings(warnings: Vec<store::Warning>) -> impl Iterator<Item = Note> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::destinations::Destinations;
-use super::roots::{self, Place};
+use super::roots::{self, Place, Roots};
 use super::{Error, Settings};
 use crate::closure::{Closure, Elf, Kind, Surroundings, Tracer};
 use crate::fs;
@@ -15,7 +15,6 @@ use crate::platform::Platform;
 use crate::recipe::{Recipe, RootKind};
 use crate::rootfs::{self, Include, Program, Request, Rootfs};
 use crate::runtime::{self, Needs, Places};
-use crate::tree::HostTree;
 
 /// Directories whose contents differ from machine to machine, whoever builds.
 const PRIVATE: [&str; 5] = ["/home", "/root", "/tmp", "/var/tmp", "/Users"];
@@ -39,17 +38,22 @@ pub struct Plan {
 /// # Errors
 /// When a program can't be resolved or would not start, something can't be included, or two things claim one path.
 pub fn plan(recipe: &Recipe, settings: &Settings) -> Result<Vec<Plan>, Error> {
+    plan_in(&Roots::of(recipe), recipe, settings)
+}
+
+/// The same, in `roots`, which remember what was looked at.
+pub(super) fn plan_in(roots: &Roots, recipe: &Recipe, settings: &Settings) -> Result<Vec<Plan>, Error> {
     Destinations::of(recipe).check_includes(recipe)?;
     let around = surroundings(recipe);
-    let host = HostTree::new("/");
+    let host = roots.host();
     let is_sysroot = recipe.roots.iter().any(|root| root.kind == RootKind::Libraries);
     let mut plans = Vec::new();
-    for place in roots::places(recipe)? {
-        let places = Places { tree: &*place.tree, fallback: is_sysroot.then_some(&host), around: &around };
+    for place in roots::places(recipe, roots)? {
+        let places = Places { tree: &*place.tree, fallback: is_sysroot.then_some(host), around: &around };
         for (platform, (programs, needs)) in programs(recipe, &place, places)? {
             let mut notes = super::check::check(&programs)?;
             let request = Request {
-                host: &host,
+                host,
                 includes: &includes(recipe)?,
                 private: &private(recipe, settings)?,
                 allowed: &recipe.allow.keys().cloned().collect::<Vec<_>>(),

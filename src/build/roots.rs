@@ -12,6 +12,7 @@ use crate::path::{ImagePath, Spelled};
 use crate::platform::Platform;
 use crate::recipe::{Program, Recipe, Root, RootKind};
 use crate::tree::{self, End, HostTree, Tree, TreeFile};
+use crate::witness::Witness;
 
 /// The host, and the directories that stand for the root. Each is looked at once, whatever is resolved in it.
 pub struct Roots {
@@ -148,12 +149,7 @@ pub(super) struct Place<'a> {
 
 /// Where each program of `recipe` is resolved. With roots, every program in each of them; else each program by itself,
 /// in the sysroot for its platform, or on the host.
-pub(super) fn places(recipe: &Recipe) -> Result<Vec<Place<'_>>, Error> {
-    let located = recipe.roots.iter().map(|root| {
-        let directory = recipe.locate(&root.directory);
-        Root { directory, ..root.clone() }
-    });
-    let roots = Roots::new(located.collect());
+pub(super) fn places<'a>(recipe: &'a Recipe, roots: &Roots) -> Result<Vec<Place<'a>>, Error> {
     let whole: Vec<_> = roots.roots.iter().filter(|(root, _)| root.kind == RootKind::Whole).collect();
     if whole.is_empty() {
         return roots.by_sysroot(recipe);
@@ -168,6 +164,28 @@ pub(super) fn places(recipe: &Recipe) -> Result<Vec<Place<'_>>, Error> {
 }
 
 impl Roots {
+    /// Those of `recipe`.
+    pub(super) fn of(recipe: &Recipe) -> Self {
+        let located = recipe.roots.iter().map(|root| {
+            let directory = recipe.locate(&root.directory);
+            Root { directory, ..root.clone() }
+        });
+        Self::new(located.collect())
+    }
+
+    /// The host.
+    pub(super) fn host(&self) -> &HostTree {
+        &self.host
+    }
+
+    /// Everything that was looked at so far, in any of them.
+    pub(super) fn witness(&self) -> Witness {
+        let mut witness = Witness::default();
+        self.host.tell(&mut witness);
+        self.roots.iter().for_each(|(_, tree)| tree.tell(&mut witness));
+        witness
+    }
+
     /// The host's programs, each with the libraries of the sysroot for its platform; without one, with the host's.
     fn by_sysroot<'a>(&self, recipe: &'a Recipe) -> Result<Vec<Place<'a>>, Error> {
         let mut groups: BTreeMap<Option<usize>, Group<'_>> = BTreeMap::new();

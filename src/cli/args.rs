@@ -1,6 +1,7 @@
 //! The arguments, as clap reads them. What a value means is said by the recipe, not here.
 
 mod build;
+mod cache;
 mod config;
 mod contract;
 mod deps;
@@ -13,6 +14,7 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub(super) use build::BuildArgs;
+pub(super) use cache::{CacheArgs, CacheCommand, PruneArgs};
 pub(super) use contract::{CheckArgs, DiffArgs, ResolveArgs, ShowArgs};
 pub(super) use deps::{DepsArgs, DepsFormat};
 pub(super) use manifests::{Layout, ManifestsArgs};
@@ -61,6 +63,9 @@ pub(super) enum Command {
     Resolve(Box<ResolveArgs>),
     /// Print what runs an image on Kubernetes: ConfigMaps, workload, Service
     Manifests(Box<ManifestsArgs>),
+    /// Look after what earlier builds have left for the next
+    #[command(subcommand)]
+    Cache(CacheCommand),
 }
 
 #[derive(Subcommand)]

@@ -2,36 +2,41 @@
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use coracle::cache::Cache;
+use coracle::note::Note;
 use coracle::recipe::{self, Recipe};
-use coracle::rootfs::Node;
 use coracle::{Built, Observer, Plan, Settings};
 use serde_json::{Value, json};
 
 use super::args::{BuildArgs, Format};
 use super::exit::Exit;
 use super::failure::Failure;
-use super::interrupt;
+use super::parallel::{self, Turns};
 use super::progress::Progress;
-use super::{output, report, table};
+use super::{cache, interrupt, output, report, table};
 
 /// The last second of the year 9999, which RFC 3339 can still write.
 const LAST_SECOND: u64 = 253_402_300_799;
 
-/// Builds, or plans, one image a recipe. One that fails does not hide the others.
+/// Builds, or plans, one image a recipe, several at once. One that fails does not hide the others.
 pub(super) fn run(args: &BuildArgs) -> Result<Exit, Failure> {
     interrupt::listen();
-    let settings = settings(args.epoch.as_deref())?;
+    let recipes = recipes(args)?;
     let mut images = Vec::new();
     let mut failures = Vec::new();
-    for recipe in recipes(args)? {
-        let result =
-            if args.dry_run { plan(&recipe, &settings, args) } else { build(&recipe, &settings, args) };
-        match result {
-            Ok(described) => images.extend(described),
-            Err(failure) => failures.push(failure),
-        }
+    let mut take = |result: Result<Vec<Value>, Failure>| match result {
+        Ok(described) => images.extend(described),
+        Err(failure) => failures.push(failure),
+    };
+    if args.dry_run {
+        let settings = settings(args.epoch.as_deref(), None)?;
+        recipes.iter().for_each(|recipe| take(plan(recipe, &settings, args)));
+    } else {
+        let settings = settings(args.epoch.as_deref(), cache::open(&args.cache)?)?;
+        build(&recipes, &settings, args, take);
+        cache::close(&settings);
     }
     if args.format == Format::Json && !images.is_empty() {
         output::print_json(&json!({ "images": images }))?;
@@ -43,7 +48,7 @@ pub(super) fn run(args: &BuildArgs) -> Result<Exit, Failure> {
 fn plan(recipe: &Recipe, settings: &Settings, args: &BuildArgs) -> Result<Vec<Value>, Failure> {
     coracle::contract_of(recipe)?;
     let plans = coracle::plan(recipe, settings)?;
-    say(&plans, args.quiet);
+    plans.iter().for_each(|plan| report::notes(&plan.notes, args.quiet));
     let foreseen = coracle::foresee(recipe, &plans);
     if let Ok(notes) = &foreseen {
         report::notes(notes, args.quiet);
@@ -55,24 +60,51 @@ fn plan(recipe: &Recipe, settings: &Settings, args: &BuildArgs) -> Result<Vec<Va
     Ok(plans.iter().map(|plan| table::plan_json(recipe, plan)).collect())
 }
 
-fn build(recipe: &Recipe, settings: &Settings, args: &BuildArgs) -> Result<Vec<Value>, Failure> {
-    let (built, files) = watched(recipe, settings, args.quiet)?;
-    report::notes(&built.notes, args.quiet);
-    if !args.quiet {
-        report::talk(&table::built(&title(recipe, &built), &built, files));
-    }
-    if args.format == Format::Text {
-        output::print(&(table::reference(&built) + "\n"))?;
-    }
-    Ok(vec![table::built_json(&built)])
+/// Builds the images of `recipes`; `take` is handed a description of each, or why there is none, in their order.
+fn build(
+    recipes: &[Recipe],
+    settings: &Settings,
+    args: &BuildArgs,
+    mut take: impl FnMut(Result<Vec<Value>, Failure>),
+) {
+    let (progress, turns) = (Progress::new(args.quiet), Turns::default());
+    let work = |index, recipe: &Recipe| {
+        let watch = Watch { progress: &progress, turn: Some((&turns, index)), notes: Mutex::default() };
+        let built = coracle::build(recipe, settings, &watch).map_err(Failure::from);
+        turns.pass(index);
+        (watch.notes.into_inner().unwrap_or_else(PoisonError::into_inner), built)
+    };
+    parallel::in_order(recipes, work, |recipe, (notes, built)| {
+        progress.hidden(|| {
+            report::notes(&notes, args.quiet);
+            take(built.and_then(|built| tell(recipe, &built, args)));
+        });
+    });
+    progress.finish();
 }
 
-/// Builds while progress is shown; the image, and how many files are in it.
-pub(super) fn watched(recipe: &Recipe, settings: &Settings, quiet: bool) -> Result<(Built, usize), Failure> {
-    let watch = Watch { quiet, progress: Progress::new(quiet), files: OnceLock::new() };
+/// Says what was built; a description of it.
+fn tell(recipe: &Recipe, built: &Built, args: &BuildArgs) -> Result<Vec<Value>, Failure> {
+    report::notes(&built.notes, args.quiet);
+    if !args.quiet {
+        report::talk(&table::built(&title(recipe, built), built));
+    }
+    if args.format == Format::Text {
+        output::print(&(table::reference(built) + "\n"))?;
+    }
+    Ok(vec![table::built_json(built)])
+}
+
+/// Builds while progress is shown, and says what should be known.
+pub(super) fn watched(recipe: &Recipe, settings: &Settings, quiet: bool) -> Result<Built, Failure> {
+    let progress = Progress::new(quiet);
+    let watch = Watch { progress: &progress, turn: None, notes: Mutex::default() };
     let built = coracle::build(recipe, settings, &watch);
-    watch.progress.finish();
-    Ok((built?, watch.files.get().copied().unwrap_or_default()))
+    progress.finish();
+    report::notes(&watch.notes.into_inner().unwrap_or_else(PoisonError::into_inner), quiet);
+    let built = built?;
+    report::notes(&built.notes, quiet);
+    Ok(built)
 }
 
 /// What an image is called in talk: its name, or its program's.
@@ -84,33 +116,30 @@ fn title(recipe: &Recipe, built: &Built) -> String {
     }
 }
 
-fn say(plans: &[Plan], quiet: bool) {
-    plans.iter().for_each(|plan| report::notes(&plan.notes, quiet));
+/// Watches one build, beside others.
+struct Watch<'a> {
+    progress: &'a Progress,
+    turn: Option<(&'a Turns, usize)>,
+    /// What was said of the plans; lines of several images must not mix.
+    notes: Mutex<Vec<Note>>,
 }
 
-/// Turns what the library reports into talk.
-struct Watch {
-    quiet: bool,
-    progress: Progress,
-    files: OnceLock<usize>,
-}
-
-impl Observer for Watch {
+impl Observer for Watch<'_> {
     fn planned(&self, plans: &[Plan]) {
-        say(plans, self.quiet);
-        let sizes =
-            plans.iter().flat_map(|plan| plan.rootfs.iter()).filter_map(|(_, entry)| match &entry.node {
-                Node::File(content) => Some(content.size()),
-                _ => None,
-            });
-        let (files, total) = sizes.fold((0, 0), |(files, total), size| (files + 1, total + size));
-        let _ = self.files.set(files);
-        self.progress.start(total);
+        let notes = plans.iter().flat_map(|plan| plan.notes.iter().cloned());
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).extend(notes);
+        self.progress.start(plans.iter().map(|plan| plan.rootfs.size()).sum());
     }
 
     fn packed(&self, bytes: u64) -> ControlFlow<()> {
         self.progress.advance(bytes);
         if interrupt::asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn publishing(&self) {
+        if let Some((turns, index)) = self.turn {
+            turns.wait(index);
+        }
     }
 }
 
@@ -169,7 +198,7 @@ fn first(failures: Vec<Failure>) -> Option<Failure> {
 
 /// What the environment decides, read here and nowhere else.
 #[allow(clippy::disallowed_methods, reason = "the one place that reads the environment, into `Settings`")]
-pub(super) fn settings(epoch_flag: Option<&str>) -> Result<Settings, Failure> {
+pub(super) fn settings(epoch_flag: Option<&str>, cache: Option<Cache>) -> Result<Settings, Failure> {
     let variable = std::env::var_os("SOURCE_DATE_EPOCH").map(|value| value.to_string_lossy().into_owned());
     let epoch = match (epoch_flag, &variable) {
         (Some(text), _) => epoch("--epoch", text)?,
@@ -180,7 +209,7 @@ pub(super) fn settings(epoch_flag: Option<&str>) -> Result<Settings, Failure> {
     let private = |directory: &PathBuf| directory.is_absolute() && directory.parent().is_some();
     let home = std::env::var_os("HOME").map(PathBuf::from);
     let private_dirs = home.into_iter().chain([std::env::temp_dir()]).filter(private).collect();
-    Ok(Settings { epoch, private_dirs })
+    Ok(Settings { epoch, private_dirs, cache: cache.map(Arc::new) })
 }
 
 fn epoch(source: &str, text: &str) -> Result<u64, Failure> {

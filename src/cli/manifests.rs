@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::args::{Layout, ManifestsArgs};
 use super::exit::Exit;
 use super::failure::Failure;
-use super::{build, folder, image, interrupt, output, report};
+use super::{build, cache, folder, image, interrupt, output, report};
 
 pub(super) fn run(args: &ManifestsArgs) -> Result<Exit, Failure> {
     let directory = check(args)?;
@@ -208,7 +208,7 @@ fn image_reference(args: &ManifestsArgs, recipe: &Recipe) -> Result<Image, Failu
         ));
     };
     interrupt::listen();
-    let settings = build::settings(args.epoch.as_deref())?;
+    let settings = build::settings(args.epoch.as_deref(), cache::for_layers(&args.cache)?)?;
     let folder = tempfile::tempdir().map_err(|error| Failure {
         exit: Exit::Failed,
         message: format!("cannot make a temporary directory: {error}"),
@@ -219,8 +219,8 @@ fn image_reference(args: &ManifestsArgs, recipe: &Recipe) -> Result<Image, Failu
         Failure::usage(error.to_string(), error.hint())
     })?;
     let recipe = Recipe { destinations: vec![destination], ..recipe.clone() };
-    let (built, _) = build::watched(&recipe, &settings, args.quiet)?;
-    report::notes(&built.notes, args.quiet);
+    let built = build::watched(&recipe, &settings, args.quiet)?;
+    cache::close(&settings);
     Ok(Image::new(name, built.digest))
 }
 

@@ -4,6 +4,7 @@
 
 mod args;
 mod build;
+mod cache;
 mod chains;
 mod config;
 mod costs;
@@ -16,6 +17,7 @@ mod image;
 mod interrupt;
 mod manifests;
 mod output;
+mod parallel;
 mod progress;
 mod report;
 mod resolve;
@@ -46,9 +48,8 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
             Command::Deps(args) => deps::run(&args),
             Command::Config(command) => config::run(&command),
             Command::Manifests(args) => manifests::run(&args),
-            Command::Resolve(args) => {
-                build::settings(None).and_then(|settings| resolve::run(&args, &settings))
-            }
+            Command::Resolve(args) => resolve::run(&args),
+            Command::Cache(command) => cache::run(&command),
         },
         Err(error) => help_or_usage(&error),
     };

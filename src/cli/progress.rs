@@ -14,10 +14,11 @@ const BAR_AFTER: Duration = Duration::from_millis(250);
 /// When somebody who reads a log may wonder.
 const LINE_AFTER: Duration = Duration::from_secs(5);
 
-/// The progress of one image.
+/// The progress of all images of one call.
 pub(super) struct Progress {
     form: Form,
-    start: OnceLock<(Instant, u64)>,
+    start: OnceLock<Instant>,
+    total: AtomicU64,
     done: AtomicU64,
     bar: OnceLock<ProgressBar>,
     line: OnceLock<()>,
@@ -40,31 +41,44 @@ impl Progress {
         Self {
             form,
             start: OnceLock::new(),
+            total: AtomicU64::new(0),
             done: AtomicU64::new(0),
             bar: OnceLock::new(),
             line: OnceLock::new(),
         }
     }
 
-    /// Packing starts; there are `total` bytes.
+    /// Packing starts; there are `total` more bytes.
     pub(super) fn start(&self, total: u64) {
-        let _ = self.start.set((Instant::now(), total));
+        self.total.fetch_add(total, Ordering::Relaxed);
+        let _ = self.start.set(Instant::now());
     }
 
     /// So many more bytes are done.
     pub(super) fn advance(&self, bytes: u64) {
         let done = self.done.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
-        let Some((start, total)) = self.start.get() else { return };
+        let Some(start) = self.start.get() else { return };
+        let total = self.total.load(Ordering::Relaxed);
         match self.form {
             Form::Bar if start.elapsed() >= BAR_AFTER => {
-                self.bar.get_or_init(|| new_bar(*total)).set_position(done);
+                let bar = self.bar.get_or_init(|| new_bar(total));
+                bar.set_length(total);
+                bar.set_position(done);
             }
             Form::Line if start.elapsed() >= LINE_AFTER => {
                 self.line.get_or_init(|| {
-                    report::talk(&format!("packing: {} of {}\n", DecimalBytes(done), DecimalBytes(*total)));
+                    report::talk(&format!("packing: {} of {}\n", DecimalBytes(done), DecimalBytes(total)));
                 });
             }
             _ => {}
+        }
+    }
+
+    /// Lets `say` write to stderr; the bar steps aside.
+    pub(super) fn hidden<T>(&self, say: impl FnOnce() -> T) -> T {
+        match self.bar.get() {
+            Some(bar) => bar.suspend(say),
+            None => say(),
         }
     }
 

@@ -13,10 +13,10 @@ use tempfile::TempDir;
 use super::args::ResolveArgs;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::{config, image, output};
+use super::{build, cache, config, image, output};
 
 /// Resolves and checks everything before anything is written.
-pub(super) fn run(args: &ResolveArgs, settings: &Settings) -> Result<Exit, Failure> {
+pub(super) fn run(args: &ResolveArgs) -> Result<Exit, Failure> {
     let builds = tempfile::tempdir().map_err(|error| Failure {
         exit: Exit::Failed,
         message: format!("cannot create a temporary directory: {error}"),
@@ -24,8 +24,12 @@ pub(super) fn run(args: &ResolveArgs, settings: &Settings) -> Result<Exit, Failu
     })?;
     let inputs = config::read_inputs(&args.manifests)?;
     let mut images = args.images.iter().map(|text| named(text)).collect::<Result<Vec<_>, _>>()?;
-    for (number, file) in args.files.iter().enumerate() {
-        images.push(built(file, number, &builds, settings)?);
+    if !args.files.is_empty() {
+        let settings = build::settings(None, cache::for_layers(&args.cache)?)?;
+        for (number, file) in args.files.iter().enumerate() {
+            images.push(built(file, number, &builds, &settings)?);
+        }
+        cache::close(&settings);
     }
     let known: Vec<Known> = images.iter().map(|(known, _)| known.clone()).collect();
     let (mut resolved, mut errors, mut used) = (Vec::new(), Vec::new(), Vec::new());

@@ -23,13 +23,13 @@ pub(super) fn reference(built: &Built) -> String {
 }
 
 /// What was built, how large it is, and where it went.
-pub(super) fn built(title: &str, built: &Built, files: usize) -> String {
+pub(super) fn built(title: &str, built: &Built) -> String {
     let platforms: Vec<String> = built.platforms.iter().map(ToString::to_string).collect();
     let unpacked = DecimalBytes(built.layers.iter().map(|layer| layer.unpacked).sum());
     let mut text = format!(
         "{STRONG}{title}{STRONG:#}  {}  {}, {unpacked} → {STRONG}{}{STRONG:#} in {}\n",
         platforms.join(", "),
-        count(files, "file"),
+        count(built.files, "file"),
         DecimalBytes(built.size),
         count(built.layers.len(), "layer"),
     );
@@ -39,8 +39,9 @@ pub(super) fn built(title: &str, built: &Built, files: usize) -> String {
         let _ = writeln!(text, "  {stratum:<9}  {from:>9} → {to:>9}  {FAINT}{digest}{FAINT:#}");
     }
     text.push_str(&expected(&built.contract));
+    let how = if built.is_unchanged { "unchanged in" } else { "written to" };
     for destination in &built.destinations {
-        let _ = writeln!(text, "  written to {destination}");
+        let _ = writeln!(text, "  {how} {destination}");
     }
     text
 }
@@ -82,6 +83,7 @@ pub(super) fn built_json(built: &Built) -> Value {
         "layers": layers,
         "destinations": built.destinations,
         "size": built.size,
+        "unchanged": built.is_unchanged,
     })
 }
 
@@ -254,6 +256,8 @@ mod tests {
             layers: vec![layer(Stratum::Libraries, 7_600_000), layer(Stratum::Program, 300_000)],
             destinations: vec!["oci:curl.oci".into()],
             size: 7_901_234,
+            files: 37,
+            is_unchanged: false,
             contract: Contract::default(),
             notes: vec![],
         }
@@ -270,7 +274,7 @@ curl:8  linux/amd64  37 files, 23.70 MB → 7.90 MB in 2 layers
   written to oci:curl.oci
 "
         );
-        let text = built("curl:8", &image(&["curl:8"]), 37);
+        let text = built("curl:8", &image(&["curl:8"]));
         assert_eq!(anstream::adapter::strip_str(&text).to_string(), expected);
     }
 

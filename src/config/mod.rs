@@ -3,6 +3,7 @@
 //! None of it is in an image. A file that uses a secret value is secret as a whole.
 
 mod error;
+mod fingerprint;
 mod folder;
 pub(crate) mod key;
 mod place;
@@ -18,6 +19,7 @@ use crate::template::{Delimiters, Format, Template, Uses};
 use crate::values::Source;
 
 pub use error::{Error, Problem};
+pub(crate) use fingerprint::fingerprint;
 pub use folder::{Folder, file, folder};
 pub use reload::{ParseReloadError, Reload};
 pub use render::{Known, known, render, render_public};

@@ -97,6 +97,16 @@ pub struct Stat {
 }
 
 impl Stat {
+    /// Whether both of its times lie so far before `moment`, in seconds and nanoseconds, that a change since then would
+    /// show in them: a clock of files ticks every few milliseconds, or every second or two where it has no nanoseconds.
+    pub(crate) fn is_settled_by(&self, moment: (i64, i64)) -> bool {
+        let tick = |nanoseconds| if nanoseconds == 0 { 2_000_000_000 } else { 20_000_000 };
+        let total = |(seconds, nanoseconds): (i64, i64)| {
+            i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds)
+        };
+        self.times.iter().all(|&time| total(time) + tick(time.1) < total(moment))
+    }
+
     /// Whether any execute bit is set.
     pub fn is_executable(&self) -> bool {
         self.mode & 0o111 != 0
@@ -132,6 +142,22 @@ pub(crate) fn look(path: &Path) -> Result<Option<Found>> {
     } else {
         Found::Special(host::special(&metadata))
     }))
+}
+
+/// What the directory at `path` is now: its times tell when a name in it was last added or removed.
+pub(crate) fn stat(path: &Path) -> Result<Stat> {
+    Ok(host::stat(&std::fs::metadata(path).context("look at", path)?))
+}
+
+/// Makes `path` and what is missing above it, for this user alone.
+pub(crate) fn create_private(path: &Path) -> io::Result<()> {
+    host::create_private(path)
+}
+
+/// Whether nobody but its owner can look into the directory at `path`, and its owner made `file` too.
+pub(crate) fn is_private(path: &Path, file: &File) -> Result<bool> {
+    let directory = std::fs::metadata(path).context("look at", path)?;
+    Ok(host::is_private(&directory, &file.metadata().context("look at", path)?))
 }
 
 /// The names in a directory, sorted by their bytes.

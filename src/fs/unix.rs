@@ -1,11 +1,11 @@
 //! What Unix hosts tell about files.
 
 use std::ffi::OsStr;
-use std::fs::{File, Metadata};
+use std::fs::{DirBuilder, File, Metadata};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
-use std::path::PathBuf;
+use std::os::unix::fs::{DirBuilderExt, FileExt, FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
 
 use super::{Identity, Stat};
 
@@ -28,6 +28,14 @@ pub(crate) fn special(metadata: &Metadata) -> &'static str {
         () if kind.is_socket() => "socket",
         () => "special file",
     }
+}
+
+pub(crate) fn create_private(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+pub(crate) fn is_private(directory: &Metadata, made: &Metadata) -> bool {
+    directory.mode() & 0o077 == 0 && directory.uid() == made.uid()
 }
 
 pub(crate) fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {

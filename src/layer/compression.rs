@@ -40,6 +40,9 @@ impl ParseCompressionError {
 }
 
 impl Codec {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Gzip, Self::Zstd, Self::None];
+
     /// The media type of a layer.
     pub fn media_type(self) -> &'static str {
         match self {
@@ -56,6 +59,13 @@ impl Codec {
             Self::Zstd => Some(22),
             Self::None => None,
         }
+    }
+}
+
+impl Compression {
+    /// The media type of a layer that is packed like this.
+    pub fn media_type(self) -> &'static str {
+        self.codec.media_type()
     }
 }
 

@@ -8,6 +8,9 @@ use libdeflater::{CompressionLvl, Compressor};
 
 use super::{Codec, Compression, Error};
 
+/// The encoders, and the version of how blocks and levels are chosen: what else was packed with is another layer.
+pub(super) const VERSIONS: &str = "blocks 1, libdeflater 1.26.1, zstd 0.14.4";
+
 /// The largest tar that is compressed as hard as can be, in one block.
 const SMALL: u64 = 1 << 20;
 
@@ -107,6 +110,17 @@ mod tests {
         let mut out = vec![0; encoder.bound(5)];
         encoder.encode(b"hello", &mut out).unwrap();
         assert_eq!(out[..6], [0x28, 0xb5, 0x2f, 0xfd, 0x20, 5]);
+    }
+
+    /// Another version may write other bytes, and then nothing that was packed before may be taken for the same.
+    #[test]
+    fn the_versions_are_those_that_are_pinned() {
+        let manifest = include_str!("../../Cargo.toml");
+        for encoder in VERSIONS.split(", ").skip(1) {
+            let (name, version) = encoder.split_once(' ').unwrap();
+            let line = manifest.lines().find(|line| line.starts_with(&format!("{name} = "))).unwrap();
+            assert!(line.contains(&format!("\"={version}\"")), "{line}");
+        }
     }
 
     #[test]

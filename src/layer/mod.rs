@@ -5,7 +5,7 @@
 
 mod compression;
 mod encoder;
-mod output;
+pub(crate) mod output;
 mod pipeline;
 mod stream;
 pub(crate) mod tar;
@@ -16,7 +16,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use crate::content::Content;
-use crate::digest::{DiffId, Digest};
+use crate::digest::{DiffId, Digest, Hasher};
 use crate::fs;
 use crate::gate::Gate;
 use crate::path::ImagePath;
@@ -72,6 +72,9 @@ impl Error {
     }
 }
 
+/// Bytes that are read and hashed in one go: a block that stays in a core's cache.
+const HASHED_AT_ONCE: usize = 256 << 10;
+
 /// Hears that so many more bytes of a tar were packed, and says whether to go on.
 pub type Observer<'a> = dyn Fn(u64) -> ControlFlow<()> + Sync + 'a;
 
@@ -104,9 +107,7 @@ fn pack_with(
     observer: &Observer<'_>,
     gate: &mut Gate,
 ) -> Result<Layer, Error> {
-    let mut entries = entries.to_vec();
-    entries.sort_by_key(|(path, _)| *path);
-    entries.iter().try_for_each(|(path, entry)| check(path, entry))?;
+    let entries = checked(entries)?;
     let unpacked = tar::size(&entries);
     let mut output = output::Output::create(out)?;
     let plan = encoder::Plan::new(compression, unpacked);
@@ -116,13 +117,47 @@ fn pack_with(
     match packed {
         Ok(diff_id) => {
             let (digest, size) = output.finish();
-            Ok(Layer { digest, diff_id, size, unpacked, media_type: compression.codec.media_type(), stratum })
+            let media_type = compression.media_type();
+            Ok(Layer { digest, diff_id, size, unpacked, media_type, stratum })
         }
         Err(error) => {
             output.discard();
             Err(error)
         }
     }
+}
+
+/// What makes the blob of a layer, but for the contents of its files: encoder and settings, and every header of its tar.
+pub fn shape(entries: &[(&ImagePath, &Entry)], compression: Compression) -> Digest {
+    let mut entries = entries.to_vec();
+    entries.sort_by_key(|(path, _)| *path);
+    let mut hasher = Hasher::default();
+    hasher.update(format!("{}\n{compression}\n", encoder::VERSIONS).as_bytes());
+    entries.iter().for_each(|(path, entry)| hasher.update(&tar::head(path, entry)));
+    hasher.finish()
+}
+
+/// The diff ID of `entries`, which are read and hashed and shown to `gate`, and not packed.
+///
+/// # Errors
+/// When a file can't be read, or is no longer what it was.
+pub fn diff_id(
+    entries: &[(&ImagePath, &Entry)],
+    observer: &Observer<'_>,
+    gate: &mut Gate,
+) -> Result<DiffId, Error> {
+    let entries = checked(entries)?;
+    let mut again = |block, _| Some(block);
+    let mut blocks = stream::Blocks::new(vec![0; HASHED_AT_ONCE], &mut again);
+    Ok(stream::write(&entries, &mut blocks, observer, gate)?)
+}
+
+/// The entries in the order of their paths, none of which a tar would cut.
+fn checked<'a>(entries: &[(&'a ImagePath, &'a Entry)]) -> Result<Vec<(&'a ImagePath, &'a Entry)>, Error> {
+    let mut entries = entries.to_vec();
+    entries.sort_by_key(|(path, _)| *path);
+    entries.iter().try_for_each(|(path, entry)| check(path, entry))?;
+    Ok(entries)
 }
 
 /// Bytes that `content` takes up in a layer whose tar has `unpacked` bytes: compressed by itself, as that layer is.

@@ -8,7 +8,7 @@ use crate::digest::{Digest, Hasher};
 use crate::fs::{self, Context};
 
 /// A new file, hashed as it grows.
-pub(super) struct Output {
+pub(crate) struct Output {
     file: File,
     path: PathBuf,
     hasher: Hasher,
@@ -16,31 +16,36 @@ pub(super) struct Output {
 }
 
 impl Output {
-    pub(super) fn create(path: &Path) -> fs::Result<Self> {
+    pub(crate) fn create(path: &Path) -> fs::Result<Self> {
         let file = File::create_new(path).context("create", path)?;
         Ok(Self { file, path: path.to_owned(), hasher: Hasher::default(), size: 0 })
     }
 
     #[cfg(test)]
-    pub(super) fn open_for_test(path: &Path) -> Self {
+    pub(crate) fn open_for_test(path: &Path) -> Self {
         let file = File::options().write(true).open(path).unwrap();
         Self { file, path: path.to_owned(), hasher: Hasher::default(), size: 0 }
     }
 
-    pub(super) fn write(&mut self, bytes: &[u8]) -> fs::Result<()> {
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> fs::Result<()> {
         self.file.write_all(bytes).context("write", &self.path)?;
         self.hasher.update(bytes);
         self.size += bytes.len() as u64;
         Ok(())
     }
 
+    /// Digest of everything written so far.
+    pub(crate) fn digest(&self) -> Digest {
+        self.hasher.clone().finish()
+    }
+
     /// Digest and size of everything written.
-    pub(super) fn finish(self) -> (Digest, u64) {
+    pub(crate) fn finish(self) -> (Digest, u64) {
         (self.hasher.finish(), self.size)
     }
 
     /// Removes what was written; the error that led here matters more than one of removing.
-    pub(super) fn discard(self) {
+    pub(crate) fn discard(self) {
         drop(self.file);
         let _ = std::fs::remove_file(&self.path);
     }

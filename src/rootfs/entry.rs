@@ -64,6 +64,11 @@ pub enum Stratum {
     Program,
 }
 
+impl Stratum {
+    /// All of them, in order.
+    pub const ALL: [Self; 3] = [Self::Libraries, Self::Data, Self::Program];
+}
+
 impl fmt::Display for Stratum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {

@@ -69,6 +69,11 @@ impl Rootfs {
         self.iter().filter(|(path, _)| paths.contains(path)).collect()
     }
 
+    /// How many files there are, hard links not counted.
+    pub fn files(&self) -> usize {
+        self.entries.values().filter(|entry| matches!(entry.node, Node::File(_))).count()
+    }
+
     /// The bytes of all files, each counted once.
     pub fn size(&self) -> u64 {
         let sizes = self.entries.values().filter_map(|entry| match &entry.node {

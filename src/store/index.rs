@@ -26,9 +26,7 @@ pub(super) fn empty() -> Value {
 
 /// Puts an entry for each name in place of those that had its tag.
 pub(super) fn put(index: &mut Value, descriptor: &Descriptor, names: &[Name]) -> Result<(), Error> {
-    let not_json = |source| Error::Json { what: "index", source };
-    let added = names.iter().map(|name| entry(descriptor, name).serialize(serde_json::value::Serializer));
-    let added: Vec<Value> = added.collect::<Result<_, _>>().map_err(not_json)?;
+    let added = entries(descriptor, names)?;
     if let Some(entries) = index.get_mut("manifests").and_then(Value::as_array_mut) {
         entries.retain(|entry| !names.iter().any(|name| replaces(name, entry)));
         entries.extend(added);
@@ -36,14 +34,26 @@ pub(super) fn put(index: &mut Value, descriptor: &Descriptor, names: &[Name]) ->
     Ok(())
 }
 
+/// The entries of what `descriptor` describes, one for each name.
+pub(super) fn entries(descriptor: &Descriptor, names: &[Name]) -> Result<Vec<Value>, Error> {
+    let not_json = |source| Error::Json { what: "index", source };
+    let entries = names.iter().map(|name| entry(descriptor, name).serialize(serde_json::value::Serializer));
+    entries.collect::<Result<_, _>>().map_err(not_json)
+}
+
+/// The entry of an artifact.
+pub(super) fn artifact_entry(artifact: &Artifact) -> Result<Value, Error> {
+    let mut descriptor = artifact.descriptor();
+    descriptor.annotations.insert(SUBJECT.into(), artifact.subject().digest.to_string());
+    let entry = descriptor.serialize(serde_json::value::Serializer);
+    entry.map_err(|source| Error::Json { what: "index", source })
+}
+
 /// Puts an entry for an artifact in place of those of its kind whose subject is the same, or not in the index any more.
 pub(super) fn attach(index: &mut Value, artifact: &Artifact) -> Result<(), Error> {
     let subject = artifact.subject().digest.to_string();
-    let mut descriptor = artifact.descriptor();
-    descriptor.annotations.insert(SUBJECT.into(), subject.clone());
-    let kind = descriptor.artifact_type;
-    let added = descriptor.serialize(serde_json::value::Serializer);
-    let added = added.map_err(|source| Error::Json { what: "index", source })?;
+    let kind = artifact.descriptor().artifact_type;
+    let added = artifact_entry(artifact)?;
     if let Some(entries) = index.get_mut("manifests").and_then(Value::as_array_mut) {
         let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
         let there: Vec<Option<String>> = entries.iter().map(|entry| text(entry.get("digest"))).collect();

@@ -102,6 +102,29 @@ pub(super) fn attach(artifact: &Artifact, directory: &Path) -> Result<Vec<Warnin
     change(directory, |layout| layout.attach(artifact))
 }
 
+/// Where the blobs of `root` are in the layout at `directory`.
+pub(super) fn blobs_of(root: &Root, directory: &Path) -> Vec<PathBuf> {
+    let layers = root.layers().map(|layer| layer.digest.hex());
+    let documents = root.documents().map(name);
+    layers.chain(documents).map(|name| blobs_in(directory).join(name)).collect()
+}
+
+/// Where the blobs of `artifact` are in the layout at `directory`.
+pub(super) fn blobs_of_artifact(artifact: &Artifact, directory: &Path) -> Vec<PathBuf> {
+    artifact.blobs().iter().map(|blob| blobs_in(directory).join(name(blob))).collect()
+}
+
+/// Whether the layout at `directory` has all of these `entries`.
+pub(super) fn has(directory: &Path, entries: &[Value]) -> bool {
+    let index = read_index(directory).ok();
+    let there = index.as_ref().and_then(|index| index.get("manifests")?.as_array());
+    there.is_some_and(|there| entries.iter().all(|entry| there.contains(entry)))
+}
+
+fn blobs_in(directory: &Path) -> PathBuf {
+    directory.join("blobs").join("sha256")
+}
+
 /// Lets `write` change the layout at `directory`, which is made where there is none.
 fn change(
     directory: &Path,
@@ -198,7 +221,7 @@ impl<'a> Layout<'a> {
 
     /// The directory of the blobs, made where there is none.
     fn blobs(&self) -> Result<PathBuf, Error> {
-        let blobs = self.directory.join("blobs").join("sha256");
+        let blobs = blobs_in(self.directory);
         std::fs::create_dir_all(&blobs).context("create", &blobs)?;
         Ok(blobs)
     }

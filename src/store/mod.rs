@@ -12,6 +12,7 @@ mod names;
 mod place;
 pub mod read;
 mod staging;
+mod traces;
 mod verify;
 
 use std::fmt;
@@ -20,6 +21,7 @@ use std::path::PathBuf;
 pub use destination::{Destination, Kind, ParseDestinationError};
 pub use read::{FileEntry, Files, Stored, StoredImage, artifact, open};
 pub use staging::Staging;
+pub(crate) use traces::{Entries, Traces};
 pub use verify::{Finding, verify};
 
 use crate::image::{Artifact, Root};

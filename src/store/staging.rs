@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use super::destination::{Kind, target};
 use super::{ATTEMPTS, Destination, Error, PREFIX};
+use crate::cache::Cache;
 use crate::digest::Digest;
 use crate::fs::{self, Context};
 use crate::gate::Gate;
@@ -53,7 +54,7 @@ impl Staging {
         Ok(Self { directory: Locked::new(parent)?, _parents: parents, packed: AtomicU64::new(0) })
     }
 
-    /// Packs a layer here, see [`layer::pack`].
+    /// Packs a layer here, see [`layer::pack`]; with a cache, [`Cache::pack`].
     ///
     /// # Errors
     /// Those of [`layer::pack`].
@@ -62,11 +63,15 @@ impl Staging {
         entries: &[(&ImagePath, &Entry)],
         stratum: Stratum,
         compression: Compression,
+        cache: Option<&Cache>,
         observer: &layer::Observer<'_>,
         gate: &mut Gate,
     ) -> Result<Layer, Error> {
         let unnamed = self.unnamed();
-        let layer = layer::pack(entries, stratum, compression, &unnamed, observer, gate)?;
+        let layer = match cache {
+            Some(cache) => cache.pack(entries, stratum, compression, &unnamed, observer, gate)?,
+            None => layer::pack(entries, stratum, compression, &unnamed, observer, gate)?,
+        };
         let path = self.path(layer.digest);
         std::fs::rename(&unnamed, &path).context("create", &path)?;
         Ok(layer)

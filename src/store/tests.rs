@@ -83,6 +83,7 @@ fn layer(staging: &Staging, path: &str, content: &str, stratum: Stratum) -> Laye
             &[(&path, &entry)],
             stratum,
             Default::default(),
+            None,
             &|_| ControlFlow::Continue(()),
             &mut crate::gate::Gate::default(),
         )

@@ -144,7 +144,7 @@ impl Subject {
         self.directory = directory.join(format!("{}-image", self.short_name()));
         std::fs::create_dir(&self.directory).unwrap();
         let mut coracle = Command::new(env!("CARGO_BIN_EXE_coracle"));
-        coracle.args(["build", program, "--tag", self.name]);
+        coracle.args(["build", program, "--no-cache", "--tag", self.name]);
         coracle.args(["--output", &format!("oci:{}", self.in_layout())]);
         coracle.args(["--output", &format!("oci-archive:{}", self.oci_archive().display())]);
         coracle.args(["--output", &format!("docker-archive:{}", self.docker_archive().display())]);

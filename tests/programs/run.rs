@@ -53,7 +53,14 @@ pub(crate) fn in_container(program: &Program, place: &Place) -> Result<Ran, Stri
 /// Lets `coracle` make the image.
 pub(crate) fn build(program: &Program, layout: &Path) -> Result<(), String> {
     let mut coracle = Command::new(env!("CARGO_BIN_EXE_coracle"));
-    coracle.args(["build", program.path, "--quiet", "--output", &format!("oci:{}", layout.display())]);
+    coracle.args([
+        "build",
+        program.path,
+        "--quiet",
+        "--no-cache",
+        "--output",
+        &format!("oci:{}", layout.display()),
+    ]);
     coracle.args(["--user", program.user, "--tag", "program"]);
     coracle.args(program.data.iter().map(|path| format!("--include={path}:{path}")));
     let finished = start(coracle.arg("--").args(program.args)).finish();

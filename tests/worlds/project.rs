@@ -56,7 +56,12 @@ impl Project {
     /// Lets `coracle` build what `arguments` say, and gives the images.
     pub(crate) fn build(&self, arguments: &[&str]) -> Vec<Image> {
         let mut coracle = Command::new(env!("CARGO_BIN_EXE_coracle"));
-        self.run(coracle.arg("build").args(arguments).args(["--quiet", "--output", "oci:layout"]));
+        self.run(coracle.arg("build").args(arguments).args([
+            "--quiet",
+            "--no-cache",
+            "--output",
+            "oci:layout",
+        ]));
         Image::all(&self.path("layout"))
     }
 

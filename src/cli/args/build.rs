@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use clap::Args;
 use coracle::recipe::Overrides;
 
-use super::Format;
 use super::config::ConfigArgs;
 use super::runtime::RuntimeArgs;
+use super::{CacheArgs, Format};
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -135,6 +135,9 @@ pub(in crate::cli) struct BuildArgs {
 
     #[command(flatten)]
     runtime: RuntimeArgs,
+
+    #[command(flatten)]
+    pub(in crate::cli) cache: CacheArgs,
 }
 
 impl BuildArgs {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Format;
+use super::{CacheArgs, Format};
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -118,4 +118,7 @@ pub(in crate::cli) struct ResolveArgs {
     /// Do not hold the manifests to the images' contracts
     #[arg(long)]
     pub(in crate::cli) no_check: bool,
+
+    #[command(flatten)]
+    pub(in crate::cli) cache: CacheArgs,
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use coracle::recipe::Overrides;
 
+use super::CacheArgs;
 use super::config::ConfigArgs;
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -66,6 +67,9 @@ pub(in crate::cli) struct ManifestsArgs {
     // Its heading holds for all that follows.
     #[command(flatten)]
     config: ConfigArgs,
+
+    #[command(flatten)]
+    pub(in crate::cli) cache: CacheArgs,
 }
 
 impl ManifestsArgs {

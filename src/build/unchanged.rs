@@ -1,0 +1,170 @@
+//! Whether a build would only do once more what an earlier one has done.
+//!
+//! An earlier build is found by what was asked for: the recipe, the settings, the configuration's bytes, the working
+//! directory, the program that builds. It counts when everything that it looked at on the host is as it was, and the
+//! image is still where it was written. docs/cache.md says it to users.
+
+use serde::{Deserialize, Serialize};
+
+use super::destinations::Destinations;
+use super::{Built, Error, Plan, Settings};
+use crate::cache::Cache;
+use crate::contract::Contract;
+use crate::digest::{DiffId, Digest, Hasher};
+use crate::layer::{Codec, Layer};
+use crate::note::Note;
+use crate::recipe::Recipe;
+use crate::rootfs::Stratum;
+use crate::store::{Destination, Entries, Traces};
+use crate::witness::{Testimony, Witness};
+use crate::{config, fs, json};
+
+/// Where an earlier build of the same would be.
+pub(super) struct Unchanged<'a> {
+    cache: &'a Cache,
+    key: Digest,
+}
+
+/// What an earlier build has led to, as it is kept: a line of JSON. The [`Testimony`] stands behind it.
+#[derive(Serialize, Deserialize)]
+struct Summary {
+    digest: String,
+    platforms: Vec<String>,
+    layers: Vec<LayerSummary>,
+    size: u64,
+    files: usize,
+    contract: Contract,
+    warnings: Vec<String>,
+    hints: Vec<String>,
+    entries: Vec<Entries>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct LayerSummary {
+    digest: String,
+    diff_id: String,
+    size: u64,
+    unpacked: u64,
+    media_type: String,
+    stratum: String,
+}
+
+impl<'a> Unchanged<'a> {
+    /// Nothing without a cache, and when part of the configuration is piped in.
+    pub(super) fn of(
+        recipe: &Recipe,
+        settings: &'a Settings,
+        destinations: &Destinations,
+    ) -> Result<Option<Self>, Error> {
+        let Some(cache) = settings.cache.as_deref().filter(|cache| cache.has_records()) else {
+            return Ok(None);
+        };
+        let Some(configuration) = config::fingerprint(&recipe.config) else { return Ok(None) };
+        let places = destinations.iter().chain(&recipe.publish_contract).map(Destination::place);
+        let places = places.collect::<Result<Vec<_>, _>>()?;
+        let folder = fs::absolute(std::path::Path::new("."))?;
+        let Settings { epoch, private_dirs, cache: _ } = settings;
+        // The debug form of a recipe has all of it, whatever is added to it.
+        let asked = format!(
+            "{}\n{configuration}\n{places:?}\n{folder:?}\n{epoch}\n{private_dirs:?}\n{recipe:?}",
+            cache.tool()
+        );
+        let mut hasher = Hasher::default();
+        hasher.update(asked.as_bytes());
+        Ok(Some(Self { cache, key: hasher.finish() }))
+    }
+
+    /// The image of the earlier build, if it counts.
+    pub(super) fn recall(&self, recipe: &Recipe, destinations: &Destinations) -> Option<Built> {
+        let record = self.cache.record(self.key)?;
+        let end = record.iter().position(|&byte| byte == b'\n')?;
+        let (summary, testimony) = record.split_at_checked(end)?;
+        let summary: Summary = serde_json::from_slice(summary).ok()?;
+        let testimony = Testimony::parse(testimony.get(1..)?)?;
+        let is_there = testimony.holds() && summary.entries.iter().all(Entries::are_there);
+        if is_there { summary.built(recipe, destinations) } else { None }
+    }
+
+    /// Keeps what this build has led to, unless a later change to what it depends on might not show.
+    pub(super) fn remember(&self, built: &Built, plans: &[Plan], mut witness: Witness, traces: Traces) {
+        let seen = traces.files.into_iter().try_for_each(|file| witness.wrote(file)).ok();
+        let testimony = seen.and_then(|()| witness.testify(self.cache.began()));
+        let told = plans.iter().flat_map(|plan| &plan.notes).chain(&built.notes);
+        let summary = json::to_bytes(&Summary::of(built, told, traces.entries)).ok();
+        match testimony.zip(summary) {
+            Some((testimony, mut record)) => {
+                record.push(b'\n');
+                record.extend(testimony.to_bytes());
+                self.cache.keep_record(self.key, &record);
+            }
+            None => self.cache.forget_record(self.key),
+        }
+    }
+}
+
+impl Summary {
+    fn of<'a>(built: &Built, told: impl Iterator<Item = &'a Note>, entries: Vec<Entries>) -> Self {
+        let (mut warnings, mut hints) = (Vec::new(), Vec::new());
+        for note in told {
+            match note {
+                Note::Warning(text) => warnings.push(text.clone()),
+                Note::Hint(text) => hints.push(text.clone()),
+            }
+        }
+        Self {
+            digest: built.digest.to_string(),
+            platforms: built.platforms.iter().map(ToString::to_string).collect(),
+            layers: built.layers.iter().map(LayerSummary::of).collect(),
+            size: built.size,
+            files: built.files,
+            contract: built.contract.clone(),
+            warnings,
+            hints,
+            entries,
+        }
+    }
+
+    /// The image again; nothing when a word is not what this version writes.
+    fn built(self, recipe: &Recipe, destinations: &Destinations) -> Option<Built> {
+        let warnings = self.warnings.into_iter().map(Note::Warning);
+        Some(Built {
+            references: recipe.names.clone(),
+            digest: self.digest.parse().ok()?,
+            platforms: self.platforms.iter().map(|text| text.parse().ok()).collect::<Option<_>>()?,
+            layers: self.layers.iter().map(LayerSummary::layer).collect::<Option<_>>()?,
+            size: self.size,
+            files: self.files,
+            destinations: destinations.iter().map(ToString::to_string).collect(),
+            contract: self.contract,
+            notes: warnings.chain(self.hints.into_iter().map(Note::Hint)).collect(),
+            is_unchanged: true,
+        })
+    }
+}
+
+impl LayerSummary {
+    fn of(layer: &Layer) -> Self {
+        Self {
+            digest: layer.digest.to_string(),
+            diff_id: layer.diff_id.to_string(),
+            size: layer.size,
+            unpacked: layer.unpacked,
+            media_type: layer.media_type.into(),
+            stratum: layer.stratum.to_string(),
+        }
+    }
+
+    fn layer(&self) -> Option<Layer> {
+        Some(Layer {
+            digest: self.digest.parse().ok()?,
+            diff_id: DiffId::new(self.diff_id.parse().ok()?),
+            size: self.size,
+            unpacked: self.unpacked,
+            media_type: Codec::ALL
+                .map(Codec::media_type)
+                .into_iter()
+                .find(|word| *word == self.media_type)?,
+            stratum: Stratum::ALL.into_iter().find(|stratum| stratum.to_string() == self.stratum)?,
+        })
+    }
+}

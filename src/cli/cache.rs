@@ -1,0 +1,144 @@
+//! The build cache as the command line has it: where it is, what is said when it can't be used, `coracle cache`.
+
+use std::path::PathBuf;
+
+use coracle::Settings;
+use coracle::cache::{self, Cache};
+use coracle::note::Note;
+use indicatif::DecimalBytes;
+
+use super::args::{CacheArgs, CacheCommand, PruneArgs};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::{output, report, table};
+
+/// The cache that the flags ask for. One that nobody asked for and that can't be used is a warning.
+pub(super) fn open(args: &CacheArgs) -> Result<Option<Cache>, Failure> {
+    let Some(directory) = args.cache_dir.clone().or_else(default).filter(|_| !args.no_cache) else {
+        return Ok(None);
+    };
+    match Cache::open(&directory, tool()) {
+        Ok(cache) => Ok(Some(cache)),
+        Err(error) if args.cache_dir.is_some() => Err(refused(error)),
+        Err(error) => {
+            let failure = refused(error);
+            let notes = [
+                Note::Warning(format!("{}; nothing is kept for the next build", failure.message)),
+                Note::Hint(failure.hint.unwrap_or_default()),
+            ];
+            report::notes(&notes, false);
+            Ok(None)
+        }
+    }
+}
+
+/// The same, for a command whose image is thrown away.
+pub(super) fn for_layers(args: &CacheArgs) -> Result<Option<Cache>, Failure> {
+    Ok(open(args)?.map(Cache::without_records))
+}
+
+/// The builds are done.
+pub(super) fn close(settings: &Settings) {
+    if let Some(cache) = &settings.cache {
+        cache.tidy();
+        report::notes(cache.note().as_slice(), false);
+    }
+}
+
+pub(super) fn run(command: &CacheCommand) -> Result<Exit, Failure> {
+    let CacheCommand::Prune(args) = command;
+    let limit = limit(args)?;
+    let Some(directory) = args.cache_dir.clone().or_else(default) else {
+        return Err(Failure::usage(
+            "no cache directory is known: neither XDG_CACHE_HOME nor HOME is set",
+            "name it with `--cache-dir`",
+        ));
+    };
+    if !directory.exists() {
+        output::print(&format!("nothing to remove: there is no `{}`\n", directory.display()))?;
+        return Ok(Exit::Done);
+    }
+    let cache = Cache::open(&directory, tool()).map_err(refused)?;
+    let pruned = cache.prune(limit).map_err(coracle::Error::from)?;
+    output::print(&format!(
+        "removed {}, {}; {} left in `{}`\n",
+        table::count(pruned.removed, "file"),
+        DecimalBytes(pruned.freed),
+        DecimalBytes(pruned.left),
+        directory.display(),
+    ))?;
+    Ok(Exit::Done)
+}
+
+fn limit(args: &PruneArgs) -> Result<u64, Failure> {
+    if args.all {
+        return Ok(0);
+    }
+    size(&args.keep).ok_or_else(|| {
+        Failure::usage(format!("`--keep`: `{}` is no size", args.keep), "write it as in `500MB` or `2GiB`")
+    })
+}
+
+/// Bytes: a whole number and a unit.
+fn size(text: &str) -> Option<u64> {
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at_checked(end)?;
+    let unit = match unit {
+        "" | "B" => 1,
+        "kB" | "KB" => 1000,
+        "MB" => 1000 * 1000,
+        "GB" => 1000 * 1000 * 1000,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(unit)
+}
+
+fn refused(error: cache::Error) -> Failure {
+    let hint = error.hint();
+    let why = std::error::Error::source(&error).map(|why| format!(": {why}")).unwrap_or_default();
+    Failure {
+        exit: Exit::Failed,
+        message: format!("cannot use the build cache: {error}{why}"),
+        hint: Some(hint),
+    }
+}
+
+/// `coracle` in the user's cache directory. Source: XDG Base Directory Specification.
+#[allow(clippy::disallowed_methods, reason = "what the environment decides is read by the command line")]
+fn default() -> Option<PathBuf> {
+    let directory = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let caches = directory("XDG_CACHE_HOME").or_else(|| Some(directory("HOME")?.join(".cache")))?;
+    Some(caches.join("coracle"))
+}
+
+/// What tells this program from another version of it: builds of the same version differ while it is developed.
+fn tool() -> String {
+    let file = std::env::current_exe().and_then(std::fs::metadata);
+    let file = file.and_then(|file| Ok((file.len(), file.modified()?)));
+    format!("{} {:?}", env!("CARGO_PKG_VERSION"), file.ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        for (text, expected) in [
+            ("0", Some(0)),
+            ("5GB", Some(5_000_000_000)),
+            ("2MiB", Some(2 << 20)),
+            ("1kB", Some(1000)),
+            ("", None),
+            ("GB", None),
+            ("1 GB", None),
+            ("-1", None),
+            ("99999999999GB", None),
+        ] {
+            assert_eq!(size(text), expected, "{text}");
+        }
+    }
+}
