@@ -1,84 +1,167 @@
 #!/usr/bin/env bash
-# The figures in docs/performance.md: ours beside the usual tools, on the same work, in one run, interleaved.
+# The figures in docs/performance.md: ours beside the tools that others use, on the same work, in one run, in turn.
 #
-#   bash benches/figures.sh target/release/coracle [RUNS]
+#   bash benches/figures.sh target/release/coracle [RUNS] [WORKLOAD…]
 #
-# Needs cc, gzip, tar, GNU time and curl. Prints medians of RUNS runs (5) after a warm-up, and ratios.
+# Needs cc, gzip, tar, GNU time and curl. zstd, libdeflate-gzip, node, buildah, podman, umoci and gnoci take part where
+# they are installed. Other tools are given the files of the closure in a directory, which they could not have found.
+# Prints medians of RUNS runs (5) after a warm-up; the last three columns are ratios to the first row.
 set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
 coracle=$(realpath "$1")
 runs=${2:-5}
+workloads=${*:3}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
+. "$here/compare.sh"
 
-# `measure COMMAND`: "CPU-seconds wall-seconds peak-kilobytes" of one run.
-measure() {
-    /usr/bin/time -o time -f '%M' bash -c "TIMEFORMAT='%3U %3S %3R'; { time { $1; } >/dev/null 2>&1; } 2>clock" ||
-        { echo "failed: $1" >&2; exit 1; }
-    awk -v peak="$(tail -1 time)" '{ printf "%.3f %.3f %d\n", $1 + $2, $3, peak }' clock
+# With a cache that has nothing in it, as the first build of a user.
+cold="rm -rf cold; '$coracle' build --quiet --cache-dir cold"
+
+# `rootfs PROGRAM`: the files of its image, in `rootfs/` and in the list `files`.
+rootfs() {
+    "$coracle" build "$1" --dry-run --format json --quiet >plan.json
+    grep -o '"path":"[^"]*"' plan.json | cut -d'"' -f4 | sed 's|^/||' | grep -v '^etc' >files
+    rm -rf rootfs
+    mkdir rootfs
+    # A program that is not installed has another path there, and is added by who needs it.
+    tar -C / -c --no-recursion --ignore-failed-read -T files 2>/dev/null | tar -C rootfs -x
 }
 
-median() { sort -n | awk '{ a[NR] = $1 } END { print a[int((NR + 1) / 2)] }'; }
-
-# `compare TITLE NAME=COMMAND…`: a row for each, medians, and the ratio of CPU time to the first.
-compare() {
-    echo; echo "### $1"; echo
-    echo "| command | CPU s | wall s | peak MB | CPU ratio |"; echo "| --- | --- | --- | --- | --- |"
-    shift
-    for run in $(seq 0 "$runs"); do
-        for index in $(seq 1 $#); do
-            result=$(measure "${!index#*=}")
-            [ "$run" = 0 ] || echo "$result" >>"run.$index"
-        done
-    done
-    local base
-    base=$(cut -d' ' -f1 run.1 | median)
-    for index in $(seq 1 $#); do
-        cpu=$(cut -d' ' -f1 "run.$index" | median)
-        wall=$(cut -d' ' -f2 "run.$index" | median)
-        peak=$(cut -d' ' -f3 "run.$index" | median)
-        echo "| ${!index%%=*} | $cpu | $wall | $((peak / 1024)) | $(awk -v a="$cpu" -v b="$base" 'BEGIN { printf "%.2f", (b > 0 ? a / b : 0) }') |"
-        rm "run.$index"
-    done
+# The tools that make an image of `rootfs/` with a gzip layer; `peers` gets those that are installed.
+peers() {
+    peers=("tar and gzip -6" "tar -C rootfs -c . | gzip -6 -n >o.tar.gz" o.tar.gz)
+    if has gnoci; then peers+=(gnoci "GNOCI" gnoci.oci); fi
+    if has buildah; then
+        peers+=(buildah "b() { buildah --root \$PWD/store --runroot \$PWD/run \"\$@\"; }
+            c=\$(b from scratch) && b copy \$c rootfs / && b commit --rm \$c oci:buildah.oci:x; rm -rf store" buildah.oci)
+    fi
+    if has podman; then
+        printf 'FROM scratch\nCOPY rootfs /\n' >Containerfile
+        peers+=(podman "p() { podman --root \$PWD/store --runroot \$PWD/run \"\$@\"; }
+            p build --no-cache -t x . && p push x oci:podman.oci:x; rm -rf store" podman.oci)
+    fi
+    if has umoci; then
+        peers+=(umoci "umoci init --layout umoci.oci && umoci new --image umoci.oci:x &&
+            umoci insert --image umoci.oci:x rootfs /" umoci.oci)
+    fi
 }
 
-bytes() { find "$@" -type f -printf '%s\n' | awk '{ sum += $1 } END { print sum }'; }
+# The largest program there is.
+largest() {
+    if has node; then
+        realpath "$(command -v node)"
+    else
+        find /usr/bin -type f -printf '%s %p\n' | sort -n | tail -1 | cut -d' ' -f2
+    fi
+}
 
+megabytes() { echo "$(($(bytes "$@") / 1000000)) MB"; }
+
+work_hello() {
+    static_hello
+    local rows=(coracle "$cold ./hello -o oci:o.oci" o.oci)
+    rows+=("the program alone, gzip -9" "gzip -9 -n -c hello >9.gz" 9.gz)
+    if has libdeflate-gzip; then
+        rows+=("the program alone, libdeflate-gzip -12" "libdeflate-gzip -12 -c hello >12.gz" 12.gz)
+    fi
+    compare "static hello" "${rows[@]}"
+}
+
+static_hello() {
+    cc -O2 -static -s -o hello -x c - <<<'int puts(const char *); int main(void) { puts("hello"); return 0; }'
+}
+
+work_curl() {
+    rootfs /usr/bin/curl
+    peers
+    compare "curl and its libraries, $(megabytes rootfs)" coracle "$cold /usr/bin/curl -o oci:o.oci" o.oci "${peers[@]}" \
+        "tar and gzip -9" "tar -C rootfs -c . | gzip -9 -n >o.tar.gz" o.tar.gz
+}
+
+work_largest() {
+    rootfs "$largest"
+    peers
+    compare "$name and its libraries, $(megabytes rootfs), gzip" \
+        coracle "$cold $largest -o oci:o.oci" o.oci \
+        "coracle --no-cache" "'$coracle' build --quiet --no-cache $largest -o oci:o.oci" o.oci "${peers[@]}"
+    if has zstd; then
+        compare "the same, zstd" \
+            coracle "$cold --compression zstd $largest -o oci:o.oci" o.oci \
+            "tar and zstd -3" "tar -C rootfs -c . | zstd -3 -q -o o.tar.zst" o.tar.zst \
+            "tar and zstd -3 -T0" "tar -C rootfs -c . | zstd -3 -T0 -q -o o.tar.zst" o.tar.zst
+    fi
+}
+
+work_changed() {
+    cp "$largest" program
+    local warm="'$coracle' build --quiet --cache-dir warm ./program -o oci:changed.oci"
+    bash -c "$warm" >/dev/null
+    local alone=("the program alone, tar and gzip -6" "tar -c program | gzip -6 -n >o.tar.gz" o.tar.gz)
+    if has libdeflate-gzip; then
+        alone+=("the program alone, libdeflate-gzip -5" "libdeflate-gzip -5 -c program >o.gz" o.gz)
+    fi
+    compare "only $name changed" coracle "printf x >>program; $warm" "" \
+        "coracle --no-cache" "printf x >>program; '$coracle' build --quiet --no-cache ./program -o oci:o.oci" o.oci \
+        "${alone[@]}"
+    compare "only the times of $name changed" coracle "touch program; $warm" "" \
+        "sha256sum" "sha256sum program" ""
+}
+
+work_fifty() {
+    local number recipes=()
+    mkdir fifty
+    for number in $(seq 50); do
+        cc -O2 -o "fifty/p$number" -x c - -Wl,--no-as-needed -l:libcurl.so.4 <<<"
+            int puts(const char *);
+            int main(void) { return puts(\"$number\"); }"
+        printf '[image]\nname = "p%s"\nprograms = ["p%s"]\n' "$number" "$number" >"fifty/$number.toml"
+        recipes+=(-f "fifty/$number.toml")
+    done
+    rootfs "fifty/p1"
+    local rows=(coracle "$cold ${recipes[*]} -o oci:o.oci" o.oci)
+    rows+=("coracle, 50 calls" "rm -rf cold; for i in {1..50}; do
+        '$coracle' build --quiet --cache-dir cold -f fifty/\$i.toml -o oci:o.oci; done" o.oci)
+    if has zstd; then
+        rows+=("tar and zstd -3" "mkdir images; for i in {1..50}; do
+            tar -c -C rootfs . -C ../fifty p\$i | zstd -3 -q -o images/\$i; done" images)
+    fi
+    compare "fifty programs that share $(megabytes rootfs) of libraries" "${rows[@]}"
+}
+
+work_nothing() {
+    local loop="for i in {1..20}; do" warm="build --quiet --cache-dir warm"
+    "$coracle" $warm /usr/bin/curl -o oci:curl.oci >/dev/null
+    "$coracle" $warm "$largest" -o oci:largest.oci >/dev/null
+    compare "nothing to do, 20 times" \
+        "/bin/true" "$loop /bin/true; done" "" \
+        "coracle --version" "$loop '$coracle' --version; done" "" \
+        "coracle, curl unchanged" "$loop '$coracle' $warm /usr/bin/curl -o oci:curl.oci; done" "" \
+        "coracle, $name unchanged" "$loop '$coracle' $warm $largest -o oci:largest.oci; done" ""
+}
+
+# A small program with pieces of the largest one behind it, which no segment covers.
+work_sizes() {
+    local size rows=()
+    static_hello
+    for size in 1 10 100 1000; do
+        { cat hello; while cat "$largest"; do :; done; } 2>/dev/null | head -c "${size}MB" >"p$size" || true
+        chmod 755 "p$size"
+        rows+=("coracle, $size MB" "$cold ./p$size -o oci:o.oci" o.oci)
+    done
+    compare "programs of 1 MB to 1 GB" "${rows[@]}" "gzip -6, 1000 MB" "gzip -6 -n -c p1000 >o.gz" o.gz
+}
+
+work_limits() {
+    local rows=("cat" "cat $largest >copy" copy "sha256sum" "sha256sum $largest" "")
+    if has libdeflate-gzip; then rows+=("libdeflate-gzip -5" "libdeflate-gzip -5 -c $largest >o.gz" o.gz); fi
+    if has zstd; then rows+=("zstd -3" "zstd -3 -q -c $largest >o.zst" o.zst); fi
+    compare "what the machine can do: $name, $(megabytes "$largest")" "${rows[@]}"
+}
+
+largest=$(largest)
+name=$(basename "$largest")
 echo "machine: $(grep -m1 'model name' /proc/cpuinfo | cut -d: -f2 | xargs), $(nproc) cores; load $(cut -d' ' -f1-3 /proc/loadavg)"
-echo "medians of $runs interleaved runs after a warm-up; warm page cache; no build cache"
-
-printf '#include <stdio.h>\nint main(void) { puts("hello"); return 0; }\n' >hello.c
-cc -O2 -static -s -o hello hello.c
-"$coracle" build ./hello -t hello -o oci:hello.oci --quiet >/dev/null
-echo; echo "### static hello, bytes"; echo
-echo "| what | bytes |"; echo "| --- | --- |"
-echo "| the program | $(bytes hello) |"
-echo "| gzip -9 of the program alone | $(gzip -9 -n -c hello | wc -c) |"
-echo "| everything in our image layout, JSON included | $(bytes hello.oci) |"
-
-"$coracle" build /usr/bin/curl -o oci:curl.oci --quiet >/dev/null
-"$coracle" build /usr/bin/curl --dry-run --format json --quiet >plan.json
-grep -o '"path":"[^"]*"' plan.json | cut -d'"' -f4 | sed 's|^/||' >files
-tar -C / -cf curl.tar --no-recursion -T files
-echo; echo "### curl and its libraries, bytes"; echo
-echo "| what | bytes |"; echo "| --- | --- |"
-echo "| the same files in a tar | $(bytes curl.tar) |"
-echo "| that tar, gzip -6 | $(gzip -6 -n -c curl.tar | wc -c) |"
-echo "| our image layout | $(bytes curl.oci) |"
-
-compare "curl, from the program to an image" \
-    "coracle build=rm -rf o.oci; '$coracle' build /usr/bin/curl -o oci:o.oci" \
-    "tar and gzip -6=tar -C / -c --no-recursion -T files | gzip -6 -n >o.tar.gz" \
-    "tar and gzip -9=tar -C / -c --no-recursion -T files | gzip -9 -n >o.tar.gz"
-
-loop() { echo "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do $1; done"; }
-compare "start, 20 times" \
-    "true=$(loop /bin/true)" \
-    "coracle --version=$(loop "'$coracle' --version")"
-
-# A program of 1 GB: a real one with random and compressible data behind it, which no segment covers.
-cp hello big
-{ head -c 300M /dev/urandom; head -c 700M /dev/zero; } >>big
-compare "a program of 1 GB" \
-    "coracle build=rm -rf o.oci; '$coracle' build ./big -o oci:o.oci" \
-    "gzip -6=gzip -6 -n -c big >big.gz"
+echo "medians of $runs runs in turn, after a warm-up; warm page cache; cold build cache, unless the row says otherwise"
+for workload in ${workloads:-hello curl largest changed fifty nothing sizes limits}; do "work_$workload"; done
