@@ -42,7 +42,7 @@ pub fn files(
         let of_environment = super::manifests_named(&Application { mounts, ..application }, &names)?;
         problems.extend(unfit(&of_environment.maps));
         let folder = format!("overlays/{environment}");
-        let maps = generators(&application, &of_environment.maps, &folder, &mut files);
+        let maps = generators(&of_environment.maps, &folder, &mut files);
         let maps = maps.into_iter().map(|map| with(map, "behavior", json!("replace"))).collect();
         let overlay = kustomization(&application, json!(["../../base"]), maps);
         files.insert(format!("{folder}/kustomization.yaml"), document(&overlay));
@@ -51,7 +51,7 @@ pub fn files(
 }
 
 fn put_base(application: &Application<'_>, base: Manifests, files: &mut Files) {
-    let maps = generators(application, &base.maps, "base", files);
+    let maps = generators(&base.maps, "base", files);
     let mut resources = Vec::new();
     let mut images = Value::Null;
     for mut object in base.objects {
@@ -97,12 +97,11 @@ fn kustomization(application: &Application<'_>, resources: Value, maps: Vec<Valu
 }
 
 /// A generator for each map; its files go below `folder`.
-fn generators(application: &Application<'_>, maps: &[Map], folder: &str, files: &mut Files) -> Vec<Value> {
-    let labels = name::labels(application.mounts.iter().map(|mount| &mount.path));
+fn generators(maps: &[Map], folder: &str, files: &mut Files) -> Vec<Value> {
     let public = maps.iter().filter(|map| map.kind == MapKind::ConfigMap);
     public
         .map(|map| {
-            let label = labels.get(&map.mount).map(String::as_str).unwrap_or_default();
+            let label = name::label(&map.mount);
             let mut listed = Vec::new();
             for (key, bytes) in &map.files {
                 listed.push(format!("{key}=files/{label}/{key}"));

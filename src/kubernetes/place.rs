@@ -38,19 +38,14 @@ pub(super) struct Source {
 }
 
 /// The name of a map without its hash, by the directory of its files.
-fn bases(application: &Application<'_>, names: &Names) -> BTreeMap<ImagePath, String> {
-    let mut labels = name::labels(application.mounts.iter().map(|mount| &mount.path));
-    let is_only = labels.len() == 1;
-    labels.values_mut().for_each(|label| {
-        let part = if is_only { "config" } else { label.as_str() };
-        *label = format!("{}-{part}", names.app);
-    });
-    labels
+fn base(application: &Application<'_>, names: &Names, path: &ImagePath) -> String {
+    let is_only = application.mounts.iter().all(|mount| mount.path == *path);
+    let part = if is_only { "config".to_owned() } else { name::label(path) };
+    format!("{}-{part}", names.app)
 }
 
 /// The maps of everything that is rendered; a Secret that is only referred to has no files.
 fn all_maps(application: &Application<'_>, names: &Names) -> Vec<Map> {
-    let bases = bases(application, names);
     let mut maps = Vec::new();
     for mount in application.mounts {
         let mut parts = divided(mount);
@@ -63,7 +58,7 @@ fn all_maps(application: &Application<'_>, names: &Names) -> Vec<Map> {
             maps.push(Map {
                 kind,
                 mount: mount.path.clone(),
-                base: bases.get(&mount.path).cloned().unwrap_or_default(),
+                base: base(application, names, &mount.path),
                 // A hash needs the bytes.
                 is_immutable: mount.reload == Reload::Restart && (!is_secret || application.contains_secrets),
                 metadata: object::metadata(application),
@@ -87,8 +82,6 @@ pub(super) fn places<'a>(
     names: &Names,
     problems: &mut Vec<Problem>,
 ) -> Vec<Place<'a>> {
-    let labels = volumes(application);
-    let volume = |path: &ImagePath| labels.get(path).cloned().unwrap_or_default();
     let maps = all_maps(application, names);
     let mut places: Vec<Place<'a>> = Vec::new();
     for mount in application.mounts {
@@ -96,7 +89,7 @@ pub(super) fn places<'a>(
         let sources = of_mount.map(|map| source(map, mount, names)).collect();
         places.push(Place {
             path: &mount.path,
-            volume: volume(&mount.path),
+            volume: name::label(&mount.path),
             sources,
             signal: signal(&mount.reload),
         });
@@ -136,7 +129,7 @@ pub(super) fn places<'a>(
             None => {
                 places.push(Place {
                     path: &secret.path,
-                    volume: volume(&secret.path),
+                    volume: name::label(&secret.path),
                     sources: vec![source],
                     signal,
                 });
@@ -161,15 +154,6 @@ fn signal(reload: &Reload) -> Option<&Signal> {
         Reload::Signal(signal) => Some(signal),
         Reload::Restart | Reload::Watch => None,
     }
-}
-
-/// A name for the volume of every directory.
-pub(super) fn volumes(application: &Application<'_>) -> BTreeMap<ImagePath, String> {
-    let configuration = application.configuration;
-    let rendered = application.mounts.iter().map(|mount| &mount.path);
-    let secrets = configuration.secrets.iter().map(|secret| &secret.path);
-    let states = configuration.states.iter().map(|state| &state.path);
-    name::labels(rendered.chain(secrets).chain(states))
 }
 
 impl Place<'_> {

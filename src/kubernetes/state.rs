@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::object::{self, Names, with};
 use super::settings::Kind;
-use super::{Application, place};
+use super::{Application, name};
 use crate::config::{Problem, State};
 
 /// Where every program may leave what it needs for a moment.
@@ -24,10 +24,10 @@ pub(super) struct States {
 }
 
 pub(super) fn states(application: &Application<'_>, names: &Names, problems: &mut Vec<Problem>) -> States {
-    let (settings, labels) = (application.settings, place::volumes(application));
+    let settings = application.settings;
     let mut states = States::default();
     for state in &application.configuration.states {
-        let volume = labels.get(&state.path).cloned().unwrap_or_default();
+        let volume = name::label(&state.path);
         let path = state.path.to_string();
         states.mounts.push(json!({ "name": volume, "mountPath": path }));
         let Some(size) = &state.size else {

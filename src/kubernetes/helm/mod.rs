@@ -72,15 +72,9 @@ pub(super) struct Chart<'a> {
 }
 
 impl Chart<'_> {
-    /// The folder of a map's files, below `files/`.
-    fn folder(&self, map: &Map) -> String {
-        let labels = name::labels(self.application.mounts.iter().map(|mount| &mount.path));
-        labels.get(&map.mount).cloned().unwrap_or_default()
-    }
-
     /// A ConfigMap's template, and the files that it takes in.
     fn put_map(&self, map: &Map, metadata: &Value, files: &mut Files) {
-        let folder = self.folder(map);
+        let folder = name::label(&map.mount);
         let mut object = Map { files: Vec::new(), ..map.clone() }.object();
         let mut template = Template::of(&Value::Null);
         for (key, bytes) in &map.files {
@@ -127,12 +121,11 @@ impl Chart<'_> {
 }
 
 fn restarts(application: &Application<'_>) -> Vec<String> {
-    let labels = name::labels(application.mounts.iter().map(|mount| &mount.path));
     let public = application.mounts.iter().filter(|mount| {
         mount.reload == Reload::Restart
             && (mount.files.is_empty() || mount.files.iter().any(|file| !file.is_secret))
     });
-    public.filter_map(|mount| labels.get(&mount.path).cloned()).collect()
+    public.map(|mount| name::label(&mount.path)).collect()
 }
 
 fn has_version(application: &Application<'_>) -> bool {
