@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::map::{Map, MapKind};
 use super::object::{Names, with};
-use super::{Application, Error, Files, Manifests, name, workload, yaml};
-use crate::config::{Problem, RenderedMount};
+use super::{Application, Error, Files, Manifests, Problem, name, workload, yaml};
+use crate::config::RenderedMount;
 use crate::note::Note;
 
 /// The files of an environment: its name, and what is rendered with its values.
@@ -47,7 +47,7 @@ pub fn files(
         let overlay = kustomization(&application, json!(["../../base"]), maps);
         files.insert(format!("{folder}/kustomization.yaml"), document(&overlay));
     }
-    if problems.is_empty() { Ok((files, notes)) } else { Err(Error::Problems(problems)) }
+    if problems.is_empty() { Ok((files, notes)) } else { Err(Error(problems)) }
 }
 
 fn put_base(application: &Application<'_>, base: Manifests, files: &mut Files) {
@@ -123,10 +123,15 @@ fn unfit(maps: &[Map]) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (map, (key, bytes)) in maps.iter().flat_map(|map| map.files.iter().map(move |file| (map, file))) {
         if is_no_text(key) {
-            problems.push(Problem::new(
-                format!("kustomize can't hold the key `{key}`, which it takes for something else than text"),
-                "give the file another `key`, or use `--layout yaml` or `--layout helm`",
-            ));
+            problems.push(
+                Problem::new(
+                    format!(
+                        "kustomize can't hold the key `{key}`, which it takes for something else than text"
+                    ),
+                    "give the file another `key`, or use `--layout yaml` or `--layout helm`",
+                )
+                .at_mount(&map.mount),
+            );
         }
         if std::str::from_utf8(bytes).is_ok_and(is_refused) {
             problems.push(Problem::new(
@@ -135,7 +140,7 @@ fn unfit(maps: &[Map]) -> Vec<Problem> {
                     map.mount
                 ),
                 "take them out, or use `--layout yaml` or `--layout helm`",
-            ));
+            ).at_mount(&map.mount));
         }
     }
     problems

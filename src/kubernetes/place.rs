@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::map::{Map, MapKind, divided};
 use super::object::{self, Names, with};
-use super::{Application, name};
-use crate::config::{Problem, Reload, RenderedMount};
+use super::{Application, Problem, name};
+use crate::config::{Reload, RenderedMount};
 use crate::path::ImagePath;
 use crate::signal::Signal;
 
@@ -104,13 +104,16 @@ pub(super) fn places<'a>(
         };
         let rendered = maps.iter().find(|map| map.kind == MapKind::Secret && map.name() == source.name);
         if let Some(map) = rendered {
-            problems.push(Problem::new(
-                format!(
-                    "the Secret `{}` is both rendered for `{}` and somebody else's",
-                    source.name, map.mount
-                ),
-                "give the `[[secret]]` another `name`",
-            ));
+            problems.push(
+                Problem::new(
+                    format!(
+                        "the Secret `{}` is both rendered for `{}` and somebody else's",
+                        source.name, map.mount
+                    ),
+                    "give the `[[secret]]` another `name`",
+                )
+                .at_mount(&secret.path),
+            );
         }
         let signal = signal(&secret.reload);
         match places.iter_mut().find(|place| *place.path == secret.path) {
@@ -118,10 +121,13 @@ pub(super) fn places<'a>(
                 if let (Some(one), Some(other)) = (place.signal, signal)
                     && one != other
                 {
-                    problems.push(Problem::new(
-                        format!("a change at `{}` is told by `{one}` and by `{other}`", secret.path),
-                        "let both tables have the same `reload`",
-                    ));
+                    problems.push(
+                        Problem::new(
+                            format!("a change at `{}` is told by `{one}` and by `{other}`", secret.path),
+                            "let both tables have the same `reload`",
+                        )
+                        .at_mount(&secret.path),
+                    );
                 }
                 place.signal = place.signal.or(signal);
                 place.sources.push(source);

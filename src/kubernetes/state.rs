@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::object::{self, Names, with};
 use super::settings::Kind;
-use super::{Application, name};
-use crate::config::{Problem, State};
+use super::{Application, Problem, name};
+use crate::config::State;
 
 /// Where every program may leave what it needs for a moment.
 const TMP: &str = "/tmp";
@@ -82,5 +82,5 @@ fn unfit(application: &Application<'_>, state: &State) -> Option<Problem> {
         ),
         _ => return None,
     };
-    Some(Problem::new(message, hint))
+    Some(Problem::new(message, hint).at_mount(path))
 }

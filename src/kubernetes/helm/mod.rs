@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::map::Map;
 use super::object::Names;
-use super::{Application, Error, Files, hash, name, workload, yaml};
-use crate::config::{Problem, Reload};
+use super::{Application, Error, Files, Problem, hash, name, workload, yaml};
+use crate::config::Reload;
 use crate::note::Note;
 use text::{FULL_NAME, Template, block, mark};
 
@@ -27,7 +27,7 @@ pub fn files(application: &Application<'_>) -> Result<(Files, Vec<Note>), Error>
     let application = Application { contains_secrets: false, ..*application };
     let plain = super::manifests(&application)?;
     if let Some(problem) = plain.objects.iter().find_map(marked_already) {
-        return Err(Error::Problems(vec![problem]));
+        return Err(Error(vec![problem]));
     }
     let names = Names { app: mark(FULL_NAME), are_hashed: true };
     let made = super::manifests_named(&application, &names)?;
