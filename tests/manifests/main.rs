@@ -12,6 +12,7 @@
 
 mod command;
 mod contents;
+mod documentation;
 mod hash;
 mod kinds;
 mod pods;
