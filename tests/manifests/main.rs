@@ -10,6 +10,7 @@
     reason = "a panic is how a test fails"
 )]
 
+mod cluster;
 mod command;
 mod contents;
 mod documentation;
