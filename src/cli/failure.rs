@@ -66,16 +66,6 @@ impl From<coracle::config::Error> for Failure {
     }
 }
 
-impl From<coracle::kubernetes::Error> for Failure {
-    fn from(error: coracle::kubernetes::Error) -> Self {
-        let exit = match error {
-            coracle::kubernetes::Error::Problems(_) => Exit::Usage,
-            coracle::kubernetes::Error::Io(_) => Exit::Failed,
-        };
-        Self { exit, message: chain(&error), hint: error.hint() }
-    }
-}
-
 impl From<coracle::Error> for Failure {
     fn from(error: coracle::Error) -> Self {
         let exit = match error {

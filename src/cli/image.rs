@@ -57,9 +57,14 @@ pub(super) fn required(stored: &Stored, platform: Option<&Platform>) -> Result<C
     })
 }
 
+/// Whether `text` names a file of JSON, and no place of an image.
+fn is_file(text: &str) -> bool {
+    !text.contains(':') || Path::new(text).is_file()
+}
+
 /// The contract of an image, or in a file of JSON: the label's text, or a whole contract.
 pub(super) fn contract_or_file(text: &str, platform: Option<&Platform>) -> Result<Contract, Failure> {
-    if !text.contains(':') || Path::new(text).is_file() {
+    if is_file(text) {
         return match document(Path::new(text))? {
             Whole::Document(document) => Ok(document.contract),
             Whole::Contract(contract) => Ok(contract),
@@ -68,15 +73,113 @@ pub(super) fn contract_or_file(text: &str, platform: Option<&Platform>) -> Resul
     required(&open(text)?, platform)
 }
 
+/// The whole contract of an image: from where somebody says it is, else from beside the image.
+pub(super) fn document_of(
+    stored: &Stored,
+    contract: &Contract,
+    from: Option<&str>,
+) -> Result<Document, Failure> {
+    let document = match from {
+        None => published(&stored.place, stored)?.ok_or_else(|| unpublished(&stored.place, stored))?,
+        Some(text) if text.starts_with("oci:") => {
+            let place = place(text)?;
+            published(&place, stored)?.ok_or_else(|| unpublished(&place, stored))?
+        }
+        Some(path) => match document(Path::new(path))? {
+            Whole::Document(document) => document,
+            Whole::Contract(_) => {
+                return Err(Failure::usage(
+                    format!("`{path}` has no templates: it is what a label holds"),
+                    "name the whole contract with `--contract`",
+                ));
+            }
+        },
+    };
+    matches(contract, &document)?;
+    Ok(document)
+}
+
+/// The contract of an image or a file, with the parameters that a label may have no room for: those stand in the whole
+/// contract, where `from` says, else beside the image if it is there.
+pub(super) fn full_contract(
+    text: &str,
+    platform: Option<&Platform>,
+    from: Option<&str>,
+) -> Result<Contract, Failure> {
+    if is_file(text) {
+        return match from {
+            Some(_) => Err(Failure::usage(
+                format!("`{text}` is a file, and `--contract` names the whole contract of an image"),
+                "name that file alone, or an image, as in `oci:DIR[:TAG]`",
+            )),
+            None => contract_or_file(text, platform),
+        };
+    }
+    let stored = open(text)?;
+    let contract = required(&stored, platform)?;
+    if from.is_some() {
+        return Ok(document_of(&stored, &contract, from)?.contract);
+    }
+    let beside = match contract.document {
+        Some(_) => published(&stored.place, &stored)?,
+        None => None,
+    };
+    let Some(document) = beside else { return Ok(contract) };
+    matches(&contract, &document)?;
+    Ok(document.contract)
+}
+
+/// The whole contract that was published about an image, if it was.
+fn published(place: &Destination, stored: &Stored) -> Result<Option<Document>, Failure> {
+    let content = match &stored.digest {
+        Some(digest) => store::artifact(place, contract::MEDIA_TYPE, digest).map_err(coracle::Error::from)?,
+        None => None,
+    };
+    content.map(|content| whole(&String::from_utf8_lossy(&content), &place.to_string())).transpose()
+}
+
+fn unpublished(place: &Destination, stored: &Stored) -> Failure {
+    Failure {
+        exit: Exit::Failed,
+        message: format!("`{place}` has no contract about `{}`", stored.place),
+        hint: Some(
+            "build the image with `--publish-contract oci:DIR`, and name the layout with `--contract oci:DIR`"
+                .into(),
+        ),
+    }
+}
+
+/// A contract that is another's would find what is not there.
+fn matches(contract: &Contract, document: &Document) -> Result<(), Failure> {
+    let same = match &contract.document {
+        Some(digest) => document
+            .contract
+            .to_json()
+            .is_ok_and(|json| coracle::digest::Digest::of(json.as_bytes()).to_string() == *digest),
+        None => document.contract == *contract,
+    };
+    if same {
+        return Ok(());
+    }
+    Err(Failure {
+        exit: Exit::Failed,
+        message: "the whole contract is that of another image".into(),
+        hint: Some(
+            "name the one that was published with this image: `--contract FILE` or `--contract oci:DIR`"
+                .into(),
+        ),
+    })
+}
+
 /// What a file of JSON turned out to be.
 #[allow(clippy::large_enum_variant, reason = "there is one at a time")]
-pub(super) enum Whole {
+enum Whole {
     Document(Document),
     Contract(Contract),
 }
 
 /// A contract in a file.
-pub(super) fn document(path: &Path) -> Result<Whole, Failure> {
+fn document(path: &Path) -> Result<Whole, Failure> {
     let mut text = String::new();
     let file = std::fs::File::open(path).context("read", path).map_err(coracle::Error::from)?;
     file.take(MAX_CONTRACT).read_to_string(&mut text).context("read", path).map_err(coracle::Error::from)?;
@@ -89,7 +192,7 @@ pub(super) fn document(path: &Path) -> Result<Whole, Failure> {
 }
 
 /// The whole contract in `text`, which `name` names for people.
-pub(super) fn whole(text: &str, name: &str) -> Result<Document, Failure> {
+fn whole(text: &str, name: &str) -> Result<Document, Failure> {
     let document: Document = serde_json::from_str(text).map_err(|error| wrong(name, &error))?;
     // What a label may not say stands in no whole contract either.
     let checked = document.contract.to_json().and_then(|json| Contract::parse(&json));

@@ -37,8 +37,9 @@ pub(super) fn run(args: &ManifestsArgs) -> Result<Exit, Failure> {
         Layout::Kustomize => environments(args)?,
         Layout::Yaml | Layout::Helm => Vec::new(),
     };
-    let patches = recipe.kubernetes.patches.iter().map(|path| Patch::read(&recipe.locate(path)));
-    let patches = patches.collect::<Result<Vec<_>, _>>()?.concat();
+    let located = |error| recipe.located(error);
+    let patches: Vec<PathBuf> = recipe.kubernetes.patches.iter().map(|path| recipe.locate(path)).collect();
+    let patches = Patch::read(&patches).map_err(located)?;
     let image = match &stored {
         Some(stored) => stored_reference(stored, args)?,
         None => image_reference(args, &recipe)?,
@@ -59,10 +60,10 @@ pub(super) fn run(args: &ManifestsArgs) -> Result<Exit, Failure> {
         contains_secrets: args.with_secrets,
     };
     let (files, notes) = match (args.layout, directory) {
-        (Layout::Helm, Some(_)) => helm::files(&application)?,
-        (Layout::Kustomize, Some(_)) => kustomize::files(&application, &environments)?,
+        (Layout::Helm, Some(_)) => helm::files(&application).map_err(located)?,
+        (Layout::Kustomize, Some(_)) => kustomize::files(&application, &environments).map_err(located)?,
         _ => {
-            let made = kubernetes::manifests(&application)?;
+            let made = kubernetes::manifests(&application).map_err(located)?;
             report::notes(&made.notes, args.quiet);
             output::print(&yaml::stream(&made.all()))?;
             return Ok(Exit::Done);

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::map::{Map, MapKind};
 use super::object::{Names, with};
-use super::{Application, Error, Files, Manifests, name, workload, yaml};
-use crate::config::{Problem, RenderedMount};
+use super::{Application, Error, Files, Manifests, Problem, name, workload, yaml};
+use crate::config::RenderedMount;
 use crate::note::Note;
 
 /// The files of an environment: its name, and what is rendered with its values.
@@ -42,16 +42,16 @@ pub fn files(
         let of_environment = super::manifests_named(&Application { mounts, ..application }, &names)?;
         problems.extend(unfit(&of_environment.maps));
         let folder = format!("overlays/{environment}");
-        let maps = generators(&application, &of_environment.maps, &folder, &mut files);
+        let maps = generators(&of_environment.maps, &folder, &mut files);
         let maps = maps.into_iter().map(|map| with(map, "behavior", json!("replace"))).collect();
         let overlay = kustomization(&application, json!(["../../base"]), maps);
         files.insert(format!("{folder}/kustomization.yaml"), document(&overlay));
     }
-    if problems.is_empty() { Ok((files, notes)) } else { Err(Error::Problems(problems)) }
+    if problems.is_empty() { Ok((files, notes)) } else { Err(Error(problems)) }
 }
 
 fn put_base(application: &Application<'_>, base: Manifests, files: &mut Files) {
-    let maps = generators(application, &base.maps, "base", files);
+    let maps = generators(&base.maps, "base", files);
     let mut resources = Vec::new();
     let mut images = Value::Null;
     for mut object in base.objects {
@@ -97,12 +97,11 @@ fn kustomization(application: &Application<'_>, resources: Value, maps: Vec<Valu
 }
 
 /// A generator for each map; its files go below `folder`.
-fn generators(application: &Application<'_>, maps: &[Map], folder: &str, files: &mut Files) -> Vec<Value> {
-    let labels = name::labels(application.mounts.iter().map(|mount| &mount.path));
+fn generators(maps: &[Map], folder: &str, files: &mut Files) -> Vec<Value> {
     let public = maps.iter().filter(|map| map.kind == MapKind::ConfigMap);
     public
         .map(|map| {
-            let label = labels.get(&map.mount).map(String::as_str).unwrap_or_default();
+            let label = name::label(&map.mount);
             let mut listed = Vec::new();
             for (key, bytes) in &map.files {
                 listed.push(format!("{key}=files/{label}/{key}"));
@@ -124,10 +123,15 @@ fn unfit(maps: &[Map]) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (map, (key, bytes)) in maps.iter().flat_map(|map| map.files.iter().map(move |file| (map, file))) {
         if is_no_text(key) {
-            problems.push(Problem::new(
-                format!("kustomize can't hold the key `{key}`, which it takes for something else than text"),
-                "give the file another `key`, or use `--layout yaml` or `--layout helm`",
-            ));
+            problems.push(
+                Problem::new(
+                    format!(
+                        "kustomize can't hold the key `{key}`, which it takes for something else than text"
+                    ),
+                    "give the file another `key`, or use `--layout yaml` or `--layout helm`",
+                )
+                .at_mount(&map.mount),
+            );
         }
         if std::str::from_utf8(bytes).is_ok_and(is_refused) {
             problems.push(Problem::new(
@@ -136,7 +140,7 @@ fn unfit(maps: &[Map]) -> Vec<Problem> {
                     map.mount
                 ),
                 "take them out, or use `--layout yaml` or `--layout helm`",
-            ));
+            ).at_mount(&map.mount));
         }
     }
     problems

@@ -6,8 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map as Members, Value, json};
 
-use super::hash;
-use crate::config::{self, Problem};
+use super::{Problem, hash};
+use crate::config;
 use crate::note::Note;
 use crate::path::ImagePath;
 
@@ -101,6 +101,7 @@ impl Map {
                 ),
                 "split the files over several mounts, or include what never changes in the image",
             )
+            .at_mount(&self.mount)
         })
     }
 

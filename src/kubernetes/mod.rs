@@ -26,7 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-pub use error::Error;
+pub use error::{About, Error, Problem};
 pub use image::{Image, ParseImageError};
 pub use map::{Map, MapKind};
 pub use patch::Patch;
@@ -34,7 +34,7 @@ pub use settings::Settings;
 
 use object::Names;
 
-use crate::config::{Configuration, Problem, RenderedMount};
+use crate::config::{Configuration, RenderedMount};
 use crate::note::Note;
 use crate::port::Port;
 
@@ -103,7 +103,7 @@ fn manifests_named(application: &Application<'_>, names: &Names) -> Result<Manif
                 crate::path::printable(application.name.as_bytes())
             ),
             "write another `name` below `[kubernetes]`: lower-case letters, digits and `-`, at most 52 bytes",
-        ));
+        ).at_key("name"));
     }
     let places = place::places(application, names, &mut problems);
     let mut made = Manifests {
@@ -116,7 +116,7 @@ fn manifests_named(application: &Application<'_>, names: &Names) -> Result<Manif
     made.notes.extend(made.maps.iter().filter_map(Map::not_for_apply));
     // Two probes may ask the same question.
     problems.dedup();
-    if problems.is_empty() { Ok(made) } else { Err(Error::Problems(problems)) }
+    if problems.is_empty() { Ok(made) } else { Err(Error(problems)) }
 }
 
 fn notes(application: &Application<'_>, places: &[place::Place<'_>]) -> Vec<Note> {

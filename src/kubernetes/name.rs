@@ -1,7 +1,5 @@
 //! Names that Kubernetes takes. Source: `apimachinery/pkg/util/validation/validation.go`.
 
-use std::collections::BTreeMap;
-
 use crate::digest::Digest;
 use crate::path::ImagePath;
 
@@ -68,35 +66,29 @@ fn is_word(text: &str) -> bool {
         && is_end(text.chars().next_back())
 }
 
-/// A DNS label for each of several directories, no two alike: `etc-shop` for `/etc/shop`.
-pub(super) fn labels<'a>(paths: impl IntoIterator<Item = &'a ImagePath>) -> BTreeMap<ImagePath, String> {
-    let mut labels: BTreeMap<ImagePath, String> = BTreeMap::new();
-    for path in paths {
-        if labels.contains_key(path) {
-            continue;
-        }
-        let plain = plain(path);
-        let taken = labels.values().any(|label| *label == plain);
-        let label =
-            if plain.is_empty() || plain.len() > MAX_LABEL || taken { marked(path, &plain) } else { plain };
-        labels.insert(path.clone(), label);
+/// A DNS label for a directory, by its path alone, so that no other directory changes it: `etc-shop` for `/etc/shop`. A
+/// `-` is written twice, so that `/etc/a-b` and `/etc/a/b` have names of their own.
+pub(super) fn label(path: &ImagePath) -> String {
+    let parts: Vec<&[u8]> = path.names().collect();
+    let is_plain =
+        |part: &&[u8]| std::str::from_utf8(part).is_ok_and(|part| is_label(part) && !part.contains("--"));
+    let label = String::from_utf8_lossy(&parts.join(&b'/')).replace('-', "--").replace('/', "-");
+    if !label.is_empty() && label.len() <= MAX_LABEL && parts.iter().all(is_plain) {
+        label
+    } else {
+        marked(path)
     }
-    labels
 }
 
-fn plain(path: &ImagePath) -> String {
+/// With a part of the path's digest, where the letters alone don't tell it from others.
+fn marked(path: &ImagePath) -> String {
+    let digest: String = Digest::of(path.as_bytes()).hex().chars().take(8).collect();
     let letter = |byte: u8| match byte.to_ascii_lowercase() {
         byte if is_label_byte(byte) => char::from(byte),
         _ => '-',
     };
-    let text: String = path.relative().iter().map(|&byte| letter(byte)).collect();
-    text.trim_matches('-').to_owned()
-}
-
-/// With a part of the path's digest, where the letters alone don't tell it from others.
-fn marked(path: &ImagePath, plain: &str) -> String {
-    let digest: String = Digest::of(path.as_bytes()).hex().chars().take(8).collect();
-    let start: String = plain.chars().take(MAX_LABEL - digest.len() - 1).collect();
+    let letters: String = path.relative().iter().map(|&byte| letter(byte)).collect();
+    let start: String = letters.trim_start_matches('-').chars().take(MAX_LABEL - digest.len() - 1).collect();
     match start.trim_end_matches('-') {
         "" => format!("at-{digest}"),
         start => format!("{start}-{digest}"),
@@ -108,18 +100,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn directories_have_names_of_their_own() {
+    fn a_directory_has_a_name_of_its_own_whatever_the_others_are() {
         let long = format!("/{}", "x".repeat(80));
-        let paths = ["/etc/shop", "/etc/shop", "/etc-shop", "/Etc/Shop.d", "/_", "/ä", long.as_str()];
-        let paths: Vec<ImagePath> = paths.iter().map(|path| path.parse().unwrap()).collect();
-        let found = labels(&paths);
-        assert_eq!(found[&paths[0]], "etc-shop");
-        assert_eq!(found[&paths[3]], "etc-shop-d");
-        let mut labels: Vec<&String> = found.values().collect();
-        assert!(labels.iter().all(|label| is_label(label)), "{labels:?}");
+        let mut labels = Vec::new();
+        for (path, expected) in [
+            ("/etc/shop", Some("etc-shop")),
+            ("/etc/a-b", Some("etc-a--b")),
+            ("/etc/a/b", Some("etc-a-b")),
+            ("/etc-/a", None),
+            ("/etc/-a", None),
+            ("/etc/a--b", None),
+            ("/Etc/App.d", None),
+            ("/etc/app.d", Some("etc-app-d-e375181c")),
+            ("/_", None),
+            ("/ä", None),
+            (long.as_str(), None),
+        ] {
+            let label = label(&path.parse().unwrap());
+            assert!(is_label(&label), "{label}");
+            assert!(expected.is_none_or(|expected| label == expected), "{label}");
+            labels.push(label);
+        }
+        assert!(labels[6].starts_with("etc-app-d-"), "{labels:?}");
+        let count = labels.len();
         labels.sort();
         labels.dedup();
-        assert_eq!(labels.len(), 6);
+        assert_eq!(labels.len(), count);
     }
 
     #[test]

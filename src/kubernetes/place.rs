@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::map::{Map, MapKind, divided};
 use super::object::{self, Names, with};
-use super::{Application, name};
-use crate::config::{Problem, Reload, RenderedMount};
+use super::{Application, Problem, name};
+use crate::config::{Reload, RenderedMount};
 use crate::path::ImagePath;
 use crate::signal::Signal;
 
@@ -38,19 +38,14 @@ pub(super) struct Source {
 }
 
 /// The name of a map without its hash, by the directory of its files.
-fn bases(application: &Application<'_>, names: &Names) -> BTreeMap<ImagePath, String> {
-    let mut labels = name::labels(application.mounts.iter().map(|mount| &mount.path));
-    let is_only = labels.len() == 1;
-    labels.values_mut().for_each(|label| {
-        let part = if is_only { "config" } else { label.as_str() };
-        *label = format!("{}-{part}", names.app);
-    });
-    labels
+fn base(application: &Application<'_>, names: &Names, path: &ImagePath) -> String {
+    let is_only = application.mounts.iter().all(|mount| mount.path == *path);
+    let part = if is_only { "config".to_owned() } else { name::label(path) };
+    format!("{}-{part}", names.app)
 }
 
 /// The maps of everything that is rendered; a Secret that is only referred to has no files.
 fn all_maps(application: &Application<'_>, names: &Names) -> Vec<Map> {
-    let bases = bases(application, names);
     let mut maps = Vec::new();
     for mount in application.mounts {
         let mut parts = divided(mount);
@@ -63,7 +58,7 @@ fn all_maps(application: &Application<'_>, names: &Names) -> Vec<Map> {
             maps.push(Map {
                 kind,
                 mount: mount.path.clone(),
-                base: bases.get(&mount.path).cloned().unwrap_or_default(),
+                base: base(application, names, &mount.path),
                 // A hash needs the bytes.
                 is_immutable: mount.reload == Reload::Restart && (!is_secret || application.contains_secrets),
                 metadata: object::metadata(application),
@@ -87,8 +82,6 @@ pub(super) fn places<'a>(
     names: &Names,
     problems: &mut Vec<Problem>,
 ) -> Vec<Place<'a>> {
-    let labels = volumes(application);
-    let volume = |path: &ImagePath| labels.get(path).cloned().unwrap_or_default();
     let maps = all_maps(application, names);
     let mut places: Vec<Place<'a>> = Vec::new();
     for mount in application.mounts {
@@ -96,7 +89,7 @@ pub(super) fn places<'a>(
         let sources = of_mount.map(|map| source(map, mount, names)).collect();
         places.push(Place {
             path: &mount.path,
-            volume: volume(&mount.path),
+            volume: name::label(&mount.path),
             sources,
             signal: signal(&mount.reload),
         });
@@ -111,13 +104,16 @@ pub(super) fn places<'a>(
         };
         let rendered = maps.iter().find(|map| map.kind == MapKind::Secret && map.name() == source.name);
         if let Some(map) = rendered {
-            problems.push(Problem::new(
-                format!(
-                    "the Secret `{}` is both rendered for `{}` and somebody else's",
-                    source.name, map.mount
-                ),
-                "give the `[[secret]]` another `name`",
-            ));
+            problems.push(
+                Problem::new(
+                    format!(
+                        "the Secret `{}` is both rendered for `{}` and somebody else's",
+                        source.name, map.mount
+                    ),
+                    "give the `[[secret]]` another `name`",
+                )
+                .at_mount(&secret.path),
+            );
         }
         let signal = signal(&secret.reload);
         match places.iter_mut().find(|place| *place.path == secret.path) {
@@ -125,10 +121,13 @@ pub(super) fn places<'a>(
                 if let (Some(one), Some(other)) = (place.signal, signal)
                     && one != other
                 {
-                    problems.push(Problem::new(
-                        format!("a change at `{}` is told by `{one}` and by `{other}`", secret.path),
-                        "let both tables have the same `reload`",
-                    ));
+                    problems.push(
+                        Problem::new(
+                            format!("a change at `{}` is told by `{one}` and by `{other}`", secret.path),
+                            "let both tables have the same `reload`",
+                        )
+                        .at_mount(&secret.path),
+                    );
                 }
                 place.signal = place.signal.or(signal);
                 place.sources.push(source);
@@ -136,7 +135,7 @@ pub(super) fn places<'a>(
             None => {
                 places.push(Place {
                     path: &secret.path,
-                    volume: volume(&secret.path),
+                    volume: name::label(&secret.path),
                     sources: vec![source],
                     signal,
                 });
@@ -161,15 +160,6 @@ fn signal(reload: &Reload) -> Option<&Signal> {
         Reload::Signal(signal) => Some(signal),
         Reload::Restart | Reload::Watch => None,
     }
-}
-
-/// A name for the volume of every directory.
-pub(super) fn volumes(application: &Application<'_>) -> BTreeMap<ImagePath, String> {
-    let configuration = application.configuration;
-    let rendered = application.mounts.iter().map(|mount| &mount.path);
-    let secrets = configuration.secrets.iter().map(|secret| &secret.path);
-    let states = configuration.states.iter().map(|state| &state.path);
-    name::labels(rendered.chain(secrets).chain(states))
 }
 
 impl Place<'_> {

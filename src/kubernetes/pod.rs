@@ -6,8 +6,7 @@ use super::object::{self, with};
 use super::place::Place;
 use super::settings::{Action, Probe, Probes};
 use super::state::States;
-use super::{Application, sidecar, variable};
-use crate::config::Problem;
+use super::{Application, Problem, sidecar, variable};
 use crate::port::{Port, Protocol};
 
 /// Ports below are root's, unless the pod says otherwise.
@@ -109,7 +108,7 @@ fn probe(application: &Application<'_>, probe: &Probe, problems: &mut Vec<Proble
         Action::Http { path, port } => match port.map_or_else(|| only_port(application, path), Ok) {
             Ok(port) => json!({ "httpGet": { "path": path, "port": port } }),
             Err(problem) => {
-                problems.push(problem);
+                problems.push(problem.at_key("probes"));
                 return Value::Null;
             }
         },

@@ -5,8 +5,7 @@ use serde_json::{Value, json};
 
 use super::object::with;
 use super::place::Place;
-use super::{Application, pod};
-use crate::config::Problem;
+use super::{Application, Problem, pod};
 
 /// A sidecar for each directory whose changes are told by a signal.
 pub(super) fn sidecars(
@@ -21,14 +20,17 @@ pub(super) fn sidecars(
             format!("nobody sends `{signal}` when `{}` changes: a kubelet sends no signals", first.path),
             "name an image that does: `reload-image` below `[kubernetes]`; or let the program watch the directory with \
              `reload = \"watch\"`",
-        ));
+        ).at_mount(first.path));
         return Vec::new();
     };
     let Some(process) = application.process else {
-        problems.push(Problem::new(
-            format!("nothing says which process is sent `{signal}`"),
-            "name the program: `programs` below `[image]`",
-        ));
+        problems.push(
+            Problem::new(
+                format!("nothing says which process is sent `{signal}`"),
+                "name the program: `programs` below `[image]`",
+            )
+            .at_key("reload-image"),
+        );
         return Vec::new();
     };
     let sidecar = |(index, (place, signal)): (usize, &(&Place<'_>, &crate::signal::Signal))| {

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::object::{self, Names, with};
 use super::settings::Kind;
-use super::{Application, place};
-use crate::config::{Problem, State};
+use super::{Application, Problem, name};
+use crate::config::State;
 
 /// Where every program may leave what it needs for a moment.
 const TMP: &str = "/tmp";
@@ -24,10 +24,10 @@ pub(super) struct States {
 }
 
 pub(super) fn states(application: &Application<'_>, names: &Names, problems: &mut Vec<Problem>) -> States {
-    let (settings, labels) = (application.settings, place::volumes(application));
+    let settings = application.settings;
     let mut states = States::default();
     for state in &application.configuration.states {
-        let volume = labels.get(&state.path).cloned().unwrap_or_default();
+        let volume = name::label(&state.path);
         let path = state.path.to_string();
         states.mounts.push(json!({ "name": volume, "mountPath": path }));
         let Some(size) = &state.size else {
@@ -82,5 +82,5 @@ fn unfit(application: &Application<'_>, state: &State) -> Option<Problem> {
         ),
         _ => return None,
     };
-    Some(Problem::new(message, hint))
+    Some(Problem::new(message, hint).at_mount(path))
 }

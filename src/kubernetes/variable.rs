@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::Application;
 use super::map::MapKind;
 use super::object::with;
 use super::place::Place;
-use crate::config::{Problem, Variable};
+use super::{Application, Problem};
+use crate::config::Variable;
 
 /// `env` of the program's container.
 pub(super) fn env(
@@ -19,7 +19,7 @@ pub(super) fn env(
         .filter_map(|variable| match from(application, variable, places) {
             Ok(from) => Some(json!({ "name": variable.name, "valueFrom": from })),
             Err(problem) => {
-                problems.push(problem);
+                problems.push(problem.at_mount(&variable.from));
                 None
             }
         })

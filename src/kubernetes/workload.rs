@@ -6,8 +6,7 @@ use super::object::{self, Names, with};
 use super::place::Place;
 use super::settings::{Kind, Service, ServiceType};
 use super::state::{self, States};
-use super::{Application, pod};
-use crate::config::Problem;
+use super::{Application, Problem, pod};
 
 /// Every object that is no map: claims, the Service, and last what runs the program.
 pub(super) fn objects(
@@ -30,38 +29,58 @@ fn unfit(application: &Application<'_>) -> Vec<Problem> {
     let kind = settings.kind;
     let mut problems = Vec::new();
     if settings.replicas.is_some() && !kind.is_counted() {
-        problems.push(Problem::new(
-            format!("a {kind} has no `replicas`"),
-            "leave them out, or write `kind = \"Deployment\"`",
-        ));
+        problems.push(
+            Problem::new(
+                format!("a {kind} has no `replicas`"),
+                "leave them out, or write `kind = \"Deployment\"`",
+            )
+            .at_key("replicas"),
+        );
     }
     match (&settings.schedule, kind) {
-        (None, Kind::CronJob) => problems.push(Problem::new(
-            "nothing says when the CronJob runs",
-            "write `schedule = \"0 3 * * *\"` below `[kubernetes]`",
-        )),
-        (Some(_), kind) if kind != Kind::CronJob => problems.push(Problem::new(
-            format!("a {kind} has no `schedule`"),
-            "leave it out, or write `kind = \"CronJob\"`",
-        )),
+        (None, Kind::CronJob) => problems.push(
+            Problem::new(
+                "nothing says when the CronJob runs",
+                "write `schedule = \"0 3 * * *\"` below `[kubernetes]`",
+            )
+            .at_key("kind"),
+        ),
+        (Some(_), kind) if kind != Kind::CronJob => problems.push(
+            Problem::new(
+                format!("a {kind} has no `schedule`"),
+                "leave it out, or write `kind = \"CronJob\"`",
+            )
+            .at_key("schedule"),
+        ),
         _ => {}
     }
     match &settings.service {
-        Service::Always(_) if kind.ends() => problems
-            .push(Problem::new(format!("no Service leads to a {kind}: its pods end"), "leave `service` out")),
-        Service::Always(Some(_)) if kind == Kind::StatefulSet => problems.push(Problem::new(
-            "the Service of a StatefulSet has no address of its own, so it has no type",
-            "leave `service` out; one more Service is a manifest of your own",
-        )),
-        Service::Never if kind == Kind::StatefulSet => problems.push(Problem::new(
-            "a StatefulSet needs its Service: the names of its pods are from it",
-            "leave `service` out",
-        )),
+        Service::Always(_) if kind.ends() => problems.push(
+            Problem::new(format!("no Service leads to a {kind}: its pods end"), "leave `service` out")
+                .at_key("service"),
+        ),
+        Service::Always(Some(_)) if kind == Kind::StatefulSet => problems.push(
+            Problem::new(
+                "the Service of a StatefulSet has no address of its own, so it has no type",
+                "leave `service` out; one more Service is a manifest of your own",
+            )
+            .at_key("service"),
+        ),
+        Service::Never if kind == Kind::StatefulSet => problems.push(
+            Problem::new(
+                "a StatefulSet needs its Service: the names of its pods are from it",
+                "leave `service` out",
+            )
+            .at_key("service"),
+        ),
         Service::Always(_) if application.ports.is_empty() && kind != Kind::StatefulSet => {
-            problems.push(Problem::new(
-                "the Service has no port: the image exposes none",
-                "write `expose = [\"8080\"]` below `[image]`",
-            ));
+            problems.push(
+                Problem::new(
+                    "the Service has no port: the image exposes none",
+                    "write `expose = [\"8080\"]` below `[image]`",
+                )
+                .at_key("service"),
+            );
         }
         _ => {}
     }

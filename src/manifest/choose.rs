@@ -88,21 +88,15 @@ fn nobody(containers: &[Container<'_>], expected: &Expected<'_>, inputs: &[Input
             known.join(", ")
         ),
     };
-    let file = inputs.first().map(|input| input.name.clone()).unwrap_or_default();
-    let empty = Finding {
-        file,
-        line: 0,
-        column: 0,
-        rule: Rule::NoContainer,
-        object: None,
-        container: None,
-        field: None,
-        message: message.clone(),
+    let file = match inputs {
+        [only] => only.name.clone(),
+        _ => "the manifests".to_owned(),
     };
     // With containers there is a place to look at.
-    containers
-        .first()
-        .map_or(empty, |first| first.object.finding(Rule::NoContainer, first.object.node.place, message))
+    match containers.first() {
+        Some(first) => first.object.finding(Rule::NoContainer, first.object.node.place, message),
+        None => Finding::about(file, Rule::NoContainer, message),
+    }
 }
 
 #[cfg(test)]

@@ -46,6 +46,8 @@ pub enum Rule {
     SecretInConfigMap,
     /// A `subPath` where a change has to arrive.
     SubPath,
+    /// Nobody who sends the signal that a change is told by.
+    NoSignal,
     /// An immutable object where a change has to arrive.
     Immutable,
     /// A mount hides files of the image.
@@ -97,6 +99,7 @@ impl Rule {
             Self::Elsewhere => "elsewhere",
             Self::SecretInConfigMap => "secret-in-config-map",
             Self::SubPath => "sub-path",
+            Self::NoSignal => "no-signal",
             Self::Immutable => "immutable",
             Self::Hidden => "hidden",
             Self::Taken => "taken",
@@ -122,6 +125,14 @@ impl Rule {
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+impl Finding {
+    /// One about a file as a whole, or what stands for one.
+    pub fn about(file: impl Into<String>, rule: Rule, message: String) -> Self {
+        let (object, container, field) = (None, None, None);
+        Self { file: file.into(), line: 0, column: 0, rule, object, container, field, message }
     }
 }
 

@@ -26,7 +26,7 @@ pub use objects::Input;
 
 use crate::contract::{Contract, Document};
 use crate::store::Files;
-use crate::values::Source;
+use crate::values::Values;
 use files::Look;
 use map::Map;
 use values::Comparison;
@@ -48,7 +48,7 @@ pub struct Expected<'a> {
     /// The container that is meant, where the image does not say.
     pub container: Option<String>,
     /// The whole contract with values for it.
-    pub document: Option<(&'a Document, &'a [Source])>,
+    pub document: Option<(&'a Document, &'a Values)>,
 }
 
 /// Holds manifests to what an image expects.
@@ -60,7 +60,7 @@ pub fn check(inputs: &[Input], expected: &Expected<'_>) -> Report {
     let containers: Vec<Container<'_>> = objects.iter().flat_map(workload::containers).collect();
     let chosen = choose::choose(&containers, expected, inputs, &mut report);
     let comparison =
-        expected.document.map(|(document, values)| Comparison::new(document, values, &mut report));
+        expected.document.map(|(document, values)| Comparison::new(document, values.clone(), &mut report));
     for container in &chosen {
         report.containers.push(container.title());
         let mounts = mounts::mounts(container, &mut report);
@@ -72,6 +72,7 @@ pub fn check(inputs: &[Input], expected: &Expected<'_>) -> Report {
         look.user(&mut report);
         look.writable(&mut report);
         look.ports(&mut report);
+        look.signals(&mut report);
     }
     report.sorted()
 }

@@ -39,17 +39,18 @@ pub(super) fn parse<'a>(inputs: &'a [Input], report: &mut Report) -> Vec<Parsed<
     let mut parsed = Vec::new();
     for input in inputs {
         match yaml::nodes(&input.text) {
-            Ok(documents) => parsed.push(Parsed { input, documents }),
-            Err(error) => report.findings.push(Finding {
-                file: input.name.clone(),
-                line: error.line,
-                column: error.column,
-                rule: Rule::Yaml,
-                object: None,
-                container: None,
-                field: None,
-                message: error.message,
-            }),
+            Ok(documents) => {
+                if documents.iter().all(Node::is_null) {
+                    let message = "there is no document in it".to_owned();
+                    report.notes.push(Finding::about(&input.name, Rule::Yaml, message));
+                }
+                parsed.push(Parsed { input, documents });
+            }
+            Err(error) => {
+                let (line, column) = (error.line, error.column);
+                let finding = Finding::about(&input.name, Rule::Yaml, error.message);
+                report.findings.push(Finding { line, column, ..finding });
+            }
         }
     }
     parsed

@@ -83,6 +83,32 @@ impl Look<'_, '_> {
         }
     }
 
+    /// A kubelet sends no signal, so another container of the pod has to, and only where it sees the program's process.
+    pub(super) fn signals(&self, report: &mut Report) {
+        let pod = self.container.pod;
+        let stays = |init: &&Node| init.text_of("restartPolicy") == Some("Always");
+        let sidecars = pod.at(&["initContainers"]).items().iter().filter(stays);
+        let others = pod.at(&["containers"]).items().iter().chain(sidecars);
+        let has_other = others.into_iter().any(|other| other.place != self.container.node.place);
+        let shares = pod.is("shareProcessNamespace") || pod.is("hostPID");
+        let why = match (has_other, shares) {
+            (true, true) => return,
+            (false, _) => "no other container is in its pod",
+            (true, false) => "no other container sees its process: `shareProcessNamespace` is not set",
+        };
+        for mount in &self.expected.contract.mounts {
+            let Some(signal) = mount.reload.strip_prefix("signal:") else { continue };
+            let Ok(directory) = mount.path.parse::<ImagePath>() else { continue };
+            // What is not mounted is a finding of its own.
+            let Some(at) = covering(self.mounts, &directory) else { continue };
+            let message = format!(
+                "nobody sends {} when `{directory}` changes: a kubelet sends no signals, and {why}",
+                printable(signal.as_bytes())
+            );
+            report.findings.push(self.container.finding(Rule::NoSignal, at.place, message));
+        }
+    }
+
     /// Ports are a word between people, so another one is a note.
     pub(super) fn ports(&self, report: &mut Report) {
         let known = &self.expected.contract.ports;

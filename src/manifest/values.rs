@@ -29,15 +29,8 @@ pub(super) struct Difference {
 
 impl Comparison {
     /// Renders every file of `document`; what is wrong with values or templates goes to `report`.
-    pub(super) fn new(document: &Document, sources: &[Source], report: &mut Report) -> Self {
+    pub(super) fn new(document: &Document, values: Values, report: &mut Report) -> Self {
         let mut made = Self::default();
-        let values = match Values::read(sources) {
-            Ok(values) => values,
-            Err(error) => {
-                report.findings.push(about("the values", Rule::Values, error.to_string()));
-                return made;
-            }
-        };
         let Some(values) = held(document, values, report) else { return made };
         let known = values.merged();
         let secrets = secrets(document);
@@ -48,10 +41,18 @@ impl Comparison {
                 Ok(None) => {
                     let message =
                         "it is secret and its values are not given, so it is not compared".to_owned();
-                    report.notes.push(about(&format!("{}/{}", place.0, place.1), Rule::Values, message));
+                    report.notes.push(Finding::about(
+                        format!("{}/{}", place.0, place.1),
+                        Rule::Values,
+                        message,
+                    ));
                 }
                 Err(why) => {
-                    report.findings.push(about(&format!("{}/{}", place.0, place.1), Rule::Values, why));
+                    report.findings.push(Finding::about(
+                        format!("{}/{}", place.0, place.1),
+                        Rule::Values,
+                        why,
+                    ));
                 }
             }
         }
@@ -92,7 +93,7 @@ fn held(document: &Document, values: Values, report: &mut Report) -> Option<Valu
     let schema = match Schema::new("the contract's schema".into(), schema) {
         Ok(schema) => schema,
         Err(error) => {
-            report.findings.push(about("the contract", Rule::Values, error.to_string()));
+            report.findings.push(Finding::about("the contract", Rule::Values, error.to_string()));
             return None;
         }
     };
@@ -110,13 +111,13 @@ fn held(document: &Document, values: Values, report: &mut Report) -> Option<Valu
                 report.findings.push(Finding {
                     line: place.line,
                     column: place.column,
-                    ..about(&file, Rule::Values, message)
+                    ..Finding::about(file, Rule::Values, message)
                 });
             }
             None
         }
         Err(error) => {
-            report.findings.push(about("the values", Rule::Values, error.to_string()));
+            report.findings.push(Finding::about("the values", Rule::Values, error.to_string()));
             None
         }
     }
@@ -202,17 +203,4 @@ fn in_toml(text: &str, key: &str) -> Option<Place> {
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
     let column = before.get(line_start..)?.chars().count() + 1;
     Some(Place { line: before.matches('\n').count() + 1, column, start, end })
-}
-
-fn about(file: &str, rule: Rule, message: String) -> Finding {
-    Finding {
-        file: file.to_owned(),
-        line: 0,
-        column: 0,
-        rule,
-        object: None,
-        container: None,
-        field: None,
-        message,
-    }
 }

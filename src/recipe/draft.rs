@@ -6,6 +6,7 @@ mod destinations;
 mod kubernetes;
 mod mounts;
 mod placed;
+mod places;
 mod roots;
 mod runtime;
 
@@ -94,6 +95,7 @@ pub(super) fn finish(document: Option<&Document<'_>>, flags: &Overrides) -> Resu
         allow,
         allow_words,
         strict: flags.strict,
+        places: document.map(|document| places::places(document, &flags.config)).unwrap_or_default(),
         folder,
     };
     for variable in &file.variable {
@@ -237,7 +239,7 @@ impl Check<'_> {
         let Self { document, mut problems } = self;
         let of_document = document.map(|document| document.problems.as_slice()).unwrap_or_default();
         problems.extend(of_document.iter().map(|(_, problem)| problem.clone()));
-        problems.sort_by_key(|problem| problem.place.as_ref().map(|place| (place.line, place.column)));
+        problems.sort_by_key(Problem::order);
         if problems.is_empty() { Ok(()) } else { Err(Error::Illegal(problems)) }
     }
 }

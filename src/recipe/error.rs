@@ -56,6 +56,13 @@ pub struct Place {
     pub mark: (usize, usize),
 }
 
+impl Problem {
+    /// By place; those that have none come first.
+    pub(super) fn order(&self) -> Option<(usize, usize)> {
+        self.place.as_ref().map(|place| (place.line, place.column))
+    }
+}
+
 impl Error {
     /// The next step.
     pub fn hint(&self) -> Option<String> {

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::Configuration;
 use crate::fs::{self, Context};
-use crate::kubernetes::Settings;
+use crate::kubernetes::{self, About, Settings};
 use crate::layer::Compression;
 use crate::loader::Hwcaps;
 use crate::path::{ImagePath, Spelled};
@@ -92,6 +92,8 @@ pub struct Recipe {
     pub strict: bool,
     /// Where the relative paths of this recipe start, [`Recipe::locate`] joins them; `.` is the working directory.
     pub folder: PathBuf,
+    /// Where those words of the file stand that can turn out wrong only when everything else is known.
+    pub places: BTreeMap<About, Place>,
 }
 
 /// A program and its place in the image.
@@ -232,6 +234,18 @@ pub struct ConfigOverrides {
 }
 
 impl Recipe {
+    /// What keeps the recipe's application from running on Kubernetes, each problem with its place.
+    pub fn located(&self, kubernetes::Error(problems): kubernetes::Error) -> Error {
+        let located = |problem: kubernetes::Problem| Problem {
+            message: problem.message,
+            hint: Some(problem.hint).filter(|hint| !hint.is_empty()),
+            place: problem.about.and_then(|about| self.places.get(&about).cloned()),
+        };
+        let mut problems: Vec<Problem> = problems.into_iter().map(located).collect();
+        problems.sort_by_key(Problem::order);
+        Error::Illegal(problems)
+    }
+
     /// A recipe from flags alone; its paths start at the working directory.
     ///
     /// # Errors
@@ -242,7 +256,7 @@ impl Recipe {
 
     /// Where `path`, one of this recipe's, is on the host.
     pub fn locate(&self, path: &Path) -> PathBuf {
-        if self.folder == Path::new(".") { path.to_owned() } else { self.folder.join(path) }
+        locate(&self.folder, path)
     }
 }
 
@@ -326,6 +340,11 @@ fn folder_of(path: &Path) -> PathBuf {
         Some(parent) if parent != Path::new("") => parent.to_owned(),
         _ => PathBuf::from("."),
     }
+}
+
+/// Where `path` is on the host, as a recipe in `folder` writes it.
+fn locate(folder: &Path, path: &Path) -> PathBuf {
+    if folder == Path::new(".") { path.to_owned() } else { folder.join(path) }
 }
 
 /// A path of the command line, as a recipe in `folder` has to write it.

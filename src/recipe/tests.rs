@@ -109,6 +109,7 @@ fn a_whole_recipe() {
         allow_words: BTreeMap::new(),
         strict: false,
         folder: ".".into(),
+        places: BTreeMap::new(),
     };
     assert_eq!(recipe, expected);
 }

@@ -1,6 +1,6 @@
 //! `coracle config check`: where files, variables and directories are, and who runs.
 
-use crate::shop::{Desk, MANIFEST, changed, digest, each};
+use crate::shop::{Desk, MANIFEST, RECIPE, changed, digest, each, shop};
 
 /// What is said of a manifest with these changes: its findings, or its notes behind `note:`.
 fn said(changes: &[(&str, &str)]) -> String {
@@ -226,4 +226,59 @@ fn the_container_is_found_by_digest_name_and_word() {
         (ended.status, ended.stdout.as_str()),
         (4, "stdin: there is no workload in these manifests\n")
     );
+}
+
+#[test]
+fn what_holds_no_manifest_is_told_by_its_name() {
+    let desk = Desk::new();
+    desk.file("k/README.md", "no manifest").file("empty.yaml", "# later\n---\n").file("m.yaml", MANIFEST);
+    for command in [vec!["config", "check", "@", "k"], vec!["resolve", "k", "--image", "shop=@"]] {
+        let ended = desk.run(&command);
+        let expected = "error: `k` holds no manifest: no file ends in `.yaml`, `.yml` or `.json`\n\n\
+                        hint: name another folder, or the files themselves\n";
+        assert_eq!((ended.status, ended.stdout.as_str(), ended.stderr.as_str()), (2, "", expected));
+    }
+    let ended = desk.run(&["config", "check", "@", "m.yaml", "empty.yaml"]);
+    let expected = "warning: empty.yaml: there is no document in it\n\
+                    Deployment/shop, container `shop` fits oci:SHOP/shop.oci\n";
+    assert_eq!((ended.status, ended.stdout.as_str(), ended.stderr.as_str()), (0, "", expected));
+    desk.file("other.yaml", "kind: Other\n");
+    let ended = desk.run(&["config", "check", "@", "other.yaml", "empty.yaml"]);
+    let expected = "the manifests: there is no workload in these manifests\n";
+    assert_eq!((ended.status, ended.stdout.as_str()), (4, expected));
+}
+
+#[test]
+fn somebody_sends_the_signal_that_a_change_is_told_by() {
+    let desk = Desk::new();
+    let recipe = shop().join("signal.toml");
+    std::fs::write(&recipe, RECIPE.replace("\"watch\"", "\"signal:SIGHUP\"")).unwrap();
+    desk.run(&["build", "-q", "-f", recipe.to_str().unwrap(), "-o", "oci:signal.oci"]);
+    let said = |changes: &[(&str, &str)]| {
+        let ended = desk.run_with(&["config", "check", "oci:signal.oci", "-"], &changed(changes));
+        assert_eq!(ended.status, if ended.stdout.is_empty() { 0 } else { 4 }, "{ended:?}");
+        ended.stdout
+    };
+    let shares = ("      containers:", "      shareProcessNamespace: true\n      containers:");
+    let other = ("      volumes:", "      - {name: reload, image: reload}\n      volumes:");
+    let init = |policy: &str| {
+        let list =
+            format!("      initContainers: [{{name: reload, image: reload{policy}}}]\n      containers:");
+        changed(&[shares]).replacen("      containers:", &list, 1)
+    };
+    let start = "Deployment/shop, container `shop`: nobody sends SIGHUP when `/etc/shop` changes: a kubelet sends no signals, and";
+    let alone = format!("stdin:31:37: {start} no other container is in its pod\n");
+    assert_eq!(said(&[]), alone);
+    assert_eq!(
+        said(&[other]),
+        format!(
+            "stdin:31:37: {start} no other container sees its process: `shareProcessNamespace` is not set\n"
+        )
+    );
+    assert_eq!(said(&[shares, other]), "");
+    // A native sidecar stays, another init container is gone when the program starts.
+    let ended = desk.run_with(&["config", "check", "oci:signal.oci", "-"], &init(", restartPolicy: Always"));
+    assert_eq!(ended.stdout, "");
+    let ended = desk.run_with(&["config", "check", "oci:signal.oci", "-"], &init(""));
+    assert_eq!(ended.stdout, alone.replace(":31:", ":33:"));
 }

@@ -121,10 +121,24 @@ fn templates_are_rendered_again() {
     let ended = desk.run_with(&[&check[..], &["v.yaml"]].concat(), &changed(&[]));
     assert_eq!(ended.status, 1);
     assert!(
-        ended.stderr.starts_with("error: `--contract` is the contract of another image\n"),
+        ended.stderr.starts_with("error: the whole contract is that of another image\n"),
         "{}",
         ended.stderr
     );
+}
+
+#[test]
+fn values_that_can_not_be_read_are_no_finding() {
+    let desk = Desk::new();
+    desk.file("contract.json", contract()).file("v.toml", "name = \n");
+    for (values, expected) in
+        [("none.yaml", "error: cannot read `none.yaml`: "), ("v.toml", "error: cannot understand `v.toml`: ")]
+    {
+        let args = ["config", "check", "@", "-", "--contract", "contract.json", "--values", values];
+        let ended = desk.run_with(&args, &changed(&[]));
+        assert_eq!((ended.status, ended.stdout.as_str()), (2, ""), "{ended:?}");
+        assert!(ended.stderr.starts_with(expected), "{ended:?}");
+    }
 }
 
 #[test]

@@ -36,3 +36,49 @@ fn an_image_without_a_contract_says_so() {
                     hint: build it with `[[config]]` in its recipe, or with `--config MOUNT=FOLDER`\n";
     assert_eq!((ended.status, ended.stdout.as_str(), ended.stderr.as_str()), (1, "", expected));
 }
+
+#[test]
+fn parameters_that_a_label_has_no_room_for_are_shown_from_the_whole_contract() {
+    let desk = Desk::new();
+    let keys: Vec<String> =
+        (0..300).map(|n| format!("\"parameter-{n}\": {{\"type\": \"integer\"}}")).collect();
+    let recipe = format!(
+        "[image]\nprograms = [\"{}\"]\n[values]\nschema = \"schema.json\"\n\
+         [[config]]\nmount = \"/etc/app\"\ntemplates = [{{ from = \"a.txt\", verbatim = true }}]\n",
+        crate::shop::shop().join("app").display()
+    );
+    desk.file("coracle.toml", recipe).file("a.txt", "a");
+    desk.file("schema.json", format!("{{\"properties\": {{{}}}}}", keys.join(", ")));
+    let build = |places: &[&str]| {
+        let ended = desk.run(&[&["build", "-q"], places].concat());
+        assert_eq!(ended.status, 0, "{ended:?}");
+    };
+    let last = "  parameter-299  integer\n";
+
+    build(&["-o", "oci:big.oci"]);
+    let ended = desk.run(&["config", "show", "oci:big.oci"]);
+    let expected = "which is larger than a label: parameters stand there; `--contract` says where it is\n";
+    assert!(ended.stdout.ends_with(expected) && !ended.stdout.contains(last), "{ended:?}");
+    let ended = desk.run(&["config", "show", "oci:big.oci", "--contract", "oci:big.oci"]);
+    assert_eq!((ended.status, ended.stdout.as_str()), (1, ""));
+    assert!(
+        ended.stderr.starts_with("error: `oci:big.oci` has no contract about `oci:big.oci`\n"),
+        "{ended:?}"
+    );
+
+    build(&["-o", "oci:big.oci", "--publish-contract", "oci:contracts"]);
+    let ended = desk.run(&["config", "show", "oci:big.oci", "--contract", "oci:contracts"]);
+    assert!(ended.stdout.contains(last) && !ended.stdout.contains("larger than a label"), "{ended:?}");
+    let ended =
+        desk.run(&["config", "show", "oci:big.oci", "--contract", "oci:contracts", "--format", "json"]);
+    let contract: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(contract["parameters"]["parameter-299"]["type"], "integer");
+
+    build(&["-o", "oci:big.oci", "--publish-contract", "oci:big.oci"]);
+    let ended = desk.run(&["config", "show", "oci:big.oci"]);
+    assert!(ended.stdout.contains(last), "{ended:?}");
+
+    let ended = desk.run(&["config", "show", "label.json", "--contract", "oci:contracts"]);
+    let expected = "error: `label.json` is a file, and `--contract` names the whole contract of an image\n";
+    assert!(ended.status == 2 && ended.stderr.starts_with(expected), "{ended:?}");
+}

@@ -259,23 +259,160 @@ patches = ["patch.yaml"]
         .file("a.txt", "a")
         .file("patch.yaml", "kind: Deployment\nmetadata: { name: other }\n---\nkind: ConfigMap\ndata: { x: y }\n---\nspec: {}\n")
         .ends(2, str![""], str![[r#"
-error: the Service has no port: the image exposes none
-  the pods of a Deployment share the claim of `/data`, and only one of them can have it
-  nobody sends `SIGHUP` when `/etc/app` changes: a kubelet sends no signals
-  nothing says at which port `/health` is asked for: the image exposes none
-  patch.yaml, document 1: there is no Deployment `other` to change
-  patch.yaml, document 2: a patch can't change `data` of a ConfigMap
-  patch.yaml, document 3: nothing says of which `kind` the object is that is to change
+error: 7 problems in the recipe
 
-hint: write `expose = ["8080"]` below `[image]`
-hint: write `kind = "StatefulSet"` for a claim each, `shared = true` if the storage can be shared, or `replicas = 1`
+  nobody sends `SIGHUP` when `/etc/app` changes: a kubelet sends no signals
+     --> coracle.toml:3:9
+    3 | mount = "/etc/app"
+      |         ^^^^^^^^^^
+
+  the pods of a Deployment share the claim of `/data`, and only one of them can have it
+     --> coracle.toml:8:9
+    8 | mount = "/data"
+      |         ^^^^^^^
+
+  the Service has no port: the image exposes none
+      --> coracle.toml:13:11
+    13 | service = true
+       |           ^^^^
+
+  nothing says at which port `/health` is asked for: the image exposes none
+      --> coracle.toml:14:10
+    14 | probes = { http = "/health" }
+       |          ^^^^^^^^^^^^^^^^^^^^
+
+  patch.yaml, document 1: there is no Deployment `other` to change
+      --> coracle.toml:15:12
+    15 | patches = ["patch.yaml"]
+       |            ^^^^^^^^^^^^
+
+  patch.yaml, document 2: a patch can't change `data` of a ConfigMap
+      --> coracle.toml:15:12
+    15 | patches = ["patch.yaml"]
+       |            ^^^^^^^^^^^^
+
+  patch.yaml, document 3: nothing says of which `kind` the object is that is to change
+      --> coracle.toml:15:12
+    15 | patches = ["patch.yaml"]
+       |            ^^^^^^^^^^^^
+
 hint: name an image that does: `reload-image` below `[kubernetes]`; or let the program watch the directory with `reload = "watch"`
+hint: write `kind = "StatefulSet"` for a claim each, `shared = true` if the storage can be shared, or `replicas = 1`
+hint: write `expose = ["8080"]` below `[image]`
 hint: write `expose = ["8080"]` below `[image]`, or `port` beside `http`
 hint: there are ConfigMap `shop-config`, PersistentVolumeClaim `shop-data`, Service `shop`, Deployment `shop`
 hint: it can change labels and annotations; everything else is rendered: change the template
 hint: write `kind: Deployment`
 
 "#]]);
+}
+
+#[test]
+fn patches_that_fit_nothing_say_why() {
+    let recipe = r#"[kubernetes]
+namespace = "shops"
+schedule = "@daily"
+patches = [
+    "near.yaml",
+    "whole.yaml",
+    "gone.yaml",
+    "bad.yaml",
+]
+"#;
+    let near = "kind: Deployment\napiVersion: apps/v1beta1\nmetadata: { name: shop }\n---\n\
+        kind: Deployment\nmetadata: { name: shop, namespace: other }\n";
+    let whole = "kind: Deployment\nspec:\n---\nkind: Deployment\nmetadata: 1\n---\n\
+        kind: Deployment\nspec: { template: null }\n";
+    let run = |recipe: &str| {
+        coracle(["manifests", IMAGE])
+            .file("coracle.toml", recipe)
+            .file("near.yaml", near)
+            .file("whole.yaml", whole)
+            .file("bad.yaml", "kind: [")
+    };
+    run(recipe).ends(
+        2,
+        str![""],
+        str![[r#"
+error: 2 problems in the recipe
+
+  cannot read `gone.yaml`: No such file or directory (os error 2)
+     --> coracle.toml:7:5
+    7 |     "gone.yaml",
+      |     ^^^^^^^^^^^
+
+  `bad.yaml`: line 1: unclosed bracket '['
+     --> coracle.toml:8:5
+    8 |     "bad.yaml",
+      |     ^^^^^^^^^^
+
+hint: check the spelling, and who may read it; relative paths start at the recipe's folder
+hint: a patch is YAML: `kind`, and what is to change
+
+"#]],
+    );
+    let recipe = recipe.replace("    \"gone.yaml\",\n    \"bad.yaml\",\n", "");
+    run(&recipe).ends(2, str![""], str![[r#"
+error: 6 problems in the recipe
+
+  a Deployment has no `schedule`
+     --> coracle.toml:3:12
+    3 | schedule = "@daily"
+      |            ^^^^^^^^
+
+  near.yaml, document 1: the Deployment `shop` has the `apiVersion` `apps/v1`, and the patch is for one with `apps/v1beta1`
+     --> coracle.toml:5:5
+    5 |     "near.yaml",
+      |     ^^^^^^^^^^^
+
+  near.yaml, document 2: the Deployment `shop` has the `namespace` `shops`, and the patch is for one with `other`
+     --> coracle.toml:5:5
+    5 |     "near.yaml",
+      |     ^^^^^^^^^^^
+
+  whole.yaml, document 1: `spec` has to be a table: a Deployment is nothing without it
+     --> coracle.toml:6:5
+    6 |     "whole.yaml",
+      |     ^^^^^^^^^^^^
+
+  whole.yaml, document 2: `metadata` has to be a table: a Deployment is nothing without it
+     --> coracle.toml:6:5
+    6 |     "whole.yaml",
+      |     ^^^^^^^^^^^^
+
+  whole.yaml, document 3: it leaves the Deployment without the container `shop`, which runs the program
+     --> coracle.toml:6:5
+    6 |     "whole.yaml",
+      |     ^^^^^^^^^^^^
+
+hint: leave it out, or write `kind = "CronJob"`
+hint: let the patch say the same `apiVersion`, or leave it out
+hint: let the patch say the same `namespace`, or leave it out
+hint: write below it what is to change; a member with `null` is taken out
+hint: say below the container what of it is to change
+
+"#]]);
+    run("[kubernetes]\npatches = [\"near.yaml\"]\n").ends(
+        2,
+        str![""],
+        str![[r#"
+error: 2 problems in the recipe
+
+  near.yaml, document 1: the Deployment `shop` has the `apiVersion` `apps/v1`, and the patch is for one with `apps/v1beta1`
+     --> coracle.toml:2:12
+    2 | patches = ["near.yaml"]
+      |            ^^^^^^^^^^^
+
+  near.yaml, document 2: the Deployment `shop` has no `namespace`, and the patch is for one with `other`
+     --> coracle.toml:2:12
+    2 | patches = ["near.yaml"]
+      |            ^^^^^^^^^^^
+
+hint: let the patch say the same `apiVersion`, or leave it out
+hint: let the patch say the same `namespace`, or leave it out
+
+"#]],
+    );
 }
 
 #[test]

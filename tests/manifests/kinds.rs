@@ -197,8 +197,48 @@ fn a_chart_has_knobs_for_the_workload_and_refuses_others() {
         "service.type=Other",
         "config=x",
         "labels.a[0]=b",
+        "labels.app\\.kubernetes\\.io/name=x",
+        "podLabels.app\\.kubernetes\\.io/name=x",
+        "podLabels.app\\.kubernetes\\.io/instance=x",
     ] {
         let (is_done, text) = template(&[wrong]);
         assert!(!is_done && text.contains("schema"), "{wrong}: {text}");
+        let (is_done, text) = tools::run(at, "helm", &["lint", "chart", "--set", wrong]);
+        assert!(!is_done && text.contains("schema"), "{wrong}: {text}");
     }
+}
+
+/// What is said twice stands there once, and whoever passes the schema by still can't change what selects the pods.
+#[test]
+fn labels_of_a_chart_stand_there_once_and_select_its_pods() {
+    if !tools::are_there() {
+        return;
+    }
+    let project = Project::of("Deployment");
+    project.printed(["--layout", "helm", "-o", "chart"]);
+    let values = "labels: { team: a, app.kubernetes.io/managed-by: me, app.kubernetes.io/name: x }\n\
+        podLabels: { team: b, app.kubernetes.io/version: '2', app.kubernetes.io/instance: x }\n";
+    project.write("labels.yaml", values);
+    let args = ["template", "7", "chart", "--values", "labels.yaml", "--skip-schema-validation"];
+    let text = tools::output(project.path(), "helm", &args);
+    let objects = tools::documents(project.path(), &text);
+    let deployment = objects.iter().find(|object| object["kind"] == "Deployment").unwrap();
+    let selector = json!({ "app.kubernetes.io/name": "shop", "app.kubernetes.io/instance": "7" });
+    assert_eq!(deployment["spec"]["selector"]["matchLabels"], selector);
+    let labels = |more: Value| {
+        let mut labels = selector.as_object().unwrap().clone();
+        labels.extend(more.as_object().unwrap().clone());
+        Value::Object(labels)
+    };
+    let pod = json!({
+        "app.kubernetes.io/managed-by": "me", "app.kubernetes.io/version": "2", "team": "b",
+    });
+    assert_eq!(deployment["spec"]["template"]["metadata"]["labels"], labels(pod));
+    let workload = json!({
+        "app.kubernetes.io/managed-by": "me", "app.kubernetes.io/version": "1.2", "team": "a",
+        "helm.sh/chart": "shop-1.2.0",
+    });
+    assert_eq!(deployment["metadata"]["labels"], labels(workload));
+    let count = |label: &str| text.matches(&format!("{label}:")).count();
+    assert_eq!(count("app.kubernetes.io/managed-by"), objects.len() + 1, "{text}");
 }

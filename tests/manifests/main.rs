@@ -10,8 +10,10 @@
     reason = "a panic is how a test fails"
 )]
 
+mod cluster;
 mod command;
 mod contents;
+mod documentation;
 mod hash;
 mod kinds;
 mod pods;

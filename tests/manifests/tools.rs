@@ -23,7 +23,7 @@ pub(crate) fn are_there() -> bool {
     missing.is_empty()
 }
 
-fn path(tool: &str) -> PathBuf {
+pub(crate) fn path(tool: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/bin").join(tool)
 }
 

@@ -11,12 +11,18 @@ use super::{CacheArgs, Format};
 Examples:
   coracle config show oci:shop.oci             files, parameters, what is secret
   coracle config show oci:shop.oci --format json
+  coracle config show oci:shop.oci --contract oci:contracts
 
 Exit code 1: the image has no contract.")]
 pub(in crate::cli) struct ShowArgs {
     /// The image: `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:TAG]`; or a contract as JSON
     #[arg(value_name = "IMAGE")]
     pub(in crate::cli) image: String,
+
+    /// Where the whole contract is: JSON, or the layout `oci:DIR` it was published to; beside the image when nothing is
+    /// said
+    #[arg(long, value_name = "FILE|oci:DIR")]
+    pub(in crate::cli) contract: Option<String>,
 
     /// How stdout is written
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]

@@ -3,20 +3,19 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use coracle::contract::{self, Contract, Document};
+use coracle::contract::{Contract, Document};
 use coracle::fs::Context as _;
 use coracle::manifest::{self, Expected, Finding, Input, Report};
 use coracle::note::Note;
 use coracle::platform::Platform;
-use coracle::store::{self, Destination, Files, Stored};
-use coracle::values::Source;
+use coracle::store::{Files, Stored};
+use coracle::values::{Source, Values};
 use serde_json::{Value, json};
 
 use crate::cli::args::{CheckArgs, Format};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::image::{self, Whole};
-use crate::cli::{output, report};
+use crate::cli::{image, output, report};
 
 /// More than a chart with every definition of its own kinds.
 const MAX_MANIFEST: u64 = 64 << 20;
@@ -25,13 +24,15 @@ pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
     let platform = image::platform(args.platform.as_deref())?;
     let stored = image::open(&args.image)?;
     let contract = image::required(&stored, platform.as_ref())?;
-    let document = whole(args, &stored)?;
-    if let Some(document) = &document {
-        matches(&contract, document)?;
-    }
+    let is_asked = args.contract.is_some() || !args.values.is_empty();
+    let document = match is_asked {
+        true => Some(image::document_of(&stored, &contract, args.contract.as_deref())?),
+        false => None,
+    };
     let inputs = read_inputs(&args.manifests)?;
     let sources: Vec<Source> = args.values.iter().cloned().map(Source::File).collect();
-    let document = document.as_ref().map(|document| (document, sources.as_slice()));
+    let values = Values::read(&sources).map_err(coracle::config::Error::Values)?;
+    let document = document.as_ref().map(|document| (document, &values));
     let report = judge(&stored, &contract, platform.as_ref(), &inputs, args.container.clone(), document);
     match args.format {
         Format::Text => {
@@ -59,7 +60,7 @@ pub(in crate::cli) fn judge(
     platform: Option<&Platform>,
     inputs: &[Input],
     container: Option<String>,
-    document: Option<(&Document, &[Source])>,
+    document: Option<(&Document, &Values)>,
 ) -> Report {
     let image = stored.image(platform).ok();
     let files = image.map(|image| stored.files(image).map_err(coracle::Error::from));
@@ -83,71 +84,9 @@ pub(in crate::cli) fn judge(
     );
     if let Some(why) = unread {
         let message = format!("what mounts hide can't be told: {why}");
-        report.notes.push(Finding {
-            file: stored.place.to_string(),
-            line: 0,
-            column: 0,
-            rule: manifest::Rule::Hidden,
-            object: None,
-            container: None,
-            field: None,
-            message,
-        });
+        report.notes.push(Finding::about(stored.place.to_string(), manifest::Rule::Hidden, message));
     }
     report
-}
-
-/// The whole contract, where it was asked for: from where somebody says it is, else from beside the image.
-fn whole(args: &CheckArgs, stored: &Stored) -> Result<Option<Document>, Failure> {
-    match &args.contract {
-        None if args.values.is_empty() => Ok(None),
-        None => published(&stored.place, stored).map(Some),
-        Some(text) if text.starts_with("oci:") => published(&image::place(text)?, stored).map(Some),
-        Some(path) => match image::document(Path::new(path))? {
-            Whole::Document(document) => Ok(Some(document)),
-            Whole::Contract(_) => Err(Failure::usage(
-                format!("`{path}` has no templates: it is what a label holds"),
-                "name the whole contract with `--contract`",
-            )),
-        },
-    }
-}
-
-/// The whole contract that was published about an image.
-fn published(place: &Destination, stored: &Stored) -> Result<Document, Failure> {
-    let content = match &stored.digest {
-        Some(digest) => store::artifact(place, contract::MEDIA_TYPE, digest).map_err(coracle::Error::from)?,
-        None => None,
-    };
-    let Some(content) = content else {
-        return Err(Failure {
-            exit: Exit::Failed,
-            message: format!("`{place}` has no contract about `{}`", stored.place),
-            hint: Some(
-                "build the image with `--publish-contract oci:DIR`, and name the layout with `--contract oci:DIR`".into(),
-            ),
-        });
-    };
-    image::whole(&String::from_utf8_lossy(&content), &place.to_string())
-}
-
-/// A contract that is another's would find what is not there.
-fn matches(contract: &Contract, document: &Document) -> Result<(), Failure> {
-    let same = match &contract.document {
-        Some(digest) => document
-            .contract
-            .to_json()
-            .is_ok_and(|json| coracle::digest::Digest::of(json.as_bytes()).to_string() == *digest),
-        None => document.contract == *contract,
-    };
-    if same {
-        return Ok(());
-    }
-    Err(Failure {
-        exit: Exit::Failed,
-        message: "`--contract` is the contract of another image".into(),
-        hint: Some("name the one that was published with this image".into()),
-    })
 }
 
 /// The manifests in files, in folders (`.yaml`, `.yml` and `.json`, at any depth) and in what is piped in (`-`).
@@ -155,7 +94,17 @@ pub(in crate::cli) fn read_inputs(paths: &[PathBuf]) -> Result<Vec<Input>, Failu
     let mut inputs = Vec::new();
     for path in paths {
         if path.is_dir() {
-            for file in below(path)? {
+            let files = below(path)?;
+            if files.is_empty() {
+                return Err(Failure::usage(
+                    format!(
+                        "`{}` holds no manifest: no file ends in `.yaml`, `.yml` or `.json`",
+                        path.display()
+                    ),
+                    "name another folder, or the files themselves",
+                ));
+            }
+            for file in files {
                 inputs.push(read_input(&file)?);
             }
         } else {

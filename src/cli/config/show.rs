@@ -12,7 +12,7 @@ use crate::cli::{image, output};
 
 pub(super) fn run(args: &ShowArgs) -> Result<Exit, Failure> {
     let platform = image::platform(args.platform.as_deref())?;
-    let contract = image::contract_or_file(&args.image, platform.as_ref())?;
+    let contract = image::full_contract(&args.image, platform.as_ref(), args.contract.as_deref())?;
     match args.format {
         Format::Text => output::print(&text(&contract))?,
         Format::Json => output::print_json(&json!(contract))?,
@@ -65,7 +65,7 @@ fn text(contract: &Contract) -> String {
     }
     if let Some(document) = &contract.document {
         out += &format!(
-            "{STRONG}whole contract{STRONG:#}  {}, which is larger than a label: parameters stand there\n",
+            "{STRONG}whole contract{STRONG:#}  {}, which is larger than a label: parameters stand there; `--contract` says where it is\n",
             plain(document)
         );
     }

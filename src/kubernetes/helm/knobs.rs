@@ -42,8 +42,8 @@ impl Values {
             }),
         );
         values.put("fullnameOverride", json!(""), json!({ "type": "string", "maxLength": 52 }));
-        values.put("labels", json!(application.settings.labels), strings());
-        values.put("podLabels", json!({}), strings());
+        values.put("labels", json!(application.settings.labels), labels());
+        values.put("podLabels", json!({}), labels());
         values
     }
 
@@ -72,6 +72,12 @@ impl Values {
 
 fn strings() -> Value {
     json!({ "type": "object", "additionalProperties": { "type": "string" } })
+}
+
+/// Labels besides those that select the pods: a workload whose pods have others is refused by the cluster.
+fn labels() -> Value {
+    let selectors = [object::NAME_LABEL, "app.kubernetes.io/instance"];
+    object::with(strings(), "propertyNames", json!({ "not": { "enum": selectors } }))
 }
 
 /// Takes what can be changed out of `object`, and puts Helm's language in its place.

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::map::Map;
 use super::object::Names;
-use super::{Application, Error, Files, hash, name, workload, yaml};
-use crate::config::{Problem, Reload};
+use super::{Application, Error, Files, Problem, hash, name, workload, yaml};
+use crate::config::Reload;
 use crate::note::Note;
 use text::{FULL_NAME, Template, block, mark};
 
@@ -27,7 +27,7 @@ pub fn files(application: &Application<'_>) -> Result<(Files, Vec<Note>), Error>
     let application = Application { contains_secrets: false, ..*application };
     let plain = super::manifests(&application)?;
     if let Some(problem) = plain.objects.iter().find_map(marked_already) {
-        return Err(Error::Problems(vec![problem]));
+        return Err(Error(vec![problem]));
     }
     let names = Names { app: mark(FULL_NAME), are_hashed: true };
     let made = super::manifests_named(&application, &names)?;
@@ -72,15 +72,9 @@ pub(super) struct Chart<'a> {
 }
 
 impl Chart<'_> {
-    /// The folder of a map's files, below `files/`.
-    fn folder(&self, map: &Map) -> String {
-        let labels = name::labels(self.application.mounts.iter().map(|mount| &mount.path));
-        labels.get(&map.mount).cloned().unwrap_or_default()
-    }
-
     /// A ConfigMap's template, and the files that it takes in.
     fn put_map(&self, map: &Map, metadata: &Value, files: &mut Files) {
-        let folder = self.folder(map);
+        let folder = name::label(&map.mount);
         let mut object = Map { files: Vec::new(), ..map.clone() }.object();
         let mut template = Template::of(&Value::Null);
         for (key, bytes) in &map.files {
@@ -127,12 +121,11 @@ impl Chart<'_> {
 }
 
 fn restarts(application: &Application<'_>) -> Vec<String> {
-    let labels = name::labels(application.mounts.iter().map(|mount| &mount.path));
     let public = application.mounts.iter().filter(|mount| {
         mount.reload == Reload::Restart
             && (mount.files.is_empty() || mount.files.iter().any(|file| !file.is_secret))
     });
-    public.filter_map(|mount| labels.get(&mount.path).cloned()).collect()
+    public.map(|mount| name::label(&mount.path)).collect()
 }
 
 fn has_version(application: &Application<'_>) -> bool {

@@ -82,13 +82,7 @@ fn lines_of(word: &str, indent: usize, chart: &Chart<'_>) -> String {
     match word {
         "labels" => include("labels"),
         "selector" => include("selectorLabels"),
-        "podLabels" => {
-            format!(
-                "{}\n{space}{{{{- with .Values.podLabels }}}}\n{space}{{{{- toYaml . | nindent {indent} }}}}\n\
-                 {space}{{{{- end }}}}",
-                include("commonLabels")
-            )
-        }
+        "podLabels" => include("podLabels"),
         "podAnnotations" if chart.restarts.is_empty() => with("podAnnotations", "annotations"),
         "podAnnotations" => {
             let sums: String = chart.restarts.iter().map(|folder| checksum(folder, &space)).collect();
@@ -117,8 +111,8 @@ fn checksum(folder: &str, space: &str) -> String {
 /// What templates include. Their names hold for all charts of a release, so the chart's own stands in front.
 pub(super) fn helpers(name: &str, has_version: bool) -> String {
     let version =
-        if has_version { "app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}\n" } else { "" };
-    HELPERS.replace("CHART", name).replace("VERSION\n", version)
+        if has_version { " \"app.kubernetes.io/version\" (toString .Chart.AppVersion)" } else { "" };
+    HELPERS.replace("CHART", name).replace("VERSION", version)
 }
 
 const HELPERS: &str = r#"{{- define "CHART.fullname" -}}
@@ -136,17 +130,17 @@ const HELPERS: &str = r#"{{- define "CHART.fullname" -}}
 {{- end }}
 
 {{- define "CHART.selectorLabels" -}}
-app.kubernetes.io/name: {{ .Chart.Name }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ .Chart.Name | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- define "CHART.commonLabels" -}}
-{{ include "CHART.selectorLabels" . }}
-VERSION
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-{{- with .Values.labels }}
-{{ toYaml . }}
+{{- $labels := dict "app.kubernetes.io/managed-by" .Release.ServiceVERSION -}}
+{{ mergeOverwrite $labels .Values.labels (include "CHART.selectorLabels" . | fromYaml) | toYaml }}
 {{- end }}
+
+{{- define "CHART.podLabels" -}}
+{{ merge (include "CHART.selectorLabels" . | fromYaml) .Values.podLabels (include "CHART.commonLabels" . | fromYaml) | toYaml }}
 {{- end }}
 
 {{- define "CHART.labels" -}}

@@ -3,8 +3,8 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use super::super::ConfigOverrides;
 use super::super::schema::{self, Spanned};
+use super::super::{ConfigOverrides, locate};
 use super::{Check, Origin, Word};
 use crate::config::{self, Configuration, File, Mount, ParseReloadError, Reload, SecretMount};
 use crate::fs;
@@ -19,7 +19,7 @@ impl Check<'_> {
         flags: &ConfigOverrides,
         folder: &Path,
     ) -> fs::Result<Configuration> {
-        let at = |path: &Path| if folder == Path::new(".") { path.to_owned() } else { folder.join(path) };
+        let at = |path: &Path| locate(folder, path);
         let mut found = Configuration {
             mounts: file.config.iter().filter_map(|table| self.mount(&table.0, &at)).collect(),
             secrets: file.secret.iter().filter_map(|table| self.secret(&table.0)).collect(),
@@ -54,11 +54,7 @@ impl Check<'_> {
 
     /// What is wrong with mounts, keys and variables taken together, each at the last table that it is about.
     fn together(&mut self, file: &schema::File, flags: &ConfigOverrides, found: &Configuration) {
-        let config = file.config.iter().filter(|_| flags.mounts.is_empty()).map(|table| &table.0.mount);
-        let secrets = file.secret.iter().filter(|_| flags.secrets.is_empty()).map(|table| &table.0.mount);
-        let others = file.state.iter().map(|table| &table.0.mount);
-        let variables = file.variable.iter().map(|table| &table.0.from);
-        let words: Vec<&Spanned<String>> = config.chain(secrets).chain(others).chain(variables).collect();
+        let words = super::places::mounts(file, flags);
         for config::Problem { message, hint, about } in config::problems(found) {
             let is_about = |word: &&&Spanned<String>| {
                 ImagePath::parse(word.get_ref().as_bytes()).is_ok_and(|path| Some(path) == about)

@@ -1,0 +1,9 @@
+//! The command line: help, and every way to say something wrong.
+
+mod help;
+mod output;
+mod recipes;
+#[path = "../support/mod.rs"]
+mod support;
+mod usage;
+mod words;
