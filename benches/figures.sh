@@ -29,13 +29,17 @@ rootfs() {
     tar -C / -c --no-recursion --ignore-failed-read -T files 2>/dev/null | tar -C rootfs -x
 }
 
-# The tools that make an image of `rootfs/` with a gzip layer; `peers` gets those that are installed.
+# The tools that make an image of `rootfs/` with a gzip layer; `peers` gets those that are installed. gnoci finds the
+# libraries of PROGRAM itself.
 peers() {
     peers=("tar and gzip -6" "tar -C rootfs -c . | gzip -6 -n >o.tar.gz" o.tar.gz)
-    if has gnoci; then peers+=(gnoci "GNOCI" gnoci.oci); fi
+    if has gnoci; then
+        printf '[[entries]]\nsource = "%s"\ntarget = "%s"\n' "$1" "$1" >gnoci.toml
+        peers+=(gnoci "gnoci -t x gnoci.oci" gnoci.oci)
+    fi
     if has buildah; then
         peers+=(buildah "b() { buildah --root \$PWD/store --runroot \$PWD/run \"\$@\"; }
-            c=\$(b from scratch) && b copy \$c rootfs / && b commit --rm \$c oci:buildah.oci:x; rm -rf store" buildah.oci)
+            c=\$(b from scratch) && b copy \$c rootfs / && b commit --rm --disable-compression=false \$c oci:buildah.oci:x; rm -rf store" buildah.oci)
     fi
     if has podman; then
         printf 'FROM scratch\nCOPY rootfs /\n' >Containerfile
@@ -75,14 +79,14 @@ static_hello() {
 
 work_curl() {
     rootfs /usr/bin/curl
-    peers
+    peers /usr/bin/curl
     compare "curl and its libraries, $(megabytes rootfs)" coracle "$cold /usr/bin/curl -o oci:o.oci" o.oci "${peers[@]}" \
-        "tar and gzip -9" "tar -C rootfs -c . | gzip -9 -n >o.tar.gz" o.tar.gz
+        "tar and gzip -9" "tar -C rootfs -c . | gzip -9 -n >9.tar.gz" 9.tar.gz
 }
 
 work_largest() {
     rootfs "$largest"
-    peers
+    peers "$largest"
     compare "$name and its libraries, $(megabytes rootfs), gzip" \
         coracle "$cold $largest -o oci:o.oci" o.oci \
         "coracle --no-cache" "'$coracle' build --quiet --no-cache $largest -o oci:o.oci" o.oci "${peers[@]}"

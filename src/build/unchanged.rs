@@ -64,7 +64,9 @@ impl<'a> Unchanged<'a> {
         let places = places.collect::<Result<Vec<_>, _>>()?;
         let folder = fs::absolute(std::path::Path::new("."))?;
         let Settings { epoch, private_dirs, cache: _ } = settings;
-        // The debug form of a recipe has all of it, whatever is added to it.
+        // The debug form of a recipe has all of it, whatever is added to it; but how it runs and where that is said make no
+        // image.
+        let recipe = Recipe { kubernetes: Default::default(), places: Default::default(), ..recipe.clone() };
         let asked = format!(
             "{}\n{configuration}\n{places:?}\n{folder:?}\n{epoch}\n{private_dirs:?}\n{recipe:?}",
             cache.tool()

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 use std::time::Duration;
 
+use crate::disk::small_disk;
 use crate::project::Project;
-use crate::support::{listing, skipped};
+use crate::support::listing;
 
 /// Longer than what may have changed unseen; then stat data are trusted.
 const SETTLED: Duration = Duration::from_millis(40);
@@ -358,27 +359,11 @@ fn a_cache_that_can_not_be_used() {
     assert!(said.contains("hint: pass `--no-cache`"), "{said}");
 }
 
-/// Runs the build where the cache is a file system of its own, with these options of `mount`.
-fn in_small_cache(project: &Project, options: &str) -> Option<Output> {
-    fs::create_dir_all(project.path("cache")).unwrap();
-    let script = format!("mount -t tmpfs -o mode=700,{options} none cache && exec \"$@\"");
-    let coracle = project.coracle(["build", "--cache-dir=cache"]).command();
-    let mut command = Command::new("unshare");
-    command.args(["--mount", "--map-root-user", "sh", "-c", &script, "sh"]).current_dir(project.folder());
-    command.arg(coracle.get_program()).args(coracle.get_args()).args(ARGS);
-    let output = command.output().ok()?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    if said.contains("unshare: ") || said.contains("mount: ") {
-        skipped(&format!("nothing can be mounted here: {said}"));
-        return None;
-    }
-    Some(output)
-}
-
 #[test]
 fn a_cache_that_is_full() {
     let project = project();
-    let Some(output) = in_small_cache(&project, "size=64k") else { return };
+    let args = [&["build", "--cache-dir=cache"], &ARGS[..]].concat();
+    let Some(output) = small_disk(&project, "cache", "size=64k", &args) else { return };
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{said}");
     assert!(said.contains("No space left on device") && said.contains("the images are right"), "{said}");
@@ -389,7 +374,8 @@ fn a_cache_that_is_full() {
 #[test]
 fn a_cache_that_is_read_only() {
     let project = project();
-    let Some(output) = in_small_cache(&project, "ro") else { return };
+    let args = [&["build", "--cache-dir=cache"], &ARGS[..]].concat();
+    let Some(output) = small_disk(&project, "cache", "ro", &args) else { return };
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("cannot use the build cache: cannot create `cache/v1`: Read-only"), "{said}");

@@ -15,6 +15,7 @@ mod changes;
 mod compression;
 mod contract;
 mod destinations;
+mod disk;
 mod dry_run;
 mod hostile;
 mod includes;
