@@ -469,3 +469,23 @@ hint: name a directory that is empty, not there, or was written by this command
     assert!(linked.command().output().unwrap().status.success());
     assert_eq!(fs::read(at.join("else/new/etc/app/a")).unwrap(), b"a");
 }
+
+#[test]
+fn a_loop_of_includes_is_told_with_its_files() {
+    let project = project();
+    let at = project.path();
+    fs::write(at.join("config/shop.toml.j2"), "a = 1\n{% include 'part.j2' %}\n").unwrap();
+    fs::write(at.join("config/part.j2"), "\n\n{% include 'shop.toml.j2' %}\n").unwrap();
+    fs::write(
+        at.join("coracle.toml"),
+        RECIPE.replace(", { from = \"config/shop.toml.j2\", key = \"again.txt\" }", ""),
+    )
+    .unwrap();
+    render(at, ["--set-file", "password=password"]).ends(2, str![""], str![[r#"
+error: `config/shop.toml.j2` includes `config/part.j2` includes `config/shop.toml.j2`, which goes on for too long
+   --> config/part.j2:3
+
+hint: take one of these includes out, or let an `if` around it end the loop
+
+"#]]);
+}
