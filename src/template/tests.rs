@@ -189,7 +189,7 @@ proptest! {
         let written = render("{\"v\": {{ v|json }}}", &values).unwrap();
         prop_assert_eq!(&serde_json::from_str::<Value>(&written).unwrap(), &values);
         let written = render("v: {{ v|yaml }}\n", &values).unwrap();
-        prop_assert_eq!(&crate::yaml::document(&written).unwrap().unwrap(), &values);
+        prop_assert_eq!(&crate::yaml::documents(&written).unwrap(), std::slice::from_ref(&values));
     }
 
     #[test]
@@ -243,5 +243,5 @@ fn what_ends_a_line_for_some_is_escaped_for_yaml() {
         Template { path: "x.j2".into(), text: "{{ a|yaml }}".into(), delimiters: Delimiters::default() };
     let text = template.render(&values).unwrap().text;
     assert_eq!(text, r#""x\u0085\u2028\ufeff""#);
-    assert_eq!(crate::yaml::document(&text), Ok(Some(values["a"].clone())));
+    assert_eq!(crate::yaml::documents(&text), Ok(vec![values["a"].clone()]));
 }
