@@ -12,7 +12,7 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use snapbox::str;
@@ -398,6 +398,8 @@ fn again(folder: &Path) -> Coracle {
 fn files_of_an_earlier_run_go_and_those_of_others_stay() {
     let folder = rendered(&["a", "b"]);
     let at = folder.path();
+    let identity = || fs::metadata(at.join("out/etc/app")).unwrap().ino();
+    let before = identity();
     fs::remove_file(at.join("c/a")).unwrap();
     again(at).ends(
         0,
@@ -408,6 +410,13 @@ out/etc/app/b 1 bytes
 "#]],
     );
     assert!(!at.join("out/etc/app/a").exists());
+    assert_eq!(identity(), before, "a container that has mounted the directory sees what changes in it");
+    // A directory becomes a file and is one again.
+    let to = |mount| coracle_in(at, ["config", "render", "--output=out", mount]).command().output().unwrap();
+    for (mount, file) in [("--config=/etc/app/b=c", "etc/app/b/b"), ("--config=/etc/app=c", "etc/app/b")] {
+        assert!(to(mount).status.success());
+        assert_eq!(fs::read(at.join("out").join(file)).unwrap(), b"b");
+    }
     for name in ["mine", "etc/app/a"] {
         fs::write(at.join("out").join(name), "mine").unwrap();
         again(at).ends(

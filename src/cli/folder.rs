@@ -1,10 +1,11 @@
-//! A directory of generated files: complete or not at all, and never over what somebody else put there.
+//! A directory of generated files: never over what somebody else put there.
 
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use coracle::fs::Context as _;
+use tempfile::TempDir;
 
 use super::failure::Failure;
 
@@ -29,41 +30,66 @@ pub(super) struct File<'a> {
 }
 
 impl Writer {
-    /// Writes `files` to `directory`, in place of those that were written there before.
+    /// Writes `files` to `directory`, in place of those that were written there before: complete or not at all.
     pub(super) fn write(&self, directory: &Path, files: &[File<'_>]) -> Result<(), Failure> {
-        // A link to a directory means that directory.
-        let at = match std::fs::canonicalize(directory) {
-            Ok(at) => at,
-            Err(error) if error.kind() == ErrorKind::NotFound => directory.to_owned(),
-            Err(error) => return failed(Err(error), "read", directory),
-        };
+        let at = real(directory)?;
         self.check(&at, directory)?;
         let above = match at.parent() {
             Some(above) if above != Path::new("") => above.to_owned(),
             _ => PathBuf::from("."),
         };
         failed(std::fs::create_dir_all(&above), "create", &above)?;
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".coracle-");
-        let made = failed(builder.tempdir_in(&above), "write", &above)?;
+        let made = temporary(&above)?;
         let new = made.path().join("new");
         failed(std::fs::create_dir(&new), "create", &new)?;
-        let list: String = files.iter().map(|file| format!("{}\n", file.path)).collect();
-        let list = File { path: self.list, bytes: list.as_bytes(), is_secret: false };
-        for file in files.iter().chain([&list]) {
+        for file in files {
             let to = new.join(file.path);
             let parent = to.parent().unwrap_or(&new);
             failed(std::fs::create_dir_all(parent), "create", parent)?;
             failed(put(&to, file), "write", &to)?;
         }
+        self.list(&made, &new, files.iter().map(|file| PathBuf::from(file.path)).collect())?;
         failed(replace(&at, &new, &made.path().join("old")), "write", directory)
     }
 
-    /// Everything in the directory `at` is ours; somebody called it `directory`.
-    fn check(&self, at: &Path, directory: &Path) -> Result<(), Failure> {
+    /// The same, but directories that are there stay the same ones, because a container may have mounted them: another
+    /// in their place would never reach it. So each file is replaced as a whole, when all of them are written.
+    pub(super) fn update(&self, directory: &Path, files: &[File<'_>]) -> Result<(), Failure> {
+        let at = real(directory)?;
+        let before = self.check(&at, directory)?;
+        failed(std::fs::create_dir_all(&at), "create", directory)?;
+        let made = temporary(&at)?;
+        let written = |number: usize| made.path().join(number.to_string());
+        for (number, file) in files.iter().enumerate() {
+            failed(put(&written(number), file), "write", &at.join(file.path))?;
+        }
+        let now: BTreeSet<PathBuf> = files.iter().map(|file| PathBuf::from(file.path)).collect();
+        // A run that fails from here on leaves only files that the next one knows.
+        self.list(&made, &at, before.union(&now).cloned().collect())?;
+        for old in before.difference(&now).filter(|path| *path != Path::new(self.list)) {
+            failed(remove(&at, old), "remove", &at.join(old))?;
+        }
+        for (number, file) in files.iter().enumerate() {
+            let to = at.join(file.path);
+            let parent = to.parent().unwrap_or(&at);
+            failed(std::fs::create_dir_all(parent), "create", parent)?;
+            failed(std::fs::rename(written(number), &to), "write", &to)?;
+        }
+        self.list(&made, &at, now)
+    }
+
+    /// Writes the list of what is in `at`.
+    fn list(&self, made: &TempDir, at: &Path, paths: BTreeSet<PathBuf>) -> Result<(), Failure> {
+        let list: String = paths.iter().map(|path| format!("{}\n", path.display())).collect();
+        let (new, to) = (made.path().join("list"), at.join(self.list));
+        failed(std::fs::write(&new, list).and_then(|()| std::fs::rename(&new, &to)), "write", &to)
+    }
+
+    /// What is in the directory `at`, which somebody called `directory`: all of it is ours.
+    fn check(&self, at: &Path, directory: &Path) -> Result<BTreeSet<PathBuf>, Failure> {
         let found = match below(at) {
             Ok(found) => found,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeSet::new()),
             Err(error) => return failed(Err(error), "list", directory),
         };
         let list = at.join(self.list);
@@ -74,7 +100,7 @@ impl Writer {
         };
         let ours: BTreeSet<PathBuf> = ours.lines().chain([self.list]).map(PathBuf::from).collect();
         match found.iter().find(|path| !ours.contains(*path)) {
-            None => Ok(()),
+            None => Ok(found),
             Some(foreign) => Err(Failure::usage(
                 format!(
                     "`{}` holds `{}`, which was not written by `{}`",
@@ -86,6 +112,33 @@ impl Writer {
             )),
         }
     }
+}
+
+/// A link to a directory means that directory.
+fn real(directory: &Path) -> Result<PathBuf, Failure> {
+    match std::fs::canonicalize(directory) {
+        Ok(at) => Ok(at),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(directory.to_owned()),
+        Err(error) => failed(Err(error), "read", directory),
+    }
+}
+
+fn temporary(at: &Path) -> Result<TempDir, Failure> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".coracle-");
+    failed(builder.tempdir_in(at), "write", at)
+}
+
+/// Removes a file, and the directories that are empty without it.
+fn remove(at: &Path, path: &Path) -> io::Result<()> {
+    let mut result = std::fs::remove_file(at.join(path));
+    for above in path.ancestors().skip(1).filter(|above| *above != Path::new("")) {
+        result = result.and_then(|()| match std::fs::remove_dir(at.join(above)) {
+            Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => Ok(()),
+            removed => removed,
+        });
+    }
+    result
 }
 
 fn put(to: &Path, file: &File<'_>) -> io::Result<()> {

@@ -61,7 +61,7 @@ fn print(mounts: &[RenderedMount]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Each file at its path below `directory`, complete or not at all.
+/// Each file at its path below `directory`.
 fn write(mounts: &[RenderedMount], directory: &Path) -> Result<(), Failure> {
     let files: Vec<(String, &RenderedFile)> = all(mounts).collect();
     let listed = files.iter().map(|(path, file)| File {
@@ -69,7 +69,7 @@ fn write(mounts: &[RenderedMount], directory: &Path) -> Result<(), Failure> {
         bytes: &file.bytes,
         is_secret: file.is_secret,
     });
-    folder::RENDER.write(directory, &listed.collect::<Vec<_>>())?;
+    folder::RENDER.update(directory, &listed.collect::<Vec<_>>())?;
     for (path, file) in &files {
         let to = directory.join(path.trim_start_matches('/'));
         let secret = if file.is_secret { ", secret" } else { "" };
