@@ -1,10 +1,14 @@
-//! The one writer of JSON: compact, keys sorted by their bytes, UTF-8.
+//! The one writer of JSON: compact, keys sorted by their bytes, UTF-8; and a reader that misses nothing.
 //!
 //! Everything that is hashed goes through here. Keys are sorted by this module and not by the map behind
 //! `serde_json::Value`, whose order any crate in the build can change (`preserve_order`).
 
+mod read;
+
 use serde::Serialize;
 use serde_json::Value;
+
+pub use read::{Number, message, read};
 
 /// `value` as JSON: no spaces, keys sorted, no line feed at the end.
 ///

@@ -59,6 +59,9 @@ fn parse<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, Error> {
         let ends = [", set DuplicateKeyPolicy", " at line "];
         let message =
             ends.iter().fold(message, |text, end| text.split_once(end).map_or(text, |(text, _)| text));
+        // A number may be secret.
+        let message =
+            if message.starts_with("non-finite float") { "a number is none, or too large" } else { message };
         let message = match message.strip_prefix("budget breached: ") {
             Some(what) => {
                 let what = what.split([' ', '{']).next().unwrap_or(what).to_lowercase();
@@ -74,12 +77,13 @@ fn parse<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, Error> {
 ///
 /// # Errors
 /// As [`documents`], and when there are several.
-pub fn document(text: &str) -> Result<Option<Value>, Error> {
-    let mut documents = documents(text)?;
-    if documents.len() > 1 {
-        return Err(Error { message: "there is more than one document".into(), line: 1, column: 1 });
+pub fn document(text: &str) -> Result<Option<Node>, Error> {
+    let mut nodes = nodes(text)?;
+    if let Some(second) = nodes.get(1) {
+        let Place { line, column, .. } = second.place;
+        return Err(Error { message: "there is more than one document".into(), line, column });
     }
-    Ok(documents.pop())
+    Ok(nodes.pop())
 }
 
 #[cfg(test)]
@@ -92,14 +96,20 @@ mod tests {
     fn words_stay_words() {
         let text = "a: yes\nb: true\nc: 12\nd: 2020-01-01\ne: 'no'\nf: ~\n";
         let expected = json!({ "a": "yes", "b": true, "c": 12, "d": "2020-01-01", "e": "no", "f": null });
-        assert_eq!(document(text), Ok(Some(expected)));
+        assert_eq!(document(text).unwrap().unwrap().to_value(), expected);
         assert_eq!(document(""), Ok(None));
+        assert_eq!(document("a: 1\n---\nb: 2\n").unwrap_err().line, 3);
         assert_eq!(documents("a: 1\n---\nb: 2\n").unwrap().len(), 2);
     }
 
     #[test]
     fn what_is_wrong_has_a_place() {
-        for (text, line, part) in [("a: 1\na: 2\n", 2, "duplicate"), ("a: [1\n", 1, ""), ("a: *x\n", 1, "")] {
+        for (text, line, part) in [
+            ("a: 1\nb: 1e999\n", 2, "a number is none, or too large"),
+            ("a: 1\na: 2\n", 2, "duplicate"),
+            ("a: [1\n", 1, ""),
+            ("a: *x\n", 1, ""),
+        ] {
             let error = documents(text).unwrap_err();
             assert!(
                 error.line.abs_diff(line) <= 1 && error.message.to_lowercase().contains(part),

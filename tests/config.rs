@@ -12,7 +12,7 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use snapbox::str;
@@ -338,7 +338,7 @@ fn files_that_are_taken_as_they_are_are_what_their_names_say() {
         2,
         str![""],
         str![[r#"
-error: `c/a.json` is no JSON: key must be a string
+error: `c/a.json` is no JSON: trailing comma
    --> c/a.json:2
   `c/b.toml` is no TOML: duplicate key
    --> c/b.toml:2
@@ -374,6 +374,216 @@ hint: name the folder that has the files
 error: cannot read `links/a`: No such file or directory (os error 2)
 
 hint: check the spelling; relative paths start at the working directory
+
+"#]],
+    );
+}
+
+/// A folder with these files, which are rendered to `out`.
+fn rendered(names: &[&str]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("c")).unwrap();
+    for name in names {
+        fs::write(folder.path().join("c").join(name), name).unwrap();
+    }
+    again(folder.path()).command().output().unwrap();
+    folder
+}
+
+fn again(folder: &Path) -> Coracle {
+    coracle_in(folder, ["config", "render", "--config=/etc/app=c", "--output=out"])
+}
+
+#[test]
+fn files_of_an_earlier_run_go_and_those_of_others_stay() {
+    let folder = rendered(&["a", "b"]);
+    let at = folder.path();
+    let identity = || fs::metadata(at.join("out/etc/app")).unwrap().ino();
+    let before = identity();
+    fs::remove_file(at.join("c/a")).unwrap();
+    again(at).ends(
+        0,
+        str![""],
+        str![[r#"
+out/etc/app/b 1 bytes
+
+"#]],
+    );
+    assert!(!at.join("out/etc/app/a").exists());
+    assert_eq!(identity(), before, "a container that has mounted the directory sees what changes in it");
+    // A directory becomes a file and is one again.
+    let to = |mount| coracle_in(at, ["config", "render", "--output=out", mount]).command().output().unwrap();
+    for (mount, file) in [("--config=/etc/app/b=c", "etc/app/b/b"), ("--config=/etc/app=c", "etc/app/b")] {
+        assert!(to(mount).status.success());
+        assert_eq!(fs::read(at.join("out").join(file)).unwrap(), b"b");
+    }
+    for name in ["mine", "etc/app/a"] {
+        fs::write(at.join("out").join(name), "mine").unwrap();
+        again(at).ends(
+            2,
+            str![""],
+            str![[r#"
+error: `out` holds `[..]`, which was not written by `coracle config render`
+
+hint: name a directory that is empty, not there, or was written by this command
+
+"#]],
+        );
+        fs::remove_file(at.join("out").join(name)).unwrap();
+    }
+    // What another command wrote is not ours.
+    fs::rename(at.join("out/.coracle-config"), at.join("out/.coracle")).unwrap();
+    again(at).ends(
+        2,
+        str![""],
+        str![[r#"
+error: `out` holds `.coracle`, which was not written by `coracle config render`
+
+hint: name a directory that is empty, not there, or was written by this command
+
+"#]],
+    );
+}
+
+#[test]
+fn links_in_the_directory_are_not_followed() {
+    let folder = rendered(&["a"]);
+    let at = folder.path();
+    fs::create_dir(at.join("else")).unwrap();
+    fs::write(at.join("else/a"), "mine").unwrap();
+    let link = |to: &str, from: &str| std::os::unix::fs::symlink(to, at.join(from)).unwrap();
+    // In the place of a file of ours: it is replaced, and what it leads to stays.
+    fs::remove_file(at.join("out/etc/app/a")).unwrap();
+    link("../../../else/a", "out/etc/app/a");
+    assert!(again(at).command().output().unwrap().status.success());
+    assert_eq!(fs::read(at.join("else/a")).unwrap(), b"mine");
+    assert!(fs::symlink_metadata(at.join("out/etc/app/a")).unwrap().is_file());
+    // In the place of a directory: somebody else put it there.
+    fs::remove_dir_all(at.join("out/etc/app")).unwrap();
+    link("../../else", "out/etc/app");
+    again(at).ends(
+        2,
+        str![""],
+        str![[r#"
+error: `out` holds `etc/app`, which was not written by `coracle config render`
+
+hint: name a directory that is empty, not there, or was written by this command
+
+"#]],
+    );
+    // The directory itself may be one.
+    link("else/new", "out.link");
+    fs::create_dir(at.join("else/new")).unwrap();
+    let linked = coracle_in(at, ["config", "render", "--config=/etc/app=c", "--output=out.link"]);
+    assert!(linked.command().output().unwrap().status.success());
+    assert_eq!(fs::read(at.join("else/new/etc/app/a")).unwrap(), b"a");
+}
+
+#[test]
+fn numbers_come_out_as_they_are_written_or_are_refused() {
+    let project = project();
+    let at = project.path();
+    fs::write(at.join("config/schema.json"), "{}").unwrap();
+    fs::write(at.join("config/login.env.j2"), "A={{ mode }}\n").unwrap();
+    fs::write(at.join("config/production.yaml"), "port: 8080\nmode: 0644\nversion: 1.10\n").unwrap();
+    render(at, ["--environment", "production", "--set", "rate=2.50"]).ends(
+        2,
+        str![""],
+        str![[r#"
+error: `mode`: the number would not come out as it is written (from config/production.yaml, line 2)
+  `version`: the number would not come out as it is written (from config/production.yaml, line 3)
+  `rate`: the number would not come out as it is written (from --set rate)
+
+hint: as a number write `420` for 0644, `1.5` for 1.50, `1000` for 1_000 or 1e3
+hint: put quotes around what is text, such as a version `"1.10"` or a mode `"0644"`
+hint: put quotes around what is text: `--set 'rate="1.10"'`
+
+"#]],
+    );
+    let text = "{{ n }} {{ n|json }} {{ n|toml }} {{ n|yaml }} {{ n|sh }}";
+    fs::write(at.join("n.j2"), text).unwrap();
+    fs::write(at.join("coracle.toml"), "[[config]]\nmount = \"/etc/n\"\ntemplates = [\"n.j2\"]\n").unwrap();
+    for number in
+        ["0", "-5", "1.5", "0.25", "1.0", "-0.0", "0.00001", "1234567890123.5", "9223372036854775807"]
+    {
+        fs::write(at.join("n.toml"), format!("n = {number}\n")).unwrap();
+        fs::write(at.join("n.yaml"), format!("n: {number}\n")).unwrap();
+        fs::write(at.join("n.json"), format!("{{\"n\": {number}}}")).unwrap();
+        let set = format!("--set=n={number}");
+        for flag in ["--values=n.toml", "--values=n.yaml", "--values=n.json", &set] {
+            let output = render(at, [flag]).command().output().unwrap();
+            assert_eq!(String::from_utf8(output.stdout).unwrap(), [number; 5].join(" "), "{flag}");
+        }
+    }
+}
+
+#[test]
+fn a_key_that_stands_twice_in_json_is_an_error() {
+    let project = project();
+    let at = project.path();
+    fs::write(at.join("config/a.json.j2"), "{\n\"a\": {{ port }},\n\"b\": 1, \"a\": 2}\n").unwrap();
+    fs::write(at.join("config/b.json"), "[{\"a\": 1,\n\"a\": 2}]\n").unwrap();
+    let recipe = "[[config]]\nmount = \"/etc/shop\"\ntemplates = [\"config/a.json.j2\", \"config/b.json\"]\n";
+    fs::write(at.join("coracle.toml"), recipe).unwrap();
+    render(at, ["--set", "port=1"]).ends(
+        2,
+        str![""],
+        str![[r#"
+error: what is rendered is no JSON: duplicate key `a`
+   --> config/a.json.j2:3
+  `config/b.json` is no JSON: duplicate key `a`
+   --> config/b.json:2
+
+hint: mend it, or give it a name that does not end like that with `key`
+hint: mend the template there; filters such as `|toml` write a value with its quotes
+
+"#]],
+    );
+    fs::write(at.join("values.json"), "{\"port\": 1,\n\"db\": {\"port\": 1,\n\"port\": 2}}").unwrap();
+    render(at, ["--values", "values.json"]).ends(
+        2,
+        str![""],
+        str![[r#"
+error: cannot understand `values.json`: line 3: duplicate key `port`
+
+hint: mend the file
+
+"#]],
+    );
+}
+
+#[test]
+fn a_loop_of_includes_is_told_with_its_files() {
+    let project = project();
+    let at = project.path();
+    fs::write(at.join("config/shop.toml.j2"), "a = 1\n{% include 'part.j2' %}\n").unwrap();
+    fs::write(at.join("config/part.j2"), "\n\n{% include 'shop.toml.j2' %}\n").unwrap();
+    fs::write(
+        at.join("coracle.toml"),
+        RECIPE.replace(", { from = \"config/shop.toml.j2\", key = \"again.txt\" }", ""),
+    )
+    .unwrap();
+    render(at, ["--set-file", "password=password"]).ends(2, str![""], str![[r#"
+error: `config/shop.toml.j2` includes `config/part.j2` includes `config/shop.toml.j2`, which goes on for too long
+   --> config/part.j2:3
+
+hint: take one of these includes out, or let an `if` around it end the loop
+
+"#]]);
+}
+
+#[test]
+fn a_default_that_is_wrong_is_the_schemas_fault() {
+    let project = project();
+    let at = project.path();
+    fs::write(at.join("config/schema.json"), SCHEMA.replace("8080", "0")).unwrap();
+    render(at, ["--set-file", "password=password"]).ends(
+        2,
+        str![""],
+        str![[r#"
+error: `port`: 0 is less than the minimum of 1 (from the default in config/schema.json)
+
+hint: set the values as the schema says, or mend the schema
 
 "#]],
     );

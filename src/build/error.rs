@@ -95,7 +95,10 @@ impl Error {
             matches!(error, closure::Error::Loader { source: loader::Error::UnknownHwcaps { .. }, .. })
         };
         match self {
-            Self::Recipe(_) | Self::Config(_) | Self::Contract(contract::Error::Config(_)) => true,
+            Self::Recipe(_) | Self::Config(_) => true,
+            Self::Contract(error) => {
+                matches!(error, contract::Error::Config(_) | contract::Error::TooLarge { .. })
+            }
             Self::Closure(error) => unknown_level(error),
             _ => false,
         }

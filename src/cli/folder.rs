@@ -1,51 +1,154 @@
-//! A directory of generated files: complete or not at all, and never over what somebody else put there.
+//! A directory of generated files: never over what somebody else put there.
 
 use std::collections::BTreeSet;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use coracle::fs::Context as _;
-use coracle::kubernetes::Files;
+use tempfile::TempDir;
 
 use super::failure::Failure;
-use super::report::{self, FAINT};
 
-/// Lists what was written, so that the next time knows what it may replace.
-const LIST: &str = ".coracle";
+/// Who writes a directory, and replaces what it wrote there before, but nothing of anybody else's.
+pub(super) struct Writer {
+    /// The command, for messages.
+    pub(super) command: &'static str,
+    /// The file in the directory that lists what was written.
+    pub(super) list: &'static str,
+}
 
-/// Writes `files` to `directory`, in place of those that were written there before.
-pub(super) fn write(directory: &Path, files: &Files, quiet: bool) -> Result<(), Failure> {
-    // A link to a directory means that directory.
-    let at = match std::fs::canonicalize(directory) {
-        Ok(at) => at,
-        Err(error) if error.kind() == ErrorKind::NotFound => directory.to_owned(),
-        Err(error) => return failed(Err(error), "read", directory),
-    };
-    check(&at)?;
-    let above = match at.parent() {
-        Some(above) if above != Path::new("") => above.to_owned(),
-        _ => PathBuf::from("."),
-    };
-    failed(std::fs::create_dir_all(&above), "create", &above)?;
+pub(super) const MANIFESTS: Writer = Writer { command: "coracle manifests", list: ".coracle" };
+pub(super) const RENDER: Writer = Writer { command: "coracle config render", list: ".coracle-config" };
+
+/// A file to be written.
+pub(super) struct File<'a> {
+    /// Below the directory.
+    pub(super) path: &'a str,
+    pub(super) bytes: &'a [u8],
+    /// Only its owner can read it.
+    pub(super) is_secret: bool,
+}
+
+impl Writer {
+    /// Writes `files` to `directory`, in place of those that were written there before: complete or not at all.
+    pub(super) fn write(&self, directory: &Path, files: &[File<'_>]) -> Result<(), Failure> {
+        let at = real(directory)?;
+        self.check(&at, directory)?;
+        let above = match at.parent() {
+            Some(above) if above != Path::new("") => above.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        failed(std::fs::create_dir_all(&above), "create", &above)?;
+        let made = temporary(&above)?;
+        let new = made.path().join("new");
+        failed(std::fs::create_dir(&new), "create", &new)?;
+        for file in files {
+            let to = new.join(file.path);
+            let parent = to.parent().unwrap_or(&new);
+            failed(std::fs::create_dir_all(parent), "create", parent)?;
+            failed(put(&to, file), "write", &to)?;
+        }
+        self.list(&made, &new, files.iter().map(|file| PathBuf::from(file.path)).collect())?;
+        failed(replace(&at, &new, &made.path().join("old")), "write", directory)
+    }
+
+    /// The same, but directories that are there stay the same ones, because a container may have mounted them: another
+    /// in their place would never reach it. So each file is replaced as a whole, when all of them are written.
+    pub(super) fn update(&self, directory: &Path, files: &[File<'_>]) -> Result<(), Failure> {
+        let at = real(directory)?;
+        let before = self.check(&at, directory)?;
+        failed(std::fs::create_dir_all(&at), "create", directory)?;
+        let made = temporary(&at)?;
+        let written = |number: usize| made.path().join(number.to_string());
+        for (number, file) in files.iter().enumerate() {
+            failed(put(&written(number), file), "write", &at.join(file.path))?;
+        }
+        let now: BTreeSet<PathBuf> = files.iter().map(|file| PathBuf::from(file.path)).collect();
+        // A run that fails from here on leaves only files that the next one knows.
+        self.list(&made, &at, before.union(&now).cloned().collect())?;
+        for old in before.difference(&now).filter(|path| *path != Path::new(self.list)) {
+            failed(remove(&at, old), "remove", &at.join(old))?;
+        }
+        for (number, file) in files.iter().enumerate() {
+            let to = at.join(file.path);
+            let parent = to.parent().unwrap_or(&at);
+            failed(std::fs::create_dir_all(parent), "create", parent)?;
+            failed(std::fs::rename(written(number), &to), "write", &to)?;
+        }
+        self.list(&made, &at, now)
+    }
+
+    /// Writes the list of what is in `at`.
+    fn list(&self, made: &TempDir, at: &Path, paths: BTreeSet<PathBuf>) -> Result<(), Failure> {
+        let list: String = paths.iter().map(|path| format!("{}\n", path.display())).collect();
+        let (new, to) = (made.path().join("list"), at.join(self.list));
+        failed(std::fs::write(&new, list).and_then(|()| std::fs::rename(&new, &to)), "write", &to)
+    }
+
+    /// What is in the directory `at`, which somebody called `directory`: all of it is ours.
+    fn check(&self, at: &Path, directory: &Path) -> Result<BTreeSet<PathBuf>, Failure> {
+        let found = match below(at) {
+            Ok(found) => found,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeSet::new()),
+            Err(error) => return failed(Err(error), "list", directory),
+        };
+        let list = at.join(self.list);
+        let ours = match std::fs::read_to_string(&list) {
+            Ok(ours) => ours,
+            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+            Err(error) => return failed(Err(error), "read", &list),
+        };
+        let ours: BTreeSet<PathBuf> = ours.lines().chain([self.list]).map(PathBuf::from).collect();
+        match found.iter().find(|path| !ours.contains(*path)) {
+            None => Ok(found),
+            Some(foreign) => Err(Failure::usage(
+                format!(
+                    "`{}` holds `{}`, which was not written by `{}`",
+                    directory.display(),
+                    foreign.display(),
+                    self.command
+                ),
+                "name a directory that is empty, not there, or was written by this command",
+            )),
+        }
+    }
+}
+
+/// A link to a directory means that directory.
+fn real(directory: &Path) -> Result<PathBuf, Failure> {
+    match std::fs::canonicalize(directory) {
+        Ok(at) => Ok(at),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(directory.to_owned()),
+        Err(error) => failed(Err(error), "read", directory),
+    }
+}
+
+fn temporary(at: &Path) -> Result<TempDir, Failure> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".coracle-");
-    let made = failed(builder.tempdir_in(&above), "write", &above)?;
-    let new = made.path().join("new");
-    failed(std::fs::create_dir(&new), "create", &new)?;
-    let list: String = files.keys().map(|path| format!("{path}\n")).collect();
-    for (path, bytes) in
-        files.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice())).chain([(LIST, list.as_bytes())])
-    {
-        let to = new.join(path);
-        let parent = to.parent().unwrap_or(&new);
-        failed(std::fs::create_dir_all(parent), "create", parent)?;
-        failed(std::fs::write(&to, bytes), "write", &to)?;
+    failed(builder.tempdir_in(at), "write", at)
+}
+
+/// Removes a file, and the directories that are empty without it.
+fn remove(at: &Path, path: &Path) -> io::Result<()> {
+    let mut result = std::fs::remove_file(at.join(path));
+    for above in path.ancestors().skip(1).filter(|above| *above != Path::new("")) {
+        result = result.and_then(|()| match std::fs::remove_dir(at.join(above)) {
+            Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => Ok(()),
+            removed => removed,
+        });
     }
-    failed(replace(&at, &new, &made.path().join("old")), "write", directory)?;
-    if !quiet {
-        report::talk(&format!("{} {FAINT}{} files{FAINT:#}\n", directory.display(), files.len()));
+    result
+}
+
+fn put(to: &Path, file: &File<'_>) -> io::Result<()> {
+    if !file.is_secret {
+        return std::fs::write(to, file.bytes);
     }
-    Ok(())
+    // A temporary file is its owner's alone from the start.
+    let mut secret = tempfile::NamedTempFile::new_in(to.parent().unwrap_or(to))?;
+    secret.write_all(file.bytes)?;
+    secret.persist(to).map(drop).map_err(|error| error.error)
 }
 
 /// Puts `new` in the place of `at`; what was there goes to `old`, and comes back if that fails.
@@ -60,32 +163,6 @@ fn replace(at: &Path, new: &Path, old: &Path) -> io::Result<()> {
             let _ = std::fs::rename(old, at);
         }
     })
-}
-
-/// Everything in the directory is ours.
-fn check(directory: &Path) -> Result<(), Failure> {
-    let found = match below(directory) {
-        Ok(found) => found,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(error) => return failed(Err(error), "list", directory),
-    };
-    let list = match std::fs::read_to_string(directory.join(LIST)) {
-        Ok(list) => list,
-        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-        Err(error) => return failed(Err(error), "read", &directory.join(LIST)),
-    };
-    let ours: BTreeSet<PathBuf> = list.lines().chain([LIST]).map(PathBuf::from).collect();
-    match found.iter().find(|path| !ours.contains(*path)) {
-        None => Ok(()),
-        Some(foreign) => Err(Failure::usage(
-            format!(
-                "`{}` holds `{}`, which was not written by `coracle manifests`",
-                directory.display(),
-                foreign.display()
-            ),
-            "name a directory that is empty, not there, or was written by this command",
-        )),
-    }
 }
 
 /// Everything below `directory` that is no directory, and directories that are empty.

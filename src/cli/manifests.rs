@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use coracle::config::{self, RenderedMount};
 use coracle::contract::{self, Contract};
-use coracle::kubernetes::{self, Application, Image, Patch, helm, kustomize, yaml};
+use coracle::kubernetes::{self, Application, Files, Image, Patch, helm, kustomize, yaml};
 use coracle::note::Note;
 use coracle::recipe::{self, Overrides, Recipe};
 use coracle::reference::{self, ParseReferenceError, Reference};
@@ -15,7 +15,9 @@ use serde_json::Value;
 use super::args::{Layout, ManifestsArgs};
 use super::exit::Exit;
 use super::failure::Failure;
-use super::{build, cache, folder, image, interrupt, output, report};
+use super::folder::{self, File};
+use super::report::FAINT;
+use super::{build, cache, image, interrupt, output, report};
 
 pub(super) fn run(args: &ManifestsArgs) -> Result<Exit, Failure> {
     let directory = check(args)?;
@@ -70,8 +72,17 @@ pub(super) fn run(args: &ManifestsArgs) -> Result<Exit, Failure> {
         }
     };
     report::notes(&notes, args.quiet);
-    directory.map_or(Ok(()), |directory| folder::write(directory, &files, args.quiet))?;
+    directory.map_or(Ok(()), |directory| write(directory, &files, args.quiet))?;
     Ok(Exit::Done)
+}
+
+fn write(directory: &Path, files: &Files, quiet: bool) -> Result<(), Failure> {
+    let listed = files.iter().map(|(path, bytes)| File { path, bytes, is_secret: false });
+    folder::MANIFESTS.write(directory, &listed.collect::<Vec<_>>())?;
+    if !quiet {
+        report::talk(&format!("{} {FAINT}{} files{FAINT:#}\n", directory.display(), files.len()));
+    }
+    Ok(())
 }
 
 /// Flags that can't go together; the directory that a layout is written to.

@@ -41,6 +41,16 @@ pub struct Configuration {
     pub schema: Option<PathBuf>,
 }
 
+impl Configuration {
+    /// A program finds nothing beside its image.
+    pub fn is_empty(&self) -> bool {
+        self.mounts.is_empty()
+            && self.secrets.is_empty()
+            && self.states.is_empty()
+            && self.variables.is_empty()
+    }
+}
+
 /// A directory that is mounted, and where its files are from.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Mount {

@@ -42,7 +42,11 @@ impl Error {
             Self::Version(_) => {
                 Some("use the version of Coracle that built the image, or a later one".into())
             }
-            Self::TooLarge { .. } => Some("mount fewer files, or shorter names".into()),
+            Self::TooLarge { .. } => Some(
+                "the label lists every mount, file, variable and writable directory: shorten their names, or let \
+                 one file hold what several do"
+                    .into(),
+            ),
             Self::Label { .. } | Self::Json(_) => None,
         }
     }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::finding::{Finding, Report, Rule};
 use crate::contract::{Document, TemplateText};
 use crate::template::{Delimiters, Template};
-use crate::values::{self, KeyPath, Schema, Source, Values};
+use crate::values::{self, KeyPath, Origin, Schema, Source, Values};
 use crate::yaml::{self, Node, Place};
 
 /// What the contract makes of the values, by mount and key.
@@ -101,13 +101,15 @@ fn held(document: &Document, values: Values, report: &mut Report) -> Option<Valu
         Ok(values) => Some(values),
         Err(values::Error::Violations(violations)) => {
             for violation in violations {
-                let (file, place) = match &violation.source {
-                    Some(Source::File(path)) => (path.display().to_string(), place(path, &violation.key)),
-                    Some(source) => (source.to_string(), None),
+                let (file, place) = match &violation.origin {
+                    Some(Origin::Given(Source::File(path))) => {
+                        (path.display().to_string(), place(path, &violation.key))
+                    }
+                    Some(origin) => (origin.to_string(), None),
                     None => ("the values".to_owned(), None),
                 };
                 let place = place.unwrap_or_default();
-                let message = values::Violation { source: None, ..violation }.to_string();
+                let message = values::Violation { origin: None, ..violation }.to_string();
                 report.findings.push(Finding {
                     line: place.line,
                     column: place.column,

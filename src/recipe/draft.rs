@@ -116,6 +116,7 @@ pub(super) fn finish(document: Option<&Document<'_>>, flags: &Overrides) -> Resu
         let origin = in_file.map_or(Origin::Flag("--label"), |label| Origin::File(label.span()));
         check.problem(&origin, message, Some("leave the label out".into()));
     }
+    check.anything_to_publish(file, flags, &recipe.config);
     check.finish()?;
     Ok(recipe)
 }

@@ -18,21 +18,20 @@ const MAX_RECURSION: usize = 64;
 pub(super) fn render(template: &Template, included: Includes, values: &Value) -> Result<Rendered, Error> {
     let included = Arc::new(included);
     let environment = environment(template, &included)?;
-    let name = template.path.display().to_string();
-    let main = environment
-        .template_from_named_str(&name, &template.text)
-        .map_err(|error| Error::of(error, values))?;
-    let (text, spans) = main.render_with_spans(Serde(values)).map_err(|error| Error::of(error, values))?;
-    Ok(rendered::of(text, &spans, all_uses(&environment, &main, &included)))
+    let wrong = |error| Error::of(&error, template, values);
+    let name = template.name();
+    let main = environment.template_from_named_str(&name, &template.text).map_err(wrong)?;
+    let (text, spans) = main.render_with_spans(Serde(values)).map_err(wrong)?;
+    Ok(rendered::of(template, text, &spans, all_uses(&environment, &main, &included)))
 }
 
 pub(super) fn uses(template: &Template, included: Includes) -> Result<Uses, Error> {
     let included = Arc::new(included);
     let environment = environment(template, &included)?;
-    let name = template.path.display().to_string();
+    let name = template.name();
     let main = environment
         .template_from_named_str(&name, &template.text)
-        .map_err(|error| Error::of(error, &Value::Null))?;
+        .map_err(|error| Error::of(&error, template, &Value::Null))?;
     Ok(all_uses(&environment, &main, &included))
 }
 

@@ -6,6 +6,11 @@ use std::path::PathBuf;
 use minijinja::ErrorKind;
 use serde_json::Value;
 
+use super::Template;
+
+/// What the engine says of templates in templates.
+const TOO_DEEP: &str = "recursion limit exceeded";
+
 /// Why a template makes no text.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -17,6 +22,16 @@ pub enum Error {
         /// A name that is there.
         near: Option<String>,
         /// The template.
+        file: String,
+        /// From 1.
+        line: usize,
+    },
+    /// Templates that include each other, most likely.
+    #[error("{}, which goes on for too long\n   --> {file}:{line}", .chain.iter().map(|file| format!("`{file}`")).collect::<Vec<_>>().join(" includes "))]
+    TooDeep {
+        /// Each includes the next; of a loop one round.
+        chain: Vec<String>,
+        /// Where the last include stands.
         file: String,
         /// From 1.
         line: usize,
@@ -42,13 +57,17 @@ pub enum Error {
 }
 
 impl Error {
-    pub(super) fn of(error: minijinja::Error, values: &Value) -> Self {
+    pub(super) fn of(error: &minijinja::Error, template: &Template, values: &Value) -> Self {
         // An error in an included template is the cause of one in the template that includes it.
-        let mut deepest = &error;
-        while let Some(cause) = deepest.source().and_then(|cause| cause.downcast_ref::<minijinja::Error>()) {
-            deepest = cause;
+        let chain: Vec<&minijinja::Error> =
+            std::iter::successors(Some(error), |&error| error.source()?.downcast_ref()).collect();
+        let deepest = chain.last().copied().unwrap_or(error);
+        if deepest.detail() == Some(TOO_DEEP)
+            && let Some(error) = Self::too_deep(&chain, template)
+        {
+            return error;
         }
-        let file = deepest.name().or(error.name()).unwrap_or_default().to_owned();
+        let file = template.file(deepest.name().or(error.name()).unwrap_or_default());
         let line = deepest.line().or(error.line()).unwrap_or(1);
         let expression = deepest
             .range()
@@ -71,6 +90,30 @@ impl Error {
         }
     }
 
+    /// One round of a loop of includes, or all of them; nothing when the template includes none.
+    fn too_deep(chain: &[&minijinja::Error], template: &Template) -> Option<Self> {
+        if !chain.iter().any(|error| error.kind() == ErrorKind::BadInclude) {
+            return None;
+        }
+        let places: Vec<(&str, usize)> =
+            chain.iter().filter_map(|error| Some((error.name()?, error.line()?))).collect();
+        let before = |end: usize| {
+            let (last, before) = places.get(..=end)?.split_last()?;
+            Some((before.iter().position(|(name, _)| *name == last.0)?, end))
+        };
+        let deepest = places.len().checked_sub(1)?;
+        let (start, end, last) = match (0..=deepest).find_map(before) {
+            Some((start, end)) => (start, end, end.checked_sub(1)?),
+            None => (0, deepest, deepest),
+        };
+        let (name, line) = places.get(last)?;
+        Some(Self::TooDeep {
+            chain: places.get(start..=end)?.iter().map(|(name, _)| template.file(name)).collect(),
+            file: template.file(name),
+            line: *line,
+        })
+    }
+
     /// The same without anything that may be a value: for templates that use secrets.
     pub fn masked(self) -> Self {
         match self {
@@ -88,6 +131,9 @@ impl Error {
         Some(match self {
             Self::Undefined { .. } => {
                 "give it a value, a default in the schema, or test it with `is defined`".into()
+            }
+            Self::TooDeep { .. } => {
+                "take one of these includes out, or let an `if` around it end the loop".into()
             }
             Self::Wrong { .. } => "mend the template".into(),
             Self::Delimiters { .. } => "write three pairs that differ, such as `<<` and `>>`".into(),

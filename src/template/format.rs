@@ -4,7 +4,7 @@ mod lines;
 
 use std::fmt;
 
-use crate::yaml;
+use crate::{json, yaml};
 
 /// The formats that are read back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -69,12 +69,10 @@ impl Format {
                 message: error.message().to_owned(),
                 offset: error.span().map_or(0, |span| span.start),
             }),
-            Self::Json => {
-                serde_json::from_str::<serde::de::IgnoredAny>(text).map(drop).map_err(|error| Fault {
-                    offset: offset(text, error.line(), error.column()),
-                    message: without_place(&error.to_string()),
-                })
-            }
+            Self::Json => json::read(text, |_| ()).map(drop).map_err(|error| Fault {
+                offset: offset(text, error.line(), error.column()),
+                message: json::message(&error),
+            }),
             Self::Yaml => yaml::documents(text).map(drop).map_err(|error| Fault {
                 offset: offset(text, error.line, error.column),
                 message: error.message,
@@ -90,11 +88,6 @@ impl Format {
 fn offset(text: &str, line: usize, column: usize) -> usize {
     let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
     (start + column.saturating_sub(1)).min(text.len())
-}
-
-/// serde_json puts the place behind its message.
-fn without_place(message: &str) -> String {
-    message.split(" at line ").next().unwrap_or(message).to_owned()
 }
 
 impl fmt::Display for Format {

@@ -96,6 +96,16 @@ impl Template {
     fn folder(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new(""))
     }
+
+    /// What includes call it.
+    fn name(&self) -> String {
+        self.path.file_name().unwrap_or(self.path.as_os_str()).to_string_lossy().into_owned()
+    }
+
+    /// The file of this name, which an include has, or the template itself.
+    fn file(&self, name: &str) -> String {
+        self.folder().join(name).display().to_string()
+    }
 }
 
 /// The values that a template may use, itself and what it included; a table stands for all that is in it.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use minijinja::OutputSpan;
 
-use super::Uses;
+use super::{Template, Uses};
 
 /// The text that a template made.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -20,15 +20,15 @@ pub struct Rendered {
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Origin {
     output: Range<usize>,
-    name: String,
+    file: String,
     source: Range<usize>,
     line: usize,
 }
 
-pub(super) fn of(text: String, spans: &[OutputSpan], uses: Uses) -> Rendered {
+pub(super) fn of(template: &Template, text: String, spans: &[OutputSpan], uses: Uses) -> Rendered {
     let origin = |span: &OutputSpan| Origin {
         output: span.output_range(),
-        name: span.name().to_owned(),
+        file: template.file(span.name()),
         source: span.source_range(),
         line: span.line(),
     };
@@ -42,6 +42,6 @@ impl Rendered {
         // Text that stands in the template as it is may have many lines.
         let is_plain = at.output.len() == at.source.len();
         let before = self.text.get(at.output.start..offset.min(at.output.end)).unwrap_or_default();
-        Some((&at.name, at.line + if is_plain { before.matches('\n').count() } else { 0 }))
+        Some((&at.file, at.line + if is_plain { before.matches('\n').count() } else { 0 }))
     }
 }

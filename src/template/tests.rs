@@ -104,7 +104,7 @@ fn includes_stay_below_the_folder() {
     let uses: Vec<String> = rendered.uses.iter().map(ToString::to_string).collect();
     assert_eq!(uses, ["db.password", "x"]);
     let error = render("{% include 'parts/bad.j2' %}").unwrap_err().to_string();
-    assert_eq!(error, "`gone` is undefined\n   --> parts/bad.j2:2");
+    assert_eq!(error, format!("`gone` is undefined\n   --> {}/parts/bad.j2:2", at.display()));
     for (name, why) in [
         ("../outside", "leads out of"),
         ("/etc/passwd", "leads out of"),
@@ -113,6 +113,41 @@ fn includes_stay_below_the_folder() {
     ] {
         let error = render(&format!("{{% include '{name}' %}}")).unwrap_err().to_string();
         assert!(error.contains(why), "{name}: {error}");
+    }
+}
+
+#[test]
+fn a_loop_of_includes_is_told_once_around() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in [
+        ("b.j2", "\n{% include 'c.j2' %}"),
+        ("c.j2", "{% from 'b.j2' import x %}"),
+        ("d.j2", "{% include 'd.j2' %}"),
+        ("e.j2", "\n{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}"),
+    ] {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    for (text, expected) in [
+        (
+            "\n{% include 'b.j2' %}",
+            "`b.j2` includes `c.j2` includes `b.j2`, which goes on for too long\n   --> c.j2:1",
+        ),
+        ("{% include 'd.j2' %}", "`d.j2` includes `d.j2`, which goes on for too long\n   --> d.j2:1"),
+        ("\n{% include 'a.j2' %}", "`a.j2` includes `a.j2`, which goes on for too long\n   --> a.j2:2"),
+        ("{% include 'e.j2' %}", "`a.j2` includes `e.j2`, which goes on for too long\n   --> e.j2:2"),
+        (
+            "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+            "invalid operation: recursion limit exceeded\n   --> a.j2:1",
+        ),
+        (
+            "{% extends 'a.j2' %}",
+            "invalid operation: cycle in template inheritance. \"a.j2\" was referenced more than once\n   --> a.j2:1",
+        ),
+    ] {
+        std::fs::write(folder.path().join("a.j2"), text).unwrap();
+        let template = Template { path: folder.path().join("a.j2"), ..template(text) };
+        let error = template.render(&json!({})).unwrap_err().to_string();
+        assert_eq!(error.replace(&format!("{}/", folder.path().display()), ""), expected, "{text}");
     }
 }
 
@@ -154,7 +189,7 @@ proptest! {
         let written = render("{\"v\": {{ v|json }}}", &values).unwrap();
         prop_assert_eq!(&serde_json::from_str::<Value>(&written).unwrap(), &values);
         let written = render("v: {{ v|yaml }}\n", &values).unwrap();
-        prop_assert_eq!(&crate::yaml::document(&written).unwrap().unwrap(), &values);
+        prop_assert_eq!(&crate::yaml::documents(&written).unwrap(), std::slice::from_ref(&values));
     }
 
     #[test]
@@ -208,5 +243,5 @@ fn what_ends_a_line_for_some_is_escaped_for_yaml() {
         Template { path: "x.j2".into(), text: "{{ a|yaml }}".into(), delimiters: Delimiters::default() };
     let text = template.render(&values).unwrap().text;
     assert_eq!(text, r#""x\u0085\u2028\ufeff""#);
-    assert_eq!(crate::yaml::document(&text), Ok(Some(values["a"].clone())));
+    assert_eq!(crate::yaml::documents(&text), Ok(vec![values["a"].clone()]));
 }

@@ -1,35 +1,44 @@
-//! A file of values: TOML, YAML or JSON. Numbers, text and truth are what all three have in common; a date is text.
+//! A file of values: TOML, YAML or JSON.
 
 use std::io::Read;
 use std::path::Path;
 
 use serde_json::Value;
 
-use super::Error;
+use super::written::{self, Written};
+use super::{Error, Source};
 use crate::fs::Context;
-use crate::yaml;
+use crate::json;
 
 /// A file of values larger than this is something else.
 const MAX_FILE: u64 = 4 << 20;
 
 /// The table in the file at `path`.
 pub(super) fn read(path: &Path) -> Result<Value, Error> {
+    let read = written(path)?;
+    Error::all(read.errors(&Source::File(path.to_owned()))).map_or(Ok(read.value), Err)
+}
+
+/// The schema in the file at `path`. A number that bounds others may be written in any way; a default is a value.
+pub(super) fn schema(path: &Path) -> Result<Value, Error> {
+    let mut read = written(path)?;
+    read.altered.retain(|altered| altered.key.passes("default"));
+    Error::all(read.errors(&Source::File(path.to_owned()))).map_or(Ok(read.value), Err)
+}
+
+fn written(path: &Path) -> Result<Written, Error> {
     let text = text(path)?;
-    let wrong = |message: String| Error::Syntax { path: path.to_owned(), message };
-    let value = match path.extension().and_then(|extension| extension.to_str()) {
-        Some("toml") => toml(&text).map_err(wrong)?,
-        Some("yaml" | "yml") => {
-            yaml::document(&text).map_err(|error| wrong(error.to_string()))?.unwrap_or_default()
+    let wrong = |message: String| Error::Syntax { origin: Source::File(path.to_owned()), message };
+    let read = match path.extension().and_then(|extension| extension.to_str()) {
+        Some("toml") => written::toml(&text),
+        Some("yaml" | "yml") => written::yaml(&text),
+        Some("json") => {
+            written::json(&text).map_err(|error| format!("line {}: {}", error.line(), json::message(&error)))
         }
-        Some("json") => serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?,
         _ => return Err(Error::Unknown(path.to_owned())),
     };
-    match value {
-        // An empty file of YAML.
-        Value::Null => Ok(Value::Object(serde_json::Map::new())),
-        Value::Object(_) => Ok(value),
-        _ => Err(wrong("it holds no table of names and values".into())),
-    }
+    let read = read.map_err(wrong)?;
+    if read.value.is_object() { Ok(read) } else { Err(wrong("it holds no table of names and values".into())) }
 }
 
 /// The text of the file at `path`; `-` is what is piped in.
@@ -44,33 +53,4 @@ pub(super) fn text(path: &Path) -> Result<String, Error> {
         return Err(Error::TooLarge { path: path.to_owned(), limit: MAX_FILE });
     }
     String::from_utf8(bytes).map_err(|_| Error::NotText(path.to_owned()))
-}
-
-fn toml(text: &str) -> Result<Value, String> {
-    let table: toml::Table = toml::from_str(text).map_err(|error| {
-        let line = error
-            .span()
-            .and_then(|span| text.get(..span.start))
-            .map(|before| before.matches('\n').count() + 1);
-        let place = line.map(|line| format!("line {line}: ")).unwrap_or_default();
-        format!("{place}{}", error.message())
-    })?;
-    plain(toml::Value::Table(table))
-}
-
-/// The same in the words of JSON.
-fn plain(value: toml::Value) -> Result<Value, String> {
-    Ok(match value {
-        toml::Value::String(text) => Value::String(text),
-        toml::Value::Integer(number) => number.into(),
-        toml::Value::Float(number) => serde_json::Number::from_f64(number)
-            .map(Value::Number)
-            .ok_or(format!("`{number}` is no number of JSON"))?,
-        toml::Value::Boolean(flag) => flag.into(),
-        toml::Value::Datetime(time) => Value::String(time.to_string()),
-        toml::Value::Array(array) => Value::Array(array.into_iter().map(plain).collect::<Result<_, _>>()?),
-        toml::Value::Table(table) => Value::Object(
-            table.into_iter().map(|(key, value)| Ok((key, plain(value)?))).collect::<Result<_, String>>()?,
-        ),
-    })
 }

@@ -9,6 +9,7 @@ mod path;
 mod schema;
 mod source;
 mod walk;
+mod written;
 
 use serde_json::Value;
 
@@ -16,12 +17,13 @@ pub use error::{Error, Violation};
 pub use parameters::Parameter;
 pub use path::KeyPath;
 pub use schema::Schema;
-pub use source::Source;
+pub use source::{Origin, Source};
 
 /// Values with their origins.
 #[derive(Clone, Debug)]
 pub struct Values {
-    layers: Vec<(Source, Value)>,
+    /// The lowest first.
+    layers: Vec<(Origin, Value)>,
     merged: Value,
 }
 
@@ -60,7 +62,7 @@ impl Values {
 
     fn add(&mut self, source: Source, layer: Value) {
         merge(&mut self.merged, layer.clone());
-        self.layers.push((source, layer));
+        self.layers.push((Origin::Given(source), layer));
     }
 
     /// What a template sees: a table.
@@ -100,6 +102,7 @@ impl Values {
 
     fn with_defaults(mut self, schema: &Schema) -> Self {
         let mut merged = schema.defaults();
+        self.layers.insert(0, (Origin::Default(schema.path().to_owned()), merged.clone()));
         merge(&mut merged, std::mem::take(&mut self.merged));
         self.merged = merged;
         self
@@ -107,9 +110,9 @@ impl Values {
 
     /// The keys of `--set-file`.
     pub fn from_files(&self) -> Vec<KeyPath> {
-        let key = |(source, _): &(Source, Value)| match source {
-            Source::SetFile { key, .. } => Some(key.clone()),
-            Source::File(_) | Source::Set { .. } => None,
+        let key = |(origin, _): &(Origin, Value)| match origin {
+            Origin::Given(Source::SetFile { key, .. }) => Some(key.clone()),
+            Origin::Given(Source::File(_) | Source::Set { .. }) | Origin::Default(_) => None,
         };
         self.layers.iter().filter_map(key).collect()
     }
@@ -132,14 +135,10 @@ impl Values {
         texts
     }
 
-    /// Who set what is at `path`, or the nearest table above it; nobody for a default.
-    pub(crate) fn source_of(&self, path: &KeyPath) -> Option<&Source> {
-        let sets = |(source, layer): &'_ (Source, Value)| path.find(layer).map(|_| source.clone());
-        let last = self.layers.iter().rev().find(|layer| sets(layer).is_some());
-        last.map(|(source, _)| source).or_else(|| {
-            let above = path.parent()?;
-            self.source_of(&above)
-        })
+    /// Where what is at `path` is from, or the nearest table above it.
+    fn origin_of(&self, path: &KeyPath) -> Option<&Origin> {
+        let last = self.layers.iter().rev().find(|(_, layer)| path.find(layer).is_some());
+        last.map(|(origin, _)| origin).or_else(|| self.origin_of(&path.parent()?))
     }
 }
 

@@ -21,6 +21,20 @@ impl KeyPath {
         Self(names.collect())
     }
 
+    pub(super) fn new(names: &[String]) -> Self {
+        Self(names.to_vec())
+    }
+
+    /// `other`, which starts at this place.
+    pub(super) fn above(&self, other: &Self) -> Self {
+        Self(self.0.iter().chain(&other.0).cloned().collect())
+    }
+
+    /// Whether one of its names is this.
+    pub(super) fn passes(&self, name: &str) -> bool {
+        self.0.iter().any(|own| own == name)
+    }
+
     pub(super) fn joined(&self, name: &str) -> Self {
         Self(self.0.iter().cloned().chain([name.to_owned()]).collect())
     }

@@ -26,7 +26,7 @@ impl Schema {
     /// # Errors
     /// When it can't be read or is no schema; it can't refer to other files.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        Self::new(path.to_owned(), file::read(path)?)
+        Self::new(path.to_owned(), file::schema(path)?)
     }
 
     /// The schema in `document`; `path` names it in an error.
@@ -102,7 +102,7 @@ impl Schema {
             .map(|error| {
                 let key = KeyPath::from_pointer(error.instance_path().as_str());
                 let (key, message) = told(&error, key, &secrets);
-                Violation { source: values.source_of(&key).cloned(), key, message }
+                Violation { origin: values.origin_of(&key).cloned(), key, message }
             })
             .collect();
         self.unknown(&self.document, merged, &KeyPath::default(), values, &mut violations);
@@ -145,7 +145,7 @@ impl Schema {
                         Some(_) => "the schema does not know a key in it".into(),
                     };
                     let key = secret.cloned().unwrap_or(key);
-                    found.push(Violation { source: values.source_of(&key).cloned(), key, message });
+                    found.push(Violation { origin: values.origin_of(&key).cloned(), key, message });
                 }
             }
         }

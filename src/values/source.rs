@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::{Error, KeyPath, file};
+use super::{Error, KeyPath, file, written};
+use crate::json;
 
 /// One layer of values.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -28,15 +29,32 @@ pub enum Source {
     },
 }
 
+/// Where a value is from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Origin {
+    /// Somebody gave it.
+    Given(Source),
+    /// Nobody did: it is a default of this schema.
+    Default(PathBuf),
+}
+
 impl Source {
     pub(super) fn read(&self) -> Result<Value, Error> {
         match self {
             Self::File(path) => file::read(path),
-            Self::Set { key, text } => {
-                let value = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone()));
-                Ok(key.table(value))
-            }
+            Self::Set { key, text } => self.json(key, text),
             Self::SetFile { key, path } => Ok(key.table(Value::String(file::text(path)?))),
+        }
+    }
+
+    /// JSON, else text. Nearly JSON, with a key twice, is neither.
+    fn json(&self, key: &KeyPath, text: &str) -> Result<Value, Error> {
+        match written::json(text) {
+            Ok(read) => Error::all(read.errors(self)).map_or_else(|| Ok(key.table(read.value)), Err),
+            Err(error) if error.is_data() => {
+                Err(Error::Syntax { origin: self.clone(), message: json::message(&error) })
+            }
+            Err(_) => Ok(key.table(Value::String(text.to_owned()))),
         }
     }
 }
@@ -47,6 +65,15 @@ impl fmt::Display for Source {
             Self::File(path) => write!(f, "{}", path.display()),
             Self::Set { key, .. } => write!(f, "--set {key}"),
             Self::SetFile { key, .. } => write!(f, "--set-file {key}"),
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Given(source) => source.fmt(f),
+            Self::Default(schema) => write!(f, "the default in {}", schema.display()),
         }
     }
 }

@@ -48,13 +48,15 @@ fn files_that_can_not_be_understood_are_named_together() {
         ("a.toml", "a = 1\na = 2\n"),
         ("b.yaml", "a: 1\na: 2\n"),
         ("c.json", "[1]"),
+        ("g.json", "{\"db\":\n{\"a\": 1,\n\"a\": 2}}"),
         ("d.txt", ""),
         (
             "e.yaml",
             "a: &a [x, x, x, x, x, x, x, x, x]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a]\nc: &c [*b, *b, *b, *b, *b, *b, *b, *b, *b]\nd: &d [*c, *c, *c, *c, *c, *c, *c, *c, *c]\ne: &e [*d, *d, *d, *d, *d, *d, *d, *d, *d]\nf: &f [*e, *e, *e, *e, *e, *e, *e, *e, *e]\ng: [*f, *f, *f, *f, *f, *f, *f, *f, *f]\n",
         ),
     ]);
-    let sources = files(folder.path(), &["a.toml", "b.yaml", "c.json", "d.txt", "e.yaml", "f.toml"]);
+    let sources =
+        files(folder.path(), &["a.toml", "b.yaml", "c.json", "d.txt", "e.yaml", "f.toml", "g.json"]);
     let text = Values::read(&sources).unwrap_err().to_string();
     for (name, why) in [
         ("a.toml", "line 2: duplicate key"),
@@ -63,9 +65,73 @@ fn files_that_can_not_be_understood_are_named_together() {
         ("d.txt", "cannot tell what"),
         ("e.yaml", "cannot understand"),
         ("f.toml", "cannot read"),
+        ("g.json", "line 3: duplicate key `a`"),
     ] {
         assert!(text.lines().any(|line| line.contains(name)) && text.contains(why), "{name}: {text}");
     }
+}
+
+#[test]
+fn numbers_that_would_come_out_otherwise_are_told_and_not_shown() {
+    let folder = folder(&[
+        ("a.yaml", "mode: 0644\ndb:\n  ports: [1, 1_000]\n  x: &x 0x1f\n  y: *x\nz: !!int '7'\n"),
+        ("b.toml", "version = 1.10\ncount = +1\n[[db]]\nok = 1.5\nbig = 1e3\n"),
+        ("c.json", "{\"big\": 99999999999999999999,\n\"db\": [{\"a\": 1.0, \"b\": 1.00}]}"),
+    ]);
+    let mut sources = files(folder.path(), &["a.yaml", "b.toml", "c.json"]);
+    sources.extend([
+        set("a", "1.10"),
+        set("b.c", "{\"d\": [1, 1e3]}"),
+        set("e", "0644"),
+        set("f", "{\"a\":1,\"a\":2}"),
+    ]);
+    let error = Values::read(&sources).unwrap_err();
+    let text = error.to_string().replace(&format!("{}/", folder.path().display()), "");
+    assert_eq!(
+        text.replace(": the number would not come out as it is written", ""),
+        "`mode` (from a.yaml, line 1)
+`db.ports.1` (from a.yaml, line 3)
+`db.x` (from a.yaml, line 4)
+`db.y` (from a.yaml, line 4)
+`z` (from a.yaml, line 6)
+`count` (from b.toml, line 2)
+`db.0.big` (from b.toml, line 5)
+`version` (from b.toml, line 1)
+`big` (from c.json, line 1)
+`db.0.b` (from c.json, line 2)
+`a` (from --set a)
+`b.c.d.1` (from --set b.c)
+cannot understand `--set f`: duplicate key `a`"
+    );
+    let hint = error.hint().unwrap();
+    for part in ["--set 'a=\"1.10\"'", "a mode `\"0644\"`", "write each key once"] {
+        assert!(hint.contains(part), "{hint}");
+    }
+}
+
+#[test]
+fn numbers_and_dates_that_come_out_as_they_are_written_are_taken() {
+    let folder = folder(&[
+        ("a.yaml", "base: &base {a: 1, b: -5}\nx:\n  <<: *base\n  a: 2\ny: 1_a\n"),
+        ("b.toml", "day = 2020-01-01 07:32:00Z\nn = [0.25, -1.5]\n"),
+    ]);
+    let values = Values::read(&files(folder.path(), &["a.yaml", "b.toml"])).unwrap();
+    let expected = json!({
+        "base": { "a": 1, "b": -5 }, "x": { "a": 2, "b": -5 }, "y": "1_a",
+        "day": "2020-01-01 07:32:00Z", "n": [0.25, -1.5],
+    });
+    assert_eq!(*values.merged(), expected);
+}
+
+#[test]
+fn a_default_of_a_schema_is_a_value_and_a_bound_is_none() {
+    let folder = folder(&[
+        ("a.json", r#"{"properties": {"v": {"maximum": 1e3, "default": 1.5}}}"#),
+        ("b.json", "{\"properties\": {\n\"v\": {\"default\": {\"a\": 1.50}}}}"),
+    ]);
+    assert!(Schema::read(&folder.path().join("a.json")).is_ok());
+    let error = Schema::read(&folder.path().join("b.json")).unwrap_err().to_string();
+    assert!(error.starts_with("`properties.v.default.a`: ") && error.ends_with("b.json, line 2)"), "{error}");
 }
 
 const SCHEMA: &str = r##"{
@@ -115,6 +181,24 @@ fn every_violation_is_told_with_its_place_and_no_secret() {
             "`levle`: the schema knows no such key; did you mean `level`? (from --set levle)",
         ]
     );
+}
+
+#[test]
+fn a_default_that_the_schema_does_not_allow_is_its_own_fault() {
+    let text = r#"{"properties": {"db": {"properties": {
+        "port": {"minimum": 1, "default": 0}, "user": {"type": "string"}, "list": {"minItems": 2, "default": []}
+    }}}}"#;
+    let folder = folder(&[("schema.json", text), ("a.toml", "[db]\nuser = 1\nlist = [1]\n")]);
+    let schema = Schema::read(&folder.path().join("schema.json")).unwrap();
+    let error = Values::read(&files(folder.path(), &["a.toml"])).unwrap().held_to(&schema).unwrap_err();
+    let at = folder.path().display();
+    for part in [
+        format!("`db.port`: 0 is less than the minimum of 1 (from the default in {at}/schema.json)"),
+        format!("`db.user`: 1 is not of type \"string\" (from {at}/a.toml)"),
+        format!("`db.list`: [1] has less than 2 items (from {at}/a.toml)"),
+    ] {
+        assert!(error.to_string().contains(&part), "{part}: {error}");
+    }
 }
 
 #[test]

@@ -240,3 +240,76 @@ Pod/shop, container `shop` fits oci:shop.oci
 
 "#]]);
 }
+
+#[test]
+fn a_contract_is_published_where_there_is_one_and_without_a_tag() {
+    let project = Project::hello(&["-static"]);
+    project.coracle(["build", "hello", "--publish-contract=oci:contracts"]).ends(
+        2,
+        str![""],
+        str![[r#"
+error: `--publish-contract`: there is no contract to publish: the image has no configuration
+
+hint: name it, as in `--config /etc/app=config/` or with `[[config]]`, or publish no contract
+
+"#]],
+    );
+    project.file("config/a", "a\n");
+    project
+        .coracle(["build", "hello", "--config=/etc/a=config", "--publish-contract=oci:contracts:v1"])
+        .ends(
+            2,
+            str![""],
+            str![[r#"
+error: `--publish-contract`: `oci:contracts:v1`: a contract has no tag, it is found by the digest of its image
+
+hint: write `oci:contracts`
+
+"#]],
+        );
+    project.file(
+        "sub/coracle.toml",
+        "[image]\nprograms = [\"../hello\"]\npublish-contract = \"oci:contracts:v1\"\n[[state]]\nmount = \"/var/lib/a\"\n",
+    );
+    project.coracle(["build", "--file=sub/coracle.toml"]).ends(
+        2,
+        str![""],
+        str![[r#"
+error: `oci:contracts:v1`: a contract has no tag, it is found by the digest of its image
+   --> sub/coracle.toml:3:20
+  3 | publish-contract = "oci:contracts:v1"
+    |                    ^^^^^^^^^^^^^^^^^^
+
+hint: write `oci:contracts`
+
+"#]],
+    );
+    project.file("coracle.toml", "[image]\nprograms = [\"hello\"]\npublish-contract = \"oci:contracts\"\n");
+    project.coracle(["build"]).ends(
+        2,
+        str![""],
+        str![[r#"
+error: there is no contract to publish: the image has no configuration
+   --> coracle.toml:3:20
+  3 | publish-contract = "oci:contracts"
+    |                    ^^^^^^^^^^^^^^^
+
+hint: name it, as in `--config /etc/app=config/` or with `[[config]]`, or publish no contract
+
+"#]],
+    );
+}
+
+#[test]
+fn a_contract_that_no_label_holds_is_the_recipes_fault() {
+    let project = Project::hello(&["-static"]);
+    for number in 0..200 {
+        project.file(&format!("config/a-file-of-the-program-{number}"), "a\n");
+    }
+    project.coracle(["build", "hello", "--config=/etc/a=config"]).ends(2, str![""], str![[r#"
+error: the contract is larger than an image's label can be (7267 of 3500 bytes)
+
+hint: the label lists every mount, file, variable and writable directory: shorten their names, or let one file hold what several do
+
+"#]]);
+}

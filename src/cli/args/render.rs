@@ -23,7 +23,7 @@ pub(in crate::cli) struct RenderArgs {
     #[arg(short, long = "file", value_name = "FILE")]
     pub(in crate::cli) file: Option<PathBuf>,
 
-    /// Write the files below DIR, each at its path
+    /// Write the files below DIR, each at its path, in place of what this command wrote there before
     #[arg(short, long = "output", value_name = "DIR")]
     pub(in crate::cli) output: Option<PathBuf>,
 

@@ -1,15 +1,15 @@
 //! `coracle config render`: the files of a configuration, as the program will read them.
 
-use std::io::{ErrorKind, Write as _};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use coracle::config::{self, RenderedFile, RenderedMount};
-use coracle::fs::Context as _;
 use coracle::recipe;
 
 use crate::cli::args::RenderArgs;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::folder::{self, File};
 use crate::cli::output;
 use crate::cli::report::{self, FAINT, STRONG};
 
@@ -61,24 +61,17 @@ fn print(mounts: &[RenderedMount]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Each file at its path below `directory`, complete or not at all.
+/// Each file at its path below `directory`.
 fn write(mounts: &[RenderedMount], directory: &Path) -> Result<(), Failure> {
-    for (path, file) in all(mounts) {
+    let files: Vec<(String, &RenderedFile)> = all(mounts).collect();
+    let listed = files.iter().map(|(path, file)| File {
+        path: path.trim_start_matches('/'),
+        bytes: &file.bytes,
+        is_secret: file.is_secret,
+    });
+    folder::RENDER.update(directory, &listed.collect::<Vec<_>>())?;
+    for (path, file) in &files {
         let to = directory.join(path.trim_start_matches('/'));
-        let above = to.parent().unwrap_or(directory);
-        std::fs::create_dir_all(above).context("create", above).map_err(coracle::Error::from)?;
-        // A temporary file is its owner's alone, which is right for a secret; others are as any new file is.
-        let temporary = match file.is_secret {
-            true => tempfile::NamedTempFile::new_in(above),
-            false => tempfile::Builder::new().make_in(above, |path| std::fs::File::create_new(path)),
-        };
-        let mut temporary = temporary.context("write", above).map_err(coracle::Error::from)?;
-        temporary.write_all(&file.bytes).context("write", &to).map_err(coracle::Error::from)?;
-        temporary
-            .persist(&to)
-            .map_err(|error| error.error)
-            .context("write", &to)
-            .map_err(coracle::Error::from)?;
         let secret = if file.is_secret { ", secret" } else { "" };
         report::talk(&format!("{} {FAINT}{} bytes{secret}{FAINT:#}\n", to.display(), file.bytes.len()));
     }
