@@ -29,6 +29,7 @@ Commands:
   config     Work on a program's configuration, which stays outside its image
   resolve    Pin images in manifests by their digests
   manifests  Print what runs an image on Kubernetes: ConfigMaps, workload, Service
+  cache      Look after what earlier builds have left for the next
 
 Options:
       --color <WHEN>  When to use colours; NO_COLOR is respected [default: auto] [possible values:
@@ -135,6 +136,11 @@ Runtime:
       --plugins <FAMILY>       Add the plugins of a library, such as `gio` or `qt5`
       --hwcaps <LEVEL>         Add variants of libraries for newer CPUs up to this level only, such
                                as x86-64-v3, or `none`
+
+Cache:
+      --no-cache         Do everything again, and keep nothing for the next build
+      --cache-dir <DIR>  Keep what the next build can use again in DIR; `coracle` in the user's
+                         cache directory when nothing is said
 
 Examples:
   coracle build ./app                               to ./app.oci, run as user 65532
