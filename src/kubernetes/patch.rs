@@ -7,7 +7,8 @@ use serde_json::Value;
 use super::merge::merge;
 use super::object::Names;
 use super::{About, Application, Error, Manifests, Problem, workload};
-use crate::{path, yaml};
+use crate::yaml::{self, Node};
+use crate::{path, values};
 
 /// What goes on top of one object.
 #[derive(Clone, PartialEq, Debug)]
@@ -51,8 +52,16 @@ impl Patch {
         let text =
             String::from_utf8(bytes).map_err(|_| problem(format!("`{}` is not UTF-8", path.display())))?;
         let documents =
-            yaml::documents(&text).map_err(|error| problem(format!("`{}`: {error}", path.display())))?;
-        let documents = documents.into_iter().enumerate().filter(|(_, value)| !value.is_null());
+            yaml::nodes(&text).map_err(|error| problem(format!("`{}`: {error}", path.display())))?;
+        if let Some((line, key)) = values::altered_numbers(&text, &documents).first() {
+            let message = format!(
+                "`{}`, line {line}: `{key}` is a number that tools read in many ways",
+                path.display()
+            );
+            return Err(Problem::new(message, "write it in decimals, as JSON does: the mode `0440` is 288"));
+        }
+        let documents =
+            documents.iter().map(Node::to_value).enumerate().filter(|(_, value)| !value.is_null());
         Ok(documents
             .map(|(index, value)| Self { from: path.to_owned(), document: index + 1, value })
             .collect())

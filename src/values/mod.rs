@@ -18,6 +18,7 @@ pub use parameters::Parameter;
 pub use path::KeyPath;
 pub use schema::Schema;
 pub use source::{Origin, Source};
+pub(crate) use written::altered_numbers;
 
 /// Values with their origins.
 #[derive(Clone, Debug)]

@@ -69,6 +69,14 @@ pub(super) fn json(text: &str) -> Result<Written, serde_json::Error> {
     Ok(reader.written(value))
 }
 
+/// Lines and keys of numbers in `documents`, which were read from `text`, that would come out otherwise than they are
+/// written.
+pub(crate) fn altered_numbers(text: &str, documents: &[Node]) -> Vec<(usize, KeyPath)> {
+    let mut reader = Reader { text, ..Reader::default() };
+    documents.iter().for_each(|document| drop(reader.node(document)));
+    reader.altered.into_iter().map(|altered| (altered.line, altered.key)).collect()
+}
+
 /// The number that comes out as `text`, with and without a filter.
 fn number(text: &str) -> Option<Number> {
     let whole = text.parse().map(i64::into).or_else(|_| text.parse().map(u64::into));

@@ -317,6 +317,7 @@ patches = [
     "whole.yaml",
     "gone.yaml",
     "bad.yaml",
+    "mode.yaml",
 ]
 "#;
     let near = "kind: Deployment\napiVersion: apps/v1beta1\nmetadata: { name: shop }\n---\n\
@@ -329,12 +330,13 @@ patches = [
             .file("near.yaml", near)
             .file("whole.yaml", whole)
             .file("bad.yaml", "kind: [")
+            .file("mode.yaml", "kind: Deployment\nspec: { template: { spec: { mode: 0440 } } }\n")
     };
     run(recipe).ends(
         2,
         str![""],
         str![[r#"
-error: 2 problems in the recipe
+error: 3 problems in the recipe
 
   cannot read `gone.yaml`: No such file or directory (os error 2)
      --> coracle.toml:7:5
@@ -346,12 +348,18 @@ error: 2 problems in the recipe
     8 |     "bad.yaml",
       |     ^^^^^^^^^^
 
+  `mode.yaml`, line 2: `spec.template.spec.mode` is a number that tools read in many ways
+     --> coracle.toml:9:5
+    9 |     "mode.yaml",
+      |     ^^^^^^^^^^^
+
 hint: check the spelling, and who may read it; relative paths start at the recipe's folder
 hint: a patch is YAML: `kind`, and what is to change
+hint: write it in decimals, as JSON does: the mode `0440` is 288
 
 "#]],
     );
-    let recipe = recipe.replace("    \"gone.yaml\",\n    \"bad.yaml\",\n", "");
+    let recipe = recipe.replace("    \"gone.yaml\",\n    \"bad.yaml\",\n    \"mode.yaml\",\n", "");
     run(&recipe).ends(2, str![""], str![[r#"
 error: 6 problems in the recipe
 
