@@ -6,7 +6,7 @@ use crate::process::start;
 use crate::requirement::{self, Program};
 use crate::subject::{Subject, Subjects};
 
-const NEEDS: &[Program] =
+pub(crate) const NEEDS: &[Program] =
     &[Program("containerd", "containerd"), Program("ctr", "containerd"), Program("runc", "runc")];
 
 #[test]
@@ -16,9 +16,7 @@ fn containerd_imports_and_runs() {
     }
     let subjects = Subjects::shared();
     let place = Place::new();
-    let config = place.file("containerd.toml", &config(&place));
-    let daemon = ["containerd", "--config", config.to_str().unwrap()];
-    place.daemon(&mut place.command(daemon), || place.command(ctr(&place, &["version"])));
+    serve(&place);
     for subject in &subjects.programs {
         let layout = place.shared().join("layout.tar");
         let (layout, directory) = (layout.to_str().unwrap(), subject.layout());
@@ -28,7 +26,7 @@ fn containerd_imports_and_runs() {
             import(&place, subject, archive);
             let said = place.run(ctr(&place, &["run", "--rm", "--net-host", subject.full_name, container]));
             assert_eq!(said, subject.says, "{} from its {container}", subject.name);
-            place.run(ctr(&place, &["images", "rm", "--sync", subject.full_name]));
+            forget(&place, subject.full_name);
         }
     }
 
@@ -44,6 +42,13 @@ fn containerd_imports_and_runs() {
     });
 }
 
+/// Starts containerd in this place.
+pub(crate) fn serve(place: &Place) {
+    let config = place.file("containerd.toml", &config(place));
+    let daemon = ["containerd", "--config", config.to_str().unwrap()];
+    place.daemon(&mut place.command(daemon), || place.command(ctr(place, &["version"])));
+}
+
 /// The plugin for Kubernetes, which is not asked here, wants a network of containers.
 fn config(place: &Place) -> String {
     let (root, socket) = (place.data().join("containerd"), place.data().join("containerd.sock"));
@@ -54,10 +59,18 @@ fn config(place: &Place) -> String {
 }
 
 /// A command to this containerd. The namespace is the control group, too.
-fn ctr(place: &Place, arguments: &[&str]) -> Vec<String> {
+pub(crate) fn ctr(place: &Place, arguments: &[&str]) -> Vec<String> {
     let socket = place.data().join("containerd.sock");
     let always = ["ctr", "--address", socket.to_str().unwrap(), "--namespace", &place.cgroup];
     always.iter().chain(arguments).map(|argument| (*argument).to_owned()).collect()
+}
+
+/// Removes the only image: else layers of the next would be taken for known, whatever they are compressed with.
+pub(crate) fn forget(place: &Place, image: &str) {
+    place.run(ctr(place, &["images", "rm", "--sync", image]));
+    assert_eq!(place.run(ctr(place, &["content", "ls", "--quiet"])), "");
+    let snapshots = place.run(ctr(place, &["snapshots", "ls"]));
+    assert_eq!(snapshots.lines().count(), 1, "{snapshots}");
 }
 
 fn import(place: &Place, subject: &Subject, archive: &str) {

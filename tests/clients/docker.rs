@@ -1,14 +1,14 @@
-//! Docker loads the archive and runs it.
+//! Docker loads the archive and runs it. Before version 23.0 it knows nothing of zstd.
 
 use std::process::Command;
 
 use crate::greeter::{Greeter, promptly};
 use crate::place::Place;
-use crate::process::stdout_of;
+use crate::process::{start, stdout_of};
 use crate::requirement::{self, Program};
 use crate::subject::{Subject, Subjects};
 
-const NEEDS: &[Program] = &[Program("dockerd", "docker.io"), Program("docker", "docker.io")];
+pub(crate) const NEEDS: &[Program] = &[Program("dockerd", "docker.io"), Program("docker", "docker.io")];
 
 /// What would change the host's network, which is not in the place.
 const NO_NETWORK: [&str; 5] =
@@ -21,11 +21,16 @@ fn docker_loads_and_runs() {
     }
     let subjects = Subjects::shared();
     let place = Place::new();
-    let docker = Docker { place: &place };
-    place.daemon(&mut docker.daemon(), || docker.command(&["info"]));
+    let docker = Docker::start(&place);
     for subject in &subjects.programs {
+        if subject.is_zstd() && !docker.knows_zstd() {
+            let archive = subject.oci_archive();
+            docker.refuses_zstd(&["load", "--quiet", "--input", archive.to_str().unwrap()]);
+            continue;
+        }
         docker.load(subject);
         assert_eq!(docker.container(&["--rm"], subject.name), subject.says, "{}", subject.name);
+        docker.forget(subject.name);
     }
 
     docker.load(&subjects.greeter);
@@ -43,11 +48,18 @@ fn docker_loads_and_runs() {
     docker.run(&["rm", "greeter"]);
 }
 
-struct Docker<'a> {
+pub(crate) struct Docker<'a> {
     place: &'a Place,
 }
 
-impl Docker<'_> {
+impl<'a> Docker<'a> {
+    /// Docker as it serves in this place.
+    pub(crate) fn start(place: &'a Place) -> Self {
+        let docker = Self { place };
+        place.daemon(&mut docker.daemon(), || docker.command(&["info"]));
+        docker
+    }
+
     fn socket(&self) -> String {
         format!("unix://{}/docker.sock", self.place.data().display())
     }
@@ -69,7 +81,7 @@ impl Docker<'_> {
         command
     }
 
-    fn run(&self, arguments: &[&str]) -> String {
+    pub(crate) fn run(&self, arguments: &[&str]) -> String {
         stdout_of(&mut self.command(arguments))
     }
 
@@ -82,7 +94,27 @@ impl Docker<'_> {
         }
     }
 
-    fn container(&self, flags: &[&str], image: &str) -> String {
+    /// Its release notes have it under 23.0.0.
+    pub(crate) fn knows_zstd(&self) -> bool {
+        let version = self.run(&["version", "--format", "{{.Server.Version}}"]);
+        version.split('.').next().unwrap().parse::<u32>().unwrap() >= 23
+    }
+
+    /// It takes the layer for a tar.
+    pub(crate) fn refuses_zstd(&self, arguments: &[&str]) {
+        let refused = start(&mut self.command(arguments)).finish();
+        assert!(!refused.status.success(), "Docker took zstd: {arguments:?}");
+        assert!(refused.stderr.contains("archive/tar: invalid tar header"), "{}", refused.stderr);
+        assert_eq!(self.run(&["image", "ls", "--all", "--quiet"]), "");
+    }
+
+    /// Removes the only image: else layers of the next would be taken for known, whatever they are compressed with.
+    pub(crate) fn forget(&self, image: &str) {
+        self.run(&["image", "rm", image]);
+        assert_eq!(self.run(&["image", "ls", "--all", "--quiet"]), "");
+    }
+
+    pub(crate) fn container(&self, flags: &[&str], image: &str) -> String {
         self.run(&[&["run", "--pull", "never", "--network", "host"], flags, &[image]].concat())
     }
 }

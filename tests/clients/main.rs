@@ -1,5 +1,5 @@
-//! Images that `coracle` makes, in the hands of the programs that users have: inspected, loaded, run and stopped by
-//! skopeo, umoci and runc, podman, containerd and Docker, and compared with what the host says.
+//! Images that `coracle` makes, in the hands of the programs that users have: inspected, loaded, pulled, run and stopped
+//! by skopeo, umoci and runc, podman, containerd and Docker, and compared with what the host says.
 //!
 //! A client that is not installed is skipped aloud, or fails the test (`requirement`). Each test starts what it needs
 //! in a place of its own, which ends with the test and leaves nothing behind (`place`).
@@ -19,10 +19,12 @@ mod bundle;
 mod containerd;
 mod docker;
 mod greeter;
+mod layers;
 mod place;
 mod pod;
 mod podman;
 mod process;
+mod registry;
 mod requirement;
 mod runc;
 mod skopeo;

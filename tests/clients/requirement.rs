@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// A program, and the Debian package that has it.
+#[derive(Clone, Copy)]
 pub(crate) struct Program(pub(crate) &'static str, pub(crate) &'static str);
 
 /// What every test here needs, for its subjects and its place.

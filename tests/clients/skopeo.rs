@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::place::Place;
+use crate::process::start;
 use crate::requirement::{self, Program};
 use crate::subject::{Subject, Subjects};
 
@@ -65,12 +66,45 @@ fn copies(place: &Place, subject: &Subject) {
         (&at("dir", "from-layout"), at("oci", "back:again")),
     ];
     for (from, to) in copies {
-        place.run(["skopeo", "copy", "--quiet", from, &to]);
+        let mut copy = vec!["skopeo", "copy", "--quiet", from, &to];
+        copy.extend(subject.is_plain().then_some("--preserve-digests"));
+        place.run(copy);
         let digest = place.run(["skopeo", "inspect", "--format", "{{.Digest}}", &to]);
         assert_eq!(digest.trim_end(), subject.digest, "{from} → {to}");
     }
+    // What came back is byte for byte what went out, layers included.
+    let (blobs, back) = (subject.layout().join("blobs"), data.join("back/blobs"));
+    place.run(["diff".as_ref(), "-r".as_ref(), blobs.as_os_str(), back.as_os_str()]);
+
+    if subject.is_plain() {
+        compresses_what_is_not(place, &layout, &at("oci", "compressed:by-skopeo"));
+    }
     let docker = at("docker-archive", "docker.tar");
-    place.run(["skopeo", "copy", "--quiet", &layout, &format!("{docker}:{}", subject.name)]);
+    let copy = ["skopeo", "copy", "--quiet", &layout, &format!("{docker}:{}", subject.name)];
+    if subject.is_zstd() {
+        return refuses_zstd(place, copy);
+    }
+    place.run(copy);
     let config = place.run(["skopeo", "inspect", "--raw", "--config", &docker]);
     assert_eq!(serde_json::from_str::<Value>(&config).unwrap(), subject.blob(&subject.id()));
+}
+
+/// Why `--preserve-digests` is needed there: the image would be another.
+fn compresses_what_is_not(place: &Place, from: &str, to: &str) {
+    place.run(["skopeo", "copy", "--quiet", from, to]);
+    let manifest: Value = serde_json::from_str(&place.run(["skopeo", "inspect", "--raw", to])).unwrap();
+    for layer in manifest["layers"].as_array().unwrap() {
+        assert_eq!(layer["mediaType"], "application/vnd.oci.image.layer.v1.tar+gzip", "{manifest}");
+    }
+}
+
+/// Docker's own manifest has no media type for it; `coracle` writes Docker's archive itself.
+fn refuses_zstd(place: &Place, copy: [&str; 5]) {
+    let refused = start(&mut place.command(copy)).finish();
+    assert!(!refused.status.success(), "skopeo wrote zstd to Docker's archive");
+    assert!(
+        refused.stderr.contains("zstd compression is not supported for docker images"),
+        "{}",
+        refused.stderr
+    );
 }

@@ -24,6 +24,8 @@ pub(crate) struct Subject {
     pub(crate) entrypoint: &'static str,
     pub(crate) args: &'static [&'static str],
     env: &'static [&'static str],
+    /// What `--compression` says, if anything.
+    compression: Option<&'static str>,
     /// What it prints when it runs; of the greeter, what it answers.
     pub(crate) says: String,
     /// The manifest's digest, as `coracle` printed it.
@@ -34,7 +36,7 @@ pub(crate) struct Subject {
 /// All images, for as long as a test holds them.
 pub(crate) struct Subjects {
     /// These run and end.
-    pub(crate) programs: [Subject; 3],
+    pub(crate) programs: [Subject; 5],
     /// This one serves.
     pub(crate) greeter: Subject,
     _directory: TempDir,
@@ -54,6 +56,11 @@ impl Subjects {
 
     pub(crate) fn all(&self) -> impl Iterator<Item = &Subject> {
         self.programs.iter().chain([&self.greeter])
+    }
+
+    /// curl, once with each codec.
+    pub(crate) fn codecs(&self) -> impl Iterator<Item = &Subject> {
+        self.programs.iter().filter(|subject| subject.entrypoint == CURL)
     }
 
     fn build() -> Self {
@@ -78,15 +85,22 @@ impl Subjects {
             ..Subject::default()
         }
         .build(&format!("{report}:/usr/bin/report"), directory.path());
-        let curl = Subject {
-            name: "registry.example/tools/curl:7",
-            full_name: "registry.example/tools/curl:7",
-            entrypoint: CURL,
-            args: &["--version"],
-            says: on_host(CURL, &["--version"]),
-            ..Subject::default()
-        }
-        .build(CURL, directory.path());
+        // Several layers, the first of which is compressed in many blocks: with each codec.
+        let curl = |name, compression| {
+            Subject {
+                name,
+                full_name: name,
+                entrypoint: CURL,
+                args: &["--version"],
+                compression,
+                says: on_host(CURL, &["--version"]),
+                ..Subject::default()
+            }
+            .build(CURL, directory.path())
+        };
+        let gzip = curl("registry.example/tools/curl:7", None);
+        let zstd = curl("registry.example/tools/curl-zstd:7", Some("zstd"));
+        let none = curl("registry.example/tools/curl-none:7", Some("none"));
         let greeter = Subject {
             name: "acme/greeter:2",
             full_name: "docker.io/acme/greeter:2",
@@ -95,7 +109,7 @@ impl Subjects {
             ..Subject::default()
         }
         .build(&greeter, directory.path());
-        Self { programs: [hello, report, curl], greeter, _directory: directory }
+        Self { programs: [hello, report, gzip, zstd, none], greeter, _directory: directory }
     }
 }
 
@@ -130,13 +144,27 @@ impl Subject {
 
     /// A blob of the layout that is JSON.
     pub(crate) fn blob(&self, digest: &str) -> Value {
-        let path = self.layout().join("blobs").join(digest.replace(':', "/"));
-        serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+        serde_json::from_slice(&self.bytes(digest)).unwrap()
+    }
+
+    /// The bytes of a blob of the layout.
+    pub(crate) fn bytes(&self, digest: &str) -> Vec<u8> {
+        std::fs::read(self.layout().join("blobs").join(digest.replace(':', "/"))).unwrap()
     }
 
     /// The digest of the image's config, which engines call the ID of the image.
     pub(crate) fn id(&self) -> String {
         self.blob(&self.digest)["config"]["digest"].as_str().unwrap().to_owned()
+    }
+
+    /// Whether its layers are compressed with what some clients do not know.
+    pub(crate) fn is_zstd(&self) -> bool {
+        self.compression == Some("zstd")
+    }
+
+    /// Whether its layers are tars, which some clients compress on the way.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.compression == Some("none")
     }
 
     /// Lets `coracle` make the image; `program` is what stands on its command line.
@@ -149,6 +177,7 @@ impl Subject {
         coracle.args(["--output", &format!("oci-archive:{}", self.oci_archive().display())]);
         coracle.args(["--output", &format!("docker-archive:{}", self.docker_archive().display())]);
         coracle.args(self.env.iter().flat_map(|variable| ["--env", variable]));
+        coracle.args(self.compression.iter().flat_map(|compression| ["--compression", compression]));
         let printed = stdout_of(coracle.arg("--").args(self.args));
         let digest =
             printed.strip_prefix(&format!("{}@", self.name)).and_then(|rest| rest.strip_suffix('\n'));
