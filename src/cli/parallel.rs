@@ -77,7 +77,7 @@ mod tests {
         let work = |index, item: &u64| {
             thread::sleep(std::time::Duration::from_millis(item % 5));
             // As a build that fails early: it has no turn to wait for, and passes it all the same.
-            if item % 3 != 0 {
+            if !item.is_multiple_of(3) {
                 turns.wait(index);
                 published.lock().unwrap().push(*item);
             }
@@ -86,7 +86,7 @@ mod tests {
         };
         in_order(&items, work, |item, result| taken.push((*item, result)));
         assert_eq!(taken, items.iter().map(|item| (*item, item * 2)).collect::<Vec<_>>());
-        let expected: Vec<u64> = items.into_iter().filter(|item| item % 3 != 0).collect();
+        let expected: Vec<u64> = items.into_iter().filter(|item| !item.is_multiple_of(3)).collect();
         assert_eq!(*published.lock().unwrap(), expected);
     }
 }

@@ -6,6 +6,7 @@ use super::window::{Window, alphanumeric, base64, base64url, last, run};
 
 /// A credential that starts here and is told by what stands around it.
 pub(super) fn find(window: &Window<'_>) -> Option<Match> {
+    // Each looks first at the byte or two that rule out most places.
     [web_token, aws_secret, telegram, terraform, entra, password_hash, wireguard]
         .iter()
         .find_map(|rule| rule(window))
@@ -28,8 +29,17 @@ fn web_token(window: &Window<'_>) -> Option<Match> {
         .then(|| Match::error("token", "a signed JSON Web Token"))
 }
 
+/// Whether `bytes` may start with `size` characters of base 64 and no more: its last one and what follows tell most.
+fn may_have(bytes: &[u8], size: usize) -> bool {
+    let is_in = |at: usize| bytes.get(at).is_some_and(|&byte| base64(byte));
+    is_in(size - 1) && !is_in(size)
+}
+
 /// Forty characters behind a name such as `aws_secret_access_key`.
 fn aws_secret(window: &Window<'_>) -> Option<Match> {
+    if !may_have(window.at, 40) {
+        return None;
+    }
     let secret = window.run(base64);
     (secret.len() == 40
         && is_named(window, &["secret_access_key", "secretaccesskey", "aws_secret_key", "aws_secret"])
@@ -69,6 +79,9 @@ fn terraform(window: &Window<'_>) -> Option<Match> {
 
 /// A client secret of Microsoft Entra ID: three characters, a digit, `Q~`, 31 to 34 characters.
 fn entra(window: &Window<'_>) -> Option<Match> {
+    if window.at.get(4..6) != Some(b"Q~") {
+        return None;
+    }
     let secret = window.run(|byte| base64url(byte) || matches!(byte, b'.' | b'~'));
     let is_secret =
         matches!(secret, [_, _, _, b'0'..=b'9', b'Q', b'~', rest @ ..] if (31..=34).contains(&rest.len()));
@@ -77,6 +90,9 @@ fn entra(window: &Window<'_>) -> Option<Match> {
 
 /// A line of `shadow` or `.htpasswd`: `NAME:$ID$SALT$HASH`, as `crypt(5)` has them.
 fn password_hash(window: &Window<'_>) -> Option<Match> {
+    if window.previous() != Some(b'$') {
+        return None;
+    }
     let before = last(window.before, 96);
     let start = before.iter().rposition(|&byte| byte == b':')?;
     let mut fields = before.get(start + 1..)?.split(|&byte| byte == b'$');
@@ -90,16 +106,15 @@ fn password_hash(window: &Window<'_>) -> Option<Match> {
         _ => return None,
     };
     let name = before.get(..start)?.last().is_some_and(|&byte| alphanumeric(byte));
-    (nothing.is_empty()
-        && name
-        && window.previous() == Some(b'$')
-        && hash.len() == wanted
-        && chance::is_random(hash))
-    .then(|| Match::error("password", "the hash of a password").from(before.len() - start - 1))
+    (nothing.is_empty() && name && hash.len() == wanted && chance::is_random(hash))
+        .then(|| Match::error("password", "the hash of a password").from(before.len() - start - 1))
 }
 
 /// `PrivateKey = KEY`, as WireGuard has it; without spaces it has a form.
 fn wireguard(window: &Window<'_>) -> Option<Match> {
+    if !may_have(window.at, 44) {
+        return None;
+    }
     let key = window.run(base64);
     (key.len() == 44
         && key.ends_with(b"=")

@@ -17,6 +17,10 @@ const LINE: usize = 32;
 
 /// The body of a private key that starts here.
 pub(super) fn body(window: &Window<'_>) -> Option<Match> {
+    // Most runs end before a line would; that is one byte to look at.
+    if !window.at.get(LINE - 1).is_some_and(|&byte| base64(byte)) {
+        return None;
+    }
     let line = window.run(base64);
     if line.len() < LINE {
         return None;

@@ -1,0 +1,98 @@
+//! What a program finds beside its image, and who asks whether it is well.
+
+use super::*;
+
+#[test]
+fn what_a_program_finds_beside_its_image() {
+    let text = r#"
+[image]
+programs = ["app"]
+[[config]]
+mount = "/etc/shop"
+templates = ["config/shop.toml.j2"]
+reload = "signal:SIGHUP"
+optional = true
+[[secret]]
+mount = "/run/secrets/shop"
+name = "shop"
+keys = ["password", "tls.key"]
+[[state]]
+mount = "/var/lib/shop"
+size = "10Gi"
+shared = true
+[[variable]]
+name = "LEVEL"
+from = "/etc/shop/level"
+secret-in-environment = true
+"#;
+    let found = read(text, &Overrides::default()).unwrap().config;
+    assert_eq!(
+        (found.mounts[0].reload.to_string().as_str(), found.mounts[0].is_optional),
+        ("signal:SIGHUP", true)
+    );
+    let secret = &found.secrets[0];
+    assert_eq!(
+        (secret.name.as_deref(), &secret.keys),
+        (Some("shop"), &strings(["password", "tls.key"]).to_vec())
+    );
+    assert_eq!((found.states[0].size.as_deref(), found.states[0].is_shared), (Some("10Gi"), true));
+    assert_eq!((found.variables[0].name.as_str(), found.variables[0].may_be_secret), ("LEVEL", true));
+
+    let flags =
+        ConfigOverrides { secrets: vec!["/run/secrets/app=a,b".into()], ..ConfigOverrides::default() };
+    let flags = Overrides { config: flags, ..Overrides::default() };
+    let found = read(text, &flags).unwrap().config;
+    assert_eq!((found.secrets.len(), &found.secrets[0].keys), (1, &strings(["a", "b"]).to_vec()));
+}
+
+#[test]
+fn mounts_that_are_wrong() {
+    for (lines, expected) in [
+        (
+            "[[config]]\nmount = \"/a\"\ntemplates = [\"a\"]\nreload = \"never\"",
+            "`never` is none of `restart`, `watch` and `signal:NAME`",
+        ),
+        ("[[config]]\nmount = \"/a\"\ntemplates = [\"a\"]\nreload = \"signal:HUP\"", "`HUP` is not a signal"),
+        ("[[secret]]\nmount = \"/a\"\nkeys = []", "no key of the Secret at `/a` is named"),
+        ("[[secret]]\nmount = \"/a\"\nkeys = [\"b\"]\nname = \"A\"", "`A` is no name of a Secret"),
+        ("[[state]]\nmount = \"/a\"\nsize = \"10 GB\"", "`10 GB` is no quantity"),
+        ("[[state]]\nmount = \"/a\"\nshared = true", "`/a` has no size, so every pod has one of its own"),
+        ("[[variable]]\nname = \"1\"\nfrom = \"/a/b\"", "`1` is no name of a variable"),
+        (
+            "[image.labels]\n\"io.coracle.config.v1\" = \"x\"",
+            "`io.coracle.config.v1` is written by Coracle itself",
+        ),
+    ] {
+        assert_eq!(refused(lines), [expected], "{lines}");
+    }
+}
+
+#[test]
+fn probes_are_one_for_everything_or_one_for_each() {
+    let probes = |text: &str| {
+        let text = format!("[image]\nprograms = [\"app\"]\n[kubernetes]\nprobes = {text}\n");
+        parse(Path::new("coracle.toml"), text.as_bytes(), &Overrides::default())
+            .map(|recipe| recipe.kubernetes.probes)
+    };
+    let simple = probes("{ http = \"/health\", period = 3 }").unwrap();
+    assert!(simple.startup.is_none() && simple.readiness == simple.liveness);
+    assert_eq!(simple.liveness.unwrap().period, Some(3));
+    let each = probes("{ startup = { tcp = 1 }, liveness = { exec = [\"/x\"] } }").unwrap();
+    assert!(each.startup.is_some() && each.readiness.is_none() && each.liveness.is_some());
+    for (text, part) in [
+        ("{}", "asks one question"),
+        ("{ http = \"/\", tcp = 1 }", "asks one question"),
+        ("{ http = \"/\", liveness = { tcp = 1 } }", "beside one that has a name"),
+        ("{ period = 1, liveness = { tcp = 1 } }", "belongs to one of them"),
+        ("{ tcp = 0 }", "no port 0"),
+        ("{ exec = [\"/x\"], port = 1 }", "goes with `http` alone"),
+        (
+            "{ liveness = { httpp = \"/\" } }",
+            "unknown key `httpp` in `kubernetes.probes.liveness`; did you mean `http`?",
+        ),
+        ("\"/health\"", "expected a table"),
+    ] {
+        let message = probes(text).unwrap_err().to_string();
+        assert!(message.contains(part), "{text}: {message}");
+    }
+}

@@ -1,0 +1,33 @@
+//! The recipe with every key in `templates/`.
+
+use super::*;
+
+#[test]
+fn the_template_is_a_recipe_and_its_values_are_the_defaults() {
+    let template = include_bytes!("../../../templates/coracle.toml");
+    let recipe = parse(Path::new("coracle.toml"), template, &Overrides::default()).unwrap();
+    let flags = Overrides {
+        programs: vec!["target/release/app".into()],
+        names: vec!["app".into()],
+        ..Overrides::default()
+    };
+    assert_eq!(recipe, Recipe::from_flags(&flags).unwrap());
+}
+
+/// The keys that the template shows in comments are legal, and all keys are shown.
+#[test]
+fn the_template_shows_how_it_runs_on_kubernetes() {
+    let template = include_str!("../../../templates/coracle.toml");
+    let (_, shown) = template.split_once("# [[secret]]").unwrap();
+    let (shown, _) = shown.split_once("# Static data").unwrap();
+    let is_key = |line: &str| {
+        line.starts_with('[') || line.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '))
+    };
+    let lines = shown.lines().filter_map(|line| line.strip_prefix("# ").filter(|line| is_key(line)));
+    let text = format!("[image]\nprograms = [\"app\"]\n[[secret]]\n{}", lines.collect::<Vec<_>>().join("\n"));
+    let recipe = parse(Path::new("coracle.toml"), text.as_bytes(), &Overrides::default()).unwrap();
+    assert_eq!((recipe.kubernetes.replicas, recipe.config.states.len()), (Some(2), 1));
+    for key in schema::keys_of::<schema::Kubernetes>() {
+        assert!(shown.contains(key), "{key}");
+    }
+}
