@@ -12,6 +12,9 @@ use crate::rootfs::{Entry, Node};
 
 use super::{Error, Observer, tar};
 
+/// Bytes that are read, searched and hashed at once: what a core's own cache holds is read from memory once.
+const PIECE: usize = 64 << 10;
+
 /// Why the stream ended early.
 pub(super) enum Halt {
     /// It failed itself.
@@ -115,6 +118,8 @@ impl Stream<'_, '_> {
         let mut offset = 0;
         while offset < reader.size() {
             let room = self.blocks.room()?;
+            let piece = room.len().min(PIECE);
+            let room = room.get_mut(..piece).unwrap_or_default();
             let read = reader.read_at(room, offset)?;
             if let Some(scan) = &mut scan {
                 scan.update(room.get(..read).unwrap_or_default());
