@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::answer::Answer;
 use super::challenge::Challenge;
 use super::token::{self, Asked, Token};
 use super::wire::Wire;
@@ -35,13 +36,13 @@ impl Auth {
         token.or_else(|| known.plain.get(repository).cloned())
     }
 
-    /// The header that answers `challenges`, after `used` was not enough; none when there is nothing better.
+    /// The header that satisfies `answer`, a 401, after `used` was not enough; none when there is nothing better.
     pub(super) fn renew(
         &self,
         wire: &Wire,
         settings: &Settings,
         who: (&Repository, &[String]),
-        challenges: &[Challenge],
+        answer: &Answer,
         used: Option<&Secret>,
     ) -> Result<Option<Secret>, Error> {
         let (repository, scopes) = who;
@@ -50,7 +51,7 @@ impl Auth {
             return Ok(Some(ready));
         }
         let credential = self.credential(wire, settings, repository)?;
-        for challenge in challenges {
+        for challenge in &answer.challenges() {
             let header = match (challenge, &credential) {
                 (Challenge::Bearer { .. }, Some(Credential::RegistryToken(token))) => {
                     let header = Secret::new(format!("Bearer {}", token.reveal()));
@@ -59,7 +60,13 @@ impl Auth {
                 }
                 (Challenge::Bearer { realm, service, scope }, credential) => {
                     let wanted = scope::with_asked(scopes, scope.as_deref().unwrap_or_default());
-                    let asked = Asked { repository, realm, service: service.as_deref(), scopes: &wanted };
+                    let asked = Asked {
+                        repository,
+                        request: &answer.request,
+                        realm,
+                        service: service.as_deref(),
+                        scopes: &wanted,
+                    };
                     let token = token::fetch(wire, settings.retries, &asked, credential.as_ref())?;
                     let key = (repository.clone(), scopes.join(" "));
                     self.known().tokens.insert(key, token.clone());

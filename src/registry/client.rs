@@ -42,6 +42,7 @@ pub(super) struct Received {
     pub(super) headers: HeaderMap,
     pub(super) bytes: Vec<u8>,
     pub(super) request: Request,
+    pub(super) url: Url,
 }
 
 impl Client {
@@ -102,9 +103,9 @@ impl Remote {
                 404 => return Ok(None),
                 _ => return Err(self.refused(answer)),
             }
-            let headers = answer.headers.clone();
+            let (headers, url) = (answer.headers.clone(), answer.url.clone());
             let error = match answer.bytes(limit) {
-                Ok((bytes, request)) => return Ok(Some(Received { headers, bytes, request })),
+                Ok((bytes, request)) => return Ok(Some(Received { headers, bytes, request, url })),
                 Err(error) => error,
             };
             match waits.next(None).filter(|_| retry::is_cut(&error)) {
@@ -175,7 +176,7 @@ impl Remote {
             return Ok(answer);
         }
         let who = (&self.repository, self.scopes.as_slice());
-        match auth.renew(wire, settings, who, &answer.challenges(), used.as_ref())? {
+        match auth.renew(wire, settings, who, &answer, used.as_ref())? {
             None => Ok(answer),
             Some(header) => {
                 answer.finish();
@@ -194,10 +195,10 @@ fn is_wrong_scheme(tls: bool, outcome: &Result<Answer, Error>) -> bool {
     match outcome {
         Ok(answer) => !tls && answer.status == 400,
         Err(Error::NoAnswer { failure, .. }) if tls => {
-            matches!(failure, Failure::NotTls | Failure::NotListening)
+            matches!(failure, Failure::NotTls | Failure::NotListening | Failure::Proxy)
         }
         Err(Error::NoAnswer { failure, .. }) => {
-            matches!(failure, Failure::NoHttp(_) | Failure::NotListening)
+            matches!(failure, Failure::NoHttp(_) | Failure::Cut | Failure::NotListening | Failure::Proxy)
         }
         Err(_) => false,
     }

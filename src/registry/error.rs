@@ -55,6 +55,20 @@ pub enum Error {
         /// What was asked for.
         tag: String,
     },
+    /// What was to refer to something does not.
+    #[error("manifest `{digest}` has no subject")]
+    NoSubject {
+        /// The manifest.
+        digest: Digest,
+    },
+    /// Others write an index at the same time, and without looking.
+    #[error("tag `{tag}` of `{repository}` is written over by somebody else")]
+    Overwritten {
+        /// Where the index is.
+        repository: Repository,
+        /// Its tag.
+        tag: String,
+    },
     /// No token was to be had.
     #[error("cannot get a token for `{repository}`")]
     Token {
@@ -129,6 +143,8 @@ pub enum Failure {
     NotListening,
     /// The connection ended before the answer did.
     Cut,
+    /// The proxy does not get there.
+    Proxy,
     /// Nothing came in the time that was allowed.
     TooSlow,
     /// The certificate is not trusted, or TLS failed otherwise.
@@ -157,6 +173,7 @@ impl fmt::Display for Failure {
             Self::UnknownHost => f.write_str("no such host"),
             Self::NotListening => f.write_str("connection refused"),
             Self::Cut => f.write_str("the connection was cut"),
+            Self::Proxy => f.write_str("the proxy can't connect"),
             Self::TooSlow => f.write_str("nothing came in time"),
             Self::NotTls => f.write_str("it does not speak TLS"),
             Self::Local(why) => write!(f, "cannot read what was to be sent: {why}"),
@@ -186,7 +203,8 @@ impl Error {
             Self::Altered { .. } => {
                 "try again; if it stays so, the registry or a cache before it is damaged".into()
             }
-            Self::Unexpected { .. } | Self::NotAddressable { .. } => return None,
+            Self::Overwritten { .. } => "try again when the other clients have finished".into(),
+            Self::Unexpected { .. } | Self::NoSubject { .. } | Self::NotAddressable { .. } => return None,
         })
     }
 }
@@ -197,6 +215,10 @@ impl Failure {
         Some(match self {
             Self::UnknownHost => format!("check the name `{registry}` and the network"),
             Self::NotListening => format!("check that `{registry}` is running, and its port"),
+            Self::Proxy => {
+                "check that the proxy may connect there, or name the host as one to be reached directly"
+                    .into()
+            }
             Self::Cut | Self::TooSlow => {
                 "try again; a proxy or a firewall on the way may be the cause".into()
             }

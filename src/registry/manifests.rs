@@ -9,6 +9,7 @@ use super::error::{Error, Request};
 use super::{Remote, text};
 use crate::digest::Digest;
 use crate::image::media_type;
+use crate::reference::Reference;
 
 /// The specification asks registries to take manifests of up to 4 MiB; nobody has to take larger ones.
 pub(super) const LARGEST: u64 = 4 << 20;
@@ -50,6 +51,12 @@ pub struct Manifest {
     pub digest: Digest,
     /// The bytes.
     pub bytes: Vec<u8>,
+}
+
+impl<'a> From<&'a Reference> for Target<'a> {
+    fn from(reference: &'a Reference) -> Self {
+        Self::Tag(reference.tag())
+    }
 }
 
 impl Remote {

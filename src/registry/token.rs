@@ -36,6 +36,8 @@ pub(super) struct Token {
 /// What is to be opened, and where the token for it is to be had.
 pub(super) struct Asked<'a> {
     pub(super) repository: &'a Repository,
+    /// What was asked when the registry named its token server.
+    pub(super) request: &'a Request,
     pub(super) realm: &'a str,
     pub(super) service: Option<&'a str>,
     pub(super) scopes: &'a [String],
@@ -109,21 +111,16 @@ pub(super) fn fetch(
 /// The realm, if what is sent there, and what comes back, can't be seen on the way. A registry elsewhere has no
 /// business with servers on this machine.
 fn realm(wire: &Wire, asked: &Asked<'_>) -> Result<Url, Error> {
-    let request = |host: Option<String>| Request {
-        repository: asked.repository.clone(),
-        method: "GET".into(),
-        path: "/v2/".into(),
-        host,
-    };
+    let request = asked.request.clone();
     let Some(url) = Url::parse(asked.realm) else {
         let why = "the token server that it names is no URL".into();
-        return Err(Error::Unexpected { request: request(None), why });
+        return Err(Error::Unexpected { request, why });
     };
     let local = is_loopback(url.host()) && wire.may_be_plain(asked.repository.authority());
     if url.is_tls() || local {
         return Ok(url);
     }
-    Err(Error::Unsafe { request: request(None), host: text::shown(url.authority(), 100) })
+    Err(Error::Unsafe { request, host: text::shown(url.authority(), 100) })
 }
 
 fn query(realm: &Url, asked: &Asked<'_>) -> Url {

@@ -195,6 +195,7 @@ fn agent(settings: &Settings, roots: &RootCerts, proxy: Option<Proxy>) -> Agent 
         .proxy(proxy)
         .tls_config(TlsConfig::builder().root_certs(roots.clone()).build())
         .max_response_header_size(LARGEST_HEADER)
+        .max_idle_connections(2 * settings.jobs.max(5))
         .max_idle_connections_per_host(settings.jobs.max(1))
         .timeout_resolve(Some(connect))
         .timeout_connect(Some(connect))
@@ -212,10 +213,13 @@ fn failure(error: &ureq::Error) -> Failure {
         ureq::Error::Timeout(_) => Failure::TooSlow,
         ureq::Error::HostNotFound => Failure::UnknownHost,
         ureq::Error::LargeResponseHeader(..) => Failure::NoHttp("its header has no end".into()),
-        ureq::Error::Protocol(error) => Failure::NoHttp(text::shown(&error.to_string(), 200)),
+        ureq::Error::Protocol(error) => match error.to_string() {
+            why if why.contains("too many headers") => Failure::NoHttp("its header has no end".into()),
+            why => Failure::NoHttp(text::shown(&why, 200)),
+        },
         ureq::Error::Rustls(error) => tls(&error.to_string()),
         ureq::Error::Tls(error) => tls(error),
-        ureq::Error::ConnectProxyFailed(_) => Failure::Other("the proxy refuses to connect".into()),
+        ureq::Error::ConnectProxyFailed(_) => Failure::Proxy,
         ureq::Error::ConnectionFailed => Failure::NotListening,
         ureq::Error::BadUri(_) | ureq::Error::Http(_) => Failure::Other("it can't be sent".into()),
         other => Failure::Other(text::shown(&other.to_string(), 200)),
