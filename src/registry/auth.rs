@@ -67,14 +67,14 @@ impl Auth {
                         service: service.as_deref(),
                         scopes: &wanted,
                     };
-                    let token = token::fetch(wire, settings.retries, &asked, credential.as_ref())?;
+                    let token = fetch(wire, settings, &asked, credential.as_ref())?;
                     let key = (repository.clone(), scopes.join(" "));
                     self.known().tokens.insert(key, token.clone());
                     token.header
                 }
                 (Challenge::Basic, Some(Credential::Password { user, password })) => {
                     let header = token::basic(user, password);
-                    wire.censor.learn(&header);
+                    wire.censor.learn_header(&header);
                     self.known().plain.insert(repository.clone(), header.clone());
                     header
                 }
@@ -110,4 +110,26 @@ impl Auth {
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A token for all that is wanted; or, where a server gives all or nothing, for the repository without its mounts.
+fn fetch(
+    wire: &Wire,
+    settings: &Settings,
+    asked: &Asked<'_>,
+    credential: Option<&Credential>,
+) -> Result<Token, Error> {
+    let whole = token::fetch(wire, settings.retries, asked, credential);
+    match (&whole, asked.scopes) {
+        (Err(error), [own, _, ..]) if is_refused(error) => {
+            let asked = Asked { scopes: std::slice::from_ref(own), ..*asked };
+            token::fetch(wire, settings.retries, &asked, credential)
+        }
+        _ => whole,
+    }
+}
+
+fn is_refused(error: &Error) -> bool {
+    let Error::Token { source, .. } = error else { return false };
+    matches!(&**source, Error::Refused { refusal, .. } if matches!(refusal.status, 400 | 401 | 403))
 }

@@ -156,6 +156,11 @@ impl Remote {
         answer.into_error(&inner.wire.censor, inner.auth.is_logged_in(&self.repository))
     }
 
+    /// A server's words, as they may be shown.
+    pub(super) fn shown(&self, text: &str) -> String {
+        self.client.inner.wire.censor.clean(text)
+    }
+
     fn url(&self, tls: bool, path: &str) -> Result<Url, Error> {
         let authority = self.repository.authority();
         Url::new(tls, authority, path)
@@ -166,8 +171,8 @@ impl Remote {
     fn authorized(&self, call: &Call<'_>, url: &Url) -> Result<Answer, Error> {
         let Inner { settings, wire, auth, .. } = &*self.client.inner;
         if !url.is_tls() && !wire.may_be_plain(url.authority()) {
-            let request = super::wire::describe(call, url, &self.repository);
-            return Err(Error::Unsafe { request, host: url.authority().to_owned() });
+            let request = wire.describe(call, url, &self.repository);
+            return Err(Error::Unsafe { request, host: wire.censor.clean(url.authority()) });
         }
         let own = self.url(url.is_tls(), "/")?.same_origin(url);
         let used = if own { auth.ready(&self.repository, &self.scopes) } else { None };

@@ -223,6 +223,9 @@ impl Failure {
                 "try again; a proxy or a firewall on the way may be the cause".into()
             }
             Self::NotTls => format!("name `{registry}` as insecure to talk to it without TLS"),
+            Self::Tls(why) if why.contains("CaUsedAsEndEntity") => format!(
+                "`{registry}` shows the certificate of an authority itself; give it one that the authority signed"
+            ),
             Self::Tls(_) => format!("name a file with the certificate authority of `{registry}`"),
             Self::NoHttp(_) => format!("check that `{registry}` is a registry"),
             Self::Local(_) => "nothing may change the file meanwhile; build it again".into(),

@@ -102,7 +102,7 @@ impl Remote {
         }
         match media_type_of(&received.headers, &received.bytes) {
             Ok(media_type) => Ok(Some(Manifest { media_type, digest, bytes: received.bytes })),
-            Err(why) => Err(Error::Unexpected { request, why }),
+            Err(why) => Err(Error::Unexpected { request, why: self.shown(&why) }),
         }
     }
 
@@ -191,7 +191,6 @@ fn media_type_of(headers: &HeaderMap, bytes: &[u8]) -> Result<String, String> {
     };
     match (document.media_type, header.filter(|kind| !says_nothing(kind))) {
         (Some(own), Some(header)) if own != header => {
-            let (own, header) = (text::shown(&own, 100), text::shown(&header, 100));
             Err(format!("it says that it is `{own}`, its header says `{header}`"))
         }
         (Some(kind), _) | (None, Some(kind)) => Ok(kind),

@@ -56,8 +56,13 @@ impl Remote {
             };
             std::thread::sleep(wait);
             // Perhaps only the answer was lost.
-            if self.has_blob(&upload.digest)? {
-                return Ok(Pushed::Sent);
+            match self.has_blob(&upload.digest) {
+                Ok(false) => {}
+                Ok(true) => return Ok(Pushed::Sent),
+                Err(error) => {
+                    session.cancel(self);
+                    return Err(error);
+                }
             }
             session = match session.resume(self, upload.size) {
                 Some(session) => session,

@@ -7,11 +7,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use ureq::http::Method;
 
+use super::Remote;
 use super::call::{Call, To};
 use super::client::Received;
 use super::error::{Error, Request};
 use super::manifests::{LARGEST, Target};
-use super::{Remote, text};
 use crate::digest::Digest;
 use crate::image::media_type;
 use crate::json;
@@ -186,8 +186,8 @@ fn tag(subject: &Digest) -> String {
 fn index(bytes: &[u8], request: &Request) -> Result<Value, Error> {
     let index: Option<Value> = serde_json::from_slice(bytes).ok();
     index.filter(|index| index.get("manifests").is_some_and(Value::is_array)).ok_or_else(|| {
-        let shown = text::shown(&String::from_utf8_lossy(bytes), 40);
-        Error::Unexpected { request: request.clone(), why: format!("it is no index: `{shown}`") }
+        let why = "it is no index of manifests".into();
+        Error::Unexpected { request: request.clone(), why }
     })
 }
 

@@ -25,7 +25,8 @@ impl Waits {
         }
         let doubled = first.saturating_mul(1_u32.checked_shl(self.tried - 1).unwrap_or(u32::MAX));
         self.tried += 1;
-        Some(asked.unwrap_or(doubled.min(longest)))
+        // A server that asks for no wait at all is not asked without end.
+        Some(doubled.min(longest).max(asked.unwrap_or_default()))
     }
 
     /// Sleeps before the next try of what ended like this, or says that there is none.

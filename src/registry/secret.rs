@@ -83,6 +83,11 @@ impl Censor {
         }
     }
 
+    /// The same for what stands behind `Basic` or `Bearer`.
+    pub(super) fn learn_header(&self, header: &Secret) {
+        self.learn(&Secret::new(header.0.rsplit(' ').next().unwrap_or_default()));
+    }
+
     /// `text` without secrets, without control characters, and not long.
     pub(super) fn clean(&self, text: &str) -> String {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -38,7 +38,7 @@ impl Remote {
                     answer.finish();
                     return Ok(Start::Mounted);
                 }
-                202 => return session(answer).map(Start::Session),
+                202 => return session(self, answer).map(Start::Session),
                 // Mounting is a favour: whatever is wrong with it, the blob itself can be sent.
                 400..=499 if answer.status != 429 => answer.finish(),
                 _ => return Err(self.refused(answer)),
@@ -46,7 +46,7 @@ impl Remote {
         }
         let answer = self.send(&self.begin(""))?;
         match answer.status {
-            202 => session(answer).map(Start::Session),
+            202 => session(self, answer).map(Start::Session),
             _ => Err(self.refused(answer)),
         }
     }
@@ -95,7 +95,7 @@ impl Session {
         if answer.status != 202 {
             return Err(remote.refused(answer));
         }
-        *self = Self { offset: upload.size, ..session(answer)? };
+        *self = Self { offset: upload.size, ..session(remote, answer)? };
         Ok(())
     }
 
@@ -103,7 +103,9 @@ impl Session {
     pub(super) fn resume(self, remote: &Remote, size: u64) -> Option<Self> {
         let call = Call::new(Method::GET, To::Url(self.location.clone()));
         let known = match remote.send(&call) {
-            Ok(answer) if matches!(answer.status, 202 | 204) => received(answer, &self.location, size),
+            Ok(answer) if matches!(answer.status, 202 | 204) => {
+                received(remote, answer, &self.location, size)
+            }
             Ok(answer) => {
                 answer.finish();
                 None
@@ -124,14 +126,14 @@ impl Session {
     }
 }
 
-fn session(answer: Answer) -> Result<Session, Error> {
-    let location = next(&answer);
+fn session(remote: &Remote, answer: Answer) -> Result<Session, Error> {
+    let location = next(remote, &answer);
     answer.finish();
     Ok(Session { location: location?, offset: 0 })
 }
 
 /// Where the upload goes on.
-fn next(answer: &Answer) -> Result<Url, Error> {
+fn next(remote: &Remote, answer: &Answer) -> Result<Url, Error> {
     let request = || answer.request.clone();
     let location = answer.header("location").and_then(|location| answer.url.join(location));
     let Some(location) = location else {
@@ -146,14 +148,14 @@ fn next(answer: &Answer) -> Result<Url, Error> {
     // A registry behind a proxy may not know that the proxy speaks TLS.
     location
         .with_tls(&answer.url)
-        .ok_or_else(|| Error::Unsafe { request: request(), host: text::shown(location.authority(), 100) })
+        .ok_or_else(|| Error::Unsafe { request: request(), host: remote.shown(location.authority()) })
 }
 
 /// `Range: 0-N`: bytes up to and with N are there. For none some registries say `0-0`, which would be one.
-fn received(answer: Answer, location: &Url, size: u64) -> Option<Session> {
+fn received(remote: &Remote, answer: Answer, location: &Url, size: u64) -> Option<Session> {
     let last = answer.header("range").and_then(last_byte).filter(|last| *last > 0 && *last < size);
     let location = match answer.header("location") {
-        Some(_) => next(&answer).ok()?,
+        Some(_) => next(remote, &answer).ok()?,
         None => location.clone(),
     };
     answer.finish();

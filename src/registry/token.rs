@@ -84,7 +84,7 @@ pub(super) fn fetch(
         Some(Credential::Password { user, password }) => {
             let url = query(&realm, asked).with("account", &text::query(user));
             let header = basic(user, password);
-            wire.censor.learn(&header);
+            wire.censor.learn_header(&header);
             (Call::new(Method::GET, To::Url(url.clone())), url, Some(header))
         }
         Some(Credential::RegistryToken(_)) | None => {
@@ -104,7 +104,7 @@ pub(super) fn fetch(
     }
     let (bytes, request) = answer.bytes(LARGEST).map_err(fail)?;
     let token = read(&bytes).map_err(|why| fail(Error::Unexpected { request, why: why.into() }))?;
-    wire.censor.learn(&token.header);
+    wire.censor.learn_header(&token.header);
     Ok(token)
 }
 
@@ -120,7 +120,7 @@ fn realm(wire: &Wire, asked: &Asked<'_>) -> Result<Url, Error> {
     if url.is_tls() || local {
         return Ok(url);
     }
-    Err(Error::Unsafe { request, host: text::shown(url.authority(), 100) })
+    Err(Error::Unsafe { request, host: wire.censor.clean(url.authority()) })
 }
 
 fn query(realm: &Url, asked: &Asked<'_>) -> Url {

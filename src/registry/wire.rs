@@ -79,11 +79,11 @@ impl Wire {
                 });
             };
             if !next.is_tls() && (at.is_tls() || !self.may_be_plain(next.authority())) {
-                return Err(Error::Unsafe { request, host: text::shown(next.authority(), 100) });
+                return Err(Error::Unsafe { request, host: self.censor.clean(next.authority()) });
             }
             at = next;
         }
-        let request = describe(call, url, repository);
+        let request = self.describe(call, url, repository);
         Err(Error::Unexpected { request, why: "it leads from one place to the next without end".into() })
     }
 
@@ -94,7 +94,7 @@ impl Wire {
         authorization: Option<&Secret>,
         repository: &Repository,
     ) -> Result<Answer, Error> {
-        let request = describe(call, url, repository);
+        let request = self.describe(call, url, repository);
         let no_answer = |failure| Error::NoAnswer { request: request.clone(), failure };
         let mut head = HttpRequest::builder().method(call.method.clone()).uri(url.to_sent());
         for (name, value) in &call.headers {
@@ -127,6 +127,17 @@ impl Wire {
         Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body, url: url.clone(), request })
     }
 
+    /// `call` as errors name it. Where it goes may be a server's word, which may hold what the server got.
+    pub(super) fn describe(&self, call: &Call<'_>, url: &Url, repository: &Repository) -> Request {
+        let own = url.authority() == repository.authority();
+        Request {
+            repository: repository.clone(),
+            method: call.method.to_string(),
+            path: self.censor.clean(url.path()),
+            host: (!own).then(|| self.censor.clean(url.authority())),
+        }
+    }
+
     fn run(
         &self,
         message: HttpRequest<impl AsSendBody>,
@@ -149,16 +160,6 @@ fn leads_on(call: &Call<'_>, answer: &Answer) -> Option<String> {
         _ => false,
     };
     answer.header("location").filter(|_| moved && call.redirects).map(str::to_owned)
-}
-
-pub(super) fn describe(call: &Call<'_>, url: &Url, repository: &Repository) -> Request {
-    let own = url.authority() == repository.authority();
-    Request {
-        repository: repository.clone(),
-        method: call.method.to_string(),
-        path: text::shown(url.path(), 300),
-        host: (!own).then(|| text::shown(url.authority(), 100)),
-    }
 }
 
 /// The system's roots, which TLS asks itself; or, with further ones, all of them as a list.

@@ -57,6 +57,17 @@ fn one_token_serves_a_push_with_mounts() {
 }
 
 #[test]
+fn a_token_server_that_knows_no_mounts_gives_a_token_without() {
+    let fake = with(Login::Tokens);
+    fake.trouble(9, "GET", "base", Trouble::Says(403, vec![], ""));
+    let access = Access::Push { mounts: vec!["base".into()] };
+    let shop = Client::new(anna(&fake)).unwrap().open(&fake.repository("shop"), &access);
+    assert_eq!(shop.push_blob(&Upload { from: Some("none"), ..upload(b"x") }).unwrap(), Pushed::Sent);
+    image(&[9]).push(&shop, "1").unwrap();
+    assert_eq!(fake.state().tokens, [["repository:shop:pull,push"]]);
+}
+
+#[test]
 fn strangers_may_read() {
     let fake = with(Login::Tokens);
     image(&[9]).push(&fake.shop_with(anna(&fake)), "1").unwrap();
@@ -189,6 +200,19 @@ fn no_error_shows_a_secret() {
             let error = fake.shop_with(settings).manifest(Target::Tag("1")).unwrap_err();
             check(&error, "401 Unauthorized");
         }
+    }
+    // A registry that repeats it where it may send us.
+    let token = "secret-token-0";
+    for (trouble, expected) in [
+        (Trouble::Says(307, vec![("location", format!("http://{token}.invalid/"))], ""), "[secret].invalid"),
+        (Trouble::Says(307, vec![("location", format!("/v2/shop/manifests/{token}"))], ""), "without end"),
+        (Trouble::Says(200, vec![("content-type", token.into())], r#"{"mediaType":"a"}"#), "says `[secret]`"),
+    ] {
+        let fake = with(Login::Tokens);
+        let shop = fake.shop_with(anna(&fake));
+        shop.head(Target::Tag("1")).unwrap();
+        fake.trouble(6, "GET", "/manifests/", trouble);
+        check(&shop.manifest(Target::Tag("1")).unwrap_err(), expected);
     }
     // A token server that repeats what it got.
     let fake = with(Login::Tokens);

@@ -14,6 +14,7 @@ mod fake;
 mod faults;
 mod image;
 mod login;
+#[cfg(target_os = "linux")]
 mod memory;
 mod ordinary;
 mod real;
@@ -21,3 +22,4 @@ mod redirects;
 mod referrers;
 #[path = "../support/mod.rs"]
 mod support;
+mod tls;

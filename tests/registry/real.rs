@@ -1,21 +1,19 @@
 //! Debian's docker-registry: in the clear, and with TLS of a private authority and a password.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use coracle::digest::Digest;
 use coracle::reference::Reference;
-use coracle::registry::{
-    Access, Client, Credential, Error, Pushed, Remote, Repository, Settings, Target, Upload,
-};
+use coracle::registry::{Access, Client, Credential, Pushed, Remote, Repository, Settings, Target, Upload};
 
 use super::image::{MANIFEST, image, read, upload};
 use super::referrers::Artifact;
 use super::support;
+use super::tls::{Ends, certificates};
 
 /// A registry that ends with the test.
 pub(crate) struct Registry {
@@ -33,11 +31,6 @@ pub(crate) fn met(programs: &[&str], packages: &str) -> bool {
         support::skipped(&format!("there is no {missing:?} (on Debian: {packages})"));
     }
     missing.is_empty()
-}
-
-fn run(command: &mut Command) {
-    let output = command.stdin(Stdio::null()).output().unwrap();
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 impl Registry {
@@ -101,48 +94,6 @@ impl Registry {
     fn certificate(&self) -> PathBuf {
         self.folder.path().join("ca.crt")
     }
-}
-
-/// A process that ends with its value.
-struct Ends(Child);
-
-impl Drop for Ends {
-    fn drop(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-}
-
-/// An authority, and a certificate of it for this machine.
-fn certificates(folder: &Path) {
-    let openssl = || {
-        let mut command = Command::new("openssl");
-        command.current_dir(folder);
-        command
-    };
-    let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-    run(openssl().args(["req", "-x509"]).args(key).args([
-        "-keyout",
-        "ca.key",
-        "-out",
-        "ca.crt",
-        "-days",
-        "30",
-        "-subj",
-        "/CN=Test CA",
-    ]));
-    run(openssl().arg("req").args(key).args([
-        "-keyout",
-        "tls.key",
-        "-out",
-        "tls.csr",
-        "-subj",
-        "/CN=localhost",
-    ]));
-    std::fs::write(folder.join("san"), "subjectAltName=DNS:localhost,IP:127.0.0.1\n").unwrap();
-    run(openssl()
-        .args(["x509", "-req", "-in", "tls.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial"])
-        .args(["-out", "tls.crt", "-days", "30", "-extfile", "san"]));
 }
 
 /// Everything once, with what the real one does differently.
@@ -222,56 +173,4 @@ fn with_tls_and_a_password() {
     let error = stranger.head(Target::Tag("1")).unwrap_err();
     assert!(error.to_string().contains("certificate"), "{error}");
     assert!(error.hint().unwrap().contains("certificate authority"), "{:?}", error.hint());
-}
-
-/// Its answers are files: one of them leads out of TLS.
-#[test]
-fn tls_is_not_left() {
-    if !met(&["openssl"], "openssl") {
-        return;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    certificates(folder.path());
-    let file = folder.path().join("v2/shop/manifests/1");
-    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-    let answer = "HTTP/1.1 307 So\r\nLocation: http://127.0.0.1:9/v2/\r\nContent-Length: 0\r\n\r\n";
-    std::fs::write(file, answer).unwrap();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let mut server = Command::new("openssl");
-    server.args([
-        "s_server",
-        "-accept",
-        &format!("127.0.0.1:{port}"),
-        "-cert",
-        "tls.crt",
-        "-key",
-        "tls.key",
-        "-HTTP",
-    ]);
-    server.current_dir(folder.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let server = Ends(server.spawn().unwrap());
-    let start = Instant::now();
-    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(start.elapsed() < Duration::from_secs(10), "openssl does not start");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    let reference: Reference = format!("localhost:{port}/shop").parse().unwrap();
-    let settings = Settings { certificates: vec![folder.path().join("ca.crt")], ..Settings::default() };
-    let shop = Client::new(settings).unwrap().open(&Repository::from(&reference), &Access::Pull);
-    let error = shop.manifest(Target::Tag("1")).unwrap_err();
-    assert!(error.to_string().contains("leads to `127.0.0.1:9` without TLS, which is not safe"), "{error}");
-    drop(server);
-}
-
-#[test]
-fn certificates_that_are_none_are_told() {
-    let mut file = tempfile::NamedTempFile::new().unwrap();
-    file.write_all(b"no certificate").unwrap();
-    for (path, expected) in
-        [(file.path(), "it holds no certificate"), (Path::new("/nowhere.pem"), "cannot read")]
-    {
-        let settings = Settings { certificates: vec![path.to_owned()], ..Settings::default() };
-        let error: Error = Client::new(settings).unwrap_err();
-        assert!(error.to_string().contains(expected), "{error}");
-    }
 }
