@@ -82,7 +82,7 @@ fn blobs_are_mounted_where_that_works() {
 #[test]
 fn files_are_sent_several_at_once_and_the_same_one_once() {
     let fake = Fake::start();
-    let contents: Vec<Vec<u8>> = (0..20_u8).map(|n| vec![n % 15; 100_000 + usize::from(n % 15)]).collect();
+    let contents: Vec<Vec<u8>> = (0..20_u8).map(|n| vec![n / 2; 100_000 + usize::from(n / 2)]).collect();
     let files: Vec<_> = contents
         .iter()
         .map(|content| {
@@ -103,10 +103,11 @@ fn files_are_sent_several_at_once_and_the_same_one_once() {
         })
         .collect();
     let pushed = fake.shop_with(Settings { jobs: 4, ..settings() }).push_blobs(&uploads).unwrap();
-    assert_eq!(pushed[..15], [Pushed::Sent; 15]);
-    assert_eq!(pushed[15..], [Pushed::Present; 5]);
-    assert_eq!(fake.state().blobs.len(), 15);
-    assert_eq!(fake.asked().iter().filter(|asked| asked.starts_with("PUT")).count(), 15);
+    for pair in pushed.chunks(2) {
+        assert_eq!(pair, [Pushed::Sent, Pushed::Present]);
+    }
+    assert_eq!(fake.state().blobs.len(), 10);
+    assert_eq!(fake.asked().iter().filter(|asked| asked.starts_with("PUT")).count(), 10);
 }
 
 #[test]
