@@ -45,6 +45,7 @@ pub mod port;
 pub mod quantity;
 pub mod recipe;
 pub mod reference;
+pub mod registry;
 pub mod rootfs;
 pub mod runtime;
 pub mod signal;

@@ -44,6 +44,7 @@ const FLOORS: &[&[&str]] = &[
     &["layer"],
     &["cache"],
     &["image"],
+    &["registry"],
     &["store"],
     &["manifest"],
     &["recipe"],

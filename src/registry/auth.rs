@@ -1,0 +1,135 @@
+//! Who the registry thinks we are: credentials looked up once, tokens kept as long as they are good.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::answer::Answer;
+use super::challenge::Challenge;
+use super::token::{self, Asked, Token};
+use super::wire::Wire;
+use super::{Credential, Error, Repository, Secret, Settings, credentials, scope};
+
+/// What is known of all registries.
+#[derive(Default)]
+pub(super) struct Auth {
+    known: Mutex<Known>,
+    /// Held while somebody gets a token, so that the others wait for it instead of asking too.
+    turn: Mutex<()>,
+}
+
+#[derive(Default)]
+struct Known {
+    /// By repository: files know credentials for a part of a registry.
+    credentials: BTreeMap<Repository, Option<Credential>>,
+    /// By repository and scopes.
+    tokens: BTreeMap<(Repository, String), Token>,
+    /// Headers of repositories whose registry wants no tokens.
+    plain: BTreeMap<Repository, Secret>,
+}
+
+impl Auth {
+    /// The header to begin with: what the registry took before.
+    pub(super) fn ready(&self, repository: &Repository, scopes: &[String]) -> Option<Secret> {
+        let known = self.known();
+        let token = known.tokens.get(&(repository.clone(), scopes.join(" ")));
+        let token = token.filter(|token| token.is_good()).map(|token| token.header.clone());
+        token.or_else(|| known.plain.get(repository).cloned())
+    }
+
+    /// The header that satisfies `answer`, a 401, after `used` was not enough; none when there is nothing better.
+    pub(super) fn renew(
+        &self,
+        wire: &Wire,
+        settings: &Settings,
+        who: (&Repository, &[String]),
+        answer: &Answer,
+        used: Option<&Secret>,
+    ) -> Result<Option<Secret>, Error> {
+        let (repository, scopes) = who;
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(ready) = self.ready(repository, scopes).filter(|ready| Some(ready) != used) {
+            return Ok(Some(ready));
+        }
+        let credential = self.credential(wire, settings, repository)?;
+        for challenge in &answer.challenges() {
+            let header = match (challenge, &credential) {
+                (Challenge::Bearer { .. }, Some(Credential::RegistryToken(token))) => {
+                    let header = Secret::new(format!("Bearer {}", token.reveal()));
+                    self.known().plain.insert(repository.clone(), header.clone());
+                    header
+                }
+                (Challenge::Bearer { realm, service, scope }, credential) => {
+                    let wanted = scope::with_asked(scopes, scope.as_deref().unwrap_or_default());
+                    let asked = Asked {
+                        repository,
+                        request: &answer.request,
+                        realm,
+                        service: service.as_deref(),
+                        scopes: &wanted,
+                    };
+                    let token = fetch(wire, settings, &asked, credential.as_ref())?;
+                    let key = (repository.clone(), scopes.join(" "));
+                    self.known().tokens.insert(key, token.clone());
+                    token.header
+                }
+                (Challenge::Basic, Some(Credential::Password { user, password })) => {
+                    let header = token::basic(user, password);
+                    wire.censor.learn_header(&header);
+                    self.known().plain.insert(repository.clone(), header.clone());
+                    header
+                }
+                (Challenge::Basic, _) => continue,
+            };
+            return Ok(Some(header).filter(|header| Some(header) != used));
+        }
+        Ok(None)
+    }
+
+    /// Whether there are credentials for `repository`, as far as anybody asked for them.
+    pub(super) fn is_logged_in(&self, repository: &Repository) -> bool {
+        matches!(self.known().credentials.get(repository), Some(Some(_)))
+    }
+
+    fn credential(
+        &self,
+        wire: &Wire,
+        settings: &Settings,
+        repository: &Repository,
+    ) -> Result<Option<Credential>, Error> {
+        if let Some(found) = self.known().credentials.get(repository) {
+            return Ok(found.clone());
+        }
+        let found = credentials::find(settings, repository)?;
+        if let Some(credential) = &found {
+            wire.censor.learn(credential.secret());
+        }
+        self.known().credentials.insert(repository.clone(), found.clone());
+        Ok(found)
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A token for all that is wanted; or, where a server gives all or nothing, for the repository without its mounts.
+fn fetch(
+    wire: &Wire,
+    settings: &Settings,
+    asked: &Asked<'_>,
+    credential: Option<&Credential>,
+) -> Result<Token, Error> {
+    let whole = token::fetch(wire, settings.retries, asked, credential);
+    match (&whole, asked.scopes) {
+        (Err(error), [own, _, ..]) if is_refused(error) => {
+            let asked = Asked { scopes: std::slice::from_ref(own), ..*asked };
+            token::fetch(wire, settings.retries, &asked, credential)
+        }
+        _ => whole,
+    }
+}
+
+fn is_refused(error: &Error) -> bool {
+    let Error::Token { source, .. } = error else { return false };
+    matches!(&**source, Error::Refused { refusal, .. } if matches!(refusal.status, 400 | 401 | 403))
+}

@@ -1,0 +1,52 @@
+//! Helpers as scripts.
+
+use std::os::unix::fs::PermissionsExt;
+
+use super::helper::ask;
+use crate::registry::{Credential, Error, Secret};
+
+fn asked(script: &str) -> Result<Option<Credential>, Error> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("docker-credential-test");
+    std::fs::write(&path, format!("#!/bin/sh\n[ \"$1\" = get ] || exit 9\nread -r key\n{script}\n")).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let keys = ["https://index.docker.io/v1/".to_owned(), "docker.io".to_owned()];
+    ask("test", "docker.io", &keys, Some(&[folder.path().to_owned()]))
+}
+
+#[test]
+fn helpers_are_asked_by_every_key() {
+    let known = r#"[ "$key" = docker.io ] || { echo "credentials not found in native keychain"; exit 1; }
+        echo '{"ServerURL":"x","Username":"me","Secret":"hush"}'"#;
+    assert_eq!(asked(known).unwrap(), Some(Credential::password("me", "hush")));
+    let token = r#"echo '{"Username":"<token>","Secret":"hush"}'"#;
+    assert_eq!(asked(token).unwrap(), Some(Credential::IdentityToken(Secret::new("hush"))));
+    assert_eq!(asked("echo credentials not found in native keychain; exit 1").unwrap(), None);
+}
+
+#[test]
+fn a_helper_that_fails_is_told() {
+    for (script, expected) in [
+        ("echo 'keyring is locked'; exit 1", "it failed and said `keyring is locked`"),
+        ("exit 1", "it failed and said nothing"),
+        (r#"echo '{"Secret":"hush"}'; exit 1"#, "it failed"),
+        ("echo hush", "its answer is not JSON with a `Secret`"),
+    ] {
+        let error = asked(script).unwrap_err();
+        let said = format!("{error} {error:?}");
+        assert!(error.to_string().ends_with(expected), "{said}");
+        assert!(!said.contains("hush"), "{said}");
+    }
+}
+
+#[test]
+fn a_name_is_no_path() {
+    for name in ["", "../x", "a b", "A", "x/y", "é", "a\0"] {
+        let error = ask(name, "r.io", &["r.io".into()], None).unwrap_err();
+        assert!(error.to_string().contains("letters"), "{error}");
+    }
+    let error =
+        ask("absent-helper", "r.io", &["r.io".into()], Some(&["/nowhere".into(), ".".into(), "".into()]))
+            .unwrap_err();
+    assert!(error.to_string().ends_with("no such program"), "{error}");
+}

@@ -1,0 +1,184 @@
+//! URLs as far as the protocol needs them: which server, which path, whether in the clear.
+
+use std::net::IpAddr;
+
+use ureq::http::Uri;
+
+/// An absolute URL without user, password and fragment.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Url {
+    tls: bool,
+    authority: String,
+    /// Path and query, as they are sent.
+    target: String,
+}
+
+impl Url {
+    /// `target` (path and query) of a server.
+    pub(super) fn new(tls: bool, authority: &str, target: &str) -> Option<Self> {
+        Self::parse(&format!("{}://{authority}{target}", scheme(tls)))
+    }
+
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let uri: Uri = text.split('#').next()?.parse().ok()?;
+        let tls = match uri.scheme_str()? {
+            "https" => true,
+            "http" => false,
+            _ => return None,
+        };
+        // A name in front of the host would be sent as credentials.
+        let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'))?;
+        let target = uri.path_and_query().map_or("/", |target| target.as_str());
+        Some(Self { tls, authority: authority.as_str().to_ascii_lowercase(), target: target.to_owned() })
+    }
+
+    /// Where `location`, of an answer from here, leads.
+    pub(super) fn join(&self, location: &str) -> Option<Self> {
+        let path = self.target.split('?').next().unwrap_or_default();
+        let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);
+        let has_scheme = location
+            .split_once("://")
+            .is_some_and(|(scheme, _)| scheme.bytes().all(|b| b.is_ascii_alphabetic()));
+        match location {
+            _ if has_scheme => Self::parse(location),
+            _ if location.starts_with("//") => Self::parse(&format!("{}:{location}", scheme(self.tls))),
+            _ if location.starts_with('/') => Self::new(self.tls, &self.authority, location),
+            _ if location.starts_with('?') => {
+                Self::new(self.tls, &self.authority, &format!("{path}{location}"))
+            }
+            _ => Self::new(self.tls, &self.authority, &format!("{directory}/{location}")),
+        }
+    }
+
+    /// With one more parameter, whose value is encoded already.
+    pub(super) fn with(&self, name: &str, value: &str) -> Self {
+        let separator = match self.target.split_once('?') {
+            None => "?",
+            Some((_, "")) => "",
+            Some(_) => "&",
+        };
+        Self { target: format!("{}{separator}{name}={value}", self.target), ..self.clone() }
+    }
+
+    pub(super) fn is_tls(&self) -> bool {
+        self.tls
+    }
+
+    pub(super) fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// The path alone: a query may hold signatures.
+    pub(super) fn path(&self) -> &str {
+        self.target.split('?').next().unwrap_or_default()
+    }
+
+    pub(super) fn host(&self) -> &str {
+        host_of(&self.authority)
+    }
+
+    /// Whether both are one server, so that what proves who asks may go there too.
+    pub(super) fn same_origin(&self, other: &Self) -> bool {
+        let port =
+            |url: &Self| port_of(&url.authority).unwrap_or(if url.tls { "443" } else { "80" }).to_owned();
+        self.tls == other.tls && self.host() == other.host() && port(self) == port(other)
+    }
+
+    /// The same over TLS, if it is on the host of `server`, as that one was reached.
+    pub(super) fn with_tls(&self, server: &Self) -> Option<Self> {
+        let same = self.host() == server.host() && server.tls;
+        same.then(|| Self { tls: true, authority: server.authority.clone(), target: self.target.clone() })
+    }
+
+    /// The whole of it, for the request alone: never for an error.
+    pub(super) fn to_sent(&self) -> String {
+        format!("{}://{}{}", scheme(self.tls), self.authority, self.target)
+    }
+}
+
+fn scheme(tls: bool) -> &'static str {
+    if tls { "https" } else { "http" }
+}
+
+/// `HOST` of `HOST:PORT`, without the brackets of an IPv6 address.
+pub(super) fn host_of(authority: &str) -> &str {
+    match authority.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    }
+}
+
+/// `PORT` of `HOST:PORT`.
+pub(super) fn port_of(authority: &str) -> Option<&str> {
+    let after = authority.rsplit_once(']').map_or(authority, |(_, after)| after);
+    after.rsplit_once(':').map(|(_, port)| port).filter(|port| !port.is_empty())
+}
+
+/// Whether `host` is this machine: bytes to it can't be read on the way.
+pub(super) fn is_loopback(host: &str) -> bool {
+    match host.parse::<IpAddr>() {
+        Ok(address) => address.is_loopback(),
+        Err(_) => host.eq_ignore_ascii_case("localhost"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).unwrap()
+    }
+
+    #[test]
+    fn locations_are_resolved() {
+        let base = url("https://r.io:443/v2/a/blobs/uploads/?x=1");
+        for (location, whole) in [
+            ("https://s.io/u?_state=a%3D", "https://s.io/u?_state=a%3D"),
+            ("//s.io/u", "https://s.io/u"),
+            ("/v2/u?x=http://y", "https://r.io:443/v2/u?x=http://y"),
+            ("u1", "https://r.io:443/v2/a/blobs/uploads/u1"),
+            ("?y", "https://r.io:443/v2/a/blobs/uploads/?y"),
+            ("/u#fragment", "https://r.io:443/u"),
+        ] {
+            assert_eq!(base.join(location).unwrap().to_sent(), whole);
+        }
+        for location in
+            ["https://me:secret@s.io/", "ftp://s.io/", "https:///u", "http://", "/a b", "file:///etc"]
+        {
+            assert!(base.join(location).is_none(), "{location}");
+        }
+    }
+
+    #[test]
+    fn a_digest_is_appended() {
+        for (before, after) in [
+            ("http://r/u", "http://r/u?digest=d"),
+            ("http://r/u?_state=x", "http://r/u?_state=x&digest=d"),
+            ("http://r/u?", "http://r/u?digest=d"),
+        ] {
+            assert_eq!(url(before).with("digest", "d").to_sent(), after);
+        }
+    }
+
+    #[test]
+    fn origins() {
+        assert!(url("https://r.io/a").same_origin(&url("https://R.io:443/b")));
+        for other in ["http://r.io/", "https://r.io:8443/", "https://r.io.evil/", "https://s3.r.io/"] {
+            assert!(!url("https://r.io/a").same_origin(&url(other)), "{other}");
+        }
+    }
+
+    #[test]
+    fn loopback_hosts() {
+        for text in ["127.0.0.1:5000", "127.9.9.9", "localhost", "LOCALHOST:1", "[::1]:5000"] {
+            assert!(is_loopback(host_of(text)), "{text}");
+        }
+        for text in
+            ["127.0.0.1.evil.io", "localhost.evil.io", "10.0.0.1", "128.0.0.1", "[::2]", "0x7f.1", "127.1.io"]
+        {
+            assert!(!is_loopback(host_of(text)), "{text}");
+        }
+        assert_eq!((port_of("[::1]:5"), port_of("[::1]"), port_of("r.io")), (Some("5"), None, None));
+    }
+}

@@ -1,0 +1,25 @@
+//! The client of the distribution protocol: against a strict registry of our own that misbehaves when it is told to,
+//! and against Debian's docker-registry, in the clear and with TLS and a password.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a panic is how a test fails"
+)]
+
+mod cuts;
+mod fake;
+mod faults;
+mod image;
+mod login;
+#[cfg(target_os = "linux")]
+mod memory;
+mod ordinary;
+mod real;
+mod redirects;
+mod referrers;
+#[path = "../support/mod.rs"]
+mod support;
+mod tls;
