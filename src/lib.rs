@@ -52,6 +52,7 @@ pub mod signal;
 mod spelling;
 pub mod store;
 pub mod template;
+pub mod transfer;
 pub mod tree;
 pub mod values;
 mod witness;

@@ -46,6 +46,7 @@ const FLOORS: &[&[&str]] = &[
     &["image"],
     &["registry"],
     &["store"],
+    &["transfer"],
     &["manifest"],
     &["recipe"],
     &["build"],

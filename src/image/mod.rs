@@ -6,6 +6,7 @@
 mod artifact;
 mod config;
 mod descriptor;
+mod graph;
 mod manifest;
 mod root;
 mod time;
@@ -13,6 +14,7 @@ mod time;
 pub use artifact::Artifact;
 pub use config::Config;
 pub use descriptor::{Blob, Descriptor};
+pub use graph::{Document, Graph, GraphError, Named};
 pub use manifest::Image;
 pub use root::Root;
 

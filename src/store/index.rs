@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::Error;
 use super::names::Name;
-use crate::image::{Artifact, Descriptor, media_type};
+use crate::image::{Artifact, Descriptor, Document, media_type};
 
 /// The tag alone; one entry of an index has it at most.
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
@@ -26,12 +26,32 @@ pub(super) fn empty() -> Value {
 
 /// Puts an entry for each name in place of those that had its tag.
 pub(super) fn put(index: &mut Value, descriptor: &Descriptor, names: &[Name]) -> Result<(), Error> {
-    let added = entries(descriptor, names)?;
+    replace(index, entries(descriptor, names)?, names);
+    Ok(())
+}
+
+/// Puts `added` in place of entries that had one of these names.
+pub(super) fn replace(index: &mut Value, added: Vec<Value>, names: &[Name]) {
     if let Some(entries) = index.get_mut("manifests").and_then(Value::as_array_mut) {
         entries.retain(|entry| !names.iter().any(|name| replaces(name, entry)));
         entries.extend(added);
     }
-    Ok(())
+}
+
+/// The entry of a document that somebody else made.
+pub(super) fn foreign_entry(document: &Document, name: &Name) -> Value {
+    let names = [(REF_NAME, &name.tag), (FULL_NAME, &name.full)];
+    let annotations: serde_json::Map<String, Value> =
+        names.iter().filter_map(|(key, name)| Some(((*key).into(), (*name).clone()?.into()))).collect();
+    let mut entry = json!({
+        "mediaType": document.media_type,
+        "digest": document.digest.to_string(),
+        "size": document.bytes.len(),
+    });
+    if let (Some(entry), false) = (entry.as_object_mut(), annotations.is_empty()) {
+        entry.insert("annotations".into(), annotations.into());
+    }
+    entry
 }
 
 /// The entries of what `descriptor` describes, one for each name.

@@ -12,8 +12,9 @@ use super::destination::file_above;
 use super::names::Name;
 use super::staging::{Locked, Parents, Staging};
 use super::{ATTEMPTS, Error, PREFIX, Warning, collect, index, place};
+use crate::digest::Hasher;
 use crate::fs::{self, Context};
-use crate::image::{Artifact, Blob, Root};
+use crate::image::{Artifact, Blob, Graph, Named, Root};
 use crate::json;
 
 /// The file that makes a directory a layout; also what is locked.
@@ -95,6 +96,28 @@ pub(super) fn publish(
     directory: &Path,
 ) -> Result<Vec<Warning>, Error> {
     change(directory, |layout| layout.write(root, staging, names))
+}
+
+/// Adds a foreign image, whose blobs wait in `staging` but for those that were there already.
+pub(super) fn receive(
+    graph: &Graph,
+    staging: &Staging,
+    names: &[Name],
+    directory: &Path,
+) -> Result<Vec<Warning>, Error> {
+    change(directory, |layout| layout.receive(graph, staging, names))
+}
+
+/// Whether the layout at `directory` has these very bytes.
+pub(super) fn has_blob(directory: &Path, named: &Named) -> bool {
+    let path = blobs_in(directory).join(named.digest.hex());
+    let there =
+        std::fs::symlink_metadata(&path).is_ok_and(|there| there.is_file() && there.len() == named.size);
+    there
+        && File::open(path).is_ok_and(|mut file| {
+            let mut hasher = HashWriter::default();
+            io::copy(&mut file, &mut hasher).is_ok() && hasher.0.finish() == named.digest
+        })
 }
 
 /// Adds `artifact` to the layout at `directory`.
@@ -209,6 +232,25 @@ impl<'a> Layout<'a> {
         self.finish(&index)
     }
 
+    fn receive(&self, graph: &Graph, staging: &Staging, names: &[Name]) -> Result<Vec<Warning>, Error> {
+        let mut index = read_index(self.directory)?;
+        let blobs = self.blobs()?;
+        for blob in &graph.blobs {
+            let waiting = staging.path(blob.digest);
+            if waiting.exists() {
+                place::link(&waiting, &blobs.join(blob.digest.hex()))?;
+            }
+        }
+        for document in &graph.documents {
+            place::write(&blobs.join(document.digest.hex()), &document.bytes)?;
+        }
+        if let Some(root) = graph.root() {
+            let entries = names.iter().map(|name| index::foreign_entry(root, name)).collect();
+            index::replace(&mut index, entries, names);
+        }
+        self.finish(&index)
+    }
+
     fn attach(&self, artifact: &Artifact) -> Result<Vec<Warning>, Error> {
         let mut index = read_index(self.directory)?;
         let blobs = self.blobs()?;
@@ -230,6 +272,21 @@ impl<'a> Layout<'a> {
     fn finish(&self, index: &Value) -> Result<Vec<Warning>, Error> {
         place::write(&self.directory.join(INDEX), &bytes("index", index)?)?;
         Ok(collect::collect(self.directory, index))
+    }
+}
+
+/// Hashes what is written to it.
+#[derive(Default)]
+struct HashWriter(Hasher);
+
+impl io::Write for HashWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -11,6 +11,7 @@ mod layout;
 mod names;
 mod place;
 pub mod read;
+mod receive;
 mod staging;
 mod traces;
 mod verify;
@@ -20,6 +21,7 @@ use std::path::PathBuf;
 
 pub use destination::{Destination, Kind, ParseDestinationError};
 pub use read::{FileEntry, Files, Stored, StoredImage, artifact, open};
+pub use receive::receive;
 pub use staging::Staging;
 pub(crate) use traces::{Entries, Traces};
 pub use verify::{Finding, verify};
@@ -63,6 +65,17 @@ pub enum Error {
         /// What it is.
         why: String,
     },
+    /// A copy keeps every byte of an image, for which archives have no writer here.
+    #[error("cannot copy an image into `{0}`: only layouts can be copied into")]
+    OnlyLayouts(Destination),
+    /// A blob can't be had.
+    #[error("cannot copy the blob `{digest}`")]
+    Blob {
+        /// Its digest.
+        digest: crate::digest::Digest,
+        /// Why.
+        source: std::io::Error,
+    },
     /// An archive is one image, and written in one go.
     #[error("`{0}` can't hold an artifact")]
     NoArtifacts(Destination),
@@ -103,6 +116,12 @@ impl Error {
                 Some("choose an image layout, an empty directory, or a path where nothing is yet".into())
             }
             Self::NotFile { .. } => Some("choose the path of a file".into()),
+            Self::OnlyLayouts(destination) => {
+                Some(format!("copy it to a layout: `oci:{}.oci`", destination.path.display()))
+            }
+            Self::Blob { .. } => {
+                Some("the image is damaged where it comes from: build or fetch it again".into())
+            }
             Self::NoArtifacts(destination) => {
                 Some(format!("write it to a layout: `oci:{}.oci`", destination.path.display()))
             }

@@ -8,6 +8,7 @@
 mod artifact;
 mod blobs;
 mod files;
+mod graph;
 mod headers;
 mod select;
 
@@ -38,6 +39,8 @@ pub struct Stored {
     pub place: Destination,
     /// The digest of its manifest, or of its index; nothing in an archive that only has Docker's description.
     pub digest: Option<Digest>,
+    /// What its manifest or index is, as the index of the layout says; empty where nothing does.
+    media_type: String,
     /// The full names that it has there, with their tags.
     pub names: Vec<String>,
     /// Its images, at least one.
@@ -103,24 +106,24 @@ pub fn open(place: &Destination) -> Result<Stored, Error> {
     let refused = |why: String| unreadable(place, why);
     let blobs = Blobs::open(place).map_err(Error::File)?;
     let index = blobs.bytes("index.json", MAX_DOCUMENT).map_err(refused)?;
-    let (digest, names, images) = match index {
+    let (digest, media_type, names, images) = match index {
         Some(index) => {
             let chosen = select::entry(&json("index.json", &index).map_err(refused)?, place)?;
             let images = images(&blobs, &chosen.digest, &chosen.media_type).map_err(refused)?;
-            (Some(chosen.digest), chosen.names, images)
+            (Some(chosen.digest), chosen.media_type, chosen.names, images)
         }
         None => {
             let manifest = blobs.bytes("manifest.json", MAX_DOCUMENT).map_err(refused)?;
             let manifest = manifest.ok_or_else(|| refused(nothing_there(place)))?;
             let (names, image) =
                 docker_image(&blobs, &json("manifest.json", &manifest).map_err(refused)?, place)?;
-            (None, names, vec![image])
+            (None, String::new(), names, vec![image])
         }
     };
     if images.is_empty() {
         return Err(refused("there is no image of any platform in its index".into()));
     }
-    Ok(Stored { place: place.clone(), digest, names, images, blobs })
+    Ok(Stored { place: place.clone(), digest, media_type, names, images, blobs })
 }
 
 fn nothing_there(place: &Destination) -> String {

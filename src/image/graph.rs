@@ -1,0 +1,220 @@
+//! Everything that belongs to an image, whoever made it: manifests and indexes as they are, byte for byte, and the blobs
+//! that they name.
+//!
+//! `urls` of descriptors are ignored: what is named has to be where the image is. Source: image-spec, `descriptor.md`.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::media_type;
+use crate::digest::Digest;
+use crate::path::printable;
+
+/// Documents of one image; there are some twenty platforms, with a few artifacts each.
+const MAX_DOCUMENTS: usize = 1024;
+/// Layers and configs of one document; overlayfs takes 128 layers.
+const MAX_BLOBS: usize = 1024;
+/// Indexes in indexes.
+const MAX_DEPTH: usize = 4;
+
+/// A manifest or an index.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Document {
+    /// What it is.
+    pub media_type: String,
+    /// Its digest.
+    pub digest: Digest,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// What a descriptor says of what it names.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Named {
+    /// The digest.
+    pub digest: Digest,
+    /// Bytes.
+    pub size: u64,
+    /// What it is.
+    pub media_type: String,
+}
+
+/// An image with all that it needs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Graph {
+    /// Its documents, each behind those that it names; the last is what its name stands for.
+    pub documents: Vec<Document>,
+    /// Its configs and layers, each once.
+    pub blobs: BTreeSet<Named>,
+}
+
+/// A document that can't be one of an image.
+#[derive(Debug, thiserror::Error)]
+#[error("`{digest}` is no manifest: {why}")]
+pub struct GraphError {
+    digest: Digest,
+    why: String,
+}
+
+impl Graph {
+    /// What `root` and the documents behind it name; `fetch` reads those.
+    ///
+    /// # Errors
+    /// When a document is none, names too much, or can't be fetched.
+    pub fn read<E: From<GraphError>>(
+        root: Document,
+        fetch: &mut dyn FnMut(&Named) -> Result<Document, E>,
+    ) -> Result<Self, E> {
+        let mut graph = Self { documents: Vec::new(), blobs: BTreeSet::new() };
+        graph.add(root, fetch, 0)?;
+        Ok(graph)
+    }
+
+    /// The document that the image's name stands for.
+    pub fn root(&self) -> Option<&Document> {
+        self.documents.last()
+    }
+
+    fn add<E: From<GraphError>>(
+        &mut self,
+        document: Document,
+        fetch: &mut dyn FnMut(&Named) -> Result<Document, E>,
+        depth: usize,
+    ) -> Result<(), E> {
+        let digest = document.digest;
+        let wrong = |why: String| GraphError { digest, why };
+        if self.documents.iter().any(|known| known.digest == digest) {
+            return Ok(());
+        }
+        let value: Value = serde_json::from_slice(&document.bytes)
+            .map_err(|error| wrong(format!("it is no JSON: {error}")))?;
+        if is_index(&document.media_type, &value) {
+            if depth == MAX_DEPTH {
+                return Err(wrong(format!("it is more than {MAX_DEPTH} indexes deep")).into());
+            }
+            for named in list(&value, "manifests", MAX_DOCUMENTS).map_err(wrong)? {
+                let below = fetch(&named)?;
+                self.add(below, fetch, depth + 1)?;
+            }
+        } else {
+            let config = value.get("config").ok_or_else(|| wrong("it has no config".into()))?;
+            let layers = list(&value, "layers", MAX_BLOBS).map_err(wrong)?;
+            self.blobs.insert(named(config).map_err(wrong)?);
+            self.blobs.extend(layers);
+        }
+        if self.documents.len() == MAX_DOCUMENTS {
+            return Err(wrong(format!("it comes with more than {MAX_DOCUMENTS} others")).into());
+        }
+        self.documents.push(document);
+        Ok(())
+    }
+}
+
+/// Whether a document is an index, as it itself or who names it says.
+fn is_index(named: &str, document: &Value) -> bool {
+    let own = document.get("mediaType").and_then(Value::as_str).unwrap_or(named);
+    [media_type::INDEX, "application/vnd.docker.distribution.manifest.list.v2+json"].contains(&own)
+}
+
+fn list(document: &Value, key: &str, limit: usize) -> Result<Vec<Named>, String> {
+    let entries =
+        document.get(key).and_then(Value::as_array).ok_or_else(|| format!("it has no list `{key}`"))?;
+    if entries.len() > limit {
+        return Err(format!("it has more than {limit} `{key}`"));
+    }
+    entries.iter().map(named).collect()
+}
+
+/// What a descriptor says.
+fn named(descriptor: &Value) -> Result<Named, String> {
+    let word = |key: &str| descriptor.get(key).and_then(Value::as_str).unwrap_or_default();
+    let digest = word("digest").parse();
+    let digest =
+        digest.map_err(|_| format!("`{}` is no sha256 digest", printable(word("digest").as_bytes())))?;
+    let size = descriptor.get("size").and_then(Value::as_u64);
+    let size = size.ok_or_else(|| format!("`{digest}` has no size"))?;
+    Ok(Named { digest, size, media_type: word("mediaType").to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn document(value: &Value) -> Document {
+        let bytes = value.to_string().into_bytes();
+        Document { media_type: String::new(), digest: Digest::of(&bytes), bytes }
+    }
+
+    fn descriptor(content: &str) -> Value {
+        json!({"mediaType": "a/b", "digest": Digest::of(content.as_bytes()).to_string(), "size": content.len()})
+    }
+
+    fn read(root: &Value, others: &[&Value]) -> Result<Graph, GraphError> {
+        let others: Vec<Document> = others.iter().map(|other| document(other)).collect();
+        Graph::read(document(root), &mut |named: &Named| {
+            let found = others.iter().find(|other| other.digest == named.digest);
+            found.cloned().ok_or_else(|| GraphError { digest: named.digest, why: "missing".into() })
+        })
+    }
+
+    #[test]
+    fn an_index_stands_behind_what_it_names() {
+        let manifest = |layer: &str| json!({"config": descriptor("config"), "layers": [descriptor(layer), descriptor("base")]});
+        let (one, two) = (manifest("one"), manifest("two"));
+        let entry = |manifest: &Value| {
+            let document = document(manifest);
+            json!({"digest": document.digest.to_string(), "size": document.bytes.len()})
+        };
+        let index =
+            json!({"mediaType": media_type::INDEX, "manifests": [entry(&one), entry(&two), entry(&one)]});
+        let graph = read(&index, &[&one, &two]).unwrap();
+        let digests: Vec<Digest> = graph.documents.iter().map(|document| document.digest).collect();
+        assert_eq!(digests, [&one, &two, &index].map(|value| document(value).digest));
+        assert_eq!(graph.root().unwrap().digest, document(&index).digest);
+        let sizes: BTreeSet<u64> = graph.blobs.iter().map(|blob| blob.size).collect();
+        assert_eq!((graph.blobs.len(), sizes), (4, [3, 4, 6].into()));
+    }
+
+    #[test]
+    fn what_is_no_document_of_an_image() {
+        let deep = (0..6).fold(
+            json!({"config": descriptor("c"), "layers": []}),
+            |inner, _| json!({"mediaType": media_type::INDEX, "manifests": [inner]}),
+        );
+        let many: Vec<Value> = (0..=MAX_BLOBS).map(|number| descriptor(&number.to_string())).collect();
+        for (value, why) in [
+            (json!([]), "it has no config"),
+            (
+                json!({"config": {"digest": "../../etc", "size": 1}, "layers": []}),
+                "`../../etc` is no sha256 digest",
+            ),
+            (
+                json!({"config": {"digest": Digest::of(b"").to_string(), "size": -1}, "layers": []}),
+                "has no size",
+            ),
+            (json!({"config": descriptor("c")}), "it has no list `layers`"),
+            (json!({"config": descriptor("c"), "layers": many}), "more than 1024 `layers`"),
+            (json!({"mediaType": media_type::INDEX}), "it has no list `manifests`"),
+            (deep, "is no sha256 digest"),
+        ] {
+            let error = read(&value, &[]).unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
+        }
+    }
+
+    #[test]
+    fn indexes_that_are_too_deep() {
+        let mut documents = vec![json!({"config": descriptor("c"), "layers": []})];
+        for _ in 0..=MAX_DEPTH {
+            let below = document(documents.last().unwrap());
+            let entry = json!({"digest": below.digest.to_string(), "size": below.bytes.len()});
+            documents.push(json!({"mediaType": media_type::INDEX, "manifests": [entry]}));
+        }
+        let (root, others) = documents.split_last().unwrap();
+        let error = read(root, &others.iter().collect::<Vec<_>>()).unwrap_err().to_string();
+        assert!(error.contains("more than 4 indexes deep"), "{error}");
+    }
+}

@@ -1,0 +1,61 @@
+//! Why an image is not where it should be.
+
+use super::Place;
+use crate::digest::Digest;
+use crate::image::GraphError;
+use crate::{registry, store};
+
+/// Why an image could not be copied.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It can't be read from disk, or written to it.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// A registry failed or refused.
+    #[error(transparent)]
+    Registry(#[from] registry::Error),
+    /// A document at a registry is none.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+    /// There is no such image.
+    #[error("there is no image at `{0}`")]
+    Nothing(Place),
+    /// An index names what the registry does not have.
+    #[error("`{repository}` does not have `{digest}`, which its index names")]
+    Missing {
+        /// The manifest that is missing.
+        digest: Digest,
+        /// Where.
+        repository: String,
+    },
+    /// A name with a digest stands for one image alone.
+    #[error("`{to}` asks for `{wanted}`, and the image is `{found}`")]
+    OtherDigest {
+        /// Where it was to go.
+        to: String,
+        /// The digest in that name.
+        wanted: Digest,
+        /// The image's own.
+        found: Digest,
+    },
+}
+
+impl Error {
+    /// The next step, where there is a usual one.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Store(error) => error.hint(),
+            Self::Registry(error) => error.hint(),
+            Self::Graph(_) => None,
+            Self::Nothing(_) => Some("check name and tag; a tag that nothing says is `latest`".into()),
+            Self::Missing { .. } => Some("the image there is incomplete: push it again".into()),
+            Self::OtherDigest { .. } => Some("leave the digest out, or copy the image that it names".into()),
+        }
+    }
+
+    /// Whether a registry or the network failed.
+    pub fn is_network(&self) -> bool {
+        matches!(self, Self::Registry(_) | Self::Missing { .. } | Self::Graph(_))
+            || matches!(self, Self::Nothing(Place::Remote(_)))
+    }
+}

@@ -1,0 +1,131 @@
+//! Where an image can be: a layout or an archive on disk, or a repository at a registry.
+
+use std::fmt;
+
+use crate::digest::Digest;
+use crate::reference::Reference;
+use crate::registry::Target;
+use crate::store::{self, Destination};
+
+/// What stands before a name at a registry.
+const DOCKER: &str = "docker://";
+
+/// A place of an image.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE[:TAG]`
+    Local(Destination),
+    /// `docker://NAME[:TAG][@DIGEST]`
+    Remote(Named),
+}
+
+/// An image at a registry.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Named {
+    /// The name, with its tag.
+    pub reference: Reference,
+    /// The one image that is meant, whatever the tag stands for.
+    pub digest: Option<Digest>,
+}
+
+/// A text that names no place.
+#[derive(Debug, thiserror::Error)]
+#[error("`{text}` names no place of an image: {why}")]
+pub struct ParsePlaceError {
+    text: String,
+    why: String,
+    hint: Option<String>,
+}
+
+impl ParsePlaceError {
+    /// What to write instead.
+    pub fn hint(&self) -> String {
+        let forms = "write `docker://NAME[:TAG]`, `oci:DIR[:TAG]` or `oci-archive:FILE[:TAG]`";
+        self.hint.clone().unwrap_or_else(|| forms.into())
+    }
+}
+
+impl std::str::FromStr for Place {
+    type Err = ParsePlaceError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let Some(name) = text.strip_prefix(DOCKER) else {
+            return store::read::place(text).map(Self::Local).map_err(|error| ParsePlaceError {
+                text: text.into(),
+                why: match &error {
+                    store::Error::Unreadable { why, .. } => why.clone(),
+                    error => error.to_string(),
+                },
+                hint: error.hint(),
+            });
+        };
+        name.parse().map(Self::Remote).map_err(|why| ParsePlaceError { text: text.into(), why, hint: None })
+    }
+}
+
+impl std::str::FromStr for Named {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (name, digest) = text.split_once('@').map_or((text, None), |(name, digest)| (name, Some(digest)));
+        let digest = digest.map(str::parse::<Digest>).transpose().map_err(|error| error.to_string())?;
+        let reference = name.parse::<Reference>().map_err(|error| error.to_string())?;
+        Ok(Self { reference, digest })
+    }
+}
+
+impl Named {
+    /// By what a registry finds it.
+    pub fn target(&self) -> Target<'_> {
+        self.digest.map_or(Target::Tag(self.reference.tag()), Target::Digest)
+    }
+}
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.reference)?;
+        self.digest.map_or(Ok(()), |digest| write!(f, "@{digest}"))
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Local(destination) => destination.fmt(f),
+            Self::Remote(named) => write!(f, "{DOCKER}{named}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_print_as_they_parse() {
+        let digest = Digest::of(b"");
+        for text in [
+            "docker://ghcr.io/acme/shop:1.2".to_owned(),
+            format!("docker://localhost:5000/shop:1@{digest}"),
+            "oci:shop.oci:1.2".to_owned(),
+            "oci-archive:shop.tar".to_owned(),
+        ] {
+            assert_eq!(text.parse::<Place>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_names_no_place() {
+        for (text, why) in [
+            ("docker://", "is no name"),
+            ("docker://shop@sha256:12", "is not a digest"),
+            ("docker://Shop", "is no name"),
+            ("shop:1", "can't be read from there"),
+            ("containers-storage:shop", "can't be read from there"),
+        ] {
+            let error = text.parse::<Place>().unwrap_err();
+            assert!(error.to_string().contains(why), "{error}");
+            assert!(error.hint().contains("oci:DIR"), "{}", error.hint());
+        }
+    }
+}
