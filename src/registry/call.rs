@@ -15,6 +15,8 @@ pub enum Content<'a> {
     Bytes(&'a [u8]),
     /// A file, opened anew each time.
     File(&'a (dyn Fn() -> io::Result<File> + Sync)),
+    /// Anything that can be read from its start again, such as a blob of another registry.
+    Stream(&'a (dyn Fn() -> io::Result<Box<dyn Read>> + Sync)),
 }
 
 /// What is asked, of whom.
@@ -46,6 +48,8 @@ pub(super) struct Body<'a> {
     pub(super) content: Content<'a>,
     pub(super) from: u64,
     pub(super) length: u64,
+    /// Is told how many bytes more have gone out.
+    pub(super) progress: Option<&'a (dyn Fn(u64) + Sync)>,
 }
 
 impl<'a> Call<'a> {
@@ -61,7 +65,7 @@ impl<'a> Call<'a> {
 
     pub(super) fn bytes(self, bytes: &'a [u8]) -> Self {
         let length = bytes.len() as u64;
-        self.body(Body { content: Content::Bytes(bytes), from: 0, length })
+        self.body(Body { content: Content::Bytes(bytes), from: 0, length, progress: None })
     }
 
     pub(super) fn body(mut self, body: Body<'a>) -> Self {
@@ -73,6 +77,7 @@ impl<'a> Call<'a> {
 impl<'a> Body<'a> {
     pub(super) fn open(&self) -> io::Result<Box<dyn Read + 'a>> {
         Ok(match self.content {
+            _ if self.length == 0 => Box::new(io::empty()),
             Content::Bytes(bytes) => {
                 let from = usize::try_from(self.from).unwrap_or(usize::MAX);
                 Box::new(bytes.get(from..).unwrap_or_default())
@@ -82,6 +87,13 @@ impl<'a> Body<'a> {
                 file.seek(SeekFrom::Start(self.from))?;
                 Box::new(file)
             }
+            Content::Stream(open) => {
+                let mut stream = open()?;
+                if io::copy(&mut (&mut stream).take(self.from), &mut io::sink())? < self.from {
+                    return Err(too_short());
+                }
+                stream
+            }
         })
     }
 }
@@ -90,12 +102,14 @@ impl<'a> Body<'a> {
 pub(super) struct Exactly<'a, R> {
     inner: R,
     left: u64,
+    progress: Option<&'a (dyn Fn(u64) + Sync)>,
     failed: &'a RefCell<Option<io::Error>>,
 }
 
 impl<'a, R: Read> Exactly<'a, R> {
-    pub(super) fn new(inner: R, length: u64, failed: &'a RefCell<Option<io::Error>>) -> Self {
-        Self { inner, left: length, failed }
+    /// `inner` reads what `body` opened.
+    pub(super) fn new(inner: R, body: &Body<'a>, failed: &'a RefCell<Option<io::Error>>) -> Self {
+        Self { inner, left: body.length, progress: body.progress, failed }
     }
 }
 
@@ -109,13 +123,20 @@ impl<R: Read> Read for Exactly<'_, R> {
             io::Error::from(kind)
         };
         match self.inner.read(buffer) {
-            Ok(0) => Err(fail(io::Error::new(io::ErrorKind::UnexpectedEof, "it is shorter than it was"))),
+            Ok(0) => Err(fail(too_short())),
             Ok(read) => {
                 self.left = self.left.saturating_sub(read as u64);
+                if let Some(progress) = self.progress {
+                    progress(read as u64);
+                }
                 Ok(read)
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
             Err(error) => Err(fail(error)),
         }
     }
+}
+
+fn too_short() -> io::Error {
+    io::Error::new(io::ErrorKind::UnexpectedEof, "it is shorter than it was")
 }

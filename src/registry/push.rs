@@ -21,6 +21,8 @@ pub struct Upload<'a> {
     pub content: Content<'a>,
     /// A repository of the same registry that may have it already, such as `acme/base`.
     pub from: Option<&'a str>,
+    /// Is told how many bytes more have gone out; what is sent again is told again.
+    pub progress: Option<&'a (dyn Fn(u64) + Sync)>,
 }
 
 /// How a blob came to be there.
@@ -108,6 +110,7 @@ impl Remote {
 impl<'a> Upload<'a> {
     /// The bytes from `from` on.
     pub(super) fn rest(&self, from: u64) -> Body<'a> {
-        Body { content: self.content, from, length: self.size.saturating_sub(from) }
+        let (content, progress) = (self.content, self.progress);
+        Body { content, from, length: self.size.saturating_sub(from), progress }
     }
 }

@@ -115,7 +115,7 @@ impl Wire {
         let result = match &call.body {
             None => self.run(head.body(()).map_err(unusable)?, call, url),
             Some(body) => {
-                let mut reader = Exactly::new(body.open().map_err(local)?, body.length, &failed);
+                let mut reader = Exactly::new(body.open().map_err(local)?, body, &failed);
                 let head = head.header(header::CONTENT_LENGTH, body.length);
                 self.run(head.body(SendBody::from_reader(&mut reader)).map_err(unusable)?, call, url)
             }

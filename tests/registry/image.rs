@@ -35,7 +35,13 @@ pub(crate) fn image(sizes: &[usize]) -> Image {
 }
 
 pub(crate) fn upload(bytes: &[u8]) -> Upload<'_> {
-    Upload { digest: Digest::of(bytes), size: bytes.len() as u64, content: Content::Bytes(bytes), from: None }
+    Upload {
+        digest: Digest::of(bytes),
+        size: bytes.len() as u64,
+        content: Content::Bytes(bytes),
+        from: None,
+        progress: None,
+    }
 }
 
 impl Image {

@@ -20,6 +20,7 @@ mod ordinary;
 mod real;
 mod redirects;
 mod referrers;
+mod streams;
 #[path = "../support/mod.rs"]
 mod support;
 mod tls;

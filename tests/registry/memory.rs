@@ -20,7 +20,7 @@ fn a_gigabyte_is_sent_from_disk() {
     file.as_file().set_len(1 << 30).unwrap();
     let open = || File::open(file.path());
     let digest: Digest = DIGEST.parse().unwrap();
-    let blob = Upload { digest, size: 1 << 30, content: Content::File(&open), from: None };
+    let blob = Upload { digest, size: 1 << 30, content: Content::File(&open), from: None, progress: None };
     let timeouts = Timeouts { answer: Duration::from_secs(20), ..settings().timeouts };
     let shop = fake.shop_with(Settings { timeouts, ..settings() });
     shop.head(Target::Tag("1")).unwrap();

@@ -100,6 +100,7 @@ fn files_are_sent_several_at_once_and_the_same_one_once() {
             size: content.len() as u64,
             content: Content::File(open),
             from: None,
+            progress: None,
         })
         .collect();
     let pushed = fake.shop_with(Settings { jobs: 4, ..settings() }).push_blobs(&uploads).unwrap();
@@ -148,7 +149,13 @@ fn a_file_that_got_shorter_is_an_error_and_nothing_is_left_there() {
         file.rewind()?;
         Ok(file)
     };
-    let blob = Upload { digest: Digest::of(b"long"), size: 99, content: Content::File(&open), from: None };
+    let blob = Upload {
+        digest: Digest::of(b"long"),
+        size: 99,
+        content: Content::File(&open),
+        from: None,
+        progress: None,
+    };
     let error = fake.shop().push_blob(&blob).unwrap_err();
     assert!(
         error.to_string().ends_with("cannot read what was to be sent: it is shorter than it was"),
