@@ -6,6 +6,7 @@ mod config;
 mod contract;
 mod deps;
 mod manifests;
+mod registry;
 mod render;
 mod runtime;
 
@@ -18,6 +19,7 @@ pub(super) use cache::{CacheArgs, CacheCommand, PruneArgs};
 pub(super) use contract::{CheckArgs, DiffArgs, ResolveArgs, ShowArgs};
 pub(super) use deps::{DepsArgs, DepsFormat};
 pub(super) use manifests::{Layout, ManifestsArgs};
+pub(super) use registry::{CopyArgs, RegistryArgs};
 pub(super) use render::RenderArgs;
 
 /// Turns a program that is already built into the smallest honest container image.
@@ -63,6 +65,8 @@ pub(super) enum Command {
     Resolve(Box<ResolveArgs>),
     /// Print what runs an image on Kubernetes: ConfigMaps, workload, Service
     Manifests(Box<ManifestsArgs>),
+    /// Copy an image between registries, layouts and archives
+    Copy(Box<CopyArgs>),
     /// Look after what earlier builds have left for the next
     #[command(subcommand)]
     Cache(CacheCommand),

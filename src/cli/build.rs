@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use coracle::cache::Cache;
 use coracle::note::Note;
 use coracle::recipe::{self, Recipe};
+use coracle::registry::Client;
+use coracle::transfer::{Named, Sent};
 use coracle::{Built, Observer, Plan, Settings};
 use serde_json::{Value, json};
 
@@ -15,7 +17,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::parallel::{self, Turns};
 use super::progress::Progress;
-use super::{cache, interrupt, output, report, table};
+use super::{cache, copy, interrupt, output, registry, report, table};
 
 /// The last second of the year 9999, which RFC 3339 can still write.
 const LAST_SECOND: u64 = 253_402_300_799;
@@ -68,27 +70,59 @@ fn build(
     mut take: impl FnMut(Result<Vec<Value>, Failure>),
 ) {
     let (progress, turns) = (Progress::new(args.quiet), Turns::default());
+    let client = match args.push.then(|| client(recipes, args)).transpose() {
+        Ok(client) => client,
+        Err(failure) => return take(Err(failure)),
+    };
     let work = |index, recipe: &Recipe| {
         let watch = Watch { progress: &progress, turn: Some((&turns, index)), notes: Mutex::default() };
         let built = coracle::build(recipe, settings, &watch).map_err(Failure::from);
         turns.pass(index);
-        (watch.notes.into_inner().unwrap_or_else(PoisonError::into_inner), built)
+        let sent = match (&built, &client) {
+            (Ok(built), Some(client)) => copy::push(built, client),
+            _ => Ok(Vec::new()),
+        };
+        (watch.notes.into_inner().unwrap_or_else(PoisonError::into_inner), built, sent)
     };
-    parallel::in_order(recipes, work, |recipe, (notes, built)| {
+    parallel::in_order(recipes, work, |recipe, (notes, built, sent)| {
         progress.hidden(|| {
             report::notes(&notes, args.quiet);
-            take(built.and_then(|built| tell(recipe, &built, args)));
+            take(built.and_then(|built| tell(recipe, &built, sent, args)));
         });
     });
     progress.finish();
 }
 
-/// Says what was built; a description of it.
-fn tell(recipe: &Recipe, built: &Built, args: &BuildArgs) -> Result<Vec<Value>, Failure> {
-    report::notes(&built.notes, args.quiet);
-    if !args.quiet {
-        report::talk(&table::built(&title(recipe, built), built));
+/// The registries of all names; each image needs one.
+fn client(recipes: &[Recipe], args: &BuildArgs) -> Result<Client, Failure> {
+    if recipes.iter().any(|recipe| recipe.names.is_empty()) {
+        return Err(Failure::usage(
+            "`--push`: an image has no name, so nothing says where to send it",
+            "name it: `--tag REGISTRY/NAME:TAG`, or `name` below `[image]`",
+        ));
     }
+    let names = recipes.iter().flat_map(|recipe| &recipe.names);
+    let named: Vec<Named> =
+        names.map(|reference| Named { reference: reference.clone(), digest: None }).collect();
+    registry::client(&args.registry, &named.iter().collect::<Vec<_>>())
+}
+
+/// Says what was built and where it was sent; a description of it.
+fn tell(
+    recipe: &Recipe,
+    built: &Built,
+    sent: Result<Vec<Sent>, Failure>,
+    args: &BuildArgs,
+) -> Result<Vec<Value>, Failure> {
+    report::notes(&built.notes, args.quiet);
+    let talk = |text: &str| {
+        if !args.quiet {
+            report::talk(text)
+        }
+    };
+    talk(&table::built(&title(recipe, built), built));
+    let sent = sent?;
+    talk(&copy::pushed(built, &sent));
     if args.format == Format::Text {
         output::print(&(table::reference(built) + "\n"))?;
     }

@@ -7,6 +7,7 @@ mod build;
 mod cache;
 mod chains;
 mod config;
+mod copy;
 mod costs;
 mod dependencies;
 mod deps;
@@ -19,6 +20,7 @@ mod manifests;
 mod output;
 mod parallel;
 mod progress;
+mod registry;
 mod report;
 mod resolve;
 mod table;
@@ -49,6 +51,7 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
             Command::Config(command) => config::run(&command),
             Command::Manifests(args) => manifests::run(&args),
             Command::Resolve(args) => resolve::run(&args),
+            Command::Copy(args) => copy::run(&args),
             Command::Cache(command) => cache::run(&command),
         },
         Err(error) => help_or_usage(&error),

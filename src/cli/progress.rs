@@ -17,6 +17,8 @@ const LINE_AFTER: Duration = Duration::from_secs(5);
 /// The progress of all images of one call.
 pub(super) struct Progress {
     form: Form,
+    /// What is going on: `packing`.
+    what: &'static str,
     start: OnceLock<Instant>,
     total: AtomicU64,
     done: AtomicU64,
@@ -40,12 +42,20 @@ impl Progress {
         };
         Self {
             form,
+            what: "packing",
             start: OnceLock::new(),
             total: AtomicU64::new(0),
             done: AtomicU64::new(0),
             bar: OnceLock::new(),
             line: OnceLock::new(),
         }
+    }
+
+    /// The progress of something whose size nobody knows: a bar that only counts.
+    pub(super) fn of_unknown(quiet: bool, what: &'static str) -> Self {
+        let progress = Self { what, ..Self::new(quiet) };
+        progress.start(0);
+        progress
     }
 
     /// Packing starts; there are `total` more bytes.
@@ -61,13 +71,14 @@ impl Progress {
         let total = self.total.load(Ordering::Relaxed);
         match self.form {
             Form::Bar if start.elapsed() >= BAR_AFTER => {
-                let bar = self.bar.get_or_init(|| new_bar(total));
-                bar.set_length(total);
+                let bar = self.bar.get_or_init(|| new_bar(self.what, total));
+                bar.set_length(total.max(done));
                 bar.set_position(done);
             }
             Form::Line if start.elapsed() >= LINE_AFTER => {
                 self.line.get_or_init(|| {
-                    report::talk(&format!("packing: {} of {}\n", DecimalBytes(done), DecimalBytes(total)));
+                    let of = if total == 0 { String::new() } else { format!(" of {}", DecimalBytes(total)) };
+                    report::talk(&format!("{}: {}{of}\n", self.what, DecimalBytes(done)));
                 });
             }
             _ => {}
@@ -90,11 +101,13 @@ impl Progress {
     }
 }
 
-fn new_bar(total: u64) -> ProgressBar {
-    let bar = ProgressBar::new(total);
-    match ProgressStyle::with_template(
-        "packing [{bar:30}] {decimal_bytes} of {decimal_total_bytes}, {eta} left",
-    ) {
+fn new_bar(what: &'static str, total: u64) -> ProgressBar {
+    let bar = ProgressBar::new(total).with_message(what);
+    let template = match total {
+        0 => "{msg}: {decimal_bytes}, {decimal_bytes_per_sec}",
+        _ => "{msg} [{bar:30}] {decimal_bytes} of {decimal_total_bytes}, {eta} left",
+    };
+    match ProgressStyle::with_template(template) {
         Ok(style) => bar.with_style(style.progress_chars("=> ")),
         Err(_) => bar,
     }

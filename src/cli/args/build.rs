@@ -8,13 +8,14 @@ use coracle::recipe::Overrides;
 
 use super::config::ConfigArgs;
 use super::runtime::RuntimeArgs;
-use super::{CacheArgs, Format};
+use super::{CacheArgs, Format, RegistryArgs};
 
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   coracle build ./app                               to ./app.oci, run as user 65532
   coracle build ./app -t shop:1.2 -o oci-archive:shop.tar
+  coracle build ./app -t ghcr.io/acme/shop:1.2 --push
   coracle build ./app:/usr/bin/shop --expose 8080 -- --config /etc/shop/shop.toml
   coracle build ./app --include assets/:/srv/assets --dry-run
   coracle build ./app --sysroot /usr/aarch64-linux-gnu  a program of a cross compiler
@@ -40,6 +41,10 @@ pub(in crate::cli) struct BuildArgs {
     /// nothing is said
     #[arg(short, long = "output", value_name = "DEST")]
     output: Vec<String>,
+
+    /// Send the image to the registry of each of its names, besides writing it
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(in crate::cli) push: bool,
 
     /// Write the whole contract, with templates and schema, to the layout `oci:DIR`, as an artifact about the image
     #[arg(long, value_name = "DEST")]
@@ -135,6 +140,9 @@ pub(in crate::cli) struct BuildArgs {
 
     #[command(flatten)]
     runtime: RuntimeArgs,
+
+    #[command(flatten)]
+    pub(in crate::cli) registry: RegistryArgs,
 
     #[command(flatten)]
     pub(in crate::cli) cache: CacheArgs,

@@ -80,8 +80,8 @@ pub fn place(text: &str) -> Result<Destination, Error> {
     let forms = "write `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:TAG]`";
     if let Some(name) = text.strip_prefix("docker://") {
         let hint =
-            format!("copy it here first: `skopeo copy docker://{name} oci:image`, then name `oci:image`");
-        return Err(refused("registries are not supported yet", hint));
+            format!("copy it here first: `coracle copy docker://{name} oci:image`, then name `oci:image`");
+        return Err(refused("it is at a registry, and has to be here", hint));
     }
     text.parse().map_err(|error| match error {
         ParseDestinationError::NoTransport(path) if std::path::Path::new(&path).is_dir() => {

@@ -1,0 +1,55 @@
+//! How registries are talked to, and `coracle copy`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::Format;
+
+#[derive(Args)]
+#[command(next_help_heading = "Registries")]
+pub(in crate::cli) struct RegistryArgs {
+    /// Talk to this registry without TLS; those on the loopback may always
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub(in crate::cli) insecure: Vec<String>,
+
+    /// Trust the certificates in this PEM file, too
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) ca_file: Vec<PathBuf>,
+
+    /// Take logins from this file first; Podman's and Docker's own follow
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) authfile: Option<PathBuf>,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  coracle copy oci:shop.oci docker://ghcr.io/acme/shop:1.2
+  coracle copy docker://ghcr.io/acme/shop:1.2 oci:shop.oci
+  coracle copy docker://ghcr.io/acme/shop:1.2@sha256:… docker://registry.acme.example/shop:1.2
+  coracle copy oci-archive:shop.tar docker://localhost:5000/shop --format json
+
+Bytes stay as they are, so the digest does too; an index is copied with all of its images. Logins are those of
+`docker login` and `podman login`, their helpers included; in CI, CORACLE_REGISTRY_USER and CORACLE_REGISTRY_PASSWORD, or
+CORACLE_REGISTRY_TOKEN. docs/registries.md has the rest.")]
+pub(in crate::cli) struct CopyArgs {
+    /// Where the image is: `docker://NAME[:TAG][@DIGEST]`, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`
+    #[arg(value_name = "SRC")]
+    pub(in crate::cli) from: String,
+
+    /// Where it is to be: `docker://NAME[:TAG]`, or `oci:DIR[:TAG]`
+    #[arg(value_name = "DST")]
+    pub(in crate::cli) to: String,
+
+    /// How stdout is written
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
+    pub(in crate::cli) format: Format,
+
+    /// Say nothing on stderr but warnings and errors
+    #[arg(short, long)]
+    pub(in crate::cli) quiet: bool,
+
+    #[command(flatten)]
+    pub(in crate::cli) registry: RegistryArgs,
+}

@@ -1,0 +1,115 @@
+//! `coracle copy`, and what `coracle build --push` does behind a build.
+
+use coracle::Built;
+use coracle::note::Note;
+use coracle::reference::Reference;
+use coracle::registry::Client;
+use coracle::transfer::{self, Copied, Named, Place, Sent};
+use indicatif::DecimalBytes;
+use serde_json::json;
+
+use super::args::{CopyArgs, Format};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::progress::Progress;
+use super::{output, registry, report, table};
+
+pub(super) fn run(args: &CopyArgs) -> Result<Exit, Failure> {
+    let (from, to) = (place(&args.from)?, place(&args.to)?);
+    let remote: Vec<&Named> = [&from, &to].into_iter().filter_map(named).collect();
+    let client = registry::client(&args.registry, &remote)?;
+    let progress = Progress::of_unknown(args.quiet, "copying");
+    let copied = transfer::copy(&from, &to, &client, &|bytes| progress.advance(bytes));
+    progress.finish();
+    let copied = copied.map_err(|error| registry::failure(&error))?;
+    let warnings: Vec<Note> =
+        copied.warnings.iter().map(|warning| Note::Warning(warning.to_string())).collect();
+    report::notes(&warnings, args.quiet);
+    if !args.quiet {
+        report::talk(&format!("{to}: {}\n", told(copied.sent.as_ref())));
+    }
+    match args.format {
+        Format::Text => output::print(&format!("{}\n", reference(&to, &copied)))?,
+        Format::Json => output::print_json(&json!({
+            "reference": reference(&to, &copied),
+            "digest": copied.digest.to_string(),
+            "from": from.to_string(),
+            "to": to.to_string(),
+            "sent": copied.sent.as_ref().map(sent_json),
+        }))?,
+    }
+    Ok(Exit::Done)
+}
+
+/// Sends a built image to the registry of each of its names.
+pub(super) fn push(built: &Built, client: &Client) -> Result<Vec<Sent>, Failure> {
+    let mut sent = Vec::new();
+    for reference in &built.references {
+        let to = Place::Remote(Named { reference: reference.clone(), digest: None });
+        let from = written(built, reference)?;
+        let copied = transfer::copy(&from, &to, client, &|_| ());
+        sent.extend(copied.map_err(|error| registry::failure(&error))?.sent);
+    }
+    Ok(sent)
+}
+
+/// Where the image was written under this name.
+fn written(built: &Built, reference: &Reference) -> Result<Place, Failure> {
+    let place = built.destinations.first().map(String::as_str).unwrap_or_default();
+    let mut place = self::place(place)?;
+    if let Place::Local(destination) = &mut place {
+        destination.tag.get_or_insert_with(|| reference.tag().to_owned());
+    }
+    Ok(place)
+}
+
+/// One line for each name that an image was pushed under.
+pub(super) fn pushed(built: &Built, sent: &[Sent]) -> String {
+    let names = built.references.iter().zip(sent);
+    names.map(|(name, sent)| format!("  pushed to  docker://{name}: {}\n", told(Some(sent)))).collect()
+}
+
+fn told(sent: Option<&Sent>) -> String {
+    match sent {
+        None => "copied".into(),
+        Some(sent) if sent.is_unchanged => "unchanged".into(),
+        Some(Sent { blobs, bytes, present, mounted, .. }) => {
+            let mut text = format!("sent {}, {}", table::count(*blobs, "blob"), DecimalBytes(*bytes));
+            for (number, how) in [(present, "there already"), (mounted, "from another repository")] {
+                if *number > 0 {
+                    text.push_str(&format!("; {number} {how}"));
+                }
+            }
+            text
+        }
+    }
+}
+
+fn sent_json(sent: &Sent) -> serde_json::Value {
+    json!({
+        "blobs": sent.blobs,
+        "bytes": sent.bytes,
+        "present": sent.present,
+        "mounted": sent.mounted,
+        "unchanged": sent.is_unchanged,
+    })
+}
+
+/// The image where it is now, by digest.
+fn reference(to: &Place, copied: &Copied) -> String {
+    match to {
+        Place::Remote(named) => format!("{}@{}", named.reference, copied.digest),
+        Place::Local(_) => copied.digest.to_string(),
+    }
+}
+
+fn named(place: &Place) -> Option<&Named> {
+    match place {
+        Place::Remote(named) => Some(named),
+        Place::Local(_) => None,
+    }
+}
+
+fn place(text: &str) -> Result<Place, Failure> {
+    text.parse().map_err(|error: transfer::ParsePlaceError| Failure::usage(error.to_string(), error.hint()))
+}

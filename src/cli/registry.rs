@@ -1,0 +1,83 @@
+//! What the environment and the flags say about registries.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use coracle::registry::{Client, Credential, Repository, Secret, Settings};
+use coracle::transfer::{Error, Named};
+
+use super::args::RegistryArgs;
+use super::exit::Exit;
+use super::failure::{Failure, chain};
+
+/// A client for the registries of these images.
+pub(super) fn client(args: &RegistryArgs, images: &[&Named]) -> Result<Client, Failure> {
+    let mut settings = Settings {
+        credential_files: credential_files(args.authfile.clone()),
+        certificates: args.ca_file.clone(),
+        insecure: args.insecure.clone(),
+        proxy: ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
+            .into_iter()
+            .find_map(text)
+            .map(Secret::new),
+        no_proxy: ["NO_PROXY", "no_proxy"].into_iter().find_map(text).map(list).unwrap_or_default(),
+        ..Settings::default()
+    };
+    if let Some(credential) = credential()? {
+        let registries = images.iter().map(|named| Repository::from(&named.reference).registry().to_owned());
+        settings.credentials = registries.map(|registry| (registry, credential.clone())).collect();
+    }
+    Client::new(settings).map_err(|error| failure(&Error::from(error)))
+}
+
+/// A failed copy; what a registry or the network did has an exit code of its own.
+pub(super) fn failure(error: &Error) -> Failure {
+    let exit = if error.is_network() { Exit::Network } else { Exit::Failed };
+    Failure { exit, message: chain(error), hint: error.hint() }
+}
+
+/// The login that CI gives.
+fn credential() -> Result<Option<Credential>, Failure> {
+    let [user, password, token] =
+        ["CORACLE_REGISTRY_USER", "CORACLE_REGISTRY_PASSWORD", "CORACLE_REGISTRY_TOKEN"].map(text);
+    match (user, password, token) {
+        (None, None, None) => Ok(None),
+        (None, None, Some(token)) => Ok(Some(Credential::RegistryToken(Secret::new(token)))),
+        (Some(user), Some(password), None) => Ok(Some(Credential::password(user, password))),
+        _ => Err(Failure::usage(
+            "the login in the environment is not one",
+            "set CORACLE_REGISTRY_USER and CORACLE_REGISTRY_PASSWORD, or CORACLE_REGISTRY_TOKEN alone",
+        )),
+    }
+}
+
+/// Where Podman and Docker keep logins. Source: containers-auth.json(5); Docker's CLI, `config.json`.
+fn credential_files(first: Option<PathBuf>) -> Vec<PathBuf> {
+    let path = |name: &str| variable(name).map(PathBuf::from);
+    let home = path("HOME");
+    let below_home = |rest: &str| home.as_ref().map(|home| home.join(rest));
+    let config = path("XDG_CONFIG_HOME").or_else(|| below_home(".config"));
+    let docker = path("DOCKER_CONFIG").or_else(|| below_home(".docker"));
+    let files = [
+        first,
+        path("REGISTRY_AUTH_FILE"),
+        path("XDG_RUNTIME_DIR").map(|run| run.join("containers/auth.json")),
+        config.map(|config| config.join("containers/auth.json")),
+        docker.map(|docker| docker.join("config.json")),
+    ];
+    files.into_iter().flatten().collect()
+}
+
+fn list(text: String) -> Vec<String> {
+    text.split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect()
+}
+
+fn text(name: &str) -> Option<String> {
+    variable(name).map(|value| value.to_string_lossy().into_owned())
+}
+
+/// A variable that says something.
+#[allow(clippy::disallowed_methods, reason = "what the environment decides is read by the command line")]
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
