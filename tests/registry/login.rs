@@ -170,6 +170,35 @@ fn helpers_know_credentials() {
     image(&[9]).push(&shop, "1").unwrap();
 }
 
+/// `credsStore` may be left over from another machine.
+#[test]
+fn a_helper_that_fails_does_not_keep_a_stranger_from_reading() {
+    let fake = with(Login::Tokens);
+    image(&[9]).push(&fake.shop_with(anna(&fake)), "1").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config.json");
+    std::fs::write(&config, r#"{"credsStore":"desktop.exe"}"#).unwrap();
+    let settings = Settings { credential_files: vec![config], ..settings() };
+    let client = Client::new(settings).unwrap();
+    let helper = format!(
+        "cannot get credentials for `{}` from `docker-credential-desktop.exe`: a helper's name has lower-case \
+         letters, digits and `-` alone",
+        fake.address
+    );
+    let shop = client.open(&fake.repository("shop"), &Access::Pull);
+    assert!(shop.head(Target::Tag("1")).unwrap().is_some());
+    fake.trouble(1, "GET", "/token", Trouble::Says(401, vec![], ""));
+    let error = client.open(&fake.repository("closed"), &Access::Pull).head(Target::Tag("1")).unwrap_err();
+    assert_eq!(error.hint().unwrap(), format!("{helper}; without a login the registry refuses it"));
+    // What needs a login says what is wrong with it.
+    let error = client.open(&fake.repository("shop"), &Access::push()).push_blob(&upload(b"x")).unwrap_err();
+    assert_eq!(error.to_string(), helper);
+    fake.state().login = Login::Password;
+    let error = client.open(&fake.repository("other"), &Access::Pull).head(Target::Tag("1")).unwrap_err();
+    assert!(error.to_string().contains("401 Unauthorized"), "{error}");
+    assert_eq!(error.hint().unwrap(), format!("{helper}; without a login the registry refuses it"));
+}
+
 /// Whatever a registry repeats, and however an error is printed.
 #[test]
 fn no_error_shows_a_secret() {
