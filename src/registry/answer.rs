@@ -38,8 +38,19 @@ pub struct Refusal {
     pub message: Option<String>,
     /// How long the registry asks to wait.
     pub wait: Option<Duration>,
-    /// Whether credentials were at hand.
-    pub logged_in: bool,
+    /// As whom it was asked.
+    pub login: Login,
+}
+
+/// What is known of whoever asks.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Login {
+    /// There are no credentials.
+    Nobody,
+    /// There are some.
+    Somebody,
+    /// There may be some, but a helper failed, with this error.
+    Unknown(String),
 }
 
 #[derive(Deserialize)]
@@ -96,7 +107,7 @@ impl Answer {
     }
 
     /// What it says as an error.
-    pub(super) fn into_error(self, censor: &Censor, logged_in: bool) -> Error {
+    pub(super) fn into_error(self, censor: &Censor, login: Login) -> Error {
         let (status, wait) = (self.status, self.wait());
         let plain = self.header("content-type").is_some_and(|kind| kind.starts_with("text/plain"));
         let request = self.request;
@@ -106,7 +117,7 @@ impl Answer {
         let (code, message) = words(&body, plain);
         let clean =
             |text: Option<String>| text.map(|text| censor.clean(&text)).filter(|text| !text.is_empty());
-        let refusal = Refusal { status, code: clean(code), message: clean(message), wait, logged_in };
+        let refusal = Refusal { status, code: clean(code), message: clean(message), wait, login };
         Error::Refused { request, refusal }
     }
 }
@@ -141,7 +152,10 @@ impl Refusal {
     pub(super) fn hint(&self, request: &Request) -> Option<String> {
         let (registry, name) = (request.repository.registry(), request.repository.name());
         Some(match (self.status, self.code.as_deref()) {
-            (401, _) if !self.logged_in => {
+            (401 | 403, _) if let Login::Unknown(why) = &self.login => {
+                format!("{why}; without a login the registry refuses it")
+            }
+            (401, _) if self.login == Login::Nobody => {
                 format!("log in with `docker login {registry}` or `podman login {registry}`")
             }
             (401 | 403, _) => {
@@ -155,7 +169,7 @@ impl Refusal {
             (413, _) => "a proxy before the registry limits the size of a request; raise its limit".into(),
             (429, _) => match self.wait {
                 Some(wait) => format!("try again in {} s", wait.as_secs()),
-                None if self.logged_in => "try again later".into(),
+                None if self.login == Login::Somebody => "try again later".into(),
                 None => "try again later, or log in: registries allow more to those that they know".into(),
             },
             (500..=599, _) => match self.wait {

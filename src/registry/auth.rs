@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::answer::Answer;
+use super::answer::{Answer, Login};
 use super::challenge::Challenge;
 use super::token::{self, Asked, Token};
 use super::wire::Wire;
@@ -21,6 +21,8 @@ pub(super) struct Auth {
 struct Known {
     /// By repository: files know credentials for a part of a registry.
     credentials: BTreeMap<Repository, Option<Credential>>,
+    /// What went wrong when they were asked for.
+    failed: BTreeMap<Repository, String>,
     /// By repository and scopes.
     tokens: BTreeMap<(Repository, String), Token>,
     /// Headers of repositories whose registry wants no tokens.
@@ -50,7 +52,8 @@ impl Auth {
         if let Some(ready) = self.ready(repository, scopes).filter(|ready| Some(ready) != used) {
             return Ok(Some(ready));
         }
-        let credential = self.credential(wire, settings, repository)?;
+        let credential = self.credential_or_none(wire, settings, who)?;
+        let login = self.login(repository);
         for challenge in &answer.challenges() {
             let header = match (challenge, &credential) {
                 (Challenge::Bearer { .. }, Some(Credential::RegistryToken(token))) => {
@@ -66,6 +69,7 @@ impl Auth {
                         realm,
                         service: service.as_deref(),
                         scopes: &wanted,
+                        login: &login,
                     };
                     let token = fetch(wire, settings, &asked, credential.as_ref())?;
                     let key = (repository.clone(), scopes.join(" "));
@@ -85,9 +89,32 @@ impl Auth {
         Ok(None)
     }
 
-    /// Whether there are credentials for `repository`, as far as anybody asked for them.
-    pub(super) fn is_logged_in(&self, repository: &Repository) -> bool {
-        matches!(self.known().credentials.get(repository), Some(Some(_)))
+    /// As whom `repository` is asked.
+    pub(super) fn login(&self, repository: &Repository) -> Login {
+        let known = self.known();
+        match (known.failed.get(repository), known.credentials.get(repository)) {
+            (Some(why), _) => Login::Unknown(why.clone()),
+            (None, Some(Some(_))) => Login::Somebody,
+            (None, _) => Login::Nobody,
+        }
+    }
+
+    /// The credentials; a helper that fails is no reason not to read what everybody may read, so its error waits.
+    fn credential_or_none(
+        &self,
+        wire: &Wire,
+        settings: &Settings,
+        who: (&Repository, &[String]),
+    ) -> Result<Option<Credential>, Error> {
+        let (repository, scopes) = who;
+        let reads = scopes.iter().all(|scope| scope.ends_with(":pull"));
+        match self.credential(wire, settings, repository) {
+            Err(error @ Error::Helper { .. }) if reads => {
+                self.known().failed.insert(repository.clone(), error.to_string());
+                Ok(None)
+            }
+            credential => credential,
+        }
     }
 
     fn credential(

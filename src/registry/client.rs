@@ -153,7 +153,7 @@ impl Remote {
     /// An answer that is none of those that were hoped for.
     pub(super) fn refused(&self, answer: Answer) -> Error {
         let inner = &self.client.inner;
-        answer.into_error(&inner.wire.censor, inner.auth.is_logged_in(&self.repository))
+        answer.into_error(&inner.wire.censor, inner.auth.login(&self.repository))
     }
 
     /// A server's words, as they may be shown.

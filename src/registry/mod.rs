@@ -40,7 +40,7 @@ mod token;
 mod url;
 mod wire;
 
-pub use answer::Refusal;
+pub use answer::{Login, Refusal};
 pub use call::Content;
 pub use client::{Client, Remote};
 pub use error::{Error, Failure, Request};

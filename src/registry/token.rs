@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use ureq::http::Method;
 
+use super::answer::Login;
 use super::call::{Call, To};
 use super::error::Request;
 use super::retry::Waits;
@@ -41,6 +42,7 @@ pub(super) struct Asked<'a> {
     pub(super) realm: &'a str,
     pub(super) service: Option<&'a str>,
     pub(super) scopes: &'a [String],
+    pub(super) login: &'a Login,
 }
 
 #[derive(Deserialize)]
@@ -100,7 +102,7 @@ pub(super) fn fetch(
         }
     };
     if answer.status != 200 {
-        return Err(fail(answer.into_error(&wire.censor, credential.is_some())));
+        return Err(fail(answer.into_error(&wire.censor, asked.login.clone())));
     }
     let (bytes, request) = answer.bytes(LARGEST).map_err(fail)?;
     let token = read(&bytes).map_err(|why| fail(Error::Unexpected { request, why: why.into() }))?;

@@ -170,6 +170,15 @@ mod tests {
     }
 
     #[test]
+    fn a_place_on_the_same_host_is_reached_as_the_host_was() {
+        let server = url("https://r.io:8443/v2/");
+        let place = url("http://r.io/v2/u?_state=x").with_tls(&server).unwrap();
+        assert_eq!(place.to_sent(), "https://r.io:8443/v2/u?_state=x");
+        assert!(url("http://s.io/u").with_tls(&server).is_none());
+        assert!(url("http://r.io/u").with_tls(&url("http://r.io/")).is_none());
+    }
+
+    #[test]
     fn loopback_hosts() {
         for text in ["127.0.0.1:5000", "127.9.9.9", "localhost", "LOCALHOST:1", "[::1]:5000"] {
             assert!(is_loopback(host_of(text)), "{text}");

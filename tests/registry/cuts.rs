@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 
 use coracle::digest::Digest;
 use coracle::reference::Reference;
-use coracle::registry::{Access, Client, Pushed, Repository, Settings};
+use coracle::registry::{Access, Client, Pushed, Repository};
 
 use super::fake::settings;
 use super::image::{image, read, upload};
@@ -83,7 +83,7 @@ fn both_directions_get_over_it() {
     let registry = Registry::plain();
     let line = Line::to(registry.port);
     let reference: Reference = format!("127.0.0.1:{}/shop", line.port).parse().unwrap();
-    let client = Client::new(Settings { timeouts: Default::default(), ..settings() }).unwrap();
+    let client = Client::new(settings()).unwrap();
     let shop = client.open(&Repository::from(&reference), &Access::push());
     let layer = image(&[SIZE]).layers.remove(0);
     line.cuts.store(2, Ordering::SeqCst);

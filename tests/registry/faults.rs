@@ -79,6 +79,7 @@ fn what_stays_is_told() {
             let fake = fake();
             let uploads = *part == "/uploads/";
             fake.trouble(99, method, part, trouble.clone());
+            fake.state().impatient = matches!(trouble, Trouble::Slow(_));
             let result = step(&fake);
             if *part == "/uploads/" && *method == "PUT" && result.is_ok() {
                 // The answer alone was lost, and the registry said so when it was asked for the blob.

@@ -20,6 +20,7 @@ mod ordinary;
 mod real;
 mod redirects;
 mod referrers;
+mod secrets;
 mod streams;
 #[path = "../support/mod.rs"]
 mod support;

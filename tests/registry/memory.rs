@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use coracle::digest::Digest;
-use coracle::registry::{Content, Pushed, Settings, Target, Timeouts, Upload};
+use coracle::registry::{Content, Pushed, Target, Upload};
 
-use super::fake::{Fake, settings};
+use super::fake::Fake;
 
 /// `head -c 1G /dev/zero | sha256sum`
 const DIGEST: &str = "sha256:49bc20df15e412a64472421e13fe86ff1c5165e18b2afccf160d4dc19fe68a14";
@@ -21,8 +21,7 @@ fn a_gigabyte_is_sent_from_disk() {
     let open = || File::open(file.path());
     let digest: Digest = DIGEST.parse().unwrap();
     let blob = Upload { digest, size: 1 << 30, content: Content::File(&open), from: None, progress: None };
-    let timeouts = Timeouts { answer: Duration::from_secs(20), ..settings().timeouts };
-    let shop = fake.shop_with(Settings { timeouts, ..settings() });
+    let shop = fake.shop();
     shop.head(Target::Tag("1")).unwrap();
     let before = resident();
     let (ends, most) = (AtomicBool::new(false), AtomicU64::new(0));

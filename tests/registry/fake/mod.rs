@@ -72,6 +72,8 @@ pub(crate) struct State {
     pub(crate) relative: bool,
     /// Counts what it is sent and keeps none of it.
     pub(crate) counts: Option<usize>,
+    /// Whoever opens `shop` does not wait long.
+    pub(crate) impatient: bool,
     sessions: usize,
 }
 
@@ -141,7 +143,11 @@ impl Fake {
 
     /// The repository `shop`, to be written.
     pub(crate) fn shop(&self) -> Remote {
-        self.shop_with(settings())
+        let mut settings = settings();
+        if self.state().impatient {
+            settings.timeouts.answer = Duration::from_millis(300);
+        }
+        self.shop_with(settings)
     }
 
     pub(crate) fn shop_with(&self, settings: Settings) -> Remote {
@@ -153,7 +159,7 @@ impl Fake {
 pub(crate) fn settings() -> Settings {
     Settings {
         retries: Retries { attempts: 4, first: Duration::from_millis(1), longest: Duration::from_secs(2) },
-        timeouts: Timeouts { connect: Duration::from_secs(5), answer: Duration::from_millis(500) },
+        timeouts: Timeouts { connect: Duration::from_secs(5), answer: Duration::from_secs(20) },
         ..Settings::default()
     }
 }
