@@ -55,7 +55,15 @@ impl Error {
 
     /// Whether a registry or the network failed.
     pub fn is_network(&self) -> bool {
-        matches!(self, Self::Registry(_) | Self::Missing { .. } | Self::Graph(_))
-            || matches!(self, Self::Nothing(Place::Remote(_)))
+        match self {
+            Self::Registry(_) | Self::Missing { .. } | Self::Graph(_) | Self::Nothing(Place::Remote(_)) => {
+                true
+            }
+            // A blob that was read from one.
+            Self::Store(store::Error::Blob { source, .. }) => {
+                source.get_ref().is_some_and(|cause| cause.is::<registry::Error>())
+            }
+            Self::Store(_) | Self::Nothing(Place::Local(_)) | Self::OtherDigest { .. } => false,
+        }
     }
 }

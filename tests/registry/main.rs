@@ -9,6 +9,7 @@
     reason = "a panic is how a test fails"
 )]
 
+mod commands;
 mod cuts;
 mod fake;
 mod faults;

@@ -1,0 +1,217 @@
+//! `coracle build --push` and `coracle copy`, as their users meet them.
+
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use coracle::digest::Digest;
+use coracle::registry::Target;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::fake::{Fake, Trouble};
+use super::image::{MANIFEST, image};
+use super::real;
+use super::support::{coracle_in, listing};
+
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+
+/// Runs `coracle` in `folder`: exit code, stdout, stderr.
+#[track_caller]
+fn run(folder: &Path, args: &[&str]) -> (Option<i32>, String, String) {
+    run_with(folder, args, &[])
+}
+
+fn run_with(folder: &Path, args: &[&str], env: &[(&str, &str)]) -> (Option<i32>, String, String) {
+    let mut command = coracle_in(folder, []).command();
+    let Output { status, stdout, stderr } = command.args(args).envs(env.iter().copied()).output().unwrap();
+    (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+/// A folder with a program in it.
+fn folder() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    fs::copy("/usr/bin/env", folder.path().join("app")).unwrap();
+    folder
+}
+
+#[test]
+fn a_build_is_pushed_and_an_unchanged_one_costs_one_request() {
+    let (fake, folder) = (Fake::start(), folder());
+    let name = format!("{}/shop:1", fake.address);
+    let args = ["build", "./app", "-t", &name, "--push", "--cache-dir=cache", "-o", "oci:app.oci"];
+    let (code, stdout, said) = run(folder.path(), &args);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains(&format!("  pushed to  docker://{name}: sent 3 blobs, ")), "{said}");
+    let digest = stdout.trim().strip_prefix(&format!("{name}@")).unwrap().to_owned();
+    let asked = fake.asked();
+    let last = asked.last().unwrap();
+    assert_eq!(last, "PUT /v2/shop/manifests/1", "the name comes last: {asked:?}");
+    let head = fake.shop().head(Target::Tag("1")).unwrap().unwrap();
+    assert_eq!(head.digest.to_string(), digest);
+    fake.asked();
+
+    let (_, again, said) = run(folder.path(), &args);
+    assert_eq!(again, stdout);
+    assert!(said.contains(": unchanged\n"), "{said}");
+    assert_eq!(fake.asked(), ["HEAD /v2/shop/manifests/1"]);
+
+    // Another program, the same libraries: its layer, its config, its manifest.
+    let mut bytes = fs::read(folder.path().join("app")).unwrap();
+    bytes.push(0);
+    fs::write(folder.path().join("app"), bytes).unwrap();
+    let (_, _, said) = run(folder.path(), &args);
+    assert!(said.contains("sent 2 blobs, ") && said.contains("; 1 there already"), "{said}");
+    let writes = fake.asked().into_iter().filter(|request| request.starts_with("PUT ")).count();
+    assert_eq!(writes, 3);
+}
+
+#[test]
+fn what_can_not_be_pushed() {
+    let (fake, folder) = (Fake::start(), folder());
+    let (code, _, said) = run(folder.path(), &["build", "./app", "--push", "-q"]);
+    assert_eq!(code, Some(2));
+    assert!(said.contains("an image has no name") && said.contains("--tag REGISTRY/NAME:TAG"), "{said}");
+    assert!(!folder.path().join("app.oci").exists());
+    // The image is built all the same, and the failure is the network's.
+    fake.trouble(100, "PUT", "manifests", Trouble::Says(403, vec![], ""));
+    let name = format!("{}/shop:1", fake.address);
+    let (code, stdout, said) =
+        run(folder.path(), &["build", "./app", "-t", &name, "--push", "-q", "-o=oci:app.oci"]);
+    assert_eq!((code, stdout.as_str()), (Some(3), ""), "{said}");
+    assert!(said.contains("PUT /v2/shop/manifests/1") && said.contains("403"), "{said}");
+    assert!(folder.path().join("app.oci/index.json").exists());
+    assert!(fake.shop().head(Target::Tag("1")).unwrap().is_none());
+}
+
+/// A layout, a registry, another repository, and back: the same bytes.
+#[test]
+fn an_image_goes_round() {
+    let (fake, folder) = (Fake::start(), folder());
+    let (at, host) = (folder.path(), fake.address.to_string());
+    let (_, stdout, _) =
+        run(at, &["build", "./app", "-t", "shop:1", "-q", "-o=oci:one.oci", "-o=oci-archive:one.tar"]);
+    let digest = stdout.trim().split_once('@').unwrap().1.to_owned();
+    let copy = |from: &str, to: &str| {
+        let (code, stdout, said) = run(at, &["copy", from, to]);
+        assert_eq!(code, Some(0), "{said}");
+        assert!(stdout.trim().ends_with(&digest), "{stdout}");
+        said
+    };
+    assert!(copy("oci:one.oci", &format!("docker://{host}/shop:1")).contains("sent 3 blobs"));
+    assert!(copy("oci-archive:one.tar", &format!("docker://{host}/archive:1")).contains("sent 3 blobs"));
+    fake.asked();
+    let said = copy(&format!("docker://{host}/shop:1"), &format!("docker://{host}/other:2"));
+    assert!(said.contains("sent 0 blobs, 0 B; 3 from another repository"), "{said}");
+    assert!(
+        fake.asked().iter().all(|request| !request.starts_with("PATCH ") && !request.contains("digest=")
+            || request.contains("mount="))
+    );
+    copy(&format!("docker://{host}/other:2@{digest}"), "oci:two.oci");
+    let blobs = |layout: &str| listing(&at.join(layout).join("blobs")).into_keys().collect::<Vec<_>>();
+    assert_eq!(blobs("two.oci"), blobs("one.oci"));
+    assert!(coracle::store::verify(&at.join("two.oci")).unwrap().is_empty());
+    let index: Value = serde_json::from_slice(&fs::read(at.join("two.oci/index.json")).unwrap()).unwrap();
+    let annotations = &index["manifests"][0]["annotations"];
+    assert_eq!(annotations["io.containerd.image.name"], format!("{host}/other:2"));
+    // What is there is not asked for again.
+    fake.asked();
+    copy(&format!("docker://{host}/other:2"), "oci:two.oci:3");
+    assert!(fake.asked().iter().all(|request| !request.contains("/blobs/")));
+    let (_, shown, _) =
+        run(at, &["copy", "oci:two.oci:3", &format!("docker://{host}/shop:1"), "--format=json"]);
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!((&shown["digest"], &shown["sent"]["unchanged"]), (&json!(digest), &json!(true)));
+}
+
+#[test]
+fn an_index_is_copied_with_all_its_images() {
+    let (fake, folder) = (Fake::start(), folder());
+    let (shop, images) = (fake.shop(), [image(&[7, 9]), image(&[9, 300_000])]);
+    let entries = images.each_ref().map(|image| {
+        image.push(&shop, "part").unwrap();
+        json!({"mediaType": MANIFEST, "digest": image.digest().to_string(), "size": image.manifest.len()})
+    });
+    // Spaces, and a member that nobody knows: the bytes are somebody else's.
+    let index =
+        json!({"schemaVersion": 2, "mediaType": INDEX, "x-unknown": 1, "manifests": entries}).to_string();
+    let index = index.replace(",", " ,\n ").into_bytes();
+    shop.put_manifest(Target::Tag("all"), INDEX, &index).unwrap();
+    let host = fake.address.to_string();
+    let (code, stdout, said) =
+        run(folder.path(), &["copy", &format!("docker://{host}/shop:all"), "oci:all.oci"]);
+    assert_eq!((code, stdout.trim()), (Some(0), Digest::of(&index).to_string().as_str()), "{said}");
+    let blob = folder.path().join("all.oci/blobs/sha256").join(Digest::of(&index).hex());
+    assert_eq!(fs::read(blob).unwrap(), index);
+    let (code, _, said) = run(folder.path(), &["copy", "oci:all.oci", &format!("docker://{host}/new:all")]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(fake.state().tags[&("new".to_owned(), "all".to_owned())], Digest::of(&index).to_string());
+}
+
+/// Each fails with a clear word, and what was in the layout stays.
+#[test]
+fn what_can_not_be_copied() {
+    let (fake, folder) = (Fake::start(), folder());
+    let (at, host) = (folder.path(), fake.address.to_string());
+    run(at, &["build", "./app", "-q", "-o=oci:there.oci"]);
+    image(&[400_000]).push(&fake.shop(), "1").unwrap();
+    let shop = format!("docker://{host}/shop:1");
+    let other = format!("docker://{host}/shop:1@{}", Digest::of(b"other"));
+    let before = listing(at);
+    for (trouble, from, to, exit, part) in [
+        (None, "docker://127.0.0.1:1/shop", "oci:there.oci", 3, "connection refused"),
+        (None, &*format!("docker://{host}/none:1"), "oci:there.oci", 3, "there is no image at"),
+        (None, &other, "oci:there.oci", 3, "there is no image at"),
+        (None, "oci:there.oci", &other, 1, "asks for `sha256:"),
+        (None, "oci:there.oci", "oci-archive:x.tar", 1, "only layouts can be copied into"),
+        (None, "there.oci", &shop, 2, "names no place"),
+        (None, &shop, "docker://Capital/Shop", 2, "names no place"),
+        (Some(Trouble::Altered), &shop, "oci:there.oci", 3, "instead of"),
+        (Some(Trouble::Says(404, vec![], "")), &shop, "oci:there.oci", 3, "404"),
+    ] {
+        if let Some(trouble) = trouble {
+            fake.trouble(100, "GET", "blobs", trouble);
+        }
+        let (code, stdout, said) = run(at, &["copy", from, to]);
+        assert_eq!((code, stdout.as_str()), (Some(exit), ""), "{from} {to}: {said}");
+        assert!(said.starts_with("error: ") && said.contains(part), "{from} {to}: {said}");
+        assert_eq!(listing(at), before, "{from} {to}");
+        fake.state().faults.clear();
+    }
+}
+
+#[test]
+fn logins_from_the_environment_are_whole_or_none() {
+    let folder = folder();
+    let args = ["copy", "docker://127.0.0.1:1/shop", "oci:shop.oci"];
+    for env in [
+        &[("CORACLE_REGISTRY_USER", "ada")][..],
+        &[("CORACLE_REGISTRY_PASSWORD", "hidden")],
+        &[("CORACLE_REGISTRY_TOKEN", "hidden"), ("CORACLE_REGISTRY_USER", "ada")],
+    ] {
+        let (code, _, said) = run_with(folder.path(), &args, env);
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains("CORACLE_REGISTRY_TOKEN alone") && !said.contains("hidden"), "{said}");
+    }
+}
+
+/// Debian's registry, and skopeo, who reads what came there.
+#[test]
+fn a_real_registry_and_its_readers() {
+    if !real::met(&["docker-registry", "skopeo"], "docker-registry skopeo") {
+        return;
+    }
+    let (registry, folder) = (real::Registry::plain(), folder());
+    let name = format!("localhost:{}/acme/app:1", registry.port);
+    let (code, stdout, said) = run(folder.path(), &["build", "./app", "-t", &name, "--push", "-q"]);
+    assert_eq!(code, Some(0), "{said}");
+    let inspected = std::process::Command::new("skopeo")
+        .args(["inspect", "--tls-verify=false", "--format={{.Digest}}", &format!("docker://{name}")])
+        .output()
+        .unwrap();
+    let digest = String::from_utf8(inspected.stdout).unwrap();
+    assert_eq!(stdout.trim(), format!("{name}@{}", digest.trim()));
+    let (code, _, said) = run(folder.path(), &["copy", &format!("docker://{name}"), "oci:back.oci"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(coracle::store::verify(&folder.path().join("back.oci")).unwrap().is_empty());
+}
