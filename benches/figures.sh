@@ -152,7 +152,7 @@ work_sizes() {
     for size in 1 10 100 1000; do
         { cat hello; while cat "$largest"; do :; done; } 2>/dev/null | head -c "${size}MB" >"p$size" || true
         chmod 755 "p$size"
-        rows+=("coracle, $size MB" "$cold ./p$size -o oci:o.oci" o.oci)
+        rows+=("coracle, $size MB" "$cold ./p$size -o oci:$size.oci" "$size.oci")
     done
     compare "programs of 1 MB to 1 GB" "${rows[@]}"
 }
