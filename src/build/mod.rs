@@ -151,7 +151,7 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
         is_unchanged: false,
     };
     if let Some(earlier) = earlier {
-        earlier.remember(&built, &plans, roots.witness(), traces);
+        earlier.remember(recipe, &built, &plans, roots.witness(), traces);
     }
     Ok(built)
 }

@@ -23,6 +23,8 @@ use crate::{config, fs, json};
 pub(super) struct Unchanged<'a> {
     cache: &'a Cache,
     key: Digest,
+    /// The configuration's bytes, as they were before it was rendered.
+    configuration: Digest,
 }
 
 /// What an earlier build has led to, as it is kept: a line of JSON. The [`Testimony`] stands behind it.
@@ -73,7 +75,7 @@ impl<'a> Unchanged<'a> {
         );
         let mut hasher = Hasher::default();
         hasher.update(asked.as_bytes());
-        Ok(Some(Self { cache, key: hasher.finish() }))
+        Ok(Some(Self { cache, key: hasher.finish(), configuration }))
     }
 
     /// The image of the earlier build, if it counts.
@@ -88,7 +90,18 @@ impl<'a> Unchanged<'a> {
     }
 
     /// Keeps what this build has led to, unless a later change to what it depends on might not show.
-    pub(super) fn remember(&self, built: &Built, plans: &[Plan], mut witness: Witness, traces: Traces) {
+    pub(super) fn remember(
+        &self,
+        recipe: &Recipe,
+        built: &Built,
+        plans: &[Plan],
+        mut witness: Witness,
+        traces: Traces,
+    ) {
+        // What was rendered must be what the key was made of.
+        if config::fingerprint(&recipe.config) != Some(self.configuration) {
+            return self.cache.forget_record(self.key);
+        }
         let seen = traces.files.into_iter().try_for_each(|file| witness.wrote(file)).ok();
         let testimony = seen.and_then(|()| witness.testify(self.cache.began()));
         let told = plans.iter().flat_map(|plan| &plan.notes).chain(&built.notes);

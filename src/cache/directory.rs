@@ -16,10 +16,8 @@ pub(super) const LAYERS: &str = "layers";
 pub(super) const RECORDS: &str = "builds";
 
 /// Tells programs that make backups to pass it over. Source: the Cache Directory Tagging Specification.
-const TAG: (&str, &str) = (
-    "CACHEDIR.TAG",
-    "Signature: 8a477f597d28d172789f06886806bc55\n# This directory is the build cache of coracle; all of it can be removed.\n",
-);
+pub(super) const TAG: &str = "CACHEDIR.TAG";
+const TAG_TEXT: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# This directory is the build cache of coracle; all of it can be removed.\n";
 
 /// Why there is no cache.
 #[derive(Debug, thiserror::Error)]
@@ -58,9 +56,8 @@ impl Cache {
             fs::create_private(directory).context("create", directory)?;
         }
         // It is ours when what we make in it has its owner, and its time is now.
-        let (name, text) = TAG;
         let tag = tempfile::NamedTempFile::new_in(&directory).and_then(|mut file| {
-            io::Write::write_all(&mut file, text.as_bytes())?;
+            io::Write::write_all(&mut file, TAG_TEXT.as_bytes())?;
             Ok(file)
         });
         let tag = tag.context("write to", &directory)?;
@@ -68,8 +65,10 @@ impl Cache {
             return Err(Error::NotPrivate(root.to_owned()));
         }
         let began = fs::stat(tag.path())?.times[0];
-        if !root.join(name).exists() {
-            tag.persist(root.join(name)).map_err(|error| error.error).context("write", &root.join(name))?;
+        // Not above it: the directory that somebody named may hold more than a cache.
+        let path = directory.join(TAG);
+        if !path.exists() {
+            tag.persist(&path).map_err(|error| error.error).context("write", &path)?;
         }
         Ok(Self {
             root: root.to_owned(),

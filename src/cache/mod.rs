@@ -1,7 +1,7 @@
 //! What was done before, kept for the next build: compressed layers, and what whole builds have led to.
 //!
-//! It lies in a directory of one user alone. Nothing of it is believed: a layer is taken only when its bytes have the
-//! digest that its name says, and a record only when its own digest is right. Whatever goes wrong here costs time and
+//! It lies in a directory of one user alone, who is believed and nobody else: a layer is taken only when its bytes have
+//! the digest that its name says, and a record only when its own digest is right. Whatever goes wrong here costs time and
 //! never an image; [`Cache::note`] says so. It does not know what a build is.
 
 mod directory;

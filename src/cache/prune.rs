@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::Cache;
-use super::directory::{LAYERS, RECORDS, try_lock};
+use super::directory::{LAYERS, RECORDS, TAG, try_lock};
 use super::layers::LOCK;
 use crate::fs::{self, Context};
 
@@ -76,7 +76,9 @@ impl Cache {
             return gone(path, std::fs::remove_file(path));
         }
         let Some(_held) = held(directory)? else { return Ok(false) };
-        gone(path, std::fs::remove_file(path))
+        // Gone is gone, whoever did it.
+        gone(path, std::fs::remove_file(path))?;
+        Ok(true)
     }
 
     /// Removes the directories of shapes without layers, and what builds that were killed were writing.
@@ -90,7 +92,10 @@ impl Cache {
         }
         let mut items = Vec::new();
         add(&self.directory(), &mut items)?;
-        let mut abandoned = items.iter().filter(|item| item.used + ABANDONED < self.opened());
+        let mut abandoned = items.iter().filter(|item| {
+            !item.path.ends_with(TAG)
+                && item.used.checked_add(ABANDONED).is_some_and(|end| end < self.opened())
+        });
         abandoned.try_for_each(|item| gone(&item.path, std::fs::remove_file(&item.path)).map(drop))
     }
 }
@@ -124,7 +129,10 @@ fn add(directory: &Path, items: &mut Vec<Item>) -> fs::Result<()> {
 /// Whether this call has removed it, rather than somebody else.
 fn gone(path: &Path, result: std::io::Result<()>) -> fs::Result<bool> {
     match result {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        // Another prune was quicker, or a build has come back.
+        Err(error) if [ErrorKind::NotFound, ErrorKind::DirectoryNotEmpty].contains(&error.kind()) => {
+            Ok(false)
+        }
         result => result.context("remove", path).map(|()| true),
     }
 }

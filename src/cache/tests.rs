@@ -199,7 +199,7 @@ fn it_is_one_users_own() {
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
     assert_eq!([mode(&place), mode(&place.join("v1/layers"))], [0o700, 0o700]);
     assert!(
-        std::fs::read_to_string(place.join("CACHEDIR.TAG"))
+        std::fs::read_to_string(place.join("v1/CACHEDIR.TAG"))
             .unwrap()
             .starts_with("Signature: 8a477f597d28d172")
     );

@@ -36,7 +36,7 @@ pub(super) fn run(args: &BuildArgs) -> Result<Exit, Failure> {
         let settings = settings(args.epoch.as_deref(), None)?;
         recipes.iter().for_each(|recipe| take(plan(recipe, &settings, args)));
     } else {
-        let settings = settings(args.epoch.as_deref(), cache::open(&args.cache)?)?;
+        let settings = settings(args.epoch.as_deref(), cache::open(&args.cache, args.quiet)?)?;
         build(&recipes, &settings, args, take);
         cache::close(&settings);
     }
@@ -77,11 +77,12 @@ fn build(
     let work = |index, recipe: &Recipe| {
         let watch = Watch { progress: &progress, turn: Some((&turns, index)), notes: Mutex::default() };
         let built = coracle::build(recipe, settings, &watch).map_err(Failure::from);
-        turns.pass(index);
+        // Before others write to a layout that they share: the image is sent from there.
         let sent = match (&built, &client) {
             (Ok(built), Some(client)) => copy::push(built, client),
             _ => Ok(Vec::new()),
         };
+        turns.pass(index);
         (watch.notes.into_inner().unwrap_or_else(PoisonError::into_inner), built, sent)
     };
     parallel::in_order(recipes, work, |recipe, (notes, built, sent)| {
@@ -102,8 +103,7 @@ fn client(recipes: &[Recipe], args: &BuildArgs) -> Result<Client, Failure> {
         ));
     }
     let names = recipes.iter().flat_map(|recipe| &recipe.names);
-    let named: Vec<Named> =
-        names.map(|reference| Named { reference: reference.clone(), digest: None }).collect();
+    let named: Vec<Named> = names.map(Named::from).collect();
     registry::client(&args.registry, &named.iter().collect::<Vec<_>>())
 }
 
@@ -117,7 +117,7 @@ fn tell(
     report::notes(&built.notes, args.quiet);
     let talk = |text: &str| {
         if !args.quiet {
-            report::talk(text)
+            report::talk(text);
         }
     };
     talk(&table::built(&title(recipe, built), built));
@@ -167,7 +167,7 @@ impl Observer for Watch<'_> {
 
     fn packed(&self, bytes: u64) -> ControlFlow<()> {
         self.progress.advance(bytes);
-        if interrupt::asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        interrupt::go_on()
     }
 
     fn publishing(&self) {

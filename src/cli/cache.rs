@@ -13,7 +13,7 @@ use super::failure::Failure;
 use super::{output, report, table};
 
 /// The cache that the flags ask for. One that nobody asked for and that can't be used is a warning.
-pub(super) fn open(args: &CacheArgs) -> Result<Option<Cache>, Failure> {
+pub(super) fn open(args: &CacheArgs, quiet: bool) -> Result<Option<Cache>, Failure> {
     let Some(directory) = args.cache_dir.clone().or_else(default).filter(|_| !args.no_cache) else {
         return Ok(None);
     };
@@ -26,15 +26,15 @@ pub(super) fn open(args: &CacheArgs) -> Result<Option<Cache>, Failure> {
                 Note::Warning(format!("{}; nothing is kept for the next build", failure.message)),
                 Note::Hint(failure.hint.unwrap_or_default()),
             ];
-            report::notes(&notes, false);
+            report::notes(&notes, quiet);
             Ok(None)
         }
     }
 }
 
 /// The same, for a command whose image is thrown away.
-pub(super) fn for_layers(args: &CacheArgs) -> Result<Option<Cache>, Failure> {
-    Ok(open(args)?.map(Cache::without_records))
+pub(super) fn for_layers(args: &CacheArgs, quiet: bool) -> Result<Option<Cache>, Failure> {
+    Ok(open(args, quiet)?.map(Cache::without_records))
 }
 
 /// The builds are done.

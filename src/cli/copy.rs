@@ -12,14 +12,19 @@ use super::args::{CopyArgs, Format};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::progress::Progress;
-use super::{output, registry, report, table};
+use super::{interrupt, output, registry, report, table};
 
 pub(super) fn run(args: &CopyArgs) -> Result<Exit, Failure> {
+    interrupt::listen();
     let (from, to) = (place(&args.from)?, place(&args.to)?);
-    let remote: Vec<&Named> = [&from, &to].into_iter().filter_map(named).collect();
+    // A login of the environment is for where something is written; only without that for where it is read.
+    let remote: Vec<&Named> = [&to, &from].into_iter().filter_map(named).take(1).collect();
     let client = registry::client(&args.registry, &remote)?;
     let progress = Progress::of_unknown(args.quiet, "copying");
-    let copied = transfer::copy(&from, &to, &client, &|bytes| progress.advance(bytes));
+    let copied = transfer::copy(&from, &to, &client, &|bytes| {
+        progress.advance(bytes);
+        interrupt::go_on()
+    });
     progress.finish();
     let copied = copied.map_err(|error| registry::failure(&error))?;
     let warnings: Vec<Note> =
@@ -45,9 +50,9 @@ pub(super) fn run(args: &CopyArgs) -> Result<Exit, Failure> {
 pub(super) fn push(built: &Built, client: &Client) -> Result<Vec<Sent>, Failure> {
     let mut sent = Vec::new();
     for reference in &built.references {
-        let to = Place::Remote(Named { reference: reference.clone(), digest: None });
+        let to = Place::Remote(Named { digest: Some(built.digest), ..reference.into() });
         let from = written(built, reference)?;
-        let copied = transfer::copy(&from, &to, client, &|_| ());
+        let copied = transfer::copy(&from, &to, client, &|_| interrupt::go_on());
         sent.extend(copied.map_err(|error| registry::failure(&error))?.sent);
     }
     Ok(sent)
@@ -98,7 +103,10 @@ fn sent_json(sent: &Sent) -> serde_json::Value {
 /// The image where it is now, by digest.
 fn reference(to: &Place, copied: &Copied) -> String {
     match to {
-        Place::Remote(named) => format!("{}@{}", named.reference, copied.digest),
+        Place::Remote(named) => {
+            let name = named.name().map_or_else(|| named.reference.name().to_owned(), ToString::to_string);
+            format!("{name}@{}", copied.digest)
+        }
         Place::Local(_) => copied.digest.to_string(),
     }
 }

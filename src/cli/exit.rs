@@ -12,7 +12,6 @@ pub(super) enum Exit {
     /// 2: the command line or the recipe is wrong.
     Usage = 2,
     /// 3: a registry or the network failed.
-    #[allow(dead_code, reason = "the codes are a promise from the first release on; registries come later")]
     Network = 3,
     /// 4: a check, a verification or a comparison worked and found something.
     Findings = 4,

@@ -1,5 +1,6 @@
 //! Ctrl-C: the first one ends the build as soon as nothing half-written stays behind, the second one ends it at once.
 
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -15,7 +16,8 @@ pub(super) fn listen() {
     }
 }
 
-/// Whether somebody has asked to end.
-pub(super) fn asked() -> bool {
-    ASKED.get().is_some_and(|asked| asked.load(Ordering::Relaxed))
+/// Whether to go on, or somebody has asked to end.
+pub(super) fn go_on() -> ControlFlow<()> {
+    let asked = ASKED.get().is_some_and(|asked| asked.load(Ordering::Relaxed));
+    if asked { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }

@@ -220,7 +220,7 @@ fn image_reference(args: &ManifestsArgs, recipe: &Recipe) -> Result<Image, Failu
         ));
     };
     interrupt::listen();
-    let settings = build::settings(args.epoch.as_deref(), cache::for_layers(&args.cache)?)?;
+    let settings = build::settings(args.epoch.as_deref(), cache::for_layers(&args.cache, args.quiet)?)?;
     let folder = tempfile::tempdir().map_err(|error| Failure {
         exit: Exit::Failed,
         message: format!("cannot make a temporary directory: {error}"),

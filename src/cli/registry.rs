@@ -10,7 +10,7 @@ use super::args::RegistryArgs;
 use super::exit::Exit;
 use super::failure::{Failure, chain};
 
-/// A client for the registries of these images.
+/// A client; a login of the environment is for the registry of `images` alone.
 pub(super) fn client(args: &RegistryArgs, images: &[&Named]) -> Result<Client, Failure> {
     let mut settings = Settings {
         credential_files: credential_files(args.authfile.clone()),
@@ -26,13 +26,28 @@ pub(super) fn client(args: &RegistryArgs, images: &[&Named]) -> Result<Client, F
     if let Some(credential) = credential()? {
         let registries = images.iter().map(|named| Repository::from(&named.reference).registry().to_owned());
         settings.credentials = registries.map(|registry| (registry, credential.clone())).collect();
+        if settings.credentials.len() > 1 {
+            let named: Vec<String> =
+                settings.credentials.keys().map(|registry| format!("`{registry}`")).collect();
+            return Err(Failure::usage(
+                format!(
+                    "the login in the environment is for one registry, and the images go to {}",
+                    named.join(", ")
+                ),
+                "push to one registry at a time, or log in to each with `podman login` or `docker login`",
+            ));
+        }
     }
     Client::new(settings).map_err(|error| failure(&Error::from(error)))
 }
 
 /// A failed copy; what a registry or the network did has an exit code of its own.
 pub(super) fn failure(error: &Error) -> Failure {
-    let exit = if error.is_network() { Exit::Network } else { Exit::Failed };
+    let exit = match error {
+        Error::Interrupted => Exit::Interrupted,
+        error if error.is_network() => Exit::Network,
+        _ => Exit::Failed,
+    };
     Failure { exit, message: chain(error), hint: error.hint() }
 }
 

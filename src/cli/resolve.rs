@@ -25,7 +25,7 @@ pub(super) fn run(args: &ResolveArgs) -> Result<Exit, Failure> {
     let inputs = config::read_inputs(&args.manifests)?;
     let mut images = args.images.iter().map(|text| named(text)).collect::<Result<Vec<_>, _>>()?;
     if !args.files.is_empty() {
-        let settings = build::settings(None, cache::for_layers(&args.cache)?)?;
+        let settings = build::settings(None, cache::for_layers(&args.cache, false)?)?;
         for (number, file) in args.files.iter().enumerate() {
             images.push(built(file, number, &builds, &settings)?);
         }

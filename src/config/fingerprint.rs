@@ -7,6 +7,9 @@ use super::{Configuration, FileSource, source};
 use crate::digest::{Digest, Hasher};
 use crate::values::Source;
 
+/// More than any file of a configuration may have.
+const LARGEST: u64 = 16 << 20;
+
 /// One digest of every file that `configuration` is made from. Nothing when one is piped in, which can be read only
 /// once, or can't be read, which whoever needs it tells best.
 pub(crate) fn fingerprint(configuration: &Configuration) -> Option<Digest> {
@@ -16,6 +19,9 @@ pub(crate) fn fingerprint(configuration: &Configuration) -> Option<Digest> {
         hasher.update(bytes);
     };
     for file in configuration.mounts.iter().flat_map(|mount| &mount.files) {
+        if !is_small_file(&file.from) {
+            return None;
+        }
         match source(file).ok()? {
             FileSource::Verbatim(bytes) => add(&bytes),
             FileSource::Template(template) => {
@@ -32,10 +38,15 @@ pub(crate) fn fingerprint(configuration: &Configuration) -> Option<Digest> {
         Source::Set { .. } => None,
     });
     for path in values.chain(&configuration.schema) {
-        if path == Path::new("-") {
+        if !is_small_file(path) {
             return None;
         }
         add(&std::fs::read(path).ok()?);
     }
     Some(hasher.finish())
+}
+
+/// Whether `path` can be read twice: a pipe, by whatever name, gives its bytes to the first who asks.
+fn is_small_file(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() <= LARGEST)
 }

@@ -3,7 +3,7 @@
 //!
 //! `urls` of descriptors are ignored: what is named has to be where the image is. Source: image-spec, `descriptor.md`.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
@@ -15,6 +15,8 @@ use crate::path::printable;
 const MAX_DOCUMENTS: usize = 1024;
 /// Layers and configs of one document; overlayfs takes 128 layers.
 const MAX_BLOBS: usize = 1024;
+/// Bytes of all documents together; one of a usual image has a few thousand.
+const MAX_BYTES: usize = 64 << 20;
 /// Indexes in indexes.
 const MAX_DEPTH: usize = 4;
 
@@ -46,7 +48,7 @@ pub struct Graph {
     /// Its documents, each behind those that it names; the last is what its name stands for.
     pub documents: Vec<Document>,
     /// Its configs and layers, each once.
-    pub blobs: BTreeSet<Named>,
+    pub blobs: BTreeMap<Digest, Named>,
 }
 
 /// A document that can't be one of an image.
@@ -66,9 +68,13 @@ impl Graph {
         root: Document,
         fetch: &mut dyn FnMut(&Named) -> Result<Document, E>,
     ) -> Result<Self, E> {
-        let mut graph = Self { documents: Vec::new(), blobs: BTreeSet::new() };
+        let mut graph = Self { documents: Vec::new(), blobs: BTreeMap::new() };
         graph.add(root, fetch, 0)?;
         Ok(graph)
+    }
+
+    fn knows(&self, digest: &Digest) -> bool {
+        self.documents.iter().any(|known| known.digest == *digest)
     }
 
     /// The document that the image's name stands for.
@@ -84,9 +90,6 @@ impl Graph {
     ) -> Result<(), E> {
         let digest = document.digest;
         let wrong = |why: String| GraphError { digest, why };
-        if self.documents.iter().any(|known| known.digest == digest) {
-            return Ok(());
-        }
         let value: Value = serde_json::from_slice(&document.bytes)
             .map_err(|error| wrong(format!("it is no JSON: {error}")))?;
         if is_index(&document.media_type, &value) {
@@ -94,17 +97,30 @@ impl Graph {
                 return Err(wrong(format!("it is more than {MAX_DEPTH} indexes deep")).into());
             }
             for named in list(&value, "manifests", MAX_DOCUMENTS).map_err(wrong)? {
-                let below = fetch(&named)?;
-                self.add(below, fetch, depth + 1)?;
+                if !self.knows(&named.digest) {
+                    let below = fetch(&named)?;
+                    if below.bytes.len() as u64 != named.size {
+                        return Err(wrong(format!("`{}` has another size than it says", named.digest)).into());
+                    }
+                    self.add(below, fetch, depth + 1)?;
+                }
             }
         } else {
             let config = value.get("config").ok_or_else(|| wrong("it has no config".into()))?;
             let layers = list(&value, "layers", MAX_BLOBS).map_err(wrong)?;
-            self.blobs.insert(named(config).map_err(wrong)?);
-            self.blobs.extend(layers);
+            for named in std::iter::once(named(config).map_err(wrong)?).chain(layers) {
+                let size = named.size;
+                if self.blobs.entry(named.digest).or_insert(named).size != size {
+                    return Err(wrong("it names one digest with two sizes".into()).into());
+                }
+            }
         }
-        if self.documents.len() == MAX_DOCUMENTS {
-            return Err(wrong(format!("it comes with more than {MAX_DOCUMENTS} others")).into());
+        let bytes: usize = self.documents.iter().map(|known| known.bytes.len()).sum();
+        if self.documents.len() == MAX_DOCUMENTS || bytes + document.bytes.len() > MAX_BYTES {
+            return Err(wrong(format!(
+                "it comes with more than {MAX_DOCUMENTS} others, or {MAX_BYTES} bytes of them"
+            ))
+            .into());
         }
         self.documents.push(document);
         Ok(())
@@ -174,8 +190,9 @@ mod tests {
         let digests: Vec<Digest> = graph.documents.iter().map(|document| document.digest).collect();
         assert_eq!(digests, [&one, &two, &index].map(|value| document(value).digest));
         assert_eq!(graph.root().unwrap().digest, document(&index).digest);
-        let sizes: BTreeSet<u64> = graph.blobs.iter().map(|blob| blob.size).collect();
-        assert_eq!((graph.blobs.len(), sizes), (4, [3, 4, 6].into()));
+        let mut sizes: Vec<u64> = graph.blobs.values().map(|blob| blob.size).collect();
+        sizes.sort_unstable();
+        assert_eq!(sizes, [3, 3, 4, 6]);
     }
 
     #[test]

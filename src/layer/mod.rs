@@ -132,7 +132,9 @@ pub fn shape(entries: &[(&ImagePath, &Entry)], compression: Compression) -> Dige
     let mut entries = entries.to_vec();
     entries.sort_by_key(|(path, _)| *path);
     let mut hasher = Hasher::default();
-    hasher.update(format!("{}\n{compression}\n", encoder::VERSIONS).as_bytes());
+    // The library may be another than the one that its crate was made with.
+    let zstd = zstd::zstd_safe::version_number();
+    hasher.update(format!("{}, libzstd {zstd}\n{compression}\n", encoder::VERSIONS).as_bytes());
     entries.iter().for_each(|(path, entry)| hasher.update(&tar::head(path, entry)));
     hasher.finish()
 }

@@ -183,6 +183,20 @@ impl fmt::Display for Failure {
 }
 
 impl Error {
+    /// Whether nobody was asked: what is wrong is here.
+    pub fn is_local(&self) -> bool {
+        matches!(
+            self,
+            Self::File(_)
+                | Self::Certificates { .. }
+                | Self::Proxy
+                | Self::Credentials { .. }
+                | Self::Helper { .. }
+                | Self::NoTag { .. }
+                | Self::NoSubject { .. }
+        )
+    }
+
     /// The next step, where there is a usual one.
     pub fn hint(&self) -> Option<String> {
         Some(match self {

@@ -33,8 +33,11 @@ pub(super) fn put(index: &mut Value, descriptor: &Descriptor, names: &[Name]) ->
 /// Puts `added` in place of entries that had one of these names.
 pub(super) fn replace(index: &mut Value, added: Vec<Value>, names: &[Name]) {
     if let Some(entries) = index.get_mut("manifests").and_then(Value::as_array_mut) {
-        entries.retain(|entry| !names.iter().any(|name| replaces(name, entry)));
-        entries.extend(added);
+        let is_replaced = |entry: &Value| names.iter().any(|name| replaces(name, entry));
+        // Where the first of them stood, so that who builds again changes no order.
+        let at = entries.iter().position(is_replaced).unwrap_or(entries.len());
+        entries.retain(|entry| !is_replaced(entry));
+        entries.splice(at..at, added);
     }
 }
 
@@ -48,8 +51,14 @@ pub(super) fn foreign_entry(document: &Document, name: &Name) -> Value {
         "digest": document.digest.to_string(),
         "size": document.bytes.len(),
     });
-    if let (Some(entry), false) = (entry.as_object_mut(), annotations.is_empty()) {
-        entry.insert("annotations".into(), annotations.into());
+    let content: Option<Value> = serde_json::from_slice(&document.bytes).ok();
+    let kind =
+        content.as_ref().and_then(|content| content.get("artifactType")).filter(|kind| kind.is_string());
+    if let Some(entry) = entry.as_object_mut() {
+        if !annotations.is_empty() {
+            entry.insert("annotations".into(), annotations.into());
+        }
+        entry.extend(kind.map(|kind| ("artifactType".to_owned(), kind.clone())));
     }
     entry
 }
@@ -153,7 +162,7 @@ mod tests {
     #[test]
     fn the_same_tag_is_replaced_and_others_are_kept() {
         let before = json!([foreign("a", Some("1")), foreign("b", Some("2")), foreign("c", None)]);
-        assert_eq!(after(before.clone(), &[(Some("1"), Some("x:1"))]), ["b", "c", "1 x:1"]);
+        assert_eq!(after(before.clone(), &[(Some("1"), Some("x:1"))]), ["1 x:1", "b", "c"]);
         assert_eq!(after(before.clone(), &[(None, None)]), ["a", "b", "- -"]);
         assert_eq!(after(before, &[(Some("3"), None), (Some("4"), None)]), ["a", "b", "c", "3 -", "4 -"]);
         let mut signature = foreign("s", None);

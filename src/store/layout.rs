@@ -235,10 +235,15 @@ impl<'a> Layout<'a> {
     fn receive(&self, graph: &Graph, staging: &Staging, names: &[Name]) -> Result<Vec<Warning>, Error> {
         let mut index = read_index(self.directory)?;
         let blobs = self.blobs()?;
-        for blob in &graph.blobs {
-            let waiting = staging.path(blob.digest);
+        for (digest, named) in &graph.blobs {
+            let (waiting, path) = (staging.path(*digest), blobs.join(digest.hex()));
             if waiting.exists() {
-                place::link(&waiting, &blobs.join(blob.digest.hex()))?;
+                place::link(&waiting, &path)?;
+            } else if !path.exists() {
+                // It was there, and another build has tidied it away since.
+                let source =
+                    io::Error::other(format!("{} bytes of it went meanwhile; copy again", named.size));
+                return Err(Error::Blob { digest: *digest, source });
             }
         }
         for document in &graph.documents {

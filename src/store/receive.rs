@@ -32,7 +32,7 @@ pub fn receive<'a>(
     let directory = target(&destination.path)?;
     let names: Vec<Name> = names::at(destination, names)?;
     let staging = Staging::new(destination)?;
-    for named in graph.blobs.iter().filter(|named| !layout::has_blob(&directory, named)) {
+    for named in graph.blobs.values().filter(|named| !layout::has_blob(&directory, named)) {
         fetch(named, open, &staging)?;
     }
     layout::receive(graph, &staging, &names, &destination.path)

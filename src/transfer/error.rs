@@ -17,6 +17,9 @@ pub enum Error {
     /// A document at a registry is none.
     #[error(transparent)]
     Graph(#[from] GraphError),
+    /// The observer did not want to go on.
+    #[error("interrupted; nothing was named")]
+    Interrupted,
     /// There is no such image.
     #[error("there is no image at `{0}`")]
     Nothing(Place),
@@ -44,11 +47,19 @@ impl Error {
     /// The next step, where there is a usual one.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::Store(store::Error::Blob { source, .. }) if inner(source).is_some() => {
+                inner(source).and_then(registry::Error::hint)
+            }
             Self::Store(error) => error.hint(),
             Self::Registry(error) => error.hint(),
-            Self::Graph(_) => None,
+            Self::Interrupted => None,
+            Self::Graph(_) => {
+                Some("what is there is no image, or is damaged: push it again under another tag".into())
+            }
             Self::Nothing(_) => Some("check name and tag; a tag that nothing says is `latest`".into()),
-            Self::Missing { .. } => Some("the image there is incomplete: push it again".into()),
+            Self::Missing { .. } => {
+                Some("the image there is incomplete: push it again under another tag".into())
+            }
             Self::OtherDigest { .. } => Some("leave the digest out, or copy the image that it names".into()),
         }
     }
@@ -56,14 +67,18 @@ impl Error {
     /// Whether a registry or the network failed.
     pub fn is_network(&self) -> bool {
         match self {
-            Self::Registry(_) | Self::Missing { .. } | Self::Graph(_) | Self::Nothing(Place::Remote(_)) => {
-                true
-            }
-            // A blob that was read from one.
-            Self::Store(store::Error::Blob { source, .. }) => {
-                source.get_ref().is_some_and(|cause| cause.is::<registry::Error>())
-            }
-            Self::Store(_) | Self::Nothing(Place::Local(_)) | Self::OtherDigest { .. } => false,
+            Self::Registry(error) => !error.is_local(),
+            Self::Missing { .. } | Self::Graph(_) | Self::Nothing(Place::Remote(_)) => true,
+            Self::Store(store::Error::Blob { source, .. }) => inner(source).is_some(),
+            Self::Interrupted
+            | Self::Store(_)
+            | Self::Nothing(Place::Local(_))
+            | Self::OtherDigest { .. } => false,
         }
     }
+}
+
+/// What a registry did, where a blob was read from one.
+fn inner(error: &std::io::Error) -> Option<&registry::Error> {
+    error.get_ref()?.downcast_ref()
 }

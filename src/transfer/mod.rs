@@ -8,6 +8,8 @@ mod place;
 mod push;
 
 use std::io::Read;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use error::Error;
 pub use place::{Named, ParsePlaceError, Place};
@@ -18,8 +20,8 @@ use crate::image::{self, Document, Graph};
 use crate::registry::{Access, Client, Remote, Target};
 use crate::store::{self, Destination, Stored};
 
-/// Hears of bytes that have gone out or come in.
-pub type Observer<'a> = dyn Fn(u64) + Sync + 'a;
+/// Hears of bytes that have gone out or come in, and says whether to go on.
+pub type Observer<'a> = dyn Fn(u64) -> ControlFlow<()> + Sync + 'a;
 
 /// What a copy has led to.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -101,15 +103,17 @@ fn receive(
     observer: &Observer<'_>,
 ) -> Result<Vec<store::Warning>, Error> {
     let names = match (from, origin) {
-        (Place::Remote(named), _) => vec![named.reference.clone()],
+        (Place::Remote(named), _) => named.name().into_iter().cloned().collect(),
         (_, Origin::Local(stored)) => stored.names.iter().filter_map(|name| name.parse().ok()).collect(),
         (_, Origin::Remote(_)) => Vec::new(),
     };
+    let stop = AtomicBool::new(false);
     let open = |blob: &image::Named| -> std::io::Result<Box<dyn Read + '_>> {
         let reader = origin.blob(blob)?;
-        Ok(Box::new(Observed { reader, observer }))
+        Ok(Box::new(Observed { reader, observer, stop: &stop }))
     };
-    Ok(store::receive(graph, &names, to, &open)?)
+    let received = store::receive(graph, &names, to, &open);
+    if stop.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { Ok(received?) }
 }
 
 impl Origin {
@@ -124,16 +128,22 @@ impl Origin {
     }
 }
 
-/// Tells of what is read.
+/// Tells of what is read, and stops where the observer does not want to go on.
 struct Observed<'a> {
     reader: Box<dyn Read>,
     observer: &'a Observer<'a>,
+    stop: &'a AtomicBool,
 }
 
 impl Read for Observed<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let read = self.reader.read(buffer)?;
-        (self.observer)(read as u64);
-        Ok(read)
+        match (self.observer)(read as u64) {
+            ControlFlow::Continue(()) => Ok(read),
+            ControlFlow::Break(()) => {
+                self.stop.store(true, Ordering::Relaxed);
+                Err(std::io::Error::other("interrupted"))
+            }
+        }
     }
 }

@@ -26,6 +26,8 @@ pub struct Named {
     pub reference: Reference,
     /// The one image that is meant, whatever the tag stands for.
     pub digest: Option<Digest>,
+    /// A digest was written and no tag: then no tag is meant, not even `latest`.
+    pub is_untagged: bool,
 }
 
 /// A text that names no place.
@@ -70,11 +72,23 @@ impl std::str::FromStr for Named {
         let (name, digest) = text.split_once('@').map_or((text, None), |(name, digest)| (name, Some(digest)));
         let digest = digest.map(str::parse::<Digest>).transpose().map_err(|error| error.to_string())?;
         let reference = name.parse::<Reference>().map_err(|error| error.to_string())?;
-        Ok(Self { reference, digest })
+        let is_untagged = digest.is_some() && reference.to_string() != name;
+        Ok(Self { reference, digest, is_untagged })
+    }
+}
+
+impl From<&Reference> for Named {
+    fn from(reference: &Reference) -> Self {
+        Self { reference: reference.clone(), digest: None, is_untagged: false }
     }
 }
 
 impl Named {
+    /// The name that the image has there; none where a digest alone was written.
+    pub fn name(&self) -> Option<&Reference> {
+        (!self.is_untagged).then_some(&self.reference)
+    }
+
     /// By what a registry finds it.
     pub fn target(&self) -> Target<'_> {
         self.digest.map_or(Target::Tag(self.reference.tag()), Target::Digest)
@@ -83,7 +97,10 @@ impl Named {
 
 impl fmt::Display for Named {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.reference)?;
+        match self.name() {
+            Some(name) => name.fmt(f)?,
+            None => f.write_str(self.reference.name())?,
+        }
         self.digest.map_or(Ok(()), |digest| write!(f, "@{digest}"))
     }
 }
@@ -117,9 +134,9 @@ mod tests {
     #[test]
     fn what_names_no_place() {
         for (text, why) in [
-            ("docker://", "is no name"),
+            ("docker://", "is not an image name"),
             ("docker://shop@sha256:12", "is not a digest"),
-            ("docker://Shop", "is no name"),
+            ("docker://Shop", "is not an image name"),
             ("shop:1", "can't be read from there"),
             ("containers-storage:shop", "can't be read from there"),
         ] {

@@ -1,6 +1,8 @@
 //! An image to a registry: its blobs, several at once, then its documents from the bottom up, its name last.
 
 use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Error, Named, Observer};
 use crate::image::{self, Graph};
@@ -44,12 +46,26 @@ pub fn push(
     let from = from.filter(|from| from.registry() == repository.registry() && *from != repository);
     let mounts = from.iter().map(|from| from.name().to_owned()).collect();
     let remote = client.open(&repository, &Access::Push { mounts });
-    let target = Target::Tag(to.reference.tag());
+    let target = to.name().map_or(Target::Digest(root.digest), |name| Target::Tag(name.tag()));
     if remote.head(target)?.is_some_and(|head| head.digest == root.digest) {
         return Ok(Sent { is_unchanged: true, ..Sent::default() });
     }
-    let blobs: Vec<&image::Named> = graph.blobs.iter().collect();
-    let opens: Vec<_> = blobs.iter().map(|blob| move || open(blob)).collect();
+    let blobs: Vec<&image::Named> = graph.blobs.values().collect();
+    let stop = Arc::new(AtomicBool::new(false));
+    let progress = |bytes| {
+        if observer(bytes).is_break() {
+            stop.store(true, Ordering::Relaxed);
+        }
+    };
+    let opens: Vec<_> = blobs
+        .iter()
+        .map(|blob| {
+            let stop = &stop;
+            move || -> io::Result<Box<dyn Read>> {
+                Ok(Box::new(Stoppable { reader: open(blob)?, stop: stop.clone() }))
+            }
+        })
+        .collect();
     let uploads: Vec<Upload<'_>> = blobs
         .iter()
         .zip(&opens)
@@ -58,11 +74,15 @@ pub fn push(
             size: blob.size,
             content: Content::Stream(open),
             from: from.as_ref().map(Repository::name),
-            progress: Some(observer),
+            progress: Some(&progress),
         })
         .collect();
     let mut sent = Sent::default();
-    for (pushed, blob) in remote.push_blobs(&uploads)?.into_iter().zip(&blobs) {
+    let pushed = remote.push_blobs(&uploads);
+    if stop.load(Ordering::Relaxed) || observer(0).is_break() {
+        return Err(Error::Interrupted);
+    }
+    for (pushed, blob) in pushed?.into_iter().zip(&blobs) {
         match pushed {
             Pushed::Present => sent.present += 1,
             Pushed::Mounted => sent.mounted += 1,
@@ -77,4 +97,19 @@ pub fn push(
     }
     remote.put_manifest(target, &root.media_type, &root.bytes)?;
     Ok(sent)
+}
+
+/// A blob on its way, until somebody asks to end.
+struct Stoppable {
+    reader: Box<dyn Read>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Read for Stoppable {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(io::Error::other("interrupted"));
+        }
+        self.reader.read(buffer)
+    }
 }

@@ -204,6 +204,25 @@ fn what_is_piped_in_is_read_every_time() {
     }
 }
 
+/// Also by another name than `-`: whoever reads it first would leave nothing for the others.
+#[test]
+fn a_named_pipe_is_read_once() {
+    let project = project();
+    project.file("assets/copy", "correct horse battery staple");
+    let made = std::process::Command::new("mkfifo").arg(project.path("pipe")).status().unwrap();
+    assert!(made.success());
+    let mut command =
+        project.coracle(["build", "--cache-dir=cache", "--set-file=db.password=pipe"]).command();
+    project
+        .file("schema.json", r#"{"properties": {"db": {"properties": {"password": {"writeOnly": true}}}}}"#);
+    let child = command.args(ARGS).arg("--schema=schema.json").stderr(Stdio::piped()).spawn().unwrap();
+    fs::write(project.path("pipe"), "correct horse battery staple").unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(4), "{said}");
+    assert!(said.contains("the secret value `db.password`"), "{said}");
+}
+
 /// A leak is found in a layer that is in the cache already.
 #[test]
 fn the_gate_sees_what_is_not_packed_again() {

@@ -29,6 +29,7 @@ Commands:
   config     Work on a program's configuration, which stays outside its image
   resolve    Pin images in manifests by their digests
   manifests  Print what runs an image on Kubernetes: ConfigMaps, workload, Service
+  copy       Copy an image between registries, layouts and archives
   cache      Look after what earlier builds have left for the next
 
 Options:
@@ -66,6 +67,8 @@ Options:
   -t, --tag <NAME[:TAG]>         Name the image
   -o, --output <DEST>            Write the image to `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or
                                  `docker-archive:FILE`; `oci:NAME.oci` when nothing is said
+      --push                     Send the image to the registry of each of its names, besides
+                                 writing it
       --publish-contract <DEST>  Write the whole contract, with templates and schema, to the layout
                                  `oci:DIR`, as an artifact about the image
       --dry-run                  List what would be packed and why, and write nothing
@@ -137,6 +140,11 @@ Runtime:
       --hwcaps <LEVEL>         Add variants of libraries for newer CPUs up to this level only, such
                                as x86-64-v3, or `none`
 
+Registries:
+      --insecure <HOST[:PORT]>  Talk to this registry without TLS; those on the loopback may always
+      --ca-file <FILE>          Trust the certificates in this PEM file, too
+      --authfile <FILE>         Take logins from this file first; Podman's and Docker's own follow
+
 Cache:
       --no-cache         Do everything again, and keep nothing for the next build
       --cache-dir <DIR>  Keep what the next build can use again in DIR; `coracle` in the user's
@@ -145,6 +153,7 @@ Cache:
 Examples:
   coracle build ./app                               to ./app.oci, run as user 65532
   coracle build ./app -t shop:1.2 -o oci-archive:shop.tar
+  coracle build ./app -t ghcr.io/acme/shop:1.2 --push
   coracle build ./app:/usr/bin/shop --expose 8080 -- --config /etc/shop/shop.toml
   coracle build ./app --include assets/:/srv/assets --dry-run
   coracle build ./app --sysroot /usr/aarch64-linux-gnu  a program of a cross compiler

@@ -180,6 +180,44 @@ fn what_can_not_be_copied() {
     }
 }
 
+/// One layout, one tag, two images: each is sent under its own name.
+#[test]
+fn images_that_follow_each_other_in_a_layout() {
+    let (fake, folder) = (Fake::start(), folder());
+    let at = folder.path();
+    for name in ["a", "b"] {
+        let recipe = format!(
+            "[image]\nname = \"{}/{name}\"\nprograms = [\"app\"]\nargs = [\"{name}\"]\n",
+            fake.address
+        );
+        fs::write(at.join(name), recipe).unwrap();
+    }
+    let (code, stdout, said) = run(at, &["build", "-f=a", "-f=b", "-o=oci:all.oci", "--push", "-q"]);
+    assert_eq!(code, Some(0), "{said}");
+    let printed: Vec<&str> = stdout.lines().map(|line| line.split_once('@').unwrap().1).collect();
+    let state = fake.state();
+    let sent = ["a", "b"].map(|name| state.tags[&(name.to_owned(), "latest".to_owned())].as_str());
+    assert_eq!(printed, sent);
+}
+
+/// A digest names no tag: `latest` stays what it is, here and there.
+#[test]
+fn a_digest_alone_moves_no_tag() {
+    let (fake, folder) = (Fake::start(), folder());
+    let (at, shop) = (folder.path(), fake.shop());
+    let (old, new) = (image(&[7]), image(&[8]));
+    old.push(&shop, "old").unwrap();
+    new.push(&shop, "latest").unwrap();
+    let place = format!("docker://{}/shop@{}", fake.address, old.digest());
+    let (code, _, said) = run(at, &["copy", &place, "oci:old.oci"]);
+    assert_eq!(code, Some(0), "{said}");
+    let index: Value = serde_json::from_slice(&fs::read(at.join("old.oci/index.json")).unwrap()).unwrap();
+    assert_eq!(index["manifests"][0]["annotations"], Value::Null);
+    let (code, stdout, said) = run(at, &["copy", "oci:old.oci", &place]);
+    assert_eq!((code, stdout.trim()), (Some(0), place.trim_start_matches("docker://")), "{said}");
+    assert_eq!(shop.head(Target::Tag("latest")).unwrap().unwrap().digest, new.digest());
+}
+
 #[test]
 fn logins_from_the_environment_are_whole_or_none() {
     let folder = folder();
@@ -193,6 +231,11 @@ fn logins_from_the_environment_are_whole_or_none() {
         assert_eq!(code, Some(2), "{said}");
         assert!(said.contains("CORACLE_REGISTRY_TOKEN alone") && !said.contains("hidden"), "{said}");
     }
+    // Nor do they go to two registries.
+    let args = ["build", "./app", "-t=127.0.0.1:1/a", "-t=127.0.0.1:2/a", "--push", "-q"];
+    let (code, _, said) = run_with(folder.path(), &args, &[("CORACLE_REGISTRY_TOKEN", "hidden")]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("is for one registry") && !said.contains("hidden"), "{said}");
 }
 
 /// Debian's registry, and skopeo, who reads what came there.

@@ -28,5 +28,5 @@ pub(super) fn find(settings: &Settings, repository: &Repository) -> Result<Optio
     Ok(None)
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests;

@@ -1,5 +1,7 @@
 //! Helpers as scripts.
 
+#![cfg(unix)]
+
 use std::os::unix::fs::PermissionsExt;
 
 use super::helper::ask;
