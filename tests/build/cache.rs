@@ -371,7 +371,7 @@ fn a_cache_that_can_not_be_used() {
     }
     // The usual place is nothing that anybody asked for: a warning, and the image.
     let mut command = project.coracle(["build"]).command();
-    let output = command.env("HOME", project.path("file")).args(ARGS).output().unwrap();
+    let output = command.env("HOME", project.path("file")).args(&ARGS[..5]).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{said}");
     assert!(said.starts_with("warning: cannot use the build cache: "), "{said}");
