@@ -165,7 +165,7 @@ fn other_places_say_what_to_write() {
         (
             "docker://a/b",
             2,
-            "error: cannot read `docker://a/b`: registries are not supported yet\n\nhint: copy it here first: `skopeo copy docker://a/b oci:image`, then name `oci:image`\n",
+            "error: cannot read `docker://a/b`: it is at a registry, and has to be here\n\nhint: copy it here first: `coracle copy docker://a/b oci:image`, then name `oci:image`\n",
         ),
         (
             "docker-daemon:a",
