@@ -4,6 +4,7 @@
 //! because mixing them up is the classic mistake. Source: image-spec, `descriptor.md` and `config.md`.
 
 use std::fmt;
+use std::io;
 use std::str::FromStr;
 
 use sha2::{Digest as _, Sha256};
@@ -34,6 +35,18 @@ impl Hasher {
     /// The digest of everything taken so far.
     pub fn finish(self) -> Digest {
         Digest(self.0.finalize().into())
+    }
+}
+
+/// Whatever is written to it counts.
+impl io::Write for Hasher {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -87,7 +87,7 @@ pub struct Built {
     /// Files in it.
     pub files: usize,
     /// Where it was written.
-    pub destinations: Vec<String>,
+    pub destinations: Vec<Destination>,
     /// What it expects of its surroundings.
     pub contract: Contract,
     /// What happened on the way that should be known; when it is unchanged, what was told of the plans too.
@@ -145,7 +145,7 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
             .sum(),
         layers: root.layers().cloned().collect(),
         files: plans.iter().map(|plan| plan.rootfs.files()).sum(),
-        destinations: destinations.iter().map(ToString::to_string).collect(),
+        destinations: destinations.iter().cloned().collect(),
         contract: contract.contract,
         notes,
         is_unchanged: false,

@@ -149,7 +149,7 @@ impl Summary {
             layers: self.layers.iter().map(LayerSummary::layer).collect::<Option<_>>()?,
             size: self.size,
             files: self.files,
-            destinations: destinations.iter().map(ToString::to_string).collect(),
+            destinations: destinations.iter().cloned().collect(),
             contract: self.contract,
             notes: warnings.chain(self.hints.into_iter().map(Note::Hint)).collect(),
             is_unchanged: true,

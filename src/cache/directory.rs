@@ -51,18 +51,19 @@ impl Cache {
     /// # Errors
     /// When it can't be written, or is not one user's own.
     pub fn open(root: &Path, tool: impl Into<String>) -> Result<Self, Error> {
-        let directory = root.join(VERSION);
-        for directory in [root, &directory, &directory.join(LAYERS), &directory.join(RECORDS)] {
-            fs::create_private(directory).context("create", directory)?;
-        }
+        fs::create_private(root).context("create", root)?;
         // It is ours when what we make in it has its owner, and its time is now.
-        let tag = tempfile::NamedTempFile::new_in(&directory).and_then(|mut file| {
+        let tag = tempfile::NamedTempFile::new_in(root).and_then(|mut file| {
             io::Write::write_all(&mut file, TAG_TEXT.as_bytes())?;
             Ok(file)
         });
-        let tag = tag.context("write to", &directory)?;
+        let tag = tag.context("write to", root)?;
         if !fs::is_private(root, tag.as_file())? {
             return Err(Error::NotPrivate(root.to_owned()));
+        }
+        let directory = root.join(VERSION);
+        for directory in [&directory, &directory.join(LAYERS), &directory.join(RECORDS)] {
+            fs::create_private(directory).context("create", directory)?;
         }
         let began = fs::stat(tag.path())?.times[0];
         // Not above it: the directory that somebody named may hold more than a cache.
@@ -100,7 +101,7 @@ impl Cache {
 }
 
 /// Opens and locks the file at `path`, which is made where there is none; nothing while somebody else has it, or when it
-/// was removed meanwhile. A file system without locks gives none.
+/// was removed meanwhile. On a file system without locks everybody has it: then some work may be done twice.
 pub(super) fn try_lock(path: &Path) -> fs::Result<Option<File>> {
     let file = File::options().create(true).truncate(false).write(true).open(path).context("open", path)?;
     match file.try_lock() {

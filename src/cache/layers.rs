@@ -6,7 +6,7 @@
 //! layer wait for it and don't compress it again.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -26,10 +26,10 @@ use crate::rootfs::{Entry, Stratum};
 pub(super) const LOCK: &str = "lock";
 /// A blob that is not complete yet.
 const PART: &str = "part";
+/// How often a directory may vanish before it is held to be impossible.
+const ATTEMPTS: usize = 100;
 /// How long to wait before a lock is tried again.
 const PAUSE: Duration = Duration::from_millis(5);
-/// Bytes that are copied and hashed at once.
-const CHUNK: usize = 256 << 10;
 
 impl Cache {
     /// Packs as [`layer::pack`] does, and takes the blob from here where it was packed before.
@@ -67,13 +67,14 @@ impl Cache {
     /// The place of a shape, once nobody else is there; nothing where the cache can't be used.
     fn shelf(&self, shape: Digest, observer: &Observer<'_>) -> Result<Option<Shelf<'_>>, Error> {
         let directory = self.directory().join(LAYERS).join(shape.hex());
+        let mut pruned = 0;
         loop {
             let made = fs::create_private(&directory).context("create", &directory);
             match made.and_then(|()| try_lock(&directory.join(LOCK))) {
                 Ok(Some(lock)) => return Ok(Some(Shelf { cache: self, directory, _lock: lock })),
                 Ok(None) => {}
-                // It was pruned after it was made.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                // It was pruned after it was made; or it never can be, and then this has an end.
+                Err(error) if error.kind() == io::ErrorKind::NotFound && pruned < ATTEMPTS => pruned += 1,
                 Err(error) => {
                     self.failed(error);
                     return Ok(None);
@@ -112,19 +113,19 @@ impl Shelf<'_> {
     fn take(&self, diff_id: DiffId, out: &Path) -> Result<Option<(Digest, u64)>, Error> {
         for (_, digest, path) in self.blobs().into_iter().filter(|(found, ..)| *found == diff_id) {
             let mut output = Output::create(out)?;
-            let copied = match copy(&path, &mut output) {
-                Ok(copied) => copied,
-                Err(error) => {
-                    output.discard();
-                    return Err(error);
-                }
+            let copied = match File::open(&path) {
+                Ok(mut file) => output.copy(&mut file)?,
+                Err(error) => Err(error),
             };
             if copied.is_ok() && output.digest() == digest {
                 self.cache.touch(&path);
                 return Ok(Some(output.finish()));
             }
             output.discard();
-            if let Err(error) = copied.and_then(|()| std::fs::remove_file(&path).context("remove", &path)) {
+            let removed = copied
+                .context("read", &path)
+                .and_then(|()| std::fs::remove_file(&path).context("remove", &path));
+            if let Err(error) = removed {
                 self.cache.failed(error);
             }
         }
@@ -144,23 +145,6 @@ impl Shelf<'_> {
                 let _ = std::fs::remove_file(&part);
                 self.cache.failed(error);
             }
-        }
-    }
-}
-
-/// Copies `path` into `output`. The outer error is the output's, the inner one the cache's.
-fn copy(path: &Path, output: &mut Output) -> Result<fs::Result<()>, Error> {
-    let mut file = match File::open(path).context("open", path) {
-        Err(error) => return Ok(Err(error)),
-        Ok(file) => file,
-    };
-    let mut chunk = vec![0; CHUNK];
-    loop {
-        match file.read(&mut chunk) {
-            Ok(0) => return Ok(Ok(())),
-            Ok(size) => output.write(chunk.get(..size).unwrap_or_default())?,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Ok(Err(fs::Error::new("read", path, error))),
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use coracle::Built;
 use coracle::note::Note;
-use coracle::reference::Reference;
 use coracle::registry::Client;
+use coracle::store::Destination;
 use coracle::transfer::{self, Copied, Named, Place, Sent};
 use indicatif::DecimalBytes;
 use serde_json::json;
@@ -49,23 +49,16 @@ pub(super) fn run(args: &CopyArgs) -> Result<Exit, Failure> {
 /// Sends a built image to the registry of each of its names.
 pub(super) fn push(built: &Built, client: &Client) -> Result<Vec<Sent>, Failure> {
     let mut sent = Vec::new();
-    for reference in &built.references {
+    let names = built.references.iter();
+    for (reference, written) in names.filter_map(|name| Some((name, built.destinations.first()?))) {
         let to = Place::Remote(Named { digest: Some(built.digest), ..reference.into() });
-        let from = written(built, reference)?;
+        // There it may stand beside others.
+        let tag = written.tag.clone().or_else(|| Some(reference.tag().to_owned()));
+        let from = Place::Local(Destination { tag, ..written.clone() });
         let copied = transfer::copy(&from, &to, client, &|_| interrupt::go_on());
         sent.extend(copied.map_err(|error| registry::failure(&error))?.sent);
     }
     Ok(sent)
-}
-
-/// Where the image was written under this name.
-fn written(built: &Built, reference: &Reference) -> Result<Place, Failure> {
-    let place = built.destinations.first().map(String::as_str).unwrap_or_default();
-    let mut place = self::place(place)?;
-    if let Place::Local(destination) = &mut place {
-        destination.tag.get_or_insert_with(|| reference.tag().to_owned());
-    }
-    Ok(place)
 }
 
 /// One line for each name that an image was pushed under.

@@ -1,4 +1,4 @@
-//! How far packing is: a bar on a terminal, one plain line elsewhere, and nothing while it is quick.
+//! How far packing or copying is: a bar on a terminal, one plain line elsewhere, and nothing while it is quick.
 
 use std::io::IsTerminal as _;
 use std::sync::OnceLock;

@@ -81,7 +81,7 @@ pub(super) fn built_json(built: &Built) -> Value {
         "digest": built.digest.to_string(),
         "platforms": strings(&built.platforms),
         "layers": layers,
-        "destinations": built.destinations,
+        "destinations": strings(&built.destinations),
         "size": built.size,
         "unchanged": built.is_unchanged,
     })
@@ -254,7 +254,7 @@ mod tests {
             digest,
             platforms: vec!["linux/amd64".parse().unwrap()],
             layers: vec![layer(Stratum::Libraries, 7_600_000), layer(Stratum::Program, 300_000)],
-            destinations: vec!["oci:curl.oci".into()],
+            destinations: vec!["oci:curl.oci".parse().unwrap()],
             size: 7_901_234,
             files: 37,
             is_unchanged: false,

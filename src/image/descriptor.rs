@@ -1,5 +1,6 @@
 //! Descriptors, and the JSON blobs that they name.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
@@ -16,7 +17,7 @@ use crate::platform::Platform;
 #[serde(rename_all = "camelCase")]
 pub struct Descriptor {
     /// What the blob is.
-    pub media_type: &'static str,
+    pub media_type: Cow<'static, str>,
     /// Digest of the blob.
     #[serde(serialize_with = "text")]
     pub digest: Digest,
@@ -69,7 +70,8 @@ impl Blob {
 }
 
 impl Descriptor {
-    fn new(media_type: &'static str, digest: Digest, size: u64) -> Self {
+    pub(super) fn new(media_type: impl Into<Cow<'static, str>>, digest: Digest, size: u64) -> Self {
+        let media_type = media_type.into();
         Self { media_type, digest, size, artifact_type: None, platform: None, annotations: BTreeMap::new() }
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::media_type;
+use super::{Descriptor, media_type};
 use crate::digest::Digest;
 use crate::path::printable;
 
@@ -31,24 +31,13 @@ pub struct Document {
     pub bytes: Vec<u8>,
 }
 
-/// What a descriptor says of what it names.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Named {
-    /// The digest.
-    pub digest: Digest,
-    /// Bytes.
-    pub size: u64,
-    /// What it is.
-    pub media_type: String,
-}
-
 /// An image with all that it needs.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Graph {
     /// Its documents, each behind those that it names; the last is what its name stands for.
     pub documents: Vec<Document>,
     /// Its configs and layers, each once.
-    pub blobs: BTreeMap<Digest, Named>,
+    pub blobs: BTreeMap<Digest, Descriptor>,
 }
 
 /// A document that can't be one of an image.
@@ -66,7 +55,7 @@ impl Graph {
     /// When a document is none, names too much, or can't be fetched.
     pub fn read<E: From<GraphError>>(
         root: Document,
-        fetch: &mut dyn FnMut(&Named) -> Result<Document, E>,
+        fetch: &mut dyn FnMut(&Descriptor) -> Result<Document, E>,
     ) -> Result<Self, E> {
         let mut graph = Self { documents: Vec::new(), blobs: BTreeMap::new() };
         graph.add(root, fetch, 0)?;
@@ -85,7 +74,7 @@ impl Graph {
     fn add<E: From<GraphError>>(
         &mut self,
         document: Document,
-        fetch: &mut dyn FnMut(&Named) -> Result<Document, E>,
+        fetch: &mut dyn FnMut(&Descriptor) -> Result<Document, E>,
         depth: usize,
     ) -> Result<(), E> {
         let digest = document.digest;
@@ -108,7 +97,7 @@ impl Graph {
         } else {
             let config = value.get("config").ok_or_else(|| wrong("it has no config".into()))?;
             let layers = list(&value, "layers", MAX_BLOBS).map_err(wrong)?;
-            for named in std::iter::once(named(config).map_err(wrong)?).chain(layers) {
+            for named in std::iter::once(descriptor(config).map_err(wrong)?).chain(layers) {
                 let size = named.size;
                 if self.blobs.entry(named.digest).or_insert(named).size != size {
                     return Err(wrong("it names one digest with two sizes".into()).into());
@@ -133,24 +122,24 @@ fn is_index(named: &str, document: &Value) -> bool {
     [media_type::INDEX, "application/vnd.docker.distribution.manifest.list.v2+json"].contains(&own)
 }
 
-fn list(document: &Value, key: &str, limit: usize) -> Result<Vec<Named>, String> {
+fn list(document: &Value, key: &str, limit: usize) -> Result<Vec<Descriptor>, String> {
     let entries =
         document.get(key).and_then(Value::as_array).ok_or_else(|| format!("it has no list `{key}`"))?;
     if entries.len() > limit {
         return Err(format!("it has more than {limit} `{key}`"));
     }
-    entries.iter().map(named).collect()
+    entries.iter().map(descriptor).collect()
 }
 
-/// What a descriptor says.
-fn named(descriptor: &Value) -> Result<Named, String> {
-    let word = |key: &str| descriptor.get(key).and_then(Value::as_str).unwrap_or_default();
+/// As much of a descriptor as a copy needs.
+fn descriptor(value: &Value) -> Result<Descriptor, String> {
+    let word = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
     let digest = word("digest").parse();
     let digest =
         digest.map_err(|_| format!("`{}` is no sha256 digest", printable(word("digest").as_bytes())))?;
-    let size = descriptor.get("size").and_then(Value::as_u64);
+    let size = value.get("size").and_then(Value::as_u64);
     let size = size.ok_or_else(|| format!("`{digest}` has no size"))?;
-    Ok(Named { digest, size, media_type: word("mediaType").to_owned() })
+    Ok(Descriptor::new(word("mediaType").to_owned(), digest, size))
 }
 
 #[cfg(test)]
@@ -164,13 +153,13 @@ mod tests {
         Document { media_type: String::new(), digest: Digest::of(&bytes), bytes }
     }
 
-    fn descriptor(content: &str) -> Value {
+    fn described(content: &str) -> Value {
         json!({"mediaType": "a/b", "digest": Digest::of(content.as_bytes()).to_string(), "size": content.len()})
     }
 
     fn read(root: &Value, others: &[&Value]) -> Result<Graph, GraphError> {
         let others: Vec<Document> = others.iter().map(|other| document(other)).collect();
-        Graph::read(document(root), &mut |named: &Named| {
+        Graph::read(document(root), &mut |named: &Descriptor| {
             let found = others.iter().find(|other| other.digest == named.digest);
             found.cloned().ok_or_else(|| GraphError { digest: named.digest, why: "missing".into() })
         })
@@ -178,7 +167,7 @@ mod tests {
 
     #[test]
     fn an_index_stands_behind_what_it_names() {
-        let manifest = |layer: &str| json!({"config": descriptor("config"), "layers": [descriptor(layer), descriptor("base")]});
+        let manifest = |layer: &str| json!({"config": described("config"), "layers": [described(layer), described("base")]});
         let (one, two) = (manifest("one"), manifest("two"));
         let entry = |manifest: &Value| {
             let document = document(manifest);
@@ -198,10 +187,10 @@ mod tests {
     #[test]
     fn what_is_no_document_of_an_image() {
         let deep = (0..6).fold(
-            json!({"config": descriptor("c"), "layers": []}),
+            json!({"config": described("c"), "layers": []}),
             |inner, _| json!({"mediaType": media_type::INDEX, "manifests": [inner]}),
         );
-        let many: Vec<Value> = (0..=MAX_BLOBS).map(|number| descriptor(&number.to_string())).collect();
+        let many: Vec<Value> = (0..=MAX_BLOBS).map(|number| described(&number.to_string())).collect();
         for (value, why) in [
             (json!([]), "it has no config"),
             (
@@ -212,8 +201,8 @@ mod tests {
                 json!({"config": {"digest": Digest::of(b"").to_string(), "size": -1}, "layers": []}),
                 "has no size",
             ),
-            (json!({"config": descriptor("c")}), "it has no list `layers`"),
-            (json!({"config": descriptor("c"), "layers": many}), "more than 1024 `layers`"),
+            (json!({"config": described("c")}), "it has no list `layers`"),
+            (json!({"config": described("c"), "layers": many}), "more than 1024 `layers`"),
             (json!({"mediaType": media_type::INDEX}), "it has no list `manifests`"),
             (deep, "is no sha256 digest"),
         ] {
@@ -224,7 +213,7 @@ mod tests {
 
     #[test]
     fn indexes_that_are_too_deep() {
-        let mut documents = vec![json!({"config": descriptor("c"), "layers": []})];
+        let mut documents = vec![json!({"config": described("c"), "layers": []})];
         for _ in 0..=MAX_DEPTH {
             let below = document(documents.last().unwrap());
             let entry = json!({"digest": below.digest.to_string(), "size": below.bytes.len()});

@@ -1,11 +1,14 @@
-//! The file a layer is written to, and the digest of what was written.
+//! The file a blob is written to, and the digest of what was written.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use crate::digest::{Digest, Hasher};
 use crate::fs::{self, Context};
+
+/// Bytes that are copied and hashed at once.
+const CHUNK: usize = 256 << 10;
 
 /// A new file, hashed as it grows.
 pub(crate) struct Output {
@@ -32,6 +35,19 @@ impl Output {
         self.hasher.update(bytes);
         self.size += bytes.len() as u64;
         Ok(())
+    }
+
+    /// Writes all that `reader` gives. The inner error is the reader's.
+    pub(crate) fn copy(&mut self, reader: &mut dyn Read) -> fs::Result<io::Result<()>> {
+        let mut chunk = vec![0; CHUNK];
+        loop {
+            match reader.read(&mut chunk) {
+                Ok(0) => return Ok(Ok(())),
+                Ok(size) => self.write(chunk.get(..size).unwrap_or_default())?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Ok(Err(error)),
+            }
+        }
     }
 
     /// Digest of everything written so far.

@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Error, layout};
 use crate::fs::{self, Found};
 use crate::image::Root;
@@ -20,7 +22,7 @@ pub struct Destination {
 }
 
 /// The kinds of places.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Kind {
     /// An image layout, a directory.
     Layout,

@@ -14,7 +14,7 @@ use super::staging::{Locked, Parents, Staging};
 use super::{ATTEMPTS, Error, PREFIX, Warning, collect, index, place};
 use crate::digest::Hasher;
 use crate::fs::{self, Context};
-use crate::image::{Artifact, Blob, Graph, Named, Root};
+use crate::image::{Artifact, Blob, Descriptor, Graph, Root};
 use crate::json;
 
 /// The file that makes a directory a layout; also what is locked.
@@ -109,14 +109,14 @@ pub(super) fn receive(
 }
 
 /// Whether the layout at `directory` has these very bytes.
-pub(super) fn has_blob(directory: &Path, named: &Named) -> bool {
+pub(super) fn has_blob(directory: &Path, named: &Descriptor) -> bool {
     let path = blobs_in(directory).join(named.digest.hex());
     let there =
         std::fs::symlink_metadata(&path).is_ok_and(|there| there.is_file() && there.len() == named.size);
     there
         && File::open(path).is_ok_and(|mut file| {
-            let mut hasher = HashWriter::default();
-            io::copy(&mut file, &mut hasher).is_ok() && hasher.0.finish() == named.digest
+            let mut hasher = Hasher::default();
+            io::copy(&mut file, &mut hasher).is_ok() && hasher.finish() == named.digest
         })
 }
 
@@ -135,13 +135,6 @@ pub(super) fn blobs_of(root: &Root, directory: &Path) -> Vec<PathBuf> {
 /// Where the blobs of `artifact` are in the layout at `directory`.
 pub(super) fn blobs_of_artifact(artifact: &Artifact, directory: &Path) -> Vec<PathBuf> {
     artifact.blobs().iter().map(|blob| blobs_in(directory).join(name(blob))).collect()
-}
-
-/// Whether the layout at `directory` has all of these `entries`.
-pub(super) fn has(directory: &Path, entries: &[Value]) -> bool {
-    let index = read_index(directory).ok();
-    let there = index.as_ref().and_then(|index| index.get("manifests")?.as_array());
-    there.is_some_and(|there| entries.iter().all(|entry| there.contains(entry)))
 }
 
 fn blobs_in(directory: &Path) -> PathBuf {
@@ -277,21 +270,6 @@ impl<'a> Layout<'a> {
     fn finish(&self, index: &Value) -> Result<Vec<Warning>, Error> {
         place::write(&self.directory.join(INDEX), &bytes("index", index)?)?;
         Ok(collect::collect(self.directory, index))
-    }
-}
-
-/// Hashes what is written to it.
-#[derive(Default)]
-struct HashWriter(Hasher);
-
-impl io::Write for HashWriter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

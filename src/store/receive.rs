@@ -7,12 +7,9 @@ use super::names::{self, Name};
 use super::{Destination, Error, Kind, Staging, Warning, layout};
 use crate::digest::Digest;
 use crate::fs::Context;
-use crate::image::{Graph, Named};
+use crate::image::{Descriptor, Graph};
 use crate::layer::output::Output;
 use crate::reference::Reference;
-
-/// Bytes that are copied and hashed at once.
-const CHUNK: usize = 256 << 10;
 
 /// Writes the image of `graph` to the layout at `destination`, under these names or the destination's tag; `open` reads
 /// a blob, and what the layout has already is not read. When it fails, what stood there before still does.
@@ -23,7 +20,7 @@ pub fn receive<'a>(
     graph: &Graph,
     names: &[Reference],
     destination: &Destination,
-    open: &(dyn Fn(&Named) -> io::Result<Box<dyn Read + 'a>> + 'a),
+    open: &(dyn Fn(&Descriptor) -> io::Result<Box<dyn Read + 'a>> + 'a),
 ) -> Result<Vec<Warning>, Error> {
     if destination.kind != Kind::Layout {
         return Err(Error::OnlyLayouts(destination.clone()));
@@ -40,23 +37,15 @@ pub fn receive<'a>(
 
 /// Reads one blob into `staging`, held to its digest and its size.
 fn fetch<'a>(
-    named: &Named,
-    open: &(dyn Fn(&Named) -> io::Result<Box<dyn Read + 'a>> + 'a),
+    named: &Descriptor,
+    open: &(dyn Fn(&Descriptor) -> io::Result<Box<dyn Read + 'a>> + 'a),
     staging: &Staging,
 ) -> Result<(), Error> {
     let refused = |source: io::Error| Error::Blob { digest: named.digest, source };
     let mut reader = open(named).map_err(refused)?.take(named.size.saturating_add(1));
     let path = staging.path(named.digest);
     let mut output = Output::create(&path)?;
-    let mut chunk = vec![0; CHUNK];
-    loop {
-        match reader.read(&mut chunk) {
-            Ok(0) => break,
-            Ok(size) => output.write(chunk.get(..size).unwrap_or_default())?,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(refused(error)),
-        }
-    }
+    output.copy(&mut reader)?.map_err(refused)?;
     let (found, size): (Digest, u64) = output.finish();
     if (found, size) != (named.digest, named.size) {
         std::fs::remove_file(&path).context("remove", &path)?;

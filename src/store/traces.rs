@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::destination::target;
-use super::{Destination, Error, Kind, index, layout, names};
+use super::{Destination, Error, Kind, index, layout, names, read};
 use crate::image::{Artifact, Root};
 use crate::reference::Reference;
 
@@ -18,10 +18,11 @@ pub(crate) struct Traces {
     pub(crate) entries: Vec<Entries>,
 }
 
-/// Entries of one layout.
+/// Entries in the index of one layout or archive.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Entries {
-    layout: PathBuf,
+    kind: Kind,
+    path: PathBuf,
     entries: Vec<Value>,
 }
 
@@ -38,14 +39,11 @@ impl Traces {
     ) -> Result<(), Error> {
         let path = target(&destination.path)?;
         match destination.kind {
-            Kind::Layout => {
-                let names = names::at(destination, given)?;
-                let entries = index::entries(root.descriptor(), &names)?;
-                self.files.extend(layout::blobs_of(root, &path));
-                self.entries.push(Entries { layout: path, entries });
-            }
-            Kind::OciArchive | Kind::DockerArchive => self.files.push(path),
+            Kind::Layout => self.files.extend(layout::blobs_of(root, &path)),
+            Kind::OciArchive | Kind::DockerArchive => self.files.push(path.clone()),
         }
+        let entries = index::entries(root.descriptor(), &names::at(destination, given)?)?;
+        self.entries.push(Entries { kind: destination.kind, path, entries });
         Ok(())
     }
 
@@ -60,14 +58,17 @@ impl Traces {
     ) -> Result<(), Error> {
         let path = target(&destination.path)?;
         self.files.extend(layout::blobs_of_artifact(artifact, &path));
-        self.entries.push(Entries { layout: path, entries: vec![index::artifact_entry(artifact)?] });
+        let entries = vec![index::artifact_entry(artifact)?];
+        self.entries.push(Entries { kind: destination.kind, path, entries });
         Ok(())
     }
 }
 
 impl Entries {
-    /// Whether the layout still has them.
+    /// Whether its index still has them: another build may have written there, also before this one could look.
     pub(crate) fn are_there(&self) -> bool {
-        layout::has(&self.layout, &self.entries)
+        let Self { kind, path, entries } = self;
+        let place = Destination { kind: *kind, path: path.clone(), tag: None };
+        read::entries(&place).is_some_and(|there| entries.iter().all(|entry| there.contains(entry)))
     }
 }

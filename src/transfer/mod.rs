@@ -16,7 +16,7 @@ pub use place::{Named, ParsePlaceError, Place};
 pub use push::{Sent, push};
 
 use crate::digest::Digest;
-use crate::image::{self, Document, Graph};
+use crate::image::{Descriptor, Document, Graph};
 use crate::registry::{Access, Client, Remote, Target};
 use crate::store::{self, Destination, Stored};
 
@@ -53,7 +53,7 @@ pub fn copy(from: &Place, to: &Place, client: &Client, observer: &Observer<'_>) 
                 Place::Remote(from) => Some(&from.reference),
                 Place::Local(_) => None,
             };
-            let open = |blob: &image::Named| origin.blob(blob);
+            let open = |blob: &Descriptor| origin.blob(blob);
             let sent = push(&graph, &open, named, mounted, client, observer)?;
             Ok(Copied { digest, sent: Some(sent), warnings: Vec::new() })
         }
@@ -108,7 +108,7 @@ fn receive(
         (_, Origin::Remote(_)) => Vec::new(),
     };
     let stop = AtomicBool::new(false);
-    let open = |blob: &image::Named| -> std::io::Result<Box<dyn Read + '_>> {
+    let open = |blob: &Descriptor| -> std::io::Result<Box<dyn Read + '_>> {
         let reader = origin.blob(blob)?;
         Ok(Box::new(Observed { reader, observer, stop: &stop }))
     };
@@ -117,7 +117,7 @@ fn receive(
 }
 
 impl Origin {
-    fn blob(&self, blob: &image::Named) -> std::io::Result<Box<dyn Read>> {
+    fn blob(&self, blob: &Descriptor) -> std::io::Result<Box<dyn Read>> {
         match self {
             Self::Local(stored) => stored.blob(blob),
             Self::Remote(remote) => {

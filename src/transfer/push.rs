@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Error, Named, Observer};
-use crate::image::{self, Graph};
+use crate::image::{Descriptor, Graph};
 use crate::reference::Reference;
 use crate::registry::{Access, Client, Content, Pushed, Repository, Target, Upload};
 
@@ -31,7 +31,7 @@ pub struct Sent {
 /// When a blob can't be read, and when the registry can't be asked or refuses something.
 pub fn push(
     graph: &Graph,
-    open: &(dyn Fn(&image::Named) -> io::Result<Box<dyn Read>> + Sync),
+    open: &(dyn Fn(&Descriptor) -> io::Result<Box<dyn Read>> + Sync),
     to: &Named,
     mounted: Option<&Reference>,
     client: &Client,
@@ -50,7 +50,7 @@ pub fn push(
     if remote.head(target)?.is_some_and(|head| head.digest == root.digest) {
         return Ok(Sent { is_unchanged: true, ..Sent::default() });
     }
-    let blobs: Vec<&image::Named> = graph.blobs.values().collect();
+    let blobs: Vec<&Descriptor> = graph.blobs.values().collect();
     let stop = Arc::new(AtomicBool::new(false));
     let progress = |bytes| {
         if observer(bytes).is_break() {

@@ -3,7 +3,8 @@
 use std::io::{self, Read};
 
 use super::{Error, MAX_DOCUMENT, Stored, blobs, unreadable};
-use crate::image::{Document, Graph, GraphError, Named};
+use crate::digest::Digest;
+use crate::image::{Descriptor, Document, Graph, GraphError};
 
 /// Why a document can't be had.
 struct Refused(String);
@@ -27,12 +28,12 @@ impl Stored {
                 hint: Some("build it again with `-o oci-archive:FILE`, or let skopeo convert it".into()),
             });
         };
-        let mut fetch = |named: &Named| -> Result<Document, Refused> {
-            let bytes = self.blobs.document(&named.digest, MAX_DOCUMENT).map_err(Refused)?;
-            Ok(Document { media_type: media_type(&named.media_type, &bytes), digest: named.digest, bytes })
+        let fetch = |digest: &Digest, said: &str| -> Result<Document, Refused> {
+            let bytes = self.blobs.document(digest, MAX_DOCUMENT).map_err(Refused)?;
+            Ok(Document { media_type: media_type(said, &bytes), digest: *digest, bytes })
         };
-        let root = Named { digest, size: 0, media_type: self.media_type.clone() };
-        let graph = fetch(&root).and_then(|root| Graph::read(root, &mut fetch));
+        let graph = fetch(&digest, &self.media_type)
+            .and_then(|root| Graph::read(root, &mut |below| fetch(&below.digest, &below.media_type)));
         graph.map_err(|Refused(why)| unreadable(&self.place, why))
     }
 
@@ -40,7 +41,7 @@ impl Stored {
     ///
     /// # Errors
     /// When it is not there, or has another size.
-    pub fn blob(&self, named: &Named) -> io::Result<Box<dyn Read>> {
+    pub fn blob(&self, named: &Descriptor) -> io::Result<Box<dyn Read>> {
         let source = self.blobs.file(&blobs::blob(&named.digest)).map_err(io::Error::other)?;
         let source = source.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
         if source.size != named.size {

@@ -126,6 +126,15 @@ pub fn open(place: &Destination) -> Result<Stored, Error> {
     Ok(Stored { place: place.clone(), digest, media_type, names, images, blobs })
 }
 
+/// The entries of the index at `place`; nothing where there is none, or it can't be read.
+pub(super) fn entries(place: &Destination) -> Option<Vec<Value>> {
+    let index = Blobs::open(place).ok()?.bytes("index.json", MAX_DOCUMENT).ok()??;
+    match serde_json::from_slice::<Value>(&index).ok()?.get_mut("manifests")?.take() {
+        Value::Array(entries) => Some(entries),
+        _ => None,
+    }
+}
+
 fn nothing_there(place: &Destination) -> String {
     match place.kind {
         Kind::Layout => "there is no `index.json`, so it is no image layout".into(),
