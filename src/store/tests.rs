@@ -329,3 +329,20 @@ fn the_validator_finds_every_mismatch() {
         "{found:#?}"
     );
 }
+
+#[test]
+fn traces_are_those_of_an_image_and_not_of_whoever_came_later() {
+    let place = Place::new();
+    for to in ["oci:x", "oci-archive:x.tar", "docker-archive:y.tar"] {
+        let (one, _) = place.build("one", &["shop:1"], to).unwrap();
+        place.build("two", &["shop:1"], to).unwrap();
+        let traces = || {
+            let mut traces = Traces::default();
+            traces.add(&one, &references(&["shop:1"]), &place.destination(to)).unwrap();
+            traces.entries
+        };
+        assert!(!traces().iter().all(Entries::are_there), "{to}");
+        place.build("one", &["shop:1"], to).unwrap();
+        assert!(traces().iter().all(Entries::are_there), "{to}");
+    }
+}
