@@ -12,11 +12,11 @@ use super::args::{CopyArgs, Format};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::progress::Progress;
-use super::{interrupt, output, registry, report, table};
+use super::{image, interrupt, output, registry, report, table};
 
 pub(super) fn run(args: &CopyArgs) -> Result<Exit, Failure> {
     interrupt::listen();
-    let (from, to) = (place(&args.from)?, place(&args.to)?);
+    let (from, to) = (image::place(&args.from)?, image::place(&args.to)?);
     // A login of the environment is for where something is written; only without that for where it is read.
     let remote: Vec<&Named> = [&to, &from].into_iter().filter_map(named).take(1).collect();
     let client = registry::client(&args.registry, &remote)?;
@@ -109,8 +109,4 @@ fn named(place: &Place) -> Option<&Named> {
         Place::Remote(named) => Some(named),
         Place::Local(_) => None,
     }
-}
-
-fn place(text: &str) -> Result<Place, Failure> {
-    text.parse().map_err(|error: transfer::ParsePlaceError| Failure::usage(error.to_string(), error.hint()))
 }

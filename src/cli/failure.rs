@@ -72,6 +72,7 @@ impl From<coracle::Error> for Failure {
             _ if error.is_usage() => Exit::Usage,
             coracle::Error::Leaks(_) => Exit::Findings,
             coracle::Error::Store(store::Error::Layer(layer::Error::Interrupted)) => Exit::Interrupted,
+            coracle::Error::Store(store::Error::Registry(ref error)) if !error.is_local() => Exit::Network,
             _ => Exit::Failed,
         };
         Self { exit, message: chain(&error), hint: error.hint() }

@@ -1,15 +1,20 @@
 //! Images that commands are given, and the contracts in them.
 
+use std::cell::OnceCell;
 use std::io::Read as _;
 use std::path::Path;
 
 use coracle::contract::{self, Contract, Document};
 use coracle::fs::Context as _;
 use coracle::platform::Platform;
-use coracle::store::{self, Destination, Stored};
+use coracle::registry::{Access, Client};
+use coracle::store::{self, Stored};
+use coracle::transfer::{self, Named, ParsePlaceError, Place};
 
+use super::args::RegistryArgs;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::registry;
 
 /// A whole contract is larger than a label, and still no more than this.
 const MAX_CONTRACT: u64 = 64 << 20;
@@ -21,15 +26,59 @@ pub(super) fn is_place(text: &str) -> bool {
         .any(|transport| text.starts_with(transport))
 }
 
-/// The image that `text` names.
-pub(super) fn open(text: &str) -> Result<Stored, Failure> {
-    Ok(store::open(&place(text)?).map_err(coracle::Error::from)?)
+/// Reads the images of one command, with one client for all registries that they are at.
+pub(super) struct Reader<'a> {
+    args: &'a RegistryArgs,
+    remote: Vec<Named>,
+    client: OnceCell<Client>,
+}
+
+impl<'a> Reader<'a> {
+    /// Of `texts`, those that name an image at a registry tell which login of the environment is meant.
+    pub(super) fn new<'t>(args: &'a RegistryArgs, texts: impl IntoIterator<Item = &'t str>) -> Self {
+        let places = texts.into_iter().filter_map(|text| text.parse().ok());
+        let named = |place| match place {
+            Place::Remote(named) => Some(named),
+            Place::Local(_) => None,
+        };
+        Self { args, remote: places.filter_map(named).collect(), client: OnceCell::new() }
+    }
+
+    /// The image that `text` names.
+    pub(super) fn open(&self, text: &str) -> Result<Stored, Failure> {
+        match place(text)? {
+            Place::Local(place) => Ok(store::open(&place).map_err(coracle::Error::from)?),
+            place @ Place::Remote(_) => {
+                transfer::open(&place, self.client()?).map_err(|error| registry::failure(&error))
+            }
+        }
+    }
+
+    /// The whole contract about `subject` that was published to `text`.
+    fn published(&self, text: &str, subject: &Stored) -> Result<Option<Document>, Failure> {
+        let Some(digest) = subject.origin.digest() else { return Ok(None) };
+        let content = match place(text)? {
+            Place::Local(place) => store::artifact(&place, contract::MEDIA_TYPE, &digest),
+            Place::Remote(named) => {
+                let remote = self.client()?.open(&(&named.reference).into(), &Access::Pull);
+                store::remote_artifact(remote, contract::MEDIA_TYPE, &digest)
+            }
+        };
+        whole_of(content, text)
+    }
+
+    fn client(&self) -> Result<&Client, Failure> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let client = registry::client(self.args, &self.remote.iter().collect::<Vec<_>>())?;
+        Ok(self.client.get_or_init(|| client))
+    }
 }
 
 /// Where the image is that `text` names.
-pub(super) fn place(text: &str) -> Result<Destination, Failure> {
-    store::read::place(text)
-        .map_err(|error| Failure { exit: Exit::Usage, ..Failure::from(coracle::Error::from(error)) })
+pub(super) fn place(text: &str) -> Result<Place, Failure> {
+    text.parse().map_err(|error: ParsePlaceError| Failure::usage(error.to_string(), error.hint()))
 }
 
 /// The platform that was asked for.
@@ -44,7 +93,7 @@ pub(super) fn contract(stored: &Stored, platform: Option<&Platform>) -> Result<O
     let contract = label.map(Contract::parse).transpose();
     contract.map_err(|error| {
         let failure = Failure::from(coracle::Error::from(error));
-        Failure { message: format!("`{}`: {}", stored.place, failure.message), ..failure }
+        Failure { message: format!("`{}`: {}", stored.origin.place, failure.message), ..failure }
     })
 }
 
@@ -52,7 +101,11 @@ pub(super) fn contract(stored: &Stored, platform: Option<&Platform>) -> Result<O
 pub(super) fn required(stored: &Stored, platform: Option<&Platform>) -> Result<Contract, Failure> {
     contract(stored, platform)?.ok_or_else(|| Failure {
         exit: Exit::Failed,
-        message: format!("`{}` has no contract: its label `{}` is not there", stored.place, contract::LABEL),
+        message: format!(
+            "`{}` has no contract: its label `{}` is not there",
+            stored.origin.place,
+            contract::LABEL
+        ),
         hint: Some("build it with `[[config]]` in its recipe, or with `--config MOUNT=FOLDER`".into()),
     })
 }
@@ -63,14 +116,18 @@ fn is_file(text: &str) -> bool {
 }
 
 /// The contract of an image, or in a file of JSON: the label's text, or a whole contract.
-pub(super) fn contract_or_file(text: &str, platform: Option<&Platform>) -> Result<Contract, Failure> {
+pub(super) fn contract_or_file(
+    text: &str,
+    platform: Option<&Platform>,
+    reader: &Reader<'_>,
+) -> Result<Contract, Failure> {
     if is_file(text) {
         return match document(Path::new(text))? {
             Whole::Document(document) => Ok(document.contract),
             Whole::Contract(contract) => Ok(contract),
         };
     }
-    required(&open(text)?, platform)
+    required(&reader.open(text)?, platform)
 }
 
 /// The whole contract of an image: from where somebody says it is, else from beside the image.
@@ -78,12 +135,12 @@ pub(super) fn document_of(
     stored: &Stored,
     contract: &Contract,
     from: Option<&str>,
+    reader: &Reader<'_>,
 ) -> Result<Document, Failure> {
     let document = match from {
-        None => published(&stored.place, stored)?.ok_or_else(|| unpublished(&stored.place, stored))?,
-        Some(text) if text.starts_with("oci:") => {
-            let place = place(text)?;
-            published(&place, stored)?.ok_or_else(|| unpublished(&place, stored))?
+        None => beside(stored)?.ok_or_else(|| unpublished(&stored.origin.place, stored))?,
+        Some(text) if is_place(text) => {
+            reader.published(text, stored)?.ok_or_else(|| unpublished(text, stored))?
         }
         Some(path) => match document(Path::new(path))? {
             Whole::Document(document) => document,
@@ -105,6 +162,7 @@ pub(super) fn full_contract(
     text: &str,
     platform: Option<&Platform>,
     from: Option<&str>,
+    reader: &Reader<'_>,
 ) -> Result<Contract, Failure> {
     if is_file(text) {
         return match from {
@@ -112,36 +170,40 @@ pub(super) fn full_contract(
                 format!("`{text}` is a file, and `--contract` names the whole contract of an image"),
                 "name that file alone, or an image, as in `oci:DIR[:TAG]`",
             )),
-            None => contract_or_file(text, platform),
+            None => contract_or_file(text, platform, reader),
         };
     }
-    let stored = open(text)?;
+    let stored = reader.open(text)?;
     let contract = required(&stored, platform)?;
     if from.is_some() {
-        return Ok(document_of(&stored, &contract, from)?.contract);
+        return Ok(document_of(&stored, &contract, from, reader)?.contract);
     }
-    let beside = match contract.document {
-        Some(_) => published(&stored.place, &stored)?,
+    let document = match contract.document {
+        Some(_) => beside(&stored)?,
         None => None,
     };
-    let Some(document) = beside else { return Ok(contract) };
+    let Some(document) = document else { return Ok(contract) };
     matches(&contract, &document)?;
     Ok(document.contract)
 }
 
-/// The whole contract that was published about an image, if it was.
-fn published(place: &Destination, stored: &Stored) -> Result<Option<Document>, Failure> {
-    let content = match &stored.digest {
-        Some(digest) => store::artifact(place, contract::MEDIA_TYPE, digest).map_err(coracle::Error::from)?,
-        None => None,
-    };
-    content.map(|content| whole(&String::from_utf8_lossy(&content), &place.to_string())).transpose()
+/// The whole contract that stands beside an image, if there is one.
+fn beside(stored: &Stored) -> Result<Option<Document>, Failure> {
+    whole_of(stored.origin.artifact(contract::MEDIA_TYPE), &stored.origin.place)
 }
 
-fn unpublished(place: &Destination, stored: &Stored) -> Failure {
+fn whole_of(
+    content: Result<Option<Vec<u8>>, store::Error>,
+    place: &str,
+) -> Result<Option<Document>, Failure> {
+    let content = content.map_err(coracle::Error::from)?;
+    content.map(|content| whole(&String::from_utf8_lossy(&content), place)).transpose()
+}
+
+fn unpublished(place: &str, stored: &Stored) -> Failure {
     Failure {
         exit: Exit::Failed,
-        message: format!("`{place}` has no contract about `{}`", stored.place),
+        message: format!("`{place}` has no contract about `{}`", stored.origin.place),
         hint: Some(
             "build the image with `--publish-contract oci:DIR`, and name the layout with `--contract oci:DIR`"
                 .into(),

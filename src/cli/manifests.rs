@@ -21,7 +21,9 @@ use super::{build, cache, image, interrupt, output, report};
 
 pub(super) fn run(args: &ManifestsArgs) -> Result<Exit, Failure> {
     let directory = check(args)?;
-    let stored = args.image.as_deref().filter(|text| image::is_place(text)).map(image::open).transpose()?;
+    let reader = image::Reader::new(&args.registry, args.image.as_deref());
+    let place = args.image.as_deref().filter(|text| image::is_place(text));
+    let stored = place.map(|text| reader.open(text)).transpose()?;
     let recipe = read(args, &args.overrides(), stored.as_ref())?;
     let expected = coracle::contract_of(&recipe)?.contract;
     if args.image.is_some() {
@@ -148,8 +150,10 @@ fn agrees(stored: &Stored, expected: &Contract, quiet: bool) -> Result<(), Failu
     let label = expected.to_label().map_err(coracle::Error::from)?;
     let found = stored.label(contract::LABEL, None).map_err(coracle::Error::from)?;
     if found.is_some_and(|found| found != label) {
-        let warning =
-            format!("`{}` expects another configuration; `coracle config check` tells what", stored.place);
+        let warning = format!(
+            "`{}` expects another configuration; `coracle config check` tells what",
+            stored.origin.place
+        );
         report::notes(&[Note::Warning(warning)], quiet);
     }
     Ok(())
@@ -157,23 +161,26 @@ fn agrees(stored: &Stored, expected: &Contract, quiet: bool) -> Result<(), Failu
 
 /// The image that is kept somewhere, by the name that it is given or has there.
 fn stored_reference(stored: &Stored, args: &ManifestsArgs) -> Result<Image, Failure> {
-    let Some(digest) = stored.digest else {
+    let Some(digest) = stored.origin.digest() else {
         return Err(Failure::usage(
-            format!("`{}` has no digest: it only has Docker's description", stored.place),
+            format!("`{}` has no digest: it only has Docker's description", stored.origin.place),
             "copy it to a layout first: `skopeo copy docker-archive:FILE oci:DIR:TAG`",
         ));
     };
-    let names = stored.names.iter().map(|name| reference::familiar(name));
+    let names = stored.origin.names.iter().map(|name| reference::familiar(name));
     let Some(name) = args.tags.iter().map(String::as_str).chain(names).next() else {
         return Err(Failure::usage(
-            format!("`{}` has no name, and pods find it by its name", stored.place),
+            format!("`{}` has no name, and pods find it by its name", stored.origin.place),
             "pass `--tag NAME[:TAG]`",
         ));
     };
     let name: Reference = name
         .parse()
         .map_err(|error: ParseReferenceError| Failure::usage(format!("`--tag`: {error}"), error.hint()))?;
-    Ok(Image::new(&name, digest))
+    let image = Image::new(&name, digest);
+    // At a registry it may have been named by its digest alone.
+    let is_untagged = args.tags.is_empty() && !stored.origin.is_tagged();
+    Ok(if is_untagged { Image { tag: None, ..image } } else { image })
 }
 
 /// What each environment of the recipe mounts.

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use coracle::reference::Reference;
 use coracle::registry::{Client, Credential, Repository, Secret, Settings};
 use coracle::transfer::{Error, Named};
 
@@ -10,7 +11,8 @@ use super::args::RegistryArgs;
 use super::exit::Exit;
 use super::failure::{Failure, chain};
 
-/// A client; a login of the environment is for the registry of `images` alone.
+/// A client; a login of the environment is for the registry that the environment names, else for that of `images`
+/// alone.
 pub(super) fn client(args: &RegistryArgs, images: &[&Named]) -> Result<Client, Failure> {
     let mut settings = Settings {
         credential_files: credential_files(args.authfile.clone()),
@@ -24,17 +26,20 @@ pub(super) fn client(args: &RegistryArgs, images: &[&Named]) -> Result<Client, F
         ..Settings::default()
     };
     if let Some(credential) = credential()? {
-        let registries = images.iter().map(|named| Repository::from(&named.reference).registry().to_owned());
-        settings.credentials = registries.map(|registry| (registry, credential.clone())).collect();
+        let said = text("CORACLE_REGISTRY").map(|text| registry_named(&text)).transpose()?;
+        let named = || images.iter().map(|named| Repository::from(&named.reference).registry().to_owned());
+        let registries = said.map_or_else(|| named().collect(), |registry| vec![registry]);
+        settings.credentials =
+            registries.into_iter().map(|registry| (registry, credential.clone())).collect();
         if settings.credentials.len() > 1 {
             let named: Vec<String> =
                 settings.credentials.keys().map(|registry| format!("`{registry}`")).collect();
             return Err(Failure::usage(
                 format!(
-                    "the login in the environment is for one registry, and the images go to {}",
+                    "the login in the environment is for one registry, and the images are at {}",
                     named.join(", ")
                 ),
-                "push to one registry at a time, or log in to each with `podman login` or `docker login`",
+                "say for which with CORACLE_REGISTRY, or log in to each with `podman login` or `docker login`",
             ));
         }
     }
@@ -49,6 +54,19 @@ pub(super) fn failure(error: &Error) -> Failure {
         _ => Exit::Failed,
     };
     Failure { exit, message: chain(error), hint: error.hint() }
+}
+
+/// The one spelling of a registry that somebody names.
+fn registry_named(text: &str) -> Result<String, Failure> {
+    let reference = (!text.contains('/')).then(|| format!("{text}/x").parse::<Reference>().ok()).flatten();
+    let repository = reference.map(|reference| Repository::from(&reference));
+    let named = repository.filter(|repository| repository.name() == "x" || repository.name() == "library/x");
+    named.map(|repository| repository.registry().to_owned()).ok_or_else(|| {
+        Failure::usage(
+            format!("CORACLE_REGISTRY: `{text}` is not the host of a registry"),
+            "write it as names have it, such as `ghcr.io` or `localhost:5000`",
+        )
+    })
 }
 
 /// The login that CI gives.

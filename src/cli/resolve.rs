@@ -7,7 +7,7 @@ use coracle::manifest::resolve::{self, Known, Unresolved};
 use coracle::manifest::{Input, Report};
 use coracle::recipe::{self, Overrides};
 use coracle::reference::{Reference, familiar};
-use coracle::store::Stored;
+use coracle::store::{self, Destination, Stored};
 use tempfile::TempDir;
 
 use super::args::ResolveArgs;
@@ -23,7 +23,9 @@ pub(super) fn run(args: &ResolveArgs) -> Result<Exit, Failure> {
         hint: None,
     })?;
     let inputs = config::read_inputs(&args.manifests)?;
-    let mut images = args.images.iter().map(|text| named(text)).collect::<Result<Vec<_>, _>>()?;
+    let places = args.images.iter().filter_map(|text| Some(text.split_once('=')?.1));
+    let reader = image::Reader::new(&args.registry, places);
+    let mut images = args.images.iter().map(|text| named(text, &reader)).collect::<Result<Vec<_>, _>>()?;
     if !args.files.is_empty() {
         let settings = build::settings(None, cache::for_layers(&args.cache, false)?)?;
         for (number, file) in args.files.iter().enumerate() {
@@ -59,22 +61,27 @@ pub(super) fn run(args: &ResolveArgs) -> Result<Exit, Failure> {
 }
 
 /// `NAME=IMAGE`
-fn named(text: &str) -> Result<(Known, Stored), Failure> {
+fn named(text: &str, reader: &image::Reader<'_>) -> Result<(Known, Stored), Failure> {
     let usage =
         |why: String| Failure::usage(format!("`--image`: {why}"), "write it as `--image shop=oci:shop.oci`");
     let (name, place) =
         text.split_once('=').ok_or_else(|| usage(format!("`{text}` does not say where the image is")))?;
     let reference: Reference = name.parse().map_err(|error| usage(format!("{error}")))?;
-    let stored = image::open(place)?;
+    let stored = reader.open(place)?;
     // The image knows its own tag; a name that says another is its user's word.
     let is_own = |own: &&String| {
-        let (own, _) = own.rsplit_once(':').unwrap_or((own, ""));
+        let own = untagged(own);
         let short = own.rsplit('/').next() == Some(name) && !name.contains('/');
         short || familiar(own) == familiar(name)
     };
-    let own = stored.names.iter().find(is_own).map(|name| familiar(name).to_owned());
+    let own = stored.origin.names.iter().find(is_own).map(|name| familiar(name).to_owned());
     let known = known(name, own.unwrap_or_else(|| reference.to_string()), &stored)?;
     Ok((known, stored))
+}
+
+/// A name without its tag; what stands behind a registry's colon is a port.
+fn untagged(name: &str) -> &str {
+    name.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')).map_or(name, |(name, _)| name)
 }
 
 /// The image of a recipe, built into a temporary layout: its digest is that of `coracle build`.
@@ -84,8 +91,8 @@ fn built(
     builds: &TempDir,
     settings: &Settings,
 ) -> Result<(Known, Stored), Failure> {
-    let layout = format!("oci:{}", builds.path().join(number.to_string()).display());
-    let flags = Overrides { destinations: vec![layout.clone()], ..Overrides::default() };
+    let layout = Destination::layout(builds.path().join(number.to_string()));
+    let flags = Overrides { destinations: vec![layout.to_string()], ..Overrides::default() };
     let recipe = recipe::file(file, &flags)?;
     let Some(name) = recipe.names.first().cloned() else {
         return Err(Failure::usage(
@@ -94,15 +101,18 @@ fn built(
         ));
     };
     coracle::build(&recipe, settings, &())?;
-    let stored = image::open(&layout)?;
+    let stored = store::open(&layout).map_err(coracle::Error::from)?;
     let known = known(name.name(), name.to_string(), &stored)?;
     Ok((known, stored))
 }
 
 fn known(name: &str, reference: String, stored: &Stored) -> Result<Known, Failure> {
-    let digest = stored.digest.ok_or_else(|| Failure {
+    let digest = stored.origin.digest().ok_or_else(|| Failure {
         exit: Exit::Failed,
-        message: format!("`{}` has no digest: the archive has Docker's description alone", stored.place),
+        message: format!(
+            "`{}` has no digest: the archive has Docker's description alone",
+            stored.origin.place
+        ),
         hint: Some("name an image layout, or an archive that has an `index.json`".into()),
     })?;
     Ok(Known { name: name.to_owned(), reference, digest: digest.to_string() })

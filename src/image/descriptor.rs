@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 use super::Error;
 use crate::digest::Digest;
 use crate::json;
 use crate::layer::Layer;
+use crate::path::printable;
 use crate::platform::Platform;
 
 /// Names a blob: what it is, its digest, its size.
@@ -73,6 +75,17 @@ impl Descriptor {
     pub(super) fn new(media_type: impl Into<Cow<'static, str>>, digest: Digest, size: u64) -> Self {
         let media_type = media_type.into();
         Self { media_type, digest, size, artifact_type: None, platform: None, annotations: BTreeMap::new() }
+    }
+
+    /// As much of somebody's descriptor as reading and copying need.
+    pub(crate) fn read(value: &Value) -> Result<Self, String> {
+        let word = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
+        let digest = word("digest").parse();
+        let digest =
+            digest.map_err(|_| format!("`{}` is no sha256 digest", printable(word("digest").as_bytes())))?;
+        let size = value.get("size").and_then(Value::as_u64);
+        let size = size.ok_or_else(|| format!("`{digest}` has no size"))?;
+        Ok(Self::new(word("mediaType").to_owned(), digest, size))
     }
 }
 

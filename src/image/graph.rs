@@ -9,7 +9,6 @@ use serde_json::Value;
 
 use super::{Descriptor, media_type};
 use crate::digest::Digest;
-use crate::path::printable;
 
 /// Documents of one image; there are some twenty platforms, with a few artifacts each.
 const MAX_DOCUMENTS: usize = 1024;
@@ -97,7 +96,7 @@ impl Graph {
         } else {
             let config = value.get("config").ok_or_else(|| wrong("it has no config".into()))?;
             let layers = list(&value, "layers", MAX_BLOBS).map_err(wrong)?;
-            for named in std::iter::once(descriptor(config).map_err(wrong)?).chain(layers) {
+            for named in std::iter::once(Descriptor::read(config).map_err(wrong)?).chain(layers) {
                 let size = named.size;
                 if self.blobs.entry(named.digest).or_insert(named).size != size {
                     return Err(wrong("it names one digest with two sizes".into()).into());
@@ -128,18 +127,7 @@ fn list(document: &Value, key: &str, limit: usize) -> Result<Vec<Descriptor>, St
     if entries.len() > limit {
         return Err(format!("it has more than {limit} `{key}`"));
     }
-    entries.iter().map(descriptor).collect()
-}
-
-/// As much of a descriptor as a copy needs.
-fn descriptor(value: &Value) -> Result<Descriptor, String> {
-    let word = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
-    let digest = word("digest").parse();
-    let digest =
-        digest.map_err(|_| format!("`{}` is no sha256 digest", printable(word("digest").as_bytes())))?;
-    let size = value.get("size").and_then(Value::as_u64);
-    let size = size.ok_or_else(|| format!("`{digest}` has no size"))?;
-    Ok(Descriptor::new(word("mediaType").to_owned(), digest, size))
+    entries.iter().map(Descriptor::read).collect()
 }
 
 #[cfg(test)]

@@ -69,6 +69,14 @@ pub enum Error {
         /// Its tag.
         tag: String,
     },
+    /// A manifest that another one names is not there.
+    #[error("`{repository}` does not have `{digest}`, which its index names")]
+    Missing {
+        /// Where it should be.
+        repository: Repository,
+        /// The manifest.
+        digest: Digest,
+    },
     /// No token was to be had.
     #[error("cannot get a token for `{repository}`")]
     Token {
@@ -208,6 +216,7 @@ impl Error {
                 format!("try `{helper} list`, or take the helper out of Docker's `config.json`")
             }
             Self::NoTag { .. } => "a tag has up to 128 letters, digits, `_`, `.` and `-`".into(),
+            Self::Missing { .. } => "the image there is incomplete: push it again under another tag".into(),
             Self::Token { source, .. } => return source.hint(),
             Self::Unsafe { host, .. } => {
                 format!("if `{host}` belongs to the registry, let it answer with TLS")

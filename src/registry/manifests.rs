@@ -8,7 +8,7 @@ use super::call::{Call, To};
 use super::error::{Error, Request};
 use super::{Remote, text};
 use crate::digest::Digest;
-use crate::image::media_type;
+use crate::image::{Document, media_type};
 use crate::reference::Reference;
 
 /// The specification asks registries to take manifests of up to 4 MiB; nobody has to take larger ones.
@@ -51,6 +51,12 @@ pub struct Manifest {
     pub digest: Digest,
     /// The bytes.
     pub bytes: Vec<u8>,
+}
+
+impl From<Manifest> for Document {
+    fn from(Manifest { media_type, digest, bytes }: Manifest) -> Self {
+        Self { media_type, digest, bytes }
+    }
 }
 
 impl<'a> From<&'a Reference> for Target<'a> {

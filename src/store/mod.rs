@@ -1,4 +1,4 @@
-//! Where images are kept: image layouts and archives.
+//! Where images are kept: image layouts and archives; and images that are there already, in those or at a registry.
 //!
 //! Nothing is visible under a name before it is complete, and what stands beside it stays. It does not know how an
 //! image was made, and prints nothing: what is not quite right comes back as [`Warning`]s.
@@ -20,7 +20,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 pub use destination::{Destination, Kind, ParseDestinationError};
-pub use read::{FileEntry, Files, Stored, StoredImage, artifact, open};
+pub use read::{FileEntry, Files, Origin, Stored, StoredImage, StoredLayer, artifact, open, remote_artifact};
 pub use receive::receive;
 pub use staging::Staging;
 pub(crate) use traces::{Entries, Traces};
@@ -28,7 +28,7 @@ pub use verify::{Finding, verify};
 
 use crate::image::{Artifact, Root};
 use crate::reference::{ParseReferenceError, Reference};
-use crate::{fs, layer};
+use crate::{fs, layer, registry};
 
 /// What every name begins with that is not to stay.
 const PREFIX: &str = ".coracle-";
@@ -43,6 +43,9 @@ pub enum Error {
     /// A file could not be read or written.
     #[error(transparent)]
     File(#[from] fs::Error),
+    /// A registry that an image is read from failed or refused.
+    #[error(transparent)]
+    Registry(#[from] registry::Error),
     /// A layer could not be packed.
     #[error(transparent)]
     Layer(#[from] layer::Error),
@@ -110,6 +113,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::File(error) => error.hint(),
+            Self::Registry(error) => error.hint(),
             Self::Layer(error) => error.hint(),
             Self::Reference(error) => Some(error.hint()),
             Self::NotLayout { .. } => {

@@ -2,7 +2,6 @@
 
 use super::Place;
 use crate::digest::Digest;
-use crate::image::GraphError;
 use crate::{registry, store};
 
 /// Why an image could not be copied.
@@ -14,23 +13,15 @@ pub enum Error {
     /// A registry failed or refused.
     #[error(transparent)]
     Registry(#[from] registry::Error),
-    /// A document at a registry is none.
+    /// What is at a registry can't be read.
     #[error(transparent)]
-    Graph(#[from] GraphError),
+    Remote(store::Error),
     /// The observer did not want to go on.
     #[error("interrupted; nothing was named")]
     Interrupted,
     /// There is no such image.
     #[error("there is no image at `{0}`")]
     Nothing(Place),
-    /// An index names what the registry does not have.
-    #[error("`{repository}` does not have `{digest}`, which its index names")]
-    Missing {
-        /// The manifest that is missing.
-        digest: Digest,
-        /// Where.
-        repository: String,
-    },
     /// A name with a digest stands for one image alone.
     #[error("`{to}` asks for `{wanted}`, and the image is `{found}`")]
     OtherDigest {
@@ -44,6 +35,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// Why the image at `place` can't be read.
+    pub(super) fn reading(place: &Place, error: store::Error) -> Self {
+        match place {
+            Place::Local(_) => Self::Store(error),
+            Place::Remote(_) => Self::Remote(error),
+        }
+    }
+
     /// The next step, where there is a usual one.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -53,13 +52,11 @@ impl Error {
             Self::Store(error) => error.hint(),
             Self::Registry(error) => error.hint(),
             Self::Interrupted => None,
-            Self::Graph(_) => {
+            Self::Remote(store::Error::Unreadable { hint: None, .. }) => {
                 Some("what is there is no image, or is damaged: push it again under another tag".into())
             }
+            Self::Remote(error) => error.hint(),
             Self::Nothing(_) => Some("check name and tag; a tag that nothing says is `latest`".into()),
-            Self::Missing { .. } => {
-                Some("the image there is incomplete: push it again under another tag".into())
-            }
             Self::OtherDigest { .. } => Some("leave the digest out, or copy the image that it names".into()),
         }
     }
@@ -68,7 +65,8 @@ impl Error {
     pub fn is_network(&self) -> bool {
         match self {
             Self::Registry(error) => !error.is_local(),
-            Self::Missing { .. } | Self::Graph(_) | Self::Nothing(Place::Remote(_)) => true,
+            Self::Remote(store::Error::Registry(error)) => !error.is_local(),
+            Self::Remote(_) | Self::Nothing(Place::Remote(_)) => true,
             Self::Store(store::Error::Blob { source, .. }) => inner(source).is_some(),
             Self::Interrupted
             | Self::Store(_)

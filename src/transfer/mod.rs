@@ -16,9 +16,10 @@ pub use place::{Named, ParsePlaceError, Place};
 pub use push::{Sent, push};
 
 use crate::digest::Digest;
-use crate::image::{Descriptor, Document, Graph};
-use crate::registry::{Access, Client, Remote, Target};
-use crate::store::{self, Destination, Stored};
+use crate::image::{Descriptor, Graph};
+use crate::reference::Reference;
+use crate::registry::{Access, Client};
+use crate::store::{self, Destination, Origin, Stored};
 
 /// Hears of bytes that have gone out or come in, and says whether to go on.
 pub type Observer<'a> = dyn Fn(u64) -> ControlFlow<()> + Sync + 'a;
@@ -34,10 +35,28 @@ pub struct Copied {
     pub warnings: Vec<store::Warning>,
 }
 
-/// Where the bytes of an image are.
-enum Origin {
-    Local(Stored),
-    Remote(Remote),
+/// Finds the image at `place`, wherever that is: its manifest or index, and the way to everything behind it.
+///
+/// # Errors
+/// When there is none, or it can't be read.
+pub fn find(place: &Place, client: &Client) -> Result<Origin, Error> {
+    match place {
+        Place::Local(destination) => Ok(Origin::on_disk(destination)?),
+        Place::Remote(named) => {
+            let remote = client.open(&(&named.reference).into(), &Access::Pull);
+            let name = named.full_name();
+            let found = Origin::at_registry(remote, named.target(), place.to_string(), name);
+            found.map_err(Error::Remote)?.ok_or_else(|| Error::Nothing(place.clone()))
+        }
+    }
+}
+
+/// Finds the image at `place` and reads its manifests and configs: documents alone, no layer.
+///
+/// # Errors
+/// When there is none, or a document is missing, is none, or is not what its digest says.
+pub fn open(place: &Place, client: &Client) -> Result<Stored, Error> {
+    find(place, client)?.read().map_err(|error| Error::reading(place, error))
 }
 
 /// Copies the image at `from` to `to`, with its images of all platforms.
@@ -45,7 +64,8 @@ enum Origin {
 /// # Errors
 /// When it can't be read, is not what its digests say, or can't be written. Nothing is named at `to` before all is there.
 pub fn copy(from: &Place, to: &Place, client: &Client, observer: &Observer<'_>) -> Result<Copied, Error> {
-    let (origin, graph) = read(from, client)?;
+    let origin = find(from, client)?;
+    let graph = origin.graph().map_err(|error| Error::reading(from, error))?;
     let digest = graph.root().map(|root| root.digest).ok_or_else(|| Error::Nothing(from.clone()))?;
     match to {
         Place::Remote(named) => {
@@ -64,36 +84,6 @@ pub fn copy(from: &Place, to: &Place, client: &Client, observer: &Observer<'_>) 
     }
 }
 
-/// Opens `from` and reads all of its documents.
-fn read(from: &Place, client: &Client) -> Result<(Origin, Graph), Error> {
-    match from {
-        Place::Local(place) => {
-            let stored = store::open(place)?;
-            let graph = stored.graph()?;
-            Ok((Origin::Local(stored), graph))
-        }
-        Place::Remote(named) => {
-            let remote = client.open(&(&named.reference).into(), &Access::Pull);
-            let fetch = |target: Target<'_>| -> Result<Document, Error> {
-                let manifest = remote.manifest(target)?.ok_or_else(|| match target {
-                    Target::Digest(digest) if named.digest != Some(digest) => {
-                        Error::Missing { digest, repository: remote.repository().to_string() }
-                    }
-                    _ => Error::Nothing(from.clone()),
-                })?;
-                Ok(Document {
-                    media_type: manifest.media_type,
-                    digest: manifest.digest,
-                    bytes: manifest.bytes,
-                })
-            };
-            let root = fetch(named.target())?;
-            let graph = Graph::read(root, &mut |below| fetch(Target::Digest(below.digest)))?;
-            Ok((Origin::Remote(remote), graph))
-        }
-    }
-}
-
 /// Writes the image to a layout; without a tag of its own it keeps the name that it had.
 fn receive(
     graph: &Graph,
@@ -102,10 +92,9 @@ fn receive(
     to: &Destination,
     observer: &Observer<'_>,
 ) -> Result<Vec<store::Warning>, Error> {
-    let names = match (from, origin) {
-        (Place::Remote(named), _) => named.name().into_iter().cloned().collect(),
-        (_, Origin::Local(stored)) => stored.names.iter().filter_map(|name| name.parse().ok()).collect(),
-        (_, Origin::Remote(_)) => Vec::new(),
+    let names: Vec<Reference> = match from {
+        Place::Remote(named) => named.name().into_iter().cloned().collect(),
+        Place::Local(_) => origin.names.iter().filter_map(|name| name.parse().ok()).collect(),
     };
     let stop = AtomicBool::new(false);
     let open = |blob: &Descriptor| -> std::io::Result<Box<dyn Read + '_>> {
@@ -114,18 +103,6 @@ fn receive(
     };
     let received = store::receive(graph, &names, to, &open);
     if stop.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { Ok(received?) }
-}
-
-impl Origin {
-    fn blob(&self, blob: &Descriptor) -> std::io::Result<Box<dyn Read>> {
-        match self {
-            Self::Local(stored) => stored.blob(blob),
-            Self::Remote(remote) => {
-                let reader = remote.pull_blob(&blob.digest, blob.size).map_err(std::io::Error::other)?;
-                Ok(Box::new(reader))
-            }
-        }
-    }
 }
 
 /// Tells of what is read, and stops where the observer does not want to go on.

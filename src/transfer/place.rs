@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::digest::Digest;
 use crate::reference::Reference;
-use crate::registry::Target;
+use crate::registry::{Repository, Target};
 use crate::store::{self, Destination};
 
 /// What stands before a name at a registry.
@@ -87,6 +87,14 @@ impl Named {
     /// The name that the image has there; none where a digest alone was written.
     pub fn name(&self) -> Option<&Reference> {
         (!self.is_untagged).then_some(&self.reference)
+    }
+
+    /// Its full name, with its tag where it has one.
+    pub(super) fn full_name(&self) -> String {
+        match self.name() {
+            Some(name) => name.full_name(),
+            None => Repository::from(&self.reference).to_string(),
+        }
     }
 
     /// By what a registry finds it.

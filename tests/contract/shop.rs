@@ -156,7 +156,11 @@ impl Desk {
         command.args(args.iter().map(|arg| arg.replace('@', &format!("oci:{shop}/shop.oci"))));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        std::io::Write::write_all(&mut child.stdin.take().unwrap(), stdin.as_bytes()).unwrap();
+        let written = std::io::Write::write_all(&mut child.stdin.take().unwrap(), stdin.as_bytes());
+        // Who fails before it reads what is piped in never reads it.
+        if let Err(error) = written {
+            assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe);
+        }
         let output = child.wait_with_output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap().replace(shop, "SHOP");
         Ended {

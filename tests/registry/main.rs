@@ -18,6 +18,7 @@ mod login;
 #[cfg(target_os = "linux")]
 mod memory;
 mod ordinary;
+mod reading;
 mod real;
 mod redirects;
 mod referrers;

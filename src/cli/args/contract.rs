@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{CacheArgs, Format};
+use super::{CacheArgs, Format, RegistryArgs};
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -12,16 +12,18 @@ Examples:
   coracle config show oci:shop.oci             files, parameters, what is secret
   coracle config show oci:shop.oci --format json
   coracle config show oci:shop.oci --contract oci:contracts
+  coracle config show docker://ghcr.io/acme/shop:1.2
 
 Exit code 1: the image has no contract.")]
 pub(in crate::cli) struct ShowArgs {
-    /// The image: `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:TAG]`; or a contract as JSON
+    /// The image: `docker://NAME[:TAG][@DIGEST]`, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:TAG]`;
+    /// or a contract as JSON
     #[arg(value_name = "IMAGE")]
     pub(in crate::cli) image: String,
 
-    /// Where the whole contract is: JSON, or the layout `oci:DIR` it was published to; beside the image when nothing is
-    /// said
-    #[arg(long, value_name = "FILE|oci:DIR")]
+    /// Where the whole contract is: JSON, or the layout `oci:DIR` or repository `docker://NAME` it was published to;
+    /// beside the image when nothing is said
+    #[arg(long, value_name = "FILE|oci:DIR|docker://NAME")]
     pub(in crate::cli) contract: Option<String>,
 
     /// How stdout is written
@@ -31,6 +33,9 @@ pub(in crate::cli) struct ShowArgs {
     /// Of several platforms, take this one
     #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
     pub(in crate::cli) platform: Option<String>,
+
+    #[command(flatten)]
+    pub(in crate::cli) registry: RegistryArgs,
 }
 
 #[derive(Args)]
@@ -44,7 +49,7 @@ Examples:
 The container is the one with the image's digest or name, or with `coracle://NAME`; else the only one there is.
 Exit code 4: something does not fit. docs/contract.md has every rule.")]
 pub(in crate::cli) struct CheckArgs {
-    /// The image: `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:TAG]`
+    /// The image: `docker://NAME[:TAG][@DIGEST]`, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:TAG]`
     #[arg(value_name = "IMAGE")]
     pub(in crate::cli) image: String,
 
@@ -56,9 +61,9 @@ pub(in crate::cli) struct CheckArgs {
     #[arg(long, value_name = "NAME")]
     pub(in crate::cli) container: Option<String>,
 
-    /// Where the whole contract is: JSON, or the layout `oci:DIR` it was published to; beside the image when nothing is
-    /// said
-    #[arg(long, value_name = "FILE|oci:DIR")]
+    /// Where the whole contract is: JSON, or the layout `oci:DIR` or repository `docker://NAME` it was published to;
+    /// beside the image when nothing is said
+    #[arg(long, value_name = "FILE|oci:DIR|docker://NAME")]
     pub(in crate::cli) contract: Option<String>,
 
     /// Hold these values to the contract's schema, render its templates with them, and compare: TOML, YAML or JSON
@@ -72,6 +77,9 @@ pub(in crate::cli) struct CheckArgs {
     /// Of several platforms, take this one
     #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
     pub(in crate::cli) platform: Option<String>,
+
+    #[command(flatten)]
+    pub(in crate::cli) registry: RegistryArgs,
 }
 
 #[derive(Args)]
@@ -79,6 +87,7 @@ pub(in crate::cli) struct CheckArgs {
 Examples:
   coracle config diff oci:shop.oci:1.2 oci:shop.oci:1.3
   coracle config diff contract-1.2.json oci:shop.oci --format json
+  coracle config diff docker://ghcr.io/acme/shop:1.2 docker://ghcr.io/acme/shop:1.3
 
 Exit code 4: a rollout of NEW with the configuration made for OLD would break.")]
 pub(in crate::cli) struct DiffArgs {
@@ -97,6 +106,9 @@ pub(in crate::cli) struct DiffArgs {
     /// Of several platforms, take this one
     #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
     pub(in crate::cli) platform: Option<String>,
+
+    #[command(flatten)]
+    pub(in crate::cli) registry: RegistryArgs,
 }
 
 #[derive(Args)]
@@ -105,6 +117,7 @@ Examples:
   coracle resolve deploy.yaml --image shop=oci:shop.oci | kubectl apply --server-side -f -
   coracle resolve deploy/ -f coracle.toml         builds the recipe's image for its digest
   kubectl kustomize . | coracle resolve - --image ghcr.io/acme/shop=oci:shop.oci
+  coracle resolve deploy/ --image shop=docker://ghcr.io/acme/shop:1.2
 
 `coracle://NAME` and, at `image`, the names of these images become references by digest; everything else stays as it
 is. Exit code 4: the manifests do not give an image what it expects, so nothing is written.")]
@@ -113,7 +126,7 @@ pub(in crate::cli) struct ResolveArgs {
     #[arg(value_name = "FILE", required = true)]
     pub(in crate::cli) manifests: Vec<PathBuf>,
 
-    /// Where the image of this name is: `NAME=oci:DIR[:TAG]`
+    /// Where the image of this name is: `NAME=oci:DIR[:TAG]`, `NAME=docker://NAME[:TAG]`
     #[arg(long = "image", value_name = "NAME=IMAGE")]
     pub(in crate::cli) images: Vec<String>,
 
@@ -127,4 +140,7 @@ pub(in crate::cli) struct ResolveArgs {
 
     #[command(flatten)]
     pub(in crate::cli) cache: CacheArgs,
+
+    #[command(flatten)]
+    pub(in crate::cli) registry: RegistryArgs,
 }

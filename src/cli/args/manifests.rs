@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use coracle::recipe::Overrides;
 
-use super::CacheArgs;
 use super::config::ConfigArgs;
+use super::{CacheArgs, RegistryArgs};
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum Layout {
@@ -25,6 +25,7 @@ Examples:
   coracle manifests --environment production -t ghcr.io/acme/shop:1.2
   coracle manifests ghcr.io/acme/shop:1.2@sha256:…      an image that is there already
   coracle manifests oci:shop.oci                        one that was built before
+  coracle manifests docker://ghcr.io/acme/shop:1.2      one at a registry, pinned by its digest
   coracle manifests --with-secrets --set-file db.password=./password
   coracle manifests --layout kustomize -o deploy
   coracle manifests --layout helm -o chart
@@ -32,7 +33,8 @@ Examples:
 Without IMAGE the recipe's image is built to learn its digest, and thrown away. Secrets are referred to by name, and
 printed only with `--with-secrets`. docs/manifests.md says what is made and why.")]
 pub(in crate::cli) struct ManifestsArgs {
-    /// The image: `NAME[:TAG]@sha256:…`, or where it is kept, such as `oci:DIR[:TAG]`; without it the recipe's is built
+    /// The image: `NAME[:TAG]@sha256:…`, or where it is kept, such as `oci:DIR[:TAG]` or `docker://NAME[:TAG]`; without it the
+    /// recipe's is built
     #[arg(value_name = "IMAGE")]
     pub(in crate::cli) image: Option<String>,
 
@@ -70,6 +72,9 @@ pub(in crate::cli) struct ManifestsArgs {
 
     #[command(flatten)]
     pub(in crate::cli) cache: CacheArgs,
+
+    #[command(flatten)]
+    pub(in crate::cli) registry: RegistryArgs,
 }
 
 impl ManifestsArgs {

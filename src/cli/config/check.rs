@@ -8,7 +8,7 @@ use coracle::fs::Context as _;
 use coracle::manifest::{self, Expected, Finding, Input, Report};
 use coracle::note::Note;
 use coracle::platform::Platform;
-use coracle::store::{Files, Stored};
+use coracle::store::{Files, Stored, StoredImage};
 use coracle::values::{Source, Values};
 use serde_json::{Value, json};
 
@@ -22,11 +22,13 @@ const MAX_MANIFEST: u64 = 64 << 20;
 
 pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
     let platform = image::platform(args.platform.as_deref())?;
-    let stored = image::open(&args.image)?;
+    let from = args.contract.as_deref();
+    let reader = image::Reader::new(&args.registry, [args.image.as_str()].into_iter().chain(from));
+    let stored = reader.open(&args.image)?;
     let contract = image::required(&stored, platform.as_ref())?;
-    let is_asked = args.contract.is_some() || !args.values.is_empty();
+    let is_asked = from.is_some() || !args.values.is_empty();
     let document = match is_asked {
-        true => Some(image::document_of(&stored, &contract, args.contract.as_deref())?),
+        true => Some(image::document_of(&stored, &contract, from, &reader)?),
         false => None,
     };
     let inputs = read_inputs(&args.manifests)?;
@@ -48,7 +50,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
         Format::Json => output::print_json(&report_json(&report))?,
     }
     if report.findings.is_empty() && args.format == Format::Text {
-        report::talk(&format!("{} fits {}\n", report.containers.join("; "), stored.place));
+        report::talk(&format!("{} fits {}\n", report.containers.join("; "), stored.origin.place));
     }
     Ok(if report.findings.is_empty() { Exit::Done } else { Exit::Findings })
 }
@@ -69,22 +71,22 @@ pub(in crate::cli) fn judge(
         Some(Err(error)) => (Files::default(), Some(Failure::from(error).message)),
         None => (Files::default(), None),
     };
-    let digests = stored.digest.iter().chain(stored.images.iter().filter_map(|image| image.digest.as_ref()));
+    let digests = stored.images.iter().filter_map(StoredImage::digest).chain(stored.origin.digest());
     let mut report = manifest::check(
         inputs,
         &Expected {
             contract,
             files: unread.is_none().then_some(&files),
             user: image.and_then(|image| image.user()),
-            digests: digests.map(ToString::to_string).collect(),
-            names: stored.names.clone(),
+            digests: digests.map(|digest| digest.to_string()).collect(),
+            names: stored.origin.names.clone(),
             container,
             document,
         },
     );
     if let Some(why) = unread {
         let message = format!("what mounts hide can't be told: {why}");
-        report.notes.push(Finding::about(stored.place.to_string(), manifest::Rule::Hidden, message));
+        report.notes.push(Finding::about(stored.origin.place.clone(), manifest::Rule::Hidden, message));
     }
     report
 }

@@ -10,7 +10,8 @@ use crate::cli::{image, output};
 
 pub(super) fn run(args: &DiffArgs) -> Result<Exit, Failure> {
     let platform = image::platform(args.platform.as_deref())?;
-    let read = |text: &str| image::contract_or_file(text, platform.as_ref());
+    let reader = image::Reader::new(&args.registry, [args.old.as_str(), &args.new]);
+    let read = |text: &str| image::contract_or_file(text, platform.as_ref(), &reader);
     let changes = contract::changes(&read(&args.old)?, &read(&args.new)?);
     match args.format {
         Format::Text => {

@@ -12,7 +12,9 @@ use crate::cli::{image, output};
 
 pub(super) fn run(args: &ShowArgs) -> Result<Exit, Failure> {
     let platform = image::platform(args.platform.as_deref())?;
-    let contract = image::full_contract(&args.image, platform.as_ref(), args.contract.as_deref())?;
+    let from = args.contract.as_deref();
+    let reader = image::Reader::new(&args.registry, [args.image.as_str()].into_iter().chain(from));
+    let contract = image::full_contract(&args.image, platform.as_ref(), from, &reader)?;
     match args.format {
         Format::Text => output::print(&text(&contract))?,
         Format::Json => output::print_json(&json!(contract))?,

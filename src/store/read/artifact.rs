@@ -1,10 +1,13 @@
-//! What is said of an image beside it: the artifacts of a layout or archive that have it as their subject.
+//! What is said of an image beside it: the artifacts that have it as their subject.
 
 use serde_json::Value;
 
 use super::blobs::Blobs;
-use super::{Error, MAX_DOCUMENT, json, select, unreadable};
+use super::bytes::Bytes;
+use super::{Error, Why, json, select};
 use crate::digest::Digest;
+use crate::image::Descriptor;
+use crate::registry::Remote;
 use crate::store::Destination;
 
 /// More than the templates and the schema of any program.
@@ -16,28 +19,34 @@ const MAX_CONTENT: u64 = 64 << 20;
 /// # Errors
 /// When there is no layout or archive, or a document is not what its digest says.
 pub fn artifact(place: &Destination, kind: &str, subject: &Digest) -> Result<Option<Vec<u8>>, Error> {
-    let refused = |why: String| unreadable(place, why);
-    let blobs = Blobs::open(place).map_err(Error::File)?;
-    let Some(index) = blobs.bytes("index.json", MAX_DOCUMENT).map_err(refused)? else { return Ok(None) };
-    let index = json("index.json", &index).map_err(refused)?;
-    let entries = index.get("manifests").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let is_meant = |entry: &&Value| entry.get("artifactType").and_then(Value::as_str) == Some(kind);
-    for entry in entries.iter().rev().filter(is_meant) {
-        if let Some(content) = content(&blobs, entry, subject).map_err(refused)? {
-            return Ok(Some(content));
+    let bytes = Bytes::Disk(Blobs::open(place).map_err(Error::File)?);
+    content(&bytes, kind, subject).map_err(|why| why.about(&place.to_string()))
+}
+
+/// The same among the referrers at a registry.
+///
+/// # Errors
+/// When the registry can't be asked, or a document is not what its digest says.
+pub fn remote_artifact(remote: Remote, kind: &str, subject: &Digest) -> Result<Option<Vec<u8>>, Error> {
+    let place = remote.repository().to_string();
+    content(&Bytes::Registry(remote), kind, subject).map_err(|why| why.about(&place))
+}
+
+pub(super) fn content(bytes: &Bytes, kind: &str, subject: &Digest) -> Result<Option<Vec<u8>>, Why> {
+    for digest in bytes.referrers(kind, subject)?.iter().rev() {
+        let manifest = json(&digest.to_string(), &bytes.manifest(digest, "")?.bytes)?;
+        if manifest.get("subject").map(select::digest).transpose()? == Some(*subject) {
+            let layer = layer(&manifest, digest)?;
+            return bytes.document(&layer, MAX_CONTENT).map(Some);
         }
     }
     Ok(None)
 }
 
-/// The one layer of an artifact, when it is about `subject`.
-fn content(blobs: &Blobs, entry: &Value, subject: &Digest) -> Result<Option<Vec<u8>>, String> {
-    let digest = select::digest(entry)?;
-    let manifest = json(&digest.to_string(), &blobs.document(&digest, MAX_DOCUMENT)?)?;
-    let is_about = manifest.get("subject").map(select::digest).transpose()? == Some(*subject);
+/// The one layer of an artifact.
+fn layer(manifest: &Value, digest: &Digest) -> Result<Descriptor, String> {
     match manifest.get("layers").and_then(Value::as_array).map(Vec::as_slice) {
-        Some([layer]) if is_about => blobs.document(&select::digest(layer)?, MAX_CONTENT).map(Some),
-        Some(_) if is_about => Err(format!("`{digest}` has not one layer, as an artifact of its kind has")),
-        _ => Ok(None),
+        Some([layer]) => Descriptor::read(layer),
+        _ => Err(format!("`{digest}` has not one layer, as an artifact of its kind has")),
     }
 }

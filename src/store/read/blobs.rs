@@ -1,4 +1,4 @@
-//! Bytes of an image wherever it is kept: files of a layout, or members of an archive, which is not unpacked.
+//! Bytes of an image on disk: files of a layout, or members of an archive, which is not unpacked.
 //!
 //! What has a digest is held to it. Nothing is read without a bound.
 
@@ -36,7 +36,14 @@ pub(super) enum Member {
 /// Bytes to be read, and how many there are.
 pub(super) struct Source {
     pub(super) size: u64,
-    pub(super) reader: io::Take<File>,
+    pub(super) reader: io::Take<Box<dyn Read>>,
+}
+
+impl Source {
+    pub(super) fn new(size: u64, reader: impl Read + 'static) -> Self {
+        let reader: Box<dyn Read> = Box::new(reader);
+        Self { size, reader: reader.take(size) }
+    }
 }
 
 impl Blobs {
@@ -68,7 +75,7 @@ impl Blobs {
                     return Err(fs::Error::new("read", &path, invalid("it is no file")));
                 }
                 let file = File::open(&path).context("open", &path)?;
-                Ok(Some(Source { size: metadata.len(), reader: file.take(metadata.len()) }))
+                Ok(Some(Source::new(metadata.len(), file)))
             }
             Self::Archive { path, members } => {
                 let mut name = name.as_bytes();
@@ -79,7 +86,7 @@ impl Blobs {
                         Some(&Member::Content { position, size }) => {
                             let mut file = File::open(path).context("open", path)?;
                             file.seek(SeekFrom::Start(position)).context("read", path)?;
-                            return Ok(Some(Source { size, reader: file.take(size) }));
+                            return Ok(Some(Source::new(size, file)));
                         }
                     }
                 }

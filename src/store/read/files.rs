@@ -7,6 +7,7 @@ use std::io::{self, BufReader, Read};
 
 use flate2::read::MultiGzDecoder;
 
+use super::Why;
 use super::blobs::{Hashing, Source};
 use super::headers::{Header, Headers, Stream, invalid};
 use crate::digest::{Digest, Hasher};
@@ -100,25 +101,25 @@ impl Files {
         source: Source,
         digest: Option<&Digest>,
         packing: Packing,
-    ) -> Result<(), String> {
+    ) -> Result<(), Why> {
         let expected = source.size;
         let mut counted = Hashing { reader: source.reader, hasher: Hasher::default() };
         let layer = match packing {
             Packing::Plain => Layer::read(BufReader::new(&mut counted)),
             Packing::Gzip => Layer::read(MultiGzDecoder::new(BufReader::new(&mut counted))),
             Packing::Zstd => zstd::Decoder::new(&mut counted).and_then(Layer::read),
-        };
-        let layer = layer.map_err(|error| error.to_string())?;
+        }?;
         // What stands behind the end counts as well.
-        io::copy(&mut counted, &mut io::sink()).map_err(|error| error.to_string())?;
+        io::copy(&mut counted, &mut io::sink())?;
         if counted.reader.limit() > 0 {
-            return Err(format!("it has {} bytes, not {expected}", expected - counted.reader.limit()));
+            let found = expected - counted.reader.limit();
+            return Err(Why::Said(format!("it has {found} bytes, not {expected}")));
         }
         let found = counted.hasher.finish();
         if let Some(digest) = digest.filter(|digest| **digest != found) {
-            return Err(format!("`{digest}` has the bytes of `{found}`"));
+            return Err(Why::Said(format!("`{digest}` has the bytes of `{found}`")));
         }
-        self.put(layer)
+        Ok(self.put(layer)?)
     }
 
     fn put(&mut self, layer: Layer) -> Result<(), String> {
