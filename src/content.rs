@@ -15,6 +15,9 @@ pub struct Content {
     size: u64,
 }
 
+/// Bytes that are compared in one go.
+const COMPARED: usize = 64 << 10;
+
 /// Some consecutive bytes of a [`Content`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Piece {
@@ -70,6 +73,28 @@ impl Content {
     /// Whether both are the same pieces of the same files.
     pub fn same_source(&self, other: &Self) -> bool {
         self.pieces == other.pieces
+    }
+
+    /// Whether both are the same bytes; what comes from one place is not read.
+    ///
+    /// # Errors
+    /// When one can't be read, or is not what it was.
+    pub fn same_bytes(&self, other: &Self) -> fs::Result<bool> {
+        if self.same_source(other) || self.size != other.size {
+            return Ok(self.size == other.size);
+        }
+        let (ours, theirs) = (self.open()?, other.open()?);
+        let (mut a, mut b) = (vec![0; COMPARED], vec![0; COMPARED]);
+        let mut offset = 0;
+        while offset < self.size {
+            let read = ours.read_at(&mut a, offset)?;
+            theirs.read_at(&mut b, offset)?;
+            if a.get(..read) != b.get(..read) {
+                return Ok(false);
+            }
+            offset += read as u64;
+        }
+        ours.verify().and_then(|()| theirs.verify()).map(|()| true)
     }
 
     /// This content with parts kept and parts written anew: ranges of it, and bytes between them.

@@ -50,6 +50,36 @@ impl io::Write for Hasher {
     }
 }
 
+/// Reads, and knows the digest of what was read.
+pub(crate) struct Hashing<R> {
+    reader: R,
+    hasher: Hasher,
+}
+
+impl<R> Hashing<R> {
+    pub(crate) fn new(reader: R) -> Self {
+        Self { reader, hasher: Hasher::default() }
+    }
+
+    /// What is read from.
+    pub(crate) fn inner(&self) -> &R {
+        &self.reader
+    }
+
+    /// The digest of what was read.
+    pub(crate) fn finish(self) -> Digest {
+        self.hasher.finish()
+    }
+}
+
+impl<R: io::Read> io::Read for Hashing<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(buffer)?;
+        self.hasher.update(buffer.get(..read).unwrap_or_default());
+        Ok(read)
+    }
+}
+
 impl Digest {
     /// The digest of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
@@ -73,6 +103,11 @@ impl DiffId {
     /// Marks a digest as that of an uncompressed layer.
     pub fn new(digest: Digest) -> Self {
         Self(digest)
+    }
+
+    /// The digest of the tar's bytes.
+    pub fn digest(&self) -> Digest {
+        self.0
     }
 
     /// The 64 hexadecimal digits.

@@ -22,6 +22,7 @@
 //!
 //! The line from a recipe to an image is [`build`]; ARCHITECTURE.md has the floors below it.
 
+pub mod base;
 mod build;
 pub mod cache;
 pub mod closure;
@@ -59,6 +60,6 @@ mod witness;
 pub mod yaml;
 
 pub use build::{
-    Built, Error, Observer, Plan, Roots, Settings, View, build, contract_of, foresee, judge_configuration,
-    plan,
+    Below, Built, Error, Observer, Plan, Roots, Settings, View, build, contract_of, foresee,
+    judge_configuration, plan,
 };

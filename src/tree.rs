@@ -122,6 +122,35 @@ fn answer(node: Option<&Node>) -> Option<Found> {
     })
 }
 
+/// One root in front of another: what the first has, else what the second has.
+pub struct Overlay<'a> {
+    /// Who is asked first.
+    pub front: &'a dyn Tree,
+    /// Who is asked where the first has nothing.
+    pub behind: &'a dyn Tree,
+}
+
+impl Tree for Overlay<'_> {
+    fn node(&self, path: &ImagePath) -> fs::Result<Option<Node>> {
+        match self.front.node(path)? {
+            None => self.behind.node(path),
+            node => Ok(node),
+        }
+    }
+
+    fn list(&self, path: &ImagePath) -> fs::Result<Vec<Vec<u8>>> {
+        let mut names = Vec::new();
+        for tree in [self.front, self.behind] {
+            if path.name().is_none() || matches!(tree.node(path)?, Some(Node::Directory)) {
+                names.extend(tree.list(path)?);
+            }
+        }
+        names.sort_unstable();
+        names.dedup();
+        Ok(names)
+    }
+}
+
 /// How a spelled path led through a tree, and what stands at its end.
 #[derive(Clone, Debug)]
 pub struct Walk {

@@ -47,6 +47,7 @@ const FLOORS: &[&[&str]] = &[
     &["registry"],
     &["store"],
     &["transfer"],
+    &["base"],
     &["manifest"],
     &["recipe"],
     &["build"],

@@ -1,33 +1,56 @@
 //! What the recipe says about running the program, in the words of an image.
 
+use std::collections::BTreeMap;
+
 use super::{Error, Plan};
+use crate::base::{self, Inherited};
 use crate::closure::SEARCH_PATH;
 use crate::contract::{self, Contract};
 use crate::image::Config;
 use crate::path::ImagePath;
 use crate::recipe::Recipe;
 
+const BASE_NAME: &str = "org.opencontainers.image.base.name";
+const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
+
 /// The config of an image of `recipe`, planned as `plan`.
 pub(super) fn of(recipe: &Recipe, plan: &Plan, contract: &Contract) -> Result<Config, Error> {
-    let mut env = recipe.env.clone();
+    let nothing = Inherited::default();
+    let base = plan.base.as_ref();
+    let inherited = base.map_or(&nothing, |base| &base.inherited);
+    let mut env = inherited.env.clone();
+    env.extend(recipe.env.clone());
     if plan.needs_search_path {
         env.entry("PATH".into()).or_insert_with(|| SEARCH_PATH.into());
     }
-    let mut labels = recipe.labels.clone();
+    let mut labels = inherited.labels.clone();
+    labels.extend(recipe.labels.clone());
     if !contract.is_trivial() {
         labels.insert(contract::LABEL.into(), contract.to_label()?);
     }
+    let ports = recipe.expose.iter().map(ToString::to_string);
+    let stop_signal = recipe.stop_signal.as_ref().map(ToString::to_string);
+    // Whoever says them says them on purpose.
+    let mut annotations = base.map(annotations_of).unwrap_or_default();
+    annotations.extend(recipe.annotations.clone());
     Ok(Config {
         entrypoint: plan.rootfs.programs().iter().take(1).map(text).collect::<Result<_, _>>()?,
         cmd: recipe.args.clone(),
         env,
-        user: Some(recipe.user.to_string()),
-        exposed_ports: recipe.expose.iter().map(ToString::to_string).collect(),
-        working_dir: Some(text(&recipe.working_dir)?),
-        stop_signal: recipe.stop_signal.as_ref().map(ToString::to_string),
+        user: Some(plan.user.to_string()),
+        exposed_ports: inherited.exposed_ports.iter().cloned().chain(ports).collect(),
+        working_dir: Some(text(&plan.working_dir)?),
+        stop_signal: stop_signal.or_else(|| inherited.stop_signal.clone()),
         labels,
-        annotations: recipe.annotations.clone(),
+        annotations,
     })
+}
+
+/// What the image stands on. Source: image-spec, `annotations.md`.
+fn annotations_of(base: &base::Image) -> BTreeMap<String, String> {
+    let digest = Some((BASE_DIGEST.to_owned(), base.digest.to_string()));
+    let name = base.name.clone().map(|name| (BASE_NAME.to_owned(), name));
+    digest.into_iter().chain(name).collect()
 }
 
 /// A path as JSON can hold it.

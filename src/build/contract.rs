@@ -3,15 +3,18 @@
 use super::Error;
 use crate::contract::{Document, Facts, MEDIA_TYPE};
 use crate::image::{Artifact, Root};
-use crate::recipe::Recipe;
+use crate::recipe::{DEFAULT_USER, Recipe};
 
-/// The whole contract of the recipe's image; no value is read for it.
+/// The whole contract of the recipe's image; no value is read for it. A base may know another user.
 ///
 /// # Errors
 /// When the configuration is wrong: everything about its files, keys, mounts and schema.
 pub fn contract_of(recipe: &Recipe) -> Result<Document, Error> {
     let ports = recipe.expose.iter().map(ToString::to_string).collect();
-    Ok(Document::new(&recipe.config, &Facts { ports, user: recipe.user.to_string() })?)
+    Ok(Document::new(
+        &recipe.config,
+        &Facts { ports, user: recipe.user.unwrap_or(DEFAULT_USER).to_string() },
+    )?)
 }
 
 /// The whole contract as an artifact about the image of `root`.

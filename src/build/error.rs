@@ -5,8 +5,11 @@ use std::path::PathBuf;
 use crate::closure::{Problem, ProblemKind};
 use crate::path::{ImagePath, Spelled};
 use crate::platform::Platform;
+use crate::rootfs::Owner;
 use crate::store::Destination;
-use crate::{closure, config, contract, fs, gate, image, loader, recipe, rootfs, runtime, store};
+use crate::{
+    base, closure, config, contract, fs, gate, image, loader, recipe, registry, rootfs, runtime, store,
+};
 
 /// Why there is no image.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +41,12 @@ pub enum Error {
     /// The image can't be described.
     #[error(transparent)]
     Image(#[from] image::Error),
+    /// The base can't be used.
+    #[error(transparent)]
+    Base(#[from] base::Error),
+    /// There is no client of registries.
+    #[error(transparent)]
+    Registry(#[from] registry::Error),
     /// The image can't be written.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -74,6 +83,14 @@ pub enum Error {
         program: Spelled,
         /// What its header says.
         machine: String,
+    },
+    /// The bases of several platforms don't agree, and the image has one contract.
+    #[error("the base runs as {first} on one platform and as {other} on another")]
+    Users {
+        /// One user.
+        first: Owner,
+        /// Another one.
+        other: Owner,
     },
     /// The image would be part of itself.
     #[error("`{destination}` lies in `{}`, which is included: the image would hold itself", .include.display())]
@@ -116,6 +133,8 @@ impl Error {
             Self::Rootfs(error) => error.hint(),
             Self::Contract(error) => error.hint(),
             Self::Image(error) => error.hint(),
+            Self::Base(error) => error.hint(),
+            Self::Registry(error) => error.hint(),
             Self::Store(error) => error.hint(),
             Self::Io(error) => error.hint(),
             Self::NoRoot(_) => Some("name a directory with an unpacked root file system in it".into()),
@@ -125,6 +144,7 @@ impl Error {
                     .into(),
             ),
             Self::Machine { .. } => None,
+            Self::Users { .. } => Some("say who runs the program: `--user UID[:GID]`".into()),
             Self::Itself { .. } => {
                 Some("write the image elsewhere with `--output`, or include less than that directory".into())
             }

@@ -8,6 +8,7 @@ mod config;
 mod contract;
 mod destinations;
 mod error;
+mod ground;
 mod hints;
 mod leaks;
 mod plan;
@@ -37,8 +38,10 @@ use crate::image::{Image, Root};
 use crate::layer::Layer;
 use crate::note::Note;
 use crate::platform::Platform;
-use crate::recipe::Recipe;
+use crate::recipe::{DEFAULT_USER, Recipe};
 use crate::reference::Reference;
+use crate::registry::Client;
+use crate::rootfs::Owner;
 use crate::store::{self, Destination, Staging, Traces};
 
 /// What the environment decides, read once by whoever calls.
@@ -50,6 +53,8 @@ pub struct Settings {
     pub private_dirs: Vec<PathBuf>,
     /// What was built before; without it, everything is done again.
     pub cache: Option<Arc<Cache>>,
+    /// Who talks to registries; without it, one that has no logins.
+    pub client: Option<Client>,
 }
 
 /// Sees how a build goes.
@@ -80,7 +85,11 @@ pub struct Built {
     pub digest: Digest,
     /// Its platforms.
     pub platforms: Vec<Platform>,
-    /// Its layers, in order.
+    /// What it stands on: name, digest and layers of the base of each platform.
+    pub below: Vec<Below>,
+    /// Who runs the program.
+    pub user: Owner,
+    /// Its own layers, in order.
     pub layers: Vec<Layer>,
     /// Bytes of its layers, config and manifest.
     pub size: u64,
@@ -94,6 +103,21 @@ pub struct Built {
     pub notes: Vec<Note>,
     /// It stood there already, and nothing that it depends on has changed.
     pub is_unchanged: bool,
+}
+
+/// The base of an image of one platform.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Below {
+    /// What it is called, in full.
+    pub name: Option<String>,
+    /// The digest of its manifest.
+    pub digest: Digest,
+    /// How many layers it has.
+    pub layers: usize,
+    /// Their bytes.
+    pub size: u64,
+    /// How many files the image does not bring, because the base has them.
+    pub shared: usize,
 }
 
 /// Builds the image of `recipe` and writes it to every destination.
@@ -110,11 +134,14 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
     if let Some(built) = earlier.as_ref().and_then(|earlier| earlier.recall(recipe, &destinations)) {
         return Ok(built);
     }
-    let contract = contract_of(recipe)?;
+    let mut contract = contract_of(recipe)?;
     recipe.publish_contract.iter().try_for_each(Destination::check)?;
     let mut gate = leaks::gate(recipe)?;
     let roots = Roots::of(recipe);
-    let plans = plan_in(&roots, recipe, settings)?;
+    let base = ground::open(recipe, settings)?;
+    let plans = plan_in(&roots, recipe, settings, base.as_ref())?;
+    let user = user(recipe, &plans)?;
+    contract.contract.user = user.to_string();
     observer.planned(&plans);
     let staging = Staging::new(&destinations.first)?;
     let images = plans
@@ -122,6 +149,9 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
         .map(|plan| pack(recipe, settings, plan, &contract.contract, &staging, observer, &mut gate));
     let root = Root::new(images.collect::<Result<_, _>>()?)?;
     let mut notes = gate.verdict()?;
+    if let Some(base) = &base {
+        ground::stage(base, &root, &staging, &destinations, observer)?;
+    }
     observer.publishing();
     let mut traces = Traces::default();
     for destination in destinations.iter() {
@@ -139,11 +169,13 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
         digest: root.digest(),
         platforms: root.images().iter().map(|image| image.platform().clone()).collect(),
         size: root
-            .layers()
+            .blobs()
             .map(|layer| layer.size)
             .chain(root.documents().map(|blob| blob.descriptor().size))
             .sum(),
         layers: root.layers().cloned().collect(),
+        below: plans.iter().filter_map(Below::of).collect(),
+        user,
         files: plans.iter().map(|plan| plan.rootfs.files()).sum(),
         destinations: destinations.iter().cloned().collect(),
         contract: contract.contract,
@@ -177,7 +209,28 @@ fn pack(
         staging.pack(&entries, stratum, recipe.compression, cache, &packed, gate)
     });
     let layers = layers.collect::<Result<Vec<_>, _>>()?;
-    Ok(Image::new(&config, &plan.platform, &layers, settings.epoch)?)
+    let below = plan.base.as_ref().map(|base| base.image.clone()).unwrap_or_default();
+    Ok(Image::new(&config, &plan.platform, &below, &layers, settings.epoch)?)
+}
+
+impl Below {
+    fn of(plan: &Plan) -> Option<Self> {
+        let base = plan.base.as_ref()?;
+        let layers = &base.image.layers;
+        let size = layers.iter().map(|(layer, _)| layer.size).sum();
+        let (name, digest, shared) = (base.name.clone(), base.digest, plan.shared);
+        Some(Self { name, digest, layers: layers.len(), size, shared })
+    }
+}
+
+/// Who runs the program, on every platform.
+fn user(recipe: &Recipe, plans: &[Plan]) -> Result<Owner, Error> {
+    let mut users = plans.iter().map(|plan| plan.user);
+    let first = users.next().or(recipe.user).unwrap_or(DEFAULT_USER);
+    match users.find(|user| *user != first) {
+        Some(other) => Err(Error::Users { first, other }),
+        None => Ok(first),
+    }
 }
 
 fn warnings(warnings: Vec<store::Warning>) -> impl Iterator<Item = Note> {

@@ -4,20 +4,26 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::destinations::Destinations;
+use super::ground::{self, Ground, Taken};
 use super::roots::{self, Place, Roots};
 use super::{Error, Settings};
+use crate::base::{self, Base};
 use crate::closure::{Closure, Elf, Kind, Surroundings, Tracer};
 use crate::fs;
 use crate::loader::Environment;
 use crate::note::Note;
-use crate::path::ImagePath;
+use crate::path::{ImagePath, Spelled};
 use crate::platform::Platform;
-use crate::recipe::{Recipe, RootKind};
-use crate::rootfs::{self, Include, Program, Request, Rootfs};
+use crate::recipe::{self, Recipe, RootKind};
+use crate::rootfs::{self, Below, Include, Owner, Program, Request, Rootfs};
 use crate::runtime::{self, Needs, Places};
+use crate::tree::{Overlay, Tree};
 
 /// Directories whose contents differ from machine to machine, whoever builds.
 const PRIVATE: [&str; 5] = ["/home", "/root", "/tmp", "/var/tmp", "/Users"];
+
+/// The directory that is an image's own, whatever it stands on.
+const OWN: &[u8] = b"app";
 
 /// What the image of one platform will hold.
 #[derive(Debug)]
@@ -28,6 +34,14 @@ pub struct Plan {
     pub rootfs: Rootfs,
     /// What should be known about it.
     pub notes: Vec<Note>,
+    /// What it stands on.
+    pub base: Option<base::Image>,
+    /// How many files it does not bring, because its base has them.
+    pub shared: usize,
+    /// Who runs the program: as the recipe says, else as the base does.
+    pub user: Owner,
+    /// Where the program starts.
+    pub(super) working_dir: ImagePath,
     /// A program is a script that asks `env` for its interpreter.
     pub(super) needs_search_path: bool,
 }
@@ -36,90 +50,183 @@ pub struct Plan {
 /// is written.
 ///
 /// # Errors
-/// When a program can't be resolved or would not start, something can't be included, or two things claim one path.
+/// When a program can't be resolved or would not start, something can't be included, two things claim one path, or the
+/// base can't be used.
 pub fn plan(recipe: &Recipe, settings: &Settings) -> Result<Vec<Plan>, Error> {
-    plan_in(&Roots::of(recipe), recipe, settings)
+    let base = ground::open(recipe, settings)?;
+    plan_in(&Roots::of(recipe), recipe, settings, base.as_ref())
 }
 
-/// The same, in `roots`, which remember what was looked at.
-pub(super) fn plan_in(roots: &Roots, recipe: &Recipe, settings: &Settings) -> Result<Vec<Plan>, Error> {
+/// The same, in `roots`, which remember what was looked at, and on `base`.
+pub(super) fn plan_in(
+    roots: &Roots,
+    recipe: &Recipe,
+    settings: &Settings,
+    base: Option<&Base>,
+) -> Result<Vec<Plan>, Error> {
     Destinations::of(recipe).check_includes(recipe)?;
-    let around = surroundings(recipe);
-    let host = roots.host();
-    let is_sysroot = recipe.roots.iter().any(|root| root.kind == RootKind::Libraries);
     let mut plans = Vec::new();
     for place in roots::places(recipe, roots)? {
-        let places = Places { tree: &*place.tree, fallback: is_sysroot.then_some(host), around: &around };
-        for (platform, (programs, needs)) in programs(recipe, &place, places)? {
-            let mut notes = super::check::check(&programs)?;
-            let request = Request {
-                host,
-                includes: &includes(recipe)?,
-                private: &private(recipe, settings)?,
-                allowed: &recipe.allow.keys().cloned().collect::<Vec<_>>(),
-                programs: &programs,
-                around: &around,
-                user: recipe.user,
-                mount_points: &super::leaks::mounts(&recipe.config).cloned().collect::<Vec<_>>(),
-                states: &recipe.config.states.iter().map(|state| state.path.clone()).collect::<Vec<_>>(),
-                strip: recipe.strip,
-                needs,
-                policy: &recipe.runtime,
-                places,
-            };
-            let (rootfs, more, hints) = rootfs::plan(&*place.tree, &request)?;
-            notes.extend(more);
-            notes.extend(super::hints::note(&hints));
-            let needs_search_path = programs.iter().any(|program| program.closure.asks_env());
-            plans.push(Plan { platform, rootfs, notes, needs_search_path });
+        for (platform, programs) in by_platform(recipe, &place)? {
+            let ground = base.map(|base| Ground::of(base, &platform)).transpose()?;
+            let planner = Planner { recipe, settings, roots, tree: &*place.tree, programs, platform };
+            plans.push(match ground {
+                None => planner.plan(planner.tree, Below::Nothing, &Taken::nothing(recipe))?,
+                Some(ground) => planner.plan_on(ground)?,
+            });
         }
     }
     Ok(plans)
 }
 
+/// Programs with how they are spelled where they are.
+type Programs<'a> = Vec<(Spelled, &'a recipe::Program)>;
+
+/// The programs of one place by platform, in the order in which they were named.
+fn by_platform<'a>(recipe: &Recipe, place: &Place<'a>) -> Result<BTreeMap<Platform, Programs<'a>>, Error> {
+    let mut groups: BTreeMap<Platform, Programs<'a>> = BTreeMap::new();
+    for (spelled, program) in &place.programs {
+        let found = platform_of(recipe, &*place.tree, spelled)?;
+        for wanted in place.platform.iter().chain(&recipe.platform) {
+            if !found.is_kin_of(wanted) {
+                return Err(Error::Platform { program: spelled.clone(), found, wanted: wanted.clone() });
+            }
+        }
+        let platform = recipe.platform.as_ref().or(place.platform.as_ref()).unwrap_or(&found).clone();
+        groups.entry(platform).or_default().push((spelled.clone(), program));
+    }
+    Ok(groups)
+}
+
+/// What a program is for: as its header says, or, for a script, that of its interpreter.
+fn platform_of(recipe: &Recipe, tree: &dyn Tree, spelled: &Spelled) -> Result<Platform, Error> {
+    if let Some(platform) = roots::platform_at(tree, spelled)? {
+        return Ok(platform);
+    }
+    let around = surroundings(recipe, &Taken::nothing(recipe));
+    let resolved = Tracer::new(tree, &around).resolve(spelled);
+    match (resolved, &recipe.platform) {
+        (Ok(closure), _) => platform(&closure),
+        // The interpreter of a script may be in the base alone.
+        (Err(_), Some(platform)) if recipe.base.is_some() => Ok(platform.clone()),
+        (Err(error), _) => Err(error.into()),
+    }
+}
+
+/// The image of one platform, before it is planned.
+struct Planner<'a> {
+    recipe: &'a Recipe,
+    settings: &'a Settings,
+    roots: &'a Roots,
+    tree: &'a dyn Tree,
+    programs: Programs<'a>,
+    platform: Platform,
+}
+
+impl Planner<'_> {
+    /// Plans it on `ground`, whose files are read only where something of the image could meet them: what stands below
+    /// [`OWN`] alone stands on no base's way.
+    fn plan_on(&self, ground: Ground<'_>) -> Result<Plan, Error> {
+        if let Some(user) = ground.user(self.recipe) {
+            let taken = ground.taken(self.recipe, user)?;
+            if self.is_static(&taken)? {
+                let plan = self.plan(self.tree, Below::Unread, &taken)?;
+                if plan.rootfs.iter().all(|(path, _)| path.names().next() == Some(OWN)) {
+                    return Ok(Plan { base: Some(ground.into_image()), ..plan });
+                }
+            }
+        }
+        let base = ground.tree()?;
+        let taken = ground.taken(self.recipe, ground.user_in(self.recipe, &base)?)?;
+        let merged = Overlay { front: self.tree, behind: &base };
+        let plan = self.plan(&merged, Below::Read(&base), &taken)?;
+        Ok(Plan { base: Some(ground.into_image()), ..plan })
+    }
+
+    /// Whether no program has a loader or an interpreter.
+    fn is_static(&self, taken: &Taken) -> Result<bool, Error> {
+        let around = surroundings(self.recipe, taken);
+        let tracer = Tracer::new(self.tree, &around);
+        for (spelled, _) in &self.programs {
+            // What is wrong with one is told when it is planned.
+            let Ok(closure) = tracer.resolve(spelled) else { return Ok(false) };
+            let has_none =
+                closure.executed.len() == 1 && closure.elves().all(|elf| elf.objects.loader.is_none());
+            if !has_none {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn plan(&self, tree: &dyn Tree, below: Below<'_>, taken: &Taken) -> Result<Plan, Error> {
+        let (recipe, host) = (self.recipe, self.roots.host());
+        let around = surroundings(recipe, taken);
+        let is_sysroot = recipe.roots.iter().any(|root| root.kind == RootKind::Libraries);
+        let places = Places { tree, fallback: is_sysroot.then_some(host), around: &around };
+        let (programs, needs) = self.resolved(places)?;
+        let mut notes = super::check::check(&programs)?;
+        let request = Request {
+            host,
+            includes: &includes(recipe)?,
+            private: &private(recipe, self.settings)?,
+            allowed: &recipe.allow.keys().cloned().collect::<Vec<_>>(),
+            programs: &programs,
+            around: &around,
+            user: taken.user,
+            mount_points: &super::leaks::mounts(&recipe.config).cloned().collect::<Vec<_>>(),
+            states: &recipe.config.states.iter().map(|state| state.path.clone()).collect::<Vec<_>>(),
+            strip: recipe.strip,
+            needs,
+            policy: &recipe.runtime,
+            places,
+            below,
+        };
+        let planned = rootfs::plan(tree, &request)?;
+        notes.extend(planned.notes);
+        notes.extend(super::hints::note(&planned.hints));
+        Ok(Plan {
+            platform: self.platform.clone(),
+            rootfs: planned.rootfs,
+            notes,
+            shared: planned.shared,
+            user: taken.user,
+            base: None,
+            working_dir: taken.working_dir.clone(),
+            needs_search_path: programs.iter().any(|program| program.closure.asks_env()),
+        })
+    }
+
+    /// The programs with all that they open, and what they need besides libraries.
+    fn resolved(&self, places: Places<'_>) -> Result<(Vec<Program>, Needs), Error> {
+        let tracer = Tracer::new(places.tree, places.around);
+        let (mut programs, mut needs) = (Vec::new(), Needs::default());
+        for (spelled, program) in &self.programs {
+            let mut closure = tracer.resolve(spelled)?;
+            platform(&closure)?;
+            let last = closure.executed.len().saturating_sub(1);
+            for (index, executed) in closure.executed.iter_mut().enumerate() {
+                let is_entrypoint = programs.is_empty() && index == last;
+                needs.add(runtime::complete(&tracer, places, &self.recipe.runtime, executed, is_entrypoint)?);
+            }
+            programs.push(Program { closure, to: program.to.clone() });
+        }
+        Ok((programs, needs))
+    }
+}
+
 /// What the image tells its programs and their loaders.
-fn surroundings(recipe: &Recipe) -> Surroundings {
+fn surroundings(recipe: &Recipe, taken: &Taken) -> Surroundings {
     let default = Surroundings::default();
-    let search_path = recipe.env.get("PATH").cloned().unwrap_or(default.search_path);
-    let variable = |name: &str| recipe.env.get(name).cloned().unwrap_or_default().into_bytes();
+    let search_path = taken.env.get("PATH").cloned().unwrap_or(default.search_path);
+    let variable = |name: &str| taken.env.get(name).cloned().unwrap_or_default().into_bytes();
     let loader = Environment {
         library_path: variable("LD_LIBRARY_PATH"),
         preload: variable("LD_PRELOAD"),
         hwcaps: recipe.hwcaps.clone(),
         ..default.loader
     };
-    Surroundings { working_dir: recipe.working_dir.clone(), search_path, loader }
-}
-
-/// Programs of one platform, and what they need besides libraries.
-type Group = (Vec<Program>, Needs);
-
-/// The programs of one place with all that they open, by platform, in the order in which they were named.
-fn programs(
-    recipe: &Recipe,
-    place: &Place<'_>,
-    places: Places<'_>,
-) -> Result<BTreeMap<Platform, Group>, Error> {
-    let tracer = Tracer::new(places.tree, places.around);
-    let mut groups: BTreeMap<Platform, Group> = BTreeMap::new();
-    for (spelled, program) in &place.programs {
-        let mut closure = tracer.resolve(spelled)?;
-        let found = platform(&closure)?;
-        for wanted in place.platform.iter().chain(&recipe.platform) {
-            if (&wanted.os, &wanted.architecture) != (&found.os, &found.architecture) {
-                return Err(Error::Platform { program: spelled.clone(), found, wanted: wanted.clone() });
-            }
-        }
-        let platform = recipe.platform.as_ref().or(place.platform.as_ref()).unwrap_or(&found).clone();
-        let (programs, needs) = groups.entry(platform).or_default();
-        let last = closure.executed.len().saturating_sub(1);
-        for (index, executed) in closure.executed.iter_mut().enumerate() {
-            let is_entrypoint = programs.is_empty() && index == last;
-            needs.add(runtime::complete(&tracer, places, &recipe.runtime, executed, is_entrypoint)?);
-        }
-        programs.push(Program { closure, to: program.to.clone() });
-    }
-    Ok(groups)
+    Surroundings { working_dir: taken.working_dir.clone(), search_path, loader }
 }
 
 /// The one platform of all that is executed.

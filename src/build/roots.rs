@@ -135,6 +135,14 @@ fn platform(file: &TreeFile) -> Result<Option<Platform>, Error> {
     Ok(header.ok().and_then(|header| header.machine.platform()))
 }
 
+/// What the header of the program at `spelled` says; nothing for a script, or where there is none.
+pub(super) fn platform_at(tree: &dyn Tree, spelled: &Spelled) -> Result<Option<Platform>, Error> {
+    match file(tree, spelled)? {
+        Some((_, file)) => platform(&file),
+        None => Ok(None),
+    }
+}
+
 fn existing(root: &Root) -> Result<(), Error> {
     if root.directory.is_dir() { Ok(()) } else { Err(Error::NoRoot(root.directory.clone())) }
 }

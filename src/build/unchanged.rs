@@ -7,14 +7,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::destinations::Destinations;
-use super::{Built, Error, Plan, Settings};
+use super::{Below, Built, Error, Plan, Settings, ground};
 use crate::cache::Cache;
 use crate::contract::Contract;
 use crate::digest::{DiffId, Digest, Hasher};
 use crate::layer::{Codec, Layer};
 use crate::note::Note;
 use crate::recipe::Recipe;
-use crate::rootfs::Stratum;
+use crate::rootfs::{Owner, Stratum};
 use crate::store::{Destination, Entries, Traces};
 use crate::witness::{Testimony, Witness};
 use crate::{config, fs, json};
@@ -33,6 +33,8 @@ struct Summary {
     digest: String,
     platforms: Vec<String>,
     layers: Vec<LayerSummary>,
+    below: Vec<BelowSummary>,
+    user: (u32, u32),
     size: u64,
     files: usize,
     contract: Contract,
@@ -65,12 +67,13 @@ impl<'a> Unchanged<'a> {
         let places = destinations.iter().chain(&recipe.publish_contract).map(Destination::place);
         let places = places.collect::<Result<Vec<_>, _>>()?;
         let folder = fs::absolute(std::path::Path::new("."))?;
-        let Settings { epoch, private_dirs, cache: _ } = settings;
+        let Settings { epoch, private_dirs, cache: _, client: _ } = settings;
+        let base = ground::pin(recipe, settings)?;
         // The debug form of a recipe has all of it, whatever is added to it; but how it runs and where that is said make no
         // image.
         let recipe = Recipe { kubernetes: Default::default(), places: Default::default(), ..recipe.clone() };
         let asked = format!(
-            "{}\n{configuration}\n{places:?}\n{folder:?}\n{epoch}\n{private_dirs:?}\n{recipe:?}",
+            "{}\n{base:?}\n{configuration}\n{places:?}\n{folder:?}\n{epoch}\n{private_dirs:?}\n{recipe:?}",
             cache.tool()
         );
         let mut hasher = Hasher::default();
@@ -130,6 +133,8 @@ impl Summary {
             digest: built.digest.to_string(),
             platforms: built.platforms.iter().map(ToString::to_string).collect(),
             layers: built.layers.iter().map(LayerSummary::of).collect(),
+            below: built.below.iter().map(BelowSummary::of).collect(),
+            user: (built.user.uid, built.user.gid),
             size: built.size,
             files: built.files,
             contract: built.contract.clone(),
@@ -147,6 +152,8 @@ impl Summary {
             digest: self.digest.parse().ok()?,
             platforms: self.platforms.iter().map(|text| text.parse().ok()).collect::<Option<_>>()?,
             layers: self.layers.iter().map(LayerSummary::layer).collect::<Option<_>>()?,
+            below: self.below.into_iter().map(BelowSummary::below).collect::<Option<_>>()?,
+            user: Owner { uid: self.user.0, gid: self.user.1 },
             size: self.size,
             files: self.files,
             destinations: destinations.iter().cloned().collect(),
@@ -154,6 +161,27 @@ impl Summary {
             notes: warnings.chain(self.hints.into_iter().map(Note::Hint)).collect(),
             is_unchanged: true,
         })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct BelowSummary {
+    name: Option<String>,
+    digest: String,
+    layers: usize,
+    size: u64,
+    shared: usize,
+}
+
+impl BelowSummary {
+    fn of(below: &Below) -> Self {
+        let Below { name, digest, layers, size, shared } = below.clone();
+        Self { name, digest: digest.to_string(), layers, size, shared }
+    }
+
+    fn below(self) -> Option<Below> {
+        let Self { name, digest, layers, size, shared } = self;
+        Some(Below { name, digest: digest.parse().ok()?, layers, size, shared })
     }
 }
 

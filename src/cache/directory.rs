@@ -12,6 +12,8 @@ use crate::fs::{self, Context};
 pub(super) const VERSION: &str = "v1";
 /// Compressed layers, below it.
 pub(super) const LAYERS: &str = "layers";
+/// Blobs of base images, below it.
+pub(super) const BLOBS: &str = "blobs";
 /// Records of builds, below it.
 pub(super) const RECORDS: &str = "builds";
 

@@ -4,6 +4,7 @@
 //! the digest that its name says, and a record only when its own digest is right. Whatever goes wrong here costs time and
 //! never an image; [`Cache::note`] says so. It does not know what a build is.
 
+mod blobs;
 mod directory;
 mod layers;
 mod prune;
@@ -16,6 +17,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::fs;
 use crate::note::Note;
 
+pub(crate) use blobs::Blobs;
 pub use directory::Error;
 pub use prune::Pruned;
 

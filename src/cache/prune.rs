@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::Cache;
-use super::directory::{LAYERS, RECORDS, TAG, try_lock};
+use super::directory::{BLOBS, LAYERS, RECORDS, TAG, try_lock};
 use super::layers::LOCK;
 use crate::fs::{self, Context};
 
@@ -60,6 +60,7 @@ impl Cache {
             add(&shape, &mut items)?;
         }
         add(&self.directory().join(RECORDS), &mut items)?;
+        add(&self.directory().join(BLOBS), &mut items)?;
         Ok(items)
     }
 
@@ -69,7 +70,8 @@ impl Cache {
         Ok(fs::list(&layers)?.iter().map(|name| layers.join(fs::path_of(name))).collect())
     }
 
-    /// Removes a file of the cache; whether it could be had. Layers go under the lock of their shape.
+    /// Removes a file of the cache; whether it could be had. Layers go under the lock of their shape, blobs under that of
+    /// all of them, which every build on a base has a share of.
     fn remove(&self, path: &Path) -> fs::Result<bool> {
         let directory = path.parent().unwrap_or(path);
         if directory == self.directory().join(RECORDS) {

@@ -8,11 +8,11 @@ use coracle::cache::Cache;
 use coracle::note::Note;
 use coracle::recipe::{self, Recipe};
 use coracle::registry::Client;
-use coracle::transfer::{Named, Sent};
+use coracle::transfer::{Named, Place, Sent};
 use coracle::{Built, Observer, Plan, Settings};
 use serde_json::{Value, json};
 
-use super::args::{BuildArgs, Format};
+use super::args::{BuildArgs, Format, RegistryArgs};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::parallel::{self, Turns};
@@ -33,10 +33,11 @@ pub(super) fn run(args: &BuildArgs) -> Result<Exit, Failure> {
         Err(failure) => failures.push(failure),
     };
     if args.dry_run {
-        let settings = settings(args.epoch.as_deref(), None)?;
+        let settings = settings(args.epoch.as_deref(), None, bases(&recipes, &args.registry)?)?;
         recipes.iter().for_each(|recipe| take(plan(recipe, &settings, args)));
     } else {
-        let settings = settings(args.epoch.as_deref(), cache::open(&args.cache, args.quiet)?)?;
+        let cache = cache::open(&args.cache, args.quiet)?;
+        let settings = settings(args.epoch.as_deref(), cache, bases(&recipes, &args.registry)?)?;
         build(&recipes, &settings, args, take);
         cache::close(&settings);
     }
@@ -92,6 +93,12 @@ fn build(
         });
     });
     progress.finish();
+}
+
+/// Who talks to the registries of bases; nobody where there are none.
+pub(super) fn bases(recipes: &[Recipe], args: &RegistryArgs) -> Result<Option<Client>, Failure> {
+    let remote = |recipe: &Recipe| matches!(recipe.base, Some(Place::Remote(_)));
+    recipes.iter().any(remote).then(|| registry::client(args, &[])).transpose()
 }
 
 /// The registries of all names; each image needs one.
@@ -232,7 +239,11 @@ fn first(failures: Vec<Failure>) -> Option<Failure> {
 
 /// What the environment decides, read here and nowhere else.
 #[allow(clippy::disallowed_methods, reason = "the one place that reads the environment, into `Settings`")]
-pub(super) fn settings(epoch_flag: Option<&str>, cache: Option<Cache>) -> Result<Settings, Failure> {
+pub(super) fn settings(
+    epoch_flag: Option<&str>,
+    cache: Option<Cache>,
+    client: Option<Client>,
+) -> Result<Settings, Failure> {
     let variable = std::env::var_os("SOURCE_DATE_EPOCH").map(|value| value.to_string_lossy().into_owned());
     let epoch = match (epoch_flag, &variable) {
         (Some(text), _) => epoch("--epoch", text)?,
@@ -243,7 +254,7 @@ pub(super) fn settings(epoch_flag: Option<&str>, cache: Option<Cache>) -> Result
     let private = |directory: &PathBuf| directory.is_absolute() && directory.parent().is_some();
     let home = std::env::var_os("HOME").map(PathBuf::from);
     let private_dirs = home.into_iter().chain([std::env::temp_dir()]).filter(private).collect();
-    Ok(Settings { epoch, private_dirs, cache: cache.map(Arc::new) })
+    Ok(Settings { epoch, private_dirs, cache: cache.map(Arc::new), client })
 }
 
 fn epoch(source: &str, text: &str) -> Result<u64, Failure> {

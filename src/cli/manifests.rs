@@ -9,6 +9,7 @@ use coracle::kubernetes::{self, Application, Files, Image, Patch, helm, kustomiz
 use coracle::note::Note;
 use coracle::recipe::{self, Overrides, Recipe};
 use coracle::reference::{self, ParseReferenceError, Reference};
+use coracle::rootfs::Owner;
 use coracle::store::Stored;
 use serde_json::Value;
 
@@ -24,7 +25,8 @@ pub(super) fn run(args: &ManifestsArgs) -> Result<Exit, Failure> {
     let reader = image::Reader::new(&args.registry, args.image.as_deref());
     let place = args.image.as_deref().filter(|text| image::is_place(text));
     let stored = place.map(|text| reader.open(text)).transpose()?;
-    let recipe = read(args, &args.overrides(), stored.as_ref())?;
+    let mut recipe = read(args, &args.overrides(), stored.as_ref())?;
+    recipe.user = recipe.user.or_else(|| user_of(stored.as_ref()?));
     let expected = coracle::contract_of(&recipe)?.contract;
     if args.image.is_some() {
         // A build would have told.
@@ -44,18 +46,19 @@ pub(super) fn run(args: &ManifestsArgs) -> Result<Exit, Failure> {
     let located = |error| recipe.located(error);
     let patches: Vec<PathBuf> = recipe.kubernetes.patches.iter().map(|path| recipe.locate(path)).collect();
     let patches = Patch::read(&patches).map_err(located)?;
-    let image = match &stored {
-        Some(stored) => stored_reference(stored, args)?,
+    let (image, user) = match &stored {
+        Some(stored) => (stored_reference(stored, args)?, None),
         None => image_reference(args, &recipe)?,
     };
+    let user = recipe.user.or(user).unwrap_or(recipe::DEFAULT_USER);
     let name = recipe.kubernetes.name.clone().unwrap_or_else(|| image.base_name().replace(['_', '.'], "-"));
     let process = process(&recipe);
     let application = Application {
         name: &name,
         image: &image,
         process: process.as_deref(),
-        uid: recipe.user.uid,
-        gid: recipe.user.gid,
+        uid: user.uid,
+        gid: user.gid,
         ports: &recipe.expose,
         configuration: &recipe.config,
         mounts: &mounts,
@@ -145,6 +148,12 @@ fn said_by(stored: Option<&Stored>, flags: &Overrides) -> Overrides {
     flags
 }
 
+/// Who an image says that runs it, by numbers.
+fn user_of(stored: &Stored) -> Option<Owner> {
+    let (uid, gid) = stored.image(None).ok()?.user()?.split_once(':')?;
+    Some(Owner { uid: uid.parse().ok()?, gid: gid.parse().ok()? })
+}
+
 /// Whether the image was built from this configuration; if not, what is made may not fit it.
 fn agrees(stored: &Stored, expected: &Contract, quiet: bool) -> Result<(), Failure> {
     let label = expected.to_label().map_err(coracle::Error::from)?;
@@ -207,8 +216,8 @@ fn environments(args: &ManifestsArgs) -> Result<Vec<(String, Vec<RenderedMount>)
     Ok(environments)
 }
 
-/// The image that pods run: the one that was named, or the recipe's, built to learn its digest.
-fn image_reference(args: &ManifestsArgs, recipe: &Recipe) -> Result<Image, Failure> {
+/// The image that pods run: the one that was named, or the recipe's, built to learn its digest and who runs it.
+fn image_reference(args: &ManifestsArgs, recipe: &Recipe) -> Result<(Image, Option<Owner>), Failure> {
     if let Some(text) = &args.image {
         if !args.tags.is_empty() {
             return Err(Failure::usage(
@@ -216,9 +225,10 @@ fn image_reference(args: &ManifestsArgs, recipe: &Recipe) -> Result<Image, Failu
                 "leave `--tag` out; it names images that are built, or kept in a layout",
             ));
         }
-        return text
-            .parse()
-            .map_err(|error: kubernetes::ParseImageError| Failure::usage(error.to_string(), error.hint()));
+        let image = text.parse();
+        let image = image
+            .map_err(|error: kubernetes::ParseImageError| Failure::usage(error.to_string(), error.hint()))?;
+        return Ok((image, None));
     }
     let Some(name) = recipe.names.first() else {
         return Err(Failure::usage(
@@ -227,7 +237,9 @@ fn image_reference(args: &ManifestsArgs, recipe: &Recipe) -> Result<Image, Failu
         ));
     };
     interrupt::listen();
-    let settings = build::settings(args.epoch.as_deref(), cache::for_layers(&args.cache, args.quiet)?)?;
+    let cache = cache::for_layers(&args.cache, args.quiet)?;
+    let client = build::bases(std::slice::from_ref(recipe), &args.registry)?;
+    let settings = build::settings(args.epoch.as_deref(), cache, client)?;
     let folder = tempfile::tempdir().map_err(|error| Failure {
         exit: Exit::Failed,
         message: format!("cannot make a temporary directory: {error}"),
@@ -240,7 +252,7 @@ fn image_reference(args: &ManifestsArgs, recipe: &Recipe) -> Result<Image, Failu
     let recipe = Recipe { destinations: vec![destination], ..recipe.clone() };
     let built = build::watched(&recipe, &settings, args.quiet)?;
     cache::close(&settings);
-    Ok(Image::new(name, built.digest))
+    Ok((Image::new(name, built.digest), Some(built.user)))
 }
 
 /// The file name of the program in its image.

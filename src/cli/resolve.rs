@@ -27,7 +27,8 @@ pub(super) fn run(args: &ResolveArgs) -> Result<Exit, Failure> {
     let reader = image::Reader::new(&args.registry, places);
     let mut images = args.images.iter().map(|text| named(text, &reader)).collect::<Result<Vec<_>, _>>()?;
     if !args.files.is_empty() {
-        let settings = build::settings(None, cache::for_layers(&args.cache, false)?)?;
+        let client = super::registry::client(&args.registry, &[])?;
+        let settings = build::settings(None, cache::for_layers(&args.cache, false)?, Some(client))?;
         for (number, file) in args.files.iter().enumerate() {
             images.push(built(file, number, &builds, &settings)?);
         }

@@ -8,7 +8,7 @@ use coracle::contract::Contract;
 use coracle::note::Note;
 use coracle::recipe::Recipe;
 use coracle::rootfs::{Entry, Node, Stratum};
-use coracle::{Built, Plan};
+use coracle::{Below, Built, Plan};
 use indicatif::DecimalBytes;
 use serde_json::{Value, json};
 
@@ -30,9 +30,23 @@ pub(super) fn built(title: &str, built: &Built) -> String {
         "{STRONG}{title}{STRONG:#}  {}  {}, {unpacked} → {STRONG}{}{STRONG:#} in {}\n",
         platforms.join(", "),
         count(built.files, "file"),
-        DecimalBytes(built.size),
+        DecimalBytes(built.size - built.below.iter().map(|base| base.size).sum::<u64>()),
         count(built.layers.len(), "layer"),
     );
+    for base in &built.below {
+        let (size, layers) = (DecimalBytes(base.size).to_string(), count(base.layers, "layer"));
+        let has = if base.shared == 0 {
+            String::new()
+        } else {
+            format!("; has {} already", count(base.shared, "file"))
+        };
+        let (name, digest) = (base.name.as_deref().unwrap_or("a base"), base.digest);
+        let _ = writeln!(
+            text,
+            "  {:<9}  {size:>9} in {layers} of {name}{has}  {FAINT}{digest}{FAINT:#}",
+            "below"
+        );
+    }
     for layer in &built.layers {
         let (from, to) = (DecimalBytes(layer.unpacked).to_string(), DecimalBytes(layer.size).to_string());
         let (stratum, digest) = (layer.stratum, layer.digest);
@@ -81,9 +95,20 @@ pub(super) fn built_json(built: &Built) -> Value {
         "digest": built.digest.to_string(),
         "platforms": strings(&built.platforms),
         "layers": layers,
+        "bases": built.below.iter().map(base_json).collect::<Vec<_>>(),
         "destinations": strings(&built.destinations),
         "size": built.size,
         "unchanged": built.is_unchanged,
+    })
+}
+
+fn base_json(base: &Below) -> Value {
+    json!({
+        "name": base.name,
+        "digest": base.digest.to_string(),
+        "layers": base.layers,
+        "size": base.size,
+        "shared_files": base.shared,
     })
 }
 
@@ -110,6 +135,11 @@ pub(super) fn plan(plan: &Plan) -> String {
         directories(sum.directories),
         count(layers.len(), "layer"),
     );
+    if let Some(base) = &plan.base {
+        let (name, shared) = (base.name.as_deref().unwrap_or("a base"), count(plan.shared, "file"));
+        let _ =
+            writeln!(text, "  on top of {name}, which has {shared} already  {FAINT}{}{FAINT:#}", base.digest);
+    }
     for (stratum, Sum { files, size, .. }) in &layers {
         let _ = writeln!(
             text,
@@ -260,6 +290,8 @@ mod tests {
             is_unchanged: false,
             contract: Contract::default(),
             notes: vec![],
+            below: vec![],
+            user: coracle::recipe::DEFAULT_USER,
         }
     }
 

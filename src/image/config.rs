@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 use super::descriptor::PlatformJson;
 use super::time::rfc3339;
-use super::{Blob, Error, media_type};
+use super::{Base, Blob, Error, media_type};
 use crate::digest::DiffId;
 use crate::layer::Layer;
 use crate::platform::Platform;
@@ -41,13 +42,15 @@ struct Document<'a> {
     platform: PlatformJson<'a>,
     config: Execution<'a>,
     created: &'a str,
-    history: Vec<History<'a>>,
+    history: Vec<Step<'a>>,
     rootfs: RootFs,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Execution<'a> {
+    #[serde(flatten)]
+    members: &'a BTreeMap<String, Value>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     cmd: &'a [String],
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
@@ -66,7 +69,16 @@ struct Execution<'a> {
     working_dir: Option<&'a str>,
 }
 
-/// How one layer came to be; one for each, in their order.
+/// How a layer came to be.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Step<'a> {
+    /// One of a base, or something that made none.
+    Base(&'a Value),
+    Own(History<'a>),
+}
+
+/// One for each layer of ours, in their order.
 #[derive(Serialize)]
 struct History<'a> {
     comment: String,
@@ -88,26 +100,34 @@ fn as_keys<S: Serializer>(set: &BTreeSet<String>, serializer: S) -> Result<S::Ok
 
 impl Config {
     /// The config of an image of these layers, `created` so many seconds after 1970.
-    pub(super) fn blob(&self, platform: &Platform, layers: &[Layer], created: u64) -> Result<Blob, Error> {
+    pub(super) fn blob(
+        &self,
+        platform: &Platform,
+        base: &Base,
+        layers: &[Layer],
+        created: u64,
+    ) -> Result<Blob, Error> {
         let created = rfc3339(created)?;
-        let history = layers.iter().map(|layer| History {
+        let own = layers.iter().map(|layer| History {
             comment: layer.stratum.to_string(),
             created: &created,
             created_by: "coracle",
         });
-        let diff_ids = layers.iter().map(|layer| &layer.diff_id).map(DiffId::to_string).collect();
+        let below = base.layers.iter().map(|(_, diff_id)| diff_id);
+        let diff_ids = below.chain(layers.iter().map(|layer| &layer.diff_id));
         let document = Document {
             platform: platform.into(),
-            config: self.execution(),
+            config: self.execution(&base.members),
             created: &created,
-            history: history.collect(),
-            rootfs: RootFs { kind: "layers", diff_ids },
+            history: base.history.iter().map(Step::Base).chain(own.map(Step::Own)).collect(),
+            rootfs: RootFs { kind: "layers", diff_ids: diff_ids.map(DiffId::to_string).collect() },
         };
         Blob::json(media_type::CONFIG, "config", &document)
     }
 
-    fn execution(&self) -> Execution<'_> {
+    fn execution<'a>(&'a self, members: &'a BTreeMap<String, Value>) -> Execution<'a> {
         Execution {
+            members,
             cmd: &self.cmd,
             entrypoint: &self.entrypoint,
             env: self.env.iter().map(|(name, value)| format!("{name}={value}")).collect(),

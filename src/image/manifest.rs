@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Blob, Config, Descriptor, Error, media_type};
+use super::{Base, Blob, Config, Descriptor, Error, media_type};
 use crate::layer::Layer;
 use crate::platform::Platform;
 
@@ -12,6 +12,7 @@ use crate::platform::Platform;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Image {
     platform: Platform,
+    below: Vec<Descriptor>,
     layers: Vec<Layer>,
     config: Blob,
     manifest: Blob,
@@ -29,22 +30,29 @@ struct Document<'a> {
 }
 
 impl Image {
-    /// The image of these layers, the lowest first; `created` in seconds after 1970.
+    /// The image of these layers, the lowest first, on top of those of a base; `created` in seconds after 1970.
     ///
     /// # Errors
     /// When `created` lies beyond the year 9999.
-    pub fn new(config: &Config, platform: &Platform, layers: &[Layer], created: u64) -> Result<Self, Error> {
+    pub fn new(
+        config: &Config,
+        platform: &Platform,
+        base: &Base,
+        layers: &[Layer],
+        created: u64,
+    ) -> Result<Self, Error> {
         let annotations = &config.annotations;
-        let config = config.blob(platform, layers, created)?;
+        let config = config.blob(platform, base, layers, created)?;
+        let below: Vec<Descriptor> = base.layers.iter().map(|(layer, _)| layer.clone()).collect();
         let document = Document {
             annotations,
             config: config.descriptor(),
-            layers: layers.iter().map(Descriptor::from).collect(),
+            layers: below.iter().cloned().chain(layers.iter().map(Descriptor::from)).collect(),
             media_type: media_type::MANIFEST,
             schema_version: 2,
         };
         let manifest = Blob::json(media_type::MANIFEST, "manifest", &document)?;
-        Ok(Self { platform: platform.clone(), layers: layers.to_vec(), config, manifest })
+        Ok(Self { platform: platform.clone(), below, layers: layers.to_vec(), config, manifest })
     }
 
     /// What it runs on.
@@ -52,9 +60,19 @@ impl Image {
         &self.platform
     }
 
-    /// Its layers, the lowest first.
+    /// The layers of its base, the lowest first.
+    pub fn below(&self) -> &[Descriptor] {
+        &self.below
+    }
+
+    /// Its own layers, the lowest first.
     pub fn layers(&self) -> &[Layer] {
         &self.layers
+    }
+
+    /// All of its layers, the lowest first.
+    pub fn blobs(&self) -> impl Iterator<Item = Descriptor> {
+        self.below.iter().cloned().chain(self.layers.iter().map(Descriptor::from))
     }
 
     /// Its config.

@@ -4,6 +4,7 @@
 //! not know where the image goes. Source: image-spec, `config.md`, `manifest.md`, `image-index.md`.
 
 mod artifact;
+mod base;
 mod config;
 mod descriptor;
 mod graph;
@@ -12,6 +13,7 @@ mod root;
 mod time;
 
 pub use artifact::Artifact;
+pub use base::{Base, oci_layer};
 pub use config::Config;
 pub use descriptor::{Blob, Descriptor};
 pub use graph::{Document, Graph, GraphError};

@@ -70,7 +70,17 @@ impl Root {
         self.images.iter().flat_map(|image| [image.config(), image.manifest()]).chain(&self.index)
     }
 
-    /// The layers of all images; one that several share comes several times.
+    /// All layers of all images, those of bases too; one that several share comes several times.
+    pub fn blobs(&self) -> impl Iterator<Item = Descriptor> {
+        self.images.iter().flat_map(Image::blobs)
+    }
+
+    /// The layers of bases; one that several share comes several times.
+    pub fn below(&self) -> impl Iterator<Item = &Descriptor> {
+        self.images.iter().flat_map(Image::below)
+    }
+
+    /// The layers of all images but their bases'; one that several share comes several times.
     pub fn layers(&self) -> impl Iterator<Item = &Layer> {
         self.images.iter().flat_map(Image::layers)
     }

@@ -42,7 +42,8 @@ fn text(blob: &Blob) -> String {
 #[test]
 fn a_config_byte_for_byte() {
     let layers = [layer(Stratum::Libraries), layer(Stratum::Program)];
-    let image = Image::new(&full(), &Platform::linux("arm", Some("v7")), &layers, 1).unwrap();
+    let image =
+        Image::new(&full(), &Platform::linux("arm", Some("v7")), &Base::default(), &layers, 1).unwrap();
     let tar = layers[0].diff_id;
     assert_eq!(
         text(image.config()),
@@ -63,8 +64,13 @@ fn a_config_byte_for_byte() {
 
 #[test]
 fn a_manifest_byte_for_byte() {
-    let image =
-        Image::new(&Config::default(), &Platform::linux("amd64", None), &[layer(Stratum::Program)], 0);
+    let image = Image::new(
+        &Config::default(),
+        &Platform::linux("amd64", None),
+        &Base::default(),
+        &[layer(Stratum::Program)],
+        0,
+    );
     let image = image.unwrap();
     let config = image.config().descriptor();
     assert_eq!(
@@ -86,7 +92,8 @@ fn a_manifest_byte_for_byte() {
 #[test]
 fn oci_spec_reads_what_was_meant() {
     let layers = [layer(Stratum::Program)];
-    let image = Image::new(&full(), &Platform::linux("arm", Some("v7")), &layers, 0).unwrap();
+    let image =
+        Image::new(&full(), &Platform::linux("arm", Some("v7")), &Base::default(), &layers, 0).unwrap();
     let config: ImageConfiguration = serde_json::from_slice(image.config().bytes()).unwrap();
     let run = config.config().as_ref().unwrap();
     assert_eq!(run.entrypoint().as_deref(), Some(&["/app/shop".to_owned()][..]));
@@ -104,7 +111,14 @@ fn oci_spec_reads_what_was_meant() {
 #[test]
 fn several_platforms_make_an_index_in_one_order() {
     let image = |architecture| {
-        Image::new(&full(), &Platform::linux(architecture, None), &[layer(Stratum::Program)], 0).unwrap()
+        Image::new(
+            &full(),
+            &Platform::linux(architecture, None),
+            &Base::default(),
+            &[layer(Stratum::Program)],
+            0,
+        )
+        .unwrap()
     };
     let one = Root::new(vec![image("amd64")]).unwrap();
     assert_eq!(one.descriptor(), &image("amd64").descriptor());

@@ -5,7 +5,7 @@ use super::finding::{Report, Rule};
 use super::map::shown;
 use super::volume::{Source, Volume};
 use crate::path::ImagePath;
-use crate::store::{FileEntry, Files};
+use crate::store::Files;
 
 /// Directories that a runtime fills itself.
 const TAKEN: [&str; 5] = ["/", "/etc", "/dev", "/proc", "/sys"];
@@ -64,8 +64,7 @@ impl Look<'_, '_> {
 /// Files of the image that a mount at `path` hides.
 fn hidden(files: &Files, path: &ImagePath, is_file: bool) -> Vec<ImagePath> {
     let path = files.resolve(path);
-    let within = files
-        .within(&path)
-        .filter(|(found, entry)| **entry != FileEntry::Directory && (!is_file || **found == path));
+    let within =
+        files.within(&path).filter(|(found, entry)| !entry.is_directory() && (!is_file || **found == path));
     within.map(|(found, _)| found.clone()).collect()
 }

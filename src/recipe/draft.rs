@@ -1,6 +1,7 @@
 //! From words to a recipe: the file's and the command line's, merged, then checked one by one.
 
 mod allow;
+mod base;
 mod config;
 mod destinations;
 mod kubernetes;
@@ -20,7 +21,7 @@ use super::error::{Error, Problem};
 use super::schema::{self, Scalar, Spanned};
 use super::{Overrides, Recipe, user};
 use crate::layer::ParseCompressionError;
-use crate::path::{ImagePath, ParsePathError, printable};
+use crate::path::{ParsePathError, printable};
 
 /// A word and where it stands.
 struct Word<T = String> {
@@ -48,6 +49,7 @@ pub(super) fn finish(document: Option<&Document<'_>>, flags: &Overrides) -> Resu
     let (allow, allow_words) = check.allow(file, flags);
     let recipe = Recipe {
         names: check.references(file, flags),
+        base: check.base(file, flags, &folder),
         programs: check.programs(file, flags, &folder)?,
         args: check.args(file, flags),
         user: check.user(file, flags),
@@ -62,7 +64,6 @@ pub(super) fn finish(document: Option<&Document<'_>>, flags: &Overrides) -> Resu
         working_dir: {
             let path = one(&file.image.0.working_dir, &flags.working_dir, "--working-dir");
             path.and_then(|path| check.parsed(&path, |_: &ParsePathError| None))
-                .unwrap_or_else(ImagePath::root)
         },
         stop_signal: {
             let signal = one(&file.image.0.stop_signal, &flags.stop_signal, "--stop-signal");
@@ -152,15 +153,15 @@ impl Check<'_> {
         words.into_iter().filter_map(|word| self.without_nul("an argument", &word)).collect()
     }
 
-    fn user(&mut self, file: &schema::File, flags: &Overrides) -> crate::rootfs::Owner {
+    fn user(&mut self, file: &schema::File, flags: &Overrides) -> Option<crate::rootfs::Owner> {
         let user = one(&file.image.0.user, &flags.user, "--user");
         // A group that the flag names replaces the file's.
         let whole = flags.user.as_ref().is_some_and(|user| user.contains(':'));
         let group = file.image.0.group.as_ref().filter(|_| !whole).map(Word::of);
         let text = |word: &Option<Word>| word.as_ref().map(|word| word.value.clone());
         let result = user::parse(text(&user).as_deref(), text(&group).as_deref());
-        let origin = user.or(group).map_or(Origin::Flag("--user"), |word| word.origin);
-        self.legal(result, &origin, user::ParseUserError::hint).unwrap_or(super::DEFAULT_USER)
+        let word = user.or(group)?;
+        self.legal(result, &word.origin, user::ParseUserError::hint)
     }
 
     /// The file's map with the flags' `NAME=VALUE` merged into it.

@@ -27,6 +27,7 @@ use crate::reference::Reference;
 use crate::rootfs::Owner;
 use crate::runtime::Policy;
 use crate::store::Destination;
+use crate::transfer;
 
 pub use crate::port::{Port, Protocol};
 pub use crate::signal::Signal;
@@ -44,18 +45,20 @@ const SIZE_LIMIT: u64 = 1 << 20;
 pub struct Recipe {
     /// The image's names with their tags, in the order given, each once; none when nobody named it.
     pub names: Vec<Reference>,
+    /// The image that this one stands on; nothing when it has all that it needs.
+    pub base: Option<transfer::Place>,
     /// What goes in and can be started; the first is the entrypoint. Never empty.
     pub programs: Vec<Program>,
     /// The entrypoint's arguments (`Cmd`).
     pub args: Vec<String>,
-    /// Who the program runs as.
-    pub user: Owner,
+    /// Who the program runs as; nothing when that is left to the base, or to [`DEFAULT_USER`].
+    pub user: Option<Owner>,
     /// The ports that the program listens on.
     pub expose: BTreeSet<Port>,
     /// Variables that never change between deployments.
     pub env: BTreeMap<String, String>,
-    /// Where the program starts.
-    pub working_dir: ImagePath,
+    /// Where the program starts; nothing when that is left to the base, or to the root.
+    pub working_dir: Option<ImagePath>,
     /// What asks the program to end; the engine's choice when nothing is said.
     pub stop_signal: Option<Signal>,
     /// The image's labels.
@@ -139,6 +142,8 @@ pub enum RootKind {
 pub struct Overrides {
     /// `--tag NAME[:TAG]`
     pub names: Vec<String>,
+    /// `--base NAME|PLACE`
+    pub base: Option<String>,
     /// `PROGRAM[:TO]`; the last colon before a `/` divides, unless the whole names a file.
     pub programs: Vec<OsString>,
     /// `--arg ARG`, and what stands behind `--`.

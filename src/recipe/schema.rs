@@ -50,6 +50,8 @@ pub(super) struct File {
 pub(super) struct Image {
     /// The name, with a tag if it has one: `ghcr.io/acme/shop:1.2`.
     pub(super) name: Option<Spanned<String>>,
+    /// The image that this one stands on: a name at a registry, or `oci:DIR`; none when left out.
+    pub(super) base: Option<Spanned<String>>,
     /// ELF files or `#!` scripts; the first is the entrypoint.
     pub(super) programs: Vec<Spanned<PathOr<Placed>>>,
     /// What the program is given.

@@ -200,7 +200,7 @@ fn entry(node: Node, mode: u32, reason: Reason, stratum: Stratum) -> Entry {
 }
 
 /// An entry in a message: what it is, where it is from, why it is there.
-fn describe(entry: &Entry) -> String {
+pub(super) fn describe(entry: &Entry) -> String {
     let what = match &entry.node {
         Node::Directory => "a directory".into(),
         Node::Link(target) => format!("a link to {target}"),

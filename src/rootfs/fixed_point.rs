@@ -1,8 +1,9 @@
 //! Every program resolved once more, inside the planned image: the loader must map the same files there.
 //!
 //! This decides whether the image needs a cache or a path file (libraries outside the default directories are found by
-//! nothing else), and it catches whatever a plan got wrong.
+//! nothing else), and it catches whatever a plan got wrong. On a base image, it is resolved in both together.
 
+use super::base::{self, Above};
 use super::builder::Builder;
 use super::plan::Request;
 use super::pointers::pointers;
@@ -10,13 +11,15 @@ use super::{Error, Rootfs, Stratum};
 use crate::closure::{self, Closure, Kind, Tracer};
 use crate::content::Content;
 use crate::path::{ImagePath, Spelled};
+use crate::tree::{Overlay, Tree};
 
-/// `rootfs` as it is when that suffices, else with what tells its loaders where libraries are.
-pub(super) fn reach(rootfs: Rootfs, request: &Request<'_>, included: &[Closure]) -> Result<Rootfs, Error> {
-    let Err(error) = check(&rootfs, request, included) else { return Ok(rootfs) };
+/// What the image brings of `rootfs`: as it is when that suffices, else with what tells its loaders where libraries are.
+pub(super) fn reach(rootfs: Rootfs, request: &Request<'_>, included: &[Closure]) -> Result<Above, Error> {
+    let above = on_base(&rootfs, request)?;
+    let Err(error) = check(&above.rootfs, request, included) else { return Ok(above) };
     let closures: Vec<&Closure> =
         request.programs.iter().map(|program| &program.closure).chain(included).collect();
-    let pointers = pointers(&closures);
+    let pointers = pointers(&closures, request.below.base().map(|base| base as &dyn Tree))?;
     if pointers.is_empty() {
         return Err(error);
     }
@@ -25,13 +28,24 @@ pub(super) fn reach(rootfs: Rootfs, request: &Request<'_>, included: &[Closure])
         builder.bytes(&path, bytes, reason, Stratum::Libraries);
     }
     let (rootfs, _) = builder.finish()?;
-    check(&rootfs, request, included)?;
-    Ok(rootfs)
+    let above = on_base(&rootfs, request)?;
+    check(&above.rootfs, request, included)?;
+    Ok(above)
+}
+
+/// The image's own part, where there is a base.
+fn on_base(rootfs: &Rootfs, request: &Request<'_>) -> Result<Above, Error> {
+    match request.below.base() {
+        Some(base) => base::above(rootfs, base),
+        None => Ok(Above { rootfs: rootfs.clone(), ..Above::default() }),
+    }
 }
 
 /// The programs at their paths in the image, then what was followed there already.
 fn check(rootfs: &Rootfs, request: &Request<'_>, included: &[Closure]) -> Result<(), Error> {
-    let tracer = Tracer::new(rootfs, request.around);
+    let overlay = request.below.base().map(|base| Overlay { front: rootfs, behind: base });
+    let tree: &dyn Tree = overlay.as_ref().map_or(rootfs, |overlay| overlay);
+    let tracer = Tracer::new(tree, request.around);
     for (program, path) in request.programs.iter().zip(&rootfs.programs) {
         let inside = tracer
             .resolve(&Spelled::from(path))
@@ -58,9 +72,10 @@ fn not_starting(path: &ImagePath) -> impl FnOnce(closure::Error) -> Error {
 /// The same files in the same order; the program itself may be a stripped copy.
 fn compare(closure: &Closure, inside: &Closure, path: &ImagePath) -> Result<(), Error> {
     let (here, there) = (files(closure), files(inside));
-    let differ = |(here, there): &(&(String, Content), &(String, Content))| !here.1.same_source(&there.1);
-    if let Some(((here, _), (there, _))) = here.iter().zip(&there).find(differ) {
-        return Err(Error::NotFixed(format!("{there} in place of {here}, for {path}")));
+    for ((here, ours), (there, theirs)) in here.iter().zip(&there) {
+        if !ours.same_bytes(theirs)? {
+            return Err(Error::NotFixed(format!("{there} in place of {here}, for {path}")));
+        }
     }
     if here.len() != there.len() {
         return Err(Error::NotFixed(format!("{} files in place of {}, for {path}", there.len(), here.len())));

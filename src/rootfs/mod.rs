@@ -3,6 +3,7 @@
 //! It knows no tar and no digest. Its rules (owners, modes, layout) are those of ARCHITECTURE.md, "Rules of the image".
 
 mod accounts;
+mod base;
 mod builder;
 mod entry;
 mod error;
@@ -10,7 +11,6 @@ mod fixed_point;
 mod include;
 mod included;
 mod mapped;
-mod overlay;
 mod placement;
 mod plan;
 mod planner;
@@ -20,10 +20,11 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use base::{Base, Below};
 pub use entry::{Entry, Node, Owner, Reason, Stratum};
 pub use error::{Conflict, Error, IncludeProblem, PrivatePath};
 pub use placement::is_system;
-pub use plan::{Include, Program, Request, plan};
+pub use plan::{Include, Planned, Program, Request, plan};
 
 use crate::digest::Digest;
 use crate::fs::{self, Identity, Stat};

@@ -1,17 +1,17 @@
 //! From closures and includes to the tree of an image.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::builder::Builder;
 use super::mapped::maps;
-use super::overlay::Overlay;
 use super::planner::Planner;
-use super::{Error, Owner, Reason, Rootfs, Stratum, accounts, fixed_point, include, included};
+use super::{Below, Error, Owner, Reason, Rootfs, Stratum, accounts, fixed_point, include, included};
 use crate::closure::{Closure, Surroundings};
 use crate::note::Note;
 use crate::path::{ImagePath, Spelled};
 use crate::runtime::{Hint, Needs, Places, Policy};
-use crate::tree::Tree;
+use crate::tree::{Overlay, Tree};
 
 /// What an image is to hold.
 pub struct Request<'a> {
@@ -41,7 +41,24 @@ pub struct Request<'a> {
     pub policy: &'a Policy,
     /// Where their data is.
     pub places: Places<'a>,
+    /// What the image stands on.
+    pub below: Below<'a>,
 }
+
+/// An image as it was planned.
+pub struct Planned {
+    /// What it brings.
+    pub rootfs: Rootfs,
+    /// How many files it does not bring, because its base has them.
+    pub shared: usize,
+    /// What should be known about it.
+    pub notes: Vec<Note>,
+    /// What it may need besides.
+    pub hints: Vec<Hint>,
+}
+
+/// Files that are named in one warning.
+const NAMED: usize = 8;
 
 /// A program and where it goes.
 #[derive(Debug)]
@@ -65,7 +82,7 @@ pub struct Include {
 ///
 /// # Errors
 /// When two things claim one path, something can't be included, or the loader would not find the same inside the image.
-pub fn plan(tree: &dyn Tree, request: &Request<'_>) -> Result<(Rootfs, Vec<Note>, Vec<Hint>), Error> {
+pub fn plan(tree: &dyn Tree, request: &Request<'_>) -> Result<Planned, Error> {
     let mut planner = Planner::new(tree, request, Builder::default());
     for program in request.programs {
         planner.add_program(program)?;
@@ -78,7 +95,10 @@ pub fn plan(tree: &dyn Tree, request: &Request<'_>) -> Result<(Rootfs, Vec<Note>
     for state in request.states {
         planner.builder.state(state, request.user);
     }
-    add_accounts(&mut planner.builder, request.user);
+    // Accounts are the base's matter.
+    if let Below::Nothing = request.below {
+        add_accounts(&mut planner.builder, request.user);
+    }
     let (rootfs, mut notes) = planner.finish()?;
 
     let included = included::follow(&Overlay { front: &rootfs, behind: tree }, &rootfs, request)?;
@@ -93,7 +113,24 @@ pub fn plan(tree: &dyn Tree, request: &Request<'_>) -> Result<(Rootfs, Vec<Note>
     let (rootfs, more) = planner.finish()?;
     notes.extend(needs.notes);
     notes.extend(more);
-    Ok((fixed_point::reach(rootfs, request, &included.closures)?, notes, needs.hints))
+    let reached = fixed_point::reach(rootfs, request, &included.closures)?;
+    notes.extend(replacing(&reached.replaced));
+    Ok(Planned { rootfs: reached.rootfs, shared: reached.shared, notes, hints: needs.hints })
+}
+
+/// Programs of the base may not start with libraries of ours.
+fn replacing(paths: &BTreeSet<ImagePath>) -> Option<Note> {
+    let named: Vec<String> = paths.iter().take(NAMED).map(ToString::to_string).collect();
+    let more = match paths.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    (!paths.is_empty()).then(|| {
+        Note::Warning(format!(
+            "the base has other files at these paths, which are replaced: {}{more}; its own programs may need those",
+            named.join(", ")
+        ))
+    })
 }
 
 /// The accounts go into the first layer that there is anyway, so that a static program has one.

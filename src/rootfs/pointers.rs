@@ -3,15 +3,22 @@
 
 use super::Reason;
 use crate::closure::{Closure, Elf};
+use crate::elf::Machine;
+use crate::fs;
 use crate::loader::{Cache, CacheEntry};
-use crate::path::ImagePath;
+use crate::path::{ImagePath, Spelled};
+use crate::tree::{self, End, Tree};
+
+/// More than the cache of a large distribution has.
+const LIMIT: usize = 16 << 20;
 
 /// A file that tells a loader where libraries are.
 pub(super) type Pointer = (ImagePath, Vec<u8>, Reason);
 
-/// What tells the loaders of these programs where libraries are, as far as any was found by it.
-pub(super) fn pointers(closures: &[&Closure]) -> Vec<Pointer> {
-    path_files(closures).chain(cache(closures)).collect()
+/// What tells the loaders of these programs where libraries are, as far as any was found by it; what the `base` says of
+/// other libraries stays.
+pub(super) fn pointers(closures: &[&Closure], base: Option<&dyn Tree>) -> fs::Result<Vec<Pointer>> {
+    Ok(path_files(closures).chain(cache(closures, base)?).collect())
 }
 
 /// musl's lists of directories, as they are.
@@ -24,7 +31,7 @@ fn path_files(closures: &[&Closure]) -> impl Iterator<Item = Pointer> {
 }
 
 /// A cache that leads to everything that was found by one.
-fn cache(closures: &[&Closure]) -> Option<Pointer> {
+fn cache(closures: &[&Closure], base: Option<&dyn Tree>) -> fs::Result<Option<Pointer>> {
     let elves = closures.iter().flat_map(|closure| closure.elves());
     let maps = elves.flat_map(|elf| elf.maps().map(|map| (elf.machine, map)));
     let mut entries = Vec::new();
@@ -36,6 +43,23 @@ fn cache(closures: &[&Closure]) -> Option<Pointer> {
             map.by_cache().map(|(name, path)| CacheEntry { name: name.to_vec(), path: path.clone() }),
         );
     }
-    let (path, machine) = place.filter(|_| !entries.is_empty())?;
-    Some((ImagePath::parse(path.as_bytes()).ok()?, Cache::write(entries, machine), Reason::LoaderCache))
+    let Some((path, machine)) = place.filter(|_| !entries.is_empty()) else { return Ok(None) };
+    if let Some(base) = base {
+        let theirs = entries_of(base, &path, machine)?;
+        let is_new = |entry: &CacheEntry| !entries.iter().any(|ours| ours.name == entry.name);
+        let theirs: Vec<CacheEntry> = theirs.into_iter().filter(is_new).collect();
+        entries.extend(theirs);
+    }
+    let Ok(place) = ImagePath::parse(path.as_bytes()) else { return Ok(None) };
+    Ok(Some((place, Cache::write(entries, machine), Reason::LoaderCache)))
+}
+
+/// What the cache of a base leads to, variants for some CPUs left out.
+fn entries_of(base: &dyn Tree, path: &Spelled, machine: Machine) -> fs::Result<Vec<CacheEntry>> {
+    let End::File(_, file) = tree::walk(base, &ImagePath::root(), path.as_bytes())?.end else {
+        return Ok(Vec::new());
+    };
+    let reader = file.content.open()?;
+    let bytes = reader.bytes_at(0, LIMIT)?;
+    Ok(Cache::parse(&bytes, machine).entries())
 }

@@ -64,8 +64,9 @@ fn plan_of(tree: &dyn Tree, programs: &[(&str, Option<&str>)], private: &[&str])
         needs: Needs::default(),
         policy: &Policy::default(),
         places: Places { tree, fallback: None, around: &around },
+        below: Below::Nothing,
     };
-    plan(tree, &request).map(|(rootfs, ..)| rootfs)
+    plan(tree, &request).map(|planned| planned.rootfs)
 }
 
 #[test]

@@ -55,8 +55,8 @@ fn members(root: &Root, staging: &Staging, names: &[Name]) -> Result<BTreeMap<St
     if let Some(manifest) = docker_manifest(root, names) {
         members.insert("manifest.json".into(), Content::Bytes(layout::bytes("manifest", &manifest)?));
     }
-    for layer in root.layers() {
-        members.insert(blob(&layer.into()), Content::Blob(staging.path(layer.digest)));
+    for layer in root.blobs() {
+        members.insert(blob(&layer), Content::Blob(staging.path(layer.digest)));
     }
     for document in root.documents() {
         members.insert(blob(document.descriptor()), Content::Bytes(document.bytes().to_vec()));
@@ -73,7 +73,7 @@ fn docker_manifest(root: &Root, names: &[Name]) -> Option<Value> {
     let [image] = root.images() else { return None };
     let tags: Vec<&String> = names.iter().filter_map(|name| name.full.as_ref()).collect();
     let tags = if tags.is_empty() { Value::Null } else { json!(tags) };
-    let layers: Vec<String> = image.layers().iter().map(|layer| blob(&layer.into())).collect();
+    let layers: Vec<String> = image.blobs().map(|layer| blob(&layer)).collect();
     Some(json!([{"Config": blob(image.config().descriptor()), "RepoTags": tags, "Layers": layers}]))
 }
 

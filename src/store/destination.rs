@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Error, layout};
 use crate::fs::{self, Found};
-use crate::image::Root;
+use crate::image::{Descriptor, Root};
 
 /// A place for an image, and the tag to give it there.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -143,6 +143,11 @@ impl Destination {
             Kind::Layout => layout::check(&self.path),
             Kind::OciArchive | Kind::DockerArchive => check_file(&self.path),
         }
+    }
+
+    /// Whether it has a blob already, so that nobody need bring it.
+    pub fn has_blob(&self, named: &Descriptor) -> bool {
+        self.kind == Kind::Layout && target(&self.path).is_ok_and(|path| layout::has_blob(&path, named))
     }
 
     /// Whether it can take this image.

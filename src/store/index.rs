@@ -123,11 +123,12 @@ fn is_image(entry: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::image::{Config, Image, Root};
+    use crate::image::{Base, Config, Image, Root};
     use crate::platform::Platform;
 
     fn root() -> Root {
-        let image = Image::new(&Config::default(), &Platform::linux("amd64", None), &[], 0).unwrap();
+        let image = Image::new(&Config::default(), &Platform::linux("amd64", None), &Base::default(), &[], 0)
+            .unwrap();
         Root::new(vec![image]).unwrap()
     }
 

@@ -127,7 +127,7 @@ pub(super) fn attach(artifact: &Artifact, directory: &Path) -> Result<Vec<Warnin
 
 /// Where the blobs of `root` are in the layout at `directory`.
 pub(super) fn blobs_of(root: &Root, directory: &Path) -> Vec<PathBuf> {
-    let layers = root.layers().map(|layer| layer.digest.hex());
+    let layers = root.blobs().map(|layer| layer.digest.hex());
     let documents = root.documents().map(name);
     layers.chain(documents).map(|name| blobs_in(directory).join(name)).collect()
 }
@@ -215,9 +215,7 @@ impl<'a> Layout<'a> {
     fn write(&self, root: &Root, staging: &Staging, names: &[Name]) -> Result<Vec<Warning>, Error> {
         let mut index = read_index(self.directory)?;
         let blobs = self.blobs()?;
-        for layer in root.layers() {
-            place::link(&staging.path(layer.digest), &blobs.join(layer.digest.hex()))?;
-        }
+        root.blobs().try_for_each(|named| self.place(&named, staging))?;
         for blob in root.documents() {
             place::write(&blobs.join(name(blob)), blob.bytes())?;
         }
@@ -228,17 +226,7 @@ impl<'a> Layout<'a> {
     fn receive(&self, graph: &Graph, staging: &Staging, names: &[Name]) -> Result<Vec<Warning>, Error> {
         let mut index = read_index(self.directory)?;
         let blobs = self.blobs()?;
-        for (digest, named) in &graph.blobs {
-            let (waiting, path) = (staging.path(*digest), blobs.join(digest.hex()));
-            if waiting.exists() {
-                place::link(&waiting, &path)?;
-            } else if !path.exists() {
-                // It was there, and another build has tidied it away since.
-                let source =
-                    io::Error::other(format!("{} bytes of it went meanwhile; copy again", named.size));
-                return Err(Error::Blob { digest: *digest, source });
-            }
-        }
+        graph.blobs.values().try_for_each(|named| self.place(named, staging))?;
         for document in &graph.documents {
             place::write(&blobs.join(document.digest.hex()), &document.bytes)?;
         }
@@ -247,6 +235,20 @@ impl<'a> Layout<'a> {
             index::replace(&mut index, entries, names);
         }
         self.finish(&index)
+    }
+
+    /// Takes a blob from where it waits, unless it was here already.
+    fn place(&self, named: &Descriptor, staging: &Staging) -> Result<(), Error> {
+        let (waiting, path) = (staging.path(named.digest), self.blobs()?.join(named.digest.hex()));
+        if waiting.exists() {
+            return Ok(place::link(&waiting, &path)?);
+        }
+        if path.exists() {
+            return Ok(());
+        }
+        // It was there, and another build has tidied it away since.
+        let source = io::Error::other(format!("{} bytes of it went meanwhile; do it again", named.size));
+        Err(Error::Blob { digest: named.digest, source })
     }
 
     fn attach(&self, artifact: &Artifact) -> Result<Vec<Warning>, Error> {

@@ -20,7 +20,10 @@ use std::fmt;
 use std::path::PathBuf;
 
 pub use destination::{Destination, Kind, ParseDestinationError};
-pub use read::{FileEntry, Files, Origin, Stored, StoredImage, StoredLayer, artifact, open, remote_artifact};
+pub use read::{
+    Extent, FileEntry, FileNode, Files, Origin, Stored, StoredImage, StoredLayer, artifact, open,
+    remote_artifact,
+};
 pub use receive::receive;
 pub use staging::Staging;
 pub(crate) use traces::{Entries, Traces};

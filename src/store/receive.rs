@@ -5,10 +5,7 @@ use std::io::{self, Read};
 use super::destination::target;
 use super::names::{self, Name};
 use super::{Destination, Error, Kind, Staging, Warning, layout};
-use crate::digest::Digest;
-use crate::fs::Context;
 use crate::image::{Descriptor, Graph};
-use crate::layer::output::Output;
 use crate::reference::Reference;
 
 /// Writes the image of `graph` to the layout at `destination`, under these names or the destination's tag; `open` reads
@@ -30,27 +27,8 @@ pub fn receive<'a>(
     let names: Vec<Name> = names::at(destination, names)?;
     let staging = Staging::new(destination)?;
     for named in graph.blobs.values().filter(|named| !layout::has_blob(&directory, named)) {
-        fetch(named, open, &staging)?;
+        let refused = |source: io::Error| Error::Blob { digest: named.digest, source };
+        staging.take(named, &mut open(named).map_err(refused)?)?.map_err(refused)?;
     }
     layout::receive(graph, &staging, &names, &destination.path)
-}
-
-/// Reads one blob into `staging`, held to its digest and its size.
-fn fetch<'a>(
-    named: &Descriptor,
-    open: &(dyn Fn(&Descriptor) -> io::Result<Box<dyn Read + 'a>> + 'a),
-    staging: &Staging,
-) -> Result<(), Error> {
-    let refused = |source: io::Error| Error::Blob { digest: named.digest, source };
-    let mut reader = open(named).map_err(refused)?.take(named.size.saturating_add(1));
-    let path = staging.path(named.digest);
-    let mut output = Output::create(&path)?;
-    output.copy(&mut reader)?.map_err(refused)?;
-    let (found, size): (Digest, u64) = output.finish();
-    if (found, size) != (named.digest, named.size) {
-        std::fs::remove_file(&path).context("remove", &path)?;
-        let why = format!("{size} bytes of `{found}` came instead of {}", named.size);
-        return Err(refused(io::Error::other(why)));
-    }
-    Ok(())
 }

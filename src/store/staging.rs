@@ -4,7 +4,7 @@
 //! was killed, and removes them.
 
 use std::fs::{File, TryLockError};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -16,6 +16,8 @@ use crate::cache::Cache;
 use crate::digest::Digest;
 use crate::fs::{self, Context};
 use crate::gate::Gate;
+use crate::image::Descriptor;
+use crate::layer::output::Output;
 use crate::layer::{self, Compression, Layer};
 use crate::path::ImagePath;
 use crate::rootfs::{Entry, Stratum};
@@ -75,6 +77,27 @@ impl Staging {
         let path = self.path(layer.digest);
         std::fs::rename(&unnamed, &path).context("create", &path)?;
         Ok(layer)
+    }
+
+    /// Takes a blob, held to its digest and its size; the inner error is that of `reader`, or says what came instead.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn take(&self, named: &Descriptor, reader: &mut dyn Read) -> Result<io::Result<()>, Error> {
+        let (unnamed, path) = (self.unnamed(), self.path(named.digest));
+        let mut output = Output::create(&unnamed)?;
+        if let Err(error) = output.copy(&mut reader.take(named.size.saturating_add(1)))? {
+            output.discard();
+            return Ok(Err(error));
+        }
+        let (found, size): (Digest, u64) = output.finish();
+        if (found, size) != (named.digest, named.size) {
+            std::fs::remove_file(&unnamed).context("remove", &unnamed)?;
+            let why = format!("{size} bytes of `{found}` came instead of {}", named.size);
+            return Ok(Err(io::Error::other(why)));
+        }
+        std::fs::rename(&unnamed, &path).context("create", &path)?;
+        Ok(Ok(()))
     }
 
     /// A path for a file that has no digest yet; each time another.

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::content::Content;
-use crate::image::{Config, Image};
+use crate::image::{Base, Config, Image};
 use crate::layer::Layer;
 use crate::path::ImagePath;
 use crate::platform::Platform;
@@ -96,7 +96,7 @@ fn image(staging: &Staging, program: &str, architecture: &str) -> Image {
         layer(staging, "/app", program, Stratum::Program),
     ];
     let config = Config { entrypoint: vec!["/app".into()], ..Config::default() };
-    Image::new(&config, &Platform::linux(architecture, None), &layers, 0).unwrap()
+    Image::new(&config, &Platform::linux(architecture, None), &Base::default(), &layers, 0).unwrap()
 }
 
 fn root(images: &[Image]) -> Root {

@@ -19,6 +19,15 @@ pub enum Place {
     Remote(Named),
 }
 
+impl Place {
+    /// Whether `text` begins with one of the words that say what kind of place it is.
+    pub fn has_transport(text: &str) -> bool {
+        ["docker://", "oci:", "oci-archive:", "docker-archive:"]
+            .iter()
+            .any(|transport| text.starts_with(transport))
+    }
+}
+
 /// An image at a registry.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Named {
@@ -90,7 +99,7 @@ impl Named {
     }
 
     /// Its full name, with its tag where it has one.
-    pub(super) fn full_name(&self) -> String {
+    pub(crate) fn full_name(&self) -> String {
         match self.name() {
             Some(name) => name.full_name(),
             None => Repository::from(&self.reference).to_string(),

@@ -10,6 +10,7 @@
     reason = "a panic is how a test fails"
 )]
 
+mod base;
 mod cache;
 mod changes;
 mod compression;

@@ -65,6 +65,8 @@ Arguments:
 Options:
   -f, --file <FILE>              Read the recipe in FILE; several files, several images
   -t, --tag <NAME[:TAG]>         Name the image
+      --base <IMAGE>             Build upon this image: a name at a registry, `oci:DIR[:TAG]` or an
+                                 archive. What it has already is left out
   -o, --output <DEST>            Write the image to `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or
                                  `docker-archive:FILE`; `oci:NAME.oci` when nothing is said
       --push                     Send the image to the registry of each of its names, besides

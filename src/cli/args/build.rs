@@ -37,6 +37,10 @@ pub(in crate::cli) struct BuildArgs {
     #[arg(short, long = "tag", value_name = "NAME[:TAG]")]
     tags: Vec<String>,
 
+    /// Build upon this image: a name at a registry, `oci:DIR[:TAG]` or an archive. What it has already is left out
+    #[arg(long, value_name = "IMAGE")]
+    base: Option<String>,
+
     /// Write the image to `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or `docker-archive:FILE`; `oci:NAME.oci` when
     /// nothing is said
     #[arg(short, long = "output", value_name = "DEST")]
@@ -153,6 +157,7 @@ impl BuildArgs {
     pub(in crate::cli) fn overrides(&self) -> Overrides {
         Overrides {
             names: self.tags.clone(),
+            base: self.base.clone(),
             programs: self.programs.clone(),
             args: self.args.iter().chain(&self.rest).cloned().collect(),
             user: self.user.clone(),

@@ -60,6 +60,18 @@ impl Cache {
         Some(Self { bytes: bytes.to_vec(), count, variants, machine: Some(machine) })
     }
 
+    /// The plain entries for its machine, in order.
+    pub fn entries(&self) -> Vec<Entry> {
+        let Some(machine) = self.machine else { return Vec::new() };
+        let entry = |index: usize| {
+            let line = self.line(index)?;
+            let is_plain = line.mask == 0 && line.flags == format::flags(machine);
+            let (name, path) = (self.key(index)?, self.string(line.path)?);
+            is_plain.then(|| Entry { name: name.to_vec(), path: Spelled::new(path) })
+        };
+        (0..self.count).filter_map(entry).collect()
+    }
+
     /// Whether some entries are for CPUs that have what a mask says, as before glibc-hwcaps.
     pub fn has_masks(&self) -> bool {
         let mut lines = (0..self.count).filter_map(|index| self.line(index));

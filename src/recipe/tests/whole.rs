@@ -15,10 +15,11 @@ fn a_whole_recipe() {
             Program { from: "bin/tool".into(), to: Some("/usr/bin/tool".parse().unwrap()) },
         ],
         args: strings(["--config", "/etc/shop/shop.toml"]),
-        user: Owner { uid: 1000, gid: 100 },
+        base: None,
+        user: Some(Owner { uid: 1000, gid: 100 }),
         expose: ["8080", "9000/udp"].map(|port| port.parse().unwrap()).into(),
         env: map(&[("RUST_LOG", "info"), ("LANG", "C")]),
-        working_dir: "/srv".parse().unwrap(),
+        working_dir: Some("/srv".parse().unwrap()),
         stop_signal: Some("SIGRTMIN+3".parse().unwrap()),
         labels: map(&[("a", "1")]),
         annotations: map(&[("org.opencontainers.image.title", "Shop")]),
@@ -76,25 +77,25 @@ fn flags_replace_lists_and_merge_into_maps() {
     let to = Some("/app/other".parse().unwrap());
     assert_eq!(recipe.programs, [Program { from: "other".into(), to }]);
     assert_eq!(recipe.args, ["-v"]);
-    assert_eq!(recipe.user, Owner { uid: 5, gid: 100 });
+    assert_eq!(recipe.user, Some(Owner { uid: 5, gid: 100 }));
     assert_eq!(recipe.expose, ["1".parse().unwrap()].into());
     let env: Vec<_> = recipe.env.iter().map(|(k, v)| format!("{k}={v}")).collect();
     assert_eq!(env, ["EMPTY=", "LANG=de=AT", "RUST_LOG=info"]);
-    assert_eq!(recipe.working_dir, ImagePath::root());
+    assert_eq!(recipe.working_dir, Some(ImagePath::root()));
     assert_eq!(recipe.stop_signal.unwrap().as_str(), "2");
     assert_eq!(recipe.includes, [Include { from: "a:b".into(), to: Spelled::new("/c") }]);
     assert!(recipe.strip);
     let whole = Overrides { user: Some("7:8".into()), ..Overrides::default() };
-    assert_eq!(read(WHOLE, &whole).unwrap().user, Owner { uid: 7, gid: 8 });
+    assert_eq!(read(WHOLE, &whole).unwrap().user, Some(Owner { uid: 7, gid: 8 }));
 }
 
 #[test]
 fn flags_alone_have_defaults() {
     let flags = Overrides { programs: vec!["./app".into()], ..Overrides::default() };
     let recipe = Recipe::from_flags(&flags).unwrap();
-    assert_eq!(recipe.user.to_string(), "65532:65532");
+    assert_eq!(recipe.user, None);
     assert_eq!(recipe.locate(&recipe.programs[0].from), Path::new("./app"));
-    assert_eq!((recipe.working_dir.to_string().as_str(), recipe.strip), ("/", false));
+    assert_eq!((recipe.working_dir, recipe.strip), (None, false));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::io::{self, Read, Seek as _, SeekFrom};
 use std::path::PathBuf;
 
 use super::headers::{Headers, invalid};
-use crate::digest::{Digest, Hasher};
+use crate::digest::Digest;
 use crate::fs::{self, Context};
 use crate::store::{Destination, Kind};
 
@@ -153,18 +153,4 @@ fn members(path: &PathBuf) -> fs::Result<BTreeMap<Vec<u8>, Member>> {
         }
     }
     Ok(members)
-}
-
-/// Reads, and knows the digest of what was read.
-pub(super) struct Hashing<R> {
-    pub(super) reader: R,
-    pub(super) hasher: Hasher,
-}
-
-impl<R: Read> Read for Hashing<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.reader.read(buffer)?;
-        self.hasher.update(buffer.get(..read).unwrap_or_default());
-        Ok(read)
-    }
 }

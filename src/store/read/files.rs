@@ -8,9 +8,9 @@ use std::io::{self, BufReader, Read};
 use flate2::read::MultiGzDecoder;
 
 use super::Why;
-use super::blobs::{Hashing, Source};
+use super::blobs::Source;
 use super::headers::{Header, Headers, Stream, invalid};
-use crate::digest::{Digest, Hasher};
+use crate::digest::{Digest, Hashing};
 use crate::path::ImagePath;
 
 /// The most paths of an image; a large distribution has some hundred thousand.
@@ -29,19 +29,45 @@ const OPAQUE: &[u8] = b".wh..wh..opq";
 #[derive(Clone, Default, Debug)]
 pub struct Files {
     paths: BTreeMap<ImagePath, Entry>,
+    layers: usize,
 }
 
 /// What is at a path.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Entry {
+pub struct Entry {
+    /// What it is.
+    pub node: Node,
+    /// Permission bits, `0o7777` at most.
+    pub mode: u32,
+    /// User and group, numeric.
+    pub owner: (u32, u32),
+}
+
+/// The kinds of entries.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Node {
     /// A directory.
     Directory,
-    /// A file with so many bytes; a hard link says none.
-    File(u64),
+    /// A file, by any of its names.
+    File(Extent),
     /// A symbolic link, and where it leads.
     Link(Vec<u8>),
     /// A device or the like.
     Special,
+}
+
+/// A directory that no layer names.
+const IMPLIED: Entry = Entry { node: Node::Directory, mode: 0o755, owner: (0, 0) };
+
+/// Where the bytes of a file stand.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Extent {
+    /// Which layer, the lowest first.
+    pub layer: usize,
+    /// Where in its tar.
+    pub position: u64,
+    /// How many there are.
+    pub size: u64,
 }
 
 /// How a layer is packed.
@@ -50,6 +76,18 @@ pub(super) enum Packing {
     Plain,
     Gzip,
     Zstd,
+}
+
+impl Packing {
+    /// The tar that `reader` has packed.
+    pub(super) fn unpacked<'a>(self, reader: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
+        let reader = BufReader::new(reader);
+        Ok(match self {
+            Self::Plain => Box::new(reader),
+            Self::Gzip => Box::new(MultiGzDecoder::new(reader)),
+            Self::Zstd => Box::new(zstd::Decoder::with_buffer(reader)?),
+        })
+    }
 }
 
 impl Files {
@@ -81,7 +119,8 @@ impl Files {
                 b".." => drop(at.pop()),
                 _ => at.push(name),
             }
-            if let Some(Entry::Link(to)) = joined(&at).and_then(|path| self.paths.get(&path))
+            if let Some(Node::Link(to)) =
+                joined(&at).and_then(|path| self.paths.get(&path)).map(|at| &at.node)
                 && links < MAX_LINKS
             {
                 links += 1;
@@ -103,26 +142,29 @@ impl Files {
         packing: Packing,
     ) -> Result<(), Why> {
         let expected = source.size;
-        let mut counted = Hashing { reader: source.reader, hasher: Hasher::default() };
-        let layer = match packing {
-            Packing::Plain => Layer::read(BufReader::new(&mut counted)),
-            Packing::Gzip => Layer::read(MultiGzDecoder::new(BufReader::new(&mut counted))),
-            Packing::Zstd => zstd::Decoder::new(&mut counted).and_then(Layer::read),
-        }?;
+        let mut counted = Hashing::new(source.reader);
+        let layer = Layer::read(packing.unpacked(&mut counted)?, self.layers)?;
         // What stands behind the end counts as well.
         io::copy(&mut counted, &mut io::sink())?;
-        if counted.reader.limit() > 0 {
-            let found = expected - counted.reader.limit();
+        if counted.inner().limit() > 0 {
+            let found = expected - counted.inner().limit();
             return Err(Why::Said(format!("it has {found} bytes, not {expected}")));
         }
-        let found = counted.hasher.finish();
+        let found = counted.finish();
         if let Some(digest) = digest.filter(|digest| **digest != found) {
             return Err(Why::Said(format!("`{digest}` has the bytes of `{found}`")));
         }
         Ok(self.put(layer)?)
     }
 
+    /// Puts a layer on top whose tar is read as it is.
+    pub(crate) fn add_tar(&mut self, tar: impl Read) -> io::Result<()> {
+        let layer = Layer::read(tar, self.layers)?;
+        self.put(layer).map_err(io::Error::other)
+    }
+
     fn put(&mut self, layer: Layer) -> Result<(), String> {
+        self.layers += 1;
         for path in &layer.hidden {
             self.remove(path, true);
         }
@@ -130,9 +172,25 @@ impl Files {
             self.remove(path, false);
         }
         for (path, entry) in layer.paths {
-            if entry != Entry::Directory && self.paths.get(&path) == Some(&Entry::Directory) {
+            let is_below = self.paths.get(&path).is_some_and(Entry::is_directory);
+            if is_below && !entry.is_directory() {
                 self.remove(&path, true);
             }
+            // A tar need not name the directories on the way.
+            let mut above = path.parent();
+            while let Some(path) =
+                above.filter(|path| path.name().is_some() && !self.paths.contains_key(path))
+            {
+                above = path.parent();
+                self.paths.insert(path, IMPLIED);
+            }
+            self.paths.insert(path, entry);
+        }
+        for (path, target) in layer.linked {
+            let Some(entry) = self.paths.get(&target).filter(|entry| !entry.is_directory()) else {
+                return Err(format!("`{path}` in it is another name of `{target}`, which is no file"));
+            };
+            let entry = entry.clone();
             self.paths.insert(path, entry);
         }
         let names: usize = self.paths.keys().map(|path| path.as_bytes().len()).sum();
@@ -159,12 +217,15 @@ struct Layer {
     paths: BTreeMap<ImagePath, Entry>,
     hidden: Vec<ImagePath>,
     emptied: Vec<ImagePath>,
+    /// Hard links to what this layer does not have.
+    linked: Vec<(ImagePath, ImagePath)>,
+    number: usize,
     names: usize,
 }
 
 impl Layer {
-    fn read(reader: impl Read) -> io::Result<Self> {
-        let mut layer = Self::default();
+    fn read(reader: impl Read, number: usize) -> io::Result<Self> {
+        let mut layer = Self { number, ..Self::default() };
         let mut headers = Headers::new(Stream(reader.take(MAX_UNPACKED)));
         while let Some(header) = headers.next()? {
             layer.put(&header)?;
@@ -175,21 +236,11 @@ impl Layer {
     }
 
     fn put(&mut self, header: &Header) -> io::Result<()> {
-        let names: Vec<&[u8]> = header
-            .name
-            .split(|byte| *byte == b'/')
-            .filter(|name| !name.is_empty() && *name != b".")
-            .collect();
+        let names = names(&header.name)?;
         let Some((last, above)) = names.split_last() else { return Ok(()) };
-        if names.contains(&b"..".as_slice()) {
-            return Err(invalid("a path in it leads out of the image"));
-        }
-        let path = |names: &[&[u8]]| {
-            let owned: Vec<Vec<u8>> = names.iter().map(|name| name.to_vec()).collect();
-            joined(&owned).ok_or_else(|| invalid("a path in it is none"))
-        };
         self.names += header.name.len();
-        if self.paths.len() + self.hidden.len() + self.emptied.len() >= MAX_PATHS || self.names > MAX_NAMES {
+        let marks = self.hidden.len() + self.emptied.len() + self.linked.len();
+        if self.paths.len() + marks >= MAX_PATHS || self.names > MAX_NAMES {
             return Err(invalid("it has too many paths for an image"));
         }
         if *last == OPAQUE {
@@ -198,22 +249,51 @@ impl Layer {
             let mut names = above.to_vec();
             names.push(name);
             self.hidden.push(path(&names)?);
+        } else if header.kind.is_hard_link() {
+            let (path, target) = (path(&names)?, path(&self::names(&header.link)?)?);
+            match self.paths.get(&target).cloned() {
+                Some(entry) => drop(self.paths.insert(path, entry)),
+                None => self.linked.push((path, target)),
+            }
         } else {
-            self.paths.insert(path(&names)?, Entry::of(header));
+            self.paths.insert(path(&names)?, self.entry(header));
         }
         Ok(())
+    }
+
+    fn entry(&self, header: &Header) -> Entry {
+        let node = match header.kind {
+            kind if kind.is_dir() => Node::Directory,
+            kind if kind.is_symlink() => Node::Link(header.link.clone()),
+            kind if kind.is_file() || kind.is_contiguous() => {
+                Node::File(Extent { layer: self.number, position: header.position, size: header.size })
+            }
+            _ => Node::Special,
+        };
+        Entry { node, mode: header.mode, owner: header.owner }
     }
 }
 
 impl Entry {
-    fn of(header: &Header) -> Self {
-        match header.kind {
-            kind if kind.is_dir() => Self::Directory,
-            kind if kind.is_symlink() => Self::Link(header.link.clone()),
-            kind if kind.is_file() || kind.is_hard_link() || kind.is_contiguous() => Self::File(header.size),
-            _ => Self::Special,
-        }
+    /// Whether it is a directory.
+    pub fn is_directory(&self) -> bool {
+        self.node == Node::Directory
     }
+}
+
+/// The names of a path in a tar, none of which leads up.
+fn names(path: &[u8]) -> io::Result<Vec<&[u8]>> {
+    let names: Vec<&[u8]> =
+        path.split(|byte| *byte == b'/').filter(|name| !name.is_empty() && *name != b".").collect();
+    if names.contains(&b"..".as_slice()) {
+        return Err(invalid("a path in it leads out of the image"));
+    }
+    Ok(names)
+}
+
+fn path(names: &[&[u8]]) -> io::Result<ImagePath> {
+    let owned: Vec<Vec<u8>> = names.iter().map(|name| name.to_vec()).collect();
+    joined(&owned).ok_or_else(|| invalid("a path in it is none"))
 }
 
 fn joined(names: &[Vec<u8>]) -> Option<ImagePath> {
@@ -257,7 +337,7 @@ mod tests {
     fn merged(layers: &[&[&str]]) -> Files {
         let mut files = Files::default();
         for entries in layers {
-            files.put(Layer::read(layer(entries).as_slice()).unwrap()).unwrap();
+            files.put(Layer::read(layer(entries).as_slice(), files.layers).unwrap()).unwrap();
         }
         files
     }

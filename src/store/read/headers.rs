@@ -24,6 +24,10 @@ pub(super) struct Header {
     pub(super) position: u64,
     /// Bytes of its content.
     pub(super) size: u64,
+    /// Permission bits, `0o7777` at most.
+    pub(super) mode: u32,
+    /// User and group, numeric.
+    pub(super) owner: (u32, u32),
 }
 
 /// Where bytes can be passed over.
@@ -67,6 +71,8 @@ struct Records {
     name: Option<Vec<u8>>,
     link: Option<Vec<u8>>,
     size: Option<u64>,
+    uid: Option<u64>,
+    gid: Option<u64>,
 }
 
 impl<R: Skip> Headers<R> {
@@ -103,9 +109,18 @@ impl<R: Skip> Headers<R> {
         let has_content = kind.is_file() || kind.is_contiguous() || !is_known(kind);
         let size = records.size.map_or_else(|| header.entry_size(), Ok)?;
         let size = if has_content { size } else { 0 };
+        let old = header.as_old();
+        let id = |record: Option<u64>, field: &[u8], own: io::Result<u64>| {
+            let id = if is_blank(field) { record.unwrap_or(0) } else { record.map_or(own, Ok)? };
+            u32::try_from(id).map_err(|_| invalid("an owner is no number that there can be"))
+        };
+        let owner = (id(records.uid, &old.uid, header.uid())?, id(records.gid, &old.gid, header.gid())?);
+        let mode = if is_blank(&old.mode) { 0 } else { header.mode()? & 0o7777 };
         let position = self.position;
         self.skip(padded(size)?)?;
         Ok(Header {
+            mode,
+            owner,
             name: records.name.unwrap_or_else(|| header.path_bytes().into_owned()),
             kind,
             link: records.link.or_else(|| header.link_name_bytes().map(Into::into)).unwrap_or_default(),
@@ -165,10 +180,9 @@ impl Records {
             match name {
                 b"path" => self.name = Some(value.to_vec()),
                 b"linkpath" => self.link = Some(value.to_vec()),
-                b"size" => {
-                    let size = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
-                    self.size = Some(size.ok_or_else(|| invalid("a size is no number"))?);
-                }
+                b"size" => self.size = Some(number(value)?),
+                b"uid" => self.uid = Some(number(value)?),
+                b"gid" => self.gid = Some(number(value)?),
                 _ => {}
             }
             bytes = rest;
@@ -196,6 +210,16 @@ impl<'a> Record<'a> {
             rest: bytes.get(length..)?,
         })
     }
+}
+
+/// A number that nobody wrote.
+fn is_blank(field: &[u8]) -> bool {
+    field.iter().all(|byte| [0, b' '].contains(byte))
+}
+
+fn number(value: &[u8]) -> io::Result<u64> {
+    let number = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
+    number.ok_or_else(|| invalid("a size or an owner is no number"))
 }
 
 fn until_nul(mut bytes: Vec<u8>) -> Vec<u8> {

@@ -25,7 +25,7 @@ use crate::{fs, registry};
 use blobs::Blobs;
 
 pub use artifact::{artifact, remote_artifact};
-pub use files::{Entry as FileEntry, Files};
+pub use files::{Entry as FileEntry, Extent, Files, Node as FileNode};
 pub use origin::Origin;
 pub use stored::{Stored, StoredImage, StoredLayer};
 
@@ -105,6 +105,15 @@ impl Why {
             Self::Said(why) => unreadable(place, why),
             Self::File(error) => Error::File(error),
             Self::Registry(error) => Error::Registry(error),
+        }
+    }
+
+    /// As an error of reading.
+    fn into_io(self) -> io::Error {
+        match self {
+            Self::Said(why) => io::Error::other(why),
+            Self::File(error) => io::Error::other(error),
+            Self::Registry(error) => io::Error::other(error),
         }
     }
 

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::Error;
 use crate::digest::Digest;
+use crate::platform::Platform;
 use crate::store::Destination;
 
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
@@ -98,6 +99,32 @@ pub(super) fn digest(descriptor: &Value) -> Result<Digest, String> {
 pub(super) fn is_index(media_type: &str, document: &Value) -> bool {
     let own = document.get("mediaType").and_then(Value::as_str).unwrap_or(media_type);
     own.ends_with(".image.index.v1+json") || own.ends_with(".manifest.list.v2+json")
+}
+
+/// The entry of an index for a platform: that of its very variant, else one that leaves the variant open, else, where
+/// none is wanted, any. Where there is but one image and nobody says what it is for, its config will.
+pub(super) fn platform_entry<'a>(index: &'a Value, wanted: &Platform) -> Option<&'a Value> {
+    let entries = index.get("manifests").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let images: Vec<&Value> = entries.iter().filter(|entry| is_image(entry)).collect();
+    if let [only] = images.as_slice()
+        && only.get("platform").is_none()
+    {
+        return Some(only);
+    }
+    let kin: Vec<(&Value, Platform)> =
+        images.into_iter().filter_map(|entry| Some((entry, entry_platform(entry)?))).collect();
+    let mut kin: Vec<_> = kin.into_iter().filter(|(_, found)| found.is_kin_of(wanted)).collect();
+    kin.sort_by_key(|(_, found)| (found.variant != wanted.variant, found.variant.is_some()));
+    let (entry, found) = kin.into_iter().next()?;
+    let fits = wanted.variant.is_none() || found.variant.is_none() || found.variant == wanted.variant;
+    fits.then_some(entry)
+}
+
+/// What an entry says that it is for.
+pub(super) fn entry_platform(entry: &Value) -> Option<Platform> {
+    let platform = entry.get("platform")?;
+    let word = |key: &str| platform.get(key).and_then(Value::as_str).map(str::to_owned);
+    Some(Platform { os: word("os")?, architecture: word("architecture")?, variant: word("variant") })
 }
 
 /// Signatures, attestations and other artifacts stand in an index too.

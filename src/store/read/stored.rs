@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::blobs::{Blobs, Source};
+use super::blobs::Blobs;
 use super::bytes::Bytes;
-use super::files::{Files, Packing};
+use super::files::Files;
 use super::{Error, MAX_DOCUMENT, MAX_IMAGES, MAX_LAYERS, Origin, Why, json, select};
 use crate::digest::Digest;
 use crate::image::{Descriptor, Document};
@@ -40,7 +40,7 @@ pub struct StoredLayer {
     /// What names it; nothing in an archive that only has Docker's description.
     pub descriptor: Option<Descriptor>,
     /// Its file in such an archive.
-    member: String,
+    pub(super) member: String,
 }
 
 /// The images behind a root: one of a manifest, those of an index.
@@ -61,6 +61,30 @@ pub(super) fn images(bytes: &Bytes, root: &Document) -> Result<Vec<StoredImage>,
         found.push(image(bytes, manifest, &document)?);
     }
     Ok(found)
+}
+
+/// The image for `wanted` behind a root: a lone one, whatever it is for; nothing where an index has none.
+pub(super) fn image_for(
+    bytes: &Bytes,
+    root: &Document,
+    wanted: &Platform,
+) -> Result<Option<StoredImage>, Why> {
+    let document = json(&root.digest.to_string(), &root.bytes)?;
+    if !select::is_index(&root.media_type, &document) {
+        return Ok(Some(image(bytes, root.clone(), &document)?));
+    }
+    let Some(entry) = select::platform_entry(&document, wanted) else { return Ok(None) };
+    let said = entry.get("mediaType").and_then(Value::as_str).unwrap_or_default();
+    let manifest = bytes.manifest(&select::digest(entry)?, said)?;
+    let document = json(&manifest.digest.to_string(), &manifest.bytes)?;
+    Ok(Some(image(bytes, manifest, &document)?))
+}
+
+/// What the images of a root are for, as it says; nothing where it names none.
+pub(super) fn platforms(root: &Document) -> Vec<Platform> {
+    let document = json("", &root.bytes).unwrap_or_default();
+    let entries = document.get("manifests").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    entries.iter().filter(|entry| select::is_image(entry)).filter_map(select::entry_platform).collect()
 }
 
 fn image(bytes: &Bytes, manifest: Document, document: &Value) -> Result<StoredImage, Why> {
@@ -172,43 +196,10 @@ impl Stored {
             let name = digest.map_or_else(|| layer.member.clone(), |digest| digest.to_string());
             let refused =
                 |why: Why| why.within(&format!("layer {number}, `{name}`")).about(&self.origin.place);
-            let packing = self.packing(layer).map_err(refused)?;
-            let source = self.layer(layer).map_err(refused)?;
+            let packing = self.origin.packing(layer).map_err(refused)?;
+            let source = self.origin.layer(layer).map_err(refused)?;
             files.add(source, digest.as_ref(), packing).map_err(refused)?;
         }
         Ok(files)
-    }
-
-    /// Opens a layer.
-    fn layer(&self, layer: &StoredLayer) -> Result<Source, Why> {
-        match (&layer.descriptor, self.origin.bytes()) {
-            (Some(descriptor), bytes) => bytes.blob(descriptor).map_err(Why::from),
-            (None, Bytes::Disk(blobs)) => {
-                let source = blobs.file(&layer.member).map_err(|error| error.to_string())?;
-                source.ok_or_else(|| "it is missing".to_owned().into())
-            }
-            (None, Bytes::Registry(_)) => Err("it has no digest".to_owned().into()),
-        }
-    }
-
-    /// How a layer is packed: its media type says so; without one, its first bytes.
-    fn packing(&self, layer: &StoredLayer) -> Result<Packing, Why> {
-        match layer.descriptor.as_ref().map_or("", |descriptor| &descriptor.media_type) {
-            kind if kind.ends_with("+gzip") || kind.ends_with(".gzip") => Ok(Packing::Gzip),
-            kind if kind.ends_with("+zstd") => Ok(Packing::Zstd),
-            "application/vnd.oci.image.layer.v1.tar" => Ok(Packing::Plain),
-            "" => {
-                let mut start = [0; 4];
-                let mut reader = self.layer(layer)?.reader;
-                // A tar has more bytes than that, and none of these at its start.
-                std::io::Read::read_exact(&mut reader, &mut start)?;
-                Ok(match start {
-                    [0x1f, 0x8b, ..] => Packing::Gzip,
-                    [0x28, 0xb5, 0x2f, 0xfd] => Packing::Zstd,
-                    _ => Packing::Plain,
-                })
-            }
-            kind => Err(Why::Said(format!("`{kind}` can't be unpacked here, only tar, gzip and zstd"))),
-        }
     }
 }

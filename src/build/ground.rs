@@ -1,0 +1,200 @@
+//! What the image of one platform stands on, and what it takes over from there where the recipe is silent.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::ops::ControlFlow;
+
+use super::destinations::Destinations;
+use super::{Error, Observer, Settings};
+use crate::base::{self, Base, BaseTree, Inherited};
+use crate::digest::Digest;
+use crate::image::{Descriptor, Root};
+use crate::layer;
+use crate::path::ImagePath;
+use crate::platform::Platform;
+use crate::recipe::{DEFAULT_USER, Recipe};
+use crate::registry::Client;
+use crate::rootfs::Owner;
+use crate::store::{self, Staging};
+use crate::tree::{self, End, Tree};
+
+/// The most bytes of a list of accounts.
+const ACCOUNTS: usize = 1 << 20;
+
+/// The base of a recipe; nothing where it has none.
+pub(super) fn open(recipe: &Recipe, settings: &Settings) -> Result<Option<Base>, Error> {
+    let Some(place) = &recipe.base else { return Ok(None) };
+    Ok(Some(Base::open(place, &client(settings)?, settings.cache.as_deref())?))
+}
+
+/// Which base it is, without reading it where the recipe says so itself.
+pub(super) fn pin(recipe: &Recipe, settings: &Settings) -> Result<Option<Digest>, Error> {
+    let Some(place) = &recipe.base else { return Ok(None) };
+    Ok(Some(base::pin(place, &client(settings)?)?))
+}
+
+fn client(settings: &Settings) -> Result<Client, Error> {
+    settings.client.clone().map_or_else(|| Ok(Client::new(crate::registry::Settings::default())?), Ok)
+}
+
+/// Lets the layers of bases wait beside an image's own, as far as one of its destinations lacks them.
+pub(super) fn stage(
+    base: &Base,
+    root: &Root,
+    staging: &Staging,
+    destinations: &Destinations,
+    observer: &dyn Observer,
+) -> Result<(), Error> {
+    let named: BTreeMap<Digest, &Descriptor> = root.below().map(|layer| (layer.digest, layer)).collect();
+    for layer in named.into_values() {
+        if destinations.iter().all(|destination| destination.has_blob(layer)) {
+            continue;
+        }
+        let opened = base.blob(layer).map(|reader| Observed { reader, observer });
+        let taken = match opened {
+            Ok(mut reader) => staging.take(layer, &mut reader)?,
+            Err(error) => Err(error),
+        };
+        if let Err(source) = taken {
+            if observer.packed(0).is_break() {
+                return Err(store::Error::from(layer::Error::Interrupted).into());
+            }
+            return Err(base::Error::Layer { base: base.text(), digest: layer.digest, source }.into());
+        }
+    }
+    Ok(())
+}
+
+/// Reads until somebody asks to end.
+struct Observed<'a> {
+    reader: Box<dyn Read>,
+    observer: &'a dyn Observer,
+}
+
+impl Read for Observed<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.observer.packed(0) {
+            ControlFlow::Continue(()) => self.reader.read(buffer),
+            ControlFlow::Break(()) => Err(io::Error::other("interrupted")),
+        }
+    }
+}
+
+/// How a program is run, once recipe and base are taken together.
+pub(super) struct Taken {
+    pub(super) user: Owner,
+    pub(super) env: BTreeMap<String, String>,
+    pub(super) working_dir: ImagePath,
+}
+
+impl Taken {
+    /// Without a base.
+    pub(super) fn nothing(recipe: &Recipe) -> Self {
+        Self {
+            user: recipe.user.unwrap_or(DEFAULT_USER),
+            env: recipe.env.clone(),
+            working_dir: recipe.working_dir.clone().unwrap_or_else(ImagePath::root),
+        }
+    }
+}
+
+/// The base image of one platform.
+pub(super) struct Ground<'a> {
+    base: &'a Base,
+    image: base::Image,
+}
+
+impl<'a> Ground<'a> {
+    pub(super) fn of(base: &'a Base, platform: &Platform) -> Result<Self, Error> {
+        Ok(Self { base, image: base.image(platform)? })
+    }
+
+    /// Its files.
+    pub(super) fn tree(&self) -> Result<BaseTree, Error> {
+        Ok(self.base.tree(&self.image)?)
+    }
+
+    pub(super) fn into_image(self) -> base::Image {
+        self.image
+    }
+
+    fn inherited(&self) -> &Inherited {
+        &self.image.inherited
+    }
+
+    /// How the program is run as `user`; where both say something, the recipe counts.
+    pub(super) fn taken(&self, recipe: &Recipe, user: Owner) -> Result<Taken, Error> {
+        let mut env = self.inherited().env.clone();
+        env.extend(recipe.env.clone());
+        Ok(Taken { user, env, working_dir: self.working_dir(recipe)? })
+    }
+
+    fn working_dir(&self, recipe: &Recipe) -> Result<ImagePath, Error> {
+        match (&recipe.working_dir, &self.inherited().working_dir) {
+            (Some(path), _) => Ok(path.clone()),
+            (None, None) => Ok(ImagePath::root()),
+            (None, Some(text)) => text.parse().map_err(|_| {
+                self.unfit(
+                    format!("its working directory `{text}` is no path"),
+                    "say another: `--working-dir PATH`",
+                )
+            }),
+        }
+    }
+
+    /// Who runs the program, as far as numbers say; nothing where the files of the base have to.
+    pub(super) fn user(&self, recipe: &Recipe) -> Option<Owner> {
+        if let Some(user) = recipe.user {
+            return Some(user);
+        }
+        let Some(text) = &self.inherited().user else { return Some(DEFAULT_USER) };
+        let (user, group) =
+            text.split_once(':').map_or((text.as_str(), None), |(user, group)| (user, Some(group)));
+        let uid = user.parse().ok()?;
+        // As everywhere here, a user that is alone has a group of its own number.
+        let gid = group.map_or(Some(uid), |group| group.parse().ok())?;
+        Some(Owner { uid, gid })
+    }
+
+    /// The same, by the names in the base's accounts.
+    pub(super) fn user_in(&self, recipe: &Recipe, tree: &BaseTree) -> Result<Owner, Error> {
+        if let Some(user) = self.user(recipe) {
+            return Ok(user);
+        }
+        let text = self.inherited().user.clone().unwrap_or_default();
+        let (user, group) =
+            text.split_once(':').map_or((text.as_str(), None), |(user, group)| (user, Some(group)));
+        let (passwd, groups) = (lines(tree, "/etc/passwd")?, lines(tree, "/etc/group")?);
+        let number = |line: &Vec<String>, at: usize| line.get(at)?.parse::<u32>().ok();
+        let named = |lines: &[Vec<String>], name: &str| {
+            lines.iter().find(|line| line.first().is_some_and(|first| first == name)).cloned()
+        };
+        let account = named(&passwd, user);
+        let uid = user.parse().ok().or_else(|| number(account.as_ref()?, 2));
+        let gid = match group {
+            Some(group) => group.parse().ok().or_else(|| number(&named(&groups, group)?, 2)),
+            None => account.as_ref().and_then(|account| number(account, 3)),
+        };
+        let owner = uid.zip(gid).map(|(uid, gid)| Owner { uid, gid });
+        owner.ok_or_else(|| {
+            self.unfit(
+                format!("it runs as `{text}`, which its `/etc/passwd` and `/etc/group` do not know"),
+                "say who runs it by number: `--user UID[:GID]`",
+            )
+        })
+    }
+
+    fn unfit(&self, why: String, hint: &str) -> Error {
+        base::Error::Unfit { base: self.base.text(), why, hint: hint.to_owned() }.into()
+    }
+}
+
+/// The lines of a file with fields between colons; none where there is no file.
+fn lines(tree: &BaseTree, path: &str) -> Result<Vec<Vec<String>>, Error> {
+    let End::File(_, file) = tree::walk(tree as &dyn Tree, &ImagePath::root(), path.as_bytes())?.end else {
+        return Ok(Vec::new());
+    };
+    let bytes = file.content.open()?.bytes_at(0, ACCOUNTS)?;
+    let text = String::from_utf8_lossy(&bytes);
+    Ok(text.lines().map(|line| line.split(':').map(str::to_owned).collect()).collect())
+}

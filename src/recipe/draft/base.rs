@@ -1,0 +1,33 @@
+//! What the image stands on: `base` and its flag.
+
+use std::path::Path;
+
+use super::super::{Overrides, schema};
+use super::{Check, Origin, one};
+use crate::transfer::{Named, ParsePlaceError, Place};
+
+/// No base, written out.
+const NOTHING: [&str; 2] = ["", "scratch"];
+
+impl Check<'_> {
+    /// A place of an image, or a name at a registry; a path in the recipe starts at its folder.
+    pub(super) fn base(&mut self, file: &schema::File, flags: &Overrides, folder: &Path) -> Option<Place> {
+        let word = one(&file.image.0.base, &flags.base, "--base")?;
+        if NOTHING.contains(&word.value.as_str()) {
+            return None;
+        }
+        // `debian:12` and `oci:dir` look alike; a transport's own name is no name of an image.
+        if !Place::has_transport(&word.value)
+            && let Ok(named) = word.value.parse::<Named>()
+        {
+            return Some(Place::Remote(named));
+        }
+        let mut place = self.parsed::<Place>(&word, |error: &ParsePlaceError| Some(error.hint()))?;
+        if let (Place::Local(local), Origin::File(_), false) =
+            (&mut place, &word.origin, folder == Path::new("."))
+        {
+            local.path = folder.join(&local.path);
+        }
+        Some(place)
+    }
+}

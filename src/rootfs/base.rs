@@ -1,0 +1,393 @@
+//! An image's tree on top of a base image: what the base has already is left out, and nothing of ours hides a directory
+//! of it.
+//!
+//! Libraries and programs are ours where the two differ, because a program is to find what it was planned with; of data
+//! that libraries read, the base's stays. Links of the base are followed, so a file for `/lib` goes where the base's
+//! `/lib` leads.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Conflict, Entry, Error, Node, Owner, Reason, Rootfs};
+use crate::fs;
+use crate::path::{ImagePath, Spelled};
+use crate::tree::{self, End, Overlay, Tree};
+
+/// The tree of a base image.
+pub trait Base: Tree {
+    /// Mode and owner of the directory at `path`; nothing where there is none.
+    fn directory(&self, path: &ImagePath) -> Option<(u32, Owner)>;
+}
+
+/// What an image stands on.
+#[derive(Clone, Copy)]
+pub enum Below<'a> {
+    /// Nothing: it has all that it needs.
+    Nothing,
+    /// A base image whose files do not matter to it.
+    Unread,
+    /// A base image, whose files it need not bring.
+    Read(&'a dyn Base),
+}
+
+impl<'a> Below<'a> {
+    /// The base, where it was read.
+    pub(super) fn base(self) -> Option<&'a dyn Base> {
+        match self {
+            Self::Nothing | Self::Unread => None,
+            Self::Read(base) => Some(base),
+        }
+    }
+}
+
+/// Our own part of an image.
+#[derive(Default, Debug)]
+pub(super) struct Above {
+    /// What is not in the base.
+    pub(super) rootfs: Rootfs,
+    /// Files of the base that ours stand in place of, because libraries differ.
+    pub(super) replaced: BTreeSet<ImagePath>,
+    /// How many files were left out, because the base has them.
+    pub(super) shared: usize,
+}
+
+/// How deep a link is unfolded into the directory that the base has in its place.
+const MAX_DEPTH: usize = 8;
+
+/// `rootfs` without what `base` has.
+///
+/// # Errors
+/// When something of ours would stand in place of a directory of the base, or the other way round, all of it at once.
+pub(super) fn above(rootfs: &Rootfs, base: &dyn Base) -> Result<Above, Error> {
+    let ours = Rootfs { programs: rootfs.programs.clone(), ..Rootfs::default() };
+    let above = Above { rootfs: ours, replaced: BTreeSet::new(), shared: 0 };
+    let mut placing = Placing { base, whole: rootfs, above, moved: BTreeMap::new(), conflicts: Vec::new() };
+    for (path, entry) in rootfs.iter() {
+        if let Some(at) = placing.place(path, entry)? {
+            placing.put(path, &at, entry, 0)?;
+        }
+    }
+    if !placing.conflicts.is_empty() {
+        return Err(Error::Conflicts(placing.conflicts));
+    }
+    placing.add_directories();
+    Ok(placing.above)
+}
+
+/// Entries on their way to where they stand on top of the base.
+struct Placing<'a> {
+    base: &'a dyn Base,
+    whole: &'a Rootfs,
+    above: Above,
+    /// Where files went, by where they were planned.
+    moved: BTreeMap<ImagePath, ImagePath>,
+    conflicts: Vec<Conflict>,
+}
+
+impl Placing<'_> {
+    /// Where `path` is once the links above it are followed; nothing where what is above it is no directory.
+    fn place(&mut self, path: &ImagePath, entry: &Entry) -> Result<Option<ImagePath>, Error> {
+        let Some((parent, name)) = path.parent().zip(path.name()) else { return Ok(None) };
+        Ok(match self.walk(&parent)? {
+            End::Directory(parent) => Some(parent.join(name)),
+            // Said of the directory already.
+            _ if self.conflicts.iter().any(|conflict| path.is_within(&conflict.path)) => None,
+            _ => {
+                self.conflict(&parent, entry);
+                None
+            }
+        })
+    }
+
+    fn walk(&self, path: &ImagePath) -> fs::Result<End> {
+        let merged = Overlay { front: &self.above.rootfs, behind: self.base };
+        Ok(tree::walk(&merged, &ImagePath::root(), path.as_bytes())?.end)
+    }
+
+    /// Puts what was planned for `path` at `at`, unless the base has it.
+    fn put(&mut self, path: &ImagePath, at: &ImagePath, entry: &Entry, depth: usize) -> Result<(), Error> {
+        if self.above.rootfs.has(at) {
+            return self.put_again(at, entry);
+        }
+        let Some(below) = self.base.node(at)? else {
+            self.keep(path, at, entry);
+            return Ok(());
+        };
+        match &entry.node {
+            Node::Directory => self.put_directory(at, entry),
+            Node::Link(target) => self.put_link(path, at, target, entry, &below, depth),
+            Node::File(_) | Node::HardLink(_) => self.put_file(path, at, entry),
+        }
+    }
+
+    /// Two paths of the plan are one in the base.
+    fn put_again(&mut self, at: &ImagePath, entry: &Entry) -> Result<(), Error> {
+        let new = Rootfs { entries: [(at.clone(), entry.clone())].into(), programs: Vec::new() };
+        let agrees = match (self.above.rootfs.node(at)?, self.resolved(entry, &new, at)?) {
+            (Some(tree::Node::Directory), Some(tree::Node::Directory)) => true,
+            (Some(tree::Node::Link(a)), Some(tree::Node::Link(b))) => a == b,
+            (Some(tree::Node::File(a)), Some(tree::Node::File(b))) => a.content.same_bytes(&b.content)?,
+            _ => false,
+        };
+        if !agrees {
+            self.conflict(at, entry);
+        }
+        Ok(())
+    }
+
+    fn resolved(&self, entry: &Entry, new: &Rootfs, at: &ImagePath) -> fs::Result<Option<tree::Node>> {
+        match &entry.node {
+            Node::HardLink(target) => self.whole.node(target),
+            _ => new.node(at),
+        }
+    }
+
+    fn put_directory(&mut self, at: &ImagePath, entry: &Entry) -> Result<(), Error> {
+        match self.walk(at)? {
+            End::Directory(real) => {
+                // A directory that belongs to the program is its own, wherever it is.
+                if (entry.owner, entry.mode) != (Owner::ROOT, 0o755) {
+                    self.above.rootfs.entries.insert(real, entry.clone());
+                }
+            }
+            _ => self.conflict(at, entry),
+        }
+        Ok(())
+    }
+
+    fn put_link(
+        &mut self,
+        path: &ImagePath,
+        at: &ImagePath,
+        target: &Spelled,
+        entry: &Entry,
+        below: &tree::Node,
+        depth: usize,
+    ) -> Result<(), Error> {
+        if matches!(below, tree::Node::Link(other) if other == target) {
+            return Ok(());
+        }
+        let ours = tree::walk(self.whole, &ImagePath::root(), path.as_bytes())?.end;
+        match (ours, self.walk(at)?) {
+            // Another way to a directory: the base knows best where its own things are.
+            (End::Directory(_), End::Directory(_)) if matches!(below, tree::Node::Link(_)) => {}
+            (End::Directory(real), End::Directory(_)) if depth < MAX_DEPTH => {
+                self.unfold(path, at, target, entry, &real, depth)?;
+            }
+            (End::File(_, ours), End::File(_, theirs)) if ours.content.same_bytes(&theirs.content)? => {
+                self.above.shared += 1;
+            }
+            (_, End::Directory(_) | End::Special(..)) => self.conflict(at, entry),
+            _ => self.replace(path, at, entry),
+        }
+        Ok(())
+    }
+
+    /// A link to a directory where the base has a directory: a link for each name that is behind it.
+    fn unfold(
+        &mut self,
+        path: &ImagePath,
+        at: &ImagePath,
+        target: &Spelled,
+        entry: &Entry,
+        real: &ImagePath,
+        depth: usize,
+    ) -> Result<(), Error> {
+        for name in self.whole.list(real)? {
+            let up: &[u8] = if target.as_bytes().starts_with(b"/") { b"" } else { b"../" };
+            let target = [up, target.as_bytes(), b"/", &name].concat();
+            let link = Entry { node: Node::Link(Spelled::new(target)), ..entry.clone() };
+            self.put(&path.join(&name), &at.join(&name), &link, depth + 1)?;
+        }
+        Ok(())
+    }
+
+    fn put_file(&mut self, path: &ImagePath, at: &ImagePath, entry: &Entry) -> Result<(), Error> {
+        let Some(ours) = self.whole.file(path) else { return Ok(()) };
+        match self.walk(at)? {
+            End::File(_, theirs) => {
+                let is_executable = entry.mode & 0o111 == 0 || theirs.stat.is_executable();
+                let is_same = is_executable && ours.content.same_bytes(&theirs.content)?;
+                if is_same || matches!(entry.reason, Reason::Need(_)) {
+                    self.above.shared += 1;
+                } else {
+                    self.replace(path, at, entry);
+                }
+            }
+            End::Missing(_) | End::Loop | End::NotDirectory(_) => self.replace(path, at, entry),
+            End::Directory(_) | End::Special(..) => self.conflict(at, entry),
+        }
+        Ok(())
+    }
+
+    /// What is asked for by name is replaced on purpose; that of libraries should be known.
+    fn replace(&mut self, path: &ImagePath, at: &ImagePath, entry: &Entry) {
+        if !matches!(entry.reason, Reason::Program | Reason::Included(_)) {
+            self.above.replaced.insert(at.clone());
+        }
+        self.keep(path, at, entry);
+    }
+
+    fn keep(&mut self, path: &ImagePath, at: &ImagePath, entry: &Entry) {
+        let node = match &entry.node {
+            // The first name may have been left out, or stand behind this one now.
+            Node::HardLink(target) => match self.moved.get(target).filter(|first| *first < at) {
+                Some(first) => Node::HardLink(first.clone()),
+                None => self.whole.file(path).map_or(Node::Directory, |file| Node::File(file.content)),
+            },
+            node => node.clone(),
+        };
+        if matches!(node, Node::File(_)) {
+            self.moved.insert(path.clone(), at.clone());
+        }
+        self.above.rootfs.entries.insert(at.clone(), Entry { node, ..entry.clone() });
+    }
+
+    /// Every layer is whole by itself, so it names the directories above its entries, as they are in the base.
+    fn add_directories(&mut self) {
+        let mut directories: BTreeMap<ImagePath, Entry> = BTreeMap::new();
+        for (path, entry) in self.above.rootfs.iter() {
+            for above in path.ancestors() {
+                if above.name().is_none() || self.above.rootfs.has(&above) {
+                    continue;
+                }
+                let Some((mode, owner)) = self.base.directory(&above) else { continue };
+                let stratum = entry.stratum;
+                let new = Entry { node: Node::Directory, owner, mode, reason: Reason::OnTheWay, stratum };
+                let known = directories.entry(above).or_insert(new);
+                known.stratum = known.stratum.min(stratum);
+            }
+        }
+        self.above.rootfs.entries.append(&mut directories);
+    }
+
+    fn conflict(&mut self, at: &ImagePath, entry: &Entry) {
+        let there = match self.base.node(at) {
+            Ok(Some(tree::Node::Directory)) => "a directory".to_owned(),
+            Ok(Some(tree::Node::Link(target))) => format!("a link to {target}"),
+            Ok(Some(tree::Node::File(_))) => "a file".to_owned(),
+            Ok(Some(tree::Node::Special(what))) => format!("a {what}"),
+            Ok(None) | Err(_) => "something else".to_owned(),
+        };
+        let first = format!("{there} of the base image");
+        let conflict = Conflict { path: at.clone(), first, second: super::builder::describe(entry) };
+        if !self.conflicts.contains(&conflict) {
+            self.conflicts.push(conflict);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::content::Content;
+    use crate::rootfs::Stratum;
+    use crate::tree::memory::MemoryTree;
+
+    impl Base for MemoryTree {
+        fn directory(&self, path: &ImagePath) -> Option<(u32, Owner)> {
+            matches!(self.node(path), Ok(Some(tree::Node::Directory)))
+                .then_some((0o700, Owner { uid: 1, gid: 2 }))
+        }
+    }
+
+    /// `/dir/`, `/link -> target`, `/file = content`, as libraries of a plan.
+    fn planned(text: &str) -> Rootfs {
+        let mut rootfs = Rootfs::default();
+        let mut add = |path: &str, node: Node| {
+            let path: ImagePath = path.trim_end_matches('/').parse().unwrap();
+            let entry = |node| Entry {
+                node,
+                owner: Owner::ROOT,
+                mode: 0o755,
+                reason: Reason::Interpreter(Spelled::new("app")),
+                stratum: Stratum::Libraries,
+            };
+            for above in path.ancestors().into_iter().filter(|above| above.name().is_some()) {
+                rootfs.entries.entry(above).or_insert(entry(Node::Directory));
+            }
+            rootfs.entries.insert(path, entry(node));
+        };
+        for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            if let Some((path, target)) = line.split_once(" -> ") {
+                add(path, Node::Link(Spelled::new(target)));
+            } else if let Some((path, content)) = line.split_once(" = ") {
+                add(path, Node::File(Content::bytes(content)));
+            } else {
+                add(line, Node::Directory);
+            }
+        }
+        rootfs
+    }
+
+    fn shown(ours: &str, base: &str) -> Result<String, String> {
+        let above = above(&planned(ours), &MemoryTree::new(base)).map_err(|error| error.to_string())?;
+        let entries = above.rootfs.iter().map(|(path, entry)| match &entry.node {
+            Node::Directory => format!("{path}/ {:o} {}", entry.mode, entry.owner),
+            Node::Link(target) => format!("{path} -> {target}"),
+            Node::HardLink(target) => format!("{path} == {target}"),
+            Node::File(_) => format!("{path}"),
+        });
+        let replaced = above.replaced.iter().map(|path| format!("replaced {path}"));
+        let shared = (above.shared > 0).then(|| format!("{} shared", above.shared));
+        Ok(entries.chain(replaced).chain(shared).collect::<Vec<_>>().join("\n"))
+    }
+
+    #[test]
+    fn what_the_base_has_is_left_out() {
+        let ours = "
+            /lib -> usr/lib
+            /usr/lib/libc.so.6 = c
+            /usr/lib/libz.so.1 -> libz.so.1.3
+            /usr/lib/libz.so.1.3 = z
+            /app/app = a";
+        for (base, expected) in [
+            (
+                "/lib -> usr/lib\n/usr/lib/libc.so.6 = c",
+                "/app/ 755 0:0\n/app/app\n/usr/ 700 1:2\n/usr/lib/ 700 1:2\n/usr/lib/libz.so.1 -> libz.so.1.3\n\
+                 /usr/lib/libz.so.1.3\n1 shared",
+            ),
+            (
+                "/lib -> /usr/lib\n/usr/lib/libc.so.6 = other\n/usr/lib/libz.so.1 = z\n/usr/lib/libz.so.1.3 = z\n/app/app = a",
+                "/usr/ 700 1:2\n/usr/lib/ 700 1:2\n/usr/lib/libc.so.6\nreplaced /usr/lib/libc.so.6\n3 shared",
+            ),
+            (ours, "3 shared"),
+        ] {
+            assert_eq!(shown(ours, base).unwrap(), expected, "{base}");
+        }
+    }
+
+    #[test]
+    fn links_of_the_base_are_followed_and_its_directories_stay() {
+        // A host without merged directories, a base with them.
+        let split =
+            "/lib/x86/libc.so.6 = c\n/usr/lib/x86/libz.so.1 = z\n/lib64/ld.so -> ../lib/x86/libc.so.6";
+        let merged = "/lib -> usr/lib\n/lib64 -> usr/lib64\n/usr/lib/x86/\n/usr/lib64/\n/usr/bin/";
+        assert_eq!(
+            shown(split, merged).unwrap(),
+            "/usr/ 700 1:2\n/usr/lib/ 700 1:2\n/usr/lib/x86/ 700 1:2\n/usr/lib/x86/libc.so.6\n/usr/lib/x86/libz.so.1\n\
+             /usr/lib64/ 700 1:2\n/usr/lib64/ld.so -> ../lib/x86/libc.so.6"
+        );
+        // The other way round: a link is unfolded.
+        let usr = "/lib -> usr/lib\n/usr/lib/x86/libc.so.6 = c\n/usr/lib/y/libz.so.1 = z";
+        let old = "/lib/y/liba.so = a\n/usr/lib/";
+        assert_eq!(
+            shown(usr, old).unwrap(),
+            "/lib/ 700 1:2\n/lib/x86 -> ../usr/lib/x86\n/lib/y/ 700 1:2\n/lib/y/libz.so.1 -> ../../usr/lib/y/libz.so.1\n\
+             /usr/ 700 1:2\n/usr/lib/ 700 1:2\n/usr/lib/x86/ 755 0:0\n/usr/lib/x86/libc.so.6\n/usr/lib/y/ 755 0:0\n\
+             /usr/lib/y/libz.so.1"
+        );
+    }
+
+    #[test]
+    fn what_can_not_stand_on_a_base() {
+        for (ours, base, expected) in [
+            ("/srv/app = a", "/srv/app/x = b", "/srv/app: a directory of the base image, and "),
+            ("/srv/app/x = a", "/srv/app = b", "/srv/app: a file of the base image, and a directory"),
+            ("/srv/x -> a\n/srv/a = 1", "/srv/x/", "/srv/x: a directory of the base image, and a link to a"),
+            ("/lib/x = a\n/usr/lib/x = b", "/lib -> usr/lib\n/usr/lib/", "/usr/lib/x: something else"),
+        ] {
+            let error = shown(ours, base).unwrap_err();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}
