@@ -67,7 +67,7 @@ pub(super) fn pushed(built: &Built, sent: &[Sent]) -> String {
     names.map(|(name, sent)| format!("  pushed to  docker://{name}: {}\n", told(Some(sent)))).collect()
 }
 
-fn told(sent: Option<&Sent>) -> String {
+pub(super) fn told(sent: Option<&Sent>) -> String {
     match sent {
         None => "copied".into(),
         Some(sent) if sent.is_unchanged => "unchanged".into(),
@@ -83,7 +83,7 @@ fn told(sent: Option<&Sent>) -> String {
     }
 }
 
-fn sent_json(sent: &Sent) -> serde_json::Value {
+pub(super) fn sent_json(sent: &Sent) -> serde_json::Value {
     json!({
         "blobs": sent.blobs,
         "bytes": sent.bytes,
@@ -94,7 +94,7 @@ fn sent_json(sent: &Sent) -> serde_json::Value {
 }
 
 /// The image where it is now, by digest.
-fn reference(to: &Place, copied: &Copied) -> String {
+pub(super) fn reference(to: &Place, copied: &Copied) -> String {
     match to {
         Place::Remote(named) => {
             let name = named.name().map_or_else(|| named.reference.name().to_owned(), ToString::to_string);
@@ -104,7 +104,7 @@ fn reference(to: &Place, copied: &Copied) -> String {
     }
 }
 
-fn named(place: &Place) -> Option<&Named> {
+pub(super) fn named(place: &Place) -> Option<&Named> {
     match place {
         Place::Remote(named) => Some(named),
         Place::Local(_) => None,

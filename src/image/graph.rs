@@ -47,6 +47,13 @@ pub struct GraphError {
     why: String,
 }
 
+impl GraphError {
+    /// A manifest that was to name blobs alone names another one.
+    pub(crate) fn below(digest: Digest) -> Self {
+        Self { digest, why: "an index inside of an index is not joined".into() }
+    }
+}
+
 impl Graph {
     /// What `root` and the documents behind it name; `fetch` reads those.
     ///

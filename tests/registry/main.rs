@@ -14,6 +14,7 @@ mod cuts;
 mod fake;
 mod faults;
 mod image;
+mod index;
 mod login;
 #[cfg(target_os = "linux")]
 mod memory;
