@@ -30,6 +30,15 @@ pub struct Document {
     pub bytes: Vec<u8>,
 }
 
+impl Document {
+    /// Whether it is about another document.
+    pub(crate) fn has_subject(&self) -> bool {
+        let document: Option<Value> = serde_json::from_slice(&self.bytes).ok();
+        document
+            .is_some_and(|document| document.get("subject").is_some_and(|it| Descriptor::read(it).is_ok()))
+    }
+}
+
 /// An image with all that it needs.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Graph {

@@ -3,19 +3,23 @@
 //! Nothing is sent that is there, and a name stands for an image only when all of it is there. Bytes go from where they
 //! are to where they should be in pieces. It does not know how an image was made.
 
+mod attach;
 mod error;
 mod join;
 mod place;
 mod push;
+mod referrers;
 
 use std::io::Read;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+pub use attach::attach;
 pub use error::Error;
 pub use join::{Joined, JoinedImage, join};
 pub use place::{Named, ParsePlaceError, Place};
 pub use push::{Sent, push};
+pub use referrers::copy_referrers;
 
 use crate::digest::Digest;
 use crate::image::{Descriptor, Graph};

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Error, Named, Observer};
-use crate::image::{Descriptor, Graph};
-use crate::registry::{Access, Client, Content, Pushed, Repository, Target, Upload};
+use crate::image::{Descriptor, Document, Graph};
+use crate::registry::{Access, Client, Content, Pushed, Remote, Repository, Target, Upload};
 
 /// What went to the registry, and what did not have to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -95,10 +95,22 @@ pub fn push(
         }
     }
     for document in below {
-        remote.put_manifest(Target::Digest(document.digest), &document.media_type, &document.bytes)?;
+        put(&remote, Target::Digest(document.digest), document)?;
     }
-    remote.put_manifest(target, &root.media_type, &root.bytes)?;
+    put(&remote, target, root)?;
     Ok(sent)
+}
+
+/// Writes a document; one that is about another is found from there, too.
+fn put(remote: &Remote, target: Target<'_>, document: &Document) -> Result<(), Error> {
+    let Document { media_type, digest, bytes } = document;
+    if document.has_subject() {
+        remote.add_referrer(media_type, bytes)?;
+    }
+    if !document.has_subject() || target != Target::Digest(*digest) {
+        remote.put_manifest(target, media_type, bytes)?;
+    }
+    Ok(())
 }
 
 /// A blob on its way, until somebody asks to end.

@@ -28,6 +28,7 @@ Examples:
   coracle copy oci:shop.oci docker://ghcr.io/acme/shop:1.2
   coracle copy docker://ghcr.io/acme/shop:1.2 oci:shop.oci
   coracle copy docker://ghcr.io/acme/shop:1.2@sha256:… docker://registry.acme.example/shop:1.2
+  coracle copy docker://ghcr.io/acme/shop:1.2 docker://registry.acme.example/shop:1.2 --referrers
   coracle copy oci-archive:shop.tar docker://localhost:5000/shop --format json
 
 Bytes stay as they are, so the digest does too; an index is copied with all of its images. Logins are those of
@@ -41,6 +42,10 @@ pub(in crate::cli) struct CopyArgs {
     /// Where it is to be: `docker://NAME[:TAG]`, or `oci:DIR[:TAG]`
     #[arg(value_name = "DST")]
     pub(in crate::cli) to: String,
+
+    /// Take along what is said of the image: signatures, attestations, contracts; to registries alone
+    #[arg(long)]
+    pub(in crate::cli) referrers: bool,
 
     /// How stdout is written
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
