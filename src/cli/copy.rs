@@ -17,6 +17,12 @@ use super::{image, interrupt, output, registry, report, table};
 pub(super) fn run(args: &CopyArgs) -> Result<Exit, Failure> {
     interrupt::listen();
     let (from, to) = (image::place(&args.from)?, image::place(&args.to)?);
+    if args.referrers && named(&to).is_none() {
+        return Err(Failure::usage(
+            format!("`--referrers`: what is said of an image can't be copied into `{to}`"),
+            "leave it out, or copy to a registry: `docker://NAME[:TAG]`",
+        ));
+    }
     // A login of the environment is for where something is written; only without that for where it is read.
     let remote: Vec<&Named> = [&to, &from].into_iter().filter_map(named).take(1).collect();
     let client = registry::client(&args.registry, &remote)?;
@@ -25,13 +31,26 @@ pub(super) fn run(args: &CopyArgs) -> Result<Exit, Failure> {
         progress.advance(bytes);
         interrupt::go_on()
     });
+    // Behind the image: nobody asks what is said of one that is not there.
+    let referrers = match (&copied, named(&to).filter(|_| args.referrers)) {
+        (Ok(_), Some(to)) => transfer::copy_referrers(&from, to, &client, &|bytes| {
+            progress.advance(bytes);
+            interrupt::go_on()
+        }),
+        _ => Ok(Vec::new()),
+    };
     progress.finish();
     let copied = copied.map_err(|error| registry::failure(&error))?;
+    let referrers = referrers.map_err(|error| registry::failure(&error))?;
     let warnings: Vec<Note> =
         copied.warnings.iter().map(|warning| Note::Warning(warning.to_string())).collect();
     report::notes(&warnings, args.quiet);
     if !args.quiet {
         report::talk(&format!("{to}: {}\n", told(copied.sent.as_ref())));
+        for referrer in &referrers {
+            let kind = referrer.artifact_type.as_deref().unwrap_or(&referrer.media_type);
+            report::talk(&format!("  about it  {}  {}\n", referrer.digest, output::plain(kind)));
+        }
     }
     match args.format {
         Format::Text => output::print(&format!("{}\n", reference(&to, &copied)))?,
@@ -41,6 +60,7 @@ pub(super) fn run(args: &CopyArgs) -> Result<Exit, Failure> {
             "from": from.to_string(),
             "to": to.to_string(),
             "sent": copied.sent.as_ref().map(sent_json),
+            "referrers": referrers.iter().map(|referrer| referrer.digest.to_string()).collect::<Vec<_>>(),
         }))?,
     }
     Ok(Exit::Done)
@@ -67,7 +87,7 @@ pub(super) fn pushed(built: &Built, sent: &[Sent]) -> String {
     names.map(|(name, sent)| format!("  pushed to  docker://{name}: {}\n", told(Some(sent)))).collect()
 }
 
-fn told(sent: Option<&Sent>) -> String {
+pub(super) fn told(sent: Option<&Sent>) -> String {
     match sent {
         None => "copied".into(),
         Some(sent) if sent.is_unchanged => "unchanged".into(),
@@ -83,7 +103,7 @@ fn told(sent: Option<&Sent>) -> String {
     }
 }
 
-fn sent_json(sent: &Sent) -> serde_json::Value {
+pub(super) fn sent_json(sent: &Sent) -> serde_json::Value {
     json!({
         "blobs": sent.blobs,
         "bytes": sent.bytes,
@@ -94,7 +114,7 @@ fn sent_json(sent: &Sent) -> serde_json::Value {
 }
 
 /// The image where it is now, by digest.
-fn reference(to: &Place, copied: &Copied) -> String {
+pub(super) fn reference(to: &Place, copied: &Copied) -> String {
     match to {
         Place::Remote(named) => {
             let name = named.name().map_or_else(|| named.reference.name().to_owned(), ToString::to_string);
@@ -104,7 +124,7 @@ fn reference(to: &Place, copied: &Copied) -> String {
     }
 }
 
-fn named(place: &Place) -> Option<&Named> {
+pub(super) fn named(place: &Place) -> Option<&Named> {
     match place {
         Place::Remote(named) => Some(named),
         Place::Local(_) => None,

@@ -8,6 +8,7 @@ mod base;
 mod config;
 mod descriptor;
 mod graph;
+mod index;
 mod manifest;
 mod root;
 mod time;
@@ -17,6 +18,7 @@ pub use base::{Base, oci_layer};
 pub use config::Config;
 pub use descriptor::{Blob, Descriptor};
 pub use graph::{Document, Graph, GraphError};
+pub use index::{Member, index};
 pub use manifest::Image;
 pub use root::Root;
 

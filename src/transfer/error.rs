@@ -2,6 +2,7 @@
 
 use super::Place;
 use crate::digest::Digest;
+use crate::image::{self, GraphError};
 use crate::{registry, store};
 
 /// Why an image could not be copied.
@@ -16,6 +17,20 @@ pub enum Error {
     /// What is at a registry can't be read.
     #[error(transparent)]
     Remote(store::Error),
+    /// An image that is to be joined with others is none.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+    /// An index can't be made.
+    #[error(transparent)]
+    Index(#[from] image::Error),
+    /// Whoever pulls an index gets one image, which has to be known.
+    #[error("two images are for `{platform}`: {} and {}", .images[0], .images[1])]
+    SamePlatform {
+        /// For which.
+        platform: String,
+        /// Where they are.
+        images: [String; 2],
+    },
     /// The observer did not want to go on.
     #[error("interrupted; nothing was named")]
     Interrupted,
@@ -51,7 +66,9 @@ impl Error {
             }
             Self::Store(error) => error.hint(),
             Self::Registry(error) => error.hint(),
-            Self::Interrupted => None,
+            Self::Interrupted | Self::Graph(_) => None,
+            Self::Index(error) => error.hint(),
+            Self::SamePlatform { .. } => Some("leave one of them out".into()),
             Self::Remote(store::Error::Unreadable { hint: None, .. }) => {
                 Some("what is there is no image, or is damaged: push it again under another tag".into())
             }
@@ -70,6 +87,9 @@ impl Error {
             Self::Store(store::Error::Blob { source, .. }) => inner(source).is_some(),
             Self::Interrupted
             | Self::Store(_)
+            | Self::Graph(_)
+            | Self::Index(_)
+            | Self::SamePlatform { .. }
             | Self::Nothing(Place::Local(_))
             | Self::OtherDigest { .. } => false,
         }

@@ -3,17 +3,23 @@
 //! Nothing is sent that is there, and a name stands for an image only when all of it is there. Bytes go from where they
 //! are to where they should be in pieces. It does not know how an image was made.
 
+mod attach;
 mod error;
+mod join;
 mod place;
 mod push;
+mod referrers;
 
 use std::io::Read;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+pub use attach::attach;
 pub use error::Error;
+pub use join::{Joined, JoinedImage, join};
 pub use place::{Named, ParsePlaceError, Place};
 pub use push::{Sent, push};
+pub use referrers::copy_referrers;
 
 use crate::digest::Digest;
 use crate::image::{Descriptor, Graph};
@@ -59,6 +65,16 @@ pub fn open(place: &Place, client: &Client) -> Result<Stored, Error> {
     find(place, client)?.read().map_err(|error| Error::reading(place, error))
 }
 
+/// What a name stands for at its registry now; one request, and no bytes of the image.
+///
+/// # Errors
+/// When there is no such image, or the registry can't be asked.
+pub fn digest(named: &Named, client: &Client) -> Result<Digest, Error> {
+    let remote = client.open(&(&named.reference).into(), &Access::Pull);
+    let head = remote.head(named.target())?;
+    head.map(|head| head.digest).ok_or_else(|| Error::Nothing(Place::Remote(named.clone())))
+}
+
 /// Copies the image at `from` to `to`, with its images of all platforms.
 ///
 /// # Errors
@@ -69,39 +85,35 @@ pub fn copy(from: &Place, to: &Place, client: &Client, observer: &Observer<'_>) 
     let digest = graph.root().map(|root| root.digest).ok_or_else(|| Error::Nothing(from.clone()))?;
     match to {
         Place::Remote(named) => {
-            let mounted = match from {
-                Place::Remote(from) => Some(&from.reference),
-                Place::Local(_) => None,
-            };
             let open = |blob: &Descriptor| origin.blob(blob);
-            let sent = push(&graph, &open, named, mounted, client, observer)?;
+            let sent = push(&graph, &open, named, &|_| from.repository(), client, observer)?;
             Ok(Copied { digest, sent: Some(sent), warnings: Vec::new() })
         }
         Place::Local(destination) => {
-            let warnings = receive(&graph, &origin, from, destination, observer)?;
+            let names: Vec<Reference> = match from {
+                Place::Remote(named) => named.name().into_iter().cloned().collect(),
+                Place::Local(_) => origin.names.iter().filter_map(|name| name.parse().ok()).collect(),
+            };
+            let warnings = receive(&graph, &|blob| origin.blob(blob), &names, destination, observer)?;
             Ok(Copied { digest, sent: None, warnings })
         }
     }
 }
 
-/// Writes the image to a layout; without a tag of its own it keeps the name that it had.
+/// Writes the image to a layout, under these names or the destination's tag.
 fn receive(
     graph: &Graph,
-    origin: &Origin,
-    from: &Place,
+    open: &dyn Fn(&Descriptor) -> std::io::Result<Box<dyn Read>>,
+    names: &[Reference],
     to: &Destination,
     observer: &Observer<'_>,
 ) -> Result<Vec<store::Warning>, Error> {
-    let names: Vec<Reference> = match from {
-        Place::Remote(named) => named.name().into_iter().cloned().collect(),
-        Place::Local(_) => origin.names.iter().filter_map(|name| name.parse().ok()).collect(),
-    };
     let stop = AtomicBool::new(false);
     let open = |blob: &Descriptor| -> std::io::Result<Box<dyn Read + '_>> {
-        let reader = origin.blob(blob)?;
+        let reader = open(blob)?;
         Ok(Box::new(Observed { reader, observer, stop: &stop }))
     };
-    let received = store::receive(graph, &names, to, &open);
+    let received = store::receive(graph, names, to, &open);
     if stop.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { Ok(received?) }
 }
 

@@ -11,6 +11,7 @@ mod blobs;
 mod bytes;
 mod files;
 mod headers;
+mod layers;
 mod origin;
 mod select;
 mod stored;

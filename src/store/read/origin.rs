@@ -4,18 +4,16 @@ use std::io::{self, Read};
 
 use serde_json::Value;
 
-use super::blobs::{Blobs, Source};
+use super::blobs::Blobs;
 use super::bytes::Bytes;
-use super::files::Packing;
 use super::stored::{docker_image, image_for, images, platforms};
 use super::{
-    Error, MAX_DOCUMENT, Stored, StoredImage, StoredLayer, Why, artifact, json, nothing_there, select,
-    unreadable,
+    Error, MAX_DOCUMENT, Stored, StoredImage, Why, artifact, json, nothing_there, select, unreadable,
 };
 use crate::digest::Digest;
 use crate::image::{Descriptor, Document, Graph};
 use crate::platform::Platform;
-use crate::registry::{Remote, Target};
+use crate::registry::{Referrer, Remote, Target};
 use crate::store::Destination;
 
 /// An image, or an index of images of several platforms, on disk or at a registry. Nothing but its root is read yet.
@@ -26,7 +24,7 @@ pub struct Origin {
     /// The full names that it has there; with their tags where it has any.
     pub names: Vec<String>,
     root: Root,
-    bytes: Bytes,
+    pub(super) bytes: Bytes,
 }
 
 /// What its name stands for.
@@ -124,7 +122,19 @@ impl Origin {
     /// # Errors
     /// When there is no manifest, or a document is missing or is not what its digest says.
     pub fn graph(&self) -> Result<Graph, Error> {
-        let root = self.manifest()?.clone();
+        self.behind(self.manifest()?.clone())
+    }
+
+    /// The same of what is about it.
+    ///
+    /// # Errors
+    /// When a document is missing or is not what its digest says.
+    pub fn graph_of(&self, referrer: &Referrer) -> Result<Graph, Error> {
+        let root = self.bytes.manifest(&referrer.digest, &referrer.media_type);
+        self.behind(root.map_err(|why| why.about(&self.place))?)
+    }
+
+    fn behind(&self, root: Document) -> Result<Graph, Error> {
         let mut fetch = |below: &Descriptor| self.bytes.manifest(&below.digest, &below.media_type);
         Graph::read(root, &mut fetch).map_err(|why: Why| why.about(&self.place))
     }
@@ -174,56 +184,12 @@ impl Origin {
         image_for(&self.bytes, self.manifest()?, platform).map_err(|why| why.about(&self.place))
     }
 
-    /// Opens the tar of a layer, whatever it is packed with; whoever takes its bytes checks them.
+    /// What stands beside it and is about `subject`, which is one of its documents: signatures, lists of what it is made
+    /// of, contracts.
     ///
     /// # Errors
-    /// When it is missing, or is packed in a way that is not known here; the error inside may be one of a registry.
-    pub fn tar(&self, layer: &StoredLayer) -> io::Result<Box<dyn Read>> {
-        self.tar_of(layer, self.layer(layer).map_err(Why::into_io)?.reader)
-    }
-
-    /// The tar of a layer whose bytes `reader` gives.
-    ///
-    /// # Errors
-    /// When it is packed in a way that is not known here.
-    pub(crate) fn tar_of(
-        &self,
-        layer: &StoredLayer,
-        reader: impl Read + 'static,
-    ) -> io::Result<Box<dyn Read>> {
-        self.packing(layer).map_err(Why::into_io)?.unpacked(reader)
-    }
-
-    /// Opens a layer.
-    pub(super) fn layer(&self, layer: &StoredLayer) -> Result<Source, Why> {
-        match (&layer.descriptor, &self.bytes) {
-            (Some(descriptor), bytes) => bytes.blob(descriptor).map_err(Why::from),
-            (None, Bytes::Disk(blobs)) => {
-                let source = blobs.file(&layer.member).map_err(|error| error.to_string())?;
-                source.ok_or_else(|| "it is missing".to_owned().into())
-            }
-            (None, Bytes::Registry(_)) => Err("it has no digest".to_owned().into()),
-        }
-    }
-
-    /// How a layer is packed: its media type says so; without one, its first bytes.
-    pub(super) fn packing(&self, layer: &StoredLayer) -> Result<Packing, Why> {
-        match layer.descriptor.as_ref().map_or("", |descriptor| &descriptor.media_type) {
-            kind if kind.ends_with("+gzip") || kind.ends_with(".gzip") => Ok(Packing::Gzip),
-            kind if kind.ends_with("+zstd") => Ok(Packing::Zstd),
-            "application/vnd.oci.image.layer.v1.tar" => Ok(Packing::Plain),
-            "" => {
-                let mut start = [0; 4];
-                let mut reader = self.layer(layer)?.reader;
-                // A tar has more bytes than that, and none of these at its start.
-                std::io::Read::read_exact(&mut reader, &mut start)?;
-                Ok(match start {
-                    [0x1f, 0x8b, ..] => Packing::Gzip,
-                    [0x28, 0xb5, 0x2f, 0xfd] => Packing::Zstd,
-                    _ => Packing::Plain,
-                })
-            }
-            kind => Err(Why::Said(format!("`{kind}` can't be unpacked here, only tar, gzip and zstd"))),
-        }
+    /// When what is there can't be read.
+    pub fn referrers(&self, subject: &Digest) -> Result<Vec<Referrer>, Error> {
+        self.bytes.referrers(subject, None).map_err(|why| why.about(&self.place))
     }
 }

@@ -1,0 +1,63 @@
+//! Layers of an image, opened wherever they are.
+
+use std::io::{self, Read};
+
+use super::blobs::Source;
+use super::bytes::Bytes;
+use super::files::Packing;
+use super::{Origin, StoredLayer, Why};
+
+impl Origin {
+    /// Opens the tar of a layer, whatever it is packed with; whoever takes its bytes checks them.
+    ///
+    /// # Errors
+    /// When it is missing, or is packed in a way that is not known here; the error inside may be one of a registry.
+    pub fn tar(&self, layer: &StoredLayer) -> io::Result<Box<dyn Read>> {
+        self.tar_of(layer, self.layer(layer).map_err(Why::into_io)?.reader)
+    }
+
+    /// The tar of a layer whose bytes `reader` gives.
+    ///
+    /// # Errors
+    /// When it is packed in a way that is not known here.
+    pub(crate) fn tar_of(
+        &self,
+        layer: &StoredLayer,
+        reader: impl Read + 'static,
+    ) -> io::Result<Box<dyn Read>> {
+        self.packing(layer).map_err(Why::into_io)?.unpacked(reader)
+    }
+
+    /// Opens a layer.
+    pub(super) fn layer(&self, layer: &StoredLayer) -> Result<Source, Why> {
+        match (&layer.descriptor, &self.bytes) {
+            (Some(descriptor), bytes) => bytes.blob(descriptor).map_err(Why::from),
+            (None, Bytes::Disk(blobs)) => {
+                let source = blobs.file(&layer.member).map_err(|error| error.to_string())?;
+                source.ok_or_else(|| "it is missing".to_owned().into())
+            }
+            (None, Bytes::Registry(_)) => Err("it has no digest".to_owned().into()),
+        }
+    }
+
+    /// How a layer is packed: its media type says so; without one, its first bytes.
+    pub(super) fn packing(&self, layer: &StoredLayer) -> Result<Packing, Why> {
+        match layer.descriptor.as_ref().map_or("", |descriptor| &descriptor.media_type) {
+            kind if kind.ends_with("+gzip") || kind.ends_with(".gzip") => Ok(Packing::Gzip),
+            kind if kind.ends_with("+zstd") => Ok(Packing::Zstd),
+            "application/vnd.oci.image.layer.v1.tar" => Ok(Packing::Plain),
+            "" => {
+                let mut start = [0; 4];
+                let mut reader = self.layer(layer)?.reader;
+                // A tar has more bytes than that, and none of these at its start.
+                std::io::Read::read_exact(&mut reader, &mut start)?;
+                Ok(match start {
+                    [0x1f, 0x8b, ..] => Packing::Gzip,
+                    [0x28, 0xb5, 0x2f, 0xfd] => Packing::Zstd,
+                    _ => Packing::Plain,
+                })
+            }
+            kind => Err(Why::Said(format!("`{kind}` can't be unpacked here, only tar, gzip and zstd"))),
+        }
+    }
+}
