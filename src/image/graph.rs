@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Descriptor, media_type};
+use super::{Blob, Descriptor, media_type};
 use crate::digest::Digest;
 use crate::path::printable;
 
@@ -29,6 +29,13 @@ pub struct Document {
     pub digest: Digest,
     /// Its bytes.
     pub bytes: Vec<u8>,
+}
+
+impl From<&Blob> for Document {
+    fn from(blob: &Blob) -> Self {
+        let Descriptor { media_type, digest, .. } = blob.descriptor();
+        Self { media_type: media_type.clone().into_owned(), digest: *digest, bytes: blob.bytes().to_vec() }
+    }
 }
 
 /// An image with all that it needs.

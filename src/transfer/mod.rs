@@ -6,14 +6,16 @@
 mod error;
 mod place;
 mod push;
+mod routes;
 
 use std::io::Read;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use error::Error;
-pub use place::{Named, ParsePlaceError, Place};
+pub use place::{Named, ParsePlaceError, ParseTargetError, Place};
 pub use push::{Sent, push};
+pub use routes::{Outbox, Routes};
 
 use crate::digest::Digest;
 use crate::image::{Descriptor, Document, Graph};

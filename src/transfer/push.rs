@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Error, Named, Observer};
-use crate::image::{Descriptor, Graph};
+use crate::image::{Descriptor, Document, Graph};
 use crate::reference::Reference;
-use crate::registry::{Access, Client, Content, Pushed, Repository, Target, Upload};
+use crate::registry::{Access, Client, Content, Pushed, Remote, Repository, Target, Upload};
 
 /// What went to the registry, and what did not have to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -37,7 +37,7 @@ pub fn push(
     client: &Client,
     observer: &Observer<'_>,
 ) -> Result<Sent, Error> {
-    let Some((root, below)) = graph.documents.split_last() else { return Ok(Sent::default()) };
+    let Some(root) = graph.root() else { return Ok(Sent::default()) };
     if let Some(wanted) = to.digest.filter(|wanted| *wanted != root.digest) {
         return Err(Error::OtherDigest { to: to.to_string(), wanted, found: root.digest });
     }
@@ -92,17 +92,24 @@ pub fn push(
             }
         }
     }
+    put(&remote, &graph.documents, target)?;
+    Ok(sent)
+}
+
+/// Writes documents whose blobs are there, each behind those that it names; the last stands at `target` then.
+pub(super) fn put(remote: &Remote, documents: &[Document], target: Target<'_>) -> Result<(), Error> {
+    let Some((root, below)) = documents.split_last() else { return Ok(()) };
     for document in below {
         remote.put_manifest(Target::Digest(document.digest), &document.media_type, &document.bytes)?;
     }
     remote.put_manifest(target, &root.media_type, &root.bytes)?;
-    Ok(sent)
+    Ok(())
 }
 
 /// A blob on its way, until somebody asks to end.
-struct Stoppable {
-    reader: Box<dyn Read>,
-    stop: Arc<AtomicBool>,
+pub(super) struct Stoppable {
+    pub(super) reader: Box<dyn Read>,
+    pub(super) stop: Arc<AtomicBool>,
 }
 
 impl Read for Stoppable {
