@@ -3,7 +3,7 @@
 use crate::digest::Digest;
 use crate::platform::Platform;
 use crate::registry;
-use crate::{fs, store, transfer};
+use crate::{fs, transfer};
 
 /// Why a base image can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -81,11 +81,6 @@ fn registry(error: &std::io::Error) -> Option<&registry::Error> {
     error.get_ref()?.downcast_ref()
 }
 
-/// The same, from what was found on disk.
-pub(super) fn unreadable(base: &str, source: impl Into<transfer::Error>) -> Error {
-    Error::Unreadable { base: base.to_owned(), source: source.into() }
-}
-
-pub(super) fn of_store(base: &str, error: store::Error) -> Error {
-    unreadable(base, transfer::Error::Store(error))
+pub(super) fn unreadable(base: &str, source: transfer::Error) -> Error {
+    Error::Unreadable { base: base.to_owned(), source }
 }

@@ -22,7 +22,7 @@ use crate::reference::Reference;
 use crate::registry::Client;
 use crate::store::{Origin, StoredImage, StoredLayer};
 use crate::transfer::{self, Place};
-use error::{of_store, unreadable};
+use error::unreadable;
 
 /// The most bytes that the tar of a layer has.
 const MAX_TAR: u64 = 64 << 30;
@@ -96,7 +96,9 @@ impl Base {
     /// When there is none, or its documents say what no image can be built upon.
     pub fn image(&self, platform: &Platform) -> Result<Image, Error> {
         let base = self.text();
-        let stored = self.origin.image_for(platform).map_err(|error| of_store(&base, error))?;
+        let stored = self.origin.image_for(platform);
+        let stored =
+            stored.map_err(|error| unreadable(&base, transfer::Error::reading(&self.place, error)))?;
         let known = || self.origin.platforms().iter().map(ToString::to_string).collect();
         let wanted = platform.clone();
         let Some(stored) = stored else { return Err(Error::Platform { base, wanted, known: known() }) };

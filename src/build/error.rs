@@ -7,8 +7,10 @@ use crate::path::{ImagePath, Spelled};
 use crate::platform::Platform;
 use crate::rootfs::Owner;
 use crate::store::Destination;
+use crate::transfer::Place;
 use crate::{
     base, closure, config, contract, fs, gate, image, loader, recipe, registry, rootfs, runtime, store,
+    transfer,
 };
 
 /// Why there is no image.
@@ -50,6 +52,12 @@ pub enum Error {
     /// The image can't be written.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// The image can't be sent.
+    #[error(transparent)]
+    Transfer(#[from] transfer::Error),
+    /// Somebody has to talk to registries.
+    #[error("cannot send the image to `{0}`: nobody is there who talks to registries")]
+    NoClient(Place),
     /// Something could not be read.
     #[error(transparent)]
     Io(#[from] fs::Error),
@@ -136,6 +144,8 @@ impl Error {
             Self::Base(error) => error.hint(),
             Self::Registry(error) => error.hint(),
             Self::Store(error) => error.hint(),
+            Self::Transfer(error) => error.hint(),
+            Self::NoClient(_) => Some("give the build a client, `Settings::client`".into()),
             Self::Io(error) => error.hint(),
             Self::NoRoot(_) => Some("name a directory with an unpacked root file system in it".into()),
             Self::Platforms { .. } => Some("let the script name an interpreter of one platform".into()),

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
-use super::destinations::Destinations;
 use super::{Error, Observer, Settings};
 use crate::base::{self, Base, BaseTree, Inherited};
 use crate::digest::Digest;
@@ -15,16 +15,16 @@ use crate::platform::Platform;
 use crate::recipe::{DEFAULT_USER, Recipe};
 use crate::registry::Client;
 use crate::rootfs::Owner;
-use crate::store::{self, Staging};
+use crate::store::{self, Destination, Staging};
 use crate::tree::{self, End, Tree};
 
 /// The most bytes of a list of accounts.
 const ACCOUNTS: usize = 1 << 20;
 
 /// The base of a recipe; nothing where it has none.
-pub(super) fn open(recipe: &Recipe, settings: &Settings) -> Result<Option<Base>, Error> {
+pub(super) fn open(recipe: &Recipe, settings: &Settings) -> Result<Option<Arc<Base>>, Error> {
     let Some(place) = &recipe.base else { return Ok(None) };
-    Ok(Some(Base::open(place, &client(settings)?, settings.cache.as_deref())?))
+    Ok(Some(Arc::new(Base::open(place, &client(settings)?, settings.cache.as_deref())?)))
 }
 
 /// Which base it is, without reading it where the recipe says so itself.
@@ -42,7 +42,7 @@ pub(super) fn stage(
     base: &Base,
     root: &Root,
     staging: &Staging,
-    destinations: &Destinations,
+    destinations: &[Destination],
     observer: &dyn Observer,
 ) -> Result<(), Error> {
     let named: BTreeMap<Digest, &Descriptor> = root.below().map(|layer| (layer.digest, layer)).collect();

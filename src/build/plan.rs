@@ -54,7 +54,7 @@ pub struct Plan {
 /// base can't be used.
 pub fn plan(recipe: &Recipe, settings: &Settings) -> Result<Vec<Plan>, Error> {
     let base = ground::open(recipe, settings)?;
-    plan_in(&Roots::of(recipe), recipe, settings, base.as_ref())
+    plan_in(&Roots::of(recipe), recipe, settings, base.as_deref())
 }
 
 /// The same, in `roots`, which remember what was looked at, and on `base`.

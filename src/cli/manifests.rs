@@ -11,6 +11,7 @@ use coracle::recipe::{self, Overrides, Recipe};
 use coracle::reference::{self, ParseReferenceError, Reference};
 use coracle::rootfs::Owner;
 use coracle::store::Stored;
+use coracle::transfer::Place;
 use serde_json::Value;
 
 use super::args::{Layout, ManifestsArgs};
@@ -249,7 +250,7 @@ fn image_reference(args: &ManifestsArgs, recipe: &Recipe) -> Result<(Image, Opti
     let destination = layout.parse().map_err(|error: coracle::store::ParseDestinationError| {
         Failure::usage(error.to_string(), error.hint())
     })?;
-    let recipe = Recipe { destinations: vec![destination], ..recipe.clone() };
+    let recipe = Recipe { destinations: vec![Place::Local(destination)], push: false, ..recipe.clone() };
     let built = build::watched(&recipe, &settings, args.quiet)?;
     cache::close(&settings);
     Ok((Image::new(name, built.digest), Some(built.user)))

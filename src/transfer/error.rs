@@ -51,7 +51,7 @@ pub enum Error {
 
 impl Error {
     /// Why the image at `place` can't be read.
-    pub(super) fn reading(place: &Place, error: store::Error) -> Self {
+    pub(crate) fn reading(place: &Place, error: store::Error) -> Self {
         match place {
             Place::Local(_) => Self::Store(error),
             Place::Remote(_) => Self::Remote(error),

@@ -10,6 +10,7 @@
 )]
 
 mod about;
+mod base;
 mod commands;
 mod cuts;
 mod fake;
