@@ -18,18 +18,18 @@ const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
 /// Runs `coracle` in `folder`: exit code, stdout, stderr.
 #[track_caller]
-fn run(folder: &Path, args: &[&str]) -> (Option<i32>, String, String) {
+pub(crate) fn run(folder: &Path, args: &[&str]) -> (Option<i32>, String, String) {
     run_with(folder, args, &[])
 }
 
-fn run_with(folder: &Path, args: &[&str], env: &[(&str, &str)]) -> (Option<i32>, String, String) {
+pub(crate) fn run_with(folder: &Path, args: &[&str], env: &[(&str, &str)]) -> (Option<i32>, String, String) {
     let mut command = coracle_in(folder, []).command();
     let Output { status, stdout, stderr } = command.args(args).envs(env.iter().copied()).output().unwrap();
     (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
 }
 
 /// A folder with a program in it.
-fn folder() -> TempDir {
+pub(crate) fn folder() -> TempDir {
     let folder = TempDir::new().unwrap();
     fs::copy("/usr/bin/env", folder.path().join("app")).unwrap();
     folder

@@ -11,6 +11,7 @@
 
 mod commands;
 mod cuts;
+mod destinations;
 mod fake;
 mod faults;
 mod image;
