@@ -9,6 +9,7 @@
     reason = "a panic is how a test fails"
 )]
 
+mod ahead;
 mod commands;
 mod cuts;
 mod destinations;
