@@ -10,9 +10,11 @@
 )]
 
 mod about;
+mod ahead;
 mod base;
 mod commands;
 mod cuts;
+mod destinations;
 mod fake;
 mod faults;
 mod image;
