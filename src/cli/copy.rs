@@ -1,9 +1,6 @@
-//! `coracle copy`, and what `coracle build --push` does behind a build.
+//! `coracle copy`, and how it is told what a registry was sent.
 
-use coracle::Built;
 use coracle::note::Note;
-use coracle::registry::Client;
-use coracle::store::Destination;
 use coracle::transfer::{self, Copied, Named, Place, Sent};
 use indicatif::DecimalBytes;
 use serde_json::json;
@@ -66,27 +63,7 @@ pub(super) fn run(args: &CopyArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Sends a built image to the registry of each of its names.
-pub(super) fn push(built: &Built, client: &Client) -> Result<Vec<Sent>, Failure> {
-    let mut sent = Vec::new();
-    let names = built.references.iter();
-    for (reference, written) in names.filter_map(|name| Some((name, built.destinations.first()?))) {
-        let to = Place::Remote(Named { digest: Some(built.digest), ..reference.into() });
-        // There it may stand beside others.
-        let tag = written.tag.clone().or_else(|| Some(reference.tag().to_owned()));
-        let from = Place::Local(Destination { tag, ..written.clone() });
-        let copied = transfer::copy(&from, &to, client, &|_| interrupt::go_on());
-        sent.extend(copied.map_err(|error| registry::failure(&error))?.sent);
-    }
-    Ok(sent)
-}
-
-/// One line for each name that an image was pushed under.
-pub(super) fn pushed(built: &Built, sent: &[Sent]) -> String {
-    let names = built.references.iter().zip(sent);
-    names.map(|(name, sent)| format!("  pushed to  docker://{name}: {}\n", told(Some(sent)))).collect()
-}
-
+/// What was sent, for people.
 pub(super) fn told(sent: Option<&Sent>) -> String {
     match sent {
         None => "copied".into(),
@@ -103,6 +80,7 @@ pub(super) fn told(sent: Option<&Sent>) -> String {
     }
 }
 
+/// What was sent, for programs.
 pub(super) fn sent_json(sent: &Sent) -> serde_json::Value {
     json!({
         "blobs": sent.blobs,

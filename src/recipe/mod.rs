@@ -27,6 +27,7 @@ use crate::reference::Reference;
 use crate::rootfs::Owner;
 use crate::runtime::Policy;
 use crate::store::Destination;
+use crate::transfer;
 
 pub use crate::port::{Port, Protocol};
 pub use crate::signal::Signal;
@@ -81,7 +82,9 @@ pub struct Recipe {
     /// Directories that stand for the root, in place of the host's.
     pub roots: Vec<Root>,
     /// Where the image goes, no place twice; nothing when the default is meant.
-    pub destinations: Vec<Destination>,
+    pub destinations: Vec<transfer::Place>,
+    /// Whether it goes to the registry of each of its names, too.
+    pub push: bool,
     /// Where the whole contract goes, besides the image's label.
     pub publish_contract: Option<Destination>,
     /// Paths whose findings are accepted on purpose, and why.
@@ -175,6 +178,8 @@ pub struct Overrides {
     pub sysroots: Vec<OsString>,
     /// `--output DEST`
     pub destinations: Vec<String>,
+    /// `--push`
+    pub push: bool,
     /// `--publish-contract DEST`
     pub publish_contract: Option<String>,
     /// `--allow PATH=REASON`

@@ -9,6 +9,7 @@ mod join;
 mod place;
 mod push;
 mod referrers;
+mod routes;
 
 use std::io::Read;
 use std::ops::ControlFlow;
@@ -17,9 +18,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub use attach::attach;
 pub use error::Error;
 pub use join::{Joined, JoinedImage, join};
-pub use place::{Named, ParsePlaceError, Place};
+pub use place::{Named, ParsePlaceError, ParseTargetError, Place};
 pub use push::{Sent, push};
 pub use referrers::copy_referrers;
+pub use routes::{Outbox, Routes};
 
 use crate::digest::Digest;
 use crate::image::{Descriptor, Graph};

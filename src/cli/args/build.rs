@@ -170,6 +170,7 @@ impl BuildArgs {
             roots: self.roots.clone(),
             sysroots: self.sysroots.clone(),
             destinations: self.output.clone(),
+            push: self.push,
             publish_contract: self.publish_contract.clone(),
             config: self.config.overrides(),
             allow: self.allow.clone(),
