@@ -232,10 +232,14 @@ fn logins_from_the_environment_are_whole_or_none() {
         assert!(said.contains("CORACLE_REGISTRY_TOKEN alone") && !said.contains("hidden"), "{said}");
     }
     // Nor do they go to two registries.
-    let args = ["build", "./app", "-t=127.0.0.1:1/a", "-t=127.0.0.1:2/a", "--push", "-q"];
-    let (code, _, said) = run_with(folder.path(), &args, &[("CORACLE_REGISTRY_TOKEN", "hidden")]);
-    assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("is for one registry") && !said.contains("hidden"), "{said}");
+    for args in [
+        ["build", "./app", "-t=127.0.0.1:1/a", "-t=127.0.0.1:2/a", "--push", "-q"],
+        ["build", "./app", "-t=127.0.0.1:1/a", "-o=docker://127.0.0.1:2/a", "--push", "-q"],
+    ] {
+        let (code, _, said) = run_with(folder.path(), &args, &[("CORACLE_REGISTRY_TOKEN", "hidden")]);
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains("is for one registry") && !said.contains("hidden"), "{said}");
+    }
 }
 
 /// Debian's registry, and skopeo, who reads what came there.

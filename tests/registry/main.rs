@@ -10,8 +10,10 @@
 )]
 
 mod about;
+mod ahead;
 mod commands;
 mod cuts;
+mod destinations;
 mod fake;
 mod faults;
 mod image;

@@ -16,6 +16,7 @@ Examples:
   coracle build ./app                               to ./app.oci, run as user 65532
   coracle build ./app -t shop:1.2 -o oci-archive:shop.tar
   coracle build ./app -t ghcr.io/acme/shop:1.2 --push
+  coracle build ./app -o docker://ghcr.io/acme/shop:1.2    to a registry alone
   coracle build ./app:/usr/bin/shop --expose 8080 -- --config /etc/shop/shop.toml
   coracle build ./app --include assets/:/srv/assets --dry-run
   coracle build ./app --sysroot /usr/aarch64-linux-gnu  a program of a cross compiler
@@ -37,8 +38,8 @@ pub(in crate::cli) struct BuildArgs {
     #[arg(short, long = "tag", value_name = "NAME[:TAG]")]
     tags: Vec<String>,
 
-    /// Write the image to `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or `docker-archive:FILE`; `oci:NAME.oci` when
-    /// nothing is said
+    /// Write the image to `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or `docker-archive:FILE`, or send it to
+    /// `docker://NAME[:TAG]`; `oci:NAME.oci` when nothing is said
     #[arg(short, long = "output", value_name = "DEST")]
     output: Vec<String>,
 
