@@ -1,9 +1,13 @@
 //! What the image of a recipe expects of its surroundings.
 
-use super::Error;
+use super::destinations::Destinations;
+use super::{Error, Settings};
 use crate::contract::{Document, Facts, MEDIA_TYPE};
+use crate::digest::Digest;
 use crate::image::{Artifact, Root};
 use crate::recipe::{DEFAULT_USER, Recipe};
+use crate::store::{self, Traces};
+use crate::transfer::{self, Place};
 
 /// The whole contract of the recipe's image; no value is read for it. A base may know another user.
 ///
@@ -17,7 +21,29 @@ pub fn contract_of(recipe: &Recipe) -> Result<Document, Error> {
     )?)
 }
 
-/// The whole contract as an artifact about the image of `root`.
-pub(super) fn artifact(document: &Document, root: &Root) -> Result<Artifact, Error> {
-    Ok(Artifact::new(MEDIA_TYPE, document.to_json()?, root.descriptor())?)
+/// Writes the whole contract to where it is asked for, as an artifact about the image of `root`; its digest, when that is a
+/// registry.
+pub(super) fn publish(
+    document: &Document,
+    root: &Root,
+    destinations: &Destinations,
+    settings: &Settings,
+    traces: &mut Traces,
+) -> Result<(Option<Digest>, Vec<store::Warning>), Error> {
+    let artifact = || {
+        document
+            .to_json()
+            .map_err(Error::from)
+            .and_then(|json| Ok(Artifact::new(MEDIA_TYPE, json, root.descriptor())?))
+    };
+    if let Some((named, client)) = destinations.contract_at_registry(settings)? {
+        let artifact = artifact()?;
+        transfer::attach(&artifact, named, client)?;
+        return Ok((Some(artifact.descriptor().digest), Vec::new()));
+    }
+    let Some(Place::Local(destination)) = &destinations.contract else { return Ok((None, Vec::new())) };
+    let artifact = artifact()?;
+    let warnings = store::attach(&artifact, destination)?;
+    traces.add_artifact(&artifact, destination)?;
+    Ok((None, warnings))
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{Error, Settings};
 use crate::fs;
 use crate::recipe::Recipe;
-use crate::registry::Repository;
+use crate::registry::{Client, Repository};
 use crate::store::{Destination, Staging};
 use crate::transfer::{Named, Place, Routes};
 
@@ -13,11 +13,18 @@ use crate::transfer::{Named, Place, Routes};
 pub(super) struct Destinations {
     pub(super) local: Vec<Destination>,
     pub(super) remote: Vec<Named>,
+    /// Where the whole contract goes, besides the image's label.
+    pub(super) contract: Option<Place>,
 }
 
-/// The names at registries that the image of `recipe` goes to.
+/// The names at registries that the image of `recipe` goes to, and its contract.
 pub fn registries(recipe: &Recipe) -> Vec<Named> {
-    Destinations::of(recipe).remote
+    let Destinations { mut remote, contract, .. } = Destinations::of(recipe);
+    remote.extend(contract.and_then(|place| match place {
+        Place::Remote(named) => Some(named),
+        Place::Local(_) => None,
+    }));
+    remote
 }
 
 impl Destinations {
@@ -40,7 +47,7 @@ impl Destinations {
                 remote.push(named);
             }
         }
-        Self { local, remote }
+        Self { local, remote, contract: recipe.publish_contract.clone() }
     }
 
     /// All of them, those on disk first.
@@ -51,7 +58,24 @@ impl Destinations {
 
     /// Whether they can take an image, as far as can be told before there is one.
     pub(super) fn check(&self) -> Result<(), Error> {
-        Ok(self.local.iter().try_for_each(Destination::check)?)
+        Ok(self.on_disk().try_for_each(Destination::check)?)
+    }
+
+    /// Where files of this machine change.
+    pub(super) fn on_disk(&self) -> impl Iterator<Item = &Destination> {
+        self.local.iter().chain(self.contract.as_ref().and_then(local))
+    }
+
+    /// Who talks to the registry of the contract, when it goes to one.
+    pub(super) fn contract_at_registry<'a>(
+        &'a self,
+        settings: &'a Settings,
+    ) -> Result<Option<(&'a Named, &'a Client)>, Error> {
+        match (&self.contract, &settings.client) {
+            (Some(Place::Remote(named)), Some(client)) => Ok(Some((named, client))),
+            (Some(place @ Place::Remote(_)), None) => Err(Error::NoClient(place.clone())),
+            (Some(Place::Local(_)) | None, _) => Ok(None),
+        }
     }
 
     /// The ways to the registries, which nobody has gone yet.
@@ -90,6 +114,13 @@ impl Destinations {
             }
         }
         Ok(())
+    }
+}
+
+fn local(place: &Place) -> Option<&Destination> {
+    match place {
+        Place::Local(destination) => Some(destination),
+        Place::Remote(_) => None,
     }
 }
 

@@ -44,7 +44,7 @@ use crate::recipe::{DEFAULT_USER, Recipe};
 use crate::reference::Reference;
 use crate::registry::Client;
 use crate::rootfs::Owner;
-use crate::store::{self, Destination, Traces};
+use crate::store::{self, Traces};
 use crate::transfer::{Named, Place, Sent};
 
 /// What the environment decides, read once by whoever calls.
@@ -161,14 +161,14 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
     let destinations = Destinations::of(recipe);
     destinations.check()?;
     let routes = destinations.routes(recipe, settings)?;
+    destinations.contract_at_registry(settings)?;
     let earlier = Unchanged::of(recipe, settings, &destinations)?;
     if let Some(earlier) = &earlier
-        && let Some(built) = earlier.recall(recipe, &destinations, &routes)?
+        && let Some(built) = earlier.recall(recipe, settings, &destinations, &routes)?
     {
         return Ok(built);
     }
     let mut contract = contract_of(recipe)?;
-    recipe.publish_contract.iter().try_for_each(Destination::check)?;
     let mut gate = leaks::gate(recipe)?;
     let roots = Roots::of(recipe);
     let base = ground::open(recipe, settings)?;
@@ -196,11 +196,9 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
         traces.add(&root, &recipe.names, destination)?;
     }
     drop(staging);
-    if let Some(destination) = &recipe.publish_contract {
-        let artifact = contract::artifact(&contract, &root)?;
-        notes.extend(warnings(store::attach(&artifact, destination)?));
-        traces.add_artifact(&artifact, destination)?;
-    }
+    // Before the names: where they lead to the image, the contract is complete.
+    let (published, said) = contract::publish(&contract, &root, &destinations, settings, &mut traces)?;
+    notes.extend(warnings(said));
     let sent = routes.name(&root.manifests())?;
     let built = Built {
         references: recipe.names.clone(),
@@ -222,7 +220,7 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
         is_unchanged: false,
     };
     if let Some(earlier) = earlier {
-        earlier.remember(recipe, &built, &plans, roots.witness(), traces);
+        earlier.remember(recipe, &built, published, &plans, roots.witness(), traces);
     }
     Ok(built)
 }

@@ -18,7 +18,7 @@ use crate::rootfs::{Owner, Stratum};
 use crate::store::{Destination, Entries, Traces};
 use crate::transfer::{Named, Routes, Sent};
 use crate::witness::{Testimony, Witness};
-use crate::{config, fs, json};
+use crate::{config, fs, json, transfer};
 
 /// Where an earlier build of the same would be.
 pub(super) struct Unchanged<'a> {
@@ -42,6 +42,8 @@ struct Summary {
     warnings: Vec<String>,
     hints: Vec<String>,
     entries: Vec<Entries>,
+    /// The contract's artifact at a registry.
+    published: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -65,7 +67,7 @@ impl<'a> Unchanged<'a> {
             return Ok(None);
         };
         let Some(configuration) = config::fingerprint(&recipe.config) else { return Ok(None) };
-        let places = destinations.local.iter().chain(&recipe.publish_contract).map(Destination::place);
+        let places = destinations.on_disk().map(Destination::place);
         let places = places.collect::<Result<Vec<_>, _>>()?;
         let folder = fs::absolute(std::path::Path::new("."))?;
         let Settings { epoch, private_dirs, cache: _, client: _, scratch: _ } = settings;
@@ -89,23 +91,34 @@ impl<'a> Unchanged<'a> {
     pub(super) fn recall(
         &self,
         recipe: &Recipe,
+        settings: &Settings,
         destinations: &Destinations,
         routes: &Routes,
     ) -> Result<Option<Built>, Error> {
-        let Some(built) = self.recorded(recipe, destinations) else { return Ok(None) };
+        let Some((built, published)) = self.recorded(recipe, destinations) else { return Ok(None) };
         // The registries are asked last: that takes longest.
-        Ok(if routes.lead_to(built.digest)? { Some(built) } else { None })
+        if !routes.lead_to(built.digest)? {
+            return Ok(None);
+        }
+        let is_there = match (destinations.contract_at_registry(settings)?, published) {
+            (None, _) => true,
+            (Some((named, client)), Some(digest)) => transfer::has(named, digest, client)?,
+            (Some(_), None) => false,
+        };
+        Ok(is_there.then_some(built))
     }
 
     /// What the record of the earlier build says, if that is true of all that is on disk.
-    fn recorded(&self, recipe: &Recipe, destinations: &Destinations) -> Option<Built> {
+    fn recorded(&self, recipe: &Recipe, destinations: &Destinations) -> Option<(Built, Option<Digest>)> {
         let record = self.cache.record(self.key)?;
         let end = record.iter().position(|&byte| byte == b'\n')?;
         let (summary, testimony) = record.split_at_checked(end)?;
         let summary: Summary = serde_json::from_slice(summary).ok()?;
         let testimony = Testimony::parse(testimony.get(1..)?)?;
         let is_there = testimony.holds() && summary.entries.iter().all(Entries::are_there);
-        if is_there { summary.built(recipe, destinations) } else { None }
+        let published = summary.published.as_ref().and_then(|digest| digest.parse().ok());
+        let built = if is_there { summary.built(recipe, destinations) } else { None };
+        built.map(|built| (built, published))
     }
 
     /// Keeps what this build has led to, unless a later change to what it depends on might not show.
@@ -113,6 +126,7 @@ impl<'a> Unchanged<'a> {
         &self,
         recipe: &Recipe,
         built: &Built,
+        published: Option<Digest>,
         plans: &[Plan],
         mut witness: Witness,
         traces: Traces,
@@ -124,7 +138,7 @@ impl<'a> Unchanged<'a> {
         let seen = traces.files.into_iter().try_for_each(|file| witness.wrote(file)).ok();
         let testimony = seen.and_then(|()| witness.testify(self.cache.began()));
         let told = plans.iter().flat_map(|plan| &plan.notes).chain(&built.notes);
-        let summary = json::to_bytes(&Summary::of(built, told, traces.entries)).ok();
+        let summary = json::to_bytes(&Summary::of(built, published, told, traces.entries)).ok();
         match testimony.zip(summary) {
             Some((testimony, mut record)) => {
                 record.push(b'\n');
@@ -137,7 +151,12 @@ impl<'a> Unchanged<'a> {
 }
 
 impl Summary {
-    fn of<'a>(built: &Built, told: impl Iterator<Item = &'a Note>, entries: Vec<Entries>) -> Self {
+    fn of<'a>(
+        built: &Built,
+        published: Option<Digest>,
+        told: impl Iterator<Item = &'a Note>,
+        entries: Vec<Entries>,
+    ) -> Self {
         let (mut warnings, mut hints) = (Vec::new(), Vec::new());
         for note in told {
             match note {
@@ -157,6 +176,7 @@ impl Summary {
             warnings,
             hints,
             entries,
+            published: published.map(|digest| digest.to_string()),
         }
     }
 

@@ -205,7 +205,7 @@ fn unpublished(place: &str, stored: &Stored) -> Failure {
         exit: Exit::Failed,
         message: format!("`{place}` has no contract about `{}`", stored.origin.place),
         hint: Some(
-            "build the image with `--publish-contract oci:DIR`, and name the layout with `--contract oci:DIR`"
+            "build the image with `--publish-contract oci:DIR` or `docker://NAME`, and say with `--contract` where that is"
                 .into(),
         ),
     }

@@ -250,7 +250,12 @@ fn image_reference(args: &ManifestsArgs, recipe: &Recipe) -> Result<(Image, Opti
     let destination = layout.parse().map_err(|error: coracle::store::ParseDestinationError| {
         Failure::usage(error.to_string(), error.hint())
     })?;
-    let recipe = Recipe { destinations: vec![Place::Local(destination)], push: false, ..recipe.clone() };
+    let recipe = Recipe {
+        destinations: vec![Place::Local(destination)],
+        push: false,
+        publish_contract: None,
+        ..recipe.clone()
+    };
     let built = build::watched(&recipe, &settings, args.quiet)?;
     cache::close(&settings);
     Ok((Image::new(name, built.digest), Some(built.user)))

@@ -6,7 +6,7 @@ use std::path::Path;
 use coracle::Settings;
 use coracle::manifest::resolve::{self, Known, Unpinned, Unresolved};
 use coracle::manifest::{Input, Report};
-use coracle::recipe::{self, Overrides};
+use coracle::recipe::{self, Overrides, Recipe};
 use coracle::reference::{Reference, familiar};
 use coracle::store::{self, Destination, Stored};
 use coracle::transfer::{self, Named};
@@ -134,7 +134,7 @@ fn built(
 ) -> Result<(Known, Stored), Failure> {
     let layout = Destination::layout(builds.path().join(number.to_string()));
     let flags = Overrides { destinations: vec![layout.to_string()], ..Overrides::default() };
-    let recipe = recipe::file(file, &flags)?;
+    let recipe = Recipe { publish_contract: None, ..recipe::file(file, &flags)? };
     let Some(name) = recipe.names.first().cloned() else {
         return Err(Failure::usage(
             format!("`{}` does not name its image, so nothing can refer to it", file.display()),

@@ -41,8 +41,7 @@ pub fn index<'a>(
     let manifests = members.into_iter().collect();
     let index = Index { annotations, manifests, media_type: media_type::INDEX, schema_version: 2 };
     let blob = Blob::json(media_type::INDEX, "index", &index)?;
-    let digest = blob.descriptor().digest;
-    Ok(Document { media_type: media_type::INDEX.into(), digest, bytes: blob.bytes().to_vec() })
+    Ok((&blob).into())
 }
 
 impl Member {

@@ -26,7 +26,6 @@ use crate::platform::Platform;
 use crate::reference::Reference;
 use crate::rootfs::Owner;
 use crate::runtime::Policy;
-use crate::store::Destination;
 use crate::transfer;
 
 pub use crate::port::{Port, Protocol};
@@ -88,7 +87,7 @@ pub struct Recipe {
     /// Whether it goes to the registry of each of its names, too.
     pub push: bool,
     /// Where the whole contract goes, besides the image's label.
-    pub publish_contract: Option<Destination>,
+    pub publish_contract: Option<transfer::Place>,
     /// Paths whose findings are accepted on purpose, and why.
     pub allow: BTreeMap<ImagePath, String>,
     /// Likewise variables, labels, annotations and arguments: `env:NAME`, `label:NAME`, `annotation:NAME`, `arg:NUMBER`.

@@ -76,7 +76,7 @@ pub(super) struct Image {
     pub(super) strip: Option<bool>,
     /// How layers are compressed: `gzip`, `zstd` or `none`, with a level: `gzip:9`.
     pub(super) compression: Option<Spanned<String>>,
-    /// Write the whole contract to this layout: `oci:DIR`.
+    /// Write the whole contract to this layout or repository: `oci:DIR` or `docker://NAME`.
     pub(super) publish_contract: Option<Spanned<String>>,
     /// What a program's header can't say, such as the variant of ARM.
     pub(super) platform: Option<Spanned<String>>,

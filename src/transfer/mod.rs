@@ -15,7 +15,7 @@ use std::io::Read;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-pub use attach::attach;
+pub use attach::{attach, has};
 pub use error::Error;
 pub use join::{Joined, JoinedImage, join};
 pub use place::{Named, ParsePlaceError, ParseTargetError, Place};

@@ -215,7 +215,7 @@ spec:
         str![[r#"
 error: `oci:shop.oci` has no contract about `oci:shop.oci`
 
-hint: build the image with `--publish-contract oci:DIR`, and name the layout with `--contract oci:DIR`
+hint: build the image with `--publish-contract oci:DIR` or `docker://NAME`, and say with `--contract` where that is
 
 "#]],
     );

@@ -74,7 +74,8 @@ Options:
       --push                     Send the image to the registry of each of its names, besides
                                  writing it
       --publish-contract <DEST>  Write the whole contract, with templates and schema, to the layout
-                                 `oci:DIR`, as an artifact about the image
+                                 `oci:DIR` or the repository `docker://NAME`, as an artifact about
+                                 the image
       --dry-run                  List what would be packed and why, and write nothing
       --format <FORMAT>          How stdout is written [default: text] [possible values: text, json]
   -q, --quiet                    Say nothing on stderr but warnings and errors

@@ -1,6 +1,7 @@
 //! What is said of an image goes along with it: `coracle copy --referrers`, and the example that lists it.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -11,8 +12,8 @@ use serde_json::Value;
 use super::commands::{folder, run};
 use super::fake::{Fake, settings};
 use super::image::image;
-use super::real;
 use super::referrers::Artifact;
+use super::{reading, real};
 
 fn other(fake: &Fake, name: &str) -> Remote {
     Client::new(settings()).unwrap().open(&fake.repository(name), &Access::push())
@@ -68,6 +69,77 @@ fn a_layout_does_not_take_what_is_said() {
         run(folder.path(), &["copy", "docker://127.0.0.1:1/shop", "oci:x.oci", "--referrers"]);
     assert_eq!(code, Some(2), "{said}");
     assert!(said.contains("can't be copied into `oci:x.oci`"), "{said}");
+}
+
+/// The whole contract is beside the image before the image has its name, and costs one request more when nothing changed.
+#[test]
+fn a_contract_is_published_among_the_referrers() {
+    for has_api in [false, true] {
+        let fake = Fake::start();
+        fake.state().referrers = has_api;
+        let (folder, digest) = reading::shop(&fake);
+        let (at, host) = (folder.path(), fake.address.to_string());
+        let (image, contract) = (format!("docker://{host}/shop:2"), format!("docker://{host}/shop"));
+        fs::write(at.join("v.toml"), "").unwrap();
+        let check = |image: &str, from: &[&str]| {
+            let args = [&["config", "check", image, "pod.yaml", "--values=v.toml"][..], from].concat();
+            run(at, &args)
+        };
+        let (code, _, said) = check(&format!("docker://{host}/shop:1"), &[]);
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains("has no contract about"), "{said}");
+        let name = format!("-t={host}/shop:2");
+        let published = format!("--publish-contract={contract}");
+        let args = ["build", "./app", &name, "--push", "-q", "-o=oci:two.oci", "--config=/etc/shop=config"];
+        let args = [&args[..], &[&published, "--cache-dir=cache"]].concat();
+        fake.asked();
+        let (code, stdout, said) = run(at, &args);
+        assert_eq!(code, Some(0), "{said}");
+        assert!(stdout.trim().ends_with(&digest), "{stdout}");
+        let asked = fake.asked();
+        assert_eq!(asked.last().unwrap(), "PUT /v2/shop/manifests/2", "the name comes last: {asked:?}");
+        let there = about(&fake.shop(), &digest.parse().unwrap());
+        let [artifact] = Vec::from_iter(there).try_into().unwrap();
+        fake.asked();
+
+        let (_, again, said) = run(at, &args);
+        assert_eq!(again, stdout, "{said}");
+        let expected =
+            ["HEAD /v2/shop/manifests/2".to_owned(), format!("HEAD /v2/shop/manifests/{artifact}")];
+        assert_eq!(fake.asked(), expected);
+
+        assert_eq!(check(&image, &[]).0, Some(0));
+        assert_eq!(check("oci:two.oci", &["--contract", &contract]).0, Some(0));
+        let (code, shown, said) = run(at, &["config", "show", "oci:two.oci", "--contract", &contract]);
+        assert_eq!(code, Some(0), "{said}");
+        assert!(shown.contains("shop.toml"), "{shown}");
+        assert_eq!(check("oci:two.oci", &["--contract", &format!("docker://{host}/other")]).0, Some(1));
+
+        // Who took it away gets it again.
+        fake.state().manifests.remove(&("shop".to_owned(), artifact.to_string()));
+        let (code, _, said) = run(at, &args);
+        assert_eq!(code, Some(0), "{said}");
+        assert_eq!(about(&fake.shop(), &digest.parse().unwrap()), [artifact].into());
+    }
+}
+
+#[test]
+fn where_a_contract_can_not_go() {
+    let folder = folder();
+    let at = folder.path();
+    fs::create_dir(at.join("config")).unwrap();
+    fs::write(at.join("config/a"), "").unwrap();
+    for (place, exit, part) in [
+        ("docker://127.0.0.1:1/shop:1", 2, "a contract has no tag"),
+        ("docker://127.0.0.1:1/Shop", 2, "write `docker://NAME"),
+        ("docker://127.0.0.1:1/shop", 3, "connection refused"),
+    ] {
+        let published = format!("--publish-contract={place}");
+        let (code, stdout, said) =
+            run(at, &["build", "./app", "-q", "-o=oci:app.oci", "--config=/etc/a=config", &published]);
+        assert_eq!((code, stdout.as_str()), (Some(exit), ""), "{said}");
+        assert!(said.contains(part), "{said}");
+    }
 }
 
 /// The example, which cargo builds before it runs tests.

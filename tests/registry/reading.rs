@@ -27,7 +27,7 @@ spec:
 apiVersion: v1
 kind: ConfigMap
 metadata: {name: shop}
-data: {shop.toml: \"a = 1\"}
+data: {shop.toml: \"a = 1\\n\"}
 ";
 
 /// A folder with the image `shop:1` in a layout, and the same at the registry.

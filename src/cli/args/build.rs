@@ -51,7 +51,8 @@ pub(in crate::cli) struct BuildArgs {
     #[arg(long, conflicts_with = "dry_run")]
     pub(in crate::cli) push: bool,
 
-    /// Write the whole contract, with templates and schema, to the layout `oci:DIR`, as an artifact about the image
+    /// Write the whole contract, with templates and schema, to the layout `oci:DIR` or the repository `docker://NAME`, as an
+    /// artifact about the image
     #[arg(long, value_name = "DEST")]
     publish_contract: Option<String>,
 

@@ -6,7 +6,7 @@ use super::super::{Overrides, schema};
 use super::{Check, Origin, of_flag, one};
 use crate::config::Configuration;
 use crate::fs;
-use crate::store::{Destination, Kind, ParseDestinationError};
+use crate::store::{Destination, Kind};
 use crate::transfer::{ParseTargetError, Place};
 
 impl Check<'_> {
@@ -45,30 +45,38 @@ impl Check<'_> {
         flags.push
     }
 
-    /// A layout, from the recipe's folder on where the recipe names it. It has no tag: an artifact is found by the digest
-    /// of its image, and a tag beside the image's own would be taken for an image.
+    /// A layout, from the recipe's folder on where the recipe names it, or a repository. It has no tag: an artifact is found
+    /// by the digest of its image, and a tag beside the image's own would be taken for an image.
     pub(super) fn publish_contract(
         &mut self,
         file: &schema::File,
         flags: &Overrides,
         folder: &Path,
-    ) -> Option<Destination> {
+    ) -> Option<Place> {
         let word = one(&file.image.0.publish_contract, &flags.publish_contract, "--publish-contract")?;
-        let mut destination =
-            self.parsed::<Destination>(&word, |error: &ParseDestinationError| Some(error.hint()))?;
-        if destination.kind != Kind::Layout {
-            let message = format!("`{destination}` can't hold an artifact");
-            self.problem(&word.origin, message, Some("write a layout: `oci:DIR`".into()));
-        } else if destination.tag.is_some() {
-            let plain = Destination { tag: None, ..destination.clone() };
+        let hint = |error: &ParseTargetError| Some(error.hint());
+        let mut place = self.legal(Place::target(&word.value), &word.origin, hint)?;
+        let plain = match &mut place {
+            Place::Local(destination) if destination.kind != Kind::Layout => {
+                let message = format!("`{destination}` can't hold an artifact");
+                self.problem(&word.origin, message, Some("write a layout: `oci:DIR`".into()));
+                return Some(place);
+            }
+            Place::Local(destination) => {
+                let plain = Destination { tag: None, ..destination.clone() };
+                if let (Origin::File(_), false) = (&word.origin, folder == Path::new(".")) {
+                    destination.path = folder.join(&destination.path);
+                }
+                plain.to_string()
+            }
+            Place::Remote(named) => format!("docker://{}", named.reference.name()),
+        };
+        if plain != word.value {
             let message =
-                format!("`{destination}`: a contract has no tag, it is found by the digest of its image");
+                format!("`{}`: a contract has no tag, it is found by the digest of its image", word.value);
             self.problem(&word.origin, message, Some(format!("write `{plain}`")));
         }
-        if let (Origin::File(_), false) = (&word.origin, folder == Path::new(".")) {
-            destination.path = folder.join(destination.path);
-        }
-        Some(destination)
+        Some(place)
     }
     /// What is asked to publish a contract publishes one.
     pub(super) fn anything_to_publish(
