@@ -49,6 +49,7 @@ pub mod reference;
 pub mod registry;
 pub mod rootfs;
 pub mod runtime;
+pub mod shared;
 pub mod signal;
 mod spelling;
 pub mod store;

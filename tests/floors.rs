@@ -47,7 +47,7 @@ const FLOORS: &[&[&str]] = &[
     &["registry"],
     &["store"],
     &["transfer"],
-    &["base"],
+    &["base", "shared"],
     &["manifest"],
     &["recipe"],
     &["build"],

@@ -56,6 +56,11 @@ impl Destinations {
         local.chain(self.remote.iter().cloned().map(Place::Remote))
     }
 
+    /// The repositories at registries.
+    pub(super) fn repositories(&self) -> Vec<Repository> {
+        self.remote.iter().map(|named| Repository::from(&named.reference)).collect()
+    }
+
     /// Whether they can take an image, as far as can be told before there is one.
     pub(super) fn check(&self) -> Result<(), Error> {
         Ok(self.on_disk().try_for_each(Destination::check)?)

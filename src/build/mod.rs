@@ -17,6 +17,7 @@ mod roots;
 mod sysroot;
 mod unchanged;
 
+use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -42,8 +43,9 @@ use crate::note::Note;
 use crate::platform::Platform;
 use crate::recipe::{DEFAULT_USER, Recipe};
 use crate::reference::Reference;
-use crate::registry::Client;
+use crate::registry::{Client, Repository};
 use crate::rootfs::Owner;
+use crate::shared::{Shared, SharedCache};
 use crate::store::{self, Traces};
 use crate::transfer::{Named, Place, Sent};
 
@@ -61,6 +63,15 @@ pub struct Settings {
     /// Where an image is packed that stays nowhere on disk; without it, in the working directory. What is there goes
     /// with the build.
     pub scratch: Option<PathBuf>,
+    /// Where layers of other machines are; it takes a client.
+    pub shared: Shared,
+}
+
+impl Settings {
+    fn shared_cache(&self, images: &[Repository]) -> Option<SharedCache> {
+        let client = self.client.as_ref().filter(|_| self.shared != Shared::default())?;
+        Some(SharedCache::new(&self.shared, client, images))
+    }
 }
 
 /// Sees how a build goes.
@@ -177,15 +188,34 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
     contract.contract.user = user.to_string();
     observer.planned(&plans);
     let staging = destinations.staging(settings)?;
-    let (root, mut notes) = routes.carry(&|bytes| observer.sent(bytes), |outbox| {
+    let repositories = destinations.repositories();
+    let shared = settings.shared_cache(&repositories);
+    let (root, packed, mut notes) = routes.carry(&|bytes| observer.sent(bytes), |outbox| {
         let (base, contract, staging) = (base.as_ref(), &contract.contract, &staging);
-        let packing = Packing { recipe, settings, contract, base, staging, outbox, observer };
+        let (is_on_disk, shared, packed) =
+            (!destinations.local.is_empty(), shared.as_ref(), RefCell::default());
+        let packing = Packing {
+            recipe,
+            settings,
+            contract,
+            base,
+            staging,
+            outbox,
+            observer,
+            is_on_disk,
+            shared,
+            packed,
+        };
         let images = plans.iter().map(|plan| packing.image(plan, &mut gate));
         let root = Root::new(images.collect::<Result<_, _>>()?)?;
         let notes = gate.verdict()?;
         packing.configs(&root);
-        Ok::<_, Error>((root, notes))
+        Ok::<_, Error>((root, packing.packed.into_inner(), notes))
     })?;
+    if let Some(shared) = &shared {
+        packed.iter().for_each(|(shape, layer)| shared.keep(*shape, layer, &staging, &repositories));
+        notes.extend(shared.note());
+    }
     if let Some(base) = &base {
         ground::stage(base, &root, &staging, &destinations.local, observer)?;
     }

@@ -1,5 +1,6 @@
 //! From plans to images: layers into the staging directory, and on their way to registries as soon as they may be.
 
+use std::cell::RefCell;
 use std::io::{self, Cursor, Read};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -7,13 +8,16 @@ use std::sync::Arc;
 use super::{Error, Observer, Plan, Settings, config, leaks};
 use crate::base::Base;
 use crate::contract::Contract;
+use crate::digest::Digest;
 use crate::gate::Gate;
 use crate::image::{self, Descriptor, Image, Root};
-use crate::layer::Layer;
+use crate::layer::{self, Layer, tar};
+use crate::path::ImagePath;
 use crate::recipe::Recipe;
 use crate::registry::Repository;
-use crate::rootfs::Stratum;
-use crate::store::Staging;
+use crate::rootfs::{Entry, Stratum};
+use crate::shared::SharedCache;
+use crate::store::{self, Staging};
 use crate::transfer::Outbox;
 
 /// What packing needs besides a plan.
@@ -25,6 +29,11 @@ pub(super) struct Packing<'a> {
     pub(super) staging: &'a Staging,
     pub(super) outbox: &'a Outbox<'a>,
     pub(super) observer: &'a dyn Observer,
+    /// Whether the image is to be on disk, too.
+    pub(super) is_on_disk: bool,
+    pub(super) shared: Option<&'a SharedCache>,
+    /// Layers that were packed here, by their shapes.
+    pub(super) packed: RefCell<Vec<(Digest, Layer)>>,
 }
 
 impl Packing<'_> {
@@ -58,13 +67,63 @@ impl Packing<'_> {
             stop => stop,
         };
         let entries = plan.rootfs.layer(stratum);
+        let compression = self.recipe.compression;
+        let shape = self.shared.map(|_| layer::shape(&entries, compression));
         let cache = self.settings.cache.as_deref();
-        let layer = self.staging.pack(&entries, stratum, self.recipe.compression, cache, &packed, gate)?;
+        let is_here = shape.is_some_and(|shape| cache.is_some_and(|cache| cache.knows(shape)));
+        if let (Some(shared), Some(shape), false) = (self.shared, shape, is_here)
+            && let Some(layer) = self.elsewhere(shared, shape, &entries, stratum, &packed, gate)?
+        {
+            return Ok(layer);
+        }
+        let layer = self.staging.pack(&entries, stratum, compression, cache, &packed, gate)?;
         if !gate.refuses() {
             let bytes = self.outbox.offer(&Descriptor::from(&layer), None, self.staging.opener(layer.digest));
             self.observer.sending(bytes);
         }
+        if let Some(shape) = shape {
+            self.packed.borrow_mut().push((shape, layer.clone()));
+        }
         Ok(layer)
+    }
+
+    /// The layer as another machine has packed it. It is fetched where it is to be on disk, or seen for what it is; else
+    /// it goes from one repository to the other.
+    fn elsewhere(
+        &self,
+        shared: &SharedCache,
+        shape: Digest,
+        entries: &[(&ImagePath, &Entry)],
+        stratum: Stratum,
+        packed: &layer::Observer<'_>,
+        gate: &mut Gate,
+    ) -> Result<Option<Layer>, Error> {
+        let candidates = shared.find(shape);
+        if candidates.is_empty() {
+            return Ok(None);
+        }
+        let diff_id = layer::diff_id(entries, &|_| packed(0), gate).map_err(store::Error::from)?;
+        let Some(found) = candidates.iter().find(|found| found.is(diff_id)) else { return Ok(None) };
+        let unpacked = tar::size(entries);
+        let from = Some(found.repository().clone());
+        let layer = if shared.is_trusted() && !self.is_on_disk {
+            let layer = found.layer(unpacked, stratum);
+            if !gate.refuses() {
+                self.observer.sending(self.outbox.offer(&found.descriptor(), from, found.opener()));
+            }
+            layer
+        } else {
+            let Some(layer) = shared.fetch(found, unpacked, stratum, self.staging)? else { return Ok(None) };
+            if !gate.refuses() {
+                let opener = self.staging.opener(layer.digest);
+                self.observer.sending(self.outbox.offer(&Descriptor::from(&layer), from, opener));
+            }
+            layer
+        };
+        if packed(unpacked).is_break() {
+            return Err(store::Error::from(layer::Error::Interrupted).into());
+        }
+        Ok(Some(layer))
     }
 
     /// The configs of `root`, which the gate has let pass.

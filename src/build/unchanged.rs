@@ -70,7 +70,7 @@ impl<'a> Unchanged<'a> {
         let places = destinations.on_disk().map(Destination::place);
         let places = places.collect::<Result<Vec<_>, _>>()?;
         let folder = fs::absolute(std::path::Path::new("."))?;
-        let Settings { epoch, private_dirs, cache: _, client: _, scratch: _ } = settings;
+        let Settings { epoch, private_dirs, cache: _, client: _, scratch: _, shared: _ } = settings;
         let base = ground::pin(recipe, settings)?;
         // The debug form of a recipe has all of it, whatever is added to it; but how it runs and where that is said make no
         // image.

@@ -64,6 +64,12 @@ impl Cache {
         Ok(layer)
     }
 
+    /// Whether a layer of this shape was packed here.
+    pub(crate) fn knows(&self, shape: Digest) -> bool {
+        let names = fs::list(&self.directory().join(LAYERS).join(shape.hex())).unwrap_or_default();
+        names.iter().any(|name| name.contains(&b'-'))
+    }
+
     /// The place of a shape, once nobody else is there; nothing where the cache can't be used.
     fn shelf(&self, shape: Digest, observer: &Observer<'_>) -> Result<Option<Shelf<'_>>, Error> {
         let directory = self.directory().join(LAYERS).join(shape.hex());

@@ -15,7 +15,7 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub(super) use build::BuildArgs;
-pub(super) use cache::{CacheArgs, CacheCommand, PruneArgs};
+pub(super) use cache::{CacheArgs, CacheCommand, PruneArgs, SharedArgs};
 pub(super) use contract::{CheckArgs, DiffArgs, ResolveArgs, ShowArgs};
 pub(super) use deps::{DepsArgs, DepsFormat};
 pub(super) use manifests::{Layout, ManifestsArgs};

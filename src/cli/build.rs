@@ -8,6 +8,7 @@ use coracle::cache::Cache;
 use coracle::note::Note;
 use coracle::recipe::{self, Recipe};
 use coracle::registry::Client;
+use coracle::shared::Shared;
 use coracle::transfer::{Named, Place};
 use coracle::{Built, Observer, Plan, Settings};
 use serde_json::{Value, json};
@@ -37,7 +38,9 @@ pub(super) fn run(args: &BuildArgs) -> Result<Exit, Failure> {
         recipes.iter().for_each(|recipe| take(plan(recipe, &settings, args)));
     } else {
         let cache = cache::open(&args.cache, args.quiet)?;
-        let settings = settings(args.epoch.as_deref(), cache, client(&recipes, args)?)?;
+        let shared = cache::shared(&args.shared)?;
+        let client = client(&recipes, &shared, args)?;
+        let settings = Settings { shared, ..settings(args.epoch.as_deref(), cache, client)? };
         build(&recipes, &settings, args, take);
         cache::close(&settings);
     }
@@ -94,8 +97,13 @@ pub(super) fn bases(recipes: &[Recipe], args: &RegistryArgs) -> Result<Option<Cl
 }
 
 /// Who talks to the registries that images go to, or else come from; nobody where none does.
-fn client(recipes: &[Recipe], args: &BuildArgs) -> Result<Option<Client>, Failure> {
-    let named: Vec<Named> = recipes.iter().flat_map(coracle::registries).collect();
+fn client(recipes: &[Recipe], shared: &Shared, args: &BuildArgs) -> Result<Option<Client>, Failure> {
+    let kept = shared.to.iter().map(Named::from);
+    let named: Vec<Named> = recipes.iter().flat_map(coracle::registries).chain(kept).collect();
+    if named.is_empty() && *shared != Shared::default() {
+        let from: Vec<Named> = shared.from.iter().map(Named::from).collect();
+        return registry::client(&args.registry, &from.iter().collect::<Vec<_>>()).map(Some);
+    }
     if named.is_empty() {
         return bases(recipes, &args.registry);
     }
@@ -245,7 +253,7 @@ pub(super) fn settings(
     let scratch = std::env::var_os("TMPDIR").map_or_else(|| "/var/tmp".into(), PathBuf::from);
     let scratch = Some(scratch).filter(|directory| directory.is_dir()).unwrap_or_else(std::env::temp_dir);
     let (cache, scratch) = (cache.map(Arc::new), Some(scratch));
-    Ok(Settings { epoch, private_dirs, cache, client, scratch })
+    Ok(Settings { epoch, private_dirs, cache, client, scratch, shared: Shared::default() })
 }
 
 fn epoch(source: &str, text: &str) -> Result<u64, Failure> {

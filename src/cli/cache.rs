@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use coracle::Settings;
 use coracle::cache::{self, Cache};
 use coracle::note::Note;
+use coracle::reference::Reference;
+use coracle::shared::Shared;
 use indicatif::DecimalBytes;
 
-use super::args::{CacheArgs, CacheCommand, PruneArgs};
+use super::args::{CacheArgs, CacheCommand, PruneArgs, SharedArgs};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::{output, report, table};
@@ -35,6 +37,28 @@ pub(super) fn open(args: &CacheArgs, quiet: bool) -> Result<Option<Cache>, Failu
 /// The same, for a command whose image is thrown away.
 pub(super) fn for_layers(args: &CacheArgs, quiet: bool) -> Result<Option<Cache>, Failure> {
     Ok(open(args, quiet)?.map(Cache::without_records))
+}
+
+/// The repositories of layers that others have packed.
+pub(super) fn shared(args: &SharedArgs) -> Result<Shared, Failure> {
+    let repository = |flag: &str, text: &str| -> Result<Reference, Failure> {
+        let name = text.strip_prefix("docker://").unwrap_or(text);
+        let refused = |why: String| {
+            Failure::usage(format!("`{flag}`: {why}"), "write a repository, such as `ghcr.io/acme/cache`")
+        };
+        let reference = name.parse::<Reference>().map_err(|error| refused(error.to_string()))?;
+        // Each layer has a tag of its own.
+        if reference.to_string() == name {
+            return Err(refused(format!("`{text}` has a tag, and a cache is a whole repository")));
+        }
+        Ok(reference)
+    };
+    let from = args.cache_from.iter().map(|text| repository("--cache-from", text));
+    Ok(Shared {
+        from: from.collect::<Result<_, _>>()?,
+        to: args.cache_to.as_deref().map(|text| repository("--cache-to", text)).transpose()?,
+        is_trusted: args.trust_cache,
+    })
 }
 
 /// The builds are done.

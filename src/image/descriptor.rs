@@ -72,7 +72,7 @@ impl Blob {
 }
 
 impl Descriptor {
-    pub(super) fn new(media_type: impl Into<Cow<'static, str>>, digest: Digest, size: u64) -> Self {
+    pub(crate) fn new(media_type: impl Into<Cow<'static, str>>, digest: Digest, size: u64) -> Self {
         let media_type = media_type.into();
         Self { media_type, digest, size, artifact_type: None, platform: None, annotations: BTreeMap::new() }
     }

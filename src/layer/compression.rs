@@ -1,7 +1,10 @@
 //! How a layer is compressed: the codec, and how hard it tries. Source: image-spec, `layer.md`, "Layer Media Types".
 
 use std::fmt;
+use std::io::{self, BufReader, Read};
 use std::str::FromStr;
+
+use flate2::read::MultiGzDecoder;
 
 /// A codec and its level.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -50,6 +53,16 @@ impl Codec {
             Self::Zstd => "application/vnd.oci.image.layer.v1.tar+zstd",
             Self::None => "application/vnd.oci.image.layer.v1.tar",
         }
+    }
+
+    /// The tar that `reader` has packed, all members and frames of it.
+    pub(crate) fn unpacked<'a>(self, reader: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
+        let reader = BufReader::new(reader);
+        Ok(match self {
+            Self::None => Box::new(reader),
+            Self::Gzip => Box::new(MultiGzDecoder::new(reader)),
+            Self::Zstd => Box::new(zstd::Decoder::with_buffer(reader)?),
+        })
     }
 
     /// The strongest level; nothing for a codec without levels.

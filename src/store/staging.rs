@@ -13,12 +13,12 @@ use tempfile::TempDir;
 use super::destination::{Kind, target};
 use super::{ATTEMPTS, Destination, Error, PREFIX};
 use crate::cache::Cache;
-use crate::digest::Digest;
+use crate::digest::{Digest, Hashing};
 use crate::fs::{self, Context};
 use crate::gate::Gate;
 use crate::image::Descriptor;
 use crate::layer::output::Output;
-use crate::layer::{self, Compression, Layer};
+use crate::layer::{self, Codec, Compression, Layer};
 use crate::path::ImagePath;
 use crate::rootfs::{Entry, Stratum};
 
@@ -108,6 +108,30 @@ impl Staging {
         }
         std::fs::rename(&unnamed, &path).context("create", &path)?;
         Ok(Ok(()))
+    }
+
+    /// Whether the blob of `layer`, which waits here, unpacks to what its diff ID says, and to nothing more.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub fn holds(&self, layer: &Layer) -> Result<bool, Error> {
+        let path = self.path(layer.digest);
+        let codec = Codec::ALL.into_iter().find(|codec| codec.media_type() == layer.media_type);
+        let file = File::open(&path).context("open", &path)?;
+        let Some(Ok(tar)) = codec.map(|codec| codec.unpacked(file)) else { return Ok(false) };
+        let mut hashing = Hashing::new(tar.take(layer.unpacked.saturating_add(1)));
+        // What can't be unpacked is not what it should be.
+        let unpacked = io::copy(&mut hashing, &mut io::sink()).ok();
+        Ok(unpacked == Some(layer.unpacked) && hashing.finish() == layer.diff_id.digest())
+    }
+
+    /// Removes the blob of this digest, which waits here.
+    ///
+    /// # Errors
+    /// When it can't be removed.
+    pub fn remove(&self, digest: Digest) -> Result<(), Error> {
+        let path = self.path(digest);
+        Ok(std::fs::remove_file(&path).context("remove", &path)?)
     }
 
     /// Opens the blob of this digest, which was packed here; not after the staging directory is gone.

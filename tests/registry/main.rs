@@ -28,6 +28,7 @@ mod real;
 mod redirects;
 mod referrers;
 mod secrets;
+mod shared;
 mod streams;
 #[path = "../support/mod.rs"]
 mod support;

@@ -8,7 +8,7 @@ use coracle::recipe::Overrides;
 
 use super::config::ConfigArgs;
 use super::runtime::RuntimeArgs;
-use super::{CacheArgs, Format, RegistryArgs};
+use super::{CacheArgs, Format, RegistryArgs, SharedArgs};
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -152,6 +152,9 @@ pub(in crate::cli) struct BuildArgs {
 
     #[command(flatten)]
     pub(in crate::cli) cache: CacheArgs,
+
+    #[command(flatten)]
+    pub(in crate::cli) shared: SharedArgs,
 }
 
 impl BuildArgs {

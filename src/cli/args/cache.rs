@@ -15,6 +15,21 @@ pub(in crate::cli) struct CacheArgs {
     pub(in crate::cli) cache_dir: Option<PathBuf>,
 }
 
+#[derive(Args)]
+pub(in crate::cli) struct SharedArgs {
+    /// Take layers that others have packed from this repository at a registry; they are unpacked to see what they hold
+    #[arg(long, value_name = "REPOSITORY", help_heading = "Cache")]
+    pub(in crate::cli) cache_from: Vec<String>,
+
+    /// Keep layers that are packed here in this repository, for others
+    #[arg(long, value_name = "REPOSITORY", help_heading = "Cache")]
+    pub(in crate::cli) cache_to: Option<String>,
+
+    /// Believe who fills the repositories of `--cache-from`: their layers are not unpacked
+    #[arg(long, requires = "cache_from", help_heading = "Cache")]
+    pub(in crate::cli) trust_cache: bool,
+}
+
 #[derive(Subcommand)]
 #[command(disable_help_subcommand = true)]
 pub(in crate::cli) enum CacheCommand {

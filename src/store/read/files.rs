@@ -3,14 +3,13 @@
 //! Source: image-spec, `layer.md`: whiteouts hide what lower layers have, never what stands in their own.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufReader, Read};
-
-use flate2::read::MultiGzDecoder;
+use std::io::{self, Read};
 
 use super::Why;
 use super::blobs::Source;
 use super::headers::{Header, Headers, Stream, invalid};
 use crate::digest::{Digest, Hashing};
+use crate::layer::Codec;
 use crate::path::ImagePath;
 
 /// The most paths of an image; a large distribution has some hundred thousand.
@@ -70,26 +69,6 @@ pub struct Extent {
     pub size: u64,
 }
 
-/// How a layer is packed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Packing {
-    Plain,
-    Gzip,
-    Zstd,
-}
-
-impl Packing {
-    /// The tar that `reader` has packed.
-    pub(super) fn unpacked<'a>(self, reader: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
-        let reader = BufReader::new(reader);
-        Ok(match self {
-            Self::Plain => Box::new(reader),
-            Self::Gzip => Box::new(MultiGzDecoder::new(reader)),
-            Self::Zstd => Box::new(zstd::Decoder::with_buffer(reader)?),
-        })
-    }
-}
-
 impl Files {
     /// Every path, directories before what is in them.
     pub fn iter(&self) -> impl Iterator<Item = (&ImagePath, &Entry)> {
@@ -135,15 +114,10 @@ impl Files {
     }
 
     /// Puts a layer on top.
-    pub(super) fn add(
-        &mut self,
-        source: Source,
-        digest: Option<&Digest>,
-        packing: Packing,
-    ) -> Result<(), Why> {
+    pub(super) fn add(&mut self, source: Source, digest: Option<&Digest>, codec: Codec) -> Result<(), Why> {
         let expected = source.size;
         let mut counted = Hashing::new(source.reader);
-        let layer = Layer::read(packing.unpacked(&mut counted)?, self.layers)?;
+        let layer = Layer::read(codec.unpacked(&mut counted)?, self.layers)?;
         // What stands behind the end counts as well.
         io::copy(&mut counted, &mut io::sink())?;
         if counted.inner().limit() > 0 {

@@ -4,8 +4,8 @@ use std::io::{self, Read};
 
 use super::blobs::Source;
 use super::bytes::Bytes;
-use super::files::Packing;
 use super::{Origin, StoredLayer, Why};
+use crate::layer::Codec;
 
 impl Origin {
     /// Opens the tar of a layer, whatever it is packed with; whoever takes its bytes checks them.
@@ -25,7 +25,7 @@ impl Origin {
         layer: &StoredLayer,
         reader: impl Read + 'static,
     ) -> io::Result<Box<dyn Read>> {
-        self.packing(layer).map_err(Why::into_io)?.unpacked(reader)
+        self.codec(layer).map_err(Why::into_io)?.unpacked(reader)
     }
 
     /// Opens a layer.
@@ -41,20 +41,20 @@ impl Origin {
     }
 
     /// How a layer is packed: its media type says so; without one, its first bytes.
-    pub(super) fn packing(&self, layer: &StoredLayer) -> Result<Packing, Why> {
+    pub(super) fn codec(&self, layer: &StoredLayer) -> Result<Codec, Why> {
         match layer.descriptor.as_ref().map_or("", |descriptor| &descriptor.media_type) {
-            kind if kind.ends_with("+gzip") || kind.ends_with(".gzip") => Ok(Packing::Gzip),
-            kind if kind.ends_with("+zstd") => Ok(Packing::Zstd),
-            "application/vnd.oci.image.layer.v1.tar" => Ok(Packing::Plain),
+            kind if kind.ends_with("+gzip") || kind.ends_with(".gzip") => Ok(Codec::Gzip),
+            kind if kind.ends_with("+zstd") => Ok(Codec::Zstd),
+            "application/vnd.oci.image.layer.v1.tar" => Ok(Codec::None),
             "" => {
                 let mut start = [0; 4];
                 let mut reader = self.layer(layer)?.reader;
                 // A tar has more bytes than that, and none of these at its start.
                 std::io::Read::read_exact(&mut reader, &mut start)?;
                 Ok(match start {
-                    [0x1f, 0x8b, ..] => Packing::Gzip,
-                    [0x28, 0xb5, 0x2f, 0xfd] => Packing::Zstd,
-                    _ => Packing::Plain,
+                    [0x1f, 0x8b, ..] => Codec::Gzip,
+                    [0x28, 0xb5, 0x2f, 0xfd] => Codec::Zstd,
+                    _ => Codec::None,
                 })
             }
             kind => Err(Why::Said(format!("`{kind}` can't be unpacked here, only tar, gzip and zstd"))),

@@ -203,9 +203,9 @@ impl Stored {
             let name = digest.map_or_else(|| layer.member.clone(), |digest| digest.to_string());
             let refused =
                 |why: Why| why.within(&format!("layer {number}, `{name}`")).about(&self.origin.place);
-            let packing = self.origin.packing(layer).map_err(refused)?;
+            let codec = self.origin.codec(layer).map_err(refused)?;
             let source = self.origin.layer(layer).map_err(refused)?;
-            files.add(source, digest.as_ref(), packing).map_err(refused)?;
+            files.add(source, digest.as_ref(), codec).map_err(refused)?;
         }
         Ok(files)
     }

@@ -137,6 +137,28 @@ impl Fake {
         requests.iter().map(|request| format!("{} {}", request.method, request.target)).collect()
     }
 
+    /// Lets every tagged artifact in a repository name an empty layer; how many there are.
+    pub(crate) fn forge_layers(&self, name: &str) -> usize {
+        let mut state = self.state();
+        let empty = b"\x1f\x8b\x08\0\0\0\0\0\0\xff\x03\0\0\0\0\0\0\0\0\0".to_vec();
+        let digest = coracle::digest::Digest::of(&empty).to_string();
+        let size = empty.len();
+        state.blobs.insert((name.into(), digest.clone()), empty);
+        let tags: Vec<_> = state.tags.iter().filter(|((repository, _), _)| repository == name).collect();
+        let tags: Vec<_> = tags.into_iter().map(|(tag, digest)| (tag.clone(), digest.clone())).collect();
+        for (tag, found) in &tags {
+            let (kind, bytes) = state.manifests[&(name.to_owned(), found.clone())].clone();
+            let mut document: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+            document["layers"][0]["digest"] = digest.clone().into();
+            document["layers"][0]["size"] = size.into();
+            let bytes = document.to_string().into_bytes();
+            let forged = coracle::digest::Digest::of(&bytes).to_string();
+            state.manifests.insert((name.into(), forged.clone()), (kind, bytes));
+            state.tags.insert(tag.clone(), forged);
+        }
+        tags.len()
+    }
+
     pub(crate) fn repository(&self, name: &str) -> Repository {
         Repository::from(&format!("{}/{name}", self.address).parse::<Reference>().unwrap())
     }
