@@ -14,7 +14,7 @@ mod time;
 pub use artifact::Artifact;
 pub use config::Config;
 pub use descriptor::{Blob, Descriptor};
-pub use graph::{Document, Graph, GraphError};
+pub use graph::{Document, Graph, GraphError, Runnable};
 pub use manifest::Image;
 pub use root::Root;
 
