@@ -2,7 +2,7 @@
 
 use super::Place;
 use crate::digest::Digest;
-use crate::{registry, store};
+use crate::{engine, fs, registry, store};
 
 /// Why an image could not be copied.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +16,15 @@ pub enum Error {
     /// What is at a registry can't be read.
     #[error(transparent)]
     Remote(store::Error),
+    /// An engine can't be reached, or refused.
+    #[error(transparent)]
+    Engine(#[from] engine::Error),
+    /// An archive for what an engine gives can't be made.
+    #[error(transparent)]
+    File(#[from] fs::Error),
+    /// An image at an engine has to be taken from there before it can be read.
+    #[error("`{0}` can be copied, and not be read where it is")]
+    NotHere(Place),
     /// The observer did not want to go on.
     #[error("interrupted; nothing was named")]
     Interrupted,
@@ -38,7 +47,7 @@ impl Error {
     /// Why the image at `place` can't be read.
     pub(super) fn reading(place: &Place, error: store::Error) -> Self {
         match place {
-            Place::Local(_) => Self::Store(error),
+            Place::Local(_) | Place::Engine(_) => Self::Store(error),
             Place::Remote(_) => Self::Remote(error),
         }
     }
@@ -51,6 +60,14 @@ impl Error {
             }
             Self::Store(error) => error.hint(),
             Self::Registry(error) => error.hint(),
+            Self::Engine(engine::Error::Store(store::Error::Blob { source, .. }))
+                if inner(source).is_some() =>
+            {
+                inner(source).and_then(registry::Error::hint)
+            }
+            Self::Engine(error) => error.hint(),
+            Self::File(error) => error.hint(),
+            Self::NotHere(place) => Some(format!("copy it first: `coracle copy {place} oci:DIR`")),
             Self::Interrupted => None,
             Self::Remote(store::Error::Unreadable { hint: None, .. }) => {
                 Some("what is there is no image, or is damaged: push it again under another tag".into())
@@ -67,10 +84,16 @@ impl Error {
             Self::Registry(error) => !error.is_local(),
             Self::Remote(store::Error::Registry(error)) => !error.is_local(),
             Self::Remote(_) | Self::Nothing(Place::Remote(_)) => true,
-            Self::Store(store::Error::Blob { source, .. }) => inner(source).is_some(),
+            Self::Store(store::Error::Blob { source, .. })
+            | Self::Engine(engine::Error::Store(store::Error::Blob { source, .. })) => {
+                inner(source).is_some()
+            }
             Self::Interrupted
             | Self::Store(_)
-            | Self::Nothing(Place::Local(_))
+            | Self::Engine(_)
+            | Self::File(_)
+            | Self::NotHere(_)
+            | Self::Nothing(Place::Local(_) | Place::Engine(_))
             | Self::OtherDigest { .. } => false,
         }
     }

@@ -1,4 +1,4 @@
-//! Images from one place to another, byte for byte: to and from registries, and into layouts.
+//! Images from one place to another, byte for byte: registries, layouts, archives and local engines.
 //!
 //! Nothing is sent that is there, and a name stands for an image only when all of it is there. Bytes go from where they
 //! are to where they should be in pieces. It does not know how an image was made.
@@ -16,10 +16,12 @@ pub use place::{Named, ParsePlaceError, Place};
 pub use push::{Sent, push};
 
 use crate::digest::Digest;
+use crate::engine::{self, Loaded};
+use crate::fs::Context as _;
 use crate::image::{Descriptor, Graph};
 use crate::reference::Reference;
 use crate::registry::{Access, Client};
-use crate::store::{self, Destination, Origin, Stored};
+use crate::store::{self, Destination, Kind, Open, Origin, Stored};
 
 /// Hears of bytes that have gone out or come in, and says whether to go on.
 pub type Observer<'a> = dyn Fn(u64) -> ControlFlow<()> + Sync + 'a;
@@ -29,8 +31,10 @@ pub type Observer<'a> = dyn Fn(u64) -> ControlFlow<()> + Sync + 'a;
 pub struct Copied {
     /// The digest of the manifest, or of the index.
     pub digest: Digest,
-    /// What a registry was sent; nothing for a copy to a layout.
+    /// What a registry was sent.
     pub sent: Option<Sent>,
+    /// What an engine took.
+    pub loaded: Option<Loaded>,
     /// What is not quite right, though the image is where it should be.
     pub warnings: Vec<store::Warning>,
 }
@@ -48,6 +52,7 @@ pub fn find(place: &Place, client: &Client) -> Result<Origin, Error> {
             let found = Origin::at_registry(remote, named.target(), place.to_string(), name);
             found.map_err(Error::Remote)?.ok_or_else(|| Error::Nothing(place.clone()))
         }
+        Place::Engine(_) => Err(Error::NotHere(place.clone())),
     }
 }
 
@@ -59,32 +64,69 @@ pub fn open(place: &Place, client: &Client) -> Result<Stored, Error> {
     find(place, client)?.read().map_err(|error| Error::reading(place, error))
 }
 
-/// Copies the image at `from` to `to`, with its images of all platforms.
+/// What copies go through.
+#[derive(Clone, Copy, Debug)]
+pub struct Ways<'a> {
+    /// The client of registries.
+    pub client: &'a Client,
+    /// What the environment says about engines.
+    pub engines: &'a engine::Settings,
+}
+
+/// Copies the image at `from` to `to`, with its images of all platforms; an engine gets the one of its own platform.
 ///
 /// # Errors
 /// When it can't be read, is not what its digests say, or can't be written. Nothing is named at `to` before all is there.
-pub fn copy(from: &Place, to: &Place, client: &Client, observer: &Observer<'_>) -> Result<Copied, Error> {
-    let origin = find(from, client)?;
+pub fn copy(from: &Place, to: &Place, ways: Ways<'_>, observer: &Observer<'_>) -> Result<Copied, Error> {
+    match from {
+        Place::Engine(named) => {
+            // Engines give archives, which are read from their end.
+            let place = &ways.engines.temporary;
+            let made = tempfile::Builder::new().prefix(".coracle-").tempdir_in(place);
+            let directory = made.context("create a directory in", place)?;
+            let path = directory.path().join("image.tar");
+            engine::save(named, &path, ways.engines, observer)?;
+            let archive = Place::Local(Destination { kind: Kind::OciArchive, path, tag: None });
+            copy_found(find(&archive, ways.client)?, from, to, ways, observer)
+        }
+        _ => copy_found(find(from, ways.client)?, from, to, ways, observer),
+    }
+}
+
+fn copy_found(
+    origin: Origin,
+    from: &Place,
+    to: &Place,
+    ways: Ways<'_>,
+    observer: &Observer<'_>,
+) -> Result<Copied, Error> {
     let graph = origin.graph().map_err(|error| Error::reading(from, error))?;
     let digest = graph.root().map(|root| root.digest).ok_or_else(|| Error::Nothing(from.clone()))?;
+    let copied = Copied { digest, sent: None, loaded: None, warnings: Vec::new() };
     match to {
         Place::Remote(named) => {
             let mounted = match from {
                 Place::Remote(from) => Some(&from.reference),
-                Place::Local(_) => None,
+                Place::Local(_) | Place::Engine(_) => None,
             };
             let open = |blob: &Descriptor| origin.blob(blob);
-            let sent = push(&graph, &open, named, mounted, client, observer)?;
-            Ok(Copied { digest, sent: Some(sent), warnings: Vec::new() })
+            let sent = push(&graph, &open, named, mounted, ways.client, observer)?;
+            Ok(Copied { sent: Some(sent), ..copied })
         }
         Place::Local(destination) => {
             let warnings = receive(&graph, &origin, from, destination, observer)?;
-            Ok(Copied { digest, sent: None, warnings })
+            Ok(Copied { warnings, ..copied })
+        }
+        Place::Engine(named) => {
+            let loaded = watched(&origin, observer, |open| {
+                engine::load(&graph, open, named, ways.engines, observer).map_err(Error::from)
+            })?;
+            Ok(Copied { digest: loaded.digest, loaded: Some(loaded), ..copied })
         }
     }
 }
 
-/// Writes the image to a layout; without a tag of its own it keeps the name that it had.
+/// Writes the image to a layout or an archive; without a tag of its own it keeps the name that it had.
 fn receive(
     graph: &Graph,
     origin: &Origin,
@@ -94,15 +136,25 @@ fn receive(
 ) -> Result<Vec<store::Warning>, Error> {
     let names: Vec<Reference> = match from {
         Place::Remote(named) => named.name().into_iter().cloned().collect(),
+        Place::Engine(named) => vec![named.name.clone()],
         Place::Local(_) => origin.names.iter().filter_map(|name| name.parse().ok()).collect(),
     };
+    watched(origin, observer, |open| store::receive(graph, &names, to, open).map_err(Error::from))
+}
+
+/// Lets `take` have the blobs of `origin`, of whose bytes the observer hears.
+fn watched<T>(
+    origin: &Origin,
+    observer: &Observer<'_>,
+    take: impl FnOnce(&Open<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
     let stop = AtomicBool::new(false);
     let open = |blob: &Descriptor| -> std::io::Result<Box<dyn Read + '_>> {
         let reader = origin.blob(blob)?;
         Ok(Box::new(Observed { reader, observer, stop: &stop }))
     };
-    let received = store::receive(graph, &names, to, &open);
-    if stop.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { Ok(received?) }
+    let taken = take(&open);
+    if stop.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { taken }
 }
 
 /// Tells of what is read, and stops where the observer does not want to go on.

@@ -1,8 +1,9 @@
-//! Where an image can be: a layout or an archive on disk, or a repository at a registry.
+//! Where an image can be: a layout or an archive on disk, a repository at a registry, or a local engine.
 
 use std::fmt;
 
 use crate::digest::Digest;
+use crate::engine;
 use crate::reference::Reference;
 use crate::registry::{Repository, Target};
 use crate::store::{self, Destination};
@@ -17,6 +18,8 @@ pub enum Place {
     Local(Destination),
     /// `docker://NAME[:TAG][@DIGEST]`
     Remote(Named),
+    /// `docker-daemon:NAME[:TAG]`, `containers-storage:NAME[:TAG]`, `containerd:[NAMESPACE@]NAME[:TAG]`
+    Engine(engine::Named),
 }
 
 /// An image at a registry.
@@ -51,6 +54,11 @@ impl std::str::FromStr for Place {
     type Err = ParsePlaceError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if engine::is_place(text) {
+            return text.parse().map(Self::Engine).map_err(|error: engine::ParseNamedError| {
+                ParsePlaceError { text: text.into(), why: error.to_string(), hint: Some(error.hint().into()) }
+            });
+        }
         let Some(name) = text.strip_prefix(DOCKER) else {
             return store::read::place(text).map(Self::Local).map_err(|error| ParsePlaceError {
                 text: text.into(),
@@ -118,6 +126,7 @@ impl fmt::Display for Place {
         match self {
             Self::Local(destination) => destination.fmt(f),
             Self::Remote(named) => write!(f, "{DOCKER}{named}"),
+            Self::Engine(named) => named.fmt(f),
         }
     }
 }
@@ -134,6 +143,7 @@ mod tests {
             format!("docker://localhost:5000/shop:1@{digest}"),
             "oci:shop.oci:1.2".to_owned(),
             "oci-archive:shop.tar".to_owned(),
+            "containerd:k8s.io@shop:1".to_owned(),
         ] {
             assert_eq!(text.parse::<Place>().unwrap().to_string(), text);
         }
@@ -146,7 +156,7 @@ mod tests {
             ("docker://shop@sha256:12", "is not a digest"),
             ("docker://Shop", "is not an image name"),
             ("shop:1", "can't be read from there"),
-            ("containers-storage:shop", "can't be read from there"),
+            ("ostree:shop", "can't be read from there"),
         ] {
             let error = text.parse::<Place>().unwrap_err();
             assert!(error.to_string().contains(why), "{error}");
