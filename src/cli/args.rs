@@ -19,7 +19,7 @@ pub(super) use cache::{CacheArgs, CacheCommand, PruneArgs};
 pub(super) use contract::{CheckArgs, DiffArgs, ResolveArgs, ShowArgs};
 pub(super) use deps::{DepsArgs, DepsFormat};
 pub(super) use manifests::{Layout, ManifestsArgs};
-pub(super) use registry::{CopyArgs, RegistryArgs};
+pub(super) use registry::{CopyArgs, IndexArgs, RegistryArgs};
 pub(super) use render::RenderArgs;
 
 /// Turns a program that is already built into the smallest honest container image.
@@ -67,6 +67,8 @@ pub(super) enum Command {
     Manifests(Box<ManifestsArgs>),
     /// Copy an image between registries, layouts and archives
     Copy(Box<CopyArgs>),
+    /// Join images of several platforms under one name
+    Index(Box<IndexArgs>),
     /// Look after what earlier builds have left for the next
     #[command(subcommand)]
     Cache(CacheCommand),

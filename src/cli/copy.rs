@@ -18,6 +18,12 @@ use super::{engine, image, interrupt, output, registry, report, table};
 pub(super) fn run(args: &CopyArgs) -> Result<Exit, Failure> {
     interrupt::listen();
     let (from, to) = (image::place(&args.from)?, image::place(&args.to)?);
+    if args.referrers && named(&to).is_none() {
+        return Err(Failure::usage(
+            format!("`--referrers`: what is said of an image can't be copied into `{to}`"),
+            "leave it out, or copy to a registry: `docker://NAME[:TAG]`",
+        ));
+    }
     // A login of the environment is for where something is written; only without that for where it is read.
     let remote: Vec<&Named> = [&to, &from].into_iter().filter_map(named).take(1).collect();
     let client = registry::client(&args.registry, &remote)?;
@@ -27,13 +33,26 @@ pub(super) fn run(args: &CopyArgs) -> Result<Exit, Failure> {
         progress.advance(bytes);
         interrupt::go_on()
     });
+    // Behind the image: nobody asks what is said of one that is not there.
+    let referrers = match (&copied, named(&to).filter(|_| args.referrers)) {
+        (Ok(_), Some(to)) => transfer::copy_referrers(&from, to, &client, &|bytes| {
+            progress.advance(bytes);
+            interrupt::go_on()
+        }),
+        _ => Ok(Vec::new()),
+    };
     progress.finish();
     let copied = copied.map_err(|error| registry::failure(&error))?;
+    let referrers = referrers.map_err(|error| registry::failure(&error))?;
     let warnings: Vec<Note> =
         copied.warnings.iter().map(|warning| Note::Warning(warning.to_string())).collect();
     report::notes(&warnings, args.quiet);
     if !args.quiet {
         report::talk(&format!("{to}: {}\n", told(&copied)));
+        for referrer in &referrers {
+            let kind = referrer.artifact_type.as_deref().unwrap_or(&referrer.media_type);
+            report::talk(&format!("  about it  {}  {}\n", referrer.digest, output::plain(kind)));
+        }
     }
     match args.format {
         Format::Text => output::print(&format!("{}\n", reference(&to, &copied)))?,
@@ -44,6 +63,7 @@ pub(super) fn run(args: &CopyArgs) -> Result<Exit, Failure> {
             "to": to.to_string(),
             "sent": copied.sent.as_ref().map(sent_json),
             "loaded": copied.loaded.as_ref().map(loaded_json),
+            "referrers": referrers.iter().map(|referrer| referrer.digest.to_string()).collect::<Vec<_>>(),
         }))?,
     }
     Ok(Exit::Done)
@@ -71,7 +91,7 @@ pub(super) fn pushed(built: &Built, sent: &[Sent]) -> String {
     names.map(|(name, sent)| format!("  pushed to  docker://{name}: {}\n", sent_told(sent))).collect()
 }
 
-fn told(copied: &Copied) -> String {
+pub(super) fn told(copied: &Copied) -> String {
     match (&copied.sent, &copied.loaded) {
         (Some(sent), _) => sent_told(sent),
         (_, Some(loaded)) => loaded_told(loaded),
@@ -79,7 +99,7 @@ fn told(copied: &Copied) -> String {
     }
 }
 
-fn sent_told(sent: &Sent) -> String {
+pub(super) fn sent_told(sent: &Sent) -> String {
     let Sent { blobs, bytes, present, mounted, is_unchanged } = sent;
     if *is_unchanged {
         return "unchanged".into();
@@ -127,7 +147,7 @@ fn loaded_json(loaded: &Loaded) -> serde_json::Value {
     })
 }
 
-fn sent_json(sent: &Sent) -> serde_json::Value {
+pub(super) fn sent_json(sent: &Sent) -> serde_json::Value {
     json!({
         "blobs": sent.blobs,
         "bytes": sent.bytes,
@@ -138,7 +158,7 @@ fn sent_json(sent: &Sent) -> serde_json::Value {
 }
 
 /// The image where it is now, by digest.
-fn reference(to: &Place, copied: &Copied) -> String {
+pub(super) fn reference(to: &Place, copied: &Copied) -> String {
     match to {
         Place::Remote(named) => {
             let name = named.name().map_or_else(|| named.reference.name().to_owned(), ToString::to_string);
@@ -149,7 +169,7 @@ fn reference(to: &Place, copied: &Copied) -> String {
     }
 }
 
-fn named(place: &Place) -> Option<&Named> {
+pub(super) fn named(place: &Place) -> Option<&Named> {
     match place {
         Place::Remote(named) => Some(named),
         Place::Local(_) | Place::Engine(_) => None,

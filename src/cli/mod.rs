@@ -16,6 +16,7 @@ mod exit;
 mod failure;
 mod folder;
 mod image;
+mod index;
 mod interrupt;
 mod manifests;
 mod output;
@@ -53,6 +54,7 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
             Command::Manifests(args) => manifests::run(&args),
             Command::Resolve(args) => resolve::run(&args),
             Command::Copy(args) => copy::run(&args),
+            Command::Index(args) => index::run(&args),
             Command::Cache(command) => cache::run(&command),
         },
         Err(error) => help_or_usage(&error),

@@ -1,19 +1,21 @@
 //! `coracle resolve`: manifests in, the same manifests with images by digest out.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use coracle::Settings;
-use coracle::manifest::resolve::{self, Known, Unresolved};
+use coracle::manifest::resolve::{self, Known, Unpinned, Unresolved};
 use coracle::manifest::{Input, Report};
 use coracle::recipe::{self, Overrides};
 use coracle::reference::{Reference, familiar};
 use coracle::store::{self, Destination, Stored};
+use coracle::transfer::{self, Named};
 use tempfile::TempDir;
 
 use super::args::ResolveArgs;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::{build, cache, config, image, output};
+use super::{build, cache, config, image, output, registry};
 
 /// Resolves and checks everything before anything is written.
 pub(super) fn run(args: &ResolveArgs) -> Result<Exit, Failure> {
@@ -33,7 +35,10 @@ pub(super) fn run(args: &ResolveArgs) -> Result<Exit, Failure> {
         }
         cache::close(&settings);
     }
-    let known: Vec<Known> = images.iter().map(|(known, _)| known.clone()).collect();
+    let mut known: Vec<Known> = images.iter().map(|(known, _)| known.clone()).collect();
+    if args.remote {
+        known.extend(asked(&inputs, &known, args)?);
+    }
     let (mut resolved, mut errors, mut used) = (Vec::new(), Vec::new(), Vec::new());
     for input in &inputs {
         match resolve::resolve(input, &known) {
@@ -77,6 +82,41 @@ fn named(text: &str, reader: &image::Reader<'_>) -> Result<(Known, Stored), Fail
     let own = stored.origin.names.iter().find(is_own).map(|name| familiar(name).to_owned());
     let known = known(name, own.unwrap_or_else(|| reference.to_string()), &stored)?;
     Ok((known, stored))
+}
+
+/// What registries say of the images that nothing else tells of.
+fn asked(inputs: &[Input], known: &[Known], args: &ResolveArgs) -> Result<Vec<Known>, Failure> {
+    let (mut wanted, mut errors) = (BTreeMap::new(), Vec::new());
+    for input in inputs {
+        for found in resolve::unpinned(input, known).map_err(|error| unresolved(&[error]))? {
+            let Unpinned { text, line, column } = found;
+            let refuse = |message| Unresolved { file: input.name.clone(), line, column, message };
+            match text.parse::<Reference>() {
+                Ok(reference) => drop(wanted.entry(text).or_insert((reference, refuse(String::new())))),
+                Err(error) => errors.push(refuse(error.to_string())),
+            }
+        }
+    }
+    let named: Vec<Named> = wanted.values().map(|(reference, _)| Named::from(reference)).collect();
+    let client = registry::client(&args.registry, &named.iter().collect::<Vec<_>>())?;
+    let mut found = Vec::new();
+    for ((name, (reference, place)), named) in wanted.into_iter().zip(&named) {
+        match transfer::digest(named, &client) {
+            Ok(digest) => {
+                found.push(Known { name, reference: reference.to_string(), digest: digest.to_string() });
+            }
+            Err(error @ transfer::Error::Nothing(_)) => {
+                errors.push(Unresolved { message: error.to_string(), ..place });
+            }
+            Err(error) => {
+                let failure = registry::failure(&error);
+                let Unresolved { file, line, column, .. } = place;
+                let message = format!("{file}:{line}:{column}: {}", failure.message);
+                return Err(Failure { message, ..failure });
+            }
+        }
+    }
+    if errors.is_empty() { Ok(found) } else { Err(Failure { hint: None, ..unresolved(&errors) }) }
 }
 
 /// A name without its tag; what stands behind a registry's colon is a port.

@@ -30,6 +30,15 @@ pub struct Document {
     pub bytes: Vec<u8>,
 }
 
+impl Document {
+    /// Whether it is about another document.
+    pub(crate) fn has_subject(&self) -> bool {
+        let document: Option<Value> = serde_json::from_slice(&self.bytes).ok();
+        document
+            .is_some_and(|document| document.get("subject").is_some_and(|it| Descriptor::read(it).is_ok()))
+    }
+}
+
 /// An image with all that it needs.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Graph {
@@ -56,6 +65,13 @@ pub struct Runnable<'a> {
 pub struct GraphError {
     digest: Digest,
     why: String,
+}
+
+impl GraphError {
+    /// A manifest that was to name blobs alone names another one.
+    pub(crate) fn below(digest: Digest) -> Self {
+        Self { digest, why: "an index inside of an index is not joined".into() }
+    }
 }
 
 impl Graph {

@@ -7,6 +7,7 @@ mod artifact;
 mod config;
 mod descriptor;
 mod graph;
+mod index;
 mod manifest;
 mod root;
 mod time;
@@ -15,6 +16,7 @@ pub use artifact::Artifact;
 pub use config::Config;
 pub use descriptor::{Blob, Descriptor};
 pub use graph::{Document, Graph, GraphError, Runnable};
+pub use index::{Member, index};
 pub use manifest::Image;
 pub use root::Root;
 

@@ -1,7 +1,8 @@
 //! What a name stands for: an image of one platform, or an index over the images of several.
 
-use serde::Serialize;
+use std::collections::BTreeMap;
 
+use super::index::Index;
 use super::{Blob, Descriptor, Error, Image, media_type};
 use crate::digest::Digest;
 use crate::layer::Layer;
@@ -12,14 +13,6 @@ pub struct Root {
     images: Vec<Image>,
     index: Option<Blob>,
     descriptor: Descriptor,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Document {
-    manifests: Vec<Descriptor>,
-    media_type: &'static str,
-    schema_version: u32,
 }
 
 impl Root {
@@ -37,7 +30,8 @@ impl Root {
             [] => return Err(Error::NoPlatform),
             [image] => (None, image.descriptor()),
             images => {
-                let document = Document {
+                let document = Index {
+                    annotations: &BTreeMap::new(),
                     manifests: images.iter().map(Image::descriptor).collect(),
                     media_type: media_type::INDEX,
                     schema_version: 2,

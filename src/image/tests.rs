@@ -119,3 +119,24 @@ fn several_platforms_make_an_index_in_one_order() {
     assert_eq!(error.to_string(), "two images are for `linux/amd64`");
     assert!(matches!(Root::new(Vec::new()), Err(Error::NoPlatform)));
 }
+
+#[test]
+fn an_index_over_images_that_are_there_is_the_one_of_our_own_builds() {
+    let images = [("arm64", None), ("arm", Some("v7")), ("amd64", None)].map(|(architecture, variant)| {
+        let layers = [layer(Stratum::Program)];
+        Image::new(&full(), &Platform::linux(architecture, variant), &layers, 0).unwrap()
+    });
+    let root = Root::new(images.to_vec()).unwrap();
+    let members: Vec<Member> = root
+        .images()
+        .iter()
+        .map(|image| {
+            let (descriptor, bytes) = (image.manifest().descriptor(), image.manifest().bytes().to_vec());
+            let media_type = descriptor.media_type.to_string();
+            let manifest = Document { media_type, digest: descriptor.digest, bytes };
+            Member::new(&manifest, image.platform().clone(), None)
+        })
+        .collect();
+    let index = index(&members, &Default::default()).unwrap();
+    assert_eq!(Some(index.bytes.as_slice()), root.documents().last().map(Blob::bytes));
+}

@@ -42,6 +42,17 @@ pub struct Unresolved {
     pub message: String,
 }
 
+/// An image of a container, or of a volume, that is named by a tag alone.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Unpinned {
+    /// As it is written.
+    pub text: String,
+    /// From 1.
+    pub line: usize,
+    /// In characters, from 1.
+    pub column: usize,
+}
+
 /// A piece of the text and what comes there.
 struct Edit {
     place: Place,
@@ -76,6 +87,47 @@ pub fn resolve(input: &Input, known: &[Known]) -> Result<Resolved, Vec<Unresolve
     edits.sort_by_key(|edit| edit.place.start);
     edits.dedup_by_key(|edit| edit.place.start);
     Ok(applied(&input.text, &edits))
+}
+
+/// The images in `input` that are not pinned by a digest and that none of `known` is.
+///
+/// # Errors
+/// When the text can't be read.
+pub fn unpinned(input: &Input, known: &[Known]) -> Result<Vec<Unpinned>, Unresolved> {
+    let documents = yaml::nodes(&input.text).map_err(|error| Unresolved {
+        file: input.name.clone(),
+        line: error.line,
+        column: error.column,
+        message: error.message,
+    })?;
+    let mut found = Vec::new();
+    for document in &documents {
+        images(document, &mut |node, text| {
+            let is_due = !text.contains('@') && matches!(target(text, "image", known), Ok(None));
+            if is_due && !text.starts_with(SCHEME) {
+                let Place { line, column, .. } = node.place;
+                found.push(Unpinned { text: text.to_owned(), line, column });
+            }
+        });
+    }
+    Ok(found)
+}
+
+/// Visits what containers and image volumes name, wherever pods are described.
+fn images<'a>(node: &'a Node, seen: &mut dyn FnMut(&'a Node, &'a str)) {
+    for item in node.items() {
+        images(item, seen);
+    }
+    for (key, below) in node.members() {
+        let path: &[&str] = match key.name.as_str() {
+            "containers" | "initContainers" | "ephemeralContainers" => &["image"],
+            "volumes" => &["image", "reference"],
+            _ => &[],
+        };
+        let named = below.items().iter().map(|item| item.at(path)).filter(|_| !path.is_empty());
+        named.filter_map(|image| Some((image, image.text()?))).for_each(|(image, text)| seen(image, text));
+        images(below, seen);
+    }
 }
 
 fn applied(text: &str, edits: &[Edit]) -> Resolved {
@@ -127,9 +179,13 @@ fn target(text: &str, key: &str, known: &[Known]) -> Result<Option<(usize, Strin
     if key != "image" && key != "reference" {
         return Ok(None);
     }
-    let index = known.iter().position(|known| {
-        let same = [&known.name, &known.reference].iter().any(|name| repository(name) == repository(text));
-        same && tag(text).is_none_or(|written| tag(&known.reference) == Some(written))
+    let is_exact = |known: &Known| known.name == text;
+    let index = known.iter().position(is_exact).or_else(|| {
+        known.iter().position(|known| {
+            let same =
+                [&known.name, &known.reference].iter().any(|name| repository(name) == repository(text));
+            same && tag(text).is_none_or(|written| tag(&known.reference) == Some(written))
+        })
     });
     let found = index.and_then(|index| Some((index, known.get(index)?)));
     Ok(found.map(|(index, known)| {
@@ -205,6 +261,27 @@ mod tests {
         ] {
             assert_eq!(resolved(text).as_deref(), Ok(expected), "{text}");
         }
+    }
+
+    #[test]
+    fn images_that_nothing_pins() {
+        let text = "\
+spec:
+  initContainers: [{image: setup:1}]
+  containers:
+    - {name: a, image: db}
+    - {name: b, image: redis}
+    - {name: c, image: 'redis:7@sha256:aa'}
+    - {name: d, image: coracle://shop}
+  volumes: [{image: {reference: docker.io/library/data:2}}, {configMap: {name: x}}]
+image: elsewhere
+---
+items: [{spec: {template: {spec: {containers: [{image: last}]}}}}]
+";
+        let found = unpinned(&Input { name: "a.yaml".into(), text: text.into() }, &known()).unwrap();
+        let found: Vec<String> =
+            found.iter().map(|found| format!("{}:{} {}", found.line, found.column, found.text)).collect();
+        assert_eq!(found, ["2:28 setup:1", "5:24 redis", "8:33 docker.io/library/data:2", "11:56 last"]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use ureq::Body;
 use ureq::http::{HeaderMap, StatusCode};
 
-use super::challenge::{self, Challenge};
+use super::challenge::Challenge;
 use super::error::{Error, Request};
 use super::secret::Censor;
 use super::url::Url;
@@ -78,7 +78,7 @@ impl Answer {
 
     pub(super) fn challenges(&self) -> Vec<Challenge> {
         let fields = self.headers.get_all("www-authenticate").iter();
-        challenge::parse(fields.filter_map(|field| field.to_str().ok()))
+        Challenge::parse(fields.filter_map(|field| field.to_str().ok()))
     }
 
     /// How long the server asks to wait.

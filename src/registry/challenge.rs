@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 /// What a registry accepts.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Challenge {
+pub enum Challenge {
     /// User and password with each request.
     Basic,
     /// A token, which a server gives out.
@@ -18,12 +18,14 @@ pub(super) enum Challenge {
     },
 }
 
-/// The challenges of all `WWW-Authenticate` fields that this client can meet, the better one first.
-pub(super) fn parse<'a>(fields: impl IntoIterator<Item = &'a str>) -> Vec<Challenge> {
-    let mut found: Vec<Challenge> =
-        fields.into_iter().flat_map(|field| Parser { rest: field }.challenges()).collect();
-    found.sort_by_key(|challenge| matches!(challenge, Challenge::Basic));
-    found
+impl Challenge {
+    /// The challenges of all `WWW-Authenticate` fields that this client can meet, the better one first.
+    pub fn parse<'a>(fields: impl IntoIterator<Item = &'a str>) -> Vec<Self> {
+        let mut found: Vec<Self> =
+            fields.into_iter().flat_map(|field| Parser { rest: field }.challenges()).collect();
+        found.sort_by_key(|challenge| matches!(challenge, Self::Basic));
+        found
+    }
 }
 
 struct Parser<'a> {
@@ -107,24 +109,26 @@ mod tests {
     #[test]
     fn challenges_as_registries_send_them() {
         let hub = r#"Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="repository:a/b:pull,push""#;
-        let hub = parse([hub]);
+        let hub = Challenge::parse([hub]);
         let expected = bearer(
             "https://auth.docker.io/token",
             Some("registry.docker.io"),
             Some("repository:a/b:pull,push"),
         );
         assert_eq!(hub, [expected]);
-        assert_eq!(parse([r#"Basic realm="Registry Realm""#]), [Challenge::Basic]);
+        assert_eq!(Challenge::parse([r#"Basic realm="Registry Realm""#]), [Challenge::Basic]);
     }
 
     #[test]
     fn quotes_case_spaces_and_several() {
         assert_eq!(
-            parse([r#"BASIC realm="a, Bearer realm=\"x\"", bearer  Realm = "https://t/\"q\"" ,, service=s"#]),
+            Challenge::parse([
+                r#"BASIC realm="a, Bearer realm=\"x\"", bearer  Realm = "https://t/\"q\"" ,, service=s"#
+            ]),
             [bearer(r#"https://t/"q""#, Some("s"), None), Challenge::Basic]
         );
-        assert_eq!(parse(["Negotiate", "Basic"]), [Challenge::Basic]);
-        assert_eq!(parse([r#"Bearer realm="a",realm="b""#]), [bearer("a", None, None)]);
+        assert_eq!(Challenge::parse(["Negotiate", "Basic"]), [Challenge::Basic]);
+        assert_eq!(Challenge::parse([r#"Bearer realm="a",realm="b""#]), [bearer("a", None, None)]);
     }
 
     #[test]
@@ -141,14 +145,14 @@ mod tests {
             "\"",
             "Digest realm=x",
         ] {
-            assert_eq!(parse([field]), [], "{field}");
+            assert_eq!(Challenge::parse([field]), [], "{field}");
         }
     }
 
     proptest::proptest! {
         #[test]
         fn no_field_is_too_much(field in "[Bbearis,=\"\\\\ a-zé\t]{0,60}") {
-            parse([field.as_str()]);
+            Challenge::parse([field.as_str()]);
         }
     }
 }

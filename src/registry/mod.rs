@@ -42,6 +42,7 @@ mod wire;
 
 pub use answer::{Login, Refusal};
 pub use call::Content;
+pub use challenge::Challenge;
 pub use client::{Client, Remote};
 pub use error::{Error, Failure, Request};
 pub use manifests::{Head, Manifest, Target};

@@ -78,6 +78,20 @@ impl TryFrom<String> for Digested {
     }
 }
 
+impl Referrer {
+    /// The entries of an index of referrers that are named by SHA-256; nothing where it is no index.
+    pub fn list(index: &[u8]) -> Option<Vec<Self>> {
+        read(index).map(|index| entries(&index))
+    }
+
+    /// Where the next page of a list is, as the header `Link: <TARGET>; rel="next"` says.
+    pub fn next_page(link: &str) -> Option<&str> {
+        let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
+        let is_next = parameters.replace(['"', ' '], "").to_ascii_lowercase().contains("rel=next");
+        is_next.then_some(target)
+    }
+}
+
 impl Remote {
     /// The manifests whose subject is `subject`; those that are not named by SHA-256 are left out.
     ///
@@ -171,9 +185,8 @@ impl Remote {
     /// Where the next page is: `Link: <URL>; rel="next"`, at the registry itself.
     fn next_page(&self, received: &Received) -> Option<To> {
         let link = received.headers.get("link")?.to_str().ok()?;
-        let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
-        let is_next = parameters.replace(['"', ' '], "").to_ascii_lowercase().contains("rel=next");
-        received.url.join(target).filter(|url| is_next && url.same_origin(&received.url)).map(To::Url)
+        let target = Referrer::next_page(link)?;
+        received.url.join(target).filter(|url| url.same_origin(&received.url)).map(To::Url)
     }
 }
 
@@ -184,11 +197,15 @@ fn tag(subject: &Digest) -> String {
 
 /// `bytes` as an index with a list of manifests.
 fn index(bytes: &[u8], request: &Request) -> Result<Value, Error> {
-    let index: Option<Value> = serde_json::from_slice(bytes).ok();
-    index.filter(|index| index.get("manifests").is_some_and(Value::is_array)).ok_or_else(|| {
+    read(bytes).ok_or_else(|| {
         let why = "it is no index of manifests".into();
         Error::Unexpected { request: request.clone(), why }
     })
+}
+
+fn read(bytes: &[u8]) -> Option<Value> {
+    let index: Option<Value> = serde_json::from_slice(bytes).ok();
+    index.filter(|index| index.get("manifests").is_some_and(Value::is_array))
 }
 
 fn entries(index: &Value) -> Vec<Referrer> {

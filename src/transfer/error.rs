@@ -2,6 +2,7 @@
 
 use super::Place;
 use crate::digest::Digest;
+use crate::image::{self, GraphError};
 use crate::{engine, fs, registry, store};
 
 /// Why an image could not be copied.
@@ -25,6 +26,23 @@ pub enum Error {
     /// An image at an engine has to be taken from there before it can be read.
     #[error("`{0}` can be copied, and not be read where it is")]
     NotHere(Place),
+    /// An image that is to be joined with others is none.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+    /// An index can't be made.
+    #[error(transparent)]
+    Index(#[from] image::Error),
+    /// Whoever pulls an index gets one image, which has to be known.
+    #[error("two images are for `{platform}`: {} and {}", .images[0], .images[1])]
+    SamePlatform {
+        /// For which.
+        platform: String,
+        /// Where they are.
+        images: [String; 2],
+    },
+    /// An engine has the image of its platform alone.
+    #[error("`{0}` can't hold an index: an engine takes the image of its own platform")]
+    NoIndex(Place),
     /// The observer did not want to go on.
     #[error("interrupted; nothing was named")]
     Interrupted,
@@ -67,8 +85,11 @@ impl Error {
             }
             Self::Engine(error) => error.hint(),
             Self::File(error) => error.hint(),
+            Self::NoIndex(_) => Some("join the images in a layout: `oci:DIR`".into()),
             Self::NotHere(place) => Some(format!("copy it first: `coracle copy {place} oci:DIR`")),
-            Self::Interrupted => None,
+            Self::Interrupted | Self::Graph(_) => None,
+            Self::Index(error) => error.hint(),
+            Self::SamePlatform { .. } => Some("leave one of them out".into()),
             Self::Remote(store::Error::Unreadable { hint: None, .. }) => {
                 Some("what is there is no image, or is damaged: push it again under another tag".into())
             }
@@ -93,7 +114,11 @@ impl Error {
             | Self::Engine(_)
             | Self::File(_)
             | Self::NotHere(_)
+            | Self::NoIndex(_)
             | Self::Nothing(Place::Local(_) | Place::Engine(_))
+            | Self::Graph(_)
+            | Self::Index(_)
+            | Self::SamePlatform { .. }
             | Self::OtherDigest { .. } => false,
         }
     }

@@ -3,17 +3,23 @@
 //! Nothing is sent that is there, and a name stands for an image only when all of it is there. Bytes go from where they
 //! are to where they should be in pieces. It does not know how an image was made.
 
+mod attach;
 mod error;
+mod join;
 mod place;
 mod push;
+mod referrers;
 
 use std::io::Read;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+pub use attach::attach;
 pub use error::Error;
+pub use join::{Joined, JoinedImage, join};
 pub use place::{Named, ParsePlaceError, Place};
 pub use push::{Sent, push};
+pub use referrers::copy_referrers;
 
 use crate::digest::Digest;
 use crate::engine::{self, Loaded};
@@ -73,6 +79,16 @@ pub struct Ways<'a> {
     pub engines: &'a engine::Settings,
 }
 
+/// What a name stands for at its registry now; one request, and no bytes of the image.
+///
+/// # Errors
+/// When there is no such image, or the registry can't be asked.
+pub fn digest(named: &Named, client: &Client) -> Result<Digest, Error> {
+    let remote = client.open(&(&named.reference).into(), &Access::Pull);
+    let head = remote.head(named.target())?;
+    head.map(|head| head.digest).ok_or_else(|| Error::Nothing(Place::Remote(named.clone())))
+}
+
 /// Copies the image at `from` to `to`, with its images of all platforms; an engine gets the one of its own platform.
 ///
 /// # Errors
@@ -105,20 +121,21 @@ fn copy_found(
     let copied = Copied { digest, sent: None, loaded: None, warnings: Vec::new() };
     match to {
         Place::Remote(named) => {
-            let mounted = match from {
-                Place::Remote(from) => Some(&from.reference),
-                Place::Local(_) | Place::Engine(_) => None,
-            };
             let open = |blob: &Descriptor| origin.blob(blob);
-            let sent = push(&graph, &open, named, mounted, ways.client, observer)?;
+            let sent = push(&graph, &open, named, &|_| from.repository(), ways.client, observer)?;
             Ok(Copied { sent: Some(sent), ..copied })
         }
         Place::Local(destination) => {
-            let warnings = receive(&graph, &origin, from, destination, observer)?;
+            let names: Vec<Reference> = match from {
+                Place::Remote(named) => named.name().into_iter().cloned().collect(),
+                Place::Engine(named) => vec![named.name.clone()],
+                Place::Local(_) => origin.names.iter().filter_map(|name| name.parse().ok()).collect(),
+            };
+            let warnings = receive(&graph, &|blob| origin.blob(blob), &names, destination, observer)?;
             Ok(Copied { warnings, ..copied })
         }
         Place::Engine(named) => {
-            let loaded = watched(&origin, observer, |open| {
+            let loaded = watched(&|blob| origin.blob(blob), observer, |open| {
                 engine::load(&graph, open, named, ways.engines, observer).map_err(Error::from)
             })?;
             Ok(Copied { digest: loaded.digest, loaded: Some(loaded), ..copied })
@@ -126,31 +143,26 @@ fn copy_found(
     }
 }
 
-/// Writes the image to a layout or an archive; without a tag of its own it keeps the name that it had.
+/// Writes the image to a layout or an archive, under these names or the destination's tag.
 fn receive(
     graph: &Graph,
-    origin: &Origin,
-    from: &Place,
+    open: &dyn Fn(&Descriptor) -> std::io::Result<Box<dyn Read>>,
+    names: &[Reference],
     to: &Destination,
     observer: &Observer<'_>,
 ) -> Result<Vec<store::Warning>, Error> {
-    let names: Vec<Reference> = match from {
-        Place::Remote(named) => named.name().into_iter().cloned().collect(),
-        Place::Engine(named) => vec![named.name.clone()],
-        Place::Local(_) => origin.names.iter().filter_map(|name| name.parse().ok()).collect(),
-    };
-    watched(origin, observer, |open| store::receive(graph, &names, to, open).map_err(Error::from))
+    watched(open, observer, |open| store::receive(graph, names, to, open).map_err(Error::from))
 }
 
-/// Lets `take` have the blobs of `origin`, of whose bytes the observer hears.
+/// Lets `take` have the blobs that `open` opens, of whose bytes the observer hears.
 fn watched<T>(
-    origin: &Origin,
+    open: &dyn Fn(&Descriptor) -> std::io::Result<Box<dyn Read>>,
     observer: &Observer<'_>,
     take: impl FnOnce(&Open<'_>) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let stop = AtomicBool::new(false);
     let open = |blob: &Descriptor| -> std::io::Result<Box<dyn Read + '_>> {
-        let reader = origin.blob(blob)?;
+        let reader = open(blob)?;
         Ok(Box::new(Observed { reader, observer, stop: &stop }))
     };
     let taken = take(&open);

@@ -111,6 +111,16 @@ impl Named {
     }
 }
 
+impl Place {
+    /// The repository, where it is one.
+    pub(super) fn repository(&self) -> Option<Repository> {
+        match self {
+            Self::Remote(named) => Some(Repository::from(&named.reference)),
+            Self::Local(_) | Self::Engine(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for Named {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.name() {

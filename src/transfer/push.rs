@@ -1,13 +1,13 @@
 //! An image to a registry: its blobs, several at once, then its documents from the bottom up, its name last.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Error, Named, Observer};
-use crate::image::{Descriptor, Graph};
-use crate::reference::Reference;
-use crate::registry::{Access, Client, Content, Pushed, Repository, Target, Upload};
+use crate::image::{Descriptor, Document, Graph};
+use crate::registry::{Access, Client, Content, Pushed, Remote, Repository, Target, Upload};
 
 /// What went to the registry, and what did not have to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -24,8 +24,8 @@ pub struct Sent {
     pub is_unchanged: bool,
 }
 
-/// Sends the image of `graph` to `to`. Blobs that the repository of `mounted` has at the same registry are taken from
-/// there. An image that stands there already costs one request.
+/// Sends the image of `graph` to `to`. A blob that comes from another repository of the same registry, as `from` says,
+/// is taken from there. An image that stands there already costs one request.
 ///
 /// # Errors
 /// When a blob can't be read, and when the registry can't be asked or refuses something.
@@ -33,7 +33,7 @@ pub fn push(
     graph: &Graph,
     open: &(dyn Fn(&Descriptor) -> io::Result<Box<dyn Read>> + Sync),
     to: &Named,
-    mounted: Option<&Reference>,
+    from: &dyn Fn(&Descriptor) -> Option<Repository>,
     client: &Client,
     observer: &Observer<'_>,
 ) -> Result<Sent, Error> {
@@ -42,15 +42,16 @@ pub fn push(
         return Err(Error::OtherDigest { to: to.to_string(), wanted, found: root.digest });
     }
     let repository = Repository::from(&to.reference);
-    let from = mounted.map(Repository::from);
-    let from = from.filter(|from| from.registry() == repository.registry() && *from != repository);
-    let mounts = from.iter().map(|from| from.name().to_owned()).collect();
+    let blobs: Vec<&Descriptor> = graph.blobs.values().collect();
+    let is_other = |from: &Repository| from.registry() == repository.registry() && *from != repository;
+    let froms: Vec<Option<Repository>> = blobs.iter().map(|blob| from(blob).filter(is_other)).collect();
+    let mounts: BTreeSet<&str> = froms.iter().flatten().map(Repository::name).collect();
+    let mounts = mounts.into_iter().map(str::to_owned).collect();
     let remote = client.open(&repository, &Access::Push { mounts });
     let target = to.name().map_or(Target::Digest(root.digest), |name| Target::Tag(name.tag()));
     if remote.head(target)?.is_some_and(|head| head.digest == root.digest) {
         return Ok(Sent { is_unchanged: true, ..Sent::default() });
     }
-    let blobs: Vec<&Descriptor> = graph.blobs.values().collect();
     let stop = Arc::new(AtomicBool::new(false));
     let progress = |bytes| {
         if observer(bytes).is_break() {
@@ -69,7 +70,8 @@ pub fn push(
     let uploads: Vec<Upload<'_>> = blobs
         .iter()
         .zip(&opens)
-        .map(|(blob, open)| Upload {
+        .zip(&froms)
+        .map(|((blob, open), from)| Upload {
             digest: blob.digest,
             size: blob.size,
             content: Content::Stream(open),
@@ -93,10 +95,22 @@ pub fn push(
         }
     }
     for document in below {
-        remote.put_manifest(Target::Digest(document.digest), &document.media_type, &document.bytes)?;
+        put(&remote, Target::Digest(document.digest), document)?;
     }
-    remote.put_manifest(target, &root.media_type, &root.bytes)?;
+    put(&remote, target, root)?;
     Ok(sent)
+}
+
+/// Writes a document; one that is about another is found from there, too.
+fn put(remote: &Remote, target: Target<'_>, document: &Document) -> Result<(), Error> {
+    let Document { media_type, digest, bytes } = document;
+    if document.has_subject() {
+        remote.add_referrer(media_type, bytes)?;
+    }
+    if !document.has_subject() || target != Target::Digest(*digest) {
+        remote.put_manifest(target, media_type, bytes)?;
+    }
+    Ok(())
 }
 
 /// A blob on its way, until somebody asks to end.

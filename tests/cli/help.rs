@@ -30,6 +30,7 @@ Commands:
   resolve    Pin images in manifests by their digests
   manifests  Print what runs an image on Kubernetes: ConfigMaps, workload, Service
   copy       Copy an image between registries, layouts and archives
+  index      Join images of several platforms under one name
   cache      Look after what earlier builds have left for the next
 
 Options:

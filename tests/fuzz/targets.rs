@@ -7,13 +7,18 @@ use std::collections::BTreeSet;
 use coracle::closure::{Closure, Surroundings};
 use coracle::content::Content;
 use coracle::contract::Contract;
+use coracle::digest::Digest;
 use coracle::elf::{self, Exports, Machine, Manner, Object, Versions};
 use coracle::fs::{Identity, Stat};
+use coracle::image::{Descriptor, Document, Graph, GraphError, media_type};
 use coracle::loader::conf::{self, Line};
 use coracle::loader::{Cache, CacheEntry};
 use coracle::manifest::resolve::{self, Known};
 use coracle::manifest::{self, Expected, Input};
 use coracle::path::{ImagePath, Spelled};
+use coracle::reference::Reference;
+use coracle::registry::{Challenge, Referrer, Repository};
+use coracle::transfer::{Named, Place};
 use coracle::tree::{Node, Tree, TreeFile};
 
 /// A target and its name.
@@ -28,6 +33,9 @@ pub(crate) const TARGETS: &[Target] = &[
     ("notes", notes),
     ("closure", closure),
     ("manifest", manifest),
+    ("reference", reference),
+    ("challenge", challenge),
+    ("documents", documents),
 ];
 
 const AMD64: Machine = Machine { is_64: true, is_little_endian: true, number: 62, flags: 0 };
@@ -138,6 +146,57 @@ pub(crate) fn manifest(bytes: &[u8]) {
         assert!(!resolved.used.is_empty() || resolved.text == text);
         assert!(coracle::yaml::nodes(&resolved.text).is_ok(), "{}", resolved.text);
     }
+}
+
+/// What an image is called, and where it is: what is one prints as it was meant.
+pub(crate) fn reference(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if let Ok(reference) = text.parse::<Reference>() {
+        let printed = reference.to_string();
+        assert_eq!(printed.parse::<Reference>().unwrap(), reference, "{printed}");
+        let repository = Repository::from(&reference);
+        assert!(!repository.registry().is_empty() && !repository.name().is_empty(), "{text}");
+    }
+    if let Ok(named) = text.parse::<Named>() {
+        let printed = named.to_string();
+        assert_eq!(printed.parse::<Named>().as_ref(), Ok(&named), "{printed}");
+    }
+    if let Ok(place) = text.parse::<Place>() {
+        let printed = place.to_string();
+        assert_eq!(printed.parse::<Place>().unwrap(), place, "{printed}");
+    }
+}
+
+/// `WWW-Authenticate`, a field a line, and `Link`: whatever is read of them stood there.
+pub(crate) fn challenge(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    for challenge in Challenge::parse(text.lines()) {
+        let Challenge::Bearer { realm, service, scope } = challenge else { continue };
+        let words = [Some(realm), service, scope].into_iter().flatten();
+        assert!(words.map(|word| word.len()).sum::<usize>() <= text.len());
+    }
+    for line in text.lines() {
+        assert!(Referrer::next_page(line).is_none_or(|target| line.contains(target)));
+    }
+}
+
+/// A manifest or an index, in which every name leads to this very document; and a list of referrers.
+pub(crate) fn documents(bytes: &[u8]) {
+    let root = |media_type: &str| Document {
+        media_type: media_type.into(),
+        digest: Digest::of(bytes),
+        bytes: bytes.to_vec(),
+    };
+    for kind in [media_type::MANIFEST, media_type::INDEX] {
+        let fetched = |named: &Descriptor| -> Result<Document, GraphError> {
+            Ok(Document { digest: named.digest, ..root(kind) })
+        };
+        let Ok(graph) = Graph::read(root(kind), &mut { fetched }) else { continue };
+        assert_eq!(graph.root().map(|root| root.digest), Some(Digest::of(bytes)));
+        assert!(graph.blobs.iter().all(|(digest, blob)| *digest == blob.digest));
+    }
+    let listed = Referrer::list(bytes).unwrap_or_default();
+    assert!(listed.len() <= bytes.len());
 }
 
 /// A root of two levels, in which every path of two names is this file.

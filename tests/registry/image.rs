@@ -4,7 +4,7 @@ use std::io::Read;
 
 use coracle::digest::Digest;
 use coracle::registry::{Content, Error, Remote, Target, Upload};
-use serde_json::json;
+use serde_json::{Value, json};
 
 pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
@@ -12,26 +12,30 @@ pub(crate) struct Image {
     pub(crate) config: Vec<u8>,
     pub(crate) layers: Vec<Vec<u8>>,
     pub(crate) manifest: Vec<u8>,
+    media_type: String,
 }
 
 /// An image with layers of these sizes.
 pub(crate) fn image(sizes: &[usize]) -> Image {
+    image_of(&json!({"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers"}}), MANIFEST, sizes)
+}
+
+/// The same with this config, in a manifest of this type.
+pub(crate) fn image_of(config: &Value, media_type: &str, sizes: &[usize]) -> Image {
     let layer = |(index, &size): (usize, &usize)| {
         (0..size).map(|at| u8::try_from((at * 31 + at / 251 + index) % 256).unwrap()).collect()
     };
     let layers: Vec<Vec<u8>> = sizes.iter().enumerate().map(layer).collect();
-    let config = json!({"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers"}})
-        .to_string()
-        .into_bytes();
+    let config = config.to_string().into_bytes();
     let descriptor = |kind: &str, bytes: &[u8]| json!({"mediaType": kind, "digest": Digest::of(bytes).to_string(), "size": bytes.len()});
     let kind = "application/vnd.oci.image.layer.v1.tar";
     let manifest = json!({
         "schemaVersion": 2,
-        "mediaType": MANIFEST,
+        "mediaType": media_type,
         "config": descriptor("application/vnd.oci.image.config.v1+json", &config),
         "layers": layers.iter().map(|layer| descriptor(kind, layer)).collect::<Vec<_>>(),
     });
-    Image { config, layers, manifest: manifest.to_string().into_bytes() }
+    Image { config, layers, manifest: manifest.to_string().into_bytes(), media_type: media_type.to_owned() }
 }
 
 pub(crate) fn upload(bytes: &[u8]) -> Upload<'_> {
@@ -55,7 +59,7 @@ impl Image {
 
     pub(crate) fn push(&self, remote: &Remote, tag: &str) -> Result<(), Error> {
         remote.push_blobs(&self.uploads())?;
-        remote.put_manifest(Target::Tag(tag), MANIFEST, &self.manifest).map(drop)
+        remote.put_manifest(Target::Tag(tag), &self.media_type, &self.manifest).map(drop)
     }
 }
 

@@ -9,11 +9,13 @@
     reason = "a panic is how a test fails"
 )]
 
+mod about;
 mod commands;
 mod cuts;
 mod fake;
 mod faults;
 mod image;
+mod index;
 mod login;
 #[cfg(target_os = "linux")]
 mod memory;

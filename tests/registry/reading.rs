@@ -126,3 +126,49 @@ fn what_can_not_be_read() {
     assert_eq!(code, Some(2), "{said}");
     assert!(said.contains("CORACLE_REGISTRY") && !said.contains("hidden"), "{said}");
 }
+
+/// `resolve --remote` pins every image of containers and volumes, for the price of one request each.
+#[test]
+fn tags_are_pinned_as_their_registry_says() {
+    let fake = Fake::start();
+    let (folder, digest) = shop(&fake);
+    let (at, host) = (folder.path(), fake.address.to_string());
+    let other = image(&[9]);
+    other.push(&fake.shop(), "latest").unwrap();
+    fake.asked();
+    let text = format!(
+        "spec:\n  containers:\n  - image: {host}/shop:1  # ours\n  - image: {host}/shop\n  \
+         - {{image: '{host}/shop:1'}}\n  - image: {host}/none@sha256:{}\n\
+         template: {host}/unknown:1\n",
+        "0".repeat(64),
+    );
+    fs::write(at.join("m.yaml"), &text).unwrap();
+    let (code, stdout, said) = run(at, &["resolve", "m.yaml", "--remote"]);
+    assert_eq!((code, said.as_str()), (Some(0), ""));
+    let expected = text
+        .replace(&format!("{host}/shop:1"), &format!("{host}/shop:1@{digest}"))
+        .replace(&format!("{host}/shop\n"), &format!("{host}/shop:latest@{}\n", other.digest()));
+    assert_eq!(stdout, expected);
+    let mut asked = fake.asked();
+    asked.sort();
+    assert_eq!(asked, ["HEAD /v2/shop/manifests/1", "HEAD /v2/shop/manifests/latest"]);
+    // What is pinned stays, and nobody is asked; without the flag neither.
+    fs::write(at.join("pinned.yaml"), &expected).unwrap();
+    let (_, again, _) = run(at, &["resolve", "pinned.yaml", "--remote"]);
+    assert_eq!(again, expected);
+    let (_, plain, _) = run(at, &["resolve", "m.yaml"]);
+    assert_eq!(plain, text);
+    assert!(fake.asked().is_empty());
+
+    for (image, exit, part) in [
+        (format!("{host}/shop:none"), 1, "m.yaml:2:12: there is no image at"),
+        ("$(IMAGE)".into(), 1, "m.yaml:2:12: `$(IMAGE)` is not an image name"),
+        ("127.0.0.1:1/shop".into(), 3, "m.yaml:2:12: no answer"),
+        ("coracle://shop".into(), 1, "no image is known for"),
+    ] {
+        fs::write(at.join("m.yaml"), format!("containers:\n  - image: {image}\n")).unwrap();
+        let (code, stdout, said) = run(at, &["resolve", "m.yaml", "--remote"]);
+        assert_eq!((code, stdout.as_str()), (Some(exit), ""), "{said}");
+        assert!(said.contains(part), "{said}");
+    }
+}

@@ -87,7 +87,7 @@ impl Registry {
         Repository::from(&format!("localhost:{}/{name}", self.port).parse::<Reference>().unwrap())
     }
 
-    fn open(&self, name: &str, settings: Settings) -> Remote {
+    pub(crate) fn open(&self, name: &str, settings: Settings) -> Remote {
         Client::new(settings).unwrap().open(&self.repository(name), &Access::push())
     }
 

@@ -18,9 +18,18 @@ impl Artifact {
         Self::new(image, "one")
     }
 
-    fn new(image: &Image, note: &str) -> Self {
+    pub(crate) fn new(image: &Image, note: &str) -> Self {
+        Self::of(&image.digest(), image.manifest.len(), note)
+    }
+
+    /// A note about another one.
+    pub(crate) fn about_note(&self, note: &str) -> Self {
+        Self::of(&self.digest(), self.0.len(), note)
+    }
+
+    fn of(subject: &Digest, size: usize, note: &str) -> Self {
         let empty = json!({"mediaType": "application/vnd.oci.empty.v1+json", "digest": Digest::of(b"{}").to_string(), "size": 2});
-        let subject = json!({"mediaType": MANIFEST, "digest": image.digest().to_string(), "size": image.manifest.len()});
+        let subject = json!({"mediaType": MANIFEST, "digest": subject.to_string(), "size": size});
         let manifest = json!({
             "schemaVersion": 2, "mediaType": MANIFEST, "artifactType": KIND, "config": empty, "layers": [empty],
             "subject": subject, "annotations": {"note": note},

@@ -118,6 +118,7 @@ Examples:
   coracle resolve deploy/ -f coracle.toml         builds the recipe's image for its digest
   kubectl kustomize . | coracle resolve - --image ghcr.io/acme/shop=oci:shop.oci
   coracle resolve deploy/ --image shop=docker://ghcr.io/acme/shop:1.2
+  coracle resolve deploy/ --remote                pins every tag, as its registry says
 
 `coracle://NAME` and, at `image`, the names of these images become references by digest; everything else stays as it
 is. Exit code 4: the manifests do not give an image what it expects, so nothing is written.")]
@@ -133,6 +134,10 @@ pub(in crate::cli) struct ResolveArgs {
     /// Build the image of this recipe, for its digest alone
     #[arg(short, long = "file", value_name = "RECIPE")]
     pub(in crate::cli) files: Vec<PathBuf>,
+
+    /// Ask registries for the digests of all other images of containers and volumes; one request each
+    #[arg(long)]
+    pub(in crate::cli) remote: bool,
 
     /// Do not hold the manifests to the images' contracts
     #[arg(long)]

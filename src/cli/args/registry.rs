@@ -1,4 +1,4 @@
-//! How registries are talked to, and `coracle copy`.
+//! How registries are talked to, `coracle copy` and `coracle index`.
 
 use std::path::PathBuf;
 
@@ -28,6 +28,7 @@ Examples:
   coracle copy oci:shop.oci docker://ghcr.io/acme/shop:1.2
   coracle copy docker://ghcr.io/acme/shop:1.2 oci:shop.oci
   coracle copy docker://ghcr.io/acme/shop:1.2@sha256:… docker://registry.acme.example/shop:1.2
+  coracle copy docker://ghcr.io/acme/shop:1.2 docker://registry.acme.example/shop:1.2 --referrers
   coracle copy oci-archive:shop.tar docker://localhost:5000/shop --format json
   coracle copy docker://ghcr.io/acme/shop:1.2 oci-archive:shop.tar
   coracle copy oci:shop.oci docker-daemon:shop:1.2
@@ -46,6 +47,49 @@ pub(in crate::cli) struct CopyArgs {
     /// `containerd:[NAMESPACE@]NAME[:TAG]`
     #[arg(value_name = "DST")]
     pub(in crate::cli) to: String,
+
+    /// Take along what is said of the image: signatures, attestations, contracts; to registries alone
+    #[arg(long)]
+    pub(in crate::cli) referrers: bool,
+
+    /// How stdout is written
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
+    pub(in crate::cli) format: Format,
+
+    /// Say nothing on stderr but warnings and errors
+    #[arg(short, long)]
+    pub(in crate::cli) quiet: bool,
+
+    #[command(flatten)]
+    pub(in crate::cli) registry: RegistryArgs,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  coracle index docker://ghcr.io/acme/shop:1.2 \\
+      docker://ghcr.io/acme/shop:1.2-amd64 docker://ghcr.io/acme/shop:1.2-arm64
+  coracle index docker://ghcr.io/acme/shop:1.2 docker://ghcr.io/acme/shop@sha256:… oci:arm64.oci
+  coracle index oci:shop.oci:1.2 oci:amd64.oci oci:arm64.oci
+  coracle index docker://ghcr.io/acme/shop:1.2 docker://ghcr.io/acme/shop:1.2-amd64 \\
+      --annotation org.opencontainers.image.version=1.2
+
+What separate jobs of CI pushed gets one name. Manifests stay as they are, and what is in the repository already is not moved;
+from another repository of the registry blobs are mounted, from elsewhere copied. The index is the same in whatever order the
+images are named. docs/registries.md has jobs of GitHub and GitLab.")]
+pub(in crate::cli) struct IndexArgs {
+    /// Where the index is to be: `docker://NAME[:TAG]`, or `oci:DIR[:TAG]`
+    #[arg(value_name = "REF")]
+    pub(in crate::cli) to: String,
+
+    /// The images, one for each platform: `docker://NAME[:TAG][@DIGEST]`, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`; of an
+    /// index all of its images
+    #[arg(value_name = "IMAGE", required = true)]
+    pub(in crate::cli) images: Vec<String>,
+
+    /// Say something of the index
+    #[arg(long = "annotation", value_name = "NAME=VALUE")]
+    pub(in crate::cli) annotations: Vec<String>,
 
     /// How stdout is written
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]

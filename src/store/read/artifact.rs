@@ -7,7 +7,7 @@ use super::bytes::Bytes;
 use super::{Error, Why, json, select};
 use crate::digest::Digest;
 use crate::image::Descriptor;
-use crate::registry::Remote;
+use crate::registry::{Referrer, Remote};
 use crate::store::Destination;
 
 /// More than the templates and the schema of any program.
@@ -33,8 +33,9 @@ pub fn remote_artifact(remote: Remote, kind: &str, subject: &Digest) -> Result<O
 }
 
 pub(super) fn content(bytes: &Bytes, kind: &str, subject: &Digest) -> Result<Option<Vec<u8>>, Why> {
-    for digest in bytes.referrers(kind, subject)?.iter().rev() {
-        let manifest = json(&digest.to_string(), &bytes.manifest(digest, "")?.bytes)?;
+    for Referrer { digest, media_type, .. } in bytes.referrers(subject, Some(kind))?.iter().rev() {
+        let manifest = json(&digest.to_string(), &bytes.manifest(digest, media_type)?.bytes)?;
+        // A registry's word is not enough: what it says of another image would be taken for this one's.
         if manifest.get("subject").map(select::digest).transpose()? == Some(*subject) {
             let layer = layer(&manifest, digest)?;
             return bytes.document(&layer, MAX_CONTENT).map(Some);

@@ -8,7 +8,7 @@ use super::blobs::{self, Blobs, Source};
 use super::{MAX_DOCUMENT, Why, json, select};
 use crate::digest::Digest;
 use crate::image::{Descriptor, Document};
-use crate::registry::{self, Remote, Target};
+use crate::registry::{self, Referrer, Remote, Target};
 
 /// Where the bytes are.
 #[derive(Debug)]
@@ -68,20 +68,26 @@ impl Bytes {
         }
     }
 
-    /// Manifests of this kind whose subject is `subject`, the newest last.
-    pub(super) fn referrers(&self, kind: &str, subject: &Digest) -> Result<Vec<Digest>, Why> {
-        match self {
+    /// Manifests whose subject is `subject`, of this kind where one is meant; the newest last.
+    pub(super) fn referrers(&self, subject: &Digest, kind: Option<&str>) -> Result<Vec<Referrer>, Why> {
+        let is_meant = |referrer: &Referrer| kind.is_none() || referrer.artifact_type.as_deref() == kind;
+        let found = match self {
+            Self::Registry(remote) => remote.referrers(subject)?,
             Self::Disk(blobs) => {
-                let Some(index) = blobs.bytes("index.json", MAX_DOCUMENT)? else { return Ok(Vec::new()) };
-                let index = json("index.json", &index)?;
-                select::artifacts(&index, kind).map(|entry| Ok(select::digest(entry)?)).collect()
+                let index = blobs.bytes("index.json", MAX_DOCUMENT)?.unwrap_or_default();
+                let mut found = Referrer::list(&index).unwrap_or_default();
+                found.retain(|entry| entry.artifact_type.is_some() && is_meant(entry));
+                let mut about = Vec::new();
+                for referrer in found {
+                    let manifest = blobs.document(&referrer.digest, MAX_DOCUMENT)?;
+                    let manifest = json(&referrer.digest.to_string(), &manifest)?;
+                    let named = manifest.get("subject").map(select::digest).transpose()?;
+                    about.extend((named == Some(*subject)).then_some(referrer));
+                }
+                about
             }
-            Self::Registry(remote) => {
-                let all = remote.referrers(subject)?.into_iter();
-                let of_kind = all.filter(|referrer| referrer.artifact_type.as_deref() == Some(kind));
-                Ok(of_kind.map(|referrer| referrer.digest).collect())
-            }
-        }
+        };
+        Ok(found.into_iter().filter(is_meant).collect())
     }
 }
 

@@ -10,7 +10,7 @@ use super::stored::{docker_image, images};
 use super::{Error, MAX_DOCUMENT, Stored, Why, artifact, json, nothing_there, select, unreadable};
 use crate::digest::Digest;
 use crate::image::{Descriptor, Document, Graph};
-use crate::registry::{Remote, Target};
+use crate::registry::{Referrer, Remote, Target};
 use crate::store::Destination;
 
 /// An image, or an index of images of several platforms, on disk or at a registry. Nothing but its root is read yet.
@@ -119,7 +119,19 @@ impl Origin {
     /// # Errors
     /// When there is no manifest, or a document is missing or is not what its digest says.
     pub fn graph(&self) -> Result<Graph, Error> {
-        let root = self.manifest()?.clone();
+        self.behind(self.manifest()?.clone())
+    }
+
+    /// The same of what is about it.
+    ///
+    /// # Errors
+    /// When a document is missing or is not what its digest says.
+    pub fn graph_of(&self, referrer: &Referrer) -> Result<Graph, Error> {
+        let root = self.bytes.manifest(&referrer.digest, &referrer.media_type);
+        self.behind(root.map_err(|why| why.about(&self.place))?)
+    }
+
+    fn behind(&self, root: Document) -> Result<Graph, Error> {
         let mut fetch = |below: &Descriptor| self.bytes.manifest(&below.digest, &below.media_type);
         Graph::read(root, &mut fetch).map_err(|why: Why| why.about(&self.place))
     }
@@ -154,6 +166,15 @@ impl Origin {
     pub fn artifact(&self, kind: &str) -> Result<Option<Vec<u8>>, Error> {
         let Some(subject) = self.digest() else { return Ok(None) };
         artifact::content(&self.bytes, kind, &subject).map_err(|why| why.about(&self.place))
+    }
+
+    /// What stands beside it and is about `subject`, which is one of its documents: signatures, lists of what it is made
+    /// of, contracts.
+    ///
+    /// # Errors
+    /// When what is there can't be read.
+    pub fn referrers(&self, subject: &Digest) -> Result<Vec<Referrer>, Error> {
+        self.bytes.referrers(subject, None).map_err(|why| why.about(&self.place))
     }
 
     pub(super) fn bytes(&self) -> &Bytes {

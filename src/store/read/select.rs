@@ -76,12 +76,6 @@ pub(super) fn docker_entry<'a>(manifest: &'a Value, place: &Destination) -> Resu
     }
 }
 
-/// Entries of an index that are artifacts of this kind.
-pub(super) fn artifacts<'a>(index: &'a Value, kind: &'a str) -> impl Iterator<Item = &'a Value> {
-    let entries = index.get("manifests").and_then(Value::as_array).into_iter().flatten();
-    entries.filter(move |entry| entry.get("artifactType").and_then(Value::as_str) == Some(kind))
-}
-
 /// The texts in a list.
 pub(super) fn words(document: &Value, key: &str) -> Vec<String> {
     let list = document.get(key).and_then(Value::as_array).into_iter().flatten();

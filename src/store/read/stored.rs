@@ -118,6 +118,13 @@ impl StoredImage {
 }
 
 impl Stored {
+    /// How many entries its index has, images or not; one where there is no index.
+    pub fn entries(&self) -> usize {
+        let root = self.origin.root().and_then(|root| serde_json::from_slice::<Value>(&root.bytes).ok());
+        let entries = root.as_ref().and_then(|root| root.get("manifests")?.as_array());
+        entries.map_or(1, Vec::len)
+    }
+
     /// The image of `platform`; without one the only image, or the first of those that are the same for the caller.
     ///
     /// # Errors

@@ -1,0 +1,99 @@
+//! `coracle index`: one name for images that were pushed one by one.
+
+use std::collections::BTreeMap;
+
+use coracle::note::Note;
+use coracle::transfer::{self, Joined, Named, Place};
+use serde_json::json;
+
+use super::args::{Format, IndexArgs};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::progress::Progress;
+use super::{copy, image, interrupt, output, registry, report};
+
+pub(super) fn run(args: &IndexArgs) -> Result<Exit, Failure> {
+    interrupt::listen();
+    let to = image::place(&args.to)?;
+    if let Place::Remote(Named { digest: Some(_), .. }) = &to {
+        return Err(Failure::usage(
+            format!("`{to}` asks for a digest, and an index gets its own"),
+            "name it by a tag: `docker://NAME:TAG`",
+        ));
+    }
+    let from = args.images.iter().map(|text| image::place(text)).collect::<Result<Vec<_>, _>>()?;
+    let annotations = annotations(&args.annotations)?;
+    // A login of the environment is for where something is written; only without that for where it is read.
+    let read = from.iter().filter_map(copy::named);
+    let remote: Vec<&Named> = match copy::named(&to) {
+        Some(to) => vec![to],
+        None => read.collect(),
+    };
+    let client = registry::client(&args.registry, &remote)?;
+    let progress = Progress::of_unknown(args.quiet, "copying");
+    let joined = transfer::join(&from, &to, &annotations, &client, &|bytes| {
+        progress.advance(bytes);
+        interrupt::go_on()
+    });
+    progress.finish();
+    let joined = joined.map_err(|error| registry::failure(&error))?;
+    report::notes(&notes(&joined), args.quiet);
+    if !args.quiet {
+        report::talk(&talk(&to, &joined));
+    }
+    let reference = copy::reference(&to, &joined.copied);
+    match args.format {
+        Format::Text => output::print(&format!("{reference}\n"))?,
+        Format::Json => output::print_json(&json!({
+            "reference": reference,
+            "digest": joined.copied.digest.to_string(),
+            "to": to.to_string(),
+            "images": joined.images.iter().map(|image| json!({
+                "platform": image.member.to_string(),
+                "digest": image.member.descriptor.digest.to_string(),
+                "from": image.from.to_string(),
+            })).collect::<Vec<_>>(),
+            "sent": joined.copied.sent.as_ref().map(copy::sent_json),
+        }))?,
+    }
+    Ok(Exit::Done)
+}
+
+fn annotations(texts: &[String]) -> Result<BTreeMap<String, String>, Failure> {
+    let pair = |text: &String| {
+        let (name, value) = text.split_once('=').filter(|(name, _)| !name.is_empty())?;
+        Some((name.to_owned(), value.to_owned()))
+    };
+    let mut found = BTreeMap::new();
+    for text in texts {
+        let (name, value) = pair(text).ok_or_else(|| {
+            Failure::usage(
+                format!("`--annotation`: `{text}` is no annotation"),
+                "write it as `--annotation NAME=VALUE`",
+            )
+        })?;
+        if let Some(other) = found.insert(name.clone(), value.clone()).filter(|other| *other != value) {
+            return Err(Failure::usage(
+                format!("`--annotation`: `{name}` is both `{other}` and `{value}`"),
+                "give each name one value",
+            ));
+        }
+    }
+    Ok(found)
+}
+
+fn notes(joined: &Joined) -> Vec<Note> {
+    let warnings = joined.copied.warnings.iter().map(ToString::to_string);
+    let left_out = (joined.left_out > 0).then(|| {
+        format!("{} of the indexes are no images, such as attestations, and were left out", joined.left_out)
+    });
+    warnings.chain(left_out).map(Note::Warning).collect()
+}
+
+fn talk(to: &Place, joined: &Joined) -> String {
+    let mut text = format!("{to}: {}\n", copy::told(&joined.copied));
+    for image in &joined.images {
+        text += &format!("  {:<16}  {}\n", image.member.to_string(), image.member.descriptor.digest);
+    }
+    text
+}

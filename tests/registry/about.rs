@@ -1,0 +1,104 @@
+//! What is said of an image goes along with it: `coracle copy --referrers`, and the example that lists it.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::process::Command;
+
+use coracle::digest::Digest;
+use coracle::registry::{Access, Client, Remote};
+use serde_json::Value;
+
+use super::commands::{folder, run};
+use super::fake::{Fake, settings};
+use super::image::image;
+use super::real;
+use super::referrers::Artifact;
+
+fn other(fake: &Fake, name: &str) -> Remote {
+    Client::new(settings()).unwrap().open(&fake.repository(name), &Access::push())
+}
+
+fn about(remote: &Remote, subject: &Digest) -> BTreeSet<Digest> {
+    remote.referrers(subject).unwrap().into_iter().map(|referrer| referrer.digest).collect()
+}
+
+/// With the API and without, beside what others say there, and once more for nothing.
+#[test]
+fn what_is_said_of_an_image_goes_along() {
+    for has_api in [false, true] {
+        let (fake, folder) = (Fake::start(), folder());
+        fake.state().referrers = has_api;
+        let (shop, there) = (fake.shop(), other(&fake, "other"));
+        let image = image(&[9]);
+        image.push(&shop, "1").unwrap();
+        let notes = [Artifact::new(&image, "one"), Artifact::new(&image, "two")];
+        for note in &notes {
+            note.push(&shop).unwrap();
+        }
+        // A note about a note.
+        let deep = notes[0].about_note("deep");
+        deep.push(&shop).unwrap();
+        let theirs = Artifact::new(&image, "theirs");
+        theirs.push(&there).unwrap();
+        fake.asked();
+        let (from, to) =
+            (format!("docker://{}/shop:1", fake.address), format!("docker://{}/other:1", fake.address));
+        let args = ["copy", &from, &to, "--referrers"];
+        let (code, stdout, said) = run(folder.path(), &args);
+        assert_eq!(code, Some(0), "{said}");
+        assert_eq!(said.matches("  about it  sha256:").count(), 3, "{said}");
+        assert_eq!(stdout.trim().split_once('@').unwrap().1, image.digest().to_string());
+        let expected = [notes[0].digest(), notes[1].digest(), theirs.digest()];
+        assert_eq!(about(&there, &image.digest()), expected.into());
+        assert_eq!(about(&there, &notes[0].digest()), [deep.digest()].into());
+        fake.asked();
+        let (code, stdout, said) = run(folder.path(), &[&args[..], &["--format=json"]].concat());
+        assert_eq!(code, Some(0), "{said}");
+        let shown: Value = serde_json::from_str(&stdout).unwrap();
+        assert_eq!(shown["referrers"].as_array().unwrap().len(), 3);
+        let asked = fake.asked();
+        assert!(asked.iter().all(|request| !request.starts_with("P")), "{asked:?}");
+    }
+}
+
+#[test]
+fn a_layout_does_not_take_what_is_said() {
+    let folder = folder();
+    let (code, _, said) =
+        run(folder.path(), &["copy", "docker://127.0.0.1:1/shop", "oci:x.oci", "--referrers"]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("can't be copied into `oci:x.oci`"), "{said}");
+}
+
+/// The example, which cargo builds before it runs tests.
+fn mirror(args: &[&str]) -> (bool, String, String) {
+    let test = std::env::current_exe().unwrap();
+    let mirror: PathBuf = test.parent().unwrap().with_file_name("examples").join("mirror");
+    assert!(mirror.exists(), "no {}: run `cargo build --examples`", mirror.display());
+    let output = Command::new(mirror).args(args).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.success(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn the_example_mirrors_an_image_and_lists_what_is_said_of_it() {
+    if !real::met(&["docker-registry"], "docker-registry") {
+        return;
+    }
+    let (registry, folder) = (real::Registry::plain(), tempfile::tempdir().unwrap());
+    let name = format!("localhost:{}/acme/shop:1", registry.port);
+    let image = image(&[9, 70_000]);
+    let shop = registry.open("acme/shop", settings());
+    image.push(&shop, "1").unwrap();
+    let note = Artifact::about(&image);
+    note.push(&shop).unwrap();
+    let layout = format!("oci:{}", folder.path().join("shop.oci").display());
+    let (done, stdout, said) = mirror(&[&format!("docker://{name}"), &layout]);
+    assert!(done, "{said}");
+    let (digest, kind) = (image.digest(), "application/vnd.example.note");
+    assert_eq!(stdout, format!("{digest} {layout}\n{digest} linux/amd64\n{} {kind}\n", note.digest()));
+    let (done, stdout, said) = mirror(&[&layout, &format!("docker://localhost:{}/copy:1", registry.port)]);
+    assert!(done && stdout.starts_with(&digest.to_string()), "{stdout}{said}");
+    let (done, _, said) = mirror(&[&layout]);
+    assert!(!done && said.starts_with("mirror: usage: "), "{said}");
+}
