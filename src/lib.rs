@@ -60,6 +60,6 @@ mod witness;
 pub mod yaml;
 
 pub use build::{
-    Built, Error, Observer, Plan, Roots, Settings, View, build, contract_of, foresee, judge_configuration,
-    plan,
+    Built, Delivery, Error, Observer, Plan, Roots, Settings, View, build, contract_of, foresee,
+    judge_configuration, plan, registries,
 };

@@ -6,7 +6,8 @@ use crate::closure::{Problem, ProblemKind};
 use crate::path::{ImagePath, Spelled};
 use crate::platform::Platform;
 use crate::store::Destination;
-use crate::{closure, config, contract, fs, gate, image, loader, recipe, rootfs, runtime, store};
+use crate::transfer::Place;
+use crate::{closure, config, contract, fs, gate, image, loader, recipe, rootfs, runtime, store, transfer};
 
 /// Why there is no image.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +42,12 @@ pub enum Error {
     /// The image can't be written.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// The image can't be sent.
+    #[error(transparent)]
+    Transfer(#[from] transfer::Error),
+    /// Somebody has to talk to registries.
+    #[error("cannot send the image to `{0}`: nobody is there who talks to registries")]
+    NoClient(Place),
     /// Something could not be read.
     #[error(transparent)]
     Io(#[from] fs::Error),
@@ -117,6 +124,8 @@ impl Error {
             Self::Contract(error) => error.hint(),
             Self::Image(error) => error.hint(),
             Self::Store(error) => error.hint(),
+            Self::Transfer(error) => error.hint(),
+            Self::NoClient(_) => Some("give the build a client, `Settings::client`".into()),
             Self::Io(error) => error.hint(),
             Self::NoRoot(_) => Some("name a directory with an unpacked root file system in it".into()),
             Self::Platforms { .. } => Some("let the script name an interpreter of one platform".into()),

@@ -2,12 +2,12 @@
 //!
 //! An earlier build is found by what was asked for: the recipe, the settings, the configuration's bytes, the working
 //! directory, the program that builds. It counts when everything that it looked at on the host is as it was, and the
-//! image is still where it was written. docs/cache.md says it to users.
+//! image is still where it was written or sent to. docs/cache.md says it to users.
 
 use serde::{Deserialize, Serialize};
 
 use super::destinations::Destinations;
-use super::{Built, Error, Plan, Settings};
+use super::{Built, Delivery, Error, Plan, Settings};
 use crate::cache::Cache;
 use crate::contract::Contract;
 use crate::digest::{DiffId, Digest, Hasher};
@@ -16,6 +16,7 @@ use crate::note::Note;
 use crate::recipe::Recipe;
 use crate::rootfs::Stratum;
 use crate::store::{Destination, Entries, Traces};
+use crate::transfer::{Named, Routes, Sent};
 use crate::witness::{Testimony, Witness};
 use crate::{config, fs, json};
 
@@ -62,10 +63,10 @@ impl<'a> Unchanged<'a> {
             return Ok(None);
         };
         let Some(configuration) = config::fingerprint(&recipe.config) else { return Ok(None) };
-        let places = destinations.iter().chain(&recipe.publish_contract).map(Destination::place);
+        let places = destinations.local.iter().chain(&recipe.publish_contract).map(Destination::place);
         let places = places.collect::<Result<Vec<_>, _>>()?;
         let folder = fs::absolute(std::path::Path::new("."))?;
-        let Settings { epoch, private_dirs, cache: _ } = settings;
+        let Settings { epoch, private_dirs, cache: _, client: _, scratch: _, engines: _ } = settings;
         // The debug form of a recipe has all of it, whatever is added to it; but how it runs and where that is said make no
         // image.
         let recipe = Recipe { kubernetes: Default::default(), places: Default::default(), ..recipe.clone() };
@@ -79,7 +80,22 @@ impl<'a> Unchanged<'a> {
     }
 
     /// The image of the earlier build, if it counts.
-    pub(super) fn recall(&self, recipe: &Recipe, destinations: &Destinations) -> Option<Built> {
+    ///
+    /// # Errors
+    /// When a registry where it should be can't be asked.
+    pub(super) fn recall(
+        &self,
+        recipe: &Recipe,
+        destinations: &Destinations,
+        routes: &Routes,
+    ) -> Result<Option<Built>, Error> {
+        let Some(built) = self.recorded(recipe, destinations) else { return Ok(None) };
+        // The registries are asked last: that takes longest.
+        Ok(if routes.lead_to(built.digest)? { Some(built) } else { None })
+    }
+
+    /// What the record of the earlier build says, if that is true of all that is on disk.
+    fn recorded(&self, recipe: &Recipe, destinations: &Destinations) -> Option<Built> {
         let record = self.cache.record(self.key)?;
         let end = record.iter().position(|&byte| byte == b'\n')?;
         let (summary, testimony) = record.split_at_checked(end)?;
@@ -149,12 +165,18 @@ impl Summary {
             layers: self.layers.iter().map(LayerSummary::layer).collect::<Option<_>>()?,
             size: self.size,
             files: self.files,
-            destinations: destinations.iter().cloned().collect(),
+            destinations: destinations.places().collect(),
+            sent: destinations.remote.iter().map(unchanged).collect(),
+            loaded: Vec::new(),
             contract: self.contract,
             notes: warnings.chain(self.hints.into_iter().map(Note::Hint)).collect(),
             is_unchanged: true,
         })
     }
+}
+
+fn unchanged(named: &Named) -> Delivery {
+    Delivery { to: named.reference.clone(), sent: Sent { is_unchanged: true, ..Sent::default() } }
 }
 
 impl LayerSummary {

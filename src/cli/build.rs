@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use coracle::cache::Cache;
+use coracle::engine::Kind;
 use coracle::note::Note;
 use coracle::recipe::{self, Recipe};
 use coracle::registry::Client;
-use coracle::transfer::{Named, Sent};
+use coracle::transfer::Named;
 use coracle::{Built, Observer, Plan, Settings};
 use serde_json::{Value, json};
 
@@ -17,7 +18,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::parallel::{self, Turns};
 use super::progress::Progress;
-use super::{cache, copy, interrupt, output, registry, report, table};
+use super::{cache, engine, interrupt, output, registry, report, table};
 
 /// The last second of the year 9999, which RFC 3339 can still write.
 const LAST_SECOND: u64 = 253_402_300_799;
@@ -25,7 +26,11 @@ const LAST_SECOND: u64 = 253_402_300_799;
 /// Builds, or plans, one image a recipe, several at once. One that fails does not hide the others.
 pub(super) fn run(args: &BuildArgs) -> Result<Exit, Failure> {
     interrupt::listen();
-    let recipes = recipes(args)?;
+    let mut recipes = recipes(args)?;
+    if args.load {
+        let engine = engine_there(&recipes)?;
+        recipes.iter_mut().for_each(|recipe| recipe.load = Some(engine.clone()));
+    }
     let mut images = Vec::new();
     let mut failures = Vec::new();
     let mut take = |result: Result<Vec<Value>, Failure>| match result {
@@ -36,7 +41,9 @@ pub(super) fn run(args: &BuildArgs) -> Result<Exit, Failure> {
         let settings = settings(args.epoch.as_deref(), None)?;
         recipes.iter().for_each(|recipe| take(plan(recipe, &settings, args)));
     } else {
+        let client = client(&recipes, args)?;
         let settings = settings(args.epoch.as_deref(), cache::open(&args.cache, args.quiet)?)?;
+        let settings = Settings { client, ..settings };
         build(&recipes, &settings, args, take);
         cache::close(&settings);
     }
@@ -44,6 +51,18 @@ pub(super) fn run(args: &BuildArgs) -> Result<Exit, Failure> {
         output::print_json(&json!({ "images": images }))?;
     }
     first(failures).map_or(Ok(Exit::Done), Err)
+}
+
+/// The engine that is there, for images that have names.
+fn engine_there(recipes: &[Recipe]) -> Result<Kind, Failure> {
+    if recipes.iter().any(|recipe| recipe.names.is_empty()) {
+        return Err(Failure::usage(
+            "`--load`: the image has no name, so nobody could tell the engine to run it",
+            "name it: `--tag NAME:TAG`, or `name` below `[image]`",
+        ));
+    }
+    let there = coracle::engine::present(&engine::settings(), &|_| interrupt::go_on());
+    there.map_err(|error| registry::failure(&error.into()))
 }
 
 /// Lists what would be packed; a description for each platform.
@@ -69,60 +88,38 @@ fn build(
     args: &BuildArgs,
     mut take: impl FnMut(Result<Vec<Value>, Failure>),
 ) {
-    let (progress, turns) = (Progress::new(args.quiet), Turns::default());
-    let client = match args.push.then(|| client(recipes, args)).transpose() {
-        Ok(client) => client,
-        Err(failure) => return take(Err(failure)),
-    };
+    let doing = if settings.client.is_some() { "packing and sending" } else { "packing" };
+    let (progress, turns) = (Progress::new(args.quiet, doing), Turns::default());
     let work = |index, recipe: &Recipe| {
         let watch = Watch { progress: &progress, turn: Some((&turns, index)), notes: Mutex::default() };
         let built = coracle::build(recipe, settings, &watch).map_err(Failure::from);
-        // Before others write to a layout that they share: the image is sent from there.
-        let sent = match (&built, &client) {
-            (Ok(built), Some(client)) => copy::push(built, client),
-            _ => Ok(Vec::new()),
-        };
         turns.pass(index);
-        (watch.notes.into_inner().unwrap_or_else(PoisonError::into_inner), built, sent)
+        (watch.notes.into_inner().unwrap_or_else(PoisonError::into_inner), built)
     };
-    parallel::in_order(recipes, work, |recipe, (notes, built, sent)| {
+    parallel::in_order(recipes, work, |recipe, (notes, built)| {
         progress.hidden(|| {
             report::notes(&notes, args.quiet);
-            take(built.and_then(|built| tell(recipe, &built, sent, args)));
+            take(built.and_then(|built| tell(recipe, &built, args)));
         });
     });
     progress.finish();
 }
 
-/// The registries of all names; each image needs one.
-fn client(recipes: &[Recipe], args: &BuildArgs) -> Result<Client, Failure> {
-    if recipes.iter().any(|recipe| recipe.names.is_empty()) {
-        return Err(Failure::usage(
-            "`--push`: an image has no name, so nothing says where to send it",
-            "name it: `--tag REGISTRY/NAME:TAG`, or `name` below `[image]`",
-        ));
+/// Who talks to the registries that images go to; nobody where none does.
+fn client(recipes: &[Recipe], args: &BuildArgs) -> Result<Option<Client>, Failure> {
+    let named: Vec<Named> = recipes.iter().flat_map(coracle::registries).collect();
+    if named.is_empty() {
+        return Ok(None);
     }
-    let names = recipes.iter().flat_map(|recipe| &recipe.names);
-    let named: Vec<Named> = names.map(Named::from).collect();
-    registry::client(&args.registry, &named.iter().collect::<Vec<_>>())
+    registry::client(&args.registry, &named.iter().collect::<Vec<_>>()).map(Some)
 }
 
 /// Says what was built and where it was sent; a description of it.
-fn tell(
-    recipe: &Recipe,
-    built: &Built,
-    sent: Result<Vec<Sent>, Failure>,
-    args: &BuildArgs,
-) -> Result<Vec<Value>, Failure> {
+fn tell(recipe: &Recipe, built: &Built, args: &BuildArgs) -> Result<Vec<Value>, Failure> {
     report::notes(&built.notes, args.quiet);
-    let talk = |text: &str| {
-        if !args.quiet {
-            report::talk(text);
-        }
-    };
-    talk(&table::built(&title(recipe, built), built));
-    let sent = sent?;
-    talk(&copy::pushed(built, &sent));
+    if !args.quiet {
+        report::talk(&table::built(&title(recipe, built), built));
+    }
     if args.format == Format::Text {
         output::print(&(table::reference(built) + "\n"))?;
     }
@@ -131,7 +128,7 @@ fn tell(
 
 /// Builds while progress is shown, and says what should be known.
 pub(super) fn watched(recipe: &Recipe, settings: &Settings, quiet: bool) -> Result<Built, Failure> {
-    let progress = Progress::new(quiet);
+    let progress = Progress::new(quiet, "packing");
     let watch = Watch { progress: &progress, turn: None, notes: Mutex::default() };
     let built = coracle::build(recipe, settings, &watch);
     progress.finish();
@@ -170,6 +167,15 @@ impl Observer for Watch<'_> {
         interrupt::go_on()
     }
 
+    fn sending(&self, bytes: u64) {
+        self.progress.more(bytes);
+    }
+
+    fn sent(&self, bytes: u64) -> ControlFlow<()> {
+        self.progress.advance(bytes);
+        interrupt::go_on()
+    }
+
     fn publishing(&self) {
         if let Some((turns, index)) = self.turn {
             turns.wait(index);
@@ -188,12 +194,14 @@ fn recipes(args: &BuildArgs) -> Result<Vec<Recipe>, Failure> {
         };
         return Ok(vec![recipe]);
     }
-    let one_image = |dest: &String| dest.contains("-archive:");
+    let one_image = |dest: &String| {
+        dest.contains("-archive:") || dest.starts_with("docker://") || coracle::engine::is_place(dest)
+    };
     let of_one =
         !flags.programs.is_empty() || !flags.names.is_empty() || flags.destinations.iter().any(one_image);
     if args.files.len() > 1 && of_one {
         return Err(Failure::usage(
-            "several recipes are several images: PROGRAM, `--tag` or an archive can't be the same for all of them",
+            "several recipes are several images: PROGRAM, `--tag`, an archive or a name at a registry can't be the same for all of them",
             "write programs and names in the recipes, or build one recipe at a time",
         ));
     }
@@ -243,7 +251,12 @@ pub(super) fn settings(epoch_flag: Option<&str>, cache: Option<Cache>) -> Result
     let private = |directory: &PathBuf| directory.is_absolute() && directory.parent().is_some();
     let home = std::env::var_os("HOME").map(PathBuf::from);
     let private_dirs = home.into_iter().chain([std::env::temp_dir()]).filter(private).collect();
-    Ok(Settings { epoch, private_dirs, cache: cache.map(Arc::new) })
+    // Images may be larger than a temporary directory that is in memory.
+    let scratch = std::env::var_os("TMPDIR").map_or_else(|| "/var/tmp".into(), PathBuf::from);
+    let scratch = Some(scratch).filter(|directory| directory.is_dir()).unwrap_or_else(std::env::temp_dir);
+    let (cache, scratch) = (cache.map(Arc::new), Some(scratch));
+    let engines = engine::settings();
+    Ok(Settings { epoch, private_dirs, cache, client: None, scratch, engines })
 }
 
 fn epoch(source: &str, text: &str) -> Result<u64, Failure> {

@@ -1,10 +1,7 @@
-//! `coracle copy`, and what `coracle build --push` does behind a build.
+//! `coracle copy`, and how it is told what a registry was sent.
 
-use coracle::Built;
 use coracle::engine::{How, Loaded};
 use coracle::note::Note;
-use coracle::registry::Client;
-use coracle::store::Destination;
 use coracle::transfer::{self, Copied, Named, Place, Sent, Ways};
 use indicatif::DecimalBytes;
 use serde_json::json;
@@ -69,28 +66,7 @@ pub(super) fn run(args: &CopyArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Sends a built image to the registry of each of its names.
-pub(super) fn push(built: &Built, client: &Client) -> Result<Vec<Sent>, Failure> {
-    let mut sent = Vec::new();
-    let names = built.references.iter();
-    for (reference, written) in names.filter_map(|name| Some((name, built.destinations.first()?))) {
-        let to = Place::Remote(Named { digest: Some(built.digest), ..reference.into() });
-        // There it may stand beside others.
-        let tag = written.tag.clone().or_else(|| Some(reference.tag().to_owned()));
-        let from = Place::Local(Destination { tag, ..written.clone() });
-        let ways = Ways { client, engines: &engine::settings() };
-        let copied = transfer::copy(&from, &to, ways, &|_| interrupt::go_on());
-        sent.extend(copied.map_err(|error| registry::failure(&error))?.sent);
-    }
-    Ok(sent)
-}
-
-/// One line for each name that an image was pushed under.
-pub(super) fn pushed(built: &Built, sent: &[Sent]) -> String {
-    let names = built.references.iter().zip(sent);
-    names.map(|(name, sent)| format!("  pushed to  docker://{name}: {}\n", sent_told(sent))).collect()
-}
-
+/// What was sent, for people.
 pub(super) fn told(copied: &Copied) -> String {
     match (&copied.sent, &copied.loaded) {
         (Some(sent), _) => sent_told(sent),
@@ -114,7 +90,7 @@ pub(super) fn sent_told(sent: &Sent) -> String {
 }
 
 /// What became of an image at an engine.
-fn loaded_told(loaded: &Loaded) -> String {
+pub(super) fn loaded_told(loaded: &Loaded) -> String {
     let mut text = match loaded.how {
         How::Unchanged => "unchanged".to_owned(),
         How::Named => "there already, named".to_owned(),
@@ -133,7 +109,7 @@ fn loaded_told(loaded: &Loaded) -> String {
     text
 }
 
-fn loaded_json(loaded: &Loaded) -> serde_json::Value {
+pub(super) fn loaded_json(loaded: &Loaded) -> serde_json::Value {
     let (layers, present, bytes) = match loaded.how {
         How::Sent { layers, present, bytes } => (layers, present, bytes),
         How::Unchanged | How::Named => (0, 0, 0),
@@ -147,6 +123,7 @@ fn loaded_json(loaded: &Loaded) -> serde_json::Value {
     })
 }
 
+/// What was sent, for programs.
 pub(super) fn sent_json(sent: &Sent) -> serde_json::Value {
     json!({
         "blobs": sent.blobs,

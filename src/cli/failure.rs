@@ -6,6 +6,7 @@ use std::io;
 use coracle::{layer, recipe, store};
 
 use super::exit::Exit;
+use super::registry;
 
 /// What a command ends with when it is not done.
 #[derive(Debug)]
@@ -68,11 +69,12 @@ impl From<coracle::config::Error> for Failure {
 
 impl From<coracle::Error> for Failure {
     fn from(error: coracle::Error) -> Self {
-        let exit = match error {
+        let exit = match &error {
             _ if error.is_usage() => Exit::Usage,
             coracle::Error::Leaks(_) => Exit::Findings,
             coracle::Error::Store(store::Error::Layer(layer::Error::Interrupted)) => Exit::Interrupted,
-            coracle::Error::Store(store::Error::Registry(ref error)) if !error.is_local() => Exit::Network,
+            coracle::Error::Store(store::Error::Registry(error)) if !error.is_local() => Exit::Network,
+            coracle::Error::Transfer(error) => return registry::failure(error),
             _ => Exit::Failed,
         };
         Self { exit, message: chain(&error), hint: error.hint() }

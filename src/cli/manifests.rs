@@ -10,6 +10,7 @@ use coracle::note::Note;
 use coracle::recipe::{self, Overrides, Recipe};
 use coracle::reference::{self, ParseReferenceError, Reference};
 use coracle::store::Stored;
+use coracle::transfer::Place;
 use serde_json::Value;
 
 use super::args::{Layout, ManifestsArgs};
@@ -237,7 +238,7 @@ fn image_reference(args: &ManifestsArgs, recipe: &Recipe) -> Result<Image, Failu
     let destination = layout.parse().map_err(|error: coracle::store::ParseDestinationError| {
         Failure::usage(error.to_string(), error.hint())
     })?;
-    let recipe = Recipe { destinations: vec![destination], ..recipe.clone() };
+    let recipe = Recipe { destinations: vec![Place::Local(destination)], push: false, ..recipe.clone() };
     let built = build::watched(&recipe, &settings, args.quiet)?;
     cache::close(&settings);
     Ok(Image::new(name, built.digest))

@@ -1,4 +1,4 @@
-//! How far packing or copying is: a bar on a terminal, one plain line elsewhere, and nothing while it is quick.
+//! How far packing, sending or copying is: a bar on a terminal, one plain line elsewhere, and nothing while it is quick.
 
 use std::io::IsTerminal as _;
 use std::sync::OnceLock;
@@ -34,7 +34,7 @@ enum Form {
 
 impl Progress {
     /// Shown as stderr allows; `quiet` shows nothing.
-    pub(super) fn new(quiet: bool) -> Self {
+    pub(super) fn new(quiet: bool, what: &'static str) -> Self {
         let form = match (quiet, std::io::stderr().is_terminal()) {
             (true, _) => Form::Nothing,
             (false, true) => Form::Bar,
@@ -42,7 +42,7 @@ impl Progress {
         };
         Self {
             form,
-            what: "packing",
+            what,
             start: OnceLock::new(),
             total: AtomicU64::new(0),
             done: AtomicU64::new(0),
@@ -53,7 +53,7 @@ impl Progress {
 
     /// The progress of something whose size nobody knows: a bar that only counts.
     pub(super) fn of_unknown(quiet: bool, what: &'static str) -> Self {
-        let progress = Self { what, ..Self::new(quiet) };
+        let progress = Self::new(quiet, what);
         progress.start(0);
         progress
     }
@@ -62,6 +62,11 @@ impl Progress {
     pub(super) fn start(&self, total: u64) {
         self.total.fetch_add(total, Ordering::Relaxed);
         let _ = self.start.set(Instant::now());
+    }
+
+    /// There is more to do than was known.
+    pub(super) fn more(&self, bytes: u64) {
+        self.total.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// So many more bytes are done.

@@ -5,18 +5,21 @@ use std::fmt::Write as _;
 
 use anstyle::Style;
 use coracle::contract::Contract;
+use coracle::engine::{Loaded, Named};
 use coracle::note::Note;
 use coracle::recipe::Recipe;
 use coracle::rootfs::{Entry, Node, Stratum};
-use coracle::{Built, Plan};
+use coracle::transfer::Place;
+use coracle::{Built, Delivery, Plan};
 use indicatif::DecimalBytes;
 use serde_json::{Value, json};
 
+use super::copy;
 use super::report::{FAINT, STRONG};
 
-/// The one line of stdout: the image's first name by digest, or its digest.
+/// The one line of stdout: the image by digest, where a registry has it; else its first name by digest, or its digest.
 pub(super) fn reference(built: &Built) -> String {
-    match built.references.first() {
+    match built.sent.first().map(|delivery| &delivery.to).or(built.references.first()) {
         Some(reference) => format!("{reference}@{}", built.digest),
         None => built.digest.to_string(),
     }
@@ -41,7 +44,19 @@ pub(super) fn built(title: &str, built: &Built) -> String {
     text.push_str(&expected(&built.contract));
     let how = if built.is_unchanged { "unchanged in" } else { "written to" };
     for destination in &built.destinations {
-        let _ = writeln!(text, "  {how} {destination}");
+        match destination {
+            Place::Local(destination) => {
+                let _ = writeln!(text, "  {how} {destination}");
+            }
+            // Below, with what was sent.
+            Place::Remote(_) | Place::Engine(_) => {}
+        }
+    }
+    for Delivery { to, sent } in &built.sent {
+        let _ = writeln!(text, "  pushed to  docker://{to}: {}", copy::sent_told(sent));
+    }
+    for (to, loaded) in &built.loaded {
+        let _ = writeln!(text, "  loaded as  {to}: {}", copy::loaded_told(loaded));
     }
     text
 }
@@ -82,9 +97,29 @@ pub(super) fn built_json(built: &Built) -> Value {
         "platforms": strings(&built.platforms),
         "layers": layers,
         "destinations": strings(&built.destinations),
+        "sent": built.sent.iter().map(sent_json).collect::<Vec<_>>(),
+        "loaded": built.loaded.iter().map(loaded_json).collect::<Vec<_>>(),
         "size": built.size,
         "unchanged": built.is_unchanged,
     })
+}
+
+/// What an engine took.
+fn loaded_json((to, loaded): &(Named, Loaded)) -> Value {
+    let mut value = copy::loaded_json(loaded);
+    if let Some(members) = value.as_object_mut() {
+        members.insert("to".into(), json!(to.to_string()));
+    }
+    value
+}
+
+/// What a registry was sent.
+fn sent_json(Delivery { to, sent }: &Delivery) -> Value {
+    let mut value = copy::sent_json(sent);
+    if let Some(members) = value.as_object_mut() {
+        members.insert("to".into(), json!(format!("docker://{to}")));
+    }
+    value
 }
 
 /// Every entry of a plan and why it is there, then the sums.
@@ -255,6 +290,8 @@ mod tests {
             platforms: vec!["linux/amd64".parse().unwrap()],
             layers: vec![layer(Stratum::Libraries, 7_600_000), layer(Stratum::Program, 300_000)],
             destinations: vec!["oci:curl.oci".parse().unwrap()],
+            sent: vec![],
+            loaded: vec![],
             size: 7_901_234,
             files: 37,
             is_unchanged: false,

@@ -162,6 +162,11 @@ pub(crate) fn create_private(path: &Path) -> io::Result<()> {
     host::create_private(path)
 }
 
+/// What a directory allows that is for this user alone; nothing where hosts have no such words.
+pub(crate) fn private() -> Option<std::fs::Permissions> {
+    host::private()
+}
+
 /// Whether nobody but its owner can look into the directory at `path`, and its owner made `file` too.
 pub(crate) fn is_private(path: &Path, file: &File) -> Result<bool> {
     let directory = std::fs::metadata(path).context("look at", path)?;

@@ -1,7 +1,7 @@
 //! Hosts that are no Unix: no inodes, no permission bits.
 
 use std::ffi::OsStr;
-use std::fs::{File, Metadata};
+use std::fs::{File, Metadata, Permissions};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
@@ -21,6 +21,10 @@ pub(crate) fn stat(metadata: &Metadata) -> Stat {
         links: 1,
         times: [time, time],
     }
+}
+
+pub(crate) fn private() -> Option<Permissions> {
+    None
 }
 
 pub(crate) fn special(_metadata: &Metadata) -> &'static str {

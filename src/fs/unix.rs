@@ -1,10 +1,10 @@
 //! What Unix hosts tell about files.
 
 use std::ffi::OsStr;
-use std::fs::{DirBuilder, File, Metadata};
+use std::fs::{DirBuilder, File, Metadata, Permissions};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, FileExt, FileTypeExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -34,6 +34,10 @@ pub(crate) fn special(metadata: &Metadata) -> &'static str {
 
 pub(crate) fn create_private(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+pub(crate) fn private() -> Option<Permissions> {
+    Some(Permissions::from_mode(0o700))
 }
 
 pub(crate) fn is_private(directory: &Metadata, made: &Metadata) -> bool {

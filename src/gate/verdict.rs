@@ -37,7 +37,7 @@ impl Gate {
         let (accepted, open): (Vec<Finding>, Vec<Finding>) =
             self.findings.into_iter().partition(|finding| self.policy.reason(&finding.subject).is_some());
         let (errors, warnings): (Vec<Finding>, Vec<Finding>) =
-            open.into_iter().partition(|finding| self.policy.strict || finding.severity == Severity::Error);
+            open.into_iter().partition(|finding| self.policy.refuses(finding));
         if !errors.is_empty() {
             return Err(Error(errors));
         }
@@ -54,6 +54,12 @@ impl Gate {
         .into_iter()
         .flatten()
         .collect())
+    }
+
+    /// Whether what was found so far refuses the image already.
+    pub fn refuses(&self) -> bool {
+        let open = |finding: &&Finding| self.policy.reason(&finding.subject).is_none();
+        self.findings.iter().filter(open).any(|finding| self.policy.refuses(finding))
     }
 
     /// Entries of `allow` that nothing needs.
@@ -77,6 +83,11 @@ fn unused(name: &str) -> Note {
 }
 
 impl Policy {
+    /// Whether this refuses an image, where nobody accepts it.
+    fn refuses(&self, finding: &Finding) -> bool {
+        self.strict || finding.severity == Severity::Error
+    }
+
     /// Why findings at `subject` are accepted, if they are.
     fn reason(&self, subject: &Subject) -> Option<&str> {
         let reason = match subject {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Descriptor, media_type};
+use super::{Blob, Descriptor, media_type};
 use crate::digest::Digest;
 
 /// Documents of one image; there are some twenty platforms, with a few artifacts each.
@@ -36,6 +36,13 @@ impl Document {
         let document: Option<Value> = serde_json::from_slice(&self.bytes).ok();
         document
             .is_some_and(|document| document.get("subject").is_some_and(|it| Descriptor::read(it).is_ok()))
+    }
+}
+
+impl From<&Blob> for Document {
+    fn from(blob: &Blob) -> Self {
+        let Descriptor { media_type, digest, .. } = blob.descriptor();
+        Self { media_type: media_type.clone().into_owned(), digest: *digest, bytes: blob.bytes().to_vec() }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::index::Index;
-use super::{Blob, Descriptor, Error, Image, media_type};
+use super::{Blob, Descriptor, Error, Image, graph, media_type};
 use crate::digest::Digest;
 use crate::layer::Layer;
 
@@ -62,6 +62,12 @@ impl Root {
     /// The JSON blobs, each before the one that names it.
     pub fn documents(&self) -> impl Iterator<Item = &Blob> {
         self.images.iter().flat_map(|image| [image.config(), image.manifest()]).chain(&self.index)
+    }
+
+    /// The manifests, and the index over them behind them when there is one.
+    pub fn manifests(&self) -> Vec<graph::Document> {
+        let manifests = self.images.iter().map(Image::manifest).chain(&self.index);
+        manifests.map(graph::Document::from).collect()
     }
 
     /// The layers of all images; one that several share comes several times.

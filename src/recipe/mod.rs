@@ -17,6 +17,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::config::Configuration;
+use crate::engine;
 use crate::fs::{self, Context};
 use crate::kubernetes::{self, About, Settings};
 use crate::layer::Compression;
@@ -27,6 +28,7 @@ use crate::reference::Reference;
 use crate::rootfs::Owner;
 use crate::runtime::Policy;
 use crate::store::Destination;
+use crate::transfer;
 
 pub use crate::port::{Port, Protocol};
 pub use crate::signal::Signal;
@@ -81,7 +83,11 @@ pub struct Recipe {
     /// Directories that stand for the root, in place of the host's.
     pub roots: Vec<Root>,
     /// Where the image goes, no place twice; nothing when the default is meant.
-    pub destinations: Vec<Destination>,
+    pub destinations: Vec<transfer::Place>,
+    /// Whether it goes to the registry of each of its names, too.
+    pub push: bool,
+    /// The engine that the image is brought to under each of its names, once somebody knows which is there.
+    pub load: Option<engine::Kind>,
     /// Where the whole contract goes, besides the image's label.
     pub publish_contract: Option<Destination>,
     /// Paths whose findings are accepted on purpose, and why.
@@ -175,6 +181,8 @@ pub struct Overrides {
     pub sysroots: Vec<OsString>,
     /// `--output DEST`
     pub destinations: Vec<String>,
+    /// `--push`
+    pub push: bool,
     /// `--publish-contract DEST`
     pub publish_contract: Option<String>,
     /// `--allow PATH=REASON`

@@ -62,6 +62,11 @@ impl Client {
         Remote { client: self.clone(), repository: repository.clone(), scopes }
     }
 
+    /// How many blobs are sent at once.
+    pub fn jobs(&self) -> usize {
+        self.inner.settings.jobs
+    }
+
     pub(super) fn settings(&self) -> &Settings {
         &self.inner.settings
     }

@@ -49,6 +49,16 @@ impl Staging {
         Self::inside(path.parent().unwrap_or(&path), parents)
     }
 
+    /// A new staging directory in `directory`, which is made where there is none.
+    ///
+    /// # Errors
+    /// When nothing can be created there.
+    pub fn within(directory: &Path) -> Result<Self, Error> {
+        let directory = fs::absolute(directory)?;
+        let parents = Parents::make(&directory.join(LOCK))?;
+        Self::inside(&directory, parents)
+    }
+
     fn inside(parent: &Path, parents: Parents) -> Result<Self, Error> {
         remove_remains(parent);
         Ok(Self { directory: Locked::new(parent)?, _parents: parents, packed: AtomicU64::new(0) })
@@ -75,6 +85,15 @@ impl Staging {
         let path = self.path(layer.digest);
         std::fs::rename(&unnamed, &path).context("create", &path)?;
         Ok(layer)
+    }
+
+    /// Opens the blob of this digest, which was packed here; not after the staging directory is gone.
+    pub fn opener(
+        &self,
+        digest: Digest,
+    ) -> impl Fn() -> io::Result<Box<dyn io::Read>> + Send + Sync + 'static {
+        let path = self.path(digest);
+        move || Ok(Box::new(File::open(&path)?))
     }
 
     /// A path for a file that has no digest yet; each time another.
@@ -116,7 +135,12 @@ impl Locked {
 
 /// A new directory in `parent`; the usual errors don't mention its name, which nobody has seen.
 fn temporary_directory(parent: &Path) -> io::Result<TempDir> {
-    let made = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent);
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(PREFIX);
+    if let Some(owner_alone) = fs::private() {
+        builder.permissions(owner_alone);
+    }
+    let made = builder.tempdir_in(parent);
     made.map_err(|error| match error.kind() {
         kind @ (ErrorKind::NotFound
         | ErrorKind::PermissionDenied

@@ -9,6 +9,7 @@ mod join;
 mod place;
 mod push;
 mod referrers;
+mod routes;
 
 use std::io::Read;
 use std::ops::ControlFlow;
@@ -17,9 +18,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub use attach::attach;
 pub use error::Error;
 pub use join::{Joined, JoinedImage, join};
-pub use place::{Named, ParsePlaceError, Place};
+pub use place::{Named, ParsePlaceError, ParseTargetError, Place};
 pub use push::{Sent, push};
 pub use referrers::copy_referrers;
+pub use routes::{Outbox, Routes};
 
 use crate::digest::Digest;
 use crate::engine::{self, Loaded};
@@ -135,12 +137,24 @@ fn copy_found(
             Ok(Copied { warnings, ..copied })
         }
         Place::Engine(named) => {
-            let loaded = watched(&|blob| origin.blob(blob), observer, |open| {
-                engine::load(&graph, open, named, ways.engines, observer).map_err(Error::from)
-            })?;
+            let loaded = load(&graph, &|blob| origin.blob(blob), named, ways.engines, observer)?;
             Ok(Copied { digest: loaded.digest, loaded: Some(loaded), ..copied })
         }
     }
+}
+
+/// Brings the image of `graph` to an engine; `open` reads a blob.
+///
+/// # Errors
+/// Those of [`engine::load`].
+pub fn load(
+    graph: &Graph,
+    open: &dyn Fn(&Descriptor) -> std::io::Result<Box<dyn Read>>,
+    to: &engine::Named,
+    engines: &engine::Settings,
+    observer: &Observer<'_>,
+) -> Result<Loaded, Error> {
+    watched(open, observer, |open| engine::load(graph, open, to, engines, observer).map_err(Error::from))
 }
 
 /// Writes the image to a layout or an archive, under these names or the destination's tag.

@@ -6,7 +6,7 @@ use crate::digest::Digest;
 use crate::engine;
 use crate::reference::Reference;
 use crate::registry::{Repository, Target};
-use crate::store::{self, Destination};
+use crate::store::{self, Destination, ParseDestinationError};
 
 /// What stands before a name at a registry.
 const DOCKER: &str = "docker://";
@@ -42,11 +42,71 @@ pub struct ParsePlaceError {
     hint: Option<String>,
 }
 
+/// A text that names no place where a new image can go.
+#[derive(Debug, thiserror::Error)]
+pub enum ParseTargetError {
+    /// Nothing on disk.
+    #[error(transparent)]
+    Local(#[from] ParseDestinationError),
+    /// Nothing at a registry.
+    #[error(transparent)]
+    Remote(#[from] ParsePlaceError),
+    /// Nothing at an engine.
+    #[error(transparent)]
+    Engine(ParsePlaceError),
+    /// One image alone, and which one this will be is not known yet.
+    #[error("`{0}` names an image by its digest, and which digest this one has is known when it is built")]
+    Digest(Place),
+}
+
 impl ParsePlaceError {
     /// What to write instead.
     pub fn hint(&self) -> String {
         let forms = "write `docker://NAME[:TAG]`, `oci:DIR[:TAG]` or `oci-archive:FILE[:TAG]`";
         self.hint.clone().unwrap_or_else(|| forms.into())
+    }
+}
+
+impl ParseTargetError {
+    /// What to write instead.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Local(ParseDestinationError::Transport { .. }) => {
+                "write `docker://NAME[:TAG]`, `oci:DIR[:TAG]`, \
+                 `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:TAG]`"
+                    .into()
+            }
+            Self::Local(error) => error.hint(),
+            Self::Engine(error) => error.hint(),
+            Self::Remote(_) => {
+                "write `docker://NAME[:TAG]` in lower case, such as `docker://ghcr.io/acme/shop:1.2`".into()
+            }
+            Self::Digest(_) => {
+                "write `docker://NAME:TAG`; the digest is printed when the image is there".into()
+            }
+        }
+    }
+}
+
+impl Place {
+    /// Reads where a new image goes: `docker://NAME[:TAG]`, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`,
+    /// `docker-archive:FILE[:TAG]`, or a name at an engine.
+    ///
+    /// # Errors
+    /// When `text` is none of these.
+    pub fn target(text: &str) -> Result<Self, ParseTargetError> {
+        if engine::is_place(text) {
+            return text.parse().map_err(ParseTargetError::Engine);
+        }
+        if !text.starts_with(DOCKER) {
+            return Ok(Self::Local(text.parse()?));
+        }
+        match text.parse()? {
+            Self::Remote(named) if named.digest.is_some() => {
+                Err(ParseTargetError::Digest(Self::Remote(named)))
+            }
+            place => Ok(place),
+        }
     }
 }
 

@@ -37,7 +37,7 @@ pub fn push(
     client: &Client,
     observer: &Observer<'_>,
 ) -> Result<Sent, Error> {
-    let Some((root, below)) = graph.documents.split_last() else { return Ok(Sent::default()) };
+    let Some(root) = graph.root() else { return Ok(Sent::default()) };
     if let Some(wanted) = to.digest.filter(|wanted| *wanted != root.digest) {
         return Err(Error::OtherDigest { to: to.to_string(), wanted, found: root.digest });
     }
@@ -94,15 +94,21 @@ pub fn push(
             }
         }
     }
-    for document in below {
-        put(&remote, Target::Digest(document.digest), document)?;
-    }
-    put(&remote, target, root)?;
+    put(&remote, &graph.documents, target)?;
     Ok(sent)
 }
 
+/// Writes documents whose blobs are there, each behind those that it names; the last stands at `target` then.
+pub(super) fn put(remote: &Remote, documents: &[Document], target: Target<'_>) -> Result<(), Error> {
+    let Some((root, below)) = documents.split_last() else { return Ok(()) };
+    for document in below {
+        put_one(remote, Target::Digest(document.digest), document)?;
+    }
+    put_one(remote, target, root)
+}
+
 /// Writes a document; one that is about another is found from there, too.
-fn put(remote: &Remote, target: Target<'_>, document: &Document) -> Result<(), Error> {
+fn put_one(remote: &Remote, target: Target<'_>, document: &Document) -> Result<(), Error> {
     let Document { media_type, digest, bytes } = document;
     if document.has_subject() {
         remote.add_referrer(media_type, bytes)?;
@@ -114,9 +120,9 @@ fn put(remote: &Remote, target: Target<'_>, document: &Document) -> Result<(), E
 }
 
 /// A blob on its way, until somebody asks to end.
-struct Stoppable {
-    reader: Box<dyn Read>,
-    stop: Arc<AtomicBool>,
+pub(super) struct Stoppable {
+    pub(super) reader: Box<dyn Read>,
+    pub(super) stop: Arc<AtomicBool>,
 }
 
 impl Read for Stoppable {

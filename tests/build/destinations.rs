@@ -259,7 +259,7 @@ hint: write `oci:x` for an image layout, a directory
 
 "#]],
     );
-    project.coracle(["build", "hello", "-o", "docker://x/y", "-o", "oci:", "-o", "oci:x:a/b"]).ends(
+    project.coracle(["build", "hello", "-o", "docker:x/y", "-o", "oci:", "-o", "oci:x:a/b"]).ends(
         2,
         str![],
         str![[r#"
@@ -268,12 +268,36 @@ error: 3 problems on the command line
   `--output`: `oci:` names no path
   `--output`: `a/b` in `oci:x:a/b` is not a tag
 
-hint: write `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:TAG]`
+hint: write `docker://NAME[:TAG]`, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:TAG]`
 hint: write a path after it, such as `oci:./image`
 hint: a tag has letters, digits, `.`, `_` and `-`; a path can't hold a colon, and a whole name is given with `--tag NAME:TAG`
 
 "#]],
     );
+}
+
+/// A name at a registry is one that the image can get there.
+#[test]
+fn words_that_are_no_names_at_registries() {
+    let project = Project::hello(&["-static"]);
+    let digest = format!("sha256:{}", "ab".repeat(32));
+    let one = format!("docker://x/y@{digest}");
+    project.coracle(["build", "hello", "-o", &one, "-o", "docker://X", "-o", "docker://x", "-o", "docker://x:latest"]).ends(
+        2,
+        str![],
+        str![[r#"
+error: 3 problems on the command line
+  `--output`: `docker://x/y@sha256:[..]` names an image by its digest, and which digest this one has is known when it is built
+  `--output`: `docker://X` names no place of an image: `X` is not an image name: invalid reference format
+  `--output`: `docker://x:latest` is the same place as `docker://x:latest`
+
+hint: write `docker://NAME:TAG`; the digest is printed when the image is there
+hint: write `docker://NAME[:TAG]` in lower case, such as `docker://ghcr.io/acme/shop:1.2`
+hint: give each destination its own place
+
+"#]],
+    );
+    assert!(!project.path("hello.oci").exists());
 }
 
 #[test]
@@ -285,7 +309,7 @@ fn one_place_for_two_destinations() {
         str![[r#"
 error: `--output`: `oci-archive:./x` is the same place as `oci:x`
 
-hint: give each destination its own path
+hint: give each destination its own place
 
 "#]],
     );

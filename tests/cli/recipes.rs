@@ -73,7 +73,7 @@ hint: check the spelling; relative paths start at the working directory
         2,
         str![],
         str![[r#"
-error: several recipes are several images: PROGRAM, `--tag` or an archive can't be the same for all of them
+error: several recipes are several images: PROGRAM, `--tag`, an archive or a name at a registry can't be the same for all of them
 
 hint: write programs and names in the recipes, or build one recipe at a time
 
@@ -83,7 +83,7 @@ hint: write programs and names in the recipes, or build one recipe at a time
         2,
         str![],
         str![[r#"
-error: several recipes are several images: PROGRAM, `--tag` or an archive can't be the same for all of them
+error: several recipes are several images: PROGRAM, `--tag`, an archive or a name at a registry can't be the same for all of them
 
 hint: write programs and names in the recipes, or build one recipe at a time
 

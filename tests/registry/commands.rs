@@ -71,7 +71,7 @@ fn what_can_not_be_pushed() {
     let (fake, folder) = (Fake::start(), folder());
     let (code, _, said) = run(folder.path(), &["build", "./app", "--push", "-q"]);
     assert_eq!(code, Some(2));
-    assert!(said.contains("an image has no name") && said.contains("--tag REGISTRY/NAME:TAG"), "{said}");
+    assert!(said.contains("the image has no name") && said.contains("--tag REGISTRY/NAME:TAG"), "{said}");
     assert!(!folder.path().join("app.oci").exists());
     // The image is built all the same, and the failure is the network's.
     fake.trouble(100, "PUT", "manifests", Trouble::Says(403, vec![], ""));

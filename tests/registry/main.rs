@@ -12,6 +12,7 @@
 mod about;
 mod commands;
 mod cuts;
+mod destinations;
 mod fake;
 mod faults;
 mod image;

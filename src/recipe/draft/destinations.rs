@@ -1,32 +1,48 @@
 //! Where the image goes, and its contract: `--output`, `publish-contract` and its flag.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::super::{Overrides, schema};
 use super::{Check, Origin, of_flag, one};
 use crate::config::Configuration;
 use crate::fs;
 use crate::store::{Destination, Kind, ParseDestinationError};
+use crate::transfer::{ParseTargetError, Place};
 
 impl Check<'_> {
     /// Layouts may share a directory, with a tag each; nothing else can be in a place that is taken.
-    pub(super) fn destinations(&mut self, flags: &Overrides) -> fs::Result<Vec<Destination>> {
-        let mut found: Vec<(PathBuf, Destination)> = Vec::new();
+    pub(super) fn destinations(&mut self, flags: &Overrides) -> fs::Result<Vec<Place>> {
+        let mut found: Vec<Place> = Vec::new();
         for word in of_flag(&flags.destinations, "--output") {
-            let hint = |e: &ParseDestinationError| Some(e.hint());
-            let Some(destination) = self.parsed::<Destination>(&word, hint) else { continue };
-            let place = fs::absolute(&destination.path)?;
-            let both_layouts =
-                |other: &Destination| (other.kind, destination.kind) == (Kind::Layout, Kind::Layout);
-            match found.iter().find(|(taken, other)| *taken == place && !both_layouts(other)) {
-                Some((_, other)) => {
-                    let message = format!("`{destination}` is the same place as `{other}`");
-                    self.problem(&word.origin, message, Some("give each destination its own path".into()));
+            let hint = |error: &ParseTargetError| Some(error.hint());
+            let Some(place) = self.legal(Place::target(&word.value), &word.origin, hint) else { continue };
+            let mut taken = None;
+            for other in &found {
+                if taken.is_none() && collide(other, &place)? {
+                    taken = Some(other);
                 }
-                None => found.push((place, destination)),
+            }
+            match taken {
+                Some(other) => {
+                    let message = format!("`{place}` is the same place as `{other}`");
+                    self.problem(&word.origin, message, Some("give each destination its own place".into()));
+                }
+                None => found.push(place),
             }
         }
-        Ok(found.into_iter().map(|(_, destination)| destination).collect())
+        Ok(found)
+    }
+
+    /// What is pushed has a name that says where to.
+    pub(super) fn push(&mut self, file: &schema::File, flags: &Overrides) -> bool {
+        if flags.push && flags.names.is_empty() && file.image.0.name.is_none() {
+            self.problem(
+                &Origin::Flag("--push"),
+                "the image has no name, so nothing says where to send it".into(),
+                Some("name it: `--tag REGISTRY/NAME:TAG`, or `name` below `[image]`".into()),
+            );
+        }
+        flags.push
     }
 
     /// A layout, from the recipe's folder on where the recipe names it. It has no tag: an artifact is found by the digest
@@ -73,4 +89,19 @@ impl Check<'_> {
             ),
         );
     }
+}
+
+/// Whether what goes to one place would be in the way of what goes to the other.
+fn collide(one: &Place, other: &Place) -> fs::Result<bool> {
+    Ok(match (one, other) {
+        (Place::Local(one), Place::Local(other)) => {
+            let both_layouts = (one.kind, other.kind) == (Kind::Layout, Kind::Layout);
+            !both_layouts && fs::absolute(&one.path)? == fs::absolute(&other.path)?
+        }
+        (Place::Remote(one), Place::Remote(other)) => {
+            one.reference.full_name() == other.reference.full_name()
+        }
+        (Place::Engine(_), Place::Engine(_)) => one == other,
+        _ => false,
+    })
 }
