@@ -101,6 +101,22 @@ fn docker_is_brought_what_it_lacks() {
     assert!(said.contains("sent 0 layers") && said.contains("2 there already"), "{said}");
     assert!(docker.container(&["--rm"], "acme/curl:1").starts_with("Usage: curl"));
 
+    // Without another word, it is the engine that is there; an index gives it its own platform.
+    let layout = format!("oci:{}", place.shared().join("load").display());
+    let build =
+        ["build", "/usr/bin/curl", "--no-cache", "-t", "loaded:1", "-t", "loaded:2", "--load", "-o", &layout];
+    let loaded = coracle.run(&build);
+    assert!(loaded.status.success(), "{}", loaded.stderr);
+    assert!(loaded.stderr.contains("loaded as  docker-daemon:loaded:1: "), "{}", loaded.stderr);
+    assert!(loaded.stderr.contains("loaded as  docker-daemon:loaded:2: there already"), "{}", loaded.stderr);
+    let again = coracle.run(&build);
+    assert!(again.stderr.contains("docker-daemon:loaded:1: unchanged"), "{}", again.stderr);
+    coracle
+        .is_refused(&["build", "/usr/bin/curl", "--load", "-o", &layout], &["has no name", "--tag NAME:TAG"]);
+    let direct = ["build", "/usr/bin/curl", "--no-cache", "-q", "-o", "docker-daemon:direct:1"];
+    assert!(coracle.run(&direct).status.success());
+    assert!(docker.run(&["image", "inspect", "--format", "{{.Id}}", "direct:1"]).starts_with("sha256:"));
+
     // Out of it comes Docker's own description, or a manifest from newer ones.
     coracle.is_refused(&["copy", "docker-daemon:none:1", "oci:none"], &["Docker refused to save an image"]);
 
@@ -149,7 +165,22 @@ fn podman_is_brought_what_it_lacks() {
         &["copy", "containers-storage:none:1", &layout],
         &["error: Podman refused to save an image: ", "none:1"],
     );
+    let build = ["build", "/usr/bin/curl", "--no-cache", "-t", "loaded:1", "--load", "-o", "oci:/run/load"];
+    let loaded = coracle.run(&build);
+    assert!(loaded.stderr.contains("loaded as  containers-storage:loaded:1: sent "), "{}", loaded.stderr);
     // No such program.
+    let none = vec![("PATH", "/nowhere".into()), ("DOCKER_HOST", "unix:///nowhere.sock".into())];
+    let none = Coracle { place: &place, environment: none };
+    none.is_refused(
+        &build,
+        &[
+            "error: there is no engine to load the image into\n",
+            "Docker      cannot reach Docker at `unix:///nowhere.sock`",
+            "Podman      cannot find `podman`",
+            "containerd  cannot find `ctr`",
+            "hint: start one of them",
+        ],
+    );
     let bare = Coracle { place: &place, environment: vec![("PATH", "/nowhere".into())] };
     bare.is_refused(
         &["copy", &layout, "containers-storage:hello"],
