@@ -19,7 +19,7 @@ pub enum Error {
     Remote(store::Error),
     /// An engine can't be reached, or refused.
     #[error(transparent)]
-    Engine(#[from] engine::Error),
+    Engine(engine::Error),
     /// An archive for what an engine gives can't be made.
     #[error(transparent)]
     File(#[from] fs::Error),
@@ -59,6 +59,15 @@ pub enum Error {
         /// The image's own.
         found: Digest,
     },
+}
+
+impl From<engine::Error> for Error {
+    fn from(error: engine::Error) -> Self {
+        match error {
+            engine::Error::Interrupted => Self::Interrupted,
+            error => Self::Engine(error),
+        }
+    }
 }
 
 impl Error {

@@ -13,6 +13,7 @@ mod about;
 mod commands;
 mod cuts;
 mod destinations;
+mod engine;
 mod fake;
 mod faults;
 mod image;
