@@ -78,14 +78,14 @@ fn whatever_docker_says() {
         (|_, stream| while stream.write_all(&[b'x'; 4096]).is_ok() {}, "did not answer"),
         (
             |request, stream| {
-                usual(request, stream, |stream| say(stream, "500 Oops", r#"{"message":"disk full"}"#))
+                usual(request, stream, |stream| say(stream, "500 Oops", r#"{"message":"disk full"}"#));
             },
             "refused to load an image: disk full",
         ),
         (
             |request, stream| {
                 usual(request, stream, |stream| {
-                    say(stream, "200 OK", "{\"stream\":\"x\"}\n{\"error\":\"bad tar\"}\n")
+                    say(stream, "200 OK", "{\"stream\":\"x\"}\n{\"error\":\"bad tar\"}\n");
                 });
             },
             "refused to load an image: bad tar",
