@@ -16,7 +16,7 @@ use std::ops::ControlFlow;
 use std::process::ExitCode;
 
 use coracle::registry::{Client, Settings};
-use coracle::transfer::{self, Place};
+use coracle::transfer::{self, Place, Ways};
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -37,7 +37,8 @@ fn mirror(from: &str, to: &str) -> Result<(), Box<dyn Error>> {
     let (from, to): (Place, Place) = (from.parse()?, to.parse()?);
     let client = Client::new(Settings::default())?;
     // Whoever shows progress counts the bytes here, and whoever wants to stop says so.
-    let copied = transfer::copy(&from, &to, &client, &|_bytes| ControlFlow::Continue(()))?;
+    let ways = Ways { client: &client, engines: &coracle::engine::Settings::default() };
+    let copied = transfer::copy(&from, &to, ways, &|_bytes| ControlFlow::Continue(()))?;
     println!("{} {to}", copied.digest);
     let image = transfer::open(&from, &client)?;
     for platform in &image.images {

@@ -31,6 +31,7 @@ pub mod content;
 pub mod contract;
 pub mod digest;
 pub mod elf;
+pub mod engine;
 pub mod fs;
 pub mod gate;
 pub mod image;

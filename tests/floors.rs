@@ -46,6 +46,7 @@ const FLOORS: &[&[&str]] = &[
     &["image"],
     &["registry"],
     &["store"],
+    &["engine"],
     &["transfer"],
     &["base", "shared"],
     &["manifest"],

@@ -86,7 +86,7 @@ impl Base {
     pub fn repository(&self) -> Option<&Reference> {
         match &self.place {
             Place::Remote(named) => Some(&named.reference),
-            Place::Local(_) => None,
+            Place::Local(_) | Place::Engine(_) => None,
         }
     }
 
@@ -194,7 +194,7 @@ impl Base {
     fn name(&self) -> Option<String> {
         match &self.place {
             Place::Remote(named) => Some(named.full_name()),
-            Place::Local(_) => self.origin.names.first().cloned(),
+            Place::Local(_) | Place::Engine(_) => self.origin.names.first().cloned(),
         }
     }
 

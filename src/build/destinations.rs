@@ -3,18 +3,20 @@
 use std::path::Path;
 
 use super::{Error, Settings};
+use crate::engine;
 use crate::fs;
 use crate::recipe::Recipe;
 use crate::registry::{Client, Repository};
 use crate::store::{Destination, Staging};
 use crate::transfer::{Named, Place, Routes};
 
-/// At least one destination: on disk, or at a registry.
+/// At least one destination: on disk, at a registry, or at an engine.
 pub(super) struct Destinations {
     pub(super) local: Vec<Destination>,
     pub(super) remote: Vec<Named>,
     /// Where the whole contract goes, besides the image's label.
     pub(super) contract: Option<Place>,
+    pub(super) engines: Vec<engine::Named>,
 }
 
 /// The names at registries that the image of `recipe` goes to, and its contract.
@@ -22,7 +24,7 @@ pub fn registries(recipe: &Recipe) -> Vec<Named> {
     let Destinations { mut remote, contract, .. } = Destinations::of(recipe);
     remote.extend(contract.and_then(|place| match place {
         Place::Remote(named) => Some(named),
-        Place::Local(_) => None,
+        Place::Local(_) | Place::Engine(_) => None,
     }));
     remote
 }
@@ -31,11 +33,12 @@ impl Destinations {
     /// Those that the recipe names, or `NAME.oci` in the working directory; and the registries of its names, where they
     /// are asked for.
     pub(super) fn of(recipe: &Recipe) -> Self {
-        let (mut local, mut remote) = (Vec::new(), Vec::new());
+        let (mut local, mut remote, mut engines) = (Vec::new(), Vec::new(), Vec::new());
         for place in &recipe.destinations {
             match place {
                 Place::Local(destination) => local.push(destination.clone()),
                 Place::Remote(named) => remote.push(named.clone()),
+                Place::Engine(named) => engines.push(named.clone()),
             }
         }
         if recipe.destinations.is_empty() {
@@ -47,13 +50,19 @@ impl Destinations {
                 remote.push(named);
             }
         }
-        Self { local, remote, contract: recipe.publish_contract.clone() }
+        if let Some(kind) = &recipe.load {
+            let named =
+                recipe.names.iter().map(|name| engine::Named { kind: kind.clone(), name: name.clone() });
+            engines.extend(named.filter(|named| !engines.contains(named)).collect::<Vec<_>>());
+        }
+        Self { local, remote, engines, contract: recipe.publish_contract.clone() }
     }
 
     /// All of them, those on disk first.
     pub(super) fn places(&self) -> impl Iterator<Item = Place> {
         let local = self.local.iter().cloned().map(Place::Local);
-        local.chain(self.remote.iter().cloned().map(Place::Remote))
+        let engines = self.engines.iter().cloned().map(Place::Engine);
+        local.chain(self.remote.iter().cloned().map(Place::Remote)).chain(engines)
     }
 
     /// The repositories at registries.
@@ -79,7 +88,7 @@ impl Destinations {
         match (&self.contract, &settings.client) {
             (Some(Place::Remote(named)), Some(client)) => Ok(Some((named, client))),
             (Some(place @ Place::Remote(_)), None) => Err(Error::NoClient(place.clone())),
-            (Some(Place::Local(_)) | None, _) => Ok(None),
+            (Some(Place::Local(_) | Place::Engine(_)) | None, _) => Ok(None),
         }
     }
 
@@ -125,7 +134,7 @@ impl Destinations {
 fn local(place: &Place) -> Option<&Destination> {
     match place {
         Place::Local(destination) => Some(destination),
-        Place::Remote(_) => None,
+        Place::Remote(_) | Place::Engine(_) => None,
     }
 }
 

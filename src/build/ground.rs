@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use super::destinations::Destinations;
 use super::{Error, Observer, Settings};
 use crate::base::{self, Base, BaseTree, Inherited};
 use crate::digest::Digest;
@@ -37,17 +38,18 @@ fn client(settings: &Settings) -> Result<Client, Error> {
     settings.client.clone().map_or_else(|| Ok(Client::new(crate::registry::Settings::default())?), Ok)
 }
 
-/// Lets the layers of bases wait beside an image's own, as far as one of its destinations lacks them.
+/// Lets the layers of bases wait beside an image's own, as far as one of its destinations lacks them, or an engine may.
 pub(super) fn stage(
     base: &Base,
     root: &Root,
     staging: &Staging,
-    destinations: &[Destination],
+    destinations: &Destinations,
     observer: &dyn Observer,
 ) -> Result<(), Error> {
     let named: BTreeMap<Digest, &Descriptor> = root.below().map(|layer| (layer.digest, layer)).collect();
     for layer in named.into_values() {
-        if destinations.iter().all(|destination| destination.has_blob(layer)) {
+        let has_blob = |destination: &Destination| destination.has_blob(layer);
+        if destinations.engines.is_empty() && destinations.local.iter().all(has_blob) {
             continue;
         }
         let opened = base.blob(layer).map(|reader| Observed { reader, observer });

@@ -7,6 +7,7 @@ mod check;
 mod config;
 mod contract;
 mod destinations;
+mod engines;
 mod error;
 mod ground;
 mod hints;
@@ -37,6 +38,7 @@ use unchanged::Unchanged;
 use crate::cache::Cache;
 use crate::contract::Contract;
 use crate::digest::Digest;
+use crate::engine::{self, Loaded};
 use crate::image::Root;
 use crate::layer::Layer;
 use crate::note::Note;
@@ -65,6 +67,8 @@ pub struct Settings {
     pub scratch: Option<PathBuf>,
     /// Where layers of other machines are; it takes a client.
     pub shared: Shared,
+    /// What the environment says about local engines.
+    pub engines: engine::Settings,
 }
 
 impl Settings {
@@ -122,6 +126,8 @@ pub struct Built {
     pub destinations: Vec<Place>,
     /// What each registry was sent, in the order of the destinations there.
     pub sent: Vec<Delivery>,
+    /// What each engine took.
+    pub loaded: Vec<(engine::Named, Loaded)>,
     /// What it expects of its surroundings.
     pub contract: Contract,
     /// What happened on the way that should be known; when it is unchanged, what was told of the plans too.
@@ -173,7 +179,11 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
     destinations.check()?;
     let routes = destinations.routes(recipe, settings)?;
     destinations.contract_at_registry(settings)?;
-    let earlier = Unchanged::of(recipe, settings, &destinations)?;
+    // An engine takes what is packed here, and tells itself whether it has it.
+    let earlier = match destinations.engines.is_empty() {
+        true => Unchanged::of(recipe, settings, &destinations)?,
+        false => None,
+    };
     if let Some(earlier) = &earlier
         && let Some(built) = earlier.recall(recipe, settings, &destinations, &routes)?
     {
@@ -192,8 +202,11 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
     let shared = settings.shared_cache(&repositories);
     let (root, packed, mut notes) = routes.carry(&|bytes| observer.sent(bytes), |outbox| {
         let (base, contract, staging) = (base.as_ref(), &contract.contract, &staging);
-        let (is_on_disk, shared, packed) =
-            (!destinations.local.is_empty(), shared.as_ref(), RefCell::default());
+        let (is_on_disk, shared, packed) = (
+            !(destinations.local.is_empty() && destinations.engines.is_empty()),
+            shared.as_ref(),
+            RefCell::default(),
+        );
         let packing = Packing {
             recipe,
             settings,
@@ -217,7 +230,7 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
         notes.extend(shared.note());
     }
     if let Some(base) = &base {
-        ground::stage(base, &root, &staging, &destinations.local, observer)?;
+        ground::stage(base, &root, &staging, &destinations, observer)?;
     }
     observer.publishing();
     let mut traces = Traces::default();
@@ -225,6 +238,7 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
         notes.extend(warnings(store::publish(&root, &staging, &recipe.names, destination)?));
         traces.add(&root, &recipe.names, destination)?;
     }
+    let loaded = engines::load(&root, &staging, &destinations.engines, settings, observer)?;
     drop(staging);
     // Before the names: where they lead to the image, the contract is complete.
     let (published, said) = contract::publish(&contract, &root, &destinations, settings, &mut traces)?;
@@ -245,6 +259,7 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
         files: plans.iter().map(|plan| plan.rootfs.files()).sum(),
         destinations: destinations.places().collect(),
         sent: sent.into_iter().map(Delivery::from).collect(),
+        loaded,
         contract: contract.contract,
         notes,
         is_unchanged: false,

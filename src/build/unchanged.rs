@@ -70,7 +70,8 @@ impl<'a> Unchanged<'a> {
         let places = destinations.on_disk().map(Destination::place);
         let places = places.collect::<Result<Vec<_>, _>>()?;
         let folder = fs::absolute(std::path::Path::new("."))?;
-        let Settings { epoch, private_dirs, cache: _, client: _, scratch: _, shared: _ } = settings;
+        let Settings { epoch, private_dirs, cache: _, client: _, scratch: _, shared: _, engines: _ } =
+            settings;
         let base = ground::pin(recipe, settings)?;
         // The debug form of a recipe has all of it, whatever is added to it; but how it runs and where that is said make no
         // image.
@@ -194,6 +195,7 @@ impl Summary {
             files: self.files,
             destinations: destinations.places().collect(),
             sent: destinations.remote.iter().map(unchanged).collect(),
+            loaded: Vec::new(),
             contract: self.contract,
             notes: warnings.chain(self.hints.into_iter().map(Note::Hint)).collect(),
             is_unchanged: true,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use coracle::cache::Cache;
+use coracle::engine::Kind;
 use coracle::note::Note;
 use coracle::recipe::{self, Recipe};
 use coracle::registry::Client;
@@ -18,7 +19,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::parallel::{self, Turns};
 use super::progress::Progress;
-use super::{cache, interrupt, output, registry, report, table};
+use super::{cache, engine, interrupt, output, registry, report, table};
 
 /// The last second of the year 9999, which RFC 3339 can still write.
 const LAST_SECOND: u64 = 253_402_300_799;
@@ -26,7 +27,11 @@ const LAST_SECOND: u64 = 253_402_300_799;
 /// Builds, or plans, one image a recipe, several at once. One that fails does not hide the others.
 pub(super) fn run(args: &BuildArgs) -> Result<Exit, Failure> {
     interrupt::listen();
-    let recipes = recipes(args)?;
+    let mut recipes = recipes(args)?;
+    if args.load {
+        let engine = engine_there(&recipes)?;
+        recipes.iter_mut().for_each(|recipe| recipe.load = Some(engine.clone()));
+    }
     let mut images = Vec::new();
     let mut failures = Vec::new();
     let mut take = |result: Result<Vec<Value>, Failure>| match result {
@@ -48,6 +53,18 @@ pub(super) fn run(args: &BuildArgs) -> Result<Exit, Failure> {
         output::print_json(&json!({ "images": images }))?;
     }
     first(failures).map_or(Ok(Exit::Done), Err)
+}
+
+/// The engine that is there, for images that have names.
+fn engine_there(recipes: &[Recipe]) -> Result<Kind, Failure> {
+    if recipes.iter().any(|recipe| recipe.names.is_empty()) {
+        return Err(Failure::usage(
+            "`--load`: the image has no name, so nobody could tell the engine to run it",
+            "name it: `--tag NAME:TAG`, or `name` below `[image]`",
+        ));
+    }
+    let there = coracle::engine::present(&engine::settings(), &|_| interrupt::go_on());
+    there.map_err(|error| registry::failure(&error.into()))
 }
 
 /// Lists what would be packed; a description for each platform.
@@ -190,7 +207,9 @@ fn recipes(args: &BuildArgs) -> Result<Vec<Recipe>, Failure> {
         };
         return Ok(vec![recipe]);
     }
-    let one_image = |dest: &String| dest.contains("-archive:") || dest.starts_with("docker://");
+    let one_image = |dest: &String| {
+        dest.contains("-archive:") || dest.starts_with("docker://") || coracle::engine::is_place(dest)
+    };
     let of_one =
         !flags.programs.is_empty() || !flags.names.is_empty() || flags.destinations.iter().any(one_image);
     if args.files.len() > 1 && of_one {
@@ -253,7 +272,8 @@ pub(super) fn settings(
     let scratch = std::env::var_os("TMPDIR").map_or_else(|| "/var/tmp".into(), PathBuf::from);
     let scratch = Some(scratch).filter(|directory| directory.is_dir()).unwrap_or_else(std::env::temp_dir);
     let (cache, scratch) = (cache.map(Arc::new), Some(scratch));
-    Ok(Settings { epoch, private_dirs, cache, client, scratch, shared: Shared::default() })
+    let (engines, shared) = (engine::settings(), Shared::default());
+    Ok(Settings { epoch, private_dirs, cache, client, scratch, shared, engines })
 }
 
 fn epoch(source: &str, text: &str) -> Result<u64, Failure> {

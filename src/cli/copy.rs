@@ -1,7 +1,8 @@
 //! `coracle copy`, and how it is told what a registry was sent.
 
+use coracle::engine::{How, Loaded};
 use coracle::note::Note;
-use coracle::transfer::{self, Copied, Named, Place, Sent};
+use coracle::transfer::{self, Copied, Named, Place, Sent, Ways};
 use indicatif::DecimalBytes;
 use serde_json::json;
 
@@ -9,7 +10,7 @@ use super::args::{CopyArgs, Format};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::progress::Progress;
-use super::{image, interrupt, output, registry, report, table};
+use super::{engine, image, interrupt, output, registry, report, table};
 
 pub(super) fn run(args: &CopyArgs) -> Result<Exit, Failure> {
     interrupt::listen();
@@ -24,7 +25,8 @@ pub(super) fn run(args: &CopyArgs) -> Result<Exit, Failure> {
     let remote: Vec<&Named> = [&to, &from].into_iter().filter_map(named).take(1).collect();
     let client = registry::client(&args.registry, &remote)?;
     let progress = Progress::of_unknown(args.quiet, "copying");
-    let copied = transfer::copy(&from, &to, &client, &|bytes| {
+    let ways = Ways { client: &client, engines: &engine::settings() };
+    let copied = transfer::copy(&from, &to, ways, &|bytes| {
         progress.advance(bytes);
         interrupt::go_on()
     });
@@ -43,7 +45,7 @@ pub(super) fn run(args: &CopyArgs) -> Result<Exit, Failure> {
         copied.warnings.iter().map(|warning| Note::Warning(warning.to_string())).collect();
     report::notes(&warnings, args.quiet);
     if !args.quiet {
-        report::talk(&format!("{to}: {}\n", told(copied.sent.as_ref())));
+        report::talk(&format!("{to}: {}\n", told(&copied)));
         for referrer in &referrers {
             let kind = referrer.artifact_type.as_deref().unwrap_or(&referrer.media_type);
             report::talk(&format!("  about it  {}  {}\n", referrer.digest, output::plain(kind)));
@@ -57,6 +59,7 @@ pub(super) fn run(args: &CopyArgs) -> Result<Exit, Failure> {
             "from": from.to_string(),
             "to": to.to_string(),
             "sent": copied.sent.as_ref().map(sent_json),
+            "loaded": copied.loaded.as_ref().map(loaded_json),
             "referrers": referrers.iter().map(|referrer| referrer.digest.to_string()).collect::<Vec<_>>(),
         }))?,
     }
@@ -64,20 +67,60 @@ pub(super) fn run(args: &CopyArgs) -> Result<Exit, Failure> {
 }
 
 /// What was sent, for people.
-pub(super) fn told(sent: Option<&Sent>) -> String {
-    match sent {
-        None => "copied".into(),
-        Some(sent) if sent.is_unchanged => "unchanged".into(),
-        Some(Sent { blobs, bytes, present, mounted, .. }) => {
-            let mut text = format!("sent {}, {}", table::count(*blobs, "blob"), DecimalBytes(*bytes));
-            for (number, how) in [(present, "there already"), (mounted, "from another repository")] {
-                if *number > 0 {
-                    text.push_str(&format!("; {number} {how}"));
-                }
-            }
-            text
+pub(super) fn told(copied: &Copied) -> String {
+    match (&copied.sent, &copied.loaded) {
+        (Some(sent), _) => sent_told(sent),
+        (_, Some(loaded)) => loaded_told(loaded),
+        (None, None) => "copied".into(),
+    }
+}
+
+pub(super) fn sent_told(sent: &Sent) -> String {
+    let Sent { blobs, bytes, present, mounted, is_unchanged } = sent;
+    if *is_unchanged {
+        return "unchanged".into();
+    }
+    let mut text = format!("sent {}, {}", table::count(*blobs, "blob"), DecimalBytes(*bytes));
+    for (number, how) in [(present, "there already"), (mounted, "from another repository")] {
+        if *number > 0 {
+            text.push_str(&format!("; {number} {how}"));
         }
     }
+    text
+}
+
+/// What became of an image at an engine.
+pub(super) fn loaded_told(loaded: &Loaded) -> String {
+    let mut text = match loaded.how {
+        How::Unchanged => "unchanged".to_owned(),
+        How::Named => "there already, named".to_owned(),
+        How::Sent { layers, present: 0, bytes } => {
+            format!("sent {}, {}", table::count(layers, "layer"), DecimalBytes(bytes))
+        }
+        How::Sent { layers, present, bytes } => format!(
+            "sent {}, {}; {present} there already",
+            table::count(layers, "layer"),
+            DecimalBytes(bytes)
+        ),
+    };
+    if let Some(platform) = &loaded.chosen {
+        text.push_str(&format!("; {platform}, the engine's, of several platforms"));
+    }
+    text
+}
+
+pub(super) fn loaded_json(loaded: &Loaded) -> serde_json::Value {
+    let (layers, present, bytes) = match loaded.how {
+        How::Sent { layers, present, bytes } => (layers, present, bytes),
+        How::Unchanged | How::Named => (0, 0, 0),
+    };
+    json!({
+        "layers": layers,
+        "bytes": bytes,
+        "present": present,
+        "unchanged": loaded.how == How::Unchanged,
+        "platform": loaded.chosen.as_ref().map(ToString::to_string),
+    })
 }
 
 /// What was sent, for programs.
@@ -98,6 +141,7 @@ pub(super) fn reference(to: &Place, copied: &Copied) -> String {
             let name = named.name().map_or_else(|| named.reference.name().to_owned(), ToString::to_string);
             format!("{name}@{}", copied.digest)
         }
+        Place::Engine(named) => format!("{}@{}", named.name, copied.digest),
         Place::Local(_) => copied.digest.to_string(),
     }
 }
@@ -105,6 +149,6 @@ pub(super) fn reference(to: &Place, copied: &Copied) -> String {
 pub(super) fn named(place: &Place) -> Option<&Named> {
     match place {
         Place::Remote(named) => Some(named),
-        Place::Local(_) => None,
+        Place::Local(_) | Place::Engine(_) => None,
     }
 }

@@ -21,9 +21,7 @@ const MAX_CONTRACT: u64 = 64 << 20;
 
 /// Whether `text` says where an image is kept, and is no name.
 pub(super) fn is_place(text: &str) -> bool {
-    ["oci:", "oci-archive:", "docker-archive:", "docker://"]
-        .iter()
-        .any(|transport| text.starts_with(transport))
+    transfer::Place::has_transport(text)
 }
 
 /// Reads the images of one command, with one client for all registries that they are at.
@@ -39,7 +37,7 @@ impl<'a> Reader<'a> {
         let places = texts.into_iter().filter_map(|text| text.parse().ok());
         let named = |place| match place {
             Place::Remote(named) => Some(named),
-            Place::Local(_) => None,
+            Place::Local(_) | Place::Engine(_) => None,
         };
         Self { args, remote: places.filter_map(named).collect(), client: OnceCell::new() }
     }
@@ -48,7 +46,7 @@ impl<'a> Reader<'a> {
     pub(super) fn open(&self, text: &str) -> Result<Stored, Failure> {
         match place(text)? {
             Place::Local(place) => Ok(store::open(&place).map_err(coracle::Error::from)?),
-            place @ Place::Remote(_) => {
+            place @ (Place::Remote(_) | Place::Engine(_)) => {
                 transfer::open(&place, self.client()?).map_err(|error| registry::failure(&error))
             }
         }
@@ -63,6 +61,8 @@ impl<'a> Reader<'a> {
                 let remote = self.client()?.open(&(&named.reference).into(), &Access::Pull);
                 store::remote_artifact(remote, contract::MEDIA_TYPE, &digest)
             }
+            // An engine keeps images alone.
+            Place::Engine(_) => return Ok(None),
         };
         whole_of(content, text)
     }

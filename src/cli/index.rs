@@ -91,7 +91,7 @@ fn notes(joined: &Joined) -> Vec<Note> {
 }
 
 fn talk(to: &Place, joined: &Joined) -> String {
-    let mut text = format!("{to}: {}\n", copy::told(joined.copied.sent.as_ref()));
+    let mut text = format!("{to}: {}\n", copy::told(&joined.copied));
     for image in &joined.images {
         text += &format!("  {:<16}  {}\n", image.member.to_string(), image.member.descriptor.digest);
     }

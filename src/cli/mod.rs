@@ -11,6 +11,7 @@ mod copy;
 mod costs;
 mod dependencies;
 mod deps;
+mod engine;
 mod exit;
 mod failure;
 mod folder;

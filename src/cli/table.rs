@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use anstyle::Style;
 use coracle::contract::Contract;
+use coracle::engine::{Loaded, Named};
 use coracle::note::Note;
 use coracle::recipe::Recipe;
 use coracle::rootfs::{Entry, Node, Stratum};
@@ -62,11 +63,14 @@ pub(super) fn built(title: &str, built: &Built) -> String {
                 let _ = writeln!(text, "  {how} {destination}");
             }
             // Below, with what was sent.
-            Place::Remote(_) => {}
+            Place::Remote(_) | Place::Engine(_) => {}
         }
     }
     for Delivery { to, sent } in &built.sent {
-        let _ = writeln!(text, "  pushed to  docker://{to}: {}", copy::told(Some(sent)));
+        let _ = writeln!(text, "  pushed to  docker://{to}: {}", copy::sent_told(sent));
+    }
+    for (to, loaded) in &built.loaded {
+        let _ = writeln!(text, "  loaded as  {to}: {}", copy::loaded_told(loaded));
     }
     text
 }
@@ -109,6 +113,7 @@ pub(super) fn built_json(built: &Built) -> Value {
         "bases": built.below.iter().map(base_json).collect::<Vec<_>>(),
         "destinations": strings(&built.destinations),
         "sent": built.sent.iter().map(sent_json).collect::<Vec<_>>(),
+        "loaded": built.loaded.iter().map(loaded_json).collect::<Vec<_>>(),
         "size": built.size,
         "unchanged": built.is_unchanged,
     })
@@ -122,6 +127,15 @@ fn base_json(base: &Below) -> Value {
         "size": base.size,
         "shared_files": base.shared,
     })
+}
+
+/// What an engine took.
+fn loaded_json((to, loaded): &(Named, Loaded)) -> Value {
+    let mut value = copy::loaded_json(loaded);
+    if let Some(members) = value.as_object_mut() {
+        members.insert("to".into(), json!(to.to_string()));
+    }
+    value
 }
 
 /// What a registry was sent.
@@ -307,6 +321,7 @@ mod tests {
             layers: vec![layer(Stratum::Libraries, 7_600_000), layer(Stratum::Program, 300_000)],
             destinations: vec!["oci:curl.oci".parse().unwrap()],
             sent: vec![],
+            loaded: vec![],
             size: 7_901_234,
             files: 37,
             is_unchanged: false,

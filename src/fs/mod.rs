@@ -20,6 +20,14 @@ use other as host;
 #[cfg(unix)]
 use unix as host;
 
+/// A connection to a server, which gives up waiting for a moment now and then: `WouldBlock` or `TimedOut`.
+pub(crate) trait Connection: io::Read + io::Write + std::fmt::Debug {}
+
+/// Connects to the socket at `path`; nothing is waited for longer than `moment` there.
+pub(crate) fn connect(path: &Path, moment: std::time::Duration) -> io::Result<Box<dyn Connection>> {
+    host::connect(path, moment)
+}
+
 /// What could not be done to which path.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {verb} `{}`", .path.display())]

@@ -4,9 +4,9 @@ use std::ffi::OsStr;
 use std::fs::{File, Metadata, Permissions};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
-use super::{Identity, Stat};
+use super::{Connection, Identity, Stat};
 
 /// Without inodes, size and time stand in for identity when a file is checked for changes; `links` of 1 keeps two
 /// files from being taken for one.
@@ -51,4 +51,8 @@ pub(crate) fn to_bytes(text: &OsStr) -> Vec<u8> {
 
 pub(crate) fn path_of(bytes: &[u8]) -> PathBuf {
     String::from_utf8_lossy(bytes).into_owned().into()
+}
+
+pub(crate) fn connect(_path: &Path, _moment: Duration) -> io::Result<Box<dyn Connection>> {
+    Err(io::ErrorKind::Unsupported.into())
 }

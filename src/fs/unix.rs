@@ -5,9 +5,11 @@ use std::fs::{DirBuilder, File, Metadata, Permissions};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, FileExt, FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use super::{Identity, Stat};
+use super::{Connection, Identity, Stat};
 
 pub(crate) fn stat(metadata: &Metadata) -> Stat {
     Stat {
@@ -52,4 +54,13 @@ pub(crate) fn to_bytes(text: &OsStr) -> Vec<u8> {
 
 pub(crate) fn path_of(bytes: &[u8]) -> PathBuf {
     OsStr::from_bytes(bytes).into()
+}
+
+impl Connection for UnixStream {}
+
+pub(crate) fn connect(path: &Path, moment: Duration) -> io::Result<Box<dyn Connection>> {
+    let stream = UnixStream::connect(path)?;
+    stream.set_read_timeout(Some(moment))?;
+    stream.set_write_timeout(Some(moment))?;
+    Ok(Box::new(stream))
 }

@@ -55,6 +55,17 @@ pub struct Graph {
     pub blobs: BTreeMap<Digest, Descriptor>,
 }
 
+/// A manifest that describes a file system to run programs in.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Runnable<'a> {
+    /// The manifest.
+    pub document: &'a Document,
+    /// Its config.
+    pub config: Descriptor,
+    /// Its layers, the lowest first.
+    pub layers: Vec<Descriptor>,
+}
+
 /// A document that can't be one of an image.
 #[derive(Debug, thiserror::Error)]
 #[error("`{digest}` is no manifest: {why}")]
@@ -91,6 +102,20 @@ impl Graph {
     /// The document that the image's name stands for.
     pub fn root(&self) -> Option<&Document> {
         self.documents.last()
+    }
+
+    /// The manifests that an engine can run. Attestations have a config like theirs, and layers that are no tars.
+    pub fn images(&self) -> Vec<Runnable<'_>> {
+        self.documents.iter().filter_map(runnable).collect()
+    }
+
+    /// One of its documents alone, with the blobs that it names.
+    pub fn alone(&self, image: &Runnable<'_>) -> Self {
+        let named = std::iter::once(&image.config).chain(&image.layers);
+        Self {
+            documents: vec![image.document.clone()],
+            blobs: named.map(|blob| (blob.digest, blob.clone())).collect(),
+        }
     }
 
     fn add<E: From<GraphError>>(
@@ -136,6 +161,20 @@ impl Graph {
         self.documents.push(document);
         Ok(())
     }
+}
+
+/// `document` as what an engine can run, if it is that.
+fn runnable(document: &Document) -> Option<Runnable<'_>> {
+    let value: Value = serde_json::from_slice(&document.bytes).ok()?;
+    let config = Descriptor::read(value.get("config")?).ok()?;
+    let layers = list(&value, "layers", MAX_BLOBS).ok()?;
+    let is_config = [media_type::CONFIG, "application/vnd.docker.container.image.v1+json"];
+    let is_tar = |layer: &Descriptor| {
+        let kind = layer.media_type.strip_prefix("application/vnd.").unwrap_or_default();
+        kind.starts_with("oci.image.layer.") || kind.starts_with("docker.image.rootfs.")
+    };
+    let is_image = is_config.contains(&&*config.media_type) && layers.iter().all(is_tar);
+    is_image.then_some(Runnable { document, config, layers })
 }
 
 /// Whether a document is an index, as it itself or who names it says.

@@ -17,7 +17,7 @@ pub use artifact::Artifact;
 pub use base::{Base, oci_layer};
 pub use config::Config;
 pub use descriptor::{Blob, Descriptor};
-pub use graph::{Document, Graph, GraphError};
+pub use graph::{Document, Graph, GraphError, Runnable};
 pub use index::{Member, index};
 pub use manifest::Image;
 pub use root::Root;

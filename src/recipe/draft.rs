@@ -93,6 +93,7 @@ pub(super) fn finish(document: Option<&Document<'_>>, flags: &Overrides) -> Resu
         roots: check.roots(file, flags, &folder)?,
         destinations: check.destinations(flags)?,
         push: check.push(file, flags),
+        load: None,
         publish_contract: check.publish_contract(file, flags, &folder),
         allow,
         allow_words,

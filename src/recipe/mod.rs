@@ -17,6 +17,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::config::Configuration;
+use crate::engine;
 use crate::fs::{self, Context};
 use crate::kubernetes::{self, About, Settings};
 use crate::layer::Compression;
@@ -86,6 +87,8 @@ pub struct Recipe {
     pub destinations: Vec<transfer::Place>,
     /// Whether it goes to the registry of each of its names, too.
     pub push: bool,
+    /// The engine that the image is brought to under each of its names, once somebody knows which is there.
+    pub load: Option<engine::Kind>,
     /// Where the whole contract goes, besides the image's label.
     pub publish_contract: Option<transfer::Place>,
     /// Paths whose findings are accepted on purpose, and why.

@@ -19,6 +19,7 @@ mod verify;
 use std::fmt;
 use std::path::PathBuf;
 
+pub use archive::{Archive, Open, WriteError};
 pub use destination::{Destination, Kind, ParseDestinationError};
 pub use read::{
     Extent, FileEntry, FileNode, Files, Origin, Stored, StoredImage, StoredLayer, artifact, open,
@@ -71,9 +72,11 @@ pub enum Error {
         /// What it is.
         why: String,
     },
-    /// A copy keeps every byte of an image, for which archives have no writer here.
-    #[error("cannot copy an image into `{0}`: only layouts can be copied into")]
-    OnlyLayouts(Destination),
+    /// Docker's description is one of programs; signatures and charts are none.
+    #[error(
+        "cannot write `{0}`: there is no image of a file system, and the format has no words for anything else"
+    )]
+    NoProgram(Destination),
     /// A blob can't be had.
     #[error("cannot copy the blob `{digest}`")]
     Blob {
@@ -123,8 +126,8 @@ impl Error {
                 Some("choose an image layout, an empty directory, or a path where nothing is yet".into())
             }
             Self::NotFile { .. } => Some("choose the path of a file".into()),
-            Self::OnlyLayouts(destination) => {
-                Some(format!("copy it to a layout: `oci:{}.oci`", destination.path.display()))
+            Self::NoProgram(destination) => {
+                Some(format!("write `oci-archive:{}`", destination.path.display()))
             }
             Self::Blob { .. } => {
                 Some("the image is damaged where it comes from: build or fetch it again".into())

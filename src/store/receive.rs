@@ -1,28 +1,31 @@
-//! Images that come from elsewhere, byte for byte, into a layout.
+//! Images that come from elsewhere, byte for byte, into a layout or an archive.
 
-use std::io::{self, Read};
+use std::io;
 
+use super::archive::{self, Open};
 use super::destination::target;
 use super::names::{self, Name};
 use super::{Destination, Error, Kind, Staging, Warning, layout};
-use crate::image::{Descriptor, Graph};
+use crate::image::Graph;
 use crate::reference::Reference;
 
-/// Writes the image of `graph` to the layout at `destination`, under these names or the destination's tag; `open` reads
-/// a blob, and what the layout has already is not read. When it fails, what stood there before still does.
+/// Writes the image of `graph` to the layout or the archive at `destination`, under these names or the destination's tag;
+/// `open` reads a blob, and what a layout has already is not read. When it fails, what stood there before still does.
 ///
 /// # Errors
-/// When `destination` is no layout or can't be written, and when a blob can't be read or is not what its digest says.
-pub fn receive<'a>(
+/// Those of [`Destination::check`]; when it can't be written, has no room for several platforms, and when a blob can't be
+/// read or is not what its digest says.
+pub fn receive(
     graph: &Graph,
     names: &[Reference],
     destination: &Destination,
-    open: &(dyn Fn(&Descriptor) -> io::Result<Box<dyn Read + 'a>> + 'a),
+    open: &Open<'_>,
 ) -> Result<Vec<Warning>, Error> {
-    if destination.kind != Kind::Layout {
-        return Err(Error::OnlyLayouts(destination.clone()));
-    }
     destination.check()?;
+    if destination.kind != Kind::Layout {
+        archive::receive(graph, names, destination, open)?;
+        return Ok(Vec::new());
+    }
     let directory = target(&destination.path)?;
     let names: Vec<Name> = names::at(destination, names)?;
     let staging = Staging::new(destination)?;

@@ -3,7 +3,7 @@
 use super::Place;
 use crate::digest::Digest;
 use crate::image::{self, GraphError};
-use crate::{registry, store};
+use crate::{engine, fs, registry, store};
 
 /// Why an image could not be copied.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +17,15 @@ pub enum Error {
     /// What is at a registry can't be read.
     #[error(transparent)]
     Remote(store::Error),
+    /// An engine can't be reached, or refused.
+    #[error(transparent)]
+    Engine(engine::Error),
+    /// An archive for what an engine gives can't be made.
+    #[error(transparent)]
+    File(#[from] fs::Error),
+    /// An image at an engine has to be taken from there before it can be read.
+    #[error("`{0}` can be copied, and not be read where it is")]
+    NotHere(Place),
     /// An image that is to be joined with others is none.
     #[error(transparent)]
     Graph(#[from] GraphError),
@@ -31,6 +40,9 @@ pub enum Error {
         /// Where they are.
         images: [String; 2],
     },
+    /// An engine has the image of its platform alone.
+    #[error("`{0}` can't hold an index: an engine takes the image of its own platform")]
+    NoIndex(Place),
     /// The observer did not want to go on.
     #[error("interrupted; nothing was named")]
     Interrupted,
@@ -49,11 +61,20 @@ pub enum Error {
     },
 }
 
+impl From<engine::Error> for Error {
+    fn from(error: engine::Error) -> Self {
+        match error {
+            engine::Error::Interrupted => Self::Interrupted,
+            error => Self::Engine(error),
+        }
+    }
+}
+
 impl Error {
     /// Why the image at `place` can't be read.
     pub(crate) fn reading(place: &Place, error: store::Error) -> Self {
         match place {
-            Place::Local(_) => Self::Store(error),
+            Place::Local(_) | Place::Engine(_) => Self::Store(error),
             Place::Remote(_) => Self::Remote(error),
         }
     }
@@ -66,6 +87,15 @@ impl Error {
             }
             Self::Store(error) => error.hint(),
             Self::Registry(error) => error.hint(),
+            Self::Engine(engine::Error::Store(store::Error::Blob { source, .. }))
+                if inner(source).is_some() =>
+            {
+                inner(source).and_then(registry::Error::hint)
+            }
+            Self::Engine(error) => error.hint(),
+            Self::File(error) => error.hint(),
+            Self::NoIndex(_) => Some("join the images in a layout: `oci:DIR`".into()),
+            Self::NotHere(place) => Some(format!("copy it first: `coracle copy {place} oci:DIR`")),
             Self::Interrupted | Self::Graph(_) => None,
             Self::Index(error) => error.hint(),
             Self::SamePlatform { .. } => Some("leave one of them out".into()),
@@ -84,13 +114,20 @@ impl Error {
             Self::Registry(error) => !error.is_local(),
             Self::Remote(store::Error::Registry(error)) => !error.is_local(),
             Self::Remote(_) | Self::Nothing(Place::Remote(_)) => true,
-            Self::Store(store::Error::Blob { source, .. }) => inner(source).is_some(),
+            Self::Store(store::Error::Blob { source, .. })
+            | Self::Engine(engine::Error::Store(store::Error::Blob { source, .. })) => {
+                inner(source).is_some()
+            }
             Self::Interrupted
             | Self::Store(_)
+            | Self::Engine(_)
+            | Self::File(_)
+            | Self::NotHere(_)
+            | Self::NoIndex(_)
+            | Self::Nothing(Place::Local(_) | Place::Engine(_))
             | Self::Graph(_)
             | Self::Index(_)
             | Self::SamePlatform { .. }
-            | Self::Nothing(Place::Local(_))
             | Self::OtherDigest { .. } => false,
         }
     }

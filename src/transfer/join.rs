@@ -121,12 +121,13 @@ fn write(
         Place::Remote(named) => {
             let from = |blob: &Descriptor| part_of(blob).and_then(|part| part.joined.from.repository());
             let sent = push(&graph, &open, named, &from, client, observer)?;
-            Ok(Copied { digest, sent: Some(sent), warnings: Vec::new() })
+            Ok(Copied { digest, sent: Some(sent), loaded: None, warnings: Vec::new() })
         }
         Place::Local(destination) => {
             let warnings = receive(&graph, &open, &[], destination, observer)?;
-            Ok(Copied { digest, sent: None, warnings })
+            Ok(Copied { digest, sent: None, loaded: None, warnings })
         }
+        Place::Engine(_) => Err(Error::NoIndex(to.clone())),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Images from one place to another, byte for byte: to and from registries, and into layouts.
+//! Images from one place to another, byte for byte: registries, layouts, archives and local engines.
 //!
 //! Nothing is sent that is there, and a name stands for an image only when all of it is there. Bytes go from where they
 //! are to where they should be in pieces. It does not know how an image was made.
@@ -24,10 +24,12 @@ pub use referrers::copy_referrers;
 pub use routes::{Outbox, Routes};
 
 use crate::digest::Digest;
+use crate::engine::{self, Loaded};
+use crate::fs::Context as _;
 use crate::image::{Descriptor, Graph};
 use crate::reference::Reference;
 use crate::registry::{Access, Client};
-use crate::store::{self, Destination, Origin, Stored};
+use crate::store::{self, Destination, Kind, Open, Origin, Stored};
 
 /// Hears of bytes that have gone out or come in, and says whether to go on.
 pub type Observer<'a> = dyn Fn(u64) -> ControlFlow<()> + Sync + 'a;
@@ -37,8 +39,10 @@ pub type Observer<'a> = dyn Fn(u64) -> ControlFlow<()> + Sync + 'a;
 pub struct Copied {
     /// The digest of the manifest, or of the index.
     pub digest: Digest,
-    /// What a registry was sent; nothing for a copy to a layout.
+    /// What a registry was sent.
     pub sent: Option<Sent>,
+    /// What an engine took.
+    pub loaded: Option<Loaded>,
     /// What is not quite right, though the image is where it should be.
     pub warnings: Vec<store::Warning>,
 }
@@ -56,6 +60,7 @@ pub fn find(place: &Place, client: &Client) -> Result<Origin, Error> {
             let found = Origin::at_registry(remote, named.target(), place.to_string(), name);
             found.map_err(Error::Remote)?.ok_or_else(|| Error::Nothing(place.clone()))
         }
+        Place::Engine(_) => Err(Error::NotHere(place.clone())),
     }
 }
 
@@ -65,6 +70,15 @@ pub fn find(place: &Place, client: &Client) -> Result<Origin, Error> {
 /// When there is none, or a document is missing, is none, or is not what its digest says.
 pub fn open(place: &Place, client: &Client) -> Result<Stored, Error> {
     find(place, client)?.read().map_err(|error| Error::reading(place, error))
+}
+
+/// What copies go through.
+#[derive(Clone, Copy, Debug)]
+pub struct Ways<'a> {
+    /// The client of registries.
+    pub client: &'a Client,
+    /// What the environment says about engines.
+    pub engines: &'a engine::Settings,
 }
 
 /// What a name stands for at its registry now; one request, and no bytes of the image.
@@ -77,32 +91,73 @@ pub fn digest(named: &Named, client: &Client) -> Result<Digest, Error> {
     head.map(|head| head.digest).ok_or_else(|| Error::Nothing(Place::Remote(named.clone())))
 }
 
-/// Copies the image at `from` to `to`, with its images of all platforms.
+/// Copies the image at `from` to `to`, with its images of all platforms; an engine gets the one of its own platform.
 ///
 /// # Errors
 /// When it can't be read, is not what its digests say, or can't be written. Nothing is named at `to` before all is there.
-pub fn copy(from: &Place, to: &Place, client: &Client, observer: &Observer<'_>) -> Result<Copied, Error> {
-    let origin = find(from, client)?;
+pub fn copy(from: &Place, to: &Place, ways: Ways<'_>, observer: &Observer<'_>) -> Result<Copied, Error> {
+    match from {
+        Place::Engine(named) => {
+            // Engines give archives, which are read from their end.
+            let place = &ways.engines.temporary;
+            let made = tempfile::Builder::new().prefix(".coracle-").tempdir_in(place);
+            let directory = made.context("create a directory in", place)?;
+            let path = directory.path().join("image.tar");
+            engine::save(named, &path, ways.engines, observer)?;
+            let archive = Place::Local(Destination { kind: Kind::OciArchive, path, tag: None });
+            copy_found(find(&archive, ways.client)?, from, to, ways, observer)
+        }
+        _ => copy_found(find(from, ways.client)?, from, to, ways, observer),
+    }
+}
+
+fn copy_found(
+    origin: Origin,
+    from: &Place,
+    to: &Place,
+    ways: Ways<'_>,
+    observer: &Observer<'_>,
+) -> Result<Copied, Error> {
     let graph = origin.graph().map_err(|error| Error::reading(from, error))?;
     let digest = graph.root().map(|root| root.digest).ok_or_else(|| Error::Nothing(from.clone()))?;
+    let copied = Copied { digest, sent: None, loaded: None, warnings: Vec::new() };
     match to {
         Place::Remote(named) => {
             let open = |blob: &Descriptor| origin.blob(blob);
-            let sent = push(&graph, &open, named, &|_| from.repository(), client, observer)?;
-            Ok(Copied { digest, sent: Some(sent), warnings: Vec::new() })
+            let sent = push(&graph, &open, named, &|_| from.repository(), ways.client, observer)?;
+            Ok(Copied { sent: Some(sent), ..copied })
         }
         Place::Local(destination) => {
             let names: Vec<Reference> = match from {
                 Place::Remote(named) => named.name().into_iter().cloned().collect(),
+                Place::Engine(named) => vec![named.name.clone()],
                 Place::Local(_) => origin.names.iter().filter_map(|name| name.parse().ok()).collect(),
             };
             let warnings = receive(&graph, &|blob| origin.blob(blob), &names, destination, observer)?;
-            Ok(Copied { digest, sent: None, warnings })
+            Ok(Copied { warnings, ..copied })
+        }
+        Place::Engine(named) => {
+            let loaded = load(&graph, &|blob| origin.blob(blob), named, ways.engines, observer)?;
+            Ok(Copied { digest: loaded.digest, loaded: Some(loaded), ..copied })
         }
     }
 }
 
-/// Writes the image to a layout, under these names or the destination's tag.
+/// Brings the image of `graph` to an engine; `open` reads a blob.
+///
+/// # Errors
+/// Those of [`engine::load`].
+pub fn load(
+    graph: &Graph,
+    open: &dyn Fn(&Descriptor) -> std::io::Result<Box<dyn Read>>,
+    to: &engine::Named,
+    engines: &engine::Settings,
+    observer: &Observer<'_>,
+) -> Result<Loaded, Error> {
+    watched(open, observer, |open| engine::load(graph, open, to, engines, observer).map_err(Error::from))
+}
+
+/// Writes the image to a layout or an archive, under these names or the destination's tag.
 fn receive(
     graph: &Graph,
     open: &dyn Fn(&Descriptor) -> std::io::Result<Box<dyn Read>>,
@@ -110,13 +165,22 @@ fn receive(
     to: &Destination,
     observer: &Observer<'_>,
 ) -> Result<Vec<store::Warning>, Error> {
+    watched(open, observer, |open| store::receive(graph, names, to, open).map_err(Error::from))
+}
+
+/// Lets `take` have the blobs that `open` opens, of whose bytes the observer hears.
+fn watched<T>(
+    open: &dyn Fn(&Descriptor) -> std::io::Result<Box<dyn Read>>,
+    observer: &Observer<'_>,
+    take: impl FnOnce(&Open<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
     let stop = AtomicBool::new(false);
     let open = |blob: &Descriptor| -> std::io::Result<Box<dyn Read + '_>> {
         let reader = open(blob)?;
         Ok(Box::new(Observed { reader, observer, stop: &stop }))
     };
-    let received = store::receive(graph, names, to, &open);
-    if stop.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { Ok(received?) }
+    let taken = take(&open);
+    if stop.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { taken }
 }
 
 /// Tells of what is read, and stops where the observer does not want to go on.

@@ -1,8 +1,9 @@
-//! Where an image can be: a layout or an archive on disk, or a repository at a registry.
+//! Where an image can be: a layout or an archive on disk, a repository at a registry, or a local engine.
 
 use std::fmt;
 
 use crate::digest::Digest;
+use crate::engine;
 use crate::reference::Reference;
 use crate::registry::{Repository, Target};
 use crate::store::{self, Destination, ParseDestinationError};
@@ -17,14 +18,15 @@ pub enum Place {
     Local(Destination),
     /// `docker://NAME[:TAG][@DIGEST]`
     Remote(Named),
+    /// `docker-daemon:NAME[:TAG]`, `containers-storage:NAME[:TAG]`, `containerd:[NAMESPACE@]NAME[:TAG]`
+    Engine(engine::Named),
 }
 
 impl Place {
     /// Whether `text` begins with one of the words that say what kind of place it is.
     pub fn has_transport(text: &str) -> bool {
-        ["docker://", "oci:", "oci-archive:", "docker-archive:"]
-            .iter()
-            .any(|transport| text.starts_with(transport))
+        let others = ["docker://", "oci:", "oci-archive:", "docker-archive:"];
+        engine::is_place(text) || others.iter().any(|transport| text.starts_with(transport))
     }
 }
 
@@ -57,6 +59,9 @@ pub enum ParseTargetError {
     /// Nothing at a registry.
     #[error(transparent)]
     Remote(#[from] ParsePlaceError),
+    /// Nothing at an engine.
+    #[error(transparent)]
+    Engine(ParsePlaceError),
     /// One image alone, and which one this will be is not known yet.
     #[error("`{0}` names an image by its digest, and which digest this one has is known when it is built")]
     Digest(Place),
@@ -80,6 +85,7 @@ impl ParseTargetError {
                     .into()
             }
             Self::Local(error) => error.hint(),
+            Self::Engine(error) => error.hint(),
             Self::Remote(_) => {
                 "write `docker://NAME[:TAG]` in lower case, such as `docker://ghcr.io/acme/shop:1.2`".into()
             }
@@ -92,11 +98,14 @@ impl ParseTargetError {
 
 impl Place {
     /// Reads where a new image goes: `docker://NAME[:TAG]`, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`,
-    /// `docker-archive:FILE[:TAG]`.
+    /// `docker-archive:FILE[:TAG]`, or a name at an engine.
     ///
     /// # Errors
     /// When `text` is none of these.
     pub fn target(text: &str) -> Result<Self, ParseTargetError> {
+        if engine::is_place(text) {
+            return text.parse().map_err(ParseTargetError::Engine);
+        }
         if !text.starts_with(DOCKER) {
             return Ok(Self::Local(text.parse()?));
         }
@@ -113,6 +122,11 @@ impl std::str::FromStr for Place {
     type Err = ParsePlaceError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if engine::is_place(text) {
+            return text.parse().map(Self::Engine).map_err(|error: engine::ParseNamedError| {
+                ParsePlaceError { text: text.into(), why: error.to_string(), hint: Some(error.hint().into()) }
+            });
+        }
         let Some(name) = text.strip_prefix(DOCKER) else {
             return store::read::place(text).map(Self::Local).map_err(|error| ParsePlaceError {
                 text: text.into(),
@@ -170,7 +184,7 @@ impl Place {
     pub(super) fn repository(&self) -> Option<Repository> {
         match self {
             Self::Remote(named) => Some(Repository::from(&named.reference)),
-            Self::Local(_) => None,
+            Self::Local(_) | Self::Engine(_) => None,
         }
     }
 }
@@ -190,6 +204,7 @@ impl fmt::Display for Place {
         match self {
             Self::Local(destination) => destination.fmt(f),
             Self::Remote(named) => write!(f, "{DOCKER}{named}"),
+            Self::Engine(named) => named.fmt(f),
         }
     }
 }
@@ -206,6 +221,7 @@ mod tests {
             format!("docker://localhost:5000/shop:1@{digest}"),
             "oci:shop.oci:1.2".to_owned(),
             "oci-archive:shop.tar".to_owned(),
+            "containerd:k8s.io@shop:1".to_owned(),
         ] {
             assert_eq!(text.parse::<Place>().unwrap().to_string(), text);
         }
@@ -218,7 +234,7 @@ mod tests {
             ("docker://shop@sha256:12", "is not a digest"),
             ("docker://Shop", "is not an image name"),
             ("shop:1", "can't be read from there"),
-            ("containers-storage:shop", "can't be read from there"),
+            ("ostree:shop", "can't be read from there"),
         ] {
             let error = text.parse::<Place>().unwrap_err();
             assert!(error.to_string().contains(why), "{error}");

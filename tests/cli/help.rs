@@ -69,10 +69,14 @@ Options:
       --base <IMAGE>             Build upon this image: a name at a registry, `oci:DIR[:TAG]` or an
                                  archive. What it has already is left out
   -o, --output <DEST>            Write the image to `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or
-                                 `docker-archive:FILE`, or send it to `docker://NAME[:TAG]`;
-                                 `oci:NAME.oci` when nothing is said
+                                 `docker-archive:FILE`, or send it to `docker://NAME[:TAG]`,
+                                 `docker-daemon:NAME[:TAG]`, `containers-storage:NAME[:TAG]` or
+                                 `containerd:[NAMESPACE@]NAME[:TAG]`; `oci:NAME.oci` when nothing is
+                                 said
       --push                     Send the image to the registry of each of its names, besides
                                  writing it
+      --load                     Bring the image to the engine that is there, besides writing it:
+                                 Docker, else Podman, else containerd
       --publish-contract <DEST>  Write the whole contract, with templates and schema, to the layout
                                  `oci:DIR` or the repository `docker://NAME`, as an artifact about
                                  the image
@@ -159,6 +163,7 @@ Examples:
   coracle build ./app                               to ./app.oci, run as user 65532
   coracle build ./app -t shop:1.2 -o oci-archive:shop.tar
   coracle build ./app -t ghcr.io/acme/shop:1.2 --push
+  coracle build ./app -t shop:1.2 --load
   coracle build ./app -o docker://ghcr.io/acme/shop:1.2    to a registry alone
   coracle build ./app:/usr/bin/shop --expose 8080 -- --config /etc/shop/shop.toml
   coracle build ./app --include assets/:/srv/assets --dry-run

@@ -60,7 +60,7 @@ impl<'a> Docker<'a> {
         docker
     }
 
-    fn socket(&self) -> String {
+    pub(crate) fn socket(&self) -> String {
         format!("unix://{}/docker.sock", self.place.data().display())
     }
 

@@ -18,6 +18,7 @@ mod atomic_writer;
 mod bundle;
 mod containerd;
 mod docker;
+mod engines;
 mod greeter;
 mod layers;
 mod place;

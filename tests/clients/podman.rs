@@ -75,9 +75,14 @@ impl<'a> Podman<'a> {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.place.command(["podman"]);
         command.args(arguments);
-        command.env("CONTAINERS_CONF", self.place.shared().join("containers.conf"));
-        command.env("CONTAINERS_STORAGE_CONF", self.place.shared().join("storage.conf"));
+        command.envs(self.environment());
         command
+    }
+
+    /// Where its settings are.
+    pub(crate) fn environment(&self) -> [(&'static str, String); 2] {
+        [("CONTAINERS_CONF", "containers.conf"), ("CONTAINERS_STORAGE_CONF", "storage.conf")]
+            .map(|(name, file)| (name, self.place.shared().join(file).display().to_string()))
     }
 
     pub(crate) fn run(&self, arguments: &[&str]) -> String {

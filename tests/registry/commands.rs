@@ -148,6 +148,65 @@ fn an_index_is_copied_with_all_its_images() {
     assert_eq!(fake.state().tags[&("new".to_owned(), "all".to_owned())], Digest::of(&index).to_string());
 }
 
+/// From a registry into an archive, and on from there: nothing is made anew, and the same archive comes twice.
+#[test]
+fn archives_are_copied_into() {
+    let (fake, folder) = (Fake::start(), folder());
+    let (at, host, shop) = (folder.path(), fake.address.to_string(), fake.shop());
+    let images = [image(&[7, 300_000]), image(&[300_000, 9])];
+    let entries = images.each_ref().map(|image| {
+        image.push(&shop, "part").unwrap();
+        json!({"mediaType": MANIFEST, "digest": image.digest().to_string(), "size": image.manifest.len()})
+    });
+    let index = json!({"manifests": entries, "mediaType": INDEX, "schemaVersion": 2}).to_string();
+    shop.put_manifest(Target::Tag("all"), INDEX, index.as_bytes()).unwrap();
+    let digest = Digest::of(index.as_bytes()).to_string();
+    for (from, to) in [
+        (format!("docker://{host}/shop:all"), "oci-archive:one.tar".to_owned()),
+        (format!("docker://{host}/shop:all"), "oci-archive:deep/two.tar".into()),
+        ("oci-archive:one.tar".into(), "oci:all.oci:2".into()),
+        ("oci:all.oci".into(), "oci-archive:three.tar:all".into()),
+        ("oci-archive:three.tar:all".into(), format!("docker://{host}/new:all")),
+    ] {
+        let (code, stdout, said) = run(at, &["copy", &from, &to]);
+        assert_eq!(code, Some(0), "{said}");
+        assert!(stdout.trim().ends_with(&digest), "{stdout}");
+    }
+    assert_eq!(fake.state().tags[&("new".to_owned(), "all".to_owned())], digest);
+    let read = |name: &str| fs::read(at.join(name)).unwrap();
+    assert_eq!(read("one.tar"), read("deep/two.tar"));
+    assert_eq!(read("one.tar"), read("three.tar"));
+    // What stood there stays when the new one can't be had.
+    let (code, _, said) = run(at, &["copy", "oci:all.oci", "docker-archive:one.tar"]);
+    assert!(code == Some(1) && said.contains("no room for several platforms"), "{said}");
+    assert!(said.contains("hint: write `oci-archive:one.tar`"), "{said}");
+    assert_eq!(read("one.tar"), read("three.tar"));
+}
+
+/// A built image comes out of a layout as the build itself would have written it, but for its place in the index.
+#[test]
+fn docker_gets_its_description() {
+    let folder = folder();
+    let at = folder.path();
+    let outputs = ["-o=oci:app.oci", "-o=docker-archive:built.tar"];
+    let (code, _, said) = run(at, &[&["build", "./app", "-q", "-t=acme/app:1"], &outputs[..]].concat());
+    assert_eq!(code, Some(0), "{said}");
+    let (code, _, said) = run(at, &["copy", "oci:app.oci", "docker-archive:copied.tar"]);
+    assert_eq!(code, Some(0), "{said}");
+    let members = |name: &str| -> Vec<(String, Vec<u8>)> {
+        let mut archive = tar::Archive::new(fs::File::open(at.join(name)).unwrap());
+        let entries = archive.entries().unwrap().map(|entry| {
+            let mut entry = entry.unwrap();
+            let mut bytes = Vec::new();
+            std::io::Read::read_to_end(&mut entry, &mut bytes).unwrap();
+            (entry.path().unwrap().display().to_string(), bytes)
+        });
+        entries.filter(|(name, _)| name != "index.json").collect()
+    };
+    assert_eq!(members("built.tar"), members("copied.tar"));
+    assert!(members("copied.tar").iter().any(|(name, _)| name == "manifest.json"));
+}
+
 /// Each fails with a clear word, and what was in the layout stays.
 #[test]
 fn what_can_not_be_copied() {
@@ -163,10 +222,12 @@ fn what_can_not_be_copied() {
         (None, &*format!("docker://{host}/none:1"), "oci:there.oci", 3, "there is no image at"),
         (None, &other, "oci:there.oci", 3, "there is no image at"),
         (None, "oci:there.oci", &other, 1, "asks for `sha256:"),
-        (None, "oci:there.oci", "oci-archive:x.tar", 1, "only layouts can be copied into"),
+        (None, "oci:there.oci", "oci-archive:.", 1, "it is a directory"),
+        (None, &shop, "oci-archive:there.oci/index.json/x", 1, "is no directory"),
         (None, "there.oci", &shop, 2, "names no place"),
         (None, &shop, "docker://Capital/Shop", 2, "names no place"),
         (Some(Trouble::Altered), &shop, "oci:there.oci", 3, "instead of"),
+        (Some(Trouble::Altered), &shop, "oci-archive:new/x.tar", 3, "instead of"),
         (Some(Trouble::Says(404, vec![], "")), &shop, "oci:there.oci", 3, "404"),
     ] {
         if let Some(trouble) = trouble {

@@ -181,7 +181,7 @@ fn what_can_not_be_joined() {
         (&[&digest, &one_at], 2, &["an index gets its own"]),
         (&[&to], 2, &["<IMAGE>"]),
         (&["shop:1", &one_at], 2, &["names no place"]),
-        (&["oci-archive:x.tar", &one_at], 1, &["only layouts can be copied into"]),
+        (&["containerd:x", &one_at], 1, &["can't hold an index", "join the images in a layout"]),
         (&[&to, &one_at, "--annotation", "x"], 2, &["`x` is no annotation", "NAME=VALUE"]),
         (&[&to, &one_at, "--annotation=x=1", "--annotation=x=2"], 2, &["`x` is both `1` and `2`"]),
     ] {

@@ -15,6 +15,7 @@ mod base;
 mod commands;
 mod cuts;
 mod destinations;
+mod engine;
 mod fake;
 mod faults;
 mod image;

@@ -30,16 +30,21 @@ Examples:
   coracle copy docker://ghcr.io/acme/shop:1.2@sha256:… docker://registry.acme.example/shop:1.2
   coracle copy docker://ghcr.io/acme/shop:1.2 docker://registry.acme.example/shop:1.2 --referrers
   coracle copy oci-archive:shop.tar docker://localhost:5000/shop --format json
+  coracle copy docker://ghcr.io/acme/shop:1.2 oci-archive:shop.tar
+  coracle copy oci:shop.oci docker-daemon:shop:1.2
+  coracle copy oci:shop.oci containerd:k8s.io@docker.io/library/shop:1.2
 
 Bytes stay as they are, so the digest does too; an index is copied with all of its images. Logins are those of
 `docker login` and `podman login`, their helpers included; in CI, CORACLE_REGISTRY_USER and CORACLE_REGISTRY_PASSWORD, or
-CORACLE_REGISTRY_TOKEN. docs/registries.md has the rest.")]
+CORACLE_REGISTRY_TOKEN. docs/registries.md has the rest, docs/engines.md what there is to say about engines.")]
 pub(in crate::cli) struct CopyArgs {
-    /// Where the image is: `docker://NAME[:TAG][@DIGEST]`, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`
+    /// Where the image is: `docker://NAME[:TAG][@DIGEST]`, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`,
+    /// `docker-archive:FILE[:TAG]`
     #[arg(value_name = "SRC")]
     pub(in crate::cli) from: String,
 
-    /// Where it is to be: `docker://NAME[:TAG]`, or `oci:DIR[:TAG]`
+    /// Where it is to be: the same, or an engine: `docker-daemon:NAME[:TAG]`, `containers-storage:NAME[:TAG]` (Podman),
+    /// `containerd:[NAMESPACE@]NAME[:TAG]`
     #[arg(value_name = "DST")]
     pub(in crate::cli) to: String,
 

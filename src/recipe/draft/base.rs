@@ -23,6 +23,12 @@ impl Check<'_> {
             return Some(Place::Remote(named));
         }
         let mut place = self.parsed::<Place>(&word, |error: &ParsePlaceError| Some(error.hint()))?;
+        if let Place::Engine(named) = &place {
+            let message = format!("`{named}` can't be built upon: it has to be in a layout or at a registry");
+            let hint = format!("copy it here first: `coracle copy {named} oci:base`, then name `oci:base`");
+            self.problem(&word.origin, message, Some(hint));
+            return None;
+        }
         if let (Place::Local(local), Origin::File(_), false) =
             (&mut place, &word.origin, folder == Path::new("."))
         {

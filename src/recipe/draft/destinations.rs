@@ -70,6 +70,12 @@ impl Check<'_> {
                 plain.to_string()
             }
             Place::Remote(named) => format!("docker://{}", named.reference.name()),
+            Place::Engine(named) => {
+                let message = format!("`{named}` can't hold an artifact");
+                let hint = "write a layout, `oci:DIR`, or a repository, `docker://NAME`";
+                self.problem(&word.origin, message, Some(hint.into()));
+                return Some(place);
+            }
         };
         if plain != word.value {
             let message =
@@ -109,6 +115,7 @@ fn collide(one: &Place, other: &Place) -> fs::Result<bool> {
         (Place::Remote(one), Place::Remote(other)) => {
             one.reference.full_name() == other.reference.full_name()
         }
-        (Place::Local(_), Place::Remote(_)) | (Place::Remote(_), Place::Local(_)) => false,
+        (Place::Engine(_), Place::Engine(_)) => one == other,
+        _ => false,
     })
 }

@@ -47,6 +47,7 @@ fn a_whole_recipe() {
         platform: Some("linux/arm/v7".parse().unwrap()),
         destinations: vec![],
         push: false,
+        load: None,
         publish_contract: None,
         allow: [("/srv/assets/demo.pem".parse().unwrap(), "a certificate for the tutorial".into())].into(),
         allow_words: BTreeMap::new(),

@@ -158,7 +158,8 @@ impl Origin {
             let why = format!("it has {} bytes, and its descriptor says {}", source.size, named.size);
             return Err(io::Error::other(why));
         }
-        Ok(source.reader.into_inner())
+        // What follows it in an archive is none of it.
+        Ok(Box::new(source.reader))
     }
 
     /// The content of the artifact of this kind that is about it and stands beside it; nothing where there is none.

@@ -1,0 +1,34 @@
+//! A packed image to local engines.
+
+use std::io::{self, Cursor, Read};
+
+use super::{Error, Observer, Settings};
+use crate::engine::{Loaded, Named};
+use crate::image::{Descriptor, Graph, Image, Root};
+use crate::store::Staging;
+use crate::transfer;
+
+/// Brings `root`, whose layers wait in `staging`, to each engine.
+pub(super) fn load(
+    root: &Root,
+    staging: &Staging,
+    engines: &[Named],
+    settings: &Settings,
+    observer: &dyn Observer,
+) -> Result<Vec<(Named, Loaded)>, Error> {
+    let configs = || root.images().iter().map(Image::config);
+    let blobs = root.blobs().chain(configs().map(|config| config.descriptor().clone()));
+    let graph = Graph { documents: root.manifests(), blobs: blobs.map(|blob| (blob.digest, blob)).collect() };
+    let open = |named: &Descriptor| -> io::Result<Box<dyn Read>> {
+        match configs().find(|config| config.descriptor().digest == named.digest) {
+            Some(config) => Ok(Box::new(Cursor::new(config.bytes().to_vec()))),
+            None => staging.opener(named.digest)(),
+        }
+    };
+    let mut loaded = Vec::new();
+    for to in engines {
+        let took = transfer::load(&graph, &open, to, &settings.engines, &|bytes| observer.sent(bytes))?;
+        loaded.push((to.clone(), took));
+    }
+    Ok(loaded)
+}

@@ -1,0 +1,38 @@
+//! What the environment says about local engines.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use coracle::engine::Settings;
+
+/// Where engines listen, and where their programs are. Source: Docker's CLI, "Environment variables"; containerd,
+/// `cmd/ctr/app/main.go`.
+pub(super) fn settings() -> Settings {
+    let usual = Settings::default();
+    let text = |name| variable(name).map(|value| value.to_string_lossy().into_owned());
+    let search = variable("PATH").map(|path| std::env::split_paths(&path).collect());
+    Settings {
+        docker: text("DOCKER_HOST").map_or_else(|| sockets(usual.docker), |host| vec![host]),
+        containerd: variable("CONTAINERD_ADDRESS").map_or(usual.containerd, PathBuf::from),
+        namespace: text("CONTAINERD_NAMESPACE").unwrap_or(usual.namespace),
+        search: search.unwrap_or_default(),
+        temporary: std::env::temp_dir(),
+        patience: usual.patience,
+    }
+}
+
+/// The usual socket, and those of a Docker that a user runs alone: rootless, and Docker Desktop's.
+fn sockets(usual: Vec<String>) -> Vec<String> {
+    let below = |variable_name: &str, rest: &str| {
+        let directory = variable(variable_name).map(PathBuf::from);
+        directory.map(|directory| format!("unix://{}", directory.join(rest).display()))
+    };
+    let own = [below("XDG_RUNTIME_DIR", "docker.sock"), below("HOME", ".docker/run/docker.sock")];
+    usual.into_iter().chain(own.into_iter().flatten()).collect()
+}
+
+/// A variable that says something.
+#[allow(clippy::disallowed_methods, reason = "what the environment decides is read by the command line")]
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
