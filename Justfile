@@ -14,6 +14,7 @@ lint:
 bench:
     cargo build --release
     bash benches/figures.sh target/release/coracle
+    bash benches/registry.sh target/release/coracle
 
 # What single steps cost: hashes, headers, codecs, closures, builds that find their work done. `just bench-micro pack`
 bench-micro *FILTER:

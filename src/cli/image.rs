@@ -54,12 +54,12 @@ impl<'a> Reader<'a> {
 
     /// The whole contract about `subject` that was published to `text`.
     fn published(&self, text: &str, subject: &Stored) -> Result<Option<Document>, Failure> {
-        let Some(digest) = subject.origin.digest() else { return Ok(None) };
+        let digests = subject.digests();
         let content = match place(text)? {
-            Place::Local(place) => store::artifact(&place, contract::MEDIA_TYPE, &digest),
+            Place::Local(place) => store::artifact(&place, contract::MEDIA_TYPE, &digests),
             Place::Remote(named) => {
                 let remote = self.client()?.open(&(&named.reference).into(), &Access::Pull);
-                store::remote_artifact(remote, contract::MEDIA_TYPE, &digest)
+                store::remote_artifact(remote, contract::MEDIA_TYPE, &digests)
             }
             // An engine keeps images alone.
             Place::Engine(_) => return Ok(None),
@@ -189,7 +189,7 @@ pub(super) fn full_contract(
 
 /// The whole contract that stands beside an image, if there is one.
 fn beside(stored: &Stored) -> Result<Option<Document>, Failure> {
-    whole_of(stored.origin.artifact(contract::MEDIA_TYPE), &stored.origin.place)
+    whole_of(stored.artifact(contract::MEDIA_TYPE), &stored.origin.place)
 }
 
 fn whole_of(

@@ -221,3 +221,23 @@ fn every_command_of_the_page_on_debugging_works() {
         }
     }
 }
+
+/// The Job of docs/shared-cache.md is one, and `coracle` knows all that it is given there.
+#[test]
+fn the_job_that_builds_in_a_cluster_is_valid() {
+    if !tools::are_there() {
+        return;
+    }
+    let page = fs::read_to_string("docs/shared-cache.md").unwrap();
+    let (_, job) = page.split_once("## A Job in a cluster").unwrap();
+    let (folder, job) = (TempDir::new().unwrap(), block(job, "yaml"));
+    fs::write(folder.path().join("job.yaml"), &job).unwrap();
+    tools::output(folder.path(), "kubernetes-validate", &["--strict", "job.yaml"]);
+    let documents = tools::documents(folder.path(), &job);
+    let args = documents[0].pointer("/spec/template/spec/containers/0/args").unwrap().as_array().unwrap();
+    let args: Vec<&str> = args.iter().map(|arg| arg.as_str().unwrap()).collect();
+    let output = coracle_in(folder.path(), []).command().args(args).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("/work/shop"), "only the program is not there: {said}");
+}

@@ -109,6 +109,10 @@ fn a_contract_is_published_among_the_referrers() {
         assert_eq!(fake.asked(), expected);
 
         assert_eq!(check(&image, &[]).0, Some(0));
+        // Joined, the image is one of an index, and what was said of it counts.
+        let index = format!("docker://{host}/shop:all");
+        assert_eq!(run(at, &["index", &index, &image]).0, Some(0));
+        assert_eq!(check(&index, &[]).0, Some(0));
         assert_eq!(check("oci:two.oci", &["--contract", &contract]).0, Some(0));
         let (code, shown, said) = run(at, &["config", "show", "oci:two.oci", "--contract", &contract]);
         assert_eq!(code, Some(0), "{said}");

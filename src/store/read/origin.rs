@@ -7,9 +7,7 @@ use serde_json::Value;
 use super::blobs::Blobs;
 use super::bytes::Bytes;
 use super::stored::{docker_image, image_for, images, platforms};
-use super::{
-    Error, MAX_DOCUMENT, Stored, StoredImage, Why, artifact, json, nothing_there, select, unreadable,
-};
+use super::{Error, MAX_DOCUMENT, Stored, StoredImage, Why, json, nothing_there, select, unreadable};
 use crate::digest::Digest;
 use crate::image::{Descriptor, Document, Graph};
 use crate::platform::Platform;
@@ -160,15 +158,6 @@ impl Origin {
         }
         // What follows it in an archive is none of it.
         Ok(Box::new(source.reader))
-    }
-
-    /// The content of the artifact of this kind that is about it and stands beside it; nothing where there is none.
-    ///
-    /// # Errors
-    /// When what is there can't be read, or is not what its digest says.
-    pub fn artifact(&self, kind: &str) -> Result<Option<Vec<u8>>, Error> {
-        let Some(subject) = self.digest() else { return Ok(None) };
-        artifact::content(&self.bytes, kind, &subject).map_err(|why| why.about(&self.place))
     }
 
     /// What its images are for, where an index says so.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::blobs::Blobs;
 use super::bytes::Bytes;
 use super::files::Files;
-use super::{Error, MAX_DOCUMENT, MAX_IMAGES, MAX_LAYERS, Origin, Why, json, select};
+use super::{Error, MAX_DOCUMENT, MAX_IMAGES, MAX_LAYERS, Origin, Why, artifact, json, select};
 use crate::digest::Digest;
 use crate::image::{Descriptor, Document};
 use crate::platform::Platform;
@@ -169,6 +169,24 @@ impl Stored {
                 hint: Some(format!("it has {}", known.into_iter().collect::<Vec<_>>().join(", "))),
             }
         })
+    }
+
+    /// What something can be said about: its manifest or index, then the manifests of its images.
+    pub fn digests(&self) -> Vec<Digest> {
+        let images = self.images.iter().filter_map(StoredImage::digest);
+        let mut digests: Vec<Digest> = self.origin.digest().into_iter().collect();
+        digests.extend(images.filter(|digest| self.origin.digest() != Some(*digest)));
+        digests
+    }
+
+    /// The content of the artifact of this kind that is about it, or about one of its images, and stands beside it; nothing
+    /// where there is none.
+    ///
+    /// # Errors
+    /// When what is there can't be read, or is not what its digest says.
+    pub fn artifact(&self, kind: &str) -> Result<Option<Vec<u8>>, Error> {
+        let content = artifact::content(&self.origin.bytes, kind, &self.digests());
+        content.map_err(|why| why.about(&self.origin.place))
     }
 
     /// The text of a label: of the image for `platform`, or of all images, which have to agree.
