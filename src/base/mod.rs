@@ -8,6 +8,7 @@ mod error;
 mod tree;
 
 use std::io::{self, Read};
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 pub use config::Inherited;
@@ -25,7 +26,7 @@ use crate::transfer::{self, Place};
 use error::unreadable;
 
 /// The most bytes that the tar of a layer has.
-const MAX_TAR: u64 = 64 << 30;
+const MAX_TAR: u64 = 16 << 30;
 
 /// A base image, or an index of base images.
 #[derive(Debug)]
@@ -47,6 +48,24 @@ pub struct Image {
     /// Its layers, history, and members of its config, in the words of the specification.
     pub image: image::Base,
     layers: Vec<StoredLayer>,
+}
+
+/// Says whether to go on.
+pub type GoOn<'a> = dyn Fn() -> ControlFlow<()> + 'a;
+
+/// Reads until somebody asks to end.
+struct Watched<'a> {
+    reader: Box<dyn Read>,
+    go_on: &'a GoOn<'a>,
+}
+
+impl Read for Watched<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match (self.go_on)() {
+            ControlFlow::Continue(()) => self.reader.read(buffer),
+            ControlFlow::Break(()) => Err(io::Error::other("interrupted")),
+        }
+    }
 }
 
 /// The digest of the image that `place` stands for now; one that the place itself names is not asked for.
@@ -119,11 +138,11 @@ impl Base {
         Ok(Image { name: self.name(), digest, inherited, image, layers: stored.layers })
     }
 
-    /// The tree of `image`, whose layers are fetched and unpacked where they were not before.
+    /// The tree of `image`, whose layers are fetched and unpacked where they were not before. `go_on` is asked meanwhile.
     ///
     /// # Errors
-    /// When a layer can't be had, or is not what its digests say.
-    pub fn tree(&self, image: &Image) -> Result<BaseTree, Error> {
+    /// When a layer can't be had, or is not what its digests say; and when it should not go on.
+    pub fn tree(&self, image: &Image, go_on: &GoOn<'_>) -> Result<BaseTree, Error> {
         let mut tree = BaseTree::default();
         for (layer, (descriptor, diff_id)) in image.layers.iter().zip(&image.image.layers) {
             let failed =
@@ -135,7 +154,7 @@ impl Base {
                 // Damaged since it was kept.
                 self.blobs.forget(diff_id.digest())?;
             }
-            let path = self.unpack(layer, descriptor, diff_id)?.map_err(failed)?;
+            let path = self.unpack(layer, descriptor, diff_id, go_on)?.map_err(failed)?;
             if !tree.add(&path, diff_id)?.map_err(failed)? {
                 return Err(failed(io::Error::other("its tar changes while it is read")));
             }
@@ -149,43 +168,51 @@ impl Base {
         layer: &StoredLayer,
         descriptor: &Descriptor,
         diff_id: &DiffId,
+        go_on: &GoOn<'_>,
     ) -> Result<io::Result<PathBuf>, Error> {
-        if let (Some(_), Err(error)) = (self.repository(), self.fetch(descriptor)?) {
-            return Ok(Err(error));
-        }
-        let mut tar = match self.blobs.find(descriptor.digest) {
-            Some(path) => match std::fs::File::open(&path).and_then(|file| self.origin.tar_of(layer, file)) {
-                Ok(tar) => tar,
-                Err(error) => return Ok(Err(error)),
-            },
-            None => match self.origin.tar(layer) {
-                Ok(tar) => tar,
-                Err(error) => return Ok(Err(error)),
-            },
+        let blob = match self.repository().map(|_| self.fetch(descriptor, go_on)).transpose()? {
+            Some(Err(error)) => return Ok(Err(error)),
+            Some(Ok(path)) => Some(path),
+            None => None,
         };
-        Ok(self.blobs.keep(diff_id.digest(), &mut tar, MAX_TAR)?)
-    }
-
-    /// Keeps a blob as it is at its registry.
-    fn fetch(&self, descriptor: &Descriptor) -> Result<io::Result<PathBuf>, Error> {
-        if let Some(path) = self.blobs.find(descriptor.digest) {
+        let _turn = self.blobs.turn()?;
+        if let Some(path) = self.blobs.find(diff_id.digest()) {
             return Ok(Ok(path));
         }
-        Ok(match self.origin.blob(descriptor) {
-            Ok(mut reader) => self.blobs.keep(descriptor.digest, &mut reader, descriptor.size)?,
+        let tar = match blob {
+            Some(path) => std::fs::File::open(&path).and_then(|file| self.origin.tar_of(layer, file)),
+            None => self.origin.tar(layer),
+        };
+        Ok(match tar {
+            Ok(reader) => self.blobs.keep(diff_id.digest(), &mut Watched { reader, go_on }, MAX_TAR)?,
             Err(error) => Err(error),
         })
     }
 
-    /// Opens a blob, to be copied; whoever takes its bytes checks them. One at a registry is kept here, too.
+    /// Keeps a blob as it is at its registry.
+    fn fetch(&self, descriptor: &Descriptor, go_on: &GoOn<'_>) -> Result<io::Result<PathBuf>, Error> {
+        let _turn = self.blobs.turn()?;
+        if let Some(path) = self.blobs.find(descriptor.digest) {
+            return Ok(Ok(path));
+        }
+        Ok(match self.origin.blob(descriptor) {
+            Ok(reader) => {
+                self.blobs.keep(descriptor.digest, &mut Watched { reader, go_on }, descriptor.size)?
+            }
+            Err(error) => Err(error),
+        })
+    }
+
+    /// Opens a blob, to be copied; whoever takes its bytes checks them. One at a registry is kept here, too, and `go_on`
+    /// is asked meanwhile.
     ///
     /// # Errors
     /// When it can't be had; the error inside may be one of a registry.
-    pub fn blob(&self, descriptor: &Descriptor) -> io::Result<Box<dyn Read>> {
+    pub fn blob(&self, descriptor: &Descriptor, go_on: &GoOn<'_>) -> io::Result<Box<dyn Read>> {
         match self.repository() {
             None => self.origin.blob(descriptor),
             Some(_) => {
-                let path = self.fetch(descriptor).map_err(io::Error::other)??;
+                let path = self.fetch(descriptor, go_on).map_err(io::Error::other)??;
                 Ok(Box::new(std::fs::File::open(path)?))
             }
         }

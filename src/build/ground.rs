@@ -1,8 +1,6 @@
 //! What the image of one platform stands on, and what it takes over from there where the recipe is silent.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read};
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::destinations::Destinations;
@@ -52,14 +50,13 @@ pub(super) fn stage(
         if destinations.engines.is_empty() && destinations.local.iter().all(has_blob) {
             continue;
         }
-        let opened = base.blob(layer).map(|reader| Observed { reader, observer });
-        let taken = match opened {
+        let taken = match base.blob(layer, &|| observer.packed(0)) {
             Ok(mut reader) => staging.take(layer, &mut reader)?,
             Err(error) => Err(error),
         };
         if let Err(source) = taken {
             if observer.packed(0).is_break() {
-                return Err(store::Error::from(layer::Error::Interrupted).into());
+                return Err(interrupted());
             }
             return Err(base::Error::Layer { base: base.text(), digest: layer.digest, source }.into());
         }
@@ -67,19 +64,8 @@ pub(super) fn stage(
     Ok(())
 }
 
-/// Reads until somebody asks to end.
-struct Observed<'a> {
-    reader: Box<dyn Read>,
-    observer: &'a dyn Observer,
-}
-
-impl Read for Observed<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self.observer.packed(0) {
-            ControlFlow::Continue(()) => self.reader.read(buffer),
-            ControlFlow::Break(()) => Err(io::Error::other("interrupted")),
-        }
-    }
+fn interrupted() -> Error {
+    store::Error::from(layer::Error::Interrupted).into()
 }
 
 /// How a program is run, once recipe and base are taken together.
@@ -112,8 +98,9 @@ impl<'a> Ground<'a> {
     }
 
     /// Its files.
-    pub(super) fn tree(&self) -> Result<BaseTree, Error> {
-        Ok(self.base.tree(&self.image)?)
+    pub(super) fn tree(&self, observer: &dyn Observer) -> Result<BaseTree, Error> {
+        let tree = self.base.tree(&self.image, &|| observer.packed(0));
+        tree.map_err(|error| if observer.packed(0).is_break() { interrupted() } else { error.into() })
     }
 
     pub(super) fn into_image(self) -> base::Image {

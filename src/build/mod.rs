@@ -193,7 +193,7 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
     let mut gate = leaks::gate(recipe)?;
     let roots = Roots::of(recipe);
     let base = ground::open(recipe, settings)?;
-    let plans = plan_in(&roots, recipe, settings, base.as_deref())?;
+    let plans = plan_in(&roots, recipe, settings, base.as_deref(), observer)?;
     let user = user(recipe, &plans)?;
     contract.contract.user = user.to_string();
     observer.planned(&plans);

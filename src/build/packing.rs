@@ -54,7 +54,9 @@ impl Packing<'_> {
         let from = base.repository().map(Repository::from);
         for (layer, _) in &image.image.layers {
             let (base, named) = (Arc::clone(base), layer.clone());
-            let bytes = self.outbox.offer(layer, from.clone(), move || base.blob(&named));
+            let bytes = self
+                .outbox
+                .offer(layer, from.clone(), move || base.blob(&named, &|| ControlFlow::Continue(())));
             self.observer.sending(bytes);
         }
         image.image.clone()

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::destinations::Destinations;
 use super::ground::{self, Ground, Taken};
 use super::roots::{self, Place, Roots};
-use super::{Error, Settings};
+use super::{Error, Observer, Settings};
 use crate::base::{self, Base};
 use crate::closure::{Closure, Elf, Kind, Surroundings, Tracer};
 use crate::fs;
@@ -54,7 +54,7 @@ pub struct Plan {
 /// base can't be used.
 pub fn plan(recipe: &Recipe, settings: &Settings) -> Result<Vec<Plan>, Error> {
     let base = ground::open(recipe, settings)?;
-    plan_in(&Roots::of(recipe), recipe, settings, base.as_deref())
+    plan_in(&Roots::of(recipe), recipe, settings, base.as_deref(), &())
 }
 
 /// The same, in `roots`, which remember what was looked at, and on `base`.
@@ -63,6 +63,7 @@ pub(super) fn plan_in(
     recipe: &Recipe,
     settings: &Settings,
     base: Option<&Base>,
+    observer: &dyn Observer,
 ) -> Result<Vec<Plan>, Error> {
     Destinations::of(recipe).check_includes(recipe)?;
     let mut plans = Vec::new();
@@ -72,7 +73,7 @@ pub(super) fn plan_in(
             let planner = Planner { recipe, settings, roots, tree: &*place.tree, programs, platform };
             plans.push(match ground {
                 None => planner.plan(planner.tree, Below::Nothing, &Taken::nothing(recipe))?,
-                Some(ground) => planner.plan_on(ground)?,
+                Some(ground) => planner.plan_on(ground, observer)?,
             });
         }
     }
@@ -126,7 +127,7 @@ struct Planner<'a> {
 impl Planner<'_> {
     /// Plans it on `ground`, whose files are read only where something of the image could meet them: what stands below
     /// [`OWN`] alone stands on no base's way.
-    fn plan_on(&self, ground: Ground<'_>) -> Result<Plan, Error> {
+    fn plan_on(&self, ground: Ground<'_>, observer: &dyn Observer) -> Result<Plan, Error> {
         if let Some(user) = ground.user(self.recipe) {
             let taken = ground.taken(self.recipe, user)?;
             if self.is_static(&taken)? {
@@ -136,7 +137,7 @@ impl Planner<'_> {
                 }
             }
         }
-        let base = ground.tree()?;
+        let base = ground.tree(observer)?;
         let taken = ground.taken(self.recipe, ground.user_in(self.recipe, &base)?)?;
         let merged = Overlay { front: self.tree, behind: &base };
         let plan = self.plan(&merged, Below::Read(&base), &taken)?;

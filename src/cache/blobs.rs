@@ -17,6 +17,9 @@ use crate::digest::Digest;
 use crate::fs::{self, Context};
 use crate::layer::output::Output;
 
+/// The file that is locked by who fetches.
+pub(super) const TURN: &str = "turn";
+
 /// A place for blobs that lives as long as a build; what is in the cache stays for the next.
 #[derive(Debug)]
 pub(crate) struct Blobs {
@@ -88,8 +91,30 @@ impl Blobs {
         if found != digest {
             return Ok(Err(io::Error::other(format!("its bytes have the digest `{found}`"))));
         }
-        std::fs::rename(&part, &path).context("create", &path)?;
+        match std::fs::hard_link(&part, &path) {
+            // Another build was quicker, and may read from its own by now.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            // Not every file system has second names.
+            Err(_) if !path.exists() => std::fs::rename(&part, &path).context("create", &path)?,
+            _ => {}
+        }
         Ok(Ok(path))
+    }
+
+    /// Waits until nobody else fetches anything: several builds want the same base, and one of them is enough. Where files
+    /// can't be locked, each fetches its own.
+    ///
+    /// # Errors
+    /// When the lock can't be opened.
+    pub(crate) fn turn(&self) -> fs::Result<File> {
+        let path = self.directory.join(TURN);
+        let turn = File::options().create(true).append(true).open(&path).context("open", &path)?;
+        match turn.lock() {
+            Err(error) if error.kind() != io::ErrorKind::Unsupported => {
+                Err(fs::Error::new("lock", &path, error))
+            }
+            _ => Ok(turn),
+        }
     }
 
     /// Removes a blob that is not what its name says.

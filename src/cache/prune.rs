@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::Cache;
+use super::blobs::TURN;
 use super::directory::{BLOBS, LAYERS, RECORDS, TAG, try_lock};
 use super::layers::LOCK;
 use crate::fs::{self, Context};
@@ -119,7 +120,7 @@ fn add(directory: &Path, items: &mut Vec<Item>) -> fs::Result<()> {
     };
     for path in names.iter().map(|name| directory.join(fs::path_of(name))) {
         let Ok(metadata) = std::fs::symlink_metadata(&path) else { continue };
-        if metadata.is_dir() || path.ends_with(LOCK) {
+        if metadata.is_dir() || path.ends_with(LOCK) || path.ends_with(TURN) {
             continue;
         }
         let used = metadata.modified().context("look at", &path)?;

@@ -39,8 +39,12 @@ pub(super) fn run(args: &BuildArgs) -> Result<Exit, Failure> {
         Err(failure) => failures.push(failure),
     };
     if args.dry_run {
-        let settings = settings(args.epoch.as_deref(), None, bases(&recipes, &args.registry)?)?;
+        // Nothing is kept of a plan but what it has fetched.
+        let has_base = recipes.iter().any(|recipe| recipe.base.is_some());
+        let cache = if has_base { cache::for_layers(&args.cache, args.quiet)? } else { None };
+        let settings = settings(args.epoch.as_deref(), cache, bases(&recipes, &args.registry)?)?;
         recipes.iter().for_each(|recipe| take(plan(recipe, &settings, args)));
+        cache::close(&settings);
     } else {
         let cache = cache::open(&args.cache, args.quiet)?;
         let shared = cache::shared(&args.shared)?;

@@ -156,7 +156,7 @@ impl Error {
             Self::Closure(error) => return error.hint(),
             Self::Strip { .. } => "build without `--strip`".into(),
             Self::NotFixed(_) | Self::NotStarting { .. } => {
-                "an include may hide a library or a link; see which with `--dry-run`".into()
+                "an include or the base may hide a library or a link; see which with `--dry-run`".into()
             }
             Self::Io(error) => return error.hint(),
         })

@@ -92,6 +92,24 @@ fn a_dynamic_program_reads_its_base_once() {
     assert_eq!(blobs(&fake.asked(), "GET"), 1);
 }
 
+/// Who comes second waits rather than fetch it, too; and a base that is interrupted leaves nothing.
+#[test]
+fn builds_at_once_fetch_their_base_once() {
+    let (fake, folder) = (Fake::start(), folder());
+    base(&fake, folder.path());
+    for name in ["a", "b", "c"] {
+        let base = format!("{}/base:1", fake.address);
+        let recipe = format!("[image]\nname = {name:?}\nprograms = [\"app\"]\nbase = {base:?}\n");
+        fs::write(folder.path().join(format!("{name}.toml")), recipe).unwrap();
+    }
+    let (code, stdout, said) =
+        run(folder.path(), &["build", "-f=a.toml", "-f=b.toml", "-f=c.toml", "--cache-dir=cache"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(stdout.lines().count(), 3);
+    assert_eq!(blobs(&fake.asked(), "GET"), 2 + 3, "two layers, and a config for each");
+    assert!(coracle::store::verify(&folder.path().join("c.oci")).unwrap().is_empty());
+}
+
 #[test]
 fn what_goes_wrong_with_a_base() {
     let (fake, folder) = (Fake::start(), folder());
