@@ -15,6 +15,7 @@
 
 #[path = "../support/atomic_writer.rs"]
 mod atomic_writer;
+mod base;
 mod bundle;
 mod containerd;
 mod docker;
