@@ -105,8 +105,9 @@ impl Packing<'_> {
             return Ok(None);
         }
         let diff_id = layer::diff_id(entries, &|_| packed(0), gate).map_err(store::Error::from)?;
-        let Some(found) = candidates.iter().find(|found| found.is(diff_id)) else { return Ok(None) };
         let unpacked = tar::size(entries);
+        let found = candidates.iter().find(|found| found.is(diff_id, unpacked));
+        let Some(found) = found else { return Ok(None) };
         let from = Some(found.repository().clone());
         let layer = if shared.is_trusted() && !self.is_on_disk {
             let layer = found.layer(unpacked, stratum);

@@ -79,3 +79,41 @@ fn read(graph: &Graph, image: &Runnable<'_>, open: &Open<'_>) -> Result<Chosen, 
         is_chosen: false,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Cursor, Read};
+
+    use super::*;
+    use crate::image::{Base, Config, Descriptor, Image, Root};
+
+    /// Images of these platforms, and what the engine of `runs` gets of them.
+    fn chosen(platforms: &[&str], runs: &str) -> Result<(String, bool, usize), String> {
+        let image = |platform: &&str| {
+            Image::new(&Config::default(), &platform.parse().unwrap(), &Base::default(), &[], 0).unwrap()
+        };
+        let root = Root::new(platforms.iter().map(image).collect()).unwrap();
+        let blobs = root.images().iter().map(|image| image.config().descriptor().clone());
+        let blobs = blobs.map(|config| (config.digest, config)).collect();
+        let graph = Graph { documents: root.manifests(), blobs };
+        let open = |named: &Descriptor| -> io::Result<Box<dyn Read>> {
+            let config = root.images().iter().map(Image::config);
+            let mut config = config.filter(|config| config.descriptor().digest == named.digest);
+            Ok(Box::new(Cursor::new(config.next().unwrap().bytes().to_vec())))
+        };
+        let to = "docker-daemon:shop:1".parse().unwrap();
+        let chosen = choose(&graph, &open, &runs.parse().unwrap(), &to).map_err(|error| error.to_string())?;
+        assert_eq!(chosen.graph.documents.last().unwrap().digest, chosen.digest);
+        Ok((chosen.platform.to_string(), chosen.is_chosen, chosen.graph.documents.len()))
+    }
+
+    #[test]
+    fn an_engine_gets_its_own_platform() {
+        let both = ["linux/amd64", "linux/arm64"];
+        assert_eq!(chosen(&both, "linux/arm64"), Ok(("linux/arm64".into(), true, 1)));
+        assert_eq!(chosen(&both, "linux/arm64/v8"), Ok(("linux/arm64".into(), true, 1)));
+        assert_eq!(chosen(&["linux/amd64"], "linux/amd64"), Ok(("linux/amd64".into(), false, 1)));
+        let refused = chosen(&both, "linux/s390x").unwrap_err();
+        assert!(refused.contains("linux/s390x") && refused.contains("linux/amd64, linux/arm64"), "{refused}");
+    }
+}

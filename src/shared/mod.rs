@@ -19,6 +19,9 @@ use crate::rootfs::Stratum;
 use crate::store::{self, Staging};
 use entry::Entry;
 
+/// Bytes that a layer can have more than its tar, besides a part of it.
+const OVERHEAD: u64 = 64 << 10;
+
 /// Which repositories are used, and how. Tags of the references do not matter.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Shared {
@@ -65,6 +68,10 @@ impl SharedCache {
 
     /// The layers of a shape that were packed somewhere.
     pub fn find(&self, shape: Digest) -> Vec<Found<'_>> {
+        // Who did not answer would be waited for with every layer.
+        if self.trouble.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
+            return Vec::new();
+        }
         for remote in &self.from {
             let entries = self.entries(remote, shape);
             if !entries.is_empty() {
@@ -131,27 +138,8 @@ impl SharedCache {
         let here = remote.repository();
         let from = images.iter().find(|image| image.registry() == here.registry() && *image != here);
         let open = staging.opener(layer.digest);
-        let kept = (|| {
-            let upload = |digest, size, content| Upload {
-                digest,
-                size,
-                content,
-                from: from.map(Repository::name),
-                progress: None,
-            };
-            remote.push_blob(&upload(layer.digest, layer.size, Content::Stream(&open)))?;
-            let config = Upload {
-                from: None,
-                ..upload(Digest::of(entry::EMPTY), entry::EMPTY.len() as u64, Content::Bytes(entry::EMPTY))
-            };
-            remote.push_blob(&config)?;
-            let earlier = self.entries(remote, shape);
-            let bytes = entry::write(&entry, &earlier).unwrap_or_default();
-            let target = entry::tag(shape);
-            remote.put_manifest(Target::Tag(&target), media_type::MANIFEST, &bytes).map(drop)
-        })();
-        if let Err(error) = kept {
-            self.failed(remote, &error);
+        if let Err(error) = put(remote, shape, &entry, &open, from) {
+            self.failed(remote, &*error);
         }
     }
 
@@ -172,10 +160,32 @@ impl SharedCache {
     }
 }
 
+/// Sends a blob, and names it in front of the others of its shape.
+fn put(
+    remote: &Remote,
+    shape: Digest,
+    entry: &Entry,
+    open: &(dyn Fn() -> io::Result<Box<dyn Read>> + Sync),
+    from: Option<&Repository>,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let (content, from) = (Content::Stream(open), from.map(Repository::name));
+    let Entry { digest, size, .. } = *entry;
+    remote.push_blob(&Upload { digest, size, content, from, progress: None })?;
+    let (digest, size) = (Digest::of(entry::EMPTY), entry::EMPTY.len() as u64);
+    let content = Content::Bytes(entry::EMPTY);
+    remote.push_blob(&Upload { digest, size, content, from: None, progress: None })?;
+    let tag = entry::tag(shape);
+    let earlier = remote.manifest(Target::Tag(&tag))?;
+    let earlier = earlier.map(|manifest| entry::read(&manifest.bytes)).unwrap_or_default();
+    remote.put_manifest(Target::Tag(&tag), media_type::MANIFEST, &entry::write(entry, &earlier)?)?;
+    Ok(())
+}
+
 impl Found<'_> {
-    /// Whether it is the layer of these contents.
-    pub fn is(&self, diff_id: DiffId) -> bool {
-        self.entry.diff_id == diff_id
+    /// Whether it is the layer of these contents, a tar of `unpacked` bytes; what is much larger than that is none.
+    pub fn is(&self, diff_id: DiffId, unpacked: u64) -> bool {
+        let most = unpacked.saturating_add(unpacked >> 8).saturating_add(OVERHEAD);
+        self.entry.diff_id == diff_id && self.entry.size <= most
     }
 
     /// Where it is.
