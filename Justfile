@@ -12,9 +12,9 @@ lint:
 
 # The figures in docs/performance.md, measured side by side on this machine.
 bench:
-    cargo build --release
-    bash benches/figures.sh target/release/coracle
-    bash benches/registry.sh target/release/coracle
+    cargo build --profile dist
+    bash benches/figures.sh target/dist/coracle
+    bash benches/registry.sh target/dist/coracle
 
 # What single steps cost: hashes, headers, codecs, closures, builds that find their work done. `just bench-micro pack`
 bench-micro *FILTER:

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The figures in docs/performance.md: ours beside the tools that others use, on the same work, in one run, in turn.
 #
-#   bash benches/figures.sh target/release/coracle [RUNS] [WORKLOAD…]
+#   bash benches/figures.sh target/dist/coracle [RUNS] [WORKLOAD…]
 #
 # Needs cc, gzip, tar, GNU time and curl. zstd, libdeflate-gzip, node, buildah, podman, umoci and gnoci take part where
 # they are installed. Other tools are given the files of the closure in a directory, which they could not have found.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What pushes cost, beside skopeo and beside the bare transfer: docs/performance.md, "Registries".
 #
-#   bash benches/registry.sh target/release/coracle [RUNS]
+#   bash benches/registry.sh target/dist/coracle [RUNS]
 #
 # Needs docker-registry, skopeo, curl, GNU time and node. The registry listens on 127.0.0.1 and ends with the script.
 # Prints medians of RUNS runs (5) after a warm-up; the last three columns are ratios to the first row.
