@@ -20,7 +20,7 @@ use crate::digest::{DiffId, Digest};
 use crate::image::{self, Descriptor, oci_layer};
 use crate::platform::Platform;
 use crate::reference::Reference;
-use crate::registry::Client;
+use crate::registry::{Access, Client};
 use crate::store::{Origin, StoredImage, StoredLayer};
 use crate::transfer::{self, Place};
 use error::unreadable;
@@ -68,19 +68,24 @@ impl Read for Watched<'_> {
     }
 }
 
-/// The digest of the image that `place` stands for now; one that the place itself names is not asked for.
+/// The digest of the image that `place` stands for now; one that the place itself names is not asked for. A registry is
+/// asked for no more than the digest.
 ///
 /// # Errors
 /// When there is no such image, or it can't be asked for.
 pub fn pin(place: &Place, client: &Client) -> Result<Digest, Error> {
-    if let Place::Remote(named) = place
-        && let Some(digest) = named.digest
-    {
+    let base = place.to_string();
+    let refused = |error: transfer::Error| unreadable(&base, error);
+    let Place::Remote(named) = place else {
+        let origin = transfer::find(place, client).map_err(refused)?;
+        return origin.digest().ok_or_else(|| no_manifest(&base));
+    };
+    if let Some(digest) = named.digest {
         return Ok(digest);
     }
-    let base = place.to_string();
-    let origin = transfer::find(place, client).map_err(|error| unreadable(&base, error))?;
-    origin.digest().ok_or_else(|| no_manifest(&base))
+    let head = client.open(&(&named.reference).into(), &Access::Pull).head(named.target());
+    let head = head.map_err(|error| refused(error.into()))?;
+    head.map(|head| head.digest).ok_or_else(|| refused(transfer::Error::Nothing(place.clone())))
 }
 
 impl Base {

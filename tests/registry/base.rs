@@ -45,6 +45,12 @@ fn a_static_program_never_fetches_its_base() {
     assert!(said.contains("from another repository"), "{said}");
     assert_eq!(asked.last().unwrap(), "PUT /v2/shop/manifests/1");
 
+    // Again: which image the tag stands for now, and whether the own one is there.
+    let (_, again, said) = run(folder.path(), &args);
+    assert_eq!(again, stdout);
+    assert!(said.contains("unchanged"), "{said}");
+    assert_eq!(fake.asked(), ["HEAD /v2/base/manifests/1", "HEAD /v2/shop/manifests/1"]);
+
     // Named by its digest, an unchanged one asks for itself alone.
     let pinned =
         format!("{}/base@{}", fake.address, digest.split_once('@').map_or(digest.as_str(), |(_, d)| d));
