@@ -9,7 +9,7 @@ mod tree;
 
 use std::io::{self, Read};
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub use config::Inherited;
 pub use error::Error;
@@ -43,6 +43,8 @@ pub struct Image {
     pub name: Option<String>,
     /// The digest of its manifest.
     pub digest: Digest,
+    /// Its config as text, in the one form of JSON.
+    pub config: String,
     /// What its config hands on to the image above.
     pub inherited: Inherited,
     /// Its layers, history, and members of its config, in the words of the specification.
@@ -63,9 +65,13 @@ impl Read for Watched<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match (self.go_on)() {
             ControlFlow::Continue(()) => self.reader.read(buffer),
-            ControlFlow::Break(()) => Err(io::Error::other("interrupted")),
+            ControlFlow::Break(()) => Err(stopped()),
         }
     }
+}
+
+fn stopped() -> io::Error {
+    io::Error::other("interrupted")
 }
 
 /// The digest of the image that `place` stands for now; one that the place itself names is not asked for. A registry is
@@ -89,13 +95,18 @@ pub fn pin(place: &Place, client: &Client) -> Result<Digest, Error> {
 }
 
 impl Base {
-    /// Finds the image at `place`. What is fetched of it is kept in `cache`.
+    /// Finds the image at `place`. What is fetched of it is kept in `cache`, else below `scratch` for as long as this lives.
     ///
     /// # Errors
     /// When there is none, or it can't be asked for.
-    pub fn open(place: &Place, client: &Client, cache: Option<&Cache>) -> Result<Self, Error> {
+    pub fn open(
+        place: &Place,
+        client: &Client,
+        cache: Option<&Cache>,
+        scratch: Option<&Path>,
+    ) -> Result<Self, Error> {
         let origin = transfer::find(place, client).map_err(|error| unreadable(&place.to_string(), error))?;
-        Ok(Self { place: place.clone(), origin, blobs: Blobs::open(cache)? })
+        Ok(Self { place: place.clone(), origin, blobs: Blobs::open(cache, scratch)? })
     }
 
     /// The digest of its manifest or index.
@@ -131,6 +142,10 @@ impl Base {
         }
         let unfit = |why: String, hint: &str| Error::Unfit { base: base.clone(), why, hint: hint.to_owned() };
         let digest = stored.digest().ok_or_else(|| no_manifest(&base))?;
+        let unknown = stored.layers.iter().find_map(|layer| self.origin.tar_of(layer, io::empty()).err());
+        if let Some(error) = unknown {
+            return Err(unfit(error.to_string(), "take another base, or let skopeo convert it"));
+        }
         let layers = layers(&stored)
             .map_err(|why| unfit(why, "take another base: engines could not run this one either"))?;
         let inherited = Inherited::of(&stored.config)
@@ -140,7 +155,14 @@ impl Base {
             members: config::members(&stored.config),
             layers,
         };
-        Ok(Image { name: self.name(), digest, inherited, image, layers: stored.layers })
+        Ok(Image {
+            name: self.name(),
+            digest,
+            config: stored.config.to_string(),
+            inherited,
+            image,
+            layers: stored.layers,
+        })
     }
 
     /// The tree of `image`, whose layers are fetched and unpacked where they were not before. `go_on` is asked meanwhile.
@@ -180,7 +202,7 @@ impl Base {
             Some(Ok(path)) => Some(path),
             None => None,
         };
-        let _turn = self.blobs.turn()?;
+        let Some(_turn) = self.blobs.turn(diff_id.digest(), go_on)? else { return Ok(Err(stopped())) };
         if let Some(path) = self.blobs.find(diff_id.digest()) {
             return Ok(Ok(path));
         }
@@ -196,9 +218,13 @@ impl Base {
 
     /// Keeps a blob as it is at its registry.
     fn fetch(&self, descriptor: &Descriptor, go_on: &GoOn<'_>) -> Result<io::Result<PathBuf>, Error> {
-        let _turn = self.blobs.turn()?;
+        let Some(_turn) = self.blobs.turn(descriptor.digest, go_on)? else { return Ok(Err(stopped())) };
         if let Some(path) = self.blobs.find(descriptor.digest) {
-            return Ok(Ok(path));
+            if self.blobs.holds(descriptor.digest)? {
+                return Ok(Ok(path));
+            }
+            // Damaged since it was kept.
+            self.blobs.forget(descriptor.digest)?;
         }
         Ok(match self.origin.blob(descriptor) {
             Ok(reader) => {

@@ -35,13 +35,14 @@ impl BaseTree {
             return Err(fs::Error::new("read", path, io::ErrorKind::NotFound.into()));
         };
         let mut tar = Hashing::new(File::open(path).context("open", path)?);
-        let added = self.files.add_tar(BufReader::with_capacity(READ_AT_ONCE, &mut tar));
-        let is_same = tar.finish() == diff_id.digest();
-        if is_same && added.is_ok() {
-            self.tars.push((path.to_owned(), stat));
+        let layer = self.files.read_tar(BufReader::with_capacity(READ_AT_ONCE, &mut tar));
+        // What was altered is on top of nothing, and may well be no tar either.
+        if tar.finish() != diff_id.digest() {
+            return Ok(Ok(false));
         }
-        // What was altered may well be no tar either.
-        Ok(if is_same { added.map(|()| true) } else { Ok(false) })
+        let put = layer.and_then(|layer| self.files.put(layer).map_err(io::Error::other));
+        self.tars.push((path.to_owned(), stat));
+        Ok(put.map(|()| true))
     }
 
     fn file(&self, entry: &FileEntry, extent: &Extent) -> Option<TreeFile> {

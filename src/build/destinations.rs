@@ -98,10 +98,11 @@ impl Destinations {
             (None, _) => Ok(Routes::default()),
             (Some(_), Some(client)) => {
                 let base = match &recipe.base {
-                    Some(Place::Remote(base)) => Some(Repository::from(&base.reference)),
+                    Some(Place::Remote(base)) => Some(&base.reference),
                     _ => None,
                 };
-                Ok(Routes::new(client, &self.remote, base.as_ref()))
+                let others = base.into_iter().chain(&settings.shared.from).map(Repository::from);
+                Ok(Routes::new(client, &self.remote, &others.collect::<Vec<_>>()))
             }
             (Some(named), None) => Err(Error::NoClient(Place::Remote(named.clone()))),
         }

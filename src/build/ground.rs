@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::destinations::Destinations;
+use super::plan::OWN;
 use super::{Error, Observer, Settings};
 use crate::base::{self, Base, BaseTree, Inherited};
 use crate::digest::Digest;
 use crate::image::{Descriptor, Root};
 use crate::layer;
+use crate::note::Note;
 use crate::path::ImagePath;
 use crate::platform::Platform;
 use crate::recipe::{DEFAULT_USER, Recipe};
@@ -23,7 +25,12 @@ const ACCOUNTS: usize = 1 << 20;
 /// The base of a recipe; nothing where it has none.
 pub(super) fn open(recipe: &Recipe, settings: &Settings) -> Result<Option<Arc<Base>>, Error> {
     let Some(place) = &recipe.base else { return Ok(None) };
-    Ok(Some(Arc::new(Base::open(place, &client(settings)?, settings.cache.as_deref())?)))
+    Ok(Some(Arc::new(Base::open(
+        place,
+        &client(settings)?,
+        settings.cache.as_deref(),
+        settings.scratch.as_deref(),
+    )?)))
 }
 
 /// Which base it is, without reading it where the recipe says so itself.
@@ -103,6 +110,11 @@ impl<'a> Ground<'a> {
         tree.map_err(|error| if observer.packed(0).is_break() { interrupted() } else { error.into() })
     }
 
+    /// Whether the base's config speaks of the directory that is an image's own: then something may be there.
+    pub(super) fn names_own_directory(&self) -> bool {
+        self.image.config.contains(&format!("/{OWN}"))
+    }
+
     pub(super) fn into_image(self) -> base::Image {
         self.image
     }
@@ -176,6 +188,19 @@ impl<'a> Ground<'a> {
     fn unfit(&self, why: String, hint: &str) -> Error {
         base::Error::Unfit { base: self.base.text(), why, hint: hint.to_owned() }.into()
     }
+}
+
+/// A user that the base's accounts do not know is run with the group 0 by who passes on the user alone.
+pub(super) fn unknown_user(user: Owner, tree: &BaseTree) -> Result<Option<Note>, Error> {
+    let uid = user.uid.to_string();
+    let is_known = lines(tree, "/etc/passwd")?.iter().any(|line| line.get(2) == Some(&uid));
+    Ok((!is_known && user.gid != 0).then(|| {
+        Note::Hint(format!(
+            "the base's `/etc/passwd` does not know the user {uid}: Kubernetes runs it with the group 0 unless the pod says \
+             `runAsGroup: {}`, as `coracle manifests` does",
+            user.gid
+        ))
+    }))
 }
 
 /// The lines of a file with fields between colons; none where there is no file.

@@ -264,7 +264,8 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
         notes,
         is_unchanged: false,
     };
-    if let Some(earlier) = earlier {
+    let is_on = base.as_ref().map(|base| base.digest()).transpose()?;
+    if let Some(earlier) = earlier.filter(|earlier| earlier.base() == is_on) {
         earlier.remember(recipe, &built, published, &plans, roots.witness(), traces);
     }
     Ok(built)

@@ -23,7 +23,7 @@ use crate::tree::{Overlay, Tree};
 const PRIVATE: [&str; 5] = ["/home", "/root", "/tmp", "/var/tmp", "/Users"];
 
 /// The directory that is an image's own, whatever it stands on.
-const OWN: &[u8] = b"app";
+pub(super) const OWN: &str = "app";
 
 /// What the image of one platform will hold.
 #[derive(Debug)]
@@ -126,13 +126,13 @@ struct Planner<'a> {
 
 impl Planner<'_> {
     /// Plans it on `ground`, whose files are read only where something of the image could meet them: what stands below
-    /// [`OWN`] alone stands on no base's way.
+    /// [`OWN`] alone stands on no base's way, unless the base itself speaks of that directory.
     fn plan_on(&self, ground: Ground<'_>, observer: &dyn Observer) -> Result<Plan, Error> {
-        if let Some(user) = ground.user(self.recipe) {
+        if let Some(user) = ground.user(self.recipe).filter(|_| !ground.names_own_directory()) {
             let taken = ground.taken(self.recipe, user)?;
             if self.is_static(&taken)? {
                 let plan = self.plan(self.tree, Below::Unread, &taken)?;
-                if plan.rootfs.iter().all(|(path, _)| path.names().next() == Some(OWN)) {
+                if plan.rootfs.iter().all(|(path, _)| path.names().next() == Some(OWN.as_bytes())) {
                     return Ok(Plan { base: Some(ground.into_image()), ..plan });
                 }
             }
@@ -140,7 +140,8 @@ impl Planner<'_> {
         let base = ground.tree(observer)?;
         let taken = ground.taken(self.recipe, ground.user_in(self.recipe, &base)?)?;
         let merged = Overlay { front: self.tree, behind: &base };
-        let plan = self.plan(&merged, Below::Read(&base), &taken)?;
+        let mut plan = self.plan(&merged, Below::Read(&base), &taken)?;
+        plan.notes.extend(ground::unknown_user(taken.user, &base)?);
         Ok(Plan { base: Some(ground.into_image()), ..plan })
     }
 

@@ -26,6 +26,8 @@ pub(super) struct Unchanged<'a> {
     key: Digest,
     /// The configuration's bytes, as they were before it was rendered.
     configuration: Digest,
+    /// The image that the base's name stood for.
+    base: Option<Digest>,
 }
 
 /// What an earlier build has led to, as it is kept: a line of JSON. The [`Testimony`] stands behind it.
@@ -82,7 +84,12 @@ impl<'a> Unchanged<'a> {
         );
         let mut hasher = Hasher::default();
         hasher.update(asked.as_bytes());
-        Ok(Some(Self { cache, key: hasher.finish(), configuration }))
+        Ok(Some(Self { cache, key: hasher.finish(), configuration, base }))
+    }
+
+    /// The base that the key was made of; its tag may lead elsewhere by now.
+    pub(super) fn base(&self) -> Option<Digest> {
+        self.base
     }
 
     /// The image of the earlier build, if it counts.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::Cache;
-use super::blobs::TURN;
+use super::blobs;
 use super::directory::{BLOBS, LAYERS, RECORDS, TAG, try_lock};
 use super::layers::LOCK;
 use crate::fs::{self, Context};
@@ -38,7 +38,14 @@ impl Cache {
     /// # Errors
     /// When the cache can't be read, or something can't be removed.
     pub fn prune(&self, limit: u64) -> fs::Result<Pruned> {
+        // What a build on a base works on counts for nothing: it can't go.
+        let blobs = self.directory().join(BLOBS);
+        let blobs_held = if blobs.is_dir() { held(&blobs)? } else { None };
         let mut items = self.items()?;
+        if blobs_held.is_some() {
+            blobs::remove_parts(&blobs)?;
+            add(&blobs, &mut items)?;
+        }
         items.sort_by(|a, b| (a.used, &a.path).cmp(&(b.used, &b.path)));
         let mut pruned = Pruned { left: items.iter().map(|item| item.size).sum(), ..Pruned::default() };
         for item in items {
@@ -61,7 +68,6 @@ impl Cache {
             add(&shape, &mut items)?;
         }
         add(&self.directory().join(RECORDS), &mut items)?;
-        add(&self.directory().join(BLOBS), &mut items)?;
         Ok(items)
     }
 
@@ -71,11 +77,11 @@ impl Cache {
         Ok(fs::list(&layers)?.iter().map(|name| layers.join(fs::path_of(name))).collect())
     }
 
-    /// Removes a file of the cache; whether it could be had. Layers go under the lock of their shape, blobs under that of
-    /// all of them, which every build on a base has a share of.
+    /// Removes a file of the cache; whether it could be had. Layers go under the lock of their shape; that of blobs is
+    /// held already.
     fn remove(&self, path: &Path) -> fs::Result<bool> {
         let directory = path.parent().unwrap_or(path);
-        if directory == self.directory().join(RECORDS) {
+        if [RECORDS, BLOBS].map(|name| self.directory().join(name)).iter().any(|free| free == directory) {
             return gone(path, std::fs::remove_file(path));
         }
         let Some(_held) = held(directory)? else { return Ok(false) };
@@ -120,7 +126,7 @@ fn add(directory: &Path, items: &mut Vec<Item>) -> fs::Result<()> {
     };
     for path in names.iter().map(|name| directory.join(fs::path_of(name))) {
         let Ok(metadata) = std::fs::symlink_metadata(&path) else { continue };
-        if metadata.is_dir() || path.ends_with(LOCK) || path.ends_with(TURN) {
+        if metadata.is_dir() || path.ends_with(LOCK) {
             continue;
         }
         let used = metadata.modified().context("look at", &path)?;

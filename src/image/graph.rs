@@ -31,11 +31,15 @@ pub struct Document {
 }
 
 impl Document {
+    /// What it is about, if it is about another document.
+    pub(crate) fn subject(&self) -> Option<Digest> {
+        let document: Value = serde_json::from_slice(&self.bytes).ok()?;
+        Descriptor::read(document.get("subject")?).ok().map(|subject| subject.digest)
+    }
+
     /// Whether it is about another document.
     pub(crate) fn has_subject(&self) -> bool {
-        let document: Option<Value> = serde_json::from_slice(&self.bytes).ok();
-        document
-            .is_some_and(|document| document.get("subject").is_some_and(|it| Descriptor::read(it).is_ok()))
+        self.subject().is_some()
     }
 }
 

@@ -173,13 +173,20 @@ impl Placing<'_> {
             (End::Directory(real), End::Directory(_)) if depth < MAX_DEPTH => {
                 self.unfold(path, at, target, entry, &real, depth)?;
             }
-            (End::File(_, ours), End::File(_, theirs)) if ours.content.same_bytes(&theirs.content)? => {
+            (End::File(real, ours), End::File(_, theirs))
+                if self.is_data(&real) || ours.content.same_bytes(&theirs.content)? =>
+            {
                 self.above.shared += 1;
             }
             (_, End::Directory(_) | End::Special(..)) => self.conflict(at, entry),
             _ => self.replace(path, at, entry),
         }
         Ok(())
+    }
+
+    /// Whether what is planned for `path` is read by libraries, and not mapped.
+    fn is_data(&self, path: &ImagePath) -> bool {
+        self.whole.entries.get(path).is_some_and(|entry| matches!(entry.reason, Reason::Need(_)))
     }
 
     /// A link to a directory where the base has a directory: a link for each name that is behind it.
@@ -205,8 +212,9 @@ impl Placing<'_> {
         let Some(ours) = self.whole.file(path) else { return Ok(()) };
         match self.walk(at)? {
             End::File(_, theirs) => {
-                let is_executable = entry.mode & 0o111 == 0 || theirs.stat.is_executable();
-                let is_same = is_executable && ours.content.same_bytes(&theirs.content)?;
+                // What our user can't read or execute there is of no use.
+                let is_usable = entry.mode & !theirs.stat.mode & 0o555 == 0;
+                let is_same = is_usable && ours.content.same_bytes(&theirs.content)?;
                 if is_same || matches!(entry.reason, Reason::Need(_)) {
                     self.above.shared += 1;
                 } else {
@@ -234,12 +242,24 @@ impl Placing<'_> {
                 Some(first) => Node::HardLink(first.clone()),
                 None => self.whole.file(path).map_or(Node::Directory, |file| Node::File(file.content)),
             },
+            Node::Link(target) if path.parent() != at.parent() => Node::Link(self.moved_target(path, target)),
             node => node.clone(),
         };
         if matches!(node, Node::File(_)) {
             self.moved.insert(path.clone(), at.clone());
         }
         self.above.rootfs.entries.insert(at.clone(), Entry { node, ..entry.clone() });
+    }
+
+    /// What a link leads to that stands elsewhere now: a relative target would start at another directory.
+    fn moved_target(&self, path: &ImagePath, target: &Spelled) -> Spelled {
+        let Some(parent) = path.parent().filter(|_| !target.as_bytes().starts_with(b"/")) else {
+            return target.clone();
+        };
+        match tree::walk(self.whole, &parent, target.as_bytes()).map(|walk| walk.end) {
+            Ok(End::File(path, _) | End::Directory(path)) => Spelled::from(&path),
+            _ => target.clone(),
+        }
     }
 
     /// Every layer is whole by itself, so it names the directories above its entries, as they are in the base.
@@ -365,7 +385,11 @@ mod tests {
         assert_eq!(
             shown(split, merged).unwrap(),
             "/usr/ 700 1:2\n/usr/lib/ 700 1:2\n/usr/lib/x86/ 700 1:2\n/usr/lib/x86/libc.so.6\n/usr/lib/x86/libz.so.1\n\
-             /usr/lib64/ 700 1:2\n/usr/lib64/ld.so -> ../lib/x86/libc.so.6"
+             /usr/lib64/ 700 1:2\n/usr/lib64/ld.so -> /lib/x86/libc.so.6"
+        );
+        let split = "/lib/x86/libz.so.1 -> ../../usr/lib/x86/libz.so.1.2\n/usr/lib/x86/libz.so.1.2 = z";
+        assert!(
+            shown(split, merged).unwrap().contains("/usr/lib/x86/libz.so.1 -> /usr/lib/x86/libz.so.1.2\n")
         );
         // The other way round: a link is unfolded.
         let usr = "/lib -> usr/lib\n/usr/lib/x86/libc.so.6 = c\n/usr/lib/y/libz.so.1 = z";

@@ -72,13 +72,8 @@ impl SharedCache {
         if self.trouble.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
             return Vec::new();
         }
-        for remote in &self.from {
-            let entries = self.entries(remote, shape);
-            if !entries.is_empty() {
-                return entries.into_iter().map(|entry| Found { remote, entry }).collect();
-            }
-        }
-        Vec::new()
+        let of = |remote| self.entries(remote, shape).into_iter().map(move |entry| Found { remote, entry });
+        self.from.iter().flat_map(of).collect()
     }
 
     fn entries(&self, remote: &Remote, shape: Digest) -> Vec<Entry> {

@@ -144,7 +144,7 @@ impl Staging {
     }
 
     /// A path for a file that has no digest yet; each time another.
-    pub(super) fn unnamed(&self) -> PathBuf {
+    pub(crate) fn unnamed(&self) -> PathBuf {
         let number = self.packed.fetch_add(1, Ordering::Relaxed);
         self.directory.path().join(format!("part-{number}"))
     }

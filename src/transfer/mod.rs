@@ -25,11 +25,10 @@ pub use routes::{Outbox, Routes};
 
 use crate::digest::Digest;
 use crate::engine::{self, Loaded};
-use crate::fs::Context as _;
 use crate::image::{Descriptor, Graph};
 use crate::reference::Reference;
 use crate::registry::{Access, Client};
-use crate::store::{self, Destination, Kind, Open, Origin, Stored};
+use crate::store::{self, Destination, Kind, Open, Origin, Staging, Stored};
 
 /// Hears of bytes that have gone out or come in, and says whether to go on.
 pub type Observer<'a> = dyn Fn(u64) -> ControlFlow<()> + Sync + 'a;
@@ -99,10 +98,8 @@ pub fn copy(from: &Place, to: &Place, ways: Ways<'_>, observer: &Observer<'_>) -
     match from {
         Place::Engine(named) => {
             // Engines give archives, which are read from their end.
-            let place = &ways.engines.temporary;
-            let made = tempfile::Builder::new().prefix(".coracle-").tempdir_in(place);
-            let directory = made.context("create a directory in", place)?;
-            let path = directory.path().join("image.tar");
+            let staging = Staging::within(&ways.engines.temporary)?;
+            let path = staging.unnamed();
             engine::save(named, &path, ways.engines, observer)?;
             let archive = Place::Local(Destination { kind: Kind::OciArchive, path, tag: None });
             copy_found(find(&archive, ways.client)?, from, to, ways, observer)

@@ -50,6 +50,12 @@ pub fn push(
     let remote = client.open(&repository, &Access::Push { mounts });
     let target = to.name().map_or(Target::Digest(root.digest), |name| Target::Tag(name.tag()));
     if remote.head(target)?.is_some_and(|head| head.digest == root.digest) {
+        // A list that it should be in may not have it yet, where a copy was cut short.
+        if let Some(subject) = root.subject()
+            && !remote.referrers(&subject)?.iter().any(|listed| listed.digest == root.digest)
+        {
+            remote.add_referrer(&root.media_type, &root.bytes)?;
+        }
         return Ok(Sent { is_unchanged: true, ..Sent::default() });
     }
     let stop = Arc::new(AtomicBool::new(false));

@@ -60,8 +60,8 @@ struct Road<'a> {
 }
 
 impl Routes {
-    /// The ways to `names`, none of which is asked yet. Some blobs may be had from the repository of `base`.
-    pub fn new(client: &Client, names: &[Named], base: Option<&Repository>) -> Self {
+    /// The ways to `names`, none of which is asked yet. Some blobs may be had from these `others`.
+    pub fn new(client: &Client, names: &[Named], others: &[Repository]) -> Self {
         let mut routes: Vec<Route> = Vec::new();
         for named in names {
             let repository = Repository::from(&named.reference);
@@ -71,8 +71,10 @@ impl Routes {
             }
             let mut known = routes.iter().map(|route| route.remote.repository());
             let from = known.find(|other| other.registry() == repository.registry()).cloned();
-            let base = base.filter(|base| base.registry() == repository.registry() && **base != repository);
-            let mounts: BTreeSet<&str> = from.iter().chain(base).map(Repository::name).collect();
+            let is_other =
+                |other: &&Repository| other.registry() == repository.registry() && **other != repository;
+            let others = others.iter().filter(is_other);
+            let mounts: BTreeSet<&str> = from.iter().chain(others).map(Repository::name).collect();
             let mounts = mounts.into_iter().map(str::to_owned).collect();
             let remote = client.open(&repository, &Access::Push { mounts });
             routes.push(Route { remote, from, names: vec![named.clone()], sent: Mutex::default() });

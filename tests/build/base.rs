@@ -138,6 +138,71 @@ fn what_the_base_has_is_left_out() {
     assert_eq!(project.built(&fresh, "fresh").digests(), digests);
 }
 
+/// A tar in the cache that is a sound one and another: it is on top of nothing, and made anew.
+#[test]
+fn what_is_damaged_in_the_cache_is_made_anew() {
+    let project = Project::hello(&[]);
+    let base = Foreign::new(&["/etc/first = 1", &libraries()]);
+    base.write(&project.path("base"));
+    let args = ["./hello", "--base", "oci:base", "-o", "oci:out", "--cache-dir", "cache"];
+    let digests = project.built(&args, "out").digests();
+    let blobs = project.path("cache/v1/blobs");
+    for damaged in [layer("/etc/second = 2"), Vec::new(), b"no tar".to_vec()] {
+        for tar in &base.layers {
+            fs::write(blobs.join(&digest(tar)[7..]), &damaged).unwrap();
+        }
+        fs::remove_dir_all(project.path("cache/v1/builds")).unwrap();
+        fs::create_dir(project.path("cache/v1/builds")).unwrap();
+        assert_eq!(project.built(&args, "out").digests(), digests);
+    }
+    let part = blobs.join("part-of-a-killed-build");
+    fs::create_dir(&part).unwrap();
+    project.built(&[&args[..], &["--epoch", "1"]].concat(), "out");
+    assert!(!part.exists());
+}
+
+/// A base that speaks of `/app` may have something there, and is read.
+#[test]
+fn a_link_of_the_base_to_its_own_app_stays() {
+    let project = Project::hello(&["-static"]);
+    let mut base = Foreign::new(&["/app -> srv/app\n/srv/app/ 755 7\n/srv/app/data = x"]);
+    base.config = json!({"WorkingDir": "/app"});
+    base.write(&project.path("base"));
+    let layout = project.built(&["./hello", "--base", "oci:base", "-o", "oci:out", "--user", "7"], "out");
+    assert_eq!(layout.entries()[1], ["/srv/", "/srv/app/", "/srv/app/hello"]);
+    assert_eq!(layout.config()["config"]["Entrypoint"], json!(["/app/hello"]));
+    if let Some(printed) = layout.run() {
+        assert_eq!(printed, "hello\n");
+    }
+}
+
+/// What the base has and its user can't read is of no use.
+#[test]
+fn what_only_root_can_read_is_not_left_out() {
+    let project = Project::hello(&[]);
+    let mut base = Foreign::new(&[&libraries()]);
+    let mut archive = tar::Archive::new(base.layers[0].as_slice());
+    let mut builder = tar::Builder::new(Vec::new());
+    for entry in archive.entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let (mut header, path) = (entry.header().clone(), entry.path().unwrap().into_owned());
+        if path.ends_with("libc.so.6") {
+            header.set_mode(0o600);
+        }
+        match entry.link_name().unwrap() {
+            Some(target) => builder.append_link(&mut header, path, target).unwrap(),
+            None => builder.append_data(&mut header, path, &mut entry).unwrap(),
+        }
+    }
+    base.layers = vec![builder.into_inner().unwrap()];
+    base.write(&project.path("base"));
+    let layout = project.built(&["./hello", "--base", "oci:base", "-o", "oci:out"], "out");
+    assert!(layout.entries()[1].iter().any(|entry| entry.ends_with("/libc.so.6")));
+    if let Some(printed) = layout.run() {
+        assert_eq!(printed, "hello\n");
+    }
+}
+
 /// Another C library in the base, directories of its own, a second layer that removes what the first has.
 #[test]
 fn what_differs_is_replaced_and_directories_stay_as_they_are() {

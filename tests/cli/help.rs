@@ -155,9 +155,14 @@ Registries:
       --authfile <FILE>         Take logins from this file first; Podman's and Docker's own follow
 
 Cache:
-      --no-cache         Do everything again, and keep nothing for the next build
-      --cache-dir <DIR>  Keep what the next build can use again in DIR; `coracle` in the user's
-                         cache directory when nothing is said
+      --no-cache                 Do everything again, and keep nothing for the next build
+      --cache-dir <DIR>          Keep what the next build can use again in DIR; `coracle` in the
+                                 user's cache directory when nothing is said
+      --cache-from <REPOSITORY>  Take layers that others have packed from this repository at a
+                                 registry; they are unpacked to see what they hold
+      --cache-to <REPOSITORY>    Keep layers that are packed here in this repository, for others
+      --trust-cache              Believe who fills the repositories of `--cache-from`: their layers
+                                 are not unpacked
 
 Examples:
   coracle build ./app                               to ./app.oci, run as user 65532

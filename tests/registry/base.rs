@@ -92,6 +92,15 @@ fn a_dynamic_program_reads_its_base_once() {
     assert_eq!(index["manifests"][0]["digest"], one.as_str());
     assert_eq!(build("oci:two"), one);
     assert_eq!(blobs(&fake.asked(), "GET"), 1, "the config");
+    // What is damaged here is fetched once more.
+    for file in fs::read_dir(folder.path().join("cache/v1/blobs")).unwrap() {
+        let path = file.unwrap().path();
+        if fs::metadata(&path).unwrap().len() > 0 {
+            fs::write(&path, "damaged").unwrap();
+        }
+    }
+    assert_eq!(build("oci:three"), one);
+    assert_eq!(blobs(&fake.asked(), "GET"), 3);
     // To another registry, the layers are sent from here.
     let other = Fake::start();
     assert_eq!(build(&format!("docker://{}/shop:1", other.address)), one);

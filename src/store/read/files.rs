@@ -131,13 +131,13 @@ impl Files {
         Ok(self.put(layer)?)
     }
 
-    /// Puts a layer on top whose tar is read as it is.
-    pub(crate) fn add_tar(&mut self, tar: impl Read) -> io::Result<()> {
-        let layer = Layer::read(tar, self.layers)?;
-        self.put(layer).map_err(io::Error::other)
+    /// Reads the tar of the next layer, which is not on top yet.
+    pub(crate) fn read_tar(&self, tar: impl Read) -> io::Result<Layer> {
+        Layer::read(tar, self.layers)
     }
 
-    fn put(&mut self, layer: Layer) -> Result<(), String> {
+    /// Puts a layer on top.
+    pub(crate) fn put(&mut self, layer: Layer) -> Result<(), String> {
         self.layers += 1;
         for path in &layer.hidden {
             self.remove(path, true);
@@ -187,7 +187,7 @@ impl Files {
 
 /// What one layer says.
 #[derive(Default)]
-struct Layer {
+pub(crate) struct Layer {
     paths: BTreeMap<ImagePath, Entry>,
     hidden: Vec<ImagePath>,
     emptied: Vec<ImagePath>,
