@@ -25,7 +25,11 @@ const LAST_SECOND: u64 = 253_402_300_799;
 /// Builds, or plans, one image a recipe, several at once. One that fails does not hide the others.
 pub(super) fn run(args: &BuildArgs) -> Result<Exit, Failure> {
     interrupt::listen();
-    let recipes = recipes(args)?;
+    images_of(&recipes(args)?, args)
+}
+
+/// Builds, or plans, the images of `recipes`.
+pub(super) fn images_of(recipes: &[Recipe], args: &BuildArgs) -> Result<Exit, Failure> {
     let mut images = Vec::new();
     let mut failures = Vec::new();
     let mut take = |result: Result<Vec<Value>, Failure>| match result {
@@ -33,12 +37,12 @@ pub(super) fn run(args: &BuildArgs) -> Result<Exit, Failure> {
         Err(failure) => failures.push(failure),
     };
     if args.dry_run {
-        let settings = settings(args.epoch.as_deref(), None, bases(&recipes, &args.registry)?)?;
+        let settings = settings(args.epoch.as_deref(), None, bases(recipes, &args.registry)?)?;
         recipes.iter().for_each(|recipe| take(plan(recipe, &settings, args)));
     } else {
         let cache = cache::open(&args.cache, args.quiet)?;
-        let settings = settings(args.epoch.as_deref(), cache, client(&recipes, args)?)?;
-        build(&recipes, &settings, args, take);
+        let settings = settings(args.epoch.as_deref(), cache, client(recipes, args)?)?;
+        build(recipes, &settings, args, take);
         cache::close(&settings);
     }
     if args.format == Format::Json && !images.is_empty() {
@@ -213,7 +217,7 @@ fn nothing_named(error: recipe::Error) -> Failure {
 }
 
 /// Reports all failures but the last, which ends the command; its exit code is the first's.
-fn first(failures: Vec<Failure>) -> Option<Failure> {
+pub(super) fn first(failures: Vec<Failure>) -> Option<Failure> {
     let exit = failures.first()?.exit;
     let mut failures = failures.into_iter().rev();
     let last = failures.next().map(|failure| Failure { exit, ..failure });
