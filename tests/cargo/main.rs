@@ -13,9 +13,11 @@
 #[allow(dead_code, reason = "tests of images need the rest")]
 #[path = "../build/layout.rs"]
 mod layout;
+mod metadata;
 mod new;
 mod project;
 mod refusals;
 #[path = "../support/mod.rs"]
 mod support;
+mod targets;
 mod workspace;

@@ -146,7 +146,7 @@ error: two images are called `one:latest`
   --> `One` of Cargo.toml
   --> `one` of Cargo.toml
 
-hint: build them one at a time with `-p PACKAGE` or `--bin NAME`, or give each its own name: `name` below `[package.metadata.coracle.image]` of its package, or another name of the program
+hint: build them one at a time with `-p PACKAGE` or `--bin NAME`, give each package or program its own name, or put them into one image: `programs` below `[package.metadata.coracle.image]`
 
 "#]]);
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use super::message::{self, Artifact, Message};
+use super::targets;
 use crate::cli::args::{CargoArgs, Color};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -44,7 +45,7 @@ pub(super) fn programs(args: &CargoArgs, quiet: bool, color: Color) -> Result<Ve
         return Err(Failure { exit: Exit::Interrupted, message, hint: None });
     }
     if !status.success() {
-        return Err(Failure { exit: Exit::Failed, message: failed(status), hint: None });
+        return Err(failed(status, args));
     }
     Ok(grouped(artifacts))
 }
@@ -120,9 +121,16 @@ fn no_cargo(cargo: &Path, error: &io::Error) -> Failure {
 }
 
 /// Cargo has said why.
-fn failed(status: ExitStatus) -> String {
-    match status.code() {
-        Some(_) => "cargo could not build the programs, so there is no image".into(),
-        None => format!("cargo was ended ({status}), so there is no image"),
+fn failed(status: ExitStatus, args: &CargoArgs) -> Failure {
+    let failure = |message, hint| Failure { exit: Exit::Failed, message, hint };
+    if status.code().is_none() {
+        return failure(format!("cargo was ended ({status}), so there is no image"), None);
+    }
+    match targets::not_installed(&args.targets) {
+        Some(target) => failure(
+            format!("the target `{target}` is not installed, so there is no image"),
+            Some(format!("`rustup target add {target}` installs it")),
+        ),
+        None => failure("cargo could not build the programs, so there is no image".into(), None),
     }
 }

@@ -3,16 +3,24 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use coracle::recipe::{self, Overrides, Recipe};
+use coracle::recipe::{self, Overrides, Package, Recipe};
 use coracle::reference::Reference;
 use coracle::store::Destination;
 use coracle::transfer::Place;
 
 use super::compile::Program;
-use super::from_here;
+use super::{from_here, targets};
 use crate::cli::args::{CargoArgs, CargoBuildArgs};
 use crate::cli::build;
 use crate::cli::failure::Failure;
+
+/// An image that is to be built, and the program that it is about.
+struct Image<'a> {
+    program: &'a Program,
+    recipe: Recipe,
+    /// Cargo.toml names its programs, so that it is the only image of its package.
+    is_whole: bool,
+}
 
 /// The recipes of all programs. All of them must be right before any image is built.
 pub(super) fn recipes(programs: &[Program], args: &CargoBuildArgs) -> Result<Vec<Recipe>, Failure> {
@@ -23,34 +31,51 @@ pub(super) fn recipes(programs: &[Program], args: &CargoBuildArgs) -> Result<Vec
         ));
     }
     let flags = args.build.overrides();
-    let one_image = |dest: &String| dest.contains("-archive:") || dest.starts_with("docker://");
-    if programs.len() > 1 && (!flags.names.is_empty() || flags.destinations.iter().any(one_image)) {
-        let names: Vec<String> = programs.iter().map(|program| format!("`{}`", program.name)).collect();
-        return Err(Failure::usage(
-            format!(
-                "several programs are several images: `--tag`, an archive or a name at a registry can't be the same for {}",
-                names.join(", ")
-            ),
-            "choose one with `--bin NAME` or `-p PACKAGE`, or write each image's name in Cargo.toml: `name` below \
-             `[package.metadata.coracle.image]`",
-        ));
-    }
-    let (mut recipes, mut failures) = (Vec::new(), Vec::new());
+    let (mut images, mut failures): (Vec<Image<'_>>, Vec<Failure>) = (Vec::new(), Vec::new());
+    let mut wrong = None;
     for program in programs {
-        match recipe(program, &flags, &args.cargo) {
-            Ok(recipe) => recipes.push(recipe),
-            Err(failure) => failures.push(failure),
+        let is_package = |other: &Image<'_>| other.is_whole && other.program.manifest == program.manifest;
+        if images.iter().any(is_package) || wrong == Some(&program.manifest) {
+            continue;
+        }
+        match image(program, &flags, &args.cargo) {
+            Ok(image) => images.push(image),
+            Err(failure) => {
+                // Its other programs would say the same.
+                wrong = Some(&program.manifest);
+                failures.push(failure);
+            }
         }
     }
     build::first(failures).map_or(Ok(()), Err)?;
-    distinct(programs, &recipes)?;
-    Ok(recipes)
+    check_flags(&images, &flags)?;
+    check_names(&images)?;
+    Ok(images.into_iter().map(|image| image.recipe).collect())
+}
+
+/// What can be said of one image alone is said of one.
+fn check_flags(images: &[Image<'_>], flags: &Overrides) -> Result<(), Failure> {
+    let one_image = |dest: &String| dest.contains("-archive:") || dest.starts_with("docker://");
+    if images.len() < 2 || flags.names.is_empty() && !flags.destinations.iter().any(one_image) {
+        return Ok(());
+    }
+    let names: Vec<String> = images.iter().map(|image| format!("`{}`", image.program.name)).collect();
+    Err(Failure::usage(
+        format!(
+            "several programs are several images: `--tag`, an archive or a name at a registry can't be the same for {}",
+            names.join(", ")
+        ),
+        "choose one with `--bin NAME` or `-p PACKAGE`, or write each image's name in Cargo.toml: `name` below \
+         `[package.metadata.coracle.image]`",
+    ))
 }
 
 /// What Cargo.toml and the flags say, and what they leave open.
-fn recipe(program: &Program, flags: &Overrides, args: &CargoArgs) -> Result<Recipe, Failure> {
-    let mut recipe = recipe::application(None, flags)?;
-    if recipe.programs.is_empty() {
+fn image<'a>(program: &'a Program, flags: &Overrides, args: &CargoArgs) -> Result<Image<'a>, Failure> {
+    let mut recipe = Package::read(&program.manifest)?.recipe(flags)?;
+    let is_whole = !recipe.programs.is_empty();
+    if !is_whole {
+        targets::check(program)?;
         let files = program.files.iter().cloned();
         recipe.programs = files.map(|from| recipe::Program { from, to: None }).collect();
     }
@@ -64,7 +89,7 @@ fn recipe(program: &Program, flags: &Overrides, args: &CargoArgs) -> Result<Reci
         let layout = Destination::layout(from_here(&folder.join(format!("{name}.oci"))));
         recipe.destinations.push(Place::Local(layout));
     }
-    Ok(recipe)
+    Ok(Image { program, recipe, is_whole })
 }
 
 /// The program's own name in lower case.
@@ -105,19 +130,18 @@ fn is_root(directory: &Path) -> bool {
 }
 
 /// Two images of one name would replace each other.
-fn distinct(programs: &[Program], recipes: &[Recipe]) -> Result<(), Failure> {
+fn check_names(images: &[Image<'_>]) -> Result<(), Failure> {
     let mut known: BTreeMap<String, &Program> = BTreeMap::new();
-    for (program, recipe) in programs.iter().zip(recipes) {
-        for name in recipe.names.iter().map(Reference::full_name) {
-            let Some(other) = known.insert(name, program) else { continue };
+    for Image { program, recipe, .. } in images {
+        for name in &recipe.names {
+            let Some(other) = known.insert(name.full_name(), program) else { continue };
             let place = |program: &Program| {
                 format!("\n  --> `{}` of {}", program.name, from_here(&program.manifest).display())
             };
-            let name = recipe.names.first().map(ToString::to_string).unwrap_or_default();
             return Err(Failure::usage(
                 format!("two images are called `{name}`{}{}", place(other), place(program)),
-                "build them one at a time with `-p PACKAGE` or `--bin NAME`, or give each its own name: `name` below \
-                 `[package.metadata.coracle.image]` of its package, or another name of the program",
+                "build them one at a time with `-p PACKAGE` or `--bin NAME`, give each package or program its own name, or put \
+                 them into one image: `programs` below `[package.metadata.coracle.image]`",
             ));
         }
     }

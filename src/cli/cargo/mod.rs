@@ -3,6 +3,7 @@
 mod compile;
 mod images;
 mod message;
+mod targets;
 
 use std::path::{Path, PathBuf};
 
