@@ -72,6 +72,47 @@ hint: choose one with `--bin NAME` or `-p PACKAGE`, or write each image's name i
 }
 
 #[test]
+fn a_layout_for_several_images_needs_a_tag_for_each() {
+    let project = shop();
+    project.cargo(["build", "-q", "--debug", "-o", "oci:all"]).ends(2, str![], str![[r#"
+error: the images of `admin` and `shop` would replace each other in `oci:all`: they have one tag
+
+hint: without `--output`, each has a layout of its own; else give each its own tag in Cargo.toml: `name = "NAME:TAG"` below `[package.metadata.coracle.image]`
+
+"#]]);
+    for name in ["shop", "admin"] {
+        let settings = format!("[package.metadata.coracle.image]\nname = \"{name}:{name}\"\n");
+        project.krate(&format!("crates/{name}"), name, &settings);
+    }
+    project.built(&["--debug", "-o", "oci:all"]);
+    let all = crate::layout::Layout::open(project.path("all"));
+    assert_eq!(all.names(), ["admin docker.io/library/admin:admin", "shop docker.io/library/shop:shop"]);
+}
+
+#[test]
+fn one_that_fails_does_not_hide_the_others() {
+    let project = shop();
+    project.krate("crates/admin", "admin", "[package.metadata.coracle.image]\nbase = \"oci:nothing\"\n");
+    project.cargo(["build", "-q", "--debug", "-p", "shop"]).ends(
+        0,
+        str![[r#"
+shop:latest@sha256:[..]
+
+"#]],
+        str![],
+    );
+    project.cargo(["build", "-q", "--debug"]).ends(1, str![[r#"
+shop:latest@sha256:[..]
+
+"#]], str![[r#"
+error: cannot use the base `oci:crates/admin/nothing`: cannot read `crates/admin/nothing`: No such file or directory (os error 2)
+
+hint: check the spelling; relative paths start at the working directory
+
+"#]]);
+}
+
+#[test]
 fn several_programs_of_a_package_are_several_images() {
     let project = Project::app("");
     project.file("src/bin/tool.rs", crate::project::MAIN);

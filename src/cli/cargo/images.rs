@@ -50,6 +50,7 @@ pub(super) fn recipes(programs: &[Program], args: &CargoBuildArgs) -> Result<Vec
     build::first(failures).map_or(Ok(()), Err)?;
     check_flags(&images, &flags)?;
     check_names(&images)?;
+    check_places(&images)?;
     Ok(images.into_iter().map(|image| image.recipe).collect())
 }
 
@@ -143,6 +144,40 @@ fn check_names(images: &[Image<'_>]) -> Result<(), Failure> {
                 "build them one at a time with `-p PACKAGE` or `--bin NAME`, give each package or program its own name, or put \
                  them into one image: `programs` below `[package.metadata.coracle.image]`",
             ));
+        }
+    }
+    Ok(())
+}
+
+/// In a layout, an image replaces the one of the same tag.
+fn check_places(images: &[Image<'_>]) -> Result<(), Failure> {
+    let mut known: BTreeMap<(&Path, &str), &Program> = BTreeMap::new();
+    for Image { program, recipe, .. } in images {
+        let places = recipe.destinations.iter().filter_map(|place| match place {
+            Place::Local(destination) => Some(destination),
+            Place::Remote(_) => None,
+        });
+        for destination in places {
+            let tags = match (&destination.tag, recipe.names.as_slice()) {
+                (Some(tag), _) => vec![tag.as_str()],
+                (None, []) => vec![""],
+                (None, names) => names.iter().map(Reference::tag).collect(),
+            };
+            for tag in tags {
+                let Some(other) = known.insert((&destination.path, tag), program) else { continue };
+                // One image may have two names with one tag.
+                if std::ptr::eq(other, *program) {
+                    continue;
+                }
+                return Err(Failure::usage(
+                    format!(
+                        "the images of `{}` and `{}` would replace each other in `{destination}`: they have one tag",
+                        other.name, program.name
+                    ),
+                    "without `--output`, each has a layout of its own; else give each its own tag in Cargo.toml: \
+                     `name = \"NAME:TAG\"` below `[package.metadata.coracle.image]`",
+                ));
+            }
         }
     }
     Ok(())
