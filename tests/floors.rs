@@ -96,7 +96,7 @@ fn library() -> Vec<(String, String, String)> {
         let code = std::fs::read_to_string(&path).unwrap();
         let code = code.split("#[cfg(test)]\nmod tests {").next()?;
         let code: Vec<&str> = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
-        let own = !["lib", "main", "cli"].contains(&module.as_str()) && !name.ends_with("/tests.rs");
+        let own = !["lib", "main", "bin", "cli"].contains(&module.as_str()) && !name.ends_with("/tests.rs");
         own.then(|| (name, module, code.join("\n")))
     });
     modules.collect()

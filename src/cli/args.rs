@@ -2,6 +2,7 @@
 
 mod build;
 mod cache;
+mod cargo;
 mod config;
 mod contract;
 mod deps;
@@ -16,6 +17,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 pub(super) use build::BuildArgs;
 pub(super) use cache::{CacheArgs, CacheCommand, PruneArgs, SharedArgs};
+pub(super) use cargo::{CargoArgs, CargoBuildArgs, CargoCli, CargoVerb, UNDER_CARGO};
 pub(super) use contract::{CheckArgs, DiffArgs, ResolveArgs, ShowArgs};
 pub(super) use deps::{DepsArgs, DepsFormat};
 pub(super) use manifests::{Layout, ManifestsArgs};
@@ -43,7 +45,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or recipe, 3 registry or network, 4 
 )]
 pub(super) struct Cli {
     #[command(subcommand)]
-    pub(super) command: Command,
+    pub(super) verb: Verb,
 
     /// When to use colours; NO_COLOR is respected
     // Behind a command's own options, however many commands there are.
@@ -53,9 +55,16 @@ pub(super) struct Cli {
 }
 
 #[derive(Subcommand)]
-pub(super) enum Command {
+pub(super) enum Verb {
     /// Build an image of programs that are already built
     Build(Box<BuildArgs>),
+    #[command(flatten)]
+    Other(Command),
+}
+
+/// What is the same under cargo.
+#[derive(Subcommand)]
+pub(super) enum Command {
     /// Show what a program's loader would map, and why
     Deps(Box<DepsArgs>),
     /// Work on a program's configuration, which stays outside its image
@@ -88,7 +97,7 @@ pub(super) enum ConfigCommand {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Color {
+pub(super) enum Color {
     Auto,
     Always,
     Never,
@@ -124,6 +133,7 @@ mod tests {
     #[test]
     fn clap_is_content_with_the_flags() {
         <Cli as clap::CommandFactory>::command().debug_assert();
+        <CargoCli as clap::CommandFactory>::command().debug_assert();
     }
 
     #[test]

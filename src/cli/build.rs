@@ -27,7 +27,11 @@ const LAST_SECOND: u64 = 253_402_300_799;
 /// Builds, or plans, one image a recipe, several at once. One that fails does not hide the others.
 pub(super) fn run(args: &BuildArgs) -> Result<Exit, Failure> {
     interrupt::listen();
-    let mut recipes = recipes(args)?;
+    images_of(recipes(args)?, args)
+}
+
+/// Builds, or plans, the images of `recipes`.
+pub(super) fn images_of(mut recipes: Vec<Recipe>, args: &BuildArgs) -> Result<Exit, Failure> {
     if args.load {
         let engine = engine_there(&recipes)?;
         recipes.iter_mut().for_each(|recipe| recipe.load = Some(engine.clone()));
@@ -244,7 +248,7 @@ fn nothing_named(error: recipe::Error) -> Failure {
 }
 
 /// Reports all failures but the last, which ends the command; its exit code is the first's.
-fn first(failures: Vec<Failure>) -> Option<Failure> {
+pub(super) fn first(failures: Vec<Failure>) -> Option<Failure> {
     let exit = failures.first()?.exit;
     let mut failures = failures.into_iter().rev();
     let last = failures.next().map(|failure| Failure { exit, ..failure });

@@ -5,6 +5,7 @@
 mod args;
 mod build;
 mod cache;
+mod cargo;
 mod chains;
 mod config;
 mod copy;
@@ -35,36 +36,60 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use clap::error::ErrorKind;
 
-use args::{Cli, Command};
+use args::{CargoCli, CargoVerb, Cli, Command, UNDER_CARGO, Verb};
 use exit::Exit;
 use failure::Failure;
 
 /// Runs the command that `args` name; the first is the program's own name.
 pub(crate) fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     let mut args: Vec<OsString> = args.collect();
+    let is_under_cargo = args.get(1).is_some_and(|arg| arg == UNDER_CARGO);
+    if is_under_cargo {
+        args.remove(1);
+    }
     if args.len() < 2 {
         args.push("--help".into());
     }
     args::color(&args).write_global();
-    let result = match Cli::try_parse_from(&args) {
-        Ok(cli) => match cli.command {
-            Command::Build(args) => build::run(&args),
-            Command::Deps(args) => deps::run(&args),
-            Command::Config(command) => config::run(&command),
-            Command::Manifests(args) => manifests::run(&args),
-            Command::Resolve(args) => resolve::run(&args),
-            Command::Copy(args) => copy::run(&args),
-            Command::Index(args) => index::run(&args),
-            Command::Cache(command) => cache::run(&command),
-        },
-        Err(error) => help_or_usage(&error),
-    };
+    let result = if is_under_cargo { under_cargo(&args) } else { alone(&args) };
     result
         .unwrap_or_else(|failure| {
             report::failure(&failure);
             failure.exit
         })
         .into()
+}
+
+fn alone(args: &[OsString]) -> Result<Exit, Failure> {
+    match Cli::try_parse_from(args) {
+        Ok(cli) => match cli.verb {
+            Verb::Build(args) => build::run(&args),
+            Verb::Other(command) => other(&command),
+        },
+        Err(error) => help_or_usage(&error),
+    }
+}
+
+fn under_cargo(args: &[OsString]) -> Result<Exit, Failure> {
+    match CargoCli::try_parse_from(args) {
+        Ok(cli) => match cli.verb {
+            CargoVerb::Build(args) => cargo::run(&args, cli.color),
+            CargoVerb::Other(command) => other(&command),
+        },
+        Err(error) => help_or_usage(&error),
+    }
+}
+
+fn other(command: &Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Deps(args) => deps::run(args),
+        Command::Config(command) => config::run(command),
+        Command::Manifests(args) => manifests::run(args),
+        Command::Resolve(args) => resolve::run(args),
+        Command::Copy(args) => copy::run(args),
+        Command::Index(args) => index::run(args),
+        Command::Cache(command) => cache::run(command),
+    }
 }
 
 /// Help and version are what somebody asked for; everything else is a wrong usage.

@@ -8,15 +8,13 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::{Error, Place, Problem};
 use super::schema::{self, File};
+use super::source::Source;
 use crate::spelling::nearest;
-
-/// How much of a long line is shown before its place, and in all.
-const SHOWN: (usize, usize) = (40, 96);
 
 /// A recipe's text, and what serde made of it.
 pub(super) struct Document<'a> {
-    path: &'a Path,
-    text: &'a str,
+    /// Its own text, and those that it inherits from; their spans do not overlap.
+    sources: Vec<Source<'a>>,
     /// The values that have the right type.
     pub(super) file: File,
     /// Unknown keys and wrong types.
@@ -26,28 +24,30 @@ pub(super) struct Document<'a> {
 impl<'a> Document<'a> {
     /// Reads the text of the recipe at `path`.
     pub(super) fn new(path: &'a Path, bytes: &'a [u8]) -> Result<Self, Error> {
-        let text = match std::str::from_utf8(bytes) {
-            Ok(text) => text,
-            Err(error) => return Err(not_text(path, bytes, error.valid_up_to())),
-        };
-        let tree = DeTable::parse(text).map_err(|error| {
-            let span = error.span().unwrap_or(text.len()..text.len());
-            let message = format!("`{}` is not TOML: {}", path.display(), error.message());
-            Error::Illegal(vec![Problem { message, hint: None, place: Some(place(path, text, &span)) }])
-        })?;
-        let mut document = Self { path, text, file: File::default(), problems: Vec::new() };
+        let source = Source::new(path, bytes)?;
+        let tree = source.parse()?;
+        Ok(Self::of(vec![source], tree))
+    }
+
+    /// The recipe that `tree` is, which was made of these sources; the first is its own.
+    pub(super) fn of(sources: Vec<Source<'a>>, tree: Spanned<DeTable<'a>>) -> Self {
+        let mut document = Self { sources, file: File::default(), problems: Vec::new() };
         document.read(tree);
-        Ok(document)
+        document
     }
 
     /// Where relative paths start.
     pub(super) fn folder(&self) -> PathBuf {
-        super::folder_of(self.path)
+        super::folder_of(self.sources.first().map_or(Path::new(""), |source| source.path))
     }
 
     /// The place of `span`.
-    pub(super) fn place(&self, span: &Range<usize>) -> Place {
-        place(self.path, self.text, span)
+    pub(super) fn place(&self, span: &Range<usize>) -> Option<Place> {
+        self.source(span).map(|source| source.place(span))
+    }
+
+    fn source(&self, span: &Range<usize>) -> Option<&Source<'a>> {
+        self.sources.iter().rfind(|source| source.start <= span.start)
     }
 
     /// Lets serde read `tree`. It stops at the first value of a wrong type: that one is noted and taken out, and serde
@@ -78,10 +78,10 @@ impl<'a> Document<'a> {
         }
     }
 
-    fn note(&mut self, span: Range<usize>, message: String, hint: Option<String>) {
+    pub(super) fn note(&mut self, span: Range<usize>, message: String, hint: Option<String>) {
         // A table that lacks what was taken out of it, and what an earlier round found already.
         if !self.problems.iter().any(|(known, _)| span.start <= known.start && known.end <= span.end) {
-            let place = Some(self.place(&span));
+            let place = self.place(&span);
             self.problems.push((span, Problem { message, hint, place }));
         }
     }
@@ -90,15 +90,21 @@ impl<'a> Document<'a> {
         let Some((Step::Key(key), parent)) = path.split_last() else { return };
         let Some(span) = span_of_key(tree, parent, key) else { return };
         let known = known_keys(parent);
+        let source = self.source(&span);
+        let header = |name: &str| source.map_or_else(|| name.to_owned(), |source| source.header(name));
+        let (top, image) = match header("") {
+            top if top.is_empty() => ("the recipe".to_owned(), "`[image]`".to_owned()),
+            top => (format!("`[{top}]`"), format!("`[{}]`", header("image"))),
+        };
         let table = match parent {
-            [] => "the recipe".to_owned(),
-            [Step::Key(name), Step::Index(_)] => format!("`[[{name}]]`"),
-            [Step::Key(name)] => format!("`[{name}]`"),
-            [Step::Key(name), Step::Key(platform)] if name == "platform" => {
-                format!("`[platform.\"{}\"]`", crate::path::printable(platform.as_bytes()))
+            [] => top.clone(),
+            [Step::Key(name), Step::Index(_)] => format!("`[[{}]]`", header(name)),
+            [Step::Key(name)] => format!("`[{}]`", header(name)),
+            [Step::Key(name), Step::Key(key)] if name == "platform" => {
+                format!("`[{}.\"{}\"]`", header(name), crate::path::printable(key.as_bytes()))
             }
-            [Step::Key(name), Step::Key(environment)] if name == "environments" => {
-                format!("`[environments.{}]`", crate::path::printable(environment.as_bytes()))
+            [Step::Key(name), Step::Key(key)] if name == "environments" => {
+                format!("`[{}.{}]`", header(name), crate::path::printable(key.as_bytes()))
             }
             [Step::Key(name), Step::Key(table)] if name == "kubernetes" => format!("`{name}.{table}`"),
             [Step::Key(name), Step::Key(table), Step::Key(probe)] if name == "kubernetes" => {
@@ -108,13 +114,15 @@ impl<'a> Document<'a> {
         };
         let below_image: &[&str] = if parent.is_empty() { schema::keys_of::<schema::Image>() } else { &[] };
         let (advice, hint) = if below_image.contains(&key.as_str()) {
-            ("; it belongs below `[image]`".to_owned(), None)
+            (format!("; it belongs below {image}"), None)
         } else if schema::keys_of::<File>().contains(&key.as_str()) {
-            ("; it belongs to the top of the recipe".to_owned(), None)
+            let top =
+                if top.starts_with('`') { format!("below {top}") } else { format!("to the top of {top}") };
+            (format!("; it belongs {top}"), None)
         } else if let Some(near) = nearest(key, known.iter().copied()) {
             (format!("; did you mean `{near}`?"), None)
         } else if let Some(near) = nearest(key, below_image.iter().copied()) {
-            (format!("; did you mean `{near}` below `[image]`?"), None)
+            (format!("; did you mean `{near}` below {image}?"), None)
         } else {
             let keys: Vec<String> = known.iter().map(|key| format!("`{key}`")).collect();
             (String::new(), Some(format!("{table} knows {}", keys.join(", "))))
@@ -211,39 +219,5 @@ fn remove_below(value: &mut DeValue<'_>, span: &Range<usize>) -> bool {
             true
         }
         _ => false,
-    }
-}
-
-fn not_text(path: &Path, bytes: &[u8], good: usize) -> Error {
-    let text: String = bytes.utf8_chunks().map(|chunk| chunk.valid()).take(1).collect();
-    let place = Some(place(path, &text, &(good..good)));
-    let message = format!("`{}` is not UTF-8, so it is no TOML", path.display());
-    Error::Illegal(vec![Problem { message, hint: None, place }])
-}
-
-/// The line and column of `span`, which is somewhere in `text`.
-fn place(path: &Path, text: &str, span: &Range<usize>) -> Place {
-    let mut start = span.start.min(text.len());
-    while !text.is_char_boundary(start) {
-        start -= 1;
-    }
-    let (before, after) = text.split_at(start);
-    let (lines, line_start) = match before.rsplit_once('\n') {
-        Some((lines, line_start)) => (lines.matches('\n').count() + 1, line_start),
-        None => (0, before),
-    };
-    let line_end = after.lines().next().unwrap_or_default();
-    let column = line_start.chars().count();
-    let marked =
-        text.get(start..span.end).unwrap_or_default().lines().next().unwrap_or_default().chars().count();
-    let hidden = if column + line_end.chars().count() > SHOWN.1 { column.saturating_sub(SHOWN.0) } else { 0 };
-    let shown = line_start.chars().chain(line_end.chars()).skip(hidden).take(SHOWN.1);
-    Place {
-        path: path.to_owned(),
-        line: lines + 1,
-        column: column + 1,
-        // One character each, so that the mark stands below its text, and none that a terminal acts upon.
-        text: shown.map(|c| if c.is_control() { ' ' } else { c }).collect(),
-        mark: (column - hidden, marked.min(SHOWN.1 - (column - hidden).min(SHOWN.1))),
     }
 }

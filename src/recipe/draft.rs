@@ -234,7 +234,7 @@ impl Check<'_> {
         self.problems.push(match origin {
             Origin::Flag(flag) => Problem { message: format!("`{flag}`: {message}"), hint, place: None },
             Origin::File(span) => {
-                Problem { message, hint, place: self.document.map(|document| document.place(span)) }
+                Problem { message, hint, place: self.document.and_then(|document| document.place(span)) }
             }
         });
     }

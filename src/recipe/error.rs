@@ -58,8 +58,8 @@ pub struct Place {
 
 impl Problem {
     /// By place; those that have none come first.
-    pub(super) fn order(&self) -> Option<(usize, usize)> {
-        self.place.as_ref().map(|place| (place.line, place.column))
+    pub(super) fn order(&self) -> Option<(PathBuf, usize, usize)> {
+        self.place.as_ref().map(|place| (place.path.clone(), place.line, place.column))
     }
 }
 

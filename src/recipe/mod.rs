@@ -3,12 +3,14 @@
 //! It knows words (ports, names, signals) and their places in a file; it knows no program and looks into none.
 //! ARCHITECTURE.md has the keys, "The recipe".
 
+mod cargo;
 mod document;
 mod draft;
 mod error;
 #[cfg(test)]
 mod published;
 mod schema;
+mod source;
 mod user;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,6 +33,7 @@ use crate::transfer;
 
 pub use crate::port::{Port, Protocol};
 pub use crate::signal::Signal;
+pub use cargo::Package;
 pub use error::{Error, Place, Problem};
 pub use user::DEFAULT_USER;
 

@@ -18,9 +18,12 @@ pub(crate) struct Coracle {
     folder: PathBuf,
     /// Removes the folder when it was made for this run alone.
     _temporary: Option<TempDir>,
+    program: PathBuf,
     args: Vec<OsString>,
     env: Vec<(&'static str, String)>,
     stdout: Stdio,
+    /// What another program writes into the folder, even when the run fails.
+    others: fn(&Path) -> bool,
 }
 
 /// `coracle` with these arguments in an empty directory of its own.
@@ -34,9 +37,11 @@ pub(crate) fn coracle_in<const N: usize>(folder: &Path, args: [&str; N]) -> Cora
     Coracle {
         folder: folder.to_owned(),
         _temporary: None,
+        program: env!("CARGO_BIN_EXE_coracle").into(),
         args: args.map(OsString::from).into(),
         env: Vec::new(),
         stdout: Stdio::piped(),
+        others: |_| false,
     }
 }
 
@@ -49,6 +54,11 @@ impl Coracle {
     /// Adds arguments.
     pub(crate) fn more<const N: usize>(&mut self, args: [&str; N]) {
         self.args.extend(args.map(OsString::from));
+    }
+
+    /// Runs it through another program, which writes things of its own.
+    pub(crate) fn through(self, program: impl Into<PathBuf>, others: fn(&Path) -> bool) -> Self {
+        Self { program: program.into(), others, ..self }
     }
 
     /// Puts a file into the working directory.
@@ -73,7 +83,7 @@ impl Coracle {
 
     /// The process, not started; for those that are killed.
     pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_coracle"));
+        let mut command = Command::new(&self.program);
         command.args(&self.args).current_dir(&self.folder).env_clear();
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command
@@ -84,7 +94,12 @@ impl Coracle {
     /// `SNAPSHOTS=overwrite` writes what was seen into the test.
     #[track_caller]
     pub(crate) fn ends(self, status: i32, stdout: Inline, stderr: Inline) {
-        let before = (status != 0).then(|| listing(&self.folder));
+        let own = || {
+            let mut found = listing(&self.folder);
+            found.retain(|path, _| !(self.others)(path));
+            found
+        };
+        let before = (status != 0).then(own);
         let mut command = self.command();
         let output = command
             .stdin(Stdio::null())
@@ -103,7 +118,7 @@ impl Coracle {
         assert.eq(text(output.stdout), stdout);
         assert_eq!(output.status.code(), Some(status), "exit code");
         if let Some(before) = before {
-            assert_eq!(listing(&self.folder), before, "a failed run left something behind");
+            assert_eq!(own(), before, "a failed run left something behind");
         }
     }
 }

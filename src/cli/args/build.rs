@@ -29,7 +29,7 @@ pub(in crate::cli) struct BuildArgs {
     /// ELF files or `#!` scripts, and their paths in the image; the first is the entrypoint. Without one,
     /// ./coracle.toml is read
     #[arg(value_name = "PROGRAM[:TO]")]
-    programs: Vec<OsString>,
+    pub(in crate::cli) programs: Vec<OsString>,
 
     /// Read the recipe in FILE; several files, several images
     #[arg(short, long = "file", value_name = "FILE")]

@@ -31,7 +31,7 @@ pub(super) fn places(document: &Document<'_>, flags: &ConfigOverrides) -> BTreeM
     for word in &table.patches {
         spans.push((About::Patch(locate(&folder, word.get_ref().as_ref())), word.span()));
     }
-    spans.into_iter().map(|(about, span)| (about, document.place(&span))).collect()
+    spans.into_iter().filter_map(|(about, span)| Some((about, document.place(&span)?))).collect()
 }
 
 fn span<T>(word: &Option<Spanned<T>>) -> Option<Range<usize>> {

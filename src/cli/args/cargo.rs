@@ -1,0 +1,239 @@
+//! `cargo coracle`: the same commands, and a `build` that takes cargo's own flags.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Arg, Args, Parser, Subcommand};
+
+use super::{BuildArgs, Color, Command};
+
+/// What `cargo-coracle` writes before the arguments that cargo gave it.
+pub(in crate::cli) const UNDER_CARGO: &str = "--under-cargo";
+
+/// Turns the programs of a crate into the smallest honest container images.
+#[derive(Parser)]
+#[command(
+    name = "cargo coracle",
+    bin_name = "cargo coracle",
+    version,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    subcommand_value_name = "COMMAND",
+    subcommand_help_heading = "Commands",
+    after_help = "\
+Examples:
+  cargo coracle build                     an image for each program of the crate, in target/coracle
+  cargo coracle build -p shop -t ghcr.io/acme/shop:1.2 --push
+  cargo coracle deps target/release/shop  what its loader would map
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or recipe, 3 registry or network, 4 findings."
+)]
+pub(in crate::cli) struct CargoCli {
+    #[command(subcommand)]
+    pub(in crate::cli) verb: CargoVerb,
+
+    /// When to use colours; NO_COLOR is respected
+    #[arg(long, global = true, display_order = 500, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
+    pub(in crate::cli) color: Color,
+}
+
+#[derive(Subcommand)]
+pub(in crate::cli) enum CargoVerb {
+    /// Run `cargo build`, and build an image of each program
+    Build(Box<CargoBuildArgs>),
+    #[command(flatten)]
+    Other(Command),
+}
+
+#[derive(Args)]
+#[command(
+    mut_args(as_under_cargo),
+    after_help = "\
+Examples:
+  cargo coracle build                               to target/coracle/NAME.oci, as NAME:latest, from a release build
+  cargo coracle build -t ghcr.io/acme/shop:1.2 --push
+  cargo coracle build --workspace --exclude tools   an image for each program
+  cargo coracle build --bin shop --features tls -o oci-archive:shop.tar
+  cargo coracle build --target x86_64-unknown-linux-musl
+  cargo coracle build --target x86_64-unknown-linux-gnu --target aarch64-unknown-linux-gnu \\
+      --sysroot linux/arm64=/usr/aarch64-linux-gnu  one image, two platforms
+  cargo coracle build --debug -- --config /etc/shop.toml
+
+Settings stand in Cargo.toml, below `[package.metadata.coracle]` and `[workspace.metadata.coracle]`, with the keys of
+coracle.toml. Flags go on top."
+)]
+pub(in crate::cli) struct CargoBuildArgs {
+    #[command(flatten)]
+    pub(in crate::cli) cargo: CargoArgs,
+
+    #[command(flatten)]
+    pub(in crate::cli) build: BuildArgs,
+}
+
+/// Cargo says which programs there are, and Cargo.toml what holds for them.
+fn as_under_cargo(arg: Arg) -> Arg {
+    match arg.get_id().as_str() {
+        "programs" | "files" | "roots" => arg.hide(true),
+        "output" => arg.help(
+            "Write the image to `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or `docker-archive:FILE`, or send it to \
+             `docker://NAME[:TAG]`; `oci:target/coracle/NAME.oci` when nothing is said",
+        ),
+        _ => arg,
+    }
+}
+
+/// The flags that cargo is given.
+#[derive(Args, Default)]
+pub(in crate::cli) struct CargoArgs {
+    /// Build this package's programs
+    #[arg(short, long = "package", value_name = "SPEC", help_heading = "Cargo")]
+    packages: Vec<String>,
+
+    /// Build the programs of all packages of the workspace
+    #[arg(long, visible_alias = "all", help_heading = "Cargo")]
+    workspace: bool,
+
+    /// Leave out this package
+    #[arg(long, value_name = "SPEC", help_heading = "Cargo")]
+    exclude: Vec<String>,
+
+    /// Build this program alone
+    #[arg(long = "bin", value_name = "NAME", help_heading = "Cargo")]
+    bin: Vec<String>,
+
+    /// Build all programs but examples
+    #[arg(long, help_heading = "Cargo")]
+    bins: bool,
+
+    /// Build this example
+    #[arg(long = "example", value_name = "NAME", help_heading = "Cargo")]
+    example: Vec<String>,
+
+    /// Build all examples
+    #[arg(long, help_heading = "Cargo")]
+    examples: bool,
+
+    /// Build with the profile `release`; the default
+    #[arg(short, long, conflicts_with_all = ["debug", "profile"], help_heading = "Cargo")]
+    release: bool,
+
+    /// Build with the profile `dev`
+    #[arg(long, conflicts_with = "profile", help_heading = "Cargo")]
+    debug: bool,
+
+    /// Build with this profile
+    #[arg(long, value_name = "NAME", help_heading = "Cargo")]
+    profile: Option<String>,
+
+    /// Turn on these features
+    #[arg(short = 'F', long, value_name = "FEATURES", help_heading = "Cargo")]
+    features: Vec<String>,
+
+    /// Turn on all features
+    #[arg(long, help_heading = "Cargo")]
+    all_features: bool,
+
+    /// Leave out the default features
+    #[arg(long, help_heading = "Cargo")]
+    no_default_features: bool,
+
+    /// Build for this target; several targets, one image of several platforms
+    #[arg(long = "target", value_name = "TRIPLE", help_heading = "Cargo")]
+    pub(in crate::cli) targets: Vec<String>,
+
+    /// Keep Cargo.lock as it is
+    #[arg(long, help_heading = "Cargo")]
+    locked: bool,
+
+    /// Use no network for crates
+    #[arg(long, help_heading = "Cargo")]
+    offline: bool,
+
+    /// Both `--locked` and `--offline`
+    #[arg(long, help_heading = "Cargo")]
+    frozen: bool,
+
+    /// The Cargo.toml to build; the one here or above when nothing is said
+    #[arg(long, value_name = "PATH", help_heading = "Cargo")]
+    pub(in crate::cli) manifest_path: Option<PathBuf>,
+
+    /// Where cargo writes
+    #[arg(long, value_name = "DIR", help_heading = "Cargo")]
+    target_dir: Option<PathBuf>,
+
+    /// How many things cargo does at once
+    #[arg(short, long, value_name = "N", allow_hyphen_values = true, help_heading = "Cargo")]
+    jobs: Option<String>,
+
+    /// A flag of nightly cargo
+    #[arg(short = 'Z', value_name = "FLAG", help_heading = "Cargo")]
+    unstable: Vec<String>,
+}
+
+impl CargoArgs {
+    /// As `cargo build` takes them.
+    pub(in crate::cli) fn flags(&self) -> Vec<OsString> {
+        let mut flags: Vec<OsString> = Vec::new();
+        let lists = [
+            ("--package", &self.packages),
+            ("--exclude", &self.exclude),
+            ("--bin", &self.bin),
+            ("--example", &self.example),
+            ("--features", &self.features),
+            ("--target", &self.targets),
+            ("-Z", &self.unstable),
+        ];
+        for (flag, values) in lists {
+            flags.extend(values.iter().flat_map(|value| [flag.into(), value.into()]));
+        }
+        let switches = [
+            ("--workspace", self.workspace),
+            ("--bins", self.bins),
+            ("--examples", self.examples),
+            ("--release", !self.debug && self.profile.is_none()),
+            ("--all-features", self.all_features),
+            ("--no-default-features", self.no_default_features),
+            ("--locked", self.locked),
+            ("--offline", self.offline),
+            ("--frozen", self.frozen),
+        ];
+        flags.extend(switches.into_iter().filter(|(_, is_on)| *is_on).map(|(flag, _)| flag.into()));
+        let values = [
+            ("--profile", self.profile.as_ref().map(OsString::from)),
+            ("--manifest-path", self.manifest_path.as_ref().map(OsString::from)),
+            ("--target-dir", self.target_dir.as_ref().map(OsString::from)),
+            ("--jobs", self.jobs.as_ref().map(OsString::from)),
+        ];
+        flags.extend(values.into_iter().filter_map(|(flag, value)| Some([flag.into(), value?])).flatten());
+        flags
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cargo_gets_its_flags_back() {
+        let flags = |line: &str| {
+            let cli = CargoCli::try_parse_from(line.split(' ')).unwrap();
+            let CargoVerb::Build(args) = cli.verb else { panic!("no build") };
+            let flags = args.cargo.flags();
+            flags.iter().map(|flag| flag.to_str().unwrap()).collect::<Vec<_>>().join(" ")
+        };
+        for (line, expected) in [
+            ("cargo coracle build", "--release"),
+            ("cargo coracle build --debug -o oci:x -- --release", ""),
+            (
+                "cargo coracle build -pa -p b --profile dist -Zx --all -j -1 --target-dir t",
+                "--package a --package b -Z x --workspace --profile dist --target-dir t --jobs -1",
+            ),
+            (
+                "cargo coracle build --target a --target=b -F x,y --bin c --example d --frozen -r",
+                "--bin c --example d --features x,y --target a --target b --release --frozen",
+            ),
+        ] {
+            assert_eq!(flags(&line.replacen("cargo coracle", "cargo-coracle", 1)), expected, "{line}");
+        }
+    }
+}

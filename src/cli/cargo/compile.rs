@@ -1,0 +1,136 @@
+//! Runs `cargo build`, and learns from its messages which programs there are.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::{self, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use super::message::{self, Artifact, Message};
+use super::targets;
+use crate::cli::args::{CargoArgs, Color};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::{interrupt, report};
+
+/// A program that cargo has built, for one target or several.
+pub(super) struct Program {
+    /// Its name, as Cargo.toml or the file's has it.
+    pub(super) name: String,
+    /// The Cargo.toml of its package.
+    pub(super) manifest: PathBuf,
+    /// The files, one for each target.
+    pub(super) files: Vec<PathBuf>,
+}
+
+/// Builds; cargo's own words go to stderr. The programs, by package and name, whatever was done first.
+pub(super) fn programs(args: &CargoArgs, quiet: bool, color: Color) -> Result<Vec<Program>, Failure> {
+    check_manifest(args)?;
+    let cargo = cargo();
+    let mut command = Command::new(&cargo);
+    command.args(["build", "--message-format=json-render-diagnostics"]).args(args.flags());
+    match color {
+        Color::Auto => {}
+        Color::Always => drop(command.args(["--color", "always"])),
+        Color::Never => drop(command.args(["--color", "never"])),
+    }
+    if quiet {
+        command.arg("--quiet");
+    }
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+    let (artifacts, status) =
+        child.and_then(artifacts).map_err(|error| no_cargo(Path::new(&cargo), &error))?;
+    if interrupt::go_on().is_break() {
+        let message = "interrupted; no image was written".into();
+        return Err(Failure { exit: Exit::Interrupted, message, hint: None });
+    }
+    if !status.success() {
+        return Err(failed(status, args));
+    }
+    Ok(grouped(artifacts))
+}
+
+/// Who runs this under cargo has it in `CARGO`.
+#[allow(clippy::disallowed_methods, reason = "the environment says which cargo it is")]
+fn cargo() -> OsString {
+    std::env::var_os("CARGO").filter(|cargo| !cargo.is_empty()).unwrap_or_else(|| "cargo".into())
+}
+
+/// Cargo would say so, too, but not what else can be done.
+fn check_manifest(args: &CargoArgs) -> Result<(), Failure> {
+    let hint = "name one with `--manifest-path`, begin with `cargo new app`, or build an image of a program that is \
+                there: `coracle build ./app`";
+    match &args.manifest_path {
+        Some(path) if !path.exists() => {
+            Err(Failure::usage(format!("`--manifest-path`: there is no `{}`", path.display()), hint))
+        }
+        Some(_) => Ok(()),
+        None => {
+            let here = std::env::current_dir().unwrap_or_default();
+            if here.ancestors().any(|folder| folder.join("Cargo.toml").exists()) {
+                return Ok(());
+            }
+            let message = format!("there is no Cargo.toml in `{}` or above", here.display());
+            Err(Failure::usage(message, hint))
+        }
+    }
+}
+
+/// What cargo has built that can be run, and how it ended.
+fn artifacts(mut cargo: Child) -> io::Result<(Vec<Artifact>, ExitStatus)> {
+    let mut found = Vec::new();
+    if let Some(stdout) = cargo.stdout.take() {
+        let mut stdout = BufReader::new(stdout);
+        while let Some(message) = message::next(&mut stdout, report::talk)? {
+            if let Message::CompilerArtifact(artifact) = message
+                && is_program(&artifact)
+            {
+                found.push(artifact);
+            }
+        }
+    }
+    Ok((found, cargo.wait()?))
+}
+
+/// Programs of dependencies and of build scripts are not what was asked for.
+fn is_program(artifact: &Artifact) -> bool {
+    let kinds = &artifact.target.kind;
+    artifact.executable.is_some()
+        && kinds.iter().any(|kind| kind == "bin" || kind == "example")
+        && artifact.package_id.contains("path+")
+}
+
+/// One program for all its targets.
+fn grouped(artifacts: Vec<Artifact>) -> Vec<Program> {
+    let mut programs: BTreeMap<_, Program> = BTreeMap::new();
+    for Artifact { manifest_path: manifest, target, executable, .. } in artifacts {
+        let key = (manifest.clone(), target.kind, target.name.clone());
+        let program =
+            programs.entry(key).or_insert(Program { name: target.name, manifest, files: Vec::new() });
+        program.files.extend(executable);
+        program.files.sort();
+        program.files.dedup();
+    }
+    programs.into_values().collect()
+}
+
+fn no_cargo(cargo: &Path, error: &io::Error) -> Failure {
+    let message = format!("cannot run `{}`: {error}", cargo.display());
+    let hint = "install Rust as https://rustup.rs says, or name cargo in the variable CARGO";
+    Failure { exit: Exit::Failed, message, hint: Some(hint.into()) }
+}
+
+/// Cargo has said why.
+fn failed(status: ExitStatus, args: &CargoArgs) -> Failure {
+    let failure = |message, hint| Failure { exit: Exit::Failed, message, hint };
+    if status.code().is_none() {
+        return failure(format!("cargo was ended ({status}), so there is no image"), None);
+    }
+    match targets::not_installed(&args.targets) {
+        Some(target) => failure(
+            format!("the target `{target}` is not installed, so there is no image"),
+            Some(format!("`rustup target add {target}` installs it")),
+        ),
+        None => failure("cargo could not build the programs, so there is no image".into(), None),
+    }
+}

@@ -1,0 +1,184 @@
+//! What each image is made of, what it is called and where it goes.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use coracle::recipe::{self, Overrides, Package, Recipe};
+use coracle::reference::Reference;
+use coracle::store::Destination;
+use coracle::transfer::Place;
+
+use super::compile::Program;
+use super::{from_here, targets};
+use crate::cli::args::{CargoArgs, CargoBuildArgs};
+use crate::cli::build;
+use crate::cli::failure::Failure;
+
+/// An image that is to be built, and the program that it is about.
+struct Image<'a> {
+    program: &'a Program,
+    recipe: Recipe,
+    /// Cargo.toml names its programs, so that it is the only image of its package.
+    is_whole: bool,
+}
+
+/// The recipes of all programs. All of them must be right before any image is built.
+pub(super) fn recipes(programs: &[Program], args: &CargoBuildArgs) -> Result<Vec<Recipe>, Failure> {
+    if programs.is_empty() {
+        return Err(Failure::usage(
+            "cargo has built no program, so there is nothing to make an image of",
+            "a package has a program when it has src/main.rs or `[[bin]]`; `--example NAME` takes an example of a library",
+        ));
+    }
+    let flags = args.build.overrides();
+    let (mut images, mut failures): (Vec<Image<'_>>, Vec<Failure>) = (Vec::new(), Vec::new());
+    let mut wrong = None;
+    for program in programs {
+        let is_package = |other: &Image<'_>| other.is_whole && other.program.manifest == program.manifest;
+        if images.iter().any(is_package) || wrong == Some(&program.manifest) {
+            continue;
+        }
+        match image(program, &flags, &args.cargo) {
+            Ok(image) => images.push(image),
+            Err(failure) => {
+                // Its other programs would say the same.
+                wrong = Some(&program.manifest);
+                failures.push(failure);
+            }
+        }
+    }
+    build::first(failures).map_or(Ok(()), Err)?;
+    check_flags(&images, &flags)?;
+    check_names(&images)?;
+    check_places(&images)?;
+    Ok(images.into_iter().map(|image| image.recipe).collect())
+}
+
+/// What can be said of one image alone is said of one.
+fn check_flags(images: &[Image<'_>], flags: &Overrides) -> Result<(), Failure> {
+    let one_image = |dest: &String| dest.contains("-archive:") || dest.starts_with("docker://");
+    if images.len() < 2 || flags.names.is_empty() && !flags.destinations.iter().any(one_image) {
+        return Ok(());
+    }
+    let names: Vec<String> = images.iter().map(|image| format!("`{}`", image.program.name)).collect();
+    Err(Failure::usage(
+        format!(
+            "several programs are several images: `--tag`, an archive or a name at a registry can't be the same for {}",
+            names.join(", ")
+        ),
+        "choose one with `--bin NAME` or `-p PACKAGE`, or write each image's name in Cargo.toml: `name` below \
+         `[package.metadata.coracle.image]`",
+    ))
+}
+
+/// What Cargo.toml and the flags say, and what they leave open.
+fn image<'a>(program: &'a Program, flags: &Overrides, args: &CargoArgs) -> Result<Image<'a>, Failure> {
+    let mut recipe = Package::read(&program.manifest)?.recipe(flags)?;
+    let is_whole = !recipe.programs.is_empty();
+    if !is_whole {
+        targets::check(program)?;
+        let files = program.files.iter().cloned();
+        recipe.programs = files.map(|from| recipe::Program { from, to: None }).collect();
+    }
+    // A name that nobody chose is no place at a registry.
+    if recipe.names.is_empty() && !recipe.push {
+        recipe.names.push(name(program)?);
+    }
+    if recipe.destinations.is_empty() {
+        let name = recipe.names.first().map_or(program.name.as_str(), Reference::base_name);
+        let folder = target_dir(program, &args.targets).join("coracle");
+        let layout = Destination::layout(from_here(&folder.join(format!("{name}.oci"))));
+        recipe.destinations.push(Place::Local(layout));
+    }
+    Ok(Image { program, recipe, is_whole })
+}
+
+/// The program's own name in lower case.
+fn name(program: &Program) -> Result<Reference, Failure> {
+    program.name.to_lowercase().parse().map_err(|_| {
+        Failure::usage(
+            format!(
+                "`{}` is not a legal name of an image\n  --> the program of {}",
+                program.name,
+                from_here(&program.manifest).display()
+            ),
+            "name the image with `--tag NAME`, or in Cargo.toml: `name = \"NAME\"` below `[package.metadata.coracle.image]`",
+        )
+    })
+}
+
+/// The directory that cargo writes to: above that of the profile, and above that of the target, if there is one.
+fn target_dir(program: &Program, targets: &[String]) -> PathBuf {
+    let file = program.files.first().map(PathBuf::as_path).unwrap_or(Path::new(""));
+    let profile = match file.parent() {
+        Some(parent) if parent.ends_with("examples") => parent.parent(),
+        parent => parent,
+    };
+    let above = profile.and_then(Path::parent).unwrap_or(Path::new(""));
+    let of_target = |target: &String| {
+        let name = Path::new(target.strip_suffix(".json").unwrap_or(target)).file_name();
+        name.is_some_and(|name| above.ends_with(name))
+    };
+    match above.parent() {
+        // Configuration can name targets, too; then this file is one directory further up.
+        Some(root) if targets.iter().any(of_target) || is_root(root) && !is_root(above) => root.to_owned(),
+        _ => above.to_owned(),
+    }
+}
+
+fn is_root(directory: &Path) -> bool {
+    directory.join(".rustc_info.json").exists()
+}
+
+/// Two images of one name would replace each other.
+fn check_names(images: &[Image<'_>]) -> Result<(), Failure> {
+    let mut known: BTreeMap<String, &Program> = BTreeMap::new();
+    for Image { program, recipe, .. } in images {
+        for name in &recipe.names {
+            let Some(other) = known.insert(name.full_name(), program) else { continue };
+            let place = |program: &Program| {
+                format!("\n  --> `{}` of {}", program.name, from_here(&program.manifest).display())
+            };
+            return Err(Failure::usage(
+                format!("two images are called `{name}`{}{}", place(other), place(program)),
+                "build them one at a time with `-p PACKAGE` or `--bin NAME`, give each package or program its own name, or put \
+                 them into one image: `programs` below `[package.metadata.coracle.image]`",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// In a layout, an image replaces the one of the same tag.
+fn check_places(images: &[Image<'_>]) -> Result<(), Failure> {
+    let mut known: BTreeMap<(&Path, &str), &Program> = BTreeMap::new();
+    for Image { program, recipe, .. } in images {
+        let places = recipe.destinations.iter().filter_map(|place| match place {
+            Place::Local(destination) => Some(destination),
+            Place::Remote(_) | Place::Engine(_) => None,
+        });
+        for destination in places {
+            let tags = match (&destination.tag, recipe.names.as_slice()) {
+                (Some(tag), _) => vec![tag.as_str()],
+                (None, []) => vec![""],
+                (None, names) => names.iter().map(Reference::tag).collect(),
+            };
+            for tag in tags {
+                let Some(other) = known.insert((&destination.path, tag), program) else { continue };
+                // One image may have two names with one tag.
+                if std::ptr::eq(other, *program) {
+                    continue;
+                }
+                return Err(Failure::usage(
+                    format!(
+                        "the images of `{}` and `{}` would replace each other in `{destination}`: they have one tag",
+                        other.name, program.name
+                    ),
+                    "without `--output`, each has a layout of its own; else give each its own tag in Cargo.toml: \
+                     `name = \"NAME:TAG\"` below `[package.metadata.coracle.image]`",
+                ));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,56 @@
+//! `cargo coracle build`: cargo first, then an image of each program that it built.
+
+mod compile;
+mod images;
+mod message;
+mod targets;
+
+use std::path::{Path, PathBuf};
+
+use super::args::{CargoBuildArgs, Color};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::{build, interrupt};
+
+/// Runs cargo, and builds the images of what it reports.
+pub(super) fn run(args: &CargoBuildArgs, color: Color) -> Result<Exit, Failure> {
+    interrupt::listen();
+    refuse(args)?;
+    let programs = compile::programs(&args.cargo, args.build.quiet, color)?;
+    let recipes = images::recipes(&programs, args)?;
+    build::images_of(recipes, &args.build)
+}
+
+/// What `coracle build` takes, and cargo or Cargo.toml says here.
+fn refuse(args: &CargoBuildArgs) -> Result<(), Failure> {
+    let flags = args.build.overrides();
+    if let Some(program) = flags.programs.first() {
+        let program = program.display();
+        return Err(Failure::usage(
+            format!("`{program}`: under cargo, the programs are those that cargo builds"),
+            format!(
+                "name one with `--bin {program}`, or its package with `-p`; `coracle build {program}` takes a file"
+            ),
+        ));
+    }
+    if !args.build.files.is_empty() {
+        return Err(Failure::usage(
+            "`--file` can't go under cargo: the settings stand in Cargo.toml",
+            "write them below `[package.metadata.coracle]`, or build the recipe with `coracle build --file`",
+        ));
+    }
+    if !flags.roots.is_empty() {
+        return Err(Failure::usage(
+            "`--root` can't go under cargo: what cargo builds stands in no other root",
+            "`--sysroot` takes the loader and the libraries from there",
+        ));
+    }
+    Ok(())
+}
+
+/// `path` as it is called from the working directory, where it is below that.
+fn from_here(path: &Path) -> PathBuf {
+    let here = std::env::current_dir().ok();
+    let below = here.and_then(|here| path.strip_prefix(here).ok().map(Path::to_owned));
+    below.filter(|below| !below.as_os_str().is_empty()).unwrap_or_else(|| path.to_owned())
+}

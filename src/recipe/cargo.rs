@@ -1,0 +1,173 @@
+//! What a package's Cargo.toml says of its image: the keys of a recipe below `[package.metadata.coracle]`, on top of those
+//! below `[workspace.metadata.coracle]`, and what cargo itself knows of the package.
+//!
+//! Source: the Cargo book, "The Manifest Format" and "Workspaces".
+
+mod merge;
+mod misplaced;
+mod workspace;
+
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::document::Document;
+use super::error::Error;
+use super::source::Source;
+use super::{Overrides, Recipe, draft, read};
+use crate::fs;
+
+/// Where a package has its keys, and where a workspace has those for all its packages.
+const OF_PACKAGE: &str = "package.metadata.coracle";
+const OF_WORKSPACE: &str = "workspace.metadata.coracle";
+
+/// What the OCI image specification calls each of a package's fields: "Pre-Defined Annotation Keys".
+const LABELS: [(&str, &str); 8] = [
+    ("name", "org.opencontainers.image.title"),
+    ("version", "org.opencontainers.image.version"),
+    ("description", "org.opencontainers.image.description"),
+    ("license", "org.opencontainers.image.licenses"),
+    ("repository", "org.opencontainers.image.source"),
+    ("homepage", "org.opencontainers.image.url"),
+    ("documentation", "org.opencontainers.image.documentation"),
+    ("authors", "org.opencontainers.image.authors"),
+];
+
+/// A package's Cargo.toml, and that of its workspace.
+pub struct Package {
+    manifest: Text,
+    workspace: Option<Text>,
+}
+
+/// A file and what it holds.
+struct Text {
+    path: PathBuf,
+    bytes: Vec<u8>,
+}
+
+impl Package {
+    /// Reads the Cargo.toml at `manifest`, and the workspace's that holds for it: the one that it names, is itself, or that stands
+    /// above.
+    ///
+    /// # Errors
+    /// When one of them can't be read, or is not TOML.
+    pub fn read(manifest: &Path) -> Result<Self, Error> {
+        let manifest = Text::read(manifest)?;
+        let workspace = workspace::of(&manifest)?;
+        Ok(Self { manifest, workspace })
+    }
+
+    /// The recipe that they make with `flags` on top; its programs may be empty, for cargo knows them. What nothing is said of
+    /// in labels and annotations, the package's fields say.
+    ///
+    /// # Errors
+    /// When something in them is not legal: all places at once.
+    pub fn recipe(&self, flags: &Overrides) -> Result<Recipe, Error> {
+        let own = self.manifest.source()?;
+        let workspace = self.workspace.as_ref().map(Text::source).transpose()?;
+        let own = own.below(OF_PACKAGE, None);
+        let workspace = workspace.map(|source| source.below(OF_WORKSPACE, Some(&own)));
+        let tree = own.parse()?;
+        let below = workspace.as_ref().map(Source::parse).transpose()?;
+
+        let mut wrong = misplaced::keys(&tree);
+        let mut table = settings(below.as_ref(), OF_WORKSPACE, &mut wrong);
+        if let Some(workspace) = &workspace {
+            merge::rebase(table.get_mut(), own.path, workspace.path)?;
+        }
+        let table = merge::on_top(settings(Some(&tree), OF_PACKAGE, &mut wrong), table);
+        let mut document = Document::of(std::iter::once(own).chain(workspace).collect(), table);
+        for misplaced::Slip { span, message, hint } in wrong {
+            document.note(span, message, hint);
+        }
+        let mut recipe = draft::finish(Some(&document), flags)?;
+        for (label, value) in labels(&tree, below.as_ref()) {
+            recipe.labels.entry(label.into()).or_insert_with(|| value.clone());
+            recipe.annotations.entry(label.into()).or_insert(value);
+        }
+        Ok(recipe)
+    }
+}
+
+impl Text {
+    fn read(path: &Path) -> Result<Self, Error> {
+        let path = from_here(path)?;
+        Ok(Self { bytes: read(&path)?, path })
+    }
+
+    fn source(&self) -> Result<Source<'_>, Error> {
+        Source::new(&self.path, &self.bytes)
+    }
+}
+
+/// `path` as it is called from the working directory, where it is below that.
+fn from_here(path: &Path) -> fs::Result<PathBuf> {
+    let here = fs::absolute(Path::new("."))?;
+    let absolute = fs::absolute(path)?;
+    let here = here.components().collect::<PathBuf>();
+    Ok(absolute.strip_prefix(here).map(Path::to_owned).unwrap_or(absolute))
+}
+
+/// The value at `path` of dotted keys.
+fn at<'t, 'a>(tree: &'t Spanned<DeTable<'a>>, path: &str) -> Option<&'t Spanned<DeValue<'a>>> {
+    let mut words = path.split('.');
+    let first = tree.get_ref().get(words.next()?)?;
+    words.try_fold(first, |value, word| value.get_ref().as_table()?.get(word))
+}
+
+/// The table at `path`; an empty one where there is none.
+fn settings<'a>(
+    tree: Option<&Spanned<DeTable<'a>>>,
+    path: &str,
+    wrong: &mut Vec<misplaced::Slip>,
+) -> Spanned<DeTable<'a>> {
+    let nothing = || Spanned::new(0..0, DeTable::new());
+    let Some(value) = tree.and_then(|tree| at(tree, path)) else { return nothing() };
+    match value.get_ref() {
+        DeValue::Table(table) => Spanned::new(value.span(), table.clone()),
+        _ => {
+            let message = format!("`{path}` is no table");
+            wrong.push(misplaced::Slip { span: value.span(), message, hint: None });
+            nothing()
+        }
+    }
+}
+
+/// The labels that the package's fields are, with those that it takes from its workspace.
+fn labels<'a>(
+    tree: &Spanned<DeTable<'a>>,
+    workspace: Option<&Spanned<DeTable<'a>>>,
+) -> Vec<(&'static str, String)> {
+    let field = |key: &str| {
+        let value = at(tree, &format!("package.{key}"))?;
+        match value.get_ref().as_table() {
+            // `key.workspace = true`
+            Some(_) => text(at(workspace?, &format!("workspace.package.{key}"))?.get_ref()),
+            None => text(value.get_ref()),
+        }
+    };
+    let label = |(key, label): (&str, &'static str)| {
+        let value = field(key)?;
+        // What cargo took for "or" before it took SPDX expressions.
+        let value = if key == "license" { value.replace('/', " OR ") } else { value };
+        Some((label, value)).filter(|(_, value)| !value.is_empty() && !value.contains('\0'))
+    };
+    LABELS.into_iter().filter_map(label).collect()
+}
+
+/// A string on one line, or several with commas.
+fn text(value: &DeValue<'_>) -> Option<String> {
+    let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match value {
+        DeValue::String(text) => Some(one_line(text)),
+        DeValue::Array(list) => {
+            let words = list.iter().filter_map(|word| word.get_ref().as_str());
+            Some(words.map(one_line).collect::<Vec<_>>().join(", "))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,97 @@
+//! A package's settings on top of its workspace's.
+
+use std::path::Path;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::super::folder_of;
+use crate::fs;
+
+/// The keys whose values are paths; `*` is any key or element.
+const PATHS: [&str; 11] = [
+    "image.programs.*",
+    "image.programs.*.from",
+    "include.*.from",
+    "config.*.templates.*",
+    "config.*.templates.*.from",
+    "values.files.*",
+    "values.schema",
+    "environments.*.values.*",
+    "platform.*.root",
+    "platform.*.sysroot",
+    "kubernetes.patches.*",
+];
+
+/// Likewise, of those that are paths behind a transport alone.
+const PLACES: [&str; 2] = ["image.base", "image.publish-contract"];
+
+/// The transports of places that are paths.
+const TRANSPORTS: [&str; 3] = ["oci", "oci-archive", "docker-archive"];
+
+/// `top` with what `below` says besides: tables key by key, everything else whole.
+pub(super) fn on_top<'a>(top: Spanned<DeTable<'a>>, below: Spanned<DeTable<'a>>) -> Spanned<DeTable<'a>> {
+    let span = if top.get_ref().is_empty() { below.span() } else { top.span() };
+    let mut merged = below.into_inner();
+    for (key, value) in top.into_inner() {
+        let other = merged.remove(key.get_ref().as_ref());
+        let value = match (value, other) {
+            (value, Some(other)) if value.get_ref().is_table() && other.get_ref().is_table() => {
+                let both = on_top(table(value), table(other));
+                Spanned::new(both.span(), DeValue::Table(both.into_inner()))
+            }
+            (value, _) => value,
+        };
+        merged.insert(key, value);
+    }
+    Spanned::new(span, merged)
+}
+
+fn table<'a>(value: Spanned<DeValue<'a>>) -> Spanned<DeTable<'a>> {
+    let span = value.span();
+    match value.into_inner() {
+        DeValue::Table(table) => Spanned::new(span, table),
+        _ => Spanned::new(span, DeTable::new()),
+    }
+}
+
+/// Lets the relative paths in `table`, which start at the folder of `workspace`, lead there from that of `package`.
+pub(super) fn rebase(table: &mut DeTable<'_>, package: &Path, workspace: &Path) -> fs::Result<()> {
+    if folder_of(package) == folder_of(workspace) {
+        return Ok(());
+    }
+    let folder = fs::absolute(&folder_of(workspace))?;
+    let path = |text: &str| folder.join(text).display().to_string();
+    let place = |text: &str| match text.split_once(':') {
+        Some((transport, rest)) if TRANSPORTS.contains(&transport) => format!("{transport}:{}", path(rest)),
+        _ => text.to_owned(),
+    };
+    for (keys, change) in [(PATHS.as_slice(), &path as &dyn Fn(&str) -> String), (&PLACES, &place)] {
+        for way in keys {
+            let way: Vec<&str> = way.split('.').collect();
+            change_in(table, &way, change);
+        }
+    }
+    Ok(())
+}
+
+fn change_in(table: &mut DeTable<'_>, way: &[&str], change: &dyn Fn(&str) -> String) {
+    let Some((key, rest)) = way.split_first() else { return };
+    for (name, value) in table.iter_mut() {
+        if *key == "*" || name.get_ref() == key {
+            change_at(value.get_mut(), rest, change);
+        }
+    }
+}
+
+fn change_at(value: &mut DeValue<'_>, way: &[&str], change: &dyn Fn(&str) -> String) {
+    match (value, way) {
+        // An empty path is told as one.
+        (DeValue::String(text), []) if !text.is_empty() => *text = change(text).into(),
+        (DeValue::Table(table), _) => change_in(table, way, change),
+        (DeValue::Array(array), ["*", rest @ ..]) => {
+            array.iter_mut().for_each(|value| change_at(value.get_mut(), rest, change));
+        }
+        _ => {}
+    }
+}

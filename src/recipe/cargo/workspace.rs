@@ -1,0 +1,49 @@
+//! Which workspace a package is in.
+
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::super::error::Error;
+use super::{Text, at};
+use crate::fs;
+
+/// The Cargo.toml of the workspace that the one in `manifest` belongs to, as cargo finds it: `find_workspace_root` of
+/// `cargo/core/workspace.rs`.
+pub(super) fn of(manifest: &Text) -> Result<Option<Text>, Error> {
+    let tree = manifest.source()?.parse()?;
+    let folder = |path: &Path| path.parent().map(Path::to_owned).unwrap_or_default();
+    if tree.get_ref().contains_key("workspace") {
+        return Text::read(&manifest.path).map(Some);
+    }
+    if let Some(named) = at(&tree, "package.workspace").and_then(|named| named.get_ref().as_str()) {
+        return Text::read(&folder(&manifest.path).join(named).join("Cargo.toml")).map(Some);
+    }
+    let path = fs::absolute(&manifest.path)?;
+    for above in path.ancestors().skip(2) {
+        let candidate = above.join("Cargo.toml");
+        if !candidate.is_file() {
+            continue;
+        }
+        let text = Text::read(&candidate)?;
+        let tree = text.source()?.parse()?;
+        if tree.get_ref().contains_key("workspace") && !excludes(&tree, above, &path) {
+            return Ok(Some(text));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether the workspace at `root` wants nothing to do with `manifest`. Who is named as a member is one all the same.
+fn excludes(tree: &Spanned<DeTable<'_>>, root: &Path, manifest: &Path) -> bool {
+    let holds = |key: &str| {
+        let list = at(tree, key).and_then(|list| list.get_ref().as_array());
+        let paths =
+            list.into_iter().flatten().filter_map(|path: &Spanned<DeValue<'_>>| path.get_ref().as_str());
+        paths
+            .map(|path| root.join(path).components().collect::<PathBuf>())
+            .any(|path| manifest.starts_with(path))
+    };
+    holds("workspace.exclude") && !holds("workspace.members")
+}

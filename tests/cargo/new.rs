@@ -1,0 +1,109 @@
+//! A new crate with nothing configured.
+
+use std::path::Path;
+use std::process::Command;
+
+use snapbox::str;
+
+use crate::project::Project;
+
+#[test]
+fn a_new_crate_needs_no_configuration() {
+    let project = Project::empty();
+    let own = Path::new(env!("CARGO_BIN_EXE_cargo-coracle")).parent().unwrap();
+    let cargo = |folder: &str, args: &[&str]| {
+        let surroundings = project.surroundings();
+        let path = surroundings.iter().find(|(name, _)| *name == "PATH").unwrap();
+        let mut cargo = Command::new("cargo");
+        cargo.args(args).current_dir(project.path(folder)).env_clear().envs(surroundings.iter().cloned());
+        cargo.env("PATH", format!("{}:{}", own.display(), path.1)).output().unwrap()
+    };
+    assert!(cargo("", &["new", "app"]).status.success());
+    let output = cargo("app", &["coracle", "build", "--quiet"]);
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(printed.starts_with("app:latest@sha256:"), "{printed}");
+    let layout = crate::layout::Layout::open(project.path("app/target/coracle/app.oci"));
+    assert_eq!(layout.names(), ["latest docker.io/library/app:latest"]);
+    assert_eq!(layout.config()["config"]["Entrypoint"][0], "/app/app");
+    if let Some(printed) = layout.run() {
+        assert_eq!(printed, "Hello, world!\n");
+    }
+}
+
+#[test]
+fn an_unchanged_crate_is_unchanged() {
+    let project = Project::app("");
+    for state in ["written to", "unchanged in"] {
+        let output = project.cargo(["build"]).command().output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{said}");
+        assert!(said.contains(&format!("\n  {state} oci:target/coracle/app.oci\n")), "{said}");
+    }
+}
+
+#[test]
+fn profiles_and_targets_have_one_place_for_images() {
+    let project = Project::app("[profile.fast]\ninherits = \"dev\"\n");
+    let host = Command::new("rustc").arg("-vV").output().unwrap().stdout;
+    let host = String::from_utf8(host).unwrap();
+    let host = host.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
+    let entrypoint = |args: &[&str], built: &str| {
+        let _ = std::fs::remove_dir_all(project.path("target/coracle"));
+        project.built(args);
+        assert!(project.path(built).exists(), "{built}");
+        assert_eq!(project.layout("app").config()["config"]["Entrypoint"][0], "/app/app");
+    };
+    entrypoint(&["--debug"], "target/debug/app");
+    entrypoint(&["--profile", "fast"], "target/fast/app");
+    entrypoint(&["--target", host, "--debug"], &format!("target/{host}/debug/app"));
+    project.file(".cargo/config.toml", format!("build.target = \"{host}\"\n"));
+    entrypoint(&["--debug"], &format!("target/{host}/debug/app"));
+}
+
+#[test]
+fn an_example_is_an_image() {
+    let project = Project::empty();
+    project.file("Cargo.toml", "[package]\nname = \"lib\"\nedition = \"2024\"\n");
+    project.file("src/lib.rs", "").file("examples/tour.rs", crate::project::MAIN);
+    project.cargo(["build", "--example", "tour", "--debug", "--strip"]).ends(
+        0,
+        str![[r#"
+tour:latest@sha256:[..]
+
+"#]],
+        str![[r#"
+   Compiling lib v0.0.0 ([FOLDER])
+    Finished `dev` profile [unoptimized + debuginfo] target(s) in [..]
+tour:latest  linux/amd64  [..]
+  libraries  [..]
+  program    [..]
+  written to oci:target/coracle/tour.oci
+
+"#]],
+    );
+}
+
+#[test]
+fn every_other_command_works_as_well() {
+    let project = Project::app("");
+    project.built(&[]);
+    project.cargo(["deps", "--format", "paths", "target/release/app"]).ends(
+        0,
+        str![[r#"
+...
+[..]libc.so.6
+...
+"#]],
+        str![],
+    );
+    project.cargo(["config", "--help"]).ends(
+        0,
+        str![[r#"
+...
+Usage: cargo coracle config [OPTIONS] <COMMAND>
+...
+"#]],
+        str![],
+    );
+}

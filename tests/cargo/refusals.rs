@@ -1,0 +1,167 @@
+//! What goes wrong, and the whole of what is said about it.
+
+use snapbox::str;
+
+use crate::project::Project;
+
+#[test]
+fn without_a_manifest() {
+    let project = Project::empty();
+    project.cargo(["build"]).ends(2, str![], str![[r#"
+error: there is no Cargo.toml in `[FOLDER]` or above
+
+hint: name one with `--manifest-path`, begin with `cargo new app`, or build an image of a program that is there: `coracle build ./app`
+
+"#]]);
+    project.cargo(["build", "--manifest-path", "x/Cargo.toml"]).ends(2, str![], str![[r#"
+error: `--manifest-path`: there is no `x/Cargo.toml`
+
+hint: name one with `--manifest-path`, begin with `cargo new app`, or build an image of a program that is there: `coracle build ./app`
+
+"#]]);
+}
+
+#[test]
+fn without_a_program() {
+    let project = Project::empty();
+    project.file("Cargo.toml", "[package]\nname = \"lib\"\nedition = \"2024\"\n").file("src/lib.rs", "");
+    project.cargo(["build", "--debug"]).ends(2, str![], str![[r#"
+   Compiling lib v0.0.0 ([FOLDER])
+    Finished `dev` profile [unoptimized + debuginfo] target(s) in [..]
+error: cargo has built no program, so there is nothing to make an image of
+
+hint: a package has a program when it has src/main.rs or `[[bin]]`; `--example NAME` takes an example of a library
+
+"#]]);
+}
+
+#[test]
+fn without_cargo() {
+    let project = Project::app("");
+    project.cargo(["build"]).env("CARGO", "/nowhere/cargo").ends(
+        1,
+        str![],
+        str![[r#"
+error: cannot run `/nowhere/cargo`: No such file or directory (os error 2)
+
+hint: install Rust as https://rustup.rs says, or name cargo in the variable CARGO
+
+"#]],
+    );
+}
+
+#[test]
+fn what_cargo_can_not_build() {
+    let project = Project::app("");
+    project.file("src/main.rs", "fn main() { nothing }\n");
+    project.cargo(["build", "--debug"]).ends(
+        1,
+        str![],
+        str![[r#"
+   Compiling app v1.2.3 ([FOLDER])
+...
+error: could not compile `app` (bin "app") due to 1 previous error
+error: cargo could not build the programs, so there is no image
+
+"#]],
+    );
+    project.file("Cargo.toml", "[package\n");
+    project.cargo(["build", "--debug"]).ends(
+        1,
+        str![],
+        str![[r#"
+error: unclosed table, expected `]`
+ --> Cargo.toml:1:9
+  |
+1 | [package
+  |         ^
+error: cargo could not build the programs, so there is no image
+
+"#]],
+    );
+}
+
+#[test]
+fn what_cargo_says_already() {
+    let project = Project::app("");
+    project.cargo(["build", "target/release/app"]).ends(2, str![], str![[r#"
+error: `target/release/app`: under cargo, the programs are those that cargo builds
+
+hint: name one with `--bin target/release/app`, or its package with `-p`; `coracle build target/release/app` takes a file
+
+"#]]);
+    project.cargo(["build", "-f", "coracle.toml"]).ends(
+        2,
+        str![],
+        str![[r#"
+error: `--file` can't go under cargo: the settings stand in Cargo.toml
+
+hint: write them below `[package.metadata.coracle]`, or build the recipe with `coracle build --file`
+
+"#]],
+    );
+    project.cargo(["build", "--root", "/"]).ends(
+        2,
+        str![],
+        str![[r#"
+error: `--root` can't go under cargo: what cargo builds stands in no other root
+
+hint: `--sysroot` takes the loader and the libraries from there
+
+"#]],
+    );
+    project.cargo(["build", "--release", "--debug"]).ends(
+        2,
+        str![],
+        str![[r#"
+error: the argument `--release` cannot be used with `--debug`
+
+  usage: cargo coracle build --release [-- <ARG>...]
+
+hint: `--help` shows every flag, with examples
+
+"#]],
+    );
+}
+
+#[test]
+fn names_that_are_none() {
+    let project = Project::app("[[bin]]\nname = \"App_\"\npath = \"src/main.rs\"\n");
+    project.cargo(["build", "--quiet", "--debug"]).ends(2, str![], str![[r#"
+error: `App_` is not a legal name of an image
+  --> the program of Cargo.toml
+
+hint: name the image with `--tag NAME`, or in Cargo.toml: `name = "NAME"` below `[package.metadata.coracle.image]`
+
+"#]]);
+    project.built(&["--debug", "-t", "app"]);
+}
+
+#[test]
+fn two_programs_of_one_name() {
+    let project = Project::app("[[bin]]\nname = \"one\"\npath = \"src/main.rs\"\n");
+    project.file("src/bin/One.rs", crate::project::MAIN);
+    project.cargo(["build", "--quiet", "--debug"]).ends(2, str![], str![[r#"
+error: two images are called `one:latest`
+  --> `One` of Cargo.toml
+  --> `one` of Cargo.toml
+
+hint: build them one at a time with `-p PACKAGE` or `--bin NAME`, give each package or program its own name, or put them into one image: `programs` below `[package.metadata.coracle.image]`
+
+"#]]);
+}
+
+#[test]
+fn nothing_is_pushed_by_a_name_that_nobody_chose() {
+    let project = Project::app("");
+    project.cargo(["build", "--quiet", "--debug", "--push"]).ends(
+        2,
+        str![],
+        str![[r#"
+error: `--push`: the image has no name, so nothing says where to send it
+
+hint: name it: `--tag REGISTRY/NAME:TAG`, or `name` below `[image]`
+
+"#]],
+    );
+}
