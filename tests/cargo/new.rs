@@ -87,6 +87,40 @@ tour:latest  linux/amd64  [..]
 }
 
 #[test]
+fn help_names_cargos_flags_and_none_that_it_does_not_take() {
+    let project = Project::empty();
+    let help = project.cargo(["build", "--help"]).command().output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    for flag in [
+        "Usage: cargo coracle build [OPTIONS] [-- <ARG>...]",
+        "\nCargo:\n",
+        "--target <TRIPLE>",
+        "target/coracle",
+    ] {
+        assert!(help.contains(flag), "{flag}: {help}");
+    }
+    for flag in ["--file", "--root", "PROGRAM"] {
+        assert!(!help.contains(flag), "{flag}: {help}");
+    }
+}
+
+#[test]
+fn without_its_other_half_it_says_so() {
+    let project = Project::empty();
+    std::fs::copy(env!("CARGO_BIN_EXE_cargo-coracle"), project.path("cargo-coracle")).unwrap();
+    project.cargo(["build"]).through(project.path("cargo-coracle"), |_| false).ends(
+        1,
+        str![],
+        str![[r#"
+error: cannot run `[FOLDER]/coracle`: No such file or directory (os error 2)
+
+hint: `coracle` and `cargo-coracle` stand in one directory, as `cargo install` puts them
+
+"#]],
+    );
+}
+
+#[test]
 fn every_other_command_works_as_well() {
     let project = Project::app("");
     project.built(&[]);
