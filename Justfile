@@ -4,7 +4,7 @@ ci:
 
 # The inner loop: no real clients.
 test:
-    cargo test --lib --bins --test cli --test build --test config --test contract --test deps --test determinism --test floors --test fuzz --test reload --test rules --test strip
+    cargo test --lib --bins --test cargo --test cli --test build --test config --test contract --test deps --test determinism --test floors --test fuzz --test reload --test rules --test strip
 
 lint:
     cargo fmt --check

@@ -28,7 +28,7 @@ fn hand_over(args: Vec<OsString>) -> ExitCode {
         Err(error) => {
             eprintln!("error: cannot run `{}`: {error}\n", coracle.display());
             eprintln!(
-                "hint: `coracle` and `cargo-coracle` belong together: `cargo install coracle` installs both"
+                "hint: `coracle` and `cargo-coracle` stand in one directory, as `cargo install` puts them"
             );
             ExitCode::FAILURE
         }

@@ -71,7 +71,8 @@ impl Package {
         let tree = own.parse()?;
         let below = workspace.as_ref().map(Source::parse).transpose()?;
 
-        let mut wrong = misplaced::keys(&tree);
+        let mut wrong = misplaced::keys(&tree, OF_PACKAGE);
+        wrong.extend(below.iter().flat_map(|tree| misplaced::keys(tree, OF_WORKSPACE)));
         let mut table = settings(below.as_ref(), OF_WORKSPACE, &mut wrong);
         if let Some(workspace) = &workspace {
             merge::rebase(table.get_mut(), own.path, workspace.path)?;

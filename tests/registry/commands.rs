@@ -32,6 +32,8 @@ pub(crate) fn run_with(folder: &Path, args: &[&str], env: &[(&str, &str)]) -> (O
 pub(crate) fn folder() -> TempDir {
     let folder = TempDir::new().unwrap();
     fs::copy("/usr/bin/env", folder.path().join("app")).unwrap();
+    // Of a file that has changed in the same tick of the clock no record is kept.
+    std::thread::sleep(std::time::Duration::from_millis(60));
     folder
 }
 

@@ -26,12 +26,12 @@ const SLIPS: [(&str, &str); 8] = [
     ("workspace.metadata.Coracle", super::OF_WORKSPACE),
 ];
 
-/// Every table of settings in `tree` that nobody would read.
-pub(super) fn keys(tree: &Spanned<DeTable<'_>>) -> Vec<Slip> {
-    let slip = |(wrong, right): (&str, &str)| {
+/// Every table of settings in `tree` that belongs below `right`, and that nobody reads where it is.
+pub(super) fn keys(tree: &Spanned<DeTable<'_>>, right: &str) -> Vec<Slip> {
+    let slip = |wrong: &str| {
         let value = at(tree, wrong).filter(|value| value.get_ref().is_table())?;
         let message = format!("nobody reads `[{wrong}]`; the settings belong below `[{right}]`");
         Some(Slip { span: value.span(), message, hint: None })
     };
-    SLIPS.into_iter().filter_map(slip).collect()
+    SLIPS.into_iter().filter(|(_, belongs)| *belongs == right).filter_map(|(wrong, _)| slip(wrong)).collect()
 }

@@ -189,6 +189,39 @@ to = "/srv"
 }
 
 #[test]
+fn settings_that_nobody_reads_are_told_once() {
+    let both = "[package]\nname = \"shop\"\n\n[workspace.coracle.image]\nuser = 1\n\n[metadata.coracle]\n";
+    snapbox::assert_data_eq!(
+        recipe("", both).unwrap_err(),
+        str![[r#"
+2 problems in the recipe
+
+  nobody reads `[workspace.coracle]`; the settings belong below `[workspace.metadata.coracle]`
+     --> FOLDER/shop/Cargo.toml:4:12
+    4 | [workspace.coracle.image]
+      |            ^^^^^^^
+
+  nobody reads `[metadata.coracle]`; the settings belong below `[package.metadata.coracle]`
+     --> FOLDER/shop/Cargo.toml:7:1
+    7 | [metadata.coracle]
+      | ^^^^^^^^^^^^^^^^^^
+"#]]
+        .raw()
+    );
+    let workspace = "[package]\nname = \"root\"\n[package.coracle]\n\n[workspace.coracle]\n";
+    snapbox::assert_data_eq!(
+        recipe(workspace, "[package]\nname = \"shop\"\n").unwrap_err(),
+        str![[r#"
+nobody reads `[workspace.coracle]`; the settings belong below `[workspace.metadata.coracle]`
+   --> FOLDER/Cargo.toml:5:1
+  5 | [workspace.coracle]
+    | ^^^^^^^^^^^^^^^^^^^
+"#]]
+        .raw()
+    );
+}
+
+#[test]
 fn what_is_no_table_is_told() {
     let package = "[package]\nname = \"shop\"\nmetadata.coracle = \"shop\"\n";
     snapbox::assert_data_eq!(
