@@ -162,7 +162,11 @@ fn other_places_say_what_to_write() {
     let desk = Desk::new();
     copy(&desk);
     let ended = desk.run(&["config", "show", "docker-daemon:a"]);
-    let expected = "error: `docker-daemon:a` names no place of an image: images can't be read from there\n\n\
+    let expected = "error: `docker-daemon:a:latest` can be copied, and not be read where it is\n\n\
+                    hint: copy it first: `coracle copy docker-daemon:a:latest oci:DIR`\n";
+    assert_eq!((ended.status, ended.stderr.as_str()), (1, expected));
+    let ended = desk.run(&["config", "show", "dir:a"]);
+    let expected = "error: `dir:a` names no place of an image: images can't be read from there\n\n\
                     hint: write `docker://NAME[:TAG]`, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:TAG]`\n";
     assert_eq!((ended.status, ended.stderr.as_str()), (2, expected));
     desk.file("m.yaml", crate::shop::MANIFEST);

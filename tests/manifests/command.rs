@@ -527,7 +527,7 @@ fn an_image_that_is_kept_somewhere_is_named_by_what_it_is() {
         "warning: `oci:env.oci` expects another configuration; `coracle config check` tells what\n"
     );
     assert_eq!(run(&["manifests", "oci:none"]).0, 1);
-    assert_eq!(run(&["manifests", "docker://acme/env"]).0, 2);
+    assert_eq!(run(&["manifests", "docker://127.0.0.1:1/acme/env"]).0, 3);
 }
 
 #[test]
