@@ -67,8 +67,10 @@ pub fn push(
     let opens: Vec<_> = blobs
         .iter()
         .map(|blob| {
-            let stop = &stop;
+            let (stop, progress) = (&stop, &progress);
             move || -> io::Result<Box<dyn Read>> {
+                // What is small would be there before anybody is asked.
+                progress(0);
                 Ok(Box::new(Stoppable { reader: open(blob)?, stop: stop.clone() }))
             }
         })

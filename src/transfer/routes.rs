@@ -190,6 +190,8 @@ impl Route {
 
     fn carry(&self, parcel: &Parcel, road: &Road<'_>) -> Result<(), Error> {
         let open = || -> io::Result<Box<dyn Read>> {
+            // What is small would be there before anybody is asked.
+            road.moved(0);
             Ok(Box::new(Stoppable { reader: (parcel.open)()?, stop: road.stop.clone() }))
         };
         let progress = |bytes| road.moved(bytes);

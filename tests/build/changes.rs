@@ -10,7 +10,7 @@ use crate::support::listing;
 #[test]
 fn a_file_that_grows_is_no_image() {
     let project = Project::hello(&["-static"]);
-    project.file("data", vec![7; 1 << 20]);
+    project.file("data", vec![7; 16 << 20]);
     let (done, mut file) =
         (AtomicBool::new(false), OpenOptions::new().append(true).open(project.path("data")).unwrap());
     std::thread::scope(|scope| {
