@@ -180,6 +180,26 @@ impl Locked {
     }
 }
 
+impl Drop for Locked {
+    fn drop(&mut self) {
+        // What can't be removed harms nobody, and the directory itself is tried once more.
+        let _ = remove(self.path());
+    }
+}
+
+/// Removes a staging directory, its lock last: who is killed meanwhile leaves what the next build takes for remains.
+fn remove(directory: &Path) -> io::Result<()> {
+    let lock = directory.join(LOCK);
+    for entry in std::fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path != lock {
+            std::fs::remove_file(path)?;
+        }
+    }
+    std::fs::remove_file(lock)?;
+    std::fs::remove_dir(directory)
+}
+
 /// A new directory in `parent`; the usual errors don't mention its name, which nobody has seen.
 fn temporary_directory(parent: &Path) -> io::Result<TempDir> {
     let mut builder = tempfile::Builder::new();
@@ -220,7 +240,7 @@ fn remove_remains(parent: &Path) {
         let path = parent.join(fs::path_of(&name));
         if name.starts_with(PREFIX.as_bytes()) && matches!(fs::look(&path), Ok(Some(fs::Found::Directory))) {
             match File::open(path.join(LOCK)) {
-                Ok(lock) if lock.try_lock().is_ok() => drop(std::fs::remove_dir_all(&path)),
+                Ok(lock) if lock.try_lock().is_ok() => drop(remove(&path)),
                 Ok(_) => {}
                 // Killed before there was a lock, or not there yet: only an empty directory goes.
                 Err(_) => drop(std::fs::remove_dir(&path)),
