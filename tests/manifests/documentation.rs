@@ -239,5 +239,5 @@ fn the_job_that_builds_in_a_cluster_is_valid() {
     let output = coracle_in(folder.path(), []).command().args(args).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("/work/shop"), "only the program is not there: {said}");
+    assert!(said.contains("/programs/shop"), "only the program is not there: {said}");
 }
