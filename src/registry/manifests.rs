@@ -9,7 +9,7 @@ use super::error::{Error, Request};
 use super::{Remote, text};
 use crate::digest::Digest;
 use crate::image::{Document, media_type};
-use crate::reference::Reference;
+use crate::reference::{Reference, is_tag};
 
 /// The specification asks registries to take manifests of up to 4 MiB; nobody has to take larger ones.
 pub(super) const LARGEST: u64 = 4 << 20;
@@ -152,12 +152,6 @@ impl Remote {
             Target::Tag(tag) => Err(Error::NoTag { tag: text::shown(tag, 200) }),
         }
     }
-}
-
-/// Source: distribution-spec, "Pulling manifests".
-fn is_tag(tag: &str) -> bool {
-    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    tag.len() <= 128 && tag.starts_with(is_word) && tag.chars().all(|c| is_word(c) || c == '.' || c == '-')
 }
 
 fn verified(target: Target<'_>, found: Digest, request: Request) -> Result<(), Error> {

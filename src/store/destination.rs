@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Error, layout};
 use crate::fs::{self, Found};
 use crate::image::{Descriptor, Root};
+use crate::reference::is_tag;
 
 /// A place for an image, and the tag to give it there.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -100,12 +101,6 @@ impl FromStr for Destination {
             _ => Ok(Self { kind, path: path.into(), tag: tag.map(Into::into) }),
         }
     }
-}
-
-/// Source: distribution-spec, "Pulling manifests".
-fn is_tag(text: &str) -> bool {
-    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    (1..=128).contains(&text.len()) && text.bytes().all(legal) && !text.starts_with(['.', '-'])
 }
 
 impl fmt::Display for Destination {
