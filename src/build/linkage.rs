@@ -9,7 +9,7 @@ use crate::closure::{Elf, Mapped};
 use crate::elf::{self, Toolchain};
 use crate::fs;
 use crate::note::Note;
-use crate::path::Spelled;
+use crate::path::{Spelled, printable};
 use crate::platform::Platform;
 use crate::recipe::{Linkage, Recipe};
 use crate::rootfs::{Program, Rootfs};
@@ -47,6 +47,13 @@ struct Linked<'a> {
     elf: &'a Elf,
     is_static: bool,
     toolchain: Option<Toolchain>,
+}
+
+impl Linked<'_> {
+    /// What its file is called.
+    fn name(&self) -> String {
+        printable(self.spelled.name())
+    }
 }
 
 /// Holds `programs`, which are for `platform`, to the linkage that `recipe` asks for.
@@ -135,7 +142,7 @@ fn to_static(linked: &[Linked<'_>], platform: &Platform, size: u64) -> fs::Resul
     let share = sizes.values().sum::<u64>().saturating_mul(100) / size.max(1);
     Ok((share >= WORTH_A_WORD).then(|| {
         let needs = match linked {
-            [one] => format!("`{}` needs", one.spelled),
+            [one] => format!("`{}` needs", one.name()),
             _ => "the programs need".into(),
         };
         let setting = setting(first.toolchain, platform, false);
@@ -180,8 +187,8 @@ fn to_dynamic(linked: &[Linked<'_>], platform: &Platform) -> Option<String> {
     let alone = linked.iter().find(|linked| linked.is_static && linked.toolchain == Some(Toolchain::Rust))?;
     Some(format!(
         "`{}` has a C library inside, and the image has one for `{}`; {} makes it use that",
-        alone.spelled,
-        dynamic.spelled,
+        alone.name(),
+        dynamic.name(),
         setting(alone.toolchain, platform, true)
     ))
 }

@@ -35,7 +35,7 @@ fn a_rust_program_that_needs_the_c_library_alone_is_better_off_without() {
         0,
         str!["sha256:[..]\n"],
         str![[r#"
-hint: `[FOLDER]/hello` needs nothing but the C library, [..] % of the image; `--target x86_64-unknown-linux-musl` makes it one file, `--linkage dynamic` ends this hint
+hint: `hello` needs nothing but the C library, [..] % of the image; `--target x86_64-unknown-linux-musl` makes it one file, `--linkage dynamic` ends this hint
 ...
 "#]],
     );
@@ -105,7 +105,7 @@ fn a_static_program_beside_a_dynamic_one_is_told_of_it() {
     let project = rust(&["-Ctarget-feature=+crt-static"]);
     project.program("c", "int main(void) { return 0; }", &[]);
     project.coracle(["build", "c", "hello"]).ends(0, str!["sha256:[..]\n"], str![[r#"
-hint: `[FOLDER]/hello` has a C library inside, and the image has one for `[FOLDER]/c`; `--target x86_64-unknown-linux-gnu` makes it use that
+hint: `hello` has a C library inside, and the image has one for `c`; `--target x86_64-unknown-linux-gnu` makes it use that
 ...
 "#]]);
 }
@@ -140,7 +140,7 @@ fn go_is_told_without_cgo() {
     };
     go("1", "dynamic");
     project.coracle(["build", "dynamic"]).ends(0, str!["sha256:[..]\n"], str![[r#"
-hint: `[FOLDER]/dynamic` needs nothing but the C library, [..] % of the image; `CGO_ENABLED=0` makes it one file, `--linkage dynamic` ends this hint
+hint: `dynamic` needs nothing but the C library, [..] % of the image; `CGO_ENABLED=0` makes it one file, `--linkage dynamic` ends this hint
 ...
 "#]]);
     project.file("main.go", "package main\nfunc main() { println(\"hello\") }\n");
