@@ -16,6 +16,7 @@
 mod cluster;
 mod desk;
 mod engines;
+mod messages;
 mod page;
 mod pages;
 #[allow(dead_code, reason = "tests of clients need the rest")]
