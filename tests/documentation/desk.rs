@@ -86,11 +86,14 @@ impl Desk {
         names.into_iter().fold(self, |desk, name| desk.copy("/usr/bin/openssl", name))
     }
 
-    /// A program that prints a line, of C.
+    /// The source of a program that prints a line.
+    pub(crate) fn source(&self, name: &str) -> &Self {
+        self.file(name, "#include <stdio.h>\nint main(void) { puts(\"hello\"); return 0; }\n")
+    }
+
+    /// Such a program.
     pub(crate) fn hello(&self, name: &str) -> &Self {
-        self.done(&format!(
-            "printf '#include <stdio.h>\\nint main(void) {{ puts(\"hello\"); return 0; }}\\n' | gcc -s -x c -o {name} -"
-        ));
+        self.source("hello.c").done(&format!("gcc -O2 -s -o {name} hello.c; rm hello.c"));
         self
     }
 

@@ -86,11 +86,14 @@ fn has_prompt(blocks: &[(usize, Vec<&str>)]) -> bool {
     blocks.last().is_some_and(|(_, lines)| lines.iter().any(|line| line.starts_with("$ ")))
 }
 
-/// A prompt, or the bare name of a program: no path, no key, nothing that ends in a colon.
+/// A prompt, a variable that is set, or the bare name of a program: no path, no key, nothing that ends in a colon.
 fn is_command(line: &str) -> bool {
     let first = line.split(' ').next().unwrap_or_default();
-    let is_name = |name: &str| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
-    first == "$" || first.contains('=') && line.contains(" coracle ") || !first.is_empty() && is_name(first)
+    let is_variable = |name: &str| name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+    let is_program = first.bytes().all(|byte| byte.is_ascii_lowercase() || b"0123456789-+.".contains(&byte));
+    first == "$"
+        || first.split_once('=').is_some_and(|(name, _)| !name.is_empty() && is_variable(name))
+        || is_program && first.starts_with(|letter: char| letter.is_ascii_lowercase())
 }
 
 /// Where there are prompts, what follows a command is what it prints; else every line is a command.

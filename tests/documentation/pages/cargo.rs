@@ -56,7 +56,7 @@ done"#,
     desk.tool(
         "cargo",
         &format!(
-            "case \"$*\" in\n*--target*) export CARGO=\"$(dirname \"$0\")/cargo-of-targets\"; shift; exec cargo-coracle \"$@\" ;;\n\
+            "case \"$*\" in\n'coracle '*--target*) export CARGO=\"$(dirname \"$0\")/cargo-of-targets\"; shift; exec cargo-coracle \"$@\" ;;\n\
              esac\nexec {cargo} \"$@\""
         ),
     );

@@ -8,18 +8,25 @@ use crate::page::{self, Command};
 use crate::support::skipped;
 use crate::{registry, requirement, shown, tools};
 
+mod arm64;
 mod base_images;
+mod c;
 mod cache;
 mod cargo;
 mod configuration;
 mod contract;
 mod debugging;
 mod engines_page;
+mod glibc;
+mod go;
 mod leak_gate;
 mod manifests;
+mod python;
 mod readme;
 mod registries;
 mod shared_cache;
+mod static_programs;
+mod zig;
 
 /// A page whose commands are run.
 pub(crate) struct Page {
@@ -51,6 +58,18 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("README.md", "cargo test", "it is what runs this"),
     ("docs/engines.md", "kind load", "kind makes a cluster of containers, which needs Docker with a network"),
     ("docs/engines.md", "minikube image load", "minikube makes a virtual machine"),
+];
+
+/// Programs that commands name, and the packages of Debian that have them.
+const PROGRAMS: &[(&str, &str)] = &[
+    ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu libc6-dev-arm64-cross"),
+    ("g++", "g++"),
+    ("go", "golang-go"),
+    ("musl-gcc", "musl-tools"),
+    ("objdump", "binutils"),
+    ("python3.11", "python3.11"),
+    ("qemu-aarch64-static", "qemu-user-static"),
+    ("umoci", "umoci"),
 ];
 
 const NONE: fn() -> Option<Engines> = || None;
@@ -115,10 +134,13 @@ impl Page {
         if has(&["kubectl"]) && !tools::path("kubectl").exists() {
             return Some("there is no kubectl: `bash .ci/tools` installs it into target/tools".into());
         }
-        if has(&["arm64", "aarch64"]) && !Path::new("/usr/bin/aarch64-linux-gnu-gcc").exists() {
-            return Some("there is no aarch64-linux-gnu-gcc (on Debian: gcc-aarch64-linux-gnu)".into());
+        if command.starts_with("zig ") && !tools::path("zig").exists() {
+            return Some("there is no zig: `bash .ci/tools` installs it into target/tools".into());
         }
-        None
+        let is_named = |program: &str| command.split([' ', '/', '\n']).any(|word| word == program);
+        let lacks = |program: &str| !Path::new("/usr/bin").join(program).exists();
+        let (program, package) = PROGRAMS.iter().find(|(program, _)| is_named(program) && lacks(program))?;
+        Some(format!("there is no {program} (on Debian: {package})"))
     }
 }
 
@@ -186,18 +208,25 @@ mod tests {
     use super::*;
 
     pages!(
+        arm64,
         base_images,
+        c,
         cache,
         cargo,
         configuration,
         contract,
         debugging,
         engines_page,
+        glibc,
+        go,
         leak_gate,
         manifests,
+        python,
         readme,
         registries,
         shared_cache,
+        static_programs,
+        zig,
     );
 
     #[test]
