@@ -10,7 +10,6 @@
     reason = "a panic is how a test fails"
 )]
 
-mod cluster;
 mod command;
 mod contents;
 mod documentation;

@@ -1,4 +1,5 @@
-//! As much of an API server as kubectl needs for one pod: it answers what is asked, changes nothing, and keeps what it was told.
+//! As much of an API server as kubectl needs for one pod and for objects that are applied: it answers what is asked, takes
+//! what is sent and gives it back, changes nothing, and keeps what it was told.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -47,14 +48,21 @@ fn serve(stream: TcpStream, requests: &Mutex<String>) -> std::io::Result<()> {
             length = value.trim().parse().unwrap_or_default();
         }
     }
-    let mut body = String::new();
-    reader.by_ref().take(length).read_to_string(&mut body)?;
+    let mut body = Vec::new();
+    reader.by_ref().take(length).read_to_end(&mut body)?;
+    // kubectl sends some objects in a form of its own, which is no text.
+    let body = String::from_utf8_lossy(&body);
     requests
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .push_str(&format!("{} {body}\n", request.trim_end()));
     let path = request.split([' ', '?']).nth(1).unwrap_or_default();
-    let answer = if request.starts_with("GET ") { answer(path) } else { None };
+    let answer = match request.starts_with("GET ") {
+        true => answer(path),
+        // There is nobody who could start a container.
+        false if path.ends_with("/ephemeralcontainers") => None,
+        false => serde_json::from_str(&body).ok(),
+    };
     let (status, body) = match answer {
         Some(body) => ("200 OK", body),
         None => (
@@ -67,14 +75,29 @@ fn serve(stream: TcpStream, requests: &Mutex<String>) -> std::io::Result<()> {
 }
 
 fn answer(path: &str) -> Option<Value> {
-    let resource = |name: &str, kind: &str| json!({ "name": name, "singularName": "", "namespaced": true, "kind": kind, "verbs": ["get", "list"] });
+    let resource = |name: &str, kind: &str| json!({ "name": name, "singularName": "", "namespaced": true, "kind": kind, "verbs": ["create", "get", "list", "patch"] });
     Some(match path.strip_prefix("/api/v1/namespaces/default/").unwrap_or(path) {
         "/api" => json!({ "kind": "APIVersions", "versions": ["v1"] }),
-        "/apis" => json!({ "kind": "APIGroupList", "apiVersion": "v1", "groups": [] }),
+        "/apis" => json!({ "kind": "APIGroupList", "apiVersion": "v1", "groups": [{
+            "name": "apps",
+            "versions": [{ "groupVersion": "apps/v1", "version": "v1" }],
+            "preferredVersion": { "groupVersion": "apps/v1", "version": "v1" },
+        }] }),
+        "/apis/apps/v1" => json!({
+            "kind": "APIResourceList",
+            "groupVersion": "apps/v1",
+            "resources": [resource("deployments", "Deployment")],
+        }),
         "/api/v1" => json!({
             "kind": "APIResourceList",
             "groupVersion": "v1",
-            "resources": [resource("pods", "Pod"), resource("configmaps", "ConfigMap")],
+            "resources": [
+                resource("pods", "Pod"),
+                resource("configmaps", "ConfigMap"),
+                resource("secrets", "Secret"),
+                resource("services", "Service"),
+                resource("persistentvolumeclaims", "PersistentVolumeClaim"),
+            ],
         }),
         "pods/POD" => json!({
             "kind": "Pod",

@@ -1,0 +1,111 @@
+//! Podman, Docker and containerd in a place of their own, which ends with the test.
+
+use std::process::Command;
+
+use crate::place::Place;
+use crate::requirement::Program;
+
+/// What has to be installed, and what else pages run where containers are.
+pub(crate) const NEEDS: &[Program] = &[
+    Program("podman", "podman"),
+    Program("dockerd", "docker.io"),
+    Program("docker", "docker.io"),
+    Program("containerd", "containerd"),
+    Program("ctr", "containerd"),
+    Program("runc", "runc"),
+    Program("umoci", "umoci"),
+    Program("strace", "strace"),
+];
+
+/// Limits and control groups as a container of a CI has them: podman's own are for a host with systemd.
+const CONTAINERS: &str = r#"
+[containers]
+default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+"#;
+
+/// What would change the host's network, which is not in the place.
+const NO_NETWORK: [&str; 5] =
+    ["--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false"];
+
+pub(crate) struct Engines {
+    place: Place,
+}
+
+impl Engines {
+    /// Podman alone, which has no daemon.
+    pub(crate) fn podman_alone() -> Self {
+        let place = Place::new();
+        let root = place.data().join("podman");
+        place.file("containers.conf", CONTAINERS);
+        let storage =
+            format!("[storage]\ndriver = \"overlay\"\ngraphroot = {root:?}\nrunroot = \"/run/podman\"\n");
+        place.file("storage.conf", &storage);
+        Self { place }
+    }
+
+    /// All three.
+    pub(crate) fn all() -> Self {
+        let engines = Self::podman_alone();
+        engines.docker();
+        engines.containerd();
+        engines
+    }
+
+    fn docker(&self) {
+        let place = &self.place;
+        let config = place.file("daemon.json", "{}");
+        let mut daemon =
+            place.command(["dockerd", "--exec-root", "/run/docker", "--pidfile", "/run/docker.pid"]);
+        daemon.arg("--config-file").arg(config).arg("--data-root").arg(place.data().join("docker"));
+        daemon.args(["--host", &self.docker_host(), "--cgroup-parent", &format!("/{}", place.cgroup)]);
+        place.daemon(daemon.args(NO_NETWORK), || {
+            place.command(["docker", "--host", &self.docker_host(), "info"])
+        });
+    }
+
+    fn containerd(&self) {
+        let (place, socket) = (&self.place, self.containerd_socket());
+        let root = place.data().join("containerd");
+        let config = format!(
+            "version = 2\nroot = {root:?}\nstate = \"/run/containerd-state\"\n\
+             disabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n[grpc]\naddress = {socket:?}\n"
+        );
+        let config = place.file("containerd.toml", &config);
+        let mut daemon = place.command(["containerd", "--config", config.to_str().unwrap()]);
+        place.daemon(&mut daemon, || place.command(["ctr", "--address", &socket, "version"]));
+    }
+
+    fn docker_host(&self) -> String {
+        format!("unix://{}/docker.sock", self.place.data().display())
+    }
+
+    fn containerd_socket(&self) -> String {
+        self.place.data().join("containerd.sock").display().to_string()
+    }
+
+    /// What users of these engines have set.
+    pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
+        let file = |name: &str| self.place.shared().join(name).display().to_string();
+        vec![
+            ("CONTAINERS_CONF", file("containers.conf")),
+            ("CONTAINERS_STORAGE_CONF", file("storage.conf")),
+            ("DOCKER_HOST", self.docker_host()),
+            ("CONTAINERD_ADDRESS", self.containerd_socket()),
+        ]
+    }
+
+    /// A script that is `podman`: its containers have no network, and belong to the place.
+    pub(crate) fn podman(&self) -> String {
+        let more = format!("--network=none --pull=never --cgroup-parent=/{}", self.place.cgroup);
+        format!("verb=$1; shift\n[ \"$verb\" = run ] && verb='run {more}'\nexec /usr/bin/podman $verb \"$@\"")
+    }
+
+    /// A command among them.
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
+        self.place.command(words)
+    }
+}

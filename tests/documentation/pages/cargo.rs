@@ -1,0 +1,63 @@
+//! Crates that real cargo builds; of targets that no test machine has, programs are there already.
+
+use super::{Check, NONE, Page};
+use crate::desk::Desk;
+
+pub(super) const PAGE: Page = Page {
+    path: "docs/cargo.md",
+    engines: NONE,
+    prepare,
+    checks: &[
+        ("cargo coracle build", Check::Prints("app:latest@sha256:")),
+        ("cargo coracle build -p shop", Check::After(workspace)),
+    ],
+};
+
+fn prepare(desk: &Desk) {
+    targets(desk);
+}
+
+/// What the page goes on with: no longer in the new crate, but in a workspace.
+fn workspace(desk: &Desk) {
+    desk.done("cd ..; rm -rf app");
+    let krate = |folder: &str, name: &str, more: &str| {
+        let manifest =
+            format!("[package]\nname = \"{name}\"\nversion = \"1.2.3\"\nedition = \"2024\"\n{more}");
+        desk.file(&format!("{folder}/Cargo.toml"), manifest)
+            .file(&format!("{folder}/src/main.rs"), "fn main() {}\n");
+    };
+    krate(".", "shop", "\n[workspace]\nmembers = [\"tools\"]\n\n[features]\ntls = []\n");
+    krate("tools", "tools", "");
+    krate("services/shop", "shop", "\n[workspace]\n");
+    desk.file("examples/tour.rs", "fn main() {}\n").done("cargo generate-lockfile -q");
+}
+
+/// `cargo coracle build --target`: cargo's part is done by compilers of Debian's.
+pub(super) fn targets(desk: &Desk) {
+    let cargo = crate::desk::cargo();
+    let cargo = cargo.display();
+    desk.tool(
+        "cargo-of-targets",
+        r#"while [ $# -gt 0 ]; do
+    if [ "$1" = --target ]; then
+        case $2 in
+        *-musl) compile="musl-gcc -static" ;;
+        aarch64-*) compile=aarch64-linux-gnu-gcc ;;
+        *) compile="gcc -static" ;;
+        esac
+        mkdir -p "target/$2/release"
+        echo 'int main(void) { return 0; }' | $compile -s -x c -o "target/$2/release/app" - || exit
+        printf '{"reason":"compiler-artifact","package_id":"path+file:///app#1.2.3","manifest_path":"%s/Cargo.toml",' "$PWD"
+        printf '"target":{"kind":["bin"],"name":"app"},"executable":"%s/target/%s/release/app"}\n' "$PWD" "$2"
+    fi
+    shift
+done"#,
+    );
+    desk.tool(
+        "cargo",
+        &format!(
+            "case \"$*\" in\n'coracle '*--target*) export CARGO=\"$(dirname \"$0\")/cargo-of-targets\"; shift; exec cargo-coracle \"$@\" ;;\n\
+             esac\nexec {cargo} \"$@\""
+        ),
+    );
+}

@@ -1,0 +1,23 @@
+//! Two images with contracts, and manifests.
+
+use super::{NONE, Page};
+use crate::desk::Desk;
+
+pub(super) const PAGE: Page = Page { path: "docs/contract.md", engines: NONE, prepare, checks: &[] };
+
+fn prepare(desk: &Desk) {
+    desk.programs(["shop"]).file("config/shop.toml", "port = 1\n").file(
+        "coracle.toml",
+        "[image]\nname = \"shop\"\nprograms = [\"shop\"]\n[[config]]\nmount = \"/etc/shop\"\ntemplates = [\"config/shop.toml\"]\n",
+    );
+    desk.done("coracle build -q; mkdir deploy; coracle manifests > deploy/shop.yaml");
+    for (word, meaning) in [
+        ("NAME=IMAGE", "shop=oci:shop.oci"),
+        ("IMAGE", "oci:shop.oci"),
+        ("MANIFEST…", "deploy/"),
+        ("OLD NEW", "oci:shop.oci oci:shop.oci"),
+        ("FILE…", "deploy/shop.yaml"),
+    ] {
+        desk.word(word, meaning);
+    }
+}

@@ -1,0 +1,261 @@
+//! The pages, each with what has to be there and what has to come of its commands.
+
+use std::path::Path;
+
+use crate::desk::Desk;
+use crate::engines::{self, Engines};
+use crate::page::{self, Command};
+use crate::support::skipped;
+use crate::{registry, requirement, shown, tools};
+
+mod arm64;
+mod base_images;
+mod c;
+mod cache;
+mod cargo;
+mod configuration;
+mod contract;
+mod debugging;
+mod engines_page;
+mod glibc;
+mod go;
+mod leak_gate;
+mod manifests;
+mod python;
+mod readme;
+mod registries;
+mod shared_cache;
+mod static_programs;
+mod zig;
+
+/// A page whose commands are run.
+pub(crate) struct Page {
+    path: &'static str,
+    engines: fn() -> Option<Engines>,
+    prepare: fn(&Desk),
+    /// In the order of the page: the start of a command, and what holds for it. All others have to succeed.
+    checks: &'static [(&'static str, Check)],
+}
+
+/// What holds for a command besides that it succeeds.
+pub(crate) enum Check {
+    /// This is in what it prints.
+    Prints(&'static str),
+    /// The same, and it needs root.
+    PrintsToRoot(&'static str),
+    /// It ends with one of these codes.
+    Exits(&'static [i32]),
+    /// This is in what it asks of a cluster, which there is only as much of as `crate::cluster` has.
+    Asks(&'static str),
+    /// It goes on while the next ones run, which are tried until it serves.
+    Serves,
+    /// Something happens before it is run.
+    After(fn(&Desk)),
+}
+
+/// Commands that no test can run: the page, the start of the command, and why.
+const ELSEWHERE: &[(&str, &str, &str)] = &[
+    ("README.md", "cargo test", "it is what runs this"),
+    ("docs/engines.md", "kind load", "kind makes a cluster of containers, which needs Docker with a network"),
+    ("docs/engines.md", "minikube image load", "minikube makes a virtual machine"),
+];
+
+/// Programs that commands name, and the packages of Debian that have them.
+const PROGRAMS: &[(&str, &str)] = &[
+    ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu libc6-dev-arm64-cross"),
+    ("g++", "g++"),
+    ("go", "golang-go"),
+    ("musl-gcc", "musl-tools"),
+    ("objdump", "binutils"),
+    ("python3.11", "python3.11"),
+    ("qemu-aarch64-static", "qemu-user-static"),
+    ("umoci", "umoci"),
+];
+
+const NONE: fn() -> Option<Engines> = || None;
+const PODMAN: fn() -> Option<Engines> = || engines_are_there().then(Engines::podman_alone);
+const ALL: fn() -> Option<Engines> = || engines_are_there().then(Engines::all);
+
+fn engines_are_there() -> bool {
+    requirement::met("documentation", engines::NEEDS)
+}
+
+impl Page {
+    #[track_caller]
+    fn run(&self) {
+        let commands = page::commands(&page::text(self.path));
+        let desk = Desk::new((self.engines)());
+        if registry::missing().is_empty() {
+            desk.registries();
+        }
+        (self.prepare)(&desk);
+        let mut checks = self.checks.iter().peekable();
+        let mut serves = false;
+        for command in &commands {
+            let place = format!("{}:{}", self.path, command.line);
+            if ELSEWHERE.iter().any(|(path, start, _)| *path == self.path && command.text.starts_with(start))
+            {
+                continue;
+            }
+            let check = checks.next_if(|(start, _)| command.text.starts_with(start)).map(|(_, check)| check);
+            if let Some(missing) = self.missing(&command.text, check) {
+                skipped(&format!("{place}: {missing}"));
+                continue;
+            }
+            match check {
+                Some(Check::Serves) => {
+                    desk.start(&desk.meant(&command.text));
+                    serves = true;
+                }
+                _ => run(&desk, &place, command, check, std::mem::take(&mut serves)),
+            }
+        }
+        if let Some((start, _)) = checks.next() {
+            panic!(
+                "{} has no command `{start}` where the test expects it: change `checks` of the page",
+                self.path
+            );
+        }
+    }
+
+    /// What is not there that a command needs.
+    fn missing(&self, command: &str, check: Option<&Check>) -> Option<String> {
+        let has = |words: &[&str]| words.iter().any(|word| command.contains(word));
+        let engines =
+            ["podman ", "docker load", "--load", "docker-daemon:", "containers-storage:", "containerd:"];
+        let needs_root = has(&engines) || matches!(check, Some(Check::PrintsToRoot(_) | Check::Serves));
+        if needs_root && !engines_are_there() {
+            return Some("engines and root".into());
+        }
+        let registries = registry::missing();
+        if !registries.is_empty() && (has(registry::HOSTS) || has(&["--push", "--remote", "debian:"])) {
+            return Some(format!("there is no {}", registries.join(", ")));
+        }
+        if has(&["kubectl"]) && !tools::path("kubectl").exists() {
+            return Some("there is no kubectl: `bash .ci/tools` installs it into target/tools".into());
+        }
+        if command.starts_with("zig ") && !tools::path("zig").exists() {
+            return Some("there is no zig: `bash .ci/tools` installs it into target/tools".into());
+        }
+        let is_named = |program: &str| command.split([' ', '/', '\n']).any(|word| word == program);
+        let lacks = |program: &str| !Path::new("/usr/bin").join(program).exists();
+        let (program, package) = PROGRAMS.iter().find(|(program, _)| is_named(program) && lacks(program))?;
+        Some(format!("there is no {program} (on Debian: {package})"))
+    }
+}
+
+/// Runs a command and holds it to what is said of it.
+#[track_caller]
+fn run(desk: &Desk, place: &str, command: &Command, check: Option<&Check>, again: bool) {
+    if let Some(Check::After(happens)) = check {
+        happens(desk);
+    }
+    let text = desk.meant(&command.text);
+    let mut output = desk.run(&text);
+    for _ in 0..100 {
+        if !again || output.status.success() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        output = desk.run(&text);
+    }
+    let [stdout, stderr] =
+        [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    let code = output.status.code();
+    let is_done = match check {
+        Some(Check::Exits(codes)) => code.is_some_and(|code| codes.contains(&code)),
+        Some(Check::Asks(_)) => true,
+        _ => code == Some(0),
+    };
+    let said = format!("{stdout}{stderr}");
+    let end = || said.get(said.len().saturating_sub(3000)..).unwrap_or(&stderr);
+    assert!(
+        is_done,
+        "{place}: `{text}` ends with {code:?}:\n{}\nWhat it needs has to be made by `prepare` in \
+         tests/documentation/pages, or it stands in `ELSEWHERE` with the reason.",
+        end()
+    );
+    match check {
+        Some(Check::Prints(part) | Check::PrintsToRoot(part)) => {
+            assert!(said.contains(part), "{place}: `{text}` does not print `{part}`:\n{}", end());
+        }
+        Some(Check::Asks(part)) => {
+            let asked = desk.asked();
+            assert!(asked.contains(part), "{place}: `{text}` does not ask `{part}`:\n{asked}\n{said}");
+        }
+        _ => {}
+    }
+    let shown = desk.meant(&command.output);
+    let terminal = format!("{stderr}{stdout}");
+    assert!(
+        command.output.is_empty()
+            || [&stdout, &stderr, &terminal].iter().any(|text| shown::is_same(&shown, text)),
+        "{place}: `{text}` prints something else than is shown:\n{terminal}"
+    );
+}
+
+macro_rules! pages {
+    ($($module:ident),* $(,)?) => {
+        const PAGES: &[&Page] = &[$(&$module::PAGE),*];
+        $(#[test]
+        fn $module() {
+            $module::PAGE.run();
+        })*
+    };
+}
+
+mod tests {
+    use super::*;
+
+    pages!(
+        arm64,
+        base_images,
+        c,
+        cache,
+        cargo,
+        configuration,
+        contract,
+        debugging,
+        engines_page,
+        glibc,
+        go,
+        leak_gate,
+        manifests,
+        python,
+        readme,
+        registries,
+        shared_cache,
+        static_programs,
+        zig,
+    );
+
+    #[test]
+    fn every_page_with_commands_is_run() {
+        for path in page::all() {
+            let path = path.to_str().unwrap();
+            let commands = page::commands(&page::text(path));
+            let first = commands.iter().find(|command| {
+                !ELSEWHERE.iter().any(|(page, start, _)| *page == path && command.text.starts_with(start))
+            });
+            let Some(first) = first else { continue };
+            assert!(
+                PAGES.iter().any(|page| page.path == path),
+                "{path}:{}: `{}` is run by no test: write tests/documentation/pages/NAME.rs with a `PAGE` that makes \
+                 what the page speaks of, and name it in `pages!`",
+                first.line,
+                first.text
+            );
+        }
+    }
+
+    #[test]
+    fn what_can_not_be_run_stands_on_its_page() {
+        for (path, start, why) in ELSEWHERE {
+            let commands = page::commands(&page::text(path));
+            assert!(
+                commands.iter().any(|command| command.text.starts_with(start)),
+                "{path} has no command `{start}` any more: take it out of `ELSEWHERE` ({why})"
+            );
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! A program that asks a native module.
+
+use super::{Check, NONE, Page};
+use crate::desk::Desk;
+
+pub(super) const PAGE: Page = Page {
+    path: "docs/python.md",
+    engines: NONE,
+    prepare,
+    checks: &[
+        ("coracle build /usr/bin/python3.11", Check::Prints("MB in 3 layers")),
+        ("umoci unpack", Check::PrintsToRoot("")),
+        ("chroot", Check::PrintsToRoot("{\"sqlite\": \"3.40.1\"}")),
+        ("coracle build /usr/bin/python3.11", Check::Prints("MB in 3 layers")),
+    ],
+};
+
+const APP: &str = r#"import json
+import sqlite3
+
+version = sqlite3.connect(":memory:").execute("select sqlite_version()").fetchone()[0]
+print(json.dumps({"sqlite": version}))
+"#;
+
+fn prepare(desk: &Desk) {
+    desk.file("app.py", APP);
+}

@@ -1,0 +1,117 @@
+//! The example, and a crate `shop` with all that the page names, by the recipe that the page shows.
+
+use std::path::PathBuf;
+
+use super::{Check, PODMAN, Page};
+use crate::desk::Desk;
+use crate::{page, registry};
+
+pub(super) const PAGE: Page = Page {
+    path: "README.md",
+    engines: PODMAN,
+    prepare,
+    checks: &[
+        ("cargo build --release --example greeter", Check::Prints("kind: Deployment")),
+        ("podman load", Check::Prints("greeter:latest")),
+        ("podman run", Check::Serves),
+        ("curl ", Check::PrintsToRoot("Hello, ada!")),
+        ("coracle build ./app --dry-run", Check::Prints("libssl.so.3")),
+        ("coracle config diff", Check::Prints("port 9000/udp is new")),
+        ("coracle manifests --environment production | kubectl", Check::Prints("serverside-applied")),
+        // Some program of a machine may lack a library.
+        ("coracle deps --format jsonl", Check::Exits(&[0, 4])),
+    ],
+};
+
+fn prepare(desk: &Desk) {
+    example(desk);
+    desk.programs(["app"]);
+    recipe(desk);
+    roots(desk);
+    deployment(desk);
+}
+
+/// This project is built already: `.ci/run` runs the line as it stands.
+fn example(desk: &Desk) {
+    let test = std::env::current_exe().unwrap();
+    let greeter: PathBuf = test.parent().unwrap().with_file_name("examples").join("greeter");
+    assert!(greeter.exists(), "no {}: run `cargo build --examples`", greeter.display());
+    desk.done(&format!("cp -r {}/templates .", page::root().display()));
+    super::cargo::targets(desk);
+    let script = std::fs::read_to_string(desk.path("../bin/cargo")).unwrap();
+    let script = script.trim_start_matches("#!/bin/sh\n");
+    desk.tool(
+        "cargo",
+        &format!(
+            "case \"$1 $2\" in\n'run --release') shift 3; exec coracle \"$@\" ;;\n'build --release')\n    mkdir -p \
+             target/release/examples; exec cp {} target/release/examples ;;\nesac\n{script}",
+            greeter.display()
+        ),
+    );
+    // As a browser on the machine whose port 8080 is the container's.
+    desk.tool(
+        "curl",
+        "exec nsenter --net=/proc/$(podman inspect --latest --format '{{.State.Pid}}')/ns/net /usr/bin/curl -sS \"$@\"",
+    );
+}
+
+/// The recipe whose parts the page shows, and its files.
+fn recipe(desk: &Desk) {
+    let readme = page::text("README.md");
+    let parts = readme.split("\n```toml\n").skip(1).map(|part| part.split("```").next().unwrap());
+    desk.file("coracle.toml", parts.collect::<Vec<_>>().join("\n"));
+    for (file, text) in [
+        ("Cargo.toml", "[package]\nname = \"shop\"\nversion = \"1.2.0\"\nedition = \"2024\"\n"),
+        ("src/main.rs", "fn main() {}\n"),
+        ("assets/logo.svg", "<svg/>\n"),
+        (
+            "config/shop.toml.j2",
+            "port = {{ port }}\n{% if db is defined %}password = {{ db.password|toml }}{% endif %}\n",
+        ),
+        ("config/log.yaml", "level: info\n"),
+        ("config/values.toml", "port = 1\n"),
+        ("config/production.toml", "port = 2\n"),
+        (
+            "config/schema.json",
+            r#"{ "properties": { "port": {}, "db": { "properties": { "password": { "writeOnly": true } } } } }"#,
+        ),
+        ("password", "hunter22"),
+        ("deploy/patch.yaml", "kind: Deployment\nspec: {template: {spec: {priorityClassName: high}}}\n"),
+        ("a.toml", "[image]\nname = \"a\"\nprograms = [\"/usr/bin/env\"]\n"),
+        ("b.toml", "[image]\nname = \"b\"\nprograms = [\"/usr/bin/id\"]\n"),
+    ] {
+        desk.file(file, text);
+    }
+    desk.done("mkdir -p target/release sysroots; cp app target/release/shop");
+}
+
+/// Programs of two machines, by themselves and in roots.
+fn roots(desk: &Desk) {
+    desk.file("hello.c", "int main(void) { return 0; }\n");
+    desk.done(
+        "gcc -static -s -o app-amd64 hello.c
+        for root in rootfs rootfs/amd64 rootfs/arm64; do mkdir -p $root/usr/bin; cp app-amd64 $root/usr/bin/app; done
+        if aarch64-linux-gnu-gcc -s -o app-arm64 hello.c; then
+            aarch64-linux-gnu-gcc -static -s -o rootfs/arm64/usr/bin/app hello.c
+            ln -s /usr/aarch64-linux-gnu sysroots/arm64
+        fi",
+    );
+}
+
+/// Images of before and of now, and manifests of the latter.
+fn deployment(desk: &Desk) {
+    desk.done(
+        "coracle build -q -o oci:shop.oci
+        sed 's/, .9000.udp.//' coracle.toml > old.toml; coracle build -q -f old.toml -o oci:old.oci; rm old.toml
+        mkdir -p overlays/prod; coracle manifests > shop.yaml; mv shop.yaml deploy
+        cp deploy/shop.yaml overlays/prod; echo 'resources: [shop.yaml]' > overlays/prod/kustomization.yaml",
+    );
+    if registry::missing().is_empty() {
+        desk.done(
+            "coracle build -q app-amd64 -o docker://ghcr.io/acme/shop:1.2-amd64
+            if [ -e app-arm64 ]; then
+                coracle build -q app-arm64 --sysroot /usr/aarch64-linux-gnu -o docker://ghcr.io/acme/shop:1.2-arm64
+            fi",
+        );
+    }
+}

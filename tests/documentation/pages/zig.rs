@@ -1,0 +1,31 @@
+//! A program of Zig, and one of C.
+
+use super::{Check, NONE, Page};
+use crate::desk::Desk;
+use crate::tools;
+
+pub(super) const PAGE: Page = Page {
+    path: "docs/zig.md",
+    engines: NONE,
+    prepare,
+    checks: &[
+        ("coracle build ./hello", Check::Prints("in 1 layer")),
+        ("coracle build ./hello:/app/hello", Check::Prints("linux/amd64, linux/arm64")),
+        ("coracle build ./older", Check::Prints("in 2 layers")),
+    ],
+};
+
+const HELLO: &str = r#"const std = @import("std");
+
+pub fn main() void {
+    std.debug.print("hello\n", .{});
+}
+"#;
+
+/// What Zig has compiled of its own stays for the next time.
+fn prepare(desk: &Desk) {
+    let cache = concat!(env!("CARGO_TARGET_TMPDIR"), "/zig");
+    let zig = tools::path("zig");
+    desk.tool("zig", &format!("export ZIG_GLOBAL_CACHE_DIR={cache}\nexec {} \"$@\"", zig.display()));
+    desk.file("hello.zig", HELLO).source("hello.c").done("mv hello.c older.c");
+}
