@@ -108,6 +108,16 @@ pub enum Error {
         /// What is included.
         include: PathBuf,
     },
+    /// A program that is linked otherwise than the recipe asks.
+    #[error("`{program}` is linked {}, and `linkage` asks for the opposite", if *.is_static { "statically" } else { "dynamically" })]
+    Linkage {
+        /// The program.
+        program: Spelled,
+        /// How it is linked.
+        is_static: bool,
+        /// What links it the other way.
+        setting: String,
+    },
     /// A path that JSON can't hold.
     #[error("`{0}` is not UTF-8, so no image can name it as its program")]
     NotText(ImagePath),
@@ -157,6 +167,10 @@ impl Error {
             Self::Users { .. } => Some("say who runs the program: `--user UID[:GID]`".into()),
             Self::Itself { .. } => {
                 Some("write the image elsewhere with `--output`, or include less than that directory".into())
+            }
+            Self::Linkage { is_static, setting, .. } => {
+                let wanted = if *is_static { "dynamically" } else { "statically" };
+                Some(format!("{setting} links it {wanted}; `--linkage auto` takes both"))
             }
             Self::NotText(_) => Some("give it another path with `PROGRAM:/app/NAME`".into()),
         }

@@ -12,6 +12,7 @@ mod error;
 mod ground;
 mod hints;
 mod leaks;
+mod linkage;
 mod packing;
 mod plan;
 mod roots;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::destinations::Destinations;
 use super::ground::{self, Ground, Taken};
 use super::roots::{self, Place, Roots};
-use super::{Error, Observer, Settings};
+use super::{Error, Observer, Settings, linkage};
 use crate::base::{self, Base};
 use crate::closure::{Closure, Elf, Kind, Surroundings, Tracer};
 use crate::fs;
@@ -168,6 +168,7 @@ impl Planner<'_> {
         let places = Places { tree, fallback: is_sysroot.then_some(host), around: &around };
         let (programs, needs) = self.resolved(places)?;
         let mut notes = super::check::check(&programs)?;
+        linkage::check(recipe, &programs, &self.platform)?;
         let request = Request {
             host,
             includes: &includes(recipe)?,
@@ -186,6 +187,7 @@ impl Planner<'_> {
         };
         let planned = rootfs::plan(tree, &request)?;
         notes.extend(planned.notes);
+        notes.extend(linkage::advice(recipe, &programs, &self.platform, &planned.rootfs)?);
         notes.extend(super::hints::note(&planned.hints));
         Ok(Plan {
             platform: self.platform.clone(),

@@ -7,12 +7,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::problem::{Problem, ProblemKind, Severity, damaged};
 use super::{LinkMap, Mapped};
-use crate::elf::{NeededVersion, Versions};
+use crate::elf::{DefinedVersion, NeededVersion, Version, Versions};
 use crate::fs;
 use crate::path::printable;
 
 /// The version that a linker adds for whoever has `DT_RELR`, so that a loader which does not know it refuses.
 const RELR_MARKER: &[u8] = b"GLIBC_ABI_DT_RELR";
+
+/// Symbols that are named where a version is lacking.
+const NAMED: usize = 3;
 
 /// Versions that objects of `map` want and libraries lack.
 ///
@@ -30,8 +33,8 @@ pub fn check(map: &LinkMap) -> fs::Result<Vec<Problem>> {
         let read = damaged(read, ProblemKind::Version, Severity::Error, &mapped.spelled, &mut problems)?;
         versions.push(read);
     }
-    for (index, mapped) in map.news() {
-        let Some(Some(own)) = versions.get(index) else { continue };
+    for (at, mapped) in map.news() {
+        let Some(Some(own)) = versions.get(at) else { continue };
         problems.extend(relr(mapped, own));
         let mut told = BTreeSet::new();
         for wanted in &own.needed {
@@ -43,7 +46,8 @@ pub fn check(map: &LinkMap) -> fs::Result<Vec<Problem>> {
                 continue;
             };
             if has.has_definitions {
-                problems.extend(lacking(mapped, wanted, library, has));
+                let users = || users(map, at, wanted);
+                problems.extend(lacking(mapped, wanted, library, has, users)?);
             } else {
                 problems.extend(told.insert(&wanted.file).then(|| unversioned(mapped, wanted, library)));
             }
@@ -70,19 +74,70 @@ pub(super) fn answering(map: &LinkMap) -> BTreeMap<&[u8], usize> {
     answering
 }
 
-fn lacking(mapped: &Mapped, wanted: &NeededVersion, library: &Mapped, has: &Versions) -> Option<Problem> {
+/// The symbols that want the version are asked for only where it is lacking.
+fn lacking(
+    mapped: &Mapped,
+    wanted: &NeededVersion,
+    library: &Mapped,
+    has: &Versions,
+    users: impl FnOnce() -> fs::Result<Vec<String>>,
+) -> fs::Result<Option<Problem>> {
     if has.defined.iter().any(|defined| defined.hash == wanted.hash && defined.name == wanted.name) {
-        return None;
+        return Ok(None);
     }
     let (version, object, library) = (printable(&wanted.name), &mapped.spelled, &library.spelled);
-    Some(if wanted.is_weak {
+    if wanted.is_weak {
         let message =
             format!("`{library}` has no version `{version}`, which `{object}` would use if it were there");
-        problem(mapped, wanted, Severity::Warning, message)
-    } else {
-        let message = format!("cannot find the version `{version}` in `{library}`, needed by `{object}`");
-        problem(mapped, wanted, Severity::Error, message)
-    })
+        return Ok(Some(problem(mapped, wanted, Severity::Warning, message)));
+    }
+    let mut message = format!("cannot find the version `{version}` in `{library}`, needed by `{object}`");
+    let users = users()?;
+    if !users.is_empty() {
+        message = format!("{message} for {}", listed(&users));
+    }
+    if let Some(newest) = newest(&wanted.name, &has.defined) {
+        message = format!("{message}; the newest there is `{}`", printable(newest));
+    }
+    Ok(Some(problem(mapped, wanted, Severity::Error, message)))
+}
+
+/// Symbols of the object at index `at` that are linked against `wanted`, each once.
+fn users(map: &LinkMap, at: usize, wanted: &NeededVersion) -> fs::Result<Vec<String>> {
+    let is_it = |version: &Version| {
+        (version.hash, &version.name, &version.file)
+            == (wanted.hash, &wanted.name, &Some(wanted.file.clone()))
+    };
+    let users = map.references()?.wanted.iter().filter(|wanted| wanted.by.contains(&at));
+    let users = users.filter(|wanted| wanted.reference.version.as_deref().is_some_and(is_it));
+    let names: BTreeSet<String> = users.map(|wanted| printable(&wanted.reference.name)).collect();
+    Ok(names.into_iter().collect())
+}
+
+fn listed(symbols: &[String]) -> String {
+    let named: Vec<String> = symbols.iter().take(NAMED).map(|symbol| format!("`{symbol}`")).collect();
+    match symbols.len().saturating_sub(NAMED) {
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
+    }
+}
+
+/// The newest version that the library has of the series of `wanted`: numbers after the same word, as `GLIBC_2.38`.
+fn newest<'a>(wanted: &[u8], defined: &'a [DefinedVersion]) -> Option<&'a [u8]> {
+    let (word, _) = release(wanted)?;
+    let of_series = defined.iter().filter_map(|defined| {
+        release(&defined.name)
+            .filter(|(other, _)| *other == word)
+            .map(|(_, numbers)| (numbers, &defined.name))
+    });
+    of_series.max().map(|(_, name)| name.as_slice())
+}
+
+/// The word and the numbers of a version such as `GLIBC_2.38`.
+fn release(version: &[u8]) -> Option<(&str, Vec<u32>)> {
+    let (word, numbers) = std::str::from_utf8(version).ok()?.rsplit_once('_')?;
+    let numbers: Result<Vec<u32>, _> = numbers.split('.').map(str::parse).collect();
+    Some((word, numbers.ok()?))
 }
 
 /// The library was built otherwise than the one that was linked against; often it serves all the same.
@@ -124,4 +179,24 @@ fn relr(mapped: &Mapped, own: &Versions) -> Option<Problem> {
 fn problem(mapped: &Mapped, wanted: &NeededVersion, severity: Severity, message: String) -> Problem {
     let (object, name) = (mapped.spelled.clone(), printable(&wanted.name));
     Problem { kind: ProblemKind::Version, severity, object, name, message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_of_a_series_is_that_of_the_largest_numbers() {
+        let defined = |name: &str| DefinedVersion { hash: 0, name: name.into(), is_base: false };
+        let names = ["libc.so.6", "GLIBC_2.4", "GLIBC_2.36", "GLIBC_2.3.4", "GLIBC_PRIVATE", "OTHER_9"];
+        let has = names.map(defined);
+        for (wanted, expected) in [
+            ("GLIBC_2.38", Some("GLIBC_2.36")),
+            ("OTHER_10", Some("OTHER_9")),
+            ("V2", None),
+            ("GLIBCXX_3.4", None),
+        ] {
+            assert_eq!(newest(wanted.as_bytes(), &has), expected.map(str::as_bytes), "{wanted}");
+        }
+    }
 }

@@ -21,6 +21,7 @@ mod symbols;
 #[cfg(test)]
 pub(crate) mod synthetic;
 mod tables;
+mod toolchain;
 mod versions;
 
 pub use dlopen::{DlopenNote, Priority, dlopen_notes};
@@ -31,10 +32,10 @@ pub use isa::{IsaLevel, isa_needed};
 pub use machine::Machine;
 pub use notes::{Note, notes};
 pub use relocations::Class;
-pub use sections::has_section;
 pub use strings::{texts_in, words_in, words_with};
 pub use strip::stripped;
 pub use symbols::{Reference, gnu_hash, references};
+pub use toolchain::{Toolchain, toolchain};
 pub use versions::{DefinedVersion, NeededVersion, Version, Versions};
 
 use goblin::elf::program_header::{PT_DYNAMIC, PT_LOAD, PT_NOTE, ProgramHeader};

@@ -3,7 +3,7 @@
 use goblin::elf::section_header as s;
 use goblin::elf::section_header::SectionHeader;
 
-use super::{Error, Header, Object, Result, Strings, exactly};
+use super::{Error, Header, Result, Strings, exactly};
 use crate::content::Reader;
 
 /// A section and its name.
@@ -57,12 +57,4 @@ pub(super) fn sections(file: &Reader, header: &Header) -> Result<Vec<Section>> {
             Ok(Section { header, name })
         })
         .collect()
-}
-
-/// Whether `object`, whose bytes are `file`, has a section of this name.
-///
-/// # Errors
-/// When its section headers are damaged, or the file can't be read.
-pub fn has_section(file: &Reader, object: &Object, name: &[u8]) -> Result<bool> {
-    Ok(sections(file, &object.header)?.iter().any(|section| section.name == name))
 }

@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 use super::document::Document;
 use super::error::{Error, Problem};
+use super::linkage::ParseLinkageError;
 use super::schema::{self, Scalar, Spanned};
 use super::{Overrides, Recipe, user};
 use crate::layer::ParseCompressionError;
@@ -84,6 +85,11 @@ pub(super) fn finish(document: Option<&Document<'_>>, flags: &Overrides) -> Resu
         },
         kubernetes: check.kubernetes(&file.kubernetes.0),
         strip: flags.strip || file.image.0.strip.unwrap_or_default(),
+        linkage: {
+            let word = one(&file.image.0.linkage, &flags.linkage, "--linkage");
+            let hint = |error: &ParseLinkageError| Some(error.hint());
+            word.and_then(|word| check.parsed(&word, hint)).unwrap_or_default()
+        },
         platform: {
             let platform = one(&file.image.0.platform, &flags.platform, "--platform");
             platform.and_then(|text| {

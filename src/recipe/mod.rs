@@ -7,6 +7,7 @@ mod cargo;
 mod document;
 mod draft;
 mod error;
+mod linkage;
 #[cfg(test)]
 mod published;
 mod schema;
@@ -35,6 +36,7 @@ pub use crate::port::{Port, Protocol};
 pub use crate::signal::Signal;
 pub use cargo::Package;
 pub use error::{Error, Place, Problem};
+pub use linkage::Linkage;
 pub use user::DEFAULT_USER;
 
 /// The recipe's name when none is given.
@@ -72,6 +74,8 @@ pub struct Recipe {
     pub includes: Vec<Include>,
     /// Whether programs lose their symbols and debug information.
     pub strip: bool,
+    /// How its programs have to be linked.
+    pub linkage: Linkage,
     /// How its layers are compressed.
     pub compression: Compression,
     /// What goes in besides what loaders map.
@@ -173,6 +177,8 @@ pub struct Overrides {
     pub includes: Vec<OsString>,
     /// `--strip`
     pub strip: bool,
+    /// `--linkage HOW`
+    pub linkage: Option<String>,
     /// `--compression CODEC[:LEVEL]`
     pub compression: Option<String>,
     /// The flags that stand for `[runtime]`.

@@ -74,6 +74,8 @@ pub(super) struct Image {
     pub(super) annotations: BTreeMap<String, Spanned<String>>,
     /// Leave out symbols and debugging sections.
     pub(super) strip: Option<bool>,
+    /// How the programs have to be linked: `static`, `dynamic`, or `auto`, which takes both and gives advice.
+    pub(super) linkage: Option<Spanned<String>>,
     /// How layers are compressed: `gzip`, `zstd` or `none`, with a level: `gzip:9`.
     pub(super) compression: Option<Spanned<String>>,
     /// Write the whole contract to this layout or repository: `oci:DIR` or `docker://NAME`.

@@ -41,6 +41,7 @@ working-dir = "/srv/"
 stop-signal = "SIGRTMIN+3"
 labels = { a = "1" }
 strip = true
+linkage = "dynamic"
 compression = "zstd:9"
 platform = "linux/arm/v7"
 

@@ -4,7 +4,7 @@ use super::policy::When;
 use super::program::Program;
 use super::wants::Wants;
 use super::{Error, openssl};
-use crate::elf;
+use crate::elf::{self, Toolchain};
 use crate::path::{ImagePath, Spelled};
 
 /// Where distributions keep their bundle, as Go's `crypto/x509/root_linux.go` lists them.
@@ -19,8 +19,6 @@ const BUNDLES: [&str; 6] = [
 
 /// Libraries that read one.
 const LIBRARIES: [&str; 2] = ["libssl.so", "libgnutls.so"];
-/// A section that Go's linker always writes (`debug/buildinfo`); its note about the build ID can be left out.
-const GO: &[u8] = b".go.buildinfo";
 
 pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error> {
     let policy = program.policy.certificates;
@@ -67,10 +65,6 @@ fn lead_openssl(program: &Program<'_>, bundle: &Spelled, wants: &mut Wants) -> R
 fn is_go_with_tls(program: &Program<'_>) -> Result<bool, Error> {
     let Some(itself) = program.itself() else { return Ok(false) };
     let file = itself.file.content.open()?;
-    match elf::has_section(&file, &itself.object, GO) {
-        Ok(true) => Ok(!elf::words_in(&file, &itself.object, &["crypto/x509."])?.is_empty()),
-        Err(elf::Error::Io(error)) => Err(error.into()),
-        // Damaged section headers are no matter of a loader.
-        Ok(false) | Err(_) => Ok(false),
-    }
+    let is_go = elf::toolchain(&file, &itself.object)? == Some(Toolchain::Go);
+    Ok(is_go && !elf::words_in(&file, &itself.object, &["crypto/x509."])?.is_empty())
 }

@@ -41,6 +41,8 @@ impl Staging {
     pub fn new(destination: &Destination) -> Result<Self, Error> {
         let path = target(&destination.path)?;
         if destination.kind == Kind::Layout && path.is_dir() {
+            // A build that was killed just when it had made the layout has left its directory beside it.
+            path.parent().into_iter().for_each(remove_remains);
             match Self::inside(&path, Parents::default()) {
                 // The build that had made it has failed, and removed it again.
                 Err(Error::File(error)) if error.kind() == ErrorKind::NotFound && !path.exists() => {}
@@ -308,6 +310,16 @@ mod tests {
             assert_eq!(names(home.path()), ["there"]);
             assert!(names(&there).is_empty());
         }
+    }
+
+    #[test]
+    fn remains_beside_a_layout_that_is_there_go() {
+        let home = tempfile::tempdir().unwrap();
+        let (there, killed) = (home.path().join("there"), home.path().join(".coracle-killed"));
+        [&there, &killed].map(|directory| std::fs::create_dir(directory).unwrap());
+        std::fs::write(killed.join(LOCK), "").unwrap();
+        drop(Staging::new(&Destination::layout(&there)).unwrap());
+        assert_eq!(names(home.path()), ["there"]);
     }
 
     #[test]

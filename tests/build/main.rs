@@ -23,6 +23,7 @@ mod includes;
 mod interruptions;
 mod layout;
 mod libraries;
+mod linkage;
 mod placement;
 mod programs;
 mod project;

@@ -77,6 +77,7 @@ tour:latest@sha256:[..]
         str![[r#"
    Compiling lib v0.0.0 ([FOLDER])
     Finished `dev` profile [unoptimized + debuginfo] target(s) in [..]
+hint: `tour` needs nothing but the C library, [..]
 tour:latest  linux/amd64  [..]
   libraries  [..]
   program    [..]

@@ -51,6 +51,7 @@ shop:latest@sha256:[..]
 "#]],
         str![[r#"
     Finished [..]
+hint: `shop` needs nothing but the C library, [..]
 shop:latest  linux/amd64  [..]
   libraries  [..]
   program    [..]

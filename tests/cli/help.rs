@@ -99,6 +99,8 @@ Image:
       --include <FROM:TO>             Put a file or a directory into the image; `TO/` means into
                                       that directory
       --strip                         Leave out the programs' symbols and debug information
+      --linkage <HOW>                 Refuse programs that are not linked so: `static`, `dynamic`;
+                                      `auto` takes both and gives advice
       --compression <CODEC[:LEVEL]>   Compress layers with `gzip`, `zstd` or not at all (`none`);
                                       the level follows from the size unless it is named
       --platform <OS/ARCH[/VARIANT]>  Say what a program's header can't, such as the variant of ARM

@@ -61,7 +61,7 @@ error: 5 problems in the recipe
     10 | too = "/srv"
        | ^^^
 
-hint: `[image]` knows `name`, `base`, `programs`, `args`, `user`, `group`, `expose`, `env`, `working-dir`, `stop-signal`, `labels`, `annotations`, `strip`, `compression`, `publish-contract`, `platform`
+hint: `[image]` knows `name`, `base`, `programs`, `args`, `user`, `group`, `expose`, `env`, `working-dir`, `stop-signal`, `labels`, `annotations`, `strip`, `linkage`, `compression`, `publish-contract`, `platform`
 
 "#]]);
 }

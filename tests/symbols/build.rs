@@ -84,8 +84,8 @@ fn a_build_names_all_that_keeps_a_program_from_starting() {
     assert_eq!(
         error.to_string(),
         format!(
-            "cannot find the version `V1` in `{library}`, needed by `{main}`\n\
-             cannot find the version `V2` in `{library}`, needed by `{main}`"
+            "cannot find the version `V1` in `{library}`, needed by `{main}` for `a`\n\
+             cannot find the version `V2` in `{library}`, needed by `{main}` for `b`"
         )
     );
     assert!(error.hint().unwrap().starts_with("the library here is another release"));
@@ -95,4 +95,27 @@ fn a_build_names_all_that_keeps_a_program_from_starting() {
     folder.library("libx", ONE, "", "");
     let error = plan(&folder).unwrap_err();
     assert_eq!(error.to_string(), format!("cannot find the symbol `b`, needed by `{main}`"));
+}
+
+/// As a program that was linked against a newer glibc than the one here.
+#[test]
+fn an_older_library_is_told_with_its_newest_version_and_what_is_called() {
+    let folder = Folder::new();
+    folder.library(
+        "libx",
+        BOTH,
+        "X_1.9 { local: *; }; X_1.10 { } X_1.9; X_1.11 { global: a; b; } X_1.10;",
+        "",
+    );
+    folder.program(CALLS, "-lx");
+    folder.library("libx", ONE, "X_1.9 { local: *; }; X_1.10 { global: a; } X_1.9;", "");
+    let (main, library) = (folder.path("main"), folder.path("libx.so"));
+    assert_eq!(
+        plan(&folder).unwrap_err().to_string(),
+        format!(
+            "cannot find the version `X_1.11` in `{}`, needed by `{}` for `a`, `b`; the newest there is `X_1.10`",
+            library.display(),
+            main.display()
+        )
+    );
 }

@@ -114,6 +114,10 @@ pub(in crate::cli) struct BuildArgs {
     #[arg(long, help_heading = "Image")]
     strip: bool,
 
+    /// Refuse programs that are not linked so: `static`, `dynamic`; `auto` takes both and gives advice
+    #[arg(long, value_name = "HOW", help_heading = "Image")]
+    linkage: Option<String>,
+
     /// Compress layers with `gzip`, `zstd` or not at all (`none`); the level follows from the size unless it is named
     #[arg(long, value_name = "CODEC[:LEVEL]", help_heading = "Image")]
     compression: Option<String>,
@@ -180,6 +184,7 @@ impl BuildArgs {
             annotations: self.annotations.clone(),
             includes: self.includes.clone(),
             strip: self.strip,
+            linkage: self.linkage.clone(),
             compression: self.compression.clone(),
             runtime: self.runtime.overrides(),
             platform: self.platform.clone(),

@@ -43,6 +43,7 @@ fn a_whole_recipe() {
         compression: "zstd:9".parse().unwrap(),
         kubernetes: crate::kubernetes::Settings::default(),
         strip: true,
+        linkage: crate::recipe::Linkage::Dynamic,
         roots: Vec::new(),
         platform: Some("linux/arm/v7".parse().unwrap()),
         destinations: vec![],

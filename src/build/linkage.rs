@@ -1,0 +1,194 @@
+//! Static or dynamic: what a recipe asks for, and advice where the other way would serve better.
+//!
+//! Advice is for compilers that need nothing but a flag for it. What they are told is cargo's or Go's own setting.
+
+use std::collections::BTreeMap;
+
+use super::Error;
+use crate::closure::{Elf, Mapped};
+use crate::elf::{self, Toolchain};
+use crate::fs;
+use crate::note::Note;
+use crate::path::{Spelled, printable};
+use crate::platform::Platform;
+use crate::recipe::{Linkage, Recipe};
+use crate::rootfs::{Program, Rootfs};
+
+/// The parts of glibc, and what comes with its compiler: a static program has them inside.
+const C_LIBRARY: [&str; 8] = [
+    "libc.so.6",
+    "libm.so.6",
+    "libpthread.so.0",
+    "libdl.so.2",
+    "librt.so.1",
+    "libutil.so.1",
+    "libresolv.so.2",
+    "libgcc_s.so.1",
+];
+/// Functions that no static program has.
+const OPENING: [&[u8]; 2] = [b"dlopen", b"dlmopen"];
+/// The percentage of an image from which on its C library is worth a word.
+const WORTH_A_WORD: u64 = 25;
+
+/// The targets of rustc for an architecture: with musl, which links statically, and with glibc.
+const TARGETS: [(&str, &str, &str); 7] = [
+    ("386", "i686-unknown-linux-musl", "i686-unknown-linux-gnu"),
+    ("amd64", "x86_64-unknown-linux-musl", "x86_64-unknown-linux-gnu"),
+    ("arm", "armv7-unknown-linux-musleabihf", "armv7-unknown-linux-gnueabihf"),
+    ("arm64", "aarch64-unknown-linux-musl", "aarch64-unknown-linux-gnu"),
+    ("loong64", "loongarch64-unknown-linux-musl", "loongarch64-unknown-linux-gnu"),
+    ("ppc64le", "powerpc64le-unknown-linux-musl", "powerpc64le-unknown-linux-gnu"),
+    ("riscv64", "riscv64gc-unknown-linux-musl", "riscv64gc-unknown-linux-gnu"),
+];
+
+/// What is executed, and how it is linked.
+struct Linked<'a> {
+    spelled: &'a Spelled,
+    elf: &'a Elf,
+    is_static: bool,
+    toolchain: Option<Toolchain>,
+}
+
+impl Linked<'_> {
+    /// What its file is called.
+    fn name(&self) -> String {
+        printable(self.spelled.name())
+    }
+}
+
+/// Holds `programs`, which are for `platform`, to the linkage that `recipe` asks for.
+///
+/// # Errors
+/// When a program is linked otherwise, or a file can't be read.
+pub(super) fn check(recipe: &Recipe, programs: &[Program], platform: &Platform) -> Result<(), Error> {
+    let wants_static = match recipe.linkage {
+        Linkage::Auto => return Ok(()),
+        Linkage::Static => true,
+        Linkage::Dynamic => false,
+    };
+    match linked(programs)?.into_iter().find(|linked| linked.is_static != wants_static) {
+        None => Ok(()),
+        Some(Linked { spelled, is_static, toolchain, .. }) => {
+            let setting = setting(toolchain, platform, is_static);
+            Err(Error::Linkage { program: spelled.clone(), is_static, setting })
+        }
+    }
+}
+
+/// The advice about `programs`, whose image for `platform` is `rootfs`, where `recipe` leaves their linkage open.
+///
+/// # Errors
+/// When a file can't be read.
+pub(super) fn advice(
+    recipe: &Recipe,
+    programs: &[Program],
+    platform: &Platform,
+    rootfs: &Rootfs,
+) -> fs::Result<Option<Note>> {
+    // On a base, the C library may be there already.
+    if recipe.linkage != Linkage::Auto || recipe.base.is_some() {
+        return Ok(None);
+    }
+    let linked = linked(programs)?;
+    // A script has an interpreter, and that all the files which it was made with.
+    let are_programs = linked.len() == programs.len();
+    let to_static = if are_programs { to_static(&linked, platform, rootfs.size())? } else { None };
+    Ok(to_static.or_else(|| to_dynamic(&linked, platform)).map(Note::Hint))
+}
+
+fn linked(programs: &[Program]) -> fs::Result<Vec<Linked<'_>>> {
+    let elves = programs.iter().flat_map(|program| program.closure.elves());
+    let mut linked = Vec::new();
+    for elf in elves {
+        let Some(program) = elf.objects.objects.first() else { continue };
+        linked.push(Linked {
+            spelled: &program.spelled,
+            elf,
+            is_static: elf.objects.loader.is_none(),
+            toolchain: elf::toolchain(&program.file.content.open()?, &program.object)?,
+        });
+    }
+    Ok(linked)
+}
+
+/// How a program is linked the other way.
+fn setting(toolchain: Option<Toolchain>, platform: &Platform, to_dynamic: bool) -> String {
+    let target = TARGETS.iter().find(|(architecture, ..)| *architecture == platform.architecture);
+    match (toolchain, target, to_dynamic) {
+        (Some(Toolchain::Rust), Some((_, musl, _)), false) => format!("`--target {musl}`"),
+        (Some(Toolchain::Rust), Some((_, _, gnu)), true) => format!("`--target {gnu}`"),
+        (Some(Toolchain::Rust), None, false) => "`RUSTFLAGS=-Ctarget-feature=+crt-static`".into(),
+        (Some(Toolchain::Rust), None, true) => "`RUSTFLAGS=-Ctarget-feature=-crt-static`".into(),
+        (Some(Toolchain::Go), _, false) => "`CGO_ENABLED=0`".into(),
+        (Some(Toolchain::Go), _, true) => "`CGO_ENABLED=1`".into(),
+        (None, _, false) => "the linker's `-static`".into(),
+        (None, _, true) => "leaving out the linker's `-static`".into(),
+    }
+}
+
+/// Every program is of one toolchain, and needs nothing but the C library, which is a good part of the image of this size.
+fn to_static(linked: &[Linked<'_>], platform: &Platform, size: u64) -> fs::Result<Option<String>> {
+    let Some(first) = linked.first() else { return Ok(None) };
+    for linked in linked {
+        let is_alike = linked.toolchain.is_some() && linked.toolchain == first.toolchain;
+        if !is_alike || !needs_c_library_alone(linked.elf) || opens(linked.elf)? {
+            return Ok(None);
+        }
+    }
+    let libraries =
+        linked.iter().flat_map(|linked| linked.elf.maps()).flat_map(|map| map.objects.iter().skip(1));
+    let sizes: BTreeMap<_, u64> =
+        libraries.map(|library| (&library.path, library.file.content.size())).collect();
+    let share = sizes.values().sum::<u64>().saturating_mul(100) / size.max(1);
+    Ok((share >= WORTH_A_WORD).then(|| {
+        let needs = match linked {
+            [one] => format!("`{}` needs", one.name()),
+            _ => "the programs need".into(),
+        };
+        let setting = setting(first.toolchain, platform, false);
+        format!(
+            "{needs} nothing but the C library, {share} % of the image; {setting} makes it one file, `--linkage dynamic` ends \
+             this hint"
+        )
+    }))
+}
+
+fn needs_c_library_alone(elf: &Elf) -> bool {
+    let is_glibc = elf.objects.loader.as_ref().is_some_and(|loader| loader.is_glibc());
+    let libraries = elf.maps().flat_map(|map| map.objects.iter().enumerate());
+    let mut libraries = libraries.filter(|(index, mapped)| *index != 0 && !is_loader(elf, mapped));
+    is_glibc
+        && libraries.all(|(_, mapped)| {
+            let soname = mapped.object.dynamic.soname.as_deref().unwrap_or(mapped.spelled.name());
+            C_LIBRARY.iter().any(|part| part.as_bytes() == soname)
+        })
+}
+
+/// The interpreter stands in the link map, too.
+fn is_loader(elf: &Elf, mapped: &Mapped) -> bool {
+    let program = elf.objects.objects.first();
+    let interpreter = program.and_then(|program| program.object.interpreter.as_ref());
+    interpreter
+        .is_some_and(|interpreter| Spelled::new(interpreter.as_bytes()).name() == mapped.spelled.name())
+}
+
+/// Whether the program itself opens libraries.
+fn opens(elf: &Elf) -> fs::Result<bool> {
+    let references = elf.objects.references()?;
+    let own = references.wanted.iter().filter(|wanted| wanted.by.contains(&0));
+    Ok(own.into_iter().any(|wanted| OPENING.contains(&wanted.reference.name.as_slice())))
+}
+
+/// A static program brings a part of the C library that the image has anyway.
+fn to_dynamic(linked: &[Linked<'_>], platform: &Platform) -> Option<String> {
+    let is_glibc =
+        |linked: &&Linked<'_>| linked.elf.objects.loader.as_ref().is_some_and(|loader| loader.is_glibc());
+    let dynamic = linked.iter().find(is_glibc)?;
+    let alone = linked.iter().find(|linked| linked.is_static && linked.toolchain == Some(Toolchain::Rust))?;
+    Some(format!(
+        "`{}` has a C library inside, and the image has one for `{}`; {} makes it use that",
+        alone.name(),
+        dynamic.name(),
+        setting(alone.toolchain, platform, true)
+    ))
+}
