@@ -171,6 +171,9 @@ impl Desk {
             ("HOME", Some(format!("{at}/home"))),
             ("RUSTUP_TOOLCHAIN", var("RUSTUP_TOOLCHAIN")),
             ("RUSTUP_HOME", var("RUSTUP_HOME").or_else(|| home(".rustup"))),
+            // What compilers have compiled of their own stays for the next time.
+            ("GOCACHE", Some(concat!(env!("CARGO_TARGET_TMPDIR"), "/go").into())),
+            ("ZIG_GLOBAL_CACHE_DIR", Some(concat!(env!("CARGO_TARGET_TMPDIR"), "/zig").into())),
             ("CARGO_NET_OFFLINE", Some("true".into())),
             ("CARGO_TERM_COLOR", Some("never".into())),
         ];
