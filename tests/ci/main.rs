@@ -1,4 +1,5 @@
-//! The step in CI: budgets and reports of `coracle build`.
+//! The step in CI: budgets and reports of `coracle build`, and the jobs of GitHub and GitLab. Their scripts are run as the
+//! runners run them, against a registry with a password and a server that has releases.
 
 #![cfg(target_os = "linux")]
 #![allow(
@@ -9,10 +10,16 @@
     reason = "a panic is how a test fails"
 )]
 
+mod action;
 mod budget;
+mod component;
 mod growth;
+mod install;
 mod project;
 mod registry;
+mod releases;
 mod reports;
+mod runner;
+mod schemas;
 #[path = "../support/mod.rs"]
 mod support;
