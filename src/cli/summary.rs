@@ -94,7 +94,7 @@ fn plain(text: &str) -> String {
         match c {
             c if c.is_control() => out.extend(c.escape_default()),
             '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '#' | '|' | '~' | '&' | '!' => {
-                out.extend(['\\', c])
+                out.extend(['\\', c]);
             }
             c => out.push(c),
         }

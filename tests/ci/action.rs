@@ -99,21 +99,19 @@ fn an_image_is_installed_built_and_pushed_and_one_that_grows_too_much_is_not() {
     assert_eq!(registry.digest("acme/shop:1"), Some(digest), "the tag stays");
     assert_eq!(registry.digest("acme/shop:latest"), Some(digest));
 
-    // The same beside an image that is named.
+    // The same beside the image at the registry, and beside one that is named.
     fs::remove_dir_all(job.folder().join("service/shop.oci")).unwrap();
-    let third = job.uses(
-        &[
-            with("./shop --include assets/:/srv/").as_slice(),
-            &[("previous", &format!("docker://{host}/acme/shop@{digest}"))],
-        ]
-        .concat(),
-    );
-    assert_eq!(third.status, 4, "{}", third.said);
-    assert!(
-        third.said.contains(&format!("more than `docker://{host}/acme/shop@{digest}`")),
-        "{}",
-        third.said
-    );
+    let named = format!("docker://{host}/acme/shop@{digest}");
+    for (previous, place) in [("", format!("docker://{one}")), (named.as_str(), named.clone())] {
+        let with = [with("./shop --include assets/:/srv/").as_slice(), &[("previous", previous)]].concat();
+        let third = job.uses(&with);
+        assert_eq!(third.status, 4, "{}", third.said);
+        assert!(third.said.contains(&format!("more than `{place}`: over")), "{}", third.said);
+    }
+    // Once more: what was built before is judged again, and has not grown beside itself.
+    data(job.folder(), "service/assets/pages", 20_000);
+    let fourth = job.uses(&with("./shop --include assets/:/srv/"));
+    assert_eq!(fourth.status, 0, "{}", fourth.said);
 }
 
 #[test]

@@ -13,6 +13,7 @@
 mod action;
 mod budget;
 mod component;
+mod documentation;
 mod growth;
 mod install;
 mod project;

@@ -144,6 +144,25 @@ hint: leave out what is not needed (`--dry-run` lists every file and why it is t
     );
 }
 
+/// Who only wants a report is not kept from building by what can't be compared.
+#[test]
+fn an_image_before_that_is_damaged_is_a_warning() {
+    let folder = shop();
+    coracle_in(folder.path(), BUILD).ends(0, str!["acme/shop:1@sha256:[..]\n"], str![]);
+    let blobs = folder.path().join("shop.oci/blobs/sha256");
+    fs::read_dir(&blobs).unwrap().for_each(|blob| fs::remove_file(blob.unwrap().path()).unwrap());
+    let growth = ["--budget-growth", "5%"];
+    coracle_in(folder.path(), BUILD).more_args(growth).ends(1, str![], str![[r#"
+error: cannot read `oci:shop.oci:1`: `sha256:714c0785f8790ed7c2ce21b4a7a9a7c6043ccf89e6b048284e09b84dde72f635` is missing
+
+"#]]);
+    let summary = ["--summary", "s.md"];
+    coracle_in(folder.path(), BUILD).more_args(summary).ends(0, str!["acme/shop:1@sha256:[..]\n"], str![[r#"
+warning: the image is not compared with the one that it replaces: cannot read `oci:shop.oci:1`: `sha256:714c0785f8790ed7c2ce21b4a7a9a7c6043ccf89e6b048284e09b84dde72f635` is missing
+
+"#]]);
+}
+
 #[test]
 fn files_that_can_not_be_written_are_told_first() {
     let folder = shop();
