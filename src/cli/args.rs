@@ -1,5 +1,6 @@
 //! The arguments, as clap reads them. What a value means is said by the recipe, not here.
 
+mod budget;
 mod build;
 mod cache;
 mod cargo;
@@ -9,12 +10,14 @@ mod deps;
 mod manifests;
 mod registry;
 mod render;
+mod reports;
 mod runtime;
 
 use std::ffi::OsString;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+pub(super) use budget::BudgetArgs;
 pub(super) use build::BuildArgs;
 pub(super) use cache::{CacheArgs, CacheCommand, PruneArgs, SharedArgs};
 pub(super) use cargo::{CargoArgs, CargoBuildArgs, CargoCli, CargoVerb, UNDER_CARGO};
@@ -23,6 +26,7 @@ pub(super) use deps::{DepsArgs, DepsFormat};
 pub(super) use manifests::{Layout, ManifestsArgs};
 pub(super) use registry::{CopyArgs, IndexArgs, RegistryArgs};
 pub(super) use render::RenderArgs;
+pub(super) use reports::ReportArgs;
 
 /// Turns a program that is already built into the smallest honest container image.
 #[derive(Parser)]

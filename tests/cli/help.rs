@@ -166,6 +166,21 @@ Cache:
       --trust-cache              Believe who fills the repositories of `--cache-from`: their layers
                                  are not unpacked
 
+Budget:
+      --budget-image <SIZE>     Fail, and write nothing, when the compressed image of a platform is
+                                larger: `5MB`, `2MiB`
+      --budget-growth <GROWTH>  The same when it is so much larger than the image before: `5%`,
+                                `200kB`
+      --previous <IMAGE>        The image before, such as `docker://NAME:TAG`; the one that is
+                                replaced when nothing is said
+
+Reports:
+      --metadata-file <FILE>  Write to FILE what `--format json` prints
+      --dotenv <FILE>         Append to FILE what was built, as lines NAME=VALUE: CORACLE_REFERENCE,
+                              CORACLE_DIGEST and CORACLE_SIZE of one image, CORACLE_IMAGES of all as
+                              JSON
+      --summary <FILE>        Append to FILE what was built, or why not, in Markdown
+
 Examples:
   coracle build ./app                               to ./app.oci, run as user 65532
   coracle build ./app -t shop:1.2 -o oci-archive:shop.tar
@@ -174,6 +189,7 @@ Examples:
   coracle build ./app -o docker://ghcr.io/acme/shop:1.2    to a registry alone
   coracle build ./app:/usr/bin/shop --expose 8080 -- --config /etc/shop/shop.toml
   coracle build ./app --include assets/:/srv/assets --dry-run
+  coracle build ./app --budget-image 5MB --budget-growth 5%
   coracle build ./app --sysroot /usr/aarch64-linux-gnu  a program of a cross compiler
   coracle build -f a/coracle.toml -f b/coracle.toml --format json
 
