@@ -1,6 +1,7 @@
 //! `coracle completions`: what a shell completes, made from the flags themselves.
 
-use clap::CommandFactory as _;
+use clap::{Command, CommandFactory as _};
+use clap_complete::Shell;
 
 use super::args::{CargoCli, Cli, CompletionsArgs};
 use super::exit::Exit;
@@ -9,12 +10,19 @@ use super::{Caller, output};
 
 /// Prints the script.
 pub(super) fn run(args: &CompletionsArgs, caller: Caller) -> Result<Exit, Failure> {
-    let (mut command, name) = match caller {
-        Caller::Alone => (Cli::command(), "coracle"),
-        Caller::Cargo => (CargoCli::command().name("cargo-coracle"), "cargo-coracle"),
+    let script = match (caller, args.shell) {
+        (Caller::Alone, shell) => script(shell, Cli::command(), "coracle"),
+        // clap_complete 4.6 loses the subcommands of a name with a hyphen, in the functions of bash alone.
+        (Caller::Cargo, Shell::Bash) => script(Shell::Bash, CargoCli::command(), "cargo_coracle")
+            .replace(" cargo_coracle\n", " cargo-coracle\n"),
+        (Caller::Cargo, shell) => script(shell, CargoCli::command(), "cargo-coracle"),
     };
-    let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut command, name, &mut script);
-    output::write(&script)?;
+    output::write(script.as_bytes())?;
     Ok(Exit::Done)
+}
+
+fn script(shell: Shell, command: Command, name: &'static str) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command.name(name), name, &mut script);
+    String::from_utf8_lossy(&script).into_owned()
 }

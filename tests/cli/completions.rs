@@ -37,7 +37,7 @@ fn ask(shell: &str, script: &str, question: &str) -> Option<String> {
 #[test]
 fn bash_completes_commands_flags_and_values() {
     for (is_under_cargo, command, function) in
-        [(false, "coracle", "_coracle"), (true, "cargo-coracle", "_cargo__coracle")]
+        [(false, "coracle", "_coracle"), (true, "cargo-coracle", "_cargo_coracle")]
     {
         let script = script("bash", is_under_cargo);
         let complete = |words: &str, expected: &str| {
