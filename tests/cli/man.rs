@@ -50,7 +50,10 @@ fn mandoc_has_nothing_to_say_and_examples_stay_lines() {
     let shown = String::from_utf8(shown.stdout).unwrap();
     let mut plain = String::new();
     for c in shown.chars() {
-        if c == '\u{8}' { drop(plain.pop()) } else { plain.push(c) }
+        match c {
+            '\u{8}' => plain.truncate(plain.len() - plain.chars().last().map_or(0, char::len_utf8)),
+            c => plain.push(c),
+        }
     }
     for line in [
         "coracle-build(1)",

@@ -54,7 +54,7 @@ fn it_holds_what_belongs_to_the_programs_where_binstall_looks() {
         found.insert(entry.path().unwrap().display().to_string(), header.mode().unwrap());
     }
     let own = |name: &str| format!("coracle-v{VERSION}-{TARGET}/{name}");
-    for name in ["README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE"] {
+    for name in ["README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE", "THIRD-PARTY.txt"] {
         assert_eq!(found[&own(name)], 0o644, "{name}");
     }
     for name in

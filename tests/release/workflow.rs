@@ -11,7 +11,7 @@ use crate::run;
 fn scripts_are_scripts() {
     for entry in fs::read_dir("release").unwrap() {
         let path = entry.unwrap().path();
-        if path.extension().is_none() {
+        if path.extension().is_none() && fs::read(&path).unwrap().starts_with(b"#!/usr/bin/env bash") {
             run("bash", &["-n", path.to_str().unwrap()]);
         }
     }
