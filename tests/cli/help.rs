@@ -24,14 +24,16 @@ Turns a program that is already built into the smallest honest container image
 Usage: coracle [OPTIONS] <COMMAND>
 
 Commands:
-  build      Build an image of programs that are already built
-  deps       Show what a program's loader would map, and why
-  config     Work on a program's configuration, which stays outside its image
-  resolve    Pin images in manifests by their digests
-  manifests  Print what runs an image on Kubernetes: ConfigMaps, workload, Service
-  copy       Copy an image between registries, layouts and archives
-  index      Join images of several platforms under one name
-  cache      Look after what earlier builds have left for the next
+  build        Build an image of programs that are already built
+  init         Begin a recipe, with its configuration and CI
+  deps         Show what a program's loader would map, and why
+  config       Work on a program's configuration, which stays outside its image
+  resolve      Pin images in manifests by their digests
+  manifests    Print what runs an image on Kubernetes: ConfigMaps, workload, Service
+  copy         Copy an image between registries, layouts and archives
+  index        Join images of several platforms under one name
+  cache        Look after what earlier builds have left for the next
+  completions  Print what makes a shell complete commands and flags
 
 Options:
       --color <WHEN>  When to use colours; NO_COLOR is respected [default: auto] [possible values:
@@ -40,6 +42,7 @@ Options:
   -V, --version       Print version
 
 Examples:
+  coracle init ./app                      a coracle.toml to begin with
   coracle build ./app                     the image of a program, written to ./app.oci
   coracle build /usr/bin/curl -t curl     with every library that its loader would map
   coracle build                           as ./coracle.toml says
