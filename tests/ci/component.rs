@@ -155,8 +155,8 @@ fn the_job_has_the_inputs_of_the_component_and_the_scripts_of_this_repository() 
         assert!(text.contains(&format!("$[[ inputs.{name} ]]")), "`{name}` is not used");
     }
     assert_eq!(header().spec.inputs["version"].default, Some(VERSION.into()));
-    let (name, job) = job(&[("releases", "https://example.org"), ("job", "image"), ("stage", "test")]);
-    assert_eq!((name.as_str(), job.stage.as_str(), job.image.as_str()), ("image", "test", "alpine:3"));
+    let (name, job) = job(&[("releases", "https://example.org"), ("job", "ship"), ("stage", "test")]);
+    assert_eq!((name.as_str(), job.stage.as_str(), job.image.as_str()), ("ship", "test", "alpine:3"));
     let scripts = ["ci/install.sh", "ci/build.sh"].map(|path| fs::read_to_string(path).unwrap());
     assert_eq!(job.script, scripts);
     assert!(!job.script.concat().contains("$[["), "a value in a script would be run");
