@@ -24,6 +24,7 @@ const PLACES: &[(&str, &str, &str)] = &[
     ("src/recipe/", ".note(", SECOND),
     ("src/closure/", "message: format!(", ","),
     ("src/closure/", "let message =", ";"),
+    ("src/closure/", "let mut message =", ";"),
     ("src/closure/", "problem(", ";"),
     ("src/kubernetes/", "Problem::new(", ","),
     ("src/kubernetes/", ".problem(", ","),

@@ -24,6 +24,7 @@ mod manifests;
 mod python;
 mod readme;
 mod registries;
+mod runtime;
 mod shared_cache;
 mod static_programs;
 mod zig;
@@ -224,6 +225,7 @@ mod tests {
         python,
         readme,
         registries,
+        runtime,
         shared_cache,
         static_programs,
         zig,

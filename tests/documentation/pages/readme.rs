@@ -16,10 +16,10 @@ pub(super) const PAGE: Page = Page {
         ("podman run", Check::Serves),
         ("curl ", Check::PrintsToRoot("Hello, ada!")),
         ("coracle build ./app --dry-run", Check::Prints("libssl.so.3")),
-        ("coracle config diff", Check::Prints("port 9000/udp is new")),
-        ("coracle manifests --environment production | kubectl", Check::Prints("serverside-applied")),
         // Some program of a machine may lack a library.
         ("coracle deps --format jsonl", Check::Exits(&[0, 4])),
+        ("coracle config diff", Check::Prints("port 9000/udp is new")),
+        ("coracle manifests --environment production | kubectl", Check::Prints("serverside-applied")),
     ],
 };
 
