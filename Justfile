@@ -4,7 +4,7 @@ ci:
 
 # The inner loop: no real clients.
 test:
-    cargo test --lib --bins --test cargo --test cli --test build --test config --test contract --test deps --test determinism --test floors --test fuzz --test reload --test rules --test strip
+    cargo test --lib --bins --test cargo --test cli --test build --test config --test contract --test deps --test determinism --test floors --test fuzz --test init --test reload --test release --test rules --test strip
 
 lint:
     cargo fmt --check
@@ -19,3 +19,11 @@ bench:
 # What single steps cost: hashes, headers, codecs, closures, builds that find their work done. `just bench-micro pack`
 bench-micro *FILTER:
     cargo bench --bench micro -- {{FILTER}}
+
+# The archive of a release: static programs, manual pages, completions. docs/release.md says more.
+release TARGET="x86_64-unknown-linux-musl":
+    bash release/build {{TARGET}}
+
+# Whether this can be released; with a tag, as which version.
+release-check TAG="":
+    bash release/check {{TAG}}

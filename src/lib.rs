@@ -52,6 +52,7 @@ pub mod rootfs;
 pub mod runtime;
 pub mod shared;
 pub mod signal;
+pub mod size;
 mod spelling;
 pub mod store;
 pub mod template;
@@ -62,6 +63,6 @@ mod witness;
 pub mod yaml;
 
 pub use build::{
-    Below, Built, Delivery, Error, Observer, Plan, Roots, Settings, View, build, contract_of, foresee,
-    judge_configuration, plan, registries,
+    Below, Built, Change, Delivery, Error, Observer, OverBudget, Plan, Previous, Roots, Settings, View,
+    Weight, build, contract_of, foresee, judge_configuration, plan, registries,
 };

@@ -26,6 +26,7 @@ const FLOORS: &[&[&str]] = &[
         "quantity",
         "reference",
         "signal",
+        "size",
         "spelling",
         "tree",
         "witness",

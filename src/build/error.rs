@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::budget::OverBudget;
 use crate::closure::{Problem, ProblemKind};
 use crate::path::{ImagePath, Spelled};
 use crate::platform::Platform;
@@ -25,6 +26,9 @@ pub enum Error {
     /// The image would hold what does not belong there.
     #[error(transparent)]
     Leaks(#[from] gate::Error),
+    /// The image is larger than it may be.
+    #[error(transparent)]
+    Budget(#[from] OverBudget),
     /// A program can't be resolved.
     #[error(transparent)]
     Closure(#[from] closure::Error),
@@ -145,6 +149,7 @@ impl Error {
             Self::Recipe(error) => error.hint(),
             Self::Config(error) => error.hint(),
             Self::Leaks(error) => error.hint(),
+            Self::Budget(error) => Some(error.hint()),
             Self::Closure(error) => error.hint(),
             Self::NotStarting(problems) => Some(problems_hint(problems)),
             Self::Runtime(error) => error.hint(),

@@ -3,7 +3,9 @@
 //! Each step takes the value of the one before. What the environment decides comes in as [`Settings`], what goes on is
 //! told to an [`Observer`]; nothing is printed here.
 
+mod budget;
 mod check;
+mod comparison;
 mod config;
 mod contract;
 mod destinations;
@@ -24,6 +26,8 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use budget::OverBudget;
+pub use comparison::{Change, Previous, Weight};
 pub use contract::contract_of;
 pub use destinations::registries;
 pub use error::Error;
@@ -31,6 +35,7 @@ pub use leaks::{foresee, judge_configuration};
 pub use plan::{Plan, plan};
 pub use roots::{Roots, View};
 
+use comparison::Comparison;
 use destinations::Destinations;
 use packing::Packing;
 use plan::plan_in;
@@ -70,6 +75,8 @@ pub struct Settings {
     pub shared: Shared,
     /// What the environment says about local engines.
     pub engines: engine::Settings,
+    /// Whether an image is compared with the one that it replaces even where no budget asks for it.
+    pub compares: bool,
 }
 
 impl Settings {
@@ -121,6 +128,10 @@ pub struct Built {
     pub layers: Vec<Layer>,
     /// Bytes of its layers, config and manifest.
     pub size: u64,
+    /// The image of each platform in figures.
+    pub weights: Vec<Weight>,
+    /// What it was compared with.
+    pub previous: Option<Previous>,
     /// Files in it.
     pub files: usize,
     /// Where it is: on disk first, then at registries.
@@ -173,13 +184,14 @@ impl From<(Named, Sent)> for Delivery {
 ///
 /// # Errors
 /// When a program can't be resolved, two things claim one path, a file changes while it is read, the leak gate finds
-/// something, or a destination can't be written. No destination is changed before the whole image is packed and the gate
-/// has let it pass; registries get its layers meanwhile, each when the gate has seen all of it, and the name last.
+/// something, the image is larger than its budget, or a destination can't be written. No destination is changed before
+/// the whole image is packed, the gate has let it pass, and it is small enough; registries get its layers meanwhile, each when the gate has seen all of it, and the name last.
 pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> Result<Built, Error> {
     let destinations = Destinations::of(recipe);
     destinations.check()?;
     let routes = destinations.routes(recipe, settings)?;
     destinations.contract_at_registry(settings)?;
+    let comparison = Comparison::of(recipe, settings, &destinations)?;
     // An engine takes what is packed here, and tells itself whether it has it.
     let earlier = match destinations.engines.is_empty() {
         true => Unchanged::of(recipe, settings, &destinations)?,
@@ -188,7 +200,11 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
     if let Some(earlier) = &earlier
         && let Some(built) = earlier.recall(recipe, settings, &destinations, &routes)?
     {
-        return Ok(built);
+        let built = comparison.seen(built);
+        // What is over its budget is packed again: then its files can be told.
+        if comparison.holds(&built) {
+            return Ok(built);
+        }
     }
     let mut contract = contract_of(recipe)?;
     let mut gate = leaks::gate(recipe)?;
@@ -223,6 +239,7 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
         let images = plans.iter().map(|plan| packing.image(plan, &mut gate));
         let root = Root::new(images.collect::<Result<_, _>>()?)?;
         let notes = gate.verdict()?;
+        comparison.judge(&root, &plans)?;
         packing.configs(&root);
         Ok::<_, Error>((root, packing.packed.into_inner(), notes))
     })?;
@@ -249,11 +266,9 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
         references: recipe.names.clone(),
         digest: root.digest(),
         platforms: root.images().iter().map(|image| image.platform().clone()).collect(),
-        size: root
-            .blobs()
-            .map(|layer| layer.size)
-            .chain(root.documents().map(|blob| blob.descriptor().size))
-            .sum(),
+        size: root.size(),
+        weights: Weight::all(&root),
+        previous: None,
         layers: root.layers().cloned().collect(),
         below: plans.iter().filter_map(Below::of).collect(),
         user,
@@ -269,7 +284,8 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
     if let Some(earlier) = earlier.filter(|earlier| earlier.base() == is_on) {
         earlier.remember(recipe, &built, published, &plans, roots.witness(), traces);
     }
-    Ok(built)
+    // What it is compared with may be another image the next time.
+    Ok(comparison.seen(built))
 }
 
 impl Below {

@@ -7,12 +7,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::destinations::Destinations;
-use super::{Below, Built, Delivery, Error, Plan, Settings, ground};
+use super::{Below, Built, Delivery, Error, Plan, Settings, Weight, ground};
 use crate::cache::Cache;
 use crate::contract::Contract;
 use crate::digest::{DiffId, Digest, Hasher};
 use crate::layer::{Codec, Layer};
 use crate::note::Note;
+use crate::platform::Platform;
 use crate::recipe::Recipe;
 use crate::rootfs::{Owner, Stratum};
 use crate::store::{Destination, Entries, Traces};
@@ -35,6 +36,8 @@ pub(super) struct Unchanged<'a> {
 struct Summary {
     digest: String,
     platforms: Vec<String>,
+    /// Of the image of each platform: its bytes, and how many layers are its own.
+    weights: Vec<(u64, usize)>,
     layers: Vec<LayerSummary>,
     below: Vec<BelowSummary>,
     user: (u32, u32),
@@ -72,12 +75,21 @@ impl<'a> Unchanged<'a> {
         let places = destinations.on_disk().map(Destination::place);
         let places = places.collect::<Result<Vec<_>, _>>()?;
         let folder = fs::absolute(std::path::Path::new("."))?;
-        let Settings { epoch, private_dirs, cache: _, client: _, scratch: _, shared: _, engines: _ } =
-            settings;
+        let Settings {
+            epoch,
+            private_dirs,
+            cache: _,
+            client: _,
+            scratch: _,
+            shared: _,
+            engines: _,
+            compares: _,
+        } = settings;
         let base = ground::pin(recipe, settings)?;
-        // The debug form of a recipe has all of it, whatever is added to it; but how it runs and where that is said make no
-        // image.
-        let recipe = Recipe { kubernetes: Default::default(), places: Default::default(), ..recipe.clone() };
+        // The debug form of a recipe has all of it, whatever is added to it; but how it runs, where that is said and how
+        // large it may be make no image.
+        let (kubernetes, places_in_file, budget) = Default::default();
+        let recipe = Recipe { kubernetes, places: places_in_file, budget, ..recipe.clone() };
         let asked = format!(
             "{}\n{base:?}\n{configuration}\n{places:?}\n{folder:?}\n{epoch}\n{private_dirs:?}\n{recipe:?}",
             cache.tool()
@@ -175,6 +187,7 @@ impl Summary {
         Self {
             digest: built.digest.to_string(),
             platforms: built.platforms.iter().map(ToString::to_string).collect(),
+            weights: built.weights.iter().map(|weight| (weight.size, weight.layers)).collect(),
             layers: built.layers.iter().map(LayerSummary::of).collect(),
             below: built.below.iter().map(BelowSummary::of).collect(),
             user: (built.user.uid, built.user.gid),
@@ -191,10 +204,20 @@ impl Summary {
     /// The image again; nothing when a word is not what this version writes.
     fn built(self, recipe: &Recipe, destinations: &Destinations) -> Option<Built> {
         let warnings = self.warnings.into_iter().map(Note::Warning);
+        let platforms: Vec<Platform> =
+            self.platforms.iter().map(|text| text.parse().ok()).collect::<Option<_>>()?;
+        let weight = |(platform, (size, layers)): (&Platform, (u64, usize))| Weight {
+            platform: platform.clone(),
+            size,
+            layers,
+            before: None,
+        };
         Some(Built {
             references: recipe.names.clone(),
             digest: self.digest.parse().ok()?,
-            platforms: self.platforms.iter().map(|text| text.parse().ok()).collect::<Option<_>>()?,
+            weights: platforms.iter().zip(self.weights).map(weight).collect(),
+            previous: None,
+            platforms,
             layers: self.layers.iter().map(LayerSummary::layer).collect::<Option<_>>()?,
             below: self.below.into_iter().map(BelowSummary::below).collect::<Option<_>>()?,
             user: Owner { uid: self.user.0, gid: self.user.1 },

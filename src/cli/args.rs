@@ -1,28 +1,36 @@
 //! The arguments, as clap reads them. What a value means is said by the recipe, not here.
 
+mod budget;
 mod build;
 mod cache;
 mod cargo;
+mod completions;
 mod config;
 mod contract;
 mod deps;
+mod init;
 mod manifests;
 mod registry;
 mod render;
+mod reports;
 mod runtime;
 
 use std::ffi::OsString;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+pub(super) use budget::BudgetArgs;
 pub(super) use build::BuildArgs;
 pub(super) use cache::{CacheArgs, CacheCommand, PruneArgs, SharedArgs};
 pub(super) use cargo::{CargoArgs, CargoBuildArgs, CargoCli, CargoVerb, UNDER_CARGO};
+pub(super) use completions::{CompletionsArgs, ManArgs};
 pub(super) use contract::{CheckArgs, DiffArgs, ResolveArgs, ShowArgs};
 pub(super) use deps::{DepsArgs, DepsFormat};
+pub(super) use init::{Ci, InitArgs};
 pub(super) use manifests::{Layout, ManifestsArgs};
 pub(super) use registry::{CopyArgs, IndexArgs, RegistryArgs};
 pub(super) use render::RenderArgs;
+pub(super) use reports::ReportArgs;
 
 /// Turns a program that is already built into the smallest honest container image.
 #[derive(Parser)]
@@ -35,6 +43,7 @@ pub(super) use render::RenderArgs;
     subcommand_help_heading = "Commands",
     after_help = "\
 Examples:
+  coracle init ./app                      a coracle.toml to begin with
   coracle build ./app                     the image of a program, written to ./app.oci
   coracle build /usr/bin/curl -t curl     with every library that its loader would map
   coracle build                           as ./coracle.toml says
@@ -62,9 +71,11 @@ pub(super) enum Verb {
     Other(Command),
 }
 
-/// What is the same under cargo.
+/// What is the same under cargo, or nearly.
 #[derive(Subcommand)]
 pub(super) enum Command {
+    /// Begin a recipe, with its configuration and CI
+    Init(InitArgs),
     /// Show what a program's loader would map, and why
     Deps(Box<DepsArgs>),
     /// Work on a program's configuration, which stays outside its image
@@ -81,6 +92,11 @@ pub(super) enum Command {
     /// Look after what earlier builds have left for the next
     #[command(subcommand)]
     Cache(CacheCommand),
+    /// Print what makes a shell complete commands and flags
+    Completions(CompletionsArgs),
+    /// Write manual pages
+    #[command(hide = true)]
+    Man(ManArgs),
 }
 
 #[derive(Subcommand)]

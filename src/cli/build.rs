@@ -19,6 +19,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::parallel::{self, Turns};
 use super::progress::Progress;
+use super::reports::Reports;
 use super::{cache, engine, interrupt, output, registry, report, table};
 
 /// The last second of the year 9999, which RFC 3339 can still write.
@@ -36,6 +37,7 @@ pub(super) fn images_of(mut recipes: Vec<Recipe>, args: &BuildArgs) -> Result<Ex
         let engine = engine_there(&recipes)?;
         recipes.iter_mut().for_each(|recipe| recipe.load = Some(engine.clone()));
     }
+    let reports = Reports::open(&args.reports)?;
     let mut images = Vec::new();
     let mut failures = Vec::new();
     let mut take = |result: Result<Vec<Value>, Failure>| match result {
@@ -53,12 +55,17 @@ pub(super) fn images_of(mut recipes: Vec<Recipe>, args: &BuildArgs) -> Result<Ex
         let cache = cache::open(&args.cache, args.quiet)?;
         let shared = cache::shared(&args.shared)?;
         let client = client(&recipes, &shared, args)?;
-        let settings = Settings { shared, ..settings(args.epoch.as_deref(), cache, client)? };
-        build(&recipes, &settings, args, take);
+        let compares = reports.compare();
+        let settings = Settings { shared, compares, ..settings(args.epoch.as_deref(), cache, client)? };
+        build(&recipes, &settings, args, &reports, take);
         cache::close(&settings);
     }
+    let described = if images.is_empty() { Value::Null } else { json!({ "images": images }) };
+    if let Err(failure) = reports.write(&described, &failures) {
+        failures.push(failure);
+    }
     if args.format == Format::Json && !images.is_empty() {
-        output::print_json(&json!({ "images": images }))?;
+        output::print_json(&described)?;
     }
     first(failures).map_or(Ok(Exit::Done), Err)
 }
@@ -96,6 +103,7 @@ fn build(
     recipes: &[Recipe],
     settings: &Settings,
     args: &BuildArgs,
+    reports: &Reports<'_>,
     mut take: impl FnMut(Result<Vec<Value>, Failure>),
 ) {
     let doing = if settings.client.is_some() { "packing and sending" } else { "packing" };
@@ -109,15 +117,16 @@ fn build(
     parallel::in_order(recipes, work, |recipe, (notes, built)| {
         progress.hidden(|| {
             report::notes(&notes, args.quiet);
-            take(built.and_then(|built| tell(recipe, &built, args)));
+            take(built.and_then(|built| tell(recipe, &built, args, reports)));
         });
     });
     progress.finish();
 }
 
-/// Who talks to the registries of bases; nobody where there are none.
+/// Who talks to the registries of bases, and of images before; nobody where there are none.
 pub(super) fn bases(recipes: &[Recipe], args: &RegistryArgs) -> Result<Option<Client>, Failure> {
-    let remote = |recipe: &Recipe| matches!(recipe.base, Some(Place::Remote(_)));
+    let is_remote = |place: &Option<Place>| matches!(place, Some(Place::Remote(_)));
+    let remote = |recipe: &Recipe| is_remote(&recipe.base) || is_remote(&recipe.budget.previous);
     recipes.iter().any(remote).then(|| registry::client(args, &[])).transpose()
 }
 
@@ -136,11 +145,18 @@ fn client(recipes: &[Recipe], shared: &Shared, args: &BuildArgs) -> Result<Optio
 }
 
 /// Says what was built and where it was sent; a description of it.
-fn tell(recipe: &Recipe, built: &Built, args: &BuildArgs) -> Result<Vec<Value>, Failure> {
+fn tell(
+    recipe: &Recipe,
+    built: &Built,
+    args: &BuildArgs,
+    reports: &Reports<'_>,
+) -> Result<Vec<Value>, Failure> {
     report::notes(&built.notes, args.quiet);
+    let title = title(recipe, built);
     if !args.quiet {
-        report::talk(&table::built(&title(recipe, built), built));
+        report::talk(&table::built(&title, built));
     }
+    reports.built(&title, built);
     if args.format == Format::Text {
         output::print(&(table::reference(built) + "\n"))?;
     }
@@ -281,7 +297,7 @@ pub(super) fn settings(
     let scratch = Some(scratch).filter(|directory| directory.is_dir()).unwrap_or_else(std::env::temp_dir);
     let (cache, scratch) = (cache.map(Arc::new), Some(scratch));
     let (engines, shared) = (engine::settings(), Shared::default());
-    Ok(Settings { epoch, private_dirs, cache, client, scratch, shared, engines })
+    Ok(Settings { epoch, private_dirs, cache, client, scratch, shared, engines, compares: false })
 }
 
 fn epoch(source: &str, text: &str) -> Result<u64, Failure> {

@@ -7,6 +7,7 @@ use coracle::cache::{self, Cache};
 use coracle::note::Note;
 use coracle::reference::Reference;
 use coracle::shared::Shared;
+use coracle::size::Size;
 use indicatif::DecimalBytes;
 
 use super::args::{CacheArgs, CacheCommand, PruneArgs, SharedArgs};
@@ -98,26 +99,8 @@ fn limit(args: &PruneArgs) -> Result<u64, Failure> {
     if args.all {
         return Ok(0);
     }
-    size(&args.keep).ok_or_else(|| {
-        Failure::usage(format!("`--keep`: `{}` is no size", args.keep), "write it as in `500MB` or `2GiB`")
-    })
-}
-
-/// Bytes: a whole number and a unit.
-fn size(text: &str) -> Option<u64> {
-    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at_checked(end)?;
-    let unit = match unit {
-        "" | "B" => 1,
-        "kB" | "KB" => 1000,
-        "MB" => 1000 * 1000,
-        "GB" => 1000 * 1000 * 1000,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        _ => return None,
-    };
-    number.parse::<u64>().ok()?.checked_mul(unit)
+    let size = args.keep.parse::<Size>().map(|size| size.0);
+    size.map_err(|error| Failure::usage(format!("`--keep`: {error}"), error.hint()))
 }
 
 fn refused(error: cache::Error) -> Failure {
@@ -143,26 +126,4 @@ fn tool() -> String {
     let file = std::env::current_exe().and_then(std::fs::metadata);
     let file = file.and_then(|file| Ok((file.len(), file.modified()?)));
     format!("{} {:?}", env!("CARGO_PKG_VERSION"), file.ok())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes() {
-        for (text, expected) in [
-            ("0", Some(0)),
-            ("5GB", Some(5_000_000_000)),
-            ("2MiB", Some(2 << 20)),
-            ("1kB", Some(1000)),
-            ("", None),
-            ("GB", None),
-            ("1 GB", None),
-            ("-1", None),
-            ("99999999999GB", None),
-        ] {
-            assert_eq!(size(text), expected, "{text}");
-        }
-    }
 }

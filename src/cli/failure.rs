@@ -71,7 +71,7 @@ impl From<coracle::Error> for Failure {
     fn from(error: coracle::Error) -> Self {
         let exit = match &error {
             _ if error.is_usage() => Exit::Usage,
-            coracle::Error::Leaks(_) => Exit::Findings,
+            coracle::Error::Leaks(_) | coracle::Error::Budget(_) => Exit::Findings,
             coracle::Error::Store(store::Error::Layer(layer::Error::Interrupted)) => Exit::Interrupted,
             coracle::Error::Store(store::Error::Registry(error)) if !error.is_local() => Exit::Network,
             coracle::Error::Registry(error) if !error.is_local() => Exit::Network,

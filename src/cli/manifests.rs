@@ -254,6 +254,7 @@ fn image_reference(args: &ManifestsArgs, recipe: &Recipe) -> Result<(Image, Opti
         destinations: vec![Place::Local(destination)],
         push: false,
         publish_contract: None,
+        budget: Default::default(),
         ..recipe.clone()
     };
     let built = build::watched(&recipe, &settings, args.quiet)?;

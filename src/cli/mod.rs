@@ -7,6 +7,7 @@ mod build;
 mod cache;
 mod cargo;
 mod chains;
+mod completions;
 mod config;
 mod copy;
 mod costs;
@@ -18,14 +19,18 @@ mod failure;
 mod folder;
 mod image;
 mod index;
+mod init;
 mod interrupt;
+mod man;
 mod manifests;
 mod output;
 mod parallel;
 mod progress;
 mod registry;
 mod report;
+mod reports;
 mod resolve;
+mod summary;
 mod table;
 mod tree;
 mod why;
@@ -39,6 +44,13 @@ use clap::error::ErrorKind;
 use args::{CargoCli, CargoVerb, Cli, Command, UNDER_CARGO, Verb};
 use exit::Exit;
 use failure::Failure;
+
+/// Who has called.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Caller {
+    Alone,
+    Cargo,
+}
 
 /// Runs the command that `args` name; the first is the program's own name.
 pub(crate) fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
@@ -64,7 +76,7 @@ fn alone(args: &[OsString]) -> Result<Exit, Failure> {
     match Cli::try_parse_from(args) {
         Ok(cli) => match cli.verb {
             Verb::Build(args) => build::run(&args),
-            Verb::Other(command) => other(&command),
+            Verb::Other(command) => other(&command, Caller::Alone),
         },
         Err(error) => help_or_usage(&error),
     }
@@ -74,14 +86,15 @@ fn under_cargo(args: &[OsString]) -> Result<Exit, Failure> {
     match CargoCli::try_parse_from(args) {
         Ok(cli) => match cli.verb {
             CargoVerb::Build(args) => cargo::run(&args, cli.color),
-            CargoVerb::Other(command) => other(&command),
+            CargoVerb::Other(command) => other(&command, Caller::Cargo),
         },
         Err(error) => help_or_usage(&error),
     }
 }
 
-fn other(command: &Command) -> Result<Exit, Failure> {
+fn other(command: &Command, caller: Caller) -> Result<Exit, Failure> {
     match command {
+        Command::Init(args) => init::run(args, caller),
         Command::Deps(args) => deps::run(args),
         Command::Config(command) => config::run(command),
         Command::Manifests(args) => manifests::run(args),
@@ -89,6 +102,8 @@ fn other(command: &Command) -> Result<Exit, Failure> {
         Command::Copy(args) => copy::run(args),
         Command::Index(args) => index::run(args),
         Command::Cache(command) => cache::run(command),
+        Command::Completions(args) => completions::run(args, caller),
+        Command::Man(args) => man::run(args),
     }
 }
 

@@ -134,7 +134,8 @@ fn built(
 ) -> Result<(Known, Stored), Failure> {
     let layout = Destination::layout(builds.path().join(number.to_string()));
     let flags = Overrides { destinations: vec![layout.to_string()], ..Overrides::default() };
-    let recipe = Recipe { publish_contract: None, ..recipe::file(file, &flags)? };
+    let budget = Default::default();
+    let recipe = Recipe { publish_contract: None, budget, ..recipe::file(file, &flags)? };
     let Some(name) = recipe.names.first().cloned() else {
         return Err(Failure::usage(
             format!("`{}` does not name its image, so nothing can refer to it", file.display()),

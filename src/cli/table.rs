@@ -10,7 +10,7 @@ use coracle::note::Note;
 use coracle::recipe::Recipe;
 use coracle::rootfs::{Entry, Node, Stratum};
 use coracle::transfer::Place;
-use coracle::{Below, Built, Delivery, Plan};
+use coracle::{Below, Built, Delivery, Plan, Previous, Weight};
 use indicatif::DecimalBytes;
 use serde_json::{Value, json};
 
@@ -54,6 +54,12 @@ pub(super) fn built(title: &str, built: &Built) -> String {
         let (from, to) = (DecimalBytes(layer.unpacked).to_string(), DecimalBytes(layer.size).to_string());
         let (stratum, digest) = (layer.stratum, layer.digest);
         let _ = writeln!(text, "  {stratum:<9}  {from:>9} → {to:>9}  {FAINT}{digest}{FAINT:#}");
+    }
+    for weight in &built.weights {
+        let platform = if built.weights.len() > 1 { format!(", {}", weight.platform) } else { String::new() };
+        if let (Some(change), Some(previous)) = (weight.change(), &built.previous) {
+            let _ = writeln!(text, "  compared   {}{platform}", change.than(&previous.place));
+        }
     }
     text.push_str(&expected(&built.contract));
     let how = if built.is_unchanged { "unchanged in" } else { "written to" };
@@ -115,8 +121,32 @@ pub(super) fn built_json(built: &Built) -> Value {
         "sent": built.sent.iter().map(sent_json).collect::<Vec<_>>(),
         "loaded": built.loaded.iter().map(loaded_json).collect::<Vec<_>>(),
         "size": built.size,
+        "sizes": built.weights.iter().map(weight_json).collect::<Vec<_>>(),
+        "previous": built.previous.as_ref().map(|previous| previous_json(previous, built.size)),
         "unchanged": built.is_unchanged,
     })
+}
+
+fn weight_json(weight: &Weight) -> Value {
+    json!({
+        "platform": weight.platform.to_string(),
+        "size": weight.size,
+        "previous": weight.before,
+        "difference": weight.before.map(|before| difference(before, weight.size)),
+    })
+}
+
+fn previous_json(previous: &Previous, now: u64) -> Value {
+    json!({
+        "image": previous.place,
+        "digest": previous.digest.to_string(),
+        "size": previous.size,
+        "difference": difference(previous.size, now),
+    })
+}
+
+fn difference(before: u64, now: u64) -> i128 {
+    i128::from(now) - i128::from(before)
 }
 
 fn base_json(base: &Below) -> Value {
@@ -323,6 +353,8 @@ mod tests {
             sent: vec![],
             loaded: vec![],
             size: 7_901_234,
+            weights: vec![],
+            previous: None,
             files: 37,
             is_unchanged: false,
             contract: Contract::default(),

@@ -91,14 +91,12 @@ fn lacking(
             format!("`{library}` has no version `{version}`, which `{object}` would use if it were there");
         return Ok(Some(problem(mapped, wanted, Severity::Warning, message)));
     }
-    let mut message = format!("cannot find the version `{version}` in `{library}`, needed by `{object}`");
     let users = users()?;
-    if !users.is_empty() {
-        message = format!("{message} for {}", listed(&users));
-    }
-    if let Some(newest) = newest(&wanted.name, &has.defined) {
-        message = format!("{message}; the newest there is `{}`", printable(newest));
-    }
+    let users = if users.is_empty() { String::new() } else { format!(" for {}", listed(&users)) };
+    let newest = newest(&wanted.name, &has.defined)
+        .map_or_else(String::new, |newest| format!("; the newest there is `{}`", printable(newest)));
+    let message =
+        format!("cannot find the version `{version}` in `{library}`, needed by `{object}`{users}{newest}");
     Ok(Some(problem(mapped, wanted, Severity::Error, message)))
 }
 

@@ -85,6 +85,12 @@ impl Image {
         &self.manifest
     }
 
+    /// Bytes of all its layers, its config and its manifest.
+    pub fn size(&self) -> u64 {
+        let documents = [&self.config, &self.manifest].map(|blob| blob.descriptor().size);
+        self.blobs().map(|layer| layer.size).chain(documents).sum()
+    }
+
     /// Its manifest's descriptor as it stands in an index, with the platform.
     pub fn descriptor(&self) -> Descriptor {
         Descriptor { platform: Some(self.platform.clone()), ..self.manifest.descriptor().clone() }

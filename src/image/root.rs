@@ -75,6 +75,12 @@ impl Root {
         self.images.iter().flat_map(Image::blobs)
     }
 
+    /// Bytes of all its images, and of the index when there is one.
+    pub fn size(&self) -> u64 {
+        let index = self.index.as_ref().map(|index| index.descriptor().size);
+        self.images.iter().map(Image::size).chain(index).sum()
+    }
+
     /// The layers of bases; one that several share comes several times.
     pub fn below(&self) -> impl Iterator<Item = &Descriptor> {
         self.images.iter().flat_map(Image::below)

@@ -46,6 +46,11 @@ impl<'a> Document<'a> {
         self.source(span).map(|source| source.place(span))
     }
 
+    /// `name` as a table's header has it in the text that `span` is in.
+    pub(super) fn header(&self, span: &Range<usize>, name: &str) -> String {
+        self.source(span).map_or_else(|| name.to_owned(), |source| source.header(name))
+    }
+
     fn source(&self, span: &Range<usize>) -> Option<&Source<'a>> {
         self.sources.iter().rfind(|source| source.start <= span.start)
     }
@@ -90,8 +95,7 @@ impl<'a> Document<'a> {
         let Some((Step::Key(key), parent)) = path.split_last() else { return };
         let Some(span) = span_of_key(tree, parent, key) else { return };
         let known = known_keys(parent);
-        let source = self.source(&span);
-        let header = |name: &str| source.map_or_else(|| name.to_owned(), |source| source.header(name));
+        let header = |name: &str| self.header(&span, name);
         let (top, image) = match header("") {
             top if top.is_empty() => ("the recipe".to_owned(), "`[image]`".to_owned()),
             top => (format!("`[{top}]`"), format!("`[{}]`", header("image"))),
@@ -159,6 +163,7 @@ fn known_keys(path: &[Step]) -> &'static [&'static str] {
     match path {
         [] => schema::keys_of::<File>(),
         [Step::Key(name)] if name == "runtime" => schema::keys_of::<schema::Runtime>(),
+        [Step::Key(name)] if name == "budget" => schema::keys_of::<schema::Budget>(),
         [Step::Key(name)] if name == "values" => schema::keys_of::<schema::Values>(),
         [Step::Key(name)] if name == "kubernetes" => schema::keys_of::<schema::Kubernetes>(),
         [Step::Key(name), Step::Key(table)] if name == "kubernetes" && table == "resources" => {

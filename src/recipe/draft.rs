@@ -2,6 +2,7 @@
 
 mod allow;
 mod base;
+mod budget;
 mod config;
 mod destinations;
 mod kubernetes;
@@ -103,6 +104,7 @@ pub(super) fn finish(document: Option<&Document<'_>>, flags: &Overrides) -> Resu
         publish_contract: check.publish_contract(file, flags, &folder),
         allow,
         allow_words,
+        budget: check.budget(&file.budget.0, flags),
         strict: flags.strict,
         places: document.map(|document| places::places(document, &flags.config)).unwrap_or_default(),
         folder,

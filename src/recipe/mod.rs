@@ -3,6 +3,7 @@
 //! It knows words (ports, names, signals) and their places in a file; it knows no program and looks into none.
 //! ARCHITECTURE.md has the keys, "The recipe".
 
+mod budget;
 mod cargo;
 mod document;
 mod draft;
@@ -34,6 +35,7 @@ use crate::transfer;
 
 pub use crate::port::{Port, Protocol};
 pub use crate::signal::Signal;
+pub use budget::{Budget, Growth, Limit};
 pub use cargo::Package;
 pub use error::{Error, Place, Problem};
 pub use linkage::Linkage;
@@ -102,6 +104,8 @@ pub struct Recipe {
     pub allow: BTreeMap<ImagePath, String>,
     /// Likewise variables, labels, annotations and arguments: `env:NAME`, `label:NAME`, `annotation:NAME`, `arg:NUMBER`.
     pub allow_words: BTreeMap<String, String>,
+    /// How large the image may be.
+    pub budget: Budget,
     /// Whether what may not belong into the image refuses it.
     pub strict: bool,
     /// Where the relative paths of this recipe start, [`Recipe::locate`] joins them; `.` is the working directory.
@@ -201,6 +205,12 @@ pub struct Overrides {
     pub allow: Vec<String>,
     /// `--strict`
     pub strict: bool,
+    /// `--budget-image SIZE`
+    pub budget_image: Option<String>,
+    /// `--budget-growth PERCENT|SIZE`
+    pub budget_growth: Option<String>,
+    /// `--previous IMAGE`
+    pub previous: Option<String>,
 }
 
 /// What flags say in place of keys of `[runtime]`; nothing where they are silent.

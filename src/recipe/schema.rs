@@ -37,6 +37,8 @@ pub(super) struct File {
     pub(super) environments: BTreeMap<String, Spanned<Table<Environment>>>,
     /// How it runs on Kubernetes.
     pub(super) kubernetes: Table<Kubernetes>,
+    /// How large the image may be; a build above it fails before anything is written.
+    pub(super) budget: Table<Budget>,
     /// Findings that are accepted on purpose: a path and the reason.
     pub(super) allow: BTreeMap<String, Spanned<String>>,
     /// Where programs or libraries of a platform are, such as `linux/arm64`.
@@ -225,6 +227,17 @@ pub(super) struct Values {
 pub(super) struct Environment {
     /// TOML, YAML or JSON, merged in order.
     pub(super) values: Vec<Spanned<String>>,
+}
+
+/// `[budget]`
+#[derive(serde::Deserialize, Default)]
+#[serde(default)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+pub(super) struct Budget {
+    /// The most that the image of a platform may have, compressed: `5MB`.
+    pub(super) image: Option<Spanned<Scalar>>,
+    /// How much more than the image before: `5%` or `200kB`.
+    pub(super) growth: Option<Spanned<Scalar>>,
 }
 
 /// `[platform."linux/arm64"]`

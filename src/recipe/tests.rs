@@ -1,3 +1,4 @@
+mod budget;
 mod keys;
 mod places;
 mod platforms;

@@ -23,7 +23,7 @@ pub use archive::{Archive, Open, WriteError};
 pub use destination::{Destination, Kind, ParseDestinationError};
 pub use read::{
     Extent, FileEntry, FileNode, Files, Origin, Stored, StoredImage, StoredLayer, artifact, open,
-    remote_artifact,
+    remote_artifact, replaced,
 };
 pub use receive::receive;
 pub use staging::Staging;

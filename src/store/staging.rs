@@ -316,7 +316,8 @@ mod tests {
     fn remains_beside_a_layout_that_is_there_go() {
         let home = tempfile::tempdir().unwrap();
         let (there, killed) = (home.path().join("there"), home.path().join(".coracle-killed"));
-        [&there, &killed].map(|directory| std::fs::create_dir(directory).unwrap());
+        std::fs::create_dir(&there).unwrap();
+        std::fs::create_dir(&killed).unwrap();
         std::fs::write(killed.join(LOCK), "").unwrap();
         drop(Staging::new(&Destination::layout(&there)).unwrap());
         assert_eq!(names(home.path()), ["there"]);

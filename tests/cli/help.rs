@@ -24,14 +24,16 @@ Turns a program that is already built into the smallest honest container image
 Usage: coracle [OPTIONS] <COMMAND>
 
 Commands:
-  build      Build an image of programs that are already built
-  deps       Show what a program's loader would map, and why
-  config     Work on a program's configuration, which stays outside its image
-  resolve    Pin images in manifests by their digests
-  manifests  Print what runs an image on Kubernetes: ConfigMaps, workload, Service
-  copy       Copy an image between registries, layouts and archives
-  index      Join images of several platforms under one name
-  cache      Look after what earlier builds have left for the next
+  build        Build an image of programs that are already built
+  init         Begin a recipe, with its configuration and CI
+  deps         Show what a program's loader would map, and why
+  config       Work on a program's configuration, which stays outside its image
+  resolve      Pin images in manifests by their digests
+  manifests    Print what runs an image on Kubernetes: ConfigMaps, workload, Service
+  copy         Copy an image between registries, layouts and archives
+  index        Join images of several platforms under one name
+  cache        Look after what earlier builds have left for the next
+  completions  Print what makes a shell complete commands and flags
 
 Options:
       --color <WHEN>  When to use colours; NO_COLOR is respected [default: auto] [possible values:
@@ -40,6 +42,7 @@ Options:
   -V, --version       Print version
 
 Examples:
+  coracle init ./app                      a coracle.toml to begin with
   coracle build ./app                     the image of a program, written to ./app.oci
   coracle build /usr/bin/curl -t curl     with every library that its loader would map
   coracle build                           as ./coracle.toml says
@@ -166,6 +169,21 @@ Cache:
       --trust-cache              Believe who fills the repositories of `--cache-from`: their layers
                                  are not unpacked
 
+Budget:
+      --budget-image <SIZE>     Fail, and write nothing, when the compressed image of a platform is
+                                larger: `5MB`, `2MiB`
+      --budget-growth <GROWTH>  The same when it is so much larger than the image before: `5%`,
+                                `200kB`
+      --previous <IMAGE>        The image before, such as `docker://NAME:TAG`; the one that is
+                                replaced when nothing is said
+
+Reports:
+      --metadata-file <FILE>  Write to FILE what `--format json` prints
+      --dotenv <FILE>         Append to FILE what was built, as lines NAME=VALUE: CORACLE_REFERENCE,
+                              CORACLE_DIGEST and CORACLE_SIZE of one image, CORACLE_IMAGES of all as
+                              JSON
+      --summary <FILE>        Append to FILE what was built, or why not, in Markdown
+
 Examples:
   coracle build ./app                               to ./app.oci, run as user 65532
   coracle build ./app -t shop:1.2 -o oci-archive:shop.tar
@@ -174,6 +192,7 @@ Examples:
   coracle build ./app -o docker://ghcr.io/acme/shop:1.2    to a registry alone
   coracle build ./app:/usr/bin/shop --expose 8080 -- --config /etc/shop/shop.toml
   coracle build ./app --include assets/:/srv/assets --dry-run
+  coracle build ./app --budget-image 5MB --budget-growth 5%
   coracle build ./app --sysroot /usr/aarch64-linux-gnu  a program of a cross compiler
   coracle build -f a/coracle.toml -f b/coracle.toml --format json
 

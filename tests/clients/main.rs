@@ -22,6 +22,7 @@ mod docker;
 mod engines;
 mod greeter;
 mod layers;
+mod own;
 mod place;
 mod pod;
 mod podman;

@@ -112,8 +112,13 @@ impl<'a> Podman<'a> {
     }
 
     pub(crate) fn container(&self, flags: &[&str], image: &str) -> String {
+        self.container_with(flags, image, &[])
+    }
+
+    /// The same, with arguments of the program.
+    pub(crate) fn container_with(&self, flags: &[&str], image: &str, args: &[&str]) -> String {
         let cgroup = format!("/{}", self.place.cgroup);
         let always = ["run", "--pull", "never", "--network", "host", "--cgroup-parent", &cgroup];
-        self.run(&[&always[..], flags, &[image]].concat())
+        self.run(&[&always[..], flags, &[image], args].concat())
     }
 }

@@ -24,7 +24,6 @@ const PLACES: &[(&str, &str, &str)] = &[
     ("src/recipe/", ".note(", SECOND),
     ("src/closure/", "message: format!(", ","),
     ("src/closure/", "let message =", ";"),
-    ("src/closure/", "let mut message =", ";"),
     ("src/closure/", "problem(", ";"),
     ("src/kubernetes/", "Problem::new(", ","),
     ("src/kubernetes/", ".problem(", ","),

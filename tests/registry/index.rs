@@ -194,25 +194,6 @@ fn what_can_not_be_joined() {
     assert_eq!(fs::read_dir(at).unwrap().count(), 1, "the program alone");
 }
 
-/// A static program for this machine, which does nothing.
-fn program(machine: u8) -> Vec<u8> {
-    let mut bytes = vec![0; 120];
-    bytes[..20]
-        .copy_from_slice(&[0x7f, b'E', b'L', b'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, machine, 0]);
-    bytes[20] = 1;
-    bytes[24] = 64;
-    // Where its program headers are, how large they and the header are, and that there is one: PT_LOAD of everything.
-    bytes[32] = 64;
-    bytes[52] = 64;
-    bytes[54] = 56;
-    bytes[56] = 1;
-    bytes[64] = 1;
-    bytes[68] = 5;
-    bytes[96] = 120;
-    bytes[104] = 120;
-    bytes
-}
-
 /// The jobs of docs/registries.md: each machine builds and pushes its own, then they are joined.
 #[test]
 fn the_jobs_in_the_documentation() {
@@ -236,7 +217,7 @@ fn the_jobs_in_the_documentation() {
                 &[("", 0)]
             };
             for (architecture, machine) in machines {
-                fs::write(folder.path().join("shop"), program(*machine)).unwrap();
+                fs::write(folder.path().join("shop"), support::static_program(*machine)).unwrap();
                 let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o755);
                 fs::set_permissions(folder.path().join("shop"), permissions).unwrap();
                 let text = command

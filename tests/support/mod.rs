@@ -51,6 +51,12 @@ impl Coracle {
         self
     }
 
+    /// The same with more arguments.
+    pub(crate) fn more_args<const N: usize>(mut self, args: [&str; N]) -> Self {
+        self.more(args);
+        self
+    }
+
     /// Adds arguments.
     pub(crate) fn more<const N: usize>(&mut self, args: [&str; N]) {
         self.args.extend(args.map(OsString::from));
@@ -145,6 +151,25 @@ pub(crate) fn listing(folder: &Path) -> BTreeMap<PathBuf, String> {
         }
     }
     found
+}
+
+/// A static program for the machine with this number in ELF headers (62 is x86-64, 183 is aarch64), which does nothing.
+pub(crate) fn static_program(machine: u8) -> Vec<u8> {
+    let mut bytes = vec![0; 120];
+    bytes[..20]
+        .copy_from_slice(&[0x7f, b'E', b'L', b'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, machine, 0]);
+    bytes[20] = 1;
+    bytes[24] = 64;
+    // Where its program headers are, how large they and the header are, and that there is one: PT_LOAD of everything.
+    bytes[32] = 64;
+    bytes[52] = 64;
+    bytes[54] = 56;
+    bytes[56] = 1;
+    bytes[64] = 1;
+    bytes[68] = 5;
+    bytes[96] = 120;
+    bytes[104] = 120;
+    bytes
 }
 
 /// Says on stderr that a test can't run here; where `CORACLE_TESTS=all` is set, as in CI, it fails instead.

@@ -8,7 +8,7 @@ use coracle::recipe::Overrides;
 
 use super::config::ConfigArgs;
 use super::runtime::RuntimeArgs;
-use super::{CacheArgs, Format, RegistryArgs, SharedArgs};
+use super::{BudgetArgs, CacheArgs, Format, RegistryArgs, ReportArgs, SharedArgs};
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -20,6 +20,7 @@ Examples:
   coracle build ./app -o docker://ghcr.io/acme/shop:1.2    to a registry alone
   coracle build ./app:/usr/bin/shop --expose 8080 -- --config /etc/shop/shop.toml
   coracle build ./app --include assets/:/srv/assets --dry-run
+  coracle build ./app --budget-image 5MB --budget-growth 5%
   coracle build ./app --sysroot /usr/aarch64-linux-gnu  a program of a cross compiler
   coracle build -f a/coracle.toml -f b/coracle.toml --format json
 
@@ -165,6 +166,12 @@ pub(in crate::cli) struct BuildArgs {
 
     #[command(flatten)]
     pub(in crate::cli) shared: SharedArgs,
+
+    #[command(flatten)]
+    budget: BudgetArgs,
+
+    #[command(flatten)]
+    pub(in crate::cli) reports: ReportArgs,
 }
 
 impl BuildArgs {
@@ -196,6 +203,9 @@ impl BuildArgs {
             config: self.config.overrides(),
             allow: self.allow.clone(),
             strict: self.strict,
+            budget_image: self.budget.budget_image.clone(),
+            budget_growth: self.budget.budget_growth.clone(),
+            previous: self.budget.previous.clone(),
         }
     }
 }

@@ -260,3 +260,22 @@ fn a_workspace_is_found_as_cargo_finds_it() {
         assert_eq!(workspace_of(path, text).as_deref(), expected, "{path}");
     }
 }
+
+#[test]
+fn a_limit_says_where_in_the_manifest_it_stands() {
+    let package = r#"
+[package]
+name = "shop"
+
+[package.metadata.coracle.budget]
+growth = "5%"
+"#;
+    let workspace =
+        "[workspace.metadata.coracle.budget]\nimage = \"5MB\"\n[workspace]\nmembers = [\"shop\"]\n";
+    let (recipe, _) = recipe(workspace, package).unwrap();
+    let (image, growth) = (recipe.budget.image.unwrap(), recipe.budget.growth.unwrap());
+    assert_eq!(image.setting, "`image` below `[workspace.metadata.coracle.budget]`");
+    assert_eq!(growth.setting, "`growth` below `[package.metadata.coracle.budget]`");
+    let line = |place: Option<crate::recipe::Place>| place.map(|place| place.line);
+    assert_eq!((line(image.place), line(growth.place)), (Some(2), Some(6)));
+}

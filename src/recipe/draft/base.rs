@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::super::{Overrides, schema};
-use super::{Check, Origin, one};
+use super::{Check, Origin, Word, one};
 use crate::transfer::{Named, ParsePlaceError, Place};
 
 /// No base, written out.
@@ -16,13 +16,7 @@ impl Check<'_> {
         if NOTHING.contains(&word.value.as_str()) {
             return None;
         }
-        // `debian:12` and `oci:dir` look alike; a transport's own name is no name of an image.
-        if !Place::has_transport(&word.value)
-            && let Ok(named) = word.value.parse::<Named>()
-        {
-            return Some(Place::Remote(named));
-        }
-        let mut place = self.parsed::<Place>(&word, |error: &ParsePlaceError| Some(error.hint()))?;
+        let mut place = self.image(&word)?;
         if let Place::Engine(named) = &place {
             let message = format!("`{named}` can't be built upon: it has to be in a layout or at a registry");
             let hint = format!("copy it here first: `coracle copy {named} oci:base`, then name `oci:base`");
@@ -35,5 +29,16 @@ impl Check<'_> {
             local.path = folder.join(&local.path);
         }
         Some(place)
+    }
+
+    /// A place of an image, or its name at a registry.
+    pub(super) fn image(&mut self, word: &Word) -> Option<Place> {
+        // `debian:12` and `oci:dir` look alike; a transport's own name is no name of an image.
+        if !Place::has_transport(&word.value)
+            && let Ok(named) = word.value.parse::<Named>()
+        {
+            return Some(Place::Remote(named));
+        }
+        self.parsed(word, |error: &ParsePlaceError| Some(error.hint()))
     }
 }

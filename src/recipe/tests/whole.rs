@@ -52,6 +52,7 @@ fn a_whole_recipe() {
         publish_contract: None,
         allow: [("/srv/assets/demo.pem".parse().unwrap(), "a certificate for the tutorial".into())].into(),
         allow_words: BTreeMap::new(),
+        budget: Budget::default(),
         strict: false,
         folder: ".".into(),
         places: BTreeMap::new(),

@@ -20,8 +20,9 @@ use std::io;
 
 use serde_json::Value;
 
-use super::{Destination, Error, Kind, ParseDestinationError};
+use super::{Destination, Error, Kind, ParseDestinationError, names};
 use crate::image::GraphError;
+use crate::reference::Reference;
 use crate::{fs, registry};
 use blobs::Blobs;
 
@@ -78,6 +79,18 @@ pub(super) fn entries(place: &Destination) -> Option<Vec<Value>> {
         Value::Array(entries) => Some(entries),
         _ => None,
     }
+}
+
+/// Finds the image that one called `names` replaces at `place`; nothing where there is none yet, or no manifest of it.
+///
+/// # Errors
+/// When what is there can't be read.
+pub fn replaced(place: &Destination, names: &[Reference]) -> Result<Option<Origin>, Error> {
+    let tag = names::at(place, names)?.into_iter().next().and_then(|name| name.tag);
+    let is_meant = |entry: &Value| select::is_image(entry) && select::tag(entry) == tag.as_deref();
+    let Some(entry) = entries(place).into_iter().flatten().rfind(is_meant) else { return Ok(None) };
+    let place = Destination { tag, ..place.clone() };
+    Origin::in_index(&place, &entry).map(Some)
 }
 
 fn nothing_there(place: &Destination) -> String {

@@ -64,6 +64,19 @@ impl Origin {
         Ok(Self { place: place.to_string(), names, root: Root::Docker(entry), bytes: bytes(blobs) })
     }
 
+    /// The image of an entry in the `index.json` of the layout or archive at `place`.
+    ///
+    /// # Errors
+    /// When its manifest can't be read.
+    pub(super) fn in_index(place: &Destination, entry: &Value) -> Result<Self, Error> {
+        let refused = |why: Why| why.about(&place.to_string());
+        let bytes = Bytes::Disk(Blobs::open(place).map_err(Error::File)?);
+        let digest = select::digest(entry).map_err(|why| refused(why.into()))?;
+        let said = entry.get("mediaType").and_then(Value::as_str).unwrap_or_default();
+        let root = Root::Document(bytes.manifest(&digest, said).map_err(refused)?);
+        Ok(Self { place: place.to_string(), names: Vec::new(), root, bytes })
+    }
+
     /// Finds the image at a registry; nothing where there is none. `place` and `name` say what it is called.
     ///
     /// # Errors

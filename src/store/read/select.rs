@@ -121,6 +121,11 @@ pub(super) fn entry_platform(entry: &Value) -> Option<Platform> {
     Some(Platform { os: word("os")?, architecture: word("architecture")?, variant: word("variant") })
 }
 
+/// The tag of an entry of `index.json`.
+pub(super) fn tag(entry: &Value) -> Option<&str> {
+    annotation(entry, REF_NAME)
+}
+
 /// Signatures, attestations and other artifacts stand in an index too.
 pub(super) fn is_image(entry: &Value) -> bool {
     let kind = entry.get("mediaType").and_then(Value::as_str).unwrap_or_default();

@@ -125,6 +125,16 @@ fn platform(config: &Value) -> Platform {
 }
 
 impl StoredImage {
+    /// Bytes of its layers, its config and its manifest, as the manifest says; 0 in an archive that only has Docker's
+    /// description.
+    pub fn size(&self) -> u64 {
+        let Some(manifest) = &self.manifest else { return 0 };
+        let config =
+            json("", &manifest.bytes).ok().and_then(|document| document.get("config")?.get("size")?.as_u64());
+        let layers = self.layers.iter().filter_map(|layer| layer.descriptor.as_ref());
+        layers.map(|layer| layer.size).chain(config).fold(manifest.bytes.len() as u64, u64::saturating_add)
+    }
+
     /// The digest of its manifest.
     pub fn digest(&self) -> Option<Digest> {
         self.manifest.as_ref().map(|manifest| manifest.digest)

@@ -103,6 +103,10 @@ impl Page {
                 skipped(&format!("{place}: {missing}"));
                 continue;
             }
+            if let Some(missing) = missing_program(&command.text) {
+                // What follows may be about what it would have made.
+                return skipped(&format!("{place}: {missing}"));
+            }
             match check {
                 Some(Check::Serves) => {
                     desk.start(&desk.meant(&command.text));
@@ -119,7 +123,7 @@ impl Page {
         }
     }
 
-    /// What is not there that a command needs.
+    /// Who is not there that a command talks to.
     fn missing(&self, command: &str, check: Option<&Check>) -> Option<String> {
         let has = |words: &[&str]| words.iter().any(|word| command.contains(word));
         let engines =
@@ -135,14 +139,19 @@ impl Page {
         if has(&["kubectl"]) && !tools::path("kubectl").exists() {
             return Some("there is no kubectl: `bash .ci/tools` installs it into target/tools".into());
         }
-        if command.starts_with("zig ") && !tools::path("zig").exists() {
-            return Some("there is no zig: `bash .ci/tools` installs it into target/tools".into());
-        }
-        let is_named = |program: &str| command.split([' ', '/', '\n']).any(|word| word == program);
-        let lacks = |program: &str| !Path::new("/usr/bin").join(program).exists();
-        let (program, package) = PROGRAMS.iter().find(|(program, _)| is_named(program) && lacks(program))?;
-        Some(format!("there is no {program} (on Debian: {package})"))
+        None
     }
+}
+
+/// A program that a command names, and that is not there.
+fn missing_program(command: &str) -> Option<String> {
+    if command.starts_with("zig ") && !tools::path("zig").exists() {
+        return Some("there is no zig: `bash .ci/tools` installs it into target/tools".into());
+    }
+    let is_named = |program: &str| command.split([' ', '/', '\n']).any(|word| word == program);
+    let lacks = |program: &str| !Path::new("/usr/bin").join(program).exists();
+    let (program, package) = PROGRAMS.iter().find(|(program, _)| is_named(program) && lacks(program))?;
+    Some(format!("there is no {program} (on Debian: {package})"))
 }
 
 /// Runs a command and holds it to what is said of it.

@@ -1,0 +1,134 @@
+//! Whether an image is as small as its recipe wants it.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use super::comparison::{Comparison, Previous, Weight};
+use super::{Built, Plan};
+use crate::digest::Digest;
+use crate::image::{Image, Root};
+use crate::platform::Platform;
+use crate::recipe::{Limit, Place};
+use crate::rootfs::Node;
+use crate::size::Size;
+
+/// The largest files that are listed.
+const LISTED: usize = 8;
+
+/// An image that is larger than it may be.
+#[derive(Debug)]
+pub struct OverBudget {
+    findings: Vec<Finding>,
+    contents: Vec<Contents>,
+}
+
+/// What one limit says to the image of one platform.
+#[derive(Debug)]
+struct Finding {
+    message: String,
+    setting: String,
+    place: Option<Place>,
+}
+
+/// What takes up the room of one platform's image.
+#[derive(Debug)]
+struct Contents {
+    platform: Platform,
+    layers: Vec<(Size, String)>,
+    files: Vec<(Size, String)>,
+}
+
+impl Comparison<'_> {
+    /// Whether `built` keeps within its budget.
+    pub(super) fn holds(&self, built: &Built) -> bool {
+        built.weights.iter().all(|weight| self.findings(weight).is_empty())
+    }
+
+    /// Holds the image that was packed to its budget.
+    ///
+    /// # Errors
+    /// What is over it, and what takes up the room.
+    pub(super) fn judge(&self, root: &Root, plans: &[Plan]) -> Result<(), OverBudget> {
+        let (mut all, mut contents) = (Vec::new(), Vec::new());
+        for (weight, image) in self.weigh(root).iter().zip(root.images()) {
+            let findings = self.findings(weight);
+            if !findings.is_empty() {
+                contents.push(contents_of(image, self.previous.as_ref(), plans));
+            }
+            all.extend(findings);
+        }
+        if all.is_empty() { Ok(()) } else { Err(OverBudget { findings: all, contents }) }
+    }
+
+    fn findings(&self, weight: &Weight) -> Vec<Finding> {
+        let has = format!("the image for {} has {}", weight.platform, Size(weight.size));
+        let image = self.budget.image.as_ref().filter(|limit| weight.size > limit.value.0);
+        let image =
+            image.map(|limit| Finding::new(format!("{has}: over the budget of {}", limit.value), limit));
+        let grown = weight.change().zip(self.previous.as_ref()).zip(self.budget.growth.as_ref());
+        let grown = grown.filter(|((change, _), limit)| change.now > limit.value.limit(change.before));
+        let growth = grown.map(|((change, previous), limit)| {
+            let than = change.than(&format!("`{}`", previous.place));
+            Finding::new(format!("{has}, {than}: over the budget of {}", limit.value), limit)
+        });
+        image.into_iter().chain(growth).collect()
+    }
+}
+
+impl Finding {
+    fn new<T>(message: String, limit: &Limit<T>) -> Self {
+        Self { message, setting: limit.setting.clone(), place: limit.place.clone() }
+    }
+}
+
+fn contents_of(image: &Image, previous: Option<&Previous>, plans: &[Plan]) -> Contents {
+    let is_old = |digest: &Digest| previous.is_some_and(|previous| previous.has(digest));
+    let told =
+        |what: String, digest: &Digest| if is_old(digest) { format!("{what}, as before") } else { what };
+    let below =
+        image.below().iter().map(|layer| (Size(layer.size), told("of the base".into(), &layer.digest)));
+    let own =
+        image.layers().iter().map(|layer| (Size(layer.size), told(layer.stratum.to_string(), &layer.digest)));
+    let plan = plans.iter().find(|plan| plan.platform == *image.platform());
+    let entries = plan.into_iter().flat_map(|plan| plan.rootfs.iter());
+    let mut files: Vec<(Size, String)> = entries
+        .filter_map(|(path, entry)| match &entry.node {
+            Node::File(content) => Some((Size(content.size()), format!("{path}  {}", entry.reason))),
+            Node::Directory | Node::Link(_) | Node::HardLink(_) => None,
+        })
+        .collect();
+    files.sort_by_key(|(size, _)| std::cmp::Reverse(*size));
+    files.truncate(LISTED);
+    Contents { platform: image.platform().clone(), layers: below.chain(own).collect(), files }
+}
+
+impl OverBudget {
+    /// What to change.
+    pub fn hint(&self) -> String {
+        let settings: BTreeSet<&str> = self.findings.iter().map(|finding| finding.setting.as_str()).collect();
+        let settings = settings.into_iter().collect::<Vec<_>>().join(" and ");
+        format!(
+            "leave out what is not needed (`--dry-run` lists every file and why it is there), or raise the budget: \
+             {settings}"
+        )
+    }
+}
+
+impl fmt::Display for OverBudget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, Finding { message, place, .. }) in self.findings.iter().enumerate() {
+            f.write_str(if number > 0 { "\n" } else { "" })?;
+            f.write_str(message)?;
+            place.iter().try_for_each(|place| write!(f, "\n{place}"))?;
+        }
+        for Contents { platform, layers, files } in &self.contents {
+            write!(f, "\n  layers for {platform}:")?;
+            layers.iter().try_for_each(|(size, what)| write!(f, "\n  {size:>11}  {what}"))?;
+            f.write_str("\n  largest files, before compression:")?;
+            files.iter().try_for_each(|(size, what)| write!(f, "\n  {size:>11}  {what}"))?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for OverBudget {}

@@ -1,0 +1,130 @@
+//! `coracle init`: a recipe that builds at once, and files to begin its configuration and its CI with.
+
+mod files;
+mod name;
+mod program;
+mod remote;
+mod subject;
+mod write;
+
+use std::path::{Path, PathBuf};
+
+use coracle::note::Note;
+
+use super::args::{Ci, InitArgs};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::report::{FAINT, STRONG};
+use super::{Caller, output, report};
+use files::File;
+use remote::{Forge, Remote};
+use subject::{Kind, Subject};
+
+/// Checks everything before anything is written.
+pub(super) fn run(args: &InitArgs, caller: Caller) -> Result<Exit, Failure> {
+    let subject = Subject::find(args, caller)?;
+    let remote = remote::of(&subject.folder);
+    let forge = forge(args.ci, &subject, remote.as_ref())?;
+    let files = files::of(&subject, remote.as_ref(), forge, !args.no_config)?;
+    let (kept, new): (Vec<File>, Vec<File>) =
+        files.into_iter().partition(|file| !file.is_appended() && is_there(&subject.folder.join(&file.path)));
+    write::check(&subject.folder, &new)?;
+    if args.dry_run {
+        print(&subject.folder, &new)?;
+    } else {
+        write::all(&subject.folder, &new)?;
+        list(&subject.folder, &new)?;
+    }
+    keep(&subject.folder, &kept);
+    if !args.dry_run {
+        report::notes(&[next(&subject, args.path.is_some())], false);
+    }
+    Ok(Exit::Done)
+}
+
+/// Whose CI is asked for, or is known to build what is in the folder: CI files stand at the top of a repository.
+fn forge(asked: Option<Ci>, subject: &Subject, remote: Option<&Remote>) -> Result<Option<Forge>, Failure> {
+    let is_workspace = matches!(subject.kind, Kind::Workspace(_));
+    let forge = match asked {
+        Some(Ci::None) => None,
+        Some(Ci::Github) => Some(Forge::GitHub),
+        Some(Ci::Gitlab) => Some(Forge::GitLab),
+        None if is_workspace => None,
+        None if subject.folder.join(".github").is_dir() => Some(Forge::GitHub),
+        None if subject.folder.join(".git").exists() => remote.and_then(Remote::forge),
+        None => None,
+    };
+    if is_workspace && forge.is_some() {
+        return Err(Failure::usage(
+            "`--ci`: a workspace has several images, and each needs a name of its own",
+            "leave `--ci` out; docs/registries.md in Coracle's sources has jobs to begin with",
+        ));
+    }
+    Ok(forge)
+}
+
+/// A link that leads nowhere is there, too.
+fn is_there(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
+}
+
+/// What would be written.
+fn print(folder: &Path, files: &[File]) -> Result<(), Failure> {
+    files.iter().enumerate().try_for_each(|(index, file)| {
+        let (gap, end) =
+            (if index > 0 { "\n" } else { "" }, if file.is_appended() { ", at its end" } else { "" });
+        let path = output::plain(&called(folder, file).to_string_lossy());
+        output::print(&format!("{gap}{STRONG}==> {path}{end}{STRONG:#}\n"))?;
+        output::write(file.text.trim_start().as_bytes())
+    })
+}
+
+/// The paths that were written, one a line.
+fn list(folder: &Path, files: &[File]) -> Result<(), Failure> {
+    files
+        .iter()
+        .try_for_each(|file| output::print(&(output::plain(&called(folder, file).to_string_lossy()) + "\n")))
+}
+
+/// Names what was there already. A pipeline of GitLab is one file, so the job for it is shown.
+fn keep(folder: &Path, files: &[File]) {
+    for file in files {
+        let path = called(folder, file);
+        report::talk(&format!("kept `{}`, which is there\n", output::plain(&path.to_string_lossy())));
+        if file.path == Path::new(files::GITLAB) {
+            let job: String = file.text.lines().map(|line| format!("  {line}\n")).collect();
+            report::talk(&format!("to build the image there, add:\n{FAINT}{job}{FAINT:#}"));
+        }
+    }
+}
+
+/// The command that builds the image. A folder that nobody named is the one that it looks in by itself.
+fn next(subject: &Subject, is_named: bool) -> Note {
+    let is_here = subject.folder == Path::new(".") || !is_named;
+    let path = |name: &str| quoted(&subject.folder.join(name));
+    let (command, flag) = match &subject.kind {
+        Kind::Program(_) => ("coracle build", format!(" --file {}", path("coracle.toml"))),
+        Kind::Package(_) | Kind::Workspace(_) => {
+            ("cargo coracle build", format!(" --manifest-path {}", path("Cargo.toml")))
+        }
+    };
+    let flag = if is_here { String::new() } else { flag };
+    Note::Hint(format!("`{command}{flag}` builds the image; with `--dry-run`, it lists what would go in"))
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let is_plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+".contains(c));
+    if is_plain { text.into_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+/// How a file in `folder` is called from the working directory.
+fn called(folder: &Path, file: &File) -> PathBuf {
+    here(&folder.join(&file.path)).to_owned()
+}
+
+/// `path` without the working directory in front.
+fn here(path: &Path) -> &Path {
+    path.strip_prefix(".").unwrap_or(path)
+}

@@ -1,0 +1,135 @@
+//! All files or none: everything is checked and written beside before anything is named, and what was named goes again
+//! when something fails.
+
+use std::fs;
+use std::io::{self, ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+use coracle::fs::Context as _;
+use tempfile::NamedTempFile;
+
+use super::files::File;
+use crate::cli::failure::Failure;
+
+/// Whether each directory that a file goes to is one, or can be made: a link may lead anywhere.
+pub(super) fn check(folder: &Path, files: &[File]) -> Result<(), Failure> {
+    for file in files {
+        let above = file.path.ancestors().skip(1).filter(|above| *above != Path::new(""));
+        for directory in above.map(|above| folder.join(above)) {
+            if directory.symlink_metadata().is_ok_and(|metadata| !metadata.is_dir()) {
+                return Err(Failure::usage(
+                    format!(
+                        "`{}` is no directory, so `{}` can't be written",
+                        super::here(&directory).display(),
+                        super::here(&folder.join(&file.path)).display()
+                    ),
+                    "move it away; without configuration, `--no-config` needs no folder for it",
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Writes `files` below `folder`.
+pub(super) fn all(folder: &Path, files: &[File]) -> Result<(), Failure> {
+    let mut undo = Undo::default();
+    let mut beside = Vec::new();
+    for file in files {
+        let to = target(folder, file)?;
+        let parent = to.parent().unwrap_or(folder);
+        undo.create(parent)?;
+        beside.push((file, failed(written(file, &to, parent), "write", &to)?, to));
+    }
+    for (file, temporary, to) in beside {
+        failed(name(file, temporary, &to), "write", &to)?;
+        if !file.is_appended() {
+            undo.files.push(to);
+        }
+    }
+    undo.forget();
+    Ok(())
+}
+
+/// The file itself where its name is a link: somebody wants it to stay one.
+fn target(folder: &Path, file: &File) -> Result<PathBuf, Failure> {
+    let path = folder.join(&file.path);
+    if file.is_appended() { failed(path.canonicalize(), "read", &path) } else { Ok(path) }
+}
+
+/// The whole content, under a name of its own in the same directory.
+fn written(file: &File, to: &Path, parent: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".coracle-");
+    // As any new file, which the umask bounds; a temporary one would be its owner's alone.
+    #[cfg(unix)]
+    let permissions = <fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o666);
+    #[cfg(unix)]
+    builder.permissions(permissions);
+    let mut temporary = builder.tempfile_in(parent)?;
+    if file.is_appended() {
+        temporary.as_file().set_permissions(fs::metadata(to)?.permissions())?;
+    }
+    temporary.write_all(file.content().as_bytes())?;
+    Ok(temporary)
+}
+
+/// Gives it its name, unless somebody else was quicker.
+fn name(file: &File, temporary: NamedTempFile, to: &Path) -> io::Result<()> {
+    let persisted = match &file.before {
+        Some(before) if fs::read(to)? != before.as_bytes() => {
+            return Err(io::Error::other("it was changed in the meantime"));
+        }
+        Some(_) => temporary.persist(to),
+        None => temporary.persist_noclobber(to),
+    };
+    persisted.map(drop).map_err(|error| error.error)
+}
+
+/// What is to be removed when something fails: files, then the directories that were made for them.
+#[derive(Default)]
+struct Undo {
+    directories: Vec<PathBuf>,
+    files: Vec<PathBuf>,
+}
+
+impl Undo {
+    /// Makes `directory`, and those above it.
+    fn create(&mut self, directory: &Path) -> Result<(), Failure> {
+        let missing = |path: &&Path| *path != Path::new("") && !path.exists();
+        let new: Vec<PathBuf> = directory.ancestors().take_while(missing).map(Path::to_owned).collect();
+        for directory in new.into_iter().rev() {
+            failed(fs::create_dir(&directory), "create", &directory)?;
+            self.directories.push(directory);
+        }
+        Ok(())
+    }
+
+    /// Everything is there.
+    fn forget(&mut self) {
+        self.files.clear();
+        self.directories.clear();
+    }
+}
+
+impl Drop for Undo {
+    fn drop(&mut self) {
+        for file in &self.files {
+            let _ = fs::remove_file(file);
+        }
+        for directory in self.directories.iter().rev() {
+            let _ = fs::remove_dir(directory);
+        }
+    }
+}
+
+fn failed<T>(result: io::Result<T>, verb: &'static str, path: &Path) -> Result<T, Failure> {
+    let is_read_only = matches!(&result, Err(error) if error.kind() == ErrorKind::ReadOnlyFilesystem);
+    let result = result.context(verb, super::here(path)).map_err(|error| coracle::Error::from(error).into());
+    result.map_err(|failure: Failure| match failure.hint {
+        Some(_) if is_read_only => {
+            Failure { hint: Some("run it in another folder; `--dry-run` shows the files".into()), ..failure }
+        }
+        _ => failure,
+    })
+}

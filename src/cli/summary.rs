@@ -1,0 +1,118 @@
+//! What was built, in Markdown: the summary of a job.
+
+use std::fmt::Write as _;
+
+use coracle::size::Size;
+use coracle::{Built, Weight};
+
+use super::failure::Failure;
+use super::table;
+
+/// One image: how large it is, beside the one before, and what takes up the room.
+pub(super) fn built(title: &str, built: &Built) -> String {
+    let mut text = format!("### {}\n\n{}\n\n", plain(title), code(&table::reference(built)));
+    text.push_str(&sizes(built));
+    text.push_str(&layers(built));
+    text.push_str(&expected(built));
+    text
+}
+
+/// An image that is none.
+pub(super) fn failed(failure: &Failure) -> String {
+    let hint = failure.hint.as_deref().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
+    let text = format!("error: {}\n{hint}", failure.message);
+    // A fence ends at one that is as long, and a message may quote anything.
+    format!("### No image\n\n~~~~~~~~text\n{}\n~~~~~~~~\n\n", text.trim_end().replace("~~~~~~~~", "~~~~"))
+}
+
+fn sizes(built: &Built) -> String {
+    let row = |weight: &Weight| [weight.platform.to_string(), Size(weight.size).to_string()];
+    let rows = built.weights.iter().map(row);
+    let Some(previous) = &built.previous else {
+        return table(&["platform", "size"], "-r", &rows.collect::<Vec<_>>());
+    };
+    let changes = built.weights.iter().map(|weight| weight.change().map(|change| change.to_string()));
+    let rows: Vec<_> = rows
+        .zip(changes)
+        .map(|([platform, size], change)| [platform, size, change.unwrap_or_else(|| "new".into())])
+        .collect();
+    table(&["platform", "size", &format!("beside {}", code(&previous.place))], "-r-", &rows)
+}
+
+fn layers(built: &Built) -> String {
+    let many = built.weights.len() > 1;
+    let platforms =
+        built.weights.iter().flat_map(|weight| std::iter::repeat_n(&weight.platform, weight.layers));
+    let own = built.layers.iter().zip(platforms).map(|(layer, platform)| {
+        let what = layer.stratum.to_string();
+        [
+            if many { format!("{what}, {platform}") } else { what },
+            Size(layer.size).to_string(),
+            Size(layer.unpacked).to_string(),
+            code(layer.media_type),
+            code(&layer.digest.to_string()),
+        ]
+    });
+    let below = built.below.iter().map(|base| {
+        let (name, layers) = (base.name.as_deref().unwrap_or("a base"), table::count(base.layers, "layer"));
+        let (size, digest) = (Size(base.size).to_string(), code(&base.digest.to_string()));
+        [format!("{layers} of {}", code(name)), size, String::new(), String::new(), digest]
+    });
+    let rows: Vec<[String; 5]> = below.chain(own).collect();
+    table(&["layer", "size", "unpacked", "media type", "digest"], "-rr--", &rows)
+}
+
+/// What has to be mounted, and with which files.
+fn expected(built: &Built) -> String {
+    let mounts = built.contract.mounts.iter().map(|mount| {
+        let secret = |is_secret| if is_secret { " (secret)" } else { "" };
+        let file = |file: &coracle::contract::File| format!("{}{}", code(&file.key), secret(file.secret));
+        let files: Vec<String> = mount.files.iter().map(file).collect();
+        [code(&mount.path), files.join(", ")]
+    });
+    let writable = built.contract.writable.iter().map(|place| [code(&place.path), "to write to".into()]);
+    let rows: Vec<[String; 2]> = mounts.chain(writable).collect();
+    if rows.is_empty() { String::new() } else { table(&["mounted at", "files"], "--", &rows) }
+}
+
+/// A table with an empty line behind it; `r` in `columns` is a column of numbers.
+fn table<const N: usize>(heading: &[&str; N], columns: &str, rows: &[[String; N]]) -> String {
+    let mut text = format!("| {} |\n", heading.join(" | "));
+    let rules: Vec<&str> = columns.chars().map(|c| if c == 'r' { "---:" } else { "---" }).collect();
+    let _ = writeln!(text, "| {} |", rules.join(" | "));
+    for row in rows {
+        let _ = writeln!(text, "| {} |", row.join(" | "));
+    }
+    text.push('\n');
+    text
+}
+
+/// Text that is nothing but itself, on one line.
+fn plain(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            c if c.is_control() => out.extend(c.escape_default()),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '#' | '|' | '~' | '&' | '!' => {
+                out.extend(['\\', c]);
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// The same as code; no code holds the mark that ends it, and a bar would end its cell.
+fn code(text: &str) -> String {
+    let mut out = String::from("`");
+    for c in text.chars() {
+        match c {
+            c if c.is_control() => out.extend(c.escape_default()),
+            '`' => out.push('\''),
+            '|' => out.push_str("\\|"),
+            c => out.push(c),
+        }
+    }
+    out.push('`');
+    out
+}

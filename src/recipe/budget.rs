@@ -1,0 +1,118 @@
+//! How large an image may be, by itself and beside the one before it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::error::Place;
+use crate::size::{Size, scaled};
+use crate::transfer;
+
+/// What the image of each platform may take up: its layers, config and manifest, as a registry has them.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Budget {
+    /// At most so much.
+    pub image: Option<Limit<Size>>,
+    /// At most so much more than the image before.
+    pub growth: Option<Limit<Growth>>,
+    /// The image before; nothing when the one is meant that this one replaces.
+    pub previous: Option<transfer::Place>,
+}
+
+/// What may not be exceeded, and who says so.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Limit<T> {
+    /// How much it is.
+    pub value: T,
+    /// What to change for another one, for people: a flag, or a key with its table.
+    pub setting: String,
+    /// Where that stands in a recipe.
+    pub place: Option<Place>,
+}
+
+/// So much more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Growth {
+    /// In bytes.
+    Size(Size),
+    /// In thousandths of a percent.
+    Percent(u64),
+}
+
+/// A text that is no growth.
+#[derive(Debug, thiserror::Error)]
+#[error("`{}` says neither percent nor bytes", crate::path::printable(.0.as_bytes()))]
+pub struct ParseGrowthError(String);
+
+impl ParseGrowthError {
+    /// What to write instead.
+    pub fn hint(&self) -> &'static str {
+        "write it as in `5%` or `200kB`"
+    }
+}
+
+/// A whole, in thousandths of a percent.
+const WHOLE: u128 = 100_000;
+
+impl Growth {
+    /// How large what had `before` bytes may be.
+    pub fn limit(self, before: u64) -> u64 {
+        let more = match self {
+            Self::Size(size) => size.0,
+            Self::Percent(part) => {
+                u64::try_from(u128::from(before) * u128::from(part) / WHOLE).unwrap_or(u64::MAX)
+            }
+        };
+        before.saturating_add(more)
+    }
+}
+
+impl FromStr for Growth {
+    type Err = ParseGrowthError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let refused = || ParseGrowthError(text.to_owned());
+        if let Some(number) = text.strip_suffix('%') {
+            return scaled(number, 1000).map(Self::Percent).ok_or_else(refused);
+        }
+        // A number alone would be bytes to one reader and percent to another.
+        let has_unit = !text.ends_with(|c: char| c.is_ascii_digit());
+        text.parse().ok().filter(|_| has_unit).map(Self::Size).ok_or_else(refused)
+    }
+}
+
+impl fmt::Display for Growth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Size(size) => size.fmt(f),
+            Self::Percent(part) => {
+                let text = format!("{}.{:03}", part / 1000, part % 1000);
+                write!(f, "{} %", text.trim_end_matches('0').trim_end_matches('.'))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn growth_is_percent_or_bytes() {
+        for (text, limit, shown) in [
+            ("5%", 105_000_000, "5 %"),
+            ("0%", 100_000_000, "0 %"),
+            ("2.5%", 102_500_000, "2.5 %"),
+            ("0.001%", 100_001_000, "0.001 %"),
+            ("200kB", 100_200_000, "200.00 kB"),
+            ("1MiB", 101_048_576, "1.05 MB"),
+        ] {
+            let growth: Growth = text.parse().unwrap();
+            assert_eq!((growth.limit(100_000_000), growth.to_string().as_str()), (limit, shown), "{text}");
+        }
+        for text in ["", "5", "%", "-1%", "5 %", "5%%", "kB", "five%"] {
+            let error = text.parse::<Growth>().unwrap_err();
+            assert_eq!(error.to_string(), format!("`{text}` says neither percent nor bytes"));
+        }
+        assert_eq!(Growth::Percent(u64::MAX).limit(u64::MAX), u64::MAX);
+    }
+}

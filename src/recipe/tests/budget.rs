@@ -1,0 +1,47 @@
+//! `[budget]`, its flags, and what they refuse.
+
+use super::*;
+use crate::size::Size;
+
+const RECIPE: &str = "[image]\nprograms = [\"app\"]\n[budget]\nimage = \"5MB\"\ngrowth = \"2.5%\"\n";
+
+#[test]
+fn limits_know_where_they_stand() {
+    let budget = read(RECIPE, &Overrides::default()).unwrap().budget;
+    let (image, growth) = (budget.image.unwrap(), budget.growth.unwrap());
+    assert_eq!((image.value, growth.value), (Size(5_000_000), Growth::Percent(2500)));
+    assert_eq!(image.setting, "`image` below `[budget]`");
+    assert_eq!((image.place.unwrap().line, growth.place.unwrap().line), (4, 5));
+    assert_eq!(budget.previous, None);
+}
+
+#[test]
+fn flags_go_on_top_of_each_alone() {
+    let flags = Overrides {
+        budget_growth: Some("200kB".into()),
+        previous: Some("ghcr.io/acme/shop:1.1".into()),
+        ..Overrides::default()
+    };
+    let budget = read(RECIPE, &flags).unwrap().budget;
+    let growth = budget.growth.unwrap();
+    assert_eq!((growth.value, growth.place), (Growth::Size(Size(200_000)), None));
+    assert_eq!(growth.setting, "`--budget-growth`");
+    assert_eq!(budget.image.unwrap().value, Size(5_000_000));
+    assert_eq!(budget.previous.unwrap().to_string(), "docker://ghcr.io/acme/shop:1.1");
+}
+
+#[test]
+fn what_is_no_budget() {
+    assert_eq!(
+        refused("[budget]\nimage = \"5 MB\"\ngrowth = 5\nsize = \"1MB\""),
+        ["`5 MB` is no size", "`5` says neither percent nor bytes", "unknown key `size` in `[budget]`"]
+    );
+    for (previous, message) in [
+        ("containers-storage:x", "`--previous`: `containers-storage:x:latest` can't be compared with"),
+        ("oci:", "`--previous`: `oci:` names no place of an image"),
+    ] {
+        let flags = Overrides { previous: Some(previous.into()), ..Overrides::default() };
+        let error = read(RECIPE, &flags).unwrap_err().to_string();
+        assert!(error.starts_with(message), "{error}");
+    }
+}
