@@ -183,7 +183,7 @@ impl<'a> Comparison<'a> {
         let budget = &recipe.budget;
         let (previous, note) = match (&budget.previous, &budget.growth) {
             (Some(place), _) => (Some(Previous::at(place, settings)?), None),
-            (None, Some(_)) => (Previous::replaced(recipe, settings, destinations)?, None),
+            (None, Some(_)) => (Previous::replaced(recipe, settings, destinations).map_err(advised)?, None),
             (None, None) if !settings.compares => (None, None),
             // A report is no reason to fail.
             (None, None) => match Previous::replaced(recipe, settings, destinations) {
@@ -231,6 +231,17 @@ impl<'a> Comparison<'a> {
             Note::Hint(format!("`{place}` has no image for {platform}, so {} did not hold it", limit.setting))
         };
         lacking.map(told).collect()
+    }
+}
+
+/// A damaged image need not keep a new one from its place.
+fn advised(error: Error) -> Error {
+    match error {
+        Error::Store(store::Error::Unreadable { image, why, hint: None }) => {
+            let hint = Some("name another image to compare with: `--previous IMAGE`".into());
+            Error::Store(store::Error::Unreadable { image, why, hint })
+        }
+        error => error,
     }
 }
 

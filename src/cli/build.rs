@@ -37,6 +37,7 @@ pub(super) fn images_of(mut recipes: Vec<Recipe>, args: &BuildArgs) -> Result<Ex
         let engine = engine_there(&recipes)?;
         recipes.iter_mut().for_each(|recipe| recipe.load = Some(engine.clone()));
     }
+    one_before(&recipes)?;
     let reports = Reports::open(&args.reports)?;
     let mut images = Vec::new();
     let mut failures = Vec::new();
@@ -68,6 +69,17 @@ pub(super) fn images_of(mut recipes: Vec<Recipe>, args: &BuildArgs) -> Result<Ex
         output::print_json(&described)?;
     }
     first(failures).map_or(Ok(Exit::Done), Err)
+}
+
+/// Several images were not one before.
+fn one_before(recipes: &[Recipe]) -> Result<(), Failure> {
+    if recipes.len() < 2 || recipes.iter().all(|recipe| recipe.budget.previous.is_none()) {
+        return Ok(());
+    }
+    Err(Failure::usage(
+        "`--previous`: several images are built, and all of them would be compared with one",
+        "leave it out, so that each is compared with the image that it replaces, or build one at a time",
+    ))
 }
 
 /// The engine that is there, for images that have names.

@@ -59,6 +59,16 @@ fn the_job_for_github() {
 }
 
 #[test]
+fn the_step_in_the_readme() {
+    let readme = fs::read_to_string("README.md").unwrap();
+    let (_, rest) = readme.split_once("## In CI\n\n```yaml\n").unwrap();
+    let [steps]: [Value; 1] = yaml::documents(rest.split("```").next().unwrap()).unwrap().try_into().unwrap();
+    let step = &steps[0];
+    assert_eq!(step["uses"], format!("OWNER/coracle@v{}", env!("CARGO_PKG_VERSION")));
+    assert!(keys(&step["with"]).iter().all(|name| action().inputs.contains_key(name)), "{step}");
+}
+
+#[test]
 fn the_job_for_gitlab() {
     let (text, job) = job(".gitlab-ci.yml");
     assert_eq!(check("gitlab-ci", &text), Ok(()));

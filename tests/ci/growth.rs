@@ -213,3 +213,23 @@ hint: copy it here first: `coracle copy docker-daemon:shop:1 oci:DIR`, then name
 "#]],
     );
 }
+
+#[test]
+fn several_images_have_no_one_before() {
+    let folder = shop(100);
+    for name in ["a", "b"] {
+        let recipe = format!("[image]\nname = \"{name}:1\"\nprograms = [\"shop\"]\n");
+        fs::write(folder.path().join(format!("{name}.toml")), recipe).unwrap();
+    }
+    let args = ["build", "-f", "a.toml", "-f", "b.toml", "--previous", "oci:a.oci"];
+    coracle_in(folder.path(), args).ends(
+        2,
+        str![],
+        str![[r#"
+error: `--previous`: several images are built, and all of them would be compared with one
+
+hint: leave it out, so that each is compared with the image that it replaces, or build one at a time
+
+"#]],
+    );
+}

@@ -31,7 +31,7 @@ impl Registry {
         let is_there = |program: &&str| {
             ["/usr/bin", "/usr/local/bin"].iter().any(|at| std::path::Path::new(at).join(program).is_file())
         };
-        if !programs.iter().all(|program| is_there(&program)) {
+        if !programs.iter().all(is_there) {
             skipped(&format!("not all of {programs:?} are there (on Debian: docker-registry apache2-utils)"));
             return None;
         }

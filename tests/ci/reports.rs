@@ -155,6 +155,8 @@ fn an_image_before_that_is_damaged_is_a_warning() {
     coracle_in(folder.path(), BUILD).more_args(growth).ends(1, str![], str![[r#"
 error: cannot read `oci:shop.oci:1`: `sha256:714c0785f8790ed7c2ce21b4a7a9a7c6043ccf89e6b048284e09b84dde72f635` is missing
 
+hint: name another image to compare with: `--previous IMAGE`
+
 "#]]);
     let summary = ["--summary", "s.md"];
     coracle_in(folder.path(), BUILD).more_args(summary).ends(0, str!["acme/shop:1@sha256:[..]\n"], str![[r#"

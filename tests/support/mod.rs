@@ -1,7 +1,7 @@
 //! One builder for every test that runs the binary: what it prints on stdout, what it says on stderr and how it ends
 //! are always asserted together, and that a run which failed left nothing behind.
 
-#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a panic is how a test fails")]
 #![allow(dead_code, reason = "no test target needs all of it")]
 
 use std::collections::BTreeMap;
