@@ -140,7 +140,11 @@ impl Desk {
 
     /// The shell with a command; where it leaves the name of its directory is its next argument.
     fn shell(&self, command: &str) -> Command {
-        let script = format!("cd \"$0\" || exit; trap 'code=$?; pwd > \"$1\"; exit $code' EXIT\n{command}\n");
+        // Variables that a line sets are there for the next one, as is where it has gone.
+        let script = format!(
+            "cd \"$0\" || exit; set -a; [ -e \"$1.env\" ] && . \"$1.env\"\n\
+             trap 'code=$?; pwd > \"$1\"; export -p > \"$1.env\"; exit $code' EXIT\n{command}\n"
+        );
         let words = ["bash", "-c", &script];
         let mut shell = match &self.engines {
             Some(engines) => engines.command(&words),

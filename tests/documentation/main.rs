@@ -16,6 +16,7 @@
 mod cluster;
 mod desk;
 mod engines;
+mod links;
 mod messages;
 mod page;
 mod pages;

@@ -64,6 +64,10 @@ fn messages() -> BTreeMap<String, String> {
         for (_, before, end) in PLACES.iter().filter(|(start, ..)| name.starts_with(start)) {
             for (at, _) in source.match_indices(before) {
                 let source = &source[at + before.len()..];
+                // The type of a parameter.
+                if source.starts_with("String|") {
+                    continue;
+                }
                 let texts =
                     if *end == SECOND { literals(argument(source), ",") } else { literals(source, end) };
                 let headings =

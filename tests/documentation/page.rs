@@ -94,6 +94,12 @@ fn is_command(line: &str) -> bool {
     first == "$"
         || first.split_once('=').is_some_and(|(name, _)| !name.is_empty() && is_variable(name))
         || is_program && first.starts_with(|letter: char| letter.is_ascii_lowercase())
+        || is_script(first)
+}
+
+/// A program of this project, by its path.
+fn is_script(path: &str) -> bool {
+    path.contains('/') && fs::read(root().join(path)).is_ok_and(|file| file.starts_with(b"#!"))
 }
 
 /// Where there are prompts, what follows a command is what it prints; else every line is a command.

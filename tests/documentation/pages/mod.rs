@@ -13,17 +13,20 @@ mod base_images;
 mod c;
 mod cache;
 mod cargo;
+mod ci;
 mod configuration;
 mod contract;
 mod debugging;
 mod engines_page;
 mod glibc;
 mod go;
+mod init;
 mod leak_gate;
 mod manifests;
 mod python;
 mod readme;
 mod registries;
+mod runtime;
 mod shared_cache;
 mod static_programs;
 mod zig;
@@ -45,6 +48,8 @@ pub(crate) enum Check {
     PrintsToRoot(&'static str),
     /// It ends with one of these codes.
     Exits(&'static [i32]),
+    /// It ends with this code and this is in what it prints; what is shown is an example with other sizes.
+    Example(i32, &'static str),
     /// This is in what it asks of a cluster, which there is only as much of as `crate::cluster` has.
     Asks(&'static str),
     /// It goes on while the next ones run, which are tried until it serves.
@@ -56,6 +61,19 @@ pub(crate) enum Check {
 /// Commands that no test can run: the page, the start of the command, and why.
 const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("README.md", "cargo test", "it is what runs this"),
+    (
+        "docs/release.md",
+        "just release",
+        "it builds Coracle for musl, which takes minutes; `.ci/run` builds a release",
+    ),
+    ("docs/release.md", "release/build", "the same"),
+    ("docs/release.md", "release/pack", "tests/release packs"),
+    (
+        "docs/release.md",
+        "coracle build --file release/coracle.toml",
+        "tests/clients/own.rs builds the image of Coracle",
+    ),
+    ("docs/release.md", "podman run", "tests/clients/own.rs runs it"),
     ("docs/engines.md", "kind load", "kind makes a cluster of containers, which needs Docker with a network"),
     ("docs/engines.md", "minikube image load", "minikube makes a virtual machine"),
 ];
@@ -173,6 +191,7 @@ fn run(desk: &Desk, place: &str, command: &Command, check: Option<&Check>, again
     let code = output.status.code();
     let is_done = match check {
         Some(Check::Exits(codes)) => code.is_some_and(|code| codes.contains(&code)),
+        Some(Check::Example(expected, _)) => code == Some(*expected),
         Some(Check::Asks(_)) => true,
         _ => code == Some(0),
     };
@@ -185,7 +204,7 @@ fn run(desk: &Desk, place: &str, command: &Command, check: Option<&Check>, again
         end()
     );
     match check {
-        Some(Check::Prints(part) | Check::PrintsToRoot(part)) => {
+        Some(Check::Prints(part) | Check::PrintsToRoot(part) | Check::Example(_, part)) => {
             assert!(said.contains(part), "{place}: `{text}` does not print `{part}`:\n{}", end());
         }
         Some(Check::Asks(part)) => {
@@ -193,6 +212,9 @@ fn run(desk: &Desk, place: &str, command: &Command, check: Option<&Check>, again
             assert!(asked.contains(part), "{place}: `{text}` does not ask `{part}`:\n{asked}\n{said}");
         }
         _ => {}
+    }
+    if let Some(Check::Example(..)) = check {
+        return;
     }
     let shown = desk.meant(&command.output);
     let terminal = format!("{stderr}{stdout}");
@@ -222,17 +244,20 @@ mod tests {
         c,
         cache,
         cargo,
+        ci,
         configuration,
         contract,
         debugging,
         engines_page,
         glibc,
         go,
+        init,
         leak_gate,
         manifests,
         python,
         readme,
         registries,
+        runtime,
         shared_cache,
         static_programs,
         zig,

@@ -15,17 +15,20 @@ pub(super) const PAGE: Page = Page {
         ("podman load", Check::Prints("greeter:latest")),
         ("podman run", Check::Serves),
         ("curl ", Check::PrintsToRoot("Hello, ada!")),
+        ("coracle init ./app", Check::After(begin)),
+        ("coracle build ./app ", Check::After(go_on)),
         ("coracle build ./app --dry-run", Check::Prints("libssl.so.3")),
-        ("coracle config diff", Check::Prints("port 9000/udp is new")),
-        ("coracle manifests --environment production | kubectl", Check::Prints("serverside-applied")),
         // Some program of a machine may lack a library.
         ("coracle deps --format jsonl", Check::Exits(&[0, 4])),
+        ("coracle config diff", Check::Prints("port 9000/udp is new")),
+        ("coracle manifests --environment production | kubectl", Check::Prints("serverside-applied")),
     ],
 };
 
 fn prepare(desk: &Desk) {
     example(desk);
     desk.programs(["app"]);
+    desk.done("mkdir -p ~/.local/share/bash-completion/completions ~/.zfunc ~/.config/fish/completions");
     recipe(desk);
     roots(desk);
     deployment(desk);
@@ -96,6 +99,16 @@ fn roots(desk: &Desk) {
             ln -s /usr/aarch64-linux-gnu sysroots/arm64
         fi",
     );
+}
+
+/// `coracle init` wants a folder without a recipe.
+fn begin(desk: &Desk) {
+    desk.done("mkdir kept; mv coracle.toml Cargo.toml config kept");
+}
+
+/// From here on the page's own recipe counts.
+fn go_on(desk: &Desk) {
+    desk.done("rm -rf coracle.toml config; mv kept/* .; rmdir kept");
 }
 
 /// Images of before and of now, and manifests of the latter.

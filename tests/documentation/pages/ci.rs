@@ -1,0 +1,21 @@
+//! A job with a login, and an image that has grown since the last one.
+
+use super::{Check, NONE, Page};
+use crate::desk::Desk;
+use crate::registry;
+
+pub(super) const PAGE: Page = Page {
+    path: "docs/ci.md",
+    engines: NONE,
+    prepare,
+    checks: &[("coracle build", Check::Example(4, "over the budget of 5 %"))],
+};
+
+fn prepare(desk: &Desk) {
+    desk.hello("shop").done("export CI_USER=ada CI_TOKEN=hunter22");
+    if registry::missing().is_empty() {
+        desk.done("coracle build -q ./shop -o docker://ghcr.io/acme/shop:1.2");
+    }
+    desk.programs(["app"]);
+    desk.file("coracle.toml", "[image]\nprograms = [\"app\"]\n\n[budget]\ngrowth = \"5%\"\n");
+}

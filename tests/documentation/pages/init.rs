@@ -1,0 +1,23 @@
+//! A program, and a new crate.
+
+use super::{Check, NONE, Page};
+use crate::desk::Desk;
+
+pub(super) const PAGE: Page = Page {
+    path: "docs/init.md",
+    engines: NONE,
+    prepare,
+    checks: &[
+        ("coracle init ./app", Check::Prints("written to oci:app.oci")),
+        ("cargo new app", Check::After(elsewhere)),
+    ],
+};
+
+fn prepare(desk: &Desk) {
+    desk.programs(["app"]);
+}
+
+/// In a directory without a program of that name.
+fn elsewhere(desk: &Desk) {
+    desk.done("mkdir new; cd new");
+}
