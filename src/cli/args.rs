@@ -17,7 +17,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 pub(super) use build::BuildArgs;
 pub(super) use cache::{CacheArgs, CacheCommand, PruneArgs, SharedArgs};
-pub(super) use cargo::{CargoArgs, CargoBuildArgs, CargoCli, CargoVerb, UNDER_CARGO};
+pub(super) use cargo::{CargoArgs, CargoBuildArgs, CargoCli, CargoManifestsArgs, CargoVerb, UNDER_CARGO};
 pub(super) use contract::{CheckArgs, DiffArgs, ResolveArgs, ShowArgs};
 pub(super) use deps::{DepsArgs, DepsFormat};
 pub(super) use manifests::{Layout, ManifestsArgs};
@@ -58,6 +58,9 @@ pub(super) struct Cli {
 pub(super) enum Verb {
     /// Build an image of programs that are already built
     Build(Box<BuildArgs>),
+    /// Print what runs an image on Kubernetes: ConfigMaps, workload, Service
+    #[command(display_order = 3)]
+    Manifests(Box<ManifestsArgs>),
     #[command(flatten)]
     Other(Command),
 }
@@ -72,8 +75,6 @@ pub(super) enum Command {
     Config(ConfigCommand),
     /// Pin images in manifests by their digests
     Resolve(Box<ResolveArgs>),
-    /// Print what runs an image on Kubernetes: ConfigMaps, workload, Service
-    Manifests(Box<ManifestsArgs>),
     /// Copy an image between registries, layouts and archives
     Copy(Box<CopyArgs>),
     /// Join images of several platforms under one name

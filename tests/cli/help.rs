@@ -27,8 +27,8 @@ Commands:
   build      Build an image of programs that are already built
   deps       Show what a program's loader would map, and why
   config     Work on a program's configuration, which stays outside its image
-  resolve    Pin images in manifests by their digests
   manifests  Print what runs an image on Kubernetes: ConfigMaps, workload, Service
+  resolve    Pin images in manifests by their digests
   copy       Copy an image between registries, layouts and archives
   index      Join images of several platforms under one name
   cache      Look after what earlier builds have left for the next
