@@ -114,6 +114,16 @@ error: interrupted; no image was written
 "#]],
     );
     nothing_was_seen(&project);
+    // Before there is anything to wait for; cargo is told by the terminal, too, and fails.
+    fake::cargo(&project, "kill -INT $PPID\nsleep 0.2\nexit 101");
+    run(&project, ["build"]).ends(
+        130,
+        str![],
+        str![[r#"
+error: interrupted; no image was written
+
+"#]],
+    );
 }
 
 #[test]
@@ -140,4 +150,29 @@ app:latest@sha256:[..]
     assert!(coracle::store::verify(&layout).unwrap().is_empty());
     let index = std::fs::read_to_string(layout.join("index.json")).unwrap();
     assert!(index.contains("application/vnd.oci.image.index.v1+json"), "{index}");
+}
+
+#[test]
+fn what_cargo_makes_last_goes_in_as_well() {
+    let project = Project::app(
+        "[[package.metadata.coracle.include]]\nfrom = \"target/release/plugin\"\nto = \"/app/plugin\"\n",
+    );
+    compiled(&project, "cc", &["-static"], "target/release/app").unwrap();
+    project.file("target/release/plugin", "old\n");
+    project.file("target/app", built(&project, "app", "target/release/app"));
+    fake::cargo(
+        &project,
+        "cat target/app\nsleep 0.5\nls -A target/coracle 2>/dev/null >target/seen\necho new >target/release/plugin",
+    );
+    run(&project, ["build", "-q"]).ends(
+        0,
+        str![[r#"
+app:latest@sha256:[..]
+
+"#]],
+        str![],
+    );
+    nothing_was_seen(&project);
+    let unpacked = project.layout("app").unpack();
+    assert_eq!(std::fs::read_to_string(unpacked.path().join("app/plugin")).unwrap(), "new\n");
 }

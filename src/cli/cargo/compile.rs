@@ -116,7 +116,7 @@ fn listen(
                         complete(program);
                     }
                 }
-                Message::CompilerMessage { message } => {
+                Message::Diagnosed { message } => {
                     said.trouble = said.trouble.or_else(|| linker::trouble(&message));
                     report::beside_progress(message.rendered.as_deref().unwrap_or_default());
                 }
@@ -162,7 +162,7 @@ fn failed(status: ExitStatus, args: &CargoArgs, trouble: Option<Trouble>, cargo:
         return failure(format!("cargo was ended ({status}), so there is no image"), None);
     }
     if let Some(trouble) = trouble {
-        return failure(trouble.message(), Some(trouble.hint(&args.targets)));
+        return failure(trouble.message(), Some(trouble.hint(args)));
     }
     if let Some((message, hint)) = zig::missing(args, Path::new(cargo)) {
         return failure(message, Some(hint));

@@ -22,10 +22,12 @@ struct Image<'a> {
     is_whole: bool,
 }
 
-/// The recipe of a program whose image can be begun: nothing is wrong with it, and it is the program's alone.
+/// The recipe of a program whose image can be begun: nothing is wrong with it, it is the program's alone, and nothing else goes
+/// in that cargo may still make, such as a plugin.
 pub(super) fn recipe(program: &Program, flags: &Overrides, args: &CargoArgs) -> Option<Recipe> {
-    let image = image(program, flags, args).ok()?;
-    (!image.is_whole).then_some(image.recipe)
+    let Image { recipe, is_whole, .. } = image(program, flags, args).ok()?;
+    let is_alone = !is_whole && recipe.includes.is_empty() && recipe.runtime.dlopen.is_empty();
+    is_alone.then_some(recipe)
 }
 
 /// The recipes of all programs. All of them must be right before any image is built.

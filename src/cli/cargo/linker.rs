@@ -2,6 +2,7 @@
 
 use super::message::Diagnostic;
 use super::targets;
+use crate::cli::args::CargoArgs;
 
 /// Why rustc could not link.
 #[derive(PartialEq, Eq, Debug)]
@@ -37,36 +38,32 @@ impl Trouble {
         }
     }
 
-    /// What helps for `targets`; a line for each way.
-    pub(super) fn hint(&self, targets: &[String]) -> String {
+    /// What helps; a line for each way.
+    pub(super) fn hint(&self, args: &CargoArgs) -> String {
         // The targets of this machine were not what failed.
-        let others = targets.iter().map(|target| targets::triple(target)).filter(|triple| !is_own(triple));
-        let ways: Vec<Way> = others.map(Way::of).collect();
-        let mut lines = Vec::new();
-        match self {
-            Self::Missing(linker) => {
-                lines.extend(
-                    package(linker)
-                        .map(|package| format!("`apt-get install {package}` installs it on Debian")),
-                );
-                // A name of a machine's own compiler was chosen, so another was not meant.
-                if lines.is_empty() {
-                    lines.extend(ways.iter().map(Way::line));
-                }
-            }
+        let triples = args.targets.iter().map(|target| targets::triple(target));
+        let ways: Vec<Way> = triples.filter(|triple| !is_own(triple)).map(Way::of).collect();
+        let installed = |linker: &str| {
+            package(linker).map(|name| format!("`apt-get install {name}` installs it on Debian"))
+        };
+        let mut lines: Vec<String> = match self {
+            Self::Missing(linker) => match installed(linker) {
+                Some(line) => vec![line],
+                None => ways.iter().map(Way::line).collect(),
+            },
             Self::Foreign(linker) => {
                 let others = ways.iter().filter(|way| way.linker != *linker);
-                for way in others {
-                    lines.push(way.line());
-                    let package = package(&way.linker);
-                    lines.extend(
-                        package.map(|package| format!("`apt-get install {package}` installs it on Debian")),
-                    );
-                }
+                others.flat_map(|way| std::iter::once(way.line()).chain(installed(&way.linker))).collect()
             }
+        };
+        if lines.is_empty() {
+            lines.push(
+                "name the target's linker in .cargo/config.toml: `target.TRIPLE.linker = \"PROGRAM\"`".into(),
+            );
         }
-        lines.push("or pass `--zigbuild`, which links with Zig for any target".into());
-        lines.dedup();
+        if !args.zigbuild {
+            lines.push("or pass `--zigbuild`, which links with Zig for any target".into());
+        }
         lines.join("\n")
     }
 }

@@ -17,7 +17,8 @@ pub(super) enum Message {
     /// Something was built, or was there already.
     CompilerArtifact(Artifact),
     /// What rustc says.
-    CompilerMessage {
+    #[serde(rename = "compiler-message")]
+    Diagnosed {
         /// It.
         message: Diagnostic,
     },
