@@ -15,6 +15,7 @@ bench:
     cargo build --profile dist
     bash benches/figures.sh target/dist/coracle
     bash benches/registry.sh target/dist/coracle
+    bash benches/cargo.sh target/dist/coracle
 
 # What single steps cost: hashes, headers, codecs, closures, builds that find their work done. `just bench-micro pack`
 bench-micro *FILTER:

@@ -10,8 +10,8 @@ use crate::rootfs::Owner;
 use crate::store::Destination;
 use crate::transfer::Place;
 use crate::{
-    base, closure, config, contract, fs, gate, image, loader, recipe, registry, rootfs, runtime, store,
-    transfer,
+    base, closure, config, contract, fs, gate, image, layer, loader, recipe, registry, rootfs, runtime,
+    store, transfer,
 };
 
 /// Why there is no image.
@@ -128,6 +128,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// An observer has said that the build should not go on.
+    pub fn interrupted() -> Self {
+        store::Error::from(layer::Error::Interrupted).into()
+    }
+
     /// Whether what was asked for can't be, whatever the files are.
     pub fn is_usage(&self) -> bool {
         let unknown_level = |error: &closure::Error| {

@@ -9,14 +9,13 @@ use super::{Error, Observer, Settings};
 use crate::base::{self, Base, BaseTree, Inherited};
 use crate::digest::Digest;
 use crate::image::{Descriptor, Root};
-use crate::layer;
 use crate::note::Note;
 use crate::path::ImagePath;
 use crate::platform::Platform;
 use crate::recipe::{DEFAULT_USER, Recipe};
 use crate::registry::Client;
 use crate::rootfs::Owner;
-use crate::store::{self, Destination, Staging};
+use crate::store::{Destination, Staging};
 use crate::tree::{self, End, Tree};
 
 /// The most bytes of a list of accounts.
@@ -63,16 +62,12 @@ pub(super) fn stage(
         };
         if let Err(source) = taken {
             if observer.packed(0).is_break() {
-                return Err(interrupted());
+                return Err(Error::interrupted());
             }
             return Err(base::Error::Layer { base: base.text(), digest: layer.digest, source }.into());
         }
     }
     Ok(())
-}
-
-fn interrupted() -> Error {
-    store::Error::from(layer::Error::Interrupted).into()
 }
 
 /// How a program is run, once recipe and base are taken together.
@@ -107,7 +102,7 @@ impl<'a> Ground<'a> {
     /// Its files.
     pub(super) fn tree(&self, observer: &dyn Observer) -> Result<BaseTree, Error> {
         let tree = self.base.tree(&self.image, &|| observer.packed(0));
-        tree.map_err(|error| if observer.packed(0).is_break() { interrupted() } else { error.into() })
+        tree.map_err(|error| if observer.packed(0).is_break() { Error::interrupted() } else { error.into() })
     }
 
     /// Whether the base's config speaks of the directory that is an image's own: then something may be there.

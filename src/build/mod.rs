@@ -98,9 +98,12 @@ pub trait Observer: Sync {
     fn sent(&self, _bytes: u64) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
-    /// All is packed, sent as far as it has no name, and about to be written to its destinations; who builds several images at once lets them wait here
-    /// for their turn, so that a layout that they share always looks the same.
-    fn publishing(&self) {}
+    /// All is packed, sent as far as it has no name, and about to be written to its destinations; says whether to go on. Who
+    /// builds several images at once lets them wait here for their turn, so that a layout that they share always looks
+    /// the same, or until it is known that they are wanted.
+    fn publishing(&self) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
 }
 
 /// Who does not want to see.
@@ -250,7 +253,9 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
     if let Some(base) = &base {
         ground::stage(base, &root, &staging, &destinations, observer)?;
     }
-    observer.publishing();
+    if observer.publishing().is_break() {
+        return Err(Error::interrupted());
+    }
     let mut traces = Traces::default();
     for destination in &destinations.local {
         notes.extend(warnings(store::publish(&root, &staging, &recipe.names, destination)?));

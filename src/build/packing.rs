@@ -124,7 +124,7 @@ impl Packing<'_> {
             layer
         };
         if packed(unpacked).is_break() {
-            return Err(store::Error::from(layer::Error::Interrupted).into());
+            return Err(Error::interrupted());
         }
         Ok(Some(layer))
     }

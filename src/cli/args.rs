@@ -22,7 +22,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 pub(super) use budget::BudgetArgs;
 pub(super) use build::BuildArgs;
 pub(super) use cache::{CacheArgs, CacheCommand, PruneArgs, SharedArgs};
-pub(super) use cargo::{CargoArgs, CargoBuildArgs, CargoCli, CargoVerb, UNDER_CARGO};
+pub(super) use cargo::{CargoArgs, CargoBuildArgs, CargoCli, CargoManifestsArgs, CargoVerb, UNDER_CARGO};
 pub(super) use completions::{CompletionsArgs, ManArgs};
 pub(super) use contract::{CheckArgs, DiffArgs, ResolveArgs, ShowArgs};
 pub(super) use deps::{DepsArgs, DepsFormat};
@@ -67,6 +67,9 @@ pub(super) struct Cli {
 pub(super) enum Verb {
     /// Build an image of programs that are already built
     Build(Box<BuildArgs>),
+    /// Print what runs an image on Kubernetes: ConfigMaps, workload, Service
+    #[command(display_order = 3)]
+    Manifests(Box<ManifestsArgs>),
     #[command(flatten)]
     Other(Command),
 }
@@ -83,8 +86,6 @@ pub(super) enum Command {
     Config(ConfigCommand),
     /// Pin images in manifests by their digests
     Resolve(Box<ResolveArgs>),
-    /// Print what runs an image on Kubernetes: ConfigMaps, workload, Service
-    Manifests(Box<ManifestsArgs>),
     /// Copy an image between registries, layouts and archives
     Copy(Box<CopyArgs>),
     /// Join images of several platforms under one name

@@ -1,23 +1,21 @@
 //! `coracle build`
 
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use coracle::cache::Cache;
 use coracle::engine::Kind;
-use coracle::note::Note;
 use coracle::recipe::{self, Recipe};
 use coracle::registry::Client;
 use coracle::shared::Shared;
 use coracle::transfer::{Named, Place};
-use coracle::{Built, Observer, Plan, Settings};
+use coracle::{Built, Settings};
 use serde_json::{Value, json};
 
 use super::args::{BuildArgs, Format, RegistryArgs};
+use super::builds::{self, Ended, Watch};
 use super::exit::Exit;
 use super::failure::Failure;
-use super::parallel::{self, Turns};
 use super::progress::Progress;
 use super::reports::Reports;
 use super::{cache, engine, interrupt, output, registry, report, table};
@@ -28,17 +26,18 @@ const LAST_SECOND: u64 = 253_402_300_799;
 /// Builds, or plans, one image a recipe, several at once. One that fails does not hide the others.
 pub(super) fn run(args: &BuildArgs) -> Result<Exit, Failure> {
     interrupt::listen();
-    images_of(recipes(args)?, args)
+    images_of(args, |_| recipes(args), Failure::of_build)
 }
 
-/// Builds, or plans, the images of `recipes`.
-pub(super) fn images_of(mut recipes: Vec<Recipe>, args: &BuildArgs) -> Result<Exit, Failure> {
-    if args.load {
-        let engine = engine_there(&recipes)?;
-        recipes.iter_mut().for_each(|recipe| recipe.load = Some(engine.clone()));
-    }
-    one_before(&recipes)?;
+/// Builds, or plans, the images of the recipes that `find` finds. It may hand out some of them early: their images are
+/// packed meanwhile, and written when all recipes are found. `why` says what is wrong where there is no image.
+pub(super) fn images_of(
+    args: &BuildArgs,
+    find: impl FnOnce(&mut dyn FnMut(Recipe)) -> Result<Vec<Recipe>, Failure>,
+    why: fn(&coracle::Error) -> Failure,
+) -> Result<Exit, Failure> {
     let reports = Reports::open(&args.reports)?;
+    let find = |begin: &mut dyn FnMut(Recipe)| find(begin).and_then(one_before);
     let mut images = Vec::new();
     let mut failures = Vec::new();
     let mut take = |result: Result<Vec<Value>, Failure>| match result {
@@ -46,20 +45,18 @@ pub(super) fn images_of(mut recipes: Vec<Recipe>, args: &BuildArgs) -> Result<Ex
         Err(failure) => failures.push(failure),
     };
     if args.dry_run {
+        let recipes = find(&mut drop)?;
         // Nothing is kept of a plan but what it has fetched.
         let has_base = recipes.iter().any(|recipe| recipe.base.is_some());
         let cache = if has_base { cache::for_layers(&args.cache, args.quiet)? } else { None };
         let settings = settings(args.epoch.as_deref(), cache, bases(&recipes, &args.registry)?)?;
-        recipes.iter().for_each(|recipe| take(plan(recipe, &settings, args)));
+        recipes.iter().for_each(|recipe| take(plan(recipe, &settings, args, why)));
         cache::close(&settings);
     } else {
-        let cache = cache::open(&args.cache, args.quiet)?;
-        let shared = cache::shared(&args.shared)?;
-        let client = client(&recipes, &shared, args)?;
-        let compares = reports.compare();
-        let settings = Settings { shared, compares, ..settings(args.epoch.as_deref(), cache, client)? };
-        build(&recipes, &settings, args, &reports, take);
-        cache::close(&settings);
+        builds::all(args, find, why, |Ended { recipe, notes, built, .. }| {
+            report::notes(&notes, args.quiet);
+            take(built.and_then(|built| tell(&recipe, &built, args, &reports)));
+        })?;
     }
     let described = if images.is_empty() { Value::Null } else { json!({ "images": images }) };
     if let Err(failure) = reports.write(&described, &failures) {
@@ -72,9 +69,9 @@ pub(super) fn images_of(mut recipes: Vec<Recipe>, args: &BuildArgs) -> Result<Ex
 }
 
 /// Several images were not one before.
-fn one_before(recipes: &[Recipe]) -> Result<(), Failure> {
+fn one_before(recipes: Vec<Recipe>) -> Result<Vec<Recipe>, Failure> {
     if recipes.len() < 2 || recipes.iter().all(|recipe| recipe.budget.previous.is_none()) {
-        return Ok(());
+        return Ok(recipes);
     }
     Err(Failure::usage(
         "`--previous`: several images are built, and all of them would be compared with one",
@@ -82,22 +79,39 @@ fn one_before(recipes: &[Recipe]) -> Result<(), Failure> {
     ))
 }
 
-/// The engine that is there, for images that have names.
-fn engine_there(recipes: &[Recipe]) -> Result<Kind, Failure> {
+/// What the environment and the flags say for all builds; who talks to registries depends on the recipes.
+pub(super) fn surroundings(args: &BuildArgs) -> Result<Settings, Failure> {
+    let cache = cache::open(&args.cache, args.quiet)?;
+    let (shared, compares) = (cache::shared(&args.shared)?, Reports::compare(&args.reports));
+    Ok(Settings { shared, compares, ..settings(args.epoch.as_deref(), cache, None)? })
+}
+
+/// An engine takes images by their names.
+pub(super) fn named_for_engine(recipes: &[Recipe]) -> Result<(), Failure> {
     if recipes.iter().any(|recipe| recipe.names.is_empty()) {
         return Err(Failure::usage(
             "`--load`: the image has no name, so nobody could tell the engine to run it",
             "name it: `--tag NAME:TAG`, or `name` below `[image]`",
         ));
     }
+    Ok(())
+}
+
+/// The engine that is there.
+pub(super) fn engine_there() -> Result<Kind, Failure> {
     let there = coracle::engine::present(&engine::settings(), &|_| interrupt::go_on());
     there.map_err(|error| registry::failure(&error.into()))
 }
 
 /// Lists what would be packed; a description for each platform.
-fn plan(recipe: &Recipe, settings: &Settings, args: &BuildArgs) -> Result<Vec<Value>, Failure> {
+fn plan(
+    recipe: &Recipe,
+    settings: &Settings,
+    args: &BuildArgs,
+    why: fn(&coracle::Error) -> Failure,
+) -> Result<Vec<Value>, Failure> {
     coracle::contract_of(recipe)?;
-    let plans = coracle::plan(recipe, settings)?;
+    let plans = coracle::plan(recipe, settings).map_err(|error| why(&error))?;
     plans.iter().for_each(|plan| report::notes(&plan.notes, args.quiet));
     let foreseen = coracle::foresee(recipe, &plans);
     if let Ok(notes) = &foreseen {
@@ -110,40 +124,22 @@ fn plan(recipe: &Recipe, settings: &Settings, args: &BuildArgs) -> Result<Vec<Va
     Ok(plans.iter().map(|plan| table::plan_json(recipe, plan)).collect())
 }
 
-/// Builds the images of `recipes`; `take` is handed a description of each, or why there is none, in their order.
-fn build(
-    recipes: &[Recipe],
-    settings: &Settings,
-    args: &BuildArgs,
-    reports: &Reports<'_>,
-    mut take: impl FnMut(Result<Vec<Value>, Failure>),
-) {
-    let doing = if settings.client.is_some() { "packing and sending" } else { "packing" };
-    let (progress, turns) = (Progress::new(args.quiet, doing), Turns::default());
-    let work = |index, recipe: &Recipe| {
-        let watch = Watch { progress: &progress, turn: Some((&turns, index)), notes: Mutex::default() };
-        let built = coracle::build(recipe, settings, &watch).map_err(Failure::from);
-        turns.pass(index);
-        (watch.notes.into_inner().unwrap_or_else(PoisonError::into_inner), built)
-    };
-    parallel::in_order(recipes, work, |recipe, (notes, built)| {
-        progress.hidden(|| {
-            report::notes(&notes, args.quiet);
-            take(built.and_then(|built| tell(recipe, &built, args, reports)));
-        });
-    });
-    progress.finish();
+/// Whether something is read of a registry besides the image's own: its base, or the image before.
+pub(super) fn reads_registry(recipe: &Recipe) -> bool {
+    [&recipe.base, &recipe.budget.previous].into_iter().any(|place| matches!(place, Some(Place::Remote(_))))
 }
 
-/// Who talks to the registries of bases, and of images before; nobody where there are none.
+/// Who talks to the registries that are read; nobody where there are none.
 pub(super) fn bases(recipes: &[Recipe], args: &RegistryArgs) -> Result<Option<Client>, Failure> {
-    let is_remote = |place: &Option<Place>| matches!(place, Some(Place::Remote(_)));
-    let remote = |recipe: &Recipe| is_remote(&recipe.base) || is_remote(&recipe.budget.previous);
-    recipes.iter().any(remote).then(|| registry::client(args, &[])).transpose()
+    recipes.iter().any(reads_registry).then(|| registry::client(args, &[])).transpose()
 }
 
 /// Who talks to the registries that images go to, or else come from; nobody where none does.
-fn client(recipes: &[Recipe], shared: &Shared, args: &BuildArgs) -> Result<Option<Client>, Failure> {
+pub(super) fn client(
+    recipes: &[Recipe],
+    shared: &Shared,
+    args: &BuildArgs,
+) -> Result<Option<Client>, Failure> {
     let kept = shared.to.iter().map(Named::from);
     let named: Vec<Named> = recipes.iter().flat_map(coracle::registries).chain(kept).collect();
     if named.is_empty() && *shared != Shared::default() {
@@ -178,10 +174,10 @@ fn tell(
 /// Builds while progress is shown, and says what should be known.
 pub(super) fn watched(recipe: &Recipe, settings: &Settings, quiet: bool) -> Result<Built, Failure> {
     let progress = Progress::new(quiet, "packing");
-    let watch = Watch { progress: &progress, turn: None, notes: Mutex::default() };
+    let watch = Watch::alone(&progress);
     let built = coracle::build(recipe, settings, &watch);
     progress.finish();
-    report::notes(&watch.notes.into_inner().unwrap_or_else(PoisonError::into_inner), quiet);
+    report::notes(&watch.notes(), quiet);
     let built = built?;
     report::notes(&built.notes, quiet);
     Ok(built)
@@ -193,42 +189,6 @@ fn title(recipe: &Recipe, built: &Built) -> String {
     match built.references.first() {
         Some(reference) => reference.to_string(),
         None => program().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
-    }
-}
-
-/// Watches one build, beside others.
-struct Watch<'a> {
-    progress: &'a Progress,
-    turn: Option<(&'a Turns, usize)>,
-    /// What was said of the plans; lines of several images must not mix.
-    notes: Mutex<Vec<Note>>,
-}
-
-impl Observer for Watch<'_> {
-    fn planned(&self, plans: &[Plan]) {
-        let notes = plans.iter().flat_map(|plan| plan.notes.iter().cloned());
-        self.notes.lock().unwrap_or_else(PoisonError::into_inner).extend(notes);
-        self.progress.start(plans.iter().map(|plan| plan.rootfs.size()).sum());
-    }
-
-    fn packed(&self, bytes: u64) -> ControlFlow<()> {
-        self.progress.advance(bytes);
-        interrupt::go_on()
-    }
-
-    fn sending(&self, bytes: u64) {
-        self.progress.more(bytes);
-    }
-
-    fn sent(&self, bytes: u64) -> ControlFlow<()> {
-        self.progress.advance(bytes);
-        interrupt::go_on()
-    }
-
-    fn publishing(&self) {
-        if let Some((turns, index)) = self.turn {
-            turns.wait(index);
-        }
     }
 }
 

@@ -33,6 +33,21 @@ impl Failure {
         Self { exit, message: chain(error), hint: error.hint() }
     }
 
+    /// An image that can't be built.
+    pub(super) fn of_build(error: &coracle::Error) -> Self {
+        let exit = match error {
+            _ if error.is_usage() => Exit::Usage,
+            coracle::Error::Leaks(_) | coracle::Error::Budget(_) => Exit::Findings,
+            coracle::Error::Store(store::Error::Layer(layer::Error::Interrupted)) => Exit::Interrupted,
+            coracle::Error::Store(store::Error::Registry(error)) if !error.is_local() => Exit::Network,
+            coracle::Error::Registry(error) if !error.is_local() => Exit::Network,
+            coracle::Error::Base(error) if error.is_network() => Exit::Network,
+            coracle::Error::Transfer(error) => return registry::failure(error),
+            _ => Exit::Failed,
+        };
+        Self { exit, message: chain(error), hint: error.hint() }
+    }
+
     /// A file that can't be compressed.
     pub(super) fn from_layer(error: layer::Error) -> Self {
         Self { exit: Exit::Failed, message: chain(&error), hint: error.hint() }
@@ -69,17 +84,7 @@ impl From<coracle::config::Error> for Failure {
 
 impl From<coracle::Error> for Failure {
     fn from(error: coracle::Error) -> Self {
-        let exit = match &error {
-            _ if error.is_usage() => Exit::Usage,
-            coracle::Error::Leaks(_) | coracle::Error::Budget(_) => Exit::Findings,
-            coracle::Error::Store(store::Error::Layer(layer::Error::Interrupted)) => Exit::Interrupted,
-            coracle::Error::Store(store::Error::Registry(error)) if !error.is_local() => Exit::Network,
-            coracle::Error::Registry(error) if !error.is_local() => Exit::Network,
-            coracle::Error::Base(error) if error.is_network() => Exit::Network,
-            coracle::Error::Transfer(error) => return registry::failure(error),
-            _ => Exit::Failed,
-        };
-        Self { exit, message: chain(&error), hint: error.hint() }
+        Self::of_build(&error)
     }
 }
 

@@ -21,12 +21,19 @@ use super::folder::{self, File};
 use super::report::FAINT;
 use super::{build, cache, image, interrupt, output, report};
 
-pub(super) fn run(args: &ManifestsArgs) -> Result<Exit, Failure> {
+/// Builds what a recipe lacks, and reads it.
+pub(super) type Build<'a> = dyn Fn(&Overrides) -> Result<Recipe, Failure> + 'a;
+
+/// Without IMAGE, the recipe is what `build` says, else it stands in a file.
+pub(super) fn run(args: &ManifestsArgs, build: Option<&Build<'_>>) -> Result<Exit, Failure> {
     let directory = check(args)?;
     let reader = image::Reader::new(&args.registry, args.image.as_deref());
     let place = args.image.as_deref().filter(|text| image::is_place(text));
     let stored = place.map(|text| reader.open(text)).transpose()?;
-    let mut recipe = read(args, &args.overrides(), stored.as_ref())?;
+    let mut recipe = match build {
+        Some(build) => build(&args.overrides())?,
+        None => read(args, &args.overrides(), stored.as_ref())?,
+    };
     recipe.user = recipe.user.or_else(|| user_of(stored.as_ref()?));
     let expected = coracle::contract_of(&recipe)?.contract;
     if args.image.is_some() {
@@ -41,7 +48,11 @@ pub(super) fn run(args: &ManifestsArgs) -> Result<Exit, Failure> {
         false => config::render_public(&recipe.config)?,
     };
     let environments = match args.layout {
-        Layout::Kustomize => environments(args)?,
+        Layout::Kustomize => {
+            // Which package it is, only cargo could say.
+            let file = build.map_or_else(|| recipe_file(args), |_| recipe.locate(Path::new("Cargo.toml")));
+            environments(args, &file)?
+        }
         Layout::Yaml | Layout::Helm => Vec::new(),
     };
     let located = |error| recipe.located(error);
@@ -194,7 +205,7 @@ fn stored_reference(stored: &Stored, args: &ManifestsArgs) -> Result<Image, Fail
 }
 
 /// What each environment of the recipe mounts.
-fn environments(args: &ManifestsArgs) -> Result<Vec<(String, Vec<RenderedMount>)>, Failure> {
+fn environments(args: &ManifestsArgs, file: &Path) -> Result<Vec<(String, Vec<RenderedMount>)>, Failure> {
     let flags = args.overrides();
     if flags.config.environment.is_some() {
         return Err(Failure::usage(
@@ -202,8 +213,7 @@ fn environments(args: &ManifestsArgs) -> Result<Vec<(String, Vec<RenderedMount>)
             "leave `--environment` out, and apply `DIR/overlays/NAME`",
         ));
     }
-    let file = recipe_file(args);
-    let names = match recipe::environments(&file) {
+    let names = match recipe::environments(file) {
         Err(recipe::Error::Read(error)) if error.kind() == ErrorKind::NotFound => Vec::new(),
         names => names?,
     };
@@ -211,7 +221,7 @@ fn environments(args: &ManifestsArgs) -> Result<Vec<(String, Vec<RenderedMount>)
     for name in names {
         let mut flags = flags.clone();
         flags.config.environment = Some(name.clone());
-        let configuration = recipe::configuration(Some(&file), &flags)?;
+        let configuration = recipe::configuration(Some(file), &flags)?;
         environments.push((name, config::render_public(&configuration)?));
     }
     Ok(environments)

@@ -4,6 +4,7 @@
 
 mod args;
 mod build;
+mod builds;
 mod cache;
 mod cargo;
 mod chains;
@@ -76,6 +77,7 @@ fn alone(args: &[OsString]) -> Result<Exit, Failure> {
     match Cli::try_parse_from(args) {
         Ok(cli) => match cli.verb {
             Verb::Build(args) => build::run(&args),
+            Verb::Manifests(args) => manifests::run(&args, None),
             Verb::Other(command) => other(&command, Caller::Alone),
         },
         Err(error) => help_or_usage(&error),
@@ -86,7 +88,11 @@ fn under_cargo(args: &[OsString]) -> Result<Exit, Failure> {
     match CargoCli::try_parse_from(args) {
         Ok(cli) => match cli.verb {
             CargoVerb::Build(args) => cargo::run(&args, cli.color),
-            CargoVerb::Other(command) => other(&command, Caller::Cargo),
+            CargoVerb::Manifests(args) => cargo::manifests(*args, cli.color),
+            CargoVerb::Other(mut command) => {
+                cargo::settle(&mut command)?;
+                other(&command, Caller::Cargo)
+            }
         },
         Err(error) => help_or_usage(&error),
     }
@@ -97,7 +103,6 @@ fn other(command: &Command, caller: Caller) -> Result<Exit, Failure> {
         Command::Init(args) => init::run(args, caller),
         Command::Deps(args) => deps::run(args),
         Command::Config(command) => config::run(command),
-        Command::Manifests(args) => manifests::run(args),
         Command::Resolve(args) => resolve::run(args),
         Command::Copy(args) => copy::run(args),
         Command::Index(args) => index::run(args),

@@ -17,8 +17,8 @@ const LINE_AFTER: Duration = Duration::from_secs(5);
 /// The progress of all images of one call.
 pub(super) struct Progress {
     form: Form,
-    /// What is going on: `packing`.
-    what: &'static str,
+    /// What is going on: `packing`; nothing is shown before that is said.
+    what: OnceLock<&'static str>,
     start: OnceLock<Instant>,
     total: AtomicU64,
     done: AtomicU64,
@@ -35,6 +35,13 @@ enum Form {
 impl Progress {
     /// Shown as stderr allows; `quiet` shows nothing.
     pub(super) fn new(quiet: bool, what: &'static str) -> Self {
+        let progress = Self::later(quiet);
+        progress.show(what);
+        progress
+    }
+
+    /// Shown when somebody calls [`Progress::show`]: until then the terminal is another's.
+    pub(super) fn later(quiet: bool) -> Self {
         let form = match (quiet, std::io::stderr().is_terminal()) {
             (true, _) => Form::Nothing,
             (false, true) => Form::Bar,
@@ -42,13 +49,18 @@ impl Progress {
         };
         Self {
             form,
-            what,
+            what: OnceLock::new(),
             start: OnceLock::new(),
             total: AtomicU64::new(0),
             done: AtomicU64::new(0),
             bar: OnceLock::new(),
             line: OnceLock::new(),
         }
+    }
+
+    /// Lets it be seen that this goes on.
+    pub(super) fn show(&self, what: &'static str) {
+        let _ = self.what.set(what);
     }
 
     /// The progress of something whose size nobody knows: a bar that only counts.
@@ -72,18 +84,18 @@ impl Progress {
     /// So many more bytes are done.
     pub(super) fn advance(&self, bytes: u64) {
         let done = self.done.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
-        let Some(start) = self.start.get() else { return };
+        let Some((start, what)) = self.start.get().zip(self.what.get()) else { return };
         let total = self.total.load(Ordering::Relaxed);
         match self.form {
             Form::Bar if start.elapsed() >= BAR_AFTER => {
-                let bar = self.bar.get_or_init(|| new_bar(self.what, total));
+                let bar = self.bar.get_or_init(|| new_bar(what, total));
                 bar.set_length(total.max(done));
                 bar.set_position(done);
             }
             Form::Line if start.elapsed() >= LINE_AFTER => {
                 self.line.get_or_init(|| {
                     let of = if total == 0 { String::new() } else { format!(" of {}", DecimalBytes(total)) };
-                    report::talk(&format!("{}: {}{of}\n", self.what, DecimalBytes(done)));
+                    report::talk(&format!("{what}: {}{of}\n", DecimalBytes(done)));
                 });
             }
             _ => {}

@@ -1,6 +1,6 @@
 //! What is said on stderr: `error:`, `warning:` and `hint:`, and plain talk. Who can't hear it is no error.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 
 use anstyle::{AnsiColor, Style};
 use coracle::note::Note;
@@ -39,6 +39,12 @@ pub(super) fn notes(notes: &[Note], quiet: bool) {
 /// Talk, with its own styles.
 pub(super) fn talk(text: &str) {
     write(text);
+}
+
+/// What another says, while it may show how far it is in the last line: that line gives way.
+pub(super) fn beside_progress(text: &str) {
+    let erase = if std::io::stderr().is_terminal() { "\r\x1b[K" } else { "" };
+    write(&format!("{erase}{text}"));
 }
 
 fn labelled(style: Style, label: &str, message: &str) -> String {

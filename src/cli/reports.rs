@@ -30,9 +30,9 @@ impl<'a> Reports<'a> {
         Ok(Self { args, made, summary: RefCell::default(), images: RefCell::default() })
     }
 
-    /// Whether what is reported is more than the bare image.
-    pub(super) fn compare(&self) -> bool {
-        self.args.metadata_file.is_some() || self.args.summary.is_some()
+    /// Whether more is reported than the bare image.
+    pub(super) fn compare(args: &ReportArgs) -> bool {
+        args.metadata_file.is_some() || args.summary.is_some()
     }
 
     /// An image was built.

@@ -60,6 +60,8 @@ pub enum Error {
         interpreter: Spelled,
         /// What stands there instead.
         why: String,
+        /// The program's machine.
+        wanted: Machine,
     },
     /// The kernel, or `env`, would not find the interpreter of a script.
     #[error("cannot find the interpreter `{interpreter}` of the script `{script}`: {why}")]

@@ -28,7 +28,7 @@ pub(super) fn read(
             Some(platform) => format!("there is no such file; the program is for {platform}"),
             None => "there is no such file".into(),
         };
-        return Err(Error::Interpreter { program, interpreter: spelled, why });
+        return Err(Error::Interpreter { program, interpreter: spelled, why, wanted });
     };
     let unreadable =
         |source| Error::Loader { program: program.clone(), interpreter: spelled.clone(), source };
@@ -49,7 +49,8 @@ fn usual_interpreter(tree: &dyn Tree, around: &Surroundings, library: &Mapped) -
             return Ok(path.clone());
         }
     }
-    let why = format!("there is no loader for {}", library.object.header.machine);
+    let wanted = library.object.header.machine;
+    let why = format!("there is no loader for {wanted}");
     let interpreter = usual.into_iter().next().unwrap_or_default();
-    Err(Error::Interpreter { program: library.spelled.clone(), interpreter, why })
+    Err(Error::Interpreter { program: library.spelled.clone(), interpreter, why, wanted })
 }

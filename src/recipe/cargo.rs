@@ -64,6 +64,46 @@ impl Package {
     /// # Errors
     /// When something in them is not legal: all places at once.
     pub fn recipe(&self, flags: &Overrides) -> Result<Recipe, Error> {
+        self.document(|document, labels| {
+            let mut recipe = draft::finish(Some(document), flags)?;
+            for (label, value) in labels {
+                recipe.labels.entry(label.into()).or_insert_with(|| value.clone());
+                recipe.annotations.entry(label.into()).or_insert(value);
+            }
+            Ok(recipe)
+        })
+    }
+
+    /// The names of the environments that they have.
+    ///
+    /// # Errors
+    /// When one of them is not TOML.
+    pub fn environments(&self) -> Result<Vec<String>, Error> {
+        self.document(|document, _| Ok(document.file.environments.keys().cloned().collect()))
+    }
+
+    /// Whether the package has settings of its own.
+    ///
+    /// # Errors
+    /// When it is not TOML.
+    pub fn has_settings(&self) -> Result<bool, Error> {
+        Ok(at(&self.manifest.source()?.parse()?, OF_PACKAGE).is_some())
+    }
+
+    /// Whether its workspace has settings, which hold for it.
+    ///
+    /// # Errors
+    /// When it is not TOML.
+    pub fn inherits_settings(&self) -> Result<bool, Error> {
+        let tree = self.workspace.as_ref().map(|text| text.source()?.parse()).transpose()?;
+        Ok(tree.is_some_and(|tree| at(&tree, OF_WORKSPACE).is_some()))
+    }
+
+    /// Hands both, merged, and the labels that the package's fields are, to `then`.
+    fn document<T>(
+        &self,
+        then: impl FnOnce(&Document<'_>, Vec<(&'static str, String)>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let own = self.manifest.source()?;
         let workspace = self.workspace.as_ref().map(Text::source).transpose()?;
         let own = own.below(OF_PACKAGE, None);
@@ -82,12 +122,7 @@ impl Package {
         for misplaced::Slip { span, message, hint } in wrong {
             document.note(span, message, hint);
         }
-        let mut recipe = draft::finish(Some(&document), flags)?;
-        for (label, value) in labels(&tree, below.as_ref()) {
-            recipe.labels.entry(label.into()).or_insert_with(|| value.clone());
-            recipe.annotations.entry(label.into()).or_insert(value);
-        }
-        Ok(recipe)
+        then(&document, labels(&tree, below.as_ref()))
     }
 }
 

@@ -298,12 +298,12 @@ pub fn roots(flags: &Overrides) -> Result<Vec<Root>, Error> {
     draft::roots(flags)
 }
 
-/// Reads the recipe at `path` and puts `flags` on top.
+/// Reads the recipe at `path` and puts `flags` on top. A Cargo.toml has it where [`Package`] says; so everywhere here.
 ///
 /// # Errors
 /// When it can't be read, is not TOML, or says something that is not legal: all places at once.
 pub fn file(path: &Path, flags: &Overrides) -> Result<Recipe, Error> {
-    parse(path, &read(path)?, flags)
+    with_program(application(Some(path), flags)?, Some(path))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
@@ -330,10 +330,7 @@ pub fn parse(path: &Path, bytes: &[u8], flags: &Overrides) -> Result<Recipe, Err
 /// # Errors
 /// As [`file()`].
 pub fn configuration(path: Option<&Path>, flags: &Overrides) -> Result<Configuration, Error> {
-    let Some(path) = path else { return Ok(draft::finish(None, flags)?.config) };
-    let bytes = read(path)?;
-    let document = document::Document::new(path, &bytes)?;
-    Ok(draft::finish(Some(&document), flags)?.config)
+    Ok(application(path, flags)?.config)
 }
 
 /// What the recipe at `path`, or `flags` alone, say of an application, whether they name a program or not: `programs` may be empty.
@@ -342,6 +339,9 @@ pub fn configuration(path: Option<&Path>, flags: &Overrides) -> Result<Configura
 /// As [`file()`].
 pub fn application(path: Option<&Path>, flags: &Overrides) -> Result<Recipe, Error> {
     let Some(path) = path else { return draft::finish(None, flags) };
+    if is_cargos(path) {
+        return Package::read(path)?.recipe(flags);
+    }
     let bytes = read(path)?;
     let document = document::Document::new(path, &bytes)?;
     draft::finish(Some(&document), flags)
@@ -352,6 +352,9 @@ pub fn application(path: Option<&Path>, flags: &Overrides) -> Result<Recipe, Err
 /// # Errors
 /// As [`file()`].
 pub fn environments(path: &Path) -> Result<Vec<String>, Error> {
+    if is_cargos(path) {
+        return Package::read(path)?.environments();
+    }
     let bytes = read(path)?;
     let document = document::Document::new(path, &bytes)?;
     Ok(document.file.environments.keys().cloned().collect())
@@ -362,6 +365,10 @@ fn with_program(recipe: Recipe, path: Option<&Path>) -> Result<Recipe, Error> {
         return Err(Error::NoProgram { recipe: path.map(Path::to_owned) });
     }
     Ok(recipe)
+}
+
+fn is_cargos(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name == "Cargo.toml")
 }
 
 /// The directory that a recipe's paths start at.

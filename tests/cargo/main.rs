@@ -10,13 +10,21 @@
     reason = "a panic is how a test fails"
 )]
 
+mod commands;
+mod early;
+mod fake;
 #[allow(dead_code, reason = "tests of images need the rest")]
 #[path = "../build/layout.rs"]
 mod layout;
 mod metadata;
 mod new;
+mod places;
 mod project;
 mod refusals;
+#[allow(dead_code, reason = "tests of registries need the rest")]
+#[path = "../registry/fake/mod.rs"]
+mod registry;
+mod sent;
 #[path = "../support/mod.rs"]
 mod support;
 mod targets;

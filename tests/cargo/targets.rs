@@ -1,12 +1,9 @@
 //! Other targets: what cargo would build for them comes from Debian's cross compilers, and a script stands for cargo.
 
-use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
-
 use snapbox::str;
 
+use crate::fake::{self, args, built, compiled, diagnostic, run};
 use crate::project::Project;
-use crate::support::{Coracle, skipped};
 
 const X86: &str = "x86_64-unknown-linux-gnu";
 const ARM: &str = "aarch64-unknown-linux-gnu";
@@ -14,40 +11,10 @@ const ARM: &str = "aarch64-unknown-linux-gnu";
 /// A crate `app` whose cargo has built these files, and ends with this code.
 fn crate_with(files: &[&str], code: u8) -> Project {
     let project = Project::app("");
-    let folder = project.path("");
-    let line = |file: &&str| {
-        format!(
-            "{{\"reason\":\"compiler-artifact\",\"package_id\":\"path+file:///app#1.2.3\",\"manifest_path\":\
-             \"{0}/Cargo.toml\",\"target\":{{\"kind\":[\"bin\"],\"name\":\"app\"}},\"executable\":\"{0}/{file}\"}}\n",
-            folder.display()
-        )
-    };
-    let lines: String = files.iter().map(line).collect();
-    project.file("target/messages", lines);
-    let script = format!("#!/bin/sh\necho \"$@\" > target/args\ncat target/messages\nexit {code}\n");
-    project.file("target/cargo", script);
-    std::fs::set_permissions(project.path("target/cargo"), PermissionsExt::from_mode(0o755)).unwrap();
     project
-}
-
-/// A run of it.
-fn run<const N: usize>(project: &Project, args: [&str; N]) -> Coracle {
-    project.cargo(args).env("CARGO", project.path("target/cargo").to_str().unwrap())
-}
-
-/// Compiles a program; nothing where there is no such compiler.
-fn compiled(project: &Project, compiler: &str, flags: &[&str], file: &str) -> Option<()> {
-    project.file(file, "").file("target/main.c", "int main(void) { return 0; }\n");
-    let mut command = Command::new(compiler);
-    command.args(["-s", "-o"]).arg(project.path(file)).arg(project.path("target/main.c")).args(flags);
-    match command.status() {
-        Ok(status) => assert!(status.success(), "{compiler} {flags:?}"),
-        Err(error) => {
-            skipped(&format!("there is no `{compiler}`: {error}"));
-            return None;
-        }
-    }
-    Some(())
+        .file("target/messages", files.iter().map(|file| built(&project, "app", file)).collect::<String>());
+    fake::cargo(&project, &format!("cat target/messages\nexit {code}"));
+    project
 }
 
 #[test]
@@ -70,11 +37,10 @@ app:latest  linux/amd64, linux/arm64  [..]
 
 "#]],
     );
-    let args = std::fs::read_to_string(project.path("target/args")).unwrap();
     let expected = format!(
-        "build --message-format=json-render-diagnostics --target {X86} --target {ARM} --release --locked\n"
+        "build --message-format=json,json-diagnostic-rendered-ansi --target {X86} --target {ARM} --release --locked\n"
     );
-    assert_eq!(args, expected);
+    assert_eq!(args(&project), expected);
     let layout = project.path("target/coracle/app.oci");
     assert!(coracle::store::verify(&layout).unwrap().is_empty());
 }
@@ -90,7 +56,9 @@ fn a_sysroot_stands_in_the_settings() {
         str![[r#"
 error: cannot find the interpreter `/lib/ld-linux-aarch64.so.1` of `[FOLDER]/target/aarch64-unknown-linux-gnu/release/app`: there is no such file; the program is for linux/arm64
 
-hint: install it, pass `--sysroot <DIR>` with the loader and libraries of its platform, or link the program statically
+hint: pass `--sysroot linux/arm64=/usr/aarch64-linux-gnu`: there the package `libc6-arm64-cross` of Debian has the loader and glibc
+hint: or write it into Cargo.toml: `sysroot = "/usr/aarch64-linux-gnu"` below `[package.metadata.coracle.platform."linux/arm64"]`
+hint: or link the program statically, as with `--target aarch64-unknown-linux-musl`
 
 "#]],
     );
@@ -171,12 +139,134 @@ hint: `rustup target add loongarch64-unknown-linux-musl` installs it
 #[test]
 fn a_cargo_that_is_killed() {
     let project = crate_with(&[], 0);
-    project.file("target/cargo", "#!/bin/sh\nkill -9 $$\n");
+    fake::cargo(&project, "kill -9 $$");
     run(&project, ["build"]).ends(
         1,
         str![],
         str![[r#"
 error: cargo was ended (signal: 9 (SIGKILL)), so there is no image
+
+"#]],
+    );
+}
+
+/// A crate whose cargo fails after rustc has said this.
+fn crate_where_rustc_says(message: &str, notes: &str) -> Project {
+    let project = Project::app("");
+    let rendered = format!("error: {message}\n  |\n  = note: {notes}\n\n");
+    project.file("target/messages", diagnostic(message, &rendered));
+    fake::cargo(&project, "cat target/messages\nexit 101");
+    project
+}
+
+#[test]
+fn a_linker_that_is_not_there() {
+    let notes = "No such file or directory (os error 2)";
+    let project = crate_where_rustc_says("linker `aarch64-linux-gnu-gcc` not found", notes);
+    run(&project, ["build", "--target", ARM]).ends(
+        1,
+        str![],
+        str![[r#"
+error: linker `aarch64-linux-gnu-gcc` not found
+  |
+  = note: No such file or directory (os error 2)
+
+error: there is no linker `aarch64-linux-gnu-gcc`, so there is no image
+
+hint: `apt-get install gcc-aarch64-linux-gnu` installs it on Debian
+hint: or pass `--zigbuild`, which links with Zig for any target
+
+"#]],
+    );
+    let project = crate_where_rustc_says("linker `aarch64-linux-musl-gcc` not found", notes);
+    run(&project, ["build", "-q", "--target", "aarch64-unknown-linux-musl"]).ends(
+        1,
+        str![],
+        str![[r#"
+...
+error: there is no linker `aarch64-linux-musl-gcc`, so there is no image
+
+hint: name the linker in .cargo/config.toml: `target.aarch64-unknown-linux-musl.linker = "rust-lld"`
+hint: or pass `--zigbuild`, which links with Zig for any target
+
+"#]],
+    );
+}
+
+#[test]
+fn the_linker_of_another_machine() {
+    let notes = "/usr/bin/ld: app.o: error adding symbols: file in wrong format";
+    let project = crate_where_rustc_says("linking with `cc` failed: exit status: 1", notes);
+    run(&project, ["build", "-q", "--target", X86, "--target", ARM]).ends(
+        1,
+        str![],
+        str![[r#"
+...
+error: `cc` can't link what is for another machine, so there is no image
+
+hint: name the linker in .cargo/config.toml: `target.aarch64-unknown-linux-gnu.linker = "aarch64-linux-gnu-gcc"`
+hint: `apt-get install gcc-aarch64-linux-gnu` installs it on Debian
+hint: or pass `--zigbuild`, which links with Zig for any target
+
+"#]],
+    );
+}
+
+#[test]
+fn zig_links_for_any_target() {
+    let file = format!("target/{ARM}/release/app");
+    let project = crate_with(&[&file], 0);
+    let Some(()) = compiled(&project, "aarch64-linux-gnu-gcc", &["-static"], &file) else { return };
+    let target = format!("{ARM}.2.17");
+    run(&project, ["build", "--zigbuild", "--target", &target, "-q"]).ends(
+        0,
+        str![[r#"
+app:latest@sha256:[..]
+
+"#]],
+        str![],
+    );
+    let expected = format!(
+        "zigbuild --message-format=json,json-diagnostic-rendered-ansi --target {target} --release --quiet\n"
+    );
+    assert_eq!(args(&project), expected);
+    assert_eq!(project.layout("app").names(), ["latest docker.io/library/app:latest"]);
+    run(&project, ["build", "--target", &target]).ends(
+        2,
+        str![],
+        str![[r#"
+error: `aarch64-unknown-linux-gnu.2.17` names a version of glibc, which cargo does not know
+
+hint: pass `--zigbuild`, which links against that version, or name `aarch64-unknown-linux-gnu`
+
+"#]],
+    );
+}
+
+#[test]
+fn zig_that_is_not_there() {
+    let project = Project::app("");
+    // What is asked after the build has failed: whether there is a cargo-zigbuild.
+    fake::cargo(&project, "exit 101");
+    let target = format!("{ARM}.2.17");
+    run(&project, ["build", "--zigbuild", "--target", &target]).ends(
+        1,
+        str![],
+        str![[r#"
+error: cargo-zigbuild is not installed, so there is no image
+
+hint: `cargo install cargo-zigbuild` installs it; it needs Zig, which `pip install ziglang` installs
+
+"#]],
+    );
+    fake::cargo(&project, "test \"$2\" = --version");
+    run(&project, ["build", "--zigbuild", "--target", &target]).env("PATH", "/nowhere").ends(
+        1,
+        str![],
+        str![[r#"
+error: cargo-zigbuild finds no Zig, so there is no image
+
+hint: `pip install ziglang` installs it; or name the program in the variable CARGO_ZIGBUILD_ZIG_PATH
 
 "#]],
     );

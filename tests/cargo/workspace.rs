@@ -2,7 +2,9 @@
 
 use snapbox::str;
 
+use crate::fake::{self, built, compiled};
 use crate::project::Project;
+use crate::support::Coracle;
 
 /// Two crates with a program each.
 fn shop() -> Project {
@@ -126,4 +128,56 @@ tool:latest@sha256:[..]
 "#]],
         str![],
     );
+}
+
+/// Where it does not matter what a failed run has written.
+fn others_are_written(run: Coracle) -> Coracle {
+    run.through(env!("CARGO_BIN_EXE_cargo-coracle"), |_| true)
+}
+
+#[test]
+fn a_leak_in_one_image_is_a_finding_and_the_others_are_written() {
+    let project = shop();
+    let settings = "[[package.metadata.coracle.include]]\nfrom = \".env\"\nto = \"/srv/.env\"\n";
+    project.krate("crates/admin", "admin", settings).file("crates/admin/.env", "PASSWORD=correct-horse-9\n");
+    others_are_written(project.cargo(["build", "-q", "--debug"])).ends(
+        4,
+        str![[r#"
+shop:latest@sha256:[..]
+
+"#]],
+        str![[r#"
+error: [..]
+...
+"#]],
+    );
+    assert_eq!(project.layout("shop").names(), ["latest docker.io/library/shop:latest"]);
+    assert!(!project.path("target/coracle/admin.oci").exists());
+}
+
+#[test]
+fn a_missing_library_keeps_one_image_alone_from_being_written() {
+    let project = Project::app("");
+    compiled(&project, "cc", &["-shared"], "target/libgone.so").unwrap();
+    let library = project.path("target/libgone.so");
+    compiled(&project, "cc", &["-Wl,--no-as-needed", library.to_str().unwrap()], "target/release/first")
+        .unwrap();
+    std::fs::remove_file(library).unwrap();
+    compiled(&project, "cc", &["-static"], "target/release/second").unwrap();
+    let messages = ["second", "first"].map(|name| built(&project, name, &format!("target/release/{name}")));
+    project.file("target/messages", messages.concat());
+    fake::cargo(&project, "cat target/messages");
+    others_are_written(fake::run(&project, ["build", "-q"])).ends(
+        1,
+        str![[r#"
+second:latest@sha256:[..]
+
+"#]],
+        str![[r#"
+error: cannot find [..]libgone.so`, needed by [..]
+...
+"#]],
+    );
+    project.layout("second");
+    assert!(!project.path("target/coracle/first.oci").exists());
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, Args, Parser, Subcommand};
 
-use super::{BuildArgs, Color, Command};
+use super::{BuildArgs, Color, Command, ManifestsArgs};
 
 /// What `cargo-coracle` writes before the arguments that cargo gave it.
 pub(in crate::cli) const UNDER_CARGO: &str = "--under-cargo";
@@ -41,6 +41,9 @@ pub(in crate::cli) struct CargoCli {
 pub(in crate::cli) enum CargoVerb {
     /// Run `cargo build`, and build an image of each program
     Build(Box<CargoBuildArgs>),
+    /// Print what runs the image of a program on Kubernetes: ConfigMaps, workload, Service
+    #[command(display_order = 3)]
+    Manifests(Box<CargoManifestsArgs>),
     #[command(flatten)]
     Other(Command),
 }
@@ -57,6 +60,7 @@ Examples:
   cargo coracle build --target x86_64-unknown-linux-musl
   cargo coracle build --target x86_64-unknown-linux-gnu --target aarch64-unknown-linux-gnu \\
       --sysroot linux/arm64=/usr/aarch64-linux-gnu  one image, two platforms
+  cargo coracle build --zigbuild --target aarch64-unknown-linux-gnu.2.17 --sysroot /usr/aarch64-linux-gnu
   cargo coracle build --debug -- --config /etc/shop.toml
 
 Settings stand in Cargo.toml, below `[package.metadata.coracle]` and `[workspace.metadata.coracle]`, with the keys of
@@ -68,6 +72,25 @@ pub(in crate::cli) struct CargoBuildArgs {
 
     #[command(flatten)]
     pub(in crate::cli) build: BuildArgs,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  cargo coracle manifests | kubectl apply --server-side -f -
+  cargo coracle manifests -p shop --environment production -t ghcr.io/acme/shop:1.2
+  cargo coracle manifests ghcr.io/acme/shop:1.2@sha256:…    an image that is there already
+  cargo coracle manifests oci:target/coracle/shop.oci       one that was built before
+  cargo coracle manifests --layout kustomize -o deploy
+
+Without IMAGE, cargo builds the program, and its image is built to learn its digest, and thrown away. Settings stand in
+Cargo.toml, below `[package.metadata.coracle]`.")]
+pub(in crate::cli) struct CargoManifestsArgs {
+    #[command(flatten)]
+    pub(in crate::cli) cargo: CargoArgs,
+
+    #[command(flatten)]
+    pub(in crate::cli) manifests: ManifestsArgs,
 }
 
 /// Cargo says which programs there are, and Cargo.toml what holds for them.
@@ -141,6 +164,10 @@ pub(in crate::cli) struct CargoArgs {
     #[arg(long = "target", value_name = "TRIPLE", help_heading = "Cargo")]
     pub(in crate::cli) targets: Vec<String>,
 
+    /// Run `cargo zigbuild`, which links with Zig for any target; TRIPLE may end in a version of glibc, such as `.2.17`
+    #[arg(long, help_heading = "Cargo")]
+    pub(in crate::cli) zigbuild: bool,
+
     /// Keep Cargo.lock as it is
     #[arg(long, help_heading = "Cargo")]
     locked: bool,
@@ -171,6 +198,11 @@ pub(in crate::cli) struct CargoArgs {
 }
 
 impl CargoArgs {
+    /// Whether packages are chosen.
+    pub(in crate::cli) fn names_packages(&self) -> bool {
+        !self.packages.is_empty() || self.workspace
+    }
+
     /// As `cargo build` takes them.
     pub(in crate::cli) fn flags(&self) -> Vec<OsString> {
         let mut flags: Vec<OsString> = Vec::new();

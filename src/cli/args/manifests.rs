@@ -38,7 +38,7 @@ pub(in crate::cli) struct ManifestsArgs {
     #[arg(value_name = "IMAGE")]
     pub(in crate::cli) image: Option<String>,
 
-    /// Read the recipe in FILE; ./coracle.toml when nothing is said
+    /// Read the recipe in FILE; ./coracle.toml, under cargo Cargo.toml, when nothing is said
     #[arg(short, long = "file", value_name = "FILE")]
     pub(in crate::cli) file: Option<PathBuf>,
 

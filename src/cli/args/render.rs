@@ -19,7 +19,7 @@ A folder is taken with every file in it; a name that ends in `.j2` is a template
 `schema.json` in it are values and their JSON Schema. A file that uses a value marked `writeOnly` is secret: it is
 written with `-o` alone, and only its owner can read it.")]
 pub(in crate::cli) struct RenderArgs {
-    /// Read the recipe in FILE; ./coracle.toml unless `--config` says all
+    /// Read the recipe in FILE; ./coracle.toml, under cargo Cargo.toml, unless `--config` says all
     #[arg(short, long = "file", value_name = "FILE")]
     pub(in crate::cli) file: Option<PathBuf>,
 

@@ -6,8 +6,9 @@ use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
+use super::linker::{self, Trouble};
 use super::message::{self, Artifact, Message};
-use super::targets;
+use super::{targets, zig};
 use crate::cli::args::{CargoArgs, Color};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -23,12 +24,33 @@ pub(super) struct Program {
     pub(super) files: Vec<PathBuf>,
 }
 
-/// Builds; cargo's own words go to stderr. The programs, by package and name, whatever was done first.
-pub(super) fn programs(args: &CargoArgs, quiet: bool, color: Color) -> Result<Vec<Program>, Failure> {
+/// What cargo has said so far.
+#[derive(Default)]
+struct Said {
+    /// By package, kind and name.
+    programs: BTreeMap<(PathBuf, Vec<String>, String), Program>,
+    trouble: Option<Trouble>,
+}
+
+/// Builds; cargo's own words go to stderr. The programs, by package and name, whatever was done first; each is handed to
+/// `complete` as soon as it is there for all targets.
+pub(super) fn programs(
+    args: &CargoArgs,
+    quiet: bool,
+    color: Color,
+    complete: impl FnMut(&Program),
+) -> Result<Vec<Program>, Failure> {
     check_manifest(args)?;
+    zig::check(args)?;
     let cargo = cargo();
     let mut command = Command::new(&cargo);
-    command.args(["build", "--message-format=json-render-diagnostics"]).args(args.flags());
+    command.arg(if args.zigbuild { "zigbuild" } else { "build" });
+    // Cargo renders diagnostics best, but then nobody hears what a linker has said; only those for another machine lack one.
+    let format = match args.targets.as_slice() {
+        [] => "json-render-diagnostics",
+        _ => "json,json-diagnostic-rendered-ansi",
+    };
+    command.arg(format!("--message-format={format}")).args(args.flags());
     match color {
         Color::Auto => {}
         Color::Always => drop(command.args(["--color", "always"])),
@@ -38,16 +60,17 @@ pub(super) fn programs(args: &CargoArgs, quiet: bool, color: Color) -> Result<Ve
         command.arg("--quiet");
     }
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
-    let (artifacts, status) =
-        child.and_then(artifacts).map_err(|error| no_cargo(Path::new(&cargo), &error))?;
+    let (said, status) = child
+        .and_then(|cargo| listen(cargo, args, complete))
+        .map_err(|error| no_cargo(Path::new(&cargo), &error))?;
     if interrupt::go_on().is_break() {
         let message = "interrupted; no image was written".into();
         return Err(Failure { exit: Exit::Interrupted, message, hint: None });
     }
     if !status.success() {
-        return Err(failed(status, args));
+        return Err(failed(status, args, said.trouble, &cargo));
     }
-    Ok(grouped(artifacts))
+    Ok(said.programs.into_values().collect())
 }
 
 /// Who runs this under cargo has it in `CARGO`.
@@ -76,20 +99,32 @@ fn check_manifest(args: &CargoArgs) -> Result<(), Failure> {
     }
 }
 
-/// What cargo has built that can be run, and how it ended.
-fn artifacts(mut cargo: Child) -> io::Result<(Vec<Artifact>, ExitStatus)> {
-    let mut found = Vec::new();
+/// What cargo says, and how it ends.
+fn listen(
+    mut cargo: Child,
+    args: &CargoArgs,
+    mut complete: impl FnMut(&Program),
+) -> io::Result<(Said, ExitStatus)> {
+    let mut said = Said::default();
     if let Some(stdout) = cargo.stdout.take() {
         let mut stdout = BufReader::new(stdout);
         while let Some(message) = message::next(&mut stdout, report::talk)? {
-            if let Message::CompilerArtifact(artifact) = message
-                && is_program(&artifact)
-            {
-                found.push(artifact);
+            match message {
+                Message::CompilerArtifact(artifact) if is_program(&artifact) => {
+                    let program = said.add(artifact);
+                    if targets::are_all_there(program, &args.targets) {
+                        complete(program);
+                    }
+                }
+                Message::Diagnosed { message } => {
+                    said.trouble = said.trouble.or_else(|| linker::trouble(&message));
+                    report::beside_progress(message.rendered.as_deref().unwrap_or_default());
+                }
+                Message::CompilerArtifact(_) | Message::Other => {}
             }
         }
     }
-    Ok((found, cargo.wait()?))
+    Ok((said, cargo.wait()?))
 }
 
 /// Programs of dependencies and of build scripts are not what was asked for.
@@ -100,18 +135,18 @@ fn is_program(artifact: &Artifact) -> bool {
         && artifact.package_id.contains("path+")
 }
 
-/// One program for all its targets.
-fn grouped(artifacts: Vec<Artifact>) -> Vec<Program> {
-    let mut programs: BTreeMap<_, Program> = BTreeMap::new();
-    for Artifact { manifest_path: manifest, target, executable, .. } in artifacts {
+impl Said {
+    /// One program for all its targets.
+    fn add(&mut self, artifact: Artifact) -> &Program {
+        let Artifact { manifest_path: manifest, target, executable, .. } = artifact;
         let key = (manifest.clone(), target.kind, target.name.clone());
         let program =
-            programs.entry(key).or_insert(Program { name: target.name, manifest, files: Vec::new() });
+            self.programs.entry(key).or_insert(Program { name: target.name, manifest, files: Vec::new() });
         program.files.extend(executable);
         program.files.sort();
         program.files.dedup();
+        program
     }
-    programs.into_values().collect()
 }
 
 fn no_cargo(cargo: &Path, error: &io::Error) -> Failure {
@@ -121,16 +156,22 @@ fn no_cargo(cargo: &Path, error: &io::Error) -> Failure {
 }
 
 /// Cargo has said why.
-fn failed(status: ExitStatus, args: &CargoArgs) -> Failure {
+fn failed(status: ExitStatus, args: &CargoArgs, trouble: Option<Trouble>, cargo: &OsString) -> Failure {
     let failure = |message, hint| Failure { exit: Exit::Failed, message, hint };
     if status.code().is_none() {
         return failure(format!("cargo was ended ({status}), so there is no image"), None);
     }
-    match targets::not_installed(&args.targets) {
-        Some(target) => failure(
+    if let Some(trouble) = trouble {
+        return failure(trouble.message(), Some(trouble.hint(args)));
+    }
+    if let Some((message, hint)) = zig::missing(args, Path::new(cargo)) {
+        return failure(message, Some(hint));
+    }
+    if let Some(target) = targets::not_installed(&args.targets) {
+        return failure(
             format!("the target `{target}` is not installed, so there is no image"),
             Some(format!("`rustup target add {target}` installs it")),
-        ),
-        None => failure("cargo could not build the programs, so there is no image".into(), None),
+        );
     }
+    failure("cargo could not build the programs, so there is no image".into(), None)
 }

@@ -1,7 +1,7 @@
 //! What each image is made of, what it is called and where it goes.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use coracle::recipe::{self, Overrides, Package, Recipe};
 use coracle::reference::Reference;
@@ -10,7 +10,7 @@ use coracle::transfer::Place;
 
 use super::compile::Program;
 use super::{from_here, targets};
-use crate::cli::args::{CargoArgs, CargoBuildArgs};
+use crate::cli::args::CargoArgs;
 use crate::cli::build;
 use crate::cli::failure::Failure;
 
@@ -22,15 +22,26 @@ struct Image<'a> {
     is_whole: bool,
 }
 
+/// The recipe of a program whose image can be begun: nothing is wrong with it, it is the program's alone, and nothing else goes
+/// in that cargo may still make, such as a plugin.
+pub(super) fn recipe(program: &Program, flags: &Overrides, args: &CargoArgs) -> Option<Recipe> {
+    let Image { recipe, is_whole, .. } = image(program, flags, args).ok()?;
+    let is_alone = !is_whole && recipe.includes.is_empty() && recipe.runtime.dlopen.is_empty();
+    is_alone.then_some(recipe)
+}
+
 /// The recipes of all programs. All of them must be right before any image is built.
-pub(super) fn recipes(programs: &[Program], args: &CargoBuildArgs) -> Result<Vec<Recipe>, Failure> {
+pub(super) fn recipes(
+    programs: &[Program],
+    flags: &Overrides,
+    args: &CargoArgs,
+) -> Result<Vec<Recipe>, Failure> {
     if programs.is_empty() {
         return Err(Failure::usage(
             "cargo has built no program, so there is nothing to make an image of",
             "a package has a program when it has src/main.rs or `[[bin]]`; `--example NAME` takes an example of a library",
         ));
     }
-    let flags = args.build.overrides();
     let (mut images, mut failures): (Vec<Image<'_>>, Vec<Failure>) = (Vec::new(), Vec::new());
     let mut wrong = None;
     for program in programs {
@@ -38,7 +49,7 @@ pub(super) fn recipes(programs: &[Program], args: &CargoBuildArgs) -> Result<Vec
         if images.iter().any(is_package) || wrong == Some(&program.manifest) {
             continue;
         }
-        match image(program, &flags, &args.cargo) {
+        match image(program, flags, args) {
             Ok(image) => images.push(image),
             Err(failure) => {
                 // Its other programs would say the same.
@@ -48,10 +59,30 @@ pub(super) fn recipes(programs: &[Program], args: &CargoBuildArgs) -> Result<Vec
         }
     }
     build::first(failures).map_or(Ok(()), Err)?;
-    check_flags(&images, &flags)?;
+    check_flags(&images, flags)?;
     check_names(&images)?;
     check_places(&images)?;
     Ok(images.into_iter().map(|image| image.recipe).collect())
+}
+
+/// The recipe of the only image.
+pub(super) fn only(programs: &[Program], flags: &Overrides, args: &CargoArgs) -> Result<Recipe, Failure> {
+    let mut recipes = recipes(programs, flags, args)?;
+    match recipes.pop() {
+        Some(recipe) if recipes.is_empty() => Ok(recipe),
+        _ => Err(Failure::usage(
+            format!(
+                "manifests are for one image, and cargo has built programs for several: {}",
+                names(programs)
+            ),
+            "choose one with `--bin NAME` or `-p PACKAGE`",
+        )),
+    }
+}
+
+fn names<'a>(programs: impl IntoIterator<Item = &'a Program>) -> String {
+    let names: Vec<String> = programs.into_iter().map(|program| format!("`{}`", program.name)).collect();
+    names.join(", ")
 }
 
 /// What can be said of one image alone is said of one.
@@ -60,11 +91,10 @@ fn check_flags(images: &[Image<'_>], flags: &Overrides) -> Result<(), Failure> {
     if images.len() < 2 || flags.names.is_empty() && !flags.destinations.iter().any(one_image) {
         return Ok(());
     }
-    let names: Vec<String> = images.iter().map(|image| format!("`{}`", image.program.name)).collect();
     Err(Failure::usage(
         format!(
             "several programs are several images: `--tag`, an archive or a name at a registry can't be the same for {}",
-            names.join(", ")
+            names(images.iter().map(|image| image.program))
         ),
         "choose one with `--bin NAME` or `-p PACKAGE`, or write each image's name in Cargo.toml: `name` below \
          `[package.metadata.coracle.image]`",
@@ -86,7 +116,7 @@ fn image<'a>(program: &'a Program, flags: &Overrides, args: &CargoArgs) -> Resul
     }
     if recipe.destinations.is_empty() {
         let name = recipe.names.first().map_or(program.name.as_str(), Reference::base_name);
-        let folder = target_dir(program, &args.targets).join("coracle");
+        let folder = targets::directory(program, &args.targets).join("coracle");
         let layout = Destination::layout(from_here(&folder.join(format!("{name}.oci"))));
         recipe.destinations.push(Place::Local(layout));
     }
@@ -105,29 +135,6 @@ fn name(program: &Program) -> Result<Reference, Failure> {
             "name the image with `--tag NAME`, or in Cargo.toml: `name = \"NAME\"` below `[package.metadata.coracle.image]`",
         )
     })
-}
-
-/// The directory that cargo writes to: above that of the profile, and above that of the target, if there is one.
-fn target_dir(program: &Program, targets: &[String]) -> PathBuf {
-    let file = program.files.first().map(PathBuf::as_path).unwrap_or(Path::new(""));
-    let profile = match file.parent() {
-        Some(parent) if parent.ends_with("examples") => parent.parent(),
-        parent => parent,
-    };
-    let above = profile.and_then(Path::parent).unwrap_or(Path::new(""));
-    let of_target = |target: &String| {
-        let name = Path::new(target.strip_suffix(".json").unwrap_or(target)).file_name();
-        name.is_some_and(|name| above.ends_with(name))
-    };
-    match above.parent() {
-        // Configuration can name targets, too; then this file is one directory further up.
-        Some(root) if targets.iter().any(of_target) || is_root(root) && !is_root(above) => root.to_owned(),
-        _ => above.to_owned(),
-    }
-}
-
-fn is_root(directory: &Path) -> bool {
-    directory.join(".rustc_info.json").exists()
 }
 
 /// Two images of one name would replace each other.

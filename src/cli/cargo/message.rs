@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-/// No line of cargo's comes near it.
-const LINE_LIMIT: u64 = 1 << 20;
+/// No line of cargo's comes near it, not even a linker's whole command.
+const LINE_LIMIT: u64 = 1 << 24;
 
 /// A message of cargo's.
 #[derive(Deserialize)]
@@ -16,9 +16,24 @@ const LINE_LIMIT: u64 = 1 << 20;
 pub(super) enum Message {
     /// Something was built, or was there already.
     CompilerArtifact(Artifact),
+    /// What rustc says.
+    #[serde(rename = "compiler-message")]
+    Diagnosed {
+        /// It.
+        message: Diagnostic,
+    },
     /// What concerns nobody here.
     #[serde(other)]
     Other,
+}
+
+/// What rustc says. Source: the rustc book, "JSON Output".
+#[derive(Deserialize)]
+pub(super) struct Diagnostic {
+    /// Its first line, without a label.
+    pub(super) message: String,
+    /// All of it with its notes, as it is shown.
+    pub(super) rendered: Option<String>,
 }
 
 /// What cargo has built.
@@ -79,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_line_without_end_takes_no_more_than_its_limit() {
-        let mut endless = io::BufReader::new(io::repeat(b'x').take(3 * LINE_LIMIT));
+        let mut endless = io::BufReader::new(io::repeat(b'x').take(2 * LINE_LIMIT));
         let mut longest = 0;
         assert!(next(&mut endless, |line| longest = longest.max(line.len())).unwrap().is_none());
         assert_eq!(longest as u64, LINE_LIMIT);

@@ -1,24 +1,38 @@
-//! `cargo coracle build`: cargo first, then an image of each program that it built.
+//! `cargo coracle build`: cargo, and an image of each program that it builds. Images are packed while cargo goes on, and written
+//! when it has ended well.
 
 mod compile;
 mod images;
+mod linker;
 mod message;
+mod settings;
+mod sysroot;
 mod targets;
+mod zig;
 
 use std::path::{Path, PathBuf};
+
+pub(super) use settings::{manifests, settle};
+
+use coracle::recipe::Recipe;
 
 use super::args::{CargoBuildArgs, Color};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::{build, interrupt};
 
-/// Runs cargo, and builds the images of what it reports.
+/// Runs cargo, and builds the images of what it reports: all of them, or none when cargo fails.
 pub(super) fn run(args: &CargoBuildArgs, color: Color) -> Result<Exit, Failure> {
     interrupt::listen();
     refuse(args)?;
-    let programs = compile::programs(&args.cargo, args.build.quiet, color)?;
-    let recipes = images::recipes(&programs, args)?;
-    build::images_of(recipes, &args.build)
+    let find = |begin: &mut dyn FnMut(Recipe)| {
+        let flags = args.build.overrides();
+        let complete =
+            |program: &_| images::recipe(program, &flags, &args.cargo).into_iter().for_each(&mut *begin);
+        let programs = compile::programs(&args.cargo, args.build.quiet, color, complete)?;
+        images::recipes(&programs, &flags, &args.cargo)
+    };
+    build::images_of(&args.build, find, sysroot::failure)
 }
 
 /// What `coracle build` takes, and cargo or Cargo.toml says here.

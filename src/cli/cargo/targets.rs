@@ -1,6 +1,6 @@
 //! What cargo builds for: what can be an image, and what is missing where cargo has failed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -51,12 +51,63 @@ fn header(file: &Path) -> io::Result<Result<Header, coracle::elf::Error>> {
     Ok(Header::read(&reader))
 }
 
+/// Whether the program is there for all `targets`. When none is named, cargo's configuration may name several, which shows in
+/// where cargo writes; then nobody knows before cargo ends.
+pub(super) fn are_all_there(program: &Program, targets: &[String]) -> bool {
+    let asked: BTreeSet<&str> = targets.iter().map(|target| triple(target)).collect();
+    match program.files.as_slice() {
+        [file] if asked.is_empty() => {
+            let above = profile(file).parent().and_then(Path::parent);
+            !above.is_some_and(|above| is_cargos(above) || above.join("CACHEDIR.TAG").exists())
+        }
+        files => files.len() == asked.len(),
+    }
+}
+
+/// The directory of the profile that `file` stands in.
+fn profile(file: &Path) -> &Path {
+    let parent = file.parent().unwrap_or(Path::new(""));
+    if parent.ends_with("examples") { parent.parent().unwrap_or(parent) } else { parent }
+}
+
+/// The directory that cargo writes to: above that of the profile, and above that of the target, if there is one.
+pub(super) fn directory(program: &Program, targets: &[String]) -> PathBuf {
+    let file = program.files.first().map(PathBuf::as_path).unwrap_or(Path::new(""));
+    let above = profile(file).parent().unwrap_or(Path::new(""));
+    let of_target = |target: &String| {
+        let target = triple(target);
+        let name = Path::new(target.strip_suffix(".json").unwrap_or(target)).file_name();
+        name.is_some_and(|name| above.ends_with(name))
+    };
+    match above.parent() {
+        // Configuration can name targets, too; then this file is one directory further up.
+        Some(root) if targets.iter().any(of_target) || is_cargos(root) && !is_cargos(above) => {
+            root.to_owned()
+        }
+        _ => above.to_owned(),
+    }
+}
+
+fn is_cargos(directory: &Path) -> bool {
+    directory.join(".rustc_info.json").exists()
+}
+
+/// `target` without the version of glibc that cargo-zigbuild takes behind it, as in `x86_64-unknown-linux-gnu.2.17`.
+pub(super) fn triple(target: &str) -> &str {
+    match target.split_once('.') {
+        Some((triple, version)) if version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') => {
+            triple
+        }
+        _ => target,
+    }
+}
+
 /// The first of `targets` that rustc knows, and has no libraries for.
-pub(super) fn not_installed(targets: &[String]) -> Option<&String> {
+pub(super) fn not_installed(targets: &[String]) -> Option<&str> {
     let rustc = rustc();
-    targets.iter().find(|target| {
+    targets.iter().map(|target| triple(target)).find(|target| {
         let mut command = Command::new(&rustc);
-        command.args(["--print", "target-libdir", "--target", target.as_str()]);
+        command.args(["--print", "target-libdir", "--target", target]);
         let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output();
         output.is_ok_and(|output| {
             let folder = String::from_utf8_lossy(&output.stdout);
@@ -69,4 +120,51 @@ pub(super) fn not_installed(targets: &[String]) -> Option<&String> {
 #[allow(clippy::disallowed_methods, reason = "the environment says which rustc it is")]
 fn rustc() -> OsString {
     std::env::var_os("RUSTC").filter(|rustc| !rustc.is_empty()).unwrap_or_else(|| "rustc".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_there_for_all_targets_or_nobody_knows() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |path: &str| folder.path().join(path);
+        let program = |files: &[&str]| Program {
+            name: "app".into(),
+            manifest: at("Cargo.toml"),
+            files: files.iter().map(|file| at(file)).collect(),
+        };
+        let here = program(&["target/release/app"]);
+        let one = program(&["target/a/release/examples/app"]);
+        let both = program(&["target/a/release/app", "target/b/release/app"]);
+        std::fs::create_dir_all(at("target/a")).unwrap();
+        // As cargo marks every directory that it makes.
+        std::fs::write(at("target/CACHEDIR.TAG"), "").unwrap();
+        std::fs::write(at("target/a/CACHEDIR.TAG"), "").unwrap();
+        let asked = |targets: &[&str]| targets.iter().map(ToString::to_string).collect::<Vec<_>>();
+        for (program, targets, expected) in [
+            (&here, asked(&[]), true),
+            (&one, asked(&[]), false),
+            (&both, asked(&[]), false),
+            (&one, asked(&["a"]), true),
+            (&one, asked(&["a", "b"]), false),
+            (&both, asked(&["a", "b"]), true),
+            (&one, asked(&["a.2.17", "a"]), true),
+        ] {
+            assert_eq!(are_all_there(program, &targets), expected, "{:?} {targets:?}", program.files);
+        }
+    }
+
+    #[test]
+    fn a_version_of_glibc_is_no_part_of_a_triple() {
+        for (target, expected) in [
+            ("x86_64-unknown-linux-gnu.2.17", "x86_64-unknown-linux-gnu"),
+            ("x86_64-unknown-linux-gnu", "x86_64-unknown-linux-gnu"),
+            ("thumbv8m.main-none-eabi", "thumbv8m.main-none-eabi"),
+            ("targets/own.json", "targets/own.json"),
+        ] {
+            assert_eq!(triple(target), expected);
+        }
+    }
 }

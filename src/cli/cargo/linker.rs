@@ -1,0 +1,168 @@
+//! What goes wrong when cargo links for another machine, and what helps.
+
+use super::message::Diagnostic;
+use super::targets;
+use crate::cli::args::CargoArgs;
+
+/// Why rustc could not link.
+#[derive(PartialEq, Eq, Debug)]
+pub(super) enum Trouble {
+    /// There is no such program.
+    Missing(String),
+    /// It is the linker of another machine, or finds libraries of one.
+    Foreign(String),
+}
+
+/// What linkers say of files of another machine: GNU's ld, gold and LLVM's.
+const FOREIGN: [&str; 4] =
+    ["file in wrong format", "is incompatible with", "incompatible target", "unrecognized emulation mode"];
+
+/// What a message of rustc's says about its linker. Source: rustc, `compiler/rustc_codegen_ssa/src/errors.rs`.
+pub(super) fn trouble(diagnostic: &Diagnostic) -> Option<Trouble> {
+    let text = diagnostic.message.as_str();
+    if let Some(linker) = text.strip_prefix("linker `").and_then(|text| text.strip_suffix("` not found")) {
+        return Some(Trouble::Missing(linker.into()));
+    }
+    let (linker, _) = text.strip_prefix("linking with `")?.split_once("` failed")?;
+    let rendered = diagnostic.rendered.as_deref().unwrap_or_default();
+    FOREIGN.iter().any(|words| rendered.contains(words)).then(|| Trouble::Foreign(linker.into()))
+}
+
+impl Trouble {
+    pub(super) fn message(&self) -> String {
+        match self {
+            Self::Missing(linker) => format!("there is no linker `{linker}`, so there is no image"),
+            Self::Foreign(linker) => {
+                format!("`{linker}` can't link what is for another machine, so there is no image")
+            }
+        }
+    }
+
+    /// What helps; a line for each way.
+    pub(super) fn hint(&self, args: &CargoArgs) -> String {
+        // The targets of this machine were not what failed.
+        let triples = args.targets.iter().map(|target| targets::triple(target));
+        let ways: Vec<Way> = triples.filter(|triple| !is_own(triple)).map(Way::of).collect();
+        let installed = |linker: &str| {
+            package(linker).map(|name| format!("`apt-get install {name}` installs it on Debian"))
+        };
+        let mut lines: Vec<String> = match self {
+            Self::Missing(linker) => match installed(linker) {
+                Some(line) => vec![line],
+                None => ways.iter().map(Way::line).collect(),
+            },
+            Self::Foreign(linker) => {
+                let others = ways.iter().filter(|way| way.linker != *linker);
+                others.flat_map(|way| std::iter::once(way.line()).chain(installed(&way.linker))).collect()
+            }
+        };
+        if lines.is_empty() {
+            lines.push(
+                "name the target's linker in .cargo/config.toml: `target.TRIPLE.linker = \"PROGRAM\"`".into(),
+            );
+        }
+        if !args.zigbuild {
+            lines.push("or pass `--zigbuild`, which links with Zig for any target".into());
+        }
+        lines.join("\n")
+    }
+}
+
+fn is_own(triple: &str) -> bool {
+    triple.split('-').next() == Some(std::env::consts::ARCH)
+}
+
+/// The linker that a target is linked with on another machine.
+struct Way {
+    triple: String,
+    linker: String,
+}
+
+impl Way {
+    fn of(triple: &str) -> Self {
+        // What needs no library of the system is linked by the linker that comes with rustc.
+        let linker = if triple.contains("-musl") { "rust-lld".into() } else { gcc(triple) };
+        Self { triple: triple.into(), linker }
+    }
+
+    /// What to write, and where.
+    fn line(&self) -> String {
+        format!(
+            "name the linker in .cargo/config.toml: `target.{}.linker = \"{}\"`",
+            self.triple, self.linker
+        )
+    }
+}
+
+/// Debian's compiler for a triple of Rust's, by the triple that GNU has for it.
+fn gcc(triple: &str) -> String {
+    let mut words = triple.split('-');
+    let (machine, abi) = (words.next().unwrap_or_default(), words.next_back().unwrap_or("gnu"));
+    let machine = match machine {
+        machine if machine.starts_with("arm") || machine.starts_with("thumb") => "arm",
+        machine if machine.starts_with("riscv64") => "riscv64",
+        "i586" => "i686",
+        machine => machine,
+    };
+    format!("{machine}-linux-{abi}-gcc")
+}
+
+/// Debian's package of a linker.
+fn package(linker: &str) -> Option<String> {
+    let name = linker.rsplit('/').next()?;
+    match name {
+        "cc" | "gcc" | "c++" | "g++" | "ld" => return Some("build-essential".into()),
+        "clang" | "lld" | "mold" => return Some(name.into()),
+        "ld.lld" => return Some("lld".into()),
+        "musl-gcc" => return Some("musl-tools".into()),
+        _ => {}
+    }
+    let (machine, compiler) = name.rsplit_once('-')?;
+    let is_debians = machine.contains("-linux-gnu") && matches!(compiler, "gcc" | "g++");
+    is_debians.then(|| format!("{compiler}-{}", machine.replace('_', "-")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(message: &str, rendered: &str) -> Option<Trouble> {
+        trouble(&Diagnostic { message: message.into(), rendered: Some(rendered.into()) })
+    }
+
+    #[test]
+    fn what_rustc_says_of_linkers() {
+        let failed = "linking with `cc` failed: exit status: 1";
+        for (message, rendered, expected) in [
+            ("linker `a-gcc` not found", "", Some(Trouble::Missing("a-gcc".into()))),
+            (
+                failed,
+                "ld: x.o: error adding symbols: file in wrong format",
+                Some(Trouble::Foreign("cc".into())),
+            ),
+            (
+                failed,
+                "rust-lld: error: x.o is incompatible with elf64-x86-64",
+                Some(Trouble::Foreign("cc".into())),
+            ),
+            (failed, "ld: cannot find -lssl", None),
+            ("cannot find value `x` in this scope", "", None),
+        ] {
+            assert_eq!(said(message, rendered), expected);
+        }
+    }
+
+    #[test]
+    fn compilers_and_packages_by_their_names_on_debian() {
+        for (triple, linker, name) in [
+            ("aarch64-unknown-linux-gnu", "aarch64-linux-gnu-gcc", Some("gcc-aarch64-linux-gnu")),
+            ("armv7-unknown-linux-gnueabihf", "arm-linux-gnueabihf-gcc", Some("gcc-arm-linux-gnueabihf")),
+            ("x86_64-unknown-linux-gnu", "x86_64-linux-gnu-gcc", Some("gcc-x86-64-linux-gnu")),
+            ("riscv64gc-unknown-linux-gnu", "riscv64-linux-gnu-gcc", Some("gcc-riscv64-linux-gnu")),
+            ("aarch64-unknown-linux-musl", "rust-lld", None),
+        ] {
+            assert_eq!(Way::of(triple).linker, linker);
+            assert_eq!(package(linker).as_deref(), name);
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Images at a registry: their layers are sent while cargo compiles, and their names come when it has ended well.
+
+use std::thread;
+use std::time::Duration;
+
+use snapbox::str;
+
+use crate::fake::{self, built, compiled, run};
+use crate::project::Project;
+use crate::registry::Fake;
+
+/// A run whose cargo builds `one`, waits until its layer is at the registry, and ends as `then` says; the tags that the
+/// registry has in the end.
+#[track_caller]
+fn tags_after(then: &str, check: impl FnOnce(&Project, &Fake)) -> Vec<(String, String)> {
+    let (registry, project) = (Fake::start(), Project::app(""));
+    compiled(&project, "cc", &["-static"], "target/release/one").unwrap();
+    project.file("target/one", built(&project, "one", "target/release/one"));
+    let wait = "for second in $(seq 600); do test -e target/sent && break; sleep 0.1; done; test -e target/sent || exit 1";
+    fake::cargo(&project, &format!("cat target/one\n{wait}\n{then}"));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            // A layer and a config; whoever waits longer than cargo sees the test fail.
+            for _ in 0..600 {
+                if registry.state().blobs.len() >= 2 {
+                    assert!(registry.state().tags.is_empty() && registry.state().manifests.is_empty());
+                    project.file("target/sent", "");
+                    return;
+                }
+                thread::sleep(Duration::from_millis(100));
+            }
+        });
+        check(&project, &registry);
+    });
+    registry.state().tags.keys().cloned().collect()
+}
+
+#[test]
+fn layers_are_sent_while_cargo_compiles_and_names_come_last() {
+    let tags = tags_after("exit 0", |project, registry| {
+        let name = format!("{}/one:1", registry.address);
+        run(project, ["build", "-q", "--push", "-t", &name]).ends(
+            0,
+            str![[r#"
+127.0.0.1:[..]/one:1@sha256:[..]
+
+"#]],
+            str![],
+        );
+    });
+    assert_eq!(tags, [("one".to_owned(), "1".to_owned())]);
+}
+
+#[test]
+fn what_was_sent_has_no_name_when_cargo_fails() {
+    let tags = tags_after("exit 101", |project, registry| {
+        let name = format!("{}/one:1", registry.address);
+        run(project, ["build", "-q", "--push", "-t", &name]).ends(
+            1,
+            str![],
+            str![[r#"
+error: cargo could not build the programs, so there is no image
+
+"#]],
+        );
+    });
+    assert!(tags.is_empty(), "{tags:?}");
+}
