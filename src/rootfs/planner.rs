@@ -154,10 +154,13 @@ impl<'a> Planner<'a> {
         match stripped {
             Some(stripped) if self.request.strip => Ok(stripped),
             Some(stripped) => {
-                let (size, saved) = (content.size(), content.size() - stripped.size());
-                self.notes.push(Note::Hint(format!(
-                    "`--strip` would make `{target}` {saved} of {size} bytes smaller: it has symbols or debugging sections"
-                )));
+                let (size, saved) = (content.size(), content.size().saturating_sub(stripped.size()));
+                // Less than a hundredth is not worth a word.
+                if saved > size / 100 {
+                    self.notes.push(Note::Hint(format!(
+                        "`--strip` would make `{target}` {saved} of {size} bytes smaller: it has symbols or debugging sections"
+                    )));
+                }
                 Ok(content)
             }
             None => Ok(content),
