@@ -31,22 +31,37 @@ compare "a small crate with nothing to do, 20 times" \
     "cargo coracle build" "$loop cargo coracle build; done" "" \
     "cargo, which runs a command of its own" "$loop cargo coracle --version; done" ""
 
-# Each has something to compile.
-package twenty
-for number in {01..20}; do
+# `program FILE FUNCTIONS`: with so many functions to compile.
+program() {
+    local function
     {
         echo 'use std::collections::BTreeMap; use std::io::Read;'
-        for function in {1..40}; do
+        for function in $(seq "$2"); do
             echo "fn f$function(text: &str) -> BTreeMap<String, usize> { let mut map = BTreeMap::new();"
-            echo "    for word in text.split($function as u8 as char) { *map.entry(word.repeat($number)).or_insert($function) += 1; } map }"
+            echo "    for word in text.split(char::from(($function % 128) as u8)) { *map.entry(word.repeat($function)).or_insert($function) += 1; } map }"
         done
         echo 'fn main() { let mut text = String::new(); std::io::stdin().read_to_string(&mut text).unwrap();'
-        for function in {1..40}; do echo "    println!(\"{:?}\", f$function(&text));"; done
+        for function in $(seq "$2"); do echo "    println!(\"{:?}\", f$function(&text));"; done
         echo '}'
-    } >"twenty/src/bin/program$number.rs"
-done
-images="cargo coracle build --cache-dir target/cache"
-compare "twenty programs, from clean" \
-    "cargo build --release" "cd twenty; cargo build --release" twenty/target \
-    "cargo coracle build" "cd twenty; $images" twenty/target \
-    "cargo build, then cargo coracle build" "cd twenty; cargo build --release; $images" twenty/target
+    } >"$1"
+}
+
+# `from_clean TITLE FOLDER`: cargo alone, with images meanwhile, and with images behind it.
+from_clean() {
+    local clean="cd $2; rm -rf target; cargo build --release" images="cargo coracle build --cache-dir target/cache"
+    compare "$1, from clean" \
+        "cargo build --release" "$clean" "" \
+        "cargo coracle build" "cd $2; rm -rf target; $images" "" \
+        "cargo build, then cargo coracle build" "$clean; $images" ""
+}
+
+package twenty
+for number in {01..20}; do program "twenty/src/bin/program$number.rs" 8; done
+from_clean "twenty programs" twenty
+
+# Its last seconds are one program's: one core compiles, the others have nothing to do.
+package late
+printf '\n[profile.release]\ncodegen-units = 1\n' >>late/Cargo.toml
+for number in {1..9}; do program "late/src/bin/program$number.rs" 1; done
+program late/src/bin/slow.rs 200
+from_clean "nine small programs and one that takes long" late
