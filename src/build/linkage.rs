@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use super::Error;
 use crate::closure::{Elf, Mapped};
-use crate::elf::{self, Toolchain};
+use crate::content::Reader;
+use crate::elf::{self, Object, Toolchain};
 use crate::fs;
 use crate::note::Note;
 use crate::path::{Spelled, printable};
@@ -25,6 +26,9 @@ const C_LIBRARY: [&str; 8] = [
     "libresolv.so.2",
     "libgcc_s.so.1",
 ];
+/// What cgo calls functions of C in Go's table of functions, and the packages of Go itself that do without.
+const CGO: [&str; 2] = ["._Cfunc_", "._C2func_"];
+const WITHOUT_CGO: [&str; 3] = ["net.", "os/user.", "runtime/cgo."];
 /// Functions that no static program has.
 const OPENING: [&[u8]; 2] = [b"dlopen", b"dlmopen"];
 /// The percentage of an image from which on its C library is worth a word.
@@ -47,12 +51,32 @@ struct Linked<'a> {
     elf: &'a Elf,
     is_static: bool,
     toolchain: Option<Toolchain>,
+    /// A program of Go that has C of its own in it.
+    has_cgo: bool,
 }
 
 impl Linked<'_> {
     /// What its file is called.
     fn name(&self) -> String {
         printable(self.spelled.name())
+    }
+
+    /// What links it the other way.
+    fn setting(&self, platform: &Platform) -> String {
+        let target = TARGETS.iter().find(|(architecture, ..)| *architecture == platform.architecture);
+        match (self.toolchain, target, self.is_static) {
+            (Some(Toolchain::Rust), Some((_, musl, _)), false) => format!("rustc's `--target {musl}`"),
+            (Some(Toolchain::Rust), Some((_, _, gnu)), true) => format!("rustc's `--target {gnu}`"),
+            (Some(Toolchain::Rust), None, false) => "rustc's `-Ctarget-feature=+crt-static`".into(),
+            (Some(Toolchain::Rust), None, true) => "rustc's `-Ctarget-feature=-crt-static`".into(),
+            (Some(Toolchain::Go), _, false) if self.has_cgo => {
+                "Go's `-ldflags '-linkmode external -extldflags -static'`".into()
+            }
+            (Some(Toolchain::Go), _, false) => "Go's `CGO_ENABLED=0`".into(),
+            (Some(Toolchain::Go), _, true) => "Go's `CGO_ENABLED=1`, where a package uses cgo,".into(),
+            (None, _, false) => "the linker's `-static`".into(),
+            (None, _, true) => "leaving out the linker's `-static`".into(),
+        }
     }
 }
 
@@ -68,9 +92,9 @@ pub(super) fn check(recipe: &Recipe, programs: &[Program], platform: &Platform) 
     };
     match linked(programs)?.into_iter().find(|linked| linked.is_static != wants_static) {
         None => Ok(()),
-        Some(Linked { spelled, is_static, toolchain, .. }) => {
-            let setting = setting(toolchain, platform, is_static);
-            Err(Error::Linkage { program: spelled.clone(), is_static, setting })
+        Some(other) => {
+            let (program, setting) = (other.spelled.clone(), other.setting(platform));
+            Err(Error::Linkage { program, is_static: other.is_static, setting })
         }
     }
 }
@@ -101,29 +125,22 @@ fn linked(programs: &[Program]) -> fs::Result<Vec<Linked<'_>>> {
     let mut linked = Vec::new();
     for elf in elves {
         let Some(program) = elf.objects.objects.first() else { continue };
+        let file = program.file.content.open()?;
+        let toolchain = elf::toolchain(&file, &program.object)?;
         linked.push(Linked {
             spelled: &program.spelled,
             elf,
             is_static: elf.objects.loader.is_none(),
-            toolchain: elf::toolchain(&program.file.content.open()?, &program.object)?,
+            toolchain,
+            has_cgo: toolchain == Some(Toolchain::Go) && has_cgo(&file, &program.object)?,
         });
     }
     Ok(linked)
 }
 
-/// How a program is linked the other way.
-fn setting(toolchain: Option<Toolchain>, platform: &Platform, to_dynamic: bool) -> String {
-    let target = TARGETS.iter().find(|(architecture, ..)| *architecture == platform.architecture);
-    match (toolchain, target, to_dynamic) {
-        (Some(Toolchain::Rust), Some((_, musl, _)), false) => format!("`--target {musl}`"),
-        (Some(Toolchain::Rust), Some((_, _, gnu)), true) => format!("`--target {gnu}`"),
-        (Some(Toolchain::Rust), None, false) => "`RUSTFLAGS=-Ctarget-feature=+crt-static`".into(),
-        (Some(Toolchain::Rust), None, true) => "`RUSTFLAGS=-Ctarget-feature=-crt-static`".into(),
-        (Some(Toolchain::Go), _, false) => "`CGO_ENABLED=0`".into(),
-        (Some(Toolchain::Go), _, true) => "`CGO_ENABLED=1`".into(),
-        (None, _, false) => "the linker's `-static`".into(),
-        (None, _, true) => "leaving out the linker's `-static`".into(),
-    }
+fn has_cgo(file: &Reader, object: &Object) -> fs::Result<bool> {
+    let words = elf::words_in(file, object, &CGO)?;
+    Ok(words.iter().any(|word| !WITHOUT_CGO.iter().any(|package| word.starts_with(package.as_bytes()))))
 }
 
 /// Every program is of one toolchain, and needs nothing but the C library, which is a good part of the image of this size.
@@ -131,7 +148,7 @@ fn to_static(linked: &[Linked<'_>], platform: &Platform, size: u64) -> fs::Resul
     let Some(first) = linked.first() else { return Ok(None) };
     for linked in linked {
         let is_alike = linked.toolchain.is_some() && linked.toolchain == first.toolchain;
-        if !is_alike || !needs_c_library_alone(linked.elf) || opens(linked.elf)? {
+        if !is_alike || linked.has_cgo || !needs_c_library_alone(linked.elf) || opens(linked.elf)? {
             return Ok(None);
         }
     }
@@ -145,7 +162,7 @@ fn to_static(linked: &[Linked<'_>], platform: &Platform, size: u64) -> fs::Resul
             [one] => format!("`{}` needs", one.name()),
             _ => "the programs need".into(),
         };
-        let setting = setting(first.toolchain, platform, false);
+        let setting = first.setting(platform);
         format!(
             "{needs} nothing but the C library, {share} % of the image; {setting} makes it one file, `--linkage dynamic` ends \
              this hint"
@@ -189,6 +206,6 @@ fn to_dynamic(linked: &[Linked<'_>], platform: &Platform) -> Option<String> {
         "`{}` has a C library inside, and the image has one for `{}`; {} makes it use that",
         alone.name(),
         dynamic.name(),
-        setting(alone.toolchain, platform, true)
+        alone.setting(platform)
     ))
 }

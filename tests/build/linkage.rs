@@ -35,7 +35,7 @@ fn a_rust_program_that_needs_the_c_library_alone_is_better_off_without() {
         0,
         str!["sha256:[..]\n"],
         str![[r#"
-hint: `hello` needs nothing but the C library, [..] % of the image; `--target x86_64-unknown-linux-musl` makes it one file, `--linkage dynamic` ends this hint
+hint: `hello` needs nothing but the C library, [..] % of the image; rustc's `--target x86_64-unknown-linux-musl` makes it one file, `--linkage dynamic` ends this hint
 ...
 "#]],
     );
@@ -52,7 +52,7 @@ fn a_linkage_that_was_asked_for_ends_the_advice() {
         str![[r#"
 error: `[FOLDER]/hello` is linked dynamically, and `linkage` asks for the opposite
 
-hint: `--target x86_64-unknown-linux-musl` links it statically; `--linkage auto` takes both
+hint: rustc's `--target x86_64-unknown-linux-musl` links it statically; `--linkage auto` takes both
 
 "#]],
     );
@@ -72,7 +72,7 @@ fn a_static_program_is_refused_where_a_dynamic_one_was_asked_for() {
         str![[r#"
 error: `[FOLDER]/hello` is linked statically, and `linkage` asks for the opposite
 
-hint: `--target x86_64-unknown-linux-gnu` links it dynamically; `--linkage auto` takes both
+hint: rustc's `--target x86_64-unknown-linux-gnu` links it dynamically; `--linkage auto` takes both
 
 "#]],
     );
@@ -105,7 +105,7 @@ fn a_static_program_beside_a_dynamic_one_is_told_of_it() {
     let project = rust(&["-Ctarget-feature=+crt-static"]);
     project.program("c", "int main(void) { return 0; }", &[]);
     project.coracle(["build", "c", "hello"]).ends(0, str!["sha256:[..]\n"], str![[r#"
-hint: `hello` has a C library inside, and the image has one for `c`; `--target x86_64-unknown-linux-gnu` makes it use that
+hint: `hello` has a C library inside, and the image has one for `c`; rustc's `--target x86_64-unknown-linux-gnu` makes it use that
 ...
 "#]]);
 }
@@ -131,7 +131,10 @@ fn go_is_told_without_cgo() {
         return skipped("go is not there: `apt install golang-go`");
     }
     let project = Project::new();
-    project.file("main.go", "package main\nimport \"C\"\nfunc main() { println(\"hello\") }\n");
+    project.file(
+        "main.go",
+        "package main\nimport \"net\"\nfunc main() { println(net.LookupHost(\"localhost\")) }\n",
+    );
     let go = |cgo: &str, name: &str| {
         let mut go = Command::new("go");
         go.args(["build", "-ldflags=-s", "-o", name, "main.go"]).current_dir(project.folder());
@@ -140,9 +143,26 @@ fn go_is_told_without_cgo() {
     };
     go("1", "dynamic");
     project.coracle(["build", "dynamic"]).ends(0, str!["sha256:[..]\n"], str![[r#"
-hint: `dynamic` needs nothing but the C library, [..] % of the image; `CGO_ENABLED=0` makes it one file, `--linkage dynamic` ends this hint
+hint: `dynamic` needs nothing but the C library, [..] % of the image; Go's `CGO_ENABLED=0` makes it one file, `--linkage dynamic` ends this hint
 ...
 "#]]);
+    project.file(
+        "main.go",
+        "package main\n// static int one(void) { return 1; }\nimport \"C\"\nfunc main() { println(C.one()) }\n",
+    );
+    go("1", "own");
+    let said = project.coracle(["build", "own", "--dry-run"]).command().output().unwrap().stderr;
+    assert!(!String::from_utf8_lossy(&said).contains("--linkage"));
+    project.coracle(["build", "own", "--linkage", "static"]).ends(
+        1,
+        str![""],
+        str![[r#"
+error: `[FOLDER]/own` is linked dynamically, and `linkage` asks for the opposite
+
+hint: Go's `-ldflags '-linkmode external -extldflags -static'` links it statically; `--linkage auto` takes both
+
+"#]],
+    );
     project.file("main.go", "package main\nfunc main() { println(\"hello\") }\n");
     go("0", "static");
     project.coracle(["build", "static", "--linkage", "dynamic"]).ends(
@@ -151,7 +171,7 @@ hint: `dynamic` needs nothing but the C library, [..] % of the image; `CGO_ENABL
         str![[r#"
 error: `[FOLDER]/static` is linked statically, and `linkage` asks for the opposite
 
-hint: `CGO_ENABLED=1` links it dynamically; `--linkage auto` takes both
+hint: Go's `CGO_ENABLED=1`, where a package uses cgo, links it dynamically; `--linkage auto` takes both
 
 "#]],
     );
