@@ -211,6 +211,7 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
     }
     let mut contract = contract_of(recipe)?;
     let mut gate = leaks::gate(recipe)?;
+    let earlier = earlier.map(|earlier| earlier.begin(recipe));
     let roots = Roots::of(recipe);
     let base = ground::open(recipe, settings)?;
     let plans = plan_in(&roots, recipe, settings, base.as_deref(), observer)?;

@@ -4,6 +4,8 @@
 //! directory, the program that builds. It counts when everything that it looked at on the host is as it was, and the
 //! image is still where it was written or sent to. docs/cache.md says it to users.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::destinations::Destinations;
@@ -21,6 +23,9 @@ use crate::transfer::{Named, Routes, Sent};
 use crate::witness::{Testimony, Witness};
 use crate::{config, fs, json, transfer};
 
+/// Some more than what a clock of files takes to tick.
+const TICK: Duration = Duration::from_millis(25);
+
 /// Where an earlier build of the same would be.
 pub(super) struct Unchanged<'a> {
     cache: &'a Cache,
@@ -29,6 +34,8 @@ pub(super) struct Unchanged<'a> {
     configuration: Digest,
     /// The image that the base's name stood for.
     base: Option<Digest>,
+    /// When this build began to look, in seconds and nanoseconds; nothing before, and where no clock can be read.
+    began: Option<(i64, i64)>,
 }
 
 /// What an earlier build has led to, as it is kept: a line of JSON. The [`Testimony`] stands behind it.
@@ -96,12 +103,26 @@ impl<'a> Unchanged<'a> {
         );
         let mut hasher = Hasher::default();
         hasher.update(asked.as_bytes());
-        Ok(Some(Self { cache, key: hasher.finish(), configuration, base }))
+        Ok(Some(Self { cache, key: hasher.finish(), configuration, base, began: None }))
     }
 
     /// The base that the key was made of; its tag may lead elsewhere by now.
     pub(super) fn base(&self) -> Option<Digest> {
         self.base
+    }
+
+    /// The build begins now. Programs that were made in this very tick of the clock are given time: another change in it
+    /// would not show, so that no record could be kept.
+    pub(super) fn begin(self, recipe: &Recipe) -> Self {
+        let began = self.cache.now();
+        let mut programs =
+            recipe.programs.iter().filter_map(|program| fs::stat(&recipe.locate(&program.from)).ok());
+        let is_young = |moment| programs.any(|program| !program.is_settled_by(moment));
+        if !began.is_some_and(is_young) {
+            return Self { began, ..self };
+        }
+        std::thread::sleep(TICK);
+        Self { began: self.cache.now(), ..self }
     }
 
     /// The image of the earlier build, if it counts.
@@ -156,7 +177,7 @@ impl<'a> Unchanged<'a> {
             return self.cache.forget_record(self.key);
         }
         let seen = traces.files.into_iter().try_for_each(|file| witness.wrote(file)).ok();
-        let testimony = seen.and_then(|()| witness.testify(self.cache.began()));
+        let testimony = seen.and(self.began).and_then(|began| witness.testify(began));
         let told = plans.iter().flat_map(|plan| &plan.notes).chain(&built.notes);
         let summary = json::to_bytes(&Summary::of(built, published, told, traces.entries)).ok();
         match testimony.zip(summary) {

@@ -89,6 +89,13 @@ impl Cache {
         let _ = File::options().append(true).open(path).and_then(|file| file.set_modified(self.opened()));
     }
 
+    /// The time now, in seconds and nanoseconds, by the clock of the cache's files; nothing where none can be made.
+    pub(crate) fn now(&self) -> Option<(i64, i64)> {
+        let made = tempfile::NamedTempFile::new_in(&self.root).context("write to", &self.root);
+        let now = made.and_then(|file| Ok(fs::stat(file.path())?.times[0]));
+        now.map_err(|error| self.failed(error)).ok()
+    }
+
     /// When the cache was opened.
     pub(super) fn opened(&self) -> SystemTime {
         let (seconds, nanoseconds) = self.began;

@@ -57,11 +57,6 @@ impl Cache {
         &self.tool
     }
 
-    /// When the cache was opened, in seconds and nanoseconds.
-    pub(crate) fn began(&self) -> (i64, i64) {
-        self.began
-    }
-
     /// Remembers the first thing that went wrong.
     fn failed(&self, error: fs::Error) {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);

@@ -80,6 +80,19 @@ fn an_unchanged_build_touches_nothing() {
     assert!(said.ends_with("  unchanged in oci:hello.oci\n"), "{said}");
 }
 
+/// As after a compiler, without a breath between.
+#[test]
+fn a_program_that_was_made_this_very_moment_is_known_the_next_time() {
+    let project = Project::new();
+    for number in 0..4 {
+        project.program("hello", &format!("int main(void) {{ return {number}; }}"), &[]);
+        let args = ["hello", "-o=oci:hello.oci", "--quiet"];
+        let (digest, there) = build(&project, &args);
+        assert!(!there, "{number}");
+        assert_eq!(build(&project, &args), (digest, true), "{number}");
+    }
+}
+
 #[test]
 fn a_warning_is_told_again() {
     let project = project();
