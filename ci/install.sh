@@ -35,9 +35,24 @@ coracle_install() (
         echo "error: $2/v$1/$name is not what SHA256SUMS beside it says" >&2
         exit 1
     }
-    mkdir "$work/unpacked"
-    tar -xzf "$work/$name" -C "$work/unpacked"
-    find "$work/unpacked" -type f \( -name coracle -o -name cargo-coracle \) -exec cp {} "$CORACLE_BIN" \;
+    # Unpacked beside, and then named: a program that runs can't be written to.
+    beside=$(mktemp -d "$CORACLE_BIN/.coracle-XXXXXX")
+    trap 'rm -rf "$work" "$beside"' EXIT
+    tar -xzf "$work/$name" -C "$beside" || {
+        echo "error: cannot unpack $name in $CORACLE_BIN" >&2
+        exit 1
+    }
+    found=$("$beside/${name%.tar.gz}/coracle" --version) || found="no program that runs here"
+    if [ "$found" != "coracle $1" ]; then
+        echo "error: $2/v$1/$name has $found, not coracle $1" >&2
+        exit 1
+    fi
+    for program in coracle cargo-coracle; do
+        mv -f "$beside/${name%.tar.gz}/$program" "$CORACLE_BIN/$program" || {
+            echo "error: cannot put $program into $CORACLE_BIN" >&2
+            exit 1
+        }
+    done
 )
 
 CORACLE_VERSION=${CORACLE_VERSION#v}

@@ -46,7 +46,8 @@ fn an_image_is_installed_built_and_pushed_and_one_that_grows_too_much_is_not() {
     let (releases, job) = (Releases::start(), Job::new());
     let host = registry.host.as_str();
     let (one, two) = (format!("{host}/acme/shop:1"), format!("{host}/acme/shop:latest"));
-    let tags = format!("{one}\n{two}\n");
+    // As GitHub writes it for an owner with capitals.
+    let tags = format!("{one}\n{}\n", two.replace("acme/shop", "Acme/Shop"));
     let with = |args| {
         [
             ("args", args),
@@ -170,7 +171,12 @@ fn what_a_job_says_wrong() {
     for (with, status, expected) in [
         ([("args", "./shop"), ("push", "yes")], 2, "error: `push` is `true` or `false`, not `yes`"),
         ([("args", "./shop"), ("cargo", "1")], 2, "error: `cargo` is `true` or `false`, not `1`"),
-        ([("args", "./shop --label 'a=b"), ("push", "")], 1, "quote"),
+        (
+            [("args", "./shop --label 'a=b"), ("push", "")],
+            2,
+            "error: `args` has a quote, ', that nothing closes",
+        ),
+        ([("tags", "shop:\"1"), ("push", "")], 2, "error: `tags` has a quote, \", that nothing closes"),
         ([("args", "./nothing"), ("push", "false")], 1, "error: "),
         ([("args", "./shop"), ("budget-image", "5 MB")], 2, "error: `--budget-image`: `5 MB` is no size"),
     ] {

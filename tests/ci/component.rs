@@ -39,19 +39,21 @@ struct Input {
     #[serde(rename = "type")]
     kind: Option<String>,
     default: Option<Value>,
+    regex: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, PartialEq, Eq, Debug)]
 #[serde(deny_unknown_fields)]
 struct Job {
     stage: String,
     image: String,
+    #[serde(deserialize_with = "texts")]
     variables: BTreeMap<String, String>,
     script: Vec<String>,
     artifacts: Artifacts,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, PartialEq, Eq, Debug)]
 #[serde(deny_unknown_fields)]
 struct Artifacts {
     when: String,
@@ -80,29 +82,80 @@ fn header() -> Header {
     document(&documents().0)
 }
 
-/// The job with these inputs, and its name.
-fn job(with: &[(&str, &str)]) -> (String, Job) {
+/// Variables, of which GitLab makes text: no value of another kind, and none that is missing.
+fn texts<'de, D: serde::Deserializer<'de>>(from: D) -> Result<BTreeMap<String, String>, D::Error> {
+    let values: BTreeMap<String, Value> = BTreeMap::deserialize(from)?;
+    let text = |(name, value)| match value {
+        Value::String(text) => Ok((name, text)),
+        Value::Bool(yes) => Ok((name, yes.to_string())),
+        other => Err(serde::de::Error::custom(format!("`{name}` is {other}"))),
+    };
+    values.into_iter().map(text).collect()
+}
+
+/// Every input's value, its default where `with` says none.
+fn values(with: &[(&str, &str)]) -> BTreeMap<String, Value> {
     let inputs = header().spec.inputs;
     let unknown = with.iter().find(|(given, _)| !inputs.contains_key(*given));
     assert!(unknown.is_none(), "no such input: {unknown:?}");
-    let fill = |text: &str| {
-        let mut text = text.to_owned();
-        for (name, input) in &inputs {
-            let given = with.iter().find(|(given, _)| given == name).map(|(_, value)| (*value).to_owned());
-            let default = || match input.default.as_ref().unwrap_or_else(|| panic!("`{name}` is needed")) {
-                Value::String(text) => text.clone(),
-                other => other.to_string(),
-            };
-            text = text.replace(&format!("$[[ inputs.{name} ]]"), &given.unwrap_or_else(default));
-        }
-        text
+    let value = |(name, input): (String, Input)| {
+        let given = with.iter().find(|(given, _)| *given == name).map(|(_, value)| *value);
+        let value = match (given, input.kind.as_deref()) {
+            (Some(given), Some("boolean")) => Value::Bool(given.parse().unwrap()),
+            (Some(given), _) => Value::String(given.into()),
+            (None, _) => input.default.unwrap_or_else(|| panic!("`{name}` is needed")),
+        };
+        (name, value)
     };
-    let jobs: BTreeMap<String, Job> = document(&documents().1);
-    let (name, mut job) = jobs.into_iter().next().unwrap();
-    job.stage = fill(&job.stage);
-    job.image = fill(&job.image);
-    job.variables.values_mut().for_each(|value| *value = fill(value));
-    (fill(&name), job)
+    inputs.into_iter().map(value).collect()
+}
+
+/// Puts values into a text: strings as they are, anything else as JSON.
+fn filled(text: &str, values: &BTreeMap<String, Value>) -> String {
+    values.iter().fold(text.to_owned(), |text, (name, value)| {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        text.replace(&format!("$[[ inputs.{name} ]]"), &value)
+    })
+}
+
+/// Puts values into what is read already: a text that is nothing but an input takes the input's type.
+fn filled_in(node: Value, values: &BTreeMap<String, Value>) -> Value {
+    match node {
+        Value::String(text) => {
+            let whole = values.iter().find(|(name, _)| text == format!("$[[ inputs.{name} ]]"));
+            whole.map_or_else(|| filled(&text, values).into(), |(_, value)| value.clone())
+        }
+        Value::Array(nodes) => nodes.into_iter().map(|node| filled_in(node, values)).collect(),
+        Value::Object(nodes) => nodes
+            .into_iter()
+            .map(|(name, node)| (filled(&name, values), filled_in(node, values)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+        other => other,
+    }
+}
+
+/// The job with these inputs, and its name: both as GitLab makes it today, which fills in the text, and as earlier ones did,
+/// which read it first.
+fn jobs(with: &[(&str, &str)]) -> Result<[(String, Job); 2], String> {
+    let (values, (_, text)) = (values(with), documents());
+    let in_text = coracle::yaml::documents(&filled(&text, &values)).map_err(|error| error.to_string())?;
+    let read = coracle::yaml::documents(&text).unwrap().into_iter().map(|node| filled_in(node, &values));
+    let job = |documents: Vec<Value>| {
+        let [document]: [Value; 1] = documents.try_into().map_err(|_| "several documents")?;
+        let jobs: BTreeMap<String, Job> =
+            serde_json::from_value(document).map_err(|error| error.to_string())?;
+        let [job] = jobs.into_iter().collect::<Vec<_>>().try_into().map_err(|_| "several jobs")?;
+        Ok::<_, String>(job)
+    };
+    Ok([job(in_text)?, job(read.collect())?])
+}
+
+/// The one that both ways make of it.
+fn job(with: &[(&str, &str)]) -> (String, Job) {
+    let [job, other] = jobs(with).unwrap();
+    assert_eq!(job, other, "{with:?}");
+    job
 }
 
 /// `$NAME` and `${NAME}` as GitLab replaces them in variables: what has no value is empty.
@@ -166,6 +219,57 @@ fn the_job_has_the_inputs_of_the_component_and_the_scripts_of_this_repository() 
     assert_eq!(job.artifacts.reports["dotenv"], job.variables["CORACLE_DOTENV"]);
     let kept = ["CORACLE_METADATA_FILE", "CORACLE_SUMMARY"].map(|name| job.variables[name].clone());
     assert_eq!(job.artifacts.paths, kept);
+}
+
+#[test]
+fn every_value_arrives_as_it_is_written() {
+    for value in [
+        "\"./my shop\" --expose 80",
+        "./shop --label \"team: shop\"",
+        "./shop --label 'a=#x' #x",
+        "'quoted' \"twice\"",
+        "#x",
+        "",
+        "1.10",
+        "true",
+        "null",
+        "~",
+        "- a",
+        "{a: b}",
+        "&a *b !c %d @e `f`",
+        "  led by spaces",
+        "\ttab\t",
+        "C:\\path\\n",
+        "ends in a line end\n",
+        "ü",
+    ] {
+        let inputs = ["args", "tags", "budget-image", "budget-growth", "previous", "version", "releases"];
+        let with: Vec<(&str, &str)> =
+            inputs.iter().map(|name| (*name, value)).chain([("releases", value)]).collect();
+        let [text, read] = jobs(&with).unwrap().map(|(_, job)| job.variables);
+        for name in inputs {
+            let name = format!("CORACLE_{}", name.to_uppercase().replace('-', "_"));
+            assert_eq!(text[&name], value.trim_end_matches('\n'), "{name}");
+            assert_eq!(read[&name], value, "{name}");
+        }
+    }
+    for (name, value) in [("stage", "it's: #1"), ("image", "a \"b\""), ("job", "it's: #1, ü")] {
+        let (called, job) = job(&[(name, value), ("releases", "")]);
+        assert!([called, job.stage, job.image].iter().any(|found| found == value), "{name}: {value}");
+    }
+    // What would break the text is refused by the pattern. An input that may be empty can have none: GitLab matches no empty text.
+    let refused = header().spec.inputs.remove("job").unwrap().regex.unwrap();
+    assert_eq!(refused, r#"^[^"\\\r\n]+$"#);
+    // A line end can't be carried; it is an error, and no other job.
+    for value in
+        ["a:1\nb:2", "./app \\\n--expose 8080", "./app\nb: {script: c}", "./app \\\n    --expose 8080"]
+    {
+        for name in ["tags", "args"] {
+            let found = jobs(&[(name, value), ("releases", "")]);
+            let found = found.map(|[(_, job), _]| job.variables);
+            assert!(found.is_err(), "{value}: {found:?}");
+        }
+    }
 }
 
 #[test]

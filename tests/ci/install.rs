@@ -94,3 +94,49 @@ fn what_is_not_the_release_is_not_installed() {
     fs::remove_file(releases.file(&name)).unwrap();
     refused(&format!("error: cannot get {}/v{VERSION}/{name}", releases.url));
 }
+
+/// A version that the archive's name has and its program has not, and a directory that nobody can write to.
+#[test]
+fn what_is_installed_is_what_was_asked_for_or_it_is_an_error() {
+    let releases = Releases::start();
+    let other = "9.9.9";
+    let at = releases.file("..").join(format!("v{other}"));
+    fs::create_dir(&at).unwrap();
+    let (inside, wanted) = (archive(), archive().replace(VERSION, other));
+    let renamed = format!("--transform=s/^coracle-v{VERSION}/coracle-v{other}/");
+    for (program, args) in [
+        ("tar", vec!["-xzf".to_owned(), releases.file(&inside).display().to_string()]),
+        ("tar", vec!["-czf".to_owned(), wanted.clone(), renamed, inside.replace(".tar.gz", "")]),
+        ("sh", vec!["-c".to_owned(), format!("sha256sum {wanted} >SHA256SUMS")]),
+    ] {
+        assert!(Command::new(program).args(args).current_dir(&at).status().unwrap().success());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let output = install(folder.path(), &["sh"], "/usr/bin:/bin", other, &releases.url);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    let expected = format!("{wanted} has coracle {VERSION}, not coracle {other}\n");
+    assert!(said(&output).ends_with(&expected), "{}", said(&output));
+    assert_eq!(fs::read_dir(folder.path().join("bin")).unwrap().count(), 0);
+
+    // Where the program should stand is a directory with something in it.
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(folder.path().join("bin/cargo-coracle/cargo-coracle/x")).unwrap();
+    let output = install(folder.path(), &["sh"], "/usr/bin:/bin", VERSION, &releases.url);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("error: cannot put cargo-coracle into "), "{}", said(&output));
+}
+
+#[test]
+fn a_program_that_runs_is_replaced() {
+    let (releases, folder) = (Releases::start(), tempfile::tempdir().unwrap());
+    let bin = folder.path().join("bin");
+    fs::create_dir(&bin).unwrap();
+    fs::copy("/bin/sleep", bin.join("coracle")).unwrap();
+    let mut running = Command::new(bin.join("coracle")).arg("60").spawn().unwrap();
+    let output = install(folder.path(), &["sh"], "/usr/bin:/bin", VERSION, &releases.url);
+    running.kill().unwrap();
+    running.wait().unwrap();
+    assert_eq!(said(&output), format!("coracle {VERSION}\n"));
+    assert!(output.status.success());
+    assert_eq!(fs::read_dir(&bin).unwrap().count(), 2, "nothing beside them is left");
+}

@@ -16,6 +16,8 @@ mod component;
 mod documentation;
 mod growth;
 mod install;
+#[path = "../release/pack.rs"]
+mod pack;
 mod project;
 mod registry;
 mod releases;
@@ -24,3 +26,4 @@ mod runner;
 mod schemas;
 #[path = "../support/mod.rs"]
 mod support;
+mod words;

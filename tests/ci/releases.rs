@@ -1,15 +1,16 @@
-//! A server with a release on it: the program that was built for these tests, packed as releases are.
+//! A server with a release on it: what `release/pack` makes of the programs that were built for these tests.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use tempfile::TempDir;
+
+use crate::pack::pack;
 
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -26,7 +27,7 @@ impl Releases {
     /// The one release, with its checksum.
     pub(crate) fn start() -> Self {
         let folder = Arc::new(TempDir::new().unwrap());
-        pack(&folder.path().join(format!("v{VERSION}")));
+        release(&folder.path().join(format!("v{VERSION}")));
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/releases", listener.local_addr().unwrap());
         let stop = Arc::new(AtomicBool::new(false));
@@ -61,26 +62,14 @@ pub(crate) fn archive() -> String {
     format!("coracle-v{VERSION}-{}-unknown-linux-musl.tar.gz", std::env::consts::ARCH)
 }
 
-fn pack(folder: &Path) {
-    let inside = archive().trim_end_matches(".tar.gz").to_owned();
-    let programs = folder.join("programs").join(&inside);
-    fs::create_dir_all(&programs).unwrap();
-    for program in [env!("CARGO_BIN_EXE_coracle"), env!("CARGO_BIN_EXE_cargo-coracle")] {
-        let to = programs.join(Path::new(program).file_name().unwrap());
-        run(Command::new("strip").arg("-o").arg(to).arg(program));
-    }
-    let mut tar = Command::new("tar");
-    tar.args(["--use-compress-program=gzip -1", "-cf"]).arg(folder.join(archive())).arg("-C");
-    run(tar.arg(folder.join("programs")).arg(inside));
-    let sums = run(Command::new("sha256sum").arg(archive()).current_dir(folder));
+/// The release of this machine, and the checksum of another one.
+fn release(folder: &Path) {
+    let target = archive().trim_start_matches(&format!("coracle-v{VERSION}-")).replace(".tar.gz", "");
+    let path = pack(folder, &target, &[("SOURCE_DATE_EPOCH", "0")]);
+    assert_eq!(Path::new(&path), folder.join(archive()).canonicalize().unwrap());
+    let sums = fs::read_to_string(folder.join("SHA256SUMS")).unwrap();
     let other = format!("{}  coracle-v{VERSION}-other.tar.gz\n", "0".repeat(64));
     fs::write(folder.join("SHA256SUMS"), other + &sums).unwrap();
-}
-
-fn run(command: &mut Command) -> String {
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
 }
 
 /// One file, or that there is none.

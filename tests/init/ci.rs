@@ -85,17 +85,78 @@ fn the_workflow_is_one() {
     let job = &workflow["jobs"]["image"];
     assert_eq!(workflow["on"], "push");
     assert_eq!(workflow["permissions"]["packages"], "write");
-    assert_eq!(job["env"]["CORACLE_REGISTRY_PASSWORD"], "${{ secrets.GITHUB_TOKEN }}");
-    let steps: Vec<&str> =
-        job["steps"].as_array().unwrap().iter().filter_map(|step| step["run"].as_str()).collect();
+    // The token is there for the last step alone, and what builds the program finds none on the disk.
+    let all = job["steps"].as_array().unwrap();
+    assert!(workflow["env"].is_null() && job["env"].is_null());
+    let (last, before) = all.split_last().unwrap();
+    assert_eq!(last["env"]["CORACLE_REGISTRY_PASSWORD"], "${{ secrets.GITHUB_TOKEN }}");
+    assert!(before.iter().all(|step| step["env"].is_null()), "{before:?}");
+    assert_eq!(all[0]["with"]["persist-credentials"], false);
+    let steps: Vec<&str> = all.iter().filter_map(|step| step["run"].as_str()).collect();
     let install = format!("cargo install coracle --version {} --locked", env!("CARGO_PKG_VERSION"));
-    let push = "coracle build --tag \"ghcr.io/${GITHUB_REPOSITORY,,}:$GITHUB_SHA\" --push";
+    let push = "coracle build --tag \"ghcr.io/${GITHUB_REPOSITORY,,}:$GITHUB_SHA\" --push\n";
     assert_eq!(steps, [install.as_str(), "make", "coracle build", push]);
 
     let package = Package::app("");
     let output = package.cargo(["init", "--ci", "github", "--dry-run"]).command().output().unwrap();
     let printed = String::from_utf8(output.stdout).unwrap();
     assert!(printed.contains("\n      - run: cargo coracle build\n"), "{printed}");
+}
+
+/// Each of several programs has an image with a name of its own, and the lines are what `cargo coracle build` takes.
+#[test]
+fn several_programs_are_pushed_one_by_one() {
+    let package = Package::app("[[bin]]\nname = \"Ad_min\"\npath = \"src/admin.rs\"\n");
+    package.file("src/admin.rs", crate::package::MAIN).file("src/bin/job.rs", crate::package::MAIN);
+    let output = package.cargo(["init", "--no-config", "--ci", "github"]).command().output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = fs::read_to_string(package.path(WORKFLOW)).unwrap();
+    let workflow: Value = serde_saphyr::from_str(&text).unwrap();
+    let steps = workflow["jobs"]["image"]["steps"].as_array().unwrap();
+    let lines: Vec<&str> = steps.last().unwrap()["run"].as_str().unwrap().lines().collect();
+    let expected = ["Ad_min ad-min", "app app", "job job"].map(|names| {
+        let (bin, image) = names.split_once(' ').unwrap();
+        format!(
+            "cargo coracle build --bin {bin} --tag \"ghcr.io/${{GITHUB_REPOSITORY,,}}/{image}:$GITHUB_SHA\" --push"
+        )
+    });
+    assert_eq!(
+        lines.iter().copied().collect::<std::collections::BTreeSet<_>>(),
+        expected.iter().map(String::as_str).collect()
+    );
+    for line in lines {
+        let words: Vec<&str> = line.split(' ').skip(2).filter(|word| *word != "--push").collect();
+        let tag = |word: &&str| {
+            word.replace("${GITHUB_REPOSITORY,,}", "acme/shop").replace("$GITHUB_SHA", "abc").replace('"', "")
+        };
+        let words: Vec<String> = words.iter().map(tag).chain(["--debug".into()]).collect();
+        package.built(&words.iter().map(String::as_str).skip(1).collect::<Vec<_>>());
+    }
+
+    let output = package.cargo(["build", "--quiet", "--debug"]).command().output().unwrap();
+    assert!(output.status.success());
+    let other = Package::app("");
+    other.file("src/bin/job.rs", crate::package::MAIN);
+    let output = other.cargo(["init", "--no-config", "--ci", "gitlab"]).command().output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let pipeline: Value = serde_saphyr::from_str(&fs::read_to_string(other.path(PIPELINE)).unwrap()).unwrap();
+    let last = pipeline["container"]["script"].as_array().unwrap().last().unwrap().as_str().unwrap();
+    for name in ["app", "job"] {
+        let line = format!(
+            "\n  cargo coracle build --bin {name} --tag \"$CI_REGISTRY_IMAGE/{name}:$CI_COMMIT_SHA\" --push\n"
+        );
+        assert!(last.contains(&line), "{last}");
+    }
+}
+
+#[test]
+fn a_recipe_beside_a_crate_is_built_by_cargo() {
+    let package = Package::app("");
+    package.built(&[]);
+    let output = crate::support::coracle_in(&package.path(""), ["init", "--recipe", "--ci", "github"]);
+    assert!(output.command().output().unwrap().status.success());
+    let text = fs::read_to_string(package.path(WORKFLOW)).unwrap();
+    assert!(text.contains("\n      - run: cargo build --release\n      - run: coracle build\n"), "{text}");
 }
 
 #[test]
@@ -126,9 +187,6 @@ to build the image there, add:
   # nothing is sent. docs/registries.md in Coracle's sources has images of several platforms, and other registries.
   container:
     image: rust:1
-    variables:
-      CORACLE_REGISTRY_USER: $CI_REGISTRY_USER
-      CORACLE_REGISTRY_PASSWORD: $CI_REGISTRY_PASSWORD
     script:
       - cargo install coracle --version [VERSION] --locked
       # Yours: whatever builds the program.
@@ -136,6 +194,7 @@ to build the image there, add:
       - coracle build
       - |
         if [ "$CI_COMMIT_BRANCH" = "$CI_DEFAULT_BRANCH" ]; then
+          export CORACLE_REGISTRY_USER="$CI_REGISTRY_USER" CORACLE_REGISTRY_PASSWORD="$CI_REGISTRY_PASSWORD"
           coracle build --tag "$CI_REGISTRY_IMAGE:$CI_COMMIT_SHA" --push
         fi
 hint: `coracle build` builds the image; with `--dry-run`, it lists what would go in

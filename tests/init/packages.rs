@@ -170,22 +170,86 @@ hint: `cargo coracle build --manifest-path 'my crates/shop/Cargo.toml'` builds t
 fn nothing_else_in_the_file_changes() {
     let text = "[package]\r\nname = \"app\"\r\n# the end";
     let project = Project::empty();
-    project.file("real/Cargo.toml", text).file("real/src/main.rs", crate::package::MAIN);
-    fs::create_dir(project.path("app")).unwrap();
-    symlink("../real/src", project.path("app/src")).unwrap();
-    symlink("../real/Cargo.toml", project.path("app/Cargo.toml")).unwrap();
-    let mode = |mode| fs::set_permissions(project.path("real/Cargo.toml"), fs::Permissions::from_mode(mode));
+    project.file("app/real/Cargo.toml", text).file("app/src/main.rs", crate::package::MAIN);
+    symlink("real/Cargo.toml", project.path("app/Cargo.toml")).unwrap();
+    let mode =
+        |mode| fs::set_permissions(project.path("app/real/Cargo.toml"), fs::Permissions::from_mode(mode));
     mode(0o640).unwrap();
     done(&project, "app", &["init"]);
     assert!(project.path("app/Cargo.toml").is_symlink());
-    let written = project.path("real/Cargo.toml");
+    let written = project.path("app/real/Cargo.toml");
     assert_eq!(fs::metadata(&written).unwrap().permissions().mode() & 0o777, 0o640);
     let after = fs::read_to_string(&written).unwrap();
     assert!(after.starts_with(&format!("{text}\r\n\r\n# ")), "{after}");
     assert_eq!(after.matches('\n').count(), after.matches("\r\n").count());
-    let left: Vec<_> = listing(&project.path("real")).into_keys().collect();
-    assert_eq!(left.len(), 3, "{left:?}");
+    let left: Vec<_> = listing(&project.path("app/real")).into_keys().collect();
+    assert_eq!(left.len(), 1, "{left:?}");
     done(&project, "app", &["build", "--quiet", "--debug"]);
+}
+
+#[test]
+fn a_cargo_toml_elsewhere_and_one_that_is_read_only_are_left_alone() {
+    let project = Project::empty();
+    project.krate("out", "app", "").file("app/src/main.rs", crate::package::MAIN);
+    symlink("../out/Cargo.toml", project.path("app/Cargo.toml")).unwrap();
+    let before = listing(&project.path(""));
+    let out = project.path("out").canonicalize().unwrap().display().to_string();
+    let output = project.cargo_in("app", ["init"]).command().output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        format!(
+            "error: `Cargo.toml` is a link that leads out of its folder, to `{out}/Cargo.toml`\n\n\
+             hint: `coracle init {out}` changes the file itself, where it stands\n"
+        )
+    );
+    assert_eq!(listing(&project.path("")), before);
+
+    let project = Project::app("");
+    fs::set_permissions(project.path("Cargo.toml"), fs::Permissions::from_mode(0o444)).unwrap();
+    let before = listing(&project.path(""));
+    project.cargo(["init"]).ends(
+        2,
+        str![],
+        str![[r#"
+error: `Cargo.toml` is read-only, so no lines can be added
+
+hint: `chmod u+w Cargo.toml` allows it
+
+"#]],
+    );
+    assert_eq!(listing(&project.path("")), before);
+}
+
+#[test]
+fn a_library_has_no_image() {
+    let project = Project::empty();
+    project.file("Cargo.toml", "[package]\nname = \"lib\"\nedition = \"2024\"\n").file("src/lib.rs", "");
+    project.cargo(["init"]).ends(
+        2,
+        str![],
+        str![[r#"
+error: `Cargo.toml` has no program, so there is nothing to make an image of
+
+hint: begin one in `src/main.rs`, or go to the folder of a package that has one
+
+"#]],
+    );
+    project.file("examples/tour.rs", crate::package::MAIN);
+    project.cargo(["init"]).ends(
+        2,
+        str![],
+        str![[r#"
+error: `Cargo.toml` has no program, so there is nothing to make an image of
+
+hint: `cargo coracle build --example tour` makes an image of an example without any settings
+
+"#]],
+    );
+    project.built(&["--debug", "--example", "tour"]);
+    project.file("src/main.rs", crate::package::MAIN);
+    done(&project, "", &["init"]);
+    project.built(&["--debug"]);
 }
 
 #[test]
@@ -208,6 +272,19 @@ fn what_can_not_be_added_to() {
 error: `Cargo.toml` takes no further table: cannot extend value of type inline table with a dotted key
 
 hint: `metadata` is written there in a way that nothing can be added to; write it as `[package.metadata.…]`
+
+"#]],
+    );
+    let project = Project::empty();
+    let inline = "package = { name = \"app\", edition = \"2024\" }\n";
+    project.file("Cargo.toml", inline).file("src/main.rs", crate::package::MAIN);
+    project.cargo(["init"]).ends(
+        2,
+        str![],
+        str![[r#"
+error: `Cargo.toml` takes no further table: cannot extend value of type inline table with a dotted key
+
+hint: `package` is written there in a way that nothing can be added to; write it as `[package]`
 
 "#]],
     );

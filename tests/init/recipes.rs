@@ -88,6 +88,14 @@ fn the_only_program_needs_no_name() {
     );
     project.built(&[], "tool.oci");
 
+    // A link to it is no second one.
+    fs::remove_file(project.path("coracle.toml")).unwrap();
+    project.link("app", "out/tool").link("bin", "out");
+    done(project.folder(), ["init", "--no-config"]);
+    assert!(
+        fs::read_to_string(project.path("coracle.toml")).unwrap().contains("programs = [\"out/tool\"]\n")
+    );
+
     // In a folder that is named, paths start there.
     project.program("services/shop/shop", HELLO, &[]);
     project.coracle(["init", "services/shop", "--no-config"]).ends(
@@ -116,6 +124,19 @@ fn a_script_and_a_program_of_the_system_can_be_named() {
     let project = Project::new();
     done(project.folder(), ["init", "/bin/true", "--no-config"]);
     project.built(&[], "true.oci");
+}
+
+#[test]
+fn kubernetes_takes_the_name() {
+    for name in ["7z", &"x".repeat(63), "2048_game"] {
+        let project = Project::new();
+        project.program(name, HELLO, &[]);
+        done(project.folder(), ["init", name]);
+        let recipe = fs::read_to_string(project.path("coracle.toml")).unwrap();
+        project.file("coracle.toml", recipe.replace("expose = []", "expose = [\"8080\"]"));
+        let manifests = done(project.folder(), ["manifests"]);
+        assert!(manifests.contains("\nkind: Service\n"), "{manifests}");
+    }
 }
 
 #[test]
@@ -168,6 +189,19 @@ hint: `coracle build --file 'my folder/coracle.toml'` builds the image; with `--
 
 "#]],
     );
+    // The command in the hint is one line, and does what it says.
+    let name = "a\n'b\\\u{1}2";
+    project.program("other", HELLO, &[]);
+    fs::create_dir(project.path(name)).unwrap();
+    fs::rename(project.path("other"), project.folder().join(name).join("other")).unwrap();
+    let output = coracle_in(project.folder(), ["init", name, "--no-config"]).command().output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    let hint = said.lines().next().unwrap().strip_prefix("hint: `coracle ").unwrap();
+    let command = hint.split('`').next().unwrap();
+    let mut bash = std::process::Command::new("bash");
+    bash.args(["-c", &format!("\"$0\" {command} --quiet"), env!("CARGO_BIN_EXE_coracle")]);
+    let output = bash.current_dir(project.folder()).output().unwrap();
+    assert!(output.status.success() && said.lines().count() == 1, "{said}{output:?}");
 }
 
 #[test]

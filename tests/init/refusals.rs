@@ -2,8 +2,10 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use snapbox::str;
 
@@ -203,6 +205,85 @@ hint: move it away; without configuration, `--no-config` needs no folder for it
 
 "#]],
     );
+}
+
+#[test]
+fn what_stands_where_a_file_should() {
+    let project = Project::hello(&[]);
+    project.file("elsewhere/x", "").link(".github", "elsewhere");
+    let expected = str![[r#"
+error: `.github` is no directory, so `.github/workflows/image.yml` can't be written
+
+hint: move it away; `--ci none` writes no file for CI
+
+"#]];
+    project.coracle(["init", "hello"]).ends(2, str![], expected.clone());
+    fs::remove_file(project.path(".github")).unwrap();
+    project.file(".github", "");
+    project.coracle(["init", "hello", "--ci", "github"]).ends(2, str![], expected);
+    let project = Project::hello(&[]);
+    project.file("config/hello.toml.j2/x", "");
+    project.coracle(["init", "hello"]).ends(
+        2,
+        str![],
+        str![[r#"
+error: `config/hello.toml.j2` is a directory, so the file can't be written
+
+hint: move it away; without configuration, `--no-config` needs no folder for it
+
+"#]],
+    );
+}
+
+/// When nobody can be told what was written, nothing is.
+#[test]
+fn stdout_that_is_full() {
+    let project = Project::hello(&[]);
+    let before = listing(project.folder());
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = project.coracle(["init", "hello"]).command().stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.starts_with("error: cannot write to stdout: "), "{said}");
+    assert_eq!(listing(project.folder()), before);
+    crate::recipes::done(project.folder(), ["init", "hello"]);
+}
+
+/// While it waits for whoever reads its stdout, everything is written beside and has no name.
+#[test]
+fn ctrl_c() {
+    let project = Project::hello(&[]);
+    let before = listing(project.folder());
+    let (mut reader, mut writer) = std::io::pipe().unwrap();
+    let mut filler = writer.try_clone().unwrap();
+    // As many bytes as a pipe holds.
+    filler.write_all(&vec![b' '; 65536]).unwrap();
+    drop(filler);
+    let mut command = project.coracle(["init", "hello"]).command();
+    command.stdout(writer.try_clone().unwrap()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    drop(command);
+    writer.flush().unwrap();
+    drop(writer);
+    let is_beside = || {
+        let names = fs::read_dir(project.folder()).unwrap().map(|entry| entry.unwrap().file_name());
+        names.into_iter().any(|name| name.to_string_lossy().starts_with(".coracle-"))
+    };
+    while !is_beside() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let interrupt = format!("kill -INT {}", child.id());
+    assert!(Command::new("sh").args(["-c", &interrupt]).status().unwrap().success());
+    std::thread::sleep(Duration::from_millis(50));
+    let mut printed = Vec::new();
+    reader.read_to_end(&mut printed).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(
+        (output.status.code(), said.as_str()),
+        (Some(130), "error: interrupted; nothing was written\n")
+    );
+    assert_eq!(listing(project.folder()), before);
 }
 
 #[test]

@@ -2,39 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use flate2::read::GzDecoder;
 use tempfile::TempDir;
 
+use crate::pack::pack;
 use crate::run;
 
 const TARGET: &str = "x86_64-unknown-linux-musl";
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Packs into `out`; where the archive is. What is packed are scripts that hand over to the programs under test, so that
-/// little has to be compressed.
-fn pack(out: &Path, env: &[(&str, &str)]) -> String {
-    let programs = TempDir::new().unwrap();
-    for (name, real) in
-        [("coracle", env!("CARGO_BIN_EXE_coracle")), ("cargo-coracle", env!("CARGO_BIN_EXE_cargo-coracle"))]
-    {
-        fs::write(programs.path().join(name), format!("#!/bin/sh\nexec '{real}' \"$@\"\n")).unwrap();
-        fs::set_permissions(programs.path().join(name), fs::Permissions::from_mode(0o755)).unwrap();
-    }
-    let words = env.iter().map(|(name, value)| format!("{name}={value}"));
-    let [programs, out] = [programs.path(), out].map(|path| path.to_str().unwrap());
-    let line = ["bash", "release/pack", programs, TARGET, out].map(String::from);
-    let args: Vec<String> = words.chain(line).collect();
-    run("env", &args.iter().map(String::as_str).collect::<Vec<_>>()).trim_end().to_owned()
-}
-
 #[test]
 fn the_same_programs_give_the_same_bytes() {
     let (one, other) = (TempDir::new().unwrap(), TempDir::new().unwrap());
-    let first = pack(one.path(), &[("SOURCE_DATE_EPOCH", "1764288000"), ("TZ", "Asia/Tokyo")]);
-    let again = pack(other.path(), &[("SOURCE_DATE_EPOCH", "1764288000"), ("LC_ALL", "C"), ("TZ", "UTC")]);
+    let first = pack(one.path(), TARGET, &[("SOURCE_DATE_EPOCH", "1764288000"), ("TZ", "Asia/Tokyo")]);
+    let again =
+        pack(other.path(), TARGET, &[("SOURCE_DATE_EPOCH", "1764288000"), ("LC_ALL", "C"), ("TZ", "UTC")]);
     assert!(fs::read(&first).unwrap() == fs::read(&again).unwrap());
     run("sh", &["-c", &format!("cd {} && sha256sum --check --strict SHA256SUMS", one.path().display())]);
     let sums = fs::read_to_string(one.path().join("SHA256SUMS")).unwrap();
@@ -44,7 +28,7 @@ fn the_same_programs_give_the_same_bytes() {
 #[test]
 fn it_holds_what_belongs_to_the_programs_where_binstall_looks() {
     let out = TempDir::new().unwrap();
-    let path = pack(out.path(), &[]);
+    let path = pack(out.path(), TARGET, &[]);
     let mut archive = tar::Archive::new(GzDecoder::new(File::open(&path).unwrap()));
     let mut found = BTreeMap::new();
     for entry in archive.entries().unwrap() {

@@ -10,7 +10,9 @@
 )]
 
 mod archive;
+mod build;
 mod licences;
+mod pack;
 mod package;
 mod workflow;
 

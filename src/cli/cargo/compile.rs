@@ -75,7 +75,7 @@ pub(super) fn programs(
 
 /// Who runs this under cargo has it in `CARGO`.
 #[allow(clippy::disallowed_methods, reason = "the environment says which cargo it is")]
-fn cargo() -> OsString {
+pub(in crate::cli) fn cargo() -> OsString {
     std::env::var_os("CARGO").filter(|cargo| !cargo.is_empty()).unwrap_or_else(|| "cargo".into())
 }
 

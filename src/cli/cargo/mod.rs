@@ -12,6 +12,7 @@ mod zig;
 
 use std::path::{Path, PathBuf};
 
+pub(super) use compile::cargo as program;
 pub(super) use settings::{manifests, settle};
 
 use coracle::recipe::Recipe;

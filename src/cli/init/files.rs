@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use toml::Value;
 
+use super::name;
 use super::remote::{Forge, Remote};
 use super::subject::{Kind, Subject};
 use crate::cli::failure::Failure;
@@ -64,8 +65,8 @@ pub(super) fn of(
         files.push(File::new("config/schema.json", words.fill(SCHEMA)));
     }
     files.extend(forge.map(|forge| match forge {
-        Forge::GitHub => File::new(".github/workflows/image.yml", words.fill(WORKFLOW)),
-        Forge::GitLab => File::new(GITLAB, words.fill(PIPELINE)),
+        Forge::GitHub => File::new(".github/workflows/image.yml", words.fill(&for_each(WORKFLOW, subject))),
+        Forge::GitLab => File::new(GITLAB, words.fill(&for_each(PIPELINE, subject))),
     }));
     let recipe = |template: &'static str| match template.split_once(CONFIGURATION) {
         Some((without, _)) if !has_config => words.fill(without),
@@ -73,14 +74,33 @@ pub(super) fn of(
     };
     files.push(match &subject.kind {
         Kind::Program(_) => File::new(coracle::recipe::FILE_NAME, recipe(RECIPE)),
-        Kind::Package(before) => appended(before, &recipe(PACKAGE))?,
-        Kind::Workspace(before) => appended(before, &recipe(WORKSPACE))?,
+        Kind::Package(before, _) => appended(before, "package", &recipe(PACKAGE))?,
+        Kind::Workspace(before) => appended(before, "workspace", &recipe(WORKSPACE))?,
     });
     Ok(files)
 }
 
+/// A line that holds `@BIN@`, once for each of several programs: each image needs a name of its own.
+fn for_each(template: &str, subject: &Subject) -> String {
+    let programs = match &subject.kind {
+        Kind::Package(_, programs) if programs.len() > 1 => programs.as_slice(),
+        _ => &[],
+    };
+    let lines = template.lines().flat_map(|line| match programs {
+        several @ [_, ..] if line.contains("@BIN@") => several
+            .iter()
+            .map(|bin| {
+                line.replace("@BIN@", &format!(" --bin {bin}"))
+                    .replace("@IMAGE@", &format!("/{}", name::of(bin)))
+            })
+            .collect(),
+        _ => vec![line.replace("@BIN@", "").replace("@IMAGE@", "")],
+    });
+    lines.map(|line| line + "\n").collect()
+}
+
 /// Lines at the end of Cargo.toml, with its own line ends.
-fn appended(before: &str, section: &str) -> Result<File, Failure> {
+fn appended(before: &str, owner: &str, section: &str) -> Result<File, Failure> {
     let gap = if before.is_empty() || before.ends_with('\n') { "" } else { "\n" };
     let mut text = format!("{gap}{section}");
     if before.contains("\r\n") {
@@ -90,7 +110,15 @@ fn appended(before: &str, section: &str) -> Result<File, Failure> {
     toml::from_str::<toml::Table>(&file.content()).map_err(|error| {
         Failure::usage(
             format!("`Cargo.toml` takes no further table: {}", error.message()),
-            "`metadata` is written there in a way that nothing can be added to; write it as `[package.metadata.…]`",
+            // A table of any other name shows which of the two it is.
+            match toml::from_str::<toml::Table>(&format!("{before}\n[{owner}.coracle-takes-further-tables]\n")) {
+                Ok(_) => format!(
+                    "`metadata` is written there in a way that nothing can be added to; write it as `[{owner}.metadata.…]`"
+                ),
+                Err(_) => format!(
+                    "`{owner}` is written there in a way that nothing can be added to; write it as `[{owner}]`"
+                ),
+            },
         )
     })?;
     Ok(file)
@@ -102,15 +130,17 @@ struct Words([(&'static str, String); 6]);
 impl Words {
     fn of(subject: &Subject, remote: Option<&Remote>) -> Self {
         let is_cargo = !matches!(subject.kind, Kind::Program(_));
-        let (prepare, build) = if is_cargo {
-            ("cargo build --release", "cargo coracle build")
+        // Beside a recipe, cargo may build the program all the same.
+        let prepare = if is_cargo || subject.folder.join("Cargo.toml").exists() {
+            "cargo build --release"
         } else {
-            ("make", "coracle build")
+            "make"
         };
+        let build = if is_cargo { "cargo coracle build" } else { "coracle build" };
         let unknown = || format!("ghcr.io/OWNER/{}", subject.name);
         let program = match &subject.kind {
             Kind::Program(path) => Value::String(path.clone()).to_string(),
-            Kind::Package(_) | Kind::Workspace(_) => String::new(),
+            Kind::Package(..) | Kind::Workspace(_) => String::new(),
         };
         Self([
             ("@NAME@", subject.name.clone()),

@@ -5,6 +5,7 @@ mod name;
 mod program;
 mod remote;
 mod subject;
+mod targets;
 mod write;
 
 use std::path::{Path, PathBuf};
@@ -15,25 +16,25 @@ use super::args::{Ci, InitArgs};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::report::{FAINT, STRONG};
-use super::{Caller, output, report};
+use super::{Caller, interrupt, output, report};
 use files::File;
 use remote::{Forge, Remote};
 use subject::{Kind, Subject};
 
 /// Checks everything before anything is written.
 pub(super) fn run(args: &InitArgs, caller: Caller) -> Result<Exit, Failure> {
+    interrupt::listen();
     let subject = Subject::find(args, caller)?;
     let remote = remote::of(&subject.folder);
     let forge = forge(args.ci, &subject, remote.as_ref())?;
     let files = files::of(&subject, remote.as_ref(), forge, !args.no_config)?;
+    write::check(&subject.folder, &files)?;
     let (kept, new): (Vec<File>, Vec<File>) =
         files.into_iter().partition(|file| !file.is_appended() && is_there(&subject.folder.join(&file.path)));
-    write::check(&subject.folder, &new)?;
     if args.dry_run {
         print(&subject.folder, &new)?;
     } else {
-        write::all(&subject.folder, &new)?;
-        list(&subject.folder, &new)?;
+        write::all(&subject.folder, &new, || list(&subject.folder, &new))?;
     }
     keep(&subject.folder, &kept);
     if !args.dry_run {
@@ -79,7 +80,7 @@ fn print(folder: &Path, files: &[File]) -> Result<(), Failure> {
     })
 }
 
-/// The paths that were written, one a line.
+/// The paths that are written, one a line.
 fn list(folder: &Path, files: &[File]) -> Result<(), Failure> {
     files
         .iter()
@@ -104,7 +105,7 @@ fn next(subject: &Subject, is_named: bool) -> Note {
     let path = |name: &str| quoted(&subject.folder.join(name));
     let (command, flag) = match &subject.kind {
         Kind::Program(_) => ("coracle build", format!(" --file {}", path("coracle.toml"))),
-        Kind::Package(_) | Kind::Workspace(_) => {
+        Kind::Package(..) | Kind::Workspace(_) => {
             ("cargo coracle build", format!(" --manifest-path {}", path("Cargo.toml")))
         }
     };
@@ -112,11 +113,22 @@ fn next(subject: &Subject, is_named: bool) -> Note {
     Note::Hint(format!("`{command}{flag}` builds the image; with `--dry-run`, it lists what would go in"))
 }
 
-/// A path as a shell takes it.
+/// A path as a shell takes it, on one line.
 fn quoted(path: &Path) -> String {
     let text = path.to_string_lossy();
-    let is_plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+".contains(c));
-    if is_plain { text.into_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+    if text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+".contains(c)) {
+        text.into_owned()
+    } else if text.contains(char::is_control) {
+        let escaped = |c: char| match c {
+            '\'' | '\\' => format!("\\{c}"),
+            '\n' => r"\n".into(),
+            c if c.is_ascii_control() => format!("\\{:03o}", u32::from(c)),
+            c => c.into(),
+        };
+        format!("$'{}'", text.chars().map(escaped).collect::<String>())
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
 }
 
 /// How a file in `folder` is called from the working directory.

@@ -1,9 +1,13 @@
-//! The name of what is begun: of an image, of objects on Kubernetes, of files; so it is a label of DNS.
+//! The name of what is begun: of an image, of objects on Kubernetes, of files; so it is one that
+//! [`coracle::kubernetes::name::application`] takes.
 
-/// What a label may have at most (RFC 1123).
-const LONGEST: usize = 63;
+/// What stands for a name, or in front of one that does not start with a letter.
+const APP: &str = "app";
 
-/// The name that is nearest to `text`: small letters, digits, and single hyphens between them.
+/// What the name of an application may have at most.
+const LONGEST: usize = 52;
+
+/// The name that is nearest to `text`: small letters, digits, and single hyphens between them; a letter first.
 pub(super) fn of(text: &str) -> String {
     let mut name = String::new();
     for c in text.chars().map(|c| c.to_ascii_lowercase()) {
@@ -13,9 +17,11 @@ pub(super) fn of(text: &str) -> String {
             name.push('-');
         }
     }
+    if !name.starts_with(|c: char| c.is_ascii_lowercase()) {
+        name = format!("{APP}-{name}");
+    }
     name.truncate(LONGEST);
-    let name = name.trim_end_matches('-');
-    if name.is_empty() { "app".into() } else { name.into() }
+    name.trim_end_matches('-').into()
 }
 
 /// The name of a program in the file `file`, without an ending such as `.sh`.
@@ -41,10 +47,17 @@ mod tests {
             (".hidden", "hidden"),
             ("a b..c--d_", "a-b-c-d"),
             ("ø", "app"),
+            ("7z", "app-7z"),
+            ("-1", "app-1"),
         ] {
             assert_eq!(of_file(file), expected, "{file}");
+            assert_eq!(coracle::kubernetes::name::application(expected), Ok(()));
         }
         let long = of(&format!("{}-b", "a".repeat(LONGEST - 1)));
         assert_eq!(long, "a".repeat(LONGEST - 1));
+        for long in ["a".repeat(LONGEST + 20), "7".repeat(LONGEST)] {
+            assert_eq!(of(&long).len(), LONGEST);
+            assert_eq!(coracle::kubernetes::name::application(&of(&long)), Ok(()));
+        }
     }
 }

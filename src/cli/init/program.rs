@@ -1,5 +1,6 @@
 //! What a folder holds that an image can be made of.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -42,6 +43,7 @@ pub(super) fn check(program: &Path) -> Result<(), Failure> {
 /// The only program in `folder`, below it. Scripts are not counted: they are what builds it more often than the program.
 pub(super) fn only(folder: &Path) -> Result<PathBuf, Failure> {
     let found: Vec<PathBuf> = PLACES.iter().flat_map(|place| in_place(folder, place)).collect();
+    let found = without_links(folder, found);
     let here =
         if folder == Path::new(".") { "this folder".into() } else { format!("`{}`", folder.display()) };
     match found.as_slice() {
@@ -58,6 +60,21 @@ pub(super) fn only(folder: &Path) -> Result<PathBuf, Failure> {
             ))
         }
     }
+}
+
+/// Each program once, by its own path where that is among them: a link to it is no other one.
+fn without_links(folder: &Path, found: Vec<PathBuf>) -> Vec<PathBuf> {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let root = real(folder);
+    let mut programs: BTreeMap<PathBuf, PathBuf> = BTreeMap::new();
+    for path in &found {
+        let program = real(&folder.join(path));
+        if program == root.join(path) || !programs.contains_key(&program) {
+            programs.insert(program, path.clone());
+        }
+    }
+    let programs: BTreeSet<PathBuf> = programs.into_values().collect();
+    found.into_iter().filter(|path| programs.contains(path)).collect()
 }
 
 /// The programs in the folder `place`, which stands in `folder`, by name; their paths start at `folder`.

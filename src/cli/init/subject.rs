@@ -6,7 +6,7 @@ use coracle::fs::Context as _;
 use coracle::recipe::{self, Overrides, Package};
 use toml::Table;
 
-use super::{name, program};
+use super::{name, program, targets};
 use crate::cli::Caller;
 use crate::cli::args::InitArgs;
 use crate::cli::failure::Failure;
@@ -22,8 +22,8 @@ pub(super) struct Subject {
 pub(super) enum Kind {
     /// A program, as a recipe in the folder has to write its path.
     Program(String),
-    /// What the folder's Cargo.toml holds.
-    Package(String),
+    /// What the folder's Cargo.toml holds, and the names of the programs that cargo builds, as far as cargo can say.
+    Package(String, Vec<String>),
     /// The same, with no package in it.
     Workspace(String),
 }
@@ -162,6 +162,26 @@ fn of_manifest(folder: &Path) -> Result<Subject, Failure> {
         ));
     }
     let name = name::of(of.get("name").and_then(|name| name.as_str()).unwrap_or_default());
-    let kind = if package.is_some() { Kind::Package(text) } else { Kind::Workspace(text) };
+    let kind = if package.is_some() { Kind::Package(text, programs(path)?) } else { Kind::Workspace(text) };
     Ok(Subject { folder: folder.to_owned(), name, kind })
+}
+
+/// The programs of the package of `manifest`; none where cargo can't say.
+fn programs(manifest: &Path) -> Result<Vec<String>, Failure> {
+    let Some(targets) = targets::of(manifest) else { return Ok(Vec::new()) };
+    if targets.programs.is_empty() {
+        let hint = match targets.examples.first() {
+            Some(example) => {
+                format!(
+                    "`cargo coracle build --example {example}` makes an image of an example without any settings"
+                )
+            }
+            None => "begin one in `src/main.rs`, or go to the folder of a package that has one".into(),
+        };
+        return Err(Failure::usage(
+            format!("`{}` has no program, so there is nothing to make an image of", manifest.display()),
+            hint,
+        ));
+    }
+    Ok(targets.programs)
 }

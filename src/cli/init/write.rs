@@ -1,5 +1,5 @@
 //! All files or none: everything is checked and written beside before anything is named, and what was named goes again
-//! when something fails.
+//! when something fails or somebody presses Ctrl-C.
 
 use std::fs;
 use std::io::{self, ErrorKind, Write as _};
@@ -9,11 +9,22 @@ use coracle::fs::Context as _;
 use tempfile::NamedTempFile;
 
 use super::files::File;
+use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::interrupt;
 
-/// Whether each directory that a file goes to is one, or can be made: a link may lead anywhere.
+/// Whether each file can be one, and each directory that it goes to is one, or can be made: a link may lead anywhere.
 pub(super) fn check(folder: &Path, files: &[File]) -> Result<(), Failure> {
     for file in files {
+        if file.is_appended() {
+            check_changed(folder, &folder.join(&file.path))?;
+        } else if folder.join(&file.path).is_dir() {
+            let path = folder.join(&file.path);
+            return Err(Failure::usage(
+                format!("`{}` is a directory, so the file can't be written", super::here(&path).display()),
+                without(file),
+            ));
+        }
         let above = file.path.ancestors().skip(1).filter(|above| *above != Path::new(""));
         for directory in above.map(|above| folder.join(above)) {
             if directory.symlink_metadata().is_ok_and(|metadata| !metadata.is_dir()) {
@@ -23,7 +34,7 @@ pub(super) fn check(folder: &Path, files: &[File]) -> Result<(), Failure> {
                         super::here(&directory).display(),
                         super::here(&folder.join(&file.path)).display()
                     ),
-                    "move it away; without configuration, `--no-config` needs no folder for it",
+                    without(file),
                 ));
             }
         }
@@ -31,8 +42,42 @@ pub(super) fn check(folder: &Path, files: &[File]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Writes `files` below `folder`.
-pub(super) fn all(folder: &Path, files: &[File]) -> Result<(), Failure> {
+/// What to do where `file` can't stand.
+fn without(file: &File) -> &'static str {
+    if file.path.starts_with("config") {
+        "move it away; without configuration, `--no-config` needs no folder for it"
+    } else {
+        "move it away; `--ci none` writes no file for CI"
+    }
+}
+
+/// Whether the file that lines are added to is in `folder`, and may be written to.
+fn check_changed(folder: &Path, path: &Path) -> Result<(), Failure> {
+    let (real, within) =
+        (failed(path.canonicalize(), "read", path)?, failed(folder.canonicalize(), "read", folder)?);
+    let name = super::here(path).display();
+    if !real.starts_with(&within) {
+        let place = super::quoted(real.parent().unwrap_or(&within));
+        return Err(Failure::usage(
+            format!("`{name}` is a link that leads out of its folder, to `{}`", real.display()),
+            format!("`coracle init {place}` changes the file itself, where it stands"),
+        ));
+    }
+    if failed(fs::metadata(&real), "read", path)?.permissions().readonly() {
+        return Err(Failure::usage(
+            format!("`{name}` is read-only, so no lines can be added"),
+            format!("`chmod u+w {}` allows it", super::quoted(super::here(path))),
+        ));
+    }
+    failed(fs::OpenOptions::new().append(true).open(&real), "write", path).map(drop)
+}
+
+/// Writes `files` below `folder`. `tell` says so before they have their names: when nobody can be told, nothing is there.
+pub(super) fn all(
+    folder: &Path,
+    files: &[File],
+    tell: impl FnOnce() -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let mut undo = Undo::default();
     let mut beside = Vec::new();
     for file in files {
@@ -40,7 +85,10 @@ pub(super) fn all(folder: &Path, files: &[File]) -> Result<(), Failure> {
         let parent = to.parent().unwrap_or(folder);
         undo.create(parent)?;
         beside.push((file, failed(written(file, &to, parent), "write", &to)?, to));
+        go_on()?;
     }
+    tell()?;
+    go_on()?;
     for (file, temporary, to) in beside {
         failed(name(file, temporary, &to), "write", &to)?;
         if !file.is_appended() {
@@ -49,6 +97,14 @@ pub(super) fn all(folder: &Path, files: &[File]) -> Result<(), Failure> {
     }
     undo.forget();
     Ok(())
+}
+
+/// Ends what somebody has interrupted.
+fn go_on() -> Result<(), Failure> {
+    if interrupt::go_on().is_continue() {
+        return Ok(());
+    }
+    Err(Failure { exit: Exit::Interrupted, message: "interrupted; nothing was written".into(), hint: None })
 }
 
 /// The file itself where its name is a link: somebody wants it to stay one.
