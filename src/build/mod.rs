@@ -29,7 +29,7 @@ use std::sync::Arc;
 pub use budget::OverBudget;
 pub use comparison::{Change, Previous, Weight};
 pub use contract::contract_of;
-pub use destinations::registries;
+pub use destinations::{including, registries};
 pub use error::Error;
 pub use leaks::{foresee, judge_configuration};
 pub use plan::{Plan, plan};

@@ -19,6 +19,7 @@ mod install;
 mod project;
 mod registry;
 mod releases;
+mod report_files;
 mod reports;
 mod runner;
 mod schemas;
