@@ -63,6 +63,6 @@ mod witness;
 pub mod yaml;
 
 pub use build::{
-    Below, Built, Change, Delivery, Error, Observer, OverBudget, Plan, Previous, Roots, Settings, View,
-    Weight, build, contract_of, foresee, judge_configuration, plan, registries,
+    Before, Below, Built, Change, Delivery, Error, Observer, OverBudget, Plan, Previous, Roots, Settings,
+    View, Weight, build, contract_of, foresee, including, judge_configuration, plan, registries,
 };

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::comparison::{Comparison, Previous, Weight};
+use super::comparison::{Comparison, Weight};
 use super::{Built, Plan};
 use crate::digest::Digest;
 use crate::image::{Image, Root};
@@ -53,7 +53,7 @@ impl Comparison<'_> {
         for (weight, image) in self.weigh(root).iter().zip(root.images()) {
             let findings = self.findings(weight);
             if !findings.is_empty() {
-                contents.push(contents_of(image, self.previous.as_ref(), plans));
+                contents.push(contents_of(image, self, plans));
             }
             all.extend(findings);
         }
@@ -65,10 +65,10 @@ impl Comparison<'_> {
         let image = self.budget.image.as_ref().filter(|limit| weight.size > limit.value.0);
         let image =
             image.map(|limit| Finding::new(format!("{has}: over the budget of {}", limit.value), limit));
-        let grown = weight.change().zip(self.previous.as_ref()).zip(self.budget.growth.as_ref());
+        let grown = weight.change().zip(weight.before.as_ref()).zip(self.budget.growth.as_ref());
         let grown = grown.filter(|((change, _), limit)| change.now > limit.value.limit(change.before));
-        let growth = grown.map(|((change, previous), limit)| {
-            let than = change.than(&format!("`{}`", previous.place));
+        let growth = grown.map(|((change, before), limit)| {
+            let than = change.than(&format!("`{}`", before.place));
             Finding::new(format!("{has}, {than}: over the budget of {}", limit.value), limit)
         });
         image.into_iter().chain(growth).collect()
@@ -81,10 +81,10 @@ impl Finding {
     }
 }
 
-fn contents_of(image: &Image, previous: Option<&Previous>, plans: &[Plan]) -> Contents {
-    let is_old = |digest: &Digest| previous.is_some_and(|previous| previous.has(digest));
-    let told =
-        |what: String, digest: &Digest| if is_old(digest) { format!("{what}, as before") } else { what };
+fn contents_of(image: &Image, comparison: &Comparison<'_>, plans: &[Plan]) -> Contents {
+    let told = |what: String, digest: &Digest| {
+        if comparison.has(digest) { format!("{what}, as before") } else { what }
+    };
     let below =
         image.below().iter().map(|layer| (Size(layer.size), told("of the base".into(), &layer.digest)));
     let own =

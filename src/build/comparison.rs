@@ -24,8 +24,17 @@ pub struct Weight {
     pub size: u64,
     /// How many of [`Built::layers`] are its own; they stand there in the order of the platforms.
     pub layers: usize,
-    /// The same bytes of the image before; nothing where there is none for this platform, or nobody looked.
-    pub before: Option<u64>,
+    /// The image before; nothing where there is none for this platform, or nobody looked.
+    pub before: Option<Before>,
+}
+
+/// The image of one platform that another one is compared with.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Before {
+    /// Where it is, as a command takes it.
+    pub place: String,
+    /// Bytes, as of [`Weight::size`].
+    pub size: u64,
 }
 
 /// The image that another one is compared with.
@@ -63,7 +72,7 @@ impl Weight {
 
     /// How it differs from the image before.
     pub fn change(&self) -> Option<Change> {
-        self.before.map(|before| Change { before, now: self.size })
+        self.before.as_ref().map(|before| Change { before: before.size, now: self.size })
     }
 }
 
@@ -123,28 +132,33 @@ impl Previous {
         Ok(Self::of(&stored)?)
     }
 
-    /// The image that a new one replaces at the first of its destinations that has one.
+    /// The images that a new one replaces: those at its first destinations, until each platform has one.
     fn replaced(
         recipe: &Recipe,
         settings: &Settings,
         destinations: &Destinations,
-    ) -> Result<Option<Self>, Error> {
-        for destination in &destinations.local {
-            if let Some(origin) = store::replaced(destination, &recipe.names)? {
-                return Ok(Some(Self::of(&origin.read()?)?));
-            }
-        }
-        let Some(client) = &settings.client else { return Ok(None) };
-        for named in &destinations.remote {
-            // As who pushes: a registry may not tell a stranger that there is nothing.
-            let remote = client.open(&Repository::from(&named.reference), &Access::push());
-            let place = Place::Remote(named.clone()).to_string();
-            let origin = Origin::at_registry(remote, named.target(), place, named.to_string());
+        platforms: &[&Platform],
+    ) -> Result<Vec<Self>, Error> {
+        let local = destinations.local.iter().map(|destination| store::replaced(destination, &recipe.names));
+        let remote = settings.client.iter().flat_map(|client| {
+            destinations.remote.iter().map(move |named| {
+                // As who pushes: a registry may not tell a stranger that there is nothing.
+                let remote = client.open(&Repository::from(&named.reference), &Access::push());
+                let place = Place::Remote(named.clone()).to_string();
+                Origin::at_registry(remote, named.target(), place, named.to_string())
+            })
+        });
+        let mut found: Vec<Self> = Vec::new();
+        for origin in local.chain(remote) {
             if let Some(origin) = origin? {
-                return Ok(Some(Self::of(&origin.read()?)?));
+                found.push(Self::of(&origin.read()?)?);
+            }
+            let has = |platform| found.iter().any(|previous| previous.size_for(platform).is_some());
+            if platforms.iter().all(|platform| has(platform)) {
+                break;
             }
         }
-        Ok(None)
+        Ok(found)
     }
 
     /// Of the image for the same platform, else of one that leaves the variant open, or has one where this has none.
@@ -155,23 +169,19 @@ impl Previous {
         };
         same.or_else(|| self.sizes.iter().find(|(found, _)| is_kin(found))).map(|(_, size)| *size)
     }
-
-    /// Whether this layer is one of its own.
-    pub(super) fn has(&self, layer: &Digest) -> bool {
-        self.layers.contains(layer)
-    }
 }
 
 /// An image's budget, and what it is compared with.
 pub(super) struct Comparison<'a> {
     pub(super) budget: &'a Budget,
-    pub(super) previous: Option<Previous>,
+    /// The first that has an image for a platform counts.
+    previous: Vec<Previous>,
     /// Why there is nothing to compare with, though somebody would have liked it.
     note: Option<Note>,
 }
 
 impl<'a> Comparison<'a> {
-    /// Looks for the image before, where somebody asks for it.
+    /// Looks for the image before of each platform, where somebody asks for it.
     ///
     /// # Errors
     /// When a budget needs it, and it can't be read.
@@ -179,18 +189,20 @@ impl<'a> Comparison<'a> {
         recipe: &'a Recipe,
         settings: &Settings,
         destinations: &Destinations,
+        platforms: &[&Platform],
     ) -> Result<Self, Error> {
         let budget = &recipe.budget;
+        let replaced = || Previous::replaced(recipe, settings, destinations, platforms);
         let (previous, note) = match (&budget.previous, &budget.growth) {
-            (Some(place), _) => (Some(Previous::at(place, settings)?), None),
-            (None, Some(_)) => (Previous::replaced(recipe, settings, destinations).map_err(advised)?, None),
-            (None, None) if !settings.compares => (None, None),
+            (Some(place), _) => (vec![Previous::at(place, settings)?], None),
+            (None, Some(_)) => (replaced().map_err(advised)?, None),
+            (None, None) if !settings.compares => (Vec::new(), None),
             // A report is no reason to fail.
-            (None, None) => match Previous::replaced(recipe, settings, destinations) {
+            (None, None) => match replaced() {
                 Ok(previous) => (previous, None),
                 Err(error) => {
                     let why = format!("the image is not compared with the one that it replaces: {error}");
-                    (None, Some(Note::Warning(why)))
+                    (Vec::new(), Some(Note::Warning(why)))
                 }
             },
         };
@@ -208,18 +220,33 @@ impl<'a> Comparison<'a> {
         let mut notes = built.notes;
         notes.extend(self.note.clone());
         notes.extend(self.missing(&weights));
-        Built { weights, notes, previous: self.previous.clone(), ..built }
+        let previous = self.first(&weights).cloned();
+        Built { weights, notes, previous, ..built }
+    }
+
+    /// Whether this layer is one of an image before.
+    pub(super) fn has(&self, layer: &Digest) -> bool {
+        self.previous.iter().any(|previous| previous.layers.contains(layer))
+    }
+
+    /// The one that counts for the first platform that has one, else the first of all.
+    fn first(&self, weights: &[Weight]) -> Option<&Previous> {
+        let before = weights.iter().find_map(|weight| weight.before.as_ref());
+        let counts = |previous: &&Previous| before.is_some_and(|before| before.place == previous.place);
+        self.previous.iter().find(counts).or(self.previous.first())
     }
 
     fn beside(&self, weight: Weight) -> Weight {
-        let before = self.previous.as_ref().and_then(|previous| previous.size_for(&weight.platform));
+        let before = self.previous.iter().find_map(|previous| {
+            Some(Before { place: previous.place.clone(), size: previous.size_for(&weight.platform)? })
+        });
         Weight { before, ..weight }
     }
 
     /// What `growth` did not hold.
     fn missing(&self, weights: &[Weight]) -> Vec<Note> {
         let Some(limit) = &self.budget.growth else { return Vec::new() };
-        let Some(previous) = &self.previous else {
+        let Some(previous) = self.previous.first() else {
             return vec![Note::Hint(format!(
                 "there is no image yet where this one goes, so {} had nothing to compare with; `--previous IMAGE` names one",
                 limit.setting

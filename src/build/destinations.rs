@@ -1,6 +1,6 @@
 //! Where an image goes, seen from its recipe.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Error, Settings};
 use crate::engine;
@@ -119,17 +119,21 @@ impl Destinations {
 
     /// An image in a directory that it includes would hold itself as it was before, and grow with every build.
     pub(super) fn check_includes(&self, recipe: &Recipe) -> Result<(), Error> {
-        for include in &recipe.includes {
-            let Ok(folder) = std::fs::canonicalize(recipe.locate(&include.from)) else { continue };
-            for destination in &self.local {
-                if destination.place()?.starts_with(&folder) {
-                    let include = fs::absolute(&recipe.locate(&include.from))?;
-                    return Err(Error::Itself { destination: destination.clone(), include });
-                }
+        for destination in &self.local {
+            if let Some(include) = including(recipe, &destination.place()?) {
+                return Err(Error::Itself { destination: destination.clone(), include });
             }
         }
         Ok(())
     }
+}
+
+/// What `recipe` includes that `place`, a path without links, lies in.
+pub fn including(recipe: &Recipe, place: &Path) -> Option<PathBuf> {
+    let mut includes = recipe.includes.iter().map(|include| recipe.locate(&include.from));
+    let include = includes
+        .find(|from| std::fs::canonicalize(from).is_ok_and(|included| place.starts_with(included)))?;
+    Some(fs::absolute(&include).unwrap_or(include))
 }
 
 fn local(place: &Place) -> Option<&Destination> {

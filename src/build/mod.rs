@@ -27,9 +27,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use budget::OverBudget;
-pub use comparison::{Change, Previous, Weight};
+pub use comparison::{Before, Change, Previous, Weight};
 pub use contract::contract_of;
-pub use destinations::registries;
+pub use destinations::{including, registries};
 pub use error::Error;
 pub use leaks::{foresee, judge_configuration};
 pub use plan::{Plan, plan};
@@ -194,7 +194,6 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
     destinations.check()?;
     let routes = destinations.routes(recipe, settings)?;
     destinations.contract_at_registry(settings)?;
-    let comparison = Comparison::of(recipe, settings, &destinations)?;
     // An engine takes what is packed here, and tells itself whether it has it.
     let earlier = match destinations.engines.is_empty() {
         true => Unchanged::of(recipe, settings, &destinations)?,
@@ -203,6 +202,8 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
     if let Some(earlier) = &earlier
         && let Some(built) = earlier.recall(recipe, settings, &destinations, &routes)?
     {
+        let platforms: Vec<&Platform> = built.platforms.iter().collect();
+        let comparison = Comparison::of(recipe, settings, &destinations, &platforms)?;
         let built = comparison.seen(built);
         // What is over its budget is packed again: then its files can be told.
         if comparison.holds(&built) {
@@ -215,6 +216,8 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
     let roots = Roots::of(recipe);
     let base = ground::open(recipe, settings)?;
     let plans = plan_in(&roots, recipe, settings, base.as_deref(), observer)?;
+    let platforms: Vec<&Platform> = plans.iter().map(|plan| &plan.platform).collect();
+    let comparison = Comparison::of(recipe, settings, &destinations, &platforms)?;
     let user = user(recipe, &plans)?;
     contract.contract.user = user.to_string();
     observer.planned(&plans);

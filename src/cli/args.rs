@@ -14,6 +14,7 @@ mod registry;
 mod render;
 mod reports;
 mod runtime;
+mod words;
 
 use std::ffi::OsString;
 

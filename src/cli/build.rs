@@ -33,45 +33,57 @@ pub(super) fn run(args: &BuildArgs) -> Result<Exit, Failure> {
 /// packed meanwhile, and written when all recipes are found. `why` says what is wrong where there is no image.
 pub(super) fn images_of(
     args: &BuildArgs,
-    find: impl FnOnce(&mut dyn FnMut(Recipe)) -> Result<Vec<Recipe>, Failure>,
+    find: impl FnOnce(&mut dyn FnMut(Recipe)) -> Result<Vec<Recipe>, Vec<Failure>>,
     why: fn(&coracle::Error) -> Failure,
 ) -> Result<Exit, Failure> {
     let reports = Reports::open(&args.reports)?;
-    let find = |begin: &mut dyn FnMut(Recipe)| find(begin).and_then(one_before);
+    let find = |begin: &mut dyn FnMut(Recipe)| {
+        let recipes = find(begin)?;
+        one_before(&recipes)?;
+        reports.check_includes(&recipes)?;
+        Ok(recipes)
+    };
     let mut images = Vec::new();
     let mut failures = Vec::new();
     let mut take = |result: Result<Vec<Value>, Failure>| match result {
         Ok(described) => images.extend(described),
         Err(failure) => failures.push(failure),
     };
-    if args.dry_run {
-        let recipes = find(&mut drop)?;
-        // Nothing is kept of a plan but what it has fetched.
-        let has_base = recipes.iter().any(|recipe| recipe.base.is_some());
-        let cache = if has_base { cache::for_layers(&args.cache, args.quiet)? } else { None };
-        let settings = settings(args.epoch.as_deref(), cache, bases(&recipes, &args.registry)?)?;
-        recipes.iter().for_each(|recipe| take(plan(recipe, &settings, args, why)));
-        cache::close(&settings);
-    } else {
-        builds::all(args, find, why, |Ended { recipe, notes, built, .. }| {
+    let done = reports.check().and_then(|()| match args.dry_run {
+        true => planned(args, find, |recipe, settings| take(plan(recipe, settings, args, why))),
+        false => builds::all(args, find, why, |Ended { recipe, notes, built, .. }| {
             report::notes(&notes, args.quiet);
             take(built.and_then(|built| tell(&recipe, &built, args, &reports)));
-        })?;
-    }
+        }),
+    });
+    failures.extend(done.err().into_iter().flatten());
     let described = if images.is_empty() { Value::Null } else { json!({ "images": images }) };
-    if let Err(failure) = reports.write(&described, &failures) {
-        failures.push(failure);
-    }
     if args.format == Format::Json && !images.is_empty() {
-        output::print_json(&described)?;
+        failures.extend(output::print_json(&described).err());
     }
-    first(failures).map_or(Ok(Exit::Done), Err)
+    first(reports.write(&described, failures)).map_or(Ok(Exit::Done), Err)
+}
+
+/// Finds the recipes, and plans each with `plan`.
+fn planned(
+    args: &BuildArgs,
+    find: impl FnOnce(&mut dyn FnMut(Recipe)) -> Result<Vec<Recipe>, Vec<Failure>>,
+    mut plan: impl FnMut(&Recipe, &Settings),
+) -> Result<(), Vec<Failure>> {
+    let recipes = find(&mut drop)?;
+    // Nothing is kept of a plan but what it has fetched.
+    let has_base = recipes.iter().any(|recipe| recipe.base.is_some());
+    let cache = if has_base { cache::for_layers(&args.cache, args.quiet)? } else { None };
+    let settings = settings(args.epoch.as_deref(), cache, bases(&recipes, &args.registry)?)?;
+    recipes.iter().for_each(|recipe| plan(recipe, &settings));
+    cache::close(&settings);
+    Ok(())
 }
 
 /// Several images were not one before.
-fn one_before(recipes: Vec<Recipe>) -> Result<Vec<Recipe>, Failure> {
+fn one_before(recipes: &[Recipe]) -> Result<(), Failure> {
     if recipes.len() < 2 || recipes.iter().all(|recipe| recipe.budget.previous.is_none()) {
-        return Ok(recipes);
+        return Ok(());
     }
     Err(Failure::usage(
         "`--previous`: several images are built, and all of them would be compared with one",
@@ -193,13 +205,13 @@ fn title(recipe: &Recipe, built: &Built) -> String {
 }
 
 /// The recipes that the arguments name. All of them must be right before any is built.
-fn recipes(args: &BuildArgs) -> Result<Vec<Recipe>, Failure> {
+fn recipes(args: &BuildArgs) -> Result<Vec<Recipe>, Vec<Failure>> {
     let flags = args.overrides();
     if args.files.is_empty() {
         let recipe = if flags.programs.is_empty() {
             recipe::file(Path::new(recipe::FILE_NAME), &flags).map_err(nothing_named)?
         } else {
-            Recipe::from_flags(&flags)?
+            Recipe::from_flags(&flags).map_err(Failure::from)?
         };
         return Ok(vec![recipe]);
     }
@@ -212,7 +224,8 @@ fn recipes(args: &BuildArgs) -> Result<Vec<Recipe>, Failure> {
         return Err(Failure::usage(
             "several recipes are several images: PROGRAM, `--tag`, an archive or a name at a registry can't be the same for all of them",
             "write programs and names in the recipes, or build one recipe at a time",
-        ));
+        )
+        .into());
     }
     let (mut recipes, mut failures) = (Vec::new(), Vec::new());
     for path in &args.files {
@@ -221,7 +234,7 @@ fn recipes(args: &BuildArgs) -> Result<Vec<Recipe>, Failure> {
             Err(error) => failures.push(Failure::from(error)),
         }
     }
-    first(failures).map_or(Ok(recipes), Err)
+    if failures.is_empty() { Ok(recipes) } else { Err(failures) }
 }
 
 /// Without a PROGRAM, a missing recipe most likely means that nobody knew it was needed.

@@ -35,10 +35,10 @@ pub(super) struct Ended {
 /// among the recipes in the end.
 pub(super) fn all(
     args: &BuildArgs,
-    find: impl FnOnce(&mut dyn FnMut(Recipe)) -> Result<Vec<Recipe>, Failure>,
+    find: impl FnOnce(&mut dyn FnMut(Recipe)) -> Result<Vec<Recipe>, Vec<Failure>>,
     why: fn(&coracle::Error) -> Failure,
     mut take: impl FnMut(Ended),
-) -> Result<(), Failure> {
+) -> Result<(), Vec<Failure>> {
     let (progress, turns) = (Progress::later(args.quiet), Turns::new());
     let made = BTreeSet::new();
     let mut surroundings = Surroundings { args, settings: None, engine: None, client: None, made };
@@ -50,7 +50,7 @@ pub(super) fn all(
                 builds.begin(recipe, settings);
             }
         });
-        let found = found.and_then(|recipes| surroundings.of_all(recipes));
+        let found = found.and_then(|recipes| Ok(surroundings.of_all(recipes)?));
         let (recipes, settings) = found.inspect_err(|_| turns.call(Vec::new()))?;
         let order = builds.order(recipes, &settings);
         progress.show(if settings.client.is_some() { "packing and sending" } else { "packing" });

@@ -1,6 +1,8 @@
 //! `coracle completions`: what a shell completes, made from the flags themselves.
 
-use clap::{Command, CommandFactory as _};
+use std::any::TypeId;
+
+use clap::{Arg, Command, CommandFactory as _, ValueHint};
 use clap_complete::Shell;
 
 use super::args::{CargoCli, Cli, CompletionsArgs};
@@ -21,8 +23,22 @@ pub(super) fn run(args: &CompletionsArgs, caller: Caller) -> Result<Exit, Failur
     Ok(Exit::Done)
 }
 
+/// Shells offer files for whatever nobody says something else of.
+fn named(command: Command) -> Command {
+    command.mut_args(no_file).mut_subcommands(named)
+}
+
+/// Text is no path, unless its flag says so.
+fn no_file(arg: Arg) -> Arg {
+    let is_text = arg.get_value_parser().type_id() == TypeId::of::<String>();
+    match arg.get_value_hint() {
+        ValueHint::Unknown if is_text => arg.value_hint(ValueHint::Other),
+        _ => arg,
+    }
+}
+
 fn script(shell: Shell, command: Command, name: &'static str) -> String {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut command.name(name), name, &mut script);
+    clap_complete::generate(shell, &mut named(command).name(name), name, &mut script);
     String::from_utf8_lossy(&script).into_owned()
 }

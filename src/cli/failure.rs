@@ -70,6 +70,13 @@ impl Failure {
     }
 }
 
+/// One of several that there may be.
+impl From<Failure> for Vec<Failure> {
+    fn from(failure: Failure) -> Self {
+        vec![failure]
+    }
+}
+
 impl From<recipe::Error> for Failure {
     fn from(error: recipe::Error) -> Self {
         Self { exit: Exit::Usage, message: chain(&error), hint: error.hint() }

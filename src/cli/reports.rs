@@ -1,38 +1,61 @@
 //! What is told of a build to other programs: a file of JSON, lines for a job's variables, a summary in Markdown.
 
-use std::cell::RefCell;
-use std::io::{self, ErrorKind, Write as _};
-use std::path::Path;
+mod file;
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::path::{Path, PathBuf};
 
 use coracle::Built;
 use coracle::fs::Context as _;
+use coracle::recipe::Recipe;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use super::args::ReportArgs;
+use super::exit::Exit;
 use super::failure::Failure;
 use super::{summary, table};
+
+const SUMMARY: &str = "--summary";
 
 /// The reports that somebody asked for.
 pub(super) struct Reports<'a> {
     args: &'a ReportArgs,
-    /// Beside the file that is replaced.
-    made: Option<TempDir>,
+    /// Whether the summary can go where it should.
+    has_summary: Cell<bool>,
     summary: RefCell<String>,
     images: RefCell<Vec<Value>>,
 }
 
 impl<'a> Reports<'a> {
-    /// Files that can't be written are told before anything is built.
+    /// From now on, whatever goes wrong can be summed up.
     pub(super) fn open(args: &'a ReportArgs) -> Result<Self, Failure> {
-        let made = args.metadata_file.as_deref().map(beside).transpose()?;
-        [&args.dotenv, &args.summary].into_iter().flatten().try_for_each(|path| appendable(path))?;
-        Ok(Self { args, made, summary: RefCell::default(), images: RefCell::default() })
+        args.summary.iter().try_for_each(|path| check(SUMMARY, path))?;
+        let has_summary = Cell::new(args.summary.is_some());
+        Ok(Self { args, has_summary, summary: RefCell::default(), images: RefCell::default() })
     }
 
     /// Whether more is reported than the bare image.
     pub(super) fn compare(args: &ReportArgs) -> bool {
         args.metadata_file.is_some() || args.summary.is_some()
+    }
+
+    /// Files that can't be written are told before anything is built.
+    pub(super) fn check(&self) -> Result<(), Vec<Failure>> {
+        none(self.files().filter_map(|(flag, path)| check(flag, path).err()).collect())
+    }
+
+    /// A report in an image would make another one of it with each build.
+    pub(super) fn check_includes(&self, recipes: &[Recipe]) -> Result<(), Vec<Failure>> {
+        let lie_within = self.files().filter_map(|(flag, path)| {
+            let place = file::place(path).ok()?;
+            let include = recipes.iter().find_map(|recipe| coracle::including(recipe, &place))?;
+            if flag == SUMMARY {
+                self.has_summary.set(false);
+            }
+            Some(included(flag, path, &include))
+        });
+        none(lie_within.collect())
     }
 
     /// An image was built.
@@ -45,20 +68,44 @@ impl<'a> Reports<'a> {
         }));
     }
 
-    /// Writes what is known by now: `described` is what `--format json` prints.
-    pub(super) fn write(&self, described: &Value, failures: &[Failure]) -> Result<(), Failure> {
-        failures.iter().for_each(|failure| self.summary.borrow_mut().push_str(&summary::failed(failure)));
-        if let Some(path) = &self.args.summary {
-            append(path, &self.summary.borrow())?;
-        }
+    /// Writes what has come out: `described` is what `--format json` prints. To the failures, those are added that keep a
+    /// report from being written.
+    pub(super) fn write(&self, described: &Value, mut failures: Vec<Failure>) -> Vec<Failure> {
+        failures.extend(self.write_metadata(described).err());
         // Whoever reads variables takes them for what was asked for, all of it.
-        if let (Some(path), true) = (&self.args.dotenv, failures.is_empty()) {
-            append(path, &variables(&self.images.borrow())?)?;
+        if failures.is_empty() {
+            failures.extend(self.write_variables().err());
         }
-        match (&self.args.metadata_file, &self.made) {
-            (Some(path), Some(made)) if !described.is_null() => replace(path, made, described),
-            _ => Ok(()),
-        }
+        let summed_up = self.write_summary(&failures).err();
+        failures.extend(summed_up);
+        failures
+    }
+
+    fn write_metadata(&self, described: &Value) -> Result<(), Failure> {
+        let Some(path) = self.args.metadata_file.as_ref().filter(|_| !described.is_null()) else {
+            return Ok(());
+        };
+        let mut bytes = bytes(described)?;
+        bytes.push(b'\n');
+        written(file::replace(path, &bytes), path)
+    }
+
+    fn write_variables(&self) -> Result<(), Failure> {
+        let Some(path) = &self.args.dotenv else { return Ok(()) };
+        written(file::append(path, &variables(&self.images.borrow())?), path)
+    }
+
+    fn write_summary(&self, failures: &[Failure]) -> Result<(), Failure> {
+        let Some(path) = self.args.summary.as_ref().filter(|_| self.has_summary.get()) else { return Ok(()) };
+        let failed: String = failures.iter().map(summary::failed).collect();
+        written(file::append(path, &(self.summary.take() + &failed)), path)
+    }
+
+    /// Those that are asked for, with their flags.
+    fn files(&self) -> impl Iterator<Item = (&'static str, &'a PathBuf)> {
+        let ReportArgs { metadata_file, dotenv, summary } = self.args;
+        let files = [("--metadata-file", metadata_file), ("--dotenv", dotenv), (SUMMARY, summary)];
+        files.into_iter().filter_map(|(flag, path)| Some((flag, path.as_ref()?)))
     }
 }
 
@@ -82,46 +129,26 @@ fn bytes(value: &Value) -> Result<Vec<u8>, Failure> {
     coracle::json::to_bytes(value).map_err(|error| Failure::output(&io::Error::other(error)))
 }
 
-/// A directory for the file that will be at `path`.
-fn beside(path: &Path) -> Result<TempDir, Failure> {
+/// Whether the file of `flag` can be written to.
+fn check(flag: &str, path: &Path) -> Result<(), Failure> {
     if path.is_dir() {
-        return Err(Failure::usage(
-            format!("`--metadata-file`: `{}` is a directory", path.display()),
-            "name a file",
-        ));
+        return Err(Failure::usage(format!("`{flag}`: `{}` is a directory", path.display()), "name a file"));
     }
-    failed(std::fs::read_dir(parent(path)).map(drop), "write", path)?;
-    // What is called as a build's own directories are, the next build removes.
-    let made = tempfile::Builder::new().prefix(".metadata-").tempdir_in(parent(path));
-    Ok(made.context("write", path).map_err(coracle::Error::from)?)
+    written(file::check(path), path)
 }
 
-fn parent(path: &Path) -> &Path {
-    path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."))
+fn included(flag: &str, path: &Path, include: &Path) -> Failure {
+    let (path, include) = (path.display(), include.display());
+    let message =
+        format!("`{path}` lies in `{include}`, which is included: the image would hold what is told of it");
+    let hint = format!("write it elsewhere with `{flag}`, or include less than that directory");
+    Failure { exit: Exit::Failed, message, hint: Some(hint) }
 }
 
-/// A file that is there can be written to; another one has a directory.
-fn appendable(path: &Path) -> Result<(), Failure> {
-    match std::fs::OpenOptions::new().append(true).open(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            failed(std::fs::read_dir(parent(path)).map(drop), "write", path)
-        }
-        opened => failed(opened.map(drop), "write", path),
-    }
+fn written(result: io::Result<()>, path: &Path) -> Result<(), Failure> {
+    Ok(result.context("write", path).map_err(coracle::Error::from)?)
 }
 
-/// All of it in one go, as jobs do that write to one file at the same time.
-fn append(path: &Path, text: &str) -> Result<(), Failure> {
-    let file = std::fs::OpenOptions::new().append(true).create(true).open(path);
-    failed(file.and_then(|mut file| file.write_all(text.as_bytes())), "write", path)
-}
-
-fn replace(path: &Path, made: &TempDir, value: &Value) -> Result<(), Failure> {
-    let (new, mut bytes) = (made.path().join("new"), bytes(value)?);
-    bytes.push(b'\n');
-    failed(std::fs::write(&new, bytes).and_then(|()| std::fs::rename(&new, path)), "write", path)
-}
-
-fn failed(result: io::Result<()>, verb: &'static str, path: &Path) -> Result<(), Failure> {
-    Ok(result.context(verb, path).map_err(coracle::Error::from)?)
+fn none(failures: Vec<Failure>) -> Result<(), Vec<Failure>> {
+    if failures.is_empty() { Ok(()) } else { Err(failures) }
 }

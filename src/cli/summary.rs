@@ -31,11 +31,12 @@ fn sizes(built: &Built) -> String {
     let Some(previous) = &built.previous else {
         return table(&["platform", "size"], "-r", &rows.collect::<Vec<_>>());
     };
-    let changes = built.weights.iter().map(|weight| weight.change().map(|change| change.to_string()));
-    let rows: Vec<_> = rows
-        .zip(changes)
-        .map(|([platform, size], change)| [platform, size, change.unwrap_or_else(|| "new".into())])
-        .collect();
+    let changes = built.weights.iter().map(|weight| match (weight.change(), &weight.before) {
+        (Some(change), Some(before)) if before.place != previous.place => change.than(&code(&before.place)),
+        (Some(change), _) => change.to_string(),
+        (None, _) => "new".into(),
+    });
+    let rows: Vec<_> = rows.zip(changes).map(|([platform, size], change)| [platform, size, change]).collect();
     table(&["platform", "size", &format!("beside {}", code(&previous.place))], "-r-", &rows)
 }
 

@@ -57,8 +57,8 @@ pub(super) fn built(title: &str, built: &Built) -> String {
     }
     for weight in &built.weights {
         let platform = if built.weights.len() > 1 { format!(", {}", weight.platform) } else { String::new() };
-        if let (Some(change), Some(previous)) = (weight.change(), &built.previous) {
-            let _ = writeln!(text, "  compared   {}{platform}", change.than(&previous.place));
+        if let (Some(change), Some(before)) = (weight.change(), &weight.before) {
+            let _ = writeln!(text, "  compared   {}{platform}", change.than(&before.place));
         }
     }
     text.push_str(&expected(&built.contract));
@@ -131,8 +131,8 @@ fn weight_json(weight: &Weight) -> Value {
     json!({
         "platform": weight.platform.to_string(),
         "size": weight.size,
-        "previous": weight.before,
-        "difference": weight.before.map(|before| difference(before, weight.size)),
+        "previous": weight.before.as_ref().map(|before| before.size),
+        "difference": weight.before.as_ref().map(|before| difference(before.size, weight.size)),
     })
 }
 

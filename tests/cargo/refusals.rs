@@ -165,3 +165,24 @@ hint: name it: `--tag REGISTRY/NAME:TAG`, or `name` below `[image]`
 "#]],
     );
 }
+
+/// What a job shows says why there is no image, whatever was wrong.
+#[test]
+fn what_is_refused_is_summed_up() {
+    let project = Project::app("");
+    let sums_up = |args: &[&str], expected: &str| {
+        let mut command = project.cargo(["build", "--debug", "--quiet", "--summary", "s.md"]).command();
+        let output = command.args(args).stdin(std::process::Stdio::null()).output().unwrap();
+        assert!(!output.status.success(), "{args:?}");
+        let summary = std::fs::read_to_string(project.path("s.md")).unwrap_or_default();
+        assert!(summary.starts_with("### No image\n") && summary.contains(expected), "{args:?}: {summary}");
+        std::fs::remove_file(project.path("s.md")).unwrap();
+    };
+    sums_up(&["./app"], "error: `./app`: under cargo, the programs are those that cargo builds");
+    sums_up(
+        &["--include", "src:/srv", "--dotenv", "src/d.env"],
+        "which is included: the image would hold what",
+    );
+    project.file("src/main.rs", "fn main() { nothing }\n");
+    sums_up(&[], "error: cargo could not build the programs, so there is no image");
+}

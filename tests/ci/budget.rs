@@ -204,3 +204,26 @@ fn no_registry_gets_a_name_for_it() {
     assert_eq!(registry.digest("shop:1"), None);
     assert_eq!(listing(folder.path()), before);
 }
+
+/// Each image is judged by itself.
+#[test]
+fn one_of_several_images_that_is_too_large_keeps_no_other_back() {
+    let folder = TempDir::new().unwrap();
+    program(folder.path(), "shop");
+    for (name, budget) in [("a", "1MB"), ("b", "10B")] {
+        let recipe = format!(
+            "[image]\nname = \"{name}:1\"\nprograms = [\"shop\"]\n\n[budget]\nimage = \"{budget}\"\n"
+        );
+        fs::write(folder.path().join(format!("{name}.toml")), recipe).unwrap();
+    }
+    let args =
+        ["build", "--no-cache", "-f", "a.toml", "-f", "b.toml", "--dotenv", "d.env", "--summary", "s.md"];
+    let mut command = coracle_in(folder.path(), args).command();
+    let output = command.stdin(std::process::Stdio::null()).output().unwrap();
+    assert_eq!(output.status.code(), Some(4), "{output:?}");
+    assert!(String::from_utf8(output.stdout).unwrap().starts_with("a:1@sha256:"));
+    let is_there = |name: &str| folder.path().join(name).exists();
+    assert_eq!(["a.oci", "b.oci", "d.env"].map(is_there), [true, false, false]);
+    let summary = fs::read_to_string(folder.path().join("s.md")).unwrap();
+    assert!(summary.contains("### a:1\n") && summary.contains("### No image\n"), "{summary}");
+}

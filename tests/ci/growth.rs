@@ -186,6 +186,33 @@ shop:1  linux/arm64  3 files, 5.12 kB → 1.04 kB in 1 layer
     );
 }
 
+/// Each platform is held to the first destination that has an image for it.
+#[test]
+fn another_platform_does_not_hide_the_image_before() {
+    let folder = shop(100);
+    crate::project::program_for(folder.path(), "shop-arm64", 183);
+    let build = |program: &str, growth: &str, to: &[&str]| {
+        let mut run = coracle_in(folder.path(), ["build", "--no-cache", "--quiet", "--summary", "s.md"]);
+        run.more([program, "--include", "data:/data", "--budget-growth", growth]);
+        to.iter().for_each(|place| run.more(["-o", place]));
+        run
+    };
+    let (a, b) = ("oci:a.oci:1", "oci:b.oci:1");
+    build("./shop-arm64", "1%", &[a]).ends(0, str!["sha256:[..]\n"], str![]);
+    build("./shop", "1%", &[b]).ends(0, str!["sha256:[..]\n"], str![]);
+    data(folder.path(), "data", 20_000);
+    fs::remove_file(folder.path().join("s.md")).unwrap();
+    let mut command = build("./shop", "1%", &[a, b]).command();
+    let output = command.stdin(std::process::Stdio::null()).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(4), "{said}");
+    assert!(said.contains(" more than `oci:b.oci:1`: over the budget of 1 %"), "{said}");
+    let mut command = build("./shop", "100kB", &[a, b]).command();
+    assert!(command.stdin(std::process::Stdio::null()).output().unwrap().status.success());
+    let summary = fs::read_to_string(folder.path().join("s.md")).unwrap();
+    assert!(summary.contains("| platform | size | beside `oci:b.oci:1` |\n"), "{summary}");
+}
+
 #[test]
 fn words_that_are_no_budget() {
     let folder = shop(100);

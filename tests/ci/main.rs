@@ -21,6 +21,7 @@ mod pack;
 mod project;
 mod registry;
 mod releases;
+mod report_files;
 mod reports;
 mod runner;
 mod schemas;

@@ -173,7 +173,7 @@ fn files_that_can_not_be_written_are_told_first() {
         (["--metadata-file", "none/m.json"], "error: cannot write `none/m.json`: No such file"),
         (["--metadata-file", "directory"], "error: `--metadata-file`: `directory` is a directory"),
         (["--dotenv", "none/d.env"], "error: cannot write `none/d.env`"),
-        (["--summary", "directory"], "error: cannot write `directory`"),
+        (["--summary", "directory"], "error: `--summary`: `directory` is a directory"),
     ] {
         let mut command = coracle_in(folder.path(), BUILD).more_args(args).command();
         let output = command.stdin(Stdio::null()).output().unwrap();
@@ -196,4 +196,39 @@ hint: `--help` shows every flag, with examples
     let plan: Value = serde_json::from_slice(&fs::read(folder.path().join("m.json")).unwrap()).unwrap();
     assert_eq!(plan["images"][0]["layers"][0]["stratum"], "data");
     assert!(!folder.path().join("shop.oci").exists());
+}
+
+/// Before anything is packed, too.
+#[test]
+fn every_failure_is_summed_up() {
+    let folder = shop();
+    fs::create_dir(folder.path().join("m.d")).unwrap();
+    for name in ["a", "b"] {
+        let recipe = format!("[image]\nname = \"{name}:1\"\nprogram = [\"shop\"]\n");
+        fs::write(folder.path().join(format!("{name}.toml")), recipe).unwrap();
+    }
+    let several = ["-f", "a.toml", "-f", "b.toml"];
+    for (args, expected) in [
+        (vec!["./shop", "-t", "acme//shop"], vec!["acme//shop"]),
+        (vec!["./shop", "--epoch", "now"], vec!["error: `--epoch`: `now` is not a time"]),
+        (vec!["./shop", "--ca-file", "none.pem", "-t", "x.example/shop", "--push"], vec!["none.pem"]),
+        (vec!["./none"], vec!["none"]),
+        (vec![], vec!["error: nothing to build"]),
+        (several.to_vec(), vec!["a.toml", "b.toml"]),
+        ([&several[..], &["-t", "shop"]].concat(), vec!["error: several recipes are several images"]),
+        (vec!["./shop", "--metadata-file", "none/m.json"], vec!["cannot write `none/m.json`"]),
+        (vec!["./shop", "--metadata-file", "m.d/m.json", "--include", "m.d:/srv"], vec!["which is included"]),
+    ] {
+        let mut command = coracle_in(folder.path(), ["build", "--no-cache", "--summary", "s.md"]).command();
+        let output = command.args(&args).stdin(Stdio::null()).output().unwrap();
+        assert!(!output.status.success(), "{args:?}");
+        let summary = fs::read_to_string(folder.path().join("s.md")).unwrap_or_default();
+        assert_eq!(summary.matches("### No image\n").count(), expected.len(), "{args:?}: {summary}");
+        assert!(expected.iter().all(|part| summary.contains(part)), "{args:?}: {summary}");
+        // The same words as on the terminal.
+        let said = String::from_utf8(output.stderr).unwrap();
+        let first = summary.lines().nth(3).unwrap();
+        assert!(said.contains(first), "{args:?}: `{first}` is not in {said}");
+        fs::remove_file(folder.path().join("s.md")).unwrap();
+    }
 }

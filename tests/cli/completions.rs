@@ -55,6 +55,13 @@ fn bash_completes_commands_flags_and_values() {
         complete(&format!("{command} build --compr"), "--compression");
         complete(&format!("{command} build --format j"), "json");
         complete(&format!("{command} init --c"), "--ci --color");
+        complete(&format!("{command} build --linkage s"), "static");
+        complete(&format!("{command} build --compression z"), "zstd");
+        complete(&format!("{command} build --openssl "), "auto true false");
+        // Where it is run there is a Cargo.toml.
+        complete(&format!("{command} build --authfile Cargo.t"), "Cargo.toml");
+        complete(&format!("{command} build --user Cargo.t"), "Cargo.t");
+        complete(&format!("{command} build --metadata-file Cargo.t"), "Cargo.toml");
         let registered = ask("bash", &script, &format!("complete -p {command}"));
         assert!(registered.is_none_or(|line| line.contains(&format!("-F {function} {command}\n"))));
     }

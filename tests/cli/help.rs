@@ -27,9 +27,9 @@ Commands:
   build        Build an image of programs that are already built
   init         Begin a recipe, with its configuration and CI
   deps         Show what a program's loader would map, and why
+  manifests    Print what runs an image on Kubernetes: ConfigMaps, workload, Service
   config       Work on a program's configuration, which stays outside its image
   resolve      Pin images in manifests by their digests
-  manifests    Print what runs an image on Kubernetes: ConfigMaps, workload, Service
   copy         Copy an image between registries, layouts and archives
   index        Join images of several platforms under one name
   cache        Look after what earlier builds have left for the next

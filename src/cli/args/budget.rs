@@ -1,6 +1,6 @@
 //! How large an image may be.
 
-use clap::Args;
+use clap::{Args, ValueHint};
 
 #[derive(Args)]
 pub(in crate::cli) struct BudgetArgs {
@@ -13,6 +13,6 @@ pub(in crate::cli) struct BudgetArgs {
     pub(super) budget_growth: Option<String>,
 
     /// The image before, such as `docker://NAME:TAG`; the one that is replaced when nothing is said
-    #[arg(long, value_name = "IMAGE", help_heading = "Budget")]
+    #[arg(long, value_name = "IMAGE", value_hint = ValueHint::AnyPath, help_heading = "Budget")]
     pub(super) previous: Option<String>,
 }

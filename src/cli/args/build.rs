@@ -3,11 +3,12 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueHint};
 use coracle::recipe::Overrides;
 
 use super::config::ConfigArgs;
 use super::runtime::RuntimeArgs;
+use super::words::Words;
 use super::{BudgetArgs, CacheArgs, Format, RegistryArgs, ReportArgs, SharedArgs};
 
 #[derive(Args)]
@@ -41,13 +42,13 @@ pub(in crate::cli) struct BuildArgs {
     tags: Vec<String>,
 
     /// Build upon this image: a name at a registry, `oci:DIR[:TAG]` or an archive. What it has already is left out
-    #[arg(long, value_name = "IMAGE")]
+    #[arg(long, value_name = "IMAGE", value_hint = ValueHint::AnyPath)]
     base: Option<String>,
 
     /// Write the image to `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or `docker-archive:FILE`, or send it to
     /// `docker://NAME[:TAG]`, `docker-daemon:NAME[:TAG]`, `containers-storage:NAME[:TAG]` or
     /// `containerd:[NAMESPACE@]NAME[:TAG]`; `oci:NAME.oci` when nothing is said
-    #[arg(short, long = "output", value_name = "DEST")]
+    #[arg(short, long = "output", value_name = "DEST", value_hint = ValueHint::AnyPath)]
     output: Vec<String>,
 
     /// Send the image to the registry of each of its names, besides writing it
@@ -60,7 +61,7 @@ pub(in crate::cli) struct BuildArgs {
 
     /// Write the whole contract, with templates and schema, to the layout `oci:DIR` or the repository `docker://NAME`, as an
     /// artifact about the image
-    #[arg(long, value_name = "DEST")]
+    #[arg(long, value_name = "DEST", value_hint = ValueHint::AnyPath)]
     publish_contract: Option<String>,
 
     /// List what would be packed and why, and write nothing
@@ -116,11 +117,13 @@ pub(in crate::cli) struct BuildArgs {
     strip: bool,
 
     /// Refuse programs that are not linked so: `static`, `dynamic`; `auto` takes both and gives advice
-    #[arg(long, value_name = "HOW", help_heading = "Image")]
+    #[arg(long, value_name = "HOW", help_heading = "Image", hide_possible_values = true)]
+    #[arg(value_parser = Words(&["auto", "static", "dynamic"]))]
     linkage: Option<String>,
 
     /// Compress layers with `gzip`, `zstd` or not at all (`none`); the level follows from the size unless it is named
-    #[arg(long, value_name = "CODEC[:LEVEL]", help_heading = "Image")]
+    #[arg(long, value_name = "CODEC[:LEVEL]", help_heading = "Image", hide_possible_values = true)]
+    #[arg(value_parser = Words(&["gzip", "zstd", "none"]))]
     compression: Option<String>,
 
     /// Say what a program's header can't, such as the variant of ARM

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueHint};
 
 use super::{CacheArgs, Format, RegistryArgs};
 
@@ -18,12 +18,12 @@ Exit code 1: the image has no contract.")]
 pub(in crate::cli) struct ShowArgs {
     /// The image: `docker://NAME[:TAG][@DIGEST]`, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:TAG]`;
     /// or a contract as JSON
-    #[arg(value_name = "IMAGE")]
+    #[arg(value_name = "IMAGE", value_hint = ValueHint::AnyPath)]
     pub(in crate::cli) image: String,
 
     /// Where the whole contract is: JSON, or the layout `oci:DIR` or repository `docker://NAME` it was published to;
     /// beside the image when nothing is said
-    #[arg(long, value_name = "FILE|oci:DIR|docker://NAME")]
+    #[arg(long, value_name = "FILE|oci:DIR|docker://NAME", value_hint = ValueHint::AnyPath)]
     pub(in crate::cli) contract: Option<String>,
 
     /// How stdout is written
@@ -50,7 +50,7 @@ The container is the one with the image's digest or name, or with `coracle://NAM
 Exit code 4: something does not fit. docs/contract.md has every rule.")]
 pub(in crate::cli) struct CheckArgs {
     /// The image: `docker://NAME[:TAG][@DIGEST]`, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:TAG]`
-    #[arg(value_name = "IMAGE")]
+    #[arg(value_name = "IMAGE", value_hint = ValueHint::AnyPath)]
     pub(in crate::cli) image: String,
 
     /// Files or folders of YAML or JSON; `-` is what is piped in
@@ -63,7 +63,7 @@ pub(in crate::cli) struct CheckArgs {
 
     /// Where the whole contract is: JSON, or the layout `oci:DIR` or repository `docker://NAME` it was published to;
     /// beside the image when nothing is said
-    #[arg(long, value_name = "FILE|oci:DIR|docker://NAME")]
+    #[arg(long, value_name = "FILE|oci:DIR|docker://NAME", value_hint = ValueHint::AnyPath)]
     pub(in crate::cli) contract: Option<String>,
 
     /// Hold these values to the contract's schema, render its templates with them, and compare: TOML, YAML or JSON
@@ -92,11 +92,11 @@ Examples:
 Exit code 4: a rollout of NEW with the configuration made for OLD would break.")]
 pub(in crate::cli) struct DiffArgs {
     /// The image, or the contract as JSON, that runs now
-    #[arg(value_name = "OLD")]
+    #[arg(value_name = "OLD", value_hint = ValueHint::AnyPath)]
     pub(in crate::cli) old: String,
 
     /// The one that is to run
-    #[arg(value_name = "NEW")]
+    #[arg(value_name = "NEW", value_hint = ValueHint::AnyPath)]
     pub(in crate::cli) new: String,
 
     /// How stdout is written

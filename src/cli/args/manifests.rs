@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
 use coracle::recipe::Overrides;
 
 use super::config::ConfigArgs;
@@ -35,7 +35,7 @@ printed only with `--with-secrets`. docs/manifests.md says what is made and why.
 pub(in crate::cli) struct ManifestsArgs {
     /// The image: `NAME[:TAG]@sha256:…`, or where it is kept, such as `oci:DIR[:TAG]` or `docker://NAME[:TAG]`; without it the
     /// recipe's is built
-    #[arg(value_name = "IMAGE")]
+    #[arg(value_name = "IMAGE", value_hint = ValueHint::AnyPath)]
     pub(in crate::cli) image: Option<String>,
 
     /// Read the recipe in FILE; ./coracle.toml, under cargo Cargo.toml, when nothing is said

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueHint};
 
 use super::Format;
 
@@ -40,12 +40,12 @@ CORACLE_REGISTRY_TOKEN. docs/registries.md has the rest, docs/engines.md what th
 pub(in crate::cli) struct CopyArgs {
     /// Where the image is: `docker://NAME[:TAG][@DIGEST]`, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`,
     /// `docker-archive:FILE[:TAG]`
-    #[arg(value_name = "SRC")]
+    #[arg(value_name = "SRC", value_hint = ValueHint::AnyPath)]
     pub(in crate::cli) from: String,
 
     /// Where it is to be: the same, or an engine: `docker-daemon:NAME[:TAG]`, `containers-storage:NAME[:TAG]` (Podman),
     /// `containerd:[NAMESPACE@]NAME[:TAG]`
-    #[arg(value_name = "DST")]
+    #[arg(value_name = "DST", value_hint = ValueHint::AnyPath)]
     pub(in crate::cli) to: String,
 
     /// Take along what is said of the image: signatures, attestations, contracts; to registries alone
@@ -79,12 +79,12 @@ from another repository of the registry blobs are mounted, from elsewhere copied
 images are named. docs/registries.md has jobs of GitHub and GitLab.")]
 pub(in crate::cli) struct IndexArgs {
     /// Where the index is to be: `docker://NAME[:TAG]`, or `oci:DIR[:TAG]`
-    #[arg(value_name = "REF")]
+    #[arg(value_name = "REF", value_hint = ValueHint::AnyPath)]
     pub(in crate::cli) to: String,
 
     /// The images, one for each platform: `docker://NAME[:TAG][@DIGEST]`, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`; of an
     /// index all of its images
-    #[arg(value_name = "IMAGE", required = true)]
+    #[arg(value_name = "IMAGE", required = true, value_hint = ValueHint::AnyPath)]
     pub(in crate::cli) images: Vec<String>,
 
     /// Say something of the index

@@ -3,16 +3,18 @@
 use clap::Args;
 use coracle::recipe::RuntimeOverrides;
 
+use super::words::{WHEN, Words};
+
 /// What no `DT_NEEDED` names.
 #[derive(Args)]
 #[command(next_help_heading = "Runtime")]
 pub(super) struct RuntimeArgs {
     /// Add CA certificates: `auto` when something speaks TLS, `true`, `false`
-    #[arg(long, value_name = "WHEN")]
+    #[arg(long, value_name = "WHEN", value_parser = WHEN, hide_possible_values = true)]
     certificates: Option<String>,
 
     /// Add what looks up users and hosts: `auto` when something does, `true`, `false`
-    #[arg(long, value_name = "WHEN")]
+    #[arg(long, value_name = "WHEN", value_parser = WHEN, hide_possible_values = true)]
     nss: Option<String>,
 
     /// Add this NSS module besides `files` and `dns`, such as `sss`
@@ -20,11 +22,11 @@ pub(super) struct RuntimeArgs {
     nss_modules: Vec<String>,
 
     /// Add OpenSSL's configuration: `auto` when libcrypto is mapped, `true` with providers and engines, `false`
-    #[arg(long, value_name = "WHEN")]
+    #[arg(long, value_name = "WHEN", value_parser = WHEN, hide_possible_values = true)]
     openssl: Option<String>,
 
     /// Add libgcc_s, which glibc opens to end a thread: `auto` when something does, `true`, `false`
-    #[arg(long, value_name = "WHEN")]
+    #[arg(long, value_name = "WHEN", value_parser = WHEN, hide_possible_values = true)]
     libgcc: Option<String>,
 
     /// Add a library that the entrypoint opens, found as `dlopen` would find it
@@ -33,7 +35,8 @@ pub(super) struct RuntimeArgs {
 
     /// Add libraries that notes say are opened, down to `required`, `recommended` (the default) or `suggested`; `false`
     /// for none
-    #[arg(long, value_name = "LEVEL")]
+    #[arg(long, value_name = "LEVEL", hide_possible_values = true)]
+    #[arg(value_parser = Words(&["required", "recommended", "suggested", "false"]))]
     dlopen_notes: Option<String>,
 
     /// Add time zones; all when none is named

@@ -35,12 +35,13 @@ pub(super) fn recipes(
     programs: &[Program],
     flags: &Overrides,
     args: &CargoArgs,
-) -> Result<Vec<Recipe>, Failure> {
+) -> Result<Vec<Recipe>, Vec<Failure>> {
     if programs.is_empty() {
         return Err(Failure::usage(
             "cargo has built no program, so there is nothing to make an image of",
             "a package has a program when it has src/main.rs or `[[bin]]`; `--example NAME` takes an example of a library",
-        ));
+        )
+        .into());
     }
     let (mut images, mut failures): (Vec<Image<'_>>, Vec<Failure>) = (Vec::new(), Vec::new());
     let mut wrong = None;
@@ -58,7 +59,9 @@ pub(super) fn recipes(
             }
         }
     }
-    build::first(failures).map_or(Ok(()), Err)?;
+    if !failures.is_empty() {
+        return Err(failures);
+    }
     check_flags(&images, flags)?;
     check_names(&images)?;
     check_places(&images)?;
@@ -67,7 +70,8 @@ pub(super) fn recipes(
 
 /// The recipe of the only image.
 pub(super) fn only(programs: &[Program], flags: &Overrides, args: &CargoArgs) -> Result<Recipe, Failure> {
-    let mut recipes = recipes(programs, flags, args)?;
+    let mut recipes = recipes(programs, flags, args)
+        .or_else(|failures| build::first(failures).map_or(Ok(Vec::new()), Err))?;
     match recipes.pop() {
         Some(recipe) if recipes.is_empty() => Ok(recipe),
         _ => Err(Failure::usage(

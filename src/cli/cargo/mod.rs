@@ -25,8 +25,8 @@ use super::{build, interrupt};
 /// Runs cargo, and builds the images of what it reports: all of them, or none when cargo fails.
 pub(super) fn run(args: &CargoBuildArgs, color: Color) -> Result<Exit, Failure> {
     interrupt::listen();
-    refuse(args)?;
     let find = |begin: &mut dyn FnMut(Recipe)| {
+        refuse(args)?;
         let flags = args.build.overrides();
         let complete =
             |program: &_| images::recipe(program, &flags, &args.cargo).into_iter().for_each(&mut *begin);
