@@ -79,7 +79,10 @@ fn recipe(desk: &Desk) {
             r#"{ "properties": { "port": {}, "db": { "properties": { "password": { "writeOnly": true } } } } }"#,
         ),
         ("password", "hunter22"),
-        ("deploy/patch.yaml", "kind: Deployment\nspec: {template: {spec: {priorityClassName: high}}}\n"),
+        (
+            "patches/deployment.yaml",
+            "kind: Deployment\nspec: {template: {spec: {priorityClassName: high}}}\n",
+        ),
         ("a.toml", "[image]\nname = \"a\"\nprograms = [\"/usr/bin/env\"]\n"),
         ("b.toml", "[image]\nname = \"b\"\nprograms = [\"/usr/bin/id\"]\n"),
     ] {
@@ -116,7 +119,7 @@ fn deployment(desk: &Desk) {
     desk.done(
         "coracle build -q -o oci:shop.oci
         sed 's/, .9000.udp.//' coracle.toml > old.toml; coracle build -q -f old.toml -o oci:old.oci; rm old.toml
-        mkdir -p overlays/prod; coracle manifests > shop.yaml; mv shop.yaml deploy
+        mkdir -p deploy overlays/prod; coracle manifests > shop.yaml; mv shop.yaml deploy
         cp deploy/shop.yaml overlays/prod; echo 'resources: [shop.yaml]' > overlays/prod/kustomization.yaml",
     );
     if registry::missing().is_empty() {
