@@ -1,6 +1,7 @@
 //! `cargo coracle build`: cargo, and an image of each program that it builds. Images are packed while cargo goes on, and written
 //! when it has ended well.
 
+mod built;
 mod compile;
 mod images;
 mod linker;

@@ -88,6 +88,19 @@ pub(super) fn directory(program: &Program, targets: &[String]) -> PathBuf {
     }
 }
 
+/// Whether `file` stands where cargo writes, as far as that is marked.
+pub(super) fn is_below_cargos(file: &Path) -> bool {
+    // A package may itself stand below a target directory.
+    let mut above = file.ancestors().skip(1).take_while(|above| !above.join("Cargo.toml").exists());
+    above.any(is_marked)
+}
+
+/// Whether cargo has made `directory` to write to, or a directory for a target in it.
+fn is_marked(directory: &Path) -> bool {
+    let tag = std::fs::read_to_string(directory.join("CACHEDIR.TAG")).unwrap_or_default();
+    tag.contains("created by cargo") || is_cargos(directory)
+}
+
 fn is_cargos(directory: &Path) -> bool {
     directory.join(".rustc_info.json").exists()
 }
