@@ -160,7 +160,33 @@ fn nothing_is_pushed_by_a_name_that_nobody_chose() {
         str![[r#"
 error: `--push`: the image has no name, so nothing says where to send it
 
-hint: name it: `--tag REGISTRY/NAME:TAG`, or `name` below `[image]`
+hint: name it: `--tag REGISTRY/NAME:TAG`, or `name` below `[package.metadata.coracle.image]`
+
+"#]],
+    );
+}
+
+#[test]
+fn configuration_that_is_named_nowhere_belongs_in_cargo_toml() {
+    let project = Project::app("");
+    project.cargo(["config", "render"]).ends(
+        2,
+        str![],
+        str![[r#"
+error: nothing to render: no configuration is named
+
+hint: write `[[package.metadata.coracle.config]]` in `Cargo.toml`, or pass `--config /etc/app=FOLDER`
+
+"#]],
+    );
+    let outside = Project::empty();
+    outside.cargo(["config", "render"]).ends(
+        2,
+        str![],
+        str![[r#"
+error: nothing to render: no configuration is named
+
+hint: write `[[config]]` in `coracle.toml`, or pass `--config /etc/app=FOLDER`
 
 "#]],
     );

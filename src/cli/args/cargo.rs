@@ -198,9 +198,18 @@ pub(in crate::cli) struct CargoArgs {
 }
 
 impl CargoArgs {
-    /// Whether packages are chosen.
-    pub(in crate::cli) fn names_packages(&self) -> bool {
-        !self.packages.is_empty() || self.workspace
+    /// The first flag that chooses packages or programs.
+    pub(in crate::cli) fn choice(&self) -> Option<&'static str> {
+        let flags = [
+            ("-p", !self.packages.is_empty()),
+            ("--workspace", self.workspace),
+            ("--exclude", !self.exclude.is_empty()),
+            ("--bin", !self.bin.is_empty()),
+            ("--bins", self.bins),
+            ("--example", !self.example.is_empty()),
+            ("--examples", self.examples),
+        ];
+        flags.into_iter().find(|(_, is_there)| *is_there).map(|(flag, _)| flag)
     }
 
     /// As `cargo build` takes them.
