@@ -186,7 +186,7 @@ pub(in crate::cli) struct CargoArgs {
 
     /// Where cargo writes
     #[arg(long, value_name = "DIR", help_heading = "Cargo")]
-    target_dir: Option<PathBuf>,
+    pub(in crate::cli) target_dir: Option<PathBuf>,
 
     /// How many things cargo does at once
     #[arg(short, long, value_name = "N", allow_hyphen_values = true, help_heading = "Cargo")]

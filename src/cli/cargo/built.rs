@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use coracle::recipe::Recipe;
 
 use super::compile::Program;
-use super::{from_here, targets};
+use super::{directory, from_here};
 use crate::cli::failure::Failure;
 
 /// Cargo warns when it writes one program over another, and goes on.
@@ -34,11 +34,11 @@ pub(super) fn check_files(programs: &[Program]) -> Result<(), Failure> {
 }
 
 /// A file that `programs` names where cargo writes, and that cargo has not built now, is of an earlier build.
-pub(super) fn check_named(recipe: &Recipe, programs: &[Program], directory: &Path) -> Result<(), Failure> {
+pub(super) fn check_named(recipe: &Recipe, programs: &[Program], cargos: &Path) -> Result<(), Failure> {
     let built: Vec<PathBuf> =
         programs.iter().flat_map(|program| &program.files).map(|file| real(file)).collect();
-    let directory = real(directory);
-    let is_cargos = |file: &Path| file.starts_with(&directory) || targets::is_below_cargos(file);
+    let cargos = real(cargos);
+    let is_cargos = |file: &Path| file.starts_with(&cargos) || directory::is_below(file);
     let mut named = recipe.programs.iter().map(|program| real(&recipe.locate(&program.from)));
     let Some(old) = named.find(|file| !built.contains(file) && is_cargos(file)) else { return Ok(()) };
     let (same, others): (Vec<&PathBuf>, Vec<&PathBuf>) =

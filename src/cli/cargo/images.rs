@@ -9,7 +9,7 @@ use coracle::store::Destination;
 use coracle::transfer::Place;
 
 use super::compile::Program;
-use super::{built, from_here, targets};
+use super::{built, directory, from_here, targets};
 use crate::cli::args::CargoArgs;
 use crate::cli::build;
 use crate::cli::failure::Failure;
@@ -61,7 +61,7 @@ pub(super) fn recipes(
     }
     build::first(failures).map_or(Ok(()), Err)?;
     for Image { program, recipe, .. } in images.iter().filter(|image| image.is_whole) {
-        built::check_named(recipe, programs, &targets::directory(program, &args.targets))?;
+        built::check_named(recipe, programs, &directory::of(program, args))?;
     }
     check_flags(&images, flags)?;
     check_names(&images)?;
@@ -122,7 +122,7 @@ fn image<'a>(program: &'a Program, flags: &Overrides, args: &CargoArgs) -> Resul
     }
     if recipe.destinations.is_empty() {
         let name = recipe.names.first().map_or(program.name.as_str(), Reference::base_name);
-        let folder = targets::directory(program, &args.targets).join("coracle");
+        let folder = directory::of(program, args).join("coracle");
         let layout = Destination::layout(from_here(&folder.join(format!("{name}.oci"))));
         recipe.destinations.push(Place::Local(layout));
     }

@@ -3,6 +3,7 @@
 
 mod built;
 mod compile;
+mod directory;
 mod images;
 mod linker;
 mod message;
