@@ -25,6 +25,7 @@ pub(in crate::cli) fn settle(command: &mut Command) -> Result<(), Failure> {
 /// What runs the image of a program that cargo builds, or one that is there already.
 pub(in crate::cli) fn manifests(mut args: CargoManifestsArgs, color: Color) -> Result<Exit, Failure> {
     let CargoManifestsArgs { cargo, manifests: args } = &mut args;
+    super::check(cargo, &args.overrides())?;
     check_choice(args.file.is_some(), args.image.as_deref(), cargo)?;
     if args.file.is_some() {
         return manifests::run(args, None);
