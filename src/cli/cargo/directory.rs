@@ -30,8 +30,8 @@ pub(super) fn of(program: &Program, args: &CargoArgs) -> PathBuf {
         return std::path::absolute(directory).unwrap_or_else(|_| directory.clone());
     }
     let file = program.files.first().map(PathBuf::as_path).unwrap_or(Path::new(""));
-    let marked: Vec<&Path> =
-        file.ancestors().skip(2).take(ABOVE).filter(|directory| is_marked(directory)).collect();
+    let is_own = |directory: &&Path| is_marked(directory) && !is_of(directory, &args.targets);
+    let marked: Vec<&Path> = file.ancestors().skip(2).take(ABOVE).filter(is_own).collect();
     let sure = marked.iter().find(|directory| is_cargos(directory));
     match (sure, marked.as_slice()) {
         (Some(directory), _) | (None, [directory]) => directory.to_path_buf(),
@@ -44,15 +44,19 @@ pub(super) fn of(program: &Program, args: &CargoArgs) -> PathBuf {
 /// Above that of the profile, and above that of the target, if one is named.
 fn by_shape(file: &Path, targets: &[String]) -> PathBuf {
     let above = profile(file).parent().unwrap_or(Path::new(""));
-    let of_target = |target: &String| {
-        let target = targets::triple(target);
-        let name = Path::new(target.strip_suffix(".json").unwrap_or(target)).file_name();
-        name.is_some_and(|name| above.ends_with(name))
-    };
     match above.parent() {
-        Some(root) if targets.iter().any(of_target) => root.to_owned(),
+        Some(root) if is_of(above, targets) => root.to_owned(),
         _ => above.to_owned(),
     }
+}
+
+/// Whether `directory` is that of one of `targets`.
+fn is_of(directory: &Path, targets: &[String]) -> bool {
+    targets.iter().any(|target| {
+        let target = targets::triple(target);
+        let name = Path::new(target.strip_suffix(".json").unwrap_or(target)).file_name();
+        name.is_some_and(|name| directory.ends_with(name))
+    })
 }
 
 fn said_by_cargo(program: &Program, file: &Path) -> Option<PathBuf> {
@@ -80,4 +84,37 @@ pub(super) fn is_marked(directory: &Path) -> bool {
 
 fn is_cargos(directory: &Path) -> bool {
     directory.join(".rustc_info.json").exists()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cargos_directory_by_its_marks_or_the_shape_of_a_path() {
+        const TAG: (&str, &str) = ("CACHEDIR.TAG", "# This file is a cache directory tag created by cargo.");
+        const INFO: (&str, &str) = (".rustc_info.json", "{}");
+        for (file, marks, targets, expected) in [
+            ("target/release/app", [].as_slice(), "", "target"),
+            ("target/a/release/app", &[], "a", "target"),
+            ("target/a/release/examples/app", &[], "a.2.17", "target"),
+            ("target/a/release/app", &[("target", INFO), ("target", TAG), ("target/a", TAG)], "", "target"),
+            ("target/a/release/app", &[("target/a", TAG)], "a", "target"),
+            ("target/examples/app", &[("target", TAG)], "", "target"),
+            ("target/a/examples/examples/app", &[("target", INFO), ("target/a", TAG)], "", "target"),
+            // Of somebody else, and not a word of cargo's.
+            ("target/release/app", &[("", ("CACHEDIR.TAG", "own"))], "", "target"),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            for (place, (name, content)) in marks {
+                std::fs::create_dir_all(folder.path().join(place)).unwrap();
+                std::fs::write(folder.path().join(place).join(name), content).unwrap();
+            }
+            let files = vec![folder.path().join(file)];
+            let program = Program { name: "app".into(), manifest: folder.path().join("Cargo.toml"), files };
+            let mut args = CargoArgs::default();
+            args.targets.extend(targets.split_whitespace().map(str::to_owned));
+            assert_eq!(of(&program, &args), folder.path().join(expected), "{file} {marks:?}");
+        }
+    }
 }
