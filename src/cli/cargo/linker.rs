@@ -1,4 +1,4 @@
-//! What goes wrong when cargo links for another machine, and what helps.
+//! What goes wrong when cargo builds and links for another machine, and what helps.
 
 use super::message::Diagnostic;
 use super::targets;
@@ -38,20 +38,20 @@ impl Trouble {
     /// What is wrong with building for `targets`, and what helps: a line for each way.
     pub(super) fn told(&self, targets: &[String], args: &CargoArgs) -> Option<(String, String)> {
         match self {
-            Self::NotInstalled => targets::not_installed(targets).map(|target| {
-                (
-                    format!("the target `{target}` is not installed, so there is no image"),
-                    format!("`rustup target add {target}` installs it"),
-                )
-            }),
-            Self::Missing(linker) => Some((
-                format!("there is no linker `{linker}`, so there is no image"),
-                self.ways(targets, args),
-            )),
-            Self::Foreign(linker) => Some((
-                format!("`{linker}` can't link what is for another machine, so there is no image"),
-                self.ways(targets, args),
-            )),
+            Self::NotInstalled => {
+                let target = targets::not_installed(targets)?;
+                let message = format!("the target `{target}` is not installed, so there is no image");
+                Some((message, format!("`rustup target add {target}` installs it")))
+            }
+            Self::Missing(linker) => {
+                let message = format!("there is no linker `{linker}`, so there is no image");
+                Some((message, self.ways(targets, args)))
+            }
+            Self::Foreign(linker) => {
+                let message =
+                    format!("`{linker}` can't link what is for another machine, so there is no image");
+                Some((message, self.ways(targets, args)))
+            }
         }
     }
 

@@ -50,7 +50,7 @@ pub(in crate::cli) fn manifests(mut args: CargoManifestsArgs, color: Color) -> R
 /// Where cargo does not run, nobody would hear what is to be built.
 fn check_choice(has_file: bool, image: Option<&str>, cargo: &CargoArgs) -> Result<(), Failure> {
     let Some(flag) = cargo.choice() else { return Ok(()) };
-    let why = match image {
+    let message = match image {
         Some(image) => format!("`{flag}` chooses what cargo builds, and `{image}` is built already"),
         None if has_file => {
             format!("`{flag}` chooses what cargo builds, and with `--file` it builds nothing")
@@ -58,7 +58,7 @@ fn check_choice(has_file: bool, image: Option<&str>, cargo: &CargoArgs) -> Resul
         None => return Ok(()),
     };
     Err(Failure::usage(
-        why,
+        message,
         "leave it out; `--manifest-path PACKAGE/Cargo.toml` says whose settings hold for an image that is there",
     ))
 }
