@@ -108,3 +108,47 @@ hint: choose one with `--bin NAME` or `-p PACKAGE`
     let manifests = printed(&project, &["manifests", "-q", "--debug", "--bin", "tool"]);
     assert!(manifests.contains("image: tool:latest@sha256:"), "{manifests}");
 }
+
+#[test]
+fn manifests_of_an_image_choose_nothing_for_cargo_to_build() {
+    let project = shop();
+    printed(&project, &["build", "-q", "--debug"]);
+    for (args, why) in [
+        (
+            ["-p", "nope", "oci:target/coracle/shop.oci"],
+            "`-p` chooses what cargo builds, and `oci:target/coracle/shop.oci` is built already",
+        ),
+        (
+            ["--bin", "nope", "oci:target/coracle/shop.oci"],
+            "`--bin` chooses what cargo builds, and `oci:target/coracle/shop.oci` is built already",
+        ),
+        (
+            ["--examples", "--file", "Cargo.toml"],
+            "`--examples` chooses what cargo builds, and with `--file` it builds nothing",
+        ),
+    ] {
+        let output = project.cargo(["manifests"]).command().args(args).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        let hint = "leave it out; `--manifest-path PACKAGE/Cargo.toml` says whose settings hold for an image that is there";
+        assert_eq!(said, format!("error: {why}\n\nhint: {hint}\n"));
+    }
+    // A recipe here is not what `--bin` is about.
+    project.krate("", "app", "").file("coracle.toml", "image = { programs = [\"nothing\"] }\n");
+    let output = project.cargo(["manifests", "-q", "--debug", "--bin", "nope"]).command().output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("cargo could not build the programs"), "{said}");
+}
+
+#[test]
+fn a_package_says_what_holds_for_an_image_that_is_there() {
+    let project = Project::empty();
+    project.file("Cargo.toml", "[workspace]\nmembers = [\"crates/*\"]\nresolver = \"3\"\n");
+    project.krate("crates/shop", "shop", SETTINGS);
+    configuration(&project, "crates/shop");
+    printed(&project, &["build", "-q", "--debug"]);
+    let image = "oci:target/coracle/shop.oci";
+    let manifests =
+        printed(&project, &["manifests", "-q", "--manifest-path", "crates/shop/Cargo.toml", image]);
+    assert!(manifests.contains("port = 8080"), "{manifests}");
+}

@@ -84,6 +84,57 @@ app:latest@sha256:[..]
 }
 
 #[test]
+fn an_image_of_several_programs_is_called_as_its_entrypoint() {
+    let project = Project::app(
+        "[package.metadata.coracle.image]\nprograms = [\"target/debug/tool\", \"target/debug/app\"]\n",
+    );
+    project.file("src/bin/tool.rs", crate::project::MAIN);
+    project.cargo(["build", "-q", "--debug"]).ends(
+        0,
+        str![[r#"
+tool:latest@sha256:[..]
+
+"#]],
+        str![],
+    );
+    assert_eq!(project.layout("tool").names(), ["latest docker.io/library/tool:latest"]);
+}
+
+#[test]
+fn programs_of_an_earlier_build_are_in_no_image() {
+    let project = Project::app(
+        "[package.metadata.coracle.image]\nprograms = [\"target/release/app\", \"target/release/tool\"]\n",
+    );
+    project.file("src/bin/tool.rs", crate::project::MAIN);
+    project.built(&[]);
+    let hint = "hint: `programs` below `[package.metadata.coracle.image]` has to name what this command builds: change it, or \
+                the flags that choose programs, profile, target and directory";
+    for (flags, old, new) in [
+        (["--debug"].as_slice(), "app", "`target/debug/app`"),
+        (&["--bin", "app"], "tool", "`target/release/app`"),
+        (&["--target-dir", "out"], "app", "`out/release/app`"),
+    ] {
+        let output = project.cargo(["build", "-q"]).command().args(flags).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{flags:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        let expected = format!(
+            "error: `target/release/{old}` is not what cargo has built now: that is {new}\n\n{hint}\n"
+        );
+        assert_eq!(said, expected, "{flags:?}");
+    }
+    // What stands elsewhere is nobody's but the user's.
+    project.file("own/tool", std::fs::read(project.path("target/release/tool")).unwrap());
+    let settings = "[package.metadata.coracle.image]\nprograms = [\"target/release/app\", \"own/tool\"]\n";
+    project.krate("", "app", settings);
+    project.built(&["--bin", "app"]);
+    // Nothing was there before.
+    std::fs::remove_dir_all(project.path("target")).unwrap();
+    let output = project.cargo(["build", "-q", "--debug"]).command().output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.starts_with("error: `target/release/app` is not what cargo has built now"), "{said}");
+}
+
+#[test]
 fn flags_go_on_top() {
     let project = Project::app("[package.metadata.coracle.image]\nname = \"shop:1\"\nexpose = [80]\n");
     project.built(&["--debug", "-t", "shop:2", "-o", "oci:out", "--expose", "8080"]);

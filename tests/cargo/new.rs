@@ -88,6 +88,17 @@ tour:latest  linux/amd64  [..]
 }
 
 #[test]
+fn cargo_says_more_when_it_is_asked() {
+    let project = Project::app("");
+    let flags = ["build", "-v", "--debug", "--keep-going", "--ignore-rust-version", "--timings"];
+    let output = project.cargo(flags).command().output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("Running `"), "{said}");
+    assert!(project.path("target/cargo-timings").exists());
+}
+
+#[test]
 fn help_names_cargos_flags_and_none_that_it_does_not_take() {
     let project = Project::empty();
     let help = project.cargo(["build", "--help"]).command().output().unwrap();
@@ -100,7 +111,7 @@ fn help_names_cargos_flags_and_none_that_it_does_not_take() {
     ] {
         assert!(help.contains(flag), "{flag}: {help}");
     }
-    for flag in ["--file", "--root", "PROGRAM"] {
+    for flag in ["--file", "--root", "PROGRAM", "--all-targets", "--message-format"] {
         assert!(!help.contains(flag), "{flag}: {help}");
     }
 }

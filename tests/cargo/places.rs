@@ -21,6 +21,36 @@ fn a_target_directory_on_another_file_system() {
 }
 
 #[test]
+fn a_target_directory_beside_one_for_everything_else() {
+    let project = Project::app("");
+    project.file("src/bin/tool.rs", crate::project::MAIN).file("examples/tour.rs", crate::project::MAIN);
+    let config = format!(
+        "[build]\nbuild-dir = \"other\"\ntarget = \"{}-unknown-linux-gnu\"\n",
+        std::env::consts::ARCH
+    );
+    project.file(".cargo/config.toml", config);
+    project.built(&["--debug", "--bins", "--example", "tour"]);
+    for name in ["app", "tool", "tour"] {
+        project.layout(name);
+    }
+    // With nothing but cargo's mark.
+    project.file(".cargo/config.toml", "[build]\nbuild-dir = \"other\"\n");
+    std::fs::remove_dir_all(project.path("target")).unwrap();
+    project.built(&["--debug", "--bin", "app"]);
+    project.layout("app");
+}
+
+#[test]
+fn a_profile_that_is_called_as_the_directory_of_examples() {
+    let project = Project::app("[profile.examples]\ninherits = \"dev\"\n");
+    project.file("examples/tour.rs", crate::project::MAIN);
+    project.built(&["--profile", "examples", "--bin", "app", "--example", "tour"]);
+    project.layout("app");
+    project.layout("tour");
+    assert!(!project.path("coracle").exists());
+}
+
+#[test]
 fn a_target_directory_that_can_only_be_read() {
     let unshare = Command::new("unshare").args(["-rm", "true"]).output();
     if !unshare.is_ok_and(|output| output.status.success()) {

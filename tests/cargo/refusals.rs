@@ -160,7 +160,7 @@ fn nothing_is_pushed_by_a_name_that_nobody_chose() {
         str![[r#"
 error: `--push`: the image has no name, so nothing says where to send it
 
-hint: name it: `--tag REGISTRY/NAME:TAG`, or `name` below `[image]`
+hint: name it: `--tag REGISTRY/NAME:TAG`, or `name` below `[package.metadata.coracle.image]`
 
 "#]],
     );
@@ -185,4 +185,75 @@ fn what_is_refused_is_summed_up() {
     );
     project.file("src/main.rs", "fn main() { nothing }\n");
     sums_up(&[], "error: cargo could not build the programs, so there is no image");
+}
+
+#[test]
+fn configuration_that_is_named_nowhere_belongs_in_cargo_toml() {
+    let project = Project::app("");
+    project.cargo(["config", "render"]).ends(
+        2,
+        str![],
+        str![[r#"
+error: nothing to render: no configuration is named
+
+hint: write `[[package.metadata.coracle.config]]` in `Cargo.toml`, or pass `--config /etc/app=FOLDER`
+
+"#]],
+    );
+    let outside = Project::empty();
+    outside.cargo(["config", "render"]).ends(
+        2,
+        str![],
+        str![[r#"
+error: nothing to render: no configuration is named
+
+hint: write `[[config]]` in `coracle.toml`, or pass `--config /etc/app=FOLDER`
+
+"#]],
+    );
+}
+
+#[test]
+fn flags_of_cargo_that_make_no_image() {
+    let project = Project::app("");
+    let said = |args: &[&str]| {
+        let output = project.cargo([]).command().args(args).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let programs =
+        "images are of programs: `--bins`, `--bin NAME`, `--examples` and `--example NAME` choose them";
+    for flag in ["--lib", "--tests", "--test", "--benches", "--bench", "--all-targets"] {
+        let expected =
+            format!("error: `{flag}` is nothing that an image can be made of\n\nhint: {programs}\n");
+        assert_eq!(said(&["build", flag]), expected);
+        assert_eq!(said(&["manifests", flag]), expected);
+    }
+    for flag in ["--message-format=json", "--artifact-dir=x", "--unit-graph", "--future-incompat-report"] {
+        let said = said(&["build", flag]);
+        assert!(
+            said.contains("is nothing that an image can be made of") && said.contains("hint: "),
+            "{said}"
+        );
+    }
+    assert!(!project.path("target").exists());
+}
+
+#[test]
+fn settings_of_cargo_are_told_before_it_runs() {
+    let project = Project::app("");
+    for config in ["build.jobs=2", "target.x86_64-unknown-linux-gnu.linker=\"/usr/bin/cc\"", "cargo.toml"] {
+        for command in ["build", "manifests"] {
+            let output = project.cargo([command, "--config", config]).command().output().unwrap();
+            assert_eq!(output.status.code(), Some(2), "{config}");
+            let said = String::from_utf8(output.stderr).unwrap();
+            let expected = format!(
+                "error: `--config {config}`: `--config` mounts configuration, and sets nothing of cargo's\n\n\
+                 hint: write cargo's settings into `.cargo/config.toml`, or into variables such as CARGO_BUILD_JOBS; \
+                 `--config /etc/app=FOLDER` mounts a folder\n"
+            );
+            assert_eq!(said, expected);
+        }
+    }
+    assert!(!project.path("target").exists());
 }

@@ -137,6 +137,63 @@ hint: `rustup target add loongarch64-unknown-linux-musl` installs it
 }
 
 #[test]
+fn a_target_of_the_environment_is_as_one_of_a_flag() {
+    let project = Project::app("");
+    project.cargo(["build", "-q"]).env("CARGO_BUILD_TARGET", "loongarch64-unknown-linux-musl").ends(
+        1,
+        str![],
+        str![[r#"
+...
+error: the target `loongarch64-unknown-linux-musl` is not installed, so there is no image
+
+hint: `rustup target add loongarch64-unknown-linux-musl` installs it
+
+"#]],
+    );
+    let notes = "No such file or directory (os error 2)";
+    let project = crate_where_rustc_says("linker `aarch64-linux-musl-gcc` not found", notes);
+    run(&project, ["build", "-q"]).env("CARGO_BUILD_TARGET", "aarch64-unknown-linux-musl").ends(
+        1,
+        str![],
+        str![[r#"
+...
+error: there is no linker `aarch64-linux-musl-gcc`, so there is no image
+
+hint: name the linker in .cargo/config.toml: `target.aarch64-unknown-linux-musl.linker = "rust-lld"`
+hint: or pass `--zigbuild`, which links with Zig for any target
+
+"#]],
+    );
+}
+
+#[test]
+fn a_target_that_is_not_installed_is_not_what_else_is_wrong() {
+    const TARGET: &str = "loongarch64-unknown-linux-musl";
+    let project = Project::app("");
+    project.cargo(["build", "--bin", "nope", "--target", TARGET]).ends(
+        1,
+        str![],
+        str![[r#"
+error: no bin target named `nope` in default-run packages
+...
+error: cargo could not build the programs, so there is no image
+
+"#]],
+    );
+    // As with a standard library of its own.
+    let project = crate_where_rustc_says("cannot find value `x` in this scope", "not found");
+    run(&project, ["build", "-q", "-Z", "build-std", "--target", TARGET]).ends(
+        1,
+        str![],
+        str![[r#"
+...
+error: cargo could not build the programs, so there is no image
+
+"#]],
+    );
+}
+
+#[test]
 fn a_cargo_that_is_killed() {
     let project = crate_with(&[], 0);
     fake::cargo(&project, "kill -9 $$");

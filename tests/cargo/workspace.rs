@@ -75,6 +75,40 @@ hint: choose one with `--bin NAME` or `-p PACKAGE`, or write each image's name i
 }
 
 #[test]
+fn an_engine_would_have_all_images_by_one_name() {
+    let project = shop();
+    for place in ["docker-daemon:foo:1", "containers-storage:foo:1", "containerd:foo:1"] {
+        project.cargo(["build", "--quiet", "--debug", "-o", place]).ends(2, str![], str![[r#"
+error: several programs are several images: `--tag`, an archive or a name at a registry can't be the same for `admin`, `shop`
+
+hint: choose one with `--bin NAME` or `-p PACKAGE`, or write each image's name in Cargo.toml: `name` below `[package.metadata.coracle.image]`
+
+"#]]);
+    }
+}
+
+#[test]
+fn two_programs_of_one_file_are_no_images() {
+    let project = shop();
+    for name in ["admin", "shop"] {
+        let settings = format!(
+            "[[bin]]\nname = \"server\"\npath = \"src/main.rs\"\n\n[package.metadata.coracle.image]\nname = \"{name}:1\"\n"
+        );
+        project.krate(&format!("crates/{name}"), name, &settings);
+    }
+    project.cargo(["build", "-q", "--debug"]).ends(2, str![], str![[r#"
+...
+error: cargo has built two programs to one file, `target/debug/server`, which holds only one of them
+  --> `server` of crates/admin/Cargo.toml
+  --> `server` of crates/shop/Cargo.toml
+
+hint: give one of them another name in its `[[bin]]`, or build them one at a time with `-p PACKAGE`, each with a `--target-dir` of its own
+
+"#]]);
+    project.built(&["--debug", "-p", "shop"]);
+}
+
+#[test]
 fn a_layout_for_several_images_needs_a_tag_for_each() {
     let project = shop();
     project.cargo(["build", "-q", "--debug", "-o", "oci:all"]).ends(2, str![], str![[r#"

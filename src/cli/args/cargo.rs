@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Arg, Args, Parser, Subcommand};
+use clap::{Arg, ArgAction, Args, Parser, Subcommand};
 
 use super::{BuildArgs, Color, Command, ManifestsArgs};
 
@@ -186,21 +186,113 @@ pub(in crate::cli) struct CargoArgs {
 
     /// Where cargo writes
     #[arg(long, value_name = "DIR", help_heading = "Cargo")]
-    target_dir: Option<PathBuf>,
+    pub(in crate::cli) target_dir: Option<PathBuf>,
 
     /// How many things cargo does at once
     #[arg(short, long, value_name = "N", allow_hyphen_values = true, help_heading = "Cargo")]
     jobs: Option<String>,
+
+    /// Go on with what can be built after something could not
+    #[arg(long, help_heading = "Cargo")]
+    keep_going: bool,
+
+    /// Build packages for a newer Rust, too
+    #[arg(long, help_heading = "Cargo")]
+    ignore_rust_version: bool,
+
+    /// Let cargo write how long everything took
+    #[arg(long, help_heading = "Cargo")]
+    timings: bool,
+
+    /// Let cargo say more; twice for everything
+    #[arg(short, long, action = ArgAction::Count, conflicts_with = "quiet", help_heading = "Cargo")]
+    verbose: u8,
+
+    #[command(flatten)]
+    others: Others,
 
     /// A flag of nightly cargo
     #[arg(short = 'Z', value_name = "FLAG", help_heading = "Cargo")]
     unstable: Vec<String>,
 }
 
+/// What `cargo build` takes as well, and what makes no image of a program.
+#[derive(Args, Default)]
+struct Others {
+    #[arg(long, hide = true)]
+    lib: bool,
+
+    #[arg(long, hide = true)]
+    tests: bool,
+
+    #[arg(long, hide = true, num_args = 0..=1)]
+    test: Option<Option<String>>,
+
+    #[arg(long, hide = true)]
+    benches: bool,
+
+    #[arg(long, hide = true, num_args = 0..=1)]
+    bench: Option<Option<String>>,
+
+    #[arg(long, hide = true)]
+    all_targets: bool,
+
+    #[arg(long, hide = true)]
+    message_format: Option<String>,
+
+    #[arg(long, hide = true)]
+    artifact_dir: Option<PathBuf>,
+
+    #[arg(long, hide = true)]
+    unit_graph: bool,
+
+    #[arg(long, hide = true)]
+    future_incompat_report: bool,
+}
+
 impl CargoArgs {
-    /// Whether packages are chosen.
-    pub(in crate::cli) fn names_packages(&self) -> bool {
-        !self.packages.is_empty() || self.workspace
+    /// The first flag that cargo is not given, and what to do instead.
+    pub(in crate::cli) fn refused(&self) -> Option<(&'static str, &'static str)> {
+        const PROGRAMS: &str =
+            "images are of programs: `--bins`, `--bin NAME`, `--examples` and `--example NAME` choose them";
+        const OWN: &str =
+            "leave it out: cargo tells Coracle what it has built; `--format json` says what the images are";
+        let others = &self.others;
+        let flags = [
+            ("--lib", others.lib, PROGRAMS),
+            ("--tests", others.tests, PROGRAMS),
+            ("--test", others.test.is_some(), PROGRAMS),
+            ("--benches", others.benches, PROGRAMS),
+            ("--bench", others.bench.is_some(), PROGRAMS),
+            ("--all-targets", others.all_targets, PROGRAMS),
+            ("--message-format", others.message_format.is_some(), OWN),
+            ("--unit-graph", others.unit_graph, "run `cargo build --unit-graph`, which builds nothing"),
+            (
+                "--artifact-dir",
+                others.artifact_dir.is_some(),
+                "leave it out: `--output` says where images go, `--target-dir` where cargo writes",
+            ),
+            (
+                "--future-incompat-report",
+                others.future_incompat_report,
+                "run `cargo build --future-incompat-report`; an image needs none",
+            ),
+        ];
+        flags.into_iter().find(|(_, is_there, _)| *is_there).map(|(flag, _, hint)| (flag, hint))
+    }
+
+    /// The first flag that chooses packages or programs.
+    pub(in crate::cli) fn choice(&self) -> Option<&'static str> {
+        let flags = [
+            ("-p", !self.packages.is_empty()),
+            ("--workspace", self.workspace),
+            ("--exclude", !self.exclude.is_empty()),
+            ("--bin", !self.bin.is_empty()),
+            ("--bins", self.bins),
+            ("--example", !self.example.is_empty()),
+            ("--examples", self.examples),
+        ];
+        flags.into_iter().find(|(_, is_there)| *is_there).map(|(flag, _)| flag)
     }
 
     /// As `cargo build` takes them.
@@ -228,8 +320,12 @@ impl CargoArgs {
             ("--locked", self.locked),
             ("--offline", self.offline),
             ("--frozen", self.frozen),
+            ("--keep-going", self.keep_going),
+            ("--ignore-rust-version", self.ignore_rust_version),
+            ("--timings", self.timings),
         ];
         flags.extend(switches.into_iter().filter(|(_, is_on)| *is_on).map(|(flag, _)| flag.into()));
+        flags.extend((0..self.verbose).map(|_| "--verbose".into()));
         let values = [
             ("--profile", self.profile.as_ref().map(OsString::from)),
             ("--manifest-path", self.manifest_path.as_ref().map(OsString::from)),
@@ -263,6 +359,10 @@ mod tests {
             (
                 "cargo coracle build --target a --target=b -F x,y --bin c --example d --frozen -r",
                 "--bin c --example d --features x,y --target a --target b --release --frozen",
+            ),
+            (
+                "cargo coracle build -vv --debug --keep-going --ignore-rust-version --timings",
+                "--keep-going --ignore-rust-version --timings --verbose --verbose",
             ),
         ] {
             assert_eq!(flags(&line.replacen("cargo coracle", "cargo-coracle", 1)), expected, "{line}");

@@ -46,7 +46,8 @@ pub(super) fn programs(
     let mut command = Command::new(&cargo);
     command.arg(if args.zigbuild { "zigbuild" } else { "build" });
     // Cargo renders diagnostics best, but then nobody hears what a linker has said; only those for another machine lack one.
-    let format = match args.targets.as_slice() {
+    let targets = targets::named(args);
+    let format = match targets.as_slice() {
         [] => "json-render-diagnostics",
         _ => "json,json-diagnostic-rendered-ansi",
     };
@@ -68,7 +69,7 @@ pub(super) fn programs(
         return Err(Failure { exit: Exit::Interrupted, message, hint: None });
     }
     if !status.success() {
-        return Err(failed(status, args, said.trouble, &cargo));
+        return Err(failed(status, args, &targets, said.trouble, &cargo));
     }
     Ok(said.programs.into_values().collect())
 }
@@ -156,22 +157,20 @@ fn no_cargo(cargo: &Path, error: &io::Error) -> Failure {
 }
 
 /// Cargo has said why.
-fn failed(status: ExitStatus, args: &CargoArgs, trouble: Option<Trouble>, cargo: &OsString) -> Failure {
+fn failed(
+    status: ExitStatus,
+    args: &CargoArgs,
+    targets: &[String],
+    trouble: Option<Trouble>,
+    cargo: &OsString,
+) -> Failure {
     let failure = |message, hint| Failure { exit: Exit::Failed, message, hint };
     if status.code().is_none() {
         return failure(format!("cargo was ended ({status}), so there is no image"), None);
     }
-    if let Some(trouble) = trouble {
-        return failure(trouble.message(), Some(trouble.hint(args)));
-    }
-    if let Some((message, hint)) = zig::missing(args, Path::new(cargo)) {
+    let told = trouble.and_then(|trouble| trouble.told(targets, args));
+    if let Some((message, hint)) = told.or_else(|| zig::missing(args, Path::new(cargo))) {
         return failure(message, Some(hint));
-    }
-    if let Some(target) = targets::not_installed(&args.targets) {
-        return failure(
-            format!("the target `{target}` is not installed, so there is no image"),
-            Some(format!("`rustup target add {target}` installs it")),
-        );
     }
     failure("cargo could not build the programs, so there is no image".into(), None)
 }

@@ -9,7 +9,7 @@ use coracle::store::Destination;
 use coracle::transfer::Place;
 
 use super::compile::Program;
-use super::{from_here, targets};
+use super::{built, directory, from_here, targets};
 use crate::cli::args::CargoArgs;
 use crate::cli::build;
 use crate::cli::failure::Failure;
@@ -43,6 +43,7 @@ pub(super) fn recipes(
         )
         .into());
     }
+    built::check_files(programs)?;
     let (mut images, mut failures): (Vec<Image<'_>>, Vec<Failure>) = (Vec::new(), Vec::new());
     let mut wrong = None;
     for program in programs {
@@ -61,6 +62,9 @@ pub(super) fn recipes(
     }
     if !failures.is_empty() {
         return Err(failures);
+    }
+    for Image { program, recipe, .. } in images.iter().filter(|image| image.is_whole) {
+        built::check_named(recipe, programs, &directory::of(program, args))?;
     }
     check_flags(&images, flags)?;
     check_names(&images)?;
@@ -91,7 +95,9 @@ fn names<'a>(programs: impl IntoIterator<Item = &'a Program>) -> String {
 
 /// What can be said of one image alone is said of one.
 fn check_flags(images: &[Image<'_>], flags: &Overrides) -> Result<(), Failure> {
-    let one_image = |dest: &String| dest.contains("-archive:") || dest.starts_with("docker://");
+    let one_image = |dest: &String| {
+        dest.contains("-archive:") || dest.starts_with("docker://") || coracle::engine::is_place(dest)
+    };
     if images.len() < 2 || flags.names.is_empty() && !flags.destinations.iter().any(one_image) {
         return Ok(());
     }
@@ -116,24 +122,28 @@ fn image<'a>(program: &'a Program, flags: &Overrides, args: &CargoArgs) -> Resul
     }
     // A name that nobody chose is no place at a registry.
     if recipe.names.is_empty() && !recipe.push {
-        recipe.names.push(name(program)?);
+        recipe.names.push(name(entrypoint(&recipe).filter(|_| is_whole).unwrap_or(&program.name), program)?);
     }
     if recipe.destinations.is_empty() {
         let name = recipe.names.first().map_or(program.name.as_str(), Reference::base_name);
-        let folder = targets::directory(program, &args.targets).join("coracle");
+        let folder = directory::of(program, args).join("coracle");
         let layout = Destination::layout(from_here(&folder.join(format!("{name}.oci"))));
         recipe.destinations.push(Place::Local(layout));
     }
     Ok(Image { program, recipe, is_whole })
 }
 
-/// The program's own name in lower case.
-fn name(program: &Program) -> Result<Reference, Failure> {
-    program.name.to_lowercase().parse().map_err(|_| {
+/// The file that the image runs, by its name.
+fn entrypoint(recipe: &Recipe) -> Option<&str> {
+    recipe.programs.first()?.from.file_name()?.to_str()
+}
+
+/// The name of the program that the image runs, in lower case.
+fn name(entrypoint: &str, program: &Program) -> Result<Reference, Failure> {
+    entrypoint.to_lowercase().parse().map_err(|_| {
         Failure::usage(
             format!(
-                "`{}` is not a legal name of an image\n  --> the program of {}",
-                program.name,
+                "`{entrypoint}` is not a legal name of an image\n  --> the program of {}",
                 from_here(&program.manifest).display()
             ),
             "name the image with `--tag NAME`, or in Cargo.toml: `name = \"NAME\"` below `[package.metadata.coracle.image]`",

@@ -1,12 +1,14 @@
-//! What goes wrong when cargo links for another machine, and what helps.
+//! What goes wrong when cargo builds and links for another machine, and what helps.
 
 use super::message::Diagnostic;
 use super::targets;
 use crate::cli::args::CargoArgs;
 
-/// Why rustc could not link.
+/// Why rustc could not build for another machine.
 #[derive(PartialEq, Eq, Debug)]
 pub(super) enum Trouble {
+    /// The target has no standard library here.
+    NotInstalled,
     /// There is no such program.
     Missing(String),
     /// It is the linker of another machine, or finds libraries of one.
@@ -17,9 +19,13 @@ pub(super) enum Trouble {
 const FOREIGN: [&str; 4] =
     ["file in wrong format", "is incompatible with", "incompatible target", "unrecognized emulation mode"];
 
-/// What a message of rustc's says about its linker. Source: rustc, `compiler/rustc_codegen_ssa/src/errors.rs`.
+/// What a message of rustc's says about its linker, or that there is no library. Source: rustc,
+/// `compiler/rustc_codegen_ssa/src/errors.rs` and E0463 in its index of errors.
 pub(super) fn trouble(diagnostic: &Diagnostic) -> Option<Trouble> {
     let text = diagnostic.message.as_str();
+    if let "can't find crate for `std`" | "can't find crate for `core`" = text {
+        return Some(Trouble::NotInstalled);
+    }
     if let Some(linker) = text.strip_prefix("linker `").and_then(|text| text.strip_suffix("` not found")) {
         return Some(Trouble::Missing(linker.into()));
     }
@@ -29,24 +35,36 @@ pub(super) fn trouble(diagnostic: &Diagnostic) -> Option<Trouble> {
 }
 
 impl Trouble {
-    pub(super) fn message(&self) -> String {
+    /// What is wrong with building for `targets`, and what helps: a line for each way.
+    pub(super) fn told(&self, targets: &[String], args: &CargoArgs) -> Option<(String, String)> {
         match self {
-            Self::Missing(linker) => format!("there is no linker `{linker}`, so there is no image"),
+            Self::NotInstalled => {
+                let target = targets::not_installed(targets)?;
+                let message = format!("the target `{target}` is not installed, so there is no image");
+                Some((message, format!("`rustup target add {target}` installs it")))
+            }
+            Self::Missing(linker) => {
+                let message = format!("there is no linker `{linker}`, so there is no image");
+                Some((message, self.ways(targets, args)))
+            }
             Self::Foreign(linker) => {
-                format!("`{linker}` can't link what is for another machine, so there is no image")
+                let message =
+                    format!("`{linker}` can't link what is for another machine, so there is no image");
+                Some((message, self.ways(targets, args)))
             }
         }
     }
 
-    /// What helps; a line for each way.
-    pub(super) fn hint(&self, args: &CargoArgs) -> String {
+    /// How to link.
+    fn ways(&self, targets: &[String], args: &CargoArgs) -> String {
         // The targets of this machine were not what failed.
-        let triples = args.targets.iter().map(|target| targets::triple(target));
+        let triples = targets.iter().map(|target| targets::triple(target));
         let ways: Vec<Way> = triples.filter(|triple| !is_own(triple)).map(Way::of).collect();
         let installed = |linker: &str| {
             package(linker).map(|name| format!("`apt-get install {name}` installs it on Debian"))
         };
         let mut lines: Vec<String> = match self {
+            Self::NotInstalled => Vec::new(),
             Self::Missing(linker) => match installed(linker) {
                 Some(line) => vec![line],
                 None => ways.iter().map(Way::line).collect(),
@@ -146,6 +164,9 @@ mod tests {
                 Some(Trouble::Foreign("cc".into())),
             ),
             (failed, "ld: cannot find -lssl", None),
+            ("can't find crate for `std`", "", Some(Trouble::NotInstalled)),
+            ("can't find crate for `core`", "", Some(Trouble::NotInstalled)),
+            ("can't find crate for `serde`", "", None),
             ("cannot find value `x` in this scope", "", None),
         ] {
             assert_eq!(said(message, rendered), expected);

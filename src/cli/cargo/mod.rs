@@ -1,7 +1,9 @@
 //! `cargo coracle build`: cargo, and an image of each program that it builds. Images are packed while cargo goes on, and written
 //! when it has ended well.
 
+mod built;
 mod compile;
+mod directory;
 mod images;
 mod linker;
 mod message;
@@ -15,9 +17,9 @@ use std::path::{Path, PathBuf};
 pub(super) use compile::cargo as program;
 pub(super) use settings::{manifests, settle};
 
-use coracle::recipe::Recipe;
+use coracle::recipe::{Overrides, Recipe};
 
-use super::args::{CargoBuildArgs, Color};
+use super::args::{CargoArgs, CargoBuildArgs, Color};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::{build, interrupt};
@@ -28,6 +30,7 @@ pub(super) fn run(args: &CargoBuildArgs, color: Color) -> Result<Exit, Failure> 
     let find = |begin: &mut dyn FnMut(Recipe)| {
         refuse(args)?;
         let flags = args.build.overrides();
+        check(&args.cargo, &flags)?;
         let complete =
             |program: &_| images::recipe(program, &flags, &args.cargo).into_iter().for_each(&mut *begin);
         let programs = compile::programs(&args.cargo, args.build.quiet, color, complete)?;
@@ -61,6 +64,30 @@ fn refuse(args: &CargoBuildArgs) -> Result<(), Failure> {
         ));
     }
     Ok(())
+}
+
+/// What `cargo build` takes, and means nothing here or something else.
+fn check(cargo: &CargoArgs, flags: &Overrides) -> Result<(), Failure> {
+    if let Some((flag, hint)) = cargo.refused() {
+        return Err(Failure::usage(format!("`{flag}` is nothing that an image can be made of"), hint));
+    }
+    let mut configs = flags.config.mounts.iter().filter_map(|text| text.to_str());
+    match configs.find(|text| is_cargos_config(text)) {
+        Some(text) => Err(Failure::usage(
+            format!("`--config {text}`: `--config` mounts configuration, and sets nothing of cargo's"),
+            "write cargo's settings into `.cargo/config.toml`, or into variables such as CARGO_BUILD_JOBS; \
+             `--config /etc/app=FOLDER` mounts a folder",
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Whether `text` is a setting as cargo takes it, or a file of them.
+fn is_cargos_config(text: &str) -> bool {
+    match text.split_once('=') {
+        Some((key, _)) => key.contains('.') && !key.contains('/'),
+        None => text.ends_with(".toml"),
+    }
 }
 
 /// `path` as it is called from the working directory, where it is below that.

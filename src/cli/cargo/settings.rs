@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use coracle::recipe::{self, Package};
 
-use super::{compile, images};
-use crate::cli::args::{CargoManifestsArgs, Color, Command, ConfigCommand};
+use super::{compile, from_here, images};
+use crate::cli::args::{CargoArgs, CargoManifestsArgs, Color, Command, ConfigCommand};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::{interrupt, manifests};
@@ -16,7 +16,8 @@ pub(in crate::cli) fn settle(command: &mut Command) -> Result<(), Failure> {
         && args.file.is_none()
         && !args.needs_no_recipe()
     {
-        args.file = file()?;
+        // One without settings has none, rather than a `coracle.toml` that nobody would look for.
+        args.file = file()?.or_else(|| nearest().filter(|_| !has_recipe()).map(|file| from_here(&file)));
     }
     Ok(())
 }
@@ -24,6 +25,8 @@ pub(in crate::cli) fn settle(command: &mut Command) -> Result<(), Failure> {
 /// What runs the image of a program that cargo builds, or one that is there already.
 pub(in crate::cli) fn manifests(mut args: CargoManifestsArgs, color: Color) -> Result<Exit, Failure> {
     let CargoManifestsArgs { cargo, manifests: args } = &mut args;
+    super::check(cargo, &args.overrides())?;
+    check_choice(args.file.is_some(), args.image.as_deref(), cargo)?;
     if args.file.is_some() {
         return manifests::run(args, None);
     }
@@ -31,7 +34,7 @@ pub(in crate::cli) fn manifests(mut args: CargoManifestsArgs, color: Color) -> R
         Some(path) => Some(path.clone()),
         None => file()?,
     };
-    let is_cargos = args.file.is_some() || cargo.names_packages() || !has_recipe();
+    let is_cargos = args.file.is_some() || cargo.choice().is_some() || !has_recipe();
     if args.image.is_some() || !is_cargos {
         return manifests::run(args, None);
     }
@@ -44,14 +47,35 @@ pub(in crate::cli) fn manifests(mut args: CargoManifestsArgs, color: Color) -> R
     manifests::run(args, Some(&built))
 }
 
+/// Where cargo does not run, nobody would hear what is to be built.
+fn check_choice(has_file: bool, image: Option<&str>, cargo: &CargoArgs) -> Result<(), Failure> {
+    let Some(flag) = cargo.choice() else { return Ok(()) };
+    let message = match image {
+        Some(image) => format!("`{flag}` chooses what cargo builds, and `{image}` is built already"),
+        None if has_file => {
+            format!("`{flag}` chooses what cargo builds, and with `--file` it builds nothing")
+        }
+        None => return Ok(()),
+    };
+    Err(Failure::usage(
+        message,
+        "leave it out; `--manifest-path PACKAGE/Cargo.toml` says whose settings hold for an image that is there",
+    ))
+}
+
 /// The Cargo.toml here or above when it has settings. Those of its workspace give way to a `coracle.toml` here.
 fn file() -> Result<Option<PathBuf>, Failure> {
-    let here = std::env::current_dir().unwrap_or_default();
-    let mut manifests = here.ancestors().map(|folder| folder.join("Cargo.toml"));
-    let Some(manifest) = manifests.find(|manifest| manifest.exists()) else { return Ok(None) };
+    let Some(manifest) = nearest() else { return Ok(None) };
     let package = Package::read(&manifest)?;
     let is_recipe = package.has_settings()? || !has_recipe() && package.inherits_settings()?;
     Ok(Some(manifest).filter(|_| is_recipe))
+}
+
+/// The Cargo.toml here or above.
+fn nearest() -> Option<PathBuf> {
+    let here = std::env::current_dir().unwrap_or_default();
+    let mut manifests = here.ancestors().map(|folder| folder.join("Cargo.toml"));
+    manifests.find(|manifest| manifest.exists())
 }
 
 fn has_recipe() -> bool {

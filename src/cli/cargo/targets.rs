@@ -12,7 +12,8 @@ use coracle::elf::Header;
 use coracle::platform::Platform;
 
 use super::compile::Program;
-use super::from_here;
+use super::{directory, from_here};
+use crate::cli::args::CargoArgs;
 use crate::cli::failure::Failure;
 
 /// More than any header of an ELF file has.
@@ -57,39 +58,11 @@ pub(super) fn are_all_there(program: &Program, targets: &[String]) -> bool {
     let asked: BTreeSet<&str> = targets.iter().map(|target| triple(target)).collect();
     match program.files.as_slice() {
         [file] if asked.is_empty() => {
-            let above = profile(file).parent().and_then(Path::parent);
-            !above.is_some_and(|above| is_cargos(above) || above.join("CACHEDIR.TAG").exists())
+            let above = directory::profile(file).parent().and_then(Path::parent);
+            !above.is_some_and(directory::is_marked)
         }
         files => files.len() == asked.len(),
     }
-}
-
-/// The directory of the profile that `file` stands in.
-fn profile(file: &Path) -> &Path {
-    let parent = file.parent().unwrap_or(Path::new(""));
-    if parent.ends_with("examples") { parent.parent().unwrap_or(parent) } else { parent }
-}
-
-/// The directory that cargo writes to: above that of the profile, and above that of the target, if there is one.
-pub(super) fn directory(program: &Program, targets: &[String]) -> PathBuf {
-    let file = program.files.first().map(PathBuf::as_path).unwrap_or(Path::new(""));
-    let above = profile(file).parent().unwrap_or(Path::new(""));
-    let of_target = |target: &String| {
-        let target = triple(target);
-        let name = Path::new(target.strip_suffix(".json").unwrap_or(target)).file_name();
-        name.is_some_and(|name| above.ends_with(name))
-    };
-    match above.parent() {
-        // Configuration can name targets, too; then this file is one directory further up.
-        Some(root) if targets.iter().any(of_target) || is_cargos(root) && !is_cargos(above) => {
-            root.to_owned()
-        }
-        _ => above.to_owned(),
-    }
-}
-
-fn is_cargos(directory: &Path) -> bool {
-    directory.join(".rustc_info.json").exists()
 }
 
 /// `target` without the version of glibc that cargo-zigbuild takes behind it, as in `x86_64-unknown-linux-gnu.2.17`.
@@ -100,6 +73,13 @@ pub(super) fn triple(target: &str) -> &str {
         }
         _ => target,
     }
+}
+
+/// The targets that the flags name, else the environment; those in files of cargo's configuration only cargo knows.
+#[allow(clippy::disallowed_methods, reason = "the environment says which target it is")]
+pub(super) fn named(args: &CargoArgs) -> Vec<String> {
+    let variable = || std::env::var("CARGO_BUILD_TARGET").ok().filter(|target| !target.is_empty());
+    if args.targets.is_empty() { variable().into_iter().collect() } else { args.targets.clone() }
 }
 
 /// The first of `targets` that rustc knows, and has no libraries for.
@@ -140,8 +120,8 @@ mod tests {
         let both = program(&["target/a/release/app", "target/b/release/app"]);
         std::fs::create_dir_all(at("target/a")).unwrap();
         // As cargo marks every directory that it makes.
-        std::fs::write(at("target/CACHEDIR.TAG"), "").unwrap();
-        std::fs::write(at("target/a/CACHEDIR.TAG"), "").unwrap();
+        std::fs::write(at("target/CACHEDIR.TAG"), "# This file is a tag created by cargo.").unwrap();
+        std::fs::write(at("target/a/CACHEDIR.TAG"), "# This file is a tag created by cargo.").unwrap();
         let asked = |targets: &[&str]| targets.iter().map(ToString::to_string).collect::<Vec<_>>();
         for (program, targets, expected) in [
             (&here, asked(&[]), true),

@@ -22,12 +22,12 @@ pub(super) fn run(args: &RenderArgs) -> Result<Exit, Failure> {
         recipe::Error::Read(error)
             if args.file.is_none() && file.is_some() && error.kind() == ErrorKind::NotFound =>
         {
-            nothing()
+            nothing(None)
         }
         error => error.into(),
     })?;
     if configuration.mounts.is_empty() {
-        return Err(nothing());
+        return Err(nothing(file));
     }
     let mounts = config::render(&configuration)?;
     match &args.output {
@@ -37,11 +37,15 @@ pub(super) fn run(args: &RenderArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// No configuration is named anywhere.
-fn nothing() -> Failure {
+/// No configuration is named anywhere, least of all in `file`.
+fn nothing(file: Option<&Path>) -> Failure {
+    let (table, file) = match file {
+        Some(file) if file.ends_with("Cargo.toml") => ("package.metadata.coracle.config", file),
+        file => ("config", file.unwrap_or(Path::new(recipe::FILE_NAME))),
+    };
     Failure::usage(
         "nothing to render: no configuration is named",
-        "write `[[config]]` in `coracle.toml`, or pass `--config /etc/app=FOLDER`",
+        format!("write `[[{table}]]` in `{}`, or pass `--config /etc/app=FOLDER`", file.display()),
     )
 }
 

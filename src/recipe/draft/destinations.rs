@@ -36,10 +36,12 @@ impl Check<'_> {
     /// What is pushed has a name that says where to.
     pub(super) fn push(&mut self, file: &schema::File, flags: &Overrides) -> bool {
         if flags.push && flags.names.is_empty() && file.image.0.name.is_none() {
+            let table =
+                self.document.map_or_else(|| "image".into(), |document| document.header(&(0..0), "image"));
             self.problem(
                 &Origin::Flag("--push"),
                 "the image has no name, so nothing says where to send it".into(),
-                Some("name it: `--tag REGISTRY/NAME:TAG`, or `name` below `[image]`".into()),
+                Some(format!("name it: `--tag REGISTRY/NAME:TAG`, or `name` below `[{table}]`")),
             );
         }
         flags.push

@@ -27,7 +27,16 @@ fn workspace(desk: &Desk) {
         desk.file(&format!("{folder}/Cargo.toml"), manifest)
             .file(&format!("{folder}/src/main.rs"), "fn main() {}\n");
     };
-    krate(".", "shop", "\n[workspace]\nmembers = [\"tools\"]\n\n[features]\ntls = []\n");
+    krate(
+        ".",
+        "shop",
+        "\n[workspace]\nmembers = [\"tools\"]\n\n[features]\ntls = []\n\n\
+         [[package.metadata.coracle.config]]\nmount = \"/etc/shop\"\ntemplates = [\"shop.conf.j2\"]\n\n\
+         [package.metadata.coracle.values]\nfiles = [\"values.toml\"]\n\n\
+         [package.metadata.coracle.environments.production]\nvalues = [\"production.toml\"]\n",
+    );
+    desk.file("shop.conf.j2", "port = {{ port }}\n");
+    desk.file("values.toml", "port = 8080\n").file("production.toml", "port = 80\n");
     krate("tools", "tools", "");
     krate("services/shop", "shop", "\n[workspace]\n");
     desk.file("examples/tour.rs", "fn main() {}\n").done("cargo generate-lockfile -q");
