@@ -10,7 +10,6 @@ pub(super) const PAGE: Page = Page {
     checks: &[
         ("cargo coracle build", Check::Prints("app:latest@sha256:")),
         ("cargo coracle build -p shop", Check::After(workspace)),
-        ("cargo coracle config render", Check::After(configured)),
     ],
 };
 
@@ -40,26 +39,6 @@ fn workspace(desk: &Desk) {
     krate("tools", "tools", "");
     krate("services/shop", "shop", "\n[workspace]\n");
     desk.file("examples/tour.rs", "fn main() {}\n").done("cargo generate-lockfile -q");
-}
-
-/// The package has a configuration.
-fn configured(desk: &Desk) {
-    let settings = r#"
-[[package.metadata.coracle.config]]
-mount = "/etc/shop"
-templates = ["config/shop.toml.j2"]
-
-[package.metadata.coracle.values]
-files = ["config/values.toml"]
-
-[package.metadata.coracle.environments.production]
-values = ["config/production.toml"]
-"#;
-    desk.file("config/shop.toml.j2", "port = {{ port }}\n")
-        .file("config/values.toml", "port = 8080\n")
-        .file("config/production.toml", "port = 80\n")
-        .file("more.toml", settings)
-        .done("cat more.toml >>Cargo.toml; rm more.toml");
 }
 
 /// `cargo coracle build --target`: cargo's part is done by compilers of Debian's.
