@@ -64,5 +64,5 @@ pub mod yaml;
 
 pub use build::{
     Before, Below, Built, Change, Delivery, Error, Observer, OverBudget, Plan, Previous, Roots, Settings,
-    View, Weight, build, contract_of, foresee, including, judge_configuration, plan, registries,
+    Turn, View, Weight, build, contract_of, foresee, including, judge_configuration, plan, registries,
 };

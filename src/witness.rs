@@ -65,6 +65,13 @@ impl Witness {
         self.contradicted |= old.is_some_and(|old| old != answer);
     }
 
+    /// Whether all of it is as it was.
+    pub(crate) fn holds(&self) -> bool {
+        let mut answers = self.answers.iter();
+        !self.contradicted
+            && answers.all(|((path, question), answer)| question.ask(path).as_ref() == Some(answer))
+    }
+
     /// What can be asked again later; nothing when a later change might not show, because something changed while it was
     /// looked at, or so shortly before `began` that another change in the same tick of the clock would look alike.
     pub(crate) fn testify(self, began: (i64, i64)) -> Option<Testimony> {

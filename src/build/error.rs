@@ -59,6 +59,9 @@ pub enum Error {
     /// The image can't be sent.
     #[error(transparent)]
     Transfer(#[from] transfer::Error),
+    /// What the image was made of is not what it was.
+    #[error("what the image is made of has changed since it was packed")]
+    Changed,
     /// Somebody has to talk to registries.
     #[error("cannot send the image to `{0}`: nobody is there who talks to registries")]
     NoClient(Place),
@@ -165,6 +168,7 @@ impl Error {
             Self::Registry(error) => error.hint(),
             Self::Store(error) => error.hint(),
             Self::Transfer(error) => error.hint(),
+            Self::Changed => Some("build again when all of it is finished".into()),
             Self::NoClient(_) => Some("give the build a client, `Settings::client`".into()),
             Self::Io(error) => error.hint(),
             Self::NoRoot(_) => Some("name a directory with an unpacked root file system in it".into()),

@@ -98,12 +98,23 @@ pub trait Observer: Sync {
     fn sent(&self, _bytes: u64) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
-    /// All is packed, sent as far as it has no name, and about to be written to its destinations; says whether to go on. Who
-    /// builds several images at once lets them wait here for their turn, so that a layout that they share always looks
-    /// the same, or until it is known that they are wanted.
-    fn publishing(&self) -> ControlFlow<()> {
-        ControlFlow::Continue(())
+    /// All is packed, sent as far as it has no name, and about to be written to its destinations, or found there; says whether
+    /// to go on. Who builds several images at once lets them wait here for their turn, so that a layout that they share
+    /// always looks the same, or until it is known that they are wanted.
+    fn publishing(&self) -> Turn {
+        Turn::Publish
     }
+}
+
+/// What becomes of an image that is ready.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Turn {
+    /// It is published.
+    Publish,
+    /// It is published if all that it was made of is as it was: it may have waited for long.
+    PublishUnlessChanged,
+    /// It is given up.
+    GiveUp,
 }
 
 /// Who does not want to see.
@@ -195,8 +206,9 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
     let routes = destinations.routes(recipe, settings)?;
     destinations.contract_at_registry(settings)?;
     // An engine takes what is packed here, and tells itself whether it has it.
+    let configuration = crate::config::fingerprint(&recipe.config);
     let earlier = match destinations.engines.is_empty() {
-        true => Unchanged::of(recipe, settings, &destinations)?,
+        true => Unchanged::of(recipe, settings, &destinations, configuration)?,
         false => None,
     };
     if let Some(earlier) = &earlier
@@ -207,7 +219,8 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
         let built = comparison.seen(built);
         // What is over its budget is packed again: then its files can be told.
         if comparison.holds(&built) {
-            return Ok(built);
+            let is_same = || is_same(recipe, configuration) && earlier.holds(recipe, &destinations);
+            return take_turn(observer, is_same).map(|()| built);
         }
     }
     let mut contract = contract_of(recipe)?;
@@ -250,15 +263,13 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
         packing.configs(&root);
         Ok::<_, Error>((root, packing.packed.into_inner(), notes))
     })?;
-    if let Some(shared) = &shared {
-        packed.iter().for_each(|(shape, layer)| shared.keep(*shape, layer, &staging, &repositories));
-        notes.extend(shared.note());
-    }
     if let Some(base) = &base {
         ground::stage(base, &root, &staging, &destinations, observer)?;
     }
-    if observer.publishing().is_break() {
-        return Err(Error::interrupted());
+    take_turn(observer, || is_same(recipe, configuration) && roots.witness().holds())?;
+    if let Some(shared) = &shared {
+        packed.iter().for_each(|(shape, layer)| shared.keep(*shape, layer, &staging, &repositories));
+        notes.extend(shared.note());
     }
     let mut traces = Traces::default();
     for destination in &destinations.local {
@@ -295,6 +306,20 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
     }
     // What it is compared with may be another image the next time.
     Ok(comparison.seen(built))
+}
+
+/// Waits for the image's turn.
+fn take_turn(observer: &dyn Observer, is_same: impl FnOnce() -> bool) -> Result<(), Error> {
+    match observer.publishing() {
+        Turn::PublishUnlessChanged if !is_same() => Err(Error::Changed),
+        Turn::Publish | Turn::PublishUnlessChanged => Ok(()),
+        Turn::GiveUp => Err(Error::interrupted()),
+    }
+}
+
+/// Whether the configuration is the one with this fingerprint; what is piped in has none, and can't change.
+fn is_same(recipe: &Recipe, configuration: Option<Digest>) -> bool {
+    crate::config::fingerprint(&recipe.config) == configuration
 }
 
 impl Below {

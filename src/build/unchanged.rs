@@ -69,16 +69,17 @@ struct LayerSummary {
 }
 
 impl<'a> Unchanged<'a> {
-    /// Nothing without a cache, and when part of the configuration is piped in.
+    /// Nothing without a cache, and when part of the configuration is piped in, so that it has no fingerprint.
     pub(super) fn of(
         recipe: &Recipe,
         settings: &'a Settings,
         destinations: &Destinations,
+        configuration: Option<Digest>,
     ) -> Result<Option<Self>, Error> {
         let Some(cache) = settings.cache.as_deref().filter(|cache| cache.has_records()) else {
             return Ok(None);
         };
-        let Some(configuration) = config::fingerprint(&recipe.config) else { return Ok(None) };
+        let Some(configuration) = configuration else { return Ok(None) };
         let places = destinations.on_disk().map(Destination::place);
         let places = places.collect::<Result<Vec<_>, _>>()?;
         let folder = fs::absolute(std::path::Path::new("."))?;
@@ -147,6 +148,11 @@ impl<'a> Unchanged<'a> {
             (Some(_), None) => false,
         };
         Ok(is_there.then_some(built))
+    }
+
+    /// Whether the earlier build still counts, as far as this machine knows.
+    pub(super) fn holds(&self, recipe: &Recipe, destinations: &Destinations) -> bool {
+        self.recorded(recipe, destinations).is_some()
     }
 
     /// What the record of the earlier build says, if that is true of all that is on disk.

@@ -12,7 +12,7 @@ use coracle::note::Note;
 use coracle::recipe::Recipe;
 use coracle::registry::{Client, Repository};
 use coracle::transfer::Place;
-use coracle::{Built, Observer, Plan, Settings};
+use coracle::{Built, Observer, Plan, Settings, Turn};
 
 use super::args::BuildArgs;
 use super::exit::Exit;
@@ -47,7 +47,7 @@ pub(super) fn all(
         let mut builds = Builds { scope, turns: &turns, progress: &progress, why, sender, begun: Vec::new() };
         let found = find(&mut |recipe| {
             if let Some((recipe, settings)) = surroundings.of_one(recipe) {
-                builds.begin(recipe, settings);
+                builds.begin(recipe, settings, true);
             }
         });
         let found = found.and_then(|recipes| Ok(surroundings.of_all(recipes)?));
@@ -98,29 +98,42 @@ impl Builds<'_, '_> {
             let number = early.iter().find(|(_, begun)| ***begun == recipe).map(|(number, _)| *number);
             match number.and_then(|number| early.remove_entry(&number)) {
                 Some((number, _)) => number,
-                None => self.begin(recipe, settings.clone()),
+                None => self.begin(recipe, settings.clone(), false),
             }
         });
         numbers.collect()
     }
 
-    fn begin(&mut self, recipe: Recipe, settings: Settings) -> usize {
+    fn begin(&mut self, recipe: Recipe, settings: Settings, is_early: bool) -> usize {
         let (number, recipe) = (self.begun.len(), Arc::new(recipe));
         self.begun.push(recipe.clone());
         let (turns, progress, why, sender) = (self.turns, self.progress, self.why, self.sender.clone());
         let of = recipe.clone();
         let work = move || {
             turns.enter(number);
-            let watch = Watch { progress, turn: Some((turns, number)), notes: Mutex::default() };
-            let built = match turns.is_off(number) {
-                true => Err(coracle::Error::interrupted()),
-                false => coracle::build(&of, &settings, &watch),
+            let attempt = |is_early| {
+                let turn = Some((turns, number));
+                let watch = Watch { progress, turn, is_early, notes: Mutex::default() };
+                let built = match turns.is_off(number) {
+                    true => Err(coracle::Error::interrupted()),
+                    false => coracle::build(&of, &settings, &watch),
+                };
+                (built, watch.notes())
             };
+            let (mut built, mut notes) = attempt(is_early);
+            // What it is made of may not have been finished then. Now it is.
+            if is_early
+                && built.is_err()
+                && turns.wait(number).is_continue()
+                && interrupt::go_on().is_continue()
+            {
+                (built, notes) = attempt(false);
+            }
             turns.done(number);
             let _ = sender.send(Ended {
                 number,
-                recipe: of,
-                notes: watch.notes(),
+                recipe: of.clone(),
+                notes,
                 built: built.map_err(|error| why(&error)),
             });
         };
@@ -214,13 +227,15 @@ fn missing(recipe: &Recipe) -> Vec<PathBuf> {
 pub(super) struct Watch<'a> {
     progress: &'a Progress,
     turn: Option<(&'a Turns, usize)>,
+    /// It was begun before all images were known, and what it is made of may change until then.
+    is_early: bool,
     notes: Mutex<Vec<Note>>,
 }
 
 impl<'a> Watch<'a> {
     /// Of a build that is the only one.
     pub(super) fn alone(progress: &'a Progress) -> Self {
-        Self { progress, turn: None, notes: Mutex::default() }
+        Self { progress, turn: None, is_early: false, notes: Mutex::default() }
     }
 
     /// What was said of the plans.
@@ -257,10 +272,12 @@ impl Observer for Watch<'_> {
         self.go_on()
     }
 
-    fn publishing(&self) -> ControlFlow<()> {
-        if let Some((turns, number)) = self.turn {
-            turns.wait(number)?;
+    fn publishing(&self) -> Turn {
+        let is_off = self.turn.is_some_and(|(turns, number)| turns.wait(number).is_break());
+        match (is_off || interrupt::go_on().is_break(), self.is_early) {
+            (true, _) => Turn::GiveUp,
+            (false, true) => Turn::PublishUnlessChanged,
+            (false, false) => Turn::Publish,
         }
-        interrupt::go_on()
     }
 }

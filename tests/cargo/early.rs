@@ -43,6 +43,13 @@ fn nothing_was_seen(project: &Project) {
     assert_eq!(std::fs::read_to_string(project.path("target/seen")).unwrap(), "");
 }
 
+/// Nor is there anything in the end, and nothing was left behind.
+#[track_caller]
+fn nothing_is_there(project: &Project) {
+    nothing_was_seen(project);
+    assert!(!project.path("target/coracle").exists());
+}
+
 #[test]
 fn images_are_packed_while_cargo_compiles_others() {
     let project = crate_that_then(&NAMES, "cat target/last");
@@ -78,8 +85,7 @@ error: cargo could not build the programs, so there is no image
 
 "#]],
     );
-    nothing_was_seen(&project);
-    assert!(!project.path("target/coracle").exists());
+    nothing_is_there(&project);
 }
 
 #[test]
@@ -93,7 +99,7 @@ error: two images are called `one:latest`
 hint: build them one at a time with `-p PACKAGE` or `--bin NAME`, give each package or program its own name, or put them into one image: `programs` below `[package.metadata.coracle.image]`
 
 "#]]);
-    nothing_was_seen(&project);
+    nothing_is_there(&project);
     run(&project, ["build", "-t", "one"]).ends(2, str![], str![[r#"
 error: several programs are several images: `--tag`, an archive or a name at a registry can't be the same for `One`, `one`, `two`
 
@@ -113,7 +119,7 @@ error: interrupted; no image was written
 
 "#]],
     );
-    nothing_was_seen(&project);
+    nothing_is_there(&project);
     // Before there is anything to wait for; cargo is told by the terminal, too, and fails.
     fake::cargo(&project, "kill -INT $PPID\nsleep 0.2\nexit 101");
     run(&project, ["build"]).ends(

@@ -25,6 +25,7 @@ mod refusals;
 #[path = "../registry/fake/mod.rs"]
 mod registry;
 mod sent;
+mod stale;
 #[path = "../support/mod.rs"]
 mod support;
 mod targets;
