@@ -132,6 +132,35 @@ error: interrupted; no image was written
     );
 }
 
+/// As CI ends a job: cargo is told, and does not go on alone.
+#[test]
+fn who_ends_coracle_alone_ends_cargo() {
+    let project = crate_that_then(&["one", "two"], "kill -TERM $PPID\nexec sleep 30");
+    let clock = std::time::Instant::now();
+    run(&project, ["build"]).ends(
+        130,
+        str![],
+        str![[r#"
+error: interrupted; no image was written
+
+"#]],
+    );
+    assert!(clock.elapsed() < std::time::Duration::from_secs(25), "cargo slept to its end");
+    nothing_is_there(&project);
+}
+
+/// Something that cargo has started may hold its output for longer than it lives itself.
+#[test]
+fn who_outlives_cargo_is_not_waited_for() {
+    let finished = r#"echo '{"reason":"build-finished","success":true}'"#;
+    let project =
+        crate_that_then(&["one", "two"], &format!("cat target/last\nsleep 30 2>/dev/null &\n{finished}"));
+    let clock = std::time::Instant::now();
+    let output = run(&project, ["build", "-q"]).command().output().unwrap();
+    assert!(output.status.success());
+    assert!(clock.elapsed() < std::time::Duration::from_secs(25), "what cargo has started slept to its end");
+}
+
 #[test]
 fn a_program_that_is_built_for_one_more_target_is_one_image() {
     let targets = ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"];

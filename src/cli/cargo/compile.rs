@@ -12,7 +12,8 @@ use super::{targets, zig};
 use crate::cli::args::{CargoArgs, Color};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::{interrupt, report};
+use crate::cli::interrupt::{self, HandOn};
+use crate::cli::report;
 
 /// A program that cargo has built, for one target or several.
 pub(super) struct Program {
@@ -107,10 +108,12 @@ fn listen(
     mut complete: impl FnMut(&Program),
 ) -> io::Result<(Said, ExitStatus)> {
     let mut said = Said::default();
+    let asks = HandOn::to(&cargo);
     if let Some(stdout) = cargo.stdout.take() {
         let mut stdout = BufReader::new(stdout);
         while let Some(message) = message::next(&mut stdout, report::talk)? {
             match message {
+                Message::BuildFinished {} => break,
                 Message::CompilerArtifact(artifact) if is_program(&artifact) => {
                     let program = said.add(artifact);
                     if targets::are_all_there(program, &args.targets) {
@@ -125,6 +128,7 @@ fn listen(
             }
         }
     }
+    drop(asks);
     Ok((said, cargo.wait()?))
 }
 

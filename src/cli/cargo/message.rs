@@ -22,6 +22,8 @@ pub(super) enum Message {
         /// It.
         message: Diagnostic,
     },
+    /// Nothing more comes, whoever else holds the pipe.
+    BuildFinished {},
     /// What concerns nobody here.
     #[serde(other)]
     Other,
