@@ -248,9 +248,11 @@ fn nothing_named(error: recipe::Error) -> Failure {
     }
 }
 
-/// Reports all failures but the last, which ends the command; its exit code is the first's.
-pub(super) fn first(failures: Vec<Failure>) -> Option<Failure> {
+/// Reports all failures but the last, which ends the command; its exit code is the first's. Who interrupts several builds has
+/// interrupted once.
+pub(super) fn first(mut failures: Vec<Failure>) -> Option<Failure> {
     let exit = failures.first()?.exit;
+    failures.dedup_by(|later, earlier| later.exit == Exit::Interrupted && later.message == earlier.message);
     let mut failures = failures.into_iter().rev();
     let last = failures.next().map(|failure| Failure { exit, ..failure });
     for failure in failures.rev() {
