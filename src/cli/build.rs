@@ -1,5 +1,6 @@
 //! `coracle build`
 
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -51,10 +52,16 @@ pub(super) fn images_of(
     };
     let done = reports.check().and_then(|()| match args.dry_run {
         true => planned(args, find, |recipe, settings| take(plan(recipe, settings, args, why))),
-        false => builds::all(args, find, why, |Ended { recipe, notes, built, .. }| {
-            report::notes(&notes, args.quiet);
-            take(built.and_then(|built| tell(&recipe, &built, args, &reports)));
-        }),
+        false => builds::all(
+            args,
+            find,
+            why,
+            |failures| leave(&reports, failures),
+            |Ended { recipe, notes, built, .. }| {
+                report::notes(&notes, args.quiet);
+                take(built.and_then(|built| tell(&recipe, &built, args, &reports)));
+            },
+        ),
     });
     failures.extend(done.err().into_iter().flatten());
     let described = if images.is_empty() { Value::Null } else { json!({ "images": images }) };
@@ -62,6 +69,15 @@ pub(super) fn images_of(
         failures.extend(output::print_json(&described).err());
     }
     first(reports.write(&described, failures)).map_or(Ok(Exit::Done), Err)
+}
+
+/// Ends the process although something is still going on, which nobody wants any more. What it has packed, the next build
+/// removes.
+#[allow(clippy::exit, reason = "threads that wait for a registry can't be told")]
+fn leave(reports: &Reports<'_>, failures: Vec<Failure>) -> Infallible {
+    let failure = first(reports.write(&Value::Null, failures));
+    failure.iter().for_each(report::failure);
+    std::process::exit(failure.map_or(Exit::Failed, |failure| failure.exit) as i32)
 }
 
 /// Finds the recipes, and plans each with `plan`.

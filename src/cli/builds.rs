@@ -1,11 +1,13 @@
 //! Images that are built at once. Some are begun before all of them are known; none is written before that.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, Scope};
+use std::time::{Duration, Instant};
 
 use coracle::engine::Kind;
 use coracle::note::Note;
@@ -21,6 +23,9 @@ use super::parallel::Turns;
 use super::progress::Progress;
 use super::{build, cache, interrupt};
 
+/// How long builds that were called off are waited for.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 /// What a build has come to.
 pub(super) struct Ended {
     number: usize,
@@ -32,11 +37,13 @@ pub(super) struct Ended {
 
 /// Builds the images of the recipes that `find` finds; `take` is handed what each has come to, in their order, and `why` says
 /// what is wrong where there is none. Those that `find` hands out early are begun at once, and given up when they are not
-/// among the recipes in the end.
+/// among the recipes in the end. Where there is none in the end, and something still waits for a registry, `leave` ends the
+/// process.
 pub(super) fn all(
     args: &BuildArgs,
     find: impl FnOnce(&mut dyn FnMut(Recipe)) -> Result<Vec<Recipe>, Vec<Failure>>,
     why: fn(&coracle::Error) -> Failure,
+    leave: impl FnOnce(Vec<Failure>) -> Infallible,
     mut take: impl FnMut(Ended),
 ) -> Result<(), Vec<Failure>> {
     let (progress, turns) = (Progress::later(args.quiet), Turns::new());
@@ -51,7 +58,16 @@ pub(super) fn all(
             }
         });
         let found = found.and_then(|recipes| Ok(surroundings.of_all(recipes)?));
-        let (recipes, settings) = found.inspect_err(|_| turns.call(Vec::new()))?;
+        let (recipes, settings) = match found {
+            Ok(found) => found,
+            Err(failures) => {
+                turns.call(Vec::new());
+                if are_ended(&ended, builds.begun.len()) {
+                    return Err(failures);
+                }
+                match leave(failures) {}
+            }
+        };
         let order = builds.order(recipes, &settings);
         progress.show(if settings.client.is_some() { "packing and sending" } else { "packing" });
         turns.call(order.clone());
@@ -65,6 +81,13 @@ pub(super) fn all(
         cache::close(settings);
     }
     result
+}
+
+/// Whether so many builds, which were called off, have ended; they are given some time. Who waits for an answer of a registry
+/// hears of nothing else, and nobody wants what it sends.
+fn are_ended(ended: &Receiver<Ended>, begun: usize) -> bool {
+    let until = Instant::now() + PATIENCE;
+    (0..begun).all(|_| ended.recv_timeout(until.saturating_duration_since(Instant::now())).is_ok())
 }
 
 /// Hands over what has ended, as soon as everything before it has.

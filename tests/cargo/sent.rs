@@ -66,3 +66,24 @@ error: cargo could not build the programs, so there is no image
     });
     assert!(tags.is_empty(), "{tags:?}");
 }
+
+/// A registry that takes connections and never answers.
+#[test]
+fn who_fails_waits_for_no_silent_registry() {
+    let (registry, project) = (std::net::TcpListener::bind("127.0.0.1:0").unwrap(), Project::app(""));
+    let name = format!("localhost:{}/one", registry.local_addr().unwrap().port());
+    compiled(&project, "cc", &["-static"], "target/release/one").unwrap();
+    project.file("target/one", built(&project, "one", "target/release/one"));
+    fake::cargo(&project, "cat target/one\nsleep 1\nexit 101");
+    let clock = std::time::Instant::now();
+    let run = run(&project, ["build", "-q", "--push", "-t", &name, "--summary", "s.md"]);
+    let output = run.command().output().unwrap();
+    assert!(clock.elapsed() < Duration::from_secs(30), "{:?}", clock.elapsed());
+    let said = String::from_utf8(output.stderr).unwrap();
+    let expected = "error: cargo could not build the programs, so there is no image\n";
+    assert_eq!((output.status.code(), said.as_str()), (Some(1), expected));
+    assert!(std::fs::read_to_string(project.path("s.md")).unwrap().starts_with("### No image\n"));
+    // It waited for the registry, or there would have been nothing to leave.
+    assert!(clock.elapsed() > Duration::from_secs(3), "{:?}", clock.elapsed());
+    drop(registry);
+}
