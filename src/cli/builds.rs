@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, Scope};
@@ -136,21 +137,23 @@ impl Builds<'_, '_> {
             turns.enter(number);
             let attempt = |is_early| {
                 let turn = Some((turns, number));
-                let watch = Watch { progress, turn, is_early, notes: Mutex::default() };
+                let watch = Watch { turn, is_early, ..Watch::alone(progress) };
                 let built = match turns.is_off(number) {
                     true => Err(coracle::Error::interrupted()),
                     false => coracle::build(&of, &settings, &watch),
                 };
-                (built, watch.notes())
+                let had_turn = watch.had_turn.load(Ordering::Relaxed);
+                (built, watch.notes(), had_turn)
             };
-            let (mut built, mut notes) = attempt(is_early);
+            let (mut built, mut notes, had_turn) = attempt(is_early);
             // What it is made of may not have been finished then. Now it is.
-            if is_early
-                && built.is_err()
-                && turns.wait(number).is_continue()
-                && interrupt::go_on().is_continue()
-            {
-                (built, notes) = attempt(false);
+            let is_premature = match &built {
+                Ok(_) => false,
+                Err(coracle::Error::Changed) => true,
+                Err(_) => is_early && !had_turn,
+            };
+            if is_premature && turns.wait(number).is_continue() && interrupt::go_on().is_continue() {
+                (built, notes, _) = attempt(false);
             }
             turns.done(number);
             let _ = sender.send(Ended {
@@ -252,13 +255,15 @@ pub(super) struct Watch<'a> {
     turn: Option<(&'a Turns, usize)>,
     /// It was begun before all images were known, and what it is made of may change until then.
     is_early: bool,
+    /// It was let go on to publish.
+    had_turn: AtomicBool,
     notes: Mutex<Vec<Note>>,
 }
 
 impl<'a> Watch<'a> {
     /// Of a build that is the only one.
     pub(super) fn alone(progress: &'a Progress) -> Self {
-        Self { progress, turn: None, is_early: false, notes: Mutex::default() }
+        Self { progress, turn: None, is_early: false, had_turn: false.into(), notes: Mutex::default() }
     }
 
     /// What was said of the plans.
@@ -297,7 +302,9 @@ impl Observer for Watch<'_> {
 
     fn publishing(&self) -> Turn {
         let is_off = self.turn.is_some_and(|(turns, number)| turns.wait(number).is_break());
-        match (is_off || interrupt::go_on().is_break(), self.is_early) {
+        let ends = is_off || interrupt::go_on().is_break();
+        self.had_turn.store(!ends, Ordering::Relaxed);
+        match (ends, self.is_early) {
             (true, _) => Turn::GiveUp,
             (false, true) => Turn::PublishUnlessChanged,
             (false, false) => Turn::Publish,

@@ -12,7 +12,7 @@ const LARGEST: u64 = 16 << 20;
 
 /// One digest of every file that `configuration` is made from. Nothing when one is piped in, which can be read only
 /// once, or can't be read, which whoever needs it tells best.
-pub(crate) fn fingerprint(configuration: &Configuration) -> Option<Digest> {
+pub fn fingerprint(configuration: &Configuration) -> Option<Digest> {
     let mut hasher = Hasher::default();
     let mut add = |bytes: &[u8]| {
         hasher.update(&(bytes.len() as u64).to_le_bytes());

@@ -19,7 +19,7 @@ use crate::template::{Delimiters, Format, Template, Uses};
 use crate::values::Source;
 
 pub use error::{Error, Problem};
-pub(crate) use fingerprint::fingerprint;
+pub use fingerprint::fingerprint;
 pub use folder::{Folder, file, folder};
 pub use reload::{ParseReloadError, Reload};
 pub use render::{Known, known, render, render_public};

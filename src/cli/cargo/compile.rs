@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
 
 use super::linker::{self, Trouble};
 use super::message::{self, Artifact, Message};
@@ -113,7 +114,11 @@ fn listen(
         let mut stdout = BufReader::new(stdout);
         while let Some(message) = message::next(&mut stdout, report::talk)? {
             match message {
-                Message::BuildFinished {} => break,
+                Message::BuildFinished {} => {
+                    // A wrapper of cargo's may print more; with nobody to read it, that would end it.
+                    let _ = thread::Builder::new().spawn(move || io::copy(&mut stdout, &mut io::sink()));
+                    break;
+                }
                 Message::CompilerArtifact(artifact) if is_program(&artifact) => {
                     let program = said.add(artifact);
                     if targets::are_all_there(program, &args.targets) {

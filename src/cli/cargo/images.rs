@@ -27,7 +27,9 @@ struct Image<'a> {
 pub(super) fn recipe(program: &Program, flags: &Overrides, args: &CargoArgs) -> Option<Recipe> {
     let Image { recipe, is_whole, .. } = image(program, flags, args).ok()?;
     let is_alone = !is_whole && recipe.includes.is_empty() && recipe.runtime.dlopen.is_empty();
-    is_alone.then_some(recipe)
+    // What is piped in can be read once, and only what has a fingerprint is seen to change.
+    let can_be_seen = coracle::config::fingerprint(&recipe.config).is_some();
+    (is_alone && can_be_seen).then_some(recipe)
 }
 
 /// The recipes of all programs. All of them must be right before any image is built.
