@@ -34,24 +34,13 @@ const OPENING: [&[u8]; 2] = [b"dlopen", b"dlmopen"];
 /// The percentage of an image from which on its C library is worth a word.
 const WORTH_A_WORD: u64 = 25;
 
-/// The targets of rustc for an architecture: with musl, which links statically, and with glibc.
-const TARGETS: [(&str, &str, &str); 7] = [
-    ("386", "i686-unknown-linux-musl", "i686-unknown-linux-gnu"),
-    ("amd64", "x86_64-unknown-linux-musl", "x86_64-unknown-linux-gnu"),
-    ("arm", "armv7-unknown-linux-musleabihf", "armv7-unknown-linux-gnueabihf"),
-    ("arm64", "aarch64-unknown-linux-musl", "aarch64-unknown-linux-gnu"),
-    ("loong64", "loongarch64-unknown-linux-musl", "loongarch64-unknown-linux-gnu"),
-    ("ppc64le", "powerpc64le-unknown-linux-musl", "powerpc64le-unknown-linux-gnu"),
-    ("riscv64", "riscv64gc-unknown-linux-musl", "riscv64gc-unknown-linux-gnu"),
-];
-
 /// What is executed, and how it is linked.
 struct Linked<'a> {
     spelled: &'a Spelled,
     elf: &'a Elf,
     is_static: bool,
     toolchain: Option<Toolchain>,
-    /// A program of Go that has C of its own in it.
+    /// A dynamic program of Go that has C of its own in it.
     has_cgo: bool,
 }
 
@@ -63,10 +52,9 @@ impl Linked<'_> {
 
     /// What links it the other way.
     fn setting(&self, platform: &Platform) -> String {
-        let target = TARGETS.iter().find(|(architecture, ..)| *architecture == platform.architecture);
-        match (self.toolchain, target, self.is_static) {
-            (Some(Toolchain::Rust), Some((_, musl, _)), false) => format!("rustc's `--target {musl}`"),
-            (Some(Toolchain::Rust), Some((_, _, gnu)), true) => format!("rustc's `--target {gnu}`"),
+        match (self.toolchain, elf::rust_targets(platform), self.is_static) {
+            (Some(Toolchain::Rust), Some(targets), false) => format!("rustc's `--target {}`", targets.musl),
+            (Some(Toolchain::Rust), Some(targets), true) => format!("rustc's `--target {}`", targets.gnu),
             (Some(Toolchain::Rust), None, false) => "rustc's `-Ctarget-feature=+crt-static`".into(),
             (Some(Toolchain::Rust), None, true) => "rustc's `-Ctarget-feature=-crt-static`".into(),
             (Some(Toolchain::Go), _, false) if self.has_cgo => {
@@ -127,13 +115,10 @@ fn linked(programs: &[Program]) -> fs::Result<Vec<Linked<'_>>> {
         let Some(program) = elf.objects.objects.first() else { continue };
         let file = program.file.content.open()?;
         let toolchain = elf::toolchain(&file, &program.object)?;
-        linked.push(Linked {
-            spelled: &program.spelled,
-            elf,
-            is_static: elf.objects.loader.is_none(),
-            toolchain,
-            has_cgo: toolchain == Some(Toolchain::Go) && has_cgo(&file, &program.object)?,
-        });
+        let is_static = elf.objects.loader.is_none();
+        // A static program does without; its text, which is all read, may be large.
+        let has_cgo = !is_static && toolchain == Some(Toolchain::Go) && has_cgo(&file, &program.object)?;
+        linked.push(Linked { spelled: &program.spelled, elf, is_static, toolchain, has_cgo });
     }
     Ok(linked)
 }

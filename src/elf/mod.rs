@@ -35,7 +35,7 @@ pub use relocations::Class;
 pub use strings::{texts_in, words_in, words_with};
 pub use strip::stripped;
 pub use symbols::{Reference, gnu_hash, references};
-pub use toolchain::{Toolchain, toolchain};
+pub use toolchain::{RustTargets, Toolchain, rust_targets, toolchain};
 pub use versions::{DefinedVersion, NeededVersion, Version, Versions};
 
 use goblin::elf::program_header::{PT_DYNAMIC, PT_LOAD, PT_NOTE, ProgramHeader};

@@ -5,6 +5,7 @@ use super::sections::sections;
 use super::{Error, Object};
 use crate::content::Reader;
 use crate::fs;
+use crate::platform::Platform;
 
 /// A compiler that links a C library statically or dynamically as it is told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -13,6 +14,37 @@ pub enum Toolchain {
     Rust,
     /// Go's linker always writes `.go.buildinfo` (`debug/buildinfo`); its note about the build ID can be left out.
     Go,
+}
+
+/// What rustc calls its targets for one platform of Linux.
+#[derive(Clone, Copy, Debug)]
+pub struct RustTargets {
+    /// `GOARCH`.
+    architecture: &'static str,
+    /// With musl, which is linked statically.
+    pub musl: &'static str,
+    /// With glibc.
+    pub gnu: &'static str,
+}
+
+/// Those that a standard library is distributed for with either C library. Source: the rustc book, "Platform Support".
+const RUST_TARGETS: [RustTargets; 7] = [
+    of("386", "i686-unknown-linux-musl", "i686-unknown-linux-gnu"),
+    of("amd64", "x86_64-unknown-linux-musl", "x86_64-unknown-linux-gnu"),
+    of("arm", "armv7-unknown-linux-musleabihf", "armv7-unknown-linux-gnueabihf"),
+    of("arm64", "aarch64-unknown-linux-musl", "aarch64-unknown-linux-gnu"),
+    of("loong64", "loongarch64-unknown-linux-musl", "loongarch64-unknown-linux-gnu"),
+    of("ppc64le", "powerpc64le-unknown-linux-musl", "powerpc64le-unknown-linux-gnu"),
+    of("riscv64", "riscv64gc-unknown-linux-musl", "riscv64gc-unknown-linux-gnu"),
+];
+
+const fn of(architecture: &'static str, musl: &'static str, gnu: &'static str) -> RustTargets {
+    RustTargets { architecture, musl, gnu }
+}
+
+/// The targets for `platform`, where there are both.
+pub fn rust_targets(platform: &Platform) -> Option<RustTargets> {
+    RUST_TARGETS.into_iter().find(|targets| targets.architecture == platform.architecture)
 }
 
 /// How much of `.comment` is read: each compiler adds a line.

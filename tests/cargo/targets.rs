@@ -45,6 +45,34 @@ app:latest  linux/amd64, linux/arm64  [..]
     assert!(coracle::store::verify(&layout).unwrap().is_empty());
 }
 
+/// What could be static says so by the name that rustc has for it, which is not always the machine's.
+#[test]
+fn a_target_that_helps_is_one_that_rustc_has() {
+    for (compiler, target, expected) in [
+        (
+            "riscv64-linux-gnu-gcc",
+            "riscv64gc-unknown-linux-gnu",
+            Some("`--target riscv64gc-unknown-linux-musl`"),
+        ),
+        (
+            "arm-linux-gnueabihf-gcc",
+            "armv7-unknown-linux-gnueabihf",
+            Some("`--target armv7-unknown-linux-musleabihf`"),
+        ),
+        ("s390x-linux-gnu-gcc", "s390x-unknown-linux-gnu", None),
+    ] {
+        let file = format!("target/{target}/release/app");
+        let project = crate_with(&[&file], 0);
+        let Some(()) = compiled(&project, compiler, &[], &file) else { continue };
+        let output = run(&project, ["build", "-q", "--target", target]).command().output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains("hint: pass `--sysroot linux/"), "{said}");
+        let last = said.lines().find(|line| line.contains("link the program statically"));
+        let named = last.and_then(|line| line.split("as with ").nth(1));
+        assert_eq!(named, expected, "{said}");
+    }
+}
+
 #[test]
 fn a_sysroot_stands_in_the_settings() {
     let file = format!("target/{ARM}/release/app");

@@ -1,6 +1,6 @@
 //! What helps where a program is for another machine, and nothing here is its loader.
 
-use coracle::closure;
+use coracle::{closure, elf};
 
 use crate::cli::failure::Failure;
 
@@ -45,9 +45,14 @@ fn hint(error: &coracle::Error) -> Option<String> {
         return None;
     }
     let directory = format!("/usr/{machine}-{abi}");
-    Some(format!(
+    let sysroot = format!(
         "pass `--sysroot {platform}={directory}`: there the package `libc6-{debian}-cross` of Debian has the loader and glibc\n\
-         or write it into Cargo.toml: `sysroot = \"{directory}\"` below `[package.metadata.coracle.platform.\"{platform}\"]`\n\
-         or link the program statically, as with `--target {machine}-unknown-linux-musl`"
-    ))
+         or write it into Cargo.toml: `sysroot = \"{directory}\"` below `[package.metadata.coracle.platform.\"{platform}\"]`"
+    );
+    Some(match elf::rust_targets(&platform) {
+        Some(targets) => {
+            format!("{sysroot}\nor link the program statically, as with `--target {}`", targets.musl)
+        }
+        None => sysroot,
+    })
 }
