@@ -37,7 +37,7 @@ pub use roots::{Roots, View};
 
 use comparison::Comparison;
 use destinations::Destinations;
-use packing::Packing;
+use packing::{Packed, Packing};
 use plan::plan_in;
 use unchanged::Unchanged;
 
@@ -45,7 +45,6 @@ use crate::cache::Cache;
 use crate::contract::Contract;
 use crate::digest::Digest;
 use crate::engine::{self, Loaded};
-use crate::image::Root;
 use crate::layer::Layer;
 use crate::note::Note;
 use crate::platform::Platform;
@@ -199,32 +198,28 @@ impl From<(Named, Sent)> for Delivery {
 /// # Errors
 /// When a program can't be resolved, two things claim one path, a file changes while it is read, the leak gate finds
 /// something, the image is larger than its budget, or a destination can't be written. No destination is changed before
-/// the whole image is packed, the gate has let it pass, and it is small enough; registries get its layers meanwhile, each when the gate has seen all of it, and the name last.
+/// the whole image is packed, the gate has let it pass, and it is small enough; registries get its layers meanwhile, each
+/// when the gate has seen all of it, and the name last.
 pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> Result<Built, Error> {
     let destinations = Destinations::of(recipe);
     destinations.check()?;
     let routes = destinations.routes(recipe, settings)?;
     destinations.contract_at_registry(settings)?;
-    // An engine takes what is packed here, and tells itself whether it has it.
     let configuration = crate::config::fingerprint(&recipe.config);
+    // An engine takes what is packed here, and tells itself whether it has it.
     let earlier = match destinations.engines.is_empty() {
         true => Unchanged::of(recipe, settings, &destinations, configuration)?,
         false => None,
     };
     if let Some(earlier) = &earlier
         && let Some(built) = earlier.recall(recipe, settings, &destinations, &routes)?
+        && let Some(built) = within_budget(built, recipe, settings, &destinations)?
     {
-        let platforms: Vec<&Platform> = built.platforms.iter().collect();
-        let comparison = Comparison::of(recipe, settings, &destinations, &platforms)?;
-        let built = comparison.seen(built);
-        // What is over its budget is packed again: then its files can be told.
-        if comparison.holds(&built) {
-            let is_same = || is_same(recipe, configuration) && earlier.holds(recipe, &destinations);
-            return take_turn(observer, is_same).map(|()| built);
-        }
+        let is_same = || is_same(recipe, configuration) && earlier.holds(recipe, &destinations);
+        return take_turn(observer, is_same).map(|()| built);
     }
     let mut contract = contract_of(recipe)?;
-    let mut gate = leaks::gate(recipe)?;
+    let gate = leaks::gate(recipe)?;
     let earlier = earlier.map(|earlier| earlier.begin(recipe));
     let roots = Roots::of(recipe);
     let base = ground::open(recipe, settings)?;
@@ -237,38 +232,27 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
     let staging = destinations.staging(settings)?;
     let repositories = destinations.repositories();
     let shared = settings.shared_cache(&repositories);
-    let (root, packed, mut notes) = routes.carry(&|bytes| observer.sent(bytes), |outbox| {
-        let (base, contract, staging) = (base.as_ref(), &contract.contract, &staging);
-        let (is_on_disk, shared, packed) = (
-            !(destinations.local.is_empty() && destinations.engines.is_empty()),
-            shared.as_ref(),
-            RefCell::default(),
-        );
+    let Packed { root, layers, mut notes } = routes.carry(&|bytes| observer.sent(bytes), |outbox| {
         let packing = Packing {
             recipe,
             settings,
-            contract,
-            base,
-            staging,
+            contract: &contract.contract,
+            base: base.as_ref(),
+            staging: &staging,
             outbox,
             observer,
-            is_on_disk,
-            shared,
-            packed,
+            is_on_disk: !(destinations.local.is_empty() && destinations.engines.is_empty()),
+            shared: shared.as_ref(),
+            packed: RefCell::default(),
         };
-        let images = plans.iter().map(|plan| packing.image(plan, &mut gate));
-        let root = Root::new(images.collect::<Result<_, _>>()?)?;
-        let notes = gate.verdict()?;
-        comparison.judge(&root, &plans)?;
-        packing.configs(&root);
-        Ok::<_, Error>((root, packing.packed.into_inner(), notes))
+        packing.all(&plans, gate, &comparison)
     })?;
     if let Some(base) = &base {
         ground::stage(base, &root, &staging, &destinations, observer)?;
     }
     take_turn(observer, || is_same(recipe, configuration) && roots.witness().holds())?;
     if let Some(shared) = &shared {
-        packed.iter().for_each(|(shape, layer)| shared.keep(*shape, layer, &staging, &repositories));
+        layers.iter().for_each(|(shape, layer)| shared.keep(*shape, layer, &staging, &repositories));
         notes.extend(shared.note());
     }
     let mut traces = Traces::default();
@@ -306,6 +290,19 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
     }
     // What it is compared with may be another image the next time.
     Ok(comparison.seen(built))
+}
+
+/// `built` beside the image before it, if it keeps to its budget. What does not is packed again: then its files can be told.
+fn within_budget(
+    built: Built,
+    recipe: &Recipe,
+    settings: &Settings,
+    destinations: &Destinations,
+) -> Result<Option<Built>, Error> {
+    let platforms: Vec<&Platform> = built.platforms.iter().collect();
+    let comparison = Comparison::of(recipe, settings, destinations, &platforms)?;
+    let built = comparison.seen(built);
+    Ok(comparison.holds(&built).then_some(built))
 }
 
 /// Waits for the image's turn.

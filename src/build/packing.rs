@@ -5,6 +5,7 @@ use std::io::{self, Cursor, Read};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use super::comparison::Comparison;
 use super::{Error, Observer, Plan, Settings, config, leaks};
 use crate::base::Base;
 use crate::contract::Contract;
@@ -12,6 +13,7 @@ use crate::digest::Digest;
 use crate::gate::Gate;
 use crate::image::{self, Descriptor, Image, Root};
 use crate::layer::{self, Layer, tar};
+use crate::note::Note;
 use crate::path::ImagePath;
 use crate::recipe::Recipe;
 use crate::registry::Repository;
@@ -36,9 +38,33 @@ pub(super) struct Packing<'a> {
     pub(super) packed: RefCell<Vec<(Digest, Layer)>>,
 }
 
+/// An image that is packed and may be published.
+pub(super) struct Packed {
+    pub(super) root: Root,
+    /// Layers that were packed here, by their shapes.
+    pub(super) layers: Vec<(Digest, Layer)>,
+    /// What the gate has to say.
+    pub(super) notes: Vec<Note>,
+}
+
 impl Packing<'_> {
+    /// The image of all `plans`, once the gate has let it pass and it keeps to its budget.
+    pub(super) fn all(
+        self,
+        plans: &[Plan],
+        mut gate: Gate,
+        comparison: &Comparison<'_>,
+    ) -> Result<Packed, Error> {
+        let images = plans.iter().map(|plan| self.image(plan, &mut gate));
+        let root = Root::new(images.collect::<Result<_, _>>()?)?;
+        let notes = gate.verdict()?;
+        comparison.judge(&root, plans)?;
+        self.configs(&root);
+        Ok(Packed { root, layers: self.packed.into_inner(), notes })
+    }
+
     /// The image of one platform.
-    pub(super) fn image(&self, plan: &Plan, gate: &mut Gate) -> Result<Image, Error> {
+    fn image(&self, plan: &Plan, gate: &mut Gate) -> Result<Image, Error> {
         let config = config::of(self.recipe, plan, self.contract)?;
         gate.places(&plan.rootfs);
         leaks::words(gate, &config);
@@ -130,7 +156,7 @@ impl Packing<'_> {
     }
 
     /// The configs of `root`, which the gate has let pass.
-    pub(super) fn configs(&self, root: &Root) {
+    fn configs(&self, root: &Root) {
         for config in root.images().iter().map(Image::config) {
             let bytes: Arc<[u8]> = config.bytes().into();
             let open = move || -> io::Result<Box<dyn Read>> { Ok(Box::new(Cursor::new(bytes.clone()))) };
