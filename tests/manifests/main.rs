@@ -17,6 +17,7 @@ mod hash;
 mod kinds;
 mod pods;
 mod project;
+mod refusals;
 mod secrets;
 #[path = "../support/mod.rs"]
 mod support;
