@@ -15,8 +15,8 @@ use std::error::Error;
 use std::ops::ControlFlow;
 use std::process::ExitCode;
 
-use coracle::registry::{Client, Settings};
-use coracle::transfer::{self, Place, Ways};
+use coracle_oci::registry::{Client, Settings};
+use coracle_oci::copy::{self, Place, Ways};
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -37,10 +37,10 @@ fn mirror(from: &str, to: &str) -> Result<(), Box<dyn Error>> {
     let (from, to): (Place, Place) = (from.parse()?, to.parse()?);
     let client = Client::new(Settings::default())?;
     // Whoever shows progress counts the bytes here, and whoever wants to stop says so.
-    let ways = Ways { client: &client, engines: &coracle::engine::Settings::default() };
-    let copied = transfer::copy(&from, &to, ways, &|_bytes| ControlFlow::Continue(()))?;
+    let ways = Ways { client: &client, engines: &coracle_oci::engine::Settings::default() };
+    let copied = copy::copy(&from, &to, ways, &|_bytes| ControlFlow::Continue(()))?;
     println!("{} {to}", copied.digest);
-    let image = transfer::open(&from, &client)?;
+    let image = copy::open(&from, &client)?;
     for platform in &image.images {
         println!("{} {}", platform.digest().unwrap_or(copied.digest), platform.platform);
     }

@@ -22,45 +22,9 @@
 //!
 //! The line from a recipe to an image is [`build`]; ARCHITECTURE.md has the floors below it.
 
-pub mod base;
 mod build;
-pub mod cache;
-pub mod closure;
-pub mod config;
-pub mod content;
-pub mod contract;
-pub mod digest;
-pub mod elf;
-pub mod engine;
-pub mod fs;
-pub mod gate;
-pub mod image;
-pub mod json;
-pub mod kubernetes;
-pub mod layer;
-pub mod loader;
-pub mod manifest;
-pub mod note;
-pub mod path;
-pub mod platform;
-pub mod port;
-pub mod quantity;
 pub mod recipe;
-pub mod reference;
-pub mod registry;
 pub mod rootfs;
-pub mod runtime;
-pub mod shared;
-pub mod signal;
-pub mod size;
-mod spelling;
-pub mod store;
-pub mod template;
-pub mod transfer;
-pub mod tree;
-pub mod values;
-mod witness;
-pub mod yaml;
 
 pub use build::{
     Before, Below, Built, Change, Delivery, Error, Observer, OverBudget, Plan, Previous, Roots, Settings,

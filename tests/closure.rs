@@ -25,9 +25,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use coracle::closure::{Error, Found, Kind, LinkMap, Surroundings, Tracer};
-use coracle::path::Spelled;
-use coracle::tree::HostTree;
+use coracle_ld::closure::{Error, Found, Kind, LinkMap, Surroundings, Tracer};
+use coracle_core::path::Spelled;
+use coracle_core::file_system::HostTree;
 use listing::Listing;
 
 /// Where distributions install ELF files. Links among them are not followed, so each file is met by its own path.

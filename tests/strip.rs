@@ -13,8 +13,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use coracle::content::Content;
-use coracle::elf;
+use coracle_core::content::Content;
+use coracle_ld::elf;
 
 fn strip(from: &Path, to: &Path) -> u64 {
     let content = Content::bytes(fs::read(from).unwrap());

@@ -5,12 +5,12 @@ use std::fmt;
 
 use super::comparison::{Comparison, Weight};
 use super::{Built, Plan};
-use crate::digest::Digest;
-use crate::image::{Image, Root};
-use crate::platform::Platform;
+use coracle_core::digest::Digest;
+use coracle_oci::image::{Image, Root};
+use coracle_core::platform::Platform;
 use crate::recipe::{Limit, Place};
 use crate::rootfs::Node;
-use crate::size::Size;
+use coracle_core::size::Size;
 
 /// The largest files that are listed.
 const LISTED: usize = 8;

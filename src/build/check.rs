@@ -5,12 +5,12 @@
 use std::collections::BTreeMap;
 
 use super::Error;
-use crate::closure::{
+use coracle_ld::closure::{
     Elf, LinkMap, Problem, ProblemKind, Severity, circumstances, isa, mixed, symbols, versions,
 };
-use crate::fs;
-use crate::note::Note;
-use crate::path::Spelled;
+use coracle_core::fs;
+use coracle_core::note::Note;
+use coracle_core::path::Spelled;
 use crate::rootfs::Program;
 
 /// Symbols of one object that are named in one warning.

@@ -5,15 +5,15 @@ use std::fmt;
 
 use super::destinations::Destinations;
 use super::{Built, Error, Settings};
-use crate::digest::Digest;
-use crate::image::{Image, Root};
-use crate::note::Note;
-use crate::platform::Platform;
+use coracle_core::digest::Digest;
+use coracle_oci::image::{Image, Root};
+use coracle_core::note::Note;
+use coracle_core::platform::Platform;
 use crate::recipe::{Budget, Recipe};
-use crate::registry::{Access, Repository};
-use crate::size::Size;
-use crate::store::{self, Origin, Stored};
-use crate::transfer::{self, Place};
+use coracle_oci::registry::{Access, Repository};
+use coracle_core::size::Size;
+use coracle_oci::layout::{self, Origin, Stored};
+use coracle_oci::copy::{self, Place};
 
 /// The image of one platform in figures.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -106,7 +106,7 @@ impl fmt::Display for Change {
 }
 
 impl Previous {
-    fn of(stored: &Stored) -> Result<Self, store::Error> {
+    fn of(stored: &Stored) -> Result<Self, layout::Error> {
         let root = stored.origin.manifest()?;
         let sizes: Vec<(Platform, u64)> =
             stored.images.iter().map(|image| (image.platform.clone(), image.size())).collect();
@@ -125,8 +125,8 @@ impl Previous {
     /// The image at `place`, which has to be there.
     fn at(place: &Place, settings: &Settings) -> Result<Self, Error> {
         let stored = match (place, &settings.client) {
-            (Place::Local(destination), _) => store::open(destination)?,
-            (Place::Remote(_) | Place::Engine(_), Some(client)) => transfer::open(place, client)?,
+            (Place::Local(destination), _) => layout::open(destination)?,
+            (Place::Remote(_) | Place::Engine(_), Some(client)) => copy::open(place, client)?,
             (Place::Remote(_) | Place::Engine(_), None) => return Err(Error::NoClient(place.clone())),
         };
         Ok(Self::of(&stored)?)
@@ -139,7 +139,7 @@ impl Previous {
         destinations: &Destinations,
         platforms: &[&Platform],
     ) -> Result<Vec<Self>, Error> {
-        let local = destinations.local.iter().map(|destination| store::replaced(destination, &recipe.names));
+        let local = destinations.local.iter().map(|destination| layout::replaced(destination, &recipe.names));
         let remote = settings.client.iter().flat_map(|client| {
             destinations.remote.iter().map(move |named| {
                 // As who pushes: a registry may not tell a stranger that there is nothing.
@@ -264,9 +264,9 @@ impl<'a> Comparison<'a> {
 /// A damaged image need not keep a new one from its place.
 fn advised(error: Error) -> Error {
     match error {
-        Error::Store(store::Error::Unreadable { image, why, hint: None }) => {
+        Error::Store(layout::Error::Unreadable { image, why, hint: None }) => {
             let hint = Some("name another image to compare with: `--previous IMAGE`".into());
-            Error::Store(store::Error::Unreadable { image, why, hint })
+            Error::Store(layout::Error::Unreadable { image, why, hint })
         }
         error => error,
     }

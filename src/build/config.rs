@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::{Error, Plan};
-use crate::base::{self, Inherited};
-use crate::closure::SEARCH_PATH;
-use crate::contract::{self, Contract};
-use crate::image::Config;
-use crate::path::ImagePath;
+use coracle_oci::base::{self, Inherited};
+use coracle_ld::closure::SEARCH_PATH;
+use coracle_kube::contract::{self, Contract};
+use coracle_oci::image::Config;
+use coracle_core::path::ImagePath;
 use crate::recipe::Recipe;
 
 const BASE_NAME: &str = "org.opencontainers.image.base.name";
@@ -24,6 +24,8 @@ pub(super) fn of(recipe: &Recipe, plan: &Plan, contract: &Contract) -> Result<Co
         env.entry("PATH".into()).or_insert_with(|| SEARCH_PATH.into());
     }
     let mut labels = inherited.labels.clone();
+    // The contract of the base describes another program.
+    labels.remove(contract::LABEL);
     labels.extend(recipe.labels.clone());
     if !contract.is_trivial() {
         labels.insert(contract::LABEL.into(), contract.to_label()?);

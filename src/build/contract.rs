@@ -2,12 +2,12 @@
 
 use super::destinations::Destinations;
 use super::{Error, Settings};
-use crate::contract::{Document, Facts, MEDIA_TYPE};
-use crate::digest::Digest;
-use crate::image::{Artifact, Root};
+use coracle_kube::contract::{Document, Facts, MEDIA_TYPE};
+use coracle_core::digest::Digest;
+use coracle_oci::image::{Artifact, Root};
 use crate::recipe::{DEFAULT_USER, Recipe};
-use crate::store::{self, Traces};
-use crate::transfer::{self, Place};
+use coracle_oci::layout::{self, Traces};
+use coracle_oci::copy::{self, Place};
 
 /// The whole contract of the recipe's image; no value is read for it. A base may know another user.
 ///
@@ -29,7 +29,7 @@ pub(super) fn publish(
     destinations: &Destinations,
     settings: &Settings,
     traces: &mut Traces,
-) -> Result<(Option<Digest>, Vec<store::Warning>), Error> {
+) -> Result<(Option<Digest>, Vec<layout::Warning>), Error> {
     let artifact = || {
         document
             .to_json()
@@ -38,12 +38,12 @@ pub(super) fn publish(
     };
     if let Some((named, client)) = destinations.contract_at_registry(settings)? {
         let artifact = artifact()?;
-        transfer::attach(&artifact, named, client)?;
+        copy::attach(&artifact, named, client)?;
         return Ok((Some(artifact.descriptor().digest), Vec::new()));
     }
     let Some(Place::Local(destination)) = &destinations.contract else { return Ok((None, Vec::new())) };
     let artifact = artifact()?;
-    let warnings = store::attach(&artifact, destination)?;
+    let warnings = layout::attach(&artifact, destination)?;
     traces.add_artifact(&artifact, destination)?;
     Ok((None, warnings))
 }

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use super::{Error, Settings};
-use crate::engine;
-use crate::fs;
+use coracle_oci::engine;
+use coracle_core::fs;
 use crate::recipe::Recipe;
-use crate::registry::{Client, Repository};
-use crate::store::{Destination, Staging};
-use crate::transfer::{Named, Place, Routes};
+use coracle_oci::registry::{Client, Repository};
+use coracle_oci::layout::{Destination, Staging};
+use coracle_oci::copy::{Named, Place, Routes};
 
 /// At least one destination: on disk, at a registry, or at an engine.
 pub(super) struct Destinations {

@@ -3,10 +3,10 @@
 use std::io::{self, Cursor, Read};
 
 use super::{Error, Observer, Settings};
-use crate::engine::{Loaded, Named};
-use crate::image::{Descriptor, Graph, Image, Root};
-use crate::store::Staging;
-use crate::transfer;
+use coracle_oci::engine::{Loaded, Named};
+use coracle_oci::image::{Descriptor, Graph, Image, Root};
+use coracle_oci::layout::Staging;
+use coracle_oci::copy;
 
 /// Brings `root`, whose layers wait in `staging`, to each engine.
 pub(super) fn load(
@@ -27,7 +27,7 @@ pub(super) fn load(
     };
     let mut loaded = Vec::new();
     for to in engines {
-        let took = transfer::load(&graph, &open, to, &settings.engines, &|bytes| observer.sent(bytes))?;
+        let took = copy::load(&graph, &open, to, &settings.engines, &|bytes| observer.sent(bytes))?;
         loaded.push((to.clone(), took));
     }
     Ok(loaded)

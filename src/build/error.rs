@@ -3,16 +3,26 @@
 use std::path::PathBuf;
 
 use super::budget::OverBudget;
-use crate::closure::{Problem, ProblemKind};
-use crate::path::{ImagePath, Spelled};
-use crate::platform::Platform;
+use coracle_ld::closure::{Problem, ProblemKind};
+use coracle_core::path::{ImagePath, Spelled};
+use coracle_core::platform::Platform;
 use crate::rootfs::Owner;
-use crate::store::Destination;
-use crate::transfer::Place;
-use crate::{
-    base, closure, config, contract, fs, gate, image, layer, loader, recipe, registry, rootfs, runtime,
-    store, transfer,
-};
+use coracle_oci::layout::Destination;
+use coracle_oci::copy::Place;
+use coracle_oci::base;
+use coracle_ld::closure;
+use coracle_kube::config;
+use coracle_kube::contract;
+use coracle_core::fs;
+use coracle_oci::image;
+use coracle_oci::layer;
+use coracle_ld::ldso;
+use crate::recipe;
+use coracle_oci::registry;
+use crate::rootfs;
+use coracle_ld::implicit;
+use coracle_oci::layout;
+use coracle_oci::copy;
 
 /// Why there is no image.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +35,7 @@ pub enum Error {
     Config(#[from] config::Error),
     /// The image would hold what does not belong there.
     #[error(transparent)]
-    Leaks(#[from] gate::Error),
+    Leaks(#[from] coracle_scan::Error),
     /// The image is larger than it may be.
     #[error(transparent)]
     Budget(#[from] OverBudget),
@@ -37,7 +47,7 @@ pub enum Error {
     NotStarting(Vec<Problem>),
     /// What programs need can't be had.
     #[error(transparent)]
-    Runtime(#[from] runtime::Error),
+    Runtime(#[from] implicit::Error),
     /// The image can't be planned.
     #[error(transparent)]
     Rootfs(#[from] rootfs::Error),
@@ -55,10 +65,10 @@ pub enum Error {
     Registry(#[from] registry::Error),
     /// The image can't be written.
     #[error(transparent)]
-    Store(#[from] store::Error),
+    Store(#[from] layout::Error),
     /// The image can't be sent.
     #[error(transparent)]
-    Transfer(#[from] transfer::Error),
+    Transfer(#[from] copy::Error),
     /// What the image was made of is not what it was.
     #[error("what the image is made of has changed since it was packed")]
     Changed,
@@ -133,13 +143,13 @@ pub enum Error {
 impl Error {
     /// An observer has said that the build should not go on.
     pub fn interrupted() -> Self {
-        store::Error::from(layer::Error::Interrupted).into()
+        layout::Error::from(layer::Error::Interrupted).into()
     }
 
     /// Whether what was asked for can't be, whatever the files are.
     pub fn is_usage(&self) -> bool {
         let unknown_level = |error: &closure::Error| {
-            matches!(error, closure::Error::Loader { source: loader::Error::UnknownHwcaps { .. }, .. })
+            matches!(error, closure::Error::Loader { source: ldso::Error::UnknownHwcaps { .. }, .. })
         };
         match self {
             Self::Recipe(_) | Self::Config(_) => true,

@@ -6,17 +6,17 @@ use std::sync::Arc;
 use super::destinations::Destinations;
 use super::plan::OWN;
 use super::{Error, Observer, Settings};
-use crate::base::{self, Base, BaseTree, Inherited};
-use crate::digest::Digest;
-use crate::image::{Descriptor, Root};
-use crate::note::Note;
-use crate::path::ImagePath;
-use crate::platform::Platform;
+use coracle_oci::base::{self, Base, BaseTree, Inherited};
+use coracle_core::digest::Digest;
+use coracle_oci::image::{Descriptor, Root};
+use coracle_core::note::Note;
+use coracle_core::path::ImagePath;
+use coracle_core::platform::Platform;
 use crate::recipe::{DEFAULT_USER, Recipe};
-use crate::registry::Client;
+use coracle_oci::registry::Client;
 use crate::rootfs::Owner;
-use crate::store::{Destination, Staging};
-use crate::tree::{self, End, Tree};
+use coracle_oci::layout::{Destination, Staging};
+use coracle_core::file_system::{self, End, Tree};
 
 /// The most bytes of a list of accounts.
 const ACCOUNTS: usize = 1 << 20;
@@ -39,7 +39,7 @@ pub(super) fn pin(recipe: &Recipe, settings: &Settings) -> Result<Option<Digest>
 }
 
 fn client(settings: &Settings) -> Result<Client, Error> {
-    settings.client.clone().map_or_else(|| Ok(Client::new(crate::registry::Settings::default())?), Ok)
+    settings.client.clone().map_or_else(|| Ok(Client::new(coracle_oci::registry::Settings::default())?), Ok)
 }
 
 /// Lets the layers of bases wait beside an image's own, as far as one of its destinations lacks them, or an engine may.
@@ -200,7 +200,7 @@ pub(super) fn unknown_user(user: Owner, tree: &BaseTree) -> Result<Option<Note>,
 
 /// The lines of a file with fields between colons; none where there is no file.
 fn lines(tree: &BaseTree, path: &str) -> Result<Vec<Vec<String>>, Error> {
-    let End::File(_, file) = tree::walk(tree as &dyn Tree, &ImagePath::root(), path.as_bytes())?.end else {
+    let End::File(_, file) = file_system::walk(tree as &dyn Tree, &ImagePath::root(), path.as_bytes())?.end else {
         return Ok(Vec::new());
     };
     let bytes = file.content.open()?.bytes_at(0, ACCOUNTS)?;

@@ -1,7 +1,7 @@
 //! What programs may miss, in one piece: a line for each thing, with the flag that adds it.
 
-use crate::note::Note;
-use crate::runtime::Hint;
+use coracle_core::note::Note;
+use coracle_ld::implicit::Hint;
 
 /// Things that are listed.
 const LISTED: usize = 16;

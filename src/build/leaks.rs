@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use super::{Error, Plan};
-use crate::config::{self, Configuration, Known, RenderedFile, RenderedMount};
-use crate::contract;
-use crate::gate::{Gate, Policy, Secret, Source, Text};
-use crate::image::Config;
-use crate::note::Note;
-use crate::path::ImagePath;
+use coracle_kube::config::{self, Configuration, Known, RenderedFile, RenderedMount};
+use coracle_kube::contract;
+use coracle_scan::{Gate, Policy, Secret, Source, Text};
+use coracle_oci::image::Config;
+use coracle_core::note::Note;
+use coracle_core::path::ImagePath;
 use crate::recipe::Recipe;
-use crate::values;
+use coracle_kube::values;
 
 /// What [`super::build`] would refuse of `plans`, as far as it can be told before any content is read.
 ///
@@ -18,7 +18,7 @@ use crate::values;
 /// Files of the image that are configuration by their place, and what is allowed without a name.
 pub fn foresee(recipe: &Recipe, plans: &[Plan]) -> Result<Vec<Note>, Error> {
     let mut gate = Gate::new(places(recipe));
-    plans.iter().for_each(|plan| gate.places(&plan.rootfs));
+    plans.iter().for_each(|plan| gate.places(plan.rootfs.iter(), &plan.rootfs));
     Ok(gate.foreseen()?)
 }
 

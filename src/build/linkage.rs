@@ -5,13 +5,13 @@
 use std::collections::BTreeMap;
 
 use super::Error;
-use crate::closure::{Elf, Mapped};
-use crate::content::Reader;
-use crate::elf::{self, Object, Toolchain};
-use crate::fs;
-use crate::note::Note;
-use crate::path::{Spelled, printable};
-use crate::platform::Platform;
+use coracle_ld::closure::{Elf, Mapped};
+use coracle_core::content::Reader;
+use coracle_ld::elf::{self, Object, Toolchain};
+use coracle_core::fs;
+use coracle_core::note::Note;
+use coracle_core::path::{Spelled, printable};
+use coracle_core::platform::Platform;
 use crate::recipe::{Linkage, Recipe};
 use crate::rootfs::{Program, Rootfs};
 

@@ -41,20 +41,20 @@ use packing::{Packed, Packing};
 use plan::plan_in;
 use unchanged::Unchanged;
 
-use crate::cache::Cache;
-use crate::contract::Contract;
-use crate::digest::Digest;
-use crate::engine::{self, Loaded};
-use crate::layer::Layer;
-use crate::note::Note;
-use crate::platform::Platform;
+use coracle_oci::cache::Cache;
+use coracle_kube::contract::Contract;
+use coracle_core::digest::Digest;
+use coracle_oci::engine::{self, Loaded};
+use coracle_oci::layer::Layer;
+use coracle_core::note::Note;
+use coracle_core::platform::Platform;
 use crate::recipe::{DEFAULT_USER, Recipe};
-use crate::reference::Reference;
-use crate::registry::{Client, Repository};
+use coracle_core::reference::Reference;
+use coracle_oci::registry::{Client, Repository};
 use crate::rootfs::Owner;
-use crate::shared::{Shared, SharedCache};
-use crate::store::{self, Traces};
-use crate::transfer::{Named, Place, Sent};
+use coracle_oci::remote_cache::{Shared, SharedCache};
+use coracle_oci::layout::{self, Traces};
+use coracle_oci::copy::{Named, Place, Sent};
 
 /// What the environment decides, read once by whoever calls.
 #[derive(Clone, Default, Debug)]
@@ -205,7 +205,7 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
     destinations.check()?;
     let routes = destinations.routes(recipe, settings)?;
     destinations.contract_at_registry(settings)?;
-    let configuration = crate::config::fingerprint(&recipe.config);
+    let configuration = coracle_kube::config::fingerprint(&recipe.config);
     // An engine takes what is packed here, and tells itself whether it has it.
     let earlier = match destinations.engines.is_empty() {
         true => Unchanged::of(recipe, settings, &destinations, configuration)?,
@@ -257,7 +257,7 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
     }
     let mut traces = Traces::default();
     for destination in &destinations.local {
-        notes.extend(warnings(store::publish(&root, &staging, &recipe.names, destination)?));
+        notes.extend(warnings(layout::publish(&root, &staging, &recipe.names, destination)?));
         traces.add(&root, &recipe.names, destination)?;
     }
     let loaded = engines::load(&root, &staging, &destinations.engines, settings, observer)?;
@@ -316,7 +316,7 @@ fn take_turn(observer: &dyn Observer, is_same: impl FnOnce() -> bool) -> Result<
 
 /// Whether the configuration is the one with this fingerprint; what is piped in has none, and can't change.
 fn is_same(recipe: &Recipe, configuration: Option<Digest>) -> bool {
-    crate::config::fingerprint(&recipe.config) == configuration
+    coracle_kube::config::fingerprint(&recipe.config) == configuration
 }
 
 impl Below {
@@ -339,6 +339,6 @@ fn user(recipe: &Recipe, plans: &[Plan]) -> Result<Owner, Error> {
     }
 }
 
-fn warnings(warnings: Vec<store::Warning>) -> impl Iterator<Item = Note> {
+fn warnings(warnings: Vec<layout::Warning>) -> impl Iterator<Item = Note> {
     warnings.into_iter().map(|warning| Note::Warning(warning.to_string()))
 }

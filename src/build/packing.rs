@@ -7,20 +7,20 @@ use std::sync::Arc;
 
 use super::comparison::Comparison;
 use super::{Error, Observer, Plan, Settings, config, leaks};
-use crate::base::Base;
-use crate::contract::Contract;
-use crate::digest::Digest;
-use crate::gate::Gate;
-use crate::image::{self, Descriptor, Image, Root};
-use crate::layer::{self, Layer, tar};
-use crate::note::Note;
-use crate::path::ImagePath;
+use coracle_oci::base::Base;
+use coracle_kube::contract::Contract;
+use coracle_core::digest::Digest;
+use coracle_scan::Gate;
+use coracle_oci::image::{self, Descriptor, Image, Root};
+use coracle_oci::layer::{self, Layer, tar};
+use coracle_core::note::Note;
+use coracle_core::path::ImagePath;
 use crate::recipe::Recipe;
-use crate::registry::Repository;
+use coracle_oci::registry::Repository;
 use crate::rootfs::{Entry, Stratum};
-use crate::shared::SharedCache;
-use crate::store::{self, Staging};
-use crate::transfer::Outbox;
+use coracle_oci::remote_cache::SharedCache;
+use coracle_oci::layout::{self, Staging};
+use coracle_oci::copy::Outbox;
 
 /// What packing needs besides a plan.
 pub(super) struct Packing<'a> {
@@ -66,7 +66,7 @@ impl Packing<'_> {
     /// The image of one platform.
     fn image(&self, plan: &Plan, gate: &mut Gate) -> Result<Image, Error> {
         let config = config::of(self.recipe, plan, self.contract)?;
-        gate.places(&plan.rootfs);
+        gate.places(plan.rootfs.iter(), &plan.rootfs);
         leaks::words(gate, &config);
         let below = self.below(plan);
         let layers = plan.rootfs.strata().into_iter().map(|stratum| self.layer(plan, stratum, gate));
@@ -130,7 +130,7 @@ impl Packing<'_> {
         if candidates.is_empty() {
             return Ok(None);
         }
-        let diff_id = layer::diff_id(entries, &|_| packed(0), gate).map_err(store::Error::from)?;
+        let diff_id = layer::diff_id(entries, &|_| packed(0), gate).map_err(layout::Error::from)?;
         let unpacked = tar::size(entries);
         let found = candidates.iter().find(|found| found.is(diff_id, unpacked));
         let Some(found) = found else { return Ok(None) };

@@ -7,17 +7,17 @@ use super::destinations::Destinations;
 use super::ground::{self, Ground, Taken};
 use super::roots::{self, Place, Roots};
 use super::{Error, Observer, Settings, linkage};
-use crate::base::{self, Base};
-use crate::closure::{Closure, Elf, Kind, Surroundings, Tracer};
-use crate::fs;
-use crate::loader::Environment;
-use crate::note::Note;
-use crate::path::{ImagePath, Spelled};
-use crate::platform::Platform;
+use coracle_oci::base::{self, Base};
+use coracle_ld::closure::{Closure, Elf, Kind, Surroundings, Tracer};
+use coracle_core::fs;
+use coracle_ld::ldso::Environment;
+use coracle_core::note::Note;
+use coracle_core::path::{ImagePath, Spelled};
+use coracle_core::platform::Platform;
 use crate::recipe::{self, Recipe, RootKind};
 use crate::rootfs::{self, Below, Include, Owner, Program, Request, Rootfs};
-use crate::runtime::{self, Needs, Places};
-use crate::tree::{Overlay, Tree};
+use coracle_ld::implicit::{self, Needs, Places};
+use coracle_core::file_system::{Overlay, Tree};
 
 /// Directories whose contents differ from machine to machine, whoever builds.
 const PRIVATE: [&str; 5] = ["/home", "/root", "/tmp", "/var/tmp", "/Users"];
@@ -211,7 +211,7 @@ impl Planner<'_> {
             let last = closure.executed.len().saturating_sub(1);
             for (index, executed) in closure.executed.iter_mut().enumerate() {
                 let is_entrypoint = programs.is_empty() && index == last;
-                needs.add(runtime::complete(&tracer, places, &self.recipe.runtime, executed, is_entrypoint)?);
+                needs.add(implicit::complete(&tracer, places, &self.recipe.runtime, executed, is_entrypoint)?);
             }
             programs.push(Program { closure, to: program.to.clone() });
         }

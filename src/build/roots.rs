@@ -6,13 +6,13 @@ use std::rc::Rc;
 
 use super::Error;
 use super::sysroot::{Sysroot, own_part};
-use crate::elf::Header;
-use crate::fs;
-use crate::path::{ImagePath, Spelled};
-use crate::platform::Platform;
+use coracle_ld::elf::Header;
+use coracle_core::fs;
+use coracle_core::path::{ImagePath, Spelled};
+use coracle_core::platform::Platform;
 use crate::recipe::{Program, Recipe, Root, RootKind};
-use crate::tree::{self, End, HostTree, Tree, TreeFile};
-use crate::witness::Witness;
+use coracle_core::file_system::{self, End, HostTree, Tree, TreeFile};
+use coracle_core::input_tracker::Witness;
 
 /// The host, and the directories that stand for the root. Each is looked at once, whatever is resolved in it.
 pub struct Roots {
@@ -123,7 +123,7 @@ fn in_root(file: &Path) -> Spelled {
 }
 
 fn file(tree: &dyn Tree, spelled: &Spelled) -> Result<Option<(ImagePath, TreeFile)>, Error> {
-    Ok(match tree::walk(tree, &ImagePath::root(), spelled.as_bytes())?.end {
+    Ok(match file_system::walk(tree, &ImagePath::root(), spelled.as_bytes())?.end {
         End::File(path, file) => Some((path, file)),
         _ => None,
     })

@@ -2,10 +2,10 @@
 
 use std::rc::Rc;
 
-use crate::fs;
-use crate::path::ImagePath;
+use coracle_core::fs;
+use coracle_core::path::ImagePath;
 use crate::rootfs::is_system;
-use crate::tree::{HostTree, Node, Tree};
+use coracle_core::file_system::{HostTree, Node, Tree};
 
 /// Loader and libraries of one directory, programs of the host.
 pub(super) struct Sysroot {

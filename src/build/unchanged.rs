@@ -10,18 +10,21 @@ use serde::{Deserialize, Serialize};
 
 use super::destinations::Destinations;
 use super::{Below, Built, Delivery, Error, Plan, Settings, Weight, ground};
-use crate::cache::Cache;
-use crate::contract::Contract;
-use crate::digest::{DiffId, Digest, Hasher};
-use crate::layer::{Codec, Layer};
-use crate::note::Note;
-use crate::platform::Platform;
+use coracle_oci::cache::Cache;
+use coracle_kube::contract::Contract;
+use coracle_core::digest::{DiffId, Digest, Hasher};
+use coracle_oci::layer::{Codec, Layer};
+use coracle_core::note::Note;
+use coracle_core::platform::Platform;
 use crate::recipe::Recipe;
 use crate::rootfs::{Owner, Stratum};
-use crate::store::{Destination, Entries, Traces};
-use crate::transfer::{Named, Routes, Sent};
-use crate::witness::{Testimony, Witness};
-use crate::{config, fs, json, transfer};
+use coracle_oci::layout::{Destination, Entries, Traces};
+use coracle_oci::copy::{Named, Routes, Sent};
+use coracle_core::input_tracker::{Testimony, Witness};
+use coracle_kube::config;
+use coracle_core::fs;
+use coracle_core::json;
+use coracle_oci::copy;
 
 /// Some more than what a clock of files takes to tick.
 const TICK: Duration = Duration::from_millis(25);
@@ -144,7 +147,7 @@ impl<'a> Unchanged<'a> {
         }
         let is_there = match (destinations.contract_at_registry(settings)?, published) {
             (None, _) => true,
-            (Some((named, client)), Some(digest)) => transfer::has(named, digest, client)?,
+            (Some((named, client)), Some(digest)) => copy::has(named, digest, client)?,
             (Some(_), None) => false,
         };
         Ok(is_there.then_some(built))

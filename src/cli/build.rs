@@ -4,12 +4,12 @@ use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use coracle::cache::Cache;
-use coracle::engine::Kind;
+use coracle_oci::cache::Cache;
+use coracle_oci::engine::Kind;
 use coracle::recipe::{self, Recipe};
-use coracle::registry::Client;
-use coracle::shared::Shared;
-use coracle::transfer::{Named, Place};
+use coracle_oci::registry::Client;
+use coracle_oci::remote_cache::Shared;
+use coracle_oci::copy::{Named, Place};
 use coracle::{Built, Settings};
 use serde_json::{Value, json};
 
@@ -127,7 +127,7 @@ pub(super) fn named_for_engine(recipes: &[Recipe]) -> Result<(), Failure> {
 
 /// The engine that is there.
 pub(super) fn engine_there() -> Result<Kind, Failure> {
-    let there = coracle::engine::present(&engine::settings(), &|_| interrupt::go_on());
+    let there = coracle_oci::engine::present(&engine::settings(), &|_| interrupt::go_on());
     there.map_err(|error| registry::failure(&error.into()))
 }
 
@@ -232,7 +232,7 @@ fn recipes(args: &BuildArgs) -> Result<Vec<Recipe>, Vec<Failure>> {
         return Ok(vec![recipe]);
     }
     let one_image = |dest: &String| {
-        dest.contains("-archive:") || dest.starts_with("docker://") || coracle::engine::is_place(dest)
+        dest.contains("-archive:") || dest.starts_with("docker://") || coracle_oci::engine::is_place(dest)
     };
     let of_one =
         !flags.programs.is_empty() || !flags.names.is_empty() || flags.destinations.iter().any(one_image);

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use coracle::Settings;
-use coracle::cache::{self, Cache};
-use coracle::note::Note;
-use coracle::reference::Reference;
-use coracle::shared::Shared;
-use coracle::size::Size;
+use coracle_oci::cache::{self, Cache};
+use coracle_core::note::Note;
+use coracle_core::reference::Reference;
+use coracle_oci::remote_cache::Shared;
+use coracle_core::size::Size;
 use indicatif::DecimalBytes;
 
 use super::args::{CacheArgs, CacheCommand, PruneArgs, SharedArgs};

@@ -1,6 +1,6 @@
 //! Who brings in whom: ways through a link map from its program to one object.
 
-use coracle::closure::{Found, LinkMap};
+use coracle_ld::closure::{Found, LinkMap};
 
 /// More chains than anybody reads: their number grows with every library that many others need.
 const MOST: usize = 100;

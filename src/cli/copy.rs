@@ -1,8 +1,8 @@
 //! `coracle copy`, and how it is told what a registry was sent.
 
-use coracle::engine::{How, Loaded};
-use coracle::note::Note;
-use coracle::transfer::{self, Copied, Named, Place, Sent, Ways};
+use coracle_oci::engine::{How, Loaded};
+use coracle_core::note::Note;
+use coracle_oci::copy::{self, Copied, Named, Place, Sent, Ways};
 use indicatif::DecimalBytes;
 use serde_json::json;
 
@@ -26,13 +26,13 @@ pub(super) fn run(args: &CopyArgs) -> Result<Exit, Failure> {
     let client = registry::client(&args.registry, &remote)?;
     let progress = Progress::of_unknown(args.quiet, "copying");
     let ways = Ways { client: &client, engines: &engine::settings() };
-    let copied = transfer::copy(&from, &to, ways, &|bytes| {
+    let copied = copy::copy(&from, &to, ways, &|bytes| {
         progress.advance(bytes);
         interrupt::go_on()
     });
     // Behind the image: nobody asks what is said of one that is not there.
     let referrers = match (&copied, named(&to).filter(|_| args.referrers)) {
-        (Ok(_), Some(to)) => transfer::copy_referrers(&from, to, &client, &|bytes| {
+        (Ok(_), Some(to)) => copy::copy_referrers(&from, to, &client, &|bytes| {
             progress.advance(bytes);
             interrupt::go_on()
         }),

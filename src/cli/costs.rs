@@ -3,9 +3,9 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use coracle::closure::LinkMap;
-use coracle::fs::Identity;
-use coracle::layer;
+use coracle_ld::closure::LinkMap;
+use coracle_core::fs::Identity;
+use coracle_oci::layer;
 use indicatif::DecimalBytes;
 
 use super::failure::Failure;

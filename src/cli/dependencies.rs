@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use coracle::Error;
-use coracle::closure::{
+use coracle_ld::closure::{
     self, Absence, Closure, Elf, Found, Kind, LinkMap, Missing, Problem, ProblemKind, Severity,
     circumstances, isa, mixed, symbols, versions,
 };
-use coracle::path::Spelled;
+use coracle_core::path::Spelled;
 use serde_json::{Value, json};
 
 use super::costs::{Cost, Costs};
@@ -136,7 +136,7 @@ fn problems(map: &LinkMap, with_symbols: bool) -> Vec<Value> {
     problems
 }
 
-type Check = fn(&LinkMap) -> coracle::fs::Result<Vec<Problem>>;
+type Check = fn(&LinkMap) -> coracle_core::fs::Result<Vec<Problem>>;
 
 fn problem(problem: &Problem) -> Value {
     json!({

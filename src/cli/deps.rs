@@ -2,10 +2,10 @@
 
 mod trees;
 
-use coracle::closure::{self, Closure, Surroundings};
-use coracle::loader::{Environment, Hwcaps};
-use coracle::note::Note;
-use coracle::path::{ImagePath, Spelled};
+use coracle_ld::closure::{self, Closure, Surroundings};
+use coracle_ld::ldso::{Environment, Hwcaps};
+use coracle_core::note::Note;
+use coracle_core::path::{ImagePath, Spelled};
 use coracle::recipe::{self, Overrides};
 use coracle::{Error, Roots};
 use serde_json::{Value, json};
@@ -216,7 +216,7 @@ fn surroundings(args: &DepsArgs) -> Result<Surroundings, Failure> {
     let text = |text: &Option<String>| text.clone().unwrap_or_default().into_bytes();
     let working_dir = match &args.working_dir {
         None => ImagePath::root(),
-        Some(path) => path.parse().map_err(|error: coracle::path::ParsePathError| {
+        Some(path) => path.parse().map_err(|error: coracle_core::path::ParsePathError| {
             Failure::usage(error.to_string(), "write the absolute path of a directory in the root")
         })?,
     };

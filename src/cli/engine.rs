@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use coracle::engine::Settings;
+use coracle_oci::engine::Settings;
 
 /// Where engines listen, and where their programs are. Source: Docker's CLI, "Environment variables"; containerd,
 /// `cmd/ctr/app/main.go`.

@@ -3,7 +3,9 @@
 use std::error::Error;
 use std::io;
 
-use coracle::{layer, recipe, store};
+use coracle_oci::layer;
+use coracle::recipe;
+use coracle_oci::layout;
 
 use super::exit::Exit;
 use super::registry;
@@ -38,8 +40,8 @@ impl Failure {
         let exit = match error {
             _ if error.is_usage() => Exit::Usage,
             coracle::Error::Leaks(_) | coracle::Error::Budget(_) => Exit::Findings,
-            coracle::Error::Store(store::Error::Layer(layer::Error::Interrupted)) => Exit::Interrupted,
-            coracle::Error::Store(store::Error::Registry(error)) if !error.is_local() => Exit::Network,
+            coracle::Error::Store(layout::Error::Layer(layer::Error::Interrupted)) => Exit::Interrupted,
+            coracle::Error::Store(layout::Error::Registry(error)) if !error.is_local() => Exit::Network,
             coracle::Error::Registry(error) if !error.is_local() => Exit::Network,
             coracle::Error::Base(error) if error.is_network() => Exit::Network,
             coracle::Error::Transfer(error) => return registry::failure(error),
@@ -83,8 +85,8 @@ impl From<recipe::Error> for Failure {
     }
 }
 
-impl From<coracle::config::Error> for Failure {
-    fn from(error: coracle::config::Error) -> Self {
+impl From<coracle_kube::config::Error> for Failure {
+    fn from(error: coracle_kube::config::Error) -> Self {
         Self { exit: Exit::Usage, message: chain(&error), hint: error.hint() }
     }
 }

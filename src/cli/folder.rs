@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
-use coracle::fs::Context as _;
+use coracle_core::fs::Context as _;
 use tempfile::TempDir;
 
 use super::failure::Failure;

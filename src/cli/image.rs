@@ -4,12 +4,12 @@ use std::cell::OnceCell;
 use std::io::Read as _;
 use std::path::Path;
 
-use coracle::contract::{self, Contract, Document};
-use coracle::fs::Context as _;
-use coracle::platform::Platform;
-use coracle::registry::{Access, Client};
-use coracle::store::{self, Stored};
-use coracle::transfer::{self, Named, ParsePlaceError, Place};
+use coracle_kube::contract::{self, Contract, Document};
+use coracle_core::fs::Context as _;
+use coracle_core::platform::Platform;
+use coracle_oci::registry::{Access, Client};
+use coracle_oci::layout::{self, Stored};
+use coracle_oci::copy::{self, Named, ParsePlaceError, Place};
 
 use super::args::RegistryArgs;
 use super::exit::Exit;
@@ -21,7 +21,7 @@ const MAX_CONTRACT: u64 = 64 << 20;
 
 /// Whether `text` says where an image is kept, and is no name.
 pub(super) fn is_place(text: &str) -> bool {
-    transfer::Place::has_transport(text)
+    copy::Place::has_transport(text)
 }
 
 /// Reads the images of one command, with one client for all registries that they are at.
@@ -45,9 +45,9 @@ impl<'a> Reader<'a> {
     /// The image that `text` names.
     pub(super) fn open(&self, text: &str) -> Result<Stored, Failure> {
         match place(text)? {
-            Place::Local(place) => Ok(store::open(&place).map_err(coracle::Error::from)?),
+            Place::Local(place) => Ok(layout::open(&place).map_err(coracle::Error::from)?),
             place @ (Place::Remote(_) | Place::Engine(_)) => {
-                transfer::open(&place, self.client()?).map_err(|error| registry::failure(&error))
+                copy::open(&place, self.client()?).map_err(|error| registry::failure(&error))
             }
         }
     }
@@ -56,10 +56,10 @@ impl<'a> Reader<'a> {
     fn published(&self, text: &str, subject: &Stored) -> Result<Option<Document>, Failure> {
         let digests = subject.digests();
         let content = match place(text)? {
-            Place::Local(place) => store::artifact(&place, contract::MEDIA_TYPE, &digests),
+            Place::Local(place) => layout::artifact(&place, contract::MEDIA_TYPE, &digests),
             Place::Remote(named) => {
                 let remote = self.client()?.open(&(&named.reference).into(), &Access::Pull);
-                store::remote_artifact(remote, contract::MEDIA_TYPE, &digests)
+                layout::remote_artifact(remote, contract::MEDIA_TYPE, &digests)
             }
             // An engine keeps images alone.
             Place::Engine(_) => return Ok(None),
@@ -193,7 +193,7 @@ fn beside(stored: &Stored) -> Result<Option<Document>, Failure> {
 }
 
 fn whole_of(
-    content: Result<Option<Vec<u8>>, store::Error>,
+    content: Result<Option<Vec<u8>>, layout::Error>,
     place: &str,
 ) -> Result<Option<Document>, Failure> {
     let content = content.map_err(coracle::Error::from)?;
@@ -217,7 +217,7 @@ fn matches(contract: &Contract, document: &Document) -> Result<(), Failure> {
         Some(digest) => document
             .contract
             .to_json()
-            .is_ok_and(|json| coracle::digest::Digest::of(json.as_bytes()).to_string() == *digest),
+            .is_ok_and(|json| coracle_core::digest::Digest::of(json.as_bytes()).to_string() == *digest),
         None => document.contract == *contract,
     };
     if same {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use coracle::note::Note;
-use coracle::transfer::{self, Joined, Named, Place};
+use coracle_core::note::Note;
+use coracle_oci::copy::{Joined, Named, Place, join};
 use serde_json::json;
 
 use super::args::{Format, IndexArgs};
@@ -31,7 +31,7 @@ pub(super) fn run(args: &IndexArgs) -> Result<Exit, Failure> {
     };
     let client = registry::client(&args.registry, &remote)?;
     let progress = Progress::of_unknown(args.quiet, "copying");
-    let joined = transfer::join(&from, &to, &annotations, &client, &|bytes| {
+    let joined = join(&from, &to, &annotations, &client, &|bytes| {
         progress.advance(bytes);
         interrupt::go_on()
     });

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use clap::{Command, CommandFactory as _};
 use clap_mangen::Man;
-use coracle::fs::Context as _;
+use coracle_core::fs::Context as _;
 
 use super::args::{CargoCli, Cli, ManArgs};
 use super::exit::Exit;

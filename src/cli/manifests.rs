@@ -3,15 +3,15 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use coracle::config::{self, RenderedMount};
-use coracle::contract::{self, Contract};
-use coracle::kubernetes::{self, Application, Files, Image, Patch, helm, kustomize, yaml};
-use coracle::note::Note;
+use coracle_kube::config::{self, RenderedMount};
+use coracle_kube::contract::{self, Contract};
+use coracle_kube::manifests::{self, Application, Files, Image, Patch, helm, kustomize, yaml};
+use coracle_core::note::Note;
 use coracle::recipe::{self, Overrides, Recipe};
-use coracle::reference::{self, ParseReferenceError, Reference};
+use coracle_core::reference::{self, ParseReferenceError, Reference};
 use coracle::rootfs::Owner;
-use coracle::store::Stored;
-use coracle::transfer::Place;
+use coracle_oci::layout::Stored;
+use coracle_oci::copy::Place;
 use serde_json::Value;
 
 use super::args::{Layout, ManifestsArgs};
@@ -82,7 +82,7 @@ pub(super) fn run(args: &ManifestsArgs, build: Option<&Build<'_>>) -> Result<Exi
         (Layout::Helm, Some(_)) => helm::files(&application).map_err(located)?,
         (Layout::Kustomize, Some(_)) => kustomize::files(&application, &environments).map_err(located)?,
         _ => {
-            let made = kubernetes::manifests(&application).map_err(located)?;
+            let made = manifests::manifests(&application).map_err(located)?;
             report::notes(&made.notes, args.quiet);
             output::print(&yaml::stream(&made.all()))?;
             return Ok(Exit::Done);
@@ -238,7 +238,7 @@ fn image_reference(args: &ManifestsArgs, recipe: &Recipe) -> Result<(Image, Opti
         }
         let image = text.parse();
         let image = image
-            .map_err(|error: kubernetes::ParseImageError| Failure::usage(error.to_string(), error.hint()))?;
+            .map_err(|error: manifests::ParseImageError| Failure::usage(error.to_string(), error.hint()))?;
         return Ok((image, None));
     }
     let Some(name) = recipe.names.first() else {
@@ -257,7 +257,7 @@ fn image_reference(args: &ManifestsArgs, recipe: &Recipe) -> Result<(Image, Opti
         hint: None,
     })?;
     let layout = format!("oci:{}", folder.path().join("image.oci").display());
-    let destination = layout.parse().map_err(|error: coracle::store::ParseDestinationError| {
+    let destination = layout.parse().map_err(|error: coracle_oci::layout::ParseDestinationError| {
         Failure::usage(error.to_string(), error.hint())
     })?;
     let recipe = Recipe {

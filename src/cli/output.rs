@@ -33,6 +33,6 @@ pub(super) fn write(bytes: &[u8]) -> Result<(), Failure> {
 
 /// Writes `value` to stdout as one line of JSON.
 pub(super) fn print_json(value: &serde_json::Value) -> Result<(), Failure> {
-    let bytes = coracle::json::to_bytes(value).map_err(|error| Failure::output(&io::Error::other(error)))?;
+    let bytes = coracle_core::json::to_bytes(value).map_err(|error| Failure::output(&io::Error::other(error)))?;
     print(&(String::from_utf8_lossy(&bytes) + "\n"))
 }

@@ -3,9 +3,9 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use coracle::reference::Reference;
-use coracle::registry::{Client, Credential, Repository, Secret, Settings};
-use coracle::transfer::{Error, Named};
+use coracle_core::reference::Reference;
+use coracle_oci::registry::{Client, Credential, Repository, Secret, Settings};
+use coracle_oci::copy::{Error, Named};
 
 use super::args::RegistryArgs;
 use super::exit::Exit;

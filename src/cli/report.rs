@@ -3,7 +3,7 @@
 use std::io::{IsTerminal as _, Write as _};
 
 use anstyle::{AnsiColor, Style};
-use coracle::note::Note;
+use coracle_core::note::Note;
 
 use super::failure::Failure;
 

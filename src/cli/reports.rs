@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use coracle::Built;
-use coracle::fs::Context as _;
+use coracle_core::fs::Context as _;
 use coracle::recipe::Recipe;
 use serde_json::{Value, json};
 
@@ -126,7 +126,7 @@ fn variables(images: &[Value]) -> Result<String, Failure> {
 }
 
 fn bytes(value: &Value) -> Result<Vec<u8>, Failure> {
-    coracle::json::to_bytes(value).map_err(|error| Failure::output(&io::Error::other(error)))
+    coracle_core::json::to_bytes(value).map_err(|error| Failure::output(&io::Error::other(error)))
 }
 
 /// Whether the file of `flag` can be written to.

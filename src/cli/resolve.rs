@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use coracle::Settings;
-use coracle::manifest::resolve::{self, Known, Unpinned, Unresolved};
-use coracle::manifest::{Input, Report};
+use coracle_kube::check::resolve::{self, Known, Unpinned, Unresolved};
+use coracle_kube::check::{Input, Report};
 use coracle::recipe::{self, Overrides, Recipe};
-use coracle::reference::{Reference, familiar};
-use coracle::store::{self, Destination, Stored};
-use coracle::transfer::{self, Named};
+use coracle_core::reference::{Reference, familiar};
+use coracle_oci::layout::{self, Destination, Stored};
+use coracle_oci::copy::{self, Named};
 use tempfile::TempDir;
 
 use super::args::ResolveArgs;
@@ -102,11 +102,11 @@ fn asked(inputs: &[Input], known: &[Known], args: &ResolveArgs) -> Result<Vec<Kn
     let client = registry::client(&args.registry, &named.iter().collect::<Vec<_>>())?;
     let mut found = Vec::new();
     for ((name, (reference, place)), named) in wanted.into_iter().zip(&named) {
-        match transfer::digest(named, &client) {
+        match copy::digest(named, &client) {
             Ok(digest) => {
                 found.push(Known { name, reference: reference.to_string(), digest: digest.to_string() });
             }
-            Err(error @ transfer::Error::Nothing(_)) => {
+            Err(error @ copy::Error::Nothing(_)) => {
                 errors.push(Unresolved { message: error.to_string(), ..place });
             }
             Err(error) => {
@@ -143,7 +143,7 @@ fn built(
         ));
     };
     coracle::build(&recipe, settings, &())?;
-    let stored = store::open(&layout).map_err(coracle::Error::from)?;
+    let stored = layout::open(&layout).map_err(coracle::Error::from)?;
     let known = known(name.name(), name.to_string(), &stored)?;
     Ok((known, stored))
 }

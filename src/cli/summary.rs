@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use coracle::size::Size;
+use coracle_core::size::Size;
 use coracle::{Built, Weight};
 
 use super::failure::Failure;
@@ -67,7 +67,7 @@ fn layers(built: &Built) -> String {
 fn expected(built: &Built) -> String {
     let mounts = built.contract.mounts.iter().map(|mount| {
         let secret = |is_secret| if is_secret { " (secret)" } else { "" };
-        let file = |file: &coracle::contract::File| format!("{}{}", code(&file.key), secret(file.secret));
+        let file = |file: &coracle_kube::contract::File| format!("{}{}", code(&file.key), secret(file.secret));
         let files: Vec<String> = mount.files.iter().map(file).collect();
         [code(&mount.path), files.join(", ")]
     });

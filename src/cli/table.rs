@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use anstyle::Style;
-use coracle::contract::Contract;
-use coracle::engine::{Loaded, Named};
-use coracle::note::Note;
+use coracle_kube::contract::Contract;
+use coracle_oci::engine::{Loaded, Named};
+use coracle_core::note::Note;
 use coracle::recipe::Recipe;
 use coracle::rootfs::{Entry, Node, Stratum};
-use coracle::transfer::Place;
+use coracle_oci::copy::Place;
 use coracle::{Below, Built, Delivery, Plan, Previous, Weight};
 use indicatif::DecimalBytes;
 use serde_json::{Value, json};
@@ -331,8 +331,8 @@ fn strings(items: &[impl ToString]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use coracle::digest::{DiffId, Digest};
-    use coracle::layer::Layer;
+    use coracle_core::digest::{DiffId, Digest};
+    use coracle_oci::layer::Layer;
 
     fn image(names: &[&str]) -> Built {
         let digest = format!("sha256:{}", "ab".repeat(32)).parse::<Digest>().unwrap();

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use coracle::closure::{Closure, Edge, LinkMap, Missing};
-use coracle::loader::Rule;
-use coracle::path::Spelled;
+use coracle_ld::closure::{Closure, Edge, LinkMap, Missing};
+use coracle_ld::ldso::Rule;
+use coracle_core::path::Spelled;
 use serde_json::Value;
 
 use super::costs::Cost;
@@ -46,7 +46,7 @@ pub(super) fn text(file: &str, closure: &Closure, value: &Value, costs: &[Cost])
 /// The loader, which stands in the tree only where something needs it.
 fn write_loader(text: &mut String, map: &LinkMap, costs: &[Cost]) {
     let loader = map.objects.iter().zip(costs);
-    let mut loader = loader.filter(|(object, _)| object.found == coracle::closure::Found::Interpreter);
+    let mut loader = loader.filter(|(object, _)| object.found == coracle_ld::closure::Found::Interpreter);
     let Some((object, cost)) = loader.next() else {
         let _ = writeln!(text, "{FAINT}static: it names no interpreter, and nothing else is mapped{FAINT:#}");
         return;

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use coracle::closure::{Closure, Edge, Found, LinkMap, Missing};
-use coracle::loader::Missed;
-use coracle::path::Spelled;
+use coracle_ld::closure::{Closure, Edge, Found, LinkMap, Missing};
+use coracle_ld::ldso::Missed;
+use coracle_core::path::Spelled;
 use serde_json::{Value, json};
 
 use super::chains::{self, Chains};
@@ -42,7 +42,7 @@ pub(super) fn subjects<'a>(closure: &'a Closure, wanted: &str) -> Vec<Subject<'a
         objects.chain(missing).collect::<Vec<_>>()
     };
     // What only lesser CPUs map is looked for when the best does not have it.
-    let in_elf = |elf: &'a coracle::closure::Elf| {
+    let in_elf = |elf: &'a coracle_ld::closure::Elf| {
         elf.maps().map(|map| in_map(map)).find(|subjects| !subjects.is_empty()).unwrap_or_default()
     };
     closure.elves().flat_map(in_elf).collect()
@@ -62,7 +62,7 @@ const ALIKE: f64 = 0.85;
 /// Names in `closure` that somebody who wrote `wanted` may have meant, the likeliest first.
 pub(super) fn near(closure: &Closure, wanted: &str) -> Vec<String> {
     let text = |name: &[u8]| Spelled::new(name).to_string();
-    let maps = closure.elves().flat_map(coracle::closure::Elf::maps);
+    let maps = closure.elves().flat_map(coracle_ld::closure::Elf::maps);
     let names: BTreeSet<String> = maps
         .flat_map(|map| {
             let asked = map.edges.iter().map(|edge| text(&edge.name));

@@ -4,8 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::error::Place;
-use crate::size::{Size, scaled};
-use crate::transfer;
+use coracle_core::size::{Size, scaled};
+use coracle_oci::copy;
 
 /// What the image of each platform may take up: its layers, config and manifest, as a registry has them.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
@@ -15,7 +15,7 @@ pub struct Budget {
     /// At most so much more than the image before.
     pub growth: Option<Limit<Growth>>,
     /// The image before; nothing when the one is meant that this one replaces.
-    pub previous: Option<transfer::Place>,
+    pub previous: Option<copy::Place>,
 }
 
 /// What may not be exceeded, and who says so.
@@ -40,7 +40,7 @@ pub enum Growth {
 
 /// A text that is no growth.
 #[derive(Debug, thiserror::Error)]
-#[error("`{}` says neither percent nor bytes", crate::path::printable(.0.as_bytes()))]
+#[error("`{}` says neither percent nor bytes", coracle_core::path::printable(.0.as_bytes()))]
 pub struct ParseGrowthError(String);
 
 impl ParseGrowthError {

@@ -16,7 +16,7 @@ use super::document::Document;
 use super::error::Error;
 use super::source::Source;
 use super::{Overrides, Recipe, draft, read};
-use crate::fs;
+use coracle_core::fs;
 
 /// Where a package has its keys, and where a workspace has those for all its packages.
 const OF_PACKAGE: &str = "package.metadata.coracle";

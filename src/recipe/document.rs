@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 use super::error::{Error, Place, Problem};
 use super::schema::{self, File};
 use super::source::Source;
-use crate::spelling::nearest;
+use coracle_core::suggest::nearest;
 
 /// A recipe's text, and what serde made of it.
 pub(super) struct Document<'a> {
@@ -105,10 +105,10 @@ impl<'a> Document<'a> {
             [Step::Key(name), Step::Index(_)] => format!("`[[{}]]`", header(name)),
             [Step::Key(name)] => format!("`[{}]`", header(name)),
             [Step::Key(name), Step::Key(key)] if name == "platform" => {
-                format!("`[{}.\"{}\"]`", header(name), crate::path::printable(key.as_bytes()))
+                format!("`[{}.\"{}\"]`", header(name), coracle_core::path::printable(key.as_bytes()))
             }
             [Step::Key(name), Step::Key(key)] if name == "environments" => {
-                format!("`[{}.{}]`", header(name), crate::path::printable(key.as_bytes()))
+                format!("`[{}.{}]`", header(name), coracle_core::path::printable(key.as_bytes()))
             }
             [Step::Key(name), Step::Key(table)] if name == "kubernetes" => format!("`{name}.{table}`"),
             [Step::Key(name), Step::Key(table), Step::Key(probe)] if name == "kubernetes" => {
@@ -131,7 +131,7 @@ impl<'a> Document<'a> {
             let keys: Vec<String> = known.iter().map(|key| format!("`{key}`")).collect();
             (String::new(), Some(format!("{table} knows {}", keys.join(", "))))
         };
-        let key = crate::path::printable(key.as_bytes());
+        let key = coracle_core::path::printable(key.as_bytes());
         self.note(span, format!("unknown key `{key}` in {table}{advice}"), hint);
     }
 }

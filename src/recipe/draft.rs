@@ -22,8 +22,8 @@ use super::error::{Error, Problem};
 use super::linkage::ParseLinkageError;
 use super::schema::{self, Scalar, Spanned};
 use super::{Overrides, Recipe, user};
-use crate::layer::ParseCompressionError;
-use crate::path::{ParsePathError, printable};
+use coracle_oci::layer::ParseCompressionError;
+use coracle_core::path::{ParsePathError, printable};
 
 /// A word and where it stands.
 struct Word<T = String> {
@@ -59,7 +59,7 @@ pub(super) fn finish(document: Option<&Document<'_>>, flags: &Overrides) -> Resu
             let ports = either(&file.image.0.expose, &flags.expose, "--expose");
             ports
                 .iter()
-                .filter_map(|port| check.parsed(port, |e: &crate::port::ParsePortError| Some(e.hint())))
+                .filter_map(|port| check.parsed(port, |e: &coracle_core::port::ParsePortError| Some(e.hint())))
                 .collect()
         },
         env: check.map(&file.image.0.env, &flags.env, "--env"),
@@ -70,7 +70,7 @@ pub(super) fn finish(document: Option<&Document<'_>>, flags: &Overrides) -> Resu
         stop_signal: {
             let signal = one(&file.image.0.stop_signal, &flags.stop_signal, "--stop-signal");
             signal.and_then(|signal| {
-                check.parsed(&signal, |e: &crate::signal::ParseSignalError| Some(e.hint()))
+                check.parsed(&signal, |e: &coracle_core::signal::ParseSignalError| Some(e.hint()))
             })
         },
         labels: check.map(&file.image.0.labels, &flags.labels, "--label"),
@@ -94,7 +94,7 @@ pub(super) fn finish(document: Option<&Document<'_>>, flags: &Overrides) -> Resu
         platform: {
             let platform = one(&file.image.0.platform, &flags.platform, "--platform");
             platform.and_then(|text| {
-                check.parsed(&text, |e: &crate::platform::ParsePlatformError| Some(e.hint()))
+                check.parsed(&text, |e: &coracle_core::platform::ParsePlatformError| Some(e.hint()))
             })
         },
         roots: check.roots(file, flags, &folder)?,
@@ -121,9 +121,9 @@ pub(super) fn finish(document: Option<&Document<'_>>, flags: &Overrides) -> Resu
             );
         }
     }
-    if recipe.labels.contains_key(crate::contract::LABEL) {
-        let message = format!("`{}` is written by Coracle itself", crate::contract::LABEL);
-        let in_file = file.image.0.labels.get(crate::contract::LABEL);
+    if recipe.labels.contains_key(coracle_kube::contract::LABEL) {
+        let message = format!("`{}` is written by Coracle itself", coracle_kube::contract::LABEL);
+        let in_file = file.image.0.labels.get(coracle_kube::contract::LABEL);
         let origin = in_file.map_or(Origin::Flag("--label"), |label| Origin::File(label.span()));
         check.problem(&origin, message, Some("leave the label out".into()));
     }
@@ -147,12 +147,12 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    fn references(&mut self, file: &schema::File, flags: &Overrides) -> Vec<crate::reference::Reference> {
+    fn references(&mut self, file: &schema::File, flags: &Overrides) -> Vec<coracle_core::reference::Reference> {
         let from_file: Vec<Word> = file.image.0.name.iter().map(Word::of).collect();
         let words = if flags.names.is_empty() { from_file } else { of_flag(&flags.names, "--tag") };
         let mut names = Vec::new();
         for word in words {
-            let name = self.parsed(&word, |e: &crate::reference::ParseReferenceError| Some(e.hint()));
+            let name = self.parsed(&word, |e: &coracle_core::reference::ParseReferenceError| Some(e.hint()));
             names.extend(name.filter(|name| !names.contains(name)));
         }
         names

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::fs;
+use coracle_core::fs;
 
 /// Why there is no recipe.
 #[derive(Debug, thiserror::Error)]

@@ -16,7 +16,7 @@ pub enum Linkage {
 
 /// A word that is no linkage.
 #[derive(Debug, thiserror::Error)]
-#[error("`{}` is none of `auto`, `static` and `dynamic`", crate::path::printable(.0.as_bytes()))]
+#[error("`{}` is none of `auto`, `static` and `dynamic`", coracle_core::path::printable(.0.as_bytes()))]
 pub struct ParseLinkageError(String);
 
 impl ParseLinkageError {

@@ -20,21 +20,21 @@ use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use crate::config::Configuration;
-use crate::engine;
-use crate::fs::{self, Context};
-use crate::kubernetes::{self, About, Settings};
-use crate::layer::Compression;
-use crate::loader::Hwcaps;
-use crate::path::{ImagePath, Spelled};
-use crate::platform::Platform;
-use crate::reference::Reference;
+use coracle_kube::config::Configuration;
+use coracle_oci::engine;
+use coracle_core::fs::{self, Context};
+use coracle_kube::manifests::{self, About, Settings};
+use coracle_oci::layer::Compression;
+use coracle_ld::ldso::Hwcaps;
+use coracle_core::path::{ImagePath, Spelled};
+use coracle_core::platform::Platform;
+use coracle_core::reference::Reference;
 use crate::rootfs::Owner;
-use crate::runtime::Policy;
-use crate::transfer;
+use coracle_ld::implicit::Policy;
+use coracle_oci::copy;
 
-pub use crate::port::{Port, Protocol};
-pub use crate::signal::Signal;
+pub use coracle_core::port::{Port, Protocol};
+pub use coracle_core::signal::Signal;
 pub use budget::{Budget, Growth, Limit};
 pub use cargo::Package;
 pub use error::{Error, Place, Problem};
@@ -53,7 +53,7 @@ pub struct Recipe {
     /// The image's names with their tags, in the order given, each once; none when nobody named it.
     pub names: Vec<Reference>,
     /// The image that this one stands on; nothing when it has all that it needs.
-    pub base: Option<transfer::Place>,
+    pub base: Option<copy::Place>,
     /// What goes in and can be started; the first is the entrypoint. Never empty.
     pub programs: Vec<Program>,
     /// The entrypoint's arguments (`Cmd`).
@@ -93,13 +93,13 @@ pub struct Recipe {
     /// Directories that stand for the root, in place of the host's.
     pub roots: Vec<Root>,
     /// Where the image goes, no place twice; nothing when the default is meant.
-    pub destinations: Vec<transfer::Place>,
+    pub destinations: Vec<copy::Place>,
     /// Whether it goes to the registry of each of its names, too.
     pub push: bool,
     /// The engine that the image is brought to under each of its names, once somebody knows which is there.
     pub load: Option<engine::Kind>,
     /// Where the whole contract goes, besides the image's label.
-    pub publish_contract: Option<transfer::Place>,
+    pub publish_contract: Option<copy::Place>,
     /// Paths whose findings are accepted on purpose, and why.
     pub allow: BTreeMap<ImagePath, String>,
     /// Likewise variables, labels, annotations and arguments: `env:NAME`, `label:NAME`, `annotation:NAME`, `arg:NUMBER`.
@@ -265,8 +265,8 @@ pub struct ConfigOverrides {
 
 impl Recipe {
     /// What keeps the recipe's application from running on Kubernetes, each problem with its place.
-    pub fn located(&self, kubernetes::Error(problems): kubernetes::Error) -> Error {
-        let located = |problem: kubernetes::Problem| Problem {
+    pub fn located(&self, manifests::Error(problems): manifests::Error) -> Error {
+        let located = |problem: manifests::Problem| Problem {
             message: problem.message,
             hint: Some(problem.hint).filter(|hint| !hint.is_empty()),
             place: problem.about.and_then(|about| self.places.get(&about).cloned()),

@@ -11,9 +11,9 @@ const LARGEST: u32 = i32::MAX.unsigned_abs();
 /// What is wrong with a user.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ParseUserError {
-    #[error("the user `{}` is not numeric", crate::path::printable(.0.as_bytes()))]
+    #[error("the user `{}` is not numeric", coracle_core::path::printable(.0.as_bytes()))]
     Name(String),
-    #[error("`{}` is not a {what} number: it must be a number from 0 to {LARGEST}", crate::path::printable(.text.as_bytes()))]
+    #[error("`{}` is not a {what} number: it must be a number from 0 to {LARGEST}", coracle_core::path::printable(.text.as_bytes()))]
     Number { what: &'static str, text: String },
     #[error("the group is said twice, by `user` and by `group`")]
     Twice,
@@ -24,7 +24,7 @@ impl ParseUserError {
         match self {
             Self::Name(name) => Some(format!(
                 "write it by number as `UID[:GID]`, such as `65532`: Kubernetes can't tell whether `{}` is root",
-                crate::path::printable(name.as_bytes())
+                coracle_core::path::printable(name.as_bytes())
             )),
             Self::Number { .. } => {
                 Some("write the user as `UID[:GID]`, such as `65532` or `1000:100`".into())

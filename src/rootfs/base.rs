@@ -8,14 +8,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Conflict, Entry, Error, Node, Owner, Reason, Rootfs};
-use crate::fs;
-use crate::path::{ImagePath, Spelled};
-use crate::tree::{self, End, Overlay, Tree};
+use coracle_core::fs;
+use coracle_core::path::{ImagePath, Spelled};
+use coracle_core::file_system::{self, End, Overlay, Tree};
 
 /// The tree of a base image.
 pub trait Base: Tree {
     /// Mode and owner of the directory at `path`; nothing where there is none.
     fn directory(&self, path: &ImagePath) -> Option<(u32, Owner)>;
+}
+
+impl Base for coracle_oci::base::BaseTree {
+    fn directory(&self, path: &ImagePath) -> Option<(u32, Owner)> {
+        self.directory(path)
+    }
 }
 
 /// What an image stands on.
@@ -100,7 +106,7 @@ impl Placing<'_> {
 
     fn walk(&self, path: &ImagePath) -> fs::Result<End> {
         let merged = Overlay { front: &self.above.rootfs, behind: self.base };
-        Ok(tree::walk(&merged, &ImagePath::root(), path.as_bytes())?.end)
+        Ok(file_system::walk(&merged, &ImagePath::root(), path.as_bytes())?.end)
     }
 
     /// Puts what was planned for `path` at `at`, unless the base has it.
@@ -123,9 +129,9 @@ impl Placing<'_> {
     fn put_again(&mut self, at: &ImagePath, entry: &Entry) -> Result<(), Error> {
         let new = Rootfs { entries: [(at.clone(), entry.clone())].into(), programs: Vec::new() };
         let agrees = match (self.above.rootfs.node(at)?, self.resolved(entry, &new, at)?) {
-            (Some(tree::Node::Directory), Some(tree::Node::Directory)) => true,
-            (Some(tree::Node::Link(a)), Some(tree::Node::Link(b))) => a == b,
-            (Some(tree::Node::File(a)), Some(tree::Node::File(b))) => a.content.same_bytes(&b.content)?,
+            (Some(file_system::Node::Directory), Some(file_system::Node::Directory)) => true,
+            (Some(file_system::Node::Link(a)), Some(file_system::Node::Link(b))) => a == b,
+            (Some(file_system::Node::File(a)), Some(file_system::Node::File(b))) => a.content.same_bytes(&b.content)?,
             _ => false,
         };
         if !agrees {
@@ -134,7 +140,7 @@ impl Placing<'_> {
         Ok(())
     }
 
-    fn resolved(&self, entry: &Entry, new: &Rootfs, at: &ImagePath) -> fs::Result<Option<tree::Node>> {
+    fn resolved(&self, entry: &Entry, new: &Rootfs, at: &ImagePath) -> fs::Result<Option<file_system::Node>> {
         match &entry.node {
             Node::HardLink(target) => self.whole.node(target),
             _ => new.node(at),
@@ -160,16 +166,16 @@ impl Placing<'_> {
         at: &ImagePath,
         target: &Spelled,
         entry: &Entry,
-        below: &tree::Node,
+        below: &file_system::Node,
         depth: usize,
     ) -> Result<(), Error> {
-        if matches!(below, tree::Node::Link(other) if other == target) {
+        if matches!(below, file_system::Node::Link(other) if other == target) {
             return Ok(());
         }
-        let ours = tree::walk(self.whole, &ImagePath::root(), path.as_bytes())?.end;
+        let ours = file_system::walk(self.whole, &ImagePath::root(), path.as_bytes())?.end;
         match (ours, self.walk(at)?) {
             // Another way to a directory: the base knows best where its own things are.
-            (End::Directory(_), End::Directory(_)) if matches!(below, tree::Node::Link(_)) => {}
+            (End::Directory(_), End::Directory(_)) if matches!(below, file_system::Node::Link(_)) => {}
             (End::Directory(real), End::Directory(_)) if depth < MAX_DEPTH => {
                 self.unfold(path, at, target, entry, &real, depth)?;
             }
@@ -256,7 +262,7 @@ impl Placing<'_> {
         let Some(parent) = path.parent().filter(|_| !target.as_bytes().starts_with(b"/")) else {
             return target.clone();
         };
-        match tree::walk(self.whole, &parent, target.as_bytes()).map(|walk| walk.end) {
+        match file_system::walk(self.whole, &parent, target.as_bytes()).map(|walk| walk.end) {
             Ok(End::File(path, _) | End::Directory(path)) => Spelled::from(&path),
             _ => target.clone(),
         }
@@ -282,10 +288,10 @@ impl Placing<'_> {
 
     fn conflict(&mut self, at: &ImagePath, entry: &Entry) {
         let there = match self.base.node(at) {
-            Ok(Some(tree::Node::Directory)) => "a directory".to_owned(),
-            Ok(Some(tree::Node::Link(target))) => format!("a link to {target}"),
-            Ok(Some(tree::Node::File(_))) => "a file".to_owned(),
-            Ok(Some(tree::Node::Special(what))) => format!("a {what}"),
+            Ok(Some(file_system::Node::Directory)) => "a directory".to_owned(),
+            Ok(Some(file_system::Node::Link(target))) => format!("a link to {target}"),
+            Ok(Some(file_system::Node::File(_))) => "a file".to_owned(),
+            Ok(Some(file_system::Node::Special(what))) => format!("a {what}"),
             Ok(None) | Err(_) => "something else".to_owned(),
         };
         let first = format!("{there} of the base image");

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::{Conflict, Entry, Error, Node, Owner, Reason, Rootfs, Stratum};
-use crate::content::Content;
-use crate::fs::{self, Identity};
-use crate::note::Note;
-use crate::path::{ImagePath, Spelled};
-use crate::tree::{self, TreeFile};
+use coracle_core::content::Content;
+use coracle_core::fs::{self, Identity};
+use coracle_core::note::Note;
+use coracle_core::path::{ImagePath, Spelled};
+use coracle_core::file_system::{self, TreeFile};
 
 /// A tree in the making.
 #[derive(Default)]
@@ -118,7 +118,7 @@ impl Builder {
             return Some(path);
         }
         let leads_to_directory = matches!((&old.node, &new.node), (Node::Link(_), Node::Directory))
-            && matches!(self.walk(path.as_bytes()), tree::End::Directory(_) | tree::End::Missing(_));
+            && matches!(self.walk(path.as_bytes()), file_system::End::Directory(_) | file_system::End::Missing(_));
         if !leads_to_directory {
             self.conflict::<()>(path.clone(), &new);
         }
@@ -133,9 +133,9 @@ impl Builder {
             match self.rootfs.entries.get(&next).map(|entry| &entry.node) {
                 Some(Node::Directory) => at = next,
                 Some(Node::Link(_)) => match self.walk(next.as_bytes()) {
-                    tree::End::Directory(target) => at = target,
+                    file_system::End::Directory(target) => at = target,
                     // The link's own target is still to come: its parents lie on the way of something else.
-                    tree::End::Missing(target) => at = self.real_directory(&target, below)?,
+                    file_system::End::Missing(target) => at = self.real_directory(&target, below)?,
                     _ => return self.conflict(next, below),
                 },
                 Some(_) => return self.conflict(next, below),
@@ -151,12 +151,12 @@ impl Builder {
 
     /// Whether a file can be opened by this path already.
     pub(super) fn leads_to_file(&self, spelled: &Spelled) -> bool {
-        matches!(self.walk(spelled.as_bytes()), tree::End::File(..))
+        matches!(self.walk(spelled.as_bytes()), file_system::End::File(..))
     }
 
-    fn walk(&self, path: &[u8]) -> tree::End {
+    fn walk(&self, path: &[u8]) -> file_system::End {
         // A planned tree is in memory: looking at it can't fail.
-        tree::walk(&self.rootfs, &ImagePath::root(), path).map_or(tree::End::Loop, |walk| walk.end)
+        file_system::walk(&self.rootfs, &ImagePath::root(), path).map_or(file_system::End::Loop, |walk| walk.end)
     }
 
     fn conflict<T>(&mut self, path: ImagePath, new: &Entry) -> Option<T> {

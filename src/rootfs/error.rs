@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
-use crate::path::{ImagePath, Spelled};
-use crate::{closure, elf, fs, runtime};
+use coracle_core::path::{ImagePath, Spelled};
+use coracle_ld::closure;
+use coracle_ld::elf;
+use coracle_core::fs;
+use coracle_ld::implicit;
 
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +51,7 @@ pub enum Error {
     },
     /// What included programs need can't be had.
     #[error(transparent)]
-    Runtime(#[from] runtime::Error),
+    Runtime(#[from] implicit::Error),
     /// Included modules can't be followed.
     #[error(transparent)]
     Closure(#[from] closure::Error),

@@ -8,10 +8,10 @@ use super::builder::Builder;
 use super::plan::Request;
 use super::pointers::pointers;
 use super::{Error, Rootfs, Stratum};
-use crate::closure::{self, Closure, Kind, Tracer};
-use crate::content::Content;
-use crate::path::{ImagePath, Spelled};
-use crate::tree::{Overlay, Tree};
+use coracle_ld::closure::{self, Closure, Kind, Tracer};
+use coracle_core::content::Content;
+use coracle_core::path::{ImagePath, Spelled};
+use coracle_core::file_system::{Overlay, Tree};
 
 /// What the image brings of `rootfs`: as it is when that suffices, else with what tells its loaders where libraries are.
 pub(super) fn reach(rootfs: Rootfs, request: &Request<'_>, included: &[Closure]) -> Result<Above, Error> {

@@ -5,9 +5,9 @@ use std::path::Path;
 use super::builder::Builder;
 use super::plan::Include;
 use super::{Error, IncludeProblem, Reason, Stratum};
-use crate::fs;
-use crate::path::{ImagePath, Spelled};
-use crate::tree::{self, End, Node, Step, Tree};
+use coracle_core::fs;
+use coracle_core::path::{ImagePath, Spelled};
+use coracle_core::file_system::{self, End, Node, Step, Tree};
 
 /// Adds every include; all problems are in one error.
 pub(super) fn add(builder: &mut Builder, tree: &dyn Tree, includes: &[Include]) -> Result<(), Error> {
@@ -25,7 +25,7 @@ fn add_one(
     problems: &mut Vec<IncludeProblem>,
 ) -> Result<(), Error> {
     let reason = Reason::Included(include.from.display().to_string());
-    match tree::walk(tree, &ImagePath::root(), &fs::bytes_of(&include.from))?.end {
+    match file_system::walk(tree, &ImagePath::root(), &fs::bytes_of(&include.from))?.end {
         End::File(_, file) => match target_of_file(include) {
             Some(to) => builder.file(&to, &file, reason, Stratum::Data),
             None => {
@@ -89,7 +89,7 @@ impl Folder<'_> {
     /// Whether no step of a link leads out of the folder: outside, its path would mean something else in the image.
     fn stays_inside(&self, link: &ImagePath, target: &Spelled) -> fs::Result<bool> {
         let parent = link.parent().unwrap_or_else(ImagePath::root);
-        let walk = tree::walk(self.tree, &parent, target.as_bytes())?;
+        let walk = file_system::walk(self.tree, &parent, target.as_bytes())?;
         let is_absolute = |target: &Spelled| target.as_bytes().starts_with(b"/");
         let inside = |step: &Step| match step {
             Step::Directory(path) => path.is_within(self.folder),

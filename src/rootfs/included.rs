@@ -5,13 +5,13 @@
 
 use super::plan::Request;
 use super::{Error, Node, Reason, Rootfs};
-use crate::closure::{Closure, Elf, Executed, Kind, NotOpened, Opener, Opening, Tracer, versions};
-use crate::elf::{Machine, Priority};
-use crate::fs;
-use crate::note::Note;
-use crate::path::{ImagePath, Spelled};
-use crate::runtime::{self, Needs, Places};
-use crate::tree::Tree;
+use coracle_ld::closure::{Closure, Elf, Executed, Kind, NotOpened, Opener, Opening, Tracer, versions};
+use coracle_ld::elf::{Machine, Priority};
+use coracle_core::fs;
+use coracle_core::note::Note;
+use coracle_core::path::{ImagePath, Spelled};
+use coracle_ld::implicit::{self, Needs, Places};
+use coracle_core::file_system::Tree;
 
 /// Programs inside the image that are started or open something, besides those that were named.
 #[derive(Default)]
@@ -44,7 +44,7 @@ pub(super) fn follow(tree: &dyn Tree, rootfs: &Rootfs, request: &Request<'_>) ->
         let mut closure = match tracer.trace(&Spelled::from(&path)) {
             Ok(closure) => closure,
             // Objects to link, core dumps: nobody loads them.
-            Err(crate::closure::Error::NotExecutable { .. } | crate::closure::Error::Elf { .. }) => continue,
+            Err(coracle_ld::closure::Error::NotExecutable { .. } | coracle_ld::closure::Error::Elf { .. }) => continue,
             Err(error) => {
                 lost.push((path, error.to_string()));
                 continue;
@@ -57,7 +57,7 @@ pub(super) fn follow(tree: &dyn Tree, rootfs: &Rootfs, request: &Request<'_>) ->
             lost.push((path, missing(elf.objects.missing.iter().map(|missing| missing.name.as_slice()))));
         } else {
             for executed in &mut closure.executed {
-                included.needs.add(runtime::complete(&tracer, places, request.policy, executed, false)?);
+                included.needs.add(implicit::complete(&tracer, places, request.policy, executed, false)?);
             }
             included.closures.push(closure);
         }
@@ -66,7 +66,7 @@ pub(super) fn follow(tree: &dyn Tree, rootfs: &Rootfs, request: &Request<'_>) ->
         if let Some(executed) = interpreter(&mut closure) {
             let failed = tracer.open(executed, modules.iter().map(opening).collect())?;
             lost.extend(failed.iter().filter_map(of_module));
-            included.needs.add(runtime::complete(&tracer, places, request.policy, executed, true)?);
+            included.needs.add(implicit::complete(&tracer, places, request.policy, executed, true)?);
         }
         included.closures.push(closure);
     }

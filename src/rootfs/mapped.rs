@@ -1,9 +1,9 @@
 //! What the link maps of a program bring into its image, and why each of it is there.
 
 use super::Reason;
-use crate::closure::{Elf, Found, LinkMap};
-use crate::path::ImagePath;
-use crate::tree::{TreeFile, Walk};
+use coracle_ld::closure::{Elf, Found, LinkMap};
+use coracle_core::path::ImagePath;
+use coracle_core::file_system::{TreeFile, Walk};
 
 /// Every map of a program, and what a library was opened for.
 pub(super) fn maps(elf: &Elf) -> impl Iterator<Item = (&LinkMap, Option<&str>)> {

@@ -5,7 +5,6 @@
 mod accounts;
 mod base;
 mod builder;
-mod entry;
 mod error;
 mod fixed_point;
 mod include;
@@ -21,15 +20,15 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use base::{Base, Below};
-pub use entry::{Entry, Node, Owner, Reason, Stratum};
+pub use coracle_core::entry::{Entry, Node, Owner, Reason, Stratum};
 pub use error::{Conflict, Error, IncludeProblem, PrivatePath};
-pub use placement::is_system;
+pub use coracle_core::system_directories::is_system;
 pub use plan::{Include, Planned, Program, Request, plan};
 
-use crate::digest::Digest;
-use crate::fs::{self, Identity, Stat};
-use crate::path::ImagePath;
-use crate::tree::{self, Tree, TreeFile};
+use coracle_core::digest::Digest;
+use coracle_core::fs::{self, Identity, Stat};
+use coracle_core::path::ImagePath;
+use coracle_core::file_system::{self, Tree, TreeFile};
 
 /// A planned image: every entry by its path, each parent a directory of it.
 #[derive(Clone, Default, Debug)]
@@ -113,12 +112,12 @@ impl Rootfs {
 
 /// An image is a root like any other: the resolver that planned it can run in it.
 impl Tree for Rootfs {
-    fn node(&self, path: &ImagePath) -> fs::Result<Option<tree::Node>> {
+    fn node(&self, path: &ImagePath) -> fs::Result<Option<file_system::Node>> {
         let Some(entry) = self.entries.get(path) else { return Ok(None) };
         Ok(match &entry.node {
-            Node::Directory => Some(tree::Node::Directory),
-            Node::Link(target) => Some(tree::Node::Link(target.clone())),
-            Node::File(_) | Node::HardLink(_) => self.file(path).map(tree::Node::File),
+            Node::Directory => Some(file_system::Node::Directory),
+            Node::Link(target) => Some(file_system::Node::Link(target.clone())),
+            Node::File(_) | Node::HardLink(_) => self.file(path).map(file_system::Node::File),
         })
     }
 

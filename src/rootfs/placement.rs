@@ -4,45 +4,11 @@
 //! keeps its place relative to it: each directory above the program has a counterpart in the image.
 
 use super::Error;
-use crate::closure::{Elf, Executed, Found, Kind};
-use crate::fs;
-use crate::path::{ImagePath, Spelled};
-use crate::tree::{self, Step, Tree, Walk};
-
-/// Directories whose contents have the same path on every machine.
-const SYSTEM: [&str; 16] = [
-    "/bin",
-    "/sbin",
-    "/lib",
-    "/lib32",
-    "/lib64",
-    "/libx32",
-    "/libexec",
-    "/opt",
-    "/nix/store",
-    "/gnu/store",
-    "/usr/bin",
-    "/usr/sbin",
-    "/usr/libexec",
-    "/usr/local",
-    "/usr/share",
-    "/usr/games",
-];
-
-/// Whether `path` is where distributions put programs and libraries.
-pub fn is_system(path: &ImagePath) -> bool {
-    let bytes = path.as_bytes();
-    SYSTEM.iter().any(|directory| {
-        bytes.strip_prefix(directory.as_bytes()).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
-    }) || bytes.starts_with(b"/usr/lib")
-        || path.strip_prefix(&ImagePath::root()).is_some_and(|mut names| is_cross_toolchain(&mut names))
-}
-
-/// `/usr/aarch64-linux-gnu` and its like.
-fn is_cross_toolchain<'a>(names: &mut impl Iterator<Item = &'a [u8]>) -> bool {
-    names.next() == Some(b"usr")
-        && names.next().is_some_and(|name| name.windows(7).any(|part| part == b"-linux-"))
-}
+use coracle_ld::closure::{Elf, Executed, Found, Kind};
+use coracle_core::fs;
+use coracle_core::path::{ImagePath, Spelled};
+use coracle_core::system_directories::is_system;
+use coracle_core::file_system::{self, Step, Tree, Walk};
 
 /// How the paths of one program change on their way into the image.
 #[derive(Debug)]
@@ -177,7 +143,7 @@ fn region(tree: &dyn Tree, elf: &Elf, home: &ImagePath) -> fs::Result<(Vec<Spell
 
 fn relative_steps<'a>(tree: &dyn Tree, found: &Found, walk: &'a Walk) -> fs::Result<Vec<&'a Step>> {
     let Found::Needed { origin: Some(origin), .. } = found else { return Ok(walk.steps.iter().collect()) };
-    let before = tree::walk(tree, &ImagePath::root(), origin.as_bytes())?.steps.len();
+    let before = file_system::walk(tree, &ImagePath::root(), origin.as_bytes())?.steps.len();
     let mut steps = walk.steps.iter().skip(before).peekable();
     let (mut kept, mut from_root) = (Vec::new(), false);
     while let Some(step) = steps.next() {

@@ -7,11 +7,11 @@ use super::builder::Builder;
 use super::mapped::maps;
 use super::planner::Planner;
 use super::{Below, Error, Owner, Reason, Rootfs, Stratum, accounts, fixed_point, include, included};
-use crate::closure::{Closure, Surroundings};
-use crate::note::Note;
-use crate::path::{ImagePath, Spelled};
-use crate::runtime::{Hint, Needs, Places, Policy};
-use crate::tree::{Overlay, Tree};
+use coracle_ld::closure::{Closure, Surroundings};
+use coracle_core::note::Note;
+use coracle_core::path::{ImagePath, Spelled};
+use coracle_ld::implicit::{Hint, Needs, Places, Policy};
+use coracle_core::file_system::{Overlay, Tree};
 
 /// What an image is to hold.
 pub struct Request<'a> {

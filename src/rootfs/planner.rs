@@ -6,13 +6,13 @@ use super::mapped::{maps, objects};
 use super::placement::{self, Placement};
 use super::plan::{Program, Request};
 use super::{Error, PrivatePath, Reason, Rootfs, Stratum};
-use crate::closure::{Absence, Elf, Executed, Found, Kind, LinkMap};
-use crate::content::Content;
-use crate::elf;
-use crate::note::Note;
-use crate::path::{ImagePath, Spelled};
-use crate::runtime::{Extra, ExtraNode};
-use crate::tree::{End, Step, Tree, TreeFile, Walk};
+use coracle_ld::closure::{Absence, Elf, Executed, Found, Kind, LinkMap};
+use coracle_core::content::Content;
+use coracle_ld::elf;
+use coracle_core::note::Note;
+use coracle_core::path::{ImagePath, Spelled};
+use coracle_ld::implicit::{Extra, ExtraNode};
+use coracle_core::file_system::{End, Step, Tree, TreeFile, Walk};
 
 /// A tree in the making, and what is to be said of it.
 pub(super) struct Planner<'a> {
@@ -96,7 +96,7 @@ impl<'a> Planner<'a> {
     /// The private directories; a recipe may well stand in a system directory, or in the root.
     fn private_dirs(&self) -> impl Iterator<Item = &ImagePath> {
         let directories = self.request.private.iter();
-        directories.filter(|directory| directory.name().is_some() && !placement::is_system(directory))
+        directories.filter(|directory| directory.name().is_some() && !super::is_system(directory))
     }
 
     /// A library that is there for some CPUs alone.

@@ -2,12 +2,12 @@
 //! resolve without it.
 
 use super::Reason;
-use crate::closure::{Closure, Elf};
-use crate::elf::Machine;
-use crate::fs;
-use crate::loader::{Cache, CacheEntry};
-use crate::path::{ImagePath, Spelled};
-use crate::tree::{self, End, Tree};
+use coracle_ld::closure::{Closure, Elf};
+use coracle_ld::elf::Machine;
+use coracle_core::fs;
+use coracle_ld::ldso::{Cache, CacheEntry};
+use coracle_core::path::{ImagePath, Spelled};
+use coracle_core::file_system::{self, End, Tree};
 
 /// More than the cache of a large distribution has.
 const LIMIT: usize = 16 << 20;
@@ -56,7 +56,7 @@ fn cache(closures: &[&Closure], base: Option<&dyn Tree>) -> fs::Result<Option<Po
 
 /// What the cache of a base leads to, variants for some CPUs left out.
 fn entries_of(base: &dyn Tree, path: &Spelled, machine: Machine) -> fs::Result<Vec<CacheEntry>> {
-    let End::File(_, file) = tree::walk(base, &ImagePath::root(), path.as_bytes())?.end else {
+    let End::File(_, file) = file_system::walk(base, &ImagePath::root(), path.as_bytes())?.end else {
         return Ok(Vec::new());
     };
     let reader = file.content.open()?;

@@ -1,14 +1,14 @@
 //! Plans of small roots, written as text, and of a real program.
 
 use super::*;
-use crate::closure::{Closure, Surroundings};
-use crate::elf;
-use crate::elf::synthetic::Synthetic;
-use crate::loader::{Cache, CacheEntry};
-use crate::path::Spelled;
-use crate::runtime::{Needs, Places, Policy};
-use crate::tree::memory::MemoryTree;
-use crate::tree::{HostTree, Tree};
+use coracle_ld::closure::{Closure, Surroundings};
+use coracle_ld::elf;
+use coracle_ld::elf::synthetic::Synthetic;
+use coracle_ld::ldso::{Cache, CacheEntry};
+use coracle_core::path::Spelled;
+use coracle_ld::implicit::{Needs, Places, Policy};
+use coracle_core::file_system::memory::MemoryTree;
+use coracle_core::file_system::{HostTree, Tree};
 
 const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
 
@@ -96,8 +96,8 @@ fn libraries_relative_to_the_program_move_along() {
     let mut tree = root();
     tree.add_file("/home/u/p/bin/hello", &program(&["libx.so"], Some("$ORIGIN/../plugins/../lib")));
     tree.add_file("/home/u/p/lib/libx.so.1", &library("libx.so", &["libc.so.6"], None));
-    tree.add("/home/u/p/lib/libx.so", crate::tree::Node::Link(Spelled::new("libx.so.1")));
-    tree.add("/home/u/p/plugins", crate::tree::Node::Directory);
+    tree.add("/home/u/p/lib/libx.so", coracle_core::file_system::Node::Link(Spelled::new("libx.so.1")));
+    tree.add("/home/u/p/plugins", coracle_core::file_system::Node::Directory);
     let moved = |to| lines(&plan_of(&tree, &[("/home/u/p/bin/hello", to)], &["/home/u"]).unwrap());
     let app = ["/app/", "/app/bin/", "/app/bin/hello", "/app/lib/", "/app/lib/libx.so -> libx.so.1"];
     assert_eq!(moved(None)[..5], app);

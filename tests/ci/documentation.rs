@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::{Command, Stdio};
 
-use coracle::yaml;
+use coracle_kube::yaml;
 use serde_json::Value;
 use tempfile::TempDir;
 

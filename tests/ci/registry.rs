@@ -5,10 +5,10 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use coracle::digest::Digest;
-use coracle::registry::{Access, Client, Credential, Settings, Target};
-use coracle::store::Stored;
-use coracle::transfer;
+use coracle_core::digest::Digest;
+use coracle_oci::registry::{Access, Client, Credential, Settings, Target};
+use coracle_oci::layout::Stored;
+use coracle_oci::copy;
 use tempfile::TempDir;
 
 use crate::support::skipped;
@@ -67,7 +67,7 @@ impl Registry {
 
     /// What a name stands for there; nothing where there is none.
     pub(crate) fn digest(&self, name: &str) -> Option<Digest> {
-        let named: transfer::Named = format!("{}/{name}", self.host).parse().unwrap();
+        let named: copy::Named = format!("{}/{name}", self.host).parse().unwrap();
         let remote = self.client().open(&(&named.reference).into(), &Access::Pull);
         remote.head(Target::Tag(named.reference.tag())).unwrap().map(|head| head.digest)
     }
@@ -75,7 +75,7 @@ impl Registry {
     /// The image of a name there.
     pub(crate) fn image(&self, name: &str) -> Stored {
         let place = format!("docker://{}/{name}", self.host).parse().unwrap();
-        transfer::open(&place, &self.client()).unwrap()
+        copy::open(&place, &self.client()).unwrap()
     }
 }
 

@@ -4,22 +4,22 @@
 
 use std::collections::BTreeSet;
 
-use coracle::closure::{Closure, Surroundings};
-use coracle::content::Content;
-use coracle::contract::Contract;
-use coracle::digest::Digest;
-use coracle::elf::{self, Exports, Machine, Manner, Object, Versions};
-use coracle::fs::{Identity, Stat};
-use coracle::image::{Descriptor, Document, Graph, GraphError, media_type};
-use coracle::loader::conf::{self, Line};
-use coracle::loader::{Cache, CacheEntry};
-use coracle::manifest::resolve::{self, Known};
-use coracle::manifest::{self, Expected, Input};
-use coracle::path::{ImagePath, Spelled};
-use coracle::reference::Reference;
-use coracle::registry::{Challenge, Referrer, Repository};
-use coracle::transfer::{Named, Place};
-use coracle::tree::{Node, Tree, TreeFile};
+use coracle_ld::closure::{Closure, Surroundings};
+use coracle_core::content::Content;
+use coracle_kube::contract::Contract;
+use coracle_core::digest::Digest;
+use coracle_ld::elf::{self, Exports, Machine, Manner, Object, Versions};
+use coracle_core::fs::{Identity, Stat};
+use coracle_oci::image::{Descriptor, Document, Graph, GraphError, media_type};
+use coracle_ld::ldso::conf::{self, Line};
+use coracle_ld::ldso::{Cache, CacheEntry};
+use coracle_kube::check::resolve::{self, Known};
+use coracle_kube::check::{self, Expected, Input};
+use coracle_core::path::{ImagePath, Spelled};
+use coracle_core::reference::Reference;
+use coracle_oci::registry::{Challenge, Referrer, Repository};
+use coracle_oci::copy::{Named, Place};
+use coracle_core::file_system::{Node, Tree, TreeFile};
 
 /// A target and its name.
 pub(crate) type Target = (&'static str, fn(&[u8]));
@@ -138,13 +138,13 @@ pub(crate) fn manifest(bytes: &[u8]) {
         document: None,
     };
     let inputs = [Input { name: "x".into(), text: text.into() }];
-    let report = manifest::check(&inputs, &expected);
+    let report = check::check(&inputs, &expected);
     let lines = text.lines().count() + 1;
     assert!(report.findings.iter().chain(&report.notes).all(|finding| finding.line <= lines), "{report:?}");
     let known = [Known { name: "a".into(), reference: "a:1".into(), digest: "sha256:00".into() }];
     if let Ok(resolved) = resolve::resolve(&inputs[0], &known) {
         assert!(!resolved.used.is_empty() || resolved.text == text);
-        assert!(coracle::yaml::nodes(&resolved.text).is_ok(), "{}", resolved.text);
+        assert!(coracle_kube::yaml::nodes(&resolved.text).is_ok(), "{}", resolved.text);
     }
 }
 
@@ -203,7 +203,7 @@ pub(crate) fn documents(bytes: &[u8]) {
 struct Everywhere<'a>(&'a [u8]);
 
 impl Tree for Everywhere<'_> {
-    fn node(&self, path: &ImagePath) -> coracle::fs::Result<Option<Node>> {
+    fn node(&self, path: &ImagePath) -> coracle_core::fs::Result<Option<Node>> {
         let depth = path.names().count();
         // Two paths are two files.
         let inode = path.as_bytes().iter().fold(7, |sum: u64, &byte| sum.wrapping_mul(31) ^ u64::from(byte));
@@ -216,7 +216,7 @@ impl Tree for Everywhere<'_> {
         })
     }
 
-    fn list(&self, _: &ImagePath) -> coracle::fs::Result<Vec<Vec<u8>>> {
+    fn list(&self, _: &ImagePath) -> coracle_core::fs::Result<Vec<Vec<u8>>> {
         Ok(Vec::new())
     }
 }

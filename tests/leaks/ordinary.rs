@@ -6,9 +6,9 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use coracle::content::Content;
-use coracle::gate::{Finding, Gate, Policy};
-use coracle::path::ImagePath;
+use coracle_core::content::Content;
+use coracle_scan::{Finding, Gate, Policy};
+use coracle_core::path::ImagePath;
 use coracle::rootfs::{Entry, Node, Owner, Reason, Stratum};
 
 use crate::support::skipped;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use coracle::kubernetes::{Map, MapKind};
+use coracle_kube::manifests::{Map, MapKind};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;

@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use coracle::config::{Configuration, Reload, RenderedFile, RenderedMount, SecretMount, State};
-use coracle::kubernetes::settings::{Action, KINDS, Kind, Probe, Probes, Reloader, Service, Settings};
-use coracle::kubernetes::{Application, Image, Manifests, manifests};
+use coracle_kube::config::{Configuration, Reload, RenderedFile, RenderedMount, SecretMount, State};
+use coracle_kube::manifests::settings::{Action, KINDS, Kind, Probe, Probes, Reloader, Service, Settings};
+use coracle_kube::manifests::{Application, Image, Manifests, manifests};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ struct Case {
     settings: Settings,
     configuration: Configuration,
     mounts: Vec<RenderedMount>,
-    ports: BTreeSet<coracle::port::Port>,
+    ports: BTreeSet<coracle_core::port::Port>,
     contains_secrets: bool,
 }
 

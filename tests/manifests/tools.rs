@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use coracle::json;
+use coracle_core::json;
 use serde_json::Value;
 
 use crate::support::skipped;

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use coracle::digest::Digest;
-use coracle::registry::{Access, Client, Remote};
+use coracle_core::digest::Digest;
+use coracle_oci::registry::{Access, Client, Remote};
 use serde_json::Value;
 
 use super::commands::{folder, run};

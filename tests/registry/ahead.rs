@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use coracle::recipe::{Overrides, Recipe};
-use coracle::registry::Client;
+use coracle_oci::registry::Client;
 use coracle::{Observer, Plan, Settings};
 
 use super::commands::folder;

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Output;
 
-use coracle::digest::Digest;
-use coracle::registry::Target;
+use coracle_core::digest::Digest;
+use coracle_oci::registry::Target;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -112,7 +112,7 @@ fn an_image_goes_round() {
     copy(&format!("docker://{host}/other:2@{digest}"), "oci:two.oci");
     let blobs = |layout: &str| listing(&at.join(layout).join("blobs")).into_keys().collect::<Vec<_>>();
     assert_eq!(blobs("two.oci"), blobs("one.oci"));
-    assert!(coracle::store::verify(&at.join("two.oci")).unwrap().is_empty());
+    assert!(coracle_oci::layout::verify(&at.join("two.oci")).unwrap().is_empty());
     let index: Value = serde_json::from_slice(&fs::read(at.join("two.oci/index.json")).unwrap()).unwrap();
     let annotations = &index["manifests"][0]["annotations"];
     assert_eq!(annotations["io.containerd.image.name"], format!("{host}/other:2"));
@@ -323,5 +323,5 @@ fn a_real_registry_and_its_readers() {
     assert_eq!(stdout.trim(), format!("{name}@{}", digest.trim()));
     let (code, _, said) = run(folder.path(), &["copy", &format!("docker://{name}"), "oci:back.oci"]);
     assert_eq!(code, Some(0), "{said}");
-    assert!(coracle::store::verify(&folder.path().join("back.oci")).unwrap().is_empty());
+    assert!(coracle_oci::layout::verify(&folder.path().join("back.oci")).unwrap().is_empty());
 }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
-use coracle::digest::Digest;
-use coracle::reference::Reference;
-use coracle::registry::{Access, Client, Pushed, Repository};
+use coracle_core::digest::Digest;
+use coracle_core::reference::Reference;
+use coracle_oci::registry::{Access, Client, Pushed, Repository};
 
 use super::fake::settings;
 use super::image::{image, read, upload};

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use coracle::registry::Target;
+use coracle_oci::registry::Target;
 use serde_json::Value;
 
 use super::commands::{folder, run, run_with};
@@ -115,7 +115,7 @@ fn an_image_goes_to_several_places() {
         assert_eq!(image["digest"], state.tags[&(name.to_owned(), tag.to_owned())], "{name}:{tag}");
     }
     drop(state);
-    assert!(coracle::store::verify(&at.join("app.oci")).unwrap().is_empty());
+    assert!(coracle_oci::layout::verify(&at.join("app.oci")).unwrap().is_empty());
     let index: Value = serde_json::from_slice(&fs::read(at.join("app.oci/index.json")).unwrap()).unwrap();
     assert_eq!(index["manifests"][0]["digest"], image["digest"]);
     // Each blob was sent once.

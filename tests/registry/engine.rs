@@ -5,9 +5,9 @@ use std::net::{TcpListener, TcpStream};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use coracle::engine::Settings;
-use coracle::registry::{self, Client};
-use coracle::transfer::{self, Place, Ways};
+use coracle_oci::engine::Settings;
+use coracle_oci::registry::{self, Client};
+use coracle_oci::copy::{self, Place, Ways};
 
 use crate::commands::{folder, run};
 
@@ -116,7 +116,7 @@ fn whatever_docker_says() {
             ..Settings::default()
         };
         let ways = Ways { client: &client, engines: &engines };
-        let error = transfer::copy(&from, &to, ways, &|_| ControlFlow::Continue(())).unwrap_err();
+        let error = copy::copy(&from, &to, ways, &|_| ControlFlow::Continue(())).unwrap_err();
         let said = error.to_string();
         assert!(said.contains(part), "{number}: {said}");
         assert!(!said.contains('\u{1b}') && said.len() < 2000, "{number}: {said}");
@@ -128,6 +128,6 @@ fn whatever_docker_says() {
         ..Settings::default()
     };
     let ways = Ways { client: &client, engines: &engines };
-    let error = transfer::copy(&from, &to, ways, &|_| ControlFlow::Break(())).unwrap_err();
-    assert!(matches!(error, transfer::Error::Interrupted), "{error}");
+    let error = copy::copy(&from, &to, ways, &|_| ControlFlow::Break(())).unwrap_err();
+    assert!(matches!(error, copy::Error::Interrupted), "{error}");
 }

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use coracle::digest::Digest;
-use coracle::registry::{Error, Pushed, Target};
+use coracle_core::digest::Digest;
+use coracle_oci::registry::{Error, Pushed, Target};
 
 use super::fake::{Fake, Trouble, settings};
 use super::image::{MANIFEST, image, read, upload};

@@ -2,8 +2,8 @@
 
 use std::io::Read;
 
-use coracle::digest::Digest;
-use coracle::registry::{Content, Error, Remote, Target, Upload};
+use coracle_core::digest::Digest;
+use coracle_oci::registry::{Content, Error, Remote, Target, Upload};
 use serde_json::{Value, json};
 
 pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use coracle::digest::Digest;
-use coracle::registry::{Remote, Target};
+use coracle_core::digest::Digest;
+use coracle_oci::registry::{Remote, Target};
 use serde_json::{Value, json};
 
 use super::commands::{folder, run};
@@ -99,9 +99,9 @@ fn images_of_one_repository_are_joined_without_moving_anything() {
 fn images_from_elsewhere_are_mounted_or_copied() {
     let (fake, folder) = (Fake::start(), folder());
     let at = folder.path();
-    let other = coracle::registry::Client::new(super::fake::settings())
+    let other = coracle_oci::registry::Client::new(super::fake::settings())
         .unwrap()
-        .open(&fake.repository("other"), &coracle::registry::Access::push());
+        .open(&fake.repository("other"), &coracle_oci::registry::Access::push());
     let (one, two) = (amd64(), arm64());
     one.push(&other, "amd64").unwrap();
     two.push(&other, "arm64").unwrap();
@@ -260,13 +260,13 @@ fn the_jobs_in_the_documentation() {
 /// The commands of a job that are Coracle's, each as it stands there.
 fn commands(job: &str) -> Vec<String> {
     let mut found = Vec::new();
-    for document in coracle::yaml::nodes(job).unwrap() {
+    for document in coracle_kube::yaml::nodes(job).unwrap() {
         collect(&document, &mut found);
     }
     found
 }
 
-fn collect(node: &coracle::yaml::Node, found: &mut Vec<String>) {
+fn collect(node: &coracle_kube::yaml::Node, found: &mut Vec<String>) {
     if let Some(text) = node.text().filter(|text| text.starts_with("coracle ")) {
         found.push(text.to_owned());
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use coracle::registry::{Access, Client, Credential, Pushed, Secret, Settings, Target, Upload};
+use coracle_oci::registry::{Access, Client, Credential, Pushed, Secret, Settings, Target, Upload};
 
 use super::fake::{Fake, Login, Trouble, settings};
 use super::image::{image, upload};

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use coracle::digest::Digest;
-use coracle::registry::{Content, Pushed, Target, Upload};
+use coracle_core::digest::Digest;
+use coracle_oci::registry::{Content, Pushed, Target, Upload};
 
 use super::fake::Fake;
 

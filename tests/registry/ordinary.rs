@@ -2,9 +2,9 @@
 
 use std::io::{Seek, Write};
 
-use coracle::digest::Digest;
-use coracle::reference::Reference;
-use coracle::registry::{Access, Client, Content, Pushed, Repository, Secret, Settings, Target, Upload};
+use coracle_core::digest::Digest;
+use coracle_core::reference::Reference;
+use coracle_oci::registry::{Access, Client, Content, Pushed, Repository, Secret, Settings, Target, Upload};
 
 use super::fake::{Fake, settings};
 use super::image::{MANIFEST, image, read, upload};

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use coracle::registry::Target;
+use coracle_oci::registry::Target;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -98,7 +98,7 @@ fn what_can_not_be_read() {
     let (at, host) = (folder.path(), fake.address.to_string());
     let shop = fake.shop();
     shop.push_blob(&upload(b"no json")).unwrap();
-    let config = json!({"digest": coracle::digest::Digest::of(b"no json").to_string(), "size": 7});
+    let config = json!({"digest": coracle_core::digest::Digest::of(b"no json").to_string(), "size": 7});
     let broken = json!({"mediaType": MANIFEST, "config": config, "layers": []}).to_string();
     shop.put_manifest(Target::Tag("broken"), MANIFEST, broken.as_bytes()).unwrap();
     image(&[9]).push(&shop, "plain").unwrap();

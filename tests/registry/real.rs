@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use coracle::digest::Digest;
-use coracle::reference::Reference;
-use coracle::registry::{Access, Client, Credential, Pushed, Remote, Repository, Settings, Target, Upload};
+use coracle_core::digest::Digest;
+use coracle_core::reference::Reference;
+use coracle_oci::registry::{Access, Client, Credential, Pushed, Remote, Repository, Settings, Target, Upload};
 
 use super::image::{MANIFEST, image, read, upload};
 use super::referrers::Artifact;

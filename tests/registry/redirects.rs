@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use coracle::digest::Digest;
-use coracle::registry::{Credential, Settings, Target};
+use coracle_core::digest::Digest;
+use coracle_oci::registry::{Credential, Settings, Target};
 
 use super::fake::{Fake, Login, Trouble, settings};
 use super::image::{image, read, upload};

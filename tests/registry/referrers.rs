@@ -1,7 +1,7 @@
 //! What refers to an image, with the API and without.
 
-use coracle::digest::Digest;
-use coracle::registry::{Error, Remote, Target};
+use coracle_core::digest::Digest;
+use coracle_oci::registry::{Error, Remote, Target};
 use serde_json::{Value, json};
 
 use super::fake::{Fake, Trouble};

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use coracle::registry::{Client, Credential, Error, Secret, Target};
+use coracle_oci::registry::{Client, Credential, Error, Secret, Target};
 
 use super::fake::{Login, Trouble};
 use super::login::{USER, anna, known, with};

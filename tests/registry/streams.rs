@@ -3,8 +3,8 @@
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use coracle::digest::Digest;
-use coracle::registry::{Content, Error, Pushed, Remote, Upload};
+use coracle_core::digest::Digest;
+use coracle_oci::registry::{Content, Error, Pushed, Remote, Upload};
 
 use super::fake::{Fake, Trouble};
 use super::image::{image, upload};

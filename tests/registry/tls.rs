@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use coracle::reference::Reference;
-use coracle::registry::{Access, Client, Error, Repository, Settings, Target};
+use coracle_core::reference::Reference;
+use coracle_oci::registry::{Access, Client, Error, Repository, Settings, Target};
 
 use super::real::met;
 

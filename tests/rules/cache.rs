@@ -1,8 +1,8 @@
 //! `/etc/ld.so.cache`, as ldconfig writes it and as we write it. Source: `_dl_load_cache_lookup`, `elf/dl-cache.c`.
 
-use coracle::elf::Machine;
-use coracle::loader::{Cache, CacheEntry, Hwcaps};
-use coracle::path::Spelled;
+use coracle_ld::elf::Machine;
+use coracle_ld::ldso::{Cache, CacheEntry, Hwcaps};
+use coracle_core::path::Spelled;
 
 use crate::case::Case;
 use crate::elf::{I386, library, program};

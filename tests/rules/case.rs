@@ -5,10 +5,10 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Command, Output};
 
-use coracle::closure::{Closure, Kind, LinkMap, Surroundings};
-use coracle::loader::{Environment, Hwcaps};
-use coracle::path::Spelled;
-use coracle::tree::HostTree;
+use coracle_ld::closure::{Closure, Kind, LinkMap, Surroundings};
+use coracle_ld::ldso::{Environment, Hwcaps};
+use coracle_core::path::Spelled;
+use coracle_core::file_system::HostTree;
 use tempfile::TempDir;
 
 use crate::elf::Elf;
@@ -301,11 +301,11 @@ impl Case {
 
     fn has_interpreter(&self, file: &str) -> bool {
         let tree = HostTree::new(self.root.as_ref().unwrap().path());
-        let Ok(walk) = coracle::tree::walk(&tree, &self.working_dir.parse().unwrap(), file.as_bytes()) else {
+        let Ok(walk) = coracle_core::file_system::walk(&tree, &self.working_dir.parse().unwrap(), file.as_bytes()) else {
             return false;
         };
-        let coracle::tree::End::File(_, file) = walk.end else { return false };
-        coracle::elf::Object::read(&file.content.open().unwrap())
+        let coracle_core::file_system::End::File(_, file) = walk.end else { return false };
+        coracle_ld::elf::Object::read(&file.content.open().unwrap())
             .is_ok_and(|object| object.interpreter.is_some())
     }
 

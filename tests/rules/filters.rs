@@ -1,7 +1,7 @@
 //! `DT_FILTER` and `DT_AUXILIARY`: loaded in front of the object that has them. Source: `_dl_map_object_deps`.
 
-use coracle::closure::Closure;
-use coracle::path::Spelled;
+use coracle_ld::closure::Closure;
+use coracle_core::path::Spelled;
 
 use crate::case::Case;
 use crate::elf::{library, program};
@@ -155,6 +155,6 @@ fn a_filter_of_the_program_that_needs_itself_has_no_end() {
         .elf("/r/libf.so", &library().auxiliary("libf.so"))
         .inspect(|tree, around| {
             let error = Closure::resolve(tree, &Spelled::new("/app"), around).unwrap_err();
-            assert!(matches!(error, coracle::closure::Error::Endless { .. }), "{error}");
+            assert!(matches!(error, coracle_ld::closure::Error::Endless { .. }), "{error}");
         });
 }

@@ -1,7 +1,7 @@
 //! Variants of libraries for newer CPUs, below `glibc-hwcaps`. Source: `_dl_important_hwcaps`, `elf/dl-hwcaps.c`;
 //! `sysdeps/x86_64/dl-hwcaps_subdirs.c`.
 
-use coracle::loader::Hwcaps;
+use coracle_ld::ldso::Hwcaps;
 
 use crate::case::Case;
 use crate::elf::{library, program};

@@ -1,8 +1,8 @@
 //! When two names mean one object: names asked for before, `DT_SONAME`, paths, inodes; the loader and the vDSO.
 //! Source: `_dl_map_object`, `_dl_name_match_p` and `_dl_map_object_from_fd`, `elf/dl-load.c`.
 
-use coracle::closure::Closure;
-use coracle::path::Spelled;
+use coracle_ld::closure::Closure;
+use coracle_core::path::Spelled;
 
 use crate::case::Case;
 use crate::elf::{library, program};

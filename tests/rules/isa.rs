@@ -1,6 +1,6 @@
 //! Libraries that say which CPU they need. Source: `dl_isa_level_check`, `sysdeps/x86/dl-prop.h`.
 
-use coracle::closure::{Problem, Severity, isa};
+use coracle_ld::closure::{Problem, Severity, isa};
 
 use crate::case::Case;
 use crate::elf::{Elf, library, linked, program};

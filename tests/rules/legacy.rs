@@ -1,9 +1,9 @@
 //! Directories for some CPUs outside of `glibc-hwcaps`, which glibc searched up to 2.36. Source: `_dl_important_hwcaps`,
 //! `elf/dl-hwcaps.c`; `search_cache`, `elf/dl-cache.c`.
 
-use coracle::closure::{Closure, Kind, Surroundings};
-use coracle::loader::{Environment, Hwcaps};
-use coracle::path::Spelled;
+use coracle_ld::closure::{Closure, Kind, Surroundings};
+use coracle_ld::ldso::{Environment, Hwcaps};
+use coracle_core::path::Spelled;
 
 use crate::case::Case;
 use crate::elf::{Elf, library, program};

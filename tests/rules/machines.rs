@@ -1,9 +1,9 @@
 //! The same rules for machines that are not this one: each has its loader's constants, its byte order, its flags in
 //! caches, its kinds of CPUs.
 
-use coracle::elf::Machine;
-use coracle::loader::{Cache, CacheEntry, Hwcaps};
-use coracle::path::Spelled;
+use coracle_ld::elf::Machine;
+use coracle_ld::ldso::{Cache, CacheEntry, Hwcaps};
+use coracle_core::path::Spelled;
 
 use crate::case::Case;
 use crate::foreign::{Foreign, MACHINES, Platform};

@@ -1,6 +1,6 @@
 //! Libraries of glibc and of musl in one program: what loaders make of them, and what we say.
 
-use coracle::closure::{Problem, Severity, mixed};
+use coracle_ld::closure::{Problem, Severity, mixed};
 
 use crate::case::Case;
 use crate::elf::{library, linked, musl_program, program};

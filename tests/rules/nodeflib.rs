@@ -1,8 +1,8 @@
 //! `DF_1_NODEFLIB`: neither default directories nor what the cache lists in them. Source: `_dl_map_object`.
 
-use coracle::elf::Machine;
-use coracle::loader::{Cache, CacheEntry};
-use coracle::path::Spelled;
+use coracle_ld::elf::Machine;
+use coracle_ld::ldso::{Cache, CacheEntry};
+use coracle_core::path::Spelled;
 
 use crate::case::Case;
 use crate::elf::{DF_1_NODEFLIB, library, program};

@@ -1,7 +1,7 @@
 //! A root of one's own: every link ends inside it, and paths keep the spelling of the search.
 
-use coracle::closure::Closure;
-use coracle::path::Spelled;
+use coracle_ld::closure::Closure;
+use coracle_core::path::Spelled;
 
 use crate::case::Case;
 use crate::elf::{library, program};

@@ -1,7 +1,7 @@
 //! `#!`: what the kernel starts for a script, with the kernel as the judge. Source: `fs/binfmt_script.c`.
 
-use coracle::closure::Closure;
-use coracle::path::Spelled;
+use coracle_ld::closure::Closure;
+use coracle_core::path::Spelled;
 
 use crate::case::Case;
 use crate::elf::{library, program};

@@ -2,7 +2,7 @@
 
 use std::process::Output;
 
-use coracle::closure::{Absence, Found, LinkMap, Missing};
+use coracle_ld::closure::{Absence, Found, LinkMap, Missing};
 
 /// What a loader says of one file.
 #[derive(Clone, PartialEq, Eq, Debug)]

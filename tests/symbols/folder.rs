@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
 
-use coracle::closure::Problem;
+use coracle_ld::closure::Problem;
 
 use crate::said::{loaders, ours, problems, stops};
 

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
-use coracle::closure::{Closure, Kind, Problem, ProblemKind, Severity, Surroundings, symbols, versions};
-use coracle::path::Spelled;
-use coracle::tree::HostTree;
+use coracle_ld::closure::{Closure, Kind, Problem, ProblemKind, Severity, Surroundings, symbols, versions};
+use coracle_core::path::Spelled;
+use coracle_core::file_system::HostTree;
 
 /// Every problem of a program, and the loader that it names.
 pub(crate) fn problems(program: &Path) -> Option<(String, Vec<Problem>)> {

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use coracle::path::Spelled;
+use coracle_core::path::Spelled;
 
 use crate::folder::{BOTH, CALLS, Folder, ONE, V1, V1_V2};
 use crate::said::{ours, problems, stops};

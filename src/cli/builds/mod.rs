@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
-use coracle::note::Note;
+use coracle_core::note::Note;
 use coracle::recipe::Recipe;
 use coracle::{Built, Settings};
 

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use coracle::Settings;
-use coracle::engine::Kind;
+use coracle_oci::engine::Kind;
 use coracle::recipe::Recipe;
-use coracle::registry::{Client, Repository};
-use coracle::transfer::Place;
+use coracle_oci::registry::{Client, Repository};
+use coracle_oci::copy::Place;
 
 use crate::cli::args::BuildArgs;
 use crate::cli::failure::Failure;

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use coracle::note::Note;
+use coracle_core::note::Note;
 use coracle::{Observer, Plan, Turn};
 
 use crate::cli::interrupt;

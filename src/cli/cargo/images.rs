@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use coracle::recipe::{self, Overrides, Package, Recipe};
-use coracle::reference::Reference;
-use coracle::store::Destination;
-use coracle::transfer::Place;
+use coracle_core::reference::Reference;
+use coracle_oci::layout::Destination;
+use coracle_oci::copy::Place;
 
 use super::compile::Program;
 use super::{built, directory, from_here, targets};
@@ -28,7 +28,7 @@ pub(super) fn recipe(program: &Program, flags: &Overrides, args: &CargoArgs) -> 
     let Image { recipe, is_whole, .. } = image(program, flags, args).ok()?;
     let is_alone = !is_whole && recipe.includes.is_empty() && recipe.runtime.dlopen.is_empty();
     // What is piped in can be read once, and only what has a fingerprint is seen to change.
-    let can_be_seen = coracle::config::fingerprint(&recipe.config).is_some();
+    let can_be_seen = coracle_kube::config::fingerprint(&recipe.config).is_some();
     (is_alone && can_be_seen).then_some(recipe)
 }
 
@@ -98,7 +98,7 @@ fn names<'a>(programs: impl IntoIterator<Item = &'a Program>) -> String {
 /// What can be said of one image alone is said of one.
 fn check_flags(images: &[Image<'_>], flags: &Overrides) -> Result<(), Failure> {
     let one_image = |dest: &String| {
-        dest.contains("-archive:") || dest.starts_with("docker://") || coracle::engine::is_place(dest)
+        dest.contains("-archive:") || dest.starts_with("docker://") || coracle_oci::engine::is_place(dest)
     };
     if images.len() < 2 || flags.names.is_empty() && !flags.destinations.iter().any(one_image) {
         return Ok(());

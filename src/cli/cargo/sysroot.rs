@@ -1,6 +1,7 @@
 //! What helps where a program is for another machine, and nothing here is its loader.
 
-use coracle::{closure, elf};
+use coracle_ld::closure;
+use coracle_ld::elf;
 
 use crate::cli::failure::Failure;
 

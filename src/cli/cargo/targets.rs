@@ -7,9 +7,9 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use coracle::content::Content;
-use coracle::elf::Header;
-use coracle::platform::Platform;
+use coracle_core::content::Content;
+use coracle_ld::elf::Header;
+use coracle_core::platform::Platform;
 
 use super::compile::Program;
 use super::{directory, from_here};
@@ -45,7 +45,7 @@ pub(super) fn check(program: &Program) -> Result<(), Failure> {
     Ok(())
 }
 
-fn header(file: &Path) -> io::Result<Result<Header, coracle::elf::Error>> {
+fn header(file: &Path) -> io::Result<Result<Header, coracle_ld::elf::Error>> {
     let mut bytes = Vec::new();
     File::open(file)?.take(HEADER).read_to_end(&mut bytes)?;
     let reader = Content::bytes(bytes).open().map_err(io::Error::other)?;

@@ -3,13 +3,14 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use coracle::contract::{Contract, Document};
-use coracle::fs::Context as _;
-use coracle::manifest::{self, Expected, Finding, Input, Report};
-use coracle::note::Note;
-use coracle::platform::Platform;
-use coracle::store::{Files, Stored, StoredImage};
-use coracle::values::{Source, Values};
+use coracle_kube::contract::{Contract, Document};
+use coracle_core::fs::Context as _;
+use coracle_core::path::ImagePath;
+use coracle_kube::check::{self, Expected, Finding, ImageFiles, Input, Report};
+use coracle_core::note::Note;
+use coracle_core::platform::Platform;
+use coracle_oci::layout::{Files, Stored, StoredImage};
+use coracle_kube::values::{Source, Values};
 use serde_json::{Value, json};
 
 use crate::cli::args::{CheckArgs, Format};
@@ -33,7 +34,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
     };
     let inputs = read_inputs(&args.manifests)?;
     let sources: Vec<Source> = args.values.iter().cloned().map(Source::File).collect();
-    let values = Values::read(&sources).map_err(coracle::config::Error::Values)?;
+    let values = Values::read(&sources).map_err(coracle_kube::config::Error::Values)?;
     let document = document.as_ref().map(|document| (document, &values));
     let report = judge(&stored, &contract, platform.as_ref(), &inputs, args.container.clone(), document);
     match args.format {
@@ -67,16 +68,16 @@ pub(in crate::cli) fn judge(
     let image = stored.image(platform).ok();
     let files = image.map(|image| stored.files(image).map_err(coracle::Error::from));
     let (files, unread) = match files {
-        Some(Ok(files)) => (files, None),
-        Some(Err(error)) => (Files::default(), Some(Failure::from(error).message)),
-        None => (Files::default(), None),
+        Some(Ok(files)) => (ImageListing(files), None),
+        Some(Err(error)) => (ImageListing::default(), Some(Failure::from(error).message)),
+        None => (ImageListing::default(), None),
     };
     let digests = stored.images.iter().filter_map(StoredImage::digest).chain(stored.origin.digest());
-    let mut report = manifest::check(
+    let mut report = check::check(
         inputs,
         &Expected {
             contract,
-            files: unread.is_none().then_some(&files),
+            files: unread.is_none().then_some(&files as &dyn ImageFiles),
             user: image.and_then(|image| image.user()),
             digests: digests.map(|digest| digest.to_string()).collect(),
             names: stored.origin.names.clone(),
@@ -86,9 +87,22 @@ pub(in crate::cli) fn judge(
     );
     if let Some(why) = unread {
         let message = format!("what mounts hide can't be told: {why}");
-        report.notes.push(Finding::about(stored.origin.place.clone(), manifest::Rule::Hidden, message));
+        report.notes.push(Finding::about(stored.origin.place.clone(), check::Rule::Hidden, message));
     }
     report
+}
+
+/// The merged layers of the image.
+#[derive(Default, Debug)]
+struct ImageListing(Files);
+
+impl ImageFiles for ImageListing {
+    fn hidden_by(&self, path: &ImagePath, is_file: bool) -> Vec<ImagePath> {
+        let path = self.0.resolve(path);
+        let within = self.0.within(&path);
+        let within = within.filter(|(found, entry)| !entry.is_directory() && (!is_file || **found == path));
+        within.map(|(found, _)| found.clone()).collect()
+    }
 }
 
 /// The manifests in files, in folders (`.yaml`, `.yml` and `.json`, at any depth) and in what is piped in (`-`).
@@ -165,7 +179,7 @@ fn below(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
 /// Notes, on stderr.
 pub(in crate::cli) fn say_notes(found: &Report) {
     let note = |finding: &Finding| match finding.rule {
-        manifest::Rule::Elsewhere | manifest::Rule::Values => Note::Hint(finding.to_string()),
+        check::Rule::Elsewhere | check::Rule::Values => Note::Hint(finding.to_string()),
         _ => Note::Warning(finding.to_string()),
     };
     report::notes(&found.notes.iter().map(note).collect::<Vec<_>>(), false);

@@ -1,6 +1,6 @@
 //! `coracle config diff`: what changed in a contract, and what of it breaks.
 
-use coracle::contract;
+use coracle_kube::contract;
 use serde_json::json;
 
 use crate::cli::args::{DiffArgs, Format};

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use coracle::config::{self, RenderedFile, RenderedMount};
+use coracle_kube::config::{self, RenderedFile, RenderedMount};
 use coracle::recipe;
 
 use crate::cli::args::RenderArgs;

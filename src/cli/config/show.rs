@@ -1,6 +1,6 @@
 //! `coracle config show`: what an image expects, for people or as JSON.
 
-use coracle::contract::{Contract, File};
+use coracle_kube::contract::{Contract, File};
 use serde_json::json;
 
 use crate::cli::args::{Format, ShowArgs};

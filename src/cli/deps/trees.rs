@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use coracle::closure::{Closure, Surroundings, Tracer};
-use coracle::path::Spelled;
-use coracle::tree::Tree;
+use coracle_ld::closure::{Closure, Surroundings, Tracer};
+use coracle_core::path::Spelled;
+use coracle_core::file_system::Tree;
 use coracle::{Error, Roots, View};
 
 /// What files see, each with how many of them see it.

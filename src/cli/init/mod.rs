@@ -10,7 +10,7 @@ mod write;
 
 use std::path::{Path, PathBuf};
 
-use coracle::note::Note;
+use coracle_core::note::Note;
 
 use super::args::{Ci, InitArgs};
 use super::exit::Exit;

@@ -1,5 +1,5 @@
 //! The name of what is begun: of an image, of objects on Kubernetes, of files; so it is one that
-//! [`coracle::kubernetes::name::application`] takes.
+//! [`coracle_kube::manifests::name::application`] takes.
 
 /// What stands for a name, or in front of one that does not start with a letter.
 const APP: &str = "app";
@@ -51,13 +51,13 @@ mod tests {
             ("-1", "app-1"),
         ] {
             assert_eq!(of_file(file), expected, "{file}");
-            assert_eq!(coracle::kubernetes::name::application(expected), Ok(()));
+            assert_eq!(coracle_kube::manifests::name::application(expected), Ok(()));
         }
         let long = of(&format!("{}-b", "a".repeat(LONGEST - 1)));
         assert_eq!(long, "a".repeat(LONGEST - 1));
         for long in ["a".repeat(LONGEST + 20), "7".repeat(LONGEST)] {
             assert_eq!(of(&long).len(), LONGEST);
-            assert_eq!(coracle::kubernetes::name::application(&of(&long)), Ok(()));
+            assert_eq!(coracle_kube::manifests::name::application(&of(&long)), Ok(()));
         }
     }
 }

@@ -5,8 +5,8 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use coracle::content::Content;
-use coracle::elf::{Header, Type};
+use coracle_core::content::Content;
+use coracle_ld::elf::{Header, Type};
 
 use crate::cli::failure::Failure;
 

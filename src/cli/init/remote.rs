@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use coracle::reference::Reference;
+use coracle_core::reference::Reference;
 
 /// Who runs CI for the sources.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

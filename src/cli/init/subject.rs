@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use coracle::fs::Context as _;
+use coracle_core::fs::Context as _;
 use coracle::recipe::{self, Overrides, Package};
 use toml::Table;
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
-use coracle::fs::Context as _;
+use coracle_core::fs::Context as _;
 use tempfile::NamedTempFile;
 
 use super::files::File;

@@ -6,7 +6,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::super::folder_of;
-use crate::fs;
+use coracle_core::fs;
 
 /// The keys whose values are paths; `*` is any key or element.
 const PATHS: [&str; 11] = [

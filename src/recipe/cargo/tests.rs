@@ -3,7 +3,7 @@ use std::path::Path;
 use snapbox::{IntoData as _, str};
 
 use super::*;
-use crate::transfer::Place;
+use coracle_oci::copy::Place;
 
 fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
     let path = folder.join(name);

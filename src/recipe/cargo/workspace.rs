@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::super::error::Error;
 use super::{Text, at};
-use crate::fs;
+use coracle_core::fs;
 
 /// The Cargo.toml of the workspace that the one in `manifest` belongs to, as cargo finds it: `find_workspace_root` of
 /// `cargo/core/workspace.rs`.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::{Overrides, schema};
 use super::{Check, Origin, Word};
-use crate::path::{ImagePath, ParsePathError, printable};
+use coracle_core::path::{ImagePath, ParsePathError, printable};
 
 /// Words of an image's config, as findings name them.
 const WORDS: [&str; 4] = ["env:", "label:", "annotation:", "arg:"];

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::super::{Overrides, schema};
 use super::{Check, Origin, Word, one};
-use crate::transfer::{Named, ParsePlaceError, Place};
+use coracle_oci::copy::{Named, ParsePlaceError, Place};
 
 /// No base, written out.
 const NOTHING: [&str; 2] = ["", "scratch"];

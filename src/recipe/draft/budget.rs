@@ -7,8 +7,8 @@ use super::super::budget::{Growth, ParseGrowthError};
 use super::super::schema::{self, Scalar, Spanned};
 use super::super::{Budget, Limit, Overrides};
 use super::{Check, Origin, Word, one};
-use crate::size::{ParseSizeError, Size};
-use crate::transfer::Place;
+use coracle_core::size::{ParseSizeError, Size};
+use coracle_oci::copy::Place;
 
 impl Check<'_> {
     pub(super) fn budget(&mut self, file: &schema::Budget, flags: &Overrides) -> Budget {

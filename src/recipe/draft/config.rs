@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use super::super::schema::{self, Spanned};
 use super::super::{ConfigOverrides, locate};
 use super::{Check, Origin, Word};
-use crate::config::{self, Configuration, File, Mount, ParseReloadError, Reload, SecretMount};
-use crate::fs;
-use crate::path::{ImagePath, printable};
-use crate::template::Delimiters;
-use crate::values::{KeyPath, Source};
+use coracle_kube::config::{self, Configuration, File, Mount, ParseReloadError, Reload, SecretMount};
+use coracle_core::fs;
+use coracle_core::path::{ImagePath, printable};
+use coracle_kube::template::Delimiters;
+use coracle_kube::values::{KeyPath, Source};
 
 impl Check<'_> {
     pub(super) fn config(

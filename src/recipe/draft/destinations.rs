@@ -4,10 +4,10 @@ use std::path::Path;
 
 use super::super::{Overrides, schema};
 use super::{Check, Origin, of_flag, one};
-use crate::config::Configuration;
-use crate::fs;
-use crate::store::{Destination, Kind};
-use crate::transfer::{ParseTargetError, Place};
+use coracle_kube::config::Configuration;
+use coracle_core::fs;
+use coracle_oci::layout::{Destination, Kind};
+use coracle_oci::copy::{ParseTargetError, Place};
 
 impl Check<'_> {
     /// Layouts may share a directory, with a tag each; nothing else can be in a place that is taken.

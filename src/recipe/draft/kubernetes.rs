@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use super::super::schema::{self, Scalar, Spanned, Table};
 use super::{Check, Origin, Word};
-use crate::kubernetes::name;
-use crate::kubernetes::settings::{
+use coracle_kube::manifests::name;
+use coracle_kube::manifests::settings::{
     Action, KINDS, Kind, Probe, Probes, Reloader, Resources, SERVICE_TYPES, Service, Settings,
 };
-use crate::path::printable;
-use crate::quantity;
+use coracle_core::path::printable;
+use coracle_core::quantity;
 
 /// What stands for a schedule in a word.
 const MACROS: [&str; 7] = ["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"];
@@ -82,7 +82,7 @@ impl Check<'_> {
     fn none_of(&mut self, word: &Spanned<String>, what: &str, known: &[&str]) {
         let text = word.get_ref();
         let message = format!("`{}` is {what}", printable(text.as_bytes()));
-        let hint = match crate::spelling::nearest(text, known.iter().copied()) {
+        let hint = match coracle_core::suggest::nearest(text, known.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => {
                 format!("known are {}", known.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", "))

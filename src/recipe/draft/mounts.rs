@@ -2,9 +2,9 @@
 
 use super::super::schema::{self, Spanned};
 use super::{Check, Origin, Word};
-use crate::config::{SecretMount, State, Variable};
-use crate::path::{ImagePath, printable};
-use crate::quantity;
+use coracle_kube::config::{SecretMount, State, Variable};
+use coracle_core::path::{ImagePath, printable};
+use coracle_core::quantity;
 
 /// What a variable's name may not hold, so that every version of Kubernetes takes it.
 fn is_name(name: &str) -> bool {
@@ -56,6 +56,6 @@ impl Check<'_> {
     }
 
     pub(super) fn mount_path(&mut self, path: &Spanned<String>) -> Option<ImagePath> {
-        self.parsed(&Word::of(path), |_: &crate::path::ParsePathError| None)
+        self.parsed(&Word::of(path), |_: &coracle_core::path::ParsePathError| None)
     }
 }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::super::{Include, Overrides, Program, from_folder, schema};
 use super::{Check, Origin, Word};
-use crate::fs;
-use crate::path::{ImagePath, Spelled, printable};
+use coracle_core::fs;
+use coracle_core::path::{ImagePath, Spelled, printable};
 
 /// A program or an include: where it is, and where it goes.
 struct Placed {

@@ -6,8 +6,8 @@ use std::ops::Range;
 use super::super::document::Document;
 use super::super::schema::{self, Spanned};
 use super::super::{ConfigOverrides, Place, locate};
-use crate::kubernetes::About;
-use crate::path::ImagePath;
+use coracle_kube::manifests::About;
+use coracle_core::path::ImagePath;
 
 /// Keys of `[kubernetes]`, mounts, files of variables, and files of patches.
 pub(super) fn places(document: &Document<'_>, flags: &ConfigOverrides) -> BTreeMap<About, Place> {

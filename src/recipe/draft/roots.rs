@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use super::super::schema::{self, Table};
 use super::super::{Overrides, Root, RootKind, from_folder};
 use super::{Check, Origin, Word};
-use crate::fs;
-use crate::platform::{ParsePlatformError, Platform};
+use coracle_core::fs;
+use coracle_core::platform::{ParsePlatformError, Platform};
 
 /// Why there is one kind of root.
 const ONE_KIND: &str = "a root holds the programs too, a sysroot only the libraries: name one kind";

@@ -3,9 +3,9 @@
 use super::super::RuntimeOverrides;
 use super::super::schema::{self, Spanned};
 use super::{Check, Origin, Word, either, of_flag, one};
-use crate::elf::Priority;
-use crate::loader::Hwcaps;
-use crate::runtime::{FAMILIES, Policy, TimeZones, When};
+use coracle_ld::elf::Priority;
+use coracle_ld::ldso::Hwcaps;
+use coracle_ld::implicit::{FAMILIES, Policy, TimeZones, When};
 
 impl Check<'_> {
     /// The flags' words, or the file's where there are none.
@@ -143,5 +143,5 @@ fn is_word(name: &str) -> bool {
 }
 
 fn shown(text: &str) -> String {
-    crate::path::printable(text.as_bytes())
+    coracle_core::path::printable(text.as_bytes())
 }

@@ -1,7 +1,7 @@
 //! `[budget]`, its flags, and what they refuse.
 
 use super::*;
-use crate::size::Size;
+use coracle_core::size::Size;
 
 const RECIPE: &str = "[image]\nprograms = [\"app\"]\n[budget]\nimage = \"5MB\"\ngrowth = \"2.5%\"\n";
 

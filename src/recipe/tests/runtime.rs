@@ -1,7 +1,7 @@
 //! What no library asks for by its name.
 
 use super::*;
-use crate::runtime::{TimeZones, When};
+use coracle_ld::implicit::{TimeZones, When};
 
 #[test]
 fn what_runtime_says_by_flags_replaces_the_file() {

@@ -1,8 +1,8 @@
 //! All keys at once, and what flags make of them.
 
 use super::*;
-use crate::elf::Priority;
-use crate::runtime::{TimeZones, When};
+use coracle_ld::elf::Priority;
+use coracle_ld::implicit::{TimeZones, When};
 
 #[test]
 fn a_whole_recipe() {
@@ -41,7 +41,7 @@ fn a_whole_recipe() {
         hwcaps: Hwcaps::UpTo(b"x86-64-v3".to_vec()),
         config: Configuration::default(),
         compression: "zstd:9".parse().unwrap(),
-        kubernetes: crate::kubernetes::Settings::default(),
+        kubernetes: coracle_kube::manifests::Settings::default(),
         strip: true,
         linkage: crate::recipe::Linkage::Dynamic,
         roots: Vec::new(),

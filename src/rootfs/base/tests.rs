@@ -1,9 +1,9 @@
 //! Small plans on small bases, both written as text.
 
 use super::*;
-use crate::content::Content;
+use coracle_core::content::Content;
 use crate::rootfs::Stratum;
-use crate::tree::memory::MemoryTree;
+use coracle_core::file_system::memory::MemoryTree;
 
 impl Base for MemoryTree {
     fn directory(&self, path: &ImagePath) -> Option<(u32, Owner)> {

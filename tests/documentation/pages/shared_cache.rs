@@ -1,6 +1,6 @@
 //! Programs with the same libraries, and the jobs that build them.
 
-use coracle::yaml::Node;
+use coracle_kube::yaml::Node;
 
 use super::{NONE, Page};
 use crate::desk::Desk;
@@ -49,7 +49,7 @@ fn jobs_fill_a_cache_and_take_from_it() {
 /// The commands of a job that are Coracle's.
 fn commands(job: &str) -> Vec<String> {
     let mut found = Vec::new();
-    for document in coracle::yaml::nodes(job).unwrap() {
+    for document in coracle_kube::yaml::nodes(job).unwrap() {
         collect(&document, &mut found);
     }
     found

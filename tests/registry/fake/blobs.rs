@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use coracle::digest::Digest;
+use coracle_core::digest::Digest;
 
 use super::State;
 use super::http::{Answer, Request};

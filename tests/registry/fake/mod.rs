@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use coracle::reference::Reference;
-use coracle::registry::{Access, Client, Remote, Repository, Retries, Settings, Timeouts};
+use coracle_core::reference::Reference;
+use coracle_oci::registry::{Access, Client, Remote, Repository, Retries, Settings, Timeouts};
 
 pub(crate) use http::{Answer, Request};
 pub(crate) use login::Login;
@@ -141,7 +141,7 @@ impl Fake {
     pub(crate) fn forge_layers(&self, name: &str) -> usize {
         let mut state = self.state();
         let empty = b"\x1f\x8b\x08\0\0\0\0\0\0\xff\x03\0\0\0\0\0\0\0\0\0".to_vec();
-        let digest = coracle::digest::Digest::of(&empty).to_string();
+        let digest = coracle_core::digest::Digest::of(&empty).to_string();
         let size = empty.len();
         state.blobs.insert((name.into(), digest.clone()), empty);
         let tags: Vec<_> = state.tags.iter().filter(|((repository, _), _)| repository == name).collect();
@@ -152,7 +152,7 @@ impl Fake {
             document["layers"][0]["digest"] = digest.clone().into();
             document["layers"][0]["size"] = size.into();
             let bytes = document.to_string().into_bytes();
-            let forged = coracle::digest::Digest::of(&bytes).to_string();
+            let forged = coracle_core::digest::Digest::of(&bytes).to_string();
             state.manifests.insert((name.into(), forged.clone()), (kind, bytes));
             state.tags.insert(tag.clone(), forged);
         }

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use coracle::elf::Machine;
-use coracle::loader::{Cache, CacheEntry, Hwcaps};
-use coracle::path::Spelled;
+use coracle_ld::elf::Machine;
+use coracle_ld::ldso::{Cache, CacheEntry, Hwcaps};
+use coracle_core::path::Spelled;
 
 use crate::case::Case;
 use crate::elf::{self, ARM64, DF_1_NODEFLIB, DF_1_PIE, Elf, I386, S390X, library};

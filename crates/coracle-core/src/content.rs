@@ -1,0 +1,298 @@
+//! The bytes of one file of an image: where they come from, without the bytes themselves.
+//!
+//! A content is a list of pieces (ranges of host files, or bytes made here), so that a stripped program is a copy
+//! without ever being copied. It knows no image and no ELF.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::fs::{self, OpenFile, Stat};
+
+/// Bytes to be read later; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Content {
+    pieces: Arc<[Piece]>,
+    size: u64,
+}
+
+/// Bytes that are compared in one go.
+const COMPARED: usize = 64 << 10;
+
+/// Some consecutive bytes of a [`Content`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Piece {
+    Bytes(Vec<u8>),
+    Range { file: Arc<HostFile>, start: u64, size: u64 },
+}
+
+/// A file of the host, as it was when it was first looked at.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) struct HostFile {
+    path: PathBuf,
+    stat: Stat,
+}
+
+impl Content {
+    /// Bytes made here.
+    pub fn bytes(bytes: impl Into<Vec<u8>>) -> Self {
+        Self::of(vec![Piece::Bytes(bytes.into())])
+    }
+
+    /// All of a host file that was seen as `stat`.
+    pub fn host_file(path: PathBuf, stat: Stat) -> Self {
+        let file = Arc::new(HostFile { path, stat });
+        Self::of(vec![Piece::Range { file, start: 0, size: stat.size }])
+    }
+
+    fn of(pieces: Vec<Piece>) -> Self {
+        let size = pieces.iter().map(Piece::size).sum();
+        Self { pieces: pieces.into(), size }
+    }
+
+    /// Size in bytes.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The host file behind a content that is just that.
+    pub fn host_path(&self) -> Option<&Path> {
+        match &*self.pieces {
+            [Piece::Range { file, .. }, ..] => Some(&file.path),
+            _ => None,
+        }
+    }
+
+    /// The identity of the host file behind a content, as [`Content::host_path`] has its path.
+    pub fn host_identity(&self) -> Option<fs::Identity> {
+        match &*self.pieces {
+            [Piece::Range { file, .. }, ..] => Some(file.stat.identity),
+            _ => None,
+        }
+    }
+
+    /// Whether both are the same pieces of the same files.
+    pub fn same_source(&self, other: &Self) -> bool {
+        self.pieces == other.pieces
+    }
+
+    /// Whether both are the same bytes; what comes from one place is not read.
+    ///
+    /// # Errors
+    /// When one can't be read, or is not what it was.
+    pub fn same_bytes(&self, other: &Self) -> fs::Result<bool> {
+        if self.same_source(other) || self.size != other.size {
+            return Ok(self.size == other.size);
+        }
+        let (ours, theirs) = (self.open()?, other.open()?);
+        let (mut a, mut b) = (vec![0; COMPARED], vec![0; COMPARED]);
+        let mut offset = 0;
+        while offset < self.size {
+            let read = ours.read_at(&mut a, offset)?;
+            theirs.read_at(&mut b, offset)?;
+            if a.get(..read) != b.get(..read) {
+                return Ok(false);
+            }
+            offset += read as u64;
+        }
+        ours.verify().and_then(|()| theirs.verify()).map(|()| true)
+    }
+
+    /// This content with parts kept and parts written anew: ranges of it, and bytes between them.
+    pub fn spliced(&self, parts: Vec<Part>) -> Self {
+        let mut pieces = Vec::new();
+        for part in parts {
+            match part {
+                Part::New(bytes) => pieces.push(Piece::Bytes(bytes)),
+                Part::Kept { start, size } => pieces.extend(self.slice(start, size)),
+            }
+        }
+        Self::of(pieces)
+    }
+
+    fn slice(&self, start: u64, size: u64) -> Vec<Piece> {
+        let (mut at, end) = (0, start.saturating_add(size));
+        let mut slice = Vec::new();
+        for piece in self.pieces.iter() {
+            let (from, to) = (start.max(at), end.min(at + piece.size()));
+            if from < to {
+                slice.push(piece.slice(from - at, to - from));
+            }
+            at += piece.size();
+        }
+        slice
+    }
+
+    /// Opens every file behind this content.
+    ///
+    /// # Errors
+    /// When a file can't be opened, or is not what it was.
+    pub fn open(&self) -> fs::Result<Reader> {
+        let mut opened: Vec<(Arc<HostFile>, Arc<OpenFile>)> = Vec::new();
+        let mut pieces = Vec::with_capacity(self.pieces.len());
+        for piece in self.pieces.iter() {
+            pieces.push(match piece {
+                Piece::Bytes(bytes) => Source::Bytes(bytes.clone()),
+                Piece::Range { file, start, size } => {
+                    let open = match opened.iter().find(|(known, _)| known == file) {
+                        Some((_, open)) => open.clone(),
+                        None => {
+                            let open = Arc::new(OpenFile::open(&file.path, file.stat)?);
+                            opened.push((file.clone(), open.clone()));
+                            open
+                        }
+                    };
+                    Source::File { open, start: *start, size: *size }
+                }
+            });
+        }
+        Ok(Reader { pieces, size: self.size })
+    }
+}
+
+/// One part of a [`Content::spliced`] copy.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Part {
+    Kept { start: u64, size: u64 },
+    New(Vec<u8>),
+}
+
+impl Piece {
+    fn size(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::Range { size, .. } => *size,
+        }
+    }
+
+    /// `from` and `size` lie inside this piece.
+    fn slice(&self, from: u64, size: u64) -> Self {
+        match self {
+            Self::Bytes(bytes) => {
+                let skip = usize::try_from(from).unwrap_or(usize::MAX);
+                let take = usize::try_from(size).unwrap_or(usize::MAX);
+                Self::Bytes(bytes.iter().copied().skip(skip).take(take).collect())
+            }
+            Self::Range { file, start, .. } => Self::Range { file: file.clone(), start: start + from, size },
+        }
+    }
+}
+
+/// An open [`Content`], read by position.
+#[derive(Debug)]
+pub struct Reader {
+    pieces: Vec<Source>,
+    size: u64,
+}
+
+#[derive(Debug)]
+enum Source {
+    Bytes(Vec<u8>),
+    File { open: Arc<OpenFile>, start: u64, size: u64 },
+}
+
+impl Reader {
+    /// Size in bytes.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Reads as much of `buffer` as there is content from `offset` on; the number of bytes read.
+    ///
+    /// # Errors
+    /// When a file can't be read, or ends before the size it had.
+    pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> fs::Result<usize> {
+        let (mut at, mut filled) = (0, 0);
+        for piece in &self.pieces {
+            let size = piece.size();
+            let rest = buffer.get_mut(filled..).unwrap_or_default();
+            let wanted = offset + filled as u64;
+            if !rest.is_empty() && wanted >= at && wanted < at + size {
+                let take = usize::try_from(at + size - wanted).unwrap_or(usize::MAX).min(rest.len());
+                piece.read_exact_at(rest.get_mut(..take).unwrap_or_default(), wanted - at)?;
+                filled += take;
+            }
+            at += size;
+        }
+        Ok(filled)
+    }
+
+    /// `size` bytes from `offset` on, or as many as there are.
+    ///
+    /// # Errors
+    /// As [`Reader::read_at`].
+    pub fn bytes_at(&self, offset: u64, size: usize) -> fs::Result<Vec<u8>> {
+        let there = usize::try_from(self.size.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let mut bytes = vec![0; size.min(there)];
+        let read = self.read_at(&mut bytes, offset)?;
+        bytes.truncate(read);
+        Ok(bytes)
+    }
+
+    /// Fails when a file behind this content is no longer what it was; called when all has been read.
+    ///
+    /// # Errors
+    /// Names the file that changed.
+    pub fn verify(&self) -> fs::Result<()> {
+        self.pieces.iter().try_for_each(|piece| match piece {
+            Source::Bytes(_) => Ok(()),
+            Source::File { open, .. } => open.verify(),
+        })
+    }
+}
+
+impl Source {
+    fn size(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::File { size, .. } => *size,
+        }
+    }
+
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> fs::Result<()> {
+        match self {
+            Self::Bytes(bytes) => {
+                let rest =
+                    usize::try_from(offset).ok().and_then(|offset| bytes.get(offset..)).unwrap_or_default();
+                buffer.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+                Ok(())
+            }
+            Self::File { open, start, .. } => open.read_exact_at(buffer, start + offset),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(content: &Content) -> Vec<u8> {
+        content.open().unwrap().bytes_at(0, 100).unwrap()
+    }
+
+    fn part(start: u64, size: u64) -> Part {
+        Part::Kept { start, size }
+    }
+
+    #[test]
+    fn a_spliced_content_reads_across_its_pieces() {
+        let content = Content::bytes("hello world");
+        let spliced = content.spliced(vec![part(6, 5), Part::New(b", ".to_vec()), part(0, 5)]);
+        assert_eq!(read(&spliced), b"world, hello");
+        assert_eq!(read(&spliced.spliced(vec![part(3, 6)])), b"ld, he");
+        assert_eq!(spliced.open().unwrap().bytes_at(10, 9).unwrap(), b"lo");
+        assert_eq!(spliced.open().unwrap().bytes_at(100, 9).unwrap(), b"");
+    }
+
+    #[test]
+    fn a_file_that_changes_is_an_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        std::fs::write(&path, "one").unwrap();
+        let Some(fs::Found::File(stat)) = fs::look(&path).unwrap() else { panic!("a file was written") };
+        let content = Content::host_file(path.clone(), stat);
+        let reader = content.open().unwrap();
+        std::fs::write(&path, "longer").unwrap();
+        assert!(reader.verify().is_err());
+        assert!(content.open().unwrap_err().to_string().starts_with("cannot pack `"));
+    }
+}

@@ -1,0 +1,211 @@
+//! Image references: `ghcr.io/acme/shop:1.2`, and the full name that engines use for a short one.
+//!
+//! The grammar and Docker's defaults (`docker.io`, `library/`, `latest`) are `oci-spec`'s.
+
+use std::fmt;
+use std::str::FromStr;
+
+use oci_spec::distribution::Reference as Parsed;
+
+/// How long a repository's name may be.
+const REPOSITORY_LIMIT: usize = 255;
+
+/// A repository and a tag; the tag is `latest` when none was written.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Reference {
+    name: String,
+    tag: String,
+    full_name: String,
+}
+
+/// A string that is no image reference, or one that a tag can't be put on.
+#[derive(Debug, thiserror::Error)]
+#[error("`{text}` is not an image name: {why}")]
+pub struct ParseReferenceError {
+    text: String,
+    why: String,
+}
+
+impl Reference {
+    /// The repository as it was written, without tag: `shop`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The last part of the repository's name: `shop` for `ghcr.io/acme/shop`.
+    pub fn base_name(&self) -> &str {
+        self.name.rsplit('/').next().unwrap_or(&self.name)
+    }
+
+    /// The tag alone.
+    pub fn tag(&self) -> &str {
+        &self.tag
+    }
+
+    /// The normalised name with its tag, as containerd and Docker keep it: `docker.io/library/shop:latest`.
+    pub fn full_name(&self) -> String {
+        format!("{}:{}", self.full_name, self.tag)
+    }
+
+    /// The same repository under another tag.
+    ///
+    /// # Errors
+    /// When `tag` is no legal tag.
+    pub fn with_tag(&self, tag: &str) -> Result<Self, ParseReferenceError> {
+        format!("{}:{tag}", self.name).parse()
+    }
+}
+
+impl ParseReferenceError {
+    /// What to write instead.
+    pub fn hint(&self) -> String {
+        "write it as `NAME[:TAG]` in lower case, such as `shop`, `shop:1.2` or `ghcr.io/acme/shop:1.2`".into()
+    }
+}
+
+impl FromStr for Reference {
+    type Err = ParseReferenceError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        plain(text).map_or_else(|| any(text), Ok)
+    }
+}
+
+/// Whatever `oci-spec` takes. Its first reference costs 30 ms: it compiles a regular expression.
+fn any(text: &str) -> Result<Reference, ParseReferenceError> {
+    let error = |why: String| ParseReferenceError { text: text.into(), why };
+    if !text.is_ascii() {
+        return Err(error("only ASCII letters are allowed".into()));
+    }
+    let parsed = Parsed::from_str(text).map_err(|e| error(e.to_string()))?;
+    if parsed.digest().is_some() {
+        return Err(error("a digest is what a build finds out, it can't be asked for".into()));
+    }
+    let tag = parsed.tag().unwrap_or("latest").to_owned();
+    let name = text.strip_suffix(&format!(":{tag}")).unwrap_or(text).to_owned();
+    let full_name = format!("{}/{}", parsed.registry(), parsed.repository());
+    Ok(Reference { name, tag, full_name })
+}
+
+/// The same of names as almost all are, quicker; nothing where `oci-spec` has to decide.
+fn plain(text: &str) -> Option<Reference> {
+    let last = text.rfind('/').map_or(0, |slash| slash + 1);
+    let (name, tag) = match text.get(last..)?.find(':') {
+        Some(colon) => (text.get(..last + colon)?, text.get(last + colon + 1..)?),
+        None => (text, "latest"),
+    };
+    let (registry, path) = match name.split_once('/') {
+        Some((first, path)) if first.contains(['.', ':']) || first == "localhost" => (first, path),
+        _ => ("docker.io", name),
+    };
+    let registry = if registry == "index.docker.io" { "docker.io" } else { registry };
+    let library = if registry == "docker.io" && !path.contains('/') { "library/" } else { "" };
+    let is_legal = is_host(registry)
+        && path.split('/').all(is_component)
+        && is_tag(tag)
+        && library.len() + path.len() <= REPOSITORY_LIMIT;
+    let full_name = || format!("{registry}/{library}{path}");
+    is_legal.then(|| Reference { name: name.into(), tag: tag.into(), full_name: full_name() })
+}
+
+/// A host, maybe with a port.
+fn is_host(text: &str) -> bool {
+    let (host, port) = text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
+    let is_edge = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+    let is_label = |label: &str| {
+        let bytes = label.as_bytes();
+        let is_inner = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
+        is_edge(bytes.first()) && is_edge(bytes.last()) && bytes.iter().all(is_inner)
+    };
+    let is_port = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    host.split('.').all(is_label) && port.is_none_or(is_port)
+}
+
+/// A part of a repository's name: words of small letters and digits, with `.`, `_`, `__` or any number of `-` between them.
+fn is_component(text: &str) -> bool {
+    let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let is_between = |text: &str| matches!(text, "." | "_" | "__") || text.bytes().all(|byte| byte == b'-');
+    text.starts_with(is_word) && text.ends_with(is_word) && text.split(is_word).all(is_between)
+}
+
+/// Whether it is a tag. Source: distribution-spec, "Pulling manifests".
+pub fn is_tag(text: &str) -> bool {
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let is_legal = |byte: u8| is_word(byte) || byte == b'.' || byte == b'-';
+    (1..=128).contains(&text.len()) && text.bytes().all(is_legal) && text.bytes().next().is_some_and(is_word)
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.name, self.tag)
+    }
+}
+
+/// A full name as people write it: without Docker's defaults.
+pub fn familiar(name: &str) -> &str {
+    let short = name.strip_prefix("docker.io/").or_else(|| name.strip_prefix("index.docker.io/"));
+    short.map_or(name, |short| short.strip_prefix("library/").unwrap_or(short))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_names_have_a_full_one() {
+        for (text, printed, full) in [
+            ("shop", "shop:latest", "docker.io/library/shop:latest"),
+            ("acme/shop:1", "acme/shop:1", "docker.io/acme/shop:1"),
+            ("localhost:5000/shop", "localhost:5000/shop:latest", "localhost:5000/shop:latest"),
+            ("ghcr.io/acme/shop:1.2", "ghcr.io/acme/shop:1.2", "ghcr.io/acme/shop:1.2"),
+        ] {
+            let reference: Reference = text.parse().unwrap();
+            assert_eq!((reference.to_string().as_str(), reference.full_name().as_str()), (printed, full));
+        }
+    }
+
+    #[test]
+    fn names_as_almost_all_are_need_no_regular_expression() {
+        for text in
+            ["app", "shop:1.2", "ghcr.io/acme/shop:1.2", "localhost:5000/a/b-c", "localhost/x", "a__b--c.d"]
+        {
+            assert!(plain(text).is_some(), "{text}");
+        }
+        let long = format!("shop:{}", "x".repeat(129));
+        for text in
+            ["", "Shop", "a___b", "a/", "/a", "a..b", "-a", "a:", "a:-", "a:5/b:", "a b", "a@b", &long]
+        {
+            assert!(plain(text).is_none(), "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(5_000))]
+
+        #[test]
+        fn both_ways_to_read_a_name_agree(
+            text in "((localhost|docker.io|index.docker.io|[abA0]{1,2}([.:-][aA0]{1,2}){0,2})/)?([ab0A]{1,2}[._/-]{0,2}){0,4}[:@]{0,1}[a_.A-]{0,3}"
+        ) {
+            if let Some(reference) = plain(&text) {
+                assert_eq!(any(&text).ok(), Some(reference));
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_name_is_read_by_both_alike() {
+        for length in 245..260 {
+            for text in ["x".repeat(length), format!("a/{}", "x".repeat(length))] {
+                assert_eq!(plain(&text), any(&text).ok());
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_name_is_refused() {
+        let digest = format!("shop@sha256:{}", "0".repeat(64));
+        for text in ["", "Shop", "shop:", "a b", "shop:ä", "-", digest.as_str()] {
+            assert!(text.parse::<Reference>().is_err(), "{text:?}");
+        }
+    }
+}

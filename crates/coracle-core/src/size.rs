@@ -1,0 +1,117 @@
+//! Sizes in bytes as people write them, `500kB`, `1.5MB`, `2GiB`, and as they are shown: `1.50 MB`.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// So many bytes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Size(pub u64);
+
+/// A text that is no size.
+#[derive(Debug, thiserror::Error)]
+#[error("`{}` is no size", crate::path::printable(.0.as_bytes()))]
+pub struct ParseSizeError(String);
+
+impl ParseSizeError {
+    /// What to write instead.
+    pub fn hint(&self) -> &'static str {
+        "write it as in `500MB` or `2GiB`"
+    }
+}
+
+/// What the units stand for.
+const UNITS: [(&str, u64); 9] = [
+    ("", 1),
+    ("B", 1),
+    ("kB", 1000),
+    ("KB", 1000),
+    ("MB", 1000 * 1000),
+    ("GB", 1000 * 1000 * 1000),
+    ("KiB", 1 << 10),
+    ("MiB", 1 << 20),
+    ("GiB", 1 << 30),
+];
+
+impl FromStr for Size {
+    type Err = ParseSizeError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+        let (number, unit) = text.split_at(end);
+        let unit = UNITS.into_iter().find(|(word, _)| *word == unit).map(|(_, bytes)| bytes);
+        let size = unit.and_then(|unit| scaled(number, unit));
+        size.map(Self).ok_or_else(|| ParseSizeError(text.to_owned()))
+    }
+}
+
+/// `number`, with at most nine digits behind its point, times `unit`; parts that are none of a whole are dropped.
+pub fn scaled(number: &str, unit: u64) -> Option<u64> {
+    let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole) || !digits(part) || part.len() > 9 {
+        return None;
+    }
+    let unit = u128::from(unit);
+    let ten_to = 10_u128.pow(u32::try_from(part.len()).ok()?);
+    let part = part.parse::<u128>().ok()?.checked_mul(unit)? / ten_to;
+    u64::try_from(whole.parse::<u128>().ok()?.checked_mul(unit)?.checked_add(part)?).ok()
+}
+
+impl fmt::Display for Size {
+    /// With two digits behind the point, of the largest unit that it has one of.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let units = [("GB", 1_000_000_000_u64), ("MB", 1_000_000), ("kB", 1000)];
+        let text = match units.into_iter().find(|(_, bytes)| self.0 >= *bytes) {
+            None => format!("{} B", self.0),
+            Some((word, bytes)) => {
+                let hundredths = (u128::from(self.0) * 100 + u128::from(bytes) / 2) / u128::from(bytes);
+                format!("{}.{:02} {word}", hundredths / 100, hundredths % 100)
+            }
+        };
+        f.pad(&text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        for (text, expected) in [
+            ("0", Some(0)),
+            ("5GB", Some(5_000_000_000)),
+            ("2MiB", Some(2 << 20)),
+            ("1kB", Some(1000)),
+            ("1.5MB", Some(1_500_000)),
+            ("0.5KiB", Some(512)),
+            ("1.2345kB", Some(1234)),
+            ("", None),
+            ("GB", None),
+            ("1 GB", None),
+            (".5MB", None),
+            ("5.MB", None),
+            ("1.2.3MB", None),
+            ("-1", None),
+            ("99999999999GB", None),
+            ("99999999999999999999999999999999999999999GB", None),
+        ] {
+            assert_eq!(text.parse::<Size>().ok().map(|size| size.0), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn they_are_shown_in_the_largest_unit() {
+        for (bytes, expected) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1.00 kB"),
+            (7_904_999, "7.90 MB"),
+            (7_905_000, "7.91 MB"),
+            (12_000_000_000, "12.00 GB"),
+        ] {
+            assert_eq!(Size(bytes).to_string(), expected);
+        }
+        assert_eq!(format!("{:>9}", Size(1000)), "  1.00 kB");
+    }
+}

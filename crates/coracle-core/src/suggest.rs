@@ -1,0 +1,38 @@
+//! Which known word somebody may have meant.
+
+/// Below this two words have nothing to do with each other.
+const ALIKE: f64 = 0.8;
+
+/// The known word that is most like `word`, if any is like it at all; the first of several.
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let plain = word.to_lowercase().replace('_', "-");
+    let mut best: Option<(f64, &str)> = None;
+    for candidate in known {
+        let likeness = strsim::jaro_winkler(&plain, &candidate.to_lowercase());
+        if likeness >= ALIKE && best.is_none_or(|(known, _)| likeness > known) {
+            best = Some((likeness, candidate));
+        }
+    }
+    best.map(|(_, word)| word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slips_are_understood_and_strangers_are_not() {
+        let known = ["name", "programs", "args", "working-dir", "stop-signal", "labels"];
+        for (word, meant) in [
+            ("nmae", Some("name")),
+            ("program", Some("programs")),
+            ("working_dir", Some("working-dir")),
+            ("workdir", Some("working-dir")),
+            ("label", Some("labels")),
+            ("zebra", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(word, known), meant, "{word}");
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Where something is mounted: nowhere that the container needs itself, and over nothing that the image has.
+
+use super::files::Look;
+use super::finding::{Report, Rule};
+use super::map::shown;
+use super::volume::{Source, Volume};
+use coracle_core::path::ImagePath;
+
+/// Directories that a runtime fills itself.
+const TAKEN: [&str; 5] = ["/", "/etc", "/dev", "/proc", "/sys"];
+/// Hidden files that are named.
+const LISTED: usize = 3;
+
+impl Look<'_, '_> {
+    /// Every mount of the container, whatever it is for.
+    pub(super) fn places(&self, report: &mut Report) {
+        for mount in self.mounts {
+            let path = mount.path.to_string();
+            if TAKEN.contains(&path.as_str()) || path.starts_with("/proc/") {
+                let message =
+                    format!("nothing can be mounted on `{path}`: the container needs it for itself");
+                report.findings.push(self.container.finding(Rule::Taken, mount.place, message));
+                continue;
+            }
+            if let Some(files) = self.expected.files {
+                let is_file = mount.is_file(self.container, self.maps);
+                let hidden = files.hidden_by(&mount.path, is_file);
+                if !hidden.is_empty() {
+                    let names: Vec<String> =
+                        hidden.iter().take(LISTED).map(|path| format!("`{path}`")).collect();
+                    let more = hidden.len() - names.len();
+                    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                    let message =
+                        format!("a mount on `{path}` hides {}{more} of the image", names.join(", "));
+                    report.findings.push(self.container.finding(Rule::Hidden, mount.place, message));
+                }
+            }
+            if let Volume::Files { sources, .. } = &mount.volume {
+                sources.iter().for_each(|source| self.items(source, report));
+            }
+        }
+    }
+
+    /// Keys that a volume asks for: without them the pod never starts.
+    fn items(&self, source: &Source<'_>, report: &mut Report) {
+        let Some(map) = source.map(&self.container.object, self.maps) else { return };
+        for item in source.items.unwrap_or_default() {
+            let key = item.text_of("key").unwrap_or_default();
+            if map.entry(key).is_none() && !source.is_optional {
+                let place = item.get("key").map_or(item.place, |key| key.place);
+                let message = format!(
+                    "the {} `{}` has no key `{}`, so the pod can't start",
+                    source.kind(),
+                    shown(source.name),
+                    shown(key)
+                );
+                report.findings.push(self.container.finding(Rule::MissingKey, place, message));
+            }
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Whether a configuration is the same as before, by the bytes of its files: they are small, and cheaper to read than to
+//! render.
+
+use std::path::Path;
+
+use super::{Configuration, FileSource, source};
+use coracle_core::digest::{Digest, Hasher};
+use crate::values::Source;
+
+/// More than any file of a configuration may have.
+const LARGEST: u64 = 16 << 20;
+
+/// One digest of every file that `configuration` is made from. Nothing when one is piped in, which can be read only
+/// once, or can't be read, which whoever needs it tells best.
+pub fn fingerprint(configuration: &Configuration) -> Option<Digest> {
+    let mut hasher = Hasher::default();
+    let mut add = |bytes: &[u8]| {
+        hasher.update(&(bytes.len() as u64).to_le_bytes());
+        hasher.update(bytes);
+    };
+    for file in configuration.mounts.iter().flat_map(|mount| &mount.files) {
+        if !is_small_file(&file.from) {
+            return None;
+        }
+        match source(file).ok()? {
+            FileSource::Verbatim(bytes) => add(&bytes),
+            FileSource::Template(template) => {
+                add(template.text.as_bytes());
+                for (name, text) in template.includes() {
+                    add(name.as_bytes());
+                    add(text.as_bytes());
+                }
+            }
+        }
+    }
+    let values = configuration.values.iter().filter_map(|source| match source {
+        Source::File(path) | Source::SetFile { path, .. } => Some(path),
+        Source::Set { .. } => None,
+    });
+    for path in values.chain(&configuration.schema) {
+        if !is_small_file(path) {
+            return None;
+        }
+        add(&std::fs::read(path).ok()?);
+    }
+    Some(hasher.finish())
+}
+
+/// Whether `path` can be read twice: a pipe, by whatever name, gives its bytes to the first who asks.
+fn is_small_file(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() <= LARGEST)
+}

@@ -1,0 +1,154 @@
+use std::path::PathBuf;
+
+use super::*;
+use crate::config::{self, Configuration, Reload, SecretMount, State};
+
+/// A configuration in a folder of its own.
+fn configuration(folder: &std::path::Path) -> Configuration {
+    let file = |name: &str, text: &str| -> PathBuf {
+        let path = folder.join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let files = vec![
+        config::file(file("shop.toml.j2", "port = {{ port }}\n{% include 'more' %}"), None, false),
+        config::file(file("login.env.j2", "PASSWORD={{ db.password|sh }}\n"), None, false),
+        config::file(file("logo", "\u{0}"), None, false),
+    ];
+    file("more", "host = {{ db.host|toml }}");
+    let schema = r#"{
+        "required": ["db"],
+        "properties": {
+            "port": { "type": "integer", "default": 80 },
+            "db": { "required": ["host"], "properties": {
+                "host": { "type": "string" },
+                "password": { "type": "string", "writeOnly": true, "default": "hunter22" }
+            } }
+        }
+    }"#;
+    Configuration {
+        mounts: vec![config::Mount {
+            path: "/etc/shop".parse().unwrap(),
+            files,
+            reload: Reload::Watch,
+            is_optional: false,
+        }],
+        secrets: vec![SecretMount {
+            path: "/etc/shop".parse().unwrap(),
+            name: None,
+            keys: vec!["token".into()],
+            reload: Reload::Restart,
+            is_optional: true,
+        }],
+        states: vec![State {
+            path: "/var/lib/shop".parse().unwrap(),
+            size: Some("1Gi".into()),
+            is_shared: false,
+        }],
+        variables: vec![config::Variable {
+            name: "LOGO".into(),
+            from: "/etc/shop/logo".parse().unwrap(),
+            may_be_secret: false,
+        }],
+        schema: Some(file("schema.json", schema)),
+        ..Configuration::default()
+    }
+}
+
+fn facts() -> Facts {
+    Facts { ports: vec!["8080/tcp".into()], user: "65532:65532".into() }
+}
+
+#[test]
+fn a_contract_says_what_is_expected_and_no_value() {
+    let folder = tempfile::tempdir().unwrap();
+    let document = Document::new(&configuration(folder.path()), &facts()).unwrap();
+    let label = document.contract.to_label().unwrap();
+    let schema = document.contract.schema.clone().unwrap();
+    let expected = format!(
+        "{}{schema}{}",
+        concat!(
+            r#"{"env":[{"from":"/etc/shop/logo","name":"LOGO"}],"#,
+            r#""mounts":[{"files":[{"format":"env","key":"login.env","secret":true,"uses":["db.password"]},{"key":"logo"},"#,
+            r#"{"format":"toml","key":"shop.toml","uses":["db.host","port"]},{"key":"token","optional":true,"secret":true}],"#,
+            r#""path":"/etc/shop","reload":"watch"}],"#,
+            r#""parameters":{"db.host":{"required":true,"type":"string"},"db.password":{"secret":true,"type":"string"},"port":{"type":"integer"}},"#,
+            r#""ports":["8080/tcp"],"schema":""#
+        ),
+        r#"","user":"65532:65532","version":1,"writable":[{"path":"/var/lib/shop","persistent":true}]}"#
+    );
+    assert_eq!(label, expected);
+    assert_eq!(Contract::parse(&label).unwrap(), document.contract);
+    let whole = String::from_utf8(coracle_core::json::to_bytes(&document).unwrap()).unwrap();
+    assert!(!whole.contains("hunter22"), "{whole}");
+    assert!(whole.contains("host = {{ db.host|toml }}"), "{whole}");
+    assert_eq!(serde_json::from_str::<Document>(&whole).unwrap(), document);
+}
+
+#[test]
+fn a_large_contract_leaves_out_its_parameters() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut contract = Document::new(&configuration(folder.path()), &facts()).unwrap().contract;
+    for number in 0..200 {
+        contract.parameters.insert(format!("parameter-{number}"), Parameter::default());
+    }
+    let label = contract.to_label().unwrap();
+    assert!(label.len() <= MAX_SIZE, "{}", label.len());
+    let read = Contract::parse(&label).unwrap();
+    assert_eq!(read.mounts.len(), 1);
+    let whole = coracle_core::digest::Digest::of(contract.to_json().unwrap().as_bytes());
+    assert_eq!((read.parameters.len(), read.document), (0, Some(whole.to_string())));
+    let file = |number| File {
+        key: format!("file-{number}"),
+        secret: false,
+        optional: false,
+        format: None,
+        uses: vec![],
+    };
+    contract.mounts[0].files.extend((0..400).map(file));
+    assert!(matches!(contract.to_label(), Err(Error::TooLarge { .. })));
+}
+
+#[test]
+fn what_is_no_contract_is_told_apart() {
+    for (text, expected) in [
+        ("", "no contract"),
+        ("[]", "it has no version"),
+        ("{\"version\":2}", "version 2"),
+        ("{\"version\":1,\"mounts\":3}", "no contract"),
+        (r#"{"version":1,"writable":[{"path":"../x"}]}"#, "must start with `/`"),
+        (r#"{"version":1,"mounts":[{"path":"/a","reload":"watch","files":[{"key":"../x"}]}]}"#, "is no key"),
+    ] {
+        let error = Contract::parse(text).unwrap_err().to_string();
+        assert!(error.contains(expected), "{text}: {error}");
+    }
+}
+
+#[test]
+fn variables_have_files_that_may_be_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    for (from, expected) in [
+        ("/etc/shop/none", "which is no file of a mount"),
+        ("/etc/shop/token", "which is secret"),
+        ("/etc/shop/login.env", "which is secret"),
+    ] {
+        let mut configuration = configuration(folder.path());
+        configuration.variables[0].from = from.parse().unwrap();
+        let error = Document::new(&configuration, &facts()).unwrap_err().to_string();
+        assert!(error.contains(expected), "{from}: {error}");
+        configuration.variables[0].may_be_secret = true;
+        assert_eq!(Document::new(&configuration, &facts()).is_ok(), from != "/etc/shop/none");
+    }
+}
+
+#[test]
+fn a_directory_changes_in_one_way_and_a_name_stands_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut configuration = configuration(folder.path());
+    configuration.secrets[0].reload = "signal:SIGHUP".parse().unwrap();
+    configuration.variables.push(configuration.variables[0].clone());
+    let error = Document::new(&configuration, &facts()).unwrap_err().to_string();
+    for part in ["`/etc/shop` can't be both `watch` and `signal:SIGHUP`", "two variables are `LOGO`"] {
+        assert!(error.contains(part), "{error}");
+    }
+}

@@ -1,0 +1,88 @@
+//! An image by its digest, as pods name it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use coracle_core::digest::Digest;
+use coracle_core::reference::Reference;
+
+/// `NAME[:TAG]@sha256:…`
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Image {
+    /// The repository: `ghcr.io/acme/shop`.
+    pub name: String,
+    /// The tag, for people: the digest decides.
+    pub tag: Option<String>,
+    /// The digest of the manifest or index.
+    pub digest: Digest,
+}
+
+/// A text that is no image by digest.
+#[derive(Debug, thiserror::Error)]
+#[error("`{}` is no image by digest: {why}", coracle_core::path::printable(.text.as_bytes()))]
+pub struct ParseImageError {
+    text: String,
+    why: String,
+}
+
+impl ParseImageError {
+    /// What to write instead.
+    pub fn hint(&self) -> String {
+        "write it as `NAME[:TAG]@sha256:…`, the line that `coracle build` prints".into()
+    }
+}
+
+impl Image {
+    /// An image that was named and built.
+    pub fn new(reference: &Reference, digest: Digest) -> Self {
+        Self { name: reference.name().to_owned(), tag: Some(reference.tag().to_owned()), digest }
+    }
+
+    /// The last part of the name: `shop` for `ghcr.io/acme/shop`.
+    pub fn base_name(&self) -> &str {
+        self.name.rsplit('/').next().unwrap_or(&self.name)
+    }
+}
+
+impl FromStr for Image {
+    type Err = ParseImageError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let error = |why: String| ParseImageError { text: text.to_owned(), why };
+        let (name, digest) =
+            text.split_once('@').ok_or_else(|| error("a tag may mean another image tomorrow".into()))?;
+        let reference: Reference =
+            name.parse().map_err(|wrong: coracle_core::reference::ParseReferenceError| error(wrong.to_string()))?;
+        let digest =
+            digest.parse().map_err(|wrong: coracle_core::digest::ParseDigestError| error(wrong.to_string()))?;
+        let tag = (reference.name() != name).then(|| reference.tag().to_owned());
+        Ok(Self { name: reference.name().to_owned(), tag, digest })
+    }
+}
+
+impl fmt::Display for Image {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        self.tag.iter().try_for_each(|tag| write!(f, ":{tag}"))?;
+        write!(f, "@{}", self.digest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_has_a_digest() {
+        let digest = format!("sha256:{}", "0".repeat(64));
+        for name in ["shop", "shop:1", "localhost:5000/a/shop", "ghcr.io/acme/shop:1.2"] {
+            let text = format!("{name}@{digest}");
+            let image: Image = text.parse().unwrap();
+            assert_eq!((image.to_string(), image.base_name()), (text, "shop"));
+        }
+        let twice = format!("shop@{digest}@{digest}");
+        for text in ["", "shop", "shop:1", "shop@sha256:0", "Shop@sha256:0", twice.as_str()] {
+            assert!(text.parse::<Image>().is_err(), "{text}");
+        }
+    }
+}

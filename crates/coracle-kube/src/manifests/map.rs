@@ -1,0 +1,179 @@
+//! ConfigMaps and Secrets: the files of one mount as an object.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map as Members, Value, json};
+
+use super::{Problem, hash};
+use crate::config;
+use coracle_core::note::Note;
+use coracle_core::path::ImagePath;
+
+/// What all annotations of one object have together at most (`ValidateAnnotationsSize`).
+const MAX_ANNOTATIONS: usize = 262_144;
+/// The annotation in which `kubectl apply` keeps the whole object.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// The two kinds of maps.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MapKind {
+    /// What anybody may see.
+    ConfigMap,
+    /// What holds a secret.
+    Secret,
+}
+
+impl MapKind {
+    /// As `kind` has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ConfigMap => "ConfigMap",
+            Self::Secret => "Secret",
+        }
+    }
+}
+
+/// A ConfigMap or Secret with the files of one mount.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Map {
+    /// Which of the two.
+    pub kind: MapKind,
+    /// Where its files are mounted.
+    pub mount: ImagePath,
+    /// Its name without a hash.
+    pub base: String,
+    /// It never changes, and its name has a hash of its content.
+    pub is_immutable: bool,
+    /// `metadata` without `name`.
+    pub metadata: Value,
+    /// Its files, by key.
+    pub files: Vec<(String, Vec<u8>)>,
+}
+
+impl Map {
+    /// The name of the object.
+    pub fn name(&self) -> String {
+        if self.is_immutable {
+            let suffix = hash::suffix(self.kind, &Contents::of(self.kind, &self.files));
+            format!("{}-{suffix}", self.base)
+        } else {
+            self.base.clone()
+        }
+    }
+
+    /// The object.
+    pub fn object(&self) -> Value {
+        let contents = Contents::of(self.kind, &self.files);
+        let mut metadata = self.metadata.clone();
+        let mut object = json!({ "apiVersion": "v1", "kind": self.kind.as_str() });
+        if let Some(members) = metadata.as_object_mut() {
+            members.insert("name".into(), json!(self.name()));
+        }
+        let is_there = |map: &Value| map.as_object().is_some_and(|map| !map.is_empty());
+        if let Some(members) = object.as_object_mut() {
+            members.insert("metadata".into(), metadata);
+            if self.is_immutable {
+                members.insert("immutable".into(), json!(true));
+            }
+            if self.kind == MapKind::Secret {
+                members.insert("type".into(), json!("Opaque"));
+            }
+            let parts = [("data", contents.data), ("binaryData", contents.binary)];
+            members.extend(
+                parts.into_iter().filter(|(_, map)| is_there(map)).map(|(key, map)| (key.to_owned(), map)),
+            );
+        }
+        object
+    }
+
+    /// More than an object holds.
+    pub(super) fn too_large(&self) -> Option<Problem> {
+        let size: usize = self.files.iter().map(|(_, bytes)| bytes.len()).sum();
+        (size > config::MAX_SIZE).then(|| {
+            Problem::new(
+                format!(
+                    "the {} of `{}` has {size} bytes, and an object of Kubernetes holds {} at most",
+                    self.kind.as_str(),
+                    self.mount,
+                    config::MAX_SIZE
+                ),
+                "split the files over several mounts, or include what never changes in the image",
+            )
+            .at_mount(&self.mount)
+        })
+    }
+
+    /// More than client-side `kubectl apply` can keep beside the object.
+    pub(super) fn not_for_apply(&self) -> Option<Note> {
+        let mut recorded = self.object();
+        if let Some(metadata) = recorded.pointer_mut("/metadata").and_then(Value::as_object_mut) {
+            metadata.entry("annotations").or_insert_with(|| json!({}));
+            metadata.entry("namespace").or_insert_with(|| json!("default"));
+        }
+        let annotations = self.metadata.get("annotations").and_then(Value::as_object);
+        let others: usize = annotations
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| name.len() + value.as_str().map_or(0, str::len))
+            .sum();
+        let size = LAST_APPLIED.len() + hash::go_json(&recorded).len() + "\n".len() + others;
+        (size > MAX_ANNOTATIONS).then(|| {
+            Note::Warning(format!(
+                "the {} `{}` is too large for `kubectl apply`, which would keep {size} bytes in an annotation, where \
+                 {MAX_ANNOTATIONS} fit: use `kubectl apply --server-side`",
+                self.kind.as_str(),
+                self.name()
+            ))
+        })
+    }
+}
+
+/// `data` and `binaryData` of a map.
+pub(super) struct Contents {
+    pub(super) data: Value,
+    pub(super) binary: Value,
+}
+
+impl Contents {
+    /// Text stays text in a ConfigMap; what is not UTF-8, and all of a Secret, is base64.
+    pub(super) fn of(kind: MapKind, files: &[(String, Vec<u8>)]) -> Self {
+        let (mut data, mut binary) = (Members::new(), Members::new());
+        for (key, bytes) in files {
+            match (kind, std::str::from_utf8(bytes)) {
+                (MapKind::Secret, _) => data.insert(key.clone(), json!(base64(bytes))),
+                (MapKind::ConfigMap, Ok(text)) => data.insert(key.clone(), json!(text)),
+                (MapKind::ConfigMap, Err(_)) => binary.insert(key.clone(), json!(base64(bytes))),
+            };
+        }
+        Self { data: Value::Object(data), binary: Value::Object(binary) }
+    }
+}
+
+/// Base64 as kustomize writes it: what is longer than a line is broken, and the breaks count in its hash.
+fn base64(bytes: &[u8]) -> String {
+    const LINE: usize = 70;
+    let encoded = STANDARD.encode(bytes);
+    if encoded.len() < LINE {
+        return encoded;
+    }
+    let mut lines = String::with_capacity(encoded.len() + encoded.len() / LINE + 1);
+    let mut rest = encoded.as_str();
+    while !rest.is_empty() {
+        let (line, after) = rest.split_at(LINE.min(rest.len()));
+        lines.push_str(line);
+        lines.push('\n');
+        rest = after;
+    }
+    lines
+}
+
+/// Which files of a mount are public, and which are secret.
+pub(super) fn divided(mount: &config::RenderedMount) -> BTreeMap<bool, Vec<(String, Vec<u8>)>> {
+    let mut divided: BTreeMap<bool, Vec<(String, Vec<u8>)>> = BTreeMap::new();
+    for file in &mount.files {
+        divided.entry(file.is_secret).or_default().push((file.key.clone(), file.bytes.clone()));
+    }
+    divided
+}

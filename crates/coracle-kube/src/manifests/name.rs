@@ -1,0 +1,150 @@
+//! Names that Kubernetes takes. Source: `apimachinery/pkg/util/validation/validation.go`.
+
+use coracle_core::digest::Digest;
+use coracle_core::path::ImagePath;
+
+/// The longest name of an application: a CronJob and the pods of a StatefulSet put something behind it.
+const MAX_APPLICATION: usize = 52;
+/// The longest DNS label, which volumes and containers have, and the longest value of a label.
+const MAX_LABEL: usize = 63;
+
+/// Why `name` can't be an application's: it names a Service, which is a DNS label that starts with a letter.
+pub fn application(name: &str) -> Result<(), &'static str> {
+    if name.is_empty() {
+        Err("it is empty")
+    } else if name.len() > MAX_APPLICATION {
+        Err("it is longer than 52 bytes")
+    } else if !name.starts_with(|c: char| c.is_ascii_lowercase()) {
+        Err("it does not start with a lower-case letter")
+    } else if !name.bytes().all(is_label_byte) || name.ends_with('-') {
+        Err("it holds something else than lower-case letters, digits and `-`, or ends in `-`")
+    } else {
+        Ok(())
+    }
+}
+
+fn is_label_byte(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'
+}
+
+/// Whether `name` is a DNS label (RFC 1123), as namespaces are.
+pub fn is_label(name: &str) -> bool {
+    !name.is_empty()
+        && name.len() <= MAX_LABEL
+        && name.bytes().all(is_label_byte)
+        && !name.starts_with('-')
+        && !name.ends_with('-')
+}
+
+/// Whether `name` is a DNS subdomain (RFC 1123), as most objects are named.
+pub fn is_subdomain(name: &str) -> bool {
+    let is_part = |part: &str| {
+        !part.is_empty() && part.bytes().all(is_label_byte) && !part.starts_with('-') && !part.ends_with('-')
+    };
+    name.len() <= 253 && name.split('.').all(is_part)
+}
+
+/// Whether `key` is the name of a label or an annotation: `[PREFIX/]NAME`.
+pub fn is_qualified(key: &str) -> bool {
+    match key.split_once('/') {
+        Some((prefix, name)) => is_subdomain(prefix) && is_word(name),
+        None => is_word(key),
+    }
+}
+
+/// Whether `value` is the value of a label.
+pub fn is_label_value(value: &str) -> bool {
+    value.is_empty() || is_word(value)
+}
+
+/// Letters, digits, `-`, `_` and `.`, at both ends a letter or a digit.
+fn is_word(text: &str) -> bool {
+    let is_end = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+    text.len() <= MAX_LABEL
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+        && is_end(text.chars().next())
+        && is_end(text.chars().next_back())
+}
+
+/// A DNS label for a directory, by its path alone, so that no other directory changes it: `etc-shop` for `/etc/shop`. A
+/// `-` is written twice, so that `/etc/a-b` and `/etc/a/b` have names of their own.
+pub(super) fn label(path: &ImagePath) -> String {
+    let parts: Vec<&[u8]> = path.names().collect();
+    let is_plain =
+        |part: &&[u8]| std::str::from_utf8(part).is_ok_and(|part| is_label(part) && !part.contains("--"));
+    let label = String::from_utf8_lossy(&parts.join(&b'/')).replace('-', "--").replace('/', "-");
+    if !label.is_empty() && label.len() <= MAX_LABEL && parts.iter().all(is_plain) {
+        label
+    } else {
+        marked(path)
+    }
+}
+
+/// With a part of the path's digest, where the letters alone don't tell it from others.
+fn marked(path: &ImagePath) -> String {
+    let digest: String = Digest::of(path.as_bytes()).hex().chars().take(8).collect();
+    let letter = |byte: u8| match byte.to_ascii_lowercase() {
+        byte if is_label_byte(byte) => char::from(byte),
+        _ => '-',
+    };
+    let letters: String = path.relative().iter().map(|&byte| letter(byte)).collect();
+    let start: String = letters.trim_start_matches('-').chars().take(MAX_LABEL - digest.len() - 1).collect();
+    match start.trim_end_matches('-') {
+        "" => format!("at-{digest}"),
+        start => format!("{start}-{digest}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_has_a_name_of_its_own_whatever_the_others_are() {
+        let long = format!("/{}", "x".repeat(80));
+        let mut labels = Vec::new();
+        for (path, expected) in [
+            ("/etc/shop", Some("etc-shop")),
+            ("/etc/a-b", Some("etc-a--b")),
+            ("/etc/a/b", Some("etc-a-b")),
+            ("/etc-/a", None),
+            ("/etc/-a", None),
+            ("/etc/a--b", None),
+            ("/Etc/App.d", None),
+            ("/etc/app.d", Some("etc-app-d-e375181c")),
+            ("/_", None),
+            ("/ä", None),
+            (long.as_str(), None),
+        ] {
+            let label = label(&path.parse().unwrap());
+            assert!(is_label(&label), "{label}");
+            assert!(expected.is_none_or(|expected| label == expected), "{label}");
+            labels.push(label);
+        }
+        assert!(labels[6].starts_with("etc-app-d-"), "{labels:?}");
+        let count = labels.len();
+        labels.sort();
+        labels.dedup();
+        assert_eq!(labels.len(), count);
+    }
+
+    #[test]
+    fn words_of_kubernetes() {
+        let long = "x".repeat(64);
+        for (text, is_application, qualified, value) in [
+            ("shop", true, true, true),
+            ("", false, false, true),
+            ("1shop", false, true, true),
+            ("shop-", false, false, false),
+            ("Shop.1_2", false, true, true),
+            ("acme.com/team", false, true, false),
+            ("acme.com/", false, false, false),
+            ("a b", false, false, false),
+            (long.as_str(), false, false, false),
+        ] {
+            let found = (application(text).is_ok(), is_qualified(text), is_label_value(text));
+            assert_eq!(found, (is_application, qualified, value), "{text}");
+        }
+        assert!(is_label("0-9") && !is_label("a.b") && is_subdomain("a.b") && !is_subdomain("a..b"));
+    }
+}

@@ -1,0 +1,90 @@
+//! The way to a value: `db.hosts.0`, as templates write it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde_json::Value;
+
+/// Names from the top down; the place in an array is a number.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
+pub struct KeyPath(Vec<String>);
+
+/// A text that is no way to a value.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is no key: write it as `a.b.c`")]
+pub struct ParseKeyError(String);
+
+impl KeyPath {
+    /// A JSON pointer (RFC 6901).
+    pub(super) fn from_pointer(pointer: &str) -> Self {
+        let names = pointer.split('/').skip(1).map(|name| name.replace("~1", "/").replace("~0", "~"));
+        Self(names.collect())
+    }
+
+    pub(super) fn new(names: &[String]) -> Self {
+        Self(names.to_vec())
+    }
+
+    /// `other`, which starts at this place.
+    pub(super) fn above(&self, other: &Self) -> Self {
+        Self(self.0.iter().chain(&other.0).cloned().collect())
+    }
+
+    /// Whether one of its names is this.
+    pub(super) fn passes(&self, name: &str) -> bool {
+        self.0.iter().any(|own| own == name)
+    }
+
+    pub(super) fn joined(&self, name: &str) -> Self {
+        Self(self.0.iter().cloned().chain([name.to_owned()]).collect())
+    }
+
+    pub(super) fn parent(&self) -> Option<Self> {
+        let (_, above) = self.0.split_last()?;
+        Some(Self(above.to_vec()))
+    }
+
+    /// What stands there in `value`.
+    pub fn find<'a>(&self, value: &'a Value) -> Option<&'a Value> {
+        self.0.iter().try_fold(value, |value, name| match value {
+            Value::Object(table) => table.get(name),
+            Value::Array(array) => array.get(name.parse::<usize>().ok()?),
+            _ => None,
+        })
+    }
+
+    /// A table with `value` at this place and nothing else.
+    pub(super) fn table(&self, value: Value) -> Value {
+        self.0
+            .iter()
+            .rev()
+            .fold(value, |value, name| Value::Object([(name.clone(), value)].into_iter().collect()))
+    }
+
+    /// Whether this is `other` or above it.
+    pub fn leads_to(&self, other: &Self) -> bool {
+        self.is_along(other) && self.0.len() <= other.0.len()
+    }
+
+    /// Whether one leads through the other.
+    pub fn is_along(&self, other: &Self) -> bool {
+        self.0.iter().zip(&other.0).all(|(a, b)| a == b)
+    }
+}
+
+impl FromStr for KeyPath {
+    type Err = ParseKeyError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let names: Vec<String> = text.split('.').map(str::to_owned).collect();
+        let is_name =
+            |name: &String| !name.is_empty() && !name.contains(|c: char| c.is_control() || c.is_whitespace());
+        if names.iter().all(is_name) { Ok(Self(names)) } else { Err(ParseKeyError(text.to_owned())) }
+    }
+}
+
+impl fmt::Display for KeyPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&coracle_core::path::printable(self.0.join(".").as_bytes()))
+    }
+}

@@ -1,0 +1,79 @@
+//! Where values are from: a file, or a single value of the command line.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::{Error, KeyPath, file, written};
+use coracle_core::json;
+
+/// One layer of values.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Source {
+    /// A file of TOML, YAML or JSON, as its name ends.
+    File(PathBuf),
+    /// `--set KEY=VALUE`, where the value is JSON, else text.
+    Set {
+        /// The key.
+        key: KeyPath,
+        /// The text behind `=`.
+        text: String,
+    },
+    /// `--set-file KEY=FILE`: the file's text.
+    SetFile {
+        /// The key.
+        key: KeyPath,
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// Where a value is from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Origin {
+    /// Somebody gave it.
+    Given(Source),
+    /// Nobody did: it is a default of this schema.
+    Default(PathBuf),
+}
+
+impl Source {
+    pub(super) fn read(&self) -> Result<Value, Error> {
+        match self {
+            Self::File(path) => file::read(path),
+            Self::Set { key, text } => self.json(key, text),
+            Self::SetFile { key, path } => Ok(key.table(Value::String(file::text(path)?))),
+        }
+    }
+
+    /// JSON, else text. Nearly JSON, with a key twice, is neither.
+    fn json(&self, key: &KeyPath, text: &str) -> Result<Value, Error> {
+        match written::json(text) {
+            Ok(read) => Error::all(read.errors(self)).map_or_else(|| Ok(key.table(read.value)), Err),
+            Err(error) if error.is_data() => {
+                Err(Error::Syntax { origin: self.clone(), message: json::message(&error) })
+            }
+            Err(_) => Ok(key.table(Value::String(text.to_owned()))),
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Set { key, .. } => write!(f, "--set {key}"),
+            Self::SetFile { key, .. } => write!(f, "--set-file {key}"),
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Given(source) => source.fmt(f),
+            Self::Default(schema) => write!(f, "the default in {}", schema.display()),
+        }
+    }
+}

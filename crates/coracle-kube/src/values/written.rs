@@ -1,0 +1,208 @@
+//! From text to values. Text, numbers and truth are what TOML, YAML and JSON have in common; a date is text.
+//!
+//! A number is what its text says and comes out as that text, or it is told: a version `1.10` is not `1.1`, and a mode
+//! `0644` is neither 644 nor 420.
+
+use serde_json::{Number, Value};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::{Error, KeyPath, Source};
+use coracle_core::json;
+use crate::yaml::{self, Kind, Node};
+
+/// What stands in a text.
+pub(super) struct Written {
+    pub(super) value: Value,
+    /// Numbers that come out otherwise than they are written.
+    pub(super) altered: Vec<Altered>,
+}
+
+pub(super) struct Altered {
+    pub(super) key: KeyPath,
+    line: usize,
+}
+
+/// So many are told; a file that has more is told again when these are mended.
+const MAX_ALTERED: usize = 50;
+
+impl Written {
+    /// What `origin` has to be told for.
+    pub(super) fn errors(&self, origin: &Source) -> Vec<Error> {
+        let error = |altered: &Altered| match origin {
+            Source::Set { key, .. } => {
+                Error::Number { key: key.above(&altered.key), origin: origin.clone(), line: None }
+            }
+            _ => Error::Number { key: altered.key.clone(), origin: origin.clone(), line: Some(altered.line) },
+        };
+        self.altered.iter().map(error).collect()
+    }
+}
+
+/// A table of TOML.
+pub(super) fn toml(text: &str) -> Result<Written, String> {
+    let table = DeTable::parse(text).map_err(|error| {
+        let place = error.span().map(|span| format!("line {}: ", line(text, span.start))).unwrap_or_default();
+        format!("{place}{}", error.message())
+    })?;
+    let mut reader = Reader { text, ..Reader::default() };
+    let value = reader.table(table.into_inner());
+    Ok(reader.written(value))
+}
+
+/// A document of YAML; an empty one is an empty table.
+pub(super) fn yaml(text: &str) -> Result<Written, String> {
+    let node = yaml::document(text).map_err(|error| error.to_string())?;
+    let mut reader = Reader { text, ..Reader::default() };
+    let value = node.filter(|node| !node.is_null()).map(|node| reader.node(&node));
+    Ok(reader.written(value.unwrap_or_else(|| Value::Object(serde_json::Map::new()))))
+}
+
+/// A value of JSON.
+pub(super) fn json(text: &str) -> Result<Written, serde_json::Error> {
+    let mut reader = Reader::default();
+    let value = json::read(text, |json::Number { path, line, text }| {
+        if number(text).is_none() {
+            reader.altered(path, line);
+        }
+    })?;
+    Ok(reader.written(value))
+}
+
+/// Lines and keys of numbers in `documents`, which were read from `text`, that would come out otherwise than they are
+/// written.
+pub(crate) fn altered_numbers(text: &str, documents: &[Node]) -> Vec<(usize, KeyPath)> {
+    let mut reader = Reader { text, ..Reader::default() };
+    documents.iter().for_each(|document| drop(reader.node(document)));
+    reader.altered.into_iter().map(|altered| (altered.line, altered.key)).collect()
+}
+
+/// The number that comes out as `text`, with and without a filter.
+fn number(text: &str) -> Option<Number> {
+    let whole = text.parse().map(i64::into).or_else(|_| text.parse().map(u64::into));
+    let number: Number = whole.ok().or_else(|| Number::from_f64(text.parse().ok()?))?;
+    // Languages do not agree on when an exponent is written.
+    (number.to_string() == text && !text.contains('e')).then_some(number)
+}
+
+/// From 1.
+fn line(text: &str, offset: usize) -> usize {
+    text.get(..offset).unwrap_or_default().matches('\n').count() + 1
+}
+
+#[derive(Default)]
+struct Reader<'t> {
+    text: &'t str,
+    path: Vec<String>,
+    altered: Vec<Altered>,
+}
+
+impl Reader<'_> {
+    fn written(self, value: Value) -> Written {
+        Written { value, altered: self.altered }
+    }
+
+    fn altered(&mut self, path: &[String], line: usize) {
+        if self.altered.len() < MAX_ALTERED {
+            self.altered.push(Altered { key: KeyPath::new(path), line });
+        }
+    }
+
+    /// The number between two bytes of the text.
+    fn number(&mut self, start: usize, end: usize) -> Value {
+        match number(self.text.get(start..end).unwrap_or_default()) {
+            Some(number) => Value::Number(number),
+            None => {
+                self.altered(&self.path.clone(), line(self.text, start));
+                Value::Null
+            }
+        }
+    }
+
+    fn below<T>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> T) -> T {
+        self.path.push(name.to_owned());
+        let read = read(self);
+        self.path.pop();
+        read
+    }
+
+    fn node(&mut self, node: &Node) -> Value {
+        match &node.kind {
+            Kind::Plain(value @ (Value::Null | Value::Bool(_))) => value.clone(),
+            // Also one that JSON has no number for.
+            Kind::Plain(_) => self.number(node.defined.start, node.defined.end),
+            Kind::Text(text) => text.as_str().into(),
+            Kind::List(items) => {
+                let items = items.iter().enumerate();
+                items.map(|(at, item)| self.below(&at.to_string(), |below| below.node(item))).collect()
+            }
+            Kind::Table(members) => {
+                let members = members.iter();
+                let read = members
+                    .map(|(key, node)| (key.name.clone(), self.below(&key.name, |below| below.node(node))));
+                Value::Object(read.collect())
+            }
+        }
+    }
+
+    fn table(&mut self, table: DeTable<'_>) -> Value {
+        let read = table.into_iter().map(|(key, value)| {
+            let value = self.below(key.get_ref(), |below| below.toml(value));
+            (key.into_inner().into_owned(), value)
+        });
+        Value::Object(read.collect())
+    }
+
+    fn toml(&mut self, value: Spanned<DeValue<'_>>) -> Value {
+        let span = value.span();
+        match value.into_inner() {
+            DeValue::String(text) => Value::String(text.into_owned()),
+            DeValue::Boolean(flag) => flag.into(),
+            DeValue::Integer(_) | DeValue::Float(_) => self.number(span.start, span.end),
+            DeValue::Datetime(_) => self.text.get(span).unwrap_or_default().into(),
+            DeValue::Array(items) => {
+                let items = items.into_iter().enumerate();
+                items.map(|(at, item)| self.below(&at.to_string(), |below| below.toml(item))).collect()
+            }
+            DeValue::Table(table) => self.table(table),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_comes_out_as_it_is_written_or_is_none() {
+        for text in ["0", "1", "-5", "1.5", "0.25", "1.0", "-0.0", "18446744073709551615", "0.1", "123456.75"]
+        {
+            assert_eq!(number(text).map(|number| number.to_string()).as_deref(), Some(text));
+        }
+        for text in [
+            "",
+            "0644",
+            "1_000",
+            "1.10",
+            "+1",
+            ".5",
+            "1.",
+            "1e3",
+            "1e16",
+            "1e-7",
+            "0.0000001",
+            "0x1f",
+            "0o644",
+            "18446744073709551616",
+            "10000000000000000.0",
+            "0.10000000000000000001",
+            "-0",
+            "inf",
+            "nan",
+            ".inf",
+            "\"1\"",
+        ] {
+            assert_eq!(number(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! What a search depends on besides files: the working directory, for relative and empty elements of a path, and the
+//! CPU, for `$PLATFORM`. In an image both are somebody else's choice.
+//!
+//! Source: `fillin_rpath` and `_dl_dst_substitute`, `elf/dl-load.c`; on x86-64 glibc sets `AT_PLATFORM` to `haswell` or
+//! `xeon_phi` where it fits (`sysdeps/x86/cpu-features.c`).
+
+use goblin::elf::header::EM_X86_64;
+
+use super::{LinkMap, Mapped, Problem, ProblemKind, Severity};
+use coracle_core::fs;
+use coracle_core::path::printable;
+
+/// Paths of objects of `map` that do not mean the same everywhere.
+///
+/// # Errors
+/// None: nothing is read, but all checks of a map look alike.
+pub fn check(map: &LinkMap) -> fs::Result<Vec<Problem>> {
+    let glibc = map.loader.as_ref().is_some_and(|loader| loader.is_glibc());
+    let (mut problems, checked) = (Vec::new(), map.news().filter(|_| map.loader.is_some()));
+    for (_, mapped) in checked {
+        for (tag, list) in paths(mapped) {
+            let mut elements = list.split(|&byte| byte == b':');
+            if glibc && mapped.object.header.machine.number == EM_X86_64 && names_platform(list) {
+                problems.push(problem(
+                    mapped,
+                    list,
+                    format!(
+                        "{tag} of `{}` holds `$PLATFORM`, which is not the same on every CPU: `{}`",
+                        mapped.spelled,
+                        printable(list)
+                    ),
+                ));
+            }
+            // musl passes over empty elements.
+            if elements.any(|element| is_relative(element) && (glibc || !element.is_empty())) {
+                problems.push(problem(mapped, list, format!(
+                    "{tag} of `{}` has an element that starts at the working directory, whatever that is: `{}`",
+                    mapped.spelled,
+                    printable(list)
+                )));
+            }
+        }
+    }
+    Ok(problems)
+}
+
+fn paths(mapped: &Mapped) -> impl Iterator<Item = (&'static str, &[u8])> {
+    let dynamic = &mapped.object.dynamic;
+    let both = [("RPATH", dynamic.rpath.as_deref()), ("RUNPATH", dynamic.runpath.as_deref())];
+    both.into_iter().filter_map(|(tag, list)| Some((tag, list.filter(|list| !list.is_empty())?)))
+}
+
+fn is_relative(element: &[u8]) -> bool {
+    let starts = [&b"/"[..], b"$ORIGIN", b"${ORIGIN}"];
+    !starts.iter().any(|start| element.starts_with(start))
+}
+
+fn names_platform(list: &[u8]) -> bool {
+    [&b"$PLATFORM"[..], b"${PLATFORM}"]
+        .iter()
+        .any(|token| list.windows(token.len()).any(|part| part == *token))
+}
+
+fn problem(mapped: &Mapped, list: &[u8], message: String) -> Problem {
+    Problem {
+        kind: ProblemKind::Circumstances,
+        severity: Severity::Warning,
+        object: mapped.spelled.clone(),
+        name: printable(list),
+        message,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn relative_elements() {
+        for element in ["", "lib", ".", "$LIB/x"] {
+            assert!(is_relative(element.as_bytes()), "{element:?}");
+        }
+        for element in ["/lib", "$ORIGIN", "${ORIGIN}/../lib"] {
+            assert!(!is_relative(element.as_bytes()), "{element:?}");
+        }
+        assert!(names_platform(b"/a:/b/${PLATFORM}") && !names_platform(b"$PLAT"));
+    }
+}

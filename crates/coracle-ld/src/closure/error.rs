@@ -1,0 +1,239 @@
+//! Why a program can't be started, with everything that was tried.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use super::link_map::{Absence, LinkMap, Missing};
+use super::mixed;
+use crate::elf::{self, Machine};
+use coracle_core::fs;
+use crate::ldso::conf::Listed;
+use crate::ldso::{self, Refusal};
+use coracle_core::path::{Spelled, printable};
+
+/// Why there is no closure.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The program itself can't be had.
+    #[error("cannot use `{program}` as a program: {what}")]
+    Program {
+        /// As it was named.
+        program: Spelled,
+        /// What stands there instead.
+        what: String,
+        /// A program of that name in `PATH`.
+        elsewhere: Option<Spelled>,
+    },
+    /// It is no sound ELF file.
+    #[error("cannot use `{program}` as a program")]
+    Elf {
+        /// As it was named.
+        program: Spelled,
+        /// What is wrong with it.
+        source: elf::Error,
+    },
+    /// It is an ELF file that nobody can start.
+    #[error("cannot use `{program}` as a program: it is {what}")]
+    NotExecutable {
+        /// As it was named.
+        program: Spelled,
+        /// What it is.
+        what: &'static str,
+    },
+    /// The `#!` line names nothing, or something that can't be followed.
+    #[error("cannot follow the first line of the script `{script}`: {why}")]
+    Script {
+        /// As it was named.
+        script: Spelled,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Scripts that name scripts, more than the kernel follows.
+    #[error("cannot start `{0}`: its interpreter is a script, whose interpreter is a script, and so on")]
+    ScriptDepth(Spelled),
+    /// The kernel would not find the interpreter of a program.
+    #[error("cannot find the interpreter `{interpreter}` of `{program}`: {why}")]
+    Interpreter {
+        /// The program.
+        program: Spelled,
+        /// `PT_INTERP`.
+        interpreter: Spelled,
+        /// What stands there instead.
+        why: String,
+        /// The program's machine.
+        wanted: Machine,
+    },
+    /// The kernel, or `env`, would not find the interpreter of a script.
+    #[error("cannot find the interpreter `{interpreter}` of the script `{script}`: {why}")]
+    ScriptInterpreter {
+        /// The script.
+        script: Spelled,
+        /// What the first line says.
+        interpreter: Spelled,
+        /// What stands there instead, or where was looked.
+        why: String,
+        /// `env` looked it up in `PATH`.
+        by_env: bool,
+    },
+    /// The interpreter is not for the program's machine.
+    #[error("the interpreter `{interpreter}` of `{program}` is for {found}, the program for {wanted}")]
+    InterpreterMachine {
+        /// The program.
+        program: Spelled,
+        /// `PT_INTERP`.
+        interpreter: Spelled,
+        /// The interpreter's machine.
+        found: Machine,
+        /// The program's machine.
+        wanted: Machine,
+    },
+    /// The interpreter could not be read as a loader.
+    #[error("cannot read the loader `{interpreter}` of `{program}`")]
+    Loader {
+        /// The program.
+        program: Spelled,
+        /// `PT_INTERP`.
+        interpreter: Spelled,
+        /// What is wrong with it.
+        source: ldso::Error,
+    },
+    /// The loader would not come to an end.
+    #[error("cannot follow `{program}`: its loader would map more and more objects, `{name}` next")]
+    Endless {
+        /// As it was named.
+        program: Spelled,
+        /// What is wanted once too often.
+        name: Spelled,
+    },
+    /// Libraries that no rule finds, all of them.
+    #[error("{}", missing_text(.0))]
+    Missing(Vec<Rc<LinkMap>>),
+    /// Something could not be read.
+    #[error(transparent)]
+    Io(#[from] fs::Error),
+}
+
+impl Error {
+    /// The next step.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Program { elsewhere: Some(path), .. } => {
+                format!("did you mean `{path}`? PATH is not searched")
+            }
+            Self::Program { .. } => "name the file of a program, and build it first".into(),
+            Self::Elf { source: elf::Error::NotElf, .. } => {
+                "a program is an ELF file or starts with `#!`; if this is a script, write `#!/bin/sh` or \
+                 the like as its first line"
+                    .into()
+            }
+            Self::Elf { .. } => "build or copy the program again".into(),
+            Self::NotExecutable { .. } => {
+                "name the program that was linked, not what it was linked from".into()
+            }
+            Self::Script { .. } => {
+                "write `#!/path/to/interpreter [argument]`, and end the line as Unix does".into()
+            }
+            Self::ScriptDepth(_) => "name a program as the interpreter".into(),
+            Self::Interpreter { .. } | Self::InterpreterMachine { .. } => {
+                "install it, pass `--sysroot <DIR>` with the loader and libraries of its platform, or link the program statically"
+                    .into()
+            }
+            Self::ScriptInterpreter { by_env: true, .. } => {
+                "install it where the image is built, or say where it is with `--env PATH=…`".into()
+            }
+            Self::ScriptInterpreter { .. } => {
+                "install it where the image is built, or write its whole path in the first line".into()
+            }
+            Self::Loader { source, .. } => source.hint().into(),
+            Self::Endless { .. } => "link the program without `--filter` and `--auxiliary`".into(),
+            Self::Missing(maps) => missing_hint(maps),
+            Self::Io(error) => return error.hint(),
+        })
+    }
+}
+
+/// One library as a sentence, several as a list.
+fn missing_text(maps: &[Rc<LinkMap>]) -> String {
+    let all: Vec<String> =
+        maps.iter().flat_map(|map| fatal(map).map(|missing| describe(map, missing))).collect();
+    match &*all {
+        [one] => format!("cannot find {one}"),
+        several => several.iter().fold(format!("cannot find {} libraries", several.len()), |text, one| {
+            format!("{text}\n\n  {}", one.replace('\n', "\n  "))
+        }),
+    }
+}
+
+/// What keeps the program from starting.
+fn fatal(map: &LinkMap) -> impl Iterator<Item = &Missing> {
+    map.missing.iter().filter(|missing| missing.absence == Absence::Fatal)
+}
+
+/// A library, who needs it, where it was searched and what was refused.
+fn describe(map: &LinkMap, Missing { name, by, missed, .. }: &Missing) -> String {
+    let chain: Vec<String> = map.chain(*by).map(|object| format!("`{object}`")).collect();
+    let places = missed.places.iter().map(|place| (place.directory.to_string(), place.rule.to_string()));
+    let refused = missed.refused.iter().map(|(path, refusal)| (path.to_string(), refusal.to_string()));
+    let mut text = format!("`{}`, needed by {}", printable(name), chain.join(", needed by "));
+    text.push_str(&table("searched, in order:", &places.collect::<Vec<_>>()));
+    text.push_str(&table("found but refused:", &refused.collect::<Vec<_>>()));
+    text
+}
+
+/// A heading and two columns; nothing without rows.
+fn table(heading: &str, rows: &[(String, String)]) -> String {
+    let width = rows.iter().map(|(left, _)| left.chars().count()).max();
+    let heading = width.map(|_| format!("\n  {heading}")).unwrap_or_default();
+    let width = width.unwrap_or_default();
+    rows.iter().fold(heading, |text, (left, right)| format!("{text}\n    {left:width$}  {right}"))
+}
+
+impl Missing {
+    /// That the library is on the system, and why the loader does not see it; nothing when it is not.
+    pub fn listed_hint(&self) -> Option<String> {
+        let Listed { directory, file } = self.listed.as_ref()?;
+        Some(format!(
+            "`{}` is in `{directory}`, which `{file}` names; but loaders read only what `ldconfig` wrote into their \
+             cache, and that lacks it",
+            printable(&self.name)
+        ))
+    }
+}
+
+/// Each next step that helps with one of them.
+fn missing_hint(maps: &[Rc<LinkMap>]) -> String {
+    let missing = || maps.iter().flat_map(|map| fatal(map));
+    let refused = || missing().flat_map(|missing| missing.missed.refused.iter().map(|(_, refusal)| refusal));
+    let other_machine = |refusal: &Refusal| matches!(refusal, Refusal::Machine { .. });
+    if maps.iter().any(|map| fatal(map).any(|missing| mixed::is_of_another_libc(map, &missing.name))) {
+        return "it was built for another C library: build the program and its libraries against one".into();
+    }
+    let mut hints: Vec<String> = Vec::new();
+    if missing().any(|missing| missing.missed.refused.is_empty() && missing.listed.is_none()) {
+        hints.push(
+            "install the package that has the library, give the program a RUNPATH that leads to it, or link it \
+             statically"
+                .into(),
+        );
+    }
+    let listed = missing().filter_map(Missing::listed_hint).collect::<BTreeSet<_>>();
+    hints.extend(listed);
+    let directories = missing().filter_map(|missing| Some(missing.listed.as_ref()?.directory.to_string()));
+    let directories: Vec<String> = directories.collect::<BTreeSet<_>>().into_iter().collect();
+    if !directories.is_empty() {
+        hints.push(format!(
+            "run `ldconfig`; for a root of another machine, whose libraries `ldconfig` leaves out, pass `--env \
+             LD_LIBRARY_PATH={}`",
+            directories.join(":")
+        ));
+    }
+    if refused().any(other_machine) {
+        hints.push("install the library for the program's machine, or link the program statically".into());
+    }
+    if refused().any(|refusal| !other_machine(refusal)) {
+        hints.push(
+            "put a shared library in the place of what is refused: the loader would stop there, too".into(),
+        );
+    }
+    hints.join("\n")
+}

@@ -1,0 +1,49 @@
+//! Whether some CPUs can't run what is mapped: glibc then ends the program before it starts, musl lets it crash.
+//!
+//! Source: `dl_isa_level_check`, `sysdeps/x86/dl-prop.h`.
+
+use super::problem::{Problem, ProblemKind, Severity};
+use super::{LinkMap, Mapped};
+use crate::elf::{self, IsaLevel, isa_needed};
+use coracle_core::fs;
+
+/// The highest level that an object of `map` needs, as one warning. Variants below `glibc-hwcaps` don't count: no lesser
+/// CPU takes them.
+///
+/// # Errors
+/// When a file can't be read.
+pub fn check(map: &LinkMap) -> fs::Result<Vec<Problem>> {
+    let mut highest: Option<(IsaLevel, &Mapped)> = None;
+    let mut count = 0;
+    for mapped in map.objects.iter().filter(|mapped| !mapped.is_variant()) {
+        let level = match isa_needed(&mapped.file.content.open()?, &mapped.object) {
+            Ok(level) => level,
+            Err(elf::Error::Io(error)) => return Err(error),
+            // Properties that are cut off mean nothing.
+            Err(_) => None,
+        };
+        let Some(level) = level else { continue };
+        match highest {
+            Some((other, _)) if other > level => {}
+            Some((other, _)) if other == level => count += 1,
+            _ => (highest, count) = (Some((level, mapped)), 0),
+        }
+    }
+    Ok(highest.map(|(level, mapped)| problem(level, mapped, count)).into_iter().collect())
+}
+
+fn problem(level: IsaLevel, mapped: &Mapped, more: usize) -> Problem {
+    let (object, level) = (&mapped.spelled, level.name());
+    let more = match more {
+        0 => String::new(),
+        1 => ", and so does one more object".into(),
+        more => format!(", and so do {more} more objects"),
+    };
+    Problem {
+        kind: ProblemKind::Cpu,
+        severity: Severity::Warning,
+        object: object.clone(),
+        name: level.into(),
+        message: format!("`{object}` needs a CPU of {level}{more}"),
+    }
+}

@@ -1,0 +1,183 @@
+//! Whether every symbol that an object wants is defined by one that is mapped: what `ldd -r` says.
+//!
+//! Source: `_dl_lookup_symbol_x`, `elf/dl-lookup.c`, and `_dl_relocate_object`, `elf/dl-reloc.c`; `do_relocs`,
+//! `ldso/dynlink.c` of musl. A library with `DT_SYMBOLIC` looks into itself first, which finds nothing that the rest
+//! would not find.
+
+use std::collections::BTreeMap;
+
+use super::problem::{Problem, ProblemKind, Severity, damaged};
+use super::versions::answering;
+use super::{Found, LinkMap, Mapped, Wanted};
+use crate::elf::{Class, Exports, Lookup, Manner, Reference};
+use coracle_core::fs;
+use coracle_core::path::printable;
+
+/// Symbols that objects of `map` want and none defines. A library or plugin as the root has none: whoever loads it
+/// defines the rest.
+///
+/// # Errors
+/// When a file can't be read.
+pub fn check(map: &LinkMap) -> fs::Result<Vec<Problem>> {
+    let is_program = map.objects.first().is_some_and(|program| program.object.interpreter.is_some());
+    let Some(loader) = map.loader.as_ref().filter(|_| is_program) else { return Ok(Vec::new()) };
+    let manner = if loader.is_glibc() { Manner::Glibc } else { Manner::Musl };
+    let references = map.references()?;
+    let (open, mut problems) = (references.wanted.iter().collect(), references.problems.clone());
+    let mut search = Search { map, manner, answering: answering(map), open, faults: Vec::new() };
+    for (index, mapped) in map.objects.iter().enumerate().filter(|(index, _)| is_in_scope(map, *index)) {
+        search.look_into(index, mapped, &mut problems)?;
+    }
+    problems.extend(search.finish());
+    Ok(problems)
+}
+
+/// The global scope is all that was asked for; the loader belongs to it only when an object asked.
+fn is_in_scope(map: &LinkMap, index: usize) -> bool {
+    let is_loader = map.objects.get(index).is_some_and(|mapped| mapped.found == Found::Interpreter);
+    !is_loader || map.edges.iter().any(|edge| edge.to == index)
+}
+
+/// The look-up of everything at once: object by object, in load order, what is still open. So one object's tables are
+/// in memory at a time.
+struct Search<'a> {
+    map: &'a LinkMap,
+    manner: Manner,
+    answering: BTreeMap<&'a [u8], usize>,
+    open: Vec<&'a Wanted>,
+    /// References that end the loader where it looks them up, with the object where that happens.
+    faults: Vec<(&'a Wanted, usize)>,
+}
+
+impl Search<'_> {
+    fn look_into(&mut self, index: usize, mapped: &Mapped, problems: &mut Vec<Problem>) -> fs::Result<()> {
+        if self.open.is_empty() {
+            return Ok(());
+        }
+        let file = mapped.file.content.open()?;
+        let exports = Exports::of(&file, &mapped.object, self.manner);
+        let mut exports =
+            damaged(exports, ProblemKind::Symbol, Severity::Warning, &mapped.spelled, problems)?;
+        for wanted in std::mem::take(&mut self.open) {
+            let reference = &wanted.reference;
+            let skipped = index == 0 && reference.class == Class::Copy;
+            let lookup = match exports.as_mut().filter(|_| !skipped).map(|exports| exports.look_up(reference))
+            {
+                None => Lookup::Absent,
+                Some(read) => {
+                    let (kind, severity) = (ProblemKind::Symbol, Severity::Warning);
+                    let read = damaged(read, kind, severity, &mapped.spelled, problems)?;
+                    if read.is_none() {
+                        exports = None;
+                    }
+                    read.unwrap_or(Lookup::Absent)
+                }
+            };
+            match lookup {
+                Lookup::Absent => self.open.push(wanted),
+                Lookup::FoundWithoutVersions if self.is_meant(reference, index) => {
+                    self.faults.push((wanted, index));
+                }
+                Lookup::Found | Lookup::FoundWithoutVersions => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the reference was linked against this very object.
+    fn is_meant(&self, reference: &Reference, index: usize) -> bool {
+        let file = reference.version.as_ref().and_then(|version| version.file.as_deref());
+        file.is_some_and(|file| self.answering.get(file) == Some(&index))
+    }
+
+    /// What is left, object by object.
+    fn finish(self) -> Vec<Problem> {
+        let open = self.open.iter().filter(|wanted| !self.may_be_undefined(&wanted.reference));
+        let mut problems: Vec<(usize, Problem)> = open
+            .flat_map(|wanted| {
+                self.problems(wanted, |symbol, by| {
+                    format!("cannot find the symbol {symbol}, needed by `{}`", by.spelled)
+                })
+            })
+            .collect();
+        // An error hides a warning about the same.
+        problems.sort_by(|(a, one), (b, other)| {
+            (a, &one.message, one.severity).cmp(&(b, &other.message, other.severity))
+        });
+        problems.dedup_by(|(_, later), (_, first)| later.message == first.message);
+        problems.into_iter().map(|(_, problem)| problem).chain(self.failed_assertions()).collect()
+    }
+
+    /// An assertion in `check_match` fails when an object takes a version of a library that has none at all, for weak
+    /// references too. It is said once of an object and its library.
+    fn failed_assertions(&self) -> Vec<Problem> {
+        let mut first: BTreeMap<(usize, usize), Problem> = BTreeMap::new();
+        for (wanted, index) in &self.faults {
+            let Some(library) = self.map.objects.get(*index) else { continue };
+            let problems = self.problems(wanted, |symbol, by| {
+                format!(
+                    "`{}` has no versions at all, so the loader stops where `{}` uses {symbol}",
+                    library.spelled, by.spelled
+                )
+            });
+            for (by, problem) in problems {
+                let problem = Problem { kind: ProblemKind::Version, ..problem };
+                let known = first.entry((by, *index)).or_insert_with(|| problem.clone());
+                if (problem.severity, &problem.message) < (known.severity, &known.message) {
+                    *known = problem;
+                }
+            }
+        }
+        first.into_values().collect()
+    }
+
+    fn may_be_undefined(&self, reference: &Reference) -> bool {
+        reference.is_weak || self.manner == Manner::Musl && is_lfs64(&reference.name)
+    }
+
+    fn problems(
+        &self,
+        wanted: &Wanted,
+        message: impl Fn(&str, &Mapped) -> String,
+    ) -> impl Iterator<Item = (usize, Problem)> {
+        let name = printable(&wanted.reference.name);
+        let symbol = match &wanted.reference.version {
+            Some(version) => format!("`{name}` (version `{}`)", printable(&version.name)),
+            None => format!("`{name}`"),
+        };
+        wanted.by.iter().filter_map(move |&by| {
+            let mapped = self.map.objects.get(by)?;
+            let problem = Problem {
+                kind: ProblemKind::Symbol,
+                severity: self.severity(&wanted.reference, mapped),
+                object: mapped.spelled.clone(),
+                name: name.clone(),
+                message: message(&symbol, mapped),
+            };
+            Some((by, problem))
+        })
+    }
+
+    /// Calls are bound when they are first made, unless the object asks otherwise; all else is bound at the start.
+    fn severity(&self, reference: &Reference, mapped: &Mapped) -> Severity {
+        let late = self.manner == Manner::Glibc
+            && reference.class == Class::Plt
+            && !reference.is_thread_local
+            && !mapped.object.dynamic.binds_now();
+        if late { Severity::Warning } else { Severity::Error }
+    }
+}
+
+/// Names that end in `64` for programs linked against glibc: the loader itself leads them to the plain ones
+/// (`get_lfs64`; before 1.2.4 they were symbols of their own).
+fn is_lfs64(name: &[u8]) -> bool {
+    let plain = name.strip_suffix(b"64").and_then(|name| std::str::from_utf8(name).ok());
+    name == b"readdir64_r" || plain.is_some_and(|name| LFS64.split_whitespace().any(|known| known == name))
+}
+
+const LFS64: &str = "
+    aio_cancel aio_error aio_fsync aio_read aio_return aio_suspend aio_write alphasort creat fallocate fgetpos fopen
+    freopen fseeko fsetpos fstat fstatat fstatfs fstatvfs ftello ftruncate ftw getdents getrlimit glob globfree
+    lio_listio lockf lseek lstat mkostemp mkostemps mkstemp mkstemps mmap nftw open openat posix_fadvise
+    posix_fallocate pread preadv prlimit pwrite pwritev readdir scandir sendfile setrlimit stat statfs statvfs tmpfile
+    truncate versionsort __fxstat __fxstatat __lxstat __xstat";

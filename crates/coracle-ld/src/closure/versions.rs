@@ -1,0 +1,200 @@
+//! Whether every library has the versions that others were linked against, as the loader asks before it starts a
+//! program.
+//!
+//! Source: `_dl_check_map_versions` and `match_symbol`, `elf/dl-version.c`. musl checks no versions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::problem::{Problem, ProblemKind, Severity, damaged};
+use super::{LinkMap, Mapped};
+use crate::elf::{DefinedVersion, NeededVersion, Version, Versions};
+use coracle_core::fs;
+use coracle_core::path::printable;
+
+/// The version that a linker adds for whoever has `DT_RELR`, so that a loader which does not know it refuses.
+const RELR_MARKER: &[u8] = b"GLIBC_ABI_DT_RELR";
+
+/// Symbols that are named where a version is lacking.
+const NAMED: usize = 3;
+
+/// Versions that objects of `map` want and libraries lack.
+///
+/// # Errors
+/// When a file can't be read.
+pub fn check(map: &LinkMap) -> fs::Result<Vec<Problem>> {
+    let mut problems = Vec::new();
+    if !map.loader.as_ref().is_some_and(|loader| loader.is_glibc()) {
+        return Ok(problems);
+    }
+    let answering = answering(map);
+    let mut versions = Vec::new();
+    for mapped in &map.objects {
+        let read = Versions::read(&mapped.file.content.open()?, &mapped.object);
+        let read = damaged(read, ProblemKind::Version, Severity::Error, &mapped.spelled, &mut problems)?;
+        versions.push(read);
+    }
+    for (at, mapped) in map.news() {
+        let Some(Some(own)) = versions.get(at) else { continue };
+        problems.extend(relr(mapped, own));
+        let mut told = BTreeSet::new();
+        for wanted in &own.needed {
+            let Some(&index) = answering.get(wanted.file.as_slice()) else {
+                problems.extend(told.insert(&wanted.file).then(|| not_loaded(mapped, wanted)));
+                continue;
+            };
+            let (Some(library), Some(Some(has))) = (map.objects.get(index), versions.get(index)) else {
+                continue;
+            };
+            if has.has_definitions {
+                let users = || users(map, at, wanted);
+                problems.extend(lacking(mapped, wanted, library, has, users)?);
+            } else {
+                problems.extend(told.insert(&wanted.file).then(|| unversioned(mapped, wanted, library)));
+            }
+        }
+    }
+    Ok(problems)
+}
+
+/// Which object answers to a name: the first that was asked for by it, that is spelled so, or that calls itself so
+/// (`_dl_name_match_p`, `elf/dl-misc.c`).
+pub(super) fn answering(map: &LinkMap) -> BTreeMap<&[u8], usize> {
+    let mut answering = BTreeMap::new();
+    let mut add = |name, index: usize| {
+        let first = answering.entry(name).or_insert(index);
+        *first = index.min(*first);
+    };
+    for edge in &map.edges {
+        add(edge.name.as_slice(), edge.to);
+    }
+    for (index, mapped) in map.objects.iter().enumerate() {
+        add(mapped.spelled.as_bytes(), index);
+        mapped.object.dynamic.soname.iter().for_each(|soname| add(soname.as_slice(), index));
+    }
+    answering
+}
+
+/// The symbols that want the version are asked for only where it is lacking.
+fn lacking(
+    mapped: &Mapped,
+    wanted: &NeededVersion,
+    library: &Mapped,
+    has: &Versions,
+    users: impl FnOnce() -> fs::Result<Vec<String>>,
+) -> fs::Result<Option<Problem>> {
+    if has.defined.iter().any(|defined| defined.hash == wanted.hash && defined.name == wanted.name) {
+        return Ok(None);
+    }
+    let (version, object, library) = (printable(&wanted.name), &mapped.spelled, &library.spelled);
+    if wanted.is_weak {
+        let message =
+            format!("`{library}` has no version `{version}`, which `{object}` would use if it were there");
+        return Ok(Some(problem(mapped, wanted, Severity::Warning, message)));
+    }
+    let users = users()?;
+    let users = if users.is_empty() { String::new() } else { format!(" for {}", listed(&users)) };
+    let newest = newest(&wanted.name, &has.defined)
+        .map_or_else(String::new, |newest| format!("; the newest there is `{}`", printable(newest)));
+    let message =
+        format!("cannot find the version `{version}` in `{library}`, needed by `{object}`{users}{newest}");
+    Ok(Some(problem(mapped, wanted, Severity::Error, message)))
+}
+
+/// Symbols of the object at index `at` that are linked against `wanted`, each once.
+fn users(map: &LinkMap, at: usize, wanted: &NeededVersion) -> fs::Result<Vec<String>> {
+    let is_it = |version: &Version| {
+        (version.hash, &version.name, &version.file)
+            == (wanted.hash, &wanted.name, &Some(wanted.file.clone()))
+    };
+    let users = map.references()?.wanted.iter().filter(|wanted| wanted.by.contains(&at));
+    let users = users.filter(|wanted| wanted.reference.version.as_deref().is_some_and(is_it));
+    let names: BTreeSet<String> = users.map(|wanted| printable(&wanted.reference.name)).collect();
+    Ok(names.into_iter().collect())
+}
+
+fn listed(symbols: &[String]) -> String {
+    let named: Vec<String> = symbols.iter().take(NAMED).map(|symbol| format!("`{symbol}`")).collect();
+    match symbols.len().saturating_sub(NAMED) {
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
+    }
+}
+
+/// The newest version that the library has of the series of `wanted`: numbers after the same word, as `GLIBC_2.38`.
+fn newest<'a>(wanted: &[u8], defined: &'a [DefinedVersion]) -> Option<&'a [u8]> {
+    let (word, _) = release(wanted)?;
+    let of_series = defined.iter().filter_map(|defined| {
+        release(&defined.name)
+            .filter(|(other, _)| *other == word)
+            .map(|(_, numbers)| (numbers, &defined.name))
+    });
+    of_series.max().map(|(_, name)| name.as_slice())
+}
+
+/// The word and the numbers of a version such as `GLIBC_2.38`.
+fn release(version: &[u8]) -> Option<(&str, Vec<u32>)> {
+    let (word, numbers) = std::str::from_utf8(version).ok()?.rsplit_once('_')?;
+    let numbers: Result<Vec<u32>, _> = numbers.split('.').map(str::parse).collect();
+    Some((word, numbers.ok()?))
+}
+
+/// The library was built otherwise than the one that was linked against; often it serves all the same.
+fn unversioned(mapped: &Mapped, wanted: &NeededVersion, library: &Mapped) -> Problem {
+    let (object, library, version) = (&mapped.spelled, &library.spelled, printable(&wanted.name));
+    let message =
+        format!("`{library}` has no versions, but `{object}` was linked against one that has `{version}`");
+    problem(mapped, wanted, Severity::Warning, message)
+}
+
+/// The loader ends with a failed assertion.
+fn not_loaded(mapped: &Mapped, wanted: &NeededVersion) -> Problem {
+    let (object, version, file) = (&mapped.spelled, printable(&wanted.name), printable(&wanted.file));
+    let message = format!(
+        "cannot find the version `{version}`, needed by `{object}`: nothing that is loaded is called `{file}`"
+    );
+    problem(mapped, wanted, Severity::Error, message)
+}
+
+/// `DT_RELR` in an object that needs glibc without saying that it must know it. Loaders older than `DT_RELR` don't
+/// complain, but leave the object unrelocated.
+fn relr(mapped: &Mapped, own: &Versions) -> Option<Problem> {
+    let dynamic = &mapped.object.dynamic;
+    let marked = own.needed.is_empty() || own.needed.iter().any(|wanted| wanted.name == RELR_MARKER);
+    let needs_libc = dynamic.needed().any(|name| name.starts_with(b"libc.so."));
+    (dynamic.has_relr() && needs_libc && !marked).then(|| Problem {
+        kind: ProblemKind::Version,
+        severity: Severity::Error,
+        object: mapped.spelled.clone(),
+        name: printable(RELR_MARKER),
+        message: format!(
+            "`{}` has relocations of the kind DT_RELR but does not ask for the version `{}`, so the loader refuses it",
+            mapped.spelled,
+            printable(RELR_MARKER),
+        ),
+    })
+}
+
+fn problem(mapped: &Mapped, wanted: &NeededVersion, severity: Severity, message: String) -> Problem {
+    let (object, name) = (mapped.spelled.clone(), printable(&wanted.name));
+    Problem { kind: ProblemKind::Version, severity, object, name, message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_of_a_series_is_that_of_the_largest_numbers() {
+        let defined = |name: &str| DefinedVersion { hash: 0, name: name.into(), is_base: false };
+        let names = ["libc.so.6", "GLIBC_2.4", "GLIBC_2.36", "GLIBC_2.3.4", "GLIBC_PRIVATE", "OTHER_9"];
+        let has = names.map(defined);
+        for (wanted, expected) in [
+            ("GLIBC_2.38", Some("GLIBC_2.36")),
+            ("OTHER_10", Some("OTHER_9")),
+            ("V2", None),
+            ("GLIBCXX_3.4", None),
+        ] {
+            assert_eq!(newest(wanted.as_bytes(), &has), expected.map(str::as_bytes), "{wanted}");
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! The dynamic section, in the order in which it is written.
+
+use goblin::elf::dynamic as d;
+use goblin::elf::dynamic::Dyn;
+use goblin::elf::program_header::{PT_DYNAMIC, ProgramHeader};
+use scroll::Pread;
+
+use super::header::offset_of;
+use super::tables::Tables;
+use super::{Error, Header, Result, Strings, exactly};
+use coracle_core::content::Reader;
+
+/// What the dynamic section asks of a loader. A static program's is empty.
+#[derive(Clone, Default, Debug)]
+pub struct Dynamic {
+    /// `DT_NEEDED`, `DT_FILTER` and `DT_AUXILIARY` in order.
+    pub dependencies: Vec<Dependency>,
+    /// `DT_SONAME`.
+    pub soname: Option<Vec<u8>>,
+    /// `DT_RPATH`, unsplit.
+    pub rpath: Option<Vec<u8>>,
+    /// `DT_RUNPATH`, unsplit.
+    pub runpath: Option<Vec<u8>>,
+    /// `DT_FLAGS`.
+    pub flags: u64,
+    /// `DT_FLAGS_1`.
+    pub flags_1: u64,
+    pub(super) tables: Tables,
+}
+
+/// One name that an object wants loaded.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Dependency {
+    /// `DT_NEEDED`.
+    Needed(Vec<u8>),
+    /// `DT_FILTER`: loaded in front of the object.
+    Filter(Vec<u8>),
+    /// `DT_AUXILIARY`: as a filter, but may be missing.
+    Auxiliary(Vec<u8>),
+}
+
+/// Far more entries than a linker writes: the largest seen have some hundreds.
+const MAX_ENTRIES: usize = 64 * 1024;
+
+const DT_AUXILIARY: u64 = 0x7fff_fffd;
+const DT_FILTER: u64 = 0x7fff_ffff;
+
+impl Dynamic {
+    /// Reads the section that `PT_DYNAMIC` names.
+    pub(super) fn read(file: &Reader, header: &Header, segments: &[ProgramHeader]) -> Result<Self> {
+        let Some(segment) = segments.iter().find(|segment| segment.p_type == PT_DYNAMIC) else {
+            return Ok(Self::default());
+        };
+        let entries = entries(file, header, segment, segments)?;
+        let mut dynamic = Self { tables: Tables::of(&entries), ..Self::default() };
+        let Some(table) = entries.iter().find(|entry| entry.d_tag == d::DT_STRTAB) else {
+            let named = entries.iter().any(|entry| names_something(entry.d_tag));
+            return if named {
+                Err(Error::Damaged("it names libraries but has no string table"))
+            } else {
+                Ok(dynamic)
+            };
+        };
+        let mut strings = Strings::of(file);
+        let mut string = |entry: &Dyn| {
+            let address = table.d_val.checked_add(entry.d_val);
+            let offset = address.and_then(|address| offset_of(address, segments));
+            strings.at(offset.ok_or(Error::Truncated("string table"))?)
+        };
+        for entry in &entries {
+            match entry.d_tag {
+                d::DT_NEEDED => dynamic.dependencies.push(Dependency::Needed(string(entry)?)),
+                DT_FILTER => dynamic.dependencies.push(Dependency::Filter(string(entry)?)),
+                DT_AUXILIARY => dynamic.dependencies.push(Dependency::Auxiliary(string(entry)?)),
+                d::DT_SONAME => dynamic.soname = Some(string(entry)?),
+                d::DT_RPATH => dynamic.rpath = Some(string(entry)?),
+                d::DT_RUNPATH => dynamic.runpath = Some(string(entry)?),
+                d::DT_FLAGS => dynamic.flags = entry.d_val,
+                d::DT_FLAGS_1 => dynamic.flags_1 = entry.d_val,
+                _ => {}
+            }
+        }
+        Ok(dynamic)
+    }
+
+    /// The names in `DT_NEEDED`.
+    pub fn needed(&self) -> impl Iterator<Item = &[u8]> {
+        self.dependencies.iter().filter_map(|dependency| match dependency {
+            Dependency::Needed(name) => Some(name.as_slice()),
+            _ => None,
+        })
+    }
+
+    /// `DF_1_NODEFLIB`: neither the cache nor the default directories serve this object's needs.
+    pub fn no_default_directories(&self) -> bool {
+        self.flags_1 & d::DF_1_NODEFLIB != 0
+    }
+
+    /// `DT_RELR`: relocations in a form that glibc knows since 2.36.
+    pub fn has_relr(&self) -> bool {
+        self.tables.has_relr
+    }
+
+    /// All of its symbols are bound when it is loaded, none when it is first called (`DT_BIND_NOW`, `DF_BIND_NOW`,
+    /// `DF_1_NOW`).
+    pub fn binds_now(&self) -> bool {
+        self.tables.bind_now || self.flags & d::DF_BIND_NOW != 0 || self.flags_1 & d::DF_1_NOW != 0
+    }
+
+    /// `DF_1_PIE`: a program, which no loader maps as a library.
+    pub fn is_pie(&self) -> bool {
+        self.flags_1 & d::DF_1_PIE != 0
+    }
+}
+
+fn names_something(tag: u64) -> bool {
+    [d::DT_NEEDED, d::DT_SONAME, d::DT_RPATH, d::DT_RUNPATH, DT_FILTER, DT_AUXILIARY].contains(&tag)
+}
+
+/// The entries up to `DT_NULL`, found by address as a loader finds them.
+fn entries(
+    file: &Reader,
+    header: &Header,
+    segment: &ProgramHeader,
+    segments: &[ProgramHeader],
+) -> Result<Vec<Dyn>> {
+    let size = if header.machine.is_64 { d::dyn64::SIZEOF_DYN } else { d::dyn32::SIZEOF_DYN };
+    let count = usize::try_from(segment.p_filesz).unwrap_or(usize::MAX) / size;
+    if count > MAX_ENTRIES {
+        return Err(Error::Damaged("its dynamic section has more entries than any linker writes"));
+    }
+    let offset = offset_of(segment.p_vaddr, segments).unwrap_or(segment.p_offset);
+    let bytes = exactly(file, offset, count * size, "dynamic section")?;
+    let mut entries = Vec::new();
+    for chunk in bytes.chunks_exact(size) {
+        let entry: Dyn =
+            chunk.pread_with(0, header.ctx()).map_err(|_| Error::Truncated("dynamic section"))?;
+        if entry.d_tag == d::DT_NULL {
+            break;
+        }
+        entries.push(entry);
+    }
+    Ok(entries)
+}

@@ -1,0 +1,150 @@
+//! The ELF header and the program headers.
+
+use goblin::container::{Container, Ctx};
+use goblin::elf::header::{
+    EI_ABIVERSION, EI_DATA, EI_OSABI, EI_VERSION, ELFDATA2LSB, ET_DYN, ET_EXEC, EV_CURRENT, Header as Raw,
+};
+use goblin::elf::program_header::{PT_INTERP, PT_LOAD, ProgramHeader};
+use scroll::ctx::SizeWith;
+
+use super::{Error, Machine, Result, exactly};
+use coracle_core::content::Reader;
+use coracle_core::path::Spelled;
+
+/// The identification of a file: what it was made for.
+#[derive(Clone, Debug)]
+pub struct Header {
+    /// Class, byte order, machine, and the flags that tell its ABIs apart.
+    pub machine: Machine,
+    /// Program, shared object, or something that can't be loaded.
+    pub kind: Type,
+    /// `EI_OSABI`.
+    pub os_abi: u8,
+    /// `EI_ABIVERSION`.
+    pub abi_version: u8,
+    /// `EI_VERSION` and `e_version` are current and the padding behind `e_ident` is zero, as loaders demand.
+    pub is_regular: bool,
+    /// The entry point is not zero.
+    pub has_entry: bool,
+    pub(super) raw: Raw,
+}
+
+/// `e_type`, as far as loaders care.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Type {
+    /// `ET_EXEC`: a program at a fixed address.
+    Executable,
+    /// `ET_DYN`: a shared object, or a position-independent program.
+    Shared,
+    /// Neither: a relocatable file, a core dump.
+    Other(u16),
+}
+
+/// The kernel takes 64 KiB of program headers at most (`load_elf_phdrs`, `fs/binfmt_elf.c`).
+const MAX_SEGMENT_TABLE: usize = 64 * 1024;
+
+/// An `Elf32_Ehdr`.
+const SMALLEST_HEADER: usize = 52;
+
+/// `PATH_MAX`, the kernel's bound on `PT_INTERP`.
+const MAX_INTERPRETER: u64 = 4096;
+
+impl Header {
+    /// Reads the first bytes of `file`.
+    ///
+    /// # Errors
+    /// When they are no ELF header, or the file ends within it.
+    pub fn read(file: &Reader) -> Result<Self> {
+        let bytes = file.bytes_at(0, 64)?;
+        if !bytes.starts_with(b"\x7fELF") {
+            return Err(Error::NotElf);
+        }
+        if bytes.len() < SMALLEST_HEADER {
+            return Err(Error::Truncated("header"));
+        }
+        let raw = goblin::elf::Elf::parse_header(&bytes).map_err(|e| match e {
+            goblin::error::Error::Malformed(_) => {
+                Error::Damaged("its class or byte order is none that exists")
+            }
+            _ => Error::Truncated("header"),
+        })?;
+        let ident = |index: usize| raw.e_ident.get(index).copied().unwrap_or_default();
+        Ok(Self {
+            machine: Machine {
+                is_64: matches!(raw.container(), Ok(Container::Big)),
+                is_little_endian: ident(EI_DATA) == ELFDATA2LSB,
+                number: raw.e_machine,
+                flags: raw.e_flags,
+            },
+            kind: match raw.e_type {
+                ET_EXEC => Type::Executable,
+                ET_DYN => Type::Shared,
+                other => Type::Other(other),
+            },
+            os_abi: ident(EI_OSABI),
+            abi_version: ident(EI_ABIVERSION),
+            is_regular: ident(EI_VERSION) == EV_CURRENT
+                && raw.e_version == u32::from(EV_CURRENT)
+                && raw.e_ident.iter().skip(EI_ABIVERSION + 1).all(|&byte| byte == 0),
+            has_entry: raw.e_entry != 0,
+            raw,
+        })
+    }
+
+    /// How this file writes numbers and addresses.
+    pub(super) fn ctx(&self) -> Ctx {
+        let container = if self.machine.is_64 { Container::Big } else { Container::Little };
+        let endian = if self.machine.is_little_endian { scroll::Endian::Little } else { scroll::Endian::Big };
+        Ctx::new(container, endian)
+    }
+
+    /// The header's own bytes; `e_ehsize` may say otherwise, and nobody asks it.
+    pub(super) fn size(&self) -> u64 {
+        Raw::size_with(&self.ctx()) as u64
+    }
+
+    /// The program headers.
+    pub(super) fn segments(&self, file: &Reader) -> Result<Vec<ProgramHeader>> {
+        let count = usize::from(self.raw.e_phnum);
+        let entry = ProgramHeader::size(self.ctx());
+        if count > 0 && usize::from(self.raw.e_phentsize) != entry {
+            return Err(Error::Damaged("its program headers have a size that does not exist"));
+        }
+        let size = count * entry;
+        if size > MAX_SEGMENT_TABLE {
+            return Err(Error::Damaged("it has more program headers than the kernel takes"));
+        }
+        let bytes = exactly(file, self.raw.e_phoff, size, "program headers")?;
+        let segments = ProgramHeader::parse(&bytes, 0, count, self.ctx());
+        let segments = segments.map_err(|_| Error::Truncated("program headers"))?;
+        for segment in segments.iter().filter(|segment| segment.p_type == PT_LOAD) {
+            let end = segment.p_offset.checked_add(segment.p_filesz);
+            if end.is_none_or(|end| end > file.size()) {
+                return Err(Error::Truncated("loaded segments"));
+            }
+        }
+        Ok(segments)
+    }
+}
+
+/// The path in `PT_INTERP`.
+pub(super) fn interpreter(file: &Reader, segments: &[ProgramHeader]) -> Result<Option<Spelled>> {
+    let Some(segment) = segments.iter().find(|segment| segment.p_type == PT_INTERP) else { return Ok(None) };
+    let size = usize::try_from(segment.p_filesz.min(MAX_INTERPRETER + 1)).unwrap_or(usize::MAX);
+    if !(2..=MAX_INTERPRETER).contains(&segment.p_filesz) {
+        return Err(Error::Damaged("the name of its interpreter is empty or longer than a path can be"));
+    }
+    let bytes = exactly(file, segment.p_offset, size, "interpreter's name")?;
+    match bytes.split(|&byte| byte == 0).next() {
+        Some(name) if bytes.ends_with(b"\0") && !name.is_empty() => Ok(Some(Spelled::new(name))),
+        _ => Err(Error::Damaged("the name of its interpreter has no end")),
+    }
+}
+
+/// Where the byte at `address` stands in the file.
+pub(super) fn offset_of(address: u64, segments: &[ProgramHeader]) -> Option<u64> {
+    let loaded = segments.iter().filter(|segment| segment.p_type == PT_LOAD);
+    loaded.filter_map(|segment| Some((address.checked_sub(segment.p_vaddr)?, segment))).find_map(
+        |(into, segment)| (into < segment.p_filesz).then(|| segment.p_offset.checked_add(into)).flatten(),
+    )
+}

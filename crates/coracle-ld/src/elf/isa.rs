@@ -1,0 +1,151 @@
+//! Which CPU a file for x86 says that it needs: `GNU_PROPERTY_X86_ISA_1_NEEDED`.
+//!
+//! Linkers write it into a note with a segment of its own, which a `PT_NOTE` covers too: some builds of glibc read the
+//! one, some the other. Source: the x86-64 psABI, "Program Property"; `_dl_process_pt_note`, `sysdeps/x86/dl-prop.h`.
+
+use goblin::elf::header::{EM_386, EM_X86_64};
+use goblin::elf::program_header::{PT_NOTE, ProgramHeader};
+
+use super::notes::{self, Note};
+use super::{Header, Object, Result, exactly};
+use coracle_core::content::Reader;
+
+/// A level of CPUs for x86-64, each of which runs what the lesser ones run.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum IsaLevel {
+    /// `x86-64-v2`.
+    V2,
+    /// `x86-64-v3`.
+    V3,
+    /// `x86-64-v4`.
+    V4,
+    /// One that had no name yet.
+    Later,
+}
+
+impl IsaLevel {
+    /// As compilers call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::V2 => "x86-64-v2",
+            Self::V3 => "x86-64-v3",
+            Self::V4 => "x86-64-v4",
+            Self::Later => "a level above x86-64-v4",
+        }
+    }
+
+    /// The highest level among the bits of the property; the lowest bit is what every CPU has.
+    fn of(bits: u32) -> Option<Self> {
+        match 32 - bits.leading_zeros() {
+            0 | 1 => None,
+            2 => Some(Self::V2),
+            3 => Some(Self::V3),
+            4 => Some(Self::V4),
+            _ => Some(Self::Later),
+        }
+    }
+}
+
+const PT_GNU_PROPERTY: u32 = 0x6474_e553;
+const NT_GNU_PROPERTY_TYPE_0: u32 = 5;
+const GNU_PROPERTY_X86_ISA_1_NEEDED: u32 = 0xc000_8002;
+/// Linkers write two or three.
+const MAX_SEGMENTS: usize = 16;
+/// Properties take some dozen bytes, and other notes stand in segments of their own.
+const MAX_SEGMENT: u64 = 64 * 1024;
+
+/// The level that `object`, whose bytes are `file`, needs; none when every CPU runs it.
+///
+/// # Errors
+/// When the file can't be read, or ends before its properties do.
+pub fn isa_needed(file: &Reader, object: &Object) -> Result<Option<IsaLevel>> {
+    if ![EM_386, EM_X86_64].contains(&object.header.machine.number) {
+        return Ok(None);
+    }
+    let segments = object.header.segments(file)?;
+    // Another alignment is that of old linkers, whose properties mean nothing.
+    let align = if object.header.machine.is_64 { 8 } else { 4 };
+    let is_place = |segment: &&ProgramHeader| {
+        [PT_NOTE, PT_GNU_PROPERTY].contains(&segment.p_type) && segment.p_align == align as u64
+    };
+    for segment in segments.iter().filter(is_place).take(MAX_SEGMENTS) {
+        let size = usize::try_from(segment.p_filesz.min(MAX_SEGMENT)).unwrap_or_default();
+        let bytes = exactly(file, segment.p_offset, size, "properties")?;
+        if let Some(bits) = property(&bytes, align, &object.header) {
+            return Ok(IsaLevel::of(bits));
+        }
+    }
+    Ok(None)
+}
+
+/// The bits of the property in the notes of one segment.
+fn property(bytes: &[u8], align: usize, header: &Header) -> Option<u32> {
+    let mut notes = Vec::new();
+    // Where notes are cut off, a loader stops; what stands in front of that counts.
+    let _ = notes::read_range(bytes, align as u64, header, &mut notes);
+    let is_wanted = |note: &&Note| note.owner == b"GNU" && note.kind == NT_GNU_PROPERTY_TYPE_0;
+    needed(&notes.iter().find(is_wanted)?.description, align)
+}
+
+/// The same in the description of the note: types, sizes and data, one behind the other. x86 is little-endian.
+fn needed(mut properties: &[u8], align: usize) -> Option<u32> {
+    loop {
+        let [kind, size] = [word(properties, 0)?, word(properties, 4)?];
+        if kind == GNU_PROPERTY_X86_ISA_1_NEEDED {
+            return (size == 4).then(|| word(properties, 8)).flatten();
+        }
+        let end = usize::try_from(size).ok()?.checked_add(8)?.checked_next_multiple_of(align)?;
+        properties = properties.get(end..)?;
+    }
+}
+
+fn word(bytes: &[u8], at: usize) -> Option<u32> {
+    bytes.get(at..)?.first_chunk().copied().map(u32::from_le_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use coracle_core::content::Content;
+    use crate::elf::synthetic::Synthetic;
+
+    fn property(bytes: &[u8]) -> Option<u32> {
+        let file = Content::bytes(Synthetic::default().bytes()).open().unwrap();
+        super::property(bytes, 8, &Header::read(&file).unwrap())
+    }
+
+    fn words(words: &[u32]) -> Vec<u8> {
+        words.iter().flat_map(|word| word.to_le_bytes()).collect()
+    }
+
+    const GNU: u32 = u32::from_le_bytes(*b"GNU\0");
+
+    #[test]
+    fn the_property_is_found_behind_others() {
+        let build_id = [4, 4, 3, GNU, 0x1234_5678, 0];
+        let others = [0xc000_0002, 4, 3, 0];
+        let isa = [0xc000_8002, 4, 7, 0];
+        let note = [&[4, 32, 5, GNU][..], &others, &isa].concat();
+        assert_eq!(property(&words(&note)), Some(7));
+        assert_eq!(property(&words(&[&build_id[..], &note].concat())), Some(7));
+        assert_eq!(property(&words(&note[..8])), None);
+        assert_eq!(property(&words(&build_id)), None);
+    }
+
+    #[test]
+    fn the_highest_bit_is_the_level() {
+        let levels = [0, 1, 2, 3, 7, 8, 0x1f].map(IsaLevel::of);
+        let (two, three, four) = (Some(IsaLevel::V2), Some(IsaLevel::V3), Some(IsaLevel::V4));
+        assert_eq!(levels, [None, None, two, two, three, four, Some(IsaLevel::Later)]);
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_that_lie_never_panic(bytes: Vec<u8>, sizes in proptest::array::uniform3(0_u32..40)) {
+            property(&bytes);
+            property(&[words(&[4, sizes[0], 5, GNU, sizes[1], sizes[2]]), bytes].concat());
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Machines: what tells one ABI from another, and their names in images and messages.
+
+use std::fmt;
+
+use goblin::elf::header as h;
+
+use coracle_core::platform::Platform;
+
+/// Class, byte order, `e_machine` and `e_flags` of a file.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Machine {
+    /// `ELFCLASS64`; else `ELFCLASS32`.
+    pub is_64: bool,
+    /// `ELFDATA2LSB`; else `ELFDATA2MSB`.
+    pub is_little_endian: bool,
+    /// `e_machine`.
+    pub number: u16,
+    /// `e_flags`, which tell the float ABIs of ARM, RISC-V and LoongArch apart.
+    pub flags: u32,
+}
+
+/// `EF_ARM_ABI_FLOAT_HARD`.
+const ARM_HARD_FLOAT: u32 = 0x400;
+/// `EF_ARM_ABI_FLOAT_HARD` and `EF_ARM_ABI_FLOAT_SOFT`.
+const ARM_FLOAT: u32 = 0x600;
+/// `EF_RISCV_FLOAT_ABI`.
+const RISCV_FLOAT_ABI: u32 = 6;
+/// `EF_RISCV_FLOAT_ABI_DOUBLE`.
+const RISCV_DOUBLE_FLOAT: u32 = 4;
+/// `EF_PPC64_ABI`.
+const PPC64_ABI: u32 = 3;
+/// `EM_LOONGARCH`.
+const EM_LOONGARCH: u16 = 258;
+
+impl Machine {
+    /// Whether a loader of this machine would look at a file of `other` at all: class, byte order and `e_machine`.
+    pub fn is_kin_of(self, other: Self) -> bool {
+        (self.is_64, self.is_little_endian, self.number)
+            == (other.is_64, other.is_little_endian, other.number)
+    }
+
+    /// Whether a loader of this machine takes a file of `other`: kin, and of the same float ABI where that is a matter
+    /// of flags. Source: `elf_machine_matches_host`, `sysdeps/*/dl-machine.h`.
+    pub fn takes(self, other: Self) -> bool {
+        let differ = |mask: u32| self.flags & mask != other.flags & mask;
+        let floats = match self.number {
+            h::EM_ARM => {
+                self.flags & other.flags & ARM_FLOAT == 0 && differ(ARM_FLOAT) && other.flags & ARM_FLOAT != 0
+            }
+            h::EM_RISCV => differ(RISCV_FLOAT_ABI),
+            h::EM_PPC64 => other.flags & PPC64_ABI != 0 && differ(PPC64_ABI),
+            _ => false,
+        };
+        self.is_kin_of(other) && !floats
+    }
+
+    /// `EF_ARM_ABI_FLOAT_HARD`: numbers are passed in registers for them.
+    pub fn has_hard_float(self) -> bool {
+        self.number == h::EM_ARM && self.flags & ARM_HARD_FLOAT != 0
+    }
+
+    /// `EF_RISCV_FLOAT_ABI_DOUBLE`.
+    pub fn has_double_float(self) -> bool {
+        self.number == h::EM_RISCV && self.flags & RISCV_FLOAT_ABI == RISCV_DOUBLE_FLOAT
+    }
+
+    /// The platform of an image for this machine; nothing for one that the image specification has no name for.
+    pub fn platform(self) -> Option<Platform> {
+        let (architecture, variant) = match (self.number, self.is_64, self.is_little_endian) {
+            (h::EM_X86_64, true, true) => ("amd64", None),
+            (h::EM_386, false, true) => ("386", None),
+            (h::EM_AARCH64, true, true) => ("arm64", None),
+            (h::EM_ARM, false, true) => ("arm", Some(if self.has_hard_float() { "v7" } else { "v5" })),
+            (h::EM_PPC64, true, true) => ("ppc64le", None),
+            (h::EM_PPC64, true, false) => ("ppc64", None),
+            (h::EM_S390, true, false) => ("s390x", None),
+            (h::EM_RISCV, true, true) => ("riscv64", None),
+            (EM_LOONGARCH, true, true) => ("loong64", None),
+            (h::EM_MIPS, true, true) => ("mips64le", None),
+            (h::EM_MIPS, true, false) => ("mips64", None),
+            (h::EM_MIPS, false, true) => ("mipsle", None),
+            (h::EM_MIPS, false, false) => ("mips", None),
+            _ => return None,
+        };
+        Some(Platform::linux(architecture, variant))
+    }
+}
+
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.number, self.is_64) {
+            (h::EM_X86_64, true) => f.write_str("x86-64"),
+            (h::EM_X86_64, false) => f.write_str("x32"),
+            (h::EM_386, _) => f.write_str("i386"),
+            (h::EM_AARCH64, _) => f.write_str("aarch64"),
+            (h::EM_ARM, _) => f.write_str("arm"),
+            _ => match self.platform() {
+                Some(platform) => f.write_str(&platform.architecture),
+                None => {
+                    let bits = if self.is_64 { 64 } else { 32 };
+                    let order = if self.is_little_endian { "little" } else { "big" };
+                    write!(f, "machine {} ({bits} bits, {order}-endian)", self.number)
+                }
+            },
+        }
+    }
+}

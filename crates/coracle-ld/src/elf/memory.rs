@@ -1,0 +1,143 @@
+//! One file as a loader sees it once it is mapped: bytes by their address.
+//!
+//! Blocks are read when they are first needed and few are kept, so a table costs what is looked at in it, whatever
+//! its size. What lies outside the file's part of a segment is an error.
+
+use std::collections::BTreeMap;
+
+use super::header::offset_of;
+use super::{Error, Object, Result};
+use coracle_core::content::Reader;
+
+/// Bytes that are read at once.
+const BLOCK: u64 = 16 * 1024;
+/// Blocks that are kept: 8 MiB, more than the tables of most libraries.
+const MAX_BLOCKS: usize = 512;
+/// Far above the longest symbol that any compiler makes.
+const MAX_STRING: u64 = 1 << 20;
+
+/// The mapped part of a file, read piece by piece.
+pub(super) struct Memory<'a> {
+    file: &'a Reader,
+    object: &'a Object,
+    blocks: BTreeMap<u64, Vec<u8>>,
+}
+
+impl<'a> Memory<'a> {
+    pub(super) fn of(file: &'a Reader, object: &'a Object) -> Self {
+        Self { file, object, blocks: BTreeMap::new() }
+    }
+
+    /// `N` bytes from `address` on.
+    pub(super) fn bytes<const N: usize>(&mut self, address: u64) -> Result<[u8; N]> {
+        let mut bytes = [0; N];
+        let last = address.checked_add((N as u64).saturating_sub(1)).ok_or(OUTSIDE)?;
+        let mut offset = self.offset(address)?;
+        self.offset(last)?;
+        let mut rest = bytes.as_mut_slice();
+        while !rest.is_empty() {
+            let there = self.from(offset)?;
+            let take = there.len().min(rest.len());
+            let (now, later) = rest.split_at_mut(take);
+            now.iter_mut().zip(there).for_each(|(to, from)| *to = *from);
+            offset += take as u64;
+            rest = later;
+        }
+        Ok(bytes)
+    }
+
+    /// `size` bytes from `address` on, not kept as blocks; `most` is what any linker writes.
+    pub(super) fn table(&self, address: u64, size: u64, most: u64) -> Result<Vec<u8>> {
+        if size > most {
+            return Err(Error::Damaged("one of its tables is larger than any linker writes"));
+        }
+        if size == 0 {
+            return Ok(Vec::new());
+        }
+        let offset = self.offset(address)?;
+        self.offset(address.checked_add(size - 1).ok_or(OUTSIDE)?)?;
+        super::exactly(self.file, offset, usize::try_from(size).map_err(|_| OUTSIDE)?, "tables")
+    }
+
+    pub(super) fn u16(&mut self, address: u64) -> Result<u16> {
+        let bytes = self.bytes(address)?;
+        Ok(if self.is_little_endian() { u16::from_le_bytes(bytes) } else { u16::from_be_bytes(bytes) })
+    }
+
+    pub(super) fn u32(&mut self, address: u64) -> Result<u32> {
+        let bytes = self.bytes(address)?;
+        Ok(if self.is_little_endian() { u32::from_le_bytes(bytes) } else { u32::from_be_bytes(bytes) })
+    }
+
+    pub(super) fn u64(&mut self, address: u64) -> Result<u64> {
+        let bytes = self.bytes(address)?;
+        Ok(if self.is_little_endian() { u64::from_le_bytes(bytes) } else { u64::from_be_bytes(bytes) })
+    }
+
+    /// The string at `address`, without its NUL.
+    pub(super) fn string(&mut self, address: u64) -> Result<Vec<u8>> {
+        let mut string = Vec::new();
+        let mut offset = self.offset(address)?;
+        loop {
+            let there = self.from(offset)?;
+            let end = there.iter().position(|&byte| byte == 0);
+            let part = there.get(..end.unwrap_or(there.len())).unwrap_or_default();
+            string.extend_from_slice(part);
+            if end.is_some() {
+                return Ok(string);
+            }
+            offset += part.len() as u64;
+            if string.len() as u64 > MAX_STRING {
+                return Err(Error::Damaged("its strings are longer than any linker writes"));
+            }
+        }
+    }
+
+    /// Whether `text`, which has no NUL, is the string at `address`.
+    pub(super) fn is_string(&mut self, address: u64, text: &[u8]) -> Result<bool> {
+        let mut offset = self.offset(address)?;
+        let mut rest = text;
+        loop {
+            let there = self.from(offset)?;
+            let take = there.len().min(rest.len());
+            let (now, later) = rest.split_at(take);
+            if !there.starts_with(now) {
+                return Ok(false);
+            }
+            if later.is_empty() && take < there.len() {
+                return Ok(there.get(take) == Some(&0));
+            }
+            offset += take as u64;
+            rest = later;
+        }
+    }
+
+    pub(super) fn is_64(&self) -> bool {
+        self.object.header.machine.is_64
+    }
+
+    pub(super) fn is_little_endian(&self) -> bool {
+        self.object.header.machine.is_little_endian
+    }
+
+    fn offset(&self, address: u64) -> Result<u64> {
+        offset_of(address, &self.object.segments).ok_or(OUTSIDE)
+    }
+
+    /// The bytes from `offset` to the end of its block; never empty.
+    fn from(&mut self, offset: u64) -> Result<&[u8]> {
+        let index = offset / BLOCK;
+        if !self.blocks.contains_key(&index) {
+            if self.blocks.len() >= MAX_BLOCKS {
+                self.blocks.clear();
+            }
+            let size = usize::try_from(BLOCK).unwrap_or_default();
+            self.blocks.insert(index, self.file.bytes_at(index * BLOCK, size)?);
+        }
+        let into = usize::try_from(offset % BLOCK).unwrap_or_default();
+        let block = self.blocks.get(&index).and_then(|block| block.get(into..));
+        block.filter(|bytes| !bytes.is_empty()).ok_or(OUTSIDE)
+    }
+}
+
+const OUTSIDE: Error = Error::Damaged("one of its tables lies outside of what is loaded");

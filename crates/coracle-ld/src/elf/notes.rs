@@ -1,0 +1,150 @@
+//! The notes of a file: what a compiler, a linker or a distribution wrote beside the code.
+//!
+//! They are found as a loader finds them, by `PT_NOTE`; a section of notes that no segment covers is found by its type.
+//! Source: the gABI, "Note Section".
+
+use goblin::elf::section_header::SHT_NOTE;
+
+use super::sections::headers;
+use super::{Error, Header, Object, Result, exactly};
+use coracle_core::content::Reader;
+
+/// One note.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Note {
+    /// Who defines the type, without its NUL: `GNU`, `FDO`, `Go`.
+    pub owner: Vec<u8>,
+    /// What it says, to its owner.
+    pub kind: u32,
+    /// The description.
+    pub description: Vec<u8>,
+}
+
+/// Bytes of notes that are read of one file: build IDs and properties take some hundred.
+const MAX_NOTES: u64 = 1 << 20;
+/// Segments and sections of notes: linkers write two or three.
+const MAX_RANGES: usize = 64;
+
+/// Where notes stand in a file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Range {
+    pub(super) offset: u64,
+    pub(super) size: u64,
+    pub(super) align: u64,
+}
+
+/// The notes of `object`, whose bytes are `file`.
+///
+/// # Errors
+/// When they end outside the file or outside of what holds them, or the file can't be read.
+pub fn notes(file: &Reader, object: &Object) -> Result<Vec<Note>> {
+    let mut ranges = object.notes.clone();
+    let covered = |range: &Range| {
+        let inside =
+            |other: &Range| (other.offset..other.offset.saturating_add(other.size)).contains(&range.offset);
+        object.notes.iter().any(inside)
+    };
+    ranges.extend(of_sections(file, &object.header).into_iter().filter(|range| !covered(range)));
+    let mut left = MAX_NOTES;
+    let mut notes = Vec::new();
+    for range in ranges.iter().take(MAX_RANGES) {
+        left =
+            left.checked_sub(range.size).ok_or(Error::Damaged("it has more notes than any tool writes"))?;
+        let size = usize::try_from(range.size).map_err(|_| Error::Truncated("notes"))?;
+        let bytes = exactly(file, range.offset, size, "notes")?;
+        read_range(&bytes, range.align, &object.header, &mut notes)?;
+    }
+    Ok(notes)
+}
+
+/// Sections of notes; section headers are no matter of a loader, so damaged ones are as if absent.
+fn of_sections(file: &Reader, header: &Header) -> Vec<Range> {
+    let headers = headers(file, header).unwrap_or_default();
+    let notes = headers.into_iter().filter(|header| header.sh_type == SHT_NOTE);
+    notes
+        .map(|header| Range { offset: header.sh_offset, size: header.sh_size, align: header.sh_addralign })
+        .collect()
+}
+
+/// Notes back to back: three words, the owner, the description, each padded.
+pub(super) fn read_range(bytes: &[u8], align: u64, header: &Header, notes: &mut Vec<Note>) -> Result<()> {
+    const OUTSIDE: Error = Error::Damaged("one of its notes is longer than what holds it");
+    let pad = |size: usize| if align == 8 { size.next_multiple_of(8) } else { size.next_multiple_of(4) };
+    let word = |at: usize| -> Result<u32> {
+        let bytes = bytes.get(at..).and_then(|bytes| bytes.first_chunk::<4>()).ok_or(OUTSIDE)?;
+        Ok(if header.machine.is_little_endian {
+            u32::from_le_bytes(*bytes)
+        } else {
+            u32::from_be_bytes(*bytes)
+        })
+    };
+    let mut at = 0;
+    while at + 12 <= bytes.len() {
+        let size = |at| word(at).and_then(|size| usize::try_from(size).map_err(|_| OUTSIDE));
+        let (owner_size, size, kind) = (size(at)?, size(at + 4)?, word(at + 8)?);
+        if owner_size > bytes.len() || size > bytes.len() {
+            return Err(OUTSIDE);
+        }
+        let owner = bytes.get(at + 12..at + 12 + owner_size).ok_or(OUTSIDE)?;
+        let start = pad(at + 12 + owner_size);
+        let description = bytes.get(start..start + size).ok_or(OUTSIDE)?.to_vec();
+        let owner = owner.split(|&byte| byte == 0).next().unwrap_or_default().to_vec();
+        notes.push(Note { owner, kind, description });
+        at = pad(start + size);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use coracle_core::content::Content;
+    use crate::elf::synthetic::Synthetic;
+
+    fn note(owner: &[u8], kind: u32, description: &[u8]) -> Vec<u8> {
+        let sizes = [owner.len(), description.len()].map(|size| u32::try_from(size).unwrap());
+        let mut bytes: Vec<u8> =
+            [sizes[0], sizes[1], kind].iter().flat_map(|word| word.to_le_bytes()).collect();
+        for part in [owner, description] {
+            bytes.extend(part);
+            bytes.resize(bytes.len().next_multiple_of(4), 0);
+        }
+        bytes
+    }
+
+    fn read(bytes: &[u8]) -> Result<Vec<Note>> {
+        let file = Content::bytes(Synthetic::default().bytes()).open()?;
+        let mut notes = Vec::new();
+        read_range(bytes, 4, &Header::read(&file)?, &mut notes)?;
+        Ok(notes)
+    }
+
+    #[test]
+    fn notes_stand_back_to_back() {
+        let bytes = [note(b"GNU\0", 3, b"12345"), note(b"FDO\0", 7, b"[]\0")].concat();
+        let notes = read(&bytes).unwrap();
+        assert_eq!(
+            (notes[0].owner.as_slice(), notes[0].description.as_slice()),
+            (&b"GNU"[..], &b"12345"[..])
+        );
+        assert_eq!((notes[1].owner.as_slice(), notes[1].kind), (&b"FDO"[..], 7));
+    }
+
+    #[test]
+    fn a_note_that_is_too_long_is_an_error() {
+        let mut bytes = note(b"GNU\0", 3, b"12345");
+        bytes[4] = 255;
+        assert!(read(&bytes).is_err());
+        bytes[0..4].copy_from_slice(&u32::MAX.to_le_bytes());
+        assert!(read(&bytes).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_that_lie_never_panic(bytes: Vec<u8>) {
+            let _ = read(&bytes);
+        }
+    }
+}

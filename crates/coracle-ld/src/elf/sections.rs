@@ -1,0 +1,60 @@
+//! Section headers, which loaders don't read: for stripping, and for what no segment covers.
+
+use goblin::elf::section_header as s;
+use goblin::elf::section_header::SectionHeader;
+
+use super::{Error, Header, Result, Strings, exactly};
+use coracle_core::content::Reader;
+
+/// A section and its name.
+pub(super) struct Section {
+    pub(super) header: SectionHeader,
+    pub(super) name: Vec<u8>,
+}
+
+impl Section {
+    pub(super) fn is_allocated(&self) -> bool {
+        self.header.sh_flags & u64::from(s::SHF_ALLOC) != 0
+    }
+
+    /// The end in the file; sections without bytes there end nowhere.
+    pub(super) fn end(&self) -> u64 {
+        if self.header.sh_type == s::SHT_NOBITS {
+            0
+        } else {
+            self.header.sh_offset.saturating_add(self.header.sh_size)
+        }
+    }
+}
+
+/// The header of every section; none where there is no table of them.
+pub(super) fn headers(file: &Reader, header: &Header) -> Result<Vec<SectionHeader>> {
+    let (count, raw) = (usize::from(header.raw.e_shnum), &header.raw);
+    let size = SectionHeader::size(header.ctx());
+    if count == 0 || raw.e_shoff == 0 || usize::from(raw.e_shentsize) != size {
+        return Ok(Vec::new());
+    }
+    let bytes = exactly(file, raw.e_shoff, count * size, "section headers")?;
+    let headers = SectionHeader::parse_from(&bytes, 0, count, header.ctx());
+    headers.map_err(|_| Error::Truncated("section headers"))
+}
+
+/// Every section; none where there is no table of them.
+pub(super) fn sections(file: &Reader, header: &Header) -> Result<Vec<Section>> {
+    let headers = headers(file, header)?;
+    let Some(names) = headers.get(usize::from(header.raw.e_shstrndx)).map(|table| table.sh_offset) else {
+        return Ok(Vec::new());
+    };
+    let mut strings = Strings::of(file);
+    headers
+        .into_iter()
+        .map(|header| {
+            let name = if header.sh_type == s::SHT_NULL {
+                Vec::new()
+            } else {
+                strings.at(names.saturating_add(header.sh_name as u64))?
+            };
+            Ok(Section { header, name })
+        })
+        .collect()
+}

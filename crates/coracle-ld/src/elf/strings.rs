@@ -1,0 +1,200 @@
+//! Words in a file: what a compiler put there as text, found by a part that they have in common.
+//!
+//! The file is read once from front to back in blocks, and only what is around a hit is looked at closer, so it costs
+//! what reading costs, whatever the file holds.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use goblin::elf::section_header::{SHF_ALLOC, SHF_EXECINSTR, SHT_PROGBITS, SectionHeader};
+use memchr::memmem::Finder;
+
+use super::sections::headers;
+use super::{Error, Object};
+use coracle_core::content::Reader;
+use coracle_core::fs;
+
+/// Bytes that are read at once.
+const BLOCK: usize = 256 * 1024;
+/// The longest word, `PATH_MAX`: longer ones are no names. Blocks overlap by twice as much.
+const MAX_WORD: usize = 4096;
+/// Different words of one file: nobody reads more.
+const MAX_WORDS: usize = 4096;
+
+/// The words of `file` with one of `parts` in them, each once: runs of bytes that names and paths are made of.
+///
+/// # Errors
+/// When the file can't be read.
+pub fn words_with(file: &Reader, parts: &[&str]) -> fs::Result<BTreeSet<Vec<u8>>> {
+    runs_with(file, &whole(file), parts, is_of_name)
+}
+
+/// As [`words_with`], of the data of `object`, whose bytes are `file`: neither code nor symbols.
+///
+/// # Errors
+/// When the file can't be read.
+pub fn words_in(file: &Reader, object: &Object, parts: &[&str]) -> fs::Result<BTreeSet<Vec<u8>>> {
+    runs_with(file, &data(file, object)?, parts, is_of_name)
+}
+
+/// As [`words_in`], with all that can be printed around the parts.
+///
+/// # Errors
+/// When the file can't be read.
+pub fn texts_in(file: &Reader, object: &Object, parts: &[&str]) -> fs::Result<BTreeSet<Vec<u8>>> {
+    runs_with(file, &data(file, object)?, parts, |byte| byte.is_ascii_graphic() || *byte == b' ')
+}
+
+fn is_of_name(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"/._+-%@:~=".contains(byte)
+}
+
+#[expect(clippy::single_range_in_vec_init, reason = "there are several elsewhere")]
+fn whole(file: &Reader) -> Vec<Range<u64>> {
+    vec![0..file.size()]
+}
+
+/// Where constants stand: what is mapped and is no code. That is all of the file where section headers don't say.
+fn data(file: &Reader, object: &Object) -> fs::Result<Vec<Range<u64>>> {
+    let headers = match headers(file, &object.header) {
+        Err(Error::Io(error)) => return Err(error),
+        headers => headers.unwrap_or_default(),
+    };
+    let flag = |header: &SectionHeader, flag: u32| header.sh_flags & u64::from(flag) != 0;
+    let is_data = |header: &&SectionHeader| {
+        header.sh_type == SHT_PROGBITS && flag(header, SHF_ALLOC) && !flag(header, SHF_EXECINSTR)
+    };
+    let ranges = headers.iter().filter(is_data).map(|header| {
+        let end = header.sh_offset.saturating_add(header.sh_size).min(file.size());
+        header.sh_offset.min(end)..end
+    });
+    let ranges: Vec<Range<u64>> = ranges.collect();
+    let size: u64 = ranges.iter().map(|range| range.end - range.start).sum();
+    // Sections that lie above each other would be read again and again.
+    Ok(if ranges.is_empty() || size > file.size() { whole(file) } else { ranges })
+}
+
+fn runs_with(
+    file: &Reader,
+    ranges: &[Range<u64>],
+    parts: &[&str],
+    is_part: fn(&u8) -> bool,
+) -> fs::Result<BTreeSet<Vec<u8>>> {
+    let finders: Vec<Finder<'_>> = parts.iter().map(|part| Finder::new(part.as_bytes())).collect();
+    let mut words = BTreeSet::new();
+    let mut block = vec![0; BLOCK];
+    for range in ranges {
+        let (mut offset, mut kept) = (range.start, 0_usize);
+        loop {
+            let left = usize::try_from(range.end.saturating_sub(offset)).unwrap_or(usize::MAX);
+            let end = kept.saturating_add(left).min(BLOCK);
+            let read = file.read_at(block.get_mut(kept..end).unwrap_or_default(), offset)?;
+            offset += read as u64;
+            let bytes = block.get(..kept + read).unwrap_or_default();
+            let is_last = offset >= range.end || read == 0;
+            // A word at the end may go on in the next block, which starts in front of it.
+            let from = kept.saturating_sub(MAX_WORD);
+            let end = if is_last { bytes.len() } else { bytes.len().saturating_sub(MAX_WORD) };
+            for finder in &finders {
+                collect(bytes, finder, from..end, is_part, &mut words);
+            }
+            if words.len() >= MAX_WORDS {
+                return Ok(words);
+            }
+            if is_last {
+                break;
+            }
+            kept = bytes.len().min(2 * MAX_WORD);
+            let start = bytes.len() - kept;
+            block.copy_within(start..start + kept, 0);
+        }
+    }
+    Ok(words)
+}
+
+/// The words in `bytes` around what `finder` finds in `range`; each is looked at once, however often it is hit.
+fn collect(
+    bytes: &[u8],
+    finder: &Finder<'_>,
+    range: Range<usize>,
+    is_part: fn(&u8) -> bool,
+    words: &mut BTreeSet<Vec<u8>>,
+) {
+    let mut past = 0;
+    for at in finder.find_iter(bytes).filter(|at| range.contains(at)) {
+        if at < past || words.len() >= MAX_WORDS {
+            continue;
+        }
+        let (before, after) = bytes.split_at(at);
+        let before = before.iter().rev().take(MAX_WORD).take_while(|byte| is_part(byte)).count();
+        let after = after.iter().take(MAX_WORD + 1).take_while(|byte| is_part(byte)).count();
+        past = at + after;
+        if before + after <= MAX_WORD {
+            words.extend(bytes.get(at - before..past).map(<[u8]>::to_vec));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use coracle_core::content::Content;
+
+    fn words(bytes: Vec<u8>, parts: &[&str]) -> Vec<String> {
+        let words = words_with(&Content::bytes(bytes).open().unwrap(), parts).unwrap();
+        words.into_iter().map(|word| String::from_utf8(word).unwrap()).collect()
+    }
+
+    #[test]
+    fn words_are_found_whole() {
+        let bytes = b"\0libx.so.1\0\x01/usr/bin/env \"/etc/ssl/certs\"libz.so".to_vec();
+        assert_eq!(words(bytes.clone(), &[".so"]), ["libx.so.1", "libz.so"]);
+        assert_eq!(words(bytes, &["/bin/", "ssl/certs"]), ["/etc/ssl/certs", "/usr/bin/env"]);
+    }
+
+    #[test]
+    fn words_across_blocks_are_found_once() {
+        for at in [
+            BLOCK - 3,
+            BLOCK - MAX_WORD - 3,
+            BLOCK - 2 * MAX_WORD - 3,
+            BLOCK - 2 * MAX_WORD,
+            3 * BLOCK - 5 * MAX_WORD - 2,
+        ] {
+            let mut bytes = vec![0; 4 * BLOCK];
+            bytes[at..at + 9].copy_from_slice(b"libx.so.1");
+            assert_eq!(words(bytes, &[".so"]), ["libx.so.1"], "{at}");
+        }
+    }
+
+    #[test]
+    fn a_file_of_nothing_but_hits_is_one_word_too_long() {
+        assert_eq!(words(b".so".repeat(BLOCK), &[".so"]), [""; 0]);
+        let many: String = (0..2 * MAX_WORDS).map(|n| format!("lib{n}.so\0")).collect();
+        assert_eq!(words(many.into_bytes(), &[".so"]).len(), MAX_WORDS);
+    }
+
+    /// The same without blocks.
+    fn naive(bytes: &[u8], part: &str) -> Vec<String> {
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        let runs = text.split('\0').filter(|run| run.len() <= MAX_WORD && run.contains(part));
+        runs.map(str::to_owned).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    proptest! {
+        #[test]
+        fn blocks_make_no_difference(
+            runs in proptest::collection::vec(("[a.so]{0,12}", 0_usize..3 * MAX_WORD, 0_usize..2 * MAX_WORD), 0..40),
+            start in BLOCK - 4 * MAX_WORD..BLOCK,
+        ) {
+            let mut bytes = vec![0; start];
+            for (word, gap, fill) in runs {
+                // Words around the longest, and runs of nothing.
+                bytes.extend(word.bytes().chain(vec![b'x'; fill.saturating_sub(MAX_WORD)]).chain(vec![0; gap]));
+            }
+            prop_assert_eq!(words(bytes.clone(), &[".so"]), naive(&bytes, ".so"));
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! A copy of a program without its symbol table and debugging sections.
+//!
+//! All that a segment covers keeps its bytes and its offset, so nothing that a loader sees moves. Of the rest, symbols
+//! and debugging go; what else tools have put there (`.comment`, `.dep-v0` of cargo auditable, notes) stays.
+
+use goblin::elf::section_header as s;
+use goblin::elf::section_header::SectionHeader;
+use scroll::Pwrite;
+
+use super::sections::{Section, sections};
+use super::{Error, Header, Result};
+use coracle_core::content::{Content, Part, Reader};
+
+/// Sections of debuggers and profilers that no segment covers.
+const DEBUGGING: [&[u8]; 9] = [
+    b".debug_",
+    b".zdebug_",
+    b".gnu_debugdata",
+    b".gdb_index",
+    b".stab",
+    b".line",
+    b".llvm",
+    b".gnu.debuglto_",
+    b".symtab",
+];
+
+/// `content` without symbols and debugging sections; nothing when that would not make it smaller.
+///
+/// # Errors
+/// When it is no sound ELF file.
+pub fn stripped(content: &Content) -> Result<Option<Content>> {
+    let file = content.open()?;
+    let header = Header::read(&file)?;
+    let sections = sections(&file, &header)?;
+    if sections.is_empty() {
+        return Ok(None);
+    }
+    let loaded_end = loaded_end(&file, &header, &sections)?;
+    let kept: Vec<usize> = (0..sections.len()).filter(|&index| is_kept(&sections, index)).collect();
+    let parts = assemble(&header, &file, &sections, &kept, loaded_end)?;
+    let copy = content.spliced(parts);
+    Ok((copy.size() < content.size()).then_some(copy))
+}
+
+/// The end of everything that must stay where it is: headers, segments, allocated sections.
+fn loaded_end(file: &Reader, header: &Header, sections: &[Section]) -> Result<u64> {
+    let segments = header.segments(file)?;
+    let table = u64::from(header.raw.e_phnum) * u64::from(header.raw.e_phentsize);
+    let ends = segments.iter().map(|segment| segment.p_offset.saturating_add(segment.p_filesz));
+    let allocated = sections.iter().filter(|section| section.is_allocated()).map(Section::end);
+    let tables = [header.size(), header.raw.e_phoff.saturating_add(table)];
+    let end = ends.chain(allocated).chain(tables).max().unwrap_or_default();
+    if end > file.size() { Err(Error::Truncated("segments")) } else { Ok(end) }
+}
+
+fn is_kept(sections: &[Section], index: usize) -> bool {
+    let Some(section) = sections.get(index) else { return false };
+    let symbols = [s::SHT_SYMTAB, s::SHT_SYMTAB_SHNDX, s::SHT_STRTAB, s::SHT_REL, s::SHT_RELA, s::SHT_GROUP];
+    index == 0
+        || section.is_allocated()
+        || !(symbols.contains(&section.header.sh_type)
+            || DEBUGGING.iter().any(|prefix| section.name.starts_with(prefix)))
+}
+
+/// The new file: header, everything loaded, the other kept sections, names, section headers.
+fn assemble(
+    header: &Header,
+    file: &Reader,
+    sections: &[Section],
+    kept: &[usize],
+    loaded_end: u64,
+) -> Result<Vec<Part>> {
+    let first = header.size();
+    let mut parts =
+        vec![Part::New(Vec::new()), Part::Kept { start: first, size: loaded_end.saturating_sub(first) }];
+    let mut end = loaded_end;
+    let mut names = vec![0];
+    let mut headers = Vec::new();
+    for section in kept.iter().filter_map(|&index| sections.get(index)) {
+        let mut new = section.header.clone();
+        new.sh_name = add_name(&mut names, &section.name);
+        new.sh_link = renumbered(kept, new.sh_link);
+        if new.sh_flags & u64::from(s::SHF_INFO_LINK) != 0 {
+            new.sh_info = renumbered(kept, new.sh_info);
+        }
+        if section.end() > file.size() {
+            return Err(Error::Truncated("sections"));
+        }
+        if section.end() > loaded_end {
+            end = pad(&mut parts, end, new.sh_addralign.clamp(1, 4096));
+            parts.push(Part::Kept { start: new.sh_offset, size: new.sh_size });
+            new.sh_offset = end;
+            end += new.sh_size;
+        }
+        headers.push(new);
+    }
+    let table = SectionHeader {
+        sh_name: add_name(&mut names, b".shstrtab"),
+        sh_type: s::SHT_STRTAB,
+        sh_offset: end,
+        sh_size: names.len() as u64,
+        sh_addralign: 1,
+        ..SectionHeader::default()
+    };
+    end += names.len() as u64;
+    parts.push(Part::New(names));
+    headers.push(table);
+    let start = pad(&mut parts, end, 8);
+    parts.push(Part::New(write_headers(header, &headers)?));
+    let new_header = write_header(header, start, headers.len())?;
+    if let Some(part) = parts.first_mut() {
+        *part = Part::New(new_header);
+    }
+    Ok(parts)
+}
+
+/// Adds zero bytes up to the next multiple of `align`; the new end.
+fn pad(parts: &mut Vec<Part>, end: u64, align: u64) -> u64 {
+    let padded = end.next_multiple_of(align);
+    let zeros = usize::try_from(padded - end).unwrap_or_default();
+    if zeros > 0 {
+        parts.push(Part::New(vec![0; zeros]));
+    }
+    padded
+}
+
+fn add_name(names: &mut Vec<u8>, name: &[u8]) -> usize {
+    if name.is_empty() {
+        return 0;
+    }
+    let at = names.len();
+    names.extend_from_slice(name);
+    names.push(0);
+    at
+}
+
+/// The new index of the section (`kept` is sorted) that had `index`; 0 (none) when it is gone.
+fn renumbered(kept: &[usize], index: u32) -> u32 {
+    let position = usize::try_from(index).ok().and_then(|index| kept.binary_search(&index).ok());
+    position.and_then(|position| u32::try_from(position).ok()).unwrap_or_default()
+}
+
+fn write_headers(header: &Header, headers: &[SectionHeader]) -> Result<Vec<u8>> {
+    let size = SectionHeader::size(header.ctx());
+    let mut bytes = vec![0; headers.len() * size];
+    for (index, section) in headers.iter().enumerate() {
+        let written = bytes.pwrite_with(section.clone(), index * size, header.ctx());
+        written.map_err(|_| Error::Damaged("a section header can't be written again"))?;
+    }
+    Ok(bytes)
+}
+
+fn write_header(header: &Header, sections: u64, count: usize) -> Result<Vec<u8>> {
+    let mut raw = header.raw;
+    raw.e_shoff = sections;
+    raw.e_shnum = u16::try_from(count).map_err(|_| Error::Damaged("it has too many sections"))?;
+    raw.e_shstrndx = raw.e_shnum - 1;
+    let mut bytes = vec![0; usize::try_from(header.size()).unwrap_or_default()];
+    bytes
+        .pwrite_with(raw, 0, header.ctx().le)
+        .map_err(|_| Error::Damaged("its header has no proper size"))?;
+    Ok(bytes)
+}

@@ -1,0 +1,204 @@
+//! Tables of symbols and versions written by hand: what no linker makes, and what only a hostile one would.
+
+use goblin::elf::dynamic as d;
+use proptest::prelude::*;
+
+use super::symbols::{gnu_hash, sysv_hash};
+use super::synthetic::Synthetic;
+use super::*;
+use coracle_core::content::Content;
+
+/// Names at their offsets: `foo` at 1, `bar` at 5, `V1` at 9, `liba.so` at 12.
+const NAMES: [&str; 4] = ["foo", "bar", "V1", "liba.so"];
+
+/// `Elf64_Sym`: binding and kind, visibility, section, value.
+fn symbol(name: u32, info: u8, other: u8, section: u16, value: u64) -> Vec<u8> {
+    [&name.to_le_bytes()[..], &[info, other], &section.to_le_bytes(), &value.to_le_bytes(), &[0; 8]].concat()
+}
+
+fn words(words: &[u32]) -> Vec<u8> {
+    words.iter().flat_map(|word| word.to_le_bytes()).collect()
+}
+
+fn halves(halves: &[u16]) -> Vec<u8> {
+    halves.iter().flat_map(|half| half.to_le_bytes()).collect()
+}
+
+/// `DT_VERNEED` for `V1` of `liba.so`, with index 2.
+fn needed() -> Vec<u8> {
+    let need = [halves(&[1, 1]), words(&[12, 16, 0])].concat();
+    [need, words(&[sysv_hash(b"V1")]), halves(&[0, 2]), words(&[9, 0])].concat()
+}
+
+/// `DT_VERDEF` for the base and for `V1`, with index 2.
+fn defined() -> Vec<u8> {
+    let definition = |flags, index, hash, name, next| {
+        [halves(&[1, flags, index, 1]), words(&[hash, 20, next, name, 0])].concat()
+    };
+    [definition(1, 1, sysv_hash(b"liba.so"), 12, 28), definition(0, 2, sysv_hash(b"V1"), 9, 0)].concat()
+}
+
+/// An object that defines `bar` so, found by the old hash table, and refers to `foo` in version `V1`.
+fn object(bar: Vec<u8>, entry: u16) -> Synthetic {
+    let relocation: Vec<u8> = [0_u64, 1 << 32 | 6, 0].iter().flat_map(|word| word.to_le_bytes()).collect();
+    Synthetic {
+        names: NAMES.to_vec(),
+        tables: vec![
+            (d::DT_SYMTAB, [symbol(0, 0, 0, 0, 0), symbol(1, 0x12, 0, 0, 0), bar].concat()),
+            (d::DT_VERSYM, halves(&[0, 2, entry])),
+            (d::DT_HASH, words(&[1, 3, 2, 0, 0, 0])),
+            (d::DT_RELA, relocation),
+        ],
+        entries: vec![(d::DT_RELASZ, 24)],
+        ..Synthetic::default()
+    }
+}
+
+fn read<T>(bytes: Vec<u8>, what: impl FnOnce(&Reader, &Object) -> Result<T>) -> Result<T> {
+    let file = Content::bytes(bytes).open()?;
+    let object = Object::read(&file)?;
+    what(&file, &object)
+}
+
+fn wanted(name: &str, version: Option<Version>) -> Reference {
+    Reference {
+        hash: gnu_hash(name.as_bytes()),
+        name: name.into(),
+        version: version.map(std::rc::Rc::new),
+        class: Class::Data,
+        is_weak: false,
+        is_thread_local: false,
+    }
+}
+
+fn v1() -> Version {
+    let file = Some(b"liba.so".to_vec());
+    Version { hash: sysv_hash(b"V1"), name: b"V1".to_vec(), file, is_hidden: false }
+}
+
+fn look_up(synthetic: &Synthetic, wanted: &Reference, manner: Manner) -> Result<Lookup> {
+    read(synthetic.bytes(), |file, object| Exports::of(file, object, manner)?.look_up(wanted))
+}
+
+#[test]
+fn versions_are_read_by_address() {
+    let mut synthetic = object(symbol(5, 0x12, 0, 1, 1), 2);
+    synthetic.tables.extend([(d::DT_VERNEED, needed()), (d::DT_VERDEF, defined())]);
+    let versions = read(synthetic.bytes(), Versions::read).unwrap();
+    assert_eq!((&versions.needed[0].name[..], &versions.needed[0].file[..]), (&b"V1"[..], &b"liba.so"[..]));
+    assert!(!versions.needed[0].is_weak);
+    let names: Vec<_> = versions.defined.iter().map(|version| (&version.name[..], version.is_base)).collect();
+    assert_eq!(names, [(&b"liba.so"[..], true), (&b"V1"[..], false)]);
+}
+
+#[test]
+fn references_carry_their_version() {
+    let mut synthetic = object(symbol(5, 0x12, 0, 1, 1), 2);
+    synthetic.tables.push((d::DT_VERNEED, needed()));
+    let references = read(synthetic.bytes(), references).unwrap();
+    assert_eq!(references, [wanted("foo", Some(v1()))]);
+}
+
+#[test]
+fn who_may_define_a_symbol() {
+    let other = Version { name: b"V2".to_vec(), hash: sysv_hash(b"V2"), ..v1() };
+    let strict = Version { is_hidden: true, ..other.clone() };
+    let (yes, no) = (Lookup::Found, Lookup::Absent);
+    // Info, visibility, section, value, entry of DT_VERSYM, version asked for, glibc, musl.
+    for (line, (info, visibility, section, value, entry, version, glibc, musl)) in [
+        (0x12, 0, 1, 1, 2, None, yes, yes),
+        (0x22, 0, 1, 1, 2, None, yes, yes),
+        (0x02, 0, 1, 1, 2, None, no, no),
+        (0x12, 2, 1, 1, 2, None, no, yes),
+        (0x12, 3, 1, 1, 2, None, yes, yes),
+        (0x12, 0, 1, 0, 2, None, no, no),
+        (0x16, 0, 1, 0, 2, None, yes, yes),
+        (0x12, 0, 0, 1, 2, None, yes, yes),
+        (0x16, 0, 0, 0, 2, None, no, no),
+        (0x13, 0, 1, 1, 2, None, no, no),
+        (0x12, 0, 1, 1, 0x8002, None, yes, no),
+        (0x12, 0, 1, 1, 0x8003, None, no, no),
+        (0x12, 0, 1, 1, 2, Some(v1()), yes, yes),
+        (0x12, 0, 1, 1, 0x8002, Some(v1()), yes, no),
+        (0x12, 0, 1, 1, 2, Some(other.clone()), no, yes),
+        (0x12, 0, 1, 1, 1, Some(other.clone()), yes, yes),
+        (0x12, 0, 1, 1, 0x8001, Some(other), no, no),
+        (0x12, 0, 1, 1, 1, Some(strict), no, yes),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut synthetic = object(symbol(5, info, visibility, section, value), entry);
+        synthetic.tables.push((d::DT_VERDEF, defined()));
+        let wanted = wanted("bar", version);
+        assert_eq!(look_up(&synthetic, &wanted, Manner::Glibc).unwrap(), glibc, "glibc, line {line}");
+        assert_eq!(look_up(&synthetic, &wanted, Manner::Musl).unwrap(), musl, "musl, line {line}");
+    }
+}
+
+#[test]
+fn an_object_without_versions_says_so() {
+    let synthetic = object(symbol(5, 0x12, 0, 1, 1), 2);
+    let found = look_up(&synthetic, &wanted("bar", Some(v1())), Manner::Glibc).unwrap();
+    assert_eq!(found, Lookup::FoundWithoutVersions);
+    assert_eq!(look_up(&synthetic, &wanted("bar", None), Manner::Glibc).unwrap(), Lookup::Found);
+    assert_eq!(look_up(&synthetic, &wanted("nowhere", None), Manner::Glibc).unwrap(), Lookup::Absent);
+}
+
+#[test]
+fn tables_without_end_are_errors() {
+    let mut endless = object(symbol(5, 0x12, 0, 1, 1), 2);
+    endless.tables[2].1 = words(&[1, 3, 2, 0, 0, 2]);
+    let error = look_up(&endless, &wanted("nowhere", None), Manner::Glibc).unwrap_err();
+    assert!(matches!(error, Error::Damaged(_)), "{error}");
+
+    // Long names that differ at their end, round and round.
+    let text: &'static str = Box::leak("x".repeat(200_000).into_boxed_str());
+    let mut long = object(symbol(20, 0x12, 0, 1, 1), 2);
+    long.names.push(text);
+    long.tables[2].1 = words(&[1, 3, 2, 0, 0, 2]);
+    let start = std::time::Instant::now();
+    let almost = format!("{}y", &text[1..]);
+    let error = look_up(&long, &wanted(&almost, None), Manner::Glibc).unwrap_err();
+    assert!(matches!(error, Error::Damaged(_)), "{error}");
+    assert!(start.elapsed() < std::time::Duration::from_secs(20), "{:?}", start.elapsed());
+
+    // A filter that lets everything through, and a chain in front of the first.
+    let mut gnu = object(symbol(5, 0x12, 0, 1, 1), 2);
+    let table = words(&[1, 5, 1, 0, u32::MAX, u32::MAX, 1, 0, 0, 0]);
+    gnu.tables.push((d::DT_GNU_HASH, table));
+    let error = look_up(&gnu, &wanted("bar", None), Manner::Glibc).unwrap_err();
+    assert!(matches!(error, Error::Damaged(_)), "{error}");
+
+    let mut versions = Synthetic { names: NAMES.to_vec(), ..Synthetic::default() };
+    versions.tables = vec![(d::DT_VERNEED, [halves(&[1, 1]), words(&[12, 16, 1])].concat().repeat(20_000))];
+    assert!(read(versions.bytes(), Versions::read).is_err());
+
+    let mut relocations = object(symbol(5, 0x12, 0, 1, 1), 2);
+    relocations.entries = vec![(d::DT_RELASZ, u64::MAX)];
+    assert!(read(relocations.bytes(), references).is_err());
+}
+
+proptest! {
+    #[test]
+    fn tables_that_lie_never_panic(lies in proptest::collection::vec((232_usize..900, any::<u8>()), 1..6)) {
+        let mut synthetic = object(symbol(5, 0x12, 0, 1, 1), 2);
+        synthetic.tables.extend([(d::DT_VERNEED, needed()), (d::DT_VERDEF, defined())]);
+        if lies.len() % 2 == 0 {
+            let table = words(&[1, 1, 1, 0, u32::MAX, u32::MAX, 1, gnu_hash(b"foo") & !1, gnu_hash(b"bar") | 1]);
+            synthetic.tables.push((d::DT_GNU_HASH, table));
+        }
+        let mut bytes = synthetic.bytes();
+        let size = bytes.len();
+        for (at, byte) in lies {
+            bytes[at % size] = byte;
+        }
+        let _ = read(bytes.clone(), Versions::read);
+        let _ = read(bytes.clone(), references);
+        for manner in [Manner::Glibc, Manner::Musl] {
+            let _ = read(bytes.clone(), |file, object| {
+                Exports::of(file, object, manner)?.look_up(&wanted("bar", Some(v1())))
+            });
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Character sets of `iconv`: glibc opens a module for each that is not built in, as `gconv-modules` says.
+//!
+//! The image gets a `gconv-modules` with the lines for its character sets alone.
+
+use super::gconv::{Chosen, Configuration};
+use super::program::Program;
+use super::wants::{ExtraNode, Wants};
+use super::{Error, c_library};
+use crate::closure::{Mapped, Opening};
+use crate::elf::{self, Priority};
+use coracle_core::path::{ImagePath, Spelled};
+
+/// A configuration has some thousand lines.
+const MAX_CONFIGURATION: usize = 4 << 20;
+
+pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error> {
+    let Some(charsets) = program.policy.charsets.as_ref().filter(|charsets| !charsets.is_empty()) else {
+        return Ok(());
+    };
+    let Some(libc) = program.glibc() else {
+        let why = "no glibc is mapped, and other C libraries have no modules for character sets";
+        wants.is_useless("charsets", why, "leave `charsets` out");
+        return Ok(());
+    };
+    wants.is_used("charsets");
+    let Some(directory) = directory(libc)? else {
+        wants.lack("cannot tell where glibc keeps its modules for character sets", "leave `charsets` out");
+        return Ok(());
+    };
+    let configuration = read(program, &directory)?;
+    let mut chosen = Chosen::default();
+    for charset in charsets {
+        if !configuration.choose(charset, &mut chosen) {
+            wants.lack(
+                format!("cannot find the character set `{charset}` in `{directory}/gconv-modules`"),
+                "install `libc-bin` or the package that has the modules, or check the spelling with `iconv --list`",
+            );
+        }
+    }
+    let file = |name: &str| Spelled::in_directory(directory.as_bytes(), name.as_bytes());
+    for module in chosen.modules() {
+        wants.openings.push(Opening {
+            by: c_library::opener(libc),
+            names: vec![file(&format!("{module}.so")).as_bytes().to_vec()],
+            why: "a character set".into(),
+            priority: Priority::Required,
+        });
+    }
+    let path = ImagePath::parse(file("gconv-modules").as_bytes());
+    if let (Ok(path), false) = (path, chosen.is_empty()) {
+        wants.make(path, chosen.text(), "which module converts which character set");
+    }
+    Ok(())
+}
+
+/// Where glibc keeps the modules: the directory of its cache for them, which is built into it.
+fn directory(libc: &Mapped) -> Result<Option<Spelled>, Error> {
+    let file = libc.file.content.open()?;
+    let words = elf::words_in(&file, &libc.object, &["/gconv/gconv-modules.cache"])?;
+    Ok(words.into_iter().find(|word| word.starts_with(b"/")).map(|word| Spelled::new(word).directory()))
+}
+
+/// `gconv-modules` and the files below `gconv-modules.d`.
+fn read(program: &Program<'_>, directory: &Spelled) -> Result<Configuration, Error> {
+    let below = |name: &[u8]| Spelled::in_directory(directory.as_bytes(), name);
+    let main = program.data(&below(b"gconv-modules"), "")?;
+    let more = program.folder(&below(b"gconv-modules.d"), &[], "")?;
+    let mut configuration = Configuration::default();
+    for extra in main.into_iter().chain(more) {
+        let ExtraNode::File(file) = extra.node else { continue };
+        let text = file.content.open()?.bytes_at(0, MAX_CONFIGURATION)?;
+        configuration.add(&String::from_utf8_lossy(&text));
+    }
+    Ok(configuration)
+}

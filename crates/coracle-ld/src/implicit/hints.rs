@@ -1,0 +1,133 @@
+//! What a program may open that nobody can be sure of: said, with the flag that adds it, and not added.
+
+use super::Error;
+use super::imports::{Import, Need};
+use super::literals;
+use super::policy::When;
+use super::program::Program;
+use super::{dlopen, plugins};
+use crate::closure::{Executed, Opener, Tracer};
+use coracle_core::path::printable;
+
+/// Something that a program may miss.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Hint {
+    /// What it is.
+    pub what: String,
+    /// Why it may be missed.
+    pub because: String,
+    /// What to say to have it.
+    pub flag: String,
+}
+
+/// What `program` may miss.
+pub(super) fn of(
+    program: &Program<'_>,
+    tracer: &Tracer<'_>,
+    executed: &Executed,
+) -> Result<Vec<Hint>, Error> {
+    let mut hints = of_calls(program);
+    hints.extend(of_libraries(program)?);
+    hints.extend(of_notes(program, tracer, executed)?);
+    hints.extend(of_texts(program, tracer, executed)?);
+    Ok(hints)
+}
+
+fn hint(what: impl Into<String>, because: String, flag: impl Into<String>) -> Hint {
+    Hint { what: what.into(), because, flag: flag.into() }
+}
+
+/// Functions that read data, called by something that is mapped.
+fn of_calls(program: &Program<'_>) -> Vec<Hint> {
+    let policy = program.policy;
+    let needs = [
+        (Need::LocalTime, policy.time_zones.is_none(), "time zones other than UTC", "--time-zones"),
+        (Need::Locale, policy.locales.is_none(), "locales other than C", "--locale C.UTF-8"),
+        (
+            Need::Charset,
+            policy.charsets.is_none() && program.glibc().is_some(),
+            "character sets",
+            "--charset NAME",
+        ),
+        (Need::Provider, policy.openssl == When::Auto, "OpenSSL's providers", "--openssl true"),
+    ];
+    let calls = |import: &Import| format!("`{}`, which {} calls", import.function, import.by);
+    let unsaid = needs.into_iter().filter(|(_, unsaid, ..)| *unsaid);
+    unsaid
+        .filter_map(|(need, _, what, flag)| Some(hint(what, calls(program.imports.of(need)?), flag)))
+        .collect()
+}
+
+/// Libraries that read configurations and plugins.
+fn of_libraries(program: &Program<'_>) -> Result<Vec<Hint>, Error> {
+    let mut hints = Vec::new();
+    if let Some(libpam) = program.library("libpam.so").filter(|_| program.policy.pam.is_none()) {
+        hints.push(hint("services of PAM", format!("{} is mapped", libpam.spelled), "--pam SERVICE"));
+    }
+    if program.policy.plugins.is_none() {
+        for (family, library) in plugins::present(program)? {
+            let because = format!("{} is mapped", library.spelled);
+            hints.push(hint(format!("plugins of {family}"), because, format!("--plugins {family}")));
+        }
+    }
+    Ok(hints)
+}
+
+/// Notes below the priority that goes in, where the library is there and not mapped anyway.
+fn of_notes(program: &Program<'_>, tracer: &Tracer<'_>, executed: &Executed) -> Result<Vec<Hint>, Error> {
+    let Some(lowest) = program.policy.dlopen_notes else { return Ok(Vec::new()) };
+    let mut hints = Vec::new();
+    for mapped in program.objects() {
+        // Notes that can't be read were warned of before.
+        let notes = dlopen::notes(mapped)?.unwrap_or_default();
+        for note in notes.iter().filter(|note| note.priority > lowest) {
+            let by = dlopen::opener(program, mapped);
+            if let Some(name) = first_there(&note.sonames, tracer, executed, &by)? {
+                let because = format!("{}: {}", mapped.spelled, dlopen::said(note));
+                hints.push(hint(name.clone(), because, format!("--dlopen {name}")));
+            }
+        }
+    }
+    Ok(hints)
+}
+
+fn first_there(
+    names: &[Vec<u8>],
+    tracer: &Tracer<'_>,
+    executed: &Executed,
+    by: &Opener,
+) -> Result<Option<String>, Error> {
+    for name in names {
+        if tracer.brings(executed, by, name)? {
+            return Ok(Some(printable(name)));
+        }
+    }
+    Ok(None)
+}
+
+/// Names in the text of what is mapped.
+fn of_texts(program: &Program<'_>, tracer: &Tracer<'_>, executed: &Executed) -> Result<Vec<Hint>, Error> {
+    let named = literals::named(program, tracer, executed)?;
+    let itself = &executed.spelled;
+    let mut hints: Vec<Hint> = Vec::new();
+    for library in named.libraries {
+        let flag = format!("--dlopen {}", library.name);
+        hints.push(hint(library.name, format!("named in {}", library.by), flag));
+    }
+    if named.certificates && program.policy.certificates == When::Auto {
+        hints.push(hint(
+            "CA certificates",
+            format!("`ssl/certs` is named in {itself}"),
+            "--certificates true",
+        ));
+    }
+    if named.opens_nss {
+        let because = format!("{itself} is static and opens them all the same");
+        hints.push(hint("NSS modules", because, "a dynamic program"));
+    }
+    for path in named.programs {
+        let flag = format!("{path} as one more PROGRAM");
+        hints.push(hint(path, format!("named in {itself}"), flag));
+    }
+    Ok(hints)
+}

@@ -1,0 +1,167 @@
+//! Functions of the C library whose callers need more than what is mapped: who calls which.
+
+use std::collections::BTreeMap;
+
+use crate::closure::{LinkMap, Mapped};
+use coracle_core::fs;
+use coracle_core::path::Spelled;
+
+/// What a function needs.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Need {
+    /// `libgcc_s.so.1`, to unwind a thread's stack (`sysdeps/gnu/unwind-resume.c`, `debug/backtrace.c`).
+    Libgcc,
+    /// The name service switch.
+    Nss,
+    /// Time zones.
+    LocalTime,
+    /// Locales.
+    Locale,
+    /// Character sets.
+    Charset,
+    /// Libraries that are opened.
+    Dlopen,
+    /// Programs that are started.
+    Child,
+    /// Providers of OpenSSL besides its default.
+    Provider,
+}
+
+const FUNCTIONS: &[(Need, &[&str])] = &[
+    (Need::Libgcc, &["pthread_cancel", "pthread_exit", "backtrace"]),
+    (
+        Need::Nss,
+        &[
+            "getaddrinfo",
+            "getnameinfo",
+            "gethostbyname",
+            "gethostbyname2",
+            "gethostbyaddr",
+            "gethostbyname_r",
+            "gethostbyname2_r",
+            "gethostbyaddr_r",
+            "getpwnam",
+            "getpwuid",
+            "getpwent",
+            "getpwnam_r",
+            "getpwuid_r",
+            "getpwent_r",
+            "getgrnam",
+            "getgrgid",
+            "getgrent",
+            "getgrnam_r",
+            "getgrgid_r",
+            "getgrent_r",
+            "getgrouplist",
+            "initgroups",
+            "getspnam",
+            "getspnam_r",
+            "getservbyname",
+            "getservbyport",
+            "getservbyname_r",
+            "getservbyport_r",
+            "getprotobyname",
+            "getprotobynumber",
+            "getprotobyname_r",
+            "getprotobynumber_r",
+            "getnetbyname",
+            "getrpcbyname",
+        ],
+    ),
+    (Need::LocalTime, &["localtime", "localtime_r", "tzset", "mktime"]),
+    (Need::Locale, &["setlocale", "newlocale", "_ZNSt6localeC1EPKc", "_ZNSt6localeC2EPKc"]),
+    (Need::Charset, &["iconv_open"]),
+    (Need::Dlopen, &["dlopen", "dlmopen"]),
+    (
+        Need::Child,
+        &[
+            "execve",
+            "execv",
+            "execvp",
+            "execvpe",
+            "execl",
+            "execlp",
+            "execle",
+            "posix_spawn",
+            "posix_spawnp",
+            "system",
+            "popen",
+        ],
+    ),
+    (Need::Provider, &["OSSL_PROVIDER_load", "OSSL_PROVIDER_try_load"]),
+];
+
+/// A function and the object that calls it, for people.
+#[derive(Clone, Debug)]
+pub(super) struct Import {
+    pub(super) function: &'static str,
+    pub(super) by: Spelled,
+}
+
+/// For each need the first object in load order that has it; and every object that opens libraries.
+#[derive(Default, Debug)]
+pub(super) struct Imports(BTreeMap<Need, Import>);
+
+impl Imports {
+    /// Adds what the new objects of `map` call. The C library's own calls do not count: what it needs by itself, it
+    /// does without. Neither does that libstdc++ could do everything.
+    pub(super) fn add(&mut self, map: &LinkMap) -> fs::Result<()> {
+        let wanted = &map.references()?.wanted;
+        for (need, functions) in FUNCTIONS {
+            let callers = functions.iter().filter_map(|function| {
+                let at = wanted.partition_point(|wanted| {
+                    (wanted.reference.hash, wanted.reference.name.as_slice())
+                        < (hash(function), function.as_bytes())
+                });
+                let same =
+                    wanted.iter().skip(at).take_while(|wanted| wanted.reference.name == function.as_bytes());
+                let by = same
+                    .flat_map(|wanted| &wanted.by)
+                    .filter(|by| !is_libc(map, **by) && !is_libstdcxx(map, **by))
+                    .min()?;
+                Some((*by, *function))
+            });
+            if let Some((by, function)) = callers.min()
+                && let Some(mapped) = map.objects.get(by)
+            {
+                self.0.entry(*need).or_insert(Import { function, by: mapped.spelled.clone() });
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn of(&self, need: Need) -> Option<&Import> {
+        self.0.get(&need)
+    }
+}
+
+/// The new objects of `map` that open libraries.
+pub(super) fn openers(map: &LinkMap) -> fs::Result<Vec<&Mapped>> {
+    let wanted = &map.references()?.wanted;
+    let opens = |name: &[u8]| name == b"dlopen" || name == b"dlmopen";
+    let mut openers: Vec<usize> = wanted
+        .iter()
+        .filter(|wanted| opens(&wanted.reference.name))
+        .flat_map(|wanted| wanted.by.clone())
+        .collect();
+    openers.sort_unstable();
+    openers.dedup();
+    Ok(openers.into_iter().filter(|by| !is_libc(map, *by)).filter_map(|by| map.objects.get(by)).collect())
+}
+
+fn is_libc(map: &LinkMap, index: usize) -> bool {
+    soname(map, index).is_some_and(|soname| soname == b"libc.so.6" || soname == b"libpthread.so.0")
+}
+
+fn is_libstdcxx(map: &LinkMap, index: usize) -> bool {
+    soname(map, index).is_some_and(|soname| soname.starts_with(b"libstdc++.so"))
+}
+
+fn soname(map: &LinkMap, index: usize) -> Option<&[u8]> {
+    map.objects.get(index).and_then(|mapped| mapped.object.dynamic.soname.as_deref())
+}
+
+/// As `DT_GNU_HASH` has it, by which references are sorted.
+fn hash(name: &str) -> u32 {
+    crate::elf::gnu_hash(name.as_bytes())
+}

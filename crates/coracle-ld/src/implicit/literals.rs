@@ -1,0 +1,158 @@
+//! Names in a program's own text: libraries that it may open, programs that it may start, where it looks for
+//! certificates. Text proves nothing, so this is for hints alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Error;
+use super::imports::{self, Need};
+use super::program::Program;
+use crate::closure::{Executed, Mapped, Opener, Tracer};
+use crate::elf;
+use coracle_core::fs;
+use coracle_core::path::{ImagePath, Spelled, printable};
+use coracle_core::file_system::{self, End};
+
+/// A library that is named in an object.
+pub(super) struct Literal {
+    pub(super) name: String,
+    pub(super) by: Spelled,
+}
+
+/// Libraries that distributions' libraries open only for what hardly any program asks them for: the start of the
+/// opener's soname, the start of the name.
+const KNOWN: &[(&str, &str)] = &[
+    ("libselinux.so", "libsepol"),
+    ("libmount.so", "libcryptsetup"),
+    ("libblkid.so", "lib"),
+    ("libsystemd.so", "lib"),
+    ("libsystemd-shared", "lib"),
+    ("libudev.so", "lib"),
+    ("libX11.so", "libXcursor"),
+    ("libdw.so", "libdebuginfod"),
+    ("libcrypto.so", "lib"),
+    ("libp11-kit.so", "lib"),
+    ("libgcrypt.so", "lib"),
+    ("libc.so", "lib"),
+    ("ld-linux", "lib"),
+];
+/// Names that are tried: more are noise.
+const MOST: usize = 64;
+
+/// What the text of a program and of its libraries names.
+#[derive(Default)]
+pub(super) struct Named {
+    /// Libraries that are there, and that nothing has mapped, named in an object that opens libraries.
+    pub(super) libraries: Vec<Literal>,
+    /// The program names a directory of certificates.
+    pub(super) certificates: bool,
+    /// Programs that are there, named in the program.
+    pub(super) programs: Vec<String>,
+    /// The program is static and has glibc's code that opens NSS modules.
+    pub(super) opens_nss: bool,
+}
+
+/// Reads every text once: what the program names, then what libraries name that open others.
+pub(super) fn named(program: &Program<'_>, tracer: &Tracer<'_>, executed: &Executed) -> Result<Named, Error> {
+    let (mut named, mut names) = (Named::default(), Vec::new());
+    let openers = openers(program)?;
+    if let Some(itself) = program.itself() {
+        let words = words(itself, &[".so", "ssl/certs", "/bin/", "libnss_"])?;
+        of_program(program, &words, &mut named)?;
+        if openers.contains_key(&itself.path) {
+            names.push((itself, words));
+        }
+    }
+    let is_itself = |mapped: &Mapped| program.itself().is_some_and(|itself| itself.path == mapped.path);
+    for mapped in openers.into_values().filter(|mapped| !is_itself(mapped)) {
+        names.push((mapped, words(mapped, &[".so"])?));
+    }
+    let mut tried = BTreeSet::new();
+    for (mapped, words) in names {
+        let soname = mapped.object.dynamic.soname.as_deref();
+        let by = soname.map_or(Opener::Program, |soname| Opener::Library(soname.to_vec()));
+        let known = |name: &&str| is_known(soname, name);
+        for name in words.iter().filter_map(|word| library_name(word)).filter(|name| !known(name)) {
+            if tried.len() < MOST
+                && tried.insert(name.to_owned())
+                && tracer.brings(executed, &by, name.as_bytes())?
+            {
+                named.libraries.push(Literal { name: name.to_owned(), by: mapped.spelled.clone() });
+            }
+        }
+    }
+    Ok(named)
+}
+
+fn words(mapped: &Mapped, parts: &[&str]) -> fs::Result<BTreeSet<Vec<u8>>> {
+    elf::words_in(&mapped.file.content.open()?, &mapped.object, parts)
+}
+
+/// Every object that opens libraries, once.
+fn openers<'a>(program: &Program<'a>) -> fs::Result<BTreeMap<&'a ImagePath, &'a Mapped>> {
+    let mut openers = BTreeMap::new();
+    for map in &program.maps {
+        openers.extend(imports::openers(map)?.into_iter().map(|mapped| (&mapped.path, mapped)));
+    }
+    Ok(openers)
+}
+
+/// The word as a name that `dlopen` could be given: `libx.so`, `libx.so.1`, or a path to one.
+fn library_name(word: &[u8]) -> Option<&str> {
+    let word = std::str::from_utf8(word).ok()?;
+    let name = word.rsplit('/').next()?;
+    let (stem, version) = name.strip_prefix("lib")?.split_once(".so")?;
+    let is_version = |version: &str| version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let is_plain = |text: &str| !text.contains(['%', ':', '=', '@', '~']);
+    let is_path = word == name || word.starts_with('/');
+    (!stem.is_empty() && is_version(version) && !version.ends_with('.') && is_plain(word) && is_path)
+        .then_some(word)
+}
+
+fn is_known(soname: Option<&[u8]>, name: &str) -> bool {
+    let Some(soname) = soname else { return false };
+    KNOWN.iter().any(|(opener, start)| soname.starts_with(opener.as_bytes()) && name.starts_with(start))
+}
+
+/// What the program itself names, among its words.
+fn of_program(program: &Program<'_>, words: &BTreeSet<Vec<u8>>, named: &mut Named) -> Result<(), Error> {
+    let is_static = program.maps.first().is_some_and(|map| map.loader.is_none());
+    let starts_others = program.imports.of(Need::Child).is_some();
+    for word in words {
+        let has = |part: &[u8]| word.windows(part.len()).any(|bytes| bytes == part);
+        if has(b"ssl/certs") {
+            named.certificates = true;
+        } else if is_static && word.starts_with(b"libnss_") {
+            named.opens_nss = true;
+        } else if starts_others && is_program(program, word)? {
+            named.programs.push(printable(word));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a word is the path of a program that is there.
+fn is_program(program: &Program<'_>, word: &[u8]) -> fs::Result<bool> {
+    if !["/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/"].iter().any(|start| word.starts_with(start.as_bytes()))
+    {
+        return Ok(false);
+    }
+    let walk = file_system::walk(program.places.tree, &program.places.around.working_dir, word)?;
+    Ok(matches!(walk.end, End::File(_, file) if file.stat.is_executable()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_libraries() {
+        for name in ["libx.so", "libx.so.1", "/usr/lib/libx-1.2.so.3.4"] {
+            assert_eq!(library_name(name.as_bytes()), Some(name));
+        }
+        for word in
+            ["lib%s.so", "x.so", "lib.so", "libx.so.", "libx.sock", "a/libx.so", "libx.so.x", "$LIB/libx.so"]
+        {
+            assert_eq!(library_name(word.as_bytes()), None, "{word}");
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! OpenSSL's own directory: its configuration, where it looks for certificates, and its providers and engines.
+//!
+//! The directories are built into libcrypto, which prints them for `openssl version -a`. Source: `crypto/cversion.c`.
+
+use super::policy::When;
+use super::program::Program;
+use super::wants::Wants;
+use super::{Error, plugins};
+use crate::closure::{Mapped, Opener};
+use crate::elf;
+use coracle_core::path::Spelled;
+
+pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error> {
+    let policy = program.policy.openssl;
+    let Some(libcrypto) = program.library("libcrypto.so").filter(|_| policy != When::Never) else {
+        if policy == When::Always {
+            let why = "no libcrypto is mapped, so there is nothing of OpenSSL to add";
+            wants.is_useless("openssl", why, "leave `openssl` at `auto`");
+        }
+        return Ok(());
+    };
+    wants.is_used("openssl");
+    if let Some(directory) = directory(libcrypto, "OPENSSLDIR")? {
+        let configuration = Spelled::in_directory(directory.as_bytes(), b"openssl.cnf");
+        wants.extras.extend(program.data(&configuration, "OpenSSL's configuration")?);
+    }
+    if policy == When::Always {
+        for name in ["MODULESDIR", "ENGINESDIR"] {
+            let Some(directory) = directory(libcrypto, name)? else { continue };
+            let by = Opener::Library(libcrypto.object.dynamic.soname.clone().unwrap_or_default());
+            plugins::open_all(program, &directory, &by, "a provider or engine of OpenSSL", wants)?;
+        }
+    }
+    Ok(())
+}
+
+/// What libcrypto has been told that this directory is: `OPENSSLDIR: "/usr/lib/ssl"`.
+pub(super) fn directory(libcrypto: &Mapped, name: &str) -> Result<Option<Spelled>, Error> {
+    let start = format!("{name}: \"");
+    let texts = elf::texts_in(&libcrypto.file.content.open()?, &libcrypto.object, &[&start])?;
+    let directory = texts.iter().find_map(|text| {
+        let value = text.strip_prefix(start.as_bytes())?.strip_suffix(b"\"")?;
+        value.starts_with(b"/").then(|| Spelled::new(value))
+    });
+    Ok(directory)
+}

@@ -1,0 +1,53 @@
+//! A cache for an image: the new format alone, without variants.
+
+use super::{Cache, format};
+use crate::elf::Machine;
+use coracle_core::path::Spelled;
+
+/// One line of a cache to be written.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Entry {
+    /// The library's name.
+    pub name: Vec<u8>,
+    /// Its path.
+    pub path: Spelled,
+}
+
+impl Cache {
+    /// The bytes of a cache with these entries, as the loader of `machine` reads it.
+    pub fn write(mut entries: Vec<Entry>, machine: Machine) -> Vec<u8> {
+        entries.sort_by(|a, b| format::compare(&b.name, &a.name).then_with(|| a.path.cmp(&b.path)));
+        entries.dedup();
+        let strings_at = format::HEADER + entries.len() * format::ENTRY;
+        let mut strings = Vec::new();
+        let mut add = |text: &[u8]| {
+            let at = strings_at + strings.len();
+            strings.extend_from_slice(text);
+            strings.push(0);
+            number(at, machine)
+        };
+        let mut table = Vec::new();
+        for entry in &entries {
+            table.extend(number_u32(format::flags(machine), machine));
+            table.extend(add(&entry.name));
+            table.extend(add(entry.path.as_bytes()));
+            table.extend([0; 12]);
+        }
+        let mut bytes = format::MAGIC.to_vec();
+        bytes.extend(number(entries.len(), machine));
+        bytes.extend(number(strings.len(), machine));
+        bytes.extend([if machine.is_little_endian { 2 } else { 3 }, 0, 0, 0]);
+        bytes.extend([0; 16]);
+        bytes.extend(table);
+        bytes.extend(strings);
+        bytes
+    }
+}
+
+fn number(value: usize, machine: Machine) -> [u8; 4] {
+    number_u32(u32::try_from(value).unwrap_or(u32::MAX), machine)
+}
+
+fn number_u32(value: u32, machine: Machine) -> [u8; 4] {
+    if machine.is_little_endian { value.to_le_bytes() } else { value.to_be_bytes() }
+}

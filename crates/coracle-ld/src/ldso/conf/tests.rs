@@ -1,0 +1,124 @@
+//! What stands in `ld.so.conf`, also when whoever wrote it means no good.
+
+use proptest::prelude::*;
+
+use super::*;
+use coracle_core::file_system::memory::MemoryTree;
+
+fn listed(tree: &MemoryTree) -> Vec<String> {
+    let listed = directories(tree);
+    listed.iter().map(|listed| format!("{} {}", listed.directory, listed.file)).collect()
+}
+
+fn tree(conf: &str) -> MemoryTree {
+    let mut tree = MemoryTree::default();
+    tree.add_file("/etc/ld.so.conf", conf.as_bytes());
+    tree
+}
+
+/// As `ldconfig -v` of glibc 2.36 lists them.
+#[test]
+fn lines() {
+    for (text, expected) in [
+        ("/opt/a", vec![Line::Directory(b"/opt/a")]),
+        (" \t/opt/a//\t# why\n\n#/b", vec![Line::Directory(b"/opt/a")]),
+        ("/a,/b:/c /d", vec![Line::Directory(b"/a,/b:/c /d")]),
+        ("/a=libc6\n/b =x\n=libc6\n/", vec![Line::Directory(b"/a"), Line::Directory(b"/b")]),
+        ("/a\r\n/b\0/c", vec![Line::Directory(b"/a"), Line::Directory(b"/b")]),
+        ("include a/*.conf\t/b/c.conf ", vec![Line::Include(b"a/*.conf"), Line::Include(b"/b/c.conf")]),
+        (
+            "Include a\ninclude\nincludes",
+            vec![Line::Directory(b"Include a"), Line::Directory(b"include"), Line::Directory(b"includes")],
+        ),
+        ("hwcap 1 nosegneg\nHWCAP\t0 x\nhwcap", vec![Line::Directory(b"hwcap")]),
+    ] {
+        assert_eq!(parse(text.as_bytes()).collect::<Vec<_>>(), expected, "{text:?}");
+    }
+}
+
+#[test]
+fn includes_start_at_their_file_and_come_sorted() {
+    let mut tree = tree("include ld.so.conf.d/*.conf\n/last\n/b\nrelative/lib\n");
+    tree.add_file("/etc/ld.so.conf.d/b.conf", b"/b\n");
+    tree.add_file("/etc/ld.so.conf.d/A.conf", b"/a\ninclude sub/*.cnf more.cnf\n");
+    tree.add_file("/etc/ld.so.conf.d/.hidden.conf", b"/hidden\n");
+    tree.add_file("/etc/ld.so.conf.d/c.txt", b"/c\n");
+    tree.add_file("/etc/ld.so.conf.d/sub/x.cnf", b"/x\n");
+    tree.add_file("/etc/ld.so.conf.d/more.cnf", b"/more\n");
+    let expected = [
+        "/a /etc/ld.so.conf.d/A.conf",
+        "/x /etc/ld.so.conf.d/sub/x.cnf",
+        "/more /etc/ld.so.conf.d/more.cnf",
+        "/b /etc/ld.so.conf.d/b.conf",
+        "/last /etc/ld.so.conf",
+    ];
+    assert_eq!(listed(&tree), expected);
+}
+
+#[test]
+fn links_lead_to_files_and_directories() {
+    let mut tree = MemoryTree::new("/etc/ld.so.conf -> ../opt/conf\n/opt/d -> /srv/d\n/srv/d/x.conf = /x");
+    tree.add_file("/opt/conf", b"include /opt/d/*.conf /o*/d/x.conf");
+    assert_eq!(listed(&tree), ["/x /opt/d/x.conf"]);
+    assert_eq!(listed(&MemoryTree::default()), [""; 0]);
+    assert_eq!(listed(&MemoryTree::new("/etc/ld.so.conf/")), [""; 0]);
+}
+
+#[test]
+fn circles_and_chains_without_end_end() {
+    let mut circle = tree("include /etc/*.conf /etc/a.conf ../etc/ld.so.conf\n/z\n");
+    circle.add_file("/etc/a.conf", b"include ld.so.conf a.conf ./a.conf\n/a\n");
+    let directories = directories(&circle);
+    assert_eq!(
+        directories.iter().map(|listed| listed.directory.to_string()).collect::<Vec<_>>(),
+        ["/a", "/z"]
+    );
+
+    let mut chain = tree("include /c/0");
+    for number in 0..100 {
+        let text = format!("/d/{number}\ninclude {}\n", number + 1);
+        chain.add_file(&format!("/c/{number}"), text.as_bytes());
+    }
+    assert_eq!(listed(&chain).len(), MAX_DEPTH);
+
+    let mut fan = tree("include /f/*");
+    for number in 0..(MAX_FILES + 10) {
+        fan.add_file(&format!("/f/{number:04}"), format!("/g/{number}").as_bytes());
+    }
+    assert_eq!(listed(&fan).len(), MAX_FILES - 1);
+}
+
+#[test]
+fn what_is_too_long_is_left_out() {
+    let long = "x".repeat(MAX_PATH);
+    assert_eq!(listed(&tree(&format!("/{long}\ninclude /{long} {long}\n/a\n"))), ["/a /etc/ld.so.conf"]);
+    let mut large = tree(&format!("include /large /more\n{}", "\n".repeat(1 << 20)));
+    large.add_file("/large", "/l\n".repeat(1 << 21).as_bytes());
+    large.add_file("/more", b"/more\n");
+    assert_eq!(listed(&large), ["/l /large"]);
+    let names = vec!["*"; MAX_PATH / 2 - 1].join("?");
+    assert_eq!(listed(&tree(&format!("include /{names} /*/*/*/*/*\n/a"))), ["/a /etc/ld.so.conf"]);
+}
+
+proptest! {
+    #[test]
+    fn bytes_that_lie_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        for line in parse(&bytes) {
+            let (Line::Directory(part) | Line::Include(part)) = line;
+            prop_assert!(!part.is_empty() && !part.contains(&b'\n') && !part.contains(&b'#') && !part.contains(&0));
+        }
+        let mut tree = MemoryTree::default();
+        tree.add_file("/etc/ld.so.conf", &bytes);
+        directories(&tree);
+    }
+
+    #[test]
+    fn text_like_a_file_never_panics_and_each_directory_comes_once(text in "(include |hwcap |/|[a*?\\[\\]=# \t.-]|\n){0,60}") {
+        let mut tree = MemoryTree::new("/a = /x\n/b/a = include ../a");
+        tree.add_file("/etc/ld.so.conf", text.as_bytes());
+        let listed = directories(&tree);
+        let names: BTreeSet<&Spelled> = listed.iter().map(|listed| &listed.directory).collect();
+        prop_assert_eq!(names.len(), listed.len());
+        prop_assert!(listed.iter().all(|listed| listed.directory.as_bytes().starts_with(b"/")));
+    }
+}

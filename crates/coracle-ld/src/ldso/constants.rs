@@ -1,0 +1,152 @@
+//! What is built into a glibc loader: default directories, `$LIB`, the cache's path.
+//!
+//! All of it stands in the loader's file as NUL-terminated strings, the directories back to back, each with a slash at
+//! its end. Distributions differ, so nothing is assumed; only a file without them falls back to a table.
+
+use goblin::elf::header as h;
+
+use coracle_core::content::Reader;
+use crate::elf::Machine;
+use coracle_core::fs;
+
+/// The constants of one loader.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Constants {
+    /// Default directories in order, each ending in a slash.
+    pub default_directories: Vec<Vec<u8>>,
+    /// What `$LIB` stands for.
+    pub lib: Option<Vec<u8>>,
+    /// Where the cache is.
+    pub cache: Vec<u8>,
+    /// Names of variants for newer CPUs below `glibc-hwcaps`, the best first; none before glibc 2.33.
+    pub hwcaps: Vec<Vec<u8>>,
+    /// The second number of glibc's version; none where the loader does not say it, as old ones.
+    pub release: Option<u32>,
+}
+
+/// A loader has some 200 kB; a file far beyond that is none.
+pub(super) const MAX_LOADER: u64 = 16 << 20;
+
+const CACHE: &[u8] = b"/etc/ld.so.cache";
+
+impl Constants {
+    /// Scans the loader's file.
+    pub(super) fn read(loader: &Reader, machine: Machine) -> fs::Result<Self> {
+        let size = usize::try_from(loader.size().min(MAX_LOADER)).unwrap_or_default();
+        Ok(Self::scan(&loader.bytes_at(0, size)?, machine))
+    }
+
+    fn scan(bytes: &[u8], machine: Machine) -> Self {
+        let strings: Vec<&[u8]> = bytes.split(|&byte| byte == 0).collect();
+        let mut default_directories = directories(&strings);
+        if default_directories.is_empty() {
+            default_directories = fallback(machine);
+        }
+        let lib = lib(&strings, &default_directories);
+        let cache =
+            strings.iter().find(|string| string.starts_with(b"/") && string.ends_with(b"/ld.so.cache"));
+        let hwcaps = strings.iter().find_map(|string| hwcaps(string)).unwrap_or_default();
+        let release = strings.iter().find_map(|string| release(string));
+        Self { default_directories, lib, cache: cache.unwrap_or(&CACHE).to_vec(), hwcaps, release }
+    }
+}
+
+/// The first run of two or more adjacent strings `/…/`.
+fn directories(strings: &[&[u8]]) -> Vec<Vec<u8>> {
+    let directories: Vec<&[u8]> = strings.iter().map(|string| directory(string)).collect();
+    let mut runs = directories.split(|directory| directory.is_empty());
+    let run = runs.find(|run| run.len() > 1).unwrap_or_default();
+    run.iter().map(|directory| directory.to_vec()).collect()
+}
+
+/// `string` if it is `/…/`, else nothing. In front of the first there may be code instead of a NUL.
+fn directory(string: &[u8]) -> &[u8] {
+    let code = string.iter().rposition(|byte| !byte.is_ascii_graphic()).map_or(0, |last| last + 1);
+    let text = string.get(code..).unwrap_or_default();
+    let slash = text.iter().position(|&byte| byte == b'/').filter(|&at| at == 0 || code > 0);
+    let directory = slash.and_then(|slash| text.get(slash..)).unwrap_or_default();
+    if directory.len() > 2 && directory.ends_with(b"/") { directory } else { &[] }
+}
+
+/// `$LIB` is how the loader's own library directory is spelled without its prefix: `lib64`, `lib/x86_64-linux-gnu`.
+fn lib(strings: &[&[u8]], directories: &[Vec<u8>]) -> Option<Vec<u8>> {
+    let first = directories.first()?;
+    let names: Vec<&[u8]> = first.split(|&byte| byte == b'/').filter(|name| !name.is_empty()).collect();
+    (0..names.len())
+        .filter_map(|start| names.get(start..))
+        .map(|tail| tail.join(&b'/'))
+        .find(|tail| strings.contains(&tail.as_slice()))
+}
+
+/// `_dl_hwcaps_subdirs`: names separated by colons, such as `x86-64-v4:x86-64-v3:x86-64-v2`.
+fn hwcaps(string: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let names = string.split(|&byte| byte == b':').map(<[u8]>::to_vec).collect::<Vec<_>>();
+    (names.len() > 1 && names.iter().all(|name| is_hwcap(name))).then_some(names)
+}
+
+/// Whether some glibc has variants of this name (`sysdeps/*/dl-hwcaps-subdirs.c`).
+fn is_hwcap(name: &[u8]) -> bool {
+    machine_of(name).is_some()
+}
+
+/// Whether variants of this name are those of another machine.
+pub(super) fn is_hwcap_elsewhere(name: &[u8], machine: Machine) -> bool {
+    machine_of(name).is_some_and(|number| number != machine.number)
+}
+
+/// The machine that has variants of this name.
+fn machine_of(name: &[u8]) -> Option<u16> {
+    let number = |prefix: &[u8]| {
+        name.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty() && rest.iter().all(u8::is_ascii_digit))
+    };
+    let machines = [(&b"x86-64-v"[..], h::EM_X86_64), (b"power", h::EM_PPC64), (b"z", h::EM_S390)];
+    machines.into_iter().find(|(prefix, _)| number(prefix)).map(|(_, machine)| machine)
+}
+
+/// `36` of `ld.so (…) stable release version 2.36.`
+fn release(string: &[u8]) -> Option<u32> {
+    let start = b" release version 2.";
+    let at = string.windows(start.len()).position(|part| part == start)?;
+    let number = string.get(at + start.len()..)?.split(|byte| !byte.is_ascii_digit()).next()?;
+    std::str::from_utf8(number).ok()?.parse().ok()
+}
+
+/// The directories of an unpatched glibc (`sysdeps/unix/sysv/linux/*/shlib-versions`, `configure`).
+fn fallback(machine: Machine) -> Vec<Vec<u8>> {
+    let lib = if machine.is_64 { "lib64" } else { "lib" };
+    vec![format!("/{lib}/").into_bytes(), format!("/usr/{lib}/").into_bytes()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MACHINE: Machine = Machine { is_64: true, is_little_endian: true, number: 62, flags: 0 };
+
+    #[test]
+    fn directories_lib_and_cache_are_found() {
+        let debian =
+            b"x\0x86-64-v4:x86-64-v3\0ld.so (D 2.36-9) stable release version 2.36.\n\0/\0lib/x86_64-linux-gnu\0/etc/ld.so.cache\0/lib/x86_64-linux-gnu/\0/usr/lib/\0/tmp\0";
+        let constants = Constants::scan(debian, MACHINE);
+        assert_eq!(constants.default_directories, [&b"/lib/x86_64-linux-gnu/"[..], b"/usr/lib/"]);
+        assert_eq!(constants.lib.as_deref(), Some(&b"lib/x86_64-linux-gnu"[..]));
+        assert_eq!(constants.cache, b"/etc/ld.so.cache");
+        assert_eq!(constants.hwcaps, [b"x86-64-v4", b"x86-64-v3"]);
+        assert_eq!(constants.release, Some(36));
+
+        let arm = b"\xe5\xff\xff/lib/arm-linux-gnueabihf/\0/usr/lib/\0\x19\0";
+        let constants = Constants::scan(arm, MACHINE);
+        assert_eq!(constants.default_directories, [&b"/lib/arm-linux-gnueabihf/"[..], b"/usr/lib/"]);
+
+        let nix = b"\0/nix/store/abc-glibc/etc/ld.so.cache\0lib\0/nix/store/abc-glibc/lib/\0/nix/store/x-gcc/lib/\0";
+        let constants = Constants::scan(nix, MACHINE);
+        assert_eq!(constants.lib.as_deref(), Some(&b"lib"[..]));
+        assert_eq!(constants.release, None);
+        assert_eq!(constants.cache, b"/nix/store/abc-glibc/etc/ld.so.cache");
+    }
+
+    #[test]
+    fn a_loader_without_strings_has_the_usual_directories() {
+        assert_eq!(Constants::scan(b"", MACHINE).default_directories, [&b"/lib64/"[..], b"/usr/lib64/"]);
+    }
+}

@@ -1,0 +1,57 @@
+//! What whole builds have led to: texts under keys, each behind its own digest.
+
+use std::io::{Read, Write};
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+
+use super::Cache;
+use super::directory::RECORDS;
+use coracle_core::digest::Digest;
+use coracle_core::fs;
+
+/// A record larger than this is something else.
+const LARGEST: u64 = 256 << 20;
+
+impl Cache {
+    /// What was kept under `key`; nothing where that is nothing, or not what was written.
+    pub fn record(&self, key: Digest) -> Option<Vec<u8>> {
+        let path = self.record_path(key);
+        let mut bytes = Vec::new();
+        std::fs::File::open(&path).ok()?.take(LARGEST).read_to_end(&mut bytes).ok()?;
+        let (digest, record) = bytes.split_at_checked(64)?;
+        if digest != Digest::of(record).hex().as_bytes() {
+            return None;
+        }
+        self.touch(&path);
+        Some(record.to_vec())
+    }
+
+    /// Keeps `record` under `key`, in place of what was there.
+    pub fn keep_record(&self, key: Digest, record: &[u8]) {
+        let path = self.record_path(key);
+        let written = tempfile::NamedTempFile::new_in(self.directory()).and_then(|mut file| {
+            file.write_all(Digest::of(record).hex().as_bytes())?;
+            file.write_all(record)?;
+            Ok(file.persist(&path)?)
+        });
+        match written {
+            Ok(_) => self.has_grown.store(true, Ordering::Relaxed),
+            Err(error) => self.failed(fs::Error::new("write", &path, error)),
+        }
+    }
+
+    /// Forgets what was kept under `key`.
+    pub fn forget_record(&self, key: Digest) {
+        let path = self.record_path(key);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                self.failed(fs::Error::new("remove", &path, error));
+            }
+            _ => {}
+        }
+    }
+
+    fn record_path(&self, key: Digest) -> PathBuf {
+        self.directory().join(RECORDS).join(key.hex())
+    }
+}

@@ -1,0 +1,232 @@
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use super::*;
+use coracle_core::content::Content;
+use coracle_core::digest::Digest;
+use coracle_scan::Gate;
+use crate::layer::{self, Codec, Compression, Layer};
+use coracle_core::path::{ImagePath, Spelled};
+use coracle_core::entry::{Entry, Node, Owner, Reason, Stratum};
+
+/// Files of a layer, by their contents.
+fn entries(contents: &[&str]) -> Vec<(ImagePath, Entry)> {
+    let entry = |(index, content): (usize, &&str)| {
+        let node = Node::File(Content::bytes(*content));
+        let reason = Reason::Needed { by: Spelled::new("/app"), rule: "a test".into() };
+        let entry = Entry { node, owner: Owner::ROOT, mode: 0o755, reason, stratum: Stratum::Libraries };
+        (format!("/lib/{index}.so").parse().unwrap(), entry)
+    };
+    contents.iter().enumerate().map(entry).collect()
+}
+
+/// Packs a layer with these contents; the layer, its blob, and whether it was compressed for it.
+fn pack(cache: &Cache, contents: &[&str], compression: Compression) -> (Layer, Vec<u8>) {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let entries = entries(contents);
+    let entries: Vec<(&ImagePath, &Entry)> = entries.iter().map(|(path, entry)| (path, entry)).collect();
+    let go_on = |_| ControlFlow::Continue(());
+    let layer =
+        cache.pack(&entries, Stratum::Libraries, compression, &out, &go_on, &mut Gate::default()).unwrap();
+    let again = folder.path().join("again");
+    let fresh =
+        layer::pack(&entries, Stratum::Libraries, compression, &again, &go_on, &mut Gate::default()).unwrap();
+    assert_eq!(layer, fresh, "a cache changes nothing");
+    assert_eq!(std::fs::read(&out).unwrap(), std::fs::read(&again).unwrap());
+    (layer, std::fs::read(&out).unwrap())
+}
+
+/// Every file below `folder`, locks left out.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for name in fs::list(folder).unwrap() {
+        let path = folder.join(fs::path_of(&name));
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else if name != b"lock" && name != b"CACHEDIR.TAG" {
+            found.push(path);
+        }
+    }
+    found
+}
+
+fn open(home: &tempfile::TempDir) -> Cache {
+    Cache::open(&home.path().join("cache"), "test").unwrap()
+}
+
+#[test]
+fn a_layer_is_packed_once() {
+    let home = tempfile::tempdir().unwrap();
+    let cache = open(&home);
+    let (layer, blob) = pack(&cache, &["one", "two"], Compression::default());
+    let [kept] = files(&home.path().join("cache")).try_into().unwrap();
+    assert_eq!(std::fs::read(&kept).unwrap(), blob);
+    // What is kept is what is taken: a blob of the same name that was made otherwise would come back, were it not for
+    // its digest.
+    let inode = fs::stat(&kept).unwrap().identity;
+    assert_eq!(pack(&cache, &["one", "two"], Compression::default()).0, layer);
+    assert_eq!(fs::stat(&kept).unwrap().identity, inode, "it was not packed again");
+    // The same shape with other bytes, another shape, another codec, another level.
+    let zstd = Compression { codec: Codec::Zstd, level: None };
+    let level = Compression { codec: Codec::Gzip, level: Some(1) };
+    for (contents, compression, files_then) in [
+        (&["one", "TWO"], Compression::default(), 2),
+        (&["one", "three"], Compression::default(), 3),
+        (&["one", "two"], zstd, 4),
+        (&["one", "two"], level, 5),
+        (&["one", "two"], Compression::default(), 5),
+    ] {
+        pack(&cache, contents, compression);
+        assert_eq!(files(&home.path().join("cache")).len(), files_then);
+    }
+    assert!(cache.note().is_none());
+}
+
+#[test]
+fn what_is_damaged_is_not_taken_and_made_good() {
+    let home = tempfile::tempdir().unwrap();
+    let cache = open(&home);
+    let (_, blob) = pack(&cache, &["one", "two"], Compression::default());
+    let [kept] = files(&home.path().join("cache")).try_into().unwrap();
+    let mut flipped = blob.clone();
+    flipped[20] ^= 1;
+    for damaged in
+        [&flipped, &blob[..blob.len() - 1].to_vec(), &Vec::new(), &[blob.clone(), vec![0]].concat()]
+    {
+        std::fs::write(&kept, damaged).unwrap();
+        pack(&cache, &["one", "two"], Compression::default());
+        assert_eq!(std::fs::read(&kept).unwrap(), blob);
+    }
+    // A directory in its place can't be removed as a file, which is said and harms nothing.
+    std::fs::remove_file(&kept).unwrap();
+    std::fs::create_dir(&kept).unwrap();
+    pack(&cache, &["one", "two"], Compression::default());
+    assert!(cache.note().unwrap().to_string().contains("the images are right"));
+    assert!(cache.note().is_none(), "it is said once");
+}
+
+#[test]
+fn a_record_is_what_was_kept_or_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let cache = open(&home);
+    let key = Digest::of(b"key");
+    assert_eq!(cache.record(key), None);
+    cache.keep_record(key, b"one");
+    cache.keep_record(key, b"two");
+    assert_eq!(cache.record(key).as_deref(), Some(&b"two"[..]));
+    let [kept] = files(&home.path().join("cache")).try_into().unwrap();
+    let bytes = std::fs::read(&kept).unwrap();
+    for at in 0..bytes.len() {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 1;
+        std::fs::write(&kept, damaged).unwrap();
+        assert_eq!(cache.record(key), None, "byte {at}");
+        std::fs::write(&kept, &bytes[..at]).unwrap();
+        assert_eq!(cache.record(key), None, "{at} bytes");
+    }
+    cache.forget_record(key);
+    cache.forget_record(key);
+    assert!(files(&home.path().join("cache")).is_empty());
+    assert!(cache.note().is_none());
+}
+
+#[test]
+fn the_oldest_goes_first() {
+    let home = tempfile::tempdir().unwrap();
+    let sizes: Vec<u64> = ["a", "b", "c"]
+        .map(|content| {
+            // Each cache is a later call, with a later time.
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            pack(&open(&home), &[content], Compression { codec: Codec::None, level: None }).0.size
+        })
+        .into();
+    // The first is used again, so that the second is the oldest now.
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    pack(&open(&home), &["a"], Compression { codec: Codec::None, level: None });
+    let cache = open(&home);
+    let all: u64 = sizes.iter().sum();
+    assert_eq!(cache.prune(all).unwrap(), Pruned { removed: 0, freed: 0, left: all });
+    let pruned = cache.prune(all - 1).unwrap();
+    assert_eq!(pruned, Pruned { removed: 1, freed: sizes[1], left: all - sizes[1] });
+    let left: Vec<String> = files(&home.path().join("cache"))
+        .iter()
+        .map(|path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).matches(['a', 'c']).collect())
+        .collect();
+    assert!(left.iter().any(|text| text.contains('c')), "{left:?}");
+    assert_eq!(cache.prune(0).unwrap().left, 0);
+    assert!(fs::list(&home.path().join("cache/v1/layers")).unwrap().is_empty());
+}
+
+#[test]
+fn who_packs_a_shape_keeps_others_waiting_and_is_not_pruned() {
+    let home = tempfile::tempdir().unwrap();
+    let cache = open(&home);
+    pack(&cache, &["one"], Compression::default());
+    let [kept] = files(&home.path().join("cache")).try_into().unwrap();
+    let lock = directory::try_lock(&kept.with_file_name("lock")).unwrap().unwrap();
+    assert_eq!(cache.prune(0).unwrap().removed, 0);
+    let entries = entries(&["one"]);
+    let entries: Vec<(&ImagePath, &Entry)> = entries.iter().map(|(path, entry)| (path, entry)).collect();
+    // Somebody who waits can be interrupted.
+    let asked = std::sync::atomic::AtomicU64::new(0);
+    let impatient = |_| {
+        let times = asked.fetch_add(1, Ordering::Relaxed);
+        if times < 3 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    };
+    let out = home.path().join("out");
+    let packed = cache.pack(
+        &entries,
+        Stratum::Libraries,
+        Compression::default(),
+        &out,
+        &impatient,
+        &mut Gate::default(),
+    );
+    assert!(matches!(packed, Err(layer::Error::Interrupted)));
+    assert!(!out.exists());
+    drop(lock);
+    pack(&cache, &["one"], Compression::default());
+}
+
+#[cfg(unix)]
+#[test]
+fn it_is_one_users_own() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let home = tempfile::tempdir().unwrap();
+    let place = home.path().join("a/cache");
+    Cache::open(&place, "test").unwrap();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+    assert_eq!([mode(&place), mode(&place.join("v1/layers"))], [0o700, 0o700]);
+    assert!(
+        std::fs::read_to_string(place.join("v1/CACHEDIR.TAG"))
+            .unwrap()
+            .starts_with("Signature: 8a477f597d28d172")
+    );
+    for open_to in [0o701, 0o710, 0o722] {
+        std::fs::set_permissions(&place, std::fs::Permissions::from_mode(open_to)).unwrap();
+        let error = Cache::open(&place, "test").unwrap_err();
+        assert!(error.to_string().contains("open to other users"), "{error}");
+        assert!(error.hint().contains("chmod 700"));
+    }
+}
+
+#[test]
+fn another_version_is_left_alone() {
+    let home = tempfile::tempdir().unwrap();
+    let other = home.path().join("cache/v0/layers/x");
+    std::fs::create_dir_all(&other).unwrap();
+    let set = std::fs::metadata(home.path().join("cache")).unwrap().permissions();
+    #[cfg(unix)]
+    let set = {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mut set = set;
+        set.set_mode(0o700);
+        set
+    };
+    std::fs::set_permissions(home.path().join("cache"), set).unwrap();
+    let cache = open(&home);
+    pack(&cache, &["one"], Compression::default());
+    cache.prune(0).unwrap();
+    assert!(other.exists());
+}

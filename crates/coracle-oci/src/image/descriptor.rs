@@ -1,0 +1,120 @@
+//! Descriptors, and the JSON blobs that they name.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt::Display;
+
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+use super::Error;
+use coracle_core::digest::Digest;
+use coracle_core::json;
+use crate::layer::Layer;
+use coracle_core::path::printable;
+use coracle_core::platform::Platform;
+
+/// Names a blob: what it is, its digest, its size.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Descriptor {
+    /// What the blob is.
+    pub media_type: Cow<'static, str>,
+    /// Digest of the blob.
+    #[serde(serialize_with = "text")]
+    pub digest: Digest,
+    /// Bytes of the blob.
+    pub size: u64,
+    /// What an artifact is, in an index.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub artifact_type: Option<&'static str>,
+    /// For which platform, in an index.
+    #[serde(serialize_with = "platform", skip_serializing_if = "Option::is_none")]
+    pub platform: Option<Platform>,
+    /// What else is to be said where the descriptor stands.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// Bytes and the descriptor that names them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Blob {
+    descriptor: Descriptor,
+    bytes: Vec<u8>,
+}
+
+impl Blob {
+    /// `value` as JSON; `what` names it in an error.
+    pub(super) fn json(
+        media_type: &'static str,
+        what: &'static str,
+        value: &impl Serialize,
+    ) -> Result<Self, Error> {
+        let bytes = json::to_bytes(value).map_err(|source| Error::Json { what, source })?;
+        Ok(Self::new(media_type, bytes))
+    }
+
+    /// Bytes as they are.
+    pub(super) fn new(media_type: &'static str, bytes: Vec<u8>) -> Self {
+        let (digest, size) = (Digest::of(&bytes), bytes.len() as u64);
+        Self { descriptor: Descriptor::new(media_type, digest, size), bytes }
+    }
+
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The name of the bytes.
+    pub fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+}
+
+impl Descriptor {
+    pub(crate) fn new(media_type: impl Into<Cow<'static, str>>, digest: Digest, size: u64) -> Self {
+        let media_type = media_type.into();
+        Self { media_type, digest, size, artifact_type: None, platform: None, annotations: BTreeMap::new() }
+    }
+
+    /// As much of somebody's descriptor as reading and copying need.
+    pub(crate) fn read(value: &Value) -> Result<Self, String> {
+        let word = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
+        let digest = word("digest").parse();
+        let digest =
+            digest.map_err(|_| format!("`{}` is no sha256 digest", printable(word("digest").as_bytes())))?;
+        let size = value.get("size").and_then(Value::as_u64);
+        let size = size.ok_or_else(|| format!("`{digest}` has no size"))?;
+        Ok(Self::new(word("mediaType").to_owned(), digest, size))
+    }
+}
+
+impl From<&Layer> for Descriptor {
+    fn from(layer: &Layer) -> Self {
+        Self::new(layer.media_type, layer.digest, layer.size)
+    }
+}
+
+pub(super) fn text<S: Serializer>(value: &impl Display, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
+
+/// The members of a platform, in a descriptor and in a config.
+#[derive(Serialize)]
+pub(super) struct PlatformJson<'a> {
+    architecture: &'a str,
+    os: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    variant: Option<&'a str>,
+}
+
+impl<'a> From<&'a Platform> for PlatformJson<'a> {
+    fn from(platform: &'a Platform) -> Self {
+        let Platform { os, architecture, variant } = platform;
+        Self { architecture, os, variant: variant.as_deref() }
+    }
+}
+
+fn platform<S: Serializer>(platform: &Option<Platform>, serializer: S) -> Result<S::Ok, S::Error> {
+    platform.as_ref().map(PlatformJson::from).serialize(serializer)
+}

@@ -1,0 +1,77 @@
+//! An index over images that are there already, each named as an index of our own builds names it. Source: image-spec,
+//! `image-index.md`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+use super::{Blob, Descriptor, Document, Error, media_type};
+use coracle_core::platform::Platform;
+
+/// An image of one platform in an index.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Member {
+    /// What names its manifest, with its platform.
+    pub descriptor: Descriptor,
+    /// The version of the system that it needs, which only Windows tells apart.
+    pub os_version: Option<String>,
+}
+
+/// The document.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Index<'a, M> {
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) annotations: &'a BTreeMap<String, String>,
+    pub(super) manifests: Vec<M>,
+    pub(super) media_type: &'static str,
+    pub(super) schema_version: u32,
+}
+
+/// The index over `members`, in their order.
+///
+/// # Errors
+/// Never with what this module makes.
+pub fn index<'a>(
+    members: impl IntoIterator<Item = &'a Member>,
+    annotations: &BTreeMap<String, String>,
+) -> Result<Document, Error> {
+    let manifests = members.into_iter().collect();
+    let index = Index { annotations, manifests, media_type: media_type::INDEX, schema_version: 2 };
+    let blob = Blob::json(media_type::INDEX, "index", &index)?;
+    Ok((&blob).into())
+}
+
+impl Member {
+    /// The image of `manifest`, for this platform.
+    pub fn new(manifest: &Document, platform: Platform, os_version: Option<String>) -> Self {
+        let size = manifest.bytes.len() as u64;
+        let descriptor = Descriptor::new(manifest.media_type.clone(), manifest.digest, size);
+        Self { descriptor: Descriptor { platform: Some(platform), ..descriptor }, os_version }
+    }
+
+    /// What tells it from the others in an index.
+    pub fn platform(&self) -> (Option<&Platform>, Option<&str>) {
+        (self.descriptor.platform.as_ref(), self.os_version.as_deref())
+    }
+}
+
+impl fmt::Display for Member {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.descriptor.platform.iter().try_for_each(|platform| platform.fmt(f))?;
+        self.os_version.iter().try_for_each(|version| write!(f, " {version}"))
+    }
+}
+
+impl Serialize for Member {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut value = serde_json::to_value(&self.descriptor).map_err(serde::ser::Error::custom)?;
+        let platform = value.get_mut("platform").and_then(Value::as_object_mut);
+        if let (Some(version), Some(platform)) = (&self.os_version, platform) {
+            platform.insert("os.version".into(), version.clone().into());
+        }
+        value.serialize(serializer)
+    }
+}

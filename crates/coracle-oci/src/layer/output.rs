@@ -1,0 +1,68 @@
+//! The file a blob is written to, and the digest of what was written.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use coracle_core::digest::{Digest, Hasher};
+use coracle_core::fs::{self, Context};
+
+/// Bytes that are copied and hashed at once.
+const CHUNK: usize = 256 << 10;
+
+/// A new file, hashed as it grows.
+pub(crate) struct Output {
+    file: File,
+    path: PathBuf,
+    hasher: Hasher,
+    size: u64,
+}
+
+impl Output {
+    pub(crate) fn create(path: &Path) -> fs::Result<Self> {
+        let file = File::create_new(path).context("create", path)?;
+        Ok(Self { file, path: path.to_owned(), hasher: Hasher::default(), size: 0 })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn open_for_test(path: &Path) -> Self {
+        let file = File::options().write(true).open(path).unwrap();
+        Self { file, path: path.to_owned(), hasher: Hasher::default(), size: 0 }
+    }
+
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> fs::Result<()> {
+        self.file.write_all(bytes).context("write", &self.path)?;
+        self.hasher.update(bytes);
+        self.size += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Writes all that `reader` gives. The inner error is the reader's.
+    pub(crate) fn copy(&mut self, reader: &mut dyn Read) -> fs::Result<io::Result<()>> {
+        let mut chunk = vec![0; CHUNK];
+        loop {
+            match reader.read(&mut chunk) {
+                Ok(0) => return Ok(Ok(())),
+                Ok(size) => self.write(chunk.get(..size).unwrap_or_default())?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+    }
+
+    /// Digest of everything written so far.
+    pub(crate) fn digest(&self) -> Digest {
+        self.hasher.clone().finish()
+    }
+
+    /// Digest and size of everything written.
+    pub(crate) fn finish(self) -> (Digest, u64) {
+        (self.hasher.finish(), self.size)
+    }
+
+    /// Removes what was written; the error that led here matters more than one of removing.
+    pub(crate) fn discard(self) {
+        drop(self.file);
+        let _ = std::fs::remove_file(&self.path);
+    }
+}

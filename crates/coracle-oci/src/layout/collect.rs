@@ -1,0 +1,111 @@
+//! Removes the blobs of a layout that nothing in its index leads to.
+//!
+//! A digest that stands anywhere in a reachable document keeps its blob, so members of later specifications count too.
+//! Where a document can't be read, nothing is removed.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::{PREFIX, Warning};
+use coracle_core::fs;
+
+/// More than any registry takes for a manifest (4 MiB).
+const MAX_DOCUMENT: u64 = 16 << 20;
+
+/// Removes what `index`, the `index.json` of `directory`, does not lead to.
+pub(super) fn collect(directory: &Path, index: &Value) -> Vec<Warning> {
+    let mut walk = Walk { directory, kept: BTreeSet::new(), seen: BTreeSet::new(), due: Vec::new() };
+    walk.document(index);
+    while let Some(document) = walk.due.pop() {
+        if let Err(digest) = walk.read(&document) {
+            return vec![Warning::NotCollected { directory: directory.to_owned(), digest }];
+        }
+    }
+    let blobs = directory.join("blobs").join("sha256");
+    for name in fs::list(&blobs).unwrap_or_default() {
+        let digest = format!("sha256:{}", String::from_utf8_lossy(&name));
+        if name.starts_with(PREFIX.as_bytes()) || (is_digest(&digest) && !walk.kept.contains(&digest)) {
+            // A blob that stays costs room, and nothing else.
+            let _ = std::fs::remove_file(blobs.join(fs::path_of(&name)));
+        }
+    }
+    Vec::new()
+}
+
+/// A document to be read.
+struct Due {
+    digest: String,
+    /// A subject may be elsewhere.
+    optional: bool,
+}
+
+struct Walk<'a> {
+    directory: &'a Path,
+    kept: BTreeSet<String>,
+    /// What is due or has been read: a digest that was merely mentioned is not.
+    seen: BTreeSet<String>,
+    due: Vec<Due>,
+}
+
+impl Walk<'_> {
+    /// Notes what a document refers to.
+    fn document(&mut self, document: &Value) {
+        for entry in document.get("manifests").and_then(Value::as_array).into_iter().flatten() {
+            self.refer(entry, false);
+        }
+        if let Some(subject) = document.get("subject") {
+            self.refer(subject, true);
+        }
+        self.keep(document);
+    }
+
+    fn refer(&mut self, descriptor: &Value, optional: bool) {
+        let digest = descriptor.get("digest").and_then(Value::as_str).filter(|digest| is_digest(digest));
+        if let Some(digest) = digest.filter(|digest| self.seen.insert((*digest).into())) {
+            self.due.push(Due { digest: digest.into(), optional });
+        }
+    }
+
+    fn keep(&mut self, value: &Value) {
+        match value {
+            Value::String(text) if is_digest(text) => drop(self.kept.insert(text.clone())),
+            Value::Array(items) => items.iter().for_each(|item| self.keep(item)),
+            Value::Object(members) => members.values().for_each(|member| self.keep(member)),
+            _ => {}
+        }
+    }
+
+    /// Reads a document; the digest of one that can't be read.
+    fn read(&mut self, due: &Due) -> Result<(), String> {
+        match self.parse(&due.digest) {
+            Some(document) => self.document(&document),
+            None if due.optional => {}
+            None => return Err(due.digest.clone()),
+        }
+        Ok(())
+    }
+
+    fn parse(&self, digest: &str) -> Option<Value> {
+        let path = blob_path(self.directory, digest)?;
+        if std::fs::metadata(&path).ok()?.len() > MAX_DOCUMENT {
+            return None;
+        }
+        serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+    }
+}
+
+/// Where a blob is; nothing for what is no digest.
+fn blob_path(directory: &Path, digest: &str) -> Option<PathBuf> {
+    let (algorithm, hex) = digest.split_once(':').filter(|_| is_digest(digest))?;
+    Some(directory.join("blobs").join(algorithm).join(hex))
+}
+
+/// Whether `text` is a digest of any algorithm, which is safe as part of a path.
+fn is_digest(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(algorithm, hex)| {
+        let word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        !algorithm.is_empty() && algorithm.bytes().all(word) && hex.len() >= 32 && hex.bytes().all(word)
+    })
+}

@@ -1,0 +1,197 @@
+//! `index.json`: the entries of an image among those of others.
+//!
+//! What others wrote is kept as it is, unknown members too. Source: image-spec, `image-layout.md` and
+//! `image-index.md`; containerd's `io.containerd.image.name`.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::Error;
+use super::names::Name;
+use crate::image::{Artifact, Descriptor, Document, media_type};
+
+/// The tag alone; one entry of an index has it at most.
+const REF_NAME: &str = "org.opencontainers.image.ref.name";
+
+/// The full name, which containerd goes by.
+const FULL_NAME: &str = "io.containerd.image.name";
+
+/// What an artifact is about, so that an entry tells without its manifest.
+const SUBJECT: &str = "io.coracle.subject";
+
+/// An index without entries.
+pub(super) fn empty() -> Value {
+    json!({"schemaVersion": 2, "mediaType": media_type::INDEX, "manifests": []})
+}
+
+/// Puts an entry for each name in place of those that had its tag.
+pub(super) fn put(index: &mut Value, descriptor: &Descriptor, names: &[Name]) -> Result<(), Error> {
+    replace(index, entries(descriptor, names)?, names);
+    Ok(())
+}
+
+/// Puts `added` in place of entries that had one of these names.
+pub(super) fn replace(index: &mut Value, added: Vec<Value>, names: &[Name]) {
+    if let Some(entries) = index.get_mut("manifests").and_then(Value::as_array_mut) {
+        let is_replaced = |entry: &Value| names.iter().any(|name| replaces(name, entry));
+        // Where the first of them stood, so that who builds again changes no order.
+        let at = entries.iter().position(is_replaced).unwrap_or(entries.len());
+        entries.retain(|entry| !is_replaced(entry));
+        entries.splice(at..at, added);
+    }
+}
+
+/// The entry of a document that somebody else made.
+pub(super) fn foreign_entry(document: &Document, name: &Name) -> Value {
+    let names = [(REF_NAME, &name.tag), (FULL_NAME, &name.full)];
+    let annotations: serde_json::Map<String, Value> =
+        names.iter().filter_map(|(key, name)| Some(((*key).into(), (*name).clone()?.into()))).collect();
+    let mut entry = json!({
+        "mediaType": document.media_type,
+        "digest": document.digest.to_string(),
+        "size": document.bytes.len(),
+    });
+    let content: Option<Value> = serde_json::from_slice(&document.bytes).ok();
+    let kind =
+        content.as_ref().and_then(|content| content.get("artifactType")).filter(|kind| kind.is_string());
+    if let Some(entry) = entry.as_object_mut() {
+        if !annotations.is_empty() {
+            entry.insert("annotations".into(), annotations.into());
+        }
+        entry.extend(kind.map(|kind| ("artifactType".to_owned(), kind.clone())));
+    }
+    entry
+}
+
+/// The entries of what `descriptor` describes, one for each name.
+pub(super) fn entries(descriptor: &Descriptor, names: &[Name]) -> Result<Vec<Value>, Error> {
+    let not_json = |source| Error::Json { what: "index", source };
+    let entries = names.iter().map(|name| entry(descriptor, name).serialize(serde_json::value::Serializer));
+    entries.collect::<Result<_, _>>().map_err(not_json)
+}
+
+/// The entry of an artifact.
+pub(super) fn artifact_entry(artifact: &Artifact) -> Result<Value, Error> {
+    let mut descriptor = artifact.descriptor();
+    descriptor.annotations.insert(SUBJECT.into(), artifact.subject().digest.to_string());
+    let entry = descriptor.serialize(serde_json::value::Serializer);
+    entry.map_err(|source| Error::Json { what: "index", source })
+}
+
+/// Puts an entry for an artifact in place of those of its kind whose subject is the same, or not in the index any more.
+pub(super) fn attach(index: &mut Value, artifact: &Artifact) -> Result<(), Error> {
+    let subject = artifact.subject().digest.to_string();
+    let kind = artifact.descriptor().artifact_type;
+    let added = artifact_entry(artifact)?;
+    if let Some(entries) = index.get_mut("manifests").and_then(Value::as_array_mut) {
+        let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
+        let there: Vec<Option<String>> = entries.iter().map(|entry| text(entry.get("digest"))).collect();
+        entries.retain(|entry| {
+            let about = text(entry.pointer(&format!("/annotations/{SUBJECT}")));
+            let is_alike = entry.get("artifactType").and_then(Value::as_str) == kind && about.is_some();
+            !is_alike || (about.as_ref() != Some(&subject) && there.contains(&about))
+        });
+        entries.push(added);
+    }
+    Ok(())
+}
+
+fn entry(descriptor: &Descriptor, name: &Name) -> Descriptor {
+    let mut entry = descriptor.clone();
+    let names = [(REF_NAME, &name.tag), (FULL_NAME, &name.full)];
+    let set = names.iter().filter_map(|(key, name)| Some(((*key).into(), (*name).clone()?)));
+    entry.annotations.extend(set);
+    entry
+}
+
+/// Whether an image of this name takes the place of `entry`: the same tag, or an image without any name for another.
+fn replaces(name: &Name, entry: &Value) -> bool {
+    let annotation = |key| entry.get("annotations").and_then(|annotations| annotations.get(key));
+    match (&name.tag, annotation(REF_NAME)) {
+        (Some(tag), Some(there)) => there == tag.as_str(),
+        (None, None) => annotation(FULL_NAME).is_none() && is_image(entry),
+        _ => false,
+    }
+}
+
+/// Signatures and other artifacts stand in an index without a name too.
+fn is_image(entry: &Value) -> bool {
+    let kind = entry.get("mediaType").and_then(Value::as_str);
+    entry.get("artifactType").is_none() && matches!(kind, Some(media_type::MANIFEST | media_type::INDEX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::{Base, Config, Image, Root};
+    use coracle_core::platform::Platform;
+
+    fn root() -> Root {
+        let image = Image::new(&Config::default(), &Platform::linux("amd64", None), &Base::default(), &[], 0)
+            .unwrap();
+        Root::new(vec![image]).unwrap()
+    }
+
+    /// What stands in the index: `TAG FULL` or the mark of a foreign entry.
+    fn after(before: Value, names: &[(Option<&str>, Option<&str>)]) -> Vec<String> {
+        let mut index = empty();
+        index["manifests"] = before;
+        index["x-unknown"] = json!(1);
+        let names =
+            names.iter().map(|(tag, full)| Name { tag: tag.map(Into::into), full: full.map(Into::into) });
+        put(&mut index, root().descriptor(), &names.collect::<Vec<_>>()).unwrap();
+        assert_eq!(index["x-unknown"], 1);
+        let show = |entry: &Value| match entry["x-mark"].as_str() {
+            Some(mark) => mark.to_owned(),
+            None => {
+                assert_eq!(entry["platform"]["architecture"], "amd64");
+                let annotation = |key| entry["annotations"][key].as_str().unwrap_or("-").to_owned();
+                format!("{} {}", annotation(REF_NAME), annotation(FULL_NAME))
+            }
+        };
+        index["manifests"].as_array().unwrap().iter().map(show).collect()
+    }
+
+    fn foreign(mark: &str, tag: Option<&str>) -> Value {
+        let mut entry = json!({"mediaType": media_type::MANIFEST, "x-mark": mark});
+        if let Some(tag) = tag {
+            entry["annotations"][REF_NAME] = tag.into();
+        }
+        entry
+    }
+
+    #[test]
+    fn the_same_tag_is_replaced_and_others_are_kept() {
+        let before = json!([foreign("a", Some("1")), foreign("b", Some("2")), foreign("c", None)]);
+        assert_eq!(after(before.clone(), &[(Some("1"), Some("x:1"))]), ["1 x:1", "b", "c"]);
+        assert_eq!(after(before.clone(), &[(None, None)]), ["a", "b", "- -"]);
+        assert_eq!(after(before, &[(Some("3"), None), (Some("4"), None)]), ["a", "b", "c", "3 -", "4 -"]);
+        let mut signature = foreign("s", None);
+        signature["artifactType"] = "application/x".into();
+        assert_eq!(after(json!([signature]), &[(None, None)]), ["s", "- -"]);
+    }
+
+    #[test]
+    fn an_artifact_replaces_those_of_its_kind_that_are_about_nothing_else() {
+        let artifact = |content: &[u8]| {
+            crate::image::Artifact::new("application/x", content.into(), root().descriptor()).unwrap()
+        };
+        let about = |mark: &str, kind: &str, subject: &str| json!({"x-mark": mark, "artifactType": kind, "annotations": {SUBJECT: subject}});
+        let there = root().descriptor().digest.to_string();
+        let mut index = empty();
+        index["manifests"] = json!([
+            {"x-mark": "image", "digest": "sha256:other"},
+            about("same", "application/x", &there),
+            about("gone", "application/x", "sha256:gone"),
+            about("other", "application/x", "sha256:other"),
+            about("kind", "application/y", &there),
+            {"x-mark": "foreign", "artifactType": "application/x"},
+        ]);
+        for content in [b"1", b"2"] {
+            attach(&mut index, &artifact(content)).unwrap();
+        }
+        let entries = index["manifests"].as_array().unwrap().iter();
+        let marks: Vec<&str> = entries.map(|entry| entry["x-mark"].as_str().unwrap_or("ours")).collect();
+        assert_eq!(marks, ["image", "other", "kind", "foreign", "ours"]);
+    }
+}

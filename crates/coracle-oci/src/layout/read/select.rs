@@ -1,0 +1,150 @@
+//! Which entry of an index is meant.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::Error;
+use coracle_core::digest::Digest;
+use coracle_core::platform::Platform;
+use crate::layout::Destination;
+
+const REF_NAME: &str = "org.opencontainers.image.ref.name";
+const FULL_NAME: &str = "io.containerd.image.name";
+
+/// An entry that was chosen.
+pub(super) struct Chosen {
+    pub(super) digest: Digest,
+    pub(super) media_type: String,
+    pub(super) names: Vec<String>,
+}
+
+/// The entry of `index.json` that `place` means: that of its tag, or the only image.
+pub(super) fn entry(index: &Value, place: &Destination) -> Result<Chosen, Error> {
+    let refused =
+        |why: String, hint: Option<String>| Error::Unreadable { image: place.to_string(), why, hint };
+    let entries = index.get("manifests").and_then(Value::as_array);
+    let entries = entries.ok_or_else(|| refused("its `index.json` has no array `manifests`".into(), None))?;
+    let images: Vec<&Value> =
+        entries.iter().filter(|entry| is_image(entry) && !is_fallback(annotation(entry, REF_NAME))).collect();
+    let tags: BTreeSet<&str> = images.iter().filter_map(|entry| annotation(entry, REF_NAME)).collect();
+    let tags = tags.into_iter().collect::<Vec<_>>().join(", ");
+    let meant: Vec<&Value> = match &place.tag {
+        Some(tag) => {
+            images.iter().copied().filter(|entry| annotation(entry, REF_NAME) == Some(tag.as_str())).collect()
+        }
+        None => images.clone(),
+    };
+    let Some(first) = meant.first() else {
+        return Err(match &place.tag {
+            Some(tag) => refused(
+                format!("no image there has the tag `{tag}`"),
+                (!tags.is_empty()).then(|| format!("its tags: {tags}")),
+            ),
+            None => refused("there is no image in it".into(), None),
+        });
+    };
+    let digest = digest(first).map_err(|why| refused(why, None))?;
+    let is_same = |entry: &&&Value| entry.get("digest") == first.get("digest");
+    if meant.iter().filter(is_same).count() < meant.len() {
+        let hint = (!tags.is_empty()).then(|| format!("say which by its tag: {tags}"));
+        return Err(refused("there are several images".into(), hint));
+    }
+    // A name that was given under another tag is a name of this image as well.
+    let same = images.iter().filter(is_same);
+    let names: BTreeSet<String> =
+        same.filter_map(|entry| annotation(entry, FULL_NAME)).map(str::to_owned).collect();
+    let media_type = first.get("mediaType").and_then(Value::as_str).unwrap_or_default().to_owned();
+    Ok(Chosen { digest, media_type, names: names.into_iter().collect() })
+}
+
+/// The entry of Docker's `manifest.json` that `place` means.
+pub(super) fn docker_entry<'a>(manifest: &'a Value, place: &Destination) -> Result<&'a Value, Error> {
+    let refused = |why: &str| Error::Unreadable { image: place.to_string(), why: why.into(), hint: None };
+    let entries = manifest.as_array().ok_or_else(|| refused("its `manifest.json` is no array"))?;
+    let has_tag = |entry: &&Value| match &place.tag {
+        None => true,
+        Some(tag) => entry.get("RepoTags").and_then(Value::as_array).is_some_and(|tags| {
+            let tags = tags.iter().filter_map(Value::as_str);
+            tags.filter_map(|name| name.rsplit_once(':')).any(|(_, found)| found == tag)
+        }),
+    };
+    let meant: Vec<&Value> = entries.iter().filter(has_tag).collect();
+    match meant.as_slice() {
+        [one] => Ok(one),
+        [] => Err(refused("no image in it has this tag")),
+        _ => Err(refused("there are several images in it, say which by its tag")),
+    }
+}
+
+/// The texts in a list.
+pub(super) fn words(document: &Value, key: &str) -> Vec<String> {
+    let list = document.get(key).and_then(Value::as_array).into_iter().flatten();
+    list.filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// The digest of a descriptor.
+pub(super) fn digest(descriptor: &Value) -> Result<Digest, String> {
+    let text = descriptor.get("digest").and_then(Value::as_str).unwrap_or_default();
+    text.parse().map_err(|_| format!("`{}` is no sha256 digest", coracle_core::path::printable(text.as_bytes())))
+}
+
+/// Whether a document is an index, as its descriptor or it itself says.
+pub(super) fn is_index(media_type: &str, document: &Value) -> bool {
+    let own = document.get("mediaType").and_then(Value::as_str).unwrap_or(media_type);
+    own.ends_with(".image.index.v1+json") || own.ends_with(".manifest.list.v2+json")
+}
+
+/// The entry of an index for a platform: that of its very variant, else one that leaves the variant open, else, where
+/// none is wanted, any. Where there is but one image and nobody says what it is for, its config will.
+pub(super) fn platform_entry<'a>(index: &'a Value, wanted: &Platform) -> Option<&'a Value> {
+    let entries = index.get("manifests").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let images: Vec<&Value> = entries.iter().filter(|entry| is_image(entry)).collect();
+    if let [only] = images.as_slice()
+        && only.get("platform").is_none()
+    {
+        return Some(only);
+    }
+    let kin: Vec<(&Value, Platform)> =
+        images.into_iter().filter_map(|entry| Some((entry, entry_platform(entry)?))).collect();
+    let mut kin: Vec<_> = kin.into_iter().filter(|(_, found)| found.is_kin_of(wanted)).collect();
+    kin.sort_by_key(|(_, found)| (found.variant != wanted.variant, found.variant.is_some()));
+    let (entry, found) = kin.into_iter().next()?;
+    let fits = wanted.variant.is_none() || found.variant.is_none() || found.variant == wanted.variant;
+    fits.then_some(entry)
+}
+
+/// What an entry says that it is for.
+pub(super) fn entry_platform(entry: &Value) -> Option<Platform> {
+    let platform = entry.get("platform")?;
+    let word = |key: &str| platform.get(key).and_then(Value::as_str).map(str::to_owned);
+    Some(Platform { os: word("os")?, architecture: word("architecture")?, variant: word("variant") })
+}
+
+/// The tag of an entry of `index.json`.
+pub(super) fn tag(entry: &Value) -> Option<&str> {
+    annotation(entry, REF_NAME)
+}
+
+/// Signatures, attestations and other artifacts stand in an index too.
+pub(super) fn is_image(entry: &Value) -> bool {
+    let kind = entry.get("mediaType").and_then(Value::as_str).unwrap_or_default();
+    let kinds = [
+        "application/vnd.oci.image.manifest.v1+json",
+        "application/vnd.oci.image.index.v1+json",
+        "application/vnd.docker.distribution.manifest.v2+json",
+        "application/vnd.docker.distribution.manifest.list.v2+json",
+    ];
+    let unknown = entry.get("platform").and_then(|platform| platform.get("os")) == Some(&"unknown".into());
+    entry.get("artifactType").is_none() && kinds.contains(&kind) && !unknown
+}
+
+/// The tag under which referrers are kept where there is no API for them: `sha256-HEX`.
+fn is_fallback(tag: Option<&str>) -> bool {
+    tag.and_then(|tag| tag.strip_prefix("sha256-"))
+        .is_some_and(|hex| hex.len() >= 64 && hex.bytes().take(64).all(|byte| byte.is_ascii_hexdigit()))
+}
+
+fn annotation<'a>(entry: &'a Value, key: &str) -> Option<&'a str> {
+    entry.get("annotations")?.get(key)?.as_str()
+}

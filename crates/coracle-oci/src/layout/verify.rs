@@ -1,0 +1,254 @@
+//! Checks a layout against itself and collects every mismatch.
+//!
+//! It trusts nothing that the builder knew: digests, sizes and diff IDs are computed from the bytes that are there, and
+//! the documents are read by `oci-spec`. Source: image-spec, `descriptor.md`, `config.md`, `image-layout.md`.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use flate2::read::MultiGzDecoder;
+use oci_spec::image::{Descriptor, ImageConfiguration, ImageIndex, ImageManifest, MediaType};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::{Error, layout};
+use coracle_core::digest::{DiffId, Digest, Hasher};
+use coracle_core::fs::{self, Context};
+use coracle_core::json;
+
+/// Something in a layout that is not as it should be.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, thiserror::Error)]
+pub enum Finding {
+    /// A descriptor leads nowhere.
+    #[error("`{digest}` is missing")]
+    Missing {
+        /// What the descriptor names.
+        digest: String,
+    },
+    /// The bytes are not those that the descriptor names.
+    #[error("`{digest}` has the bytes of `{found}`")]
+    Digest {
+        /// What the descriptor names.
+        digest: String,
+        /// The digest of what is there.
+        found: Digest,
+    },
+    /// The number of bytes is not what the descriptor says.
+    #[error("`{digest}` has {found} bytes, its descriptor says {expected}")]
+    Size {
+        /// What the descriptor names.
+        digest: String,
+        /// What the descriptor says.
+        expected: u64,
+        /// What is there.
+        found: u64,
+    },
+    /// A document is not in the one form of JSON.
+    #[error("`{document}` is not sorted, compact JSON")]
+    NotCanonical {
+        /// A file of the layout, or a digest.
+        document: String,
+    },
+    /// A document, or a compressed layer, can't be read.
+    #[error("`{document}` cannot be read: {why}")]
+    Unreadable {
+        /// A file of the layout, or a digest.
+        document: String,
+        /// What the reader said.
+        why: String,
+    },
+    /// A layer unpacks to something else than the config says.
+    #[error("layer {layer} of `{manifest}` unpacks to `{found}`, the config says `{expected}`")]
+    DiffId {
+        /// The manifest.
+        manifest: String,
+        /// Its layer, from 0.
+        layer: usize,
+        /// What the config says.
+        expected: String,
+        /// What is there.
+        found: DiffId,
+    },
+    /// Layers, diff IDs and entries of the history don't match one to one.
+    #[error(
+        "`{manifest}` has {layers} layers, its config {diff_ids} diff IDs and {history} entries of history"
+    )]
+    Counts {
+        /// The manifest.
+        manifest: String,
+        /// Layers of the manifest.
+        layers: usize,
+        /// Diff IDs of the config.
+        diff_ids: usize,
+        /// Entries of the config's history that are layers.
+        history: usize,
+    },
+}
+
+/// Checks everything that the index of the layout at `directory` leads to; no findings when all is well.
+///
+/// # Errors
+/// When there is no layout to check, or the host refuses to read it.
+pub fn verify(directory: &Path) -> Result<Vec<Finding>, Error> {
+    let index = directory.join("index.json");
+    let index = std::fs::read(&index).context("read", &index)?;
+    layout::check(directory)?;
+    let mut check = Check { directory, findings: BTreeSet::new(), seen: BTreeSet::new() };
+    let mark = directory.join("oci-layout");
+    check.canonical("oci-layout", &std::fs::read(&mark).context("read", &mark)?);
+    check.canonical("index.json", &index);
+    if let Some(index) = check.parse::<ImageIndex>("index.json", &index) {
+        check.manifests(&index)?;
+    }
+    Ok(check.findings.into_iter().collect())
+}
+
+struct Check<'a> {
+    directory: &'a Path,
+    findings: BTreeSet<Finding>,
+    seen: BTreeSet<String>,
+}
+
+/// What a file turned out to be.
+struct Measured {
+    size: u64,
+    digest: Digest,
+}
+
+impl Check<'_> {
+    fn found(&mut self, finding: Finding) {
+        self.findings.insert(finding);
+    }
+
+    fn manifests(&mut self, index: &ImageIndex) -> Result<(), Error> {
+        index.manifests().iter().try_for_each(|descriptor| match descriptor.media_type() {
+            _ if !self.seen.insert(descriptor.digest().to_string()) => Ok(()),
+            MediaType::ImageIndex => match self.document::<ImageIndex>(descriptor)? {
+                Some(index) => self.manifests(&index),
+                None => Ok(()),
+            },
+            MediaType::ImageManifest => match self.document(descriptor)? {
+                Some(manifest) => self.manifest(descriptor, &manifest),
+                None => Ok(()),
+            },
+            _ => self.blob(descriptor).map(drop),
+        })
+    }
+
+    fn manifest(&mut self, descriptor: &Descriptor, manifest: &ImageManifest) -> Result<(), Error> {
+        let name = descriptor.digest().to_string();
+        if *manifest.config().media_type() != MediaType::ImageConfig {
+            self.blob(manifest.config())?;
+            return manifest.layers().iter().try_for_each(|layer| self.blob(layer).map(drop));
+        }
+        let config: Option<ImageConfiguration> = self.document(manifest.config())?;
+        let diff_ids = config.as_ref().map_or(&[][..], |config| config.rootfs().diff_ids());
+        if let Some(config) = &config {
+            let layers = manifest.layers().len();
+            let is_layer = |entry: &&oci_spec::image::History| entry.empty_layer() != Some(true);
+            let history = config.history().iter().flatten().filter(is_layer).count();
+            if (layers, layers) != (diff_ids.len(), history) {
+                self.found(Finding::Counts {
+                    manifest: name.clone(),
+                    layers,
+                    diff_ids: diff_ids.len(),
+                    history,
+                });
+            }
+        }
+        for (index, layer) in manifest.layers().iter().enumerate() {
+            let Some(path) = self.blob(layer)? else { continue };
+            let Some(found) = self.unpack(layer, &path)? else { continue };
+            let expected = diff_ids.get(index).filter(|expected| **expected != found.to_string());
+            if let Some(expected) = expected {
+                let expected = expected.clone();
+                self.found(Finding::DiffId { manifest: name.clone(), layer: index, expected, found });
+            }
+        }
+        Ok(())
+    }
+
+    /// Size and digest of a blob; its path when it is there.
+    fn blob(&mut self, descriptor: &Descriptor) -> Result<Option<PathBuf>, Error> {
+        let digest = descriptor.digest().to_string();
+        let Ok(expected) = digest.parse::<Digest>() else {
+            let why = "only sha256 digests can be checked".into();
+            self.found(Finding::Unreadable { document: digest, why });
+            return Ok(None);
+        };
+        let path = self.directory.join("blobs").join("sha256").join(expected.hex());
+        if !path.is_file() {
+            self.found(Finding::Missing { digest });
+            return Ok(None);
+        }
+        let file = File::open(&path).context("open", &path)?;
+        let Measured { size, digest: found } = measure(file).context("read", &path)?;
+        if size != descriptor.size() {
+            self.found(Finding::Size { digest: digest.clone(), expected: descriptor.size(), found: size });
+        }
+        if found != expected {
+            self.found(Finding::Digest { digest, found });
+        }
+        Ok(Some(path))
+    }
+
+    /// The diff ID of a layer, where its compression can be undone here.
+    fn unpack(&mut self, layer: &Descriptor, path: &Path) -> fs::Result<Option<DiffId>> {
+        let file = File::open(path).context("open", path)?;
+        let measured = match layer.media_type() {
+            MediaType::ImageLayer => measure(file),
+            MediaType::ImageLayerGzip => measure(MultiGzDecoder::new(file)),
+            MediaType::ImageLayerZstd => zstd::Decoder::new(file).and_then(measure),
+            _ => return Ok(None),
+        };
+        match measured {
+            Ok(measured) => return Ok(Some(DiffId::new(measured.digest))),
+            Err(error) => {
+                let document = layer.digest().to_string();
+                self.found(Finding::Unreadable { document, why: error.to_string() });
+            }
+        }
+        Ok(None)
+    }
+
+    fn document<T: DeserializeOwned>(&mut self, descriptor: &Descriptor) -> Result<Option<T>, Error> {
+        let Some(path) = self.blob(descriptor)? else { return Ok(None) };
+        let bytes = std::fs::read(&path).context("read", &path)?;
+        let name = descriptor.digest().to_string();
+        self.canonical(&name, &bytes);
+        Ok(self.parse(&name, &bytes))
+    }
+
+    fn parse<T: DeserializeOwned>(&mut self, name: &str, bytes: &[u8]) -> Option<T> {
+        let parsed = serde_json::from_slice(bytes);
+        let unreadable =
+            |error: serde_json::Error| Finding::Unreadable { document: name.into(), why: error.to_string() };
+        parsed.map_err(|error| self.found(unreadable(error))).ok()
+    }
+
+    fn canonical(&mut self, name: &str, bytes: &[u8]) {
+        let value = serde_json::from_slice::<Value>(bytes);
+        let same = value.and_then(|value| json::to_bytes(&value)).is_ok_and(|form| form == bytes);
+        if !same {
+            self.found(Finding::NotCanonical { document: name.into() });
+        }
+    }
+}
+
+fn measure(mut reader: impl Read) -> std::io::Result<Measured> {
+    let (mut hasher, mut size) = (Hasher::default(), 0);
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match reader.read(&mut buffer) {
+            Ok(0) => return Ok(Measured { size, digest: hasher.finish() }),
+            Ok(read) => {
+                hasher.update(buffer.get(..read).unwrap_or_default());
+                size += read as u64;
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What a token is to allow. Source: distribution, `docs/spec/auth/scope.md`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Repository;
+
+/// What is to be done with a repository.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Access {
+    /// Reading.
+    Pull,
+    /// Reading and writing.
+    Push {
+        /// Repositories of the same registry that blobs may be mounted from, such as `acme/base`.
+        mounts: Vec<String>,
+    },
+}
+
+impl Access {
+    /// Reading and writing, without mounts.
+    pub fn push() -> Self {
+        Self::Push { mounts: Vec::new() }
+    }
+}
+
+/// The scopes for `access`, sorted; the same text for the same access.
+pub(super) fn scopes(repository: &Repository, access: &Access) -> Vec<String> {
+    let name = repository.name();
+    match access {
+        Access::Pull => vec![format!("repository:{name}:pull")],
+        Access::Push { mounts } => {
+            let others: BTreeSet<&String> = mounts.iter().filter(|mount| *mount != name).collect();
+            let own = format!("repository:{name}:pull,push");
+            std::iter::once(own)
+                .chain(others.into_iter().map(|mount| format!("repository:{mount}:pull")))
+                .collect()
+        }
+    }
+}
+
+/// `ours` with what the registry asks for besides.
+pub(super) fn with_asked(ours: &[String], asked: &str) -> Vec<String> {
+    let mut order: Vec<&str> = Vec::new();
+    let mut actions: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for scope in ours.iter().map(String::as_str).chain(asked.split(' ')) {
+        let Some((resource, wanted)) = scope.rsplit_once(':').filter(|(resource, _)| !resource.is_empty())
+        else {
+            continue;
+        };
+        if !actions.contains_key(resource) {
+            order.push(resource);
+        }
+        actions.entry(resource).or_default().extend(wanted.split(','));
+    }
+    let one = |resource: &str| {
+        let wanted: Vec<&str> = actions.get(resource).into_iter().flatten().copied().collect();
+        format!("{resource}:{}", wanted.join(","))
+    };
+    order.into_iter().map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use coracle_core::reference::Reference;
+
+    #[test]
+    fn scopes_of_an_access() {
+        let repository = Repository::from(&"r.io/a/b".parse::<Reference>().unwrap());
+        assert_eq!(scopes(&repository, &Access::Pull), ["repository:a/b:pull"]);
+        let mounts = ["z", "a/b", "c", "z"].map(str::to_owned).into();
+        assert_eq!(
+            scopes(&repository, &Access::Push { mounts }),
+            ["repository:a/b:pull,push", "repository:c:pull", "repository:z:pull"]
+        );
+    }
+
+    #[test]
+    fn what_a_registry_asks_for_is_added() {
+        let ours = ["repository:a:pull".to_owned()];
+        assert_eq!(with_asked(&ours, "repository:a:pull"), ours);
+        assert_eq!(
+            with_asked(&ours, "repository:a:delete,pull registry:catalog:* x"),
+            ["repository:a:delete,pull", "registry:catalog:*"]
+        );
+    }
+}

@@ -1,0 +1,163 @@
+//! The search of one file, in the pieces in which it is packed.
+//!
+//! Every place is judged by the same bytes around it, however the file was cut: what lies near the end of a piece waits
+//! until more has come.
+
+use memchr::memmem;
+
+use super::finding::{Finding, Severity, Subject};
+use super::rule::Match;
+use super::window::{AHEAD, BEHIND, Window, last};
+use super::{Gate, Text, context, keys, runs, text, tokens};
+
+/// Findings of one file that are kept.
+const KEPT: usize = 16;
+
+/// A file on its way into a layer.
+#[derive(Debug)]
+pub struct Scan<'a> {
+    pub(super) gate: &'a Gate,
+    subject: Subject,
+    kind: Kind,
+    /// Bytes that have come.
+    size: u64,
+    /// The last of them; the last [`AHEAD`] of those wait for more.
+    tail: Vec<u8>,
+    /// What it may still be equal to.
+    equals: Vec<&'a Text>,
+    findings: Vec<Finding>,
+}
+
+/// What is searched for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// A file that was included: all rules.
+    Included,
+    /// A file that was included and looks like configuration: passwords in it as well.
+    Configuration,
+    /// A file of the configuration that everybody may read: it is not in the image, and is equal to itself.
+    Public,
+    /// A program, or what moves along with it: tokens, keys and secret values.
+    Program,
+}
+
+impl<'a> Scan<'a> {
+    pub(super) fn new(gate: &'a Gate, subject: Subject, kind: Kind, size: u64) -> Self {
+        let equals = match kind {
+            Kind::Program | Kind::Public => Vec::new(),
+            Kind::Included | Kind::Configuration => {
+                gate.policy.texts.iter().filter(|text| text.matters(size)).collect()
+            }
+        };
+        Self { gate, subject, kind, size: 0, tail: Vec::new(), equals, findings: Vec::new() }
+    }
+
+    /// Takes the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        if self.size == 0 {
+            self.start(bytes);
+        }
+        let at = usize::try_from(self.size).unwrap_or(usize::MAX);
+        self.equals.retain(|text| text.bytes.get(at..).is_some_and(|rest| rest.starts_with(bytes)));
+        let start = self.size;
+        self.size += bytes.len() as u64;
+        let mut tail = std::mem::take(&mut self.tail);
+        let (waiting, old) = (tail.len().min(AHEAD), tail.len());
+        // Where the tail meets the new bytes.
+        tail.extend_from_slice(bytes.get(..AHEAD + BEHIND).unwrap_or(bytes));
+        let base = start - old as u64;
+        if bytes.len() <= AHEAD + BEHIND {
+            let ready = tail.len().saturating_sub(AHEAD);
+            self.examine(&tail, base, (old - waiting).min(ready), ready);
+            tail.drain(..tail.len().saturating_sub(AHEAD + BEHIND));
+        } else {
+            self.examine(&tail, base, old - waiting, old + BEHIND);
+            let ready = bytes.len() - AHEAD;
+            self.examine(bytes, start, BEHIND, ready);
+            tail.clear();
+            tail.extend_from_slice(last(bytes, AHEAD + BEHIND));
+        }
+        self.tail = tail;
+    }
+
+    /// What was found, when all bytes have come.
+    pub fn finish(mut self) -> Vec<Finding> {
+        let tail = std::mem::take(&mut self.tail);
+        let base = self.size - tail.len() as u64;
+        let waiting = tail.len().min(AHEAD);
+        self.examine(&tail, base, tail.len() - waiting, tail.len());
+        for text in std::mem::take(&mut self.equals) {
+            let what = format!("it is the same as {}", text.name);
+            self.add(Finding::error(self.subject.clone(), "configuration", what));
+        }
+        self.findings
+    }
+
+    /// What the first bytes tell of the whole.
+    fn start(&mut self, bytes: &[u8]) {
+        if bytes.starts_with(b"\x7fELF") {
+            self.kind = Kind::Program;
+        }
+        if self.kind == Kind::Program {
+            return;
+        }
+        if let Some(found) = keys::file(bytes) {
+            self.found(found, 0);
+        }
+    }
+
+    /// Judges the places of `bytes` from `from` until `to`; the first byte is at `base` in the file.
+    fn examine(&mut self, bytes: &[u8], base: u64, from: usize, to: usize) {
+        if from >= to {
+            return;
+        }
+        let at = |place: usize| base + place as u64;
+        runs::starts(bytes, from, to, &mut |place| {
+            let window = Window::of(bytes, place);
+            let found =
+                tokens::find(&window).or_else(|| context::find(&window)).or_else(|| keys::encoded(&window));
+            if let Some(found) = found.or_else(|| keys::body(&window)) {
+                self.found(found, at(place));
+            }
+        });
+        let gate = self.gate;
+        gate.secrets.search(bytes, from, to, &mut |place, name| {
+            let what = format!("the secret value `{name}`").into();
+            self.found(Match { rule: "secret", what, back: 0, severity: Severity::Error }, at(place));
+        });
+        if self.kind != Kind::Program {
+            self.examine_text(bytes, base, from, to);
+        }
+    }
+
+    fn examine_text(&mut self, bytes: &[u8], base: u64, from: usize, to: usize) {
+        let kind = self.kind;
+        let mut judge = |place: usize, rule: text::Rule| {
+            let window = Window::of(bytes, place);
+            if let Some(found) = rule(&window).filter(|_| text::is_text(&window)) {
+                self.found(found, base + place as u64);
+            }
+        };
+        for (anchor, rule) in text::ANCHORS {
+            // An anchor that starts before the end may go beyond it.
+            let part = bytes.get(from..(to + anchor.len() - 1).min(bytes.len())).unwrap_or_default();
+            memmem::find_iter(part, anchor).for_each(|place| judge(from + place, rule));
+        }
+        if kind == Kind::Configuration {
+            text::signs(bytes, from, to).for_each(|place| judge(place, text::assignment));
+        }
+    }
+
+    fn found(&mut self, found: Match, place: u64) {
+        let offset = Some(place.saturating_sub(found.back as u64));
+        let finding = Finding::error(self.subject.clone(), found.rule, found.what.into_owned());
+        self.add(Finding { offset, severity: found.severity, ..finding });
+    }
+
+    /// The same thing may be seen from several places: a key from each of its first lines.
+    fn add(&mut self, finding: Finding) {
+        if self.findings.len() < KEPT && !self.findings.contains(&finding) {
+            self.findings.push(finding);
+        }
+    }
+}

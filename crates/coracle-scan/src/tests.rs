@@ -1,0 +1,145 @@
+//! The search of a file, whatever pieces it comes in.
+
+use proptest::prelude::*;
+
+use super::*;
+use coracle_core::path::ImagePath;
+
+/// What is found in `bytes` when they come in pieces that end at `cuts`.
+fn found(gate: &Gate, bytes: &[u8], kind: Kind, cuts: &[usize]) -> Vec<(Option<u64>, String)> {
+    let subject = Subject::File(ImagePath::root().join(b"f"));
+    let mut scan = Scan::new(gate, subject, kind, bytes.len() as u64);
+    let mut start = 0;
+    for &cut in cuts.iter().chain([&bytes.len()]) {
+        if let Some(piece) = bytes.get(start..cut).filter(|piece| !piece.is_empty()) {
+            scan.update(piece);
+            start = cut;
+        }
+    }
+    let mut found: Vec<_> = scan.finish().into_iter().map(|finding| (finding.offset, finding.what)).collect();
+    found.sort();
+    found
+}
+
+fn gate() -> Gate {
+    let secrets = vec![Secret { name: "db.password".into(), value: b"open sesame".to_vec() }];
+    let texts = vec![Text { name: "`/etc/a`".into(), bytes: vec![b'a'; 9000] }];
+    Gate::new(Policy { secrets, texts, ..Policy::default() })
+}
+
+/// Things that are found, joined here so that nobody takes this file for one that holds them.
+fn needle() -> impl Strategy<Value = String> {
+    let token = ["gh", "p_zQWBuTSOoRi4A9sp", "HcVY5ncnsDkxkJ0mLq17"].concat();
+    let line = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj";
+    let key = format!("-----BEGIN RSA PRIVATE{}-----\n{line}\n{line}\n", " KEY");
+    let url = ["postgres://shop:", "tr0ub4dor@db.internal/shop"].concat();
+    let bot = ["123456789:", "AAwJalrXUtnFEMIK7MDENGbPxRfiCYzQ9vT"].concat();
+    prop::sample::select(vec![token, key, url, bot, "open sesame".to_owned()])
+}
+
+/// What stands between: nothing, text, long runs, zeros.
+fn filler() -> impl Strategy<Value = Vec<u8>> {
+    let unit = prop::sample::select(vec![&b" "[..], b"word ", b"abc/def+ghi=", b"\0", b"x", b"\\n"]);
+    (unit, 0_usize..4000)
+        .prop_map(|(unit, size)| unit.iter().copied().cycle().take(size).chain([b' ']).collect())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+    #[test]
+    fn a_needle_is_found_whatever_the_pieces(
+        parts in proptest::collection::vec((filler(), needle()), 1..4),
+        cuts in proptest::collection::vec(0_usize..16_000, 0..8),
+        small in 1_usize..64
+    ) {
+        let mut bytes = Vec::new();
+        let mut places = Vec::new();
+        for (filler, needle) in parts {
+            bytes.extend(filler);
+            places.push(bytes.len() as u64);
+            bytes.extend(needle.into_bytes());
+            bytes.push(b'\n');
+        }
+        let gate = gate();
+        let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut % (bytes.len() + 1)).collect();
+        cuts.sort();
+        for kind in [Kind::Included, Kind::Program] {
+            let whole = found(&gate, &bytes, kind, &[]);
+            if kind == Kind::Included && !bytes.contains(&0) {
+                for place in &places {
+                    prop_assert!(whole.iter().any(|(offset, _)| *offset == Some(*place)), "{place} of {whole:?}");
+                }
+            }
+            prop_assert_eq!(&found(&gate, &bytes, kind, &cuts), &whole);
+            let pieces: Vec<usize> = (small..bytes.len()).step_by(small).collect();
+            prop_assert_eq!(&found(&gate, &bytes, kind, &pieces), &whole);
+        }
+    }
+}
+
+#[test]
+fn a_file_that_equals_a_text_is_one() {
+    let gate = gate();
+    for cuts in [&[][..], &[1], &[4096, 8192]] {
+        assert_eq!(found(&gate, &[b'a'; 9000], Kind::Included, cuts).len(), 1);
+        assert_eq!(found(&gate, &[b'a'; 9001], Kind::Included, cuts), []);
+    }
+    let mut other = [b'a'; 9000];
+    other[8999] = b'b';
+    assert_eq!(found(&gate, &other, Kind::Included, &[4096]), []);
+}
+
+#[test]
+fn words_of_the_config() {
+    let token = ["gh", "p_zQWBuTSOoRi4A9sp", "HcVY5ncnsDkxkJ0mLq17"].concat();
+    for (kind, name, value, expected) in [
+        ("label", "token", token.as_str(), true),
+        ("env", "DB_PASSWORD", "tr0ub4dor", true),
+        ("arg", "1", "--password=tr0ub4dor", true),
+        ("annotation", "note", "say open sesame to it", true),
+        ("env", "RUST_LOG", "info", false),
+        ("env", "PATH", "/usr/local/bin:/usr/bin", false),
+        ("arg", "2", "--config=/etc/shop/shop.toml", false),
+        ("label", "org.opencontainers.image.revision", "f47ac10b58cc4372a5670e02b2c3d479f47ac10b", false),
+    ] {
+        let mut gate = gate();
+        gate.word(kind, name, value);
+        assert_eq!(gate.verdict().is_err(), expected, "{kind} {name}");
+    }
+}
+
+#[test]
+fn what_is_found_in_a_word_is_told_once() {
+    for kind in ["env", "label", "annotation", "arg"] {
+        let mut gate = gate();
+        gate.word(kind, "1", "open sesame, b3BlbiBzZXNhbWU=, open sesame");
+        let told = gate.verdict().unwrap_err().to_string();
+        assert_eq!(told.matches("the secret value").count(), 1, "{told}");
+    }
+}
+
+#[test]
+fn a_password_in_a_word_is_told_as_what_it_is() {
+    for (kind, name, value, what) in [
+        ("env", "DB_PASSWORD", "tr0ub4dor", "a password in a variable"),
+        ("label", "db.password", "tr0ub4dor", "a password in a label"),
+        ("annotation", "db.password", "tr0ub4dor", "a password in an annotation"),
+        ("arg", "1", "--password=tr0ub4dor", "a password in an argument"),
+    ] {
+        let mut gate = gate();
+        gate.word(kind, name, value);
+        let told = gate.verdict().unwrap_err().to_string();
+        assert!(told.ends_with(&format!("  {kind}:{name}: {what} (password)")), "{told}");
+    }
+}
+
+#[test]
+fn a_mount_that_hides_is_to_move() {
+    let finding =
+        |name: &[u8]| Finding::error(Subject::File(ImagePath::root().join(name)), "place", String::new());
+    let hidden = Finding { fault: Fault::Hidden, ..finding(b"app") };
+    let hint = Error(vec![hidden.clone()]).hint().unwrap();
+    assert!(hint.starts_with("mount it elsewhere") && !hint.contains("--allow"), "{hint}");
+    let hint = Error(vec![hidden, finding(b"page")]).hint().unwrap();
+    assert!(hint.contains("--allow '/page=REASON'") && hint.contains("mount it elsewhere"), "{hint}");
+}
