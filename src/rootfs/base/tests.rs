@@ -7,7 +7,7 @@ use coracle_core::file_system::memory::MemoryTree;
 
 impl Base for MemoryTree {
     fn directory(&self, path: &ImagePath) -> Option<(u32, Owner)> {
-        matches!(self.node(path), Ok(Some(tree::Node::Directory)))
+        matches!(self.node(path), Ok(Some(coracle_core::file_system::Node::Directory)))
             .then_some((0o700, Owner { uid: 1, gid: 2 }))
     }
 }

@@ -18,8 +18,8 @@ mod strip;
 #[cfg(test)]
 mod symbol_tests;
 mod symbols;
-#[cfg(test)]
-pub(crate) mod synthetic;
+#[doc(hidden)]
+pub mod synthetic;
 mod tables;
 mod toolchain;
 mod versions;

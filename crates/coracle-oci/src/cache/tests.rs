@@ -4,7 +4,6 @@ use std::path::Path;
 use super::*;
 use coracle_core::content::Content;
 use coracle_core::digest::Digest;
-use coracle_scan::Gate;
 use crate::layer::{self, Codec, Compression, Layer};
 use coracle_core::path::{ImagePath, Spelled};
 use coracle_core::entry::{Entry, Node, Owner, Reason, Stratum};
@@ -28,10 +27,10 @@ fn pack(cache: &Cache, contents: &[&str], compression: Compression) -> (Layer, V
     let entries: Vec<(&ImagePath, &Entry)> = entries.iter().map(|(path, entry)| (path, entry)).collect();
     let go_on = |_| ControlFlow::Continue(());
     let layer =
-        cache.pack(&entries, Stratum::Libraries, compression, &out, &go_on, &mut Gate::default()).unwrap();
+        cache.pack(&entries, Stratum::Libraries, compression, &out, &go_on, &()).unwrap();
     let again = folder.path().join("again");
     let fresh =
-        layer::pack(&entries, Stratum::Libraries, compression, &again, &go_on, &mut Gate::default()).unwrap();
+        layer::pack(&entries, Stratum::Libraries, compression, &again, &go_on, &()).unwrap();
     assert_eq!(layer, fresh, "a cache changes nothing");
     assert_eq!(std::fs::read(&out).unwrap(), std::fs::read(&again).unwrap());
     (layer, std::fs::read(&out).unwrap())
@@ -181,7 +180,7 @@ fn who_packs_a_shape_keeps_others_waiting_and_is_not_pruned() {
         Compression::default(),
         &out,
         &impatient,
-        &mut Gate::default(),
+        &(),
     );
     assert!(matches!(packed, Err(layer::Error::Interrupted)));
     assert!(!out.exists());

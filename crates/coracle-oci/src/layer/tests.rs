@@ -57,7 +57,7 @@ fn packed_as(compression: Compression, cores: usize, entries: &Entries) -> Resul
         ControlFlow::Continue(())
     };
     let packed =
-        pack_with(cores, &entries, Stratum::Program, compression, &out, &observer, &mut Gate::default());
+        pack_with(cores, &entries, Stratum::Program, compression, &out, &observer, &());
     match &packed {
         Ok(layer) => assert_eq!(seen.into_inner(), layer.unpacked),
         Err(_) => assert!(!out.exists()),
@@ -210,7 +210,7 @@ fn a_full_disk_ends_every_thread() {
     let entries: Vec<_> = entries.iter().collect();
     let plan = encoder::Plan::new(Compression::default(), tar::size(&entries));
     let error = pipeline::run(2, plan, tar::size(&entries), &mut output, |blocks| {
-        stream::write(&entries, blocks, &|_| ControlFlow::Continue(()), &mut Gate::default())
+        stream::write(&entries, blocks, &|_| ControlFlow::Continue(()), &())
     });
     assert_eq!(error.unwrap_err().to_string(), "cannot write `/dev/full`");
 }
@@ -227,7 +227,7 @@ fn what_exists_is_not_overwritten_and_hostile_links_are_refused() {
             Compression::default(),
             &out,
             &|_| ControlFlow::Continue(()),
-            &mut Gate::default()
+            &()
         )
         .is_err()
     );

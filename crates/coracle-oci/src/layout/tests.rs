@@ -85,7 +85,7 @@ fn layer(staging: &Staging, path: &str, content: &str, stratum: Stratum) -> Laye
             Default::default(),
             None,
             &|_| ControlFlow::Continue(()),
-            &mut coracle_scan::Gate::default(),
+            &(),
         )
         .unwrap()
 }
