@@ -31,8 +31,8 @@ pub(super) struct Chosen {
     pub(super) is_chosen: bool,
 }
 
-/// Selects the image of `graph` for `platform`. Of several variants the first in sort order is used,
-/// which is the one without a variant.
+/// Selects the image of `graph` for `platform`. Of several variants the first in sort order is
+/// used, which is the one without a variant.
 ///
 /// # Errors
 /// Fails if no image is for the platform, or a config can't be read.
@@ -107,7 +107,8 @@ mod tests {
             Ok(Box::new(Cursor::new(config.next().unwrap().bytes().to_vec())))
         };
         let to = "docker-daemon:shop:1".parse().unwrap();
-        let chosen = choose(&graph, &open, &platform.parse().unwrap(), &to).map_err(|error| error.to_string())?;
+        let chosen =
+            choose(&graph, &open, &platform.parse().unwrap(), &to).map_err(|error| error.to_string())?;
         assert_eq!(chosen.graph.documents.last().unwrap().digest, chosen.digest);
         Ok((chosen.platform.to_string(), chosen.is_chosen, chosen.graph.documents.len()))
     }

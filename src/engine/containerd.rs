@@ -1,4 +1,5 @@
-//! containerd, through its command-line client `ctr`. Source: containerd, `cmd/ctr/commands/images`.
+//! containerd, through its command-line client `ctr`. Source: containerd,
+//! `cmd/ctr/commands/images`.
 
 use std::path::Path;
 
@@ -76,9 +77,7 @@ impl Engine for Containerd<'_> {
     }
 
     fn name(&self, known: &str, name: &Reference) -> Result<(), Error> {
-        self.program
-            .answer("tag an image", &["images", "tag", "--force", known, &name.full_name()])
-            .map(drop)
+        self.program.answer("tag an image", &["images", "tag", "--force", known, &name.full_name()]).map(drop)
     }
 
     fn send(&self, archive: &Archive, open: &Open<'_>) -> Result<(), Error> {

@@ -1,9 +1,10 @@
 //! Docker, through the API of its daemon. Source: Docker Engine API, "Image" and "System"; Moby,
 //! `image/tarexport/load.go`.
 //!
-//! The graph drivers of Docker identify a layer by the chain of layers up to it, and read only layers
-//! with a new chain from an archive. So the lowest layers that the new image shares with the image of
-//! the same name are not sent. The containerd image store of newer daemons needs all layers.
+//! The graph drivers of Docker identify a layer by the chain of layers up to it, and read only
+//! layers with a new chain from an archive. So the lowest layers that the new image shares with the
+//! image of the same name are not sent. The containerd image store of newer daemons needs all
+//! layers.
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -143,7 +144,11 @@ impl Engine for Docker<'_> {
         let field = |key: &str| version.get(key).and_then(Value::as_str).map(str::to_owned);
         match (field("Os"), field("Arch")) {
             (Some(os), Some(architecture)) => Ok(Platform { os, architecture, variant: None }),
-            _ => Err(Error::Answer { engine: ENGINE, what: what.into(), why: "it does not contain a platform".into() }),
+            _ => Err(Error::Answer {
+                engine: ENGINE,
+                what: what.into(),
+                why: "it does not contain a platform".into(),
+            }),
         }
     }
 
@@ -208,7 +213,8 @@ impl Engine for Docker<'_> {
 }
 
 impl Docker<'_> {
-    /// Reads the progress messages of a load. The daemon reports errors there, after a status of 200.
+    /// Reads the progress messages of a load. The daemon reports errors there, after a status of
+    /// 200.
     fn check_load(&self, what: &str, answer: Answer<'_>) -> Result<(), Error> {
         let status = answer.status;
         let mut reader = BufReader::new(answer.body.take(MAX_PROGRESS));
@@ -232,8 +238,8 @@ impl Docker<'_> {
     }
 }
 
-/// The number of lowest layers that the existing image `known` shares with `image`. 0 if the storage
-/// needs all layers.
+/// The number of lowest layers that the existing image `known` shares with `image`. 0 if the
+/// storage needs all layers.
 fn shared_layers(known: &Value, image: &Chosen) -> usize {
     let storage = known.pointer("/GraphDriver/Name").and_then(Value::as_str).unwrap_or_default();
     if !GRAPH_DRIVERS.contains(&storage) || image.diff_ids.len() != image.layers.len() {

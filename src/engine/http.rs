@@ -83,8 +83,8 @@ impl Endpoint {
     }
 }
 
-/// Sends a request over `stream` and reads the head of the response. `content` is the size of the body
-/// and its writer. The server may respond before it has read the whole body.
+/// Sends a request over `stream` and reads the head of the response. `content` is the size of the
+/// body and its writer. The server may respond before it has read the whole body.
 pub(super) fn ask<'a>(
     stream: Box<dyn Connection>,
     request: &str,
@@ -131,7 +131,9 @@ fn read_response(patient: Patient<'_>) -> io::Result<Answer<'_>> {
             let (name, value) = header.split_once(':').ok_or_else(|| invalid("a header has no colon"))?;
             match (name.to_ascii_lowercase().as_str(), value.trim()) {
                 ("content-length", value) if !matches!(rest, Rest::Chunks(_)) => {
-                    rest = Rest::Bytes(value.parse().map_err(|_| invalid("its Content-Length is not a number"))?);
+                    rest = Rest::Bytes(
+                        value.parse().map_err(|_| invalid("its Content-Length is not a number"))?,
+                    );
                 }
                 ("transfer-encoding", value) if value.eq_ignore_ascii_case("chunked") => {
                     rest = Rest::Chunks(0);
@@ -211,7 +213,8 @@ impl Body<'_> {
 }
 
 impl Patient<'_> {
-    /// Retries on `WouldBlock` or `TimedOut` until success, another error, cancellation or the timeout.
+    /// Retries on `WouldBlock` or `TimedOut` until success, another error, cancellation or the
+    /// timeout.
     fn attempt(
         &mut self,
         mut act: impl FnMut(&mut dyn Connection) -> io::Result<usize>,

@@ -1,9 +1,9 @@
 //! Local container engines: loads images into Docker, Podman (which shares its storage with Buildah
 //! and CRI-O) and containerd, and saves images from them.
 //!
-//! The image of the engine's platform is streamed as an archive, without content that the engine has
-//! already. The module does not depend on how images are built. Docker is used through its API, the
-//! others through their command-line clients `podman` and `ctr`.
+//! The image of the engine's platform is streamed as an archive, without content that the engine
+//! has already. The module does not depend on how images are built. Docker is used through its API,
+//! the others through their command-line clients `podman` and `ctr`.
 
 mod choose;
 mod containerd;
@@ -123,8 +123,8 @@ trait Engine {
 /// engine's. `open` opens a blob, and must report its bytes to the observer.
 ///
 /// # Errors
-/// Fails if the engine can't be reached or refuses, no image is for its platform, or a blob does not
-/// match its digest. The name is unchanged then.
+/// Fails if the engine can't be reached or refuses, no image is for its platform, or a blob does
+/// not match its digest. The name is unchanged then.
 pub fn load(
     graph: &Graph,
     open: &Open<'_>,

@@ -29,8 +29,8 @@ pub(super) struct Finished {
 }
 
 impl Program {
-    /// Finds the program in the directories. Relative ones are skipped, because the working directory
-    /// is not trusted.
+    /// Finds the program in the directories. Relative ones are skipped, because the working
+    /// directory is not trusted.
     pub(super) fn find(
         engine: &'static str,
         program: &'static str,

@@ -47,9 +47,9 @@ pub struct Refusal {
 pub enum Login {
     /// No credentials are configured.
     Nobody,
-    /// Credentials were sent.
+    /// Credentials are configured.
     Somebody,
-    /// No credentials were sent, because a credential helper failed with this error.
+    /// A credential helper failed with this error, so no credentials are sent.
     Unknown(String),
 }
 
@@ -173,7 +173,9 @@ impl Refusal {
             (429, _) => match self.wait {
                 Some(wait) => format!("try again in {} s", wait.as_secs()),
                 None if self.login == Login::Somebody => "try again later".into(),
-                None => "try again later, or log in: rate limits are higher for users who are logged in".into(),
+                None => {
+                    "try again later, or log in: rate limits are higher for users who are logged in".into()
+                }
             },
             (500..=599, _) => match self.wait {
                 Some(wait) => format!("try again in {} s", wait.as_secs()),

@@ -128,8 +128,8 @@ impl Remote {
         Waits::new(self.client.settings().retries)
     }
 
-    /// Sends a request without retries. Authenticates if required, and detects whether the host uses
-    /// TLS if it may be used without.
+    /// Sends a request without retries. Authenticates if required, and detects whether the host
+    /// uses TLS if it may be used without.
     pub(super) fn send_once(&self, call: &Call<'_>) -> Result<Answer, Error> {
         let path = match &call.to {
             To::Url(url) => return self.authorized(call, url),

@@ -209,13 +209,18 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::File(error) => return error.hint(),
-            Self::Certificates { .. } => "use a PEM file, which starts with `-----BEGIN CERTIFICATE-----`".into(),
+            Self::Certificates { .. } => {
+                "use a PEM file, which starts with `-----BEGIN CERTIFICATE-----`".into()
+            }
             Self::Proxy => "write it as `http://[USER:PASSWORD@]HOST:PORT`".into(),
             Self::Credentials { .. } => "correct the file, or log in again".into(),
             Self::Helper { helper, .. } => {
                 format!("test the helper with `{helper} list`, or remove it from Docker's `config.json`")
             }
-            Self::NoTag { .. } => "a tag has up to 128 letters, digits, `_`, `.` and `-`, and does not start with `.` or `-`".into(),
+            Self::NoTag { .. } => {
+                "a tag has up to 128 letters, digits, `_`, `.` and `-`, and does not start with `.` or `-`"
+                    .into()
+            }
             Self::Missing { .. } => "the image is incomplete: push it again with another tag".into(),
             Self::Token { source, .. } => return source.hint(),
             Self::Unsafe { host, .. } => {
@@ -241,9 +246,7 @@ impl Failure {
             Self::Proxy => {
                 "check that the proxy may connect to this host, or exclude the host from the proxy".into()
             }
-            Self::Cut | Self::TooSlow => {
-                "try again; a proxy or firewall may be the cause".into()
-            }
+            Self::Cut | Self::TooSlow => "try again; a proxy or firewall may be the cause".into(),
             Self::NotTls => format!("configure `{registry}` as insecure to use it without TLS"),
             Self::Tls(why) if why.contains("CaUsedAsEndEntity") => format!(
                 "`{registry}` uses a CA certificate as its server certificate; use one signed by the CA"

@@ -21,8 +21,8 @@ pub struct Upload<'a> {
     pub content: Content<'a>,
     /// A repository at the same registry to mount the blob from, such as `acme/base`.
     pub from: Option<&'a str>,
-    /// Called with the number of bytes sent since the last call. Bytes that are sent again are counted
-    /// again.
+    /// Called with the number of bytes sent since the last call. Bytes that are sent again are
+    /// counted again.
     pub progress: Option<&'a (dyn Fn(u64) + Sync)>,
 }
 
@@ -77,7 +77,8 @@ impl Remote {
         }
     }
 
-    /// Pushes blobs in parallel and returns the outcome of each, in order. Duplicates are sent once.
+    /// Pushes blobs in parallel and returns the outcome of each, in order. Duplicates are sent
+    /// once.
     ///
     /// # Errors
     /// Fails like [`Remote::push_blob`]. No further upload is started then.

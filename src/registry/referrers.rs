@@ -79,8 +79,8 @@ impl TryFrom<String> for SubjectDigest {
 }
 
 impl Referrer {
-    /// Parses the entries of a referrers index. Entries without a SHA-256 digest are left out. `None`
-    /// if `index` is not an image index.
+    /// Parses the entries of a referrers index. Entries without a SHA-256 digest are left out.
+    /// `None` if `index` is not an image index.
     pub fn list(index: &[u8]) -> Option<Vec<Self>> {
         parse_index(index).map(|index| parse_entries(&index))
     }
@@ -94,7 +94,8 @@ impl Referrer {
 }
 
 impl Remote {
-    /// Lists the manifests whose subject is `subject`. Entries without a SHA-256 digest are left out.
+    /// Lists the manifests whose subject is `subject`. Entries without a SHA-256 digest are left
+    /// out.
     ///
     /// # Errors
     /// Fails if a request fails, or the response is not an image index.
@@ -114,16 +115,17 @@ impl Remote {
         Ok(found)
     }
 
-    /// Pushes a manifest that has a `subject`. If the registry does not support the referrers API, it
-    /// is also added to the index at the subject's referrers tag. Its blobs must have been pushed
-    /// before.
+    /// Pushes a manifest that has a `subject`. If the registry does not support the referrers API,
+    /// it is also added to the index at the subject's referrers tag. Its blobs must have been
+    /// pushed before.
     ///
     /// # Errors
     /// Fails if the manifest has no subject, a request fails, or other clients keep overwriting the
     /// index.
     pub fn add_referrer(&self, media_type: &str, bytes: &[u8]) -> Result<Digest, Error> {
         let digest = Digest::of(bytes);
-        let document: ReferrerManifest = serde_json::from_slice(bytes).map_err(|_| Error::NoSubject { digest })?;
+        let document: ReferrerManifest =
+            serde_json::from_slice(bytes).map_err(|_| Error::NoSubject { digest })?;
         let Some(Subject { digest: SubjectDigest(subject) }) = document.subject else {
             return Err(Error::NoSubject { digest });
         };

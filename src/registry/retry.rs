@@ -1,5 +1,5 @@
-//! Retry policy: exponential backoff without jitter, and `Retry-After`. Source: RFC 9110, 10.2.3 and
-//! 5.6.7.
+//! Retry policy: exponential backoff without jitter, and `Retry-After`. Source: RFC 9110, 10.2.3
+//! and 5.6.7.
 
 use std::time::Duration;
 
@@ -18,8 +18,8 @@ impl Waits {
         Self { retries, tried: 1 }
     }
 
-    /// The delay before the next attempt, at least `asked`. `None` if there are no attempts left, or
-    /// `asked` is longer than the maximum.
+    /// The delay before the next attempt, at least `asked`. `None` if there are no attempts left,
+    /// or `asked` is longer than the maximum.
     pub(super) fn next(&mut self, asked: Option<Duration>) -> Option<Duration> {
         let Retries { attempts, first, longest } = self.retries;
         if self.tried >= attempts || asked.is_some_and(|asked| asked > longest) {
@@ -31,7 +31,8 @@ impl Waits {
         Some(doubled.min(longest).max(asked.unwrap_or_default()))
     }
 
-    /// Sleeps and returns true if a request with this outcome should be retried, else returns false.
+    /// Sleeps and returns true if a request with this outcome should be retried, else returns
+    /// false.
     pub(super) fn again(&mut self, outcome: &Result<Answer, Error>, repeatable: bool) -> bool {
         let pause = match outcome {
             Ok(answer) if is_passing(answer.status, repeatable) => self.next(answer.wait()),

@@ -69,7 +69,8 @@ impl Session {
         }
         let put = |body| {
             let url = self.location.with("digest", &upload.digest.to_string());
-            let mut call = Call::new(Method::PUT, To::Url(url)).header("content-type", OCTET_STREAM).body(body);
+            let mut call =
+                Call::new(Method::PUT, To::Url(url)).header("content-type", OCTET_STREAM).body(body);
             // A part may have arrived: ask for the offset before sending again.
             call.repeatable = false;
             call
@@ -102,8 +103,8 @@ impl Session {
         Ok(())
     }
 
-    /// Asks for the offset. `None` if the registry does not report one; the session is then cancelled,
-    /// and the upload must be restarted.
+    /// Asks for the offset. `None` if the registry does not report one; the session is then
+    /// cancelled, and the upload must be restarted.
     pub(super) fn resume(self, remote: &Remote, size: u64) -> Option<Self> {
         let call = Call::new(Method::GET, To::Url(self.location.clone()));
         let known = match remote.send(&call) {

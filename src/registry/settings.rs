@@ -13,8 +13,8 @@ pub struct Settings {
     /// Credentials by registry, such as `ghcr.io` or `localhost:5000`. They take precedence over
     /// credential files.
     pub credentials: BTreeMap<String, Credential>,
-    /// Files such as Docker's `config.json` and Podman's `auth.json`. The first with credentials for a
-    /// registry is used. Missing files are skipped.
+    /// Files such as Docker's `config.json` and Podman's `auth.json`. The first with credentials
+    /// for a registry is used. Missing files are skipped.
     pub credential_files: Vec<PathBuf>,
     /// The directories to search for credential helpers. `None` searches `PATH`.
     pub helper_directories: Option<Vec<PathBuf>>,

@@ -80,7 +80,8 @@ pub(super) fn fetch(
             let mut call = Call::new(Method::POST, To::Url(realm.clone()))
                 .header("content-type", "application/x-www-form-urlencoded")
                 .bytes(form.as_bytes());
-            // A second token does no harm. A redirect would send the refresh token to another server.
+            // A second token does no harm. A redirect would send the refresh token to another
+            // server.
             (call.repeatable, call.redirects) = (true, false);
             (call, realm, None)
         }
@@ -111,8 +112,8 @@ pub(super) fn fetch(
     Ok(token)
 }
 
-/// The URL of the token server. Fails if it does not use TLS, unless it is on the loopback interface
-/// and the registry may be used without TLS.
+/// The URL of the token server. Fails if it does not use TLS, unless it is on the loopback
+/// interface and the registry may be used without TLS.
 fn realm(wire: &Wire, asked: &Asked<'_>) -> Result<Url, Error> {
     let request = asked.request.clone();
     let Some(url) = Url::parse(asked.realm) else {
@@ -145,9 +146,11 @@ fn refresh_form(asked: &Asked<'_>, token: &Secret) -> String {
 
 fn parse_token(bytes: &[u8]) -> Result<Token, &'static str> {
     // Serde's message may contain a token, so it is dropped.
-    let document: TokenResponse = serde_json::from_slice(bytes).map_err(|_| "the body is not a JSON token response")?;
+    let document: TokenResponse =
+        serde_json::from_slice(bytes).map_err(|_| "the body is not a JSON token response")?;
     let non_empty = |token: Option<String>| token.filter(|token| !token.is_empty());
-    let token = non_empty(document.token).or(non_empty(document.access_token)).ok_or("it contains no token")?;
+    let token =
+        non_empty(document.token).or(non_empty(document.access_token)).ok_or("it contains no token")?;
     if token.len() > MAX_TOKEN || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err("its token is not valid in a header");
     }

@@ -104,7 +104,11 @@ impl Wire {
             head = head.header(*name, value);
         }
         if let Some(secret) = authorization {
-            let unusable = |_| no_answer(Failure::Other("the credentials contain characters that a header can't hold".into()));
+            let unusable = |_| {
+                no_answer(Failure::Other(
+                    "the credentials contain characters that a header can't hold".into(),
+                ))
+            };
             let mut value = HeaderValue::from_str(secret.reveal()).map_err(unusable)?;
             value.set_sensitive(true);
             head = head.header(header::AUTHORIZATION, value);
@@ -221,14 +225,18 @@ fn classify_error(error: &ureq::Error) -> Failure {
         ureq::Error::HostNotFound => Failure::UnknownHost,
         ureq::Error::LargeResponseHeader(..) => Failure::NoHttp("its headers are too large".into()),
         ureq::Error::Protocol(error) => match error.to_string() {
-            error if error.contains("too many headers") => Failure::NoHttp("its headers are too large".into()),
+            error if error.contains("too many headers") => {
+                Failure::NoHttp("its headers are too large".into())
+            }
             error => Failure::NoHttp(text::shown(&error, 200)),
         },
         ureq::Error::Rustls(error) => classify_tls_error(&error.to_string()),
         ureq::Error::Tls(error) => classify_tls_error(error),
         ureq::Error::ConnectProxyFailed(_) => Failure::Proxy,
         ureq::Error::ConnectionFailed => Failure::NotListening,
-        ureq::Error::BadUri(_) | ureq::Error::Http(_) => Failure::Other("the request is not valid HTTP".into()),
+        ureq::Error::BadUri(_) | ureq::Error::Http(_) => {
+            Failure::Other("the request is not valid HTTP".into())
+        }
         other => Failure::Other(text::shown(&other.to_string(), 200)),
     }
 }

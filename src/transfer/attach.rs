@@ -5,8 +5,8 @@ use crate::digest::Digest;
 use crate::image::{Artifact, Blob};
 use crate::registry::{Access, Client, Content, Pushed, Target, Upload};
 
-/// Pushes `artifact` to the repository of `to` as a referrer of its subject. The subject need not exist
-/// yet, so the artifact can be pushed before the image is tagged.
+/// Pushes `artifact` to the repository of `to` as a referrer of its subject. The subject need not
+/// exist yet, so the artifact can be pushed before the image is tagged.
 ///
 /// # Errors
 /// Fails if a request fails.

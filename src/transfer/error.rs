@@ -104,7 +104,9 @@ impl Error {
             }
             Self::Remote(error) => error.hint(),
             Self::Nothing(_) => Some("check the name and the tag; without a tag, `latest` is used".into()),
-            Self::OtherDigest { .. } => Some("remove the digest from the destination, or copy the image with that digest".into()),
+            Self::OtherDigest { .. } => {
+                Some("remove the digest from the destination, or copy the image with that digest".into())
+            }
         }
     }
 

@@ -36,12 +36,12 @@ struct Part<'a> {
     stored: &'a Stored,
 }
 
-/// Creates an index at `to` of the images at `from`, which can be indexes too. Its bytes depend only on
-/// the images and the annotations, not on the order of `from`.
+/// Creates an index at `to` of the images at `from`, which can be indexes too. Its bytes depend
+/// only on the images and the annotations, not on the order of `from`.
 ///
 /// # Errors
-/// Fails if an image can't be read, two have the same platform, or `to` can't be written. The name at
-/// `to` is unchanged then.
+/// Fails if an image can't be read, two have the same platform, or `to` can't be written. The name
+/// at `to` is unchanged then.
 pub fn join(
     from: &[Place],
     to: &Place,

@@ -1,7 +1,7 @@
 //! Copies images unchanged between registries, image layouts, archives and local engines.
 //!
-//! Existing blobs are not sent again, and a tag is written only after all content. Blobs are streamed.
-//! The module does not depend on how images are built.
+//! Existing blobs are not sent again, and a tag is written only after all content. Blobs are
+//! streamed. The module does not depend on how images are built.
 
 mod attach;
 mod error;
@@ -93,8 +93,8 @@ pub fn digest(named: &Named, client: &Client) -> Result<Digest, Error> {
 /// Copies the image at `from` to `to`, for all platforms. An engine gets the image of its platform.
 ///
 /// # Errors
-/// Fails if the image can't be read, does not match its digests, or can't be written. The name at `to`
-/// is unchanged then.
+/// Fails if the image can't be read, does not match its digests, or can't be written. The name at
+/// `to` is unchanged then.
 pub fn copy(from: &Place, to: &Place, ways: Ways<'_>, observer: &Observer<'_>) -> Result<Copied, Error> {
     match from {
         Place::Engine(named) => {

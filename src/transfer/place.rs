@@ -90,9 +90,7 @@ impl ParseTargetError {
             Self::Remote(_) => {
                 "write `docker://NAME[:TAG]` in lower case, such as `docker://ghcr.io/acme/shop:1.2`".into()
             }
-            Self::Digest(_) => {
-                "write `docker://NAME:TAG`; the digest is printed after the build".into()
-            }
+            Self::Digest(_) => "write `docker://NAME:TAG`; the digest is printed after the build".into(),
         }
     }
 }

@@ -24,8 +24,8 @@ pub struct Sent {
     pub is_unchanged: bool,
 }
 
-/// Pushes the image of `graph` to `to`. `from` returns the repository that a blob comes from; at the
-/// same registry it is mounted from there. An image that exists already costs one request.
+/// Pushes the image of `graph` to `to`. `from` returns the repository that a blob comes from; at
+/// the same registry it is mounted from there. An image that exists already costs one request.
 ///
 /// # Errors
 /// Fails if a blob can't be read or a request fails.
@@ -44,7 +44,8 @@ pub fn push(
     let repository = Repository::from(&to.reference);
     let blobs: Vec<&Descriptor> = graph.blobs.values().collect();
     let is_other = |from: &Repository| from.registry() == repository.registry() && *from != repository;
-    let mount_sources: Vec<Option<Repository>> = blobs.iter().map(|blob| from(blob).filter(is_other)).collect();
+    let mount_sources: Vec<Option<Repository>> =
+        blobs.iter().map(|blob| from(blob).filter(is_other)).collect();
     let mounts: BTreeSet<&str> = mount_sources.iter().flatten().map(Repository::name).collect();
     let mounts = mounts.into_iter().map(str::to_owned).collect();
     let remote = client.open(&repository, &Access::Push { mounts });
@@ -69,7 +70,8 @@ pub fn push(
         .map(|blob| {
             let (stop, progress) = (&stop, &progress);
             move || -> io::Result<Box<dyn Read>> {
-                // Small blobs may be sent without another progress call: check for cancellation here.
+                // Small blobs may be sent without another progress call: check for cancellation
+                // here.
                 progress(0);
                 Ok(Box::new(Stoppable { reader: open(blob)?, stop: stop.clone() }))
             }

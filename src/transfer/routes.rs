@@ -62,8 +62,8 @@ struct Road<'a> {
 }
 
 impl Routes {
-    /// Groups `names` by repository. Blobs may be mounted from the repositories `others`. No request is
-    /// sent yet.
+    /// Groups `names` by repository. Blobs may be mounted from the repositories `others`. No
+    /// request is sent yet.
     pub fn new(client: &Client, names: &[Named], others: &[Repository]) -> Self {
         let mut routes: Vec<Route> = Vec::new();
         for named in names {
@@ -103,11 +103,11 @@ impl Routes {
         Ok(true)
     }
 
-    /// Runs `work`, uploads the blobs that it adds to the queue in parallel, and returns after the last
-    /// upload.
+    /// Runs `work`, uploads the blobs that it adds to the queue in parallel, and returns after the
+    /// last upload.
     ///
-    /// After a failed upload or cancellation, [`Outbox::go_on`] returns `Break`. If `work` fails, the
-    /// uploads are cancelled.
+    /// After a failed upload or cancellation, [`Outbox::go_on`] returns `Break`. If `work` fails,
+    /// the uploads are cancelled.
     ///
     /// # Errors
     /// Fails if `work` fails, a blob can't be read, or a request fails.
@@ -138,8 +138,8 @@ impl Routes {
         }
     }
 
-    /// Pushes the manifests `documents`, and writes the tags. The blobs must have been uploaded before.
-    /// Returns what was sent for each name, grouped by repository.
+    /// Pushes the manifests `documents`, and writes the tags. The blobs must have been uploaded
+    /// before. Returns what was sent for each name, grouped by repository.
     ///
     /// # Errors
     /// Fails if a request fails.
@@ -226,9 +226,9 @@ impl Route {
 }
 
 impl Outbox<'_> {
-    /// Adds a blob to the queue, unless it was added before. `open` must work until [`Routes::carry`]
-    /// returns. `from` is a repository that may have the blob. Returns the number of bytes to send to
-    /// all repositories, 0 for a duplicate.
+    /// Adds a blob to the queue, unless it was added before. `open` must work until
+    /// [`Routes::carry`] returns. `from` is a repository that may have the blob. Returns the number
+    /// of bytes to send to all repositories, 0 for a duplicate.
     pub fn offer(
         &self,
         blob: &Descriptor,

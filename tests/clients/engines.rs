@@ -131,7 +131,11 @@ fn docker_is_brought_what_it_lacks() {
     nobody.arg(&program).args(["copy", &one, to]).env("DOCKER_HOST", &socket);
     let refused = start(&mut nobody).finish();
     assert!(refused.stderr.contains("Permission denied"), "{}", refused.stderr);
-    assert!(refused.stderr.contains("hint: run the command as root, or join the group"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("hint: run the command as root, or join the group"),
+        "{}",
+        refused.stderr
+    );
 
     // It has stopped, and its socket is left.
     place.run(["sh", "-c", "kill $(cat /run/docker.pid); while [ -e /run/docker.pid ]; do sleep 0.05; done"]);

@@ -176,7 +176,11 @@ fn what_can_not_be_joined() {
     let digest = format!("{host}@{}", one.digest());
     let none = format!("{host}:none");
     for (args, exit, parts) in [
-        (&[&*to, &*one_at, &*same_at][..], 1, &["two images have the platform `linux/amd64`", &*one_at, &*same_at][..]),
+        (
+            &[&*to, &*one_at, &*same_at][..],
+            1,
+            &["two images have the platform `linux/amd64`", &*one_at, &*same_at][..],
+        ),
         (&[&to, &none], 3, &["there is no image at"]),
         (&[&digest, &one_at], 2, &["an index gets its own"]),
         (&[&to], 2, &["<IMAGE>"]),

@@ -91,7 +91,10 @@ fn tls_is_not_left() {
     let settings = Settings { certificates: vec![folder.path().join("ca.crt")], ..Settings::default() };
     let shop = Client::new(settings).unwrap().open(&Repository::from(&reference), &Access::Pull);
     let error = shop.manifest(Target::Tag("1")).unwrap_err();
-    assert!(error.to_string().contains("would continue at `127.0.0.1:9` without TLS, which is not safe"), "{error}");
+    assert!(
+        error.to_string().contains("would continue at `127.0.0.1:9` without TLS, which is not safe"),
+        "{error}"
+    );
     drop(server);
 }
 

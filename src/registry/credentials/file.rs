@@ -241,7 +241,10 @@ mod tests {
             std::fs::write(&path, text).unwrap();
             let error = read(&path).err().unwrap();
             let message = format!("{error} {error:?}");
-            assert!(message.contains("line 1") && !message.contains("hush") && !message.contains("12345"), "{message}");
+            assert!(
+                message.contains("line 1") && !message.contains("hush") && !message.contains("12345"),
+                "{message}"
+            );
         }
     }
 }

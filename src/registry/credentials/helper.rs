@@ -25,8 +25,8 @@ struct HelperOutput {
     secret: String,
 }
 
-/// Asks the helper `name` for the credentials of `registry`, with each of `keys` as the server name.
-/// `None` if it has none. The program is looked up in `search`, or else in `PATH`.
+/// Asks the helper `name` for the credentials of `registry`, with each of `keys` as the server
+/// name. `None` if it has none. The program is looked up in `search`, or else in `PATH`.
 pub(super) fn ask(
     name: &str,
     registry: &str,
@@ -43,8 +43,8 @@ pub(super) fn ask(
     if name.is_empty() || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
         return Err(fail("a helper name may only contain lower-case letters, digits and `-`".into()));
     }
-    let program =
-        find_program(&format!("docker-credential-{name}"), search).ok_or_else(|| fail("the program was not found".into()))?;
+    let program = find_program(&format!("docker-credential-{name}"), search)
+        .ok_or_else(|| fail("the program was not found".into()))?;
     for key in keys {
         if let Some(credential) = get(&program, key).map_err(fail)? {
             return Ok(Some(credential));

@@ -1,4 +1,5 @@
-//! Credential lookup: those of the caller, then the credential files in order, each with its helpers.
+//! Credential lookup: those of the caller, then the credential files in order, each with its
+//! helpers.
 
 mod file;
 mod helper;
