@@ -266,7 +266,7 @@ fn an_upload_without_a_place_is_told() {
     let location = vec![("location", "http://registry.invalid/upload?_state=signed".to_owned())];
     fake.trouble(1, "POST", "/uploads/", Trouble::Says(202, location, ""));
     let error = STEPS[4].2(&fake).unwrap_err();
-    assert!(error.to_string().contains("leads to `registry.invalid` without TLS"), "{error}");
+    assert!(error.to_string().contains("would continue at `registry.invalid` without TLS"), "{error}");
     assert!(!format!("{error:?}").contains("signed"), "{error:?}");
 }
 

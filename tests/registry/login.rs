@@ -181,8 +181,8 @@ fn a_helper_that_fails_does_not_keep_a_stranger_from_reading() {
     let settings = Settings { credential_files: vec![config], ..settings() };
     let client = Client::new(settings).unwrap();
     let helper = format!(
-        "cannot get credentials for `{}` from `docker-credential-desktop.exe`: a helper's name has lower-case \
-         letters, digits and `-` alone",
+        "cannot get credentials for `{}` from `docker-credential-desktop.exe`: a helper name may only contain \
+         lower-case letters, digits and `-`",
         fake.address
     );
     let shop = client.open(&fake.repository("shop"), &Access::Pull);
@@ -202,10 +202,10 @@ fn a_helper_that_fails_does_not_keep_a_stranger_from_reading() {
 #[test]
 fn token_servers_that_lie_are_told() {
     for (body, expected) in [
-        ("", "no JSON with a token"),
+        ("", "not a JSON token response"),
         ("{}", "contains no token"),
-        (r#"{"token":"a\r\nX-Evil: yes"}"#, "can't be one"),
-        (r#"{"token":["x"]}"#, "no JSON with a token"),
+        (r#"{"token":"a\r\nX-Evil: yes"}"#, "not valid in a header"),
+        (r#"{"token":["x"]}"#, "not a JSON token response"),
     ] {
         let fake = with(Login::Tokens);
         fake.trouble(9, "GET", "/token", Trouble::Says(200, vec![], body));

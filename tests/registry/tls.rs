@@ -111,7 +111,7 @@ fn an_authority_is_no_host() {
     let settings = Settings { certificates: vec![folder.path().join("ca.crt")], ..Settings::default() };
     let shop = Client::new(settings).unwrap().open(&Repository::from(&reference), &Access::Pull);
     let error = shop.manifest(Target::Tag("1")).unwrap_err();
-    assert!(error.hint().unwrap().ends_with("give it one that the authority signed"), "{error}");
+    assert!(error.hint().unwrap().ends_with("use one signed by the CA"), "{error}");
 }
 
 #[test]
