@@ -82,7 +82,7 @@ fn docker_is_brought_what_it_lacks() {
         let zstd = subjects.programs.iter().find(|subject| subject.is_zstd()).unwrap();
         coracle.is_refused(
             &["copy", &format!("oci:{}", zstd.in_layout()), "docker-daemon:zstd"],
-            &["error: Docker refused to load an image: ", "hint: Docker before 23.0 knows nothing of zstd"],
+            &["error: Docker refused to load an image: ", "hint: Docker before 23.0 does not support zstd"],
         );
     }
 
@@ -131,7 +131,11 @@ fn docker_is_brought_what_it_lacks() {
     nobody.arg(&program).args(["copy", &one, to]).env("DOCKER_HOST", &socket);
     let refused = start(&mut nobody).finish();
     assert!(refused.stderr.contains("Permission denied"), "{}", refused.stderr);
-    assert!(refused.stderr.contains("hint: run it as root, or join the group"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("hint: run the command as root, or join the group"),
+        "{}",
+        refused.stderr
+    );
 
     // It has stopped, and its socket is left.
     place.run(["sh", "-c", "kill $(cat /run/docker.pid); while [ -e /run/docker.pid ]; do sleep 0.05; done"]);
@@ -174,7 +178,7 @@ fn podman_is_brought_what_it_lacks() {
     none.is_refused(
         &build,
         &[
-            "error: there is no engine to load the image into\n",
+            "error: no container engine was found to load the image into\n",
             "Docker      cannot reach Docker at `unix:///nowhere.sock`",
             "Podman      cannot find `podman`",
             "containerd  cannot find `ctr`",
@@ -184,7 +188,7 @@ fn podman_is_brought_what_it_lacks() {
     let bare = Coracle { place: &place, environment: vec![("PATH", "/nowhere".into())] };
     bare.is_refused(
         &["copy", &layout, "containers-storage:hello"],
-        &["error: cannot find `podman`, the program of Podman", "hint: install Podman"],
+        &["error: cannot find `podman`, the command-line client of Podman", "hint: install Podman"],
     );
 }
 

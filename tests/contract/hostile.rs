@@ -162,18 +162,18 @@ fn other_places_say_what_to_write() {
     let desk = Desk::new();
     copy(&desk);
     let ended = desk.run(&["config", "show", "docker-daemon:a"]);
-    let expected = "error: `docker-daemon:a:latest` can be copied, and not be read where it is\n\n\
+    let expected = "error: `docker-daemon:a:latest` can't be read directly: images in an engine can only be copied\n\n\
                     hint: copy it first: `coracle copy docker-daemon:a:latest oci:DIR`\n";
     assert_eq!((ended.status, ended.stderr.as_str()), (1, expected));
     let ended = desk.run(&["config", "show", "dir:a"]);
-    let expected = "error: `dir:a` names no place of an image: images can't be read from there\n\n\
+    let expected = "error: `dir:a` is not a valid image location: images can't be read from there\n\n\
                     hint: write `docker://NAME[:TAG]`, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:TAG]`\n";
     assert_eq!((ended.status, ended.stderr.as_str()), (2, expected));
     desk.file("m.yaml", crate::shop::MANIFEST);
     let ended = desk.run(&["config", "check", "x", "m.yaml"]);
     assert_eq!(
         ended.stderr,
-        "error: `x` names no place of an image: it does not say what is there\n\nhint: write `oci:x` for an image layout\n"
+        "error: `x` is not a valid image location: it does not say what is there\n\nhint: write `oci:x` for an image layout\n"
     );
     assert_eq!(ended.status, 2);
 }

@@ -231,7 +231,7 @@ fn an_interrupt_gives_up_what_is_open() {
     let said = String::from_utf8(stderr).unwrap();
     assert_eq!(
         (status.code(), stdout.as_slice(), said.as_str()),
-        (Some(130), &b""[..], "error: interrupted; nothing was named\n")
+        (Some(130), &b""[..], "error: interrupted; no tag was written\n")
     );
     let asked = fake.asked();
     assert!(asked.iter().any(|request| request.starts_with("DELETE /v2/shop/blobs/uploads/")), "{asked:?}");
@@ -246,7 +246,7 @@ fn what_is_no_destination() {
     fs::write(folder.path().join("a"), "[image]\nprograms = [\"app\"]\n").unwrap();
     let digest = format!("docker://127.0.0.1:1/shop@sha256:{}", "ab".repeat(32));
     for (args, word) in [
-        (&["./app", "-o", &digest][..], "names an image by its digest"),
+        (&["./app", "-o", &digest][..], "includes a digest, but the digest of a new image"),
         (&["./app", "-o=docker://Shop"], "`docker://NAME[:TAG]` in lower case"),
         (&["./app", "-o=docker://shop:1", "-o=docker://docker.io/library/shop:1"], "is the same place as"),
         (&["-f=a", "-f=a", "-o=docker://127.0.0.1:1/shop"], "a name at a registry"),

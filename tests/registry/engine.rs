@@ -65,17 +65,17 @@ fn whatever_docker_says() {
     let scripts: [(Script, &str); 11] = [
         (
             |_, stream| say(stream, "500 Oops", r#"{"message":"no\u001b[2Jspace"}"#),
-            "refused to tell its version",
+            "refused to report its version",
         ),
-        (|_, stream| say(stream, "200 OK", "[]"), "it names no platform"),
-        (|_, stream| say(stream, "200 OK", "<html>"), "it is no JSON"),
-        (|_, stream| drop(stream.write_all(b"SSH-2.0-x\r\n")), "it speaks no HTTP"),
+        (|_, stream| say(stream, "200 OK", "[]"), "it does not contain a platform"),
+        (|_, stream| say(stream, "200 OK", "<html>"), "it is not JSON"),
+        (|_, stream| drop(stream.write_all(b"SSH-2.0-x\r\n")), "it is not HTTP"),
         (
             |_, stream| drop(stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{")),
-            "did not answer",
+            "no response from Docker",
         ),
-        (|_, _| std::thread::sleep(Duration::from_secs(5)), "did not answer"),
-        (|_, stream| while stream.write_all(&[b'x'; 4096]).is_ok() {}, "did not answer"),
+        (|_, _| std::thread::sleep(Duration::from_secs(5)), "no response from Docker"),
+        (|_, stream| while stream.write_all(&[b'x'; 4096]).is_ok() {}, "no response from Docker"),
         (
             |request, stream| {
                 usual(request, stream, |stream| say(stream, "500 Oops", r#"{"message":"disk full"}"#));
@@ -97,7 +97,7 @@ fn whatever_docker_says() {
                     drop(stream.write_all(head.as_bytes()));
                 });
             },
-            "did not answer when it was asked to load an image",
+            "no response from Docker to the request to load an image",
         ),
         (
             |request, stream| {
@@ -106,7 +106,7 @@ fn whatever_docker_says() {
                     drop(stream.write_all(head.as_bytes()));
                 });
             },
-            "the engine took the image and does not have it",
+            "the engine loaded the image, but does not have it",
         ),
     ];
     for (number, (script, part)) in scripts.into_iter().enumerate() {

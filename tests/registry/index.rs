@@ -176,12 +176,16 @@ fn what_can_not_be_joined() {
     let digest = format!("{host}@{}", one.digest());
     let none = format!("{host}:none");
     for (args, exit, parts) in [
-        (&[&*to, &*one_at, &*same_at][..], 1, &["two images are for `linux/amd64`", &*one_at, &*same_at][..]),
+        (
+            &[&*to, &*one_at, &*same_at][..],
+            1,
+            &["two images have the platform `linux/amd64`", &*one_at, &*same_at][..],
+        ),
         (&[&to, &none], 3, &["there is no image at"]),
         (&[&digest, &one_at], 2, &["an index gets its own"]),
         (&[&to], 2, &["<IMAGE>"]),
-        (&["shop:1", &one_at], 2, &["names no place"]),
-        (&["containerd:x", &one_at], 1, &["can't hold an index", "join the images in a layout"]),
+        (&["shop:1", &one_at], 2, &["is not a valid image location"]),
+        (&["containerd:x", &one_at], 1, &["can't hold an index", "write the index to a layout"]),
         (&[&to, &one_at, "--annotation", "x"], 2, &["`x` is no annotation", "NAME=VALUE"]),
         (&[&to, &one_at, "--annotation=x=1", "--annotation=x=2"], 2, &["`x` is both `1` and `2`"]),
     ] {

@@ -181,31 +181,31 @@ fn a_helper_that_fails_does_not_keep_a_stranger_from_reading() {
     let settings = Settings { credential_files: vec![config], ..settings() };
     let client = Client::new(settings).unwrap();
     let helper = format!(
-        "cannot get credentials for `{}` from `docker-credential-desktop.exe`: a helper's name has lower-case \
-         letters, digits and `-` alone",
+        "cannot get credentials for `{}` from `docker-credential-desktop.exe`: a helper name may only contain \
+         lower-case letters, digits and `-`",
         fake.address
     );
     let shop = client.open(&fake.repository("shop"), &Access::Pull);
     assert!(shop.head(Target::Tag("1")).unwrap().is_some());
     fake.trouble(1, "GET", "/token", Trouble::Says(401, vec![], ""));
     let error = client.open(&fake.repository("closed"), &Access::Pull).head(Target::Tag("1")).unwrap_err();
-    assert_eq!(error.hint().unwrap(), format!("{helper}; without a login the registry refuses it"));
+    assert_eq!(error.hint().unwrap(), format!("{helper}; the request was sent without credentials"));
     // What needs a login says what is wrong with it.
     let error = client.open(&fake.repository("shop"), &Access::push()).push_blob(&upload(b"x")).unwrap_err();
     assert_eq!(error.to_string(), helper);
     fake.state().login = Login::Password;
     let error = client.open(&fake.repository("other"), &Access::Pull).head(Target::Tag("1")).unwrap_err();
     assert!(error.to_string().contains("401 Unauthorized"), "{error}");
-    assert_eq!(error.hint().unwrap(), format!("{helper}; without a login the registry refuses it"));
+    assert_eq!(error.hint().unwrap(), format!("{helper}; the request was sent without credentials"));
 }
 
 #[test]
 fn token_servers_that_lie_are_told() {
     for (body, expected) in [
-        ("", "no JSON with a token"),
-        ("{}", "holds no token"),
-        (r#"{"token":"a\r\nX-Evil: yes"}"#, "can't be one"),
-        (r#"{"token":["x"]}"#, "no JSON with a token"),
+        ("", "not a JSON token response"),
+        ("{}", "contains no token"),
+        (r#"{"token":"a\r\nX-Evil: yes"}"#, "not valid in a header"),
+        (r#"{"token":["x"]}"#, "not a JSON token response"),
     ] {
         let fake = with(Login::Tokens);
         fake.trouble(9, "GET", "/token", Trouble::Says(200, vec![], body));
@@ -218,7 +218,7 @@ fn token_servers_that_lie_are_told() {
     fake.trouble(9, "GET", "/token", Trouble::Resized(2 << 20));
     let error = fake.shop().head(Target::Tag("1")).unwrap_err();
     let source = std::error::Error::source(&error).unwrap().to_string();
-    assert!(source.ends_with("it is larger than 1048576 bytes"), "{source}");
+    assert!(source.ends_with("the body is larger than 1048576 bytes"), "{source}");
     // Tokens that open nothing are asked for once more, and not for ever.
     let fake = with(Login::Tokens);
     fake.trouble(
@@ -249,7 +249,7 @@ fn credentials_go_to_safe_realms_alone() {
         let fake = with(Login::Realm(realm.into()));
         let error = fake.shop_with(anna(&fake)).head(Target::Tag("1")).unwrap_err();
         let source = std::error::Error::source(&error).unwrap().to_string();
-        assert!(source.contains("the token server that it names is no URL"), "{source}");
+        assert!(source.contains("the URL of its token server is invalid"), "{source}");
     }
 }
 

@@ -121,7 +121,7 @@ fn what_is_not_there_is_nothing() {
     let error = shop.pull_blob(&Digest::of(b""), 0).unwrap_err();
     assert!(error.to_string().contains("404 Not Found (BLOB_UNKNOWN: the fake says no)"), "{error}");
     let error = shop.head(Target::Tag("../../evil")).unwrap_err();
-    assert_eq!(error.to_string(), "`../../evil` is not a tag");
+    assert_eq!(error.to_string(), "`../../evil` is not a valid tag");
 }
 
 #[test]
@@ -131,12 +131,12 @@ fn a_manifest_whose_blobs_are_missing_is_refused() {
     assert_eq!(
         error.to_string(),
         format!(
-            "`PUT /v2/shop/manifests/1` for `shop` at `{}` was answered with 400 Bad Request \
+            "`PUT /v2/shop/manifests/1` for `shop` at `{}` failed with status 400 Bad Request \
              (MANIFEST_BLOB_UNKNOWN: the fake says no)",
             fake.address
         )
     );
-    assert_eq!(error.hint().unwrap(), "what the manifest names must be there first");
+    assert_eq!(error.hint().unwrap(), "push the blobs and manifests that the manifest refers to first");
     assert!(fake.state().tags.is_empty());
 }
 
@@ -158,7 +158,7 @@ fn a_file_that_got_shorter_is_an_error_and_nothing_is_left_there() {
     };
     let error = fake.shop().push_blob(&blob).unwrap_err();
     assert!(
-        error.to_string().ends_with("cannot read what was to be sent: it is shorter than it was"),
+        error.to_string().ends_with("cannot read the content to send: it is shorter than expected"),
         "{error}"
     );
     assert!(fake.state().uploads.is_empty() && fake.state().blobs.is_empty());

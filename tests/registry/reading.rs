@@ -107,7 +107,7 @@ fn what_can_not_be_read() {
         (None, format!("docker://{host}/shop:broken"), 3, "is no JSON"),
         (None, format!("docker://{host}/shop:plain"), 1, "has no contract"),
         (None, "docker://127.0.0.1:1/shop".into(), 3, "connection refused"),
-        (None, format!("docker://{host}/Shop"), 2, "names no place"),
+        (None, format!("docker://{host}/Shop"), 2, "is not a valid image location"),
         (Some(Trouble::Altered), format!("docker://{host}/shop@{digest}"), 3, "instead of"),
         (Some(Trouble::Says(404, vec![], "")), format!("docker://{host}/shop@{digest}"), 3, "404"),
         (Some(Trouble::Says(403, vec![], "")), format!("docker://{host}/shop@{digest}"), 3, "403"),
@@ -163,7 +163,7 @@ fn tags_are_pinned_as_their_registry_says() {
     for (image, exit, part) in [
         (format!("{host}/shop:none"), 1, "m.yaml:2:12: there is no image at"),
         ("$(IMAGE)".into(), 1, "m.yaml:2:12: `$(IMAGE)` is not an image name"),
-        ("127.0.0.1:1/shop".into(), 3, "m.yaml:2:12: no answer"),
+        ("127.0.0.1:1/shop".into(), 3, "m.yaml:2:12: no response"),
         ("coracle://shop".into(), 1, "no image is known for"),
     ] {
         fs::write(at.join("m.yaml"), format!("containers:\n  - image: {image}\n")).unwrap();

@@ -172,5 +172,5 @@ fn with_tls_and_a_password() {
     let stranger = registry.open("shop", Settings { certificates: Vec::new(), ..settings });
     let error = stranger.head(Target::Tag("1")).unwrap_err();
     assert!(error.to_string().contains("certificate"), "{error}");
-    assert!(error.hint().unwrap().contains("certificate authority"), "{:?}", error.hint());
+    assert!(error.hint().unwrap().contains("CA certificate"), "{:?}", error.hint());
 }

@@ -62,10 +62,10 @@ fn an_upload_may_go_elsewhere() {
 #[test]
 fn what_leads_nowhere_is_told() {
     for (location, expected) in [
-        ("/v2/shop/manifests/1", "without end"),
-        ("ftp://x/", "no URL"),
-        ("http://user:pw@127.0.0.1/", "no URL"),
-        ("http://registry.invalid/x?signature=y", "leads to `registry.invalid` without TLS"),
+        ("/v2/shop/manifests/1", "more than 5 redirects"),
+        ("ftp://x/", "not a valid URL"),
+        ("http://user:pw@127.0.0.1/", "not a valid URL"),
+        ("http://registry.invalid/x?signature=y", "would continue at `registry.invalid` without TLS"),
     ] {
         let fake = Fake::start();
         fake.trouble(99, "GET", "/manifests/", to(location.into()));

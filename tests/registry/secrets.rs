@@ -42,8 +42,11 @@ fn no_error_shows_a_secret() {
     let token = "secret-token-0";
     for (trouble, expected) in [
         (Trouble::Says(307, vec![("location", format!("http://{token}.invalid/"))], ""), "[secret].invalid"),
-        (Trouble::Says(307, vec![("location", format!("/v2/shop/manifests/{token}"))], ""), "without end"),
-        (Trouble::Says(200, vec![("content-type", token.into())], r#"{"mediaType":"a"}"#), "says `[secret]`"),
+        (
+            Trouble::Says(307, vec![("location", format!("/v2/shop/manifests/{token}"))], ""),
+            "more than 5 redirects",
+        ),
+        (Trouble::Says(200, vec![("content-type", token.into())], r#"{"mediaType":"a"}"#), "is `[secret]`"),
     ] {
         let fake = with(Login::Tokens);
         let shop = fake.shop_with(anna(&fake));

@@ -91,7 +91,10 @@ fn tls_is_not_left() {
     let settings = Settings { certificates: vec![folder.path().join("ca.crt")], ..Settings::default() };
     let shop = Client::new(settings).unwrap().open(&Repository::from(&reference), &Access::Pull);
     let error = shop.manifest(Target::Tag("1")).unwrap_err();
-    assert!(error.to_string().contains("leads to `127.0.0.1:9` without TLS, which is not safe"), "{error}");
+    assert!(
+        error.to_string().contains("would continue at `127.0.0.1:9` without TLS, which is not safe"),
+        "{error}"
+    );
     drop(server);
 }
 
@@ -108,7 +111,7 @@ fn an_authority_is_no_host() {
     let settings = Settings { certificates: vec![folder.path().join("ca.crt")], ..Settings::default() };
     let shop = Client::new(settings).unwrap().open(&Repository::from(&reference), &Access::Pull);
     let error = shop.manifest(Target::Tag("1")).unwrap_err();
-    assert!(error.hint().unwrap().ends_with("give it one that the authority signed"), "{error}");
+    assert!(error.hint().unwrap().ends_with("use one signed by the CA"), "{error}");
 }
 
 #[test]
@@ -116,7 +119,7 @@ fn certificates_that_are_none_are_told() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(b"no certificate").unwrap();
     for (path, expected) in
-        [(file.path(), "it holds no certificate"), (Path::new("/nowhere.pem"), "cannot read")]
+        [(file.path(), "it contains no certificate"), (Path::new("/nowhere.pem"), "cannot read")]
     {
         let settings = Settings { certificates: vec![path.to_owned()], ..Settings::default() };
         let error: Error = Client::new(settings).unwrap_err();

@@ -38,7 +38,7 @@ fn what_is_no_budget() {
     );
     for (previous, message) in [
         ("containers-storage:x", "`--previous`: `containers-storage:x:latest` can't be compared with"),
-        ("oci:", "`--previous`: `oci:` names no place of an image"),
+        ("oci:", "`--previous`: `oci:` is not a valid image location"),
     ] {
         let flags = Overrides { previous: Some(previous.into()), ..Overrides::default() };
         let error = read(RECIPE, &flags).unwrap_err().to_string();

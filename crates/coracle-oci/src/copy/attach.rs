@@ -1,15 +1,15 @@
-//! Something that is said of an image, to a registry: among the referrers of its subject.
+//! Pushes an artifact as a referrer of an image.
 
 use super::{Error, Named, Sent};
 use coracle_core::digest::Digest;
 use crate::image::{Artifact, Blob};
 use crate::registry::{Access, Client, Content, Pushed, Target, Upload};
 
-/// Writes `artifact` to the repository of `to`, beside what others say of its subject. Its subject need not be there yet, so it
-/// can be there before a name leads to it.
+/// Pushes `artifact` to the repository of `to` as a referrer of its subject. The subject need not
+/// exist yet, so the artifact can be pushed before the image is tagged.
 ///
 /// # Errors
-/// When the registry can't be asked or refuses something.
+/// Fails if a request fails.
 pub fn attach(artifact: &Artifact, to: &Named, client: &Client) -> Result<Sent, Error> {
     let remote = client.open(&(&to.reference).into(), &Access::push());
     let [config, content, manifest] = artifact.blobs();
@@ -30,10 +30,10 @@ pub fn attach(artifact: &Artifact, to: &Named, client: &Client) -> Result<Sent, 
     Ok(sent)
 }
 
-/// Whether the manifest of this digest is in the repository of `to`; one request.
+/// Whether the repository of `to` has the manifest `digest`; one request.
 ///
 /// # Errors
-/// When the registry can't be asked.
+/// Fails if the request fails.
 pub fn has(to: &Named, digest: Digest, client: &Client) -> Result<bool, Error> {
     let remote = client.open(&(&to.reference).into(), &Access::Pull);
     Ok(remote.head(Target::Digest(digest))?.is_some())

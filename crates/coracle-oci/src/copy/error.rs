@@ -1,4 +1,4 @@
-//! Why an image is not where it should be.
+//! Errors of copies.
 
 use super::Place;
 use coracle_core::digest::Digest;
@@ -11,55 +11,55 @@ use crate::layout;
 /// Why an image could not be copied.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// It can't be read from disk, or written to it.
+    /// A layout or archive can't be read or written.
     #[error(transparent)]
     Store(#[from] layout::Error),
-    /// A registry failed or refused.
+    /// A request to a registry failed.
     #[error(transparent)]
     Registry(#[from] registry::Error),
-    /// What is at a registry can't be read.
+    /// An image at a registry can't be read.
     #[error(transparent)]
     Remote(layout::Error),
-    /// An engine can't be reached, or refused.
+    /// An engine failed.
     #[error(transparent)]
     Engine(engine::Error),
-    /// An archive for what an engine gives can't be made.
+    /// The temporary archive of an engine's image can't be created.
     #[error(transparent)]
     File(#[from] fs::Error),
-    /// An image at an engine has to be taken from there before it can be read.
-    #[error("`{0}` can be copied, and not be read where it is")]
+    /// An image in an engine can only be copied.
+    #[error("`{0}` can't be read directly: images in an engine can only be copied")]
     NotHere(Place),
-    /// An image that is to be joined with others is none.
+    /// A manifest is invalid.
     #[error(transparent)]
     Graph(#[from] GraphError),
-    /// An index can't be made.
+    /// An index can't be created.
     #[error(transparent)]
     Index(#[from] image::Error),
-    /// Whoever pulls an index gets one image, which has to be known.
-    #[error("two images are for `{platform}`: {} and {}", .images[0], .images[1])]
+    /// Two images of an index have the same platform.
+    #[error("two images have the platform `{platform}`: {} and {}", .images[0], .images[1])]
     SamePlatform {
-        /// For which.
+        /// The platform.
         platform: String,
-        /// Where they are.
+        /// The locations and digests of the images.
         images: [String; 2],
     },
-    /// An engine has the image of its platform alone.
-    #[error("`{0}` can't hold an index: an engine takes the image of its own platform")]
+    /// An index can't be written to an engine.
+    #[error("`{0}` can't hold an index: an engine stores the image of its own platform only")]
     NoIndex(Place),
-    /// The observer did not want to go on.
-    #[error("interrupted; nothing was named")]
+    /// The observer cancelled the copy.
+    #[error("interrupted; no tag was written")]
     Interrupted,
-    /// There is no such image.
+    /// The image does not exist.
     #[error("there is no image at `{0}`")]
     Nothing(Place),
-    /// A name with a digest stands for one image alone.
-    #[error("`{to}` asks for `{wanted}`, and the image is `{found}`")]
+    /// The destination includes a digest, but not that of the image.
+    #[error("the destination `{to}` includes the digest `{wanted}`, but the image has `{found}`")]
     OtherDigest {
-        /// Where it was to go.
+        /// The destination.
         to: String,
-        /// The digest in that name.
+        /// The digest in the destination.
         wanted: Digest,
-        /// The image's own.
+        /// The digest of the image.
         found: Digest,
     },
 }
@@ -74,7 +74,7 @@ impl From<engine::Error> for Error {
 }
 
 impl Error {
-    /// Why the image at `place` can't be read.
+    /// Wraps an error of reading the image at `place`.
     pub(crate) fn reading(place: &Place, error: layout::Error) -> Self {
         match place {
             Place::Local(_) | Place::Engine(_) => Self::Store(error),
@@ -82,36 +82,38 @@ impl Error {
         }
     }
 
-    /// The next step, where there is a usual one.
+    /// The next step for the user, if there is one.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Store(layout::Error::Blob { source, .. }) if inner(source).is_some() => {
-                inner(source).and_then(registry::Error::hint)
+            Self::Store(layout::Error::Blob { source, .. }) if registry_cause(source).is_some() => {
+                registry_cause(source).and_then(registry::Error::hint)
             }
             Self::Store(error) => error.hint(),
             Self::Registry(error) => error.hint(),
             Self::Engine(engine::Error::Store(layout::Error::Blob { source, .. }))
-                if inner(source).is_some() =>
+                if registry_cause(source).is_some() =>
             {
-                inner(source).and_then(registry::Error::hint)
+                registry_cause(source).and_then(registry::Error::hint)
             }
             Self::Engine(error) => error.hint(),
             Self::File(error) => error.hint(),
-            Self::NoIndex(_) => Some("join the images in a layout: `oci:DIR`".into()),
+            Self::NoIndex(_) => Some("write the index to a layout: `oci:DIR`".into()),
             Self::NotHere(place) => Some(format!("copy it first: `coracle copy {place} oci:DIR`")),
             Self::Interrupted | Self::Graph(_) => None,
             Self::Index(error) => error.hint(),
-            Self::SamePlatform { .. } => Some("leave one of them out".into()),
+            Self::SamePlatform { .. } => Some("remove one of the two images from the command".into()),
             Self::Remote(layout::Error::Unreadable { hint: None, .. }) => {
-                Some("what is there is no image, or is damaged: push it again under another tag".into())
+                Some("it is not an image, or is damaged: push it again with another tag".into())
             }
             Self::Remote(error) => error.hint(),
-            Self::Nothing(_) => Some("check name and tag; a tag that nothing says is `latest`".into()),
-            Self::OtherDigest { .. } => Some("leave the digest out, or copy the image that it names".into()),
+            Self::Nothing(_) => Some("check the name and the tag; without a tag, `latest` is used".into()),
+            Self::OtherDigest { .. } => {
+                Some("remove the digest from the destination, or copy the image with that digest".into())
+            }
         }
     }
 
-    /// Whether a registry or the network failed.
+    /// Whether a registry or the network caused the error.
     pub fn is_network(&self) -> bool {
         match self {
             Self::Registry(error) => !error.is_local(),
@@ -119,7 +121,7 @@ impl Error {
             Self::Remote(_) | Self::Nothing(Place::Remote(_)) => true,
             Self::Store(layout::Error::Blob { source, .. })
             | Self::Engine(engine::Error::Store(layout::Error::Blob { source, .. })) => {
-                inner(source).is_some()
+                registry_cause(source).is_some()
             }
             Self::Interrupted
             | Self::Store(_)
@@ -136,7 +138,7 @@ impl Error {
     }
 }
 
-/// What a registry did, where a blob was read from one.
-fn inner(error: &std::io::Error) -> Option<&registry::Error> {
+/// The registry error that an I/O error wraps.
+fn registry_cause(error: &std::io::Error) -> Option<&registry::Error> {
     error.get_ref()?.downcast_ref()
 }

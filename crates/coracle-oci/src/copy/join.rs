@@ -1,4 +1,4 @@
-//! Images that were pushed one by one, joined in one index: by digest, and without moving what is in the repository already.
+//! Creates an index of existing images. Images that are in its repository already are not copied.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -8,39 +8,40 @@ use crate::image::{Descriptor, Document, Graph, GraphError, Member, index};
 use crate::registry::Client;
 use crate::layout::{Stored, StoredImage};
 
-/// An index, and what it is made of.
+/// The result of creating an index.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Joined {
-    /// What was done for it.
+    /// The digest of the index, and what was copied.
     pub copied: Copied,
-    /// Its images, in their order.
+    /// Its images, in order.
     pub images: Vec<JoinedImage>,
-    /// Entries of the indexes that are no images, such as attestations: they are about images in an index, not in this one.
+    /// The number of entries of the source indexes that were left out because they are not images,
+    /// such as attestations, which refer to images of the source index.
     pub left_out: usize,
 }
 
 /// One image of an index.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct JoinedImage {
-    /// What names it, with its platform.
+    /// Its descriptor and platform.
     pub member: Member,
-    /// Where it was found.
+    /// Where it was read from.
     pub from: Place,
 }
 
-/// An image on its way, and where its blobs are.
+/// An image of the index, and the source of its blobs.
 struct Part<'a> {
     joined: JoinedImage,
     manifest: Document,
     stored: &'a Stored,
 }
 
-/// Joins the images at `from`, and those of the indexes there, in one index at `to`. Its bytes depend on the images and the
-/// annotations alone, not on the order of `from`.
+/// Creates an index at `to` of the images at `from`, which can be indexes too. Its bytes depend
+/// only on the images and the annotations, not on the order of `from`.
 ///
 /// # Errors
-/// When an image can't be read, two are for one platform, or `to` can't be written. Nothing is named there before all is
-/// there.
+/// Fails if an image can't be read, two have the same platform, or `to` can't be written. The name
+/// at `to` is unchanged then.
 pub fn join(
     from: &[Place],
     to: &Place,
@@ -74,7 +75,7 @@ fn part<'a>(place: &Place, stored: &'a Stored, image: &StoredImage) -> Result<Pa
     Ok(Part { joined: JoinedImage { member, from: place.clone() }, manifest, stored })
 }
 
-/// Sorted by platform, each once; an image that is named twice is one.
+/// Sorts by platform and removes duplicates. Fails if two images have the same platform.
 fn distinct(mut parts: Vec<Part<'_>>) -> Result<Vec<Part<'_>>, Error> {
     parts.sort_by(|a, b| a.joined.member.platform().cmp(&b.joined.member.platform()));
     parts.dedup_by(|a, b| a.joined.member == b.joined.member);
@@ -98,13 +99,13 @@ fn write(
 ) -> Result<Copied, Error> {
     let digest = root.digest;
     let (mut graph, mut origins) = (Graph { documents: Vec::new(), blobs: BTreeMap::new() }, BTreeMap::new());
-    // What was read from the very repository is there.
-    let is_there =
+    // Images of the same repository need no copy.
+    let is_present =
         |part: &&Part<'_>| to.repository().is_some() && part.joined.from.repository() == to.repository();
-    for part in parts.iter().filter(|part| !is_there(part)) {
-        let mut nothing_below = |below: &Descriptor| Err(GraphError::below(below.digest));
-        let one = Graph::read(part.manifest.clone(), &mut nothing_below)?;
-        // A blob that several images have comes from where it can be mounted.
+    for part in parts.iter().filter(|part| !is_present(part)) {
+        let mut no_children = |below: &Descriptor| Err(GraphError::below(below.digest));
+        let one = Graph::read(part.manifest.clone(), &mut no_children)?;
+        // A blob of several images is preferably taken from where it can be mounted.
         let is_near = registry_of(&part.joined.from).is_some_and(|from| Some(from) == registry_of(to));
         let mine = one.blobs.keys().filter(|digest| is_near || !origins.contains_key(*digest));
         origins.extend(mine.map(|digest| (*digest, part)).collect::<Vec<_>>());

@@ -1,7 +1,7 @@
-//! Images from one place to another, byte for byte: registries, layouts, archives and local engines.
+//! Copies images unchanged between registries, image layouts, archives and local engines.
 //!
-//! Nothing is sent that is there, and a name stands for an image only when all of it is there. Bytes go from where they
-//! are to where they should be in pieces. It does not know how an image was made.
+//! Existing blobs are not sent again, and a tag is written only after all content. Blobs are
+//! streamed. The module does not depend on how images are built.
 
 mod attach;
 mod error;
@@ -30,26 +30,26 @@ use coracle_core::reference::Reference;
 use crate::registry::{Access, Client};
 use crate::layout::{self, Destination, Kind, Open, Origin, Staging, Stored};
 
-/// Hears of bytes that have gone out or come in, and says whether to go on.
+/// Called with the number of bytes transferred since the last call. `Break` cancels the operation.
 pub type Observer<'a> = dyn Fn(u64) -> ControlFlow<()> + Sync + 'a;
 
-/// What a copy has led to.
+/// The result of a copy.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Copied {
-    /// The digest of the manifest, or of the index.
+    /// The digest of the manifest or index.
     pub digest: Digest,
-    /// What a registry was sent.
+    /// What was sent to a registry. `None` for other destinations.
     pub sent: Option<Sent>,
-    /// What an engine took.
+    /// What was loaded into an engine. `None` for other destinations.
     pub loaded: Option<Loaded>,
-    /// What is not quite right, though the image is where it should be.
+    /// Problems that did not prevent the copy.
     pub warnings: Vec<layout::Warning>,
 }
 
-/// Finds the image at `place`, wherever that is: its manifest or index, and the way to everything behind it.
+/// Opens the image at `place`: reads its manifest or index. The rest is read on demand.
 ///
 /// # Errors
-/// When there is none, or it can't be read.
+/// Fails if there is no image, it can't be read, or it is in an engine.
 pub fn find(place: &Place, client: &Client) -> Result<Origin, Error> {
     match place {
         Place::Local(destination) => Ok(Origin::on_disk(destination)?),
@@ -63,41 +63,42 @@ pub fn find(place: &Place, client: &Client) -> Result<Origin, Error> {
     }
 }
 
-/// Finds the image at `place` and reads its manifests and configs: documents alone, no layer.
+/// Reads the image at `place`: all manifests and configs, without layers.
 ///
 /// # Errors
-/// When there is none, or a document is missing, is none, or is not what its digest says.
+/// Fails if there is no image, or a document is missing, invalid or does not match its digest.
 pub fn open(place: &Place, client: &Client) -> Result<Stored, Error> {
     find(place, client)?.read().map_err(|error| Error::reading(place, error))
 }
 
-/// What copies go through.
+/// The registry client and the engine configuration of a copy.
 #[derive(Clone, Copy, Debug)]
 pub struct Ways<'a> {
-    /// The client of registries.
+    /// The registry client.
     pub client: &'a Client,
-    /// What the environment says about engines.
+    /// The configuration of engines.
     pub engines: &'a engine::Settings,
 }
 
-/// What a name stands for at its registry now; one request, and no bytes of the image.
+/// Resolves an image name to the digest of its manifest or index, usually with one HEAD request.
 ///
 /// # Errors
-/// When there is no such image, or the registry can't be asked.
+/// Fails if there is no such image or the request fails.
 pub fn digest(named: &Named, client: &Client) -> Result<Digest, Error> {
     let remote = client.open(&(&named.reference).into(), &Access::Pull);
     let head = remote.head(named.target())?;
     head.map(|head| head.digest).ok_or_else(|| Error::Nothing(Place::Remote(named.clone())))
 }
 
-/// Copies the image at `from` to `to`, with its images of all platforms; an engine gets the one of its own platform.
+/// Copies the image at `from` to `to`, for all platforms. An engine gets the image of its platform.
 ///
 /// # Errors
-/// When it can't be read, is not what its digests say, or can't be written. Nothing is named at `to` before all is there.
+/// Fails if the image can't be read, does not match its digests, or can't be written. The name at
+/// `to` is unchanged then.
 pub fn copy(from: &Place, to: &Place, ways: Ways<'_>, observer: &Observer<'_>) -> Result<Copied, Error> {
     match from {
         Place::Engine(named) => {
-            // Engines give archives, which are read from their end.
+            // Engines stream archives, but reading an archive needs a file that can be seeked.
             let staging = Staging::within(&ways.engines.temporary)?;
             let path = staging.unnamed();
             engine::save(named, &path, ways.engines, observer)?;
@@ -140,10 +141,10 @@ fn copy_found(
     }
 }
 
-/// Brings the image of `graph` to an engine; `open` reads a blob.
+/// Loads the image of `graph` into an engine; `open` opens a blob.
 ///
 /// # Errors
-/// Those of [`engine::load`].
+/// Fails like [`engine::load`].
 pub fn load(
     graph: &Graph,
     open: &dyn Fn(&Descriptor) -> std::io::Result<Box<dyn Read>>,
@@ -154,7 +155,7 @@ pub fn load(
     watched(open, observer, |open| engine::load(graph, open, to, engines, observer).map_err(Error::from))
 }
 
-/// Writes the image to a layout or an archive, under these names or the destination's tag.
+/// Writes the image to a layout or archive, with the tag of the destination or else `names`.
 fn receive(
     graph: &Graph,
     open: &dyn Fn(&Descriptor) -> std::io::Result<Box<dyn Read>>,
@@ -165,7 +166,7 @@ fn receive(
     watched(open, observer, |open| layout::receive(graph, names, to, open).map_err(Error::from))
 }
 
-/// Lets `take` have the blobs that `open` opens, of whose bytes the observer hears.
+/// Runs `take` with an `open` that reports the bytes of blobs to the observer and can be cancelled.
 fn watched<T>(
     open: &dyn Fn(&Descriptor) -> std::io::Result<Box<dyn Read>>,
     observer: &Observer<'_>,
@@ -180,7 +181,7 @@ fn watched<T>(
     if stop.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { taken }
 }
 
-/// Tells of what is read, and stops where the observer does not want to go on.
+/// A reader that reports its bytes to the observer, and fails once the observer cancels.
 struct Observed<'a> {
     reader: Box<dyn Read>,
     observer: &'a Observer<'a>,

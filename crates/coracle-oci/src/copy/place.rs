@@ -1,4 +1,4 @@
-//! Where an image can be: a layout or an archive on disk, a repository at a registry, or a local engine.
+//! Image locations: a layout or archive on disk, a registry, or a local engine.
 
 use std::fmt;
 
@@ -8,67 +8,68 @@ use coracle_core::reference::Reference;
 use crate::registry::{Repository, Target};
 use crate::layout::{self, Destination, ParseDestinationError};
 
-/// What stands before a name at a registry.
+/// The transport prefix of registries.
 const DOCKER: &str = "docker://";
 
-/// A place of an image.
+/// The location of an image.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Place {
-    /// `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE[:TAG]`
+    /// A layout or archive: `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE[:TAG]`.
     Local(Destination),
-    /// `docker://NAME[:TAG][@DIGEST]`
+    /// A registry: `docker://NAME[:TAG][@DIGEST]`.
     Remote(Named),
-    /// `docker-daemon:NAME[:TAG]`, `containers-storage:NAME[:TAG]`, `containerd:[NAMESPACE@]NAME[:TAG]`
+    /// An engine: `docker-daemon:NAME[:TAG]`, `containers-storage:NAME[:TAG]` or
+    /// `containerd:[NAMESPACE@]NAME[:TAG]`.
     Engine(engine::Named),
 }
 
 impl Place {
-    /// Whether `text` begins with one of the words that say what kind of place it is.
+    /// Whether `text` starts with a transport prefix, such as `oci:`.
     pub fn has_transport(text: &str) -> bool {
-        let others = ["docker://", "oci:", "oci-archive:", "docker-archive:"];
-        engine::is_place(text) || others.iter().any(|transport| text.starts_with(transport))
+        let transports = ["docker://", "oci:", "oci-archive:", "docker-archive:"];
+        engine::is_place(text) || transports.iter().any(|transport| text.starts_with(transport))
     }
 }
 
-/// An image at a registry.
+/// The name of an image at a registry.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Named {
     /// The name, with its tag.
     pub reference: Reference,
-    /// The one image that is meant, whatever the tag stands for.
+    /// The digest. It takes precedence over the tag.
     pub digest: Option<Digest>,
-    /// A digest was written and no tag: then no tag is meant, not even `latest`.
+    /// Whether there is a digest but no tag. The tag of `reference` is not used then.
     pub is_untagged: bool,
 }
 
-/// A text that names no place.
+/// A text is not the location of an image.
 #[derive(Debug, thiserror::Error)]
-#[error("`{text}` names no place of an image: {why}")]
+#[error("`{text}` is not a valid image location: {why}")]
 pub struct ParsePlaceError {
     text: String,
     why: String,
     hint: Option<String>,
 }
 
-/// A text that names no place where a new image can go.
+/// A text is not a destination of a new image.
 #[derive(Debug, thiserror::Error)]
 pub enum ParseTargetError {
-    /// Nothing on disk.
+    /// It is not a layout or archive.
     #[error(transparent)]
     Local(#[from] ParseDestinationError),
-    /// Nothing at a registry.
+    /// It is not an image name at a registry.
     #[error(transparent)]
     Remote(#[from] ParsePlaceError),
-    /// Nothing at an engine.
+    /// It is not an image name in an engine.
     #[error(transparent)]
     Engine(ParsePlaceError),
-    /// One image alone, and which one this will be is not known yet.
-    #[error("`{0}` names an image by its digest, and which digest this one has is known when it is built")]
+    /// It includes a digest, but the digest of a new image is not known in advance.
+    #[error("`{0}` includes a digest, but the digest of a new image is not known in advance")]
     Digest(Place),
 }
 
 impl ParsePlaceError {
-    /// What to write instead.
+    /// The next step for the user.
     pub fn hint(&self) -> String {
         let forms = "write `docker://NAME[:TAG]`, `oci:DIR[:TAG]` or `oci-archive:FILE[:TAG]`";
         self.hint.clone().unwrap_or_else(|| forms.into())
@@ -76,7 +77,7 @@ impl ParsePlaceError {
 }
 
 impl ParseTargetError {
-    /// What to write instead.
+    /// The next step for the user.
     pub fn hint(&self) -> String {
         match self {
             Self::Local(ParseDestinationError::Transport { .. }) => {
@@ -89,19 +90,17 @@ impl ParseTargetError {
             Self::Remote(_) => {
                 "write `docker://NAME[:TAG]` in lower case, such as `docker://ghcr.io/acme/shop:1.2`".into()
             }
-            Self::Digest(_) => {
-                "write `docker://NAME:TAG`; the digest is printed when the image is there".into()
-            }
+            Self::Digest(_) => "write `docker://NAME:TAG`; the digest is printed after the build".into(),
         }
     }
 }
 
 impl Place {
-    /// Reads where a new image goes: `docker://NAME[:TAG]`, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`,
-    /// `docker-archive:FILE[:TAG]`, or a name at an engine.
+    /// Parses the destination of a new image: `docker://NAME[:TAG]`, `oci:DIR[:TAG]`,
+    /// `oci-archive:FILE[:TAG]`, `docker-archive:FILE[:TAG]`, or a name in an engine.
     ///
     /// # Errors
-    /// When `text` is none of these.
+    /// Fails if `text` is none of these, or includes a digest.
     pub fn target(text: &str) -> Result<Self, ParseTargetError> {
         if engine::is_place(text) {
             return text.parse().map_err(ParseTargetError::Engine);
@@ -160,12 +159,12 @@ impl From<&Reference> for Named {
 }
 
 impl Named {
-    /// The name that the image has there; none where a digest alone was written.
+    /// The name with its tag. `None` if there is a digest but no tag.
     pub fn name(&self) -> Option<&Reference> {
         (!self.is_untagged).then_some(&self.reference)
     }
 
-    /// Its full name, with its tag where it has one.
+    /// The full name, with the registry, and with the tag unless there is a digest only.
     pub(crate) fn full_name(&self) -> String {
         match self.name() {
             Some(name) => name.full_name(),
@@ -173,14 +172,14 @@ impl Named {
         }
     }
 
-    /// By what a registry finds it.
+    /// The digest, or else the tag, for requests to the registry.
     pub fn target(&self) -> Target<'_> {
         self.digest.map_or(Target::Tag(self.reference.tag()), Target::Digest)
     }
 }
 
 impl Place {
-    /// The repository, where it is one.
+    /// The repository. `None` if the location is not a registry.
     pub(super) fn repository(&self) -> Option<Repository> {
         match self {
             Self::Remote(named) => Some(Repository::from(&named.reference)),
@@ -214,7 +213,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_print_as_they_parse() {
+    fn display_round_trips() {
         let digest = Digest::of(b"");
         for text in [
             "docker://ghcr.io/acme/shop:1.2".to_owned(),
@@ -228,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_place() {
+    fn rejects_invalid_locations() {
         for (text, why) in [
             ("docker://", "is not an image name"),
             ("docker://shop@sha256:12", "is not a digest"),

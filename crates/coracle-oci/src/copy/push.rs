@@ -1,4 +1,4 @@
-//! An image to a registry: its blobs, several at once, then its documents from the bottom up, its name last.
+//! Pushes an image: first its blobs, in parallel, then its manifests bottom-up, and its tag last.
 
 use std::collections::BTreeSet;
 use std::io::{self, Read};
@@ -9,26 +9,26 @@ use super::{Error, Named, Observer};
 use crate::image::{Descriptor, Document, Graph};
 use crate::registry::{Access, Client, Content, Pushed, Remote, Repository, Target, Upload};
 
-/// What went to the registry, and what did not have to.
+/// What a push sent, and what it did not need to send.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Sent {
-    /// Blobs that were sent.
+    /// The number of blobs sent.
     pub blobs: usize,
-    /// Their bytes.
+    /// The size of the blobs sent, in bytes.
     pub bytes: u64,
-    /// Blobs that were there.
+    /// The number of blobs that existed.
     pub present: usize,
-    /// Blobs that the registry had in the repository where they come from.
+    /// The number of blobs mounted from another repository.
     pub mounted: usize,
-    /// The name stood for this image already, and nothing was sent at all.
+    /// Whether the tag pointed to this image already, so that nothing was sent.
     pub is_unchanged: bool,
 }
 
-/// Sends the image of `graph` to `to`. A blob that comes from another repository of the same registry, as `from` says,
-/// is taken from there. An image that stands there already costs one request.
+/// Pushes the image of `graph` to `to`. `from` returns the repository that a blob comes from; at
+/// the same registry it is mounted from there. An image that exists already costs one request.
 ///
 /// # Errors
-/// When a blob can't be read, and when the registry can't be asked or refuses something.
+/// Fails if a blob can't be read or a request fails.
 pub fn push(
     graph: &Graph,
     open: &(dyn Fn(&Descriptor) -> io::Result<Box<dyn Read>> + Sync),
@@ -44,13 +44,14 @@ pub fn push(
     let repository = Repository::from(&to.reference);
     let blobs: Vec<&Descriptor> = graph.blobs.values().collect();
     let is_other = |from: &Repository| from.registry() == repository.registry() && *from != repository;
-    let froms: Vec<Option<Repository>> = blobs.iter().map(|blob| from(blob).filter(is_other)).collect();
-    let mounts: BTreeSet<&str> = froms.iter().flatten().map(Repository::name).collect();
+    let mount_sources: Vec<Option<Repository>> =
+        blobs.iter().map(|blob| from(blob).filter(is_other)).collect();
+    let mounts: BTreeSet<&str> = mount_sources.iter().flatten().map(Repository::name).collect();
     let mounts = mounts.into_iter().map(str::to_owned).collect();
     let remote = client.open(&repository, &Access::Push { mounts });
     let target = to.name().map_or(Target::Digest(root.digest), |name| Target::Tag(name.tag()));
     if remote.head(target)?.is_some_and(|head| head.digest == root.digest) {
-        // A list that it should be in may not have it yet, where a copy was cut short.
+        // An interrupted copy may have pushed the manifest without adding it to the referrers.
         if let Some(subject) = root.subject()
             && !remote.referrers(&subject)?.iter().any(|listed| listed.digest == root.digest)
         {
@@ -69,7 +70,8 @@ pub fn push(
         .map(|blob| {
             let (stop, progress) = (&stop, &progress);
             move || -> io::Result<Box<dyn Read>> {
-                // What is small would be there before anybody is asked.
+                // Small blobs may be sent without another progress call: check for cancellation
+                // here.
                 progress(0);
                 Ok(Box::new(Stoppable { reader: open(blob)?, stop: stop.clone() }))
             }
@@ -78,7 +80,7 @@ pub fn push(
     let uploads: Vec<Upload<'_>> = blobs
         .iter()
         .zip(&opens)
-        .zip(&froms)
+        .zip(&mount_sources)
         .map(|((blob, open), from)| Upload {
             digest: blob.digest,
             size: blob.size,
@@ -106,7 +108,8 @@ pub fn push(
     Ok(sent)
 }
 
-/// Writes documents whose blobs are there, each behind those that it names; the last stands at `target` then.
+/// Pushes manifests in order, children first. The last one is pushed to `target`. Their blobs must
+/// have been pushed before.
 pub(super) fn put(remote: &Remote, documents: &[Document], target: Target<'_>) -> Result<(), Error> {
     let Some((root, below)) = documents.split_last() else { return Ok(()) };
     for document in below {
@@ -115,7 +118,7 @@ pub(super) fn put(remote: &Remote, documents: &[Document], target: Target<'_>) -
     put_one(remote, target, root)
 }
 
-/// Writes a document; one that is about another is found from there, too.
+/// Pushes a manifest. If it has a subject, it is added to the referrers of the subject.
 fn put_one(remote: &Remote, target: Target<'_>, document: &Document) -> Result<(), Error> {
     let Document { media_type, digest, bytes } = document;
     if document.has_subject() {
@@ -127,7 +130,7 @@ fn put_one(remote: &Remote, target: Target<'_>, document: &Document) -> Result<(
     Ok(())
 }
 
-/// A blob on its way, until somebody asks to end.
+/// A reader that fails once `stop` is set.
 pub(super) struct Stoppable {
     pub(super) reader: Box<dyn Read>,
     pub(super) stop: Arc<AtomicBool>,

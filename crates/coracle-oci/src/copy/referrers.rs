@@ -1,4 +1,4 @@
-//! What is said of an image, copied along with it: signatures, lists of what it is made of, contracts.
+//! Copies the referrers of an image: signatures, SBOMs, contracts.
 
 use std::collections::BTreeSet;
 
@@ -7,14 +7,14 @@ use coracle_core::digest::Digest;
 use crate::image::Descriptor;
 use crate::registry::{Client, Referrer};
 
-/// More than anybody says of one image; what is said of all that is asked for, too.
+/// The maximum number of referrers that are copied, including indirect ones.
 const MAX_REFERRERS: usize = 1024;
 
-/// Copies what is said at `from` of the image there, of its images of single platforms and of what is said of those, to the
-/// repository of `to`, where it is found beside what others say. Gives what that was.
+/// Copies the referrers of the image at `from`, those of its platform images, and those of copied
+/// referrers, to the repository of `to`. Returns what was copied.
 ///
 /// # Errors
-/// When it can't be read, or the registry can't be asked or refuses something.
+/// Fails if a referrer can't be read or a request fails.
 pub fn copy_referrers(
     from: &Place,
     to: &Named,
@@ -24,19 +24,19 @@ pub fn copy_referrers(
     let origin = find(from, client)?;
     let reading = |error| Error::reading(from, error);
     let documents = origin.graph().map_err(reading)?.documents;
-    let mut due: Vec<Digest> = documents.iter().map(|document| document.digest).collect();
-    let (mut known, mut copied) = (BTreeSet::new(), Vec::new());
+    let mut pending: Vec<Digest> = documents.iter().map(|document| document.digest).collect();
+    let (mut seen, mut copied) = (BTreeSet::new(), Vec::new());
     let open = |blob: &Descriptor| origin.blob(blob);
-    while let Some(subject) = due.pop() {
+    while let Some(subject) = pending.pop() {
         for referrer in origin.referrers(&subject).map_err(reading)? {
-            if known.len() == MAX_REFERRERS || !known.insert(referrer.digest) {
+            if seen.len() == MAX_REFERRERS || !seen.insert(referrer.digest) {
                 continue;
             }
             let graph = origin.graph_of(&referrer).map_err(reading)?;
             let digest = Some(referrer.digest);
             let to = Named { digest, is_untagged: true, reference: to.reference.clone() };
             push(&graph, &open, &to, &|_| from.repository(), client, observer)?;
-            due.push(referrer.digest);
+            pending.push(referrer.digest);
             copied.push(referrer);
         }
     }

@@ -1,6 +1,8 @@
-//! A new image to registries, its blobs while others are still made. It gets its names there when all of it is there.
+//! Pushes a new image to several names. Blobs are uploaded while others are still being built; the
+//! tags are written after all content.
 //!
-//! Several names in one repository take one way there; a second repository at the same registry mounts what the first has.
+//! Each blob is uploaded once per repository. A second repository at the same registry mounts the
+//! blobs of the first.
 
 use std::collections::BTreeSet;
 use std::io::{self, Read};
@@ -16,35 +18,35 @@ use coracle_core::digest::Digest;
 use crate::image::{Descriptor, Document};
 use crate::registry::{Access, Client, Content, Pushed, Remote, Repository, Target, Upload};
 
-/// The ways to all names of a new image.
+/// The repositories and names to push a new image to.
 #[derive(Default)]
 pub struct Routes {
     routes: Vec<Route>,
     jobs: usize,
 }
 
-/// The way to one repository.
+/// A repository to push to, with the names in it.
 struct Route {
     remote: Remote,
-    /// What an earlier route has brought to the same registry.
+    /// An earlier target at the same registry, to mount blobs from.
     from: Option<Repository>,
     names: Vec<Named>,
     sent: Mutex<Sent>,
 }
 
-/// Opens a blob, each time from its start.
+/// A function that opens a blob at its start.
 type Open = Box<dyn Fn() -> io::Result<Box<dyn Read>> + Send + Sync>;
 
-/// A blob that waits to be sent.
+/// A blob that waits to be uploaded.
 struct Parcel {
     digest: Digest,
     size: u64,
-    /// Where a registry may have it already.
+    /// A repository that may have the blob.
     from: Option<Repository>,
     open: Open,
 }
 
-/// Takes the blobs of an image as they are made.
+/// The queue of blobs to upload, filled while they are built.
 pub struct Outbox<'a> {
     parcels: Option<Sender<Parcel>>,
     offered: Mutex<BTreeSet<Digest>>,
@@ -52,7 +54,7 @@ pub struct Outbox<'a> {
     road: &'a Road<'a>,
 }
 
-/// What all that is on its way has in common.
+/// The state that all uploads share.
 struct Road<'a> {
     observer: &'a Observer<'a>,
     stop: Arc<AtomicBool>,
@@ -60,7 +62,8 @@ struct Road<'a> {
 }
 
 impl Routes {
-    /// The ways to `names`, none of which is asked yet. Some blobs may be had from these `others`.
+    /// Groups `names` by repository. Blobs may be mounted from the repositories `others`. No
+    /// request is sent yet.
     pub fn new(client: &Client, names: &[Named], others: &[Repository]) -> Self {
         let mut routes: Vec<Route> = Vec::new();
         for named in names {
@@ -82,15 +85,15 @@ impl Routes {
         Self { routes, jobs: client.jobs() }
     }
 
-    /// Whether nothing is sent anywhere.
+    /// Whether there are no names.
     pub fn is_empty(&self) -> bool {
         self.routes.is_empty()
     }
 
-    /// Whether all names stand for the image of this digest. That costs one request for each.
+    /// Whether all tags point to `digest`; one request for each.
     ///
     /// # Errors
-    /// When a registry can't be asked.
+    /// Fails if a request fails.
     pub fn lead_to(&self, digest: Digest) -> Result<bool, Error> {
         for (route, named) in self.named() {
             if !route.has(named, digest)? {
@@ -100,13 +103,14 @@ impl Routes {
         Ok(true)
     }
 
-    /// Lets `work` make blobs, and sends those that it puts into the outbox meanwhile. It returns when all are there.
+    /// Runs `work`, uploads the blobs that it adds to the queue in parallel, and returns after the
+    /// last upload.
     ///
-    /// What fails on the way, or the observer, is told to `work` by [`Outbox::go_on`]; where `work` fails, what is on
-    /// its way is given up.
+    /// After a failed upload or cancellation, [`Outbox::go_on`] returns `Break`. If `work` fails,
+    /// the uploads are cancelled.
     ///
     /// # Errors
-    /// Those of `work`; and when a blob can't be read, or a registry can't be asked or refuses it.
+    /// Fails if `work` fails, a blob can't be read, or a request fails.
     pub fn carry<T, E: From<Error>>(
         &self,
         observer: &Observer<'_>,
@@ -115,37 +119,37 @@ impl Routes {
         let road = Road { observer, stop: Arc::default(), failure: Mutex::default() };
         let (sender, parcels) = channel();
         let parcels = Mutex::new(parcels);
-        let worked = thread::scope(|scope| {
+        let result = thread::scope(|scope| {
             for _ in 0..if self.is_empty() { 0 } else { self.jobs.max(1) } {
                 scope.spawn(|| self.carry_all(&parcels, &road));
             }
             let sender = (!self.is_empty()).then_some(sender);
             let repositories = self.routes.len() as u64;
             let outbox = Outbox { parcels: sender, offered: Mutex::default(), repositories, road: &road };
-            let worked = work(&outbox);
-            if worked.is_err() {
+            let result = work(&outbox);
+            if result.is_err() {
                 road.stop.store(true, Ordering::Relaxed);
             }
-            worked
+            result
         });
         match road.failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
             Some(failure) => Err(failure.into()),
-            None => worked,
+            None => result,
         }
     }
 
-    /// Gives the image of `documents`, whose blobs are there, its names; what was sent for each, in the order of
-    /// [`Routes::new`]'s repositories.
+    /// Pushes the manifests `documents`, and writes the tags. The blobs must have been uploaded
+    /// before. Returns what was sent for each name, grouped by repository.
     ///
     /// # Errors
-    /// When a registry can't be asked or refuses something.
+    /// Fails if a request fails.
     pub fn name(&self, documents: &[Document]) -> Result<Vec<(Named, Sent)>, Error> {
         let Some(root) = documents.last() else { return Ok(Vec::new()) };
         let mut named = Vec::new();
         for (route, name) in self.named() {
             let mut sent = route.sent.lock().unwrap_or_else(PoisonError::into_inner);
             let own = *sent;
-            // For the next name in the same repository.
+            // For the next name in the same repository, the blobs exist.
             *sent = Sent { present: own.blobs + own.mounted + own.present, ..Sent::default() };
             if own.blobs + own.mounted == 0 && route.has(name, root.digest)? {
                 named.push((name.clone(), Sent { is_unchanged: true, ..Sent::default() }));
@@ -161,7 +165,7 @@ impl Routes {
         self.routes.iter().flat_map(|route| route.names.iter().map(move |named| (route, named)))
     }
 
-    /// One thread's work: parcel after parcel, until there are no more.
+    /// The upload thread: uploads queued blobs until the queue is closed.
     fn carry_all(&self, parcels: &Mutex<Receiver<Parcel>>, road: &Road<'_>) {
         let next = || parcels.lock().unwrap_or_else(PoisonError::into_inner).recv();
         while let Ok(parcel) = next() {
@@ -176,21 +180,23 @@ impl Routes {
 }
 
 impl Route {
+    /// Whether the tag points to `digest`.
     fn has(&self, named: &Named, digest: Digest) -> Result<bool, Error> {
         let head = self.remote.head(Target::Tag(named.reference.tag()))?;
         Ok(head.is_some_and(|head| head.digest == digest))
     }
 
-    /// The other repository of the same registry that has a blob.
+    /// The repository at the same registry to mount a blob from.
     fn source<'a>(&'a self, parcel: &'a Parcel) -> Option<&'a Repository> {
         let here = self.remote.repository();
         let own = parcel.from.as_ref().filter(|from| from.registry() == here.registry() && *from != here);
         own.or(self.from.as_ref())
     }
 
+    /// Uploads a blob, unless it exists or can be mounted.
     fn carry(&self, parcel: &Parcel, road: &Road<'_>) -> Result<(), Error> {
         let open = || -> io::Result<Box<dyn Read>> {
-            // What is small would be there before anybody is asked.
+            // Small blobs may be sent without another progress call: check for cancellation here.
             road.moved(0);
             Ok(Box::new(Stoppable { reader: (parcel.open)()?, stop: road.stop.clone() }))
         };
@@ -213,16 +219,16 @@ impl Route {
                 return Ok(());
             }
         }
-        // As good as sent.
+        // Count the blob as sent, so that progress reaches the total.
         road.moved(parcel.size);
         Ok(())
     }
 }
 
 impl Outbox<'_> {
-    /// Sends a blob as soon as may be; one that was offered before is on its way already. `open` gives its bytes, until
-    /// [`Routes::carry`] ends; `from` is a repository that has it, too. Says how many bytes are to be sent, to all
-    /// repositories.
+    /// Adds a blob to the queue, unless it was added before. `open` must work until
+    /// [`Routes::carry`] returns. `from` is a repository that may have the blob. Returns the number
+    /// of bytes to send to all repositories, 0 for a duplicate.
     pub fn offer(
         &self,
         blob: &Descriptor,
@@ -235,13 +241,14 @@ impl Outbox<'_> {
         if is_new && parcels.send(parcel).is_ok() { blob.size.saturating_mul(self.repositories) } else { 0 }
     }
 
-    /// Whether it is of any use to make more.
+    /// `Break` after a failed upload or cancellation: building more blobs is useless.
     pub fn go_on(&self) -> ControlFlow<()> {
         if self.road.is_closed() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 }
 
 impl Road<'_> {
+    /// Reports sent bytes to the observer, and stops if it cancels.
     fn moved(&self, bytes: u64) {
         if (self.observer)(bytes).is_break() {
             self.close(Error::Interrupted);
@@ -252,7 +259,7 @@ impl Road<'_> {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// Stops all; the first reason counts.
+    /// Stops all uploads. Only the first error is kept.
     fn close(&self, error: Error) {
         if !self.stop.swap(true, Ordering::Relaxed) {
             *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);

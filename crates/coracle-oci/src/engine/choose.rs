@@ -1,4 +1,4 @@
-//! The one image of a graph that an engine runs.
+//! Selects the image of a graph that an engine runs.
 
 use std::io::Read as _;
 
@@ -10,28 +10,32 @@ use crate::image::{Graph, Runnable};
 use coracle_core::platform::Platform;
 use crate::layout::{self, Open};
 
-/// No config is nearly as long.
+/// The number of bytes that are read of a config.
 const MAX_CONFIG: u64 = 16 << 20;
 
-/// An image of one platform, and what engines know it by.
+/// An image of one platform, with the identifiers that engines use.
 #[derive(Debug)]
 pub(super) struct Chosen {
-    /// The image alone.
+    /// The graph of this image only.
     pub(super) graph: Graph,
-    /// Its manifest's digest.
+    /// The digest of its manifest.
     pub(super) digest: Digest,
-    /// Its config's digest, which Docker and Podman call its ID.
+    /// The digest of its config, which is the image ID of Docker and Podman.
     pub(super) id: Digest,
-    /// Its layers, the lowest first.
+    /// The digests of its layers, the lowest first.
     pub(super) layers: Vec<Digest>,
-    /// The digests of their tars.
+    /// The diff IDs of its layers, the lowest first.
     pub(super) diff_ids: Vec<String>,
     pub(super) platform: Platform,
-    /// Whether there were others.
+    /// Whether the graph has images of other platforms too.
     pub(super) is_chosen: bool,
 }
 
-/// The image of `graph` for `platform`, the engine's; of several variants, the plainest.
+/// Selects the image of `graph` for `platform`. Of several variants the first in sort order is
+/// used, which is the one without a variant.
+///
+/// # Errors
+/// Fails if no image is for the platform, or a config can't be read.
 pub(super) fn choose(
     graph: &Graph,
     open: &Open<'_>,
@@ -41,7 +45,7 @@ pub(super) fn choose(
     let images = graph.images();
     let mut found = Vec::new();
     for image in &images {
-        found.push(read(graph, image, open)?);
+        found.push(read_image(graph, image, open)?);
     }
     found.sort_by(|a, b| a.platform.cmp(&b.platform));
     let platforms: Vec<String> = found.iter().map(|image| image.platform.to_string()).collect();
@@ -54,7 +58,8 @@ pub(super) fn choose(
     Ok(Chosen { is_chosen, ..chosen })
 }
 
-fn read(graph: &Graph, image: &Runnable<'_>, open: &Open<'_>) -> Result<Chosen, Error> {
+/// Reads the config of an image.
+fn read_image(graph: &Graph, image: &Runnable<'_>, open: &Open<'_>) -> Result<Chosen, Error> {
     let id = image.config.digest;
     let refused = |source| Error::Store(layout::Error::Blob { digest: id, source });
     let mut bytes = Vec::new();
@@ -63,19 +68,19 @@ fn read(graph: &Graph, image: &Runnable<'_>, open: &Open<'_>) -> Result<Chosen, 
         .map_err(refused)?;
     let found = Digest::of(&bytes);
     if found != id {
-        return Err(refused(std::io::Error::other(format!("the bytes of `{found}` came instead"))));
+        return Err(refused(std::io::Error::other(format!("its content has the digest `{found}`"))));
     }
     let config: Value = serde_json::from_slice(&bytes).map_err(|error| refused(error.into()))?;
-    let word = |key: &str| config.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let text_of = |key: &str| config.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let diff_ids = config.pointer("/rootfs/diff_ids").and_then(Value::as_array).cloned().unwrap_or_default();
-    let variant = Some(word("variant")).filter(|variant| !variant.is_empty());
+    let variant = Some(text_of("variant")).filter(|variant| !variant.is_empty());
     Ok(Chosen {
         graph: graph.alone(image),
         digest: image.document.digest,
         id,
         layers: image.layers.iter().map(|layer| layer.digest).collect(),
         diff_ids: diff_ids.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-        platform: Platform { os: word("os"), architecture: word("architecture"), variant },
+        platform: Platform { os: text_of("os"), architecture: text_of("architecture"), variant },
         is_chosen: false,
     })
 }
@@ -87,8 +92,8 @@ mod tests {
     use super::*;
     use crate::image::{Base, Config, Descriptor, Image, Root};
 
-    /// Images of these platforms, and what the engine of `runs` gets of them.
-    fn chosen(platforms: &[&str], runs: &str) -> Result<(String, bool, usize), String> {
+    /// The platform, `is_chosen` and number of documents that an engine of `platform` gets.
+    fn chosen(platforms: &[&str], platform: &str) -> Result<(String, bool, usize), String> {
         let image = |platform: &&str| {
             Image::new(&Config::default(), &platform.parse().unwrap(), &Base::default(), &[], 0).unwrap()
         };
@@ -102,13 +107,14 @@ mod tests {
             Ok(Box::new(Cursor::new(config.next().unwrap().bytes().to_vec())))
         };
         let to = "docker-daemon:shop:1".parse().unwrap();
-        let chosen = choose(&graph, &open, &runs.parse().unwrap(), &to).map_err(|error| error.to_string())?;
+        let chosen =
+            choose(&graph, &open, &platform.parse().unwrap(), &to).map_err(|error| error.to_string())?;
         assert_eq!(chosen.graph.documents.last().unwrap().digest, chosen.digest);
         Ok((chosen.platform.to_string(), chosen.is_chosen, chosen.graph.documents.len()))
     }
 
     #[test]
-    fn an_engine_gets_its_own_platform() {
+    fn selects_the_platform_of_the_engine() {
         let both = ["linux/amd64", "linux/arm64"];
         assert_eq!(chosen(&both, "linux/arm64"), Ok(("linux/arm64".into(), true, 1)));
         assert_eq!(chosen(&both, "linux/arm64/v8"), Ok(("linux/arm64".into(), true, 1)));

@@ -1,4 +1,5 @@
-//! containerd, through `ctr`, which comes with it. Source: containerd, `cmd/ctr/commands/images`.
+//! containerd, through its command-line client `ctr`. Source: containerd,
+//! `cmd/ctr/commands/images`.
 
 use std::path::Path;
 
@@ -12,13 +13,14 @@ use crate::layout::{Archive, Open};
 
 const ENGINE: &str = "containerd";
 
+/// The `ctr` program of a running containerd.
 pub(super) struct Containerd<'a> {
     program: Program,
     observer: &'a Observer<'a>,
 }
 
 impl<'a> Containerd<'a> {
-    /// The containerd that listens, with the program to talk to it.
+    /// Finds `ctr`, and checks that containerd listens on its socket.
     pub(super) fn find(
         settings: &Settings,
         namespace: &str,
@@ -27,26 +29,26 @@ impl<'a> Containerd<'a> {
         let mut program = Program::find(ENGINE, "ctr", &settings.search)?;
         let endpoint = text(&settings.containerd);
         let path = endpoint.strip_prefix("unix://").unwrap_or(&endpoint).to_owned();
-        // `ctr` would wait for some seconds, and tell less.
+        // `ctr` would retry for seconds and report less.
         let connected = Endpoint::Socket(path.clone().into()).connect();
         connected.map_err(|source| Error::Connect { engine: ENGINE, endpoint: path.clone(), source })?;
         program.always = ["--address", &path, "--namespace", namespace].map(str::to_owned).to_vec();
         Ok(Self { program, observer })
     }
 
-    /// The names of images that a filter finds, each with its digest.
+    /// The names and digests of the images that match a filter.
     fn images(&self, filter: &str) -> Result<Vec<(String, String)>, Error> {
         let shown = self.program.answer("list images", &["images", "ls", filter])?;
         let rows = shown.lines().skip(1).filter_map(|row| {
-            let mut words = row.split_whitespace();
-            Some((words.next()?.to_owned(), words.nth(1)?.to_owned()))
+            let mut columns = row.split_whitespace();
+            Some((columns.next()?.to_owned(), columns.nth(1)?.to_owned()))
         });
         Ok(rows.collect())
     }
 }
 
 impl Engine for Containerd<'_> {
-    /// What its snapshots are for, which is what images are unpacked into.
+    /// The platform of the snapshotters, which images are unpacked into.
     fn platform(&self) -> Result<Platform, Error> {
         let what = "list its plugins";
         let shown = self.program.answer(what, &["plugins", "ls"])?;
@@ -60,7 +62,7 @@ impl Engine for Containerd<'_> {
         platforms.next().ok_or_else(|| Error::Answer {
             engine: ENGINE,
             what: what.into(),
-            why: "it has no storage for images".into(),
+            why: "it lists no working snapshotter".into(),
         })
     }
 
@@ -75,9 +77,7 @@ impl Engine for Containerd<'_> {
     }
 
     fn name(&self, known: &str, name: &Reference) -> Result<(), Error> {
-        self.program
-            .answer("name an image", &["images", "tag", "--force", known, &name.full_name()])
-            .map(drop)
+        self.program.answer("tag an image", &["images", "tag", "--force", known, &name.full_name()]).map(drop)
     }
 
     fn send(&self, archive: &Archive, open: &Open<'_>) -> Result<(), Error> {

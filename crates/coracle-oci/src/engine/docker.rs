@@ -1,8 +1,10 @@
-//! Docker, over the API of its daemon. Source: Docker Engine API, "Image" and "System"; Moby, `image/tarexport/load.go`.
+//! Docker, through the API of its daemon. Source: Docker Engine API, "Image" and "System"; Moby,
+//! `image/tarexport/load.go`.
 //!
-//! The daemon takes a layer from an archive only where it lacks the chain of layers up to it, so the lowest layers that the
-//! image of the same name shares with the new one are left out. The storage of containerd, which newer daemons can have,
-//! wants all of them.
+//! The graph drivers of Docker identify a layer by the chain of layers up to it, and read only
+//! layers with a new chain from an archive. So the lowest layers that the new image shares with the
+//! image of the same name are not sent. The containerd image store of newer daemons needs all
+//! layers.
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -23,15 +25,16 @@ use crate::layout::{self, Archive, Open, WriteError};
 
 const ENGINE: &str = "Docker";
 
-/// Bytes of an answer; that about an image has some thousand.
+/// The number of bytes that are read of a response.
 const MAX_ANSWER: u64 = 8 << 20;
 
-/// Bytes of all that is said while an image is taken in.
-const MAX_SAID: u64 = 64 << 20;
+/// The number of bytes that are read of the progress messages while an image is loaded.
+const MAX_PROGRESS: u64 = 64 << 20;
 
-/// How storages that know layers by their chain are called.
-const CHAINED: [&str; 4] = ["overlay2", "vfs", "fuse-overlayfs", "aufs"];
+/// The graph drivers, which identify layers by their chain.
+const GRAPH_DRIVERS: [&str; 4] = ["overlay2", "vfs", "fuse-overlayfs", "aufs"];
 
+/// A Docker daemon.
 pub(super) struct Docker<'a> {
     endpoint: Endpoint,
     shown: String,
@@ -40,27 +43,29 @@ pub(super) struct Docker<'a> {
 }
 
 impl<'a> Docker<'a> {
-    /// The daemon at the first endpoint where one is.
+    /// Finds the first endpoint that accepts connections.
     pub(super) fn find(settings: &Settings, observer: &'a Observer<'a>) -> Result<Self, Error> {
         let mut last = None;
         for shown in &settings.docker {
-            let endpoint = endpoint(shown)?;
+            let endpoint = parse_endpoint(shown)?;
             let connected = endpoint.connect();
             let docker = Self { endpoint, shown: shown.clone(), patience: settings.patience, observer };
             match connected {
                 Ok(_) => return Ok(docker),
-                // What says most is where something is; else the first, which is the usual place.
+                // Report the last endpoint that exists, or else the first endpoint.
                 Err(error) if error.kind() == ErrorKind::NotFound && last.is_some() => {}
                 Err(error) => last = Some(docker.unreachable(error)),
             }
         }
-        Err(last.unwrap_or(Error::Endpoint { endpoint: String::new(), why: "no place is named" }))
+        Err(last.unwrap_or(Error::Endpoint { endpoint: String::new(), why: "no endpoint is configured" }))
     }
 
+    /// The error of a failed connection.
     fn unreachable(&self, source: io::Error) -> Error {
         Error::Connect { engine: ENGINE, endpoint: self.shown.clone(), source }
     }
 
+    /// The error of a failed request: cancelled, an invalid response, or no response.
     fn silent(&self, what: &str, source: io::Error) -> Error {
         if (self.observer)(0).is_break() {
             return Error::Interrupted;
@@ -73,6 +78,7 @@ impl<'a> Docker<'a> {
         }
     }
 
+    /// Sends a request, with `content` as its body.
     fn call(
         &self,
         what: &str,
@@ -84,30 +90,31 @@ impl<'a> Docker<'a> {
         http::ask(stream, request, content, patience, self.observer).map_err(|error| self.silent(what, error))
     }
 
-    /// The JSON of an answer; nothing where there is no such thing.
+    /// Sends a request and parses the JSON of the response. `None` if the status is 404.
     fn json(&self, what: &str, request: &str) -> Result<Option<Value>, Error> {
         let answer = self.call(what, request, None)?;
         let status = answer.status;
         let mut bytes = Vec::new();
         let mut body = answer.body.take(MAX_ANSWER);
         body.read_to_end(&mut bytes).map_err(|error| self.silent(what, error))?;
-        let wrong = |why: String| Error::Answer { engine: ENGINE, what: what.into(), why };
+        let invalid = |why: String| Error::Answer { engine: ENGINE, what: what.into(), why };
         let json: Result<Value, _> = serde_json::from_slice(&bytes);
         match status {
             404 => Ok(None),
             200 | 201 if bytes.is_empty() => Ok(Some(Value::Null)),
-            200 | 201 => json.map(Some).map_err(|error| wrong(format!("it is no JSON: {error}"))),
-            _ => Err(refused(what, status, json.ok().as_ref())),
+            200 | 201 => json.map(Some).map_err(|error| invalid(format!("it is not JSON: {error}"))),
+            _ => Err(refused_error(what, status, json.ok().as_ref())),
         }
     }
 
+    /// Inspects an image. `None` if there is no such image.
     fn image(&self, name: &str) -> Result<Option<Value>, Error> {
-        self.json("show an image", &format!("GET /images/{name}/json"))
+        self.json("inspect an image", &format!("GET /images/{name}/json"))
     }
 }
 
-/// What `DOCKER_HOST` can say.
-fn endpoint(text: &str) -> Result<Endpoint, Error> {
+/// Parses an endpoint in the form of `DOCKER_HOST`.
+fn parse_endpoint(text: &str) -> Result<Endpoint, Error> {
     let refused = |why| Err(Error::Endpoint { endpoint: shown(text), why });
     match text.split_once("://") {
         Some(("unix", path)) if path.starts_with('/') => Ok(Endpoint::Socket(path.into())),
@@ -117,53 +124,58 @@ fn endpoint(text: &str) -> Result<Endpoint, Error> {
             Ok(Endpoint::Tcp(if has_port { address.into() } else { format!("{address}:2375") }))
         }
         Some(("ssh" | "https" | "npipe" | "fd", _)) => {
-            refused("only sockets and TCP without TLS are known here")
+            refused("only Unix sockets and TCP without TLS are supported")
         }
-        _ => refused("it is no address"),
+        _ => refused("not a valid endpoint"),
     }
 }
 
-fn refused(what: &str, status: u16, json: Option<&Value>) -> Error {
-    let said = json.and_then(|json| json.get("message")).and_then(Value::as_str);
-    let said = said.map_or_else(|| format!("status {status}"), shown);
-    Error::Refused { engine: ENGINE, what: what.into(), said }
+/// The error of a response with an error status.
+fn refused_error(what: &str, status: u16, json: Option<&Value>) -> Error {
+    let message = json.and_then(|json| json.get("message")).and_then(Value::as_str);
+    let message = message.map_or_else(|| format!("status {status}"), shown);
+    Error::Refused { engine: ENGINE, what: what.into(), said: message }
 }
 
 impl Engine for Docker<'_> {
     fn platform(&self) -> Result<Platform, Error> {
-        let what = "tell its version";
+        let what = "report its version";
         let version = self.json(what, "GET /version")?.unwrap_or_default();
-        let word = |key: &str| version.get(key).and_then(Value::as_str).map(str::to_owned);
-        match (word("Os"), word("Arch")) {
+        let field = |key: &str| version.get(key).and_then(Value::as_str).map(str::to_owned);
+        match (field("Os"), field("Arch")) {
             (Some(os), Some(architecture)) => Ok(Platform { os, architecture, variant: None }),
-            _ => Err(Error::Answer { engine: ENGINE, what: what.into(), why: "it names no platform".into() }),
+            _ => Err(Error::Answer {
+                engine: ENGINE,
+                what: what.into(),
+                why: "it does not contain a platform".into(),
+            }),
         }
     }
 
     fn ask(&self, name: &Reference, image: &Chosen) -> Result<Has, Error> {
-        // The storage of containerd goes by manifests, the other by configs.
+        // The ID is the manifest digest in the containerd image store, else the config digest.
         let ids = [image.id.to_string(), image.digest.to_string()];
-        let is_it = |known: &Value| {
+        let is_same = |known: &Value| {
             known.get("Id").and_then(Value::as_str).is_some_and(|id| ids.iter().any(|own| own == id))
         };
         let known = self.image(&name.full_name())?;
-        if known.as_ref().is_some_and(is_it) {
+        if known.as_ref().is_some_and(is_same) {
             return Ok(Has::Named);
         }
         for id in &ids {
-            if self.image(id)?.as_ref().is_some_and(is_it) {
+            if self.image(id)?.as_ref().is_some_and(is_same) {
                 return Ok(Has::Unnamed(id.clone()));
             }
         }
-        Ok(Has::Layers(known.map_or(0, |known| shared(&known, image))))
+        Ok(Has::Layers(known.map_or(0, |known| shared_layers(&known, image))))
     }
 
     fn name(&self, known: &str, name: &Reference) -> Result<(), Error> {
         let full = name.full_name();
         let (repository, tag) = full.rsplit_once(':').unwrap_or((&full, "latest"));
         let request = format!("POST /images/{known}/tag?repo={repository}&tag={tag}");
-        let what = "name an image";
-        self.json(what, &request)?.map(drop).ok_or_else(|| refused(what, 404, None))
+        let what = "tag an image";
+        self.json(what, &request)?.map(drop).ok_or_else(|| refused_error(what, 404, None))
     }
 
     fn send(&self, archive: &Archive, open: &Open<'_>) -> Result<(), Error> {
@@ -174,7 +186,7 @@ impl Engine for Docker<'_> {
                 WriteError::Out(error) => error,
                 WriteError::Blob(digest, source) => {
                     failed.replace(Some(layout::Error::Blob { digest, source }));
-                    io::Error::other("the image can't be read")
+                    io::Error::other("a blob of the image can't be read")
                 }
             })
         });
@@ -182,7 +194,7 @@ impl Engine for Docker<'_> {
         match (answer, failed.take()) {
             (Err(Error::Interrupted), _) => Err(Error::Interrupted),
             (_, Some(error)) => Err(error.into()),
-            (answer, None) => self.took(what, answer?),
+            (answer, None) => self.check_load(what, answer?),
         }
     }
 
@@ -192,7 +204,7 @@ impl Engine for Docker<'_> {
         if answer.status != 200 {
             let mut bytes = Vec::new();
             let _ = answer.body.take(MAX_ANSWER).read_to_end(&mut bytes);
-            return Err(refused(what, answer.status, serde_json::from_slice(&bytes).ok().as_ref()));
+            return Err(refused_error(what, answer.status, serde_json::from_slice(&bytes).ok().as_ref()));
         }
         let mut file = File::create(path).context("create", path)?;
         let mut body = answer.body;
@@ -201,39 +213,41 @@ impl Engine for Docker<'_> {
 }
 
 impl Docker<'_> {
-    /// Reads what the daemon says while it takes an image in: an error comes in the middle, after a status that is good.
-    fn took(&self, what: &str, answer: Answer<'_>) -> Result<(), Error> {
+    /// Reads the progress messages of a load. The daemon reports errors there, after a status of
+    /// 200.
+    fn check_load(&self, what: &str, answer: Answer<'_>) -> Result<(), Error> {
         let status = answer.status;
-        let mut reader = BufReader::new(answer.body.take(MAX_SAID));
+        let mut reader = BufReader::new(answer.body.take(MAX_PROGRESS));
         let mut line = Vec::new();
         loop {
             line.clear();
-            let mut one = (&mut reader).take(MAX_ANSWER);
-            if one.read_until(b'\n', &mut line).map_err(|error| self.silent(what, error))? == 0 {
+            let mut limited = (&mut reader).take(MAX_ANSWER);
+            if limited.read_until(b'\n', &mut line).map_err(|error| self.silent(what, error))? == 0 {
                 break;
             }
             let json: Option<Value> = serde_json::from_slice(&line).ok();
             let error = json.as_ref().and_then(|json| json.get("error")).and_then(Value::as_str);
-            if let Some(said) = error {
-                return Err(Error::Refused { engine: ENGINE, what: what.into(), said: shown(said) });
+            if let Some(message) = error {
+                return Err(Error::Refused { engine: ENGINE, what: what.into(), said: shown(message) });
             }
             if status != 200 {
-                return Err(refused(what, status, json.as_ref()));
+                return Err(refused_error(what, status, json.as_ref()));
             }
         }
-        if status == 200 { Ok(()) } else { Err(refused(what, status, None)) }
+        if status == 200 { Ok(()) } else { Err(refused_error(what, status, None)) }
     }
 }
 
-/// How many of the lowest layers an image that is there shares with `image`, where that is of use.
-fn shared(known: &Value, image: &Chosen) -> usize {
+/// The number of lowest layers that the existing image `known` shares with `image`. 0 if the
+/// storage needs all layers.
+fn shared_layers(known: &Value, image: &Chosen) -> usize {
     let storage = known.pointer("/GraphDriver/Name").and_then(Value::as_str).unwrap_or_default();
-    if !CHAINED.contains(&storage) || image.diff_ids.len() != image.layers.len() {
+    if !GRAPH_DRIVERS.contains(&storage) || image.diff_ids.len() != image.layers.len() {
         return 0;
     }
-    let there = known.pointer("/RootFS/Layers").and_then(Value::as_array);
-    let there = there.into_iter().flatten().map(Value::as_str);
-    there.zip(&image.diff_ids).take_while(|(there, own)| *there == Some(own.as_str())).count()
+    let existing = known.pointer("/RootFS/Layers").and_then(Value::as_array);
+    let existing = existing.into_iter().flatten().map(Value::as_str);
+    existing.zip(&image.diff_ids).take_while(|(existing, own)| *existing == Some(own.as_str())).count()
 }
 
 #[cfg(test)]
@@ -241,7 +255,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn where_docker_may_listen() {
+    fn parses_endpoints() {
         for (text, expected) in [
             ("unix:///run/d.sock", Some(Endpoint::Socket("/run/d.sock".into()))),
             ("tcp://127.0.0.1:2375", Some(Endpoint::Tcp("127.0.0.1:2375".into()))),
@@ -252,7 +266,7 @@ mod tests {
             ("/run/d.sock", None),
             ("", None),
         ] {
-            assert_eq!(endpoint(text).ok(), expected, "{text}");
+            assert_eq!(parse_endpoint(text).ok(), expected, "{text}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Why an image is not at an engine.
+//! Errors of engines.
 
 use std::io::{self, ErrorKind};
 
@@ -7,112 +7,113 @@ use coracle_core::platform::Platform;
 use coracle_core::fs;
 use crate::layout;
 
-/// Why an image could not be brought to an engine, or taken from it.
+/// Why an image could not be loaded into an engine or saved from it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The image can't be read.
+    /// A blob or document of the image can't be read.
     #[error(transparent)]
     Store(#[from] layout::Error),
     /// A file can't be written.
     #[error(transparent)]
     File(#[from] fs::Error),
-    /// The observer did not want to go on.
-    #[error("interrupted; the engine was sent no whole image")]
+    /// The observer cancelled the operation.
+    #[error("interrupted; no image was loaded into the engine")]
     Interrupted,
-    /// No engine is there.
-    #[error("there is no engine to load the image into{}", tried(.0))]
+    /// No engine responds.
+    #[error("no container engine was found to load the image into{}", list_attempts(.0))]
     None(Vec<(Kind, Error)>),
-    /// The engine's program is not installed.
-    #[error("cannot find `{program}`, the program of {engine}")]
+    /// The command-line client of an engine was not found.
+    #[error("cannot find `{program}`, the command-line client of {engine}")]
     Program {
-        /// Which engine.
+        /// The engine.
         engine: &'static str,
-        /// Its program.
+        /// The program.
         program: &'static str,
-        /// The directories that were looked into.
+        /// The number of directories searched.
         searched: usize,
     },
-    /// Nobody answers where the engine should listen.
+    /// The engine does not accept connections.
     #[error("cannot reach {engine} at `{endpoint}`")]
     Connect {
-        /// Which engine.
+        /// The engine.
         engine: &'static str,
-        /// Its socket.
+        /// The socket or address.
         endpoint: String,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// A way to Docker that is not known here.
-    #[error("cannot reach Docker at `{endpoint}`: {why}")]
+    /// The endpoint of Docker is invalid or not supported.
+    #[error("cannot use `{endpoint}` as the endpoint of Docker: {why}")]
     Endpoint {
-        /// As it was written.
+        /// The endpoint, as configured.
         endpoint: String,
         /// What is wrong with it.
         why: &'static str,
     },
-    /// The connection broke, or the engine was silent for too long.
-    #[error("{engine} did not answer when it was asked to {what}")]
+    /// The connection was closed, or the engine did not respond in time.
+    #[error("no response from {engine} to the request to {what}")]
     Silent {
-        /// Which engine.
+        /// The engine.
         engine: &'static str,
-        /// What it was asked.
+        /// The operation, as in "load an image".
         what: String,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// An answer that is none.
-    #[error("{engine} answered something else when it was asked to {what}: {why}")]
+    /// The response can't be parsed.
+    #[error("invalid response from {engine} to the request to {what}: {why}")]
     Answer {
-        /// Which engine.
+        /// The engine.
         engine: &'static str,
-        /// What it was asked.
+        /// The operation, as in "load an image".
         what: String,
         /// What is wrong with it.
         why: String,
     },
-    /// The engine said no.
+    /// The engine reported an error.
     #[error("{engine} refused to {what}: {said}")]
     Refused {
-        /// Which engine.
+        /// The engine.
         engine: &'static str,
-        /// What it was asked.
+        /// The operation, as in "load an image".
         what: String,
-        /// What it said.
+        /// Its message.
         said: String,
     },
-    /// Nothing that the engine can run.
-    #[error("cannot write `{to}`: the image is for {found}, and the engine runs {runs}")]
+    /// No image is for the platform of the engine.
+    #[error("cannot write `{to}`: the image is for {found}, but the engine runs {runs}")]
     Platform {
-        /// Where it was to go.
+        /// The destination.
         to: Named,
-        /// What the engine runs.
+        /// The platform of the engine.
         runs: Platform,
         /// The platforms of the image.
         found: String,
     },
-    /// A signature, a chart.
-    #[error("cannot write `{0}`: there is no image of a file system in it")]
+    /// What should be loaded is an artifact, such as a signature or a chart.
+    #[error("cannot write `{0}`: the source is an artifact, not a container image")]
     NoProgram(Named),
     /// The engine has no image of this name.
     #[error("there is no image at `{0}`")]
     Nothing(Named),
-    /// The engine took it, and has it not.
-    #[error("the engine took the image and does not have it as `{0}`")]
+    /// The engine reported success, but does not have the image.
+    #[error("the engine loaded the image, but does not have it as `{0}`")]
     Lost(Named),
 }
 
-fn tried(engines: &[(Kind, Error)]) -> String {
+/// One line for each engine that was tried.
+fn list_attempts(engines: &[(Kind, Error)]) -> String {
     engines.iter().map(|(kind, error)| format!("\n  {:<11} {}", kind.title(), chain(error))).collect()
 }
 
-/// An error with its causes.
+/// The message of an error and its causes.
 fn chain(error: &dyn std::error::Error) -> String {
     let source = error.source().map(|source| format!(": {}", chain(source)));
     format!("{error}{}", source.unwrap_or_default())
 }
 
 impl Error {
-    /// The next step, where there is a usual one.
+    /// The next step for the user, if there is one.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Store(error) => return error.hint(),
@@ -122,39 +123,39 @@ impl Error {
                 let denied =
                     tried.iter().find(|(_, error)| error.is_denied()).and_then(|(_, error)| error.hint());
                 denied.unwrap_or_else(|| {
-                    "start one of them, or write an archive that any of them loads: `-o oci-archive:FILE`"
+                    "start one of them, or write an archive that each of them can load: `-o oci-archive:FILE`"
                         .into()
                 })
             }
             Self::Program { engine, program, searched } => format!(
-                "install {engine}, or put the directory of `{program}` into PATH ({searched} were searched)"
+                "install {engine}, or add the directory of `{program}` to PATH ({searched} directories were searched)"
             ),
             Self::Connect { engine, source, .. } => connecting(engine, source.kind()),
             Self::Endpoint { .. } => {
                 "set DOCKER_HOST to `unix:///PATH` or `tcp://HOST:PORT`, or write an archive and \
-                                      let `docker load -i FILE` take it"
+                 load it with `docker load -i FILE`"
                     .into()
             }
             Self::Silent { source, .. } if source.kind() == ErrorKind::TimedOut => {
-                "the engine may be busy: try again, or look into its log".into()
+                "the engine may be busy: try again, or check its log".into()
             }
-            Self::Silent { .. } => "look into the engine's log, and try again".into(),
-            Self::Answer { .. } => "check that it is the engine that listens there".into(),
+            Self::Silent { .. } => "check the engine's log, and try again".into(),
+            Self::Answer { .. } => "check that the engine listens at this address, not another server".into(),
             Self::Refused { said, .. } if said.contains("invalid tar header") => {
-                "Docker before 23.0 knows nothing of zstd: build the image with `--compression gzip`".into()
+                "Docker before 23.0 does not support zstd: build the image with `--compression gzip`".into()
             }
             Self::Refused { said, .. } if said.contains("permission denied") => {
-                "run it as a user who may talk to the engine, such as root".into()
+                "run the command as a user with access to the engine, such as root".into()
             }
             Self::Refused { .. } => return None,
             Self::Platform { .. } => {
-                "build it for the engine's platform, or write `oci-archive:FILE` and let the \
-                                      engine's own client load it"
+                "build the image for the platform of the engine, or write `oci-archive:FILE` and load it with \
+                 the engine's own client"
                     .into()
             }
             Self::NoProgram(_) => "copy it to a layout: `oci:DIR`".into(),
-            Self::Nothing(_) => "check name and tag; a tag that nothing says is `latest`".into(),
-            Self::Lost(_) => "look into the engine's log; somebody may have removed it meanwhile".into(),
+            Self::Nothing(_) => "check the name and the tag; without a tag, `latest` is used".into(),
+            Self::Lost(_) => "check the engine's log; the image may have been removed in the meantime".into(),
         })
     }
 
@@ -166,13 +167,13 @@ impl Error {
 fn connecting(engine: &str, why: ErrorKind) -> String {
     match (why, engine) {
         (ErrorKind::PermissionDenied, "Docker") => {
-            "run it as root, or join the group that owns the socket: `sudo usermod -aG docker $USER`, then log in again"
+            "run the command as root, or join the group that owns the socket: `sudo usermod -aG docker $USER`, then log in again"
                 .into()
         }
-        (ErrorKind::PermissionDenied, _) => format!("run it as a user who may talk to {engine}, such as root"),
-        (_, "Docker") => "start it: `systemctl start docker`; DOCKER_HOST says where it listens otherwise".into(),
+        (ErrorKind::PermissionDenied, _) => format!("run the command as a user with access to {engine}, such as root"),
+        (_, "Docker") => "start it with `systemctl start docker`, or set DOCKER_HOST to where it listens".into(),
         _ => format!(
-            "start it: `systemctl start {engine}`; CONTAINERD_ADDRESS says where it listens otherwise"
+            "start it with `systemctl start {engine}`, or set CONTAINERD_ADDRESS to where it listens"
         ),
     }
 }

@@ -1,6 +1,6 @@
-//! As much of HTTP as Docker's API needs: one request a connection, over a socket or TCP.
+//! A minimal HTTP client for the Docker API: one request per connection, over a Unix socket or TCP.
 //!
-//! Nothing is waited for without an end, and nothing is read without a bound. Source: RFC 9112.
+//! All waits have a timeout and all reads a limit. Source: RFC 9112.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs as _};
@@ -10,62 +10,67 @@ use std::time::Duration;
 use super::Observer;
 use coracle_core::fs::{self, Connection};
 
-/// How long nobody asks whether to go on.
-const MOMENT: Duration = Duration::from_millis(100);
+/// The interval at which cancellation is polled.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Bytes of a status line with its headers, and of a line that gives a chunk's size.
+/// The maximum size of the status line with all headers, and of the line with the size of a chunk.
 const MAX_HEAD: u64 = 64 << 10;
 
-/// Where a server listens.
+/// The address of a server.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Endpoint {
+    /// The path of a Unix socket.
     Socket(PathBuf),
+    /// `HOST:PORT`.
     Tcp(String),
 }
 
 
-/// A connection that waits for its peer as long as its patience lasts and nobody asks to end.
+/// A connection with a timeout that polls for cancellation.
 struct Patient<'a> {
     stream: Box<dyn Connection>,
     observer: &'a Observer<'a>,
+    /// The timeout in poll intervals.
     moments: u128,
 }
 
-/// An answer: its status, and its body to be read.
+/// A response whose body has not been read yet.
 pub(super) struct Answer<'a> {
     pub(super) status: u16,
     pub(super) body: Body<'a>,
 }
 
-/// The body of an answer.
+/// The body of a response.
 pub(super) struct Body<'a> {
     reader: BufReader<Patient<'a>>,
     rest: Rest,
 }
 
-/// What is still to come.
+/// How the body ends. Source: RFC 9112, 6.3.
 enum Rest {
+    /// After this number of bytes.
     Bytes(u64),
-    /// So many bytes of this chunk, and then others.
+    /// Chunked; this number of bytes is left of the current chunk.
     Chunks(u64),
+    /// When the connection is closed.
     UntilClosed,
 }
 
-/// What a request carries: how many bytes, and who writes them.
+/// A function that writes the body of a request.
 pub(super) type Writer<'w> = dyn FnOnce(&mut dyn Write) -> io::Result<()> + 'w;
 
 impl Endpoint {
-    /// Connects, and no more.
+    /// Connects without sending anything.
     pub(super) fn connect(&self) -> io::Result<Box<dyn Connection>> {
         match self {
-            Self::Socket(path) => fs::connect(path, MOMENT),
+            Self::Socket(path) => fs::connect(path, POLL_INTERVAL),
             Self::Tcp(address) => {
                 let mut last = io::Error::from(ErrorKind::AddrNotAvailable);
                 for address in address.to_socket_addrs()? {
                     match TcpStream::connect_timeout(&address, Duration::from_secs(10)) {
                         Ok(stream) => {
-                            stream.set_read_timeout(Some(MOMENT))?;
-                            stream.set_write_timeout(Some(MOMENT))?;
+                            stream.set_read_timeout(Some(POLL_INTERVAL))?;
+                            stream.set_write_timeout(Some(POLL_INTERVAL))?;
                             return Ok(Box::new(stream));
                         }
                         Err(error) => last = error,
@@ -77,7 +82,8 @@ impl Endpoint {
     }
 }
 
-/// Sends a request over `stream` and reads the head of the answer. A server may answer before it has read all.
+/// Sends a request over `stream` and reads the head of the response. `content` is the size of the
+/// body and its writer. The server may respond before it has read the whole body.
 pub(super) fn ask<'a>(
     stream: Box<dyn Connection>,
     request: &str,
@@ -85,7 +91,7 @@ pub(super) fn ask<'a>(
     patience: Duration,
     observer: &'a Observer<'a>,
 ) -> io::Result<Answer<'a>> {
-    let moments = patience.as_millis() / MOMENT.as_millis();
+    let moments = patience.as_millis() / POLL_INTERVAL.as_millis();
     let mut patient = Patient { stream, observer, moments: moments.max(1) };
     let size = content.as_ref().map_or(0, |(size, _)| *size);
     let kind = if content.is_some() { "Content-Type: application/x-tar\r\n" } else { "" };
@@ -97,50 +103,53 @@ pub(super) fn ask<'a>(
         written = write(&mut patient);
     }
     match written {
-        // What it has to say tells more than that it takes nothing any more.
+        // The response explains more than the write error.
         Err(error) if matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => {
-            answer(patient).map_err(|_| error)
+            read_response(patient).map_err(|_| error)
         }
-        written => written.and_then(|()| answer(patient)),
+        written => written.and_then(|()| read_response(patient)),
     }
 }
 
-fn answer(patient: Patient<'_>) -> io::Result<Answer<'_>> {
+/// Reads the head of a response.
+fn read_response(patient: Patient<'_>) -> io::Result<Answer<'_>> {
     let mut reader = BufReader::new(patient);
     loop {
         let mut head = (&mut reader).take(MAX_HEAD);
-        let first = line(&mut head)?;
-        let mut words = first.splitn(3, ' ');
-        let (version, status) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        let first = read_line(&mut head)?;
+        let mut parts = first.splitn(3, ' ');
+        let (version, status) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
         let status = status.parse::<u16>().ok().filter(|_| version.starts_with("HTTP/1."));
-        let status = status.ok_or_else(|| invalid("it speaks no HTTP"))?;
+        let status = status.ok_or_else(|| invalid("it is not HTTP"))?;
         let mut rest = Rest::UntilClosed;
         loop {
-            let header = line(&mut head)?;
+            let header = read_line(&mut head)?;
             if header.is_empty() {
                 break;
             }
             let (name, value) = header.split_once(':').ok_or_else(|| invalid("a header has no colon"))?;
             match (name.to_ascii_lowercase().as_str(), value.trim()) {
                 ("content-length", value) if !matches!(rest, Rest::Chunks(_)) => {
-                    rest = Rest::Bytes(value.parse().map_err(|_| invalid("its length is no number"))?);
+                    rest = Rest::Bytes(
+                        value.parse().map_err(|_| invalid("its Content-Length is not a number"))?,
+                    );
                 }
                 ("transfer-encoding", value) if value.eq_ignore_ascii_case("chunked") => {
                     rest = Rest::Chunks(0);
                 }
-                ("transfer-encoding", _) => return Err(invalid("its encoding is unknown")),
+                ("transfer-encoding", _) => return Err(invalid("its Transfer-Encoding is not supported")),
                 _ => {}
             }
         }
-        // Of these, another follows.
+        // After an informational response, the final one follows.
         if !(100..200).contains(&status) {
             return Ok(Answer { status, body: Body { reader, rest } });
         }
     }
 }
 
-/// A line without its end.
-fn line(reader: &mut impl BufRead) -> io::Result<String> {
+/// Reads a line, without its end.
+fn read_line(reader: &mut impl BufRead) -> io::Result<String> {
     let mut line = Vec::new();
     reader.read_until(b'\n', &mut line)?;
     if line.pop() != Some(b'\n') {
@@ -149,7 +158,7 @@ fn line(reader: &mut impl BufRead) -> io::Result<String> {
     if line.last() == Some(&b'\r') {
         line.pop();
     }
-    String::from_utf8(line).map_err(|_| invalid("its head is no text"))
+    String::from_utf8(line).map_err(|_| invalid("its headers are not UTF-8"))
 }
 
 fn invalid(why: &'static str) -> io::Error {
@@ -157,7 +166,7 @@ fn invalid(why: &'static str) -> io::Error {
 }
 
 fn cut() -> io::Error {
-    io::Error::new(ErrorKind::UnexpectedEof, "the connection was closed in the middle")
+    io::Error::new(ErrorKind::UnexpectedEof, "the connection was closed too early")
 }
 
 impl Read for Body<'_> {
@@ -181,7 +190,7 @@ impl Read for Body<'_> {
             Rest::Chunks(left) => {
                 *left -= read;
                 if *left == 0 {
-                    line(&mut (&mut self.reader).take(2))?;
+                    read_line(&mut (&mut self.reader).take(2))?;
                 }
             }
             Rest::UntilClosed => {}
@@ -191,11 +200,11 @@ impl Read for Body<'_> {
 }
 
 impl Body<'_> {
-    /// What follows the chunk that is done; trailers are left.
+    /// Reads the size of the next chunk. Trailers are ignored.
     fn next_chunk(&mut self) -> io::Result<Rest> {
-        let head = line(&mut (&mut self.reader).take(MAX_HEAD))?;
+        let head = read_line(&mut (&mut self.reader).take(MAX_HEAD))?;
         let size = head.split(';').next().unwrap_or_default().trim();
-        match u64::from_str_radix(size, 16).map_err(|_| invalid("a chunk has no size"))? {
+        match u64::from_str_radix(size, 16).map_err(|_| invalid("a chunk has no valid size"))? {
             0 => Ok(Rest::Bytes(0)),
             size => Ok(Rest::Chunks(size)),
         }
@@ -203,7 +212,8 @@ impl Body<'_> {
 }
 
 impl Patient<'_> {
-    /// Tries until something happens.
+    /// Retries on `WouldBlock` or `TimedOut` until success, another error, cancellation or the
+    /// timeout.
     fn attempt(
         &mut self,
         mut act: impl FnMut(&mut dyn Connection) -> io::Result<usize>,
@@ -218,7 +228,7 @@ impl Patient<'_> {
                 done => return done,
             }
         }
-        Err(io::Error::new(ErrorKind::TimedOut, "it was silent for too long"))
+        Err(io::Error::new(ErrorKind::TimedOut, "it did not respond in time"))
     }
 }
 

@@ -1,8 +1,9 @@
-//! Local engines: images into Docker, Podman (and so Buildah, CRI-O) and containerd, and out of them.
+//! Local container engines: loads images into Docker, Podman (which shares its storage with Buildah
+//! and CRI-O) and containerd, and saves images from them.
 //!
-//! An engine is asked what it has before anything is sent; what is sent is an archive, streamed. One image is sent: that of
-//! the platform which the engine runs. It does not know how an image was made. Docker is talked to over its socket, the
-//! others through their own programs, `podman` and `ctr`, since that is the way they are open to.
+//! The image of the engine's platform is streamed as an archive, without content that the engine
+//! has already. The module does not depend on how images are built. Docker is used through its API,
+//! the others through their command-line clients `podman` and `ctr`.
 
 mod choose;
 mod containerd;
@@ -28,29 +29,30 @@ use coracle_core::reference::Reference;
 use crate::layout::{Archive, Open};
 use choose::Chosen;
 
-/// Hears of bytes that have gone out or come in, and says whether to go on. When it has once said no, it goes on to.
+/// Called with the number of bytes transferred since the last call. `Break` cancels the operation;
+/// all later calls must return it too.
 pub type Observer<'a> = dyn Fn(u64) -> ControlFlow<()> + Sync + 'a;
 
-/// What the environment decides about engines.
+/// The configuration of engines.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Settings {
-    /// Where Docker may listen, as `DOCKER_HOST` has it: `unix:///var/run/docker.sock`, `tcp://127.0.0.1:2375`. The first
-    /// that there is counts.
+    /// Docker endpoints in the form of `DOCKER_HOST`: `unix:///var/run/docker.sock`,
+    /// `tcp://127.0.0.1:2375`. The first that accepts connections is used.
     pub docker: Vec<String>,
-    /// containerd's socket.
+    /// The socket of containerd.
     pub containerd: PathBuf,
-    /// containerd's namespace where a place names none.
+    /// The containerd namespace of image names without one.
     pub namespace: String,
-    /// The directories where `podman` and `ctr` are looked for.
+    /// The directories to search for `podman` and `ctr`.
     pub search: Vec<PathBuf>,
-    /// Where an archive stands for a moment that an engine gives; `copy` from an engine needs one.
+    /// The directory for temporary archives, which copying from an engine needs.
     pub temporary: PathBuf,
-    /// How long an engine may be silent: when it is asked something, and twenty times as long while it takes an image in.
+    /// The timeout of each read and write. While an image is loaded it is 20 times as long.
     pub patience: Duration,
 }
 
 impl Default for Settings {
-    /// What holds where the environment says nothing; no directory is searched for programs.
+    /// The usual sockets, and no directories to search for programs.
     fn default() -> Self {
         Self {
             docker: vec!["unix:///var/run/docker.sock".into()],
@@ -63,66 +65,66 @@ impl Default for Settings {
     }
 }
 
-/// What has become of an image at an engine.
+/// The result of loading an image.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Loaded {
-    /// The digest of the manifest that was loaded.
+    /// The digest of the loaded manifest.
     pub digest: Digest,
-    /// The platform that was chosen, where there were several.
+    /// The selected platform. `None` if the image has one platform only.
     pub chosen: Option<Platform>,
-    /// How it got there.
+    /// What was done.
     pub how: How,
 }
 
-/// How an image got to an engine.
+/// What loading an image did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum How {
-    /// It was there under its name.
+    /// Nothing: the engine had the image with this name.
     Unchanged,
-    /// It was there, and got one more name.
+    /// The engine had the image; it was tagged.
     Named,
-    /// It was sent.
+    /// The image was sent.
     Sent {
-        /// The layers that went out.
+        /// The number of layers sent.
         layers: usize,
-        /// The layers that the engine had.
+        /// The number of layers that the engine had.
         present: usize,
-        /// All bytes that went out.
+        /// The size of the archive in bytes.
         bytes: u64,
     },
 }
 
-/// What an engine has of an image.
+/// How much of an image an engine has.
 #[derive(Debug)]
 enum Has {
-    /// All of it, under its name.
+    /// The whole image, with the name.
     Named,
-    /// All of it, under another name or none; what the engine calls it.
+    /// The whole image, without the name. The value is its name or ID in the engine.
     Unnamed(String),
-    /// So many of its layers, from the lowest.
+    /// This number of its lowest layers.
     Layers(usize),
 }
 
-/// What every engine can do, each in its own way.
+/// The operations of an engine.
 trait Engine {
-    /// What it runs.
+    /// The platform that the engine runs.
     fn platform(&self) -> Result<Platform, Error>;
-    /// What it has of `image`, and under `name`.
+    /// Looks up how much of `image` the engine has, and whether it has the name.
     fn ask(&self, name: &Reference, image: &Chosen) -> Result<Has, Error>;
-    /// Gives the image that it calls `known` one more name.
+    /// Tags the image with the name or ID `known` as `name`.
     fn name(&self, known: &str, name: &Reference) -> Result<(), Error>;
-    /// Takes an archive in.
+    /// Loads an archive.
     fn send(&self, archive: &Archive, open: &Open<'_>) -> Result<(), Error>;
-    /// Writes the image to an archive at `path`.
+    /// Saves the image to an archive at `path`.
     fn save(&self, name: &Reference, path: &Path) -> Result<(), Error>;
 }
 
-/// Brings the image of `graph` to the engine, under its name there; of several platforms, that of the engine. `open` reads
-/// a blob, and tells the observer of its bytes.
+/// Loads the image of `graph` into an engine. An image of several platforms is reduced to the
+/// engine's. `open` opens a blob, and must report its bytes to the observer.
 ///
 /// # Errors
-/// When the engine can't be reached or refuses, has another platform, or a blob is not what its digest says. Then the name
-/// stands for what it stood for before.
+/// Fails if the engine can't be reached or refuses, no image is for its platform, or a blob does
+/// not match its digest. The name is unchanged then.
 pub fn load(
     graph: &Graph,
     open: &Open<'_>,
@@ -139,7 +141,7 @@ pub fn load(
             How::Named
         }
         Has::Layers(present) => match send(&*engine, &image, open, to, present) {
-            // What it had a moment ago may have gone, or its kind of storage wants all of it.
+            // The layers may be gone, or the storage may need all of them: send everything.
             Err(Error::Refused { .. }) if present > 0 => send(&*engine, &image, open, to, 0)?,
             sent => sent?,
         },
@@ -150,7 +152,7 @@ pub fn load(
     Ok(Loaded { digest: image.digest, chosen: image.is_chosen.then_some(image.platform), how })
 }
 
-/// Sends what the engine lacks, when it has the lowest layers.
+/// Sends the image without its lowest `present` layers.
 fn send(
     engine: &dyn Engine,
     image: &Chosen,
@@ -158,25 +160,26 @@ fn send(
     to: &Named,
     present: usize,
 ) -> Result<How, Error> {
-    let (there, lacking) = image.layers.split_at(present.min(image.layers.len()));
-    let there: BTreeSet<Digest> = there.iter().filter(|layer| !lacking.contains(layer)).copied().collect();
-    let archive = Archive::named(&image.graph, std::slice::from_ref(&to.name))?.without(&there);
+    let (present_layers, missing_layers) = image.layers.split_at(present.min(image.layers.len()));
+    let skipped: BTreeSet<Digest> =
+        present_layers.iter().filter(|layer| !missing_layers.contains(layer)).copied().collect();
+    let archive = Archive::named(&image.graph, std::slice::from_ref(&to.name))?.without(&skipped);
     engine.send(&archive, open)?;
-    Ok(How::Sent { layers: lacking.len(), present, bytes: archive.size() })
+    Ok(How::Sent { layers: missing_layers.len(), present, bytes: archive.size() })
 }
 
-/// Writes the image at the engine to an archive at `path`.
+/// Saves an image of an engine to an archive at `path`.
 ///
 /// # Errors
-/// When the engine can't be reached, has no such image, or the file can't be written.
+/// Fails if the engine can't be reached or has no such image, or the file can't be written.
 pub fn save(from: &Named, path: &Path, settings: &Settings, observer: &Observer<'_>) -> Result<(), Error> {
     connect(from, settings, observer)?.save(&from.name, path)
 }
 
-/// The engine that is there: Docker, else Podman, else containerd.
+/// Detects the local engine: the first of Docker, Podman and containerd that responds.
 ///
 /// # Errors
-/// When there is none that answers; with what was tried.
+/// Fails with the error of each if none responds.
 pub fn present(settings: &Settings, observer: &Observer<'_>) -> Result<Kind, Error> {
     let kinds = [Kind::Docker, Kind::Podman, Kind::Containerd { namespace: None }];
     let mut tried = Vec::new();

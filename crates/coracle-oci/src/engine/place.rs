@@ -1,34 +1,35 @@
-//! An image at an engine: `docker-daemon:NAME[:TAG]`, `containers-storage:NAME[:TAG]`, `containerd:[NAMESPACE@]NAME[:TAG]`.
+//! Image names of engines: `docker-daemon:NAME[:TAG]`, `containers-storage:NAME[:TAG]`,
+//! `containerd:[NAMESPACE@]NAME[:TAG]`.
 
 use std::fmt;
 use std::str::FromStr;
 
 use coracle_core::reference::Reference;
 
-/// The engines.
+/// A container engine.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Kind {
-    /// The daemon of Docker.
+    /// The Docker daemon.
     Docker,
-    /// The storage that Podman, Buildah and CRI-O share.
+    /// The storage of Podman, Buildah and CRI-O.
     Podman,
-    /// containerd, which keeps images apart by namespaces; `k8s.io` is what a kubelet sees.
+    /// containerd, whose images belong to namespaces; Kubernetes uses `k8s.io`.
     Containerd {
-        /// The namespace, if one was written.
+        /// The namespace. `None` for the configured one.
         namespace: Option<String>,
     },
 }
 
-/// A name at an engine.
+/// The name of an image in an engine.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Named {
-    /// Which engine.
+    /// The engine.
     pub kind: Kind,
-    /// The name there.
+    /// The name in the engine.
     pub name: Reference,
 }
 
-/// A text that names no image at an engine.
+/// A text is not the name of an image in an engine.
 #[derive(Debug, thiserror::Error)]
 #[error("{why}")]
 pub struct ParseNamedError {
@@ -37,22 +38,22 @@ pub struct ParseNamedError {
 }
 
 impl ParseNamedError {
-    /// What to write instead.
+    /// The next step for the user.
     pub fn hint(&self) -> &str {
         &self.hint
     }
 }
 
-/// The transports, as skopeo and its kin have them but for the last, which has none there.
+/// The transport prefixes: the first two are those of skopeo, the last is our own.
 const TRANSPORTS: [&str; 3] = ["docker-daemon:", "containers-storage:", "containerd:"];
 
-/// Whether `text` is about an engine.
+/// Whether `text` starts with the transport of an engine.
 pub fn is_place(text: &str) -> bool {
     TRANSPORTS.iter().any(|transport| text.starts_with(transport))
 }
 
 impl Kind {
-    /// What its users call it.
+    /// The name for display.
     pub fn title(&self) -> &'static str {
         match self {
             Self::Docker => "Docker",
@@ -61,6 +62,7 @@ impl Kind {
         }
     }
 
+    /// The transport prefix, with its colon.
     fn transport(&self) -> &'static str {
         match self {
             Self::Docker => "docker-daemon:",
@@ -80,8 +82,8 @@ impl FromStr for Named {
             "docker-daemon" => (Kind::Docker, rest),
             "containers-storage" if rest.starts_with('[') => {
                 return Err(refused(
-                    "a storage can't be named here".into(),
-                    "leave `[…]` out; Podman's own settings say where its storage is (CONTAINERS_STORAGE_CONF)",
+                    "a storage specifier `[…]` is not supported".into(),
+                    "remove `[…]`; set CONTAINERS_STORAGE_CONF to select the storage of Podman",
                 ));
             }
             "containers-storage" => (Kind::Podman, rest),
@@ -91,7 +93,7 @@ impl FromStr for Named {
                 }
                 Some((namespace, name)) if !name.starts_with("sha256:") => {
                     return Err(refused(
-                        format!("`{namespace}` is no namespace"),
+                        format!("`{namespace}` is not a valid namespace"),
                         "a namespace has letters and digits, with `-`, `_` or `.` between them, such as `k8s.io`",
                     ));
                 }
@@ -99,15 +101,15 @@ impl FromStr for Named {
             },
             _ => {
                 return Err(refused(
-                    format!("`{transport}:` is no engine"),
+                    format!("`{transport}:` is not the transport of an engine"),
                     "write `docker-daemon:NAME`, `containers-storage:NAME` or `containerd:NAME`",
                 ));
             }
         };
         if name.contains('@') {
             return Err(refused(
-                "a digest is what an image has, it can't be given".into(),
-                "name it by a tag: `NAME[:TAG]`",
+                "an image in an engine can't be selected by digest".into(),
+                "use a tag: `NAME[:TAG]`",
             ));
         }
         let name = name.parse::<Reference>().map_err(|error| refused(error.to_string(), &error.hint()))?;
@@ -115,7 +117,7 @@ impl FromStr for Named {
     }
 }
 
-/// Source: containerd's `pkg/identifiers`.
+/// Whether `text` is a valid namespace. Source: containerd's `pkg/identifiers`.
 fn is_namespace(text: &str) -> bool {
     let words = text.split(['.', '_', '-']);
     text.len() <= 76
@@ -137,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_print_as_they_parse() {
+    fn display_round_trips() {
         for text in [
             "docker-daemon:shop:1.2",
             "containers-storage:localhost/shop:1.2",
@@ -150,16 +152,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_none() {
+    fn rejects_invalid_names() {
         let digest = format!("sha256:{}", "0".repeat(64));
         for (text, why) in [
             ("docker-daemon:", "is not an image name"),
             ("docker-daemon:Shop", "is not an image name"),
-            ("containers-storage:[overlay@/x+/y]shop", "a storage can't be named"),
-            ("containerd:-x@shop", "`-x` is no namespace"),
-            ("containerd:@shop", "`` is no namespace"),
-            (&format!("containerd:shop@{digest}"), "a digest"),
-            (&format!("docker-daemon:shop@{digest}"), "a digest"),
+            ("containers-storage:[overlay@/x+/y]shop", "a storage specifier"),
+            ("containerd:-x@shop", "`-x` is not a valid namespace"),
+            ("containerd:@shop", "`` is not a valid namespace"),
+            (&format!("containerd:shop@{digest}"), "by digest"),
+            (&format!("docker-daemon:shop@{digest}"), "by digest"),
         ] {
             let error = text.parse::<Named>().unwrap_err();
             assert!(error.to_string().contains(why), "{text}: {error}");

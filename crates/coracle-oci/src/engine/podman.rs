@@ -1,4 +1,5 @@
-//! Podman, whose storage Buildah and CRI-O share, through its own program. Source: podman-load(1), podman-image-exists(1).
+//! Podman, through its command-line client. Its storage is shared with Buildah and CRI-O. Source:
+//! podman-load(1), podman-image-exists(1).
 
 use std::path::Path;
 
@@ -11,19 +12,21 @@ use crate::layout::{Archive, Open};
 
 const ENGINE: &str = "Podman";
 
+/// The `podman` program.
 pub(super) struct Podman<'a> {
     program: Program,
     observer: &'a Observer<'a>,
 }
 
 impl<'a> Podman<'a> {
+    /// Finds `podman`.
     pub(super) fn find(settings: &Settings, observer: &'a Observer<'a>) -> Result<Self, Error> {
         Ok(Self { program: Program::find(ENGINE, "podman", &settings.search)?, observer })
     }
 
-    /// The manifest and the config of the image that it calls `name`.
+    /// The digests of the manifest and the config of an image. `None` if there is no such image.
     fn image(&self, name: &str) -> Result<Option<(String, String)>, Error> {
-        let what = "show an image";
+        let what = "inspect an image";
         let exists = self.program.run(what, &["image", "exists", name])?;
         match exists.code() {
             Some(0) => {}
@@ -39,7 +42,7 @@ impl<'a> Podman<'a> {
 
 impl Engine for Podman<'_> {
     fn platform(&self) -> Result<Platform, Error> {
-        let what = "tell its platform";
+        let what = "report its platform";
         let shown = self.program.answer(what, &["info", "--format", "{{.Host.OS}}/{{.Host.Arch}}"])?;
         shown.trim().parse().map_err(|error: coracle_core::platform::ParsePlatformError| Error::Answer {
             engine: ENGINE,
@@ -54,13 +57,13 @@ impl Engine for Podman<'_> {
             return Ok(Has::Named);
         }
         let id = image.id.hex();
-        // With other bytes of the same layers it would have another digest.
+        // The same config with other compressed layers has another manifest digest.
         let has = self.image(&id)?.is_some_and(|known| known == own);
         Ok(if has { Has::Unnamed(id) } else { Has::Layers(0) })
     }
 
     fn name(&self, known: &str, name: &Reference) -> Result<(), Error> {
-        self.program.answer("name an image", &["tag", known, &name.full_name()]).map(drop)
+        self.program.answer("tag an image", &["tag", known, &name.full_name()]).map(drop)
     }
 
     fn send(&self, archive: &Archive, open: &Open<'_>) -> Result<(), Error> {

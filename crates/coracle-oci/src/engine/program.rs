@@ -1,4 +1,4 @@
-//! The programs of engines: found, run, and held to their word.
+//! Finds and runs the command-line clients of engines.
 
 use std::io::{self, Read};
 use std::ops::ControlFlow;
@@ -9,19 +9,19 @@ use std::thread;
 use super::{Error, Observer};
 use crate::layout::{self, Archive, Open, WriteError};
 
-/// Bytes that are kept of what a program says; the rest is read and let go.
-const MAX_SAID: usize = 1 << 20;
+/// The number of bytes that are kept of each output stream; the rest is discarded.
+const MAX_OUTPUT: usize = 1 << 20;
 
-/// A program of an engine.
+/// The command-line client of an engine.
 #[derive(Debug)]
 pub(super) struct Program {
     engine: &'static str,
     path: PathBuf,
-    /// What each of its commands begins with.
+    /// The arguments before those of each command.
     pub(super) always: Vec<String>,
 }
 
-/// What a program has left.
+/// The exit status and output of a program.
 pub(super) struct Finished {
     status: ExitStatus,
     pub(super) stdout: String,
@@ -29,7 +29,8 @@ pub(super) struct Finished {
 }
 
 impl Program {
-    /// The program in the first of the directories that has it; relative ones may be anybody's.
+    /// Finds the program in the directories. Relative ones are skipped, because the working
+    /// directory is not trusted.
     pub(super) fn find(
         engine: &'static str,
         program: &'static str,
@@ -41,20 +42,20 @@ impl Program {
         Ok(Self { engine, path, always: Vec::new() })
     }
 
-    /// Runs it to its end, whatever that is.
+    /// Runs the program. Any exit status is returned.
     pub(super) fn run(&self, what: &str, arguments: &[&str]) -> Result<Finished, Error> {
         let child = self.start(what, arguments, false)?;
         self.finish(what, child, None).map(|(finished, _)| finished)
     }
 
-    /// Runs it; it has to succeed, and what it prints is its answer.
+    /// Runs the program and returns its standard output. Fails if the exit status is not 0.
     pub(super) fn answer(&self, what: &str, arguments: &[&str]) -> Result<String, Error> {
         let finished = self.run(what, arguments)?;
         if finished.status.success() { Ok(finished.stdout) } else { Err(self.refused(what, &finished)) }
     }
 
-    /// Lets it read an archive. When that can't be written to its end, the program gets a part of it, which it refuses
-    /// by itself, and tidies up.
+    /// Runs the program with an archive as its standard input. If writing fails, the program gets a
+    /// truncated archive, which it rejects.
     pub(super) fn feed(
         &self,
         what: &str,
@@ -73,14 +74,15 @@ impl Program {
             }),
             _ if !finished.status.success() && observer(0).is_break() => Err(Error::Interrupted),
             _ if !finished.status.success() => Err(self.refused(what, &finished)),
-            // It did not want to read on, and is content all the same.
+            // The program may succeed without reading the archive to its end.
             Some(Err(WriteError::Out(_)) | Ok(())) | None => Ok(()),
         }
     }
 
+    /// The error of a program that failed.
     pub(super) fn refused(&self, what: &str, finished: &Finished) -> Error {
-        let said = finished.stderr.trim();
-        let said = if said.is_empty() { format!("{}", finished.status) } else { shown(said) };
+        let stderr = finished.stderr.trim();
+        let said = if stderr.is_empty() { finished.status.to_string() } else { shown(stderr) };
         Error::Refused { engine: self.engine, what: what.into(), said }
     }
 
@@ -92,12 +94,13 @@ impl Program {
         command.spawn().map_err(|error| self.silent(what, error))
     }
 
+    /// The error of a program that can't be started or waited for.
     fn silent(&self, what: &str, source: io::Error) -> Error {
         Error::Silent { engine: self.engine, what: what.into(), source }
     }
 
-    /// Writes to the program while what it says is read, and waits for its end.
-    #[allow(clippy::type_complexity, reason = "one caller writes, and wants to know how that went")]
+    /// Writes to the program while its output is read, and waits for its end.
+    #[allow(clippy::type_complexity, reason = "one caller writes and needs the result of it")]
     fn finish(
         &self,
         what: &str,
@@ -106,8 +109,8 @@ impl Program {
     ) -> Result<(Finished, Option<Result<(), WriteError>>), Error> {
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         thread::scope(|scope| {
-            let stdout = scope.spawn(|| stdout.map(said).unwrap_or_default());
-            let stderr = scope.spawn(|| stderr.map(said).unwrap_or_default());
+            let stdout = scope.spawn(|| stdout.map(read_start).unwrap_or_default());
+            let stderr = scope.spawn(|| stderr.map(read_start).unwrap_or_default());
             let written = stdin.zip(write).map(|(stdin, write)| write(stdin));
             let status = child.wait().map_err(|error| self.silent(what, error))?;
             let (stdout, stderr) = (stdout.join().unwrap_or_default(), stderr.join().unwrap_or_default());
@@ -117,30 +120,30 @@ impl Program {
 }
 
 impl Finished {
-    /// Its exit code, where it has one.
+    /// The exit code. `None` if a signal ended the program.
     pub(super) fn code(&self) -> Option<i32> {
         self.status.code()
     }
 }
 
-/// The first of what a program says.
-fn said(mut from: impl Read) -> String {
+/// Reads a stream to its end and returns its start.
+fn read_start(mut from: impl Read) -> String {
     let (mut text, mut chunk) = (Vec::new(), [0; 8192]);
     while let Ok(read @ 1..) = from.read(&mut chunk) {
-        let room = MAX_SAID.saturating_sub(text.len()).min(read);
+        let room = MAX_OUTPUT.saturating_sub(text.len()).min(read);
         text.extend_from_slice(chunk.get(..room).unwrap_or_default());
     }
     String::from_utf8_lossy(&text).into_owned()
 }
 
-/// What an engine says, before it is shown: on one line, without what moves a terminal, and not too much of it.
+/// Text of an engine for display: on one line, truncated, control characters escaped.
 pub(super) fn shown(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     let text: String = words.join(" ").chars().take(1000).collect();
     coracle_core::path::printable(text.as_bytes())
 }
 
-/// The path as text, for a command line.
+/// The path as a command-line argument.
 pub(super) fn text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }

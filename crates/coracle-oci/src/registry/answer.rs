@@ -1,4 +1,4 @@
-//! What a registry answered: read within bounds, and as an error without secrets.
+//! Responses: bodies are read up to a limit, error responses are redacted.
 
 use std::fmt;
 use std::io::Read;
@@ -14,107 +14,109 @@ use super::secret::Censor;
 use super::url::Url;
 use super::{retry, wire};
 
-/// How much of an error's body is read.
-const LARGEST_ERROR: u64 = 64 << 10;
+/// The number of bytes that are read of an error response.
+const MAX_ERROR_BODY: u64 = 64 << 10;
 
-/// An answer, its body not read yet.
+/// A response whose body has not been read yet.
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
     pub(super) body: Body,
-    /// Who gave it, after redirects.
+    /// The URL that it came from, after redirects.
     pub(super) url: Url,
     pub(super) request: Request,
 }
 
-/// An answer that is a no.
+/// An error response of a registry or token server.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Refusal {
-    /// The status of HTTP.
+    /// The HTTP status.
     pub status: u16,
-    /// The registry's own code: `DENIED`, `MANIFEST_UNKNOWN` …
+    /// The error code of the distribution API, such as `DENIED` or `MANIFEST_UNKNOWN`.
     pub code: Option<String>,
-    /// What the registry says, without control characters and cut where it is long.
+    /// The message of the server: redacted, truncated, control characters escaped.
     pub message: Option<String>,
-    /// How long the registry asks to wait.
+    /// The delay of the `Retry-After` header.
     pub wait: Option<Duration>,
-    /// As whom it was asked.
+    /// The login that the request used.
     pub login: Login,
 }
 
-/// What is known of whoever asks.
+/// Whether a request used credentials.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Login {
-    /// There are no credentials.
+    /// No credentials are configured.
     Nobody,
-    /// There are some.
+    /// Credentials are configured.
     Somebody,
-    /// There may be some, but a helper failed, with this error.
+    /// A credential helper failed with this error, so no credentials are sent.
     Unknown(String),
 }
 
 #[derive(Deserialize)]
-struct Document {
+struct ErrorBody {
     #[serde(default)]
-    errors: Vec<Entry>,
-    /// OAuth 2's form of it, which token servers use.
+    errors: Vec<ErrorEntry>,
+    /// The error code of OAuth 2, which token servers use.
     error: Option<String>,
     error_description: Option<String>,
-    /// Docker Hub's own.
+    /// The message of Docker Hub's token server.
     details: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Entry {
+struct ErrorEntry {
     code: Option<String>,
     message: Option<String>,
 }
 
 impl Answer {
-    /// A header that is text.
+    /// A header. `None` if it is missing or not ASCII text.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
+    /// The supported challenges of a 401 response.
     pub(super) fn challenges(&self) -> Vec<Challenge> {
         let fields = self.headers.get_all("www-authenticate").iter();
         Challenge::parse(fields.filter_map(|field| field.to_str().ok()))
     }
 
-    /// How long the server asks to wait.
+    /// The delay of the `Retry-After` header.
     pub(super) fn wait(&self) -> Option<Duration> {
         retry::asked(self.header("retry-after")?, self.header("date"))
     }
 
-    /// The whole body, unless it is larger than `limit`.
+    /// Reads the whole body. Fails if it is larger than `limit` bytes.
     pub(super) fn bytes(self, limit: u64) -> Result<(Vec<u8>, Request), Error> {
         let Self { body, request, .. } = self;
         let mut bytes = Vec::new();
         match body.into_reader().take(limit + 1).read_to_end(&mut bytes) {
             Err(error) => Err(Error::NoAnswer { failure: wire::failure_of_io(&error), request }),
             Ok(_) if bytes.len() as u64 > limit => {
-                Err(Error::Unexpected { request, why: format!("it is larger than {limit} bytes") })
+                Err(Error::Unexpected { request, why: format!("the body is larger than {limit} bytes") })
             }
             Ok(_) => Ok((bytes, request)),
         }
     }
 
-    /// Reads the rest of a small body, so that the connection can be used again; a large one ends it.
+    /// Reads the rest of a small body, so that the connection can be reused. With a large body the
+    /// connection is closed.
     pub(super) fn finish(self) {
-        let mut rest = self.body.into_reader().take(LARGEST_ERROR);
-        // Nobody needs these bytes: if they don't come, there is a new connection.
+        let mut rest = self.body.into_reader().take(MAX_ERROR_BODY);
+        // The bytes are not needed. After a failure the next request opens a new connection.
         let _ = std::io::copy(&mut rest, &mut std::io::sink());
     }
 
-    /// What it says as an error.
+    /// Reads the body and converts the response to an error.
     pub(super) fn into_error(self, censor: &Censor, login: Login) -> Error {
         let (status, wait) = (self.status, self.wait());
         let plain = self.header("content-type").is_some_and(|kind| kind.starts_with("text/plain"));
         let request = self.request;
         let mut body = Vec::new();
-        // A body that is cut says what it says.
-        let _ = self.body.into_reader().take(LARGEST_ERROR).read_to_end(&mut body);
-        let (code, message) = words(&body, plain);
+        // A truncated body is used as far as it was received.
+        let _ = self.body.into_reader().take(MAX_ERROR_BODY).read_to_end(&mut body);
+        let (code, message) = parse_error(&body, plain);
         let clean =
             |text: Option<String>| text.map(|text| censor.clean(&text)).filter(|text| !text.is_empty());
         let refusal = Refusal { status, code: clean(code), message: clean(message), wait, login };
@@ -122,12 +124,12 @@ impl Answer {
     }
 }
 
-/// The code and the message in an error's body.
-fn words(body: &[u8], plain: bool) -> (Option<String>, Option<String>) {
-    if let Ok(document) = serde_json::from_slice::<Document>(body) {
-        let Document { errors, error, error_description, details } = document;
+/// Parses the code and the message of an error body. `plain`: the body is plain text.
+fn parse_error(body: &[u8], plain: bool) -> (Option<String>, Option<String>) {
+    if let Ok(document) = serde_json::from_slice::<ErrorBody>(body) {
+        let ErrorBody { errors, error, error_description, details } = document;
         return match errors.into_iter().next() {
-            Some(Entry { code, message }) => (code, message),
+            Some(ErrorEntry { code, message }) => (code, message),
             None => (error, error_description.or(details)),
         };
     }
@@ -149,32 +151,35 @@ impl fmt::Display for Refusal {
 }
 
 impl Refusal {
+    /// The next step for the user.
     pub(super) fn hint(&self, request: &Request) -> Option<String> {
         let (registry, name) = (request.repository.registry(), request.repository.name());
         Some(match (self.status, self.code.as_deref()) {
-            (401 | 403, _) if let Login::Unknown(why) = &self.login => {
-                format!("{why}; without a login the registry refuses it")
+            (401 | 403, _) if let Login::Unknown(error) = &self.login => {
+                format!("{error}; the request was sent without credentials")
             }
             (401, _) if self.login == Login::Nobody => {
                 format!("log in with `docker login {registry}` or `podman login {registry}`")
             }
             (401 | 403, _) => {
-                format!("check that the user may do this with `{name}`, and that the login is still valid")
+                format!("check that the login is still valid and has access to `{name}`")
             }
             (404, Some("MANIFEST_BLOB_UNKNOWN"))
             | (400, Some("MANIFEST_BLOB_UNKNOWN" | "MANIFEST_UNKNOWN")) => {
-                "what the manifest names must be there first".into()
+                "push the blobs and manifests that the manifest refers to first".into()
             }
-            (404, _) => format!("check that `{registry}` has a repository `{name}`, and the tag"),
-            (413, _) => "a proxy before the registry limits the size of a request; raise its limit".into(),
+            (404, _) => format!("check that the repository `{name}` and the tag exist at `{registry}`"),
+            (413, _) => "raise the request size limit of the registry or its reverse proxy".into(),
             (429, _) => match self.wait {
                 Some(wait) => format!("try again in {} s", wait.as_secs()),
                 None if self.login == Login::Somebody => "try again later".into(),
-                None => "try again later, or log in: registries allow more to those that they know".into(),
+                None => {
+                    "try again later, or log in: rate limits are higher for users who are logged in".into()
+                }
             },
             (500..=599, _) => match self.wait {
                 Some(wait) => format!("try again in {} s", wait.as_secs()),
-                None => "the registry has a problem of its own; try again later".into(),
+                None => "the registry failed; try again later".into(),
             },
             _ => return None,
         })
@@ -186,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_and_messages() {
+    fn parses_error_bodies() {
         for (body, plain, code, message) in [
             (
                 r#"{"errors":[{"code":"DENIED","message":"no","detail":{"a":[1]}},{"code":"X"}]}"#,
@@ -207,7 +212,7 @@ mod tests {
             ("", true, None, None),
             ("\u{0}\u{1}", false, None, None),
         ] {
-            let (a, b) = words(body.as_bytes(), plain);
+            let (a, b) = parse_error(body.as_bytes(), plain);
             assert_eq!((a.as_deref(), b.as_deref()), (code, message), "{body}");
         }
     }

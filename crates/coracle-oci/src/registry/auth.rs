@@ -1,4 +1,4 @@
-//! Who the registry thinks we are: credentials looked up once, tokens kept as long as they are good.
+//! Authentication: credentials are looked up once, tokens are reused until they expire.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,28 +9,28 @@ use super::token::{self, Asked, Token};
 use super::wire::Wire;
 use super::{Credential, Error, Repository, Secret, Settings, credentials, scope};
 
-/// What is known of all registries.
+/// The cached credentials, tokens and `Authorization` headers of all registries.
 #[derive(Default)]
 pub(super) struct Auth {
     known: Mutex<Known>,
-    /// Held while somebody gets a token, so that the others wait for it instead of asking too.
+    /// Held while a token is fetched, so that other threads reuse it instead of fetching their own.
     turn: Mutex<()>,
 }
 
 #[derive(Default)]
 struct Known {
-    /// By repository: files know credentials for a part of a registry.
+    /// By repository, because files can have credentials for a namespace or a repository.
     credentials: BTreeMap<Repository, Option<Credential>>,
-    /// What went wrong when they were asked for.
+    /// Errors of credential helpers.
     failed: BTreeMap<Repository, String>,
     /// By repository and scopes.
     tokens: BTreeMap<(Repository, String), Token>,
-    /// Headers of repositories whose registry wants no tokens.
+    /// Headers of repositories that use Basic authentication or a registry token.
     plain: BTreeMap<Repository, Secret>,
 }
 
 impl Auth {
-    /// The header to begin with: what the registry took before.
+    /// The cached header. `None` if there is none or its token has expired.
     pub(super) fn ready(&self, repository: &Repository, scopes: &[String]) -> Option<Secret> {
         let known = self.known();
         let token = known.tokens.get(&(repository.clone(), scopes.join(" ")));
@@ -38,21 +38,22 @@ impl Auth {
         token.or_else(|| known.plain.get(repository).cloned())
     }
 
-    /// The header that satisfies `answer`, a 401, after `used` was not enough; none when there is nothing better.
+    /// Returns the header that satisfies `answer`, a 401 response to a request with `used`.
+    /// `None` if there is no other header to try.
     pub(super) fn renew(
         &self,
         wire: &Wire,
         settings: &Settings,
-        who: (&Repository, &[String]),
+        access: (&Repository, &[String]),
         answer: &Answer,
         used: Option<&Secret>,
     ) -> Result<Option<Secret>, Error> {
-        let (repository, scopes) = who;
+        let (repository, scopes) = access;
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(ready) = self.ready(repository, scopes).filter(|ready| Some(ready) != used) {
             return Ok(Some(ready));
         }
-        let credential = self.credential_or_none(wire, settings, who)?;
+        let credential = self.credential_or_none(wire, settings, access)?;
         let login = self.login(repository);
         for challenge in &answer.challenges() {
             let header = match (challenge, &credential) {
@@ -71,7 +72,7 @@ impl Auth {
                         scopes: &wanted,
                         login: &login,
                     };
-                    let token = fetch(wire, settings, &asked, credential.as_ref())?;
+                    let token = fetch_token(wire, settings, &asked, credential.as_ref())?;
                     let key = (repository.clone(), scopes.join(" "));
                     self.known().tokens.insert(key, token.clone());
                     token.header
@@ -89,24 +90,25 @@ impl Auth {
         Ok(None)
     }
 
-    /// As whom `repository` is asked.
+    /// The login that requests to `repository` use.
     pub(super) fn login(&self, repository: &Repository) -> Login {
         let known = self.known();
         match (known.failed.get(repository), known.credentials.get(repository)) {
-            (Some(why), _) => Login::Unknown(why.clone()),
+            (Some(error), _) => Login::Unknown(error.clone()),
             (None, Some(Some(_))) => Login::Somebody,
             (None, _) => Login::Nobody,
         }
     }
 
-    /// The credentials; a helper that fails is no reason not to read what everybody may read, so its error waits.
+    /// Looks the credentials up. If a helper fails and the access is read-only, the error is stored
+    /// and the request is sent without credentials, because the repository may be public.
     fn credential_or_none(
         &self,
         wire: &Wire,
         settings: &Settings,
-        who: (&Repository, &[String]),
+        access: (&Repository, &[String]),
     ) -> Result<Option<Credential>, Error> {
-        let (repository, scopes) = who;
+        let (repository, scopes) = access;
         let reads = scopes.iter().all(|scope| scope.ends_with(":pull"));
         match self.credential(wire, settings, repository) {
             Err(error @ Error::Helper { .. }) if reads => {
@@ -117,6 +119,7 @@ impl Auth {
         }
     }
 
+    /// Looks the credentials up, once per repository.
     fn credential(
         &self,
         wire: &Wire,
@@ -139,8 +142,9 @@ impl Auth {
     }
 }
 
-/// A token for all that is wanted; or, where a server gives all or nothing, for the repository without its mounts.
-fn fetch(
+/// Fetches a token for all scopes. If the server refuses, retries with the first scope only, since
+/// some servers grant either every scope or none; then blobs can't be mounted.
+fn fetch_token(
     wire: &Wire,
     settings: &Settings,
     asked: &Asked<'_>,

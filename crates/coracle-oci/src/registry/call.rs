@@ -1,4 +1,4 @@
-//! One request before it is sent, so that it can be sent again.
+//! A request before it is sent. Its body can be read repeatedly, so the request can be retried.
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -8,51 +8,53 @@ use ureq::http::Method;
 
 use super::url::Url;
 
-/// Bytes that can be read as often as it takes.
+/// The content of a blob, which can be read repeatedly.
 #[derive(Clone, Copy)]
 pub enum Content<'a> {
     /// Bytes in memory.
     Bytes(&'a [u8]),
-    /// A file, opened anew each time.
+    /// A function that opens a file, called for each attempt.
     File(&'a (dyn Fn() -> io::Result<File> + Sync)),
-    /// Anything that can be read from its start again, such as a blob of another registry.
+    /// A function that opens a stream at its start, called for each attempt, such as for a blob of
+    /// another registry.
     Stream(&'a (dyn Fn() -> io::Result<Box<dyn Read>> + Sync)),
 }
 
-/// What is asked, of whom.
+/// An HTTP request to a registry or token server.
 pub(super) struct Call<'a> {
     pub(super) method: Method,
     pub(super) to: To,
     pub(super) headers: Vec<(&'static str, String)>,
     pub(super) body: Option<Body<'a>>,
-    /// Whether asking twice is as good as asking once.
+    /// Whether the request can be repeated without changing its effect.
     pub(super) repeatable: bool,
-    /// Whether a redirect may be followed.
+    /// Whether redirects are followed.
     pub(super) redirects: bool,
-    /// Whether the answer is read at once: then it may not take longer than an answer may.
+    /// Whether the response timeout applies to the whole body as well. False for blobs.
     pub(super) brief: bool,
 }
 
-/// Where a request goes.
+/// The target of a request.
 #[derive(Clone)]
 pub(super) enum To {
-    /// A path at the registry, `/v2/` and what follows.
+    /// A path at the registry that starts with `/v2/`.
     Path(String),
-    /// Where an answer of the registry said.
+    /// A URL that the registry gave.
     Url(Url),
 }
 
-/// A part of some content.
+/// A request body: a range of a blob's content.
 #[derive(Clone, Copy)]
 pub(super) struct Body<'a> {
     pub(super) content: Content<'a>,
     pub(super) from: u64,
     pub(super) length: u64,
-    /// Is told how many bytes more have gone out.
+    /// Called with the number of bytes sent since the last call.
     pub(super) progress: Option<&'a (dyn Fn(u64) + Sync)>,
 }
 
 impl<'a> Call<'a> {
+    /// A request without headers and body.
     pub(super) fn new(method: Method, to: To) -> Self {
         let repeatable = method.is_idempotent();
         Self { method, to, headers: Vec::new(), body: None, repeatable, redirects: true, brief: true }
@@ -75,6 +77,7 @@ impl<'a> Call<'a> {
 }
 
 impl<'a> Body<'a> {
+    /// Opens the content at `from`.
     pub(super) fn open(&self) -> io::Result<Box<dyn Read + 'a>> {
         Ok(match self.content {
             _ if self.length == 0 => Box::new(io::empty()),
@@ -98,7 +101,8 @@ impl<'a> Body<'a> {
     }
 }
 
-/// Reads so many bytes and no more; what went wrong here stays known, apart from what goes wrong on the way.
+/// A reader of exactly the declared number of bytes. Errors of the source are stored, to tell them
+/// apart from network errors.
 pub(super) struct Exactly<'a, R> {
     inner: R,
     left: u64,
@@ -107,7 +111,7 @@ pub(super) struct Exactly<'a, R> {
 }
 
 impl<'a, R: Read> Exactly<'a, R> {
-    /// `inner` reads what `body` opened.
+    /// `inner` must be the opened `body`. Errors are stored in `failed`.
     pub(super) fn new(inner: R, body: &Body<'a>, failed: &'a RefCell<Option<io::Error>>) -> Self {
         Self { inner, left: body.length, progress: body.progress, failed }
     }
@@ -138,5 +142,5 @@ impl<R: Read> Read for Exactly<'_, R> {
 }
 
 fn too_short() -> io::Error {
-    io::Error::new(io::ErrorKind::UnexpectedEof, "it is shorter than it was")
+    io::Error::new(io::ErrorKind::UnexpectedEof, "it is shorter than expected")
 }

@@ -1,25 +1,25 @@
-//! `WWW-Authenticate`: what a registry wants to see. Source: RFC 9110, 11.6.1 and 5.6.4.
+//! Parsing of `WWW-Authenticate` headers. Source: RFC 9110, 11.6.1 and 5.6.4.
 
 use std::collections::BTreeMap;
 
-/// What a registry accepts.
+/// An authentication scheme that a registry accepts.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Challenge {
-    /// User and password with each request.
+    /// HTTP Basic authentication.
     Basic,
-    /// A token, which a server gives out.
+    /// A bearer token from a token server.
     Bearer {
-        /// The URL of that server.
+        /// The URL of the token server.
         realm: String,
-        /// What the registry calls itself there.
+        /// The name of the registry at the token server.
         service: Option<String>,
-        /// What the token is to allow.
+        /// The required scopes, separated by spaces.
         scope: Option<String>,
     },
 }
 
 impl Challenge {
-    /// The challenges of all `WWW-Authenticate` fields that this client can meet, the better one first.
+    /// Parses the supported challenges of all `WWW-Authenticate` fields, Bearer before Basic.
     pub fn parse<'a>(fields: impl IntoIterator<Item = &'a str>) -> Vec<Self> {
         let mut found: Vec<Self> =
             fields.into_iter().flat_map(|field| Parser { rest: field }.challenges()).collect();
@@ -35,29 +35,30 @@ struct Parser<'a> {
 type Parameters = BTreeMap<String, String>;
 
 impl<'a> Parser<'a> {
-    /// Schemes with their parameters; what can't be read ends the field, so that no half of a challenge counts.
+    /// Parses schemes with their parameters. A syntax error ends the field, so that no incomplete
+    /// challenge is used.
     fn challenges(mut self) -> Vec<Challenge> {
         let mut found: Vec<(String, Parameters)> = Vec::new();
         loop {
             self.skip(|c| c == ',' || c == ' ' || c == '\t');
-            let Some(word) = self.token() else { break };
+            let Some(name) = self.token() else { break };
             self.skip(|c| c == ' ' || c == '\t');
             match (self.rest.strip_prefix('='), found.last_mut()) {
                 (Some(rest), Some((_, parameters))) => {
                     self.rest = rest;
                     self.skip(|c| c == ' ' || c == '\t');
                     let Some(value) = self.value() else { break };
-                    parameters.entry(word.to_ascii_lowercase()).or_insert(value);
+                    parameters.entry(name.to_ascii_lowercase()).or_insert(value);
                 }
                 (Some(_), None) => break,
-                (None, _) => found.push((word.to_ascii_lowercase(), Parameters::new())),
+                (None, _) => found.push((name.to_ascii_lowercase(), Parameters::new())),
             }
         }
         found.into_iter().filter_map(|(scheme, parameters)| challenge(&scheme, parameters)).collect()
     }
 
-    fn skip(&mut self, what: impl Fn(char) -> bool) {
-        self.rest = self.rest.trim_start_matches(what);
+    fn skip(&mut self, is_skipped: impl Fn(char) -> bool) {
+        self.rest = self.rest.trim_start_matches(is_skipped);
     }
 
     fn token(&mut self) -> Option<&'a str> {
@@ -68,7 +69,7 @@ impl<'a> Parser<'a> {
         Some(token).filter(|token| !token.is_empty())
     }
 
-    /// A token, or a string in quotes in which a backslash stands before any character.
+    /// A token, or a quoted string with backslash escapes.
     fn value(&mut self) -> Option<String> {
         let Some(quoted) = self.rest.strip_prefix('"') else { return self.token().map(str::to_owned) };
         let mut value = String::new();
@@ -107,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn challenges_as_registries_send_them() {
+    fn parses_challenges_of_registries() {
         let hub = r#"Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="repository:a/b:pull,push""#;
         let hub = Challenge::parse([hub]);
         let expected = bearer(
@@ -120,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn quotes_case_spaces_and_several() {
+    fn parses_quotes_case_spaces_and_several_challenges() {
         assert_eq!(
             Challenge::parse([
                 r#"BASIC realm="a, Bearer realm=\"x\"", bearer  Realm = "https://t/\"q\"" ,, service=s"#
@@ -132,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_challenge_is_none() {
+    fn ignores_invalid_challenges() {
         for field in [
             "",
             "=",
@@ -151,7 +152,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_field_is_too_much(field in "[Bbearis,=\"\\\\ a-zé\t]{0,60}") {
+        fn never_panics(field in "[Bbearis,=\"\\\\ a-zé\t]{0,60}") {
             Challenge::parse([field.as_str()]);
         }
     }

@@ -1,4 +1,4 @@
-//! A client of all registries, and its hold on one repository.
+//! The registry client, and its view of one repository.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,7 +15,8 @@ use super::url::Url;
 use super::wire::Wire;
 use super::{Access, Repository, Settings, scope};
 
-/// Talks to registries. Cheap to clone; its clones share connections, credentials and tokens.
+/// A client for any number of registries. Cheap to clone; clones share connections, credentials
+/// and tokens.
 #[derive(Clone)]
 pub struct Client {
     inner: Arc<Inner>,
@@ -25,11 +26,11 @@ struct Inner {
     settings: Settings,
     wire: Wire,
     auth: Auth,
-    /// Whether a server speaks TLS, where it may do without.
+    /// Whether a host uses TLS, for hosts that may be used without it.
     tls: Mutex<BTreeMap<String, bool>>,
 }
 
-/// A repository at its registry, and what is to be done with it. May be used by several threads at once.
+/// A client of one repository, with a fixed access. It can be used by several threads at once.
 #[derive(Clone, Debug)]
 pub struct Remote {
     client: Client,
@@ -37,7 +38,7 @@ pub struct Remote {
     scopes: Vec<String>,
 }
 
-/// A document as it came.
+/// A response whose body was read in full.
 pub(super) struct Received {
     pub(super) headers: HeaderMap,
     pub(super) bytes: Vec<u8>,
@@ -46,23 +47,23 @@ pub(super) struct Received {
 }
 
 impl Client {
-    /// A client that asks nobody yet.
+    /// Creates a client. No request is sent yet.
     ///
     /// # Errors
-    /// When a file with certificates or the proxy's URL can't be used.
+    /// Fails if a certificate file can't be read or the proxy URL is invalid.
     pub fn new(settings: Settings) -> Result<Self, Error> {
         let wire = Wire::new(&settings)?;
         let (auth, tls) = (Auth::default(), Mutex::default());
         Ok(Self { inner: Arc::new(Inner { settings, wire, auth, tls }) })
     }
 
-    /// `repository`, to be used in this way.
+    /// Returns a client of `repository`. Tokens are requested for `access`. No request is sent yet.
     pub fn open(&self, repository: &Repository, access: &Access) -> Remote {
         let scopes = scope::scopes(repository, access);
         Remote { client: self.clone(), repository: repository.clone(), scopes }
     }
 
-    /// How many blobs are sent at once.
+    /// The number of blobs that are uploaded in parallel.
     pub fn jobs(&self) -> usize {
         self.inner.settings.jobs
     }
@@ -73,7 +74,7 @@ impl Client {
 }
 
 impl Remote {
-    /// The repository.
+    /// The repository of this client.
     pub fn repository(&self) -> &Repository {
         &self.repository
     }
@@ -82,12 +83,13 @@ impl Remote {
         &self.client
     }
 
-    /// `rest` below the repository's own path.
+    /// The API path `/v2/<name>/<rest>` of the repository.
     pub(super) fn path(&self, rest: &str) -> To {
         To::Path(format!("/v2/{}/{rest}", self.repository.name()))
     }
 
-    /// Sends `call`, with a login where it is asked for, and again where that may help. Any status is an answer.
+    /// Sends a request, authenticates if required, and retries transient failures. Responses of any
+    /// status are returned.
     pub(super) fn send(&self, call: &Call<'_>) -> Result<Answer, Error> {
         let mut waits = self.waits();
         loop {
@@ -98,7 +100,8 @@ impl Remote {
         }
     }
 
-    /// Reads a document, again where it was cut; nothing when it is not there.
+    /// Sends a request and reads the body, up to `limit` bytes. Retries if the connection is lost.
+    /// `None` if the status is 404.
     pub(super) fn receive(&self, call: &Call<'_>, limit: u64) -> Result<Option<Received>, Error> {
         let mut waits = self.waits();
         loop {
@@ -120,10 +123,13 @@ impl Remote {
         }
     }
 
+    /// A new backoff, with the retry policy of the client.
     pub(super) fn waits(&self) -> Waits {
         Waits::new(self.client.settings().retries)
     }
 
+    /// Sends a request without retries. Authenticates if required, and detects whether the host
+    /// uses TLS if it may be used without.
     pub(super) fn send_once(&self, call: &Call<'_>) -> Result<Answer, Error> {
         let path = match &call.to {
             To::Url(url) => return self.authorized(call, url),
@@ -134,7 +140,7 @@ impl Remote {
         let schemes: &[bool] = match known {
             Some(true) => &[true],
             Some(false) => &[false],
-            // TLS where there may be none is tried first, but not on this machine, where there rarely is any.
+            // Local registries rarely use TLS, so plain HTTP is tried first there.
             None if self.repository.is_local() => &[false, true],
             None if self.client.inner.wire.may_be_plain(authority) => &[true, false],
             None => &[true],
@@ -151,17 +157,17 @@ impl Remote {
             }
             first.get_or_insert(outcome);
         }
-        // Neither fits: what was tried first is what is meant.
+        // Neither scheme worked: report the first failure.
         first.unwrap_or_else(|| self.authorized(call, &self.url(true, path)?))
     }
 
-    /// An answer that is none of those that were hoped for.
+    /// Converts an unexpected response to an error.
     pub(super) fn refused(&self, answer: Answer) -> Error {
         let inner = &self.client.inner;
         answer.into_error(&inner.wire.censor, inner.auth.login(&self.repository))
     }
 
-    /// A server's words, as they may be shown.
+    /// Text of a server for display: secrets redacted, control characters escaped.
     pub(super) fn shown(&self, text: &str) -> String {
         self.client.inner.wire.censor.clean(text)
     }
@@ -172,7 +178,7 @@ impl Remote {
             .ok_or_else(|| Error::NotAddressable { repository: self.repository.clone() })
     }
 
-    /// Sends once, and once more when the registry wants to know who asks.
+    /// Sends a request, and sends it again with credentials if the response is 401.
     fn authorized(&self, call: &Call<'_>, url: &Url) -> Result<Answer, Error> {
         let Inner { settings, wire, auth, .. } = &*self.client.inner;
         if !url.is_tls() && !wire.may_be_plain(url.authority()) {
@@ -185,8 +191,8 @@ impl Remote {
         if answer.status != 401 || !own || !answer.url.same_origin(url) {
             return Ok(answer);
         }
-        let who = (&self.repository, self.scopes.as_slice());
-        match auth.renew(wire, settings, who, &answer, used.as_ref())? {
+        let access = (&self.repository, self.scopes.as_slice());
+        match auth.renew(wire, settings, access, &answer, used.as_ref())? {
             None => Ok(answer),
             Some(header) => {
                 answer.finish();
@@ -200,7 +206,7 @@ impl Remote {
     }
 }
 
-/// Whether the other side seems to want TLS, or to know none. What servers with TLS say to somebody without it is a 400.
+/// Whether the server seems to use the other scheme. TLS servers answer plain HTTP with 400.
 fn is_wrong_scheme(tls: bool, outcome: &Result<Answer, Error>) -> bool {
     match outcome {
         Ok(answer) => !tls && answer.status == 400,

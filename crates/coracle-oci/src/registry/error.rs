@@ -1,4 +1,4 @@
-//! Why a registry could not be asked, or what it answered. Secrets and control characters never come this far.
+//! Errors of the registry client. Their texts contain no secrets and no control characters.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,25 +8,25 @@ use super::answer::Refusal;
 use coracle_core::digest::Digest;
 use coracle_core::fs;
 
-/// Why something could not be read from or written to a registry.
+/// An error of the registry client.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A file of settings, or of a blob, could not be read.
+    /// A configuration or blob file can't be read.
     #[error(transparent)]
     File(#[from] fs::Error),
-    /// A file with certificates holds none, or none that can be read.
-    #[error("cannot take certificates from `{}`: {why}", .path.display())]
+    /// A certificate file is not PEM or contains no certificate.
+    #[error("cannot read certificates from `{}`: {why}", .path.display())]
     Certificates {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
         why: String,
     },
-    /// The proxy's URL can't be one. It is not shown, because it may hold a password.
-    #[error("the URL of the proxy can't be used")]
+    /// The proxy URL is invalid. It is not shown, because it may hold a password.
+    #[error("the proxy URL is invalid")]
     Proxy,
-    /// A file with credentials is not what Docker or Podman write.
-    #[error("cannot take credentials from `{}`: {why}", .path.display())]
+    /// A credential file is not in the format of Docker and Podman.
+    #[error("cannot read credentials from `{}`: {why}", .path.display())]
     Credentials {
         /// The file.
         path: PathBuf,
@@ -38,132 +38,132 @@ pub enum Error {
     Helper {
         /// The registry.
         registry: String,
-        /// The program.
+        /// The helper program.
         helper: String,
-        /// How it ended.
+        /// How it failed.
         why: String,
     },
-    /// The registry's name is no host.
-    #[error("`{}` can't be the host of a registry", .repository.registry())]
+    /// The registry is not a valid host.
+    #[error("`{}` is not a valid registry host", .repository.registry())]
     NotAddressable {
         /// The repository.
         repository: Repository,
     },
-    /// A tag that no registry takes.
-    #[error("`{tag}` is not a tag")]
+    /// A tag is not valid.
+    #[error("`{tag}` is not a valid tag")]
     NoTag {
-        /// What was asked for.
+        /// The tag.
         tag: String,
     },
-    /// What was to refer to something does not.
+    /// A manifest that should be a referrer has no `subject`.
     #[error("manifest `{digest}` has no subject")]
     NoSubject {
-        /// The manifest.
+        /// The digest of the manifest.
         digest: Digest,
     },
-    /// Others write an index at the same time, and without looking.
-    #[error("tag `{tag}` of `{repository}` is written over by somebody else")]
+    /// Other clients keep overwriting a referrers tag.
+    #[error("other clients keep overwriting the tag `{tag}` of `{repository}`")]
     Overwritten {
-        /// Where the index is.
+        /// The repository.
         repository: Repository,
-        /// Its tag.
+        /// The tag.
         tag: String,
     },
-    /// A manifest that another one names is not there.
-    #[error("`{repository}` does not have `{digest}`, which its index names")]
+    /// A manifest that an index lists does not exist.
+    #[error("the manifest `{digest}` is missing from `{repository}`, but an index lists it")]
     Missing {
-        /// Where it should be.
+        /// The repository of the index.
         repository: Repository,
-        /// The manifest.
+        /// The digest of the manifest.
         digest: Digest,
     },
-    /// No token was to be had.
+    /// The token server did not give a token.
     #[error("cannot get a token for `{repository}`")]
     Token {
-        /// What it was to open.
+        /// The repository to access.
         repository: Repository,
-        /// Why.
+        /// The cause.
         source: Box<Error>,
     },
-    /// The token server or a redirect would have got what must not be seen on the way.
-    #[error("{request} leads to `{host}` without TLS, which is not safe")]
+    /// A redirect, upload location or token server does not use TLS.
+    #[error("{request} would continue at `{host}` without TLS, which is not safe")]
     Unsafe {
-        /// What was asked.
+        /// The request.
         request: Request,
-        /// Where it would have gone.
+        /// The host without TLS.
         host: String,
     },
-    /// There was no answer.
-    #[error("no answer to {request}: {failure}")]
+    /// No complete response was received.
+    #[error("no response to {request}: {failure}")]
     NoAnswer {
-        /// What was asked.
+        /// The request.
         request: Request,
-        /// Why there was none.
+        /// The cause.
         failure: Failure,
     },
-    /// The answer was no.
-    #[error("{request} was answered with {refusal}")]
+    /// The status of the response is an error.
+    #[error("{request} failed with status {refusal}")]
     Refused {
-        /// What was asked.
+        /// The request.
         request: Request,
-        /// What was answered.
+        /// The error response.
         refusal: Refusal,
     },
-    /// The answer breaks the protocol.
-    #[error("the answer to {request} can't be used: {why}")]
+    /// The response violates the protocol.
+    #[error("the response to {request} is invalid: {why}")]
     Unexpected {
-        /// What was asked.
+        /// The request.
         request: Request,
-        /// What is wrong with the answer.
+        /// What is wrong with the response.
         why: String,
     },
-    /// Bytes are not those that were asked for.
-    #[error("{request} brought `{found}` instead of `{expected}`")]
+    /// Content does not match its digest.
+    #[error("the response to {request} has the digest `{found}` instead of `{expected}`")]
     Altered {
-        /// What was asked.
+        /// The request.
         request: Request,
-        /// The digest that was wanted.
+        /// The expected digest.
         expected: Digest,
-        /// The digest of what came.
+        /// The digest that the registry reported, or that of the received content.
         found: Digest,
     },
 }
 
-/// A request as errors name it.
+/// A summary of a request for error messages.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Request {
-    /// The registry and the repository there.
+    /// The repository.
     pub repository: Repository,
-    /// `GET`, `PUT` …
+    /// The method, such as `GET`.
     pub method: String,
-    /// The path, without what stands after `?`.
+    /// The path, without the query.
     pub path: String,
-    /// The host that was asked, where it is not the registry's own.
+    /// The host that the request was sent to, if it is not that of the registry.
     pub host: Option<String>,
 }
 
-/// Why there was no answer.
+/// Why no complete response was received.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Failure {
-    /// Nobody knows the host.
+    /// The host name can't be resolved.
     UnknownHost,
-    /// Nobody listens there.
+    /// The connection was refused.
     NotListening,
-    /// The connection ended before the answer did.
+    /// The connection was closed before the response was complete.
     Cut,
-    /// The proxy does not get there.
+    /// The proxy can't connect to the host.
     Proxy,
-    /// Nothing came in the time that was allowed.
+    /// The response timed out.
     TooSlow,
-    /// The certificate is not trusted, or TLS failed otherwise.
+    /// TLS failed, such as with a certificate that is not trusted.
     Tls(String),
-    /// The other side does not speak TLS.
+    /// The server does not use TLS.
     NotTls,
-    /// What was to be sent could not be read.
+    /// The content to send can't be read.
     Local(String),
-    /// What came is no HTTP, or has no end.
+    /// The response is not valid HTTP, or its headers are too large.
     NoHttp(String),
-    /// Anything else.
+    /// Any other failure.
     Other(String),
 }
 
@@ -180,18 +180,18 @@ impl fmt::Display for Failure {
         match self {
             Self::UnknownHost => f.write_str("no such host"),
             Self::NotListening => f.write_str("connection refused"),
-            Self::Cut => f.write_str("the connection was cut"),
+            Self::Cut => f.write_str("the connection was closed too early"),
             Self::Proxy => f.write_str("the proxy can't connect"),
-            Self::TooSlow => f.write_str("nothing came in time"),
-            Self::NotTls => f.write_str("it does not speak TLS"),
-            Self::Local(why) => write!(f, "cannot read what was to be sent: {why}"),
+            Self::TooSlow => f.write_str("timed out"),
+            Self::NotTls => f.write_str("the server does not use TLS"),
+            Self::Local(why) => write!(f, "cannot read the content to send: {why}"),
             Self::Tls(why) | Self::NoHttp(why) | Self::Other(why) => f.write_str(why),
         }
     }
 }
 
 impl Error {
-    /// Whether nobody was asked: what is wrong is here.
+    /// Whether the cause is local: a file, the configuration or an invalid argument.
     pub fn is_local(&self) -> bool {
         matches!(
             self,
@@ -205,26 +205,31 @@ impl Error {
         )
     }
 
-    /// The next step, where there is a usual one.
+    /// The next step for the user, if there is one.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::File(error) => return error.hint(),
-            Self::Certificates { .. } => "give a PEM file: `-----BEGIN CERTIFICATE-----` …".into(),
-            Self::Proxy => "write it as `http://[USER:PASSWORD@]HOST:PORT`".into(),
-            Self::Credentials { .. } => "repair the file, or log in again".into(),
-            Self::Helper { helper, .. } => {
-                format!("try `{helper} list`, or take the helper out of Docker's `config.json`")
+            Self::Certificates { .. } => {
+                "use a PEM file, which starts with `-----BEGIN CERTIFICATE-----`".into()
             }
-            Self::NoTag { .. } => "a tag has up to 128 letters, digits, `_`, `.` and `-`".into(),
-            Self::Missing { .. } => "the image there is incomplete: push it again under another tag".into(),
+            Self::Proxy => "write it as `http://[USER:PASSWORD@]HOST:PORT`".into(),
+            Self::Credentials { .. } => "correct the file, or log in again".into(),
+            Self::Helper { helper, .. } => {
+                format!("test the helper with `{helper} list`, or remove it from Docker's `config.json`")
+            }
+            Self::NoTag { .. } => {
+                "a tag has up to 128 letters, digits, `_`, `.` and `-`, and does not start with `.` or `-`"
+                    .into()
+            }
+            Self::Missing { .. } => "the image is incomplete: push it again with another tag".into(),
             Self::Token { source, .. } => return source.hint(),
             Self::Unsafe { host, .. } => {
-                format!("if `{host}` belongs to the registry, let it answer with TLS")
+                format!("if `{host}` belongs to the registry, enable TLS there")
             }
             Self::NoAnswer { request, failure } => return failure.hint(request),
             Self::Refused { request, refusal } => return refusal.hint(request),
             Self::Altered { .. } => {
-                "try again; if it stays so, the registry or a cache before it is damaged".into()
+                "try again; if it fails again, the registry or a cache in front of it is damaged".into()
             }
             Self::Overwritten { .. } => "try again when the other clients have finished".into(),
             Self::Unexpected { .. } | Self::NoSubject { .. } | Self::NotAddressable { .. } => return None,
@@ -236,22 +241,19 @@ impl Failure {
     fn hint(&self, request: &Request) -> Option<String> {
         let registry = request.host.as_deref().unwrap_or(request.repository.registry());
         Some(match self {
-            Self::UnknownHost => format!("check the name `{registry}` and the network"),
-            Self::NotListening => format!("check that `{registry}` is running, and its port"),
+            Self::UnknownHost => format!("check the host name `{registry}` and the network"),
+            Self::NotListening => format!("check that `{registry}` is running and that the port is right"),
             Self::Proxy => {
-                "check that the proxy may connect there, or name the host as one to be reached directly"
-                    .into()
+                "check that the proxy may connect to this host, or exclude the host from the proxy".into()
             }
-            Self::Cut | Self::TooSlow => {
-                "try again; a proxy or a firewall on the way may be the cause".into()
-            }
-            Self::NotTls => format!("name `{registry}` as insecure to talk to it without TLS"),
+            Self::Cut | Self::TooSlow => "try again; a proxy or firewall may be the cause".into(),
+            Self::NotTls => format!("configure `{registry}` as insecure to use it without TLS"),
             Self::Tls(why) if why.contains("CaUsedAsEndEntity") => format!(
-                "`{registry}` shows the certificate of an authority itself; give it one that the authority signed"
+                "`{registry}` uses a CA certificate as its server certificate; use one signed by the CA"
             ),
-            Self::Tls(_) => format!("name a file with the certificate authority of `{registry}`"),
+            Self::Tls(_) => format!("configure the CA certificate of `{registry}`"),
             Self::NoHttp(_) => format!("check that `{registry}` is a registry"),
-            Self::Local(_) => "nothing may change the file meanwhile; build it again".into(),
+            Self::Local(_) => "the file must not change during the upload; build it again".into(),
             Self::Other(_) => return None,
         })
     }

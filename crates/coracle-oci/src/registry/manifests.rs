@@ -1,5 +1,5 @@
-//! Manifests and indexes: byte for byte as they are, checked against their digest. Source: distribution-spec, "Pulling
-//! manifests", "Pushing Manifests".
+//! Pulling and pushing manifests and indexes. Bytes are kept unchanged and checked against their
+//! digest. Source: distribution-spec, "Pulling manifests", "Pushing Manifests".
 
 use serde::Deserialize;
 use ureq::http::{HeaderMap, Method};
@@ -11,10 +11,10 @@ use coracle_core::digest::Digest;
 use crate::image::{Document, media_type};
 use coracle_core::reference::{Reference, is_tag};
 
-/// The specification asks registries to take manifests of up to 4 MiB; nobody has to take larger ones.
+/// The manifest size that the specification asks registries to support: 4 MiB.
 pub(super) const LARGEST: u64 = 4 << 20;
 
-/// What is asked for: Docker's types beside those of the specification.
+/// The accepted media types: those of OCI and those of Docker.
 const ACCEPTED: [&str; 4] = [
     media_type::MANIFEST,
     media_type::INDEX,
@@ -22,34 +22,34 @@ const ACCEPTED: [&str; 4] = [
     "application/vnd.docker.distribution.manifest.list.v2+json",
 ];
 
-/// By what a manifest is found in its repository.
+/// Selects a manifest in a repository: the `<reference>` of the distribution API.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Target<'a> {
-    /// Whatever the tag stands for now.
+    /// The manifest that a tag points to.
     Tag(&'a str),
-    /// These bytes alone.
+    /// The manifest with this digest.
     Digest(Digest),
 }
 
-/// A manifest that is there, without its bytes.
+/// The descriptor of a manifest, from response headers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Head {
-    /// What it is.
+    /// The media type.
     pub media_type: String,
-    /// Its digest; for a tag it is the registry's word alone.
+    /// The digest. For a tag it is what the registry reports; it was not checked.
     pub digest: Digest,
-    /// Its bytes.
+    /// The size in bytes.
     pub size: u64,
 }
 
-/// A manifest or an index, as it was received.
+/// A pulled manifest or index.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Manifest {
-    /// What it is.
+    /// The media type.
     pub media_type: String,
     /// The digest of the bytes.
     pub digest: Digest,
-    /// The bytes.
+    /// The content, unchanged.
     pub bytes: Vec<u8>,
 }
 
@@ -66,44 +66,44 @@ impl<'a> From<&'a Reference> for Target<'a> {
 }
 
 impl Remote {
-    /// Whether a manifest is there, and what it is.
+    /// Returns the descriptor of a manifest. `None` if there is no such manifest.
     ///
     /// # Errors
-    /// When the registry can't be asked, or gives an answer that is neither yes nor no.
+    /// Fails if the request fails, or the digest is not the requested one.
     pub fn head(&self, target: Target<'_>) -> Result<Option<Head>, Error> {
-        let answer = self.send(&self.manifest_call(Method::HEAD, target)?)?;
+        let answer = self.send(&self.manifest_request(Method::HEAD, target)?)?;
         match answer.status {
             200 => {}
             404 => return Ok(None),
             _ => return Err(self.refused(answer)),
         }
-        let found = head_of(&answer.headers);
+        let found = parse_head(&answer.headers);
         let request = answer.request.clone();
         answer.finish();
         let Some(head) = found else {
-            // Headers that not every registry sends: the manifest itself tells the same.
+            // Some registries omit these headers: read the manifest instead.
             return Ok(self.manifest(target)?.map(|manifest| Head {
                 size: manifest.bytes.len() as u64,
                 media_type: manifest.media_type,
                 digest: manifest.digest,
             }));
         };
-        verified(target, head.digest, request)?;
+        check_digest(target, head.digest, request)?;
         Ok(Some(head))
     }
 
-    /// Reads a manifest; nothing when it is not there.
+    /// Pulls a manifest. `None` if there is no such manifest.
     ///
     /// # Errors
-    /// When the registry can't be asked, and when what it sends is larger than 4 MiB, no JSON, or not what its digest
-    /// or its media type say.
+    /// Fails if the request fails, or the manifest is larger than 4 MiB, is not JSON, or does not
+    /// match its digest or media type.
     pub fn manifest(&self, target: Target<'_>) -> Result<Option<Manifest>, Error> {
-        let Some(received) = self.receive(&self.manifest_call(Method::GET, target)?, LARGEST)? else {
+        let Some(received) = self.receive(&self.manifest_request(Method::GET, target)?, LARGEST)? else {
             return Ok(None);
         };
         let (digest, request) = (Digest::of(&received.bytes), received.request);
-        verified(target, digest, request.clone())?;
-        if let Some(expected) = digest_of(&received.headers).filter(|expected| *expected != digest) {
+        check_digest(target, digest, request.clone())?;
+        if let Some(expected) = content_digest(&received.headers).filter(|expected| *expected != digest) {
             return Err(Error::Altered { request, expected, found: digest });
         }
         match media_type_of(&received.headers, &received.bytes) {
@@ -112,15 +112,16 @@ impl Remote {
         }
     }
 
-    /// Writes a manifest, whose blobs must be there, and gives its digest.
+    /// Pushes a manifest and returns its digest. Its blobs must have been pushed before.
     ///
     /// # Errors
-    /// When the registry can't be asked or refuses it.
+    /// Fails if the request fails or the registry rejects the manifest.
     pub fn put_manifest(&self, target: Target<'_>, media_type: &str, bytes: &[u8]) -> Result<Digest, Error> {
         self.put(target, media_type, bytes).map(|(digest, _)| digest)
     }
 
-    /// The same; and whether the registry saw a subject in it.
+    /// Pushes a manifest. Returns its digest, and whether the registry added it to the referrers of
+    /// its subject (it then sends an `OCI-Subject` header).
     pub(super) fn put(
         &self,
         target: Target<'_>,
@@ -132,7 +133,7 @@ impl Remote {
         if !matches!(answer.status, 200..=204) {
             return Err(self.refused(answer));
         }
-        let (digest, stored) = (Digest::of(bytes), digest_of(&answer.headers));
+        let (digest, stored) = (Digest::of(bytes), content_digest(&answer.headers));
         let (has_subject, request) = (answer.header("oci-subject").is_some(), answer.request.clone());
         answer.finish();
         match stored.filter(|stored| *stored != digest) {
@@ -141,7 +142,7 @@ impl Remote {
         }
     }
 
-    fn manifest_call<'a>(&self, method: Method, target: Target<'_>) -> Result<Call<'a>, Error> {
+    fn manifest_request<'a>(&self, method: Method, target: Target<'_>) -> Result<Call<'a>, Error> {
         Ok(Call::new(method, self.manifest_path(target)?).header("accept", ACCEPTED.join(", ")))
     }
 
@@ -154,47 +155,50 @@ impl Remote {
     }
 }
 
-fn verified(target: Target<'_>, found: Digest, request: Request) -> Result<(), Error> {
+/// Fails if `target` is another digest than `found`.
+fn check_digest(target: Target<'_>, found: Digest, request: Request) -> Result<(), Error> {
     match target {
         Target::Digest(expected) if expected != found => Err(Error::Altered { request, expected, found }),
         _ => Ok(()),
     }
 }
 
-fn head_of(headers: &HeaderMap) -> Option<Head> {
+fn parse_head(headers: &HeaderMap) -> Option<Head> {
     let size = headers.get("content-length")?.to_str().ok()?.parse().ok()?;
-    Some(Head { media_type: content_type(headers)?, digest: digest_of(headers)?, size })
+    Some(Head { media_type: content_type(headers)?, digest: content_digest(headers)?, size })
 }
 
-fn digest_of(headers: &HeaderMap) -> Option<Digest> {
+/// The `Docker-Content-Digest` header.
+fn content_digest(headers: &HeaderMap) -> Option<Digest> {
     headers.get("docker-content-digest")?.to_str().ok()?.parse().ok()
 }
 
-/// The type without its parameters.
+/// The `Content-Type` header without parameters.
 fn content_type(headers: &HeaderMap) -> Option<String> {
     let field = headers.get("content-type")?.to_str().ok()?;
     let kind = field.split(';').next()?.trim();
     (!kind.is_empty()).then(|| kind.to_owned())
 }
 
-/// What a document is: it says so itself, and the header must not say otherwise, or two readers could see two things.
+/// The media type of a document, from its `mediaType` or else the header. If both are given they
+/// must be equal, so that every client reads the same document.
 fn media_type_of(headers: &HeaderMap, bytes: &[u8]) -> Result<String, String> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Document {
         media_type: Option<String>,
     }
-    let document: Document = serde_json::from_slice(bytes).map_err(|_| "it is no JSON document")?;
+    let document: Document = serde_json::from_slice(bytes).map_err(|_| "the body is not a JSON object")?;
     let header = content_type(headers);
-    let says_nothing = |kind: &String| {
+    let is_generic = |kind: &String| {
         ["application/json", "text/plain", "application/octet-stream"].contains(&kind.as_str())
     };
-    match (document.media_type, header.filter(|kind| !says_nothing(kind))) {
+    match (document.media_type, header.filter(|kind| !is_generic(kind))) {
         (Some(own), Some(header)) if own != header => {
-            Err(format!("it says that it is `{own}`, its header says `{header}`"))
+            Err(format!("its `mediaType` is `{own}`, but its Content-Type is `{header}`"))
         }
         (Some(kind), _) | (None, Some(kind)) => Ok(kind),
-        (None, None) => Err("nothing says what it is".into()),
+        (None, None) => Err("it has neither a `mediaType` nor a specific Content-Type".into()),
     }
 }
 
@@ -203,7 +207,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tags() {
+    fn validates_tags() {
         for tag in ["latest", "1.2", "_x", "sha256-0a", &"a".repeat(128)] {
             assert!(is_tag(tag), "{tag}");
         }
@@ -213,21 +217,21 @@ mod tests {
     }
 
     #[test]
-    fn media_types() {
-        let said = |header: &str, body: &str| {
+    fn media_type_and_header_must_agree() {
+        let parse = |header: &str, body: &str| {
             let mut headers = HeaderMap::new();
             headers.insert("content-type", header.parse().unwrap());
             media_type_of(&headers, body.as_bytes())
         };
         let own = r#"{"mediaType":"a/b"}"#;
-        assert_eq!(said("a/b; charset=utf-8", own).unwrap(), "a/b");
-        assert_eq!(said("application/json", own).unwrap(), "a/b");
-        assert_eq!(said("c/d", "{}").unwrap(), "c/d");
+        assert_eq!(parse("a/b; charset=utf-8", own).unwrap(), "a/b");
+        assert_eq!(parse("application/json", own).unwrap(), "a/b");
+        assert_eq!(parse("c/d", "{}").unwrap(), "c/d");
         for (header, body) in
             [("c/d", own), ("text/plain", "{}"), ("a/b", "<html>"), ("a/b", ""), ("a/b", "[1]")]
         {
-            assert!(said(header, body).is_err(), "{header} {body}");
+            assert!(parse(header, body).is_err(), "{header} {body}");
         }
-        assert!(said("a/b", &"[".repeat(1 << 20)).is_err());
+        assert!(parse("a/b", &"[".repeat(1 << 20)).is_err());
     }
 }

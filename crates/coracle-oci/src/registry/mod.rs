@@ -1,7 +1,8 @@
-//! A client of the OCI distribution protocol: manifests, blobs and referrers at a registry, with its logins.
+//! A client of the OCI distribution protocol: manifests, blobs, referrers and authentication.
 //!
-//! Blobs go between disk and network in pieces, whatever is received is checked against its digest, and what a server
-//! sends is believed within bounds alone. It knows no layouts and reads no environment: what decides is a [`Settings`].
+//! Blobs are streamed, received content is checked against its digest, and every response is read
+//! up to a limit. The module does not depend on image layouts and does not read the environment:
+//! its only configuration is [`Settings`].
 //! Source: distribution-spec 1.1; for tokens, distribution's `docs/spec/auth`.
 //!
 //! ```no_run

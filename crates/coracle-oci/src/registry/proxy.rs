@@ -1,9 +1,9 @@
-//! Which hosts are reached without the proxy.
+//! `NO_PROXY`: the hosts that bypass the proxy.
 
 use super::url::{host_of, is_loopback, port_of};
 
-/// Whether `authority` is reached directly. Patterns are those of `NO_PROXY` as curl reads it: a name stands for
-/// everything below it as well.
+/// Whether `authority` bypasses the proxy. Patterns are those of `NO_PROXY` as in curl: a domain
+/// includes its subdomains.
 pub(super) fn is_direct(authority: &str, patterns: &[String]) -> bool {
     let host = host_of(authority);
     is_loopback(host) || patterns.iter().any(|pattern| matches(pattern.trim(), host, port_of(authority)))
@@ -18,8 +18,8 @@ fn matches(pattern: &str, host: &str, port: Option<&str>) -> bool {
         return false;
     }
     let name = host_of(&pattern).trim_start_matches('*').trim_start_matches('.');
-    let above = host.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
-    !name.is_empty() && above
+    let is_below = host.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    !name.is_empty() && is_below
 }
 
 #[cfg(test)]
@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hosts_without_proxy() {
+    fn matches_no_proxy_patterns() {
         let direct = |authority, pattern: &str| is_direct(authority, &[pattern.to_owned()]);
         for (authority, pattern) in [
             ("localhost:5000", ""),

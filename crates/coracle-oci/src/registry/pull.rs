@@ -1,4 +1,4 @@
-//! Blobs from a registry: read as they come, checked at their end, taken up again after a cut. Source:
+//! Pulling blobs: streamed, verified at the end, and resumed after a lost connection. Source:
 //! distribution-spec, "Pulling blobs".
 
 use std::fmt;
@@ -13,38 +13,38 @@ use super::retry::{self, Waits};
 use super::{Remote, wire};
 use coracle_core::digest::{Digest, Hasher};
 
-/// After so many bytes a cut is a new cut, and not the one before again.
-const PROGRESS: u64 = 1 << 20;
+/// After this many bytes without a failure the backoff is reset.
+const PROGRESS_BYTES: u64 = 1 << 20;
 
-/// The bytes of a blob. It ends well only after all of them came and were the right ones; the error inside of one of
-/// [`Read`]'s is an [`Error`].
+/// A reader of a blob. It reaches its end only if size and digest of the content are right. Its I/O
+/// errors wrap an [`Error`].
 pub struct BlobReader {
     remote: Remote,
     digest: Digest,
     size: u64,
-    /// How many bytes were given on.
+    /// The number of bytes read so far.
     at: u64,
     hasher: Hasher,
     state: State,
     body: Option<(BodyReader<'static>, Request)>,
     waits: Waits,
-    /// Where the last cut was.
+    /// The offset of the last failure.
     cut_at: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Open,
-    /// All bytes came and were checked.
+    /// All bytes were read and verified.
     Ended,
     Failed,
 }
 
 impl Remote {
-    /// Whether a blob is there.
+    /// Whether a blob exists.
     ///
     /// # Errors
-    /// When the registry can't be asked, or gives an answer that is neither yes nor no.
+    /// Fails if the request fails, or its status is neither 200 nor 404.
     pub fn has_blob(&self, digest: &Digest) -> Result<bool, Error> {
         let answer = self.send(&Call::new(Method::HEAD, self.path(&format!("blobs/{digest}"))))?;
         match answer.status {
@@ -60,7 +60,7 @@ impl Remote {
     /// Opens a blob of `size` bytes.
     ///
     /// # Errors
-    /// When the registry can't be asked or has no such blob.
+    /// Fails if the request fails or there is no such blob.
     pub fn pull_blob(&self, digest: &Digest, size: u64) -> Result<BlobReader, Error> {
         let mut reader = BlobReader {
             remote: self.clone(),
@@ -79,7 +79,7 @@ impl Remote {
 }
 
 impl BlobReader {
-    /// Asks for what is missing.
+    /// Requests the rest of the blob.
     fn open(&self) -> Result<(BodyReader<'static>, Request), Error> {
         let mut call = Call::new(Method::GET, self.remote.path(&format!("blobs/{}", self.digest)));
         call.brief = false;
@@ -90,23 +90,24 @@ impl BlobReader {
         let request = answer.request.clone();
         let skipped = match answer.status {
             200 => self.at,
-            206 if answer.header("content-range").is_some_and(|range| begins_at(range, self.at)) => 0,
+            206 if answer.header("content-range").is_some_and(|range| starts_at(range, self.at)) => 0,
             206 => {
-                let why = "it is not the part that was asked for".into();
+                let why = "it is not the requested range".into();
                 return Err(Error::Unexpected { request, why });
             }
             _ => return Err(self.remote.refused(answer)),
         };
         let mut body = answer.body.into_reader();
-        // A registry without ranges sends again what was there before.
+        // A registry without range support sends the blob from its start.
         match io::copy(&mut (&mut body).take(skipped), &mut io::sink()) {
-            Ok(passed) if passed == skipped => Ok((body, request)),
+            Ok(copied) if copied == skipped => Ok((body, request)),
             Ok(_) => Err(Error::NoAnswer { request, failure: Failure::Cut }),
             Err(error) => Err(Error::NoAnswer { request, failure: wire::failure_of_io(&error) }),
         }
     }
 
-    fn next(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
+    /// Reads from the body, and resumes after a failure. At least one byte, unless none is left.
+    fn read_body(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
         let most = usize::try_from(self.size - self.at).unwrap_or(usize::MAX).min(buffer.len());
         loop {
             let error = match &mut self.body {
@@ -131,9 +132,10 @@ impl BlobReader {
         }
     }
 
-    /// Waits before the blob is asked for again, unless it was asked for too often without getting on.
+    /// Sleeps before the next attempt. Returns `error` if there are no attempts left or it is not
+    /// transient.
     fn wait_after(&mut self, error: Error) -> Result<(), Error> {
-        if self.at - self.cut_at >= PROGRESS {
+        if self.at - self.cut_at >= PROGRESS_BYTES {
             self.waits = self.remote.waits();
         }
         self.cut_at = self.at;
@@ -146,11 +148,11 @@ impl BlobReader {
         }
     }
 
-    /// What must hold once all bytes are there.
-    fn check(&mut self) -> Result<(), Error> {
+    /// Verifies size and digest after the last byte.
+    fn verify(&mut self) -> Result<(), Error> {
         let Some((mut body, request)) = self.body.take() else { return Ok(()) };
         if matches!(body.read(&mut [0]), Ok(1..)) {
-            let why = format!("it is longer than the {} bytes of its descriptor", self.size);
+            let why = format!("the blob is longer than the {} bytes of its descriptor", self.size);
             return Err(Error::Unexpected { request, why });
         }
         let found = std::mem::take(&mut self.hasher).finish();
@@ -161,13 +163,14 @@ impl BlobReader {
         Ok(())
     }
 
-    /// The next bytes; the last ones only when everything is right, so that nobody takes it for complete before.
-    fn step(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
-        let read = if self.at < self.size { self.next(buffer)? } else { 0 };
+    /// Reads the next bytes. The last ones are returned only after verification, so that a corrupt
+    /// blob never looks complete.
+    fn read_verified(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
+        let read = if self.at < self.size { self.read_body(buffer)? } else { 0 };
         self.hasher.update(buffer.get(..read).unwrap_or_default());
         self.at += read as u64;
         if self.at == self.size {
-            self.check()?;
+            self.verify()?;
         }
         Ok(read)
     }
@@ -179,7 +182,7 @@ impl Read for BlobReader {
             _ if buffer.is_empty() => Ok(0),
             State::Ended => Ok(0),
             State::Failed => Err(io::Error::other("the blob could not be read")),
-            State::Open => self.step(buffer).map_err(|error| {
+            State::Open => self.read_verified(buffer).map_err(|error| {
                 self.state = State::Failed;
                 io::Error::other(error)
             }),
@@ -193,8 +196,8 @@ impl fmt::Debug for BlobReader {
     }
 }
 
-/// Whether `bytes A-B/SIZE` begins at `at`.
-fn begins_at(range: &str, at: u64) -> bool {
+/// Whether the `Content-Range` header `bytes A-B/SIZE` starts at `at`.
+fn starts_at(range: &str, at: u64) -> bool {
     let start = range.strip_prefix("bytes ").and_then(|range| range.split('-').next());
     start.and_then(|start| start.trim().parse().ok()) == Some(at)
 }

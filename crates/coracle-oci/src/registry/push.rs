@@ -1,5 +1,5 @@
-//! Blobs to a registry: nothing is sent that is there, and what was sent before a cut is not sent again where the
-//! registry kept it. Source: distribution-spec, "Pushing blobs".
+//! Pushing blobs. Existing blobs are not sent, and interrupted uploads are resumed if the registry
+//! supports it. Source: distribution-spec, "Pushing blobs".
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -10,37 +10,38 @@ use super::session::Start;
 use super::{Error, Remote};
 use coracle_core::digest::Digest;
 
-/// A blob to be sent.
+/// A blob to push.
 #[derive(Clone, Copy)]
 pub struct Upload<'a> {
-    /// Its digest.
+    /// The digest.
     pub digest: Digest,
-    /// Its bytes.
+    /// The size in bytes.
     pub size: u64,
-    /// Where they are.
+    /// The content.
     pub content: Content<'a>,
-    /// A repository of the same registry that may have it already, such as `acme/base`.
+    /// A repository at the same registry to mount the blob from, such as `acme/base`.
     pub from: Option<&'a str>,
-    /// Is told how many bytes more have gone out; what is sent again is told again.
+    /// Called with the number of bytes sent since the last call. Bytes that are sent again are
+    /// counted again.
     pub progress: Option<&'a (dyn Fn(u64) + Sync)>,
 }
 
-/// How a blob came to be there.
+/// How a pushed blob got to the repository.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Pushed {
-    /// It was.
+    /// It existed already.
     Present,
-    /// From another repository of the registry.
+    /// It was mounted from another repository.
     Mounted,
-    /// It was sent.
+    /// It was uploaded.
     Sent,
 }
 
 impl Remote {
-    /// Sends a blob, unless it is there or can be mounted.
+    /// Pushes a blob, unless it exists or can be mounted.
     ///
     /// # Errors
-    /// When it can't be read, and when the registry can't be asked or refuses it. What was begun there is given up.
+    /// Fails if the content can't be read or a request fails. The upload is cancelled then.
     pub fn push_blob(&self, upload: &Upload<'_>) -> Result<Pushed, Error> {
         if self.has_blob(&upload.digest)? {
             return Ok(Pushed::Present);
@@ -57,7 +58,7 @@ impl Remote {
                 return Err(error);
             };
             std::thread::sleep(wait);
-            // Perhaps only the answer was lost.
+            // The upload may have succeeded with only the response lost.
             match self.has_blob(&upload.digest) {
                 Ok(false) => {}
                 Ok(true) => return Ok(Pushed::Sent),
@@ -76,10 +77,11 @@ impl Remote {
         }
     }
 
-    /// Sends blobs, several at once, and says for each how it came to be there. A blob that is named twice is sent once.
+    /// Pushes blobs in parallel and returns the outcome of each, in order. Duplicates are sent
+    /// once.
     ///
     /// # Errors
-    /// Those of [`Remote::push_blob`]; then no further blob is begun.
+    /// Fails like [`Remote::push_blob`]. No further upload is started then.
     pub fn push_blobs(&self, uploads: &[Upload<'_>]) -> Result<Vec<Pushed>, Error> {
         let next = AtomicUsize::new(0);
         let outcomes: Vec<Mutex<Option<Result<Pushed, Error>>>> =
@@ -88,8 +90,8 @@ impl Remote {
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
                 let (Some(upload), Some(outcome)) = (uploads.get(index), outcomes.get(index)) else { break };
-                let twice = uploads.iter().take(index).any(|other| other.digest == upload.digest);
-                let result = if twice { Ok(Pushed::Present) } else { self.push_blob(upload) };
+                let is_duplicate = uploads.iter().take(index).any(|other| other.digest == upload.digest);
+                let result = if is_duplicate { Ok(Pushed::Present) } else { self.push_blob(upload) };
                 if result.is_err() {
                     next.store(uploads.len(), Ordering::Relaxed);
                 }
@@ -108,7 +110,7 @@ impl Remote {
 }
 
 impl<'a> Upload<'a> {
-    /// The bytes from `from` on.
+    /// The content from the offset `from`, as a request body.
     pub(super) fn rest(&self, from: u64) -> Body<'a> {
         let (content, progress) = (self.content, self.progress);
         Body { content, from, length: self.size.saturating_sub(from), progress }

@@ -1,5 +1,5 @@
-//! What is said of an image and stands beside it: asked by the referrers API, or by a tag that clients keep where a
-//! registry has no API. Source: distribution-spec, "Listing Referrers", "Referrers Tag Schema".
+//! Referrers of a manifest, through the referrers API or, for registries without it, the referrers
+//! tag. Source: distribution-spec, "Listing Referrers", "Referrers Tag Schema".
 
 use std::collections::BTreeMap;
 
@@ -16,27 +16,27 @@ use coracle_core::digest::Digest;
 use crate::image::media_type;
 use coracle_core::json;
 
-/// A list of referrers may come in pages; nobody has so many.
-const PAGES: usize = 100;
+/// The maximum number of pages of a referrers list that are read.
+const MAX_PAGES: usize = 100;
 
-/// A manifest whose subject is another one.
+/// The descriptor of a manifest that has a `subject`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Referrer {
-    /// What the manifest is.
+    /// The media type of the manifest.
     pub media_type: String,
-    /// Its digest.
+    /// The digest of the manifest.
     pub digest: Digest,
-    /// Its bytes.
+    /// The size of the manifest in bytes.
     pub size: u64,
-    /// What it says of its subject.
+    /// The artifact type, such as that of a signature.
     pub artifact_type: Option<String>,
-    /// Its annotations.
+    /// The annotations.
     pub annotations: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Entry {
+struct IndexEntry {
     media_type: String,
     digest: String,
     size: u64,
@@ -45,32 +45,32 @@ struct Entry {
     annotations: Option<BTreeMap<String, String>>,
 }
 
-/// As much of a manifest as its descriptor among the referrers needs.
+/// The fields of a manifest that its descriptor in a referrers list is made from.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Document {
-    subject: Option<Named>,
+struct ReferrerManifest {
+    subject: Option<Subject>,
     artifact_type: Option<String>,
-    config: Option<Config>,
+    config: Option<ConfigDescriptor>,
     annotations: Option<BTreeMap<String, String>>,
 }
 
 #[derive(Deserialize)]
-struct Named {
-    digest: Digested,
+struct Subject {
+    digest: SubjectDigest,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Config {
+struct ConfigDescriptor {
     media_type: String,
 }
 
 #[derive(Deserialize)]
 #[serde(try_from = "String")]
-struct Digested(Digest);
+struct SubjectDigest(Digest);
 
-impl TryFrom<String> for Digested {
+impl TryFrom<String> for SubjectDigest {
     type Error = coracle_core::digest::ParseDigestError;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
@@ -79,12 +79,13 @@ impl TryFrom<String> for Digested {
 }
 
 impl Referrer {
-    /// The entries of an index of referrers that are named by SHA-256; nothing where it is no index.
+    /// Parses the entries of a referrers index. Entries without a SHA-256 digest are left out.
+    /// `None` if `index` is not an image index.
     pub fn list(index: &[u8]) -> Option<Vec<Self>> {
-        read(index).map(|index| entries(&index))
+        parse_index(index).map(|index| parse_entries(&index))
     }
 
-    /// Where the next page of a list is, as the header `Link: <TARGET>; rel="next"` says.
+    /// Parses the location of the next page from a `Link: <TARGET>; rel="next"` header.
     pub fn next_page(link: &str) -> Option<&str> {
         let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
         let is_next = parameters.replace(['"', ' '], "").to_ascii_lowercase().contains("rel=next");
@@ -93,36 +94,39 @@ impl Referrer {
 }
 
 impl Remote {
-    /// The manifests whose subject is `subject`; those that are not named by SHA-256 are left out.
+    /// Lists the manifests whose subject is `subject`. Entries without a SHA-256 digest are left
+    /// out.
     ///
     /// # Errors
-    /// When the registry can't be asked, and when what it sends is no index.
+    /// Fails if a request fails, or the response is not an image index.
     pub fn referrers(&self, subject: &Digest) -> Result<Vec<Referrer>, Error> {
         let mut next = Some(self.path(&format!("referrers/{subject}")));
         let mut found = Vec::new();
-        for page in 0..PAGES {
+        for page in 0..MAX_PAGES {
             let Some(to) = next.take() else { return Ok(found) };
             let call = Call::new(Method::GET, to).header("accept", media_type::INDEX);
             let Some(received) = self.receive(&call, LARGEST)? else {
-                // No API: the tag tells. A page that is missing is the end.
-                return Ok(if page == 0 { entries(&self.tagged(subject)?) } else { found });
+                // Without the API, the referrers tag is used. A missing later page ends the list.
+                return Ok(if page == 0 { parse_entries(&self.tagged_index(subject)?) } else { found });
             };
             next = self.next_page(&received);
-            found.extend(entries(&index(&received.bytes, &received.request)?));
+            found.extend(parse_entries(&parse_response(&received.bytes, &received.request)?));
         }
         Ok(found)
     }
 
-    /// Writes `bytes`, a manifest with a subject, and sees to it that it is among the subject's referrers: where the
-    /// registry does not do so itself, in the index that clients keep under a tag, beside the entries of others. Its
-    /// blobs must be there.
+    /// Pushes a manifest that has a `subject`. If the registry does not support the referrers API,
+    /// it is also added to the index at the subject's referrers tag. Its blobs must have been
+    /// pushed before.
     ///
     /// # Errors
-    /// When it has no subject, when the registry can't be asked or refuses it, and when others keep writing the index.
+    /// Fails if the manifest has no subject, a request fails, or other clients keep overwriting the
+    /// index.
     pub fn add_referrer(&self, media_type: &str, bytes: &[u8]) -> Result<Digest, Error> {
         let digest = Digest::of(bytes);
-        let document: Document = serde_json::from_slice(bytes).map_err(|_| Error::NoSubject { digest })?;
-        let Some(Named { digest: Digested(subject) }) = document.subject else {
+        let document: ReferrerManifest =
+            serde_json::from_slice(bytes).map_err(|_| Error::NoSubject { digest })?;
+        let Some(Subject { digest: SubjectDigest(subject) }) = document.subject else {
             return Err(Error::NoSubject { digest });
         };
         if self.put(Target::Digest(digest), media_type, bytes)?.1 {
@@ -136,23 +140,23 @@ impl Remote {
         if let (Some(annotations), Value::Object(entry)) = (document.annotations, &mut entry) {
             entry.insert("annotations".into(), json!(annotations));
         }
-        self.keep(&subject, entry, digest)
+        self.add_to_tagged_index(&subject, entry, digest)
     }
 
-    /// Adds `entry` to the index under the tag, and looks whether somebody wrote over it.
-    fn keep(&self, subject: &Digest, entry: Value, digest: Digest) -> Result<Digest, Error> {
+    /// Adds `entry` to the index at the referrers tag, and retries if another client overwrote it.
+    fn add_to_tagged_index(&self, subject: &Digest, entry: Value, digest: Digest) -> Result<Digest, Error> {
         let mut waits = self.waits();
         loop {
-            let mut index = self.tagged(subject)?;
-            if lists(&index, &digest) {
+            let mut index = self.tagged_index(subject)?;
+            if has_entry(&index, &digest) {
                 return Ok(digest);
             }
             if let Some(Value::Array(manifests)) = index.get_mut("manifests") {
                 manifests.push(entry.clone());
             }
             let bytes = json::to_bytes(&index).map_err(|_| Error::NoSubject { digest })?;
-            self.put_manifest(Target::Tag(&tag(subject)), media_type::INDEX, &bytes)?;
-            if lists(&self.tagged(subject)?, &digest) {
+            self.put_manifest(Target::Tag(&referrers_tag(subject)), media_type::INDEX, &bytes)?;
+            if has_entry(&self.tagged_index(subject)?, &digest) {
                 return Ok(digest);
             }
             match waits.next(None) {
@@ -160,16 +164,16 @@ impl Remote {
                 None => {
                     return Err(Error::Overwritten {
                         repository: self.repository().clone(),
-                        tag: tag(subject),
+                        tag: referrers_tag(subject),
                     });
                 }
             }
         }
     }
 
-    /// The index under the subject's tag; an empty one when there is none.
-    fn tagged(&self, subject: &Digest) -> Result<Value, Error> {
-        let tag = tag(subject);
+    /// The index at the referrers tag, or an empty index.
+    fn tagged_index(&self, subject: &Digest) -> Result<Value, Error> {
+        let tag = referrers_tag(subject);
         let Some(manifest) = self.manifest(Target::Tag(&tag))? else {
             return Ok(json!({"schemaVersion": 2, "mediaType": media_type::INDEX, "manifests": []}));
         };
@@ -179,10 +183,10 @@ impl Remote {
             path: format!("/v2/{}/manifests/{tag}", self.repository().name()),
             host: None,
         };
-        index(&manifest.bytes, &request)
+        parse_response(&manifest.bytes, &request)
     }
 
-    /// Where the next page is: `Link: <URL>; rel="next"`, at the registry itself.
+    /// The next page, if it is at the same origin.
     fn next_page(&self, received: &Received) -> Option<To> {
         let link = received.headers.get("link")?.to_str().ok()?;
         let target = Referrer::next_page(link)?;
@@ -190,29 +194,30 @@ impl Remote {
     }
 }
 
-/// Source: distribution-spec, "Referrers Tag Schema".
-fn tag(subject: &Digest) -> String {
+/// The referrers tag of `subject`. Source: distribution-spec, "Referrers Tag Schema".
+fn referrers_tag(subject: &Digest) -> String {
     format!("sha256-{}", subject.hex())
 }
 
-/// `bytes` as an index with a list of manifests.
-fn index(bytes: &[u8], request: &Request) -> Result<Value, Error> {
-    read(bytes).ok_or_else(|| {
-        let why = "it is no index of manifests".into();
+/// Parses the body of a response as an image index.
+fn parse_response(bytes: &[u8], request: &Request) -> Result<Value, Error> {
+    parse_index(bytes).ok_or_else(|| {
+        let why = "the body is not an image index".into();
         Error::Unexpected { request: request.clone(), why }
     })
 }
 
-fn read(bytes: &[u8]) -> Option<Value> {
+/// Parses JSON with a `manifests` array.
+fn parse_index(bytes: &[u8]) -> Option<Value> {
     let index: Option<Value> = serde_json::from_slice(bytes).ok();
     index.filter(|index| index.get("manifests").is_some_and(Value::is_array))
 }
 
-fn entries(index: &Value) -> Vec<Referrer> {
+fn parse_entries(index: &Value) -> Vec<Referrer> {
     let manifests = index.get("manifests").and_then(Value::as_array).into_iter().flatten();
-    let one = |entry: &Value| {
-        let Entry { media_type, digest, size, artifact_type, annotations } =
-            Entry::deserialize(entry).ok()?;
+    let parse = |entry: &Value| {
+        let IndexEntry { media_type, digest, size, artifact_type, annotations } =
+            IndexEntry::deserialize(entry).ok()?;
         let digest = digest.parse().ok()?;
         Some(Referrer {
             media_type,
@@ -222,10 +227,10 @@ fn entries(index: &Value) -> Vec<Referrer> {
             annotations: annotations.unwrap_or_default(),
         })
     };
-    manifests.filter_map(one).collect()
+    manifests.filter_map(parse).collect()
 }
 
-fn lists(index: &Value, digest: &Digest) -> bool {
+fn has_entry(index: &Value, digest: &Digest) -> bool {
     let digest = digest.to_string();
     let mut manifests = index.get("manifests").and_then(Value::as_array).into_iter().flatten();
     manifests.any(|entry| entry.get("digest").and_then(Value::as_str) == Some(&digest))

@@ -1,13 +1,13 @@
-//! A repository at a registry.
+//! Repository names.
 
 use std::fmt;
 
 use super::url::is_loopback;
 use coracle_core::reference::Reference;
 
-/// What Docker Hub calls itself in names, and the host that answers for it.
-const HUB: &str = "docker.io";
-const HUB_HOST: &str = "registry-1.docker.io";
+/// Docker Hub in image names, and the host of its API.
+const DOCKER_HUB: &str = "docker.io";
+const DOCKER_HUB_HOST: &str = "registry-1.docker.io";
 
 /// A registry and the name of a repository there: `docker.io` and `library/shop`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -17,7 +17,7 @@ pub struct Repository {
 }
 
 impl Repository {
-    /// The registry as names spell it, in lower case: `ghcr.io`, `localhost:5000`, `docker.io`.
+    /// The registry as in image names, in lower case: `ghcr.io`, `localhost:5000`, `docker.io`.
     pub fn registry(&self) -> &str {
         &self.registry
     }
@@ -27,11 +27,12 @@ impl Repository {
         &self.name
     }
 
-    /// The host, with its port, that answers for the registry.
+    /// The `HOST[:PORT]` of the registry's API.
     pub(super) fn authority(&self) -> &str {
-        if self.registry == HUB { HUB_HOST } else { &self.registry }
+        if self.registry == DOCKER_HUB { DOCKER_HUB_HOST } else { &self.registry }
     }
 
+    /// Whether the registry is on the loopback interface.
     pub(super) fn is_local(&self) -> bool {
         is_loopback(super::url::host_of(&self.registry))
     }
@@ -41,7 +42,7 @@ impl From<&Reference> for Repository {
     fn from(reference: &Reference) -> Self {
         let full = reference.full_name();
         let name = full.strip_suffix(&format!(":{}", reference.tag())).unwrap_or(&full);
-        let (registry, name) = name.split_once('/').unwrap_or((HUB, name));
+        let (registry, name) = name.split_once('/').unwrap_or((DOCKER_HUB, name));
         Self { registry: canonical(registry), name: name.to_owned() }
     }
 }
@@ -52,11 +53,11 @@ impl fmt::Display for Repository {
     }
 }
 
-/// One spelling for every name of a registry.
+/// Normalizes a registry name: lower case, and `docker.io` for every name of Docker Hub.
 pub(super) fn canonical(registry: &str) -> String {
     let registry = registry.to_ascii_lowercase();
-    if ["index.docker.io", HUB_HOST].contains(&registry.as_str()) {
-        return HUB.into();
+    if ["index.docker.io", DOCKER_HUB_HOST].contains(&registry.as_str()) {
+        return DOCKER_HUB.into();
     }
     registry
 }
@@ -66,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn references_name_repositories() {
+    fn converts_references() {
         for (text, registry, name, authority) in [
             ("shop", "docker.io", "library/shop", "registry-1.docker.io"),
             ("acme/shop:1", "docker.io", "acme/shop", "registry-1.docker.io"),

@@ -1,4 +1,5 @@
-//! What is asked again, and when: a schedule without chance, and `Retry-After`. Source: RFC 9110, 10.2.3 and 5.6.7.
+//! Retry policy: exponential backoff without jitter, and `Retry-After`. Source: RFC 9110, 10.2.3
+//! and 5.6.7.
 
 use std::time::Duration;
 
@@ -6,7 +7,7 @@ use super::answer::Answer;
 use super::error::{Error, Failure};
 use super::settings::Retries;
 
-/// The pauses between the tries of one request.
+/// The backoff of one request.
 pub(super) struct Waits {
     retries: Retries,
     tried: u32,
@@ -17,7 +18,8 @@ impl Waits {
         Self { retries, tried: 1 }
     }
 
-    /// The pause before the next try; none when it was tried often enough, or the server asks for too much.
+    /// The delay before the next attempt, at least `asked`. `None` if there are no attempts left,
+    /// or `asked` is longer than the maximum.
     pub(super) fn next(&mut self, asked: Option<Duration>) -> Option<Duration> {
         let Retries { attempts, first, longest } = self.retries;
         if self.tried >= attempts || asked.is_some_and(|asked| asked > longest) {
@@ -25,11 +27,12 @@ impl Waits {
         }
         let doubled = first.saturating_mul(1_u32.checked_shl(self.tried - 1).unwrap_or(u32::MAX));
         self.tried += 1;
-        // A server that asks for no wait at all is not asked without end.
+        // `Retry-After: 0` must not lead to retries without a delay.
         Some(doubled.min(longest).max(asked.unwrap_or_default()))
     }
 
-    /// Sleeps before the next try of what ended like this, or says that there is none.
+    /// Sleeps and returns true if a request with this outcome should be retried, else returns
+    /// false.
     pub(super) fn again(&mut self, outcome: &Result<Answer, Error>, repeatable: bool) -> bool {
         let pause = match outcome {
             Ok(answer) if is_passing(answer.status, repeatable) => self.next(answer.wait()),
@@ -43,26 +46,28 @@ impl Waits {
     }
 }
 
-/// Whether a status says that it may be otherwise soon. 429 and 503 say too that nothing was done.
+/// Whether a status is transient. With 429 and 503 the request had no effect, so it can always be
+/// repeated.
 pub(super) fn is_passing(status: u16, repeatable: bool) -> bool {
     matches!(status, 429 | 503) || repeatable && matches!(status, 408 | 500 | 502 | 504)
 }
 
-/// Whether the answer was lost on the way.
+/// Whether the connection was lost before the response was complete.
 pub(super) fn is_cut(error: &Error) -> bool {
     matches!(error, Error::NoAnswer { failure: Failure::Cut, .. })
 }
 
-/// Whether an answer was lost that may come when it is asked for again.
+/// Whether the connection was lost or timed out.
 pub(super) fn is_lost(error: &Error) -> bool {
     matches!(error, Error::NoAnswer { failure: Failure::Cut | Failure::TooSlow, .. })
 }
 
-/// Whether an upload that ended like this may be taken up again or begun anew, and the wait that was asked for.
+/// Whether a failed upload can be resumed or restarted: `Some` with the delay that the server asks
+/// for, if any.
 pub(super) fn after_upload(error: &Error) -> Option<Option<Duration>> {
     match error {
         Error::Refused { refusal, .. } => {
-            // The session is gone, or has other bytes than we thought.
+            // The session has expired, or its offset is not the expected one.
             let lost = matches!(refusal.status, 404 | 416);
             (lost || is_passing(refusal.status, true)).then_some(refusal.wait)
         }
@@ -70,18 +75,18 @@ pub(super) fn after_upload(error: &Error) -> Option<Option<Duration>> {
     }
 }
 
-/// The wait that `Retry-After` asks for: seconds, or a date. Dates are counted from the answer's own, so that nobody's
-/// clock has to be right.
+/// Parses `Retry-After`: seconds, or a date. A date is relative to `now`, the `Date` header, so the
+/// local clock does not matter.
 pub(super) fn asked(after: &str, now: Option<&str>) -> Option<Duration> {
     let after = after.trim();
     if let Ok(seconds) = after.parse() {
         return Some(Duration::from_secs(seconds));
     }
-    Some(Duration::from_secs(date(after)?.saturating_sub(date(now?)?)))
+    Some(Duration::from_secs(http_date(after)?.saturating_sub(http_date(now?)?)))
 }
 
-/// `Sun, 06 Nov 1994 08:49:37 GMT` in seconds after the year 0.
-fn date(text: &str) -> Option<u64> {
+/// Parses `Sun, 06 Nov 1994 08:49:37 GMT` as seconds since the year 0.
+fn http_date(text: &str) -> Option<u64> {
     const MONTHS: [&str; 12] =
         ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let (_weekday, rest) = text.split_once(", ")?;
@@ -90,7 +95,7 @@ fn date(text: &str) -> Option<u64> {
     let number = |text: &str, most: u64| text.parse::<u64>().ok().filter(|number| *number <= most);
     let (day, year) = (number(day, 31)?, number(year, 9999)?);
     let month = MONTHS.iter().position(|name| name == month)? as u64;
-    // Years that begin in March have their leap day at the end.
+    // Count years from March, so that the leap day is the last day.
     let (year, month) = if month < 2 { (year.checked_sub(1)?, month + 10) } else { (year, month - 2) };
     let days = year * 365 + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day;
     Some(((days * 24 + number(hour, 23)?) * 60 + number(minute, 59)?) * 60 + number(second, 60)?)
@@ -101,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_double_up_to_the_longest() {
+    fn delays_double_up_to_the_maximum() {
         let retries = Retries { attempts: 5, first: Duration::from_secs(1), longest: Duration::from_secs(3) };
         let mut waits = Waits::new(retries);
         let seconds: Vec<u64> = std::iter::from_fn(|| waits.next(None)).map(|wait| wait.as_secs()).collect();
@@ -114,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_retry_after_says() {
+    fn parses_retry_after() {
         let now = Some("Sun, 06 Nov 1994 08:49:37 GMT");
         for (after, now, seconds) in [
             ("7", None, Some(7)),

@@ -1,29 +1,30 @@
-//! What a token is to allow. Source: distribution, `docs/spec/auth/scope.md`.
+//! Scopes of tokens. Source: distribution, `docs/spec/auth/scope.md`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Repository;
 
-/// What is to be done with a repository.
+/// The access to a repository that a token must grant.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Access {
-    /// Reading.
+    /// Read access.
     Pull,
-    /// Reading and writing.
+    /// Read and write access.
     Push {
-        /// Repositories of the same registry that blobs may be mounted from, such as `acme/base`.
+        /// Repositories at the same registry to mount blobs from, such as `acme/base`.
         mounts: Vec<String>,
     },
 }
 
 impl Access {
-    /// Reading and writing, without mounts.
+    /// Read and write access, without mounts.
     pub fn push() -> Self {
         Self::Push { mounts: Vec::new() }
     }
 }
 
-/// The scopes for `access`, sorted; the same text for the same access.
+/// The scopes of `access`: that of the repository, then those of the mounts, sorted. Equal accesses
+/// have equal scopes.
 pub(super) fn scopes(repository: &Repository, access: &Access) -> Vec<String> {
     let name = repository.name();
     match access {
@@ -38,7 +39,7 @@ pub(super) fn scopes(repository: &Repository, access: &Access) -> Vec<String> {
     }
 }
 
-/// `ours` with what the registry asks for besides.
+/// Merges `ours` with the scopes that the registry asks for, separated by spaces.
 pub(super) fn with_asked(ours: &[String], asked: &str) -> Vec<String> {
     let mut order: Vec<&str> = Vec::new();
     let mut actions: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
@@ -52,11 +53,11 @@ pub(super) fn with_asked(ours: &[String], asked: &str) -> Vec<String> {
         }
         actions.entry(resource).or_default().extend(wanted.split(','));
     }
-    let one = |resource: &str| {
+    let scope = |resource: &str| {
         let wanted: Vec<&str> = actions.get(resource).into_iter().flatten().copied().collect();
         format!("{resource}:{}", wanted.join(","))
     };
-    order.into_iter().map(one).collect()
+    order.into_iter().map(scope).collect()
 }
 
 #[cfg(test)]
@@ -65,7 +66,7 @@ mod tests {
     use coracle_core::reference::Reference;
 
     #[test]
-    fn scopes_of_an_access() {
+    fn returns_scopes_of_an_access() {
         let repository = Repository::from(&"r.io/a/b".parse::<Reference>().unwrap());
         assert_eq!(scopes(&repository, &Access::Pull), ["repository:a/b:pull"]);
         let mounts = ["z", "a/b", "c", "z"].map(str::to_owned).into();
@@ -76,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_registry_asks_for_is_added() {
+    fn merges_scopes_of_the_registry() {
         let ours = ["repository:a:pull".to_owned()];
         assert_eq!(with_asked(&ours, "repository:a:pull"), ours);
         assert_eq!(

@@ -1,46 +1,47 @@
-//! What must never be seen: passwords and tokens, and whatever a server repeats of them.
+//! Secrets, and their redaction in texts of servers.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use super::text;
 
-/// A password or a token. Neither printing nor debugging shows it.
+/// A password or token. `Display` and `Debug` do not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
-/// What proves to a registry who asks.
+/// A credential for a registry.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Credential {
-    /// A user's password, or what registries take for one, such as an access token.
+    /// A user name and a password or access token.
     Password {
-        /// The user's name.
+        /// The user name.
         user: String,
         /// The password.
         password: Secret,
     },
-    /// What a token server takes for a login that was made before (OAuth 2's refresh token).
+    /// An OAuth 2 refresh token, for the token server.
     IdentityToken(Secret),
-    /// A token that the registry itself takes.
+    /// A bearer token, for the registry itself.
     RegistryToken(Secret),
 }
 
-/// Every secret that was used: no text of a server is shown before they are struck out of it.
+/// All secrets that were used. They are removed from texts of servers before display.
 #[derive(Default)]
 pub(super) struct Censor(Mutex<Vec<Secret>>);
 
-/// Below this a secret is in any text by chance.
-const SHORTEST: usize = 4;
+/// Shorter secrets are not redacted, because they would match unrelated text.
+const MIN_SECRET_LEN: usize = 4;
 
-/// How much of a server's text is shown, in characters.
-const SHOWN: usize = 300;
+/// The maximum length of a displayed text, in characters.
+const MAX_SHOWN_CHARS: usize = 300;
 
 impl Secret {
-    /// Keeps `text` from being seen.
+    /// Wraps `text`.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
+    /// The secret itself.
     pub(super) fn reveal(&self) -> &str {
         &self.0
     }
@@ -59,11 +60,12 @@ impl fmt::Display for Secret {
 }
 
 impl Credential {
-    /// A user with a password.
+    /// A user name and a password.
     pub fn password(user: impl Into<String>, password: impl Into<String>) -> Self {
         Self::Password { user: user.into(), password: Secret::new(password) }
     }
 
+    /// The secret part of the credential.
     pub(super) fn secret(&self) -> &Secret {
         match self {
             Self::Password { password, .. } => password,
@@ -73,26 +75,26 @@ impl Credential {
 }
 
 impl Censor {
-    /// Strikes `secret` out of every text from now on.
+    /// Adds a secret to redact.
     pub(super) fn learn(&self, secret: &Secret) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if secret.0.len() >= SHORTEST && !known.contains(secret) {
+        if secret.0.len() >= MIN_SECRET_LEN && !known.contains(secret) {
             known.push(secret.clone());
-            // A secret that is part of another must not leave the rest of it.
+            // Longest first: a secret that is part of another must not leave the rest of it.
             known.sort_by_key(|secret| std::cmp::Reverse(secret.0.len()));
         }
     }
 
-    /// The same for what stands behind `Basic` or `Bearer`.
+    /// Adds the credentials of an `Authorization` header, without the scheme.
     pub(super) fn learn_header(&self, header: &Secret) {
         self.learn(&Secret::new(header.0.rsplit(' ').next().unwrap_or_default()));
     }
 
-    /// `text` without secrets, without control characters, and not long.
+    /// Returns `text` with secrets redacted, control characters escaped, and truncated.
     pub(super) fn clean(&self, text: &str) -> String {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let text = known.iter().fold(text.to_owned(), |text, secret| text.replace(&secret.0, "[secret]"));
-        text::shown(&text, SHOWN)
+        text::shown(&text, MAX_SHOWN_CHARS)
     }
 }
 
@@ -107,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_secret_is_shown() {
+    fn formatting_hides_secrets() {
         let credential = Credential::password("me", "hunter2hunter2");
         let token = Credential::RegistryToken(Secret::new("hunter2hunter2"));
         let shown = format!("{credential:?} {credential:#?} {token:?} {}", credential.secret());
@@ -116,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_server_repeats_is_struck_out() {
+    fn redacts_all_occurrences() {
         let censor = Censor::default();
         censor.learn(&Secret::new("hunter2"));
         censor.learn(&Secret::new("hunter2hunter2"));

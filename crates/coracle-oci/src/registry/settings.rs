@@ -1,4 +1,4 @@
-//! What decides how registries are talked to: plain values, read by whoever calls.
+//! The configuration of the registry client: plain values, set by the caller.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -6,49 +6,52 @@ use std::time::Duration;
 
 use super::{Credential, Secret};
 
-/// What a [`Client`](super::Client) needs to know. The default has no credentials and trusts the system's roots.
+/// The configuration of a [`Client`](super::Client). The default has no credentials and trusts the
+/// system's root certificates.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Credentials by registry (`ghcr.io`, `docker.io`, `localhost:5000`); they count before those of any file.
+    /// Credentials by registry, such as `ghcr.io` or `localhost:5000`. They take precedence over
+    /// credential files.
     pub credentials: BTreeMap<String, Credential>,
-    /// Docker's `config.json`, Podman's `auth.json`: the first that knows a registry counts. A file that is not there
-    /// is passed over.
+    /// Files such as Docker's `config.json` and Podman's `auth.json`. The first with credentials
+    /// for a registry is used. Missing files are skipped.
     pub credential_files: Vec<PathBuf>,
-    /// Where credential helpers are looked for; without it, where the host looks for programs.
+    /// The directories to search for credential helpers. `None` searches `PATH`.
     pub helper_directories: Option<Vec<PathBuf>>,
-    /// PEM files with certificates that are trusted besides the system's roots.
+    /// PEM files with CA certificates, trusted in addition to the system's.
     pub certificates: Vec<PathBuf>,
-    /// Registries (`HOST` or `HOST:PORT`) that may be talked to without TLS. Those on the loopback always may.
+    /// Registries (`HOST` or `HOST:PORT`) that may be used without TLS. Registries on the loopback
+    /// interface always may.
     pub insecure: Vec<String>,
-    /// The proxy's URL, which may hold a password. It is never used for the loopback.
+    /// The proxy URL, which may hold a password. Loopback hosts bypass the proxy.
     pub proxy: Option<Secret>,
-    /// Hosts that are reached without the proxy: `HOST` (with everything below it), `.DOMAIN`, `HOST:PORT`, or `*`.
+    /// Hosts that bypass the proxy: `HOST` (including subdomains), `.DOMAIN`, `HOST:PORT`, or `*`.
     pub no_proxy: Vec<String>,
-    /// How long to wait.
+    /// Timeouts of connections and responses.
     pub timeouts: Timeouts,
-    /// What is tried again.
+    /// The retry policy.
     pub retries: Retries,
-    /// How many blobs are sent at once.
+    /// The number of blobs to upload in parallel.
     pub jobs: usize,
 }
 
-/// How long to wait for the other side.
+/// Timeouts of connections and responses.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
-    /// Until there is a connection, TLS included.
+    /// For the connection, including TLS.
     pub connect: Duration,
-    /// Until an answer begins, and until the next bytes come or go.
+    /// For the start of a response, and for each read and write.
     pub answer: Duration,
 }
 
-/// A schedule without chance: the second try after `first`, each further one after twice the time.
+/// Exponential backoff without jitter: the delay starts at `first` and doubles with each attempt.
 #[derive(Clone, Copy, Debug)]
 pub struct Retries {
-    /// How often a request is sent, all told.
+    /// The maximum number of attempts, including the first.
     pub attempts: u32,
-    /// The first pause.
+    /// The first delay.
     pub first: Duration,
-    /// No pause is longer, also none that a registry asks for: then the request fails at once.
+    /// The maximum delay. The request fails at once if a registry asks for a longer one.
     pub longest: Duration,
 }
 

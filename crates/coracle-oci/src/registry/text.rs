@@ -1,6 +1,6 @@
-//! Foreign text before it is shown, and text before it goes into a URL.
+//! Escaping: untrusted text for display, and text for URL queries.
 
-/// `text` cut at `limit` characters, with what moves a terminal or its reader escaped.
+/// Returns at most `limit` characters of `text`, with control and bidirectional characters escaped.
 pub(super) fn shown(text: &str, limit: usize) -> String {
     let mut out = String::new();
     for (index, c) in text.chars().enumerate() {
@@ -8,8 +8,9 @@ pub(super) fn shown(text: &str, limit: usize) -> String {
             out.push('…');
             break;
         }
-        let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if c.is_control() || turns || matches!(c, '\u{2028}' | '\u{2029}') {
+        let is_bidi =
+            matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if c.is_control() || is_bidi || matches!(c, '\u{2028}' | '\u{2029}') {
             out.extend(c.escape_unicode());
         } else {
             out.push(c);
@@ -18,7 +19,7 @@ pub(super) fn shown(text: &str, limit: usize) -> String {
     out
 }
 
-/// `text` as a part of a URL's query. Source: RFC 3986, 2.1; `:` and `/` mean nothing there.
+/// Percent-encodes `text` for a URL query. `:` and `/` are kept. Source: RFC 3986, 2.1 and 3.4.
 pub(super) fn query(text: &str) -> String {
     let mut out = String::new();
     for byte in text.bytes() {
@@ -36,14 +37,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_moves_the_terminal() {
+    fn escapes_control_characters_and_truncates() {
         assert_eq!(shown("a\x1b[2Jb\r\u{202e}é\u{9b}", 99), r"a\u{1b}[2Jb\u{d}\u{202e}é\u{9b}");
         assert_eq!(shown("abcdef", 3), "abc…");
         assert_eq!(shown("abc", 3), "abc");
     }
 
     #[test]
-    fn queries_are_encoded() {
+    fn encodes_queries() {
         assert_eq!(query("repository:a/b:pull,push"), "repository:a/b:pull%2Cpush");
         assert_eq!(query("é&=+ #"), "%C3%A9%26%3D%2B%20%23");
     }

@@ -1,24 +1,25 @@
-//! URLs as far as the protocol needs them: which server, which path, whether in the clear.
+//! HTTP and HTTPS URLs: parsing, resolving `Location` headers, comparing compares_origins.
 
 use std::net::IpAddr;
 
 use ureq::http::Uri;
 
-/// An absolute URL without user, password and fragment.
+/// An absolute `http` or `https` URL without user information and fragment.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Url {
     tls: bool,
     authority: String,
-    /// Path and query, as they are sent.
+    /// Path and query, percent-encoded.
     target: String,
 }
 
 impl Url {
-    /// `target` (path and query) of a server.
+    /// The URL of `target` (path and query) at a server. `None` if it is not valid.
     pub(super) fn new(tls: bool, authority: &str, target: &str) -> Option<Self> {
         Self::parse(&format!("{}://{authority}{target}", scheme(tls)))
     }
 
+    /// Parses `text`. `None` if it is not an absolute URL, has another scheme or user information.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let uri: Uri = text.split('#').next()?.parse().ok()?;
         let tls = match uri.scheme_str()? {
@@ -26,13 +27,13 @@ impl Url {
             "http" => false,
             _ => return None,
         };
-        // A name in front of the host would be sent as credentials.
+        // User information would be sent as credentials.
         let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'))?;
         let target = uri.path_and_query().map_or("/", |target| target.as_str());
         Some(Self { tls, authority: authority.as_str().to_ascii_lowercase(), target: target.to_owned() })
     }
 
-    /// Where `location`, of an answer from here, leads.
+    /// Resolves a `Location` header of a response from this URL. `None` if it is not valid.
     pub(super) fn join(&self, location: &str) -> Option<Self> {
         let path = self.target.split('?').next().unwrap_or_default();
         let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);
@@ -50,7 +51,7 @@ impl Url {
         }
     }
 
-    /// With one more parameter, whose value is encoded already.
+    /// This URL with one more query parameter; `value` must be percent-encoded already.
     pub(super) fn with(&self, name: &str, value: &str) -> Self {
         let separator = match self.target.split_once('?') {
             None => "?",
@@ -68,7 +69,7 @@ impl Url {
         &self.authority
     }
 
-    /// The path alone: a query may hold signatures.
+    /// The path, without the query, which may hold signatures.
     pub(super) fn path(&self) -> &str {
         self.target.split('?').next().unwrap_or_default()
     }
@@ -77,20 +78,21 @@ impl Url {
         host_of(&self.authority)
     }
 
-    /// Whether both are one server, so that what proves who asks may go there too.
+    /// Whether scheme, host and port are equal. Credentials are sent to the same origin only.
     pub(super) fn same_origin(&self, other: &Self) -> bool {
         let port =
             |url: &Self| port_of(&url.authority).unwrap_or(if url.tls { "443" } else { "80" }).to_owned();
         self.tls == other.tls && self.host() == other.host() && port(self) == port(other)
     }
 
-    /// The same over TLS, if it is on the host of `server`, as that one was reached.
+    /// This URL with the scheme and port of `server`. `None` if the hosts differ or `server` does
+    /// not use TLS.
     pub(super) fn with_tls(&self, server: &Self) -> Option<Self> {
         let same = self.host() == server.host() && server.tls;
         same.then(|| Self { tls: true, authority: server.authority.clone(), target: self.target.clone() })
     }
 
-    /// The whole of it, for the request alone: never for an error.
+    /// The full URL, for sending only: the query may hold signatures, so errors must not show it.
     pub(super) fn to_sent(&self) -> String {
         format!("{}://{}{}", scheme(self.tls), self.authority, self.target)
     }
@@ -114,7 +116,7 @@ pub(super) fn port_of(authority: &str) -> Option<&str> {
     after.rsplit_once(':').map(|(_, port)| port).filter(|port| !port.is_empty())
 }
 
-/// Whether `host` is this machine: bytes to it can't be read on the way.
+/// Whether `host` is a loopback address or `localhost`.
 pub(super) fn is_loopback(host: &str) -> bool {
     match host.parse::<IpAddr>() {
         Ok(address) => address.is_loopback(),
@@ -131,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn locations_are_resolved() {
+    fn resolves_locations() {
         let base = url("https://r.io:443/v2/a/blobs/uploads/?x=1");
         for (location, whole) in [
             ("https://s.io/u?_state=a%3D", "https://s.io/u?_state=a%3D"),
@@ -151,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_digest_is_appended() {
+    fn appends_query_parameters() {
         for (before, after) in [
             ("http://r/u", "http://r/u?digest=d"),
             ("http://r/u?_state=x", "http://r/u?_state=x&digest=d"),
@@ -162,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn origins() {
+    fn compares_origins() {
         assert!(url("https://r.io/a").same_origin(&url("https://R.io:443/b")));
         for other in ["http://r.io/", "https://r.io:8443/", "https://r.io.evil/", "https://s3.r.io/"] {
             assert!(!url("https://r.io/a").same_origin(&url(other)), "{other}");
@@ -170,16 +172,16 @@ mod tests {
     }
 
     #[test]
-    fn a_place_on_the_same_host_is_reached_as_the_host_was() {
+    fn upgrades_to_tls_on_the_same_host_only() {
         let server = url("https://r.io:8443/v2/");
-        let place = url("http://r.io/v2/u?_state=x").with_tls(&server).unwrap();
-        assert_eq!(place.to_sent(), "https://r.io:8443/v2/u?_state=x");
+        let upgraded = url("http://r.io/v2/u?_state=x").with_tls(&server).unwrap();
+        assert_eq!(upgraded.to_sent(), "https://r.io:8443/v2/u?_state=x");
         assert!(url("http://s.io/u").with_tls(&server).is_none());
         assert!(url("http://r.io/u").with_tls(&url("http://r.io/")).is_none());
     }
 
     #[test]
-    fn loopback_hosts() {
+    fn recognizes_loopback_hosts() {
         for text in ["127.0.0.1:5000", "127.9.9.9", "localhost", "LOCALHOST:1", "[::1]:5000"] {
             assert!(is_loopback(host_of(text)), "{text}");
         }

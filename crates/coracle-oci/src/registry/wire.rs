@@ -1,9 +1,10 @@
-//! One request over the network, and the redirects that follow. Nothing here knows what is asked for.
+//! The HTTP transport: sends one request and follows redirects. It does not depend on the registry
+//! API.
 
 use std::cell::RefCell;
 use std::io;
 
-use ureq::http::{HeaderValue, Method, Request as HttpRequest, Response, header};
+use ureq::http::{HeaderValue, Method, Request as HttpRequest, Response as HttpResponse, header};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, AsSendBody, Body, Proxy, SendBody};
 
@@ -17,12 +18,13 @@ use super::url::{Url, is_loopback};
 use super::{Repository, proxy, text};
 use coracle_core::fs::Context;
 
-/// Registries need two at most.
-const REDIRECTS: usize = 5;
+/// Registries use two at most.
+const MAX_REDIRECTS: usize = 5;
 
-/// Of a header, with all its fields.
-const LARGEST_HEADER: usize = 64 << 10;
+/// The maximum size of all headers of a response.
+const MAX_HEADER_BYTES: usize = 64 << 10;
 
+/// HTTP agents with and without the proxy, and what applies to all requests.
 pub(super) struct Wire {
     direct: Agent,
     proxied: Option<Agent>,
@@ -33,16 +35,17 @@ pub(super) struct Wire {
 }
 
 impl Wire {
+    /// Fails if a certificate file can't be read or the proxy URL is invalid.
     pub(super) fn new(settings: &Settings) -> Result<Self, Error> {
-        let roots = roots(settings)?;
+        let roots = root_certificates(settings)?;
         let proxied = match &settings.proxy {
             None => None,
             Some(url) => {
-                Some(agent(settings, &roots, Some(Proxy::new(url.reveal()).map_err(|_| Error::Proxy)?)))
+                Some(build_agent(settings, &roots, Some(Proxy::new(url.reveal()).map_err(|_| Error::Proxy)?)))
             }
         };
         Ok(Self {
-            direct: agent(settings, &roots, None),
+            direct: build_agent(settings, &roots, None),
             proxied,
             no_proxy: settings.no_proxy.clone(),
             insecure: settings.insecure.iter().map(|name| canonical(name)).collect(),
@@ -51,12 +54,13 @@ impl Wire {
         })
     }
 
-    /// Whether this server may be talked to without TLS.
+    /// Whether this host may be used without TLS: on loopback, or configured as insecure.
     pub(super) fn may_be_plain(&self, authority: &str) -> bool {
         is_loopback(super::url::host_of(authority)) || self.insecure.iter().any(|name| name == authority)
     }
 
-    /// Sends `call` to `url` and follows where it leads; `authorization` goes no further than that server.
+    /// Sends `call` to `url` and follows redirects. `authorization` is sent to the origin of `url`
+    /// only.
     pub(super) fn follow(
         &self,
         call: &Call<'_>,
@@ -65,18 +69,16 @@ impl Wire {
         repository: &Repository,
     ) -> Result<Answer, Error> {
         let mut at = url.clone();
-        for _ in 0..=REDIRECTS {
+        for _ in 0..=MAX_REDIRECTS {
             let own = authorization.filter(|_| at.same_origin(url));
             let answer = self.once(call, &at, own, repository)?;
-            let Some(location) = leads_on(call, &answer) else { return Ok(answer) };
+            let Some(location) = redirect_location(call, &answer) else { return Ok(answer) };
             let next = at.join(&location);
             let request = answer.request.clone();
             answer.finish();
             let Some(next) = next else {
-                return Err(Error::Unexpected {
-                    request,
-                    why: "it leads to something that is no URL".into(),
-                });
+                let why = "its redirect location is not a valid URL".into();
+                return Err(Error::Unexpected { request, why });
             };
             if !next.is_tls() && (at.is_tls() || !self.may_be_plain(next.authority())) {
                 return Err(Error::Unsafe { request, host: self.censor.clean(next.authority()) });
@@ -84,9 +86,10 @@ impl Wire {
             at = next;
         }
         let request = self.describe(call, url, repository);
-        Err(Error::Unexpected { request, why: "it leads from one place to the next without end".into() })
+        Err(Error::Unexpected { request, why: format!("more than {MAX_REDIRECTS} redirects") })
     }
 
+    /// Sends `call` to `url` without following redirects.
     fn once(
         &self,
         call: &Call<'_>,
@@ -101,17 +104,21 @@ impl Wire {
             head = head.header(*name, value);
         }
         if let Some(secret) = authorization {
-            let unusable = |_| no_answer(Failure::Other("the credentials can't be sent in a header".into()));
+            let unusable = |_| {
+                no_answer(Failure::Other(
+                    "the credentials contain characters that a header can't hold".into(),
+                ))
+            };
             let mut value = HeaderValue::from_str(secret.reveal()).map_err(unusable)?;
             value.set_sensitive(true);
             head = head.header(header::AUTHORIZATION, value);
         }
         let failed = RefCell::new(None);
-        let local = |why: io::Error| Error::NoAnswer {
+        let local = |error: io::Error| Error::NoAnswer {
             request: request.clone(),
-            failure: Failure::Local(why.to_string()),
+            failure: Failure::Local(error.to_string()),
         };
-        let unusable = |_| no_answer(Failure::Other("it can't be sent".into()));
+        let unusable = |_| no_answer(Failure::Other("the request is not valid HTTP".into()));
         let result = match &call.body {
             None => self.run(head.body(()).map_err(unusable)?, call, url),
             Some(body) => {
@@ -120,14 +127,15 @@ impl Wire {
                 self.run(head.body(SendBody::from_reader(&mut reader)).map_err(unusable)?, call, url)
             }
         };
-        if let Some(why) = failed.take() {
-            return Err(local(why));
+        if let Some(error) = failed.take() {
+            return Err(local(error));
         }
-        let (parts, body) = result.map_err(|error| no_answer(failure(&error)))?.into_parts();
+        let (parts, body) = result.map_err(|error| no_answer(classify_error(&error)))?.into_parts();
         Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body, url: url.clone(), request })
     }
 
-    /// `call` as errors name it. Where it goes may be a server's word, which may hold what the server got.
+    /// A summary of a request for error messages. The URL may come from a server and repeat
+    /// credentials, so it is redacted.
     pub(super) fn describe(&self, call: &Call<'_>, url: &Url, repository: &Repository) -> Request {
         let own = url.authority() == repository.authority();
         Request {
@@ -138,12 +146,13 @@ impl Wire {
         }
     }
 
+    /// Runs a request, through the proxy unless the host bypasses it.
     fn run(
         &self,
         message: HttpRequest<impl AsSendBody>,
         call: &Call<'_>,
         url: &Url,
-    ) -> Result<Response<Body>, ureq::Error> {
+    ) -> Result<HttpResponse<Body>, ureq::Error> {
         let direct = proxy::is_direct(url.authority(), &self.no_proxy);
         let agent = self.proxied.as_ref().filter(|_| !direct).unwrap_or(&self.direct);
         let limit = call.brief.then_some(self.timeouts.answer);
@@ -151,8 +160,8 @@ impl Wire {
     }
 }
 
-/// Where an answer sends the same request, if it does.
-fn leads_on(call: &Call<'_>, answer: &Answer) -> Option<String> {
+/// The location to repeat the request at. `None` if the response is not a redirect to follow.
+fn redirect_location(call: &Call<'_>, answer: &Answer) -> Option<String> {
     let reads = call.method == Method::GET || call.method == Method::HEAD;
     let moved = match answer.status {
         301..=303 => reads,
@@ -162,12 +171,13 @@ fn leads_on(call: &Call<'_>, answer: &Answer) -> Option<String> {
     answer.header("location").filter(|_| moved && call.redirects).map(str::to_owned)
 }
 
-/// The system's roots, which TLS asks itself; or, with further ones, all of them as a list.
-fn roots(settings: &Settings) -> Result<RootCerts, Error> {
+/// The trusted root certificates: the platform's verifier, or, if further certificates are
+/// configured, the system's certificates and those.
+fn root_certificates(settings: &Settings) -> Result<RootCerts, Error> {
     if settings.certificates.is_empty() {
         return Ok(RootCerts::PlatformVerifier);
     }
-    // What can't be read of the system's is missing when it is needed, and said then.
+    // System certificates that can't be read are skipped: a connection that needs them fails.
     let system = rustls_native_certs::load_native_certs().certs;
     let mut all: Vec<Certificate<'static>> =
         system.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect();
@@ -176,18 +186,18 @@ fn roots(settings: &Settings) -> Result<RootCerts, Error> {
         let pem = std::fs::read(path).context("read", path)?;
         let before = all.len();
         for item in parse_pem(&pem) {
-            if let PemItem::Certificate(certificate) = item.map_err(|_| error("it is no PEM file"))? {
+            if let PemItem::Certificate(certificate) = item.map_err(|_| error("not a PEM file"))? {
                 all.push(certificate);
             }
         }
         if all.len() == before {
-            return Err(error("it holds no certificate"));
+            return Err(error("it contains no certificate"));
         }
     }
     Ok(RootCerts::from(all))
 }
 
-fn agent(settings: &Settings, roots: &RootCerts, proxy: Option<Proxy>) -> Agent {
+fn build_agent(settings: &Settings, roots: &RootCerts, proxy: Option<Proxy>) -> Agent {
     let super::Timeouts { connect, answer } = settings.timeouts;
     Agent::config_builder()
         .http_status_as_error(false)
@@ -195,7 +205,7 @@ fn agent(settings: &Settings, roots: &RootCerts, proxy: Option<Proxy>) -> Agent 
         .user_agent(concat!("coracle/", env!("CARGO_PKG_VERSION")))
         .proxy(proxy)
         .tls_config(TlsConfig::builder().root_certs(roots.clone()).build())
-        .max_response_header_size(LARGEST_HEADER)
+        .max_response_header_size(MAX_HEADER_BYTES)
         .max_idle_connections(2 * settings.jobs.max(5))
         .max_idle_connections_per_host(settings.jobs.max(1))
         .timeout_resolve(Some(connect))
@@ -207,30 +217,35 @@ fn agent(settings: &Settings, roots: &RootCerts, proxy: Option<Proxy>) -> Agent 
         .new_agent()
 }
 
-/// What went wrong, without the URL, which may hold signatures.
-fn failure(error: &ureq::Error) -> Failure {
+/// Classifies an error. The URL is left out, because it may hold signatures.
+fn classify_error(error: &ureq::Error) -> Failure {
     match error {
         ureq::Error::Io(error) => failure_of_io(error),
         ureq::Error::Timeout(_) => Failure::TooSlow,
         ureq::Error::HostNotFound => Failure::UnknownHost,
-        ureq::Error::LargeResponseHeader(..) => Failure::NoHttp("its header has no end".into()),
+        ureq::Error::LargeResponseHeader(..) => Failure::NoHttp("its headers are too large".into()),
         ureq::Error::Protocol(error) => match error.to_string() {
-            why if why.contains("too many headers") => Failure::NoHttp("its header has no end".into()),
-            why => Failure::NoHttp(text::shown(&why, 200)),
+            error if error.contains("too many headers") => {
+                Failure::NoHttp("its headers are too large".into())
+            }
+            error => Failure::NoHttp(text::shown(&error, 200)),
         },
-        ureq::Error::Rustls(error) => tls(&error.to_string()),
-        ureq::Error::Tls(error) => tls(error),
+        ureq::Error::Rustls(error) => classify_tls_error(&error.to_string()),
+        ureq::Error::Tls(error) => classify_tls_error(error),
         ureq::Error::ConnectProxyFailed(_) => Failure::Proxy,
         ureq::Error::ConnectionFailed => Failure::NotListening,
-        ureq::Error::BadUri(_) | ureq::Error::Http(_) => Failure::Other("it can't be sent".into()),
+        ureq::Error::BadUri(_) | ureq::Error::Http(_) => {
+            Failure::Other("the request is not valid HTTP".into())
+        }
         other => Failure::Other(text::shown(&other.to_string(), 200)),
     }
 }
 
+/// Classifies an I/O error, which may wrap an error of `ureq`.
 pub(super) fn failure_of_io(error: &io::Error) -> Failure {
     use io::ErrorKind as Kind;
     if let Some(inner) = error.get_ref().and_then(|inner| inner.downcast_ref::<ureq::Error>()) {
-        return failure(inner);
+        return classify_error(inner);
     }
     match error.kind() {
         Kind::UnexpectedEof
@@ -240,11 +255,11 @@ pub(super) fn failure_of_io(error: &io::Error) -> Failure {
         | Kind::NotConnected => Failure::Cut,
         Kind::ConnectionRefused => Failure::NotListening,
         Kind::TimedOut | Kind::WouldBlock => Failure::TooSlow,
-        Kind::InvalidData => tls(&error.to_string()),
+        Kind::InvalidData => classify_tls_error(&error.to_string()),
         _ => Failure::Other(text::shown(&error.to_string(), 200)),
     }
 }
 
-fn tls(why: &str) -> Failure {
+fn classify_tls_error(why: &str) -> Failure {
     if why.contains("InvalidContentType") { Failure::NotTls } else { Failure::Tls(text::shown(why, 200)) }
 }

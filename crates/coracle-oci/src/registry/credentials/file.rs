@@ -1,5 +1,5 @@
-//! Docker's `config.json` and Podman's `auth.json`, which have one form. Source: containers-auth.json(5), and Docker's
-//! `docker login`.
+//! Docker's `config.json` and Podman's `auth.json`, which share a format. Source:
+//! containers-auth.json(5), and Docker's `docker login`.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -13,18 +13,19 @@ use coracle_core::fs::Context;
 use crate::registry::repository::canonical;
 use crate::registry::{Credential, Error, Repository, Secret};
 
-/// Docker Hub's key, which is no URL of any registry.
-const HUB_KEY: &str = "https://index.docker.io/v1/";
+/// The key of Docker Hub, which is not the URL of its API.
+const DOCKER_HUB_KEY: &str = "https://index.docker.io/v1/";
 
-/// No such file is a hundredth of it.
-const LARGEST: u64 = 4 << 20;
+/// The number of bytes that are read of a file.
+const MAX_FILE_BYTES: u64 = 4 << 20;
 
+/// A parsed file.
 #[derive(Deserialize)]
 pub(super) struct File {
     #[serde(skip)]
     path: PathBuf,
     #[serde(default)]
-    auths: BTreeMap<String, Entry>,
+    auths: BTreeMap<String, AuthEntry>,
     #[serde(default, rename = "credHelpers")]
     helpers: BTreeMap<String, String>,
     #[serde(default, rename = "credsStore")]
@@ -33,7 +34,7 @@ pub(super) struct File {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Entry {
+struct AuthEntry {
     auth: String,
     username: String,
     password: String,
@@ -41,41 +42,41 @@ struct Entry {
     registrytoken: String,
 }
 
-/// The file at `path`; nothing when there is none.
+/// Reads the file at `path`. `None` if it does not exist or is empty.
 pub(super) fn read(path: &Path) -> Result<Option<File>, Error> {
     let open = match std::fs::File::open(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         open => open.context("open", path)?,
     };
     let mut bytes = Vec::new();
-    open.take(LARGEST).read_to_end(&mut bytes).context("read", path)?;
+    open.take(MAX_FILE_BYTES).read_to_end(&mut bytes).context("read", path)?;
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
     }
-    // Serde's own message could repeat a value.
+    // Serde's message may contain a value, so only the position is reported.
     let file: Result<File, serde_json::Error> = serde_json::from_slice(&bytes);
     match file {
         Ok(file) => Ok(Some(File { path: path.to_owned(), ..file })),
         Err(error) => {
-            let why = format!("line {}, column {} is not what Docker writes", error.line(), error.column());
+            let why = format!("invalid content at line {}, column {}", error.line(), error.column());
             Err(Error::Credentials { path: path.to_owned(), why })
         }
     }
 }
 
 impl File {
-    /// The helper for `registry`: its own, or the one for all.
+    /// The credential helper of `registry`: that of `credHelpers`, or else `credsStore`.
     pub(super) fn helper(&self, registry: &str) -> Option<String> {
-        let own = self.helpers.iter().find(|(key, _)| host(key) == registry).map(|(_, helper)| helper);
+        let own = self.helpers.iter().find(|(key, _)| registry_of(key) == registry).map(|(_, helper)| helper);
         own.or(self.store.as_ref()).filter(|helper| !helper.is_empty()).cloned()
     }
 
-    /// What helpers may know `registry` by: as this file spells it, then as everybody does.
+    /// The server names to ask a helper for: the usual one, then the keys of this file.
     pub(super) fn keys(&self, registry: &str) -> Vec<String> {
-        let spelled = self.auths.keys().chain(self.helpers.keys()).filter(|key| host(key) == registry);
-        let usual = if registry == "docker.io" { HUB_KEY } else { registry };
+        let own = self.auths.keys().chain(self.helpers.keys()).filter(|key| registry_of(key) == registry);
+        let usual = if registry == "docker.io" { DOCKER_HUB_KEY } else { registry };
         let mut keys = vec![usual.to_owned()];
-        for key in spelled {
+        for key in own {
             if !keys.contains(key) {
                 keys.push(key.clone());
             }
@@ -83,7 +84,8 @@ impl File {
         keys
     }
 
-    /// The credentials that stand here: of the repository, of the namespaces above it, of the registry.
+    /// The credentials in this file, of the most specific key: the repository, its namespaces, then
+    /// the registry.
     pub(super) fn find(&self, repository: &Repository) -> Option<Result<Credential, Error>> {
         let whole = repository.to_string();
         let scopes = whole.match_indices('/').map(|(at, _)| whole.get(..at).unwrap_or_default());
@@ -91,7 +93,7 @@ impl File {
         scopes.reverse();
         for scope in scopes {
             let exact = self.auths.get_key_value(scope);
-            let same = || self.auths.iter().find(|(key, _)| normal(key) == scope);
+            let same = || self.auths.iter().find(|(key, _)| normalized(key) == scope);
             if let Some(found) = exact.or_else(same).and_then(|(key, entry)| self.credential(key, entry)) {
                 return Some(found);
             }
@@ -99,8 +101,8 @@ impl File {
         None
     }
 
-    /// Nothing for an entry that only says that a helper knows.
-    fn credential(&self, key: &str, entry: &Entry) -> Option<Result<Credential, Error>> {
+    /// The credentials of an entry. `None` for an empty entry, which refers to a helper.
+    fn credential(&self, key: &str, entry: &AuthEntry) -> Option<Result<Credential, Error>> {
         if !entry.identitytoken.is_empty() {
             return Some(Ok(Credential::IdentityToken(Secret::new(&entry.identitytoken))));
         }
@@ -112,32 +114,34 @@ impl File {
             return known.then(|| Ok(Credential::password(&entry.username, &entry.password)));
         }
         let error = || {
-            let why = format!("`auth` of `{key}` is not `USER:PASSWORD` in base64");
+            let why = format!("`auth` of `{key}` is not `USER:PASSWORD` encoded in base64");
             Error::Credentials { path: self.path.clone(), why }
         };
-        Some(decoded(&entry.auth).ok_or_else(error))
+        Some(decode_auth(&entry.auth).ok_or_else(error))
     }
 }
 
-fn decoded(auth: &str) -> Option<Credential> {
+/// Decodes `USER:PASSWORD`.
+fn decode_auth(auth: &str) -> Option<Credential> {
     let text = String::from_utf8(STANDARD.decode(auth.trim()).ok()?).ok()?;
     let (user, password) = text.split_once(':')?;
-    // Docker once padded what it encoded.
+    // Old versions of Docker padded the password with NUL bytes.
     Some(Credential::password(user, password.trim_end_matches('\0')))
 }
 
-/// The registry that a key is for.
-fn host(key: &str) -> String {
+/// The registry of a key.
+fn registry_of(key: &str) -> String {
     canonical(without_scheme(key).split('/').next().unwrap_or_default())
 }
 
-/// A key as a registry, a namespace or a repository: the path of a URL (`/v1/`) names none.
-fn normal(key: &str) -> String {
+/// Normalizes a key to a registry, namespace or repository. The path of a URL, such as `/v1/`, is
+/// dropped.
+fn normalized(key: &str) -> String {
     match without_scheme(key).split_once('/') {
         Some((_, rest)) if without_scheme(key) == key && !["", "v1", "v1/", "v2", "v2/"].contains(&rest) => {
-            format!("{}/{}", host(key), rest.trim_end_matches('/'))
+            format!("{}/{}", registry_of(key), rest.trim_end_matches('/'))
         }
-        _ => host(key),
+        _ => registry_of(key),
     }
 }
 
@@ -169,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn the_most_specific_key_counts() {
+    fn the_most_specific_key_wins() {
         let json = auths(&[
             ("r.io", "host"),
             ("r.io/team", "team"),
@@ -192,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn docker_hub_has_many_names() {
+    fn all_keys_of_docker_hub_match() {
         for key in ["https://index.docker.io/v1/", "docker.io", "index.docker.io", "registry-1.docker.io"] {
             assert_eq!(user(&auths(&[(key, "me")]), "acme/shop").as_deref(), Some("me:p:w"), "{key}");
         }
@@ -201,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_of_entries() {
+    fn reads_all_forms_of_entries() {
         for (entry, expected) in [
             (r#"{"identitytoken":"hush","auth":"bTo="}"#, Some("Ok(IdentityToken([secret]))")),
             (r#"{"registrytoken":"hush"}"#, Some("Ok(RegistryToken([secret]))")),
@@ -213,31 +217,34 @@ mod tests {
             assert_eq!(user(&json, "r.io/a").as_deref(), expected, "{entry}");
         }
         for auth in ["aHVzaA==", "!", "hush"] {
-            let said = user(&format!(r#"{{"auths":{{"r.io":{{"auth":"{auth}"}}}}}}"#), "r.io/a").unwrap();
-            assert!(said.contains("Err") && !said.contains("hush"), "{said}");
+            let message = user(&format!(r#"{{"auths":{{"r.io":{{"auth":"{auth}"}}}}}}"#), "r.io/a").unwrap();
+            assert!(message.contains("Err") && !message.contains("hush"), "{message}");
         }
     }
 
     #[test]
-    fn helpers_are_chosen_by_registry() {
+    fn selects_the_helper_of_the_registry() {
         let json = r#"{"credsStore":"all","credHelpers":{"https://r.io":"own"},"auths":{"https://index.docker.io/v1/":{}}}"#;
         let file: File = serde_json::from_str(json).unwrap();
         assert_eq!(file.helper("r.io").as_deref(), Some("own"));
         assert_eq!(file.helper("docker.io").as_deref(), Some("all"));
-        assert_eq!(file.keys("docker.io"), [HUB_KEY]);
+        assert_eq!(file.keys("docker.io"), [DOCKER_HUB_KEY]);
         assert_eq!(file.keys("r.io"), ["r.io", "https://r.io"]);
     }
 
     #[test]
-    fn a_broken_file_is_told_without_its_values() {
+    fn syntax_errors_do_not_show_values() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("config.json");
         assert!(read(&path).unwrap().is_none());
         for text in [r#"{"auths":{"r.io":{"auth":12345}}}"#, r#"{"auths":{"r.io":"hush"}}"#, "{"] {
             std::fs::write(&path, text).unwrap();
             let error = read(&path).err().unwrap();
-            let said = format!("{error} {error:?}");
-            assert!(said.contains("line 1") && !said.contains("hush") && !said.contains("12345"), "{said}");
+            let message = format!("{error} {error:?}");
+            assert!(
+                message.contains("line 1") && !message.contains("hush") && !message.contains("12345"),
+                "{message}"
+            );
         }
     }
 }

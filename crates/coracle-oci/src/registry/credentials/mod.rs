@@ -1,4 +1,5 @@
-//! Who knows the credentials of a registry: the caller, then files in their order, each with its helpers.
+//! Credential lookup: those of the caller, then the credential files in order, each with its
+//! helpers.
 
 mod file;
 mod helper;
@@ -6,7 +7,7 @@ mod helper;
 use super::repository::canonical;
 use super::{Credential, Error, Repository, Settings};
 
-/// The credentials for `repository`; none means that the registry is asked as a stranger.
+/// Looks up the credentials for `repository`. `None` if there are none: access is anonymous then.
 pub(super) fn find(settings: &Settings, repository: &Repository) -> Result<Option<Credential>, Error> {
     let explicit = settings.credentials.iter().find(|(name, _)| canonical(name) == repository.registry());
     if let Some((_, credential)) = explicit {

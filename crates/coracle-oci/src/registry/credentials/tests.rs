@@ -1,4 +1,4 @@
-//! Helpers as scripts.
+//! Tests of credential helpers, with shell scripts as helpers.
 
 #![cfg(unix)]
 
@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use super::helper::ask;
 use crate::registry::{Credential, Error, Secret};
 
-fn asked(script: &str) -> Result<Option<Credential>, Error> {
+fn run_helper(script: &str) -> Result<Option<Credential>, Error> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("docker-credential-test");
     std::fs::write(&path, format!("#!/bin/sh\n[ \"$1\" = get ] || exit 9\nread -r key\n{script}\n")).unwrap();
@@ -17,32 +17,32 @@ fn asked(script: &str) -> Result<Option<Credential>, Error> {
 }
 
 #[test]
-fn helpers_are_asked_by_every_key() {
+fn asks_helpers_for_every_key() {
     let known = r#"[ "$key" = docker.io ] || { echo "credentials not found in native keychain"; exit 1; }
         echo '{"ServerURL":"x","Username":"me","Secret":"hush"}'"#;
-    assert_eq!(asked(known).unwrap(), Some(Credential::password("me", "hush")));
+    assert_eq!(run_helper(known).unwrap(), Some(Credential::password("me", "hush")));
     let token = r#"echo '{"Username":"<token>","Secret":"hush"}'"#;
-    assert_eq!(asked(token).unwrap(), Some(Credential::IdentityToken(Secret::new("hush"))));
-    assert_eq!(asked("echo credentials not found in native keychain; exit 1").unwrap(), None);
+    assert_eq!(run_helper(token).unwrap(), Some(Credential::IdentityToken(Secret::new("hush"))));
+    assert_eq!(run_helper("echo credentials not found in native keychain; exit 1").unwrap(), None);
 }
 
 #[test]
-fn a_helper_that_fails_is_told() {
+fn reports_failures_of_helpers() {
     for (script, expected) in [
-        ("echo 'keyring is locked'; exit 1", "it failed and said `keyring is locked`"),
-        ("exit 1", "it failed and said nothing"),
+        ("echo 'keyring is locked'; exit 1", "it failed: keyring is locked"),
+        ("exit 1", "it failed without a message"),
         (r#"echo '{"Secret":"hush"}'; exit 1"#, "it failed"),
-        ("echo hush", "its answer is not JSON with a `Secret`"),
+        ("echo hush", "its output is not JSON with a `Secret`"),
     ] {
-        let error = asked(script).unwrap_err();
-        let said = format!("{error} {error:?}");
-        assert!(error.to_string().ends_with(expected), "{said}");
-        assert!(!said.contains("hush"), "{said}");
+        let error = run_helper(script).unwrap_err();
+        let message = format!("{error} {error:?}");
+        assert!(error.to_string().ends_with(expected), "{message}");
+        assert!(!message.contains("hush"), "{message}");
     }
 }
 
 #[test]
-fn a_name_is_no_path() {
+fn rejects_helper_names_that_are_paths() {
     for name in ["", "../x", "a b", "A", "x/y", "é", "a\0"] {
         let error = ask(name, "r.io", &["r.io".into()], None).unwrap_err();
         assert!(error.to_string().contains("letters"), "{error}");
@@ -50,5 +50,5 @@ fn a_name_is_no_path() {
     let error =
         ask("absent-helper", "r.io", &["r.io".into()], Some(&["/nowhere".into(), ".".into(), "".into()]))
             .unwrap_err();
-    assert!(error.to_string().ends_with("no such program"), "{error}");
+    assert!(error.to_string().ends_with("the program was not found"), "{error}");
 }
