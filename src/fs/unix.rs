@@ -1,4 +1,4 @@
-//! What Unix hosts tell about files.
+//! File operations on Unix hosts.
 
 use std::ffi::OsStr;
 use std::fs::{DirBuilder, File, Metadata, Permissions};
