@@ -1,7 +1,7 @@
 //! Lazily read bytes of a file in an image.
 //!
-//! A [`Content`] is a list of pieces: ranges of host files and bytes in memory. A stripped program is
-//! therefore described without copying it. This module does not depend on images or ELF.
+//! A [`Content`] is a list of pieces: ranges of host files and bytes in memory. A stripped program
+//! is therefore described without copying it. This module does not depend on images or ELF.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -54,7 +54,8 @@ impl Content {
         self.size
     }
 
-    /// The path of the host file that this content starts in; `None` if it starts with bytes in memory.
+    /// The path of the host file that this content starts in; `None` if it starts with bytes in
+    /// memory.
     pub fn host_path(&self) -> Option<&Path> {
         match &*self.pieces {
             [Piece::Range { file, .. }, ..] => Some(&file.path),
@@ -75,7 +76,8 @@ impl Content {
         self.pieces == other.pieces
     }
 
-    /// Whether both have the same bytes. Reads nothing if the sources are the same or the sizes differ.
+    /// Whether both have the same bytes. Reads nothing if the sources are the same or the sizes
+    /// differ.
     ///
     /// # Errors
     /// Fails if a file cannot be read or has changed.

@@ -1,7 +1,8 @@
 //! SHA-256 digests in the notation of the OCI image specification.
 //!
-//! [`Digest`] identifies stored bytes (a blob). [`DiffId`] identifies a layer before compression. They are
-//! separate types so that they cannot be confused. Source: image-spec, `descriptor.md` and `config.md`.
+//! [`Digest`] identifies stored bytes (a blob). [`DiffId`] identifies a layer before compression.
+//! They are separate types so that they cannot be confused. Source: image-spec, `descriptor.md` and
+//! `config.md`.
 
 use std::fmt;
 use std::io;

@@ -1,7 +1,7 @@
 //! Canonical JSON output (compact, sorted keys, UTF-8) and a strict reader.
 //!
-//! All JSON that is hashed is written here. Keys are sorted explicitly, because any crate in the build can
-//! change the order of `serde_json::Map` with the feature `preserve_order`.
+//! All JSON that is hashed is written here. Keys are sorted explicitly, because any crate in the
+//! build can change the order of `serde_json::Map` with the feature `preserve_order`.
 
 mod read;
 

@@ -1,5 +1,6 @@
-//! Builds minimal OCI images from programs that are already built. An image contains the program and exactly
-//! the files that it needs, such as the shared libraries that its dynamic loader would map.
+//! Builds minimal OCI images from programs that are already built. An image contains the program
+//! and exactly the files that it needs, such as the shared libraries that its dynamic loader would
+//! map.
 //!
 //! The library equivalent of `coracle build /usr/bin/env -t env`:
 //!

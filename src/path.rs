@@ -1,15 +1,16 @@
 //! Linux paths inside a root directory or image: bytes separated by `/`, on every host.
 //!
-//! An [`ImagePath`] cannot leave its root and does not convert to a host path implicitly. A [`Spelled`] path
-//! is one that a loader or link contains (`/a/l1/../l2/libb.so`); only [`crate::tree`] resolves it.
+//! An [`ImagePath`] cannot leave its root and does not convert to a host path implicitly. A
+//! [`Spelled`] path is one that a loader or link contains (`/a/l1/../l2/libb.so`); only
+//! [`crate::tree`] resolves it.
 
 use std::fmt;
 use std::str::FromStr;
 
 /// An absolute path without `.`, `..`, empty names or NUL, inside some root.
 ///
-/// Paths are ordered by their components: a directory comes before its entries, and these come before
-/// siblings whose names start with the directory's name.
+/// Paths are ordered by their components: a directory comes before its entries, and these come
+/// before siblings whose names start with the directory's name.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ImagePath(Vec<u8>);
 
@@ -141,7 +142,8 @@ impl fmt::Debug for ImagePath {
     }
 }
 
-/// An unresolved path, as written in a loader's search path, a link's target or a script's first line.
+/// An unresolved path, as written in a loader's search path, a link's target or a script's first
+/// line.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Spelled(Vec<u8>);
 
@@ -161,7 +163,8 @@ impl Spelled {
         self.0.rsplit(|&byte| byte == b'/').next().unwrap_or(&self.0)
     }
 
-    /// The part before the last slash, as loaders compute `$ORIGIN`: `/` for `/lib`, `.` if there is no slash.
+    /// The part before the last slash, as loaders compute `$ORIGIN`: `/` for `/lib`, `.` if there
+    /// is no slash.
     pub fn directory(&self) -> Spelled {
         match self.0.iter().rposition(|&byte| byte == b'/') {
             Some(0) => Self::new(*b"/"),
@@ -204,8 +207,8 @@ impl fmt::Debug for Spelled {
     }
 }
 
-/// Writes bytes as text. Control characters and invalid UTF-8 are escaped, so that a hostile name cannot
-/// control the terminal.
+/// Writes bytes as text. Control characters and invalid UTF-8 are escaped, so that a hostile name
+/// cannot control the terminal.
 fn write_bytes(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {

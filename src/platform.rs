@@ -28,7 +28,8 @@ impl Platform {
         Self { os: "linux".into(), architecture: architecture.into(), variant: variant.map(Into::into) }
     }
 
-    /// Whether OS and architecture are equal. The variant is ignored, because ELF headers do not contain it.
+    /// Whether OS and architecture are equal. The variant is ignored, because ELF headers do not
+    /// contain it.
     pub fn is_kin_of(&self, other: &Self) -> bool {
         (&self.os, &self.architecture) == (&other.os, &other.architecture)
     }

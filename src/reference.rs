@@ -121,8 +121,8 @@ fn is_host(text: &str) -> bool {
     host.split('.').all(is_label) && port.is_none_or(is_port)
 }
 
-/// Whether `text` is a component of a repository name: lower-case letters and digits, separated by `.`, `_`,
-/// `__` or any number of `-`.
+/// Whether `text` is a component of a repository name: lower-case letters and digits, separated by
+/// `.`, `_`, `__` or any number of `-`.
 fn is_component(text: &str) -> bool {
     let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let is_between = |text: &str| matches!(text, "." | "_" | "__") || text.bytes().all(|byte| byte == b'-');

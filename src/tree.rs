@@ -1,7 +1,8 @@
 //! Read-only file system views, and resolution of raw paths in them.
 //!
-//! A host directory, a base image and a planned image all implement [`Tree`], so dependencies resolve in each
-//! of them alike. Links never leave the root: absolute targets start at the root, and `..` stops there.
+//! A host directory, a base image and a planned image all implement [`Tree`], so dependencies
+//! resolve in each of them alike. Links never leave the root: absolute targets start at the root,
+//! and `..` stops there.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,8 +15,8 @@ use crate::witness::Witness;
 
 /// A read-only view of a file system.
 pub trait Tree {
-    /// Returns the node at `path`; `None` if there is none. The parents of `path` must be directories, not
-    /// links.
+    /// Returns the node at `path`; `None` if there is none. The parents of `path` must be
+    /// directories, not links.
     ///
     /// # Errors
     /// Fails if the host cannot read the metadata.
@@ -192,7 +193,8 @@ pub enum End {
     Loop,
 }
 
-/// Maximum number of links that the kernel follows in one path (`MAXSYMLINKS`, `include/linux/namei.h`).
+/// Maximum number of links that the kernel follows in one path (`MAXSYMLINKS`,
+/// `include/linux/namei.h`).
 const MAX_LINKS: usize = 40;
 
 /// Resolves the raw path `spelled` in `tree`. A relative path starts at the directory `start`.

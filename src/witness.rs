@@ -1,6 +1,8 @@
-//! Records the host files that a build reads, to detect later changes without reading their contents.
+//! Records the host files that a build reads, to detect later changes without reading their
+//! contents.
 //!
-//! Files are identified by their metadata, links by their targets. Paths that do not exist are recorded too.
+//! Files are identified by their metadata, links by their targets. Paths that do not exist are
+//! recorded too.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -47,7 +49,8 @@ impl Witness {
         self.add(path, Question::List, stated(&stat));
     }
 
-    /// Records the current state of `path`, which the build has just written. Its recent times are accepted.
+    /// Records the current state of `path`, which the build has just written. Its recent times are
+    /// accepted.
     ///
     /// # Errors
     /// Fails if the metadata cannot be read.
@@ -70,9 +73,9 @@ impl Witness {
             && answers.all(|((path, question), answer)| question.ask(path).as_ref() == Some(answer))
     }
 
-    /// Returns the fingerprint of the recorded inputs. `None` if a later change could go unnoticed: an input
-    /// changed while it was read, or so shortly before `began` (seconds, nanoseconds) that another change
-    /// could have the same timestamp.
+    /// Returns the fingerprint of the recorded inputs. `None` if a later change could go unnoticed:
+    /// an input changed while it was read, or so shortly before `began` (seconds, nanoseconds) that
+    /// another change could have the same timestamp.
     pub(crate) fn testify(self, began: (i64, i64)) -> Option<Testimony> {
         let is_settled = self.stats.iter().all(|stat| stat.is_settled_by(began));
         let mut hasher = Hasher::default();
@@ -93,7 +96,8 @@ impl Testimony {
         hasher.finish() == self.answers
     }
 
-    /// Serializes the fingerprint: the digest of the states, then for each path a letter, the path and a NUL byte.
+    /// Serializes the fingerprint: the digest of the states, then for each path a letter, the path
+    /// and a NUL byte.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = self.answers.hex().into_bytes();
         for (path, question) in &self.questions {

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-/// Returns the sorted names of the extended attributes of `path`, without following links. The list is
-/// empty if they cannot be read.
+/// Returns the sorted names of the extended attributes of `path`, without following links. The list
+/// is empty if they cannot be read.
 ///
 /// `security.selinux` is left out, because every file on an SELinux host has it.
 pub(crate) fn extended_attributes(path: &Path) -> Vec<String> {

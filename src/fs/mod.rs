@@ -20,8 +20,8 @@ use other as host;
 #[cfg(unix)]
 use unix as host;
 
-/// A connection to a local server. Reads and writes return `WouldBlock` or `TimedOut` after the timeout
-/// given to [`connect`].
+/// A connection to a local server. Reads and writes return `WouldBlock` or `TimedOut` after the
+/// timeout given to [`connect`].
 pub(crate) trait Connection: io::Read + io::Write + std::fmt::Debug {}
 
 /// Connects to the Unix socket at `path`. `moment` is the timeout of each read and write.
@@ -106,9 +106,9 @@ pub struct Stat {
 }
 
 impl Stat {
-    /// Whether both times are so far before `moment` (seconds, nanoseconds) that a later change would have
-    /// changed them. File timestamps have a granularity of a few milliseconds, or up to two seconds on file
-    /// systems without nanoseconds.
+    /// Whether both times are so far before `moment` (seconds, nanoseconds) that a later change
+    /// would have changed them. File timestamps have a granularity of a few milliseconds, or up to
+    /// two seconds on file systems without nanoseconds.
     pub(crate) fn is_settled_by(&self, moment: (i64, i64)) -> bool {
         let tick = |nanoseconds| if nanoseconds == 0 { 2_000_000_000 } else { 20_000_000 };
         let total = |(seconds, nanoseconds): (i64, i64)| {
@@ -154,8 +154,8 @@ pub(crate) fn look(path: &Path) -> Result<Option<Found>> {
     }))
 }
 
-/// Returns the metadata of the file or directory at `path`. A directory's times change when an entry is
-/// added or removed.
+/// Returns the metadata of the file or directory at `path`. A directory's times change when an
+/// entry is added or removed.
 pub(crate) fn stat(path: &Path) -> Result<Stat> {
     Ok(host::stat(&std::fs::metadata(path).context("read the metadata of", path)?))
 }
@@ -165,7 +165,8 @@ pub(crate) fn create_private(path: &Path) -> io::Result<()> {
     host::create_private(path)
 }
 
-/// The permissions of a directory that only its owner can access; `None` if the host has no permission bits.
+/// The permissions of a directory that only its owner can access; `None` if the host has no
+/// permission bits.
 pub(crate) fn private() -> Option<std::fs::Permissions> {
     host::private()
 }
@@ -253,7 +254,8 @@ pub(crate) fn bytes_of(path: &Path) -> Vec<u8> {
     host::to_bytes(path.as_os_str())
 }
 
-/// Makes `path` absolute relative to the working directory and removes `.`, without resolving links.
+/// Makes `path` absolute relative to the working directory and removes `.`, without resolving
+/// links.
 ///
 /// # Errors
 /// Fails if the working directory does not exist.

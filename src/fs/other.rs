@@ -8,8 +8,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use super::{Connection, Identity, Stat};
 
-/// There are no inodes, so changes are detected by size and time. `links` is 1, so that two files are
-/// never treated as hard links of one.
+/// There are no inodes, so changes are detected by size and time. `links` is 1, so that two files
+/// are never treated as hard links of one.
 pub(crate) fn stat(metadata: &Metadata) -> Stat {
     let modified =
         metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();

@@ -37,7 +37,8 @@ pub fn message(error: &serde_json::Error) -> String {
     text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message).to_owned()
 }
 
-/// serde_json does not report the text of a number, so it is searched for after the number was parsed.
+/// serde_json does not report the text of a number, so it is searched for after the number was
+/// parsed.
 struct Reader<'t, F> {
     /// The text after the last number.
     rest: &'t str,
