@@ -79,7 +79,9 @@ fn any(text: &str) -> Result<Reference, ParseReferenceError> {
     }
     let parsed = Parsed::from_str(text).map_err(|e| error(e.to_string()))?;
     if parsed.digest().is_some() {
-        return Err(error("it includes a digest, but the digest is known only after the build: use a tag".into()));
+        return Err(error(
+            "it includes a digest, but the digest is known only after the build: use a tag".into(),
+        ));
     }
     let tag = parsed.tag().unwrap_or("latest").to_owned();
     let name = text.strip_suffix(&format!(":{tag}")).unwrap_or(text).to_owned();

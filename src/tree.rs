@@ -70,13 +70,13 @@ impl HostTree {
         self.root.join(fs::path_of(path.relative()))
     }
 
-    /// Adds all paths that were read or listed here to `witness`, with their metadata at that time.
-    pub(crate) fn tell(&self, witness: &mut Witness) {
+    /// Adds all paths that were read or listed here to `tracker`, with their metadata at that time.
+    pub(crate) fn tell(&self, tracker: &mut Witness) {
         for (path, node) in lock(&self.seen).iter() {
-            witness.looked(self.host_path(path), &answer(node.as_ref()));
+            tracker.looked(self.host_path(path), &answer(node.as_ref()));
         }
         for (path, stat) in lock(&self.listed).iter() {
-            witness.listed(self.host_path(path), *stat);
+            tracker.listed(self.host_path(path), *stat);
         }
     }
 
@@ -197,19 +197,19 @@ pub enum End {
 /// `include/linux/namei.h`).
 const MAX_LINKS: usize = 40;
 
-/// Resolves the raw path `spelled` in `tree`. A relative path starts at the directory `start`.
+/// Resolves `raw_path` in `tree`. A relative path starts at the directory `start`.
 ///
 /// # Errors
 /// Fails if the host cannot read the metadata of a step.
-pub fn walk(tree: &dyn Tree, start: &ImagePath, spelled: &[u8]) -> fs::Result<Walk> {
-    let mut at = if spelled.starts_with(b"/") { ImagePath::root() } else { start.clone() };
+pub fn walk(tree: &dyn Tree, start: &ImagePath, raw_path: &[u8]) -> fs::Result<Walk> {
+    let mut at = if raw_path.starts_with(b"/") { ImagePath::root() } else { start.clone() };
     let mut names = Vec::new();
-    push_names(&mut names, spelled);
+    push_names(&mut names, raw_path);
     let mut steps = Vec::new();
     let mut links = 0;
     let end = loop {
         let Some(name) = names.pop() else {
-            break if spelled.is_empty() { End::Missing(at) } else { End::Directory(at) };
+            break if raw_path.is_empty() { End::Missing(at) } else { End::Directory(at) };
         };
         if name == b".." {
             at = at.parent().unwrap_or(at);
@@ -234,7 +234,7 @@ pub fn walk(tree: &dyn Tree, start: &ImagePath, spelled: &[u8]) -> fs::Result<Wa
                 push_names(&mut names, target.as_bytes());
                 steps.push(Step::Link { path, target });
             }
-            Some(_) if !names.is_empty() || spelled.ends_with(b"/") => break End::NotDirectory(path),
+            Some(_) if !names.is_empty() || raw_path.ends_with(b"/") => break End::NotDirectory(path),
             Some(Node::File(file)) => break End::File(path, file),
             Some(Node::Special(kind)) => break End::Special(path, kind),
         }
@@ -316,8 +316,8 @@ mod tests {
     use super::memory::MemoryTree;
     use super::*;
 
-    fn walk_text(tree: &str, spelled: &str) -> String {
-        let walk = walk(&MemoryTree::new(tree), &"/work".parse().unwrap(), spelled.as_bytes()).unwrap();
+    fn walk_text(tree: &str, raw_path: &str) -> String {
+        let walk = walk(&MemoryTree::new(tree), &"/work".parse().unwrap(), raw_path.as_bytes()).unwrap();
         let steps = walk.steps.iter().map(|step| match step {
             Step::Directory(path) => format!("{path}/"),
             Step::Link { path, target } => format!("{path} -> {target}"),
@@ -344,7 +344,7 @@ mod tests {
             /etc/hostname = h
             /loop -> loop
             /work/file = f";
-        for (spelled, expected) in [
+        for (raw_path, expected) in [
             (
                 "/lib/libc.so.6",
                 "/lib -> usr/lib, /usr/, /usr/lib/, /usr/lib/libc.so.6 -> libc-2.36.so, file /usr/lib/libc-2.36.so",
@@ -367,7 +367,7 @@ mod tests {
             ("", "missing /work"),
             ("/", "directory /"),
         ] {
-            assert_eq!(walk_text(tree, spelled), expected, "{spelled}");
+            assert_eq!(walk_text(tree, raw_path), expected, "{raw_path}");
         }
     }
 }

@@ -55,22 +55,21 @@ impl Witness {
     /// # Errors
     /// Fails if the metadata cannot be read.
     pub(crate) fn wrote(&mut self, path: PathBuf) -> fs::Result<()> {
-        let answer = looked(&fs::look(&path)?);
-        self.add(path, Question::Look, answer);
+        let state = looked(&fs::look(&path)?);
+        self.add(path, Question::Look, state);
         Ok(())
     }
 
-    fn add(&mut self, path: PathBuf, question: Question, answer: Vec<u8>) {
-        let old = self.answers.insert((path, question), answer.clone());
+    fn add(&mut self, path: PathBuf, kind: Question, state: Vec<u8>) {
+        let old = self.answers.insert((path, kind), state.clone());
         // The path changed between two reads.
-        self.contradicted |= old.is_some_and(|old| old != answer);
+        self.contradicted |= old.is_some_and(|old| old != state);
     }
 
     /// Whether all recorded paths are unchanged.
     pub(crate) fn holds(&self) -> bool {
         let mut answers = self.answers.iter();
-        !self.contradicted
-            && answers.all(|((path, question), answer)| question.ask(path).as_ref() == Some(answer))
+        !self.contradicted && answers.all(|((path, kind), state)| kind.ask(path).as_ref() == Some(state))
     }
 
     /// Returns the fingerprint of the recorded inputs. `None` if a later change could go unnoticed:
@@ -79,7 +78,7 @@ impl Witness {
     pub(crate) fn testify(self, began: (i64, i64)) -> Option<Testimony> {
         let is_settled = self.stats.iter().all(|stat| stat.is_settled_by(began));
         let mut hasher = Hasher::default();
-        self.answers.values().for_each(|answer| take(&mut hasher, answer));
+        self.answers.values().for_each(|state| take(&mut hasher, state));
         let questions = self.answers.into_keys().collect();
         (is_settled && !self.contradicted).then(|| Testimony { questions, answers: hasher.finish() })
     }
@@ -89,9 +88,9 @@ impl Testimony {
     /// Whether all inputs are unchanged.
     pub(crate) fn holds(&self) -> bool {
         let mut hasher = Hasher::default();
-        for (path, question) in &self.questions {
-            let Some(answer) = question.ask(path) else { return false };
-            take(&mut hasher, &answer);
+        for (path, kind) in &self.questions {
+            let Some(state) = kind.ask(path) else { return false };
+            take(&mut hasher, &state);
         }
         hasher.finish() == self.answers
     }
@@ -100,8 +99,8 @@ impl Testimony {
     /// and a NUL byte.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = self.answers.hex().into_bytes();
-        for (path, question) in &self.questions {
-            bytes.push(question.letter());
+        for (path, kind) in &self.questions {
+            bytes.push(kind.letter());
             bytes.extend(fs::bytes_of(path));
             bytes.push(0);
         }
@@ -112,8 +111,8 @@ impl Testimony {
     pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
         let (digest, rest) = bytes.split_at_checked(64)?;
         let answers = format!("sha256:{}", std::str::from_utf8(digest).ok()?).parse().ok()?;
-        let questions = rest.split_inclusive(|&byte| byte == 0).map(|question| {
-            let (letter, path) = question.strip_suffix(&[0])?.split_first()?;
+        let questions = rest.split_inclusive(|&byte| byte == 0).map(|input| {
+            let (letter, path) = input.strip_suffix(&[0])?.split_first()?;
             Some((fs::path_of(path), Question::of(*letter)?))
         });
         Some(Self { questions: questions.collect::<Option<_>>()?, answers })
@@ -137,14 +136,14 @@ impl Question {
     }
 
     fn of(letter: u8) -> Option<Self> {
-        [Self::Look, Self::List].into_iter().find(|question| question.letter() == letter)
+        [Self::Look, Self::List].into_iter().find(|kind| kind.letter() == letter)
     }
 }
 
 /// Hashes a state with its length, so that concatenated states are unambiguous.
-fn take(hasher: &mut Hasher, answer: &[u8]) {
-    hasher.update(&(answer.len() as u64).to_le_bytes());
-    hasher.update(answer);
+fn take(hasher: &mut Hasher, state: &[u8]) {
+    hasher.update(&(state.len() as u64).to_le_bytes());
+    hasher.update(state);
 }
 
 fn looked(found: &Option<Found>) -> Vec<u8> {

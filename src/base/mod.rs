@@ -147,10 +147,12 @@ impl Base {
         if let Some(error) = unknown {
             return Err(unfit(error.to_string(), "use another base image, or convert it with skopeo"));
         }
-        let layers = layers(&stored)
-            .map_err(|why| unfit(why, "use another base image: container engines cannot run this one either"))?;
-        let inherited = Inherited::of(&stored.config)
-            .map_err(|why| unfit(why, "use another base image: container engines cannot run this one either"))?;
+        let layers = layers(&stored).map_err(|why| {
+            unfit(why, "use another base image: container engines cannot run this one either")
+        })?;
+        let inherited = Inherited::of(&stored.config).map_err(|why| {
+            unfit(why, "use another base image: container engines cannot run this one either")
+        })?;
         let image = image::Base {
             history: config::history(&stored.config, layers.len()),
             members: config::members(&stored.config),

@@ -36,11 +36,12 @@ impl Error {
     /// Suggests the next step.
     pub fn hint(&self) -> String {
         match self {
-            Self::File(_) => {
-                "pass `--no-cache`, or `--cache-dir` with a writable directory".into()
-            }
+            Self::File(_) => "pass `--no-cache`, or `--cache-dir` with a writable directory".into(),
             Self::NotPrivate(path) => {
-                format!("run `chmod 700 {0}` as the user who builds, who must own the directory", path.display())
+                format!(
+                    "run `chmod 700 {0}` as the user who builds, who must own the directory",
+                    path.display()
+                )
             }
         }
     }

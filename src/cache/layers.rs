@@ -43,13 +43,13 @@ impl Cache {
         compression: Compression,
         out: &Path,
         observer: &Observer<'_>,
-        gate: &mut Gate,
+        scanner: &mut Gate,
     ) -> Result<Layer, Error> {
         let Some(shelf) = self.shelf(layer::shape(entries, compression), observer)? else {
-            return layer::pack(entries, stratum, compression, out, observer, gate);
+            return layer::pack(entries, stratum, compression, out, observer, scanner);
         };
         if !shelf.blobs().is_empty() {
-            let diff_id = layer::diff_id(entries, &|_| observer(0), gate)?;
+            let diff_id = layer::diff_id(entries, &|_| observer(0), scanner)?;
             if let Some((digest, size)) = shelf.take(diff_id, out)? {
                 let unpacked = tar::size(entries);
                 let media_type = compression.media_type();
@@ -59,21 +59,21 @@ impl Cache {
                 return Ok(Layer { digest, diff_id, size, unpacked, media_type, stratum });
             }
         }
-        let layer = layer::pack(entries, stratum, compression, out, observer, gate)?;
+        let layer = layer::pack(entries, stratum, compression, out, observer, scanner)?;
         shelf.keep(&layer, out);
         Ok(layer)
     }
 
-    /// Whether a layer with the cache key `shape` is stored.
-    pub(crate) fn knows(&self, shape: Digest) -> bool {
-        let names = fs::list(&self.directory().join(LAYERS).join(shape.hex())).unwrap_or_default();
+    /// Whether a layer with this cache key is stored.
+    pub(crate) fn knows(&self, cache_key: Digest) -> bool {
+        let names = fs::list(&self.directory().join(LAYERS).join(cache_key.hex())).unwrap_or_default();
         names.iter().any(|name| name.contains(&b'-'))
     }
 
-    /// Waits for the lock on the directory of the cache key `shape`. Returns `None` if the cache is
+    /// Waits for the lock on the directory of `cache_key`. Returns `None` if the cache is
     /// unusable.
-    fn shelf(&self, shape: Digest, observer: &Observer<'_>) -> Result<Option<Shelf<'_>>, Error> {
-        let directory = self.directory().join(LAYERS).join(shape.hex());
+    fn shelf(&self, cache_key: Digest, observer: &Observer<'_>) -> Result<Option<Shelf<'_>>, Error> {
+        let directory = self.directory().join(LAYERS).join(cache_key.hex());
         let mut pruned = 0;
         loop {
             let made = fs::create_private(&directory).context("create", &directory);

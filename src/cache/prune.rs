@@ -65,8 +65,8 @@ impl Cache {
 
     fn items(&self) -> fs::Result<Vec<Item>> {
         let mut items = Vec::new();
-        for shape in self.shapes()? {
-            add(&shape, &mut items)?;
+        for directory in self.shapes()? {
+            add(&directory, &mut items)?;
         }
         add(&self.directory().join(RECORDS), &mut items)?;
         Ok(items)
@@ -93,11 +93,11 @@ impl Cache {
 
     /// Removes empty directories of cache keys, and unfinished files of killed builds.
     fn sweep(&self) -> fs::Result<()> {
-        for shape in self.shapes()? {
-            let Some(_held) = held(&shape)? else { continue };
-            if fs::list(&shape)?.iter().all(|name| name == LOCK.as_bytes()) {
-                gone(&shape.join(LOCK), std::fs::remove_file(shape.join(LOCK)))?;
-                gone(&shape, std::fs::remove_dir(&shape))?;
+        for directory in self.shapes()? {
+            let Some(_held) = held(&directory)? else { continue };
+            if fs::list(&directory)?.iter().all(|name| name == LOCK.as_bytes()) {
+                gone(&directory.join(LOCK), std::fs::remove_file(directory.join(LOCK)))?;
+                gone(&directory, std::fs::remove_dir(&directory))?;
             }
         }
         let mut items = Vec::new();

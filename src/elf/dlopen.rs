@@ -34,8 +34,7 @@ pub enum Priority {
 
 const OWNER: &[u8] = b"FDO";
 const KIND: u32 = 0x407c_0c0a;
-const UNREADABLE: Error =
-    Error::Damaged("its `.note.dlopen` is not valid JSON of the expected form");
+const UNREADABLE: Error = Error::Damaged("its `.note.dlopen` is not valid JSON of the expected form");
 
 /// Returns the dlopen notes of `object`, which was read from `file`.
 ///

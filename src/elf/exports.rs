@@ -131,13 +131,15 @@ impl<'a> Exports<'a> {
             return Ok(Lookup::Absent);
         }
         let chains = start + u64::from(buckets) * 4;
-        let chain_index = first.checked_sub(bias).ok_or(Error::Damaged("its symbol hash table is inconsistent"))?;
+        let chain_index =
+            first.checked_sub(bias).ok_or(Error::Damaged("its symbol hash table is inconsistent"))?;
         let mut candidates = Candidates::default();
         for chain_index in u64::from(chain_index).. {
             self.step(wanted)?;
             let hash = self.memory.u32(chains.checked_add(chain_index * 4).ok_or(OUTSIDE)?)?;
             if (hash ^ wanted.hash) >> 1 == 0
-                && let Some(lookup) = self.try_symbol(wanted, chain_index + u64::from(bias), &mut candidates)?
+                && let Some(lookup) =
+                    self.try_symbol(wanted, chain_index + u64::from(bias), &mut candidates)?
             {
                 return Ok(lookup);
             }

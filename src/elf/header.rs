@@ -64,9 +64,7 @@ impl Header {
             return Err(Error::Truncated("header"));
         }
         let raw = goblin::elf::Elf::parse_header(&bytes).map_err(|e| match e {
-            goblin::error::Error::Malformed(_) => {
-                Error::Damaged("its class or byte order is invalid")
-            }
+            goblin::error::Error::Malformed(_) => Error::Damaged("its class or byte order is invalid"),
             _ => Error::Truncated("header"),
         })?;
         let ident = |index: usize| raw.e_ident.get(index).copied().unwrap_or_default();

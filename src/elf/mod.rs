@@ -142,10 +142,7 @@ impl<'a> Strings<'a> {
             let chunk = self.file.bytes_at(offset.saturating_add(string.len() as u64), 256)?;
             let end = chunk.iter().position(|&byte| byte == 0);
             let taken = end.unwrap_or(chunk.len());
-            self.left = self
-                .left
-                .checked_sub(taken + 1)
-                .ok_or(Error::Damaged("its strings are too long"))?;
+            self.left = self.left.checked_sub(taken + 1).ok_or(Error::Damaged("its strings are too long"))?;
             if chunk.is_empty() {
                 return Err(Error::Truncated("string table"));
             }

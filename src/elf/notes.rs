@@ -48,8 +48,7 @@ pub fn notes(file: &Reader, object: &Object) -> Result<Vec<Note>> {
     let mut left = MAX_NOTES;
     let mut notes = Vec::new();
     for range in ranges.iter().take(MAX_RANGES) {
-        left =
-            left.checked_sub(range.size).ok_or(Error::Damaged("it has too many notes"))?;
+        left = left.checked_sub(range.size).ok_or(Error::Damaged("it has too many notes"))?;
         let size = usize::try_from(range.size).map_err(|_| Error::Truncated("notes"))?;
         let bytes = exactly(file, range.offset, size, "notes")?;
         read_range(&bytes, range.align, &object.header, &mut notes)?;

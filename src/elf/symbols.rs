@@ -53,9 +53,7 @@ pub fn references(file: &Reader, object: &Object) -> Result<Vec<Reference>> {
             continue;
         }
         let name = symbol.name(&mut memory, strings)?;
-        left = left
-            .checked_sub(name.len())
-            .ok_or(Error::Damaged("the names of its symbols are too long"))?;
+        left = left.checked_sub(name.len()).ok_or(Error::Damaged("the names of its symbols are too long"))?;
         let entry = version_entry(&mut memory, object, &versions, u64::from(index))?;
         references.push(Reference {
             hash: gnu_hash(&name),

@@ -253,10 +253,8 @@ impl Records<'_, '_> {
 
     fn name(&mut self, offset: u32) -> Result<Vec<u8>> {
         let name = self.memory.string(after(self.strings, offset)?)?;
-        self.bytes_left = self
-            .bytes_left
-            .checked_sub(name.len())
-            .ok_or(Error::Damaged("its strings are too long"))?;
+        self.bytes_left =
+            self.bytes_left.checked_sub(name.len()).ok_or(Error::Damaged("its strings are too long"))?;
         Ok(name)
     }
 

@@ -24,9 +24,9 @@ use unix as host;
 /// timeout given to [`connect`].
 pub(crate) trait Connection: io::Read + io::Write + std::fmt::Debug {}
 
-/// Connects to the Unix socket at `path`. `moment` is the timeout of each read and write.
-pub(crate) fn connect(path: &Path, moment: std::time::Duration) -> io::Result<Box<dyn Connection>> {
-    host::connect(path, moment)
+/// Connects to the Unix socket at `path`. `timeout` is that of each read and write.
+pub(crate) fn connect(path: &Path, timeout: std::time::Duration) -> io::Result<Box<dyn Connection>> {
+    host::connect(path, timeout)
 }
 
 /// An I/O error with the failed operation and the path.
@@ -55,7 +55,9 @@ impl Error {
     /// Suggests the next step; `None` if there is no common one.
     pub fn hint(&self) -> Option<String> {
         Some(match self.kind() {
-            io::ErrorKind::PermissionDenied => "check the owner and permissions of the path and its parent directories".into(),
+            io::ErrorKind::PermissionDenied => {
+                "check the owner and permissions of the path and its parent directories".into()
+            }
             io::ErrorKind::StorageFull => "free some space and run the same command again".into(),
             io::ErrorKind::ReadOnlyFilesystem => "choose another directory with `--output`".into(),
             io::ErrorKind::NotFound => {

@@ -53,6 +53,6 @@ pub(crate) fn path_of(bytes: &[u8]) -> PathBuf {
     String::from_utf8_lossy(bytes).into_owned().into()
 }
 
-pub(crate) fn connect(_path: &Path, _moment: Duration) -> io::Result<Box<dyn Connection>> {
+pub(crate) fn connect(_path: &Path, _timeout: Duration) -> io::Result<Box<dyn Connection>> {
     Err(io::ErrorKind::Unsupported.into())
 }

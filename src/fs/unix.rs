@@ -58,9 +58,9 @@ pub(crate) fn path_of(bytes: &[u8]) -> PathBuf {
 
 impl Connection for UnixStream {}
 
-pub(crate) fn connect(path: &Path, moment: Duration) -> io::Result<Box<dyn Connection>> {
+pub(crate) fn connect(path: &Path, timeout: Duration) -> io::Result<Box<dyn Connection>> {
     let stream = UnixStream::connect(path)?;
-    stream.set_read_timeout(Some(moment))?;
-    stream.set_write_timeout(Some(moment))?;
+    stream.set_read_timeout(Some(timeout))?;
+    stream.set_write_timeout(Some(timeout))?;
     Ok(Box::new(stream))
 }

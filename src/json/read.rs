@@ -18,14 +18,14 @@ pub struct Number<'a> {
     pub text: &'a str,
 }
 
-/// Parses `text` and calls `each` for every number, in order.
+/// Parses `text` and calls `on_number` for every number, in order.
 ///
 /// # Errors
 /// Fails if `text` is not JSON or an object has a duplicate key. Only the latter has
 /// [`serde_json::error::Category::Data`].
-pub fn read(text: &str, each: impl FnMut(Number<'_>)) -> Result<Value, serde_json::Error> {
+pub fn read(text: &str, on_number: impl FnMut(Number<'_>)) -> Result<Value, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let mut reader = Reader { rest: text, line: 1, path: Vec::new(), each };
+    let mut reader = Reader { rest: text, line: 1, path: Vec::new(), on_number };
     let value = reader.deserialize(&mut deserializer)?;
     deserializer.end()?;
     Ok(value)
@@ -44,7 +44,7 @@ struct Reader<'t, F> {
     rest: &'t str,
     line: usize,
     path: Vec<String>,
-    each: F,
+    on_number: F,
 }
 
 impl<F: FnMut(Number<'_>)> Reader<'_, F> {
@@ -60,7 +60,7 @@ impl<F: FnMut(Number<'_>)> Reader<'_, F> {
             } else {
                 let (text, rest) = found.split_at(found.find(|c| !is_part(c)).unwrap_or(found.len()));
                 self.rest = rest;
-                return (self.each)(Number { path: &self.path, line: self.line, text });
+                return (self.on_number)(Number { path: &self.path, line: self.line, text });
             }
         }
     }

@@ -41,8 +41,8 @@ struct Document {
 }
 
 /// Returns the tag for a cache key. It includes the format's version, so that formats do not mix.
-pub(super) fn tag(shape: Digest) -> String {
-    format!("layer-v1-{}", shape.hex())
+pub(super) fn tag(cache_key: Digest) -> String {
+    format!("layer-v1-{}", cache_key.hex())
 }
 
 impl Entry {

@@ -68,18 +68,19 @@ impl SharedCache {
         }
     }
 
-    /// Returns the layers with the cache key `shape` in all repositories. Empty after an error.
-    pub fn find(&self, shape: Digest) -> Vec<Found<'_>> {
+    /// Returns the layers with this cache key from all repositories. Empty after an error.
+    pub fn find(&self, cache_key: Digest) -> Vec<Found<'_>> {
         // Do not wait for a failing registry again with every layer.
         if self.trouble.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
             return Vec::new();
         }
-        let of = |remote| self.entries(remote, shape).into_iter().map(move |entry| Found { remote, entry });
+        let of =
+            |remote| self.entries(remote, cache_key).into_iter().map(move |entry| Found { remote, entry });
         self.from.iter().flat_map(of).collect()
     }
 
-    fn entries(&self, remote: &Remote, shape: Digest) -> Vec<Entry> {
-        match remote.manifest(Target::Tag(&entry::tag(shape))) {
+    fn entries(&self, remote: &Remote, cache_key: Digest) -> Vec<Entry> {
+        match remote.manifest(Target::Tag(&entry::tag(cache_key))) {
             Ok(manifest) => manifest.map(|manifest| entry::read(&manifest.bytes)).unwrap_or_default(),
             Err(error) => {
                 self.failed(remote, &error);
@@ -122,7 +123,10 @@ impl SharedCache {
             staging.remove(layer.digest)?;
             self.failed(
                 found.remote,
-                &io::Error::other(format!("the contents of the layer `{}` do not match its diff ID", layer.digest)),
+                &io::Error::other(format!(
+                    "the contents of the layer `{}` do not match its diff ID",
+                    layer.digest
+                )),
             );
             return Ok(None);
         }
@@ -131,13 +135,13 @@ impl SharedCache {
 
     /// Uploads a layer that was packed here, from `staging`. It is mounted from one of `images` if
     /// possible.
-    pub fn keep(&self, shape: Digest, layer: &Layer, staging: &Staging, images: &[Repository]) {
+    pub fn keep(&self, cache_key: Digest, layer: &Layer, staging: &Staging, images: &[Repository]) {
         let Some(remote) = &self.to else { return };
         let entry = Entry::of(layer);
         let here = remote.repository();
         let from = images.iter().find(|image| image.registry() == here.registry() && *image != here);
         let open = staging.opener(layer.digest);
-        if let Err(error) = put(remote, shape, &entry, &open, from) {
+        if let Err(error) = put(remote, cache_key, &entry, &open, from) {
             self.failed(remote, &*error);
         }
     }
@@ -162,7 +166,7 @@ impl SharedCache {
 /// Uploads a blob and adds it to the artifact of its cache key.
 fn put(
     remote: &Remote,
-    shape: Digest,
+    cache_key: Digest,
     entry: &Entry,
     open: &(dyn Fn() -> io::Result<Box<dyn Read>> + Sync),
     from: Option<&Repository>,
@@ -173,7 +177,7 @@ fn put(
     let (digest, size) = (Digest::of(entry::EMPTY), entry::EMPTY.len() as u64);
     let content = Content::Bytes(entry::EMPTY);
     remote.push_blob(&Upload { digest, size, content, from: None, progress: None })?;
-    let tag = entry::tag(shape);
+    let tag = entry::tag(cache_key);
     let earlier = remote.manifest(Target::Tag(&tag))?;
     let earlier = earlier.map(|manifest| entry::read(&manifest.bytes)).unwrap_or_default();
     remote.put_manifest(Target::Tag(&tag), media_type::MANIFEST, &entry::write(entry, &earlier)?)?;

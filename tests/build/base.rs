@@ -349,7 +349,10 @@ fn what_no_image_can_stand_on() {
     refused(
         "oci:other",
         1,
-        &["the base image `oci:other` is not available for linux/amd64", "hint: available platforms: linux/s390x"],
+        &[
+            "the base image `oci:other` is not available for linux/amd64",
+            "hint: available platforms: linux/s390x",
+        ],
     );
 
     Foreign::new(&["/app/hello/x = y"]).write(&project.path("taken"));

@@ -32,7 +32,9 @@ fn what_is_missing_is_a_finding_and_the_rest_is_complete() {
     assert_eq!((code, lines.len()), (4, 4));
     assert_eq!(lines[0]["missing"], json!(["libb.so"]));
     assert_eq!(lines[0]["problems"][0]["kind"], json!("refused"));
-    assert!(lines[0]["problems"][0]["message"].as_str().unwrap().ends_with("/libb.so: it is not an ELF file"));
+    assert!(
+        lines[0]["problems"][0]["message"].as_str().unwrap().ends_with("/libb.so: it is not an ELF file")
+    );
     assert_eq!(lines[1]["missing"], json!(["/nowhere/sh"]));
     assert_eq!(
         lines[1]["error"],
