@@ -103,7 +103,7 @@ hint: write it as `FROM:TO` with an absolute TO, such as `assets/:/srv/assets`
         str![],
         str![[r#"
 error: 2 problems on the command line
-  `--include`: `/srv/../x` is not a path inside an image: it holds `.` or `..`
+  `--include`: `/srv/../x` is not a path inside an image: it contains `.` or `..`
   `--include`: the path of a file is empty
 
 "#]],

@@ -101,7 +101,7 @@ error: cannot find 2 libraries
     searched, in order:
       [FOLDER]/lib  RUNPATH of [FOLDER]/asks
     found but refused:
-      [FOLDER]/lib/libmore.so  it is no ELF file
+      [FOLDER]/lib/libmore.so  it is not an ELF file
 
 hint: install the library for the program's machine, or link the program statically
 hint: put a shared library in the place of what is refused: the loader would stop there, too

@@ -70,7 +70,7 @@ hint: write it with an absolute TO, as in `hello:/usr/bin/hello`
         2,
         str![],
         str![[r#"
-error: `PROGRAM`: `/usr/../hello` is not a path inside an image: it holds `.` or `..`
+error: `PROGRAM`: `/usr/../hello` is not a path inside an image: it contains `.` or `..`
 
 "#]],
     );
@@ -129,13 +129,13 @@ fn files_that_are_no_programs() {
     project.file("text", "echo hi\n").file("empty", "").compile("cc", "object.o", HELLO, &["-c"]);
     project.library("library.so", "answer", "1", &[]);
     project.coracle(["build", "text"]).ends(1, str![], str![[r#"
-error: cannot use `[FOLDER]/text` as a program: it is no ELF file
+error: cannot use `[FOLDER]/text` as a program: it is not an ELF file
 
 hint: a program is an ELF file or starts with `#!`; if this is a script, write `#!/bin/sh` or the like as its first line
 
 "#]]);
     project.coracle(["build", "empty"]).ends(1, str![], str![[r#"
-error: cannot use `[FOLDER]/empty` as a program: it is no ELF file
+error: cannot use `[FOLDER]/empty` as a program: it is not an ELF file
 
 hint: a program is an ELF file or starts with `#!`; if this is a script, write `#!/bin/sh` or the like as its first line
 
@@ -204,7 +204,7 @@ hint: install it, pass `--sysroot <DIR>` with the loader and libraries of its pl
         1,
         str![],
         str![[r#"
-error: cannot read the loader `/etc/passwd` of `[FOLDER]/hello`: it is no ELF file
+error: cannot read the loader `/etc/passwd` of `[FOLDER]/hello`: it is not an ELF file
 
 hint: build or install the loader again
 

@@ -142,7 +142,7 @@ shop:latest@sha256:[..]
 shop:latest@sha256:[..]
 
 "#]], str![[r#"
-error: cannot use the base `oci:crates/admin/nothing`: cannot read `crates/admin/nothing`: No such file or directory (os error 2)
+error: cannot use the base image `oci:crates/admin/nothing`: cannot read `crates/admin/nothing`: No such file or directory (os error 2)
 
 hint: check the spelling; relative paths start at the working directory
 

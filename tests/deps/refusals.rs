@@ -32,13 +32,15 @@ fn what_is_missing_is_a_finding_and_the_rest_is_complete() {
     assert_eq!((code, lines.len()), (4, 4));
     assert_eq!(lines[0]["missing"], json!(["libb.so"]));
     assert_eq!(lines[0]["problems"][0]["kind"], json!("refused"));
-    assert!(lines[0]["problems"][0]["message"].as_str().unwrap().ends_with("/libb.so: it is no ELF file"));
+    assert!(
+        lines[0]["problems"][0]["message"].as_str().unwrap().ends_with("/libb.so: it is not an ELF file")
+    );
     assert_eq!(lines[1]["missing"], json!(["/nowhere/sh"]));
     assert_eq!(
         lines[1]["error"],
         json!("cannot find the interpreter `/nowhere/sh` of the script `[AT]/script`: there is no such file")
     );
-    assert_eq!(lines[2]["error"], json!("cannot use `[AT]/a.c` as a program: it is no ELF file"));
+    assert_eq!(lines[2]["error"], json!("cannot use `[AT]/a.c` as a program: it is not an ELF file"));
     assert_eq!(deps(project.path(), &["script"]).0, 4, "the script could be read");
     assert_eq!(lines[3]["interpreter"], json!(null));
     assert_eq!(lines[3]["missing"], json!(["libb.so"]));
@@ -48,7 +50,7 @@ fn what_is_missing_is_a_finding_and_the_rest_is_complete() {
 fn when_no_file_can_be_read_it_fails() {
     let project = project();
     let (code, stdout, stderr) = deps(project.path(), &["a.c"]);
-    let expected = "error: cannot use `[AT]/a.c` as a program: it is no ELF file\n\n\
+    let expected = "error: cannot use `[AT]/a.c` as a program: it is not an ELF file\n\n\
                     hint: a program is an ELF file or starts with `#!`; if this is a script, write `#!/bin/sh` or the like as its \
                     first line\n";
     assert_eq!((code, stdout.as_str(), stderr.as_str()), (1, "", expected));

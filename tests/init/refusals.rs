@@ -38,7 +38,7 @@ hint: build the program first, or name the folder that it is in
         2,
         str![],
         str![[r#"
-error: cannot use `app` as a program: it is no ELF file
+error: cannot use `app` as a program: it is not an ELF file
 
 hint: a program is an ELF file or starts with `#!`; build it first, and name what the compiler has written
 
@@ -48,7 +48,7 @@ hint: a program is an ELF file or starts with `#!`; build it first, and name wha
         2,
         str![],
         str![[r#"
-error: cannot use `app` as a program: it is no ELF file
+error: cannot use `app` as a program: it is not an ELF file
 
 hint: a program is an ELF file or starts with `#!`; build it first, and name what the compiler has written
 

@@ -64,7 +64,7 @@ error: 12 problems in the recipe
     7 | probes = { htpp = "/", http = "health" }
       |                               ^^^^^^^^
 
-  `a lot` is no quantity
+  `a lot` is not a quantity
      --> coracle.toml:8:34
     8 | resources = { requests = { cpu = "a lot" }, limit = {} }
       |                                  ^^^^^^^

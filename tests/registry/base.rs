@@ -139,7 +139,7 @@ fn what_goes_wrong_with_a_base() {
         assert!(!folder.path().join("out").exists());
     };
     let name = |name: &str| format!("{}/{name}", fake.address);
-    refused(&name("none:1"), 3, &["cannot use the base `docker://", "there is no image at", "hint: "]);
+    refused(&name("none:1"), 3, &["cannot use the base image `docker://", "there is no image at", "hint: "]);
     fake.trouble(100, "GET", "/blobs/", Trouble::Says(403, vec![], ""));
     refused(&name("base:1"), 3, &["403", "/blobs/", "hint: "]);
     let dead = "127.0.0.1:1/base:1";

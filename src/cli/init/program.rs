@@ -36,7 +36,7 @@ pub(super) fn check(program: &Path) -> Result<(), Failure> {
     match looks(program).map_err(|error| failure(error.to_string()))? {
         Looks::Elf(Type::Executable | Type::Shared) | Looks::Script => Ok(()),
         Looks::Elf(Type::Other(_)) => Err(failure("it is an ELF file that can't be run".into())),
-        Looks::Other => Err(failure("it is no ELF file".into())),
+        Looks::Other => Err(failure("it is not an ELF file".into())),
     }
 }
 

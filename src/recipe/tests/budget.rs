@@ -34,7 +34,7 @@ fn flags_go_on_top_of_each_alone() {
 fn what_is_no_budget() {
     assert_eq!(
         refused("[budget]\nimage = \"5 MB\"\ngrowth = 5\nsize = \"1MB\""),
-        ["`5 MB` is no size", "`5` says neither percent nor bytes", "unknown key `size` in `[budget]`"]
+        ["`5 MB` is not a size", "`5` says neither percent nor bytes", "unknown key `size` in `[budget]`"]
     );
     for (previous, message) in [
         ("containers-storage:x", "`--previous`: `containers-storage:x:latest` can't be compared with"),

@@ -55,7 +55,7 @@ fn mounts_that_are_wrong() {
         ("[[config]]\nmount = \"/a\"\ntemplates = [\"a\"]\nreload = \"signal:HUP\"", "`HUP` is not a signal"),
         ("[[secret]]\nmount = \"/a\"\nkeys = []", "no key of the Secret at `/a` is named"),
         ("[[secret]]\nmount = \"/a\"\nkeys = [\"b\"]\nname = \"A\"", "`A` is no name of a Secret"),
-        ("[[state]]\nmount = \"/a\"\nsize = \"10 GB\"", "`10 GB` is no quantity"),
+        ("[[state]]\nmount = \"/a\"\nsize = \"10 GB\"", "`10 GB` is not a quantity"),
         ("[[state]]\nmount = \"/a\"\nshared = true", "`/a` has no size, so every pod has one of its own"),
         ("[[variable]]\nname = \"1\"\nfrom = \"/a/b\"", "`1` is no name of a variable"),
         (

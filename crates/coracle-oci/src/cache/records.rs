@@ -1,4 +1,4 @@
-//! What whole builds have led to: texts under keys, each behind its own digest.
+//! Records of builds: byte strings by key, each prefixed with its digest.
 
 use std::io::{Read, Write};
 use std::path::PathBuf;
@@ -9,12 +9,12 @@ use super::directory::RECORDS;
 use coracle_core::digest::Digest;
 use coracle_core::fs;
 
-/// A record larger than this is something else.
+/// Maximum size of a record in bytes.
 const LARGEST: u64 = 256 << 20;
 
 impl Cache {
-    /// What was kept under `key`; nothing where that is nothing, or not what was written.
-    pub fn record(&self, key: Digest) -> Option<Vec<u8>> {
+    /// Returns the record of `key`; `None` if there is none or it is damaged.
+    pub(crate) fn record(&self, key: Digest) -> Option<Vec<u8>> {
         let path = self.record_path(key);
         let mut bytes = Vec::new();
         std::fs::File::open(&path).ok()?.take(LARGEST).read_to_end(&mut bytes).ok()?;
@@ -26,8 +26,8 @@ impl Cache {
         Some(record.to_vec())
     }
 
-    /// Keeps `record` under `key`, in place of what was there.
-    pub fn keep_record(&self, key: Digest, record: &[u8]) {
+    /// Stores `record` under `key` and replaces an earlier one.
+    pub(crate) fn keep_record(&self, key: Digest, record: &[u8]) {
         let path = self.record_path(key);
         let written = tempfile::NamedTempFile::new_in(self.directory()).and_then(|mut file| {
             file.write_all(Digest::of(record).hex().as_bytes())?;
@@ -40,8 +40,8 @@ impl Cache {
         }
     }
 
-    /// Forgets what was kept under `key`.
-    pub fn forget_record(&self, key: Digest) {
+    /// Removes the record of `key`.
+    pub(crate) fn forget_record(&self, key: Digest) {
         let path = self.record_path(key);
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
