@@ -1,4 +1,4 @@
-//! The loader of a program, as an object of its link map.
+//! Finds and reads a program's dynamic loader.
 
 use std::rc::Rc;
 
@@ -8,7 +8,10 @@ use crate::loader::{Hwcaps, Loader, usual_interpreters};
 use crate::path::Spelled;
 use crate::tree::{self, End, Tree};
 
-/// Finds and reads the loader: `PT_INTERP`, which the kernel opens as it is spelled, or for a library the usual one.
+/// Returns the loader as an object of the link map, and as a parsed loader.
+///
+/// The path is `PT_INTERP`, unchanged; for a library without one, the usual loader of its machine.
+/// `None` for a static program.
 pub(super) fn read(
     tracer: &Tracer<'_>,
     hwcaps: &Hwcaps,

@@ -1,14 +1,14 @@
-//! The first line of a script. Source: `load_script`, `fs/binfmt_script.c`, and `env` of coreutils.
+//! The `#!` line of a script. Source: `load_script`, `fs/binfmt_script.c`, and `env` of coreutils.
 
 use super::{Error, Surroundings};
 use crate::path::Spelled;
 use crate::tree::{self, End, Tree};
 
-/// What the kernel reads of a script (`BINPRM_BUF_SIZE`).
+/// The number of bytes of a script that the kernel reads (`BINPRM_BUF_SIZE`).
 pub(super) const MAX_LINE: usize = 256;
 
-/// What is executed for a script that starts with `line`, the last first: its interpreter and, when that is `env`, what
-/// `env` looks up.
+/// Returns the files that are executed for a script that starts with `line`, in reverse order: if
+/// the interpreter is `env`, the program that it starts, then the interpreter.
 pub(super) fn interpreters(
     tree: &dyn Tree,
     script: &Spelled,
@@ -46,26 +46,26 @@ pub(super) fn interpreters(
     Ok(vec![found, interpreter])
 }
 
-/// What the kernel takes for white space (`spacetab`).
+/// Returns whether the kernel treats `byte` as white space (`spacetab`).
 fn is_blank(byte: &u8) -> bool {
     matches!(byte, b' ' | b'\t')
 }
 
-/// `line` without blanks at both ends.
+/// Trims blanks at both ends.
 fn trimmed(line: &[u8]) -> &[u8] {
     let start = line.iter().position(|byte| !is_blank(byte)).unwrap_or(line.len());
     let end = line.iter().rposition(|byte| !is_blank(byte)).map_or(start, |last| last + 1);
     line.get(start..end).unwrap_or_default()
 }
 
-/// The program that `env` starts, given the one argument that the kernel passes.
+/// Returns the program that `env` starts, given the one argument that the kernel passes.
 fn env_program(argument: &[u8]) -> Option<&[u8]> {
     let split = ["-S", "--split-string=", "--split-string "]
         .iter()
         .find_map(|flag| argument.strip_prefix(flag.as_bytes()));
     let words = match split {
         Some(rest) => rest,
-        // Without -S the whole rest of the line is one name.
+        // Without `-S` the rest of the line is one name.
         None => {
             return (!argument.is_empty() && !argument.starts_with(b"-") && !argument.contains(&b'='))
                 .then_some(argument);
@@ -75,7 +75,7 @@ fn env_program(argument: &[u8]) -> Option<&[u8]> {
     words.find(|word| !word.contains(&b'=') && *word != b"-i").filter(|word| !word.starts_with(b"-"))
 }
 
-/// The first file called `name` in the directories of `PATH`.
+/// Returns the first executable file called `name` in the directories of `PATH`.
 pub(super) fn look_up(tree: &dyn Tree, name: &[u8], around: &Surroundings) -> Result<Option<Spelled>, Error> {
     if name.contains(&b'/') {
         return Ok(Some(Spelled::new(name)));

@@ -1,4 +1,4 @@
-//! A bundle of CA certificates, for programs that speak TLS.
+//! A bundle of CA certificates, for programs that use TLS.
 
 use super::policy::When;
 use super::program::Program;
@@ -7,7 +7,7 @@ use super::{Error, openssl};
 use crate::elf::{self, Toolchain};
 use crate::path::{ImagePath, Spelled};
 
-/// Where distributions keep their bundle, as Go's `crypto/x509/root_linux.go` lists them.
+/// Paths of the bundle on different distributions, as in Go's `crypto/x509/root_linux.go`.
 const BUNDLES: [&str; 6] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -17,7 +17,7 @@ const BUNDLES: [&str; 6] = [
     "/etc/ssl/cert.pem",
 ];
 
-/// Libraries that read one.
+/// Libraries that use the bundle.
 const LIBRARIES: [&str; 2] = ["libssl.so", "libgnutls.so"];
 
 pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error> {
@@ -47,7 +47,8 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
     Ok(())
 }
 
-/// OpenSSL reads `cert.pem` in its own directory, which distributions may leave out.
+/// Adds `cert.pem` in OpenSSL's directory as a link to the bundle if the distribution has none
+/// there.
 fn lead_openssl(program: &Program<'_>, bundle: &Spelled, wants: &mut Wants) -> Result<(), Error> {
     let Some(libcrypto) = program.library("libcrypto.so") else { return Ok(()) };
     let Some(directory) = openssl::directory(libcrypto, "OPENSSLDIR")? else { return Ok(()) };
@@ -61,7 +62,8 @@ fn lead_openssl(program: &Program<'_>, bundle: &Spelled, wants: &mut Wants) -> R
     Ok(())
 }
 
-/// A program that Go's linker wrote, with the functions of `crypto/x509` in its table of functions.
+/// Returns whether the program was linked by Go and has functions of `crypto/x509` in its function
+/// table.
 fn is_go_with_tls(program: &Program<'_>) -> Result<bool, Error> {
     let Some(itself) = program.itself() else { return Ok(false) };
     let file = itself.file.content.open()?;

@@ -1,4 +1,4 @@
-//! Libraries that objects say they open, in notes; and those that somebody asks for.
+//! Libraries listed in the objects' `.note.dlopen` sections, and those requested by the user.
 
 use super::Error;
 use super::program::Program;
@@ -37,7 +37,7 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
     Ok(())
 }
 
-/// What an object says it opens, or what is wrong with that.
+/// Returns the dlopen notes of an object, or the error if they are damaged.
 pub(super) fn notes(mapped: &Mapped) -> fs::Result<elf::Result<Vec<DlopenNote>>> {
     match elf::dlopen_notes(&mapped.file.content.open()?, &mapped.object) {
         Err(elf::Error::Io(error)) => Err(error),
@@ -54,10 +54,10 @@ pub(super) fn opener(program: &Program<'_>, mapped: &Mapped) -> Opener {
     }
 }
 
-/// The longest text of a note that is told.
+/// Maximum length of a note's text in messages.
 const MAX_TEXT: usize = 120;
 
-/// What a note says a library is for, in one line.
+/// Returns a note's description as one line.
 pub(super) fn said(note: &DlopenNote) -> String {
     let about = if note.description.is_empty() { &note.feature } else { &note.description };
     let start: String = about.chars().take(MAX_TEXT).collect();

@@ -1,5 +1,6 @@
-//! `libgcc_s.so.1`, which glibc opens to unwind a thread that ends or a stack that is printed; without it the program
-//! aborts then. Source: `__libc_unwind_link_get`, `misc/unwind-link.c`.
+//! `libgcc_s.so.1`, which glibc opens to unwind the stack when a thread ends or a backtrace is
+//! printed. If it is missing, the program aborts. Source: `__libc_unwind_link_get`,
+//! `misc/unwind-link.c`.
 
 use super::c_library;
 use super::imports::Need;

@@ -1,4 +1,4 @@
-//! Locales, as `setlocale` reads them; only `C` and `POSIX` are built in. Source: `locale/findlocale.c`,
+//! Locales for `setlocale`; only `C` and `POSIX` are built in. Source: `locale/findlocale.c`,
 //! `intl/l10nflist.c`.
 
 use super::Error;
@@ -32,14 +32,15 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
     Ok(())
 }
 
-/// Whether the archive holds a locale of this name: its table of names is text.
+/// Returns whether the locale archive contains this locale. Its table of names is plain text.
 fn names(archive: &Extra, name: &str) -> fs::Result<bool> {
     let ExtraNode::File(file) = &archive.node else { return Ok(false) };
     let wanted = normal(name);
     Ok(elf::words_with(&file.content.open()?, &[&wanted])?.contains(wanted.as_bytes()))
 }
 
-/// `de_DE.UTF-8` as files are named: `de_DE.utf8` (`_nl_normalize_codeset`).
+/// Returns the name of a locale's directory: `de_DE.utf8` for `de_DE.UTF-8`
+/// (`_nl_normalize_codeset`).
 fn normal(name: &str) -> String {
     let Some((language, rest)) = name.split_once('.') else { return name.to_owned() };
     let (codeset, modifier) =

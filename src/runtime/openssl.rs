@@ -1,6 +1,7 @@
-//! OpenSSL's own directory: its configuration, where it looks for certificates, and its providers and engines.
+//! OpenSSL's configuration, providers and engines.
 //!
-//! The directories are built into libcrypto, which prints them for `openssl version -a`. Source: `crypto/cversion.c`.
+//! Their directories are strings in libcrypto, which `openssl version -a` prints. Source:
+//! `crypto/cversion.c`.
 
 use super::policy::When;
 use super::program::Program;
@@ -34,7 +35,7 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
     Ok(())
 }
 
-/// What libcrypto has been told that this directory is: `OPENSSLDIR: "/usr/lib/ssl"`.
+/// Returns a directory that is compiled into libcrypto as in `OPENSSLDIR: "/usr/lib/ssl"`.
 pub(super) fn directory(libcrypto: &Mapped, name: &str) -> Result<Option<Spelled>, Error> {
     let start = format!("{name}: \"");
     let texts = elf::texts_in(&libcrypto.file.content.open()?, &libcrypto.object, &[&start])?;

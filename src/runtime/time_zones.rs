@@ -1,4 +1,4 @@
-//! Time zones, as `localtime` reads them. Without any, the time is UTC. Source: `time/tzfile.c`.
+//! Time zones for `localtime`. Without any, local time is UTC. Source: `time/tzfile.c`.
 
 use super::Error;
 use super::policy::TimeZones;
@@ -7,7 +7,7 @@ use super::wants::Wants;
 use crate::path::Spelled;
 
 const DIRECTORY: &str = "/usr/share/zoneinfo";
-/// The same zones once more, with and without leap seconds.
+/// Copies of all zones, without and with leap seconds.
 const DOUBLES: [&str; 2] = ["posix", "right"];
 
 pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error> {

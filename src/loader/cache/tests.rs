@@ -28,11 +28,11 @@ fn digits_compare_as_numbers() {
     assert_eq!(compare(b"lib1", b"liba"), Ordering::Greater);
     assert_eq!(compare(b"lib.so.01", b"lib.so.1"), Ordering::Equal);
     assert_eq!(compare(b"lib", b"lib.so"), Ordering::Less);
-    // 2 to the power of 32 and 1 more: the loader counts in 32 bits.
+    // 2^32 + 1: the loader counts in 32 bits.
     assert_eq!(compare(b"lib4294967297.so", b"lib1.so"), Ordering::Equal);
 }
 
-/// 16 MiB of entries that share these strings, which stand behind them.
+/// A cache of 16 MiB whose entries all refer to the same strings, stored after them.
 fn hostile(name: &[u8], key_of: impl Fn(u32, u32) -> u32) -> Vec<u8> {
     let count: u32 = 600_000;
     let strings = 48 + count * 24;
@@ -61,7 +61,7 @@ fn entries_that_share_a_long_string_are_neither_copied_nor_all_looked_at() {
         assert!((MAX_SAME..=2 * MAX_SAME + 1).contains(&looked_at), "{looked_at} of {}", cache.count);
         assert_eq!(cache.lookup(name, &[], 0), None);
     }
-    // What a comparison reads has an end, too.
+    // A comparison reads a bounded number of bytes.
     let endless = hostile(&[b'a'; 5000], |strings, _| strings);
     assert_eq!(Cache::parse(&endless, AMD64).lines(&[b'a'; 5000]).count(), 0);
 }

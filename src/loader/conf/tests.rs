@@ -1,4 +1,4 @@
-//! What stands in `ld.so.conf`, also when whoever wrote it means no good.
+//! Parsing of `ld.so.conf`, including hostile files.
 
 use proptest::prelude::*;
 
@@ -16,7 +16,7 @@ fn tree(conf: &str) -> MemoryTree {
     tree
 }
 
-/// As `ldconfig -v` of glibc 2.36 lists them.
+/// The expected values are those of `ldconfig -v` of glibc 2.36.
 #[test]
 fn lines() {
     for (text, expected) in [
