@@ -26,7 +26,7 @@ pub fn check(map: &LinkMap) -> fs::Result<Vec<Problem>> {
                     mapped,
                     list,
                     format!(
-                        "{tag} of `{}` holds `$PLATFORM`, which is not the same on every CPU: `{}`",
+                        "{tag} of `{}` contains `$PLATFORM`, which depends on the CPU: `{}`",
                         mapped.spelled,
                         printable(list)
                     ),
@@ -35,7 +35,7 @@ pub fn check(map: &LinkMap) -> fs::Result<Vec<Problem>> {
             // musl skips empty elements.
             if elements.any(|element| is_relative(element) && (glibc || !element.is_empty())) {
                 problems.push(problem(mapped, list, format!(
-                    "{tag} of `{}` has an element that starts at the working directory, whatever that is: `{}`",
+                    "{tag} of `{}` has a relative element, which depends on the working directory: `{}`",
                     mapped.spelled,
                     printable(list)
                 )));
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn relative_elements() {
+    fn detects_relative_elements_and_platform() {
         for element in ["", "lib", ".", "$LIB/x"] {
             assert!(is_relative(element.as_bytes()), "{element:?}");
         }

@@ -41,7 +41,7 @@ pub enum Error {
         what: &'static str,
     },
     /// The `#!` line has no interpreter, or can't be parsed.
-    #[error("cannot follow the first line of the script `{script}`: {why}")]
+    #[error("cannot parse the first line of the script `{script}`: {why}")]
     Script {
         /// The path as given.
         script: Spelled,
@@ -49,7 +49,7 @@ pub enum Error {
         why: String,
     },
     /// Scripts are nested deeper than the kernel allows.
-    #[error("cannot start `{0}`: its interpreter is a script, whose interpreter is a script, and so on")]
+    #[error("cannot start `{0}`: its script interpreters are nested deeper than the kernel allows")]
     ScriptDepth(Spelled),
     /// The interpreter of a program does not exist.
     #[error("cannot find the interpreter `{interpreter}` of `{program}`: {why}")]
@@ -76,7 +76,7 @@ pub enum Error {
         by_env: bool,
     },
     /// The interpreter is for another machine than the program.
-    #[error("the interpreter `{interpreter}` of `{program}` is for {found}, the program for {wanted}")]
+    #[error("the interpreter `{interpreter}` of `{program}` is for {found}, but the program is for {wanted}")]
     InterpreterMachine {
         /// The program.
         program: Spelled,
@@ -98,7 +98,7 @@ pub enum Error {
         source: loader::Error,
     },
     /// The loader would load filter libraries without end.
-    #[error("cannot follow `{program}`: its loader would map more and more objects, `{name}` next")]
+    #[error("cannot resolve `{program}`: the loader would map filter libraries without end, `{name}` next")]
     Endless {
         /// The path as given.
         program: Spelled,
@@ -118,9 +118,9 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Program { elsewhere: Some(path), .. } => {
-                format!("did you mean `{path}`? PATH is not searched")
+                format!("did you mean `{path}`? `PATH` is not searched")
             }
-            Self::Program { .. } => "name the file of a program, and build it first".into(),
+            Self::Program { .. } => "check the path, and build the program first".into(),
             Self::Elf { source: elf::Error::NotElf, .. } => {
                 "a program is an ELF file or starts with `#!`; if this is a script, write `#!/bin/sh` or \
                  the like as its first line"
@@ -128,21 +128,21 @@ impl Error {
             }
             Self::Elf { .. } => "build or copy the program again".into(),
             Self::NotExecutable { .. } => {
-                "name the program that was linked, not what it was linked from".into()
+                "name the linked program, not one of its inputs".into()
             }
             Self::Script { .. } => {
-                "write `#!/path/to/interpreter [argument]`, and end the line as Unix does".into()
+                "write `#!/path/to/interpreter [argument]`, and end the line with a line feed only".into()
             }
-            Self::ScriptDepth(_) => "name a program as the interpreter".into(),
+            Self::ScriptDepth(_) => "name an ELF program as the interpreter".into(),
             Self::Interpreter { .. } | Self::InterpreterMachine { .. } => {
                 "install it, pass `--sysroot <DIR>` with the loader and libraries of its platform, or link the program statically"
                     .into()
             }
             Self::ScriptInterpreter { by_env: true, .. } => {
-                "install it where the image is built, or say where it is with `--env PATH=…`".into()
+                "install it where the image is built, or set its directory with `--env PATH=…`".into()
             }
             Self::ScriptInterpreter { .. } => {
-                "install it where the image is built, or write its whole path in the first line".into()
+                "install it where the image is built, or write its absolute path in the first line".into()
             }
             Self::Loader { source, .. } => source.hint().into(),
             Self::Endless { .. } => "link the program without `--filter` and `--auxiliary`".into(),
@@ -194,8 +194,7 @@ impl Missing {
     pub fn listed_hint(&self) -> Option<String> {
         let Listed { directory, file } = self.listed.as_ref()?;
         Some(format!(
-            "`{}` is in `{directory}`, which `{file}` names; but loaders read only what `ldconfig` wrote into their \
-             cache, and that lacks it",
+            "`{}` is in `{directory}`, which `{file}` lists, but not in the loader's cache, which `ldconfig` writes",
             printable(&self.name)
         ))
     }
@@ -207,7 +206,7 @@ fn missing_hint(maps: &[Rc<LinkMap>]) -> String {
     let refused = || missing().flat_map(|missing| missing.missed.refused.iter().map(|(_, refusal)| refusal));
     let other_machine = |refusal: &Refusal| matches!(refusal, Refusal::Machine { .. });
     if maps.iter().any(|map| fatal(map).any(|missing| mixed::is_of_another_libc(map, &missing.name))) {
-        return "it was built for another C library: build the program and its libraries against one".into();
+        return "a library is for another C library: build the program and all libraries against the same one".into();
     }
     let mut hints: Vec<String> = Vec::new();
     if missing().any(|missing| missing.missed.refused.is_empty() && missing.listed.is_none()) {
@@ -223,7 +222,7 @@ fn missing_hint(maps: &[Rc<LinkMap>]) -> String {
     let directories: Vec<String> = directories.collect::<BTreeSet<_>>().into_iter().collect();
     if !directories.is_empty() {
         hints.push(format!(
-            "run `ldconfig`; for a root of another machine, whose libraries `ldconfig` leaves out, pass `--env \
+            "run `ldconfig`; if it skips the libraries because they are for another machine, pass `--env \
              LD_LIBRARY_PATH={}`",
             directories.join(":")
         ));
@@ -233,7 +232,7 @@ fn missing_hint(maps: &[Rc<LinkMap>]) -> String {
     }
     if refused().any(|refusal| !other_machine(refusal)) {
         hints.push(
-            "put a shared library in the place of what is refused: the loader would stop there, too".into(),
+            "replace the refused file with a shared library: the loader would stop there, too".into(),
         );
     }
     hints.join("\n")

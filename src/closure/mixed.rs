@@ -49,7 +49,7 @@ fn other_than_glibc(mapped: &Mapped) -> Option<Problem> {
     let libc = mapped.object.dynamic.needed().find(|name| is_other_libc(name))?;
     let (object, name) = (&mapped.spelled, printable(libc));
     let message = format!(
-        "`{object}` was linked against the C library `{name}`, as musl's is called, but the program's loader is glibc's"
+        "`{object}` was linked against musl (it needs `{name}`), but the program's loader is glibc's"
     );
     let object = object.clone();
     Some(Problem { kind: ProblemKind::CLibrary, severity: Severity::Error, object, name, message })
@@ -60,7 +60,7 @@ fn for_glibc(mapped: &Mapped, versions: &Versions) -> Option<Problem> {
     let wanted = versions.needed.iter().find(|wanted| wanted.name.starts_with(b"GLIBC_"))?;
     let (object, name) = (&mapped.spelled, printable(&wanted.name));
     let message = format!(
-        "`{object}` was linked against glibc (it wants the version `{name}`), but the program's loader is musl's"
+        "`{object}` was linked against glibc (it needs the version `{name}`), but the program's loader is musl's"
     );
     let object = object.clone();
     Some(Problem { kind: ProblemKind::CLibrary, severity: Severity::Warning, object, name, message })

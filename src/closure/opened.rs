@@ -144,18 +144,18 @@ impl Tracer<'_> {
 
 /// Returns the `dlopen` calls that map `by`, in order. Empty if the program's start maps it.
 fn opened_before<'a>(elf: &'a Elf, mut by: &'a Opener) -> Vec<(&'a Opener, &'a [u8])> {
-    let mut way = Vec::new();
+    let mut calls = Vec::new();
     let mut earlier = elf.opened.as_slice();
     while let Opener::Library(name) = by
         && !elf.objects.objects.iter().any(|object| object.answers_to(name))
         && let Some(at) = earlier.iter().position(|opened| opened.brings(name))
         && let Some((before, [opened, ..])) = earlier.split_at_checked(at)
     {
-        way.push((&opened.by, opened.name.as_slice()));
+        calls.push((&opened.by, opened.name.as_slice()));
         (by, earlier) = (&opened.by, before);
     }
-    way.reverse();
-    way
+    calls.reverse();
+    calls
 }
 
 impl Opened {
@@ -183,14 +183,14 @@ impl NotOpened {
     /// Returns why the first name could not be opened.
     pub fn reason(&self) -> String {
         let Some(missing) = self.map.missing.first() else {
-            return "the program is static, so it has no loader that could open it".into();
+            return "the program is static and has no loader to open it".into();
         };
         let name = Spelled::new(missing.name.as_slice());
         let by = self.map.objects.get(missing.by).map(|by| by.spelled.to_string()).unwrap_or_default();
         match missing.missed.refused.last() {
             Some((path, refusal)) => format!("{path}: {refusal}"),
-            None if self.opening.names.contains(&missing.name) => "it is not there".into(),
-            None => format!("`{name}`, needed by `{by}`, is not there"),
+            None if self.opening.names.contains(&missing.name) => "it was not found".into(),
+            None => format!("`{name}`, needed by `{by}`, was not found"),
         }
     }
 }

@@ -25,22 +25,22 @@ pub(super) fn interpreters(
         return Err(wrong("it names no interpreter"));
     }
     if interpreter.ends_with(b"\r") || interpreter.ends_with(b"/env") && whole.ends_with(b"\r") {
-        return Err(wrong("it ends with a carriage return, which the kernel takes for a part of the name"));
+        return Err(wrong("it ends with a carriage return, which the kernel treats as part of the name"));
     }
     if end.is_none() && argument.is_empty() && line.len() + 2 >= MAX_LINE {
-        return Err(wrong("it is longer than the kernel reads"));
+        return Err(wrong("it is longer than the 256 bytes that the kernel reads"));
     }
     let interpreter = Spelled::new(interpreter);
     if interpreter.name() != b"env" {
         return Ok(vec![interpreter]);
     }
     let name = env_program(argument.trim_ascii()).ok_or_else(|| {
-        wrong("what `env` starts can't be told from it; write `#!/usr/bin/env NAME` or `#!/usr/bin/env -S NAME ARGUMENTS`")
+        wrong("the program that `env` starts can't be determined; write `#!/usr/bin/env NAME` or `#!/usr/bin/env -S NAME ARGUMENTS`")
     })?;
     let found = look_up(tree, name, around)?.ok_or_else(|| Error::ScriptInterpreter {
         script: script.clone(),
         interpreter: Spelled::new(name),
-        why: format!("`env` would look it up in {}", around.search_path),
+        why: format!("`env` would search for it in `{}`", around.search_path),
         by_env: true,
     })?;
     Ok(vec![found, interpreter])
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn first_lines() {
+    fn parses_first_lines() {
         for (line, expected) in [
             ("#!/bin/sh\necho", vec!["/bin/sh"]),
             ("#! /bin/sh -e -u \n", vec!["/bin/sh"]),
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_lead_nowhere_are_refused() {
+    fn rejects_invalid_first_lines() {
         for line in [
             "#!\n",
             "#!   \n",

@@ -118,7 +118,7 @@ impl Search<'_> {
             let Some(library) = self.map.objects.get(*index) else { continue };
             let problems = self.problems(wanted, |symbol, by| {
                 format!(
-                    "`{}` has no versions at all, so the loader stops where `{}` uses {symbol}",
+                    "`{}` has no symbol versions, so the loader fails when it binds {symbol} for `{}`",
                     library.spelled, by.spelled
                 )
             });

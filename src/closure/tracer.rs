@@ -176,13 +176,13 @@ fn locate(
     let what = match &walk.end {
         End::File(path, file) => return Ok((path.clone(), file.clone(), walk)),
         End::Missing(_) if walk.steps.iter().any(|step| matches!(step, tree::Step::Link { .. })) => {
-            "it is a link to nothing".into()
+            "it is a dangling link".into()
         }
         End::Missing(_) => "there is no such file".into(),
         End::Directory(_) => "it is a directory".into(),
         End::Special(_, kind) => format!("it is a {kind}"),
-        End::NotDirectory(path) => format!("`{path}` is no directory"),
-        End::Loop => "its links go round in a circle".into(),
+        End::NotDirectory(path) => format!("`{path}` is not a directory"),
+        End::Loop => "its symbolic links form a loop".into(),
     };
     Err(match wanted_by {
         None => {

@@ -37,10 +37,10 @@ pub fn check(map: &LinkMap) -> fs::Result<Vec<Problem>> {
     for (at, mapped) in map.news() {
         let Some(Some(own)) = versions.get(at) else { continue };
         problems.extend(relr(mapped, own));
-        let mut told = BTreeSet::new();
+        let mut reported = BTreeSet::new();
         for wanted in &own.needed {
             let Some(&index) = answering.get(wanted.file.as_slice()) else {
-                problems.extend(told.insert(&wanted.file).then(|| not_loaded(mapped, wanted)));
+                problems.extend(reported.insert(&wanted.file).then(|| not_loaded(mapped, wanted)));
                 continue;
             };
             let (Some(library), Some(Some(has))) = (map.objects.get(index), versions.get(index)) else {
@@ -50,7 +50,7 @@ pub fn check(map: &LinkMap) -> fs::Result<Vec<Problem>> {
                 let users = || users(map, at, wanted);
                 problems.extend(lacking(mapped, wanted, library, has, users)?);
             } else {
-                problems.extend(told.insert(&wanted.file).then(|| unversioned(mapped, wanted, library)));
+                problems.extend(reported.insert(&wanted.file).then(|| unversioned(mapped, wanted, library)));
             }
         }
     }
@@ -89,13 +89,13 @@ fn lacking(
     let (version, object, library) = (printable(&wanted.name), &mapped.spelled, &library.spelled);
     if wanted.is_weak {
         let message =
-            format!("`{library}` has no version `{version}`, which `{object}` would use if it were there");
+            format!("`{library}` lacks the version `{version}`, which `{object}` uses if available");
         return Ok(Some(problem(mapped, wanted, Severity::Warning, message)));
     }
     let users = users()?;
     let users = if users.is_empty() { String::new() } else { format!(" for {}", listed(&users)) };
     let newest = newest(&wanted.name, &has.defined)
-        .map_or_else(String::new, |newest| format!("; the newest there is `{}`", printable(newest)));
+        .map_or_else(String::new, |newest| format!("; the newest available is `{}`", printable(newest)));
     let message =
         format!("cannot find the version `{version}` in `{library}`, needed by `{object}`{users}{newest}");
     Ok(Some(problem(mapped, wanted, Severity::Error, message)))
@@ -144,7 +144,7 @@ fn release(version: &[u8]) -> Option<(&str, Vec<u32>)> {
 fn unversioned(mapped: &Mapped, wanted: &NeededVersion, library: &Mapped) -> Problem {
     let (object, library, version) = (&mapped.spelled, &library.spelled, printable(&wanted.name));
     let message =
-        format!("`{library}` has no versions, but `{object}` was linked against one that has `{version}`");
+        format!("`{library}` has no symbol versions, but `{object}` was linked against one that has `{version}`");
     problem(mapped, wanted, Severity::Warning, message)
 }
 
@@ -152,7 +152,7 @@ fn unversioned(mapped: &Mapped, wanted: &NeededVersion, library: &Mapped) -> Pro
 fn not_loaded(mapped: &Mapped, wanted: &NeededVersion) -> Problem {
     let (object, version, file) = (&mapped.spelled, printable(&wanted.name), printable(&wanted.file));
     let message = format!(
-        "cannot find the version `{version}`, needed by `{object}`: nothing that is loaded is called `{file}`"
+        "cannot find the version `{version}`, needed by `{object}`: no loaded object is called `{file}`"
     );
     problem(mapped, wanted, Severity::Error, message)
 }
@@ -169,7 +169,7 @@ fn relr(mapped: &Mapped, own: &Versions) -> Option<Problem> {
         object: mapped.spelled.clone(),
         name: printable(RELR_MARKER),
         message: format!(
-            "`{}` has relocations of the kind DT_RELR but does not ask for the version `{}`, so the loader refuses it",
+            "`{}` has DT_RELR relocations but does not require the version `{}`, so the loader rejects it",
             mapped.spelled,
             printable(RELR_MARKER),
         ),
@@ -186,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_newest_of_a_series_is_that_of_the_largest_numbers() {
+    fn returns_the_newest_version_of_a_series() {
         let defined = |name: &str| DefinedVersion { hash: 0, name: name.into(), is_base: false };
         let names = ["libc.so.6", "GLIBC_2.4", "GLIBC_2.36", "GLIBC_2.3.4", "GLIBC_PRIVATE", "OTHER_9"];
         let has = names.map(defined);

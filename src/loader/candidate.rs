@@ -188,15 +188,15 @@ const LIBC_ABI_MAX: u8 = 4;
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Machine { found, wanted } => write!(f, "machine is {found}, {wanted} is wanted"),
+            Self::Machine { found, wanted } => write!(f, "it is for {found}, not for {wanted}"),
             Self::Elf(error) => error.fmt(f),
-            Self::OsAbi(abi) => write!(f, "its OS ABI is {abi}, which the loader does not take"),
-            Self::Irregular => f.write_str("its ELF header has bits that the loader does not expect"),
-            Self::NotLoadable => f.write_str("it has no loaded segments, or no dynamic section"),
+            Self::OsAbi(abi) => write!(f, "the loader does not support its OS ABI {abi}"),
+            Self::Irregular => f.write_str("its ELF identification has values that the loader does not support"),
+            Self::NotLoadable => f.write_str("it has no loadable segments or no dynamic section"),
             Self::NotShared => f.write_str("it is a program, not a shared library"),
             Self::Unreadable(error) => error.fmt(f),
-            Self::NotAFile => f.write_str("it is not a file"),
-            Self::Loop => f.write_str("its links go round in a circle"),
+            Self::NotAFile => f.write_str("it is not a regular file"),
+            Self::Loop => f.write_str("its symbolic links form a loop"),
         }
     }
 }

@@ -129,7 +129,7 @@ mod tests {
     const MACHINE: Machine = Machine { is_64: true, is_little_endian: true, number: 62, flags: 0 };
 
     #[test]
-    fn directories_lib_and_cache_are_found() {
+    fn reads_directories_lib_and_cache() {
         let debian =
             b"x\0x86-64-v4:x86-64-v3\0ld.so (D 2.36-9) stable release version 2.36.\n\0/\0lib/x86_64-linux-gnu\0/etc/ld.so.cache\0/lib/x86_64-linux-gnu/\0/usr/lib/\0/tmp\0";
         let constants = Constants::scan(debian, MACHINE);
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loader_without_strings_has_the_usual_directories() {
+    fn falls_back_to_upstream_directories() {
         assert_eq!(Constants::scan(b"", MACHINE).default_directories, [&b"/lib64/"[..], b"/usr/lib64/"]);
     }
 }

@@ -14,10 +14,10 @@ pub enum Error {
     #[error(transparent)]
     Io(#[from] fs::Error),
     /// The file is too large for a loader.
-    #[error("it has {0} bytes, which no loader has")]
+    #[error("it has {0} bytes, too many for a loader")]
     TooLarge(u64),
     /// [`super::Hwcaps::UpTo`] names a CPU level that the loader does not support.
-    #[error("it knows no variants for `{}`{}", printable(.name), known_text(.known))]
+    #[error("it does not support the CPU level `{}`{}", printable(.name), known_text(.known))]
     UnknownHwcaps {
         /// The requested level.
         name: Vec<u8>,
@@ -30,8 +30,8 @@ impl Error {
     /// Returns the next step for the user.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::UnknownHwcaps { .. } => "name a kind of CPU that the loader knows, or `none` for the base",
-            _ => "build or install the loader again",
+            Self::UnknownHwcaps { .. } => "name a CPU level that the loader supports, or `none` for the baseline",
+            _ => "reinstall the loader",
         }
     }
 }
@@ -39,8 +39,8 @@ impl Error {
 fn known_text(known: &[Vec<u8>]) -> String {
     let names: Vec<String> = known.iter().map(|name| format!("`{}`", printable(name))).collect();
     if names.is_empty() {
-        ", nor for any other CPU".into()
+        ", or any other".into()
     } else {
-        format!(", but for {}", names.join(", "))
+        format!("; supported: {}", names.join(", "))
     }
 }

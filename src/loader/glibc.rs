@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn directories_for_some_cpus_go_by_the_release() {
+    fn searches_cpu_directories_up_to_2_36() {
         let names = "x86-64-v3:x86-64-v2";
         let (three, two) = ("/r/glibc-hwcaps/x86-64-v3/l", "/r/glibc-hwcaps/x86-64-v2/l");
         let old = ["/r/tls/haswell/l", "/r/tls/l", "/r/x86_64/l", "/r/l"];

@@ -130,7 +130,7 @@ fn has_masks(machine: Machine) -> bool {
 fn mask(level: &Level, levels: &[Level], platform: Option<&[u8]>) -> u64 {
     let mut platforms = levels.iter().filter_map(|level| level.platform);
     let platform = match platform {
-        Some(said) => platforms.find(|(name, _)| name.as_bytes() == said),
+        Some(given) => platforms.find(|(name, _)| name.as_bytes() == given),
         None => level.platform,
     };
     let bits = level.features.iter().copied().chain(platform).map(|(_, bit)| bit);

@@ -302,13 +302,13 @@ impl Loader {
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Path => f.write_str("a path, not searched for"),
-            Self::LibraryPath => f.write_str("the library path"),
-            Self::Rpath(of) => write!(f, "RPATH of {of}"),
-            Self::Runpath(of) => write!(f, "RUNPATH of {of}"),
+            Self::Path => f.write_str("a path, used without a search"),
+            Self::LibraryPath => f.write_str("LD_LIBRARY_PATH"),
+            Self::Rpath(object) => write!(f, "RPATH of {object}"),
+            Self::Runpath(object) => write!(f, "RUNPATH of {object}"),
             Self::Cache => f.write_str("the loader's cache"),
             Self::DefaultDirectory => f.write_str("default directory of the loader"),
-            Self::PathFile => f.write_str("the loader's path file"),
+            Self::PathFile => f.write_str("musl's path file"),
         }
     }
 }

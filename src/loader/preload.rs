@@ -55,7 +55,7 @@ mod tests {
     use crate::tree::memory::MemoryTree;
 
     #[test]
-    fn the_environment_comes_first_then_the_file() {
+    fn returns_the_environment_before_the_file() {
         let mut tree = MemoryTree::default();
         tree.add_file("/etc/ld.so.preload", b"/lib/c.so d.so # e.so\n\n#f.so\ng.so:h.so\n");
         let mut environment = Environment { preload: b"a.so:b.so  x.so".to_vec(), ..Environment::default() };

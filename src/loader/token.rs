@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tokens_are_replaced_as_the_loader_does() {
+    fn expands_tokens() {
         let origin = Spelled::new("/app/bin");
         let tokens = Tokens { origin: &origin, lib: Some(b"lib64"), platform: None };
         for (text, expected) in [

@@ -42,7 +42,7 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
     if policy == When::Always {
         wants.lack("cannot find a bundle of CA certificates", hint);
     } else {
-        wants.warn(format!("there are no CA certificates to add, so TLS will trust nobody\n{hint}"));
+        wants.warn(format!("no CA certificates were found, so the program can't verify TLS servers\n{hint}"));
     }
     Ok(())
 }
@@ -53,7 +53,7 @@ fn lead_openssl(program: &Program<'_>, bundle: &Spelled, wants: &mut Wants) -> R
     let Some(libcrypto) = program.library("libcrypto.so") else { return Ok(()) };
     let Some(directory) = openssl::directory(libcrypto, "OPENSSLDIR")? else { return Ok(()) };
     let file = Spelled::in_directory(directory.as_bytes(), b"cert.pem");
-    let why = "leads OpenSSL to the CA certificates";
+    let why = "link to the CA certificates for OpenSSL";
     match (program.data(&file, why)?, ImagePath::parse(file.as_bytes())) {
         (Some(extra), _) => wants.extras.push(extra),
         (None, Ok(path)) => wants.link(path, bundle.clone(), why),

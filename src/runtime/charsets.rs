@@ -19,13 +19,13 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
         return Ok(());
     };
     let Some(libc) = program.glibc() else {
-        let why = "no glibc is mapped, and other C libraries have no modules for character sets";
+        let why = "`charsets` has no effect: the program does not use glibc, and other C libraries have no gconv modules";
         wants.is_useless("charsets", why, "leave `charsets` out");
         return Ok(());
     };
     wants.is_used("charsets");
     let Some(directory) = directory(libc)? else {
-        wants.lack("cannot tell where glibc keeps its modules for character sets", "leave `charsets` out");
+        wants.lack("cannot determine the directory of glibc's gconv modules", "leave `charsets` out");
         return Ok(());
     };
     let configuration = read(program, &directory)?;
@@ -43,13 +43,13 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
         wants.openings.push(Opening {
             by: c_library::opener(libc),
             names: vec![file(&format!("{module}.so")).as_bytes().to_vec()],
-            why: "a character set".into(),
+            why: "module for a character set".into(),
             priority: Priority::Required,
         });
     }
     let path = ImagePath::parse(file("gconv-modules").as_bytes());
     if let (Ok(path), false) = (path, chosen.is_empty()) {
-        wants.make(path, chosen.text(), "which module converts which character set");
+        wants.make(path, chosen.text(), "configuration of character sets");
     }
     Ok(())
 }

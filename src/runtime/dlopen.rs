@@ -13,7 +13,7 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
         wants.openings.extend(program.policy.dlopen.iter().map(|name| Opening {
             by: Opener::Program,
             names: vec![name.clone().into_bytes()],
-            why: "asked for".into(),
+            why: "requested".into(),
             priority: Priority::Required,
         }));
     }
@@ -22,7 +22,7 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
         let notes = match notes(mapped)? {
             Ok(notes) => notes,
             Err(error) => {
-                wants.warn(format!("cannot tell what `{}` opens while it runs: {error}", mapped.spelled));
+                wants.warn(format!("cannot read the dlopen notes of `{}`: {error}", mapped.spelled));
                 continue;
             }
         };
@@ -63,7 +63,7 @@ pub(super) fn said(note: &DlopenNote) -> String {
     let start: String = about.chars().take(MAX_TEXT).collect();
     let end = if start.len() < about.len() { "…" } else { "" };
     match printable(start.as_bytes()).as_str() {
-        "" => "its note says so".into(),
-        about => format!("its note says: {about}{end}"),
+        "" => "listed in its dlopen note".into(),
+        about => format!("its dlopen note says: {about}{end}"),
     }
 }

@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_for_a_character_set_are_chosen() {
+    fn selects_lines_for_a_character_set() {
         let configuration = of(
             "# comment\nalias UTF16// UTF-16//\nmodule UTF-16// INTERNAL UTF-16 1\nmodule INTERNAL UTF-16// UTF-16 1\n\
              module X// Y// XY 2\nmodule Y// INTERNAL Y.so\nalias TWICE// UTF-8//",
@@ -201,14 +201,14 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_of_any_length_is_followed() {
+    fn follows_long_chains() {
         let lines: String = (0..100_000).map(|n| format!("module C{n}// C{}// M\n", n + 1)).collect();
         assert_eq!(choose(&of(&lines), "C0").unwrap().lines().count(), 100_000);
     }
 
     proptest! {
         #[test]
-        fn what_was_chosen_is_chosen_again(
+        fn selection_is_idempotent(
             text in "((alias|module) [A-D]/{0,2} ([A-D]|INTERNAL)/{0,2}( [xy](.so)?( [0-9])?)?(#.?)?\n|.{0,9}\n){0,20}",
             name in "[A-D]",
         ) {

@@ -63,7 +63,7 @@ fn of_calls(program: &Program<'_>) -> Vec<Hint> {
 fn of_libraries(program: &Program<'_>) -> Result<Vec<Hint>, Error> {
     let mut hints = Vec::new();
     if let Some(libpam) = program.library("libpam.so").filter(|_| program.policy.pam.is_none()) {
-        hints.push(hint("services of PAM", format!("{} is mapped", libpam.spelled), "--pam SERVICE"));
+        hints.push(hint("PAM services", format!("{} is mapped", libpam.spelled), "--pam SERVICE"));
     }
     if program.policy.plugins.is_none() {
         for (family, library) in plugins::present(program)? {
@@ -124,11 +124,11 @@ fn of_texts(program: &Program<'_>, tracer: &Tracer<'_>, executed: &Executed) -> 
         ));
     }
     if named.opens_nss {
-        let because = format!("{itself} is static and opens them all the same");
-        hints.push(hint("NSS modules", because, "a dynamic program"));
+        let because = format!("{itself} is static, but its C library opens them at run time");
+        hints.push(hint("NSS modules", because, "link the program dynamically"));
     }
     for path in named.programs {
-        let flag = format!("{path} as one more PROGRAM");
+        let flag = format!("add {path} as a PROGRAM");
         hints.push(hint(path, format!("named in {itself}"), flag));
     }
     Ok(hints)

@@ -17,7 +17,7 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) {
     let import = program.imports.of(Need::Libgcc);
     let (why, priority) = match (program.policy.libgcc, import) {
         (When::Never, _) | (When::Auto, None) => return,
-        (When::Always, _) => ("asked for".to_owned(), Priority::Required),
+        (When::Always, _) => ("requested".to_owned(), Priority::Required),
         (When::Auto, Some(import)) => {
             (format!("for `{}`, which {} calls", import.function, import.by), Priority::Recommended)
         }

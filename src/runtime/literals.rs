@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_libraries() {
+    fn recognizes_library_names() {
         for name in ["libx.so", "libx.so.1", "/usr/lib/libx-1.2.so.3.4"] {
             assert_eq!(library_name(name.as_bytes()), Some(name));
         }

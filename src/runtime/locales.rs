@@ -10,7 +10,7 @@ use crate::path::Spelled;
 
 const DIRECTORY: &str = "/usr/lib/locale";
 const ARCHIVE: &str = "/usr/lib/locale/locale-archive";
-const WHY: &str = "a locale";
+const WHY: &str = "locale";
 
 pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error> {
     for name in program.policy.locales.iter().flatten() {
@@ -25,7 +25,7 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
         } else {
             wants.lack(
                 format!("cannot find the locale `{name}` in `{DIRECTORY}`"),
-                "have it generated where the image is built, as `localedef` does; `C.UTF-8` is there by default",
+                "generate it with `localedef` where the image is built, or use `C.UTF-8`",
             );
         }
     }
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_as_files_have_them() {
+    fn normalizes_names() {
         for (name, file) in [
             ("C.UTF-8", "C.utf8"),
             ("de_DE.UTF-8@euro", "de_DE.utf8@euro"),

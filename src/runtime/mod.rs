@@ -143,7 +143,7 @@ fn wanted(program: &Program<'_>) -> Result<Wants, Error> {
 fn report(failed: &[NotOpened], wants: &mut Wants) {
     for failed in failed {
         let (names, why) = (failed.names(), &failed.opening.why);
-        let text = format!("cannot open {names}, {why}: {}", failed.reason());
+        let text = format!("cannot open {names} ({why}): {}", failed.reason());
         match failed.opening.priority {
             Priority::Required => {
                 wants.lack(text, "install the package that has it where the image is built, or leave it out");

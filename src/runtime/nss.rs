@@ -24,7 +24,7 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
         When::Auto => program.imports.of(Need::Nss).is_some() || !policy.nss_modules.is_empty(),
     };
     let Some(libc) = program.glibc().filter(|_| asks) else { return Ok(()) };
-    wants.make(switch_path(), switch(&policy.nss_modules), "the name service switch");
+    wants.make(switch_path(), switch(&policy.nss_modules), "configuration of the name service switch");
     if !c_library::has_version(libc, INSIDE)? {
         wants.openings.extend(["files", "dns"].map(|module| opening(libc, module, Priority::Recommended)));
     }
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_switch_names_files_modules_and_dns() {
+    fn lists_files_modules_and_dns() {
         assert_eq!(switch(&[]), "passwd: files\ngroup: files\nhosts: files dns\n");
         assert!(switch(&["sss".into()]).ends_with("hosts: files sss dns\n"));
     }

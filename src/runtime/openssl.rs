@@ -15,7 +15,7 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
     let policy = program.policy.openssl;
     let Some(libcrypto) = program.library("libcrypto.so").filter(|_| policy != When::Never) else {
         if policy == When::Always {
-            let why = "no libcrypto is mapped, so there is nothing of OpenSSL to add";
+            let why = "`openssl` has no effect: no libcrypto is mapped";
             wants.is_useless("openssl", why, "leave `openssl` at `auto`");
         }
         return Ok(());
@@ -29,7 +29,7 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
         for name in ["MODULESDIR", "ENGINESDIR"] {
             let Some(directory) = directory(libcrypto, name)? else { continue };
             let by = Opener::Library(libcrypto.object.dynamic.soname.clone().unwrap_or_default());
-            plugins::open_all(program, &directory, &by, "a provider or engine of OpenSSL", wants)?;
+            plugins::open_all(program, &directory, &by, "OpenSSL provider or engine", wants)?;
         }
     }
     Ok(())

@@ -20,12 +20,12 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
         return Ok(());
     };
     let Some(libpam) = program.library("libpam.so") else {
-        wants.is_useless("pam", "no libpam is mapped, so no service of PAM is asked for", "leave `pam` out");
+        wants.is_useless("pam", "`pam` has no effect: no libpam is mapped", "leave `pam` out");
         return Ok(());
     };
     wants.is_used("pam");
     let Some(modules) = modules(libpam)? else {
-        wants.lack("cannot tell where libpam keeps its modules", "leave `pam` out");
+        wants.lack("cannot determine the directory of PAM modules", "leave `pam` out");
         return Ok(());
     };
     let by = Opener::Library(libpam.object.dynamic.soname.clone().unwrap_or_default());
@@ -51,7 +51,7 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
             wants.openings.extend(lines.modules.into_iter().map(|(module, priority)| Opening {
                 by: by.clone(),
                 names: vec![below(&modules, &module).as_bytes().to_vec()],
-                why: format!("a module of the PAM service `{shown}`"),
+                why: format!("module of the PAM service `{shown}`"),
                 priority,
             }));
         }
@@ -71,7 +71,7 @@ fn modules(libpam: &Mapped) -> Result<Option<Spelled>, Error> {
 /// Returns the configuration file of a service.
 fn configuration(program: &Program<'_>, service: &str) -> Result<Option<Extra>, Error> {
     for directory in DIRECTORIES {
-        let found = program.data(&file(directory, service), "a service of PAM")?;
+        let found = program.data(&file(directory, service), "PAM service")?;
         if found.is_some() {
             return Ok(found);
         }
@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_of_a_service() {
+    fn parses_a_service() {
         let lines = read(
             "# comment\n@include common-auth\nauth [success=1 default=ignore] pam_unix.so nullok\n\
              -session optional pam_systemd.so\naccount include system\nauth required \\\n  /opt/pam_x.so # more\n",
@@ -153,7 +153,7 @@ mod tests {
     proptest! {
         /// The module is found in any context, and names contain no white space.
         #[test]
-        fn any_text_is_read(before in "[ -~\t\n]{0,60}", control in "[a-z]{1,9}|\\[[a-z= ]{0,9}\\]", after: String) {
+        fn finds_modules_in_any_text(before in "[ -~\t\n]{0,60}", control in "[a-z]{1,9}|\\[[a-z= ]{0,9}\\]", after: String) {
             let text = format!("{before}\n\nauth {control} pam_x.so {after}");
             let lines = read(&text);
             let is_include = ["include", "substack"].contains(&control.as_str());

@@ -52,7 +52,7 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
         };
         wants.is_used(&what);
         let by = Opener::Library(library.object.dynamic.soname.clone().unwrap_or_default());
-        let why = format!("a plugin of `{name}`");
+        let why = format!("plugin of `{name}`");
         let home = Spelled::from(&library.path).directory();
         for directory in family.directories {
             let directory = Spelled::in_directory(home.as_bytes(), directory.as_bytes());

@@ -16,7 +16,7 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
     match &program.policy.time_zones {
         None => {}
         Some(TimeZones::All) => {
-            let zones = program.folder(&directory, &DOUBLES, "a time zone")?;
+            let zones = program.folder(&directory, &DOUBLES, "time zone")?;
             if zones.is_empty() {
                 wants.lack(format!("cannot find time zones in `{DIRECTORY}`"), hint);
             }
@@ -25,7 +25,7 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
         Some(TimeZones::Some(names)) => {
             for name in names {
                 let file = Spelled::in_directory(directory.as_bytes(), name.as_bytes());
-                match program.data(&file, "a time zone")? {
+                match program.data(&file, "time zone")? {
                     Some(zone) => wants.extras.push(zone),
                     None => wants.lack(format!("cannot find the time zone `{name}` in `{DIRECTORY}`"), hint),
                 }

@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_and_patterns() {
+    fn matches_names() {
         for (pattern, yes, no) in [
             ("*.conf", &["a.conf", "a.b.conf"][..], &[".conf", "conf", "a.conf~", ".a.conf"][..]),
             ("*", &["a"], &[".a"]),
@@ -166,7 +166,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_pattern_ends_and_escaped_text_matches_itself(
+        fn terminates_and_matches_escaped_text(
             pattern in "[\\[\\]*?!^a-c\\\\.-]{0,24}", name in "[a-c.\\]*-]{1,24}"
         ) {
             Pattern::new(pattern.as_bytes()).matches(name.as_bytes());
