@@ -34,11 +34,15 @@ pub fn check(map: &LinkMap) -> fs::Result<Vec<Problem>> {
             }
             // musl skips empty elements.
             if elements.any(|element| is_relative(element) && (glibc || !element.is_empty())) {
-                problems.push(problem(mapped, list, format!(
-                    "{tag} of `{}` has a relative element, which depends on the working directory: `{}`",
-                    mapped.spelled,
-                    printable(list)
-                )));
+                problems.push(problem(
+                    mapped,
+                    list,
+                    format!(
+                        "{tag} of `{}` has a relative element, which depends on the working directory: `{}`",
+                        mapped.spelled,
+                        printable(list)
+                    ),
+                ));
             }
         }
     }

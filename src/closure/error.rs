@@ -231,9 +231,7 @@ fn missing_hint(maps: &[Rc<LinkMap>]) -> String {
         hints.push("install the library for the program's machine, or link the program statically".into());
     }
     if refused().any(|refusal| !other_machine(refusal)) {
-        hints.push(
-            "replace the refused file with a shared library: the loader would stop there, too".into(),
-        );
+        hints.push("replace the refused file with a shared library: the loader would stop there, too".into());
     }
     hints.join("\n")
 }

@@ -17,15 +17,15 @@ pub(super) fn read(
     hwcaps: &Hwcaps,
     program: &Mapped,
 ) -> Result<Option<(Mapped, Rc<Loader>)>, Error> {
-    let (tree, around) = (tracer.tree, tracer.around);
+    let (tree, options) = (tracer.tree, tracer.around);
     let object = &program.object;
     let spelled = match &object.interpreter {
         Some(interpreter) => interpreter.clone(),
         None if object.dynamic.dependencies.is_empty() => return Ok(None),
-        None => usual_interpreter(tree, around, program)?,
+        None => usual_interpreter(tree, options, program)?,
     };
     let (wanted, program) = (object.header.machine, program.spelled.clone());
-    let walk = tree::walk(tree, &around.working_dir, spelled.as_bytes())?;
+    let walk = tree::walk(tree, &options.working_dir, spelled.as_bytes())?;
     let End::File(path, file) = walk.end.clone() else {
         let why = match wanted.platform() {
             Some(platform) => format!("there is no such file; the program is for {platform}"),
@@ -45,10 +45,10 @@ pub(super) fn read(
     Ok(Some((Mapped { spelled, walk, path, file, object, found: Found::Interpreter }, loader)))
 }
 
-fn usual_interpreter(tree: &dyn Tree, around: &Surroundings, library: &Mapped) -> Result<Spelled, Error> {
+fn usual_interpreter(tree: &dyn Tree, options: &Surroundings, library: &Mapped) -> Result<Spelled, Error> {
     let usual = usual_interpreters(&library.object);
     for path in &usual {
-        if matches!(tree::walk(tree, &around.working_dir, path.as_bytes())?.end, End::File(..)) {
+        if matches!(tree::walk(tree, &options.working_dir, path.as_bytes())?.end, End::File(..)) {
             return Ok(path.clone());
         }
     }

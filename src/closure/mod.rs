@@ -115,16 +115,16 @@ impl Closure {
     /// # Errors
     /// Fails if the program can't be started: it, its interpreter or a library is missing or of the
     /// wrong kind. The error contains all missing libraries.
-    pub fn resolve(tree: &dyn Tree, program: &Spelled, around: &Surroundings) -> Result<Self, Error> {
-        Self::trace(tree, program, around)?.startable()
+    pub fn resolve(tree: &dyn Tree, program: &Spelled, options: &Surroundings) -> Result<Self, Error> {
+        Self::trace(tree, program, options)?.startable()
     }
 
     /// Resolves `file` in `tree` as far as possible, see [`Tracer::trace`].
     ///
     /// # Errors
     /// Fails as [`Tracer::trace`] does.
-    pub fn trace(tree: &dyn Tree, file: &Spelled, around: &Surroundings) -> Result<Self, Error> {
-        Tracer::new(tree, around).trace(file)
+    pub fn trace(tree: &dyn Tree, file: &Spelled, options: &Surroundings) -> Result<Self, Error> {
+        Tracer::new(tree, options).trace(file)
     }
 
     /// Returns this closure if the program can be started.

@@ -13,7 +13,7 @@ pub(super) fn interpreters(
     tree: &dyn Tree,
     script: &Spelled,
     line: &[u8],
-    around: &Surroundings,
+    options: &Surroundings,
 ) -> Result<Vec<Spelled>, Error> {
     let wrong = |why: &str| Error::Script { script: script.clone(), why: why.into() };
     let line = line.strip_prefix(b"#!").unwrap_or(line);
@@ -37,10 +37,10 @@ pub(super) fn interpreters(
     let name = env_program(argument.trim_ascii()).ok_or_else(|| {
         wrong("the program that `env` starts can't be determined; write `#!/usr/bin/env NAME` or `#!/usr/bin/env -S NAME ARGUMENTS`")
     })?;
-    let found = look_up(tree, name, around)?.ok_or_else(|| Error::ScriptInterpreter {
+    let found = look_up(tree, name, options)?.ok_or_else(|| Error::ScriptInterpreter {
         script: script.clone(),
         interpreter: Spelled::new(name),
-        why: format!("`env` would search for it in `{}`", around.search_path),
+        why: format!("`env` would search for it in `{}`", options.search_path),
         by_env: true,
     })?;
     Ok(vec![found, interpreter])
@@ -76,13 +76,17 @@ fn env_program(argument: &[u8]) -> Option<&[u8]> {
 }
 
 /// Returns the first executable file called `name` in the directories of `PATH`.
-pub(super) fn look_up(tree: &dyn Tree, name: &[u8], around: &Surroundings) -> Result<Option<Spelled>, Error> {
+pub(super) fn look_up(
+    tree: &dyn Tree,
+    name: &[u8],
+    options: &Surroundings,
+) -> Result<Option<Spelled>, Error> {
     if name.contains(&b'/') {
         return Ok(Some(Spelled::new(name)));
     }
-    for directory in around.search_path.split(':').filter(|directory| !directory.is_empty()) {
+    for directory in options.search_path.split(':').filter(|directory| !directory.is_empty()) {
         let path = Spelled::in_directory(directory.as_bytes(), name);
-        if let End::File(_, file) = tree::walk(tree, &around.working_dir, path.as_bytes())?.end
+        if let End::File(_, file) = tree::walk(tree, &options.working_dir, path.as_bytes())?.end
             && file.stat.is_executable()
         {
             return Ok(Some(path));
@@ -98,8 +102,8 @@ mod tests {
 
     fn read(line: &str) -> Result<Vec<String>, String> {
         let tree = MemoryTree::new("/usr/bin/python3 = x");
-        let around = Surroundings { search_path: "/bin:/usr/bin".into(), ..Surroundings::default() };
-        let read = interpreters(&tree, &Spelled::new("/s"), line.as_bytes(), &around);
+        let options = Surroundings { search_path: "/bin:/usr/bin".into(), ..Surroundings::default() };
+        let read = interpreters(&tree, &Spelled::new("/s"), line.as_bytes(), &options);
         read.map(|all| all.iter().map(Spelled::to_string).collect()).map_err(|e| e.to_string())
     }
 

@@ -30,10 +30,10 @@ pub struct Tracer<'a> {
 
 impl<'a> Tracer<'a> {
     /// Creates a tracer; nothing is read yet.
-    pub fn new(tree: &'a dyn Tree, around: &'a Surroundings) -> Self {
+    pub fn new(tree: &'a dyn Tree, options: &'a Surroundings) -> Self {
         Self {
             tree,
-            around,
+            around: options,
             loaders: RefCell::default(),
             starts: RefCell::default(),
             listed: OnceCell::new(),
@@ -54,17 +54,17 @@ impl<'a> Tracer<'a> {
     /// # Errors
     /// Fails if `file` can't be read or its loader is not found.
     pub fn trace(&self, file: &Spelled) -> Result<Closure, Error> {
-        let (tree, around) = (self.tree, self.around);
+        let (tree, options) = (self.tree, self.around);
         let mut executed: Vec<Executed> = Vec::new();
         let mut next = vec![file.clone()];
         while let Some(spelled) = next.pop() {
             if executed.len() > MAX_SCRIPTS {
                 return Err(Error::ScriptDepth(file.clone()));
             }
-            let (path, file, walk) = locate(tree, &spelled, around, executed.last().map(|by| &by.spelled))?;
+            let (path, file, walk) = locate(tree, &spelled, options, executed.last().map(|by| &by.spelled))?;
             let start = file.content.open()?.bytes_at(0, script::MAX_LINE)?;
             let kind = if start.starts_with(b"#!") {
-                next.extend(script::interpreters(tree, &spelled, &start, around)?);
+                next.extend(script::interpreters(tree, &spelled, &start, options)?);
                 Kind::Script
             } else {
                 Kind::Elf(self.map(&read(&spelled, &walk, &path, &file)?)?)
@@ -169,10 +169,10 @@ impl<'a> Tracer<'a> {
 fn locate(
     tree: &dyn Tree,
     spelled: &Spelled,
-    around: &Surroundings,
+    options: &Surroundings,
     wanted_by: Option<&Spelled>,
 ) -> Result<(ImagePath, TreeFile, Walk), Error> {
-    let walk = tree::walk(tree, &around.working_dir, spelled.as_bytes())?;
+    let walk = tree::walk(tree, &options.working_dir, spelled.as_bytes())?;
     let what = match &walk.end {
         End::File(path, file) => return Ok((path.clone(), file.clone(), walk)),
         End::Missing(_) if walk.steps.iter().any(|step| matches!(step, tree::Step::Link { .. })) => {
@@ -186,7 +186,7 @@ fn locate(
     };
     Err(match wanted_by {
         None => {
-            Error::Program { program: spelled.clone(), what, elsewhere: elsewhere(tree, spelled, around)? }
+            Error::Program { program: spelled.clone(), what, elsewhere: elsewhere(tree, spelled, options)? }
         }
         Some(by) => Error::ScriptInterpreter {
             script: by.clone(),
@@ -198,8 +198,8 @@ fn locate(
 }
 
 /// Returns the path of a program with the same name in `PATH`.
-fn elsewhere(tree: &dyn Tree, spelled: &Spelled, around: &Surroundings) -> Result<Option<Spelled>, Error> {
-    let found = script::look_up(tree, spelled.name(), around)?;
+fn elsewhere(tree: &dyn Tree, spelled: &Spelled, options: &Surroundings) -> Result<Option<Spelled>, Error> {
+    let found = script::look_up(tree, spelled.name(), options)?;
     Ok(found.filter(|found| found != spelled))
 }
 

@@ -143,8 +143,9 @@ fn release(version: &[u8]) -> Option<(&str, Vec<u32>)> {
 /// A warning only: the library was built differently, but often works.
 fn unversioned(mapped: &Mapped, wanted: &NeededVersion, library: &Mapped) -> Problem {
     let (object, library, version) = (&mapped.spelled, &library.spelled, printable(&wanted.name));
-    let message =
-        format!("`{library}` has no symbol versions, but `{object}` was linked against one that has `{version}`");
+    let message = format!(
+        "`{library}` has no symbol versions, but `{object}` was linked against one that has `{version}`"
+    );
     problem(mapped, wanted, Severity::Warning, message)
 }
 

@@ -191,7 +191,9 @@ impl fmt::Display for Refusal {
             Self::Machine { found, wanted } => write!(f, "it is for {found}, not for {wanted}"),
             Self::Elf(error) => error.fmt(f),
             Self::OsAbi(abi) => write!(f, "the loader does not support its OS ABI {abi}"),
-            Self::Irregular => f.write_str("its ELF identification has values that the loader does not support"),
+            Self::Irregular => {
+                f.write_str("its ELF identification has values that the loader does not support")
+            }
             Self::NotLoadable => f.write_str("it has no loadable segments or no dynamic section"),
             Self::NotShared => f.write_str("it is a program, not a shared library"),
             Self::Unreadable(error) => error.fmt(f),

@@ -30,7 +30,9 @@ impl Error {
     /// Returns the next step for the user.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::UnknownHwcaps { .. } => "name a CPU level that the loader supports, or `none` for the baseline",
+            Self::UnknownHwcaps { .. } => {
+                "name a CPU level that the loader supports, or `none` for the baseline"
+            }
             _ => "reinstall the loader",
         }
     }
@@ -38,9 +40,5 @@ impl Error {
 
 fn known_text(known: &[Vec<u8>]) -> String {
     let names: Vec<String> = known.iter().map(|name| format!("`{}`", printable(name))).collect();
-    if names.is_empty() {
-        ", or any other".into()
-    } else {
-        format!("; supported: {}", names.join(", "))
-    }
+    if names.is_empty() { ", or any other".into() } else { format!("; supported: {}", names.join(", ")) }
 }

@@ -91,7 +91,9 @@ fn what_a_note_requires_must_be_there() {
     );
     let said = refused(&project, &["app"]);
     assert!(
-        said.contains("cannot open `libgone.so` or `libgone.so.1` (listed in its dlopen note): it was not found"),
+        said.contains(
+            "cannot open `libgone.so` or `libgone.so.1` (listed in its dlopen note): it was not found"
+        ),
         "{said}"
     );
     opener(&project, r#"[{"soname":["libgone.so.2"]}]"#);
@@ -174,7 +176,9 @@ fn a_note_has_no_lines_of_its_own_in_what_is_said() {
     );
     let said = Image::of(&project, &["app"]).said;
     assert!(
-        said.contains(r"cannot open `libgone.so.2` (its dlopen note says: a\n  b\u{1b}[31m): it was not found"),
+        said.contains(
+            r"cannot open `libgone.so.2` (its dlopen note says: a\n  b\u{1b}[31m): it was not found"
+        ),
         "{said}"
     );
     let longest = said.lines().map(str::len).max();
