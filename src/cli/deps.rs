@@ -162,7 +162,7 @@ impl Seen {
             if let Some((hint, listed)) = missing.listed_hint().zip(missing.listed.as_ref()) {
                 hints.push(hint);
                 hints.push(format!(
-                    "run `ldconfig`; for a root of another machine, whose libraries `ldconfig` leaves out, pass \
+                    "run `ldconfig`; if it skips the libraries because they are for another machine, pass \
                      `--library-path {}`",
                     listed.directory
                 ));

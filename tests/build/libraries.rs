@@ -95,7 +95,7 @@ error: cannot find 2 libraries
       /etc/ld.so.cache [..] the loader's cache
 ...
     found but refused:
-      [FOLDER]/lib/libanswer.so  machine is aarch64, x86-64 is wanted
+      [FOLDER]/lib/libanswer.so  it is for aarch64, not for x86-64
 
   `libmore.so`, needed by `[FOLDER]/asks`
     searched, in order:
@@ -104,7 +104,7 @@ error: cannot find 2 libraries
       [FOLDER]/lib/libmore.so  it is not an ELF file
 
 hint: install the library for the program's machine, or link the program statically
-hint: put a shared library in the place of what is refused: the loader would stop there, too
+hint: replace the refused file with a shared library: the loader would stop there, too
 
 "#]],
     );
@@ -133,7 +133,7 @@ error: cannot find 2 libraries
 ...
 
 hint: install the package that has the library, give the program a RUNPATH that leads to it, or link it statically
-hint: put a shared library in the place of what is refused: the loader would stop there, too
+hint: replace the refused file with a shared library: the loader would stop there, too
 
 "#]],
     );
@@ -187,8 +187,8 @@ sha256:[..]
 
 "#]],
         str![[r#"
-warning: RUNPATH of `[FOLDER]/hello` holds `$PLATFORM`, which is not the same on every CPU: `$ORIGIN/build:lib:/opt/$PLATFORM`
-warning: RUNPATH of `[FOLDER]/hello` has an element that starts at the working directory, whatever that is: `$ORIGIN/build:lib:/opt/$PLATFORM`
+warning: RUNPATH of `[FOLDER]/hello` contains `$PLATFORM`, which depends on the CPU: `$ORIGIN/build:lib:/opt/$PLATFORM`
+warning: RUNPATH of `[FOLDER]/hello` has a relative element, which depends on the working directory: `$ORIGIN/build:lib:/opt/$PLATFORM`
 
 "#]],
     );

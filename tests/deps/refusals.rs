@@ -10,9 +10,9 @@ use crate::project::{cc, deps, project};
 fn a_level_that_the_loader_does_not_know_is_wrong_usage() {
     let project = project();
     let (code, stdout, stderr) = deps(project.path(), &["main", "--hwcaps", "x86-64-v9"]);
-    let expected = "error: cannot read the loader `/lib64/ld-linux-x86-64.so.2` of `[AT]/main`: it knows no variants for \
-                    `x86-64-v9`, but for `x86-64-v4`, `x86-64-v3`, `x86-64-v2`\n\n\
-                    hint: name a kind of CPU that the loader knows, or `none` for the base\n";
+    let expected = "error: cannot read the loader `/lib64/ld-linux-x86-64.so.2` of `[AT]/main`: it does not support the \
+                    CPU level `x86-64-v9`; supported: `x86-64-v4`, `x86-64-v3`, `x86-64-v2`\n\n\
+                    hint: name a CPU level that the loader supports, or `none` for the baseline\n";
     assert_eq!((code, stdout.as_str(), stderr.as_str()), (2, "", expected));
     // Those of another machine bound nothing here.
     for level in ["x86-64-v2", "none", "power10"] {

@@ -72,10 +72,10 @@ fn a_library_that_only_ld_so_conf_knows_of() {
     let (code, stdout, stderr) = deps(at, &["--root", "root", "/usr/bin/main"]);
     assert_eq!(code, 4);
     assert!(stdout.contains("libb.so  not found\n"), "{stdout}");
-    let first = "hint: `libb.so` is in `/opt/b`, which `/etc/ld.so.conf.d/b.conf` names; but loaders read only what \
-                 `ldconfig` wrote into their cache, and that lacks it\n";
+    let first = "hint: `libb.so` is in `/opt/b`, which `/etc/ld.so.conf.d/b.conf` lists, but not in the loader's \
+                 cache, which `ldconfig` writes\n";
     let expected = format!(
-        "{first}hint: run `ldconfig`; for a root of another machine, whose libraries `ldconfig` leaves out, pass \
+        "{first}hint: run `ldconfig`; if it skips the libraries because they are for another machine, pass \
          `--library-path /opt/b`\nhint: `--why libb.so` shows where was searched for it\n"
     );
     assert_eq!(stderr, expected);

@@ -85,7 +85,7 @@ fn where_else_was_looked_and_what_was_passed_over() {
     /nowhere    RUNPATH of [AT]/looks
     [AT]/other  RUNPATH of [AT]/looks
   found but refused:
-    [AT]/other/libb.so  machine is aarch64, x86-64 is wanted
+    [AT]/other/libb.so  it is for aarch64, not for x86-64
   [AT]/looks
     needs libb.so: [AT]/lib/libb.so, RUNPATH of [AT]/looks
 ";
