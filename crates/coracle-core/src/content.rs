@@ -100,7 +100,7 @@ impl Content {
     }
 
     /// Builds a new content from ranges of this one and new bytes, in the order of `parts`.
-    pub(crate) fn spliced(&self, parts: Vec<Part>) -> Self {
+    pub fn spliced(&self, parts: Vec<Part>) -> Self {
         let mut pieces = Vec::new();
         for part in parts {
             match part {

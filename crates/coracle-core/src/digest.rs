@@ -52,7 +52,7 @@ impl io::Write for Hasher {
 }
 
 /// A reader that hashes the bytes read through it.
-pub(crate) struct Hashing<R> {
+pub struct Hashing<R> {
     reader: R,
     hasher: Hasher,
 }
@@ -63,12 +63,12 @@ impl<R> Hashing<R> {
     }
 
     /// The wrapped reader.
-    pub(crate) fn inner(&self) -> &R {
+    pub fn inner(&self) -> &R {
         &self.reader
     }
 
     /// Returns the digest of the bytes read so far.
-    pub(crate) fn finish(self) -> Digest {
+    pub fn finish(self) -> Digest {
         self.hasher.finish()
     }
 }
@@ -90,7 +90,7 @@ impl Digest {
     }
 
     /// The first eight bytes as a big-endian number.
-    pub(crate) fn number(&self) -> u64 {
+    pub fn number(&self) -> u64 {
         self.0.iter().take(8).fold(0, |number, &byte| number << 8 | u64::from(byte))
     }
 

@@ -73,7 +73,7 @@ impl HostTree {
     }
 
     /// Adds all paths that were read or listed here to `tracker`, with their metadata at that time.
-    pub(crate) fn tell(&self, tracker: &mut Witness) {
+    pub fn tell(&self, tracker: &mut Witness) {
         for (path, node) in lock(&self.seen).iter() {
             tracker.looked(self.host_path(path), &answer(node.as_ref()));
         }
@@ -248,69 +248,6 @@ pub fn walk(tree: &dyn Tree, start: &ImagePath, raw_path: &[u8]) -> fs::Result<W
 fn push_names(stack: &mut Vec<Vec<u8>>, path: &[u8]) {
     let names = path.rsplit(|&byte| byte == b'/').filter(|name| !name.is_empty() && *name != b".");
     stack.extend(names.map(<[u8]>::to_vec));
-}
-
-#[cfg(test)]
-pub(crate) mod memory {
-    //! An in-memory file system for tests, described with one node per line.
-
-    use super::*;
-    use crate::fs::Identity;
-
-    /// Parsed from lines `/dir/`, `/link -> target` and `/file = content`. Parents are created.
-    #[derive(Default)]
-    pub(crate) struct MemoryTree(BTreeMap<ImagePath, Node>);
-
-    impl MemoryTree {
-        pub(crate) fn new(text: &str) -> Self {
-            let mut tree = Self::default();
-            for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
-                if let Some((path, target)) = line.split_once(" -> ") {
-                    tree.add(path, Node::Link(Spelled::new(target)));
-                } else if let Some((path, content)) = line.split_once(" = ") {
-                    tree.add_file(path, content.as_bytes());
-                } else {
-                    tree.add(line, Node::Directory);
-                }
-            }
-            tree
-        }
-
-        pub(crate) fn add(&mut self, path: &str, node: Node) {
-            let path: ImagePath = path.parse().unwrap();
-            for above in path.ancestors() {
-                self.0.entry(above).or_insert(Node::Directory);
-            }
-            self.0.insert(path, node);
-        }
-
-        pub(crate) fn add_file(&mut self, path: &str, content: &[u8]) {
-            let inode = self.0.len() as u64 + 1;
-            self.add_inode(path, content, inode);
-        }
-
-        pub(crate) fn add_inode(&mut self, path: &str, content: &[u8], inode: u64) {
-            let stat = Stat {
-                identity: Identity { device: 0, inode },
-                size: content.len() as u64,
-                mode: 0o755,
-                links: 1,
-                times: [(0, 0); 2],
-            };
-            self.add(path, Node::File(TreeFile { stat, content: Content::bytes(content) }));
-        }
-    }
-
-    impl Tree for MemoryTree {
-        fn node(&self, path: &ImagePath) -> fs::Result<Option<Node>> {
-            Ok(self.0.get(path).cloned())
-        }
-
-        fn list(&self, path: &ImagePath) -> fs::Result<Vec<Vec<u8>>> {
-            let inside = self.0.keys().filter(|entry| entry.parent().as_ref() == Some(path));
-            Ok(inside.filter_map(|entry| Some(entry.name()?.to_vec())).collect())
-        }
-    }
 }
 
 #[cfg(test)]

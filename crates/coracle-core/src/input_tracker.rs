@@ -54,7 +54,7 @@ impl Witness {
     ///
     /// # Errors
     /// Fails if the metadata cannot be read.
-    pub(crate) fn wrote(&mut self, path: PathBuf) -> fs::Result<()> {
+    pub fn wrote(&mut self, path: PathBuf) -> fs::Result<()> {
         let state = looked(&fs::look(&path)?);
         self.add(path, Question::Look, state);
         Ok(())
@@ -67,7 +67,7 @@ impl Witness {
     }
 
     /// Whether all recorded paths are unchanged.
-    pub(crate) fn holds(&self) -> bool {
+    pub fn holds(&self) -> bool {
         let mut answers = self.answers.iter();
         !self.contradicted && answers.all(|((path, kind), state)| kind.ask(path).as_ref() == Some(state))
     }
@@ -75,7 +75,7 @@ impl Witness {
     /// Returns the fingerprint of the recorded inputs. `None` if a later change could go unnoticed:
     /// an input changed while it was read, or so shortly before `began` (seconds, nanoseconds) that
     /// another change could have the same timestamp.
-    pub(crate) fn testify(self, began: (i64, i64)) -> Option<Testimony> {
+    pub fn testify(self, began: (i64, i64)) -> Option<Testimony> {
         let is_settled = self.stats.iter().all(|stat| stat.is_settled_by(began));
         let mut hasher = Hasher::default();
         self.answers.values().for_each(|state| take(&mut hasher, state));
@@ -86,7 +86,7 @@ impl Witness {
 
 impl Testimony {
     /// Whether all inputs are unchanged.
-    pub(crate) fn holds(&self) -> bool {
+    pub fn holds(&self) -> bool {
         let mut hasher = Hasher::default();
         for (path, kind) in &self.questions {
             let Some(state) = kind.ask(path) else { return false };
@@ -97,7 +97,7 @@ impl Testimony {
 
     /// Serializes the fingerprint: the digest of the states, then for each path a letter, the path
     /// and a NUL byte.
-    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+    pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = self.answers.hex().into_bytes();
         for (path, kind) in &self.questions {
             bytes.push(kind.letter());
@@ -108,7 +108,7 @@ impl Testimony {
     }
 
     /// Parses the output of [`Testimony::to_bytes`]; `None` if it is malformed.
-    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
         let (digest, rest) = bytes.split_at_checked(64)?;
         let answers = format!("sha256:{}", std::str::from_utf8(digest).ok()?).parse().ok()?;
         let questions = rest.split_inclusive(|&byte| byte == 0).map(|input| {

@@ -51,7 +51,7 @@ impl ImagePath {
     }
 
     /// Appends one component. `name` must not contain a slash.
-    pub(crate) fn join(&self, name: &[u8]) -> Self {
+    pub fn join(&self, name: &[u8]) -> Self {
         debug_assert!(!name.is_empty() && !name.contains(&b'/') && name != b"." && name != b"..");
         let mut bytes = Vec::with_capacity(self.0.len() + 1 + name.len());
         bytes.extend_from_slice(&self.0);
@@ -61,7 +61,7 @@ impl ImagePath {
     }
 
     /// Appends components, as [`ImagePath::strip_prefix`] returns them.
-    pub(crate) fn join_all<'a>(&self, tail: impl IntoIterator<Item = &'a [u8]>) -> Self {
+    pub fn join_all<'a>(&self, tail: impl IntoIterator<Item = &'a [u8]>) -> Self {
         tail.into_iter().fold(self.clone(), |path, name| path.join(name))
     }
 
@@ -223,7 +223,7 @@ fn write_bytes(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
 }
 
 /// Returns bytes as text, with control characters and invalid UTF-8 escaped.
-pub(crate) fn printable(bytes: &[u8]) -> String {
+pub fn printable(bytes: &[u8]) -> String {
     Spelled::new(bytes).to_string()
 }
 

@@ -132,7 +132,7 @@ fn is_component(text: &str) -> bool {
 }
 
 /// Whether `text` is a valid tag. Source: distribution-spec, "Pulling manifests".
-pub(crate) fn is_tag(text: &str) -> bool {
+pub fn is_tag(text: &str) -> bool {
     let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     let is_legal = |byte: u8| is_word(byte) || byte == b'.' || byte == b'-';
     (1..=128).contains(&text.len()) && text.bytes().all(is_legal) && text.bytes().next().is_some_and(is_word)

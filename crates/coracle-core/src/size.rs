@@ -46,7 +46,7 @@ impl FromStr for Size {
 
 /// Multiplies the decimal `number` (at most nine fractional digits) by `unit`, rounding down.
 /// `None` if `number` is malformed or the product does not fit.
-pub(crate) fn scaled(number: &str, unit: u64) -> Option<u64> {
+pub fn scaled(number: &str, unit: u64) -> Option<u64> {
     let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if !digits(whole) || !digits(part) || part.len() > 9 {

@@ -5,7 +5,7 @@ const ALIKE: f64 = 0.8;
 
 /// Returns the known word most similar to `word`, the first of equally similar ones. `None` if no
 /// word is similar enough.
-pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let plain = word.to_lowercase().replace('_', "-");
     let mut best: Option<(f64, &str)> = None;
     for candidate in known {

@@ -22,10 +22,12 @@ use unix as host;
 
 /// A connection to a local server. Reads and writes return `WouldBlock` or `TimedOut` after the
 /// timeout given to [`connect`].
-pub(crate) trait Connection: io::Read + io::Write + std::fmt::Debug {}
+pub trait Connection: io::Read + io::Write + std::fmt::Debug {}
+
+impl<T: io::Read + io::Write + std::fmt::Debug> Connection for T {}
 
 /// Connects to the Unix socket at `path`. `timeout` is that of each read and write.
-pub(crate) fn connect(path: &Path, timeout: std::time::Duration) -> io::Result<Box<dyn Connection>> {
+pub fn connect(path: &Path, timeout: std::time::Duration) -> io::Result<Box<dyn Connection>> {
     host::connect(path, timeout)
 }
 
@@ -111,7 +113,7 @@ impl Stat {
     /// Whether both times are so far before `moment` (seconds, nanoseconds) that a later change
     /// would have changed them. File timestamps have a granularity of a few milliseconds, or up to
     /// two seconds on file systems without nanoseconds.
-    pub(crate) fn is_settled_by(&self, moment: (i64, i64)) -> bool {
+    pub fn is_settled_by(&self, moment: (i64, i64)) -> bool {
         let tick = |nanoseconds| if nanoseconds == 0 { 2_000_000_000 } else { 20_000_000 };
         let total = |(seconds, nanoseconds): (i64, i64)| {
             i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds)
@@ -136,7 +138,7 @@ pub enum Found {
 }
 
 /// Returns what is at `path`, without following a link there; `None` if the path does not exist.
-pub(crate) fn look(path: &Path) -> Result<Option<Found>> {
+pub fn look(path: &Path) -> Result<Option<Found>> {
     let metadata = match std::fs::symlink_metadata(path) {
         Ok(metadata) => metadata,
         Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
@@ -158,29 +160,29 @@ pub(crate) fn look(path: &Path) -> Result<Option<Found>> {
 
 /// Returns the metadata of the file or directory at `path`. A directory's times change when an
 /// entry is added or removed.
-pub(crate) fn stat(path: &Path) -> Result<Stat> {
+pub fn stat(path: &Path) -> Result<Stat> {
     Ok(host::stat(&std::fs::metadata(path).context("read the metadata of", path)?))
 }
 
 /// Creates `path` and missing parent directories, accessible to the current user only.
-pub(crate) fn create_private(path: &Path) -> io::Result<()> {
+pub fn create_private(path: &Path) -> io::Result<()> {
     host::create_private(path)
 }
 
 /// The permissions of a directory that only its owner can access; `None` if the host has no
 /// permission bits.
-pub(crate) fn private() -> Option<std::fs::Permissions> {
+pub fn private() -> Option<std::fs::Permissions> {
     host::private()
 }
 
 /// Whether only its owner can access the directory at `path`, and the same user owns `file`.
-pub(crate) fn is_private(path: &Path, file: &File) -> Result<bool> {
+pub fn is_private(path: &Path, file: &File) -> Result<bool> {
     let directory = std::fs::metadata(path).context("read the metadata of", path)?;
     Ok(host::is_private(&directory, &file.metadata().context("read the metadata of", path)?))
 }
 
 /// Returns the names in a directory, sorted by bytes.
-pub(crate) fn list(path: &Path) -> Result<Vec<Vec<u8>>> {
+pub fn list(path: &Path) -> Result<Vec<Vec<u8>>> {
     let entries = std::fs::read_dir(path).context("list", path)?;
     let mut names = entries
         .map(|entry| Ok(host::to_bytes(&entry?.file_name())))
@@ -231,7 +233,7 @@ impl OpenFile {
 }
 
 /// Whether `path` still refers to the open `file`. Another process may have removed or replaced it.
-pub(crate) fn is_at(file: &File, path: &Path) -> Result<bool> {
+pub fn is_at(file: &File, path: &Path) -> Result<bool> {
     let at_path = match std::fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         metadata => metadata.context("read the metadata of", path)?,
@@ -247,12 +249,12 @@ pub fn extended_attributes(_path: &Path) -> Vec<String> {
 }
 
 /// Converts the bytes of a path or link target to a host path.
-pub(crate) fn path_of(bytes: &[u8]) -> PathBuf {
+pub fn path_of(bytes: &[u8]) -> PathBuf {
     host::path_of(bytes)
 }
 
 /// Converts a host path to bytes with `/` as the separator.
-pub(crate) fn bytes_of(path: &Path) -> Vec<u8> {
+pub fn bytes_of(path: &Path) -> Vec<u8> {
     host::to_bytes(path.as_os_str())
 }
 

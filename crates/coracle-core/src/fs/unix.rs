@@ -56,8 +56,6 @@ pub(crate) fn path_of(bytes: &[u8]) -> PathBuf {
     OsStr::from_bytes(bytes).into()
 }
 
-impl Connection for UnixStream {}
-
 pub(crate) fn connect(path: &Path, timeout: Duration) -> io::Result<Box<dyn Connection>> {
     let stream = UnixStream::connect(path)?;
     stream.set_read_timeout(Some(timeout))?;

@@ -2,21 +2,21 @@
 //! section and optional tables.
 
 /// Description of a test file. The default is an x86-64 shared object without dependencies.
-pub(crate) struct Synthetic {
-    pub(crate) machine: u16,
-    pub(crate) kind: u16,
-    pub(crate) interpreter: Option<&'static str>,
-    pub(crate) needed: Vec<&'static str>,
-    pub(crate) soname: Option<&'static str>,
-    pub(crate) rpath: Option<&'static str>,
-    pub(crate) runpath: Option<&'static str>,
-    pub(crate) flags_1: u64,
+pub struct Synthetic {
+    pub machine: u16,
+    pub kind: u16,
+    pub interpreter: Option<&'static str>,
+    pub needed: Vec<&'static str>,
+    pub soname: Option<&'static str>,
+    pub rpath: Option<&'static str>,
+    pub runpath: Option<&'static str>,
+    pub flags_1: u64,
     /// Strings at the start of the string table; the first is at offset 1.
-    pub(crate) names: Vec<&'static str>,
+    pub names: Vec<&'static str>,
     /// Tables, each with the dynamic tag for its address.
-    pub(crate) tables: Vec<(u64, Vec<u8>)>,
+    pub tables: Vec<(u64, Vec<u8>)>,
     /// Additional entries of the dynamic section.
-    pub(crate) entries: Vec<(u64, u64)>,
+    pub entries: Vec<(u64, u64)>,
 }
 
 impl Default for Synthetic {
@@ -43,7 +43,7 @@ const PHDR: usize = 56;
 impl Synthetic {
     /// Writes the file: header, three program headers, strings, tables, dynamic section. Addresses
     /// are file offsets.
-    pub(crate) fn bytes(&self) -> Vec<u8> {
+    pub fn bytes(&self) -> Vec<u8> {
         let mut strings = vec![0];
         let mut add = |text: &str| {
             let at = strings.len() as u64;

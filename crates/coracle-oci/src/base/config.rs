@@ -54,7 +54,7 @@ impl Inherited {
             working_dir: text("WorkingDir"),
             exposed_ports: ports.into_iter().flat_map(|ports| ports.keys().cloned()).collect(),
             stop_signal: text("StopSignal"),
-            labels: labels.filter(|(name, _)| name != contract::LABEL).collect(),
+            labels: labels.collect(),
         })
     }
 }

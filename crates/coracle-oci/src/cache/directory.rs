@@ -92,7 +92,7 @@ impl Cache {
 
     /// The current time of the cache's file system in seconds and nanoseconds; `None` if no file
     /// can be created there.
-    pub(crate) fn now(&self) -> Option<(i64, i64)> {
+    pub fn now(&self) -> Option<(i64, i64)> {
         let made = tempfile::NamedTempFile::new_in(&self.root).context("write to", &self.root);
         let now = made.and_then(|file| Ok(fs::stat(file.path())?.times[0]));
         now.map_err(|error| self.failed(error)).ok()

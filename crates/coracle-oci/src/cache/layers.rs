@@ -43,7 +43,7 @@ impl Cache {
         compression: Compression,
         out: &Path,
         observer: &Observer<'_>,
-        scanner: &mut Gate,
+        scanner: &dyn ContentScanner,
     ) -> Result<Layer, Error> {
         let Some(shelf) = self.shelf(layer::shape(entries, compression), observer)? else {
             return layer::pack(entries, stratum, compression, out, observer, scanner);
@@ -65,7 +65,7 @@ impl Cache {
     }
 
     /// Whether a layer with this cache key is stored.
-    pub(crate) fn knows(&self, cache_key: Digest) -> bool {
+    pub fn knows(&self, cache_key: Digest) -> bool {
         let names = fs::list(&self.directory().join(LAYERS).join(cache_key.hex())).unwrap_or_default();
         names.iter().any(|name| name.contains(&b'-'))
     }

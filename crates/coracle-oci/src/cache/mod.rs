@@ -49,12 +49,12 @@ impl Cache {
     }
 
     /// Whether records of builds are stored and used.
-    pub(crate) fn has_records(&self) -> bool {
+    pub fn has_records(&self) -> bool {
         self.has_records
     }
 
     /// Identifies the building program and its version.
-    pub(crate) fn tool(&self) -> &str {
+    pub fn tool(&self) -> &str {
         &self.tool
     }
 

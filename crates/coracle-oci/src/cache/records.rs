@@ -14,7 +14,7 @@ const LARGEST: u64 = 256 << 20;
 
 impl Cache {
     /// Returns the record of `key`; `None` if there is none or it is damaged.
-    pub(crate) fn record(&self, key: Digest) -> Option<Vec<u8>> {
+    pub fn record(&self, key: Digest) -> Option<Vec<u8>> {
         let path = self.record_path(key);
         let mut bytes = Vec::new();
         std::fs::File::open(&path).ok()?.take(LARGEST).read_to_end(&mut bytes).ok()?;
@@ -27,7 +27,7 @@ impl Cache {
     }
 
     /// Stores `record` under `key` and replaces an earlier one.
-    pub(crate) fn keep_record(&self, key: Digest, record: &[u8]) {
+    pub fn keep_record(&self, key: Digest, record: &[u8]) {
         let path = self.record_path(key);
         let written = tempfile::NamedTempFile::new_in(self.directory()).and_then(|mut file| {
             file.write_all(Digest::of(record).hex().as_bytes())?;
@@ -41,7 +41,7 @@ impl Cache {
     }
 
     /// Removes the record of `key`.
-    pub(crate) fn forget_record(&self, key: Digest) {
+    pub fn forget_record(&self, key: Digest) {
         let path = self.record_path(key);
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
