@@ -81,9 +81,9 @@ pub struct GraphError {
 }
 
 impl GraphError {
-    /// An index was found where an image manifest is required.
+    /// A document of an index inside of an index, where only images are supported.
     pub(crate) fn below(digest: Digest) -> Self {
-        Self { digest, why: "it is an index that contains an index, which cannot be joined".into() }
+        Self { digest, why: "it is part of a nested index, which is not supported".into() }
     }
 }
 

@@ -37,7 +37,8 @@ impl Plan {
         let (strongest, fast, block, in_flight) = match compression.codec {
             // The lowest level that is smaller than `gzip -6`.
             Codec::Gzip => (12, 5, 1 << 20, 8),
-            // The lowest level that is smaller than `zstd -3`; its window benefits from larger blocks.
+            // The lowest level that is smaller than `zstd -3`; its window benefits from larger
+            // blocks.
             Codec::Zstd => (19, 3, 4 << 20, 4),
             Codec::None => (0, 0, 1 << 20, 4),
         };

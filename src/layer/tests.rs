@@ -22,7 +22,8 @@ fn entry(node: Node, mode: u32) -> Entry {
     Entry { node, owner, mode, reason, stratum: Stratum::Program }
 }
 
-/// Parses `/dir/`, `/link -> target`, `/second = /first`, `/file: content` and `/file: content*times`.
+/// Parses `/dir/`, `/link -> target`, `/second = /first`, `/file: content` and `/file:
+/// content*times`.
 fn entries(text: &str) -> Entries {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let node = |line: &str| {
