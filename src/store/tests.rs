@@ -1,4 +1,4 @@
-//! Whole images in layouts and archives; the validator has the last word.
+//! Whole images in layouts and archives, checked by [`verify`].
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -15,7 +15,7 @@ use crate::path::ImagePath;
 use crate::platform::Platform;
 use crate::rootfs::{Entry, Node, Owner, Reason, Stratum};
 
-/// A place for layouts, and what was built there.
+/// A temporary directory for layouts and archives.
 struct Place {
     home: TempDir,
 }
@@ -47,7 +47,7 @@ impl Place {
         fs::list(&self.path(layout).join("blobs/sha256")).unwrap().len()
     }
 
-    /// Tags of the layout's entries, `-` for none.
+    /// Returns the tags of the layout's entries, `-` for none.
     fn tags(&self, layout: &str) -> Vec<String> {
         let index = json_at(&self.path(layout).join("index.json"));
         let tag = |entry: &Value| {
@@ -104,7 +104,7 @@ fn root(images: &[Image]) -> Root {
 }
 
 #[test]
-fn a_new_layout_holds_the_image_and_nothing_else() {
+fn writes_a_new_layout_without_other_files() {
     let place = Place::new();
     let (root, warnings) = place.build("one", &["shop", "ghcr.io/acme/shop:1"], "oci:a/b/x").unwrap();
     place.assert_sound("a/b/x");
@@ -127,7 +127,7 @@ fn a_new_layout_holds_the_image_and_nothing_else() {
 }
 
 #[test]
-fn other_tags_stay_and_unused_blobs_go() {
+fn keeps_other_tags_and_removes_unused_blobs() {
     let place = Place::new();
     place.build("one", &["shop:1"], "oci:x").unwrap();
     place.build("two", &["shop:2"], "oci:x").unwrap();
@@ -145,7 +145,7 @@ fn other_tags_stay_and_unused_blobs_go() {
 }
 
 #[test]
-fn a_nested_index_keeps_what_it_leads_to() {
+fn keeps_blobs_of_nested_indexes() {
     let place = Place::new();
     let destination = place.destination("oci:x");
     let staging = Staging::new(&destination).unwrap();
@@ -158,7 +158,7 @@ fn a_nested_index_keeps_what_it_leads_to() {
 }
 
 #[test]
-fn where_a_document_is_missing_nothing_is_removed() {
+fn removes_nothing_if_a_document_is_missing() {
     let place = Place::new();
     let (old, _) = place.build("one", &["shop:1"], "oci:x").unwrap();
     std::fs::remove_file(place.path("x/blobs/sha256").join(old.digest().hex())).unwrap();
@@ -170,7 +170,7 @@ fn where_a_document_is_missing_nothing_is_removed() {
 }
 
 #[test]
-fn what_is_no_layout_is_refused_before_any_work() {
+fn check_rejects_paths_that_are_not_layouts() {
     let place = Place::new();
     std::fs::write(place.path("file"), "").unwrap();
     for (name, files) in [
@@ -183,10 +183,10 @@ fn what_is_no_layout_is_refused_before_any_work() {
         files.iter().for_each(|(file, text)| std::fs::write(place.path(name).join(file), text).unwrap());
     }
     for (name, why) in [
-        ("file", "it is no directory"),
-        ("full", "it holds other files and no `oci-layout`"),
-        ("old", "its `oci-layout` has no version 1.0"),
-        ("broken", "its `oci-layout` is no JSON (EOF while parsing an object at line 1 column 1)"),
+        ("file", "it is not a directory"),
+        ("full", "it contains other files but no `oci-layout`"),
+        ("old", "the version in its `oci-layout` is not 1.0"),
+        ("broken", "its `oci-layout` is not JSON (EOF while parsing an object at line 1 column 1)"),
         ("index", "its `index.json` has no array `manifests`"),
     ] {
         let error = place.destination(&format!("oci:{name}")).check().unwrap_err();
@@ -196,7 +196,7 @@ fn what_is_no_layout_is_refused_before_any_work() {
 }
 
 #[test]
-fn an_empty_directory_and_one_without_index_are_fresh() {
+fn writes_to_empty_directories_and_layouts_without_index() {
     let place = Place::new();
     for name in ["empty", "begun"] {
         std::fs::create_dir(place.path(name)).unwrap();
@@ -209,7 +209,7 @@ fn an_empty_directory_and_one_without_index_are_fresh() {
 }
 
 #[test]
-fn a_failure_leaves_what_was_there() {
+fn failure_keeps_previous_content() {
     let place = Place::new();
     place.build("one", &["shop"], "oci:old").unwrap();
     let before = std::fs::read(place.path("old/index.json")).unwrap();
@@ -227,7 +227,7 @@ fn a_failure_leaves_what_was_there() {
 }
 
 #[test]
-fn builds_at_once_keep_each_other() {
+fn concurrent_builds_keep_all_images() {
     let place = Place::new();
     let tags: Vec<String> = (0..8).map(|number| format!("shop:{number}")).collect();
     std::thread::scope(|scope| {
@@ -243,7 +243,7 @@ fn builds_at_once_keep_each_other() {
     place.assert_sound("x");
 }
 
-/// Names and contents of an archive, in their order.
+/// Returns the names and contents of an archive's members, in their order.
 fn members(path: &Path) -> Vec<(String, Vec<u8>)> {
     let bytes = std::fs::read(path).unwrap();
     let mut archive = tar::Archive::new(bytes.as_slice());
@@ -257,7 +257,7 @@ fn members(path: &Path) -> Vec<(String, Vec<u8>)> {
 }
 
 #[test]
-fn one_staging_serves_several_destinations_and_both_archives_are_one() {
+fn publishes_to_several_destinations_and_both_archive_formats_are_equal() {
     let place = Place::new();
     let destinations = ["oci:x", "oci:y", "oci:x", "oci-archive:o.tar", "docker-archive:d.tar"]
         .map(|text| place.destination(text));
@@ -285,7 +285,7 @@ fn one_staging_serves_several_destinations_and_both_archives_are_one() {
 }
 
 #[test]
-fn several_platforms_fit_into_one_kind_of_archive() {
+fn only_oci_archives_support_several_platforms() {
     let place = Place::new();
     let destination = place.destination("oci-archive:o.tar");
     let staging = Staging::new(&destination).unwrap();
@@ -298,7 +298,7 @@ fn several_platforms_fit_into_one_kind_of_archive() {
 }
 
 #[test]
-fn the_validator_finds_every_mismatch() {
+fn verify_finds_every_mismatch() {
     let place = Place::new();
     let (root, _) = place.build("one", &["shop"], "oci:x").unwrap();
     let blob = |digest: crate::digest::Digest| place.path("x/blobs/sha256").join(digest.hex());
@@ -310,12 +310,12 @@ fn the_validator_finds_every_mismatch() {
     std::fs::write(blob(config_digest), serde_json::to_vec_pretty(&config).unwrap()).unwrap();
     let found: Vec<String> = verify(&place.path("x")).unwrap().iter().map(Finding::to_string).collect();
     let wanted = [
-        format!("`{config_digest}` has the bytes of"),
-        format!("`{}` has the bytes of `{}`", program.digest, libraries.digest),
+        format!("the content of `{config_digest}` has the digest"),
+        format!("the content of `{}` has the digest `{}`", program.digest, libraries.digest),
         format!("`{config_digest}` has "),
         format!("`{config_digest}` is not sorted, compact JSON"),
         format!("layer 1 of `{}` unpacks to `{}`", root.digest(), libraries.diff_id),
-        format!("`{}` has 2 layers, its config 2 diff IDs and 0 entries of history", root.digest()),
+        format!("`{}` has 2 layers, but its config has 2 diff IDs and 0 history entries", root.digest()),
     ];
     for wanted in wanted {
         assert!(found.iter().any(|found| found.starts_with(&wanted)), "{wanted} in {found:#?}");
@@ -331,7 +331,7 @@ fn the_validator_finds_every_mismatch() {
 }
 
 #[test]
-fn traces_are_those_of_an_image_and_not_of_whoever_came_later() {
+fn traces_detect_replaced_images() {
     let place = Place::new();
     for to in ["oci:x", "oci-archive:x.tar", "docker-archive:y.tar"] {
         let (one, _) = place.build("one", &["shop:1"], to).unwrap();

@@ -1,10 +1,10 @@
-//! Images that are there already, whoever wrote them and wherever they are: an [`Origin`] is found in a layout, in an
-//! archive or at a registry, and leads to its manifests and blobs; a [`Stored`] has configs, labels, and the paths in
-//! layers.
+//! Reads existing images from any tool: an [`Origin`] is an image in a layout, in an archive or at
+//! a registry, and gives access to its manifests and blobs; a [`Stored`] also has configs, labels
+//! and the paths in layers.
 //!
-//! Every document is bounded in size and held to its digest; an archive is read without being unpacked. Source:
-//! image-spec, `image-layout.md`, `image-index.md`, `manifest.md`; Moby, `image/spec/v1.2.md` for archives that only
-//! have a `manifest.json`.
+//! Every document is limited in size and verified by its digest. An archive is not unpacked.
+//! Source: image-spec, `image-layout.md`, `image-index.md`, `manifest.md`; Moby,
+//! `image/spec/v1.2.md` for archives that only have a `manifest.json`.
 
 mod artifact;
 mod blobs;
@@ -31,17 +31,19 @@ pub use files::{Entry as FileEntry, Extent, Files, Node as FileNode};
 pub use origin::Origin;
 pub use stored::{Stored, StoredImage, StoredLayer};
 
-/// More than any registry takes for a manifest (4 MiB); configs are smaller still.
+/// The maximum size of a manifest or config, in bytes. Registries accept manifests of at most 4
+/// MiB.
 const MAX_DOCUMENT: u64 = 16 << 20;
-/// Images of an index; there are some twenty platforms.
+/// The maximum number of images of an index. There are some twenty platforms.
 const MAX_IMAGES: usize = 256;
-/// Layers of an image; overlayfs takes 128.
+/// The maximum number of layers of an image. overlayfs supports 128.
 const MAX_LAYERS: usize = 1024;
 
-/// Reads where an image is: `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:TAG]`.
+/// Parses an image location: `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or
+/// `docker-archive:FILE[:TAG]`.
 ///
 /// # Errors
-/// When `text` says none of them.
+/// Fails if `text` has another form, with a hint for images that are read.
 pub fn place(text: &str) -> Result<Destination, Error> {
     let refused = |why: &str, hint: String| Error::Unreadable {
         image: text.to_owned(),
@@ -51,28 +53,29 @@ pub fn place(text: &str) -> Result<Destination, Error> {
     let forms = "write `docker://NAME[:TAG]`, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:TAG]`";
     text.parse().map_err(|error| match error {
         ParseDestinationError::NoTransport(path) if std::path::Path::new(&path).is_dir() => {
-            refused("it does not say what is there", format!("write `oci:{path}` for an image layout"))
+            refused("it has no transport such as `oci:`", format!("write `oci:{path}` for an image layout"))
         }
         ParseDestinationError::NoTransport(path) if std::path::Path::new(&path).is_file() => {
-            refused("it does not say what is there", format!("write `oci-archive:{path}` for an archive"))
+            refused("it has no transport such as `oci:`", format!("write `oci-archive:{path}` for an archive"))
         }
-        ParseDestinationError::NoTransport(_) => refused("it does not say where it is", forms.into()),
-        ParseDestinationError::Transport { .. } => refused("images can't be read from there", forms.into()),
+        ParseDestinationError::NoTransport(_) => refused("it has no transport such as `oci:`", forms.into()),
+        ParseDestinationError::Transport { .. } => refused("images cannot be read with this transport", forms.into()),
         error => {
             Error::Unreadable { image: text.to_owned(), why: error.to_string(), hint: Some(error.hint()) }
         }
     })
 }
 
-/// Reads the image at `place`: its documents, not its layers.
+/// Reads the documents of the image at `place`, not its layers.
 ///
 /// # Errors
-/// When there is none, there are several and no tag says which, or a document is not what its digest says.
+/// Fails if there is no image, if there are several and `place` has no tag, or if a document does
+/// not match its digest.
 pub fn open(place: &Destination) -> Result<Stored, Error> {
     Origin::on_disk(place)?.read()
 }
 
-/// The entries of the index at `place`; nothing where there is none, or it can't be read.
+/// Returns the entries of `index.json` at `place`; `None` if it does not exist or cannot be read.
 pub(super) fn entries(place: &Destination) -> Option<Vec<Value>> {
     let index = Blobs::open(place).ok()?.bytes("index.json", MAX_DOCUMENT).ok()??;
     match serde_json::from_slice::<Value>(&index).ok()?.get_mut("manifests")?.take() {
@@ -81,10 +84,11 @@ pub(super) fn entries(place: &Destination) -> Option<Vec<Value>> {
     }
 }
 
-/// Finds the image that one called `names` replaces at `place`; nothing where there is none yet, or no manifest of it.
+/// Finds the image at `place` that an image with these names would replace; `None` if there is none
+/// in an `index.json`.
 ///
 /// # Errors
-/// When what is there can't be read.
+/// Fails if its manifest cannot be read.
 pub fn replaced(place: &Destination, names: &[Reference]) -> Result<Option<Origin>, Error> {
     let tag = names::at(place, names)?.into_iter().next().and_then(|name| name.tag);
     let is_meant = |entry: &Value| select::is_image(entry) && select::tag(entry) == tag.as_deref();
@@ -95,8 +99,8 @@ pub fn replaced(place: &Destination, names: &[Reference]) -> Result<Option<Origi
 
 fn nothing_there(place: &Destination) -> String {
     match place.kind {
-        Kind::Layout => "there is no `index.json`, so it is no image layout".into(),
-        _ => "it has neither `index.json` nor `manifest.json`, so it is no archive of an image".into(),
+        Kind::Layout => "it has no `index.json`, so it is not an image layout".into(),
+        _ => "it has neither `index.json` nor `manifest.json`, so it is not an image archive".into(),
     }
 }
 
@@ -104,7 +108,7 @@ fn unreadable(place: &str, why: String) -> Error {
     Error::Unreadable { image: place.to_owned(), why, hint: None }
 }
 
-/// Why something of an image can't be had.
+/// Why a part of an image cannot be read.
 #[derive(Debug)]
 enum Why {
     Said(String),
@@ -113,7 +117,7 @@ enum Why {
 }
 
 impl Why {
-    /// As an error about the image at `place`.
+    /// Converts to an error about the image at `place`.
     fn about(self, place: &str) -> Error {
         match self {
             Self::Said(why) => unreadable(place, why),
@@ -122,7 +126,7 @@ impl Why {
         }
     }
 
-    /// As an error of reading.
+    /// Converts to an I/O error.
     fn into_io(self) -> io::Error {
         match self {
             Self::Said(why) => io::Error::other(why),
@@ -131,7 +135,7 @@ impl Why {
         }
     }
 
-    /// The same, about a part of the image.
+    /// Adds the name of the affected part of the image.
     fn within(self, part: &str) -> Self {
         match self {
             Self::Said(why) => Self::Said(format!("{part}: {why}")),
@@ -159,7 +163,7 @@ impl From<registry::Error> for Why {
 }
 
 impl From<io::Error> for Why {
-    /// What a registry or a file is to blame for stays that.
+    /// Unwraps errors of a registry or a file.
     fn from(error: io::Error) -> Self {
         let error = match error.downcast::<registry::Error>() {
             Ok(error) => return Self::Registry(error),
@@ -174,5 +178,5 @@ impl From<io::Error> for Why {
 }
 
 fn json(name: &str, bytes: &[u8]) -> Result<Value, String> {
-    serde_json::from_slice(bytes).map_err(|error| format!("`{name}` is no JSON: {error}"))
+    serde_json::from_slice(bytes).map_err(|error| format!("`{name}` is not JSON: {error}"))
 }
