@@ -110,7 +110,8 @@ impl Error {
             )
         };
         let leave_out = first(Fault::Content).map(|subject| {
-            let read = "remove it: programs read configuration and secrets from mounted files, see `[[config]]`";
+            let read =
+                "remove it: programs read configuration and secrets from mounted files, see `[[config]]`";
             format!("{read}\n{}", accept(subject))
         });
         let mount = first(Fault::Hidden).map(|_| {

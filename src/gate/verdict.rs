@@ -50,7 +50,8 @@ impl Gate {
         let strict = "`--strict` makes this an error, and `--allow PATH=REASON` silences it";
         Ok([
             list("accepted on purpose", &accepted, None).map(Note::Hint),
-            list("possible configuration or secrets in the image", &warnings, Some(strict)).map(Note::Warning),
+            list("possible configuration or secrets in the image", &warnings, Some(strict))
+                .map(Note::Warning),
         ]
         .into_iter()
         .flatten()

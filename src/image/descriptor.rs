@@ -84,8 +84,8 @@ impl Descriptor {
     pub(crate) fn read(value: &Value) -> Result<Self, String> {
         let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
         let digest = text("digest").parse();
-        let digest =
-            digest.map_err(|_| format!("`{}` is not a sha256 digest", printable(text("digest").as_bytes())))?;
+        let digest = digest
+            .map_err(|_| format!("`{}` is not a sha256 digest", printable(text("digest").as_bytes())))?;
         let size = value.get("size").and_then(Value::as_u64);
         let size = size.ok_or_else(|| format!("the descriptor of `{digest}` has no valid `size`"))?;
         Ok(Self::new(text("mediaType").to_owned(), digest, size))

@@ -143,7 +143,11 @@ impl Graph {
                 if !self.knows(&named.digest) {
                     let below = fetch(&named)?;
                     if below.bytes.len() as u64 != named.size {
-                        return Err(wrong(format!("the size of `{}` is not that of its descriptor", named.digest)).into());
+                        return Err(wrong(format!(
+                            "the size of `{}` is not that of its descriptor",
+                            named.digest
+                        ))
+                        .into());
                     }
                     self.add(below, fetch, depth + 1)?;
                 }

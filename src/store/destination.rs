@@ -83,7 +83,8 @@ impl FromStr for Destination {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let is_transport = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        let Some((transport, rest)) = text.split_once(':').filter(|(transport, _)| is_transport(transport)) else {
+        let Some((transport, rest)) = text.split_once(':').filter(|(transport, _)| is_transport(transport))
+        else {
             return Err(ParseDestinationError::NoTransport(text.into()));
         };
         let kind = match transport {

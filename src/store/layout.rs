@@ -250,7 +250,10 @@ impl<'a> Layout<'a> {
             return Ok(());
         }
         // The layout had the blob, and another build has removed it since.
-        let source = io::Error::other(format!("another build removed it ({} bytes) in the meantime: try again", named.size));
+        let source = io::Error::other(format!(
+            "another build removed it ({} bytes) in the meantime: try again",
+            named.size
+        ));
         Err(Error::Blob { digest: named.digest, source })
     }
 

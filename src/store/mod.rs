@@ -76,9 +76,7 @@ pub enum Error {
     },
     /// A `docker-archive` can only hold runnable images, not artifacts such as signatures and
     /// charts.
-    #[error(
-        "cannot write `{0}`: there is no runnable image, and the format supports nothing else"
-    )]
+    #[error("cannot write `{0}`: there is no runnable image, and the format supports nothing else")]
     NoProgram(Destination),
     /// A blob cannot be read, or does not match its descriptor.
     #[error("cannot copy the blob `{digest}`")]
@@ -132,9 +130,7 @@ impl Error {
             Self::NoProgram(destination) => {
                 Some(format!("write `oci-archive:{}`", destination.path.display()))
             }
-            Self::Blob { .. } => {
-                Some("the source image is damaged: build or fetch it again".into())
-            }
+            Self::Blob { .. } => Some("the source image is damaged: build or fetch it again".into()),
             Self::NoArtifacts(destination) => {
                 Some(format!("write it to a layout: `oci:{}.oci`", destination.path.display()))
             }

@@ -108,7 +108,8 @@ impl Staging {
         let (found, size): (Digest, u64) = output.finish();
         if (found, size) != (named.digest, named.size) {
             std::fs::remove_file(&unnamed).context("remove", &unnamed)?;
-            let why = format!("received {size} bytes with the digest `{found}` instead of {} bytes", named.size);
+            let why =
+                format!("received {size} bytes with the digest `{found}` instead of {} bytes", named.size);
             return Ok(Err(io::Error::other(why)));
         }
         std::fs::rename(&unnamed, &path).context("create", &path)?;
@@ -179,7 +180,11 @@ impl Locked {
                 return Ok(Self { _lock: lock, directory });
             }
         }
-        Err(fs::Error::new("lock a directory in", parent, io::Error::other("other processes keep removing it")))
+        Err(fs::Error::new(
+            "lock a directory in",
+            parent,
+            io::Error::other("other processes keep removing it"),
+        ))
     }
 
     pub(super) fn path(&self) -> &Path {

@@ -71,11 +71,9 @@ fn blobs_are_held_to_their_digests() {
     let blob = desk.folder().join("x/blobs/sha256").join(digest.trim_start_matches("sha256:"));
     let manifest = fs::read(&blob).unwrap();
     fs::write(&blob, [manifest.as_slice(), b" "].concat()).unwrap();
-    assert!(
-        said(&desk, "oci:x")
-            .1
-            .starts_with(&format!("error: cannot read `oci:x`: the content of `{digest}` has the digest `sha256:"))
-    );
+    assert!(said(&desk, "oci:x").1.starts_with(&format!(
+        "error: cannot read `oci:x`: the content of `{digest}` has the digest `sha256:"
+    )));
     fs::remove_file(&blob).unwrap();
     assert_eq!(said(&desk, "oci:x"), (1, format!("error: cannot read `oci:x`: `{digest}` is missing")));
     fs::write(&blob, manifest).unwrap();

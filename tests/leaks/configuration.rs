@@ -108,7 +108,10 @@ fn files_that_are_equal_to_what_is_rendered() {
     project.file("assets/verbatim", "level: info\n");
     let (code, said) = project.build(&["--set-file", "password=password"]);
     assert_eq!(code, Some(4), "{said}");
-    assert!(said.contains("/srv/copy: it has the same content as `/etc/shop/shop.toml`, which is mounted"), "{said}");
+    assert!(
+        said.contains("/srv/copy: it has the same content as `/etc/shop/shop.toml`, which is mounted"),
+        "{said}"
+    );
     assert!(
         said.contains("/srv/verbatim: it has the same content as `/etc/shop/log.txt`, which is mounted"),
         "{said}"

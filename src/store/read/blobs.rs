@@ -102,22 +102,27 @@ impl Blobs {
             return Ok(None);
         };
         if source.size > limit {
-            return Err(format!(
-                "`{name}` has {} bytes, more than the limit of {limit}",
-                source.size
-            ));
+            return Err(format!("`{name}` has {} bytes, more than the limit of {limit}", source.size));
         }
         let mut bytes = Vec::new();
         let mut reader = source.reader;
         reader.read_to_end(&mut bytes).map_err(|error| format!("`{name}` cannot be read: {error}"))?;
-        if bytes.len() as u64 == source.size { Ok(Some(bytes)) } else { Err(format!("`{name}` is truncated")) }
+        if bytes.len() as u64 == source.size {
+            Ok(Some(bytes))
+        } else {
+            Err(format!("`{name}` is truncated"))
+        }
     }
 
     /// Reads and verifies the blob of this digest, of at most `limit` bytes.
     pub(super) fn document(&self, digest: &Digest, limit: u64) -> Result<Vec<u8>, String> {
         let bytes = self.bytes(&blob(digest), limit)?.ok_or_else(|| format!("`{digest}` is missing"))?;
         let found = Digest::of(&bytes);
-        if found == *digest { Ok(bytes) } else { Err(format!("the content of `{digest}` has the digest `{found}`")) }
+        if found == *digest {
+            Ok(bytes)
+        } else {
+            Err(format!("the content of `{digest}` has the digest `{found}`"))
+        }
     }
 }
 

@@ -97,7 +97,9 @@ impl<R: Skip> Headers<R> {
                 _ if kind.is_gnu_longlink() => records.link = Some(until_nul(self.content(size)?)),
                 _ if kind.is_pax_local_extensions() => records.read(&self.content(size)?)?,
                 _ if kind.is_pax_global_extensions() => drop(self.content(size)?),
-                _ if kind.is_gnu_sparse() => return Err(invalid("it contains a sparse file, which is not supported")),
+                _ if kind.is_gnu_sparse() => {
+                    return Err(invalid("it contains a sparse file, which is not supported"));
+                }
                 _ => return self.entry(&header, records).map(Some),
             }
         }

@@ -58,7 +58,9 @@ impl Origin {
                     _ => Codec::None,
                 })
             }
-            kind => Err(Why::Said(format!("the media type `{kind}` is not supported, only tar, gzip and zstd layers"))),
+            kind => Err(Why::Said(format!(
+                "the media type `{kind}` is not supported, only tar, gzip and zstd layers"
+            ))),
         }
     }
 }

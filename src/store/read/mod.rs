@@ -55,11 +55,14 @@ pub fn place(text: &str) -> Result<Destination, Error> {
         ParseDestinationError::NoTransport(path) if std::path::Path::new(&path).is_dir() => {
             refused("it has no transport such as `oci:`", format!("write `oci:{path}` for an image layout"))
         }
-        ParseDestinationError::NoTransport(path) if std::path::Path::new(&path).is_file() => {
-            refused("it has no transport such as `oci:`", format!("write `oci-archive:{path}` for an archive"))
-        }
+        ParseDestinationError::NoTransport(path) if std::path::Path::new(&path).is_file() => refused(
+            "it has no transport such as `oci:`",
+            format!("write `oci-archive:{path}` for an archive"),
+        ),
         ParseDestinationError::NoTransport(_) => refused("it has no transport such as `oci:`", forms.into()),
-        ParseDestinationError::Transport { .. } => refused("images cannot be read with this transport", forms.into()),
+        ParseDestinationError::Transport { .. } => {
+            refused("images cannot be read with this transport", forms.into())
+        }
         error => {
             Error::Unreadable { image: text.to_owned(), why: error.to_string(), hint: Some(error.hint()) }
         }

@@ -90,8 +90,9 @@ pub(super) fn platforms(root: &Document) -> Vec<Platform> {
 
 fn image(bytes: &Bytes, manifest: Document, document: &Value) -> Result<StoredImage, Why> {
     let digest = manifest.digest;
-    let config =
-        document.get("config").ok_or_else(|| format!("`{digest}` is not a valid manifest: it has no `config`"))?;
+    let config = document
+        .get("config")
+        .ok_or_else(|| format!("`{digest}` is not a valid manifest: it has no `config`"))?;
     let config = Descriptor::read(config)?;
     let config = json(&config.digest.to_string(), &bytes.document(&config, MAX_DOCUMENT)?)?;
     let layers = document.get("layers").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
