@@ -112,19 +112,19 @@ impl<'a> Scan<'a> {
         if from >= to {
             return;
         }
-        let at = |place: usize| base + place as u64;
-        runs::starts(bytes, from, to, &mut |place| {
-            let window = Window::of(bytes, place);
+        let at = |position: usize| base + position as u64;
+        runs::starts(bytes, from, to, &mut |position| {
+            let window = Window::of(bytes, position);
             let found =
                 tokens::find(&window).or_else(|| context::find(&window)).or_else(|| keys::encoded(&window));
             if let Some(found) = found.or_else(|| keys::body(&window)) {
-                self.found(found, at(place));
+                self.found(found, at(position));
             }
         });
         let gate = self.gate;
-        gate.secrets.search(bytes, from, to, &mut |place, name| {
+        gate.secrets.search(bytes, from, to, &mut |position, name| {
             let what = format!("the secret value `{name}`").into();
-            self.found(Match { rule: "secret", what, back: 0, severity: Severity::Error }, at(place));
+            self.found(Match { rule: "secret", what, back: 0, severity: Severity::Error }, at(position));
         });
         if self.kind != Kind::Program {
             self.examine_text(bytes, base, from, to);
@@ -133,24 +133,24 @@ impl<'a> Scan<'a> {
 
     fn examine_text(&mut self, bytes: &[u8], base: u64, from: usize, to: usize) {
         let kind = self.kind;
-        let mut judge = |place: usize, rule: text::Rule| {
-            let window = Window::of(bytes, place);
+        let mut judge = |position: usize, rule: text::Rule| {
+            let window = Window::of(bytes, position);
             if let Some(found) = rule(&window).filter(|_| text::is_text(&window)) {
-                self.found(found, base + place as u64);
+                self.found(found, base + position as u64);
             }
         };
         for (anchor, rule) in text::ANCHORS {
             // An anchor that starts before `to` may end after it.
             let part = bytes.get(from..(to + anchor.len() - 1).min(bytes.len())).unwrap_or_default();
-            memmem::find_iter(part, anchor).for_each(|place| judge(from + place, rule));
+            memmem::find_iter(part, anchor).for_each(|position| judge(from + position, rule));
         }
         if kind == Kind::Configuration {
-            text::signs(bytes, from, to).for_each(|place| judge(place, text::assignment));
+            text::signs(bytes, from, to).for_each(|position| judge(position, text::assignment));
         }
     }
 
-    fn found(&mut self, found: Match, place: u64) {
-        let offset = Some(place.saturating_sub(found.back as u64));
+    fn found(&mut self, found: Match, position: u64) {
+        let offset = Some(position.saturating_sub(found.back as u64));
         let finding = Finding::error(self.subject.clone(), found.rule, found.what.into_owned());
         self.add(Finding { offset, severity: found.severity, ..finding });
     }

@@ -53,10 +53,10 @@ proptest! {
         small in 1_usize..64
     ) {
         let mut bytes = Vec::new();
-        let mut places = Vec::new();
+        let mut positions = Vec::new();
         for (filler, needle) in parts {
             bytes.extend(filler);
-            places.push(bytes.len() as u64);
+            positions.push(bytes.len() as u64);
             bytes.extend(needle.into_bytes());
             bytes.push(b'\n');
         }
@@ -66,8 +66,8 @@ proptest! {
         for kind in [Kind::Included, Kind::Program] {
             let whole = found(&gate, &bytes, kind, &[]);
             if kind == Kind::Included && !bytes.contains(&0) {
-                for place in &places {
-                    prop_assert!(whole.iter().any(|(offset, _)| *offset == Some(*place)), "{place} of {whole:?}");
+                for position in &positions {
+                    prop_assert!(whole.iter().any(|(offset, _)| *offset == Some(*position)), "{position} of {whole:?}");
                 }
             }
             prop_assert_eq!(&found(&gate, &bytes, kind, &cuts), &whole);
@@ -113,8 +113,8 @@ fn reports_a_secret_value_once_per_config_value() {
     for kind in ["env", "label", "annotation", "arg"] {
         let mut gate = gate();
         gate.word(kind, "1", "open sesame, b3BlbiBzZXNhbWU=, open sesame");
-        let told = gate.verdict().unwrap_err().to_string();
-        assert_eq!(told.matches("the secret value").count(), 1, "{told}");
+        let message = gate.verdict().unwrap_err().to_string();
+        assert_eq!(message.matches("the secret value").count(), 1, "{message}");
     }
 }
 
@@ -128,8 +128,8 @@ fn names_the_kind_of_config_value_with_a_password() {
     ] {
         let mut gate = gate();
         gate.word(kind, name, value);
-        let told = gate.verdict().unwrap_err().to_string();
-        assert!(told.ends_with(&format!("  {kind}:{name}: {what} (password)")), "{told}");
+        let message = gate.verdict().unwrap_err().to_string();
+        assert!(message.ends_with(&format!("  {kind}:{name}: {what} (password)")), "{message}");
     }
 }
 

@@ -17,10 +17,11 @@ const MAX_CONTENT: u64 = 64 << 20;
 /// `None` if there is none. The last of several in the index is the newest.
 ///
 /// # Errors
-/// Fails if there is no layout or archive at `place`, or if a document does not match its digest.
-pub fn artifact(place: &Destination, kind: &str, subjects: &[Digest]) -> Result<Option<Vec<u8>>, Error> {
-    let bytes = Bytes::Disk(Blobs::open(place).map_err(Error::File)?);
-    content(&bytes, kind, subjects).map_err(|why| why.about(&place.to_string()))
+/// Fails if there is no layout or archive at `location`, or if a document does not match its
+/// digest.
+pub fn artifact(location: &Destination, kind: &str, subjects: &[Digest]) -> Result<Option<Vec<u8>>, Error> {
+    let bytes = Bytes::Disk(Blobs::open(location).map_err(Error::File)?);
+    content(&bytes, kind, subjects).map_err(|why| why.about(&location.to_string()))
 }
 
 /// Does the same as [`artifact`] for the referrers at a registry.
@@ -28,8 +29,8 @@ pub fn artifact(place: &Destination, kind: &str, subjects: &[Digest]) -> Result<
 /// # Errors
 /// Fails if a request fails, or if a document does not match its digest.
 pub fn remote_artifact(remote: Remote, kind: &str, subjects: &[Digest]) -> Result<Option<Vec<u8>>, Error> {
-    let place = remote.repository().to_string();
-    content(&Bytes::Registry(remote), kind, subjects).map_err(|why| why.about(&place))
+    let location = remote.repository().to_string();
+    content(&Bytes::Registry(remote), kind, subjects).map_err(|why| why.about(&location))
 }
 
 pub(super) fn content(bytes: &Bytes, kind: &str, subjects: &[Digest]) -> Result<Option<Vec<u8>>, Why> {

@@ -48,15 +48,15 @@ impl Source {
 }
 
 impl Blobs {
-    /// Opens the layout or archive at `place`. Reads all headers of an archive.
-    pub(super) fn open(place: &Destination) -> fs::Result<Self> {
-        match place.kind {
+    /// Opens the layout or archive at `location`. Reads all headers of an archive.
+    pub(super) fn open(location: &Destination) -> fs::Result<Self> {
+        match location.kind {
             Kind::Layout => {
-                std::fs::read_dir(&place.path).context("read", &place.path)?;
-                Ok(Self::Layout(place.path.clone()))
+                std::fs::read_dir(&location.path).context("read", &location.path)?;
+                Ok(Self::Layout(location.path.clone()))
             }
             Kind::OciArchive | Kind::DockerArchive => {
-                let path = place.path.clone();
+                let path = location.path.clone();
                 let members = members(&path)?;
                 Ok(Self::Archive { path, members })
             }

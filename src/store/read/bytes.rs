@@ -19,13 +19,13 @@ pub(super) enum Bytes {
 }
 
 impl Bytes {
-    /// Reads a manifest or an index. `said` is the media type in the descriptor, which is used if
-    /// the document has none.
-    pub(super) fn manifest(&self, digest: &Digest, said: &str) -> Result<Document, Why> {
+    /// Reads a manifest or an index. `declared` is the media type in the descriptor, which is used
+    /// if the document has none.
+    pub(super) fn manifest(&self, digest: &Digest, declared: &str) -> Result<Document, Why> {
         match self {
             Self::Disk(blobs) => {
                 let bytes = blobs.document(digest, MAX_DOCUMENT)?;
-                Ok(Document { media_type: media_type(said, &bytes), digest: *digest, bytes })
+                Ok(Document { media_type: media_type(declared, &bytes), digest: *digest, bytes })
             }
             Self::Registry(remote) => match remote.manifest(Target::Digest(*digest))? {
                 Some(manifest) => Ok(manifest.into()),
@@ -100,8 +100,8 @@ fn missing(remote: &Remote, digest: &Digest) -> Why {
 
 /// Returns the media type in the document, or else that of its descriptor. Registries require that
 /// they are equal.
-fn media_type(said: &str, bytes: &[u8]) -> String {
+fn media_type(declared: &str, bytes: &[u8]) -> String {
     let own = serde_json::from_slice::<serde_json::Value>(bytes).ok();
     let own = own.as_ref().and_then(|document| document.get("mediaType")?.as_str());
-    own.unwrap_or(said).to_owned()
+    own.unwrap_or(declared).to_owned()
 }

@@ -69,46 +69,47 @@ pub fn place(text: &str) -> Result<Destination, Error> {
     })
 }
 
-/// Reads the documents of the image at `place`, not its layers.
+/// Reads the documents of the image at `location`, not its layers.
 ///
 /// # Errors
-/// Fails if there is no image, if there are several and `place` has no tag, or if a document does
-/// not match its digest.
-pub fn open(place: &Destination) -> Result<Stored, Error> {
-    Origin::on_disk(place)?.read()
+/// Fails if there is no image, if there are several and `location` has no tag, or if a document
+/// does not match its digest.
+pub fn open(location: &Destination) -> Result<Stored, Error> {
+    Origin::on_disk(location)?.read()
 }
 
-/// Returns the entries of `index.json` at `place`; `None` if it does not exist or cannot be read.
-pub(super) fn entries(place: &Destination) -> Option<Vec<Value>> {
-    let index = Blobs::open(place).ok()?.bytes("index.json", MAX_DOCUMENT).ok()??;
+/// Returns the entries of `index.json` at `location`; `None` if it does not exist or cannot be
+/// read.
+pub(super) fn entries(location: &Destination) -> Option<Vec<Value>> {
+    let index = Blobs::open(location).ok()?.bytes("index.json", MAX_DOCUMENT).ok()??;
     match serde_json::from_slice::<Value>(&index).ok()?.get_mut("manifests")?.take() {
         Value::Array(entries) => Some(entries),
         _ => None,
     }
 }
 
-/// Finds the image at `place` that an image with these names would replace; `None` if there is none
-/// in an `index.json`.
+/// Finds the image at `location` that an image with these names would replace; `None` if there is
+/// none in an `index.json`.
 ///
 /// # Errors
 /// Fails if its manifest cannot be read.
-pub fn replaced(place: &Destination, names: &[Reference]) -> Result<Option<Origin>, Error> {
-    let tag = names::at(place, names)?.into_iter().next().and_then(|name| name.tag);
+pub fn replaced(location: &Destination, names: &[Reference]) -> Result<Option<Origin>, Error> {
+    let tag = names::at(location, names)?.into_iter().next().and_then(|name| name.tag);
     let is_meant = |entry: &Value| select::is_image(entry) && select::tag(entry) == tag.as_deref();
-    let Some(entry) = entries(place).into_iter().flatten().rfind(is_meant) else { return Ok(None) };
-    let place = Destination { tag, ..place.clone() };
-    Origin::in_index(&place, &entry).map(Some)
+    let Some(entry) = entries(location).into_iter().flatten().rfind(is_meant) else { return Ok(None) };
+    let location = Destination { tag, ..location.clone() };
+    Origin::in_index(&location, &entry).map(Some)
 }
 
-fn nothing_there(place: &Destination) -> String {
-    match place.kind {
+fn nothing_there(location: &Destination) -> String {
+    match location.kind {
         Kind::Layout => "it has no `index.json`, so it is not an image layout".into(),
         _ => "it has neither `index.json` nor `manifest.json`, so it is not an image archive".into(),
     }
 }
 
-fn unreadable(place: &str, why: String) -> Error {
-    Error::Unreadable { image: place.to_owned(), why, hint: None }
+fn unreadable(location: &str, why: String) -> Error {
+    Error::Unreadable { image: location.to_owned(), why, hint: None }
 }
 
 /// Why a part of an image cannot be read.
@@ -120,10 +121,10 @@ enum Why {
 }
 
 impl Why {
-    /// Converts to an error about the image at `place`.
-    fn about(self, place: &str) -> Error {
+    /// Converts to an error about the image at `location`.
+    fn about(self, location: &str) -> Error {
         match self {
-            Self::Said(why) => unreadable(place, why),
+            Self::Said(why) => unreadable(location, why),
             Self::File(error) => Error::File(error),
             Self::Registry(error) => Error::Registry(error),
         }

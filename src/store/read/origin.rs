@@ -37,46 +37,46 @@ enum Root {
 }
 
 impl Origin {
-    /// Finds the image in the layout or archive at `place`.
+    /// Finds the image in the layout or archive at `location`.
     ///
     /// # Errors
-    /// Fails if there is no image, or if there are several and `place` has no tag.
-    pub fn on_disk(place: &Destination) -> Result<Self, Error> {
-        let refused = |why: Why| why.about(&place.to_string());
-        let blobs = Blobs::open(place).map_err(Error::File)?;
+    /// Fails if there is no image, or if there are several and `location` has no tag.
+    pub fn on_disk(location: &Destination) -> Result<Self, Error> {
+        let refused = |why: Why| why.about(&location.to_string());
+        let blobs = Blobs::open(location).map_err(Error::File)?;
         let read = |name: &str| -> Result<Option<Value>, Error> {
             let bytes = blobs.bytes(name, MAX_DOCUMENT).map_err(|why| refused(why.into()))?;
             bytes.map(|bytes| json(name, &bytes)).transpose().map_err(|why| refused(why.into()))
         };
         let (index, bytes) = (read("index.json")?, |blobs| Bytes::Disk(blobs));
         if let Some(index) = index {
-            let chosen = select::entry(&index, place)?;
+            let chosen = select::entry(&index, location)?;
             let bytes = bytes(blobs);
             let root = bytes.manifest(&chosen.digest, &chosen.media_type).map_err(refused)?;
             return Ok(Self {
-                place: place.to_string(),
+                place: location.to_string(),
                 names: chosen.names,
                 root: Root::Document(root),
                 bytes,
             });
         }
-        let manifest = read("manifest.json")?.ok_or_else(|| refused(nothing_there(place).into()))?;
-        let entry = select::docker_entry(&manifest, place)?.clone();
+        let manifest = read("manifest.json")?.ok_or_else(|| refused(nothing_there(location).into()))?;
+        let entry = select::docker_entry(&manifest, location)?.clone();
         let names = select::words(&entry, "RepoTags");
-        Ok(Self { place: place.to_string(), names, root: Root::Docker(entry), bytes: bytes(blobs) })
+        Ok(Self { place: location.to_string(), names, root: Root::Docker(entry), bytes: bytes(blobs) })
     }
 
-    /// Opens the image of an entry in the `index.json` of the layout or archive at `place`.
+    /// Opens the image of an entry in the `index.json` of the layout or archive at `location`.
     ///
     /// # Errors
     /// Fails if its manifest cannot be read.
-    pub(super) fn in_index(place: &Destination, entry: &Value) -> Result<Self, Error> {
-        let refused = |why: Why| why.about(&place.to_string());
-        let bytes = Bytes::Disk(Blobs::open(place).map_err(Error::File)?);
+    pub(super) fn in_index(location: &Destination, entry: &Value) -> Result<Self, Error> {
+        let refused = |why: Why| why.about(&location.to_string());
+        let bytes = Bytes::Disk(Blobs::open(location).map_err(Error::File)?);
         let digest = select::digest(entry).map_err(|why| refused(why.into()))?;
-        let said = entry.get("mediaType").and_then(Value::as_str).unwrap_or_default();
-        let root = Root::Document(bytes.manifest(&digest, said).map_err(refused)?);
-        Ok(Self { place: place.to_string(), names: Vec::new(), root, bytes })
+        let media_type = entry.get("mediaType").and_then(Value::as_str).unwrap_or_default();
+        let root = Root::Document(bytes.manifest(&digest, media_type).map_err(refused)?);
+        Ok(Self { place: location.to_string(), names: Vec::new(), root, bytes })
     }
 
     /// Finds the image at a registry; `None` if it does not exist. `place` is its location as the

@@ -19,24 +19,25 @@ pub(super) struct Chosen {
     pub(super) names: Vec<String>,
 }
 
-/// Selects the entry of `index.json` with the tag of `place`, or the only image if there is no tag.
-pub(super) fn entry(index: &Value, place: &Destination) -> Result<Chosen, Error> {
+/// Selects the entry of `index.json` with the tag of `location`, or the only image if there is no
+/// tag.
+pub(super) fn entry(index: &Value, location: &Destination) -> Result<Chosen, Error> {
     let refused =
-        |why: String, hint: Option<String>| Error::Unreadable { image: place.to_string(), why, hint };
+        |why: String, hint: Option<String>| Error::Unreadable { image: location.to_string(), why, hint };
     let entries = index.get("manifests").and_then(Value::as_array);
     let entries = entries.ok_or_else(|| refused("its `index.json` has no array `manifests`".into(), None))?;
     let images: Vec<&Value> =
         entries.iter().filter(|entry| is_image(entry) && !is_fallback(annotation(entry, REF_NAME))).collect();
     let tags: BTreeSet<&str> = images.iter().filter_map(|entry| annotation(entry, REF_NAME)).collect();
     let tags = tags.into_iter().collect::<Vec<_>>().join(", ");
-    let meant: Vec<&Value> = match &place.tag {
+    let meant: Vec<&Value> = match &location.tag {
         Some(tag) => {
             images.iter().copied().filter(|entry| annotation(entry, REF_NAME) == Some(tag.as_str())).collect()
         }
         None => images.clone(),
     };
     let Some(first) = meant.first() else {
-        return Err(match &place.tag {
+        return Err(match &location.tag {
             Some(tag) => refused(
                 format!("no image in it has the tag `{tag}`"),
                 (!tags.is_empty()).then(|| format!("its tags: {tags}")),
@@ -58,12 +59,12 @@ pub(super) fn entry(index: &Value, place: &Destination) -> Result<Chosen, Error>
     Ok(Chosen { digest, media_type, names: names.into_iter().collect() })
 }
 
-/// Selects the entry of Docker's `manifest.json` with the tag of `place`, or the only one if there
-/// is no tag.
-pub(super) fn docker_entry<'a>(manifest: &'a Value, place: &Destination) -> Result<&'a Value, Error> {
-    let refused = |why: &str| Error::Unreadable { image: place.to_string(), why: why.into(), hint: None };
+/// Selects the entry of Docker's `manifest.json` with the tag of `location`, or the only one if
+/// there is no tag.
+pub(super) fn docker_entry<'a>(manifest: &'a Value, location: &Destination) -> Result<&'a Value, Error> {
+    let refused = |why: &str| Error::Unreadable { image: location.to_string(), why: why.into(), hint: None };
     let entries = manifest.as_array().ok_or_else(|| refused("its `manifest.json` is not an array"))?;
-    let has_tag = |entry: &&Value| match &place.tag {
+    let has_tag = |entry: &&Value| match &location.tag {
         None => true,
         Some(tag) => entry.get("RepoTags").and_then(Value::as_array).is_some_and(|tags| {
             let tags = tags.iter().filter_map(Value::as_str);

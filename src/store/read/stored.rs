@@ -55,8 +55,8 @@ pub(super) fn images(bytes: &Bytes, root: &Document) -> Result<Vec<StoredImage>,
     }
     let mut found = Vec::new();
     for entry in entries.iter().filter(|entry| select::is_image(entry)) {
-        let said = entry.get("mediaType").and_then(Value::as_str).unwrap_or_default();
-        let manifest = bytes.manifest(&select::digest(entry)?, said)?;
+        let media_type = entry.get("mediaType").and_then(Value::as_str).unwrap_or_default();
+        let manifest = bytes.manifest(&select::digest(entry)?, media_type)?;
         let document = json(&manifest.digest.to_string(), &manifest.bytes)?;
         found.push(image(bytes, manifest, &document)?);
     }
@@ -75,8 +75,8 @@ pub(super) fn image_for(
         return Ok(Some(image(bytes, root.clone(), &document)?));
     }
     let Some(entry) = select::platform_entry(&document, wanted) else { return Ok(None) };
-    let said = entry.get("mediaType").and_then(Value::as_str).unwrap_or_default();
-    let manifest = bytes.manifest(&select::digest(entry)?, said)?;
+    let media_type = entry.get("mediaType").and_then(Value::as_str).unwrap_or_default();
+    let manifest = bytes.manifest(&select::digest(entry)?, media_type)?;
     let document = json(&manifest.digest.to_string(), &manifest.bytes)?;
     Ok(Some(image(bytes, manifest, &document)?))
 }
