@@ -33,7 +33,7 @@ use crate::rootfs::{Entry, Node, Reason, Stratum};
 /// What an image must not contain, and which findings are accepted.
 #[derive(Clone, Default, Debug)]
 pub struct Policy {
-    /// Mount points of configuration, secrets and state.
+    /// Mount points of configuration and secrets.
     pub mounts: Vec<ImagePath>,
     /// Host files that configuration is rendered from: templates, values, schemas.
     pub sources: Vec<Source>,
