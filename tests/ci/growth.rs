@@ -155,7 +155,7 @@ hint: leave out what is not needed (`--dry-run` lists every file and why it is t
         1,
         str![],
         str![[r#"
-error: cannot read `oci:shop.oci:7`: no image there has the tag `7`
+error: cannot read `oci:shop.oci:7`: no image in it has the tag `7`
 
 hint: its tags: 1, 2
 

@@ -104,7 +104,7 @@ fn what_can_not_be_read() {
     image(&[9]).push(&shop, "plain").unwrap();
     for (trouble, place, exit, part) in [
         (None, format!("docker://{host}/shop:none"), 3, "there is no image at `docker://"),
-        (None, format!("docker://{host}/shop:broken"), 3, "is no JSON"),
+        (None, format!("docker://{host}/shop:broken"), 3, "is not JSON"),
         (None, format!("docker://{host}/shop:plain"), 1, "has no contract"),
         (None, "docker://127.0.0.1:1/shop".into(), 3, "connection refused"),
         (None, format!("docker://{host}/Shop"), 2, "is not a valid image location"),

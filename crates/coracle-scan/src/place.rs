@@ -1,4 +1,4 @@
-//! Findings by place and name: no content is read for them.
+//! Findings by path and file name. No content is read.
 
 use std::path::Path;
 
@@ -11,12 +11,8 @@ use coracle_core::system_directories::is_system;
 use coracle_core::file_system::{self, End, Tree};
 
 impl Gate {
-    /// Judges every entry of a planned image by its place and its name.
-    pub fn places<'a>(
-        &mut self,
-        entries: impl Iterator<Item = (&'a ImagePath, &'a Entry)>,
-        rootfs: &dyn Tree,
-    ) {
+    /// Checks the path and name of every entry of a planned image.
+    pub fn places(&mut self, rootfs: &Rootfs) {
         let mounts: Vec<(&ImagePath, ImagePath)> =
             self.policy.mounts.iter().map(|mount| (mount, real(rootfs, mount))).collect();
         let sources: Vec<(Identity, String)> = self
@@ -56,31 +52,32 @@ impl Gate {
     }
 }
 
-/// What is wrong with an entry under a mount.
+/// Describes the finding for an entry below a mount.
 fn under(mount: &ImagePath, entry: &Entry) -> String {
     match entry.reason {
-        Reason::Included(_) => format!("it is configuration by its place: `{mount}` is mounted"),
-        _ => format!("what is mounted at `{mount}` would hide it"),
+        Reason::Included(_) => format!("it is below `{mount}`, which is mounted at run time"),
+        _ => format!("the mount at `{mount}` would hide it"),
     }
 }
 
-/// Where `mount` is in the image, links followed.
-fn real(rootfs: &dyn Tree, mount: &ImagePath) -> ImagePath {
+/// Returns the path of `mount` in the image after following links.
+fn real(rootfs: &Rootfs, mount: &ImagePath) -> ImagePath {
     match file_system::walk(rootfs, &ImagePath::root(), mount.as_bytes()).map(|walk| walk.end) {
         Ok(End::Directory(path) | End::File(path, _) | End::Missing(path)) => path,
         _ => mount.clone(),
     }
 }
 
-/// The file of the host that stands at `path` of the image.
-fn host_identity(rootfs: &dyn Tree, path: &ImagePath) -> Option<Identity> {
+/// Returns the identity of the host file that is packed at `path`.
+fn host_identity(rootfs: &Rootfs, path: &ImagePath) -> Option<Identity> {
     match rootfs.node(path) {
         Ok(Some(file_system::Node::File(file))) => file.content.host_identity(),
         _ => None,
     }
 }
 
-/// The file at `path`, links followed; whoever reads it says what is wrong with it.
+/// Returns the identity of the host file at `path`, following links. Errors are reported when the
+/// file is read.
 fn identity(path: &Path) -> Option<Identity> {
     match fs::look(&std::fs::canonicalize(path).ok()?) {
         Ok(Some(fs::Found::File(stat))) => Some(stat.identity),
