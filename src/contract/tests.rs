@@ -114,7 +114,7 @@ fn rejects_invalid_contracts() {
     for (text, expected) in [
         ("", "not a valid contract"),
         ("[]", "`version` is missing"),
-        ("{\"version\":2}", "version 2"),
+        ("{\"version\":2}", "format version 2"),
         ("{\"version\":1,\"mounts\":3}", "not a valid contract"),
         (r#"{"version":1,"writable":[{"path":"../x"}]}"#, "must start with `/`"),
         (r#"{"version":1,"mounts":[{"path":"/a","reload":"watch","files":[{"key":"../x"}]}]}"#, "is not a valid key"),

@@ -82,7 +82,7 @@ pub(super) fn repository(image: &str) -> String {
 fn nobody(containers: &[Container<'_>], expected: &Expected<'_>, inputs: &[Input]) -> Finding {
     let known: Vec<String> = containers.iter().take(10).map(|found| format!("`{}`", found.name())).collect();
     let message = match (&expected.container, known.is_empty()) {
-        (_, true) => "the manifests contain no workload".to_owned(),
+        (_, true) => "no workload found".to_owned(),
         (Some(name), false) => format!("no container is named `{name}`; the containers are {}", known.join(", ")),
         (None, false) => format!(
             "no container has this image; choose one with `--container`: {}",
