@@ -60,8 +60,11 @@ fn parse<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, Error> {
         let message =
             ends.iter().fold(message, |text, end| text.split_once(end).map_or(text, |(text, _)| text));
         // The parser's message shows the number, which may be secret.
-        let message =
-            if message.starts_with("non-finite float") { "a number is not finite, or is too large" } else { message };
+        let message = if message.starts_with("non-finite float") {
+            "a number is not finite, or is too large"
+        } else {
+            message
+        };
         let message = match message.strip_prefix("budget breached: ") {
             Some(what) => {
                 let what = what.split([' ', '{']).next().unwrap_or(what).to_lowercase();

@@ -61,7 +61,11 @@ impl Problem {
 
     pub(super) fn mistaken(format: Format, message: &str, path: &Path, line: usize) -> Self {
         Self::new(
-            format!("`{}` is not valid {format}: {message}\n   --> {}:{line}", path.display(), path.display()),
+            format!(
+                "`{}` is not valid {format}: {message}\n   --> {}:{line}",
+                path.display(),
+                path.display()
+            ),
             "fix the file, or use `key` to give it a name with another extension",
         )
     }

@@ -10,8 +10,8 @@ use crate::values::Source;
 /// The largest file of a configuration, in bytes.
 const LARGEST: u64 = 16 << 20;
 
-/// Returns one digest of all source files of `configuration`. `None` if a file is a pipe, which can be
-/// read only once, or cannot be read; the error is reported when the file is rendered.
+/// Returns one digest of all source files of `configuration`. `None` if a file is a pipe, which can
+/// be read only once, or cannot be read; the error is reported when the file is rendered.
 pub fn fingerprint(configuration: &Configuration) -> Option<Digest> {
     let mut hasher = Hasher::default();
     let mut add = |bytes: &[u8]| {

@@ -65,7 +65,10 @@ pub(super) fn too_large(mount: &Mount, files: &[RenderedFile]) -> Option<Problem
     let size: usize = files.iter().map(|file| file.bytes.len()).sum();
     (size > MAX_SIZE).then(|| {
         Problem::new(
-            format!("the files of {} are larger than {MAX_SIZE} bytes, the limit of a Kubernetes object", mount.path),
+            format!(
+                "the files of {} are larger than {MAX_SIZE} bytes, the limit of a Kubernetes object",
+                mount.path
+            ),
             "split the files into several mounts, or include those that never change in the image",
         )
     })

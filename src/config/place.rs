@@ -53,7 +53,10 @@ fn reloads(configuration: &Configuration) -> impl Iterator<Item = Problem> {
         (secret.reload != Reload::default() && secret.reload != beside.reload).then(|| {
             Problem::about(
                 &secret.path,
-                format!("`{}` has two values of `reload`: `{}` and `{}`", secret.path, beside.reload, secret.reload),
+                format!(
+                    "`{}` has two values of `reload`: `{}` and `{}`",
+                    secret.path, beside.reload, secret.reload
+                ),
                 "write `reload` only in `[[config]]`; it applies to the whole directory",
             )
         })

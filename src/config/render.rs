@@ -93,7 +93,8 @@ fn rendered(configuration: &Configuration, extent: Extent) -> Result<Known, Erro
     Ok(Known { mounts, secrets: values.texts_at(&secrets) })
 }
 
-/// Returns problems with secrets on the command line, where other users of the machine can read them.
+/// Returns problems with secrets on the command line, where other users of the machine can read
+/// them.
 fn exposed(sources: &[Source], secrets: &[KeyPath]) -> Vec<Problem> {
     let keys = sources.iter().filter_map(|source| match source {
         Source::Set { key, .. } => Some(key),

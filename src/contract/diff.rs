@@ -10,7 +10,8 @@ use super::{Contract, File, Mount, Parameter};
 /// A difference between two contracts.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Change {
-    /// The part of the contract: `file`, `mount`, `reload`, `parameter`, `env`, `port`, `user`, `writable` or `schema`.
+    /// The part of the contract: `file`, `mount`, `reload`, `parameter`, `env`, `port`, `user`,
+    /// `writable` or `schema`.
     pub part: &'static str,
     /// The path, key or name of the changed item.
     pub name: String,
@@ -85,7 +86,8 @@ impl Changes {
         }
     }
 
-    /// Dropping a signal is breaking: the signal's default action ends a program that does not handle it.
+    /// Dropping a signal is breaking: the signal's default action ends a program that does not
+    /// handle it.
     fn reload(&mut self, old: &Mount, new: &Mount) {
         if old.reload != new.reload {
             let is_breaking = old.reload.starts_with("signal:");

@@ -22,8 +22,8 @@ pub const MEDIA_TYPE: &str = "application/vnd.coracle.config-contract.v1+json";
 pub struct Document {
     /// The contract as in the label, without omissions.
     pub contract: Contract,
-    /// The JSON Schema of the parameters; without `default`, `enum`, `const` and `examples` of secret
-    /// ones.
+    /// The JSON Schema of the parameters; without `default`, `enum`, `const` and `examples` of
+    /// secret ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<Value>,
     /// The sources of all files, sorted by mount and key.

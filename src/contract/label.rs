@@ -11,8 +11,8 @@ pub const LABEL: &str = "io.coracle.config.v1";
 pub const MAX_SIZE: usize = 3_500;
 
 impl Contract {
-    /// Returns canonical JSON of at most [`MAX_SIZE`] bytes. If the contract is too large, omits the
-    /// parameters and adds the digest of the full [`Contract::to_json`].
+    /// Returns canonical JSON of at most [`MAX_SIZE`] bytes. If the contract is too large, omits
+    /// the parameters and adds the digest of the full [`Contract::to_json`].
     ///
     /// # Errors
     /// Fails if the contract is too large even without parameters.
@@ -68,9 +68,9 @@ impl Contract {
         }
         let mut keys = self.mounts.iter().flat_map(|mount| &mount.files).map(|file| file.key.as_str());
         match keys.find(|key| crate::config::key::illegal(key).is_some()) {
-            Some(key) => {
-                Err(Error::Label { why: format!("`{}` is not a valid key", crate::path::printable(key.as_bytes())) })
-            }
+            Some(key) => Err(Error::Label {
+                why: format!("`{}` is not a valid key", crate::path::printable(key.as_bytes())),
+            }),
             None => Ok(()),
         }
     }

@@ -1,8 +1,8 @@
 //! The configuration contract: which mounts, files, parameters, variables, ports and writable
 //! directories an image expects. It contains no values.
 //!
-//! Stored as canonical JSON in an image label; with templates and schema it is a [`Document`]. Does not
-//! depend on recipes or Kubernetes objects.
+//! Stored as canonical JSON in an image label; with templates and schema it is a [`Document`]. Does
+//! not depend on recipes or Kubernetes objects.
 
 mod diff;
 mod document;

@@ -117,7 +117,10 @@ fn rejects_invalid_contracts() {
         ("{\"version\":2}", "format version 2"),
         ("{\"version\":1,\"mounts\":3}", "not a valid contract"),
         (r#"{"version":1,"writable":[{"path":"../x"}]}"#, "must start with `/`"),
-        (r#"{"version":1,"mounts":[{"path":"/a","reload":"watch","files":[{"key":"../x"}]}]}"#, "is not a valid key"),
+        (
+            r#"{"version":1,"mounts":[{"path":"/a","reload":"watch","files":[{"key":"../x"}]}]}"#,
+            "is not a valid key",
+        ),
     ] {
         let error = Contract::parse(text).unwrap_err().to_string();
         assert!(error.contains(expected), "{text}: {error}");
@@ -148,7 +151,10 @@ fn rejects_conflicting_reloads_and_duplicate_variables() {
     configuration.secrets[0].reload = "signal:SIGHUP".parse().unwrap();
     configuration.variables.push(configuration.variables[0].clone());
     let error = Document::new(&configuration, &facts()).unwrap_err().to_string();
-    for part in ["`/etc/shop` has two values of `reload`: `watch` and `signal:SIGHUP`", "two variables have the name `LOGO`"] {
+    for part in [
+        "`/etc/shop` has two values of `reload`: `watch` and `signal:SIGHUP`",
+        "two variables have the name `LOGO`",
+    ] {
         assert!(error.contains(part), "{error}");
     }
 }

@@ -1,7 +1,7 @@
 //! The name suffix of ConfigMaps and Secrets: the same content hash as kustomize's.
 //!
-//! Source: kustomize, `api/hasher/hasher.go`. Labels, annotations and `immutable` are not hashed, and
-//! the hashed name is always empty.
+//! Source: kustomize, `api/hasher/hasher.go`. Labels, annotations and `immutable` are not hashed,
+//! and the hashed name is always empty.
 
 use serde_json::{Value, json};
 

@@ -49,8 +49,7 @@ impl FromStr for Image {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let error = |why: String| ParseImageError { text: text.to_owned(), why };
-        let (name, digest) =
-            text.split_once('@').ok_or_else(|| error("it has no digest".into()))?;
+        let (name, digest) = text.split_once('@').ok_or_else(|| error("it has no digest".into()))?;
         let reference: Reference =
             name.parse().map_err(|wrong: crate::reference::ParseReferenceError| error(wrong.to_string()))?;
         let digest =

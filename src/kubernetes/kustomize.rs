@@ -1,5 +1,6 @@
-//! The kustomize layout: a base whose ConfigMaps are generated from the rendered files, and an overlay
-//! for each environment. `kubectl kustomize` makes the same objects from it as [`super::manifests`].
+//! The kustomize layout: a base whose ConfigMaps are generated from the rendered files, and an
+//! overlay for each environment. `kubectl kustomize` makes the same objects from it as
+//! [`super::manifests`].
 
 use serde_json::{Value, json};
 
@@ -15,8 +16,8 @@ pub type Environment = (String, Vec<RenderedMount>);
 /// Returns every file of the layout.
 ///
 /// # Errors
-/// As [`super::manifests`]; also fails if an environment's name cannot name a directory, or kustomize
-/// does not support the content of a file.
+/// As [`super::manifests`]; also fails if an environment's name cannot name a directory, or
+/// kustomize does not support the content of a file.
 pub fn files(
     application: &Application<'_>,
     environments: &[Environment],
@@ -78,7 +79,8 @@ fn put_base(application: &Application<'_>, base: Manifests, files: &mut Files) {
     files.insert("base/kustomization.yaml".into(), document(&base));
 }
 
-/// Returns whether the sidecar's image has the same name as the program's: kustomize would change both.
+/// Returns whether the sidecar's image has the same name as the program's: kustomize would change
+/// both.
 fn shares_name(application: &Application<'_>) -> bool {
     let reloader = application.settings.reload.as_ref();
     reloader.is_some_and(|reloader| {
@@ -118,8 +120,8 @@ fn generators(maps: &[Map], folder: &str, files: &mut Files) -> Vec<Value> {
         .collect()
 }
 
-/// Returns problems with content that kustomize changes: its YAML does not escape control characters,
-/// and does not quote keys that look like numbers.
+/// Returns problems with content that kustomize changes: its YAML does not escape control
+/// characters, and does not quote keys that look like numbers.
 fn unfit(maps: &[Map]) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (map, (key, bytes)) in maps.iter().flat_map(|map| map.files.iter().map(move |file| (map, file))) {

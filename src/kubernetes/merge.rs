@@ -1,5 +1,5 @@
-//! Merges a patch into an object: a JSON merge patch (RFC 7386), but lists of named items are merged by
-//! name, like a Kubernetes strategic merge patch.
+//! Merges a patch into an object: a JSON merge patch (RFC 7386), but lists of named items are
+//! merged by name, like a Kubernetes strategic merge patch.
 
 use serde_json::{Map, Value};
 

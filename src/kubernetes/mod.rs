@@ -1,8 +1,8 @@
-//! Generates Kubernetes manifests: ConfigMaps and Secrets, the workload that runs the image, and its
-//! Service.
+//! Generates Kubernetes manifests: ConfigMaps and Secrets, the workload that runs the image, and
+//! its Service.
 //!
-//! Uses the image only by name and digest. docs/manifests.md explains what is generated and why. Source:
-//! Kubernetes API reference, Pod Security Standards ("restricted").
+//! Uses the image only by name and digest. docs/manifests.md explains what is generated and why.
+//! Source: Kubernetes API reference, Pod Security Standards ("restricted").
 
 mod error;
 mod hash;
@@ -99,13 +99,16 @@ pub type Files = BTreeMap<String, Vec<u8>>;
 fn manifests_named(application: &Application<'_>, names: &Names) -> Result<Manifests, Error> {
     let mut problems = Vec::new();
     if let Err(why) = name::application(application.name) {
-        problems.push(Problem::new(
-            format!(
-                "`{}` is not a valid application name: {why}",
-                crate::path::printable(application.name.as_bytes())
-            ),
-            "set `name` in `[kubernetes]`: lower-case letters, digits and `-`, at most 52 bytes",
-        ).at_key("name"));
+        problems.push(
+            Problem::new(
+                format!(
+                    "`{}` is not a valid application name: {why}",
+                    crate::path::printable(application.name.as_bytes())
+                ),
+                "set `name` in `[kubernetes]`: lower-case letters, digits and `-`, at most 52 bytes",
+            )
+            .at_key("name"),
+        );
     }
     let places = place::places(application, names, &mut problems);
     let mut made = Manifests {
@@ -125,8 +128,7 @@ fn notes(application: &Application<'_>, places: &[place::Place<'_>]) -> Vec<Note
     let mut notes: Vec<Note> = place::missing(application, places).into_iter().map(Note::Hint).collect();
     if application.uid == 0 {
         notes.push(Note::Warning(
-            "the program runs as root, which restricted pod security forbids: set `user` in `[image]`"
-                .into(),
+            "the program runs as root, which restricted pod security forbids: set `user` in `[image]`".into(),
         ));
     }
     notes

@@ -9,7 +9,8 @@ const MAX_APPLICATION: usize = 52;
 /// DNS labels.
 const MAX_LABEL: usize = 63;
 
-/// Checks an application name. It names a Service, so it must be a DNS label that starts with a letter.
+/// Checks an application name. It names a Service, so it must be a DNS label that starts with a
+/// letter.
 ///
 /// # Errors
 /// Returns the reason if it is invalid.
@@ -61,8 +62,8 @@ pub fn is_label_value(value: &str) -> bool {
     value.is_empty() || is_word(value)
 }
 
-/// Returns whether `text` has only letters, digits, `-`, `_` and `.`, and starts and ends with a letter
-/// or digit.
+/// Returns whether `text` has only letters, digits, `-`, `_` and `.`, and starts and ends with a
+/// letter or digit.
 fn is_word(text: &str) -> bool {
     let is_end = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
     text.len() <= MAX_LABEL
@@ -71,8 +72,8 @@ fn is_word(text: &str) -> bool {
         && is_end(text.chars().next_back())
 }
 
-/// Returns a DNS label for a directory: `etc-shop` for `/etc/shop`. It depends on the path only. Each
-/// `-` is doubled, so that `/etc/a-b` and `/etc/a/b` have different labels.
+/// Returns a DNS label for a directory: `etc-shop` for `/etc/shop`. It depends on the path only.
+/// Each `-` is doubled, so that `/etc/a-b` and `/etc/a/b` have different labels.
 pub(super) fn label(path: &ImagePath) -> String {
     let parts: Vec<&[u8]> = path.names().collect();
     let is_plain =
@@ -85,7 +86,8 @@ pub(super) fn label(path: &ImagePath) -> String {
     }
 }
 
-/// Returns a label with a part of the path's digest, for paths whose characters alone are ambiguous.
+/// Returns a label with a part of the path's digest, for paths whose characters alone are
+/// ambiguous.
 fn marked(path: &ImagePath) -> String {
     let digest: String = Digest::of(path.as_bytes()).hex().chars().take(8).collect();
     let letter = |byte: u8| match byte.to_ascii_lowercase() {

@@ -44,7 +44,8 @@ impl Patch {
 
     fn read_file(path: &Path) -> Result<Vec<Self>, Problem> {
         let bytes = std::fs::read(path).map_err(|error| {
-            let hint = "check the spelling and the permissions; relative paths start at the recipe's directory";
+            let hint =
+                "check the spelling and the permissions; relative paths start at the recipe's directory";
             Problem::new(format!("cannot read `{}`: {error}", path.display()), hint)
         })?;
         let problem =
@@ -194,14 +195,14 @@ fn apply_one(
     }
 }
 
-/// Returns the required table that `change` would remove or replace. `null` removes a member, as in a
-/// JSON merge patch; `kubectl kustomize` would print an object without it.
+/// Returns the required table that `change` would remove or replace. `null` removes a member, as in
+/// a JSON merge patch; `kubectl kustomize` would print an object without it.
 fn whole(change: &Value) -> Option<&'static str> {
     WHOLE.into_iter().find(|key| change.get(key).is_some_and(|value| !value.is_object()))
 }
 
-/// Returns the problem that no object matches `patch`; mentions one that differs only in namespace or
-/// `apiVersion`.
+/// Returns the problem that no object matches `patch`; mentions one that differs only in namespace
+/// or `apiVersion`.
 fn nobody(application: &Application<'_>, names: &Names, patch: &Patch, made: &Manifests) -> Problem {
     let plain = |name: &str| name.replace(&names.app, application.name);
     let maps = made.maps.iter().map(|map| (map.object(), map.base.as_str()));

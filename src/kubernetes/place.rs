@@ -1,5 +1,5 @@
-//! Volumes of ConfigMaps and Secrets. A whole directory is mounted, never a `subPath`, which the kubelet
-//! cannot update.
+//! Volumes of ConfigMaps and Secrets. A whole directory is mounted, never a `subPath`, which the
+//! kubelet cannot update.
 
 use std::collections::BTreeMap;
 
@@ -211,8 +211,8 @@ impl Source {
         with(with(volume, "items", items), "optional", self.optional())
     }
 
-    /// Returns a part of a projected volume. Secret files have an explicit mode, because the volume's
-    /// default applies to all parts.
+    /// Returns a part of a projected volume. Secret files have an explicit mode, because the
+    /// volume's default applies to all parts.
     fn projected(&self) -> Value {
         let items = match self.kind {
             MapKind::ConfigMap => Value::Null,

@@ -126,8 +126,8 @@ fn probe(application: &Application<'_>, probe: &Probe, problems: &mut Vec<Proble
     .fold(action, |action, (key, value)| with(action, key, json!(value)))
 }
 
-/// Returns the default port of an HTTP probe: the only exposed TCP port. Exposed ports have no order, so
-/// there is no default among several.
+/// Returns the default port of an HTTP probe: the only exposed TCP port. Exposed ports have no
+/// order, so there is no default among several.
 fn only_port(application: &Application<'_>, path: &str) -> Result<u16, Problem> {
     let ports = application.ports.iter().filter(|port| port.protocol == Protocol::Tcp);
     let ports: Vec<u16> = ports.map(|port| port.number).collect();

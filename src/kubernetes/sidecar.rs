@@ -1,5 +1,5 @@
-//! Native sidecars that watch a mounted directory and send a signal on changes, which the kubelet does
-//! not do. The recipe names the image; docs/manifests.md documents its environment.
+//! Native sidecars that watch a mounted directory and send a signal on changes, which the kubelet
+//! does not do. The recipe names the image; docs/manifests.md documents its environment.
 
 use serde_json::{Value, json};
 

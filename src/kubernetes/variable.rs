@@ -57,7 +57,9 @@ fn from(application: &Application<'_>, variable: &Variable, places: &[Place<'_>]
             let is_text = |bytes: &[u8]| std::str::from_utf8(bytes).is_ok_and(|text| !text.contains('\0'));
             if files.any(|file| !is_text(&file.bytes)) {
                 return Err(Problem::new(
-                    format!("the variable `{name}` cannot contain `{from}`, which is not UTF-8 text without NUL bytes"),
+                    format!(
+                        "the variable `{name}` cannot contain `{from}`, which is not UTF-8 text without NUL bytes"
+                    ),
                     "let the program read the file",
                 ));
             }

@@ -46,18 +46,18 @@ fn unfit(application: &Application<'_>) -> Vec<Problem> {
             .at_key("kind"),
         ),
         (Some(_), kind) if kind != Kind::CronJob => problems.push(
-            Problem::new(
-                format!("a {kind} has no `schedule`"),
-                "remove it, or write `kind = \"CronJob\"`",
-            )
-            .at_key("schedule"),
+            Problem::new(format!("a {kind} has no `schedule`"), "remove it, or write `kind = \"CronJob\"`")
+                .at_key("schedule"),
         ),
         _ => {}
     }
     match &settings.service {
         Service::Always(_) if kind.ends() => problems.push(
-            Problem::new(format!("a {kind} cannot have a Service: its pods run to completion"), "remove `service`")
-                .at_key("service"),
+            Problem::new(
+                format!("a {kind} cannot have a Service: its pods run to completion"),
+                "remove `service`",
+            )
+            .at_key("service"),
         ),
         Service::Always(Some(_)) if kind == Kind::StatefulSet => problems.push(
             Problem::new(
@@ -67,11 +67,8 @@ fn unfit(application: &Application<'_>) -> Vec<Problem> {
             .at_key("service"),
         ),
         Service::Never if kind == Kind::StatefulSet => problems.push(
-            Problem::new(
-                "a StatefulSet needs a Service for the DNS names of its pods",
-                "remove `service`",
-            )
-            .at_key("service"),
+            Problem::new("a StatefulSet needs a Service for the DNS names of its pods", "remove `service`")
+                .at_key("service"),
         ),
         Service::Always(_) if application.ports.is_empty() && kind != Kind::StatefulSet => {
             problems.push(

@@ -1,4 +1,5 @@
-//! A YAML writer whose output YAML 1.1 and 1.2 parsers read alike; strings round-trip byte for byte.
+//! A YAML writer whose output YAML 1.1 and 1.2 parsers read alike; strings round-trip byte for
+//! byte.
 
 use serde_json::{Map, Value};
 
@@ -156,8 +157,8 @@ fn quoted(text: &str) -> String {
     out
 }
 
-/// Returns whether a block scalar preserves the text: it has no control characters, no trailing spaces,
-/// no space before the first line, and is not blank.
+/// Returns whether a block scalar preserves the text: it has no control characters, no trailing
+/// spaces, no space before the first line, and is not blank.
 fn is_block(text: &str) -> bool {
     text.contains('\n')
         && !text.trim_matches('\n').is_empty()
@@ -184,8 +185,8 @@ fn block(text: &str, indent: usize, out: &mut String) {
     out.push_str(&"\n".repeat(feeds.saturating_sub(1)));
 }
 
-/// Returns whether `c` is allowed unescaped and is neither a line break nor a byte order mark in any YAML
-/// version.
+/// Returns whether `c` is allowed unescaped and is neither a line break nor a byte order mark in
+/// any YAML version.
 fn is_printable(c: char) -> bool {
     !matches!(c,
         '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')

@@ -1,4 +1,5 @@
-//! Finds the containers of the image: by digest, by name, or by `coracle://NAME`; else the only container.
+//! Finds the containers of the image: by digest, by name, or by `coracle://NAME`; else the only
+//! container.
 
 use super::Expected;
 use super::finding::{Finding, Report, Rule};
@@ -58,8 +59,8 @@ fn digest(image: &str) -> Option<&str> {
     image.split_once('@').map(|(_, digest)| digest)
 }
 
-/// Returns whether `image` is in the repository of the full name `name`, with any tag. After `coracle://`,
-/// the last part of the name suffices.
+/// Returns whether `image` is in the repository of the full name `name`, with any tag. After
+/// `coracle://`, the last part of the name suffices.
 fn is_of(image: &str, name: &str) -> bool {
     let repository = repository(name);
     match image.strip_prefix(SCHEME) {
@@ -83,11 +84,12 @@ fn nobody(containers: &[Container<'_>], expected: &Expected<'_>, inputs: &[Input
     let known: Vec<String> = containers.iter().take(10).map(|found| format!("`{}`", found.name())).collect();
     let message = match (&expected.container, known.is_empty()) {
         (_, true) => "no workload found".to_owned(),
-        (Some(name), false) => format!("no container is named `{name}`; the containers are {}", known.join(", ")),
-        (None, false) => format!(
-            "no container has this image; choose one with `--container`: {}",
-            known.join(", ")
-        ),
+        (Some(name), false) => {
+            format!("no container is named `{name}`; the containers are {}", known.join(", "))
+        }
+        (None, false) => {
+            format!("no container has this image; choose one with `--container`: {}", known.join(", "))
+        }
     };
     let file = match inputs {
         [only] => only.name.clone(),

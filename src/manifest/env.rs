@@ -1,4 +1,5 @@
-//! Checks of environment variables: the contract's must be set, and others must not contain secrets.
+//! Checks of environment variables: the contract's must be set, and others must not contain
+//! secrets.
 
 use std::collections::BTreeSet;
 

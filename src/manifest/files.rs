@@ -1,4 +1,5 @@
-//! Checks of the files that the contract expects: presence, kind of object, mode, format and content.
+//! Checks of the files that the contract expects: presence, kind of object, mode, format and
+//! content.
 
 use super::Expected;
 use super::finding::{Report, Rule};

@@ -84,7 +84,8 @@ impl<'a> Map<'a> {
     fn keys(&self, report: &mut Report) {
         for entry in &self.entries {
             if let Some(why) = key::illegal(entry.key) {
-                let message = format!("`{}` is not a valid key of a {}: {why}", shown(entry.key), self.object.kind);
+                let message =
+                    format!("`{}` is not a valid key of a {}: {why}", shown(entry.key), self.object.kind);
                 report.findings.push(self.object.finding(Rule::IllegalKey, entry.place, message));
             }
         }
@@ -166,7 +167,8 @@ fn is_truth(object: &Object<'_>, value: &Node, text: &str) -> bool {
     is_word && is_plain
 }
 
-/// Returns the indicator of a block scalar, `|` or `>`. Its node's position is that of its first line.
+/// Returns the indicator of a block scalar, `|` or `>`. Its node's position is that of its first
+/// line.
 pub(super) fn block(value: &Node, text: &str) -> Option<char> {
     let before = text.get(..value.defined.start)?.trim_end();
     let header = before.lines().next_back()?;

@@ -1,7 +1,8 @@
 //! Checks Kubernetes manifests from any source against an image's contract.
 //!
-//! Reports all mismatches at once, each with its position in the YAML. What cannot be checked, such as the
-//! content of a Secret outside of the manifests, is a note. Needs no cluster. [`resolve`] pins images.
+//! Reports all mismatches at once, each with its position in the YAML. What cannot be checked, such
+//! as the content of a Secret outside of the manifests, is a note. Needs no cluster. [`resolve`]
+//! pins images.
 
 mod choose;
 mod env;

@@ -18,8 +18,7 @@ impl Look<'_, '_> {
         for mount in self.mounts {
             let path = mount.path.to_string();
             if TAKEN.contains(&path.as_str()) || path.starts_with("/proc/") {
-                let message =
-                    format!("cannot mount on `{path}`: the container runtime needs this directory");
+                let message = format!("cannot mount on `{path}`: the container runtime needs this directory");
                 report.findings.push(self.container.finding(Rule::Taken, mount.place, message));
                 continue;
             }

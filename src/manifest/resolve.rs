@@ -1,7 +1,8 @@
-//! Replaces image names in YAML by references with digests, and leaves the rest of the text unchanged.
+//! Replaces image names in YAML by references with digests, and leaves the rest of the text
+//! unchanged.
 //!
-//! Like `ko resolve`: `coracle://NAME` is replaced wherever it is a whole string; other names of known
-//! images are replaced in `image` and `reference` fields.
+//! Like `ko resolve`: `coracle://NAME` is replaced wherever it is a whole string; other names of
+//! known images are replaced in `image` and `reference` fields.
 
 use super::choose::{SCHEME, repository};
 use super::map::shown;
@@ -63,8 +64,8 @@ struct Edit {
 /// Replaces image references in `input` by references with digests.
 ///
 /// # Errors
-/// Fails with every `coracle://NAME` without a unique known image, and every reference whose YAML notation
-/// cannot be replaced in place.
+/// Fails with every `coracle://NAME` without a unique known image, and every reference whose YAML
+/// notation cannot be replaced in place.
 pub fn resolve(input: &Input, known: &[Known]) -> Result<Resolved, Vec<Unresolved>> {
     let refuse = |line, column, message| Unresolved { file: input.name.clone(), line, column, message };
     let documents =
@@ -204,7 +205,8 @@ fn tag(image: &str) -> Option<&str> {
     last.split_once(':').map(|(_, tag)| tag)
 }
 
-/// Returns `new` in the quotes of the text that it replaces. Fails for multi-line and escaped strings.
+/// Returns `new` in the quotes of the text that it replaces. Fails for multi-line and escaped
+/// strings.
 fn quoted(text: &str, node: &Node, new: &str) -> Result<String, String> {
     let old = node.text().unwrap_or_default();
     let written = text.get(node.defined.start..node.defined.end).unwrap_or_default();
@@ -213,10 +215,7 @@ fn quoted(text: &str, node: &Node, new: &str) -> Result<String, String> {
             return Ok(format!("{quote}{new}{quote}"));
         }
     }
-    Err(format!(
-        "cannot replace `{}` in place: write it on one line, without escapes",
-        shown(old.trim())
-    ))
+    Err(format!("cannot replace `{}` in place: write it on one line, without escapes", shown(old.trim())))
 }
 
 #[cfg(test)]

@@ -21,7 +21,8 @@ impl Look<'_, '_> {
             && number(node).is_some_and(|found| found != uid)
         {
             let found = number(node).unwrap_or_default();
-            let message = format!("the program would run as user {found}, but the image is made for user {uid}");
+            let message =
+                format!("the program would run as user {found}, but the image is made for user {uid}");
             report.findings.push(self.container.finding(Rule::User, node.place, message));
         }
         let Some(refusing) =
@@ -72,20 +73,19 @@ impl Look<'_, '_> {
             return;
         };
         if mount.is_read_only {
-            let message = format!(
-                "the program writes to `{path}`, but the mount at `{}` is read-only",
-                mount.path
-            );
+            let message =
+                format!("the program writes to `{path}`, but the mount at `{}` is read-only", mount.path);
             report.findings.push(self.container.finding(Rule::ReadOnly, mount.place, message));
         } else if writable.persistent && matches!(mount.volume, Volume::Scratch) {
-            let message =
-                format!("the content of `{path}` must outlive the pod, but this volume is deleted with the pod");
+            let message = format!(
+                "the content of `{path}` must outlive the pod, but this volume is deleted with the pod"
+            );
             report.findings.push(self.container.finding(Rule::NotPersistent, mount.place, message));
         }
     }
 
-    /// Reports missing signals. The kubelet sends none, so another container of the pod must, and it must see
-    /// the program's process.
+    /// Reports missing signals. The kubelet sends none, so another container of the pod must, and
+    /// it must see the program's process.
     pub(super) fn signals(&self, report: &mut Report) {
         let pod = self.container.pod;
         let stays = |init: &&Node| init.text_of("restartPolicy") == Some("Always");
@@ -120,10 +120,7 @@ impl Look<'_, '_> {
             let written = format!("{number}/{protocol}");
             if !known.is_empty() && !known.contains(&written) {
                 let place = port.get("containerPort").map_or(port.place, |port| port.place);
-                let message = format!(
-                    "the image does not expose {written}; it exposes {}",
-                    known.join(", ")
-                );
+                let message = format!("the image does not expose {written}; it exposes {}", known.join(", "));
                 report.notes.push(self.container.finding(Rule::Port, place, message));
             }
         }

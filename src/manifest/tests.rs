@@ -37,7 +37,9 @@ fn reports_storage_that_is_not_persistent_or_writable() {
         (
             mount,
             "volumes: [{name: v, emptyDir: {}}]",
-            vec!["not-persistent the content of `/data` must outlive the pod, but this volume is deleted with the pod"],
+            vec![
+                "not-persistent the content of `/data` must outlive the pod, but this volume is deleted with the pod",
+            ],
         ),
         (mount, "volumes: [{name: v, persistentVolumeClaim: {claimName: d}}]", vec![]),
         (

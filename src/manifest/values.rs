@@ -39,8 +39,7 @@ impl Comparison {
             match bytes(template, known, &secrets) {
                 Ok(Some(bytes)) => drop(made.files.insert(place, bytes)),
                 Ok(None) => {
-                    let message =
-                        "not compared: the file is secret and its values are not given".to_owned();
+                    let message = "not compared: the file is secret and its values are not given".to_owned();
                     report.notes.push(Finding::about(
                         format!("{}/{}", place.0, place.1),
                         Rule::Values,
@@ -59,7 +58,8 @@ impl Comparison {
         made
     }
 
-    /// Returns the first difference from the rendered file; `None` if there is none, or no such file.
+    /// Returns the first difference from the rendered file; `None` if there is none, or no such
+    /// file.
     pub(super) fn difference(&self, mount: &str, key: &str, found: &[u8]) -> Option<Difference> {
         let made = self.files.get(&(mount.to_owned(), key.to_owned()))?;
         if made == found {
@@ -151,7 +151,10 @@ fn secrets(document: &Document) -> Vec<KeyPath> {
 /// Returns the bytes of a file; `None` if it uses a secret that is not given.
 fn bytes(template: &TemplateText, values: &Value, secrets: &[KeyPath]) -> Result<Option<Vec<u8>>, String> {
     if let Some(data) = &template.data {
-        return STANDARD.decode(data).map(Some).map_err(|_| "its `data` in the contract is not valid base64".into());
+        return STANDARD
+            .decode(data)
+            .map(Some)
+            .map_err(|_| "its `data` in the contract is not valid base64".into());
     }
     let text = template.text.clone().ok_or("the contract has neither `text` nor `data` for it")?;
     let delimiters = template.delimiters.clone().map_or_else(Delimiters::default, |words| {

@@ -8,7 +8,8 @@ use crate::yaml::{Kind as NodeKind, Node, Place};
 /// The content of a volume.
 #[derive(Debug)]
 pub(super) enum Volume<'a> {
-    /// Files of ConfigMaps and Secrets; read-only. `has_others`: with further parts, such as a token.
+    /// Files of ConfigMaps and Secrets; read-only. `has_others`: with further parts, such as a
+    /// token.
     Files { sources: Vec<Source<'a>>, has_others: bool },
     /// A directory that is deleted with the pod.
     Scratch,

@@ -1,5 +1,5 @@
-//! The template engine's settings: strict, bounded, and without access to anything but templates and
-//! values.
+//! The template engine's settings: strict, bounded, and without access to anything but templates
+//! and values.
 
 use std::sync::Arc;
 
@@ -75,8 +75,8 @@ fn environment<'a>(template: &'a Template, included: &Arc<Includes>) -> Result<E
     Ok(environment)
 }
 
-/// Formats `{{ value }}`: text and numbers unchanged, booleans as `true` and `false`. Fails for other
-/// values, whose notation depends on the format.
+/// Formats `{{ value }}`: text and numbers unchanged, booleans as `true` and `false`. Fails for
+/// other values, whose notation depends on the format.
 fn plain(
     out: &mut Output<'_>,
     state: &mut State<'_, '_>,

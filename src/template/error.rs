@@ -15,12 +15,12 @@ const TOO_DEEP: &str = "recursion limit exceeded";
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// An undefined name.
-    #[error("`{name}` is undefined{}\n   --> {file}:{line}", near.as_ref().map(|near| format!("; did you mean `{near}`?")).unwrap_or_default())]
+    #[error("`{name}` is undefined{}\n   --> {file}:{line}", suggestion.as_ref().map(|name| format!("; did you mean `{name}`?")).unwrap_or_default())]
     Undefined {
         /// The name, or the expression around it.
         name: String,
         /// The most similar defined name.
-        near: Option<String>,
+        suggestion: Option<String>,
         /// The template.
         file: String,
         /// From 1.
@@ -75,7 +75,7 @@ impl Error {
         match (deepest.kind(), expression) {
             (ErrorKind::UndefinedError, Some(name)) => {
                 let name = name.trim().to_owned();
-                Self::Undefined { near: near(&name, values), name, file, line }
+                Self::Undefined { suggestion: similar_name(&name, values), name, file, line }
             }
             (kind, _) => {
                 let message = match (kind, deepest.detail()) {
@@ -90,8 +90,8 @@ impl Error {
         }
     }
 
-    /// Returns the error for one round of a cycle of includes, or for the whole chain; `None` if the
-    /// template includes nothing.
+    /// Returns the error for one round of a cycle of includes, or for the whole chain; `None` if
+    /// the template includes nothing.
     fn too_deep(chain: &[&minijinja::Error], template: &Template) -> Option<Self> {
         if !chain.iter().any(|error| error.kind() == ErrorKind::BadInclude) {
             return None;
@@ -133,9 +133,7 @@ impl Error {
             Self::Undefined { .. } => {
                 "set a value, add a default to the schema, or test it with `is defined`".into()
             }
-            Self::TooDeep { .. } => {
-                "remove one of these includes, or make one conditional with `if`".into()
-            }
+            Self::TooDeep { .. } => "remove one of these includes, or make one conditional with `if`".into(),
             Self::Wrong { .. } => "fix the template".into(),
             Self::Delimiters { .. } => "use three distinct pairs, such as `<<` and `>>`".into(),
         })
@@ -154,7 +152,7 @@ fn expression(source: &str, range: std::ops::Range<usize>) -> Option<&str> {
 }
 
 /// Returns the name in `values` that is most similar to an undefined one.
-fn near(name: &str, values: &Value) -> Option<String> {
+fn similar_name(name: &str, values: &Value) -> Option<String> {
     let (mut value, mut above) = (values, Vec::new());
     for part in name.split('.') {
         let table = value.as_object()?;

@@ -36,7 +36,8 @@ pub(super) fn of(template: &Template, text: String, spans: &[OutputSpan], uses: 
 }
 
 impl Rendered {
-    /// Returns the template and line that the byte at `offset` comes from; `None` for an empty template.
+    /// Returns the template and line that the byte at `offset` comes from; `None` for an empty
+    /// template.
     pub fn origin(&self, offset: usize) -> Option<(&str, usize)> {
         let at = self.spans.iter().rev().find(|origin| origin.output.start <= offset)?;
         // Literal text may span several lines.

@@ -36,7 +36,7 @@ pub enum Error {
     },
     /// A number whose text would change when it is rendered. The number may be secret, so it is
     /// not shown.
-    #[error("`{key}`: the number is not in canonical form and would change (from {origin}{})", on_line(*.line))]
+    #[error("`{key}`: the number is not in canonical form and would change (from {origin}{})", line_suffix(*.line))]
     Number {
         /// The key of the number.
         key: KeyPath,
@@ -54,10 +54,10 @@ pub enum Error {
         message: String,
     },
     /// Every value that violates the schema.
-    #[error("{}", list(.0))]
+    #[error("{}", join_lines(.0))]
     Violations(Vec<Violation>),
     /// Several errors.
-    #[error("{}", list(.0))]
+    #[error("{}", join_lines(.0))]
     Several(Vec<Error>),
 }
 
@@ -118,10 +118,10 @@ impl fmt::Display for Violation {
 /// The canonical form of numbers.
 const DECIMAL: &str = "write a number in decimal: `420` for 0644, `1.5` for 1.50, `1000` for 1_000 or 1e3";
 
-fn on_line(line: Option<usize>) -> String {
+fn line_suffix(line: Option<usize>) -> String {
     line.map(|line| format!(", line {line}")).unwrap_or_default()
 }
 
-fn list<T: fmt::Display>(all: &[T]) -> String {
+fn join_lines<T: fmt::Display>(all: &[T]) -> String {
     all.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }

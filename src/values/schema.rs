@@ -113,7 +113,8 @@ impl Schema {
         violations
     }
 
-    /// Collects undeclared keys of tables whose schema does not mention other keys: most likely typos.
+    /// Collects undeclared keys of tables whose schema does not mention other keys: most likely
+    /// typos.
     fn unknown(
         &self,
         schema: &Value,

@@ -46,7 +46,8 @@ const DATA: [&str; 4] = ["default", "enum", "const", "examples"];
 pub(super) const BY_NAME: [&str; 5] =
     ["properties", "patternProperties", "$defs", "definitions", "dependentSchemas"];
 
-/// Calls `visit` with every subschema of `document` and its key. Returns false if there are too many.
+/// Calls `visit` with every subschema of `document` and its key. Returns false if there are too
+/// many.
 pub(super) fn walk(document: &Value, reach: Reach, visit: &mut dyn FnMut(&Value, &KeyPath)) -> bool {
     let mut walk = Walk { document, reach, visits: 0, open: Vec::new(), visit };
     walk.schema(document, &KeyPath::default());

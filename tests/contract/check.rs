@@ -219,13 +219,11 @@ fn the_container_is_found_by_digest_name_and_word() {
     let ended = desk.run_with(&["config", "check", "@", "-", "--container", "shop"], &text);
     assert_eq!((ended.status, ended.stdout.as_str()), (0, ""));
     let ended = desk.run_with(&["config", "check", "@", "-", "--container", "none"], &text);
-    let expected = "stdin:15:1: Deployment/shop: no container is named `none`; the containers are `shop`, `other`\n";
+    let expected =
+        "stdin:15:1: Deployment/shop: no container is named `none`; the containers are `shop`, `other`\n";
     assert_eq!((ended.status, ended.stdout.as_str()), (4, expected));
     let ended = desk.run_with(&["config", "check", "@", "-"], "# nothing\n");
-    assert_eq!(
-        (ended.status, ended.stdout.as_str()),
-        (4, "stdin: no workload found\n")
-    );
+    assert_eq!((ended.status, ended.stdout.as_str()), (4, "stdin: no workload found\n"));
 }
 
 #[test]

@@ -330,6 +330,9 @@ fn kustomize_is_not_given_what_it_can_not_hold() {
     project.write("config/logo.bin", "a\u{7f}b");
     let output = project.manifests(["--layout", "kustomize", "-o", "deploy"]).command().output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.code() == Some(2) && said.contains("kustomize does not support `logo.bin`"), "{said}");
+    assert!(
+        output.status.code() == Some(2) && said.contains("kustomize does not support `logo.bin`"),
+        "{said}"
+    );
     assert!(!project.path().join("deploy").exists());
 }

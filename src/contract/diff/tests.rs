@@ -47,11 +47,7 @@ fn classifies_every_change() {
         ("\"type\":\"integer\"", "\"type\":\"number\"", "parameter n is number, was integer"),
         ("\"type\":\"integer\"", "\"type\":\"string\"", "! parameter n is string, was integer"),
         ("{\"type\":\"string\"}", "{\"type\":\"string\",\"secret\":true}", "! parameter s is secret now"),
-        (
-            "{\"type\":\"string\"}",
-            "{\"type\":\"string\",\"required\":true}",
-            "! parameter s is required now",
-        ),
+        ("{\"type\":\"string\"}", "{\"type\":\"string\",\"required\":true}", "! parameter s is required now"),
         (
             ",\"s\":{\"type\":\"string\"}",
             ",\"s\":{\"type\":\"string\"},\"t\":{\"required\":true}",

@@ -74,7 +74,8 @@ fn strings() -> Value {
     json!({ "type": "object", "additionalProperties": { "type": "string" } })
 }
 
-/// Returns the schema of labels, without the selector labels: changing those would break the workload.
+/// Returns the schema of labels, without the selector labels: changing those would break the
+/// workload.
 fn labels() -> Value {
     let selectors = [object::NAME_LABEL, "app.kubernetes.io/instance"];
     object::with(strings(), "propertyNames", json!({ "not": { "enum": selectors } }))
@@ -93,8 +94,8 @@ pub(super) fn turn(object: &mut Value, chart: &Chart<'_>, values: &mut Values) {
     }
 }
 
-/// Replaces the generated labels by the chart's, and keeps labels from patches. Removes the namespace,
-/// which is chosen at installation.
+/// Replaces the generated labels by the chart's, and keeps labels from patches. Removes the
+/// namespace, which is chosen at installation.
 pub(super) fn label(metadata: &mut Value, application: &Application<'_>) {
     let known = object::labels(application);
     if let Some(members) = metadata.as_object_mut() {

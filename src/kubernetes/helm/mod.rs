@@ -1,5 +1,6 @@
 //! A Helm chart: the objects, with values for what differs between clusters. Configuration is not a
-//! value: the chart contains the rendered files, which ConfigMaps include with `.Files.Get`, never `tpl`.
+//! value: the chart contains the rendered files, which ConfigMaps include with `.Files.Get`, never
+//! `tpl`.
 
 mod knobs;
 mod text;

@@ -109,7 +109,8 @@ fn checksum(folder: &str, space: &str) -> String {
     )
 }
 
-/// Returns the helper templates. Their names are global in a release, so the chart's name is the prefix.
+/// Returns the helper templates. Their names are global in a release, so the chart's name is the
+/// prefix.
 pub(super) fn helpers(name: &str, has_version: bool) -> String {
     let version =
         if has_version { " \"app.kubernetes.io/version\" (toString .Chart.AppVersion)" } else { "" };
