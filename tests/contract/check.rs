@@ -68,7 +68,7 @@ fn every_kind_of_finding_has_its_place() {
     let cases = [
         (
             vec![("        - {name: config, mountPath: /etc/shop}\n", "")],
-            "m.yaml:30:9: nothing is mounted at `/etc/shop`, where the program reads `motd`, `shop.toml`",
+            "m.yaml:30:9: nothing is mounted at `/etc/shop`, but the program reads `motd`, `shop.toml` there",
         ),
         (
             vec![("  motd: hi\n", ""), ("key: motd", "key: shop.toml")],
