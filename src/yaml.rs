@@ -16,9 +16,9 @@ pub use node::{Key, Kind, Node, Place};
 pub struct Error {
     /// The parser's message, without the position.
     pub message: String,
-    /// From 1.
+    /// The line, from 1.
     pub line: usize,
-    /// In characters, from 1.
+    /// The column in characters, from 1.
     pub column: usize,
 }
 
@@ -33,7 +33,7 @@ pub fn documents(text: &str) -> Result<Vec<Value>, Error> {
 /// Parses every document of a stream, with the position of every node.
 ///
 /// # Errors
-/// As [`documents`].
+/// Fails like [`documents`].
 pub fn nodes(text: &str) -> Result<Vec<Node>, Error> {
     parse(text)
 }
@@ -79,7 +79,7 @@ fn parse<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, Error> {
 /// Parses the only document of a text; `None` if the text is empty.
 ///
 /// # Errors
-/// As [`documents`]; also fails if there is more than one document.
+/// Fails like [`documents`], and if there is more than one document.
 pub fn document(text: &str) -> Result<Option<Node>, Error> {
     let mut nodes = nodes(text)?;
     if let Some(second) = nodes.get(1) {

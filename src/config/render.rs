@@ -38,7 +38,7 @@ pub fn render(configuration: &Configuration) -> Result<Vec<RenderedMount>, Error
 /// may be missing.
 ///
 /// # Errors
-/// As [`render`].
+/// Fails like [`render`].
 pub fn render_public(configuration: &Configuration) -> Result<Vec<RenderedMount>, Error> {
     Ok(rendered(configuration, Extent::Public)?.mounts)
 }

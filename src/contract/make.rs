@@ -16,7 +16,7 @@ use crate::values::{KeyPath, Schema};
 pub struct Facts {
     /// Ports with protocols: `8080/tcp`.
     pub ports: Vec<String>,
-    /// `UID:GID`
+    /// The user and group: `UID:GID`.
     pub user: String,
 }
 

@@ -28,7 +28,7 @@ pub const VERSION: u32 = 1;
 /// What an image expects at run time. Lists are sorted; empty fields are not serialized.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Contract {
-    /// [`VERSION`].
+    /// The format version, [`VERSION`].
     pub version: u32,
     /// Mounted directories, sorted by path.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -61,7 +61,7 @@ pub struct Contract {
 pub struct Mount {
     /// The mount path in the container.
     pub path: String,
-    /// `restart`, `watch` or `signal:NAME`.
+    /// How a change reaches the program: `restart`, `watch` or `signal:NAME`.
     pub reload: String,
     /// The files, sorted by key.
     pub files: Vec<File>,

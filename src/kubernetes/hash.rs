@@ -110,7 +110,7 @@ mod tests {
         suffix(kind, &Contents::of(kind, &files))
     }
 
-    /// As `kubectl kustomize` 5.8.1 printed them.
+    /// The suffixes that `kubectl kustomize` 5.8.1 prints.
     #[test]
     fn matches_kustomize() {
         let conf: (&str, &[u8]) = ("app.conf", b"greeting=hello\nport=8080\n");

@@ -16,7 +16,7 @@ pub type Environment = (String, Vec<RenderedMount>);
 /// Returns every file of the layout.
 ///
 /// # Errors
-/// As [`super::manifests`]; also fails if an environment's name cannot name a directory, or
+/// Fails like [`super::manifests`], and if an environment's name cannot name a directory, or
 /// kustomize does not support the content of a file.
 pub fn files(
     application: &Application<'_>,

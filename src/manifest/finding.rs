@@ -9,9 +9,9 @@ use crate::path::printable;
 pub struct Finding {
     /// The file name, as given.
     pub file: String,
-    /// From 1; 0 for the whole file.
+    /// The line, from 1; 0 for the whole file.
     pub line: usize,
-    /// In characters, from 1.
+    /// The column in characters, from 1.
     pub column: usize,
     /// The rule that was violated.
     pub rule: Rule,

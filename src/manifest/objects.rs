@@ -90,7 +90,7 @@ fn collect<'a>(
 }
 
 impl<'a> Object<'a> {
-    /// `Deployment/shop`
+    /// Returns kind and name: `Deployment/shop`.
     pub(super) fn title(&self) -> String {
         format!("{}/{}", self.kind, self.name)
     }

@@ -35,9 +35,9 @@ pub struct Resolved {
 pub struct Unresolved {
     /// The file.
     pub file: String,
-    /// From 1.
+    /// The line, from 1.
     pub line: usize,
-    /// In characters, from 1.
+    /// The column in characters, from 1.
     pub column: usize,
     /// The reason.
     pub message: String,
@@ -48,9 +48,9 @@ pub struct Unresolved {
 pub struct Unpinned {
     /// The reference in the source.
     pub text: String,
-    /// From 1.
+    /// The line, from 1.
     pub line: usize,
-    /// In characters, from 1.
+    /// The column in characters, from 1.
     pub column: usize,
 }
 

@@ -21,7 +21,7 @@ pub(super) struct Comparison {
 
 /// The first line where two files differ.
 pub(super) struct Difference {
-    /// From 1.
+    /// The line, from 1.
     pub(super) line: usize,
     /// The actual and the expected line.
     pub(super) shown: Option<(String, String)>,

@@ -23,7 +23,7 @@ pub enum Error {
         suggestion: Option<String>,
         /// The template.
         file: String,
-        /// From 1.
+        /// The line, from 1.
         line: usize,
     },
     /// Includes that are nested too deeply, most likely a cycle.
@@ -33,7 +33,7 @@ pub enum Error {
         chain: Vec<String>,
         /// The template with the last include.
         file: String,
-        /// From 1.
+        /// The line, from 1.
         line: usize,
     },
     /// Any other error.
@@ -43,7 +43,7 @@ pub enum Error {
         message: String,
         /// The template.
         file: String,
-        /// From 1.
+        /// The line, from 1.
         line: usize,
     },
     /// Delimiters that are not distinct.

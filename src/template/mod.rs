@@ -35,11 +35,11 @@ pub struct Template {
 /// Delimiters of a template, each a start and an end.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Delimiters {
-    /// `{{ }}`
+    /// Around values: `{{ }}`.
     pub variable: (String, String),
-    /// `{% %}`
+    /// Around blocks: `{% %}`.
     pub block: (String, String),
-    /// `{# #}`
+    /// Around comments: `{# #}`.
     pub comment: (String, String),
 }
 
@@ -70,7 +70,7 @@ impl Template {
     /// Renders the template with `values` and these includes, from name to text.
     ///
     /// # Errors
-    /// As [`Self::render`].
+    /// Fails like [`Self::render`].
     pub fn render_with(
         &self,
         includes: &std::collections::BTreeMap<String, String>,

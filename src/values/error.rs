@@ -42,7 +42,7 @@ pub enum Error {
         key: KeyPath,
         /// The file or argument.
         origin: Source,
-        /// From 1; `None` for an argument.
+        /// The line, from 1; `None` for an argument.
         line: Option<usize>,
     },
     /// An invalid or unsupported schema.

@@ -83,7 +83,7 @@ impl Values {
     /// Like [`Values::held_to`], but required secret values may be missing.
     ///
     /// # Errors
-    /// As [`Values::held_to`].
+    /// Fails like [`Values::held_to`].
     pub fn held_to_but_secrets(self, schema: &Schema) -> Result<Self, Error> {
         self.held(schema, Completeness::ButSecrets)
     }

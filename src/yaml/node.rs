@@ -18,7 +18,7 @@ pub struct Node {
 pub enum Kind {
     /// Null, a number or a boolean.
     Plain(Value),
-    /// Text.
+    /// A string.
     Text(String),
     /// A sequence, in source order.
     List(Vec<Node>),
@@ -38,9 +38,9 @@ pub struct Key {
 /// A span of a text.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct Place {
-    /// From 1.
+    /// The line, from 1.
     pub line: usize,
-    /// In characters, from 1.
+    /// The column in characters, from 1.
     pub column: usize,
     /// The offset of the first byte.
     pub start: usize,

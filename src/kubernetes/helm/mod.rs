@@ -22,7 +22,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Returns every file of the chart.
 ///
 /// # Errors
-/// As [`super::manifests`].
+/// Fails like [`super::manifests`].
 pub fn files(application: &Application<'_>) -> Result<(Files, Vec<Note>), Error> {
     // A chart never contains secrets.
     let application = Application { contains_secrets: false, ..*application };
