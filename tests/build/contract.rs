@@ -132,7 +132,7 @@ fn contracts_that_are_wrong_write_nothing() {
 error: syntax error: unexpected end of input, expected end of variable block
    --> config/shop.toml.j2:1
 
-hint: mend the template
+hint: fix the template
 
 "#]],
     );
@@ -222,20 +222,20 @@ hint: build the image with `--publish-contract oci:DIR` or `docker://NAME`, and 
     let mut there = project.coracle(check);
     there.more(["--contract=oci:contracts"]);
     there.ends(4, str![[r#"
-deploy.yaml:5:19: ConfigMap/shop: line 1 of `/etc/shop/shop.toml` is `port = 80`, the contract makes `port = 81` of these values
+deploy.yaml:5:19: ConfigMap/shop: line 1 of `/etc/shop/shop.toml` is `port = 80`, but the contract renders `port = 81` from these values
 
 "#]], str![[r#"
-hint: /etc/shop/login.env: it is secret and its values are not given, so it is not compared
-hint: deploy.yaml:20:70: Pod/shop, container `shop`: the Secret `login` is not among these manifests: whether it has `login.env` can't be told
-hint: deploy.yaml:21:40: Pod/shop, container `shop`: the Secret `token` is not among these manifests: whether it has `token` can't be told
+hint: /etc/shop/login.env: not compared: the file is secret and its values are not given
+hint: deploy.yaml:20:70: Pod/shop, container `shop`: cannot check whether the Secret `login` has `login.env`: it is not in these manifests
+hint: deploy.yaml:21:40: Pod/shop, container `shop`: cannot check whether the Secret `token` has `token`: it is not in these manifests
 
 "#]]);
     project.built(&["--tag=shop", "--compression=zstd", "--publish-contract=oci:shop.oci"], "shop.oci");
     project.file("values.toml", "port = 80\n");
     project.coracle(check).ends(0, str![""], str![[r#"
-hint: /etc/shop/login.env: it is secret and its values are not given, so it is not compared
-hint: deploy.yaml:20:70: Pod/shop, container `shop`: the Secret `login` is not among these manifests: whether it has `login.env` can't be told
-hint: deploy.yaml:21:40: Pod/shop, container `shop`: the Secret `token` is not among these manifests: whether it has `token` can't be told
+hint: /etc/shop/login.env: not compared: the file is secret and its values are not given
+hint: deploy.yaml:20:70: Pod/shop, container `shop`: cannot check whether the Secret `login` has `login.env`: it is not in these manifests
+hint: deploy.yaml:21:40: Pod/shop, container `shop`: cannot check whether the Secret `token` has `token`: it is not in these manifests
 Pod/shop, container `shop` fits oci:shop.oci
 
 "#]]);
@@ -307,9 +307,9 @@ fn a_contract_that_no_label_holds_is_the_recipes_fault() {
         project.file(&format!("config/a-file-of-the-program-{number}"), "a\n");
     }
     project.coracle(["build", "hello", "--config=/etc/a=config"]).ends(2, str![""], str![[r#"
-error: the contract is larger than an image's label can be (7267 of 3500 bytes)
+error: the contract is too large for an image label: 7267 bytes, at most 3500 are allowed
 
-hint: the label lists every mount, file, variable and writable directory: shorten their names, or let one file hold what several do
+hint: the label lists every mount, file, variable and writable directory: shorten their names, or merge several files into one
 
 "#]]);
 }

@@ -44,10 +44,13 @@ fn layout(desk: &Desk, config: &[u8]) {
 fn labels_are_anybodys() {
     let desk = Desk::new();
     for (label, expected) in [
-        ("no json", "is no contract: expected ident at line 1 column 2"),
-        ("[]", "is no contract: it has no version"),
-        ("{\"version\":7}", "the contract has version 7"),
-        (r#"{"version":1,"mounts":[{"path":"/a","reload":"x","files":[{"key":"../../x"}]}]}"#, "is no key"),
+        ("no json", "is not a valid contract: expected ident at line 1 column 2"),
+        ("[]", "is not a valid contract: `version` is missing"),
+        ("{\"version\":7}", "the contract has format version 7"),
+        (
+            r#"{"version":1,"mounts":[{"path":"/a","reload":"x","files":[{"key":"../../x"}]}]}"#,
+            "is not a valid key",
+        ),
     ] {
         layout(&desk, json!({"config": {"Labels": {"io.coracle.config.v1": label}}}).to_string().as_bytes());
         let (status, line) = said(&desk, "oci:y");

@@ -68,9 +68,9 @@ fn secrets_to_make_are_named() {
 ...
 "#]],
         str![[r#"
-hint: the Secret `shop-etc-shop` is referred to and not printed: make it with `coracle config render -o out` and `kubectl create secret generic shop-etc-shop --from-file=out/etc/shop/login.env`; `--with-secrets` prints it in the yaml layout
-hint: the Secret `shop-secret` is somebody else's to make, with `tls.key`
-hint: the Secret `vault` is somebody else's to make, with `token`
+hint: the Secret `shop-etc-shop` is referenced but not printed: create it with `coracle config render -o out` and `kubectl create secret generic shop-etc-shop --from-file=out/etc/shop/login.env`; `--with-secrets` prints it in the yaml layout
+hint: the Secret `shop-secret` must be created separately, with `tls.key`
+hint: the Secret `vault` must be created separately, with `token`
 
 "#]],
     );
@@ -115,9 +115,9 @@ fn an_image_has_a_digest_and_a_recipe_a_name() {
         2,
         str![""],
         str![[r#"
-error: `shop:1` is no image by digest: a tag may mean another image tomorrow
+error: `shop:1` is not an image reference by digest: it has no digest
 
-hint: write it as `NAME[:TAG]@sha256:…`, the line that `coracle build` prints
+hint: write `NAME[:TAG]@sha256:…`, as printed by `coracle build`
 
 "#]],
     );

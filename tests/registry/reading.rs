@@ -163,8 +163,8 @@ fn tags_are_pinned_as_their_registry_says() {
     for (image, exit, part) in [
         (format!("{host}/shop:none"), 1, "m.yaml:2:12: there is no image at"),
         ("$(IMAGE)".into(), 1, "m.yaml:2:12: `$(IMAGE)` is not an image name"),
-        ("127.0.0.1:1/shop".into(), 3, "m.yaml:2:12: no response"),
-        ("coracle://shop".into(), 1, "no image is known for"),
+        ("127.0.0.1:1/shop".into(), 3, "m.yaml:2:12: no answer"),
+        ("coracle://shop".into(), 1, "no known image is named"),
     ] {
         fs::write(at.join("m.yaml"), format!("containers:\n  - image: {image}\n")).unwrap();
         let (code, stdout, said) = run(at, &["resolve", "m.yaml", "--remote"]);

@@ -50,7 +50,7 @@ fn mounts_that_are_wrong() {
     for (lines, expected) in [
         (
             "[[config]]\nmount = \"/a\"\ntemplates = [\"a\"]\nreload = \"never\"",
-            "`never` is none of `restart`, `watch` and `signal:NAME`",
+            "`never` is not one of `restart`, `watch` and `signal:NAME`",
         ),
         ("[[config]]\nmount = \"/a\"\ntemplates = [\"a\"]\nreload = \"signal:HUP\"", "`HUP` is not a signal"),
         ("[[secret]]\nmount = \"/a\"\nkeys = []", "no key of the Secret at `/a` is named"),
