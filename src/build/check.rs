@@ -74,7 +74,7 @@ fn notes(problems: Vec<Problem>) -> Vec<Note> {
 
 fn missing_text(object: &Spelled, missing: &[Problem]) -> String {
     if let [only] = missing {
-        return format!("{}; it stops when it calls it", only.message);
+        return format!("{}; a call to it ends the program", only.message);
     }
     let named: Vec<String> =
         missing.iter().take(NAMED).map(|problem| format!("`{}`", problem.name)).collect();
@@ -83,7 +83,7 @@ fn missing_text(object: &Spelled, missing: &[Problem]) -> String {
         more => format!(" and {more} more"),
     };
     format!(
-        "cannot find {} functions that `{object}` calls, at which it stops: {}{more}",
+        "cannot find {} functions that `{object}` calls; a call to one ends the program: {}{more}",
         missing.len(),
         named.join(", ")
     )

@@ -201,7 +201,7 @@ impl<'a> Comparison<'a> {
             (None, None) => match replaced() {
                 Ok(previous) => (previous, None),
                 Err(error) => {
-                    let why = format!("the image is not compared with the one that it replaces: {error}");
+                    let why = format!("cannot compare with the image that is replaced: {error}");
                     (Vec::new(), Some(Note::Warning(why)))
                 }
             },
@@ -248,14 +248,14 @@ impl<'a> Comparison<'a> {
         let Some(limit) = &self.budget.growth else { return Vec::new() };
         let Some(previous) = self.previous.first() else {
             return vec![Note::Hint(format!(
-                "there is no image yet where this one goes, so {} had nothing to compare with; `--previous IMAGE` names one",
+                "no image exists at the destination yet, so {} was not checked; name one with `--previous IMAGE`",
                 limit.setting
             ))];
         };
         let lacking = weights.iter().filter(|weight| weight.before.is_none());
         let told = |weight: &Weight| {
             let (place, platform) = (&previous.place, &weight.platform);
-            Note::Hint(format!("`{place}` has no image for {platform}, so {} did not hold it", limit.setting))
+            Note::Hint(format!("`{place}` has no image for {platform}, so {} was not checked for it", limit.setting))
         };
         lacking.map(told).collect()
     }

@@ -60,19 +60,19 @@ pub enum Error {
     #[error(transparent)]
     Transfer(#[from] transfer::Error),
     /// What the image was made of is not what it was.
-    #[error("what the image is made of has changed since it was packed")]
+    #[error("inputs of the image have changed since it was packed")]
     Changed,
     /// Somebody has to talk to registries.
-    #[error("cannot send the image to `{0}`: nobody is there who talks to registries")]
+    #[error("cannot reach `{0}`: no registry client is configured")]
     NoClient(Place),
     /// Something could not be read.
     #[error(transparent)]
     Io(#[from] fs::Error),
     /// A root that is no directory.
-    #[error("cannot use `{}` as a root: it is no directory", .0.display())]
+    #[error("cannot use `{}` as a root: it is not a directory", .0.display())]
     NoRoot(PathBuf),
     /// A script and what it starts are for different platforms.
-    #[error("`{program}` is for {found}, what starts it is for {wanted}")]
+    #[error("`{program}` is for {found}, but the program that starts it is for {wanted}")]
     Platforms {
         /// What is started.
         program: Spelled,
@@ -92,7 +92,7 @@ pub enum Error {
         wanted: Platform,
     },
     /// A machine that images have no name for.
-    #[error("`{program}` is for {machine}, which images have no platform for")]
+    #[error("`{program}` is for {machine}, for which OCI defines no platform")]
     Machine {
         /// The program.
         program: Spelled,
@@ -100,7 +100,7 @@ pub enum Error {
         machine: String,
     },
     /// The bases of several platforms don't agree, and the image has one contract.
-    #[error("the base runs as {first} on one platform and as {other} on another")]
+    #[error("the base image's user is {first} on one platform and {other} on another")]
     Users {
         /// One user.
         first: Owner,
@@ -108,7 +108,7 @@ pub enum Error {
         other: Owner,
     },
     /// The image would be part of itself.
-    #[error("`{destination}` lies in `{}`, which is included: the image would hold itself", .include.display())]
+    #[error("`{destination}` is inside `{}`, which is included: the image would contain itself", .include.display())]
     Itself {
         /// Where the image goes.
         destination: Destination,
@@ -116,7 +116,7 @@ pub enum Error {
         include: PathBuf,
     },
     /// A program that is linked otherwise than the recipe asks.
-    #[error("`{program}` is linked {}, and `linkage` asks for the opposite", if *.is_static { "statically" } else { "dynamically" })]
+    #[error("`{program}` is linked {}, but `linkage` requires the opposite", if *.is_static { "statically" } else { "dynamically" })]
     Linkage {
         /// The program.
         program: Spelled,
@@ -126,7 +126,7 @@ pub enum Error {
         setting: String,
     },
     /// A path that JSON can't hold.
-    #[error("`{0}` is not UTF-8, so no image can name it as its program")]
+    #[error("`{0}` is not UTF-8, so the image's config cannot contain it")]
     NotText(ImagePath),
 }
 
@@ -168,23 +168,23 @@ impl Error {
             Self::Registry(error) => error.hint(),
             Self::Store(error) => error.hint(),
             Self::Transfer(error) => error.hint(),
-            Self::Changed => Some("build again when all of it is finished".into()),
-            Self::NoClient(_) => Some("give the build a client, `Settings::client`".into()),
+            Self::Changed => Some("build again once nothing writes to them".into()),
+            Self::NoClient(_) => Some("set `Settings::client`".into()),
             Self::Io(error) => error.hint(),
             Self::NoRoot(_) => Some("name a directory with an unpacked root file system in it".into()),
-            Self::Platforms { .. } => Some("let the script name an interpreter of one platform".into()),
+            Self::Platforms { .. } => Some("use a script and an interpreter for the same platform".into()),
             Self::Platform { .. } => Some(
-                "the platform is read from the program; leave `--platform` out, or name the right program"
+                "the platform is read from the program: omit `--platform`, or name another program"
                     .into(),
             ),
             Self::Machine { .. } => None,
-            Self::Users { .. } => Some("say who runs the program: `--user UID[:GID]`".into()),
+            Self::Users { .. } => Some("set the user: `--user UID[:GID]`".into()),
             Self::Itself { .. } => {
                 Some("write the image elsewhere with `--output`, or include less than that directory".into())
             }
             Self::Linkage { is_static, setting, .. } => {
                 let wanted = if *is_static { "dynamically" } else { "statically" };
-                Some(format!("{setting} links it {wanted}; `--linkage auto` takes both"))
+                Some(format!("{setting} links it {wanted}; `--linkage auto` allows both"))
             }
             Self::NotText(_) => Some("give it another path with `PROGRAM:/app/NAME`".into()),
         }
@@ -209,13 +209,13 @@ fn problems_hint(problems: &[Problem]) -> String {
     if is_mixed {
         "build the program and its libraries against one C library, or link it statically"
     } else if old_libc {
-        "the glibc here is older than the one that it was linked against: build it here or on an older system, or \
-         link it statically"
+        "the glibc here is older than the one that the program was linked against: build it here or on an older \
+         system, or link it statically"
     } else if is_version {
-        "the library here is another release than the one that it was linked against: install that one, or build the \
-         program again"
+        "the library here is another release than the one that the program was linked against: install that one, or \
+         rebuild the program"
     } else {
-        "the libraries here are not those that it was linked against: install those, or build the program again"
+        "the libraries here are not those that the program was linked against: install those, or rebuild it"
     }
     .into()
 }

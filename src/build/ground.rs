@@ -131,8 +131,8 @@ impl<'a> Ground<'a> {
             (None, None) => Ok(ImagePath::root()),
             (None, Some(text)) => text.parse().map_err(|_| {
                 self.unfit(
-                    format!("its working directory `{text}` is no path"),
-                    "say another: `--working-dir PATH`",
+                    format!("its working directory `{text}` is not an absolute path"),
+                    "set another: `--working-dir PATH`",
                 )
             }),
         }
@@ -174,8 +174,8 @@ impl<'a> Ground<'a> {
         let owner = uid.zip(gid).map(|(uid, gid)| Owner { uid, gid });
         owner.ok_or_else(|| {
             self.unfit(
-                format!("it runs as `{text}`, which its `/etc/passwd` and `/etc/group` do not know"),
-                "say who runs it by number: `--user UID[:GID]`",
+                format!("its user `{text}` is not in its `/etc/passwd` and `/etc/group`"),
+                "set the user by number: `--user UID[:GID]`",
             )
         })
     }
@@ -191,7 +191,7 @@ pub(super) fn unknown_user(user: Owner, tree: &BaseTree) -> Result<Option<Note>,
     let is_known = lines(tree, "/etc/passwd")?.iter().any(|line| line.get(2) == Some(&uid));
     Ok((!is_known && user.gid != 0).then(|| {
         Note::Hint(format!(
-            "the base's `/etc/passwd` does not know the user {uid}: Kubernetes runs it with the group 0 unless the pod says \
+            "the base's `/etc/passwd` has no user {uid}: Kubernetes runs it with group 0 unless the pod sets \
              `runAsGroup: {}`, as `coracle manifests` does",
             user.gid
         ))

@@ -19,7 +19,7 @@ pub(super) fn note(hints: &[Hint]) -> Option<Note> {
         lines.push(format!("  and {} more", hints.len() - LISTED));
     }
     Some(Note::Hint(format!(
-        "not in the image, and only the program knows whether it misses it:\n{}",
+        "not in the image; add what the program uses:\n{}",
         lines.join("\n")
     )))
 }

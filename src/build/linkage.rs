@@ -149,8 +149,8 @@ fn to_static(linked: &[Linked<'_>], platform: &Platform, size: u64) -> fs::Resul
         };
         let setting = first.setting(platform);
         format!(
-            "{needs} nothing but the C library, {share} % of the image; {setting} makes it one file, `--linkage dynamic` ends \
-             this hint"
+            "{needs} nothing but the C library, {share} % of the image; {setting} makes it one file, `--linkage dynamic` \
+             disables this hint"
         )
     }))
 }
@@ -188,7 +188,7 @@ fn to_dynamic(linked: &[Linked<'_>], platform: &Platform) -> Option<String> {
     let dynamic = linked.iter().find(is_glibc)?;
     let alone = linked.iter().find(|linked| linked.is_static && linked.toolchain == Some(Toolchain::Rust))?;
     Some(format!(
-        "`{}` has a C library inside, and the image has one for `{}`; {} makes it use that",
+        "`{}` contains a C library, but the image has one for `{}` as well; {} makes it use that one",
         alone.name(),
         dynamic.name(),
         alone.setting(platform)

@@ -40,7 +40,7 @@ pub enum Growth {
 
 /// A text that is no growth.
 #[derive(Debug, thiserror::Error)]
-#[error("`{}` says neither percent nor bytes", crate::path::printable(.0.as_bytes()))]
+#[error("`{}` is neither a percentage nor a size with a unit", crate::path::printable(.0.as_bytes()))]
 pub struct ParseGrowthError(String);
 
 impl ParseGrowthError {
@@ -111,7 +111,7 @@ mod tests {
         }
         for text in ["", "5", "%", "-1%", "5 %", "5%%", "kB", "five%"] {
             let error = text.parse::<Growth>().unwrap_err();
-            assert_eq!(error.to_string(), format!("`{text}` says neither percent nor bytes"));
+            assert_eq!(error.to_string(), format!("`{text}` is neither a percentage nor a size with a unit"));
         }
         assert_eq!(Growth::Percent(u64::MAX).limit(u64::MAX), u64::MAX);
     }

@@ -163,7 +163,7 @@ fn settings<'a>(
     match value.get_ref() {
         DeValue::Table(table) => Spanned::new(value.span(), table.clone()),
         _ => {
-            let message = format!("`{path}` is no table");
+            let message = format!("`{path}` is not a table");
             wrong.push(misplaced::Slip { span: value.span(), message, hint: None });
             nothing()
         }

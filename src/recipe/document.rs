@@ -129,7 +129,7 @@ impl<'a> Document<'a> {
             (format!("; did you mean `{near}` below {image}?"), None)
         } else {
             let keys: Vec<String> = known.iter().map(|key| format!("`{key}`")).collect();
-            (String::new(), Some(format!("{table} knows {}", keys.join(", "))))
+            (String::new(), Some(format!("keys of {table}: {}", keys.join(", "))))
         };
         let key = crate::path::printable(key.as_bytes());
         self.note(span, format!("unknown key `{key}` in {table}{advice}"), hint);

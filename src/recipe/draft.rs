@@ -45,7 +45,7 @@ pub(super) fn finish(document: Option<&Document<'_>>, flags: &Overrides) -> Resu
     let folder = document.map_or_else(|| PathBuf::from("."), Document::folder);
     let mut check = Check { document, problems: Vec::new() };
     if let Some(version) = file.version.as_ref().filter(|version| *version.get_ref() != 1) {
-        let message = format!("version {} of the recipe is not known", version.get_ref());
+        let message = format!("recipe version {} is not supported", version.get_ref());
         check.problem(&Origin::File(version.span()), message, Some("the only version is 1".into()));
     }
     let (allow, allow_words) = check.allow(file, flags);
@@ -117,15 +117,15 @@ pub(super) fn finish(document: Option<&Document<'_>>, flags: &Overrides) -> Resu
             check.problem(
                 &Origin::File(variable.0.name.span()),
                 message,
-                Some("take one of them out".into()),
+                Some("remove one of them".into()),
             );
         }
     }
     if recipe.labels.contains_key(crate::contract::LABEL) {
-        let message = format!("`{}` is written by Coracle itself", crate::contract::LABEL);
+        let message = format!("`{}` is a reserved label, which Coracle writes", crate::contract::LABEL);
         let in_file = file.image.0.labels.get(crate::contract::LABEL);
         let origin = in_file.map_or(Origin::Flag("--label"), |label| Origin::File(label.span()));
-        check.problem(&origin, message, Some("leave the label out".into()));
+        check.problem(&origin, message, Some("remove the label".into()));
     }
     check.anything_to_publish(file, flags, &recipe.config);
     check.finish()?;
@@ -201,7 +201,7 @@ impl Check<'_> {
                 self.problem(&word.origin, "a name is empty".into(), None);
             } else if flag == "--env" && name_word.value.contains('=') {
                 let message = format!(
-                    "`{}` is not the name of a variable: it holds `=`",
+                    "`{}` is not a variable name: it contains `=`",
                     printable(name_word.value.as_bytes())
                 );
                 self.problem(&word.origin, message, None);
@@ -215,7 +215,7 @@ impl Check<'_> {
     /// A program can't be given a NUL byte: its arguments and variables end there.
     fn without_nul(&mut self, what: &str, word: &Word) -> Option<String> {
         if word.value.contains('\0') {
-            self.problem(&word.origin, format!("{what} holds a NUL byte"), None);
+            self.problem(&word.origin, format!("{what} contains a NUL byte"), None);
             return None;
         }
         Some(word.value.clone())

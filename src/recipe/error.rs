@@ -12,7 +12,7 @@ pub enum Error {
     #[error(transparent)]
     Read(#[from] fs::Error),
     /// The file is too large to be a recipe.
-    #[error("`{}` is larger than {limit} bytes, so it is no recipe", .path.display())]
+    #[error("`{}` is larger than {limit} bytes, which is too large for a recipe", .path.display())]
     TooLarge {
         /// The file.
         path: PathBuf,
@@ -71,7 +71,7 @@ impl Error {
                 Some(format!("name the file in it, such as `{}`", super::FILE_NAME))
             }
             Self::Read(error) => error.hint(),
-            Self::TooLarge { .. } => Some("check which file is meant".into()),
+            Self::TooLarge { .. } => Some("check which file is named".into()),
             Self::Illegal(problems) => {
                 let mut hints: Vec<&str> = Vec::new();
                 for hint in problems.iter().filter_map(|problem| problem.hint.as_deref()) {

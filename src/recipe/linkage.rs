@@ -22,7 +22,7 @@ pub struct ParseLinkageError(String);
 impl ParseLinkageError {
     /// The next step.
     pub fn hint(&self) -> String {
-        "`static` and `dynamic` refuse programs that are linked otherwise, `auto` takes both".into()
+        "`static` and `dynamic` reject programs that are linked otherwise, `auto` allows both".into()
     }
 }
 

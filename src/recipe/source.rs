@@ -93,7 +93,7 @@ fn moved_value(value: Spanned<DeValue<'_>>, by: usize) -> Spanned<DeValue<'_>> {
 fn not_text(path: &Path, bytes: &[u8], good: usize) -> Error {
     let text: String = bytes.utf8_chunks().map(|chunk| chunk.valid()).take(1).collect();
     let place = Some(place(path, &text, &(good..good)));
-    let message = format!("`{}` is not UTF-8, so it is no TOML", path.display());
+    let message = format!("`{}` is not UTF-8, which TOML requires", path.display());
     Error::Illegal(vec![Problem { message, hint: None, place }])
 }
 

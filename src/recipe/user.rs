@@ -13,9 +13,9 @@ const LARGEST: u32 = i32::MAX.unsigned_abs();
 pub(super) enum ParseUserError {
     #[error("the user `{}` is not numeric", crate::path::printable(.0.as_bytes()))]
     Name(String),
-    #[error("`{}` is not a {what} number: it must be a number from 0 to {LARGEST}", crate::path::printable(.text.as_bytes()))]
+    #[error("`{}` is not a {what} ID: it must be a number from 0 to {LARGEST}", crate::path::printable(.text.as_bytes()))]
     Number { what: &'static str, text: String },
-    #[error("the group is said twice, by `user` and by `group`")]
+    #[error("the group is given twice, in `user` and in `group`")]
     Twice,
 }
 

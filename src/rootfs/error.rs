@@ -9,16 +9,16 @@ use crate::{closure, elf, fs, runtime};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Two sources want one path.
-    #[error("{}", lines(.0, "two different things would stand at the same path of the image"))]
+    #[error("{}", lines(.0, "different contents are planned for the same path of the image"))]
     Conflicts(Vec<Conflict>),
     /// Paths of this machine would become part of the image.
-    #[error("{}", lines(.0, "the image would hold paths that exist on this machine alone"))]
+    #[error("{}", lines(.0, "the image would depend on paths that exist only on this machine"))]
     Private(Vec<PrivatePath>),
     /// What can't be included.
-    #[error("{}", lines(.0, "cannot include everything that was asked for"))]
+    #[error("{}", lines(.0, "cannot include some files"))]
     Includes(Vec<IncludeProblem>),
     /// A program can't stand where it was sent.
-    #[error("cannot place `{program}` at `{to}`: it finds libraries {up} {} above its own", if *.up == 1 { "directory" } else { "directories" })]
+    #[error("cannot place `{program}` at `{to}`: it searches for libraries {up} {} above its own", if *.up == 1 { "directory" } else { "directories" })]
     Placement {
         /// The program.
         program: Spelled,
@@ -36,7 +36,7 @@ pub enum Error {
         source: elf::Error,
     },
     /// The loader would find something else inside the image.
-    #[error("inside the image the loader would not find what it finds here:\n  {0}")]
+    #[error("inside the image, the loader would map other files than here:\n  {0}")]
     NotFixed(String),
     /// The program would not start inside the image.
     #[error("inside the image `{program}` would not start")]
@@ -86,7 +86,7 @@ pub enum IncludeProblem {
     #[error("{}: there is no such file or directory", .0.display())]
     Missing(PathBuf),
     /// A link that leads out of the included directory.
-    #[error("{link}: it is a link to {target}, which leaves the included directory")]
+    #[error("{link}: it is a link to {target}, which is outside the included directory")]
     Leaves {
         /// The link.
         link: ImagePath,
@@ -102,7 +102,7 @@ pub enum IncludeProblem {
         kind: &'static str,
     },
     /// The path in the image ends in a slash, or is the root, but the source is a file without a name for it.
-    #[error("{}: it is a file, and `{to}` leaves it no name", .from.display())]
+    #[error("{}: it is a file, but `{to}` has no file name for it", .from.display())]
     NoName {
         /// The source.
         from: PathBuf,
@@ -115,16 +115,16 @@ pub enum IncludeProblem {
 fn includes_hint(problems: &[IncludeProblem]) -> String {
     let hint = |problem: &IncludeProblem| match problem {
         IncludeProblem::Missing(_) => {
-            "check the spelling: paths in flags start at the working directory, those of a recipe at the recipe"
+            "check the path: flags are relative to the working directory, a recipe's keys to the recipe"
         }
         IncludeProblem::Leaves { target, .. } if target.as_bytes().starts_with(b"/") => {
-            "make the link relative: its whole path means something else in the image"
+            "make the link relative: an absolute target is another path in the image"
         }
-        IncludeProblem::Leaves { .. } => "include a directory that holds both the link and what it leads to",
+        IncludeProblem::Leaves { .. } => "include a directory that contains both the link and its target",
         IncludeProblem::Special { .. } => {
-            "leave it out of the directory: an image holds files, directories and links"
+            "remove it from the directory: an image holds files, directories and links"
         }
-        IncludeProblem::NoName { .. } => "write a whole path in the image, such as `/srv/NAME`",
+        IncludeProblem::NoName { .. } => "write the full path in the image, such as `/srv/NAME`",
     };
     let mut hints: Vec<&str> = Vec::new();
     for hint in problems.iter().map(hint) {
@@ -143,7 +143,7 @@ impl Error {
     /// The next step.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Conflicts(_) => "send one of them elsewhere with `FROM:TO`, or leave it out".into(),
+            Self::Conflicts(_) => "place one of them elsewhere with `FROM:TO`, or leave it out".into(),
             Self::Private(_) => {
                 "link with an RPATH that starts with `$ORIGIN`, or install the library in a system directory\n\
                  to accept it on purpose, write `\"/the/directory\" = \"the reason\"` below `[allow]` in a recipe, \
@@ -151,12 +151,12 @@ impl Error {
                     .into()
             }
             Self::Includes(problems) => includes_hint(problems),
-            Self::Placement { .. } => "send it to a deeper path, or leave `:TO` out: it goes below `/app`".into(),
+            Self::Placement { .. } => "choose a deeper path, or omit `:TO`: the default is below `/app`".into(),
             Self::Runtime(error) => return error.hint(),
             Self::Closure(error) => return error.hint(),
             Self::Strip { .. } => "build without `--strip`".into(),
             Self::NotFixed(_) | Self::NotStarting { .. } => {
-                "an include or the base may hide a library or a link; see which with `--dry-run`".into()
+                "an include or the base image may hide a library or a link: list all files with `--dry-run`".into()
             }
             Self::Io(error) => return error.hint(),
         })

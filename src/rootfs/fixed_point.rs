@@ -74,11 +74,11 @@ fn compare(closure: &Closure, inside: &Closure, path: &ImagePath) -> Result<(), 
     let (here, there) = (files(closure), files(inside));
     for ((here, ours), (there, theirs)) in here.iter().zip(&there) {
         if !ours.same_bytes(theirs)? {
-            return Err(Error::NotFixed(format!("{there} in place of {here}, for {path}")));
+            return Err(Error::NotFixed(format!("{there} instead of {here}, for {path}")));
         }
     }
     if here.len() != there.len() {
-        return Err(Error::NotFixed(format!("{} files in place of {}, for {path}", there.len(), here.len())));
+        return Err(Error::NotFixed(format!("{} files instead of {}, for {path}", there.len(), here.len())));
     }
     Ok(())
 }

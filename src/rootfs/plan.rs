@@ -127,7 +127,7 @@ fn replacing(paths: &BTreeSet<ImagePath>) -> Option<Note> {
     };
     (!paths.is_empty()).then(|| {
         Note::Warning(format!(
-            "the base has other files at these paths, which are replaced: {}{more}; its own programs may need those",
+            "files of the base image are replaced: {}{more}; programs of the base may need the originals",
             named.join(", ")
         ))
     })

@@ -106,8 +106,8 @@ impl<'a> Planner<'a> {
             let (name, by) = (Spelled::new(missing.name.as_slice()), map.chain(missing.by).next());
             let by = by.map(ToString::to_string).unwrap_or_default();
             let note = Note::Warning(format!(
-                "`{name}`, needed by `{by}`, is there only as a variant for newer CPUs; on older ones the program does \
-                 not start"
+                "`{name}`, needed by `{by}`, exists only as a variant for newer CPUs; on older ones the program does not \
+                 start"
             ));
             if !self.notes.contains(&note) {
                 self.notes.push(note);

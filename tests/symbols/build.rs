@@ -74,7 +74,7 @@ fn a_build_names_all_that_keeps_a_program_from_starting() {
                 "`{library}` has no versions at all, so the loader stops where `{main}` uses `a` (version `V1`)"
             ),
             format!(
-                "cannot find the symbol `b` (version `V2`), needed by `{main}`; it stops when it calls it"
+                "cannot find the symbol `b` (version `V2`), needed by `{main}`; a call to it ends the program"
             ),
         ]
     );

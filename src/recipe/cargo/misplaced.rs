@@ -30,7 +30,7 @@ const SLIPS: [(&str, &str); 8] = [
 pub(super) fn keys(tree: &Spanned<DeTable<'_>>, right: &str) -> Vec<Slip> {
     let slip = |wrong: &str| {
         let value = at(tree, wrong).filter(|value| value.get_ref().is_table())?;
-        let message = format!("nobody reads `[{wrong}]`; the settings belong below `[{right}]`");
+        let message = format!("nothing reads `[{wrong}]`: settings belong below `[{right}]`");
         Some(Slip { span: value.span(), message, hint: None })
     };
     SLIPS.into_iter().filter(|(_, belongs)| *belongs == right).filter_map(|(wrong, _)| slip(wrong)).collect()

@@ -179,7 +179,7 @@ to = "/srv"
     14 | form = "assets"
        | ^^^^
 
-  nobody reads `[package.coracle]`; the settings belong below `[package.metadata.coracle]`
+  nothing reads `[package.coracle]`: settings belong below `[package.metadata.coracle]`
       --> FOLDER/shop/Cargo.toml:17:1
     17 | [package.coracle]
        | ^^^^^^^^^^^^^^^^^
@@ -196,12 +196,12 @@ fn settings_that_nobody_reads_are_told_once() {
         str![[r#"
 2 problems in the recipe
 
-  nobody reads `[workspace.coracle]`; the settings belong below `[workspace.metadata.coracle]`
+  nothing reads `[workspace.coracle]`: settings belong below `[workspace.metadata.coracle]`
      --> FOLDER/shop/Cargo.toml:4:12
     4 | [workspace.coracle.image]
       |            ^^^^^^^
 
-  nobody reads `[metadata.coracle]`; the settings belong below `[package.metadata.coracle]`
+  nothing reads `[metadata.coracle]`: settings belong below `[package.metadata.coracle]`
      --> FOLDER/shop/Cargo.toml:7:1
     7 | [metadata.coracle]
       | ^^^^^^^^^^^^^^^^^^
@@ -212,7 +212,7 @@ fn settings_that_nobody_reads_are_told_once() {
     snapbox::assert_data_eq!(
         recipe(workspace, "[package]\nname = \"shop\"\n").unwrap_err(),
         str![[r#"
-nobody reads `[workspace.coracle]`; the settings belong below `[workspace.metadata.coracle]`
+nothing reads `[workspace.coracle]`: settings belong below `[workspace.metadata.coracle]`
    --> FOLDER/Cargo.toml:5:1
   5 | [workspace.coracle]
     | ^^^^^^^^^^^^^^^^^^^
@@ -227,7 +227,7 @@ fn what_is_no_table_is_told() {
     snapbox::assert_data_eq!(
         recipe("", package).unwrap_err(),
         str![[r#"
-`package.metadata.coracle` is no table
+`package.metadata.coracle` is not a table
    --> FOLDER/shop/Cargo.toml:3:20
   3 | metadata.coracle = "shop"
     |                    ^^^^^^

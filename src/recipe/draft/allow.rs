@@ -27,7 +27,7 @@ impl Check<'_> {
         let (mut paths, mut words) = (BTreeMap::new(), BTreeMap::new());
         for (what, Word { value: why, origin }) in of_file.chain(of_flags) {
             let is_word = WORDS.iter().any(|kind| what.starts_with(kind));
-            let hint = |_: &ParsePathError| Some("write a whole path in front of the reason".into());
+            let hint = |_: &ParsePathError| Some("write an absolute path before the reason".into());
             let path =
                 if is_word { None } else { self.legal(ImagePath::parse(what.as_bytes()), &origin, hint) };
             if path.is_none() && !is_word {
@@ -35,12 +35,12 @@ impl Check<'_> {
             }
             if is_word && what.ends_with(':') {
                 let what = printable(what.as_bytes());
-                let hint = format!("write a name behind it: `{what}NAME`");
-                self.problem(&origin, format!("`{what}` is allowed, and names nothing"), Some(hint));
+                let hint = format!("write `{what}NAME`");
+                self.problem(&origin, format!("`{what}` is not a complete entry of `[allow]`: the name is missing"), Some(hint));
                 continue;
             }
             if why.trim().is_empty() {
-                let message = format!("nothing says why `{}` is allowed", printable(what.as_bytes()));
+                let message = format!("no reason is given for allowing `{}`", printable(what.as_bytes()));
                 let hint = match origin {
                     Origin::Flag(_) => "write it as `--allow PATH=REASON`",
                     Origin::File(_) => "write the reason as its value",

@@ -47,7 +47,7 @@ impl Check<'_> {
         match self.image(&word)? {
             Place::Engine(named) => {
                 let message =
-                    format!("`{named}` can't be compared with: it has to be in a layout or at a registry");
+                    format!("cannot compare with `{named}`: it must be in an image layout or at a registry");
                 let hint = format!("copy it here first: `coracle copy {named} oci:DIR`, then name `oci:DIR`");
                 self.problem(&word.origin, message, Some(hint));
                 None

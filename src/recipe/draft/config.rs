@@ -70,10 +70,10 @@ impl Check<'_> {
         let origin = Origin::File(table.mount.span());
         let path = self.mount_path(&table.mount)?;
         if table.templates.is_empty() {
-            let hint = "name them: `templates = [\"config/app.toml.j2\"]`";
+            let hint = "list them: `templates = [\"config/app.toml.j2\"]`";
             self.problem(
                 &origin,
-                format!("nothing says which files are mounted at `{path}`"),
+                format!("no file is listed for the mount `{path}`"),
                 Some(hint.into()),
             );
         }
@@ -103,7 +103,7 @@ impl Check<'_> {
         if let Some(list) = &said.delimiters {
             let origin = Origin::File(list.span());
             if verbatim {
-                self.problem(&origin, "a file that is taken as it is has no delimiters".into(), None);
+                self.problem(&origin, "`delimiters` has no effect with `verbatim = true`".into(), None);
             }
             file.delimiters = Some(self.delimiters(list.get_ref(), &origin)?);
         }
@@ -114,7 +114,7 @@ impl Check<'_> {
     fn delimiters(&mut self, words: &[String], origin: &Origin) -> Option<Delimiters> {
         let [variable, variable_end, block, block_end, comment, comment_end] = words else {
             let hint = "write six: `[\"<<\", \">>\", \"<%\", \"%>\", \"<#\", \"#>\"]`";
-            self.problem(origin, format!("{} words are no delimiters", words.len()), Some(hint.into()));
+            self.problem(origin, format!("`delimiters` has {} elements instead of 6", words.len()), Some(hint.into()));
             return None;
         };
         let pair = |start: &String, end: &String| (start.clone(), end.clone());
@@ -142,9 +142,9 @@ impl Check<'_> {
                 let known: Vec<String> = file.environments.keys().map(|name| format!("`{name}`")).collect();
                 let hint = match known.as_slice() {
                     [] => {
-                        "the recipe has none: write `[environments.NAME]` with `values = [\"FILE\"]`".into()
+                        "the recipe has no environments: write `[environments.NAME]` with `values = [\"FILE\"]`".into()
                     }
-                    known => format!("there are {}", known.join(", ")),
+                    known => format!("the recipe has {}", known.join(", ")),
                 };
                 let message = format!("there is no environment `{}`", printable(name.as_bytes()));
                 self.problem(&Origin::Flag("--environment"), message, Some(hint));
@@ -157,7 +157,7 @@ impl Check<'_> {
     fn folder(&mut self, text: &OsStr, found: &mut Configuration) -> fs::Result<()> {
         let origin = Origin::Flag("--config");
         let Some((mount, folder)) = text.to_str().and_then(|text| text.split_once('=')) else {
-            let message = format!("`{}` has no folder", text.display());
+            let message = format!("`{}` is not of the form `MOUNT=FOLDER`", text.display());
             self.problem(&origin, message, Some("write it as `--config /etc/app=config/`".into()));
             return Ok(());
         };
@@ -167,8 +167,8 @@ impl Check<'_> {
         let config::Folder { files, values, schema } = config::folder(Path::new(folder))?;
         if files.is_empty() {
             let message =
-                format!("no file of `{}` would be mounted at `{path}`", printable(folder.as_bytes()));
-            self.problem(&origin, message, Some("name the folder that has the files".into()));
+                format!("`{}` has no file to mount at `{path}`", printable(folder.as_bytes()));
+            self.problem(&origin, message, Some("name the directory that has the files".into()));
         }
         found.values.extend(values.into_iter().map(Source::File));
         found.schema = schema.or(found.schema.take());
@@ -183,7 +183,7 @@ impl Check<'_> {
         let path = self.legal(ImagePath::parse(mount.as_bytes()), &origin, |_| None)?;
         let keys: Vec<String> = keys.split(',').filter(|key| !key.is_empty()).map(str::to_owned).collect();
         if keys.is_empty() {
-            let message = format!("`{}` names no key", printable(text.as_bytes()));
+            let message = format!("`{}` is not of the form `MOUNT=KEY[,KEY]`", printable(text.as_bytes()));
             self.problem(
                 &origin,
                 message,

@@ -24,8 +24,8 @@ impl Check<'_> {
             }
             match taken {
                 Some(other) => {
-                    let message = format!("`{place}` is the same place as `{other}`");
-                    self.problem(&word.origin, message, Some("give each destination its own place".into()));
+                    let message = format!("`{place}` is the same destination as `{other}`");
+                    self.problem(&word.origin, message, Some("give each `--output` its own destination".into()));
                 }
                 None => found.push(place),
             }
@@ -40,7 +40,7 @@ impl Check<'_> {
                 self.document.map_or_else(|| "image".into(), |document| document.header(&(0..0), "image"));
             self.problem(
                 &Origin::Flag("--push"),
-                "the image has no name, so nothing says where to send it".into(),
+                "the image has no name, so its registry is unknown".into(),
                 Some(format!("name it: `--tag REGISTRY/NAME:TAG`, or `name` below `[{table}]`")),
             );
         }
@@ -60,7 +60,7 @@ impl Check<'_> {
         let mut place = self.legal(Place::target(&word.value), &word.origin, hint)?;
         let plain = match &mut place {
             Place::Local(destination) if destination.kind != Kind::Layout => {
-                let message = format!("`{destination}` can't hold an artifact");
+                let message = format!("`{destination}` cannot hold an artifact");
                 self.problem(&word.origin, message, Some("write a layout: `oci:DIR`".into()));
                 return Some(place);
             }
@@ -73,7 +73,7 @@ impl Check<'_> {
             }
             Place::Remote(named) => format!("docker://{}", named.reference.name()),
             Place::Engine(named) => {
-                let message = format!("`{named}` can't hold an artifact");
+                let message = format!("`{named}` cannot hold an artifact");
                 let hint = "write a layout, `oci:DIR`, or a repository, `docker://NAME`";
                 self.problem(&word.origin, message, Some(hint.into()));
                 return Some(place);
@@ -81,7 +81,7 @@ impl Check<'_> {
         };
         if plain != word.value {
             let message =
-                format!("`{}`: a contract has no tag, it is found by the digest of its image", word.value);
+                format!("`{}`: a contract is stored without a tag, and found by its image's digest", word.value);
             self.problem(&word.origin, message, Some(format!("write `{plain}`")));
         }
         Some(place)
@@ -100,7 +100,7 @@ impl Check<'_> {
             &word.origin,
             "there is no contract to publish: the image has no configuration".into(),
             Some(
-                "name it, as in `--config /etc/app=config/` or with `[[config]]`, or publish no contract"
+                "declare it with `--config /etc/app=config/` or `[[config]]`, or do not publish a contract"
                     .into(),
             ),
         );

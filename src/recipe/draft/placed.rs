@@ -27,7 +27,7 @@ impl Check<'_> {
             if to.is_none()
                 && let Some(hint) = half_placed(&from)?
             {
-                let message = format!("`{}` is no file, and has no place in the image", from.display());
+                let message = format!("`{}` is not a file, and its TO is not absolute", from.display());
                 self.problem(&Origin::Flag("PROGRAM"), message, Some(hint));
                 continue;
             }
@@ -57,7 +57,7 @@ impl Check<'_> {
         }
         let path = self.legal(ImagePath::parse(&to), &origin, |_| None)?;
         if path.name().is_none() {
-            self.problem(&origin, "a program can't be the root directory".into(), None);
+            self.problem(&origin, "a program cannot replace the root directory".into(), None);
             return None;
         }
         Some(Program { from, to: Some(path) })
@@ -88,7 +88,7 @@ impl Check<'_> {
     fn include(&mut self, Word { value: Placed { from, to }, origin }: Word<Placed>) -> Option<Include> {
         self.from(&from, &origin)?;
         let Some(to) = to else {
-            let message = format!("`{}` has no place in the image", from.display());
+            let message = format!("`{}` has no path in the image", from.display());
             let hint = "write it as `FROM:TO` with an absolute TO, such as `assets/:/srv/assets`";
             self.problem(&origin, message, Some(hint.into()));
             return None;

@@ -9,7 +9,7 @@ use crate::fs;
 use crate::platform::{ParsePlatformError, Platform};
 
 /// Why there is one kind of root.
-const ONE_KIND: &str = "a root holds the programs too, a sysroot only the libraries: name one kind";
+const ONE_KIND: &str = "a root has the programs too, a sysroot only loader and libraries: use one of both";
 
 impl Check<'_> {
     /// The flags' roots, or the file's when there are none.
@@ -42,7 +42,7 @@ impl Check<'_> {
             roots.push(Root { kind, platform, directory: from_folder(folder, directory)? });
         }
         if !flags.roots.is_empty() && !flags.sysroots.is_empty() {
-            let message = "it can't go together with `--root`";
+            let message = "it cannot be combined with `--root`";
             self.problem(&Origin::Flag("--sysroot"), message.into(), Some(ONE_KIND.into()));
         }
         Ok(roots)
@@ -59,7 +59,7 @@ impl Check<'_> {
                 (Some(root), None) => (RootKind::Whole, root),
                 (None, Some(sysroot)) => (RootKind::Libraries, sysroot),
                 (Some(_), Some(sysroot)) => {
-                    let message = "`sysroot` can't go together with `root`".to_owned();
+                    let message = "`sysroot` cannot be combined with `root`".to_owned();
                     self.problem(&Origin::File(sysroot.span()), message, Some(ONE_KIND.into()));
                     continue;
                 }
@@ -68,8 +68,8 @@ impl Check<'_> {
                     continue;
                 }
                 (None, None) => {
-                    let message = "nothing is said of this platform".to_owned();
-                    let hint = "write `sysroot = \"DIR\"` or `root = \"DIR\"`, or leave the table out";
+                    let message = "this platform has neither `root` nor `sysroot`".to_owned();
+                    let hint = "write `sysroot = \"DIR\"` or `root = \"DIR\"`, or remove the table";
                     self.problem(&origin, message, Some(hint.into()));
                     continue;
                 }

@@ -103,8 +103,8 @@ impl Check<'_> {
                 Some(word) if flags.plugins.is_empty() => Origin::File(word.span()),
                 _ => Origin::Flag("--plugins"),
             };
-            let message = format!("`{}` is no family of plugins", shown(unknown));
-            self.problem(&origin, message, Some(format!("known are {}", known.join(", "))));
+            let message = format!("`{}` is not a known plugin family", shown(unknown));
+            self.problem(&origin, message, Some(format!("known families: {}", known.join(", "))));
         }
         Some(names)
     }
@@ -128,7 +128,7 @@ impl Check<'_> {
             let value = &word.value;
             let is_text = !value.is_empty() && !value.contains(|c: char| c.is_control() || c.is_whitespace());
             if !is_text || !is_legal(value) {
-                self.problem(&word.origin, format!("`{}` is no name of such a thing", shown(value)), None);
+                self.problem(&word.origin, format!("`{}` is not a valid name", shown(value)), None);
             } else if !names.contains(value) {
                 names.push(value.clone());
             }

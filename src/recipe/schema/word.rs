@@ -24,7 +24,7 @@ pub(in crate::recipe) struct Choice(pub(in crate::recipe) String);
 impl<'de> Deserialize<'de> for Choice {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(serde::Deserialize)]
-        #[serde(untagged, expecting = "expected `true`, `false` or a word")]
+        #[serde(untagged, expecting = "expected `true`, `false` or a string")]
         enum Either {
             Flag(bool),
             Word(String),

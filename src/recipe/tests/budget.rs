@@ -34,10 +34,10 @@ fn flags_go_on_top_of_each_alone() {
 fn what_is_no_budget() {
     assert_eq!(
         refused("[budget]\nimage = \"5 MB\"\ngrowth = 5\nsize = \"1MB\""),
-        ["`5 MB` is no size", "`5` says neither percent nor bytes", "unknown key `size` in `[budget]`"]
+        ["`5 MB` is no size", "`5` is neither a percentage nor a size with a unit", "unknown key `size` in `[budget]`"]
     );
     for (previous, message) in [
-        ("containers-storage:x", "`--previous`: `containers-storage:x:latest` can't be compared with"),
+        ("containers-storage:x", "`--previous`: cannot compare with `containers-storage:x:latest`"),
         ("oci:", "`--previous`: `oci:` names no place of an image"),
     ] {
         let flags = Overrides { previous: Some(previous.into()), ..Overrides::default() };

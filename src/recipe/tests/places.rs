@@ -24,7 +24,7 @@ fn broken_toml_shows_the_place() {
         assert!(problems[0].message.starts_with("`coracle.toml` is not TOML: "));
     }
     let error = parse(Path::new("x"), b"a = 1\nb = \"\xff\"", &Overrides::default()).unwrap_err().to_string();
-    assert_eq!(error, "`x` is not UTF-8, so it is no TOML\n   --> x:2:6\n  2 | b = \"\n    |      ^");
+    assert_eq!(error, "`x` is not UTF-8, which TOML requires\n   --> x:2:6\n  2 | b = \"\n    |      ^");
 }
 
 #[test]

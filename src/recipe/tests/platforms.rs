@@ -31,10 +31,10 @@ fn illegal_roots_of_platforms() {
         (
             "[platform.\"linux/arm64\"]\nsysroot = \"a\"\nroot = \"b\"",
             4,
-            "`sysroot` can't go together with `root`",
+            "`sysroot` cannot be combined with `root`",
         ),
         ("[platform.arm64]\nroot = \"b\"", 3, "`arm64` is not a platform"),
-        ("[platform.\"linux/arm64\"]", 3, "nothing is said of this platform"),
+        ("[platform.\"linux/arm64\"]", 3, "this platform has neither `root` nor `sysroot`"),
         ("[platform.\"linux/arm64\"]\nroot = \"\"", 4, "the path of a directory is empty"),
         ("[platform.\"linux/arm64\"]\nroot = 1", 4, "invalid type: integer `1`, expected a string"),
         ("platform = 1", 3, "invalid type: integer `1`, expected a map"),
