@@ -74,9 +74,9 @@ error: cannot include some files
   /dev/null: it is a character device
 
 hint: make the link relative: an absolute target is another path in the image
-hint: leave it out of the directory: an image holds files, directories and links
-hint: include a directory that holds both the link and what it leads to
-hint: check the spelling: paths in flags start at the working directory, those of a recipe at the recipe
+hint: remove it from the directory: an image holds files, directories and links
+hint: include a directory that contains both the link and its target
+hint: check the path: flags are relative to the working directory, a recipe's keys to the recipe
 
 "#]],
     );

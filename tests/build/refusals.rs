@@ -232,7 +232,7 @@ hint: install it, pass `--sysroot <DIR>` with the loader and libraries of its pl
         str![[r#"
 error: `[FOLDER]/arm` is for linux/arm64, not for linux/amd64
 
-hint: the platform is read from the program; leave `--platform` out, or name the right program
+hint: the platform is read from the program: omit `--platform`, or name another program
 
 "#]],
     );
@@ -351,7 +351,7 @@ error: `coracle.toml` is not TOML: string values must be quoted, expected litera
 error: cannot include some files
   [FOLDER]/assets: there is no such file or directory
 
-hint: check the spelling: paths in flags start at the working directory, those of a recipe at the recipe
+hint: check the path: flags are relative to the working directory, a recipe's keys to the recipe
 
 "#]],
     );

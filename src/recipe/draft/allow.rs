@@ -1,4 +1,4 @@
-//! What is accepted on purpose: `[allow]` and `--allow`.
+//! Accepted scanner findings and private paths: `[allow]` and `--allow`.
 
 use std::collections::BTreeMap;
 
@@ -6,11 +6,11 @@ use super::super::{Overrides, schema};
 use super::{Check, Origin, Word};
 use crate::path::{ImagePath, ParsePathError, printable};
 
-/// Words of an image's config, as findings name them.
+/// Prefixes of the names that findings have in an image's config.
 const WORDS: [&str; 4] = ["env:", "label:", "annotation:", "arg:"];
 
 impl Check<'_> {
-    /// Paths and words, each with its reason.
+    /// Parses the allowed paths and the allowed config values, each with its reason.
     pub(super) fn allow(
         &mut self,
         file: &schema::File,
@@ -19,7 +19,7 @@ impl Check<'_> {
         let of_file = file.allow.iter().map(|(what, why)| {
             (what.clone(), Word { value: why.get_ref().clone(), origin: Origin::File(why.span()) })
         });
-        // A path may have `=` in it, a reason in a hurry as well: the first one divides.
+        // Both path and reason may contain `=`: split at the first one.
         let of_flags = flags.allow.iter().map(|text| {
             let (what, why) = text.split_once('=').unwrap_or((text, ""));
             (what.to_owned(), Word { value: why.to_owned(), origin: Origin::Flag("--allow") })

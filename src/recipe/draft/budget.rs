@@ -1,4 +1,4 @@
-//! How large the image may be: `[budget]` and its flags.
+//! Size limits: `[budget]` and its flags.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -41,7 +41,7 @@ impl Check<'_> {
         })
     }
 
-    /// The image to compare with.
+    /// Parses the location of the previous image.
     fn previous(&mut self, flags: &Overrides) -> Option<Place> {
         let word: Word = one(&None::<Spanned<String>>, &flags.previous, "--previous")?;
         match self.image(&word)? {

@@ -1,4 +1,4 @@
-//! What the program reads from mounted directories: `[[config]]`, `[values]`, `[environments.NAME]` and their flags.
+//! Mounted configuration: `[[config]]`, `[values]`, `[environments.NAME]` and their flags.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -52,7 +52,7 @@ impl Check<'_> {
         Ok(found)
     }
 
-    /// What is wrong with mounts, keys and variables taken together, each at the last table that it is about.
+    /// Reports conflicts between mounts, keys and variables, each at the last table that takes part in it.
     fn together(&mut self, file: &schema::File, flags: &ConfigOverrides, found: &Configuration) {
         let words = super::places::mounts(file, flags);
         for config::Problem { message, hint, about } in config::problems(found) {
@@ -110,7 +110,7 @@ impl Check<'_> {
         Some(file)
     }
 
-    /// Six words: start and end for values, blocks and comments.
+    /// Parses six strings: start and end of variables, blocks and comments.
     fn delimiters(&mut self, words: &[String], origin: &Origin) -> Option<Delimiters> {
         let [variable, variable_end, block, block_end, comment, comment_end] = words else {
             let hint = "write six: `[\"<<\", \">>\", \"<%\", \"%>\", \"<#\", \"#>\"]`";
@@ -125,7 +125,7 @@ impl Check<'_> {
         })
     }
 
-    /// The values of the environment that was named.
+    /// Returns the value files of the environment that `--environment` selects.
     fn environment(
         &mut self,
         file: &schema::File,
@@ -153,7 +153,7 @@ impl Check<'_> {
         }
     }
 
-    /// `MOUNT=FOLDER`: every file in the folder, with the values and the schema that lie there.
+    /// Adds the mount `MOUNT=FOLDER`: every file of the folder, with its value files and its schema.
     fn folder(&mut self, text: &OsStr, found: &mut Configuration) -> fs::Result<()> {
         let origin = Origin::Flag("--config");
         let Some((mount, folder)) = text.to_str().and_then(|text| text.split_once('=')) else {
@@ -176,7 +176,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// `MOUNT=KEY[,KEY]`
+    /// Parses `MOUNT=KEY[,KEY]`.
     fn secret_flag(&mut self, text: &str) -> Option<SecretMount> {
         let origin = Origin::Flag("--secret");
         let (mount, keys) = text.split_once('=').unwrap_or((text, ""));

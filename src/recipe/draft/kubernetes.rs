@@ -1,4 +1,4 @@
-//! How the program runs on Kubernetes: `[kubernetes]`.
+//! Settings of Kubernetes manifests: `[kubernetes]`.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::kubernetes::settings::{
 use crate::path::printable;
 use crate::quantity;
 
-/// What stands for a schedule in a word.
+/// Macros that Kubernetes accepts as a schedule.
 const MACROS: [&str; 7] = ["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"];
 
 impl Check<'_> {
@@ -152,7 +152,7 @@ impl Check<'_> {
         file.iter().map(|(key, value)| (key.clone(), value.get_ref().clone())).collect()
     }
 
-    /// One question for readiness and liveness alike, or one for each.
+    /// Parses one probe for readiness and liveness, or a table for each probe.
     fn probes(&mut self, table: &Spanned<Table<schema::Probes>>) -> Probes {
         let origin = Origin::File(table.span());
         let Table(schema::Probes {
@@ -259,7 +259,7 @@ impl Check<'_> {
     }
 }
 
-/// Five fields of cron, or a word for them; what is in a field is the cluster's to judge.
+/// Whether `text` has five fields of cron, or is a macro. The API server validates the fields.
 fn is_schedule(text: &str) -> bool {
     let is_field = |field: &str| field.chars().all(|c| c.is_ascii_alphanumeric() || "*,-/?".contains(c));
     let fields: Vec<&str> = text.split_ascii_whitespace().collect();

@@ -1,4 +1,4 @@
-//! What else a program finds beside its image: `[[secret]]`, `[[state]]` and `[[variable]]`.
+//! Secrets, state directories and variables: `[[secret]]`, `[[state]]` and `[[variable]]`.
 
 use super::super::schema::{self, Spanned};
 use super::{Check, Origin, Word};
@@ -6,7 +6,7 @@ use crate::config::{SecretMount, State, Variable};
 use crate::path::{ImagePath, printable};
 use crate::quantity;
 
-/// What a variable's name may not hold, so that every version of Kubernetes takes it.
+/// Whether every version of Kubernetes accepts `name` as the name of a variable.
 fn is_name(name: &str) -> bool {
     let is_part = |c: char| c.is_ascii_alphanumeric() || ['_', '-', '.'].contains(&c);
     !name.is_empty() && name.chars().all(is_part) && !name.starts_with(|c: char| c.is_ascii_digit())

@@ -1,4 +1,5 @@
-//! What goes in, and where to: `programs` and `[[include]]`, or `PROGRAM[:TO]` and `--include FROM:TO`.
+//! Programs and includes with their paths in the image: `programs` and `[[include]]`, or `PROGRAM[:TO]` and
+//! `--include FROM:TO`.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use super::{Check, Origin, Word};
 use crate::fs;
 use crate::path::{ImagePath, Spelled, printable};
 
-/// A program or an include: where it is, and where it goes.
+/// A program or an include: source path and raw path in the image.
 struct Placed {
     from: PathBuf,
     to: Option<Vec<u8>>,
@@ -106,7 +107,7 @@ impl Check<'_> {
     }
 }
 
-/// `PROGRAM[:TO]`; a file whose name looks like that is just that file.
+/// Splits `PROGRAM[:TO]`, unless a file with the whole value as its name exists.
 fn split_program(text: &OsStr) -> fs::Result<Placed> {
     let path = Path::new(text);
     let placed = split_placed(&fs::bytes_of(path));
@@ -116,7 +117,7 @@ fn split_program(text: &OsStr) -> fs::Result<Placed> {
     Ok(placed)
 }
 
-/// What somebody meant who wrote `FROM:TO` with a relative TO.
+/// Returns a hint if `path` looks like `FROM:TO` with a relative TO.
 fn half_placed(path: &Path) -> fs::Result<Option<String>> {
     let text = fs::bytes_of(path);
     let Some(colon) = text.iter().rposition(|&byte| byte == b':') else { return Ok(None) };
@@ -127,7 +128,7 @@ fn half_placed(path: &Path) -> fs::Result<Option<String>> {
     Ok(Some(format!("write it with an absolute TO, as in `{}:/{}`", printable(from), printable(to))))
 }
 
-/// `FROM:TO`, divided at the last colon before a slash; a colon elsewhere belongs to a name.
+/// Splits `FROM:TO` at the last colon before a slash; other colons are part of a file name.
 fn split_placed(text: &[u8]) -> Placed {
     match text.windows(2).rposition(|pair| pair == b":/") {
         Some(colon) => {

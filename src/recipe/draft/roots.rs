@@ -1,4 +1,4 @@
-//! Which directories stand for the root: `--root` and `--sysroot`, or `[platform."…"]`.
+//! Roots and sysroots: `--root` and `--sysroot`, or `[platform."…"]`.
 
 use std::path::{Path, PathBuf};
 
@@ -8,11 +8,11 @@ use super::{Check, Origin, Word};
 use crate::fs;
 use crate::platform::{ParsePlatformError, Platform};
 
-/// Why there is one kind of root.
+/// The hint if roots and sysroots are combined.
 const ONE_KIND: &str = "a root has the programs too, a sysroot only loader and libraries: use one of both";
 
 impl Check<'_> {
-    /// The flags' roots, or the file's when there are none.
+    /// Parses the flags' roots, or the file's if there are none.
     pub(super) fn roots(
         &mut self,
         file: &schema::File,
@@ -25,7 +25,7 @@ impl Check<'_> {
         self.roots_of_flags(flags, folder)
     }
 
-    /// `[PLATFORM=]DIR`, where what stands before `=` must be a platform unless the whole is a directory.
+    /// Parses `[PLATFORM=]DIR`. The whole value is a directory if one of that name exists.
     fn roots_of_flags(&mut self, flags: &Overrides, folder: &Path) -> fs::Result<Vec<Root>> {
         let whole = flags.roots.iter().map(|text| (RootKind::Whole, "--root", text));
         let libraries = flags.sysroots.iter().map(|text| (RootKind::Libraries, "--sysroot", text));
@@ -48,7 +48,7 @@ impl Check<'_> {
         Ok(roots)
     }
 
-    /// Each platform's `root` or `sysroot`; all of them are of one kind, as with flags.
+    /// Parses each platform's `root` or `sysroot`. All must be of the same kind.
     fn roots_of_file(&mut self, file: &schema::File) -> Vec<Root> {
         let mut roots: Vec<Root> = Vec::new();
         for (name, table) in &file.platform {
@@ -63,7 +63,7 @@ impl Check<'_> {
                     self.problem(&Origin::File(sysroot.span()), message, Some(ONE_KIND.into()));
                     continue;
                 }
-                // What was said may have been taken out for its wrong type, or stand below a misspelled key.
+                // The key may be misspelled, or removed because of its type: that is reported already.
                 (None, None) if self.document.is_some_and(|document| !document.problems.is_empty()) => {
                     continue;
                 }

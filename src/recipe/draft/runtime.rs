@@ -1,4 +1,4 @@
-//! What goes in besides what loaders map: `[runtime]` and its flags.
+//! Implicit dependencies: `[runtime]` and its flags.
 
 use super::super::RuntimeOverrides;
 use super::super::schema::{self, Spanned};
@@ -8,7 +8,7 @@ use crate::loader::Hwcaps;
 use crate::runtime::{FAMILIES, Policy, TimeZones, When};
 
 impl Check<'_> {
-    /// The flags' words, or the file's where there are none.
+    /// Parses the flags' values, or the file's where a flag is absent.
     pub(super) fn runtime(&mut self, file: &schema::Runtime, flags: &RuntimeOverrides) -> Policy {
         Policy {
             certificates: self.when(&file.certificates, &flags.certificates, "--certificates"),
@@ -26,7 +26,7 @@ impl Check<'_> {
         }
     }
 
-    /// Variants for newer CPUs: all of them, none, or up to a level.
+    /// Parses which library variants for newer CPUs to add: all (the default), none, or up to a level.
     pub(super) fn hwcaps(&mut self, file: &schema::Runtime, flags: &RuntimeOverrides) -> Hwcaps {
         match one(&file.hwcaps, &flags.hwcaps, "--hwcaps") {
             None => Hwcaps::All,
@@ -109,7 +109,7 @@ impl Check<'_> {
         Some(names)
     }
 
-    /// A list that may be left out, which is not the same as an empty one.
+    /// Parses an optional list. An absent list (`None`) differs from an empty one.
     fn maybe(
         &mut self,
         file: &Option<Vec<Spanned<String>>>,
@@ -137,7 +137,7 @@ impl Check<'_> {
     }
 }
 
-/// A name that is no path: it becomes a part of one.
+/// Whether `name` is a single path component.
 fn is_word(name: &str) -> bool {
     !name.contains('/') && name != "." && name != ".."
 }

@@ -1,9 +1,9 @@
-//! Roots for single platforms.
+//! Roots and sysroots by platform.
 
 use super::*;
 
 #[test]
-fn platforms_have_roots_of_their_own() {
+fn platforms_have_own_sysroots() {
     let tables = "[platform.\"linux/arm64\"]\nsysroot = \"sysroots/arm64\"\n\
                   [platform.\"linux/arm/v7\"]\nsysroot = \"/opt/armhf\"\n";
     let text = format!("[image]\nprograms = [\"app\"]\n{tables}");
@@ -21,7 +21,7 @@ fn platforms_have_roots_of_their_own() {
 }
 
 #[test]
-fn illegal_roots_of_platforms() {
+fn rejects_invalid_roots_of_platforms() {
     for (text, line, message) in [
         (
             "[platform.\"linux/arm64\"]\nsysrot = \"a\"\nroot = \"b\"",
@@ -45,7 +45,7 @@ fn illegal_roots_of_platforms() {
             "one platform has a `root`, another a `sysroot`",
         ),
     ] {
-        // A top-level key has to stand above the first table.
+        // A top-level key must come before the first table.
         let text = if text.starts_with("platform") {
             format!("\n\n{text}\n[image]\nprograms = [\"app\"]")
         } else {

@@ -1,10 +1,10 @@
-//! What no library asks for by its name.
+//! `[runtime]` and its flags.
 
 use super::*;
 use crate::runtime::{TimeZones, When};
 
 #[test]
-fn what_runtime_says_by_flags_replaces_the_file() {
+fn runtime_flags_replace_the_file() {
     let runtime = RuntimeOverrides {
         certificates: Some("false".into()),
         dlopen_notes: Some("false".into()),
@@ -21,7 +21,7 @@ fn what_runtime_says_by_flags_replaces_the_file() {
 }
 
 #[test]
-fn illegal_words_about_the_runtime() {
+fn rejects_invalid_runtime_values() {
     for (line, message) in [
         ("certificates = \"yes\"", "`yes` is none of `auto`, `true` and `false`"),
         ("certificate = true", "unknown key `certificate` in `[runtime]`; did you mean `certificates`?"),

@@ -1,9 +1,9 @@
-//! What a program finds beside its image, and who asks whether it is well.
+//! Mounts, variables and probes.
 
 use super::*;
 
 #[test]
-fn what_a_program_finds_beside_its_image() {
+fn parses_mounts_and_variables() {
     let text = r#"
 [image]
 programs = ["app"]
@@ -46,7 +46,7 @@ secret-in-environment = true
 }
 
 #[test]
-fn mounts_that_are_wrong() {
+fn rejects_invalid_mounts() {
     for (lines, expected) in [
         (
             "[[config]]\nmount = \"/a\"\ntemplates = [\"a\"]\nreload = \"never\"",
@@ -68,7 +68,7 @@ fn mounts_that_are_wrong() {
 }
 
 #[test]
-fn probes_are_one_for_everything_or_one_for_each() {
+fn probes_are_shared_or_separate() {
     let probes = |text: &str| {
         let text = format!("[image]\nprograms = [\"app\"]\n[kubernetes]\nprobes = {text}\n");
         parse(Path::new("coracle.toml"), text.as_bytes(), &Overrides::default())

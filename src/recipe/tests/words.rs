@@ -1,9 +1,9 @@
-//! Values that have the right type and mean nothing.
+//! Invalid values of the right type.
 
 use super::*;
 
 #[test]
-fn illegal_words() {
+fn rejects_invalid_values() {
     for (line, message) in [
         ("name = \"Shop\"", "`Shop` is not an image name: "),
         ("expose = [0]", "`0` is not a port: it must be a number from 1 to 65535"),
@@ -29,7 +29,7 @@ fn illegal_words() {
 }
 
 #[test]
-fn illegal_flags_name_the_flag() {
+fn messages_name_the_flag() {
     let flags = Overrides {
         programs: vec!["app:/".into(), "".into()],
         names: strings(["UP"]),
