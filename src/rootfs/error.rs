@@ -1,30 +1,30 @@
-//! Why an image can't be planned; problems of one kind are reported together.
+//! Errors of planning an image; problems of one kind are reported together.
 
 use std::path::PathBuf;
 
 use crate::path::{ImagePath, Spelled};
 use crate::{closure, elf, fs, runtime};
 
-/// Why there is no plan.
+/// Why an image could not be planned.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Two sources want one path.
+    /// Different contents are planned for one path.
     #[error("{}", lines(.0, "different contents are planned for the same path of the image"))]
     Conflicts(Vec<Conflict>),
-    /// Paths of this machine would become part of the image.
+    /// The image would contain libraries at paths that exist only on this machine.
     #[error("{}", lines(.0, "the image would depend on paths that exist only on this machine"))]
     Private(Vec<PrivatePath>),
-    /// What can't be included.
+    /// Some files cannot be included.
     #[error("{}", lines(.0, "cannot include some files"))]
     Includes(Vec<IncludeProblem>),
-    /// A program can't stand where it was sent.
+    /// The requested path of a program has too few directories for the libraries relative to it.
     #[error("cannot place `{program}` at `{to}`: it searches for libraries {up} {} above its own", if *.up == 1 { "directory" } else { "directories" })]
     Placement {
         /// The program.
         program: Spelled,
-        /// Where it was sent.
+        /// The requested path.
         to: ImagePath,
-        /// How far up its libraries reach.
+        /// The number of directories above the program's own that its libraries are in.
         up: usize,
     },
     /// A program could not be stripped.
@@ -32,65 +32,65 @@ pub enum Error {
     Strip {
         /// The program.
         program: ImagePath,
-        /// What is wrong with it.
+        /// The cause.
         source: elf::Error,
     },
-    /// The loader would find something else inside the image.
+    /// The loader would map other files inside the image. The text says which.
     #[error("inside the image, the loader would map other files than here:\n  {0}")]
     NotFixed(String),
     /// The program would not start inside the image.
     #[error("inside the image `{program}` would not start")]
     NotStarting {
-        /// Where the program would be.
+        /// The program's path in the image.
         program: ImagePath,
-        /// What would be missing.
+        /// The cause.
         source: Box<closure::Error>,
     },
-    /// What included programs need can't be had.
+    /// Implicit dependencies of included programs cannot be added.
     #[error(transparent)]
     Runtime(#[from] runtime::Error),
-    /// Included modules can't be followed.
+    /// Dependencies of included files cannot be resolved.
     #[error(transparent)]
     Closure(#[from] closure::Error),
-    /// Something could not be read.
+    /// A file could not be read.
     #[error(transparent)]
     Io(#[from] fs::Error),
 }
 
-/// Two sources for one path.
+/// Different contents for one path.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{path}: {first}, and {second}")]
 pub struct Conflict {
     /// The path.
     pub path: ImagePath,
-    /// What stood there first, and why.
+    /// The first content and the reason for it.
     pub first: String,
-    /// What else was to stand there, and why.
+    /// The second content and the reason for it.
     pub second: String,
 }
 
-/// A path of this machine that something in the image depends on.
+/// A path that exists only on this machine, but that the image needs.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{path}, {reason}")]
 pub struct PrivatePath {
     /// The path.
     pub path: ImagePath,
-    /// Why it is needed.
+    /// The reason why it is needed.
     pub reason: String,
 }
 
-/// Something that can't be included.
+/// A file that cannot be included.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IncludeProblem {
-    /// Nothing is there.
+    /// The file does not exist.
     #[error("{}: there is no such file or directory", .0.display())]
     Missing(PathBuf),
-    /// A link that leads out of the included directory.
+    /// A symbolic link whose target is outside the included directory.
     #[error("{link}: it is a link to {target}, which is outside the included directory")]
     Leaves {
         /// The link.
         link: ImagePath,
-        /// Where it leads.
+        /// Its target.
         target: Spelled,
     },
     /// A device, a socket or a pipe.
@@ -98,10 +98,10 @@ pub enum IncludeProblem {
     Special {
         /// The file.
         path: ImagePath,
-        /// What it is.
+        /// The type of the file.
         kind: &'static str,
     },
-    /// The path in the image ends in a slash, or is the root, but the source is a file without a name for it.
+    /// The path in the image ends in a slash, or is the root, but the source is a file without a file name.
     #[error("{}: it is a file, but `{to}` has no file name for it", .from.display())]
     NoName {
         /// The source.
@@ -111,7 +111,7 @@ pub enum IncludeProblem {
     },
 }
 
-/// Each next step that helps with one of them.
+/// Returns the hints for all problems, without duplicates.
 fn includes_hint(problems: &[IncludeProblem]) -> String {
     let hint = |problem: &IncludeProblem| match problem {
         IncludeProblem::Missing(_) => {
@@ -140,7 +140,7 @@ fn lines<T: std::fmt::Display>(problems: &[T], heading: &str) -> String {
 }
 
 impl Error {
-    /// The next step.
+    /// Returns the next step, if there is a usual one.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Conflicts(_) => "place one of them elsewhere with `FROM:TO`, or leave it out".into(),

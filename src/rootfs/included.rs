@@ -1,7 +1,7 @@
-//! ELF files among what is included: programs of their own, and modules that the entrypoint opens (extensions of Python,
-//! Perl, Ruby or Node). What they need comes with them.
+//! Dependencies of included ELF files: programs, and modules that the entrypoint opens (extensions of Python, Perl, Ruby
+//! or Node).
 //!
-//! They are followed at their paths in the image, where `$ORIGIN` means what it will mean.
+//! They are resolved at their paths in the image, so that `$ORIGIN` has its final value.
 
 use super::plan::Request;
 use super::{Error, Node, Reason, Rootfs};
@@ -13,19 +13,19 @@ use crate::path::{ImagePath, Spelled};
 use crate::runtime::{self, Needs, Places};
 use crate::tree::Tree;
 
-/// Programs inside the image that are started or open something, besides those that were named.
+/// The closures and implicit dependencies of included files.
 #[derive(Default)]
 pub(super) struct Included {
-    /// Each with all that it opens; the entrypoint with its modules is one of them.
+    /// The closure of each included program, and of the entrypoint with the modules that it opens.
     pub(super) closures: Vec<Closure>,
-    /// What they need besides libraries.
+    /// Their implicit dependencies.
     pub(super) needs: Needs,
 }
 
-/// Files that are named in one warning.
+/// The maximum number of files listed in one warning.
 const NAMED: usize = 8;
 
-/// Follows the ELF files that `rootfs` has included, in `tree`, which has all of it.
+/// Resolves the included ELF files of `rootfs` in `tree`, which contains `rootfs`.
 pub(super) fn follow(tree: &dyn Tree, rootfs: &Rootfs, request: &Request<'_>) -> Result<Included, Error> {
     let files = elf_files(rootfs)?;
     let mut included = Included::default();
@@ -43,7 +43,7 @@ pub(super) fn follow(tree: &dyn Tree, rootfs: &Rootfs, request: &Request<'_>) ->
     for path in files {
         let mut closure = match tracer.trace(&Spelled::from(&path)) {
             Ok(closure) => closure,
-            // Objects to link, core dumps: nobody loads them.
+            // Object files and core dumps are never loaded.
             Err(crate::closure::Error::NotExecutable { .. } | crate::closure::Error::Elf { .. }) => continue,
             Err(error) => {
                 lost.push((path, error.to_string()));
@@ -75,12 +75,12 @@ pub(super) fn follow(tree: &dyn Tree, rootfs: &Rootfs, request: &Request<'_>) ->
     Ok(included)
 }
 
-/// The program that opens modules: the last one that is executed, as the interpreter of a script.
+/// Returns the program that opens modules: the last one executed, such as the interpreter of a script.
 fn interpreter(closure: &mut Closure) -> Option<&mut Executed> {
     closure.executed.last_mut()
 }
 
-/// What a program with a loader is for.
+/// Returns the machine of a dynamically linked program.
 fn loading_machine(executed: &Executed) -> Option<Machine> {
     match &executed.kind {
         Kind::Elf(elf) if elf.objects.loader.is_some() => Some(elf.machine),
@@ -117,11 +117,11 @@ fn warning(lost: &[(ImagePath, String)]) -> Option<Note> {
         .then(|| Note::Warning(format!("{files} can't be loaded in the image\n{}", lines.join("\n"))))
 }
 
-/// Versions that modules want and libraries lack: they can't be opened, but the program starts.
+/// Warns about symbol versions that modules need and libraries lack: the modules cannot be opened, the program starts.
 fn lacking_versions(rootfs: &Rootfs, closures: &[Closure]) -> fs::Result<Vec<Note>> {
     let mut notes = Vec::new();
     for closure in closures {
-        // What a program that was named maps at its start was checked before.
+        // Objects that a program of the recipe maps at its start are checked elsewhere.
         let is_named = closure.executed.first().is_some_and(|first| rootfs.programs().contains(&first.path));
         let maps = closure.elves().flat_map(Elf::maps).filter(|map| !is_named || map.added.is_some());
         for map in maps.filter(|map| !map.is_incomplete()) {
@@ -132,10 +132,10 @@ fn lacking_versions(rootfs: &Rootfs, closures: &[Closure]) -> fs::Result<Vec<Not
     Ok(notes)
 }
 
-/// Bytes of the smallest ELF header: most files of some trees are smaller, and need not be opened.
+/// The size of the smallest ELF header, in bytes. Smaller files are not opened.
 const HEADER: u64 = 52;
 
-/// The included files that are ELF.
+/// Returns the paths of included ELF files.
 fn elf_files(rootfs: &Rootfs) -> fs::Result<Vec<ImagePath>> {
     let mut files = Vec::new();
     for (path, entry) in rootfs.iter() {

@@ -65,7 +65,7 @@ pub(in crate::recipe) struct Probes {
     pub(in crate::recipe) tcp: Option<u16>,
     /// A command to run in the container; it must exit with 0.
     pub(in crate::recipe) exec: Option<Vec<String>>,
-    /// The port of `http`. Default: the only port that the image exposes.
+    /// The port of `http`. Default: the only TCP port that the image exposes.
     pub(in crate::recipe) port: Option<Spanned<u16>>,
     /// Seconds before the first probe.
     pub(in crate::recipe) initial_delay: Option<u32>,
@@ -88,7 +88,7 @@ pub(in crate::recipe) struct Probe {
     pub(in crate::recipe) tcp: Option<u16>,
     /// A command to run in the container; it must exit with 0.
     pub(in crate::recipe) exec: Option<Vec<String>>,
-    /// The port of `http`. Default: the only port that the image exposes.
+    /// The port of `http`. Default: the only TCP port that the image exposes.
     pub(in crate::recipe) port: Option<Spanned<u16>>,
     /// Seconds before the first probe.
     pub(in crate::recipe) initial_delay: Option<u32>,
