@@ -82,13 +82,13 @@ impl Finding {
 }
 
 fn contents_of(image: &Image, comparison: &Comparison<'_>, plans: &[Plan]) -> Contents {
-    let told = |what: String, digest: &Digest| {
+    let describe = |what: String, digest: &Digest| {
         if comparison.has(digest) { format!("{what}, as before") } else { what }
     };
     let below =
-        image.below().iter().map(|layer| (Size(layer.size), told("of the base".into(), &layer.digest)));
+        image.below().iter().map(|layer| (Size(layer.size), describe("of the base".into(), &layer.digest)));
     let own =
-        image.layers().iter().map(|layer| (Size(layer.size), told(layer.stratum.to_string(), &layer.digest)));
+        image.layers().iter().map(|layer| (Size(layer.size), describe(layer.stratum.to_string(), &layer.digest)));
     let plan = plans.iter().find(|plan| plan.platform == *image.platform());
     let entries = plan.into_iter().flat_map(|plan| plan.rootfs.iter());
     let mut files: Vec<(Size, String)> = entries

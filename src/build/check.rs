@@ -1,6 +1,7 @@
 //! Checks that programs will start with the libraries that were found for them.
 //!
-//! Versions are checked first, as a loader does. A library without a version lacks its symbols, too; one message is enough.
+//! Versions are checked first, as a loader does. A library without a version lacks its symbols,
+//! too; one message is enough.
 
 use std::collections::BTreeMap;
 
@@ -50,7 +51,8 @@ fn problems(programs: &[Program], check: Check) -> Result<Vec<Problem>, Error> {
     Ok(problems)
 }
 
-/// Returns warnings as notes. Fails if there are errors; `cause` is prepended, since it may explain them.
+/// Returns warnings as notes. Fails if there are errors; `cause` is prepended, since it may explain
+/// them.
 fn notes_or_error(problems: Vec<Problem>, cause: &[Problem]) -> Result<Vec<Note>, Error> {
     let (errors, warnings): (Vec<Problem>, Vec<Problem>) =
         problems.into_iter().partition(|problem| problem.severity == Severity::Error);

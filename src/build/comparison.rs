@@ -20,11 +20,13 @@ use crate::transfer::{self, Place};
 pub struct Weight {
     /// The platform.
     pub platform: Platform,
-    /// The size of its layers including the base image's, its config and its manifest, in bytes: what a node pulls.
+    /// The size of its layers including the base image's, its config and its manifest, in bytes:
+    /// what a node pulls.
     pub size: u64,
     /// The number of its layers in [`Built::layers`], which are in the order of the platforms.
     pub layers: usize,
-    /// The previous image for this platform. `None` if there is none, or no comparison was requested.
+    /// The previous image for this platform. `None` if there is none, or no comparison was
+    /// requested.
     pub before: Option<Before>,
 }
 
@@ -132,7 +134,8 @@ impl Previous {
         Ok(Self::of(&stored)?)
     }
 
-    /// Returns the images that a new one replaces: those at its first destinations, until each platform has one.
+    /// Returns the images that a new one replaces: those at its first destinations, until each
+    /// platform has one.
     fn replaced(
         recipe: &Recipe,
         settings: &Settings,
@@ -142,7 +145,8 @@ impl Previous {
         let local = destinations.local.iter().map(|destination| store::replaced(destination, &recipe.names));
         let remote = settings.client.iter().flat_map(|client| {
             destinations.remote.iter().map(move |named| {
-                // With push access: registries may hide from anonymous clients that an image does not exist.
+                // With push access: registries may hide from anonymous clients that an image does
+                // not exist.
                 let remote = client.open(&Repository::from(&named.reference), &Access::push());
                 let place = Place::Remote(named.clone()).to_string();
                 Origin::at_registry(remote, named.target(), place, named.to_string())
@@ -253,11 +257,11 @@ impl<'a> Comparison<'a> {
             ))];
         };
         let lacking = weights.iter().filter(|weight| weight.before.is_none());
-        let told = |weight: &Weight| {
+        let hint = |weight: &Weight| {
             let (place, platform) = (&previous.place, &weight.platform);
             Note::Hint(format!("`{place}` has no image for {platform}, so {} was not checked for it", limit.setting))
         };
-        lacking.map(told).collect()
+        lacking.map(hint).collect()
     }
 }
 

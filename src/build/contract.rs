@@ -9,10 +9,12 @@ use crate::recipe::{DEFAULT_USER, Recipe};
 use crate::store::{self, Traces};
 use crate::transfer::{self, Place};
 
-/// Returns the full contract of the recipe's image; no values are read. The user may be the base image's instead.
+/// Returns the full contract of the recipe's image; no values are read. The user may be the base
+/// image's instead.
 ///
 /// # Errors
-/// Fails if the configuration is invalid; all problems of files, keys, mounts and schema are reported together.
+/// Fails if the configuration is invalid; all problems of files, keys, mounts and schema are
+/// reported together.
 pub fn contract_of(recipe: &Recipe) -> Result<Document, Error> {
     let ports = recipe.expose.iter().map(ToString::to_string).collect();
     Ok(Document::new(
@@ -21,8 +23,8 @@ pub fn contract_of(recipe: &Recipe) -> Result<Document, Error> {
     )?)
 }
 
-/// Publishes the full contract as an artifact that refers to the image of `root`, if requested. Returns the artifact's
-/// digest if it was pushed to a registry.
+/// Publishes the full contract as an artifact that refers to the image of `root`, if requested.
+/// Returns the artifact's digest if it was pushed to a registry.
 pub(super) fn publish(
     document: &Document,
     root: &Root,

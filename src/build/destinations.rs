@@ -30,8 +30,8 @@ pub fn registries(recipe: &Recipe) -> Vec<Named> {
 }
 
 impl Destinations {
-    /// Returns the recipe's destinations, or `NAME.oci` in the working directory. With `push`, the registries of its names,
-    /// too.
+    /// Returns the recipe's destinations, or `NAME.oci` in the working directory. With `push`, the
+    /// registries of its names, too.
     pub(super) fn of(recipe: &Recipe) -> Self {
         let (mut local, mut remote, mut engines) = (Vec::new(), Vec::new(), Vec::new());
         for place in &recipe.destinations {
@@ -80,7 +80,8 @@ impl Destinations {
         self.local.iter().chain(self.contract.as_ref().and_then(local))
     }
 
-    /// Returns the registry destination of the contract and the client for it. `None` if it has none.
+    /// Returns the registry destination of the contract and the client for it. `None` if it has
+    /// none.
     ///
     /// # Errors
     /// Fails if no registry client is configured.
@@ -114,7 +115,8 @@ impl Destinations {
         }
     }
 
-    /// Creates the staging directory: on the file system of the first destination on disk, or in the scratch directory.
+    /// Creates the staging directory: on the file system of the first destination on disk, or in
+    /// the scratch directory.
     pub(super) fn staging(&self, settings: &Settings) -> Result<Staging, Error> {
         Ok(match self.local.first() {
             Some(destination) => Staging::new(destination)?,
@@ -122,8 +124,8 @@ impl Destinations {
         })
     }
 
-    /// Fails if a destination is inside an included directory: the image would contain its previous version, and grow with
-    /// every build.
+    /// Fails if a destination is inside an included directory: the image would contain its previous
+    /// version, and grow with every build.
     pub(super) fn check_includes(&self, recipe: &Recipe) -> Result<(), Error> {
         for destination in &self.local {
             if let Some(include) = including(recipe, &destination.place()?) {
@@ -149,8 +151,8 @@ fn local(place: &Place) -> Option<&Destination> {
     }
 }
 
-/// Returns the default destination `oci:NAME.oci`. NAME is the last part of the image's name, else the program's file
-/// name.
+/// Returns the default destination `oci:NAME.oci`. NAME is the last part of the image's name, else
+/// the program's file name.
 fn default(recipe: &Recipe) -> Destination {
     let program = recipe.programs.first().and_then(|program| program.from.file_name());
     let name = match recipe.names.first() {

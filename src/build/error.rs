@@ -168,7 +168,7 @@ impl Error {
             Self::Registry(error) => error.hint(),
             Self::Store(error) => error.hint(),
             Self::Transfer(error) => error.hint(),
-            Self::Changed => Some("build again once nothing writes to them".into()),
+            Self::Changed => Some("build again when the inputs no longer change".into()),
             Self::NoClient(_) => Some("set `Settings::client`".into()),
             Self::Io(error) => error.hint(),
             Self::NoRoot(_) => Some("name a directory with an unpacked root file system in it".into()),
@@ -191,7 +191,8 @@ impl Error {
     }
 }
 
-/// The maximum number of problems listed. A program built against another library may lack thousands of symbols.
+/// The maximum number of problems listed. A program built against another library may lack
+/// thousands of symbols.
 const LISTED: usize = 50;
 
 fn problems_text(problems: &[Problem]) -> String {

@@ -42,7 +42,8 @@ fn client(settings: &Settings) -> Result<Client, Error> {
     settings.client.clone().map_or_else(|| Ok(Client::new(crate::registry::Settings::default())?), Ok)
 }
 
-/// Puts the layers of the base image that a destination lacks, or an engine may lack, into the staging directory.
+/// Puts the layers of the base image that a destination lacks, or an engine may lack, into the
+/// staging directory.
 pub(super) fn stage(
     base: &Base,
     root: &Root,
@@ -138,7 +139,8 @@ impl<'a> Ground<'a> {
         }
     }
 
-    /// Returns the user and group if the recipe or the base's config has them as numbers. `None` if they are names.
+    /// Returns the user and group if the recipe or the base's config has them as numbers. `None` if
+    /// they are names.
     pub(super) fn user(&self, recipe: &Recipe) -> Option<Owner> {
         if let Some(user) = recipe.user {
             return Some(user);
@@ -185,7 +187,8 @@ impl<'a> Ground<'a> {
     }
 }
 
-/// Returns a hint if the base's `/etc/passwd` lacks the user: runtimes that are given only a UID then use GID 0.
+/// Returns a hint if the base's `/etc/passwd` lacks the user: runtimes that are given only a UID
+/// then use GID 0.
 pub(super) fn unknown_user(user: Owner, tree: &BaseTree) -> Result<Option<Note>, Error> {
     let uid = user.uid.to_string();
     let is_known = lines(tree, "/etc/passwd")?.iter().any(|line| line.get(2) == Some(&uid));

@@ -15,15 +15,16 @@ use crate::values;
 /// Scans the paths of `plans`, without reading contents. Returns warnings.
 ///
 /// # Errors
-/// Fails if a file of the image is configuration because of its path, or an allowed entry has no name.
+/// Fails if a file of the image is configuration because of its path, or an allowed entry has no
+/// name.
 pub fn foresee(recipe: &Recipe, plans: &[Plan]) -> Result<Vec<Note>, Error> {
     let mut gate = Gate::new(places(recipe));
     plans.iter().for_each(|plan| gate.places(&plan.rootfs));
     Ok(gate.foreseen()?)
 }
 
-/// Scans the rendered configuration of `recipe` for secrets in public files. [`super::build`] does this, too. Returns
-/// warnings.
+/// Scans the rendered configuration of `recipe` for secrets in public files. [`super::build`] does
+/// this, too. Returns warnings.
 ///
 /// # Errors
 /// Fails if public files contain keys, tokens or secret values, or if the configuration is invalid.
@@ -31,7 +32,8 @@ pub fn judge_configuration(recipe: &Recipe) -> Result<Vec<Note>, Error> {
     Ok(gate(recipe)?.foreseen()?)
 }
 
-/// Returns the scanner for `recipe`. Configuration whose values are known is rendered; its public files are scanned.
+/// Returns the scanner for `recipe`. Configuration whose values are known is rendered; its public
+/// files are scanned.
 pub(super) fn gate(recipe: &Recipe) -> Result<Gate, Error> {
     let Known { mounts, secrets } = config::known(&recipe.config)?;
     let file = |mount: &RenderedMount, file: RenderedFile| (mount.path.join(file.key.as_bytes()), file);
@@ -92,8 +94,8 @@ fn sources(configuration: &Configuration) -> Vec<Source> {
     files.chain(values).chain(schema).collect()
 }
 
-/// Returns the contents of the source files, to find copies in the image. Unreadable files are skipped: rendering reports
-/// them.
+/// Returns the contents of the source files, to find copies in the image. Unreadable files are
+/// skipped: rendering reports them.
 fn copies(configuration: &Configuration) -> impl Iterator<Item = Text> {
     let text = |source: Source| {
         let is_file = std::fs::metadata(&source.path)
@@ -104,7 +106,8 @@ fn copies(configuration: &Configuration) -> impl Iterator<Item = Text> {
     sources(configuration).into_iter().filter_map(text)
 }
 
-/// Scans the values of the image's config, except the contract, which has names of secrets but no values.
+/// Scans the values of the image's config, except the contract, which has names of secrets but no
+/// values.
 pub(super) fn words(gate: &mut Gate, config: &Config) {
     for (kind, words) in
         [("env", &config.env), ("label", &config.labels), ("annotation", &config.annotations)]

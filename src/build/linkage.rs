@@ -26,7 +26,8 @@ const C_LIBRARY: [&str; 8] = [
     "libresolv.so.2",
     "libgcc_s.so.1",
 ];
-/// Name parts of cgo functions in Go's function table, and Go's own packages that do not require cgo.
+/// Name parts of cgo functions in Go's function table, and Go's own packages that do not require
+/// cgo.
 const CGO: [&str; 2] = ["._Cfunc_", "._C2func_"];
 const WITHOUT_CGO: [&str; 3] = ["net.", "os/user.", "runtime/cgo."];
 /// Functions that a static program cannot use.
@@ -87,8 +88,8 @@ pub(super) fn check(recipe: &Recipe, programs: &[Program], platform: &Platform) 
     }
 }
 
-/// Returns advice about the linkage of `programs`, whose image for `platform` is `rootfs`. `None` if `recipe` sets the
-/// linkage.
+/// Returns advice about the linkage of `programs`, whose image for `platform` is `rootfs`. `None`
+/// if `recipe` sets the linkage.
 ///
 /// # Errors
 /// Fails if a file cannot be read.
@@ -129,8 +130,8 @@ fn has_cgo(file: &Reader, object: &Object) -> fs::Result<bool> {
     Ok(words.iter().any(|word| !WITHOUT_CGO.iter().any(|package| word.starts_with(package.as_bytes()))))
 }
 
-/// Advises static linking if all programs are of one toolchain and need only the C library, and the C library is a large
-/// share of the image.
+/// Advises static linking if all programs are of one toolchain and need only the C library, and the
+/// C library is a large share of the image.
 fn to_static(linked: &[Linked<'_>], platform: &Platform, size: u64) -> fs::Result<Option<String>> {
     let Some(first) = linked.first() else { return Ok(None) };
     for linked in linked {

@@ -1,7 +1,7 @@
 //! Builds the image of a recipe and publishes it to its destinations.
 //!
-//! Each step takes the result of the previous one. The environment is passed in as [`Settings`]; progress is reported to
-//! an [`Observer`]. Nothing is printed here.
+//! Each step takes the result of the previous one. The environment is passed in as [`Settings`];
+//! progress is reported to an [`Observer`]. Nothing is printed here.
 
 mod budget;
 mod check;
@@ -67,8 +67,8 @@ pub struct Settings {
     pub cache: Option<Arc<Cache>>,
     /// The registry client. Required only if an image is read from or pushed to a registry.
     pub client: Option<Client>,
-    /// The directory for temporary files of an image without a destination on disk. Default: the working directory.
-    /// The files are removed after the build.
+    /// The directory for temporary files of an image without a destination on disk. Default: the
+    /// working directory. The files are removed after the build.
     pub scratch: Option<PathBuf>,
     /// The remote layer cache. It requires a client.
     pub shared: Shared,
@@ -89,7 +89,8 @@ impl Settings {
 pub trait Observer: Sync {
     /// Called with the plan of each platform before packing.
     fn planned(&self, plans: &[Plan]);
-    /// Called after `bytes` more bytes were packed; called with 0 to ask for cancellation. `Break` cancels the build.
+    /// Called after `bytes` more bytes were packed; called with 0 to ask for cancellation. `Break`
+    /// cancels the build.
     fn packed(&self, bytes: u64) -> ControlFlow<()>;
     /// Called when `bytes` more bytes are to be sent to registries.
     fn sending(&self, _bytes: u64) {}
@@ -97,9 +98,9 @@ pub trait Observer: Sync {
     fn sent(&self, _bytes: u64) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
-    /// Called when the image is packed and its blobs are uploaded, or it is up to date, before it is written to its
-    /// destinations and named. Parallel builds block here until it is their turn, so that the order of writes to a shared
-    /// image layout is always the same.
+    /// Called when the image is packed and its blobs are uploaded, or it is up to date, before it
+    /// is written to its destinations and named. Parallel builds block here until it is their turn,
+    /// so that the order of writes to a shared image layout is always the same.
     fn publishing(&self) -> Turn {
         Turn::Publish
     }
@@ -155,7 +156,8 @@ pub struct Built {
     pub loaded: Vec<(engine::Named, Loaded)>,
     /// The contract: what the image expects of its configuration.
     pub contract: Contract,
-    /// Warnings and hints of the build. If the image is unchanged, those of the recorded plans, too.
+    /// Warnings and hints of the build. If the image is unchanged, those of the recorded plans,
+    /// too.
     pub notes: Vec<Note>,
     /// Whether the image was up to date, so that nothing was built.
     pub is_unchanged: bool,
@@ -193,14 +195,17 @@ impl From<(Named, Sent)> for Delivery {
 
 /// Builds the image of `recipe` and publishes it to every destination.
 ///
-/// With a cache, an image whose inputs and outputs have not changed since an earlier build is not built again.
+/// With a cache, an image whose inputs and outputs have not changed since an earlier build is not
+/// built again.
 ///
 /// # Errors
-/// Fails if a program cannot be resolved, different contents are planned for one path, a file changes while it is read,
-/// the secret scanner has findings, the image exceeds its budget, or a destination cannot be written.
+/// Fails if a program cannot be resolved, different contents are planned for one path, a file
+/// changes while it is read, the secret scanner has findings, the image exceeds its budget, or a
+/// destination cannot be written.
 ///
-/// No destination is changed before the whole image is packed, scanned and within its budget. Only layers are uploaded to
-/// registries before that, each after its scan is complete; tags are set last.
+/// No destination is changed before the whole image is packed, scanned and within its budget. Only
+/// layers are uploaded to registries before that, each after its scan is complete; tags are set
+/// last.
 pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> Result<Built, Error> {
     let destinations = Destinations::of(recipe);
     destinations.check()?;
@@ -264,8 +269,8 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
     let loaded = engines::load(&root, &staging, &destinations.engines, settings, observer)?;
     drop(staging);
     // Before the tags: an image that can be pulled by name has its contract.
-    let (published, said) = contract::publish(&contract, &root, &destinations, settings, &mut traces)?;
-    notes.extend(warnings(said));
+    let (published, contract_warnings) = contract::publish(&contract, &root, &destinations, settings, &mut traces)?;
+    notes.extend(warnings(contract_warnings));
     let sent = routes.name(&root.manifests())?;
     let built = Built {
         references: recipe.names.clone(),
@@ -293,8 +298,8 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
     Ok(comparison.seen(built))
 }
 
-/// Returns `built` compared with the previous image. `None` if it exceeds its budget: then it is packed again, so that
-/// the error can list its largest files.
+/// Returns `built` compared with the previous image. `None` if it exceeds its budget: then it is
+/// packed again, so that the error can list its largest files.
 fn within_budget(
     built: Built,
     recipe: &Recipe,
@@ -316,7 +321,8 @@ fn take_turn(observer: &dyn Observer, is_same: impl FnOnce() -> bool) -> Result<
     }
 }
 
-/// Whether the configuration still has this fingerprint. Piped configuration has none and cannot change.
+/// Whether the configuration still has this fingerprint. Piped configuration has none and cannot
+/// change.
 fn is_same(recipe: &Recipe, configuration: Option<Digest>) -> bool {
     crate::config::fingerprint(&recipe.config) == configuration
 }

@@ -1,4 +1,5 @@
-//! Packs planned images: writes layers to the staging directory, and queues each for upload once it is scanned.
+//! Packs planned images: writes layers to the staging directory, and queues each for upload once it
+//! is scanned.
 
 use std::cell::RefCell;
 use std::io::{self, Cursor, Read};
@@ -77,7 +78,8 @@ impl Packing<'_> {
         Ok(Image::new(&config, &plan.platform, &below, &layers, self.settings.epoch)?)
     }
 
-    /// Returns the base image's layers and history, and queues its layers for registries that lack them.
+    /// Returns the base image's layers and history, and queues its layers for registries that lack
+    /// them.
     fn below(&self, plan: &Plan) -> image::Base {
         let Some((base, image)) = self.base.zip(plan.base.as_ref()) else { return image::Base::default() };
         let from = base.repository().map(Repository::from);
@@ -91,8 +93,8 @@ impl Packing<'_> {
         image.image.clone()
     }
 
-    /// Packs a layer, or takes it from a cache. It is queued for upload only after its scan is complete and if the scanner
-    /// has no findings so far.
+    /// Packs a layer, or takes it from a cache. It is queued for upload only after its scan is
+    /// complete and if the scanner has no findings so far.
     fn layer(&self, plan: &Plan, stratum: Stratum, gate: &mut Gate) -> Result<Layer, Error> {
         let packed = |bytes| match self.outbox.go_on() {
             ControlFlow::Continue(()) => self.observer.packed(bytes),
@@ -119,8 +121,9 @@ impl Packing<'_> {
         Ok(layer)
     }
 
-    /// Takes the layer from the remote cache. `None` if it is not there. It is downloaded if it is needed on this machine or
-    /// the cache is not trusted; otherwise it is copied between repositories.
+    /// Takes the layer from the remote cache. `None` if it is not there. It is downloaded if it is
+    /// needed on this machine or the cache is not trusted; otherwise it is copied between
+    /// repositories.
     fn elsewhere(
         &self,
         shared: &SharedCache,

@@ -42,15 +42,17 @@ pub struct Plan {
     pub user: Owner,
     /// The program's working directory.
     pub(super) working_dir: ImagePath,
-    /// Whether a program is a script whose interpreter is found by `env`, so that `PATH` must be set.
+    /// Whether a program is a script whose interpreter is found by `env`, so that `PATH` must be
+    /// set.
     pub(super) needs_search_path: bool,
 }
 
-/// Resolves the programs of `recipe` and plans an image for each of their platforms. Nothing is written.
+/// Resolves the programs of `recipe` and plans an image for each of their platforms. Nothing is
+/// written.
 ///
 /// # Errors
-/// Fails if a program cannot be resolved or would not start, a file cannot be included, different contents are planned
-/// for one path, or the base image cannot be used.
+/// Fails if a program cannot be resolved or would not start, a file cannot be included, different
+/// contents are planned for one path, or the base image cannot be used.
 pub fn plan(recipe: &Recipe, settings: &Settings) -> Result<Vec<Plan>, Error> {
     let base = ground::open(recipe, settings)?;
     plan_in(&Roots::of(recipe), recipe, settings, base.as_deref(), &())
@@ -124,8 +126,8 @@ struct Planner<'a> {
 }
 
 impl Planner<'_> {
-    /// Plans the image on its base image. The base's files are not read if all entries are below [`OWN`] and the base's
-    /// config does not mention that directory.
+    /// Plans the image on its base image. The base's files are not read if all entries are below
+    /// [`OWN`] and the base's config does not mention that directory.
     fn plan_on(&self, ground: Ground<'_>, observer: &dyn Observer) -> Result<Plan, Error> {
         if let Some(user) = ground.user(self.recipe).filter(|_| !ground.names_own_directory()) {
             let taken = ground.taken(self.recipe, user)?;
@@ -200,7 +202,8 @@ impl Planner<'_> {
         })
     }
 
-    /// Returns the programs with all libraries that they map and open, and their implicit dependencies.
+    /// Returns the programs with all libraries that they map and open, and their implicit
+    /// dependencies.
     fn resolved(&self, places: Places<'_>) -> Result<(Vec<Program>, Needs), Error> {
         let tracer = Tracer::new(places.tree, places.around);
         let (mut programs, mut needs) = (Vec::new(), Needs::default());
@@ -265,7 +268,8 @@ fn private(recipe: &Recipe, settings: &Settings) -> Result<Vec<ImagePath>, Error
     Ok(directories.filter_map(|directory| image_path(&directory)).collect())
 }
 
-/// Converts a host directory to a path of the host's file system. `None` if it is not a normal path.
+/// Converts a host directory to a path of the host's file system. `None` if it is not a normal
+/// path.
 fn image_path(directory: &Path) -> Option<ImagePath> {
     ImagePath::parse(&fs::bytes_of(directory)).ok()
 }

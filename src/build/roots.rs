@@ -1,4 +1,5 @@
-//! The file system that each program is resolved in: the host, a root with everything, or a sysroot with libraries.
+//! The file system that each program is resolved in: the host, a root with everything, or a sysroot
+//! with libraries.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,7 +15,8 @@ use crate::recipe::{Program, Recipe, Root, RootKind};
 use crate::tree::{self, End, HostTree, Tree, TreeFile};
 use crate::witness::Witness;
 
-/// The host's file system, and the roots and sysroots. Each caches and records what is read from it.
+/// The host's file system, and the roots and sysroots. Each caches and records what is read from
+/// it.
 pub struct Roots {
     host: Rc<HostTree>,
     roots: Vec<(Root, Rc<HostTree>)>,
@@ -49,8 +51,9 @@ impl Roots {
         self.roots.iter().try_for_each(|(root, _)| existing(root))
     }
 
-    /// Returns the file system that `file` is resolved in, and its raw path there. With roots, it is a path inside the first
-    /// root of its platform that has it. Otherwise it is a path of the host, with the sysroot of its platform.
+    /// Returns the file system that `file` is resolved in, and its raw path there. With roots, it
+    /// is a path inside the first root of its platform that has it. Otherwise it is a path of the
+    /// host, with the sysroot of its platform.
     ///
     /// # Errors
     /// Fails if only roots for other platforms have it, or it cannot be read.
@@ -100,7 +103,8 @@ impl Roots {
         refused.map_or(Ok(View::Root(0)), Err)
     }
 
-    /// Returns the sysroot for the host's file at `spelled`, if any, and the file's real path. `None` if there is no file.
+    /// Returns the sysroot for the host's file at `spelled`, if any, and the file's real path.
+    /// `None` if there is no file.
     fn sysroot_of(&self, spelled: &Spelled) -> Result<Option<(Option<usize>, ImagePath)>, Error> {
         let Some((path, file)) = file(&*self.host, spelled)? else { return Ok(None) };
         Ok(Some((self.sysroot_for(platform(&file)?.as_ref()), path)))
@@ -155,8 +159,9 @@ pub(super) struct Place<'a> {
     pub(super) platform: Option<Platform>,
 }
 
-/// Returns the file systems that the programs of `recipe` are resolved in. With roots, every program is resolved in each
-/// root. Otherwise each is resolved in the sysroot of its platform, or on the host.
+/// Returns the file systems that the programs of `recipe` are resolved in. With roots, every
+/// program is resolved in each root. Otherwise each is resolved in the sysroot of its platform, or
+/// on the host.
 pub(super) fn places<'a>(recipe: &'a Recipe, roots: &Roots) -> Result<Vec<Place<'a>>, Error> {
     let whole: Vec<_> = roots.roots.iter().filter(|(root, _)| root.kind == RootKind::Whole).collect();
     if whole.is_empty() {
@@ -199,7 +204,8 @@ impl Roots {
         let mut groups: BTreeMap<Option<usize>, Group<'_>> = BTreeMap::new();
         for program in &recipe.programs {
             let spelled = Spelled::new(fs::bytes_of(&fs::absolute(&recipe.locate(&program.from))?));
-            // Without sysroots, a program keeps the path with links; a sysroot does not have those links.
+            // Without sysroots, a program keeps the path with links; a sysroot does not have those
+            // links.
             let found = if self.roots.is_empty() { None } else { self.sysroot_of(&spelled)? };
             match found {
                 Some((index, path)) => {

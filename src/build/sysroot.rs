@@ -15,8 +15,8 @@ pub(super) struct Sysroot {
     pub(super) own: Vec<ImagePath>,
 }
 
-/// Returns the path that is read from the host for a program: its top directory (such as `/home`), but in a system
-/// directory only the program itself.
+/// Returns the path that is read from the host for a program: its top directory (such as `/home`),
+/// but in a system directory only the program itself.
 pub(super) fn own_part(program: &ImagePath) -> ImagePath {
     if is_system(program) { program.clone() } else { ImagePath::root().join_all(program.names().take(1)) }
 }

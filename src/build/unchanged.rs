@@ -1,8 +1,10 @@
-//! The up-to-date check: finds the record of an earlier build whose inputs and outputs have not changed.
+//! The up-to-date check: finds the record of an earlier build whose inputs and outputs have not
+//! changed.
 //!
-//! The key of a record is a hash of the request: recipe, settings, bytes of the configuration, working directory and version
-//! of Coracle. A record is valid if all files that the build has read are unchanged, and the image is still at its
-//! destinations. docs/cache.md documents this for users.
+//! The key of a record is a hash of the request: recipe, settings, bytes of the configuration,
+//! working directory and version of Coracle. A record is valid if all files that the build has read
+//! are unchanged, and the image is still at its destinations. docs/cache.md documents this for
+//! users.
 
 use std::time::Duration;
 
@@ -34,8 +36,8 @@ pub(super) struct Unchanged<'a> {
     configuration: Digest,
     /// The digest that the base image's name resolved to.
     base: Option<Digest>,
-    /// When this build began to read inputs, in seconds and nanoseconds. `None` before, or if the clock of the cache's
-    /// file system cannot be read.
+    /// When this build began to read inputs, in seconds and nanoseconds. `None` before, or if the
+    /// clock of the cache's file system cannot be read.
     began: Option<(i64, i64)>,
 }
 
@@ -70,7 +72,8 @@ struct LayerSummary {
 }
 
 impl<'a> Unchanged<'a> {
-    /// Computes the key of a build. `None` without a cache, or if configuration is piped in, which has no fingerprint.
+    /// Computes the key of a build. `None` without a cache, or if configuration is piped in, which
+    /// has no fingerprint.
     pub(super) fn of(
         recipe: &Recipe,
         settings: &'a Settings,
@@ -95,7 +98,8 @@ impl<'a> Unchanged<'a> {
             compares: _,
         } = settings;
         let base = ground::pin(recipe, settings)?;
-        // The debug form of a recipe contains all fields, including future ones. These three do not change the image.
+        // The debug form of a recipe contains all fields, including future ones. These three do not
+        // change the image.
         let (kubernetes, places_in_file, budget) = Default::default();
         let recipe = Recipe { kubernetes, places: places_in_file, budget, ..recipe.clone() };
         let asked = format!(
@@ -112,8 +116,9 @@ impl<'a> Unchanged<'a> {
         self.base
     }
 
-    /// Records the start of the build. If a program was written in the current tick of the clock, waits for the next: a
-    /// second change within the tick would be undetectable, and the build could not be recorded.
+    /// Records the start of the build. If a program was written in the current tick of the clock,
+    /// waits for the next: a second change within the tick would be undetectable, and the build
+    /// could not be recorded.
     pub(super) fn begin(self, recipe: &Recipe) -> Self {
         let began = self.cache.now();
         let mut programs =
@@ -155,7 +160,8 @@ impl<'a> Unchanged<'a> {
         self.recorded(recipe, destinations).is_some()
     }
 
-    /// Returns the recorded result and the contract's digest, if all inputs and outputs on disk are unchanged.
+    /// Returns the recorded result and the contract's digest, if all inputs and outputs on disk are
+    /// unchanged.
     fn recorded(&self, recipe: &Recipe, destinations: &Destinations) -> Option<(Built, Option<Digest>)> {
         let record = self.cache.record(self.key)?;
         let end = record.iter().position(|&byte| byte == b'\n')?;
@@ -184,8 +190,8 @@ impl<'a> Unchanged<'a> {
         }
         let seen = traces.files.into_iter().try_for_each(|file| witness.wrote(file)).ok();
         let testimony = seen.and(self.began).and_then(|began| witness.testify(began));
-        let told = plans.iter().flat_map(|plan| &plan.notes).chain(&built.notes);
-        let summary = json::to_bytes(&Summary::of(built, published, told, traces.entries)).ok();
+        let notes = plans.iter().flat_map(|plan| &plan.notes).chain(&built.notes);
+        let summary = json::to_bytes(&Summary::of(built, published, notes, traces.entries)).ok();
         match testimony.zip(summary) {
             Some((testimony, mut record)) => {
                 record.push(b'\n');
@@ -201,11 +207,11 @@ impl Summary {
     fn of<'a>(
         built: &Built,
         published: Option<Digest>,
-        told: impl Iterator<Item = &'a Note>,
+        notes: impl Iterator<Item = &'a Note>,
         entries: Vec<Entries>,
     ) -> Self {
         let (mut warnings, mut hints) = (Vec::new(), Vec::new());
-        for note in told {
+        for note in notes {
             match note {
                 Note::Warning(text) => warnings.push(text.clone()),
                 Note::Hint(text) => hints.push(text.clone()),

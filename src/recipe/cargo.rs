@@ -1,5 +1,5 @@
-//! The recipe in a package's Cargo.toml: `[package.metadata.coracle]` merged over `[workspace.metadata.coracle]`, and
-//! labels from the package's own fields.
+//! The recipe in a package's Cargo.toml: `[package.metadata.coracle]` merged over
+//! `[workspace.metadata.coracle]`, and labels from the package's own fields.
 //!
 //! Source: the Cargo book, "The Manifest Format" and "Workspaces".
 
@@ -57,8 +57,8 @@ impl Package {
         Ok(Self { manifest, workspace })
     }
 
-    /// Builds the recipe with `flags` applied. Its programs may be empty. The package's fields are the defaults of
-    /// labels and annotations.
+    /// Builds the recipe with `flags` applied. Its programs may be empty. The package's fields are
+    /// the defaults of labels and annotations.
     ///
     /// # Errors
     /// Fails if keys or values are invalid; all are reported together.

@@ -46,7 +46,8 @@ impl<'a> Document<'a> {
         self.source(span).map(|source| source.place(span))
     }
 
-    /// Returns the full header of the table `name`, such as `package.metadata.coracle.image`, in the source of `span`.
+    /// Returns the full header of the table `name`, such as `package.metadata.coracle.image`, in
+    /// the source of `span`.
     pub(super) fn header(&self, span: &Range<usize>, name: &str) -> String {
         self.source(span).map_or_else(|| name.to_owned(), |source| source.header(name))
     }
@@ -55,8 +56,8 @@ impl<'a> Document<'a> {
         self.sources.iter().rfind(|source| source.start <= span.start)
     }
 
-    /// Deserializes `tree`. Serde stops at the first value of a wrong type. That value is recorded as a problem and
-    /// removed, and serde runs again, so that all problems are found.
+    /// Deserializes `tree`. Serde stops at the first value of a wrong type. That value is recorded
+    /// as a problem and removed, and serde runs again, so that all problems are found.
     fn read(&mut self, mut tree: Spanned<DeTable<'a>>) {
         loop {
             let mut unknown = Vec::new();
@@ -84,7 +85,8 @@ impl<'a> Document<'a> {
     }
 
     pub(super) fn note(&mut self, span: Range<usize>, message: String, hint: Option<String>) {
-        // Skip what an earlier round has found, and tables that lack a key only because it was removed.
+        // Skip what an earlier round has found, and tables that lack a key only because it was
+        // removed.
         if !self.problems.iter().any(|(known, _)| span.start <= known.start && known.end <= span.end) {
             let place = self.place(&span);
             self.problems.push((span, Problem { message, hint, place }));

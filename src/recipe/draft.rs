@@ -212,7 +212,8 @@ impl Check<'_> {
         map
     }
 
-    /// Returns the value. Reports a problem if it contains NUL, which ends arguments and variables of a process.
+    /// Returns the value. Reports a problem if it contains NUL, which ends arguments and variables
+    /// of a process.
     fn without_nul(&mut self, what: &str, word: &Word) -> Option<String> {
         if word.value.contains('\0') {
             self.problem(&word.origin, format!("{what} contains a NUL byte"), None);

@@ -90,7 +90,8 @@ impl Error {
     }
 }
 
-/// Formats one problem alone, several as a list. Problems with a position span lines, so empty lines separate them.
+/// Formats one problem alone, several as a list. Problems with a position span lines, so empty
+/// lines separate them.
 fn listed(problems: &[Problem]) -> String {
     if let [problem] = problems {
         return problem.to_string();

@@ -1,7 +1,7 @@
 //! The recipe of one image: read from `coracle.toml` and overridden by flags, or from flags alone.
 //!
-//! Values (ports, names, signals) are parsed and checked here, with their positions in the file. No program is
-//! opened. ARCHITECTURE.md, "The recipe", lists the keys.
+//! Values (ports, names, signals) are parsed and checked here, with their positions in the file. No
+//! program is opened. ARCHITECTURE.md, "The recipe", lists the keys.
 
 mod budget;
 mod cargo;
@@ -47,7 +47,8 @@ pub const FILE_NAME: &str = "coracle.toml";
 /// The maximum size of a recipe, in bytes.
 const SIZE_LIMIT: u64 = 1 << 20;
 
-/// Everything that one image is made of. All values are valid; the files that it names may not exist.
+/// Everything that one image is made of. All values are valid; the files that it names may not
+/// exist.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Recipe {
     /// The image's names with their tags, in the order given, without duplicates. May be empty.
@@ -58,7 +59,8 @@ pub struct Recipe {
     pub programs: Vec<Program>,
     /// The entrypoint's arguments (`Cmd`).
     pub args: Vec<String>,
-    /// The user and group that the program runs as. `None` for the base image's, or [`DEFAULT_USER`].
+    /// The user and group that the program runs as. `None` for the base image's, or
+    /// [`DEFAULT_USER`].
     pub user: Option<Owner>,
     /// The ports that the program listens on.
     pub expose: BTreeSet<Port>,
@@ -88,7 +90,8 @@ pub struct Recipe {
     pub config: Configuration,
     /// The settings of the generated Kubernetes manifests.
     pub kubernetes: Settings,
-    /// The platform, where the program's ELF header does not determine it (such as the ARM variant).
+    /// The platform, where the program's ELF header does not determine it (such as the ARM
+    /// variant).
     pub platform: Option<Platform>,
     /// Directories that replace the host's root file system: roots or sysroots.
     pub roots: Vec<Root>,
@@ -96,20 +99,22 @@ pub struct Recipe {
     pub destinations: Vec<transfer::Place>,
     /// Whether the image is also pushed to the registry of each of its names.
     pub push: bool,
-    /// The local engine that loads the image under each of its names. Set by the caller, who detects the engine.
+    /// The local engine that loads the image under each of its names. Set by the caller, who
+    /// detects the engine.
     pub load: Option<engine::Kind>,
     /// Where the full contract is published, in addition to the image's label.
     pub publish_contract: Option<transfer::Place>,
     /// Paths whose scanner findings are accepted, with the reason.
     pub allow: BTreeMap<ImagePath, String>,
-    /// Config values whose findings are accepted, with the reason: `env:NAME`, `label:NAME`, `annotation:NAME`,
-    /// `arg:NUMBER`.
+    /// Config values whose findings are accepted, with the reason: `env:NAME`, `label:NAME`,
+    /// `annotation:NAME`, `arg:NUMBER`.
     pub allow_words: BTreeMap<String, String>,
     /// The size limits of the image.
     pub budget: Budget,
     /// Whether the secret scanner's warnings are errors.
     pub strict: bool,
-    /// The directory that relative paths are resolved against by [`Recipe::locate`]; `.` is the working directory.
+    /// The directory that relative paths are resolved against by [`Recipe::locate`]; `.` is the
+    /// working directory.
     pub folder: PathBuf,
     /// Source positions of the values that are checked only later, by [`crate::kubernetes`].
     pub places: BTreeMap<About, Place>,
@@ -129,7 +134,8 @@ pub struct Program {
 pub struct Include {
     /// The file or directory; relative paths start at [`Recipe::folder`]. A trailing slash is kept.
     pub from: PathBuf,
-    /// Its absolute path in the image, without `.` and `..`. A trailing slash means "into this directory".
+    /// Its absolute path in the image, without `.` and `..`. A trailing slash means "into this
+    /// directory".
     pub to: Spelled,
 }
 
@@ -153,7 +159,8 @@ pub enum RootKind {
     Libraries,
 }
 
-/// The unparsed values of flags. A non-empty list replaces the file's list; maps are merged into the file's maps.
+/// The unparsed values of flags. A non-empty list replaces the file's list; maps are merged into
+/// the file's maps.
 #[derive(Clone, Default, Debug)]
 pub struct Overrides {
     /// `--tag NAME[:TAG]`
@@ -280,7 +287,8 @@ impl Recipe {
     /// Returns the recipe that flags alone describe; its paths start at the working directory.
     ///
     /// # Errors
-    /// Fails if no program is named or values are invalid; all invalid values are reported together.
+    /// Fails if no program is named or values are invalid; all invalid values are reported
+    /// together.
     pub fn from_flags(flags: &Overrides) -> Result<Self, Error> {
         with_program(draft::finish(None, flags)?, None)
     }
@@ -299,10 +307,12 @@ pub fn roots(flags: &Overrides) -> Result<Vec<Root>, Error> {
     draft::roots(flags)
 }
 
-/// Reads the recipe at `path` and applies `flags`. In a Cargo.toml, the recipe is the package's metadata: [`Package`].
+/// Reads the recipe at `path` and applies `flags`. In a Cargo.toml, the recipe is the package's
+/// metadata: [`Package`].
 ///
 /// # Errors
-/// Fails if the file cannot be read, is not TOML or has invalid values (reported together), or names no program.
+/// Fails if the file cannot be read, is not TOML or has invalid values (reported together), or
+/// names no program.
 pub fn file(path: &Path, flags: &Overrides) -> Result<Recipe, Error> {
     with_program(application(Some(path), flags)?, Some(path))
 }
@@ -326,7 +336,8 @@ pub fn parse(path: &Path, bytes: &[u8], flags: &Overrides) -> Result<Recipe, Err
     with_program(draft::finish(Some(&document), flags)?, Some(path))
 }
 
-/// Reads only the configuration of the recipe at `path`, or of `flags` alone. Programs are not required.
+/// Reads only the configuration of the recipe at `path`, or of `flags` alone. Programs are not
+/// required.
 ///
 /// # Errors
 /// Fails like [`file()`].
@@ -334,7 +345,8 @@ pub fn configuration(path: Option<&Path>, flags: &Overrides) -> Result<Configura
     Ok(application(path, flags)?.config)
 }
 
-/// Reads the recipe at `path`, or of `flags` alone, like [`file()`], but accepts one without programs.
+/// Reads the recipe at `path`, or of `flags` alone, like [`file()`], but accepts one without
+/// programs.
 ///
 /// # Errors
 /// Fails like [`file()`], except for missing programs.
@@ -385,7 +397,8 @@ fn locate(folder: &Path, path: &Path) -> PathBuf {
     if folder == Path::new(".") { path.to_owned() } else { folder.join(path) }
 }
 
-/// Converts a path of the command line to one that [`locate`] resolves to the same file from `folder`.
+/// Converts a path of the command line to one that [`locate`] resolves to the same file from
+/// `folder`.
 fn from_folder(folder: &Path, path: PathBuf) -> fs::Result<PathBuf> {
     if folder == Path::new(".") { Ok(path) } else { fs::absolute(&path) }
 }

@@ -1,4 +1,5 @@
-//! The JSON Schema of a recipe, for editors. A test compares the published file with the schema of the types.
+//! The JSON Schema of a recipe, for editors. A test compares the published file with the schema of
+//! the types.
 //!
 //! `SNAPSHOTS=overwrite cargo test published` writes the file anew.
 

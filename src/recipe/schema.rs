@@ -1,4 +1,5 @@
-//! The keys of `coracle.toml`, as deserialized by serde. Values are still text; [`super::draft`] parses them.
+//! The keys of `coracle.toml`, as deserialized by serde. Values are still text, which
+//! [`super::draft`] parses.
 
 mod keys;
 mod kubernetes;
@@ -76,7 +77,7 @@ pub(super) struct Image {
     pub(super) annotations: BTreeMap<String, Spanned<String>>,
     /// Whether to strip symbols and debugging sections from programs.
     pub(super) strip: Option<bool>,
-    /// How the programs must be linked: `static`, `dynamic`, or `auto`, which allows both and gives advice.
+    /// How programs must be linked: `static`, `dynamic`, or `auto`, which allows both.
     pub(super) linkage: Option<Spanned<String>>,
     /// The compression of layers: `gzip`, `zstd` or `none`, with an optional level: `gzip:9`.
     pub(super) compression: Option<Spanned<String>>,
@@ -123,7 +124,7 @@ pub(super) struct Runtime {
     pub(super) libgcc: Option<Spanned<Choice>>,
     /// Libraries that the program opens with `dlopen`, such as `libpq.so.5`.
     pub(super) dlopen: Vec<Spanned<String>>,
-    /// The lowest priority of ELF dlopen notes to follow: `required`, `recommended`, `suggested`, or `false` for none.
+    /// The lowest priority of dlopen notes to follow: `required`, `recommended`, `suggested`, or `false`.
     pub(super) dlopen_notes: Option<Spanned<Choice>>,
     /// Time zones, such as `Europe/Berlin`, or `true` for all.
     pub(super) time_zones: Option<Spanned<Names>>,
@@ -176,7 +177,7 @@ pub(super) struct Secret {
 pub(super) struct State {
     /// The directory that the program writes to.
     pub(super) mount: Spanned<String>,
-    /// The size of a PersistentVolumeClaim, such as `10Gi`. Without it, the data is lost with the pod.
+    /// The size of a volume claim, such as `10Gi`. Without it, the data ends with the pod.
     pub(super) size: Option<Spanned<String>>,
     /// Whether several pods write to it (ReadWriteMany).
     pub(super) shared: Option<Spanned<bool>>,

@@ -118,7 +118,8 @@ fn place(path: &Path, text: &str, span: &Range<usize>) -> Place {
         path: path.to_owned(),
         line: lines + 1,
         column: column + 1,
-        // Control characters become spaces: the marker stays aligned, and a terminal does not act on them.
+        // Control characters become spaces: the marker stays aligned, and a terminal does not act
+        // on them.
         text: shown.map(|c| if c.is_control() { ' ' } else { c }).collect(),
         mark: (column - hidden, marked.min(SHOWN.1 - (column - hidden).min(SHOWN.1))),
     }

@@ -34,7 +34,8 @@ impl ParseUserError {
     }
 }
 
-/// Parses `UID[:GID]` and the separate group. The default GID is the UID; without either, [`DEFAULT_USER`].
+/// Parses `UID[:GID]` and the separate group. The default GID is the UID; without either,
+/// [`DEFAULT_USER`].
 pub(super) fn parse(user: Option<&str>, group: Option<&str>) -> Result<Owner, ParseUserError> {
     let Some(user) = user else {
         let gid = group.map_or(Ok(DEFAULT_USER.gid), |group| number("group", group))?;

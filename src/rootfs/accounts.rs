@@ -1,7 +1,7 @@
 //! A minimal `/etc/passwd` and `/etc/group`.
 //!
-//! A kubelet passes only the image's user to the runtime, not its group. The runtime then reads the group from
-//! `/etc/passwd`, and uses 0 without an entry (kubernetes#61967).
+//! A kubelet passes only the image's user to the runtime, not its group. The runtime then reads the
+//! group from `/etc/passwd`, and uses 0 without an entry (kubernetes#61967).
 
 use super::Owner;
 

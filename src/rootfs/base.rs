@@ -1,8 +1,9 @@
-//! Subtracts a base image from a planned tree: files that the base has are omitted, and no directory of it is hidden.
+//! Subtracts a base image from a planned tree: files that the base has are omitted, and no
+//! directory of it is hidden.
 //!
-//! Where libraries or programs differ, the planned ones replace the base's, so that a program maps the files that it was
-//! planned with. Data files of the base are kept. Links of the base are followed: a file for `/lib` goes to the target of
-//! the base's `/lib`.
+//! Where libraries or programs differ, the planned ones replace the base's, so that a program maps
+//! the files that it was planned with. Data files of the base are kept. Links of the base are
+//! followed: a file for `/lib` goes to the target of the base's `/lib`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -55,7 +56,8 @@ const MAX_DEPTH: usize = 8;
 /// Returns `rootfs` without the files that `base` has.
 ///
 /// # Errors
-/// Fails if a planned file would replace a directory of the base or the reverse; all conflicts are reported together.
+/// Fails if a planned file would replace a directory of the base or the reverse; all conflicts are
+/// reported together.
 pub(super) fn above(rootfs: &Rootfs, base: &dyn Base) -> Result<Above, Error> {
     let ours = Rootfs { programs: rootfs.programs.clone(), ..Rootfs::default() };
     let above = Above { rootfs: ours, replaced: BTreeSet::new(), shared: 0 };
@@ -83,7 +85,8 @@ struct Placing<'a> {
 }
 
 impl Placing<'_> {
-    /// Returns the final path of `path`, with links in its parents followed. `None` if its parent is not a directory.
+    /// Returns the final path of `path`, with links in its parents followed. `None` if its parent
+    /// is not a directory.
     fn place(&mut self, path: &ImagePath, entry: &Entry) -> Result<Option<ImagePath>, Error> {
         let Some((parent, name)) = path.parent().zip(path.name()) else { return Ok(None) };
         Ok(match self.walk(&parent)? {
@@ -188,7 +191,8 @@ impl Placing<'_> {
         self.whole.entries.get(path).is_some_and(|entry| matches!(entry.reason, Reason::Need(_)))
     }
 
-    /// Replaces a link to a directory by a link for each name in it, because the base has a directory at its path.
+    /// Replaces a link to a directory by a link for each name in it, because the base has a
+    /// directory at its path.
     fn unfold(
         &mut self,
         path: &ImagePath,
@@ -226,7 +230,8 @@ impl Placing<'_> {
         Ok(())
     }
 
-    /// Replaces a file of the base. Programs and includes replace on purpose; for other entries it is recorded.
+    /// Replaces a file of the base. Programs and includes replace on purpose; for other entries it
+    /// is recorded.
     fn replace(&mut self, path: &ImagePath, at: &ImagePath, entry: &Entry) {
         if !matches!(entry.reason, Reason::Program | Reason::Included(_)) {
             self.above.replaced.insert(at.clone());
@@ -261,7 +266,8 @@ impl Placing<'_> {
         }
     }
 
-    /// Adds the directories above all entries, with the base's modes and owners, so that each layer is complete.
+    /// Adds the directories above all entries, with the base's modes and owners, so that each layer
+    /// is complete.
     fn add_directories(&mut self) {
         let mut directories: BTreeMap<ImagePath, Entry> = BTreeMap::new();
         for (path, entry) in self.above.rootfs.iter() {

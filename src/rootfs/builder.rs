@@ -51,7 +51,8 @@ impl Builder {
         self.put(path, entry(Node::File(Content::bytes(bytes)), 0o644, reason, stratum));
     }
 
-    /// Adds a file with mode 0755 or 0644. Dropped set-id bits and extended attributes are recorded for a warning.
+    /// Adds a file with mode 0755 or 0644. Dropped set-id bits and extended attributes are recorded
+    /// for a warning.
     pub(super) fn file(&mut self, path: &ImagePath, file: &TreeFile, reason: Reason, stratum: Stratum) {
         let mode = if file.stat.is_executable() { 0o755 } else { 0o644 };
         self.content(path, file, file.content.clone(), mode, reason, stratum);
@@ -97,7 +98,8 @@ impl Builder {
         }
     }
 
-    /// Adds an entry at `path`, following links in its parents. Returns its real path, or `None` after a conflict.
+    /// Adds an entry at `path`, following links in its parents. Returns its real path, or `None`
+    /// after a conflict.
     fn put(&mut self, path: &ImagePath, new: Entry) -> Option<ImagePath> {
         let Some(name) = path.name() else { return Some(path.clone()) };
         let parent = self.real_directory(&path.parent()?, &new)?;
@@ -125,7 +127,8 @@ impl Builder {
         leads_to_directory.then_some(path)
     }
 
-    /// Returns the real path of the directory at `path`, creating missing directories. `None` after a conflict.
+    /// Returns the real path of the directory at `path`, creating missing directories. `None` after
+    /// a conflict.
     fn real_directory(&mut self, path: &ImagePath, below: &Entry) -> Option<ImagePath> {
         let mut at = ImagePath::root();
         for name in path.names() {
@@ -168,7 +171,8 @@ impl Builder {
         None
     }
 
-    /// Returns the tree, in which files with several names became hard links, and warnings. Fails if there are conflicts.
+    /// Returns the tree, in which files with several names became hard links, and warnings. Fails
+    /// if there are conflicts.
     pub(super) fn finish(mut self) -> Result<(Rootfs, Vec<Note>), Error> {
         if !self.conflicts.is_empty() {
             return Err(Error::Conflicts(self.conflicts));

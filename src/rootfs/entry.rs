@@ -53,7 +53,8 @@ impl fmt::Display for Owner {
     }
 }
 
-/// The kinds of layers, ordered by how rarely their contents change. Each kind with entries is one layer.
+/// The kinds of layers, ordered by how rarely their contents change. Each kind with entries is one
+/// layer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Stratum {
     /// The dynamic loader, libraries, and interpreters of scripts.

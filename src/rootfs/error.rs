@@ -101,7 +101,8 @@ pub enum IncludeProblem {
         /// The type of the file.
         kind: &'static str,
     },
-    /// The path in the image ends in a slash, or is the root, but the source is a file without a file name.
+    /// The path in the image ends in a slash, or is the root, but the source is a file without a
+    /// file name.
     #[error("{}: it is a file, but `{to}` has no file name for it", .from.display())]
     NoName {
         /// The source.

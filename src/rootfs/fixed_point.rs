@@ -1,7 +1,8 @@
 //! Resolves every program again inside the planned image: the loader must map the same files there.
 //!
-//! This decides whether the image needs `ld.so.cache` or a path file, because some libraries are found by nothing else. It
-//! also detects errors of the plan. With a base image, programs are resolved in the overlay of both.
+//! This decides whether the image needs `ld.so.cache` or a path file, because some libraries are
+//! found by nothing else. It also detects errors of the plan. With a base image, programs are
+//! resolved in the overlay of both.
 
 use super::base::{self, Above};
 use super::builder::Builder;
@@ -13,7 +14,8 @@ use crate::content::Content;
 use crate::path::{ImagePath, Spelled};
 use crate::tree::{Overlay, Tree};
 
-/// Returns the image's own entries of `rootfs`; a cache or path file is added if programs do not resolve without it.
+/// Returns the image's own entries of `rootfs`; a cache or path file is added if programs do not
+/// resolve without it.
 ///
 /// # Errors
 /// Fails if the loader would map other files than in `request`.
@@ -72,7 +74,8 @@ fn not_starting(path: &ImagePath) -> impl FnOnce(closure::Error) -> Error {
     move |source| Error::NotStarting { program: path.clone(), source: Box::new(source) }
 }
 
-/// Checks that both closures have the same files in the same order. The program may be a stripped copy.
+/// Checks that both closures have the same files in the same order. The program may be a stripped
+/// copy.
 fn compare(closure: &Closure, inside: &Closure, path: &ImagePath) -> Result<(), Error> {
     let (here, there) = (files(closure), files(inside));
     for ((here, ours), (there, theirs)) in here.iter().zip(&there) {

@@ -45,7 +45,8 @@ fn add_one(
     Ok(())
 }
 
-/// Returns the path of an included file: `to`, with the source's file name appended if it ends with a slash.
+/// Returns the path of an included file: `to`, with the source's file name appended if it ends with
+/// a slash.
 fn target_of_file(include: &Include) -> Option<ImagePath> {
     let to = ImagePath::parse(include.to.as_bytes()).ok()?;
     if !include.to.as_bytes().ends_with(b"/") {
@@ -86,7 +87,8 @@ impl Folder<'_> {
         Ok(())
     }
 
-    /// Whether every step of the link is inside the folder. Outside, the target is another path in the image.
+    /// Whether every step of the link is inside the folder. Outside, the target is another path in
+    /// the image.
     fn stays_inside(&self, link: &ImagePath, target: &Spelled) -> fs::Result<bool> {
         let parent = link.parent().unwrap_or_else(ImagePath::root);
         let walk = tree::walk(self.tree, &parent, target.as_bytes())?;

@@ -1,5 +1,5 @@
-//! Dependencies of included ELF files: programs, and modules that the entrypoint opens (extensions of Python, Perl, Ruby
-//! or Node).
+//! Dependencies of included ELF files: programs, and modules that the entrypoint opens (extensions
+//! of Python, Perl, Ruby or Node).
 //!
 //! They are resolved at their paths in the image, so that `$ORIGIN` has its final value.
 
@@ -39,14 +39,14 @@ pub(super) fn follow(tree: &dyn Tree, rootfs: &Rootfs, request: &Request<'_>) ->
         None => None,
     };
     let machine = entrypoint.as_mut().and_then(interpreter).and_then(|executed| loading_machine(executed));
-    let (mut modules, mut lost) = (Vec::new(), Vec::new());
+    let (mut modules, mut failed_files) = (Vec::new(), Vec::new());
     for path in files {
         let mut closure = match tracer.trace(&Spelled::from(&path)) {
             Ok(closure) => closure,
             // Object files and core dumps are never loaded.
             Err(crate::closure::Error::NotExecutable { .. } | crate::closure::Error::Elf { .. }) => continue,
             Err(error) => {
-                lost.push((path, error.to_string()));
+                failed_files.push((path, error.to_string()));
                 continue;
             }
         };
@@ -54,7 +54,7 @@ pub(super) fn follow(tree: &dyn Tree, rootfs: &Rootfs, request: &Request<'_>) ->
         if elf.objects.is_library() && machine.is_some_and(|machine| machine.is_kin_of(elf.machine)) {
             modules.push(path);
         } else if elf.objects.is_incomplete() {
-            lost.push((path, missing(elf.objects.missing.iter().map(|missing| missing.name.as_slice()))));
+            failed_files.push((path, missing(elf.objects.missing.iter().map(|missing| missing.name.as_slice()))));
         } else {
             for executed in &mut closure.executed {
                 included.needs.add(runtime::complete(&tracer, places, request.policy, executed, false)?);
@@ -65,17 +65,18 @@ pub(super) fn follow(tree: &dyn Tree, rootfs: &Rootfs, request: &Request<'_>) ->
     if let Some(mut closure) = entrypoint.filter(|_| !modules.is_empty()) {
         if let Some(executed) = interpreter(&mut closure) {
             let failed = tracer.open(executed, modules.iter().map(opening).collect())?;
-            lost.extend(failed.iter().filter_map(of_module));
+            failed_files.extend(failed.iter().filter_map(of_module));
             included.needs.add(runtime::complete(&tracer, places, request.policy, executed, true)?);
         }
         included.closures.push(closure);
     }
-    included.needs.notes.extend(warning(&lost));
+    included.needs.notes.extend(warning(&failed_files));
     included.needs.notes.extend(lacking_versions(rootfs, &included.closures)?);
     Ok(included)
 }
 
-/// Returns the program that opens modules: the last one executed, such as the interpreter of a script.
+/// Returns the program that opens modules: the last one executed, such as the interpreter of a
+/// script.
 fn interpreter(closure: &mut Closure) -> Option<&mut Executed> {
     closure.executed.last_mut()
 }
@@ -107,17 +108,18 @@ fn missing<'a>(names: impl Iterator<Item = &'a [u8]>) -> String {
     format!("cannot find {}", names.join(", "))
 }
 
-fn warning(lost: &[(ImagePath, String)]) -> Option<Note> {
+fn warning(failed_files: &[(ImagePath, String)]) -> Option<Note> {
     let mut lines: Vec<String> =
-        lost.iter().take(NAMED).map(|(path, why)| format!("{path}: {why}")).collect();
-    let more = lost.len().saturating_sub(NAMED);
+        failed_files.iter().take(NAMED).map(|(path, why)| format!("{path}: {why}")).collect();
+    let more = failed_files.len().saturating_sub(NAMED);
     lines.extend((more > 0).then(|| format!("and {more} more")));
-    let files = if lost.len() == 1 { "one included file" } else { "some included files" };
-    (!lost.is_empty())
+    let files = if failed_files.len() == 1 { "one included file" } else { "some included files" };
+    (!failed_files.is_empty())
         .then(|| Note::Warning(format!("{files} can't be loaded in the image\n{}", lines.join("\n"))))
 }
 
-/// Warns about symbol versions that modules need and libraries lack: the modules cannot be opened, the program starts.
+/// Warns about symbol versions that modules need and libraries lack: the modules cannot be opened,
+/// the program starts.
 fn lacking_versions(rootfs: &Rootfs, closures: &[Closure]) -> fs::Result<Vec<Note>> {
     let mut notes = Vec::new();
     for closure in closures {

@@ -22,7 +22,8 @@ pub(super) struct Object<'a> {
     pub(super) found: &'a Found,
 }
 
-/// Iterates over the objects of `map` except the program, and over aliases, each with its reason and its path walk.
+/// Iterates over the objects of `map` except the program, and over aliases, each with its reason
+/// and its path walk.
 pub(super) fn objects<'a>(
     map: &'a LinkMap,
     why: Option<&'a str>,

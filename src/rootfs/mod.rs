@@ -1,7 +1,7 @@
 //! The file tree of an image: the entry at each path, its owner, and the reason for it.
 //!
-//! Does not depend on tar or the OCI format. ARCHITECTURE.md, "Rules of the image", has the rules for owners, modes and
-//! paths.
+//! Does not depend on tar or the OCI format. ARCHITECTURE.md, "Rules of the image", has the rules
+//! for owners, modes and paths.
 
 mod accounts;
 mod base;
@@ -32,7 +32,8 @@ use crate::fs::{self, Identity, Stat};
 use crate::path::ImagePath;
 use crate::tree::{self, Tree, TreeFile};
 
-/// The planned file tree of an image: entries by path. The parent of each entry is a directory entry.
+/// The planned file tree of an image: entries by path. The parent of each entry is a directory
+/// entry.
 #[derive(Clone, Default, Debug)]
 pub struct Rootfs {
     entries: BTreeMap<ImagePath, Entry>,
@@ -50,15 +51,16 @@ impl Rootfs {
         &self.programs
     }
 
-    /// Returns the layer kinds that have entries other than directories, in the order of their layers.
+    /// Returns the layer kinds that have entries other than directories, in the order of their
+    /// layers.
     pub fn strata(&self) -> BTreeSet<Stratum> {
         let own = self.entries.values().filter(|entry| !matches!(entry.node, Node::Directory));
         let strata: BTreeSet<Stratum> = own.map(|entry| entry.stratum).collect();
         if strata.is_empty() { self.entries.values().map(|entry| entry.stratum).collect() } else { strata }
     }
 
-    /// Returns the entries of the layer of `stratum`, and the directories above them, so that the layer is complete by
-    /// itself. Directories of a kind without a layer are in the first layer.
+    /// Returns the entries of the layer of `stratum`, and the directories above them, so that the
+    /// layer is complete by itself. Directories of a kind without a layer are in the first layer.
     pub fn layer(&self, stratum: Stratum) -> Vec<(&ImagePath, &Entry)> {
         let strata = self.strata();
         let home = |entry: &Entry| {

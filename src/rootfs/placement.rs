@@ -1,7 +1,8 @@
 //! The path of a program in the image, and of the files that move with it.
 //!
-//! A program in a system directory keeps its path. Any other program is moved. Libraries that it finds through `$ORIGIN`
-//! keep their path relative to it: each directory above the program has a counterpart in the image.
+//! A program in a system directory keeps its path. Any other program is moved. Libraries that it
+//! finds through `$ORIGIN` keep their path relative to it: each directory above the program has a
+//! counterpart in the image.
 
 use super::Error;
 use crate::closure::{Elf, Executed, Found, Kind};
@@ -47,7 +48,8 @@ fn is_cross_toolchain<'a>(names: &mut impl Iterator<Item = &'a [u8]>) -> bool {
 /// Maps host paths of one program and its libraries to paths in the image.
 #[derive(Debug)]
 pub(super) struct Placement {
-    /// Directories of the tree with their counterparts in the image, deepest first. Empty if nothing moves.
+    /// Directories of the tree with their counterparts in the image, deepest first. Empty if
+    /// nothing moves.
     moved: Vec<(ImagePath, ImagePath)>,
     /// The program's path in the tree and in the image.
     program: (ImagePath, ImagePath),
@@ -95,7 +97,8 @@ impl Placement {
         &self.program.1
     }
 
-    /// Returns the topmost directory that moves with the program. `None` if the program keeps its path.
+    /// Returns the topmost directory that moves with the program. `None` if the program keeps its
+    /// path.
     pub(super) fn region(&self) -> Option<&ImagePath> {
         self.moved.last().map(|(from, _)| from)
     }
@@ -119,8 +122,8 @@ impl Placement {
         pair.filter(|_| !is_system(path)).unwrap_or_else(|| path.clone())
     }
 
-    /// Returns the target of the link at `path` in the image. Relative targets that move too stay unchanged; targets
-    /// outside the moved directories become absolute.
+    /// Returns the target of the link at `path` in the image. Relative targets that move too stay
+    /// unchanged; targets outside the moved directories become absolute.
     pub(super) fn link_target(&self, path: &ImagePath, target: &Spelled) -> Spelled {
         let parent = path.parent().unwrap_or_else(ImagePath::root);
         let meant = lexical(&parent, target.as_bytes());
@@ -150,7 +153,8 @@ fn named_path(program: &Executed) -> ImagePath {
     ImagePath::parse(program.spelled.as_bytes()).unwrap_or_else(|_| program.path.clone())
 }
 
-/// Returns the values of `$ORIGIN` of objects that move, and the deepest common directory of all their steps.
+/// Returns the values of `$ORIGIN` of objects that move, and the deepest common directory of all
+/// their steps.
 fn region(tree: &dyn Tree, elf: &Elf, home: &ImagePath) -> fs::Result<(Vec<Spelled>, ImagePath)> {
     let mut origins = vec![Spelled::from(home)];
     let mut region = home.clone();
@@ -185,7 +189,8 @@ fn relative_steps<'a>(tree: &dyn Tree, found: &Found, walk: &'a Walk) -> fs::Res
     let (mut kept, mut from_root) = (Vec::new(), false);
     while let Some(step) = steps.next() {
         from_root |= matches!(step, Step::Link { target, .. } if target.as_bytes().starts_with(b"/"));
-        // An absolute link is rewritten, so directories between the root and its target are not needed.
+        // An absolute link is rewritten, so directories between the root and its target are not
+        // needed.
         let passed = match (step, steps.peek()) {
             (Step::Directory(path), Some(Step::Directory(next))) => next.parent().as_ref() == Some(path),
             _ => false,
@@ -203,8 +208,8 @@ fn common(a: &ImagePath, b: &ImagePath) -> ImagePath {
     ImagePath::root().join_all(shared)
 }
 
-/// Returns the program's directory and the `up` directories above it, each with its counterpart above `target`. `None`
-/// if `target` has too few directories.
+/// Returns the program's directory and the `up` directories above it, each with its counterpart
+/// above `target`. `None` if `target` has too few directories.
 fn counterparts(home: &ImagePath, target: &ImagePath, up: usize) -> Option<Vec<(ImagePath, ImagePath)>> {
     let (mut from, mut to) = (home.clone(), target.parent()?);
     let mut pairs = vec![(from.clone(), to.clone())];

@@ -23,8 +23,8 @@ pub struct Request<'a> {
     pub includes: &'a [Include],
     /// The user and group that the program runs as.
     pub user: Owner,
-    /// The mount points. Empty directories are planned for them, since a container with a read-only root cannot create
-    /// them.
+    /// The mount points. Empty directories are planned for them, since a container with a read-only
+    /// root cannot create them.
     pub mount_points: &'a [ImagePath],
     /// The directories that the program writes to.
     pub states: &'a [ImagePath],
@@ -75,15 +75,16 @@ pub struct Program {
 pub struct Include {
     /// The absolute path on the host.
     pub from: PathBuf,
-    /// The absolute path in the image. With a trailing slash, the directory that a file is copied into.
+    /// The absolute path in the image. With a trailing slash, the directory that a file is copied
+    /// into.
     pub to: Spelled,
 }
 
 /// Plans the file tree of an image, and verifies it by resolving all programs again inside it.
 ///
 /// # Errors
-/// Fails if different contents are planned for one path, a file cannot be included, or the loader would map other files
-/// inside the image.
+/// Fails if different contents are planned for one path, a file cannot be included, or the loader
+/// would map other files inside the image.
 pub fn plan(tree: &dyn Tree, request: &Request<'_>) -> Result<Planned, Error> {
     let mut planner = Planner::new(tree, request, Builder::default());
     for program in request.programs {

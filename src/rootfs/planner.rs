@@ -1,5 +1,5 @@
-//! Adds programs, mapped objects and data files to the tree, with all links and directories on their paths, and collects
-//! paths in private directories.
+//! Adds programs, mapped objects and data files to the tree, with all links and directories on
+//! their paths, and collects paths in private directories.
 
 use super::builder::Builder;
 use super::mapped::{maps, objects};
@@ -93,7 +93,8 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    /// Returns the private directories, without system directories and the root, which a recipe may be in.
+    /// Returns the private directories, without system directories and the root, which a recipe may
+    /// be in.
     fn private_dirs(&self) -> impl Iterator<Item = &ImagePath> {
         let directories = self.request.private.iter();
         directories.filter(|directory| directory.name().is_some() && !placement::is_system(directory))
@@ -115,7 +116,8 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Records a private path if the region that moves with `program` reaches above a private directory.
+    /// Records a private path if the region that moves with `program` reaches above a private
+    /// directory.
     fn check_region(&mut self, program: &Executed, placement: &Placement) {
         let Some(region) = placement.region() else { return };
         let below = |directory: &&ImagePath| directory.is_within(region) && *directory != region;
@@ -139,7 +141,8 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    /// Returns the program's content, stripped if requested. Otherwise hints at what stripping would save.
+    /// Returns the program's content, stripped if requested. Otherwise hints at what stripping
+    /// would save.
     fn maybe_stripped(&mut self, program: &Executed, target: &ImagePath) -> Result<Content, Error> {
         let content = program.file.content.clone();
         let stripped = match elf::stripped(&content) {
@@ -205,7 +208,8 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Adds a file that moves with the program; its links and directories in system directories do not move.
+    /// Adds a file that moves with the program; its links and directories in system directories do
+    /// not move.
     fn add_moved(
         &mut self,
         placement: &Placement,

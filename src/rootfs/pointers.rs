@@ -1,5 +1,5 @@
-//! Search files of dynamic loaders: glibc's `ld.so.cache`, musl's path file. An image gets one only if its programs do
-//! not resolve without it.
+//! Search files of dynamic loaders: glibc's `ld.so.cache`, musl's path file. An image gets one only
+//! if its programs do not resolve without it.
 
 use super::Reason;
 use crate::closure::{Closure, Elf};
@@ -15,8 +15,8 @@ const LIMIT: usize = 16 << 20;
 /// A search file: path, contents and reason.
 pub(super) type Pointer = (ImagePath, Vec<u8>, Reason);
 
-/// Returns the search files by which libraries of `closures` were found. Entries of the base image's cache for other
-/// libraries are kept.
+/// Returns the search files by which libraries of `closures` were found. Entries of the base
+/// image's cache for other libraries are kept.
 pub(super) fn pointers(closures: &[&Closure], base: Option<&dyn Tree>) -> fs::Result<Vec<Pointer>> {
     Ok(path_files(closures).chain(cache(closures, base)?).collect())
 }

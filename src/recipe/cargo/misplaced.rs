@@ -1,4 +1,5 @@
-//! Settings in tables that Coracle does not read. Cargo accepts any table below `metadata` and ignores most others.
+//! Settings in tables that Coracle does not read. Cargo accepts any table below `metadata` and
+//! ignores most others.
 
 use std::ops::Range;
 
@@ -30,7 +31,7 @@ const SLIPS: [(&str, &str); 8] = [
 pub(super) fn keys(tree: &Spanned<DeTable<'_>>, right: &str) -> Vec<Slip> {
     let slip = |wrong: &str| {
         let value = at(tree, wrong).filter(|value| value.get_ref().is_table())?;
-        let message = format!("nothing reads `[{wrong}]`: settings belong below `[{right}]`");
+        let message = format!("`[{wrong}]` has no effect: settings belong below `[{right}]`");
         Some(Slip { span: value.span(), message, hint: None })
     };
     SLIPS.into_iter().filter(|(_, belongs)| *belongs == right).filter_map(|(wrong, _)| slip(wrong)).collect()

@@ -179,7 +179,7 @@ to = "/srv"
     14 | form = "assets"
        | ^^^^
 
-  nothing reads `[package.coracle]`: settings belong below `[package.metadata.coracle]`
+  `[package.coracle]` has no effect: settings belong below `[package.metadata.coracle]`
       --> FOLDER/shop/Cargo.toml:17:1
     17 | [package.coracle]
        | ^^^^^^^^^^^^^^^^^
@@ -196,12 +196,12 @@ fn reports_misplaced_settings_once() {
         str![[r#"
 2 problems in the recipe
 
-  nothing reads `[workspace.coracle]`: settings belong below `[workspace.metadata.coracle]`
+  `[workspace.coracle]` has no effect: settings belong below `[workspace.metadata.coracle]`
      --> FOLDER/shop/Cargo.toml:4:12
     4 | [workspace.coracle.image]
       |            ^^^^^^^
 
-  nothing reads `[metadata.coracle]`: settings belong below `[package.metadata.coracle]`
+  `[metadata.coracle]` has no effect: settings belong below `[package.metadata.coracle]`
      --> FOLDER/shop/Cargo.toml:7:1
     7 | [metadata.coracle]
       | ^^^^^^^^^^^^^^^^^^
@@ -212,7 +212,7 @@ fn reports_misplaced_settings_once() {
     snapbox::assert_data_eq!(
         recipe(workspace, "[package]\nname = \"shop\"\n").unwrap_err(),
         str![[r#"
-nothing reads `[workspace.coracle]`: settings belong below `[workspace.metadata.coracle]`
+`[workspace.coracle]` has no effect: settings belong below `[workspace.metadata.coracle]`
    --> FOLDER/Cargo.toml:5:1
   5 | [workspace.coracle]
     | ^^^^^^^^^^^^^^^^^^^

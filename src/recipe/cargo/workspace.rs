@@ -9,8 +9,8 @@ use super::super::error::Error;
 use super::{Text, at};
 use crate::fs;
 
-/// Reads the Cargo.toml of the workspace of `manifest`, found as in `find_workspace_root` of cargo's
-/// `cargo/core/workspace.rs`. `None` if there is no workspace.
+/// Reads the Cargo.toml of the workspace of `manifest`, found as in `find_workspace_root` of
+/// cargo's `cargo/core/workspace.rs`. `None` if there is no workspace.
 pub(super) fn of(manifest: &Text) -> Result<Option<Text>, Error> {
     let tree = manifest.source()?.parse()?;
     let folder = |path: &Path| path.parent().map(Path::to_owned).unwrap_or_default();

@@ -10,7 +10,8 @@ use crate::transfer::{Named, ParsePlaceError, Place};
 const NOTHING: [&str; 2] = ["", "scratch"];
 
 impl Check<'_> {
-    /// Parses the location of the base image. A relative path in the recipe starts at the recipe's folder.
+    /// Parses the location of the base image. A relative path in the recipe starts at the recipe's
+    /// folder.
     pub(super) fn base(&mut self, file: &schema::File, flags: &Overrides, folder: &Path) -> Option<Place> {
         let word = one(&file.image.0.base, &flags.base, "--base")?;
         if NOTHING.contains(&word.value.as_str()) {

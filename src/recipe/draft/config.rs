@@ -52,7 +52,8 @@ impl Check<'_> {
         Ok(found)
     }
 
-    /// Reports conflicts between mounts, keys and variables, each at the last table that takes part in it.
+    /// Reports conflicts between mounts, keys and variables, each at the last table that takes part
+    /// in it.
     fn together(&mut self, file: &schema::File, flags: &ConfigOverrides, found: &Configuration) {
         let words = super::places::mounts(file, flags);
         for config::Problem { message, hint, about } in config::problems(found) {
@@ -93,14 +94,14 @@ impl Check<'_> {
         template: &schema::PathOr<schema::TemplateTable>,
         at: &dyn Fn(&Path) -> PathBuf,
     ) -> Option<File> {
-        let said = match template {
+        let table = match template {
             schema::PathOr::Path(path) => return Some(config::file(at(path.as_ref()), None, false)),
-            schema::PathOr::Table(said) => said,
+            schema::PathOr::Table(table) => table,
         };
-        let key = said.key.as_ref().map(|key| key.get_ref().clone());
-        let verbatim = said.verbatim.unwrap_or_default();
-        let mut file = config::file(at(said.from.get_ref().as_ref()), key, verbatim);
-        if let Some(list) = &said.delimiters {
+        let key = table.key.as_ref().map(|key| key.get_ref().clone());
+        let verbatim = table.verbatim.unwrap_or_default();
+        let mut file = config::file(at(table.from.get_ref().as_ref()), key, verbatim);
+        if let Some(list) = &table.delimiters {
             let origin = Origin::File(list.span());
             if verbatim {
                 self.problem(&origin, "`delimiters` has no effect with `verbatim = true`".into(), None);
@@ -153,7 +154,8 @@ impl Check<'_> {
         }
     }
 
-    /// Adds the mount `MOUNT=FOLDER`: every file of the folder, with its value files and its schema.
+    /// Adds the mount `MOUNT=FOLDER`: every file of the folder, with its value files and its
+    /// schema.
     fn folder(&mut self, text: &OsStr, found: &mut Configuration) -> fs::Result<()> {
         let origin = Origin::Flag("--config");
         let Some((mount, folder)) = text.to_str().and_then(|text| text.split_once('=')) else {

@@ -1,4 +1,5 @@
-//! Destinations of the image and of its contract: `--output`, `--push`, `publish-contract` and its flag.
+//! Destinations of the image and of its contract: `--output`, `--push`, `publish-contract` and its
+//! flag.
 
 use std::path::Path;
 
@@ -47,8 +48,9 @@ impl Check<'_> {
         flags.push
     }
 
-    /// Parses the destination of the contract: an image layout or a repository, without a tag. An artifact is found by
-    /// the digest of its image, and a tag would be taken for an image. A relative path in the recipe starts at its folder.
+    /// Parses the destination of the contract: an image layout or a repository, without a tag. An
+    /// artifact is found by the digest of its image, and a tag would be taken for an image. A
+    /// relative path in the recipe starts at its folder.
     pub(super) fn publish_contract(
         &mut self,
         file: &schema::File,

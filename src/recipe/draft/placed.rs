@@ -1,5 +1,5 @@
-//! Programs and includes with their paths in the image: `programs` and `[[include]]`, or `PROGRAM[:TO]` and
-//! `--include FROM:TO`.
+//! Programs and includes with their paths in the image: `programs` and `[[include]]`, or
+//! `PROGRAM[:TO]` and `--include FROM:TO`.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

@@ -38,8 +38,8 @@ fn span<T>(word: &Option<Spanned<T>>) -> Option<Range<usize>> {
     word.as_ref().map(|word| word.span())
 }
 
-/// Returns the paths of mounts and variables in the file that flags do not replace. Of equal paths, problems are
-/// reported at the last.
+/// Returns the paths of mounts and variables in the file that flags do not replace. Of equal paths,
+/// problems are reported at the last.
 pub(super) fn mounts<'a>(file: &'a schema::File, flags: &ConfigOverrides) -> Vec<&'a Spanned<String>> {
     let config = file.config.iter().filter(|_| flags.mounts.is_empty()).map(|table| &table.0.mount);
     let secrets = file.secret.iter().filter(|_| flags.secrets.is_empty()).map(|table| &table.0.mount);

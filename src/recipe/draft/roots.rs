@@ -63,7 +63,8 @@ impl Check<'_> {
                     self.problem(&Origin::File(sysroot.span()), message, Some(ONE_KIND.into()));
                     continue;
                 }
-                // The key may be misspelled, or removed because of its type: that is reported already.
+                // The key may be misspelled, or removed because of its type: that is reported
+                // already.
                 (None, None) if self.document.is_some_and(|document| !document.problems.is_empty()) => {
                     continue;
                 }

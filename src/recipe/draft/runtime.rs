@@ -26,7 +26,8 @@ impl Check<'_> {
         }
     }
 
-    /// Parses which library variants for newer CPUs to add: all (the default), none, or up to a level.
+    /// Parses which library variants for newer CPUs to add: all (the default), none, or up to a
+    /// level.
     pub(super) fn hwcaps(&mut self, file: &schema::Runtime, flags: &RuntimeOverrides) -> Hwcaps {
         match one(&file.hwcaps, &flags.hwcaps, "--hwcaps") {
             None => Hwcaps::All,

@@ -54,7 +54,7 @@ pub(in crate::recipe) enum PathOr<T> {
 /// An integer or a string, as text: `8080` and `"9000/udp"`.
 pub(in crate::recipe) struct Scalar(pub(in crate::recipe) String);
 
-/// A struct that must be written as a table. Without this, serde also accepts an array of its field values.
+/// A struct that must be written as a table. Serde alone also accepts an array of its fields.
 #[derive(Default)]
 pub(in crate::recipe) struct Table<T>(pub(in crate::recipe) T);
 
