@@ -87,8 +87,10 @@ fn contents_of(image: &Image, comparison: &Comparison<'_>, plans: &[Plan]) -> Co
     };
     let below =
         image.below().iter().map(|layer| (Size(layer.size), describe("of the base".into(), &layer.digest)));
-    let own =
-        image.layers().iter().map(|layer| (Size(layer.size), describe(layer.stratum.to_string(), &layer.digest)));
+    let own = image
+        .layers()
+        .iter()
+        .map(|layer| (Size(layer.size), describe(layer.stratum.to_string(), &layer.digest)));
     let plan = plans.iter().find(|plan| plan.platform == *image.platform());
     let entries = plan.into_iter().flat_map(|plan| plan.rootfs.iter());
     let mut files: Vec<(Size, String)> = entries

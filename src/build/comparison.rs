@@ -259,7 +259,10 @@ impl<'a> Comparison<'a> {
         let lacking = weights.iter().filter(|weight| weight.before.is_none());
         let hint = |weight: &Weight| {
             let (place, platform) = (&previous.place, &weight.platform);
-            Note::Hint(format!("`{place}` has no image for {platform}, so {} was not checked for it", limit.setting))
+            Note::Hint(format!(
+                "`{place}` has no image for {platform}, so {} was not checked for it",
+                limit.setting
+            ))
         };
         lacking.map(hint).collect()
     }

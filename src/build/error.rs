@@ -174,8 +174,7 @@ impl Error {
             Self::NoRoot(_) => Some("name a directory with an unpacked root file system in it".into()),
             Self::Platforms { .. } => Some("use a script and an interpreter for the same platform".into()),
             Self::Platform { .. } => Some(
-                "the platform is read from the program: omit `--platform`, or name another program"
-                    .into(),
+                "the platform is read from the program: omit `--platform`, or name another program".into(),
             ),
             Self::Machine { .. } => None,
             Self::Users { .. } => Some("set the user: `--user UID[:GID]`".into()),

@@ -18,8 +18,5 @@ pub(super) fn note(hints: &[Hint]) -> Option<Note> {
     if hints.len() > LISTED {
         lines.push(format!("  and {} more", hints.len() - LISTED));
     }
-    Some(Note::Hint(format!(
-        "not in the image; add what the program uses:\n{}",
-        lines.join("\n")
-    )))
+    Some(Note::Hint(format!("not in the image; add what the program uses:\n{}", lines.join("\n"))))
 }

@@ -269,7 +269,8 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
     let loaded = engines::load(&root, &staging, &destinations.engines, settings, observer)?;
     drop(staging);
     // Before the tags: an image that can be pulled by name has its contract.
-    let (published, contract_warnings) = contract::publish(&contract, &root, &destinations, settings, &mut traces)?;
+    let (published, contract_warnings) =
+        contract::publish(&contract, &root, &destinations, settings, &mut traces)?;
     notes.extend(warnings(contract_warnings));
     let sent = routes.name(&root.manifests())?;
     let built = Built {

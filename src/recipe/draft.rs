@@ -114,11 +114,7 @@ pub(super) fn finish(document: Option<&Document<'_>>, flags: &Overrides) -> Resu
         if recipe.env.contains_key(name) {
             let message =
                 format!("the variable `{}` has a value in `env` already", printable(name.as_bytes()));
-            check.problem(
-                &Origin::File(variable.0.name.span()),
-                message,
-                Some("remove one of them".into()),
-            );
+            check.problem(&Origin::File(variable.0.name.span()), message, Some("remove one of them".into()));
         }
     }
     if recipe.labels.contains_key(crate::contract::LABEL) {

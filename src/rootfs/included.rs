@@ -54,7 +54,8 @@ pub(super) fn follow(tree: &dyn Tree, rootfs: &Rootfs, request: &Request<'_>) ->
         if elf.objects.is_library() && machine.is_some_and(|machine| machine.is_kin_of(elf.machine)) {
             modules.push(path);
         } else if elf.objects.is_incomplete() {
-            failed_files.push((path, missing(elf.objects.missing.iter().map(|missing| missing.name.as_slice()))));
+            failed_files
+                .push((path, missing(elf.objects.missing.iter().map(|missing| missing.name.as_slice()))));
         } else {
             for executed in &mut closure.executed {
                 included.needs.add(runtime::complete(&tracer, places, request.policy, executed, false)?);

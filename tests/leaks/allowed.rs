@@ -67,7 +67,10 @@ fn a_name_is_wanted() {
             let allow = format!("{kind}=a test");
             let (code, said) = project.build(&[&["app", "--allow", &allow][..], more].concat());
             assert_eq!(code, Some(2), "{said}");
-            assert!(said.contains(&format!("`{kind}` is not a complete entry of `[allow]`: the name is missing")), "{said}");
+            assert!(
+                said.contains(&format!("`{kind}` is not a complete entry of `[allow]`: the name is missing")),
+                "{said}"
+            );
         }
     }
 }

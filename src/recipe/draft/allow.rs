@@ -36,7 +36,11 @@ impl Check<'_> {
             if is_word && what.ends_with(':') {
                 let what = printable(what.as_bytes());
                 let hint = format!("write `{what}NAME`");
-                self.problem(&origin, format!("`{what}` is not a complete entry of `[allow]`: the name is missing"), Some(hint));
+                self.problem(
+                    &origin,
+                    format!("`{what}` is not a complete entry of `[allow]`: the name is missing"),
+                    Some(hint),
+                );
                 continue;
             }
             if why.trim().is_empty() {

@@ -19,7 +19,8 @@ impl Check<'_> {
         }
         let mut place = self.image(&word)?;
         if let Place::Engine(named) = &place {
-            let message = format!("`{named}` cannot be a base image: it must be in an image layout or at a registry");
+            let message =
+                format!("`{named}` cannot be a base image: it must be in an image layout or at a registry");
             let hint = format!("copy it here first: `coracle copy {named} oci:base`, then name `oci:base`");
             self.problem(&word.origin, message, Some(hint));
             return None;

@@ -72,11 +72,7 @@ impl Check<'_> {
         let path = self.mount_path(&table.mount)?;
         if table.templates.is_empty() {
             let hint = "list them: `templates = [\"config/app.toml.j2\"]`";
-            self.problem(
-                &origin,
-                format!("no file is listed for the mount `{path}`"),
-                Some(hint.into()),
-            );
+            self.problem(&origin, format!("no file is listed for the mount `{path}`"), Some(hint.into()));
         }
         let files =
             table.templates.iter().filter_map(|template| self.template(template.get_ref(), at)).collect();
@@ -115,7 +111,11 @@ impl Check<'_> {
     fn delimiters(&mut self, words: &[String], origin: &Origin) -> Option<Delimiters> {
         let [variable, variable_end, block, block_end, comment, comment_end] = words else {
             let hint = "write six: `[\"<<\", \">>\", \"<%\", \"%>\", \"<#\", \"#>\"]`";
-            self.problem(origin, format!("`delimiters` has {} elements instead of 6", words.len()), Some(hint.into()));
+            self.problem(
+                origin,
+                format!("`delimiters` has {} elements instead of 6", words.len()),
+                Some(hint.into()),
+            );
             return None;
         };
         let pair = |start: &String, end: &String| (start.clone(), end.clone());
@@ -168,8 +168,7 @@ impl Check<'_> {
         };
         let config::Folder { files, values, schema } = config::folder(Path::new(folder))?;
         if files.is_empty() {
-            let message =
-                format!("`{}` has no file to mount at `{path}`", printable(folder.as_bytes()));
+            let message = format!("`{}` has no file to mount at `{path}`", printable(folder.as_bytes()));
             self.problem(&origin, message, Some("name the directory that has the files".into()));
         }
         found.values.extend(values.into_iter().map(Source::File));

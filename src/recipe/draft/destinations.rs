@@ -26,7 +26,11 @@ impl Check<'_> {
             match taken {
                 Some(other) => {
                     let message = format!("`{place}` is the same destination as `{other}`");
-                    self.problem(&word.origin, message, Some("give each `--output` its own destination".into()));
+                    self.problem(
+                        &word.origin,
+                        message,
+                        Some("give each `--output` its own destination".into()),
+                    );
                 }
                 None => found.push(place),
             }
@@ -82,8 +86,10 @@ impl Check<'_> {
             }
         };
         if plain != word.value {
-            let message =
-                format!("`{}`: a contract is stored without a tag, and found by its image's digest", word.value);
+            let message = format!(
+                "`{}`: a contract is stored without a tag, and found by its image's digest",
+                word.value
+            );
             self.problem(&word.origin, message, Some(format!("write `{plain}`")));
         }
         Some(place)

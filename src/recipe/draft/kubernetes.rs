@@ -85,7 +85,10 @@ impl Check<'_> {
         let hint = match crate::spelling::nearest(text, known.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => {
-                format!("use one of {}", known.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", "))
+                format!(
+                    "use one of {}",
+                    known.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ")
+                )
             }
         };
         self.problem(&Origin::File(word.span()), message, Some(hint));
@@ -172,7 +175,8 @@ impl Check<'_> {
         let named = [startup, readiness, liveness];
         if !is_simple && named.iter().any(|probe| probe.is_some()) {
             if [initial_delay, period, timeout, failure_threshold].iter().any(|number| number.is_some()) {
-                let message = "a number next to `startup`, `readiness` and `liveness` applies to none of them";
+                let message =
+                    "a number next to `startup`, `readiness` and `liveness` applies to none of them";
                 self.problem(&origin, message.into(), Some("move it into the table of its probe".into()));
             }
             let [startup, readiness, liveness] = named.map(|probe| {
@@ -216,7 +220,11 @@ impl Check<'_> {
             (None, None, Some(command)) if !command.is_empty() => Action::Exec(command.clone()),
             _ => {
                 let hint = "write one of `http = \"/health\"`, `tcp = 8080` and `exec = [\"/app/shop\", \"--check\"]`";
-                self.problem(origin, "a probe needs exactly one of `http`, `tcp` and `exec`".into(), Some(hint.into()));
+                self.problem(
+                    origin,
+                    "a probe needs exactly one of `http`, `tcp` and `exec`".into(),
+                    Some(hint.into()),
+                );
                 return None;
             }
         };

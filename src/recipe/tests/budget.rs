@@ -34,7 +34,11 @@ fn flags_override_single_limits() {
 fn rejects_invalid_budgets() {
     assert_eq!(
         refused("[budget]\nimage = \"5 MB\"\ngrowth = 5\nsize = \"1MB\""),
-        ["`5 MB` is no size", "`5` is neither a percentage nor a size with a unit", "unknown key `size` in `[budget]`"]
+        [
+            "`5 MB` is no size",
+            "`5` is neither a percentage nor a size with a unit",
+            "unknown key `size` in `[budget]`"
+        ]
     );
     for (previous, message) in [
         ("containers-storage:x", "`--previous`: cannot compare with `containers-storage:x:latest`"),

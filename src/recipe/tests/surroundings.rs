@@ -56,7 +56,10 @@ fn rejects_invalid_mounts() {
         ("[[secret]]\nmount = \"/a\"\nkeys = []", "no key is listed for the Secret at `/a`"),
         ("[[secret]]\nmount = \"/a\"\nkeys = [\"b\"]\nname = \"A\"", "`A` is not a valid name of a Secret"),
         ("[[state]]\nmount = \"/a\"\nsize = \"10 GB\"", "`10 GB` is no quantity"),
-        ("[[state]]\nmount = \"/a\"\nshared = true", "`/a` cannot be shared without a size: each pod would get its own"),
+        (
+            "[[state]]\nmount = \"/a\"\nshared = true",
+            "`/a` cannot be shared without a size: each pod would get its own",
+        ),
         ("[[variable]]\nname = \"1\"\nfrom = \"/a/b\"", "`1` is not a valid variable name"),
         (
             "[image.labels]\n\"io.coracle.config.v1\" = \"x\"",
