@@ -124,7 +124,7 @@ pub(super) struct Runtime {
     pub(super) libgcc: Option<Spanned<Choice>>,
     /// Libraries that the program opens with `dlopen`, such as `libpq.so.5`.
     pub(super) dlopen: Vec<Spanned<String>>,
-    /// The lowest priority of dlopen notes to follow: `required`, `recommended`, `suggested`, or `false`.
+    /// The lowest dlopen note priority to follow: `required`, `recommended`, `suggested`, or `false`.
     pub(super) dlopen_notes: Option<Spanned<Choice>>,
     /// Time zones, such as `Europe/Berlin`, or `true` for all.
     pub(super) time_zones: Option<Spanned<Names>>,
