@@ -140,7 +140,7 @@ hint: mend the template
         2,
         str![""],
         str![[r#"
-error: `--publish-contract`: `oci-archive:x.tar` cannot hold an artifact
+error: `--publish-contract`: `oci-archive:x.tar` can't hold an artifact
 
 hint: write a layout: `oci:DIR`
 

@@ -66,7 +66,7 @@ impl Check<'_> {
         let mut place = self.legal(Place::target(&word.value), &word.origin, hint)?;
         let plain = match &mut place {
             Place::Local(destination) if destination.kind != Kind::Layout => {
-                let message = format!("`{destination}` cannot hold an artifact");
+                let message = format!("`{destination}` can't hold an artifact");
                 self.problem(&word.origin, message, Some("write a layout: `oci:DIR`".into()));
                 return Some(place);
             }
@@ -79,7 +79,7 @@ impl Check<'_> {
             }
             Place::Remote(named) => format!("docker://{}", named.reference.name()),
             Place::Engine(named) => {
-                let message = format!("`{named}` cannot hold an artifact");
+                let message = format!("`{named}` can't hold an artifact");
                 let hint = "write a layout, `oci:DIR`, or a repository, `docker://NAME`";
                 self.problem(&word.origin, message, Some(hint.into()));
                 return Some(place);
