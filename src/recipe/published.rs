@@ -1,4 +1,7 @@
-//! The JSON Schema of a recipe, for editors: made from the types that read it, and held to the published file.
+//! The JSON Schema of a recipe, for editors. A test compares the published file with the schema of
+//! the types.
+//!
+//! `SNAPSHOTS=overwrite cargo test published` writes the file anew.
 
 use std::borrow::Cow;
 
@@ -7,7 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::schema::{Choice, File, PathOr, Scalar, Spanned, Table};
 
-/// Where it is published.
+/// The path of the published file.
 const PATH: &str = "templates/coracle.schema.json";
 
 impl<T: JsonSchema> JsonSchema for Spanned<T> {
@@ -80,7 +83,7 @@ impl JsonSchema for Choice {
     }
 }
 
-/// What stands in the file: the types' schema, by keys in the order of their bytes.
+/// Returns the contents of the published file: the types' schema as JSON, with sorted keys.
 fn published() -> String {
     let mut generator = SchemaSettings::draft07().into_generator();
     let mut schema = generator.root_schema_for::<File>();
@@ -91,13 +94,13 @@ fn published() -> String {
 }
 
 #[test]
-fn the_published_schema_is_that_of_the_types() {
+fn published_schema_matches_types() {
     let published = published();
     snapbox::assert_data_eq!(published.as_str(), snapbox::Data::read_from(PATH.as_ref(), None).raw());
 }
 
 #[test]
-fn it_takes_recipes_and_refuses_slips() {
+fn schema_accepts_recipes_and_rejects_mistakes() {
     let schema: serde_json::Value = serde_json::from_str(&published()).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
     let recipe = |text: &str| serde_json::to_value(toml::from_str::<toml::Table>(text).unwrap()).unwrap();

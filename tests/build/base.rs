@@ -214,7 +214,12 @@ fn what_differs_is_replaced_and_directories_stay_as_they_are() {
     let output =
         project.coracle(["build", "./hello", "--base=oci:base", "-o=oci:out"]).command().output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("warning: the base has other files at these paths, which are replaced: /usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2; "), "{said}");
+    assert!(
+        said.contains(
+            "warning: files of the base image are replaced: /usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2; "
+        ),
+        "{said}"
+    );
     let layout = project.layout("out");
     let libraries = "/usr/lib/x86_64-linux-gnu/";
     let expected = [
@@ -376,9 +381,5 @@ fn what_no_image_can_stand_on() {
     let mut nobody = Foreign::new(&["/a = b"]);
     nobody.config = json!({"User": "web"});
     nobody.write(&project.path("nobody"));
-    refused(
-        "oci:nobody",
-        1,
-        &["it runs as `web`, which its `/etc/passwd`", "hint: say who runs it by number"],
-    );
+    refused("oci:nobody", 1, &["its user `web` is not in its `/etc/passwd`", "hint: set the user by number"]);
 }

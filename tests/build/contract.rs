@@ -150,7 +150,7 @@ hint: write a layout: `oci:DIR`
         2,
         str![""],
         str![[r#"
-error: `--secret`: `/run/secrets/app` names no key
+error: `--secret`: `/run/secrets/app` is not of the form `MOUNT=KEY[,KEY]`
 
 hint: write it as `--secret /run/secrets/app=token,tls.key`
 
@@ -250,7 +250,7 @@ fn a_contract_is_published_where_there_is_one_and_without_a_tag() {
         str![[r#"
 error: `--publish-contract`: there is no contract to publish: the image has no configuration
 
-hint: name it, as in `--config /etc/app=config/` or with `[[config]]`, or publish no contract
+hint: declare it with `--config /etc/app=config/` or `[[config]]`, or do not publish a contract
 
 "#]],
     );
@@ -261,7 +261,7 @@ hint: name it, as in `--config /etc/app=config/` or with `[[config]]`, or publis
             2,
             str![""],
             str![[r#"
-error: `--publish-contract`: `oci:contracts:v1`: a contract has no tag, it is found by the digest of its image
+error: `--publish-contract`: `oci:contracts:v1`: a contract is stored without a tag, and found by its image's digest
 
 hint: write `oci:contracts`
 
@@ -275,7 +275,7 @@ hint: write `oci:contracts`
         2,
         str![""],
         str![[r#"
-error: `oci:contracts:v1`: a contract has no tag, it is found by the digest of its image
+error: `oci:contracts:v1`: a contract is stored without a tag, and found by its image's digest
    --> sub/coracle.toml:3:20
   3 | publish-contract = "oci:contracts:v1"
     |                    ^^^^^^^^^^^^^^^^^^
@@ -294,7 +294,7 @@ error: there is no contract to publish: the image has no configuration
   3 | publish-contract = "oci:contracts"
     |                    ^^^^^^^^^^^^^^^
 
-hint: name it, as in `--config /etc/app=config/` or with `[[config]]`, or publish no contract
+hint: declare it with `--config /etc/app=config/` or `[[config]]`, or do not publish a contract
 
 "#]],
     );

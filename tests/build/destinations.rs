@@ -287,13 +287,13 @@ fn words_that_are_no_names_at_registries() {
         str![],
         str![[r#"
 error: 3 problems on the command line
-  `--output`: `docker://x/y@sha256:[..]` includes a digest, but the digest of a new image is not known in advance
-  `--output`: `docker://X` is not a valid image location: `X` is not an image name: invalid reference format
-  `--output`: `docker://x:latest` is the same place as `docker://x:latest`
+  `--output`: `docker://x/y@sha256:[..]` names an image by its digest, and which digest this one has is known when it is built
+  `--output`: `docker://X` names no place of an image: `X` is not an image name: invalid reference format
+  `--output`: `docker://x:latest` is the same destination as `docker://x:latest`
 
 hint: write `docker://NAME:TAG`; the digest is printed after the build
 hint: write `docker://NAME[:TAG]` in lower case, such as `docker://ghcr.io/acme/shop:1.2`
-hint: give each destination its own place
+hint: give each `--output` its own destination
 
 "#]],
     );
@@ -307,9 +307,9 @@ fn one_place_for_two_destinations() {
         2,
         str![],
         str![[r#"
-error: `--output`: `oci-archive:./x` is the same place as `oci:x`
+error: `--output`: `oci-archive:./x` is the same destination as `oci:x`
 
-hint: give each destination its own place
+hint: give each `--output` its own destination
 
 "#]],
     );

@@ -157,7 +157,7 @@ fn a_directory_of_this_machine_is_refused_unless_it_is_allowed() {
         1,
         str![],
         str![[r#"
-error: the image would hold paths that exist on this machine alone
+error: the image would depend on paths that exist only on this machine
   [FOLDER]/build/libanswer.so, needed by [FOLDER]/asks, RPATH of [FOLDER]/asks
   [FOLDER]/build/libmore.so, needed by [FOLDER]/asks, RPATH of [FOLDER]/asks
   [FOLDER]/build/libdeep.so, needed by [FOLDER]/build/libanswer.so, RPATH of [FOLDER]/asks
@@ -207,7 +207,7 @@ error: `lib` is not a path inside an image: it must start with `/`
   4 | lib = "a test"
     |       ^^^^^^^^
 
-hint: write a whole path in front of the reason
+hint: write an absolute path before the reason
 
 "#]],
     );
@@ -251,7 +251,7 @@ sha256:[..]
 
 "#]],
         str![[r#"
-warning: `libanswer.so`, needed by `[FOLDER]/asks`, is there only as a variant for newer CPUs; on older ones the program does not start
+warning: `libanswer.so`, needed by `[FOLDER]/asks`, exists only as a variant for newer CPUs; on older ones the program does not start
 
 "#]],
     );

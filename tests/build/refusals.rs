@@ -60,7 +60,7 @@ fn a_place_that_is_no_path() {
         2,
         str![],
         str![[r#"
-error: `PROGRAM`: `hello:usr/bin/hello` is no file, and has no place in the image
+error: `PROGRAM`: `hello:usr/bin/hello` is not a file, and its TO is not absolute
 
 hint: write it with an absolute TO, as in `hello:/usr/bin/hello`
 
@@ -232,7 +232,7 @@ hint: install it, pass `--sysroot <DIR>` with the loader and libraries of its pl
         str![[r#"
 error: `[FOLDER]/arm` is for linux/arm64, not for linux/amd64
 
-hint: the platform is read from the program; leave `--platform` out, or name the right program
+hint: the platform is read from the program: omit `--platform`, or name another program
 
 "#]],
     );
@@ -348,10 +348,10 @@ error: `coracle.toml` is not TOML: string values must be quoted, expected litera
         1,
         str![],
         str![[r#"
-error: cannot include everything that was asked for
+error: cannot include some files
   [FOLDER]/assets: there is no such file or directory
 
-hint: check the spelling: paths in flags start at the working directory, those of a recipe at the recipe
+hint: check the path: flags are relative to the working directory, a recipe's keys to the recipe
 
 "#]],
     );

@@ -158,7 +158,7 @@ fn nothing_is_pushed_by_a_name_that_nobody_chose() {
         2,
         str![],
         str![[r#"
-error: `--push`: the image has no name, so nothing says where to send it
+error: `--push`: the image has no name, so its registry is unknown
 
 hint: name it: `--tag REGISTRY/NAME:TAG`, or `name` below `[package.metadata.coracle.image]`
 

@@ -160,7 +160,7 @@ hint: name another image to compare with: `--previous IMAGE`
 "#]]);
     let summary = ["--summary", "s.md"];
     coracle_in(folder.path(), BUILD).more_args(summary).ends(0, str!["acme/shop:1@sha256:[..]\n"], str![[r#"
-warning: the image is not compared with the one that it replaces: cannot read `oci:shop.oci:1`: `sha256:714c0785f8790ed7c2ce21b4a7a9a7c6043ccf89e6b048284e09b84dde72f635` is missing
+warning: cannot compare with the image that is replaced: cannot read `oci:shop.oci:1`: `sha256:714c0785f8790ed7c2ce21b4a7a9a7c6043ccf89e6b048284e09b84dde72f635` is missing
 
 "#]]);
 }

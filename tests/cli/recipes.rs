@@ -30,7 +30,7 @@ hint: name the file in it, such as `coracle.toml`
         2,
         str![],
         str![[r#"
-error: `coracle.toml` is not UTF-8, so it is no TOML
+error: `coracle.toml` is not UTF-8, which TOML requires
    --> coracle.toml:1:1
   1 | 
     | ^
@@ -41,9 +41,9 @@ error: `coracle.toml` is not UTF-8, so it is no TOML
         2,
         str![],
         str![[r#"
-error: `/dev/zero` is larger than 1048576 bytes, so it is no recipe
+error: `/dev/zero` is larger than 1048576 bytes, which is too large for a recipe
 
-hint: check which file is meant
+hint: check which file is named
 
 "#]],
     );

@@ -99,12 +99,12 @@ fn wrong_words_are_told() {
         str![""],
         str![[r#"
 error: 3 problems on the command line
-  `--config`: `/etc/a` has no folder
+  `--config`: `/etc/a` is not of the form `MOUNT=FOLDER`
   `--environment`: there is no environment `staging`
   `--set`: `port` has no value
 
 hint: write it as `--config /etc/app=config/`
-hint: the recipe has none: write `[environments.NAME]` with `values = ["FILE"]`
+hint: the recipe has no environments: write `[environments.NAME]` with `values = ["FILE"]`
 hint: write it as `--set a.b=VALUE`
 
 "#]],
@@ -156,9 +156,9 @@ fn a_folder_with_something_else_than_files_in_it_is_told() {
         2,
         str![""],
         str![[r#"
-error: `--config`: no file of `empty` would be mounted at `/etc/app`
+error: `--config`: `empty` has no file to mount at `/etc/app`
 
-hint: name the folder that has the files
+hint: name the directory that has the files
 
 "#]],
     );

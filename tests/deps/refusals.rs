@@ -62,7 +62,7 @@ fn a_root_that_is_none_and_a_file_without_a_name_are_told_apart() {
     let (code, _, stderr) = deps(project.path(), &["--root", "nowhere", "/usr/bin/main"]);
     assert_eq!(
         (code, stderr.lines().next()),
-        (1, Some("error: cannot use `nowhere` as a root: it is no directory"))
+        (1, Some("error: cannot use `nowhere` as a root: it is not a directory"))
     );
     let (code, _, stderr) = deps(project.path(), &[""]);
     assert!(code != 0 && !stderr.contains("stdout"), "{stderr}");

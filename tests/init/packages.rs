@@ -304,7 +304,7 @@ hint: `cargo coracle build` builds what it says; to begin anew, remove it
         2,
         str![],
         str![[r#"
-error: nobody reads `[package.metadata.Coracle]`; the settings belong below `[package.metadata.coracle]`
+error: `[package.metadata.Coracle]` has no effect: settings belong below `[package.metadata.coracle]`
    --> Cargo.toml:5:1
   5 | [package.metadata.Coracle]
     | ^^^^^^^^^^^^^^^^^^^^^^^^^^

@@ -24,17 +24,17 @@ reload-args = ["x"]
         str![[r#"
 error: 12 problems in the recipe
 
-  `Deploymnet` is no kind that runs a program
+  `Deploymnet` is not a workload kind
      --> coracle.toml:2:8
     2 | kind = "Deploymnet"
       |        ^^^^^^^^^^^^
 
-  `Shop` is no name of an application
+  `Shop` is not a valid application name
      --> coracle.toml:3:8
     3 | name = "Shop"
       |        ^^^^^^
 
-  `every day` is no schedule
+  `every day` is not a cron schedule
      --> coracle.toml:4:12
     4 | schedule = "every day"
       |            ^^^^^^^^^^^
@@ -44,12 +44,12 @@ error: 12 problems in the recipe
     5 | replica = 2
       | ^^^^^^^
 
-  `a b` is no name of a label
+  `a b` is not a valid name of a label
      --> coracle.toml:6:20
     6 | labels = { "a b" = "c", team = "two words" }
       |                    ^^^
 
-  `two words` is no value of a label
+  `two words` is not a valid label value
      --> coracle.toml:6:32
     6 | labels = { "a b" = "c", team = "two words" }
       |                                ^^^^^^^^^^^
@@ -59,7 +59,7 @@ error: 12 problems in the recipe
     7 | probes = { htpp = "/", http = "health" }
       |            ^^^^
 
-  `health` is no path
+  `health` is not an HTTP path
      --> coracle.toml:7:31
     7 | probes = { htpp = "/", http = "health" }
       |                               ^^^^^^^^
@@ -74,21 +74,21 @@ error: 12 problems in the recipe
     8 | resources = { requests = { cpu = "a lot" }, limit = {} }
       |                                             ^^^^^
 
-  `External` is no type of a Service
+  `External` is not a Service type
      --> coracle.toml:9:11
     9 | service = "External"
       |           ^^^^^^^^^^
 
-  no image is named that this is for
+  `reload-command` and `reload-args` need `reload-image`
       --> coracle.toml:10:16
     10 | reload-args = ["x"]
        |                ^^^
 
 hint: did you mean `Deployment`?
 hint: write lower-case letters, digits and `-`, at most 52 bytes, a letter first
-hint: write five fields, as in `0 3 * * *`, or a word such as `@daily`
+hint: write five fields, as in `0 3 * * *`, or a macro such as `@daily`
 hint: write `[PREFIX/]NAME`, as in `example.com/team`
-hint: write letters, digits, `-`, `_` and `.`, at most 63; an annotation holds anything
+hint: use at most 63 letters, digits, `-`, `_` and `.`; an annotation may hold any text
 hint: start it with `/`
 hint: write it as `50m`, `0.5` or `64Mi`
 hint: write `true`, `false`, or one of `ClusterIP`, `NodePort`, `LoadBalancer`

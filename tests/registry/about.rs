@@ -134,7 +134,7 @@ fn where_a_contract_can_not_go() {
     fs::create_dir(at.join("config")).unwrap();
     fs::write(at.join("config/a"), "").unwrap();
     for (place, exit, part) in [
-        ("docker://127.0.0.1:1/shop:1", 2, "a contract has no tag"),
+        ("docker://127.0.0.1:1/shop:1", 2, "a contract is stored without a tag"),
         ("docker://127.0.0.1:1/Shop", 2, "write `docker://NAME"),
         ("docker://127.0.0.1:1/shop", 3, "connection refused"),
     ] {

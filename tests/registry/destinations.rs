@@ -248,7 +248,10 @@ fn what_is_no_destination() {
     for (args, word) in [
         (&["./app", "-o", &digest][..], "includes a digest, but the digest of a new image"),
         (&["./app", "-o=docker://Shop"], "`docker://NAME[:TAG]` in lower case"),
-        (&["./app", "-o=docker://shop:1", "-o=docker://docker.io/library/shop:1"], "is the same place as"),
+        (
+            &["./app", "-o=docker://shop:1", "-o=docker://docker.io/library/shop:1"],
+            "is the same destination as",
+        ),
         (&["-f=a", "-f=a", "-o=docker://127.0.0.1:1/shop"], "a name at a registry"),
     ] {
         let (code, stdout, said) = run(folder.path(), &[&["build"], args].concat());

@@ -74,7 +74,7 @@ fn a_build_names_all_that_keeps_a_program_from_starting() {
                 "`{library}` has no symbol versions, so the loader fails when it binds `a` (version `V1`) for `{main}`"
             ),
             format!(
-                "cannot find the symbol `b` (version `V2`), needed by `{main}`; it stops when it calls it"
+                "cannot find the symbol `b` (version `V2`), needed by `{main}`; a call to it ends the program"
             ),
         ]
     );
