@@ -164,8 +164,8 @@ fn check_names(images: &[Image<'_>]) -> Result<(), Failure> {
             };
             return Err(Failure::usage(
                 format!("two images have the name `{name}`{}{}", place(other), place(program)),
-                "build them one at a time with `-p PACKAGE` or `--bin NAME`, give each package or program its own name, or put \
-                 them into one image: `programs` below `[package.metadata.coracle.image]`",
+                "build them one at a time with `-p PACKAGE` or `--bin NAME`, name each package or program differently, or put \
+                 them into one image: `programs` in `[package.metadata.coracle.image]`",
             ));
         }
     }
