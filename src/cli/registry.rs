@@ -26,9 +26,9 @@ pub(super) fn client(args: &RegistryArgs, images: &[&Named]) -> Result<Client, F
         ..Settings::default()
     };
     if let Some(credential) = credential()? {
-        let said = text("CORACLE_REGISTRY").map(|text| registry_named(&text)).transpose()?;
+        let configured = text("CORACLE_REGISTRY").map(|text| registry_named(&text)).transpose()?;
         let named = || images.iter().map(|named| Repository::from(&named.reference).registry().to_owned());
-        let registries = said.map_or_else(|| named().collect(), |registry| vec![registry]);
+        let registries = configured.map_or_else(|| named().collect(), |registry| vec![registry]);
         settings.credentials =
             registries.into_iter().map(|registry| (registry, credential.clone())).collect();
         if settings.credentials.len() > 1 {

@@ -64,7 +64,7 @@ pub(super) fn programs(
         command.arg("--quiet");
     }
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
-    let (said, status) = child
+    let (messages, status) = child
         .and_then(|cargo| listen(cargo, args, complete))
         .map_err(|error| no_cargo(Path::new(&cargo), &error))?;
     if interrupt::go_on().is_break() {
@@ -72,9 +72,9 @@ pub(super) fn programs(
         return Err(Failure { exit: Exit::Interrupted, message, hint: None });
     }
     if !status.success() {
-        return Err(failed(status, args, &targets, said.trouble, &cargo));
+        return Err(failed(status, args, &targets, messages.trouble, &cargo));
     }
-    Ok(said.programs.into_values().collect())
+    Ok(messages.programs.into_values().collect())
 }
 
 /// Returns the cargo to run: cargo names itself in `CARGO` when it runs a subcommand.
@@ -109,7 +109,7 @@ fn listen(
     args: &CargoArgs,
     mut complete: impl FnMut(&Program),
 ) -> io::Result<(Said, ExitStatus)> {
-    let mut said = Said::default();
+    let mut messages = Said::default();
     let asks = HandOn::to(&cargo);
     if let Some(stdout) = cargo.stdout.take() {
         let mut stdout = BufReader::new(stdout);
@@ -121,13 +121,13 @@ fn listen(
                     break;
                 }
                 Message::CompilerArtifact(artifact) if is_program(&artifact) => {
-                    let program = said.add(artifact);
+                    let program = messages.add(artifact);
                     if targets::are_all_there(program, &args.targets) {
                         complete(program);
                     }
                 }
                 Message::Diagnosed { message } => {
-                    said.trouble = said.trouble.or_else(|| linker::trouble(&message));
+                    messages.trouble = messages.trouble.or_else(|| linker::trouble(&message));
                     report::beside_progress(message.rendered.as_deref().unwrap_or_default());
                 }
                 Message::CompilerArtifact(_) | Message::Other => {}
@@ -135,7 +135,7 @@ fn listen(
         }
     }
     drop(asks);
-    Ok((said, cargo.wait()?))
+    Ok((messages, cargo.wait()?))
 }
 
 /// Whether it is a program or example of a local package, not of a dependency or a build script.

@@ -145,7 +145,7 @@ fn package(linker: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn said(message: &str, rendered: &str) -> Option<Trouble> {
+    fn parse(message: &str, rendered: &str) -> Option<Trouble> {
         trouble(&Diagnostic { message: message.into(), rendered: Some(rendered.into()) })
     }
 
@@ -170,7 +170,7 @@ mod tests {
             ("can't find crate for `serde`", "", None),
             ("cannot find value `x` in this scope", "", None),
         ] {
-            assert_eq!(said(message, rendered), expected);
+            assert_eq!(parse(message, rendered), expected);
         }
     }
 

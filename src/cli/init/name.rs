@@ -1,5 +1,5 @@
-//! Derives a name for the image, the Kubernetes objects and the files. It is valid for
-//! [`coracle::kubernetes::name::application`] takes.
+//! Derives the name of the image, of Kubernetes objects and of files. It is valid for
+//! [`coracle::kubernetes::name::application`].
 
 /// The prefix of names that would not start with a letter.
 const APP: &str = "app";
