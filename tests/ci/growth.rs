@@ -253,9 +253,9 @@ fn several_images_have_no_one_before() {
         2,
         str![],
         str![[r#"
-error: `--previous`: several images are built, and all of them would be compared with one
+error: `--previous` can't be used when several images are built: each has its own previous image
 
-hint: leave it out, so that each is compared with the image that it replaces, or build one at a time
+hint: leave it out to compare each image with the one that it replaces, or build one image at a time
 
 "#]],
     );

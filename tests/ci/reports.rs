@@ -186,7 +186,7 @@ error: the argument `--dry-run` cannot be used with `--summary <FILE>`
 
   usage: coracle build --no-cache --quiet --tag <NAME[:TAG]> --include <FROM:TO> --dry-run <PROGRAM[:TO]>... [-- <ARG>...]
 
-hint: `--help` shows every flag, with examples
+hint: `--help` lists all flags, with examples
 
 "#]]);
     // What `--dry-run` prints as JSON can be kept, too.

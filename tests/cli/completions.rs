@@ -109,7 +109,7 @@ error: invalid value `tcsh` for `<SHELL>`
   [possible values: bash, elvish, fish, powershell, zsh]
 
 hint: a similar value exists: `zsh`
-hint: `--help` shows every flag, with examples
+hint: `--help` lists all flags, with examples
 
 "#]],
     );

@@ -11,7 +11,7 @@ fn help() {
         str![[r#"
 Turns a program that is already built into the smallest honest container image
 ...
-Exit codes: 0 done, 1 failed, 2 wrong usage or recipe, 3 registry or network, 4 findings.
+Exit codes: 0 success, 1 failure, 2 invalid usage or recipe, 3 registry or network error, 4 findings.
 
 "#]],
         str![],
@@ -49,7 +49,7 @@ Examples:
   coracle deps /usr/bin/curl              what its loader would map
   coracle manifests                       what runs the recipe's image on Kubernetes
 
-Exit codes: 0 done, 1 failed, 2 wrong usage or recipe, 3 registry or network, 4 findings.
+Exit codes: 0 success, 1 failure, 2 invalid usage or recipe, 3 registry or network error, 4 findings.
 
 "#]],
         str![],
@@ -222,7 +222,7 @@ fn colour_is_where_it_is_wanted() {
         2,
         str![],
         str![[r#"
-ESC[1mESC[31merror:ESC[0m nothing to build: no PROGRAM is named, and there is no `coracle.toml` here
+ESC[1mESC[31merror:ESC[0m nothing to build: no PROGRAM is given and `coracle.toml` does not exist in this directory
 
 ESC[1mESC[36mhint:ESC[0m name a program, as in `coracle build ./app`, or write a `coracle.toml`
 
@@ -232,7 +232,7 @@ ESC[1mESC[36mhint:ESC[0m name a program, as in `coracle build ./app`, or write a
         2,
         str![],
         str![[r#"
-error: nothing to build: no PROGRAM is named, and there is no `coracle.toml` here
+error: nothing to build: no PROGRAM is given and `coracle.toml` does not exist in this directory
 
 hint: name a program, as in `coracle build ./app`, or write a `coracle.toml`
 
@@ -245,7 +245,7 @@ hint: name a program, as in `coracle build ./app`, or write a `coracle.toml`
 error: invalid value `sometimes` for `--color <WHEN>`
   [possible values: auto, always, never]
 
-hint: `--help` shows every flag, with examples
+hint: `--help` lists all flags, with examples
 
 "#]],
     );

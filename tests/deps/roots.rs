@@ -76,7 +76,7 @@ fn a_library_that_only_ld_so_conf_knows_of() {
                  `ldconfig` wrote into their cache, and that lacks it\n";
     let expected = format!(
         "{first}hint: run `ldconfig`; for a root of another machine, whose libraries `ldconfig` leaves out, pass \
-         `--library-path /opt/b`\nhint: `--why libb.so` shows where was searched for it\n"
+         `--library-path /opt/b`\nhint: `--why libb.so` shows which paths were searched\n"
     );
     assert_eq!(stderr, expected);
     let (code, stdout, stderr) =

@@ -44,7 +44,7 @@ fn a_static_program_never_fetches_its_base() {
     assert_eq!(code, Some(0), "{said}");
     let asked = fake.asked();
     assert_eq!(blobs(&asked, "GET"), 1, "its config alone: {asked:?}");
-    assert!(said.contains("from another repository"), "{said}");
+    assert!(said.contains("mounted from another repository"), "{said}");
     assert_eq!(asked.last().unwrap(), "PUT /v2/shop/manifests/1");
 
     // Again: which image the tag stands for now, and whether the own one is there.

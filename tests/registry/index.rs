@@ -110,7 +110,7 @@ fn images_from_elsewhere_are_mounted_or_copied() {
     assert_eq!(blobs("two.oci"), 5, "the index, one manifest, its config, two layers");
     fake.asked();
     let (stdout, said) = join(&fake, at, &["@shop:1", "oci:two.oci", "@other:amd64"]);
-    assert!(said.contains("sent 2 blobs") && said.contains("from another repository"), "{said}");
+    assert!(said.contains("sent 2 blobs") && said.contains("mounted from another repository"), "{said}");
     let asked = fake.asked();
     assert_eq!(asked.last().unwrap(), "PUT /v2/shop/manifests/1", "the name comes last: {asked:?}");
     // Into a layout, whose index is the same.

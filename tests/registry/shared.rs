@@ -34,7 +34,7 @@ fn a_layer_is_packed_once_for_many_machines() {
     let (again, said) =
         builds(other.path(), &["--cache-from", &cache, "-o", &format!("docker://{}/other:1", fake.address)]);
     assert_eq!(again, digest);
-    assert!(said.contains("sent 1 blob, ") && said.contains("2 from another repository"), "{said}");
+    assert!(said.contains("sent 1 blob, ") && said.contains("2 mounted from another repository"), "{said}");
     let asked = fake.asked();
     assert_eq!(count(&asked, "GET", "/v2/cache/blobs/"), 2, "{asked:?}");
     assert_eq!(count(&asked, "PUT", "/v2/cache/"), 0, "it may read alone");
