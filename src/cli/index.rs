@@ -86,7 +86,8 @@ fn annotations(texts: &[String]) -> Result<BTreeMap<String, String>, Failure> {
 fn notes(joined: &Joined) -> Vec<Note> {
     let warnings = joined.copied.warnings.iter().map(ToString::to_string);
     let left_out = (joined.left_out > 0).then(|| {
-        format!("left out {} manifests of the indexes that are not images, such as attestations", joined.left_out)
+        let manifests = super::table::count(joined.left_out, "manifest");
+        format!("left out {manifests} of other kinds than images, such as attestations")
     });
     warnings.chain(left_out).map(Note::Warning).collect()
 }

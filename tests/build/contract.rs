@@ -170,7 +170,7 @@ hello  linux/amd64  3 files, [..] in 1 layer
   program  [..]
   expects    /etc/shop: login.env (secret), shop.toml
   expects    /run/secrets/shop: token (secret)
-  expects    /var/lib/shop: to write to
+  expects    /var/lib/shop: writable
   written to oci:hello.oci
 
 "#]],

@@ -101,7 +101,7 @@ hint: build them one at a time with `-p PACKAGE` or `--bin NAME`, name each pack
 "#]]);
     nothing_is_there(&project);
     run(&project, ["build", "-t", "one"]).ends(2, str![], str![[r#"
-error: several programs are several images: `--tag`, an archive or a name at a registry can't be the same for `One`, `one`, `two`
+error: `--tag`, an archive and a name in a registry can't be used with several images: `One`, `one`, `two` are one image each
 
 hint: select one with `--bin NAME` or `-p PACKAGE`, or set each image's name in Cargo.toml: `name` in `[package.metadata.coracle.image]`
 

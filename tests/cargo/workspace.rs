@@ -67,7 +67,7 @@ shop:latest  linux/amd64  [..]
 fn one_tag_is_not_enough_for_several_images() {
     let project = shop();
     project.cargo(["build", "--quiet", "--debug", "-t", "shop"]).ends(2, str![], str![[r#"
-error: several programs are several images: `--tag`, an archive or a name at a registry can't be the same for `admin`, `shop`
+error: `--tag`, an archive and a name in a registry can't be used with several images: `admin`, `shop` are one image each
 
 hint: select one with `--bin NAME` or `-p PACKAGE`, or set each image's name in Cargo.toml: `name` in `[package.metadata.coracle.image]`
 
@@ -79,7 +79,7 @@ fn an_engine_would_have_all_images_by_one_name() {
     let project = shop();
     for place in ["docker-daemon:foo:1", "containers-storage:foo:1", "containerd:foo:1"] {
         project.cargo(["build", "--quiet", "--debug", "-o", place]).ends(2, str![], str![[r#"
-error: several programs are several images: `--tag`, an archive or a name at a registry can't be the same for `admin`, `shop`
+error: `--tag`, an archive and a name in a registry can't be used with several images: `admin`, `shop` are one image each
 
 hint: select one with `--bin NAME` or `-p PACKAGE`, or set each image's name in Cargo.toml: `name` in `[package.metadata.coracle.image]`
 

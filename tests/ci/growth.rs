@@ -210,7 +210,7 @@ fn another_platform_does_not_hide_the_image_before() {
     let mut command = build("./shop", "100kB", &[a, b]).command();
     assert!(command.stdin(std::process::Stdio::null()).output().unwrap().status.success());
     let summary = fs::read_to_string(folder.path().join("s.md")).unwrap();
-    assert!(summary.contains("| platform | size | beside `oci:b.oci:1` |\n"), "{summary}");
+    assert!(summary.contains("| platform | size | compared with `oci:b.oci:1` |\n"), "{summary}");
 }
 
 #[test]

@@ -75,7 +75,7 @@ Before.
 
 `acme/shop:1@sha256:ded03554eab558bd1c51532402ccf7a5d2f35c199bda8046464c903c3444066e`
 
-| platform | size | beside `oci:shop.oci:1` |
+| platform | size | compared with `oci:shop.oci:1` |
 | --- | ---: | --- |
 | linux/amd64 | 12.53 kB | 602 B (5.0 %) more |
 

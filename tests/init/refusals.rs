@@ -187,7 +187,7 @@ fn no_link_leads_out_of_the_folder() {
         2,
         str![],
         str![[r#"
-error: cannot write `config`: `config/hello.toml.j2` is not a directory
+error: cannot write `config/hello.toml.j2`: `config` is not a directory
 
 hint: move it away, or pass `--no-config` to write no configuration
 
@@ -199,7 +199,7 @@ hint: move it away, or pass `--no-config` to write no configuration
         2,
         str![],
         str![[r#"
-error: cannot write `config`: `config/hello.toml.j2` is not a directory
+error: cannot write `config/hello.toml.j2`: `config` is not a directory
 
 hint: move it away, or pass `--no-config` to write no configuration
 
@@ -212,7 +212,7 @@ fn what_stands_where_a_file_should() {
     let project = Project::hello(&[]);
     project.file("elsewhere/x", "").link(".github", "elsewhere");
     let expected = str![[r#"
-error: cannot write `.github`: `.github/workflows/image.yml` is not a directory
+error: cannot write `.github/workflows/image.yml`: `.github` is not a directory
 
 hint: move it away, or pass `--ci none` to write no file for CI
 
