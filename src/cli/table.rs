@@ -42,7 +42,7 @@ pub(super) fn built(title: &str, built: &Built) -> String {
         let has = if base.shared == 0 {
             String::new()
         } else {
-            format!("; {} already in it", count(base.shared, "file"))
+            format!("; already contains {}", count(base.shared, "file"))
         };
         let (name, digest) = (base.name.as_deref().unwrap_or("the base image"), base.digest);
         let _ = writeln!(
@@ -204,7 +204,7 @@ pub(super) fn plan(plan: &Plan) -> String {
     if let Some(base) = &plan.base {
         let (name, shared) = (base.name.as_deref().unwrap_or("the base image"), count(plan.shared, "file"));
         let _ =
-            writeln!(text, "  based on {name}; {shared} already in it  {FAINT}{}{FAINT:#}", base.digest);
+            writeln!(text, "  based on {name}, which already contains {shared}  {FAINT}{}{FAINT:#}", base.digest);
     }
     for (stratum, Sum { files, size, .. }) in &layers {
         let _ = writeln!(

@@ -229,7 +229,7 @@ fn a_library_has_no_image() {
         2,
         str![],
         str![[r#"
-error: `Cargo.toml` has no program, so there is nothing to make an image of
+error: `Cargo.toml` has no program, so there is no image to build
 
 hint: create one in `src/main.rs`, or change to the directory of a package that has one
 
@@ -240,7 +240,7 @@ hint: create one in `src/main.rs`, or change to the directory of a package that 
         2,
         str![],
         str![[r#"
-error: `Cargo.toml` has no program, so there is nothing to make an image of
+error: `Cargo.toml` has no program, so there is no image to build
 
 hint: for an image of an example, run `cargo coracle build --example tour`; it needs no settings
 
