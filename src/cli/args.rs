@@ -127,8 +127,8 @@ pub(super) enum Format {
     Json,
 }
 
-/// Returns the value of `--color` in `args`. Parsed before clap runs, because clap's help and errors
-/// are coloured, too.
+/// Returns the value of `--color` in `args`. Parsed before clap runs, because clap's help and
+/// errors are coloured, too.
 pub(super) fn color(args: &[OsString]) -> anstream::ColorChoice {
     let flags = args.iter().map_while(|arg| arg.to_str().filter(|arg| *arg != "--"));
     let mut choice = anstream::ColorChoice::Auto;

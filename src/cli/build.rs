@@ -224,7 +224,8 @@ fn title(recipe: &Recipe, built: &Built) -> String {
     }
 }
 
-/// Returns the recipes that the arguments name. Fails if any of them is invalid, before any is built.
+/// Returns the recipes that the arguments name. Fails if any of them is invalid, before any is
+/// built.
 fn recipes(args: &BuildArgs) -> Result<Vec<Recipe>, Vec<Failure>> {
     let flags = args.overrides();
     if args.files.is_empty() {
@@ -268,8 +269,8 @@ fn nothing_named(error: recipe::Error) -> Failure {
     }
 }
 
-/// Reports all failures except the last, which is returned with the exit code of the first. Repeated
-/// interruptions count once.
+/// Reports all failures except the last, which is returned with the exit code of the first.
+/// Repeated interruptions count once.
 pub(super) fn first(mut failures: Vec<Failure>) -> Option<Failure> {
     let exit = failures.first()?.exit;
     failures.dedup_by(|later, earlier| later.exit == Exit::Interrupted && later.message == earlier.message);

@@ -122,8 +122,8 @@ fn default() -> Option<PathBuf> {
     Some(caches.join("coracle"))
 }
 
-/// Returns an identifier of this executable, for cache keys. The version alone does not change between
-/// development builds.
+/// Returns an identifier of this executable, for cache keys. The version alone does not change
+/// between development builds.
 fn tool() -> String {
     let file = std::env::current_exe().and_then(std::fs::metadata);
     let file = file.and_then(|file| Ok((file.len(), file.modified()?)));

@@ -23,7 +23,8 @@ pub(super) fn run(args: &CompletionsArgs, caller: Caller) -> Result<Exit, Failur
     Ok(Exit::Done)
 }
 
-/// Sets a value hint on all text arguments, because shells offer files for arguments without a hint.
+/// Sets a value hint on all text arguments, because shells offer files for arguments without a
+/// hint.
 fn named(command: Command) -> Command {
     command.mut_args(no_file).mut_subcommands(named)
 }

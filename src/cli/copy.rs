@@ -21,8 +21,8 @@ pub(super) fn run(args: &CopyArgs) -> Result<Exit, Failure> {
             "leave it out, or copy to a registry: `docker://NAME[:TAG]`",
         ));
     }
-    // Credentials from the environment are for the destination, or for the source if the destination is
-    // not in a registry.
+    // Credentials from the environment are for the destination, or for the source if the
+    // destination is not in a registry.
     let remote: Vec<&Named> = [&to, &from].into_iter().filter_map(named).take(1).collect();
     let client = registry::client(&args.registry, &remote)?;
     let progress = Progress::of_unknown(args.quiet, "copying");

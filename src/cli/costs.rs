@@ -32,7 +32,8 @@ const TAR_BLOCK: u64 = 512;
 const SMALL: u64 = 1 << 20;
 
 impl Costs {
-    /// Returns the size and the compressed size of an object of `map`. The program has its own layer.
+    /// Returns the size and the compressed size of an object of `map`. The program has its own
+    /// layer.
     pub(super) fn compressed(&self, map: &LinkMap, index: usize) -> Result<Cost, Failure> {
         let Some(object) = map.objects.get(index) else { return Ok(Cost::default()) };
         let in_tar = |size: u64| TAR_BLOCK + size.next_multiple_of(TAR_BLOCK);

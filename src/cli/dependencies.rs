@@ -41,8 +41,8 @@ pub(super) fn json(file: &str, closure: &Closure, with_symbols: bool) -> Value {
     value
 }
 
-/// Returns the JSON object of a file without a closure: the error, and what is missing or refused if the
-/// file could be read.
+/// Returns the JSON object of a file without a closure: the error, and what is missing or refused
+/// if the file could be read.
 pub(super) fn failed(file: &str, error: &Error) -> Value {
     use closure::Error as E;
     let mut value = json!({ "file": file, "error": chain(error) });
@@ -116,9 +116,9 @@ pub(super) fn alternatives(elf: &Elf) -> Vec<String> {
     others.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// Returns all problems: files that the loader refuses, missing preloads, mixed C libraries, missing
-/// symbol versions, undefined symbols (if requested), required CPU features, and paths that depend on
-/// the environment.
+/// Returns all problems: files that the loader refuses, missing preloads, mixed C libraries,
+/// missing symbol versions, undefined symbols (if requested), required CPU features, and paths that
+/// depend on the environment.
 fn problems(map: &LinkMap, with_symbols: bool) -> Vec<Value> {
     let mut problems = refused(map);
     problems.extend(unloaded(map));

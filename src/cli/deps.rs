@@ -113,7 +113,8 @@ impl Seen {
         }
     }
 
-    /// Returns the objects that `wanted` names in a closure. Records similar names if there are none.
+    /// Returns the objects that `wanted` names in a closure. Records similar names if there are
+    /// none.
     fn subjects<'a>(&mut self, closure: &'a Closure, wanted: &str) -> Vec<why::Subject<'a>> {
         let subjects = why::subjects(closure, wanted);
         self.has_subject |= !subjects.is_empty();

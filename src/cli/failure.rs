@@ -95,8 +95,8 @@ impl From<coracle::Error> for Failure {
     }
 }
 
-/// Returns an error and its causes, without repetitions: on one line if they are single lines, otherwise
-/// on separate lines.
+/// Returns an error and its causes, without repetitions: on one line if they are single lines,
+/// otherwise on separate lines.
 pub(super) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();

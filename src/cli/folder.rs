@@ -53,9 +53,9 @@ impl Writer {
         failed(replace(&at, &new, &made.path().join("old")), "write", directory)
     }
 
-    /// Like [`Writer::write`], but keeps existing directories and replaces files one by one, after all of
-    /// them are written: a container may have mounted a directory, and would not see a new one in its
-    /// place.
+    /// Like [`Writer::write`], but keeps existing directories and replaces files one by one, after
+    /// all of them are written: a container may have mounted a directory, and would not see a new
+    /// one in its place.
     pub(super) fn update(&self, directory: &Path, files: &[File<'_>]) -> Result<(), Failure> {
         let at = real(directory)?;
         let before = self.check(&at, directory)?;
@@ -87,8 +87,8 @@ impl Writer {
         failed(std::fs::write(&new, list).and_then(|()| std::fs::rename(&new, &to)), "write", &to)
     }
 
-    /// Returns the files in the directory `at`. Fails if any is not listed as written by this command.
-    /// `directory` is its path in messages.
+    /// Returns the files in the directory `at`. Fails if any is not listed as written by this
+    /// command. `directory` is its path in messages.
     fn check(&self, at: &Path, directory: &Path) -> Result<BTreeSet<PathBuf>, Failure> {
         let found = match below(at) {
             Ok(found) => found,

@@ -157,8 +157,9 @@ pub(super) fn document_of(
     Ok(document)
 }
 
-/// Returns the contract of an image or a file, with all parameters. A label may have no room for them;
-/// they are in the whole contract, at the location `from`, else next to the image if it is there.
+/// Returns the contract of an image or a file, with all parameters. A label may have no room for
+/// them; they are in the whole contract, at the location `from`, else next to the image if it is
+/// there.
 pub(super) fn full_contract(
     text: &str,
     platform: Option<&Platform>,

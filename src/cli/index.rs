@@ -23,8 +23,8 @@ pub(super) fn run(args: &IndexArgs) -> Result<Exit, Failure> {
     }
     let from = args.images.iter().map(|text| image::place(text)).collect::<Result<Vec<_>, _>>()?;
     let annotations = annotations(&args.annotations)?;
-    // Credentials from the environment are for the destination, or for the sources if the destination is
-    // not in a registry.
+    // Credentials from the environment are for the destination, or for the sources if the
+    // destination is not in a registry.
     let read = from.iter().filter_map(copy::named);
     let remote: Vec<&Named> = match copy::named(&to) {
         Some(to) => vec![to],

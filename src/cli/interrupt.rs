@@ -1,4 +1,5 @@
-//! Ctrl-C: the first one cancels the command and cleans up, the second one ends the process at once.
+//! Ctrl-C: the first one cancels the command and cleans up, the second one ends the process at
+//! once.
 
 use std::ops::ControlFlow;
 use std::process::Child;
@@ -29,16 +30,16 @@ pub(super) fn go_on() -> ControlFlow<()> {
 /// The interval at which the cancellation flag is polled.
 const LOOKS: Duration = Duration::from_millis(50);
 
-/// Terminates a child process when this process is asked to end. A terminal signals both, but another
-/// sender may signal only this one.
+/// Terminates a child process when this process is asked to end. A terminal signals both, but
+/// another sender may signal only this one.
 pub(super) struct HandOn {
     until: Option<Sender<()>>,
     looks: Option<JoinHandle<()>>,
 }
 
 impl HandOn {
-    /// Starts to watch. Must be dropped before `child` is waited for, because its process ID may be reused
-    /// after that.
+    /// Starts to watch. Must be dropped before `child` is waited for, because its process ID may be
+    /// reused after that.
     pub(super) fn to(child: &Child) -> Self {
         let (until, is_over) = channel();
         let end = ender(child);

@@ -166,7 +166,8 @@ fn user_of(stored: &Stored) -> Option<Owner> {
     Some(Owner { uid: uid.parse().ok()?, gid: gid.parse().ok()? })
 }
 
-/// Warns if the image's contract differs from `expected`, because the manifests may not suit the image.
+/// Warns if the image's contract differs from `expected`, because the manifests may not suit the
+/// image.
 fn agrees(stored: &Stored, expected: &Contract, quiet: bool) -> Result<(), Failure> {
     let label = expected.to_label().map_err(coracle::Error::from)?;
     let found = stored.label(contract::LABEL, None).map_err(coracle::Error::from)?;
@@ -227,8 +228,8 @@ fn environments(args: &ManifestsArgs, file: &Path) -> Result<Vec<(String, Vec<Re
     Ok(environments)
 }
 
-/// Returns the image that pods run: the one in the arguments, or else the recipe's, which is built to
-/// learn its digest and user.
+/// Returns the image that pods run: the one in the arguments, or else the recipe's, which is built
+/// to learn its digest and user.
 fn image_reference(args: &ManifestsArgs, recipe: &Recipe) -> Result<(Image, Option<Owner>), Failure> {
     if let Some(text) = &args.image {
         if !args.tags.is_empty() {

@@ -6,12 +6,12 @@ use std::ops::ControlFlow;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-/// The most concurrent jobs. More would use more memory without being faster, because each uses several
-/// cores.
+/// The most concurrent jobs. More would use more memory without being faster, because each uses
+/// several cores.
 const AT_ONCE: usize = 4;
 
-/// Limits how many jobs run concurrently, and lets them publish one after the other. Jobs are numbered
-/// in the order in which they start; they publish in the order that [`Turns::call`] sets.
+/// Limits how many jobs run concurrently, and lets them publish one after the other. Jobs are
+/// numbered in the order in which they start; they publish in the order that [`Turns::call`] sets.
 pub(super) struct Turns {
     at_once: usize,
     state: Mutex<State>,
@@ -39,7 +39,8 @@ impl Turns {
         self.wait_while(|state| number >= state.left.len() + self.at_once);
     }
 
-    /// Lets another job run, and waits for the turn of job `number`. Returns `Break` if it is cancelled.
+    /// Lets another job run, and waits for the turn of job `number`. Returns `Break` if it is
+    /// cancelled.
     pub(super) fn wait(&self, number: usize) -> ControlFlow<()> {
         self.change(|state| state.left.insert(number));
         self.wait_while(|state| !state.is_off(number) && !state.is_due(number));

@@ -1,5 +1,5 @@
-//! Progress of packing, sending and copying: a bar on a terminal, one plain line elsewhere, nothing for
-//! short operations.
+//! Progress of packing, sending and copying: a bar on a terminal, one plain line elsewhere, nothing
+//! for short operations.
 
 use std::io::IsTerminal as _;
 use std::sync::OnceLock;
@@ -41,8 +41,8 @@ impl Progress {
         progress
     }
 
-    /// Like [`Progress::new`], but shows nothing before [`Progress::show`] is called, while another program
-    /// uses the terminal.
+    /// Like [`Progress::new`], but shows nothing before [`Progress::show`] is called, while another
+    /// program uses the terminal.
     pub(super) fn later(quiet: bool) -> Self {
         let form = match (quiet, std::io::stderr().is_terminal()) {
             (true, _) => Form::Nothing,

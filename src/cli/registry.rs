@@ -11,8 +11,8 @@ use super::args::RegistryArgs;
 use super::exit::Exit;
 use super::failure::{Failure, chain};
 
-/// Returns a client. Credentials from the environment apply to the registry in CORACLE_REGISTRY, else to
-/// that of `images`. Fails if these are in several registries.
+/// Returns a client. Credentials from the environment apply to the registry in CORACLE_REGISTRY,
+/// else to that of `images`. Fails if these are in several registries.
 pub(super) fn client(args: &RegistryArgs, images: &[&Named]) -> Result<Client, Failure> {
     let mut settings = Settings {
         credential_files: credential_files(args.authfile.clone()),
@@ -84,8 +84,8 @@ fn credential() -> Result<Option<Credential>, Failure> {
     }
 }
 
-/// Returns the credential files of Podman and Docker, after `first`. Source: containers-auth.json(5);
-/// Docker's CLI, `config.json`.
+/// Returns the credential files of Podman and Docker, after `first`. Source:
+/// containers-auth.json(5); Docker's CLI, `config.json`.
 fn credential_files(first: Option<PathBuf>) -> Vec<PathBuf> {
     let path = |name: &str| variable(name).map(PathBuf::from);
     let home = path("HOME");

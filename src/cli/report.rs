@@ -1,4 +1,5 @@
-//! Messages on stderr: `error:`, `warning:`, `hint:` and others. Errors of writing them are ignored.
+//! Messages on stderr: `error:`, `warning:`, `hint:` and others. Errors of writing them are
+//! ignored.
 
 use std::io::{IsTerminal as _, Write as _};
 
@@ -51,8 +52,8 @@ fn labelled(style: Style, label: &str, message: &str) -> String {
     format!("{style}{label}:{style:#} {}\n", indented(message))
 }
 
-/// Indents all lines except the first. Control characters are escaped, because file names are untrusted
-/// and must not control the terminal.
+/// Indents all lines except the first. Control characters are escaped, because file names are
+/// untrusted and must not control the terminal.
 fn indented(message: &str) -> String {
     let mut text = String::with_capacity(message.len());
     for (index, line) in message.lines().enumerate() {

@@ -45,7 +45,8 @@ impl<'a> Reports<'a> {
         none(self.files().filter_map(|(flag, path)| check(flag, path).err()).collect())
     }
 
-    /// Fails if a report is in an included directory, because the image would change with each build.
+    /// Fails if a report is in an included directory, because the image would change with each
+    /// build.
     pub(super) fn check_includes(&self, recipes: &[Recipe]) -> Result<(), Vec<Failure>> {
         let lie_within = self.files().filter_map(|(flag, path)| {
             let place = file::place(path).ok()?;
@@ -68,8 +69,8 @@ impl<'a> Reports<'a> {
         }));
     }
 
-    /// Writes the reports. `described` is what `--format json` prints. Returns `failures` and the errors of
-    /// writing.
+    /// Writes the reports. `described` is what `--format json` prints. Returns `failures` and the
+    /// errors of writing.
     pub(super) fn write(&self, described: &Value, mut failures: Vec<Failure>) -> Vec<Failure> {
         failures.extend(self.write_metadata(described).err());
         // Readers of the variables rely on all images having been built.

@@ -103,8 +103,8 @@ fn plain(text: &str) -> String {
     out
 }
 
-/// Formats text as code. Backticks are replaced, because they can't be escaped in code; a bar would end
-/// a table's cell.
+/// Formats text as code. Backticks are replaced, because they can't be escaped in code; a bar would
+/// end a table's cell.
 fn code(text: &str) -> String {
     let mut out = String::from("`");
     for c in text.chars() {

@@ -12,8 +12,8 @@ use super::dependencies;
 use super::report::{FAINT, STRONG};
 use super::table;
 
-/// Returns the tree of the objects that `file` maps, with the rule that found each and its size; then the
-/// problems in `value`, the file's JSON.
+/// Returns the tree of the objects that `file` maps, with the rule that found each and its size;
+/// then the problems in `value`, the file's JSON.
 pub(super) fn text(file: &str, closure: &Closure, value: &Value, costs: &[Cost]) -> String {
     let mut text = String::new();
     let Some((_, elf)) = dependencies::program(closure) else { return text };

@@ -1,4 +1,5 @@
-//! `deps --why NAME`: which objects need an object, which rule found it, what was searched, its size.
+//! `deps --why NAME`: which objects need an object, which rule found it, what was searched, its
+//! size.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -85,7 +86,8 @@ impl Subject<'_> {
         self.map.objects.get(index).map(|object| object.spelled.to_string()).unwrap_or_default()
     }
 
-    /// Returns the object's size, the objects that only it needs, and their size; `None` if it is missing.
+    /// Returns the object's size, the objects that only it needs, and their size; `None` if it is
+    /// missing.
     fn costs(&self, costs: &Costs) -> Result<Option<(Cost, Vec<usize>, Cost)>, Failure> {
         if self.missing.is_some() {
             return Ok(None);
@@ -132,7 +134,8 @@ impl Subject<'_> {
         Ok(text)
     }
 
-    /// Writes the directories that were searched before the object was found, and the refused files.
+    /// Writes the directories that were searched before the object was found, and the refused
+    /// files.
     fn write_search(&self, text: &mut String) {
         let Some((_, missed)) = self.asked else { return };
         let places = missed.places.iter().map(|place| (place.directory.to_string(), place.rule.to_string()));

@@ -28,8 +28,8 @@ Examples:
 Paths in flags are relative to the working directory, paths in a recipe to the recipe's directory.
 Lists in flags replace the recipe's lists; NAME=VALUE flags are merged into the recipe's tables.")]
 pub(in crate::cli) struct BuildArgs {
-    /// ELF files or `#!` scripts, optionally with their paths in the image; the first is the entrypoint.
-    /// Default: the recipe in ./coracle.toml
+    /// ELF files or `#!` scripts, optionally with their paths in the image; the first is the
+    /// entrypoint. Default: the recipe in ./coracle.toml
     #[arg(value_name = "PROGRAM[:TO]")]
     pub(in crate::cli) programs: Vec<OsString>,
 
@@ -41,8 +41,8 @@ pub(in crate::cli) struct BuildArgs {
     #[arg(short, long = "tag", value_name = "NAME[:TAG]")]
     tags: Vec<String>,
 
-    /// The base image: a name in a registry, `oci:DIR[:TAG]` or an archive. Files that the base image
-    /// already contains are not packed again
+    /// The base image: a name in a registry, `oci:DIR[:TAG]` or an archive. Files that the base
+    /// image already contains are not packed again
     #[arg(long, value_name = "IMAGE", value_hint = ValueHint::AnyPath)]
     base: Option<String>,
 
@@ -60,8 +60,8 @@ pub(in crate::cli) struct BuildArgs {
     #[arg(long, conflicts_with = "dry_run")]
     pub(in crate::cli) load: bool,
 
-    /// Write the whole contract, with templates and schema, as an artifact that refers to the image, to
-    /// the layout `oci:DIR` or the repository `docker://NAME`
+    /// Write the whole contract, with templates and schema, as an artifact that refers to the
+    /// image, to the layout `oci:DIR` or the repository `docker://NAME`
     #[arg(long, value_name = "DEST", value_hint = ValueHint::AnyPath)]
     publish_contract: Option<String>,
 
@@ -117,13 +117,14 @@ pub(in crate::cli) struct BuildArgs {
     #[arg(long, help_heading = "Image")]
     strip: bool,
 
-    /// Fail unless the programs are linked this way: `static`, `dynamic`; `auto` accepts both and gives
-    /// advice
+    /// Fail unless the programs are linked this way: `static`, `dynamic`; `auto` accepts both and
+    /// gives advice
     #[arg(long, value_name = "HOW", help_heading = "Image", hide_possible_values = true)]
     #[arg(value_parser = Words(&["auto", "static", "dynamic"]))]
     linkage: Option<String>,
 
-    /// Compress layers with `gzip`, `zstd` or not at all (`none`); the default level depends on the size
+    /// Compress layers with `gzip`, `zstd` or not at all (`none`); the default level depends on the
+    /// size
     #[arg(long, value_name = "CODEC[:LEVEL]", help_heading = "Image", hide_possible_values = true)]
     #[arg(value_parser = Words(&["gzip", "zstd", "none"]))]
     compression: Option<String>,
@@ -132,16 +133,18 @@ pub(in crate::cli) struct BuildArgs {
     #[arg(long, value_name = "OS/ARCH[/VARIANT]", help_heading = "Image")]
     platform: Option<String>,
 
-    /// Take programs and libraries from this root file system; PROGRAM is a path inside it. Repeat it for
-    /// several platforms
+    /// Take programs and libraries from this root file system; PROGRAM is a path inside it. Repeat
+    /// it for several platforms
     #[arg(long = "root", value_name = "[PLATFORM=]DIR", help_heading = "Roots")]
     roots: Vec<OsString>,
 
-    /// Take the dynamic loader and the libraries from this root file system, for cross-compiled programs
+    /// Take the dynamic loader and the libraries from this root file system, for cross-compiled
+    /// programs
     #[arg(long = "sysroot", value_name = "[PLATFORM=]DIR", help_heading = "Roots")]
     sysroots: Vec<OsString>,
 
-    /// The creation time in the image's config, in seconds since 1970; default: SOURCE_DATE_EPOCH, or 0
+    /// The creation time in the image's config, in seconds since 1970; default: SOURCE_DATE_EPOCH,
+    /// or 0
     #[arg(long, value_name = "SECONDS", allow_hyphen_values = true, help_heading = "Image")]
     pub(in crate::cli) epoch: Option<String>,
 

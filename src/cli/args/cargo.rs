@@ -164,8 +164,8 @@ pub(in crate::cli) struct CargoArgs {
     #[arg(long = "target", value_name = "TRIPLE", help_heading = "Cargo")]
     pub(in crate::cli) targets: Vec<String>,
 
-    /// Run `cargo zigbuild`, which links with Zig for any target; TRIPLE may end in a glibc version, such as
-    /// `.2.17`
+    /// Run `cargo zigbuild`, which links with Zig for any target; TRIPLE may end in a glibc
+    /// version, such as `.2.17`
     #[arg(long, help_heading = "Cargo")]
     pub(in crate::cli) zigbuild: bool,
 

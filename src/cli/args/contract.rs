@@ -1,4 +1,5 @@
-//! The flags of the commands about contracts: `config show`, `config check`, `config diff` and `resolve`.
+//! The flags of the commands about contracts: `config show`, `config check`, `config diff` and
+//! `resolve`.
 
 use std::path::PathBuf;
 
@@ -21,8 +22,8 @@ pub(in crate::cli) struct ShowArgs {
     #[arg(value_name = "IMAGE", value_hint = ValueHint::AnyPath)]
     pub(in crate::cli) image: String,
 
-    /// The whole contract: a JSON file, or the layout `oci:DIR` or repository `docker://NAME` that it was
-    /// published to; default: next to the image
+    /// The whole contract: a JSON file, or the layout `oci:DIR` or repository `docker://NAME` that
+    /// it was published to; default: next to the image
     #[arg(long, value_name = "FILE|oci:DIR|docker://NAME", value_hint = ValueHint::AnyPath)]
     pub(in crate::cli) contract: Option<String>,
 
@@ -62,13 +63,13 @@ pub(in crate::cli) struct CheckArgs {
     #[arg(long, value_name = "NAME")]
     pub(in crate::cli) container: Option<String>,
 
-    /// The whole contract: a JSON file, or the layout `oci:DIR` or repository `docker://NAME` that it was
-    /// published to; default: next to the image
+    /// The whole contract: a JSON file, or the layout `oci:DIR` or repository `docker://NAME` that
+    /// it was published to; default: next to the image
     #[arg(long, value_name = "FILE|oci:DIR|docker://NAME", value_hint = ValueHint::AnyPath)]
     pub(in crate::cli) contract: Option<String>,
 
-    /// Also check these values: validate them with the contract's schema, render its templates and compare;
-    /// TOML, YAML or JSON
+    /// Also check these values: validate them with the contract's schema, render its templates and
+    /// compare; TOML, YAML or JSON
     #[arg(long = "values", value_name = "FILE")]
     pub(in crate::cli) values: Vec<PathBuf>,
 
@@ -137,7 +138,8 @@ pub(in crate::cli) struct ResolveArgs {
     #[arg(short, long = "file", value_name = "RECIPE")]
     pub(in crate::cli) files: Vec<PathBuf>,
 
-    /// Ask registries for the digests of all other images of containers and volumes, one request each
+    /// Ask registries for the digests of all other images of containers and volumes, one request
+    /// each
     #[arg(long)]
     pub(in crate::cli) remote: bool,
 

@@ -38,8 +38,8 @@ pub(in crate::cli) struct DepsArgs {
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = DepsFormat::Tree)]
     pub(in crate::cli) format: DepsFormat,
 
-    /// Explain this object, given by path, file name or needed name: every chain from the program to it, the
-    /// rule that found it, the paths that were tried before, its size
+    /// Explain this object, given by path, file name or needed name: every chain from the program
+    /// to it, the rule that found it, the paths that were tried before, its size
     #[arg(long, value_name = "NAME")]
     pub(in crate::cli) why: Option<String>,
 
@@ -51,8 +51,8 @@ pub(in crate::cli) struct DepsArgs {
     #[arg(long)]
     pub(in crate::cli) symbols: bool,
 
-    /// Use this directory as the root file system; FILE is a path inside it. With several roots, the first
-    /// that contains FILE for its platform is used
+    /// Use this directory as the root file system; FILE is a path inside it. With several roots,
+    /// the first that contains FILE for its platform is used
     #[arg(long = "root", value_name = "[PLATFORM=]DIR", help_heading = "Roots")]
     pub(in crate::cli) roots: Vec<OsString>,
 

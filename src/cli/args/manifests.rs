@@ -33,8 +33,8 @@ Examples:
 Without IMAGE the recipe's image is built to learn its digest, then discarded. Secrets are referred to by name, and
 printed only with `--with-secrets`. docs/manifests.md describes the objects.")]
 pub(in crate::cli) struct ManifestsArgs {
-    /// The image: `NAME[:TAG]@sha256:…`, or a location such as `oci:DIR[:TAG]` or `docker://NAME[:TAG]`;
-    /// default: build the recipe's image
+    /// The image: `NAME[:TAG]@sha256:…`, or a location such as `oci:DIR[:TAG]` or
+    /// `docker://NAME[:TAG]`; default: build the recipe's image
     #[arg(value_name = "IMAGE", value_hint = ValueHint::AnyPath)]
     pub(in crate::cli) image: Option<String>,
 

@@ -9,7 +9,8 @@ use super::Format;
 #[derive(Args)]
 #[command(next_help_heading = "Registries")]
 pub(in crate::cli) struct RegistryArgs {
-    /// Use plain HTTP with this registry, if it has no TLS; registries on loopback addresses always may
+    /// Use plain HTTP with this registry, if it has no TLS; registries on loopback addresses always
+    /// may
     #[arg(long, value_name = "HOST[:PORT]")]
     pub(in crate::cli) insecure: Vec<String>,
 
@@ -48,7 +49,8 @@ pub(in crate::cli) struct CopyArgs {
     #[arg(value_name = "DST", value_hint = ValueHint::AnyPath)]
     pub(in crate::cli) to: String,
 
-    /// Also copy the image's referrers: signatures, attestations, contracts; only between registries
+    /// Also copy the image's referrers: signatures, attestations, contracts; only between
+    /// registries
     #[arg(long)]
     pub(in crate::cli) referrers: bool,
 

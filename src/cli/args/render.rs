@@ -19,8 +19,8 @@ A directory is used with every file in it; a file whose name ends in `.j2` is a 
 `.json`) and `schema.json` in it are the values and their JSON Schema. A file that uses a value marked `writeOnly` is
 secret: it is written only with `-o`, readable only by its owner.")]
 pub(in crate::cli) struct RenderArgs {
-    /// Read the recipe from FILE; default: ./coracle.toml, or Cargo.toml under cargo, unless `--config` is
-    /// given
+    /// Read the recipe from FILE; default: ./coracle.toml, or Cargo.toml under cargo, unless
+    /// `--config` is given
     #[arg(short, long = "file", value_name = "FILE")]
     pub(in crate::cli) file: Option<PathBuf>,
 

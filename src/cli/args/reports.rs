@@ -10,8 +10,8 @@ pub(in crate::cli) struct ReportArgs {
     #[arg(long, value_name = "FILE", help_heading = "Reports")]
     pub(in crate::cli) metadata_file: Option<PathBuf>,
 
-    /// Append the results to FILE as NAME=VALUE lines: CORACLE_REFERENCE, CORACLE_DIGEST and CORACLE_SIZE if
-    /// one image was built, CORACLE_IMAGES with all images as JSON
+    /// Append the results to FILE as NAME=VALUE lines: CORACLE_REFERENCE, CORACLE_DIGEST and
+    /// CORACLE_SIZE if one image was built, CORACLE_IMAGES with all images as JSON
     #[arg(long, value_name = "FILE", conflicts_with = "dry_run", help_heading = "Reports")]
     pub(in crate::cli) dotenv: Option<PathBuf>,
 

@@ -21,12 +21,13 @@ pub(super) struct RuntimeArgs {
     #[arg(long = "nss-module", value_name = "NAME")]
     nss_modules: Vec<String>,
 
-    /// Add OpenSSL's configuration: `auto` (if libcrypto is mapped), `true` (with providers and engines),
-    /// `false`
+    /// Add OpenSSL's configuration: `auto` (if libcrypto is mapped), `true` (with providers and
+    /// engines), `false`
     #[arg(long, value_name = "WHEN", value_parser = WHEN, hide_possible_values = true)]
     openssl: Option<String>,
 
-    /// Add libgcc_s, which glibc opens to cancel a thread: `auto` (if an object does), `true`, `false`
+    /// Add libgcc_s, which glibc opens to cancel a thread: `auto` (if an object does), `true`,
+    /// `false`
     #[arg(long, value_name = "WHEN", value_parser = WHEN, hide_possible_values = true)]
     libgcc: Option<String>,
 
@@ -34,8 +35,8 @@ pub(super) struct RuntimeArgs {
     #[arg(long, value_name = "NAME")]
     dlopen: Vec<String>,
 
-    /// Add the libraries listed in ELF dlopen notes, down to this priority: `required`, `recommended` (the
-    /// default) or `suggested`; `false` adds none
+    /// Add the libraries listed in ELF dlopen notes, down to this priority: `required`,
+    /// `recommended` (the default) or `suggested`; `false` adds none
     #[arg(long, value_name = "LEVEL", hide_possible_values = true)]
     #[arg(value_parser = Words(&["required", "recommended", "suggested", "false"]))]
     dlopen_notes: Option<String>,

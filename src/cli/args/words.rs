@@ -5,8 +5,8 @@ use std::ffi::OsStr;
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Arg, Command};
 
-/// Offers these values for completion and accepts any value. The recipe validates it, so that a flag
-/// and a recipe key give the same error.
+/// Offers these values for completion and accepts any value. The recipe validates it, so that a
+/// flag and a recipe key give the same error.
 #[derive(Clone)]
 pub(super) struct Words(pub(super) &'static [&'static str]);
 

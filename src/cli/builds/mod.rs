@@ -36,12 +36,12 @@ pub(super) struct Ended {
     pub(super) built: Result<Built, Failure>,
 }
 
-/// Builds the images of the recipes that `find` returns, and passes each result to `take`, in the order
-/// of the recipes.
+/// Builds the images of the recipes that `find` returns, and passes each result to `take`, in the
+/// order of the recipes.
 ///
-/// Recipes that `find` passes to its callback are started at once, and cancelled if it does not return
-/// them, too. `why` converts a build's error. If `find` fails and a cancelled build still waits for a
-/// registry, `leave` exits the process.
+/// Recipes that `find` passes to its callback are started at once, and cancelled if it does not
+/// return them, too. `why` converts a build's error. If `find` fails and a cancelled build still
+/// waits for a registry, `leave` exits the process.
 pub(super) fn all(
     args: &BuildArgs,
     find: impl FnOnce(&mut dyn FnMut(Recipe)) -> Result<Vec<Recipe>, Vec<Failure>>,
@@ -82,8 +82,8 @@ pub(super) fn all(
     result
 }
 
-/// Waits until `begun` cancelled builds have ended. Returns `false` if one has not after [`PATIENCE`]:
-/// a thread that waits for a registry's response can't be interrupted.
+/// Waits until `begun` cancelled builds have ended. Returns `false` if one has not after
+/// [`PATIENCE`]: a thread that waits for a registry's response can't be interrupted.
 fn are_ended(ended: &Receiver<Ended>, begun: usize) -> bool {
     let until = Instant::now() + PATIENCE;
     (0..begun).all(|_| ended.recv_timeout(until.saturating_duration_since(Instant::now())).is_ok())

@@ -20,8 +20,8 @@ pub(super) struct Surroundings<'a> {
     engine: Option<Result<Kind, Failure>>,
     /// The registries that the client pushes to, and the client.
     client: Option<(BTreeSet<String>, Option<Client>)>,
-    /// Parent directories that builds create. A failed build removes them only if they are empty, which
-    /// another build may prevent, so empty ones are removed at the end.
+    /// Parent directories that builds create. A failed build removes them only if they are empty,
+    /// which another build may prevent, so empty ones are removed at the end.
     made: BTreeSet<PathBuf>,
 }
 
@@ -73,8 +73,9 @@ impl<'a> Surroundings<'a> {
         self.settings.get_or_insert_with(|| build::surroundings(self.args))
     }
 
-    /// Returns the client for the registries of `recipe`. `None` if it pushes to other registries than the
-    /// first recipe: credentials from the environment apply only if all images go to one registry.
+    /// Returns the client for the registries of `recipe`. `None` if it pushes to other registries
+    /// than the first recipe: credentials from the environment apply only if all images go to one
+    /// registry.
     fn client(&mut self, recipe: &Recipe, settings: &Settings) -> Option<Option<Client>> {
         let named = coracle::registries(recipe);
         if named.is_empty() && !build::reads_registry(recipe) && settings.shared == Default::default() {

@@ -15,7 +15,8 @@ use crate::cli::progress::Progress;
 pub(in crate::cli) struct Watch<'a> {
     progress: &'a Progress,
     turn: Option<(&'a Turns, usize)>,
-    /// Whether the build started before all recipes were known, so that its inputs may still change.
+    /// Whether the build started before all recipes were known, so that its inputs may still
+    /// change.
     is_early: bool,
     had_turn: AtomicBool,
     notes: Mutex<Vec<Note>>,

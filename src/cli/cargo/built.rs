@@ -1,4 +1,5 @@
-//! Checks that images contain what cargo has built in this run, and that no program replaced another.
+//! Checks that images contain what cargo has built in this run, and that no program replaced
+//! another.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -33,8 +34,8 @@ pub(super) fn check_files(programs: &[Program]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Fails if the recipe's `programs` name a file in cargo's directory `cargos` that cargo has not built
-/// in this run: it would be left over from an earlier build.
+/// Fails if the recipe's `programs` name a file in cargo's directory `cargos` that cargo has not
+/// built in this run: it would be left over from an earlier build.
 pub(super) fn check_named(recipe: &Recipe, programs: &[Program], cargos: &Path) -> Result<(), Failure> {
     let built: Vec<PathBuf> =
         programs.iter().flat_map(|program| &program.files).map(|file| real(file)).collect();

@@ -34,8 +34,8 @@ struct Said {
     trouble: Option<Trouble>,
 }
 
-/// Runs cargo, whose own output goes to stderr. Returns the programs, sorted by package and name. Each
-/// is passed to `complete` as soon as it is built for all targets.
+/// Runs cargo, whose own output goes to stderr. Returns the programs, sorted by package and name.
+/// Each is passed to `complete` as soon as it is built for all targets.
 pub(super) fn programs(
     args: &CargoArgs,
     quiet: bool,
@@ -47,8 +47,8 @@ pub(super) fn programs(
     let cargo = cargo();
     let mut command = Command::new(&cargo);
     command.arg(if args.zigbuild { "zigbuild" } else { "build" });
-    // With a target named, diagnostics are read for the linker's errors; otherwise cargo renders them,
-    // because it does that best.
+    // With a target named, diagnostics are read for the linker's errors; otherwise cargo renders
+    // them, because it does that best.
     let targets = targets::named(args);
     let format = match targets.as_slice() {
         [] => "json-render-diagnostics",

@@ -9,8 +9,8 @@ use super::compile::{self, Program};
 use super::targets;
 use crate::cli::args::CargoArgs;
 
-/// How many ancestors may be the target directory: it contains the profile's directory, possibly below
-/// a target's, and programs may be in a subdirectory for examples.
+/// How many ancestors may be the target directory: it contains the profile's directory, possibly
+/// below a target's, and programs may be in a subdirectory for examples.
 const ABOVE: usize = 3;
 
 /// The part of the output of `cargo metadata` that is used.

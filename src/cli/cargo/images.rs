@@ -172,7 +172,8 @@ fn check_names(images: &[Image<'_>]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Fails if two images have the same destination: in a layout, an image replaces one with the same tag.
+/// Fails if two images have the same destination: in a layout, an image replaces one with the same
+/// tag.
 fn check_places(images: &[Image<'_>]) -> Result<(), Failure> {
     let mut known: BTreeMap<(&Path, &str), &Program> = BTreeMap::new();
     for Image { program, recipe, .. } in images {

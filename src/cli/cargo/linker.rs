@@ -11,7 +11,8 @@ pub(super) enum Trouble {
     NotInstalled,
     /// The linker with this name is not installed.
     Missing(String),
-    /// The linker with this name rejects the files: it, or a library that it finds, is for another machine.
+    /// The linker with this name rejects the files: it, or a library that it finds, is for another
+    /// machine.
     Foreign(String),
 }
 
@@ -19,9 +20,9 @@ pub(super) enum Trouble {
 const FOREIGN: [&str; 4] =
     ["file in wrong format", "is incompatible with", "incompatible target", "unrecognized emulation mode"];
 
-/// Returns the cause of rustc's error; `None` if it is not about the linker or the standard library.
-/// Source: rustc,
-/// `compiler/rustc_codegen_ssa/src/errors.rs` and E0463 in its index of errors.
+/// Returns the cause of rustc's error; `None` if it is not about the linker or the standard
+/// library. Source: rustc, `compiler/rustc_codegen_ssa/src/errors.rs` and E0463 in its index of
+/// errors.
 pub(super) fn trouble(diagnostic: &Diagnostic) -> Option<Trouble> {
     let text = diagnostic.message.as_str();
     if let "can't find crate for `std`" | "can't find crate for `core`" = text {

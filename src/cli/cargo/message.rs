@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-/// The longest line that is read, in bytes. Cargo's lines are much shorter, even with a linker's whole
-/// command.
+/// The longest line that is read, in bytes. Cargo's lines are much shorter, even with a linker's
+/// whole command.
 const LINE_LIMIT: u64 = 1 << 24;
 
 /// A message from cargo.
@@ -57,8 +57,8 @@ pub(super) struct Target {
     pub(super) name: String,
 }
 
-/// Returns the next message; `None` at the end. Other lines, such as those that macros print, are passed
-/// to `stray`.
+/// Returns the next message; `None` at the end. Other lines, such as those that macros print, are
+/// passed to `stray`.
 pub(super) fn next(cargo: &mut impl BufRead, mut stray: impl FnMut(&str)) -> io::Result<Option<Message>> {
     let mut line = Vec::new();
     loop {

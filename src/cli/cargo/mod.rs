@@ -1,5 +1,5 @@
-//! `cargo coracle build`: runs cargo and builds an image of each program. Images are packed while cargo
-//! still runs, and published after it has succeeded.
+//! `cargo coracle build`: runs cargo and builds an image of each program. Images are packed while
+//! cargo still runs, and published after it has succeeded.
 
 mod built;
 mod compile;

@@ -4,8 +4,8 @@ use coracle::{closure, elf};
 
 use crate::cli::failure::Failure;
 
-/// Debian's cross libraries: OCI architecture, GNU machine and ABI, whose `/usr/MACHINE-ABI` holds the
-/// libraries, and Debian's architecture.
+/// Debian's cross libraries: OCI architecture, GNU machine and ABI, whose `/usr/MACHINE-ABI` holds
+/// the libraries, and Debian's architecture.
 const DEBIAN: [(&str, &str, &str, &str); 8] = [
     ("amd64", "x86_64", "linux-gnu", "amd64"),
     ("arm64", "aarch64", "linux-gnu", "arm64"),

@@ -52,8 +52,8 @@ fn header(file: &Path) -> io::Result<Result<Header, coracle::elf::Error>> {
     Ok(Header::read(&reader))
 }
 
-/// Whether the program has been built for all `targets`. If none is named, cargo's configuration may
-/// name several, which is seen from cargo's directories; returns `false` then.
+/// Whether the program has been built for all `targets`. If none is named, cargo's configuration
+/// may name several, which is seen from cargo's directories; returns `false` then.
 pub(super) fn are_all_there(program: &Program, targets: &[String]) -> bool {
     let asked: BTreeSet<&str> = targets.iter().map(|target| triple(target)).collect();
     match program.files.as_slice() {
@@ -75,8 +75,8 @@ pub(super) fn triple(target: &str) -> &str {
     }
 }
 
-/// Returns the targets from the flags, or else from the environment. Targets in cargo's configuration
-/// files are not known here.
+/// Returns the targets from the flags, or else from the environment. Targets in cargo's
+/// configuration files are not known here.
 #[allow(clippy::disallowed_methods, reason = "cargo reads the target from the environment")]
 pub(super) fn named(args: &CargoArgs) -> Vec<String> {
     let variable = || std::env::var("CARGO_BUILD_TARGET").ok().filter(|target| !target.is_empty());

@@ -91,8 +91,8 @@ pub(in crate::cli) fn judge(
     report
 }
 
-/// Reads the manifests in files, in directories (`.yaml`, `.yml` and `.json`, at any depth) and in stdin
-/// (`-`).
+/// Reads the manifests in files, in directories (`.yaml`, `.yml` and `.json`, at any depth) and in
+/// stdin (`-`).
 pub(in crate::cli) fn read_inputs(paths: &[PathBuf]) -> Result<Vec<Input>, Failure> {
     let mut inputs = Vec::new();
     for path in paths {

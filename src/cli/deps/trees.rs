@@ -33,8 +33,9 @@ impl Trees {
 }
 
 impl Tracers<'_> {
-    /// Resolves the file at `spelled` in `view`, which must be one of those passed to [`Trees::new`]. If
-    /// only one file uses the view, nothing is cached, because there may be thousands of such views.
+    /// Resolves the file at `spelled` in `view`, which must be one of those passed to
+    /// [`Trees::new`]. If only one file uses the view, nothing is cached, because there may be
+    /// thousands of such views.
     pub(super) fn trace(&mut self, view: &View, spelled: &Spelled) -> Result<Closure, Error> {
         let Some((view, (tree, files))) = self.trees.0.get_key_value(view) else {
             return Err(Error::NoRoot("/".into()));

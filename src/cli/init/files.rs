@@ -81,7 +81,8 @@ pub(super) fn of(
     Ok(files)
 }
 
-/// Repeats each line with `@BIN@` for each program, if there are several: each image has its own name.
+/// Repeats each line with `@BIN@` for each program, if there are several: each image has its own
+/// name.
 fn for_each(template: &str, subject: &Subject) -> String {
     let programs = match &subject.kind {
         Kind::Package(_, programs) if programs.len() > 1 => programs.as_slice(),

@@ -43,8 +43,8 @@ pub(super) fn run(args: &InitArgs, caller: Caller) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Returns the forge to write a workflow for: the one in `--ci`, or else the one that the repository
-/// uses, if `subject` is at the repository's root, where workflows must be.
+/// Returns the forge to write a workflow for: the one in `--ci`, or else the one that the
+/// repository uses, if `subject` is at the repository's root, where workflows must be.
 fn forge(asked: Option<Ci>, subject: &Subject, remote: Option<&Remote>) -> Result<Option<Forge>, Failure> {
     let is_workspace = matches!(subject.kind, Kind::Workspace(_));
     let forge = match asked {

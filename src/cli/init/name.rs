@@ -7,7 +7,8 @@ const APP: &str = "app";
 /// The most characters of an application's name.
 const LONGEST: usize = 52;
 
-/// Returns a name like `text`: lower-case letters, digits and single hyphens; it starts with a letter.
+/// Returns a name like `text`: lower-case letters, digits and single hyphens; it starts with a
+/// letter.
 pub(super) fn of(text: &str) -> String {
     let mut name = String::new();
     for c in text.chars().map(|c| c.to_ascii_lowercase()) {

@@ -40,8 +40,8 @@ pub(super) fn check(program: &Path) -> Result<(), Failure> {
     }
 }
 
-/// Returns the path of the only program in `folder`, relative to it. Scripts are ignored, because they
-/// more often build the program than run it.
+/// Returns the path of the only program in `folder`, relative to it. Scripts are ignored, because
+/// they more often build the program than run it.
 pub(super) fn only(folder: &Path) -> Result<PathBuf, Failure> {
     let found: Vec<PathBuf> = PLACES.iter().flat_map(|place| in_place(folder, place)).collect();
     let found = without_links(folder, found);

@@ -22,8 +22,8 @@ pub(super) struct Subject {
 pub(super) enum Kind {
     /// A program, with its path relative to the directory.
     Program(String),
-    /// A cargo package: the content of Cargo.toml, and the names of the package's programs (empty if cargo
-    /// fails).
+    /// A cargo package: the content of Cargo.toml, and the names of the package's programs (empty
+    /// if cargo fails).
     Package(String, Vec<String>),
     /// A cargo workspace without a root package: the content of Cargo.toml.
     Workspace(String),

@@ -13,8 +13,8 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::interrupt;
 
-/// Fails if a file can't be written: its path is a directory, or a parent is not, or leads elsewhere
-/// through a symbolic link.
+/// Fails if a file can't be written: its path is a directory, or a parent is not, or leads
+/// elsewhere through a symbolic link.
 pub(super) fn check(folder: &Path, files: &[File]) -> Result<(), Failure> {
     for file in files {
         if file.is_appended() {
@@ -73,8 +73,8 @@ fn check_changed(folder: &Path, path: &Path) -> Result<(), Failure> {
     failed(fs::OpenOptions::new().append(true).open(&real), "write", path).map(drop)
 }
 
-/// Writes `files` below `folder`. Calls `tell` before the files are renamed, so that nothing is written
-/// if its output fails.
+/// Writes `files` below `folder`. Calls `tell` before the files are renamed, so that nothing is
+/// written if its output fails.
 pub(super) fn all(
     folder: &Path,
     files: &[File],

@@ -1,5 +1,5 @@
-//! Writes report files: replaces a file atomically, or appends to it. Symbolic links are followed; pipes
-//! and devices are written to and kept.
+//! Writes report files: replaces a file atomically, or appends to it. Symbolic links are followed;
+//! pipes and devices are written to and kept.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
@@ -46,8 +46,8 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     OpenOptions::new().write(true).truncate(true).create(is_new).open(&place)?.write_all(bytes)
 }
 
-/// Appends `text` to the file at `path`, on new lines. A single write, because several jobs may append
-/// to one file concurrently.
+/// Appends `text` to the file at `path`, on new lines. A single write, because several jobs may
+/// append to one file concurrently.
 pub(super) fn append(path: &Path, text: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().append(true).create(true).open(path)?;
     let start = if lacks_line_end(&file, path)? { "\n" } else { "" };
