@@ -262,7 +262,10 @@ fn recipes(args: &BuildArgs) -> Result<Vec<Recipe>, Vec<Failure>> {
 fn nothing_named(error: recipe::Error) -> Failure {
     match error {
         recipe::Error::Read(error) if error.kind() == std::io::ErrorKind::NotFound => Failure::usage(
-            format!("nothing to build: no PROGRAM is given and `{}` does not exist in this directory", recipe::FILE_NAME),
+            format!(
+                "nothing to build: no PROGRAM is given and `{}` does not exist in this directory",
+                recipe::FILE_NAME
+            ),
             format!("name a program, as in `coracle build ./app`, or write a `{}`", recipe::FILE_NAME),
         ),
         error => error.into(),

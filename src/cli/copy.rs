@@ -17,7 +17,9 @@ pub(super) fn run(args: &CopyArgs) -> Result<Exit, Failure> {
     let (from, to) = (image::place(&args.from)?, image::place(&args.to)?);
     if args.referrers && named(&to).is_none() {
         return Err(Failure::usage(
-            format!("`--referrers`: `{to}` is not in a registry, and referrers can be copied only to registries"),
+            format!(
+                "`--referrers`: `{to}` is not in a registry, and referrers can be copied only to registries"
+            ),
             "leave it out, or copy to a registry: `docker://NAME[:TAG]`",
         ));
     }

@@ -267,6 +267,8 @@ fn wrong(name: &str, why: &dyn std::fmt::Display) -> Failure {
     Failure {
         exit: Exit::Failed,
         message: format!("`{name}` is not a contract: {why}"),
-        hint: Some("name a JSON file with the text of an image's contract label, or with a whole contract".into()),
+        hint: Some(
+            "name a JSON file with the text of an image's contract label, or with a whole contract".into(),
+        ),
     }
 }

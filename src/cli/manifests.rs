@@ -185,7 +185,10 @@ fn agrees(stored: &Stored, expected: &Contract, quiet: bool) -> Result<(), Failu
 fn stored_reference(stored: &Stored, args: &ManifestsArgs) -> Result<Image, Failure> {
     let Some(digest) = stored.origin.digest() else {
         return Err(Failure::usage(
-            format!("`{}` has no digest: the archive contains only Docker's manifest.json", stored.origin.place),
+            format!(
+                "`{}` has no digest: the archive contains only Docker's manifest.json",
+                stored.origin.place
+            ),
             "copy it to a layout first: `skopeo copy docker-archive:FILE oci:DIR:TAG`",
         ));
     };

@@ -140,8 +140,9 @@ fn check(flag: &str, path: &Path) -> Result<(), Failure> {
 
 fn included(flag: &str, path: &Path, include: &Path) -> Failure {
     let (path, include) = (path.display(), include.display());
-    let message =
-        format!("`{path}` is in `{include}`, which the image includes: the image would contain its own report");
+    let message = format!(
+        "`{path}` is in `{include}`, which the image includes: the image would contain its own report"
+    );
     let hint = format!("name another file with `{flag}`, or include less than that directory");
     Failure { exit: Exit::Failed, message, hint: Some(hint) }
 }

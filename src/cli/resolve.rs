@@ -68,10 +68,10 @@ pub(super) fn run(args: &ResolveArgs) -> Result<Exit, Failure> {
 
 /// Parses the value of `--image`, and opens the image.
 fn named(text: &str, reader: &image::Reader<'_>) -> Result<(Known, Stored), Failure> {
-    let usage =
-        |why: String| Failure::usage(format!("`--image`: {why}"), "write it like `--image shop=oci:shop.oci`");
-    let (name, place) =
-        text.split_once('=').ok_or_else(|| usage(format!("`{text}` is not NAME=IMAGE")))?;
+    let usage = |why: String| {
+        Failure::usage(format!("`--image`: {why}"), "write it like `--image shop=oci:shop.oci`")
+    };
+    let (name, place) = text.split_once('=').ok_or_else(|| usage(format!("`{text}` is not NAME=IMAGE")))?;
     let reference: Reference = name.parse().map_err(|error| usage(format!("{error}")))?;
     let stored = reader.open(place)?;
     // Prefer the image's own name, which has its tag.

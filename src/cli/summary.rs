@@ -55,7 +55,8 @@ fn layers(built: &Built) -> String {
         ]
     });
     let below = built.below.iter().map(|base| {
-        let (name, layers) = (base.name.as_deref().unwrap_or("the base image"), table::count(base.layers, "layer"));
+        let (name, layers) =
+            (base.name.as_deref().unwrap_or("the base image"), table::count(base.layers, "layer"));
         let (size, digest) = (Size(base.size).to_string(), code(&base.digest.to_string()));
         [format!("{layers} of {}", code(name)), size, String::new(), String::new(), digest]
     });

@@ -45,11 +45,8 @@ pub(super) fn built(title: &str, built: &Built) -> String {
             format!("; already contains {}", count(base.shared, "file"))
         };
         let (name, digest) = (base.name.as_deref().unwrap_or("the base image"), base.digest);
-        let _ = writeln!(
-            text,
-            "  {:<9}  {size:>9} in {layers} of {name}{has}  {FAINT}{digest}{FAINT:#}",
-            "base"
-        );
+        let _ =
+            writeln!(text, "  {:<9}  {size:>9} in {layers} of {name}{has}  {FAINT}{digest}{FAINT:#}", "base");
     }
     for layer in &built.layers {
         let (from, to) = (DecimalBytes(layer.unpacked).to_string(), DecimalBytes(layer.size).to_string());
@@ -203,8 +200,11 @@ pub(super) fn plan(plan: &Plan) -> String {
     );
     if let Some(base) = &plan.base {
         let (name, shared) = (base.name.as_deref().unwrap_or("the base image"), count(plan.shared, "file"));
-        let _ =
-            writeln!(text, "  based on {name}, which already contains {shared}  {FAINT}{}{FAINT:#}", base.digest);
+        let _ = writeln!(
+            text,
+            "  based on {name}, which already contains {shared}  {FAINT}{}{FAINT:#}",
+            base.digest
+        );
     }
     for (stratum, Sum { files, size, .. }) in &layers {
         let _ = writeln!(

@@ -140,8 +140,11 @@ impl Subject<'_> {
         let Some((_, missed)) = self.asked else { return };
         let places = missed.places.iter().map(|place| (place.directory.to_string(), place.rule.to_string()));
         let mut places: Vec<_> = places.collect();
-        let heading =
-            if self.missing.is_some() { "searched, in order:" } else { "searched before it was found, in order:" };
+        let heading = if self.missing.is_some() {
+            "searched, in order:"
+        } else {
+            "searched before it was found, in order:"
+        };
         if self.missing.is_none() {
             places.pop();
         }

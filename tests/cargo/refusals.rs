@@ -178,7 +178,10 @@ fn what_is_refused_is_summed_up() {
         assert!(summary.starts_with("### No image\n") && summary.contains(expected), "{args:?}: {summary}");
         std::fs::remove_file(project.path("s.md")).unwrap();
     };
-    sums_up(&["./app"], "error: `./app`: `cargo coracle build` takes no PROGRAM, because cargo builds the programs");
+    sums_up(
+        &["./app"],
+        "error: `./app`: `cargo coracle build` takes no PROGRAM, because cargo builds the programs",
+    );
     sums_up(
         &["--include", "src:/srv", "--dotenv", "src/d.env"],
         "which is included: the image would hold what",
@@ -224,8 +227,9 @@ fn flags_of_cargo_that_make_no_image() {
     let programs =
         "images contain programs: select them with `--bins`, `--bin NAME`, `--examples` or `--example NAME`";
     for flag in ["--lib", "--tests", "--test", "--benches", "--bench", "--all-targets"] {
-        let expected =
-            format!("error: `{flag}` is not supported: it builds no program for an image\n\nhint: {programs}\n");
+        let expected = format!(
+            "error: `{flag}` is not supported: it builds no program for an image\n\nhint: {programs}\n"
+        );
         assert_eq!(said(&["build", flag]), expected);
         assert_eq!(said(&["manifests", flag]), expected);
     }

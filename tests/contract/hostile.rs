@@ -228,7 +228,10 @@ fn an_archive_of_docker_alone_is_read_too() {
         &["config", "check", "docker-archive:d.tar", "-"],
         "{kind: Pod, spec: {containers: [{name: a}]}}",
     );
-    assert_eq!((ended.status, ended.stderr.as_str()), (0, "Pod/, container `a` matches the contract of docker-archive:d.tar\n"));
+    assert_eq!(
+        (ended.status, ended.stderr.as_str()),
+        (0, "Pod/, container `a` matches the contract of docker-archive:d.tar\n")
+    );
     pack(entry("../../etc/passwd"));
     let ended = desk.run_with(
         &["config", "check", "docker-archive:d.tar", "-"],

@@ -149,7 +149,10 @@ fn what_others_built() {
     let built = of(json!([entry(json!({"os": "linux", "architecture": "arm64"})), entry(unknown)]));
     shop.put_manifest(Target::Tag("built"), INDEX, built.as_bytes()).unwrap();
     let (_, said) = join(&fake, at, &["@shop:1", "@shop:2022", "@shop:built", "@shop:docker", "@shop:2019"]);
-    assert!(said.contains("warning: left out 1 manifest of other kinds than images, such as attestations"), "{said}");
+    assert!(
+        said.contains("warning: left out 1 manifest of other kinds than images, such as attestations"),
+        "{said}"
+    );
     let (document, _) = index(&shop, "1");
     let seen: Vec<(&str, &str)> = document["manifests"]
         .as_array()

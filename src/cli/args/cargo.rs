@@ -255,8 +255,7 @@ struct Others {
 impl CargoArgs {
     /// Returns the first unsupported flag, and a hint.
     pub(in crate::cli) fn refused(&self) -> Option<(&'static str, &'static str)> {
-        const PROGRAMS: &str =
-            "images contain programs: select them with `--bins`, `--bin NAME`, `--examples` or `--example NAME`";
+        const PROGRAMS: &str = "images contain programs: select them with `--bins`, `--bin NAME`, `--examples` or `--example NAME`";
         const OWN: &str =
             "leave it out: Coracle sets it to read cargo's messages; `--format json` describes the images";
         let others = &self.others;

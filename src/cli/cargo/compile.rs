@@ -162,7 +162,8 @@ impl Said {
 
 fn no_cargo(cargo: &Path, error: &io::Error) -> Failure {
     let message = format!("cannot run `{}`: {error}", cargo.display());
-    let hint = "install Rust as described at https://rustup.rs, or name cargo in the environment variable CARGO";
+    let hint =
+        "install Rust as described at https://rustup.rs, or name cargo in the environment variable CARGO";
     Failure { exit: Exit::Failed, message, hint: Some(hint.into()) }
 }
 

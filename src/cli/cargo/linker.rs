@@ -50,8 +50,7 @@ impl Trouble {
                 Some((message, self.ways(targets, args)))
             }
             Self::Foreign(linker) => {
-                let message =
-                    format!("`{linker}` can't link files for another machine; no image was built");
+                let message = format!("`{linker}` can't link files for another machine; no image was built");
                 Some((message, self.ways(targets, args)))
             }
         }

@@ -69,12 +69,17 @@ fn refuse(args: &CargoBuildArgs) -> Result<(), Failure> {
 /// Rejects flags of `cargo build` that are not supported or have another meaning here.
 fn check(cargo: &CargoArgs, flags: &Overrides) -> Result<(), Failure> {
     if let Some((flag, hint)) = cargo.refused() {
-        return Err(Failure::usage(format!("`{flag}` is not supported: it builds no program for an image"), hint));
+        return Err(Failure::usage(
+            format!("`{flag}` is not supported: it builds no program for an image"),
+            hint,
+        ));
     }
     let mut configs = flags.config.mounts.iter().filter_map(|text| text.to_str());
     match configs.find(|text| is_cargos_config(text)) {
         Some(text) => Err(Failure::usage(
-            format!("`--config {text}`: `--config` mounts configuration here; it does not set cargo's settings"),
+            format!(
+                "`--config {text}`: `--config` mounts configuration here; it does not set cargo's settings"
+            ),
             "set cargo's settings in `.cargo/config.toml`, or in environment variables such as CARGO_BUILD_JOBS; \
              `--config /etc/app=FOLDER` mounts a folder",
         )),

@@ -51,7 +51,9 @@ pub(in crate::cli) fn manifests(mut args: CargoManifestsArgs, color: Color) -> R
 fn check_choice(has_file: bool, image: Option<&str>, cargo: &CargoArgs) -> Result<(), Failure> {
     let Some(flag) = cargo.choice() else { return Ok(()) };
     let message = match image {
-        Some(image) => format!("`{flag}` has no effect, because cargo does not run: `{image}` is built already"),
+        Some(image) => {
+            format!("`{flag}` has no effect, because cargo does not run: `{image}` is built already")
+        }
         None if has_file => {
             format!("`{flag}` has no effect with `--file`, because cargo does not run")
         }

@@ -50,7 +50,11 @@ pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
         Format::Json => output::print_json(&report_json(&report))?,
     }
     if report.findings.is_empty() && args.format == Format::Text {
-        report::talk(&format!("{} matches the contract of {}\n", report.containers.join("; "), stored.origin.place));
+        report::talk(&format!(
+            "{} matches the contract of {}\n",
+            report.containers.join("; "),
+            stored.origin.place
+        ));
     }
     Ok(if report.findings.is_empty() { Exit::Done } else { Exit::Findings })
 }

@@ -27,7 +27,8 @@ enum Looks {
 /// Fails if `program` is not a program. The build does further checks.
 pub(super) fn check(program: &Path) -> Result<(), Failure> {
     let failure = |message: String| {
-        let hint = "a program is an ELF file or starts with `#!`; build it first, and name the compiler's output";
+        let hint =
+            "a program is an ELF file or starts with `#!`; build it first, and name the compiler's output";
         Failure::usage(format!("cannot use `{}` as a program: {message}", program.display()), hint)
     };
     if !program.is_file() {

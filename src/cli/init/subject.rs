@@ -79,7 +79,10 @@ fn under_cargo(named: Option<&Path>, recipe: bool) -> Result<Subject, Failure> {
         None => {
             let place = match named {
                 Some(folder) => format!("`{}`", folder.display()),
-                None => format!("`{}` or its parent directories", std::env::current_dir().unwrap_or_default().display()),
+                None => format!(
+                    "`{}` or its parent directories",
+                    std::env::current_dir().unwrap_or_default().display()
+                ),
             };
             Err(Failure::usage(
                 format!("there is no Cargo.toml in {place}"),
@@ -177,7 +180,9 @@ fn programs(manifest: &Path) -> Result<Vec<String>, Failure> {
                     "for an image of an example, run `cargo coracle build --example {example}`; it needs no settings"
                 )
             }
-            None => "create one in `src/main.rs`, or change to the directory of a package that has one".into(),
+            None => {
+                "create one in `src/main.rs`, or change to the directory of a package that has one".into()
+            }
         };
         return Err(Failure::usage(
             format!("`{}` has no program, so there is no image to build", manifest.display()),

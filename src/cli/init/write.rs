@@ -185,9 +185,10 @@ fn failed<T>(result: io::Result<T>, verb: &'static str, path: &Path) -> Result<T
     let is_read_only = matches!(&result, Err(error) if error.kind() == ErrorKind::ReadOnlyFilesystem);
     let result = result.context(verb, super::here(path)).map_err(|error| coracle::Error::from(error).into());
     result.map_err(|failure: Failure| match failure.hint {
-        Some(_) if is_read_only => {
-            Failure { hint: Some("run it in another directory, or pass `--dry-run` to print the files".into()), ..failure }
-        }
+        Some(_) if is_read_only => Failure {
+            hint: Some("run it in another directory, or pass `--dry-run` to print the files".into()),
+            ..failure
+        },
         _ => failure,
     })
 }
