@@ -107,8 +107,8 @@ fn programs_of_an_earlier_build_are_in_no_image() {
     );
     project.file("src/bin/tool.rs", crate::project::MAIN);
     project.built(&[]);
-    let hint = "hint: `programs` below `[package.metadata.coracle.image]` has to name what this command builds: change it, or \
-                the flags that choose programs, profile, target and directory";
+    let hint = "hint: `programs` in `[package.metadata.coracle.image]` must name files that this command builds: change it, \
+                or the flags that select programs, profile, target and directory";
     for (flags, old, new) in [
         (["--debug"].as_slice(), "app", "`target/debug/app`"),
         (&["--bin", "app"], "tool", "`target/release/app`"),
@@ -131,7 +131,7 @@ fn programs_of_an_earlier_build_are_in_no_image() {
     std::fs::remove_dir_all(project.path("target")).unwrap();
     let output = project.cargo(["build", "-q", "--debug"]).command().output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.starts_with("error: `target/release/app` is not what cargo has built now"), "{said}");
+    assert!(said.starts_with("error: `target/release/app` was not built by this run of cargo"), "{said}");
 }
 
 #[test]

@@ -236,7 +236,7 @@ fn flags_of_cargo_that_make_no_image() {
     for flag in ["--message-format=json", "--artifact-dir=x", "--unit-graph", "--future-incompat-report"] {
         let said = said(&["build", flag]);
         assert!(
-            said.contains("is nothing that an image can be made of") && said.contains("hint: "),
+            said.contains("is not supported: it builds no program for an image") && said.contains("hint: "),
             "{said}"
         );
     }
@@ -253,7 +253,7 @@ fn settings_of_cargo_are_told_before_it_runs() {
             let said = String::from_utf8(output.stderr).unwrap();
             let expected = format!(
                 "error: `--config {config}`: `--config` mounts configuration here; it does not set cargo's settings\n\n\
-                 hint: write cargo's settings into `.cargo/config.toml`, or into variables such as CARGO_BUILD_JOBS; \
+                 hint: set cargo's settings in `.cargo/config.toml`, or in environment variables such as CARGO_BUILD_JOBS; \
                  `--config /etc/app=FOLDER` mounts a folder\n"
             );
             assert_eq!(said, expected);

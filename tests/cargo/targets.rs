@@ -84,8 +84,8 @@ fn a_sysroot_stands_in_the_settings() {
         str![[r#"
 error: cannot find the interpreter `/lib/ld-linux-aarch64.so.1` of `[FOLDER]/target/aarch64-unknown-linux-gnu/release/app`: there is no such file; the program is for linux/arm64
 
-hint: pass `--sysroot linux/arm64=/usr/aarch64-linux-gnu`: there the package `libc6-arm64-cross` of Debian has the loader and glibc
-hint: or write it into Cargo.toml: `sysroot = "/usr/aarch64-linux-gnu"` below `[package.metadata.coracle.platform."linux/arm64"]`
+hint: pass `--sysroot linux/arm64=/usr/aarch64-linux-gnu`: Debian's package `libc6-arm64-cross` installs the dynamic loader and glibc there
+hint: or set it in Cargo.toml: `sysroot = "/usr/aarch64-linux-gnu"` in `[package.metadata.coracle.platform."linux/arm64"]`
 hint: or link the program statically, as with `--target aarch64-unknown-linux-musl`
 
 "#]],

@@ -210,7 +210,7 @@ fn every_failure_is_summed_up() {
     let several = ["-f", "a.toml", "-f", "b.toml"];
     for (args, expected) in [
         (vec!["./shop", "-t", "acme//shop"], vec!["acme//shop"]),
-        (vec!["./shop", "--epoch", "now"], vec!["error: `--epoch`: `now` is not a time"]),
+        (vec!["./shop", "--epoch", "now"], vec!["error: `--epoch`: `now` is not a number of seconds"]),
         (vec!["./shop", "--ca-file", "none.pem", "-t", "x.example/shop", "--push"], vec!["none.pem"]),
         (vec!["./none"], vec!["none"]),
         (vec![], vec!["error: nothing to build"]),

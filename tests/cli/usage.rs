@@ -96,7 +96,7 @@ hint: write a whole number, such as the commit's: `git log -1 --format=%ct`
         2,
         str![],
         str![[r#"
-error: `SOURCE_DATE_EPOCH`: `` is not a time in seconds since 1970
+error: `SOURCE_DATE_EPOCH`: `` is not a number of seconds since 1970
 
 hint: write a whole number, such as the commit's: `git log -1 --format=%ct`
 

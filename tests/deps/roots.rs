@@ -75,7 +75,7 @@ fn a_library_that_only_ld_so_conf_knows_of() {
     let first = "hint: `libb.so` is in `/opt/b`, which `/etc/ld.so.conf.d/b.conf` names; but loaders read only what \
                  `ldconfig` wrote into their cache, and that lacks it\n";
     let expected = format!(
-        "{first}hint: run `ldconfig`; for a root of another machine, whose libraries `ldconfig` leaves out, pass \
+        "{first}hint: run `ldconfig`; in a root file system of another machine, whose libraries `ldconfig` skips, pass \
          `--library-path /opt/b`\nhint: `--why libb.so` shows which paths were searched\n"
     );
     assert_eq!(stderr, expected);

@@ -113,7 +113,7 @@ hint: name one, as in `coracle init ./app`
         2,
         str![],
         str![[r#"
-error: no program is named, and `services` has none
+error: no program is given, and `services` contains none
 
 hint: build one first, and name it, as in `coracle init ./app`
 
@@ -136,7 +136,7 @@ fn twice() {
         str![[r#"
 error: `coracle.toml` exists already
 
-hint: `coracle build` builds what it says; to begin anew, move it away
+hint: build its image with `coracle build`; to start over, move it away
 
 "#]],
     );
@@ -146,7 +146,7 @@ hint: `coracle build` builds what it says; to begin anew, move it away
         str![[r#"
 error: `coracle.toml` exists already
 
-hint: `coracle build` builds what it says; to begin anew, move it away
+hint: build its image with `coracle build`; to start over, move it away
 
 "#]],
     );

@@ -181,12 +181,12 @@ fn what_can_not_be_joined() {
     for (args, exit, parts) in [
         (&[&*to, &*one_at, &*same_at][..], 1, &["two images are for `linux/amd64`", &*one_at, &*same_at][..]),
         (&[&to, &none], 3, &["there is no image at"]),
-        (&[&digest, &one_at], 2, &["an index gets its own"]),
+        (&[&digest, &one_at], 2, &["a new index's digest is not known in advance"]),
         (&[&to], 2, &["<IMAGE>"]),
         (&["shop:1", &one_at], 2, &["names no place"]),
         (&["containerd:x", &one_at], 1, &["can't hold an index", "join the images in a layout"]),
-        (&[&to, &one_at, "--annotation", "x"], 2, &["`x` is no annotation", "NAME=VALUE"]),
-        (&[&to, &one_at, "--annotation=x=1", "--annotation=x=2"], 2, &["`x` is both `1` and `2`"]),
+        (&[&to, &one_at, "--annotation", "x"], 2, &["`x` is not NAME=VALUE", "NAME=VALUE"]),
+        (&[&to, &one_at, "--annotation=x=1", "--annotation=x=2"], 2, &["`x` has two values, `1` and `2`"]),
     ] {
         let args: Vec<&str> = ["index"].into_iter().chain(args.iter().copied()).collect();
         let (code, stdout, said) = run(at, &args);

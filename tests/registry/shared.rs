@@ -96,7 +96,7 @@ fn what_a_cache_says_is_not_believed() {
 fn what_is_no_cache() {
     let folder = folder();
     for (args, words) in [
-        (["--cache-from", "ghcr.io/acme/cache:1"], "has a tag, and a cache is a whole repository"),
+        (["--cache-from", "ghcr.io/acme/cache:1"], "includes a tag, but the cache uses a whole repository"),
         (["--cache-to", "Not A Name"], "`--cache-to`: "),
         (["--trust-cache", "-q"], "--cache-from"),
     ] {
