@@ -184,7 +184,7 @@ fn what_is_refused_is_summed_up() {
     );
     sums_up(
         &["--include", "src:/srv", "--dotenv", "src/d.env"],
-        "which is included: the image would hold what",
+        "which the image includes: the image would contain",
     );
     project.file("src/main.rs", "fn main() { nothing }\n");
     sums_up(&[], "error: cargo could not build the programs; no image was built");

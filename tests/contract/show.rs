@@ -57,7 +57,8 @@ fn parameters_that_a_label_has_no_room_for_are_shown_from_the_whole_contract() {
 
     build(&["-o", "oci:big.oci"]);
     let ended = desk.run(&["config", "show", "oci:big.oci"]);
-    let expected = "which also has the parameters, for which the label has no room; pass `--contract` to read it\n";
+    let expected =
+        "which also has the parameters, for which the label has no room; pass `--contract` to read it\n";
     assert!(ended.stdout.ends_with(expected) && !ended.stdout.contains(last), "{ended:?}");
     let ended = desk.run(&["config", "show", "oci:big.oci", "--contract", "oci:big.oci"]);
     assert_eq!((ended.status, ended.stdout.as_str()), (1, ""));
