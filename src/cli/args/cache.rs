@@ -17,11 +17,11 @@ pub(in crate::cli) struct CacheArgs {
 
 #[derive(Args)]
 pub(in crate::cli) struct SharedArgs {
-    /// Reuse layers from this repository; their content is verified
+    /// Reuse layers that other builds pushed to this repository, after verifying their content
     #[arg(long, value_name = "REPOSITORY", help_heading = "Cache")]
     pub(in crate::cli) cache_from: Vec<String>,
 
-    /// Push packed layers to this repository, for other builds
+    /// Push packed layers to this repository, for reuse by other builds
     #[arg(long, value_name = "REPOSITORY", help_heading = "Cache")]
     pub(in crate::cli) cache_to: Option<String>,
 

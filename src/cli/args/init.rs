@@ -28,7 +28,7 @@ pub(in crate::cli) struct InitArgs {
     #[arg(long)]
     pub(in crate::cli) no_config: bool,
 
-    /// Write a workflow for this CI; default: the CI of the host that the git remote names
+    /// Write a workflow for this CI; default: the one that the repository uses
     #[arg(long, value_enum, value_name = "CI")]
     pub(in crate::cli) ci: Option<Ci>,
 
