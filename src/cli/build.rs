@@ -33,11 +33,11 @@ pub(super) fn run(args: &BuildArgs) -> Result<Exit, Failure> {
 /// Builds, or plans, the images of the recipes that `find` returns.
 ///
 /// `find` may pass some recipes to its callback before it returns: their images are packed in the
-/// meantime, but published only after it has returned all recipes. `why` converts a build's error.
+/// meantime, but published only after it has returned all recipes. `convert_error` converts a build's error.
 pub(super) fn images_of(
     args: &BuildArgs,
     find: impl FnOnce(&mut dyn FnMut(Recipe)) -> Result<Vec<Recipe>, Vec<Failure>>,
-    why: fn(&coracle::Error) -> Failure,
+    convert_error: fn(&coracle::Error) -> Failure,
 ) -> Result<Exit, Failure> {
     let reports = Reports::open(&args.reports)?;
     let find = |begin: &mut dyn FnMut(Recipe)| {
@@ -53,11 +53,11 @@ pub(super) fn images_of(
         Err(failure) => failures.push(failure),
     };
     let done = reports.check().and_then(|()| match args.dry_run {
-        true => planned(args, find, |recipe, settings| take(plan(recipe, settings, args, why))),
+        true => planned(args, find, |recipe, settings| take(plan(recipe, settings, args, convert_error))),
         false => builds::all(
             args,
             find,
-            why,
+            convert_error,
             |failures| leave(&reports, failures),
             |Ended { recipe, notes, built, .. }| {
                 report::notes(&notes, args.quiet);
@@ -139,10 +139,10 @@ fn plan(
     recipe: &Recipe,
     settings: &Settings,
     args: &BuildArgs,
-    why: fn(&coracle::Error) -> Failure,
+    convert_error: fn(&coracle::Error) -> Failure,
 ) -> Result<Vec<Value>, Failure> {
     coracle::contract_of(recipe)?;
-    let plans = coracle::plan(recipe, settings).map_err(|error| why(&error))?;
+    let plans = coracle::plan(recipe, settings).map_err(|error| convert_error(&error))?;
     plans.iter().for_each(|plan| report::notes(&plan.notes, args.quiet));
     let foreseen = coracle::foresee(recipe, &plans);
     if let Ok(notes) = &foreseen {

@@ -9,8 +9,7 @@ use super::Format;
 #[derive(Args)]
 #[command(next_help_heading = "Registries")]
 pub(in crate::cli) struct RegistryArgs {
-    /// Use plain HTTP with this registry, if it has no TLS; registries on loopback addresses always
-    /// may
+    /// Allow this registry without TLS; loopback addresses are always allowed
     #[arg(long, value_name = "HOST[:PORT]")]
     pub(in crate::cli) insecure: Vec<String>,
 

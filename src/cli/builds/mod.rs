@@ -40,20 +40,27 @@ pub(super) struct Ended {
 /// order of the recipes.
 ///
 /// Recipes that `find` passes to its callback are started at once, and cancelled if it does not
-/// return them, too. `why` converts a build's error. If `find` fails and a cancelled build still
-/// waits for a registry, `leave` exits the process.
+/// return them, too. `convert_error` converts a build's error. If `find` fails and a cancelled build still
+/// waits for a registry, `exit_early` exits the process.
 pub(super) fn all(
     args: &BuildArgs,
     find: impl FnOnce(&mut dyn FnMut(Recipe)) -> Result<Vec<Recipe>, Vec<Failure>>,
-    why: fn(&coracle::Error) -> Failure,
-    leave: impl FnOnce(Vec<Failure>) -> Infallible,
+    convert_error: fn(&coracle::Error) -> Failure,
+    exit_early: impl FnOnce(Vec<Failure>) -> Infallible,
     mut take: impl FnMut(Ended),
 ) -> Result<(), Vec<Failure>> {
     let (progress, turns) = (Progress::later(args.quiet), Turns::new());
     let mut surroundings = Surroundings::of(args);
     let result = thread::scope(|scope| {
         let (sender, ended) = channel();
-        let mut builds = Builds { scope, turns: &turns, progress: &progress, why, sender, begun: Vec::new() };
+        let mut builds = Builds {
+            scope,
+            turns: &turns,
+            progress: &progress,
+            why: convert_error,
+            sender,
+            begun: Vec::new(),
+        };
         let found = find(&mut |recipe| {
             if let Some((recipe, settings)) = surroundings.of_one(recipe) {
                 builds.begin(recipe, settings, true);
@@ -67,7 +74,7 @@ pub(super) fn all(
                 if are_ended(&ended, builds.begun.len()) {
                     return Err(failures);
                 }
-                match leave(failures) {}
+                match exit_early(failures) {}
             }
         };
         let order = builds.order(recipes, &settings);
@@ -129,15 +136,16 @@ impl Builds<'_, '_> {
     fn begin(&mut self, recipe: Recipe, settings: Settings, is_early: bool) -> usize {
         let (number, recipe) = (self.begun.len(), Arc::new(recipe));
         self.begun.push(recipe.clone());
-        let (turns, progress, why, sender) = (self.turns, self.progress, self.why, self.sender.clone());
-        let of = recipe.clone();
+        let (turns, progress, convert_error, sender) =
+            (self.turns, self.progress, self.why, self.sender.clone());
+        let to_build = recipe.clone();
         let work = move || {
             turns.enter(number);
             let attempt = |is_early| {
                 let watch = Watch::beside_others(progress, turns, number, is_early);
                 let built = match turns.is_off(number) {
                     true => Err(coracle::Error::interrupted()),
-                    false => coracle::build(&of, &settings, &watch),
+                    false => coracle::build(&to_build, &settings, &watch),
                 };
                 let had_turn = watch.had_turn();
                 (built, watch.notes(), had_turn)
@@ -155,9 +163,9 @@ impl Builds<'_, '_> {
             turns.done(number);
             let _ = sender.send(Ended {
                 number,
-                recipe: of.clone(),
+                recipe: to_build.clone(),
                 notes,
-                built: built.map_err(|error| why(&error)),
+                built: built.map_err(|error| convert_error(&error)),
             });
         };
         if let Err(error) = thread::Builder::new().spawn_scoped(self.scope, work) {
