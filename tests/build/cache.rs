@@ -445,7 +445,7 @@ fn pruning_is_told() {
     assert!(code == Some(0) && said.starts_with("removed 0 files, 0 B; "), "{said}");
     let (code, said) = prune(&["--cache-dir=cache", "--all"]);
     assert!(code == Some(0) && said.ends_with("; 0 B left in `cache`\n"), "{said}");
-    assert_eq!(prune(&["--cache-dir=none"]), (Some(0), "nothing to remove: there is no `none`\n".into()));
+    assert_eq!(prune(&["--cache-dir=none"]), (Some(0), "nothing to remove: `none` does not exist\n".into()));
     let (code, said) = prune(&["--cache-dir=cache", "--keep=much"]);
     assert!(code == Some(2) && said.contains("`--keep`: `much` is not a size"), "{said}");
     let (code, said) = prune(&[]);

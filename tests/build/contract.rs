@@ -170,7 +170,7 @@ hello  linux/amd64  3 files, [..] in 1 layer
   program  [..]
   expects    /etc/shop: login.env (secret), shop.toml
   expects    /run/secrets/shop: token (secret)
-  expects    /var/lib/shop: to write to
+  expects    /var/lib/shop: writable
   written to oci:hello.oci
 
 "#]],
@@ -213,9 +213,9 @@ spec:
         1,
         str![""],
         str![[r#"
-error: `oci:shop.oci` has no contract about `oci:shop.oci`
+error: `oci:shop.oci` has no whole contract of `oci:shop.oci`
 
-hint: build the image with `--publish-contract oci:DIR` or `docker://NAME`, and say with `--contract` where that is
+hint: build the image with `--publish-contract oci:DIR` or `docker://NAME`, and pass the same location to `--contract`
 
 "#]],
     );

@@ -363,7 +363,7 @@ fn a_newcomer_in_an_empty_folder() {
         2,
         str![],
         str![[r#"
-error: nothing to build: no PROGRAM is named, and there is no `coracle.toml` here
+error: nothing to build: no PROGRAM is given and `coracle.toml` does not exist in this directory
 
 hint: name a program, as in `coracle build ./app`, or write a `coracle.toml`
 

@@ -210,7 +210,7 @@ fn another_platform_does_not_hide_the_image_before() {
     let mut command = build("./shop", "100kB", &[a, b]).command();
     assert!(command.stdin(std::process::Stdio::null()).output().unwrap().status.success());
     let summary = fs::read_to_string(folder.path().join("s.md")).unwrap();
-    assert!(summary.contains("| platform | size | beside `oci:b.oci:1` |\n"), "{summary}");
+    assert!(summary.contains("| platform | size | compared with `oci:b.oci:1` |\n"), "{summary}");
 }
 
 #[test]
@@ -253,9 +253,9 @@ fn several_images_have_no_one_before() {
         2,
         str![],
         str![[r#"
-error: `--previous`: several images are built, and all of them would be compared with one
+error: `--previous` can't be used when several images are built: each has its own previous image
 
-hint: leave it out, so that each is compared with the image that it replaces, or build one at a time
+hint: leave it out to compare each image with the one that it replaces, or build one image at a time
 
 "#]],
     );

@@ -73,9 +73,9 @@ hint: check the spelling; relative paths start at the working directory
         2,
         str![],
         str![[r#"
-error: several recipes are several images: PROGRAM, `--tag`, an archive or a name at a registry can't be the same for all of them
+error: PROGRAM, `--tag`, an archive and a name in a registry can't be used with several recipes: each is one image
 
-hint: write programs and names in the recipes, or build one recipe at a time
+hint: set programs and names in the recipes, or build one recipe at a time
 
 "#]],
     );
@@ -83,9 +83,9 @@ hint: write programs and names in the recipes, or build one recipe at a time
         2,
         str![],
         str![[r#"
-error: several recipes are several images: PROGRAM, `--tag`, an archive or a name at a registry can't be the same for all of them
+error: PROGRAM, `--tag`, an archive and a name in a registry can't be used with several recipes: each is one image
 
-hint: write programs and names in the recipes, or build one recipe at a time
+hint: set programs and names in the recipes, or build one recipe at a time
 
 "#]],
     );

@@ -137,7 +137,7 @@ fn nothing_to_render(folder: &Path) {
         2,
         str![""],
         str![[r#"
-error: nothing to render: no configuration is named
+error: nothing to render: no configuration is specified
 
 hint: write `[[config]]` in `coracle.toml`, or pass `--config /etc/app=FOLDER`
 

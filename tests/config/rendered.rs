@@ -64,7 +64,7 @@ port = 8080
 
 "#]],
         str![[r#"
-/etc/shop/login.env is secret: `--output DIR` writes it
+/etc/shop/login.env is secret: use `--output DIR` to write it
 
 "#]],
     );

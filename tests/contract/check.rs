@@ -19,7 +19,7 @@ fn manifests_that_fit_are_praised_in_one_line() {
     let desk = Desk::new();
     desk.file("k/m.yaml", MANIFEST).file("k/README.md", "no manifest");
     let ended = desk.run(&["config", "check", "@", "k"]);
-    let line = "Deployment/shop, container `shop` fits oci:SHOP/shop.oci\n";
+    let line = "Deployment/shop, container `shop` matches the contract of oci:SHOP/shop.oci\n";
     assert_eq!((ended.status, ended.stdout.as_str(), ended.stderr.as_str()), (0, "", line));
     let ended = desk.run_with(&["config", "check", "@", "-"], MANIFEST);
     assert_eq!((ended.status, ended.stderr.as_str()), (0, line));
@@ -232,13 +232,13 @@ fn what_holds_no_manifest_is_told_by_its_name() {
     desk.file("k/README.md", "no manifest").file("empty.yaml", "# later\n---\n").file("m.yaml", MANIFEST);
     for command in [vec!["config", "check", "@", "k"], vec!["resolve", "k", "--image", "shop=@"]] {
         let ended = desk.run(&command);
-        let expected = "error: `k` holds no manifest: no file ends in `.yaml`, `.yml` or `.json`\n\n\
-                        hint: name another folder, or the files themselves\n";
+        let expected = "error: `k` contains no manifests: no file name ends in `.yaml`, `.yml` or `.json`\n\n\
+                        hint: name another directory, or the files themselves\n";
         assert_eq!((ended.status, ended.stdout.as_str(), ended.stderr.as_str()), (2, "", expected));
     }
     let ended = desk.run(&["config", "check", "@", "m.yaml", "empty.yaml"]);
-    let expected = "warning: empty.yaml: the file has no documents\n\
-                    Deployment/shop, container `shop` fits oci:SHOP/shop.oci\n";
+    let expected = "warning: empty.yaml: there is no document in it\n\
+                    Deployment/shop, container `shop` matches the contract of oci:SHOP/shop.oci\n";
     assert_eq!((ended.status, ended.stdout.as_str(), ended.stderr.as_str()), (0, "", expected));
     desk.file("other.yaml", "kind: Other\n");
     let ended = desk.run(&["config", "check", "@", "other.yaml", "empty.yaml"]);

@@ -121,7 +121,7 @@ fn templates_are_rendered_again() {
     let ended = desk.run_with(&[&check[..], &["v.yaml"]].concat(), &changed(&[]));
     assert_eq!(ended.status, 1);
     assert!(
-        ended.stderr.starts_with("error: the whole contract is that of another image\n"),
+        ended.stderr.starts_with("error: the whole contract belongs to another image\n"),
         "{}",
         ended.stderr
     );

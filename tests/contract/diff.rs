@@ -35,9 +35,9 @@ fn what_is_no_contract_is_no_side_of_it() {
     for (file, expected) in [
         (
             "none.json",
-            "error: `none.json` is no contract: the label `io.coracle.config.v1` is not a valid contract: `version` is missing\n",
+            "error: `none.json` is not a contract: the label `io.coracle.config.v1` is no contract: it has no version\n",
         ),
-        ("no.json", "error: `no.json` is no contract: expected value at line 1 column 1\n"),
+        ("no.json", "error: `no.json` is not a contract: expected value at line 1 column 1\n"),
         ("gone.json", "error: cannot read `gone.json`: No such file or directory (os error 2)\n"),
     ] {
         let ended = desk.run(&["config", "diff", "@", file]);

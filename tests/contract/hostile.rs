@@ -107,7 +107,7 @@ fn a_layer_that_is_not_what_it_says_hides_nothing_for_sure() {
     assert!(
         ended
             .stderr
-            .starts_with("warning: oci:x: what mounts hide can't be told: cannot read `oci:x`: layer 0"),
+            .starts_with("warning: oci:x: cannot check which files of the image are hidden by mounts: cannot read `oci:x`: layer 0"),
         "{}",
         ended.stderr
     );
@@ -229,7 +229,10 @@ fn an_archive_of_docker_alone_is_read_too() {
         &["config", "check", "docker-archive:d.tar", "-"],
         "{kind: Pod, spec: {containers: [{name: a}]}}",
     );
-    assert_eq!((ended.status, ended.stderr.as_str()), (0, "Pod/, container `a` fits docker-archive:d.tar\n"));
+    assert_eq!(
+        (ended.status, ended.stderr.as_str()),
+        (0, "Pod/, container `a` matches the contract of docker-archive:d.tar\n")
+    );
     pack(entry("../../etc/passwd"));
     let ended = desk.run_with(
         &["config", "check", "docker-archive:d.tar", "-"],

@@ -75,8 +75,8 @@ fn a_library_that_only_ld_so_conf_knows_of() {
     let first = "hint: `libb.so` is in `/opt/b`, which `/etc/ld.so.conf.d/b.conf` lists, but not in the loader's \
                  cache, which `ldconfig` writes\n";
     let expected = format!(
-        "{first}hint: run `ldconfig`; if it skips the libraries because they are for another machine, pass \
-         `--library-path /opt/b`\nhint: `--why libb.so` shows where was searched for it\n"
+        "{first}hint: run `ldconfig`; in a root file system of another machine, whose libraries `ldconfig` skips, pass \
+         `--library-path /opt/b`\nhint: `--why libb.so` shows which paths were searched\n"
     );
     assert_eq!(stderr, expected);
     let (code, stdout, stderr) =

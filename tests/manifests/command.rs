@@ -125,9 +125,9 @@ hint: write `NAME[:TAG]@sha256:…`, as printed by `coracle build`
         2,
         str![""],
         str![[r#"
-error: no IMAGE is named, and there is no `coracle.toml` here to build one from
+error: no IMAGE is given, and `coracle.toml` does not exist in this directory
 
-hint: name an image by digest, as `coracle build` prints it, or write a recipe
+hint: name an image with its digest, as printed by `coracle build`, or write a recipe
 
 "#]],
     );
@@ -135,9 +135,9 @@ hint: name an image by digest, as `coracle build` prints it, or write a recipe
         2,
         str![""],
         str![[r#"
-error: nothing names the image, and pods find it by its name
+error: the image has no name, which pods need to pull it
 
-hint: write `name` below `[image]`, or pass `--tag NAME[:TAG]`
+hint: set `name` in `[image]`, or pass `--tag NAME[:TAG]`
 
 "#]],
     );
@@ -195,7 +195,7 @@ fn an_image_that_is_kept_somewhere_is_named_by_what_it_is() {
     assert!(printed.contains("image: other:2@sha256:"), "{printed}");
     assert_eq!(
         said,
-        "warning: `oci:env.oci` expects another configuration; `coracle config check` tells what\n"
+        "warning: the contract of `oci:env.oci` differs from this configuration; run `coracle config check` for details\n"
     );
     assert_eq!(run(&["manifests", "oci:none"]).0, 1);
     assert_eq!(run(&["manifests", "docker://127.0.0.1:1/acme/env"]).0, 3);

@@ -47,7 +47,7 @@ fn what_is_said_of_an_image_goes_along() {
         let args = ["copy", &from, &to, "--referrers"];
         let (code, stdout, said) = run(folder.path(), &args);
         assert_eq!(code, Some(0), "{said}");
-        assert_eq!(said.matches("  about it  sha256:").count(), 3, "{said}");
+        assert_eq!(said.matches("  referrer  sha256:").count(), 3, "{said}");
         assert_eq!(stdout.trim().split_once('@').unwrap().1, image.digest().to_string());
         let expected = [notes[0].digest(), notes[1].digest(), theirs.digest()];
         assert_eq!(about(&there, &image.digest()), expected.into());

@@ -104,7 +104,7 @@ fn an_image_goes_round() {
     assert!(copy("oci-archive:one.tar", &format!("docker://{host}/archive:1")).contains("sent 3 blobs"));
     fake.asked();
     let said = copy(&format!("docker://{host}/shop:1"), &format!("docker://{host}/other:2"));
-    assert!(said.contains("sent 0 blobs, 0 B; 3 from another repository"), "{said}");
+    assert!(said.contains("sent 0 blobs, 0 B; 3 mounted from another repository"), "{said}");
     assert!(
         fake.asked().iter().all(|request| !request.starts_with("PATCH ") && !request.contains("digest=")
             || request.contains("mount="))
