@@ -18,6 +18,12 @@ pub trait Base: Tree {
     fn directory(&self, path: &ImagePath) -> Option<(u32, Owner)>;
 }
 
+impl Base for coracle_oci::base::BaseTree {
+    fn directory(&self, path: &ImagePath) -> Option<(u32, Owner)> {
+        self.directory(path)
+    }
+}
+
 /// The base image of an image.
 #[derive(Clone, Copy)]
 pub enum Below<'a> {

@@ -92,7 +92,7 @@ impl std::fmt::Debug for Secret {
 pub struct Gate {
     policy: Policy,
     secrets: secrets::Secrets,
-    findings: Vec<Finding>,
+    findings: RefCell<Vec<Finding>>,
     /// Entries of `allow` that are used because they contain libraries of the closure.
     served: Vec<ImagePath>,
 }
@@ -153,9 +153,27 @@ impl Gate {
     }
 
     /// Adds findings, such as those of a [`Scan`]. Duplicates are ignored.
-    pub fn take(&mut self, findings: Vec<Finding>) {
-        let new = findings.into_iter().filter(|finding| !self.findings.contains(finding)).collect::<Vec<_>>();
-        self.findings.extend(new);
+    pub fn take(&self, findings: Vec<Finding>) {
+        let mut kept = self.findings.borrow_mut();
+        let new = findings.into_iter().filter(|finding| !kept.contains(finding)).collect::<Vec<_>>();
+        kept.extend(new);
+    }
+}
+
+impl ContentScanner for Gate {
+    fn start(&self, path: &ImagePath, entry: &Entry) -> Option<Box<dyn ContentScan + '_>> {
+        Some(Box::new(self.scan(path, entry)?))
+    }
+}
+
+impl ContentScan for Scan<'_> {
+    fn update(&mut self, bytes: &[u8]) {
+        Scan::update(self, bytes);
+    }
+
+    fn finish(self: Box<Self>) {
+        let gate = self.gate;
+        gate.take(Scan::finish(*self));
     }
 }
 

@@ -12,7 +12,11 @@ use coracle_core::file_system::{self, End, Tree};
 
 impl Gate {
     /// Checks the path and name of every entry of a planned image.
-    pub fn places(&mut self, rootfs: &Rootfs) {
+    pub fn places<'a>(
+        &mut self,
+        entries: impl Iterator<Item = (&'a ImagePath, &'a Entry)>,
+        rootfs: &dyn Tree,
+    ) {
         let mounts: Vec<(&ImagePath, ImagePath)> =
             self.policy.mounts.iter().map(|mount| (mount, real(rootfs, mount))).collect();
         let sources: Vec<(Identity, String)> = self
@@ -61,7 +65,7 @@ fn under(mount: &ImagePath, entry: &Entry) -> String {
 }
 
 /// Returns the path of `mount` in the image after following links.
-fn real(rootfs: &Rootfs, mount: &ImagePath) -> ImagePath {
+fn real(rootfs: &dyn Tree, mount: &ImagePath) -> ImagePath {
     match file_system::walk(rootfs, &ImagePath::root(), mount.as_bytes()).map(|walk| walk.end) {
         Ok(End::Directory(path) | End::File(path, _) | End::Missing(path)) => path,
         _ => mount.clone(),
@@ -69,7 +73,7 @@ fn real(rootfs: &Rootfs, mount: &ImagePath) -> ImagePath {
 }
 
 /// Returns the identity of the host file that is packed at `path`.
-fn host_identity(rootfs: &Rootfs, path: &ImagePath) -> Option<Identity> {
+fn host_identity(rootfs: &dyn Tree, path: &ImagePath) -> Option<Identity> {
     match rootfs.node(path) {
         Ok(Some(file_system::Node::File(file))) => file.content.host_identity(),
         _ => None,

@@ -27,11 +27,12 @@ impl Gate {
     /// # Errors
     /// Fails as [`Gate::verdict`] does.
     pub fn foreseen(mut self) -> Result<Vec<Note>, Error> {
-        self.findings.sort();
+        let findings = self.findings.get_mut();
+        findings.sort();
         // Two rules, or two offsets of a value, can produce the same finding.
-        self.findings.dedup();
+        findings.dedup();
         // A configuration file also has the same content as itself: one finding is enough.
-        self.findings.dedup_by(|next, first| {
+        findings.dedup_by(|next, first| {
             (&next.subject, next.rule, next.offset) == (&first.subject, "configuration", None)
                 && first.rule == next.rule
         });

@@ -33,13 +33,19 @@ use map::Map;
 use values::Comparison;
 use workload::Container;
 
+/// The files of an image.
+pub trait ImageFiles: std::fmt::Debug {
+    /// Returns the files that a mount at `path` hides: all below a directory, or the one file there.
+    fn hidden_by(&self, path: &ImagePath, is_file: bool) -> Vec<ImagePath>;
+}
+
 /// What manifests are checked against.
 #[derive(Clone, Debug)]
 pub struct Expected<'a> {
     /// The image's contract.
     pub contract: &'a Contract,
     /// The image's files, if known.
-    pub files: Option<&'a Files>,
+    pub files: Option<&'a dyn ImageFiles>,
     /// The user of the image's config.
     pub user: Option<&'a str>,
     /// The digests of the image's manifests and index.

@@ -58,11 +58,3 @@ impl Look<'_, '_> {
         }
     }
 }
-
-/// Returns the files of the image that a mount at `path` hides.
-fn hidden(files: &Files, path: &ImagePath, is_file: bool) -> Vec<ImagePath> {
-    let path = files.resolve(path);
-    let within =
-        files.within(&path).filter(|(found, entry)| !entry.is_directory() && (!is_file || **found == path));
-    within.map(|(found, _)| found.clone()).collect()
-}

@@ -116,7 +116,7 @@ impl Stream<'_, '_> {
     }
 
     /// Reads content directly into the blocks, where `scan` reads it. Fails if the file changed.
-    fn content(&mut self, reader: &Reader, mut scan: Option<&mut Scan<'_>>) -> Result<(), Halt> {
+    fn content(&mut self, reader: &Reader, mut scan: Option<&mut (dyn ContentScan + '_)>) -> Result<(), Halt> {
         let mut offset = 0;
         while offset < reader.size() {
             let room = self.blocks.room()?;

@@ -163,7 +163,7 @@ pub(crate) fn content_size(entry: &Entry) -> u64 {
 }
 
 /// Returns the size of the tar of these entries, in bytes, without reading any content.
-pub(crate) fn size(entries: &[(&ImagePath, &Entry)]) -> u64 {
+pub fn size(entries: &[(&ImagePath, &Entry)]) -> u64 {
     let members = entries.iter().map(|(path, entry)| {
         let content = content_size(entry);
         (head(path, entry).len() + padding(content).len()) as u64 + content

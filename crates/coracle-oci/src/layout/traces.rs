@@ -33,7 +33,7 @@ impl Traces {
     ///
     /// # Errors
     /// Fails if the destination cannot be resolved.
-    pub(crate) fn add(
+    pub fn add(
         &mut self,
         root: &Root,
         given: &[Reference],
@@ -53,7 +53,7 @@ impl Traces {
     ///
     /// # Errors
     /// Fails if the destination cannot be resolved.
-    pub(crate) fn add_artifact(
+    pub fn add_artifact(
         &mut self,
         artifact: &Artifact,
         destination: &Destination,
@@ -69,7 +69,7 @@ impl Traces {
 impl Entries {
     /// Returns whether the index still contains all entries. Another build may have replaced them,
     /// even before this one recorded them.
-    pub(crate) fn are_there(&self) -> bool {
+    pub fn are_there(&self) -> bool {
         let Self { kind, path, entries } = self;
         let place = Destination { kind: *kind, path: path.clone(), tag: None };
         read::entries(&place).is_some_and(|there| entries.iter().all(|entry| there.contains(entry)))

@@ -158,7 +158,7 @@ impl Origin {
     ///
     /// # Errors
     /// Fails for an archive that only has a `manifest.json`.
-    pub(crate) fn manifest(&self) -> Result<&Document, Error> {
+    pub fn manifest(&self) -> Result<&Document, Error> {
         self.root().ok_or_else(|| Error::Unreadable {
             image: self.place.clone(),
             why: "it has only Docker's `manifest.json`, and no OCI manifest that can be copied".into(),
