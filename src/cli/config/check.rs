@@ -96,6 +96,19 @@ pub(in crate::cli) fn judge(
     report
 }
 
+/// The merged layers of the image.
+#[derive(Default, Debug)]
+struct ImageListing(Files);
+
+impl ImageFiles for ImageListing {
+    fn hidden_by(&self, path: &ImagePath, is_file: bool) -> Vec<ImagePath> {
+        let path = self.0.resolve(path);
+        let within = self.0.within(&path);
+        let within = within.filter(|(found, entry)| !entry.is_directory() && (!is_file || **found == path));
+        within.map(|(found, _)| found.clone()).collect()
+    }
+}
+
 /// Reads the manifests in files, in directories (`.yaml`, `.yml` and `.json`, at any depth) and in
 /// stdin (`-`).
 pub(in crate::cli) fn read_inputs(paths: &[PathBuf]) -> Result<Vec<Input>, Failure> {
