@@ -1,10 +1,10 @@
 //! Tables of symbols and versions written by hand: what no linker makes, and what only a hostile one would.
 
+use coracle_testing::SyntheticElf;
 use goblin::elf::dynamic as d;
 use proptest::prelude::*;
 
 use super::symbols::{gnu_hash, sysv_hash};
-use super::synthetic::Synthetic;
 use super::*;
 use crate::content::Content;
 
@@ -39,9 +39,9 @@ fn defined() -> Vec<u8> {
 }
 
 /// An object that defines `bar` so, found by the old hash table, and refers to `foo` in version `V1`.
-fn object(bar: Vec<u8>, entry: u16) -> Synthetic {
+fn object(bar: Vec<u8>, entry: u16) -> SyntheticElf {
     let relocation: Vec<u8> = [0_u64, 1 << 32 | 6, 0].iter().flat_map(|word| word.to_le_bytes()).collect();
-    Synthetic {
+    SyntheticElf {
         names: NAMES.to_vec(),
         tables: vec![
             (d::DT_SYMTAB, [symbol(0, 0, 0, 0, 0), symbol(1, 0x12, 0, 0, 0), bar].concat()),
@@ -50,7 +50,7 @@ fn object(bar: Vec<u8>, entry: u16) -> Synthetic {
             (d::DT_RELA, relocation),
         ],
         entries: vec![(d::DT_RELASZ, 24)],
-        ..Synthetic::default()
+        ..SyntheticElf::default()
     }
 }
 
@@ -76,7 +76,7 @@ fn v1() -> Version {
     Version { hash: sysv_hash(b"V1"), name: b"V1".to_vec(), file, is_hidden: false }
 }
 
-fn look_up(synthetic: &Synthetic, wanted: &Reference, manner: Manner) -> Result<Lookup> {
+fn look_up(synthetic: &SyntheticElf, wanted: &Reference, manner: Manner) -> Result<Lookup> {
     read(synthetic.bytes(), |file, object| Exports::of(file, object, manner)?.look_up(wanted))
 }
 
@@ -170,7 +170,7 @@ fn tables_without_end_are_errors() {
     let error = look_up(&gnu, &wanted("bar", None), Manner::Glibc).unwrap_err();
     assert!(matches!(error, Error::Damaged(_)), "{error}");
 
-    let mut versions = Synthetic { names: NAMES.to_vec(), ..Synthetic::default() };
+    let mut versions = SyntheticElf { names: NAMES.to_vec(), ..SyntheticElf::default() };
     versions.tables = vec![(d::DT_VERNEED, [halves(&[1, 1]), words(&[12, 16, 1])].concat().repeat(20_000))];
     assert!(read(versions.bytes(), Versions::read).is_err());
 

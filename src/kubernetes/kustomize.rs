@@ -146,7 +146,7 @@ fn unfit(maps: &[Map]) -> Vec<Problem> {
     problems
 }
 
-/// Source: what `kubectl kustomize` 5.8.1 fails on, or writes as something else (tests/manifests/hash.rs).
+/// Source: what `kubectl kustomize` 5.8.1 fails on, or writes as something else (tests/integration/manifests/name_hashes.rs).
 fn is_refused(text: &str) -> bool {
     let is_control = |c: char| matches!(c, '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}');
     text.chars().any(is_control) || text.starts_with('\t') && text.contains('\n')

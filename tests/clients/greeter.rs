@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::process::poll;
+use coracle_testing::process::poll;
 
 /// What the server is given: a directory for `/etc/greeter`, with a port of this machine in it.
 pub(crate) struct Greeter {

@@ -2,7 +2,7 @@
 //! by skopeo, umoci and runc, podman, containerd and Docker, and compared with what the host says.
 //!
 //! A client that is not installed is skipped aloud, or fails the test (`requirement`). Each test starts what it needs
-//! in a place of its own, which ends with the test and leaves nothing behind (`place`).
+//! in a sandbox of its own, which ends with the test and leaves nothing behind (`sandbox`).
 
 #![cfg(target_os = "linux")]
 #![allow(
@@ -13,22 +13,16 @@
     reason = "a panic is how a test fails"
 )]
 
-#[path = "../support/atomic_writer.rs"]
-mod atomic_writer;
-mod base;
-mod bundle;
+mod base_images;
 mod containerd;
+mod coracle_image;
 mod docker;
 mod engines;
 mod greeter;
+mod kubernetes_pod;
 mod layers;
-mod own;
-mod place;
-mod pod;
 mod podman;
-mod process;
 mod registry;
-mod requirement;
 mod runc;
 mod skopeo;
-mod subject;
+mod test_images;

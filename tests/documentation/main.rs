@@ -13,29 +13,12 @@
     reason = "a panic is how a test fails"
 )]
 
-mod cluster;
-mod desk;
+mod doc_runner;
 mod engines;
+mod error_headings;
+mod expected_output;
+mod fake_api_server;
 mod links;
-mod messages;
 mod page;
 mod pages;
-#[allow(dead_code, reason = "tests of clients need the rest")]
-#[path = "../clients/place.rs"]
-mod place;
-#[allow(dead_code, reason = "tests of the leak gate need the rest")]
-#[path = "../leaks/table.rs"]
-mod planted;
-#[allow(dead_code, reason = "tests of clients need the rest")]
-#[path = "../clients/process.rs"]
-mod process;
-mod registry;
-#[allow(dead_code, reason = "tests of clients need the rest")]
-#[path = "../clients/requirement.rs"]
-mod requirement;
-mod shown;
-#[path = "../support/mod.rs"]
-mod support;
-#[allow(dead_code, reason = "tests of manifests need the rest")]
-#[path = "../manifests/tools.rs"]
-mod tools;
+mod registry_hosts;

@@ -1,0 +1,315 @@
+//! What a program finds beside its image: the label that says so, directories that wait for it, and the whole contract
+//! as an artifact.
+
+use serde_json::{Value, json};
+use snapbox::str;
+
+use crate::build::layout::Layout;
+use crate::build::project::Project;
+
+/// A project with a program and its configuration.
+fn project() -> Project {
+    let project = Project::hello(&["-static"]);
+    project
+        .file("config/shop.toml.j2", "port = {{ port }}\n")
+        .file("config/login.env.j2", "PASSWORD={{ password|sh }}\n")
+        .file(
+            "config/schema.json",
+            r#"{"properties":{"port":{"type":"integer","default":80},"password":{"writeOnly":true,"default":"hunter22"}}}"#,
+        )
+        .file(
+            "coracle.toml",
+            r#"
+[image]
+programs = ["hello"]
+expose = [80]
+publish-contract = "oci:contracts"
+[[config]]
+mount = "/etc/shop"
+templates = ["config/shop.toml.j2", "config/login.env.j2"]
+reload = "watch"
+[[secret]]
+mount = "/run/secrets/shop"
+keys = ["token"]
+[[state]]
+mount = "/var/lib/shop"
+[values]
+schema = "config/schema.json"
+"#,
+        );
+    project
+}
+
+fn label(layout: &Layout) -> Value {
+    serde_json::from_str(layout.config()["config"]["Labels"]["io.coracle.config.v1"].as_str().unwrap())
+        .unwrap()
+}
+
+#[test]
+fn an_image_says_what_it_expects_and_has_none_of_it() {
+    let project = project();
+    let layout = project.built(&[], "hello.oci");
+    let mut found = label(&layout);
+    assert!(found["schema"].take().as_str().unwrap().starts_with("sha256:"));
+    let expected = json!({
+        "version": 1,
+        "mounts": [
+            {"path": "/etc/shop", "reload": "watch", "files": [
+                {"key": "login.env", "format": "env", "secret": true, "uses": ["password"]},
+                {"key": "shop.toml", "format": "toml", "uses": ["port"]}
+            ]},
+            {"path": "/run/secrets/shop", "reload": "restart", "files": [{"key": "token", "secret": true}]}
+        ],
+        "parameters": {"password": {"secret": true}, "port": {"type": "integer"}},
+        "schema": null,
+        "ports": ["80/tcp"],
+        "user": "65532:65532",
+        "writable": [{"path": "/var/lib/shop"}]
+    });
+    assert_eq!(found, expected);
+    let entries: Vec<String> = layout.entries().into_iter().flatten().collect();
+    for directory in ["/etc/shop/", "/run/secrets/shop/", "/var/lib/shop/"] {
+        assert!(entries.contains(&directory.to_owned()), "{entries:?}");
+        assert!(
+            !entries.iter().any(|entry| entry.starts_with(directory) && entry != directory),
+            "{entries:?}"
+        );
+    }
+    assert_eq!(layout.manifest()["layers"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn the_digest_follows_what_is_expected_and_not_what_it_is() {
+    let project = project();
+    let before = project.built(&[], "hello.oci").digests();
+    project.file("config/shop.toml.j2", "# another text\nport = {{ port }}\n");
+    assert_eq!(project.built(&["--set=port=81"], "hello.oci").digests(), before);
+    project.file("config/shop.toml.j2", "port = {{ port }}\npassword = {{ password|toml }}\n");
+    assert_ne!(project.built(&[], "hello.oci").digests(), before);
+}
+
+#[test]
+fn the_whole_contract_is_an_artifact_about_the_image() {
+    let project = project();
+    let image = project.built(&["--tag=shop"], "shop.oci");
+    let contracts = project.layout("contracts");
+    let index = contracts.index();
+    let entry = &index["manifests"][0];
+    assert_eq!(entry["artifactType"], "application/vnd.coracle.config-contract.v1+json");
+    let manifest = contracts.manifest();
+    assert_eq!(manifest["subject"]["digest"], image.index()["manifests"][0]["digest"]);
+    assert_eq!(manifest["config"]["mediaType"], "application/vnd.oci.empty.v1+json");
+    let document = contracts.document(&manifest["layers"][0]["digest"]);
+    assert_eq!(document["contract"], label(&image));
+    assert_eq!(document["templates"][1]["text"], "port = {{ port }}\n");
+    let text = document.to_string();
+    assert!(text.contains("\"default\":80") && !text.contains("hunter22"), "{text}");
+    // Built again it is replaced, and beside its image it stays as long as the image does.
+    for value in ["a", "b"] {
+        project.built(
+            &[
+                "--tag=shop",
+                "--output=oci:both",
+                "--publish-contract=oci:both",
+                "--label",
+                &format!("a={value}"),
+            ],
+            "both",
+        );
+        let both = project.layout("both").index();
+        assert_eq!(both["manifests"].as_array().unwrap().len(), 2, "{both}");
+    }
+}
+
+#[test]
+fn contracts_that_are_wrong_write_nothing() {
+    let project = project();
+    project.file("config/shop.toml.j2", "port = {{ port\n");
+    project.coracle(["build"]).ends(
+        2,
+        str![""],
+        str![[r#"
+error: syntax error: unexpected end of input, expected end of variable block
+   --> config/shop.toml.j2:1
+
+hint: mend the template
+
+"#]],
+    );
+    project.coracle(["build", "hello", "--publish-contract=oci-archive:x.tar"]).ends(
+        2,
+        str![""],
+        str![[r#"
+error: `--publish-contract`: `oci-archive:x.tar` can't hold an artifact
+
+hint: write a layout: `oci:DIR`
+
+"#]],
+    );
+    project.coracle(["build", "hello", "--secret=/run/secrets/app"]).ends(
+        2,
+        str![""],
+        str![[r#"
+error: `--secret`: `/run/secrets/app` names no key
+
+hint: write it as `--secret /run/secrets/app=token,tls.key`
+
+"#]],
+    );
+    assert!(!project.path("hello.oci").exists() && !project.path("contracts").exists());
+}
+
+#[test]
+fn what_is_expected_is_told_where_the_image_is() {
+    let project = project();
+    project.coracle(["build"]).ends(
+        0,
+        str!["sha256:[..]"],
+        str![[r#"
+hello  linux/amd64  3 files, [..] in 1 layer
+  program  [..]
+  expects    /etc/shop: login.env (secret), shop.toml
+  expects    /run/secrets/shop: token (secret)
+  expects    /var/lib/shop: to write to
+  written to oci:hello.oci
+
+"#]],
+    );
+    project.coracle(["config"]).ends(0, str!["..."], str![""]);
+}
+
+#[test]
+fn what_was_published_is_found_again() {
+    let project = project();
+    project.file("values.toml", "port = 81\n").file(
+        "deploy.yaml",
+        r#"
+kind: ConfigMap
+apiVersion: v1
+metadata: {name: shop}
+data: {shop.toml: "port = 80\n"}
+---
+kind: Pod
+apiVersion: v1
+metadata: {name: shop}
+spec:
+  containers:
+  - name: shop
+    image: shop
+    volumeMounts:
+    - {name: config, mountPath: /etc/shop}
+    - {name: token, mountPath: /run/secrets/shop}
+    - {name: state, mountPath: /var/lib/shop}
+  volumes:
+  - name: config
+    projected: {sources: [{configMap: {name: shop}}, {secret: {name: login, items: [{key: login.env, path: login.env}]}}]}
+  - {name: token, secret: {secretName: token}}
+  - {name: state, emptyDir: {}}
+"#,
+    );
+    project.built(&["--tag=shop", "--compression=zstd"], "shop.oci");
+    let check = ["config", "check", "oci:shop.oci", "deploy.yaml", "--values=values.toml"];
+    project.coracle(check).ends(
+        1,
+        str![""],
+        str![[r#"
+error: `oci:shop.oci` has no contract about `oci:shop.oci`
+
+hint: build the image with `--publish-contract oci:DIR` or `docker://NAME`, and say with `--contract` where that is
+
+"#]],
+    );
+    let mut there = project.coracle(check);
+    there.more(["--contract=oci:contracts"]);
+    there.ends(4, str![[r#"
+deploy.yaml:5:19: ConfigMap/shop: line 1 of `/etc/shop/shop.toml` is `port = 80`, the contract makes `port = 81` of these values
+
+"#]], str![[r#"
+hint: /etc/shop/login.env: it is secret and its values are not given, so it is not compared
+hint: deploy.yaml:20:70: Pod/shop, container `shop`: the Secret `login` is not among these manifests: whether it has `login.env` can't be told
+hint: deploy.yaml:21:40: Pod/shop, container `shop`: the Secret `token` is not among these manifests: whether it has `token` can't be told
+
+"#]]);
+    project.built(&["--tag=shop", "--compression=zstd", "--publish-contract=oci:shop.oci"], "shop.oci");
+    project.file("values.toml", "port = 80\n");
+    project.coracle(check).ends(0, str![""], str![[r#"
+hint: /etc/shop/login.env: it is secret and its values are not given, so it is not compared
+hint: deploy.yaml:20:70: Pod/shop, container `shop`: the Secret `login` is not among these manifests: whether it has `login.env` can't be told
+hint: deploy.yaml:21:40: Pod/shop, container `shop`: the Secret `token` is not among these manifests: whether it has `token` can't be told
+Pod/shop, container `shop` fits oci:shop.oci
+
+"#]]);
+}
+
+#[test]
+fn a_contract_is_published_where_there_is_one_and_without_a_tag() {
+    let project = Project::hello(&["-static"]);
+    project.coracle(["build", "hello", "--publish-contract=oci:contracts"]).ends(
+        2,
+        str![""],
+        str![[r#"
+error: `--publish-contract`: there is no contract to publish: the image has no configuration
+
+hint: name it, as in `--config /etc/app=config/` or with `[[config]]`, or publish no contract
+
+"#]],
+    );
+    project.file("config/a", "a\n");
+    project
+        .coracle(["build", "hello", "--config=/etc/a=config", "--publish-contract=oci:contracts:v1"])
+        .ends(
+            2,
+            str![""],
+            str![[r#"
+error: `--publish-contract`: `oci:contracts:v1`: a contract has no tag, it is found by the digest of its image
+
+hint: write `oci:contracts`
+
+"#]],
+        );
+    project.file(
+        "sub/coracle.toml",
+        "[image]\nprograms = [\"../hello\"]\npublish-contract = \"oci:contracts:v1\"\n[[state]]\nmount = \"/var/lib/a\"\n",
+    );
+    project.coracle(["build", "--file=sub/coracle.toml"]).ends(
+        2,
+        str![""],
+        str![[r#"
+error: `oci:contracts:v1`: a contract has no tag, it is found by the digest of its image
+   --> sub/coracle.toml:3:20
+  3 | publish-contract = "oci:contracts:v1"
+    |                    ^^^^^^^^^^^^^^^^^^
+
+hint: write `oci:contracts`
+
+"#]],
+    );
+    project.file("coracle.toml", "[image]\nprograms = [\"hello\"]\npublish-contract = \"oci:contracts\"\n");
+    project.coracle(["build"]).ends(
+        2,
+        str![""],
+        str![[r#"
+error: there is no contract to publish: the image has no configuration
+   --> coracle.toml:3:20
+  3 | publish-contract = "oci:contracts"
+    |                    ^^^^^^^^^^^^^^^
+
+hint: name it, as in `--config /etc/app=config/` or with `[[config]]`, or publish no contract
+
+"#]],
+    );
+}
+
+#[test]
+fn a_contract_that_no_label_holds_is_the_recipes_fault() {
+    let project = Project::hello(&["-static"]);
+    for number in 0..200 {
+        project.file(&format!("config/a-file-of-the-program-{number}"), "a\n");
+    }
+    project.coracle(["build", "hello", "--config=/etc/a=config"]).ends(2, str![""], str![[r#"
+error: the contract is larger than an image's label can be (7267 of 3500 bytes)
+
+hint: the label lists every mount, file, variable and writable directory: shorten their names, or let one file hold what several do
+
+"#]]);
+}

@@ -1,0 +1,186 @@
+//! Files and directories that were asked for, and those that can't be had.
+
+use std::os::unix::net::UnixListener;
+use std::process::Command;
+
+use snapbox::str;
+
+use crate::build::project::Project;
+
+#[test]
+fn files_and_directories_go_where_they_are_sent() {
+    let project = Project::hello(&["-static"]);
+    project.file("assets/a/one", "1").file("assets/two", "2").link("assets/up", "a/../two").file("lone", "l");
+    let layout = project.built(
+        &["hello", "--include", "assets/:/srv/assets", "--include=lone:/srv/", "--include=lone:/data/other"],
+        "hello.oci",
+    );
+    assert_eq!(layout.entries().len(), 2);
+    assert_eq!(
+        layout.below(&["/srv", "/data"]),
+        [
+            "/data/",
+            "/data/other",
+            "/srv/",
+            "/srv/assets/",
+            "/srv/assets/a/",
+            "/srv/assets/a/one",
+            "/srv/assets/two",
+            "/srv/assets/up -> a/../two",
+            "/srv/lone",
+        ]
+    );
+    let root = layout.unpack();
+    assert_eq!(std::fs::read_to_string(root.path().join("srv/assets/up")).unwrap(), "2");
+}
+
+#[test]
+fn names_of_one_file_are_hard_links() {
+    let project = Project::hello(&["-static"]);
+    project.file("assets/first", "the same");
+    std::fs::hard_link(project.path("assets/first"), project.path("assets/second")).unwrap();
+    let layout = project.built(&["hello", "--include", "assets:/srv"], "hello.oci");
+    assert_eq!(layout.below(&["/srv"]), ["/srv/", "/srv/first", "/srv/second = /srv/first"]);
+}
+
+#[test]
+fn everything_that_can_not_be_included_is_in_one_report() {
+    let project = Project::hello(&["-static"]);
+    project
+        .file("assets/fine", "")
+        .file("outside/secret", "")
+        .link("assets/absolute", "/etc/hostname")
+        .link("assets/fine-by-its-whole-path", project.path("assets/fine"))
+        .link("assets/relative", "../outside/secret")
+        .link("assets/through", "../outside")
+        .link("assets/two-hops", "through/secret");
+    assert!(Command::new("mkfifo").arg(project.path("assets/pipe")).status().unwrap().success());
+    let _listener = UnixListener::bind(project.path("assets/socket")).unwrap();
+    let run =
+        ["build", "hello", "--include", "assets:/srv", "--include", "nowhere:/x", "--include=/dev/null:/y"];
+    project.coracle(run).ends(
+        1,
+        str![],
+        str![[r#"
+error: cannot include everything that was asked for
+  [FOLDER]/assets/absolute: it is a link to /etc/hostname, which leaves the included directory
+  [FOLDER]/assets/fine-by-its-whole-path: it is a link to [FOLDER]/assets/fine, which leaves the included directory
+  [FOLDER]/assets/pipe: it is a named pipe
+  [FOLDER]/assets/relative: it is a link to ../outside/secret, which leaves the included directory
+  [FOLDER]/assets/socket: it is a socket
+  [FOLDER]/assets/through: it is a link to ../outside, which leaves the included directory
+  [FOLDER]/assets/two-hops: it is a link to through/secret, which leaves the included directory
+  [FOLDER]/nowhere: there is no such file or directory
+  /dev/null: it is a character device
+
+hint: make the link relative: its whole path means something else in the image
+hint: leave it out of the directory: an image holds files, directories and links
+hint: include a directory that holds both the link and what it leads to
+hint: check the spelling: paths in flags start at the working directory, those of a recipe at the recipe
+
+"#]],
+    );
+}
+
+#[test]
+fn an_include_without_a_place() {
+    let project = Project::hello(&["-static"]);
+    project.file("lone", "");
+    project.coracle(["build", "hello", "--include", "lone", "--include", "lone:srv"]).ends(
+        2,
+        str![],
+        str![[r#"
+error: 2 problems on the command line
+  `--include`: `lone` has no place in the image
+  `--include`: `lone:srv` has no place in the image
+
+hint: write it as `FROM:TO` with an absolute TO, such as `assets/:/srv/assets`
+
+"#]],
+    );
+    project.coracle(["build", "hello", "--include", "lone:/srv/../x", "--include", ":/srv"]).ends(
+        2,
+        str![],
+        str![[r#"
+error: 2 problems on the command line
+  `--include`: `/srv/../x` is not a path inside an image: it holds `.` or `..`
+  `--include`: the path of a file is empty
+
+"#]],
+    );
+}
+
+#[test]
+fn two_sources_for_one_path() {
+    let project = Project::hello(&["-static"]);
+    project.file("one", "").file("two", "").file("assets/x", "");
+    let run = ["build", "hello", "--include=one:/srv/x", "--include=two:/srv/x", "--include=assets:/srv"];
+    project.coracle(run).ends(
+        1,
+        str![],
+        str![[r#"
+error: two different things would stand at the same path of the image
+  /srv/x: [FOLDER]/one (included from [FOLDER]/one), and [FOLDER]/two (included from [FOLDER]/two)
+  /srv/x: [FOLDER]/one (included from [FOLDER]/one), and [FOLDER]/assets/x (included from [FOLDER]/assets)
+
+hint: send one of them elsewhere with `FROM:TO`, or leave it out
+
+"#]],
+    );
+    project.coracle(["build", "hello", "--include=one:/app/hello", "--include=one:/app"]).ends(
+        1,
+        str![],
+        str![[r#"
+error: two different things would stand at the same path of the image
+  /app/hello: [FOLDER]/hello (program), and [FOLDER]/one (included from [FOLDER]/one)
+  /app: a directory (on the way), and [FOLDER]/one (included from [FOLDER]/one)
+
+hint: send one of them elsewhere with `FROM:TO`, or leave it out
+
+"#]],
+    );
+}
+
+#[test]
+fn two_programs_of_one_name() {
+    let project = Project::hello(&["-static"]);
+    project.program("other/hello", crate::build::project::HELLO, &["-static", "-O0"]);
+    project.coracle(["build", "hello", "other/hello"]).ends(
+        1,
+        str![],
+        str![[r#"
+error: two different things would stand at the same path of the image
+  /app/hello: [FOLDER]/hello (program), and [FOLDER]/other/hello (program)
+
+hint: send one of them elsewhere with `FROM:TO`, or leave it out
+
+"#]],
+    );
+    let layout = project.built(&["hello", "other/hello:/app/other"], "hello.oci");
+    assert_eq!(layout.below(&["/app/"]), ["/app/", "/app/hello", "/app/other"]);
+}
+
+#[test]
+fn an_image_is_not_packed_into_itself() {
+    let project = Project::hello(&["-static"]);
+    project.coracle(["build", "hello", "--include", ".:/srv"]).ends(
+        1,
+        str![],
+        str![[r#"
+error: `oci:hello.oci` lies in `[FOLDER]`, which is included: the image would hold itself
+
+hint: write the image elsewhere with `--output`, or include less than that directory
+
+"#]],
+    );
+    let elsewhere = Project::new();
+    let archive = format!("oci-archive:{}", elsewhere.path("hello.tar").display());
+    project.coracle(["build", "hello", "-q", "--include", ".:/srv", "-o", &archive]).ends(
+        0,
+        str![[r#"
+sha256:[..]
+
+"#]],
+        str![],
+    );
+}

@@ -1,0 +1,372 @@
+//! Programs that are none.
+
+use std::process::Command;
+
+use coracle_testing::skipped;
+use snapbox::str;
+
+use crate::build::project::{HELLO, Project};
+
+#[test]
+fn nothing_there() {
+    let project = Project::new();
+    project.link("dangling", "gone").file("file", "");
+    project.coracle(["build", "./no-such-program"]).ends(
+        1,
+        str![],
+        str![[r#"
+error: cannot use `[FOLDER]/no-such-program` as a program: there is no such file
+
+hint: name the file of a program, and build it first
+
+"#]],
+    );
+    project.coracle(["build", "env"]).ends(
+        1,
+        str![],
+        str![[r#"
+error: cannot use `[FOLDER]/env` as a program: there is no such file
+
+hint: did you mean `/usr/bin/env`? PATH is not searched
+
+"#]],
+    );
+    project.coracle(["build", "dangling"]).ends(
+        1,
+        str![],
+        str![[r#"
+error: cannot use `[FOLDER]/dangling` as a program: it is a link to nothing
+
+hint: name the file of a program, and build it first
+
+"#]],
+    );
+    project.coracle(["build", "file/x"]).ends(
+        1,
+        str![],
+        str![[r#"
+error: cannot use `[FOLDER]/file/x` as a program: `[FOLDER]/file` is no directory
+
+hint: name the file of a program, and build it first
+
+"#]],
+    );
+}
+
+#[test]
+fn a_place_that_is_no_path() {
+    let project = Project::hello(&["-static"]);
+    project.coracle(["build", "hello:usr/bin/hello"]).ends(
+        2,
+        str![],
+        str![[r#"
+error: `PROGRAM`: `hello:usr/bin/hello` is no file, and has no place in the image
+
+hint: write it with an absolute TO, as in `hello:/usr/bin/hello`
+
+"#]],
+    );
+    project.coracle(["build", "hello:/usr/../hello"]).ends(
+        2,
+        str![],
+        str![[r#"
+error: `PROGRAM`: `/usr/../hello` is not a path inside an image: it holds `.` or `..`
+
+"#]],
+    );
+}
+
+#[test]
+fn things_that_are_no_files() {
+    let project = Project::new();
+    project.link("ring", "ring");
+    assert!(Command::new("mkfifo").arg(project.path("pipe")).status().unwrap().success());
+    project.coracle(["build", "."]).ends(
+        1,
+        str![],
+        str![[r#"
+error: cannot use `[FOLDER]` as a program: it is a directory
+
+hint: name the file of a program, and build it first
+
+"#]],
+    );
+    project.coracle(["build", "pipe"]).ends(
+        1,
+        str![],
+        str![[r#"
+error: cannot use `[FOLDER]/pipe` as a program: it is a named pipe
+
+hint: name the file of a program, and build it first
+
+"#]],
+    );
+    project.coracle(["build", "/dev/null"]).ends(
+        1,
+        str![],
+        str![[r#"
+error: cannot use `/dev/null` as a program: it is a character device
+
+hint: name the file of a program, and build it first
+
+"#]],
+    );
+    project.coracle(["build", "ring"]).ends(
+        1,
+        str![],
+        str![[r#"
+error: cannot use `[FOLDER]/ring` as a program: its links go round in a circle
+
+hint: name the file of a program, and build it first
+
+"#]],
+    );
+}
+
+#[test]
+fn files_that_are_no_programs() {
+    let project = Project::new();
+    project.file("text", "echo hi\n").file("empty", "").compile("cc", "object.o", HELLO, &["-c"]);
+    project.library("library.so", "answer", "1", &[]);
+    project.coracle(["build", "text"]).ends(1, str![], str![[r#"
+error: cannot use `[FOLDER]/text` as a program: it is no ELF file
+
+hint: a program is an ELF file or starts with `#!`; if this is a script, write `#!/bin/sh` or the like as its first line
+
+"#]]);
+    project.coracle(["build", "empty"]).ends(1, str![], str![[r#"
+error: cannot use `[FOLDER]/empty` as a program: it is no ELF file
+
+hint: a program is an ELF file or starts with `#!`; if this is a script, write `#!/bin/sh` or the like as its first line
+
+"#]]);
+    project.coracle(["build", "object.o"]).ends(
+        1,
+        str![],
+        str![[r#"
+error: cannot use `[FOLDER]/object.o` as a program: it is an object file or a core dump
+
+hint: name the program that was linked, not what it was linked from
+
+"#]],
+    );
+    project.coracle(["build", "library.so"]).ends(
+        1,
+        str![],
+        str![[r#"
+error: cannot use `[FOLDER]/library.so` as a program: it is a shared library
+
+hint: name the program that was linked, not what it was linked from
+
+"#]],
+    );
+}
+
+#[test]
+fn a_program_that_is_cut_short() {
+    let project = Project::hello(&["-static"]);
+    let whole = std::fs::read(project.path("hello")).unwrap();
+    project.file("header", &whole[..40]).file("table", &whole[..100]).file("half", &whole[..whole.len() / 2]);
+    project.coracle(["build", "header"]).ends(1, str![], str![[r#"
+error: cannot use `[FOLDER]/header` as a program: it is truncated: its header would end after the end of the file
+
+hint: build or copy the program again
+
+"#]]);
+    project.coracle(["build", "table"]).ends(1, str![], str![[r#"
+error: cannot use `[FOLDER]/table` as a program: it is truncated: its program headers would end after the end of the file
+
+hint: build or copy the program again
+
+"#]]);
+    project.coracle(["build", "half"]).ends(1, str![], str![[r#"
+error: cannot use `[FOLDER]/half` as a program: it is truncated: its loaded segments would end after the end of the file
+
+hint: build or copy the program again
+
+"#]]);
+}
+
+#[test]
+fn an_interpreter_that_is_missing() {
+    let project = Project::hello(&["-Wl,--dynamic-linker=/nowhere/ld.so"]);
+    if !cfg!(target_arch = "x86_64") {
+        return skipped("the messages are those of x86-64");
+    }
+    project.coracle(["build", "hello"]).ends(1, str![], str![[r#"
+error: cannot find the interpreter `/nowhere/ld.so` of `[FOLDER]/hello`: there is no such file; the program is for linux/amd64
+
+hint: install it, pass `--sysroot <DIR>` with the loader and libraries of its platform, or link the program statically
+
+"#]]);
+    project.program("hello", HELLO, &["-Wl,--dynamic-linker=/etc/passwd"]);
+    project.coracle(["build", "hello"]).ends(
+        1,
+        str![],
+        str![[r#"
+error: cannot read the loader `/etc/passwd` of `[FOLDER]/hello`: it is no ELF file
+
+hint: build or install the loader again
+
+"#]],
+    );
+}
+
+#[test]
+fn a_program_of_another_platform() {
+    let project = Project::hello(&["-static"]);
+    let cross = "aarch64-linux-gnu-gcc";
+    if Command::new(cross).arg("--version").output().is_err() || !cfg!(target_arch = "x86_64") {
+        return skipped("aarch64-linux-gnu-gcc is not installed, or this is no x86-64");
+    }
+    project.compile(cross, "arm", HELLO, &["-static", "-s"]).compile(cross, "dynamic", HELLO, &["-s"]);
+    project.coracle(["build", "dynamic"]).ends(1, str![], str![[r#"
+error: cannot find the interpreter `/lib/ld-linux-aarch64.so.1` of `[FOLDER]/dynamic`: there is no such file; the program is for linux/arm64
+
+hint: install it, pass `--sysroot <DIR>` with the loader and libraries of its platform, or link the program statically
+
+"#]]);
+    project.coracle(["build", "arm", "--platform", "linux/amd64"]).ends(
+        1,
+        str![],
+        str![[r#"
+error: `[FOLDER]/arm` is for linux/arm64, not for linux/amd64
+
+hint: the platform is read from the program; leave `--platform` out, or name the right program
+
+"#]],
+    );
+}
+
+#[test]
+fn scripts_that_can_not_be_started() {
+    let project = Project::new();
+    project
+        .script("missing", "#!/nowhere/perl\n")
+        .script("relative", "#!perl\n")
+        .script("env", "#!/usr/bin/env no-such-interpreter\n")
+        .script("options", "#!/usr/bin/env -u HOME sh\n")
+        .script("nothing", "#!\n")
+        .script("windows", "#!/bin/sh\r\n")
+        .script("windows-env", "#!/usr/bin/env sh\r\n")
+        .script("ring", &format!("#!{}\n", project.path("ring").display()));
+    project.coracle(["build", "missing"]).ends(
+        1,
+        str![],
+        str![[r#"
+error: cannot find the interpreter `/nowhere/perl` of the script `[FOLDER]/missing`: there is no such file
+
+hint: install it where the image is built, or write its whole path in the first line
+
+"#]],
+    );
+    project.coracle(["build", "relative"]).ends(
+        1,
+        str![],
+        str![[r#"
+error: cannot find the interpreter `perl` of the script `[FOLDER]/relative`: there is no such file
+
+hint: install it where the image is built, or write its whole path in the first line
+
+"#]],
+    );
+    project.coracle(["build", "env"]).ends(1, str![], str![[r#"
+error: cannot find the interpreter `no-such-interpreter` of the script `[FOLDER]/env`: `env` would look it up in /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+
+hint: install it where the image is built, or say where it is with `--env PATH=…`
+
+"#]]);
+    project.coracle(["build", "options"]).ends(1, str![], str![[r#"
+error: cannot follow the first line of the script `[FOLDER]/options`: what `env` starts can't be told from it; write `#!/usr/bin/env NAME` or `#!/usr/bin/env -S NAME ARGUMENTS`
+
+hint: write `#!/path/to/interpreter [argument]`, and end the line as Unix does
+
+"#]]);
+    project.coracle(["build", "nothing"]).ends(
+        1,
+        str![],
+        str![[r#"
+error: cannot follow the first line of the script `[FOLDER]/nothing`: it names no interpreter
+
+hint: write `#!/path/to/interpreter [argument]`, and end the line as Unix does
+
+"#]],
+    );
+    project.coracle(["build", "windows"]).ends(1, str![], str![[r#"
+error: cannot follow the first line of the script `[FOLDER]/windows`: it ends with a carriage return, which the kernel takes for a part of the name
+
+hint: write `#!/path/to/interpreter [argument]`, and end the line as Unix does
+
+"#]]);
+    project.coracle(["build", "windows-env"]).ends(1, str![], str![[r#"
+error: cannot follow the first line of the script `[FOLDER]/windows-env`: it ends with a carriage return, which the kernel takes for a part of the name
+
+hint: write `#!/path/to/interpreter [argument]`, and end the line as Unix does
+
+"#]]);
+    project.coracle(["build", "ring"]).ends(
+        1,
+        str![],
+        str![[r#"
+error: cannot start `[FOLDER]/ring`: its interpreter is a script, whose interpreter is a script, and so on
+
+hint: name a program as the interpreter
+
+"#]],
+    );
+}
+
+#[test]
+fn recipes_that_are_wrong() {
+    let project = Project::hello(&["-static"]);
+    let recipe = |text: &str| {
+        project.file("coracle.toml", format!("[image]\nprograms = [\"hello\"]\n{text}")).coracle(["build"])
+    };
+    recipe("usr = 5\n").ends(
+        2,
+        str![],
+        str![[r#"
+error: unknown key `usr` in `[image]`; did you mean `user`?
+   --> coracle.toml:3:1
+  3 | usr = 5
+    | ^^^
+
+"#]],
+    );
+    recipe("user = \n").ends(
+        2,
+        str![],
+        str![[r#"
+error: `coracle.toml` is not TOML: string values must be quoted, expected literal string
+   --> coracle.toml:3:8
+  3 | user = 
+    |        ^
+
+"#]],
+    );
+    recipe("[[include]]\nfrom = \"assets\"\nto = \"/srv\"\n").ends(
+        1,
+        str![],
+        str![[r#"
+error: cannot include everything that was asked for
+  [FOLDER]/assets: there is no such file or directory
+
+hint: check the spelling: paths in flags start at the working directory, those of a recipe at the recipe
+
+"#]],
+    );
+}
+
+#[test]
+fn a_newcomer_in_an_empty_folder() {
+    Project::new().coracle(["build"]).ends(
+        2,
+        str![],
+        str![[r#"
+error: nothing to build: no PROGRAM is named, and there is no `coracle.toml` here
+
+hint: name a program, as in `coracle build ./app`, or write a `coracle.toml`
+
+"#]],
+    );
+}

@@ -1,0 +1,358 @@
+//! Other targets: what cargo would build for them comes from Debian's cross compilers, and a script stands for cargo.
+
+use snapbox::str;
+
+use crate::cargo::fake_cargo::{self, args, built, compiled, diagnostic, run};
+use crate::cargo::project::Project;
+
+const X86: &str = "x86_64-unknown-linux-gnu";
+const ARM: &str = "aarch64-unknown-linux-gnu";
+
+/// A crate `app` whose cargo has built these files, and ends with this code.
+fn crate_with(files: &[&str], code: u8) -> Project {
+    let project = Project::app("");
+    project
+        .file("target/messages", files.iter().map(|file| built(&project, "app", file)).collect::<String>());
+    fake_cargo::cargo(&project, &format!("cat target/messages\nexit {code}"));
+    project
+}
+
+#[test]
+fn several_targets_are_one_image_with_an_index() {
+    let files = [X86, ARM].map(|target| format!("target/{target}/release/app"));
+    let project = crate_with(&files.each_ref().map(String::as_str), 0);
+    compiled(&project, "cc", &["-static"], &files[0]).unwrap();
+    let Some(()) = compiled(&project, "aarch64-linux-gnu-gcc", &[], &files[1]) else { return };
+    let sysroot = "linux/arm64=/usr/aarch64-linux-gnu";
+    run(&project, ["build", "--target", X86, "--target", ARM, "--sysroot", sysroot, "--locked"]).ends(
+        0,
+        str![[r#"
+app:latest@sha256:[..]
+
+"#]],
+        str![[r#"
+app:latest  linux/amd64, linux/arm64  [..]
+...
+  written to oci:target/coracle/app.oci
+
+"#]],
+    );
+    let expected = format!(
+        "build --message-format=json,json-diagnostic-rendered-ansi --target {X86} --target {ARM} --release --locked\n"
+    );
+    assert_eq!(args(&project), expected);
+    let layout = project.path("target/coracle/app.oci");
+    assert!(coracle::store::verify(&layout).unwrap().is_empty());
+}
+
+/// What could be static says so by the name that rustc has for it, which is not always the machine's.
+#[test]
+fn a_target_that_helps_is_one_that_rustc_has() {
+    for (compiler, target, expected) in [
+        (
+            "riscv64-linux-gnu-gcc",
+            "riscv64gc-unknown-linux-gnu",
+            Some("`--target riscv64gc-unknown-linux-musl`"),
+        ),
+        (
+            "arm-linux-gnueabihf-gcc",
+            "armv7-unknown-linux-gnueabihf",
+            Some("`--target armv7-unknown-linux-musleabihf`"),
+        ),
+        ("s390x-linux-gnu-gcc", "s390x-unknown-linux-gnu", None),
+    ] {
+        let file = format!("target/{target}/release/app");
+        let project = crate_with(&[&file], 0);
+        let Some(()) = compiled(&project, compiler, &[], &file) else { continue };
+        let output = run(&project, ["build", "-q", "--target", target]).command().output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains("hint: pass `--sysroot linux/"), "{said}");
+        let last = said.lines().find(|line| line.contains("link the program statically"));
+        let named = last.and_then(|line| line.split("as with ").nth(1));
+        assert_eq!(named, expected, "{said}");
+    }
+}
+
+#[test]
+fn a_sysroot_stands_in_the_settings() {
+    let file = format!("target/{ARM}/release/app");
+    let project = crate_with(&[&file], 0);
+    let Some(()) = compiled(&project, "aarch64-linux-gnu-gcc", &[], &file) else { return };
+    run(&project, ["build", "-q", "--target", ARM]).ends(
+        1,
+        str![],
+        str![[r#"
+error: cannot find the interpreter `/lib/ld-linux-aarch64.so.1` of `[FOLDER]/target/aarch64-unknown-linux-gnu/release/app`: there is no such file; the program is for linux/arm64
+
+hint: pass `--sysroot linux/arm64=/usr/aarch64-linux-gnu`: there the package `libc6-arm64-cross` of Debian has the loader and glibc
+hint: or write it into Cargo.toml: `sysroot = "/usr/aarch64-linux-gnu"` below `[package.metadata.coracle.platform."linux/arm64"]`
+hint: or link the program statically, as with `--target aarch64-unknown-linux-musl`
+
+"#]],
+    );
+    project.krate(
+        "",
+        "app",
+        "[package.metadata.coracle.platform.\"linux/arm64\"]\nsysroot = \"/usr/aarch64-linux-gnu\"\n",
+    );
+    run(&project, ["build", "-q", "--target", ARM]).ends(
+        0,
+        str![[r#"
+app:latest@sha256:[..]
+
+"#]],
+        str![],
+    );
+}
+
+#[test]
+fn two_targets_of_one_machine_are_two_images() {
+    let files = [X86, "x86_64-unknown-linux-musl"].map(|target| format!("target/{target}/release/app"));
+    let project = crate_with(&files.each_ref().map(String::as_str), 0);
+    for file in &files {
+        compiled(&project, "cc", &["-static"], file).unwrap();
+    }
+    run(&project, ["build", "--target", X86, "--target", "x86_64-unknown-linux-musl"]).ends(
+        2,
+        str![],
+        str![[r#"
+error: `app` has two programs for linux/amd64
+  --> target/x86_64-unknown-linux-gnu/release/app
+  --> target/x86_64-unknown-linux-musl/release/app
+
+hint: an image has one program for each platform: name one `--target` for each, and build the other by itself, with another name or place
+
+"#]],
+    );
+}
+
+#[test]
+fn a_program_for_another_system_is_refused() {
+    for (target, file, content) in [
+        ("x86_64-pc-windows-gnu", "app.exe", b"MZ\x90\0".as_slice()),
+        ("aarch64-apple-darwin", "app", b"\xcf\xfa\xed\xfe"),
+    ] {
+        let file = format!("target/{target}/release/{file}");
+        let project = crate_with(&[&file], 0);
+        project.file(&file, content);
+        run(&project, ["build", "--target", target]).ends(
+            2,
+            str![],
+            str![[r#"
+error: `target/[..]` is not a program for Linux
+
+hint: build for a target of Linux, as with `--target x86_64-unknown-linux-musl`; `rustup target add TARGET` installs one
+
+"#]],
+        );
+    }
+}
+
+#[test]
+fn a_target_that_is_not_installed() {
+    let project = Project::app("");
+    project.cargo(["build", "-q", "--target", "loongarch64-unknown-linux-musl"]).ends(
+        1,
+        str![],
+        str![[r#"
+...
+error: the target `loongarch64-unknown-linux-musl` is not installed, so there is no image
+
+hint: `rustup target add loongarch64-unknown-linux-musl` installs it
+
+"#]],
+    );
+}
+
+#[test]
+fn a_target_of_the_environment_is_as_one_of_a_flag() {
+    let project = Project::app("");
+    project.cargo(["build", "-q"]).env("CARGO_BUILD_TARGET", "loongarch64-unknown-linux-musl").ends(
+        1,
+        str![],
+        str![[r#"
+...
+error: the target `loongarch64-unknown-linux-musl` is not installed, so there is no image
+
+hint: `rustup target add loongarch64-unknown-linux-musl` installs it
+
+"#]],
+    );
+    let notes = "No such file or directory (os error 2)";
+    let project = crate_where_rustc_says("linker `aarch64-linux-musl-gcc` not found", notes);
+    run(&project, ["build", "-q"]).env("CARGO_BUILD_TARGET", "aarch64-unknown-linux-musl").ends(
+        1,
+        str![],
+        str![[r#"
+...
+error: there is no linker `aarch64-linux-musl-gcc`, so there is no image
+
+hint: name the linker in .cargo/config.toml: `target.aarch64-unknown-linux-musl.linker = "rust-lld"`
+hint: or pass `--zigbuild`, which links with Zig for any target
+
+"#]],
+    );
+}
+
+#[test]
+fn a_target_that_is_not_installed_is_not_what_else_is_wrong() {
+    const TARGET: &str = "loongarch64-unknown-linux-musl";
+    let project = Project::app("");
+    project.cargo(["build", "--bin", "nope", "--target", TARGET]).ends(
+        1,
+        str![],
+        str![[r#"
+error: no bin target named `nope` in default-run packages
+...
+error: cargo could not build the programs, so there is no image
+
+"#]],
+    );
+    // As with a standard library of its own.
+    let project = crate_where_rustc_says("cannot find value `x` in this scope", "not found");
+    run(&project, ["build", "-q", "-Z", "build-std", "--target", TARGET]).ends(
+        1,
+        str![],
+        str![[r#"
+...
+error: cargo could not build the programs, so there is no image
+
+"#]],
+    );
+}
+
+#[test]
+fn a_cargo_that_is_killed() {
+    let project = crate_with(&[], 0);
+    fake_cargo::cargo(&project, "kill -9 $$");
+    run(&project, ["build"]).ends(
+        1,
+        str![],
+        str![[r#"
+error: cargo was ended (signal: 9 (SIGKILL)), so there is no image
+
+"#]],
+    );
+}
+
+/// A crate whose cargo fails after rustc has said this.
+fn crate_where_rustc_says(message: &str, notes: &str) -> Project {
+    let project = Project::app("");
+    let rendered = format!("error: {message}\n  |\n  = note: {notes}\n\n");
+    project.file("target/messages", diagnostic(message, &rendered));
+    fake_cargo::cargo(&project, "cat target/messages\nexit 101");
+    project
+}
+
+#[test]
+fn a_linker_that_is_not_there() {
+    let notes = "No such file or directory (os error 2)";
+    let project = crate_where_rustc_says("linker `aarch64-linux-gnu-gcc` not found", notes);
+    run(&project, ["build", "--target", ARM]).ends(
+        1,
+        str![],
+        str![[r#"
+error: linker `aarch64-linux-gnu-gcc` not found
+  |
+  = note: No such file or directory (os error 2)
+
+error: there is no linker `aarch64-linux-gnu-gcc`, so there is no image
+
+hint: `apt-get install gcc-aarch64-linux-gnu` installs it on Debian
+hint: or pass `--zigbuild`, which links with Zig for any target
+
+"#]],
+    );
+    let project = crate_where_rustc_says("linker `aarch64-linux-musl-gcc` not found", notes);
+    run(&project, ["build", "-q", "--target", "aarch64-unknown-linux-musl"]).ends(
+        1,
+        str![],
+        str![[r#"
+...
+error: there is no linker `aarch64-linux-musl-gcc`, so there is no image
+
+hint: name the linker in .cargo/config.toml: `target.aarch64-unknown-linux-musl.linker = "rust-lld"`
+hint: or pass `--zigbuild`, which links with Zig for any target
+
+"#]],
+    );
+}
+
+#[test]
+fn the_linker_of_another_machine() {
+    let notes = "/usr/bin/ld: app.o: error adding symbols: file in wrong format";
+    let project = crate_where_rustc_says("linking with `cc` failed: exit status: 1", notes);
+    run(&project, ["build", "-q", "--target", X86, "--target", ARM]).ends(
+        1,
+        str![],
+        str![[r#"
+...
+error: `cc` can't link what is for another machine, so there is no image
+
+hint: name the linker in .cargo/config.toml: `target.aarch64-unknown-linux-gnu.linker = "aarch64-linux-gnu-gcc"`
+hint: `apt-get install gcc-aarch64-linux-gnu` installs it on Debian
+hint: or pass `--zigbuild`, which links with Zig for any target
+
+"#]],
+    );
+}
+
+#[test]
+fn zig_links_for_any_target() {
+    let file = format!("target/{ARM}/release/app");
+    let project = crate_with(&[&file], 0);
+    let Some(()) = compiled(&project, "aarch64-linux-gnu-gcc", &["-static"], &file) else { return };
+    let target = format!("{ARM}.2.17");
+    run(&project, ["build", "--zigbuild", "--target", &target, "-q"]).ends(
+        0,
+        str![[r#"
+app:latest@sha256:[..]
+
+"#]],
+        str![],
+    );
+    let expected = format!(
+        "zigbuild --message-format=json,json-diagnostic-rendered-ansi --target {target} --release --quiet\n"
+    );
+    assert_eq!(args(&project), expected);
+    assert_eq!(project.layout("app").names(), ["latest docker.io/library/app:latest"]);
+    run(&project, ["build", "--target", &target]).ends(
+        2,
+        str![],
+        str![[r#"
+error: `aarch64-unknown-linux-gnu.2.17` names a version of glibc, which cargo does not know
+
+hint: pass `--zigbuild`, which links against that version, or name `aarch64-unknown-linux-gnu`
+
+"#]],
+    );
+}
+
+#[test]
+fn zig_that_is_not_there() {
+    let project = Project::app("");
+    // What is asked after the build has failed: whether there is a cargo-zigbuild.
+    fake_cargo::cargo(&project, "exit 101");
+    let target = format!("{ARM}.2.17");
+    run(&project, ["build", "--zigbuild", "--target", &target]).ends(
+        1,
+        str![],
+        str![[r#"
+error: cargo-zigbuild is not installed, so there is no image
+
+hint: `cargo install cargo-zigbuild` installs it; it needs Zig, which `pip install ziglang` installs
+
+"#]],
+    );
+    fake_cargo::cargo(&project, "test \"$2\" = --version");
+    run(&project, ["build", "--zigbuild", "--target", &target]).env("PATH", "/nowhere").ends(
+        1,
+        str![],
+        str![[r#"
+error: cargo-zigbuild finds no Zig, so there is no image
+
+hint: `pip install ziglang` installs it; or name the program in the variable CARGO_ZIGBUILD_ZIG_PATH
+
+"#]],
+    );
+}

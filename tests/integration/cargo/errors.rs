@@ -1,0 +1,259 @@
+//! What goes wrong, and the whole of what is said about it.
+
+use snapbox::str;
+
+use crate::cargo::project::Project;
+
+#[test]
+fn without_a_manifest() {
+    let project = Project::empty();
+    project.cargo(["build"]).ends(2, str![], str![[r#"
+error: there is no Cargo.toml in `[FOLDER]` or above
+
+hint: name one with `--manifest-path`, begin with `cargo new app`, or build an image of a program that is there: `coracle build ./app`
+
+"#]]);
+    project.cargo(["build", "--manifest-path", "x/Cargo.toml"]).ends(2, str![], str![[r#"
+error: `--manifest-path`: there is no `x/Cargo.toml`
+
+hint: name one with `--manifest-path`, begin with `cargo new app`, or build an image of a program that is there: `coracle build ./app`
+
+"#]]);
+}
+
+#[test]
+fn without_a_program() {
+    let project = Project::empty();
+    project.file("Cargo.toml", "[package]\nname = \"lib\"\nedition = \"2024\"\n").file("src/lib.rs", "");
+    project.cargo(["build", "--debug"]).ends(2, str![], str![[r#"
+   Compiling lib v0.0.0 ([FOLDER])
+    Finished `dev` profile [unoptimized + debuginfo] target(s) in [..]
+error: cargo has built no program, so there is nothing to make an image of
+
+hint: a package has a program when it has src/main.rs or `[[bin]]`; `--example NAME` takes an example of a library
+
+"#]]);
+}
+
+#[test]
+fn without_cargo() {
+    let project = Project::app("");
+    project.cargo(["build"]).env("CARGO", "/nowhere/cargo").ends(
+        1,
+        str![],
+        str![[r#"
+error: cannot run `/nowhere/cargo`: No such file or directory (os error 2)
+
+hint: install Rust as https://rustup.rs says, or name cargo in the variable CARGO
+
+"#]],
+    );
+}
+
+#[test]
+fn what_cargo_can_not_build() {
+    let project = Project::app("");
+    project.file("src/main.rs", "fn main() { nothing }\n");
+    project.cargo(["build", "--debug"]).ends(
+        1,
+        str![],
+        str![[r#"
+   Compiling app v1.2.3 ([FOLDER])
+...
+error: could not compile `app` (bin "app") due to 1 previous error
+error: cargo could not build the programs, so there is no image
+
+"#]],
+    );
+    project.file("Cargo.toml", "[package\n");
+    project.cargo(["build", "--debug"]).ends(
+        1,
+        str![],
+        str![[r#"
+error: unclosed table, expected `]`
+ --> Cargo.toml:1:9
+  |
+1 | [package
+  |         ^
+error: cargo could not build the programs, so there is no image
+
+"#]],
+    );
+}
+
+#[test]
+fn what_cargo_says_already() {
+    let project = Project::app("");
+    project.cargo(["build", "target/release/app"]).ends(2, str![], str![[r#"
+error: `target/release/app`: under cargo, the programs are those that cargo builds
+
+hint: name one with `--bin target/release/app`, or its package with `-p`; `coracle build target/release/app` takes a file
+
+"#]]);
+    project.cargo(["build", "-f", "coracle.toml"]).ends(
+        2,
+        str![],
+        str![[r#"
+error: `--file` can't go under cargo: the settings stand in Cargo.toml
+
+hint: write them below `[package.metadata.coracle]`, or build the recipe with `coracle build --file`
+
+"#]],
+    );
+    project.cargo(["build", "--root", "/"]).ends(
+        2,
+        str![],
+        str![[r#"
+error: `--root` can't go under cargo: what cargo builds stands in no other root
+
+hint: `--sysroot` takes the loader and the libraries from there
+
+"#]],
+    );
+    project.cargo(["build", "--release", "--debug"]).ends(
+        2,
+        str![],
+        str![[r#"
+error: the argument `--release` cannot be used with `--debug`
+
+  usage: cargo coracle build --release [-- <ARG>...]
+
+hint: `--help` shows every flag, with examples
+
+"#]],
+    );
+}
+
+#[test]
+fn names_that_are_none() {
+    let project = Project::app("[[bin]]\nname = \"App_\"\npath = \"src/main.rs\"\n");
+    project.cargo(["build", "--quiet", "--debug"]).ends(2, str![], str![[r#"
+error: `App_` is not a legal name of an image
+  --> the program of Cargo.toml
+
+hint: name the image with `--tag NAME`, or in Cargo.toml: `name = "NAME"` below `[package.metadata.coracle.image]`
+
+"#]]);
+    project.built(&["--debug", "-t", "app"]);
+}
+
+#[test]
+fn two_programs_of_one_name() {
+    let project = Project::app("[[bin]]\nname = \"one\"\npath = \"src/main.rs\"\n");
+    project.file("src/bin/One.rs", crate::cargo::project::MAIN);
+    project.cargo(["build", "--quiet", "--debug"]).ends(2, str![], str![[r#"
+error: two images are called `one:latest`
+  --> `One` of Cargo.toml
+  --> `one` of Cargo.toml
+
+hint: build them one at a time with `-p PACKAGE` or `--bin NAME`, give each package or program its own name, or put them into one image: `programs` below `[package.metadata.coracle.image]`
+
+"#]]);
+}
+
+#[test]
+fn nothing_is_pushed_by_a_name_that_nobody_chose() {
+    let project = Project::app("");
+    project.cargo(["build", "--quiet", "--debug", "--push"]).ends(
+        2,
+        str![],
+        str![[r#"
+error: `--push`: the image has no name, so nothing says where to send it
+
+hint: name it: `--tag REGISTRY/NAME:TAG`, or `name` below `[package.metadata.coracle.image]`
+
+"#]],
+    );
+}
+
+/// What a job shows says why there is no image, whatever was wrong.
+#[test]
+fn what_is_refused_is_summed_up() {
+    let project = Project::app("");
+    let sums_up = |args: &[&str], expected: &str| {
+        let mut command = project.cargo(["build", "--debug", "--quiet", "--summary", "s.md"]).command();
+        let output = command.args(args).stdin(std::process::Stdio::null()).output().unwrap();
+        assert!(!output.status.success(), "{args:?}");
+        let summary = std::fs::read_to_string(project.path("s.md")).unwrap_or_default();
+        assert!(summary.starts_with("### No image\n") && summary.contains(expected), "{args:?}: {summary}");
+        std::fs::remove_file(project.path("s.md")).unwrap();
+    };
+    sums_up(&["./app"], "error: `./app`: under cargo, the programs are those that cargo builds");
+    sums_up(
+        &["--include", "src:/srv", "--dotenv", "src/d.env"],
+        "which is included: the image would hold what",
+    );
+    project.file("src/main.rs", "fn main() { nothing }\n");
+    sums_up(&[], "error: cargo could not build the programs, so there is no image");
+}
+
+#[test]
+fn configuration_that_is_named_nowhere_belongs_in_cargo_toml() {
+    let project = Project::app("");
+    project.cargo(["config", "render"]).ends(
+        2,
+        str![],
+        str![[r#"
+error: nothing to render: no configuration is named
+
+hint: write `[[package.metadata.coracle.config]]` in `Cargo.toml`, or pass `--config /etc/app=FOLDER`
+
+"#]],
+    );
+    let outside = Project::empty();
+    outside.cargo(["config", "render"]).ends(
+        2,
+        str![],
+        str![[r#"
+error: nothing to render: no configuration is named
+
+hint: write `[[config]]` in `coracle.toml`, or pass `--config /etc/app=FOLDER`
+
+"#]],
+    );
+}
+
+#[test]
+fn flags_of_cargo_that_make_no_image() {
+    let project = Project::app("");
+    let said = |args: &[&str]| {
+        let output = project.cargo([]).command().args(args).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let programs =
+        "images are of programs: `--bins`, `--bin NAME`, `--examples` and `--example NAME` choose them";
+    for flag in ["--lib", "--tests", "--test", "--benches", "--bench", "--all-targets"] {
+        let expected =
+            format!("error: `{flag}` is nothing that an image can be made of\n\nhint: {programs}\n");
+        assert_eq!(said(&["build", flag]), expected);
+        assert_eq!(said(&["manifests", flag]), expected);
+    }
+    for flag in ["--message-format=json", "--artifact-dir=x", "--unit-graph", "--future-incompat-report"] {
+        let said = said(&["build", flag]);
+        assert!(
+            said.contains("is nothing that an image can be made of") && said.contains("hint: "),
+            "{said}"
+        );
+    }
+    assert!(!project.path("target").exists());
+}
+
+#[test]
+fn settings_of_cargo_are_told_before_it_runs() {
+    let project = Project::app("");
+    for config in ["build.jobs=2", "target.x86_64-unknown-linux-gnu.linker=\"/usr/bin/cc\"", "cargo.toml"] {
+        for command in ["build", "manifests"] {
+            let output = project.cargo([command, "--config", config]).command().output().unwrap();
+            assert_eq!(output.status.code(), Some(2), "{config}");
+            let said = String::from_utf8(output.stderr).unwrap();
+            let expected = format!(
+                "error: `--config {config}`: `--config` mounts configuration, and sets nothing of cargo's\n\n\
+                 hint: write cargo's settings into `.cargo/config.toml`, or into variables such as CARGO_BUILD_JOBS; \
+                 `--config /etc/app=FOLDER` mounts a folder\n"
+            );
+            assert_eq!(said, expected);
+        }
+    }
+    assert!(!project.path("target").exists());
+}

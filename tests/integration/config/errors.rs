@@ -1,0 +1,175 @@
+//! What is wrong with the command line, and with what a cluster would be given.
+
+use std::fs;
+use std::path::Path;
+
+use coracle_testing::coracle_in;
+use snapbox::str;
+
+use crate::config::{project, render};
+
+#[test]
+fn keys_and_mounts_are_those_that_kubernetes_takes() {
+    let project = project();
+    let recipe = r#"
+[[config]]
+mount = "/etc"
+templates = ["config/values.toml", { from = "config/logo.bin", key = "..data" }, { from = "config/logo.bin", key = "values.toml" }]
+
+[[config]]
+mount = "/etc/shop"
+templates = [{ from = "config/logo.bin", key = "a b" }, "config/none.toml"]
+"#;
+    fs::write(project.path().join("coracle.toml"), recipe).unwrap();
+    render(project.path(), ["--output", "out"]).ends(
+        2,
+        str![""],
+        str![[r#"
+error: 4 problems in the recipe
+
+  nothing can be mounted on `/etc`: the container needs it for itself
+     --> coracle.toml:3:9
+    3 | mount = "/etc"
+      |         ^^^^^^
+
+  `..data`, from `config/logo.bin`, is no key of a ConfigMap or Secret: a kubelet keeps such names for itself
+     --> coracle.toml:3:9
+    3 | mount = "/etc"
+      |         ^^^^^^
+
+  both `config/values.toml` and `config/logo.bin` are `values.toml` in /etc
+     --> coracle.toml:3:9
+    3 | mount = "/etc"
+      |         ^^^^^^
+
+  `a b`, from `config/logo.bin`, is no key of a ConfigMap or Secret: it holds something else than letters, digits, `-`, `_` and `.`
+     --> coracle.toml:7:9
+    7 | mount = "/etc/shop"
+      |         ^^^^^^^^^^^
+
+hint: mount a directory of the program's own, such as `/etc/NAME`
+hint: rename it, or give it another name with `key` in a recipe: letters, digits, `-`, `_` and `.`
+hint: rename one of them, or give it another name with `key` in a recipe
+
+"#]],
+    );
+}
+
+#[test]
+fn a_command_line_is_no_place_for_secrets() {
+    let project = project();
+    render(project.path(), ["--set", "password=open sesame", "--output", "out"]).ends(
+        2,
+        str![""],
+        str![[r#"
+error: `password` is secret, and a command line is no place for secrets
+
+hint: put it into a file: `--set-file password=FILE`, or `--set-file password=-` to pipe it in
+
+"#]],
+    );
+    let mut command = render(project.path(), ["--set-file", "password=-", "--output", "out"]).command();
+    let file = fs::File::open(project.path().join("password")).unwrap();
+    assert!(command.stdin(file).output().unwrap().status.success());
+    let written = fs::read(project.path().join("out/run/secrets/shop/login.env")).unwrap();
+    assert_eq!(written, b"PASSWORD='open sesame'\n");
+}
+
+#[test]
+fn no_object_holds_more_than_a_mebibyte() {
+    let project = project();
+    fs::write(project.path().join("config/logo.bin"), vec![0; (1 << 20) + 1]).unwrap();
+    render(project.path(), ["--set-file", "password=password", "--output", "out"]).ends(
+        2,
+        str![""],
+        str![[r#"
+error: the files of /etc/shop have more than 1048576 bytes, which is all that an object of Kubernetes holds
+
+hint: split them over several mounts, or include what never changes in the image
+
+"#]],
+    );
+}
+
+#[test]
+fn wrong_words_are_told() {
+    let project = project();
+    render(project.path(), ["--environment", "staging", "--set", "port", "--config", "/etc/a"]).ends(
+        2,
+        str![""],
+        str![[r#"
+error: 3 problems on the command line
+  `--config`: `/etc/a` has no folder
+  `--environment`: there is no environment `staging`
+  `--set`: `port` has no value
+
+hint: write it as `--config /etc/app=config/`
+hint: the recipe has none: write `[environments.NAME]` with `values = ["FILE"]`
+hint: write it as `--set a.b=VALUE`
+
+"#]],
+    );
+    fs::write(project.path().join("coracle.toml"), "[image]\nprograms = [\"app\"]\n").unwrap();
+    nothing_to_render(project.path());
+    fs::remove_file(project.path().join("coracle.toml")).unwrap();
+    nothing_to_render(project.path());
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_named() {
+    let project = project();
+    render(project.path(), ["--config", "/etc/a=none"]).ends(
+        2,
+        str![""],
+        str![[r#"
+error: cannot list `none`: No such file or directory (os error 2)
+
+hint: check the spelling; relative paths start at the working directory
+
+"#]],
+    );
+}
+
+/// Without a recipe, and with one that names no configuration.
+#[track_caller]
+fn nothing_to_render(folder: &Path) {
+    render(folder, []).ends(
+        2,
+        str![""],
+        str![[r#"
+error: nothing to render: no configuration is named
+
+hint: write `[[config]]` in `coracle.toml`, or pass `--config /etc/app=FOLDER`
+
+"#]],
+    );
+}
+
+#[test]
+fn a_folder_with_something_else_than_files_in_it_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::create_dir_all(path("empty/sub")).unwrap();
+    fs::create_dir(path("links")).unwrap();
+    std::os::unix::fs::symlink("nowhere", path("links/a")).unwrap();
+    coracle_in(folder.path(), ["config", "render", "--config=/etc/app=empty"]).ends(
+        2,
+        str![""],
+        str![[r#"
+error: `--config`: no file of `empty` would be mounted at `/etc/app`
+
+hint: name the folder that has the files
+
+"#]],
+    );
+    coracle_in(folder.path(), ["config", "render", "--config=/etc/app=links"]).ends(
+        2,
+        str![""],
+        str![[r#"
+error: cannot read `links/a`: No such file or directory (os error 2)
+
+hint: check the spelling; relative paths start at the working directory
+
+"#]],
+    );
+}

@@ -1,0 +1,137 @@
+//! What is wrong with templates, values and their schema.
+
+use std::fs;
+
+use snapbox::str;
+
+use crate::config::{RECIPE, SCHEMA, project, render};
+
+#[test]
+fn everything_wrong_with_values_is_told_at_once() {
+    let project = project();
+    fs::write(project.path().join("config/values.toml"), "nmae = 1\nport = 0\n").unwrap();
+    fs::write(project.path().join("password"), "abc").unwrap();
+    render(project.path(), ["--set-file", "password=password", "--output", "out"]).ends(
+        2,
+        str![""],
+        str![[r#"
+error: `nmae`: the schema knows no such key; did you mean `name`? (from config/values.toml)
+  `password`: it is secret, and not what `minLength` in the schema allows (from --set-file password)
+  `port`: 0 is less than the minimum of 1 (from config/values.toml)
+
+hint: set the values as the schema says, or mend the schema
+
+"#]],
+    );
+}
+
+#[test]
+fn everything_wrong_with_templates_is_told_at_once() {
+    let project = project();
+    fs::write(project.path().join("config/shop.toml.j2"), "a = 1\nname = {{ name }}\n").unwrap();
+    fs::write(project.path().join("config/login.env.j2"), "\nPASSWORD={{ pasword }}\n").unwrap();
+    render(project.path(), ["--set-file", "password=password", "--output", "out"]).ends(
+        2,
+        str![""],
+        str![[r#"
+error: what is rendered is no TOML: [..]
+   --> config/shop.toml.j2:2
+  `pasword` is undefined; did you mean `password`?
+   --> config/login.env.j2:2
+
+hint: give it a value, a default in the schema, or test it with `is defined`
+hint: mend the template there; filters such as `|toml` write a value with its quotes
+
+"#]],
+    );
+}
+
+#[test]
+fn what_is_undefined_is_that_behind_a_filter_as_well() {
+    let project = project();
+    for filter in ["toml", "json", "yaml", "sh", "default('a')|sh|upper|toml"] {
+        let name = if filter.starts_with("default") { "name" } else { "nmae" };
+        fs::write(
+            project.path().join("config/shop.toml.j2"),
+            format!("a = 1\nb = {{{{ {name}|{filter} }}}}\n"),
+        )
+        .unwrap();
+        let output = render(project.path(), ["--set-file", "password=password"]).command().output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        let is_told = said
+            .starts_with("error: `nmae` is undefined; did you mean `name`?\n   --> config/shop.toml.j2:2");
+        assert_eq!(is_told, name == "nmae", "{filter}: {said}");
+    }
+}
+
+#[test]
+fn a_key_that_stands_twice_in_json_is_an_error() {
+    let project = project();
+    let at = project.path();
+    fs::write(at.join("config/a.json.j2"), "{\n\"a\": {{ port }},\n\"b\": 1, \"a\": 2}\n").unwrap();
+    fs::write(at.join("config/b.json"), "[{\"a\": 1,\n\"a\": 2}]\n").unwrap();
+    let recipe = "[[config]]\nmount = \"/etc/shop\"\ntemplates = [\"config/a.json.j2\", \"config/b.json\"]\n";
+    fs::write(at.join("coracle.toml"), recipe).unwrap();
+    render(at, ["--set", "port=1"]).ends(
+        2,
+        str![""],
+        str![[r#"
+error: what is rendered is no JSON: duplicate key `a`
+   --> config/a.json.j2:3
+  `config/b.json` is no JSON: duplicate key `a`
+   --> config/b.json:2
+
+hint: mend it, or give it a name that does not end like that with `key`
+hint: mend the template there; filters such as `|toml` write a value with its quotes
+
+"#]],
+    );
+    fs::write(at.join("values.json"), "{\"port\": 1,\n\"db\": {\"port\": 1,\n\"port\": 2}}").unwrap();
+    render(at, ["--values", "values.json"]).ends(
+        2,
+        str![""],
+        str![[r#"
+error: cannot understand `values.json`: line 3: duplicate key `port`
+
+hint: mend the file
+
+"#]],
+    );
+}
+
+#[test]
+fn a_loop_of_includes_is_told_with_its_files() {
+    let project = project();
+    let at = project.path();
+    fs::write(at.join("config/shop.toml.j2"), "a = 1\n{% include 'part.j2' %}\n").unwrap();
+    fs::write(at.join("config/part.j2"), "\n\n{% include 'shop.toml.j2' %}\n").unwrap();
+    fs::write(
+        at.join("coracle.toml"),
+        RECIPE.replace(", { from = \"config/shop.toml.j2\", key = \"again.txt\" }", ""),
+    )
+    .unwrap();
+    render(at, ["--set-file", "password=password"]).ends(2, str![""], str![[r#"
+error: `config/shop.toml.j2` includes `config/part.j2` includes `config/shop.toml.j2`, which goes on for too long
+   --> config/part.j2:3
+
+hint: take one of these includes out, or let an `if` around it end the loop
+
+"#]]);
+}
+
+#[test]
+fn a_default_that_is_wrong_is_the_schemas_fault() {
+    let project = project();
+    let at = project.path();
+    fs::write(at.join("config/schema.json"), SCHEMA.replace("8080", "0")).unwrap();
+    render(at, ["--set-file", "password=password"]).ends(
+        2,
+        str![""],
+        str![[r#"
+error: `port`: 0 is less than the minimum of 1 (from the default in config/schema.json)
+
+hint: set the values as the schema says, or mend the schema
+
+"#]],
+    );
+}

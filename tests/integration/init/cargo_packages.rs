@@ -1,0 +1,384 @@
+//! Settings in a Cargo.toml, which cargo and `cargo coracle` read then.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::process::Command;
+
+use coracle_testing::{coracle_in, listing};
+use snapbox::str;
+
+use crate::cargo::project::Project;
+
+/// Runs it as cargo does; it must succeed.
+#[track_caller]
+fn done(project: &Project, below: &str, args: &[&str]) {
+    let output = project.cargo_in(below, []).command().args(args).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{args:?}: {said}");
+}
+
+fn manifest(project: &Project, folder: &str) -> String {
+    fs::read_to_string(project.path(folder).join("Cargo.toml")).unwrap()
+}
+
+#[test]
+fn a_new_crate() {
+    let project = Project::empty();
+    let mut cargo = Command::new("cargo");
+    cargo
+        .args(["new", "--quiet", "app"])
+        .current_dir(project.path(""))
+        .env_clear()
+        .envs(project.surroundings());
+    assert!(cargo.status().unwrap().success());
+    let before = manifest(&project, "app");
+    project.cargo_in("app", ["init"]).ends(
+        0,
+        str![[r#"
+config/app.toml.j2
+config/values.toml
+config/schema.json
+Cargo.toml
+
+"#]],
+        str![[r#"
+hint: `cargo coracle build` builds the image; with `--dry-run`, it lists what would go in
+
+"#]],
+    );
+    let after = manifest(&project, "app");
+    assert!(after.starts_with(&before) && after.len() > before.len(), "{after}");
+    done(&project, "app", &["build", "--quiet", "--debug"]);
+    let layout = crate::build::layout::Layout::open(project.path("app/target/coracle/app.oci"));
+    assert!(layout.config()["config"]["Labels"]["io.coracle.config.v1"].is_string());
+    if let Some(printed) = layout.run() {
+        assert_eq!(printed, "Hello, world!\n");
+    }
+    project.cargo_in("app", ["init"]).ends(
+        2,
+        str![],
+        str![[r#"
+error: `Cargo.toml` has `[package.metadata.coracle]` already
+
+hint: `cargo coracle build` builds what it says; to begin anew, remove it
+
+"#]],
+    );
+    assert_eq!(manifest(&project, "app"), after);
+}
+
+#[test]
+fn without_cargo_in_front_it_is_the_same_unless_a_recipe_is_wanted() {
+    let (one, other) = (Project::app(""), Project::app(""));
+    done(&one, "", &["init"]);
+    let output = coracle_in(&other.path(""), ["init"]).command().output().unwrap();
+    assert!(output.status.success());
+    assert_eq!(manifest(&one, ""), manifest(&other, ""));
+
+    let project = Project::app("");
+    let before = manifest(&project, "");
+    coracle_in(&project.path(""), ["init", "--recipe"]).ends(
+        2,
+        str![],
+        str![[r#"
+error: no program is named, and this folder has none
+
+hint: build it first, and name it, as in `coracle init ./app`
+
+"#]],
+    );
+    project.built(&[]);
+    coracle_in(&project.path(""), ["init", "--recipe"]).ends(
+        0,
+        str![[r#"
+...
+coracle.toml
+
+"#]],
+        str![[r#"
+hint: `coracle build` builds the image; with `--dry-run`, it lists what would go in
+
+"#]],
+    );
+    assert_eq!(manifest(&project, ""), before);
+    let output = coracle_in(&project.path(""), ["build", "--quiet"]).command().output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn a_workspace_its_members_and_a_package_in_its_root() {
+    let project = Project::empty();
+    project.file("Cargo.toml", "[workspace]\nmembers = [\"crates/*\"]\nresolver = \"3\"\n");
+    project.krate("crates/shop", "shop", "").krate("crates/admin", "admin", "");
+    project.cargo(["init"]).ends(
+        0,
+        str![[r#"
+Cargo.toml
+
+"#]],
+        str![[r#"
+hint: `cargo coracle build` builds the image; with `--dry-run`, it lists what would go in
+
+"#]],
+    );
+    assert!(manifest(&project, "").contains("\n[workspace.metadata.coracle.image]\n"));
+    // From a folder below, as cargo itself would.
+    done(&project, "crates/shop/src", &["init"]);
+    assert!(manifest(&project, "crates/shop").contains("\n[package.metadata.coracle.image]\n"));
+    assert!(project.path("crates/shop/config/shop.toml.j2").exists());
+    assert!(!manifest(&project, "crates/admin").contains("coracle"));
+    done(&project, "", &["build", "--quiet", "--debug"]);
+    let labels =
+        |name: &str| project.layout(name).config()["config"]["Labels"]["io.coracle.config.v1"].clone();
+    assert!(labels("shop").is_string() && labels("admin").is_null());
+    project.cargo(["init"]).ends(
+        2,
+        str![],
+        str![[r#"
+error: `Cargo.toml` has `[workspace.metadata.coracle]` already
+
+hint: `cargo coracle build` builds what it says; to begin anew, remove it
+
+"#]],
+    );
+
+    let root = Project::app("[workspace]\nmembers = []\n");
+    done(&root, "", &["init"]);
+    assert!(manifest(&root, "").contains("\n[package.metadata.coracle.image]\n"));
+    done(&root, "", &["build", "--quiet", "--debug"]);
+}
+
+#[test]
+fn a_folder_can_be_named() {
+    let project = Project::empty();
+    project.krate("my crates/shop", "shop", "");
+    project.cargo(["init", "my crates/shop", "--no-config"]).ends(
+        0,
+        str![[r#"
+my crates/shop/Cargo.toml
+
+"#]],
+        str![[r#"
+hint: `cargo coracle build --manifest-path 'my crates/shop/Cargo.toml'` builds the image; with `--dry-run`, it lists what would go in
+
+"#]],
+    );
+    done(&project, "", &["build", "--quiet", "--debug", "--manifest-path", "my crates/shop/Cargo.toml"]);
+}
+
+#[test]
+fn nothing_else_in_the_file_changes() {
+    let text = "[package]\r\nname = \"app\"\r\n# the end";
+    let project = Project::empty();
+    project.file("app/real/Cargo.toml", text).file("app/src/main.rs", crate::cargo::project::MAIN);
+    symlink("real/Cargo.toml", project.path("app/Cargo.toml")).unwrap();
+    let mode =
+        |mode| fs::set_permissions(project.path("app/real/Cargo.toml"), fs::Permissions::from_mode(mode));
+    mode(0o640).unwrap();
+    done(&project, "app", &["init"]);
+    assert!(project.path("app/Cargo.toml").is_symlink());
+    let written = project.path("app/real/Cargo.toml");
+    assert_eq!(fs::metadata(&written).unwrap().permissions().mode() & 0o777, 0o640);
+    let after = fs::read_to_string(&written).unwrap();
+    assert!(after.starts_with(&format!("{text}\r\n\r\n# ")), "{after}");
+    assert_eq!(after.matches('\n').count(), after.matches("\r\n").count());
+    let left: Vec<_> = listing(&project.path("app/real")).into_keys().collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+    done(&project, "app", &["build", "--quiet", "--debug"]);
+}
+
+#[test]
+fn a_cargo_toml_elsewhere_and_one_that_is_read_only_are_left_alone() {
+    let project = Project::empty();
+    project.krate("out", "app", "").file("app/src/main.rs", crate::cargo::project::MAIN);
+    symlink("../out/Cargo.toml", project.path("app/Cargo.toml")).unwrap();
+    let before = listing(&project.path(""));
+    let out = project.path("out").canonicalize().unwrap().display().to_string();
+    let output = project.cargo_in("app", ["init"]).command().output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        format!(
+            "error: `Cargo.toml` is a link that leads out of its folder, to `{out}/Cargo.toml`\n\n\
+             hint: `coracle init {out}` changes the file itself, where it stands\n"
+        )
+    );
+    assert_eq!(listing(&project.path("")), before);
+
+    let project = Project::app("");
+    fs::set_permissions(project.path("Cargo.toml"), fs::Permissions::from_mode(0o444)).unwrap();
+    let before = listing(&project.path(""));
+    project.cargo(["init"]).ends(
+        2,
+        str![],
+        str![[r#"
+error: `Cargo.toml` is read-only, so no lines can be added
+
+hint: `chmod u+w Cargo.toml` allows it
+
+"#]],
+    );
+    assert_eq!(listing(&project.path("")), before);
+}
+
+#[test]
+fn a_library_has_no_image() {
+    let project = Project::empty();
+    project.file("Cargo.toml", "[package]\nname = \"lib\"\nedition = \"2024\"\n").file("src/lib.rs", "");
+    project.cargo(["init"]).ends(
+        2,
+        str![],
+        str![[r#"
+error: `Cargo.toml` has no program, so there is nothing to make an image of
+
+hint: begin one in `src/main.rs`, or go to the folder of a package that has one
+
+"#]],
+    );
+    project.file("examples/tour.rs", crate::cargo::project::MAIN);
+    project.cargo(["init"]).ends(
+        2,
+        str![],
+        str![[r#"
+error: `Cargo.toml` has no program, so there is nothing to make an image of
+
+hint: `cargo coracle build --example tour` makes an image of an example without any settings
+
+"#]],
+    );
+    project.built(&["--debug", "--example", "tour"]);
+    project.file("src/main.rs", crate::cargo::project::MAIN);
+    done(&project, "", &["init"]);
+    project.built(&["--debug"]);
+}
+
+#[test]
+fn a_dry_run_shows_the_lines() {
+    let project = Project::app("");
+    let before = listing(&project.path(""));
+    let output = project.cargo(["init", "--no-config", "--dry-run"]).command().output().unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(printed.starts_with("==> Cargo.toml, at its end\n# "), "{printed}");
+    assert_eq!(listing(&project.path("")), before);
+}
+
+#[test]
+fn what_can_not_be_added_to() {
+    let project = Project::app("metadata = { other = { x = 1 } }\n");
+    project.cargo(["init"]).ends(
+        2,
+        str![],
+        str![[r#"
+error: `Cargo.toml` takes no further table: cannot extend value of type inline table with a dotted key
+
+hint: `metadata` is written there in a way that nothing can be added to; write it as `[package.metadata.…]`
+
+"#]],
+    );
+    let project = Project::empty();
+    let inline = "package = { name = \"app\", edition = \"2024\" }\n";
+    project.file("Cargo.toml", inline).file("src/main.rs", crate::cargo::project::MAIN);
+    project.cargo(["init"]).ends(
+        2,
+        str![],
+        str![[r#"
+error: `Cargo.toml` takes no further table: cannot extend value of type inline table with a dotted key
+
+hint: `package` is written there in a way that nothing can be added to; write it as `[package]`
+
+"#]],
+    );
+    let project = Project::app("[package.metadata.coracle]\n");
+    project.cargo(["init"]).ends(
+        2,
+        str![],
+        str![[r#"
+error: `Cargo.toml` has `[package.metadata.coracle]` already
+
+hint: `cargo coracle build` builds what it says; to begin anew, remove it
+
+"#]],
+    );
+    let project = Project::app("[package.metadata.Coracle]\n");
+    project.cargo(["init"]).ends(
+        2,
+        str![],
+        str![[r#"
+error: nobody reads `[package.metadata.Coracle]`; the settings belong below `[package.metadata.coracle]`
+   --> Cargo.toml:5:1
+  5 | [package.metadata.Coracle]
+    | ^^^^^^^^^^^^^^^^^^^^^^^^^^
+
+"#]],
+    );
+    let project = Project::empty();
+    project.file("Cargo.toml", "[profile.dev]\n");
+    project.cargo(["init"]).ends(
+        2,
+        str![],
+        str![[r#"
+error: `Cargo.toml` has neither a package nor a workspace
+
+hint: begin a package with `cargo init`
+
+"#]],
+    );
+    project.file("Cargo.toml", "[package\n");
+    project.cargo(["init"]).ends(
+        2,
+        str![],
+        str![[r#"
+error: `Cargo.toml` is not TOML: unclosed table, expected `]`
+   --> Cargo.toml:1:9
+  1 | [package
+    |         ^
+
+"#]],
+    );
+}
+
+#[test]
+fn under_cargo_there_is_a_manifest() {
+    let project = Project::empty();
+    project.cargo(["init"]).ends(
+        2,
+        str![],
+        str![[r#"
+error: there is no Cargo.toml in `[FOLDER]` or above
+
+hint: begin with `cargo new app`, or with a program that is there: `coracle init ./app`
+
+"#]],
+    );
+    project.file("docs/x", "").cargo(["init", "docs"]).ends(
+        2,
+        str![],
+        str![[r#"
+error: there is no Cargo.toml in `docs`
+
+hint: begin with `cargo new app`, or with a program that is there: `coracle init ./app`
+
+"#]],
+    );
+    let project = Project::app("");
+    project.file("app", "").cargo(["init", "app"]).ends(
+        2,
+        str![],
+        str![[r#"
+error: `app`: under cargo, the programs are those that cargo builds
+
+hint: name the folder with Cargo.toml, or none; `coracle init app` takes a file
+
+"#]],
+    );
+    project.cargo(["init", "--recipe"]).ends(
+        2,
+        str![],
+        str![[r#"
+error: `--recipe`: under cargo, the settings stand in Cargo.toml, and no coracle.toml is read
+
+hint: `coracle init --recipe` writes one for `coracle build`
+
+"#]],
+    );
+}

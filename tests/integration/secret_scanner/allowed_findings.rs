@@ -1,0 +1,73 @@
+//! Findings that are accepted on purpose.
+
+use coracle_testing::planted_secrets::armoured;
+use snapbox::str;
+
+use crate::secret_scanner::project::Project;
+
+fn project() -> Project {
+    let project = Project::new();
+    project.file("assets/demo.pem", armoured(&["PRIVATE", "KEY"].join(" "), ""));
+    project
+}
+
+#[test]
+fn by_the_command_line_and_by_the_recipe() {
+    let project = project();
+    let allow = "/srv/demo.pem=a key for the tutorial";
+    let include = ["app", "--include", "assets/:/srv"];
+    let (code, said) = project.build(&[&include[..], &["--allow", allow]].concat());
+    assert_eq!(code, Some(0), "{said}");
+    let note = "hint: accepted on purpose: /srv/demo.pem at byte 0: a private key (private-key): a key for the tutorial\n";
+    assert!(said.contains(note), "{said}");
+    std::fs::remove_dir_all(project.path("out.oci")).unwrap();
+    project
+        .file("coracle.toml", "[image]\nprograms = [\"app\"]\n[allow]\n\"/srv\" = \"all of it is public\"\n");
+    let (code, said) = project.build(&["--include", "assets/:/srv"]);
+    assert_eq!(code, Some(0), "a directory stands for what is in it: {said}");
+}
+
+#[test]
+fn what_is_never_found_need_not_be_allowed() {
+    let project = project();
+    let (code, said) =
+        project.build(&["app", "--allow", "/srv/gone.pem=it was there once", "--allow", "env:A=a test"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains(
+            "warning: nothing is found at `/srv/gone.pem`, which is allowed on purpose: take it out"
+        ),
+        "{said}"
+    );
+    assert!(said.contains("warning: nothing is found at `env:A`"), "{said}");
+}
+
+#[test]
+fn a_reason_is_wanted() {
+    project().coracle(["build", "app", "--allow", "/srv/demo.pem", "--allow", "srv=x"]).ends(
+        2,
+        str![""],
+        str![[r#"
+error: 2 problems on the command line
+  `--allow`: nothing says why `/srv/demo.pem` is allowed
+  `--allow`: `srv` is not a path inside an image: it must start with `/`
+
+hint: write it as `--allow PATH=REASON`
+hint: write a whole path in front of the reason
+
+"#]],
+    );
+}
+
+#[test]
+fn a_name_is_wanted() {
+    let project = project();
+    for kind in ["env:", "label:", "annotation:", "arg:"] {
+        for more in [&[][..], &["--dry-run"]] {
+            let allow = format!("{kind}=a test");
+            let (code, said) = project.build(&[&["app", "--allow", &allow][..], more].concat());
+            assert_eq!(code, Some(2), "{said}");
+            assert!(said.contains(&format!("`{kind}` is allowed, and names nothing")), "{said}");
+        }
+    }
+}
