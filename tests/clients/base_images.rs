@@ -34,7 +34,7 @@ fn root(tar: &Path) {
 }
 
 #[test]
-fn an_image_stands_on_what_podman_made() {
+fn an_image_based_on_a_podman_image_runs() {
     if !requirement::programs_installed("podman", podman::NEEDS) {
         return;
     }

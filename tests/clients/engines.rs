@@ -62,7 +62,7 @@ impl Coracle<'_> {
 }
 
 #[test]
-fn docker_is_brought_what_it_lacks() {
+fn copies_missing_layers_into_docker() {
     if !requirement::programs_installed("docker", docker::NEEDS) {
         return;
     }
@@ -144,7 +144,7 @@ fn docker_is_brought_what_it_lacks() {
 }
 
 #[test]
-fn podman_is_brought_what_it_lacks() {
+fn copies_missing_layers_into_podman() {
     if !requirement::programs_installed("podman", podman::NEEDS) {
         return;
     }
@@ -194,7 +194,7 @@ fn podman_is_brought_what_it_lacks() {
 }
 
 #[test]
-fn containerd_is_brought_what_it_lacks() {
+fn copies_missing_layers_into_containerd() {
     if !requirement::programs_installed("containerd", containerd::NEEDS) {
         return;
     }

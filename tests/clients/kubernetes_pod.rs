@@ -18,7 +18,7 @@ use crate::test_images::{Subject, Subjects};
 const TEMPLATES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/templates/greeter");
 
 #[test]
-fn a_pod_takes_up_its_config_map() {
+fn a_pod_reloads_its_config_map() {
     if !requirement::programs_installed("a pod under podman", NEEDS) {
         return;
     }

@@ -8,7 +8,7 @@ use flate2::bufread::GzDecoder;
 use crate::test_images::Subjects;
 
 #[test]
-fn a_codec_has_several_layers_and_one_of_many_blocks() {
+fn test_images_have_several_layers_with_many_blocks() {
     if !requirement::programs_installed("layers of many blocks", &[]) {
         return;
     }

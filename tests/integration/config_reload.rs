@@ -74,7 +74,7 @@ fn takes_up_changes(program: impl FnOnce(&Path) -> Command) {
 }
 
 #[test]
-fn rust() {
+fn rust_program_of_the_documentation_reloads() {
     let folder = tempfile::tempdir().unwrap();
     let (source, program) = (folder.path().join("watch.rs"), folder.path().join("watch"));
     fs::write(&source, documented("rust")).unwrap();
@@ -88,7 +88,7 @@ fn rust() {
 }
 
 #[test]
-fn go() {
+fn go_program_of_the_documentation_reloads() {
     if !is_there("go", "golang-go") {
         return;
     }
@@ -109,7 +109,7 @@ fn go() {
 }
 
 #[test]
-fn python() {
+fn python_program_of_the_documentation_reloads() {
     if !is_there("python3.11", "python3.11") {
         return;
     }

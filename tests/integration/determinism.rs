@@ -173,7 +173,7 @@ fn files(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
-    fn the_same_files_make_the_same_bytes(a in surroundings(), b in surroundings()) {
+    fn the_environment_does_not_change_the_image(a in surroundings(), b in surroundings()) {
         prop_assert_eq!(build(&a), build(&b));
     }
 }

@@ -48,7 +48,7 @@ fn interrupt(mut build: Command, place: &Path) {
 }
 
 #[test]
-fn a_build_that_is_interrupted_leaves_what_was_there() {
+fn an_interrupted_build_leaves_the_old_image() {
     let directory = directory();
     let at = directory.path();
     let args = ["m", "-o", "oci:m.oci"];
@@ -61,7 +61,7 @@ fn a_build_that_is_interrupted_leaves_what_was_there() {
 }
 
 #[test]
-fn several_builds_are_interrupted_once() {
+fn an_interrupt_ends_several_builds() {
     let directory = directory();
     let at = directory.path();
     let mut args = Vec::new();

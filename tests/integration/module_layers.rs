@@ -114,7 +114,7 @@ fn imports(code: &str) -> Vec<String> {
 }
 
 #[test]
-fn modules_import_only_from_floors_below() {
+fn modules_import_only_from_lower_layers() {
     let mut wrong = Vec::new();
     for (file, module, code) in library() {
         let floor = floor_of(&module);
@@ -133,7 +133,7 @@ fn modules_import_only_from_floors_below() {
 }
 
 #[test]
-fn every_module_is_on_a_floor_and_every_floor_has_its_modules() {
+fn every_module_has_a_layer() {
     let modules: BTreeMap<String, ()> = library().into_iter().map(|(_, module, _)| (module, ())).collect();
     for module in modules.keys() {
         floor_of(module);
@@ -144,7 +144,7 @@ fn every_module_is_on_a_floor_and_every_floor_has_its_modules() {
 }
 
 #[test]
-fn calls_that_only_some_hosts_have_stand_at_the_edges() {
+fn only_fs_uses_calls_of_some_platforms() {
     for (file, _, code) in library() {
         for call in HOST_CALLS.iter().filter(|call| names(&code, call)) {
             assert!(
@@ -156,7 +156,7 @@ fn calls_that_only_some_hosts_have_stand_at_the_edges() {
 }
 
 #[test]
-fn the_library_knows_no_terminal_and_no_environment() {
+fn the_library_uses_neither_terminal_nor_environment() {
     for (file, _, code) in library() {
         let word = TERMINAL.iter().find(|word| names(&code, word));
         assert!(

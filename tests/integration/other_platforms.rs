@@ -59,7 +59,7 @@ fn coracle(at: &Path, arguments: &[&str]) -> String {
 }
 
 #[test]
-fn an_image_of_another_machine_runs_there() {
+fn an_image_for_arm64_runs_under_qemu() {
     if !is_installed() {
         return;
     }
@@ -160,7 +160,7 @@ fn a_recipe_names_the_sysroot_of_each_platform() {
 }
 
 #[test]
-fn a_root_holds_the_programs_too() {
+fn takes_programs_from_a_root() {
     let project = tempfile::tempdir().unwrap();
     let at = project.path();
     for directory in ["root/lib64", "root/usr/bin", "root/usr/lib"] {

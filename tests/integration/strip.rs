@@ -29,20 +29,20 @@ fn run(program: &str, arguments: &[&str]) -> String {
 }
 
 #[test]
-fn this_program_runs_as_before_and_is_as_small_as_strip_makes_it() {
+fn a_stripped_program_runs_and_is_as_small_as_with_strip() {
     let directory = tempfile::tempdir().unwrap();
     let (ours, theirs) = (directory.path().join("ours"), directory.path().join("theirs"));
     let program = std::env::current_exe().unwrap();
     let size = strip(&program, &ours);
     let list = run(ours.to_str().unwrap(), &["--list"]);
-    assert!(list.contains("this_program_runs_as_before"), "{list}");
+    assert!(list.contains("a_stripped_program_runs"), "{list}");
     run("strip", &["-s", "-o", theirs.to_str().unwrap(), program.to_str().unwrap()]);
     let reference = fs::metadata(&theirs).unwrap().len();
     assert!(size <= reference + reference / 100, "{size} bytes, strip -s makes {reference}");
 }
 
 #[test]
-fn sections_of_other_tools_stay_in_static_and_dynamic_programs() {
+fn keeps_sections_of_other_tools() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
     fs::write(path("hello.c"), "#include <stdio.h>\nint main(void) { puts(\"hello\"); return 0; }\n")

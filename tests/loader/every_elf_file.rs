@@ -35,7 +35,7 @@ enum Fate {
 }
 
 #[test]
-fn every_elf_file_of_this_machine_has_the_closure_that_its_loader_maps() {
+fn every_elf_file_maps_as_with_its_loader() {
     let files = elf_files();
     let next = AtomicUsize::new(0);
     let workers = thread::available_parallelism().map_or(1, usize::from);

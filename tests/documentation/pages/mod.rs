@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_run_stands_on_its_page() {
+    fn every_exception_is_a_command_of_its_page() {
         for (path, start, why) in ELSEWHERE {
             let commands = page::commands(&page::text(path));
             assert!(

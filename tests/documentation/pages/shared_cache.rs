@@ -14,7 +14,7 @@ fn prepare(runner: &DocRunner) {
 
 /// What the jobs of GitHub and GitLab run, with what these put in the place of their variables.
 #[test]
-fn jobs_fill_a_cache_and_take_from_it() {
+fn documented_jobs_fill_and_use_the_cache() {
     if !registry_hosts::missing().is_empty() {
         return coracle_testing::skipped("there is no docker-registry (on Debian: docker-registry openssl)");
     }

@@ -115,7 +115,7 @@ fn libraries() -> String {
 }
 
 #[test]
-fn what_the_base_has_is_left_out() {
+fn omits_files_of_the_base() {
     let project = Project::hello(&[]);
     let base = Foreign::new(&[&libraries()]);
     let below = base.write(&project.path("base"));
@@ -140,7 +140,7 @@ fn what_the_base_has_is_left_out() {
 
 /// A tar in the cache that is a sound one and another: it is on top of nothing, and made anew.
 #[test]
-fn what_is_damaged_in_the_cache_is_made_anew() {
+fn replaces_damaged_cache_entries() {
     let project = Project::hello(&[]);
     let base = Foreign::new(&["/etc/first = 1", &libraries()]);
     base.write(&project.path("base"));
@@ -163,7 +163,7 @@ fn what_is_damaged_in_the_cache_is_made_anew() {
 
 /// A base that speaks of `/app` may have something there, and is read.
 #[test]
-fn a_link_of_the_base_to_its_own_app_stays() {
+fn keeps_an_app_link_of_the_base() {
     let project = Project::hello(&["-static"]);
     let mut base = Foreign::new(&["/app -> srv/app\n/srv/app/ 755 7\n/srv/app/data = x"]);
     base.config = json!({"WorkingDir": "/app"});
@@ -178,7 +178,7 @@ fn a_link_of_the_base_to_its_own_app_stays() {
 
 /// What the base has and its user can't read is of no use.
 #[test]
-fn what_only_root_can_read_is_not_left_out() {
+fn includes_files_that_only_root_can_read() {
     let project = Project::hello(&[]);
     let mut base = Foreign::new(&[&libraries()]);
     let mut archive = tar::Archive::new(base.layers[0].as_slice());
@@ -205,7 +205,7 @@ fn what_only_root_can_read_is_not_left_out() {
 
 /// Another C library in the base, directories of its own, a second layer that removes what the first has.
 #[test]
-fn what_differs_is_replaced_and_directories_stay_as_they_are() {
+fn replaces_changed_files_and_keeps_directories() {
     let project = Project::hello(&[]);
     let second = "
         /usr/lib/x86_64-linux-gnu/.wh.libc.so.6 =
@@ -252,7 +252,7 @@ fn a_base_without_merged_directories_keeps_them() {
 }
 
 #[test]
-fn what_is_taken_over() {
+fn inherits_configuration_of_the_base() {
     let project = Project::hello(&["-static"]);
     let accounts = "/etc/passwd = web:x:33:44::/:/bin/sh\n/etc/group = web:x:55:";
     let mut base = Foreign::new(&[accounts]);
@@ -299,7 +299,7 @@ fn what_is_taken_over() {
 
 /// A script whose interpreter only the base has, found by the base's `PATH`.
 #[test]
-fn the_base_has_the_interpreter() {
+fn uses_the_interpreter_of_the_base() {
     let project = Project::new();
     project.program(
         "sh",
@@ -326,7 +326,7 @@ fn the_base_has_the_interpreter() {
 }
 
 #[test]
-fn what_no_image_can_stand_on() {
+fn rejects_invalid_base_images() {
     let project = Project::hello(&[]);
     let refused = |base: &str, code: i32, expected: &[&str]| {
         let output = project

@@ -68,7 +68,7 @@ fn fresh(project: &Project) -> String {
 }
 
 #[test]
-fn an_unchanged_build_touches_nothing() {
+fn an_unchanged_build_writes_nothing() {
     let project = project();
     let (digest, there) = build(&project, &ARGS);
     assert!(!there);
@@ -83,7 +83,7 @@ fn an_unchanged_build_touches_nothing() {
 
 /// As after a compiler, without a breath between.
 #[test]
-fn a_program_that_was_made_this_very_moment_is_known_the_next_time() {
+fn recognizes_a_program_built_a_moment_before() {
     let project = Project::new();
     for number in 0..4 {
         project.program("hello", &format!("int main(void) {{ return {number}; }}"), &[]);
@@ -95,7 +95,7 @@ fn a_program_that_was_made_this_very_moment_is_known_the_next_time() {
 }
 
 #[test]
-fn a_warning_is_told_again() {
+fn repeats_warnings_of_unchanged_builds() {
     let project = project();
     project.file("assets/.env", "A=1\n");
     std::thread::sleep(SETTLED);
@@ -116,7 +116,7 @@ fn replaced(path: &Path, from: &str, to: &str) {
 }
 
 #[test]
-fn any_change_shows() {
+fn detects_every_change() {
     type Change = fn(&Project);
     let changes: [(&str, Change); 14] = [
         ("another program", |project| {
@@ -189,7 +189,7 @@ fn any_change_shows() {
 
 /// What another build wrote to the same archive is not this one's, however soon it came.
 #[test]
-fn an_archive_is_known_by_what_is_in_it() {
+fn identifies_an_archive_by_its_content() {
     let project = project();
     let mut args = ARGS.to_vec();
     args[3] = "-o=oci-archive:hello.tar";
@@ -204,7 +204,7 @@ fn an_archive_is_known_by_what_is_in_it() {
 }
 
 #[test]
-fn whatever_is_asked_for_otherwise_is_another_build() {
+fn detects_changed_options() {
     let project = project();
     build(&project, &ARGS);
     for more in
@@ -220,7 +220,7 @@ fn whatever_is_asked_for_otherwise_is_another_build() {
 }
 
 #[test]
-fn what_is_piped_in_is_read_every_time() {
+fn reads_stdin_at_every_build() {
     let project = project();
     let mut args = ARGS.to_vec();
     args.push("--set-file=key=-");
@@ -255,7 +255,7 @@ fn a_named_pipe_is_read_once() {
 
 /// A leak is found in a layer that is in the cache already.
 #[test]
-fn the_gate_sees_what_is_not_packed_again() {
+fn scans_layers_from_the_cache() {
     let project = project();
     build(&project, &ARGS);
     fs::remove_dir_all(project.path("hello.oci")).unwrap();
@@ -275,7 +275,7 @@ fn layers(project: &Project) -> BTreeMap<PathBuf, String> {
 }
 
 #[test]
-fn a_layer_that_did_not_change_is_not_packed_again() {
+fn does_not_repack_unchanged_layers() {
     let project = project();
     build(&project, &ARGS);
     let before = layers(&project);
@@ -286,7 +286,7 @@ fn a_layer_that_did_not_change_is_not_packed_again() {
 }
 
 #[test]
-fn images_of_one_call_share_their_layers() {
+fn images_of_one_run_share_layers() {
     let project = project();
     for name in ["a", "b", "c", "d", "e"] {
         project.program(&format!("bin/{name}"), &format!("int main(void) {{ return '{name}'; }}"), &[]);
@@ -318,7 +318,7 @@ fn images_of_one_call_share_their_layers() {
 }
 
 #[test]
-fn builds_at_once_and_builds_that_are_killed() {
+fn concurrent_and_killed_builds_leave_a_valid_cache() {
     let project = project();
     project.file(
         "assets/noise",
@@ -355,7 +355,7 @@ fn builds_at_once_and_builds_that_are_killed() {
 }
 
 #[test]
-fn records_that_are_damaged_cost_time_alone() {
+fn ignores_damaged_records() {
     let project = project();
     let (digest, _) = build(&project, &ARGS);
     for name in fs::read_dir(project.path("cache/v1/builds")).unwrap() {
@@ -370,7 +370,7 @@ fn records_that_are_damaged_cost_time_alone() {
 }
 
 #[test]
-fn without_a_cache_nothing_is_kept() {
+fn keeps_nothing_without_a_cache() {
     let project = project();
     let mut command = project.coracle(["build", "--no-cache"]).command();
     command.env("HOME", project.path("home")).args(ARGS);
@@ -385,7 +385,7 @@ fn without_a_cache_nothing_is_kept() {
 }
 
 #[test]
-fn a_cache_that_can_not_be_used() {
+fn reports_an_unusable_cache() {
     let project = project();
     project.file("file", "");
     fs::create_dir(project.path("open")).unwrap();
@@ -410,7 +410,7 @@ fn a_cache_that_can_not_be_used() {
 }
 
 #[test]
-fn a_cache_that_is_full() {
+fn builds_with_a_full_cache() {
     let project = project();
     let args = [&["build", "--cache-dir=cache"], &ARGS[..]].concat();
     let Some(output) = small_disk(&project, "cache", "size=64k", &args) else { return };
@@ -422,7 +422,7 @@ fn a_cache_that_is_full() {
 }
 
 #[test]
-fn a_cache_that_is_read_only() {
+fn builds_with_a_read_only_cache() {
     let project = project();
     let args = [&["build", "--cache-dir=cache"], &ARGS[..]].concat();
     let Some(output) = small_disk(&project, "cache", "ro", &args) else { return };
@@ -432,7 +432,7 @@ fn a_cache_that_is_read_only() {
 }
 
 #[test]
-fn pruning_is_told() {
+fn reports_pruning() {
     let project = project();
     build(&project, &ARGS);
     let prune = |args: &[&str]| {

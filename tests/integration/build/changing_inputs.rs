@@ -9,7 +9,7 @@ use coracle_testing::listing;
 use crate::build::project::Project;
 
 #[test]
-fn a_file_that_grows_is_no_image() {
+fn rejects_a_file_that_grows_while_packed() {
     let project = Project::hello(&["-static"]);
     project.file("data", vec![7; 16 << 20]);
     let (done, mut file) =

@@ -20,7 +20,7 @@ fn every_codec_holds_the_same_tar() {
 }
 
 #[test]
-fn what_is_no_compression_is_told() {
+fn rejects_invalid_compressions() {
     Project::hello(&[]).coracle(["build", "hello", "--compression=zstd:99"]).ends(
         2,
         str![""],

@@ -46,7 +46,7 @@ fn label(layout: &Layout) -> Value {
 }
 
 #[test]
-fn an_image_says_what_it_expects_and_has_none_of_it() {
+fn the_label_has_the_contract_and_the_image_no_configuration() {
     let project = project();
     let layout = project.built(&[], "hello.oci");
     let mut found = label(&layout);
@@ -79,7 +79,7 @@ fn an_image_says_what_it_expects_and_has_none_of_it() {
 }
 
 #[test]
-fn the_digest_follows_what_is_expected_and_not_what_it_is() {
+fn the_digest_depends_on_the_contract_and_not_on_values() {
     let project = project();
     let before = project.built(&[], "hello.oci").digests();
     project.file("config/shop.toml.j2", "# another text\nport = {{ port }}\n");
@@ -89,7 +89,7 @@ fn the_digest_follows_what_is_expected_and_not_what_it_is() {
 }
 
 #[test]
-fn the_whole_contract_is_an_artifact_about_the_image() {
+fn the_whole_contract_is_a_referrer() {
     let project = project();
     let image = project.built(&["--tag=shop"], "shop.oci");
     let contracts = project.layout("contracts");
@@ -122,7 +122,7 @@ fn the_whole_contract_is_an_artifact_about_the_image() {
 }
 
 #[test]
-fn contracts_that_are_wrong_write_nothing() {
+fn an_invalid_contract_writes_nothing() {
     let project = project();
     project.file("config/shop.toml.j2", "port = {{ port\n");
     project.coracle(["build"]).ends(
@@ -160,7 +160,7 @@ hint: write it as `--secret /run/secrets/app=token,tls.key`
 }
 
 #[test]
-fn what_is_expected_is_told_where_the_image_is() {
+fn prints_the_contract_of_the_image() {
     let project = project();
     project.coracle(["build"]).ends(
         0,
@@ -179,7 +179,7 @@ hello  linux/amd64  3 files, [..] in 1 layer
 }
 
 #[test]
-fn what_was_published_is_found_again() {
+fn finds_a_published_contract() {
     let project = project();
     project.file("values.toml", "port = 81\n").file(
         "deploy.yaml",
@@ -242,7 +242,7 @@ Pod/shop, container `shop` fits oci:shop.oci
 }
 
 #[test]
-fn a_contract_is_published_where_there_is_one_and_without_a_tag() {
+fn publishes_a_contract_without_a_tag() {
     let project = Project::hello(&["-static"]);
     project.coracle(["build", "hello", "--publish-contract=oci:contracts"]).ends(
         2,
@@ -301,7 +301,7 @@ hint: name it, as in `--config /etc/app=config/` or with `[[config]]`, or publis
 }
 
 #[test]
-fn a_contract_that_no_label_holds_is_the_recipes_fault() {
+fn rejects_a_contract_too_large_for_a_label() {
     let project = Project::hello(&["-static"]);
     for number in 0..200 {
         project.file(&format!("config/a-file-of-the-program-{number}"), "a\n");

@@ -16,7 +16,7 @@ fn members(archive: &std::path::Path) -> Vec<String> {
 }
 
 #[test]
-fn building_again_changes_nothing() {
+fn a_second_build_changes_nothing() {
     let project = Project::hello(&["-pie"]);
     let read = |project: &Project| -> Vec<(std::path::PathBuf, Vec<u8>)> {
         let names = listing(&project.path("hello.oci")).into_keys();
@@ -33,7 +33,7 @@ fn building_again_changes_nothing() {
 }
 
 #[test]
-fn the_default_is_named_after_the_image_or_the_program() {
+fn the_default_layout_is_named_after_the_image_or_the_program() {
     let project = Project::hello(&["-static"]);
     project.built(&["./hello"], "hello.oci");
     project.built(&["hello:/usr/bin/other"], "hello.oci");
@@ -42,7 +42,7 @@ fn the_default_is_named_after_the_image_or_the_program() {
 }
 
 #[test]
-fn other_tags_stay_and_what_nobody_needs_goes() {
+fn keeps_other_tags_and_removes_unused_blobs() {
     let project = Project::hello(&["-static"]);
     project.program("other", HELLO, &["-static", "-O0"]);
     project.built(&["hello", "-t", "shop:1"], "shop.oci");
@@ -85,7 +85,7 @@ fn several_tags_and_several_destinations() {
 }
 
 #[test]
-fn what_json_says_of_an_image() {
+fn prints_the_image_as_json() {
     let project = Project::hello(&["-static"]);
     let output = project
         .coracle([
@@ -124,7 +124,7 @@ fn an_archive_replaces_an_archive() {
 }
 
 #[test]
-fn something_else_stands_there() {
+fn rejects_other_files_at_the_destination() {
     let project = Project::hello(&["-static"]);
     project
         .file("folder/precious", "")
@@ -201,7 +201,7 @@ hint: choose the path of a file
 }
 
 #[test]
-fn a_file_stands_where_a_directory_should() {
+fn rejects_a_file_at_the_path_of_a_layout() {
     let project = Project::hello(&["-static"]);
     project.file("file", "");
     project.coracle(["build", "hello", "-o", "oci:file/x"]).ends(
@@ -237,7 +237,7 @@ hint: choose the path of a file
 }
 
 #[test]
-fn words_that_are_no_destinations() {
+fn rejects_invalid_destinations() {
     let project = Project::hello(&["-static"]);
     project.coracle(["build", "hello", "-o", "x"]).ends(
         2,
@@ -278,7 +278,7 @@ hint: a tag has letters, digits, `.`, `_` and `-`; a path can't hold a colon, an
 
 /// A name at a registry is one that the image can get there.
 #[test]
-fn words_that_are_no_names_at_registries() {
+fn rejects_invalid_registry_names() {
     let project = Project::hello(&["-static"]);
     let digest = format!("sha256:{}", "ab".repeat(32));
     let one = format!("docker://x/y@{digest}");
@@ -301,7 +301,7 @@ hint: give each destination its own place
 }
 
 #[test]
-fn one_place_for_two_destinations() {
+fn rejects_equal_destinations() {
     let project = Project::hello(&["-static"]);
     project.coracle(["build", "hello", "-o", "oci:x", "-o", "oci-archive:./x"]).ends(
         2,
@@ -316,7 +316,7 @@ hint: give each destination its own place
 }
 
 #[test]
-fn a_place_that_can_not_be_written() {
+fn reports_an_unwritable_destination() {
     let project = Project::hello(&["-static"]);
     if fs::write("/proc/nothing", "").is_ok() {
         return;

@@ -29,7 +29,7 @@ pub(crate) fn small_disk(project: &Project, at: &str, options: &str, args: &[&st
 
 /// Whatever does not fit any more, the layer, a document or the index: a clear error, and nothing is left.
 #[test]
-fn a_destination_that_is_full() {
+fn reports_a_full_disk() {
     let project = Project::new();
     project.program("hello", "int main(void) { return 0; }", &["-static", "-nostdlib", "-Wl,-emain"]);
     let noise = (0..15_000_u32).flat_map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes());

@@ -6,7 +6,7 @@ use snapbox::str;
 use crate::build::project::Project;
 
 #[test]
-fn for_people() {
+fn prints_text() {
     let project = Project::hello(&["-static"]);
     project.file("assets/logo", "*").link("assets/icon", "logo");
     let before = listing(project.folder());
@@ -34,7 +34,7 @@ fn for_people() {
 }
 
 #[test]
-fn for_programs() {
+fn prints_json() {
     let project = Project::new();
     project.compile("cc", "hello", crate::build::project::HELLO, &[]);
     let before = listing(project.folder());

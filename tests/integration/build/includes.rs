@@ -8,7 +8,7 @@ use snapbox::str;
 use crate::build::project::Project;
 
 #[test]
-fn files_and_directories_go_where_they_are_sent() {
+fn includes_files_and_directories() {
     let project = Project::hello(&["-static"]);
     project.file("assets/a/one", "1").file("assets/two", "2").link("assets/up", "a/../two").file("lone", "l");
     let layout = project.built(
@@ -35,7 +35,7 @@ fn files_and_directories_go_where_they_are_sent() {
 }
 
 #[test]
-fn names_of_one_file_are_hard_links() {
+fn hard_links_stay_hard_links() {
     let project = Project::hello(&["-static"]);
     project.file("assets/first", "the same");
     std::fs::hard_link(project.path("assets/first"), project.path("assets/second")).unwrap();
@@ -44,7 +44,7 @@ fn names_of_one_file_are_hard_links() {
 }
 
 #[test]
-fn everything_that_can_not_be_included_is_in_one_report() {
+fn reports_all_failed_includes_together() {
     let project = Project::hello(&["-static"]);
     project
         .file("assets/fine", "")
@@ -83,7 +83,7 @@ hint: check the spelling: paths in flags start at the working directory, those o
 }
 
 #[test]
-fn an_include_without_a_place() {
+fn rejects_an_include_without_a_target() {
     let project = Project::hello(&["-static"]);
     project.file("lone", "");
     project.coracle(["build", "hello", "--include", "lone", "--include", "lone:srv"]).ends(
@@ -111,7 +111,7 @@ error: 2 problems on the command line
 }
 
 #[test]
-fn two_sources_for_one_path() {
+fn rejects_two_sources_for_one_path() {
     let project = Project::hello(&["-static"]);
     project.file("one", "").file("two", "").file("assets/x", "");
     let run = ["build", "hello", "--include=one:/srv/x", "--include=two:/srv/x", "--include=assets:/srv"];
@@ -142,7 +142,7 @@ hint: send one of them elsewhere with `FROM:TO`, or leave it out
 }
 
 #[test]
-fn two_programs_of_one_name() {
+fn rejects_two_programs_with_the_same_name() {
     let project = Project::hello(&["-static"]);
     project.program("other/hello", crate::build::project::HELLO, &["-static", "-O0"]);
     project.coracle(["build", "hello", "other/hello"]).ends(
@@ -161,7 +161,7 @@ hint: send one of them elsewhere with `FROM:TO`, or leave it out
 }
 
 #[test]
-fn an_image_is_not_packed_into_itself() {
+fn does_not_include_the_image_itself() {
     let project = Project::hello(&["-static"]);
     project.coracle(["build", "hello", "--include", ".:/srv"]).ends(
         1,

@@ -8,7 +8,7 @@ use snapbox::str;
 use crate::build::project::{HELLO, Project};
 
 #[test]
-fn nothing_there() {
+fn reports_a_missing_program() {
     let project = Project::new();
     project.link("dangling", "gone").file("file", "");
     project.coracle(["build", "./no-such-program"]).ends(
@@ -54,7 +54,7 @@ hint: name the file of a program, and build it first
 }
 
 #[test]
-fn a_place_that_is_no_path() {
+fn rejects_an_invalid_image_path() {
     let project = Project::hello(&["-static"]);
     project.coracle(["build", "hello:usr/bin/hello"]).ends(
         2,
@@ -77,7 +77,7 @@ error: `PROGRAM`: `/usr/../hello` is not a path inside an image: it holds `.` or
 }
 
 #[test]
-fn things_that_are_no_files() {
+fn rejects_special_files() {
     let project = Project::new();
     project.link("ring", "ring");
     assert!(Command::new("mkfifo").arg(project.path("pipe")).status().unwrap().success());
@@ -124,7 +124,7 @@ hint: name the file of a program, and build it first
 }
 
 #[test]
-fn files_that_are_no_programs() {
+fn rejects_files_that_are_not_programs() {
     let project = Project::new();
     project.file("text", "echo hi\n").file("empty", "").compile("cc", "object.o", HELLO, &["-c"]);
     project.library("library.so", "answer", "1", &[]);
@@ -163,7 +163,7 @@ hint: name the program that was linked, not what it was linked from
 }
 
 #[test]
-fn a_program_that_is_cut_short() {
+fn rejects_a_truncated_program() {
     let project = Project::hello(&["-static"]);
     let whole = std::fs::read(project.path("hello")).unwrap();
     project.file("header", &whole[..40]).file("table", &whole[..100]).file("half", &whole[..whole.len() / 2]);
@@ -188,7 +188,7 @@ hint: build or copy the program again
 }
 
 #[test]
-fn an_interpreter_that_is_missing() {
+fn reports_a_missing_interpreter() {
     let project = Project::hello(&["-Wl,--dynamic-linker=/nowhere/ld.so"]);
     if !cfg!(target_arch = "x86_64") {
         return skipped("the messages are those of x86-64");
@@ -239,7 +239,7 @@ hint: the platform is read from the program; leave `--platform` out, or name the
 }
 
 #[test]
-fn scripts_that_can_not_be_started() {
+fn rejects_invalid_scripts() {
     let project = Project::new();
     project
         .script("missing", "#!/nowhere/perl\n")
@@ -317,7 +317,7 @@ hint: name a program as the interpreter
 }
 
 #[test]
-fn recipes_that_are_wrong() {
+fn reports_invalid_recipes() {
     let project = Project::hello(&["-static"]);
     let recipe = |text: &str| {
         project.file("coracle.toml", format!("[image]\nprograms = [\"hello\"]\n{text}")).coracle(["build"])
@@ -358,7 +358,7 @@ hint: check the spelling: paths in flags start at the working directory, those o
 }
 
 #[test]
-fn a_newcomer_in_an_empty_folder() {
+fn helps_in_an_empty_folder() {
     Project::new().coracle(["build"]).ends(
         2,
         str![],

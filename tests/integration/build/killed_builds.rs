@@ -62,7 +62,7 @@ fn kill_at_many_moments(kill: impl Fn(&mut Child)) {
 }
 
 #[test]
-fn killed_at_any_moment() {
+fn a_killed_build_leaves_the_old_image() {
     kill_at_many_moments(|build| {
         build.kill().unwrap();
         build.wait().unwrap();
@@ -70,7 +70,7 @@ fn killed_at_any_moment() {
 }
 
 #[test]
-fn killed_before_there_is_anything() {
+fn a_killed_first_build_leaves_no_image() {
     let project = big();
     for moment in 0..6 {
         let mut build = start(&project, &NEW);
@@ -85,7 +85,7 @@ fn killed_before_there_is_anything() {
 }
 
 #[test]
-fn builds_that_meet_in_one_layout() {
+fn concurrent_builds_replace_a_layout_atomically() {
     let project = big();
     project.program("other", "int main(void) { return 1; }", &["-static", "-nostdlib", "-Wl,-emain"]);
     let mut builds: Vec<Child> = (0..6)
@@ -108,7 +108,7 @@ fn builds_that_meet_in_one_layout() {
 }
 
 #[test]
-fn builds_that_make_one_layout_together() {
+fn concurrent_builds_create_one_layout() {
     // Small enough that all of them want to make the layout at once.
     let project = tiny();
     for round in 0..8 {
@@ -125,7 +125,7 @@ fn builds_that_make_one_layout_together() {
 }
 
 #[test]
-fn builds_that_meet_in_one_archive() {
+fn concurrent_builds_replace_an_archive_atomically() {
     let project = tiny();
     let run = ["hello", "-t=shop", "-o=oci-archive:shop.tar"];
     let builds: Vec<Child> = (0..6).map(|_| start(&project, &run)).collect();

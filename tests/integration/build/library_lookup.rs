@@ -28,7 +28,7 @@ fn asks(runpath: &str) -> Project {
 }
 
 #[test]
-fn every_missing_library_is_in_one_report() {
+fn reports_all_missing_libraries_together() {
     asks("$ORIGIN/lib:/opt/nothing").coracle(["build", "asks"]).ends(
         1,
         str![],
@@ -56,7 +56,7 @@ hint: install the package that has the library, give the program a RUNPATH that 
 }
 
 #[test]
-fn a_library_of_a_library_names_both() {
+fn reports_the_dependent_of_a_missing_library() {
     let project = asks("$ORIGIN/build");
     std::fs::remove_file(project.path("build/libdeep.so")).unwrap();
     project.coracle(["build", "asks"]).ends(
@@ -75,7 +75,7 @@ hint: install the package that has the library, give the program a RUNPATH that 
 }
 
 #[test]
-fn what_was_refused_is_named_with_the_reason() {
+fn reports_rejected_libraries_with_the_reason() {
     let project = asks("$ORIGIN/lib");
     let mut foreign = std::fs::read(project.path("build/libanswer.so")).unwrap();
     foreign[18..20].copy_from_slice(&183_u16.to_le_bytes());
@@ -111,7 +111,7 @@ hint: put a shared library in the place of what is refused: the loader would sto
 }
 
 #[test]
-fn a_library_that_is_cut_short_ends_the_search() {
+fn a_truncated_library_ends_the_search() {
     let project = asks("$ORIGIN/build");
     let whole = std::fs::read(project.path("build/libmore.so")).unwrap();
     project.file("build/libmore.so", &whole[..600]);
@@ -140,7 +140,7 @@ hint: put a shared library in the place of what is refused: the loader would sto
 }
 
 #[test]
-fn a_directory_of_this_machine_is_refused_unless_it_is_allowed() {
+fn rejects_host_directories_unless_allowed() {
     let project = asks("PLACE/build");
     let place = project.folder().display().to_string();
     project.program(
@@ -178,7 +178,7 @@ hint: to accept it on purpose, write `"/the/directory" = "the reason"` below `[a
 }
 
 #[test]
-fn paths_that_start_at_the_working_directory_are_warned_of() {
+fn warns_of_search_paths_relative_to_the_working_directory() {
     let project = Project::hello(&["-Wl,-rpath,$ORIGIN/build:lib:/opt/$PLATFORM"]);
     project.coracle(["build", "hello", "--quiet"]).ends(
         0,
@@ -195,7 +195,7 @@ warning: RUNPATH of `[FOLDER]/hello` has an element that starts at the working d
 }
 
 #[test]
-fn what_is_allowed_is_a_path() {
+fn allowed_host_paths_must_be_paths() {
     let project = Project::hello(&["-static"]);
     project.file("coracle.toml", "[image]\nprograms = [\"hello\"]\n[allow]\nlib = \"a test\"\n");
     project.coracle(["build"]).ends(
@@ -230,7 +230,7 @@ fn with_variant() -> Project {
 
 #[test]
 #[cfg(target_arch = "x86_64")]
-fn an_image_holds_a_library_for_every_cpu() {
+fn includes_hwcaps_variants_for_every_cpu() {
     let project = with_variant();
     let layout = project.built(&["asks"], "asks.oci");
     let libraries = layout.below(&["/app/lib"]);
@@ -241,7 +241,7 @@ fn an_image_holds_a_library_for_every_cpu() {
 
 #[test]
 #[cfg(target_arch = "x86_64")]
-fn a_library_for_newer_cpus_alone_is_warned_of_once() {
+fn warns_once_of_a_library_for_newer_cpus() {
     let project = with_variant();
     std::fs::remove_file(project.path("lib/libanswer.so")).unwrap();
     project.coracle(["build", "asks", "--quiet"]).ends(

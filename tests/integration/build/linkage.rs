@@ -30,7 +30,7 @@ fn add_rust(project: &Project, name: &str, source: &str, flags: &[&str]) {
 }
 
 #[test]
-fn a_rust_program_that_needs_the_c_library_alone_is_better_off_without() {
+fn advises_static_linking_of_rust_programs() {
     rust(&[]).coracle(["build", "hello"]).ends(
         0,
         str!["sha256:[..]\n"],
@@ -42,7 +42,7 @@ hint: `hello` needs nothing but the C library, [..] % of the image; rustc's `--t
 }
 
 #[test]
-fn a_linkage_that_was_asked_for_ends_the_advice() {
+fn gives_no_advice_if_linkage_is_set() {
     let project = rust(&[]);
     project.file("coracle.toml", "[image]\nprograms = [\"hello\"]\nlinkage = \"dynamic\"\n");
     project.coracle(["build", "--quiet"]).ends(0, str!["sha256:[..]\n"], str![""]);
@@ -59,7 +59,7 @@ hint: rustc's `--target x86_64-unknown-linux-musl` links it statically; `--linka
 }
 
 #[test]
-fn a_static_program_is_refused_where_a_dynamic_one_was_asked_for() {
+fn rejects_a_static_program_if_dynamic_is_required() {
     let project = rust(&["-Ctarget-feature=+crt-static"]);
     project.coracle(["build", "hello", "--linkage", "static", "--quiet"]).ends(
         0,
@@ -101,7 +101,7 @@ hint: `static` and `dynamic` refuse programs that are linked otherwise, `auto` t
 
 /// The C library is there for the one, so the other may use it.
 #[test]
-fn a_static_program_beside_a_dynamic_one_is_told_of_it() {
+fn notes_a_static_program_next_to_a_dynamic_one() {
     let project = rust(&["-Ctarget-feature=+crt-static"]);
     project.program("c", "int main(void) { return 0; }", &[]);
     project.coracle(["build", "c", "hello"]).ends(0, str!["sha256:[..]\n"], str![[r#"
@@ -112,7 +112,7 @@ hint: `hello` has a C library inside, and the image has one for `c`; rustc's `--
 
 /// Programs that could not be static, and those whose compiler is not known.
 #[test]
-fn where_static_is_no_choice_nothing_is_said() {
+fn gives_no_advice_if_static_linking_is_impossible() {
     let project = Project::hello(&[]);
     project.library("libx.so", "answer", "42", &["-Wl,-soname,libx.so"]);
     add_rust(&project, "linked", HELLO, &["-Clink-arg=-Wl,--no-as-needed,-rpath,$ORIGIN,libx.so"]);
@@ -126,7 +126,7 @@ fn where_static_is_no_choice_nothing_is_said() {
 }
 
 #[test]
-fn go_is_told_without_cgo() {
+fn advises_go_programs_to_disable_cgo() {
     if Command::new("go").arg("version").output().is_err() {
         return skipped("go is not there: `apt install golang-go`");
     }

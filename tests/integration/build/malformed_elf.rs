@@ -53,7 +53,7 @@ fn dynamic() -> Vec<u8> {
 }
 
 #[test]
-fn cut_at_many_places() {
+fn handles_truncated_files() {
     let whole = dynamic();
     let headers = (0..HEADER + 13 * SEGMENT).step_by(23);
     let cut = headers
@@ -63,7 +63,7 @@ fn cut_at_many_places() {
 }
 
 #[test]
-fn other_bytes_in_the_headers() {
+fn handles_corrupt_headers() {
     let whole = dynamic();
     let segments = usize::from(u16::from_le_bytes([whole[56], whole[57]]));
     let flipped = (0..HEADER + segments * SEGMENT).filter(|at| at % 2 == 0 || *at < HEADER).map(|at| {
@@ -76,7 +76,7 @@ fn other_bytes_in_the_headers() {
 }
 
 #[test]
-fn other_bytes_in_the_dynamic_section() {
+fn handles_corrupt_dynamic_sections() {
     let whole = dynamic();
     let segments = whole[HEADER..].chunks(SEGMENT);
     let segment = segments.into_iter().find(|segment| segment[..4] == 2_u32.to_le_bytes()).unwrap();
@@ -92,7 +92,7 @@ fn other_bytes_in_the_dynamic_section() {
 }
 
 #[test]
-fn a_loader_that_lies() {
+fn handles_a_truncated_interpreter() {
     let project = Project::hello(&["-Wl,--dynamic-linker=./loader"]);
     let loader = std::fs::read(Path::new("/lib64/ld-linux-x86-64.so.2"));
     let Ok(loader) = loader else { return coracle_testing::skipped("this system has no x86-64 loader") };
@@ -109,7 +109,7 @@ fn a_loader_that_lies() {
 }
 
 #[test]
-fn huge_numbers_cost_nothing() {
+fn huge_sizes_take_no_memory() {
     let mut bytes = dynamic();
     // Every program header is as large as can be said.
     bytes[56..58].copy_from_slice(&u16::MAX.to_le_bytes());
@@ -120,7 +120,7 @@ fn huge_numbers_cost_nothing() {
 }
 
 #[test]
-fn names_that_are_no_text() {
+fn handles_names_that_are_not_utf8() {
     use std::os::unix::ffi::OsStrExt;
     let project = Project::hello(&["-static"]);
     let name = std::ffi::OsStr::from_bytes(b"\xff\x1b[2J");

@@ -38,7 +38,7 @@ fn moves_to(project: &Project, program: &str, layout: &str, expected: &[&str]) {
 }
 
 #[test]
-fn libraries_beside_the_program_move_along_with_every_link() {
+fn libraries_of_the_project_move_with_their_links() {
     moves_to(
         &asks("$ORIGIN/../lib"),
         "bin/asks",
@@ -58,7 +58,7 @@ fn libraries_beside_the_program_move_along_with_every_link() {
 }
 
 #[test]
-fn directories_that_are_only_walked_through_exist() {
+fn creates_directories_of_paths_with_dot_dot() {
     let project = asks("$ORIGIN/../share/plugins/../../lib");
     project.file("share/plugins/unused", "");
     let layout = project.built(&["bin/asks"], "asks.oci");
@@ -67,7 +67,7 @@ fn directories_that_are_only_walked_through_exist() {
 }
 
 #[test]
-fn a_program_that_is_sent_elsewhere_takes_its_libraries() {
+fn a_program_with_another_path_keeps_its_libraries() {
     moves_to(
         &asks("$ORIGIN/../lib"),
         "bin/asks:/opt/tools/asks",
@@ -87,14 +87,14 @@ fn a_program_that_is_sent_elsewhere_takes_its_libraries() {
 }
 
 #[test]
-fn a_slash_at_the_end_means_into_that_directory() {
+fn a_trailing_slash_means_a_directory() {
     let project = Project::hello(&["-static"]);
     let layout = project.built(&["hello:/opt/tools/"], "hello.oci");
     assert_eq!(layout.config()["config"]["Entrypoint"][0], "/opt/tools/hello");
 }
 
 #[test]
-fn a_link_that_leads_elsewhere_in_the_project_still_leads_there() {
+fn keeps_relative_links_of_the_project() {
     let project = asks("$ORIGIN/../lib");
     std::fs::create_dir(project.path("store")).unwrap();
     std::fs::rename(project.path("lib/libanswer.so.1.2.3"), project.path("store/answer")).unwrap();
@@ -109,7 +109,7 @@ fn a_link_that_leads_elsewhere_in_the_project_still_leads_there() {
 }
 
 #[test]
-fn an_absolute_link_into_the_project_leads_to_the_same_place_in_the_image() {
+fn rewrites_absolute_links_into_the_project() {
     let project = asks("$ORIGIN/../lib");
     std::fs::create_dir_all(project.path("store/deep")).unwrap();
     std::fs::rename(project.path("lib/libanswer.so.1.2.3"), project.path("store/deep/answer")).unwrap();
@@ -151,7 +151,7 @@ fn a_program_of_the_system_keeps_every_link_on_the_way() {
 }
 
 #[test]
-fn a_library_that_only_the_cache_finds_brings_a_cache() {
+fn adds_a_loader_cache_if_a_library_needs_it() {
     let project = Project::hello(&["-pie"]);
     // Whatever this system has in its cache, a program that needs none of it gets no cache.
     let layout = project.built(&["hello"], "hello.oci");

@@ -24,13 +24,13 @@ fn static_programs_have_one_layer() {
 }
 
 #[test]
-fn dynamic_programs_bring_their_libraries() {
+fn dynamic_programs_get_their_libraries() {
     prints_what_the_host_prints(&["-pie"], 2);
     prints_what_the_host_prints(&["-no-pie"], 2);
 }
 
 #[test]
-fn what_is_said_about_an_image() {
+fn prints_a_summary_of_the_image() {
     let project = Project::hello(&["-static"]);
     project.coracle(["build", "hello"]).ends(
         0,
@@ -68,7 +68,7 @@ fn a_static_image_holds_the_program_and_its_accounts() {
 }
 
 #[test]
-fn scripts_bring_their_interpreter() {
+fn scripts_get_their_interpreter() {
     let project = Project::new();
     project.script("hi", "#!/bin/sh -e\necho hi from sh\n");
     let layout = project.built(&["hi"], "hi.oci");
@@ -78,7 +78,7 @@ fn scripts_bring_their_interpreter() {
 }
 
 #[test]
-fn scripts_that_ask_env_get_a_path() {
+fn scripts_with_env_get_a_path_variable() {
     for first_line in ["#!/usr/bin/env sh", "#! /usr/bin/env -S sh -e"] {
         let project = Project::new();
         project.script("hi", &format!("{first_line}\necho $0\n"));
@@ -91,7 +91,7 @@ fn scripts_that_ask_env_get_a_path() {
 }
 
 #[test]
-fn the_path_of_the_image_is_where_env_looks() {
+fn env_searches_the_path_of_the_image() {
     let project = Project::new();
     project.script("hi", "#!/usr/bin/env sh\n");
     let layout = project.built(&["hi", "--env", "PATH=/bin:/usr/bin"], "hi.oci");
@@ -124,7 +124,7 @@ fn a_program_of_the_system_keeps_its_path_and_links() {
 }
 
 #[test]
-fn stripped_on_a_copy() {
+fn strips_a_copy() {
     let project = Project::new();
     project.compile("cc", "hello", HELLO, &["-g"]);
     let before = std::fs::read(project.path("hello")).unwrap();
@@ -151,7 +151,7 @@ hello  linux/amd64  [..] files, [..] → [..] in 2 layers
 }
 
 #[test]
-fn the_platform_is_the_programs_own() {
+fn the_platform_is_that_of_the_program() {
     let project = Project::new();
     if std::process::Command::new("aarch64-linux-gnu-gcc").arg("--version").output().is_err() {
         return skipped("aarch64-linux-gnu-gcc is not installed");

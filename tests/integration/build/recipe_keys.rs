@@ -79,7 +79,7 @@ fn shop() -> Project {
 }
 
 #[test]
-fn flags_and_keys_say_the_same() {
+fn flags_and_recipe_keys_are_equivalent() {
     let project = shop();
     let by_flags = project.built(&FLAGS, "shop.oci");
     let config = by_flags.config();
@@ -98,7 +98,7 @@ fn flags_and_keys_say_the_same() {
 }
 
 #[test]
-fn paths_of_a_recipe_start_at_the_recipe() {
+fn recipe_paths_are_relative_to_the_recipe() {
     let project = shop();
     project.file("coracle.toml", RECIPE);
     let digests = project.built(&[], "shop.oci").digests();
@@ -109,7 +109,7 @@ fn paths_of_a_recipe_start_at_the_recipe() {
 }
 
 #[test]
-fn flags_go_on_top_of_the_recipe() {
+fn flags_override_the_recipe() {
     let project = shop();
     project.file("coracle.toml", RECIPE).file("other", "");
     let layout = project.built(
@@ -145,7 +145,7 @@ fn several_recipes_are_several_images() {
 }
 
 #[test]
-fn nothing_said_is_nothing_set() {
+fn sets_nothing_by_default() {
     let project = Project::hello(&["-static"]);
     let layout = project.built(&["hello"], "hello.oci");
     let expected = json!({"Entrypoint": ["/app/hello"], "User": "65532:65532", "WorkingDir": "/"});
@@ -154,7 +154,7 @@ fn nothing_said_is_nothing_set() {
 }
 
 #[test]
-fn the_epoch_reaches_the_config_alone() {
+fn source_date_epoch_affects_only_the_config() {
     let project = Project::hello(&["-static"]);
     let layers = project.built(&["hello"], "hello.oci").manifest()["layers"].clone();
     let layout = project.built(&["hello", "--epoch", "1700000000"], "hello.oci");
@@ -163,7 +163,7 @@ fn the_epoch_reaches_the_config_alone() {
 }
 
 #[test]
-fn a_wrong_platform_is_shown_with_its_place() {
+fn reports_an_invalid_platform_with_its_position() {
     let project = Project::new();
     project.file(
         "coracle.toml",

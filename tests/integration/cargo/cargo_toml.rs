@@ -5,7 +5,7 @@ use snapbox::str;
 use crate::cargo::project::Project;
 
 #[test]
-fn a_workspace_says_what_holds_for_all_its_packages() {
+fn workspace_settings_apply_to_all_packages() {
     let project = Project::empty();
     let workspace = r#"
 [workspace]
@@ -67,7 +67,7 @@ to = "/srv/own.txt"
 }
 
 #[test]
-fn programs_that_are_named_are_one_image() {
+fn named_programs_share_one_image() {
     let project = Project::app(
         "[package.metadata.coracle.image]\nprograms = [\"target/debug/app\", \"target/debug/tool\"]\n",
     );
@@ -84,7 +84,7 @@ app:latest@sha256:[..]
 }
 
 #[test]
-fn an_image_of_several_programs_is_called_as_its_entrypoint() {
+fn an_image_of_several_programs_has_the_entrypoints_name() {
     let project = Project::app(
         "[package.metadata.coracle.image]\nprograms = [\"target/debug/tool\", \"target/debug/app\"]\n",
     );
@@ -101,7 +101,7 @@ tool:latest@sha256:[..]
 }
 
 #[test]
-fn programs_of_an_earlier_build_are_in_no_image() {
+fn ignores_programs_of_an_earlier_build() {
     let project = Project::app(
         "[package.metadata.coracle.image]\nprograms = [\"target/release/app\", \"target/release/tool\"]\n",
     );
@@ -135,7 +135,7 @@ fn programs_of_an_earlier_build_are_in_no_image() {
 }
 
 #[test]
-fn flags_go_on_top() {
+fn flags_override_settings() {
     let project = Project::app("[package.metadata.coracle.image]\nname = \"shop:1\"\nexpose = [80]\n");
     project.built(&["--debug", "-t", "shop:2", "-o", "oci:out", "--expose", "8080"]);
     let layout = crate::build::layout::Layout::open(project.path("out"));
@@ -144,7 +144,7 @@ fn flags_go_on_top() {
 }
 
 #[test]
-fn what_is_wrong_has_its_place_in_cargo_toml() {
+fn errors_have_their_position_in_cargo_toml() {
     let project = Project::empty();
     project.file(
         "Cargo.toml",
@@ -183,7 +183,7 @@ hint: write it by number as `UID[:GID]`, such as `65532`: Kubernetes can't tell 
 }
 
 #[test]
-fn a_name_for_several_images_is_none() {
+fn rejects_one_name_for_several_images() {
     let project = Project::app("[package.metadata.coracle.image]\nname = \"shop\"\n");
     project.file("src/bin/tool.rs", crate::cargo::project::MAIN);
     project.cargo(["build", "-q", "--debug"]).ends(2, str![], str![[r#"

@@ -42,7 +42,7 @@ fn holds_what_is_there(project: &Project) {
 }
 
 #[test]
-fn a_program_that_is_replaced_or_rewritten_goes_in_as_it_is_in_the_end() {
+fn packs_the_final_version_of_a_program() {
     for then in [
         REWRITE,
         "rm target/release/app\ncp target/new target/release/app",
@@ -55,7 +55,7 @@ fn a_program_that_is_replaced_or_rewritten_goes_in_as_it_is_in_the_end() {
 }
 
 #[test]
-fn a_program_that_is_gone_in_the_end_makes_no_image() {
+fn fails_if_a_program_is_removed_before_cargo_ends() {
     let project = app_that_then(&format!("{PACKED}\nrm target/release/app"));
     run(&project, ["build", "-q"]).ends(
         1,
@@ -71,7 +71,7 @@ hint: name the file of a program, and build it first
 }
 
 #[test]
-fn a_program_that_is_not_finished_when_it_is_reported_is_no_error() {
+fn a_program_may_be_incomplete_when_reported() {
     let project = app_that_then(&format!("sleep 0.5\n{REWRITE}"));
     project.file("target/release/app", "");
     run(&project, ["build", "-q"]).ends(0, str!["app:latest@sha256:[..]\n"], str![]);
@@ -79,7 +79,7 @@ fn a_program_that_is_not_finished_when_it_is_reported_is_no_error() {
 }
 
 #[test]
-fn an_image_that_was_unchanged_for_a_moment_is_built_again() {
+fn rebuilds_an_image_whose_program_changes_after_the_check() {
     let project = app_that_then("");
     run(&project, ["build", "-q"]).ends(0, str!["app:latest@sha256:[..]\n"], str![]);
     fake_cargo::cargo(&project, &format!("cat target/app\nsleep 0.5\n{REWRITE}"));
@@ -88,7 +88,7 @@ fn an_image_that_was_unchanged_for_a_moment_is_built_again() {
 }
 
 #[test]
-fn a_template_and_a_library_are_those_of_the_end() {
+fn uses_the_final_version_of_templates_and_libraries() {
     let project = app_that_then("");
     library(&project, "target/release/libplug.so", "1");
     compiled(

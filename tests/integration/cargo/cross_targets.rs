@@ -47,7 +47,7 @@ app:latest  linux/amd64, linux/arm64  [..]
 
 /// What could be static says so by the name that rustc has for it, which is not always the machine's.
 #[test]
-fn a_target_that_helps_is_one_that_rustc_has() {
+fn suggests_only_targets_of_rustc() {
     for (compiler, target, expected) in [
         (
             "riscv64-linux-gnu-gcc",
@@ -74,7 +74,7 @@ fn a_target_that_helps_is_one_that_rustc_has() {
 }
 
 #[test]
-fn a_sysroot_stands_in_the_settings() {
+fn reads_the_sysroot_from_settings() {
     let file = format!("target/{ARM}/release/app");
     let project = crate_with(&[&file], 0);
     let Some(()) = compiled(&project, "aarch64-linux-gnu-gcc", &[], &file) else { return };
@@ -149,7 +149,7 @@ hint: build for a target of Linux, as with `--target x86_64-unknown-linux-musl`;
 }
 
 #[test]
-fn a_target_that_is_not_installed() {
+fn reports_a_target_that_is_not_installed() {
     let project = Project::app("");
     project.cargo(["build", "-q", "--target", "loongarch64-unknown-linux-musl"]).ends(
         1,
@@ -165,7 +165,7 @@ hint: `rustup target add loongarch64-unknown-linux-musl` installs it
 }
 
 #[test]
-fn a_target_of_the_environment_is_as_one_of_a_flag() {
+fn cargo_build_target_works_like_the_flag() {
     let project = Project::app("");
     project.cargo(["build", "-q"]).env("CARGO_BUILD_TARGET", "loongarch64-unknown-linux-musl").ends(
         1,
@@ -195,7 +195,7 @@ hint: or pass `--zigbuild`, which links with Zig for any target
 }
 
 #[test]
-fn a_target_that_is_not_installed_is_not_what_else_is_wrong() {
+fn other_errors_do_not_hint_at_the_target() {
     const TARGET: &str = "loongarch64-unknown-linux-musl";
     let project = Project::app("");
     project.cargo(["build", "--bin", "nope", "--target", TARGET]).ends(
@@ -222,7 +222,7 @@ error: cargo could not build the programs, so there is no image
 }
 
 #[test]
-fn a_cargo_that_is_killed() {
+fn reports_a_killed_cargo() {
     let project = crate_with(&[], 0);
     fake_cargo::cargo(&project, "kill -9 $$");
     run(&project, ["build"]).ends(
@@ -245,7 +245,7 @@ fn crate_where_rustc_says(message: &str, notes: &str) -> Project {
 }
 
 #[test]
-fn a_linker_that_is_not_there() {
+fn reports_a_missing_linker() {
     let notes = "No such file or directory (os error 2)";
     let project = crate_where_rustc_says("linker `aarch64-linux-gnu-gcc` not found", notes);
     run(&project, ["build", "--target", ARM]).ends(
@@ -279,7 +279,7 @@ hint: or pass `--zigbuild`, which links with Zig for any target
 }
 
 #[test]
-fn the_linker_of_another_machine() {
+fn reports_a_linker_for_another_machine() {
     let notes = "/usr/bin/ld: app.o: error adding symbols: file in wrong format";
     let project = crate_where_rustc_says("linking with `cc` failed: exit status: 1", notes);
     run(&project, ["build", "-q", "--target", X86, "--target", ARM]).ends(
@@ -329,7 +329,7 @@ hint: pass `--zigbuild`, which links against that version, or name `aarch64-unkn
 }
 
 #[test]
-fn zig_that_is_not_there() {
+fn reports_a_missing_zig() {
     let project = Project::app("");
     // What is asked after the build has failed: whether there is a cargo-zigbuild.
     fake_cargo::cargo(&project, "exit 101");

@@ -75,7 +75,7 @@ zeta:latest@sha256:[..]
 }
 
 #[test]
-fn cargo_that_fails_late_leaves_no_image() {
+fn leaves_no_image_if_cargo_fails_late() {
     let project = crate_that_then(&["one", "two"], "exit 101");
     run(&project, ["build"]).ends(
         1,
@@ -89,7 +89,7 @@ error: cargo could not build the programs, so there is no image
 }
 
 #[test]
-fn images_that_turn_out_not_to_fit_each_other_are_none() {
+fn writes_no_image_if_image_names_conflict() {
     let project = crate_that_then(&["one", "two", "One"], "cat target/last");
     run(&project, ["build"]).ends(2, str![], str![[r#"
 error: two images are called `one:latest`
@@ -109,7 +109,7 @@ hint: choose one with `--bin NAME` or `-p PACKAGE`, or write each image's name i
 }
 
 #[test]
-fn who_interrupts_while_images_wait_gets_none() {
+fn an_interrupt_leaves_no_waiting_image() {
     let project = crate_that_then(&["one", "two"], "kill -INT $PPID\nsleep 0.2\ncat target/last");
     run(&project, ["build"]).ends(
         130,
@@ -134,7 +134,7 @@ error: interrupted; no image was written
 
 /// As CI ends a job: cargo is told, and does not go on alone.
 #[test]
-fn who_ends_coracle_alone_ends_cargo() {
+fn ending_coracle_ends_cargo() {
     let project = crate_that_then(&["one", "two"], "kill -TERM $PPID\nexec sleep 30");
     let clock = std::time::Instant::now();
     run(&project, ["build"]).ends(
@@ -151,7 +151,7 @@ error: interrupted; no image was written
 
 /// Something that cargo has started may hold its output for longer than it lives itself.
 #[test]
-fn who_outlives_cargo_is_not_waited_for() {
+fn does_not_wait_for_children_of_cargo() {
     let finished = r#"echo '{"reason":"build-finished","success":true}'"#;
     let project =
         crate_that_then(&["one", "two"], &format!("cat target/last\nsleep 30 2>/dev/null &\n{finished}"));
@@ -188,7 +188,7 @@ app:latest@sha256:[..]
 }
 
 #[test]
-fn what_cargo_makes_last_goes_in_as_well() {
+fn packs_files_that_cargo_makes_last() {
     let project = Project::app(
         "[[package.metadata.coracle.include]]\nfrom = \"target/release/plugin\"\nto = \"/app/plugin\"\n",
     );

@@ -5,7 +5,7 @@ use snapbox::str;
 use crate::cargo::project::Project;
 
 #[test]
-fn without_a_manifest() {
+fn fails_without_a_cargo_toml() {
     let project = Project::empty();
     project.cargo(["build"]).ends(2, str![], str![[r#"
 error: there is no Cargo.toml in `[FOLDER]` or above
@@ -22,7 +22,7 @@ hint: name one with `--manifest-path`, begin with `cargo new app`, or build an i
 }
 
 #[test]
-fn without_a_program() {
+fn fails_without_a_program() {
     let project = Project::empty();
     project.file("Cargo.toml", "[package]\nname = \"lib\"\nedition = \"2024\"\n").file("src/lib.rs", "");
     project.cargo(["build", "--debug"]).ends(2, str![], str![[r#"
@@ -36,7 +36,7 @@ hint: a package has a program when it has src/main.rs or `[[bin]]`; `--example N
 }
 
 #[test]
-fn without_cargo() {
+fn fails_without_cargo() {
     let project = Project::app("");
     project.cargo(["build"]).env("CARGO", "/nowhere/cargo").ends(
         1,
@@ -51,7 +51,7 @@ hint: install Rust as https://rustup.rs says, or name cargo in the variable CARG
 }
 
 #[test]
-fn what_cargo_can_not_build() {
+fn reports_errors_of_cargo() {
     let project = Project::app("");
     project.file("src/main.rs", "fn main() { nothing }\n");
     project.cargo(["build", "--debug"]).ends(
@@ -82,7 +82,7 @@ error: cargo could not build the programs, so there is no image
 }
 
 #[test]
-fn what_cargo_says_already() {
+fn does_not_repeat_messages_of_cargo() {
     let project = Project::app("");
     project.cargo(["build", "target/release/app"]).ends(2, str![], str![[r#"
 error: `target/release/app`: under cargo, the programs are those that cargo builds
@@ -125,7 +125,7 @@ hint: `--help` shows every flag, with examples
 }
 
 #[test]
-fn names_that_are_none() {
+fn rejects_invalid_image_names() {
     let project = Project::app("[[bin]]\nname = \"App_\"\npath = \"src/main.rs\"\n");
     project.cargo(["build", "--quiet", "--debug"]).ends(2, str![], str![[r#"
 error: `App_` is not a legal name of an image
@@ -138,7 +138,7 @@ hint: name the image with `--tag NAME`, or in Cargo.toml: `name = "NAME"` below 
 }
 
 #[test]
-fn two_programs_of_one_name() {
+fn rejects_two_programs_with_the_same_name() {
     let project = Project::app("[[bin]]\nname = \"one\"\npath = \"src/main.rs\"\n");
     project.file("src/bin/One.rs", crate::cargo::project::MAIN);
     project.cargo(["build", "--quiet", "--debug"]).ends(2, str![], str![[r#"
@@ -152,7 +152,7 @@ hint: build them one at a time with `-p PACKAGE` or `--bin NAME`, give each pack
 }
 
 #[test]
-fn nothing_is_pushed_by_a_name_that_nobody_chose() {
+fn does_not_push_a_default_name() {
     let project = Project::app("");
     project.cargo(["build", "--quiet", "--debug", "--push"]).ends(
         2,
@@ -168,7 +168,7 @@ hint: name it: `--tag REGISTRY/NAME:TAG`, or `name` below `[package.metadata.cor
 
 /// What a job shows says why there is no image, whatever was wrong.
 #[test]
-fn what_is_refused_is_summed_up() {
+fn a_failed_image_has_a_summary() {
     let project = Project::app("");
     let sums_up = |args: &[&str], expected: &str| {
         let mut command = project.cargo(["build", "--debug", "--quiet", "--summary", "s.md"]).command();
@@ -188,7 +188,7 @@ fn what_is_refused_is_summed_up() {
 }
 
 #[test]
-fn configuration_that_is_named_nowhere_belongs_in_cargo_toml() {
+fn hints_at_cargo_toml_if_no_configuration_is_named() {
     let project = Project::app("");
     project.cargo(["config", "render"]).ends(
         2,
@@ -214,7 +214,7 @@ hint: write `[[config]]` in `coracle.toml`, or pass `--config /etc/app=FOLDER`
 }
 
 #[test]
-fn flags_of_cargo_that_make_no_image() {
+fn rejects_flags_of_cargo_that_select_no_program() {
     let project = Project::app("");
     let said = |args: &[&str]| {
         let output = project.cargo([]).command().args(args).output().unwrap();
@@ -240,7 +240,7 @@ fn flags_of_cargo_that_make_no_image() {
 }
 
 #[test]
-fn settings_of_cargo_are_told_before_it_runs() {
+fn reports_invalid_settings_before_cargo_runs() {
     let project = Project::app("");
     for config in ["build.jobs=2", "target.x86_64-unknown-linux-gnu.linker=\"/usr/bin/cc\"", "cargo.toml"] {
         for command in ["build", "manifests"] {

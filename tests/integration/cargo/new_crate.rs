@@ -45,7 +45,7 @@ fn an_unchanged_crate_is_unchanged() {
 }
 
 #[test]
-fn profiles_and_targets_have_one_place_for_images() {
+fn profiles_and_targets_share_the_image_directory() {
     let project = Project::app("[profile.fast]\ninherits = \"dev\"\n");
     let host = Command::new("rustc").arg("-vV").output().unwrap().stdout;
     let host = String::from_utf8(host).unwrap();
@@ -88,7 +88,7 @@ tour:latest  linux/amd64  [..]
 }
 
 #[test]
-fn cargo_says_more_when_it_is_asked() {
+fn passes_verbosity_to_cargo() {
     let project = Project::app("");
     let flags = ["build", "-v", "--debug", "--keep-going", "--ignore-rust-version", "--timings"];
     let output = project.cargo(flags).command().output().unwrap();
@@ -99,7 +99,7 @@ fn cargo_says_more_when_it_is_asked() {
 }
 
 #[test]
-fn help_names_cargos_flags_and_none_that_it_does_not_take() {
+fn help_lists_exactly_the_supported_flags_of_cargo() {
     let project = Project::empty();
     let help = project.cargo(["build", "--help"]).command().output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
@@ -117,7 +117,7 @@ fn help_names_cargos_flags_and_none_that_it_does_not_take() {
 }
 
 #[test]
-fn without_its_other_half_it_says_so() {
+fn reports_a_missing_coracle_program() {
     let project = Project::empty();
     coracle_testing::write_executable(
         &project.path("cargo-coracle"),
@@ -136,7 +136,7 @@ hint: `coracle` and `cargo-coracle` stand in one directory, as `cargo install` p
 }
 
 #[test]
-fn every_other_command_works_as_well() {
+fn passes_other_commands_to_coracle() {
     let project = Project::app("");
     project.built(&[]);
     project.cargo(["deps", "--format", "paths", "target/release/app"]).ends(

@@ -58,7 +58,7 @@ fn configuration_is_rendered_as_cargo_toml_says() {
 }
 
 #[test]
-fn a_coracle_toml_counts_where_cargo_toml_says_nothing() {
+fn reads_coracle_toml_if_cargo_toml_has_no_settings() {
     let project = shop();
     let recipe = "config = [{ mount = \"/etc/app\", templates = [\"other.conf\"] }]\n";
     project.file("coracle.toml", recipe).file("other.conf", "other\n");
@@ -110,7 +110,7 @@ hint: choose one with `--bin NAME` or `-p PACKAGE`
 }
 
 #[test]
-fn manifests_of_an_image_choose_nothing_for_cargo_to_build() {
+fn manifests_of_an_existing_image_reject_flags_of_cargo() {
     let project = shop();
     printed(&project, &["build", "-q", "--debug"]);
     for (args, why) in [
@@ -141,7 +141,7 @@ fn manifests_of_an_image_choose_nothing_for_cargo_to_build() {
 }
 
 #[test]
-fn a_package_says_what_holds_for_an_image_that_is_there() {
+fn settings_of_a_package_apply_to_an_existing_image() {
     let project = Project::empty();
     project.file("Cargo.toml", "[workspace]\nmembers = [\"crates/*\"]\nresolver = \"3\"\n");
     project.krate("crates/shop", "shop", SETTINGS);

@@ -36,7 +36,7 @@ fn tags_after(then: &str, check: impl FnOnce(&Project, &FakeRegistry)) -> Vec<(S
 }
 
 #[test]
-fn layers_are_sent_while_cargo_compiles_and_names_come_last() {
+fn uploads_layers_while_cargo_compiles_and_tags_last() {
     let tags = tags_after("exit 0", |project, registry| {
         let name = format!("{}/one:1", registry.address);
         run(project, ["build", "-q", "--push", "-t", &name]).ends(
@@ -52,7 +52,7 @@ fn layers_are_sent_while_cargo_compiles_and_names_come_last() {
 }
 
 #[test]
-fn what_was_sent_has_no_name_when_cargo_fails() {
+fn pushes_no_tag_if_cargo_fails() {
     let tags = tags_after("exit 101", |project, registry| {
         let name = format!("{}/one:1", registry.address);
         run(project, ["build", "-q", "--push", "-t", &name]).ends(
@@ -69,7 +69,7 @@ error: cargo could not build the programs, so there is no image
 
 /// A registry that takes connections and never answers.
 #[test]
-fn who_fails_waits_for_no_silent_registry() {
+fn a_failure_does_not_wait_for_a_hanging_registry() {
     let (registry, project) = (std::net::TcpListener::bind("127.0.0.1:0").unwrap(), Project::app(""));
     let name = format!("localhost:{}/one", registry.local_addr().unwrap().port());
     compiled(&project, "cc", &["-static"], "target/release/one").unwrap();

@@ -21,7 +21,7 @@ fn a_target_directory_on_another_file_system() {
 }
 
 #[test]
-fn a_target_directory_beside_one_for_everything_else() {
+fn supports_a_build_directory_next_to_the_target_directory() {
     let project = Project::app("");
     project
         .file("src/bin/tool.rs", crate::cargo::project::MAIN)
@@ -43,7 +43,7 @@ fn a_target_directory_beside_one_for_everything_else() {
 }
 
 #[test]
-fn a_profile_that_is_called_as_the_directory_of_examples() {
+fn supports_a_profile_named_examples() {
     let project = Project::app("[profile.examples]\ninherits = \"dev\"\n");
     project.file("examples/tour.rs", crate::cargo::project::MAIN);
     project.built(&["--profile", "examples", "--bin", "app", "--example", "tour"]);
@@ -53,7 +53,7 @@ fn a_profile_that_is_called_as_the_directory_of_examples() {
 }
 
 #[test]
-fn a_target_directory_that_can_only_be_read() {
+fn reports_a_read_only_target_directory() {
     let unshare = Command::new("unshare").args(["-rm", "true"]).output();
     if !unshare.is_ok_and(|output| output.status.success()) {
         return skipped("nobody may mount here");

@@ -24,7 +24,7 @@ fn each_program_is_an_image() {
 }
 
 #[test]
-fn what_is_selected_is_built() {
+fn builds_the_selected_packages() {
     let project = shop();
     project.cargo(["build", "-q", "--debug", "-p", "shop", "-t", "ghcr.io/acme/front:1.2"]).ends(
         0,
@@ -42,7 +42,7 @@ ghcr.io/acme/front:1.2@sha256:[..]
 }
 
 #[test]
-fn the_place_of_images_is_called_from_here() {
+fn prints_paths_relative_to_the_working_directory() {
     let project = shop();
     project.built(&["--debug"]);
     project.cargo_in("crates/shop", ["build", "--debug", "--strip"]).ends(
@@ -64,7 +64,7 @@ shop:latest  linux/amd64  [..]
 }
 
 #[test]
-fn one_tag_is_not_enough_for_several_images() {
+fn rejects_one_tag_for_several_images() {
     let project = shop();
     project.cargo(["build", "--quiet", "--debug", "-t", "shop"]).ends(2, str![], str![[r#"
 error: several programs are several images: `--tag`, an archive or a name at a registry can't be the same for `admin`, `shop`
@@ -75,7 +75,7 @@ hint: choose one with `--bin NAME` or `-p PACKAGE`, or write each image's name i
 }
 
 #[test]
-fn an_engine_would_have_all_images_by_one_name() {
+fn rejects_one_engine_name_for_several_images() {
     let project = shop();
     for place in ["docker-daemon:foo:1", "containers-storage:foo:1", "containerd:foo:1"] {
         project.cargo(["build", "--quiet", "--debug", "-o", place]).ends(2, str![], str![[r#"
@@ -88,7 +88,7 @@ hint: choose one with `--bin NAME` or `-p PACKAGE`, or write each image's name i
 }
 
 #[test]
-fn two_programs_of_one_file_are_no_images() {
+fn rejects_two_programs_with_the_same_file() {
     let project = shop();
     for name in ["admin", "shop"] {
         let settings = format!(
@@ -127,7 +127,7 @@ hint: without `--output`, each has a layout of its own; else give each its own t
 }
 
 #[test]
-fn one_that_fails_does_not_hide_the_others() {
+fn reports_all_failed_images() {
     let project = shop();
     project.krate("crates/admin", "admin", "[package.metadata.coracle.image]\nbase = \"oci:nothing\"\n");
     project.cargo(["build", "-q", "--debug", "-p", "shop"]).ends(
@@ -170,7 +170,7 @@ fn others_are_written(run: Coracle) -> Coracle {
 }
 
 #[test]
-fn a_leak_in_one_image_is_a_finding_and_the_others_are_written() {
+fn a_secret_in_one_image_does_not_stop_the_others() {
     let project = shop();
     let settings = "[[package.metadata.coracle.include]]\nfrom = \".env\"\nto = \"/srv/.env\"\n";
     project.krate("crates/admin", "admin", settings).file("crates/admin/.env", "PASSWORD=correct-horse-9\n");
@@ -190,7 +190,7 @@ error: [..]
 }
 
 #[test]
-fn a_missing_library_keeps_one_image_alone_from_being_written() {
+fn a_missing_library_stops_only_its_image() {
     let project = Project::app("");
     compiled(&project, "cc", &["-shared"], "target/libgone.so").unwrap();
     let library = project.path("target/libgone.so");

@@ -38,7 +38,7 @@ fn words(output: &Output) -> Vec<String> {
 }
 
 #[test]
-fn every_shell_makes_the_same_words() {
+fn every_shell_splits_arguments_equally() {
     let folder = TempDir::new().unwrap();
     for shell in shells(folder.path()) {
         for (args, expected) in [
@@ -71,7 +71,7 @@ fn every_shell_makes_the_same_words() {
 }
 
 #[test]
-fn a_quote_that_nothing_closes_is_told_with_its_input() {
+fn an_unclosed_quote_is_reported_with_its_input() {
     let folder = TempDir::new().unwrap();
     for shell in shells(folder.path()) {
         for (name, input, value, quote) in
@@ -90,7 +90,7 @@ fn a_quote_that_nothing_closes_is_told_with_its_input() {
 }
 
 #[test]
-fn names_are_in_small_letters_up_to_their_tags() {
+fn image_names_become_lower_case_but_tags_do_not() {
     let folder = TempDir::new().unwrap();
     for shell in shells(folder.path()) {
         let set = [

@@ -41,7 +41,7 @@ fn keys(value: &Value) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_job_for_github() {
+fn the_github_job_works() {
     let (text, job) = job(".github/workflows/image.yml");
     assert_eq!(check("github-workflows", &text), Ok(()));
     let steps = job["jobs"]["image"]["steps"].as_array().unwrap();
@@ -59,7 +59,7 @@ fn the_job_for_github() {
 }
 
 #[test]
-fn the_step_in_the_readme() {
+fn the_step_of_the_readme_works() {
     let readme = fs::read_to_string("README.md").unwrap();
     let (_, rest) = readme.split_once("## In CI\n\n```yaml\n").unwrap();
     let [steps]: [Value; 1] = yaml::documents(rest.split("```").next().unwrap()).unwrap().try_into().unwrap();
@@ -69,7 +69,7 @@ fn the_step_in_the_readme() {
 }
 
 #[test]
-fn the_job_for_gitlab() {
+fn the_gitlab_job_works() {
     let (text, job) = job(".gitlab-ci.yml");
     assert_eq!(check("gitlab-ci", &text), Ok(()));
     let include = &job["include"][0];
@@ -80,7 +80,7 @@ fn the_job_for_gitlab() {
 }
 
 #[test]
-fn every_input_is_in_the_page() {
+fn the_page_documents_every_input() {
     let page = fs::read_to_string("docs/ci.md").unwrap();
     let action = action();
     let names = action.inputs.keys().chain(action.outputs.keys()).cloned().chain(gitlab_component::inputs());
@@ -90,7 +90,7 @@ fn every_input_is_in_the_page() {
 }
 
 #[test]
-fn three_lines_of_shell() {
+fn the_shell_lines_work() {
     let Some(registry) = Registry::start() else { return };
     let [commands] = blocks("sh").try_into().unwrap();
     let folder = TempDir::new().unwrap();
@@ -110,7 +110,7 @@ fn three_lines_of_shell() {
 
 /// `SNAPSHOTS=overwrite` puts it into the page.
 #[test]
-fn the_summary_is_a_real_one() {
+fn the_documented_summary_is_real_output() {
     let folder = TempDir::new().unwrap();
     program(folder.path(), "shop");
     data(folder.path(), "config/shop.toml.j2", 0);

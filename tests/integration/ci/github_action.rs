@@ -17,7 +17,7 @@ fn programs() -> &'static Path {
 }
 
 #[test]
-fn every_expression_leads_somewhere_and_none_stands_in_a_script() {
+fn expressions_name_declared_inputs_and_are_not_in_scripts() {
     let Action { inputs, outputs, runs, .. } = action();
     assert_eq!(runs.using, "composite");
     assert_eq!(inputs["version"].default, env!("CARGO_PKG_VERSION"), "the release that the action goes with");
@@ -41,7 +41,7 @@ fn every_expression_leads_somewhere_and_none_stands_in_a_script() {
 }
 
 #[test]
-fn an_image_is_installed_built_and_pushed_and_one_that_grows_too_much_is_not() {
+fn installs_builds_and_pushes_within_the_budget() {
     let Some(registry) = Registry::start() else { return };
     let (releases, job) = (Releases::start(), Job::new());
     let host = registry.host.as_str();
@@ -116,7 +116,7 @@ fn an_image_is_installed_built_and_pushed_and_one_that_grows_too_much_is_not() {
 }
 
 #[test]
-fn a_coracle_that_is_there_is_taken() {
+fn uses_an_installed_coracle() {
     let job = Job::new().with_programs(programs());
     program(job.folder(), "shop");
     // There is no server behind the action's own repository.
@@ -132,7 +132,7 @@ fn a_coracle_that_is_there_is_taken() {
 }
 
 #[test]
-fn several_images_are_a_list() {
+fn outputs_several_images_as_a_list() {
     let job = Job::new().with_programs(programs());
     for name in ["a", "b"] {
         program(job.folder(), name);
@@ -151,7 +151,7 @@ fn several_images_are_a_list() {
 }
 
 #[test]
-fn a_crate_is_built_first() {
+fn builds_a_crate_first() {
     let cargo = Path::new(env!("CARGO")).parent().unwrap();
     let job = Job::new().with_programs(cargo).with_programs(programs());
     let manifest = "[package]\nname = \"shop\"\nversion = \"1.0.0\"\nedition = \"2024\"\n";
@@ -165,7 +165,7 @@ fn a_crate_is_built_first() {
 }
 
 #[test]
-fn what_a_job_says_wrong() {
+fn reports_invalid_inputs() {
     let job = Job::new().with_programs(programs());
     program(job.folder(), "shop");
     for (with, status, expected) in [

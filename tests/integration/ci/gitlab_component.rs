@@ -222,7 +222,7 @@ fn the_job_has_the_inputs_of_the_component_and_the_scripts_of_this_repository() 
 }
 
 #[test]
-fn every_value_arrives_as_it_is_written() {
+fn every_input_reaches_coracle_unchanged() {
     for value in [
         "\"./my shop\" --expose 80",
         "./shop --label \"team: shop\"",
@@ -273,7 +273,7 @@ fn every_value_arrives_as_it_is_written() {
 }
 
 #[test]
-fn an_image_is_pushed_to_the_projects_registry() {
+fn pushes_to_the_projects_registry() {
     let Some(registry) = Registry::start() else { return };
     let releases = Releases::start();
     let folder = TempDir::new().unwrap();
@@ -325,7 +325,7 @@ fn an_image_is_pushed_to_the_projects_registry() {
 
 /// In Alpine, where a project has no registry.
 #[test]
-fn busybox_is_enough() {
+fn works_with_busybox() {
     let (releases, folder) = (Releases::start(), TempDir::new().unwrap());
     let Some(path) = busybox(folder.path()) else { return };
     program(folder.path(), "shop");

@@ -24,7 +24,7 @@ fn index(folder: &Path) -> String {
 }
 
 #[test]
-fn beside_the_image_that_it_replaces() {
+fn compares_with_the_replaced_image() {
     let folder = shop(20_000);
     let build = |growth: &str| coracle_in(folder.path(), BUILD).more_args([growth, "-t", "shop:1"]);
     build("5%").ends(0, str!["shop:1@sha256:[..]\n"], str![[r#"
@@ -106,7 +106,7 @@ shop:1  linux/amd64  4 files, 16.90 kB → 11.52 kB in 2 layers
 }
 
 #[test]
-fn another_tag_is_another_image() {
+fn does_not_compare_with_another_tag() {
     let folder = shop(100);
     for (tag, length) in [("shop:1", 100), ("shop:2", 9000)] {
         data(folder.path(), "data", length);
@@ -164,7 +164,7 @@ hint: its tags: 1, 2
 }
 
 #[test]
-fn a_platform_that_was_not_there_is_a_note() {
+fn a_new_platform_is_a_note() {
     let folder = shop(100);
     crate::ci::test_programs::program_for(folder.path(), "shop-arm64", 183);
     let build = |program: &str| {
@@ -188,7 +188,7 @@ shop:1  linux/arm64  3 files, 5.12 kB → 1.04 kB in 1 layer
 
 /// Each platform is held to the first destination that has an image for it.
 #[test]
-fn another_platform_does_not_hide_the_image_before() {
+fn compares_each_platform_with_the_same_platform() {
     let folder = shop(100);
     crate::ci::test_programs::program_for(folder.path(), "shop-arm64", 183);
     let build = |program: &str, growth: &str, to: &[&str]| {
@@ -214,7 +214,7 @@ fn another_platform_does_not_hide_the_image_before() {
 }
 
 #[test]
-fn words_that_are_no_budget() {
+fn rejects_invalid_budgets() {
     let folder = shop(100);
     for (growth, more) in [("5", []), ("five", [])] {
         coracle_in(folder.path(), BUILD).more_args([growth]).more_args(more).ends(
@@ -242,7 +242,7 @@ hint: copy it here first: `coracle copy docker-daemon:shop:1 oci:DIR`, then name
 }
 
 #[test]
-fn several_images_have_no_one_before() {
+fn rejects_one_previous_image_for_several_images() {
     let folder = shop(100);
     for name in ["a", "b"] {
         let recipe = format!("[image]\nname = \"{name}:1\"\nprograms = [\"shop\"]\n");

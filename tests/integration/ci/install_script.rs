@@ -22,7 +22,7 @@ fn said(output: &Output) -> String {
 }
 
 #[test]
-fn the_release_is_unpacked_by_any_shell() {
+fn installs_the_release_with_any_shell() {
     let releases = Releases::start();
     for (shell, version, url) in [
         (&["sh"][..], VERSION.to_owned(), releases.url.clone()),
@@ -41,7 +41,7 @@ fn the_release_is_unpacked_by_any_shell() {
 
 /// As in Alpine: a shell, wget, xargs and tar of busybox, and nothing of GNU's.
 #[test]
-fn the_release_is_unpacked_by_busybox() {
+fn installs_the_release_with_busybox() {
     let (releases, folder) = (Releases::start(), tempfile::tempdir().unwrap());
     let Some(path) = busybox(folder.path()) else { return };
     let output = install(folder.path(), &[BUSYBOX, "sh"], &path, VERSION, &releases.url);
@@ -70,7 +70,7 @@ pub(crate) fn busybox(folder: &Path) -> Option<String> {
 }
 
 #[test]
-fn what_is_not_the_release_is_not_installed() {
+fn rejects_archives_with_another_checksum() {
     let releases = Releases::start();
     let sums = fs::read_to_string(releases.file("SHA256SUMS")).unwrap();
     let good = fs::read(releases.file(&archive())).unwrap();
@@ -98,7 +98,7 @@ fn what_is_not_the_release_is_not_installed() {
 
 /// A version that the archive's name has and its program has not, and a directory that nobody can write to.
 #[test]
-fn what_is_installed_is_what_was_asked_for_or_it_is_an_error() {
+fn fails_if_the_installed_version_is_another() {
     let releases = Releases::start();
     let other = "9.9.9";
     let at = releases.file("..").join(format!("v{other}"));
@@ -128,7 +128,7 @@ fn what_is_installed_is_what_was_asked_for_or_it_is_an_error() {
 }
 
 #[test]
-fn a_program_that_runs_is_replaced() {
+fn replaces_a_running_program() {
     let (releases, folder) = (Releases::start(), tempfile::tempdir().unwrap());
     let bin = folder.path().join("bin");
     fs::create_dir(&bin).unwrap();

@@ -29,7 +29,7 @@ fn is_metadata(text: &str) -> bool {
 }
 
 #[test]
-fn what_is_included_holds_no_report() {
+fn rejects_reports_inside_included_directories() {
     let folder = shop();
     data(folder.path(), "data/noise", 100);
     fs::create_dir(folder.path().join("elsewhere")).unwrap();
@@ -72,7 +72,7 @@ hint: write it elsewhere with `--summary`, or include less than that directory
 }
 
 #[test]
-fn no_recipe_includes_a_report() {
+fn rejects_reports_included_by_a_recipe() {
     let folder = shop();
     data(folder.path(), "data/noise", 100);
     for (name, more) in [("a", ""), ("b", "[[include]]\nfrom = \"data\"\nto = \"/srv\"\n")] {
@@ -93,7 +93,7 @@ hint: write it elsewhere with `--dotenv`, or include less than that directory
 }
 
 #[test]
-fn what_is_no_file_stays_what_it_is() {
+fn writes_to_special_files_without_replacing_them() {
     let folder = shop();
     let pipe = folder.path().join("pipe");
     for flag in ["--metadata-file", "--dotenv", "--summary"] {
@@ -124,7 +124,7 @@ fn what_is_no_file_stays_what_it_is() {
 }
 
 #[test]
-fn a_link_leads_to_what_is_replaced() {
+fn follows_links_to_the_report() {
     let folder = shop();
     let at = |name: &str| folder.path().join(name);
     fs::create_dir(at("real")).unwrap();
@@ -149,7 +149,7 @@ fn a_link_leads_to_what_is_replaced() {
 
 /// A mount of a single file, and a folder of somebody else's, let nothing be renamed into them.
 #[test]
-fn a_file_in_a_folder_that_can_not_be_written_is_written_in_place() {
+fn writes_in_place_if_the_folder_is_read_only() {
     let folder = shop();
     let at = |name: &str| folder.path().join(name);
     fs::create_dir(at("locked")).unwrap();
@@ -186,7 +186,7 @@ fn a_file_in_a_folder_that_can_not_be_written_is_written_in_place() {
 }
 
 #[test]
-fn a_line_without_an_end_is_ended() {
+fn adds_a_missing_line_end_before_appending() {
     let folder = shop();
     let at = |name: &str| folder.path().join(name);
     fs::write(at("d.env"), "FOO=bar").unwrap();

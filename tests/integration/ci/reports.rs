@@ -24,7 +24,7 @@ const BUILD: [&str; 8] =
 const REPORTS: [&str; 6] = ["--metadata-file", "m.json", "--dotenv", "d.env", "--summary", "s.md"];
 
 #[test]
-fn an_image_in_three_forms() {
+fn reports_an_image_in_three_formats() {
     let folder = shop();
     let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
     fs::write(folder.path().join("s.md"), "Before.\n\n").unwrap();
@@ -108,7 +108,7 @@ CORACLE_IMAGES=[{"digest":"sha256:ded03554eab558bd1c51532402ccf7a5d2f35c199bda80
 }
 
 #[test]
-fn what_fails_is_summed_up_and_has_no_variables() {
+fn a_failure_has_a_summary_and_no_variables() {
     let folder = shop();
     coracle_in(folder.path(), BUILD).more_args(REPORTS).ends(0, str!["acme/shop:1@sha256:[..]\n"], str![]);
     let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
@@ -146,7 +146,7 @@ hint: leave out what is not needed (`--dry-run` lists every file and why it is t
 
 /// Who only wants a report is not kept from building by what can't be compared.
 #[test]
-fn an_image_before_that_is_damaged_is_a_warning() {
+fn a_damaged_previous_image_is_a_warning() {
     let folder = shop();
     coracle_in(folder.path(), BUILD).ends(0, str!["acme/shop:1@sha256:[..]\n"], str![]);
     let blobs = folder.path().join("shop.oci/blobs/sha256");
@@ -166,7 +166,7 @@ warning: the image is not compared with the one that it replaces: cannot read `o
 }
 
 #[test]
-fn files_that_can_not_be_written_are_told_first() {
+fn reports_unwritable_files_before_building() {
     let folder = shop();
     fs::create_dir(folder.path().join("directory")).unwrap();
     for (args, expected) in [
@@ -200,7 +200,7 @@ hint: `--help` shows every flag, with examples
 
 /// Before anything is packed, too.
 #[test]
-fn every_failure_is_summed_up() {
+fn every_failure_has_a_summary() {
     let folder = shop();
     fs::create_dir(folder.path().join("m.d")).unwrap();
     for name in ["a", "b"] {

@@ -24,7 +24,7 @@ pub(crate) fn check(schema: &str, text: &str) -> Result<(), String> {
 }
 
 #[test]
-fn the_action_is_one() {
+fn the_action_matches_githubs_schema() {
     let text = fs::read_to_string("action.yml").unwrap();
     assert_eq!(check("github-actions", &text), Ok(()));
     let wrong = text.replace("shell: bash", "shel: bash");
@@ -34,7 +34,7 @@ fn the_action_is_one() {
 }
 
 #[test]
-fn the_component_is_one() {
+fn the_component_matches_gitlabs_schema() {
     let (header, job) = gitlab_component::documents();
     assert_eq!(check("gitlab-ci", &header), Ok(()));
     let job = job.replace("$[[ inputs.job ]]", "coracle").replace("$[[ inputs.stage ]]", "deploy");

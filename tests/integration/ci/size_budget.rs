@@ -79,7 +79,7 @@ shop:1@sha256:[..]
 }
 
 #[test]
-fn an_image_that_has_not_changed_is_judged_too() {
+fn checks_the_budget_of_unchanged_images() {
     let folder = shop();
     let cache = TempDir::new().unwrap();
     let cache = format!("--cache-dir={}", cache.path().join("cache").display());
@@ -131,7 +131,7 @@ hint: leave out what is not needed (`--dry-run` lists every file and why it is t
 }
 
 #[test]
-fn each_platform_has_the_budget() {
+fn the_budget_applies_to_each_platform() {
     let folder = TempDir::new().unwrap();
     program(folder.path(), "amd64");
     program_for(folder.path(), "arm64", 183);
@@ -168,7 +168,7 @@ amd64  linux/amd64, linux/arm64  6 files, 18.94 kB → 11.66 kB in 2 layers
 }
 
 #[test]
-fn a_base_is_part_of_what_a_node_pulls() {
+fn the_size_includes_the_base_image() {
     let folder = TempDir::new().unwrap();
     program(folder.path(), "base");
     program(folder.path(), "shop");
@@ -191,7 +191,7 @@ hint: leave out what is not needed (`--dry-run` lists every file and why it is t
 }
 
 #[test]
-fn no_registry_gets_a_name_for_it() {
+fn pushes_no_tag_for_an_image_over_budget() {
     let Some(registry) = Registry::start() else { return };
     let folder = shop();
     let name = format!("{}/shop:1", registry.host);
@@ -207,7 +207,7 @@ fn no_registry_gets_a_name_for_it() {
 
 /// Each image is judged by itself.
 #[test]
-fn one_of_several_images_that_is_too_large_keeps_no_other_back() {
+fn an_image_over_budget_does_not_stop_other_images() {
     let folder = TempDir::new().unwrap();
     program(folder.path(), "shop");
     for (name, budget) in [("a", "1MB"), ("b", "10B")] {

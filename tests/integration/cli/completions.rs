@@ -78,7 +78,7 @@ fn fish_completes_commands() {
 }
 
 #[test]
-fn zsh_takes_the_script() {
+fn zsh_accepts_the_script() {
     for (is_under_cargo, function) in [(false, "_coracle"), (true, "_cargo-coracle")] {
         let script = script("zsh", is_under_cargo);
         assert!(script.starts_with(&format!("#compdef {}\n", &function[1..])), "{script}");

@@ -4,7 +4,7 @@ use coracle_testing::coracle;
 use snapbox::str;
 
 #[test]
-fn help() {
+fn prints_help() {
     coracle([]).ends(
         0,
         str![[r#"
@@ -204,7 +204,7 @@ Lists in flags replace the recipe's, NAME=VALUE flags are merged into its own.
 }
 
 #[test]
-fn version() {
+fn prints_version() {
     coracle(["--version"]).ends(
         0,
         str![[r#"
@@ -216,7 +216,7 @@ coracle [VERSION]
 }
 
 #[test]
-fn colour_is_where_it_is_wanted() {
+fn colors_follow_the_flag_and_the_terminal() {
     coracle(["--color", "always", "build"]).ends(
         2,
         str![],

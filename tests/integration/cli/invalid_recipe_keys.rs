@@ -4,7 +4,7 @@ use coracle_testing::coracle;
 use snapbox::str;
 
 #[test]
-fn unknown_keys() {
+fn reports_unknown_keys() {
     coracle(["build"]).file("coracle.toml", "[image]\nnmae = \"shop\"\nprograms = [\"app\"]\n").ends(
         2,
         str![],
@@ -66,7 +66,7 @@ hint: `[image]` knows `name`, `base`, `programs`, `args`, `user`, `group`, `expo
 }
 
 #[test]
-fn wrong_types() {
+fn reports_wrong_types() {
     coracle(["build"])
         .file(
             "coracle.toml",
@@ -105,7 +105,7 @@ hint: the only version is 1
 }
 
 #[test]
-fn illegal_values() {
+fn reports_invalid_values() {
     coracle(["build", "app", "--expose", "70000"]).ends(
         2,
         str![],

@@ -14,7 +14,7 @@ fn pages() -> TempDir {
 }
 
 #[test]
-fn there_is_a_page_for_every_command() {
+fn every_command_has_a_page() {
     let folder = pages();
     let help = coracle_in(folder.path(), ["--help"]).command().output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
@@ -31,7 +31,7 @@ fn there_is_a_page_for_every_command() {
 }
 
 #[test]
-fn mandoc_has_nothing_to_say_and_examples_stay_lines() {
+fn mandoc_accepts_the_pages() {
     let folder = pages();
     for page in listing(folder.path()).into_keys() {
         let mut lint = Command::new("mandoc");

@@ -4,7 +4,7 @@ use coracle_testing::coracle;
 use snapbox::str;
 
 #[test]
-fn names_of_files_can_not_reach_the_terminal() {
+fn escapes_control_characters_of_file_names() {
     coracle(["build", "-f", "\x1b[2Jx"]).ends(
         2,
         str![],
@@ -18,7 +18,7 @@ hint: check the spelling; relative paths start at the working directory
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_is_no_failure() {
+fn a_broken_pipe_is_success() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     coracle(["--help"]).writing_to(writer).ends(0, str![], str![]);
@@ -26,7 +26,7 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_full_disk_is_one() {
+fn a_full_disk_is_an_error() {
     let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
     coracle(["--help"]).writing_to(full).ends(
         1,

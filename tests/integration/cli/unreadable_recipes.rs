@@ -4,7 +4,7 @@ use coracle_testing::coracle;
 use snapbox::str;
 
 #[test]
-fn a_recipe_that_can_not_be_read() {
+fn reports_an_unreadable_recipe() {
     coracle(["build", "-f", "nope.toml"]).ends(
         2,
         str![],
@@ -91,7 +91,7 @@ hint: write programs and names in the recipes, or build one recipe at a time
 }
 
 #[test]
-fn broken_toml() {
+fn reports_invalid_toml() {
     coracle(["build"]).file("coracle.toml", "[image]\nname = \"shop\nuser = 1\n").ends(
         2,
         str![],

@@ -4,7 +4,7 @@ use coracle_testing::coracle;
 use snapbox::str;
 
 #[test]
-fn unknown_words() {
+fn reports_unknown_arguments() {
     coracle(["bild"]).ends(
         2,
         str![],
@@ -46,7 +46,7 @@ hint: `--help` shows every flag, with examples
 }
 
 #[test]
-fn nothing_to_build() {
+fn reports_missing_programs() {
     coracle(["build"]).ends(
         2,
         str![],
@@ -70,7 +70,7 @@ hint: write `programs = ["path/to/app"]` below `[image]`, or name one on the com
 }
 
 #[test]
-fn times() {
+fn rejects_invalid_times() {
     coracle(["build", "app", "--epoch", "yesterday"]).ends(
         2,
         str![],

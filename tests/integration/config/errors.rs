@@ -9,7 +9,7 @@ use snapbox::str;
 use crate::config::{project, render};
 
 #[test]
-fn keys_and_mounts_are_those_that_kubernetes_takes() {
+fn rejects_keys_and_mounts_that_kubernetes_rejects() {
     let project = project();
     let recipe = r#"
 [[config]]
@@ -56,7 +56,7 @@ hint: rename one of them, or give it another name with `key` in a recipe
 }
 
 #[test]
-fn a_command_line_is_no_place_for_secrets() {
+fn rejects_secrets_on_the_command_line() {
     let project = project();
     render(project.path(), ["--set", "password=open sesame", "--output", "out"]).ends(
         2,
@@ -76,7 +76,7 @@ hint: put it into a file: `--set-file password=FILE`, or `--set-file password=-`
 }
 
 #[test]
-fn no_object_holds_more_than_a_mebibyte() {
+fn rejects_objects_larger_than_a_mebibyte() {
     let project = project();
     fs::write(project.path().join("config/logo.bin"), vec![0; (1 << 20) + 1]).unwrap();
     render(project.path(), ["--set-file", "password=password", "--output", "out"]).ends(
@@ -92,7 +92,7 @@ hint: split them over several mounts, or include what never changes in the image
 }
 
 #[test]
-fn wrong_words_are_told() {
+fn reports_invalid_arguments() {
     let project = project();
     render(project.path(), ["--environment", "staging", "--set", "port", "--config", "/etc/a"]).ends(
         2,
@@ -116,7 +116,7 @@ hint: write it as `--set a.b=VALUE`
 }
 
 #[test]
-fn a_folder_that_is_not_there_is_named() {
+fn names_a_missing_folder() {
     let project = project();
     render(project.path(), ["--config", "/etc/a=none"]).ends(
         2,
@@ -146,7 +146,7 @@ hint: write `[[config]]` in `coracle.toml`, or pass `--config /etc/app=FOLDER`
 }
 
 #[test]
-fn a_folder_with_something_else_than_files_in_it_is_told() {
+fn rejects_a_folder_with_special_files() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     fs::create_dir_all(path("empty/sub")).unwrap();

@@ -24,7 +24,7 @@ fn again(folder: &Path) -> Coracle {
 }
 
 #[test]
-fn files_of_an_earlier_run_go_and_those_of_others_stay() {
+fn removes_own_files_of_an_earlier_run_and_keeps_others() {
     let folder = rendered(&["a", "b"]);
     let at = folder.path();
     let identity = || fs::metadata(at.join("out/etc/app")).unwrap().ino();
@@ -75,7 +75,7 @@ hint: name a directory that is empty, not there, or was written by this command
 }
 
 #[test]
-fn links_in_the_directory_are_not_followed() {
+fn does_not_follow_links_in_the_directory() {
     let folder = rendered(&["a"]);
     let at = folder.path();
     fs::create_dir(at.join("else")).unwrap();

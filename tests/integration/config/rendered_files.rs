@@ -50,7 +50,7 @@ port = 1
 }
 
 #[test]
-fn secrets_are_not_for_a_terminal() {
+fn does_not_print_secrets_to_a_terminal() {
     let project = project();
     fs::remove_file(project.path().join("config/logo.bin")).unwrap();
     fs::remove_file(project.path().join("config/production.yaml")).unwrap();
@@ -71,7 +71,7 @@ port = 8080
 }
 
 #[test]
-fn files_that_are_taken_as_they_are_are_what_their_names_say() {
+fn checks_the_syntax_of_verbatim_files_by_their_names() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("c")).unwrap();
     for (name, text) in [("a.json", "{\n\"a\": 1,}"), ("b.toml", "a = 1\na = 2\n"), ("c.txt", "{")] {
@@ -95,7 +95,7 @@ hint: mend it, or give it a name that does not end like that with `key`
 }
 
 #[test]
-fn numbers_come_out_as_they_are_written_or_are_refused() {
+fn renders_numbers_as_written_or_rejects_them() {
     let project = project();
     let at = project.path();
     fs::write(at.join("config/schema.json"), "{}").unwrap();

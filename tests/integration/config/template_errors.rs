@@ -7,7 +7,7 @@ use snapbox::str;
 use crate::config::{RECIPE, SCHEMA, project, render};
 
 #[test]
-fn everything_wrong_with_values_is_told_at_once() {
+fn reports_all_errors_in_values_together() {
     let project = project();
     fs::write(project.path().join("config/values.toml"), "nmae = 1\nport = 0\n").unwrap();
     fs::write(project.path().join("password"), "abc").unwrap();
@@ -26,7 +26,7 @@ hint: set the values as the schema says, or mend the schema
 }
 
 #[test]
-fn everything_wrong_with_templates_is_told_at_once() {
+fn reports_all_errors_in_templates_together() {
     let project = project();
     fs::write(project.path().join("config/shop.toml.j2"), "a = 1\nname = {{ name }}\n").unwrap();
     fs::write(project.path().join("config/login.env.j2"), "\nPASSWORD={{ pasword }}\n").unwrap();
@@ -47,7 +47,7 @@ hint: mend the template there; filters such as `|toml` write a value with its qu
 }
 
 #[test]
-fn what_is_undefined_is_that_behind_a_filter_as_well() {
+fn an_undefined_value_is_an_error_after_a_filter_too() {
     let project = project();
     for filter in ["toml", "json", "yaml", "sh", "default('a')|sh|upper|toml"] {
         let name = if filter.starts_with("default") { "name" } else { "nmae" };
@@ -65,7 +65,7 @@ fn what_is_undefined_is_that_behind_a_filter_as_well() {
 }
 
 #[test]
-fn a_key_that_stands_twice_in_json_is_an_error() {
+fn rejects_duplicate_keys_in_json() {
     let project = project();
     let at = project.path();
     fs::write(at.join("config/a.json.j2"), "{\n\"a\": {{ port }},\n\"b\": 1, \"a\": 2}\n").unwrap();
@@ -100,7 +100,7 @@ hint: mend the file
 }
 
 #[test]
-fn a_loop_of_includes_is_told_with_its_files() {
+fn an_include_cycle_is_reported_with_its_files() {
     let project = project();
     let at = project.path();
     fs::write(at.join("config/shop.toml.j2"), "a = 1\n{% include 'part.j2' %}\n").unwrap();
@@ -120,7 +120,7 @@ hint: take one of these includes out, or let an `if` around it end the loop
 }
 
 #[test]
-fn a_default_that_is_wrong_is_the_schemas_fault() {
+fn an_invalid_default_is_reported_as_an_error_of_the_schema() {
     let project = project();
     let at = project.path();
     fs::write(at.join("config/schema.json"), SCHEMA.replace("8080", "0")).unwrap();

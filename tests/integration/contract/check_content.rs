@@ -10,7 +10,7 @@ fn findings(changes: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn objects_that_kubernetes_refuses_are_found() {
+fn reports_objects_that_kubernetes_rejects() {
     let large = format!("motd: {}", "x".repeat((1 << 20) + 1));
     for (changes, expected) in [
         (
@@ -61,7 +61,7 @@ fn objects_that_kubernetes_refuses_are_found() {
 }
 
 #[test]
-fn aliases_that_explode_are_refused() {
+fn rejects_exponential_yaml_aliases() {
     let mut bomb = "a: &a [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for (from, to) in
         ["a", "b", "c", "d", "e", "f", "g", "h"].iter().zip(["b", "c", "d", "e", "f", "g", "h", "i"])
@@ -128,7 +128,7 @@ fn templates_are_rendered_again() {
 }
 
 #[test]
-fn values_that_can_not_be_read_are_no_finding() {
+fn unreadable_values_are_an_error_and_not_a_finding() {
     let folder = TestFolder::new();
     folder.file("contract.json", contract()).file("v.toml", "name = \n");
     for (values, expected) in
@@ -142,7 +142,7 @@ fn values_that_can_not_be_read_are_no_finding() {
 }
 
 #[test]
-fn json_has_the_same_in_it() {
+fn json_output_has_the_same_findings() {
     let folder = TestFolder::new();
     let text = changed(&[("mountPath: /var/lib/shop}", "mountPath: /var/lib/shop, readOnly: true}")]);
     let ended = folder.run_with(&["config", "check", "@", "-", "--format", "json"], &text);

@@ -15,7 +15,7 @@ fn said(changes: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn manifests_that_fit_are_praised_in_one_line() {
+fn reports_matching_manifests_in_one_line() {
     let folder = TestFolder::new();
     folder.file("k/m.yaml", MANIFEST).file("k/README.md", "no manifest");
     let ended = folder.run(&["config", "check", "@", "k"]);
@@ -26,7 +26,7 @@ fn manifests_that_fit_are_praised_in_one_line() {
 }
 
 #[test]
-fn every_way_of_mounting_a_file_is_understood() {
+fn accepts_every_way_of_mounting_a_file() {
     for changes in [
         // Projected, with a path of its own for each key.
         vec![(
@@ -64,7 +64,7 @@ fn every_way_of_mounting_a_file_is_understood() {
 }
 
 #[test]
-fn every_kind_of_finding_has_its_place() {
+fn reports_every_kind_of_finding_with_its_location() {
     let cases = [
         (
             vec![("        - {name: config, mountPath: /etc/shop}\n", "")],
@@ -181,7 +181,7 @@ fn every_kind_of_finding_has_its_place() {
 }
 
 #[test]
-fn what_can_not_be_told_is_a_note() {
+fn notes_what_it_can_not_check() {
     let cases = [
         (
             vec![("kind: Secret\nmetadata: {name: shop}\n", "kind: Other\nmetadata: {name: shop}\n")],
@@ -204,7 +204,7 @@ fn what_can_not_be_told_is_a_note() {
 }
 
 #[test]
-fn the_container_is_found_by_digest_name_and_word() {
+fn finds_the_container_by_image_or_flag() {
     let folder = TestFolder::new();
     let sidecar = "      - {name: other, image: \"other:1\"}\n      volumes:";
     for image in ["ghcr.io/acme/shop:9", "coracle://shop", &format!("x/y@{}", digest())] {
@@ -229,7 +229,7 @@ fn the_container_is_found_by_digest_name_and_word() {
 }
 
 #[test]
-fn what_holds_no_manifest_is_told_by_its_name() {
+fn names_files_without_manifests() {
     let folder = TestFolder::new();
     folder.file("k/README.md", "no manifest").file("empty.yaml", "# later\n---\n").file("m.yaml", MANIFEST);
     for command in [vec!["config", "check", "@", "k"], vec!["resolve", "k", "--image", "shop=@"]] {
@@ -249,7 +249,7 @@ fn what_holds_no_manifest_is_told_by_its_name() {
 }
 
 #[test]
-fn somebody_sends_the_signal_that_a_change_is_told_by() {
+fn a_sidecar_must_send_the_reload_signal() {
     let folder = TestFolder::new();
     let recipe = shop().join("signal.toml");
     std::fs::write(&recipe, RECIPE.replace("\"watch\"", "\"signal:SIGHUP\"")).unwrap();

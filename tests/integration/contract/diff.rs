@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::contract::test_image::TestFolder;
 
 #[test]
-fn a_contract_is_compared_with_the_next() {
+fn compares_two_contracts() {
     let folder = TestFolder::new();
     let old = folder.run(&["config", "show", "@", "--format", "json"]).stdout;
     folder
@@ -30,7 +30,7 @@ breaking  port 8080/tcp is not listened on any more
 }
 
 #[test]
-fn what_is_no_contract_is_no_side_of_it() {
+fn rejects_files_that_are_not_contracts() {
     let folder = TestFolder::new();
     folder.file("none.json", "{}").file("no.json", "x");
     for (file, expected) in [

@@ -41,7 +41,7 @@ fn layout(folder: &TestFolder, config: &[u8]) {
 }
 
 #[test]
-fn labels_are_anybodys() {
+fn rejects_malformed_labels() {
     let folder = TestFolder::new();
     for (label, expected) in [
         ("no json", "is no contract: expected ident at line 1 column 2"),
@@ -67,7 +67,7 @@ fn labels_are_anybodys() {
 }
 
 #[test]
-fn blobs_are_held_to_their_digests() {
+fn rejects_blobs_with_another_digest() {
     let folder = TestFolder::new();
     let index = copy(&folder);
     let digest = index["manifests"][0]["digest"].as_str().unwrap().to_owned();
@@ -94,7 +94,7 @@ fn blobs_are_held_to_their_digests() {
 }
 
 #[test]
-fn a_layer_that_is_not_what_it_says_hides_nothing_for_sure() {
+fn notes_that_a_malformed_layer_can_not_be_checked() {
     let folder = TestFolder::new();
     copy(&folder);
     for entry in fs::read_dir(folder.folder().join("x/blobs/sha256")).unwrap() {
@@ -116,7 +116,7 @@ fn a_layer_that_is_not_what_it_says_hides_nothing_for_sure() {
 }
 
 #[test]
-fn one_of_several_images_is_named_by_its_tag() {
+fn selects_one_of_several_images_by_tag() {
     let folder = TestFolder::new();
     let program = shop().join("app");
     let program = program.to_str().unwrap();
@@ -136,7 +136,7 @@ fn one_of_several_images_is_named_by_its_tag() {
 }
 
 #[test]
-fn archives_are_read_without_being_unpacked() {
+fn reads_archives_without_unpacking() {
     let folder = TestFolder::new();
     let recipe = shop().join("coracle.toml");
     let recipe = recipe.to_str().unwrap();
@@ -161,7 +161,7 @@ fn archives_are_read_without_being_unpacked() {
 }
 
 #[test]
-fn other_places_say_what_to_write() {
+fn unsupported_image_locations_have_a_hint() {
     let folder = TestFolder::new();
     copy(&folder);
     let ended = folder.run(&["config", "show", "docker-daemon:a"]);
@@ -182,7 +182,7 @@ fn other_places_say_what_to_write() {
 }
 
 #[test]
-fn images_of_several_platforms_agree_or_say_so() {
+fn reports_platforms_with_different_contracts() {
     let folder = TestFolder::new();
     let mut index =
         json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": []});
@@ -208,7 +208,7 @@ fn images_of_several_platforms_agree_or_say_so() {
 }
 
 #[test]
-fn an_archive_of_docker_alone_is_read_too() {
+fn reads_docker_archives() {
     let folder = TestFolder::new();
     let label = json!({"version": 1, "ports": ["1/tcp"]}).to_string();
     let config = json!({"os": "linux", "architecture": "amd64", "config": {"Labels": {"io.coracle.config.v1": label}}});

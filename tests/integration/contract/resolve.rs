@@ -3,7 +3,7 @@
 use crate::contract::test_image::{MANIFEST, TestFolder, changed, digest, shop};
 
 #[test]
-fn references_become_digests_and_the_rest_stays() {
+fn pins_references_and_keeps_the_rest() {
     let folder = TestFolder::new();
     let text = changed(&[("image: ghcr.io/acme/shop:1.2", "image: 'coracle://shop'  # pinned by CI")]);
     folder.file("a.yaml", &text).file("b.yaml", "# a comment\nkind: Other");
@@ -34,7 +34,7 @@ fn a_recipe_is_built_for_its_digest() {
 }
 
 #[test]
-fn what_is_unknown_or_unmet_writes_nothing() {
+fn writes_nothing_if_a_reference_is_unknown_or_a_contract_unmet() {
     let folder = TestFolder::new();
     let ended = folder.run_with(&["resolve", "-", "--image", "shop=@"], "a: 1\nimage: coracle://store\n");
     let expected = "error: stdin:2:8: no image is known for `coracle://store`\n\n\

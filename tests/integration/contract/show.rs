@@ -3,7 +3,7 @@
 use crate::contract::test_image::TestFolder;
 
 #[test]
-fn a_contract_is_shown_to_people() {
+fn prints_a_contract() {
     let ended = TestFolder::new().run(&["config", "show", "@"]);
     let (shown, schema) = ended.stdout.split_once("schema  ").unwrap();
     let expected = "\
@@ -27,7 +27,7 @@ user  65532:65532
 }
 
 #[test]
-fn an_image_without_a_contract_says_so() {
+fn reports_an_image_without_a_contract() {
     let folder = TestFolder::new();
     let program = crate::contract::test_image::shop().join("app");
     folder.run(&["build", program.to_str().unwrap(), "-o", "oci:plain.oci"]);
@@ -38,7 +38,7 @@ fn an_image_without_a_contract_says_so() {
 }
 
 #[test]
-fn parameters_that_a_label_has_no_room_for_are_shown_from_the_whole_contract() {
+fn prints_parameters_from_the_whole_contract_if_the_label_omits_them() {
     let folder = TestFolder::new();
     let keys: Vec<String> =
         (0..300).map(|n| format!("\"parameter-{n}\": {{\"type\": \"integer\"}}")).collect();

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::deps::test_programs::{cc, deps, project};
 
 #[test]
-fn a_level_that_the_loader_does_not_know_is_wrong_usage() {
+fn rejects_an_unknown_hwcaps_level() {
     let project = project();
     let (code, stdout, stderr) = deps(project.path(), &["main", "--hwcaps", "x86-64-v9"]);
     let expected = "error: cannot read the loader `/lib64/ld-linux-x86-64.so.2` of `[AT]/main`: it knows no variants for \
@@ -22,7 +22,7 @@ fn a_level_that_the_loader_does_not_know_is_wrong_usage() {
 }
 
 #[test]
-fn what_is_missing_is_a_finding_and_the_rest_is_complete() {
+fn reports_missing_libraries_and_the_rest() {
     let project = project();
     fs::write(project.path().join("lib/libb.so"), "not a library, but a linker's script\n").unwrap();
     fs::write(project.path().join("script"), "#!/nowhere/sh\n").unwrap();
@@ -45,7 +45,7 @@ fn what_is_missing_is_a_finding_and_the_rest_is_complete() {
 }
 
 #[test]
-fn when_no_file_can_be_read_it_fails() {
+fn fails_if_no_file_is_readable() {
     let project = project();
     let (code, stdout, stderr) = deps(project.path(), &["a.c"]);
     let expected = "error: cannot use `[AT]/a.c` as a program: it is no ELF file\n\n\
@@ -55,7 +55,7 @@ fn when_no_file_can_be_read_it_fails() {
 }
 
 #[test]
-fn a_root_that_is_none_and_a_file_without_a_name_are_told_apart() {
+fn distinguishes_a_missing_root_from_a_missing_file() {
     let project = project();
     let (code, _, stderr) = deps(project.path(), &["--root", "nowhere", "/usr/bin/main"]);
     assert_eq!(
@@ -67,7 +67,7 @@ fn a_root_that_is_none_and_a_file_without_a_name_are_told_apart() {
 }
 
 #[test]
-fn the_loader_is_told_by_flags_alone() {
+fn ignores_loader_variables_of_the_environment() {
     let project = project();
     cc(project.path(), &["-o", "plain", "main.c", "lib/liba.so", "lib/libb.so"]);
     let libs = |arguments: &[&str]| {

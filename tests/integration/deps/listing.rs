@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::deps::test_programs::{cc, deps, project};
 
 #[test]
-fn the_tree_has_each_object_once() {
+fn prints_each_object_once() {
     let project = project();
     let at = project.path();
     // Two names for one file that needs itself through another, without a soname to be known by.
@@ -43,7 +43,7 @@ fn the_tree_has_each_object_once() {
 }
 
 #[test]
-fn a_name_cannot_write_to_the_terminal() {
+fn escapes_control_characters() {
     let project = project();
     fs::copy(project.path().join("main"), project.path().join("a\x1b[2Jb")).unwrap();
     let (_, stdout, stderr) = deps(project.path(), &["a\x1b[2Jb", "no\x1b[2Jne", "--why", "liba.so"]);
@@ -53,7 +53,7 @@ fn a_name_cannot_write_to_the_terminal() {
 }
 
 #[test]
-fn sizes_are_those_of_the_image() {
+fn prints_sizes_as_in_the_image() {
     let project = project();
     let at = project.path();
     fs::write(at.join("large.c"), "char large[3000000] = {1};\nint main(void) { return large[1]; }\n")
@@ -85,7 +85,7 @@ fn sizes_are_those_of_the_image() {
 }
 
 #[test]
-fn symbols_are_looked_for_when_asked() {
+fn checks_symbols_on_request() {
     let project = project();
     fs::write(project.path().join("none.c"), "int nothing;\n").unwrap();
     cc(project.path(), &["-shared", "-fPIC", "-Wl,-soname,libb.so", "-o", "lib/libb.so", "none.c"]);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::deps::test_programs::{deps, for_another_machine, project, root};
 
 #[test]
-fn the_platform_of_the_file_chooses_the_root() {
+fn selects_the_root_by_the_files_platform() {
     let project = project();
     let at = project.path();
     let (a, b) = (at.join("lib/liba.so"), at.join("lib/libb.so"));
@@ -38,7 +38,7 @@ fn the_platform_of_the_file_chooses_the_root() {
 }
 
 #[test]
-fn with_a_sysroot_the_file_is_the_hosts_and_the_libraries_are_not() {
+fn a_sysroot_has_the_libraries_and_the_host_the_program() {
     let project = project();
     let at = project.path();
     root(at, "sysroot", &[]);
@@ -60,7 +60,7 @@ fn with_a_sysroot_the_file_is_the_hosts_and_the_libraries_are_not() {
 }
 
 #[test]
-fn a_library_that_only_ld_so_conf_knows_of() {
+fn searches_directories_of_ld_so_conf_in_a_sysroot() {
     let project = project();
     let at = project.path();
     root(at, "root", &[&at.join("lib/liba.so")]);
@@ -95,7 +95,7 @@ fn a_library_that_only_ld_so_conf_knows_of() {
 }
 
 #[test]
-fn nothing_outside_a_root_is_read() {
+fn reads_nothing_outside_a_root() {
     let project = project();
     let root = project.path().join("root");
     for directory in ["lib64", "usr/bin", "usr/lib"] {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::deps::test_programs::{cc, deps, for_another_machine, project, why};
 
 #[test]
-fn every_chain_is_shown_with_the_rule_behind_it() {
+fn prints_every_chain_with_its_rule() {
     let project = project();
     let expected = "\
 [AT]/lib/libb.so
@@ -28,7 +28,7 @@ fn every_chain_is_shown_with_the_rule_behind_it() {
 }
 
 #[test]
-fn who_asks_for_what_is_not_there_hears_what_is() {
+fn suggests_libraries_for_an_unknown_name() {
     let project = project();
     for (wanted, hint) in
         [("libb", "did you mean `libb.so`"), ("zzz", "without `--why`, everything that is mapped is shown")]
@@ -62,7 +62,7 @@ fn who_asks_for_what_is_not_there_hears_what_is() {
 }
 
 #[test]
-fn where_else_was_looked_and_what_was_passed_over() {
+fn prints_searched_directories_and_rejected_files() {
     let project = project();
     let at = project.path();
     fs::create_dir(at.join("other")).unwrap();
@@ -113,7 +113,7 @@ fn where_else_was_looked_and_what_was_passed_over() {
 }
 
 #[test]
-fn a_library_that_brings_in_others_says_what_they_cost() {
+fn prints_the_size_of_a_librarys_dependencies() {
     let project = project();
     let at = project.path();
     fs::write(at.join("only.c"), "int a(void);\nint main(void) { return a(); }\n").unwrap();

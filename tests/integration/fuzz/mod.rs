@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 #[test]
-fn every_corpus_runs() {
+fn every_seed_runs() {
     let corpora = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds");
     for (name, target) in targets::TARGETS {
         let corpus = fs::read_dir(corpora.join(name)).unwrap();
@@ -24,7 +24,7 @@ fn every_corpus_runs() {
 }
 
 #[test]
-fn every_target_is_a_fuzzer_with_a_corpus() {
+fn every_target_has_a_fuzzer_and_seeds() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let names = |directory: &str| -> Vec<String> {
         let entries = fs::read_dir(root.join(directory)).unwrap();

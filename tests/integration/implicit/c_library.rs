@@ -16,7 +16,7 @@ int main(void) {
 "#;
 
 #[test]
-fn a_thread_that_ends_finds_libgcc() {
+fn adds_libgcc_if_threads_are_cancelled() {
     let project = Project::new();
     project.program("app", ENDS_A_THREAD, &["-pthread"]);
     let image = Image::of(&project, &["app"]);
@@ -32,7 +32,7 @@ fn a_thread_that_ends_finds_libgcc() {
 }
 
 #[test]
-fn a_program_that_ends_no_thread_gets_no_libgcc_unless_it_is_asked_for() {
+fn adds_no_libgcc_unless_used_or_requested() {
     let project = Project::hello(&[]);
     assert!(!Image::of(&project, &["hello"]).has_file("libgcc_s.so.1"));
     assert!(Image::of(&project, &["hello", "--libgcc", "true"]).has_file("libgcc_s.so.1"));
@@ -55,7 +55,7 @@ int main(void) {
 "#;
 
 #[test]
-fn who_looks_up_users_and_hosts_finds_files() {
+fn adds_files_for_lookups_of_users_and_hosts() {
     let project = Project::new();
     project.program("app", LOOKS_UP, &[]);
     let image = Image::of(&project, &["app"]);
@@ -71,7 +71,7 @@ fn who_looks_up_users_and_hosts_finds_files() {
 }
 
 #[test]
-fn an_own_nsswitch_conf_goes_first() {
+fn keeps_an_included_nsswitch_conf() {
     let project = Project::new();
     project.program("app", LOOKS_UP, &[]).file("nsswitch.conf", "hosts: files\n");
     let image = Image::of(&project, &["app", "--include", "nsswitch.conf:/etc/nsswitch.conf"]);
@@ -101,7 +101,7 @@ fn old_root() -> Project {
 }
 
 #[test]
-fn a_glibc_of_old_gets_its_nss_modules() {
+fn adds_nss_modules_of_old_glibc() {
     let project = old_root();
     let image = Image::of(&project, &["/usr/bin/app", "--root", "root"]);
     for module in ["/lib/libnss_files.so.2", "/lib/libnss_dns.so.2"] {
@@ -116,7 +116,7 @@ fn a_glibc_of_old_gets_its_nss_modules() {
 }
 
 #[test]
-fn nss_modules_that_are_not_there_are_named_together() {
+fn reports_missing_nss_modules_together() {
     let project = old_root();
     std::fs::remove_file(project.path("root/lib/libnss_dns.so.2")).unwrap();
     let image = Image::of(&project, &["/usr/bin/app", "--root", "root"]);
@@ -141,7 +141,7 @@ int main(void) {
 "#;
 
 #[test]
-fn time_zones_are_added_when_asked_for() {
+fn adds_time_zones_on_request() {
     let project = Project::new();
     project.program("app", TELLS_TIME, &[]);
     let zone = ["app", "--env", "TZ=Europe/Berlin"];
@@ -178,7 +178,7 @@ int main(void) {
 "#;
 
 #[test]
-fn locales_are_added_when_asked_for() {
+fn adds_locales_on_request() {
     let project = Project::new();
     project.program("app", SETS_LOCALE, &[]);
     let without = Image::of(&project, &["app"]);
@@ -209,7 +209,7 @@ int main(int count, char **names) {
 "#;
 
 #[test]
-fn character_sets_are_added_with_the_modules_that_convert_them() {
+fn adds_character_sets_with_their_modules() {
     let project = Project::new();
     project.program("app", CONVERTS, &[]);
     let arguments = ["--", "UTF-16BE", "EUC-KR", "UCS-4LE"];
@@ -234,7 +234,7 @@ fn character_sets_are_added_with_the_modules_that_convert_them() {
 }
 
 #[test]
-fn static_programs_that_open_nss_modules_are_told_of() {
+fn warns_of_static_programs_that_open_nss_modules() {
     let project = Project::new();
     project.program("app", LOOKS_UP, &["-static", "-Wl,-w"]);
     let image = Image::of(&project, &["app"]);
@@ -242,7 +242,7 @@ fn static_programs_that_open_nss_modules_are_told_of() {
 }
 
 #[test]
-fn the_loader_sees_what_the_image_tells_it() {
+fn resolves_with_the_variables_of_the_image() {
     let project = Project::new();
     project.library("lib/libanswer.so", "answer", "42", &["-Wl,-soname,libanswer.so"]).program(
         "app",

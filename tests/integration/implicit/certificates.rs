@@ -20,7 +20,7 @@ fn is_installed(path: &str, package: &str) -> bool {
 }
 
 #[test]
-fn openssl_trusts_in_its_image_whom_it_trusts_on_the_host() {
+fn adds_certificates_for_openssl() {
     if !is_installed(OPENSSL, "openssl") || !is_installed(BUNDLE, "ca-certificates") {
         return;
     }
@@ -44,7 +44,7 @@ fn openssl_trusts_in_its_image_whom_it_trusts_on_the_host() {
 }
 
 #[test]
-fn providers_and_engines_come_when_asked_for() {
+fn adds_providers_and_engines_on_request() {
     if !is_installed(OPENSSL, "openssl") {
         return;
     }
@@ -61,7 +61,7 @@ fn providers_and_engines_come_when_asked_for() {
 }
 
 #[test]
-fn a_go_program_that_speaks_tls_gets_certificates() {
+fn adds_certificates_for_go_programs_with_tls() {
     let candidates = [
         "/usr/bin/skopeo",
         "/usr/bin/containerd",
@@ -78,7 +78,7 @@ fn a_go_program_that_speaks_tls_gets_certificates() {
 }
 
 #[test]
-fn a_program_without_tls_gets_none_unless_it_is_asked_for() {
+fn adds_no_certificates_unless_used_or_requested() {
     let project = Project::hello(&[]);
     assert!(!Image::of(&project, &["hello"]).has(BUNDLE));
     assert!(Image::of(&project, &["hello", "--certificates", "true"]).has(BUNDLE));
@@ -93,7 +93,7 @@ fn a_program_without_tls_gets_none_unless_it_is_asked_for() {
 }
 
 #[test]
-fn a_root_without_certificates_is_told_of() {
+fn reports_a_root_without_certificates() {
     let project = Project::new();
     let output = Command::new("ldd").arg("/usr/bin/curl").output();
     let Some(listed) = output.ok().filter(|output| output.status.success()) else {

@@ -47,7 +47,7 @@ int main(int count, char **names) {{
 const THREE: &str = r#"[{"soname":["libz9.so","libb.so.1"],"feature":"b","description":"Does b","priority":"required"},{"soname":["liba.so.1"]},{"soname":"libc.so.1","priority":"suggested"}]"#;
 
 #[test]
-fn libraries_that_a_note_names_are_opened_with_all_that_they_need() {
+fn adds_libraries_of_dlopen_notes_with_their_dependencies() {
     let project = Project::new();
     opener(&project, THREE);
     let run = ["--", "liba.so.1", "libb.so.1", "libc.so.1"];
@@ -65,7 +65,7 @@ fn libraries_that_a_note_names_are_opened_with_all_that_they_need() {
 }
 
 #[test]
-fn how_many_notes_count_can_be_said() {
+fn the_priority_of_notes_can_be_chosen() {
     let project = Project::new();
     opener(&project, THREE);
     for (level, libraries) in [("false", 0), ("required", 2), ("recommended", 3), ("suggested", 4)] {
@@ -76,14 +76,14 @@ fn how_many_notes_count_can_be_said() {
 }
 
 #[test]
-fn an_older_draft_has_one_object() {
+fn reads_notes_of_an_older_draft() {
     let project = Project::new();
     opener(&project, r#"{"soname":["liba.so.1"],"priority":"required"}"#);
     assert!(Image::of(&project, &["app"]).has("/app/lib/liba.so.1"));
 }
 
 #[test]
-fn what_a_note_requires_must_be_there() {
+fn a_missing_required_library_is_an_error() {
     let project = Project::new();
     opener(
         &project,
@@ -100,7 +100,7 @@ fn what_a_note_requires_must_be_there() {
 }
 
 #[test]
-fn a_note_that_is_no_json_is_a_warning() {
+fn an_invalid_note_is_a_warning() {
     let project = Project::new();
     opener(&project, "[{");
     let image = Image::of(&project, &["app"]);
@@ -108,7 +108,7 @@ fn a_note_that_is_no_json_is_a_warning() {
 }
 
 #[test]
-fn a_library_is_opened_by_name() {
+fn adds_libraries_by_name() {
     let project = Project::new();
     opener(&project, "[]");
     let image = Image::of(&project, &["app", "--dlopen", "libb.so.1", "--", "libb.so.1"]);
@@ -125,7 +125,7 @@ fn a_library_is_opened_by_name() {
 }
 
 #[test]
-fn names_in_a_program_that_opens_libraries_are_hints() {
+fn library_names_in_a_program_are_hints() {
     let project = Project::new();
     project
         .library("lib/libnamed.so.3", "answer", "1", &["-Wl,-soname,libnamed.so.3"])
@@ -145,7 +145,7 @@ fn names_in_a_program_that_opens_libraries_are_hints() {
 }
 
 #[test]
-fn what_is_opened_opens_more_by_its_own_paths() {
+fn opened_libraries_search_their_own_paths() {
     let project = Project::new();
     opener(&project, "[]");
     let source = format!(
@@ -163,7 +163,7 @@ fn what_is_opened_opens_more_by_its_own_paths() {
 }
 
 #[test]
-fn a_note_has_no_lines_of_its_own_in_what_is_said() {
+fn control_characters_of_notes_are_escaped() {
     let project = Project::new();
     let long = "x".repeat(1000);
     opener(

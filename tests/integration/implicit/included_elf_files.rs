@@ -40,7 +40,7 @@ fn host() -> Project {
 }
 
 #[test]
-fn modules_bring_what_they_need_as_their_program_opens_them() {
+fn resolves_included_modules_as_opened_by_the_entrypoint() {
     let project = host();
     let run = ["--include", "plugins:/srv/plugins", "--", "/srv/plugins/a.so"];
     let image = Image::of(&project, &[&["app"], &run[..]].concat());
@@ -58,7 +58,7 @@ fn modules_bring_what_they_need_as_their_program_opens_them() {
 }
 
 #[test]
-fn a_module_brings_a_library_of_the_system_and_what_that_reads() {
+fn adds_implicit_dependencies_of_modules() {
     let modules = Path::new("/usr/lib/python3.11");
     if !modules.is_dir() || !Path::new("/usr/bin/python3.11").exists() {
         return skipped("there is no Python 3.11 (on Debian: python3.11)");
@@ -93,7 +93,7 @@ fn a_module_brings_a_library_of_the_system_and_what_that_reads() {
 }
 
 #[test]
-fn an_included_program_brings_its_libraries() {
+fn adds_libraries_of_included_programs() {
     let project = Project::hello(&["-static"]);
     project.library("lib/libanswer.so", "answer", "42", &["-Wl,-soname,libanswer.so"]).program(
         "tool",
@@ -119,7 +119,7 @@ fn an_included_program_brings_its_libraries() {
 }
 
 #[test]
-fn libraries_without_a_program_that_opens_them_bring_theirs() {
+fn adds_dependencies_of_included_libraries() {
     let project = Project::hello(&["-static"]);
     project.library("lib/libdeep.so", "deep", "1", &["-Wl,-soname,libdeep.so"]).library(
         "lib/libtop.so",
@@ -135,7 +135,7 @@ fn libraries_without_a_program_that_opens_them_bring_theirs() {
 }
 
 #[test]
-fn what_nobody_loads_is_data() {
+fn object_files_are_data() {
     let project = Project::hello(&[]);
     project.compile("cc", "data/object.o", "int x;", &["-c"]).file("data/broken.so", b"\x7fELF\x02\x01");
     let image = Image::of(&project, &["hello", "--include", "data:/srv/data"]);

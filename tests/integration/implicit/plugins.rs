@@ -16,7 +16,7 @@ fn is_installed(path: &str, package: &str) -> bool {
 }
 
 #[test]
-fn a_service_of_pam_brings_its_configuration_and_modules() {
+fn adds_configuration_and_modules_of_pam_services() {
     if !is_installed("/etc/pam.d/su", "util-linux") {
         return;
     }
@@ -49,7 +49,7 @@ fn a_service_of_pam_brings_its_configuration_and_modules() {
 }
 
 #[test]
-fn a_family_of_plugins_is_added_with_what_it_needs() {
+fn adds_a_plugin_family_with_its_dependencies() {
     let plugins = "/usr/lib/x86_64-linux-gnu/krb5/plugins/preauth/spake.so";
     if !is_installed("/usr/bin/curl", "curl") || !is_installed(plugins, "libkrb5-3") {
         return;

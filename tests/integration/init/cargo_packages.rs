@@ -22,7 +22,7 @@ fn manifest(project: &Project, folder: &str) -> String {
 }
 
 #[test]
-fn a_new_crate() {
+fn adds_settings_to_a_new_crate() {
     let project = Project::empty();
     let mut cargo = Command::new("cargo");
     cargo
@@ -68,7 +68,7 @@ hint: `cargo coracle build` builds what it says; to begin anew, remove it
 }
 
 #[test]
-fn without_cargo_in_front_it_is_the_same_unless_a_recipe_is_wanted() {
+fn coracle_init_in_a_crate_adds_settings_to_cargo_toml() {
     let (one, other) = (Project::app(""), Project::app(""));
     done(&one, "", &["init"]);
     let output = coracle_in(&other.path(""), ["init"]).command().output().unwrap();
@@ -106,7 +106,7 @@ hint: `coracle build` builds the image; with `--dry-run`, it lists what would go
 }
 
 #[test]
-fn a_workspace_its_members_and_a_package_in_its_root() {
+fn adds_settings_to_workspaces_and_members() {
     let project = Project::empty();
     project.file("Cargo.toml", "[workspace]\nmembers = [\"crates/*\"]\nresolver = \"3\"\n");
     project.krate("crates/shop", "shop", "").krate("crates/admin", "admin", "");
@@ -167,7 +167,7 @@ hint: `cargo coracle build --manifest-path 'my crates/shop/Cargo.toml'` builds t
 }
 
 #[test]
-fn nothing_else_in_the_file_changes() {
+fn keeps_the_rest_of_cargo_toml() {
     let text = "[package]\r\nname = \"app\"\r\n# the end";
     let project = Project::empty();
     project.file("app/real/Cargo.toml", text).file("app/src/main.rs", crate::cargo::project::MAIN);
@@ -188,7 +188,7 @@ fn nothing_else_in_the_file_changes() {
 }
 
 #[test]
-fn a_cargo_toml_elsewhere_and_one_that_is_read_only_are_left_alone() {
+fn keeps_linked_and_read_only_files() {
     let project = Project::empty();
     project.krate("out", "app", "").file("app/src/main.rs", crate::cargo::project::MAIN);
     symlink("../out/Cargo.toml", project.path("app/Cargo.toml")).unwrap();
@@ -222,7 +222,7 @@ hint: `chmod u+w Cargo.toml` allows it
 }
 
 #[test]
-fn a_library_has_no_image() {
+fn rejects_a_library() {
     let project = Project::empty();
     project.file("Cargo.toml", "[package]\nname = \"lib\"\nedition = \"2024\"\n").file("src/lib.rs", "");
     project.cargo(["init"]).ends(
@@ -263,7 +263,7 @@ fn a_dry_run_shows_the_lines() {
 }
 
 #[test]
-fn what_can_not_be_added_to() {
+fn rejects_a_cargo_toml_that_can_not_be_extended() {
     let project = Project::app("metadata = { other = { x = 1 } }\n");
     project.cargo(["init"]).ends(
         2,
@@ -338,7 +338,7 @@ error: `Cargo.toml` is not TOML: unclosed table, expected `]`
 }
 
 #[test]
-fn under_cargo_there_is_a_manifest() {
+fn requires_a_cargo_toml_under_cargo() {
     let project = Project::empty();
     project.cargo(["init"]).ends(
         2,

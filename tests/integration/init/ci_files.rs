@@ -35,7 +35,7 @@ fn written(project: &Project) -> [bool; 2] {
 }
 
 #[test]
-fn the_forge_of_the_sources_is_asked() {
+fn chooses_the_ci_of_the_git_remote() {
     for (url, expected, image) in [
         ("git@github.com:Acme/Shop.git", [true, false], "ghcr.io/acme/shop:1.0"),
         ("https://gitlab.com/acme/shop.git", [false, true], "registry.gitlab.com/acme/shop:1.0"),
@@ -53,7 +53,7 @@ fn the_forge_of_the_sources_is_asked() {
 }
 
 #[test]
-fn a_folder_below_the_top_and_one_without_git_get_none() {
+fn writes_no_ci_file_below_the_top_or_without_git() {
     let project = repository("git@github.com:acme/shop.git");
     project.program("services/shop", crate::build::project::HELLO, &[]);
     done(project.folder(), ["init", "services"]);
@@ -64,7 +64,7 @@ fn a_folder_below_the_top_and_one_without_git_get_none() {
 }
 
 #[test]
-fn it_can_be_chosen() {
+fn the_ci_can_be_chosen() {
     let project = repository("git@github.com:acme/shop.git");
     done(project.folder(), ["init", "hello", "--ci", "none"]);
     assert_eq!(written(&project), [false, false]);
@@ -78,7 +78,7 @@ fn it_can_be_chosen() {
 }
 
 #[test]
-fn the_workflow_is_one() {
+fn the_workflow_is_valid() {
     let project = Project::hello(&[]);
     done(project.folder(), ["init", "hello", "--ci", "github"]);
     let workflow = yaml(&project, WORKFLOW);
@@ -105,7 +105,7 @@ fn the_workflow_is_one() {
 
 /// Each of several programs has an image with a name of its own, and the lines are what `cargo coracle build` takes.
 #[test]
-fn several_programs_are_pushed_one_by_one() {
+fn pushes_several_programs_one_by_one() {
     let package = Package::app("[[bin]]\nname = \"Ad_min\"\npath = \"src/admin.rs\"\n");
     package
         .file("src/admin.rs", crate::cargo::project::MAIN)
@@ -152,7 +152,7 @@ fn several_programs_are_pushed_one_by_one() {
 }
 
 #[test]
-fn a_recipe_beside_a_crate_is_built_by_cargo() {
+fn a_recipe_next_to_a_crate_runs_cargo_first() {
     let package = Package::app("");
     package.built(&[]);
     let output = coracle_testing::coracle_in(&package.path(""), ["init", "--recipe", "--ci", "github"]);
@@ -162,7 +162,7 @@ fn a_recipe_beside_a_crate_is_built_by_cargo() {
 }
 
 #[test]
-fn the_pipeline_is_one_and_its_job_has_a_legal_name() {
+fn the_pipeline_is_valid() {
     let project = Project::hello(&[]);
     done(project.folder(), ["init", "hello", "--ci", "gitlab"]);
     let pipeline = yaml(&project, PIPELINE);
@@ -176,7 +176,7 @@ fn the_pipeline_is_one_and_its_job_has_a_legal_name() {
 }
 
 #[test]
-fn a_pipeline_that_is_there_is_kept_and_told_what_to_add() {
+fn keeps_an_existing_pipeline_and_prints_the_job() {
     let project = repository("git@gitlab.com:acme/shop.git");
     project.file(PIPELINE, "stages: [build]\n");
     project.coracle(["init", "hello", "--no-config"]).ends(0, str![[r#"
@@ -206,7 +206,7 @@ hint: `coracle build` builds the image; with `--dry-run`, it lists what would go
 }
 
 #[test]
-fn a_workspace_has_no_single_image() {
+fn rejects_ci_files_for_a_workspace() {
     let project = Package::empty();
     project.file("Cargo.toml", "[workspace]\n").file(".github/x", "");
     project.cargo(["init", "--ci", "github"]).ends(

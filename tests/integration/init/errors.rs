@@ -13,7 +13,7 @@ use snapbox::str;
 use crate::build::project::{HELLO, Project};
 
 #[test]
-fn without_a_program() {
+fn fails_without_a_program() {
     coracle(["init"]).ends(
         2,
         str![],
@@ -67,7 +67,7 @@ hint: a program is an ELF file or starts with `#!`; build it first, and name wha
 }
 
 #[test]
-fn an_object_file_is_no_program() {
+fn rejects_an_object_file() {
     let project = Project::new();
     project.compile("cc", "app.o", HELLO, &["-c"]);
     project.coracle(["init", "app.o"]).ends(
@@ -93,7 +93,7 @@ hint: build it first, and name it, as in `coracle init ./app`
 }
 
 #[test]
-fn one_of_several_programs_has_to_be_named() {
+fn requires_a_name_if_there_are_several_programs() {
     let project = Project::new();
     project.program("shop", HELLO, &[]).program("bin/admin", HELLO, &[]);
     project.coracle(["init"]).ends(
@@ -122,7 +122,7 @@ hint: build it first, and name it, as in `coracle init ./app`
 }
 
 #[test]
-fn twice() {
+fn rejects_a_second_run() {
     let project = Project::hello(&[]);
     for said in [
         project.coracle(["init", "hello"]).command().output().unwrap(),
@@ -164,7 +164,7 @@ hint: `coracle build --file other/coracle.toml` builds what it says; to begin an
 }
 
 #[test]
-fn a_name_that_no_recipe_can_hold() {
+fn rejects_program_names_that_a_recipe_can_not_contain() {
     let project = Project::hello(&[]);
     fs::rename(project.path("hello"), project.folder().join(OsStr::from_bytes(b"hell\xff"))).unwrap();
     project.coracle(["init"]).ends(
@@ -180,7 +180,7 @@ hint: rename it, or do without a recipe: `coracle build PROGRAM` takes any name
 }
 
 #[test]
-fn no_link_leads_out_of_the_folder() {
+fn does_not_write_through_links() {
     let project = Project::hello(&[]);
     project.file("elsewhere/x", "").link("config", "elsewhere");
     project.coracle(["init", "hello"]).ends(
@@ -208,7 +208,7 @@ hint: move it away; without configuration, `--no-config` needs no folder for it
 }
 
 #[test]
-fn what_stands_where_a_file_should() {
+fn reports_directories_at_paths_of_files() {
     let project = Project::hello(&[]);
     project.file("elsewhere/x", "").link(".github", "elsewhere");
     let expected = str![[r#"
@@ -237,7 +237,7 @@ hint: move it away; without configuration, `--no-config` needs no folder for it
 
 /// When nobody can be told what was written, nothing is.
 #[test]
-fn stdout_that_is_full() {
+fn a_full_stdout_is_an_error() {
     let project = Project::hello(&[]);
     let before = listing(project.folder());
     let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
@@ -251,7 +251,7 @@ fn stdout_that_is_full() {
 
 /// While it waits for whoever reads its stdout, everything is written beside and has no name.
 #[test]
-fn ctrl_c() {
+fn an_interrupt_leaves_no_file() {
     let project = Project::hello(&[]);
     let before = listing(project.folder());
     let (mut reader, mut writer) = std::io::pipe().unwrap();
@@ -287,7 +287,7 @@ fn ctrl_c() {
 }
 
 #[test]
-fn wrong_words() {
+fn rejects_invalid_arguments() {
     coracle(["init", "--ci", "jenkins"]).ends(
         2,
         str![],
@@ -333,7 +333,7 @@ fn on_disk(project: &Project, options: &str) -> Option<(Option<i32>, String, Str
 }
 
 #[test]
-fn a_folder_that_can_not_be_written() {
+fn reports_a_read_only_folder() {
     let project = Project::hello(&[]);
     let Some((status, said, left)) = on_disk(&project, "ro") else { return };
     assert_eq!((status, left.as_str()), (Some(1), ""), "{said}");
@@ -350,7 +350,7 @@ hint: run it in another folder; `--dry-run` shows the files
 
 /// However many files there is room for: all of them, or none.
 #[test]
-fn a_disk_that_is_full() {
+fn a_full_disk_leaves_no_file() {
     let project = Project::hello(&[]);
     let before = listing(project.folder());
     let mut complete = 0;

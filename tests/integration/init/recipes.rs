@@ -66,7 +66,7 @@ log-level = "info"
 }
 
 #[test]
-fn files_are_those_of_anybody() {
+fn written_files_have_default_modes() {
     let project = Project::hello(&[]);
     done(project.folder(), ["init", "./hello"]);
     project.file("other", "");
@@ -78,7 +78,7 @@ fn files_are_those_of_anybody() {
 }
 
 #[test]
-fn the_only_program_needs_no_name() {
+fn uses_the_only_program_of_the_folder() {
     let project = Project::new();
     project.program("out/tool", HELLO, &[]).library("out/libtool.so", "answer", "1", &[]);
     project.script("build.sh", "#!/bin/sh\n").file("notes", "text");
@@ -127,7 +127,7 @@ fn a_script_and_a_program_of_the_system_can_be_named() {
 }
 
 #[test]
-fn kubernetes_takes_the_name() {
+fn names_are_valid_in_kubernetes() {
     for name in ["7z", &"x".repeat(63), "2048_game"] {
         let project = Project::new();
         project.program(name, HELLO, &[]);
@@ -140,7 +140,7 @@ fn kubernetes_takes_the_name() {
 }
 
 #[test]
-fn what_is_there_is_kept() {
+fn keeps_existing_files() {
     let project = Project::hello(&[]);
     project.file("config/values.toml", "log_level = \"debug\"\n").link("config/schema.json", "nowhere");
     let before = listing(&project.path("config"));
@@ -163,7 +163,7 @@ hint: `coracle build` builds the image; with `--dry-run`, it lists what would go
 }
 
 #[test]
-fn folders_and_programs_of_any_name() {
+fn accepts_any_name_of_folders_and_programs() {
     for name in [b"with space".as_slice(), b"\xff", b"'quoted' \"twice\"", b"-"] {
         let name = OsStr::from_bytes(name);
         let project = Project::new();
@@ -221,7 +221,7 @@ fn a_dry_run_prints_it_all_and_writes_nothing() {
 }
 
 #[test]
-fn the_first_keys_are_explained_and_no_word_is_left_open() {
+fn the_recipe_explains_its_keys_and_has_no_placeholder() {
     let project = Project::hello(&[]);
     done(project.folder(), ["init", "hello", "--ci", "github"]);
     for file in listing(project.folder()).into_keys() {

@@ -8,7 +8,7 @@ use snapbox::str;
 use crate::manifests::project::{IMAGE, Project};
 
 #[test]
-fn a_recipe_is_built_for_its_digest_and_nothing_is_left() {
+fn builds_a_recipe_for_its_digest_and_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(
         folder.path().join("coracle.toml"),
@@ -60,7 +60,7 @@ kind: Deployment
 }
 
 #[test]
-fn secrets_to_make_are_named() {
+fn lists_the_secrets_to_create() {
     Project::of("Job").manifests([]).ends(
         0,
         str![[r#"
@@ -96,7 +96,7 @@ fn flags_that_contradict_each_other_are_refused() {
 }
 
 #[test]
-fn an_image_that_is_named_is_not_named_again() {
+fn rejects_build_flags_for_an_existing_image() {
     for (flag, why) in [("--tag=shop:2", "is named already"), ("--epoch=1", "cannot be used with")] {
         let output = coracle(["manifests", IMAGE, flag]).command().output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
@@ -105,12 +105,12 @@ fn an_image_that_is_named_is_not_named_again() {
 }
 
 #[test]
-fn quiet_is_quiet() {
+fn quiet_prints_only_manifests() {
     Project::of("Pod").manifests(["-q", "--layout", "helm", "-o", "chart"]).ends(0, str![""], str![""]);
 }
 
 #[test]
-fn an_image_has_a_digest_and_a_recipe_a_name() {
+fn requires_a_digest_of_images_and_a_name_of_recipes() {
     coracle(["manifests", "shop:1"]).ends(
         2,
         str![""],
@@ -144,7 +144,7 @@ hint: write `name` below `[image]`, or pass `--tag NAME[:TAG]`
 }
 
 #[test]
-fn a_directory_is_replaced_only_where_it_is_ours() {
+fn replaces_only_directories_that_it_wrote() {
     let project = Project::of("Pod");
     let write = |more: &str| {
         project.manifests(["--layout", "kustomize", "-q", "-o", more]).command().output().unwrap()
@@ -174,7 +174,7 @@ fn a_directory_is_replaced_only_where_it_is_ours() {
 }
 
 #[test]
-fn an_image_that_is_kept_somewhere_is_named_by_what_it_is() {
+fn manifests_name_the_image_and_not_its_location() {
     let folder = tempfile::tempdir().unwrap();
     let run = |args: &[&str]| {
         let output = coracle_in(folder.path(), []).command().args(args).output().unwrap();
@@ -202,7 +202,7 @@ fn an_image_that_is_kept_somewhere_is_named_by_what_it_is() {
 }
 
 #[test]
-fn a_chart_names_what_a_release_names_and_keeps_a_claim_to_one_pod() {
+fn charts_name_objects_by_release_and_limit_claims_to_one_pod() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
     file("login.env.j2", "PASSWORD={{ password|sh }}\n");

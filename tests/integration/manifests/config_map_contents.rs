@@ -68,7 +68,7 @@ fn maps(is_text_free: bool) -> (Vec<Value>, BTreeMap<String, Bytes>) {
 }
 
 #[test]
-fn python_reads_every_text_and_every_byte() {
+fn python_reads_every_text_and_byte() {
     if !kubernetes_tools::are_there() {
         return;
     }

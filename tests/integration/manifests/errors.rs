@@ -6,7 +6,7 @@ use snapbox::str;
 use crate::manifests::project::{IMAGE, Project};
 
 #[test]
-fn everything_wrong_with_the_keys_is_told_with_its_place() {
+fn reports_all_invalid_keys_with_positions() {
     let recipe = r#"[kubernetes]
 kind = "Deploymnet"
 name = "Shop"
@@ -99,7 +99,7 @@ hint: write `reload-image = "NAME:TAG"`
 }
 
 #[test]
-fn what_a_cluster_would_not_take_is_told_together() {
+fn reports_everything_that_a_cluster_would_reject() {
     let recipe = r#"
 [[config]]
 mount = "/etc/app"
@@ -170,7 +170,7 @@ hint: write `kind: Deployment`
 }
 
 #[test]
-fn patches_that_fit_nothing_say_why() {
+fn reports_patches_without_a_target() {
     let recipe = r#"[kubernetes]
 namespace = "shops"
 schedule = "@daily"
@@ -286,7 +286,7 @@ hint: let the patch say the same `namespace`, or leave it out
 }
 
 #[test]
-fn a_probe_says_at_which_of_several_ports_it_asks() {
+fn a_probe_must_name_one_of_several_ports() {
     let run = |expose: &str, probe: &str| {
         let recipe = format!("[image]\nexpose = [{expose}]\n[kubernetes]\nprobes = {{ {probe} }}\n");
         let run = coracle(["manifests", IMAGE, "-q"]).file("coracle.toml", &recipe);
@@ -308,7 +308,7 @@ fn a_probe_says_at_which_of_several_ports_it_asks() {
 }
 
 #[test]
-fn too_large_for_apply_is_a_warning() {
+fn warns_of_objects_too_large_for_apply() {
     let project = Project::of("Pod");
     project.write("config/logo.bin", "x".repeat(262_000));
     let output = project.manifests(["-q"]).command().output().unwrap();
@@ -325,7 +325,7 @@ fn too_large_for_apply_is_a_warning() {
 }
 
 #[test]
-fn kustomize_is_not_given_what_it_can_not_hold() {
+fn rejects_content_that_kustomize_can_not_hold() {
     let project = Project::of("Pod");
     project.write("config/logo.bin", "a\u{7f}b");
     let output = project.manifests(["--layout", "kustomize", "-o", "deploy"]).command().output().unwrap();

@@ -46,7 +46,7 @@ fn is_fit(files: &[(String, Vec<u8>)]) -> bool {
 }
 
 #[test]
-fn suffixes_are_kustomizes() {
+fn name_suffixes_equal_kustomizes() {
     if !kubernetes_tools::are_there() {
         return;
     }

@@ -254,7 +254,7 @@ fn check_references(case: &Case, made: &Manifests, pod: &Value) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1500))]
     #[test]
-    fn pods_are_restricted_and_whole(case in cases()) {
+    fn pods_pass_the_restricted_policy(case in cases()) {
         let Some(made) = made(&case) else { return Ok(()) };
         let workload = made.objects.last().unwrap();
         let pod = pod_of(workload);
@@ -269,7 +269,7 @@ proptest! {
 }
 
 #[test]
-fn most_cases_are_legal() {
+fn most_generated_cases_are_valid() {
     use proptest::strategy::ValueTree as _;
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let mut kinds = BTreeMap::new();

@@ -7,7 +7,7 @@ use crate::manifests::config_map_contents::bytes_of;
 use crate::manifests::project::Project;
 
 #[test]
-fn no_layout_needs_or_holds_a_secret() {
+fn no_output_format_contains_a_secret() {
     let project = Project::of("Deployment");
     assert!(!project.printed([]).contains("s3cret"));
     assert!(!project.printed(["--set-file", "password=password"]).contains("czNjcmV0"));
@@ -26,7 +26,7 @@ fn no_layout_needs_or_holds_a_secret() {
 }
 
 #[test]
-fn on_demand_they_are_printed_and_named_by_their_hash() {
+fn prints_secrets_on_request_with_hashed_names() {
     if !kubernetes_tools::are_there() {
         return;
     }

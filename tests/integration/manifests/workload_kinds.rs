@@ -14,7 +14,7 @@ use crate::manifests::project::{KINDS, Project};
 const VERSIONS: std::ops::RangeInclusive<u32> = 29..=37;
 
 #[test]
-fn every_layout_fits_every_version_and_means_the_same() {
+fn every_output_format_is_valid_and_equivalent() {
     if !kubernetes_tools::are_there() {
         return;
     }
@@ -138,7 +138,7 @@ fn strip(value: &mut Value) {
 }
 
 #[test]
-fn a_chart_has_knobs_for_the_workload_and_refuses_others() {
+fn charts_validate_their_values() {
     if !kubernetes_tools::are_there() {
         return;
     }
@@ -212,7 +212,7 @@ fn a_chart_has_knobs_for_the_workload_and_refuses_others() {
 
 /// What is said twice stands there once, and whoever passes the schema by still can't change what selects the pods.
 #[test]
-fn labels_of_a_chart_stand_there_once_and_select_its_pods() {
+fn labels_of_a_chart_are_unique_and_select_its_pods() {
     if !kubernetes_tools::are_there() {
         return;
     }

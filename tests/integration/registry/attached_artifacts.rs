@@ -25,7 +25,7 @@ fn about(remote: &Remote, subject: &Digest) -> BTreeSet<Digest> {
 
 /// With the API and without, beside what others say there, and once more for nothing.
 #[test]
-fn what_is_said_of_an_image_goes_along() {
+fn copies_referrers_of_an_image() {
     for has_api in [false, true] {
         let (fake, folder) = (FakeRegistry::start(), folder());
         fake.state().referrers = has_api;
@@ -63,7 +63,7 @@ fn what_is_said_of_an_image_goes_along() {
 }
 
 #[test]
-fn a_layout_does_not_take_what_is_said() {
+fn a_layout_can_not_hold_referrers() {
     let folder = folder();
     let (code, _, said) =
         run(folder.path(), &["copy", "docker://127.0.0.1:1/shop", "oci:x.oci", "--referrers"]);
@@ -73,7 +73,7 @@ fn a_layout_does_not_take_what_is_said() {
 
 /// The whole contract is beside the image before the image has its name, and costs one request more when nothing changed.
 #[test]
-fn a_contract_is_published_among_the_referrers() {
+fn publishes_a_contract_as_a_referrer() {
     for has_api in [false, true] {
         let fake = FakeRegistry::start();
         fake.state().referrers = has_api;
@@ -128,7 +128,7 @@ fn a_contract_is_published_among_the_referrers() {
 }
 
 #[test]
-fn where_a_contract_can_not_go() {
+fn reports_destinations_that_can_not_hold_a_contract() {
     let folder = folder();
     let at = folder.path();
     fs::create_dir(at.join("config")).unwrap();
@@ -154,7 +154,7 @@ fn mirror(args: &[&str]) -> (bool, String, String) {
 }
 
 #[test]
-fn the_example_mirrors_an_image_and_lists_what_is_said_of_it() {
+fn the_example_mirrors_an_image_and_lists_its_referrers() {
     if !docker_registry::met(&["docker-registry"], "docker-registry") {
         return;
     }

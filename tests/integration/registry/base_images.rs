@@ -76,7 +76,7 @@ fn a_static_program_never_fetches_its_base() {
 }
 
 #[test]
-fn a_dynamic_program_reads_its_base_once() {
+fn fetches_the_base_of_a_dynamic_program_once() {
     let (fake, folder) = (FakeRegistry::start(), folder());
     base(&fake, folder.path());
     let base = format!("docker://{}/base:1", fake.address);
@@ -111,7 +111,7 @@ fn a_dynamic_program_reads_its_base_once() {
 
 /// Who comes second waits rather than fetch it, too; and a base that is interrupted leaves nothing.
 #[test]
-fn builds_at_once_fetch_their_base_once() {
+fn concurrent_builds_fetch_their_base_once() {
     let (fake, folder) = (FakeRegistry::start(), folder());
     base(&fake, folder.path());
     for name in ["a", "b", "c"] {
@@ -128,7 +128,7 @@ fn builds_at_once_fetch_their_base_once() {
 }
 
 #[test]
-fn what_goes_wrong_with_a_base() {
+fn reports_errors_of_base_images() {
     let (fake, folder) = (FakeRegistry::start(), folder());
     base(&fake, folder.path());
     let refused = |base: &str, code: i32, words: &[&str]| {

@@ -35,7 +35,7 @@ fn there(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn an_image_goes_to_a_registry_alone() {
+fn builds_directly_to_a_registry() {
     let (fake, folder) = (FakeRegistry::start(), folder());
     let at = folder.path();
     fs::create_dir(at.join("tmp")).unwrap();
@@ -80,7 +80,7 @@ fn an_image_goes_to_a_registry_alone() {
 
 /// A layout, two names in one repository, another repository: one build, one digest.
 #[test]
-fn an_image_goes_to_several_places() {
+fn builds_to_several_destinations() {
     let (fake, folder) = (FakeRegistry::start(), folder());
     let at = folder.path();
     let places = ["shop:1", "shop:2", "other"].map(|name| at_registry(&fake, name));
@@ -162,7 +162,7 @@ fn several_platforms_are_one_push() {
 
 /// What the gate refuses is not sent, and nothing gets a name.
 #[test]
-fn what_leaks_stays_here() {
+fn does_not_push_an_image_with_findings() {
     let (fake, folder) = (FakeRegistry::start(), folder());
     let at = folder.path();
     fs::write(at.join("notes.txt"), key()).unwrap();
@@ -187,7 +187,7 @@ fn what_leaks_stays_here() {
 }
 
 #[test]
-fn where_sending_fails_everything_is_as_before() {
+fn a_failed_upload_changes_nothing() {
     let (fake, folder) = (FakeRegistry::start(), folder());
     let at = folder.path();
     let to = at_registry(&fake, "shop:1");
@@ -213,7 +213,7 @@ fn where_sending_fails_everything_is_as_before() {
 
 /// Ctrl-C: what is open at the registry is given up.
 #[test]
-fn an_interrupt_gives_up_what_is_open() {
+fn an_interrupt_cancels_open_uploads() {
     let (fake, folder) = (FakeRegistry::start(), folder());
     let at = folder.path();
     // No upload begins before this has been interrupted.
@@ -241,7 +241,7 @@ fn an_interrupt_gives_up_what_is_open() {
 }
 
 #[test]
-fn what_is_no_destination() {
+fn rejects_invalid_destinations() {
     let folder = folder();
     fs::write(folder.path().join("a"), "[image]\nprograms = [\"app\"]\n").unwrap();
     let digest = format!("docker://127.0.0.1:1/shop@sha256:{}", "ab".repeat(32));

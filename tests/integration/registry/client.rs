@@ -10,7 +10,7 @@ use super::fake::{FakeRegistry, FakeRepositories as _, settings};
 use super::test_image::{MANIFEST, image, read, upload};
 
 #[test]
-fn an_image_goes_there_and_comes_back() {
+fn pushes_and_pulls_an_image() {
     let (fake, image) = (FakeRegistry::start(), image(&[300_000, 0, 7]));
     let shop = fake.shop();
     image.push(&shop, "1").unwrap();
@@ -28,7 +28,7 @@ fn an_image_goes_there_and_comes_back() {
 }
 
 #[test]
-fn an_unchanged_image_costs_one_head() {
+fn an_unchanged_image_takes_one_head_request() {
     let (fake, image) = (FakeRegistry::start(), image(&[9]));
     image.push(&fake.shop(), "1").unwrap();
     fake.asked();
@@ -37,7 +37,7 @@ fn an_unchanged_image_costs_one_head() {
 }
 
 #[test]
-fn a_new_blob_costs_three_requests_and_one_that_is_there_one() {
+fn a_new_blob_takes_three_requests_and_an_existing_one_takes_one() {
     for relative in [false, true] {
         let fake = FakeRegistry::start();
         fake.state().relative = relative;
@@ -58,7 +58,7 @@ fn a_new_blob_costs_three_requests_and_one_that_is_there_one() {
 }
 
 #[test]
-fn blobs_are_mounted_where_that_works() {
+fn mounts_blobs_if_supported() {
     let fake = FakeRegistry::start();
     let client = Client::new(settings()).unwrap();
     let base = client.open(&fake.repository("base"), &Access::push());
@@ -80,7 +80,7 @@ fn blobs_are_mounted_where_that_works() {
 }
 
 #[test]
-fn files_are_sent_several_at_once_and_the_same_one_once() {
+fn uploads_files_concurrently_and_each_once() {
     let fake = FakeRegistry::start();
     let contents: Vec<Vec<u8>> = (0..20_u8).map(|n| vec![n / 2; 100_000 + usize::from(n / 2)]).collect();
     let files: Vec<_> = contents
@@ -112,7 +112,7 @@ fn files_are_sent_several_at_once_and_the_same_one_once() {
 }
 
 #[test]
-fn what_is_not_there_is_nothing() {
+fn missing_content_is_none() {
     let fake = FakeRegistry::start();
     let shop = fake.shop();
     assert_eq!(shop.head(Target::Tag("none")).unwrap(), None);
@@ -125,7 +125,7 @@ fn what_is_not_there_is_nothing() {
 }
 
 #[test]
-fn a_manifest_whose_blobs_are_missing_is_refused() {
+fn reports_a_manifest_with_missing_blobs() {
     let (fake, image) = (FakeRegistry::start(), image(&[9]));
     let error = fake.shop().put_manifest(Target::Tag("1"), MANIFEST, &image.manifest).unwrap_err();
     assert_eq!(
@@ -141,7 +141,7 @@ fn a_manifest_whose_blobs_are_missing_is_refused() {
 }
 
 #[test]
-fn a_file_that_got_shorter_is_an_error_and_nothing_is_left_there() {
+fn a_truncated_file_is_an_error_and_ends_the_upload() {
     let fake = FakeRegistry::start();
     let open = || {
         let mut file = tempfile::tempfile()?;
@@ -166,7 +166,7 @@ fn a_file_that_got_shorter_is_an_error_and_nothing_is_left_there() {
 
 /// A proxy sees where somebody goes.
 #[test]
-fn plain_http_stays_on_this_machine_unless_it_is_asked_for() {
+fn uses_plain_http_only_for_localhost_or_on_request() {
     let fake = FakeRegistry::start();
     let reference: Reference = "registry.invalid/shop".parse().unwrap();
     let open = |settings| Client::new(settings).unwrap().open(&Repository::from(&reference), &Access::Pull);

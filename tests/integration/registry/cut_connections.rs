@@ -76,7 +76,7 @@ fn carry(mut from: TcpStream, mut to: TcpStream, cuts: &AtomicUsize) {
 }
 
 #[test]
-fn both_directions_get_over_it() {
+fn retries_cut_uploads_and_downloads() {
     if !met(&["docker-registry"], "docker-registry") {
         return;
     }

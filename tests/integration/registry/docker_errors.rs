@@ -55,7 +55,7 @@ fn usual(request: &str, stream: &mut TcpStream, load: impl Fn(&mut TcpStream)) {
 }
 
 #[test]
-fn whatever_docker_says() {
+fn reports_errors_of_docker() {
     let folder = folder();
     let (code, _, said) = run(folder.path(), &["build", "./app", "-q", "-o=oci:app.oci"]);
     assert_eq!(code, Some(0), "{said}");

@@ -136,14 +136,14 @@ fn exercise(registry: &Registry, settings: &Settings) {
 }
 
 #[test]
-fn in_the_clear() {
+fn works_without_tls() {
     if met(&["docker-registry"], "docker-registry") {
         exercise(&Registry::plain(), &Settings::default());
     }
 }
 
 #[test]
-fn with_tls_and_a_password() {
+fn works_with_tls_and_a_password() {
     if !met(&["docker-registry", "htpasswd", "openssl"], "docker-registry apache2-utils openssl") {
         return;
     }

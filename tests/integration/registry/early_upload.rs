@@ -84,7 +84,7 @@ fn recipe(folder: &std::path::Path, to: &str) -> Recipe {
 }
 
 #[test]
-fn the_first_layer_is_there_while_the_next_is_packed() {
+fn uploads_a_layer_while_the_next_is_packed() {
     let (fake, folder) = (FakeRegistry::start(), folder());
     File::create(folder.path().join("data")).unwrap().set_len(3 << 20).unwrap();
     let recipe = recipe(folder.path(), &format!("docker://{}/shop:1", fake.address));
@@ -101,7 +101,7 @@ fn the_first_layer_is_there_while_the_next_is_packed() {
 
 /// What can't be sent need not be packed.
 #[test]
-fn a_registry_that_refuses_ends_the_packing() {
+fn an_upload_error_stops_packing() {
     let (fake, folder) = (FakeRegistry::start(), folder());
     fake.trouble(100, "POST", "uploads", Trouble::Says(403, vec![], ""));
     // Without a block on disk, and long to pack.
@@ -117,7 +117,7 @@ fn a_registry_that_refuses_ends_the_packing() {
 }
 
 #[test]
-fn somebody_has_to_talk_to_registries() {
+fn requires_a_registry_client() {
     let folder = folder();
     File::create(folder.path().join("data")).unwrap();
     let recipe = recipe(folder.path(), "docker://127.0.0.1:1/shop:1");

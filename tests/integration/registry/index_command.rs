@@ -47,7 +47,7 @@ fn join(fake: &FakeRegistry, at: &Path, args: &[&str]) -> (String, String) {
 }
 
 #[test]
-fn images_of_one_repository_are_joined_without_moving_anything() {
+fn joins_images_of_one_repository_without_transfers() {
     let (fake, folder) = (FakeRegistry::start(), folder());
     let (at, shop, (one, two)) = (folder.path(), fake.shop(), (amd64(), arm64()));
     one.push(&shop, "1-amd64").unwrap();
@@ -96,7 +96,7 @@ fn images_of_one_repository_are_joined_without_moving_anything() {
 }
 
 #[test]
-fn images_from_elsewhere_are_mounted_or_copied() {
+fn mounts_or_copies_images_of_other_repositories() {
     let (fake, folder) = (FakeRegistry::start(), folder());
     let at = folder.path();
     let other = coracle::registry::Client::new(super::fake::settings())
@@ -127,7 +127,7 @@ fn images_from_elsewhere_are_mounted_or_copied() {
 
 /// Docker's manifests stay what they are, versions of Windows are told apart, attestations are about another index.
 #[test]
-fn what_others_built() {
+fn joins_images_of_other_tools() {
     let (fake, folder) = (FakeRegistry::start(), folder());
     let (at, shop) = (folder.path(), fake.shop());
     let windows = |version: &str| json!({"os": "windows", "architecture": "amd64", "os.version": version});
@@ -165,7 +165,7 @@ fn what_others_built() {
 
 /// Each is one error, and nothing gets the name.
 #[test]
-fn what_can_not_be_joined() {
+fn reports_images_that_can_not_be_joined() {
     let (fake, folder) = (FakeRegistry::start(), folder());
     let (at, shop) = (folder.path(), fake.shop());
     let (one, same) = (amd64(), image_for(&json!({"os": "linux", "architecture": "amd64"}), 11));
@@ -196,7 +196,7 @@ fn what_can_not_be_joined() {
 
 /// The jobs of docs/registries.md: each machine builds and pushes its own, then they are joined.
 #[test]
-fn the_jobs_in_the_documentation() {
+fn the_documented_jobs_work() {
     if !docker_registry::met(&["docker-registry", "skopeo"], "docker-registry skopeo") {
         return;
     }

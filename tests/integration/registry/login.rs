@@ -27,7 +27,7 @@ pub(crate) fn with(login: Login) -> FakeRegistry {
 }
 
 #[test]
-fn a_password_is_sent_after_it_was_asked_for_and_from_then_on() {
+fn sends_a_password_after_the_first_challenge() {
     let fake = with(Login::Password);
     let shop = fake.shop_with(anna(&fake));
     image(&[9]).push(&shop, "1").unwrap();
@@ -57,7 +57,7 @@ fn one_token_serves_a_push_with_mounts() {
 }
 
 #[test]
-fn a_token_server_that_knows_no_mounts_gives_a_token_without() {
+fn accepts_tokens_without_mount_scope() {
     let fake = with(Login::Tokens);
     fake.trouble(9, "GET", "base", Trouble::Says(403, vec![], ""));
     let access = Access::Push { mounts: vec!["base".into()] };
@@ -68,7 +68,7 @@ fn a_token_server_that_knows_no_mounts_gives_a_token_without() {
 }
 
 #[test]
-fn strangers_may_read() {
+fn pulls_anonymously() {
     let fake = with(Login::Tokens);
     image(&[9]).push(&fake.shop_with(anna(&fake)), "1").unwrap();
     let client = Client::new(settings()).unwrap();
@@ -94,7 +94,7 @@ fn strangers_may_read() {
 }
 
 #[test]
-fn a_token_that_is_no_longer_taken_is_renewed() {
+fn renews_a_rejected_token() {
     let fake = with(Login::Tokens);
     let shop = fake.shop_with(anna(&fake));
     image(&[9]).push(&shop, "1").unwrap();
@@ -105,7 +105,7 @@ fn a_token_that_is_no_longer_taken_is_renewed() {
 }
 
 #[test]
-fn an_identity_token_is_exchanged() {
+fn exchanges_an_identity_token() {
     let fake = with(Login::Tokens);
     let token = Credential::IdentityToken(Secret::new("identity-token-of-anna"));
     image(&[9]).push(&fake.shop_with(known(&fake, token)), "1").unwrap();
@@ -120,7 +120,7 @@ fn an_identity_token_is_exchanged() {
 }
 
 #[test]
-fn a_registry_token_is_sent_as_it_is() {
+fn sends_a_registry_token_unchanged() {
     let fake = with(Login::Tokens);
     fake.state().tokens.push(vec!["repository:shop:pull,push".into()]);
     let token = Credential::RegistryToken(Secret::new("secret-token-0"));
@@ -129,7 +129,7 @@ fn a_registry_token_is_sent_as_it_is() {
 }
 
 #[test]
-fn files_know_credentials() {
+fn reads_credentials_from_files() {
     let fake = with(Login::Password);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("auth.json");
@@ -148,7 +148,7 @@ fn files_know_credentials() {
 
 #[cfg(unix)]
 #[test]
-fn helpers_know_credentials() {
+fn reads_credentials_from_helpers() {
     let fake = with(Login::Password);
     let folder = tempfile::tempdir().unwrap();
     let helper = folder.path().join("docker-credential-mine");
@@ -170,7 +170,7 @@ fn helpers_know_credentials() {
 
 /// `credsStore` may be left over from another machine.
 #[test]
-fn a_helper_that_fails_does_not_keep_a_stranger_from_reading() {
+fn a_failed_helper_does_not_prevent_anonymous_pulls() {
     let fake = with(Login::Tokens);
     image(&[9]).push(&fake.shop_with(anna(&fake)), "1").unwrap();
     let folder = tempfile::tempdir().unwrap();
@@ -198,7 +198,7 @@ fn a_helper_that_fails_does_not_keep_a_stranger_from_reading() {
 }
 
 #[test]
-fn token_servers_that_lie_are_told() {
+fn reports_invalid_token_responses() {
     for (body, expected) in [
         ("", "no JSON with a token"),
         ("{}", "holds no token"),
@@ -236,7 +236,7 @@ fn token_servers_that_lie_are_told() {
 }
 
 #[test]
-fn credentials_go_to_safe_realms_alone() {
+fn sends_credentials_only_to_safe_realms() {
     for realm in ["http://registry.invalid/token", "http://10.0.0.1/token", "http://127.0.0.1.nip.invalid/"] {
         let fake = with(Login::Realm(realm.into()));
         let error = fake.shop_with(anna(&fake)).head(Target::Tag("1")).unwrap_err();

@@ -14,8 +14,8 @@ use super::fake::{FakeRegistry, FakeRepositories as _};
 const DIGEST: &str = "sha256:49bc20df15e412a64472421e13fe86ff1c5165e18b2afccf160d4dc19fe68a14";
 
 #[test]
-fn a_gigabyte_is_sent_from_disk() {
-    in_own_process("registry::memory::a_gigabyte_is_sent_from_disk", send_gigabyte);
+fn uploads_a_gigabyte_in_little_memory() {
+    in_own_process("registry::memory::uploads_a_gigabyte_in_little_memory", send_gigabyte);
 }
 
 fn send_gigabyte() {

@@ -38,7 +38,7 @@ pub(crate) fn folder() -> TempDir {
 }
 
 #[test]
-fn a_build_is_pushed_and_an_unchanged_one_costs_one_request() {
+fn pushes_a_build_and_checks_an_unchanged_one_with_one_request() {
     let (fake, folder) = (FakeRegistry::start(), folder());
     let name = format!("{}/shop:1", fake.address);
     let args = ["build", "./app", "-t", &name, "--push", "--cache-dir=cache", "-o", "oci:app.oci"];
@@ -69,7 +69,7 @@ fn a_build_is_pushed_and_an_unchanged_one_costs_one_request() {
 }
 
 #[test]
-fn what_can_not_be_pushed() {
+fn reports_failed_pushes() {
     let (fake, folder) = (FakeRegistry::start(), folder());
     let (code, _, said) = run(folder.path(), &["build", "./app", "--push", "-q"]);
     assert_eq!(code, Some(2));
@@ -88,7 +88,7 @@ fn what_can_not_be_pushed() {
 
 /// A layout, a registry, another repository, and back: the same bytes.
 #[test]
-fn an_image_goes_round() {
+fn copies_an_image_between_all_locations() {
     let (fake, folder) = (FakeRegistry::start(), folder());
     let (at, host) = (folder.path(), fake.address.to_string());
     let (_, stdout, _) =
@@ -152,7 +152,7 @@ fn an_index_is_copied_with_all_its_images() {
 
 /// From a registry into an archive, and on from there: nothing is made anew, and the same archive comes twice.
 #[test]
-fn archives_are_copied_into() {
+fn copies_into_archives() {
     let (fake, folder) = (FakeRegistry::start(), folder());
     let (at, host, shop) = (folder.path(), fake.address.to_string(), fake.shop());
     let images = [image(&[7, 300_000]), image(&[300_000, 9])];
@@ -187,7 +187,7 @@ fn archives_are_copied_into() {
 
 /// A built image comes out of a layout as the build itself would have written it, but for its place in the index.
 #[test]
-fn docker_gets_its_description() {
+fn writes_dockers_manifest_into_archives() {
     let folder = folder();
     let at = folder.path();
     let outputs = ["-o=oci:app.oci", "-o=docker-archive:built.tar"];
@@ -211,7 +211,7 @@ fn docker_gets_its_description() {
 
 /// Each fails with a clear word, and what was in the layout stays.
 #[test]
-fn what_can_not_be_copied() {
+fn reports_failed_copies() {
     let (fake, folder) = (FakeRegistry::start(), folder());
     let (at, host) = (folder.path(), fake.address.to_string());
     run(at, &["build", "./app", "-q", "-o=oci:there.oci"]);
@@ -245,7 +245,7 @@ fn what_can_not_be_copied() {
 
 /// One layout, one tag, two images: each is sent under its own name.
 #[test]
-fn images_that_follow_each_other_in_a_layout() {
+fn replaces_images_in_a_layout() {
     let (fake, folder) = (FakeRegistry::start(), folder());
     let at = folder.path();
     for name in ["a", "b"] {
@@ -282,7 +282,7 @@ fn a_digest_alone_moves_no_tag() {
 }
 
 #[test]
-fn logins_from_the_environment_are_whole_or_none() {
+fn rejects_incomplete_credentials_of_the_environment() {
     let folder = folder();
     let args = ["copy", "docker://127.0.0.1:1/shop", "oci:shop.oci"];
     for env in [
@@ -307,7 +307,7 @@ fn logins_from_the_environment_are_whole_or_none() {
 
 /// Debian's registry, and skopeo, who reads what came there.
 #[test]
-fn a_real_registry_and_its_readers() {
+fn other_tools_read_pushed_images() {
     if !docker_registry::met(&["docker-registry", "skopeo"], "docker-registry skopeo") {
         return;
     }

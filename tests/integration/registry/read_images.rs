@@ -62,7 +62,7 @@ fn same(at: &Path, there: &str, args: &[&str]) -> String {
 }
 
 #[test]
-fn images_at_a_registry_are_read_as_those_on_disk() {
+fn reads_images_at_registries_like_images_on_disk() {
     let fake = FakeRegistry::start();
     let (folder, digest) = shop(&fake);
     let (at, there) = (folder.path(), format!("docker://{}/shop:1", fake.address));
@@ -92,7 +92,7 @@ fn images_at_a_registry_are_read_as_those_on_disk() {
 
 /// Each of these is one error, with the exit code of what failed.
 #[test]
-fn what_can_not_be_read() {
+fn reports_unreadable_images() {
     let fake = FakeRegistry::start();
     let (folder, digest) = shop(&fake);
     let (at, host) = (folder.path(), fake.address.to_string());
@@ -129,7 +129,7 @@ fn what_can_not_be_read() {
 
 /// `resolve --remote` pins every image of containers and volumes, for the price of one request each.
 #[test]
-fn tags_are_pinned_as_their_registry_says() {
+fn pins_tags_to_the_registrys_digests() {
     let fake = FakeRegistry::start();
     let (folder, digest) = shop(&fake);
     let (at, host) = (folder.path(), fake.address.to_string());

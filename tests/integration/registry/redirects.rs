@@ -13,7 +13,7 @@ fn to(location: String) -> Trouble {
 }
 
 #[test]
-fn a_blob_may_be_elsewhere_and_the_login_stays_here() {
+fn follows_redirects_without_credentials() {
     let (here, there) = (FakeRegistry::start(), FakeRegistry::start());
     here.state().login = Login::Password;
     let layer = &image(&[50_000]).layers[0];
@@ -40,7 +40,7 @@ fn a_blob_may_be_elsewhere_and_the_login_stays_here() {
 }
 
 #[test]
-fn an_upload_may_go_elsewhere() {
+fn follows_upload_locations_on_other_hosts() {
     let (here, there) = (FakeRegistry::start(), FakeRegistry::start());
     there.state().uploads.insert("s".into(), Vec::new());
     let location = format!("http://{}/v2/shop/blobs/uploads/s?_state=at-0", there.address);
@@ -60,7 +60,7 @@ fn an_upload_may_go_elsewhere() {
 }
 
 #[test]
-fn what_leads_nowhere_is_told() {
+fn reports_invalid_redirects() {
     for (location, expected) in [
         ("/v2/shop/manifests/1", "without end"),
         ("ftp://x/", "no URL"),

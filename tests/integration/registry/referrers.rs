@@ -52,7 +52,7 @@ fn tag(image: &Image) -> String {
 }
 
 #[test]
-fn an_api_is_used_where_there_is_one() {
+fn uses_the_referrers_api_if_supported() {
     let (fake, image) = (FakeRegistry::start(), image(&[9]));
     fake.state().referrers = true;
     image.push(&fake.shop(), "1").unwrap();
@@ -66,7 +66,7 @@ fn an_api_is_used_where_there_is_one() {
 }
 
 #[test]
-fn a_tag_is_kept_where_there_is_none() {
+fn maintains_the_referrers_tag_without_the_api() {
     let (fake, image) = (FakeRegistry::start(), image(&[9]));
     let shop = fake.shop();
     image.push(&shop, "1").unwrap();
@@ -82,7 +82,7 @@ fn a_tag_is_kept_where_there_is_none() {
 }
 
 #[test]
-fn entries_of_others_stay_as_they_are() {
+fn keeps_entries_of_other_tools() {
     let (fake, image) = (FakeRegistry::start(), image(&[9]));
     let shop = fake.shop();
     image.push(&shop, "1").unwrap();
@@ -101,7 +101,7 @@ fn entries_of_others_stay_as_they_are() {
 }
 
 #[test]
-fn an_update_that_somebody_wrote_over_is_made_again() {
+fn repeats_an_overwritten_update() {
     let (fake, image) = (FakeRegistry::start(), image(&[9]));
     let shop = fake.shop();
     image.push(&shop, "1").unwrap();
@@ -132,7 +132,7 @@ fn an_update_that_somebody_wrote_over_is_made_again() {
 }
 
 #[test]
-fn what_is_no_list_is_refused() {
+fn rejects_an_invalid_referrers_index() {
     let (fake, image) = (FakeRegistry::start(), image(&[9]));
     let shop = fake.shop();
     image.push(&shop, "1").unwrap();

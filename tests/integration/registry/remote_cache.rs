@@ -19,7 +19,7 @@ fn count(asked: &[String], start: &str, part: &str) -> usize {
 }
 
 #[test]
-fn a_layer_is_packed_once_for_many_machines() {
+fn reuses_layers_of_other_machines() {
     let (fake, one, other) = (FakeRegistry::start(), folder(), folder());
     let cache = format!("{}/cache", fake.address);
     let shop = |tag: &str| format!("docker://{}/shop:{tag}", fake.address);
@@ -68,7 +68,7 @@ fn a_layer_is_packed_once_for_many_machines() {
 
 /// A layer under the name of another, and caches that fail: the image is what it is without.
 #[test]
-fn what_a_cache_says_is_not_believed() {
+fn verifies_cached_layers() {
     let (fake, one) = (FakeRegistry::start(), folder());
     let cache = format!("{}/cache", fake.address);
     let (digest, _) = builds(one.path(), &["--cache-to", &cache, "-o", "oci:out"]);
@@ -93,7 +93,7 @@ fn what_a_cache_says_is_not_believed() {
 }
 
 #[test]
-fn what_is_no_cache() {
+fn reports_invalid_caches() {
     let folder = folder();
     for (args, words) in [
         (["--cache-from", "ghcr.io/acme/cache:1"], "has a tag, and a cache is a whole repository"),

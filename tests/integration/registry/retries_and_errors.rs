@@ -51,7 +51,7 @@ fn assert_names(error: &Error, fake: &FakeRegistry, method: &str) {
 }
 
 #[test]
-fn what_passes_is_tried_again() {
+fn retries_temporary_errors() {
     for trouble in [says(429), says(500), says(502), says(503), says(504), Trouble::Cut] {
         for (method, part, step) in STEPS {
             let fake = fake();
@@ -62,7 +62,7 @@ fn what_passes_is_tried_again() {
 }
 
 #[test]
-fn what_stays_is_told() {
+fn reports_permanent_errors() {
     for (trouble, expected) in [
         (says(429), "429 Too Many Requests (FAULT: \\u{1b}[31mred\\u{1b}[0m)"),
         (says(500), "500 Internal Server Error (FAULT"),
@@ -100,7 +100,7 @@ fn what_stays_is_told() {
 }
 
 #[test]
-fn a_registry_that_asks_to_wait_is_waited_for() {
+fn honors_retry_after() {
     let date = || {
         let now = ("date", "Sun, 06 Nov 1994 08:49:37 GMT".to_owned());
         vec![now, ("retry-after", "Sun, 06 Nov 1994 08:49:38 GMT".into())]
@@ -121,7 +121,7 @@ fn a_registry_that_asks_to_wait_is_waited_for() {
 }
 
 #[test]
-fn an_upload_goes_on_where_it_was_cut() {
+fn resumes_a_cut_upload() {
     let bytes = image(&[LAYER]).layers.remove(0);
     let fake = FakeRegistry::start();
     fake.trouble(1, "PUT", "/uploads/", Trouble::CutUpload(60_000));
@@ -134,7 +134,7 @@ fn an_upload_goes_on_where_it_was_cut() {
 }
 
 #[test]
-fn an_upload_begins_anew_where_nothing_was_kept() {
+fn restarts_an_upload_that_was_not_kept() {
     let bytes = image(&[LAYER]).layers.remove(0);
     let fake = FakeRegistry::start();
     fake.state().no_resume = true;
@@ -147,7 +147,7 @@ fn an_upload_begins_anew_where_nothing_was_kept() {
 }
 
 #[test]
-fn a_download_goes_on_where_it_was_cut() {
+fn resumes_a_cut_download() {
     let layer = &image(&[LAYER]).layers[0];
     let digest = Digest::of(layer);
     for no_ranges in [false, true] {
@@ -163,7 +163,7 @@ fn a_download_goes_on_where_it_was_cut() {
 }
 
 #[test]
-fn blobs_that_are_not_what_they_should_be_are_refused() {
+fn rejects_blobs_with_another_digest_or_size() {
     let layer = &image(&[LAYER]).layers[0];
     let digest = Digest::of(layer);
     for (trouble, expected) in [
@@ -190,7 +190,7 @@ fn blobs_that_are_not_what_they_should_be_are_refused() {
 }
 
 #[test]
-fn an_empty_blob_is_checked_too() {
+fn verifies_an_empty_blob() {
     let fake = fake();
     fake.shop().push_blob(&upload(b"")).unwrap();
     assert_eq!(read(&fake.shop(), &Digest::of(b""), 0).unwrap(), b"");
@@ -200,7 +200,7 @@ fn an_empty_blob_is_checked_too() {
 }
 
 #[test]
-fn manifests_that_are_not_what_they_should_be_are_refused() {
+fn rejects_manifests_with_another_digest() {
     let digest = image(&[LAYER]).digest();
     for (trouble, expected) in [
         (Trouble::Altered, "instead of"),
@@ -229,7 +229,7 @@ fn manifests_that_are_not_what_they_should_be_are_refused() {
 }
 
 #[test]
-fn a_registry_that_stores_something_else_is_told() {
+fn reports_a_registry_that_stored_another_digest() {
     let fake = fake();
     let other = Digest::of(b"other").to_string();
     fake.trouble(
@@ -251,7 +251,7 @@ fn a_registry_that_stores_something_else_is_told() {
 }
 
 #[test]
-fn an_upload_without_a_place_is_told() {
+fn reports_an_upload_without_location() {
     for location in [
         vec![],
         vec![("location", "ftp://x/".to_owned())],
@@ -279,7 +279,7 @@ fn retries_are_counted() {
 }
 
 #[test]
-fn one_blob_that_is_refused_ends_the_push() {
+fn a_rejected_blob_ends_the_push() {
     let fake = fake();
     let blobs: Vec<Vec<u8>> = (0..40_u8).map(|n| vec![n; 10]).collect();
     let uploads: Vec<_> = blobs.iter().map(|blob| upload(blob)).collect();

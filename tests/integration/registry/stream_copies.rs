@@ -26,7 +26,7 @@ fn copy(from: &Remote, to: &Remote, digest: Digest) -> Result<Pushed, Error> {
 }
 
 #[test]
-fn a_blob_is_copied_without_a_file_and_cuts_on_both_sides_are_got_over() {
+fn copies_a_blob_without_a_file_and_resumes_after_cuts() {
     let (from, to) = (FakeRegistry::start(), FakeRegistry::start());
     let layer = image(&[SIZE]).layers.remove(0);
     let digest = Digest::of(&layer);
@@ -40,7 +40,7 @@ fn a_blob_is_copied_without_a_file_and_cuts_on_both_sides_are_got_over() {
 }
 
 #[test]
-fn a_blob_that_was_altered_does_not_arrive() {
+fn rejects_an_altered_blob() {
     let (from, to) = (FakeRegistry::start(), FakeRegistry::start());
     let layer = image(&[SIZE]).layers.remove(0);
     let digest = Digest::of(&layer);
@@ -53,7 +53,7 @@ fn a_blob_that_was_altered_does_not_arrive() {
 }
 
 #[test]
-fn progress_is_told() {
+fn reports_progress() {
     let fake = FakeRegistry::start();
     let layer = image(&[SIZE]).layers.remove(0);
     let sent = AtomicU64::new(0);

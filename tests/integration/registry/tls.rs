@@ -76,7 +76,7 @@ fn server(folder: &Path, certificate: &str) -> (Ends, u16) {
 }
 
 #[test]
-fn tls_is_not_left() {
+fn does_not_downgrade_from_tls() {
     if !met(&["openssl"], "openssl") {
         return;
     }
@@ -97,7 +97,7 @@ fn tls_is_not_left() {
 
 /// Some registries show a certificate that signed itself; the error says what to do.
 #[test]
-fn an_authority_is_no_host() {
+fn rejects_a_ca_certificate_as_server_certificate() {
     if !met(&["openssl"], "openssl") {
         return;
     }
@@ -112,7 +112,7 @@ fn an_authority_is_no_host() {
 }
 
 #[test]
-fn certificates_that_are_none_are_told() {
+fn reports_invalid_certificates() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(b"no certificate").unwrap();
     for (path, expected) in

@@ -26,7 +26,7 @@ fn the_same_programs_give_the_same_bytes() {
 }
 
 #[test]
-fn it_holds_what_belongs_to_the_programs_where_binstall_looks() {
+fn the_archive_has_the_files_at_binstalls_paths() {
     let out = TempDir::new().unwrap();
     let path = pack(out.path(), TARGET, &[]);
     let mut archive = tar::Archive::new(GzDecoder::new(File::open(&path).unwrap()));

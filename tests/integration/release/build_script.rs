@@ -7,7 +7,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 #[test]
-fn a_folder_with_a_space_and_flags_of_ones_own() {
+fn builds_in_a_folder_with_a_space_and_with_other_rustflags() {
     let folder = TempDir::new().unwrap();
     let at = folder.path().join("my sources");
     for directory in ["release", "src/bin"] {

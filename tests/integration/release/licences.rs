@@ -61,7 +61,7 @@ fn allowed() -> BTreeSet<String> {
 }
 
 #[test]
-fn every_dependency_has_a_licence_that_is_allowed() {
+fn every_dependency_has_an_allowed_licence() {
     let host = run("rustc", &["-vV"]);
     let host = host.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
     let metadata = [
@@ -86,7 +86,7 @@ fn every_dependency_has_a_licence_that_is_allowed() {
 }
 
 #[test]
-fn expressions_are_understood() {
+fn parses_licence_expressions() {
     let allowed: BTreeSet<String> = ["MIT", "ISC", "Apache-2.0 WITH LLVM-exception"].map(String::from).into();
     for (expression, met) in [
         ("MIT", true),

@@ -5,13 +5,13 @@ use std::process::Command;
 use crate::release::run;
 
 #[test]
-fn the_package_holds_what_it_needs_and_nothing_else() {
+fn the_package_has_exactly_the_needed_files() {
     let said = run("bash", &["release/contents", "--allow-dirty"]);
     assert!(said.ends_with(" files are in the package\n"), "{said}");
 }
 
 #[test]
-fn a_tag_has_to_be_the_version() {
+fn rejects_a_tag_of_another_version() {
     let planned = format!("no tag is named: {} is only planned\n", env!("CARGO_PKG_VERSION"));
     assert_eq!(run("bash", &["release/names"]), planned);
     let output = Command::new("bash").args(["release/names", "v999.0.0"]).output().unwrap();

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::release::run;
 
 #[test]
-fn scripts_are_scripts() {
+fn scripts_have_valid_syntax() {
     for entry in fs::read_dir("release").unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_none() && fs::read(&path).unwrap().starts_with(b"#!/usr/bin/env bash") {
@@ -18,7 +18,7 @@ fn scripts_are_scripts() {
 }
 
 #[test]
-fn the_workflow_calls_scripts_that_are_there_for_targets_that_binstall_asks_for() {
+fn the_workflow_calls_existing_scripts_for_binstalls_targets() {
     let text = fs::read_to_string(".github/workflows/release.yml").unwrap();
     let workflow: Value = serde_saphyr::from_str(&text).unwrap();
     let jobs = workflow["jobs"].as_object().unwrap();

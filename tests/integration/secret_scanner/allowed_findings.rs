@@ -12,7 +12,7 @@ fn project() -> Project {
 }
 
 #[test]
-fn by_the_command_line_and_by_the_recipe() {
+fn findings_are_allowed_by_flag_and_recipe() {
     let project = project();
     let allow = "/srv/demo.pem=a key for the tutorial";
     let include = ["app", "--include", "assets/:/srv"];
@@ -28,7 +28,7 @@ fn by_the_command_line_and_by_the_recipe() {
 }
 
 #[test]
-fn what_is_never_found_need_not_be_allowed() {
+fn warns_of_unused_allowances() {
     let project = project();
     let (code, said) =
         project.build(&["app", "--allow", "/srv/gone.pem=it was there once", "--allow", "env:A=a test"]);
@@ -43,7 +43,7 @@ fn what_is_never_found_need_not_be_allowed() {
 }
 
 #[test]
-fn a_reason_is_wanted() {
+fn requires_a_reason() {
     project().coracle(["build", "app", "--allow", "/srv/demo.pem", "--allow", "srv=x"]).ends(
         2,
         str![""],
@@ -60,7 +60,7 @@ hint: write a whole path in front of the reason
 }
 
 #[test]
-fn a_name_is_wanted() {
+fn requires_a_rule_name() {
     let project = project();
     for kind in ["env:", "label:", "annotation:", "arg:"] {
         for more in [&[][..], &["--dry-run"]] {

@@ -50,7 +50,7 @@ fn a_build_needs_no_secret() {
 }
 
 #[test]
-fn files_by_their_place() {
+fn rejects_files_below_configuration_mounts() {
     let project = project();
     project
         .file("coracle.toml", format!("{RECIPE}\n[[include]]\nfrom = \"config/\"\nto = \"/srv/config\"\n"));
@@ -86,7 +86,7 @@ hint: to accept it on purpose, pass `--allow '/etc/shop/index.html=REASON'`, or 
 }
 
 #[test]
-fn a_mount_hides_no_file_of_the_image() {
+fn rejects_mounts_that_hide_files() {
     let project = project();
     project.coracle(["build", "app", "--config", "/app=config"]).ends(
         4,
@@ -102,7 +102,7 @@ hint: mount it elsewhere, such as at `/etc/NAME`: a mount takes the place of all
 }
 
 #[test]
-fn files_that_are_equal_to_what_is_rendered() {
+fn rejects_files_equal_to_rendered_configuration() {
     let project = project();
     project.file("assets/copy", "name = \"shop\"\npassword = \"open sesame\"\n");
     project.file("assets/verbatim", "level: info\n");
@@ -118,7 +118,7 @@ fn files_that_are_equal_to_what_is_rendered() {
 }
 
 #[test]
-fn secret_values_are_seen_wherever_they_are() {
+fn finds_secret_values_in_any_file() {
     let project = project();
     let base64 = "b3BlbiBzZXNhbWU=";
     project.file("assets/page", "say open sesame").file("assets/manifest", format!("password: {base64}"));
@@ -139,7 +139,7 @@ fn secret_values_are_seen_wherever_they_are() {
 }
 
 #[test]
-fn short_values_are_told_and_not_searched_for() {
+fn notes_secret_values_too_short_to_search() {
     let project = project();
     project.file("password", "8080").file("assets/page", "port 8080");
     let (code, said) = project.build(&["--set-file", "password=password"]);
@@ -148,7 +148,7 @@ fn short_values_are_told_and_not_searched_for() {
 }
 
 #[test]
-fn what_is_broken_stays_an_error() {
+fn invalid_configuration_stays_an_error() {
     let project = project();
     project.file("config/shop.toml.j2", "name = {{ nmae|toml }}\n");
     let (code, said) = project.build(&[]);
@@ -160,7 +160,7 @@ fn what_is_broken_stays_an_error() {
 }
 
 #[test]
-fn what_looks_like_configuration_is_a_warning_unless_strict() {
+fn warns_of_likely_configuration_unless_strict() {
     let project = project();
     project.file("assets/nginx.conf", "worker_processes 1;\n").file("assets/.env.example", "A=1\n");
     let (code, said) = project.build(&[]);
@@ -181,7 +181,7 @@ fn what_looks_like_configuration_is_a_warning_unless_strict() {
 }
 
 #[test]
-fn what_becomes_a_config_map_holds_no_secret() {
+fn rejects_secrets_in_config_maps() {
     let project = project();
     let recipe = RECIPE.replace("\"config/shop.toml.j2\",", "\"config/shop.toml.j2\", \"config/motd.j2\",");
     project.file("coracle.toml", recipe.replace("config/log.txt", "config/key.txt"));

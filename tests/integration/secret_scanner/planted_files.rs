@@ -6,7 +6,7 @@ use crate::secret_scanner::project::Project;
 
 /// Each is named with its file, and nothing is written.
 #[test]
-fn a_hundred_things_in_included_files_are_refused() {
+fn rejects_planted_secrets_in_included_files() {
     let project = Project::new();
     let plants = plants();
     assert!(plants.len() >= 100, "{} are too few", plants.len());
@@ -23,7 +23,7 @@ fn a_hundred_things_in_included_files_are_refused() {
 
 /// Layers are made in blocks of a mebibyte, and files are searched as they fill them.
 #[test]
-fn things_across_the_edge_of_a_block_are_refused() {
+fn rejects_secrets_across_block_borders() {
     let plants: Vec<_> = plants().into_iter().filter(|plant| plant.file.starts_with("tokens/")).collect();
     let project = Project::new();
     for (index, plant) in plants.iter().step_by(4).enumerate() {
@@ -40,7 +40,7 @@ fn things_across_the_edge_of_a_block_are_refused() {
 }
 
 #[test]
-fn things_in_the_data_of_programs_are_refused() {
+fn rejects_secrets_in_program_data() {
     let project = Project::new();
     let token = with_checksum(&["gh", "p_"].concat());
     let key = coracle_testing::planted_secrets::armoured(&["RSA PRIVATE", "KEY"].join(" "), "");
@@ -62,7 +62,7 @@ fn things_in_the_data_of_programs_are_refused() {
 }
 
 #[test]
-fn things_in_words_of_the_config_are_refused() {
+fn rejects_secrets_in_the_image_config() {
     let project = Project::new();
     let token = with_checksum(&["gh", "p_"].concat());
     let value = format!("TOKEN={token}");

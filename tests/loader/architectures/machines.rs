@@ -99,7 +99,7 @@ fn a_program_for_every_machine_is_one_index_and_prints_the_same_everywhere() {
 }
 
 #[test]
-fn cxx_programs_bring_the_libraries_of_their_toolchain() {
+fn cxx_programs_get_the_libraries_of_their_toolchain() {
     let machines: Vec<&Machine> =
         MACHINES.iter().filter(|machine| WITH_CXX.contains(&machine.platform)).collect();
     says_everywhere(&machines, "g++", ("hello.cc", CXX), "one 1\ntwo 2\nno three\n");

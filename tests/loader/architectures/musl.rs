@@ -12,7 +12,7 @@ const LIBRARY: &str = "const char *name(void) { return \"musl\"; }\n";
 const HELLO: &str = "hello, musl\n";
 
 #[test]
-fn a_program_brings_its_loader() {
+fn a_musl_program_gets_its_loader() {
     if !is_there("musl alone") {
         return;
     }
@@ -25,7 +25,7 @@ fn a_program_brings_its_loader() {
 }
 
 #[test]
-fn a_library_beside_the_program_moves_along() {
+fn a_library_next_to_the_program_is_packed() {
     if !is_there("musl with $ORIGIN") {
         return;
     }

@@ -28,7 +28,7 @@ const IN_CONTAINERS: &[&str] = &[
 ];
 
 #[test]
-fn forty_real_programs_print_in_their_images_what_they_print_on_the_host() {
+fn real_programs_print_the_same_in_their_images() {
     let next = AtomicUsize::new(0);
     let workers = thread::available_parallelism().map_or(1, usize::from);
     let findings: Vec<String> = thread::scope(|scope| {
@@ -43,7 +43,7 @@ fn forty_real_programs_print_in_their_images_what_they_print_on_the_host() {
 }
 
 #[test]
-fn some_of_them_do_so_in_containers_of_runc() {
+fn real_programs_print_the_same_under_runc() {
     let runtime = [requirement::Program("umoci", "umoci"), requirement::Program("runc", "runc")];
     if !requirement::programs_installed("runc", &runtime) {
         return;

@@ -32,7 +32,7 @@ fn a_library_for_some_cpus_is_a_warning() {
 }
 
 #[test]
-fn a_library_for_every_cpu_is_none() {
+fn a_library_for_every_cpu_is_no_warning() {
     for libb in [library(), library().isa_needed(0), library().isa_needed(1)] {
         assert_eq!(problems(with(&libb).maps("/app", &["/r/libb.so", "/r/libc.so"])), []);
     }
@@ -49,7 +49,7 @@ fn the_loader_ends_where_the_cpu_is_none_of_them() {
 }
 
 #[test]
-fn linkers_write_it_so() {
+fn linkers_write_the_same_property() {
     let source = "int answer(void) { return 42; }";
     let Some(built) = linked(source, &["-nostdlib", "-Wl,-z,x86-64-v3"]) else { return };
     for problem in problems(with(&library()).file("/r/libb.so", built)) {
@@ -66,7 +66,7 @@ fn several_objects_are_one_warning() {
 }
 
 #[test]
-fn variants_for_some_cpus_are_no_news() {
+fn hwcaps_variants_are_no_warning() {
     let case = with(&library()).elf("/r/glibc-hwcaps/x86-64-v2/libb.so", &library().isa_needed(3));
     assert_eq!(problems(case.maps("/app", &["/r/glibc-hwcaps/x86-64-v2/libb.so", "/r/libc.so"])), []);
 }

@@ -210,7 +210,7 @@ fn the_path_of_the_program_means_one_more_object() {
 }
 
 #[test]
-fn so_does_that_of_a_library_that_a_loader_was_given() {
+fn the_path_of_a_library_given_to_the_loader_means_one_more_object() {
     Case::glibc()
         .elf("/s/libd.so", &library().soname("d").needed("/s/libd.so").needed("libx.so").runpath("/x"))
         .elf("/x/libx.so", &library().needed("d"))

@@ -12,7 +12,7 @@ fn plan(folder: &Folder) -> Result<Vec<coracle::Plan>, coracle::Error> {
 }
 
 #[test]
-fn a_build_says_of_two_c_libraries_that_they_are_two() {
+fn a_build_reports_two_c_libraries() {
     let folder = Folder::new();
     folder.write("x.c", BOTH).write("main.c", CALLS);
     if !folder.run("musl-gcc -shared -fPIC -Wl,-soname,libx.so x.c -o libx.so") {
@@ -57,7 +57,7 @@ fn a_build_says_of_two_c_libraries_that_they_are_two() {
 }
 
 #[test]
-fn a_build_names_all_that_keeps_a_program_from_starting() {
+fn a_build_reports_all_missing_symbols() {
     let folder = Folder::new();
     folder.library("libx", BOTH, V1_V2, "-s");
     folder.program(CALLS, "-s -lx -Wl,-z,lazy");
@@ -99,7 +99,7 @@ fn a_build_names_all_that_keeps_a_program_from_starting() {
 
 /// As a program that was linked against a newer glibc than the one here.
 #[test]
-fn an_older_library_is_told_with_its_newest_version_and_what_is_called() {
+fn reports_the_newest_version_of_an_old_library() {
     let folder = Folder::new();
     folder.library(
         "libx",

@@ -8,7 +8,7 @@ use crate::symbols::folder::{BOTH, CALLS, Folder, ONE, V1, V1_V2};
 use crate::symbols::messages::{ours, problems, stops};
 
 #[test]
-fn a_sound_program_has_no_problem() {
+fn a_valid_program_has_no_problem() {
     let folder = Folder::new();
     folder.library("libx", BOTH, V1_V2, "");
     folder.program(CALLS, "-lx");
@@ -16,7 +16,7 @@ fn a_sound_program_has_no_problem() {
 }
 
 #[test]
-fn a_version_that_is_gone_stops_the_program() {
+fn a_missing_version_stops_the_program() {
     let folder = Folder::new();
     folder.library("libx", BOTH, V1_V2, "");
     folder.program(CALLS, "-lx -Wl,-z,lazy");
@@ -27,7 +27,7 @@ fn a_version_that_is_gone_stops_the_program() {
 }
 
 #[test]
-fn a_weak_version_may_be_gone() {
+fn a_weak_version_may_be_missing() {
     let folder = Folder::new();
     folder.library("libx", BOTH, V1_V2, "");
     let weak = "int a(void); __attribute__((weak)) int b(void); \
@@ -45,7 +45,7 @@ fn a_weak_version_may_be_gone() {
 }
 
 #[test]
-fn a_library_without_versions_is_only_warned_of() {
+fn a_library_without_versions_is_a_warning() {
     let folder = Folder::new();
     folder.library("libx", BOTH, V1_V2, "");
     folder.program(CALLS, "-lx");
@@ -56,7 +56,7 @@ fn a_library_without_versions_is_only_warned_of() {
 }
 
 #[test]
-fn a_library_that_never_heard_of_versions_fails_an_assertion() {
+fn a_library_without_version_tables_fails_an_assertion() {
     let folder = Folder::new();
     folder.library("libx", BOTH, V1_V2, "");
     folder.program(CALLS, "-lx -Wl,-z,now");
@@ -97,7 +97,7 @@ fn references_without_a_version_take_the_base_or_the_only_default() {
 }
 
 #[test]
-fn a_provider_that_is_called_otherwise_counts_as_the_loader_counts_it() {
+fn a_provider_with_another_name_counts_as_for_the_loader() {
     let folder = Folder::new();
     folder.library("libx", BOTH, V1, "");
     folder.library("liby", "int a(void); int c(void) { return a(); }", "", "-Wl,--no-as-needed -L. -lx");

@@ -6,7 +6,7 @@ use crate::symbols::folder::{BOTH, CALLS, Folder, ONE, V1_V2};
 use crate::symbols::messages::{ours, problems, stops};
 
 #[test]
-fn a_function_that_is_gone_is_missed_when_it_is_called() {
+fn a_missing_function_does_not_stop_the_start() {
     for (flags, starts) in [("-Wl,-z,lazy", true), ("-Wl,-z,now", false), ("-Wl,-z,lazy -fno-plt", false)] {
         for script in ["", "V1 { global: *; };"] {
             let folder = Folder::new();
@@ -19,7 +19,7 @@ fn a_function_that_is_gone_is_missed_when_it_is_called() {
 }
 
 #[test]
-fn data_that_is_gone_stops_the_program() {
+fn missing_data_stops_the_program() {
     for flags in ["-fPIE -pie", "-fno-pie -no-pie"] {
         let folder = Folder::new();
         folder.library("libx", "int a(void) { return 1; } int data = 3;", "", "");
@@ -39,7 +39,7 @@ fn a_weak_symbol_may_be_undefined() {
 }
 
 #[test]
-fn what_a_library_lacks_is_found_in_any_object_that_is_mapped() {
+fn symbols_are_found_in_any_mapped_object() {
     let folder = Folder::new();
     folder.library("liby", "int b(void); int a(void) { return b(); }", "", "");
     let exported = "int a(void); int b(void) { return 2; } int main(int argc, char **argv) { return argc > 1 ? a() : 0; }";
@@ -52,7 +52,7 @@ fn what_a_library_lacks_is_found_in_any_object_that_is_mapped() {
 }
 
 #[test]
-fn the_old_hash_table_serves_as_well() {
+fn the_old_hash_table_works() {
     let folder = Folder::new();
     folder.library("libx", BOTH, V1_V2, "-Wl,--hash-style=sysv");
     folder.program(CALLS, "-lx -Wl,-z,lazy");
@@ -62,7 +62,7 @@ fn the_old_hash_table_serves_as_well() {
 }
 
 #[test]
-fn relative_relocations_in_the_new_form_need_a_marker() {
+fn relr_relocations_need_the_marker_version() {
     let folder = Folder::new();
     folder.program("void *p = &p; int main(void) { return 0; }", "-Wl,-z,pack-relative-relocs");
     folder.says(&[], true);

@@ -23,12 +23,12 @@ const ALWAYS: Range<u64> = 0..150;
 const ENOUGH: usize = 10;
 
 #[test]
-fn glibc_maps_any_root_as_we_do() {
+fn random_roots_map_as_with_glibc() {
     compare(glibc::root);
 }
 
 #[test]
-fn musl_maps_any_root_as_we_do() {
+fn random_roots_map_as_with_musl() {
     compare(musl::root);
 }
 
