@@ -1,8 +1,8 @@
-//! Images that `coracle` makes, in the hands of the programs that users have: inspected, loaded, pulled, run and stopped
-//! by skopeo, umoci and runc, podman, containerd and Docker, and compared with what the host says.
+//! Images of `coracle` in real clients: skopeo, umoci and runc, podman, containerd and Docker inspect, load, pull, run and
+//! stop them.
 //!
-//! A client that is not installed is skipped aloud, or fails the test (`requirement`). Each test starts what it needs
-//! in a sandbox of its own, which ends with the test and leaves nothing behind (`sandbox`).
+//! A client that is not installed is skipped, or fails the test (`coracle_testing::requirement`). Each test starts its
+//! client in a sandbox, which ends with the test (`coracle_testing::sandbox`).
 
 #![cfg(target_os = "linux")]
 #![allow(

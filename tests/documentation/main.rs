@@ -1,8 +1,7 @@
-//! The documentation, run: every command that README.md and the pages in docs/ show, as it stands there, with the real
-//! program, real crates, a registry and the engines, and what it is said to print; and every error by its heading.
+//! Runs every command of README.md and docs/ with the real program, real crates, a registry and engines, and compares the
+//! output with the page. Checks that every error has a heading in docs/errors.md.
 //!
-//! A page has a preparation, `pages/NAME.rs`: the files that the page speaks of. What a command leaves is there for the
-//! next one.
+//! `pages/NAME.rs` prepares the files that a page mentions. The commands of a page run in order, in one folder.
 
 #![cfg(target_os = "linux")]
 #![allow(

@@ -1,5 +1,4 @@
-//! Programs that take up a ConfigMap's change while they run: those of docs/configuration.md, as they stand there, and
-//! the example.
+//! Programs that reload a ConfigMap while they run: those of docs/configuration.md.
 
 use std::fs;
 use std::io::{BufRead, BufReader};

@@ -1,4 +1,4 @@
-//! The determinism contract, rule 9: what the environment is reaches no byte of an image.
+//! Rule 9 of the determinism contract: the environment changes no byte of an image.
 
 use std::collections::BTreeMap;
 use std::fs;

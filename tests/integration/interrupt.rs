@@ -1,4 +1,4 @@
-//! Ctrl-C while an image is packed: the old image stays, nothing else does.
+//! Ctrl-C during a build: the old image stays, and no other file does.
 
 use std::fs;
 use std::path::Path;

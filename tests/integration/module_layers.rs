@@ -1,5 +1,5 @@
-//! The architecture, held by a test: a module imports only from floors below its own, the library knows no terminal,
-//! and calls that only some hosts have stand at the edges.
+//! The order of modules: a module imports only from lower layers, the library uses no terminal, and calls of some platforms
+//! are in `src/fs` only.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Programs of other machines: their libraries from a sysroot, everything from a root, several platforms in one index.
+//! Programs of other platforms: libraries from a sysroot, programs from a root, several platforms in one index.
 
 use std::fs;
 use std::io::Write as _;

@@ -1,4 +1,4 @@
-//! Stripped copies of real programs start, print the same, and keep what other tools have put into them.
+//! Stripped copies of real programs start, print the same, and keep sections of other tools.
 
 use std::fs;
 use std::path::Path;

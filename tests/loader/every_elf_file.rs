@@ -1,7 +1,7 @@
-//! The closure of every ELF file of this machine, compared with what the real loader says: the same objects, in the same
-//! order, spelled the same way, and the same names missing.
+//! The closure of every ELF file of this machine, compared with its real loader: the same objects in the same order with
+//! the same paths, and the same missing names.
 //!
-//! It compares what is there and installs nothing. `CORACLE_CORPUS=DIR:DIR` adds directories.
+//! `CORACLE_CORPUS=DIR:DIR` adds directories.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};

@@ -1,4 +1,4 @@
-//! What is mapped for a file, in words that a real loader and our resolver share.
+//! The objects that are mapped for a file, in one form for our closure and for a real loader's output.
 
 use std::process::Output;
 

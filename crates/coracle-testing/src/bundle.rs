@@ -1,4 +1,4 @@
-//! What umoci unpacks for runc.
+//! Bundles for runc, unpacked by umoci.
 
 use std::path::PathBuf;
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! The clients that `.ci/tools` installs; where they are not, a test says so, or fails where CI demands them.
+//! The Kubernetes clients that `.ci/tools` installs into target/tools.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

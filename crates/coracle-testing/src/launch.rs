@@ -1,5 +1,5 @@
-//! Starts programs inside a root, as a runtime would: nothing of the host is visible there but `/proc` and `/dev`, and
-//! these only where the root has a directory for them.
+//! Starts programs inside a root, as a runtime would. Of the host only `/proc` and `/dev` are visible, if the root has
+//! directories for them.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,4 @@
-//! A hundred and more configs, keys and tokens. Each is made here from its parts, so that nobody, and no scanner, takes this
-//! file for one that holds them.
+//! More than a hundred secrets. Each is composed here from parts, so that no scanner reports this file.
 
 /// Something that has no place in an image.
 pub struct Plant {

@@ -1,4 +1,4 @@
-//! Commands with a limit of time, which show all they said when they fail.
+//! Commands with a time limit, whose whole output is shown if they fail.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;

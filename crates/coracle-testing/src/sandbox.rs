@@ -1,11 +1,11 @@
-//! A sandbox where one client works: its files, mounts and processes end with it, whatever happens to the test.
+//! A sandbox for one client: its files, mounts and processes end with it, even if the test panics or is killed.
 //!
-//! It is a mount namespace and a process namespace. Process 1 in it reads from a pipe that the test holds; when the pipe
-//! closes, be it that the test is done, panics or is killed, process 1 ends, the kernel ends every other process there
-//! (daemons, shims, containers) and the mounts are gone. The network is the host's.
+//! It is a mount namespace and a process namespace. Process 1 in it reads from a pipe that the test holds. When the pipe
+//! closes, process 1 ends, the kernel ends every other process of the namespace (daemons, shims, containers), and the
+//! mounts are gone. The network is the host's.
 //!
-//! `nsenter` outside is the parent of each command inside, and must not be killed before it: the kernel ends the sandbox
-//! only when every process in it was waited for, and who waits for orphans outside is not known.
+//! `nsenter` outside is the parent of each command inside, and must not be killed before it: the kernel ends the namespace
+//! only after every process in it was waited for, and nothing may wait for orphans outside.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};

@@ -1,4 +1,4 @@
-//! Images of an image layout, and their roots as a runtime would make them: all layers, whole, one over the other.
+//! Images of an image layout, and their root file systems as a runtime would unpack them.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

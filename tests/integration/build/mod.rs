@@ -1,5 +1,4 @@
-//! `coracle build` as its users meet it: real programs in, images out that are read back byte by byte, and every kind
-//! of bad input with the whole of what is said about it.
+//! `coracle build`: images of real programs, read back byte by byte, and the complete output for every kind of invalid input.
 
 mod base_images;
 mod cache;

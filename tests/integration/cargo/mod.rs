@@ -1,5 +1,4 @@
-//! `cargo coracle` as its users meet it: real crates that real cargo builds, without a network, and what is said about
-//! them; a stand-in for cargo where a target is wanted that no test machine has.
+//! `cargo coracle`: real crates, built offline by real cargo, and a fake cargo for targets that test machines lack.
 
 mod cargo_toml;
 mod changing_inputs;

@@ -1,4 +1,4 @@
-//! The command line: help, and every way to say something wrong.
+//! The command line: help, completions, manual pages, usage errors.
 
 mod completions;
 mod help;

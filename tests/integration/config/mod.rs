@@ -1,4 +1,4 @@
-//! `coracle config render` as its users meet it.
+//! `coracle config render`.
 
 mod errors;
 mod output_directory;

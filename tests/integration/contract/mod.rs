@@ -1,5 +1,5 @@
-//! Commands about contracts as their users meet them: images built of a C program with configuration, manifests good and
-//! bad with everything that is said about them, and images that are none.
+//! `coracle config check`, `diff` and `show`, `coracle resolve`: images of a C program with configuration, valid and invalid
+//! manifests, and malformed images.
 
 mod check_content;
 mod check_mounts;

@@ -1,4 +1,4 @@
-//! `coracle deps` from outside, on programs made for it and in a root of its own.
+//! `coracle deps`, on programs and roots that are made for the tests.
 
 mod errors;
 mod listing;

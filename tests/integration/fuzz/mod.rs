@@ -1,4 +1,4 @@
-//! Every file of the fuzzers' corpora, run through its target. A finding of a fuzzer becomes a file there.
+//! Runs every file of `fuzz/seeds` through its fuzz target. An input with which a fuzzer fails becomes a file there.
 
 mod targets;
 

@@ -1,5 +1,4 @@
-//! What programs need besides what their loaders map: real programs, packed and run in their images, where each need is
-//! met or missed for real.
+//! Dependencies that no loader maps. Real programs are packed and run in their images with and without them.
 
 mod built_image;
 mod c_library;

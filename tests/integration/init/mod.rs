@@ -1,5 +1,4 @@
-//! `coracle init` as its users meet it: what it writes is built, rendered and run for real, and nothing that is there is
-//! ever changed.
+//! `coracle init`: the files that it writes are built, rendered and run; existing files are never changed.
 
 mod cargo_packages;
 mod ci_files;

@@ -1,5 +1,4 @@
-//! `coracle manifests` as its users meet it, judged by the programs that they hand its output to: kubectl, helm,
-//! kubernetes-validate, and a YAML parser of Python.
+//! `coracle manifests`. The output is checked with kubectl, helm, kubernetes-validate, and a YAML parser of Python.
 
 mod command;
 mod config_map_contents;

@@ -1,4 +1,4 @@
-//! What a release is made with: archives, the package, licences, and the workflow that calls it all.
+//! The scripts of a release: archives, the package, licences, and the workflow that runs them.
 
 mod archive;
 mod build_script;

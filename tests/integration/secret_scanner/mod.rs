@@ -1,4 +1,4 @@
-//! The leak gate as its users meet it: what is planted is refused, what is ordinary is not, and what is meant is allowed.
+//! The secret scanner: planted secrets are rejected, files of distributions are not, and findings can be allowed.
 
 mod allowed_findings;
 mod configuration;

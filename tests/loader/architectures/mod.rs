@@ -1,7 +1,5 @@
-//! Images of other worlds, each run in its own unpacked root, where nothing of the host is: every machine that Debian
-//! has a cross compiler for, under qemu, and musl's programs.
-//!
-//! What a machine lacks is skipped aloud, or fails the test.
+//! Images for other architectures, run in their unpacked roots: every machine with a cross compiler in Debian, under qemu,
+//! and programs for musl.
 
 mod machines;
 mod musl;

@@ -1,7 +1,7 @@
-//! Real programs: packed and run in their images, which are unpacked as a runtime does, they print what they print on
-//! the host, as the same user, in the same directory, with the same variables.
+//! Real programs print the same in their unpacked images as on the host, as the same user, in the same directory, with the
+//! same variables.
 //!
-//! A program that is not installed is skipped aloud, or fails the test.
+//! A program that is not installed is skipped (see `coracle_testing::requirement`).
 
 mod program_table;
 mod runs;

@@ -1,5 +1,5 @@
-//! The rules by which loaders find libraries, one by one: each with a small root built for it, what is expected there,
-//! and the real loader as the judge in the same test, run inside that root.
+//! The rules of dynamic loaders, one by one. Each test makes a small root, and compares what is expected, our closure, and
+//! the real loader, which runs in that root.
 
 mod case;
 mod elf;

@@ -1,4 +1,4 @@
-//! What we say of a program, and what its loader says, in the same words.
+//! Problems of a program, in one form for our messages and the loader's.
 
 use std::collections::BTreeSet;
 use std::path::Path;

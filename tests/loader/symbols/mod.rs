@@ -1,5 +1,4 @@
-//! Versions and symbols that a closure lacks, compared with what the real loader says of the same programs: what `ldd -r`
-//! prints, and whether they start.
+//! Missing versions and symbols, compared with `ldd -r` of the real loader, and with whether the programs start.
 
 mod build_errors;
 mod folder;

@@ -1,4 +1,4 @@
-//! As much of HTTP/1.1 as a registry needs.
+//! The part of HTTP/1.1 that a registry needs.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};

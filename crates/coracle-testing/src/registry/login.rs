@@ -1,4 +1,4 @@
-//! Who may do what: nobody is asked, everybody has a password, or a token server gives out tokens by scope.
+//! Authentication: none, a password, or a token server that grants tokens by scope.
 
 use std::net::SocketAddr;
 

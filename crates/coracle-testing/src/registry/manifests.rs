@@ -1,4 +1,4 @@
-//! Manifests: taken only when everything that they name is there.
+//! Manifests, accepted only if all blobs and manifests that they reference exist.
 
 use std::net::SocketAddr;
 

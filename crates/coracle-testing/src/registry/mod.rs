@@ -1,4 +1,4 @@
-//! A strict registry on 127.0.0.1 that can be told to misbehave. It ends with the test.
+//! A strict registry on 127.0.0.1 with faults. It ends with the test.
 
 mod blobs;
 mod http;
