@@ -1,5 +1,5 @@
-//! On top of an image that podman has made of Debian's own files: the program runs there, and so does what was there
-//! before.
+//! On top of an image that podman has made of Debian's own files: the program runs there, and so
+//! does what was there before.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,4 +1,5 @@
-//! containerd imports the archive and the layout in a tar, knows the image under its full name, and runs it.
+//! containerd imports the archive and the layout in a tar, knows the image under its full name, and
+//! runs it.
 
 use coracle_testing::process::start;
 use coracle_testing::requirement::{self, Program};

@@ -1,4 +1,5 @@
-//! `coracle copy` into engines and out of them: what they lack is sent, once, and what can't be done is said.
+//! `coracle copy` into engines and out of them: what they lack is sent, once, and what can't be
+//! done is said.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! The example server, asked the same wherever it runs: its answers must be those that it gives on the host.
+//! The example server, asked the same wherever it runs: its answers must be those that it gives on
+//! the host.
 
 use std::fs::{self, Permissions};
 use std::io::{Read, Write};

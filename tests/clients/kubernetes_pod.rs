@@ -1,5 +1,5 @@
-//! The example as a pod, from the manifests that `coracle` makes of its templates: it reads its ConfigMap, and takes up
-//! a change of it without a restart.
+//! The example as a pod, from the manifests that `coracle` makes of its templates: it reads its
+//! ConfigMap, and takes up a change of it without a restart.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! What the other tests hand to clients is what it must be for them to prove something: layers of many blocks.
+//! What the other tests hand to clients is what it must be for them to prove something: layers of
+//! many blocks.
 
 use std::io;
 

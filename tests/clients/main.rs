@@ -1,8 +1,8 @@
-//! Images of `coracle` in real clients: skopeo, umoci and runc, podman, containerd and Docker inspect, load, pull, run and
-//! stop them.
+//! Images of `coracle` in real clients: skopeo, umoci and runc, podman, containerd and Docker
+//! inspect, load, pull, run and stop them.
 //!
-//! A client that is not installed is skipped, or fails the test (`coracle_testing::requirement`). Each test starts its
-//! client in a sandbox, which ends with the test (`coracle_testing::sandbox`).
+//! A client that is not installed is skipped, or fails the test (`coracle_testing::requirement`).
+//! Each test starts its client in a sandbox, which ends with the test (`coracle_testing::sandbox`).
 
 #![cfg(target_os = "linux")]
 #![allow(

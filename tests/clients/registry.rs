@@ -1,4 +1,5 @@
-//! A registry takes images of every codec as they are, and the engines pull them from it and run them.
+//! A registry takes images of every codec as they are, and the engines pull them from it and run
+//! them.
 
 use std::process::Command;
 

@@ -1,4 +1,5 @@
-//! The programs that become images, and their images as `coracle` makes them: a layout and both archives of each.
+//! The programs that become images, and their images as `coracle` makes them: a layout and both
+//! archives of each.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

@@ -1,5 +1,5 @@
-//! Where the commands of a page are run: a folder with the files that the page speaks of, a home, and a `PATH` with
-//! `coracle`, `cargo`, the engines and a cluster's client.
+//! Where the commands of a page are run: a folder with the files that the page speaks of, a home,
+//! and a `PATH` with `coracle`, `cargo`, the engines and a cluster's client.
 
 use std::cell::{OnceCell, RefCell};
 use std::fs::{self, Permissions};

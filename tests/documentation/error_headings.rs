@@ -1,7 +1,8 @@
-//! Every error of the sources has its heading in docs/errors.md, so that whoever searches for its text finds it.
+//! Every error of the sources has its heading in docs/errors.md, so that whoever searches for its
+//! text finds it.
 //!
-//! A message is found by what stands before it in the sources; in its heading `…` stands for what varies, and there is
-//! its first line alone.
+//! A message is found by what stands before it in the sources; in its heading `…` stands for what
+//! varies, and there is its first line alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

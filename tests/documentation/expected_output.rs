@@ -1,4 +1,5 @@
-//! Whether a text is the one that is shown: `…` stands for the rest of a word or a line, alone on a line for any lines.
+//! Whether a text is the one that is shown: `…` stands for the rest of a word or a line, alone on a
+//! line for any lines.
 
 /// Whether a program printed what a page shows.
 pub(crate) fn is_same(shown: &str, printed: &str) -> bool {

@@ -1,5 +1,6 @@
-//! As much of an API server as kubectl needs for one pod and for objects that are applied: it answers what is asked, takes
-//! what is sent and gives it back, changes nothing, and keeps what it was told.
+//! As much of an API server as kubectl needs for one pod and for objects that are applied: it
+//! answers what is asked, takes what is sent and gives it back, changes nothing, and keeps what it
+//! was told.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};

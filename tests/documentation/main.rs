@@ -1,7 +1,9 @@
-//! Runs every command of README.md and docs/ with the real program, real crates, a registry and engines, and compares the
-//! output with the page. Checks that every error has a heading in docs/errors.md.
+//! Runs every command of README.md and docs/ with the real program, real crates, a registry and
+//! engines, and compares the output with the page. Checks that every error has a heading in
+//! docs/errors.md.
 //!
-//! `pages/NAME.rs` prepares the files that a page mentions. The commands of a page run in order, in one folder.
+//! `pages/NAME.rs` prepares the files that a page mentions. The commands of a page run in order, in
+//! one folder.
 
 #![cfg(target_os = "linux")]
 #![allow(

@@ -1,5 +1,6 @@
-//! The registries that pages name, `ghcr.io` and all others: Debian's docker-registry with a certificate for each, and a
-//! proxy that leads there whatever host is asked for. So commands run as they stand on the page.
+//! The registries that pages name, `ghcr.io` and all others: Debian's docker-registry with a
+//! certificate for each, and a proxy that leads there whatever host is asked for. So commands run
+//! as they stand on the page.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};

@@ -1,8 +1,8 @@
-//! Tests of the command line and the library that need no container engine: images are built for real, registries are
-//! fakes or run on 127.0.0.1.
+//! Tests of the command line and the library that need no container engine: images are built for
+//! real, registries are fakes or run on 127.0.0.1.
 //!
-//! All tests share one process. None sets a variable, the working directory or the umask of this process; a test that
-//! measures the process runs in its own ([`coracle_testing::in_own_process`]).
+//! All tests share one process. None sets a variable, the working directory or the umask of this
+//! process; a test that measures the process runs in its own ([`coracle_testing::in_own_process`]).
 
 #![allow(
     clippy::expect_used,

@@ -1,5 +1,5 @@
-//! The order of modules: a module imports only from lower layers, the library uses no terminal, and calls of some platforms
-//! are in `src/fs` only.
+//! The order of modules: a module imports only from lower layers, the library uses no terminal, and
+//! calls of some platforms are in `src/fs` only.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
-//! Programs of other platforms: libraries from a sysroot, programs from a root, several platforms in one index.
+//! Programs of other platforms: libraries from a sysroot, programs from a root, several platforms
+//! in one index.
 
 use std::fs;
 use std::io::Write as _;

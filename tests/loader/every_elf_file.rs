@@ -1,5 +1,5 @@
-//! The closure of every ELF file of this machine, compared with its real loader: the same objects in the same order with
-//! the same paths, and the same missing names.
+//! The closure of every ELF file of this machine, compared with its real loader: the same objects
+//! in the same order with the same paths, and the same missing names.
 //!
 //! `CORACLE_CORPUS=DIR:DIR` adds directories.
 

@@ -1,4 +1,5 @@
-//! The objects that are mapped for a file, in one form for our closure and for a real loader's output.
+//! The objects that are mapped for a file, in one form for our closure and for a real loader's
+//! output.
 
 use std::process::Output;
 

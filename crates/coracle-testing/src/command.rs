@@ -1,5 +1,5 @@
-//! The builder for tests that run the binary. Stdout, stderr and the exit code are always asserted together, and that a
-//! failed run left no file behind.
+//! The builder for tests that run the binary. Stdout, stderr and the exit code are always asserted
+//! together, and that a failed run left no file behind.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

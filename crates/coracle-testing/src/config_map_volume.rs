@@ -1,5 +1,5 @@
-//! A mounted ConfigMap as a kubelet maintains it: a new directory for each version, and a link that is renamed over
-//! `..data`. Source: `pkg/volume/util/atomic_writer.go` of Kubernetes.
+//! A mounted ConfigMap as a kubelet maintains it: a new directory for each version, and a link that
+//! is renamed over `..data`. Source: `pkg/volume/util/atomic_writer.go` of Kubernetes.
 
 use std::fs;
 use std::os::unix::fs::symlink;

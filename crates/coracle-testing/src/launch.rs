@@ -1,5 +1,5 @@
-//! Starts programs inside a root, as a runtime would. Of the host only `/proc` and `/dev` are visible, if the root has
-//! directories for them.
+//! Starts programs inside a root, as a runtime would. Of the host only `/proc` and `/dev` are
+//! visible, if the root has directories for them.
 
 use std::fs;
 use std::path::{Path, PathBuf};

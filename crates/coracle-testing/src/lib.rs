@@ -1,5 +1,5 @@
-//! Helpers of Coracle's tests: runs of the binary, a registry with faults, sandboxes, unpacked images, synthetic ELF
-//! files.
+//! Helpers of Coracle's tests: runs of the binary, a registry with faults, sandboxes, unpacked
+//! images, synthetic ELF files.
 //!
 //! This crate depends on no other crate of Coracle: unit tests of each of them can use it.
 

@@ -1,4 +1,5 @@
-//! More than a hundred secrets. Each is composed here from parts, so that no scanner reports this file.
+//! More than a hundred secrets. Each is composed here from parts, so that no scanner reports this
+//! file.
 
 /// Something that has no place in an image.
 pub struct Plant {

@@ -1,5 +1,5 @@
-//! Programs and rights that a test needs and a machine may lack. A test that lacks one says so on stderr and passes;
-//! with `CORACLE_TESTS=all`, as CI sets it, it fails.
+//! Programs and rights that a test needs and a machine may lack. A test that lacks one says so on
+//! stderr and passes; with `CORACLE_TESTS=all`, as CI sets it, it fails.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;

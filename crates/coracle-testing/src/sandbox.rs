@@ -1,11 +1,13 @@
-//! A sandbox for one client: its files, mounts and processes end with it, even if the test panics or is killed.
+//! A sandbox for one client: its files, mounts and processes end with it, even if the test panics
+//! or is killed.
 //!
-//! It is a mount namespace and a process namespace. Process 1 in it reads from a pipe that the test holds. When the pipe
-//! closes, process 1 ends, the kernel ends every other process of the namespace (daemons, shims, containers), and the
-//! mounts are gone. The network is the host's.
+//! It is a mount namespace and a process namespace. Process 1 in it reads from a pipe that the test
+//! holds. When the pipe closes, process 1 ends, the kernel ends every other process of the
+//! namespace (daemons, shims, containers), and the mounts are gone. The network is the host's.
 //!
-//! `nsenter` outside is the parent of each command inside, and must not be killed before it: the kernel ends the namespace
-//! only after every process in it was waited for, and nothing may wait for orphans outside.
+//! `nsenter` outside is the parent of each command inside, and must not be killed before it: the
+//! kernel ends the namespace only after every process in it was waited for, and nothing may wait
+//! for orphans outside.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};

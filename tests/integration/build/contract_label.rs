@@ -1,5 +1,5 @@
-//! What a program finds beside its image: the label that says so, directories that wait for it, and the whole contract
-//! as an artifact.
+//! What a program finds beside its image: the label that says so, directories that wait for it, and
+//! the whole contract as an artifact.
 
 use serde_json::{Value, json};
 use snapbox::str;

@@ -1,5 +1,5 @@
-//! Files that lie: cut short, or with other bytes at the places where headers stand. Whatever they say, a run ends by
-//! itself, with 0 or 1, and says what is wrong.
+//! Files that lie: cut short, or with other bytes at the places where headers stand. Whatever they
+//! say, a run ends by itself, with 0 or 1, and says what is wrong.
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;

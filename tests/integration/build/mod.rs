@@ -1,4 +1,5 @@
-//! `coracle build`: images of real programs, read back byte by byte, and the complete output for every kind of invalid input.
+//! `coracle build`: images of real programs, read back byte by byte, and the complete output for
+//! every kind of invalid input.
 
 mod base_images;
 mod cache;

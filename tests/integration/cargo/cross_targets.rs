@@ -1,4 +1,5 @@
-//! Other targets: what cargo would build for them comes from Debian's cross compilers, and a script stands for cargo.
+//! Other targets: what cargo would build for them comes from Debian's cross compilers, and a script
+//! stands for cargo.
 
 use snapbox::str;
 

@@ -1,4 +1,5 @@
-//! A script that stands for cargo: it says what a test has written down, and does what the test wants meanwhile.
+//! A script that stands for cargo: it says what a test has written down, and does what the test
+//! wants meanwhile.
 
 use std::process::Command;
 

@@ -1,4 +1,5 @@
-//! `cargo coracle`: real crates, built offline by real cargo, and a fake cargo for targets that test machines lack.
+//! `cargo coracle`: real crates, built offline by real cargo, and a fake cargo for targets that
+//! test machines lack.
 
 mod cargo_toml;
 mod changing_inputs;

@@ -1,4 +1,5 @@
-//! Images at a registry: their layers are sent while cargo compiles, and their names come when it has ended well.
+//! Images at a registry: their layers are sent while cargo compiles, and their names come when it
+//! has ended well.
 
 use std::thread;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! `docs/ci.md`: its jobs are what the services ask for and name inputs and outputs that are there, its commands are run, and
-//! the summary in it is one.
+//! `docs/ci.md`: its jobs are what the services ask for and name inputs and outputs that are there,
+//! its commands are run, and the summary in it is one.
 
 use std::collections::BTreeSet;
 use std::fs;

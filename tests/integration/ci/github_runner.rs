@@ -1,6 +1,8 @@
-//! A runner of GitHub's, as far as a composite action needs one: expressions, files of variables, steps in bash.
+//! A runner of GitHub's, as far as a composite action needs one: expressions, files of variables,
+//! steps in bash.
 //!
-//! Source: GitHub's documentation, "Metadata syntax for GitHub Actions", "Workflow commands for GitHub Actions".
+//! Source: GitHub's documentation, "Metadata syntax for GitHub Actions", "Workflow commands for
+//! GitHub Actions".
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,5 +1,5 @@
-//! `templates/build/template.yml`, the component for GitLab: inputs and variables as GitLab fills them in, and the script as
-//! its runner runs it.
+//! `templates/build/template.yml`, the component for GitLab: inputs and variables as GitLab fills
+//! them in, and the script as its runner runs it.
 
 use std::collections::BTreeMap;
 use std::fs;

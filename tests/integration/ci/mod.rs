@@ -1,5 +1,5 @@
-//! Budgets and reports of `coracle build`, and the jobs of GitHub and GitLab. Their scripts run as the runners run them,
-//! against a registry with a password and a server with releases.
+//! Budgets and reports of `coracle build`, and the jobs of GitHub and GitLab. Their scripts run as
+//! the runners run them, against a registry with a password and a server with releases.
 
 mod build_script;
 mod docker_registry;

@@ -1,4 +1,5 @@
-//! A server with a release on it: what `release/pack` makes of the programs that were built for these tests.
+//! A server with a release on it: what `release/pack` makes of the programs that were built for
+//! these tests.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};

@@ -1,4 +1,5 @@
-//! `image` below `[budget]`: what is too large is not written, and told with all that takes up the room.
+//! `image` below `[budget]`: what is too large is not written, and told with all that takes up the
+//! room.
 
 use std::fs;
 

@@ -1,5 +1,5 @@
-//! `coracle config check`, `diff` and `show`, `coracle resolve`: images of a C program with configuration, valid and invalid
-//! manifests, and malformed images.
+//! `coracle config check`, `diff` and `show`, `coracle resolve`: images of a C program with
+//! configuration, valid and invalid manifests, and malformed images.
 
 mod check_content;
 mod check_mounts;

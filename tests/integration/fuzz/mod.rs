@@ -1,4 +1,5 @@
-//! Runs every file of `fuzz/seeds` through its fuzz target. An input with which a fuzzer fails becomes a file there.
+//! Runs every file of `fuzz/seeds` through its fuzz target. An input with which a fuzzer fails
+//! becomes a file there.
 
 mod targets;
 

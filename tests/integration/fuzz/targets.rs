@@ -1,4 +1,5 @@
-//! What fuzzers run, and what holds for any bytes whatever: no panic, no end of time or memory, and what is said here.
+//! What fuzzers run, and what holds for any bytes whatever: no panic, no end of time or memory, and
+//! what is said here.
 //!
 //! `fuzz/src/lib.rs` includes this file, too.
 

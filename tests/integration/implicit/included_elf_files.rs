@@ -1,4 +1,5 @@
-//! ELF files in directories that are included: modules of the entrypoint, and programs of their own.
+//! ELF files in directories that are included: modules of the entrypoint, and programs of their
+//! own.
 
 use std::path::Path;
 

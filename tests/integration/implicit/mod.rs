@@ -1,4 +1,5 @@
-//! Dependencies that no loader maps. Real programs are packed and run in their images with and without them.
+//! Dependencies that no loader maps. Real programs are packed and run in their images with and
+//! without them.
 
 mod built_image;
 mod c_library;

@@ -1,4 +1,5 @@
-//! `coracle init`: the files that it writes are built, rendered and run; existing files are never changed.
+//! `coracle init`: the files that it writes are built, rendered and run; existing files are never
+//! changed.
 
 mod cargo_packages;
 mod ci_files;

@@ -1,5 +1,5 @@
-//! What the documentation shows is what the programs do: README's ConfigMap, and the Job of docs/shared-cache.md. Commands are
-//! run by tests/documentation.
+//! What the documentation shows is what the programs do: README's ConfigMap, and the Job of
+//! docs/shared-cache.md. Commands are run by tests/documentation.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! `coracle manifests`. The output is checked with kubectl, helm, kubernetes-validate, and a YAML parser of Python.
+//! `coracle manifests`. The output is checked with kubectl, helm, kubernetes-validate, and a YAML
+//! parser of Python.
 
 mod command;
 mod config_map_contents;

@@ -1,5 +1,5 @@
-//! Whatever is asked for: pods are held to the restricted Pod Security Standard, mounts are whole directories, and every
-//! reference leads somewhere.
+//! Whatever is asked for: pods are held to the restricted Pod Security Standard, mounts are whole
+//! directories, and every reference leads somewhere.
 
 use std::collections::{BTreeMap, BTreeSet};
 

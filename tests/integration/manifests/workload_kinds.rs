@@ -1,5 +1,5 @@
-//! Every kind of workload in every layout: kubernetes-validate takes it for each version, kubectl and helm take it, and
-//! all layouts mean the same.
+//! Every kind of workload in every layout: kubernetes-validate takes it for each version, kubectl
+//! and helm take it, and all layouts mean the same.
 
 use std::path::Path;
 

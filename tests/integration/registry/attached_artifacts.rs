@@ -1,4 +1,5 @@
-//! What is said of an image goes along with it: `coracle copy --referrers`, and the example that lists it.
+//! What is said of an image goes along with it: `coracle copy --referrers`, and the example that
+//! lists it.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,4 +1,5 @@
-//! A Docker that fails in every way: what is said is short and clear, and nobody waits without an end.
+//! A Docker that fails in every way: what is said is short and clear, and nobody waits without an
+//! end.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

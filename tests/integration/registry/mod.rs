@@ -1,5 +1,5 @@
-//! The registry client: against a strict fake registry with faults, and against Debian's docker-registry, with and without
-//! TLS and a password.
+//! The registry client: against a strict fake registry with faults, and against Debian's
+//! docker-registry, with and without TLS and a password.
 
 mod attached_artifacts;
 mod base_images;

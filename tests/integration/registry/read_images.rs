@@ -1,4 +1,5 @@
-//! Commands that are given an image read one at a registry as they read one on disk, and fetch no more of it than they need.
+//! Commands that are given an image read one at a registry as they read one on disk, and fetch no
+//! more of it than they need.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! Every fault ends in success after another try, or in one error that names registry, repository, request and answer.
+//! Every fault ends in success after another try, or in one error that names registry, repository,
+//! request and answer.
 
 use std::time::{Duration, Instant};
 

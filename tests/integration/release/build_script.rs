@@ -1,5 +1,5 @@
-//! `release/build`, in a folder whose name has a space: a small crate with programs of the same names, so that it takes a
-//! moment. What is packed, tests/integration/release/archive.rs holds.
+//! `release/build`, in a folder whose name has a space: a small crate with programs of the same
+//! names, so that it takes a moment. What is packed, tests/integration/release/archive.rs holds.
 
 use std::fs;
 use std::process::Command;

@@ -1,5 +1,5 @@
-//! Licences of all dependencies, as `cargo metadata` knows them, held to the list in deny.toml. `cargo deny` reads their texts,
-//! too; this needs nothing but cargo.
+//! Licences of all dependencies, as `cargo metadata` knows them, held to the list in deny.toml.
+//! `cargo deny` reads their texts, too; this needs nothing but cargo.
 
 use std::collections::BTreeSet;
 use std::fs;

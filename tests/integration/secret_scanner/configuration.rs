@@ -1,4 +1,5 @@
-//! What is configuration by its place, or equal to it; secret values; and what only looks like configuration.
+//! What is configuration by its place, or equal to it; secret values; and what only looks like
+//! configuration.
 
 use coracle_testing::planted_secrets::armoured;
 use snapbox::str;

@@ -1,4 +1,5 @@
-//! What distributions ship is not refused: programs, libraries, and files that are included as assets.
+//! What distributions ship is not refused: programs, libraries, and files that are included as
+//! assets.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;

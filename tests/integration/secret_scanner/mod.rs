@@ -1,4 +1,5 @@
-//! The secret scanner: planted secrets are rejected, files of distributions are not, and findings can be allowed.
+//! The secret scanner: planted secrets are rejected, files of distributions are not, and findings
+//! can be allowed.
 
 mod allowed_findings;
 mod configuration;

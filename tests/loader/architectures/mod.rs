@@ -1,5 +1,5 @@
-//! Images for other architectures, run in their unpacked roots: every machine with a cross compiler in Debian, under qemu,
-//! and programs for musl.
+//! Images for other architectures, run in their unpacked roots: every machine with a cross compiler
+//! in Debian, under qemu, and programs for musl.
 
 mod machines;
 mod musl;

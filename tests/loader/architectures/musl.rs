@@ -1,4 +1,5 @@
-//! Programs for musl: the loader of this machine, a library that came along, a path file, and a root as Alpine's.
+//! Programs for musl: the loader of this machine, a library that came along, a path file, and a
+//! root as Alpine's.
 
 use std::process::Command;
 

@@ -1,5 +1,5 @@
-//! Real programs print the same in their unpacked images as on the host, as the same user, in the same directory, with the
-//! same variables.
+//! Real programs print the same in their unpacked images as on the host, as the same user, in the
+//! same directory, with the same variables.
 //!
 //! A program that is not installed is skipped (see `coracle_testing::requirement`).
 

@@ -1,5 +1,6 @@
-//! The programs: what each is given to do, and the Debian package that has it. A real job where there is one that needs
-//! nothing but the program; many take their own file as input, which is in the image.
+//! The programs: what each is given to do, and the Debian package that has it. A real job where
+//! there is one that needs nothing but the program; many take their own file as input, which is in
+//! the image.
 
 /// A program to be packed.
 pub(crate) struct Program {

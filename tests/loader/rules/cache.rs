@@ -1,4 +1,5 @@
-//! `/etc/ld.so.cache`, as ldconfig writes it and as we write it. Source: `_dl_load_cache_lookup`, `elf/dl-cache.c`.
+//! `/etc/ld.so.cache`, as ldconfig writes it and as we write it. Source: `_dl_load_cache_lookup`,
+//! `elf/dl-cache.c`.
 
 use coracle::elf::Machine;
 use coracle::loader::{Cache, CacheEntry, Hwcaps};

@@ -1,5 +1,5 @@
-//! Which file of the right name glibc takes, passes over, or dies of. Source: `open_verify`, `open_path` and
-//! `_dl_map_object_from_fd`, `elf/dl-load.c`.
+//! Which file of the right name glibc takes, passes over, or dies of. Source: `open_verify`,
+//! `open_path` and `_dl_map_object_from_fd`, `elf/dl-load.c`.
 
 use crate::rules::case::Case;
 use crate::rules::elf::{

@@ -1,4 +1,5 @@
-//! One rule: a small root with a loader in it, what is expected there, what we say and what the real loader says.
+//! One rule: a small root with a loader in it, what is expected there, what we say and what the
+//! real loader says.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};

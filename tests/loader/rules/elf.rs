@@ -1,5 +1,6 @@
-//! A linker for tests: ELF files with any dynamic section, also one that no real linker would write, in the order in
-//! which it is described. Real loaders map them; a program ends at once with status 0.
+//! A linker for tests: ELF files with any dynamic section, also one that no real linker would
+//! write, in the order in which it is described. Real loaders map them; a program ends at once with
+//! status 0.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

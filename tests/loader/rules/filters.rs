@@ -1,4 +1,5 @@
-//! `DT_FILTER` and `DT_AUXILIARY`: loaded in front of the object that has them. Source: `_dl_map_object_deps`.
+//! `DT_FILTER` and `DT_AUXILIARY`: loaded in front of the object that has them. Source:
+//! `_dl_map_object_deps`.
 
 use coracle::closure::Closure;
 use coracle::path::Spelled;

@@ -1,5 +1,5 @@
-//! Machines other than this one whose loaders can be run here: by the kernel itself, or by qemu in a root where nothing
-//! is native.
+//! Machines other than this one whose loaders can be run here: by the kernel itself, or by qemu in
+//! a root where nothing is native.
 
 use crate::rules::elf::{
     ARM64, ARMEL, ARMHF, Elf, I386, MIPS64EL, MIPSEL, Machine, PPC64EL, RISCV64, S390X, library,

@@ -1,5 +1,5 @@
-//! Variants of libraries for newer CPUs, below `glibc-hwcaps`. Source: `_dl_important_hwcaps`, `elf/dl-hwcaps.c`;
-//! `sysdeps/x86_64/dl-hwcaps_subdirs.c`.
+//! Variants of libraries for newer CPUs, below `glibc-hwcaps`. Source: `_dl_important_hwcaps`,
+//! `elf/dl-hwcaps.c`; `sysdeps/x86_64/dl-hwcaps_subdirs.c`.
 
 use coracle::loader::Hwcaps;
 

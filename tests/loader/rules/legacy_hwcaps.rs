@@ -1,5 +1,5 @@
-//! Directories for some CPUs outside of `glibc-hwcaps`, which glibc searched up to 2.36. Source: `_dl_important_hwcaps`,
-//! `elf/dl-hwcaps.c`; `search_cache`, `elf/dl-cache.c`.
+//! Directories for some CPUs outside of `glibc-hwcaps`, which glibc searched up to 2.36. Source:
+//! `_dl_important_hwcaps`, `elf/dl-hwcaps.c`; `search_cache`, `elf/dl-cache.c`.
 
 use coracle::closure::{Closure, Kind, Surroundings};
 use coracle::loader::{Environment, Hwcaps};

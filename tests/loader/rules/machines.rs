@@ -1,5 +1,5 @@
-//! The same rules for machines that are not this one: each has its loader's constants, its byte order, its flags in
-//! caches, its kinds of CPUs.
+//! The same rules for machines that are not this one: each has its loader's constants, its byte
+//! order, its flags in caches, its kinds of CPUs.
 
 use coracle::elf::Machine;
 use coracle::loader::{Cache, CacheEntry, Hwcaps};

@@ -1,5 +1,5 @@
-//! The rules of dynamic loaders, one by one. Each test makes a small root, and compares what is expected, our closure, and
-//! the real loader, which runs in that root.
+//! The rules of dynamic loaders, one by one. Each test makes a small root, and compares what is
+//! expected, our closure, and the real loader, which runs in that root.
 
 mod case;
 mod elf;

@@ -1,4 +1,5 @@
-//! musl's own rules. Source: `load_library`, `path_open`, `fixup_rpath` and `__dls3`, `ldso/dynlink.c`.
+//! musl's own rules. Source: `load_library`, `path_open`, `fixup_rpath` and `__dls3`,
+//! `ldso/dynlink.c`.
 
 use crate::rules::case::Case;
 use crate::rules::elf::{DF_1_NODEFLIB, DF_1_PIE, EI_OSABI, EI_PAD, I386, library, musl_program};

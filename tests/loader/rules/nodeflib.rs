@@ -1,4 +1,5 @@
-//! `DF_1_NODEFLIB`: neither default directories nor what the cache lists in them. Source: `_dl_map_object`.
+//! `DF_1_NODEFLIB`: neither default directories nor what the cache lists in them. Source:
+//! `_dl_map_object`.
 
 use coracle::elf::Machine;
 use coracle::loader::{Cache, CacheEntry};

@@ -1,5 +1,6 @@
-//! When two names mean one object: names asked for before, `DT_SONAME`, paths, inodes; the loader and the vDSO.
-//! Source: `_dl_map_object`, `_dl_name_match_p` and `_dl_map_object_from_fd`, `elf/dl-load.c`.
+//! When two names mean one object: names asked for before, `DT_SONAME`, paths, inodes; the loader
+//! and the vDSO. Source: `_dl_map_object`, `_dl_name_match_p` and `_dl_map_object_from_fd`,
+//! `elf/dl-load.c`.
 
 use coracle::closure::Closure;
 use coracle::path::Spelled;

@@ -1,5 +1,5 @@
-//! `$ORIGIN`, `$LIB` and `$PLATFORM`. Source: `_dl_dst_count`, `_dl_dst_substitute`, `elf/dl-load.c`;
-//! `_dl_get_origin`, `sysdeps/unix/sysv/linux/dl-origin.c`.
+//! `$ORIGIN`, `$LIB` and `$PLATFORM`. Source: `_dl_dst_count`, `_dl_dst_substitute`,
+//! `elf/dl-load.c`; `_dl_get_origin`, `sysdeps/unix/sysv/linux/dl-origin.c`.
 
 use crate::rules::case::Case;
 use crate::rules::elf::{library, program};

@@ -1,4 +1,5 @@
-//! `LD_PRELOAD` and `/etc/ld.so.preload`. Source: `handle_preload_list` and `do_preload`, `elf/rtld.c`.
+//! `LD_PRELOAD` and `/etc/ld.so.preload`. Source: `handle_preload_list` and `do_preload`,
+//! `elf/rtld.c`.
 
 use crate::rules::case::Case;
 use crate::rules::elf::{I386, library, program};

@@ -1,4 +1,5 @@
-//! `#!`: what the kernel starts for a script, with the kernel as the judge. Source: `fs/binfmt_script.c`.
+//! `#!`: what the kernel starts for a script, with the kernel as the judge. Source:
+//! `fs/binfmt_script.c`.
 
 use coracle::closure::Closure;
 use coracle::path::Spelled;

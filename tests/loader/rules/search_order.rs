@@ -1,5 +1,5 @@
-//! Where glibc searches, and in which order. Source: `_dl_map_object`, `elf/dl-load.c`; `_dl_map_object_deps`,
-//! `elf/dl-deps.c`.
+//! Where glibc searches, and in which order. Source: `_dl_map_object`, `elf/dl-load.c`;
+//! `_dl_map_object_deps`, `elf/dl-deps.c`.
 
 use crate::rules::case::Case;
 use crate::rules::elf::{library, program};

@@ -1,7 +1,9 @@
-//! Rules in combinations that nobody has thought of: small roots made up by a generator, the real loader as the judge.
+//! Rules in combinations that nobody has thought of: small roots made up by a generator, the real
+//! loader as the judge.
 //!
-//! A root follows from its number. What fails is printed as the text of a test, with nothing in it that does not matter.
-//! `CORACLE_ROOTS=FIRST..END` or `CORACLE_ROOTS=NUMBER` asks for others than those that are always tried.
+//! A root follows from its number. What fails is printed as the text of a test, with nothing in it
+//! that does not matter. `CORACLE_ROOTS=FIRST..END` or `CORACLE_ROOTS=NUMBER` asks for others than
+//! those that are always tried.
 
 mod difference;
 mod glibc;

@@ -1,5 +1,5 @@
-//! Chance that is the same on every machine. Source: Steele, Lea and Flood, "Fast Splittable Pseudorandom Number
-//! Generators" (SplitMix64).
+//! Chance that is the same on every machine. Source: Steele, Lea and Flood, "Fast Splittable
+//! Pseudorandom Number Generators" (SplitMix64).
 
 pub(super) struct Dice(u64);
 

@@ -1,4 +1,5 @@
-//! A root as a list of what is put into it, which can be shortened, built, and printed as the text of a test.
+//! A root as a list of what is put into it, which can be shortened, built, and printed as the text
+//! of a test.
 
 use std::fmt;
 
