@@ -28,6 +28,6 @@ pub mod recipe;
 pub mod rootfs;
 
 pub use build::{
-    Before, Below, Built, Change, Delivery, Error, Observer, OverBudget, Plan, Previous, Roots, Settings,
-    Turn, View, Weight, build, contract_of, foresee, including, judge_configuration, plan, registries,
+    PreviousSize, BaseInfo, Built, SizeDelta, RegistryPush, Error, Observer, OverBudget, Plan, PreviousImage, RootFileSystems, Settings,
+    PublishDecision, RootId, PlatformSize, build, contract_of, scan_plan, enclosing_include, scan_config, plan, registry_destinations,
 };

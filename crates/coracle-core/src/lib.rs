@@ -15,6 +15,6 @@ pub mod port;
 pub mod quantity;
 pub mod reference;
 pub mod signal;
-pub mod size;
+pub mod byte_size;
 pub mod suggest;
 pub mod system_directories;

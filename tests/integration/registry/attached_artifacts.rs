@@ -6,7 +6,7 @@ use std::fs;
 use std::process::Command;
 
 use coracle_core::digest::Digest;
-use coracle_oci::registry::{Access, Client, Remote};
+use coracle_oci::registry::{Access, RegistryClient, RepositoryClient};
 use coracle_testing::built_example;
 use serde_json::Value;
 
@@ -16,11 +16,11 @@ use super::referrers::Artifact;
 use super::test_image::image;
 use super::{docker_registry, read_images};
 
-fn other(fake: &FakeRegistry, name: &str) -> Remote {
-    Client::new(settings()).unwrap().open(&fake.repository(name), &Access::push())
+fn other(fake: &FakeRegistry, name: &str) -> RepositoryClient {
+    RegistryClient::new(settings()).unwrap().repository_client(&fake.repository(name), &Access::push())
 }
 
-fn about(remote: &Remote, subject: &Digest) -> BTreeSet<Digest> {
+fn about(remote: &RepositoryClient, subject: &Digest) -> BTreeSet<Digest> {
     remote.referrers(subject).unwrap().into_iter().map(|referrer| referrer.digest).collect()
 }
 

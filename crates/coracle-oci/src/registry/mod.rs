@@ -18,39 +18,39 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod answer;
-mod auth;
-mod call;
+mod response;
+mod authenticator;
+mod request;
 mod challenge;
 mod client;
 mod credentials;
 mod error;
 mod manifests;
-mod proxy;
+mod no_proxy;
 mod pull;
 mod push;
 mod referrers;
 mod repository;
 mod retry;
-mod scope;
+mod token_scope;
 mod secret;
-mod session;
+mod upload_session;
 mod settings;
-mod text;
+mod escape;
 mod token;
 mod url;
-mod wire;
+mod transport;
 
-pub use answer::{Login, Refusal};
-pub use call::Content;
+pub use response::{LoginStatus, Refusal};
+pub use request::BlobContent;
 pub use challenge::Challenge;
-pub use client::{Client, Remote};
-pub use error::{Error, Failure, Request};
-pub use manifests::{Head, Manifest, Target};
+pub use client::{RegistryClient, RepositoryClient};
+pub use error::{Error, TransportFailure, RequestSummary};
+pub use manifests::{ManifestHead, PulledManifest, ManifestReference};
 pub use pull::BlobReader;
-pub use push::{Pushed, Upload};
+pub use push::{PushOutcome, BlobUpload};
 pub use referrers::Referrer;
 pub use repository::Repository;
-pub use scope::Access;
+pub use token_scope::Access;
 pub use secret::{Credential, Secret};
-pub use settings::{Retries, Settings, Timeouts};
+pub use settings::{RetryPolicy, RegistrySettings, Timeouts};

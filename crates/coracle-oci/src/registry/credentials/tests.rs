@@ -4,7 +4,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use super::helper::ask;
+use super::helper::run_helper;
 use crate::registry::{Credential, Error, Secret};
 
 fn run_helper(script: &str) -> Result<Option<Credential>, Error> {
@@ -13,7 +13,7 @@ fn run_helper(script: &str) -> Result<Option<Credential>, Error> {
     std::fs::write(&path, format!("#!/bin/sh\n[ \"$1\" = get ] || exit 9\nread -r key\n{script}\n")).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
     let keys = ["https://index.docker.io/v1/".to_owned(), "docker.io".to_owned()];
-    ask("test", "docker.io", &keys, Some(&[folder.path().to_owned()]))
+    run_helper("test", "docker.io", &keys, Some(&[folder.path().to_owned()]))
 }
 
 #[test]
@@ -44,11 +44,11 @@ fn reports_failures_of_helpers() {
 #[test]
 fn rejects_helper_names_that_are_paths() {
     for name in ["", "../x", "a b", "A", "x/y", "é", "a\0"] {
-        let error = ask(name, "r.io", &["r.io".into()], None).unwrap_err();
+        let error = run_helper(name, "r.io", &["r.io".into()], None).unwrap_err();
         assert!(error.to_string().contains("letters"), "{error}");
     }
     let error =
-        ask("absent-helper", "r.io", &["r.io".into()], Some(&["/nowhere".into(), ".".into(), "".into()]))
+        run_helper("absent-helper", "r.io", &["r.io".into()], Some(&["/nowhere".into(), ".".into(), "".into()]))
             .unwrap_err();
     assert!(error.to_string().ends_with("the program was not found"), "{error}");
 }
