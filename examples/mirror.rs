@@ -15,8 +15,8 @@ use std::error::Error;
 use std::ops::ControlFlow;
 use std::process::ExitCode;
 
+use coracle_oci::copy::{self, CopySettings, ImageLocation};
 use coracle_oci::registry::{RegistryClient, RegistrySettings};
-use coracle_oci::copy::{self, ImageLocation, CopySettings};
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();

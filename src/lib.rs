@@ -28,6 +28,7 @@ pub mod recipe;
 pub mod rootfs;
 
 pub use build::{
-    PreviousSize, BaseInfo, Built, SizeDelta, RegistryPush, Error, Observer, OverBudget, Plan, PreviousImage, RootFileSystems, Settings,
-    PublishDecision, RootId, PlatformSize, build, contract_of, scan_plan, enclosing_include, scan_config, plan, registry_destinations,
+    BaseInfo, Built, Error, Observer, OverBudget, Plan, PlatformSize, PreviousImage, PreviousSize,
+    PublishDecision, RegistryPush, RootFileSystems, RootId, Settings, SizeDelta, build, contract_of,
+    enclosing_include, plan, registry_destinations, scan_config, scan_plan,
 };

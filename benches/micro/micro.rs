@@ -9,15 +9,15 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
-use coracle_oci::cache::BuildCache;
-use coracle_ld::closure::{Closure, ResolveOptions};
-use coracle_core::digest::Digest;
-use coracle_oci::layer::{self, Compression};
-use coracle_core::path::{ImagePath, RawPath};
-use coracle::recipe::{RecipeOverrides, Recipe};
-use coracle::rootfs::{Entry, EntryNode, Owner, EntryReason, Rootfs, LayerKind};
-use coracle_core::file_system::HostFs;
+use coracle::recipe::{Recipe, RecipeOverrides};
+use coracle::rootfs::{Entry, EntryNode, EntryReason, LayerKind, Owner, Rootfs};
 use coracle::{Built, Settings};
+use coracle_core::digest::Digest;
+use coracle_core::file_system::HostFs;
+use coracle_core::path::{ImagePath, RawPath};
+use coracle_ld::closure::{Closure, ResolveOptions};
+use coracle_oci::cache::BuildCache;
+use coracle_oci::layer::{self, Compression};
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
 use tempfile::TempDir;
@@ -38,7 +38,9 @@ fn sha256(bencher: Bencher<'_, '_>, size: usize) {
 fn tar_heads(bencher: Bencher<'_, '_>, path_length: usize) {
     let entries: Vec<(ImagePath, Entry)> = (0..1000).map(|number| directory(number, path_length)).collect();
     let entries: Vec<(&ImagePath, &Entry)> = entries.iter().map(|(path, entry)| (path, entry)).collect();
-    bencher.counter(ItemsCount::new(entries.len())).bench(|| layer::layer_cache_key(&entries, Compression::default()));
+    bencher
+        .counter(ItemsCount::new(entries.len()))
+        .bench(|| layer::layer_cache_key(&entries, Compression::default()));
 }
 
 /// The libraries' layer, from the files to a file, on all cores.
@@ -58,9 +60,7 @@ fn pack(bencher: Bencher<'_, '_>, compression: &str) {
 fn diff_id(bencher: Bencher<'_, '_>) {
     let rootfs = rootfs();
     let (_, entries) = largest_layer(&rootfs);
-    bencher
-        .counter(bytes_of(&entries))
-        .bench(|| layer::compute_diff_id(&entries, &go_on, &()).unwrap());
+    bencher.counter(bytes_of(&entries)).bench(|| layer::compute_diff_id(&entries, &go_on, &()).unwrap());
 }
 
 /// The closure of a program, in a tree that has not been looked at; of these, those that are installed.
@@ -145,7 +145,10 @@ fn bytes_of(entries: &[(&ImagePath, &Entry)]) -> BytesCount {
 fn directory(number: usize, length: usize) -> (ImagePath, Entry) {
     let path = format!("/{number:0>width$}", width = length - 1);
     let (node, owner, stratum) = (EntryNode::Directory, Owner::ROOT, LayerKind::Libraries);
-    (path.parse().unwrap(), Entry { node, owner, mode: 0o755, reason: EntryReason::ParentOrLink, layer_kind: stratum })
+    (
+        path.parse().unwrap(),
+        Entry { node, owner, mode: 0o755, reason: EntryReason::ParentOrLink, layer_kind: stratum },
+    )
 }
 
 fn settings(folder: &TempDir) -> Settings {

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::size_comparison::{SizeComparison, PlatformSize};
+use super::size_comparison::{PlatformSize, SizeComparison};
 use super::{Built, Plan};
-use coracle_core::digest::Digest;
-use coracle_oci::image::{Image, ImageSet};
-use coracle_core::platform::Platform;
 use crate::recipe::{BudgetLimit, SourcePosition};
 use crate::rootfs::EntryNode;
 use coracle_core::byte_size::ByteSize;
+use coracle_core::digest::Digest;
+use coracle_core::platform::Platform;
+use coracle_oci::image::{Image, ImageSet};
 
 /// The maximum number of files listed.
 const MAX_LISTED_FILES: usize = 8;
@@ -63,8 +63,8 @@ impl SizeComparison<'_> {
     fn exceeded_limits(&self, weight: &PlatformSize) -> Vec<ExceededLimit> {
         let has = format!("the image for {} has {}", weight.platform, ByteSize(weight.size));
         let image = self.budget.image.as_ref().filter(|limit| weight.size > limit.value.0);
-        let image =
-            image.map(|limit| ExceededLimit::new(format!("{has}: over the budget of {}", limit.value), limit));
+        let image = image
+            .map(|limit| ExceededLimit::new(format!("{has}: over the budget of {}", limit.value), limit));
         let grown = weight.delta().zip(weight.previous.as_ref()).zip(self.budget.growth.as_ref());
         let grown = grown.filter(|((change, _), limit)| change.now > limit.value.max_size(change.before));
         let growth = grown.map(|((change, before), limit)| {
@@ -85,8 +85,10 @@ fn size_breakdown(image: &Image, comparison: &SizeComparison<'_>, plans: &[Plan]
     let describe = |what: String, digest: &Digest| {
         if comparison.had_layer(digest) { format!("{what}, as before") } else { what }
     };
-    let below =
-        image.base_layers().iter().map(|layer| (ByteSize(layer.size), describe("of the base".into(), &layer.digest)));
+    let below = image
+        .base_layers()
+        .iter()
+        .map(|layer| (ByteSize(layer.size), describe("of the base".into(), &layer.digest)));
     let own = image
         .packed_layers()
         .iter()

@@ -11,22 +11,22 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::destinations::Destinations;
-use super::{BaseInfo, Built, RegistryPush, Error, Plan, Settings, PlatformSize, platform_base};
-use coracle_oci::cache::BuildCache;
-use coracle_kube::contract::Contract;
+use super::{BaseInfo, Built, Error, Plan, PlatformSize, RegistryPush, Settings, platform_base};
+use crate::recipe::Recipe;
+use crate::rootfs::{LayerKind, Owner};
 use coracle_core::digest::{DiffId, Digest, DigestHasher};
-use coracle_oci::layer::{Codec, Layer};
+use coracle_core::fs;
+use coracle_core::input_tracker::{InputFingerprint, InputTracker};
+use coracle_core::json;
 use coracle_core::note::Note;
 use coracle_core::platform::Platform;
-use crate::recipe::Recipe;
-use crate::rootfs::{Owner, LayerKind};
-use coracle_oci::layout::{DiskLocation, IndexStamp, OutputStamp};
-use coracle_oci::copy::{RegistryImageName, PushTargets, PushSummary};
-use coracle_core::input_tracker::{InputFingerprint, InputTracker};
 use coracle_kube::config;
-use coracle_core::fs;
-use coracle_core::json;
+use coracle_kube::contract::Contract;
+use coracle_oci::cache::BuildCache;
 use coracle_oci::copy;
+use coracle_oci::copy::{PushSummary, PushTargets, RegistryImageName};
+use coracle_oci::layer::{Codec, Layer};
+use coracle_oci::layout::{DiskLocation, IndexStamp, OutputStamp};
 
 /// Longer than the granularity of file timestamps.
 const CLOCK_TICK: Duration = Duration::from_millis(25);
@@ -291,7 +291,10 @@ impl RecordedBase {
 }
 
 fn unchanged_push(named: &RegistryImageName) -> RegistryPush {
-    RegistryPush { name: named.reference.clone(), sent: PushSummary { is_unchanged: true, ..PushSummary::default() } }
+    RegistryPush {
+        name: named.reference.clone(),
+        sent: PushSummary { is_unchanged: true, ..PushSummary::default() },
+    }
 }
 
 impl RecordedLayer {

@@ -2,12 +2,12 @@
 
 use super::destinations::Destinations;
 use super::{Error, Settings};
-use coracle_kube::contract::{ContractDocument, ImageFacts, CONTRACT_MEDIA_TYPE};
-use coracle_core::digest::Digest;
-use coracle_oci::image::{Artifact, ImageSet};
 use crate::recipe::{DEFAULT_USER, Recipe};
-use coracle_oci::layout::{self, OutputStamp};
+use coracle_core::digest::Digest;
+use coracle_kube::contract::{CONTRACT_MEDIA_TYPE, ContractDocument, ImageFacts};
 use coracle_oci::copy::{self, ImageLocation};
+use coracle_oci::image::{Artifact, ImageSet};
+use coracle_oci::layout::{self, OutputStamp};
 
 /// Returns the full contract of the recipe's image; no values are read. The user may be the base
 /// image's instead.
@@ -43,7 +43,9 @@ pub(super) fn publish_contract(
         copy::push_artifact(&artifact, named, client)?;
         return Ok((Some(artifact.descriptor().digest), Vec::new()));
     }
-    let Some(ImageLocation::OnDisk(destination)) = &destinations.contract else { return Ok((None, Vec::new())) };
+    let Some(ImageLocation::OnDisk(destination)) = &destinations.contract else {
+        return Ok((None, Vec::new()));
+    };
     let artifact = artifact()?;
     let warnings = layout::write_artifact(&artifact, destination)?;
     traces.add_artifact(&artifact, destination)?;

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use super::{Error, Settings};
-use coracle_oci::engine;
-use coracle_core::fs;
 use crate::recipe::Recipe;
-use coracle_oci::registry::{RegistryClient, Repository};
+use coracle_core::fs;
+use coracle_oci::copy::{ImageLocation, PushTargets, RegistryImageName};
+use coracle_oci::engine;
 use coracle_oci::layout::{DiskLocation, Staging};
-use coracle_oci::copy::{RegistryImageName, ImageLocation, PushTargets};
+use coracle_oci::registry::{RegistryClient, Repository};
 
 /// The destinations on disk, at registries and at engines; at least one.
 pub(super) struct Destinations {
@@ -45,14 +45,17 @@ impl Destinations {
             local.push(default_destination(recipe));
         }
         for named in recipe.names.iter().filter(|_| recipe.push).map(RegistryImageName::from) {
-            let is_new = |there: &RegistryImageName| there.reference.full_name() != named.reference.full_name();
+            let is_new =
+                |there: &RegistryImageName| there.reference.full_name() != named.reference.full_name();
             if remote.iter().all(is_new) {
                 remote.push(named);
             }
         }
         if let Some(kind) = &recipe.load_engine {
-            let named =
-                recipe.names.iter().map(|name| engine::EngineImageName { engine: kind.clone(), name: name.clone() });
+            let named = recipe
+                .names
+                .iter()
+                .map(|name| engine::EngineImageName { engine: kind.clone(), name: name.clone() });
             engines.extend(named.filter(|named| !engines.contains(named)).collect::<Vec<_>>());
         }
         Self { local, remote, engines, contract: recipe.publish_contract.clone() }

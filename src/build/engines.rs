@@ -3,10 +3,10 @@
 use std::io::{self, Cursor, Read};
 
 use super::{Error, Observer, Settings};
-use coracle_oci::engine::{LoadedImage, EngineImageName};
-use coracle_oci::image::{Descriptor, ImageGraph, Image, ImageSet};
-use coracle_oci::layout::Staging;
 use coracle_oci::copy;
+use coracle_oci::engine::{EngineImageName, LoadedImage};
+use coracle_oci::image::{Descriptor, Image, ImageGraph, ImageSet};
+use coracle_oci::layout::Staging;
 
 /// Loads `root`, whose layers are in `staging`, into each engine.
 pub(super) fn load_into_engines(
@@ -18,7 +18,8 @@ pub(super) fn load_into_engines(
 ) -> Result<Vec<(EngineImageName, LoadedImage)>, Error> {
     let configs = || root.images().iter().map(Image::config);
     let blobs = root.layer_descriptors().chain(configs().map(|config| config.descriptor().clone()));
-    let graph = ImageGraph { documents: root.manifests(), blobs: blobs.map(|blob| (blob.digest, blob)).collect() };
+    let graph =
+        ImageGraph { documents: root.manifests(), blobs: blobs.map(|blob| (blob.digest, blob)).collect() };
     let open = |named: &Descriptor| -> io::Result<Box<dyn Read>> {
         match configs().find(|config| config.descriptor().digest == named.digest) {
             Some(config) => Ok(Box::new(Cursor::new(config.bytes().to_vec()))),
@@ -27,7 +28,9 @@ pub(super) fn load_into_engines(
     };
     let mut loaded = Vec::new();
     for to in engines {
-        let took = copy::load_into_engine(&graph, &open, to, &settings.engines, &|bytes| observer.on_uploaded(bytes))?;
+        let took = copy::load_into_engine(&graph, &open, to, &settings.engines, &|bytes| {
+            observer.on_uploaded(bytes)
+        })?;
         loaded.push((to.clone(), took));
     }
     Ok(loaded)

@@ -3,26 +3,26 @@
 use std::path::PathBuf;
 
 use super::budget::OverBudget;
-use coracle_ld::closure::{Problem, ProblemKind};
+use crate::recipe;
+use crate::rootfs;
+use crate::rootfs::Owner;
+use coracle_core::fs;
 use coracle_core::path::{ImagePath, RawPath};
 use coracle_core::platform::Platform;
-use crate::rootfs::Owner;
-use coracle_oci::layout::DiskLocation;
-use coracle_oci::copy::ImageLocation;
-use coracle_oci::base;
-use coracle_ld::closure;
 use coracle_kube::config;
 use coracle_kube::contract;
-use coracle_core::fs;
+use coracle_ld::closure;
+use coracle_ld::closure::{Problem, ProblemKind};
+use coracle_ld::implicit;
+use coracle_ld::ldso;
+use coracle_oci::base;
+use coracle_oci::copy;
+use coracle_oci::copy::ImageLocation;
 use coracle_oci::image;
 use coracle_oci::layer;
-use coracle_ld::ldso;
-use crate::recipe;
-use coracle_oci::registry;
-use crate::rootfs;
-use coracle_ld::implicit;
 use coracle_oci::layout;
-use coracle_oci::copy;
+use coracle_oci::layout::DiskLocation;
+use coracle_oci::registry;
 
 /// Why a build failed.
 #[derive(Debug, thiserror::Error)]
@@ -149,7 +149,10 @@ impl Error {
     /// Whether the cause is the request itself (recipe, flags, configuration), for exit code 2.
     pub fn is_usage_error(&self) -> bool {
         let unknown_level = |error: &closure::Error| {
-            matches!(error, closure::Error::InvalidLoader { source: ldso::Error::UnsupportedHwcaps { .. }, .. })
+            matches!(
+                error,
+                closure::Error::InvalidLoader { source: ldso::Error::UnsupportedHwcaps { .. }, .. }
+            )
         };
         match self {
             Self::Recipe(_) | Self::Config(_) => true,
@@ -181,8 +184,12 @@ impl Error {
             Self::InputsChanged => Some("build again when the inputs no longer change".into()),
             Self::NoRegistryClient(_) => Some("set `Settings::client`".into()),
             Self::Io(error) => error.hint(),
-            Self::RootNotDirectory(_) => Some("name a directory with an unpacked root file system in it".into()),
-            Self::InterpreterPlatform { .. } => Some("use a script and an interpreter for the same platform".into()),
+            Self::RootNotDirectory(_) => {
+                Some("name a directory with an unpacked root file system in it".into())
+            }
+            Self::InterpreterPlatform { .. } => {
+                Some("use a script and an interpreter for the same platform".into())
+            }
             Self::PlatformMismatch { .. } => Some(
                 "the platform is read from the program: omit `--platform`, or name another program".into(),
             ),

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::{Error, Plan};
-use coracle_oci::base::{self, InheritedConfig};
-use coracle_ld::closure::DEFAULT_SEARCH_PATH;
-use coracle_kube::contract::{self, Contract};
-use coracle_oci::image::ImageConfig;
-use coracle_core::path::ImagePath;
 use crate::recipe::Recipe;
+use coracle_core::path::ImagePath;
+use coracle_kube::contract::{self, Contract};
+use coracle_ld::closure::DEFAULT_SEARCH_PATH;
+use coracle_oci::base::{self, InheritedConfig};
+use coracle_oci::image::ImageConfig;
 
 const BASE_NAME: &str = "org.opencontainers.image.base.name";
 const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";

@@ -5,15 +5,15 @@
 use std::collections::BTreeMap;
 
 use super::Error;
-use coracle_ld::closure::{ElfProgram, MappedObject};
+use crate::recipe::{Linkage, Recipe};
+use crate::rootfs::{PlannedProgram, Rootfs};
 use coracle_core::content::ContentReader;
-use coracle_ld::elf::{self, ElfObject, Toolchain};
 use coracle_core::fs;
 use coracle_core::note::Note;
 use coracle_core::path::{RawPath, escape_bytes};
 use coracle_core::platform::Platform;
-use crate::recipe::{Linkage, Recipe};
-use crate::rootfs::{PlannedProgram, Rootfs};
+use coracle_ld::closure::{ElfProgram, MappedObject};
+use coracle_ld::elf::{self, ElfObject, Toolchain};
 
 /// The libraries of glibc and of its compiler, which a static program contains.
 const C_LIBRARY: [&str; 8] = [
@@ -73,7 +73,11 @@ impl LinkedProgram<'_> {
 ///
 /// # Errors
 /// Fails if a program is linked otherwise, or a file cannot be read.
-pub(super) fn check_linkage(recipe: &Recipe, programs: &[PlannedProgram], platform: &Platform) -> Result<(), Error> {
+pub(super) fn check_linkage(
+    recipe: &Recipe,
+    programs: &[PlannedProgram],
+    platform: &Platform,
+) -> Result<(), Error> {
     let wants_static = match recipe.linkage {
         Linkage::Auto => return Ok(()),
         Linkage::Static => true,
@@ -127,7 +131,9 @@ fn linked_programs(programs: &[PlannedProgram]) -> fs::Result<Vec<LinkedProgram<
 
 fn has_cgo(file: &ContentReader, object: &ElfObject) -> fs::Result<bool> {
     let words = elf::data_strings_containing(file, object, &CGO_NAME_PARTS)?;
-    Ok(words.iter().any(|word| !PACKAGES_WITHOUT_CGO.iter().any(|package| word.starts_with(package.as_bytes()))))
+    Ok(words
+        .iter()
+        .any(|word| !PACKAGES_WITHOUT_CGO.iter().any(|package| word.starts_with(package.as_bytes()))))
 }
 
 /// Advises static linking if all programs are of one toolchain and need only the C library, and the
@@ -140,8 +146,10 @@ fn advise_static(linked: &[LinkedProgram<'_>], platform: &Platform, size: u64) -
             return Ok(None);
         }
     }
-    let libraries =
-        linked.iter().flat_map(|linked| linked.elf.all_link_maps()).flat_map(|map| map.objects.iter().skip(1));
+    let libraries = linked
+        .iter()
+        .flat_map(|linked| linked.elf.all_link_maps())
+        .flat_map(|map| map.objects.iter().skip(1));
     let sizes: BTreeMap<_, u64> =
         libraries.map(|library| (&library.path, library.file.content.size())).collect();
     let share = sizes.values().sum::<u64>().saturating_mul(100) / size.max(1);
@@ -173,8 +181,9 @@ fn needs_c_library_alone(elf: &ElfProgram) -> bool {
 fn is_loader(elf: &ElfProgram, mapped: &MappedObject) -> bool {
     let program = elf.link_map.objects.first();
     let interpreter = program.and_then(|program| program.object.interpreter.as_ref());
-    interpreter
-        .is_some_and(|interpreter| RawPath::new(interpreter.as_bytes()).file_name() == mapped.raw_path.file_name())
+    interpreter.is_some_and(|interpreter| {
+        RawPath::new(interpreter.as_bytes()).file_name() == mapped.raw_path.file_name()
+    })
 }
 
 /// Whether the program itself calls `dlopen`.
@@ -186,8 +195,9 @@ fn calls_dlopen(elf: &ElfProgram) -> fs::Result<bool> {
 
 /// Advises dynamic linking if a static program contains a C library that the image has anyway.
 fn advise_dynamic(linked: &[LinkedProgram<'_>], platform: &Platform) -> Option<String> {
-    let is_glibc =
-        |linked: &&LinkedProgram<'_>| linked.elf.link_map.loader.as_ref().is_some_and(|loader| loader.is_glibc());
+    let is_glibc = |linked: &&LinkedProgram<'_>| {
+        linked.elf.link_map.loader.as_ref().is_some_and(|loader| loader.is_glibc())
+    };
     let dynamic = linked.iter().find(is_glibc)?;
     let alone = linked.iter().find(|linked| linked.is_static && linked.toolchain == Some(Toolchain::Rust))?;
     Some(format!(

@@ -4,22 +4,22 @@
 //! progress is reported to an [`Observer`]. Nothing is printed here.
 
 mod budget;
-mod start_check;
-mod size_comparison;
-mod image_config;
+mod build_record;
 mod contract;
 mod destinations;
 mod engines;
 mod error;
-mod platform_base;
-mod optional_dependencies;
-mod secret_scan;
+mod image_config;
 mod linkage;
+mod optional_dependencies;
 mod packing;
 mod plan;
+mod platform_base;
 mod roots;
+mod secret_scan;
+mod size_comparison;
+mod start_check;
 mod sysroot;
-mod build_record;
 
 use std::cell::RefCell;
 use std::ops::ControlFlow;
@@ -27,34 +27,34 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use budget::OverBudget;
-pub use size_comparison::{PreviousSize, SizeDelta, PreviousImage, PlatformSize};
 pub use contract::contract_of;
 pub use destinations::{enclosing_include, registry_destinations};
 pub use error::Error;
-pub use secret_scan::{scan_plan, scan_config};
 pub use plan::{Plan, plan};
 pub use roots::{RootFileSystems, RootId};
+pub use secret_scan::{scan_config, scan_plan};
+pub use size_comparison::{PlatformSize, PreviousImage, PreviousSize, SizeDelta};
 
-use size_comparison::SizeComparison;
+use build_record::BuildRecord;
 use destinations::Destinations;
 use packing::{PackedImage, Packer};
 use plan::plan_with_roots;
-use build_record::BuildRecord;
+use size_comparison::SizeComparison;
 
-use coracle_oci::cache::BuildCache;
-use coracle_kube::contract::Contract;
+use crate::recipe::{DEFAULT_USER, Recipe};
+use crate::rootfs::Owner;
 use coracle_core::digest::Digest;
-use coracle_oci::engine::{self, LoadedImage};
-use coracle_oci::layer::Layer;
 use coracle_core::note::Note;
 use coracle_core::platform::Platform;
-use crate::recipe::{DEFAULT_USER, Recipe};
 use coracle_core::reference::ImageReference;
-use coracle_oci::registry::{RegistryClient, Repository};
-use crate::rootfs::Owner;
-use coracle_oci::remote_cache::{RemoteCacheConfig, RemoteCache};
+use coracle_kube::contract::Contract;
+use coracle_oci::cache::BuildCache;
+use coracle_oci::copy::{ImageLocation, PushSummary, RegistryImageName};
+use coracle_oci::engine::{self, LoadedImage};
+use coracle_oci::layer::Layer;
 use coracle_oci::layout::{self, OutputStamp};
-use coracle_oci::copy::{RegistryImageName, ImageLocation, PushSummary};
+use coracle_oci::registry::{RegistryClient, Repository};
+use coracle_oci::remote_cache::{RemoteCache, RemoteCacheConfig};
 
 /// Settings from the environment, which the caller reads once.
 #[derive(Clone, Default, Debug)]
@@ -80,7 +80,8 @@ pub struct Settings {
 
 impl Settings {
     fn open_remote_cache(&self, images: &[Repository]) -> Option<RemoteCache> {
-        let client = self.registry_client.as_ref().filter(|_| self.remote_cache != RemoteCacheConfig::default())?;
+        let client =
+            self.registry_client.as_ref().filter(|_| self.remote_cache != RemoteCacheConfig::default())?;
         Some(RemoteCache::new(&self.remote_cache, client, images))
     }
 }
@@ -221,7 +222,8 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
         && let Some(built) = earlier.valid_result(recipe, settings, &destinations, &routes)?
         && let Some(built) = recalled_within_budget(built, recipe, settings, &destinations)?
     {
-        let is_same = || is_config_unchanged(recipe, configuration) && earlier.is_current(recipe, &destinations);
+        let is_same =
+            || is_config_unchanged(recipe, configuration) && earlier.is_current(recipe, &destinations);
         return wait_for_publish(observer, is_same).map(|()| built);
     }
     let mut contract = contract_of(recipe)?;
@@ -238,25 +240,28 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
     let staging = destinations.staging(settings)?;
     let repositories = destinations.repositories();
     let shared = settings.open_remote_cache(&repositories);
-    let PackedImage { root, layers, mut notes } = routes.upload_while(&|bytes| observer.on_uploaded(bytes), |outbox| {
-        let packing = Packer {
-            recipe,
-            settings,
-            contract: &contract.contract,
-            base: base.as_ref(),
-            staging: &staging,
-            upload_queue: outbox,
-            observer,
-            is_on_disk: !(destinations.local.is_empty() && destinations.engines.is_empty()),
-            remote_cache: shared.as_ref(),
-            packed: RefCell::default(),
-        };
-        packing.pack_images(&plans, gate, &comparison)
-    })?;
+    let PackedImage { root, layers, mut notes } =
+        routes.upload_while(&|bytes| observer.on_uploaded(bytes), |outbox| {
+            let packing = Packer {
+                recipe,
+                settings,
+                contract: &contract.contract,
+                base: base.as_ref(),
+                staging: &staging,
+                upload_queue: outbox,
+                observer,
+                is_on_disk: !(destinations.local.is_empty() && destinations.engines.is_empty()),
+                remote_cache: shared.as_ref(),
+                packed: RefCell::default(),
+            };
+            packing.pack_images(&plans, gate, &comparison)
+        })?;
     if let Some(base) = &base {
         platform_base::stage_base_layers(base, &root, &staging, &destinations, observer)?;
     }
-    wait_for_publish(observer, || is_config_unchanged(recipe, configuration) && roots.input_tracker().is_current())?;
+    wait_for_publish(observer, || {
+        is_config_unchanged(recipe, configuration) && roots.input_tracker().is_current()
+    })?;
     if let Some(shared) = &shared {
         layers.iter().for_each(|(shape, layer)| shared.upload(*shape, layer, &staging, &repositories));
         notes.extend(shared.take_warning());

@@ -8,7 +8,9 @@ const MAX_LISTED: usize = 16;
 
 /// Returns one note with all of `hints`. `None` if there are none.
 pub(super) fn optional_dependencies_hint(hints: &[DependencyHint]) -> Option<Note> {
-    let width = |of: fn(&DependencyHint) -> &str| hints.iter().take(MAX_LISTED).map(|hint| of(hint).chars().count()).max();
+    let width = |of: fn(&DependencyHint) -> &str| {
+        hints.iter().take(MAX_LISTED).map(|hint| of(hint).chars().count()).max()
+    };
     let (what, flag) = (width(|hint| &hint.subject)?, width(|hint| &hint.flag)?);
     let mut lines: Vec<String> = hints
         .iter()

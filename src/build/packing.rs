@@ -8,20 +8,20 @@ use std::sync::Arc;
 
 use super::size_comparison::SizeComparison;
 use super::{Error, Observer, Plan, Settings, image_config, secret_scan};
-use coracle_oci::base::BaseSource;
-use coracle_kube::contract::Contract;
+use crate::recipe::Recipe;
+use crate::rootfs::{Entry, LayerKind};
 use coracle_core::digest::Digest;
-use coracle_scan::SecretScanner;
-use coracle_oci::image::{self, Descriptor, Image, ImageSet};
-use coracle_oci::layer::{self, Layer, tar_header};
 use coracle_core::note::Note;
 use coracle_core::path::ImagePath;
-use crate::recipe::Recipe;
-use coracle_oci::registry::Repository;
-use crate::rootfs::{Entry, LayerKind};
-use coracle_oci::remote_cache::RemoteCache;
-use coracle_oci::layout::{self, Staging};
+use coracle_kube::contract::Contract;
+use coracle_oci::base::BaseSource;
 use coracle_oci::copy::UploadQueue;
+use coracle_oci::image::{self, Descriptor, Image, ImageSet};
+use coracle_oci::layer::{self, Layer, tar_header};
+use coracle_oci::layout::{self, Staging};
+use coracle_oci::registry::Repository;
+use coracle_oci::remote_cache::RemoteCache;
+use coracle_scan::SecretScanner;
 
 /// The context of packing.
 pub(super) struct Packer<'a> {
@@ -73,7 +73,8 @@ impl Packer<'_> {
         gate.scan_plan(plan.rootfs.iter(), &plan.rootfs);
         secret_scan::scan_image_config(gate, &config);
         let below = self.queue_base_layers(plan);
-        let layers = plan.rootfs.layer_kinds().into_iter().map(|stratum| self.pack_layer(plan, stratum, gate));
+        let layers =
+            plan.rootfs.layer_kinds().into_iter().map(|stratum| self.pack_layer(plan, stratum, gate));
         let layers = layers.collect::<Result<Vec<_>, _>>()?;
         Ok(Image::new(&config, &plan.platform, &below, &layers, self.settings.epoch)?)
     }
@@ -81,7 +82,9 @@ impl Packer<'_> {
     /// Returns the base image's layers and history, and queues its layers for registries that lack
     /// them.
     fn queue_base_layers(&self, plan: &Plan) -> image::InheritedBase {
-        let Some((base, image)) = self.base.zip(plan.base.as_ref()) else { return image::InheritedBase::default() };
+        let Some((base, image)) = self.base.zip(plan.base.as_ref()) else {
+            return image::InheritedBase::default();
+        };
         let from = base.repository().map(Repository::from);
         for (layer, _) in &image.base_layers.layers {
             let (base, named) = (Arc::clone(base), layer.clone());
@@ -106,13 +109,18 @@ impl Packer<'_> {
         let cache = self.settings.cache.as_deref();
         let is_here = shape.is_some_and(|shape| cache.is_some_and(|cache| cache.has_layers_for(shape)));
         if let (Some(shared), Some(shape), false) = (self.remote_cache, shape, is_here)
-            && let Some(layer) = self.layer_from_remote_cache(shared, shape, &entries, stratum, &packed, gate)?
+            && let Some(layer) =
+                self.layer_from_remote_cache(shared, shape, &entries, stratum, &packed, gate)?
         {
             return Ok(layer);
         }
         let layer = self.staging.pack_layer(&entries, stratum, compression, cache, &packed, gate)?;
         if !gate.has_unaccepted_errors() {
-            let bytes = self.upload_queue.enqueue(&Descriptor::from(&layer), None, self.staging.blob_opener(layer.digest));
+            let bytes = self.upload_queue.enqueue(
+                &Descriptor::from(&layer),
+                None,
+                self.staging.blob_opener(layer.digest),
+            );
             self.observer.on_upload_queued(bytes);
         }
         if let Some(shape) = shape {
@@ -137,7 +145,8 @@ impl Packer<'_> {
         if candidates.is_empty() {
             return Ok(None);
         }
-        let diff_id = layer::compute_diff_id(entries, &|_| packed(0), gate).map_err(layout::LayoutError::from)?;
+        let diff_id =
+            layer::compute_diff_id(entries, &|_| packed(0), gate).map_err(layout::LayoutError::from)?;
         let unpacked = tar_header::tar_size(entries);
         let found = candidates.iter().find(|found| found.matches(diff_id, unpacked));
         let Some(found) = found else { return Ok(None) };
@@ -145,14 +154,22 @@ impl Packer<'_> {
         let layer = if shared.is_trusted() && !self.is_on_disk {
             let layer = found.layer(unpacked, stratum);
             if !gate.has_unaccepted_errors() {
-                self.observer.on_upload_queued(self.upload_queue.enqueue(&found.descriptor(), from, found.blob_opener()));
+                self.observer.on_upload_queued(self.upload_queue.enqueue(
+                    &found.descriptor(),
+                    from,
+                    found.blob_opener(),
+                ));
             }
             layer
         } else {
             let Some(layer) = shared.fetch(found, unpacked, stratum, self.staging)? else { return Ok(None) };
             if !gate.has_unaccepted_errors() {
                 let opener = self.staging.blob_opener(layer.digest);
-                self.observer.on_upload_queued(self.upload_queue.enqueue(&Descriptor::from(&layer), from, opener));
+                self.observer.on_upload_queued(self.upload_queue.enqueue(
+                    &Descriptor::from(&layer),
+                    from,
+                    opener,
+                ));
             }
             layer
         };

@@ -7,17 +7,17 @@ use super::destinations::Destinations;
 use super::platform_base::{self, PlatformBase, RunConfig};
 use super::roots::{self, ProgramGroup, RootFileSystems};
 use super::{Error, Observer, Settings, linkage};
-use coracle_oci::base::{self, BaseSource};
-use coracle_ld::closure::{Closure, ElfProgram, ExecutedKind, ResolveOptions, Resolver};
+use crate::recipe::{self, Recipe, RootOverrideKind};
+use crate::rootfs::{self, BaseFiles, Owner, PlanRequest, PlannedProgram, ResolvedInclude, Rootfs};
+use coracle_core::file_system::{FileSystem, OverlayFs};
 use coracle_core::fs;
-use coracle_ld::ldso::LoaderEnvironment;
 use coracle_core::note::Note;
 use coracle_core::path::{ImagePath, RawPath};
 use coracle_core::platform::Platform;
-use crate::recipe::{self, Recipe, RootOverrideKind};
-use crate::rootfs::{self, BaseFiles, ResolvedInclude, Owner, PlannedProgram, PlanRequest, Rootfs};
-use coracle_ld::implicit::{self, Requirements, DataSources};
-use coracle_core::file_system::{OverlayFs, FileSystem};
+use coracle_ld::closure::{Closure, ElfProgram, ExecutedKind, ResolveOptions, Resolver};
+use coracle_ld::implicit::{self, DataSources, Requirements};
+use coracle_ld::ldso::LoaderEnvironment;
+use coracle_oci::base::{self, BaseSource};
 
 /// Directories that are private on every machine.
 const PRIVATE_DIRS: [&str; 5] = ["/home", "/root", "/tmp", "/var/tmp", "/Users"];
@@ -73,7 +73,11 @@ pub(super) fn plan_with_roots(
             let ground = base.map(|base| PlatformBase::new(base, &platform)).transpose()?;
             let planner = ImagePlanner { recipe, settings, roots, tree: &*place.tree, programs, platform };
             plans.push(match ground {
-                None => planner.plan_platform(planner.tree, BaseFiles::NoBase, &RunConfig::without_base(recipe))?,
+                None => planner.plan_platform(
+                    planner.tree,
+                    BaseFiles::NoBase,
+                    &RunConfig::without_base(recipe),
+                )?,
                 Some(ground) => planner.plan_on_base(ground, observer)?,
             });
         }
@@ -85,13 +89,20 @@ pub(super) fn plan_with_roots(
 type LocatedPrograms<'a> = Vec<(RawPath, &'a recipe::RecipeProgram)>;
 
 /// Groups the programs of one file system by platform, in the recipe's order.
-fn group_by_platform<'a>(recipe: &Recipe, place: &ProgramGroup<'a>) -> Result<BTreeMap<Platform, LocatedPrograms<'a>>, Error> {
+fn group_by_platform<'a>(
+    recipe: &Recipe,
+    place: &ProgramGroup<'a>,
+) -> Result<BTreeMap<Platform, LocatedPrograms<'a>>, Error> {
     let mut groups: BTreeMap<Platform, LocatedPrograms<'a>> = BTreeMap::new();
     for (spelled, program) in &place.programs {
         let found = program_platform(recipe, &*place.tree, spelled)?;
         for wanted in place.platform.iter().chain(&recipe.platform) {
             if !found.matches_ignoring_variant(wanted) {
-                return Err(Error::PlatformMismatch { program: spelled.clone(), found, wanted: wanted.clone() });
+                return Err(Error::PlatformMismatch {
+                    program: spelled.clone(),
+                    found,
+                    wanted: wanted.clone(),
+                });
             }
         }
         let platform = recipe.platform.as_ref().or(place.platform.as_ref()).unwrap_or(&found).clone();
@@ -153,8 +164,8 @@ impl ImagePlanner<'_> {
         for (spelled, _) in &self.programs {
             // Errors are reported when the program is planned.
             let Ok(closure) = tracer.resolve(spelled) else { return Ok(false) };
-            let has_none =
-                closure.executed.len() == 1 && closure.elf_programs().all(|elf| elf.link_map.loader.is_none());
+            let has_none = closure.executed.len() == 1
+                && closure.elf_programs().all(|elf| elf.link_map.loader.is_none());
             if !has_none {
                 return Ok(false);
             }
@@ -162,7 +173,12 @@ impl ImagePlanner<'_> {
         Ok(true)
     }
 
-    fn plan_platform(&self, tree: &dyn FileSystem, below: BaseFiles<'_>, taken: &RunConfig) -> Result<Plan, Error> {
+    fn plan_platform(
+        &self,
+        tree: &dyn FileSystem,
+        below: BaseFiles<'_>,
+        taken: &RunConfig,
+    ) -> Result<Plan, Error> {
         let (recipe, host) = (self.recipe, self.roots.host());
         let around = resolve_options(recipe, taken);
         let is_sysroot = recipe.root_overrides.iter().any(|root| root.kind == RootOverrideKind::Sysroot);
@@ -179,7 +195,12 @@ impl ImagePlanner<'_> {
             resolve_options: &around,
             user: taken.user,
             mount_points: &super::secret_scan::mount_points(&recipe.config).cloned().collect::<Vec<_>>(),
-            state_dirs: &recipe.config.writable_directories.iter().map(|state| state.path.clone()).collect::<Vec<_>>(),
+            state_dirs: &recipe
+                .config
+                .writable_directories
+                .iter()
+                .map(|state| state.path.clone())
+                .collect::<Vec<_>>(),
             strip: recipe.strip,
             requirements: needs,
             policy: &recipe.implicit,
@@ -204,7 +225,10 @@ impl ImagePlanner<'_> {
 
     /// Returns the programs with all libraries that they map and open, and their implicit
     /// dependencies.
-    fn resolve_programs(&self, places: DataSources<'_>) -> Result<(Vec<PlannedProgram>, Requirements), Error> {
+    fn resolve_programs(
+        &self,
+        places: DataSources<'_>,
+    ) -> Result<(Vec<PlannedProgram>, Requirements), Error> {
         let tracer = Resolver::new(places.tree, places.options);
         let (mut programs, mut needs) = (Vec::new(), Requirements::default());
         for (spelled, program) in &self.programs {
@@ -213,7 +237,13 @@ impl ImagePlanner<'_> {
             let last = closure.executed.len().saturating_sub(1);
             for (index, executed) in closure.executed.iter_mut().enumerate() {
                 let is_entrypoint = programs.is_empty() && index == last;
-                needs.merge(implicit::add_implicit_dependencies(&tracer, places, &self.recipe.implicit, executed, is_entrypoint)?);
+                needs.merge(implicit::add_implicit_dependencies(
+                    &tracer,
+                    places,
+                    &self.recipe.implicit,
+                    executed,
+                    is_entrypoint,
+                )?);
             }
             programs.push(PlannedProgram { closure, to: program.to.clone() });
         }
@@ -255,7 +285,10 @@ fn closure_platform(closure: &Closure) -> Result<Platform, Error> {
 
 fn resolved_includes(recipe: &Recipe) -> Result<Vec<ResolvedInclude>, Error> {
     let include = |include: &crate::recipe::RecipeInclude| {
-        Ok(ResolvedInclude { from: fs::absolute_path(&recipe.resolve_path(&include.from))?, to: include.to.clone() })
+        Ok(ResolvedInclude {
+            from: fs::absolute_path(&recipe.resolve_path(&include.from))?,
+            to: include.to.clone(),
+        })
     };
     recipe.includes.iter().map(include).collect()
 }

@@ -6,17 +6,17 @@ use std::sync::Arc;
 use super::destinations::Destinations;
 use super::plan::APP_DIR;
 use super::{Error, Observer, Settings};
-use coracle_oci::base::{self, BaseSource, BaseFs, InheritedConfig};
+use crate::recipe::{DEFAULT_USER, Recipe};
+use crate::rootfs::Owner;
 use coracle_core::digest::Digest;
-use coracle_oci::image::{Descriptor, ImageSet};
+use coracle_core::file_system::{self, FileSystem, ResolutionEnd};
 use coracle_core::note::Note;
 use coracle_core::path::ImagePath;
 use coracle_core::platform::Platform;
-use crate::recipe::{DEFAULT_USER, Recipe};
-use coracle_oci::registry::RegistryClient;
-use crate::rootfs::Owner;
+use coracle_oci::base::{self, BaseFs, BaseSource, InheritedConfig};
+use coracle_oci::image::{Descriptor, ImageSet};
 use coracle_oci::layout::{DiskLocation, Staging};
-use coracle_core::file_system::{self, ResolutionEnd, FileSystem};
+use coracle_oci::registry::RegistryClient;
 
 /// The maximum size of `/etc/passwd` and `/etc/group` that is read, in bytes.
 const MAX_ACCOUNTS_SIZE: usize = 1 << 20;
@@ -39,7 +39,10 @@ pub(super) fn base_digest(recipe: &Recipe, settings: &Settings) -> Result<Option
 }
 
 fn registry_client(settings: &Settings) -> Result<RegistryClient, Error> {
-    settings.registry_client.clone().map_or_else(|| Ok(RegistryClient::new(coracle_oci::registry::RegistrySettings::default())?), Ok)
+    settings
+        .registry_client
+        .clone()
+        .map_or_else(|| Ok(RegistryClient::new(coracle_oci::registry::RegistrySettings::default())?), Ok)
 }
 
 /// Puts the layers of the base image that a destination lacks, or an engine may lack, into the
@@ -51,7 +54,8 @@ pub(super) fn stage_base_layers(
     destinations: &Destinations,
     observer: &dyn Observer,
 ) -> Result<(), Error> {
-    let named: BTreeMap<Digest, &Descriptor> = root.base_layers().map(|layer| (layer.digest, layer)).collect();
+    let named: BTreeMap<Digest, &Descriptor> =
+        root.base_layers().map(|layer| (layer.digest, layer)).collect();
     for layer in named.into_values() {
         let has_blob = |destination: &DiskLocation| destination.has_verified_blob(layer);
         if destinations.engines.is_empty() && destinations.local.iter().all(has_blob) {
@@ -65,7 +69,9 @@ pub(super) fn stage_base_layers(
             if observer.on_packed(0).is_break() {
                 return Err(Error::cancelled());
             }
-            return Err(base::Error::Layer { base: base.location_text(), digest: layer.digest, source }.into());
+            return Err(
+                base::Error::Layer { base: base.location_text(), digest: layer.digest, source }.into()
+            );
         }
     }
     Ok(())
@@ -162,7 +168,8 @@ impl<'a> PlatformBase<'a> {
         let text = self.inherited().user.clone().unwrap_or_default();
         let (user, group) =
             text.split_once(':').map_or((text.as_str(), None), |(user, group)| (user, Some(group)));
-        let (passwd, groups) = (colon_separated_lines(tree, "/etc/passwd")?, colon_separated_lines(tree, "/etc/group")?);
+        let (passwd, groups) =
+            (colon_separated_lines(tree, "/etc/passwd")?, colon_separated_lines(tree, "/etc/group")?);
         let number = |line: &Vec<String>, at: usize| line.get(at)?.parse::<u32>().ok();
         let named = |lines: &[Vec<String>], name: &str| {
             lines.iter().find(|line| line.first().is_some_and(|first| first == name)).cloned()
@@ -203,7 +210,9 @@ pub(super) fn unknown_user_hint(user: Owner, tree: &BaseFs) -> Result<Option<Not
 
 /// Returns the lines of a colon-separated file, split into fields. Empty if there is no file.
 fn colon_separated_lines(tree: &BaseFs, path: &str) -> Result<Vec<Vec<String>>, Error> {
-    let ResolutionEnd::File(_, file) = file_system::resolve_path(tree as &dyn FileSystem, &ImagePath::root(), path.as_bytes())?.end else {
+    let ResolutionEnd::File(_, file) =
+        file_system::resolve_path(tree as &dyn FileSystem, &ImagePath::root(), path.as_bytes())?.end
+    else {
         return Ok(Vec::new());
     };
     let bytes = file.content.open()?.read_bytes_at(0, MAX_ACCOUNTS_SIZE)?;

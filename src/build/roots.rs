@@ -7,13 +7,13 @@ use std::rc::Rc;
 
 use super::Error;
 use super::sysroot::{SysrootFs, host_part};
-use coracle_ld::elf::Header;
+use crate::recipe::{Recipe, RecipeProgram, RootOverride, RootOverrideKind};
+use coracle_core::file_system::{self, FileSystem, FsFile, HostFs, ResolutionEnd};
 use coracle_core::fs;
+use coracle_core::input_tracker::InputTracker;
 use coracle_core::path::{ImagePath, RawPath};
 use coracle_core::platform::Platform;
-use crate::recipe::{RecipeProgram, Recipe, RootOverride, RootOverrideKind};
-use coracle_core::file_system::{self, ResolutionEnd, HostFs, FileSystem, FsFile};
-use coracle_core::input_tracker::InputTracker;
+use coracle_ld::elf::Header;
 
 /// The host's file system, and the roots and sysroots. Each caches and records what is read from
 /// it.
@@ -162,7 +162,10 @@ pub(super) struct ProgramGroup<'a> {
 /// Returns the file systems that the programs of `recipe` are resolved in. With roots, every
 /// program is resolved in each root. Otherwise each is resolved in the sysroot of its platform, or
 /// on the host.
-pub(super) fn program_groups<'a>(recipe: &'a Recipe, roots: &RootFileSystems) -> Result<Vec<ProgramGroup<'a>>, Error> {
+pub(super) fn program_groups<'a>(
+    recipe: &'a Recipe,
+    roots: &RootFileSystems,
+) -> Result<Vec<ProgramGroup<'a>>, Error> {
     let whole: Vec<_> = roots.roots.iter().filter(|(root, _)| root.kind == RootOverrideKind::Root).collect();
     if whole.is_empty() {
         return roots.group_by_sysroot(recipe);
@@ -203,7 +206,8 @@ impl RootFileSystems {
     fn group_by_sysroot<'a>(&self, recipe: &'a Recipe) -> Result<Vec<ProgramGroup<'a>>, Error> {
         let mut groups: BTreeMap<Option<usize>, SysrootGroup<'_>> = BTreeMap::new();
         for program in &recipe.programs {
-            let spelled = RawPath::new(fs::path_to_bytes(&fs::absolute_path(&recipe.resolve_path(&program.from))?));
+            let spelled =
+                RawPath::new(fs::path_to_bytes(&fs::absolute_path(&recipe.resolve_path(&program.from))?));
             // Without sysroots, a program keeps the path with links; a sysroot does not have those
             // links.
             let found = if self.roots.is_empty() { None } else { self.sysroot_of_file(&spelled)? };

@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use super::{Error, Plan};
-use coracle_kube::config::{self, Configuration, PartialRender, RenderedFile, RenderedMount};
-use coracle_kube::contract;
-use coracle_scan::{SecretScanner, ScanPolicy, SecretValue, ConfigSource, ConfigFile};
-use coracle_oci::image::ImageConfig;
+use crate::recipe::Recipe;
 use coracle_core::note::Note;
 use coracle_core::path::ImagePath;
-use crate::recipe::Recipe;
+use coracle_kube::config::{self, Configuration, PartialRender, RenderedFile, RenderedMount};
+use coracle_kube::contract;
 use coracle_kube::values;
+use coracle_oci::image::ImageConfig;
+use coracle_scan::{ConfigFile, ConfigSource, ScanPolicy, SecretScanner, SecretValue};
 
 /// Scans the paths of `plans`, without reading contents. Returns warnings.
 ///
@@ -43,12 +43,16 @@ pub(super) fn secret_scanner(recipe: &Recipe) -> Result<SecretScanner, Error> {
             std::mem::take(&mut mount.files).into_iter().map(move |found| file(&mount, found))
         })
         .collect();
-    let rendered = files
-        .iter()
-        .map(|(path, file)| ConfigFile { description: format!("`{path}`, which is mounted"), content: file.bytes.clone() });
+    let rendered = files.iter().map(|(path, file)| ConfigFile {
+        description: format!("`{path}`, which is mounted"),
+        content: file.bytes.clone(),
+    });
     let mut gate = SecretScanner::new(ScanPolicy {
         config_files: rendered.chain(source_contents(&recipe.config)).collect(),
-        secrets: secrets.into_iter().map(|(key, value)| SecretValue { name: key.to_string(), value }).collect(),
+        secrets: secrets
+            .into_iter()
+            .map(|(key, value)| SecretValue { name: key.to_string(), value })
+            .collect(),
         ..path_policy(recipe)
     });
     let public = files.iter().filter(|(_, file)| !file.is_secret);
@@ -101,7 +105,10 @@ fn source_contents(configuration: &Configuration) -> impl Iterator<Item = Config
         let is_file = std::fs::metadata(&source.path)
             .is_ok_and(|file| file.is_file() && file.len() <= config::MAX_OBJECT_BYTES as u64);
         let bytes = is_file.then(|| std::fs::read(&source.path).ok()).flatten()?;
-        Some(ConfigFile { description: format!("`{}`, {}", source.path.display(), source.description), content: bytes })
+        Some(ConfigFile {
+            description: format!("`{}`, {}", source.path.display(), source.description),
+            content: bytes,
+        })
     };
     source_files(configuration).into_iter().filter_map(text)
 }

@@ -5,15 +5,15 @@ use std::fmt;
 
 use super::destinations::Destinations;
 use super::{Built, Error, Settings};
+use crate::recipe::{Budget, Recipe};
+use coracle_core::byte_size::ByteSize;
 use coracle_core::digest::Digest;
-use coracle_oci::image::{Image, ImageSet};
 use coracle_core::note::Note;
 use coracle_core::platform::Platform;
-use crate::recipe::{Budget, Recipe};
-use coracle_oci::registry::{Access, Repository};
-use coracle_core::byte_size::ByteSize;
-use coracle_oci::layout::{self, ImageSource, ParsedImage};
 use coracle_oci::copy::{self, ImageLocation};
+use coracle_oci::image::{Image, ImageSet};
+use coracle_oci::layout::{self, ImageSource, ParsedImage};
+use coracle_oci::registry::{Access, Repository};
 
 /// The size of the image of one platform.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -128,8 +128,12 @@ impl PreviousImage {
     fn read_at(place: &ImageLocation, settings: &Settings) -> Result<Self, Error> {
         let stored = match (place, &settings.registry_client) {
             (ImageLocation::OnDisk(destination), _) => layout::read_image(destination)?,
-            (ImageLocation::Registry(_) | ImageLocation::Engine(_), Some(client)) => copy::read_image(place, client)?,
-            (ImageLocation::Registry(_) | ImageLocation::Engine(_), None) => return Err(Error::NoRegistryClient(place.clone())),
+            (ImageLocation::Registry(_) | ImageLocation::Engine(_), Some(client)) => {
+                copy::read_image(place, client)?
+            }
+            (ImageLocation::Registry(_) | ImageLocation::Engine(_), None) => {
+                return Err(Error::NoRegistryClient(place.clone()));
+            }
         };
         Ok(Self::from_image(&stored)?)
     }
@@ -142,7 +146,10 @@ impl PreviousImage {
         destinations: &Destinations,
         platforms: &[&Platform],
     ) -> Result<Vec<Self>, Error> {
-        let local = destinations.local.iter().map(|destination| layout::find_replaced_image(destination, &recipe.names));
+        let local = destinations
+            .local
+            .iter()
+            .map(|destination| layout::find_replaced_image(destination, &recipe.names));
         let remote = settings.registry_client.iter().flat_map(|client| {
             destinations.remote.iter().map(move |named| {
                 // With push access: registries may hide from anonymous clients that an image does
@@ -169,7 +176,8 @@ impl PreviousImage {
     fn size_for(&self, platform: &Platform) -> Option<u64> {
         let same = self.sizes.iter().find(|(found, _)| found == platform);
         let is_kin = |found: &Platform| {
-            found.matches_ignoring_variant(platform) && (found.variant.is_none() || platform.variant.is_none())
+            found.matches_ignoring_variant(platform)
+                && (found.variant.is_none() || platform.variant.is_none())
         };
         same.or_else(|| self.sizes.iter().find(|(found, _)| is_kin(found))).map(|(_, size)| *size)
     }
@@ -220,7 +228,8 @@ impl<'a> SizeComparison<'a> {
 
     /// Adds the comparison with the previous image to `built`.
     pub(super) fn add_to(&self, built: Built) -> Built {
-        let weights: Vec<PlatformSize> = built.platform_sizes.into_iter().map(|weight| self.with_previous(weight)).collect();
+        let weights: Vec<PlatformSize> =
+            built.platform_sizes.into_iter().map(|weight| self.with_previous(weight)).collect();
         let mut notes = built.notes;
         notes.extend(self.note.clone());
         notes.extend(self.unchecked_growth_hints(&weights));
@@ -236,13 +245,17 @@ impl<'a> SizeComparison<'a> {
     /// Returns the previous image of the first platform that has one, else the first of all.
     fn first_previous(&self, weights: &[PlatformSize]) -> Option<&PreviousImage> {
         let before = weights.iter().find_map(|weight| weight.previous.as_ref());
-        let counts = |previous: &&PreviousImage| before.is_some_and(|before| before.location == previous.place);
+        let counts =
+            |previous: &&PreviousImage| before.is_some_and(|before| before.location == previous.place);
         self.previous.iter().find(counts).or(self.previous.first())
     }
 
     fn with_previous(&self, weight: PlatformSize) -> PlatformSize {
         let before = self.previous.iter().find_map(|previous| {
-            Some(PreviousSize { location: previous.place.clone(), size: previous.size_for(&weight.platform)? })
+            Some(PreviousSize {
+                location: previous.place.clone(),
+                size: previous.size_for(&weight.platform)?,
+            })
         });
         PlatformSize { previous: before, ..weight }
     }

@@ -6,13 +6,14 @@
 use std::collections::BTreeMap;
 
 use super::Error;
-use coracle_ld::closure::{
-    ElfProgram, LinkMap, Problem, ProblemKind, Severity, environment_dependence, isa_level, mixed_c_libraries, symbols, versions,
-};
+use crate::rootfs::PlannedProgram;
 use coracle_core::fs;
 use coracle_core::note::Note;
 use coracle_core::path::RawPath;
-use crate::rootfs::PlannedProgram;
+use coracle_ld::closure::{
+    ElfProgram, LinkMap, Problem, ProblemKind, Severity, environment_dependence, isa_level,
+    mixed_c_libraries, symbols, versions,
+};
 
 /// The maximum number of symbols listed in one warning.
 const MAX_LISTED: usize = 8;
@@ -24,7 +25,12 @@ const MAX_LISTED: usize = 8;
 pub(super) fn check_programs_start(programs: &[PlannedProgram]) -> Result<Vec<Note>, Error> {
     let mixed = collect_problems(programs, mixed_c_libraries::check_c_libraries)?;
     let mut notes = notes_or_error(mixed.clone(), &[])?;
-    for check in [versions::check_versions, symbols::check_symbols, isa_level::check_isa_level, environment_dependence::check_environment_dependence] {
+    for check in [
+        versions::check_versions,
+        symbols::check_symbols,
+        isa_level::check_isa_level,
+        environment_dependence::check_environment_dependence,
+    ] {
         notes.extend(notes_or_error(collect_problems(programs, check)?, &mixed)?);
     }
     Ok(notes)
@@ -56,7 +62,11 @@ fn collect_problems(programs: &[PlannedProgram], check: LinkMapCheck) -> Result<
 fn notes_or_error(problems: Vec<Problem>, cause: &[Problem]) -> Result<Vec<Note>, Error> {
     let (errors, warnings): (Vec<Problem>, Vec<Problem>) =
         problems.into_iter().partition(|problem| problem.severity == Severity::Error);
-    if errors.is_empty() { Ok(warning_notes(warnings)) } else { Err(Error::WouldNotStart([cause, &errors].concat())) }
+    if errors.is_empty() {
+        Ok(warning_notes(warnings))
+    } else {
+        Err(Error::WouldNotStart([cause, &errors].concat()))
+    }
 }
 
 /// Returns a warning for each problem, but a single one for all symbols of an object.
@@ -70,7 +80,8 @@ fn warning_notes(problems: Vec<Problem>) -> Vec<Note> {
             notes.push(Note::Warning(problem.message));
         }
     }
-    notes.extend(symbols.iter().map(|(object, missing)| Note::Warning(missing_symbols_text(object, missing))));
+    notes
+        .extend(symbols.iter().map(|(object, missing)| Note::Warning(missing_symbols_text(object, missing))));
     notes
 }
 

@@ -6,14 +6,14 @@ mod cache;
 mod cargo;
 mod completions;
 mod config_flags;
+mod config_render;
 mod contract;
 mod deps;
+mod implicit;
 mod init;
 mod manifests;
 mod registry;
-mod config_render;
 mod report_files;
-mod implicit;
 mod suggested_values;
 
 use std::ffi::OsString;
@@ -23,14 +23,14 @@ use clap::{Parser, Subcommand, ValueEnum};
 pub(super) use budget::BudgetArgs;
 pub(super) use build::BuildArgs;
 pub(super) use cache::{CacheArgs, CacheCommand, PruneArgs, RemoteCacheArgs};
-pub(super) use cargo::{CargoArgs, CargoBuildArgs, CargoCli, CargoManifestsArgs, CargoCommand, UNDER_CARGO};
+pub(super) use cargo::{CargoArgs, CargoBuildArgs, CargoCli, CargoCommand, CargoManifestsArgs, UNDER_CARGO};
 pub(super) use completions::{CompletionsArgs, ManArgs};
-pub(super) use contract::{ConfigCheckArgs, ConfigDiffArgs, ResolveArgs, ConfigShowArgs};
+pub(super) use config_render::ConfigRenderArgs;
+pub(super) use contract::{ConfigCheckArgs, ConfigDiffArgs, ConfigShowArgs, ResolveArgs};
 pub(super) use deps::{DepsArgs, DepsFormat};
 pub(super) use init::{Ci, InitArgs};
 pub(super) use manifests::{ManifestLayout, ManifestsArgs};
 pub(super) use registry::{CopyArgs, IndexArgs, RegistryArgs};
-pub(super) use config_render::ConfigRenderArgs;
 pub(super) use report_files::ReportFileArgs;
 
 /// Turns built programs into minimal OCI images.

@@ -4,22 +4,22 @@ use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use coracle_oci::cache::BuildCache;
-use coracle_oci::engine::EngineKind;
 use coracle::recipe::{self, Recipe};
+use coracle::{Built, Settings};
+use coracle_oci::cache::BuildCache;
+use coracle_oci::copy::{ImageLocation, RegistryImageName};
+use coracle_oci::engine::EngineKind;
 use coracle_oci::registry::RegistryClient;
 use coracle_oci::remote_cache::RemoteCacheConfig;
-use coracle_oci::copy::{RegistryImageName, ImageLocation};
-use coracle::{Built, Settings};
 use serde_json::{Value, json};
 
 use super::args::{BuildArgs, OutputFormat, RegistryArgs};
-use super::concurrent_builds::{self, FinishedBuild, BuildMonitor};
-use super::exit::CliExit;
+use super::concurrent_builds::{self, BuildMonitor, FinishedBuild};
 use super::error::CliError;
+use super::exit::CliExit;
 use super::progress::Progress;
 use super::reports::ReportFiles;
-use super::{cache, engine_settings, interrupt, stdout, registry_client, stderr, image_report};
+use super::{cache, engine_settings, image_report, interrupt, registry_client, stderr, stdout};
 
 /// The last second of the year 9999, the latest time that RFC 3339 can represent.
 const MAX_EPOCH: u64 = 253_402_300_799;
@@ -53,7 +53,9 @@ pub(super) fn build_images(
         Err(failure) => failures.push(failure),
     };
     let done = reports.check_writable().and_then(|()| match args.dry_run {
-        true => plan_images(args, find, |recipe, settings| take(print_plan(recipe, settings, args, convert_error))),
+        true => plan_images(args, find, |recipe, settings| {
+            take(print_plan(recipe, settings, args, convert_error))
+        }),
         false => concurrent_builds::build_all(
             args,
             find,
@@ -92,7 +94,8 @@ fn plan_images(
     // A plan caches only what it fetched from the base image.
     let has_base = recipes.iter().any(|recipe| recipe.base.is_some());
     let cache = if has_base { cache::open_without_records(&args.cache, args.quiet)? } else { None };
-    let settings = library_settings(args.epoch.as_deref(), cache, client_for_reading(&recipes, &args.registry)?)?;
+    let settings =
+        library_settings(args.epoch.as_deref(), cache, client_for_reading(&recipes, &args.registry)?)?;
     recipes.iter().for_each(|recipe| plan(recipe, &settings));
     cache::prune_and_report(&settings);
     Ok(())
@@ -113,8 +116,13 @@ fn check_previous(recipes: &[Recipe]) -> Result<(), CliError> {
 /// because it depends on the recipes.
 pub(super) fn settings_of_all_builds(args: &BuildArgs) -> Result<Settings, CliError> {
     let cache = cache::open_cache(&args.cache, args.quiet)?;
-    let (shared, compares) = (cache::remote_cache(&args.remote_cache)?, ReportFiles::needs_comparison(&args.reports));
-    Ok(Settings { remote_cache: shared, compare_with_previous: compares, ..library_settings(args.epoch.as_deref(), cache, None)? })
+    let (shared, compares) =
+        (cache::remote_cache(&args.remote_cache)?, ReportFiles::needs_comparison(&args.reports));
+    Ok(Settings {
+        remote_cache: shared,
+        compare_with_previous: compares,
+        ..library_settings(args.epoch.as_deref(), cache, None)?
+    })
 }
 
 /// Fails if an image for an engine has no name, by which engines store images.
@@ -130,7 +138,9 @@ pub(super) fn check_names_for_engine(recipes: &[Recipe]) -> Result<(), CliError>
 
 /// Returns the first engine that is available.
 pub(super) fn find_engine() -> Result<EngineKind, CliError> {
-    let there = coracle_oci::engine::detect_engine(&engine_settings::engine_settings(), &|_| interrupt::check_cancelled());
+    let there = coracle_oci::engine::detect_engine(&engine_settings::engine_settings(), &|_| {
+        interrupt::check_cancelled()
+    });
     there.map_err(|error| registry_client::from_transfer_error(&error.into()))
 }
 
@@ -157,11 +167,16 @@ fn print_plan(
 
 /// Whether the base image or the previous image is read from a registry.
 pub(super) fn reads_registry(recipe: &Recipe) -> bool {
-    [&recipe.base, &recipe.budget.previous].into_iter().any(|place| matches!(place, Some(ImageLocation::Registry(_))))
+    [&recipe.base, &recipe.budget.previous]
+        .into_iter()
+        .any(|place| matches!(place, Some(ImageLocation::Registry(_))))
 }
 
 /// Returns a client for the registries that are read; `None` if there are none.
-pub(super) fn client_for_reading(recipes: &[Recipe], args: &RegistryArgs) -> Result<Option<RegistryClient>, CliError> {
+pub(super) fn client_for_reading(
+    recipes: &[Recipe],
+    args: &RegistryArgs,
+) -> Result<Option<RegistryClient>, CliError> {
     recipes.iter().any(reads_registry).then(|| registry_client::registry_client(args, &[])).transpose()
 }
 
@@ -173,7 +188,8 @@ pub(super) fn registry_client(
     args: &BuildArgs,
 ) -> Result<Option<RegistryClient>, CliError> {
     let kept = shared.target.iter().map(RegistryImageName::from);
-    let named: Vec<RegistryImageName> = recipes.iter().flat_map(coracle::registry_destinations).chain(kept).collect();
+    let named: Vec<RegistryImageName> =
+        recipes.iter().flat_map(coracle::registry_destinations).chain(kept).collect();
     if named.is_empty() && *shared != RemoteCacheConfig::default() {
         let from: Vec<RegistryImageName> = shared.sources.iter().map(RegistryImageName::from).collect();
         return registry_client::registry_client(&args.registry, &from.iter().collect::<Vec<_>>()).map(Some);
@@ -204,7 +220,11 @@ fn report_built(
 }
 
 /// Builds one image, with a progress bar, and prints its notes.
-pub(super) fn build_with_progress(recipe: &Recipe, settings: &Settings, quiet: bool) -> Result<Built, CliError> {
+pub(super) fn build_with_progress(
+    recipe: &Recipe,
+    settings: &Settings,
+    quiet: bool,
+) -> Result<Built, CliError> {
     let progress = Progress::new(quiet, "packing");
     let watch = BuildMonitor::single(&progress);
     let built = coracle::build(recipe, settings, &watch);
@@ -230,14 +250,17 @@ fn read_recipes(args: &BuildArgs) -> Result<Vec<Recipe>, Vec<CliError>> {
     let flags = args.overrides();
     if args.files.is_empty() {
         let recipe = if flags.programs.is_empty() {
-            recipe::read_recipe(Path::new(recipe::DEFAULT_FILE_NAME), &flags).map_err(explain_missing_recipe)?
+            recipe::read_recipe(Path::new(recipe::DEFAULT_FILE_NAME), &flags)
+                .map_err(explain_missing_recipe)?
         } else {
             Recipe::from_flags(&flags).map_err(CliError::from)?
         };
         return Ok(vec![recipe]);
     }
     let one_image = |dest: &String| {
-        dest.contains("-archive:") || dest.starts_with("docker://") || coracle_oci::engine::has_engine_transport(dest)
+        dest.contains("-archive:")
+            || dest.starts_with("docker://")
+            || coracle_oci::engine::has_engine_transport(dest)
     };
     let of_one =
         !flags.programs.is_empty() || !flags.names.is_empty() || flags.destinations.iter().any(one_image);
@@ -266,7 +289,10 @@ fn explain_missing_recipe(error: recipe::RecipeError) -> CliError {
                 "nothing to build: no PROGRAM is given and `{}` does not exist in this directory",
                 recipe::DEFAULT_FILE_NAME
             ),
-            format!("name a program, as in `coracle build ./app`, or write a `{}`", recipe::DEFAULT_FILE_NAME),
+            format!(
+                "name a program, as in `coracle build ./app`, or write a `{}`",
+                recipe::DEFAULT_FILE_NAME
+            ),
         ),
         error => error.into(),
     }
@@ -276,7 +302,8 @@ fn explain_missing_recipe(error: recipe::RecipeError) -> CliError {
 /// Repeated interruptions count once.
 pub(super) fn report_all_but_last(mut failures: Vec<CliError>) -> Option<CliError> {
     let exit = failures.first()?.exit;
-    failures.dedup_by(|later, earlier| later.exit == CliExit::Interrupted && later.message == earlier.message);
+    failures
+        .dedup_by(|later, earlier| later.exit == CliExit::Interrupted && later.message == earlier.message);
     let mut failures = failures.into_iter().rev();
     let last = failures.next().map(|failure| CliError { exit, ..failure });
     for failure in failures.rev() {
@@ -308,7 +335,16 @@ pub(super) fn library_settings(
     let scratch = Some(scratch).filter(|directory| directory.is_dir()).unwrap_or_else(std::env::temp_dir);
     let (cache, scratch) = (cache.map(Arc::new), Some(scratch));
     let (engines, shared) = (engine_settings::engine_settings(), RemoteCacheConfig::default());
-    Ok(Settings { epoch, private_dirs, cache, registry_client: client, scratch_dir: scratch, remote_cache: shared, engines, compare_with_previous: false })
+    Ok(Settings {
+        epoch,
+        private_dirs,
+        cache,
+        registry_client: client,
+        scratch_dir: scratch,
+        remote_cache: shared,
+        engines,
+        compare_with_previous: false,
+    })
 }
 
 fn parse_epoch(source: &str, text: &str) -> Result<u64, CliError> {

@@ -3,17 +3,17 @@
 use std::path::PathBuf;
 
 use coracle::Settings;
-use coracle_oci::cache::{self, BuildCache};
+use coracle_core::byte_size::ByteSize;
 use coracle_core::note::Note;
 use coracle_core::reference::ImageReference;
+use coracle_oci::cache::{self, BuildCache};
 use coracle_oci::remote_cache::RemoteCacheConfig;
-use coracle_core::byte_size::ByteSize;
 use indicatif::DecimalBytes;
 
 use super::args::{CacheArgs, CacheCommand, PruneArgs, RemoteCacheArgs};
-use super::exit::CliExit;
 use super::error::CliError;
-use super::{stdout, stderr, image_report};
+use super::exit::CliExit;
+use super::{image_report, stderr, stdout};
 
 /// Opens the cache that the flags select; `None` with `--no-cache`. Fails if the directory in
 /// `--cache-dir` is unusable; for the default directory that is only a warning.

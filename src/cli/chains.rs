@@ -1,6 +1,6 @@
 //! Dependency chains: paths through a link map from its program to one object.
 
-use coracle_ld::closure::{MapReason, LinkMap};
+use coracle_ld::closure::{LinkMap, MapReason};
 
 /// The most chains that are returned; their number grows with each library that many others need.
 const MAX_CHAINS: usize = 100;

@@ -6,8 +6,8 @@ use clap::{Arg, Command, CommandFactory as _, ValueHint};
 use clap_complete::Shell;
 
 use super::args::{CargoCli, Cli, CompletionsArgs};
-use super::exit::CliExit;
 use super::error::CliError;
+use super::exit::CliExit;
 use super::{Invocation, stdout};
 
 /// Prints the completion script.
@@ -15,9 +15,13 @@ pub(super) fn run_completions(args: &CompletionsArgs, caller: Invocation) -> Res
     let script = match (caller, args.shell) {
         (Invocation::Direct, shell) => completion_script(shell, Cli::command(), "coracle"),
         // clap_complete 4.6 loses subcommands in bash if the command's name contains a hyphen.
-        (Invocation::CargoSubcommand, Shell::Bash) => completion_script(Shell::Bash, CargoCli::command(), "cargo_coracle")
-            .replace(" cargo_coracle\n", " cargo-coracle\n"),
-        (Invocation::CargoSubcommand, shell) => completion_script(shell, CargoCli::command(), "cargo-coracle"),
+        (Invocation::CargoSubcommand, Shell::Bash) => {
+            completion_script(Shell::Bash, CargoCli::command(), "cargo_coracle")
+                .replace(" cargo_coracle\n", " cargo-coracle\n")
+        }
+        (Invocation::CargoSubcommand, shell) => {
+            completion_script(shell, CargoCli::command(), "cargo-coracle")
+        }
     };
     stdout::write_bytes(script.as_bytes())?;
     Ok(CliExit::Success)

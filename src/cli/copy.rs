@@ -1,16 +1,16 @@
 //! `coracle copy`, and the output about images that were sent to registries and engines.
 
-use coracle_oci::engine::{LoadOutcome, LoadedImage};
 use coracle_core::note::Note;
-use coracle_oci::copy::{self, CopyOutcome, RegistryImageName, ImageLocation, PushSummary, CopySettings};
+use coracle_oci::copy::{self, CopyOutcome, CopySettings, ImageLocation, PushSummary, RegistryImageName};
+use coracle_oci::engine::{LoadOutcome, LoadedImage};
 use indicatif::DecimalBytes;
 use serde_json::json;
 
 use super::args::{CopyArgs, OutputFormat};
-use super::exit::CliExit;
 use super::error::CliError;
+use super::exit::CliExit;
 use super::progress::Progress;
-use super::{engine_settings, image_reader, interrupt, stdout, registry_client, stderr, image_report};
+use super::{engine_settings, image_reader, image_report, interrupt, registry_client, stderr, stdout};
 
 pub(super) fn run_copy(args: &CopyArgs) -> Result<CliExit, CliError> {
     interrupt::handle_signals();
@@ -25,7 +25,8 @@ pub(super) fn run_copy(args: &CopyArgs) -> Result<CliExit, CliError> {
     }
     // Credentials from the environment are for the destination, or for the source if the
     // destination is not in a registry.
-    let remote: Vec<&RegistryImageName> = [&to, &from].into_iter().filter_map(registry_image).take(1).collect();
+    let remote: Vec<&RegistryImageName> =
+        [&to, &from].into_iter().filter_map(registry_image).take(1).collect();
     let client = registry_client::registry_client(&args.registry, &remote)?;
     let progress = Progress::with_unknown_total(args.quiet, "copying");
     let ways = CopySettings { client: &client, engines: &engine_settings::engine_settings() };
@@ -141,7 +142,8 @@ pub(super) fn sent_json(sent: &PushSummary) -> serde_json::Value {
 pub(super) fn copied_reference(to: &ImageLocation, copied: &CopyOutcome) -> String {
     match to {
         ImageLocation::Registry(named) => {
-            let name = named.name().map_or_else(|| named.reference.repository().to_owned(), ToString::to_string);
+            let name =
+                named.name().map_or_else(|| named.reference.repository().to_owned(), ToString::to_string);
             format!("{name}@{}", copied.digest)
         }
         ImageLocation::Engine(named) => format!("{}@{}", named.name, copied.digest),

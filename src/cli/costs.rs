@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use coracle_ld::closure::LinkMap;
 use coracle_core::fs::FileId;
+use coracle_ld::closure::LinkMap;
 use coracle_oci::layer;
 use indicatif::DecimalBytes;
 
@@ -45,7 +45,9 @@ impl SizeCache {
         let known = self.by_file.borrow().get(&key).copied();
         let compressed = match known {
             Some(compressed) => compressed,
-            None => layer::compressed_size(&object.file.content, layer).map_err(CliError::from_layer_error)?,
+            None => {
+                layer::compressed_size(&object.file.content, layer).map_err(CliError::from_layer_error)?
+            }
         };
         self.by_file.borrow_mut().insert(key, compressed);
         Ok(ObjectSize { size, compressed: Some(compressed) })

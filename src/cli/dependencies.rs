@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use coracle::Error;
-use coracle_ld::closure::{
-    self, DependencyKind, Closure, ElfProgram, MapReason, ExecutedKind, LinkMap, MissingLibrary, Problem, ProblemKind, Severity,
-    environment_dependence, isa_level, mixed_c_libraries, symbols, versions,
-};
 use coracle_core::path::RawPath;
+use coracle_ld::closure::{
+    self, Closure, DependencyKind, ElfProgram, ExecutedKind, LinkMap, MapReason, MissingLibrary, Problem,
+    ProblemKind, Severity, environment_dependence, isa_level, mixed_c_libraries, symbols, versions,
+};
 use serde_json::{Value, json};
 
 use super::costs::{ObjectSize, SizeCache};
@@ -56,11 +56,12 @@ pub(super) fn error_json(file: &str, error: &Error) -> Value {
         }])
     };
     let (key, found) = match error {
-        Error::Closure(E::MissingInterpreter { interpreter, .. } | E::MissingScriptInterpreter { interpreter, .. }) => {
-            ("missing", json!([interpreter.to_string()]))
-        }
         Error::Closure(
-            E::InterpreterMachineMismatch { program, interpreter, .. } | E::InvalidLoader { program, interpreter, .. },
+            E::MissingInterpreter { interpreter, .. } | E::MissingScriptInterpreter { interpreter, .. },
+        ) => ("missing", json!([interpreter.to_string()])),
+        Error::Closure(
+            E::InterpreterMachineMismatch { program, interpreter, .. }
+            | E::InvalidLoader { program, interpreter, .. },
         ) => ("problems", refused(program, interpreter)),
         Error::PlatformMismatch { program, .. } => ("problems", refused(program, program)),
         _ => return value,
@@ -112,7 +113,8 @@ fn missing_name(missing: &MissingLibrary) -> String {
 /// Returns the hwcaps variants that less capable CPUs map instead.
 pub(super) fn hwcaps_alternatives(elf: &ElfProgram) -> Vec<String> {
     let best: BTreeSet<String> = mapped_libraries(&elf.link_map).into_iter().collect();
-    let others = elf.older_cpu_maps.iter().flat_map(|map| mapped_libraries(map)).filter(|path| !best.contains(path));
+    let others =
+        elf.older_cpu_maps.iter().flat_map(|map| mapped_libraries(map)).filter(|path| !best.contains(path));
     others.collect::<BTreeSet<_>>().into_iter().collect()
 }
 

@@ -2,19 +2,19 @@
 
 mod tracers;
 
-use coracle_ld::closure::{self, Closure, ResolveOptions};
-use coracle_ld::ldso::{LoaderEnvironment, HwcapsSelection};
-use coracle_core::note::Note;
-use coracle_core::path::{ImagePath, RawPath};
 use coracle::recipe::{self, RecipeOverrides};
 use coracle::{Error, RootFileSystems};
+use coracle_core::note::Note;
+use coracle_core::path::{ImagePath, RawPath};
+use coracle_ld::closure::{self, Closure, ResolveOptions};
+use coracle_ld::ldso::{HwcapsSelection, LoaderEnvironment};
 use serde_json::{Value, json};
 
 use super::args::{DepsArgs, DepsFormat};
 use super::costs::SizeCache;
-use super::exit::CliExit;
 use super::error::CliError;
-use super::{dependencies, stdout, stderr, tree, why};
+use super::exit::CliExit;
+use super::{dependencies, stderr, stdout, tree, why};
 use tracers::FileSystems;
 
 /// Resolves every file. Errors of single files are reported without ending the command.

@@ -12,8 +12,10 @@ pub(super) fn engine_settings() -> EngineSettings {
     let text = |name| nonempty_env_var(name).map(|value| value.to_string_lossy().into_owned());
     let search = nonempty_env_var("PATH").map(|path| std::env::split_paths(&path).collect());
     EngineSettings {
-        docker_endpoints: text("DOCKER_HOST").map_or_else(|| docker_sockets(usual.docker_endpoints), |host| vec![host]),
-        containerd_socket: nonempty_env_var("CONTAINERD_ADDRESS").map_or(usual.containerd_socket, PathBuf::from),
+        docker_endpoints: text("DOCKER_HOST")
+            .map_or_else(|| docker_sockets(usual.docker_endpoints), |host| vec![host]),
+        containerd_socket: nonempty_env_var("CONTAINERD_ADDRESS")
+            .map_or(usual.containerd_socket, PathBuf::from),
         containerd_namespace: text("CONTAINERD_NAMESPACE").unwrap_or(usual.containerd_namespace),
         program_dirs: search.unwrap_or_default(),
         temp_dir: std::env::temp_dir(),

@@ -3,8 +3,8 @@
 use std::error::Error;
 use std::io;
 
-use coracle_oci::layer;
 use coracle::recipe;
+use coracle_oci::layer;
 use coracle_oci::layout;
 
 use super::exit::CliExit;
@@ -40,8 +40,12 @@ impl CliError {
         let exit = match error {
             _ if error.is_usage_error() => CliExit::Usage,
             coracle::Error::SecretsFound(_) | coracle::Error::OverBudget(_) => CliExit::Findings,
-            coracle::Error::Layout(layout::LayoutError::Layer(layer::LayerError::Interrupted)) => CliExit::Interrupted,
-            coracle::Error::Layout(layout::LayoutError::Registry(error)) if !error.is_local_failure() => CliExit::Network,
+            coracle::Error::Layout(layout::LayoutError::Layer(layer::LayerError::Interrupted)) => {
+                CliExit::Interrupted
+            }
+            coracle::Error::Layout(layout::LayoutError::Registry(error)) if !error.is_local_failure() => {
+                CliExit::Network
+            }
             coracle::Error::Registry(error) if !error.is_local_failure() => CliExit::Network,
             coracle::Error::Base(error) if error.is_network() => CliExit::Network,
             coracle::Error::Copy(error) => return registry_client::from_transfer_error(error),

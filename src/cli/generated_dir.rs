@@ -18,8 +18,10 @@ pub(super) struct GeneratedDir {
     pub(super) list_file: &'static str,
 }
 
-pub(super) const MANIFESTS_DIR: GeneratedDir = GeneratedDir { command: "coracle manifests", list_file: ".coracle" };
-pub(super) const RENDERED_CONFIG_DIR: GeneratedDir = GeneratedDir { command: "coracle config render", list_file: ".coracle-config" };
+pub(super) const MANIFESTS_DIR: GeneratedDir =
+    GeneratedDir { command: "coracle manifests", list_file: ".coracle" };
+pub(super) const RENDERED_CONFIG_DIR: GeneratedDir =
+    GeneratedDir { command: "coracle config render", list_file: ".coracle-config" };
 
 /// A file to write.
 pub(super) struct GeneratedFile<'a> {
@@ -56,7 +58,11 @@ impl GeneratedDir {
     /// Like [`Writer::write`], but keeps existing directories and replaces files one by one, after
     /// all of them are written: a container may have mounted a directory, and would not see a new
     /// one in its place.
-    pub(super) fn update_in_place(&self, directory: &Path, files: &[GeneratedFile<'_>]) -> Result<(), CliError> {
+    pub(super) fn update_in_place(
+        &self,
+        directory: &Path,
+        files: &[GeneratedFile<'_>],
+    ) -> Result<(), CliError> {
         let at = resolve_links(directory)?;
         let before = self.check_all_listed(&at, directory)?;
         with_io_context(std::fs::create_dir_all(&at), "create", directory)?;

@@ -4,16 +4,16 @@ use std::cell::OnceCell;
 use std::io::Read as _;
 use std::path::Path;
 
-use coracle_kube::contract::{self, Contract, ContractDocument};
 use coracle_core::fs::Context as _;
 use coracle_core::platform::Platform;
-use coracle_oci::registry::{Access, RegistryClient};
+use coracle_kube::contract::{self, Contract, ContractDocument};
+use coracle_oci::copy::{self, ImageLocation, ParseLocationError, RegistryImageName};
 use coracle_oci::layout::{self, ParsedImage};
-use coracle_oci::copy::{self, RegistryImageName, ParseLocationError, ImageLocation};
+use coracle_oci::registry::{Access, RegistryClient};
 
 use super::args::RegistryArgs;
-use super::exit::CliExit;
 use super::error::CliError;
+use super::exit::CliExit;
 use super::registry_client;
 
 /// The most bytes of a contract file that are read.
@@ -48,16 +48,23 @@ impl<'a> ImageReader<'a> {
         match parse_location(text)? {
             ImageLocation::OnDisk(place) => Ok(layout::read_image(&place).map_err(coracle::Error::from)?),
             place @ (ImageLocation::Registry(_) | ImageLocation::Engine(_)) => {
-                copy::read_image(&place, self.client()?).map_err(|error| registry_client::from_transfer_error(&error))
+                copy::read_image(&place, self.client()?)
+                    .map_err(|error| registry_client::from_transfer_error(&error))
             }
         }
     }
 
     /// Returns the whole contract of `subject` that was published to the location `text`, if any.
-    fn published_contract(&self, text: &str, subject: &ParsedImage) -> Result<Option<ContractDocument>, CliError> {
+    fn published_contract(
+        &self,
+        text: &str,
+        subject: &ParsedImage,
+    ) -> Result<Option<ContractDocument>, CliError> {
         let digests = subject.subject_digests();
         let content = match parse_location(text)? {
-            ImageLocation::OnDisk(place) => layout::read_artifact(&place, contract::CONTRACT_MEDIA_TYPE, &digests),
+            ImageLocation::OnDisk(place) => {
+                layout::read_artifact(&place, contract::CONTRACT_MEDIA_TYPE, &digests)
+            }
             ImageLocation::Registry(named) => {
                 let remote = self.client()?.repository_client(&(&named.reference).into(), &Access::Pull);
                 layout::read_remote_artifact(remote, contract::CONTRACT_MEDIA_TYPE, &digests)
@@ -72,7 +79,8 @@ impl<'a> ImageReader<'a> {
         if let Some(client) = self.client.get() {
             return Ok(client);
         }
-        let client = registry_client::registry_client(self.args, &self.registry_images.iter().collect::<Vec<_>>())?;
+        let client =
+            registry_client::registry_client(self.args, &self.registry_images.iter().collect::<Vec<_>>())?;
         Ok(self.client.get_or_init(|| client))
     }
 }
@@ -89,7 +97,10 @@ pub(super) fn parse_platform(text: Option<&str>) -> Result<Option<Platform>, Cli
 }
 
 /// Returns the contract in an image's label; `None` without a label.
-pub(super) fn label_contract(stored: &ParsedImage, platform: Option<&Platform>) -> Result<Option<Contract>, CliError> {
+pub(super) fn label_contract(
+    stored: &ParsedImage,
+    platform: Option<&Platform>,
+) -> Result<Option<Contract>, CliError> {
     let label = stored.label(contract::CONTRACT_LABEL, platform).map_err(coracle::Error::from)?;
     let contract = label.map(Contract::parse).transpose();
     contract.map_err(|error| {
@@ -99,7 +110,10 @@ pub(super) fn label_contract(stored: &ParsedImage, platform: Option<&Platform>) 
 }
 
 /// Like [`contract`], but fails if there is none.
-pub(super) fn required_label_contract(stored: &ParsedImage, platform: Option<&Platform>) -> Result<Contract, CliError> {
+pub(super) fn required_label_contract(
+    stored: &ParsedImage,
+    platform: Option<&Platform>,
+) -> Result<Contract, CliError> {
     label_contract(stored, platform)?.ok_or_else(|| CliError {
         exit: CliExit::Failed,
         message: format!(
@@ -139,7 +153,8 @@ pub(super) fn whole_contract(
     reader: &ImageReader<'_>,
 ) -> Result<ContractDocument, CliError> {
     let document = match from {
-        None => contract_next_to_image(stored)?.ok_or_else(|| whole_contract_missing(&stored.source.location, stored))?,
+        None => contract_next_to_image(stored)?
+            .ok_or_else(|| whole_contract_missing(&stored.source.location, stored))?,
         Some(text) if has_transport(text) => {
             reader.published_contract(text, stored)?.ok_or_else(|| whole_contract_missing(text, stored))?
         }
@@ -246,9 +261,13 @@ enum ContractFile {
 fn read_contract_file(path: &Path) -> Result<ContractFile, CliError> {
     let mut text = String::new();
     let file = std::fs::File::open(path).context("read", path).map_err(coracle::Error::from)?;
-    file.take(MAX_CONTRACT_SIZE).read_to_string(&mut text).context("read", path).map_err(coracle::Error::from)?;
+    file.take(MAX_CONTRACT_SIZE)
+        .read_to_string(&mut text)
+        .context("read", path)
+        .map_err(coracle::Error::from)?;
     let name = path.display().to_string();
-    let value: serde_json::Value = serde_json::from_str(&text).map_err(|error| invalid_contract(&name, &error))?;
+    let value: serde_json::Value =
+        serde_json::from_str(&text).map_err(|error| invalid_contract(&name, &error))?;
     if value.get("contract").is_some() {
         return parse_whole_contract(&text, &name).map(ContractFile::Whole);
     }
@@ -257,7 +276,8 @@ fn read_contract_file(path: &Path) -> Result<ContractFile, CliError> {
 
 /// Parses a whole contract; `name` is its location in messages.
 fn parse_whole_contract(text: &str, name: &str) -> Result<ContractDocument, CliError> {
-    let document: ContractDocument = serde_json::from_str(text).map_err(|error| invalid_contract(name, &error))?;
+    let document: ContractDocument =
+        serde_json::from_str(text).map_err(|error| invalid_contract(name, &error))?;
     // The rules of a label's contract also apply to the contract in a whole contract.
     let checked = document.contract.to_json().and_then(|json| Contract::parse(&json));
     checked.map(|_| document).map_err(|error| invalid_contract(name, &error))

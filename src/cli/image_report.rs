@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use anstyle::Style;
-use coracle_kube::contract::Contract;
-use coracle_oci::engine::{LoadedImage, EngineImageName};
-use coracle_core::note::Note;
 use coracle::recipe::Recipe;
 use coracle::rootfs::{Entry, EntryNode, LayerKind};
+use coracle::{BaseInfo, Built, Plan, PlatformSize, PreviousImage, RegistryPush};
+use coracle_core::note::Note;
+use coracle_kube::contract::Contract;
 use coracle_oci::copy::ImageLocation;
-use coracle::{BaseInfo, Built, RegistryPush, Plan, PreviousImage, PlatformSize};
+use coracle_oci::engine::{EngineImageName, LoadedImage};
 use indicatif::DecimalBytes;
 use serde_json::{Value, json};
 
 use super::copy;
-use super::stderr::{DIM, BOLD};
+use super::stderr::{BOLD, DIM};
 
 /// Returns the line for stdout: the image's reference with its digest, in the first registry it was
 /// pushed to, else with its first name; else its digest.
@@ -45,16 +45,17 @@ pub(super) fn built_text(title: &str, built: &Built) -> String {
             format!("; already contains {}", count_noun(base.shared_files, "file"))
         };
         let (name, digest) = (base.name.as_deref().unwrap_or("the base image"), base.digest);
-        let _ =
-            writeln!(text, "  {:<9}  {size:>9} in {layers} of {name}{has}  {DIM}{digest}{DIM:#}", "base");
+        let _ = writeln!(text, "  {:<9}  {size:>9} in {layers} of {name}{has}  {DIM}{digest}{DIM:#}", "base");
     }
     for layer in &built.layers {
-        let (from, to) = (DecimalBytes(layer.unpacked_size).to_string(), DecimalBytes(layer.size).to_string());
+        let (from, to) =
+            (DecimalBytes(layer.unpacked_size).to_string(), DecimalBytes(layer.size).to_string());
         let (stratum, digest) = (layer.kind, layer.digest);
         let _ = writeln!(text, "  {stratum:<9}  {from:>9} → {to:>9}  {DIM}{digest}{DIM:#}");
     }
     for weight in &built.platform_sizes {
-        let platform = if built.platform_sizes.len() > 1 { format!(", {}", weight.platform) } else { String::new() };
+        let platform =
+            if built.platform_sizes.len() > 1 { format!(", {}", weight.platform) } else { String::new() };
         if let (Some(change), Some(before)) = (weight.delta(), &weight.previous) {
             let _ = writeln!(text, "  compared   {}{platform}", change.compared_with(&before.location));
         }
@@ -199,12 +200,10 @@ pub(super) fn plan_text(plan: &Plan) -> String {
         count_noun(layers.len(), "layer"),
     );
     if let Some(base) = &plan.base {
-        let (name, shared) = (base.name.as_deref().unwrap_or("the base image"), count_noun(plan.shared_files, "file"));
-        let _ = writeln!(
-            text,
-            "  based on {name}, which already contains {shared}  {DIM}{}{DIM:#}",
-            base.digest
-        );
+        let (name, shared) =
+            (base.name.as_deref().unwrap_or("the base image"), count_noun(plan.shared_files, "file"));
+        let _ =
+            writeln!(text, "  based on {name}, which already contains {shared}  {DIM}{}{DIM:#}", base.digest);
     }
     for (stratum, EntryCounts { files, size, .. }) in &layers {
         let _ = writeln!(

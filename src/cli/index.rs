@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use coracle_core::note::Note;
-use coracle_oci::copy::{CreatedIndex, RegistryImageName, ImageLocation, create_index};
+use coracle_oci::copy::{CreatedIndex, ImageLocation, RegistryImageName, create_index};
 use serde_json::json;
 
-use super::args::{OutputFormat, IndexArgs};
-use super::exit::CliExit;
+use super::args::{IndexArgs, OutputFormat};
 use super::error::CliError;
+use super::exit::CliExit;
 use super::progress::Progress;
-use super::{copy, image_reader, interrupt, stdout, registry_client, stderr};
+use super::{copy, image_reader, interrupt, registry_client, stderr, stdout};
 
 pub(super) fn run_index(args: &IndexArgs) -> Result<CliExit, CliError> {
     interrupt::handle_signals();
@@ -21,7 +21,8 @@ pub(super) fn run_index(args: &IndexArgs) -> Result<CliExit, CliError> {
             "use a tag: `docker://NAME:TAG`",
         ));
     }
-    let from = args.images.iter().map(|text| image_reader::parse_location(text)).collect::<Result<Vec<_>, _>>()?;
+    let from =
+        args.images.iter().map(|text| image_reader::parse_location(text)).collect::<Result<Vec<_>, _>>()?;
     let annotations = parse_annotations(&args.annotations)?;
     // Credentials from the environment are for the destination, or for the sources if the
     // destination is not in a registry.

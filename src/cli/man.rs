@@ -8,8 +8,8 @@ use clap_mangen::Man;
 use coracle_core::fs::Context as _;
 
 use super::args::{CargoCli, Cli, ManArgs};
-use super::exit::CliExit;
 use super::error::CliError;
+use super::exit::CliExit;
 
 /// The pages of `cargo coracle` that differ from those of `coracle`.
 const CARGO_PAGES: [&str; 2] = ["cargo-coracle", "cargo-coracle-build"];
@@ -24,7 +24,11 @@ pub(super) fn run_man(args: &ManArgs) -> Result<CliExit, CliError> {
     with_io_context(std::fs::create_dir_all(&args.directory), "create", &args.directory)?;
     for command in pages {
         let path = args.directory.join(format!("{}.1", page_name(&command)));
-        with_io_context(render_page(&command, &args.date).and_then(|page| std::fs::write(&path, page)), "write", &path)?;
+        with_io_context(
+            render_page(&command, &args.date).and_then(|page| std::fs::write(&path, page)),
+            "write",
+            &path,
+        )?;
     }
     Ok(CliExit::Success)
 }

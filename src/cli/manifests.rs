@@ -3,29 +3,34 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use coracle::recipe::{self, Recipe, RecipeOverrides};
+use coracle::rootfs::Owner;
+use coracle_core::note::Note;
+use coracle_core::reference::{self, ImageReference, ParseImageReferenceError};
 use coracle_kube::config::{self, RenderedMount};
 use coracle_kube::contract::{self, Contract};
-use coracle_kube::manifests::{self, Application, OutputFiles, PinnedImage, ManifestPatch, helm, kustomize, yaml_writer};
-use coracle_core::note::Note;
-use coracle::recipe::{self, RecipeOverrides, Recipe};
-use coracle_core::reference::{self, ParseImageReferenceError, ImageReference};
-use coracle::rootfs::Owner;
-use coracle_oci::layout::ParsedImage;
+use coracle_kube::manifests::{
+    self, Application, ManifestPatch, OutputFiles, PinnedImage, helm, kustomize, yaml_writer,
+};
 use coracle_oci::copy::ImageLocation;
+use coracle_oci::layout::ParsedImage;
 use serde_json::Value;
 
 use super::args::{ManifestLayout, ManifestsArgs};
-use super::exit::CliExit;
 use super::error::CliError;
+use super::exit::CliExit;
 use super::generated_dir::{self, GeneratedFile};
 use super::stderr::DIM;
-use super::{build, cache, image_reader, interrupt, stdout, stderr};
+use super::{build, cache, image_reader, interrupt, stderr, stdout};
 
 /// Runs cargo and returns the recipe of its program's image.
 pub(super) type BuildRecipe<'a> = dyn Fn(&RecipeOverrides) -> Result<Recipe, CliError> + 'a;
 
 /// Generates the manifests. The recipe is returned by `build`, if given, else read from a file.
-pub(super) fn run_manifests(args: &ManifestsArgs, build: Option<&BuildRecipe<'_>>) -> Result<CliExit, CliError> {
+pub(super) fn run_manifests(
+    args: &ManifestsArgs,
+    build: Option<&BuildRecipe<'_>>,
+) -> Result<CliExit, CliError> {
     let directory = output_directory(args)?;
     let reader = image_reader::ImageReader::new(&args.registry, args.image.as_deref());
     let place = args.image.as_deref().filter(|text| image_reader::has_transport(text));
@@ -50,20 +55,23 @@ pub(super) fn run_manifests(args: &ManifestsArgs, build: Option<&BuildRecipe<'_>
     let environments = match args.layout {
         ManifestLayout::Kustomize => {
             // Only cargo knows which package was built.
-            let file = build.map_or_else(|| recipe_file(args), |_| recipe.resolve_path(Path::new("Cargo.toml")));
+            let file =
+                build.map_or_else(|| recipe_file(args), |_| recipe.resolve_path(Path::new("Cargo.toml")));
             render_environments(args, &file)?
         }
         ManifestLayout::Yaml | ManifestLayout::Helm => Vec::new(),
     };
     let located = |error| recipe.with_source_positions(error);
-    let patches: Vec<PathBuf> = recipe.kubernetes.patches.iter().map(|path| recipe.resolve_path(path)).collect();
+    let patches: Vec<PathBuf> =
+        recipe.kubernetes.patches.iter().map(|path| recipe.resolve_path(path)).collect();
     let patches = ManifestPatch::read(&patches).map_err(located)?;
     let (image, user) = match &stored {
         Some(stored) => (stored_reference(stored, args)?, None),
         None => image_reference(args, &recipe)?,
     };
     let user = recipe.user.or(user).unwrap_or(recipe::DEFAULT_USER);
-    let name = recipe.kubernetes.name.clone().unwrap_or_else(|| image.last_name_part().replace(['_', '.'], "-"));
+    let name =
+        recipe.kubernetes.name.clone().unwrap_or_else(|| image.last_name_part().replace(['_', '.'], "-"));
     let process = process_name(&recipe);
     let application = Application {
         name: &name,
@@ -80,7 +88,9 @@ pub(super) fn run_manifests(args: &ManifestsArgs, build: Option<&BuildRecipe<'_>
     };
     let (files, notes) = match (args.layout, directory) {
         (ManifestLayout::Helm, Some(_)) => helm::chart_files(&application).map_err(located)?,
-        (ManifestLayout::Kustomize, Some(_)) => kustomize::kustomize_files(&application, &environments).map_err(located)?,
+        (ManifestLayout::Kustomize, Some(_)) => {
+            kustomize::kustomize_files(&application, &environments).map_err(located)?
+        }
         _ => {
             let made = manifests::generate_manifests(&application).map_err(located)?;
             stderr::print_notes(&made.notes, args.quiet);
@@ -127,14 +137,20 @@ fn recipe_file(args: &ManifestsArgs) -> PathBuf {
 }
 
 /// Reads the recipe. If an image is given, the recipe is optional and needs no program.
-fn read_recipe(args: &ManifestsArgs, flags: &RecipeOverrides, stored: Option<&ParsedImage>) -> Result<Recipe, CliError> {
+fn read_recipe(
+    args: &ManifestsArgs,
+    flags: &RecipeOverrides,
+    stored: Option<&ParsedImage>,
+) -> Result<Recipe, CliError> {
     let file = recipe_file(args);
     let result = match args.image {
         Some(_) => recipe::read_with_optional_programs(Some(&file), flags),
         None => recipe::read_recipe(&file, flags),
     };
     match result {
-        Err(recipe::RecipeError::Read(error)) if args.file.is_none() && error.kind() == ErrorKind::NotFound => {
+        Err(recipe::RecipeError::Read(error))
+            if args.file.is_none() && error.kind() == ErrorKind::NotFound =>
+        {
             match args.image {
                 Some(_) => Ok(recipe::read_with_optional_programs(None, &with_image_config(stored, flags))?),
                 None => Err(CliError::usage(
@@ -199,9 +215,9 @@ fn stored_reference(stored: &ParsedImage, args: &ManifestsArgs) -> Result<Pinned
             "pass `--tag NAME[:TAG]`",
         ));
     };
-    let name: ImageReference = name
-        .parse()
-        .map_err(|error: ParseImageReferenceError| CliError::usage(format!("`--tag`: {error}"), error.hint()))?;
+    let name: ImageReference = name.parse().map_err(|error: ParseImageReferenceError| {
+        CliError::usage(format!("`--tag`: {error}"), error.hint())
+    })?;
     let image = PinnedImage::new(&name, digest);
     // An image in a registry may be named by its digest only.
     let is_untagged = args.tags.is_empty() && !stored.source.is_tagged();
@@ -209,7 +225,10 @@ fn stored_reference(stored: &ParsedImage, args: &ManifestsArgs) -> Result<Pinned
 }
 
 /// Returns the rendered mounts of each environment of the recipe.
-fn render_environments(args: &ManifestsArgs, file: &Path) -> Result<Vec<(String, Vec<RenderedMount>)>, CliError> {
+fn render_environments(
+    args: &ManifestsArgs,
+    file: &Path,
+) -> Result<Vec<(String, Vec<RenderedMount>)>, CliError> {
     let flags = args.overrides();
     if flags.config.environment.is_some() {
         return Err(CliError::usage(
@@ -242,8 +261,9 @@ fn image_reference(args: &ManifestsArgs, recipe: &Recipe) -> Result<(PinnedImage
             ));
         }
         let image = text.parse();
-        let image = image
-            .map_err(|error: manifests::ParsePinnedImageError| CliError::usage(error.to_string(), error.hint()))?;
+        let image = image.map_err(|error: manifests::ParsePinnedImageError| {
+            CliError::usage(error.to_string(), error.hint())
+        })?;
         return Ok((image, None));
     }
     let Some(name) = recipe.names.first() else {
@@ -280,6 +300,7 @@ fn image_reference(args: &ManifestsArgs, recipe: &Recipe) -> Result<(PinnedImage
 /// Returns the file name of the program in the image.
 fn process_name(recipe: &Recipe) -> Option<String> {
     let program = recipe.programs.first()?;
-    let placed = program.to.as_ref().and_then(|to| Some(String::from_utf8_lossy(to.file_name()?).into_owned()));
+    let placed =
+        program.to.as_ref().and_then(|to| Some(String::from_utf8_lossy(to.file_name()?).into_owned()));
     placed.or_else(|| Some(program.from.file_name()?.to_string_lossy().into_owned()))
 }

@@ -4,35 +4,35 @@
 
 mod args;
 mod build;
-mod concurrent_builds;
 mod cache;
 mod cargo;
 mod chains;
 mod completions;
+mod concurrent_builds;
 mod config;
 mod copy;
 mod costs;
 mod dependencies;
 mod deps;
 mod engine_settings;
-mod exit;
 mod error;
+mod exit;
 mod generated_dir;
 mod image_reader;
+mod image_report;
 mod index;
 mod init;
 mod interrupt;
 mod man;
 mod manifests;
-mod stdout;
 mod parallel;
 mod progress;
 mod registry_client;
-mod stderr;
 mod reports;
 mod resolve;
+mod stderr;
+mod stdout;
 mod summary;
-mod image_report;
 mod tree;
 mod why;
 
@@ -42,9 +42,9 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use clap::error::ErrorKind;
 
-use args::{CargoCli, CargoCommand, Cli, CommonCommand, UNDER_CARGO, CoracleCommand};
-use exit::CliExit;
+use args::{CargoCli, CargoCommand, Cli, CommonCommand, CoracleCommand, UNDER_CARGO};
 use error::CliError;
+use exit::CliExit;
 
 /// How the program was started.
 #[derive(Clone, Copy, PartialEq, Eq)]

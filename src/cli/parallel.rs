@@ -100,7 +100,8 @@ mod tests {
 
     #[test]
     fn jobs_publish_in_order() {
-        let (turns, passed) = (PublishOrder { max_concurrent: 3, ..PublishOrder::new() }, Mutex::new(Vec::new()));
+        let (turns, passed) =
+            (PublishOrder { max_concurrent: 3, ..PublishOrder::new() }, Mutex::new(Vec::new()));
         thread::scope(|scope| {
             for number in 0..20 {
                 let (turns, passed) = (&turns, &passed);
@@ -123,7 +124,8 @@ mod tests {
 
     #[test]
     fn waiting_job_lets_another_run() {
-        let (turns, working) = (PublishOrder { max_concurrent: 2, ..PublishOrder::new() }, Mutex::new((0, 0)));
+        let (turns, working) =
+            (PublishOrder { max_concurrent: 2, ..PublishOrder::new() }, Mutex::new((0, 0)));
         thread::scope(|scope| {
             for number in 0..10 {
                 let (turns, working) = (&turns, &working);

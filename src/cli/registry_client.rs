@@ -4,16 +4,19 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use coracle_core::reference::ImageReference;
-use coracle_oci::registry::{RegistryClient, Credential, Repository, Secret, RegistrySettings};
 use coracle_oci::copy::{Error, RegistryImageName};
+use coracle_oci::registry::{Credential, RegistryClient, RegistrySettings, Repository, Secret};
 
 use super::args::RegistryArgs;
-use super::exit::CliExit;
 use super::error::{CliError, error_chain};
+use super::exit::CliExit;
 
 /// Returns a client. Credentials from the environment apply to the registry in CORACLE_REGISTRY,
 /// else to that of `images`. Fails if these are in several registries.
-pub(super) fn registry_client(args: &RegistryArgs, images: &[&RegistryImageName]) -> Result<RegistryClient, CliError> {
+pub(super) fn registry_client(
+    args: &RegistryArgs,
+    images: &[&RegistryImageName],
+) -> Result<RegistryClient, CliError> {
     let mut settings = RegistrySettings {
         credential_files: credential_files(args.authfile.clone()),
         certificate_files: args.ca_file.clone(),
@@ -58,7 +61,8 @@ pub(super) fn from_transfer_error(error: &Error) -> CliError {
 
 /// Normalizes a registry's name.
 fn normalize_registry(text: &str) -> Result<String, CliError> {
-    let reference = (!text.contains('/')).then(|| format!("{text}/x").parse::<ImageReference>().ok()).flatten();
+    let reference =
+        (!text.contains('/')).then(|| format!("{text}/x").parse::<ImageReference>().ok()).flatten();
     let repository = reference.map(|reference| Repository::from(&reference));
     let named = repository.filter(|repository| repository.name() == "x" || repository.name() == "library/x");
     named.map(|repository| repository.registry().to_owned()).ok_or_else(|| {

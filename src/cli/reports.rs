@@ -7,14 +7,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use coracle::Built;
-use coracle_core::fs::Context as _;
 use coracle::recipe::Recipe;
+use coracle_core::fs::Context as _;
 use serde_json::{Value, json};
 
 use super::args::ReportFileArgs;
-use super::exit::CliExit;
 use super::error::CliError;
-use super::{summary, image_report};
+use super::exit::CliExit;
+use super::{image_report, summary};
 
 const SUMMARY: &str = "--summary";
 

@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use coracle::Settings;
-use coracle_kube::check::pin::{self, PinnableImage, UnpinnedImage, PinError};
-use coracle_kube::check::{ManifestFile, CheckReport};
-use coracle::recipe::{self, RecipeOverrides, Recipe};
+use coracle::recipe::{self, Recipe, RecipeOverrides};
 use coracle_core::reference::{ImageReference, familiar_name};
-use coracle_oci::layout::{self, DiskLocation, ParsedImage};
+use coracle_kube::check::pin::{self, PinError, PinnableImage, UnpinnedImage};
+use coracle_kube::check::{CheckReport, ManifestFile};
 use coracle_oci::copy::{self, RegistryImageName};
+use coracle_oci::layout::{self, DiskLocation, ParsedImage};
 use tempfile::TempDir;
 
 use super::args::ResolveArgs;
-use super::exit::CliExit;
 use super::error::CliError;
-use super::{build, cache, config, image_reader, stdout, registry_client};
+use super::exit::CliExit;
+use super::{build, cache, config, image_reader, registry_client, stdout};
 
 /// Resolves and checks all manifests before anything is written.
 pub(super) fn run_resolve(args: &ResolveArgs) -> Result<CliExit, CliError> {
@@ -27,10 +27,12 @@ pub(super) fn run_resolve(args: &ResolveArgs) -> Result<CliExit, CliError> {
     let inputs = config::read_manifests(&args.manifests)?;
     let places = args.images.iter().filter_map(|text| Some(text.split_once('=')?.1));
     let reader = image_reader::ImageReader::new(&args.registry, places);
-    let mut images = args.images.iter().map(|text| parse_image_flag(text, &reader)).collect::<Result<Vec<_>, _>>()?;
+    let mut images =
+        args.images.iter().map(|text| parse_image_flag(text, &reader)).collect::<Result<Vec<_>, _>>()?;
     if !args.recipes.is_empty() {
         let client = super::registry_client::registry_client(&args.registry, &[])?;
-        let settings = build::library_settings(None, cache::open_without_records(&args.cache, false)?, Some(client))?;
+        let settings =
+            build::library_settings(None, cache::open_without_records(&args.cache, false)?, Some(client))?;
         for (number, file) in args.recipes.iter().enumerate() {
             images.push(build_recipe(file, number, &builds, &settings)?);
         }
@@ -67,7 +69,10 @@ pub(super) fn run_resolve(args: &ResolveArgs) -> Result<CliExit, CliError> {
 }
 
 /// Parses the value of `--image`, and opens the image.
-fn parse_image_flag(text: &str, reader: &image_reader::ImageReader<'_>) -> Result<(PinnableImage, ParsedImage), CliError> {
+fn parse_image_flag(
+    text: &str,
+    reader: &image_reader::ImageReader<'_>,
+) -> Result<(PinnableImage, ParsedImage), CliError> {
     let usage = |why: String| {
         CliError::usage(format!("`--image`: {why}"), "write it like `--image shop=oci:shop.oci`")
     };
@@ -86,7 +91,11 @@ fn parse_image_flag(text: &str, reader: &image_reader::ImageReader<'_>) -> Resul
 }
 
 /// Asks registries for the digests of the images that are not in `known`.
-fn ask_registries(inputs: &[ManifestFile], known: &[PinnableImage], args: &ResolveArgs) -> Result<Vec<PinnableImage>, CliError> {
+fn ask_registries(
+    inputs: &[ManifestFile],
+    known: &[PinnableImage],
+    args: &ResolveArgs,
+) -> Result<Vec<PinnableImage>, CliError> {
     let (mut wanted, mut errors) = (BTreeMap::new(), Vec::new());
     for input in inputs {
         for found in pin::find_unpinned_images(input, known).map_err(|error| unresolved_error(&[error]))? {
@@ -98,13 +107,18 @@ fn ask_registries(inputs: &[ManifestFile], known: &[PinnableImage], args: &Resol
             }
         }
     }
-    let named: Vec<RegistryImageName> = wanted.values().map(|(reference, _)| RegistryImageName::from(reference)).collect();
+    let named: Vec<RegistryImageName> =
+        wanted.values().map(|(reference, _)| RegistryImageName::from(reference)).collect();
     let client = registry_client::registry_client(&args.registry, &named.iter().collect::<Vec<_>>())?;
     let mut found = Vec::new();
     for ((name, (reference, place)), named) in wanted.into_iter().zip(&named) {
         match copy::resolve_digest(named, &client) {
             Ok(digest) => {
-                found.push(PinnableImage { name, reference: reference.to_string(), digest: digest.to_string() });
+                found.push(PinnableImage {
+                    name,
+                    reference: reference.to_string(),
+                    digest: digest.to_string(),
+                });
             }
             Err(error @ copy::Error::NoSuchImage(_)) => {
                 errors.push(PinError { message: error.to_string(), ..place });
@@ -181,7 +195,11 @@ fn violations_error(report: &CheckReport) -> CliError {
 }
 
 /// Checks the manifests against the contracts of the images that they use.
-fn check_contracts(images: &[(PinnableImage, ParsedImage)], used: &[usize], inputs: &[ManifestFile]) -> Result<CheckReport, CliError> {
+fn check_contracts(
+    images: &[(PinnableImage, ParsedImage)],
+    used: &[usize],
+    inputs: &[ManifestFile],
+) -> Result<CheckReport, CliError> {
     let mut all = CheckReport::default();
     for (_, stored) in used.iter().filter_map(|index| images.get(*index)) {
         let Some(contract) = image_reader::label_contract(stored, None)? else { continue };

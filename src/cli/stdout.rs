@@ -34,6 +34,7 @@ pub(super) fn write_bytes(bytes: &[u8]) -> Result<(), CliError> {
 
 /// Writes `value` to stdout as one line of JSON.
 pub(super) fn print_json(value: &serde_json::Value) -> Result<(), CliError> {
-    let bytes = coracle_core::json::to_bytes(value).map_err(|error| CliError::stdout_error(&io::Error::other(error)))?;
+    let bytes = coracle_core::json::to_bytes(value)
+        .map_err(|error| CliError::stdout_error(&io::Error::other(error)))?;
     print(&(String::from_utf8_lossy(&bytes) + "\n"))
 }

@@ -2,15 +2,19 @@
 
 use std::fmt::Write as _;
 
-use coracle_core::byte_size::ByteSize;
 use coracle::{Built, PlatformSize};
+use coracle_core::byte_size::ByteSize;
 
 use super::error::CliError;
 use super::image_report;
 
 /// Returns the section of one image: its sizes, changes, layers and contract.
 pub(super) fn built_section(title: &str, built: &Built) -> String {
-    let mut text = format!("### {}\n\n{}\n\n", escape_markdown(title), code_span(&image_report::digest_reference(built)));
+    let mut text = format!(
+        "### {}\n\n{}\n\n",
+        escape_markdown(title),
+        code_span(&image_report::digest_reference(built))
+    );
     text.push_str(&size_table(built));
     text.push_str(&layer_table(built));
     text.push_str(&contract_table(built));
@@ -32,18 +36,26 @@ fn size_table(built: &Built) -> String {
         return markdown_table(&["platform", "size"], "-r", &rows.collect::<Vec<_>>());
     };
     let changes = built.platform_sizes.iter().map(|weight| match (weight.delta(), &weight.previous) {
-        (Some(change), Some(before)) if before.location != previous.place => change.compared_with(&code_span(&before.location)),
+        (Some(change), Some(before)) if before.location != previous.place => {
+            change.compared_with(&code_span(&before.location))
+        }
         (Some(change), _) => change.to_string(),
         (None, _) => "new".into(),
     });
     let rows: Vec<_> = rows.zip(changes).map(|([platform, size], change)| [platform, size, change]).collect();
-    markdown_table(&["platform", "size", &format!("compared with {}", code_span(&previous.place))], "-r-", &rows)
+    markdown_table(
+        &["platform", "size", &format!("compared with {}", code_span(&previous.place))],
+        "-r-",
+        &rows,
+    )
 }
 
 fn layer_table(built: &Built) -> String {
     let many = built.platform_sizes.len() > 1;
-    let platforms =
-        built.platform_sizes.iter().flat_map(|weight| std::iter::repeat_n(&weight.platform, weight.layer_count));
+    let platforms = built
+        .platform_sizes
+        .iter()
+        .flat_map(|weight| std::iter::repeat_n(&weight.platform, weight.layer_count));
     let own = built.layers.iter().zip(platforms).map(|(layer, platform)| {
         let what = layer.kind.to_string();
         [
@@ -55,8 +67,10 @@ fn layer_table(built: &Built) -> String {
         ]
     });
     let below = built.bases.iter().map(|base| {
-        let (name, layers) =
-            (base.name.as_deref().unwrap_or("the base image"), image_report::count_noun(base.layer_count, "layer"));
+        let (name, layers) = (
+            base.name.as_deref().unwrap_or("the base image"),
+            image_report::count_noun(base.layer_count, "layer"),
+        );
         let (size, digest) = (ByteSize(base.size).to_string(), code_span(&base.digest.to_string()));
         [format!("{layers} of {}", code_span(name)), size, String::new(), String::new(), digest]
     });
@@ -68,7 +82,9 @@ fn layer_table(built: &Built) -> String {
 fn contract_table(built: &Built) -> String {
     let mounts = built.contract.mounts.iter().map(|mount| {
         let secret = |is_secret| if is_secret { " (secret)" } else { "" };
-        let file = |file: &coracle_kube::contract::ContractFile| format!("{}{}", code_span(&file.key), secret(file.secret));
+        let file = |file: &coracle_kube::contract::ContractFile| {
+            format!("{}{}", code_span(&file.key), secret(file.secret))
+        };
         let files: Vec<String> = mount.files.iter().map(file).collect();
         [code_span(&mount.path), files.join(", ")]
     });

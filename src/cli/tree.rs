@@ -2,15 +2,15 @@
 
 use std::fmt::Write as _;
 
+use coracle_core::path::RawPath;
 use coracle_ld::closure::{Closure, Edge, LinkMap, MissingLibrary};
 use coracle_ld::ldso::Rule;
-use coracle_core::path::RawPath;
 use serde_json::Value;
 
 use super::costs::ObjectSize;
 use super::dependencies;
-use super::stderr::{DIM, BOLD};
 use super::image_report;
+use super::stderr::{BOLD, DIM};
 
 /// Returns the tree of the objects that `file` maps, with the rule that found each and its size;
 /// then the problems in `value`, the file's JSON.
@@ -46,7 +46,8 @@ pub(super) fn tree_text(file: &str, closure: &Closure, value: &Value, costs: &[O
 /// Writes the dynamic loader, which is part of the tree only if an object needs it.
 fn write_loader(text: &mut String, map: &LinkMap, costs: &[ObjectSize]) {
     let loader = map.objects.iter().zip(costs);
-    let mut loader = loader.filter(|(object, _)| object.reason == coracle_ld::closure::MapReason::Interpreter);
+    let mut loader =
+        loader.filter(|(object, _)| object.reason == coracle_ld::closure::MapReason::Interpreter);
     let Some((object, cost)) = loader.next() else {
         let _ = writeln!(text, "{DIM}static: no interpreter, and no other object is mapped{DIM:#}");
         return;

@@ -4,16 +4,16 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use coracle_ld::closure::{Closure, Edge, MapReason, LinkMap, MissingLibrary};
-use coracle_ld::ldso::SearchTrace;
 use coracle_core::path::RawPath;
+use coracle_ld::closure::{Closure, Edge, LinkMap, MapReason, MissingLibrary};
+use coracle_ld::ldso::SearchTrace;
 use serde_json::{Value, json};
 
 use super::chains::{self, DependencyChains};
 use super::costs::{ObjectSize, SizeCache};
 use super::error::CliError;
-use super::stderr::{DIM, BOLD};
 use super::image_report;
+use super::stderr::{BOLD, DIM};
 
 /// An object, or a missing name, that `--why` names in one link map.
 pub(super) struct ExplainedObject<'a> {
@@ -34,12 +34,13 @@ pub(super) fn explained_objects<'a>(closure: &'a Closure, wanted: &str) -> Vec<E
             let asked = first.map(|edge| (edge.name.as_slice(), &*edge.trace));
             ExplainedObject { map, index, search: asked, missing: None }
         });
-        let missing = map.missing.iter().filter(|missing| missing.name == wanted).map(|missing| ExplainedObject {
-            map,
-            index: missing.needed_by,
-            search: Some((&missing.name, &missing.trace)),
-            missing: Some(missing),
-        });
+        let missing =
+            map.missing.iter().filter(|missing| missing.name == wanted).map(|missing| ExplainedObject {
+                map,
+                index: missing.needed_by,
+                search: Some((&missing.name, &missing.trace)),
+                missing: Some(missing),
+            });
         objects.chain(missing).collect::<Vec<_>>()
     };
     // The link maps of less capable CPUs are searched if the best one has no match.
@@ -92,7 +93,8 @@ impl ExplainedObject<'_> {
         if self.missing.is_some() {
             return Ok(None);
         }
-        let alone = if self.index == 0 { Vec::new() } else { chains::exclusive_dependencies(self.map, self.index) };
+        let alone =
+            if self.index == 0 { Vec::new() } else { chains::exclusive_dependencies(self.map, self.index) };
         let each: Vec<ObjectSize> =
             alone.iter().map(|&index| costs.compressed_size(self.map, index)).collect::<Result<_, _>>()?;
         Ok(Some((costs.compressed_size(self.map, self.index)?, alone, ObjectSize::sum(&each))))

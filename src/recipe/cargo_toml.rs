@@ -15,7 +15,7 @@ use toml::de::{DeTable, DeValue};
 use super::document::RecipeDocument;
 use super::error::RecipeError;
 use super::toml_source::TomlSource;
-use super::{RecipeOverrides, Recipe, validate, read_bytes};
+use super::{Recipe, RecipeOverrides, read_bytes, validate};
 use coracle_core::fs;
 
 /// The tables with the recipe's keys: of a package, and of a workspace for all its packages.
@@ -117,7 +117,8 @@ impl CargoPackage {
             merge::rebase_paths(table.get_mut(), own.path, workspace.path)?;
         }
         let table = merge::merge_over(settings_table(Some(&tree), PACKAGE_TABLE, &mut wrong), table);
-        let mut document = RecipeDocument::from_sources(std::iter::once(own).chain(workspace).collect(), table);
+        let mut document =
+            RecipeDocument::from_sources(std::iter::once(own).chain(workspace).collect(), table);
         for misplaced::CargoTomlProblem { span, message, hint } in wrong {
             document.add_problem(span, message, hint);
         }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::error::{RecipeError, SourcePosition, RecipeProblem};
+use super::error::{RecipeError, RecipeProblem, SourcePosition};
 use super::schema::{self, RecipeFile};
 use super::toml_source::TomlSource;
 use coracle_core::suggest::most_similar;
@@ -112,13 +112,18 @@ impl<'a> RecipeDocument<'a> {
             [KeyPathStep::Key(name), KeyPathStep::Key(key)] if name == "environments" => {
                 format!("`[{}.{}]`", header(name), coracle_core::path::escape_bytes(key.as_bytes()))
             }
-            [KeyPathStep::Key(name), KeyPathStep::Key(table)] if name == "kubernetes" => format!("`{name}.{table}`"),
-            [KeyPathStep::Key(name), KeyPathStep::Key(table), KeyPathStep::Key(probe)] if name == "kubernetes" => {
+            [KeyPathStep::Key(name), KeyPathStep::Key(table)] if name == "kubernetes" => {
+                format!("`{name}.{table}`")
+            }
+            [KeyPathStep::Key(name), KeyPathStep::Key(table), KeyPathStep::Key(probe)]
+                if name == "kubernetes" =>
+            {
                 format!("`{name}.{table}.{probe}`")
             }
             _ => "this table".to_owned(),
         };
-        let below_image: &[&str] = if parent.is_empty() { schema::known_keys_of::<schema::ImageTable>() } else { &[] };
+        let below_image: &[&str] =
+            if parent.is_empty() { schema::known_keys_of::<schema::ImageTable>() } else { &[] };
         let (advice, hint) = if below_image.contains(&key.as_str()) {
             (format!("; it belongs below {image}"), None)
         } else if schema::known_keys_of::<RecipeFile>().contains(&key.as_str()) {
@@ -167,23 +172,41 @@ fn known_keys(path: &[KeyPathStep]) -> &'static [&'static str] {
         [KeyPathStep::Key(name)] if name == "runtime" => schema::known_keys_of::<schema::RuntimeTable>(),
         [KeyPathStep::Key(name)] if name == "budget" => schema::known_keys_of::<schema::BudgetTable>(),
         [KeyPathStep::Key(name)] if name == "values" => schema::known_keys_of::<schema::ValuesTable>(),
-        [KeyPathStep::Key(name)] if name == "kubernetes" => schema::known_keys_of::<schema::KubernetesTable>(),
+        [KeyPathStep::Key(name)] if name == "kubernetes" => {
+            schema::known_keys_of::<schema::KubernetesTable>()
+        }
         [KeyPathStep::Key(name), KeyPathStep::Key(table)] if name == "kubernetes" && table == "resources" => {
             schema::known_keys_of::<schema::ResourcesTable>()
         }
-        [KeyPathStep::Key(name), KeyPathStep::Key(_)] if name == "kubernetes" => schema::known_keys_of::<schema::ProbesTable>(),
+        [KeyPathStep::Key(name), KeyPathStep::Key(_)] if name == "kubernetes" => {
+            schema::known_keys_of::<schema::ProbesTable>()
+        }
         [KeyPathStep::Key(name), KeyPathStep::Key(_), KeyPathStep::Key(_)] if name == "kubernetes" => {
             schema::known_keys_of::<schema::ProbeTable>()
         }
         [KeyPathStep::Key(_)] => schema::known_keys_of::<schema::ImageTable>(),
-        [KeyPathStep::Key(name), KeyPathStep::Index(_)] if name == "config" => schema::known_keys_of::<schema::ConfigTable>(),
-        [KeyPathStep::Key(name), KeyPathStep::Index(_)] if name == "secret" => schema::known_keys_of::<schema::SecretTable>(),
-        [KeyPathStep::Key(name), KeyPathStep::Index(_)] if name == "state" => schema::known_keys_of::<schema::StateTable>(),
-        [KeyPathStep::Key(name), KeyPathStep::Index(_)] if name == "variable" => schema::known_keys_of::<schema::VariableTable>(),
+        [KeyPathStep::Key(name), KeyPathStep::Index(_)] if name == "config" => {
+            schema::known_keys_of::<schema::ConfigTable>()
+        }
+        [KeyPathStep::Key(name), KeyPathStep::Index(_)] if name == "secret" => {
+            schema::known_keys_of::<schema::SecretTable>()
+        }
+        [KeyPathStep::Key(name), KeyPathStep::Index(_)] if name == "state" => {
+            schema::known_keys_of::<schema::StateTable>()
+        }
+        [KeyPathStep::Key(name), KeyPathStep::Index(_)] if name == "variable" => {
+            schema::known_keys_of::<schema::VariableTable>()
+        }
         [KeyPathStep::Key(_), KeyPathStep::Index(_)] => schema::known_keys_of::<schema::IncludeTable>(),
-        [KeyPathStep::Key(name), KeyPathStep::Key(_)] if name == "platform" => schema::known_keys_of::<schema::PlatformTable>(),
-        [KeyPathStep::Key(name), KeyPathStep::Key(_)] if name == "environments" => schema::known_keys_of::<schema::EnvironmentTable>(),
-        [KeyPathStep::Key(name), KeyPathStep::Index(_), KeyPathStep::Key(_), KeyPathStep::Index(_)] if name == "config" => {
+        [KeyPathStep::Key(name), KeyPathStep::Key(_)] if name == "platform" => {
+            schema::known_keys_of::<schema::PlatformTable>()
+        }
+        [KeyPathStep::Key(name), KeyPathStep::Key(_)] if name == "environments" => {
+            schema::known_keys_of::<schema::EnvironmentTable>()
+        }
+        [KeyPathStep::Key(name), KeyPathStep::Index(_), KeyPathStep::Key(_), KeyPathStep::Index(_)]
+            if name == "config" =>
+        {
             schema::known_keys_of::<schema::TemplateTable>()
         }
         _ => schema::known_keys_of::<schema::ProgramTable>(),

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::schema::{BoolOrString, RecipeFile, PathOr, IntOrString, Spanned, StrictTable};
+use super::schema::{BoolOrString, IntOrString, PathOr, RecipeFile, Spanned, StrictTable};
 
 /// The path of the published file.
 const SCHEMA_PATH: &str = "templates/coracle.schema.json";

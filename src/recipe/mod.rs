@@ -6,38 +6,38 @@
 mod budget;
 mod cargo_toml;
 mod document;
-mod validate;
 mod error;
-mod linkage;
 #[cfg(test)]
 mod json_schema;
+mod linkage;
 mod schema;
 mod toml_source;
 mod user;
+mod validate;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use coracle_kube::config::Configuration;
-use coracle_oci::engine;
+use crate::rootfs::Owner;
 use coracle_core::fs::{self, Context};
-use coracle_kube::manifests::{self, RecipeLocation, WorkloadSettings};
-use coracle_oci::layer::Compression;
-use coracle_ld::ldso::HwcapsSelection;
 use coracle_core::path::{ImagePath, RawPath};
 use coracle_core::platform::Platform;
 use coracle_core::reference::ImageReference;
-use crate::rootfs::Owner;
+use coracle_kube::config::Configuration;
+use coracle_kube::manifests::{self, RecipeLocation, WorkloadSettings};
 use coracle_ld::implicit::ImplicitPolicy;
+use coracle_ld::ldso::HwcapsSelection;
 use coracle_oci::copy;
+use coracle_oci::engine;
+use coracle_oci::layer::Compression;
 
+pub use budget::{Budget, BudgetLimit, GrowthLimit};
+pub use cargo_toml::CargoPackage;
 pub use coracle_core::port::{Port, Protocol};
 pub use coracle_core::signal::Signal;
-pub use budget::{Budget, GrowthLimit, BudgetLimit};
-pub use cargo_toml::CargoPackage;
-pub use error::{RecipeError, SourcePosition, RecipeProblem};
+pub use error::{RecipeError, RecipeProblem, SourcePosition};
 pub use linkage::Linkage;
 pub use user::DEFAULT_USER;
 
@@ -273,7 +273,10 @@ pub struct ConfigOverrides {
 
 impl Recipe {
     /// Converts problems of the Kubernetes manifests to a recipe error with source positions.
-    pub fn with_source_positions(&self, manifests::ManifestsError(problems): manifests::ManifestsError) -> RecipeError {
+    pub fn with_source_positions(
+        &self,
+        manifests::ManifestsError(problems): manifests::ManifestsError,
+    ) -> RecipeError {
         let located = |problem: manifests::ManifestProblem| RecipeProblem {
             message: problem.message,
             hint: Some(problem.hint).filter(|hint| !hint.is_empty()),
@@ -341,7 +344,10 @@ pub fn parse_recipe(path: &Path, bytes: &[u8], flags: &RecipeOverrides) -> Resul
 ///
 /// # Errors
 /// Fails like [`file()`].
-pub fn read_configuration(path: Option<&Path>, flags: &RecipeOverrides) -> Result<Configuration, RecipeError> {
+pub fn read_configuration(
+    path: Option<&Path>,
+    flags: &RecipeOverrides,
+) -> Result<Configuration, RecipeError> {
     Ok(read_with_optional_programs(path, flags)?.config)
 }
 
@@ -350,7 +356,10 @@ pub fn read_configuration(path: Option<&Path>, flags: &RecipeOverrides) -> Resul
 ///
 /// # Errors
 /// Fails like [`file()`], except for missing programs.
-pub fn read_with_optional_programs(path: Option<&Path>, flags: &RecipeOverrides) -> Result<Recipe, RecipeError> {
+pub fn read_with_optional_programs(
+    path: Option<&Path>,
+    flags: &RecipeOverrides,
+) -> Result<Recipe, RecipeError> {
     let Some(path) = path else { return validate::build_recipe(None, flags) };
     if is_cargo_toml(path) {
         return CargoPackage::read(path)?.recipe(flags);

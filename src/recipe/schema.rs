@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 pub(super) use keys::known_keys_of;
 pub(super) use kubernetes::{KubernetesTable, ProbeTable, ProbesTable, ResourcesTable};
-pub(super) use spanned_values::{BoolOrString, BoolOrNames, PathOr, IntOrString, Spanned, StrictTable};
+pub(super) use spanned_values::{BoolOrNames, BoolOrString, IntOrString, PathOr, Spanned, StrictTable};
 
 /// The whole file.
 #[derive(serde::Deserialize, Default)]

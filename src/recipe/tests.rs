@@ -1,12 +1,12 @@
+mod all_keys;
 mod budget;
+mod invalid_values;
 mod keys;
-mod source_positions;
+mod mounts_and_probes;
 mod platforms;
 mod runtime;
-mod mounts_and_probes;
+mod source_positions;
 mod template;
-mod all_keys;
-mod invalid_values;
 
 use super::*;
 

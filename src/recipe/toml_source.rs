@@ -6,7 +6,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::error::{RecipeError, SourcePosition, RecipeProblem};
+use super::error::{RecipeError, RecipeProblem, SourcePosition};
 
 /// Of a long line: characters shown before the position, and in all.
 const SHOWN_COLUMNS: (usize, usize) = (40, 96);
@@ -42,7 +42,7 @@ impl<'a> TomlSource<'a> {
         let tree = DeTable::parse(self.text).map_err(|error| {
             let span = error.span().unwrap_or(self.text.len()..self.text.len());
             let message = format!("`{}` is not TOML: {}", self.path.display(), error.message());
-            let place = Some(self.position(&shift_span(&span, self.span_offset)));
+            let position = Some(self.position(&shift_span(&span, self.span_offset)));
             RecipeError::Invalid(vec![RecipeProblem { message, hint: None, position }])
         })?;
         let span = shift_span(&tree.span(), self.span_offset);
@@ -92,7 +92,7 @@ fn shift_value_spans(value: Spanned<DeValue<'_>>, by: usize) -> Spanned<DeValue<
 
 fn not_utf8_error(path: &Path, bytes: &[u8], good: usize) -> RecipeError {
     let text: String = bytes.utf8_chunks().map(|chunk| chunk.valid()).take(1).collect();
-    let place = Some(position_in_text(path, &text, &(good..good)));
+    let position = Some(position_in_text(path, &text, &(good..good)));
     let message = format!("`{}` is not UTF-8, which TOML requires", path.display());
     RecipeError::Invalid(vec![RecipeProblem { message, hint: None, position }])
 }
@@ -112,7 +112,11 @@ fn position_in_text(path: &Path, text: &str, span: &Range<usize>) -> SourcePosit
     let column = line_start.chars().count();
     let marked =
         text.get(start..span.end).unwrap_or_default().lines().next().unwrap_or_default().chars().count();
-    let hidden = if column + line_end.chars().count() > SHOWN_COLUMNS.1 { column.saturating_sub(SHOWN_COLUMNS.0) } else { 0 };
+    let hidden = if column + line_end.chars().count() > SHOWN_COLUMNS.1 {
+        column.saturating_sub(SHOWN_COLUMNS.0)
+    } else {
+        0
+    };
     let shown = line_start.chars().chain(line_end.chars()).skip(hidden).take(SHOWN_COLUMNS.1);
     SourcePosition {
         path: path.to_owned(),

@@ -13,7 +13,7 @@ const MAX_ID: u32 = i32::MAX.unsigned_abs();
 pub(super) enum ParseUserError {
     #[error("the user `{}` is not numeric", coracle_core::path::escape_bytes(.0.as_bytes()))]
     NotNumeric(String),
-    #[error("`{}` is not a {what} ID: it must be a number from 0 to {LARGEST}", coracle_core::path::escape_bytes(.text.as_bytes()))]
+    #[error("`{}` is not a {what} ID: it must be a number from 0 to {MAX_ID}", coracle_core::path::escape_bytes(.text.as_bytes()))]
     InvalidId { what: &'static str, text: String },
     #[error("the group is given twice, in `user` and in `group`")]
     GroupTwice,

@@ -21,9 +21,9 @@ use super::document::RecipeDocument;
 use super::error::{RecipeError, RecipeProblem};
 use super::linkage::ParseLinkageError;
 use super::schema::{self, IntOrString, Spanned};
-use super::{RecipeOverrides, Recipe, user};
-use coracle_oci::layer::ParseCompressionError;
+use super::{Recipe, RecipeOverrides, user};
 use coracle_core::path::{ParseImagePathError, escape_bytes};
+use coracle_oci::layer::ParseCompressionError;
 
 /// A raw value and its origin.
 struct RawValue<T = String> {
@@ -39,7 +39,10 @@ enum ValueOrigin {
 }
 
 /// Builds the recipe of `document` and `flags`. Fails with all problems of both.
-pub(super) fn build_recipe(document: Option<&RecipeDocument<'_>>, flags: &RecipeOverrides) -> Result<Recipe, RecipeError> {
+pub(super) fn build_recipe(
+    document: Option<&RecipeDocument<'_>>,
+    flags: &RecipeOverrides,
+) -> Result<Recipe, RecipeError> {
     let none = schema::RecipeFile::default();
     let file = document.map_or(&none, |document| &document.file);
     let folder = document.map_or_else(|| PathBuf::from("."), RecipeDocument::folder);
@@ -59,7 +62,9 @@ pub(super) fn build_recipe(document: Option<&RecipeDocument<'_>>, flags: &Recipe
             let ports = flags_or_file(&file.image.0.expose, &flags.expose, "--expose");
             ports
                 .iter()
-                .filter_map(|port| check.parse_value(port, |e: &coracle_core::port::ParsePortError| Some(e.hint())))
+                .filter_map(|port| {
+                    check.parse_value(port, |e: &coracle_core::port::ParsePortError| Some(e.hint()))
+                })
                 .collect()
         },
         env: check.string_map(&file.image.0.env, &flags.env, "--env"),
@@ -106,7 +111,9 @@ pub(super) fn build_recipe(document: Option<&RecipeDocument<'_>>, flags: &Recipe
         allowed_config_values: allow_words,
         budget: check.budget(&file.budget.0, flags),
         strict: flags.strict,
-        source_positions: document.map(|document| places::source_positions(document, &flags.config)).unwrap_or_default(),
+        source_positions: document
+            .map(|document| places::source_positions(document, &flags.config))
+            .unwrap_or_default(),
         recipe_dir: folder,
     };
     for variable in &file.variable {
@@ -114,11 +121,16 @@ pub(super) fn build_recipe(document: Option<&RecipeDocument<'_>>, flags: &Recipe
         if recipe.env.contains_key(name) {
             let message =
                 format!("the variable `{}` has a value in `env` already", escape_bytes(name.as_bytes()));
-            check.report(&ValueOrigin::File(variable.0.name.span()), message, Some("remove one of them".into()));
+            check.report(
+                &ValueOrigin::File(variable.0.name.span()),
+                message,
+                Some("remove one of them".into()),
+            );
         }
     }
     if recipe.labels.contains_key(coracle_kube::contract::CONTRACT_LABEL) {
-        let message = format!("`{}` is a reserved label, which Coracle writes", coracle_kube::contract::CONTRACT_LABEL);
+        let message =
+            format!("`{}` is a reserved label, which Coracle writes", coracle_kube::contract::CONTRACT_LABEL);
         let in_file = file.image.0.labels.get(coracle_kube::contract::CONTRACT_LABEL);
         let origin = in_file.map_or(ValueOrigin::Flag("--label"), |label| ValueOrigin::File(label.span()));
         check.report(&origin, message, Some("remove the label".into()));
@@ -129,7 +141,9 @@ pub(super) fn build_recipe(document: Option<&RecipeDocument<'_>>, flags: &Recipe
 }
 
 /// Parses the roots of flags alone.
-pub(super) fn root_overrides_from_flags(flags: &RecipeOverrides) -> Result<Vec<super::RootOverride>, RecipeError> {
+pub(super) fn root_overrides_from_flags(
+    flags: &RecipeOverrides,
+) -> Result<Vec<super::RootOverride>, RecipeError> {
     let mut check = Validator { document: None, problems: Vec::new() };
     let roots = check.root_overrides(&schema::RecipeFile::default(), flags, Path::new("."))?;
     check.into_result()?;
@@ -143,12 +157,17 @@ struct Validator<'a> {
 }
 
 impl Validator<'_> {
-    fn image_names(&mut self, file: &schema::RecipeFile, flags: &RecipeOverrides) -> Vec<coracle_core::reference::ImageReference> {
+    fn image_names(
+        &mut self,
+        file: &schema::RecipeFile,
+        flags: &RecipeOverrides,
+    ) -> Vec<coracle_core::reference::ImageReference> {
         let from_file: Vec<RawValue> = file.image.0.name.iter().map(RawValue::from_file).collect();
         let words = if flags.names.is_empty() { from_file } else { from_flag(&flags.names, "--tag") };
         let mut names = Vec::new();
         for word in words {
-            let name = self.parse_value(&word, |e: &coracle_core::reference::ParseImageReferenceError| Some(e.hint()));
+            let name = self
+                .parse_value(&word, |e: &coracle_core::reference::ParseImageReferenceError| Some(e.hint()));
             names.extend(name.filter(|name| !names.contains(name)));
         }
         names
@@ -237,10 +256,14 @@ impl Validator<'_> {
 
     fn report(&mut self, origin: &ValueOrigin, message: String, hint: Option<String>) {
         self.problems.push(match origin {
-            ValueOrigin::Flag(flag) => RecipeProblem { message: format!("`{flag}`: {message}"), hint, position: None },
-            ValueOrigin::File(span) => {
-                RecipeProblem { message, hint, position: self.document.and_then(|document| document.position(span)) }
+            ValueOrigin::Flag(flag) => {
+                RecipeProblem { message: format!("`{flag}`: {message}"), hint, position: None }
             }
+            ValueOrigin::File(span) => RecipeProblem {
+                message,
+                hint,
+                position: self.document.and_then(|document| document.position(span)),
+            },
         });
     }
 
@@ -292,7 +315,12 @@ fn flags_or_file(file: &[Spanned<impl AsText>], flags: &[String], flag: &'static
 }
 
 /// Returns the flag's value, or the file's.
-fn flag_or_file(file: &Option<Spanned<impl AsText>>, value: &Option<String>, flag: &'static str) -> Option<RawValue> {
-    let value = value.as_ref().map(|value| RawValue { value: value.clone(), origin: ValueOrigin::Flag(flag) });
+fn flag_or_file(
+    file: &Option<Spanned<impl AsText>>,
+    value: &Option<String>,
+    flag: &'static str,
+) -> Option<RawValue> {
+    let value =
+        value.as_ref().map(|value| RawValue { value: value.clone(), origin: ValueOrigin::Flag(flag) });
     value.or_else(|| file.as_ref().map(RawValue::from_file))
 }

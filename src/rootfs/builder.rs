@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{Conflict, Entry, RootfsError, EntryNode, Owner, EntryReason, Rootfs, LayerKind};
+use super::{Conflict, Entry, EntryNode, EntryReason, LayerKind, Owner, Rootfs, RootfsError};
 use coracle_core::content::Content;
+use coracle_core::file_system::{self, FsFile};
 use coracle_core::fs::{self, FileId};
 use coracle_core::note::Note;
 use coracle_core::path::{ImagePath, RawPath};
-use coracle_core::file_system::{self, FsFile};
 
 /// Builds a [`Rootfs`].
 #[derive(Default)]
@@ -34,7 +34,8 @@ impl RootfsBuilder {
     /// Adds a state directory, which the user owns.
     pub(super) fn add_state_directory(&mut self, path: &ImagePath, user: Owner) {
         let reason = EntryReason::StateDirectory;
-        if let Some(path) = self.insert(path, root_owned_entry(EntryNode::Directory, 0o750, reason, LayerKind::Program))
+        if let Some(path) =
+            self.insert(path, root_owned_entry(EntryNode::Directory, 0o750, reason, LayerKind::Program))
             && let Some(entry) = self.rootfs.entries.get_mut(&path)
         {
             (entry.owner, entry.mode) = (user, 0o750);
@@ -42,18 +43,39 @@ impl RootfsBuilder {
     }
 
     /// Adds a symbolic link with an unchanged target.
-    pub(super) fn add_symlink(&mut self, path: &ImagePath, target: RawPath, reason: EntryReason, stratum: LayerKind) {
+    pub(super) fn add_symlink(
+        &mut self,
+        path: &ImagePath,
+        target: RawPath,
+        reason: EntryReason,
+        stratum: LayerKind,
+    ) {
         self.insert(path, root_owned_entry(EntryNode::Symlink(target), 0o777, reason, stratum));
     }
 
     /// Adds a generated file.
-    pub(super) fn add_generated_file(&mut self, path: &ImagePath, bytes: Vec<u8>, reason: EntryReason, stratum: LayerKind) {
-        self.insert(path, root_owned_entry(EntryNode::File(Content::from_bytes(bytes)), 0o644, reason, stratum));
+    pub(super) fn add_generated_file(
+        &mut self,
+        path: &ImagePath,
+        bytes: Vec<u8>,
+        reason: EntryReason,
+        stratum: LayerKind,
+    ) {
+        self.insert(
+            path,
+            root_owned_entry(EntryNode::File(Content::from_bytes(bytes)), 0o644, reason, stratum),
+        );
     }
 
     /// Adds a file with mode 0755 or 0644. Dropped set-id bits and extended attributes are recorded
     /// for a warning.
-    pub(super) fn add_file(&mut self, path: &ImagePath, file: &FsFile, reason: EntryReason, stratum: LayerKind) {
+    pub(super) fn add_file(
+        &mut self,
+        path: &ImagePath,
+        file: &FsFile,
+        reason: EntryReason,
+        stratum: LayerKind,
+    ) {
         let mode = if file.stat.is_executable() { 0o755 } else { 0o644 };
         self.add_content(path, file, file.content.clone(), mode, reason, stratum);
     }
@@ -119,8 +141,12 @@ impl RootfsBuilder {
             old.mode |= new.mode;
             return Some(path);
         }
-        let leads_to_directory = matches!((&old.node, &new.node), (EntryNode::Symlink(_), EntryNode::Directory))
-            && matches!(self.walk(path.as_bytes()), file_system::ResolutionEnd::Directory(_) | file_system::ResolutionEnd::Missing(_));
+        let leads_to_directory =
+            matches!((&old.node, &new.node), (EntryNode::Symlink(_), EntryNode::Directory))
+                && matches!(
+                    self.walk(path.as_bytes()),
+                    file_system::ResolutionEnd::Directory(_) | file_system::ResolutionEnd::Missing(_)
+                );
         if !leads_to_directory {
             self.record_conflict::<()>(path.clone(), &new);
         }
@@ -138,12 +164,19 @@ impl RootfsBuilder {
                 Some(EntryNode::Symlink(_)) => match self.walk(next.as_bytes()) {
                     file_system::ResolutionEnd::Directory(target) => at = target,
                     // The link's target is added later: this link is on the path to another entry.
-                    file_system::ResolutionEnd::Missing(target) => at = self.create_directory(&target, below)?,
+                    file_system::ResolutionEnd::Missing(target) => {
+                        at = self.create_directory(&target, below)?
+                    }
                     _ => return self.record_conflict(next, below),
                 },
                 Some(_) => return self.record_conflict(next, below),
                 None => {
-                    let made = root_owned_entry(EntryNode::Directory, 0o755, EntryReason::ParentOrLink, below.layer_kind);
+                    let made = root_owned_entry(
+                        EntryNode::Directory,
+                        0o755,
+                        EntryReason::ParentOrLink,
+                        below.layer_kind,
+                    );
                     self.rootfs.entries.insert(next.clone(), made);
                     at = next;
                 }
@@ -159,7 +192,8 @@ impl RootfsBuilder {
 
     fn walk(&self, path: &[u8]) -> file_system::ResolutionEnd {
         // Reading a planned tree in memory does not fail.
-        file_system::resolve_path(&self.rootfs, &ImagePath::root(), path).map_or(file_system::ResolutionEnd::TooManyLinks, |walk| walk.end)
+        file_system::resolve_path(&self.rootfs, &ImagePath::root(), path)
+            .map_or(file_system::ResolutionEnd::TooManyLinks, |walk| walk.end)
     }
 
     fn record_conflict<T>(&mut self, path: ImagePath, new: &Entry) -> Option<T> {

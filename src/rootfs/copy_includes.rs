@@ -4,13 +4,17 @@ use std::path::Path;
 
 use super::builder::RootfsBuilder;
 use super::plan::ResolvedInclude;
-use super::{RootfsError, IncludeProblem, EntryReason, LayerKind};
+use super::{EntryReason, IncludeProblem, LayerKind, RootfsError};
+use coracle_core::file_system::{self, FileSystem, FsNode, ResolutionEnd, ResolutionStep};
 use coracle_core::fs;
 use coracle_core::path::{ImagePath, RawPath};
-use coracle_core::file_system::{self, ResolutionEnd, FsNode, ResolutionStep, FileSystem};
 
 /// Adds all includes. Fails with all problems together.
-pub(super) fn add_includes(builder: &mut RootfsBuilder, tree: &dyn FileSystem, includes: &[ResolvedInclude]) -> Result<(), RootfsError> {
+pub(super) fn add_includes(
+    builder: &mut RootfsBuilder,
+    tree: &dyn FileSystem,
+    includes: &[ResolvedInclude],
+) -> Result<(), RootfsError> {
     let mut problems = Vec::new();
     for include in includes {
         add_include(builder, tree, include, &mut problems)?;
@@ -29,13 +33,15 @@ fn add_include(
         ResolutionEnd::File(_, file) => match target_of_file(include) {
             Some(to) => builder.add_file(&to, &file, reason, LayerKind::Data),
             None => {
-                problems.push(IncludeProblem::NoFileName { from: include.from.clone(), to: include.to.clone() });
+                problems
+                    .push(IncludeProblem::NoFileName { from: include.from.clone(), to: include.to.clone() });
             }
         },
         ResolutionEnd::Directory(folder) => {
             let to = ImagePath::parse(include.to.as_bytes()).unwrap_or_else(|_| ImagePath::root());
             builder.add_directory(&to, reason.clone(), LayerKind::Data);
-            IncludedDirectory { tree, folder: &folder, reason: &reason, problems }.copy(builder, &folder, &to)?;
+            IncludedDirectory { tree, folder: &folder, reason: &reason, problems }
+                .copy(builder, &folder, &to)?;
         }
         ResolutionEnd::Special(path, kind) => problems.push(IncludeProblem::SpecialFile { path, kind }),
         ResolutionEnd::Missing(_) | ResolutionEnd::NotDirectory(_) | ResolutionEnd::TooManyLinks => {
@@ -65,7 +71,12 @@ struct IncludedDirectory<'a> {
 }
 
 impl IncludedDirectory<'_> {
-    fn copy(&mut self, builder: &mut RootfsBuilder, from: &ImagePath, to: &ImagePath) -> Result<(), RootfsError> {
+    fn copy(
+        &mut self,
+        builder: &mut RootfsBuilder,
+        from: &ImagePath,
+        to: &ImagePath,
+    ) -> Result<(), RootfsError> {
         for name in self.tree.list(from)? {
             let (from, to) = (from.join(&name), to.join(&name));
             let reason = self.reason.clone();
@@ -73,11 +84,15 @@ impl IncludedDirectory<'_> {
                 // It was removed after the directory was listed.
                 None => self.problems.push(IncludeProblem::Missing(fs::path_from_bytes(from.as_bytes()))),
                 Some(FsNode::File(file)) => builder.add_file(&to, &file, reason, LayerKind::Data),
-                Some(FsNode::Special(kind)) => self.problems.push(IncludeProblem::SpecialFile { path: from, kind }),
+                Some(FsNode::Special(kind)) => {
+                    self.problems.push(IncludeProblem::SpecialFile { path: from, kind })
+                }
                 Some(FsNode::Link(target)) if self.stays_inside(&from, &target)? => {
                     builder.add_symlink(&to, target, reason, LayerKind::Data);
                 }
-                Some(FsNode::Link(target)) => self.problems.push(IncludeProblem::LinkOutside { link: from, target }),
+                Some(FsNode::Link(target)) => {
+                    self.problems.push(IncludeProblem::LinkOutside { link: from, target })
+                }
                 Some(FsNode::Directory) => {
                     builder.add_directory(&to, reason, LayerKind::Data);
                     self.copy(builder, &from, &to)?;

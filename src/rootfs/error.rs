@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
+use coracle_core::fs;
 use coracle_core::path::{ImagePath, RawPath};
 use coracle_ld::closure;
 use coracle_ld::elf;
-use coracle_core::fs;
 use coracle_ld::implicit;
 
 /// Why an image could not be planned.
@@ -21,7 +21,7 @@ pub enum RootfsError {
     #[error("{}", format_problems(.0, "cannot include some files"))]
     InvalidIncludes(Vec<IncludeProblem>),
     /// The requested path of a program has too few directories for the libraries relative to it.
-    #[error("cannot place `{program}` at `{to}`: it searches for libraries {up} {} above its own", if *.levels_up == 1 { "directory" } else { "directories" })]
+    #[error("cannot place `{program}` at `{to}`: it searches for libraries {levels_up} {} above its own", if *.levels_up == 1 { "directory" } else { "directories" })]
     TargetTooShallow {
         /// The program.
         program: RawPath,
@@ -124,7 +124,9 @@ fn includes_hint(problems: &[IncludeProblem]) -> String {
         IncludeProblem::LinkOutside { target, .. } if target.as_bytes().starts_with(b"/") => {
             "make the link relative: an absolute target is another path in the image"
         }
-        IncludeProblem::LinkOutside { .. } => "include a directory that contains both the link and its target",
+        IncludeProblem::LinkOutside { .. } => {
+            "include a directory that contains both the link and its target"
+        }
         IncludeProblem::SpecialFile { .. } => {
             "remove it from the directory: an image holds files, directories and links"
         }

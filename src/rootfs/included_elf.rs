@@ -4,14 +4,17 @@
 //! They are resolved at their paths in the image, so that `$ORIGIN` has its final value.
 
 use super::plan::PlanRequest;
-use super::{RootfsError, EntryNode, EntryReason, Rootfs};
-use coracle_ld::closure::{Closure, ElfProgram, ExecutedFile, ExecutedKind, DlopenFailure, DlopenCaller, DlopenRequest, Resolver, versions};
-use coracle_ld::elf::{Machine, DlopenPriority};
+use super::{EntryNode, EntryReason, Rootfs, RootfsError};
+use coracle_core::file_system::FileSystem;
 use coracle_core::fs;
 use coracle_core::note::Note;
 use coracle_core::path::{ImagePath, RawPath};
-use coracle_ld::implicit::{self, Requirements, DataSources};
-use coracle_core::file_system::FileSystem;
+use coracle_ld::closure::{
+    Closure, DlopenCaller, DlopenFailure, DlopenRequest, ElfProgram, ExecutedFile, ExecutedKind, Resolver,
+    versions,
+};
+use coracle_ld::elf::{DlopenPriority, Machine};
+use coracle_ld::implicit::{self, DataSources, Requirements};
 
 /// The closures and implicit dependencies of included files.
 #[derive(Default)]
@@ -26,7 +29,11 @@ pub(super) struct IncludedDependencies {
 const MAX_LISTED: usize = 8;
 
 /// Resolves the included ELF files of `rootfs` in `tree`, which contains `rootfs`.
-pub(super) fn resolve_included_elf(tree: &dyn FileSystem, rootfs: &Rootfs, request: &PlanRequest<'_>) -> Result<IncludedDependencies, RootfsError> {
+pub(super) fn resolve_included_elf(
+    tree: &dyn FileSystem,
+    rootfs: &Rootfs,
+    request: &PlanRequest<'_>,
+) -> Result<IncludedDependencies, RootfsError> {
     let files = elf_files(rootfs)?;
     let mut included = IncludedDependencies::default();
     if files.is_empty() {
@@ -44,21 +51,36 @@ pub(super) fn resolve_included_elf(tree: &dyn FileSystem, rootfs: &Rootfs, reque
         let mut closure = match tracer.resolve_partial(&RawPath::from(&path)) {
             Ok(closure) => closure,
             // Object files and core dumps are never loaded.
-            Err(coracle_ld::closure::Error::NotExecutable { .. } | coracle_ld::closure::Error::InvalidElf { .. }) => continue,
+            Err(
+                coracle_ld::closure::Error::NotExecutable { .. }
+                | coracle_ld::closure::Error::InvalidElf { .. },
+            ) => continue,
             Err(error) => {
                 failed_files.push((path, error.to_string()));
                 continue;
             }
         };
-        let Some(ExecutedKind::Elf(elf)) = closure.executed.first().map(|executed| &executed.kind) else { continue };
-        if elf.link_map.is_library() && machine.is_some_and(|machine| machine.has_same_architecture(elf.machine)) {
+        let Some(ExecutedKind::Elf(elf)) = closure.executed.first().map(|executed| &executed.kind) else {
+            continue;
+        };
+        if elf.link_map.is_library()
+            && machine.is_some_and(|machine| machine.has_same_architecture(elf.machine))
+        {
             modules.push(path);
         } else if elf.link_map.is_missing_required() {
-            failed_files
-                .push((path, missing_libraries_text(elf.link_map.missing.iter().map(|missing| missing.name.as_slice()))));
+            failed_files.push((
+                path,
+                missing_libraries_text(elf.link_map.missing.iter().map(|missing| missing.name.as_slice())),
+            ));
         } else {
             for executed in &mut closure.executed {
-                included.needs.merge(implicit::add_implicit_dependencies(&tracer, places, request.policy, executed, false)?);
+                included.needs.merge(implicit::add_implicit_dependencies(
+                    &tracer,
+                    places,
+                    request.policy,
+                    executed,
+                    false,
+                )?);
             }
             included.closures.push(closure);
         }
@@ -67,7 +89,13 @@ pub(super) fn resolve_included_elf(tree: &dyn FileSystem, rootfs: &Rootfs, reque
         if let Some(executed) = last_executed(&mut closure) {
             let failed = tracer.dlopen(executed, modules.iter().map(dlopen_of_module).collect())?;
             failed_files.extend(failed.iter().filter_map(failed_module));
-            included.needs.merge(implicit::add_implicit_dependencies(&tracer, places, request.policy, executed, true)?);
+            included.needs.merge(implicit::add_implicit_dependencies(
+                &tracer,
+                places,
+                request.policy,
+                executed,
+                true,
+            )?);
         }
         included.closures.push(closure);
     }
@@ -101,7 +129,10 @@ fn dlopen_of_module(path: &ImagePath) -> DlopenRequest {
 
 fn failed_module(failed: &DlopenFailure) -> Option<(ImagePath, String)> {
     let path = ImagePath::parse(failed.request.names.first()?).ok()?;
-    Some((path, missing_libraries_text(failed.link_map.missing.iter().map(|missing| missing.name.as_slice()))))
+    Some((
+        path,
+        missing_libraries_text(failed.link_map.missing.iter().map(|missing| missing.name.as_slice())),
+    ))
 }
 
 fn missing_libraries_text<'a>(names: impl Iterator<Item = &'a [u8]>) -> String {
@@ -126,9 +157,13 @@ fn missing_version_warnings(rootfs: &Rootfs, closures: &[Closure]) -> fs::Result
     for closure in closures {
         // Objects that a program of the recipe maps at its start are checked elsewhere.
         let is_named = closure.executed.first().is_some_and(|first| rootfs.programs().contains(&first.path));
-        let maps = closure.elf_programs().flat_map(ElfProgram::all_link_maps).filter(|map| !is_named || map.opened_objects.is_some());
+        let maps = closure
+            .elf_programs()
+            .flat_map(ElfProgram::all_link_maps)
+            .filter(|map| !is_named || map.opened_objects.is_some());
         for map in maps.filter(|map| !map.is_missing_required()) {
-            let problems = versions::check_versions(map)?.into_iter().map(|problem| Note::Warning(problem.message));
+            let problems =
+                versions::check_versions(map)?.into_iter().map(|problem| Note::Warning(problem.message));
             notes.extend(problems.filter(|note| !notes.contains(note)).collect::<Vec<_>>());
         }
     }
@@ -142,7 +177,9 @@ const MIN_ELF_SIZE: u64 = 52;
 fn elf_files(rootfs: &Rootfs) -> fs::Result<Vec<ImagePath>> {
     let mut files = Vec::new();
     for (path, entry) in rootfs.iter() {
-        let (EntryNode::File(content), EntryReason::Included(_)) = (&entry.node, &entry.reason) else { continue };
+        let (EntryNode::File(content), EntryReason::Included(_)) = (&entry.node, &entry.reason) else {
+            continue;
+        };
         if content.size() >= MIN_ELF_SIZE && content.open()?.read_bytes_at(0, 4)? == b"\x7fELF" {
             files.push(path.clone());
         }

@@ -2,12 +2,12 @@
 //! if its programs do not resolve without it.
 
 use super::EntryReason;
+use coracle_core::file_system::{self, FileSystem, ResolutionEnd};
+use coracle_core::fs;
+use coracle_core::path::{ImagePath, RawPath};
 use coracle_ld::closure::{Closure, ElfProgram};
 use coracle_ld::elf::Machine;
-use coracle_core::fs;
-use coracle_ld::ldso::{LdCache, CacheEntry};
-use coracle_core::path::{ImagePath, RawPath};
-use coracle_core::file_system::{self, ResolutionEnd, FileSystem};
+use coracle_ld::ldso::{CacheEntry, LdCache};
 
 /// The maximum size of a cache, in bytes: more than that of a large distribution.
 const MAX_CACHE_SIZE: usize = 16 << 20;
@@ -17,7 +17,10 @@ pub(super) type LoaderSearchFile = (ImagePath, Vec<u8>, EntryReason);
 
 /// Returns the search files by which libraries of `closures` were found. Entries of the base
 /// image's cache for other libraries are kept.
-pub(super) fn loader_search_files(closures: &[&Closure], base: Option<&dyn FileSystem>) -> fs::Result<Vec<LoaderSearchFile>> {
+pub(super) fn loader_search_files(
+    closures: &[&Closure],
+    base: Option<&dyn FileSystem>,
+) -> fs::Result<Vec<LoaderSearchFile>> {
     Ok(musl_path_files(closures).chain(ld_so_cache(closures, base)?).collect())
 }
 
@@ -55,8 +58,14 @@ fn ld_so_cache(closures: &[&Closure], base: Option<&dyn FileSystem>) -> fs::Resu
 }
 
 /// Returns the entries of a base image's cache, without `glibc-hwcaps` variants.
-fn base_cache_entries(base: &dyn FileSystem, path: &RawPath, machine: Machine) -> fs::Result<Vec<CacheEntry>> {
-    let ResolutionEnd::File(_, file) = file_system::resolve_path(base, &ImagePath::root(), path.as_bytes())?.end else {
+fn base_cache_entries(
+    base: &dyn FileSystem,
+    path: &RawPath,
+    machine: Machine,
+) -> fs::Result<Vec<CacheEntry>> {
+    let ResolutionEnd::File(_, file) =
+        file_system::resolve_path(base, &ImagePath::root(), path.as_bytes())?.end
+    else {
         return Ok(Vec::new());
     };
     let reader = file.content.open()?;

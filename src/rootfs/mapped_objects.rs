@@ -1,9 +1,9 @@
 //! The files in the link maps of a program, with the reason for each.
 
 use super::EntryReason;
-use coracle_ld::closure::{ElfProgram, MapReason, LinkMap};
-use coracle_core::path::ImagePath;
 use coracle_core::file_system::{FsFile, PathResolution};
+use coracle_core::path::ImagePath;
+use coracle_ld::closure::{ElfProgram, LinkMap, MapReason};
 
 /// Iterates over the link maps of a program; those of `dlopen` have the purpose.
 pub(super) fn link_maps(elf: &ElfProgram) -> impl Iterator<Item = (&LinkMap, Option<&str>)> {
@@ -46,8 +46,12 @@ fn object_reason(map: &LinkMap, found: &MapReason, why: Option<&str>) -> EntryRe
     let spelled =
         |index: usize| map.objects.get(index).map(|object| object.raw_path.clone()).unwrap_or_default();
     match (found, why) {
-        (MapReason::Needed { by, .. }, Some(why)) => EntryReason::Dlopened { by: spelled(*by), why: why.to_owned() },
-        (MapReason::Needed { by, rule, .. }, None) => EntryReason::Needed { by: spelled(*by), rule: rule.to_string() },
+        (MapReason::Needed { by, .. }, Some(why)) => {
+            EntryReason::Dlopened { by: spelled(*by), why: why.to_owned() }
+        }
+        (MapReason::Needed { by, rule, .. }, None) => {
+            EntryReason::Needed { by: spelled(*by), rule: rule.to_string() }
+        }
         (MapReason::Interpreter | MapReason::Program, _) => EntryReason::Interpreter(spelled(0)),
     }
 }

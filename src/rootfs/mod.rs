@@ -4,32 +4,32 @@
 //! for owners, modes and paths.
 
 mod accounts;
-mod subtract_base;
 mod builder;
-mod error;
-mod verify;
 mod copy_includes;
+mod error;
 mod included_elf;
+mod loader_search_files;
 mod mapped_objects;
 mod placement;
 mod plan;
 mod planner;
-mod loader_search_files;
+mod subtract_base;
 #[cfg(test)]
 mod tests;
+mod verify;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use subtract_base::{BaseFileSystem, BaseFiles};
-pub use coracle_core::entry::{Entry, EntryNode, Owner, EntryReason, LayerKind};
-pub use error::{Conflict, RootfsError, IncludeProblem, PrivatePath};
+pub use coracle_core::entry::{Entry, EntryNode, EntryReason, LayerKind, Owner};
 pub use coracle_core::system_directories::is_system;
-pub use plan::{ResolvedInclude, PlannedRootfs, PlannedProgram, PlanRequest, plan_rootfs};
+pub use error::{Conflict, IncludeProblem, PrivatePath, RootfsError};
+pub use plan::{PlanRequest, PlannedProgram, PlannedRootfs, ResolvedInclude, plan_rootfs};
+pub use subtract_base::{BaseFileSystem, BaseFiles};
 
 use coracle_core::digest::Digest;
+use coracle_core::file_system::{self, FileSystem, FsFile};
 use coracle_core::fs::{self, FileId, Stat};
 use coracle_core::path::ImagePath;
-use coracle_core::file_system::{self, FileSystem, FsFile};
 
 /// The planned file tree of an image: entries by path. The parent of each entry is a directory
 /// entry.

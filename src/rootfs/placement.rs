@@ -5,10 +5,10 @@
 //! counterpart in the image.
 
 use super::RootfsError;
-use coracle_ld::closure::{ElfProgram, ExecutedFile, MapReason, ExecutedKind};
+use coracle_core::file_system::{self, FileSystem, PathResolution, ResolutionStep};
 use coracle_core::fs;
 use coracle_core::path::{ImagePath, RawPath};
-use coracle_core::file_system::{self, ResolutionStep, FileSystem, PathResolution};
+use coracle_ld::closure::{ElfProgram, ExecutedFile, ExecutedKind, MapReason};
 
 /// System directories: their contents have the same path on every machine.
 const SYSTEM_DIRS: [&str; 16] = [
@@ -62,7 +62,11 @@ impl Placement {
     ///
     /// # Errors
     /// Fails if `to` has too few directories for the libraries that move with the program.
-    pub(super) fn new(tree: &dyn FileSystem, program: &ExecutedFile, to: Option<&ImagePath>) -> Result<Self, RootfsError> {
+    pub(super) fn new(
+        tree: &dyn FileSystem,
+        program: &ExecutedFile,
+        to: Option<&ImagePath>,
+    ) -> Result<Self, RootfsError> {
         let named = unresolved_path(program);
         if to.is_none() && is_system_path(&program.path) {
             let kept = if is_system_path(&named) { named } else { program.path.clone() };
@@ -80,14 +84,16 @@ impl Placement {
         let below: Vec<&[u8]> = home.strip_prefix(&region).into_iter().flatten().collect();
         let target = match to {
             Some(to) => to.clone(),
-            None => {
-                default_program_dir().join_components(below.iter().copied()).join(named.file_name().unwrap_or(b"program"))
-            }
+            None => default_program_dir()
+                .join_components(below.iter().copied())
+                .join(named.file_name().unwrap_or(b"program")),
         };
-        let moved = counterpart_directories(&home, &target, below.len()).ok_or_else(|| RootfsError::TargetTooShallow {
-            program: program.raw_path.clone(),
-            to: target.clone(),
-            levels_up: below.len(),
+        let moved = counterpart_directories(&home, &target, below.len()).ok_or_else(|| {
+            RootfsError::TargetTooShallow {
+                program: program.raw_path.clone(),
+                to: target.clone(),
+                levels_up: below.len(),
+            }
         })?;
         Ok(Self { moved, program: (program.path.clone(), target), origins })
     }
@@ -118,7 +124,8 @@ impl Placement {
         if *path == self.program.0 {
             return self.program.1.clone();
         }
-        let pair = self.moved.iter().find_map(|(from, to)| Some(to.join_components(path.strip_prefix(from)?)));
+        let pair =
+            self.moved.iter().find_map(|(from, to)| Some(to.join_components(path.strip_prefix(from)?)));
         pair.filter(|_| !is_system_path(path)).unwrap_or_else(|| path.clone())
     }
 
@@ -129,7 +136,8 @@ impl Placement {
         let meant = join_lexically(&parent, target.as_bytes());
         let placed = self.image_path(&meant);
         let is_absolute = target.as_bytes().starts_with(b"/");
-        let stays = if is_absolute { placed == meant } else { placed != meant || self.image_path(path) == *path };
+        let stays =
+            if is_absolute { placed == meant } else { placed != meant || self.image_path(path) == *path };
         if stays { target.clone() } else { RawPath::from(&placed) }
     }
 
@@ -155,10 +163,15 @@ fn unresolved_path(program: &ExecutedFile) -> ImagePath {
 
 /// Returns the values of `$ORIGIN` of objects that move, and the deepest common directory of all
 /// their steps.
-fn origins_and_region(tree: &dyn FileSystem, elf: &ElfProgram, home: &ImagePath) -> fs::Result<(Vec<RawPath>, ImagePath)> {
+fn origins_and_region(
+    tree: &dyn FileSystem,
+    elf: &ElfProgram,
+    home: &ImagePath,
+) -> fs::Result<(Vec<RawPath>, ImagePath)> {
     let mut origins = vec![RawPath::from(home)];
     let mut region = home.clone();
-    let aliases = elf.all_link_maps().flat_map(|map| &map.aliases).map(|alias| (None, &alias.found, &alias.walk));
+    let aliases =
+        elf.all_link_maps().flat_map(|map| &map.aliases).map(|alias| (None, &alias.found, &alias.walk));
     let mapped = elf
         .all_link_maps()
         .flat_map(|map| &map.objects)
@@ -182,17 +195,26 @@ fn origins_and_region(tree: &dyn FileSystem, elf: &ElfProgram, home: &ImagePath)
     Ok((origins, region))
 }
 
-fn relative_steps<'a>(tree: &dyn FileSystem, found: &MapReason, walk: &'a PathResolution) -> fs::Result<Vec<&'a ResolutionStep>> {
-    let MapReason::Needed { origin: Some(origin), .. } = found else { return Ok(walk.steps.iter().collect()) };
+fn relative_steps<'a>(
+    tree: &dyn FileSystem,
+    found: &MapReason,
+    walk: &'a PathResolution,
+) -> fs::Result<Vec<&'a ResolutionStep>> {
+    let MapReason::Needed { origin: Some(origin), .. } = found else {
+        return Ok(walk.steps.iter().collect());
+    };
     let before = file_system::resolve_path(tree, &ImagePath::root(), origin.as_bytes())?.steps.len();
     let mut steps = walk.steps.iter().skip(before).peekable();
     let (mut kept, mut from_root) = (Vec::new(), false);
     while let Some(step) = steps.next() {
-        from_root |= matches!(step, ResolutionStep::Link { target, .. } if target.as_bytes().starts_with(b"/"));
+        from_root |=
+            matches!(step, ResolutionStep::Link { target, .. } if target.as_bytes().starts_with(b"/"));
         // An absolute link is rewritten, so directories between the root and its target are not
         // needed.
         let passed = match (step, steps.peek()) {
-            (ResolutionStep::Directory(path), Some(ResolutionStep::Directory(next))) => next.parent().as_ref() == Some(path),
+            (ResolutionStep::Directory(path), Some(ResolutionStep::Directory(next))) => {
+                next.parent().as_ref() == Some(path)
+            }
             _ => false,
         };
         if !(from_root && passed) {
@@ -210,7 +232,11 @@ fn common_directory(a: &ImagePath, b: &ImagePath) -> ImagePath {
 
 /// Returns the program's directory and the `up` directories above it, each with its counterpart
 /// above `target`. `None` if `target` has too few directories.
-fn counterpart_directories(home: &ImagePath, target: &ImagePath, up: usize) -> Option<Vec<(ImagePath, ImagePath)>> {
+fn counterpart_directories(
+    home: &ImagePath,
+    target: &ImagePath,
+    up: usize,
+) -> Option<Vec<(ImagePath, ImagePath)>> {
     let (mut from, mut to) = (home.clone(), target.parent()?);
     let mut pairs = vec![(from.clone(), to.clone())];
     for _ in 0..up {

@@ -6,12 +6,15 @@ use std::path::PathBuf;
 use super::builder::RootfsBuilder;
 use super::mapped_objects::link_maps;
 use super::planner::TreePlanner;
-use super::{BaseFiles, RootfsError, Owner, EntryReason, Rootfs, LayerKind, accounts, verify, copy_includes, included_elf};
-use coracle_ld::closure::{Closure, ResolveOptions};
+use super::{
+    BaseFiles, EntryReason, LayerKind, Owner, Rootfs, RootfsError, accounts, copy_includes, included_elf,
+    verify,
+};
+use coracle_core::file_system::{FileSystem, OverlayFs};
 use coracle_core::note::Note;
 use coracle_core::path::{ImagePath, RawPath};
-use coracle_ld::implicit::{DependencyHint, Requirements, DataSources, ImplicitPolicy};
-use coracle_core::file_system::{OverlayFs, FileSystem};
+use coracle_ld::closure::{Closure, ResolveOptions};
+use coracle_ld::implicit::{DataSources, DependencyHint, ImplicitPolicy, Requirements};
 
 /// The input of [`plan`].
 pub struct PlanRequest<'a> {
@@ -91,7 +94,11 @@ pub fn plan_rootfs(tree: &dyn FileSystem, request: &PlanRequest<'_>) -> Result<P
         planner.add_program(program)?;
     }
     copy_includes::add_includes(&mut planner.builder, request.host, request.includes)?;
-    planner.builder.add_directory(&request.resolve_options.working_dir, EntryReason::WorkingDirectory, LayerKind::Program);
+    planner.builder.add_directory(
+        &request.resolve_options.working_dir,
+        EntryReason::WorkingDirectory,
+        LayerKind::Program,
+    );
     for mount_point in request.mount_points {
         planner.builder.add_directory(mount_point, EntryReason::MountPoint, LayerKind::Program);
     }
@@ -104,7 +111,8 @@ pub fn plan_rootfs(tree: &dyn FileSystem, request: &PlanRequest<'_>) -> Result<P
     }
     let (rootfs, mut notes) = planner.finish()?;
 
-    let included = included_elf::resolve_included_elf(&OverlayFs { upper: &rootfs, lower: tree }, &rootfs, request)?;
+    let included =
+        included_elf::resolve_included_elf(&OverlayFs { upper: &rootfs, lower: tree }, &rootfs, request)?;
     let mut planner = TreePlanner::new(tree, request, RootfsBuilder::continue_from(rootfs));
     for (map, why) in included.closures.iter().flat_map(Closure::elf_programs).flat_map(link_maps) {
         planner.add_missing_objects(map, why);
@@ -118,7 +126,12 @@ pub fn plan_rootfs(tree: &dyn FileSystem, request: &PlanRequest<'_>) -> Result<P
     notes.extend(more);
     let reached = verify::verify_and_complete(rootfs, request, &included.closures)?;
     notes.extend(replaced_files_warning(&reached.replaced));
-    Ok(PlannedRootfs { rootfs: reached.rootfs, shared_files: reached.shared_files, notes, hints: needs.hints })
+    Ok(PlannedRootfs {
+        rootfs: reached.rootfs,
+        shared_files: reached.shared_files,
+        notes,
+        hints: needs.hints,
+    })
 }
 
 /// Warns that programs of the base image may not work with the libraries that replace theirs.

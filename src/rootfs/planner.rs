@@ -4,15 +4,15 @@
 use super::builder::RootfsBuilder;
 use super::mapped_objects::{link_maps, mapped_objects};
 use super::placement::{self, Placement};
-use super::plan::{PlannedProgram, PlanRequest};
-use super::{RootfsError, PrivatePath, EntryReason, Rootfs, LayerKind};
-use coracle_ld::closure::{DependencyKind, ElfProgram, ExecutedFile, MapReason, ExecutedKind, LinkMap};
+use super::plan::{PlanRequest, PlannedProgram};
+use super::{EntryReason, LayerKind, PrivatePath, Rootfs, RootfsError};
 use coracle_core::content::Content;
-use coracle_ld::elf;
+use coracle_core::file_system::{FileSystem, FsFile, PathResolution, ResolutionEnd, ResolutionStep};
 use coracle_core::note::Note;
 use coracle_core::path::{ImagePath, RawPath};
-use coracle_ld::implicit::{DataFile, DataContent};
-use coracle_core::file_system::{ResolutionEnd, ResolutionStep, FileSystem, FsFile, PathResolution};
+use coracle_ld::closure::{DependencyKind, ElfProgram, ExecutedFile, ExecutedKind, LinkMap, MapReason};
+use coracle_ld::elf;
+use coracle_ld::implicit::{DataContent, DataFile};
 
 /// Adds entries to a tree, and collects private paths and notes.
 pub(super) struct TreePlanner<'a> {
@@ -24,7 +24,11 @@ pub(super) struct TreePlanner<'a> {
 }
 
 impl<'a> TreePlanner<'a> {
-    pub(super) fn new(tree: &'a dyn FileSystem, request: &'a PlanRequest<'a>, builder: RootfsBuilder) -> Self {
+    pub(super) fn new(
+        tree: &'a dyn FileSystem,
+        request: &'a PlanRequest<'a>,
+        builder: RootfsBuilder,
+    ) -> Self {
         Self { tree, request, builder, private: Vec::new(), notes: Vec::new() }
     }
 
@@ -102,9 +106,11 @@ impl<'a> TreePlanner<'a> {
 
     /// Warns about libraries that exist only as a variant for newer CPUs.
     fn warn_variant_only_libraries(&mut self, elf: &ElfProgram) {
-        let missing = elf.older_cpu_maps.iter().flat_map(|map| map.missing.iter().map(move |missing| (map, missing)));
+        let missing =
+            elf.older_cpu_maps.iter().flat_map(|map| map.missing.iter().map(move |missing| (map, missing)));
         for (map, missing) in missing.filter(|(_, missing)| missing.kind == DependencyKind::Required) {
-            let (name, by) = (RawPath::new(missing.name.as_slice()), map.dependency_chain(missing.needed_by).next());
+            let (name, by) =
+                (RawPath::new(missing.name.as_slice()), map.dependency_chain(missing.needed_by).next());
             let by = by.map(ToString::to_string).unwrap_or_default();
             let note = Note::Warning(format!(
                 "`{name}`, needed by `{by}`, exists only as a variant for newer CPUs; on older ones the program does not \
@@ -143,7 +149,11 @@ impl<'a> TreePlanner<'a> {
 
     /// Returns the program's content, stripped if requested. Otherwise hints at what stripping
     /// would save.
-    fn stripped_if_requested(&mut self, program: &ExecutedFile, target: &ImagePath) -> Result<Content, RootfsError> {
+    fn stripped_if_requested(
+        &mut self,
+        program: &ExecutedFile,
+        target: &ImagePath,
+    ) -> Result<Content, RootfsError> {
         let content = program.file.content.clone();
         let stripped = match elf::strip(&content) {
             Ok(stripped) => stripped,
@@ -177,7 +187,12 @@ impl<'a> TreePlanner<'a> {
     }
 
     /// Adds every object of `map` but the program, and the aliases of objects.
-    fn add_objects(&mut self, map: &LinkMap, why: Option<&str>, placement: &Placement) -> Result<(), RootfsError> {
+    fn add_objects(
+        &mut self,
+        map: &LinkMap,
+        why: Option<&str>,
+        placement: &Placement,
+    ) -> Result<(), RootfsError> {
         for (reason, object, walk) in mapped_objects(map, why) {
             // An alias may lead to a hard link of the same file.
             let (path, file) = match &walk.end {
@@ -195,14 +210,27 @@ impl<'a> TreePlanner<'a> {
     }
 
     /// Adds a file at its own path, with every link and directory on that path.
-    fn add_at_own_path(&mut self, walk: &PathResolution, path: &ImagePath, file: &FsFile, reason: &EntryReason, executed: bool) {
+    fn add_at_own_path(
+        &mut self,
+        walk: &PathResolution,
+        path: &ImagePath,
+        file: &FsFile,
+        reason: &EntryReason,
+        executed: bool,
+    ) {
         let allowed = self.request.allowed_private_dirs.iter().any(|directory| path.is_within(directory));
         if !allowed && self.private_dirs().any(|directory| path.is_within(directory)) {
             self.private.push(PrivatePath { path: path.clone(), reason: reason.to_string() });
         }
         self.add_steps(&walk.steps, &EntryReason::ParentOrLink, LayerKind::Libraries);
         if executed {
-            self.builder.add_executable(path, file, file.content.clone(), reason.clone(), LayerKind::Libraries);
+            self.builder.add_executable(
+                path,
+                file,
+                file.content.clone(),
+                reason.clone(),
+                LayerKind::Libraries,
+            );
         } else {
             self.builder.add_file(path, file, reason.clone(), LayerKind::Libraries);
         }
@@ -221,11 +249,20 @@ impl<'a> TreePlanner<'a> {
         for step in steps {
             match step {
                 ResolutionStep::Directory(path) => {
-                    self.builder.add_directory(&placement.image_path(path), EntryReason::ParentOrLink, LayerKind::Program);
+                    self.builder.add_directory(
+                        &placement.image_path(path),
+                        EntryReason::ParentOrLink,
+                        LayerKind::Program,
+                    );
                 }
                 ResolutionStep::Link { path, target } => {
                     let target = placement.link_target(path, target);
-                    self.builder.add_symlink(&placement.image_path(path), target, EntryReason::ParentOrLink, LayerKind::Program);
+                    self.builder.add_symlink(
+                        &placement.image_path(path),
+                        target,
+                        EntryReason::ParentOrLink,
+                        LayerKind::Program,
+                    );
                 }
             }
         }

@@ -7,10 +7,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Conflict, Entry, RootfsError, EntryNode, Owner, EntryReason, Rootfs};
+use super::{Conflict, Entry, EntryNode, EntryReason, Owner, Rootfs, RootfsError};
+use coracle_core::file_system::{self, FileSystem, OverlayFs, ResolutionEnd};
 use coracle_core::fs;
 use coracle_core::path::{ImagePath, RawPath};
-use coracle_core::file_system::{self, ResolutionEnd, OverlayFs, FileSystem};
 
 /// The file system of a base image, with modes and owners of directories.
 pub trait BaseFileSystem: FileSystem {
@@ -67,7 +67,8 @@ const MAX_UNFOLD_DEPTH: usize = 8;
 pub(super) fn subtract_base(rootfs: &Rootfs, base: &dyn BaseFileSystem) -> Result<AddedEntries, RootfsError> {
     let ours = Rootfs { programs: rootfs.programs.clone(), ..Rootfs::default() };
     let above = AddedEntries { rootfs: ours, replaced: BTreeSet::new(), shared_files: 0 };
-    let mut placing = BaseSubtraction { base, whole: rootfs, above, moved: BTreeMap::new(), conflicts: Vec::new() };
+    let mut placing =
+        BaseSubtraction { base, whole: rootfs, above, moved: BTreeMap::new(), conflicts: Vec::new() };
     for (path, entry) in rootfs.iter() {
         if let Some(at) = placing.final_path(path, entry)? {
             placing.add_entry(path, &at, entry, 0)?;
@@ -112,7 +113,13 @@ impl BaseSubtraction<'_> {
     }
 
     /// Adds the entry planned for `path` at `at`, unless the base has it.
-    fn add_entry(&mut self, path: &ImagePath, at: &ImagePath, entry: &Entry, depth: usize) -> Result<(), RootfsError> {
+    fn add_entry(
+        &mut self,
+        path: &ImagePath,
+        at: &ImagePath,
+        entry: &Entry,
+        depth: usize,
+    ) -> Result<(), RootfsError> {
         if self.above.rootfs.contains(at) {
             return self.merge_same_path(at, entry);
         }
@@ -133,7 +140,9 @@ impl BaseSubtraction<'_> {
         let agrees = match (self.above.rootfs.node(at)?, self.resolve_hard_link(entry, &new, at)?) {
             (Some(file_system::FsNode::Directory), Some(file_system::FsNode::Directory)) => true,
             (Some(file_system::FsNode::Link(a)), Some(file_system::FsNode::Link(b))) => a == b,
-            (Some(file_system::FsNode::File(a)), Some(file_system::FsNode::File(b))) => a.content.has_same_bytes(&b.content)?,
+            (Some(file_system::FsNode::File(a)), Some(file_system::FsNode::File(b))) => {
+                a.content.has_same_bytes(&b.content)?
+            }
             _ => false,
         };
         if !agrees {
@@ -142,7 +151,12 @@ impl BaseSubtraction<'_> {
         Ok(())
     }
 
-    fn resolve_hard_link(&self, entry: &Entry, new: &Rootfs, at: &ImagePath) -> fs::Result<Option<file_system::FsNode>> {
+    fn resolve_hard_link(
+        &self,
+        entry: &Entry,
+        new: &Rootfs,
+        at: &ImagePath,
+    ) -> fs::Result<Option<file_system::FsNode>> {
         match &entry.node {
             EntryNode::HardLink(target) => self.whole.node(target),
             _ => new.node(at),
@@ -177,7 +191,8 @@ impl BaseSubtraction<'_> {
         let ours = file_system::resolve_path(self.whole, &ImagePath::root(), path.as_bytes())?.end;
         match (ours, self.walk(at)?) {
             // Both lead to a directory: the base's link is kept.
-            (ResolutionEnd::Directory(_), ResolutionEnd::Directory(_)) if matches!(below, file_system::FsNode::Link(_)) => {}
+            (ResolutionEnd::Directory(_), ResolutionEnd::Directory(_))
+                if matches!(below, file_system::FsNode::Link(_)) => {}
             (ResolutionEnd::Directory(real), ResolutionEnd::Directory(_)) if depth < MAX_UNFOLD_DEPTH => {
                 self.unfold_link(path, at, target, entry, &real, depth)?;
             }
@@ -230,7 +245,9 @@ impl BaseSubtraction<'_> {
                     self.replace_base_file(path, at, entry);
                 }
             }
-            ResolutionEnd::Missing(_) | ResolutionEnd::TooManyLinks | ResolutionEnd::NotDirectory(_) => self.replace_base_file(path, at, entry),
+            ResolutionEnd::Missing(_) | ResolutionEnd::TooManyLinks | ResolutionEnd::NotDirectory(_) => {
+                self.replace_base_file(path, at, entry)
+            }
             ResolutionEnd::Directory(_) | ResolutionEnd::Special(..) => self.record_conflict(at, entry),
         }
         Ok(())
@@ -250,9 +267,14 @@ impl BaseSubtraction<'_> {
             // The link's target may be omitted, or sort after this path now.
             EntryNode::HardLink(target) => match self.moved.get(target).filter(|first| *first < at) {
                 Some(first) => EntryNode::HardLink(first.clone()),
-                None => self.whole.file_at(path).map_or(EntryNode::Directory, |file| EntryNode::File(file.content)),
+                None => self
+                    .whole
+                    .file_at(path)
+                    .map_or(EntryNode::Directory, |file| EntryNode::File(file.content)),
             },
-            EntryNode::Symlink(target) if path.parent() != at.parent() => EntryNode::Symlink(self.absolute_target(path, target)),
+            EntryNode::Symlink(target) if path.parent() != at.parent() => {
+                EntryNode::Symlink(self.absolute_target(path, target))
+            }
             node => node.clone(),
         };
         if matches!(node, EntryNode::File(_)) {
@@ -283,7 +305,13 @@ impl BaseSubtraction<'_> {
                 }
                 let Some((mode, owner)) = self.base.directory(&above) else { continue };
                 let stratum = entry.layer_kind;
-                let new = Entry { node: EntryNode::Directory, owner, mode, reason: EntryReason::ParentOrLink, layer_kind: stratum };
+                let new = Entry {
+                    node: EntryNode::Directory,
+                    owner,
+                    mode,
+                    reason: EntryReason::ParentOrLink,
+                    layer_kind: stratum,
+                };
                 let known = directories.entry(above).or_insert(new);
                 known.layer_kind = known.layer_kind.min(stratum);
             }

@@ -3,13 +3,13 @@
 use coracle_testing::SyntheticElf;
 
 use super::*;
+use coracle_core::file_system::memory::MemoryTree;
+use coracle_core::file_system::{FileSystem, HostFs};
+use coracle_core::path::RawPath;
 use coracle_ld::closure::{Closure, ResolveOptions};
 use coracle_ld::elf;
-use coracle_ld::ldso::{LdCache, CacheEntry};
-use coracle_core::path::RawPath;
-use coracle_ld::implicit::{Requirements, DataSources, ImplicitPolicy};
-use coracle_core::file_system::memory::MemoryTree;
-use coracle_core::file_system::{HostFs, FileSystem};
+use coracle_ld::implicit::{DataSources, ImplicitPolicy, Requirements};
+use coracle_ld::ldso::{CacheEntry, LdCache};
 
 const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
 
@@ -42,7 +42,11 @@ fn lines(rootfs: &Rootfs) -> Vec<String> {
     rootfs.iter().map(line).filter(|line| !line.starts_with("/etc")).collect()
 }
 
-fn plan_of(tree: &dyn FileSystem, programs: &[(&str, Option<&str>)], private: &[&str]) -> Result<Rootfs, RootfsError> {
+fn plan_of(
+    tree: &dyn FileSystem,
+    programs: &[(&str, Option<&str>)],
+    private: &[&str],
+) -> Result<Rootfs, RootfsError> {
     let around = ResolveOptions::default();
     let programs: Vec<PlannedProgram> = programs
         .iter()
@@ -90,7 +94,10 @@ fn places_program_below_app() {
             "/usr/lib64/ld-linux-x86-64.so.2"
         ]
     );
-    assert_eq!(rootfs.layer_kinds().into_iter().collect::<Vec<_>>(), [LayerKind::Libraries, LayerKind::Program]);
+    assert_eq!(
+        rootfs.layer_kinds().into_iter().collect::<Vec<_>>(),
+        [LayerKind::Libraries, LayerKind::Program]
+    );
 }
 
 #[test]

@@ -4,27 +4,32 @@
 //! found by nothing else. It also detects errors of the plan. With a base image, programs are
 //! resolved in the overlay of both.
 
-use super::subtract_base::{self, AddedEntries};
 use super::builder::RootfsBuilder;
-use super::plan::PlanRequest;
 use super::loader_search_files::loader_search_files;
-use super::{RootfsError, Rootfs, LayerKind};
-use coracle_ld::closure::{self, Closure, ExecutedKind, Resolver};
+use super::plan::PlanRequest;
+use super::subtract_base::{self, AddedEntries};
+use super::{LayerKind, Rootfs, RootfsError};
 use coracle_core::content::Content;
+use coracle_core::file_system::{FileSystem, OverlayFs};
 use coracle_core::path::{ImagePath, RawPath};
-use coracle_core::file_system::{OverlayFs, FileSystem};
+use coracle_ld::closure::{self, Closure, ExecutedKind, Resolver};
 
 /// Returns the image's own entries of `rootfs`; a cache or path file is added if programs do not
 /// resolve without it.
 ///
 /// # Errors
 /// Fails if the loader would map other files than in `request`.
-pub(super) fn verify_and_complete(rootfs: Rootfs, request: &PlanRequest<'_>, included: &[Closure]) -> Result<AddedEntries, RootfsError> {
+pub(super) fn verify_and_complete(
+    rootfs: Rootfs,
+    request: &PlanRequest<'_>,
+    included: &[Closure],
+) -> Result<AddedEntries, RootfsError> {
     let above = without_base_files(&rootfs, request)?;
     let Err(error) = verify_programs(&above.rootfs, request, included) else { return Ok(above) };
     let closures: Vec<&Closure> =
         request.programs.iter().map(|program| &program.closure).chain(included).collect();
-    let pointers = loader_search_files(&closures, request.base.read_base().map(|base| base as &dyn FileSystem))?;
+    let pointers =
+        loader_search_files(&closures, request.base.read_base().map(|base| base as &dyn FileSystem))?;
     if pointers.is_empty() {
         return Err(error);
     }
@@ -47,7 +52,11 @@ fn without_base_files(rootfs: &Rootfs, request: &PlanRequest<'_>) -> Result<Adde
 }
 
 /// Compares all programs, then all included programs, with their resolution inside the image.
-fn verify_programs(rootfs: &Rootfs, request: &PlanRequest<'_>, included: &[Closure]) -> Result<(), RootfsError> {
+fn verify_programs(
+    rootfs: &Rootfs,
+    request: &PlanRequest<'_>,
+    included: &[Closure],
+) -> Result<(), RootfsError> {
     let overlay = request.base.read_base().map(|base| OverlayFs { upper: rootfs, lower: base });
     let tree: &dyn FileSystem = overlay.as_ref().map_or(rootfs, |overlay| overlay);
     let tracer = Resolver::new(tree, request.resolve_options);
@@ -59,13 +68,19 @@ fn verify_programs(rootfs: &Rootfs, request: &PlanRequest<'_>, included: &[Closu
     }
     for closure in included {
         let Some(first) = closure.executed.first() else { continue };
-        let inside = tracer.resolve_partial(&first.raw_path).and_then(|inside| with_dlopened(&tracer, inside, closure));
+        let inside = tracer
+            .resolve_partial(&first.raw_path)
+            .and_then(|inside| with_dlopened(&tracer, inside, closure));
         compare_closures(closure, &inside.map_err(would_not_start(&first.path))?, &first.path)?;
     }
     Ok(())
 }
 
-fn with_dlopened(tracer: &Resolver<'_>, mut inside: Closure, closure: &Closure) -> Result<Closure, closure::Error> {
+fn with_dlopened(
+    tracer: &Resolver<'_>,
+    mut inside: Closure,
+    closure: &Closure,
+) -> Result<Closure, closure::Error> {
     tracer.repeat_dlopens(&mut inside, closure)?;
     Ok(inside)
 }
@@ -84,7 +99,11 @@ fn compare_closures(closure: &Closure, inside: &Closure, path: &ImagePath) -> Re
         }
     }
     if here.len() != there.len() {
-        return Err(RootfsError::ResolvesDifferently(format!("{} files instead of {}, for {path}", there.len(), here.len())));
+        return Err(RootfsError::ResolvesDifferently(format!(
+            "{} files instead of {}, for {path}",
+            there.len(),
+            here.len()
+        )));
     }
     Ok(())
 }

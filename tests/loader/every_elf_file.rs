@@ -14,9 +14,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::listing::Listing;
-use coracle_ld::closure::{Error, MapReason, ExecutedKind, LinkMap, ResolveOptions, Resolver};
-use coracle_core::path::RawPath;
 use coracle_core::file_system::HostFs;
+use coracle_core::path::RawPath;
+use coracle_ld::closure::{Error, ExecutedKind, LinkMap, MapReason, ResolveOptions, Resolver};
 
 /// Where distributions install ELF files. Links among them are not followed, so each file is met by its own path.
 const DIRECTORIES: &[&str] = &["/usr/bin", "/usr/sbin", "/usr/lib", "/usr/libexec", "/usr/local", "/opt"];

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::fs::{self, VerifiedFile, Stat};
+use crate::fs::{self, Stat, VerifiedFile};
 
 /// A sequence of bytes that is read on demand. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -174,7 +174,9 @@ impl Piece {
                 let take = usize::try_from(size).unwrap_or(usize::MAX);
                 Self::Bytes(bytes.iter().copied().skip(skip).take(take).collect())
             }
-            Self::FileRange { file, start, .. } => Self::FileRange { file: file.clone(), start: start + from, size },
+            Self::FileRange { file, start, .. } => {
+                Self::FileRange { file: file.clone(), start: start + from, size }
+            }
         }
     }
 }
@@ -291,7 +293,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file");
         std::fs::write(&path, "one").unwrap();
-        let Some(fs::PathMetadata::File(stat)) = fs::symlink_metadata(&path).unwrap() else { panic!("a file was written") };
+        let Some(fs::PathMetadata::File(stat)) = fs::symlink_metadata(&path).unwrap() else {
+            panic!("a file was written")
+        };
         let content = Content::from_host_file(path.clone(), stat);
         let reader = content.open().unwrap();
         std::fs::write(&path, "longer").unwrap();

@@ -12,8 +12,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::content::Content;
 use crate::fs::{self, PathMetadata, Stat};
-use crate::path::{ImagePath, RawPath};
 use crate::input_tracker::InputTracker;
+use crate::path::{ImagePath, RawPath};
 
 /// A read-only view of a file system.
 pub trait FileSystem {
@@ -88,7 +88,9 @@ impl HostFs {
             PathMetadata::Directory => FsNode::Directory,
             PathMetadata::Link(target) => FsNode::Link(RawPath::new(target)),
             PathMetadata::Special(kind) => FsNode::Special(kind),
-            PathMetadata::File(stat) => FsNode::File(FsFile { stat, content: Content::from_host_file(host, stat) }),
+            PathMetadata::File(stat) => {
+                FsNode::File(FsFile { stat, content: Content::from_host_file(host, stat) })
+            }
         }))
     }
 }
@@ -211,7 +213,11 @@ pub fn resolve_path(tree: &dyn FileSystem, start: &ImagePath, raw_path: &[u8]) -
     let mut links = 0;
     let end = loop {
         let Some(name) = names.pop() else {
-            break if raw_path.is_empty() { ResolutionEnd::Missing(at) } else { ResolutionEnd::Directory(at) };
+            break if raw_path.is_empty() {
+                ResolutionEnd::Missing(at)
+            } else {
+                ResolutionEnd::Directory(at)
+            };
         };
         if name == b".." {
             at = at.parent().unwrap_or(at);
@@ -236,7 +242,9 @@ pub fn resolve_path(tree: &dyn FileSystem, start: &ImagePath, raw_path: &[u8]) -
                 push_components(&mut names, target.as_bytes());
                 steps.push(ResolutionStep::Link { path, target });
             }
-            Some(_) if !names.is_empty() || raw_path.ends_with(b"/") => break ResolutionEnd::NotDirectory(path),
+            Some(_) if !names.is_empty() || raw_path.ends_with(b"/") => {
+                break ResolutionEnd::NotDirectory(path);
+            }
             Some(FsNode::File(file)) => break ResolutionEnd::File(path, file),
             Some(FsNode::Special(kind)) => break ResolutionEnd::Special(path, kind),
         }
@@ -256,7 +264,8 @@ mod tests {
     use super::*;
 
     fn walk_text(tree: &str, raw_path: &str) -> String {
-        let walk = resolve_path(&MemoryTree::new(tree), &"/work".parse().unwrap(), raw_path.as_bytes()).unwrap();
+        let walk =
+            resolve_path(&MemoryTree::new(tree), &"/work".parse().unwrap(), raw_path.as_bytes()).unwrap();
         let steps = walk.steps.iter().map(|step| match step {
             ResolutionStep::Directory(path) => format!("{path}/"),
             ResolutionStep::Link { path, target } => format!("{path} -> {target}"),

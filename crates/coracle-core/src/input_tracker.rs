@@ -69,7 +69,8 @@ impl InputTracker {
     /// Whether all recorded paths are unchanged.
     pub fn is_current(&self) -> bool {
         let mut answers = self.states.iter();
-        !self.has_conflict && answers.all(|((path, kind), state)| kind.read_state(path).as_ref() == Some(state))
+        !self.has_conflict
+            && answers.all(|((path, kind), state)| kind.read_state(path).as_ref() == Some(state))
     }
 
     /// Returns the fingerprint of the recorded inputs. `None` if a later change could go unnoticed:
@@ -80,7 +81,8 @@ impl InputTracker {
         let mut hasher = DigestHasher::default();
         self.states.values().for_each(|state| hash_state(&mut hasher, state));
         let questions = self.states.into_keys().collect();
-        (is_settled && !self.has_conflict).then(|| InputFingerprint { inputs: questions, states_digest: hasher.finish() })
+        (is_settled && !self.has_conflict)
+            .then(|| InputFingerprint { inputs: questions, states_digest: hasher.finish() })
     }
 }
 
@@ -225,7 +227,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("file"), "one").unwrap();
         std::fs::create_dir(directory.path().join("directory")).unwrap();
-        let [_, (seconds, nanoseconds)] = fs::stat(&directory.path().join("directory")).unwrap().mtime_and_ctime;
+        let [_, (seconds, nanoseconds)] =
+            fs::stat(&directory.path().join("directory")).unwrap().mtime_and_ctime;
         assert!(witness(directory.path()).finish((seconds, nanoseconds)).is_none());
         assert!(witness(directory.path()).finish((seconds - 1, nanoseconds)).is_none());
         assert!(witness(directory.path()).finish((seconds + 3, nanoseconds)).is_some());

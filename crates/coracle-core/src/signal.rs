@@ -77,7 +77,9 @@ impl FromStr for Signal {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         // Engines accept these offsets only: each end of the real-time range names one half of it.
         let offset = |prefix, most| {
-            text.strip_prefix(prefix).and_then(parse_number).is_some_and(|offset| (1..=most).contains(&offset))
+            text.strip_prefix(prefix)
+                .and_then(parse_number)
+                .is_some_and(|offset| (1..=most).contains(&offset))
         };
         let legal = SIGNAL_NAMES.contains(&text)
             || offset("SIGRTMIN+", 15)

@@ -2,13 +2,13 @@
 //!
 //! Duplicate keys and exponentially growing aliases are errors.
 
-mod node;
 mod deserialize;
+mod node;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-pub use node::{Key, NodeKind, Node, Span};
+pub use node::{Key, Node, NodeKind, Span};
 
 /// A YAML error with its position.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]

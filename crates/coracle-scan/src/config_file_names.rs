@@ -90,8 +90,9 @@ pub(super) fn is_config_file_name(name: &[u8]) -> bool {
     let name = name.to_ascii_lowercase();
     let ends = |ending: &str| name.ends_with(ending.as_bytes());
     let is_whole = CONFIG_FILE_NAMES.iter().any(|whole| name == whole.as_bytes());
-    let is_pattern =
-        || CONFIG_FILE_PATTERNS.iter().any(|(start, ending)| name.starts_with(start.as_bytes()) && ends(ending));
+    let is_pattern = || {
+        CONFIG_FILE_PATTERNS.iter().any(|(start, ending)| name.starts_with(start.as_bytes()) && ends(ending))
+    };
     !EXAMPLE_ENDINGS.iter().any(|ending| ends(ending))
         && (is_whole || CONFIG_FILE_ENDINGS.iter().any(|ending| ends(ending)) || is_pattern())
 }

@@ -7,9 +7,17 @@ use super::window::{Window, is_alphanumeric, is_base64, is_base64url, last_bytes
 /// Finds a credential that starts at the offset, by the text around it.
 pub(super) fn find_contextual_credential(window: &Window<'_>) -> Option<RuleMatch> {
     // Each rule first tests the one or two bytes that rule out most offsets.
-    [json_web_token, aws_secret_key, telegram_token, terraform_token, entra_client_secret, password_hash, wireguard_key]
-        .iter()
-        .find_map(|rule| rule(window))
+    [
+        json_web_token,
+        aws_secret_key,
+        telegram_token,
+        terraform_token,
+        entra_client_secret,
+        password_hash,
+        wireguard_key,
+    ]
+    .iter()
+    .find_map(|rule| rule(window))
 }
 
 /// A signed JSON Web Token: two JSON objects and a signature, each in base64url.
@@ -17,7 +25,8 @@ fn json_web_token(window: &Window<'_>) -> Option<RuleMatch> {
     if !window.rest.starts_with(b"eyJ") {
         return None;
     }
-    let mut parts = window.leading_run(|byte| is_base64url(byte) || byte == b'.').splitn(3, |&byte| byte == b'.');
+    let mut parts =
+        window.leading_run(|byte| is_base64url(byte) || byte == b'.').splitn(3, |&byte| byte == b'.');
     let (header, payload, signature) = (parts.next()?, parts.next()?, parts.next()?);
     let signature = leading_run(signature, is_base64url);
     let (header, payload) = (entropy::decode_base64_prefix(header), entropy::decode_base64_prefix(payload));
@@ -74,7 +83,8 @@ fn telegram_token(window: &Window<'_>) -> Option<RuleMatch> {
 /// `ID.atlasv1.SECRET`
 fn terraform_token(window: &Window<'_>) -> Option<RuleMatch> {
     let secret = leading_run(window.rest.strip_prefix(b"atlasv1.")?, is_base64url);
-    let id = window.before.strip_suffix(b".")?.iter().rev().take_while(|&&byte| is_alphanumeric(byte)).count();
+    let id =
+        window.before.strip_suffix(b".")?.iter().rev().take_while(|&&byte| is_alphanumeric(byte)).count();
     (id == 14 && (60..=70).contains(&secret.len()) && entropy::is_random(secret))
         .then(|| RuleMatch::new_error("token", "a token of Terraform Cloud").starting_before(id + 1))
 }
@@ -87,7 +97,8 @@ fn entra_client_secret(window: &Window<'_>) -> Option<RuleMatch> {
     let secret = window.leading_run(|byte| is_base64url(byte) || matches!(byte, b'.' | b'~'));
     let is_secret =
         matches!(secret, [_, _, _, b'0'..=b'9', b'Q', b'~', rest @ ..] if (31..=34).contains(&rest.len()));
-    (is_secret && entropy::is_random(secret)).then(|| RuleMatch::new_error("token", "a client secret of Azure"))
+    (is_secret && entropy::is_random(secret))
+        .then(|| RuleMatch::new_error("token", "a client secret of Azure"))
 }
 
 /// A line of `shadow` or `.htpasswd`: `NAME:$ID$SALT$HASH`, see `crypt(5)`.
@@ -108,8 +119,9 @@ fn password_hash(window: &Window<'_>) -> Option<RuleMatch> {
         _ => return None,
     };
     let name = before.get(..start)?.last().is_some_and(|&byte| is_alphanumeric(byte));
-    (nothing.is_empty() && name && hash.len() == wanted && entropy::is_random(hash))
-        .then(|| RuleMatch::new_error("password", "the hash of a password").starting_before(before.len() - start - 1))
+    (nothing.is_empty() && name && hash.len() == wanted && entropy::is_random(hash)).then(|| {
+        RuleMatch::new_error("password", "the hash of a password").starting_before(before.len() - start - 1)
+    })
 }
 
 /// `PrivateKey = KEY` of WireGuard. Without spaces it is one of the forms in `tokens.rs`.

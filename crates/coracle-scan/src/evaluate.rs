@@ -1,7 +1,7 @@
 //! Evaluates all findings: accepted ones, warnings, and whether the image may be published.
 
-use super::finding::{Error, Finding, Severity, FindingSubject};
-use super::{SecretScanner, ScanPolicy};
+use super::finding::{Error, Finding, FindingSubject, Severity};
+use super::{ScanPolicy, SecretScanner};
 use coracle_core::note::Note;
 
 /// The maximum number of findings in one note.
@@ -36,8 +36,11 @@ impl SecretScanner {
             (&next.subject, next.rule, next.offset) == (&first.subject, "configuration", None)
                 && first.rule == next.rule
         });
-        let (accepted, open): (Vec<Finding>, Vec<Finding>) =
-            self.findings.into_inner().into_iter().partition(|finding| self.policy.accepted_reason(&finding.subject).is_some());
+        let (accepted, open): (Vec<Finding>, Vec<Finding>) = self
+            .findings
+            .into_inner()
+            .into_iter()
+            .partition(|finding| self.policy.accepted_reason(&finding.subject).is_some());
         let (errors, warnings): (Vec<Finding>, Vec<Finding>) =
             open.into_iter().partition(|finding| self.policy.is_error(finding));
         if !errors.is_empty() {
@@ -45,7 +48,9 @@ impl SecretScanner {
         }
         let accepted: Vec<String> = accepted
             .iter()
-            .filter_map(|finding| Some(format!("{finding}: {}", self.policy.accepted_reason(&finding.subject)?)))
+            .filter_map(|finding| {
+                Some(format!("{finding}: {}", self.policy.accepted_reason(&finding.subject)?))
+            })
             .collect();
         let warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
         let strict = "`--strict` makes this an error, and `--allow PATH=REASON` silences it";

@@ -5,10 +5,10 @@
 
 use memchr::memmem;
 
-use super::finding::{Finding, Severity, FindingSubject};
+use super::finding::{Finding, FindingSubject, Severity};
 use super::rule_match::RuleMatch;
 use super::window::{BYTES_AFTER, BYTES_BEFORE, Window, last_bytes};
-use super::{SecretScanner, ConfigFile, context_rules, private_keys, candidates, text_rules, token_formats};
+use super::{ConfigFile, SecretScanner, candidates, context_rules, private_keys, text_rules, token_formats};
 
 /// The maximum number of findings per file.
 const MAX_FINDINGS: usize = 16;
@@ -58,7 +58,8 @@ impl<'a> FileScan<'a> {
             self.inspect_first_bytes(bytes);
         }
         let at = usize::try_from(self.received).unwrap_or(usize::MAX);
-        self.equal_candidates.retain(|text| text.content.get(at..).is_some_and(|rest| rest.starts_with(bytes)));
+        self.equal_candidates
+            .retain(|text| text.content.get(at..).is_some_and(|rest| rest.starts_with(bytes)));
         let start = self.received;
         self.received += bytes.len() as u64;
         let mut tail = std::mem::take(&mut self.tail);
@@ -115,8 +116,9 @@ impl<'a> FileScan<'a> {
         let at = |position: usize| base + position as u64;
         candidates::visit_candidates(bytes, from, to, &mut |position| {
             let window = Window::new(bytes, position);
-            let found =
-                token_formats::find_token(&window).or_else(|| context_rules::find_contextual_credential(&window)).or_else(|| private_keys::find_encoded_key(&window));
+            let found = token_formats::find_token(&window)
+                .or_else(|| context_rules::find_contextual_credential(&window))
+                .or_else(|| private_keys::find_encoded_key(&window));
             if let Some(found) = found.or_else(|| private_keys::find_key_body(&window)) {
                 self.add_match(found, at(position));
             }
@@ -124,7 +126,10 @@ impl<'a> FileScan<'a> {
         let gate = self.gate;
         gate.secrets.visit_matches(bytes, from, to, &mut |position, name| {
             let what = format!("the secret value `{name}`").into();
-            self.add_match(RuleMatch { rule: "secret", description: what, start_before: 0, severity: Severity::Error }, at(position));
+            self.add_match(
+                RuleMatch { rule: "secret", description: what, start_before: 0, severity: Severity::Error },
+                at(position),
+            );
         });
         if self.scope != ScanScope::Program {
             self.examine_text(bytes, base, from, to);
@@ -145,7 +150,8 @@ impl<'a> FileScan<'a> {
             memmem::find_iter(part, anchor).for_each(|position| judge(from + position, rule));
         }
         if kind == ScanScope::IncludedConfig {
-            text_rules::assignment_signs(bytes, from, to).for_each(|position| judge(position, text_rules::password_assignment));
+            text_rules::assignment_signs(bytes, from, to)
+                .for_each(|position| judge(position, text_rules::password_assignment));
         }
     }
 

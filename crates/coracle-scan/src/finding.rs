@@ -53,7 +53,14 @@ pub enum Severity {
 impl Finding {
     /// Creates an error about the whole of `subject`.
     pub(super) fn new_error(subject: FindingSubject, rule: &'static str, description: String) -> Self {
-        Self { subject, offset: None, rule, description, severity: Severity::Error, category: FindingCategory::InImage }
+        Self {
+            subject,
+            offset: None,
+            rule,
+            description,
+            severity: Severity::Error,
+            category: FindingCategory::InImage,
+        }
     }
 }
 
@@ -102,7 +109,8 @@ fn format_findings(findings: &[Finding]) -> String {
 impl Error {
     /// A suggested next step.
     pub fn hint(&self) -> Option<String> {
-        let first = |fault| self.0.iter().find(|finding| finding.category == fault).map(|found| &found.subject);
+        let first =
+            |fault| self.0.iter().find(|finding| finding.category == fault).map(|found| &found.subject);
         let accept = |subject: &FindingSubject| {
             format!(
                 "to accept it, pass `--allow '{subject}=REASON'`, or add `\"{subject}\" = \"REASON\"` to `[allow]` in \

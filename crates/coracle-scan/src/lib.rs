@@ -4,33 +4,33 @@
 //! last two happen while files are packed, so that nothing is read twice. Does not depend on
 //! recipes or tar. docs/leak-gate.md lists what is found and what is not.
 
-mod entropy;
-mod context_rules;
-mod finding;
-mod private_keys;
-mod config_file_names;
-mod plan_scan;
-mod rule_match;
 mod candidates;
+mod config_file_names;
+mod context_rules;
+mod entropy;
+mod evaluate;
 mod file_scan;
+mod finding;
+mod plan_scan;
+mod private_keys;
+mod rule_match;
 mod secret_values;
 #[cfg(test)]
 mod tests;
 mod text_rules;
 mod token_formats;
-mod evaluate;
 mod window;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-pub use finding::{Error, FindingCategory, Finding, Severity, FindingSubject};
-pub use file_scan::{ScanScope, FileScan};
+pub use file_scan::{FileScan, ScanScope};
+pub use finding::{Error, Finding, FindingCategory, FindingSubject, Severity};
 
-use coracle_core::path::ImagePath;
 use coracle_core::content_scanner::{ContentScan, ContentScanner};
 use coracle_core::entry::{Entry, EntryNode, EntryReason, LayerKind};
+use coracle_core::path::ImagePath;
 
 /// What an image must not contain, and which findings are accepted.
 #[derive(Clone, Default, Debug)]
@@ -108,13 +108,17 @@ impl SecretScanner {
     pub fn scan_file(&self, path: &ImagePath, entry: &Entry) -> Option<FileScan<'_>> {
         let EntryNode::File(content) = &entry.node else { return None };
         let kind = match &entry.reason {
-            EntryReason::Included(_) if path.file_name().is_some_and(config_file_names::is_config_file_name) => {
+            EntryReason::Included(_)
+                if path.file_name().is_some_and(config_file_names::is_config_file_name) =>
+            {
                 ScanScope::IncludedConfig
             }
             EntryReason::Included(_) => ScanScope::Included,
             EntryReason::Program => ScanScope::Program,
             // Libraries that are packed with the program are the user's own, as the program is.
-            EntryReason::Needed { .. } | EntryReason::Dlopened { .. } if entry.layer_kind == LayerKind::Program => {
+            EntryReason::Needed { .. } | EntryReason::Dlopened { .. }
+                if entry.layer_kind == LayerKind::Program =>
+            {
                 ScanScope::Program
             }
             _ => return None,
@@ -145,7 +149,8 @@ impl SecretScanner {
     /// Scans a file of the configuration that is stored in a ConfigMap; `path` is where it is
     /// mounted.
     pub fn scan_config_map_file(&mut self, path: &ImagePath, bytes: &[u8]) {
-        let mut scan = FileScan::new(self, FindingSubject::File(path.clone()), ScanScope::ConfigMap, bytes.len() as u64);
+        let mut scan =
+            FileScan::new(self, FindingSubject::File(path.clone()), ScanScope::ConfigMap, bytes.len() as u64);
         scan.update(bytes);
         let mut found = scan.finish();
         found.iter_mut().for_each(|finding| finding.category = FindingCategory::InConfigMap);

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use super::finding::{FindingCategory, Finding, Severity, FindingSubject};
+use super::finding::{Finding, FindingCategory, FindingSubject, Severity};
 use super::{SecretScanner, config_file_names};
+use coracle_core::entry::{Entry, EntryNode, EntryReason};
+use coracle_core::file_system::{self, FileSystem, ResolutionEnd};
 use coracle_core::fs::{self, FileId};
 use coracle_core::path::ImagePath;
-use coracle_core::entry::{Entry, EntryNode, EntryReason};
 use coracle_core::system_directories::is_system;
-use coracle_core::file_system::{self, ResolutionEnd, FileSystem};
 
 impl SecretScanner {
     /// Checks the path and name of every entry of a planned image.
@@ -23,7 +23,9 @@ impl SecretScanner {
             .policy
             .config_sources
             .iter()
-            .filter_map(|source| Some((file_identity(&source.path)?, format!("it is {}", source.description))))
+            .filter_map(|source| {
+                Some((file_identity(&source.path)?, format!("it is {}", source.description)))
+            })
             .collect();
         let mut found = Vec::new();
         let mut served = Vec::new();
@@ -36,8 +38,11 @@ impl SecretScanner {
                 ..Finding::new_error(subject(), "place", describe_below_mount(mount, entry))
             }));
             if hidden {
-                let allowed =
-                    self.policy.allowed_paths.keys().filter(|allowed| path.is_within(allowed) && !is_system(path));
+                let allowed = self
+                    .policy
+                    .allowed_paths
+                    .keys()
+                    .filter(|allowed| path.is_within(allowed) && !is_system(path));
                 served.extend(allowed.cloned());
                 continue;
             }
@@ -47,8 +52,10 @@ impl SecretScanner {
                 found.push(Finding::new_error(subject(), "configuration", what.clone()));
             } else if path.file_name().is_some_and(config_file_names::is_config_file_name) {
                 let what = "it looks like configuration".to_owned();
-                found
-                    .push(Finding { severity: Severity::Warning, ..Finding::new_error(subject(), "name", what) });
+                found.push(Finding {
+                    severity: Severity::Warning,
+                    ..Finding::new_error(subject(), "name", what)
+                });
             }
         }
         self.allowed_for_libraries.extend(served);
@@ -67,7 +74,9 @@ fn describe_below_mount(mount: &ImagePath, entry: &Entry) -> String {
 /// Returns the path of `mount` in the image after following links.
 fn resolve_mount(rootfs: &dyn FileSystem, mount: &ImagePath) -> ImagePath {
     match file_system::resolve_path(rootfs, &ImagePath::root(), mount.as_bytes()).map(|walk| walk.end) {
-        Ok(ResolutionEnd::Directory(path) | ResolutionEnd::File(path, _) | ResolutionEnd::Missing(path)) => path,
+        Ok(ResolutionEnd::Directory(path) | ResolutionEnd::File(path, _) | ResolutionEnd::Missing(path)) => {
+            path
+        }
         _ => mount.clone(),
     }
 }

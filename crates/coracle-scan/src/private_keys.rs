@@ -172,7 +172,9 @@ mod tests {
         let is_found = |text: &str| find_encoded_key(&Window::new(text.as_bytes(), 0)).is_some();
         assert!(is_found(&encoded_text));
         let certificate = text.replace("PRIVATE KEY", "CERTIFICATE");
-        assert!(!is_found(&String::from_utf8(entropy::encode_base64_groups(certificate.as_bytes())).unwrap()));
+        assert!(!is_found(
+            &String::from_utf8(entropy::encode_base64_groups(certificate.as_bytes())).unwrap()
+        ));
     }
 
     #[test]

@@ -50,7 +50,10 @@ impl SecretSearch {
             } else {
                 let start = value.get(..MAX_SEARCHED).unwrap_or(value);
                 let encoded = [0, 1, 2].map(|before| base64_needle(start, before));
-                let new = encoded.into_iter().filter(|digits| digits.len() >= MIN_BASE64_DIGITS).chain([start.to_vec()]);
+                let new = encoded
+                    .into_iter()
+                    .filter(|digits| digits.len() >= MIN_BASE64_DIGITS)
+                    .chain([start.to_vec()]);
                 needles.extend(new);
                 found.needle_owners.resize(needles.len(), index);
             }
@@ -64,7 +67,13 @@ impl SecretSearch {
 
     /// Calls `visit` with the offset and name of every value that starts in `bytes` from `from`
     /// until `to`.
-    pub(super) fn visit_matches(&self, bytes: &[u8], from: usize, to: usize, visit: &mut dyn FnMut(usize, &str)) {
+    pub(super) fn visit_matches(
+        &self,
+        bytes: &[u8],
+        from: usize,
+        to: usize,
+        visit: &mut dyn FnMut(usize, &str),
+    ) {
         let Some(needles) = &self.searcher else { return };
         let mut at = from;
         while let Some(found) = bytes.get(at..).and_then(|rest| needles.find(rest)) {
@@ -96,8 +105,11 @@ impl SecretSearch {
 
     /// Returns notes about the values that are not searched for.
     pub(super) fn unsearched_notes(&self) -> Vec<Note> {
-        let words =
-            self.whole_value_only.iter().filter_map(|&index| self.values.get(index)).map(|secret| secret.name.clone());
+        let words = self
+            .whole_value_only
+            .iter()
+            .filter_map(|&index| self.values.get(index))
+            .map(|secret| secret.name.clone());
         let list =
             |names: Vec<String>| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         let mut notes = Vec::new();
@@ -135,13 +147,15 @@ mod tests {
     use super::*;
 
     fn secrets(values: &[(&str, &str)]) -> SecretSearch {
-        let secret = |(name, value): &(&str, &str)| SecretValue { name: (*name).into(), value: (*value).into() };
+        let secret =
+            |(name, value): &(&str, &str)| SecretValue { name: (*name).into(), value: (*value).into() };
         SecretSearch::new(&values.iter().map(secret).collect::<Vec<_>>())
     }
 
     fn found(secrets: &SecretSearch, text: &str) -> Vec<(usize, String)> {
         let mut found = Vec::new();
-        secrets.visit_matches(text.as_bytes(), 0, text.len(), &mut |at, name| found.push((at, name.to_owned())));
+        secrets
+            .visit_matches(text.as_bytes(), 0, text.len(), &mut |at, name| found.push((at, name.to_owned())));
         found
     }
 

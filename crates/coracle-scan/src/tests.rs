@@ -16,7 +16,8 @@ fn found(gate: &SecretScanner, bytes: &[u8], kind: ScanScope, cuts: &[usize]) ->
             start = cut;
         }
     }
-    let mut found: Vec<_> = scan.finish().into_iter().map(|finding| (finding.offset, finding.description)).collect();
+    let mut found: Vec<_> =
+        scan.finish().into_iter().map(|finding| (finding.offset, finding.description)).collect();
     found.sort();
     found
 }
@@ -135,8 +136,9 @@ fn names_the_kind_of_config_value_with_a_password() {
 
 #[test]
 fn hints_to_move_a_mount_that_hides_files() {
-    let finding =
-        |name: &[u8]| Finding::new_error(FindingSubject::File(ImagePath::root().join(name)), "place", String::new());
+    let finding = |name: &[u8]| {
+        Finding::new_error(FindingSubject::File(ImagePath::root().join(name)), "place", String::new())
+    };
     let hidden = Finding { category: FindingCategory::HiddenByMount, ..finding(b"app") };
     let hint = Error(vec![hidden.clone()]).hint().unwrap();
     assert!(hint.starts_with("choose another mount path") && !hint.contains("--allow"), "{hint}");

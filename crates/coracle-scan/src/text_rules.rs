@@ -10,15 +10,20 @@ use super::rule_match::RuleMatch;
 use super::window::{Window, bytes_after, is_base64, last_bytes, leading_run};
 
 /// The rules of this file, each with the string that it is searched by.
-pub(super) const ANCHORS: [(&[u8], AnchorRule); 4] =
-    [(b"://", url_password), (b"machine", netrc_login), (b"\"auth\"", docker_login), (b"current-context", kubeconfig_credential)];
+pub(super) const ANCHORS: [(&[u8], AnchorRule); 4] = [
+    (b"://", url_password),
+    (b"machine", netrc_login),
+    (b"\"auth\"", docker_login),
+    (b"current-context", kubeconfig_credential),
+];
 
 /// A rule that is called at each occurrence of its anchor.
 pub(super) type AnchorRule = fn(&Window<'_>) -> Option<RuleMatch>;
 
 /// Returns whether the bytes around the offset are text: none of them is NUL.
 pub(super) fn is_in_text(window: &Window<'_>) -> bool {
-    !last_bytes(window.before, TEXT_CONTEXT).contains(&0) && !window.rest.get(..TEXT_CONTEXT).unwrap_or(window.rest).contains(&0)
+    !last_bytes(window.before, TEXT_CONTEXT).contains(&0)
+        && !window.rest.get(..TEXT_CONTEXT).unwrap_or(window.rest).contains(&0)
 }
 
 /// The number of bytes on each side that [`is_text`] tests.
@@ -37,7 +42,8 @@ fn url_password(window: &Window<'_>) -> Option<RuleMatch> {
     let user = leading_run(rest, is_part);
     let rest = rest.get(user.len()..)?.strip_prefix(b":")?;
     let password = leading_run(rest, |byte| is_part(byte) || b":*,;(){}[]".contains(&byte));
-    let host = leading_run(rest.get(password.len()..)?.strip_prefix(b"@")?, |byte| is_part(byte) || byte == b'[');
+    let host =
+        leading_run(rest.get(password.len()..)?.strip_prefix(b"@")?, |byte| is_part(byte) || byte == b'[');
     let lower = host.to_ascii_lowercase();
     let is_example =
         [b"example".as_slice(), b"host", b"server", b"domain", b"proxy.", b"www.bogus", b"localhost"]
@@ -48,7 +54,12 @@ fn url_password(window: &Window<'_>) -> Option<RuleMatch> {
             });
     // `cvs://:METHOD:USER@HOST` has no password.
     let is_method = user.is_empty() && password.contains(&b':');
-    (scheme > 0 && !is_method && !host.is_empty() && !is_example && may_be_password(password) && password != user)
+    (scheme > 0
+        && !is_method
+        && !host.is_empty()
+        && !is_example
+        && may_be_password(password)
+        && password != user)
         .then(|| RuleMatch::new_error("password", "a password in a URL").starting_before(scheme))
 }
 
@@ -79,7 +90,8 @@ fn docker_login(window: &Window<'_>) -> Option<RuleMatch> {
     let colon = login.iter().position(|&byte| byte == b':')?;
     let (user, password) = login.split_at(colon);
     let is_text = !user.is_empty() && login.iter().all(u8::is_ascii_graphic);
-    (is_text && may_be_password(password.get(1..)?)).then(|| RuleMatch::new_error("password", "a login of a registry"))
+    (is_text && may_be_password(password.get(1..)?))
+        .then(|| RuleMatch::new_error("password", "a login of a registry"))
 }
 
 /// A kubeconfig with a user's token, password or key.
@@ -245,7 +257,8 @@ mod tests {
     }
 
     fn assigned(text: &str) -> bool {
-        assignment_signs(text.as_bytes(), 0, text.len()).any(|at| password_assignment(&Window::new(text.as_bytes(), at)).is_some())
+        assignment_signs(text.as_bytes(), 0, text.len())
+            .any(|at| password_assignment(&Window::new(text.as_bytes(), at)).is_some())
     }
 
     #[test]

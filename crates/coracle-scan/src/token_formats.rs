@@ -7,8 +7,8 @@ use super::entropy;
 use super::finding::Severity;
 use super::rule_match::RuleMatch;
 use super::window::{
-    Alphabet, Window, is_alphanumeric, is_base32, is_base64, is_base64url, is_base64url_or_dot, is_escaped_base64, is_lower_hex, is_padded_base64url,
-    is_upper_or_digit, is_word_byte,
+    Alphabet, Window, is_alphanumeric, is_base32, is_base64, is_base64url, is_base64url_or_dot,
+    is_escaped_base64, is_lower_hex, is_padded_base64url, is_upper_or_digit, is_word_byte,
 };
 
 /// The format of one kind of token.
@@ -170,7 +170,9 @@ pub(super) fn find_token(window: &Window<'_>) -> Option<RuleMatch> {
     }
     let fits = |form: &&TokenFormat| form.token_body(window.rest).is_some_and(entropy::is_random);
     let form = TOKEN_FORMATS.iter().find(fits).map(|form| RuleMatch::new_error("token", form.description));
-    form.or_else(|| find_checksum_token(window)).or_else(|| find_azure_signature(window)).or_else(|| find_openai_key(window))
+    form.or_else(|| find_checksum_token(window))
+        .or_else(|| find_azure_signature(window))
+        .or_else(|| find_openai_key(window))
 }
 
 /// A bit set of the first two bytes of tokens, which rules out nearly every offset with one test.
@@ -218,8 +220,9 @@ impl TokenFormat {
 /// Finds a token with a checksum. A wrong checksum is only a warning: such a token is probably an
 /// example, and its issuer would reject it.
 fn find_checksum_token(window: &Window<'_>) -> Option<RuleMatch> {
-    let (what, rest) =
-        CHECKSUM_TOKENS.iter().find_map(|(what, start)| Some((what, window.rest.strip_prefix(start.as_bytes())?)))?;
+    let (what, rest) = CHECKSUM_TOKENS
+        .iter()
+        .find_map(|(what, start)| Some((what, window.rest.strip_prefix(start.as_bytes())?)))?;
     let body = super::window::leading_run(rest, is_base64url);
     if body.len() != 36 || !body.iter().all(u8::is_ascii_alphanumeric) || !entropy::is_random(body) {
         return None;
@@ -236,7 +239,8 @@ fn find_checksum_token(window: &Window<'_>) -> Option<RuleMatch> {
 /// The signature in a shared access URL of Azure: `sig=`, with the version `sv=` nearby.
 fn find_azure_signature(window: &Window<'_>) -> Option<RuleMatch> {
     let body = super::window::leading_run(window.rest.strip_prefix(b"sig=")?, is_escaped_base64);
-    let beside = [super::window::last_bytes(window.before, 300), window.rest.get(..300).unwrap_or(window.rest)];
+    let beside =
+        [super::window::last_bytes(window.before, 300), window.rest.get(..300).unwrap_or(window.rest)];
     let has_version = beside.iter().any(|text| memchr::memmem::find(text, b"sv=20").is_some());
     let is_signature = (43..=100).contains(&body.len()) && entropy::is_random(body);
     (has_version && is_signature).then(|| RuleMatch::new_error("token", "a shared access signature of Azure"))
@@ -316,7 +320,8 @@ mod tests {
         let at = url.find("sig=").unwrap();
         assert!(found(&url, at).is_some());
         assert_eq!(found(&url.replace("sv=20", "vs=20"), at), None);
-        let key = format!("sk-proj-{}T3Blb{}{}", drawn(is_alphanumeric, 30), "kFJ", drawn(is_alphanumeric, 30));
+        let key =
+            format!("sk-proj-{}T3Blb{}{}", drawn(is_alphanumeric, 30), "kFJ", drawn(is_alphanumeric, 30));
         assert!(found(&key, 0).is_some());
         assert_eq!(found(&key.replace("T3", "T4"), 0), None);
     }

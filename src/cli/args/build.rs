@@ -9,7 +9,7 @@ use coracle::recipe::RecipeOverrides;
 use super::config_flags::ConfigFlags;
 use super::implicit::ImplicitDependencyArgs;
 use super::suggested_values::SuggestedValues;
-use super::{BudgetArgs, CacheArgs, OutputFormat, RegistryArgs, ReportFileArgs, RemoteCacheArgs};
+use super::{BudgetArgs, CacheArgs, OutputFormat, RegistryArgs, RemoteCacheArgs, ReportFileArgs};
 
 #[derive(Args)]
 #[command(after_help = "\

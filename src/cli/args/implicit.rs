@@ -3,7 +3,7 @@
 use clap::Args;
 use coracle::recipe::RuntimeOverrides;
 
-use super::suggested_values::{WHEN_VALUES, SuggestedValues};
+use super::suggested_values::{SuggestedValues, WHEN_VALUES};
 
 /// Dependencies that no `DT_NEEDED` entry names.
 #[derive(Args)]

@@ -79,6 +79,10 @@ pub(in crate::cli) struct ManifestsArgs {
 
 impl ManifestsArgs {
     pub(in crate::cli) fn overrides(&self) -> RecipeOverrides {
-        RecipeOverrides { names: self.tags.clone(), config: self.config.overrides(), ..RecipeOverrides::default() }
+        RecipeOverrides {
+            names: self.tags.clone(),
+            config: self.config.overrides(),
+            ..RecipeOverrides::default()
+        }
     }
 }

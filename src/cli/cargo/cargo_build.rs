@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 
-use super::link_errors::{self, LinkError};
 use super::cargo_message::{self, Artifact, CargoMessage};
+use super::link_errors::{self, LinkError};
 use super::{targets, zig};
 use crate::cli::args::{CargoArgs, Color};
-use crate::cli::exit::CliExit;
 use crate::cli::error::CliError;
+use crate::cli::exit::CliExit;
 use crate::cli::interrupt::{self, ChildTerminator};
 use crate::cli::stderr;
 
@@ -127,7 +127,8 @@ fn read_messages(
                     }
                 }
                 CargoMessage::CompilerMessage { message } => {
-                    messages.link_error = messages.link_error.or_else(|| link_errors::parse_link_error(&message));
+                    messages.link_error =
+                        messages.link_error.or_else(|| link_errors::parse_link_error(&message));
                     stderr::print_over_progress(message.rendered.as_deref().unwrap_or_default());
                 }
                 CargoMessage::CompilerArtifact(_) | CargoMessage::Other => {}
@@ -151,8 +152,11 @@ impl BuildMessages {
     fn add_artifact(&mut self, artifact: Artifact) -> &BuiltProgram {
         let Artifact { manifest_path: manifest, target, executable, .. } = artifact;
         let key = (manifest.clone(), target.kind, target.name.clone());
-        let program =
-            self.programs.entry(key).or_insert(BuiltProgram { name: target.name, manifest, files: Vec::new() });
+        let program = self.programs.entry(key).or_insert(BuiltProgram {
+            name: target.name,
+            manifest,
+            files: Vec::new(),
+        });
         program.files.extend(executable);
         program.files.sort();
         program.files.dedup();

@@ -59,7 +59,10 @@ pub(super) struct CargoTarget {
 
 /// Returns the next message; `None` at the end. Other lines, such as those that macros print, are
 /// passed to `stray`.
-pub(super) fn read_message(cargo: &mut impl BufRead, mut stray: impl FnMut(&str)) -> io::Result<Option<CargoMessage>> {
+pub(super) fn read_message(
+    cargo: &mut impl BufRead,
+    mut stray: impl FnMut(&str),
+) -> io::Result<Option<CargoMessage>> {
     let mut line = Vec::new();
     loop {
         line.clear();

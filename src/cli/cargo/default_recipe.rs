@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use coracle::recipe::{self, CargoPackage};
 
-use super::{cargo_build, relative_to_cwd, images};
+use super::{cargo_build, images, relative_to_cwd};
 use crate::cli::args::{CargoArgs, CargoManifestsArgs, Color, CommonCommand, ConfigCommand};
-use crate::cli::exit::CliExit;
 use crate::cli::error::CliError;
+use crate::cli::exit::CliExit;
 use crate::cli::{interrupt, manifests};
 
 /// Makes `command` read Cargo.toml instead of `coracle.toml`, if it names no recipe.
@@ -17,13 +17,17 @@ pub(in crate::cli) fn read_cargo_manifest_by_default(command: &mut CommonCommand
         && !args.needs_no_recipe()
     {
         // Read even without settings, so that the error is not about a missing `coracle.toml`.
-        args.file = manifest_with_settings()?.or_else(|| nearest_manifest().filter(|_| !has_recipe()).map(|file| relative_to_cwd(&file)));
+        args.file = manifest_with_settings()?
+            .or_else(|| nearest_manifest().filter(|_| !has_recipe()).map(|file| relative_to_cwd(&file)));
     }
     Ok(())
 }
 
 /// Runs `cargo coracle manifests`, for a program that cargo builds or an image that exists already.
-pub(in crate::cli) fn run_cargo_manifests(mut args: CargoManifestsArgs, color: Color) -> Result<CliExit, CliError> {
+pub(in crate::cli) fn run_cargo_manifests(
+    mut args: CargoManifestsArgs,
+    color: Color,
+) -> Result<CliExit, CliError> {
     let CargoManifestsArgs { cargo, manifests: args } = &mut args;
     super::reject_cargo_flags(cargo, &args.overrides())?;
     check_selection_flags(args.file.is_some(), args.image.as_deref(), cargo)?;

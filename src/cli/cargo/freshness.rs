@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use coracle::recipe::Recipe;
 
 use super::cargo_build::BuiltProgram;
-use super::{target_directory, relative_to_cwd};
+use super::{relative_to_cwd, target_directory};
 use crate::cli::error::CliError;
 
 /// Fails if cargo has written two programs to one file, for which cargo only prints a warning.
@@ -36,12 +36,17 @@ pub(super) fn check_distinct_files(programs: &[BuiltProgram]) -> Result<(), CliE
 
 /// Fails if the recipe's `programs` name a file in cargo's directory `cargos` that cargo has not
 /// built in this run: it would be left over from an earlier build.
-pub(super) fn check_freshly_built(recipe: &Recipe, programs: &[BuiltProgram], cargos: &Path) -> Result<(), CliError> {
+pub(super) fn check_freshly_built(
+    recipe: &Recipe,
+    programs: &[BuiltProgram],
+    cargos: &Path,
+) -> Result<(), CliError> {
     let built: Vec<PathBuf> =
         programs.iter().flat_map(|program| &program.files).map(|file| resolve_existing(file)).collect();
     let cargos = resolve_existing(cargos);
     let is_cargos = |file: &Path| file.starts_with(&cargos) || target_directory::is_in_target_directory(file);
-    let mut named = recipe.programs.iter().map(|program| resolve_existing(&recipe.resolve_path(&program.from)));
+    let mut named =
+        recipe.programs.iter().map(|program| resolve_existing(&recipe.resolve_path(&program.from)));
     let Some(old) = named.find(|file| !built.contains(file) && is_cargos(file)) else { return Ok(()) };
     let (same, others): (Vec<&PathBuf>, Vec<&PathBuf>) =
         built.iter().partition(|file| file.file_name() == old.file_name());

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use coracle::recipe::{self, RecipeOverrides, CargoPackage, Recipe};
+use coracle::recipe::{self, CargoPackage, Recipe, RecipeOverrides};
 use coracle_core::reference::ImageReference;
-use coracle_oci::layout::DiskLocation;
 use coracle_oci::copy::ImageLocation;
+use coracle_oci::layout::DiskLocation;
 
 use super::cargo_build::BuiltProgram;
-use super::{freshness, target_directory, relative_to_cwd, targets};
+use super::{freshness, relative_to_cwd, target_directory, targets};
 use crate::cli::args::CargoArgs;
 use crate::cli::build;
 use crate::cli::error::CliError;
@@ -24,8 +24,13 @@ struct CargoImage<'a> {
 
 /// Returns the recipe of a program whose image can be built while cargo still runs. `None` if the
 /// recipe is invalid, or if the image may contain other files that cargo has not built yet.
-pub(super) fn early_recipe(program: &BuiltProgram, flags: &RecipeOverrides, args: &CargoArgs) -> Option<Recipe> {
-    let CargoImage { recipe, has_explicit_programs: is_whole, .. } = describe_image(program, flags, args).ok()?;
+pub(super) fn early_recipe(
+    program: &BuiltProgram,
+    flags: &RecipeOverrides,
+    args: &CargoArgs,
+) -> Option<Recipe> {
+    let CargoImage { recipe, has_explicit_programs: is_whole, .. } =
+        describe_image(program, flags, args).ok()?;
     let is_alone = !is_whole && recipe.includes.is_empty() && recipe.implicit.dlopen.is_empty();
     // Piped configuration can be read only once, and a change is noticed only with a fingerprint.
     let can_be_seen = coracle_kube::config::source_fingerprint(&recipe.config).is_some();
@@ -49,7 +54,9 @@ pub(super) fn recipes(
     let (mut images, mut failures): (Vec<CargoImage<'_>>, Vec<CliError>) = (Vec::new(), Vec::new());
     let mut wrong = None;
     for program in programs {
-        let is_package = |other: &CargoImage<'_>| other.has_explicit_programs && other.program.manifest == program.manifest;
+        let is_package = |other: &CargoImage<'_>| {
+            other.has_explicit_programs && other.program.manifest == program.manifest
+        };
         if images.iter().any(is_package) || wrong == Some(&program.manifest) {
             continue;
         }
@@ -75,7 +82,11 @@ pub(super) fn recipes(
 }
 
 /// Returns the recipe of the only image. Fails if there are several.
-pub(super) fn single_recipe(programs: &[BuiltProgram], flags: &RecipeOverrides, args: &CargoArgs) -> Result<Recipe, CliError> {
+pub(super) fn single_recipe(
+    programs: &[BuiltProgram],
+    flags: &RecipeOverrides,
+    args: &CargoArgs,
+) -> Result<Recipe, CliError> {
     let mut recipes = recipes(programs, flags, args)
         .or_else(|failures| build::report_all_but_last(failures).map_or(Ok(Vec::new()), Err))?;
     match recipes.pop() {
@@ -98,7 +109,9 @@ fn quoted_names<'a>(programs: impl IntoIterator<Item = &'a BuiltProgram>) -> Str
 /// Fails if flags that apply to only one image are used with several.
 fn check_single_image_flags(images: &[CargoImage<'_>], flags: &RecipeOverrides) -> Result<(), CliError> {
     let one_image = |dest: &String| {
-        dest.contains("-archive:") || dest.starts_with("docker://") || coracle_oci::engine::has_engine_transport(dest)
+        dest.contains("-archive:")
+            || dest.starts_with("docker://")
+            || coracle_oci::engine::has_engine_transport(dest)
     };
     if images.len() < 2 || flags.names.is_empty() && !flags.destinations.iter().any(one_image) {
         return Ok(());
@@ -114,7 +127,11 @@ fn check_single_image_flags(images: &[CargoImage<'_>], flags: &RecipeOverrides) 
 }
 
 /// Returns the image that Cargo.toml and the flags describe, completed with defaults.
-fn describe_image<'a>(program: &'a BuiltProgram, flags: &RecipeOverrides, args: &CargoArgs) -> Result<CargoImage<'a>, CliError> {
+fn describe_image<'a>(
+    program: &'a BuiltProgram,
+    flags: &RecipeOverrides,
+    args: &CargoArgs,
+) -> Result<CargoImage<'a>, CliError> {
     let mut recipe = CargoPackage::read(&program.manifest)?.recipe(flags)?;
     let is_whole = !recipe.programs.is_empty();
     if !is_whole {
@@ -124,7 +141,10 @@ fn describe_image<'a>(program: &'a BuiltProgram, flags: &RecipeOverrides, args: 
     }
     // A default name must not be pushed to a registry.
     if recipe.names.is_empty() && !recipe.push {
-        recipe.names.push(default_name(entrypoint_name(&recipe).filter(|_| is_whole).unwrap_or(&program.name), program)?);
+        recipe.names.push(default_name(
+            entrypoint_name(&recipe).filter(|_| is_whole).unwrap_or(&program.name),
+            program,
+        )?);
     }
     if recipe.destinations.is_empty() {
         let name = recipe.names.first().map_or(program.name.as_str(), ImageReference::last_component);

@@ -33,7 +33,10 @@ pub(super) fn parse_link_error(diagnostic: &Diagnostic) -> Option<LinkError> {
     }
     let (linker, _) = text.strip_prefix("linking with `")?.split_once("` failed")?;
     let rendered = diagnostic.rendered.as_deref().unwrap_or_default();
-    WRONG_MACHINE_MESSAGES.iter().any(|words| rendered.contains(words)).then(|| LinkError::WrongMachine(linker.into()))
+    WRONG_MACHINE_MESSAGES
+        .iter()
+        .any(|words| rendered.contains(words))
+        .then(|| LinkError::WrongMachine(linker.into()))
 }
 
 impl LinkError {
@@ -60,7 +63,8 @@ impl LinkError {
     fn hint(&self, targets: &[String], args: &CargoArgs) -> String {
         // Targets of this machine did not cause the error.
         let triples = targets.iter().map(|target| targets::without_glibc_version(target));
-        let ways: Vec<CrossLinker> = triples.filter(|triple| !is_native(triple)).map(CrossLinker::for_target).collect();
+        let ways: Vec<CrossLinker> =
+            triples.filter(|triple| !is_native(triple)).map(CrossLinker::for_target).collect();
         let installed = |linker: &str| {
             debian_package(linker).map(|name| format!("on Debian, install it with `apt-get install {name}`"))
         };
@@ -72,7 +76,9 @@ impl LinkError {
             },
             Self::WrongMachine(linker) => {
                 let others = ways.iter().filter(|way| way.linker != *linker);
-                others.flat_map(|way| std::iter::once(way.config_hint()).chain(installed(&way.linker))).collect()
+                others
+                    .flat_map(|way| std::iter::once(way.config_hint()).chain(installed(&way.linker)))
+                    .collect()
             }
         };
         if lines.is_empty() {

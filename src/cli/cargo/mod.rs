@@ -1,27 +1,27 @@
 //! `cargo coracle build`: runs cargo and builds an image of each program. Images are packed while
 //! cargo still runs, and published after it has succeeded.
 
-mod freshness;
 mod cargo_build;
-mod target_directory;
-mod images;
-mod link_errors;
 mod cargo_message;
 mod default_recipe;
+mod freshness;
+mod images;
+mod link_errors;
 mod sysroot_hint;
+mod target_directory;
 mod targets;
 mod zig;
 
 use std::path::{Path, PathBuf};
 
 pub(super) use cargo_build::cargo_program as program;
-pub(super) use default_recipe::{run_cargo_manifests, read_cargo_manifest_by_default};
+pub(super) use default_recipe::{read_cargo_manifest_by_default, run_cargo_manifests};
 
-use coracle::recipe::{RecipeOverrides, Recipe};
+use coracle::recipe::{Recipe, RecipeOverrides};
 
 use super::args::{CargoArgs, CargoBuildArgs, Color};
-use super::exit::CliExit;
 use super::error::CliError;
+use super::exit::CliExit;
 use super::{build, interrupt};
 
 /// Runs cargo and builds the images of its programs; no image if cargo fails.
@@ -31,8 +31,9 @@ pub(super) fn run_cargo_build(args: &CargoBuildArgs, color: Color) -> Result<Cli
         reject_build_arguments(args)?;
         let flags = args.build.overrides();
         reject_cargo_flags(&args.cargo, &flags)?;
-        let complete =
-            |program: &_| images::early_recipe(program, &flags, &args.cargo).into_iter().for_each(&mut *begin);
+        let complete = |program: &_| {
+            images::early_recipe(program, &flags, &args.cargo).into_iter().for_each(&mut *begin)
+        };
         let programs = cargo_build::build_programs(&args.cargo, args.build.quiet, color, complete)?;
         images::recipes(&programs, &flags, &args.cargo)
     };

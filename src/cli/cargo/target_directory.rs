@@ -31,7 +31,8 @@ pub(super) fn target_directory(program: &BuiltProgram, args: &CargoArgs) -> Path
         return std::path::absolute(directory).unwrap_or_else(|_| directory.clone());
     }
     let file = program.files.first().map(PathBuf::as_path).unwrap_or(Path::new(""));
-    let is_own = |directory: &&Path| is_cargo_directory(directory) && !is_named_after_target(directory, &args.targets);
+    let is_own =
+        |directory: &&Path| is_cargo_directory(directory) && !is_named_after_target(directory, &args.targets);
     let marked: Vec<&Path> = file.ancestors().skip(2).take(MAX_DEPTH).filter(is_own).collect();
     let sure = marked.iter().find(|directory| has_rustc_info(directory));
     match (sure, marked.as_slice()) {
@@ -112,7 +113,8 @@ mod tests {
                 std::fs::write(folder.path().join(place).join(name), content).unwrap();
             }
             let files = vec![folder.path().join(file)];
-            let program = BuiltProgram { name: "app".into(), manifest: folder.path().join("Cargo.toml"), files };
+            let program =
+                BuiltProgram { name: "app".into(), manifest: folder.path().join("Cargo.toml"), files };
             let mut args = CargoArgs::default();
             args.targets.extend(targets.split_whitespace().map(str::to_owned));
             assert_eq!(target_directory(&program, &args), folder.path().join(expected), "{file} {marks:?}");

@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use coracle_core::content::Content;
-use coracle_ld::elf::Header;
 use coracle_core::platform::Platform;
+use coracle_ld::elf::Header;
 
 use super::cargo_build::BuiltProgram;
-use super::{target_directory, relative_to_cwd};
+use super::{relative_to_cwd, target_directory};
 use crate::cli::args::CargoArgs;
 use crate::cli::error::CliError;
 

@@ -34,7 +34,9 @@ pub(super) fn missing_tools(args: &CargoArgs, cargo: &Path) -> Option<(String, S
                 .into(),
         ));
     }
-    let has_zig = has_zig_variable() || succeeds(Command::new("zig").arg("version")) || succeeds(&mut python_ziglang("python3"));
+    let has_zig = has_zig_variable()
+        || succeeds(Command::new("zig").arg("version"))
+        || succeeds(&mut python_ziglang("python3"));
     (!has_zig).then(|| {
         (
             "cargo-zigbuild can't find Zig; no image was built".into(),

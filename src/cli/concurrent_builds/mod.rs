@@ -11,13 +11,13 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
-use coracle_core::note::Note;
 use coracle::recipe::Recipe;
 use coracle::{Built, Settings};
+use coracle_core::note::Note;
 
 use super::args::BuildArgs;
-use super::exit::CliExit;
 use super::error::CliError;
+use super::exit::CliExit;
 use super::interrupt;
 use super::parallel::PublishOrder;
 use super::progress::Progress;
@@ -78,7 +78,11 @@ pub(super) fn build_all(
             }
         };
         let order = builds.build_order(recipes, &settings);
-        progress.set_label(if settings.registry_client.is_some() { "packing and sending" } else { "packing" });
+        progress.set_label(if settings.registry_client.is_some() {
+            "packing and sending"
+        } else {
+            "packing"
+        });
         turns.set_order(order.clone());
         drop(builds);
         deliver_in_order(&order, &ended, |ended| progress.suspend(|| take(ended)));
@@ -157,7 +161,10 @@ impl BuildStarter<'_, '_> {
                 Err(coracle::Error::InputsChanged) => true,
                 Err(_) => is_early && !had_turn,
             };
-            if is_premature && turns.wait_for_turn(number).is_continue() && interrupt::check_cancelled().is_continue() {
+            if is_premature
+                && turns.wait_for_turn(number).is_continue()
+                && interrupt::check_cancelled().is_continue()
+            {
                 (built, notes, _) = attempt(false);
             }
             turns.mark_ended(number);

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use coracle::Settings;
-use coracle_oci::engine::EngineKind;
 use coracle::recipe::Recipe;
-use coracle_oci::registry::{RegistryClient, Repository};
 use coracle_oci::copy::ImageLocation;
+use coracle_oci::engine::EngineKind;
+use coracle_oci::registry::{RegistryClient, Repository};
 
 use crate::cli::args::BuildArgs;
 use crate::cli::error::CliError;
@@ -54,7 +54,10 @@ impl<'a> SharedSettings<'a> {
     }
 
     /// Returns what the builds of `recipes`, all of them, need.
-    pub(super) fn for_all_builds(&mut self, mut recipes: Vec<Recipe>) -> Result<(Vec<Recipe>, Settings), CliError> {
+    pub(super) fn for_all_builds(
+        &mut self,
+        mut recipes: Vec<Recipe>,
+    ) -> Result<(Vec<Recipe>, Settings), CliError> {
         if self.args.load {
             build::check_names_for_engine(&recipes)?;
             let engine = self.engine.take().unwrap_or_else(build::find_engine)?;
@@ -84,7 +87,9 @@ impl<'a> SharedSettings<'a> {
         let registry = |reference| Repository::from(reference).registry().to_owned();
         let registries = named.iter().map(|named| registry(&named.reference)).collect();
         if self.client.is_none() {
-            let client = build::registry_client(std::slice::from_ref(recipe), &settings.remote_cache, self.args).ok()?;
+            let client =
+                build::registry_client(std::slice::from_ref(recipe), &settings.remote_cache, self.args)
+                    .ok()?;
             self.client = Some((registries, client.clone()));
             return Some(client);
         }

@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use coracle_core::note::Note;
 use coracle::{Observer, Plan, PublishDecision};
+use coracle_core::note::Note;
 
 use crate::cli::interrupt;
 use crate::cli::parallel::PublishOrder;
@@ -25,7 +25,13 @@ pub(in crate::cli) struct BuildMonitor<'a> {
 impl<'a> BuildMonitor<'a> {
     /// Observes the only build.
     pub(in crate::cli) fn single(progress: &'a Progress) -> Self {
-        Self { progress, publish_turn: None, is_early: false, had_turn: false.into(), notes: Mutex::default() }
+        Self {
+            progress,
+            publish_turn: None,
+            is_early: false,
+            had_turn: false.into(),
+            notes: Mutex::default(),
+        }
     }
 
     /// Observes one of several builds, which waits for its turn to publish.

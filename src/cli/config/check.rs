@@ -3,20 +3,20 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use coracle_kube::contract::{Contract, ContractDocument};
 use coracle_core::fs::Context as _;
-use coracle_core::path::ImagePath;
-use coracle_kube::check::{self, Expectations, CheckFinding, ImageFiles, ManifestFile, CheckReport};
 use coracle_core::note::Note;
+use coracle_core::path::ImagePath;
 use coracle_core::platform::Platform;
-use coracle_oci::layout::{ImageFiles, ParsedImage, ParsedPlatform};
+use coracle_kube::check::{self, CheckFinding, CheckReport, Expectations, HiddenFiles, ManifestFile};
+use coracle_kube::contract::{Contract, ContractDocument};
 use coracle_kube::values::{ValueSource, Values};
+use coracle_oci::layout::{ImageFiles, ParsedImage, ParsedPlatform};
 use serde_json::{Value, json};
 
 use crate::cli::args::{ConfigCheckArgs, OutputFormat};
-use crate::cli::exit::CliExit;
 use crate::cli::error::CliError;
-use crate::cli::{image_reader, stdout, stderr};
+use crate::cli::exit::CliExit;
+use crate::cli::{image_reader, stderr, stdout};
 
 /// The most bytes of one input; more than a chart with all its custom resource definitions.
 const MAX_MANIFEST_SIZE: u64 = 64 << 20;
@@ -24,7 +24,8 @@ const MAX_MANIFEST_SIZE: u64 = 64 << 20;
 pub(super) fn run_config_check(args: &ConfigCheckArgs) -> Result<CliExit, CliError> {
     let platform = image_reader::parse_platform(args.platform.as_deref())?;
     let from = args.contract.as_deref();
-    let reader = image_reader::ImageReader::new(&args.registry, [args.image.as_str()].into_iter().chain(from));
+    let reader =
+        image_reader::ImageReader::new(&args.registry, [args.image.as_str()].into_iter().chain(from));
     let stored = reader.open(&args.image)?;
     let contract = image_reader::required_label_contract(&stored, platform.as_ref())?;
     let is_asked = from.is_some() || !args.values.is_empty();
@@ -36,7 +37,8 @@ pub(super) fn run_config_check(args: &ConfigCheckArgs) -> Result<CliExit, CliErr
     let sources: Vec<ValueSource> = args.values.iter().cloned().map(ValueSource::File).collect();
     let values = Values::read(&sources).map_err(coracle_kube::config::ConfigError::Values)?;
     let document = document.as_ref().map(|document| (document, &values));
-    let report = check_manifests(&stored, &contract, platform.as_ref(), &inputs, args.container.clone(), document);
+    let report =
+        check_manifests(&stored, &contract, platform.as_ref(), &inputs, args.container.clone(), document);
     match args.format {
         OutputFormat::Text => {
             print_notes(&report);
@@ -81,7 +83,7 @@ pub(in crate::cli) fn check_manifests(
         inputs,
         &Expectations {
             contract,
-            image_files: unread.is_none().then_some(&files as &dyn ImageFiles),
+            image_files: unread.is_none().then_some(&files as &dyn HiddenFiles),
             user: image.and_then(|image| image.user()),
             digests: digests.map(|digest| digest.to_string()).collect(),
             names: stored.source.names.clone(),
@@ -91,7 +93,11 @@ pub(in crate::cli) fn check_manifests(
     );
     if let Some(why) = unread {
         let message = format!("cannot check which files of the image are hidden by mounts: {why}");
-        report.notes.push(CheckFinding::for_file(stored.source.location.clone(), check::CheckRule::HidesImageFiles, message));
+        report.notes.push(CheckFinding::for_file(
+            stored.source.location.clone(),
+            check::CheckRule::HidesImageFiles,
+            message,
+        ));
     }
     report
 }
@@ -100,7 +106,7 @@ pub(in crate::cli) fn check_manifests(
 #[derive(Default, Debug)]
 struct ImageListing(ImageFiles);
 
-impl ImageFiles for ImageListing {
+impl HiddenFiles for ImageListing {
     fn hidden_by(&self, path: &ImagePath, is_file: bool) -> Vec<ImagePath> {
         let path = self.0.resolve_links(path);
         let within = self.0.at_and_below(&path);
@@ -185,7 +191,9 @@ fn manifest_files(folder: &Path) -> Result<Vec<PathBuf>, CliError> {
 /// Prints the report's notes to stderr.
 pub(in crate::cli) fn print_notes(found: &CheckReport) {
     let note = |finding: &CheckFinding| match finding.rule {
-        check::CheckRule::NotInManifests | check::CheckRule::ValuesViolateSchema => Note::Hint(finding.to_string()),
+        check::CheckRule::NotInManifests | check::CheckRule::ValuesViolateSchema => {
+            Note::Hint(finding.to_string())
+        }
         _ => Note::Warning(finding.to_string()),
     };
     stderr::print_notes(&found.notes.iter().map(note).collect::<Vec<_>>(), false);

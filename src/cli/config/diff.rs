@@ -4,8 +4,8 @@ use coracle_kube::contract;
 use serde_json::json;
 
 use crate::cli::args::{ConfigDiffArgs, OutputFormat};
-use crate::cli::exit::CliExit;
 use crate::cli::error::CliError;
+use crate::cli::exit::CliExit;
 use crate::cli::{image_reader, stdout};
 
 pub(super) fn run_config_diff(args: &ConfigDiffArgs) -> Result<CliExit, CliError> {

@@ -5,11 +5,11 @@ mod diff;
 mod render;
 mod show;
 
-pub(super) use check::{check_manifests, read_manifests, print_notes};
+pub(super) use check::{check_manifests, print_notes, read_manifests};
 
 use super::args::ConfigCommand;
-use super::exit::CliExit;
 use super::error::CliError;
+use super::exit::CliExit;
 
 pub(super) fn run_config(command: &ConfigCommand) -> Result<CliExit, CliError> {
     match command {

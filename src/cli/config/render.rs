@@ -3,15 +3,15 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use coracle_kube::config::{self, RenderedFile, RenderedMount};
 use coracle::recipe;
+use coracle_kube::config::{self, RenderedFile, RenderedMount};
 
 use crate::cli::args::ConfigRenderArgs;
-use crate::cli::exit::CliExit;
 use crate::cli::error::CliError;
+use crate::cli::exit::CliExit;
 use crate::cli::generated_dir::{self, GeneratedFile};
+use crate::cli::stderr::{self, BOLD, DIM};
 use crate::cli::stdout;
-use crate::cli::stderr::{self, DIM, BOLD};
 
 /// Renders all files before any is written.
 pub(super) fn run_config_render(args: &ConfigRenderArgs) -> Result<CliExit, CliError> {

@@ -3,17 +3,18 @@
 use coracle_kube::contract::{Contract, ContractFile};
 use serde_json::json;
 
-use crate::cli::args::{OutputFormat, ConfigShowArgs};
-use crate::cli::exit::CliExit;
+use crate::cli::args::{ConfigShowArgs, OutputFormat};
 use crate::cli::error::CliError;
+use crate::cli::exit::CliExit;
+use crate::cli::stderr::{BOLD, DIM};
 use crate::cli::stdout::escape_control;
-use crate::cli::stderr::{DIM, BOLD};
 use crate::cli::{image_reader, stdout};
 
 pub(super) fn run_config_show(args: &ConfigShowArgs) -> Result<CliExit, CliError> {
     let platform = image_reader::parse_platform(args.platform.as_deref())?;
     let from = args.contract.as_deref();
-    let reader = image_reader::ImageReader::new(&args.registry, [args.image.as_str()].into_iter().chain(from));
+    let reader =
+        image_reader::ImageReader::new(&args.registry, [args.image.as_str()].into_iter().chain(from));
     let contract = image_reader::contract_with_parameters(&args.image, platform.as_ref(), from, &reader)?;
     match args.format {
         OutputFormat::Text => stdout::print(&contract_text(&contract))?,

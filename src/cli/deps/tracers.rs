@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use coracle_ld::closure::{Closure, ResolveOptions, Resolver};
-use coracle_core::path::RawPath;
-use coracle_core::file_system::FileSystem;
 use coracle::{Error, RootFileSystems, RootId};
+use coracle_core::file_system::FileSystem;
+use coracle_core::path::RawPath;
+use coracle_ld::closure::{Closure, ResolveOptions, Resolver};
 
 /// The file system views, each with the number of files that use it.
 pub(super) struct FileSystems(BTreeMap<RootId, (Rc<dyn FileSystem>, usize)>);

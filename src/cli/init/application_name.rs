@@ -58,7 +58,10 @@ mod tests {
         assert_eq!(long, "a".repeat(MAX_LENGTH - 1));
         for long in ["a".repeat(MAX_LENGTH + 20), "7".repeat(MAX_LENGTH)] {
             assert_eq!(to_application_name(&long).len(), MAX_LENGTH);
-            assert_eq!(coracle_kube::manifests::names::check_application_name(&to_application_name(&long)), Ok(()));
+            assert_eq!(
+                coracle_kube::manifests::names::check_application_name(&to_application_name(&long)),
+                Ok(())
+            );
         }
     }
 }

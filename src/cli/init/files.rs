@@ -6,7 +6,7 @@ use toml::Value;
 
 use super::application_name;
 use super::git_remote::{Forge, GitRemote};
-use super::subject::{SubjectKind, InitSubject};
+use super::subject::{InitSubject, SubjectKind};
 use crate::cli::error::CliError;
 
 const RECIPE_TEMPLATE: &str = include_str!("../../../templates/init/coracle.toml");
@@ -66,8 +66,13 @@ pub(super) fn init_files(
         files.push(InitFile::new("config/schema.json", words.fill(SCHEMA_TEMPLATE)));
     }
     files.extend(forge.map(|forge| match forge {
-        Forge::GitHub => InitFile::new(".github/workflows/image.yml", words.fill(&repeat_for_programs(GITHUB_WORKFLOW, subject))),
-        Forge::GitLab => InitFile::new(GITLAB_CI_FILE, words.fill(&repeat_for_programs(GITLAB_PIPELINE, subject))),
+        Forge::GitHub => InitFile::new(
+            ".github/workflows/image.yml",
+            words.fill(&repeat_for_programs(GITHUB_WORKFLOW, subject)),
+        ),
+        Forge::GitLab => {
+            InitFile::new(GITLAB_CI_FILE, words.fill(&repeat_for_programs(GITLAB_PIPELINE, subject)))
+        }
     }));
     let recipe = |template: &'static str| match template.split_once(CONFIGURATION_PARAGRAPH) {
         Some((without, _)) if !has_config => words.fill(without),
@@ -76,7 +81,9 @@ pub(super) fn init_files(
     files.push(match &subject.kind {
         SubjectKind::Program(_) => InitFile::new(coracle::recipe::DEFAULT_FILE_NAME, recipe(RECIPE_TEMPLATE)),
         SubjectKind::Package(before, _) => append_to_manifest(before, "package", &recipe(PACKAGE_TEMPLATE))?,
-        SubjectKind::Workspace(before) => append_to_manifest(before, "workspace", &recipe(WORKSPACE_TEMPLATE))?,
+        SubjectKind::Workspace(before) => {
+            append_to_manifest(before, "workspace", &recipe(WORKSPACE_TEMPLATE))?
+        }
     });
     Ok(files)
 }

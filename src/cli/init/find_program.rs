@@ -6,7 +6,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use coracle_core::content::Content;
-use coracle_ld::elf::{Header, ElfType};
+use coracle_ld::elf::{ElfType, Header};
 
 use crate::cli::error::CliError;
 
@@ -14,7 +14,8 @@ use crate::cli::error::CliError;
 const ELF_HEADER_SIZE: u64 = 64;
 
 /// The directories where build tools write programs.
-const BUILD_DIRECTORIES: [&str; 7] = ["", "bin", "build", "out", "zig-out/bin", ".build/release", "target/release"];
+const BUILD_DIRECTORIES: [&str; 7] =
+    ["", "bin", "build", "out", "zig-out/bin", ".build/release", "target/release"];
 
 /// The kind of a file, by its first bytes.
 #[derive(PartialEq, Eq)]
@@ -90,7 +91,9 @@ fn programs_in(folder: &Path, place: &str) -> Vec<PathBuf> {
 
 fn is_program(path: &Path) -> bool {
     let is_library = path.file_name().is_some_and(|name| name.to_string_lossy().contains(".so"));
-    path.is_file() && !is_library && matches!(read_file_kind(path), Ok(FileKind::Elf(ElfType::Executable | ElfType::Shared)))
+    path.is_file()
+        && !is_library
+        && matches!(read_file_kind(path), Ok(FileKind::Elf(ElfType::Executable | ElfType::Shared)))
 }
 
 fn read_file_kind(path: &Path) -> io::Result<FileKind> {

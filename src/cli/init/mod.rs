@@ -1,11 +1,11 @@
 //! `coracle init`: writes a recipe that builds at once, and first files for configuration and CI.
 
-mod files;
 mod application_name;
+mod files;
 mod find_program;
 mod git_remote;
-mod subject;
 mod package_targets;
+mod subject;
 mod write;
 
 use std::path::{Path, PathBuf};
@@ -13,13 +13,13 @@ use std::path::{Path, PathBuf};
 use coracle_core::note::Note;
 
 use super::args::{Ci, InitArgs};
-use super::exit::CliExit;
 use super::error::CliError;
-use super::stderr::{DIM, BOLD};
-use super::{Invocation, interrupt, stdout, stderr};
+use super::exit::CliExit;
+use super::stderr::{BOLD, DIM};
+use super::{Invocation, interrupt, stderr, stdout};
 use files::InitFile;
 use git_remote::{Forge, GitRemote};
-use subject::{SubjectKind, InitSubject};
+use subject::{InitSubject, SubjectKind};
 
 /// Checks all files before any is written.
 pub(super) fn run_init(args: &InitArgs, caller: Invocation) -> Result<CliExit, CliError> {
@@ -45,7 +45,11 @@ pub(super) fn run_init(args: &InitArgs, caller: Invocation) -> Result<CliExit, C
 
 /// Returns the forge to write a workflow for: the one in `--ci`, or else the one that the
 /// repository uses, if `subject` is at the repository's root, where workflows must be.
-fn choose_forge(asked: Option<Ci>, subject: &InitSubject, remote: Option<&GitRemote>) -> Result<Option<Forge>, CliError> {
+fn choose_forge(
+    asked: Option<Ci>,
+    subject: &InitSubject,
+    remote: Option<&GitRemote>,
+) -> Result<Option<Forge>, CliError> {
     let is_workspace = matches!(subject.kind, SubjectKind::Workspace(_));
     let forge = match asked {
         Some(Ci::None) => None,
@@ -83,16 +87,19 @@ fn print_files(folder: &Path, files: &[InitFile]) -> Result<(), CliError> {
 
 /// Prints the paths that are written, one per line.
 fn print_paths(folder: &Path, files: &[InitFile]) -> Result<(), CliError> {
-    files
-        .iter()
-        .try_for_each(|file| stdout::print(&(stdout::escape_control(&display_path(folder, file).to_string_lossy()) + "\n")))
+    files.iter().try_for_each(|file| {
+        stdout::print(&(stdout::escape_control(&display_path(folder, file).to_string_lossy()) + "\n"))
+    })
 }
 
 /// Reports files that exist already and are kept. For GitLab's pipeline, the job to add is printed.
 fn report_kept(folder: &Path, files: &[InitFile]) {
     for file in files {
         let path = display_path(folder, file);
-        stderr::print(&format!("kept `{}`, which exists already\n", stdout::escape_control(&path.to_string_lossy())));
+        stderr::print(&format!(
+            "kept `{}`, which exists already\n",
+            stdout::escape_control(&path.to_string_lossy())
+        ));
         if file.path == Path::new(files::GITLAB_CI_FILE) {
             let job: String = file.text.lines().map(|line| format!("  {line}\n")).collect();
             stderr::print(&format!("to build the image there, add:\n{DIM}{job}{DIM:#}"));

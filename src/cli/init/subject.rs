@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use coracle::recipe::{self, CargoPackage, RecipeOverrides};
 use coracle_core::fs::Context as _;
-use coracle::recipe::{self, RecipeOverrides, CargoPackage};
 use toml::Table;
 
 use super::{application_name, find_program, package_targets};
@@ -118,7 +118,11 @@ fn program_subject(folder: &Path, path: &Path) -> Result<InitSubject, CliError> 
         ));
     };
     let file = path.file_name().unwrap_or_default().to_string_lossy();
-    Ok(InitSubject { folder: folder.to_owned(), name: application_name::application_name_of_file(&file), kind: SubjectKind::Program(text.into()) })
+    Ok(InitSubject {
+        folder: folder.to_owned(),
+        name: application_name::application_name_of_file(&file),
+        kind: SubjectKind::Program(text.into()),
+    })
 }
 
 /// Fails if the directory has a recipe already.
@@ -165,8 +169,14 @@ fn from_manifest(folder: &Path) -> Result<InitSubject, CliError> {
             "build its image with `cargo coracle build`; to start over, remove it",
         ));
     }
-    let name = application_name::to_application_name(of.get("name").and_then(|name| name.as_str()).unwrap_or_default());
-    let kind = if package.is_some() { SubjectKind::Package(text, package_programs(path)?) } else { SubjectKind::Workspace(text) };
+    let name = application_name::to_application_name(
+        of.get("name").and_then(|name| name.as_str()).unwrap_or_default(),
+    );
+    let kind = if package.is_some() {
+        SubjectKind::Package(text, package_programs(path)?)
+    } else {
+        SubjectKind::Workspace(text)
+    };
     Ok(InitSubject { folder: folder.to_owned(), name, kind })
 }
 

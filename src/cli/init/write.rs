@@ -9,8 +9,8 @@ use coracle_core::fs::Context as _;
 use tempfile::NamedTempFile;
 
 use super::files::InitFile;
-use crate::cli::exit::CliExit;
 use crate::cli::error::CliError;
+use crate::cli::exit::CliExit;
 use crate::cli::interrupt;
 
 /// Fails if a file can't be written: its path is a directory, or a parent is not, or leads
@@ -54,8 +54,10 @@ fn hint_without(file: &InitFile) -> &'static str {
 
 /// Fails if the file to append to is not in `folder`, or is not writable.
 fn check_appendable(folder: &Path, path: &Path) -> Result<(), CliError> {
-    let (real, within) =
-        (with_io_context(path.canonicalize(), "read", path)?, with_io_context(folder.canonicalize(), "read", folder)?);
+    let (real, within) = (
+        with_io_context(path.canonicalize(), "read", path)?,
+        with_io_context(folder.canonicalize(), "read", folder)?,
+    );
     let name = super::without_dot_prefix(path).display();
     if !real.starts_with(&within) {
         let place = super::shell_quote(real.parent().unwrap_or(&within));
@@ -67,7 +69,10 @@ fn check_appendable(folder: &Path, path: &Path) -> Result<(), CliError> {
     if with_io_context(fs::metadata(&real), "read", path)?.permissions().readonly() {
         return Err(CliError::usage(
             format!("cannot append to `{name}`: it is read-only"),
-            format!("make it writable with `chmod u+w {}`", super::shell_quote(super::without_dot_prefix(path))),
+            format!(
+                "make it writable with `chmod u+w {}`",
+                super::shell_quote(super::without_dot_prefix(path))
+            ),
         ));
     }
     with_io_context(fs::OpenOptions::new().append(true).open(&real), "write", path).map(drop)
@@ -106,7 +111,11 @@ fn check_cancelled() -> Result<(), CliError> {
     if interrupt::check_cancelled().is_continue() {
         return Ok(());
     }
-    Err(CliError { exit: CliExit::Interrupted, message: "interrupted; nothing was written".into(), hint: None })
+    Err(CliError {
+        exit: CliExit::Interrupted,
+        message: "interrupted; nothing was written".into(),
+        hint: None,
+    })
 }
 
 /// Returns the path to write to. Symbolic links are followed for appending, so that they are kept.
@@ -183,7 +192,9 @@ impl Drop for Undo {
 
 fn with_io_context<T>(result: io::Result<T>, verb: &'static str, path: &Path) -> Result<T, CliError> {
     let is_read_only = matches!(&result, Err(error) if error.kind() == ErrorKind::ReadOnlyFilesystem);
-    let result = result.context(verb, super::without_dot_prefix(path)).map_err(|error| coracle::Error::from(error).into());
+    let result = result
+        .context(verb, super::without_dot_prefix(path))
+        .map_err(|error| coracle::Error::from(error).into());
     result.map_err(|failure: CliError| match failure.hint {
         Some(_) if is_read_only => CliError {
             hint: Some("run it in another directory, or pass `--dry-run` to print the files".into()),

@@ -64,10 +64,13 @@ pub(super) fn rebase_paths(table: &mut DeTable<'_>, package: &Path, workspace: &
     let folder = fs::absolute_path(&recipe_dir_of(workspace))?;
     let path = |text: &str| folder.join(text).display().to_string();
     let place = |text: &str| match text.split_once(':') {
-        Some((transport, rest)) if PATH_TRANSPORTS.contains(&transport) => format!("{transport}:{}", path(rest)),
+        Some((transport, rest)) if PATH_TRANSPORTS.contains(&transport) => {
+            format!("{transport}:{}", path(rest))
+        }
         _ => text.to_owned(),
     };
-    for (keys, change) in [(PATH_KEYS.as_slice(), &path as &dyn Fn(&str) -> String), (&LOCATION_KEYS, &place)] {
+    for (keys, change) in [(PATH_KEYS.as_slice(), &path as &dyn Fn(&str) -> String), (&LOCATION_KEYS, &place)]
+    {
         for steps in keys {
             let steps: Vec<&str> = steps.split('.').collect();
             map_strings_in_table(table, &steps, change);

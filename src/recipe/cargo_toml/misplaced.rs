@@ -34,5 +34,9 @@ pub(super) fn misplaced_tables(tree: &Spanned<DeTable<'_>>, right: &str) -> Vec<
         let message = format!("`[{wrong}]` has no effect: settings belong below `[{right}]`");
         Some(CargoTomlProblem { span: value.span(), message, hint: None })
     };
-    WRONG_TABLES.into_iter().filter(|(_, belongs)| *belongs == right).filter_map(|(wrong, _)| slip(wrong)).collect()
+    WRONG_TABLES
+        .into_iter()
+        .filter(|(_, belongs)| *belongs == right)
+        .filter_map(|(wrong, _)| slip(wrong))
+        .collect()
 }

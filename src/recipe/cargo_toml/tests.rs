@@ -17,7 +17,8 @@ fn recipe(workspace: &str, package: &str) -> Result<(Recipe, PathBuf), String> {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "Cargo.toml", workspace);
     let manifest = write(folder.path(), "shop/Cargo.toml", package);
-    let recipe = CargoPackage::read(&manifest).and_then(|package| package.recipe(&RecipeOverrides::default()));
+    let recipe =
+        CargoPackage::read(&manifest).and_then(|package| package.recipe(&RecipeOverrides::default()));
     let path = folder.path().to_owned();
     recipe
         .map(|recipe| (recipe, path.clone()))
@@ -60,7 +61,8 @@ sysroot = "s390x"
     assert_eq!(recipe.includes[0].from, folder.join("assets/"));
     let Some(ImageLocation::OnDisk(base)) = &recipe.base else { panic!("{:?}", recipe.base) };
     assert_eq!(base.path, folder.join("base"));
-    let roots: Vec<_> = recipe.root_overrides.iter().map(|root| recipe.resolve_path(&root.directory)).collect();
+    let roots: Vec<_> =
+        recipe.root_overrides.iter().map(|root| recipe.resolve_path(&root.directory)).collect();
     assert_eq!(roots, [folder.join("arm64"), folder.join("shop/s390x")]);
 }
 

@@ -2,11 +2,11 @@
 
 use super::*;
 use coracle_ld::elf::DlopenPriority;
-use coracle_ld::implicit::{TimeZones, Inclusion};
+use coracle_ld::implicit::{Inclusion, TimeZones};
 
 #[test]
 fn parses_all_keys() {
-    let recipe = read_bytes(ALL_KEYS, &RecipeOverrides::default()).unwrap();
+    let recipe = read(ALL_KEYS, &RecipeOverrides::default()).unwrap();
     let map = |pairs: &[(&str, &str)]| pairs.iter().map(|&(k, v)| (k.into(), v.into())).collect();
     let expected = Recipe {
         names: vec!["ghcr.io/acme/shop".parse().unwrap()],
@@ -50,7 +50,8 @@ fn parses_all_keys() {
         push: false,
         load_engine: None,
         publish_contract: None,
-        allowed_paths: [("/srv/assets/demo.pem".parse().unwrap(), "a certificate for the tutorial".into())].into(),
+        allowed_paths: [("/srv/assets/demo.pem".parse().unwrap(), "a certificate for the tutorial".into())]
+            .into(),
         allowed_config_values: BTreeMap::new(),
         budget: Budget::default(),
         strict: false,
@@ -76,7 +77,7 @@ fn flags_replace_lists_and_merge_into_maps() {
         destinations: vec!["oci:x".parse().unwrap()],
         ..RecipeOverrides::default()
     };
-    let recipe = read_bytes(ALL_KEYS, &flags).unwrap();
+    let recipe = read(ALL_KEYS, &flags).unwrap();
     assert_eq!(recipe.names.iter().map(ImageReference::to_string).collect::<Vec<_>>(), ["shop:1", "shop:2"]);
     let to = Some("/app/other".parse().unwrap());
     assert_eq!(recipe.programs, [RecipeProgram { from: "other".into(), to }]);
@@ -90,7 +91,7 @@ fn flags_replace_lists_and_merge_into_maps() {
     assert_eq!(recipe.includes, [RecipeInclude { from: "a:b".into(), to: RawPath::new("/c") }]);
     assert!(recipe.strip);
     let whole = RecipeOverrides { user: Some("7:8".into()), ..RecipeOverrides::default() };
-    assert_eq!(read_bytes(ALL_KEYS, &whole).unwrap().user, Some(Owner { uid: 7, gid: 8 }));
+    assert_eq!(read(ALL_KEYS, &whole).unwrap().user, Some(Owner { uid: 7, gid: 8 }));
 }
 
 #[test]

@@ -7,11 +7,11 @@ const RECIPE: &str = "[image]\nprograms = [\"app\"]\n[budget]\nimage = \"5MB\"\n
 
 #[test]
 fn limits_have_positions() {
-    let budget = read_bytes(RECIPE, &RecipeOverrides::default()).unwrap().budget;
+    let budget = read(RECIPE, &RecipeOverrides::default()).unwrap().budget;
     let (image, growth) = (budget.image.unwrap(), budget.growth.unwrap());
     assert_eq!((image.value, growth.value), (ByteSize(5_000_000), GrowthLimit::Percent(2500)));
     assert_eq!(image.setting, "`image` below `[budget]`");
-    assert_eq!((image.place.unwrap().line, growth.place.unwrap().line), (4, 5));
+    assert_eq!((image.position.unwrap().line, growth.position.unwrap().line), (4, 5));
     assert_eq!(budget.previous, None);
 }
 
@@ -22,9 +22,9 @@ fn flags_override_single_limits() {
         previous: Some("ghcr.io/acme/shop:1.1".into()),
         ..RecipeOverrides::default()
     };
-    let budget = read_bytes(RECIPE, &flags).unwrap().budget;
+    let budget = read(RECIPE, &flags).unwrap().budget;
     let growth = budget.growth.unwrap();
-    assert_eq!((growth.value, growth.place), (GrowthLimit::Size(ByteSize(200_000)), None));
+    assert_eq!((growth.value, growth.position), (GrowthLimit::Size(ByteSize(200_000)), None));
     assert_eq!(growth.setting, "`--budget-growth`");
     assert_eq!(budget.image.unwrap().value, ByteSize(5_000_000));
     assert_eq!(budget.previous.unwrap().to_string(), "docker://ghcr.io/acme/shop:1.1");
@@ -45,7 +45,7 @@ fn rejects_invalid_budgets() {
         ("oci:", "`--previous`: `oci:` names no place of an image"),
     ] {
         let flags = RecipeOverrides { previous: Some(previous.into()), ..RecipeOverrides::default() };
-        let error = read_bytes(RECIPE, &flags).unwrap_err().to_string();
+        let error = read(RECIPE, &flags).unwrap_err().to_string();
         assert!(error.starts_with(message), "{error}");
     }
 }

@@ -20,7 +20,7 @@ from = "a"
 to = "/b"
 form = "a"
 "#;
-    let Err(RecipeError::Invalid(problems)) = read_bytes(text, &RecipeOverrides::default()) else { panic!() };
+    let Err(RecipeError::Invalid(problems)) = read(text, &RecipeOverrides::default()) else { panic!() };
     let found: Vec<String> = problems
         .iter()
         .map(|problem| format!("{}: {}", problem.position.as_ref().unwrap().line, problem.message))
@@ -54,7 +54,7 @@ expose = "8080"
 strip = "yes"
 nmae = "x"
 "#;
-    let Err(RecipeError::Invalid(problems)) = read_bytes(text, &RecipeOverrides::default()) else { panic!() };
+    let Err(RecipeError::Invalid(problems)) = read(text, &RecipeOverrides::default()) else { panic!() };
     let found: Vec<_> = problems
         .iter()
         .map(|problem| format!("{}: {}", problem.position.as_ref().unwrap().line, problem.message))
@@ -78,7 +78,9 @@ nmae = "x"
 fn rejects_lists_for_tables() {
     for text in ["image = [\"shop\"]", "[[image]]\nname = \"a\"", "include = [[\"a\", \"/b\"]]", "image = 1"]
     {
-        let Err(RecipeError::Invalid(problems)) = read_bytes(text, &RecipeOverrides::default()) else { panic!("{text}") };
+        let Err(RecipeError::Invalid(problems)) = read(text, &RecipeOverrides::default()) else {
+            panic!("{text}")
+        };
         assert!(problems[0].message.ends_with("expected a table"), "{problems:?}");
     }
 }

@@ -25,7 +25,7 @@ name = "LEVEL"
 from = "/etc/shop/level"
 secret-in-environment = true
 "#;
-    let found = read_bytes(text, &RecipeOverrides::default()).unwrap().config;
+    let found = read(text, &RecipeOverrides::default()).unwrap().config;
     assert_eq!(
         (found.mounts[0].reload.to_string().as_str(), found.mounts[0].is_optional),
         ("signal:SIGHUP", true)
@@ -35,13 +35,16 @@ secret-in-environment = true
         (secret.name.as_deref(), &secret.keys),
         (Some("shop"), &strings(["password", "tls.key"]).to_vec())
     );
-    assert_eq!((found.states[0].size.as_deref(), found.states[0].is_shared), (Some("10Gi"), true));
-    assert_eq!((found.variables[0].name.as_str(), found.variables[0].may_be_secret), ("LEVEL", true));
+    assert_eq!(
+        (found.writable_directories[0].size.as_deref(), found.writable_directories[0].is_shared),
+        (Some("10Gi"), true)
+    );
+    assert_eq!((found.variables[0].name.as_str(), found.variables[0].is_secret_allowed), ("LEVEL", true));
 
     let flags =
         ConfigOverrides { secrets: vec!["/run/secrets/app=a,b".into()], ..ConfigOverrides::default() };
     let flags = RecipeOverrides { config: flags, ..RecipeOverrides::default() };
-    let found = read_bytes(text, &flags).unwrap().config;
+    let found = read(text, &flags).unwrap().config;
     assert_eq!((found.secrets.len(), &found.secrets[0].keys), (1, &strings(["a", "b"]).to_vec()));
 }
 

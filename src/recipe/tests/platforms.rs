@@ -12,12 +12,19 @@ fn platforms_have_own_sysroots() {
         platform: Some(platform.parse().unwrap()),
         directory: directory.into(),
     };
-    let recipe = parse_recipe(Path::new("sub/coracle.toml"), text.as_bytes(), &RecipeOverrides::default()).unwrap();
-    assert_eq!(recipe.root_overrides, [root("linux/arm/v7", "/opt/armhf"), root("linux/arm64", "sysroots/arm64")]);
+    let recipe =
+        parse_recipe(Path::new("sub/coracle.toml"), text.as_bytes(), &RecipeOverrides::default()).unwrap();
+    assert_eq!(
+        recipe.root_overrides,
+        [root("linux/arm/v7", "/opt/armhf"), root("linux/arm64", "sysroots/arm64")]
+    );
     assert_eq!(recipe.resolve_path(&recipe.root_overrides[1].directory), Path::new("sub/sysroots/arm64"));
     let flags = RecipeOverrides { roots: vec!["rootfs".into()], ..RecipeOverrides::default() };
-    let replaced = read_bytes(&text, &flags).unwrap().roots;
-    assert_eq!(replaced, [RootOverride { kind: RootOverrideKind::Root, platform: None, directory: "rootfs".into() }]);
+    let replaced = read(&text, &flags).unwrap().root_overrides;
+    assert_eq!(
+        replaced,
+        [RootOverride { kind: RootOverrideKind::Root, platform: None, directory: "rootfs".into() }]
+    );
 }
 
 #[test]
@@ -51,7 +58,9 @@ fn rejects_invalid_roots_of_platforms() {
         } else {
             format!("[image]\nprograms = [\"app\"]\n{text}")
         };
-        let Err(RecipeError::Invalid(problems)) = read_bytes(&text, &RecipeOverrides::default()) else { panic!("{text}") };
+        let Err(RecipeError::Invalid(problems)) = read(&text, &RecipeOverrides::default()) else {
+            panic!("{text}")
+        };
         let found: Vec<_> =
             problems.iter().map(|p| (p.position.as_ref().unwrap().line, p.message.as_str())).collect();
         assert_eq!(found, [(line, message)], "{text}");

@@ -25,7 +25,8 @@ fn template_shows_all_kubernetes_keys() {
     };
     let lines = shown.lines().filter_map(|line| line.strip_prefix("# ").filter(|line| is_key(line)));
     let text = format!("[image]\nprograms = [\"app\"]\n[[secret]]\n{}", lines.collect::<Vec<_>>().join("\n"));
-    let recipe = parse_recipe(Path::new("coracle.toml"), text.as_bytes(), &RecipeOverrides::default()).unwrap();
+    let recipe =
+        parse_recipe(Path::new("coracle.toml"), text.as_bytes(), &RecipeOverrides::default()).unwrap();
     assert_eq!((recipe.kubernetes.replicas, recipe.config.writable_directories.len()), (Some(2), 1));
     for key in schema::known_keys_of::<schema::KubernetesTable>() {
         assert!(shown.contains(key), "{key}");

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::{RecipeOverrides, schema};
-use super::{Validator, ValueOrigin, RawValue};
+use super::{RawValue, Validator, ValueOrigin};
 use coracle_core::path::{ImagePath, ParseImagePathError, escape_bytes};
 
 /// Prefixes of the names that findings have in an image's config.
@@ -28,8 +28,11 @@ impl Validator<'_> {
         for (what, RawValue { value: why, origin }) in of_file.chain(of_flags) {
             let is_word = CONFIG_VALUE_PREFIXES.iter().any(|kind| what.starts_with(kind));
             let hint = |_: &ParseImagePathError| Some("write an absolute path before the reason".into());
-            let path =
-                if is_word { None } else { self.ok_or_report(ImagePath::parse(what.as_bytes()), &origin, hint) };
+            let path = if is_word {
+                None
+            } else {
+                self.ok_or_report(ImagePath::parse(what.as_bytes()), &origin, hint)
+            };
             if path.is_none() && !is_word {
                 continue;
             }

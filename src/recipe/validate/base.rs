@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::super::{RecipeOverrides, schema};
-use super::{Validator, ValueOrigin, RawValue, flag_or_file};
-use coracle_oci::copy::{RegistryImageName, ParseLocationError, ImageLocation};
+use super::{RawValue, Validator, ValueOrigin, flag_or_file};
+use coracle_oci::copy::{ImageLocation, ParseLocationError, RegistryImageName};
 
 /// Values that mean no base image.
 const NO_BASE: [&str; 2] = ["", "scratch"];
@@ -12,7 +12,12 @@ const NO_BASE: [&str; 2] = ["", "scratch"];
 impl Validator<'_> {
     /// Parses the location of the base image. A relative path in the recipe starts at the recipe's
     /// folder.
-    pub(super) fn base(&mut self, file: &schema::RecipeFile, flags: &RecipeOverrides, folder: &Path) -> Option<ImageLocation> {
+    pub(super) fn base(
+        &mut self,
+        file: &schema::RecipeFile,
+        flags: &RecipeOverrides,
+        folder: &Path,
+    ) -> Option<ImageLocation> {
         let word = flag_or_file(&file.image.0.base, &flags.base, "--base")?;
         if NO_BASE.contains(&word.value.as_str()) {
             return None;

@@ -6,8 +6,8 @@ use std::str::FromStr;
 use super::super::budget::{GrowthLimit, ParseGrowthError};
 use super::super::schema::{self, IntOrString, Spanned};
 use super::super::{Budget, BudgetLimit, RecipeOverrides};
-use super::{Validator, ValueOrigin, RawValue, flag_or_file};
-use coracle_core::byte_size::{ParseByteSizeError, ByteSize};
+use super::{RawValue, Validator, ValueOrigin, flag_or_file};
+use coracle_core::byte_size::{ByteSize, ParseByteSizeError};
 use coracle_oci::copy::ImageLocation;
 
 impl Validator<'_> {

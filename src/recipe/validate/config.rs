@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 
 use super::super::schema::{self, Spanned};
 use super::super::{ConfigOverrides, resolve_path};
-use super::{Validator, ValueOrigin, RawValue};
-use coracle_kube::config::{self, Configuration, MountFile, ConfigMount, ParseReloadError, ReloadMethod, SecretMount};
+use super::{RawValue, Validator, ValueOrigin};
 use coracle_core::fs;
 use coracle_core::path::{ImagePath, escape_bytes};
+use coracle_kube::config::{
+    self, ConfigMount, Configuration, MountFile, ParseReloadError, ReloadMethod, SecretMount,
+};
 use coracle_kube::template::Delimiters;
 use coracle_kube::values::{KeyPath, ValueSource};
 
@@ -54,7 +56,12 @@ impl Validator<'_> {
 
     /// Reports conflicts between mounts, keys and variables, each at the last table that takes part
     /// in it.
-    fn report_conflicts(&mut self, file: &schema::RecipeFile, flags: &ConfigOverrides, found: &Configuration) {
+    fn report_conflicts(
+        &mut self,
+        file: &schema::RecipeFile,
+        flags: &ConfigOverrides,
+        found: &Configuration,
+    ) {
         let words = super::places::mount_paths(file, flags);
         for config::ConfigProblem { message, hint, path: about } in config::find_problems(found) {
             let is_about = |word: &&&Spanned<String>| {
@@ -67,7 +74,11 @@ impl Validator<'_> {
         }
     }
 
-    fn config_mount(&mut self, table: &schema::ConfigTable, at: &dyn Fn(&Path) -> PathBuf) -> Option<ConfigMount> {
+    fn config_mount(
+        &mut self,
+        table: &schema::ConfigTable,
+        at: &dyn Fn(&Path) -> PathBuf,
+    ) -> Option<ConfigMount> {
         let origin = ValueOrigin::File(table.mount.span());
         let path = self.mount_path(&table.mount)?;
         if table.templates.is_empty() {

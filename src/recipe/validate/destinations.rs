@@ -4,11 +4,11 @@
 use std::path::Path;
 
 use super::super::{RecipeOverrides, schema};
-use super::{Validator, ValueOrigin, from_flag, flag_or_file};
-use coracle_kube::config::Configuration;
+use super::{Validator, ValueOrigin, flag_or_file, from_flag};
 use coracle_core::fs;
-use coracle_oci::layout::{DiskLocation, DiskFormat};
-use coracle_oci::copy::{ParseNewImageLocationError, ImageLocation};
+use coracle_kube::config::Configuration;
+use coracle_oci::copy::{ImageLocation, ParseNewImageLocationError};
+use coracle_oci::layout::{DiskFormat, DiskLocation};
 
 impl Validator<'_> {
     /// Parses `--output`. Several tags may go to one image layout; other destinations must differ.
@@ -16,7 +16,11 @@ impl Validator<'_> {
         let mut found: Vec<ImageLocation> = Vec::new();
         for word in from_flag(&flags.destinations, "--output") {
             let hint = |error: &ParseNewImageLocationError| Some(error.hint());
-            let Some(place) = self.ok_or_report(ImageLocation::parse_new_image(&word.value), &word.origin, hint) else { continue };
+            let Some(place) =
+                self.ok_or_report(ImageLocation::parse_new_image(&word.value), &word.origin, hint)
+            else {
+                continue;
+            };
             let mut taken = None;
             for other in &found {
                 if taken.is_none() && is_conflict(other, &place)? {
@@ -41,8 +45,9 @@ impl Validator<'_> {
     /// Returns whether to push. Reports a problem if the image has no name.
     pub(super) fn push(&mut self, file: &schema::RecipeFile, flags: &RecipeOverrides) -> bool {
         if flags.push && flags.names.is_empty() && file.image.0.name.is_none() {
-            let table =
-                self.document.map_or_else(|| "image".into(), |document| document.table_header(&(0..0), "image"));
+            let table = self
+                .document
+                .map_or_else(|| "image".into(), |document| document.table_header(&(0..0), "image"));
             self.report(
                 &ValueOrigin::Flag("--push"),
                 "the image has no name, so its registry is unknown".into(),
@@ -61,7 +66,8 @@ impl Validator<'_> {
         flags: &RecipeOverrides,
         folder: &Path,
     ) -> Option<ImageLocation> {
-        let word = flag_or_file(&file.image.0.publish_contract, &flags.publish_contract, "--publish-contract")?;
+        let word =
+            flag_or_file(&file.image.0.publish_contract, &flags.publish_contract, "--publish-contract")?;
         let hint = |error: &ParseNewImageLocationError| Some(error.hint());
         let mut place = self.ok_or_report(ImageLocation::parse_new_image(&word.value), &word.origin, hint)?;
         let plain = match &mut place {
@@ -102,7 +108,8 @@ impl Validator<'_> {
         flags: &RecipeOverrides,
         config: &Configuration,
     ) {
-        let word = flag_or_file(&file.image.0.publish_contract, &flags.publish_contract, "--publish-contract");
+        let word =
+            flag_or_file(&file.image.0.publish_contract, &flags.publish_contract, "--publish-contract");
         // Problems of the configuration are reported already.
         let Some(word) = word.filter(|_| config.is_empty() && self.problems.is_empty()) else { return };
         self.report(

@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 
 use super::super::schema::{self, IntOrString, Spanned, StrictTable};
-use super::{Validator, ValueOrigin, RawValue};
-use coracle_kube::manifests::names;
-use coracle_kube::manifests::settings::{
-    ProbeAction, WORKLOAD_KINDS, WorkloadKind, Probe, Probes, ReloadSidecar, ResourceSettings, SERVICE_TYPES, ServiceSetting, WorkloadSettings,
-};
+use super::{RawValue, Validator, ValueOrigin};
 use coracle_core::path::escape_bytes;
 use coracle_core::quantity;
+use coracle_kube::manifests::names;
+use coracle_kube::manifests::settings::{
+    Probe, ProbeAction, Probes, ReloadSidecar, ResourceSettings, SERVICE_TYPES, ServiceSetting,
+    WORKLOAD_KINDS, WorkloadKind, WorkloadSettings,
+};
 
 /// Macros that Kubernetes accepts as a schedule.
-const SCHEDULE_MACROS: [&str; 7] = ["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"];
+const SCHEDULE_MACROS: [&str; 7] =
+    ["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"];
 
 impl Validator<'_> {
     pub(super) fn kubernetes(&mut self, table: &schema::KubernetesTable) -> WorkloadSettings {
@@ -25,7 +27,12 @@ impl Validator<'_> {
             }),
             namespace: table.namespace.as_ref().and_then(|name| {
                 let hint = "write lower-case letters, digits and `-`, at most 63 bytes";
-                self.valid_name(name, names::is_dns_label(name.get_ref()), "is not a valid namespace name", hint)
+                self.valid_name(
+                    name,
+                    names::is_dns_label(name.get_ref()),
+                    "is not a valid namespace name",
+                    hint,
+                )
             }),
             replicas: table.replicas.as_ref().map(|replicas| *replicas.get_ref()),
             schedule: table.schedule.as_ref().and_then(|schedule| {
@@ -94,7 +101,13 @@ impl Validator<'_> {
         self.report(&ValueOrigin::File(word.span()), message, Some(hint));
     }
 
-    fn valid_name(&mut self, word: &Spanned<String>, is_legal: bool, what: &str, hint: &str) -> Option<String> {
+    fn valid_name(
+        &mut self,
+        word: &Spanned<String>,
+        is_legal: bool,
+        what: &str,
+        hint: &str,
+    ) -> Option<String> {
         if is_legal {
             return Some(word.get_ref().clone());
         }
@@ -105,7 +118,12 @@ impl Validator<'_> {
 
     pub(super) fn subdomain(&mut self, word: &Spanned<String>, what: &str) -> Option<String> {
         let hint = "write lower-case letters, digits, `-` and `.`, at most 253 bytes";
-        self.valid_name(word, names::is_dns_subdomain(word.get_ref()), &format!("is not a valid name of {what}"), hint)
+        self.valid_name(
+            word,
+            names::is_dns_subdomain(word.get_ref()),
+            &format!("is not a valid name of {what}"),
+            hint,
+        )
     }
 
     fn image_pull_secrets(&mut self, names: &[Spanned<String>]) -> Vec<String> {
@@ -130,7 +148,8 @@ impl Validator<'_> {
 
     fn labels(&mut self, file: &BTreeMap<String, Spanned<String>>) -> BTreeMap<String, String> {
         for value in file.values().filter(|value| !names::is_label_value(value.get_ref())) {
-            let message = format!("`{}` is not a valid label value", escape_bytes(value.get_ref().as_bytes()));
+            let message =
+                format!("`{}` is not a valid label value", escape_bytes(value.get_ref().as_bytes()));
             let hint = "use at most 63 letters, digits, `-`, `_` and `.`; an annotation may hold any text";
             self.report(&ValueOrigin::File(value.span()), message, Some(hint.into()));
         }
@@ -261,8 +280,12 @@ impl Validator<'_> {
         };
         let text = image.get_ref();
         let is_image = !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c.is_control());
-        let image =
-            self.valid_name(image, is_image, "is not a valid image name", "write it as `NAME[:TAG][@DIGEST]`")?;
+        let image = self.valid_name(
+            image,
+            is_image,
+            "is not a valid image name",
+            "write it as `NAME[:TAG][@DIGEST]`",
+        )?;
         Some(ReloadSidecar { image, command: words(&table.reload_command), args: words(&table.reload_args) })
     }
 }

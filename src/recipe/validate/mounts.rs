@@ -1,10 +1,10 @@
 //! Secrets, state directories and variables: `[[secret]]`, `[[state]]` and `[[variable]]`.
 
 use super::super::schema::{self, Spanned};
-use super::{Validator, ValueOrigin, RawValue};
-use coracle_kube::config::{SecretMount, WritableDirectory, FileVariable};
+use super::{RawValue, Validator, ValueOrigin};
 use coracle_core::path::{ImagePath, escape_bytes};
 use coracle_core::quantity;
+use coracle_kube::config::{FileVariable, SecretMount, WritableDirectory};
 
 /// Whether every version of Kubernetes accepts `name` as the name of a variable.
 fn is_variable_name(name: &str) -> bool {

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::super::{RecipeInclude, RecipeOverrides, RecipeProgram, resolvable_from, schema};
-use super::{Validator, ValueOrigin, RawValue};
+use super::{RawValue, Validator, ValueOrigin};
 use coracle_core::fs;
 use coracle_core::path::{ImagePath, RawPath, escape_bytes};
 
@@ -50,7 +50,10 @@ impl Validator<'_> {
         Ok(words.into_iter().filter_map(|word| self.program(word)).collect())
     }
 
-    fn program(&mut self, RawValue { value: SourceAndTarget { from, to }, origin }: RawValue<SourceAndTarget>) -> Option<RecipeProgram> {
+    fn program(
+        &mut self,
+        RawValue { value: SourceAndTarget { from, to }, origin }: RawValue<SourceAndTarget>,
+    ) -> Option<RecipeProgram> {
         self.check_source(&from, &origin)?;
         let Some(mut to) = to else { return Some(RecipeProgram { from, to: None }) };
         if to.ends_with(b"/") {
@@ -86,7 +89,10 @@ impl Validator<'_> {
         Ok(words.into_iter().filter_map(|word| self.include(word)).collect())
     }
 
-    fn include(&mut self, RawValue { value: SourceAndTarget { from, to }, origin }: RawValue<SourceAndTarget>) -> Option<RecipeInclude> {
+    fn include(
+        &mut self,
+        RawValue { value: SourceAndTarget { from, to }, origin }: RawValue<SourceAndTarget>,
+    ) -> Option<RecipeInclude> {
         self.check_source(&from, &origin)?;
         let Some(to) = to else {
             let message = format!("`{}` has no path in the image", from.display());
@@ -111,7 +117,9 @@ impl Validator<'_> {
 fn split_program(text: &OsStr) -> fs::Result<SourceAndTarget> {
     let path = Path::new(text);
     let placed = split_source_and_target(&fs::path_to_bytes(path));
-    if placed.to.is_some() && matches!(fs::symlink_metadata(path)?, Some(fs::PathMetadata::File(_) | fs::PathMetadata::Link(_))) {
+    if placed.to.is_some()
+        && matches!(fs::symlink_metadata(path)?, Some(fs::PathMetadata::File(_) | fs::PathMetadata::Link(_)))
+    {
         return Ok(SourceAndTarget { from: path.to_owned(), to: None });
     }
     Ok(placed)
@@ -122,7 +130,9 @@ fn relative_target_hint(path: &Path) -> fs::Result<Option<String>> {
     let text = fs::path_to_bytes(path);
     let Some(colon) = text.iter().rposition(|&byte| byte == b':') else { return Ok(None) };
     let (from, to) = (text.get(..colon).unwrap_or_default(), text.get(colon + 1..).unwrap_or_default());
-    if fs::symlink_metadata(path)?.is_some() || !matches!(fs::symlink_metadata(&fs::path_from_bytes(from))?, Some(fs::PathMetadata::File(_))) {
+    if fs::symlink_metadata(path)?.is_some()
+        || !matches!(fs::symlink_metadata(&fs::path_from_bytes(from))?, Some(fs::PathMetadata::File(_)))
+    {
         return Ok(None);
     }
     Ok(Some(format!("write it with an absolute TO, as in `{}:/{}`", escape_bytes(from), escape_bytes(to))))

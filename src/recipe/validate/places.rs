@@ -6,11 +6,14 @@ use std::ops::Range;
 use super::super::document::RecipeDocument;
 use super::super::schema::{self, Spanned};
 use super::super::{ConfigOverrides, SourcePosition, resolve_path};
-use coracle_kube::manifests::RecipeLocation;
 use coracle_core::path::ImagePath;
+use coracle_kube::manifests::RecipeLocation;
 
 /// Returns the positions of keys of `[kubernetes]`, mounts, files of variables, and patches.
-pub(super) fn source_positions(document: &RecipeDocument<'_>, flags: &ConfigOverrides) -> BTreeMap<RecipeLocation, SourcePosition> {
+pub(super) fn source_positions(
+    document: &RecipeDocument<'_>,
+    flags: &ConfigOverrides,
+) -> BTreeMap<RecipeLocation, SourcePosition> {
     let (file, folder) = (&document.file, document.folder());
     let table = &file.kubernetes.0;
     let mut spans: Vec<(RecipeLocation, Range<usize>)> = Vec::new();
@@ -40,7 +43,10 @@ fn span_of<T>(word: &Option<Spanned<T>>) -> Option<Range<usize>> {
 
 /// Returns the paths of mounts and variables in the file that flags do not replace. Of equal paths,
 /// problems are reported at the last.
-pub(super) fn mount_paths<'a>(file: &'a schema::RecipeFile, flags: &ConfigOverrides) -> Vec<&'a Spanned<String>> {
+pub(super) fn mount_paths<'a>(
+    file: &'a schema::RecipeFile,
+    flags: &ConfigOverrides,
+) -> Vec<&'a Spanned<String>> {
     let config = file.config.iter().filter(|_| flags.mounts.is_empty()).map(|table| &table.0.mount);
     let secrets = file.secret.iter().filter(|_| flags.secrets.is_empty()).map(|table| &table.0.mount);
     let others = file.state.iter().map(|table| &table.0.mount);

@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use super::super::schema::{self, StrictTable};
 use super::super::{RecipeOverrides, RootOverride, RootOverrideKind, resolvable_from};
-use super::{Validator, ValueOrigin, RawValue};
+use super::{RawValue, Validator, ValueOrigin};
 use coracle_core::fs;
 use coracle_core::platform::{ParsePlatformError, Platform};
 
 /// The hint if roots and sysroots are combined.
-const ROOT_OR_SYSROOT_HINT: &str = "a root has the programs too, a sysroot only loader and libraries: use one of both";
+const ROOT_OR_SYSROOT_HINT: &str =
+    "a root has the programs too, a sysroot only loader and libraries: use one of both";
 
 impl Validator<'_> {
     /// Parses the flags' roots, or the file's if there are none.
@@ -26,7 +27,11 @@ impl Validator<'_> {
     }
 
     /// Parses `[PLATFORM=]DIR`. The whole value is a directory if one of that name exists.
-    fn root_overrides_from_flags(&mut self, flags: &RecipeOverrides, folder: &Path) -> fs::Result<Vec<RootOverride>> {
+    fn root_overrides_from_flags(
+        &mut self,
+        flags: &RecipeOverrides,
+        folder: &Path,
+    ) -> fs::Result<Vec<RootOverride>> {
         let whole = flags.roots.iter().map(|text| (RootOverrideKind::Root, "--root", text));
         let libraries = flags.sysroots.iter().map(|text| (RootOverrideKind::Sysroot, "--sysroot", text));
         let mut roots = Vec::new();
@@ -60,7 +65,11 @@ impl Validator<'_> {
                 (None, Some(sysroot)) => (RootOverrideKind::Sysroot, sysroot),
                 (Some(_), Some(sysroot)) => {
                     let message = "`sysroot` cannot be combined with `root`".to_owned();
-                    self.report(&ValueOrigin::File(sysroot.span()), message, Some(ROOT_OR_SYSROOT_HINT.into()));
+                    self.report(
+                        &ValueOrigin::File(sysroot.span()),
+                        message,
+                        Some(ROOT_OR_SYSROOT_HINT.into()),
+                    );
                     continue;
                 }
                 // The key may be misspelled, or removed because of its type: that is reported

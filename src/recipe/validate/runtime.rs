@@ -2,18 +2,25 @@
 
 use super::super::RuntimeOverrides;
 use super::super::schema::{self, Spanned};
-use super::{Validator, ValueOrigin, RawValue, flags_or_file, from_flag, flag_or_file};
+use super::{RawValue, Validator, ValueOrigin, flag_or_file, flags_or_file, from_flag};
 use coracle_ld::elf::DlopenPriority;
+use coracle_ld::implicit::{ImplicitPolicy, Inclusion, PLUGIN_FAMILIES, TimeZones};
 use coracle_ld::ldso::HwcapsSelection;
-use coracle_ld::implicit::{PLUGIN_FAMILIES, ImplicitPolicy, TimeZones, Inclusion};
 
 impl Validator<'_> {
     /// Parses the flags' values, or the file's where a flag is absent.
-    pub(super) fn runtime(&mut self, file: &schema::RuntimeTable, flags: &RuntimeOverrides) -> ImplicitPolicy {
+    pub(super) fn runtime(
+        &mut self,
+        file: &schema::RuntimeTable,
+        flags: &RuntimeOverrides,
+    ) -> ImplicitPolicy {
         ImplicitPolicy {
             certificates: self.auto_or_bool(&file.certificates, &flags.certificates, "--certificates"),
             nss: self.auto_or_bool(&file.nss, &flags.nss, "--nss"),
-            nss_modules: self.valid_names(&flags_or_file(&file.nss_modules, &flags.nss_modules, "--nss-module"), is_path_component),
+            nss_modules: self.valid_names(
+                &flags_or_file(&file.nss_modules, &flags.nss_modules, "--nss-module"),
+                is_path_component,
+            ),
             openssl: self.auto_or_bool(&file.openssl, &flags.openssl, "--openssl"),
             libgcc: self.auto_or_bool(&file.libgcc, &flags.libgcc, "--libgcc"),
             dlopen: self.valid_names(&flags_or_file(&file.dlopen, &flags.dlopen, "--dlopen"), |_| true),
@@ -28,7 +35,11 @@ impl Validator<'_> {
 
     /// Parses which library variants for newer CPUs to add: all (the default), none, or up to a
     /// level.
-    pub(super) fn hwcaps(&mut self, file: &schema::RuntimeTable, flags: &RuntimeOverrides) -> HwcapsSelection {
+    pub(super) fn hwcaps(
+        &mut self,
+        file: &schema::RuntimeTable,
+        flags: &RuntimeOverrides,
+    ) -> HwcapsSelection {
         match flag_or_file(&file.hwcaps, &flags.hwcaps, "--hwcaps") {
             None => HwcapsSelection::All,
             Some(word) if word.value == "none" => HwcapsSelection::None,
@@ -84,14 +95,18 @@ impl Validator<'_> {
                 schema::BoolOrNames::Bool(true) => return Some(TimeZones::All),
                 schema::BoolOrNames::Bool(false) => return Some(TimeZones::Listed(Vec::new())),
                 schema::BoolOrNames::Names(names) => {
-                    let word =
-                        |name: &String| RawValue { value: name.clone(), origin: ValueOrigin::File(zones.span()) };
+                    let word = |name: &String| RawValue {
+                        value: name.clone(),
+                        origin: ValueOrigin::File(zones.span()),
+                    };
                     names.iter().map(word).collect()
                 }
             },
         };
         Some(TimeZones::Listed(
-            self.valid_names(&words, |name| !name.starts_with('/') && !name.split('/').any(|part| part == "..")),
+            self.valid_names(&words, |name| {
+                !name.starts_with('/') && !name.split('/').any(|part| part == "..")
+            }),
         ))
     }
 
@@ -99,7 +114,8 @@ impl Validator<'_> {
         let names = self.optional_names(&file.plugins, &flags.plugins, "--plugins", |_| true)?;
         let is_known = |name: &str| PLUGIN_FAMILIES.iter().any(|family| family.name == name);
         if let Some(unknown) = names.iter().find(|name| !is_known(name)) {
-            let known: Vec<String> = PLUGIN_FAMILIES.iter().map(|family| format!("`{}`", family.name)).collect();
+            let known: Vec<String> =
+                PLUGIN_FAMILIES.iter().map(|family| format!("`{}`", family.name)).collect();
             let origin = match file.plugins.iter().flatten().find(|name| name.get_ref() == unknown) {
                 Some(word) if flags.plugins.is_empty() => ValueOrigin::File(word.span()),
                 _ => ValueOrigin::Flag("--plugins"),

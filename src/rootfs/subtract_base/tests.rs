@@ -1,8 +1,8 @@
 //! Small plans and small bases, both written as text.
 
 use super::*;
-use coracle_core::content::Content;
 use crate::rootfs::LayerKind;
+use coracle_core::content::Content;
 use coracle_core::file_system::memory::MemoryTree;
 
 impl BaseFileSystem for MemoryTree {

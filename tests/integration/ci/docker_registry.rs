@@ -6,9 +6,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use coracle_core::digest::Digest;
-use coracle_oci::registry::{Access, RegistryClient, Credential, RegistrySettings, ManifestReference};
-use coracle_oci::layout::ParsedImage;
 use coracle_oci::copy;
+use coracle_oci::layout::ParsedImage;
+use coracle_oci::registry::{Access, Credential, ManifestReference, RegistryClient, RegistrySettings};
 use coracle_testing::skipped;
 use tempfile::TempDir;
 

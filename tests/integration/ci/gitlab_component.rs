@@ -139,8 +139,10 @@ fn filled_in(node: Value, values: &BTreeMap<String, Value>) -> Value {
 /// which read it first.
 fn jobs(with: &[(&str, &str)]) -> Result<[(String, Job); 2], String> {
     let (values, (_, text)) = (values(with), documents());
-    let in_text = coracle_kube::yaml::parse_documents(&filled(&text, &values)).map_err(|error| error.to_string())?;
-    let read = coracle_kube::yaml::parse_documents(&text).unwrap().into_iter().map(|node| filled_in(node, &values));
+    let in_text =
+        coracle_kube::yaml::parse_documents(&filled(&text, &values)).map_err(|error| error.to_string())?;
+    let read =
+        coracle_kube::yaml::parse_documents(&text).unwrap().into_iter().map(|node| filled_in(node, &values));
     let job = |documents: Vec<Value>| {
         let [document]: [Value; 1] = documents.try_into().map_err(|_| "several documents")?;
         let jobs: BTreeMap<String, Job> =

@@ -7,22 +7,22 @@
 
 use std::collections::BTreeSet;
 
-use coracle_ld::closure::{Closure, ResolveOptions};
 use coracle_core::content::Content;
-use coracle_kube::contract::Contract;
 use coracle_core::digest::Digest;
-use coracle_ld::elf::{self, ExportedSymbols, Machine, LookupRules, ElfObject, SymbolVersions};
+use coracle_core::file_system::{FileSystem, FsFile, FsNode};
 use coracle_core::fs::{FileId, Stat};
-use coracle_oci::image::{Descriptor, RawManifest, ImageGraph, GraphError, media_type};
-use coracle_ld::ldso::ld_so_conf::{self, Directive};
-use coracle_ld::ldso::{LdCache, CacheEntry};
-use coracle_kube::check::pin::{self, PinnableImage};
-use coracle_kube::check::{self, Expectations, ManifestFile};
 use coracle_core::path::{ImagePath, RawPath};
 use coracle_core::reference::ImageReference;
+use coracle_kube::check::pin::{self, PinnableImage};
+use coracle_kube::check::{self, Expectations, ManifestFile};
+use coracle_kube::contract::Contract;
+use coracle_ld::closure::{Closure, ResolveOptions};
+use coracle_ld::elf::{self, ElfObject, ExportedSymbols, LookupRules, Machine, SymbolVersions};
+use coracle_ld::ldso::ld_so_conf::{self, Directive};
+use coracle_ld::ldso::{CacheEntry, LdCache};
+use coracle_oci::copy::{ImageLocation, RegistryImageName};
+use coracle_oci::image::{Descriptor, GraphError, ImageGraph, RawManifest, media_type};
 use coracle_oci::registry::{Challenge, Referrer, Repository};
-use coracle_oci::copy::{RegistryImageName, ImageLocation};
-use coracle_core::file_system::{FsNode, FileSystem, FsFile};
 
 /// A target and its name.
 pub type Target = (&'static str, fn(&[u8]));
@@ -211,7 +211,13 @@ impl FileSystem for Everywhere<'_> {
         // Two paths are two files.
         let inode = path.as_bytes().iter().fold(7, |sum: u64, &byte| sum.wrapping_mul(31) ^ u64::from(byte));
         let identity = FileId { device: 1, inode };
-        let stat = Stat { file_id: identity, size: self.0.len() as u64, mode: 0o755, hard_links: 1, mtime_and_ctime: [(0, 0); 2] };
+        let stat = Stat {
+            file_id: identity,
+            size: self.0.len() as u64,
+            mode: 0o755,
+            hard_links: 1,
+            mtime_and_ctime: [(0, 0); 2],
+        };
         Ok(match depth {
             0 | 1 => Some(FsNode::Directory),
             2 => Some(FsNode::File(FsFile { stat, content: Content::from_bytes(self.0) })),

@@ -74,7 +74,10 @@ fn python_reads_every_text_and_byte() {
     }
     let folder = tempfile::tempdir().unwrap();
     let (objects, expected) = maps(true);
-    same(&by_name(&kubernetes_tools::documents(folder.path(), &yaml_writer::to_yaml_stream(&objects))), &expected);
+    same(
+        &by_name(&kubernetes_tools::documents(folder.path(), &yaml_writer::to_yaml_stream(&objects))),
+        &expected,
+    );
 }
 
 #[test]

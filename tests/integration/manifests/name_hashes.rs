@@ -64,7 +64,9 @@ fn name_suffixes_equal_kustomizes() {
         for (key, bytes) in &files {
             std::fs::write(folder.path().join(format!("m{count}/{key}")), bytes).unwrap();
         }
-        for (kind, list) in [ConfigObjectKind::ConfigMap, ConfigObjectKind::Secret].into_iter().zip(&mut generators) {
+        for (kind, list) in
+            [ConfigObjectKind::ConfigMap, ConfigObjectKind::Secret].into_iter().zip(&mut generators)
+        {
             writeln!(list, "- name: m{count}\n  files: [{}]", listed.join(", ")).unwrap();
             let map = ConfigObject {
                 kind,

@@ -3,9 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use coracle_kube::config::{Configuration, ReloadMethod, RenderedFile, RenderedMount, SecretMount, WritableDirectory};
-use coracle_kube::manifests::settings::{ProbeAction, WORKLOAD_KINDS, WorkloadKind, Probe, Probes, ReloadSidecar, ServiceSetting, WorkloadSettings};
-use coracle_kube::manifests::{Application, PinnedImage, Manifests, generate_manifests};
+use coracle_kube::config::{
+    Configuration, ReloadMethod, RenderedFile, RenderedMount, SecretMount, WritableDirectory,
+};
+use coracle_kube::manifests::settings::{
+    Probe, ProbeAction, Probes, ReloadSidecar, ServiceSetting, WORKLOAD_KINDS, WorkloadKind, WorkloadSettings,
+};
+use coracle_kube::manifests::{Application, Manifests, PinnedImage, generate_manifests};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -96,7 +100,11 @@ fn settings() -> impl Strategy<Value = WorkloadSettings> {
             ..Probes::default()
         }),
     ];
-    let service = prop_oneof![Just(ServiceSetting::Auto), Just(ServiceSetting::Never), Just(ServiceSetting::Always(None))];
+    let service = prop_oneof![
+        Just(ServiceSetting::Auto),
+        Just(ServiceSetting::Never),
+        Just(ServiceSetting::Always(None))
+    ];
     (
         prop::sample::select(WORKLOAD_KINDS.to_vec()),
         prop::option::of(0..4u32),

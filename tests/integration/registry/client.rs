@@ -4,7 +4,10 @@ use std::io::{Seek, Write};
 
 use coracle_core::digest::Digest;
 use coracle_core::reference::ImageReference;
-use coracle_oci::registry::{Access, RegistryClient, BlobContent, PushOutcome, Repository, Secret, RegistrySettings, ManifestReference, BlobUpload};
+use coracle_oci::registry::{
+    Access, BlobContent, BlobUpload, ManifestReference, PushOutcome, RegistryClient, RegistrySettings,
+    Repository, Secret,
+};
 
 use super::fake::{FakeRegistry, FakeRepositories as _, settings};
 use super::test_image::{MANIFEST, image, read, upload};
@@ -32,7 +35,10 @@ fn an_unchanged_image_takes_one_head_request() {
     let (fake, image) = (FakeRegistry::start(), image(&[9]));
     image.push(&fake.shop(), "1").unwrap();
     fake.asked();
-    assert_eq!(fake.shop().head_manifest(ManifestReference::Tag("1")).unwrap().unwrap().digest, image.digest());
+    assert_eq!(
+        fake.shop().head_manifest(ManifestReference::Tag("1")).unwrap().unwrap().digest,
+        image.digest()
+    );
     assert_eq!(fake.asked(), ["HEAD /v2/shop/manifests/1"]);
 }
 
@@ -103,7 +109,8 @@ fn uploads_files_concurrently_and_each_once() {
             progress: None,
         })
         .collect();
-    let pushed = fake.shop_with(RegistrySettings { parallel_uploads: 4, ..settings() }).push_blobs(&uploads).unwrap();
+    let pushed =
+        fake.shop_with(RegistrySettings { parallel_uploads: 4, ..settings() }).push_blobs(&uploads).unwrap();
     for pair in pushed.chunks(2) {
         assert_eq!(pair, [PushOutcome::Sent, PushOutcome::Present]);
     }
@@ -169,9 +176,13 @@ fn a_truncated_file_is_an_error_and_ends_the_upload() {
 fn uses_plain_http_only_for_localhost_or_on_request() {
     let fake = FakeRegistry::start();
     let reference: ImageReference = "registry.invalid/shop".parse().unwrap();
-    let open = |settings| RegistryClient::new(settings).unwrap().repository_client(&Repository::from(&reference), &Access::Pull);
-    let proxied =
-        || RegistrySettings { proxy: Some(Secret::new(format!("http://me:hush@{}", fake.address))), ..settings() };
+    let open = |settings| {
+        RegistryClient::new(settings).unwrap().repository_client(&Repository::from(&reference), &Access::Pull)
+    };
+    let proxied = || RegistrySettings {
+        proxy: Some(Secret::new(format!("http://me:hush@{}", fake.address))),
+        ..settings()
+    };
 
     let error = open(proxied()).head_manifest(ManifestReference::Tag("1")).unwrap_err();
     assert!(error.to_string().ends_with("at `registry.invalid`: the proxy can't connect"), "{error}");

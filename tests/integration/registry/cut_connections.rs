@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 
 use coracle_core::digest::Digest;
 use coracle_core::reference::ImageReference;
-use coracle_oci::registry::{Access, RegistryClient, PushOutcome, Repository};
+use coracle_oci::registry::{Access, PushOutcome, RegistryClient, Repository};
 
 use super::docker_registry::{Registry, met};
 use super::fake::settings;

@@ -6,9 +6,9 @@ use std::net::{TcpListener, TcpStream};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use coracle_oci::copy::{self, CopySettings, ImageLocation};
 use coracle_oci::engine::EngineSettings;
 use coracle_oci::registry::{self, RegistryClient};
-use coracle_oci::copy::{self, ImageLocation, CopySettings};
 
 use crate::registry::push_and_copy::{folder, run};
 

@@ -8,7 +8,10 @@ use std::time::{Duration, Instant};
 
 use coracle_core::digest::Digest;
 use coracle_core::reference::ImageReference;
-use coracle_oci::registry::{Access, RegistryClient, Credential, PushOutcome, RepositoryClient, Repository, RegistrySettings, ManifestReference, BlobUpload};
+use coracle_oci::registry::{
+    Access, BlobUpload, Credential, ManifestReference, PushOutcome, RegistryClient, RegistrySettings,
+    Repository, RepositoryClient,
+};
 use coracle_testing;
 
 use super::referrers::Artifact;
@@ -102,7 +105,10 @@ fn exercise(registry: &Registry, settings: &RegistrySettings) {
     let image = image(&[3 << 20, 5, 0]);
     image.push(&shop, "1").unwrap();
     assert_eq!(shop.head_manifest(ManifestReference::Tag("1")).unwrap().unwrap().digest, image.digest());
-    assert_eq!(shop.pull_manifest(ManifestReference::Digest(image.digest())).unwrap().unwrap().bytes, image.manifest);
+    assert_eq!(
+        shop.pull_manifest(ManifestReference::Digest(image.digest())).unwrap().unwrap().bytes,
+        image.manifest
+    );
     for layer in &image.layers {
         assert_eq!(&read(&shop, &Digest::compute(layer), layer.len()).unwrap(), layer);
     }
@@ -115,7 +121,10 @@ fn exercise(registry: &Registry, settings: &RegistrySettings) {
     let from_shop = BlobUpload { mount_from: Some("shop"), ..upload(&image.layers[0]) };
     assert_eq!(other.push_blob(&from_shop).unwrap(), PushOutcome::Mounted);
     // What is not there can't be mounted.
-    assert_eq!(other.push_blob(&BlobUpload { mount_from: Some("shop"), ..upload(b"new") }).unwrap(), PushOutcome::Sent);
+    assert_eq!(
+        other.push_blob(&BlobUpload { mount_from: Some("shop"), ..upload(b"new") }).unwrap(),
+        PushOutcome::Sent
+    );
 
     let referrer = Artifact::about(&image);
     for _ in 0..2 {
@@ -163,8 +172,8 @@ fn works_with_tls_and_a_password() {
     assert!(error.to_string().contains("401 Unauthorized (UNAUTHORIZED"), "{error}");
     assert!(error.hint().unwrap().contains("docker login"), "{:?}", error.hint());
 
-    let wrong =
-        registry.open("shop", RegistrySettings { credentials: credential("hunter2wrong"), ..settings.clone() });
+    let wrong = registry
+        .open("shop", RegistrySettings { credentials: credential("hunter2wrong"), ..settings.clone() });
     let error = wrong.pull_manifest(ManifestReference::Tag("1")).unwrap_err();
     assert!(error.to_string().contains("401 Unauthorized"), "{error}");
     assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");

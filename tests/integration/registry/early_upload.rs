@@ -5,9 +5,9 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use coracle::recipe::{RecipeOverrides, Recipe};
-use coracle_oci::registry::RegistryClient;
+use coracle::recipe::{Recipe, RecipeOverrides};
 use coracle::{Observer, Plan, Settings};
+use coracle_oci::registry::RegistryClient;
 
 use super::fake::{FakeRegistry, Trouble, settings};
 use super::push_and_copy::folder;
@@ -91,8 +91,12 @@ fn uploads_a_layer_while_the_next_is_packed() {
     let client = Some(RegistryClient::new(settings()).unwrap());
     let scratch = Some(folder.path().to_owned());
     let watch = Watch::new(&fake, true);
-    let built =
-        coracle::build(&recipe, &Settings { registry_client: client, scratch_dir: scratch, ..Settings::default() }, &watch).unwrap();
+    let built = coracle::build(
+        &recipe,
+        &Settings { registry_client: client, scratch_dir: scratch, ..Settings::default() },
+        &watch,
+    )
+    .unwrap();
     assert!(watch.overlapped.into_inner());
     assert_eq!(watch.sent.into_inner(), watch.sending.into_inner(), "all that is announced is sent");
     let [delivery] = built.pushes.as_slice() else { panic!("{:?}", built.pushes) };
@@ -110,8 +114,12 @@ fn an_upload_error_stops_packing() {
     let client = Some(RegistryClient::new(settings()).unwrap());
     let scratch = Some(folder.path().to_owned());
     let watch = Watch::new(&fake, false);
-    let error =
-        coracle::build(&recipe, &Settings { registry_client: client, scratch_dir: scratch, ..Settings::default() }, &watch).unwrap_err();
+    let error = coracle::build(
+        &recipe,
+        &Settings { registry_client: client, scratch_dir: scratch, ..Settings::default() },
+        &watch,
+    )
+    .unwrap_err();
     assert!(error.to_string().contains("403"), "{error}");
     assert!(watch.packed.into_inner() < watch.total.into_inner(), "all of it was packed");
 }

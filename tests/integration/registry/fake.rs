@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use coracle_core::reference::ImageReference;
-use coracle_oci::registry::{Access, RegistryClient, RepositoryClient, Repository, RetryPolicy, RegistrySettings, Timeouts};
+use coracle_oci::registry::{
+    Access, RegistryClient, RegistrySettings, Repository, RepositoryClient, RetryPolicy, Timeouts,
+};
 pub(super) use coracle_testing::registry::{FakeRegistry, Login, Trouble};
 
 /// Repositories of the fake registry.
@@ -37,7 +39,11 @@ impl FakeRepositories for FakeRegistry {
 /// Settings with short waits.
 pub(super) fn settings() -> RegistrySettings {
     RegistrySettings {
-        retry_policy: RetryPolicy { attempts: 4, initial_delay: Duration::from_millis(1), max_delay: Duration::from_secs(2) },
+        retry_policy: RetryPolicy {
+            attempts: 4,
+            initial_delay: Duration::from_millis(1),
+            max_delay: Duration::from_secs(2),
+        },
         timeouts: Timeouts { connect: Duration::from_secs(5), response: Duration::from_secs(20) },
         ..RegistrySettings::default()
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use coracle_core::digest::Digest;
-use coracle_oci::registry::{RepositoryClient, ManifestReference};
+use coracle_oci::registry::{ManifestReference, RepositoryClient};
 use serde_json::{Value, json};
 
 use super::docker_registry;

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use coracle_oci::registry::{Access, RegistryClient, Credential, PushOutcome, Secret, RegistrySettings, ManifestReference, BlobUpload};
+use coracle_oci::registry::{
+    Access, BlobUpload, Credential, ManifestReference, PushOutcome, RegistryClient, RegistrySettings, Secret,
+};
 
 use super::fake::{FakeRegistry, FakeRepositories as _, Login, Trouble, settings};
 use super::test_image::{image, upload};
@@ -48,7 +50,10 @@ fn one_token_serves_a_push_with_mounts() {
     fake.asked();
     let access = Access::Push { mounts: vec!["base".into()] };
     let shop = client.repository_client(&fake.repository("shop"), &access);
-    assert_eq!(shop.push_blob(&BlobUpload { mount_from: Some("base"), ..blob }).unwrap(), PushOutcome::Mounted);
+    assert_eq!(
+        shop.push_blob(&BlobUpload { mount_from: Some("base"), ..blob }).unwrap(),
+        PushOutcome::Mounted
+    );
     image(&[9, 10, 11]).push(&shop, "1").unwrap();
     let tokens: Vec<String> = fake.asked().into_iter().filter(|asked| asked.contains("/token")).collect();
     let expected =
@@ -62,7 +67,10 @@ fn accepts_tokens_without_mount_scope() {
     fake.trouble(9, "GET", "base", Trouble::Says(403, vec![], ""));
     let access = Access::Push { mounts: vec!["base".into()] };
     let shop = RegistryClient::new(anna(&fake)).unwrap().repository_client(&fake.repository("shop"), &access);
-    assert_eq!(shop.push_blob(&BlobUpload { mount_from: Some("none"), ..upload(b"x") }).unwrap(), PushOutcome::Sent);
+    assert_eq!(
+        shop.push_blob(&BlobUpload { mount_from: Some("none"), ..upload(b"x") }).unwrap(),
+        PushOutcome::Sent
+    );
     image(&[9]).push(&shop, "1").unwrap();
     assert_eq!(fake.state().tokens, [["repository:shop:pull,push"]]);
 }
@@ -186,13 +194,22 @@ fn a_failed_helper_does_not_prevent_anonymous_pulls() {
     let shop = client.repository_client(&fake.repository("shop"), &Access::Pull);
     assert!(shop.head_manifest(ManifestReference::Tag("1")).unwrap().is_some());
     fake.trouble(1, "GET", "/token", Trouble::Says(401, vec![], ""));
-    let error = client.repository_client(&fake.repository("closed"), &Access::Pull).head_manifest(ManifestReference::Tag("1")).unwrap_err();
+    let error = client
+        .repository_client(&fake.repository("closed"), &Access::Pull)
+        .head_manifest(ManifestReference::Tag("1"))
+        .unwrap_err();
     assert_eq!(error.hint().unwrap(), format!("{helper}; the request was sent without credentials"));
     // What needs a login says what is wrong with it.
-    let error = client.repository_client(&fake.repository("shop"), &Access::push()).push_blob(&upload(b"x")).unwrap_err();
+    let error = client
+        .repository_client(&fake.repository("shop"), &Access::push())
+        .push_blob(&upload(b"x"))
+        .unwrap_err();
     assert_eq!(error.to_string(), helper);
     fake.state().login = Login::Password;
-    let error = client.repository_client(&fake.repository("other"), &Access::Pull).head_manifest(ManifestReference::Tag("1")).unwrap_err();
+    let error = client
+        .repository_client(&fake.repository("other"), &Access::Pull)
+        .head_manifest(ManifestReference::Tag("1"))
+        .unwrap_err();
     assert!(error.to_string().contains("401 Unauthorized"), "{error}");
     assert_eq!(error.hint().unwrap(), format!("{helper}; the request was sent without credentials"));
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use coracle_core::digest::Digest;
-use coracle_oci::registry::{BlobContent, PushOutcome, ManifestReference, BlobUpload};
+use coracle_oci::registry::{BlobContent, BlobUpload, ManifestReference, PushOutcome};
 use coracle_testing::in_own_process;
 
 use super::fake::{FakeRegistry, FakeRepositories as _};
@@ -25,7 +25,13 @@ fn send_gigabyte() {
     file.as_file().set_len(1 << 30).unwrap();
     let open = || File::open(file.path());
     let digest: Digest = DIGEST.parse().unwrap();
-    let blob = BlobUpload { digest, size: 1 << 30, content: BlobContent::File(&open), mount_from: None, progress: None };
+    let blob = BlobUpload {
+        digest,
+        size: 1 << 30,
+        content: BlobContent::File(&open),
+        mount_from: None,
+        progress: None,
+    };
     let shop = fake.shop();
     shop.head_manifest(ManifestReference::Tag("1")).unwrap();
     let before = resident();

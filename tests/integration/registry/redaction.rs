@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use coracle_oci::registry::{RegistryClient, Credential, Error, Secret, ManifestReference};
+use coracle_oci::registry::{Credential, Error, ManifestReference, RegistryClient, Secret};
 
 use super::fake::{FakeRepositories as _, Login, Trouble};
 use super::login::{USER, anna, known, with};
@@ -32,7 +32,8 @@ fn no_error_shows_a_secret() {
         ] {
             let settings = known(&fake, credential);
             assert!(
-                !format!("{settings:?} {:?}", RegistryClient::new(settings.clone()).unwrap()).contains("hunter2")
+                !format!("{settings:?} {:?}", RegistryClient::new(settings.clone()).unwrap())
+                    .contains("hunter2")
             );
             let error = fake.shop_with(settings).pull_manifest(ManifestReference::Tag("1")).unwrap_err();
             check(&error, "401 Unauthorized");

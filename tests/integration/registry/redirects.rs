@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use coracle_core::digest::Digest;
-use coracle_oci::registry::{Credential, RegistrySettings, ManifestReference};
+use coracle_oci::registry::{Credential, ManifestReference, RegistrySettings};
 
 use super::fake::{FakeRegistry, FakeRepositories as _, Login, Trouble, settings};
 use super::test_image::{image, read, upload};

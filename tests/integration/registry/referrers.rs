@@ -1,7 +1,7 @@
 //! What refers to an image, with the API and without.
 
 use coracle_core::digest::Digest;
-use coracle_oci::registry::{Error, RepositoryClient, ManifestReference};
+use coracle_oci::registry::{Error, ManifestReference, RepositoryClient};
 use serde_json::{Value, json};
 
 use super::fake::{FakeRegistry, FakeRepositories as _, Trouble};

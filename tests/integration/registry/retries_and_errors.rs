@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use coracle_core::digest::Digest;
-use coracle_oci::registry::{Error, PushOutcome, ManifestReference};
+use coracle_oci::registry::{Error, ManifestReference, PushOutcome};
 
 use super::fake::{FakeRegistry, FakeRepositories as _, Trouble, settings};
 use super::test_image::{MANIFEST, image, read, upload};
@@ -18,7 +18,9 @@ type Step = fn(&FakeRegistry) -> Result<(), Error>;
 
 /// The steps of a push and a pull, each on its own.
 const STEPS: &[(&str, &str, Step)] = &[
-    ("HEAD", "/manifests/", |fake| fake.shop().head_manifest(ManifestReference::Tag("1")).map(|head| drop(head.unwrap()))),
+    ("HEAD", "/manifests/", |fake| {
+        fake.shop().head_manifest(ManifestReference::Tag("1")).map(|head| drop(head.unwrap()))
+    }),
     ("GET", "/manifests/", |fake| {
         fake.shop().pull_manifest(ManifestReference::Tag("1")).map(|manifest| drop(manifest.unwrap()))
     }),

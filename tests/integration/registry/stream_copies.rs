@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use coracle_core::digest::Digest;
-use coracle_oci::registry::{BlobContent, Error, PushOutcome, RepositoryClient, BlobUpload};
+use coracle_oci::registry::{BlobContent, BlobUpload, Error, PushOutcome, RepositoryClient};
 
 use super::fake::{FakeRegistry, FakeRepositories as _, Trouble};
 use super::test_image::{image, upload};

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use coracle_core::digest::Digest;
-use coracle_oci::registry::{BlobContent, Error, RepositoryClient, ManifestReference, BlobUpload};
+use coracle_oci::registry::{BlobContent, BlobUpload, Error, ManifestReference, RepositoryClient};
 use serde_json::{Value, json};
 
 pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use coracle_core::reference::ImageReference;
-use coracle_oci::registry::{Access, RegistryClient, Error, Repository, RegistrySettings, ManifestReference};
+use coracle_oci::registry::{Access, Error, ManifestReference, RegistryClient, RegistrySettings, Repository};
 
 use super::docker_registry::met;
 
@@ -88,8 +88,13 @@ fn does_not_downgrade_from_tls() {
     std::fs::write(file, answer).unwrap();
     let (server, port) = server(folder.path(), "tls");
     let reference: ImageReference = format!("localhost:{port}/shop").parse().unwrap();
-    let settings = RegistrySettings { certificate_files: vec![folder.path().join("ca.crt")], ..RegistrySettings::default() };
-    let shop = RegistryClient::new(settings).unwrap().repository_client(&Repository::from(&reference), &Access::Pull);
+    let settings = RegistrySettings {
+        certificate_files: vec![folder.path().join("ca.crt")],
+        ..RegistrySettings::default()
+    };
+    let shop = RegistryClient::new(settings)
+        .unwrap()
+        .repository_client(&Repository::from(&reference), &Access::Pull);
     let error = shop.pull_manifest(ManifestReference::Tag("1")).unwrap_err();
     assert!(
         error.to_string().contains("would continue at `127.0.0.1:9` without TLS, which is not safe"),
@@ -108,8 +113,13 @@ fn rejects_a_ca_certificate_as_server_certificate() {
     certificates(folder.path());
     let (_server, port) = server(folder.path(), "ca");
     let reference: ImageReference = format!("localhost:{port}/shop").parse().unwrap();
-    let settings = RegistrySettings { certificate_files: vec![folder.path().join("ca.crt")], ..RegistrySettings::default() };
-    let shop = RegistryClient::new(settings).unwrap().repository_client(&Repository::from(&reference), &Access::Pull);
+    let settings = RegistrySettings {
+        certificate_files: vec![folder.path().join("ca.crt")],
+        ..RegistrySettings::default()
+    };
+    let shop = RegistryClient::new(settings)
+        .unwrap()
+        .repository_client(&Repository::from(&reference), &Access::Pull);
     let error = shop.pull_manifest(ManifestReference::Tag("1")).unwrap_err();
     assert!(error.hint().unwrap().ends_with("use one signed by the CA"), "{error}");
 }
@@ -121,7 +131,8 @@ fn reports_invalid_certificates() {
     for (path, expected) in
         [(file.path(), "it contains no certificate"), (Path::new("/nowhere.pem"), "cannot read")]
     {
-        let settings = RegistrySettings { certificate_files: vec![path.to_owned()], ..RegistrySettings::default() };
+        let settings =
+            RegistrySettings { certificate_files: vec![path.to_owned()], ..RegistrySettings::default() };
         let error: Error = RegistryClient::new(settings).unwrap_err();
         assert!(error.to_string().contains(expected), "{error}");
     }

@@ -7,10 +7,10 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use coracle::rootfs::{Entry, EntryNode, EntryReason, LayerKind, Owner};
 use coracle_core::content::Content;
-use coracle_scan::{Finding, SecretScanner, ScanPolicy};
 use coracle_core::path::ImagePath;
-use coracle::rootfs::{Entry, EntryNode, Owner, EntryReason, LayerKind};
+use coracle_scan::{Finding, ScanPolicy, SecretScanner};
 use coracle_testing::skipped;
 
 const WANTED: usize = 1000;

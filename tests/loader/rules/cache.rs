@@ -1,9 +1,9 @@
 //! `/etc/ld.so.cache`, as ldconfig writes it and as we write it. Source: `_dl_load_cache_lookup`,
 //! `elf/dl-cache.c`.
 
-use coracle_ld::elf::Machine;
-use coracle_ld::ldso::{LdCache, CacheEntry, HwcapsSelection};
 use coracle_core::path::RawPath;
+use coracle_ld::elf::Machine;
+use coracle_ld::ldso::{CacheEntry, HwcapsSelection, LdCache};
 
 use crate::rules::case::Case;
 use crate::rules::elf::{I386, library, program};
@@ -215,8 +215,10 @@ fn variants_and_masks_count_as_far_as_the_first_plain_entry() {
 
 #[test]
 fn a_cache_out_of_order_hides_what_the_loader_s_search_misses() {
-    let mut cache =
-        LdCache::serialize(["liba.so", "libb.so", "libc.so"].map(|name| entry(name, "/opt/libb.so")).into(), AMD64);
+    let mut cache = LdCache::serialize(
+        ["liba.so", "libb.so", "libc.so"].map(|name| entry(name, "/opt/libb.so")).into(),
+        AMD64,
+    );
     let (first, last) = (48, 96);
     let key = cache[first + 4..first + 8].to_vec();
     cache.copy_within(last + 4..last + 8, first + 4);

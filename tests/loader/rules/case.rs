@@ -6,10 +6,10 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Command, Output};
 
-use coracle_ld::closure::{Closure, ExecutedKind, LinkMap, ResolveOptions};
-use coracle_ld::ldso::{LoaderEnvironment, HwcapsSelection};
-use coracle_core::path::RawPath;
 use coracle_core::file_system::HostFs;
+use coracle_core::path::RawPath;
+use coracle_ld::closure::{Closure, ExecutedKind, LinkMap, ResolveOptions};
+use coracle_ld::ldso::{HwcapsSelection, LoaderEnvironment};
 use coracle_testing::launch::{launch, launcher, namespaces, unless_busy};
 use coracle_testing::requirement::{find, is_available};
 use tempfile::TempDir;
@@ -267,7 +267,11 @@ impl Case {
 
     fn surroundings(&self) -> ResolveOptions {
         let working_dir = self.working_dir.parse().unwrap();
-        ResolveOptions { working_dir, loader_environment: self.environment.clone(), ..ResolveOptions::default() }
+        ResolveOptions {
+            working_dir,
+            loader_environment: self.environment.clone(),
+            ..ResolveOptions::default()
+        }
     }
 
     #[track_caller]
@@ -302,7 +306,11 @@ impl Case {
 
     fn has_interpreter(&self, file: &str) -> bool {
         let tree = HostFs::new(self.root.as_ref().unwrap().path());
-        let Ok(walk) = coracle_core::file_system::resolve_path(&tree, &self.working_dir.parse().unwrap(), file.as_bytes()) else {
+        let Ok(walk) = coracle_core::file_system::resolve_path(
+            &tree,
+            &self.working_dir.parse().unwrap(),
+            file.as_bytes(),
+        ) else {
             return false;
         };
         let coracle_core::file_system::ResolutionEnd::File(_, file) = walk.end else { return false };

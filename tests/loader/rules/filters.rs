@@ -1,8 +1,8 @@
 //! `DT_FILTER` and `DT_AUXILIARY`: loaded in front of the object that has them. Source:
 //! `_dl_map_object_deps`.
 
-use coracle_ld::closure::Closure;
 use coracle_core::path::RawPath;
+use coracle_ld::closure::Closure;
 
 use crate::rules::case::Case;
 use crate::rules::elf::{library, program};

@@ -1,9 +1,9 @@
 //! Directories for some CPUs outside of `glibc-hwcaps`, which glibc searched up to 2.36. Source:
 //! `_dl_important_hwcaps`, `elf/dl-hwcaps.c`; `search_cache`, `elf/dl-cache.c`.
 
-use coracle_ld::closure::{Closure, ExecutedKind, ResolveOptions};
-use coracle_ld::ldso::{LoaderEnvironment, HwcapsSelection};
 use coracle_core::path::RawPath;
+use coracle_ld::closure::{Closure, ExecutedKind, ResolveOptions};
+use coracle_ld::ldso::{HwcapsSelection, LoaderEnvironment};
 
 use crate::rules::case::Case;
 use crate::rules::elf::{Elf, library, program};
@@ -144,7 +144,8 @@ fn all_kinds(case: Case, hwcaps: HwcapsSelection, expected: &[&[&str]]) {
         let closure = Closure::resolve_partial(tree, &RawPath::new("/app"), &around).unwrap();
         let ExecutedKind::Elf(elf) = &closure.executed[0].kind else { panic!("no ELF file") };
         let paths = elf.all_link_maps().map(|map| {
-            let libraries = map.objects.iter().enumerate().skip(1).filter(|(index, _)| map.is_depended_on(*index));
+            let libraries =
+                map.objects.iter().enumerate().skip(1).filter(|(index, _)| map.is_depended_on(*index));
             libraries.map(|(_, object)| object.raw_path.to_string()).collect::<Vec<_>>()
         });
         assert_eq!(paths.collect::<Vec<_>>(), expected);
@@ -175,7 +176,10 @@ fn a_stated_kind_bounds_the_lesser_ones() {
 #[test]
 fn a_kind_that_the_loader_does_not_know_is_an_error() {
     below_r(&[]).inspect(|tree, _| {
-        let loader = LoaderEnvironment { hwcaps: HwcapsSelection::UpTo(b"x86-64-v9".to_vec()), ..LoaderEnvironment::default() };
+        let loader = LoaderEnvironment {
+            hwcaps: HwcapsSelection::UpTo(b"x86-64-v9".to_vec()),
+            ..LoaderEnvironment::default()
+        };
         let around = ResolveOptions { loader_environment: loader, ..ResolveOptions::default() };
         let error = Closure::resolve_partial(tree, &RawPath::new("/app"), &around).unwrap_err();
         let why = std::error::Error::source(&error).unwrap().to_string();

@@ -1,9 +1,9 @@
 //! The same rules for machines that are not this one: each has its loader's constants, its byte
 //! order, its flags in caches, its kinds of CPUs.
 
-use coracle_ld::elf::Machine;
-use coracle_ld::ldso::{LdCache, CacheEntry, HwcapsSelection};
 use coracle_core::path::RawPath;
+use coracle_ld::elf::Machine;
+use coracle_ld::ldso::{CacheEntry, HwcapsSelection, LdCache};
 
 use crate::rules::case::Case;
 use crate::rules::foreign_machines::{Foreign, MACHINES, Platform};

@@ -1,9 +1,9 @@
 //! `DF_1_NODEFLIB`: neither default directories nor what the cache lists in them. Source:
 //! `_dl_map_object`.
 
-use coracle_ld::elf::Machine;
-use coracle_ld::ldso::{LdCache, CacheEntry};
 use coracle_core::path::RawPath;
+use coracle_ld::elf::Machine;
+use coracle_ld::ldso::{CacheEntry, LdCache};
 
 use crate::rules::case::Case;
 use crate::rules::elf::{DF_1_NODEFLIB, library, program};

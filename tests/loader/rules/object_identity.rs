@@ -2,8 +2,8 @@
 //! and the vDSO. Source: `_dl_map_object`, `_dl_name_match_p` and `_dl_map_object_from_fd`,
 //! `elf/dl-load.c`.
 
-use coracle_ld::closure::Closure;
 use coracle_core::path::RawPath;
+use coracle_ld::closure::Closure;
 
 use crate::rules::case::Case;
 use crate::rules::elf::{library, program};

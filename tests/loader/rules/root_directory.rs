@@ -1,7 +1,7 @@
 //! A root of one's own: every link ends inside it, and paths keep the spelling of the search.
 
-use coracle_ld::closure::Closure;
 use coracle_core::path::RawPath;
+use coracle_ld::closure::Closure;
 
 use crate::rules::case::Case;
 use crate::rules::elf::{library, program};

@@ -1,8 +1,8 @@
 //! `#!`: what the kernel starts for a script, with the kernel as the judge. Source:
 //! `fs/binfmt_script.c`.
 
-use coracle_ld::closure::Closure;
 use coracle_core::path::RawPath;
+use coracle_ld::closure::Closure;
 
 use crate::rules::case::Case;
 use crate::rules::elf::{library, program};

@@ -1,7 +1,7 @@
 //! What `coracle build` makes of such problems.
 
 use coracle::Settings;
-use coracle::recipe::{RecipeOverrides, Recipe};
+use coracle::recipe::{Recipe, RecipeOverrides};
 
 use crate::symbols::folder::{BOTH, CALLS, Folder, ONE, V1_V2};
 

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
-use coracle_ld::closure::{Closure, ExecutedKind, Problem, ProblemKind, Severity, ResolveOptions, symbols, versions};
-use coracle_core::path::RawPath;
 use coracle_core::file_system::HostFs;
+use coracle_core::path::RawPath;
+use coracle_ld::closure::{
+    Closure, ExecutedKind, Problem, ProblemKind, ResolveOptions, Severity, symbols, versions,
+};
 
 /// Every problem of a program, and the loader that it names.
 pub(crate) fn problems(program: &Path) -> Option<(String, Vec<Problem>)> {
@@ -30,7 +32,9 @@ pub(crate) fn problems_in(tree: &Path, program: &Path) -> Option<(String, Vec<Pr
 pub(crate) fn ours(problems: &[Problem]) -> BTreeSet<String> {
     let word = |problem: &Problem| match problem.kind {
         ProblemKind::SymbolVersion if problem.message.contains("so the loader fails") => "assertion".into(),
-        ProblemKind::SymbolVersion if problem.message.contains("has no symbol versions") => "unversioned".into(),
+        ProblemKind::SymbolVersion if problem.message.contains("has no symbol versions") => {
+            "unversioned".into()
+        }
         ProblemKind::SymbolVersion if problem.message.contains("DT_RELR") => "relr".into(),
         ProblemKind::SymbolVersion => format!("version {}", problem.needed_name),
         ProblemKind::Symbol => format!("symbol {}", problem.needed_name),

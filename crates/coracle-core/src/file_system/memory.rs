@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{FsNode, FileSystem, FsFile};
+use super::{FileSystem, FsFile, FsNode};
 use crate::content::Content;
 use crate::fs::{self, FileId, Stat};
 use crate::path::{ImagePath, RawPath};

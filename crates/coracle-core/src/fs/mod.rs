@@ -27,7 +27,10 @@ pub trait SocketConnection: io::Read + io::Write + std::fmt::Debug {}
 impl<T: io::Read + io::Write + std::fmt::Debug> SocketConnection for T {}
 
 /// Connects to the Unix socket at `path`. `timeout` is that of each read and write.
-pub fn connect_unix_socket(path: &Path, timeout: std::time::Duration) -> io::Result<Box<dyn SocketConnection>> {
+pub fn connect_unix_socket(
+    path: &Path,
+    timeout: std::time::Duration,
+) -> io::Result<Box<dyn SocketConnection>> {
     host::connect_unix_socket(path, timeout)
 }
 
@@ -152,7 +155,9 @@ pub fn symlink_metadata(path: &Path) -> Result<Option<PathMetadata>> {
     } else if kind.is_dir() {
         PathMetadata::Directory
     } else if kind.is_symlink() {
-        PathMetadata::Link(host::os_str_to_bytes(std::fs::read_link(path).context("read the link", path)?.as_os_str()))
+        PathMetadata::Link(host::os_str_to_bytes(
+            std::fs::read_link(path).context("read the link", path)?.as_os_str(),
+        ))
     } else {
         PathMetadata::Special(host::special_file_name(&metadata))
     }))

@@ -9,7 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{SocketConnection, FileId, Stat};
+use super::{FileId, SocketConnection, Stat};
 
 pub(crate) fn stat(metadata: &Metadata) -> Stat {
     Stat {
@@ -17,7 +17,10 @@ pub(crate) fn stat(metadata: &Metadata) -> Stat {
         size: metadata.size(),
         mode: metadata.mode() & 0o7777,
         hard_links: metadata.nlink(),
-        mtime_and_ctime: [(metadata.mtime(), metadata.mtime_nsec()), (metadata.ctime(), metadata.ctime_nsec())],
+        mtime_and_ctime: [
+            (metadata.mtime(), metadata.mtime_nsec()),
+            (metadata.ctime(), metadata.ctime_nsec()),
+        ],
     }
 }
 

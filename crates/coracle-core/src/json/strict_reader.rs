@@ -128,7 +128,9 @@ impl<'de, F: FnMut(NumberLiteral<'_>)> Visitor<'de> for &mut StrictReader<'_, F>
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
-        while let Some(item) = self.with_key(list.len().to_string(), |below| items.next_element_seed(below))? {
+        while let Some(item) =
+            self.with_key(list.len().to_string(), |below| items.next_element_seed(below))?
+        {
             list.push(item);
         }
         Ok(Value::Array(list))

@@ -8,9 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 use super::finding::{CheckReport, CheckRule};
 use super::objects::ManifestObject;
 use crate::config::{MAX_OBJECT_BYTES, keys};
+use crate::yaml::{Node, NodeKind, Span};
 use coracle_core::json;
 use coracle_core::path::escape_bytes;
-use crate::yaml::{NodeKind, Node, Span};
 
 /// The largest total size of an object's annotations, in bytes.
 const MAX_ANNOTATION_BYTES: usize = 262_144;
@@ -57,7 +57,8 @@ impl<'a> ParsedConfigObject<'a> {
         for (field, encoding) in fields {
             for (key, value) in object.node.at_path(&[field]).entries() {
                 if !is_secret && map.entry(&key.name).is_some() {
-                    let message = format!("`{}` is in both `data` and `binaryData`", printable_text(&key.name));
+                    let message =
+                        format!("`{}` is in both `data` and `binaryData`", printable_text(&key.name));
                     report.findings.push(object.finding(CheckRule::InvalidObjectValue, key.place, message));
                 }
                 map.entries.retain(|entry| entry.key != key.name);
@@ -84,9 +85,16 @@ impl<'a> ParsedConfigObject<'a> {
     fn check_keys(&self, report: &mut CheckReport) {
         for entry in &self.entries {
             if let Some(why) = keys::invalid_key_reason(entry.key) {
-                let message =
-                    format!("`{}` is not a valid key of a {}: {why}", printable_text(entry.key), self.object.kind);
-                report.findings.push(self.object.finding(CheckRule::InvalidObjectKey, entry.key_span, message));
+                let message = format!(
+                    "`{}` is not a valid key of a {}: {why}",
+                    printable_text(entry.key),
+                    self.object.kind
+                );
+                report.findings.push(self.object.finding(
+                    CheckRule::InvalidObjectKey,
+                    entry.key_span,
+                    message,
+                ));
             }
         }
     }
@@ -95,7 +103,8 @@ impl<'a> ParsedConfigObject<'a> {
         let place = self.object.node.span;
         let size: usize = self.entries.iter().filter_map(|entry| entry.bytes.as_ref()).map(Vec::len).sum();
         if size > MAX_OBJECT_BYTES {
-            let message = format!("the values have {size} bytes; the limit of an object is {MAX_OBJECT_BYTES}");
+            let message =
+                format!("the values have {size} bytes; the limit of an object is {MAX_OBJECT_BYTES}");
             report.findings.push(self.object.finding(CheckRule::TooLarge, place, message));
             return;
         }
@@ -162,8 +171,8 @@ fn is_yaml_1_1_boolean(object: &ManifestObject<'_>, value: &Node, text: &str) ->
         text == *word || text == word.to_uppercase() || text == first(word)
     });
     let all = &object.input.text;
-    let is_plain =
-        all.get(value.defined_span.start..value.defined_span.end) == Some(text) && block_style(value, all).is_none();
+    let is_plain = all.get(value.defined_span.start..value.defined_span.end) == Some(text)
+        && block_style(value, all).is_none();
     is_word && is_plain
 }
 

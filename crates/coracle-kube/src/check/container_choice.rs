@@ -2,9 +2,9 @@
 //! container.
 
 use super::Expectations;
+use super::containers::Container;
 use super::finding::{CheckFinding, CheckReport, CheckRule};
 use super::objects::ManifestFile;
-use super::containers::Container;
 use coracle_core::reference::familiar_name;
 
 /// The scheme of image names in manifests that are not resolved yet.
@@ -28,10 +28,11 @@ pub(super) fn choose_containers<'a>(
             let has_digest = |image: &str| {
                 image_digest(image).is_some_and(|digest| expected.digests.contains(&digest.to_owned()))
             };
-            let steps: [&dyn Fn(&str) -> bool; 3] =
-                [&has_digest, &|image| expected.names.iter().any(|name| is_in_repository(image, name)), &|image| {
-                    image.starts_with(IMAGE_SCHEME)
-                }];
+            let steps: [&dyn Fn(&str) -> bool; 3] = [
+                &has_digest,
+                &|image| expected.names.iter().any(|name| is_in_repository(image, name)),
+                &|image| image.starts_with(IMAGE_SCHEME),
+            ];
             let found = steps.iter().map(|test| by(test)).find(|found| !found.is_empty());
             found.unwrap_or_else(|| if containers.len() == 1 { containers.to_vec() } else { Vec::new() })
         }
@@ -80,7 +81,11 @@ pub(super) fn repository_name(image: &str) -> String {
     familiar_name(name.get(..colon.map_or(name.len(), |colon| slash + colon)).unwrap_or(name)).to_owned()
 }
 
-fn no_container_finding(containers: &[Container<'_>], expected: &Expectations<'_>, inputs: &[ManifestFile]) -> CheckFinding {
+fn no_container_finding(
+    containers: &[Container<'_>],
+    expected: &Expectations<'_>,
+    inputs: &[ManifestFile],
+) -> CheckFinding {
     let known: Vec<String> = containers.iter().take(10).map(|found| format!("`{}`", found.name())).collect();
     let message = match (&expected.container_name, known.is_empty()) {
         (_, true) => "no workload found".to_owned(),

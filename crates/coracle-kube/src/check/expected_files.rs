@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::finding::{CheckFinding, CheckReport, CheckRule};
 use crate::contract::{ContractDocument, ContractTemplate};
 use crate::template::{Delimiters, Template};
-use crate::values::{self, KeyPath, ValueOrigin, Schema, ValueSource, Values};
+use crate::values::{self, KeyPath, Schema, ValueOrigin, ValueSource, Values};
 use crate::yaml::{self, Node, Span};
 
 /// The files that the contract renders from the values, by mount and key.
@@ -93,7 +93,11 @@ fn validated_values(document: &ContractDocument, values: Values, report: &mut Ch
     let schema = match Schema::new("the contract's schema".into(), schema) {
         Ok(schema) => schema,
         Err(error) => {
-            report.findings.push(CheckFinding::for_file("the contract", CheckRule::ValuesViolateSchema, error.to_string()));
+            report.findings.push(CheckFinding::for_file(
+                "the contract",
+                CheckRule::ValuesViolateSchema,
+                error.to_string(),
+            ));
             return None;
         }
     };
@@ -119,7 +123,11 @@ fn validated_values(document: &ContractDocument, values: Values, report: &mut Ch
             None
         }
         Err(error) => {
-            report.findings.push(CheckFinding::for_file("the values", CheckRule::ValuesViolateSchema, error.to_string()));
+            report.findings.push(CheckFinding::for_file(
+                "the values",
+                CheckRule::ValuesViolateSchema,
+                error.to_string(),
+            ));
             None
         }
     }
@@ -149,7 +157,11 @@ fn secret_keys(document: &ContractDocument) -> Vec<KeyPath> {
 }
 
 /// Returns the bytes of a file; `None` if it uses a secret that is not given.
-fn render_file(template: &ContractTemplate, values: &Value, secrets: &[KeyPath]) -> Result<Option<Vec<u8>>, String> {
+fn render_file(
+    template: &ContractTemplate,
+    values: &Value,
+    secrets: &[KeyPath],
+) -> Result<Option<Vec<u8>>, String> {
     if let Some(data) = &template.data {
         return STANDARD
             .decode(data)

@@ -2,16 +2,16 @@
 //! content.
 
 use super::Expectations;
-use super::finding::{CheckReport, CheckRule};
 use super::config_object::{ParsedConfigObject, block_style, printable_text};
-use super::mounts::{ContainerMount, innermost_mount};
-use super::expected_files::ExpectedFiles;
-use super::volume::{VolumeLookup, PodVolume, parse_mode};
 use super::containers::Container;
+use super::expected_files::ExpectedFiles;
+use super::finding::{CheckReport, CheckRule};
+use super::mounts::{ContainerMount, innermost_mount};
+use super::volume::{PodVolume, VolumeLookup, parse_mode};
 use crate::contract::{self, ContractFile};
-use coracle_core::path::ImagePath;
 use crate::template::Format;
 use crate::yaml::{Node, Span};
+use coracle_core::path::ImagePath;
 
 /// The checks of one container.
 pub(super) struct ContainerCheck<'a, 'b> {
@@ -48,7 +48,13 @@ impl ContainerCheck<'_, '_> {
         }
     }
 
-    fn check_file(&self, mount: &contract::ContractMount, directory: &ImagePath, file: &ContractFile, report: &mut CheckReport) {
+    fn check_file(
+        &self,
+        mount: &contract::ContractMount,
+        directory: &ImagePath,
+        file: &ContractFile,
+        report: &mut CheckReport,
+    ) {
         let path = directory.join(file.key.as_bytes());
         let is_live = mount.reload != "restart";
         let Some(at) = innermost_mount(self.mounts, &path) else {
@@ -68,7 +74,11 @@ impl ContainerCheck<'_, '_> {
                  (`reload` is `{}`)",
                 mount.reload
             );
-            report.findings.push(self.container.finding(CheckRule::SubPathNotUpdated, sub_path.span, message));
+            report.findings.push(self.container.finding(
+                CheckRule::SubPathNotUpdated,
+                sub_path.span,
+                message,
+            ));
         }
         match at.look_up(&path, self.container, self.maps) {
             VolumeLookup::Key { map, key, source, mode } => {
@@ -84,15 +94,26 @@ impl ContainerCheck<'_, '_> {
                     printable_text(source.name),
                     printable_text(&key)
                 );
-                report.notes.push(self.container.finding(CheckRule::NotInManifests, source.name_span, message));
+                report.notes.push(self.container.finding(
+                    CheckRule::NotInManifests,
+                    source.name_span,
+                    message,
+                ));
             }
             VolumeLookup::NotFound => self.check_absent(&path, file, at, report),
         }
     }
 
     /// Reports a path without a known file.
-    fn check_absent(&self, path: &ImagePath, file: &ContractFile, at: &ContainerMount<'_>, report: &mut CheckReport) {
-        let unknown = !matches!(at.volume, PodVolume::Files { has_others: false, .. }) || at.has_path_variables;
+    fn check_absent(
+        &self,
+        path: &ImagePath,
+        file: &ContractFile,
+        at: &ContainerMount<'_>,
+        report: &mut CheckReport,
+    ) {
+        let unknown =
+            !matches!(at.volume, PodVolume::Files { has_others: false, .. }) || at.has_path_variables;
         if unknown && at.path != ImagePath::root() {
             let message = format!("cannot check whether `{path}` is in the volume at `{}`", at.path);
             report.notes.push(self.container.finding(CheckRule::NotInManifests, at.path_span, message));
@@ -103,7 +124,14 @@ impl ContainerCheck<'_, '_> {
     }
 
     /// Reports a secret file in a ConfigMap.
-    fn check_secrecy(&self, path: &ImagePath, file: &ContractFile, is_secret: bool, place: Span, report: &mut CheckReport) {
+    fn check_secrecy(
+        &self,
+        path: &ImagePath,
+        file: &ContractFile,
+        is_secret: bool,
+        place: Span,
+        report: &mut CheckReport,
+    ) {
         if file.secret && !is_secret {
             let message = format!("`{path}` is secret, but comes from a ConfigMap");
             report.findings.push(self.container.finding(CheckRule::SecretInConfigMap, place, message));
@@ -163,7 +191,9 @@ impl ContainerCheck<'_, '_> {
         }
         let Some(entry) = map.entry(key) else { return };
         let Some(bytes) = &entry.bytes else { return };
-        if let Some(format) = file.format.as_deref().and_then(|name| Format::from_file_name(&format!(".{name}"))) {
+        if let Some(format) =
+            file.format.as_deref().and_then(|name| Format::from_file_name(&format!(".{name}")))
+        {
             let fault = match std::str::from_utf8(bytes) {
                 Ok(text) => format.validate(text).err().map(|fault| {
                     let line = text.get(..fault.offset).unwrap_or(text).matches('\n').count() + 1;
@@ -179,8 +209,7 @@ impl ContainerCheck<'_, '_> {
                 report.findings.push(map.object.finding(CheckRule::InvalidFormat, place, message));
             }
         }
-        if let Some(difference) =
-            self.comparison.and_then(|made| made.compare(&mount.path, &file.key, bytes))
+        if let Some(difference) = self.comparison.and_then(|made| made.compare(&mount.path, &file.key, bytes))
         {
             let place = line_span(entry.value, &map.object.input.text, difference.line);
             let message = match difference.lines.filter(|_| !file.secret) {
@@ -200,7 +229,11 @@ impl ContainerCheck<'_, '_> {
 /// Returns the position of a line of a value; the start of the value, unless it is a literal block.
 fn line_span(value: &Node, text: &str, line: usize) -> Span {
     let is_block = block_style(value, text) == Some('|');
-    if is_block { Span { line: value.defined_span.line + line - 1, ..value.defined_span } } else { value.defined_span }
+    if is_block {
+        Span { line: value.defined_span.line + line - 1, ..value.defined_span }
+    } else {
+        value.defined_span
+    }
 }
 
 fn quoted_list(keys: &[&str]) -> String {

@@ -4,21 +4,21 @@
 //! as the content of a Secret outside of the manifests, is a note. Needs no cluster. [`resolve`]
 //! pins images.
 
+mod config_object;
 mod container_choice;
-mod variables;
+mod containers;
+mod expected_files;
 mod files;
 mod finding;
-mod config_object;
+mod mount_paths;
 mod mounts;
 mod objects;
-mod mount_paths;
 pub mod pin;
 mod pod_settings;
 #[cfg(test)]
 mod tests;
-mod expected_files;
+mod variables;
 mod volume;
-mod containers;
 
 pub use container_choice::IMAGE_SCHEME;
 pub use finding::{CheckFinding, CheckReport, CheckRule};
@@ -28,13 +28,13 @@ use coracle_core::path::ImagePath;
 
 use crate::contract::{Contract, ContractDocument};
 use crate::values::Values;
-use files::ContainerCheck;
 use config_object::ParsedConfigObject;
-use expected_files::ExpectedFiles;
 use containers::Container;
+use expected_files::ExpectedFiles;
+use files::ContainerCheck;
 
 /// The files of an image.
-pub trait ImageFiles: std::fmt::Debug {
+pub trait HiddenFiles: std::fmt::Debug {
     /// Returns the files that a mount at `path` hides: all below a directory, or the one file there.
     fn hidden_by(&self, path: &ImagePath, is_file: bool) -> Vec<ImagePath>;
 }
@@ -45,7 +45,7 @@ pub struct Expectations<'a> {
     /// The image's contract.
     pub contract: &'a Contract,
     /// The image's files, if known.
-    pub image_files: Option<&'a dyn ImageFiles>,
+    pub image_files: Option<&'a dyn HiddenFiles>,
     /// The user of the image's config.
     pub user: Option<&'a str>,
     /// The digests of the image's manifests and index.
@@ -63,16 +63,23 @@ pub fn check_manifests(inputs: &[ManifestFile], expected: &Expectations<'_>) -> 
     let mut report = CheckReport::default();
     let parsed = objects::parse_files(inputs, &mut report);
     let objects = objects::find_objects(&parsed);
-    let maps: Vec<ParsedConfigObject<'_>> = objects.iter().filter_map(|object| ParsedConfigObject::parse(object, &mut report)).collect();
+    let maps: Vec<ParsedConfigObject<'_>> =
+        objects.iter().filter_map(|object| ParsedConfigObject::parse(object, &mut report)).collect();
     let containers: Vec<Container<'_>> = objects.iter().flat_map(containers::containers_of).collect();
     let chosen = container_choice::choose_containers(&containers, expected, inputs, &mut report);
-    let comparison =
-        expected.contract_document.map(|(document, values)| ExpectedFiles::new(document, values.clone(), &mut report));
+    let comparison = expected
+        .contract_document
+        .map(|(document, values)| ExpectedFiles::new(document, values.clone(), &mut report));
     for container in &chosen {
         report.containers.push(container.title());
         let mounts = mounts::container_mounts(container, &mut report);
-        let look =
-            ContainerCheck { container, mounts: &mounts, maps: &maps, expected, comparison: comparison.as_ref() };
+        let look = ContainerCheck {
+            container,
+            mounts: &mounts,
+            maps: &maps,
+            expected,
+            comparison: comparison.as_ref(),
+        };
         look.check_files(&mut report);
         look.check_mount_paths(&mut report);
         look.check_variables(&mut report);

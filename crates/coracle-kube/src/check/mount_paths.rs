@@ -1,9 +1,9 @@
 //! Checks of mount paths: reserved directories, and files of the image that a mount hides.
 
+use super::config_object::printable_text;
 use super::files::ContainerCheck;
 use super::finding::{CheckReport, CheckRule};
-use super::config_object::printable_text;
-use super::volume::{SourceObject, PodVolume};
+use super::volume::{PodVolume, SourceObject};
 use coracle_core::path::ImagePath;
 
 /// Directories that the container runtime needs.
@@ -18,7 +18,11 @@ impl ContainerCheck<'_, '_> {
             let path = mount.path.to_string();
             if RESERVED_DIRECTORIES.contains(&path.as_str()) || path.starts_with("/proc/") {
                 let message = format!("cannot mount on `{path}`: the container runtime needs this directory");
-                report.findings.push(self.container.finding(CheckRule::ReservedDirectory, mount.path_span, message));
+                report.findings.push(self.container.finding(
+                    CheckRule::ReservedDirectory,
+                    mount.path_span,
+                    message,
+                ));
                 continue;
             }
             if let Some(files) = self.expected.image_files {
@@ -31,7 +35,11 @@ impl ContainerCheck<'_, '_> {
                     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
                     let message =
                         format!("a mount on `{path}` hides files of the image: {}{more}", names.join(", "));
-                    report.findings.push(self.container.finding(CheckRule::HidesImageFiles, mount.path_span, message));
+                    report.findings.push(self.container.finding(
+                        CheckRule::HidesImageFiles,
+                        mount.path_span,
+                        message,
+                    ));
                 }
             }
             if let PodVolume::Files { sources, .. } = &mount.volume {

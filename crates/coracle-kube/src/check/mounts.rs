@@ -1,11 +1,11 @@
 //! The volume mounts of a container, and the lookup of a path in them.
 
-use super::finding::{CheckReport, CheckRule};
 use super::config_object::{ParsedConfigObject, printable_text};
-use super::volume::{VolumeLookup, PodVolume};
 use super::containers::Container;
-use coracle_core::path::ImagePath;
+use super::finding::{CheckReport, CheckRule};
+use super::volume::{PodVolume, VolumeLookup};
 use crate::yaml::{Node, Span};
+use coracle_core::path::ImagePath;
 
 /// A volume mounted at a path of a container.
 #[derive(Debug)]
@@ -20,7 +20,10 @@ pub(super) struct ContainerMount<'a> {
 }
 
 /// Returns the mounts of a container; adds those that Kubernetes rejects to `report`.
-pub(super) fn container_mounts<'a>(container: &Container<'a>, report: &mut CheckReport) -> Vec<ContainerMount<'a>> {
+pub(super) fn container_mounts<'a>(
+    container: &Container<'a>,
+    report: &mut CheckReport,
+) -> Vec<ContainerMount<'a>> {
     let mut mounts: Vec<ContainerMount<'a>> = Vec::new();
     for node in container.node.at_path(&["volumeMounts"]).items() {
         let Some(at) = node.get("mountPath") else {
@@ -59,7 +62,8 @@ pub(super) fn container_mounts<'a>(container: &Container<'a>, report: &mut Check
             path,
             path_span: at.span,
             sub_path: node.get("subPath").filter(|path| path.text() != Some("")),
-            is_read_only: node.is_true("readOnly") || matches!(volume, PodVolume::Files { .. } | PodVolume::Opaque),
+            is_read_only: node.is_true("readOnly")
+                || matches!(volume, PodVolume::Files { .. } | PodVolume::Opaque),
             volume,
             has_path_variables: node.get("subPathExpr").is_some(),
         });
@@ -88,11 +92,18 @@ impl<'a> ContainerMount<'a> {
 
     /// Returns whether a single file is mounted.
     pub(super) fn is_single_file(&self, container: &Container<'a>, maps: &[ParsedConfigObject<'a>]) -> bool {
-        self.sub_path.is_some() && !matches!(self.look_up(&self.path, container, maps), VolumeLookup::NotFound)
+        self.sub_path.is_some()
+            && !matches!(self.look_up(&self.path, container, maps), VolumeLookup::NotFound)
     }
 }
 
 /// Returns the innermost mount that contains `path`.
-pub(super) fn innermost_mount<'a, 'b>(mounts: &'b [ContainerMount<'a>], path: &ImagePath) -> Option<&'b ContainerMount<'a>> {
-    mounts.iter().filter(|mount| path.is_within(&mount.path)).max_by_key(|mount| mount.path.components().count())
+pub(super) fn innermost_mount<'a, 'b>(
+    mounts: &'b [ContainerMount<'a>],
+    path: &ImagePath,
+) -> Option<&'b ContainerMount<'a>> {
+    mounts
+        .iter()
+        .filter(|mount| path.is_within(&mount.path))
+        .max_by_key(|mount| mount.path.components().count())
 }

@@ -1,7 +1,7 @@
 //! Parsed manifests: every object with its position.
 
 use super::finding::{CheckFinding, CheckReport, CheckRule};
-use crate::yaml::{self, NodeKind, Node, Span};
+use crate::yaml::{self, Node, NodeKind, Span};
 
 /// A file with manifests.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -86,7 +86,14 @@ fn collect_objects<'a>(
     }
     let metadata = node.at_path(&["metadata"]);
     let name = metadata.text_of("name").or_else(|| metadata.text_of("generateName")).unwrap_or_default();
-    found.push(ManifestObject { input, document, node, kind, name, namespace: metadata.text_of("namespace") });
+    found.push(ManifestObject {
+        input,
+        document,
+        node,
+        kind,
+        name,
+        namespace: metadata.text_of("namespace"),
+    });
 }
 
 impl<'a> ManifestObject<'a> {

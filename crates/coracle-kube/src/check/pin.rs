@@ -4,10 +4,10 @@
 //! Like `ko resolve`: `coracle://NAME` is replaced wherever it is a whole string; other names of
 //! known images are replaced in `image` and `reference` fields.
 
-use super::container_choice::{IMAGE_SCHEME, repository_name};
 use super::config_object::printable_text;
+use super::container_choice::{IMAGE_SCHEME, repository_name};
 use super::objects::ManifestFile;
-use crate::yaml::{self, NodeKind, Node, Span};
+use crate::yaml::{self, Node, NodeKind, Span};
 
 /// An image that references can be replaced by.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -68,15 +68,17 @@ struct TextEdit {
 /// notation cannot be replaced in place.
 pub fn pin_images(input: &ManifestFile, known: &[PinnableImage]) -> Result<PinnedText, Vec<PinError>> {
     let refuse = |line, column, message| PinError { file: input.name.clone(), line, column, message };
-    let documents =
-        yaml::parse_nodes(&input.text).map_err(|error| vec![refuse(error.line, error.column, error.message)])?;
+    let documents = yaml::parse_nodes(&input.text)
+        .map_err(|error| vec![refuse(error.line, error.column, error.message)])?;
     let (mut edits, mut errors) = (Vec::new(), Vec::new());
     for document in &documents {
         visit_strings(document, "", &mut |node, text, key| match find_image(text, key, known) {
             Ok(None) => {}
             Ok(Some((index, text))) => match replacement(&input.text, node, &text) {
                 Ok(text) => edits.push(TextEdit { span: node.defined_span, text, image_index: index }),
-                Err(message) => errors.push(refuse(node.defined_span.line, node.defined_span.column, message)),
+                Err(message) => {
+                    errors.push(refuse(node.defined_span.line, node.defined_span.column, message))
+                }
             },
             Err(message) => errors.push(refuse(node.span.line, node.span.column, message)),
         });
@@ -95,7 +97,10 @@ pub fn pin_images(input: &ManifestFile, known: &[PinnableImage]) -> Result<Pinne
 ///
 /// # Errors
 /// Fails if the text is not valid YAML.
-pub fn find_unpinned_images(input: &ManifestFile, known: &[PinnableImage]) -> Result<Vec<UnpinnedImage>, PinError> {
+pub fn find_unpinned_images(
+    input: &ManifestFile,
+    known: &[PinnableImage],
+) -> Result<Vec<UnpinnedImage>, PinError> {
     let documents = yaml::parse_nodes(&input.text).map_err(|error| PinError {
         file: input.name.clone(),
         line: error.line,
@@ -152,7 +157,9 @@ fn visit_strings<'a>(node: &'a Node, key: &'a str, seen: &mut dyn FnMut(&'a Node
     match &node.kind {
         NodeKind::Text(text) => seen(node, text, key),
         NodeKind::Sequence(items) => items.iter().for_each(|item| visit_strings(item, key, seen)),
-        NodeKind::Mapping(members) => members.iter().for_each(|(key, node)| visit_strings(node, &key.name, seen)),
+        NodeKind::Mapping(members) => {
+            members.iter().for_each(|(key, node)| visit_strings(node, &key.name, seen))
+        }
         NodeKind::Scalar(_) => {}
     }
 }
@@ -184,8 +191,9 @@ fn find_image(text: &str, key: &str, known: &[PinnableImage]) -> Result<Option<(
     let is_exact = |known: &PinnableImage| known.name == text;
     let index = known.iter().position(is_exact).or_else(|| {
         known.iter().position(|known| {
-            let same =
-                [&known.name, &known.reference].iter().any(|name| repository_name(name) == repository_name(text));
+            let same = [&known.name, &known.reference]
+                .iter()
+                .any(|name| repository_name(name) == repository_name(text));
             same && image_tag(text).is_none_or(|written| image_tag(&known.reference) == Some(written))
         })
     });
@@ -215,7 +223,10 @@ fn replacement(text: &str, node: &Node, new: &str) -> Result<String, String> {
             return Ok(format!("{quote}{new}{quote}"));
         }
     }
-    Err(format!("cannot replace `{}` in place: write it on one line, without escapes", printable_text(old.trim())))
+    Err(format!(
+        "cannot replace `{}` in place: write it on one line, without escapes",
+        printable_text(old.trim())
+    ))
 }
 
 #[cfg(test)]
@@ -278,7 +289,9 @@ image: elsewhere
 ---
 items: [{spec: {template: {spec: {containers: [{image: last}]}}}}]
 ";
-        let found = find_unpinned_images(&ManifestFile { name: "a.yaml".into(), text: text.into() }, &known()).unwrap();
+        let found =
+            find_unpinned_images(&ManifestFile { name: "a.yaml".into(), text: text.into() }, &known())
+                .unwrap();
         let found: Vec<String> =
             found.iter().map(|found| format!("{}:{} {}", found.line, found.column, found.text)).collect();
         assert_eq!(found, ["2:28 setup:1", "5:24 redis", "8:33 docker.io/library/data:2", "11:56 last"]);

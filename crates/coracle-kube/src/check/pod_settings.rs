@@ -5,8 +5,8 @@ use super::finding::{CheckReport, CheckRule};
 use super::mounts::innermost_mount;
 use super::volume::PodVolume;
 use crate::contract::ContractDirectory;
+use crate::yaml::{Node, NodeKind};
 use coracle_core::path::{ImagePath, escape_bytes};
-use crate::yaml::{NodeKind, Node};
 
 impl ContainerCheck<'_, '_> {
     /// Reports a user that differs from the image's, and one that `runAsNonRoot` rejects.
@@ -25,8 +25,10 @@ impl ContainerCheck<'_, '_> {
                 format!("the program would run as user {found}, but the image is made for user {uid}");
             report.findings.push(self.container.finding(CheckRule::UserMismatch, node.span, message));
         }
-        let Some(refusing) =
-            self.container.security_field("runAsNonRoot").filter(|node| node.kind == NodeKind::Scalar(true.into()))
+        let Some(refusing) = self
+            .container
+            .security_field("runAsNonRoot")
+            .filter(|node| node.kind == NodeKind::Scalar(true.into()))
         else {
             return;
         };
@@ -50,7 +52,11 @@ impl ContainerCheck<'_, '_> {
 
     /// Reports directories that the program cannot write to, or that are not persistent.
     pub(super) fn check_writable(&self, report: &mut CheckReport) {
-        self.expected.contract.writable.iter().for_each(|writable| self.check_writable_directory(writable, report));
+        self.expected
+            .contract
+            .writable
+            .iter()
+            .for_each(|writable| self.check_writable_directory(writable, report));
     }
 
     fn check_writable_directory(&self, writable: &ContractDirectory, report: &mut CheckReport) {
@@ -58,9 +64,11 @@ impl ContainerCheck<'_, '_> {
         let Some(mount) = innermost_mount(self.mounts, &path) else {
             let root = self.container.node.at_path(&["securityContext"]).get("readOnlyRootFilesystem");
             let (rule, place, why) = match root.filter(|node| node.kind == NodeKind::Scalar(true.into())) {
-                Some(root) => {
-                    (CheckRule::WritableDirectoryReadOnly, root.span, ", but nothing is mounted there and the root is read-only")
-                }
+                Some(root) => (
+                    CheckRule::WritableDirectoryReadOnly,
+                    root.span,
+                    ", but nothing is mounted there and the root is read-only",
+                ),
                 None if writable.persistent => (
                     CheckRule::NotPersistent,
                     self.container.name_span(),
@@ -75,7 +83,11 @@ impl ContainerCheck<'_, '_> {
         if mount.is_read_only {
             let message =
                 format!("the program writes to `{path}`, but the mount at `{}` is read-only", mount.path);
-            report.findings.push(self.container.finding(CheckRule::WritableDirectoryReadOnly, mount.path_span, message));
+            report.findings.push(self.container.finding(
+                CheckRule::WritableDirectoryReadOnly,
+                mount.path_span,
+                message,
+            ));
         } else if writable.persistent && matches!(mount.volume, PodVolume::Ephemeral) {
             let message = format!(
                 "the content of `{path}` must outlive the pod, but this volume is deleted with the pod"

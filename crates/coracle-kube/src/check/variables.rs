@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
+use super::config_object::printable_text;
 use super::files::ContainerCheck;
 use super::finding::{CheckReport, CheckRule};
-use super::config_object::printable_text;
 use super::volume;
 use crate::yaml::Node;
 
@@ -48,7 +48,11 @@ impl ContainerCheck<'_, '_> {
                             "cannot check the variables of the {kind} `{}`: it is not in these manifests",
                             printable_text(name)
                         );
-                        report.notes.push(self.container.finding(CheckRule::NotInManifests, reference.span, message));
+                        report.notes.push(self.container.finding(
+                            CheckRule::NotInManifests,
+                            reference.span,
+                            message,
+                        ));
                     }
                 }
             }

@@ -1,9 +1,9 @@
 //! Volumes: which key of which ConfigMap or Secret is at a path.
 
 use super::config_object::ParsedConfigObject;
-use super::objects::ManifestObject;
 use super::containers::Container;
-use crate::yaml::{NodeKind as NodeKind, Node, Span};
+use super::objects::ManifestObject;
+use crate::yaml::{Node, NodeKind, Span};
 
 /// The content of a volume.
 #[derive(Debug)]
@@ -36,7 +36,12 @@ pub(super) struct SourceObject<'a> {
 #[derive(Debug)]
 pub(super) enum VolumeLookup<'a, 'b> {
     /// A key of an object in the manifests.
-    Key { map: &'b ParsedConfigObject<'a>, key: &'a str, source: &'b SourceObject<'a>, mode: Option<&'a Node> },
+    Key {
+        map: &'b ParsedConfigObject<'a>,
+        key: &'a str,
+        source: &'b SourceObject<'a>,
+        mode: Option<&'a Node>,
+    },
     /// A key of an object that is not in the manifests; it may exist.
     OutsideManifests { source: &'b SourceObject<'a>, key: String },
     /// No known file.
@@ -71,7 +76,9 @@ impl<'a> PodVolume<'a> {
             let parts = projected.at_path(&["sources"]).items();
             let sources = parts.iter().filter_map(|part| {
                 let map = part.get("configMap").map(|map| SourceObject::read(map, false, "name", mode));
-                map.or_else(|| part.get("secret").map(|secret| SourceObject::read(secret, true, "name", mode)))
+                map.or_else(|| {
+                    part.get("secret").map(|secret| SourceObject::read(secret, true, "name", mode))
+                })
             });
             let sources: Vec<SourceObject<'a>> = sources.collect();
             return Self::Files { has_others: sources.len() < parts.len(), sources };
@@ -88,15 +95,21 @@ impl<'a> PodVolume<'a> {
     }
 
     /// Looks up a relative path. If several sources have it, the last one wins.
-    pub(super) fn look_up<'b>(&'b self, path: &str, object: &ManifestObject<'_>, maps: &'b [ParsedConfigObject<'a>]) -> VolumeLookup<'a, 'b> {
+    pub(super) fn look_up<'b>(
+        &'b self,
+        path: &str,
+        object: &ManifestObject<'_>,
+        maps: &'b [ParsedConfigObject<'a>],
+    ) -> VolumeLookup<'a, 'b> {
         let Self::Files { sources, .. } = self else { return VolumeLookup::NotFound };
         let mut found = VolumeLookup::NotFound;
         for source in sources {
             let (key, mode) = match source.items {
                 None => (path.to_owned(), source.mode),
                 Some(items) => {
-                    let item =
-                        items.iter().find(|item| item.text_of("path").is_some_and(|to| is_same_path(to, path)));
+                    let item = items
+                        .iter()
+                        .find(|item| item.text_of("path").is_some_and(|to| is_same_path(to, path)));
                     let Some(item) = item else { continue };
                     (item.text_of("key").unwrap_or_default().to_owned(), item.get("mode").or(source.mode))
                 }
@@ -133,7 +146,11 @@ impl<'a> SourceObject<'a> {
     }
 
     /// Returns the ConfigMap or Secret, if it is in the manifests.
-    pub(super) fn find_object<'b>(&self, object: &ManifestObject<'_>, maps: &'b [ParsedConfigObject<'a>]) -> Option<&'b ParsedConfigObject<'a>> {
+    pub(super) fn find_object<'b>(
+        &self,
+        object: &ManifestObject<'_>,
+        maps: &'b [ParsedConfigObject<'a>],
+    ) -> Option<&'b ParsedConfigObject<'a>> {
         find_config_object(self.is_secret, self.name, object, maps)
     }
 }

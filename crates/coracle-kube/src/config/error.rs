@@ -3,9 +3,9 @@
 use std::io;
 use std::path::Path;
 
-use coracle_core::path::ImagePath;
 use crate::template::{self, Format};
 use crate::values;
+use coracle_core::path::ImagePath;
 
 /// Why a configuration cannot be rendered.
 #[derive(Debug, thiserror::Error)]

@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use super::{Configuration, FileSource, read_source};
-use coracle_core::digest::{Digest, DigestHasher};
 use crate::values::ValueSource;
+use coracle_core::digest::{Digest, DigestHasher};
 
 /// The largest file of a configuration, in bytes.
 const MAX_FILE_BYTES: u64 = 16 << 20;

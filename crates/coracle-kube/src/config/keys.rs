@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Configuration, MAX_OBJECT_BYTES, ConfigMount, ConfigProblem, RenderedFile};
+use super::{ConfigMount, ConfigProblem, Configuration, MAX_OBJECT_BYTES, RenderedFile};
 use coracle_core::path::{ImagePath, escape_bytes};
 
 /// The longest key, in bytes.

@@ -2,9 +2,9 @@
 //!
 //! None of the files is in an image. A file that uses a secret value is secret as a whole.
 
+mod config_dir;
 mod error;
 mod fingerprint;
-mod config_dir;
 pub(crate) mod keys;
 mod mount_conflicts;
 mod reload;
@@ -14,15 +14,15 @@ mod variables;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use coracle_core::path::ImagePath;
 use crate::template::{Delimiters, Format, Template, UsedKeys};
 use crate::values::ValueSource;
+use coracle_core::path::ImagePath;
 
+pub use config_dir::{ConfigDir, mount_file, read_config_dir};
 pub use error::{ConfigError, ConfigProblem};
 pub use fingerprint::source_fingerprint;
-pub use config_dir::{ConfigDir, mount_file, read_config_dir};
 pub use reload::{ParseReloadError, ReloadMethod};
-pub use render::{PartialRender, render_partial, render, render_public};
+pub use render::{PartialRender, render, render_partial, render_public};
 
 /// What a program needs at run time in addition to its image.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -166,7 +166,8 @@ pub enum FileSource {
 /// # Errors
 /// Fails if the file cannot be read, or a template is not UTF-8.
 pub fn read_source(file: &MountFile) -> Result<FileSource, ConfigProblem> {
-    let bytes = read_bounded(&file.source).map_err(|source| ConfigProblem::cannot_read(&file.source, &source))?;
+    let bytes =
+        read_bounded(&file.source).map_err(|source| ConfigProblem::cannot_read(&file.source, &source))?;
     let Some(delimiters) = &file.delimiters else { return Ok(FileSource::Verbatim(bytes)) };
     let text = String::from_utf8(bytes).map_err(|_| ConfigProblem::template_not_utf8(&file.source))?;
     Ok(FileSource::Template(Template { path: file.source.clone(), text, delimiters: delimiters.clone() }))

@@ -1,6 +1,6 @@
 //! Mount paths that are reserved or conflict.
 
-use super::{Configuration, ConfigProblem, ReloadMethod};
+use super::{ConfigProblem, Configuration, ReloadMethod};
 use coracle_core::path::ImagePath;
 
 /// Directories that the container runtime needs: with a mount there the container does not start.
@@ -31,9 +31,9 @@ pub(super) fn mount_problems(configuration: &Configuration) -> Vec<ConfigProblem
             let message = format!("two mounts have the path `{path}`");
             problems.push(ConfigProblem::at_path(path, message, "merge the mounts, or move one"));
         }
-        let above = mounts
-            .iter()
-            .find(|(other, at)| at != path && path.is_within(at) && *other != MountKind::Writable && !is_reserved(at));
+        let above = mounts.iter().find(|(other, at)| {
+            at != path && path.is_within(at) && *other != MountKind::Writable && !is_reserved(at)
+        });
         if let Some((_, above)) = above {
             problems.push(ConfigProblem::at_path(
                 path,
@@ -65,12 +65,17 @@ fn reload_conflicts(configuration: &Configuration) -> impl Iterator<Item = Confi
 
 fn is_reserved(path: &ImagePath) -> bool {
     let text = path.to_string();
-    RESERVED_DIRECTORIES.contains(&text.as_str()) || ["/dev/", "/proc/", "/sys/"].iter().any(|above| text.starts_with(above))
+    RESERVED_DIRECTORIES.contains(&text.as_str())
+        || ["/dev/", "/proc/", "/sys/"].iter().any(|above| text.starts_with(above))
 }
 
 /// Returns whether two mounts can share a directory, as one projected volume.
 fn can_share_directory(one: MountKind, other: MountKind) -> bool {
-    matches!((one, other), (MountKind::Rendered, MountKind::Secret) | (MountKind::Secret, MountKind::Rendered | MountKind::Secret))
+    matches!(
+        (one, other),
+        (MountKind::Rendered, MountKind::Secret)
+            | (MountKind::Secret, MountKind::Rendered | MountKind::Secret)
+    )
 }
 
 fn all_mounts(configuration: &Configuration) -> impl Iterator<Item = (MountKind, &ImagePath)> {

@@ -40,7 +40,9 @@ impl ParseReloadError {
         match self {
             Self::UnknownMethod(_) => None,
             Self::Signal(error) => Some(error.hint()),
-            Self::UnhandleableSignal(_) => Some("use a signal that the program handles, such as `signal:SIGHUP`".into()),
+            Self::UnhandleableSignal(_) => {
+                Some("use a signal that the program handles, such as `signal:SIGHUP`".into())
+            }
         }
     }
 }
@@ -53,7 +55,9 @@ impl FromStr for ReloadMethod {
             "restart" => Ok(Self::Restart),
             "watch" => Ok(Self::Watch),
             _ => match text.strip_prefix("signal:") {
-                Some(name) if UNHANDLEABLE_SIGNALS.contains(&name) => Err(ParseReloadError::UnhandleableSignal(name.parse()?)),
+                Some(name) if UNHANDLEABLE_SIGNALS.contains(&name) => {
+                    Err(ParseReloadError::UnhandleableSignal(name.parse()?))
+                }
                 Some(name) => Ok(Self::Signal(name.parse()?)),
                 None => Err(ParseReloadError::UnknownMethod(text.to_owned())),
             },

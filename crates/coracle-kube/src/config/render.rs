@@ -1,7 +1,8 @@
 //! Renders the files of every mount: all, those without secrets, or those whose values are given.
 
 use super::{
-    Configuration, ConfigError, MountFile, FileSource, ConfigProblem, RenderedFile, RenderedMount, keys, find_problems, read_source,
+    ConfigError, ConfigProblem, Configuration, FileSource, MountFile, RenderedFile, RenderedMount,
+    find_problems, keys, read_source,
 };
 use crate::template::{self, Format, RenderedText, UsedKeys};
 use crate::values::{KeyPath, Schema, ValueSource, Values};
@@ -74,7 +75,8 @@ fn render_scope(configuration: &Configuration, extent: RenderScope) -> Result<Pa
         for file in &mount.files {
             match render_file(file, &values, &secrets, extent) {
                 Ok(rendered) => files.push(rendered),
-                Err(error) if extent == RenderScope::GivenValues && error.is_missing_value(schema.as_ref()) => {}
+                Err(error)
+                    if extent == RenderScope::GivenValues && error.is_missing_value(schema.as_ref()) => {}
                 Err(error) => problems.push(error.into()),
             }
         }
@@ -117,7 +119,8 @@ fn render_file(
     secrets: &[KeyPath],
     extent: RenderScope,
 ) -> Result<RenderedFile, RenderFileError> {
-    let is_secret = |uses: &UsedKeys| uses.iter().any(|used| secrets.iter().any(|secret| secret.overlaps(used)));
+    let is_secret =
+        |uses: &UsedKeys| uses.iter().any(|used| secrets.iter().any(|secret| secret.overlaps(used)));
     let (key, format) = (file.key.clone(), Format::from_file_name(&file.key));
     let template = match read_source(file)? {
         FileSource::Verbatim(bytes) => {
@@ -142,7 +145,12 @@ fn render_file(
 }
 
 /// Validates a rendered file by its extension; errors have the line of the template.
-fn validate_rendered(file: &MountFile, format: Option<Format>, rendered: &RenderedText, is_secret: bool) -> Result<(), ConfigProblem> {
+fn validate_rendered(
+    file: &MountFile,
+    format: Option<Format>,
+    rendered: &RenderedText,
+    is_secret: bool,
+) -> Result<(), ConfigProblem> {
     let Some(format) = format else { return Ok(()) };
     let Err(fault) = format.validate(&rendered.text) else { return Ok(()) };
     let (name, line) = rendered
@@ -155,7 +163,8 @@ fn validate_rendered(file: &MountFile, format: Option<Format>, rendered: &Render
 /// Validates a file that is copied unchanged by its extension.
 fn validate_verbatim(file: &MountFile, format: Option<Format>, bytes: &[u8]) -> Result<(), ConfigProblem> {
     let Some(format) = format else { return Ok(()) };
-    let text = std::str::from_utf8(bytes).map_err(|_| ConfigProblem::verbatim_file_not_utf8(format, &file.source))?;
+    let text = std::str::from_utf8(bytes)
+        .map_err(|_| ConfigProblem::verbatim_file_not_utf8(format, &file.source))?;
     let Err(fault) = format.validate(text) else { return Ok(()) };
     let line = text.get(..fault.offset).unwrap_or_default().matches('\n').count() + 1;
     Err(ConfigProblem::invalid_verbatim_file(format, &fault.message, &file.source, line))

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Configuration, ConfigProblem};
+use super::{ConfigProblem, Configuration};
 
 /// Returns problems with duplicate names.
 pub(super) fn duplicate_variables(configuration: &Configuration) -> impl Iterator<Item = ConfigProblem> {

@@ -44,14 +44,20 @@ struct ContractDiff(Vec<ContractChange>);
 
 impl ContractDiff {
     fn add_change(&mut self, is_breaking: bool, part: &'static str, name: &str, message: String) {
-        self.0.push(ContractChange { part, name: coracle_core::path::escape_bytes(name.as_bytes()), message, is_breaking });
+        self.0.push(ContractChange {
+            part,
+            name: coracle_core::path::escape_bytes(name.as_bytes()),
+            message,
+            is_breaking,
+        });
     }
 
     fn diff_mounts(&mut self, old: &Contract, new: &Contract) {
         let (before, after) = (mounts_by_path(old), mounts_by_path(new));
         let gone: Vec<&&ContractMount> =
             before.iter().filter(|(path, _)| !after.contains_key(*path)).map(|(_, mount)| mount).collect();
-        let keys = |mount: &ContractMount| mount.files.iter().map(|file| file.key.clone()).collect::<BTreeSet<_>>();
+        let keys =
+            |mount: &ContractMount| mount.files.iter().map(|file| file.key.clone()).collect::<BTreeSet<_>>();
         let mut moved = BTreeSet::new();
         for (path, mount) in &after {
             match before.get(path) {
@@ -91,7 +97,12 @@ impl ContractDiff {
     fn diff_reload(&mut self, old: &ContractMount, new: &ContractMount) {
         if old.reload != new.reload {
             let is_breaking = old.reload.starts_with("signal:");
-            self.add_change(is_breaking, "reload", &new.path, format!("is `{}`, was `{}`", new.reload, old.reload));
+            self.add_change(
+                is_breaking,
+                "reload",
+                &new.path,
+                format!("is `{}`, was `{}`", new.reload, old.reload),
+            );
         }
     }
 
@@ -101,7 +112,12 @@ impl ContractDiff {
         for (key, file) in &after {
             match before.get(key) {
                 None if file.optional => {
-                    self.add_change(false, "file", &path(key), "is new, and the program starts without it".into());
+                    self.add_change(
+                        false,
+                        "file",
+                        &path(key),
+                        "is new, and the program starts without it".into(),
+                    );
                 }
                 None => self.add_change(true, "file", &path(key), "is new, and the program needs it".into()),
                 Some(was) => self.diff_file(&path(key), was, file),
@@ -161,7 +177,12 @@ impl ContractDiff {
         if old.kind != new.kind {
             let name = |kind: &Option<String>| kind.clone().unwrap_or_else(|| "anything".into());
             let message = format!("is {}, was {}", name(&new.kind), name(&old.kind));
-            self.add_change(!allows_all_types(new.kind.as_deref(), old.kind.as_deref()), "parameter", key, message);
+            self.add_change(
+                !allows_all_types(new.kind.as_deref(), old.kind.as_deref()),
+                "parameter",
+                key,
+                message,
+            );
         }
         match (old.required, new.required) {
             (false, true) => self.add_change(true, "parameter", key, "is required now".into()),
@@ -208,13 +229,23 @@ impl ContractDiff {
         for directory in &new.writable {
             match old.writable.iter().find(|was| was.path == directory.path) {
                 None => {
-                    self.add_change(true, "writable", &directory.path, "is new: the program writes to it".into());
+                    self.add_change(
+                        true,
+                        "writable",
+                        &directory.path,
+                        "is new: the program writes to it".into(),
+                    );
                 }
                 Some(was) if directory.persistent && !was.persistent => {
                     self.add_change(true, "writable", &directory.path, "must outlive the pod now".into());
                 }
                 Some(was) if was.persistent && !directory.persistent => {
-                    self.add_change(false, "writable", &directory.path, "no longer has to outlive the pod".into());
+                    self.add_change(
+                        false,
+                        "writable",
+                        &directory.path,
+                        "no longer has to outlive the pod".into(),
+                    );
                 }
                 Some(_) => {}
             }

@@ -9,10 +9,10 @@ use serde_json::Value;
 
 use super::{Contract, ContractError};
 use crate::config::{self, ConfigProblem};
-use coracle_core::json;
-use coracle_core::path::ImagePath;
 use crate::template::{Delimiters, Template};
 use crate::values::KeyPath;
+use coracle_core::json;
+use coracle_core::path::ImagePath;
 
 /// The media type of the contract as an OCI artifact that refers to its image.
 pub const CONTRACT_MEDIA_TYPE: &str = "application/vnd.coracle.config-contract.v1+json";
@@ -64,7 +64,10 @@ impl ContractDocument {
 
 impl ContractTemplate {
     /// Reads a file; returns it with the keys that it uses.
-    pub(super) fn from_file(mount: &ImagePath, file: &config::MountFile) -> Result<(Self, Vec<KeyPath>), ConfigProblem> {
+    pub(super) fn from_file(
+        mount: &ImagePath,
+        file: &config::MountFile,
+    ) -> Result<(Self, Vec<KeyPath>), ConfigProblem> {
         let source = config::read_source(file)?;
         let named = Self {
             mount: mount.to_string(),
@@ -82,7 +85,10 @@ impl ContractTemplate {
                 let uses = template.used_keys()?.into_iter().collect();
                 let includes = template.read_includes();
                 let Template { text, delimiters, .. } = template;
-                (Self { delimiters: custom_delimiters(delimiters), includes, text: Some(text), ..named }, uses)
+                (
+                    Self { delimiters: custom_delimiters(delimiters), includes, text: Some(text), ..named },
+                    uses,
+                )
             }
         })
     }

@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use super::{Contract, ContractDocument, ContractError, ContractFile, ContractMount, ContractParameter, ContractVariable, ContractDirectory};
-use super::{ContractTemplate, CONTRACT_VERSION};
-use crate::config::{self, Configuration, ConfigProblem};
+use super::{CONTRACT_VERSION, ContractTemplate};
+use super::{
+    Contract, ContractDirectory, ContractDocument, ContractError, ContractFile, ContractMount,
+    ContractParameter, ContractVariable,
+};
+use crate::config::{self, ConfigProblem, Configuration};
+use crate::template::Format;
+use crate::values::{KeyPath, Schema};
 use coracle_core::digest::Digest;
 use coracle_core::json;
 use coracle_core::path::ImagePath;
-use crate::template::Format;
-use crate::values::{KeyPath, Schema};
 
 /// Facts about an image that are not part of its configuration.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -46,15 +49,19 @@ impl ContractDocument {
             }
         }
         for secret in &configuration.secrets {
-            let made = mounts.entry(&secret.path).or_insert_with(|| empty_mount(&secret.path, &secret.reload));
+            let made =
+                mounts.entry(&secret.path).or_insert_with(|| empty_mount(&secret.path, &secret.reload));
             let files = secret.keys.iter();
-            made.files.extend(
-                files.map(|key| ContractFile { format: None, ..contract_file(key, true, secret.is_optional, &[]) }),
-            );
+            made.files.extend(files.map(|key| ContractFile {
+                format: None,
+                ..contract_file(key, true, secret.is_optional, &[])
+            }));
         }
         let mut mounts: Vec<ContractMount> = mounts.into_values().collect();
         mounts.iter_mut().for_each(|mount| mount.files.sort_by(|a, b| a.key.cmp(&b.key)));
-        problems.extend(configuration.variables.iter().filter_map(|variable| variable_problem(variable, &mounts)));
+        problems.extend(
+            configuration.variables.iter().filter_map(|variable| variable_problem(variable, &mounts)),
+        );
         if !problems.is_empty() {
             return Err(config::ConfigError::Problems(problems).into());
         }
@@ -68,10 +75,15 @@ impl ContractDocument {
                 .map(json::to_bytes)
                 .transpose()?
                 .map(|bytes| Digest::compute(&bytes).to_string()),
-            env: sorted_by(configuration.variables.iter().map(contract_variable), |variable| variable.name.clone()),
+            env: sorted_by(configuration.variables.iter().map(contract_variable), |variable| {
+                variable.name.clone()
+            }),
             ports: facts.ports.clone(),
             user: facts.user.clone(),
-            writable: sorted_by(configuration.writable_directories.iter().map(writable_directory), |writable| writable.path.clone()),
+            writable: sorted_by(
+                configuration.writable_directories.iter().map(writable_directory),
+                |writable| writable.path.clone(),
+            ),
             document: None,
             mounts,
         };
@@ -113,10 +125,15 @@ fn variable_problem(variable: &config::FileVariable, mounts: &[ContractMount]) -
 }
 
 /// Returns the schema's parameters; without a schema, the keys that templates use.
-fn contract_parameters(schema: Option<&Schema>, mounts: &[ContractMount]) -> BTreeMap<String, ContractParameter> {
+fn contract_parameters(
+    schema: Option<&Schema>,
+    mounts: &[ContractMount],
+) -> BTreeMap<String, ContractParameter> {
     let Some(schema) = schema else {
         let used = mounts.iter().flat_map(|mount| &mount.files).flat_map(|file| &file.uses);
-        return used.map(|key| (key.clone(), ContractParameter { required: true, ..ContractParameter::default() })).collect();
+        return used
+            .map(|key| (key.clone(), ContractParameter { required: true, ..ContractParameter::default() }))
+            .collect();
     };
     let known = schema.parameters().into_iter();
     known

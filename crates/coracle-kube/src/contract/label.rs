@@ -1,6 +1,6 @@
 //! The contract as an image label.
 
-use super::{Contract, ContractError, CONTRACT_VERSION};
+use super::{CONTRACT_VERSION, Contract, ContractError};
 use coracle_core::digest::Digest;
 use coracle_core::json;
 
@@ -28,7 +28,11 @@ impl Contract {
         };
         short.mounts.iter_mut().flat_map(|mount| &mut mount.files).for_each(|file| file.uses.clear());
         let short = short.to_json()?;
-        if short.len() <= MAX_LABEL_BYTES { Ok(short) } else { Err(ContractError::TooLarge { size: short.len() }) }
+        if short.len() <= MAX_LABEL_BYTES {
+            Ok(short)
+        } else {
+            Err(ContractError::TooLarge { size: short.len() })
+        }
     }
 
     /// Returns the full contract as canonical JSON.

@@ -7,8 +7,8 @@
 mod diff;
 mod document;
 mod error;
-mod label;
 mod from_config;
+mod label;
 #[cfg(test)]
 mod tests;
 
@@ -17,10 +17,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use diff::{ContractChange, diff_contracts};
-pub use document::{ContractDocument, CONTRACT_MEDIA_TYPE, ContractTemplate};
+pub use document::{CONTRACT_MEDIA_TYPE, ContractDocument, ContractTemplate};
 pub use error::ContractError;
-pub use label::{CONTRACT_LABEL, MAX_LABEL_BYTES};
 pub use from_config::ImageFacts;
+pub use label::{CONTRACT_LABEL, MAX_LABEL_BYTES};
 
 /// The version of the contract format.
 pub const CONTRACT_VERSION: u32 = 1;

@@ -118,7 +118,8 @@ impl ConfigObject {
             .flatten()
             .map(|(name, value)| name.len() + value.as_str().map_or(0, str::len))
             .sum();
-        let size = LAST_APPLIED_ANNOTATION.len() + kustomize_hash::to_go_json(&recorded).len() + "\n".len() + others;
+        let size =
+            LAST_APPLIED_ANNOTATION.len() + kustomize_hash::to_go_json(&recorded).len() + "\n".len() + others;
         (size > MAX_ANNOTATION_BYTES).then(|| {
             Note::Warning(format!(
                 "the {} `{}` is too large for client-side `kubectl apply`, which would store {size} bytes in an annotation \
@@ -144,7 +145,9 @@ impl ObjectData {
             match (kind, std::str::from_utf8(bytes)) {
                 (ConfigObjectKind::Secret, _) => data.insert(key.clone(), json!(encode_base64(bytes))),
                 (ConfigObjectKind::ConfigMap, Ok(text)) => data.insert(key.clone(), json!(text)),
-                (ConfigObjectKind::ConfigMap, Err(_)) => binary.insert(key.clone(), json!(encode_base64(bytes))),
+                (ConfigObjectKind::ConfigMap, Err(_)) => {
+                    binary.insert(key.clone(), json!(encode_base64(bytes)))
+                }
             };
         }
         Self { data: Value::Object(data), binary: Value::Object(binary) }

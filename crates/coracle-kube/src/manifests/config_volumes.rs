@@ -60,7 +60,8 @@ fn all_config_objects(application: &Application<'_>, names: &ObjectNames) -> Vec
                 mount: mount.path.clone(),
                 base_name: object_base_name(application, names, &mount.path),
                 // A hash needs the bytes.
-                is_immutable: mount.reload == ReloadMethod::Restart && (!is_secret || application.has_secrets),
+                is_immutable: mount.reload == ReloadMethod::Restart
+                    && (!is_secret || application.has_secrets),
                 metadata: metadata::unnamed_metadata(application),
                 files,
             });
@@ -70,7 +71,10 @@ fn all_config_objects(application: &Application<'_>, names: &ObjectNames) -> Vec
 }
 
 /// Returns the ConfigMaps and Secrets to generate.
-pub(super) fn generated_config_objects(application: &Application<'_>, names: &ObjectNames) -> Vec<ConfigObject> {
+pub(super) fn generated_config_objects(
+    application: &Application<'_>,
+    names: &ObjectNames,
+) -> Vec<ConfigObject> {
     let mut maps = all_config_objects(application, names);
     maps.retain(|map| map.kind == ConfigObjectKind::ConfigMap || application.has_secrets);
     maps
@@ -102,7 +106,8 @@ pub(super) fn config_volumes<'a>(
             is_external: true,
             is_optional: secret.is_optional,
         };
-        let rendered = maps.iter().find(|map| map.kind == ConfigObjectKind::Secret && map.name() == source.name);
+        let rendered =
+            maps.iter().find(|map| map.kind == ConfigObjectKind::Secret && map.name() == source.name);
         if let Some(map) = rendered {
             problems.push(
                 ManifestProblem::new(
@@ -218,13 +223,20 @@ impl VolumeObject {
             ConfigObjectKind::ConfigMap => Value::Null,
             ConfigObjectKind::Secret => self.key_items(Some(SECRET_MODE)),
         };
-        let source = with_member(with_member(json!({ "name": self.name }), "items", items), "optional", self.optional_field());
+        let source = with_member(
+            with_member(json!({ "name": self.name }), "items", items),
+            "optional",
+            self.optional_field(),
+        );
         json!({ self.volume_field(): source })
     }
 }
 
 /// Returns hints about Secrets that the user must create, with the command for it.
-pub(super) fn missing_secret_notes(application: &Application<'_>, places: &[ConfigVolume<'_>]) -> Vec<String> {
+pub(super) fn missing_secret_notes(
+    application: &Application<'_>,
+    places: &[ConfigVolume<'_>],
+) -> Vec<String> {
     let mut missing: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     let mut notes = Vec::new();
     for place in places {

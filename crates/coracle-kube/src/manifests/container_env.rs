@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::config_object::ConfigObjectKind;
-use super::metadata::with_member;
 use super::config_volumes::ConfigVolume;
+use super::metadata::with_member;
 use super::{Application, ManifestProblem};
 use crate::config::FileVariable;
 
@@ -26,7 +26,11 @@ pub(super) fn container_env(
         .collect()
 }
 
-fn value_from(application: &Application<'_>, variable: &FileVariable, places: &[ConfigVolume<'_>]) -> Result<Value, ManifestProblem> {
+fn value_from(
+    application: &Application<'_>,
+    variable: &FileVariable,
+    places: &[ConfigVolume<'_>],
+) -> Result<Value, ManifestProblem> {
     let FileVariable { name, file: from, is_secret_allowed: may_be_secret } = variable;
     let found = places.iter().find_map(|place| {
         let key = from.strip_prefix(place.path)?;

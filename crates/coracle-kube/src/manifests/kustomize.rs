@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 
 use super::config_object::{ConfigObject, ConfigObjectKind};
 use super::metadata::{ObjectNames, with_member};
-use super::{Application, ManifestsError, OutputFiles, Manifests, ManifestProblem, names, workload, yaml_writer};
+use super::{
+    Application, ManifestProblem, Manifests, ManifestsError, OutputFiles, names, workload, yaml_writer,
+};
 use crate::config::RenderedMount;
 use coracle_core::note::Note;
 
@@ -41,7 +43,8 @@ pub fn kustomize_files(
             ));
             continue;
         }
-        let of_environment = super::generate_with_names(&Application { rendered_mounts: mounts, ..application }, &names)?;
+        let of_environment =
+            super::generate_with_names(&Application { rendered_mounts: mounts, ..application }, &names)?;
         problems.extend(content_problems(&of_environment.config_objects));
         let folder = format!("overlays/{environment}");
         let maps = config_map_generators(&of_environment.config_objects, &folder, &mut files);
@@ -57,8 +60,8 @@ fn write_base(application: &Application<'_>, base: Manifests, files: &mut Output
     let mut resources = Vec::new();
     let mut images = Value::Null;
     for mut object in base.objects {
-        if let Some(image) =
-            workload::find_program_container(&mut object, application).and_then(|found| found.get_mut("image"))
+        if let Some(image) = workload::find_program_container(&mut object, application)
+            .and_then(|found| found.get_mut("image"))
             && *image == json!(application.image.to_string())
             && !has_same_image_name(application)
         {

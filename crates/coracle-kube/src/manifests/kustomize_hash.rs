@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::config_object::{ObjectData, ConfigObjectKind};
+use super::config_object::{ConfigObjectKind, ObjectData};
 use coracle_core::digest::Digest;
 
 /// The length of a suffix, in characters.

@@ -4,33 +4,33 @@
 //! Uses the image only by name and digest. docs/manifests.md explains what is generated and why.
 //! Source: Kubernetes API reference, Pod Security Standards ("restricted").
 
-mod error;
-mod kustomize_hash;
-pub mod helm;
-mod pinned_image;
-pub mod kustomize;
 mod config_object;
-mod merge_patch;
-pub mod names;
-mod metadata;
-mod patch;
 mod config_volumes;
-mod pod;
-pub mod settings;
-mod reload_sidecar;
-mod writable_volumes;
 mod container_env;
+mod error;
+pub mod helm;
+pub mod kustomize;
+mod kustomize_hash;
+mod merge_patch;
+mod metadata;
+pub mod names;
+mod patch;
+mod pinned_image;
+mod pod;
+mod reload_sidecar;
+pub mod settings;
 mod workload;
+mod writable_volumes;
 pub mod yaml_writer;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-pub use error::{RecipeLocation, ManifestsError, ManifestProblem};
-pub use pinned_image::{PinnedImage, ParsePinnedImageError};
 pub use config_object::{ConfigObject, ConfigObjectKind};
+pub use error::{ManifestProblem, ManifestsError, RecipeLocation};
 pub use patch::ManifestPatch;
+pub use pinned_image::{ParsePinnedImageError, PinnedImage};
 pub use settings::WorkloadSettings;
 
 use metadata::ObjectNames;
@@ -96,7 +96,10 @@ pub fn generate_manifests(application: &Application<'_>) -> Result<Manifests, Ma
 /// The content of files, by path relative to the output directory.
 pub type OutputFiles = BTreeMap<String, Vec<u8>>;
 
-fn generate_with_names(application: &Application<'_>, names: &ObjectNames) -> Result<Manifests, ManifestsError> {
+fn generate_with_names(
+    application: &Application<'_>,
+    names: &ObjectNames,
+) -> Result<Manifests, ManifestsError> {
     let mut problems = Vec::new();
     if let Err(why) = names::check_application_name(application.name) {
         problems.push(
@@ -124,8 +127,12 @@ fn generate_with_names(application: &Application<'_>, names: &ObjectNames) -> Re
     if problems.is_empty() { Ok(made) } else { Err(ManifestsError(problems)) }
 }
 
-fn security_and_secret_notes(application: &Application<'_>, places: &[config_volumes::ConfigVolume<'_>]) -> Vec<Note> {
-    let mut notes: Vec<Note> = config_volumes::missing_secret_notes(application, places).into_iter().map(Note::Hint).collect();
+fn security_and_secret_notes(
+    application: &Application<'_>,
+    places: &[config_volumes::ConfigVolume<'_>],
+) -> Vec<Note> {
+    let mut notes: Vec<Note> =
+        config_volumes::missing_secret_notes(application, places).into_iter().map(Note::Hint).collect();
     if application.uid == 0 {
         notes.push(Note::Warning(
             "the program runs as root, which restricted pod security forbids: set `user` in `[image]`".into(),

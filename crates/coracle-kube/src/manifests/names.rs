@@ -152,6 +152,11 @@ mod tests {
             let found = (check_application_name(text).is_ok(), is_qualified_name(text), is_label_value(text));
             assert_eq!(found, (is_application, qualified, value), "{text}");
         }
-        assert!(is_dns_label("0-9") && !is_dns_label("a.b") && is_dns_subdomain("a.b") && !is_dns_subdomain("a..b"));
+        assert!(
+            is_dns_label("0-9")
+                && !is_dns_label("a.b")
+                && is_dns_subdomain("a.b")
+                && !is_dns_subdomain("a..b")
+        );
     }
 }

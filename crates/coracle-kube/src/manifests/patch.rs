@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use super::merge_patch::merge_patch;
 use super::metadata::ObjectNames;
-use super::{RecipeLocation, Application, ManifestsError, Manifests, ManifestProblem, workload};
+use super::{Application, ManifestProblem, Manifests, ManifestsError, RecipeLocation, workload};
+use crate::values;
 use crate::yaml::{self, Node};
 use coracle_core::path;
-use crate::values;
 
 /// A patch of one object.
 #[derive(Clone, PartialEq, Debug)]
@@ -37,7 +37,8 @@ impl ManifestPatch {
         for path in paths {
             match Self::read_file(path) {
                 Ok(read) => patches.extend(read),
-                Err(problem) => problems.push(ManifestProblem { location: Some(RecipeLocation::Patch(path.clone())), ..problem }),
+                Err(problem) => problems
+                    .push(ManifestProblem { location: Some(RecipeLocation::Patch(path.clone())), ..problem }),
             }
         }
         if problems.is_empty() { Ok(patches) } else { Err(ManifestsError(problems)) }
@@ -49,8 +50,9 @@ impl ManifestPatch {
                 "check the spelling and the permissions; relative paths start at the recipe's directory";
             ManifestProblem::new(format!("cannot read `{}`: {error}", path.display()), hint)
         })?;
-        let problem =
-            |message: String| ManifestProblem::new(message, "a patch is YAML with `kind` and the members to change");
+        let problem = |message: String| {
+            ManifestProblem::new(message, "a patch is YAML with `kind` and the members to change")
+        };
         let text =
             String::from_utf8(bytes).map_err(|_| problem(format!("`{}` is not UTF-8", path.display())))?;
         let documents =
@@ -60,7 +62,10 @@ impl ManifestPatch {
                 "`{}`, line {line}: the number at `{key}` is ambiguous: tools read it differently",
                 path.display()
             );
-            return Err(ManifestProblem::new(message, "write it in decimal, as in JSON: the mode `0440` is 288"));
+            return Err(ManifestProblem::new(
+                message,
+                "write it in decimal, as in JSON: the mode `0440` is 288",
+            ));
         }
         let documents =
             documents.iter().map(Node::to_value).enumerate().filter(|(_, value)| !value.is_null());
@@ -72,7 +77,10 @@ impl ManifestPatch {
     /// Returns a problem located at this patch.
     fn problem_here(&self, message: &str, hint: impl Into<String>) -> ManifestProblem {
         let message = format!("{}, document {}: {message}", self.path.display(), self.document);
-        ManifestProblem { location: Some(RecipeLocation::Patch(self.path.clone())), ..ManifestProblem::new(message, hint) }
+        ManifestProblem {
+            location: Some(RecipeLocation::Patch(self.path.clone())),
+            ..ManifestProblem::new(message, hint)
+        }
     }
 
     fn kind(&self) -> Option<&str> {
@@ -133,7 +141,11 @@ impl ManifestPatch {
 }
 
 /// Applies every patch to its object; returns the problems with patches.
-pub(super) fn apply_patches(application: &Application<'_>, names: &ObjectNames, made: &mut Manifests) -> Vec<ManifestProblem> {
+pub(super) fn apply_patches(
+    application: &Application<'_>,
+    names: &ObjectNames,
+    made: &mut Manifests,
+) -> Vec<ManifestProblem> {
     application.patches.iter().filter_map(|patch| apply_patch(application, names, patch, made)).collect()
 }
 
@@ -158,7 +170,9 @@ fn apply_patch(
             return Some(patch.not_a_table_problem(key));
         }
         merge_patch(object, &change, "");
-        if workload::is_workload(object, application) && workload::find_program_container(object, application).is_none() {
+        if workload::is_workload(object, application)
+            && workload::find_program_container(object, application).is_none()
+        {
             let message = format!(
                 "it removes the container `{}`, which runs the program, from the {}",
                 application.name, application.settings.kind
@@ -204,11 +218,17 @@ fn removed_required_table(change: &Value) -> Option<&'static str> {
 
 /// Returns the problem that no object matches `patch`; mentions one that differs only in namespace
 /// or `apiVersion`.
-fn no_match_problem(application: &Application<'_>, names: &ObjectNames, patch: &ManifestPatch, made: &Manifests) -> ManifestProblem {
+fn no_match_problem(
+    application: &Application<'_>,
+    names: &ObjectNames,
+    patch: &ManifestPatch,
+    made: &Manifests,
+) -> ManifestProblem {
     let plain = |name: &str| name.replace(&names.prefix, application.name);
     let maps = made.config_objects.iter().map(|map| (map.to_object(), map.base_name.as_str()));
     let objects = made.objects.iter().map(|object| (object.clone(), name_of(object)));
-    let others = maps.chain(objects).filter(|(object, name)| patch.matches_kind_and_name(object, &plain(name)));
+    let others =
+        maps.chain(objects).filter(|(object, name)| patch.matches_kind_and_name(object, &plain(name)));
     let other = others.into_iter().find_map(|(object, name)| {
         let pointer = patch.mismatched_pointer(&object)?;
         let text = |value: &Value| {
@@ -242,7 +262,8 @@ fn object_titles(names: &ObjectNames, application: &Application<'_>, made: &Mani
     let objects: Vec<(String, String)> =
         made.objects.iter().map(|object| (kind(object), name_of(object).to_owned())).collect();
     let all = maps.map(|(kind, name)| (kind.to_owned(), name)).chain(objects);
-    let listed: Vec<String> =
-        all.map(|(kind, name)| format!("{kind} `{}`", name.replace(&names.prefix, application.name))).collect();
+    let listed: Vec<String> = all
+        .map(|(kind, name)| format!("{kind} `{}`", name.replace(&names.prefix, application.name)))
+        .collect();
     listed.join(", ")
 }

@@ -3,11 +3,11 @@
 
 use serde_json::{Value, json};
 
-use super::metadata::{self, with_member};
 use super::config_volumes::ConfigVolume;
-use super::settings::{ProbeAction, Probe, Probes};
+use super::metadata::{self, with_member};
+use super::settings::{Probe, ProbeAction, Probes};
 use super::writable_volumes::WritableVolumes;
-use super::{Application, ManifestProblem, reload_sidecar, container_env};
+use super::{Application, ManifestProblem, container_env, reload_sidecar};
 use coracle_core::port::{Port, Protocol};
 
 /// The first port that does not require root or a sysctl.
@@ -21,8 +21,11 @@ pub(super) fn pod_template(
     problems: &mut Vec<ManifestProblem>,
 ) -> Value {
     let settings = application.settings;
-    let metadata =
-        with_member(json!({ "labels": metadata::object_labels(application) }), "annotations", json!(settings.annotations));
+    let metadata = with_member(
+        json!({ "labels": metadata::object_labels(application) }),
+        "annotations",
+        json!(settings.annotations),
+    );
     let sidecars = reload_sidecar::reload_sidecars(application, places, problems);
     let shares = if sidecars.is_empty() { Value::Null } else { json!(true) };
     let volumes: Vec<Value> =
@@ -56,7 +59,8 @@ fn program_container(
     problems: &mut Vec<ManifestProblem>,
 ) -> Value {
     let settings = application.settings;
-    let mounts: Vec<Value> = places.iter().map(ConfigVolume::volume_mount).chain(states.mounts.iter().cloned()).collect();
+    let mounts: Vec<Value> =
+        places.iter().map(ConfigVolume::volume_mount).chain(states.mounts.iter().cloned()).collect();
     let resources = with_member(json!({}), "requests", json!(settings.resources.requests));
     let resources = with_member(resources, "limits", json!(settings.resources.limits));
     let mut container = json!({
@@ -104,15 +108,21 @@ fn container_port(port: &Port) -> Value {
     json!({ "name": port_name(port), "containerPort": port.number, "protocol": protocol_name(port) })
 }
 
-fn container_probe(application: &Application<'_>, probe: &Probe, problems: &mut Vec<ManifestProblem>) -> Value {
+fn container_probe(
+    application: &Application<'_>,
+    probe: &Probe,
+    problems: &mut Vec<ManifestProblem>,
+) -> Value {
     let action = match &probe.action {
-        ProbeAction::Http { path, port } => match port.map_or_else(|| default_probe_port(application, path), Ok) {
-            Ok(port) => json!({ "httpGet": { "path": path, "port": port } }),
-            Err(problem) => {
-                problems.push(problem.at_key("probes"));
-                return Value::Null;
+        ProbeAction::Http { path, port } => {
+            match port.map_or_else(|| default_probe_port(application, path), Ok) {
+                Ok(port) => json!({ "httpGet": { "path": path, "port": port } }),
+                Err(problem) => {
+                    problems.push(problem.at_key("probes"));
+                    return Value::Null;
+                }
             }
-        },
+        }
         ProbeAction::Tcp(port) => json!({ "tcpSocket": { "port": port } }),
         ProbeAction::Exec(command) => json!({ "exec": { "command": command } }),
     };
@@ -159,13 +169,18 @@ pub(super) fn container_security_context() -> Value {
     })
 }
 
-fn pod_security_context(application: &Application<'_>, places: &[ConfigVolume<'_>], states: &WritableVolumes) -> Value {
+fn pod_security_context(
+    application: &Application<'_>,
+    places: &[ConfigVolume<'_>],
+    states: &WritableVolumes,
+) -> Value {
     let Application { uid, gid, .. } = application;
     let is_root = *uid == 0;
     let has_claims = !states.claims.is_empty() || !states.claim_templates.is_empty();
     // Secret files are readable by root and the group; a new claim's owner is root.
     let needs_group = has_claims || !states.mounts.is_empty() || places.iter().any(ConfigVolume::has_secrets);
-    let low = application.ports.iter().map(|port| port.number).filter(|port| *port < FIRST_UNPRIVILEGED_PORT).min();
+    let low =
+        application.ports.iter().map(|port| port.number).filter(|port| *port < FIRST_UNPRIVILEGED_PORT).min();
     let sysctl = low
         .filter(|_| !is_root)
         .map(|port| json!([{ "name": "net.ipv4.ip_unprivileged_port_start", "value": port.to_string() }]));

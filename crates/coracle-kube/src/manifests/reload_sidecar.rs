@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
-use super::metadata::with_member;
 use super::config_volumes::ConfigVolume;
+use super::metadata::with_member;
 use super::{Application, ManifestProblem, pod};
 
 /// Returns a sidecar for each directory whose changes are signalled.

@@ -60,8 +60,14 @@ pub enum WorkloadKind {
 }
 
 /// Every [`Kind`].
-pub const WORKLOAD_KINDS: [WorkloadKind; 6] =
-    [WorkloadKind::Deployment, WorkloadKind::StatefulSet, WorkloadKind::DaemonSet, WorkloadKind::Job, WorkloadKind::CronJob, WorkloadKind::Pod];
+pub const WORKLOAD_KINDS: [WorkloadKind; 6] = [
+    WorkloadKind::Deployment,
+    WorkloadKind::StatefulSet,
+    WorkloadKind::DaemonSet,
+    WorkloadKind::Job,
+    WorkloadKind::CronJob,
+    WorkloadKind::Pod,
+];
 
 impl WorkloadKind {
     /// Returns the value of the object's `kind`.

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::metadata::{self, ObjectNames, with_member};
 use super::config_volumes::ConfigVolume;
-use super::settings::{WorkloadKind, ServiceSetting, ServiceType};
+use super::metadata::{self, ObjectNames, with_member};
+use super::settings::{ServiceSetting, ServiceType, WorkloadKind};
 use super::writable_volumes::{self, WritableVolumes};
 use super::{Application, ManifestProblem, pod};
 
@@ -46,8 +46,11 @@ fn settings_problems(application: &Application<'_>) -> Vec<ManifestProblem> {
             .at_key("kind"),
         ),
         (Some(_), kind) if kind != WorkloadKind::CronJob => problems.push(
-            ManifestProblem::new(format!("a {kind} has no `schedule`"), "remove it, or write `kind = \"CronJob\"`")
-                .at_key("schedule"),
+            ManifestProblem::new(
+                format!("a {kind} has no `schedule`"),
+                "remove it, or write `kind = \"CronJob\"`",
+            )
+            .at_key("schedule"),
         ),
         _ => {}
     }
@@ -67,8 +70,11 @@ fn settings_problems(application: &Application<'_>) -> Vec<ManifestProblem> {
             .at_key("service"),
         ),
         ServiceSetting::Never if kind == WorkloadKind::StatefulSet => problems.push(
-            ManifestProblem::new("a StatefulSet needs a Service for the DNS names of its pods", "remove `service`")
-                .at_key("service"),
+            ManifestProblem::new(
+                "a StatefulSet needs a Service for the DNS names of its pods",
+                "remove `service`",
+            )
+            .at_key("service"),
         ),
         ServiceSetting::Always(_) if application.ports.is_empty() && kind != WorkloadKind::StatefulSet => {
             problems.push(
@@ -84,7 +90,12 @@ fn settings_problems(application: &Application<'_>) -> Vec<ManifestProblem> {
     problems
 }
 
-fn workload_object(application: &Application<'_>, names: &ObjectNames, states: &WritableVolumes, template: Value) -> Value {
+fn workload_object(
+    application: &Application<'_>,
+    names: &ObjectNames,
+    states: &WritableVolumes,
+    template: Value,
+) -> Value {
     let settings = application.settings;
     let kind = settings.kind;
     let version = match kind {
@@ -104,18 +115,30 @@ fn workload_object(application: &Application<'_>, names: &ObjectNames, states: &
         }
         WorkloadKind::StatefulSet => {
             let spec = json!({ "serviceName": names.prefix, "selector": selector(), "template": template });
-            with_member(with_member(spec, "replicas", json!(replicas)), "volumeClaimTemplates", json!(states.claim_templates))
+            with_member(
+                with_member(spec, "replicas", json!(replicas)),
+                "volumeClaimTemplates",
+                json!(states.claim_templates),
+            )
         }
         WorkloadKind::DaemonSet => json!({ "selector": selector(), "template": template }),
         WorkloadKind::Job => json!({ "template": template }),
         WorkloadKind::CronJob => {
             let job = json!({ "spec": { "template": template } });
             let forbid = if states.is_exclusive { json!("Forbid") } else { Value::Null };
-            with_member(json!({ "schedule": settings.schedule, "jobTemplate": job }), "concurrencyPolicy", forbid)
+            with_member(
+                json!({ "schedule": settings.schedule, "jobTemplate": job }),
+                "concurrencyPolicy",
+                forbid,
+            )
         }
         WorkloadKind::Pod => template.get("spec").cloned().unwrap_or_default(),
     };
-    let metadata = with_member(metadata::named_metadata(application, &names.prefix), "annotations", json!(settings.annotations));
+    let metadata = with_member(
+        metadata::named_metadata(application, &names.prefix),
+        "annotations",
+        json!(settings.annotations),
+    );
     json!({ "apiVersion": version, "kind": kind.as_str(), "metadata": metadata, "spec": spec })
 }
 
@@ -124,7 +147,9 @@ fn service_object(application: &Application<'_>, names: &ObjectNames) -> Option<
     let settings = application.settings;
     let is_headless = settings.kind == WorkloadKind::StatefulSet;
     let is_wanted = match settings.service {
-        ServiceSetting::Auto => is_headless || !settings.kind.runs_to_completion() && !application.ports.is_empty(),
+        ServiceSetting::Auto => {
+            is_headless || !settings.kind.runs_to_completion() && !application.ports.is_empty()
+        }
         ServiceSetting::Always(_) => true,
         ServiceSetting::Never => false,
     };
@@ -136,7 +161,8 @@ fn service_object(application: &Application<'_>, names: &ObjectNames) -> Option<
             json!({ "name": name, "port": port.number, "targetPort": name, "protocol": pod::protocol_name(port) })
         })
         .collect();
-    let mut spec = with_member(json!({ "selector": metadata::selector_labels(application) }), "ports", json!(ports));
+    let mut spec =
+        with_member(json!({ "selector": metadata::selector_labels(application) }), "ports", json!(ports));
     if is_headless {
         spec = with_member(spec, "clusterIP", json!("None"));
     } else if let ServiceSetting::Always(Some(kind)) = settings.service {
@@ -155,7 +181,10 @@ fn service_object(application: &Application<'_>, names: &ObjectNames) -> Option<
 /// Returns the JSON pointer to the pod template in a workload.
 pub(super) fn pod_template_pointer(kind: WorkloadKind) -> &'static str {
     match kind {
-        WorkloadKind::Deployment | WorkloadKind::StatefulSet | WorkloadKind::DaemonSet | WorkloadKind::Job => "/spec/template",
+        WorkloadKind::Deployment
+        | WorkloadKind::StatefulSet
+        | WorkloadKind::DaemonSet
+        | WorkloadKind::Job => "/spec/template",
         WorkloadKind::CronJob => "/spec/jobTemplate/spec/template",
         WorkloadKind::Pod => "",
     }
@@ -167,7 +196,10 @@ pub(super) fn is_workload(object: &Value, application: &Application<'_>) -> bool
 }
 
 /// Returns the program's container if `object` is the workload.
-pub(super) fn find_program_container<'a>(object: &'a mut Value, application: &Application<'_>) -> Option<&'a mut Value> {
+pub(super) fn find_program_container<'a>(
+    object: &'a mut Value,
+    application: &Application<'_>,
+) -> Option<&'a mut Value> {
     if !is_workload(object, application) {
         return None;
     }

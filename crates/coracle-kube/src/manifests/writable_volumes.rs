@@ -24,7 +24,11 @@ pub(super) struct WritableVolumes {
     pub(super) is_exclusive: bool,
 }
 
-pub(super) fn writable_volumes(application: &Application<'_>, names: &ObjectNames, problems: &mut Vec<ManifestProblem>) -> WritableVolumes {
+pub(super) fn writable_volumes(
+    application: &Application<'_>,
+    names: &ObjectNames,
+    problems: &mut Vec<ManifestProblem>,
+) -> WritableVolumes {
     let settings = application.settings;
     let mut states = WritableVolumes::default();
     for state in &application.configuration.writable_directories {
@@ -51,7 +55,11 @@ pub(super) fn writable_volumes(application: &Application<'_>, names: &ObjectName
         }));
         states.is_exclusive |= !state.is_shared;
     }
-    let has_tmp = application.configuration.writable_directories.iter().any(|state| state.path.to_string() == TMP_DIRECTORY);
+    let has_tmp = application
+        .configuration
+        .writable_directories
+        .iter()
+        .any(|state| state.path.to_string() == TMP_DIRECTORY);
     if settings.has_writable_tmp && !has_tmp {
         states.volumes.push(json!({ "name": "tmp", "emptyDir": {} }));
         states.mounts.push(json!({ "name": "tmp", "mountPath": TMP_DIRECTORY }));

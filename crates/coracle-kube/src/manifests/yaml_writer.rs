@@ -28,7 +28,8 @@ const FIRST_KEYS: [&str; 18] = [
 const LAST_KEYS: [&str; 6] = ["initContainers", "containers", "volumes", "template", "data", "binaryData"];
 
 /// Words that some YAML version does not read as strings.
-const AMBIGUOUS_WORDS: [&str; 11] = ["true", "false", "yes", "no", "on", "off", "y", "n", "null", "nan", "inf"];
+const AMBIGUOUS_WORDS: [&str; 11] =
+    ["true", "false", "yes", "no", "on", "off", "y", "n", "null", "nan", "inf"];
 
 /// Writes documents as a stream, each preceded by `---`.
 pub fn to_yaml_stream<'a>(documents: impl IntoIterator<Item = &'a Value>) -> String {
@@ -101,7 +102,8 @@ fn flow_style(value: &Value) -> String {
     match value {
         Value::Array(items) => format!("[{}]", items.iter().map(flow_style).collect::<Vec<_>>().join(", ")),
         Value::Object(map) => {
-            let member = |(key, value): (&String, &Value)| format!("{}: {}", quoted_string(key), flow_style(value));
+            let member =
+                |(key, value): (&String, &Value)| format!("{}: {}", quoted_string(key), flow_style(value));
             format!("{{{}}}", map.iter().map(member).collect::<Vec<_>>().join(", "))
         }
         Value::String(text) => quoted_string(text),

@@ -9,14 +9,18 @@ use minijinja::{AutoEscape, Environment, ErrorKind, Output, State, UndefinedBeha
 use serde_json::Value;
 
 use super::includes::Includes;
-use super::{TemplateError, RenderedText, Template, UsedKeys, filters, rendered};
+use super::{RenderedText, Template, TemplateError, UsedKeys, filters, rendered};
 
 /// The most steps of one rendering; a loop over 10,000 values takes about a tenth.
 const MAX_STEPS: u64 = 10_000_000;
 /// The deepest nesting of includes and macros.
 const MAX_NESTING: usize = 64;
 
-pub(super) fn render_template(template: &Template, included: Includes, values: &Value) -> Result<RenderedText, TemplateError> {
+pub(super) fn render_template(
+    template: &Template,
+    included: Includes,
+    values: &Value,
+) -> Result<RenderedText, TemplateError> {
     let included = Arc::new(included);
     let environment = new_engine(template, &included)?;
     let wrong = |error| TemplateError::from_engine(&error, template, values);
@@ -37,11 +41,17 @@ pub(super) fn find_used_keys(template: &Template, included: Includes) -> Result<
 }
 
 /// Returns the keys that a template and its includes use.
-fn used_keys_with_includes(environment: &Environment<'_>, main: &minijinja::Template<'_, '_>, included: &Includes) -> UsedKeys {
+fn used_keys_with_includes(
+    environment: &Environment<'_>,
+    main: &minijinja::Template<'_, '_>,
+    included: &Includes,
+) -> UsedKeys {
     let mut uses = used_keys_of(main);
     for name in included.keys() {
         // An invalid include is reported when it is rendered.
-        uses.extend(environment.get_template(name).map(|template| used_keys_of(&template)).unwrap_or_default());
+        uses.extend(
+            environment.get_template(name).map(|template| used_keys_of(&template)).unwrap_or_default(),
+        );
     }
     uses
 }
@@ -50,7 +60,10 @@ fn used_keys_of(template: &minijinja::Template<'_, '_>) -> UsedKeys {
     template.undeclared_variables(true).into_iter().filter_map(|name| name.parse().ok()).collect()
 }
 
-fn new_engine<'a>(template: &'a Template, included: &Arc<Includes>) -> Result<Environment<'a>, TemplateError> {
+fn new_engine<'a>(
+    template: &'a Template,
+    included: &Arc<Includes>,
+) -> Result<Environment<'a>, TemplateError> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::None);
@@ -104,5 +117,8 @@ fn engine_syntax(template: &Template) -> Result<SyntaxConfig, TemplateError> {
         .comment_delimiters(cs, ce)
         .keep_trailing_newline(true)
         .build();
-    syntax.map_err(|error| TemplateError::Delimiters { path: template.path.clone(), message: error.to_string() })
+    syntax.map_err(|error| TemplateError::Delimiters {
+        path: template.path.clone(),
+        message: error.to_string(),
+    })
 }

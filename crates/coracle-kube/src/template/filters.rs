@@ -13,7 +13,8 @@ pub(super) fn register_filters(environment: &mut Environment<'_>) {
 fn to_json(value: &Value) -> Result<String, Error> {
     require_defined(value)?;
     let value = serde_json::to_value(value).map_err(|error| filter_error("JSON", &error.to_string()))?;
-    let bytes = coracle_core::json::to_bytes(&value).map_err(|error| filter_error("JSON", &error.to_string()))?;
+    let bytes =
+        coracle_core::json::to_bytes(&value).map_err(|error| filter_error("JSON", &error.to_string()))?;
     String::from_utf8(bytes).map_err(|error| filter_error("JSON", &error.to_string()))
 }
 

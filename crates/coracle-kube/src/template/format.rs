@@ -4,8 +4,8 @@ mod line_formats;
 
 use std::fmt;
 
-use coracle_core::json;
 use crate::yaml;
+use coracle_core::json;
 
 /// A file format that rendered files are checked against.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

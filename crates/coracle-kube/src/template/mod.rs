@@ -83,7 +83,10 @@ impl Template {
     ///
     /// # Errors
     /// Fails if the syntax is invalid.
-    pub fn used_keys_with(&self, includes: &std::collections::BTreeMap<String, String>) -> Result<UsedKeys, TemplateError> {
+    pub fn used_keys_with(
+        &self,
+        includes: &std::collections::BTreeMap<String, String>,
+    ) -> Result<UsedKeys, TemplateError> {
         engine::find_used_keys(self, includes::from_texts(includes))
     }
 

@@ -13,20 +13,25 @@ pub struct RenderedText {
     pub text: String,
     /// The keys whose values may be in the text.
     pub used_keys: UsedKeys,
-    spans: Vec<OutputSpan>,
+    spans: Vec<SpanOrigin>,
 }
 
 /// A part of the output and the part of a template that it comes from.
 #[derive(Clone, PartialEq, Eq, Debug)]
-struct OutputSpan {
+struct SpanOrigin {
     output: Range<usize>,
     file: String,
     source: Range<usize>,
     line: usize,
 }
 
-pub(super) fn from_spans(template: &Template, text: String, spans: &[OutputSpan], uses: UsedKeys) -> RenderedText {
-    let origin = |span: &OutputSpan| OutputSpan {
+pub(super) fn from_spans(
+    template: &Template,
+    text: String,
+    spans: &[OutputSpan],
+    uses: UsedKeys,
+) -> RenderedText {
+    let origin = |span: &OutputSpan| SpanOrigin {
         output: span.output_range(),
         file: template.path_of(span.name()),
         source: span.source_range(),

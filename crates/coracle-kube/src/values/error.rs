@@ -116,7 +116,8 @@ impl fmt::Display for Violation {
 }
 
 /// The canonical form of numbers.
-const NUMBER_HINT: &str = "write a number in decimal: `420` for 0644, `1.5` for 1.50, `1000` for 1_000 or 1e3";
+const NUMBER_HINT: &str =
+    "write a number in decimal: `420` for 0644, `1.5` for 1.50, `1000` for 1_000 or 1e3";
 
 fn line_suffix(line: Option<usize>) -> String {
     line.map(|line| format!(", line {line}")).unwrap_or_default()

@@ -3,22 +3,22 @@
 //! Every value keeps its origin for error messages. Does not depend on templates or images.
 
 mod error;
-mod values_file;
-mod parameters;
 mod key_path;
-mod schema;
-mod source;
-mod schema_walk;
+mod parameters;
 mod parse;
+mod schema;
+mod schema_walk;
+mod source;
+mod values_file;
 
 use serde_json::Value;
 
 pub use error::{ValuesError, Violation};
-pub use parameters::SchemaParameter;
 pub use key_path::KeyPath;
+pub use parameters::SchemaParameter;
+pub(crate) use parse::find_non_canonical_numbers;
 pub use schema::Schema;
 pub use source::{ValueOrigin, ValueSource};
-pub(crate) use parse::find_non_canonical_numbers;
 
 /// Merged values with their origins.
 #[derive(Clone, Debug)]
@@ -114,7 +114,9 @@ impl Values {
     pub fn set_file_keys(&self) -> Vec<KeyPath> {
         let key = |(origin, _): &(ValueOrigin, Value)| match origin {
             ValueOrigin::Source(ValueSource::SetFile { key, .. }) => Some(key.clone()),
-            ValueOrigin::Source(ValueSource::File(_) | ValueSource::Set { .. }) | ValueOrigin::Default(_) => None,
+            ValueOrigin::Source(ValueSource::File(_) | ValueSource::Set { .. }) | ValueOrigin::Default(_) => {
+                None
+            }
         };
         self.layers.iter().filter_map(key).collect()
     }

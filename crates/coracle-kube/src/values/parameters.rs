@@ -54,7 +54,12 @@ impl Schema {
         let named = schema.get("properties").and_then(Value::as_object);
         let Some(named) = named.filter(|_| !is_open && open.len() < MAX_DEPTH) else {
             if !open.is_empty() {
-                found.push(SchemaParameter { key: at.clone(), types: type_names(schema), is_required, is_secret: false });
+                found.push(SchemaParameter {
+                    key: at.clone(),
+                    types: type_names(schema),
+                    is_required,
+                    is_secret: false,
+                });
             }
             return;
         };
@@ -98,7 +103,9 @@ fn redact(schema: &mut Value, is_secret: bool, targets: &mut Vec<String>) {
             let is_secret = is_secret || keywords.get("writeOnly") == Some(&Value::Bool(true));
             keywords.retain(|keyword, value| {
                 !VALUE_KEYWORDS.contains(&keyword.as_str())
-                    || !(is_secret || value.is_object() || value.is_array() && contains_tables_or_arrays(value))
+                    || !(is_secret
+                        || value.is_object()
+                        || value.is_array() && contains_tables_or_arrays(value))
             });
             if let Some(pointer) =
                 keywords.get("$ref").and_then(Value::as_str).and_then(|to| to.strip_prefix('#'))

@@ -7,9 +7,9 @@ use serde_json::{Number, Value};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{ValuesError, KeyPath, ValueSource};
+use super::{KeyPath, ValueSource, ValuesError};
+use crate::yaml::{self, Node, NodeKind};
 use coracle_core::json;
-use crate::yaml::{self, NodeKind, Node};
 
 /// A parsed text.
 pub(super) struct ParsedValues {
@@ -30,10 +30,16 @@ impl ParsedValues {
     /// Returns the errors about numbers, for a text from `origin`.
     pub(super) fn errors(&self, origin: &ValueSource) -> Vec<ValuesError> {
         let error = |altered: &NonCanonicalNumber| match origin {
-            ValueSource::Set { key, .. } => {
-                ValuesError::NonCanonicalNumber { key: key.concat(&altered.key), origin: origin.clone(), line: None }
-            }
-            _ => ValuesError::NonCanonicalNumber { key: altered.key.clone(), origin: origin.clone(), line: Some(altered.line) },
+            ValueSource::Set { key, .. } => ValuesError::NonCanonicalNumber {
+                key: key.concat(&altered.key),
+                origin: origin.clone(),
+                line: None,
+            },
+            _ => ValuesError::NonCanonicalNumber {
+                key: altered.key.clone(),
+                origin: origin.clone(),
+                line: Some(altered.line),
+            },
         };
         self.non_canonical.iter().map(error).collect()
     }
@@ -42,7 +48,8 @@ impl ParsedValues {
 /// Parses TOML.
 pub(super) fn parse_toml(text: &str) -> Result<ParsedValues, String> {
     let table = DeTable::parse(text).map_err(|error| {
-        let place = error.span().map(|span| format!("line {}: ", line_at(text, span.start))).unwrap_or_default();
+        let place =
+            error.span().map(|span| format!("line {}: ", line_at(text, span.start))).unwrap_or_default();
         format!("{place}{}", error.message())
     })?;
     let mut reader = ValueReader { text, ..ValueReader::default() };
@@ -134,12 +141,15 @@ impl ValueReader<'_> {
             NodeKind::Text(text) => text.as_str().into(),
             NodeKind::Sequence(items) => {
                 let items = items.iter().enumerate();
-                items.map(|(at, item)| self.with_key(&at.to_string(), |below| below.read_node(item))).collect()
+                items
+                    .map(|(at, item)| self.with_key(&at.to_string(), |below| below.read_node(item)))
+                    .collect()
             }
             NodeKind::Mapping(members) => {
                 let members = members.iter();
-                let read = members
-                    .map(|(key, node)| (key.name.clone(), self.with_key(&key.name, |below| below.read_node(node))));
+                let read = members.map(|(key, node)| {
+                    (key.name.clone(), self.with_key(&key.name, |below| below.read_node(node)))
+                });
                 Value::Object(read.collect())
             }
         }

@@ -6,7 +6,7 @@ use jsonschema::error::{ValidationError, ValidationErrorKind};
 use serde_json::{Map, Value};
 
 use super::schema_walk::{self, WalkScope, walk_schemas};
-use super::{Completeness, ValuesError, KeyPath, Values, Violation, values_file, merge};
+use super::{Completeness, KeyPath, Values, ValuesError, Violation, merge, values_file};
 
 /// A compiled JSON Schema.
 #[derive(Debug)]

@@ -48,7 +48,11 @@ pub(super) const NAMED_SCHEMA_KEYWORDS: [&str; 5] =
 
 /// Calls `visit` with every subschema of `document` and its key. Returns false if there are too
 /// many.
-pub(super) fn walk_schemas(document: &Value, reach: WalkScope, visit: &mut dyn FnMut(&Value, &KeyPath)) -> bool {
+pub(super) fn walk_schemas(
+    document: &Value,
+    reach: WalkScope,
+    visit: &mut dyn FnMut(&Value, &KeyPath),
+) -> bool {
     let mut walk = SchemaWalk { document, reach, visits: 0, ancestors: Vec::new(), visit };
     walk.visit_schema(document, &KeyPath::default());
     walk.visits < MAX_VISITS
@@ -86,11 +90,17 @@ impl<'a> SchemaWalk<'a, '_> {
             self.visit_schema_or_array(part, at);
         }
         if self.reach == WalkScope::AllValues {
-            for part in SUBSCHEMA_KEYWORDS.iter().chain(&["patternProperties"]).filter_map(|keyword| schema.get(keyword))
+            for part in SUBSCHEMA_KEYWORDS
+                .iter()
+                .chain(&["patternProperties"])
+                .filter_map(|keyword| schema.get(keyword))
             {
                 self.visit_schema_or_array(part, at);
                 // Tables from patterns to schemas.
-                part.as_object().into_iter().flatten().for_each(|(_, part)| self.visit_schema_or_array(part, at));
+                part.as_object()
+                    .into_iter()
+                    .flatten()
+                    .for_each(|(_, part)| self.visit_schema_or_array(part, at));
             }
         }
         for (name, schema) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
@@ -152,7 +162,9 @@ fn unsupported_ref_in_value(document: &Value, value: &Value) -> Option<String> {
         // A nested `$id` changes the base of the references in it.
         Value::Object(members) => match members.get("$id") {
             Some(Value::String(id)) => Some(id.clone()),
-            _ => members.iter().find_map(|(keyword, value)| unsupported_ref_of_keyword(document, keyword, value)),
+            _ => members
+                .iter()
+                .find_map(|(keyword, value)| unsupported_ref_of_keyword(document, keyword, value)),
         },
         _ => None,
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::{ValuesError, KeyPath, values_file, parse};
+use super::{KeyPath, ValuesError, parse, values_file};
 use coracle_core::json;
 
 /// The source of one layer of values.

@@ -169,7 +169,9 @@ fn reports_every_violation_without_secrets() {
     let (_folder, schema) = schema();
     let sources =
         [set("db.port", "0"), set("db.password", "hunter2"), set("levle", "x"), set("db.hots", "y")];
-    let Err(ValuesError::Violations(found)) = Values::read(&sources).unwrap().validate(&schema) else { panic!() };
+    let Err(ValuesError::Violations(found)) = Values::read(&sources).unwrap().validate(&schema) else {
+        panic!()
+    };
     let found: Vec<String> = found.iter().map(ToString::to_string).collect();
     assert_eq!(
         found,

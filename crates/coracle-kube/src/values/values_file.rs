@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::parse::{self, ParsedValues};
-use super::{ValuesError, ValueSource};
+use super::{ValueSource, ValuesError};
 use coracle_core::fs::Context;
 use coracle_core::json;
 
@@ -29,13 +29,13 @@ pub(super) fn read_schema(path: &Path) -> Result<Value, ValuesError> {
 
 fn parse_file(path: &Path) -> Result<ParsedValues, ValuesError> {
     let text = read_text(path)?;
-    let wrong = |message: String| ValuesError::InvalidSyntax { origin: ValueSource::File(path.to_owned()), message };
+    let wrong =
+        |message: String| ValuesError::InvalidSyntax { origin: ValueSource::File(path.to_owned()), message };
     let read = match path.extension().and_then(|extension| extension.to_str()) {
         Some("toml") => parse::parse_toml(&text),
         Some("yaml" | "yml") => parse::parse_yaml(&text),
-        Some("json") => {
-            parse::parse_json(&text).map_err(|error| format!("line {}: {}", error.line(), json::error_message(&error)))
-        }
+        Some("json") => parse::parse_json(&text)
+            .map_err(|error| format!("line {}: {}", error.line(), json::error_message(&error))),
         _ => return Err(ValuesError::UnknownFormat(path.to_owned())),
     };
     let read = read.map_err(wrong)?;

@@ -8,7 +8,7 @@ use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_saphyr::Spanned;
 
-use super::node::{Key, NodeKind, Node, Span};
+use super::node::{Key, Node, NodeKind, Span};
 
 impl Span {
     fn from_location(location: &serde_saphyr::Location) -> Self {
@@ -27,7 +27,8 @@ impl Span {
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let spanned = Spanned::<NodeKind>::deserialize(deserializer)?;
-        let (place, defined) = (Span::from_location(&spanned.referenced), Span::from_location(&spanned.defined));
+        let (place, defined) =
+            (Span::from_location(&spanned.referenced), Span::from_location(&spanned.defined));
         Ok(Self { span: place, defined_span: defined, kind: spanned.value })
     }
 }

@@ -49,7 +49,8 @@ pub struct Span {
 }
 
 /// A null node, which is what an empty text parses as.
-const NULL_NODE: &Node = &Node { span: Span::START, defined_span: Span::START, kind: NodeKind::Scalar(Value::Null) };
+const NULL_NODE: &Node =
+    &Node { span: Span::START, defined_span: Span::START, kind: NodeKind::Scalar(Value::Null) };
 
 impl Span {
     /// The start of a text.

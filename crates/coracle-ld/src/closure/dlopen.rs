@@ -61,15 +61,22 @@ impl Resolver<'_> {
     ///
     /// # Errors
     /// Fails if a file can't be read.
-    pub fn dlopen(&self, executed: &mut ExecutedFile, openings: Vec<DlopenRequest>) -> Result<Vec<DlopenFailure>, Error> {
+    pub fn dlopen(
+        &self,
+        executed: &mut ExecutedFile,
+        openings: Vec<DlopenRequest>,
+    ) -> Result<Vec<DlopenFailure>, Error> {
         let program = super::resolver::reread_program(executed)?;
         let ExecutedKind::Elf(elf) = &mut executed.kind else { return Ok(Vec::new()) };
         let mut failed = Vec::new();
         for opening in openings {
             // `dlopen` in a static program is unreliable.
             let has_loader = elf.link_map.loader.is_some();
-            match if has_loader { self.dlopen_first_available(elf, &program, &opening)? } else { Err(elf.link_map.clone()) }
-            {
+            match if has_loader {
+                self.dlopen_first_available(elf, &program, &opening)?
+            } else {
+                Err(elf.link_map.clone())
+            } {
                 // A library that is mapped already adds nothing.
                 Ok(opened) if opened.adds_nothing(&elf.link_map) => {}
                 Ok(opened) => elf.dlopened.push(opened),
@@ -107,7 +114,12 @@ impl Resolver<'_> {
     ///
     /// # Errors
     /// Fails if a file can't be read.
-    pub fn would_map_new_file(&self, executed: &ExecutedFile, by: &DlopenCaller, name: &[u8]) -> Result<bool, Error> {
+    pub fn would_map_new_file(
+        &self,
+        executed: &ExecutedFile,
+        by: &DlopenCaller,
+        name: &[u8],
+    ) -> Result<bool, Error> {
         let ExecutedKind::Elf(elf) = &executed.kind else { return Ok(false) };
         if elf.link_map.loader.is_none() {
             return Ok(false);
@@ -135,7 +147,9 @@ impl Resolver<'_> {
             };
             let failed = self.dlopen(executed, elf.dlopened.iter().map(again).collect())?;
             if !failed.is_empty() {
-                return Err(Error::MissingLibraries(failed.into_iter().map(|failed| failed.link_map).collect()));
+                return Err(Error::MissingLibraries(
+                    failed.into_iter().map(|failed| failed.link_map).collect(),
+                ));
             }
         }
         Ok(())
@@ -166,8 +180,9 @@ impl Dlopened {
 
     /// Returns whether the maps add nothing to `start`.
     fn adds_nothing(&self, start: &LinkMap) -> bool {
-        let is_empty =
-            |map: &Rc<LinkMap>| map.new_objects().next().is_none() && map.aliases.len() == start.aliases.len();
+        let is_empty = |map: &Rc<LinkMap>| {
+            map.new_objects().next().is_none() && map.aliases.len() == start.aliases.len()
+        };
         self.maps.iter().all(is_empty)
     }
 }
@@ -186,7 +201,12 @@ impl DlopenFailure {
             return "the program is static and has no loader to open it".into();
         };
         let name = RawPath::new(missing.name.as_slice());
-        let by = self.link_map.objects.get(missing.needed_by).map(|by| by.raw_path.to_string()).unwrap_or_default();
+        let by = self
+            .link_map
+            .objects
+            .get(missing.needed_by)
+            .map(|by| by.raw_path.to_string())
+            .unwrap_or_default();
         match missing.trace.rejected.last() {
             Some((path, refusal)) => format!("{path}: {refusal}"),
             None if self.request.names.contains(&missing.name) => "it was not found".into(),

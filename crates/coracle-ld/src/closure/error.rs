@@ -6,16 +6,16 @@ use std::rc::Rc;
 use super::link_map::{DependencyKind, LinkMap, MissingLibrary};
 use super::mixed_c_libraries;
 use crate::elf::{self, Machine};
-use coracle_core::fs;
 use crate::ldso::ld_so_conf::ConfDirectory;
 use crate::ldso::{self, Rejection};
+use coracle_core::fs;
 use coracle_core::path::{RawPath, escape_bytes};
 
 /// Why a closure can't be resolved.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The program does not exist, or is not a regular file.
-    #[error("cannot use `{program}` as a program: {what}")]
+    #[error("cannot use `{program}` as a program: {reason}")]
     UnusableProgram {
         /// The path as given.
         program: RawPath,
@@ -33,7 +33,7 @@ pub enum Error {
         source: elf::Error,
     },
     /// The file is ELF, but not a program.
-    #[error("cannot use `{program}` as a program: it is {what}")]
+    #[error("cannot use `{program}` as a program: it is {file_kind}")]
     NotExecutable {
         /// The path as given.
         program: RawPath,
@@ -154,8 +154,10 @@ impl Error {
 
 /// Formats one library as a sentence, several as a list.
 fn format_missing(maps: &[Rc<LinkMap>]) -> String {
-    let all: Vec<String> =
-        maps.iter().flat_map(|map| fatal_missing(map).map(|missing| format_missing_library(map, missing))).collect();
+    let all: Vec<String> = maps
+        .iter()
+        .flat_map(|map| fatal_missing(map).map(|missing| format_missing_library(map, missing)))
+        .collect();
     match &*all {
         [one] => format!("cannot find {one}"),
         several => several.iter().fold(format!("cannot find {} libraries", several.len()), |text, one| {
@@ -170,7 +172,10 @@ fn fatal_missing(map: &LinkMap) -> impl Iterator<Item = &MissingLibrary> {
 }
 
 /// Describes a library with the objects that need it, where it was searched, and rejected files.
-fn format_missing_library(map: &LinkMap, MissingLibrary { name, needed_by: by, trace: missed, .. }: &MissingLibrary) -> String {
+fn format_missing_library(
+    map: &LinkMap,
+    MissingLibrary { name, needed_by: by, trace: missed, .. }: &MissingLibrary,
+) -> String {
     let chain: Vec<String> = map.dependency_chain(*by).map(|object| format!("`{object}`")).collect();
     let places = missed.searched.iter().map(|place| (place.raw_path.to_string(), place.rule.to_string()));
     let refused = missed.rejected.iter().map(|(path, refusal)| (path.to_string(), refusal.to_string()));
@@ -205,7 +210,9 @@ fn hint_for_missing(maps: &[Rc<LinkMap>]) -> String {
     let missing = || maps.iter().flat_map(|map| fatal_missing(map));
     let refused = || missing().flat_map(|missing| missing.trace.rejected.iter().map(|(_, refusal)| refusal));
     let other_machine = |refusal: &Rejection| matches!(refusal, Rejection::Machine { .. });
-    if maps.iter().any(|map| fatal_missing(map).any(|missing| mixed_c_libraries::belongs_to_other_libc(map, &missing.name))) {
+    if maps.iter().any(|map| {
+        fatal_missing(map).any(|missing| mixed_c_libraries::belongs_to_other_libc(map, &missing.name))
+    }) {
         return "a library is for another C library: build the program and all libraries against the same one".into();
     }
     let mut hints: Vec<String> = Vec::new();
@@ -218,7 +225,8 @@ fn hint_for_missing(maps: &[Rc<LinkMap>]) -> String {
     }
     let listed = missing().filter_map(MissingLibrary::stale_cache_hint).collect::<BTreeSet<_>>();
     hints.extend(listed);
-    let directories = missing().filter_map(|missing| Some(missing.listed_in_conf.as_ref()?.directory.to_string()));
+    let directories =
+        missing().filter_map(|missing| Some(missing.listed_in_conf.as_ref()?.directory.to_string()));
     let directories: Vec<String> = directories.collect::<BTreeSet<_>>().into_iter().collect();
     if !directories.is_empty() {
         hints.push(format!(

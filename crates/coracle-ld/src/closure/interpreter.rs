@@ -5,8 +5,8 @@ use std::rc::Rc;
 use super::{Error, MapReason, MappedObject, ResolveOptions, Resolver};
 use crate::elf;
 use crate::ldso::{HwcapsSelection, Loader, default_interpreters};
+use coracle_core::file_system::{self, FileSystem, ResolutionEnd};
 use coracle_core::path::RawPath;
-use coracle_core::file_system::{self, ResolutionEnd, FileSystem};
 
 /// Returns the loader as an object of the link map, and as a parsed loader.
 ///
@@ -42,13 +42,23 @@ pub(super) fn read_interpreter(
         return Err(Error::InterpreterMachineMismatch { program, interpreter: spelled, found, wanted });
     }
     let loader = tracer.cached_loader(&spelled, &file, &object, hwcaps).map_err(unreadable)?;
-    Ok(Some((MappedObject { raw_path: spelled, walk, path, file, object, reason: MapReason::Interpreter }, loader)))
+    Ok(Some((
+        MappedObject { raw_path: spelled, walk, path, file, object, reason: MapReason::Interpreter },
+        loader,
+    )))
 }
 
-fn find_default_interpreter(tree: &dyn FileSystem, options: &ResolveOptions, library: &MappedObject) -> Result<RawPath, Error> {
+fn find_default_interpreter(
+    tree: &dyn FileSystem,
+    options: &ResolveOptions,
+    library: &MappedObject,
+) -> Result<RawPath, Error> {
     let usual = default_interpreters(&library.object);
     for path in &usual {
-        if matches!(file_system::resolve_path(tree, &options.working_dir, path.as_bytes())?.end, ResolutionEnd::File(..)) {
+        if matches!(
+            file_system::resolve_path(tree, &options.working_dir, path.as_bytes())?.end,
+            ResolutionEnd::File(..)
+        ) {
             return Ok(path.clone());
         }
     }

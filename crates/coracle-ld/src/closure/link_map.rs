@@ -5,11 +5,11 @@ use std::rc::Rc;
 
 use super::SymbolReferences;
 use crate::elf;
-use coracle_core::fs;
 use crate::ldso::ld_so_conf::ConfDirectory;
-use crate::ldso::{Loader, SearchTrace, Rule};
-use coracle_core::path::{ImagePath, RawPath};
+use crate::ldso::{Loader, Rule, SearchTrace};
 use coracle_core::file_system::{FsFile, PathResolution};
+use coracle_core::fs;
+use coracle_core::path::{ImagePath, RawPath};
 
 /// A program and the objects that are mapped for it.
 #[derive(Debug)]

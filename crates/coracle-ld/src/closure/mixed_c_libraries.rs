@@ -5,7 +5,7 @@
 //! it lacks.
 
 use super::problem::{Problem, ProblemKind, Severity, problem_if_damaged};
-use super::{MapReason, LinkMap, MappedObject};
+use super::{LinkMap, MapReason, MappedObject};
 use crate::elf::SymbolVersions;
 use coracle_core::fs;
 use coracle_core::path::escape_bytes;
@@ -24,7 +24,13 @@ pub fn check_c_libraries(map: &LinkMap) -> fs::Result<Vec<Problem>> {
     let mut problems = Vec::new();
     for mapped in objects {
         let read = SymbolVersions::read(&mapped.file.content.open()?, &mapped.object);
-        let read = problem_if_damaged(read, ProblemKind::SymbolVersion, Severity::Warning, &mapped.raw_path, &mut problems)?;
+        let read = problem_if_damaged(
+            read,
+            ProblemKind::SymbolVersion,
+            Severity::Warning,
+            &mapped.raw_path,
+            &mut problems,
+        )?;
         problems.extend(read.and_then(|versions| check_object_with_musl(mapped, &versions)));
     }
     Ok(problems)
@@ -52,7 +58,13 @@ fn check_object_with_glibc(mapped: &MappedObject) -> Option<Problem> {
         "`{object}` was linked against musl (it needs `{name}`), but the program's loader is glibc's"
     );
     let object = object.clone();
-    Some(Problem { kind: ProblemKind::MixedCLibraries, severity: Severity::Error, object, needed_name: name, message })
+    Some(Problem {
+        kind: ProblemKind::MixedCLibraries,
+        severity: Severity::Error,
+        object,
+        needed_name: name,
+        message,
+    })
 }
 
 /// A warning only, because musl defines many of glibc's symbols.
@@ -63,5 +75,11 @@ fn check_object_with_musl(mapped: &MappedObject, versions: &SymbolVersions) -> O
         "`{object}` was linked against glibc (it needs the version `{name}`), but the program's loader is musl's"
     );
     let object = object.clone();
-    Some(Problem { kind: ProblemKind::MixedCLibraries, severity: Severity::Warning, object, needed_name: name, message })
+    Some(Problem {
+        kind: ProblemKind::MixedCLibraries,
+        severity: Severity::Warning,
+        object,
+        needed_name: name,
+        message,
+    })
 }

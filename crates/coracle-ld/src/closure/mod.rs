@@ -5,34 +5,34 @@
 //! behind each step. This module does not depend on images. Source: `fs/binfmt_script.c`,
 //! `fs/binfmt_elf.c`, `elf/rtld.c`.
 
+mod dlopen;
 pub mod environment_dependence;
 mod error;
 mod interpreter;
 pub mod isa_level;
 mod link_map;
 pub mod mixed_c_libraries;
-mod dlopen;
 mod problem;
-mod symbol_references;
-mod script;
-pub mod symbols;
 mod resolver;
+mod script;
+mod symbol_references;
+pub mod symbols;
 pub mod versions;
 mod walker;
 
 use std::rc::Rc;
 
+pub use dlopen::{DlopenCaller, DlopenFailure, DlopenRequest, Dlopened};
 pub use error::Error;
-pub use link_map::{DependencyKind, AliasPath, Edge, MapReason, LinkMap, MappedObject, MissingLibrary};
-pub use dlopen::{DlopenFailure, Dlopened, DlopenCaller, DlopenRequest};
+pub use link_map::{AliasPath, DependencyKind, Edge, LinkMap, MapReason, MappedObject, MissingLibrary};
 pub use problem::{Problem, ProblemKind, Severity};
-pub use symbol_references::{SymbolReferences, ReferencedSymbol};
 pub use resolver::Resolver;
+pub use symbol_references::{ReferencedSymbol, SymbolReferences};
 
 use crate::elf::Machine;
 use crate::ldso::LoaderEnvironment;
-use coracle_core::path::{ImagePath, RawPath};
 use coracle_core::file_system::{FileSystem, FsFile, PathResolution};
+use coracle_core::path::{ImagePath, RawPath};
 
 /// The files needed to start a program.
 #[derive(Clone, Debug)]
@@ -105,7 +105,11 @@ pub const DEFAULT_SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:
 impl Default for ResolveOptions {
     fn default() -> Self {
         let loader = LoaderEnvironment::default();
-        Self { working_dir: ImagePath::root(), search_path: DEFAULT_SEARCH_PATH.into(), loader_environment: loader }
+        Self {
+            working_dir: ImagePath::root(),
+            search_path: DEFAULT_SEARCH_PATH.into(),
+            loader_environment: loader,
+        }
     }
 }
 
@@ -115,7 +119,11 @@ impl Closure {
     /// # Errors
     /// Fails if the program can't be started: it, its interpreter or a library is missing or of the
     /// wrong kind. The error contains all missing libraries.
-    pub fn resolve(tree: &dyn FileSystem, program: &RawPath, options: &ResolveOptions) -> Result<Self, Error> {
+    pub fn resolve(
+        tree: &dyn FileSystem,
+        program: &RawPath,
+        options: &ResolveOptions,
+    ) -> Result<Self, Error> {
         Self::resolve_partial(tree, program, options)?.require_startable()
     }
 
@@ -123,7 +131,11 @@ impl Closure {
     ///
     /// # Errors
     /// Fails as [`Tracer::trace`] does.
-    pub fn resolve_partial(tree: &dyn FileSystem, file: &RawPath, options: &ResolveOptions) -> Result<Self, Error> {
+    pub fn resolve_partial(
+        tree: &dyn FileSystem,
+        file: &RawPath,
+        options: &ResolveOptions,
+    ) -> Result<Self, Error> {
         Resolver::new(tree, options).resolve_partial(file)
     }
 

@@ -68,7 +68,13 @@ pub(super) fn problem_if_damaged<T>(
         Err(error) => {
             let what = if kind == ProblemKind::SymbolVersion { "versions" } else { "symbols" };
             let message = format!("cannot read the {what} of `{object}`: {error}");
-            problems.push(Problem { kind, severity, object: object.clone(), needed_name: String::new(), message });
+            problems.push(Problem {
+                kind,
+                severity,
+                object: object.clone(),
+                needed_name: String::new(),
+                message,
+            });
             Ok(None)
         }
     }

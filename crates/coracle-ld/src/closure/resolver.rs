@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::{
-    Closure, ElfProgram, Error, ExecutedFile, MapReason, ExecutedKind, LinkMap, MappedObject, DlopenCaller, ResolveOptions, script,
+    Closure, DlopenCaller, ElfProgram, Error, ExecutedFile, ExecutedKind, LinkMap, MapReason, MappedObject,
+    ResolveOptions, script,
     walker::{self, Walker},
 };
-use crate::elf::{Header, ElfObject, ElfType};
+use crate::elf::{ElfObject, ElfType, Header};
 use crate::ldso::ld_so_conf::{self, ConfDirectory};
-use crate::ldso::{LoaderEnvironment, HwcapsSelection, Loader, Dependent};
+use crate::ldso::{Dependent, HwcapsSelection, Loader, LoaderEnvironment};
+use coracle_core::file_system::{self, FileSystem, FsFile, PathResolution, ResolutionEnd};
 use coracle_core::path::{ImagePath, RawPath};
-use coracle_core::file_system::{self, ResolutionEnd, FileSystem, FsFile, PathResolution};
 
 /// The nesting of scripts at which the kernel gives up (`exec_binprm`, `fs/exec.c`).
 const MAX_NESTED_SCRIPTS: usize = 5;
@@ -61,7 +62,8 @@ impl<'a> Resolver<'a> {
             if executed.len() > MAX_NESTED_SCRIPTS {
                 return Err(Error::ScriptsNestedTooDeep(file.clone()));
             }
-            let (path, file, walk) = locate_executed(tree, &spelled, options, executed.last().map(|by| &by.raw_path))?;
+            let (path, file, walk) =
+                locate_executed(tree, &spelled, options, executed.last().map(|by| &by.raw_path))?;
             let start = file.content.open()?.read_bytes_at(0, script::SCRIPT_HEADER_SIZE)?;
             let kind = if start.starts_with(b"#!") {
                 next.extend(script::script_interpreters(tree, &spelled, &start, options)?);
@@ -76,7 +78,12 @@ impl<'a> Resolver<'a> {
 
     fn map_program(&self, program: &MappedObject) -> Result<ElfProgram, Error> {
         let (objects, lesser) = self.link_maps(program, &[])?;
-        Ok(ElfProgram { machine: program.object.header.machine, link_map: objects, older_cpu_maps: lesser, dlopened: Vec::new() })
+        Ok(ElfProgram {
+            machine: program.object.header.machine,
+            link_map: objects,
+            older_cpu_maps: lesser,
+            dlopened: Vec::new(),
+        })
     }
 
     /// Returns the link map after the start of `program` and the `dlopen` calls in `opened`: on the
@@ -142,7 +149,8 @@ impl<'a> Resolver<'a> {
         if let Some(loader) = self.loaders.borrow().get(&key) {
             return Ok(loader.clone());
         }
-        let environment = LoaderEnvironment { hwcaps: hwcaps.clone(), ..self.options.loader_environment.clone() };
+        let environment =
+            LoaderEnvironment { hwcaps: hwcaps.clone(), ..self.options.loader_environment.clone() };
         let loader =
             Rc::new(Loader::read(self.tree, interpreter, &file.content.open()?, object, &environment)?);
         self.loaders.borrow_mut().insert(key, loader.clone());
@@ -151,7 +159,12 @@ impl<'a> Resolver<'a> {
 
     /// Returns the first directory of `ld.so.conf` with a file called `name` that the loader would
     /// accept.
-    pub(super) fn find_in_ld_so_conf(&self, loader: &Loader, name: &[u8], requester: &Dependent) -> Option<ConfDirectory> {
+    pub(super) fn find_in_ld_so_conf(
+        &self,
+        loader: &Loader,
+        name: &[u8],
+        requester: &Dependent,
+    ) -> Option<ConfDirectory> {
         if !loader.is_glibc() || name.contains(&b'/') {
             return None;
         }
@@ -161,7 +174,11 @@ impl<'a> Resolver<'a> {
             // The result is only used for a hint, so errors are ignored.
             found.is_ok_and(|found| found.is_ok())
         };
-        self.ld_so_conf.get_or_init(|| ld_so_conf::read_directories(self.tree)).iter().find(would_take).cloned()
+        self.ld_so_conf
+            .get_or_init(|| ld_so_conf::read_directories(self.tree))
+            .iter()
+            .find(would_take)
+            .cloned()
     }
 }
 
@@ -175,7 +192,9 @@ fn locate_executed(
     let walk = file_system::resolve_path(tree, &options.working_dir, spelled.as_bytes())?;
     let what = match &walk.end {
         ResolutionEnd::File(path, file) => return Ok((path.clone(), file.clone(), walk)),
-        ResolutionEnd::Missing(_) if walk.steps.iter().any(|step| matches!(step, file_system::ResolutionStep::Link { .. })) => {
+        ResolutionEnd::Missing(_)
+            if walk.steps.iter().any(|step| matches!(step, file_system::ResolutionStep::Link { .. })) =>
+        {
             "it is a dangling link".into()
         }
         ResolutionEnd::Missing(_) => "there is no such file".into(),
@@ -185,9 +204,11 @@ fn locate_executed(
         ResolutionEnd::TooManyLinks => "its symbolic links form a loop".into(),
     };
     Err(match wanted_by {
-        None => {
-            Error::UnusableProgram { program: spelled.clone(), reason: what, found_in_path: find_same_name_in_path(tree, spelled, options)? }
-        }
+        None => Error::UnusableProgram {
+            program: spelled.clone(),
+            reason: what,
+            found_in_path: find_same_name_in_path(tree, spelled, options)?,
+        },
         Some(by) => Error::MissingScriptInterpreter {
             script: by.clone(),
             interpreter: spelled.clone(),
@@ -198,7 +219,11 @@ fn locate_executed(
 }
 
 /// Returns the path of a program with the same name in `PATH`.
-fn find_same_name_in_path(tree: &dyn FileSystem, spelled: &RawPath, options: &ResolveOptions) -> Result<Option<RawPath>, Error> {
+fn find_same_name_in_path(
+    tree: &dyn FileSystem,
+    spelled: &RawPath,
+    options: &ResolveOptions,
+) -> Result<Option<RawPath>, Error> {
     let found = script::find_in_search_path(tree, spelled.file_name(), options)?;
     Ok(found.filter(|found| found != spelled))
 }
@@ -210,12 +235,20 @@ pub(super) fn reread_program(executed: &ExecutedFile) -> Result<MappedObject, Er
 }
 
 /// Reads the ELF file at `path` as the first object of a link map.
-fn read_program(spelled: &RawPath, walk: &PathResolution, path: &ImagePath, file: &FsFile) -> Result<MappedObject, Error> {
+fn read_program(
+    spelled: &RawPath,
+    walk: &PathResolution,
+    path: &ImagePath,
+    file: &FsFile,
+) -> Result<MappedObject, Error> {
     let unsound = |source| Error::InvalidElf { program: spelled.clone(), source };
     let reader = file.content.open()?;
     let header = Header::read(&reader).map_err(unsound)?;
     if matches!(header.elf_type, ElfType::Other(_)) {
-        return Err(Error::NotExecutable { program: spelled.clone(), file_kind: "an object file or a core dump" });
+        return Err(Error::NotExecutable {
+            program: spelled.clone(),
+            file_kind: "an object file or a core dump",
+        });
     }
     Ok(MappedObject {
         object: Rc::new(ElfObject::read_with_header(&reader, header).map_err(unsound)?),

@@ -1,8 +1,8 @@
 //! The `#!` line of a script. Source: `load_script`, `fs/binfmt_script.c`, and `env` of coreutils.
 
 use super::{Error, ResolveOptions};
+use coracle_core::file_system::{self, FileSystem, ResolutionEnd};
 use coracle_core::path::RawPath;
-use coracle_core::file_system::{self, ResolutionEnd, FileSystem};
 
 /// The number of bytes of a script that the kernel reads (`BINPRM_BUF_SIZE`).
 pub(super) const SCRIPT_HEADER_SIZE: usize = 256;
@@ -86,7 +86,8 @@ pub(super) fn find_in_search_path(
     }
     for directory in options.search_path.split(':').filter(|directory| !directory.is_empty()) {
         let path = RawPath::join_bytes(directory.as_bytes(), name);
-        if let ResolutionEnd::File(_, file) = file_system::resolve_path(tree, &options.working_dir, path.as_bytes())?.end
+        if let ResolutionEnd::File(_, file) =
+            file_system::resolve_path(tree, &options.working_dir, path.as_bytes())?.end
             && file.stat.is_executable()
         {
             return Ok(Some(path));

@@ -1,7 +1,7 @@
 //! The symbols that the objects of a link map refer to, with the objects that use them.
 
 use super::problem::{Problem, ProblemKind, Severity, problem_if_damaged};
-use super::{MapReason, LinkMap};
+use super::{LinkMap, MapReason};
 use crate::elf::{self, SymbolReference};
 use coracle_core::fs;
 
@@ -29,7 +29,13 @@ impl SymbolReferences {
         let (mut all, mut problems) = (Vec::new(), Vec::new());
         for (by, mapped) in map.new_objects().filter(|(_, mapped)| mapped.reason != MapReason::Interpreter) {
             let read = elf::symbol_references(&mapped.file.content.open()?, &mapped.object);
-            let read = problem_if_damaged(read, ProblemKind::Symbol, Severity::Warning, &mapped.raw_path, &mut problems)?;
+            let read = problem_if_damaged(
+                read,
+                ProblemKind::Symbol,
+                Severity::Warning,
+                &mapped.raw_path,
+                &mut problems,
+            )?;
             all.extend(read.into_iter().flatten().map(|reference| (reference, by)));
         }
         all.sort_unstable();

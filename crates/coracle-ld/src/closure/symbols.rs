@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 
 use super::problem::{Problem, ProblemKind, Severity, problem_if_damaged};
 use super::versions::providers_by_name;
-use super::{MapReason, LinkMap, MappedObject, ReferencedSymbol};
-use crate::elf::{RelocationClass, ExportedSymbols, LookupResult, LookupRules, SymbolReference};
+use super::{LinkMap, MapReason, MappedObject, ReferencedSymbol};
+use crate::elf::{ExportedSymbols, LookupResult, LookupRules, RelocationClass, SymbolReference};
 use coracle_core::fs;
 use coracle_core::path::escape_bytes;
 
@@ -25,8 +25,15 @@ pub fn check_symbols(map: &LinkMap) -> fs::Result<Vec<Problem>> {
     let manner = if loader.is_glibc() { LookupRules::Glibc } else { LookupRules::Musl };
     let references = map.symbol_references()?;
     let (open, mut problems) = (references.symbols.iter().collect(), references.problems.clone());
-    let mut search = SymbolLookup { map, rules: manner, providers: providers_by_name(map), unresolved: open, assertion_failures: Vec::new() };
-    for (index, mapped) in map.objects.iter().enumerate().filter(|(index, _)| is_in_global_scope(map, *index)) {
+    let mut search = SymbolLookup {
+        map,
+        rules: manner,
+        providers: providers_by_name(map),
+        unresolved: open,
+        assertion_failures: Vec::new(),
+    };
+    for (index, mapped) in map.objects.iter().enumerate().filter(|(index, _)| is_in_global_scope(map, *index))
+    {
         search.search_object(index, mapped, &mut problems)?;
     }
     problems.extend(search.into_problems());
@@ -51,7 +58,12 @@ struct SymbolLookup<'a> {
 }
 
 impl SymbolLookup<'_> {
-    fn search_object(&mut self, index: usize, mapped: &MappedObject, problems: &mut Vec<Problem>) -> fs::Result<()> {
+    fn search_object(
+        &mut self,
+        index: usize,
+        mapped: &MappedObject,
+        problems: &mut Vec<Problem>,
+    ) -> fs::Result<()> {
         if self.unresolved.is_empty() {
             return Ok(());
         }
@@ -176,7 +188,8 @@ impl SymbolLookup<'_> {
 /// symbols).
 fn is_lfs64_name(name: &[u8]) -> bool {
     let plain = name.strip_suffix(b"64").and_then(|name| std::str::from_utf8(name).ok());
-    name == b"readdir64_r" || plain.is_some_and(|name| LFS64_NAMES.split_whitespace().any(|known| known == name))
+    name == b"readdir64_r"
+        || plain.is_some_and(|name| LFS64_NAMES.split_whitespace().any(|known| known == name))
 }
 
 const LFS64_NAMES: &str = "

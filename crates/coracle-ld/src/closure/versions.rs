@@ -31,7 +31,13 @@ pub fn check_versions(map: &LinkMap) -> fs::Result<Vec<Problem>> {
     let mut versions = Vec::new();
     for mapped in &map.objects {
         let read = SymbolVersions::read(&mapped.file.content.open()?, &mapped.object);
-        let read = problem_if_damaged(read, ProblemKind::SymbolVersion, Severity::Error, &mapped.raw_path, &mut problems)?;
+        let read = problem_if_damaged(
+            read,
+            ProblemKind::SymbolVersion,
+            Severity::Error,
+            &mapped.raw_path,
+            &mut problems,
+        )?;
         versions.push(read);
     }
     for (at, mapped) in map.new_objects() {
@@ -50,7 +56,9 @@ pub fn check_versions(map: &LinkMap) -> fs::Result<Vec<Problem>> {
                 let users = || version_users(map, at, wanted);
                 problems.extend(check_needed_version(mapped, wanted, library, has, users)?);
             } else {
-                problems.extend(reported.insert(&wanted.file).then(|| unversioned_problem(mapped, wanted, library)));
+                problems.extend(
+                    reported.insert(&wanted.file).then(|| unversioned_problem(mapped, wanted, library)),
+                );
             }
         }
     }
@@ -114,7 +122,8 @@ fn version_users(map: &LinkMap, at: usize, wanted: &NeededVersion) -> fs::Result
 }
 
 fn format_symbols(symbols: &[String]) -> String {
-    let named: Vec<String> = symbols.iter().take(MAX_NAMED_SYMBOLS).map(|symbol| format!("`{symbol}`")).collect();
+    let named: Vec<String> =
+        symbols.iter().take(MAX_NAMED_SYMBOLS).map(|symbol| format!("`{symbol}`")).collect();
     match symbols.len().saturating_sub(MAX_NAMED_SYMBOLS) {
         0 => named.join(", "),
         more => format!("{} and {more} more", named.join(", ")),
@@ -177,7 +186,12 @@ fn check_relr_marker(mapped: &MappedObject, own: &SymbolVersions) -> Option<Prob
     })
 }
 
-fn version_problem(mapped: &MappedObject, wanted: &NeededVersion, severity: Severity, message: String) -> Problem {
+fn version_problem(
+    mapped: &MappedObject,
+    wanted: &NeededVersion,
+    severity: Severity,
+    message: String,
+) -> Problem {
     let (object, name) = (mapped.raw_path.clone(), escape_bytes(&wanted.name));
     Problem { kind: ProblemKind::SymbolVersion, severity, object, needed_name: name, message }
 }

@@ -7,11 +7,11 @@ use std::cell::{Cell, OnceCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use super::link_map::{DependencyKind, AliasPath, Edge, MapReason, LinkMap, MappedObject, MissingLibrary};
-use super::{Error, DlopenCaller, Resolver, interpreter};
+use super::link_map::{AliasPath, DependencyKind, Edge, LinkMap, MapReason, MappedObject, MissingLibrary};
+use super::{DlopenCaller, Error, Resolver, interpreter};
 use crate::elf::DynamicDependency;
+use crate::ldso::{self, Candidate, Dependent, HwcapsSelection, Loader};
 use coracle_core::fs::FileId;
-use crate::ldso::{self, Candidate, HwcapsSelection, Loader, Dependent};
 use coracle_core::path::RawPath;
 
 /// Names of the vDSO, which the kernel maps without a file.
@@ -21,8 +21,14 @@ const VDSO_NAMES: [&[u8]; 3] = [b"linux-vdso.so.1", b"linux-gate.so.1", b"linux-
 const MAX_HIDDEN_OBJECTS: usize = 100;
 
 /// Maps the dependencies of `program`. `None` for a static program.
-pub(super) fn start_walk(tracer: &Resolver<'_>, hwcaps: &HwcapsSelection, program: MappedObject) -> Result<Option<Walker>, Error> {
-    let Some((interpreter, loader)) = interpreter::read_interpreter(tracer, hwcaps, &program)? else { return Ok(None) };
+pub(super) fn start_walk(
+    tracer: &Resolver<'_>,
+    hwcaps: &HwcapsSelection,
+    program: MappedObject,
+) -> Result<Option<Walker>, Error> {
+    let Some((interpreter, loader)) = interpreter::read_interpreter(tracer, hwcaps, &program)? else {
+        return Ok(None);
+    };
     let mut walker = Walker {
         loader,
         working_dir: RawPath::from(&tracer.options.working_dir),
@@ -90,7 +96,12 @@ impl Walker {
     /// Simulates `dlopen` of `name` by a mapped object (`dl_open_worker`, `elf/dl-open.c`). The
     /// search is that for a dependency of the object. Earlier missing libraries are cleared from
     /// the map.
-    pub(super) fn dlopen(&mut self, tracer: &Resolver<'_>, by: &DlopenCaller, name: &[u8]) -> Result<(), Error> {
+    pub(super) fn dlopen(
+        &mut self,
+        tracer: &Resolver<'_>,
+        by: &DlopenCaller,
+        name: &[u8],
+    ) -> Result<(), Error> {
         self.count_before_dlopen = Some(self.objects.len());
         self.missing.clear();
         let by = match by {
@@ -199,7 +210,13 @@ impl Walker {
             Ok(found) => Ok(Some(self.add_found(by, &meant, found, &requester))),
             Err(missed) => {
                 let listed = tracer.find_in_ld_so_conf(&self.loader, &meant, &requester);
-                self.missing.push(MissingLibrary { name: meant, needed_by: by, kind: absence, trace: Rc::new(missed), listed_in_conf: listed });
+                self.missing.push(MissingLibrary {
+                    name: meant,
+                    needed_by: by,
+                    kind: absence,
+                    trace: Rc::new(missed),
+                    listed_in_conf: listed,
+                });
                 Ok(None)
             }
         }
@@ -310,7 +327,9 @@ impl Walker {
         let origin = match mapped.reason {
             // The kernel passes the file's real path; for a library given to a loader, the path as
             // given counts.
-            MapReason::Program if mapped.object.interpreter.is_some() => RawPath::from(&mapped.path).dirname(),
+            MapReason::Program if mapped.object.interpreter.is_some() => {
+                RawPath::from(&mapped.path).dirname()
+            }
             // glibc prepends the working directory (`_dl_new_object`, `elf/dl-object.c`).
             _ if self.loader.is_glibc() => mapped.raw_path.absolute_from(&self.working_dir).dirname(),
             _ => mapped.raw_path.dirname(),
@@ -375,7 +394,8 @@ impl Walker {
         });
         self.edges.iter_mut().for_each(|edge| (edge.from, edge.to) = (moved(edge.from), moved(edge.to)));
         self.missing.iter_mut().for_each(|missing| missing.needed_by = moved(missing.needed_by));
-        let added = self.count_before_dlopen.map(|started| (started..self.objects.len()).map(moved).collect());
+        let added =
+            self.count_before_dlopen.map(|started| (started..self.objects.len()).map(moved).collect());
         let mut objects: Vec<(usize, MappedObject)> = self.objects.into_iter().enumerate().collect();
         objects.sort_by_key(|(index, _)| moved(*index));
         LinkMap {

@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::{Error, ElfObject, Result, notes};
+use super::{ElfObject, Error, Result, read_notes};
 use coracle_core::content::ContentReader;
 
 /// A library that an object may open with dlopen(3).
@@ -42,7 +42,10 @@ const MALFORMED: Error = Error::Damaged("its `.note.dlopen` is not valid JSON of
 /// Fails if a note is damaged or malformed, or the file cannot be read.
 pub fn dlopen_notes(file: &ContentReader, object: &ElfObject) -> Result<Vec<DlopenNote>> {
     let mut found = Vec::new();
-    for note in read_notes(file, object)?.iter().filter(|note| note.owner == NOTE_OWNER && note.note_type == NOTE_TYPE) {
+    for note in read_notes(file, object)?
+        .iter()
+        .filter(|note| note.owner == NOTE_OWNER && note.note_type == NOTE_TYPE)
+    {
         let text = note.description.split(|&byte| byte == 0).next().unwrap_or_default();
         match serde_json::from_slice(text).map_err(|_| MALFORMED)? {
             Value::Array(entries) => {

@@ -10,7 +10,7 @@ use goblin::elf::section_header::{SHF_ALLOC, SHF_EXECINSTR, SHT_PROGBITS, Sectio
 use memchr::memmem::Finder;
 
 use super::sections::read_section_headers;
-use super::{Error, ElfObject};
+use super::{ElfObject, Error};
 use coracle_core::content::ContentReader;
 use coracle_core::fs;
 
@@ -35,7 +35,11 @@ pub fn strings_containing(file: &ContentReader, parts: &[&str]) -> fs::Result<BT
 ///
 /// # Errors
 /// Fails if the file cannot be read.
-pub fn data_strings_containing(file: &ContentReader, object: &ElfObject, parts: &[&str]) -> fs::Result<BTreeSet<Vec<u8>>> {
+pub fn data_strings_containing(
+    file: &ContentReader,
+    object: &ElfObject,
+    parts: &[&str],
+) -> fs::Result<BTreeSet<Vec<u8>>> {
     find_strings(file, &data_ranges(file, object)?, parts, is_path_byte)
 }
 
@@ -43,7 +47,11 @@ pub fn data_strings_containing(file: &ContentReader, object: &ElfObject, parts: 
 ///
 /// # Errors
 /// Fails if the file cannot be read.
-pub fn printable_data_strings_containing(file: &ContentReader, object: &ElfObject, parts: &[&str]) -> fs::Result<BTreeSet<Vec<u8>>> {
+pub fn printable_data_strings_containing(
+    file: &ContentReader,
+    object: &ElfObject,
+    parts: &[&str],
+) -> fs::Result<BTreeSet<Vec<u8>>> {
     find_strings(file, &data_ranges(file, object)?, parts, |byte| byte.is_ascii_graphic() || *byte == b' ')
 }
 

@@ -8,7 +8,7 @@ use goblin::elf::header::{EM_386, EM_X86_64};
 use goblin::elf::program_header::{PT_NOTE, ProgramHeader};
 
 use super::notes::{self, ElfNote};
-use super::{Header, ElfObject, Result, read_exact};
+use super::{ElfObject, Header, Result, read_exact};
 use coracle_core::content::ContentReader;
 
 /// An x86-64 microarchitecture level. Each level includes the lower ones.

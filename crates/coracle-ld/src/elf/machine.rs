@@ -47,7 +47,9 @@ impl Machine {
         let differ = |mask: u32| self.e_flags & mask != other.e_flags & mask;
         let floats = match self.e_machine {
             h::EM_ARM => {
-                self.e_flags & other.e_flags & ARM_FLOAT == 0 && differ(ARM_FLOAT) && other.e_flags & ARM_FLOAT != 0
+                self.e_flags & other.e_flags & ARM_FLOAT == 0
+                    && differ(ARM_FLOAT)
+                    && other.e_flags & ARM_FLOAT != 0
             }
             h::EM_RISCV => differ(RISCV_FLOAT_ABI),
             h::EM_PPC64 => other.e_flags & PPC64_ABI != 0 && differ(PPC64_ABI),

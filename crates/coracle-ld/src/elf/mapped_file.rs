@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::header::file_offset;
-use super::{Error, ElfObject, Result};
+use super::{ElfObject, Error, Result};
 use coracle_core::content::ContentReader;
 
 /// Size of a block in bytes.

@@ -6,7 +6,7 @@
 
 mod dlopen_notes;
 mod dynamic;
-mod symbol_lookup;
+mod embedded_strings;
 mod header;
 mod isa_level;
 mod machine;
@@ -14,8 +14,8 @@ mod mapped_file;
 mod notes;
 mod relocations;
 mod sections;
-mod embedded_strings;
 mod strip;
+mod symbol_lookup;
 #[cfg(test)]
 mod symbol_tests;
 mod symbols;
@@ -25,16 +25,16 @@ mod versions;
 
 pub use dlopen_notes::{DlopenNote, DlopenPriority, dlopen_notes};
 pub use dynamic::{DynamicDependency, DynamicSection};
-pub use symbol_lookup::{ExportedSymbols, LookupResult, LookupRules};
-pub use header::{Header, ElfType};
+pub use embedded_strings::{data_strings_containing, printable_data_strings_containing, strings_containing};
+pub use header::{ElfType, Header};
 pub use isa_level::{IsaLevel, required_isa_level};
 pub use machine::Machine;
 pub use notes::{ElfNote, read_notes};
 pub use relocations::RelocationClass;
-pub use embedded_strings::{printable_data_strings_containing, data_strings_containing, strings_containing};
 pub use strip::strip;
+pub use symbol_lookup::{ExportedSymbols, LookupResult, LookupRules};
 pub use symbols::{SymbolReference, gnu_hash, symbol_references};
-pub use toolchain::{RustTargets, Toolchain, rust_targets, detect_toolchain};
+pub use toolchain::{RustTargets, Toolchain, detect_toolchain, rust_targets};
 pub use versions::{DefinedVersion, NeededVersion, SymbolVersion, SymbolVersions};
 
 use goblin::elf::program_header::{PT_DYNAMIC, PT_LOAD, PT_NOTE, ProgramHeader};
@@ -98,10 +98,8 @@ impl ElfObject {
         let interpreter = header::read_interpreter(file, &segments)?;
         let dynamic = DynamicSection::read(file, &header, &segments)?;
         let is_dynamic = segments.iter().any(|segment| segment.p_type == PT_DYNAMIC);
-        let notes = segments.iter().filter(|segment| segment.p_type == PT_NOTE).map(|segment| notes::NoteRange {
-            offset: segment.p_offset,
-            size: segment.p_filesz,
-            align: segment.p_align,
+        let notes = segments.iter().filter(|segment| segment.p_type == PT_NOTE).map(|segment| {
+            notes::NoteRange { offset: segment.p_offset, size: segment.p_filesz, align: segment.p_align }
         });
         let notes = notes.collect();
         segments.retain(|segment| segment.p_type == PT_LOAD);

@@ -6,7 +6,7 @@
 use goblin::elf::section_header::SHT_NOTE;
 
 use super::sections::read_section_headers;
-use super::{Error, Header, ElfObject, Result, read_exact};
+use super::{ElfObject, Error, Header, Result, read_exact};
 use coracle_core::content::ContentReader;
 
 /// An ELF note.
@@ -40,8 +40,9 @@ pub(super) struct NoteRange {
 pub fn read_notes(file: &ContentReader, object: &ElfObject) -> Result<Vec<ElfNote>> {
     let mut ranges = object.notes.clone();
     let covered = |range: &NoteRange| {
-        let inside =
-            |other: &NoteRange| (other.offset..other.offset.saturating_add(other.size)).contains(&range.offset);
+        let inside = |other: &NoteRange| {
+            (other.offset..other.offset.saturating_add(other.size)).contains(&range.offset)
+        };
         object.notes.iter().any(inside)
     };
     ranges.extend(note_sections(file, &object.header).into_iter().filter(|range| !covered(range)));
@@ -62,7 +63,11 @@ fn note_sections(file: &ContentReader, header: &Header) -> Vec<NoteRange> {
     let headers = read_section_headers(file, header).unwrap_or_default();
     let notes = headers.into_iter().filter(|header| header.sh_type == SHT_NOTE);
     notes
-        .map(|header| NoteRange { offset: header.sh_offset, size: header.sh_size, align: header.sh_addralign })
+        .map(|header| NoteRange {
+            offset: header.sh_offset,
+            size: header.sh_size,
+            align: header.sh_addralign,
+        })
         .collect()
 }
 

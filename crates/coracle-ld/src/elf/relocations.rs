@@ -8,7 +8,7 @@ use goblin::elf::header as h;
 
 use super::mapped_file::MappedFile;
 use super::table_addresses::RelocationTable;
-use super::{Error, Machine, ElfObject, Result};
+use super::{ElfObject, Error, Machine, Result};
 
 /// How a relocation uses its symbol (`elf_machine_type_class`, `sysdeps/*/dl-machine.h`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -30,7 +30,10 @@ const BATCH: u64 = 4096;
 
 /// Returns the indices of the symbols that the relocations of `object` refer to, sorted and without
 /// duplicates per class.
-pub(super) fn referenced_symbols(memory: &MappedFile<'_>, object: &ElfObject) -> Result<Vec<(u32, RelocationClass)>> {
+pub(super) fn referenced_symbols(
+    memory: &MappedFile<'_>,
+    object: &ElfObject,
+) -> Result<Vec<(u32, RelocationClass)>> {
     let (tables, machine) = (&object.dynamic.tables, object.header.machine);
     let mut named = SymbolCollector { machine, symbols: Vec::new(), sorted_len: 0 };
     if machine.e_machine == h::EM_MIPS {
@@ -59,7 +62,13 @@ struct SymbolCollector {
 }
 
 impl SymbolCollector {
-    fn read_table(&mut self, memory: &MappedFile<'_>, table: RelocationTable, addends: bool, class: RelocationClass) -> Result<()> {
+    fn read_table(
+        &mut self,
+        memory: &MappedFile<'_>,
+        table: RelocationTable,
+        addends: bool,
+        class: RelocationClass,
+    ) -> Result<()> {
         let word: u64 = if self.machine.is_64 { 8 } else { 4 };
         let entry = word * if addends { 3 } else { 2 };
         if table.size > MAX_TABLE {
@@ -149,6 +158,9 @@ mod tests {
             named.add_relocation(&bytes, RelocationClass::Data);
         }
         named.deduplicate().unwrap();
-        assert_eq!(named.symbols, [(3, RelocationClass::Data), (3, RelocationClass::Copy), (7, RelocationClass::Data)]);
+        assert_eq!(
+            named.symbols,
+            [(3, RelocationClass::Data), (3, RelocationClass::Copy), (7, RelocationClass::Data)]
+        );
     }
 }

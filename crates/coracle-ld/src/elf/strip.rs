@@ -10,7 +10,7 @@ use scroll::Pwrite;
 
 use super::sections::{Section, read_sections};
 use super::{Error, Header, Result};
-use coracle_core::content::{Content, SplicePart, ContentReader};
+use coracle_core::content::{Content, ContentReader, SplicePart};
 
 /// Name prefixes of debug and profiling sections.
 const DEBUG_SECTION_PREFIXES: [&[u8]; 9] = [
@@ -73,8 +73,10 @@ fn lay_out_stripped_file(
     loaded_end: u64,
 ) -> Result<Vec<SplicePart>> {
     let first = header.size();
-    let mut parts =
-        vec![SplicePart::New(Vec::new()), SplicePart::Existing { start: first, size: loaded_end.saturating_sub(first) }];
+    let mut parts = vec![
+        SplicePart::New(Vec::new()),
+        SplicePart::Existing { start: first, size: loaded_end.saturating_sub(first) },
+    ];
     let mut end = loaded_end;
     let mut names = vec![0];
     let mut headers = Vec::new();

@@ -8,10 +8,10 @@ use goblin::elf::header as h;
 use super::mapped_file::MappedFile;
 use super::relocations::RelocationClass;
 use super::symbols::{
-    self, SymbolReference, STB_GLOBAL, STB_GNU_UNIQUE, STB_WEAK, STT_GNU_IFUNC, STT_TLS, Symbol, sysv_hash,
+    self, STB_GLOBAL, STB_GNU_UNIQUE, STB_WEAK, STT_GNU_IFUNC, STT_TLS, Symbol, SymbolReference, sysv_hash,
 };
-use super::versions::{VERSYM_HIDDEN, SymbolVersions};
-use super::{Error, ElfObject, Result};
+use super::versions::{SymbolVersions, VERSYM_HIDDEN};
+use super::{ElfObject, Error, Result};
 use coracle_core::content::ContentReader;
 
 /// The C library whose rules select a definition.
@@ -101,7 +101,18 @@ impl<'a> ExportedSymbols<'a> {
         let versions = SymbolVersions::read_mapped(&mut memory, object)?;
         let longest = file.size() / SMALLEST_ENTRY;
         let (left, chain_left) = (MAX_STEPS, 0);
-        Ok(Self { memory, object, symbols, strings, hash, versions, rules: manner, steps_left: left, chain_left, max_chain_length: longest })
+        Ok(Self {
+            memory,
+            object,
+            symbols,
+            strings,
+            hash,
+            versions,
+            rules: manner,
+            steps_left: left,
+            chain_left,
+            max_chain_length: longest,
+        })
     }
 
     /// Looks up the symbol `wanted`.
@@ -150,7 +161,13 @@ impl<'a> ExportedSymbols<'a> {
         Ok(candidates.if_unique())
     }
 
-    fn look_up_sysv(&mut self, wanted: &SymbolReference, buckets: u64, start: u64, entry: u64) -> Result<LookupResult> {
+    fn look_up_sysv(
+        &mut self,
+        wanted: &SymbolReference,
+        buckets: u64,
+        start: u64,
+        entry: u64,
+    ) -> Result<LookupResult> {
         let bucket = u64::from(sysv_hash(&wanted.name)).checked_rem(buckets);
         let Some(bucket) = bucket else { return Ok(LookupResult::Absent) };
         let mut candidates = VersionedCandidates::default();
@@ -166,7 +183,8 @@ impl<'a> ExportedSymbols<'a> {
     }
 
     fn read_hash_entry(&mut self, start: u64, index: u64, entry: u64) -> Result<u64> {
-        let address = index.checked_mul(entry).and_then(|offset| start.checked_add(offset)).ok_or(OUT_OF_BOUNDS)?;
+        let address =
+            index.checked_mul(entry).and_then(|offset| start.checked_add(offset)).ok_or(OUT_OF_BOUNDS)?;
         if entry == 8 { self.memory.read_u64(address) } else { Ok(self.memory.read_u32(address)?.into()) }
     }
 
@@ -198,7 +216,9 @@ impl<'a> ExportedSymbols<'a> {
         let entry = symbols::read_version_entry(&mut self.memory, self.object, &self.versions, index)?;
         Ok(match self.rules {
             // musl reads entries as signed numbers: negative ones have the hidden bit.
-            LookupRules::Musl => entry.is_none_or(|entry| entry & VERSYM_HIDDEN == 0).then_some(LookupResult::Found),
+            LookupRules::Musl => {
+                entry.is_none_or(|entry| entry & VERSYM_HIDDEN == 0).then_some(LookupResult::Found)
+            }
             LookupRules::Glibc => self.check_version(wanted, entry, symbol, candidates),
         })
     }

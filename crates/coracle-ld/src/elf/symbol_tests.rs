@@ -143,7 +143,10 @@ fn reports_objects_without_versions() {
     let found = look_up(&synthetic, &wanted("bar", Some(v1())), LookupRules::Glibc).unwrap();
     assert_eq!(found, LookupResult::FoundWithoutVersions);
     assert_eq!(look_up(&synthetic, &wanted("bar", None), LookupRules::Glibc).unwrap(), LookupResult::Found);
-    assert_eq!(look_up(&synthetic, &wanted("nowhere", None), LookupRules::Glibc).unwrap(), LookupResult::Absent);
+    assert_eq!(
+        look_up(&synthetic, &wanted("nowhere", None), LookupRules::Glibc).unwrap(),
+        LookupResult::Absent
+    );
 }
 
 #[test]

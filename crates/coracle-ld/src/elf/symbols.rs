@@ -8,7 +8,7 @@ use std::rc::Rc;
 use super::mapped_file::MappedFile;
 use super::relocations::{self, RelocationClass};
 use super::versions::{SymbolVersion, SymbolVersions};
-use super::{Error, ElfObject, Result};
+use super::{ElfObject, Error, Result};
 use coracle_core::content::ContentReader;
 
 /// Maximum number of name bytes to read of one file. The largest programs have a few MiB.
@@ -110,13 +110,15 @@ impl Symbol {
     /// Reads entry `index` of the symbol table at address `table`.
     pub(super) fn read(memory: &mut MappedFile<'_>, table: u64, index: u64) -> Result<Self> {
         let size = if memory.is_64() { 24 } else { 16 };
-        let address = index.checked_mul(size).and_then(|offset| table.checked_add(offset)).ok_or(OUT_OF_BOUNDS)?;
+        let address =
+            index.checked_mul(size).and_then(|offset| table.checked_add(offset)).ok_or(OUT_OF_BOUNDS)?;
         let at = |offset: u64| address.checked_add(offset).ok_or(OUT_OF_BOUNDS);
         let name = memory.read_u32(address)?;
         let (info, section, value) = if memory.is_64() { (4, 6, 8) } else { (12, 14, 4) };
         let [info, other] = memory.read_bytes(at(info)?)?;
         let section = memory.read_u16(at(section)?)?;
-        let value = if memory.is_64() { memory.read_u64(at(value)?)? } else { memory.read_u32(at(value)?)?.into() };
+        let value =
+            if memory.is_64() { memory.read_u64(at(value)?)? } else { memory.read_u32(at(value)?)?.into() };
         Ok(Self { name, info, other, section, value })
     }
 

@@ -2,7 +2,7 @@
 //! used only for advice and defaults.
 
 use super::sections::read_sections;
-use super::{Error, ElfObject};
+use super::{ElfObject, Error};
 use coracle_core::content::ContentReader;
 use coracle_core::fs;
 use coracle_core::platform::Platform;

@@ -6,7 +6,7 @@
 use std::rc::Rc;
 
 use super::mapped_file::MappedFile;
-use super::{Error, ElfObject, Result};
+use super::{ElfObject, Error, Result};
 use coracle_core::content::ContentReader;
 
 /// `VER_FLG_BASE`.
@@ -83,7 +83,8 @@ impl SymbolVersions {
     pub(super) fn read_mapped(memory: &mut MappedFile<'_>, object: &ElfObject) -> Result<Self> {
         let tables = &object.dynamic.tables;
         let Some(strings) = tables.strings else { return Ok(Self::default()) };
-        let mut records = VersionRecords { memory, strings, records_left: MAX_RECORDS, name_bytes_left: MAX_NAMES };
+        let mut records =
+            VersionRecords { memory, strings, records_left: MAX_RECORDS, name_bytes_left: MAX_NAMES };
         let mut versions = Self::default();
         if let Some(address) = tables.versions_needed {
             versions.read_needed(&mut records, address)?;

@@ -1,10 +1,12 @@
 //! The C library as a caller of `dlopen`.
 
-use crate::closure::{MappedObject, DlopenCaller};
+use crate::closure::{DlopenCaller, MappedObject};
 use crate::elf::{self, SymbolVersions};
 
 pub(super) fn dlopen_caller(libc: &MappedObject) -> DlopenCaller {
-    DlopenCaller::Library(libc.object.dynamic.soname.clone().unwrap_or_else(|| libc.raw_path.as_bytes().to_vec()))
+    DlopenCaller::Library(
+        libc.object.dynamic.soname.clone().unwrap_or_else(|| libc.raw_path.as_bytes().to_vec()),
+    )
 }
 
 /// Returns whether glibc defines the version `name`, and is therefore at least that new.

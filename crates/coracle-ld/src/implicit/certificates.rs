@@ -42,14 +42,20 @@ pub(super) fn add_certificates(program: &ProgramContext<'_>, wants: &mut Request
     if policy == Inclusion::Always {
         wants.add_unmet("cannot find a bundle of CA certificates", hint);
     } else {
-        wants.add_warning(format!("no CA certificates were found, so the program can't verify TLS servers\n{hint}"));
+        wants.add_warning(format!(
+            "no CA certificates were found, so the program can't verify TLS servers\n{hint}"
+        ));
     }
     Ok(())
 }
 
 /// Adds `cert.pem` in OpenSSL's directory as a link to the bundle if the distribution has none
 /// there.
-fn link_for_openssl(program: &ProgramContext<'_>, bundle: &RawPath, wants: &mut Requests) -> Result<(), Error> {
+fn link_for_openssl(
+    program: &ProgramContext<'_>,
+    bundle: &RawPath,
+    wants: &mut Requests,
+) -> Result<(), Error> {
     let Some(libcrypto) = program.library("libcrypto.so") else { return Ok(()) };
     let Some(directory) = openssl::built_in_directory(libcrypto, "OPENSSLDIR")? else { return Ok(()) };
     let file = RawPath::join_bytes(directory.as_bytes(), b"cert.pem");

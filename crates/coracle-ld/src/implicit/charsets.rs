@@ -3,11 +3,11 @@
 //!
 //! The image gets a `gconv-modules` that is reduced to the requested character sets.
 
-use super::gconv_modules::{SelectedModules, GconvConfiguration};
+use super::gconv_modules::{GconvConfiguration, SelectedModules};
 use super::program_context::ProgramContext;
 use super::requests::{DataContent, Requests};
 use super::{Error, c_library};
-use crate::closure::{MappedObject, DlopenRequest};
+use crate::closure::{DlopenRequest, MappedObject};
 use crate::elf::{self, DlopenPriority};
 use coracle_core::path::{ImagePath, RawPath};
 
@@ -63,7 +63,10 @@ fn gconv_directory(libc: &MappedObject) -> Result<Option<RawPath>, Error> {
 }
 
 /// Reads `gconv-modules` and the files below `gconv-modules.d`.
-fn read_gconv_configuration(program: &ProgramContext<'_>, directory: &RawPath) -> Result<GconvConfiguration, Error> {
+fn read_gconv_configuration(
+    program: &ProgramContext<'_>,
+    directory: &RawPath,
+) -> Result<GconvConfiguration, Error> {
     let below = |name: &[u8]| RawPath::join_bytes(directory.as_bytes(), name);
     let main = program.data_file(&below(b"gconv-modules"), "")?;
     let more = program.data_files_below(&below(b"gconv-modules.d"), &[], "")?;

@@ -3,12 +3,15 @@
 use super::Error;
 use super::program_context::ProgramContext;
 use super::requests::Requests;
-use crate::closure::{MappedObject, DlopenCaller, DlopenRequest};
+use crate::closure::{DlopenCaller, DlopenRequest, MappedObject};
 use crate::elf::{self, DlopenNote, DlopenPriority};
 use coracle_core::fs;
 use coracle_core::path::escape_bytes;
 
-pub(super) fn add_dlopened_libraries(program: &ProgramContext<'_>, wants: &mut Requests) -> Result<(), Error> {
+pub(super) fn add_dlopened_libraries(
+    program: &ProgramContext<'_>,
+    wants: &mut Requests,
+) -> Result<(), Error> {
     if program.is_entrypoint {
         wants.dlopens.extend(program.policy.dlopen.iter().map(|name| DlopenRequest {
             caller: DlopenCaller::Program,

@@ -7,7 +7,7 @@ use super::names_in_strings;
 use super::policy::Inclusion;
 use super::program_context::ProgramContext;
 use super::{dlopen, plugins};
-use crate::closure::{ExecutedFile, DlopenCaller, Resolver};
+use crate::closure::{DlopenCaller, ExecutedFile, Resolver};
 use coracle_core::path::escape_bytes;
 
 /// A dependency that a program may have and the image lacks.
@@ -76,7 +76,11 @@ fn hints_from_libraries(program: &ProgramContext<'_>) -> Result<Vec<DependencyHi
 
 /// Returns hints for dlopen notes of a lower priority than the policy adds, if the library exists
 /// and is not mapped anyway.
-fn hints_from_notes(program: &ProgramContext<'_>, tracer: &Resolver<'_>, executed: &ExecutedFile) -> Result<Vec<DependencyHint>, Error> {
+fn hints_from_notes(
+    program: &ProgramContext<'_>,
+    tracer: &Resolver<'_>,
+    executed: &ExecutedFile,
+) -> Result<Vec<DependencyHint>, Error> {
     let Some(lowest) = program.policy.dlopen_notes else { return Ok(Vec::new()) };
     let mut hints = Vec::new();
     for mapped in program.objects() {
@@ -108,7 +112,11 @@ fn first_available(
 }
 
 /// Returns hints for file names in the strings of mapped objects.
-fn hints_from_strings(program: &ProgramContext<'_>, tracer: &Resolver<'_>, executed: &ExecutedFile) -> Result<Vec<DependencyHint>, Error> {
+fn hints_from_strings(
+    program: &ProgramContext<'_>,
+    tracer: &Resolver<'_>,
+    executed: &ExecutedFile,
+) -> Result<Vec<DependencyHint>, Error> {
     let named = names_in_strings::find_names_in_strings(program, tracer, executed)?;
     let itself = &executed.raw_path;
     let mut hints: Vec<DependencyHint> = Vec::new();

@@ -22,5 +22,10 @@ pub(super) fn add_libgcc(program: &ProgramContext<'_>, wants: &mut Requests) {
             (format!("for `{}`, which {} calls", import.function, import.caller), DlopenPriority::Recommended)
         }
     };
-    wants.dlopens.push(DlopenRequest { caller: c_library::dlopen_caller(libc), names: vec![LIBGCC_SONAME.into()], purpose: why, priority });
+    wants.dlopens.push(DlopenRequest {
+        caller: c_library::dlopen_caller(libc),
+        names: vec![LIBGCC_SONAME.into()],
+        purpose: why,
+        priority,
+    });
 }

@@ -3,7 +3,7 @@
 
 use super::Error;
 use super::program_context::ProgramContext;
-use super::requests::{DataFile, DataContent, Requests};
+use super::requests::{DataContent, DataFile, Requests};
 use crate::elf;
 use coracle_core::fs;
 use coracle_core::path::RawPath;

@@ -9,31 +9,31 @@ mod certificates;
 mod charsets;
 mod dlopen;
 mod error;
+mod function_calls;
 mod gconv_modules;
 mod hints;
-mod function_calls;
 mod libgcc;
-mod names_in_strings;
 mod locales;
+mod names_in_strings;
 mod nss;
 mod openssl;
 mod pam;
 mod plugins;
 mod policy;
 mod program_context;
-mod time_zones;
 mod requests;
+mod time_zones;
 
-use crate::closure::{ExecutedFile, ExecutedKind, DlopenFailure, DlopenRequest, Resolver};
+use crate::closure::{DlopenFailure, DlopenRequest, ExecutedFile, ExecutedKind, Resolver};
 use crate::elf::DlopenPriority;
 use coracle_core::note::Note;
 
 pub use error::{Error, UnmetRequest};
 pub use hints::DependencyHint;
 pub use plugins::{PLUGIN_FAMILIES, PluginFamily};
-pub use policy::{ImplicitPolicy, TimeZones, Inclusion};
+pub use policy::{ImplicitPolicy, Inclusion, TimeZones};
 pub use program_context::DataSources;
-pub use requests::{DataFile, DataContent};
+pub use requests::{DataContent, DataFile};
 
 use program_context::ProgramContext;
 use requests::{OptionUses, Requests};
@@ -146,7 +146,10 @@ fn report_failures(failed: &[DlopenFailure], wants: &mut Requests) {
         let text = format!("cannot open {names} ({why}): {}", failed.reason());
         match failed.request.priority {
             DlopenPriority::Required => {
-                wants.add_unmet(text, "install the package that has it where the image is built, or leave it out");
+                wants.add_unmet(
+                    text,
+                    "install the package that has it where the image is built, or leave it out",
+                );
             }
             DlopenPriority::Recommended => wants.add_warning(text),
             DlopenPriority::Suggested => {}

@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Error;
 use super::function_calls::{self, FunctionNeed};
 use super::program_context::ProgramContext;
-use crate::closure::{ExecutedFile, MappedObject, DlopenCaller, Resolver};
+use crate::closure::{DlopenCaller, ExecutedFile, MappedObject, Resolver};
 use crate::elf;
+use coracle_core::file_system::{self, ResolutionEnd};
 use coracle_core::fs;
 use coracle_core::path::{ImagePath, RawPath, escape_bytes};
-use coracle_core::file_system::{self, ResolutionEnd};
 
 /// A library name in the strings of an object.
 pub(super) struct NamedLibrary {
@@ -52,7 +52,11 @@ pub(super) struct NamesInStrings {
 }
 
 /// Reads the strings of the program and of the libraries that call `dlopen`, each file once.
-pub(super) fn find_names_in_strings(program: &ProgramContext<'_>, tracer: &Resolver<'_>, executed: &ExecutedFile) -> Result<NamesInStrings, Error> {
+pub(super) fn find_names_in_strings(
+    program: &ProgramContext<'_>,
+    tracer: &Resolver<'_>,
+    executed: &ExecutedFile,
+) -> Result<NamesInStrings, Error> {
     let (mut named, mut names) = (NamesInStrings::default(), Vec::new());
     let openers = dlopen_callers(program)?;
     if let Some(itself) = program.program_object() {
@@ -62,7 +66,8 @@ pub(super) fn find_names_in_strings(program: &ProgramContext<'_>, tracer: &Resol
             names.push((itself, words));
         }
     }
-    let is_itself = |mapped: &MappedObject| program.program_object().is_some_and(|itself| itself.path == mapped.path);
+    let is_itself =
+        |mapped: &MappedObject| program.program_object().is_some_and(|itself| itself.path == mapped.path);
     for mapped in openers.into_values().filter(|mapped| !is_itself(mapped)) {
         names.push((mapped, matching_words(mapped, &[".so"])?));
     }
@@ -76,7 +81,9 @@ pub(super) fn find_names_in_strings(program: &ProgramContext<'_>, tracer: &Resol
                 && tried.insert(name.to_owned())
                 && tracer.would_map_new_file(executed, &by, name.as_bytes())?
             {
-                named.libraries.push(NamedLibrary { name: name.to_owned(), named_in: mapped.raw_path.clone() });
+                named
+                    .libraries
+                    .push(NamedLibrary { name: name.to_owned(), named_in: mapped.raw_path.clone() });
             }
         }
     }
@@ -111,11 +118,17 @@ fn as_library_name(word: &[u8]) -> Option<&str> {
 
 fn is_rarely_needed(soname: Option<&[u8]>, name: &str) -> bool {
     let Some(soname) = soname else { return false };
-    RARELY_NEEDED.iter().any(|(opener, start)| soname.starts_with(opener.as_bytes()) && name.starts_with(start))
+    RARELY_NEEDED
+        .iter()
+        .any(|(opener, start)| soname.starts_with(opener.as_bytes()) && name.starts_with(start))
 }
 
 /// Evaluates the strings of the program itself.
-fn find_names_in_program(program: &ProgramContext<'_>, words: &BTreeSet<Vec<u8>>, named: &mut NamesInStrings) -> Result<(), Error> {
+fn find_names_in_program(
+    program: &ProgramContext<'_>,
+    words: &BTreeSet<Vec<u8>>,
+    named: &mut NamesInStrings,
+) -> Result<(), Error> {
     let is_static = program.maps.first().is_some_and(|map| map.loader.is_none());
     let starts_others = program.calls.first_call(FunctionNeed::Child).is_some();
     for word in words {

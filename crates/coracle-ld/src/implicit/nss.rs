@@ -9,7 +9,7 @@ use super::policy::Inclusion;
 use super::program_context::ProgramContext;
 use super::requests::Requests;
 use super::{Error, c_library};
-use crate::closure::{MappedObject, DlopenRequest};
+use crate::closure::{DlopenRequest, MappedObject};
 use crate::elf::DlopenPriority;
 use coracle_core::path::ImagePath;
 
@@ -21,12 +21,20 @@ pub(super) fn add_nss(program: &ProgramContext<'_>, wants: &mut Requests) -> Res
     let asks = match policy.nss {
         Inclusion::Never => return Ok(()),
         Inclusion::Always => true,
-        Inclusion::Auto => program.calls.first_call(FunctionNeed::Nss).is_some() || !policy.nss_modules.is_empty(),
+        Inclusion::Auto => {
+            program.calls.first_call(FunctionNeed::Nss).is_some() || !policy.nss_modules.is_empty()
+        }
     };
     let Some(libc) = program.glibc().filter(|_| asks) else { return Ok(()) };
-    wants.add_generated_file(nsswitch_path(), nsswitch_text(&policy.nss_modules), "configuration of the name service switch");
+    wants.add_generated_file(
+        nsswitch_path(),
+        nsswitch_text(&policy.nss_modules),
+        "configuration of the name service switch",
+    );
     if !c_library::defines_version(libc, BUILT_IN_SINCE)? {
-        wants.dlopens.extend(["files", "dns"].map(|module| module_request(libc, module, DlopenPriority::Recommended)));
+        wants
+            .dlopens
+            .extend(["files", "dns"].map(|module| module_request(libc, module, DlopenPriority::Recommended)));
     }
     let more = policy.nss_modules.iter().map(|module| module_request(libc, module, DlopenPriority::Required));
     wants.dlopens.extend(more);

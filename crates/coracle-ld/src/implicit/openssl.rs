@@ -7,7 +7,7 @@ use super::policy::Inclusion;
 use super::program_context::ProgramContext;
 use super::requests::Requests;
 use super::{Error, plugins};
-use crate::closure::{MappedObject, DlopenCaller};
+use crate::closure::{DlopenCaller, MappedObject};
 use crate::elf;
 use coracle_core::path::RawPath;
 
@@ -38,7 +38,11 @@ pub(super) fn add_openssl(program: &ProgramContext<'_>, wants: &mut Requests) ->
 /// Returns a directory that is compiled into libcrypto as in `OPENSSLDIR: "/usr/lib/ssl"`.
 pub(super) fn built_in_directory(libcrypto: &MappedObject, name: &str) -> Result<Option<RawPath>, Error> {
     let start = format!("{name}: \"");
-    let texts = elf::printable_data_strings_containing(&libcrypto.file.content.open()?, &libcrypto.object, &[&start])?;
+    let texts = elf::printable_data_strings_containing(
+        &libcrypto.file.content.open()?,
+        &libcrypto.object,
+        &[&start],
+    )?;
     let directory = texts.iter().find_map(|text| {
         let value = text.strip_prefix(start.as_bytes())?.strip_suffix(b"\"")?;
         value.starts_with(b"/").then(|| RawPath::new(value))

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use super::Error;
 use super::program_context::ProgramContext;
-use super::requests::{DataFile, DataContent, Requests};
-use crate::closure::{MappedObject, DlopenCaller, DlopenRequest};
+use super::requests::{DataContent, DataFile, Requests};
+use crate::closure::{DlopenCaller, DlopenRequest, MappedObject};
 use crate::elf::{self, DlopenPriority};
 use coracle_core::path::{RawPath, escape_bytes};
 
@@ -119,7 +119,8 @@ fn parse_service(text: &str) -> ServiceConfiguration {
         if ["include", "substack"].iter().any(|word| control.eq_ignore_ascii_case(word)) {
             lines.includes.push(module.to_owned());
         } else {
-            let priority = if kind.starts_with('-') { DlopenPriority::Suggested } else { DlopenPriority::Required };
+            let priority =
+                if kind.starts_with('-') { DlopenPriority::Suggested } else { DlopenPriority::Required };
             lines.modules.push((module.to_owned(), priority));
         }
     }

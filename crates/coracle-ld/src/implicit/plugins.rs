@@ -3,7 +3,7 @@
 use super::Error;
 use super::program_context::ProgramContext;
 use super::requests::Requests;
-use crate::closure::{MappedObject, DlopenCaller, DlopenRequest};
+use crate::closure::{DlopenCaller, DlopenRequest, MappedObject};
 use crate::elf::{self, DlopenPriority};
 use coracle_core::path::RawPath;
 
@@ -19,7 +19,11 @@ pub struct PluginFamily {
     data_directories: &'static [&'static str],
 }
 
-const fn plugin_family(name: &'static str, library: &'static str, directories: &'static [&'static str]) -> PluginFamily {
+const fn plugin_family(
+    name: &'static str,
+    library: &'static str,
+    directories: &'static [&'static str],
+) -> PluginFamily {
     PluginFamily { name, soname_prefix: library, directories, data_directories: &[] }
 }
 
@@ -27,7 +31,12 @@ const fn plugin_family(name: &'static str, library: &'static str, directories: &
 pub const PLUGIN_FAMILIES: &[PluginFamily] = &[
     plugin_family("alsa", "libasound.so", &["alsa-lib"]),
     plugin_family("dri", "libgbm.so", &["dri", "gbm"]),
-    PluginFamily { name: "egl", soname_prefix: "libEGL.so", directories: &[], data_directories: &["/usr/share/glvnd/egl_vendor.d"] },
+    PluginFamily {
+        name: "egl",
+        soname_prefix: "libEGL.so",
+        directories: &[],
+        data_directories: &["/usr/share/glvnd/egl_vendor.d"],
+    },
     plugin_family("gdk-pixbuf", "libgdk_pixbuf-2.0.so", &["gdk-pixbuf-2.0"]),
     plugin_family("gio", "libgio-2.0.so", &["gio/modules"]),
     plugin_family("gstreamer", "libgstreamer-1.0.so", &["gstreamer-1.0"]),
@@ -38,7 +47,12 @@ pub const PLUGIN_FAMILIES: &[PluginFamily] = &[
     plugin_family("qt6", "libQt6Core.so", &["qt6/plugins"]),
     plugin_family("sasl2", "libsasl2.so", &["sasl2"]),
     plugin_family("vdpau", "libvdpau.so", &["vdpau"]),
-    PluginFamily { name: "vulkan", soname_prefix: "libvulkan.so", directories: &[], data_directories: &["/usr/share/vulkan/icd.d"] },
+    PluginFamily {
+        name: "vulkan",
+        soname_prefix: "libvulkan.so",
+        directories: &[],
+        data_directories: &["/usr/share/vulkan/icd.d"],
+    },
 ];
 
 pub(super) fn add_plugins(program: &ProgramContext<'_>, wants: &mut Requests) -> Result<(), Error> {
@@ -66,14 +80,18 @@ pub(super) fn add_plugins(program: &ProgramContext<'_>, wants: &mut Requests) ->
 }
 
 /// Returns the families whose library is mapped and whose plugins exist, with the library.
-pub(super) fn available_families<'a>(program: &ProgramContext<'a>) -> Result<Vec<(&'static str, &'a MappedObject)>, Error> {
+pub(super) fn available_families<'a>(
+    program: &ProgramContext<'a>,
+) -> Result<Vec<(&'static str, &'a MappedObject)>, Error> {
     let mut present = Vec::new();
     for family in PLUGIN_FAMILIES {
         let Some(library) = program.library(family.soname_prefix) else { continue };
         let home = RawPath::from(&library.path).dirname();
         let beside =
             family.directories.iter().map(|name| RawPath::join_bytes(home.as_bytes(), name.as_bytes()));
-        for directory in beside.chain(family.data_directories.iter().map(|directory| RawPath::new(*directory))) {
+        for directory in
+            beside.chain(family.data_directories.iter().map(|directory| RawPath::new(*directory)))
+        {
             if !program.data_files_below(&directory, &[], "")?.is_empty() {
                 present.push((family.name, library));
                 break;
@@ -92,7 +110,8 @@ pub(super) fn add_plugin_directory(
     wants: &mut Requests,
 ) -> Result<(), Error> {
     for extra in program.data_files_below(directory, &[], why)? {
-        let is_library = extra.path.file_name().is_some_and(|name| name.windows(3).any(|part| part == b".so"));
+        let is_library =
+            extra.path.file_name().is_some_and(|name| name.windows(3).any(|part| part == b".so"));
         if is_library {
             wants.dlopens.push(DlopenRequest {
                 caller: by.clone(),
@@ -119,7 +138,12 @@ fn add_data_directory(
         if let super::DataContent::File(file) = &extra.content {
             for name in elf::strings_containing(&file.content.open()?, &[".so"])? {
                 let (names, why) = (vec![name], why.to_owned());
-                wants.dlopens.push(DlopenRequest { caller: by.clone(), names, purpose: why, priority: DlopenPriority::Recommended });
+                wants.dlopens.push(DlopenRequest {
+                    caller: by.clone(),
+                    names,
+                    purpose: why,
+                    priority: DlopenPriority::Recommended,
+                });
             }
         }
         wants.data_files.push(extra);

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use super::function_calls::FunctionCalls;
 use super::policy::ImplicitPolicy;
-use super::requests::{DataFile, DataContent};
+use super::requests::{DataContent, DataFile};
 use crate::closure::{ElfProgram, LinkMap, MappedObject, ResolveOptions};
+use coracle_core::file_system::{self, FileSystem, FsNode, ResolutionEnd};
 use coracle_core::fs;
 use coracle_core::path::{ImagePath, RawPath};
-use coracle_core::file_system::{self, ResolutionEnd, FsNode, FileSystem};
 
 /// Where to look for the data files of programs.
 #[derive(Clone, Copy)]
@@ -89,7 +89,12 @@ impl<'a> ProgramContext<'a> {
 
     /// Returns the files below the directory at `spelled`, with the links on their paths. Empty if
     /// there is no directory. Entries listed in `skip` are ignored at the top level.
-    pub(super) fn data_files_below(&self, spelled: &RawPath, skip: &[&str], why: &str) -> fs::Result<Vec<DataFile>> {
+    pub(super) fn data_files_below(
+        &self,
+        spelled: &RawPath,
+        skip: &[&str],
+        why: &str,
+    ) -> fs::Result<Vec<DataFile>> {
         for tree in std::iter::once(self.sources.tree).chain(self.sources.fallback) {
             let mut extras = Vec::new();
             collect_files(tree, spelled, skip, why, &mut extras)?;
@@ -111,7 +116,9 @@ fn collect_files(
     why: &str,
     extras: &mut Vec<DataFile>,
 ) -> fs::Result<()> {
-    let ResolutionEnd::Directory(directory) = file_system::resolve_path(tree, &ImagePath::root(), spelled.as_bytes())?.end else {
+    let ResolutionEnd::Directory(directory) =
+        file_system::resolve_path(tree, &ImagePath::root(), spelled.as_bytes())?.end
+    else {
         return Ok(());
     };
     let depth = spelled.as_bytes().iter().filter(|&&byte| byte == b'/').count();
@@ -131,7 +138,12 @@ fn collect_files(
     Ok(())
 }
 
-fn find_data_file(tree: &dyn FileSystem, start: &ImagePath, spelled: &RawPath, why: &str) -> fs::Result<Option<DataFile>> {
+fn find_data_file(
+    tree: &dyn FileSystem,
+    start: &ImagePath,
+    spelled: &RawPath,
+    why: &str,
+) -> fs::Result<Option<DataFile>> {
     let walk = file_system::resolve_path(tree, start, spelled.as_bytes())?;
     let ResolutionEnd::File(path, file) = walk.end else { return Ok(None) };
     Ok(Some(DataFile {

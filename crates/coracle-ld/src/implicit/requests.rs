@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::error::UnmetRequest;
 use crate::closure::DlopenRequest;
+use coracle_core::file_system::{FsFile, ResolutionStep};
 use coracle_core::note::Note;
 use coracle_core::path::{ImagePath, RawPath};
-use coracle_core::file_system::{ResolutionStep, FsFile};
 
 /// Everything that the rules request for one program.
 #[derive(Default, Debug)]

@@ -27,7 +27,10 @@ pub(super) fn add_time_zones(program: &ProgramContext<'_>, wants: &mut Requests)
                 let file = RawPath::join_bytes(directory.as_bytes(), name.as_bytes());
                 match program.data_file(&file, "time zone")? {
                     Some(zone) => wants.data_files.push(zone),
-                    None => wants.add_unmet(format!("cannot find the time zone `{name}` in `{ZONEINFO_DIRECTORY}`"), hint),
+                    None => wants.add_unmet(
+                        format!("cannot find the time zone `{name}` in `{ZONEINFO_DIRECTORY}`"),
+                        hint,
+                    ),
                 }
             }
         }

@@ -10,11 +10,11 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::rc::Rc;
 
+use crate::elf::{self, ElfType, Header, Machine};
 use coracle_core::content::ContentReader;
-use crate::elf::{self, Header, Machine, ElfType};
+use coracle_core::file_system::{self, FileSystem, FsFile, PathResolution, ResolutionEnd};
 use coracle_core::fs::{self, FileId};
 use coracle_core::path::{ImagePath, RawPath};
-use coracle_core::file_system::{self, ResolutionEnd, FileSystem, FsFile, PathResolution};
 
 /// A file that the loader accepts.
 #[derive(Debug)]
@@ -101,17 +101,25 @@ impl SearchContext<'_> {
         let walk = match file_system::resolve_path(self.tree, self.start, spelled.as_bytes()) {
             Ok(walk) => walk,
             Err(e) if e.kind() == ErrorKind::PermissionDenied => {
-                return Ok(CandidateOutcome::Rejected { rejection: Rejection::Unreadable(e), is_fatal: false });
+                return Ok(CandidateOutcome::Rejected {
+                    rejection: Rejection::Unreadable(e),
+                    is_fatal: false,
+                });
             }
             Err(e) => return Err(e),
         };
         let (path, file) = match &walk.end {
             ResolutionEnd::File(path, file) => (path.clone(), file.clone()),
             ResolutionEnd::Directory(_) | ResolutionEnd::Special(..) => {
-                return Ok(CandidateOutcome::Rejected { rejection: Rejection::NotRegularFile, is_fatal: true });
+                return Ok(CandidateOutcome::Rejected {
+                    rejection: Rejection::NotRegularFile,
+                    is_fatal: true,
+                });
             }
             ResolutionEnd::TooManyLinks => return Ok(CandidateOutcome::Loop),
-            ResolutionEnd::Missing(_) | ResolutionEnd::NotDirectory(_) => return Ok(CandidateOutcome::Absent),
+            ResolutionEnd::Missing(_) | ResolutionEnd::NotDirectory(_) => {
+                return Ok(CandidateOutcome::Absent);
+            }
         };
         let known = self.accepted.borrow().get(&file.stat.file_id).cloned();
         if let Some(object) = known {
@@ -126,7 +134,10 @@ impl SearchContext<'_> {
         let reader = match file.content.open() {
             Ok(reader) => reader,
             Err(e) if e.kind() == ErrorKind::PermissionDenied => {
-                return Ok(CandidateOutcome::Rejected { rejection: Rejection::Unreadable(e), is_fatal: false });
+                return Ok(CandidateOutcome::Rejected {
+                    rejection: Rejection::Unreadable(e),
+                    is_fatal: false,
+                });
             }
             Err(e) => return Err(e),
         };
@@ -134,13 +145,23 @@ impl SearchContext<'_> {
             Ok(object) => {
                 let object = Rc::new(object);
                 self.accepted.borrow_mut().insert(file.stat.file_id, object.clone());
-                CandidateOutcome::Accepted(Box::new(Candidate { spelled: spelled.clone(), walk, path, file, object }))
+                CandidateOutcome::Accepted(Box::new(Candidate {
+                    spelled: spelled.clone(),
+                    walk,
+                    path,
+                    file,
+                    object,
+                }))
             }
             Err((refusal, fatal)) => CandidateOutcome::Rejected { rejection: refusal, is_fatal: fatal },
         })
     }
 
-    fn check_candidate(&self, reader: &ContentReader, manner: MismatchPolicy) -> Result<elf::ElfObject, (Rejection, bool)> {
+    fn check_candidate(
+        &self,
+        reader: &ContentReader,
+        manner: MismatchPolicy,
+    ) -> Result<elf::ElfObject, (Rejection, bool)> {
         let fatal = |error| (Rejection::InvalidElf(error), true);
         let header = Header::read(reader).map_err(fatal)?;
         let (found, wanted) = (header.machine, self.machine);
@@ -149,7 +170,10 @@ impl SearchContext<'_> {
             let is_fatal = found.is_64 == wanted.is_64
                 && found.is_little_endian != wanted.is_little_endian
                 && found.e_machine.swap_bytes() == wanted.e_machine;
-            return Err((Rejection::Machine { found, wanted }, is_fatal || manner == MismatchPolicy::EndSearch));
+            return Err((
+                Rejection::Machine { found, wanted },
+                is_fatal || manner == MismatchPolicy::EndSearch,
+            ));
         }
         if manner == MismatchPolicy::Skip {
             check_ident(&header).map_err(|refusal| (refusal, true))?;

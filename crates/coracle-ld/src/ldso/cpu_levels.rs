@@ -22,7 +22,11 @@ pub(super) struct CpuLevel {
     pub(super) features: &'static [CpuFeature],
 }
 
-const fn cpu_level(name: &'static str, platform: Option<CpuFeature>, features: &'static [CpuFeature]) -> CpuLevel {
+const fn cpu_level(
+    name: &'static str,
+    platform: Option<CpuFeature>,
+    features: &'static [CpuFeature],
+) -> CpuLevel {
     CpuLevel { name, platform, features }
 }
 

@@ -4,7 +4,7 @@
 
 use goblin::elf::header as h;
 
-use crate::elf::{Machine, ElfObject};
+use crate::elf::{ElfObject, Machine};
 use coracle_core::path::RawPath;
 
 /// Returns the usual loader paths for `object`, the most likely first.

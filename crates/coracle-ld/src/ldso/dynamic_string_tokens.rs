@@ -84,7 +84,8 @@ mod tests {
             ("/a/$PLATFORM", None),
             ("", Some(("", false))),
         ] {
-            let expected = expected.map(|(bytes, origin)| Expanded { bytes: bytes.into(), has_origin: origin });
+            let expected =
+                expected.map(|(bytes, origin)| Expanded { bytes: bytes.into(), has_origin: origin });
             assert_eq!(tokens.expand(text.as_bytes()), expected, "{text}");
         }
     }

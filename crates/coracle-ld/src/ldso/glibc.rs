@@ -2,16 +2,16 @@
 
 use goblin::elf::header as h;
 
-use super::candidate::{MismatchPolicy, CandidateOutcome, SearchContext};
+use super::candidate::{CandidateOutcome, MismatchPolicy, SearchContext};
+use super::dynamic_string_tokens::TokenValues;
 use super::glibc_constants::{LoaderConstants, MAX_LOADER_SIZE};
 use super::legacy_hwcaps::{LegacyHwcaps, is_directory};
-use super::dynamic_string_tokens::TokenValues;
-use super::{LdCache, LoaderEnvironment, Error, FoundLibrary, SearchTrace, SearchLocation, Dependent, Rule};
-use coracle_core::content::ContentReader;
+use super::{Dependent, Error, FoundLibrary, LdCache, LoaderEnvironment, Rule, SearchLocation, SearchTrace};
 use crate::elf::Machine;
+use coracle_core::content::ContentReader;
+use coracle_core::file_system::{self, FileSystem, ResolutionEnd};
 use coracle_core::fs;
 use coracle_core::path::{ImagePath, RawPath};
-use coracle_core::file_system::{self, ResolutionEnd, FileSystem};
 
 /// A glibc loader in one file system.
 #[derive(Debug)]
@@ -47,9 +47,10 @@ impl GlibcLoader {
         let constants = LoaderConstants::read(loader, machine)?;
         let cache = read_cache(tree, &constants.cache_path, machine)?;
         let platform = environment.platform.clone().or_else(|| default_platform(machine).map(<[u8]>::to_vec));
-        let is_legacy = constants.glibc_minor.is_none_or(|release| release <= LAST_RELEASE_WITH_LEGACY_HWCAPS);
-        let legacy =
-            is_legacy.then(|| LegacyHwcaps::new(machine, &environment.hwcaps, environment.platform.as_deref()));
+        let is_legacy =
+            constants.glibc_minor.is_none_or(|release| release <= LAST_RELEASE_WITH_LEGACY_HWCAPS);
+        let legacy = is_legacy
+            .then(|| LegacyHwcaps::new(machine, &environment.hwcaps, environment.platform.as_deref()));
         if let Some(legacy) = legacy.as_ref().filter(|_| cache.has_legacy_masks()) {
             legacy.mark_cpu_dependent();
         }
@@ -61,7 +62,15 @@ impl GlibcLoader {
         let chosen = environment.hwcaps.selected(&known);
         let hwcaps = constants.hwcaps_names.iter().filter(|name| chosen.contains(name)).cloned().collect();
         let library_path = environment.library_path.clone();
-        Ok(Self { constants, cache, known_hwcaps: known, selected_hwcaps: hwcaps, legacy_hwcaps: legacy, library_path, platform })
+        Ok(Self {
+            constants,
+            cache,
+            known_hwcaps: known,
+            selected_hwcaps: hwcaps,
+            legacy_hwcaps: legacy,
+            library_path,
+            platform,
+        })
     }
 
     pub(super) fn cache_path(&self) -> RawPath {
@@ -97,26 +106,44 @@ impl GlibcLoader {
         if requester.runpath.is_none() {
             for object in requester.chain().filter(|object| object.runpath.is_none()) {
                 let list = object.rpath.as_deref().unwrap_or_default();
-                places.extend(self.split_path_list(list, b":", object, &Rule::Rpath(object.raw_path.clone())));
+                places.extend(self.split_path_list(
+                    list,
+                    b":",
+                    object,
+                    &Rule::Rpath(object.raw_path.clone()),
+                ));
             }
         }
         let program = requester.chain().last().unwrap_or(requester);
         places.extend(self.split_path_list(&self.library_path, b":;", program, &Rule::LibraryPath));
         let list = requester.runpath.as_deref().unwrap_or_default();
-        places.extend(self.split_path_list(list, b":", requester, &Rule::Runpath(requester.raw_path.clone())));
+        places.extend(self.split_path_list(
+            list,
+            b":",
+            requester,
+            &Rule::Runpath(requester.raw_path.clone()),
+        ));
 
         let place = |path: &[u8], rule| SearchLocation { raw_path: RawPath::new(path), rule, origin: None };
         places.push(place(&self.constants.cache_path, Rule::Cache));
         if !requester.no_default_directories {
             let directories = self.constants.default_directories.iter();
-            places.extend(directories.map(|directory| place(&trim_trailing_slashes(directory), Rule::DefaultDirectory)));
+            places.extend(
+                directories.map(|directory| place(&trim_trailing_slashes(directory), Rule::DefaultDirectory)),
+            );
         }
         places
     }
 
     /// Splits a path list, expands tokens and trims trailing slashes. An empty element is the
     /// working directory.
-    fn split_path_list(&self, list: &[u8], separators: &[u8], object: &Dependent, rule: &Rule) -> Vec<SearchLocation> {
+    fn split_path_list(
+        &self,
+        list: &[u8],
+        separators: &[u8],
+        object: &Dependent,
+        rule: &Rule,
+    ) -> Vec<SearchLocation> {
         if list.is_empty() {
             return Vec::new();
         }
@@ -192,14 +219,19 @@ impl GlibcLoader {
             return Ok(CandidateOutcome::Absent);
         }
         let outcome = search.try_path(path, MismatchPolicy::Skip)?;
-        if is_root && root.get().is_none() && !matches!(outcome, CandidateOutcome::Rejected { is_fatal: true, .. }) {
+        if is_root
+            && root.get().is_none()
+            && !matches!(outcome, CandidateOutcome::Rejected { is_fatal: true, .. })
+        {
             root.set(Some(matches!(outcome, CandidateOutcome::Accepted(_))));
         }
         // glibc assumes that a relative directory exists (`fillin_rpath`).
         let is_absolute = place.raw_path.as_bytes().starts_with(b"/");
         Ok(match outcome {
             CandidateOutcome::Loop if is_root && root.get() == Some(false) => CandidateOutcome::Absent,
-            CandidateOutcome::Loop if is_absolute && !is_directory(search, &place.raw_path)? => CandidateOutcome::Absent,
+            CandidateOutcome::Loop if is_absolute && !is_directory(search, &place.raw_path)? => {
+                CandidateOutcome::Absent
+            }
             outcome => outcome,
         })
     }
@@ -215,7 +247,12 @@ impl GlibcLoader {
         let mut paths: Vec<RawPath> =
             self.selected_hwcaps.iter().map(|hwcap| join_directory(directory, &variant(hwcap))).collect();
         if let Some(legacy) = &self.legacy_hwcaps {
-            paths.extend(legacy.existing_subdirectories(search, directory)?.iter().map(|directory| join_directory(directory, name)));
+            paths.extend(
+                legacy
+                    .existing_subdirectories(search, directory)?
+                    .iter()
+                    .map(|directory| join_directory(directory, name)),
+            );
         }
         paths.push(join_directory(directory, name));
         Ok(paths)
@@ -228,7 +265,11 @@ impl GlibcLoader {
             let directories = &self.constants.default_directories;
             directories.iter().any(|directory| path.as_bytes().starts_with(directory))
         };
-        let path = self.cache.lookup(name, &self.selected_hwcaps, self.legacy_hwcaps.as_ref().map_or(0, LegacyHwcaps::supported_mask));
+        let path = self.cache.lookup(
+            name,
+            &self.selected_hwcaps,
+            self.legacy_hwcaps.as_ref().map_or(0, LegacyHwcaps::supported_mask),
+        );
         path.filter(|path| !(no_defaults && is_default(path))).into_iter().collect()
     }
 }
@@ -265,9 +306,9 @@ fn default_platform(machine: Machine) -> Option<&'static [u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use coracle_core::content::Content;
     use crate::ldso::HwcapsSelection;
     use crate::ldso::candidate::AcceptedObjects;
+    use coracle_core::content::Content;
     use coracle_core::file_system::memory::MemoryTree;
 
     const MACHINE: Machine = Machine { is_64: true, is_little_endian: true, e_machine: 62, e_flags: 0 };
@@ -294,8 +335,14 @@ mod tests {
         let release = |number: u32| format!("{names}\0 release version 2.{number}.\n");
         assert_eq!(candidate_paths_of("", HwcapsSelection::All), old);
         assert_eq!(candidate_paths_of("", HwcapsSelection::None), base);
-        assert_eq!(candidate_paths_of(&release(36), HwcapsSelection::All), [&[three, two][..], &old].concat());
-        assert_eq!(candidate_paths_of(&release(36), HwcapsSelection::UpTo(b"x86-64-v2".into())), [&[two][..], &base].concat());
+        assert_eq!(
+            candidate_paths_of(&release(36), HwcapsSelection::All),
+            [&[three, two][..], &old].concat()
+        );
+        assert_eq!(
+            candidate_paths_of(&release(36), HwcapsSelection::UpTo(b"x86-64-v2".into())),
+            [&[two][..], &base].concat()
+        );
         assert_eq!(candidate_paths_of(&release(37), HwcapsSelection::All), [three, two, "/r/l"]);
         assert_eq!(candidate_paths_of(&release(42), HwcapsSelection::None), ["/r/l"]);
     }

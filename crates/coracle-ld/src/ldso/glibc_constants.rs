@@ -6,8 +6,8 @@
 
 use goblin::elf::header as h;
 
-use coracle_core::content::ContentReader;
 use crate::elf::Machine;
+use coracle_core::content::ContentReader;
 use coracle_core::fs;
 
 /// The constants of one loader.
@@ -49,7 +49,13 @@ impl LoaderConstants {
             strings.iter().find(|string| string.starts_with(b"/") && string.ends_with(b"/ld.so.cache"));
         let hwcaps_names = strings.iter().find_map(|string| parse_hwcaps_names(string)).unwrap_or_default();
         let glibc_minor = strings.iter().find_map(|string| parse_glibc_minor(string));
-        Self { default_directories, lib_token, cache_path: cache.unwrap_or(&DEFAULT_CACHE_PATH).to_vec(), hwcaps_names, glibc_minor }
+        Self {
+            default_directories,
+            lib_token,
+            cache_path: cache.unwrap_or(&DEFAULT_CACHE_PATH).to_vec(),
+            hwcaps_names,
+            glibc_minor,
+        }
     }
 }
 
@@ -152,6 +158,9 @@ mod tests {
 
     #[test]
     fn falls_back_to_upstream_directories() {
-        assert_eq!(LoaderConstants::scan(b"", MACHINE).default_directories, [&b"/lib64/"[..], b"/usr/lib64/"]);
+        assert_eq!(
+            LoaderConstants::scan(b"", MACHINE).default_directories,
+            [&b"/lib64/"[..], b"/usr/lib64/"]
+        );
     }
 }

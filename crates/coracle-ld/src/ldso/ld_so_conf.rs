@@ -8,8 +8,8 @@ mod pattern;
 use std::collections::BTreeSet;
 
 use coracle_core::content::Content;
+use coracle_core::file_system::{self, FileSystem, ResolutionEnd};
 use coracle_core::path::{ImagePath, RawPath};
-use coracle_core::file_system::{self, ResolutionEnd, FileSystem};
 
 use pattern::GlobPattern;
 
@@ -137,8 +137,9 @@ impl ConfReader<'_> {
     fn read_limited(&mut self, content: &Content) -> Vec<u8> {
         let size = content.size().min(self.bytes_left);
         self.bytes_left -= size;
-        let read =
-            content.open().and_then(|reader| reader.read_bytes_at(0, usize::try_from(size).unwrap_or_default()));
+        let read = content
+            .open()
+            .and_then(|reader| reader.read_bytes_at(0, usize::try_from(size).unwrap_or_default()));
         read.unwrap_or_default()
     }
 
@@ -169,9 +170,7 @@ impl ConfReader<'_> {
         for part in whole.split(|&byte| byte == b'/').filter(|part| !part.is_empty()) {
             let pattern = GlobPattern::new(part);
             paths = match pattern.as_literal() {
-                Some(name) => {
-                    paths.iter().map(|path| RawPath::join_bytes(path.as_bytes(), &name)).collect()
-                }
+                Some(name) => paths.iter().map(|path| RawPath::join_bytes(path.as_bytes(), &name)).collect(),
                 None => paths.iter().flat_map(|path| self.matching_entries(path, &pattern)).collect(),
             };
         }

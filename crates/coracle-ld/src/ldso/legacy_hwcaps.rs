@@ -13,9 +13,9 @@ use super::HwcapsSelection;
 use super::candidate::SearchContext;
 use super::cpu_levels::{CpuLevel, cpu_levels};
 use crate::elf::Machine;
+use coracle_core::file_system::{self, ResolutionEnd};
 use coracle_core::fs;
 use coracle_core::path::RawPath;
-use coracle_core::file_system::{self, ResolutionEnd};
 
 /// The legacy directories and masks for one CPU level.
 #[derive(Debug)]
@@ -47,12 +47,20 @@ impl LegacyHwcaps {
                 levels.iter().position(|level| level.name.as_bytes() == name).unwrap_or(base)
             }
         };
-        let mut all: Vec<Vec<Vec<u8>>> = levels.iter().map(|level| directory_names(level, platform)).collect();
+        let mut all: Vec<Vec<Vec<u8>>> =
+            levels.iter().map(|level| directory_names(level, platform)).collect();
         let level = levels.get(own).filter(|_| accepts_masked_entries(machine));
         let mask = level.map_or(0, |level| level_mask(level, levels, platform));
         let directory_names = if own < all.len() { all.remove(own) } else { Vec::new() };
         all.retain(|others| *others != directory_names);
-        Self { levels, directory_names, other_levels: all, mask, cached_subdirectories: RefCell::default(), is_cpu_dependent: Cell::new(false) }
+        Self {
+            levels,
+            directory_names,
+            other_levels: all,
+            mask,
+            cached_subdirectories: RefCell::default(),
+            is_cpu_dependent: Cell::new(false),
+        }
     }
 
     /// Returns the names of the levels, best first, without the baseline.
@@ -76,7 +84,11 @@ impl LegacyHwcaps {
     }
 
     /// Returns the existing legacy directories below `directory`, in search order.
-    pub(super) fn existing_subdirectories(&self, search: &SearchContext<'_>, directory: &RawPath) -> fs::Result<Rc<[RawPath]>> {
+    pub(super) fn existing_subdirectories(
+        &self,
+        search: &SearchContext<'_>,
+        directory: &RawPath,
+    ) -> fs::Result<Rc<[RawPath]>> {
         if let Some(seen) = self.cached_subdirectories.borrow().get(directory) {
             return Ok(seen.clone());
         }
@@ -95,7 +107,11 @@ impl LegacyHwcaps {
 /// Returns the existing directories among all ordered subsets of `names`, nested in that order. The
 /// order is that of a binary countdown: subsets with the first name come first. If a directory does
 /// not exist, nothing below it is tried.
-fn find_subdirectories(search: &SearchContext<'_>, directory: &RawPath, names: &[Vec<u8>]) -> fs::Result<Vec<RawPath>> {
+fn find_subdirectories(
+    search: &SearchContext<'_>,
+    directory: &RawPath,
+    names: &[Vec<u8>],
+) -> fs::Result<Vec<RawPath>> {
     let Some((first, rest)) = names.split_first() else { return Ok(Vec::new()) };
     let mut found = Vec::new();
     let below = super::glibc::join_directory(directory, first);

@@ -4,37 +4,37 @@
 //! module handles search paths and candidate files; `closure` tracks what is already loaded.
 //! Nothing is read from the host's environment. Source: `elf/dl-load.c`, `ldso/dynlink.c`.
 
-mod ld_so_cache;
 mod candidate;
-pub mod ld_so_conf;
-mod glibc_constants;
+mod cpu_levels;
+mod default_interpreter;
+mod dynamic_string_tokens;
 mod environment;
 mod error;
 mod glibc;
-mod default_interpreter;
+mod glibc_constants;
+mod ld_so_cache;
+pub mod ld_so_conf;
 mod legacy_hwcaps;
-mod cpu_levels;
 mod musl;
 mod preload;
-mod dynamic_string_tokens;
 
 use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
 
-pub use ld_so_cache::{LdCache, CacheEntry as CacheEntry};
 pub use candidate::{Candidate, Rejection};
-pub use glibc_constants::LoaderConstants;
-pub use environment::{LoaderEnvironment, HwcapsSelection};
-pub use error::Error;
 pub use default_interpreter::default_interpreters;
+pub use environment::{HwcapsSelection, LoaderEnvironment};
+pub use error::Error;
+pub use glibc_constants::LoaderConstants;
+pub use ld_so_cache::{CacheEntry, LdCache};
 pub use musl::is_c_library;
 
-use coracle_core::content::ContentReader;
 use crate::elf::{self, Machine};
+use coracle_core::content::ContentReader;
+use coracle_core::file_system::FileSystem;
 use coracle_core::fs;
 use coracle_core::path::{ImagePath, RawPath};
-use coracle_core::file_system::FileSystem;
 
 /// A program's dynamic loader in one file system. It caches the files that it accepted.
 #[derive(Debug)]
@@ -149,7 +149,8 @@ impl Loader {
     ) -> Result<Self, Error> {
         let machine = object.header.machine;
         let soname = object.dynamic.soname.as_deref().unwrap_or_default();
-        let family = if interpreter.file_name().starts_with(b"ld-musl-") || soname.starts_with(b"libc.musl-") {
+        let family = if interpreter.file_name().starts_with(b"ld-musl-") || soname.starts_with(b"libc.musl-")
+        {
             LoaderKind::Musl(musl::MuslLoader::read(tree, interpreter, environment)?)
         } else {
             LoaderKind::Glibc(Box::new(glibc::GlibcLoader::read(tree, file, machine, environment)?))
@@ -161,9 +162,13 @@ impl Loader {
             // A level of another machine is accepted, because an image may hold programs for
             // several machines.
             HwcapsSelection::UpTo(name)
-                if !loader.known_hwcaps().contains(name) && !glibc_constants::is_hwcaps_name_of_other_machine(name, machine) =>
+                if !loader.known_hwcaps().contains(name)
+                    && !glibc_constants::is_hwcaps_name_of_other_machine(name, machine) =>
             {
-                Err(Error::UnsupportedHwcaps { name: name.clone(), supported: loader.known_hwcaps().to_vec() })
+                Err(Error::UnsupportedHwcaps {
+                    name: name.clone(),
+                    supported: loader.known_hwcaps().to_vec(),
+                })
             }
             _ => Ok(loader),
         }
@@ -190,7 +195,8 @@ impl Loader {
         name: &[u8],
         requester: &Dependent,
     ) -> fs::Result<Result<FoundLibrary, SearchTrace>> {
-        let search = candidate::SearchContext { tree, start, machine: self.machine, accepted: &self.accepted };
+        let search =
+            candidate::SearchContext { tree, start, machine: self.machine, accepted: &self.accepted };
         let expanded = self.expand_tokens(name, requester);
         if expanded.bytes.contains(&b'/') {
             return self.open_explicit_path(&search, expanded, requester);
@@ -208,9 +214,14 @@ impl Loader {
         expanded: dynamic_string_tokens::Expanded,
         requester: &Dependent,
     ) -> fs::Result<Result<FoundLibrary, SearchTrace>> {
-        let manner = if self.is_glibc() { candidate::MismatchPolicy::Skip } else { candidate::MismatchPolicy::EndSearch };
+        let manner = if self.is_glibc() {
+            candidate::MismatchPolicy::Skip
+        } else {
+            candidate::MismatchPolicy::EndSearch
+        };
         let origin = expanded.has_origin.then(|| requester.origin.clone());
-        let place = SearchLocation { raw_path: RawPath::new(expanded.bytes), rule: Rule::ExplicitPath, origin };
+        let place =
+            SearchLocation { raw_path: RawPath::new(expanded.bytes), rule: Rule::ExplicitPath, origin };
         let mut missed = SearchTrace::default();
         match search.try_path(&place.raw_path, manner)? {
             candidate::CandidateOutcome::Accepted(candidate) => {
@@ -273,8 +284,11 @@ impl Loader {
     /// Returns the selections of CPUs with fewer features than the selected ones, down to the
     /// baseline.
     pub fn lower_hwcaps(&self) -> Vec<HwcapsSelection> {
-        let lesser = self.selected_hwcaps.lower(self.known_hwcaps()).iter().cloned().map(HwcapsSelection::UpTo);
-        lesser.chain((self.selected_hwcaps != HwcapsSelection::None).then_some(HwcapsSelection::None)).collect()
+        let lesser =
+            self.selected_hwcaps.lower(self.known_hwcaps()).iter().cloned().map(HwcapsSelection::UpTo);
+        lesser
+            .chain((self.selected_hwcaps != HwcapsSelection::None).then_some(HwcapsSelection::None))
+            .collect()
     }
 
     /// Returns whether a search so far met legacy CPU-specific directories or cache entries.

@@ -1,12 +1,14 @@
 //! musl's library search. Source: `load_library`, `path_open` and `fixup_rpath`, `ldso/dynlink.c`.
 
-use super::candidate::{MismatchPolicy, CandidateOutcome, SearchContext};
-use super::{LoaderEnvironment, Error, FoundLibrary, SearchTrace, SearchLocation, Rejection, Dependent, Rule};
+use super::candidate::{CandidateOutcome, MismatchPolicy, SearchContext};
+use super::{
+    Dependent, Error, FoundLibrary, LoaderEnvironment, Rejection, Rule, SearchLocation, SearchTrace,
+};
+use crate::elf::{self, ElfObject, ExportedSymbols, LookupRules as ExportManner};
 use coracle_core::content::ContentReader;
-use crate::elf::{self, ExportedSymbols, LookupRules as ExportManner, ElfObject};
+use coracle_core::file_system::{self, FileSystem, FsFile, ResolutionEnd};
 use coracle_core::fs;
 use coracle_core::path::{ImagePath, RawPath};
-use coracle_core::file_system::{self, ResolutionEnd, FileSystem, FsFile};
 
 /// A musl loader in one file system.
 #[derive(Debug)]
@@ -17,7 +19,8 @@ pub(super) struct MuslLoader {
 }
 
 /// Prefixes of names that mean the loader itself (`reserved` in `load_library`).
-const LIBC_NAME_PREFIXES: [&[u8]; 7] = [b"libc.", b"libpthread.", b"librt.", b"libm.", b"libdl.", b"libutil.", b"libxnet."];
+const LIBC_NAME_PREFIXES: [&[u8]; 7] =
+    [b"libc.", b"libpthread.", b"librt.", b"libm.", b"libdl.", b"libutil.", b"libxnet."];
 
 /// Maximum size of a path file.
 const MAX_PATH_FILE_SIZE: u64 = 1 << 20;
@@ -50,7 +53,9 @@ impl MuslLoader {
             None => (&b"/lib:/usr/local/lib:/usr/lib"[..], Rule::DefaultDirectory),
         };
         let places = |list: &[u8], rule: &Rule| {
-            split_path_list(list).map(|directory| SearchLocation { raw_path: directory, rule: rule.clone(), origin: None }).collect()
+            split_path_list(list)
+                .map(|directory| SearchLocation { raw_path: directory, rule: rule.clone(), origin: None })
+                .collect()
         };
         Ok(Self {
             library_path: places(&environment.library_path, &Rule::LibraryPath),
@@ -78,7 +83,11 @@ impl MuslLoader {
             let Some(expanded) = expand_origin(list, origin_text(object)) else { return Vec::new() };
             let origin = (expanded != *list).then(|| object.origin.clone());
             split_path_list(&expanded)
-                .map(|directory| SearchLocation { raw_path: directory, rule: rule.clone(), origin: origin.clone() })
+                .map(|directory| SearchLocation {
+                    raw_path: directory,
+                    rule: rule.clone(),
+                    origin: origin.clone(),
+                })
                 .collect()
         });
         self.library_path.iter().cloned().chain(own).chain(self.system_path.iter().cloned()).collect()
@@ -129,7 +138,9 @@ fn read_path_file(tree: &dyn FileSystem, interpreter: &RawPath) -> Result<Option
     let name = name.iter().position(|&byte| byte == b'.').and_then(|dot| name.get(..dot)).unwrap_or(name);
     let prefix = interpreter.dirname().dirname();
     let path = RawPath::join_bytes(prefix.as_bytes(), &[b"etc/", name, b".path"].concat());
-    let ResolutionEnd::File(_, file) = file_system::resolve_path(tree, &ImagePath::root(), path.as_bytes())?.end else {
+    let ResolutionEnd::File(_, file) =
+        file_system::resolve_path(tree, &ImagePath::root(), path.as_bytes())?.end
+    else {
         return Ok(None);
     };
     let size = usize::try_from(file.content.size().min(MAX_PATH_FILE_SIZE)).unwrap_or_default();

@@ -2,9 +2,9 @@
 //! `ldso/dynlink.c`.
 
 use super::LoaderEnvironment;
+use coracle_core::file_system::{self, FileSystem, ResolutionEnd};
 use coracle_core::fs;
 use coracle_core::path::ImagePath;
-use coracle_core::file_system::{self, ResolutionEnd, FileSystem};
 
 /// The system-wide list of preloaded libraries.
 const LD_SO_PRELOAD: &[u8] = b"/etc/ld.so.preload";
@@ -25,7 +25,11 @@ pub(super) fn preload_names(
 }
 
 fn read_preload_file(tree: &dyn FileSystem) -> fs::Result<Vec<u8>> {
-    let ResolutionEnd::File(_, file) = file_system::resolve_path(tree, &ImagePath::root(), LD_SO_PRELOAD)?.end else { return Ok(Vec::new()) };
+    let ResolutionEnd::File(_, file) =
+        file_system::resolve_path(tree, &ImagePath::root(), LD_SO_PRELOAD)?.end
+    else {
+        return Ok(Vec::new());
+    };
     let size = usize::try_from(file.content.size().min(MAX_PRELOAD_FILE_SIZE)).unwrap_or_default();
     file.content.open()?.read_bytes_at(0, size)
 }
@@ -58,8 +62,10 @@ mod tests {
     fn returns_the_environment_before_the_file() {
         let mut tree = MemoryTree::default();
         tree.add_file("/etc/ld.so.preload", b"/lib/c.so d.so # e.so\n\n#f.so\ng.so:h.so\n");
-        let mut environment = LoaderEnvironment { preload: b"a.so:b.so  x.so".to_vec(), ..LoaderEnvironment::default() };
-        let read = |environment: &LoaderEnvironment| preload_names(&tree, environment, true).unwrap().join(&b' ');
+        let mut environment =
+            LoaderEnvironment { preload: b"a.so:b.so  x.so".to_vec(), ..LoaderEnvironment::default() };
+        let read =
+            |environment: &LoaderEnvironment| preload_names(&tree, environment, true).unwrap().join(&b' ');
         assert_eq!(read(&environment), b"a.so b.so x.so");
         environment.reads_preload_file = true;
         // The second comment is too far into the file for the loader to find it.

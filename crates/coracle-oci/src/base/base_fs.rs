@@ -4,13 +4,13 @@ use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
+use crate::layout::{FileEntry, FileExtent, FileNode, ImageFiles};
 use coracle_core::content::{Content, SplicePart};
 use coracle_core::digest::{DiffId, HashingReader};
-use coracle_core::fs::{self, Context, PathMetadata, FileId, Stat};
-use coracle_core::path::{ImagePath, RawPath};
 use coracle_core::entry::Owner;
-use crate::layout::{FileExtent, FileEntry, FileNode, ImageFiles};
-use coracle_core::file_system::{FsNode, FileSystem, FsFile};
+use coracle_core::file_system::{FileSystem, FsFile, FsNode};
+use coracle_core::fs::{self, Context, FileId, PathMetadata, Stat};
+use coracle_core::path::{ImagePath, RawPath};
 
 /// A device number that no host file system has.
 const BASE_DEVICE: u64 = u64::MAX;
@@ -51,7 +51,13 @@ impl BaseFs {
         let content = Content::from_host_file(path.clone(), *stat).splice(vec![kept]);
         let inode = (extent.layer as u64) << LAYER_SHIFT | extent.position;
         let identity = FileId { device: BASE_DEVICE, inode };
-        let stat = Stat { file_id: identity, size: extent.size, mode: entry.mode, hard_links: 1, mtime_and_ctime: [(0, 0); 2] };
+        let stat = Stat {
+            file_id: identity,
+            size: extent.size,
+            mode: entry.mode,
+            hard_links: 1,
+            mtime_and_ctime: [(0, 0); 2],
+        };
         Some(FsFile { stat, content })
     }
 }

@@ -1,10 +1,10 @@
 //! Errors of base images.
 
-use coracle_core::digest::Digest;
-use coracle_core::platform::Platform;
-use crate::registry;
-use coracle_core::fs;
 use crate::copy;
+use crate::registry;
+use coracle_core::digest::Digest;
+use coracle_core::fs;
+use coracle_core::platform::Platform;
 
 /// The error for a base image that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +38,7 @@ pub enum Error {
         hint: String,
     },
     /// The image is for other platforms.
-    #[error("the base image `{base}` is not available for {wanted}")]
+    #[error("the base image `{base}` is not available for {requested}")]
     PlatformUnavailable {
         /// The location of the base image, as written.
         base: String,
@@ -62,7 +62,9 @@ impl Error {
                 None => Some("the base image is damaged: fetch it again, or use another one".into()),
             },
             Self::Unsupported { hint, .. } => Some(hint.clone()),
-            Self::PlatformUnavailable { available: known, .. } => Some(format!("available platforms: {}", known.join(", "))),
+            Self::PlatformUnavailable { available: known, .. } => {
+                Some(format!("available platforms: {}", known.join(", ")))
+            }
             Self::File(error) => error.hint(),
         }
     }
@@ -71,7 +73,9 @@ impl Error {
     pub fn is_network(&self) -> bool {
         match self {
             Self::Unreadable { source, .. } => source.is_network(),
-            Self::Layer { source, .. } => registry_error(source).is_some_and(|error| !error.is_local_failure()),
+            Self::Layer { source, .. } => {
+                registry_error(source).is_some_and(|error| !error.is_local_failure())
+            }
             Self::Unsupported { .. } | Self::PlatformUnavailable { .. } | Self::File(_) => false,
         }
     }

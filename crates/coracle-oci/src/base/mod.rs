@@ -3,26 +3,26 @@
 //! Documents and layers are read on demand. Fetched blobs are stored by digest and verified. This
 //! module does not depend on builds.
 
-mod inherited_config;
-mod error;
 mod base_fs;
+mod error;
+mod inherited_config;
 
 use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-pub use inherited_config::InheritedConfig;
-pub use error::Error;
 pub use base_fs::BaseFs;
+pub use error::Error;
+pub use inherited_config::InheritedConfig;
 
 use crate::cache::{BlobStore, BuildCache};
-use coracle_core::digest::{DiffId, Digest};
+use crate::copy::{self, ImageLocation};
 use crate::image::{self, Descriptor, oci_layer_media_type};
+use crate::layout::{ImageSource, ParsedLayer, ParsedPlatform};
+use crate::registry::{Access, RegistryClient};
+use coracle_core::digest::{DiffId, Digest};
 use coracle_core::platform::Platform;
 use coracle_core::reference::ImageReference;
-use crate::registry::{Access, RegistryClient};
-use crate::layout::{ImageSource, ParsedPlatform, ParsedLayer};
-use crate::copy::{self, ImageLocation};
 use error::unreadable_error;
 
 /// Maximum size of a layer's uncompressed tar in bytes.
@@ -89,7 +89,9 @@ pub fn resolve_digest(place: &ImageLocation, client: &RegistryClient) -> Result<
     if let Some(digest) = named.digest {
         return Ok(digest);
     }
-    let head = client.repository_client(&(&named.reference).into(), &Access::Pull).head_manifest(named.manifest_reference());
+    let head = client
+        .repository_client(&(&named.reference).into(), &Access::Pull)
+        .head_manifest(named.manifest_reference());
     let head = head.map_err(|error| refused(error.into()))?;
     head.map(|head| head.digest).ok_or_else(|| refused(copy::Error::NoSuchImage(place.clone())))
 }
@@ -106,7 +108,8 @@ impl BaseSource {
         cache: Option<&BuildCache>,
         scratch: Option<&Path>,
     ) -> Result<Self, Error> {
-        let origin = copy::open_source(place, client).map_err(|error| unreadable_error(&place.to_string(), error))?;
+        let origin =
+            copy::open_source(place, client).map_err(|error| unreadable_error(&place.to_string(), error))?;
         Ok(Self { location: place.clone(), source: origin, blobs: BlobStore::open(cache, scratch)? })
     }
 
@@ -133,17 +136,25 @@ impl BaseSource {
     pub fn image(&self, platform: &Platform) -> Result<BaseImage, Error> {
         let base = self.location_text();
         let stored = self.source.read_image_for(platform);
-        let stored =
-            stored.map_err(|error| unreadable_error(&base, copy::Error::from_read_error(&self.location, error)))?;
+        let stored = stored
+            .map_err(|error| unreadable_error(&base, copy::Error::from_read_error(&self.location, error)))?;
         let known = || self.source.index_platforms().iter().map(ToString::to_string).collect();
         let wanted = platform.clone();
-        let Some(stored) = stored else { return Err(Error::PlatformUnavailable { base, requested: wanted, available: known() }) };
+        let Some(stored) = stored else {
+            return Err(Error::PlatformUnavailable { base, requested: wanted, available: known() });
+        };
         if !stored.platform.matches_ignoring_variant(platform) {
-            return Err(Error::PlatformUnavailable { base, requested: wanted, available: vec![stored.platform.to_string()] });
+            return Err(Error::PlatformUnavailable {
+                base,
+                requested: wanted,
+                available: vec![stored.platform.to_string()],
+            });
         }
-        let unfit = |why: String, hint: &str| Error::Unsupported { base: base.clone(), why, hint: hint.to_owned() };
+        let unfit =
+            |why: String, hint: &str| Error::Unsupported { base: base.clone(), why, hint: hint.to_owned() };
         let digest = stored.digest().ok_or_else(|| missing_manifest_error(&base))?;
-        let unknown = stored.layers.iter().find_map(|layer| self.source.decompress_layer(layer, io::empty()).err());
+        let unknown =
+            stored.layers.iter().find_map(|layer| self.source.decompress_layer(layer, io::empty()).err());
         if let Some(error) = unknown {
             return Err(unfit(error.to_string(), "use another base image, or convert it with skopeo"));
         }
@@ -176,8 +187,11 @@ impl BaseSource {
     pub fn file_system(&self, image: &BaseImage, go_on: &CancelCheck<'_>) -> Result<BaseFs, Error> {
         let mut tree = BaseFs::default();
         for (layer, (descriptor, diff_id)) in image.layers.iter().zip(&image.base_layers.layers) {
-            let failed =
-                |source: io::Error| Error::Layer { base: self.location_text(), digest: descriptor.digest, source };
+            let failed = |source: io::Error| Error::Layer {
+                base: self.location_text(),
+                digest: descriptor.digest,
+                source,
+            };
             if let Some(path) = self.blobs.find(diff_id.digest()) {
                 if tree.apply_layer(&path, diff_id)?.map_err(failed)? {
                     continue;
@@ -206,23 +220,35 @@ impl BaseSource {
             Some(Ok(path)) => Some(path),
             None => None,
         };
-        let Some(_turn) = self.blobs.lock_fetch(diff_id.digest(), go_on)? else { return Ok(Err(cancelled_error())) };
+        let Some(_turn) = self.blobs.lock_fetch(diff_id.digest(), go_on)? else {
+            return Ok(Err(cancelled_error()));
+        };
         if let Some(path) = self.blobs.find(diff_id.digest()) {
             return Ok(Ok(path));
         }
         let tar = match blob {
-            Some(path) => std::fs::File::open(&path).and_then(|file| self.source.decompress_layer(layer, file)),
+            Some(path) => {
+                std::fs::File::open(&path).and_then(|file| self.source.decompress_layer(layer, file))
+            }
             None => self.source.open_tar(layer),
         };
         Ok(match tar {
-            Ok(reader) => self.blobs.store(diff_id.digest(), &mut CancellableReader { reader, go_on }, MAX_TAR_SIZE)?,
+            Ok(reader) => {
+                self.blobs.store(diff_id.digest(), &mut CancellableReader { reader, go_on }, MAX_TAR_SIZE)?
+            }
             Err(error) => Err(error),
         })
     }
 
     /// Fetches a blob from its registry unless it is stored, and returns its path.
-    fn fetch_blob(&self, descriptor: &Descriptor, go_on: &CancelCheck<'_>) -> Result<io::Result<PathBuf>, Error> {
-        let Some(_turn) = self.blobs.lock_fetch(descriptor.digest, go_on)? else { return Ok(Err(cancelled_error())) };
+    fn fetch_blob(
+        &self,
+        descriptor: &Descriptor,
+        go_on: &CancelCheck<'_>,
+    ) -> Result<io::Result<PathBuf>, Error> {
+        let Some(_turn) = self.blobs.lock_fetch(descriptor.digest, go_on)? else {
+            return Ok(Err(cancelled_error()));
+        };
         if let Some(path) = self.blobs.find(descriptor.digest) {
             if self.blobs.is_intact(descriptor.digest)? {
                 return Ok(Ok(path));
@@ -231,9 +257,11 @@ impl BaseSource {
             self.blobs.remove(descriptor.digest)?;
         }
         Ok(match self.source.open_blob(descriptor) {
-            Ok(reader) => {
-                self.blobs.store(descriptor.digest, &mut CancellableReader { reader, go_on }, descriptor.size)?
-            }
+            Ok(reader) => self.blobs.store(
+                descriptor.digest,
+                &mut CancellableReader { reader, go_on },
+                descriptor.size,
+            )?,
             Err(error) => Err(error),
         })
     }

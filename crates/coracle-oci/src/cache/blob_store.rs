@@ -15,9 +15,9 @@ use tempfile::TempDir;
 use super::BuildCache;
 use super::directory::BLOBS_DIR;
 use super::layers::LOCK_FILE;
+use crate::layer::hashed_file::HashedFile;
 use coracle_core::digest::{Digest, DigestHasher};
 use coracle_core::fs::{self, Context};
-use crate::layer::hashed_file::HashedFile;
 
 /// Interval between attempts to take a lock.
 const LOCK_RETRY_INTERVAL: Duration = Duration::from_millis(20);
@@ -163,7 +163,8 @@ impl BlobStore {
 
 /// Removes unfinished files of killed builds.
 pub(super) fn remove_unfinished(directory: &Path) -> fs::Result<()> {
-    for name in fs::list_directory(directory)?.iter().filter(|name| name.starts_with(PART_PREFIX.as_bytes())) {
+    for name in fs::list_directory(directory)?.iter().filter(|name| name.starts_with(PART_PREFIX.as_bytes()))
+    {
         let path = directory.join(fs::path_from_bytes(name));
         std::fs::remove_dir_all(&path).context("remove", &path)?;
     }

@@ -14,13 +14,13 @@ use std::time::Duration;
 
 use super::BuildCache;
 use super::directory::{LAYERS_DIR, try_lock};
-use coracle_core::digest::{DiffId, Digest};
-use coracle_core::fs::{self, Context};
-use coracle_core::content_scanner::ContentScanner;
 use crate::layer::hashed_file::HashedFile;
-use crate::layer::{self, Compression, LayerError, Layer, PackObserver, tar_header};
-use coracle_core::path::ImagePath;
+use crate::layer::{self, Compression, Layer, LayerError, PackObserver, tar_header};
+use coracle_core::content_scanner::ContentScanner;
+use coracle_core::digest::{DiffId, Digest};
 use coracle_core::entry::{Entry, LayerKind};
+use coracle_core::fs::{self, Context};
+use coracle_core::path::ImagePath;
 
 /// The lock file in the directory of a cache key.
 pub(super) const LOCK_FILE: &str = "lock";
@@ -56,7 +56,14 @@ impl BuildCache {
                 if observer(unpacked).is_break() {
                     return Err(LayerError::Interrupted);
                 }
-                return Ok(Layer { digest, diff_id, size, unpacked_size: unpacked, media_type, kind: stratum });
+                return Ok(Layer {
+                    digest,
+                    diff_id,
+                    size,
+                    unpacked_size: unpacked,
+                    media_type,
+                    kind: stratum,
+                });
             }
         }
         let layer = layer::pack_layer(entries, stratum, compression, out, observer, scanner)?;
@@ -66,13 +73,18 @@ impl BuildCache {
 
     /// Whether a layer with this cache key is stored.
     pub fn has_layers_for(&self, cache_key: Digest) -> bool {
-        let names = fs::list_directory(&self.version_directory().join(LAYERS_DIR).join(cache_key.hex())).unwrap_or_default();
+        let names = fs::list_directory(&self.version_directory().join(LAYERS_DIR).join(cache_key.hex()))
+            .unwrap_or_default();
         names.iter().any(|name| name.contains(&b'-'))
     }
 
     /// Waits for the lock on the directory of `cache_key`. Returns `None` if the cache is
     /// unusable.
-    fn lock_layers(&self, cache_key: Digest, observer: &PackObserver<'_>) -> Result<Option<LockedLayers<'_>>, LayerError> {
+    fn lock_layers(
+        &self,
+        cache_key: Digest,
+        observer: &PackObserver<'_>,
+    ) -> Result<Option<LockedLayers<'_>>, LayerError> {
         let directory = self.version_directory().join(LAYERS_DIR).join(cache_key.hex());
         let mut pruned = 0;
         loop {

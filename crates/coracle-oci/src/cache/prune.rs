@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use super::BuildCache;
 use super::blob_store;
-use super::directory::{BLOBS_DIR, LAYERS_DIR, RECORDS_DIR, CACHEDIR_TAG, try_lock};
+use super::directory::{BLOBS_DIR, CACHEDIR_TAG, LAYERS_DIR, RECORDS_DIR, try_lock};
 use super::layers::LOCK_FILE;
 use coracle_core::fs::{self, Context};
 
@@ -48,7 +48,10 @@ impl BuildCache {
             add_files(&blobs, &mut items)?;
         }
         items.sort_by(|a, b| (a.last_used, &a.path).cmp(&(b.last_used, &b.path)));
-        let mut pruned = PruneResult { remaining_bytes: items.iter().map(|item| item.size).sum(), ..PruneResult::default() };
+        let mut pruned = PruneResult {
+            remaining_bytes: items.iter().map(|item| item.size).sum(),
+            ..PruneResult::default()
+        };
         for item in items {
             if pruned.remaining_bytes <= limit {
                 break;
@@ -82,7 +85,11 @@ impl BuildCache {
     /// lock of its cache key; the lock of blobs is already held.
     fn remove(&self, path: &Path) -> fs::Result<bool> {
         let directory = path.parent().unwrap_or(path);
-        if [RECORDS_DIR, BLOBS_DIR].map(|name| self.version_directory().join(name)).iter().any(|free| free == directory) {
+        if [RECORDS_DIR, BLOBS_DIR]
+            .map(|name| self.version_directory().join(name))
+            .iter()
+            .any(|free| free == directory)
+        {
             return removal_result(path, std::fs::remove_file(path));
         }
         let Some(_held) = try_lock_directory(directory)? else { return Ok(false) };

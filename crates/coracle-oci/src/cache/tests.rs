@@ -2,11 +2,11 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use super::*;
+use crate::layer::{self, Codec, Compression, Layer};
 use coracle_core::content::Content;
 use coracle_core::digest::Digest;
-use crate::layer::{self, Codec, Compression, Layer};
+use coracle_core::entry::{Entry, EntryNode, EntryReason, LayerKind, Owner};
 use coracle_core::path::{ImagePath, RawPath};
-use coracle_core::entry::{Entry, EntryNode, Owner, EntryReason, LayerKind};
 
 /// Returns layer entries with the given contents.
 fn entries(contents: &[&str]) -> Vec<(ImagePath, Entry)> {
@@ -27,11 +27,9 @@ fn pack(cache: &BuildCache, contents: &[&str], compression: Compression) -> (Lay
     let entries = entries(contents);
     let entries: Vec<(&ImagePath, &Entry)> = entries.iter().map(|(path, entry)| (path, entry)).collect();
     let go_on = |_| ControlFlow::Continue(());
-    let layer =
-        cache.pack_layer(&entries, LayerKind::Libraries, compression, &out, &go_on, &()).unwrap();
+    let layer = cache.pack_layer(&entries, LayerKind::Libraries, compression, &out, &go_on, &()).unwrap();
     let again = folder.path().join("again");
-    let fresh =
-        layer::pack_layer(&entries, LayerKind::Libraries, compression, &again, &go_on, &()).unwrap();
+    let fresh = layer::pack_layer(&entries, LayerKind::Libraries, compression, &again, &go_on, &()).unwrap();
     assert_eq!(layer, fresh, "a cache changes nothing");
     assert_eq!(std::fs::read(&out).unwrap(), std::fs::read(&again).unwrap());
     (layer, std::fs::read(&out).unwrap())
@@ -145,9 +143,15 @@ fn prunes_least_recently_used_first() {
     pack(&open(&home), &["a"], Compression { codec: Codec::None, level: None });
     let cache = open(&home);
     let all: u64 = sizes.iter().sum();
-    assert_eq!(cache.prune(all).unwrap(), PruneResult { removed_files: 0, freed_bytes: 0, remaining_bytes: all });
+    assert_eq!(
+        cache.prune(all).unwrap(),
+        PruneResult { removed_files: 0, freed_bytes: 0, remaining_bytes: all }
+    );
     let pruned = cache.prune(all - 1).unwrap();
-    assert_eq!(pruned, PruneResult { removed_files: 1, freed_bytes: sizes[1], remaining_bytes: all - sizes[1] });
+    assert_eq!(
+        pruned,
+        PruneResult { removed_files: 1, freed_bytes: sizes[1], remaining_bytes: all - sizes[1] }
+    );
     let left: Vec<String> = files(&home.path().join("cache"))
         .iter()
         .map(|path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).matches(['a', 'c']).collect())
@@ -174,14 +178,8 @@ fn locked_layers_are_waited_for_and_not_pruned() {
         if times < 3 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     };
     let out = home.path().join("out");
-    let packed = cache.pack_layer(
-        &entries,
-        LayerKind::Libraries,
-        Compression::default(),
-        &out,
-        &impatient,
-        &(),
-    );
+    let packed =
+        cache.pack_layer(&entries, LayerKind::Libraries, Compression::default(), &out, &impatient, &());
     assert!(matches!(packed, Err(layer::LayerError::Interrupted)));
     assert!(!out.exists());
     drop(lock);

@@ -1,16 +1,20 @@
 //! Pushes an artifact as a referrer of an image.
 
-use super::{Error, RegistryImageName, PushSummary};
-use coracle_core::digest::Digest;
+use super::{Error, PushSummary, RegistryImageName};
 use crate::image::{Artifact, Blob};
-use crate::registry::{Access, RegistryClient, BlobContent, PushOutcome, ManifestReference, BlobUpload};
+use crate::registry::{Access, BlobContent, BlobUpload, ManifestReference, PushOutcome, RegistryClient};
+use coracle_core::digest::Digest;
 
 /// Pushes `artifact` to the repository of `to` as a referrer of its subject. The subject need not
 /// exist yet, so the artifact can be pushed before the image is tagged.
 ///
 /// # Errors
 /// Fails if a request fails.
-pub fn push_artifact(artifact: &Artifact, to: &RegistryImageName, client: &RegistryClient) -> Result<PushSummary, Error> {
+pub fn push_artifact(
+    artifact: &Artifact,
+    to: &RegistryImageName,
+    client: &RegistryClient,
+) -> Result<PushSummary, Error> {
     let remote = client.repository_client(&(&to.reference).into(), &Access::push());
     let [config, content, manifest] = artifact.blobs();
     let descriptor = manifest.descriptor();

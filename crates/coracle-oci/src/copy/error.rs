@@ -1,12 +1,12 @@
 //! Errors of copies.
 
 use super::ImageLocation;
-use coracle_core::digest::Digest;
-use crate::image::{self, GraphError};
 use crate::engine;
-use coracle_core::fs;
-use crate::registry;
+use crate::image::{self, GraphError};
 use crate::layout;
+use crate::registry;
+use coracle_core::digest::Digest;
+use coracle_core::fs;
 
 /// Why an image could not be copied.
 #[derive(Debug, thiserror::Error)]
@@ -106,7 +106,9 @@ impl Error {
                 Some("it is not an image, or is damaged: push it again with another tag".into())
             }
             Self::UnreadableRemote(error) => error.hint(),
-            Self::NoSuchImage(_) => Some("check the name and the tag; without a tag, `latest` is used".into()),
+            Self::NoSuchImage(_) => {
+                Some("check the name and the tag; without a tag, `latest` is used".into())
+            }
             Self::DigestMismatch { .. } => {
                 Some("remove the digest from the destination, or copy the image with that digest".into())
             }

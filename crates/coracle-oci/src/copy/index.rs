@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 
-use super::{CopyOutcome, Error, CopyProgress, ImageLocation, read_image, push, write_to_disk};
-use crate::image::{Descriptor, RawManifest, ImageGraph, GraphError, IndexEntry, create_index};
-use crate::registry::RegistryClient;
+use super::{CopyOutcome, CopyProgress, Error, ImageLocation, push_image, read_image, write_to_disk};
+use crate::image::{Descriptor, GraphError, ImageGraph, IndexEntry, RawManifest};
 use crate::layout::{ParsedImage, ParsedPlatform};
+use crate::registry::RegistryClient;
 
 /// The result of creating an index.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -49,8 +49,10 @@ pub fn create_index(
     client: &RegistryClient,
     observer: &CopyProgress<'_>,
 ) -> Result<CreatedIndex, Error> {
-    let opened =
-        from.iter().map(|place| Ok((place, read_image(place, client)?))).collect::<Result<Vec<_>, Error>>()?;
+    let opened = from
+        .iter()
+        .map(|place| Ok((place, read_image(place, client)?)))
+        .collect::<Result<Vec<_>, Error>>()?;
     let mut parts = Vec::new();
     for (place, stored) in &opened {
         for image in &stored.images {
@@ -58,17 +60,25 @@ pub fn create_index(
         }
     }
     let parts = distinct(parts)?;
-    let root = create_index(parts.iter().map(|part| &part.image.member), annotations)?;
+    let root = crate::image::create_index(parts.iter().map(|part| &part.image.member), annotations)?;
     let copied = write_index(&parts, root, to, client, observer)?;
     let left_out =
         opened.iter().map(|(_, stored)| stored.index_entry_count().saturating_sub(stored.images.len())).sum();
     Ok(CreatedIndex { copied, images: parts.into_iter().map(|part| part.image).collect(), left_out })
 }
 
-fn source_image<'a>(place: &ImageLocation, stored: &'a ParsedImage, image: &ParsedPlatform) -> Result<SourceImage<'a>, Error> {
+fn source_image<'a>(
+    place: &ImageLocation,
+    stored: &'a ParsedImage,
+    image: &ParsedPlatform,
+) -> Result<SourceImage<'a>, Error> {
     let manifest = match &image.manifest {
         Some(manifest) => manifest.clone(),
-        None => stored.source.require_root_manifest().map_err(|error| Error::from_read_error(place, error))?.clone(),
+        None => stored
+            .source
+            .require_root_manifest()
+            .map_err(|error| Error::from_read_error(place, error))?
+            .clone(),
     };
     let os_version = image.config.get("os.version").and_then(serde_json::Value::as_str).map(str::to_owned);
     let member = IndexEntry::new(&manifest, image.platform.clone(), os_version);
@@ -98,10 +108,12 @@ fn write_index(
     observer: &CopyProgress<'_>,
 ) -> Result<CopyOutcome, Error> {
     let digest = root.digest;
-    let (mut graph, mut origins) = (ImageGraph { documents: Vec::new(), blobs: BTreeMap::new() }, BTreeMap::new());
+    let (mut graph, mut origins) =
+        (ImageGraph { documents: Vec::new(), blobs: BTreeMap::new() }, BTreeMap::new());
     // Images of the same repository need no copy.
-    let is_present =
-        |part: &&SourceImage<'_>| to.repository().is_some() && part.image.source.repository() == to.repository();
+    let is_present = |part: &&SourceImage<'_>| {
+        to.repository().is_some() && part.image.source.repository() == to.repository()
+    };
     for part in parts.iter().filter(|part| !is_present(part)) {
         let mut no_children = |below: &Descriptor| Err(GraphError::nested_index(below.digest));
         let one = ImageGraph::collect(part.manifest.clone(), &mut no_children)?;

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use coracle_core::digest::Digest;
 use crate::engine;
-use coracle_core::reference::ImageReference;
-use crate::registry::{Repository, ManifestReference};
 use crate::layout::{self, DiskLocation, ParseDiskLocationError};
+use crate::registry::{ManifestReference, Repository};
+use coracle_core::digest::Digest;
+use coracle_core::reference::ImageReference;
 
 /// The transport prefix of registries.
 const REGISTRY_TRANSPORT: &str = "docker://";
@@ -123,20 +123,30 @@ impl std::str::FromStr for ImageLocation {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if engine::has_engine_transport(text) {
             return text.parse().map(Self::Engine).map_err(|error: engine::ParseEngineImageNameError| {
-                ParseLocationError { text: text.into(), why: error.to_string(), hint: Some(error.hint().into()) }
+                ParseLocationError {
+                    text: text.into(),
+                    why: error.to_string(),
+                    hint: Some(error.hint().into()),
+                }
             });
         }
         let Some(name) = text.strip_prefix(REGISTRY_TRANSPORT) else {
-            return layout::read::parse_location(text).map(Self::OnDisk).map_err(|error| ParseLocationError {
-                text: text.into(),
-                why: match &error {
-                    layout::LayoutError::UnreadableImage { why, .. } => why.clone(),
-                    error => error.to_string(),
-                },
-                hint: error.hint(),
+            return layout::read::parse_location(text).map(Self::OnDisk).map_err(|error| {
+                ParseLocationError {
+                    text: text.into(),
+                    why: match &error {
+                        layout::LayoutError::UnreadableImage { why, .. } => why.clone(),
+                        error => error.to_string(),
+                    },
+                    hint: error.hint(),
+                }
             });
         };
-        name.parse().map(Self::Registry).map_err(|why| ParseLocationError { text: text.into(), why, hint: None })
+        name.parse().map(Self::Registry).map_err(|why| ParseLocationError {
+            text: text.into(),
+            why,
+            hint: None,
+        })
     }
 }
 

@@ -15,20 +15,20 @@ use std::io::Read;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-pub use artifact::{push_artifact, has_manifest};
+pub use artifact::{has_manifest, push_artifact};
 pub use error::Error;
 pub use index::{CreatedIndex, IndexImage, create_index};
-pub use location::{RegistryImageName, ParseLocationError, ParseNewImageLocationError, ImageLocation};
+pub use location::{ImageLocation, ParseLocationError, ParseNewImageLocationError, RegistryImageName};
 pub use push::{PushSummary, push_image};
 pub use referrers::copy_referrers;
-pub use upload_queue::{UploadQueue, PushTargets};
+pub use upload_queue::{PushTargets, UploadQueue};
 
-use coracle_core::digest::Digest;
 use crate::engine::{self, LoadedImage};
 use crate::image::{Descriptor, ImageGraph};
-use coracle_core::reference::ImageReference;
+use crate::layout::{self, BlobOpener, DiskFormat, DiskLocation, ImageSource, ParsedImage, Staging};
 use crate::registry::{Access, RegistryClient};
-use crate::layout::{self, DiskLocation, DiskFormat, BlobOpener, ImageSource, Staging, ParsedImage};
+use coracle_core::digest::Digest;
+use coracle_core::reference::ImageReference;
 
 /// Called with the number of bytes transferred since the last call. `Break` cancels the operation.
 pub type CopyProgress<'a> = dyn Fn(u64) -> ControlFlow<()> + Sync + 'a;
@@ -56,7 +56,8 @@ pub fn open_source(place: &ImageLocation, client: &RegistryClient) -> Result<Ima
         ImageLocation::Registry(named) => {
             let remote = client.repository_client(&(&named.reference).into(), &Access::Pull);
             let name = named.full_name();
-            let found = ImageSource::find_at_registry(remote, named.manifest_reference(), place.to_string(), name);
+            let found =
+                ImageSource::find_at_registry(remote, named.manifest_reference(), place.to_string(), name);
             found.map_err(Error::UnreadableRemote)?.ok_or_else(|| Error::NoSuchImage(place.clone()))
         }
         ImageLocation::Engine(_) => Err(Error::UnreadableEngine(place.clone())),
@@ -95,14 +96,20 @@ pub fn resolve_digest(named: &RegistryImageName, client: &RegistryClient) -> Res
 /// # Errors
 /// Fails if the image can't be read, does not match its digests, or can't be written. The name at
 /// `to` is unchanged then.
-pub fn copy_image(from: &ImageLocation, to: &ImageLocation, ways: CopySettings<'_>, observer: &CopyProgress<'_>) -> Result<CopyOutcome, Error> {
+pub fn copy_image(
+    from: &ImageLocation,
+    to: &ImageLocation,
+    ways: CopySettings<'_>,
+    observer: &CopyProgress<'_>,
+) -> Result<CopyOutcome, Error> {
     match from {
         ImageLocation::Engine(named) => {
             // Engines stream archives, but reading an archive needs a file that can be seeked.
             let staging = Staging::new_in(&ways.engines.temp_dir)?;
             let path = staging.temporary_path();
             engine::save_image(named, &path, ways.engines, observer)?;
-            let archive = ImageLocation::OnDisk(DiskLocation { format: DiskFormat::OciArchive, path, tag: None });
+            let archive =
+                ImageLocation::OnDisk(DiskLocation { format: DiskFormat::OciArchive, path, tag: None });
             copy_from_source(open_source(&archive, ways.client)?, from, to, ways, observer)
         }
         _ => copy_from_source(open_source(from, ways.client)?, from, to, ways, observer),
@@ -129,13 +136,17 @@ fn copy_from_source(
             let names: Vec<ImageReference> = match from {
                 ImageLocation::Registry(named) => named.name().into_iter().cloned().collect(),
                 ImageLocation::Engine(named) => vec![named.name.clone()],
-                ImageLocation::OnDisk(_) => origin.names.iter().filter_map(|name| name.parse().ok()).collect(),
+                ImageLocation::OnDisk(_) => {
+                    origin.names.iter().filter_map(|name| name.parse().ok()).collect()
+                }
             };
-            let warnings = write_to_disk(&graph, &|blob| origin.open_blob(blob), &names, destination, observer)?;
+            let warnings =
+                write_to_disk(&graph, &|blob| origin.open_blob(blob), &names, destination, observer)?;
             Ok(CopyOutcome { warnings, ..copied })
         }
         ImageLocation::Engine(named) => {
-            let loaded = load_into_engine(&graph, &|blob| origin.open_blob(blob), named, ways.engines, observer)?;
+            let loaded =
+                load_into_engine(&graph, &|blob| origin.open_blob(blob), named, ways.engines, observer)?;
             Ok(CopyOutcome { digest: loaded.digest, loaded: Some(loaded), ..copied })
         }
     }
@@ -152,7 +163,9 @@ pub fn load_into_engine(
     engines: &engine::EngineSettings,
     observer: &CopyProgress<'_>,
 ) -> Result<LoadedImage, Error> {
-    with_progress(open, observer, |open| engine::load_image(graph, open, to, engines, observer).map_err(Error::from))
+    with_progress(open, observer, |open| {
+        engine::load_image(graph, open, to, engines, observer).map_err(Error::from)
+    })
 }
 
 /// Writes the image to a layout or archive, with the tag of the destination or else `names`.

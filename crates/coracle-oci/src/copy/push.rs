@@ -5,9 +5,12 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Error, RegistryImageName, CopyProgress};
-use crate::image::{Descriptor, RawManifest, ImageGraph};
-use crate::registry::{Access, RegistryClient, BlobContent, PushOutcome, RepositoryClient, Repository, ManifestReference, BlobUpload};
+use super::{CopyProgress, Error, RegistryImageName};
+use crate::image::{Descriptor, ImageGraph, RawManifest};
+use crate::registry::{
+    Access, BlobContent, BlobUpload, ManifestReference, PushOutcome, RegistryClient, Repository,
+    RepositoryClient,
+};
 
 /// What a push sent, and what it did not need to send.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -49,7 +52,8 @@ pub fn push_image(
     let mounts: BTreeSet<&str> = mount_sources.iter().flatten().map(Repository::name).collect();
     let mounts = mounts.into_iter().map(str::to_owned).collect();
     let remote = client.repository_client(&repository, &Access::Push { mounts });
-    let target = to.name().map_or(ManifestReference::Digest(root.digest), |name| ManifestReference::Tag(name.tag()));
+    let target =
+        to.name().map_or(ManifestReference::Digest(root.digest), |name| ManifestReference::Tag(name.tag()));
     if remote.head_manifest(target)?.is_some_and(|head| head.digest == root.digest) {
         // An interrupted copy may have pushed the manifest without adding it to the referrers.
         if let Some(subject) = root.subject_digest()
@@ -110,7 +114,11 @@ pub fn push_image(
 
 /// Pushes manifests in order, children first. The last one is pushed to `target`. Their blobs must
 /// have been pushed before.
-pub(super) fn push_documents(remote: &RepositoryClient, documents: &[RawManifest], target: ManifestReference<'_>) -> Result<(), Error> {
+pub(super) fn push_documents(
+    remote: &RepositoryClient,
+    documents: &[RawManifest],
+    target: ManifestReference<'_>,
+) -> Result<(), Error> {
     let Some((root, below)) = documents.split_last() else { return Ok(()) };
     for document in below {
         push_document(remote, ManifestReference::Digest(document.digest), document)?;
@@ -119,7 +127,11 @@ pub(super) fn push_documents(remote: &RepositoryClient, documents: &[RawManifest
 }
 
 /// Pushes a manifest. If it has a subject, it is added to the referrers of the subject.
-fn push_document(remote: &RepositoryClient, target: ManifestReference<'_>, document: &RawManifest) -> Result<(), Error> {
+fn push_document(
+    remote: &RepositoryClient,
+    target: ManifestReference<'_>,
+    document: &RawManifest,
+) -> Result<(), Error> {
     let RawManifest { media_type, digest, bytes } = document;
     if document.has_subject() {
         remote.add_referrer(media_type, bytes)?;

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{Error, RegistryImageName, CopyProgress, ImageLocation, open_source, push};
-use coracle_core::digest::Digest;
+use super::{CopyProgress, Error, ImageLocation, RegistryImageName, open_source, push_image};
 use crate::image::Descriptor;
-use crate::registry::{RegistryClient, Referrer};
+use crate::registry::{Referrer, RegistryClient};
+use coracle_core::digest::Digest;
 
 /// The maximum number of referrers that are copied, including indirect ones.
 const MAX_REFERRERS: usize = 1024;

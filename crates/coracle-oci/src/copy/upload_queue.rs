@@ -13,10 +13,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use super::push::{StoppableReader, push_documents};
-use super::{Error, RegistryImageName, CopyProgress, PushSummary};
-use coracle_core::digest::Digest;
+use super::{CopyProgress, Error, PushSummary, RegistryImageName};
 use crate::image::{Descriptor, RawManifest};
-use crate::registry::{Access, RegistryClient, BlobContent, PushOutcome, RepositoryClient, Repository, ManifestReference, BlobUpload};
+use crate::registry::{
+    Access, BlobContent, BlobUpload, ManifestReference, PushOutcome, RegistryClient, Repository,
+    RepositoryClient,
+};
+use coracle_core::digest::Digest;
 
 /// The repositories and names to push a new image to.
 #[derive(Default)]
@@ -80,7 +83,12 @@ impl PushTargets {
             let mounts: BTreeSet<&str> = from.iter().chain(others).map(Repository::name).collect();
             let mounts = mounts.into_iter().map(str::to_owned).collect();
             let remote = client.repository_client(&repository, &Access::Push { mounts });
-            targets.push(PushTarget { remote, mount_from: from, names: vec![named.clone()], sent: Mutex::default() });
+            targets.push(PushTarget {
+                remote,
+                mount_from: from,
+                names: vec![named.clone()],
+                sent: Mutex::default(),
+            });
         }
         Self { targets, parallel_uploads: client.parallel_uploads() }
     }
@@ -125,7 +133,8 @@ impl PushTargets {
             }
             let sender = (!self.is_empty()).then_some(sender);
             let repositories = self.targets.len() as u64;
-            let outbox = UploadQueue { pending: sender, queued: Mutex::default(), repositories, state: &road };
+            let outbox =
+                UploadQueue { pending: sender, queued: Mutex::default(), repositories, state: &road };
             let result = work(&outbox);
             if result.is_err() {
                 road.stop.store(true, Ordering::Relaxed);

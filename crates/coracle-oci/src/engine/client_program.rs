@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::thread;
 
-use super::{Error, EngineProgress};
-use crate::layout::{self, ImageArchive, BlobOpener, ArchiveWriteError};
+use super::{EngineProgress, Error};
+use crate::layout::{self, ArchiveWriteError, BlobOpener, ImageArchive};
 
 /// The number of bytes that are kept of each output stream; the rest is discarded.
 const MAX_OUTPUT: usize = 1 << 20;

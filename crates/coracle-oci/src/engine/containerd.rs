@@ -3,13 +3,13 @@
 
 use std::path::Path;
 
-use super::select_image::PlatformImage;
-use super::http::Endpoint;
 use super::client_program::{ClientProgram, path_argument};
-use super::{Engine, Error, Presence, EngineProgress, EngineSettings};
+use super::http::Endpoint;
+use super::select_image::PlatformImage;
+use super::{Engine, EngineProgress, EngineSettings, Error, Presence};
+use crate::layout::{BlobOpener, ImageArchive};
 use coracle_core::platform::Platform;
 use coracle_core::reference::ImageReference;
-use crate::layout::{ImageArchive, BlobOpener};
 
 const ENGINE: &str = "containerd";
 
@@ -77,11 +77,19 @@ impl Engine for Containerd<'_> {
     }
 
     fn tag(&self, known: &str, name: &ImageReference) -> Result<(), Error> {
-        self.program.run_checked("tag an image", &["images", "tag", "--force", known, &name.full_name()]).map(drop)
+        self.program
+            .run_checked("tag an image", &["images", "tag", "--force", known, &name.full_name()])
+            .map(drop)
     }
 
     fn load(&self, archive: &ImageArchive, open: &BlobOpener<'_>) -> Result<(), Error> {
-        self.program.run_with_archive("import an image", &["images", "import", "-"], archive, open, self.observer)
+        self.program.run_with_archive(
+            "import an image",
+            &["images", "import", "-"],
+            archive,
+            open,
+            self.observer,
+        )
     }
 
     fn save(&self, name: &ImageReference, path: &Path) -> Result<(), Error> {

@@ -14,14 +14,14 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::select_image::PlatformImage;
-use super::http::{self, Response, Endpoint, BodyWriter};
 use super::client_program::one_line;
-use super::{Engine, Error, Presence, EngineProgress, EngineSettings};
+use super::http::{self, BodyWriter, Endpoint, Response};
+use super::select_image::PlatformImage;
+use super::{Engine, EngineProgress, EngineSettings, Error, Presence};
+use crate::layout::{self, ArchiveWriteError, BlobOpener, ImageArchive};
 use coracle_core::fs::Context as _;
 use coracle_core::platform::Platform;
 use coracle_core::reference::ImageReference;
-use crate::layout::{self, ImageArchive, BlobOpener, ArchiveWriteError};
 
 const ENGINE: &str = "Docker";
 
@@ -57,7 +57,8 @@ impl<'a> Docker<'a> {
                 Err(error) => last = Some(docker.connect_error(error)),
             }
         }
-        Err(last.unwrap_or(Error::InvalidEndpoint { endpoint: String::new(), why: "no endpoint is configured" }))
+        Err(last
+            .unwrap_or(Error::InvalidEndpoint { endpoint: String::new(), why: "no endpoint is configured" }))
     }
 
     /// The error of a failed connection.
@@ -87,7 +88,8 @@ impl<'a> Docker<'a> {
     ) -> Result<Response<'a>, Error> {
         let stream = self.endpoint.connect().map_err(|error| self.connect_error(error))?;
         let patience = if content.is_some() { self.timeout.saturating_mul(20) } else { self.timeout };
-        http::send_request(stream, request, content, patience, self.observer).map_err(|error| self.io_error(what, error))
+        http::send_request(stream, request, content, patience, self.observer)
+            .map_err(|error| self.io_error(what, error))
     }
 
     /// Sends a request and parses the JSON of the response. `None` if the status is 404.

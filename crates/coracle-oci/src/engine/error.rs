@@ -2,10 +2,10 @@
 
 use std::io::{self, ErrorKind};
 
-use super::{EngineKind, EngineImageName};
-use coracle_core::platform::Platform;
-use coracle_core::fs;
+use super::{EngineImageName, EngineKind};
 use crate::layout;
+use coracle_core::fs;
+use coracle_core::platform::Platform;
 
 /// Why an image could not be loaded into an engine or saved from it.
 #[derive(Debug, thiserror::Error)]
@@ -103,7 +103,10 @@ pub enum Error {
 
 /// One line for each engine that was tried.
 fn list_attempts(engines: &[(EngineKind, Error)]) -> String {
-    engines.iter().map(|(kind, error)| format!("\n  {:<11} {}", kind.display_name(), with_causes(error))).collect()
+    engines
+        .iter()
+        .map(|(kind, error)| format!("\n  {:<11} {}", kind.display_name(), with_causes(error)))
+        .collect()
 }
 
 /// The message of an error and its causes.

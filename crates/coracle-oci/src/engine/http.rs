@@ -25,7 +25,6 @@ pub(super) enum Endpoint {
     Tcp(String),
 }
 
-
 /// A connection with a timeout that polls for cancellation.
 struct PollingStream<'a> {
     stream: Box<dyn SocketConnection>,
@@ -127,7 +126,8 @@ fn read_response(patient: PollingStream<'_>) -> io::Result<Response<'_>> {
             if header.is_empty() {
                 break;
             }
-            let (name, value) = header.split_once(':').ok_or_else(|| invalid_data("a header has no colon"))?;
+            let (name, value) =
+                header.split_once(':').ok_or_else(|| invalid_data("a header has no colon"))?;
             match (name.to_ascii_lowercase().as_str(), value.trim()) {
                 ("content-length", value) if !matches!(rest, BodyFraming::Chunks(_)) => {
                     rest = BodyFraming::Bytes(
@@ -137,7 +137,9 @@ fn read_response(patient: PollingStream<'_>) -> io::Result<Response<'_>> {
                 ("transfer-encoding", value) if value.eq_ignore_ascii_case("chunked") => {
                     rest = BodyFraming::Chunks(0);
                 }
-                ("transfer-encoding", _) => return Err(invalid_data("its Transfer-Encoding is not supported")),
+                ("transfer-encoding", _) => {
+                    return Err(invalid_data("its Transfer-Encoding is not supported"));
+                }
                 _ => {}
             }
         }

@@ -112,7 +112,8 @@ impl FromStr for EngineImageName {
                 "use a tag: `NAME[:TAG]`",
             ));
         }
-        let name = name.parse::<ImageReference>().map_err(|error| refused(error.to_string(), &error.hint()))?;
+        let name =
+            name.parse::<ImageReference>().map_err(|error| refused(error.to_string(), &error.hint()))?;
         Ok(Self { engine: kind, name })
     }
 }

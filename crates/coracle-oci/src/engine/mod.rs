@@ -5,14 +5,14 @@
 //! has already. The module does not depend on how images are built. Docker is used through its API,
 //! the others through their command-line clients `podman` and `ctr`.
 
-mod select_image;
+mod client_program;
 mod containerd;
 mod docker;
 mod error;
 mod http;
 mod image_name;
 mod podman;
-mod client_program;
+mod select_image;
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -20,13 +20,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use error::Error;
-pub use image_name::{EngineKind, EngineImageName, ParseEngineImageNameError, has_engine_transport};
+pub use image_name::{EngineImageName, EngineKind, ParseEngineImageNameError, has_engine_transport};
 
-use coracle_core::digest::Digest;
 use crate::image::ImageGraph;
+use crate::layout::{BlobOpener, ImageArchive};
+use coracle_core::digest::Digest;
 use coracle_core::platform::Platform;
 use coracle_core::reference::ImageReference;
-use crate::layout::{ImageArchive, BlobOpener};
 use select_image::PlatformImage;
 
 /// Called with the number of bytes transferred since the last call. `Break` cancels the operation;
@@ -149,7 +149,11 @@ pub fn load_image(
     if how != LoadOutcome::Unchanged && !matches!(engine.find_image(&to.name, &image)?, Presence::Named) {
         return Err(Error::NotLoaded(to.clone()));
     }
-    Ok(LoadedImage { digest: image.digest, selected_platform: image.is_one_of_several.then_some(image.platform), outcome: how })
+    Ok(LoadedImage {
+        digest: image.digest,
+        selected_platform: image.is_one_of_several.then_some(image.platform),
+        outcome: how,
+    })
 }
 
 /// Sends the image without its lowest `present` layers.
@@ -163,7 +167,8 @@ fn send_missing(
     let (present_layers, missing_layers) = image.layers.split_at(present.min(image.layers.len()));
     let skipped: BTreeSet<Digest> =
         present_layers.iter().filter(|layer| !missing_layers.contains(layer)).copied().collect();
-    let archive = ImageArchive::from_graph(&image.graph, std::slice::from_ref(&to.name))?.without_blobs(&skipped);
+    let archive =
+        ImageArchive::from_graph(&image.graph, std::slice::from_ref(&to.name))?.without_blobs(&skipped);
     engine.load(&archive, open)?;
     Ok(LoadOutcome::Sent { layers: missing_layers.len(), present, bytes: archive.size() })
 }
@@ -172,7 +177,12 @@ fn send_missing(
 ///
 /// # Errors
 /// Fails if the engine can't be reached or has no such image, or the file can't be written.
-pub fn save_image(from: &EngineImageName, path: &Path, settings: &EngineSettings, observer: &EngineProgress<'_>) -> Result<(), Error> {
+pub fn save_image(
+    from: &EngineImageName,
+    path: &Path,
+    settings: &EngineSettings,
+    observer: &EngineProgress<'_>,
+) -> Result<(), Error> {
     connect_for_image(from, settings, observer)?.save(&from.name, path)
 }
 

@@ -3,12 +3,12 @@
 
 use std::path::Path;
 
-use super::select_image::PlatformImage;
 use super::client_program::{ClientProgram, path_argument};
-use super::{Engine, Error, Presence, EngineProgress, EngineSettings};
+use super::select_image::PlatformImage;
+use super::{Engine, EngineProgress, EngineSettings, Error, Presence};
+use crate::layout::{BlobOpener, ImageArchive};
 use coracle_core::platform::Platform;
 use coracle_core::reference::ImageReference;
-use crate::layout::{ImageArchive, BlobOpener};
 
 const ENGINE: &str = "Podman";
 
@@ -44,10 +44,8 @@ impl Engine for Podman<'_> {
     fn platform(&self) -> Result<Platform, Error> {
         let what = "report its platform";
         let shown = self.program.run_checked(what, &["info", "--format", "{{.Host.OS}}/{{.Host.Arch}}"])?;
-        shown.trim().parse().map_err(|error: coracle_core::platform::ParsePlatformError| Error::InvalidResponse {
-            engine: ENGINE,
-            what: what.into(),
-            why: error.to_string(),
+        shown.trim().parse().map_err(|error: coracle_core::platform::ParsePlatformError| {
+            Error::InvalidResponse { engine: ENGINE, what: what.into(), why: error.to_string() }
         })
     }
 
@@ -71,8 +69,15 @@ impl Engine for Podman<'_> {
     }
 
     fn save(&self, name: &ImageReference, path: &Path) -> Result<(), Error> {
-        let arguments =
-            ["save", "--quiet", "--format", "oci-archive", "--output", &path_argument(path), &name.full_name()];
+        let arguments = [
+            "save",
+            "--quiet",
+            "--format",
+            "oci-archive",
+            "--output",
+            &path_argument(path),
+            &name.full_name(),
+        ];
         self.program.run_checked("save an image", &arguments).map(drop)
     }
 }

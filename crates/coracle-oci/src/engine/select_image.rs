@@ -4,11 +4,11 @@ use std::io::Read as _;
 
 use serde_json::Value;
 
-use super::{Error, EngineImageName};
-use coracle_core::digest::Digest;
+use super::{EngineImageName, Error};
 use crate::image::{ImageGraph, RunnableManifest};
-use coracle_core::platform::Platform;
 use crate::layout::{self, BlobOpener};
+use coracle_core::digest::Digest;
+use coracle_core::platform::Platform;
 
 /// The number of bytes that are read of a config.
 const MAX_CONFIG: u64 = 16 << 20;
@@ -53,13 +53,19 @@ pub(super) fn select_image(
     let chosen = found.into_iter().find(|image| image.platform.matches_ignoring_variant(platform));
     let chosen = chosen.ok_or_else(|| match platforms.is_empty() {
         true => Error::NotAnImage(to.clone()),
-        false => Error::PlatformMismatch { to: to.clone(), runs: platform.clone(), found: platforms.join(", ") },
+        false => {
+            Error::PlatformMismatch { to: to.clone(), runs: platform.clone(), found: platforms.join(", ") }
+        }
     })?;
     Ok(PlatformImage { is_one_of_several: is_chosen, ..chosen })
 }
 
 /// Reads the config of an image.
-fn read_image(graph: &ImageGraph, image: &RunnableManifest<'_>, open: &BlobOpener<'_>) -> Result<PlatformImage, Error> {
+fn read_image(
+    graph: &ImageGraph,
+    image: &RunnableManifest<'_>,
+    open: &BlobOpener<'_>,
+) -> Result<PlatformImage, Error> {
     let id = image.config.digest;
     let refused = |source| Error::Store(layout::LayoutError::CopyBlob { digest: id, source });
     let mut bytes = Vec::new();
@@ -90,12 +96,13 @@ mod tests {
     use std::io::{self, Cursor, Read};
 
     use super::*;
-    use crate::image::{InheritedBase, ImageConfig, Descriptor, Image, ImageSet};
+    use crate::image::{Descriptor, Image, ImageConfig, ImageSet, InheritedBase};
 
     /// The platform, `is_chosen` and number of documents that an engine of `platform` gets.
     fn chosen(platforms: &[&str], platform: &str) -> Result<(String, bool, usize), String> {
         let image = |platform: &&str| {
-            Image::new(&ImageConfig::default(), &platform.parse().unwrap(), &InheritedBase::default(), &[], 0).unwrap()
+            Image::new(&ImageConfig::default(), &platform.parse().unwrap(), &InheritedBase::default(), &[], 0)
+                .unwrap()
         };
         let root = ImageSet::new(platforms.iter().map(image).collect()).unwrap();
         let blobs = root.images().iter().map(|image| image.config().descriptor().clone());
@@ -107,8 +114,8 @@ mod tests {
             Ok(Box::new(Cursor::new(config.next().unwrap().bytes().to_vec())))
         };
         let to = "docker-daemon:shop:1".parse().unwrap();
-        let chosen =
-            select_image(&graph, &open, &platform.parse().unwrap(), &to).map_err(|error| error.to_string())?;
+        let chosen = select_image(&graph, &open, &platform.parse().unwrap(), &to)
+            .map_err(|error| error.to_string())?;
         assert_eq!(chosen.graph.documents.last().unwrap().digest, chosen.digest);
         Ok((chosen.platform.to_string(), chosen.is_one_of_several, chosen.graph.documents.len()))
     }

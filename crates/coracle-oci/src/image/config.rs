@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::descriptor::PlatformJson;
 use super::rfc3339::format_rfc3339;
-use super::{InheritedBase, Blob, ImageError, media_type};
-use coracle_core::digest::DiffId;
+use super::{Blob, ImageError, InheritedBase, media_type};
 use crate::layer::Layer;
+use coracle_core::digest::DiffId;
 use coracle_core::platform::Platform;
 
 /// The execution parameters of an image. Empty fields are not written.
@@ -57,7 +57,7 @@ struct ExecutionParameters<'a> {
     entrypoint: &'a [String],
     #[serde(skip_serializing_if = "Vec::is_empty")]
     env: Vec<String>,
-    #[serde(serialize_with = "as_keys", skip_serializing_if = "BTreeSet::is_empty")]
+    #[serde(serialize_with = "serialize_as_keys", skip_serializing_if = "BTreeSet::is_empty")]
     exposed_ports: &'a BTreeSet<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     labels: &'a BTreeMap<String, String>,
@@ -119,7 +119,12 @@ impl ImageConfig {
             platform: platform.into(),
             config: self.execution_parameters(&base.config_members),
             created: &created,
-            history: base.history.iter().map(HistoryEntry::Inherited).chain(own.map(HistoryEntry::Packed)).collect(),
+            history: base
+                .history
+                .iter()
+                .map(HistoryEntry::Inherited)
+                .chain(own.map(HistoryEntry::Packed))
+                .collect(),
             rootfs: RootFsJson { kind: "layers", diff_ids: diff_ids.map(DiffId::to_string).collect() },
         };
         Blob::from_serializable(media_type::CONFIG, "config", &document)

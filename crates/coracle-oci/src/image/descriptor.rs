@@ -8,9 +8,9 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::ImageError;
+use crate::layer::Layer;
 use coracle_core::digest::Digest;
 use coracle_core::json;
-use crate::layer::Layer;
 use coracle_core::path::escape_bytes;
 use coracle_core::platform::Platform;
 
@@ -21,7 +21,7 @@ pub struct Descriptor {
     /// The media type of the blob.
     pub media_type: Cow<'static, str>,
     /// The digest of the blob.
-    #[serde(serialize_with = "text")]
+    #[serde(serialize_with = "serialize_display")]
     pub digest: Digest,
     /// The size of the blob, in bytes.
     pub size: u64,
@@ -29,7 +29,7 @@ pub struct Descriptor {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub artifact_type: Option<&'static str>,
     /// The platform of an image, in an index.
-    #[serde(serialize_with = "platform", skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "serialize_platform", skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
     /// Additional metadata.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -98,7 +98,10 @@ impl From<&Layer> for Descriptor {
     }
 }
 
-pub(super) fn serialize_display<S: Serializer>(value: &impl Display, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn serialize_display<S: Serializer>(
+    value: &impl Display,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.collect_str(value)
 }
 

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::index::IndexDocument;
-use super::{Blob, Descriptor, ImageError, Image, image_graph, media_type};
-use coracle_core::digest::Digest;
+use super::{Blob, Descriptor, Image, ImageError, image_graph, media_type};
 use crate::layer::Layer;
+use coracle_core::digest::Digest;
 
 /// One image per platform, and an index of them if there are several.
 #[derive(Clone, PartialEq, Eq, Debug)]

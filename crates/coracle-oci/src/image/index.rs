@@ -7,7 +7,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::{Blob, Descriptor, RawManifest, ImageError, media_type};
+use super::{Blob, Descriptor, ImageError, RawManifest, media_type};
 use coracle_core::platform::Platform;
 
 /// The entry of a platform's image in an index.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::Descriptor;
-use coracle_core::digest::DiffId;
 use crate::layer::Codec;
+use coracle_core::digest::DiffId;
 
 /// The inherited parts of a base image. The default is an image without a base.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

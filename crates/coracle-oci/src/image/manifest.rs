@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{InheritedBase, Blob, ImageConfig, Descriptor, ImageError, media_type};
+use super::{Blob, Descriptor, ImageConfig, ImageError, InheritedBase, media_type};
 use crate::layer::Layer;
 use coracle_core::platform::Platform;
 

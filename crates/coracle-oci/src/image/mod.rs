@@ -6,23 +6,23 @@
 //! `manifest.md`, `image-index.md`.
 
 mod artifact;
-mod inherited_base;
 mod config;
 mod descriptor;
 mod image_graph;
-mod index;
-mod manifest;
 mod image_set;
+mod index;
+mod inherited_base;
+mod manifest;
 mod rfc3339;
 
 pub use artifact::Artifact;
-pub use inherited_base::{InheritedBase, oci_layer_media_type};
 pub use config::ImageConfig;
 pub use descriptor::{Blob, Descriptor};
-pub use image_graph::{RawManifest, ImageGraph, GraphError, RunnableManifest};
-pub use index::{IndexEntry, create_index};
-pub use manifest::Image;
+pub use image_graph::{GraphError, ImageGraph, RawManifest, RunnableManifest};
 pub use image_set::ImageSet;
+pub use index::{IndexEntry, create_index};
+pub use inherited_base::{InheritedBase, oci_layer_media_type};
+pub use manifest::Image;
 
 use coracle_core::platform::Platform;
 

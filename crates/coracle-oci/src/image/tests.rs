@@ -3,8 +3,8 @@
 use oci_spec::image::{ImageConfiguration, ImageIndex, ImageManifest};
 
 use super::*;
-use coracle_core::digest::{DiffId, Digest};
 use crate::layer::Layer;
+use coracle_core::digest::{DiffId, Digest};
 use coracle_core::entry::LayerKind;
 
 fn layer(stratum: LayerKind) -> Layer {
@@ -43,7 +43,8 @@ fn text(blob: &Blob) -> String {
 fn writes_a_config() {
     let layers = [layer(LayerKind::Libraries), layer(LayerKind::Program)];
     let image =
-        Image::new(&full(), &Platform::linux("arm", Some("v7")), &InheritedBase::default(), &layers, 1).unwrap();
+        Image::new(&full(), &Platform::linux("arm", Some("v7")), &InheritedBase::default(), &layers, 1)
+            .unwrap();
     let tar = layers[0].diff_id;
     assert_eq!(
         text(image.config()),
@@ -93,7 +94,8 @@ fn writes_a_manifest() {
 fn oci_spec_parses_config_and_manifest() {
     let layers = [layer(LayerKind::Program)];
     let image =
-        Image::new(&full(), &Platform::linux("arm", Some("v7")), &InheritedBase::default(), &layers, 0).unwrap();
+        Image::new(&full(), &Platform::linux("arm", Some("v7")), &InheritedBase::default(), &layers, 0)
+            .unwrap();
     let config: ImageConfiguration = serde_json::from_slice(image.config().bytes()).unwrap();
     let run = config.config().as_ref().unwrap();
     assert_eq!(run.entrypoint().as_deref(), Some(&["/app/shop".to_owned()][..]));
@@ -138,7 +140,8 @@ fn sorts_an_index_by_platform() {
 fn index_of_existing_images_equals_that_of_a_build() {
     let images = [("arm64", None), ("arm", Some("v7")), ("amd64", None)].map(|(architecture, variant)| {
         let layers = [layer(LayerKind::Program)];
-        Image::new(&full(), &Platform::linux(architecture, variant), &InheritedBase::default(), &layers, 0).unwrap()
+        Image::new(&full(), &Platform::linux(architecture, variant), &InheritedBase::default(), &layers, 0)
+            .unwrap()
     });
     let root = ImageSet::new(images.to_vec()).unwrap();
     let members: Vec<IndexEntry> = root

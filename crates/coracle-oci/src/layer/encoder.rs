@@ -55,9 +55,9 @@ impl EncoderSettings {
             Codec::Gzip => {
                 Encoder::Gzip(Compressor::new(CompressionLvl::new(self.level).unwrap_or_default()))
             }
-            Codec::Zstd => {
-                Encoder::Zstd(zstd::bulk::Compressor::new(self.level).map_err(|_| LayerError::CompressionFailed)?)
-            }
+            Codec::Zstd => Encoder::Zstd(
+                zstd::bulk::Compressor::new(self.level).map_err(|_| LayerError::CompressionFailed)?,
+            ),
             Codec::None => Encoder::None,
         })
     }
@@ -83,8 +83,12 @@ impl Encoder {
     /// Compresses `block` to the start of `out`; returns the number of bytes written.
     pub(super) fn encode(&mut self, block: &[u8], out: &mut [u8]) -> Result<usize, LayerError> {
         match self {
-            Self::Gzip(encoder) => encoder.gzip_compress(block, out).map_err(|_| LayerError::CompressionFailed),
-            Self::Zstd(encoder) => encoder.compress_to_buffer(block, out).map_err(|_| LayerError::CompressionFailed),
+            Self::Gzip(encoder) => {
+                encoder.gzip_compress(block, out).map_err(|_| LayerError::CompressionFailed)
+            }
+            Self::Zstd(encoder) => {
+                encoder.compress_to_buffer(block, out).map_err(|_| LayerError::CompressionFailed)
+            }
             Self::None => {
                 out.get_mut(..block.len()).ok_or(LayerError::CompressionFailed)?.copy_from_slice(block);
                 Ok(block.len())

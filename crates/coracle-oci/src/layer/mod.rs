@@ -9,8 +9,8 @@ mod compression;
 mod encoder;
 pub(crate) mod hashed_file;
 mod parallel_compression;
-mod tar_stream;
 pub mod tar_header;
+mod tar_stream;
 
 pub use compression::{Codec, Compression, ParseCompressionError};
 
@@ -18,11 +18,11 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use coracle_core::content::Content;
-use coracle_core::digest::{DiffId, Digest, DigestHasher};
-use coracle_core::fs;
 use coracle_core::content_scanner::ContentScanner;
-use coracle_core::path::ImagePath;
+use coracle_core::digest::{DiffId, Digest, DigestHasher};
 use coracle_core::entry::{Entry, EntryNode, LayerKind};
+use coracle_core::fs;
+use coracle_core::path::ImagePath;
 
 /// A layer whose blob has been written.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -161,7 +161,9 @@ pub fn compute_diff_id(
 ///
 /// # Errors
 /// Fails if a tar header cannot represent one of them.
-fn sort_and_check<'a>(entries: &[(&'a ImagePath, &'a Entry)]) -> Result<Vec<(&'a ImagePath, &'a Entry)>, LayerError> {
+fn sort_and_check<'a>(
+    entries: &[(&'a ImagePath, &'a Entry)],
+) -> Result<Vec<(&'a ImagePath, &'a Entry)>, LayerError> {
     let mut entries = entries.to_vec();
     entries.sort_by_key(|(path, _)| *path);
     entries.iter().try_for_each(|(path, entry)| check_link_target(path, entry))?;

@@ -46,7 +46,8 @@ fn compress_one_block<T>(
     let mut blocks = BlockWriter::new(vec![0; size], &mut no_more);
     let produced = produce(&mut blocks)?;
     let (plain, filled) = blocks.into_last_block();
-    let mut block = PipelineBlock { index: 0, plain, plain_len: filled, compressed: Vec::new(), compressed_len: 0 };
+    let mut block =
+        PipelineBlock { index: 0, plain, plain_len: filled, compressed: Vec::new(), compressed_len: 0 };
     block.encode(&mut plan.encoder()?)?;
     output.write(block.compressed())?;
     Ok(produced)
@@ -63,7 +64,8 @@ fn compress_in_parallel<T>(
     let (to_writer, packed) = channel();
     let (to_producer, empty) = channel();
     let work = &Mutex::new(work);
-    let blocks = usize::try_from(total.div_ceil(plan.block_size as u64)).unwrap_or(usize::MAX).min(plan.max_blocks);
+    let blocks =
+        usize::try_from(total.div_ceil(plan.block_size as u64)).unwrap_or(usize::MAX).min(plan.max_blocks);
     for _ in 1..blocks {
         let _ = to_producer.send(PipelineBlock::empty(plan.block_size));
     }
@@ -93,7 +95,13 @@ fn send_blocks<T>(
     let first = PipelineBlock::empty(block);
     let (mut index, mut packed) = (0, first.compressed);
     let mut exchange = |plain, filled| {
-        let full = PipelineBlock { index, plain, plain_len: filled, compressed: std::mem::take(&mut packed), compressed_len: 0 };
+        let full = PipelineBlock {
+            index,
+            plain,
+            plain_len: filled,
+            compressed: std::mem::take(&mut packed),
+            compressed_len: 0,
+        };
         index += 1;
         to_encoders.send(full).ok()?;
         let next = empty.recv().ok()?;
@@ -103,12 +111,18 @@ fn send_blocks<T>(
     let mut blocks = BlockWriter::new(first.plain, &mut exchange);
     let produced = produce(&mut blocks)?;
     let (plain, filled) = blocks.into_last_block();
-    to_encoders.send(PipelineBlock { index, plain, plain_len: filled, compressed: packed, compressed_len: 0 }).map_err(|_| StreamError::ConsumerStopped)?;
+    to_encoders
+        .send(PipelineBlock { index, plain, plain_len: filled, compressed: packed, compressed_len: 0 })
+        .map_err(|_| StreamError::ConsumerStopped)?;
     Ok(produced)
 }
 
 /// Runs one encoder thread until there are no more blocks.
-fn encode_blocks(plan: EncoderSettings, work: &Mutex<Receiver<PipelineBlock>>, to_writer: &Sender<Result<PipelineBlock, LayerError>>) {
+fn encode_blocks(
+    plan: EncoderSettings,
+    work: &Mutex<Receiver<PipelineBlock>>,
+    to_writer: &Sender<Result<PipelineBlock, LayerError>>,
+) {
     let mut encoder = match plan.encoder() {
         Ok(encoder) => encoder,
         Err(error) => return drop(to_writer.send(Err(error))),
@@ -152,7 +166,8 @@ impl PipelineBlock {
         if self.compressed.len() != bound {
             self.compressed = vec![0; bound];
         }
-        self.compressed_len = encoder.encode(self.plain.get(..self.plain_len).unwrap_or_default(), &mut self.compressed)?;
+        self.compressed_len =
+            encoder.encode(self.plain.get(..self.plain_len).unwrap_or_default(), &mut self.compressed)?;
         Ok(())
     }
 

@@ -7,8 +7,8 @@
 
 use tar::{EntryType, Header};
 
-use coracle_core::path::ImagePath;
 use coracle_core::entry::{Entry, EntryNode, Owner};
+use coracle_core::path::ImagePath;
 
 /// Headers and contents are padded to blocks of this many bytes.
 const TAR_BLOCK: u64 = 512;
@@ -151,7 +151,8 @@ pub(crate) fn encode_entry_header(path: &ImagePath, entry: &Entry) -> Vec<u8> {
     if kind.is_dir() {
         name.push(b'/');
     }
-    TarMember { name: &name, kind, link_target: link, size: content_size(entry), owner: entry.owner, mode }.encode_header()
+    TarMember { name: &name, kind, link_target: link, size: content_size(entry), owner: entry.owner, mode }
+        .encode_header()
 }
 
 /// Returns the size of an entry's content, in bytes.
@@ -175,8 +176,8 @@ pub fn tar_size(entries: &[(&ImagePath, &Entry)]) -> u64 {
 mod tests {
     use super::*;
     use coracle_core::content::Content;
-    use coracle_core::path::RawPath;
     use coracle_core::entry::{EntryReason, LayerKind};
+    use coracle_core::path::RawPath;
     use proptest::prelude::*;
 
     fn text(bytes: &[u8]) -> String {
@@ -219,7 +220,10 @@ mod tests {
         assert_eq!(text(&head[1024..1124]), "n".repeat(100));
         assert_eq!(text(&head[1124..1160]), "0000644_0000000_0000000_00000000000_");
         let largest = Owner { uid: MAX_OWNER, gid: MAX_OWNER };
-        assert_eq!(TarMember { owner: largest, ..TarMember::file(&name[1..], MAX_SIZE) }.encode_header().len(), 512);
+        assert_eq!(
+            TarMember { owner: largest, ..TarMember::file(&name[1..], MAX_SIZE) }.encode_header().len(),
+            512
+        );
     }
 
     #[test]

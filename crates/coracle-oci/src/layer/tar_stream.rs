@@ -5,10 +5,10 @@
 use std::ops::ControlFlow;
 
 use coracle_core::content::ContentReader;
-use coracle_core::digest::{DiffId, DigestHasher};
 use coracle_core::content_scanner::{ContentScan, ContentScanner};
-use coracle_core::path::ImagePath;
+use coracle_core::digest::{DiffId, DigestHasher};
 use coracle_core::entry::{Entry, EntryNode};
+use coracle_core::path::ImagePath;
 
 use super::{LayerError, PackObserver, tar_header};
 
@@ -116,7 +116,11 @@ impl TarStream<'_, '_> {
     }
 
     /// Reads content directly into the blocks, where `scan` reads it. Fails if the file changed.
-    fn write_content(&mut self, reader: &ContentReader, mut scan: Option<&mut (dyn ContentScan + '_)>) -> Result<(), StreamError> {
+    fn write_content(
+        &mut self,
+        reader: &ContentReader,
+        mut scan: Option<&mut (dyn ContentScan + '_)>,
+    ) -> Result<(), StreamError> {
         let mut offset = 0;
         while offset < reader.size() {
             let room = self.blocks.free_space()?;

@@ -11,9 +11,9 @@ use proptest::prelude::*;
 
 use super::*;
 use coracle_core::content::Content;
+use coracle_core::entry::{EntryReason, Owner};
 use coracle_core::fs::PathMetadata;
 use coracle_core::path::RawPath;
-use coracle_core::entry::{Owner, EntryReason};
 
 type Entries = BTreeMap<ImagePath, Entry>;
 
@@ -48,7 +48,11 @@ fn packed(cores: usize, entries: &Entries) -> Result<(Layer, Vec<u8>), LayerErro
     packed_as(Compression::default(), cores, entries)
 }
 
-fn packed_as(compression: Compression, cores: usize, entries: &Entries) -> Result<(Layer, Vec<u8>), LayerError> {
+fn packed_as(
+    compression: Compression,
+    cores: usize,
+    entries: &Entries,
+) -> Result<(Layer, Vec<u8>), LayerError> {
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("layer");
     let entries: Vec<_> = entries.iter().collect();
@@ -185,7 +189,9 @@ proptest! {
 }
 
 fn host_file(path: PathBuf) -> Content {
-    let Some(PathMetadata::File(stat)) = fs::symlink_metadata(&path).unwrap() else { panic!("no file {}", path.display()) };
+    let Some(PathMetadata::File(stat)) = fs::symlink_metadata(&path).unwrap() else {
+        panic!("no file {}", path.display())
+    };
     Content::from_host_file(path, stat)
 }
 
@@ -211,9 +217,13 @@ fn full_disk_ends_all_threads() {
     let entries = entries("/a: 0123456789abcdef*2000000");
     let entries: Vec<_> = entries.iter().collect();
     let plan = encoder::EncoderSettings::new(Compression::default(), tar_header::tar_size(&entries));
-    let error = parallel_compression::compress_blocks(2, plan, tar_header::tar_size(&entries), &mut output, |blocks| {
-        tar_stream::write_tar(&entries, blocks, &|_| ControlFlow::Continue(()), &())
-    });
+    let error = parallel_compression::compress_blocks(
+        2,
+        plan,
+        tar_header::tar_size(&entries),
+        &mut output,
+        |blocks| tar_stream::write_tar(&entries, blocks, &|_| ControlFlow::Continue(()), &()),
+    );
     assert_eq!(error.unwrap_err().to_string(), "cannot write `/dev/full`");
 }
 
@@ -223,15 +233,8 @@ fn rejects_existing_output_and_invalid_links() {
     let out = directory.path().join("layer");
     std::fs::write(&out, "precious").unwrap();
     assert!(
-        pack_layer(
-            &[],
-            LayerKind::Data,
-            Compression::default(),
-            &out,
-            &|_| ControlFlow::Continue(()),
-            &()
-        )
-        .is_err()
+        pack_layer(&[], LayerKind::Data, Compression::default(), &out, &|_| ControlFlow::Continue(()), &())
+            .is_err()
     );
     assert_eq!(std::fs::read(&out).unwrap(), b"precious");
     let link = entries("/l -> a\0b");

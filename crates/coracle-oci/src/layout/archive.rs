@@ -14,11 +14,11 @@ use serde_json::{Value, json};
 use super::disk_location::resolve_path;
 use super::image_names::{self, ImageName};
 use super::staging::Staging;
-use super::{DiskLocation, LayoutError, DiskFormat, index_json, directory};
-use coracle_core::digest::{Digest, DigestHasher};
-use coracle_core::fs::{self, Context};
+use super::{DiskFormat, DiskLocation, LayoutError, directory, index_json};
 use crate::image::{Descriptor, ImageGraph, ImageSet};
 use crate::layer::tar_header::{END_OF_ARCHIVE, TarMember, padding};
+use coracle_core::digest::{Digest, DigestHasher};
+use coracle_core::fs::{self, Context};
 use coracle_core::reference::ImageReference;
 
 /// The directory of blobs in an archive.
@@ -70,7 +70,9 @@ pub(super) fn write_image(
             let refused = |error| ArchiveWriteError::Blob(named.digest, error);
             let mut from = File::open(blobs.blob_path(named.digest)).map_err(refused)?;
             // Bypasses the buffer, so that the kernel can copy or share the bytes itself.
-            out.flush().and_then(|()| io::copy(&mut from, out.get_mut())).map_err(ArchiveWriteError::Output)?;
+            out.flush()
+                .and_then(|()| io::copy(&mut from, out.get_mut()))
+                .map_err(ArchiveWriteError::Output)?;
             Ok(())
         });
         written.map_err(|error| error.into_layout_error(path))
@@ -90,7 +92,8 @@ pub(super) fn write_graph(
             _ => LayoutError::PlatformsUnsupported { path: destination.path.clone() },
         });
     }
-    let archive = ImageArchive::from_named_graph(graph, &image_names::names_at_location(destination, names)?)?;
+    let archive =
+        ImageArchive::from_named_graph(graph, &image_names::names_at_location(destination, names)?)?;
     replace_file(destination, |path| {
         let file = File::create_new(path).context("create", path)?;
         archive.write(&mut BufWriter::new(file), open).map_err(|error| error.into_layout_error(path))
@@ -98,7 +101,10 @@ pub(super) fn write_graph(
 }
 
 /// Runs `write` with a temporary path next to `destination`, then renames the file.
-fn replace_file(destination: &DiskLocation, write: impl FnOnce(&Path) -> Result<(), LayoutError>) -> Result<(), LayoutError> {
+fn replace_file(
+    destination: &DiskLocation,
+    write: impl FnOnce(&Path) -> Result<(), LayoutError>,
+) -> Result<(), LayoutError> {
     let staging = Staging::new(destination)?;
     let (temporary, path) = (staging.temporary_path(), resolve_path(&destination.path)?);
     write(&temporary)?;
@@ -150,7 +156,9 @@ impl ImageArchive {
         let mut archive = Self::with_common_members(entries.collect(), docker_manifest(graph, names))?;
         graph.blobs.values().for_each(|named| archive.add_blob(named.clone()));
         for document in &graph.documents {
-            archive.members.insert(blob_member_name(document.digest), MemberContent::Bytes(document.bytes.clone()));
+            archive
+                .members
+                .insert(blob_member_name(document.digest), MemberContent::Bytes(document.bytes.clone()));
         }
         Ok(archive)
     }
@@ -163,10 +171,16 @@ impl ImageArchive {
             ("blobs/".to_owned(), MemberContent::Directory),
             (BLOBS_DIR.to_owned(), MemberContent::Directory),
             ("index.json".to_owned(), MemberContent::Bytes(directory::to_json_bytes("index", &index)?)),
-            ("oci-layout".to_owned(), MemberContent::Bytes(directory::to_json_bytes("oci-layout", &directory::oci_layout_json())?)),
+            (
+                "oci-layout".to_owned(),
+                MemberContent::Bytes(directory::to_json_bytes("oci-layout", &directory::oci_layout_json())?),
+            ),
         ]);
         if let Some(docker) = docker {
-            members.insert("manifest.json".into(), MemberContent::Bytes(directory::to_json_bytes("manifest", &docker)?));
+            members.insert(
+                "manifest.json".into(),
+                MemberContent::Bytes(directory::to_json_bytes("manifest", &docker)?),
+            );
         }
         Ok(Self { members })
     }
@@ -177,8 +191,9 @@ impl ImageArchive {
 
     /// Removes the blobs with these digests, which the receiver has already.
     pub fn without_blobs(mut self, digests: &BTreeSet<Digest>) -> Self {
-        self.members
-            .retain(|_, content| !matches!(content, MemberContent::Blob(named) if digests.contains(&named.digest)));
+        self.members.retain(
+            |_, content| !matches!(content, MemberContent::Blob(named) if digests.contains(&named.digest)),
+        );
         self
     }
 
@@ -210,13 +225,15 @@ impl ImageArchive {
         for (name, content) in &self.members {
             let size = match content {
                 MemberContent::Directory => {
-                    out.write_all(&TarMember::directory(name.as_bytes()).encode_header()).map_err(ArchiveWriteError::Output)?;
+                    out.write_all(&TarMember::directory(name.as_bytes()).encode_header())
+                        .map_err(ArchiveWriteError::Output)?;
                     continue;
                 }
                 MemberContent::Bytes(bytes) => bytes.len() as u64,
                 MemberContent::Blob(named) => named.size,
             };
-            out.write_all(&TarMember::file(name.as_bytes(), size).encode_header()).map_err(ArchiveWriteError::Output)?;
+            out.write_all(&TarMember::file(name.as_bytes(), size).encode_header())
+                .map_err(ArchiveWriteError::Output)?;
             match content {
                 MemberContent::Blob(named) => put(named, out)?,
                 MemberContent::Bytes(bytes) => out.write_all(bytes).map_err(ArchiveWriteError::Output)?,
@@ -236,7 +253,11 @@ fn padded_member_size(name: &str, size: u64) -> u64 {
 
 /// Copies a blob to `out`. The last bytes are held back until the digest is verified, so that the
 /// receiver never gets a complete blob with wrong content.
-fn copy_verified(named: &Descriptor, open: &BlobOpener<'_>, out: &mut dyn Write) -> Result<(), ArchiveWriteError> {
+fn copy_verified(
+    named: &Descriptor,
+    open: &BlobOpener<'_>,
+    out: &mut dyn Write,
+) -> Result<(), ArchiveWriteError> {
     let refused = |error| ArchiveWriteError::Blob(named.digest, error);
     let mut reader = open(named).map_err(refused)?.take(named.size.saturating_add(1));
     let (mut hasher, mut size) = (DigestHasher::default(), 0_u64);

@@ -11,11 +11,14 @@ use serde_json::{Value, json};
 
 use super::disk_location::file_in_parents;
 use super::image_names::ImageName;
-use super::staging::{LockedDirectory, CreatedParents, Staging};
-use super::{MAX_LOCK_ATTEMPTS, LayoutError, TEMPORARY_PREFIX, LayoutWarning, garbage_collection, index_json, atomic_file};
+use super::staging::{CreatedParents, LockedDirectory, Staging};
+use super::{
+    LayoutError, LayoutWarning, MAX_LOCK_ATTEMPTS, TEMPORARY_PREFIX, atomic_file, garbage_collection,
+    index_json,
+};
+use crate::image::{Artifact, Blob, Descriptor, ImageGraph, ImageSet};
 use coracle_core::digest::DigestHasher;
 use coracle_core::fs::{self, Context};
-use crate::image::{Artifact, Blob, Descriptor, ImageGraph, ImageSet};
 use coracle_core::json;
 
 /// The file that identifies a layout; also the lock file.
@@ -123,7 +126,10 @@ pub(super) fn has_verified_blob(directory: &Path, named: &Descriptor) -> bool {
 }
 
 /// Adds `artifact` to the layout at `directory`.
-pub(super) fn write_artifact(artifact: &Artifact, directory: &Path) -> Result<Vec<LayoutWarning>, LayoutError> {
+pub(super) fn write_artifact(
+    artifact: &Artifact,
+    directory: &Path,
+) -> Result<Vec<LayoutWarning>, LayoutError> {
     with_locked_layout(directory, |layout| layout.add_artifact(artifact))
 }
 
@@ -215,7 +221,12 @@ impl<'a> LockedLayout<'a> {
         Ok(there.then_some(Self { directory, is_new: made, _lock: Some(file) }))
     }
 
-    fn add_image(&self, root: &ImageSet, staging: &Staging, names: &[ImageName]) -> Result<Vec<LayoutWarning>, LayoutError> {
+    fn add_image(
+        &self,
+        root: &ImageSet,
+        staging: &Staging,
+        names: &[ImageName],
+    ) -> Result<Vec<LayoutWarning>, LayoutError> {
         let mut index = read_index(self.directory)?;
         let blobs = self.create_blobs_dir()?;
         root.layer_descriptors().try_for_each(|named| self.place_blob(&named, staging))?;
@@ -226,7 +237,12 @@ impl<'a> LockedLayout<'a> {
         self.write_index(&index)
     }
 
-    fn add_graph(&self, graph: &ImageGraph, staging: &Staging, names: &[ImageName]) -> Result<Vec<LayoutWarning>, LayoutError> {
+    fn add_graph(
+        &self,
+        graph: &ImageGraph,
+        staging: &Staging,
+        names: &[ImageName],
+    ) -> Result<Vec<LayoutWarning>, LayoutError> {
         let mut index = read_index(self.directory)?;
         let blobs = self.create_blobs_dir()?;
         graph.blobs.values().try_for_each(|named| self.place_blob(named, staging))?;
@@ -242,7 +258,8 @@ impl<'a> LockedLayout<'a> {
 
     /// Moves a blob from the staging directory into the layout, unless the layout has it already.
     fn place_blob(&self, named: &Descriptor, staging: &Staging) -> Result<(), LayoutError> {
-        let (waiting, path) = (staging.blob_path(named.digest), self.create_blobs_dir()?.join(named.digest.hex()));
+        let (waiting, path) =
+            (staging.blob_path(named.digest), self.create_blobs_dir()?.join(named.digest.hex()));
         if waiting.exists() {
             return Ok(atomic_file::link_file(&waiting, &path)?);
         }
@@ -295,8 +312,10 @@ fn create_oci_layout(directory: &Path, path: &Path) -> Result<bool, LayoutError>
     std::fs::write(&new, to_json_bytes("oci-layout", &oci_layout_json())?).context("write", &new)?;
     match tempfile::TempPath::try_from_path(&new).context("write", &new)?.persist_noclobber(path) {
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(true),
-        result => {
-            result.map(|()| true).map_err(|error| error.error).context("create", path).map_err(LayoutError::File)
-        }
+        result => result
+            .map(|()| true)
+            .map_err(|error| error.error)
+            .context("create", path)
+            .map_err(LayoutError::File),
     }
 }

@@ -8,8 +8,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::{LayoutError, directory};
-use coracle_core::fs::{self, PathMetadata};
 use crate::image::{Descriptor, ImageSet};
+use coracle_core::fs::{self, PathMetadata};
 use coracle_core::reference::is_tag;
 
 /// A layout or archive, and the tag of an image in it.
@@ -145,7 +145,8 @@ impl DiskLocation {
 
     /// Returns whether it is a layout that has this blob already. Reads and hashes the blob.
     pub fn has_verified_blob(&self, named: &Descriptor) -> bool {
-        self.format == DiskFormat::Layout && resolve_path(&self.path).is_ok_and(|path| directory::has_verified_blob(&path, named))
+        self.format == DiskFormat::Layout
+            && resolve_path(&self.path).is_ok_and(|path| directory::has_verified_blob(&path, named))
     }
 
     /// Checks that the format supports this image.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::{TEMPORARY_PREFIX, LayoutWarning};
+use super::{LayoutWarning, TEMPORARY_PREFIX};
 use coracle_core::fs;
 
 /// The maximum size of a document, in bytes. Registries accept manifests of at most 4 MiB.
@@ -16,7 +16,8 @@ const MAX_DOCUMENT: u64 = 16 << 20;
 
 /// Removes the blobs of `directory` that are not reachable from `index`, its `index.json`.
 pub(super) fn remove_unreachable_blobs(directory: &Path, index: &Value) -> Vec<LayoutWarning> {
-    let mut walk = ReachabilityWalk { directory, kept: BTreeSet::new(), seen: BTreeSet::new(), pending: Vec::new() };
+    let mut walk =
+        ReachabilityWalk { directory, kept: BTreeSet::new(), seen: BTreeSet::new(), pending: Vec::new() };
     walk.visit_document(index);
     while let Some(document) = walk.pending.pop() {
         if let Err(digest) = walk.visit_pending(&document) {
@@ -26,7 +27,9 @@ pub(super) fn remove_unreachable_blobs(directory: &Path, index: &Value) -> Vec<L
     let blobs = directory.join("blobs").join("sha256");
     for name in fs::list_directory(&blobs).unwrap_or_default() {
         let digest = format!("sha256:{}", String::from_utf8_lossy(&name));
-        if name.starts_with(TEMPORARY_PREFIX.as_bytes()) || (is_digest(&digest) && !walk.kept.contains(&digest)) {
+        if name.starts_with(TEMPORARY_PREFIX.as_bytes())
+            || (is_digest(&digest) && !walk.kept.contains(&digest))
+        {
             // A blob that cannot be removed only wastes space.
             let _ = std::fs::remove_file(blobs.join(fs::path_from_bytes(&name)));
         }

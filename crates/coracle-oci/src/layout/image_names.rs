@@ -12,7 +12,10 @@ pub(super) struct ImageName {
 
 /// Returns the names of an image at `destination`. The destination's tag replaces the tags of
 /// `names`. Without `names`, returns one name that has at most a tag.
-pub(super) fn names_at_location(destination: &DiskLocation, names: &[ImageReference]) -> Result<Vec<ImageName>, LayoutError> {
+pub(super) fn names_at_location(
+    destination: &DiskLocation,
+    names: &[ImageReference],
+) -> Result<Vec<ImageName>, LayoutError> {
     let mut found: Vec<ImageName> = Vec::new();
     for name in names {
         let name = match &destination.tag {

@@ -25,7 +25,11 @@ pub(super) fn empty_index() -> Value {
 }
 
 /// Adds an entry for each name, replacing entries with the same tag.
-pub(super) fn put_image(index: &mut Value, descriptor: &Descriptor, names: &[ImageName]) -> Result<(), LayoutError> {
+pub(super) fn put_image(
+    index: &mut Value,
+    descriptor: &Descriptor,
+    names: &[ImageName],
+) -> Result<(), LayoutError> {
     replace_entries(index, image_entries(descriptor, names)?, names);
     Ok(())
 }
@@ -66,7 +70,8 @@ pub(super) fn document_entry(document: &RawManifest, name: &ImageName) -> Value 
 /// Returns an entry of `descriptor` for each name.
 pub(super) fn image_entries(descriptor: &Descriptor, names: &[ImageName]) -> Result<Vec<Value>, LayoutError> {
     let not_json = |source| LayoutError::Serialize { what: "index", source };
-    let entries = names.iter().map(|name| named_descriptor(descriptor, name).serialize(serde_json::value::Serializer));
+    let entries =
+        names.iter().map(|name| named_descriptor(descriptor, name).serialize(serde_json::value::Serializer));
     entries.collect::<Result<_, _>>().map_err(not_json)
 }
 
@@ -125,12 +130,18 @@ fn is_image_entry(entry: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::image::{InheritedBase, ImageConfig, Image, ImageSet};
+    use crate::image::{Image, ImageConfig, ImageSet, InheritedBase};
     use coracle_core::platform::Platform;
 
     fn root() -> ImageSet {
-        let image = Image::new(&ImageConfig::default(), &Platform::linux("amd64", None), &InheritedBase::default(), &[], 0)
-            .unwrap();
+        let image = Image::new(
+            &ImageConfig::default(),
+            &Platform::linux("amd64", None),
+            &InheritedBase::default(),
+            &[],
+            0,
+        )
+        .unwrap();
         ImageSet::new(vec![image]).unwrap()
     }
 
@@ -139,8 +150,9 @@ mod tests {
         let mut index = empty_index();
         index["manifests"] = before;
         index["x-unknown"] = json!(1);
-        let names =
-            names.iter().map(|(tag, full)| ImageName { tag: tag.map(Into::into), full_name: full.map(Into::into) });
+        let names = names
+            .iter()
+            .map(|(tag, full)| ImageName { tag: tag.map(Into::into), full_name: full.map(Into::into) });
         put_image(&mut index, root().descriptor(), &names.collect::<Vec<_>>()).unwrap();
         assert_eq!(index["x-unknown"], 1);
         let show = |entry: &Value| match entry["x-mark"].as_str() {

@@ -6,37 +6,37 @@
 //! returned as [`Warning`]s.
 
 mod archive;
-mod garbage_collection;
-mod disk_location;
-mod index_json;
-mod directory;
-mod image_names;
 mod atomic_file;
-pub mod read;
-mod write_graph;
-mod staging;
+mod directory;
+mod disk_location;
+mod garbage_collection;
+mod image_names;
+mod index_json;
 mod output_stamp;
+pub mod read;
+mod staging;
 mod verify;
+mod write_graph;
 
 use std::fmt;
 use std::path::PathBuf;
 
-pub use archive::{ImageArchive, BlobOpener, ArchiveWriteError};
-pub use disk_location::{DiskLocation, DiskFormat, ParseDiskLocationError};
-pub use read::{
-    FileExtent, FileEntry, FileNode, ImageFiles, ImageSource, ParsedImage, ParsedPlatform, ParsedLayer, read_artifact, read_image,
-    read_remote_artifact, find_replaced_image,
-};
-pub use write_graph::write_graph;
-pub use staging::Staging;
+pub use archive::{ArchiveWriteError, BlobOpener, ImageArchive};
+pub use disk_location::{DiskFormat, DiskLocation, ParseDiskLocationError};
 pub use output_stamp::{IndexStamp, OutputStamp};
+pub use read::{
+    FileEntry, FileExtent, FileNode, ImageFiles, ImageSource, ParsedImage, ParsedLayer, ParsedPlatform,
+    find_replaced_image, read_artifact, read_image, read_remote_artifact,
+};
+pub use staging::Staging;
 pub use verify::{LayoutProblem, verify_layout};
+pub use write_graph::write_graph;
 
 use crate::image::{Artifact, ImageSet};
-use coracle_core::reference::{ParseImageReferenceError, ImageReference};
-use coracle_core::fs;
 use crate::layer;
 use crate::registry;
+use coracle_core::fs;
+use coracle_core::reference::{ImageReference, ParseImageReferenceError};
 
 /// The prefix of the names of temporary files.
 const TEMPORARY_PREFIX: &str = ".coracle-";
@@ -196,13 +196,18 @@ pub fn write_image(
 ///
 /// # Errors
 /// Fails if `destination` is not a layout, or if a file cannot be written.
-pub fn write_artifact(artifact: &Artifact, destination: &DiskLocation) -> Result<Vec<LayoutWarning>, LayoutError> {
+pub fn write_artifact(
+    artifact: &Artifact,
+    destination: &DiskLocation,
+) -> Result<Vec<LayoutWarning>, LayoutError> {
     match destination.format {
         DiskFormat::Layout => {
             destination.check_writable()?;
             directory::write_artifact(artifact, &destination.path)
         }
-        DiskFormat::OciArchive | DiskFormat::DockerArchive => Err(LayoutError::ArtifactsUnsupported(destination.clone())),
+        DiskFormat::OciArchive | DiskFormat::DockerArchive => {
+            Err(LayoutError::ArtifactsUnsupported(destination.clone()))
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::disk_location::resolve_path;
-use super::{DiskLocation, LayoutError, DiskFormat, index_json, directory, image_names, read};
+use super::{DiskFormat, DiskLocation, LayoutError, directory, image_names, index_json, read};
 use crate::image::{Artifact, ImageSet};
 use coracle_core::reference::ImageReference;
 
@@ -44,7 +44,10 @@ impl OutputStamp {
             DiskFormat::Layout => self.files.extend(directory::blob_paths(root, &path)),
             DiskFormat::OciArchive | DiskFormat::DockerArchive => self.files.push(path.clone()),
         }
-        let entries = index_json::image_entries(root.descriptor(), &image_names::names_at_location(destination, given)?)?;
+        let entries = index_json::image_entries(
+            root.descriptor(),
+            &image_names::names_at_location(destination, given)?,
+        )?;
         self.index_stamps.push(IndexStamp { kind: destination.format, path, entries });
         Ok(())
     }

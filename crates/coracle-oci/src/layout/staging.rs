@@ -11,16 +11,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tempfile::TempDir;
 
 use super::disk_location::{DiskFormat, resolve_path};
-use super::{MAX_LOCK_ATTEMPTS, DiskLocation, LayoutError, TEMPORARY_PREFIX};
+use super::{DiskLocation, LayoutError, MAX_LOCK_ATTEMPTS, TEMPORARY_PREFIX};
 use crate::cache::BuildCache;
-use coracle_core::digest::{Digest, HashingReader};
-use coracle_core::fs::{self, Context};
-use coracle_core::content_scanner::ContentScanner;
 use crate::image::Descriptor;
 use crate::layer::hashed_file::HashedFile;
 use crate::layer::{self, Codec, Compression, Layer};
-use coracle_core::path::ImagePath;
+use coracle_core::content_scanner::ContentScanner;
+use coracle_core::digest::{Digest, HashingReader};
 use coracle_core::entry::{Entry, LayerKind};
+use coracle_core::fs::{self, Context};
+use coracle_core::path::ImagePath;
 
 /// The name of the lock file.
 const LOCK_FILE: &str = "lock";
@@ -66,7 +66,11 @@ impl Staging {
 
     fn create_in(parent: &Path, parents: CreatedParents) -> Result<Self, LayoutError> {
         remove_leftovers(parent);
-        Ok(Self { directory: LockedDirectory::new(parent)?, _parents: parents, next_number: AtomicU64::new(0) })
+        Ok(Self {
+            directory: LockedDirectory::new(parent)?,
+            _parents: parents,
+            next_number: AtomicU64::new(0),
+        })
     }
 
     /// Packs a layer into this directory with [`layer::pack`], or [`Cache::pack`] if there is a
@@ -251,7 +255,9 @@ fn create_lock(path: &Path) -> fs::Result<Option<File>> {
 fn remove_leftovers(parent: &Path) {
     for name in fs::list_directory(parent).unwrap_or_default() {
         let path = parent.join(fs::path_from_bytes(&name));
-        if name.starts_with(TEMPORARY_PREFIX.as_bytes()) && matches!(fs::symlink_metadata(&path), Ok(Some(fs::PathMetadata::Directory))) {
+        if name.starts_with(TEMPORARY_PREFIX.as_bytes())
+            && matches!(fs::symlink_metadata(&path), Ok(Some(fs::PathMetadata::Directory)))
+        {
             match File::open(path.join(LOCK_FILE)) {
                 Ok(lock) if lock.try_lock().is_ok() => drop(remove_staging_directory(&path)),
                 Ok(_) => {}

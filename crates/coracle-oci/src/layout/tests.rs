@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::*;
-use coracle_core::content::Content;
-use crate::image::{InheritedBase, ImageConfig, Image};
+use crate::image::{Image, ImageConfig, InheritedBase};
 use crate::layer::Layer;
+use coracle_core::content::Content;
+use coracle_core::entry::{Entry, EntryNode, EntryReason, LayerKind, Owner};
 use coracle_core::path::ImagePath;
 use coracle_core::platform::Platform;
-use coracle_core::entry::{Entry, EntryNode, Owner, EntryReason, LayerKind};
 
 /// A temporary directory for layouts and archives.
 struct Sandbox {
@@ -35,7 +35,12 @@ impl Sandbox {
     }
 
     /// Builds an image of one program and writes it to `destination`.
-    fn build(&self, program: &str, names: &[&str], destination: &str) -> Result<(ImageSet, Vec<LayoutWarning>), LayoutError> {
+    fn build(
+        &self,
+        program: &str,
+        names: &[&str],
+        destination: &str,
+    ) -> Result<(ImageSet, Vec<LayoutWarning>), LayoutError> {
         let destination = self.destination(destination);
         let staging = Staging::new(&destination)?;
         let root = root(&[image(&staging, program, "amd64")]);
@@ -308,7 +313,8 @@ fn verify_finds_every_mismatch() {
     config["history"] = json!([]);
     let config_digest = root.images()[0].config().descriptor().digest;
     std::fs::write(blob(config_digest), serde_json::to_vec_pretty(&config).unwrap()).unwrap();
-    let found: Vec<String> = verify_layout(&sandbox.path("x")).unwrap().iter().map(LayoutProblem::to_string).collect();
+    let found: Vec<String> =
+        verify_layout(&sandbox.path("x")).unwrap().iter().map(LayoutProblem::to_string).collect();
     let wanted = [
         format!("the content of `{config_digest}` has the digest"),
         format!("the content of `{}` has the digest `{}`", program.digest, libraries.digest),
@@ -322,7 +328,8 @@ fn verify_finds_every_mismatch() {
     }
     std::fs::write(blob(libraries.digest), "this is no gzip stream").unwrap();
     std::fs::remove_file(blob(config_digest)).unwrap();
-    let found: Vec<String> = verify_layout(&sandbox.path("x")).unwrap().iter().map(LayoutProblem::to_string).collect();
+    let found: Vec<String> =
+        verify_layout(&sandbox.path("x")).unwrap().iter().map(LayoutProblem::to_string).collect();
     assert!(found.contains(&format!("`{config_digest}` is missing")), "{found:#?}");
     assert!(
         found.contains(&format!("`{}` cannot be read: invalid gzip header", libraries.digest)),

@@ -139,7 +139,11 @@ impl LayoutVerifier<'_> {
         })
     }
 
-    fn check_manifest(&mut self, descriptor: &Descriptor, manifest: &ImageManifest) -> Result<(), LayoutError> {
+    fn check_manifest(
+        &mut self,
+        descriptor: &Descriptor,
+        manifest: &ImageManifest,
+    ) -> Result<(), LayoutError> {
         let name = descriptor.digest().to_string();
         if *manifest.config().media_type() != MediaType::ImageConfig {
             self.check_blob(manifest.config())?;
@@ -166,7 +170,12 @@ impl LayoutVerifier<'_> {
             let expected = diff_ids.get(index).filter(|expected| **expected != found.to_string());
             if let Some(expected) = expected {
                 let expected = expected.clone();
-                self.report(LayoutProblem::DiffIdMismatch { manifest: name.clone(), layer: index, expected, found });
+                self.report(LayoutProblem::DiffIdMismatch {
+                    manifest: name.clone(),
+                    layer: index,
+                    expected,
+                    found,
+                });
             }
         }
         Ok(())
@@ -188,7 +197,11 @@ impl LayoutVerifier<'_> {
         let file = File::open(&path).context("open", &path)?;
         let SizeAndDigest { size, digest: found } = hash_reader(file).context("read", &path)?;
         if size != descriptor.size() {
-            self.report(LayoutProblem::SizeMismatch { digest: digest.clone(), expected: descriptor.size(), found: size });
+            self.report(LayoutProblem::SizeMismatch {
+                digest: digest.clone(),
+                expected: descriptor.size(),
+                found: size,
+            });
         }
         if found != expected {
             self.report(LayoutProblem::DigestMismatch { digest, found });
@@ -225,8 +238,10 @@ impl LayoutVerifier<'_> {
 
     fn parse_json<T: DeserializeOwned>(&mut self, name: &str, bytes: &[u8]) -> Option<T> {
         let parsed = serde_json::from_slice(bytes);
-        let unreadable =
-            |error: serde_json::Error| LayoutProblem::Unreadable { document: name.into(), why: error.to_string() };
+        let unreadable = |error: serde_json::Error| LayoutProblem::Unreadable {
+            document: name.into(),
+            why: error.to_string(),
+        };
         parsed.map_err(|error| self.report(unreadable(error))).ok()
     }
 

@@ -5,7 +5,7 @@ use std::io;
 use super::archive::{self, BlobOpener};
 use super::disk_location::resolve_path;
 use super::image_names::{self, ImageName};
-use super::{DiskLocation, LayoutError, DiskFormat, Staging, LayoutWarning, directory};
+use super::{DiskFormat, DiskLocation, LayoutError, LayoutWarning, Staging, directory};
 use crate::image::ImageGraph;
 use coracle_core::reference::ImageReference;
 

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::response::{Response, LoginStatus};
 use super::challenge::Challenge;
-use super::token::{self, TokenRequest, Token};
+use super::response::{LoginStatus, Response};
+use super::token::{self, Token, TokenRequest};
 use super::transport::Transport;
-use super::{Credential, Error, Repository, Secret, RegistrySettings, credentials, token_scope};
+use super::{Credential, Error, RegistrySettings, Repository, Secret, credentials, token_scope};
 
 /// The cached credentials, tokens and `Authorization` headers of all registries.
 #[derive(Default)]

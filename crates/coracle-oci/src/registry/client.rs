@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ureq::http::HeaderMap;
 
-use super::response::Response;
 use super::authenticator::Authenticator;
+use super::error::{Error, RequestSummary, TransportFailure};
 use super::request::{OutgoingRequest, RequestTarget};
-use super::error::{Error, TransportFailure, RequestSummary};
+use super::response::Response;
 use super::retry::{self, Backoff};
-use super::url::Url;
 use super::transport::Transport;
-use super::{Access, Repository, RegistrySettings, token_scope};
+use super::url::Url;
+use super::{Access, RegistrySettings, Repository, token_scope};
 
 /// A client for any number of registries. Cheap to clone; clones share connections, credentials
 /// and tokens.
@@ -102,7 +102,11 @@ impl RepositoryClient {
 
     /// Sends a request and reads the body, up to `limit` bytes. Retries if the connection is lost.
     /// `None` if the status is 404.
-    pub(super) fn fetch_document(&self, call: &OutgoingRequest<'_>, limit: u64) -> Result<Option<ReceivedDocument>, Error> {
+    pub(super) fn fetch_document(
+        &self,
+        call: &OutgoingRequest<'_>,
+        limit: u64,
+    ) -> Result<Option<ReceivedDocument>, Error> {
         let mut waits = self.new_backoff();
         loop {
             let answer = self.send(call)?;
@@ -211,10 +215,19 @@ fn is_wrong_scheme(tls: bool, outcome: &Result<Response, Error>) -> bool {
     match outcome {
         Ok(answer) => !tls && answer.status == 400,
         Err(Error::NoResponse { failure, .. }) if tls => {
-            matches!(failure, TransportFailure::NoTls | TransportFailure::ConnectionRefused | TransportFailure::Proxy)
+            matches!(
+                failure,
+                TransportFailure::NoTls | TransportFailure::ConnectionRefused | TransportFailure::Proxy
+            )
         }
         Err(Error::NoResponse { failure, .. }) => {
-            matches!(failure, TransportFailure::InvalidHttp(_) | TransportFailure::ConnectionLost | TransportFailure::ConnectionRefused | TransportFailure::Proxy)
+            matches!(
+                failure,
+                TransportFailure::InvalidHttp(_)
+                    | TransportFailure::ConnectionLost
+                    | TransportFailure::ConnectionRefused
+                    | TransportFailure::Proxy
+            )
         }
         Err(_) => false,
     }

@@ -242,7 +242,9 @@ impl TransportFailure {
         let registry = request.host.as_deref().unwrap_or(request.repository.registry());
         Some(match self {
             Self::UnknownHost => format!("check the host name `{registry}` and the network"),
-            Self::ConnectionRefused => format!("check that `{registry}` is running and that the port is right"),
+            Self::ConnectionRefused => {
+                format!("check that `{registry}` is running and that the port is right")
+            }
             Self::Proxy => {
                 "check that the proxy may connect to this host, or exclude the host from the proxy".into()
             }

@@ -4,11 +4,11 @@
 use serde::Deserialize;
 use ureq::http::{HeaderMap, Method};
 
-use super::request::{OutgoingRequest, RequestTarget};
 use super::error::{Error, RequestSummary};
+use super::request::{OutgoingRequest, RequestTarget};
 use super::{RepositoryClient, escape};
-use coracle_core::digest::Digest;
 use crate::image::{RawManifest, media_type};
+use coracle_core::digest::Digest;
 use coracle_core::reference::{ImageReference, is_tag};
 
 /// The manifest size that the specification asks registries to support: 4 MiB.
@@ -98,7 +98,9 @@ impl RepositoryClient {
     /// Fails if the request fails, or the manifest is larger than 4 MiB, is not JSON, or does not
     /// match its digest or media type.
     pub fn pull_manifest(&self, target: ManifestReference<'_>) -> Result<Option<PulledManifest>, Error> {
-        let Some(received) = self.fetch_document(&self.manifest_request(Method::GET, target)?, MAX_MANIFEST_BYTES)? else {
+        let Some(received) =
+            self.fetch_document(&self.manifest_request(Method::GET, target)?, MAX_MANIFEST_BYTES)?
+        else {
             return Ok(None);
         };
         let (digest, request) = (Digest::compute(&received.bytes), received.request);
@@ -116,7 +118,12 @@ impl RepositoryClient {
     ///
     /// # Errors
     /// Fails if the request fails or the registry rejects the manifest.
-    pub fn put_manifest(&self, target: ManifestReference<'_>, media_type: &str, bytes: &[u8]) -> Result<Digest, Error> {
+    pub fn put_manifest(
+        &self,
+        target: ManifestReference<'_>,
+        media_type: &str,
+        bytes: &[u8],
+    ) -> Result<Digest, Error> {
         self.put_manifest_with_subject(target, media_type, bytes).map(|(digest, _)| digest)
     }
 
@@ -142,8 +149,13 @@ impl RepositoryClient {
         }
     }
 
-    fn manifest_request<'a>(&self, method: Method, target: ManifestReference<'_>) -> Result<OutgoingRequest<'a>, Error> {
-        Ok(OutgoingRequest::new(method, self.manifest_path(target)?).with_header("accept", ACCEPTED_MEDIA_TYPES.join(", ")))
+    fn manifest_request<'a>(
+        &self,
+        method: Method,
+        target: ManifestReference<'_>,
+    ) -> Result<OutgoingRequest<'a>, Error> {
+        Ok(OutgoingRequest::new(method, self.manifest_path(target)?)
+            .with_header("accept", ACCEPTED_MEDIA_TYPES.join(", ")))
     }
 
     fn manifest_path(&self, target: ManifestReference<'_>) -> Result<RequestTarget, Error> {
@@ -158,7 +170,9 @@ impl RepositoryClient {
 /// Fails if `target` is another digest than `found`.
 fn check_digest(target: ManifestReference<'_>, found: Digest, request: RequestSummary) -> Result<(), Error> {
     match target {
-        ManifestReference::Digest(expected) if expected != found => Err(Error::DigestMismatch { request, expected, found }),
+        ManifestReference::Digest(expected) if expected != found => {
+            Err(Error::DigestMismatch { request, expected, found })
+        }
         _ => Ok(()),
     }
 }

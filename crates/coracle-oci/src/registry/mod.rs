@@ -18,39 +18,39 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod response;
 mod authenticator;
-mod request;
 mod challenge;
 mod client;
 mod credentials;
 mod error;
+mod escape;
 mod manifests;
 mod no_proxy;
 mod pull;
 mod push;
 mod referrers;
 mod repository;
+mod request;
+mod response;
 mod retry;
-mod token_scope;
 mod secret;
-mod upload_session;
 mod settings;
-mod escape;
 mod token;
-mod url;
+mod token_scope;
 mod transport;
+mod upload_session;
+mod url;
 
-pub use response::{LoginStatus, Refusal};
-pub use request::BlobContent;
 pub use challenge::Challenge;
 pub use client::{RegistryClient, RepositoryClient};
-pub use error::{Error, TransportFailure, RequestSummary};
-pub use manifests::{ManifestHead, PulledManifest, ManifestReference};
+pub use error::{Error, RequestSummary, TransportFailure};
+pub use manifests::{ManifestHead, ManifestReference, PulledManifest};
 pub use pull::BlobReader;
-pub use push::{PushOutcome, BlobUpload};
+pub use push::{BlobUpload, PushOutcome};
 pub use referrers::Referrer;
 pub use repository::Repository;
-pub use token_scope::Access;
+pub use request::BlobContent;
+pub use response::{LoginStatus, Refusal};
 pub use secret::{Credential, Secret};
-pub use settings::{RetryPolicy, RegistrySettings, Timeouts};
+pub use settings::{RegistrySettings, RetryPolicy, Timeouts};
+pub use token_scope::Access;

@@ -7,8 +7,8 @@ use std::io::{self, Read};
 use ureq::BodyReader;
 use ureq::http::Method;
 
+use super::error::{Error, RequestSummary, TransportFailure};
 use super::request::OutgoingRequest;
-use super::error::{Error, TransportFailure, RequestSummary};
 use super::retry::{self, Backoff};
 use super::{RepositoryClient, transport};
 use coracle_core::digest::{Digest, DigestHasher};
@@ -46,7 +46,8 @@ impl RepositoryClient {
     /// # Errors
     /// Fails if the request fails, or its status is neither 200 nor 404.
     pub fn has_blob(&self, digest: &Digest) -> Result<bool, Error> {
-        let answer = self.send(&OutgoingRequest::new(Method::HEAD, self.api_path(&format!("blobs/{digest}"))))?;
+        let answer =
+            self.send(&OutgoingRequest::new(Method::HEAD, self.api_path(&format!("blobs/{digest}"))))?;
         match answer.status {
             200 => {
                 answer.drain();
@@ -81,7 +82,8 @@ impl RepositoryClient {
 impl BlobReader {
     /// Requests the rest of the blob.
     fn open_rest(&self) -> Result<(BodyReader<'static>, RequestSummary), Error> {
-        let mut call = OutgoingRequest::new(Method::GET, self.remote.api_path(&format!("blobs/{}", self.digest)));
+        let mut call =
+            OutgoingRequest::new(Method::GET, self.remote.api_path(&format!("blobs/{}", self.digest)));
         call.has_body_timeout = false;
         if self.offset > 0 {
             call = call.with_header("range", format!("bytes={}-", self.offset));
@@ -112,12 +114,16 @@ impl BlobReader {
         loop {
             let error = match &mut self.body {
                 Some((body, request)) => match body.read(buffer.get_mut(..most).unwrap_or_default()) {
-                    Ok(0) if most > 0 => Error::NoResponse { request: request.clone(), failure: TransportFailure::ConnectionLost },
+                    Ok(0) if most > 0 => Error::NoResponse {
+                        request: request.clone(),
+                        failure: TransportFailure::ConnectionLost,
+                    },
                     Ok(read) => return Ok(read),
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                    Err(error) => {
-                        Error::NoResponse { request: request.clone(), failure: transport::classify_io_error(&error) }
-                    }
+                    Err(error) => Error::NoResponse {
+                        request: request.clone(),
+                        failure: transport::classify_io_error(&error),
+                    },
                 },
                 None => match self.open_rest() {
                     Ok(open) => {

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::request::{RequestBody, BlobContent};
+use super::request::{BlobContent, RequestBody};
 use super::retry;
 use super::upload_session::UploadStart;
 use super::{Error, RepositoryClient};
@@ -53,7 +53,8 @@ impl RepositoryClient {
         let mut waits = self.new_backoff();
         loop {
             let Err(error) = session.send_rest(self, upload) else { return Ok(PushOutcome::Sent) };
-            let Some(wait) = retry::upload_retry_delay(&error).and_then(|asked| waits.next_delay(asked)) else {
+            let Some(wait) = retry::upload_retry_delay(&error).and_then(|asked| waits.next_delay(asked))
+            else {
                 session.cancel(self);
                 return Err(error);
             };

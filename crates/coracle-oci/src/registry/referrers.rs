@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 use ureq::http::Method;
 
 use super::RepositoryClient;
-use super::request::{OutgoingRequest, RequestTarget};
 use super::client::ReceivedDocument;
 use super::error::{Error, RequestSummary};
 use super::manifests::{MAX_MANIFEST_BYTES, ManifestReference};
-use coracle_core::digest::Digest;
+use super::request::{OutgoingRequest, RequestTarget};
 use crate::image::media_type;
+use coracle_core::digest::Digest;
 use coracle_core::json;
 
 /// The maximum number of pages of a referrers list that are read.
@@ -190,7 +190,11 @@ impl RepositoryClient {
     fn next_page(&self, received: &ReceivedDocument) -> Option<RequestTarget> {
         let link = received.headers.get("link")?.to_str().ok()?;
         let target = Referrer::parse_next_link(link)?;
-        received.url.resolve_location(target).filter(|url| url.is_same_origin(&received.url)).map(RequestTarget::Url)
+        received
+            .url
+            .resolve_location(target)
+            .filter(|url| url.is_same_origin(&received.url))
+            .map(RequestTarget::Url)
     }
 }
 

@@ -57,7 +57,15 @@ impl<'a> OutgoingRequest<'a> {
     /// A request without headers and body.
     pub(super) fn new(method: Method, target: RequestTarget) -> Self {
         let is_idempotent = method.is_idempotent();
-        Self { method, target, headers: Vec::new(), body: None, is_idempotent, follows_redirects: true, has_body_timeout: true }
+        Self {
+            method,
+            target,
+            headers: Vec::new(),
+            body: None,
+            is_idempotent,
+            follows_redirects: true,
+            has_body_timeout: true,
+        }
     }
 
     pub(super) fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {

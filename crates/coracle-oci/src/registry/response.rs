@@ -119,7 +119,8 @@ impl Response {
         let (code, message) = parse_error(&body, plain);
         let clean =
             |text: Option<String>| text.map(|text| censor.redact(&text)).filter(|text| !text.is_empty());
-        let refusal = Refusal { status, code: clean(code), message: clean(message), retry_after: wait, login };
+        let refusal =
+            Refusal { status, code: clean(code), message: clean(message), retry_after: wait, login };
         Error::Refused { request, refusal }
     }
 }

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use super::response::Response;
 use super::error::{Error, TransportFailure};
+use super::response::Response;
 use super::settings::RetryPolicy;
 
 /// The backoff of one request.
@@ -35,7 +35,9 @@ impl Backoff {
     /// false.
     pub(super) fn wait_to_retry(&mut self, outcome: &Result<Response, Error>, repeatable: bool) -> bool {
         let pause = match outcome {
-            Ok(answer) if is_transient_status(answer.status, repeatable) => self.next_delay(answer.retry_after()),
+            Ok(answer) if is_transient_status(answer.status, repeatable) => {
+                self.next_delay(answer.retry_after())
+            }
             Err(error) if repeatable && is_connection_lost(error) => self.next_delay(None),
             _ => None,
         };
@@ -59,7 +61,10 @@ pub(super) fn is_connection_lost(error: &Error) -> bool {
 
 /// Whether the connection was lost or timed out.
 pub(super) fn is_response_lost(error: &Error) -> bool {
-    matches!(error, Error::NoResponse { failure: TransportFailure::ConnectionLost | TransportFailure::Timeout, .. })
+    matches!(
+        error,
+        Error::NoResponse { failure: TransportFailure::ConnectionLost | TransportFailure::Timeout, .. }
+    )
 }
 
 /// Whether a failed upload can be resumed or restarted: `Some` with the delay that the server asks
@@ -107,15 +112,23 @@ mod tests {
 
     #[test]
     fn delays_double_up_to_the_maximum() {
-        let retries = RetryPolicy { attempts: 5, initial_delay: Duration::from_secs(1), max_delay: Duration::from_secs(3) };
+        let retries = RetryPolicy {
+            attempts: 5,
+            initial_delay: Duration::from_secs(1),
+            max_delay: Duration::from_secs(3),
+        };
         let mut waits = Backoff::new(retries);
-        let seconds: Vec<u64> = std::iter::from_fn(|| waits.next_delay(None)).map(|wait| wait.as_secs()).collect();
+        let seconds: Vec<u64> =
+            std::iter::from_fn(|| waits.next_delay(None)).map(|wait| wait.as_secs()).collect();
         assert_eq!(seconds, [1, 2, 3, 3]);
         let mut waits = Backoff::new(retries);
         assert_eq!(waits.next_delay(Some(Duration::from_secs(2))), Some(Duration::from_secs(2)));
         assert_eq!(waits.next_delay(Some(Duration::from_secs(4))), None);
         let endless = RetryPolicy { attempts: u32::MAX, ..retries };
-        assert_eq!(Backoff { retries: endless, attempts_made: u32::MAX - 1 }.next_delay(None), Some(retries.max_delay));
+        assert_eq!(
+            Backoff { retries: endless, attempts_made: u32::MAX - 1 }.next_delay(None),
+            Some(retries.max_delay)
+        );
     }
 
     #[test]

@@ -7,12 +7,12 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use ureq::http::Method;
 
-use super::response::LoginStatus;
-use super::request::{OutgoingRequest, RequestTarget};
 use super::error::RequestSummary;
+use super::request::{OutgoingRequest, RequestTarget};
+use super::response::LoginStatus;
 use super::retry::Backoff;
-use super::url::{Url, is_loopback};
 use super::transport::Transport;
+use super::url::{Url, is_loopback};
 use super::{Credential, Error, Repository, RetryPolicy, Secret, escape};
 
 /// The maximum size of a token server's response, in bytes.
@@ -107,7 +107,8 @@ pub(super) fn fetch_token(
         return Err(fail(answer.into_error(&wire.redactor, asked.login.clone())));
     }
     let (bytes, request) = answer.read_body(MAX_RESPONSE).map_err(fail)?;
-    let token = parse_token(&bytes).map_err(|why| fail(Error::InvalidResponse { request, why: why.into() }))?;
+    let token =
+        parse_token(&bytes).map_err(|why| fail(Error::InvalidResponse { request, why: why.into() }))?;
     wire.redactor.add_header(&token.header);
     Ok(token)
 }
@@ -129,9 +130,13 @@ fn parse_realm(wire: &Transport, asked: &TokenRequest<'_>) -> Result<Url, Error>
 
 /// The URL of a GET request for a token.
 fn token_url(realm: &Url, asked: &TokenRequest<'_>) -> Url {
-    let service = asked.service.map(|service| realm.with_query_parameter("service", &escape::encode_query(service)));
+    let service =
+        asked.service.map(|service| realm.with_query_parameter("service", &escape::encode_query(service)));
     let url = service.unwrap_or_else(|| realm.clone());
-    asked.scopes.iter().fold(url, |url, scope| url.with_query_parameter("scope", &escape::encode_query(scope)))
+    asked
+        .scopes
+        .iter()
+        .fold(url, |url, scope| url.with_query_parameter("scope", &escape::encode_query(scope)))
 }
 
 /// The form of an OAuth 2 request for a token.

@@ -8,14 +8,14 @@ use ureq::http::{HeaderValue, Method, Request as HttpRequest, Response as HttpRe
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, AsSendBody, Body, Proxy, SendBody};
 
-use super::response::Response;
-use super::request::{OutgoingRequest, ExactReader};
-use super::error::{Error, TransportFailure, RequestSummary};
+use super::error::{Error, RequestSummary, TransportFailure};
 use super::repository::canonical_registry;
+use super::request::{ExactReader, OutgoingRequest};
+use super::response::Response;
 use super::secret::{Redactor, Secret};
 use super::settings::RegistrySettings;
 use super::url::{Url, is_loopback};
-use super::{Repository, no_proxy, escape};
+use super::{Repository, escape, no_proxy};
 use coracle_core::fs::Context;
 
 /// Registries use two at most.
@@ -48,7 +48,11 @@ impl Transport {
             direct_agent: build_agent(settings, &roots, None),
             proxy_agent: proxied,
             no_proxy: settings.no_proxy.clone(),
-            insecure_registries: settings.insecure_registries.iter().map(|name| canonical_registry(name)).collect(),
+            insecure_registries: settings
+                .insecure_registries
+                .iter()
+                .map(|name| canonical_registry(name))
+                .collect(),
             timeouts: settings.timeouts,
             redactor: Redactor::default(),
         })
@@ -56,7 +60,8 @@ impl Transport {
 
     /// Whether this host may be used without TLS: on loopback, or configured as insecure.
     pub(super) fn allows_plain_http(&self, authority: &str) -> bool {
-        is_loopback(super::url::host_of(authority)) || self.insecure_registries.iter().any(|name| name == authority)
+        is_loopback(super::url::host_of(authority))
+            || self.insecure_registries.iter().any(|name| name == authority)
     }
 
     /// Sends `call` to `url` and follows redirects. `authorization` is sent to the origin of `url`
@@ -131,12 +136,23 @@ impl Transport {
             return Err(local(error));
         }
         let (parts, body) = result.map_err(|error| no_answer(classify_error(&error)))?.into_parts();
-        Ok(Response { status: parts.status.as_u16(), headers: parts.headers, body, url: url.clone(), request })
+        Ok(Response {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body,
+            url: url.clone(),
+            request,
+        })
     }
 
     /// A summary of a request for error messages. The URL may come from a server and repeat
     /// credentials, so it is redacted.
-    pub(super) fn summarize(&self, call: &OutgoingRequest<'_>, url: &Url, repository: &Repository) -> RequestSummary {
+    pub(super) fn summarize(
+        &self,
+        call: &OutgoingRequest<'_>,
+        url: &Url,
+        repository: &Repository,
+    ) -> RequestSummary {
         let own = url.authority() == repository.api_authority();
         RequestSummary {
             repository: repository.clone(),
@@ -223,7 +239,9 @@ fn classify_error(error: &ureq::Error) -> TransportFailure {
         ureq::Error::Io(error) => classify_io_error(error),
         ureq::Error::Timeout(_) => TransportFailure::Timeout,
         ureq::Error::HostNotFound => TransportFailure::UnknownHost,
-        ureq::Error::LargeResponseHeader(..) => TransportFailure::InvalidHttp("its headers are too large".into()),
+        ureq::Error::LargeResponseHeader(..) => {
+            TransportFailure::InvalidHttp("its headers are too large".into())
+        }
         ureq::Error::Protocol(error) => match error.to_string() {
             error if error.contains("too many headers") => {
                 TransportFailure::InvalidHttp("its headers are too large".into())
@@ -261,5 +279,9 @@ pub(super) fn classify_io_error(error: &io::Error) -> TransportFailure {
 }
 
 fn classify_tls_error(why: &str) -> TransportFailure {
-    if why.contains("InvalidContentType") { TransportFailure::NoTls } else { TransportFailure::Tls(escape::escape_untrusted(why, 200)) }
+    if why.contains("InvalidContentType") {
+        TransportFailure::NoTls
+    } else {
+        TransportFailure::Tls(escape::escape_untrusted(why, 200))
+    }
 }

@@ -3,10 +3,10 @@
 
 use ureq::http::Method;
 
-use super::response::Response;
-use super::request::{OutgoingRequest, RequestTarget};
 use super::error::Error;
 use super::push::BlobUpload;
+use super::request::{OutgoingRequest, RequestTarget};
+use super::response::Response;
 use super::url::Url;
 use super::{RepositoryClient, escape};
 use coracle_core::digest::Digest;
@@ -55,7 +55,8 @@ impl RepositoryClient {
 
     /// The request to start an upload. It can be repeated, because unused sessions expire.
     fn start_request<'a>(&self, query: &str) -> OutgoingRequest<'a> {
-        let mut call = OutgoingRequest::new(Method::POST, self.api_path(&format!("blobs/uploads/{query}"))).with_bytes(&[]);
+        let mut call = OutgoingRequest::new(Method::POST, self.api_path(&format!("blobs/uploads/{query}")))
+            .with_bytes(&[]);
         call.is_idempotent = true;
         call
     }
@@ -63,14 +64,19 @@ impl RepositoryClient {
 
 impl UploadSession {
     /// Sends the rest and completes the upload: in one request, or in two after a resume.
-    pub(super) fn send_rest(&mut self, remote: &RepositoryClient, upload: &BlobUpload<'_>) -> Result<(), Error> {
+    pub(super) fn send_rest(
+        &mut self,
+        remote: &RepositoryClient,
+        upload: &BlobUpload<'_>,
+    ) -> Result<(), Error> {
         if self.offset > 0 && self.offset < upload.size {
             self.send_chunk(remote, upload)?;
         }
         let put = |body| {
             let url = self.location.with_query_parameter("digest", &upload.digest.to_string());
-            let mut call =
-                OutgoingRequest::new(Method::PUT, RequestTarget::Url(url)).with_header("content-type", OCTET_STREAM).with_body(body);
+            let mut call = OutgoingRequest::new(Method::PUT, RequestTarget::Url(url))
+                .with_header("content-type", OCTET_STREAM)
+                .with_body(body);
             // A part may have arrived: ask for the offset before sending again.
             call.is_idempotent = false;
             call
@@ -125,7 +131,9 @@ impl UploadSession {
 
     /// Cancels the upload. Failures are ignored, because sessions expire.
     pub(super) fn cancel(self, remote: &RepositoryClient) {
-        if let Ok(answer) = remote.send_once(&OutgoingRequest::new(Method::DELETE, RequestTarget::Url(self.location))) {
+        if let Ok(answer) =
+            remote.send_once(&OutgoingRequest::new(Method::DELETE, RequestTarget::Url(self.location)))
+        {
             answer.drain();
         }
     }
@@ -157,7 +165,12 @@ fn next_location(remote: &RepositoryClient, answer: &Response) -> Result<Url, Er
 
 /// The session at the offset of `Range: 0-N` (N is inclusive). Some registries send `0-0` for an
 /// empty upload, so it is treated as unknown.
-fn at_received_offset(remote: &RepositoryClient, answer: Response, location: &Url, size: u64) -> Option<UploadSession> {
+fn at_received_offset(
+    remote: &RepositoryClient,
+    answer: Response,
+    location: &Url,
+    size: u64,
+) -> Option<UploadSession> {
     let last = answer.header("range").and_then(last_byte).filter(|last| *last > 0 && *last < size);
     let location = match answer.header("location") {
         Some(_) => next_location(remote, &answer).ok()?,

@@ -30,7 +30,11 @@ impl Url {
         // User information would be sent as credentials.
         let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'))?;
         let target = uri.path_and_query().map_or("/", |target| target.as_str());
-        Some(Self { tls, authority: authority.as_str().to_ascii_lowercase(), path_and_query: target.to_owned() })
+        Some(Self {
+            tls,
+            authority: authority.as_str().to_ascii_lowercase(),
+            path_and_query: target.to_owned(),
+        })
     }
 
     /// Resolves a `Location` header of a response from this URL. `None` if it is not valid.
@@ -89,7 +93,11 @@ impl Url {
     /// not use TLS.
     pub(super) fn with_tls(&self, server: &Self) -> Option<Self> {
         let same = self.host() == server.host() && server.tls;
-        same.then(|| Self { tls: true, authority: server.authority.clone(), path_and_query: self.path_and_query.clone() })
+        same.then(|| Self {
+            tls: true,
+            authority: server.authority.clone(),
+            path_and_query: self.path_and_query.clone(),
+        })
     }
 
     /// The full URL, for sending only: the query may hold signatures, so errors must not show it.

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use coracle_core::digest::{DiffId, Digest};
 use crate::image::{Descriptor, media_type};
-use coracle_core::json;
 use crate::layer::{Codec, Layer};
+use coracle_core::digest::{DiffId, Digest};
+use coracle_core::json;
 
 /// The artifact type. It includes the format's version.
 const ARTIFACT_TYPE: &str = "application/vnd.coracle.layers.v1+json";
@@ -69,11 +69,19 @@ pub(super) fn parse_artifact(bytes: &[u8]) -> Vec<RemoteCacheEntry> {
     let document: Value = serde_json::from_slice(bytes).unwrap_or_default();
     let is_ours = document.get("artifactType").and_then(Value::as_str) == Some(ARTIFACT_TYPE);
     let layers = document.get("layers").and_then(Value::as_array).filter(|_| is_ours);
-    layers.map_or(&[][..], Vec::as_slice).iter().take(MAX_ENTRIES).filter_map(RemoteCacheEntry::from_descriptor).collect()
+    layers
+        .map_or(&[][..], Vec::as_slice)
+        .iter()
+        .take(MAX_ENTRIES)
+        .filter_map(RemoteCacheEntry::from_descriptor)
+        .collect()
 }
 
 /// Serializes the artifact with `new` before the `earlier` layers.
-pub(super) fn serialize_artifact(new: &RemoteCacheEntry, earlier: &[RemoteCacheEntry]) -> serde_json::Result<Vec<u8>> {
+pub(super) fn serialize_artifact(
+    new: &RemoteCacheEntry,
+    earlier: &[RemoteCacheEntry],
+) -> serde_json::Result<Vec<u8>> {
     let others = earlier.iter().filter(|entry| entry.diff_id != new.diff_id);
     let layers = std::iter::once(new).chain(others).take(MAX_ENTRIES).map(RemoteCacheEntry::descriptor);
     json::to_bytes(&ArtifactManifest {
@@ -91,7 +99,12 @@ mod tests {
 
     fn entry(text: &str) -> RemoteCacheEntry {
         let digest = Digest::compute(text.as_bytes());
-        RemoteCacheEntry { diff_id: DiffId::new(digest), digest, size: 3, media_type: Codec::Gzip.media_type() }
+        RemoteCacheEntry {
+            diff_id: DiffId::new(digest),
+            digest,
+            size: 3,
+            media_type: Codec::Gzip.media_type(),
+        }
     }
 
     #[test]
@@ -102,7 +115,10 @@ mod tests {
             bytes = serialize_artifact(&entry(name), &parse_artifact(&bytes)).unwrap();
         }
         assert_eq!(parse_artifact(&bytes), ["e", "d", "c", "b"].map(entry));
-        assert_eq!(parse_artifact(&serialize_artifact(&entry("c"), &parse_artifact(&bytes)).unwrap()), ["c", "e", "d", "b"].map(entry));
+        assert_eq!(
+            parse_artifact(&serialize_artifact(&entry("c"), &parse_artifact(&bytes)).unwrap()),
+            ["c", "e", "d", "b"].map(entry)
+        );
     }
 
     #[test]

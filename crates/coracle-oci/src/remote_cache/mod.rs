@@ -10,14 +10,16 @@ mod entry;
 use std::io::{self, Read};
 use std::sync::{Mutex, PoisonError};
 
-use coracle_core::digest::{DiffId, Digest};
 use crate::image::{Descriptor, media_type};
 use crate::layer::Layer;
+use crate::layout::{self, Staging};
+use crate::registry::{
+    self, Access, BlobContent, BlobUpload, ManifestReference, RegistryClient, Repository, RepositoryClient,
+};
+use coracle_core::digest::{DiffId, Digest};
+use coracle_core::entry::LayerKind;
 use coracle_core::note::Note;
 use coracle_core::reference::ImageReference;
-use crate::registry::{self, Access, RegistryClient, BlobContent, RepositoryClient, Repository, ManifestReference, BlobUpload};
-use coracle_core::entry::LayerKind;
-use crate::layout::{self, Staging};
 use entry::RemoteCacheEntry;
 
 /// Constant part of the allowed compression overhead of a layer, in bytes.
@@ -74,14 +76,17 @@ impl RemoteCache {
         if self.first_error.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
             return Vec::new();
         }
-        let of =
-            |remote| self.read_entries(remote, cache_key).into_iter().map(move |entry| RemoteLayer { remote, entry });
+        let of = |remote| {
+            self.read_entries(remote, cache_key).into_iter().map(move |entry| RemoteLayer { remote, entry })
+        };
         self.sources.iter().flat_map(of).collect()
     }
 
     fn read_entries(&self, remote: &RepositoryClient, cache_key: Digest) -> Vec<RemoteCacheEntry> {
         match remote.pull_manifest(ManifestReference::Tag(&entry::artifact_tag(cache_key))) {
-            Ok(manifest) => manifest.map(|manifest| entry::parse_artifact(&manifest.bytes)).unwrap_or_default(),
+            Ok(manifest) => {
+                manifest.map(|manifest| entry::parse_artifact(&manifest.bytes)).unwrap_or_default()
+            }
             Err(error) => {
                 self.record_error(remote, &error);
                 Vec::new()
@@ -180,7 +185,11 @@ fn upload_layer(
     let tag = entry::artifact_tag(cache_key);
     let earlier = remote.pull_manifest(ManifestReference::Tag(&tag))?;
     let earlier = earlier.map(|manifest| entry::parse_artifact(&manifest.bytes)).unwrap_or_default();
-    remote.put_manifest(ManifestReference::Tag(&tag), media_type::MANIFEST, &entry::serialize_artifact(entry, &earlier)?)?;
+    remote.put_manifest(
+        ManifestReference::Tag(&tag),
+        media_type::MANIFEST,
+        &entry::serialize_artifact(entry, &earlier)?,
+    )?;
     Ok(())
 }
 

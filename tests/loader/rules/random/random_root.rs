@@ -3,9 +3,9 @@
 
 use std::fmt;
 
-use coracle_ld::elf::Machine;
-use coracle_ld::ldso::{LdCache, CacheEntry, HwcapsSelection};
 use coracle_core::path::RawPath;
+use coracle_ld::elf::Machine;
+use coracle_ld::ldso::{CacheEntry, HwcapsSelection, LdCache};
 
 use crate::rules::case::Case;
 use crate::rules::elf::{self, ARM64, DF_1_NODEFLIB, DF_1_PIE, Elf, I386, S390X, library};

@@ -18,7 +18,10 @@ fn changed(from: &str, to: &str) -> Vec<String> {
             change.message
         )
     };
-    diff_contracts(&Contract::parse(OLD).unwrap(), &Contract::parse(&text).unwrap()).into_iter().map(show).collect()
+    diff_contracts(&Contract::parse(OLD).unwrap(), &Contract::parse(&text).unwrap())
+        .into_iter()
+        .map(show)
+        .collect()
 }
 
 #[test]

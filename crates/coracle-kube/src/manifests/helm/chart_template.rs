@@ -86,7 +86,8 @@ fn expand_block(word: &str, indent: usize, chart: &ChartContext<'_>) -> String {
         "podLabels" => include("podLabels"),
         "podAnnotations" if chart.restart_directories.is_empty() => with("podAnnotations", "annotations"),
         "podAnnotations" => {
-            let sums: String = chart.restart_directories.iter().map(|folder| checksum_annotation(folder, &space)).collect();
+            let sums: String =
+                chart.restart_directories.iter().map(|folder| checksum_annotation(folder, &space)).collect();
             format!(
                 "{space}annotations:\n{sums}{space}  {{{{- with .Values.podAnnotations }}}}\n\
                  {space}  {{{{- toYaml . | nindent {deeper} }}}}\n{space}  {{{{- end }}}}"

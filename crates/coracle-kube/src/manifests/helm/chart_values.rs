@@ -120,10 +120,18 @@ fn parameterize_service(object: &mut Value, application: &Application<'_>, value
     if application.settings.kind != WorkloadKind::StatefulSet {
         let kind = take_member(spec, "type");
         insert_block_placeholder(spec, "serviceType");
-        service = metadata::with_member(service, "type", if kind.is_null() { json!("ClusterIP") } else { kind });
-        schema = metadata::with_member(schema, "type", json!({ "enum": ["ClusterIP", "NodePort", "LoadBalancer"] }));
+        service =
+            metadata::with_member(service, "type", if kind.is_null() { json!("ClusterIP") } else { kind });
+        schema = metadata::with_member(
+            schema,
+            "type",
+            json!({ "enum": ["ClusterIP", "NodePort", "LoadBalancer"] }),
+        );
     }
-    object.get_mut("metadata").into_iter().for_each(|metadata| insert_block_placeholder(metadata, "serviceAnnotations"));
+    object
+        .get_mut("metadata")
+        .into_iter()
+        .for_each(|metadata| insert_block_placeholder(metadata, "serviceAnnotations"));
     let schema = json!({ "type": "object", "additionalProperties": false, "properties": schema });
     values.add_value("service", with_empty_annotations(service), schema);
 }
@@ -132,7 +140,11 @@ fn parameterize_workload(object: &mut Value, chart: &ChartContext<'_>, values: &
     let application = chart.application;
     let kind = application.settings.kind;
     if let Some(metadata) = object.get_mut("metadata") {
-        values.add_value("annotations", or_empty_table(take_member(metadata, "annotations")), string_map_schema());
+        values.add_value(
+            "annotations",
+            or_empty_table(take_member(metadata, "annotations")),
+            string_map_schema(),
+        );
         insert_block_placeholder(metadata, "annotations");
     }
     if let Some(container) = workload::find_program_container(object, application) {
@@ -155,7 +167,11 @@ fn parameterize_workload(object: &mut Value, chart: &ChartContext<'_>, values: &
             insert_block_placeholder(spec, "replicas");
         }
         if kind == WorkloadKind::CronJob {
-            values.add_value("schedule", take_member(spec, "schedule"), json!({ "type": "string", "minLength": 1 }));
+            values.add_value(
+                "schedule",
+                take_member(spec, "schedule"),
+                json!({ "type": "string", "minLength": 1 }),
+            );
             *spec = metadata::with_member(spec.take(), "schedule", json!(placeholder("schedule")));
         }
         if let Some(selector) = spec.pointer_mut("/selector/matchLabels") {
@@ -176,8 +192,15 @@ fn parameterize_pod_template(template: &mut Value, application: &Application<'_>
         if let Some(labels) = metadata.get_mut("labels").and_then(Value::as_object_mut) {
             labels.remove("\u{1}labels");
         }
-        metadata.get_mut("labels").into_iter().for_each(|labels| insert_block_placeholder(labels, "podLabels"));
-        values.add_value("podAnnotations", or_empty_table(take_member(metadata, "annotations")), string_map_schema());
+        metadata
+            .get_mut("labels")
+            .into_iter()
+            .for_each(|labels| insert_block_placeholder(labels, "podLabels"));
+        values.add_value(
+            "podAnnotations",
+            or_empty_table(take_member(metadata, "annotations")),
+            string_map_schema(),
+        );
         insert_block_placeholder(metadata, "podAnnotations");
     }
     let Some(spec) = template.get_mut("spec") else { return };

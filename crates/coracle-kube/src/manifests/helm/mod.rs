@@ -2,8 +2,8 @@
 //! value: the chart contains the rendered files, which ConfigMaps include with `.Files.Get`, never
 //! `tpl`.
 
-mod chart_values;
 mod chart_template;
+mod chart_values;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,10 +11,12 @@ use serde_json::{Value, json};
 
 use super::config_object::ConfigObject;
 use super::metadata::ObjectNames;
-use super::{Application, ManifestsError, OutputFiles, ManifestProblem, kustomize_hash, names, workload, yaml_writer};
+use super::{
+    Application, ManifestProblem, ManifestsError, OutputFiles, kustomize_hash, names, workload, yaml_writer,
+};
 use crate::config::ReloadMethod;
+use chart_template::{ChartTemplate, FULL_NAME_PLACEHOLDER, block_placeholder, placeholder};
 use coracle_core::note::Note;
-use chart_template::{FULL_NAME_PLACEHOLDER, ChartTemplate, block_placeholder, placeholder};
 
 /// The byte order mark, which Helm strips from every file that it loads.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -32,7 +34,8 @@ pub fn chart_files(application: &Application<'_>) -> Result<(OutputFiles, Vec<No
     }
     let names = ObjectNames { prefix: placeholder(FULL_NAME_PLACEHOLDER), has_hashes: true };
     let made = super::generate_with_names(&application, &names)?;
-    let chart = ChartContext { application: &application, restart_directories: restart_directories_of(&application) };
+    let chart =
+        ChartContext { application: &application, restart_directories: restart_directories_of(&application) };
     let mut files = OutputFiles::new();
     for (map, plain) in made.config_objects.iter().zip(&plain.config_objects) {
         chart.write_config_map_template(map, &plain.metadata, &mut files);
@@ -58,7 +61,8 @@ pub fn chart_files(application: &Application<'_>) -> Result<(OutputFiles, Vec<No
 
 /// Replaces the name placeholder in a note by `RELEASE-CHART`.
 fn with_release_name(note: &Note, chart: &str) -> Note {
-    let named = |text: &String| text.replace(&placeholder(FULL_NAME_PLACEHOLDER), &format!("RELEASE-{chart}"));
+    let named =
+        |text: &String| text.replace(&placeholder(FULL_NAME_PLACEHOLDER), &format!("RELEASE-{chart}"));
     match note {
         Note::Hint(text) => Note::Hint(named(text)),
         Note::Warning(text) => Note::Warning(named(text)),

@@ -86,7 +86,10 @@ pub(super) fn validate_env(text: &str) -> Result<(), SyntaxError> {
 }
 
 /// Calls `read` with each line; adds the line's offset to an error.
-fn validate_lines(text: &str, mut read: impl FnMut(&str) -> Result<(), &'static str>) -> Result<(), SyntaxError> {
+fn validate_lines(
+    text: &str,
+    mut read: impl FnMut(&str) -> Result<(), &'static str>,
+) -> Result<(), SyntaxError> {
     let mut offset = 0;
     for line in text.split_inclusive('\n') {
         read(line.trim_end_matches(['\n', '\r']))

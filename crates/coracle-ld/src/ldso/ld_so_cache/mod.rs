@@ -98,7 +98,8 @@ impl LdCache {
             }
             match format::hwcaps_name_index(line.hwcap_mask) {
                 Some(index) => {
-                    let rank = self.hwcaps_name(index).and_then(|name| hwcaps.iter().position(|own| own == name));
+                    let rank =
+                        self.hwcaps_name(index).and_then(|name| hwcaps.iter().position(|own| own == name));
                     if let Some(rank) = rank
                         && best.is_none_or(|(other, _)| rank < other)
                     {
@@ -130,7 +131,8 @@ impl LdCache {
             match format::compare_names(name, key) {
                 Ordering::Equal => {
                     let is_same = |index: &usize| {
-                        self.name_at(*index).is_some_and(|key| format::compare_names(name, key) == Ordering::Equal)
+                        self.name_at(*index)
+                            .is_some_and(|key| format::compare_names(name, key) == Ordering::Equal)
                     };
                     let before = (0..middle).rev().take(MAX_ENTRIES_PER_NAME).take_while(is_same).count();
                     let after = (middle + 1..end).take(MAX_ENTRIES_PER_NAME).take_while(is_same).count();
@@ -152,7 +154,11 @@ impl LdCache {
     fn raw_entry(&self, index: usize) -> Option<RawEntry> {
         let [low, high] = [self.u32_field(index, 16)?, self.u32_field(index, 20)?].map(u64::from);
         let mask = if self.endian() == Endian::Little { high << 32 | low } else { low << 32 | high };
-        Some(RawEntry { flags: self.u32_field(index, 0)?, path_offset: self.u32_field(index, 8)?, hwcap_mask: mask })
+        Some(RawEntry {
+            flags: self.u32_field(index, 0)?,
+            path_offset: self.u32_field(index, 8)?,
+            hwcap_mask: mask,
+        })
     }
 
     fn u32_field(&self, index: usize, offset: usize) -> Option<u32> {

@@ -58,7 +58,11 @@ fn bounds_memory_and_time_for_entries_that_share_a_string() {
         assert!(cache.has_legacy_masks());
         assert_eq!(cache.bytes.len(), bytes.len());
         let read = cache.raw_entries(name).count();
-        assert!((MAX_ENTRIES_PER_NAME..=2 * MAX_ENTRIES_PER_NAME + 1).contains(&read), "{read} of {}", cache.count);
+        assert!(
+            (MAX_ENTRIES_PER_NAME..=2 * MAX_ENTRIES_PER_NAME + 1).contains(&read),
+            "{read} of {}",
+            cache.count
+        );
         assert_eq!(cache.lookup(name, &[], 0), None);
     }
     // A comparison reads a bounded number of bytes.

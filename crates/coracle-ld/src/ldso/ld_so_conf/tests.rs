@@ -25,10 +25,17 @@ fn parses_directives() {
         ("/a,/b:/c /d", vec![Directive::Directory(b"/a,/b:/c /d")]),
         ("/a=libc6\n/b =x\n=libc6\n/", vec![Directive::Directory(b"/a"), Directive::Directory(b"/b")]),
         ("/a\r\n/b\0/c", vec![Directive::Directory(b"/a"), Directive::Directory(b"/b")]),
-        ("include a/*.conf\t/b/c.conf ", vec![Directive::Include(b"a/*.conf"), Directive::Include(b"/b/c.conf")]),
+        (
+            "include a/*.conf\t/b/c.conf ",
+            vec![Directive::Include(b"a/*.conf"), Directive::Include(b"/b/c.conf")],
+        ),
         (
             "Include a\ninclude\nincludes",
-            vec![Directive::Directory(b"Include a"), Directive::Directory(b"include"), Directive::Directory(b"includes")],
+            vec![
+                Directive::Directory(b"Include a"),
+                Directive::Directory(b"include"),
+                Directive::Directory(b"includes"),
+            ],
         ),
         ("hwcap 1 nosegneg\nHWCAP\t0 x\nhwcap", vec![Directive::Directory(b"hwcap")]),
     ] {

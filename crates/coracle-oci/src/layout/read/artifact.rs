@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-use super::disk_blobs::DiskBlobs;
 use super::blob_source::BlobSource;
+use super::disk_blobs::DiskBlobs;
 use super::{LayoutError, ReadFailure, parse_json, select_entry};
-use coracle_core::digest::Digest;
 use crate::image::Descriptor;
-use crate::registry::{Referrer, RepositoryClient};
 use crate::layout::DiskLocation;
+use crate::registry::{Referrer, RepositoryClient};
+use coracle_core::digest::Digest;
 
 /// The maximum size of an artifact's content, in bytes.
 const MAX_ARTIFACT_CONTENT: u64 = 64 << 20;
@@ -19,7 +19,11 @@ const MAX_ARTIFACT_CONTENT: u64 = 64 << 20;
 /// # Errors
 /// Fails if there is no layout or archive at `location`, or if a document does not match its
 /// digest.
-pub fn read_artifact(location: &DiskLocation, kind: &str, subjects: &[Digest]) -> Result<Option<Vec<u8>>, LayoutError> {
+pub fn read_artifact(
+    location: &DiskLocation,
+    kind: &str,
+    subjects: &[Digest],
+) -> Result<Option<Vec<u8>>, LayoutError> {
     let bytes = BlobSource::Disk(DiskBlobs::open(location).map_err(LayoutError::File)?);
     read_content_for_any(&bytes, kind, subjects).map_err(|why| why.into_layout_error(&location.to_string()))
 }
@@ -28,12 +32,21 @@ pub fn read_artifact(location: &DiskLocation, kind: &str, subjects: &[Digest]) -
 ///
 /// # Errors
 /// Fails if a request fails, or if a document does not match its digest.
-pub fn read_remote_artifact(remote: RepositoryClient, kind: &str, subjects: &[Digest]) -> Result<Option<Vec<u8>>, LayoutError> {
+pub fn read_remote_artifact(
+    remote: RepositoryClient,
+    kind: &str,
+    subjects: &[Digest],
+) -> Result<Option<Vec<u8>>, LayoutError> {
     let location = remote.repository().to_string();
-    read_content_for_any(&BlobSource::Registry(remote), kind, subjects).map_err(|why| why.into_layout_error(&location))
+    read_content_for_any(&BlobSource::Registry(remote), kind, subjects)
+        .map_err(|why| why.into_layout_error(&location))
 }
 
-pub(super) fn read_content_for_any(bytes: &BlobSource, kind: &str, subjects: &[Digest]) -> Result<Option<Vec<u8>>, ReadFailure> {
+pub(super) fn read_content_for_any(
+    bytes: &BlobSource,
+    kind: &str,
+    subjects: &[Digest],
+) -> Result<Option<Vec<u8>>, ReadFailure> {
     for subject in subjects {
         if let Some(content) = read_content_for(bytes, kind, subject)? {
             return Ok(Some(content));
@@ -42,7 +55,11 @@ pub(super) fn read_content_for_any(bytes: &BlobSource, kind: &str, subjects: &[D
     Ok(None)
 }
 
-fn read_content_for(bytes: &BlobSource, kind: &str, subject: &Digest) -> Result<Option<Vec<u8>>, ReadFailure> {
+fn read_content_for(
+    bytes: &BlobSource,
+    kind: &str,
+    subject: &Digest,
+) -> Result<Option<Vec<u8>>, ReadFailure> {
     for Referrer { digest, media_type, .. } in bytes.referrers(subject, Some(kind))?.iter().rev() {
         let manifest = parse_json(&digest.to_string(), &bytes.read_manifest(digest, media_type)?.bytes)?;
         // Registries are not trusted: the artifact could be about another image.

@@ -7,9 +7,9 @@ use std::io::{self, Read};
 
 use super::disk_blobs::{self, DiskBlobs, SizedReader};
 use super::{MAX_DOCUMENT, ReadFailure, parse_json, select_entry};
-use coracle_core::digest::Digest;
 use crate::image::{Descriptor, RawManifest};
-use crate::registry::{self, Referrer, RepositoryClient, ManifestReference};
+use crate::registry::{self, ManifestReference, Referrer, RepositoryClient};
+use coracle_core::digest::Digest;
 
 /// The storage that an image is read from.
 #[derive(Debug)]
@@ -40,7 +40,9 @@ impl BlobSource {
             Self::Disk(blobs) => Ok(blobs.read_document(&named.digest, limit)?),
             Self::Registry(_) if named.size > limit => {
                 let (digest, size) = (named.digest, named.size);
-                Err(ReadFailure::Message(format!("`{digest}` has {size} bytes, more than the limit of {limit}")))
+                Err(ReadFailure::Message(format!(
+                    "`{digest}` has {size} bytes, more than the limit of {limit}"
+                )))
             }
             Self::Registry(remote) => {
                 let mut bytes = Vec::new();
@@ -49,7 +51,9 @@ impl BlobSource {
                     Ok(_) => Ok(bytes),
                     Err(error) => Err(match error.downcast::<registry::Error>() {
                         Ok(error) => error.into(),
-                        Err(error) => ReadFailure::Message(format!("`{}` cannot be read: {error}", named.digest)),
+                        Err(error) => {
+                            ReadFailure::Message(format!("`{}` cannot be read: {error}", named.digest))
+                        }
                     }),
                 }
             }
@@ -60,7 +64,8 @@ impl BlobSource {
     pub(super) fn open_blob(&self, named: &Descriptor) -> io::Result<SizedReader> {
         match self {
             Self::Disk(blobs) => {
-                let source = blobs.open_file(&disk_blobs::blob_file_name(&named.digest)).map_err(io::Error::other)?;
+                let source =
+                    blobs.open_file(&disk_blobs::blob_file_name(&named.digest)).map_err(io::Error::other)?;
                 source.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
             }
             Self::Registry(remote) => {
@@ -72,7 +77,11 @@ impl BlobSource {
 
     /// Returns the manifests whose subject is `subject`, optionally of one artifact type; the
     /// newest is last.
-    pub(super) fn referrers(&self, subject: &Digest, kind: Option<&str>) -> Result<Vec<Referrer>, ReadFailure> {
+    pub(super) fn referrers(
+        &self,
+        subject: &Digest,
+        kind: Option<&str>,
+    ) -> Result<Vec<Referrer>, ReadFailure> {
         let is_meant = |referrer: &Referrer| kind.is_none() || referrer.artifact_type.as_deref() == kind;
         let found = match self {
             Self::Registry(remote) => remote.referrers(subject)?,

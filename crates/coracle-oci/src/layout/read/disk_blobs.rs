@@ -9,9 +9,9 @@ use std::io::{self, Read, Seek as _, SeekFrom};
 use std::path::PathBuf;
 
 use super::tar_headers::{TarHeaders, invalid_data};
+use crate::layout::{DiskFormat, DiskLocation};
 use coracle_core::digest::Digest;
 use coracle_core::fs::{self, Context};
-use crate::layout::{DiskLocation, DiskFormat};
 
 /// The maximum number of members of an archive. An image has a few dozen.
 const MAX_MEMBERS: usize = 100_000;
@@ -98,7 +98,8 @@ impl DiskBlobs {
 
     /// Reads the file of this name, of at most `limit` bytes; `None` if it does not exist.
     pub(super) fn read_file(&self, name: &str, limit: u64) -> Result<Option<Vec<u8>>, String> {
-        let Some(source) = self.open_file(name).map_err(|error| error.to_string() + &format_cause(&error))? else {
+        let Some(source) = self.open_file(name).map_err(|error| error.to_string() + &format_cause(&error))?
+        else {
             return Ok(None);
         };
         if source.size > limit {
@@ -116,7 +117,9 @@ impl DiskBlobs {
 
     /// Reads and verifies the blob of this digest, of at most `limit` bytes.
     pub(super) fn read_document(&self, digest: &Digest, limit: u64) -> Result<Vec<u8>, String> {
-        let bytes = self.read_file(&blob_file_name(digest), limit)?.ok_or_else(|| format!("`{digest}` is missing"))?;
+        let bytes = self
+            .read_file(&blob_file_name(digest), limit)?
+            .ok_or_else(|| format!("`{digest}` is missing"))?;
         let found = Digest::compute(&bytes);
         if found == *digest {
             Ok(bytes)

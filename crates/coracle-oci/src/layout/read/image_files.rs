@@ -8,8 +8,8 @@ use std::io::{self, Read};
 use super::ReadFailure;
 use super::disk_blobs::SizedReader;
 use super::tar_headers::{TarHeader, TarHeaders, UnseekableReader, invalid_data};
-use coracle_core::digest::{Digest, HashingReader};
 use crate::layer::Codec;
+use coracle_core::digest::{Digest, HashingReader};
 use coracle_core::path::ImagePath;
 
 /// The maximum number of paths of an image. A large distribution has some hundred thousand.
@@ -114,7 +114,12 @@ impl ImageFiles {
     }
 
     /// Reads a layer, verifies its size and digest, and applies it on top.
-    pub(super) fn apply_blob(&mut self, source: SizedReader, digest: Option<&Digest>, codec: Codec) -> Result<(), ReadFailure> {
+    pub(super) fn apply_blob(
+        &mut self,
+        source: SizedReader,
+        digest: Option<&Digest>,
+        codec: Codec,
+    ) -> Result<(), ReadFailure> {
         let expected = source.size;
         let mut counted = HashingReader::new(source.reader);
         let layer = LayerChanges::from_tar(codec.decompress(&mut counted)?, self.layer_count)?;
@@ -239,9 +244,11 @@ impl LayerChanges {
         let node = match header.kind {
             kind if kind.is_dir() => FileNode::Directory,
             kind if kind.is_symlink() => FileNode::Link(header.link.clone()),
-            kind if kind.is_file() || kind.is_contiguous() => {
-                FileNode::File(FileExtent { layer: self.layer_index, position: header.position, size: header.size })
-            }
+            kind if kind.is_file() || kind.is_contiguous() => FileNode::File(FileExtent {
+                layer: self.layer_index,
+                position: header.position,
+                size: header.size,
+            }),
             _ => FileNode::Special,
         };
         FileEntry { node, mode: header.mode, owner: header.owner }
@@ -315,7 +322,9 @@ mod tests {
     fn merged(layers: &[&[&str]]) -> ImageFiles {
         let mut files = ImageFiles::default();
         for entries in layers {
-            files.apply_layer(LayerChanges::from_tar(layer(entries).as_slice(), files.layer_count).unwrap()).unwrap();
+            files
+                .apply_layer(LayerChanges::from_tar(layer(entries).as_slice(), files.layer_count).unwrap())
+                .unwrap();
         }
         files
     }

@@ -5,15 +5,18 @@ use std::io::{self, Read};
 
 use serde_json::Value;
 
-use super::disk_blobs::DiskBlobs;
 use super::blob_source::BlobSource;
-use super::parsed_image::{read_docker_image, read_image_for, read_images, index_platforms};
-use super::{LayoutError, MAX_DOCUMENT, ParsedImage, ParsedPlatform, ReadFailure, parse_json, describe_missing_image, select_entry, unreadable_image};
-use coracle_core::digest::Digest;
-use crate::image::{Descriptor, RawManifest, ImageGraph};
-use coracle_core::platform::Platform;
-use crate::registry::{Referrer, RepositoryClient, ManifestReference};
+use super::disk_blobs::DiskBlobs;
+use super::parsed_image::{index_platforms, read_docker_image, read_image_for, read_images};
+use super::{
+    LayoutError, MAX_DOCUMENT, ParsedImage, ParsedPlatform, ReadFailure, describe_missing_image, parse_json,
+    select_entry, unreadable_image,
+};
+use crate::image::{Descriptor, ImageGraph, RawManifest};
 use crate::layout::DiskLocation;
+use crate::registry::{ManifestReference, Referrer, RepositoryClient};
+use coracle_core::digest::Digest;
+use coracle_core::platform::Platform;
 
 /// An image, or an index of images of several platforms, on disk or at a registry. Only its root is
 /// read at first.
@@ -60,10 +63,16 @@ impl ImageSource {
                 bytes,
             });
         }
-        let manifest = read("manifest.json")?.ok_or_else(|| refused(describe_missing_image(location).into()))?;
+        let manifest =
+            read("manifest.json")?.ok_or_else(|| refused(describe_missing_image(location).into()))?;
         let entry = select_entry::select_docker_entry(&manifest, location)?.clone();
         let names = select_entry::string_array(&entry, "RepoTags");
-        Ok(Self { location: location.to_string(), names, root: SourceRoot::DockerEntry(entry), bytes: bytes(blobs) })
+        Ok(Self {
+            location: location.to_string(),
+            names,
+            root: SourceRoot::DockerEntry(entry),
+            bytes: bytes(blobs),
+        })
     }
 
     /// Opens the image of an entry in the `index.json` of the layout or archive at `location`.
@@ -90,7 +99,9 @@ impl ImageSource {
         place: String,
         name: String,
     ) -> Result<Option<Self>, LayoutError> {
-        let Some(manifest) = remote.pull_manifest(target).map_err(LayoutError::Registry)? else { return Ok(None) };
+        let Some(manifest) = remote.pull_manifest(target).map_err(LayoutError::Registry)? else {
+            return Ok(None);
+        };
         let (root, bytes) = (SourceRoot::Document(manifest.into()), BlobSource::Registry(remote));
         Ok(Some(Self { location: place, names: vec![name], root, bytes }))
     }
@@ -122,7 +133,9 @@ impl ImageSource {
     pub fn parse(self) -> Result<ParsedImage, LayoutError> {
         let images = match (&self.root, &self.bytes) {
             (SourceRoot::Document(root), bytes) => read_images(bytes, root),
-            (SourceRoot::DockerEntry(entry), BlobSource::Disk(blobs)) => read_docker_image(blobs, entry).map(|image| vec![image]),
+            (SourceRoot::DockerEntry(entry), BlobSource::Disk(blobs)) => {
+                read_docker_image(blobs, entry).map(|image| vec![image])
+            }
             (SourceRoot::DockerEntry(_), BlobSource::Registry(_)) => Ok(Vec::new()),
         };
         let images = images.map_err(|why| why.into_layout_error(&self.location))?;
@@ -151,7 +164,8 @@ impl ImageSource {
 
     fn collect_graph(&self, root: RawManifest) -> Result<ImageGraph, LayoutError> {
         let mut fetch = |below: &Descriptor| self.bytes.read_manifest(&below.digest, &below.media_type);
-        ImageGraph::collect(root, &mut fetch).map_err(|why: ReadFailure| why.into_layout_error(&self.location))
+        ImageGraph::collect(root, &mut fetch)
+            .map_err(|why: ReadFailure| why.into_layout_error(&self.location))
     }
 
     /// Returns its manifest or index.
@@ -191,7 +205,8 @@ impl ImageSource {
     /// # Errors
     /// Fails if a document is missing, is invalid or does not match its digest.
     pub fn read_image_for(&self, platform: &Platform) -> Result<Option<ParsedPlatform>, LayoutError> {
-        read_image_for(&self.bytes, self.require_root_manifest()?, platform).map_err(|why| why.into_layout_error(&self.location))
+        read_image_for(&self.bytes, self.require_root_manifest()?, platform)
+            .map_err(|why| why.into_layout_error(&self.location))
     }
 
     /// Returns the artifacts about `subject`, which is one of its documents: signatures, SBOMs,

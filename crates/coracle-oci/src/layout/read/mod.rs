@@ -7,30 +7,30 @@
 //! `image/spec/v1.2.md` for archives that only have a `manifest.json`.
 
 mod artifact;
-mod disk_blobs;
 mod blob_source;
+mod disk_blobs;
 mod image_files;
-mod tar_headers;
-mod open_layer;
 mod image_source;
-mod select_entry;
+mod open_layer;
 mod parsed_image;
+mod select_entry;
+mod tar_headers;
 
 use std::io;
 
 use serde_json::Value;
 
-use super::{DiskLocation, LayoutError, DiskFormat, ParseDiskLocationError, image_names};
+use super::{DiskFormat, DiskLocation, LayoutError, ParseDiskLocationError, image_names};
 use crate::image::GraphError;
-use coracle_core::reference::ImageReference;
-use coracle_core::fs;
 use crate::registry;
+use coracle_core::fs;
+use coracle_core::reference::ImageReference;
 use disk_blobs::DiskBlobs;
 
 pub use artifact::{read_artifact, read_remote_artifact};
-pub use image_files::{FileEntry as FileEntry, FileExtent, ImageFiles, FileNode as FileNode};
+pub use image_files::{FileEntry, FileExtent, FileNode, ImageFiles};
 pub use image_source::ImageSource;
-pub use parsed_image::{ParsedImage, ParsedPlatform, ParsedLayer};
+pub use parsed_image::{ParsedImage, ParsedLayer, ParsedPlatform};
 
 /// The maximum size of a manifest or config, in bytes. Registries accept manifests of at most 4
 /// MiB.
@@ -64,9 +64,11 @@ pub fn parse_location(text: &str) -> Result<DiskLocation, LayoutError> {
         ParseDiskLocationError::UnknownTransport { .. } => {
             refused("images cannot be read with this transport", forms.into())
         }
-        error => {
-            LayoutError::UnreadableImage { image: text.to_owned(), why: error.to_string(), hint: Some(error.hint()) }
-        }
+        error => LayoutError::UnreadableImage {
+            image: text.to_owned(),
+            why: error.to_string(),
+            hint: Some(error.hint()),
+        },
     })
 }
 
@@ -94,9 +96,14 @@ pub(super) fn index_entries(location: &DiskLocation) -> Option<Vec<Value>> {
 ///
 /// # Errors
 /// Fails if its manifest cannot be read.
-pub fn find_replaced_image(location: &DiskLocation, names: &[ImageReference]) -> Result<Option<ImageSource>, LayoutError> {
+pub fn find_replaced_image(
+    location: &DiskLocation,
+    names: &[ImageReference],
+) -> Result<Option<ImageSource>, LayoutError> {
     let tag = image_names::names_at_location(location, names)?.into_iter().next().and_then(|name| name.tag);
-    let is_meant = |entry: &Value| select_entry::is_image_entry(entry) && select_entry::entry_tag(entry) == tag.as_deref();
+    let is_meant = |entry: &Value| {
+        select_entry::is_image_entry(entry) && select_entry::entry_tag(entry) == tag.as_deref()
+    };
     let Some(entry) = index_entries(location).into_iter().flatten().rfind(is_meant) else { return Ok(None) };
     let location = DiskLocation { tag, ..location.clone() };
     ImageSource::from_index_entry(&location, &entry).map(Some)

@@ -2,8 +2,8 @@
 
 use std::io::{self, Read};
 
-use super::disk_blobs::SizedReader;
 use super::blob_source::BlobSource;
+use super::disk_blobs::SizedReader;
 use super::{ImageSource, ParsedLayer, ReadFailure};
 use crate::layer::Codec;
 

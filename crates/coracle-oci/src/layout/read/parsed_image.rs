@@ -4,12 +4,15 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::disk_blobs::DiskBlobs;
 use super::blob_source::BlobSource;
+use super::disk_blobs::DiskBlobs;
 use super::image_files::ImageFiles;
-use super::{LayoutError, MAX_DOCUMENT, MAX_IMAGES, MAX_LAYERS, ImageSource, ReadFailure, artifact, parse_json, select_entry};
-use coracle_core::digest::Digest;
+use super::{
+    ImageSource, LayoutError, MAX_DOCUMENT, MAX_IMAGES, MAX_LAYERS, ReadFailure, artifact, parse_json,
+    select_entry,
+};
 use crate::image::{Descriptor, RawManifest};
+use coracle_core::digest::Digest;
 use coracle_core::platform::Platform;
 
 /// An image, or an index of images of several platforms, with parsed configs.
@@ -44,7 +47,10 @@ pub struct ParsedLayer {
 }
 
 /// Reads the image of a manifest, or all images of an index.
-pub(super) fn read_images(bytes: &BlobSource, root: &RawManifest) -> Result<Vec<ParsedPlatform>, ReadFailure> {
+pub(super) fn read_images(
+    bytes: &BlobSource,
+    root: &RawManifest,
+) -> Result<Vec<ParsedPlatform>, ReadFailure> {
     let document = parse_json(&root.digest.to_string(), &root.bytes)?;
     if !select_entry::is_index(&root.media_type, &document) {
         return Ok(vec![read_manifest_image(bytes, root.clone(), &document)?]);
@@ -85,10 +91,18 @@ pub(super) fn read_image_for(
 pub(super) fn index_platforms(root: &RawManifest) -> Vec<Platform> {
     let document = parse_json("", &root.bytes).unwrap_or_default();
     let entries = document.get("manifests").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    entries.iter().filter(|entry| select_entry::is_image_entry(entry)).filter_map(select_entry::entry_platform).collect()
+    entries
+        .iter()
+        .filter(|entry| select_entry::is_image_entry(entry))
+        .filter_map(select_entry::entry_platform)
+        .collect()
 }
 
-fn read_manifest_image(bytes: &BlobSource, manifest: RawManifest, document: &Value) -> Result<ParsedPlatform, ReadFailure> {
+fn read_manifest_image(
+    bytes: &BlobSource,
+    manifest: RawManifest,
+    document: &Value,
+) -> Result<ParsedPlatform, ReadFailure> {
     let digest = manifest.digest;
     let config = document
         .get("config")
@@ -99,9 +113,9 @@ fn read_manifest_image(bytes: &BlobSource, manifest: RawManifest, document: &Val
     if layers.len() > MAX_LAYERS {
         return Err(ReadFailure::Message(format!("`{digest}` has more than {MAX_LAYERS} layers")));
     }
-    let layers = layers
-        .iter()
-        .map(|layer| Ok(ParsedLayer { descriptor: Some(Descriptor::parse(layer)?), archive_member: String::new() }));
+    let layers = layers.iter().map(|layer| {
+        Ok(ParsedLayer { descriptor: Some(Descriptor::parse(layer)?), archive_member: String::new() })
+    });
     let layers = layers.collect::<Result<_, String>>()?;
     Ok(ParsedPlatform { platform: config_platform(&config), manifest: Some(manifest), config, layers })
 }
@@ -131,8 +145,9 @@ impl ParsedPlatform {
     /// archive that only has a `manifest.json`.
     pub fn total_size(&self) -> u64 {
         let Some(manifest) = &self.manifest else { return 0 };
-        let config =
-            parse_json("", &manifest.bytes).ok().and_then(|document| document.get("config")?.get("size")?.as_u64());
+        let config = parse_json("", &manifest.bytes)
+            .ok()
+            .and_then(|document| document.get("config")?.get("size")?.as_u64());
         let layers = self.layers.iter().filter_map(|layer| layer.descriptor.as_ref());
         layers.map(|layer| layer.size).chain(config).fold(manifest.bytes.len() as u64, u64::saturating_add)
     }
@@ -156,7 +171,8 @@ impl ParsedPlatform {
 impl ParsedImage {
     /// Returns the number of entries of its index, images or not; 1 if there is no index.
     pub fn index_entry_count(&self) -> usize {
-        let root = self.source.root_manifest().and_then(|root| serde_json::from_slice::<Value>(&root.bytes).ok());
+        let root =
+            self.source.root_manifest().and_then(|root| serde_json::from_slice::<Value>(&root.bytes).ok());
         let entries = root.as_ref().and_then(|root| root.get("manifests")?.as_array());
         entries.map_or(1, Vec::len)
     }
@@ -169,7 +185,9 @@ impl ParsedImage {
         let found = match platform {
             None => self.images.first(),
             Some(wanted) => self.images.iter().find(|image| image.platform == *wanted).or_else(|| {
-                self.images.iter().find(|image| wanted.variant.is_none() && image.platform.matches_ignoring_variant(wanted))
+                self.images
+                    .iter()
+                    .find(|image| wanted.variant.is_none() && image.platform.matches_ignoring_variant(wanted))
             }),
         };
         found.ok_or_else(|| {
@@ -233,8 +251,9 @@ impl ParsedImage {
         for (number, layer) in image.layers.iter().enumerate() {
             let digest = layer.descriptor.as_ref().map(|descriptor| descriptor.digest);
             let name = digest.map_or_else(|| layer.archive_member.clone(), |digest| digest.to_string());
-            let refused =
-                |why: ReadFailure| why.in_part(&format!("layer {number}, `{name}`")).into_layout_error(&self.source.location);
+            let refused = |why: ReadFailure| {
+                why.in_part(&format!("layer {number}, `{name}`")).into_layout_error(&self.source.location)
+            };
             let codec = self.source.layer_codec(layer).map_err(refused)?;
             let source = self.source.open_layer(layer).map_err(refused)?;
             files.apply_blob(source, digest.as_ref(), codec).map_err(refused)?;

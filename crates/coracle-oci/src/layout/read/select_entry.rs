@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::LayoutError;
+use crate::layout::DiskLocation;
 use coracle_core::digest::Digest;
 use coracle_core::platform::Platform;
-use crate::layout::DiskLocation;
 
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
 const FULL_NAME: &str = "io.containerd.image.name";
@@ -22,12 +22,17 @@ pub(super) struct SelectedEntry {
 /// Selects the entry of `index.json` with the tag of `location`, or the only image if there is no
 /// tag.
 pub(super) fn select_entry(index: &Value, location: &DiskLocation) -> Result<SelectedEntry, LayoutError> {
-    let refused =
-        |why: String, hint: Option<String>| LayoutError::UnreadableImage { image: location.to_string(), why, hint };
+    let refused = |why: String, hint: Option<String>| LayoutError::UnreadableImage {
+        image: location.to_string(),
+        why,
+        hint,
+    };
     let entries = index.get("manifests").and_then(Value::as_array);
     let entries = entries.ok_or_else(|| refused("its `index.json` has no array `manifests`".into(), None))?;
-    let images: Vec<&Value> =
-        entries.iter().filter(|entry| is_image_entry(entry) && !is_referrers_tag(annotation(entry, REF_NAME))).collect();
+    let images: Vec<&Value> = entries
+        .iter()
+        .filter(|entry| is_image_entry(entry) && !is_referrers_tag(annotation(entry, REF_NAME)))
+        .collect();
     let tags: BTreeSet<&str> = images.iter().filter_map(|entry| annotation(entry, REF_NAME)).collect();
     let tags = tags.into_iter().collect::<Vec<_>>().join(", ");
     let meant: Vec<&Value> = match &location.tag {
@@ -61,8 +66,12 @@ pub(super) fn select_entry(index: &Value, location: &DiskLocation) -> Result<Sel
 
 /// Selects the entry of Docker's `manifest.json` with the tag of `location`, or the only one if
 /// there is no tag.
-pub(super) fn select_docker_entry<'a>(manifest: &'a Value, location: &DiskLocation) -> Result<&'a Value, LayoutError> {
-    let refused = |why: &str| LayoutError::UnreadableImage { image: location.to_string(), why: why.into(), hint: None };
+pub(super) fn select_docker_entry<'a>(
+    manifest: &'a Value,
+    location: &DiskLocation,
+) -> Result<&'a Value, LayoutError> {
+    let refused =
+        |why: &str| LayoutError::UnreadableImage { image: location.to_string(), why: why.into(), hint: None };
     let entries = manifest.as_array().ok_or_else(|| refused("its `manifest.json` is not an array"))?;
     let has_tag = |entry: &&Value| match &location.tag {
         None => true,
@@ -88,7 +97,9 @@ pub(super) fn string_array(document: &Value, key: &str) -> Vec<String> {
 /// Parses the digest of a descriptor.
 pub(super) fn parse_digest(descriptor: &Value) -> Result<Digest, String> {
     let text = descriptor.get("digest").and_then(Value::as_str).unwrap_or_default();
-    text.parse().map_err(|_| format!("`{}` is not a sha256 digest", coracle_core::path::escape_bytes(text.as_bytes())))
+    text.parse().map_err(|_| {
+        format!("`{}` is not a sha256 digest", coracle_core::path::escape_bytes(text.as_bytes()))
+    })
 }
 
 /// Returns whether a document is an index, by its own media type or else by its descriptor's.
@@ -110,7 +121,8 @@ pub(super) fn select_platform_entry<'a>(index: &'a Value, wanted: &Platform) -> 
     }
     let kin: Vec<(&Value, Platform)> =
         images.into_iter().filter_map(|entry| Some((entry, entry_platform(entry)?))).collect();
-    let mut kin: Vec<_> = kin.into_iter().filter(|(_, found)| found.matches_ignoring_variant(wanted)).collect();
+    let mut kin: Vec<_> =
+        kin.into_iter().filter(|(_, found)| found.matches_ignoring_variant(wanted)).collect();
     kin.sort_by_key(|(_, found)| (found.variant != wanted.variant, found.variant.is_some()));
     let (entry, found) = kin.into_iter().next()?;
     let fits = wanted.variant.is_none() || found.variant.is_none() || found.variant == wanted.variant;

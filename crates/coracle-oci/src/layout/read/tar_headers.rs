@@ -95,7 +95,9 @@ impl<R: SkipBytes> TarHeaders<R> {
             match kind {
                 _ if kind.is_gnu_longname() => records.name = Some(truncate_at_nul(self.read_content(size)?)),
                 _ if kind.is_gnu_longlink() => records.link = Some(truncate_at_nul(self.read_content(size)?)),
-                _ if kind.is_pax_local_extensions() => records.parse_pax_records(&self.read_content(size)?)?,
+                _ if kind.is_pax_local_extensions() => {
+                    records.parse_pax_records(&self.read_content(size)?)?
+                }
                 _ if kind.is_pax_global_extensions() => drop(self.read_content(size)?),
                 _ if kind.is_gnu_sparse() => {
                     return Err(invalid_data("it contains a sparse file, which is not supported"));
@@ -170,7 +172,8 @@ impl<R: SkipBytes> TarHeaders<R> {
     }
 
     fn skip(&mut self, count: u64) -> io::Result<()> {
-        self.position = self.position.checked_add(count).ok_or_else(|| invalid_data("a size is out of range"))?;
+        self.position =
+            self.position.checked_add(count).ok_or_else(|| invalid_data("a size is out of range"))?;
         self.reader.skip(count)
     }
 }

@@ -9,9 +9,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
-use coracle_core::fs::Context;
 use crate::registry::repository::canonical_registry;
 use crate::registry::{Credential, Error, Repository, Secret};
+use coracle_core::fs::Context;
 
 /// The key of Docker Hub, which is not the URL of its API.
 const DOCKER_HUB_KEY: &str = "https://index.docker.io/v1/";
@@ -94,7 +94,9 @@ impl CredentialFile {
         for scope in scopes {
             let exact = self.auths.get_key_value(scope);
             let same = || self.auths.iter().find(|(key, _)| normalized(key) == scope);
-            if let Some(found) = exact.or_else(same).and_then(|(key, entry)| self.entry_credential(key, entry)) {
+            if let Some(found) =
+                exact.or_else(same).and_then(|(key, entry)| self.entry_credential(key, entry))
+            {
                 return Some(found);
             }
         }

@@ -5,11 +5,15 @@ mod credential_file;
 mod helper;
 
 use super::repository::canonical_registry;
-use super::{Credential, Error, Repository, RegistrySettings};
+use super::{Credential, Error, RegistrySettings, Repository};
 
 /// Looks up the credentials for `repository`. `None` if there are none: access is anonymous then.
-pub(super) fn find_credential(settings: &RegistrySettings, repository: &Repository) -> Result<Option<Credential>, Error> {
-    let explicit = settings.credentials.iter().find(|(name, _)| canonical_registry(name) == repository.registry());
+pub(super) fn find_credential(
+    settings: &RegistrySettings,
+    repository: &Repository,
+) -> Result<Option<Credential>, Error> {
+    let explicit =
+        settings.credentials.iter().find(|(name, _)| canonical_registry(name) == repository.registry());
     if let Some((_, credential)) = explicit {
         return Ok(Some(credential.clone()));
     }
