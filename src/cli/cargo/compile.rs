@@ -172,15 +172,15 @@ fn failed(
     status: ExitStatus,
     args: &CargoArgs,
     targets: &[String],
-    trouble: Option<Trouble>,
+    link_error: Option<Trouble>,
     cargo: &OsString,
 ) -> Failure {
     let failure = |message, hint| Failure { exit: Exit::Failed, message, hint };
     if status.code().is_none() {
         return failure(format!("cargo was terminated ({status}); no image was built"), None);
     }
-    let told = trouble.and_then(|trouble| trouble.told(targets, args));
-    if let Some((message, hint)) = told.or_else(|| zig::missing(args, Path::new(cargo))) {
+    let explained = link_error.and_then(|link_error| link_error.told(targets, args));
+    if let Some((message, hint)) = explained.or_else(|| zig::missing(args, Path::new(cargo))) {
         return failure(message, Some(hint));
     }
     failure("cargo could not build the programs; no image was built".into(), None)
