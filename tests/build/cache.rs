@@ -449,5 +449,5 @@ fn pruning_is_told() {
     let (code, said) = prune(&["--cache-dir=cache", "--keep=much"]);
     assert!(code == Some(2) && said.contains("`--keep`: `much` is no size"), "{said}");
     let (code, said) = prune(&[]);
-    assert!(code == Some(2) && said.contains("no cache directory is known"), "{said}");
+    assert!(code == Some(2) && said.contains("there is no default cache directory"), "{said}");
 }
