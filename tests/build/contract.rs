@@ -236,7 +236,7 @@ hint: deploy.yaml:21:40: Pod/shop, container `shop`: the Secret `token` is not a
 hint: /etc/shop/login.env: it is secret and its values are not given, so it is not compared
 hint: deploy.yaml:20:70: Pod/shop, container `shop`: the Secret `login` is not among these manifests: whether it has `login.env` can't be told
 hint: deploy.yaml:21:40: Pod/shop, container `shop`: the Secret `token` is not among these manifests: whether it has `token` can't be told
-Pod/shop, container `shop` fits oci:shop.oci
+Pod/shop, container `shop` matches the contract of oci:shop.oci
 
 "#]]);
 }

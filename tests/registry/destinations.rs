@@ -249,7 +249,7 @@ fn what_is_no_destination() {
         (&["./app", "-o", &digest][..], "names an image by its digest"),
         (&["./app", "-o=docker://Shop"], "`docker://NAME[:TAG]` in lower case"),
         (&["./app", "-o=docker://shop:1", "-o=docker://docker.io/library/shop:1"], "is the same place as"),
-        (&["-f=a", "-f=a", "-o=docker://127.0.0.1:1/shop"], "a name at a registry"),
+        (&["-f=a", "-f=a", "-o=docker://127.0.0.1:1/shop"], "a name in a registry"),
     ] {
         let (code, stdout, said) = run(folder.path(), &[&["build"], args].concat());
         assert_eq!((code, stdout.as_str()), (Some(2), ""), "{said}");
