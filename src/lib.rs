@@ -1,7 +1,8 @@
-//! Turns a program that is already built into the smallest honest container image: the program, exactly the shared
-//! libraries that its dynamic loader would map, and nothing else.
+//! Builds minimal OCI images from programs that are already built. An image contains the program
+//! and exactly the files that it needs, such as the shared libraries that its dynamic loader would
+//! map.
 //!
-//! What `coracle build /usr/bin/env -t env` does:
+//! The library equivalent of `coracle build /usr/bin/env -t env`:
 //!
 //! ```
 //! use coracle::recipe::{Overrides, Recipe};
@@ -20,49 +21,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The line from a recipe to an image is [`build`]; ARCHITECTURE.md has the floors below it.
+//! [`build`] turns a recipe into an image. ARCHITECTURE.md describes the modules below it.
 
-pub mod base;
 mod build;
-pub mod cache;
-pub mod closure;
-pub mod config;
-pub mod content;
-pub mod contract;
-pub mod digest;
-pub mod elf;
-pub mod engine;
-pub mod fs;
-pub mod gate;
-pub mod image;
-pub mod json;
-pub mod kubernetes;
-pub mod layer;
-pub mod loader;
-pub mod manifest;
-pub mod note;
-pub mod path;
-pub mod platform;
-pub mod port;
-pub mod quantity;
 pub mod recipe;
-pub mod reference;
-pub mod registry;
 pub mod rootfs;
-pub mod runtime;
-pub mod shared;
-pub mod signal;
-pub mod size;
-mod spelling;
-pub mod store;
-pub mod template;
-pub mod transfer;
-pub mod tree;
-pub mod values;
-mod witness;
-pub mod yaml;
 
 pub use build::{
-    Before, Below, Built, Change, Delivery, Error, Observer, OverBudget, Plan, Previous, Roots, Settings,
-    Turn, View, Weight, build, contract_of, foresee, including, judge_configuration, plan, registries,
+    PreviousSize, BaseInfo, Built, SizeDelta, RegistryPush, Error, Observer, OverBudget, Plan, PreviousImage, RootFileSystems, Settings,
+    PublishDecision, RootId, PlatformSize, build, contract_of, scan_plan, enclosing_include, scan_config, plan, registry_destinations,
 };

@@ -1,109 +1,111 @@
-//! Whether an image is as small as its recipe wants it.
+//! Checks the size of an image against its budget.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::comparison::{Comparison, Weight};
+use super::size_comparison::{SizeComparison, PlatformSize};
 use super::{Built, Plan};
-use crate::digest::Digest;
-use crate::image::{Image, Root};
-use crate::platform::Platform;
-use crate::recipe::{Limit, Place};
-use crate::rootfs::Node;
-use crate::size::Size;
+use coracle_core::digest::Digest;
+use coracle_oci::image::{Image, ImageSet};
+use coracle_core::platform::Platform;
+use crate::recipe::{BudgetLimit, SourcePosition};
+use crate::rootfs::EntryNode;
+use coracle_core::byte_size::ByteSize;
 
-/// The largest files that are listed.
-const LISTED: usize = 8;
+/// The maximum number of files listed.
+const MAX_LISTED_FILES: usize = 8;
 
-/// An image that is larger than it may be.
+/// The error of an image that exceeds its budget. Lists its layers and largest files.
 #[derive(Debug)]
 pub struct OverBudget {
-    findings: Vec<Finding>,
-    contents: Vec<Contents>,
+    findings: Vec<ExceededLimit>,
+    contents: Vec<SizeBreakdown>,
 }
 
-/// What one limit says to the image of one platform.
+/// A limit that the image of one platform exceeds.
 #[derive(Debug)]
-struct Finding {
+struct ExceededLimit {
     message: String,
     setting: String,
-    place: Option<Place>,
+    place: Option<SourcePosition>,
 }
 
-/// What takes up the room of one platform's image.
+/// Layers and largest files of the image of one platform.
 #[derive(Debug)]
-struct Contents {
+struct SizeBreakdown {
     platform: Platform,
-    layers: Vec<(Size, String)>,
-    files: Vec<(Size, String)>,
+    layers: Vec<(ByteSize, String)>,
+    files: Vec<(ByteSize, String)>,
 }
 
-impl Comparison<'_> {
-    /// Whether `built` keeps within its budget.
-    pub(super) fn holds(&self, built: &Built) -> bool {
-        built.weights.iter().all(|weight| self.findings(weight).is_empty())
+impl SizeComparison<'_> {
+    /// Whether `built` is within its budget.
+    pub(super) fn is_within_budget(&self, built: &Built) -> bool {
+        built.platform_sizes.iter().all(|weight| self.exceeded_limits(weight).is_empty())
     }
 
-    /// Holds the image that was packed to its budget.
+    /// Checks the packed image against its budget.
     ///
     /// # Errors
-    /// What is over it, and what takes up the room.
-    pub(super) fn judge(&self, root: &Root, plans: &[Plan]) -> Result<(), OverBudget> {
+    /// Fails with all exceeded limits.
+    pub(super) fn check_budget(&self, root: &ImageSet, plans: &[Plan]) -> Result<(), OverBudget> {
         let (mut all, mut contents) = (Vec::new(), Vec::new());
-        for (weight, image) in self.weigh(root).iter().zip(root.images()) {
-            let findings = self.findings(weight);
+        for (weight, image) in self.measure(root).iter().zip(root.images()) {
+            let findings = self.exceeded_limits(weight);
             if !findings.is_empty() {
-                contents.push(contents_of(image, self, plans));
+                contents.push(size_breakdown(image, self, plans));
             }
             all.extend(findings);
         }
         if all.is_empty() { Ok(()) } else { Err(OverBudget { findings: all, contents }) }
     }
 
-    fn findings(&self, weight: &Weight) -> Vec<Finding> {
-        let has = format!("the image for {} has {}", weight.platform, Size(weight.size));
+    fn exceeded_limits(&self, weight: &PlatformSize) -> Vec<ExceededLimit> {
+        let has = format!("the image for {} has {}", weight.platform, ByteSize(weight.size));
         let image = self.budget.image.as_ref().filter(|limit| weight.size > limit.value.0);
         let image =
-            image.map(|limit| Finding::new(format!("{has}: over the budget of {}", limit.value), limit));
-        let grown = weight.change().zip(weight.before.as_ref()).zip(self.budget.growth.as_ref());
-        let grown = grown.filter(|((change, _), limit)| change.now > limit.value.limit(change.before));
+            image.map(|limit| ExceededLimit::new(format!("{has}: over the budget of {}", limit.value), limit));
+        let grown = weight.delta().zip(weight.previous.as_ref()).zip(self.budget.growth.as_ref());
+        let grown = grown.filter(|((change, _), limit)| change.now > limit.value.max_size(change.before));
         let growth = grown.map(|((change, before), limit)| {
-            let than = change.than(&format!("`{}`", before.place));
-            Finding::new(format!("{has}, {than}: over the budget of {}", limit.value), limit)
+            let than = change.compared_with(&format!("`{}`", before.location));
+            ExceededLimit::new(format!("{has}, {than}: over the budget of {}", limit.value), limit)
         });
         image.into_iter().chain(growth).collect()
     }
 }
 
-impl Finding {
-    fn new<T>(message: String, limit: &Limit<T>) -> Self {
-        Self { message, setting: limit.setting.clone(), place: limit.place.clone() }
+impl ExceededLimit {
+    fn new<T>(message: String, limit: &BudgetLimit<T>) -> Self {
+        Self { message, setting: limit.setting.clone(), place: limit.position.clone() }
     }
 }
 
-fn contents_of(image: &Image, comparison: &Comparison<'_>, plans: &[Plan]) -> Contents {
-    let told = |what: String, digest: &Digest| {
-        if comparison.has(digest) { format!("{what}, as before") } else { what }
+fn size_breakdown(image: &Image, comparison: &SizeComparison<'_>, plans: &[Plan]) -> SizeBreakdown {
+    let describe = |what: String, digest: &Digest| {
+        if comparison.had_layer(digest) { format!("{what}, as before") } else { what }
     };
     let below =
-        image.below().iter().map(|layer| (Size(layer.size), told("of the base".into(), &layer.digest)));
-    let own =
-        image.layers().iter().map(|layer| (Size(layer.size), told(layer.stratum.to_string(), &layer.digest)));
+        image.base_layers().iter().map(|layer| (ByteSize(layer.size), describe("of the base".into(), &layer.digest)));
+    let own = image
+        .packed_layers()
+        .iter()
+        .map(|layer| (ByteSize(layer.size), describe(layer.kind.to_string(), &layer.digest)));
     let plan = plans.iter().find(|plan| plan.platform == *image.platform());
     let entries = plan.into_iter().flat_map(|plan| plan.rootfs.iter());
-    let mut files: Vec<(Size, String)> = entries
+    let mut files: Vec<(ByteSize, String)> = entries
         .filter_map(|(path, entry)| match &entry.node {
-            Node::File(content) => Some((Size(content.size()), format!("{path}  {}", entry.reason))),
-            Node::Directory | Node::Link(_) | Node::HardLink(_) => None,
+            EntryNode::File(content) => Some((ByteSize(content.size()), format!("{path}  {}", entry.reason))),
+            EntryNode::Directory | EntryNode::Symlink(_) | EntryNode::HardLink(_) => None,
         })
         .collect();
     files.sort_by_key(|(size, _)| std::cmp::Reverse(*size));
-    files.truncate(LISTED);
-    Contents { platform: image.platform().clone(), layers: below.chain(own).collect(), files }
+    files.truncate(MAX_LISTED_FILES);
+    SizeBreakdown { platform: image.platform().clone(), layers: below.chain(own).collect(), files }
 }
 
 impl OverBudget {
-    /// What to change.
+    /// Returns the next step.
     pub fn hint(&self) -> String {
         let settings: BTreeSet<&str> = self.findings.iter().map(|finding| finding.setting.as_str()).collect();
         let settings = settings.into_iter().collect::<Vec<_>>().join(" and ");
@@ -116,12 +118,12 @@ impl OverBudget {
 
 impl fmt::Display for OverBudget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, Finding { message, place, .. }) in self.findings.iter().enumerate() {
+        for (number, ExceededLimit { message, place, .. }) in self.findings.iter().enumerate() {
             f.write_str(if number > 0 { "\n" } else { "" })?;
             f.write_str(message)?;
             place.iter().try_for_each(|place| write!(f, "\n{place}"))?;
         }
-        for Contents { platform, layers, files } in &self.contents {
+        for SizeBreakdown { platform, layers, files } in &self.contents {
             write!(f, "\n  layers for {platform}:")?;
             layers.iter().try_for_each(|(size, what)| write!(f, "\n  {size:>11}  {what}"))?;
             f.write_str("\n  largest files, before compression:")?;

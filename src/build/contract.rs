@@ -1,49 +1,51 @@
-//! What the image of a recipe expects of its surroundings.
+//! The contract of a recipe's image, and its publishing.
 
 use super::destinations::Destinations;
 use super::{Error, Settings};
-use crate::contract::{Document, Facts, MEDIA_TYPE};
-use crate::digest::Digest;
-use crate::image::{Artifact, Root};
+use coracle_kube::contract::{ContractDocument, ImageFacts, CONTRACT_MEDIA_TYPE};
+use coracle_core::digest::Digest;
+use coracle_oci::image::{Artifact, ImageSet};
 use crate::recipe::{DEFAULT_USER, Recipe};
-use crate::store::{self, Traces};
-use crate::transfer::{self, Place};
+use coracle_oci::layout::{self, OutputStamp};
+use coracle_oci::copy::{self, ImageLocation};
 
-/// The whole contract of the recipe's image; no value is read for it. A base may know another user.
+/// Returns the full contract of the recipe's image; no values are read. The user may be the base
+/// image's instead.
 ///
 /// # Errors
-/// When the configuration is wrong: everything about its files, keys, mounts and schema.
-pub fn contract_of(recipe: &Recipe) -> Result<Document, Error> {
+/// Fails if the configuration is invalid; all problems of files, keys, mounts and schema are
+/// reported together.
+pub fn contract_of(recipe: &Recipe) -> Result<ContractDocument, Error> {
     let ports = recipe.expose.iter().map(ToString::to_string).collect();
-    Ok(Document::new(
+    Ok(ContractDocument::new(
         &recipe.config,
-        &Facts { ports, user: recipe.user.unwrap_or(DEFAULT_USER).to_string() },
+        &ImageFacts { ports, user: recipe.user.unwrap_or(DEFAULT_USER).to_string() },
     )?)
 }
 
-/// Writes the whole contract to where it is asked for, as an artifact about the image of `root`; its digest, when that is a
-/// registry.
-pub(super) fn publish(
-    document: &Document,
-    root: &Root,
+/// Publishes the full contract as an artifact that refers to the image of `root`, if requested.
+/// Returns the artifact's digest if it was pushed to a registry.
+pub(super) fn publish_contract(
+    document: &ContractDocument,
+    root: &ImageSet,
     destinations: &Destinations,
     settings: &Settings,
-    traces: &mut Traces,
-) -> Result<(Option<Digest>, Vec<store::Warning>), Error> {
+    traces: &mut OutputStamp,
+) -> Result<(Option<Digest>, Vec<layout::LayoutWarning>), Error> {
     let artifact = || {
         document
             .to_json()
             .map_err(Error::from)
-            .and_then(|json| Ok(Artifact::new(MEDIA_TYPE, json, root.descriptor())?))
+            .and_then(|json| Ok(Artifact::new(CONTRACT_MEDIA_TYPE, json, root.descriptor())?))
     };
     if let Some((named, client)) = destinations.contract_at_registry(settings)? {
         let artifact = artifact()?;
-        transfer::attach(&artifact, named, client)?;
+        copy::push_artifact(&artifact, named, client)?;
         return Ok((Some(artifact.descriptor().digest), Vec::new()));
     }
-    let Some(Place::Local(destination)) = &destinations.contract else { return Ok((None, Vec::new())) };
+    let Some(ImageLocation::OnDisk(destination)) = &destinations.contract else { return Ok((None, Vec::new())) };
     let artifact = artifact()?;
-    let warnings = store::attach(&artifact, destination)?;
+    let warnings = layout::write_artifact(&artifact, destination)?;
     traces.add_artifact(&artifact, destination)?;
     Ok((None, warnings))
 }

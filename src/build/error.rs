@@ -1,221 +1,231 @@
-//! Why there is no image: one variant for each floor.
+//! Errors of a build.
 
 use std::path::PathBuf;
 
 use super::budget::OverBudget;
-use crate::closure::{Problem, ProblemKind};
-use crate::path::{ImagePath, Spelled};
-use crate::platform::Platform;
+use coracle_ld::closure::{Problem, ProblemKind};
+use coracle_core::path::{ImagePath, RawPath};
+use coracle_core::platform::Platform;
 use crate::rootfs::Owner;
-use crate::store::Destination;
-use crate::transfer::Place;
-use crate::{
-    base, closure, config, contract, fs, gate, image, layer, loader, recipe, registry, rootfs, runtime,
-    store, transfer,
-};
+use coracle_oci::layout::DiskLocation;
+use coracle_oci::copy::ImageLocation;
+use coracle_oci::base;
+use coracle_ld::closure;
+use coracle_kube::config;
+use coracle_kube::contract;
+use coracle_core::fs;
+use coracle_oci::image;
+use coracle_oci::layer;
+use coracle_ld::ldso;
+use crate::recipe;
+use coracle_oci::registry;
+use crate::rootfs;
+use coracle_ld::implicit;
+use coracle_oci::layout;
+use coracle_oci::copy;
 
-/// Why there is no image.
+/// Why a build failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The recipe asks for something that can't be.
+    /// The recipe is invalid.
     #[error(transparent)]
-    Recipe(#[from] recipe::Error),
-    /// The configuration can't be rendered.
+    Recipe(#[from] recipe::RecipeError),
+    /// The configuration cannot be rendered.
     #[error(transparent)]
-    Config(#[from] config::Error),
-    /// The image would hold what does not belong there.
+    Config(#[from] config::ConfigError),
+    /// The secret scanner has findings.
     #[error(transparent)]
-    Leaks(#[from] gate::Error),
-    /// The image is larger than it may be.
+    SecretsFound(#[from] coracle_scan::Error),
+    /// The image exceeds its budget.
     #[error(transparent)]
-    Budget(#[from] OverBudget),
-    /// A program can't be resolved.
+    OverBudget(#[from] OverBudget),
+    /// A program cannot be resolved.
     #[error(transparent)]
     Closure(#[from] closure::Error),
-    /// Libraries lack what was linked against them, all of it.
-    #[error("{}", problems_text(.0))]
-    NotStarting(Vec<Problem>),
-    /// What programs need can't be had.
+    /// Programs would not start: libraries lack versions or symbols, or do not fit together.
+    #[error("{}", format_problems(.0))]
+    WouldNotStart(Vec<Problem>),
+    /// Implicit dependencies of programs cannot be added.
     #[error(transparent)]
-    Runtime(#[from] runtime::Error),
-    /// The image can't be planned.
+    Implicit(#[from] implicit::Error),
+    /// The file tree cannot be planned.
     #[error(transparent)]
-    Rootfs(#[from] rootfs::Error),
-    /// What the image expects can't be said.
+    Rootfs(#[from] rootfs::RootfsError),
+    /// The contract cannot be made.
     #[error(transparent)]
-    Contract(#[from] contract::Error),
-    /// The image can't be described.
+    Contract(#[from] contract::ContractError),
+    /// The image's documents cannot be made.
     #[error(transparent)]
-    Image(#[from] image::Error),
-    /// The base can't be used.
+    Image(#[from] image::ImageError),
+    /// The base image cannot be used.
     #[error(transparent)]
     Base(#[from] base::Error),
-    /// There is no client of registries.
+    /// The registry client cannot be set up, or a registry cannot be read.
     #[error(transparent)]
     Registry(#[from] registry::Error),
-    /// The image can't be written.
+    /// The image cannot be written or read.
     #[error(transparent)]
-    Store(#[from] store::Error),
-    /// The image can't be sent.
+    Layout(#[from] layout::LayoutError),
+    /// The image cannot be pushed or loaded.
     #[error(transparent)]
-    Transfer(#[from] transfer::Error),
-    /// What the image was made of is not what it was.
-    #[error("what the image is made of has changed since it was packed")]
-    Changed,
-    /// Somebody has to talk to registries.
-    #[error("cannot send the image to `{0}`: nobody is there who talks to registries")]
-    NoClient(Place),
-    /// Something could not be read.
+    Copy(#[from] copy::Error),
+    /// Inputs have changed between packing and publishing.
+    #[error("inputs of the image have changed since it was packed")]
+    InputsChanged,
+    /// A registry or engine is needed, but [`super::Settings::client`] is `None`.
+    #[error("cannot reach `{0}`: no registry client is configured")]
+    NoRegistryClient(ImageLocation),
+    /// A file could not be read.
     #[error(transparent)]
     Io(#[from] fs::Error),
-    /// A root that is no directory.
-    #[error("cannot use `{}` as a root: it is no directory", .0.display())]
-    NoRoot(PathBuf),
-    /// A script and what it starts are for different platforms.
-    #[error("`{program}` is for {found}, what starts it is for {wanted}")]
-    Platforms {
-        /// What is started.
-        program: Spelled,
+    /// A root or sysroot is not a directory.
+    #[error("cannot use `{}` as a root: it is not a directory", .0.display())]
+    RootNotDirectory(PathBuf),
+    /// A program and the program that starts it are for different platforms.
+    #[error("`{program}` is for {found}, but the program that starts it is for {wanted}")]
+    InterpreterPlatform {
+        /// The program that is started.
+        program: RawPath,
         /// Its platform.
         found: Platform,
-        /// The platform of what starts it.
+        /// The platform of the program that starts it.
         wanted: Platform,
     },
-    /// `--platform` contradicts the program.
+    /// The requested platform contradicts the program.
     #[error("`{program}` is for {found}, not for {wanted}")]
-    Platform {
+    PlatformMismatch {
         /// The program.
-        program: Spelled,
-        /// What its header says.
+        program: RawPath,
+        /// The platform of its ELF header.
         found: Platform,
-        /// What was asked for.
+        /// The requested platform.
         wanted: Platform,
     },
-    /// A machine that images have no name for.
-    #[error("`{program}` is for {machine}, which images have no platform for")]
-    Machine {
+    /// A program is for a machine without an OCI platform.
+    #[error("`{program}` is for {machine}, for which OCI defines no platform")]
+    UnsupportedMachine {
         /// The program.
-        program: Spelled,
-        /// What its header says.
+        program: RawPath,
+        /// The machine of its ELF header.
         machine: String,
     },
-    /// The bases of several platforms don't agree, and the image has one contract.
-    #[error("the base runs as {first} on one platform and as {other} on another")]
-    Users {
-        /// One user.
+    /// The base image has different users on different platforms, but the image has one contract.
+    #[error("the base image's user is {first} on one platform and {other} on another")]
+    BaseUsersDiffer {
+        /// The user on the first platform.
         first: Owner,
-        /// Another one.
+        /// A different user on another platform.
         other: Owner,
     },
-    /// The image would be part of itself.
-    #[error("`{destination}` lies in `{}`, which is included: the image would hold itself", .include.display())]
-    Itself {
-        /// Where the image goes.
-        destination: Destination,
-        /// What is included.
+    /// A destination is inside an included directory.
+    #[error("`{destination}` is inside `{}`, which is included: the image would contain itself", .include.display())]
+    DestinationInInclude {
+        /// The destination.
+        destination: DiskLocation,
+        /// The included directory.
         include: PathBuf,
     },
-    /// A program that is linked otherwise than the recipe asks.
-    #[error("`{program}` is linked {}, and `linkage` asks for the opposite", if *.is_static { "statically" } else { "dynamically" })]
-    Linkage {
+    /// A program is not linked as the recipe requires.
+    #[error("`{program}` is linked {}, but `linkage` requires the opposite", if *.is_static { "statically" } else { "dynamically" })]
+    LinkageMismatch {
         /// The program.
-        program: Spelled,
-        /// How it is linked.
+        program: RawPath,
+        /// Whether it is linked statically.
         is_static: bool,
-        /// What links it the other way.
+        /// The compiler or linker setting that links it the other way.
         setting: String,
     },
-    /// A path that JSON can't hold.
-    #[error("`{0}` is not UTF-8, so no image can name it as its program")]
-    NotText(ImagePath),
+    /// The path of a program is not UTF-8, so the config, which is JSON, cannot contain it.
+    #[error("`{0}` is not UTF-8, so the image's config cannot contain it")]
+    PathNotUtf8(ImagePath),
 }
 
 impl Error {
-    /// An observer has said that the build should not go on.
-    pub fn interrupted() -> Self {
-        store::Error::from(layer::Error::Interrupted).into()
+    /// Returns the error of a build that its observer has cancelled.
+    pub fn cancelled() -> Self {
+        layout::LayoutError::from(layer::LayerError::Interrupted).into()
     }
 
-    /// Whether what was asked for can't be, whatever the files are.
-    pub fn is_usage(&self) -> bool {
+    /// Whether the cause is the request itself (recipe, flags, configuration), for exit code 2.
+    pub fn is_usage_error(&self) -> bool {
         let unknown_level = |error: &closure::Error| {
-            matches!(error, closure::Error::Loader { source: loader::Error::UnknownHwcaps { .. }, .. })
+            matches!(error, closure::Error::InvalidLoader { source: ldso::Error::UnsupportedHwcaps { .. }, .. })
         };
         match self {
             Self::Recipe(_) | Self::Config(_) => true,
             Self::Contract(error) => {
-                matches!(error, contract::Error::Config(_) | contract::Error::TooLarge { .. })
+                matches!(error, contract::ContractError::Config(_) | contract::ContractError::TooLarge { .. })
             }
             Self::Closure(error) => unknown_level(error),
             _ => false,
         }
     }
 
-    /// The next step, where there is a usual one.
+    /// Returns the next step, if there is a usual one.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Recipe(error) => error.hint(),
             Self::Config(error) => error.hint(),
-            Self::Leaks(error) => error.hint(),
-            Self::Budget(error) => Some(error.hint()),
+            Self::SecretsFound(error) => error.hint(),
+            Self::OverBudget(error) => Some(error.hint()),
             Self::Closure(error) => error.hint(),
-            Self::NotStarting(problems) => Some(problems_hint(problems)),
-            Self::Runtime(error) => error.hint(),
+            Self::WouldNotStart(problems) => Some(problems_hint(problems)),
+            Self::Implicit(error) => error.hint(),
             Self::Rootfs(error) => error.hint(),
             Self::Contract(error) => error.hint(),
             Self::Image(error) => error.hint(),
             Self::Base(error) => error.hint(),
             Self::Registry(error) => error.hint(),
-            Self::Store(error) => error.hint(),
-            Self::Transfer(error) => error.hint(),
-            Self::Changed => Some("build again when all of it is finished".into()),
-            Self::NoClient(_) => Some("give the build a client, `Settings::client`".into()),
+            Self::Layout(error) => error.hint(),
+            Self::Copy(error) => error.hint(),
+            Self::InputsChanged => Some("build again when the inputs no longer change".into()),
+            Self::NoRegistryClient(_) => Some("set `Settings::client`".into()),
             Self::Io(error) => error.hint(),
-            Self::NoRoot(_) => Some("name a directory with an unpacked root file system in it".into()),
-            Self::Platforms { .. } => Some("let the script name an interpreter of one platform".into()),
-            Self::Platform { .. } => Some(
-                "the platform is read from the program; leave `--platform` out, or name the right program"
-                    .into(),
+            Self::RootNotDirectory(_) => Some("name a directory with an unpacked root file system in it".into()),
+            Self::InterpreterPlatform { .. } => Some("use a script and an interpreter for the same platform".into()),
+            Self::PlatformMismatch { .. } => Some(
+                "the platform is read from the program: omit `--platform`, or name another program".into(),
             ),
-            Self::Machine { .. } => None,
-            Self::Users { .. } => Some("say who runs the program: `--user UID[:GID]`".into()),
-            Self::Itself { .. } => {
+            Self::UnsupportedMachine { .. } => None,
+            Self::BaseUsersDiffer { .. } => Some("set the user: `--user UID[:GID]`".into()),
+            Self::DestinationInInclude { .. } => {
                 Some("write the image elsewhere with `--output`, or include less than that directory".into())
             }
-            Self::Linkage { is_static, setting, .. } => {
+            Self::LinkageMismatch { is_static, setting, .. } => {
                 let wanted = if *is_static { "dynamically" } else { "statically" };
-                Some(format!("{setting} links it {wanted}; `--linkage auto` takes both"))
+                Some(format!("{setting} links it {wanted}; `--linkage auto` allows both"))
             }
-            Self::NotText(_) => Some("give it another path with `PROGRAM:/app/NAME`".into()),
+            Self::PathNotUtf8(_) => Some("give it another path with `PROGRAM:/app/NAME`".into()),
         }
     }
 }
 
-/// Problems that are listed; a program built against another library may miss thousands of symbols.
-const LISTED: usize = 50;
+/// The maximum number of problems listed. A program built against another library may lack
+/// thousands of symbols.
+const MAX_LISTED: usize = 50;
 
-fn problems_text(problems: &[Problem]) -> String {
-    let mut lines: Vec<String> = problems.iter().take(LISTED).map(ToString::to_string).collect();
-    if problems.len() > LISTED {
-        lines.push(format!("and {} more", problems.len() - LISTED));
+fn format_problems(problems: &[Problem]) -> String {
+    let mut lines: Vec<String> = problems.iter().take(MAX_LISTED).map(ToString::to_string).collect();
+    if problems.len() > MAX_LISTED {
+        lines.push(format!("and {} more", problems.len() - MAX_LISTED));
     }
     lines.join("\n")
 }
 
 fn problems_hint(problems: &[Problem]) -> String {
-    let old_libc = problems.iter().any(|problem| problem.name.starts_with("GLIBC_"));
-    let is_mixed = problems.iter().any(|problem| problem.kind == ProblemKind::CLibrary);
-    let is_version = problems.iter().any(|problem| problem.kind == ProblemKind::Version);
+    let old_libc = problems.iter().any(|problem| problem.needed_name.starts_with("GLIBC_"));
+    let is_mixed = problems.iter().any(|problem| problem.kind == ProblemKind::MixedCLibraries);
+    let is_version = problems.iter().any(|problem| problem.kind == ProblemKind::SymbolVersion);
     if is_mixed {
         "build the program and its libraries against one C library, or link it statically"
     } else if old_libc {
-        "the glibc here is older than the one that it was linked against: build it here or on an older system, or \
-         link it statically"
+        "the glibc here is older than the one that the program was linked against: build it here or on an older \
+         system, or link it statically"
     } else if is_version {
-        "the library here is another release than the one that it was linked against: install that one, or build the \
-         program again"
+        "the library here is another release than the one that the program was linked against: install that one, or \
+         rebuild the program"
     } else {
-        "the libraries here are not those that it was linked against: install those, or build the program again"
+        "the libraries here are not those that the program was linked against: install those, or rebuild it"
     }
     .into()
 }

@@ -1,25 +1,25 @@
-//! The straight line over all floors: a recipe in, an image at its destinations out.
+//! Builds the image of a recipe and publishes it to its destinations.
 //!
-//! Each step takes the value of the one before. What the environment decides comes in as [`Settings`], what goes on is
-//! told to an [`Observer`]; nothing is printed here.
+//! Each step takes the result of the previous one. The environment is passed in as [`Settings`];
+//! progress is reported to an [`Observer`]. Nothing is printed here.
 
 mod budget;
-mod check;
-mod comparison;
-mod config;
+mod start_check;
+mod size_comparison;
+mod image_config;
 mod contract;
 mod destinations;
 mod engines;
 mod error;
-mod ground;
-mod hints;
-mod leaks;
+mod platform_base;
+mod optional_dependencies;
+mod secret_scan;
 mod linkage;
 mod packing;
 mod plan;
 mod roots;
 mod sysroot;
-mod unchanged;
+mod build_record;
 
 use std::cell::RefCell;
 use std::ops::ControlFlow;
@@ -27,258 +27,265 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use budget::OverBudget;
-pub use comparison::{Before, Change, Previous, Weight};
+pub use size_comparison::{PreviousSize, SizeDelta, PreviousImage, PlatformSize};
 pub use contract::contract_of;
-pub use destinations::{including, registries};
+pub use destinations::{enclosing_include, registry_destinations};
 pub use error::Error;
-pub use leaks::{foresee, judge_configuration};
+pub use secret_scan::{scan_plan, scan_config};
 pub use plan::{Plan, plan};
-pub use roots::{Roots, View};
+pub use roots::{RootFileSystems, RootId};
 
-use comparison::Comparison;
+use size_comparison::SizeComparison;
 use destinations::Destinations;
-use packing::{Packed, Packing};
-use plan::plan_in;
-use unchanged::Unchanged;
+use packing::{PackedImage, Packer};
+use plan::plan_with_roots;
+use build_record::BuildRecord;
 
-use crate::cache::Cache;
-use crate::contract::Contract;
-use crate::digest::Digest;
-use crate::engine::{self, Loaded};
-use crate::layer::Layer;
-use crate::note::Note;
-use crate::platform::Platform;
+use coracle_oci::cache::BuildCache;
+use coracle_kube::contract::Contract;
+use coracle_core::digest::Digest;
+use coracle_oci::engine::{self, LoadedImage};
+use coracle_oci::layer::Layer;
+use coracle_core::note::Note;
+use coracle_core::platform::Platform;
 use crate::recipe::{DEFAULT_USER, Recipe};
-use crate::reference::Reference;
-use crate::registry::{Client, Repository};
+use coracle_core::reference::ImageReference;
+use coracle_oci::registry::{RegistryClient, Repository};
 use crate::rootfs::Owner;
-use crate::shared::{Shared, SharedCache};
-use crate::store::{self, Traces};
-use crate::transfer::{Named, Place, Sent};
+use coracle_oci::remote_cache::{RemoteCacheConfig, RemoteCache};
+use coracle_oci::layout::{self, OutputStamp};
+use coracle_oci::copy::{RegistryImageName, ImageLocation, PushSummary};
 
-/// What the environment decides, read once by whoever calls.
+/// Settings from the environment, which the caller reads once.
 #[derive(Clone, Default, Debug)]
 pub struct Settings {
-    /// Seconds since 1970, for `created` of the config and its history.
+    /// The time of `created` in the image's config and history, in seconds since 1970.
     pub epoch: u64,
-    /// Directories whose paths exist on this machine alone: home, the temporary directory.
+    /// Directories that exist only on this machine: the home directory, the temporary directory.
     pub private_dirs: Vec<PathBuf>,
-    /// What was built before; without it, everything is done again.
-    pub cache: Option<Arc<Cache>>,
-    /// Who talks to registries. It is needed for images that go there or come from there, and costs others nothing.
-    pub client: Option<Client>,
-    /// Where an image is packed that stays nowhere on disk; without it, in the working directory. What is there goes
-    /// with the build.
-    pub scratch: Option<PathBuf>,
-    /// Where layers of other machines are; it takes a client.
-    pub shared: Shared,
-    /// What the environment says about local engines.
-    pub engines: engine::Settings,
-    /// Whether an image is compared with the one that it replaces even where no budget asks for it.
-    pub compares: bool,
+    /// The local cache of layers and build records. `None` disables caching.
+    pub cache: Option<Arc<BuildCache>>,
+    /// The registry client. Required only if an image is read from or pushed to a registry.
+    pub registry_client: Option<RegistryClient>,
+    /// The directory for temporary files of an image without a destination on disk. Default: the
+    /// working directory. The files are removed after the build.
+    pub scratch_dir: Option<PathBuf>,
+    /// The remote layer cache. It requires a client.
+    pub remote_cache: RemoteCacheConfig,
+    /// The settings of local engines.
+    pub engines: engine::EngineSettings,
+    /// Whether the image is compared with the one that it replaces even without a budget.
+    pub compare_with_previous: bool,
 }
 
 impl Settings {
-    fn shared_cache(&self, images: &[Repository]) -> Option<SharedCache> {
-        let client = self.client.as_ref().filter(|_| self.shared != Shared::default())?;
-        Some(SharedCache::new(&self.shared, client, images))
+    fn open_remote_cache(&self, images: &[Repository]) -> Option<RemoteCache> {
+        let client = self.registry_client.as_ref().filter(|_| self.remote_cache != RemoteCacheConfig::default())?;
+        Some(RemoteCache::new(&self.remote_cache, client, images))
     }
 }
 
-/// Sees how a build goes.
+/// Observes the progress of a build, and can cancel it.
 pub trait Observer: Sync {
-    /// The plans, one for each platform, before anything is packed.
-    fn planned(&self, plans: &[Plan]);
-    /// So many more bytes were packed; says whether to go on.
-    fn packed(&self, bytes: u64) -> ControlFlow<()>;
-    /// So many bytes more are to be sent to registries.
-    fn sending(&self, _bytes: u64) {}
-    /// So many more of them are there; says whether to go on.
-    fn sent(&self, _bytes: u64) -> ControlFlow<()> {
+    /// Called with the plan of each platform before packing.
+    fn on_planned(&self, plans: &[Plan]);
+    /// Called after `bytes` more bytes were packed; called with 0 to ask for cancellation. `Break`
+    /// cancels the build.
+    fn on_packed(&self, bytes: u64) -> ControlFlow<()>;
+    /// Called when `bytes` more bytes are to be sent to registries.
+    fn on_upload_queued(&self, _bytes: u64) {}
+    /// Called after `bytes` more bytes were sent. `Break` cancels the build.
+    fn on_uploaded(&self, _bytes: u64) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
-    /// All is packed, sent as far as it has no name, and about to be written to its destinations, or found there; says whether
-    /// to go on. Who builds several images at once lets them wait here for their turn, so that a layout that they share
-    /// always looks the same, or until it is known that they are wanted.
-    fn publishing(&self) -> Turn {
-        Turn::Publish
+    /// Called when the image is packed and its blobs are uploaded, or it is up to date, before it
+    /// is written to its destinations and named. Parallel builds block here until it is their turn,
+    /// so that the order of writes to a shared image layout is always the same.
+    fn before_publish(&self) -> PublishDecision {
+        PublishDecision::Publish
     }
 }
 
-/// What becomes of an image that is ready.
+/// Whether an image that is ready is published.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Turn {
-    /// It is published.
+pub enum PublishDecision {
+    /// Publish it.
     Publish,
-    /// It is published if all that it was made of is as it was: it may have waited for long.
-    PublishUnlessChanged,
-    /// It is given up.
-    GiveUp,
+    /// Publish it unless its inputs have changed since it was packed.
+    PublishIfUnchanged,
+    /// Cancel the build.
+    Cancel,
 }
 
-/// Who does not want to see.
+/// The no-op observer.
 impl Observer for () {
-    fn planned(&self, _plans: &[Plan]) {}
-    fn packed(&self, _bytes: u64) -> ControlFlow<()> {
+    fn on_planned(&self, _plans: &[Plan]) {}
+    fn on_packed(&self, _bytes: u64) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
 }
 
-/// An image that was written.
+/// The result of a build.
 #[derive(Debug)]
 pub struct Built {
-    /// Its names.
-    pub references: Vec<Reference>,
-    /// The digest of its manifest: the one that `index.json` lists.
+    /// The image's names.
+    pub references: Vec<ImageReference>,
+    /// The digest of its manifest or index: the one that `index.json` lists.
     pub digest: Digest,
     /// Its platforms.
     pub platforms: Vec<Platform>,
-    /// What it stands on: name, digest and layers of the base of each platform.
-    pub below: Vec<Below>,
-    /// Who runs the program.
+    /// The base image of each platform.
+    pub bases: Vec<BaseInfo>,
+    /// The user and group that the program runs as.
     pub user: Owner,
-    /// Its own layers, in order.
+    /// Its layers without those of the base image, in order.
     pub layers: Vec<Layer>,
-    /// Bytes of its layers, config and manifest.
+    /// The size of its layers, configs, manifests and index, in bytes.
     pub size: u64,
-    /// The image of each platform in figures.
-    pub weights: Vec<Weight>,
-    /// What it was compared with.
-    pub previous: Option<Previous>,
-    /// Files in it.
-    pub files: usize,
-    /// Where it is: on disk first, then at registries.
-    pub destinations: Vec<Place>,
-    /// What each registry was sent, in the order of the destinations there.
-    pub sent: Vec<Delivery>,
-    /// What each engine took.
-    pub loaded: Vec<(engine::Named, Loaded)>,
-    /// What it expects of its surroundings.
+    /// The sizes of the image of each platform.
+    pub platform_sizes: Vec<PlatformSize>,
+    /// The image that it was compared with.
+    pub previous: Option<PreviousImage>,
+    /// The number of files in it, without those of the base image.
+    pub file_count: usize,
+    /// Its destinations: on disk, then registries, then engines.
+    pub destinations: Vec<ImageLocation>,
+    /// What was sent to each registry, in the order of those destinations.
+    pub pushes: Vec<RegistryPush>,
+    /// What each engine loaded.
+    pub loaded: Vec<(engine::EngineImageName, LoadedImage)>,
+    /// The contract: what the image expects of its configuration.
     pub contract: Contract,
-    /// What happened on the way that should be known; when it is unchanged, what was told of the plans too.
+    /// Warnings and hints of the build. If the image is unchanged, those of the recorded plans,
+    /// too.
     pub notes: Vec<Note>,
-    /// It stood there already, and nothing that it depends on has changed.
+    /// Whether the image was up to date, so that nothing was built.
     pub is_unchanged: bool,
 }
 
 /// The base of an image of one platform.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Below {
-    /// What it is called, in full.
+pub struct BaseInfo {
+    /// Its full name. `None` for a base image without one.
     pub name: Option<String>,
     /// The digest of its manifest.
     pub digest: Digest,
-    /// How many layers it has.
-    pub layers: usize,
-    /// Their bytes.
+    /// The number of its layers.
+    pub layer_count: usize,
+    /// The size of its layers, in bytes.
     pub size: u64,
-    /// How many files the image does not bring, because the base has them.
-    pub shared: usize,
+    /// The number of files that the image omits because the base image has them.
+    pub shared_files: usize,
 }
 
-/// What it took to bring an image to a registry.
+/// A push of the image to one name at a registry.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Delivery {
-    /// Its name there.
-    pub to: Reference,
+pub struct RegistryPush {
+    /// The image's name at the registry.
+    pub name: ImageReference,
     /// What was sent.
-    pub sent: Sent,
+    pub sent: PushSummary,
 }
 
-impl From<(Named, Sent)> for Delivery {
-    fn from((to, sent): (Named, Sent)) -> Self {
-        Self { to: to.reference, sent }
+impl From<(RegistryImageName, PushSummary)> for RegistryPush {
+    fn from((to, sent): (RegistryImageName, PushSummary)) -> Self {
+        Self { name: to.reference, sent }
     }
 }
 
-/// Builds the image of `recipe` and writes it to every destination.
+/// Builds the image of `recipe` and publishes it to every destination.
 ///
-/// With a cache, an image that is there already and whose files have not changed is recognised, and nothing is read.
+/// With a cache, an image whose inputs and outputs have not changed since an earlier build is not
+/// built again.
 ///
 /// # Errors
-/// When a program can't be resolved, two things claim one path, a file changes while it is read, the leak gate finds
-/// something, the image is larger than its budget, or a destination can't be written. No destination is changed before
-/// the whole image is packed, the gate has let it pass, and it is small enough; registries get its layers meanwhile, each
-/// when the gate has seen all of it, and the name last.
+/// Fails if a program cannot be resolved, different contents are planned for one path, a file
+/// changes while it is read, the secret scanner has findings, the image exceeds its budget, or a
+/// destination cannot be written.
+///
+/// No destination is changed before the whole image is packed, scanned and within its budget. Only
+/// layers are uploaded to registries before that, each after its scan is complete; tags are set
+/// last.
 pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> Result<Built, Error> {
-    let destinations = Destinations::of(recipe);
-    destinations.check()?;
-    let routes = destinations.routes(recipe, settings)?;
+    let destinations = Destinations::from_recipe(recipe);
+    destinations.check_writable()?;
+    let routes = destinations.push_routes(recipe, settings)?;
     destinations.contract_at_registry(settings)?;
-    let configuration = crate::config::fingerprint(&recipe.config);
-    // An engine takes what is packed here, and tells itself whether it has it.
+    let configuration = coracle_kube::config::source_fingerprint(&recipe.config);
+    // No up-to-date check for engines: only the engine can tell whether it still has the image.
     let earlier = match destinations.engines.is_empty() {
-        true => Unchanged::of(recipe, settings, &destinations, configuration)?,
+        true => BuildRecord::find(recipe, settings, &destinations, configuration)?,
         false => None,
     };
     if let Some(earlier) = &earlier
-        && let Some(built) = earlier.recall(recipe, settings, &destinations, &routes)?
-        && let Some(built) = within_budget(built, recipe, settings, &destinations)?
+        && let Some(built) = earlier.valid_result(recipe, settings, &destinations, &routes)?
+        && let Some(built) = recalled_within_budget(built, recipe, settings, &destinations)?
     {
-        let is_same = || is_same(recipe, configuration) && earlier.holds(recipe, &destinations);
-        return take_turn(observer, is_same).map(|()| built);
+        let is_same = || is_config_unchanged(recipe, configuration) && earlier.is_current(recipe, &destinations);
+        return wait_for_publish(observer, is_same).map(|()| built);
     }
     let mut contract = contract_of(recipe)?;
-    let gate = leaks::gate(recipe)?;
-    let earlier = earlier.map(|earlier| earlier.begin(recipe));
-    let roots = Roots::of(recipe);
-    let base = ground::open(recipe, settings)?;
-    let plans = plan_in(&roots, recipe, settings, base.as_deref(), observer)?;
+    let gate = secret_scan::secret_scanner(recipe)?;
+    let earlier = earlier.map(|earlier| earlier.start_build(recipe));
+    let roots = RootFileSystems::from_recipe(recipe);
+    let base = platform_base::open_base(recipe, settings)?;
+    let plans = plan_with_roots(&roots, recipe, settings, base.as_deref(), observer)?;
     let platforms: Vec<&Platform> = plans.iter().map(|plan| &plan.platform).collect();
-    let comparison = Comparison::of(recipe, settings, &destinations, &platforms)?;
-    let user = user(recipe, &plans)?;
+    let comparison = SizeComparison::find_previous(recipe, settings, &destinations, &platforms)?;
+    let user = common_user(recipe, &plans)?;
     contract.contract.user = user.to_string();
-    observer.planned(&plans);
+    observer.on_planned(&plans);
     let staging = destinations.staging(settings)?;
     let repositories = destinations.repositories();
-    let shared = settings.shared_cache(&repositories);
-    let Packed { root, layers, mut notes } = routes.carry(&|bytes| observer.sent(bytes), |outbox| {
-        let packing = Packing {
+    let shared = settings.open_remote_cache(&repositories);
+    let PackedImage { root, layers, mut notes } = routes.upload_while(&|bytes| observer.on_uploaded(bytes), |outbox| {
+        let packing = Packer {
             recipe,
             settings,
             contract: &contract.contract,
             base: base.as_ref(),
             staging: &staging,
-            outbox,
+            upload_queue: outbox,
             observer,
             is_on_disk: !(destinations.local.is_empty() && destinations.engines.is_empty()),
-            shared: shared.as_ref(),
+            remote_cache: shared.as_ref(),
             packed: RefCell::default(),
         };
-        packing.all(&plans, gate, &comparison)
+        packing.pack_images(&plans, gate, &comparison)
     })?;
     if let Some(base) = &base {
-        ground::stage(base, &root, &staging, &destinations, observer)?;
+        platform_base::stage_base_layers(base, &root, &staging, &destinations, observer)?;
     }
-    take_turn(observer, || is_same(recipe, configuration) && roots.witness().holds())?;
+    wait_for_publish(observer, || is_config_unchanged(recipe, configuration) && roots.input_tracker().is_current())?;
     if let Some(shared) = &shared {
-        layers.iter().for_each(|(shape, layer)| shared.keep(*shape, layer, &staging, &repositories));
-        notes.extend(shared.note());
+        layers.iter().for_each(|(shape, layer)| shared.upload(*shape, layer, &staging, &repositories));
+        notes.extend(shared.take_warning());
     }
-    let mut traces = Traces::default();
+    let mut traces = OutputStamp::default();
     for destination in &destinations.local {
-        notes.extend(warnings(store::publish(&root, &staging, &recipe.names, destination)?));
-        traces.add(&root, &recipe.names, destination)?;
+        notes.extend(warning_notes(layout::write_image(&root, &staging, &recipe.names, destination)?));
+        traces.add_image(&root, &recipe.names, destination)?;
     }
-    let loaded = engines::load(&root, &staging, &destinations.engines, settings, observer)?;
+    let loaded = engines::load_into_engines(&root, &staging, &destinations.engines, settings, observer)?;
     drop(staging);
-    // Before the names: where they lead to the image, the contract is complete.
-    let (published, said) = contract::publish(&contract, &root, &destinations, settings, &mut traces)?;
-    notes.extend(warnings(said));
-    let sent = routes.name(&root.manifests())?;
+    // Before the tags: an image that can be pulled by name has its contract.
+    let (published, contract_warnings) =
+        contract::publish_contract(&contract, &root, &destinations, settings, &mut traces)?;
+    notes.extend(warning_notes(contract_warnings));
+    let sent = routes.tag(&root.manifests())?;
     let built = Built {
         references: recipe.names.clone(),
         digest: root.digest(),
         platforms: root.images().iter().map(|image| image.platform().clone()).collect(),
-        size: root.size(),
-        weights: Weight::all(&root),
+        size: root.total_size(),
+        platform_sizes: PlatformSize::of_all_platforms(&root),
         previous: None,
-        layers: root.layers().cloned().collect(),
-        below: plans.iter().filter_map(Below::of).collect(),
+        layers: root.packed_layers().cloned().collect(),
+        bases: plans.iter().filter_map(BaseInfo::from_plan).collect(),
         user,
-        files: plans.iter().map(|plan| plan.rootfs.files()).sum(),
-        destinations: destinations.places().collect(),
-        sent: sent.into_iter().map(Delivery::from).collect(),
+        file_count: plans.iter().map(|plan| plan.rootfs.file_count()).sum(),
+        destinations: destinations.locations().collect(),
+        pushes: sent.into_iter().map(RegistryPush::from).collect(),
         loaded,
         contract: contract.contract,
         notes,
@@ -286,59 +293,61 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
     };
     let is_on = base.as_ref().map(|base| base.digest()).transpose()?;
     if let Some(earlier) = earlier.filter(|earlier| earlier.base() == is_on) {
-        earlier.remember(recipe, &built, published, &plans, roots.witness(), traces);
+        earlier.write_record(recipe, &built, published, &plans, roots.input_tracker(), traces);
     }
-    // What it is compared with may be another image the next time.
-    Ok(comparison.seen(built))
+    // The comparison is not recorded: the previous image may be another one next time.
+    Ok(comparison.add_to(built))
 }
 
-/// `built` beside the image before it, if it keeps to its budget. What does not is packed again: then its files can be told.
-fn within_budget(
+/// Returns `built` compared with the previous image. `None` if it exceeds its budget: then it is
+/// packed again, so that the error can list its largest files.
+fn recalled_within_budget(
     built: Built,
     recipe: &Recipe,
     settings: &Settings,
     destinations: &Destinations,
 ) -> Result<Option<Built>, Error> {
     let platforms: Vec<&Platform> = built.platforms.iter().collect();
-    let comparison = Comparison::of(recipe, settings, destinations, &platforms)?;
-    let built = comparison.seen(built);
-    Ok(comparison.holds(&built).then_some(built))
+    let comparison = SizeComparison::find_previous(recipe, settings, destinations, &platforms)?;
+    let built = comparison.add_to(built);
+    Ok(comparison.is_within_budget(&built).then_some(built))
 }
 
-/// Waits for the image's turn.
-fn take_turn(observer: &dyn Observer, is_same: impl FnOnce() -> bool) -> Result<(), Error> {
-    match observer.publishing() {
-        Turn::PublishUnlessChanged if !is_same() => Err(Error::Changed),
-        Turn::Publish | Turn::PublishUnlessChanged => Ok(()),
-        Turn::GiveUp => Err(Error::interrupted()),
+/// Waits for the observer's decision. Fails if the build is cancelled, or inputs have changed.
+fn wait_for_publish(observer: &dyn Observer, is_same: impl FnOnce() -> bool) -> Result<(), Error> {
+    match observer.before_publish() {
+        PublishDecision::PublishIfUnchanged if !is_same() => Err(Error::InputsChanged),
+        PublishDecision::Publish | PublishDecision::PublishIfUnchanged => Ok(()),
+        PublishDecision::Cancel => Err(Error::cancelled()),
     }
 }
 
-/// Whether the configuration is the one with this fingerprint; what is piped in has none, and can't change.
-fn is_same(recipe: &Recipe, configuration: Option<Digest>) -> bool {
-    crate::config::fingerprint(&recipe.config) == configuration
+/// Whether the configuration still has this fingerprint. Piped configuration has none and cannot
+/// change.
+fn is_config_unchanged(recipe: &Recipe, configuration: Option<Digest>) -> bool {
+    coracle_kube::config::source_fingerprint(&recipe.config) == configuration
 }
 
-impl Below {
-    fn of(plan: &Plan) -> Option<Self> {
+impl BaseInfo {
+    fn from_plan(plan: &Plan) -> Option<Self> {
         let base = plan.base.as_ref()?;
-        let layers = &base.image.layers;
+        let layers = &base.base_layers.layers;
         let size = layers.iter().map(|(layer, _)| layer.size).sum();
-        let (name, digest, shared) = (base.name.clone(), base.digest, plan.shared);
-        Some(Self { name, digest, layers: layers.len(), size, shared })
+        let (name, digest, shared) = (base.name.clone(), base.digest, plan.shared_files);
+        Some(Self { name, digest, layer_count: layers.len(), size, shared_files: shared })
     }
 }
 
-/// Who runs the program, on every platform.
-fn user(recipe: &Recipe, plans: &[Plan]) -> Result<Owner, Error> {
+/// Returns the user and group of the program, which must be the same on every platform.
+fn common_user(recipe: &Recipe, plans: &[Plan]) -> Result<Owner, Error> {
     let mut users = plans.iter().map(|plan| plan.user);
     let first = users.next().or(recipe.user).unwrap_or(DEFAULT_USER);
     match users.find(|user| *user != first) {
-        Some(other) => Err(Error::Users { first, other }),
+        Some(other) => Err(Error::BaseUsersDiffer { first, other }),
         None => Ok(first),
     }
 }
 
-fn warnings(warnings: Vec<store::Warning>) -> impl Iterator<Item = Note> {
+fn warning_notes(warnings: Vec<layout::LayoutWarning>) -> impl Iterator<Item = Note> {
     warnings.into_iter().map(|warning| Note::Warning(warning.to_string()))
 }

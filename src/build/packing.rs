@@ -1,113 +1,119 @@
-//! From plans to images: layers into the staging directory, and on their way to registries as soon as they may be.
+//! Packs planned images: writes layers to the staging directory, and queues each for upload once it
+//! is scanned.
 
 use std::cell::RefCell;
 use std::io::{self, Cursor, Read};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::comparison::Comparison;
-use super::{Error, Observer, Plan, Settings, config, leaks};
-use crate::base::Base;
-use crate::contract::Contract;
-use crate::digest::Digest;
-use crate::gate::Gate;
-use crate::image::{self, Descriptor, Image, Root};
-use crate::layer::{self, Layer, tar};
-use crate::note::Note;
-use crate::path::ImagePath;
+use super::size_comparison::SizeComparison;
+use super::{Error, Observer, Plan, Settings, image_config, secret_scan};
+use coracle_oci::base::BaseSource;
+use coracle_kube::contract::Contract;
+use coracle_core::digest::Digest;
+use coracle_scan::SecretScanner;
+use coracle_oci::image::{self, Descriptor, Image, ImageSet};
+use coracle_oci::layer::{self, Layer, tar_header};
+use coracle_core::note::Note;
+use coracle_core::path::ImagePath;
 use crate::recipe::Recipe;
-use crate::registry::Repository;
-use crate::rootfs::{Entry, Stratum};
-use crate::shared::SharedCache;
-use crate::store::{self, Staging};
-use crate::transfer::Outbox;
+use coracle_oci::registry::Repository;
+use crate::rootfs::{Entry, LayerKind};
+use coracle_oci::remote_cache::RemoteCache;
+use coracle_oci::layout::{self, Staging};
+use coracle_oci::copy::UploadQueue;
 
-/// What packing needs besides a plan.
-pub(super) struct Packing<'a> {
+/// The context of packing.
+pub(super) struct Packer<'a> {
     pub(super) recipe: &'a Recipe,
     pub(super) settings: &'a Settings,
     pub(super) contract: &'a Contract,
-    pub(super) base: Option<&'a Arc<Base>>,
+    pub(super) base: Option<&'a Arc<BaseSource>>,
     pub(super) staging: &'a Staging,
-    pub(super) outbox: &'a Outbox<'a>,
+    pub(super) upload_queue: &'a UploadQueue<'a>,
     pub(super) observer: &'a dyn Observer,
-    /// Whether the image is to be on disk, too.
+    /// Whether a destination needs the layers on this machine: on disk, or an engine.
     pub(super) is_on_disk: bool,
-    pub(super) shared: Option<&'a SharedCache>,
-    /// Layers that were packed here, by their shapes.
+    pub(super) remote_cache: Option<&'a RemoteCache>,
+    /// Layers that were packed here, with their cache keys.
     pub(super) packed: RefCell<Vec<(Digest, Layer)>>,
 }
 
-/// An image that is packed and may be published.
-pub(super) struct Packed {
-    pub(super) root: Root,
-    /// Layers that were packed here, by their shapes.
+/// A packed image that may be published.
+pub(super) struct PackedImage {
+    pub(super) root: ImageSet,
+    /// Layers that were packed here, with their cache keys.
     pub(super) layers: Vec<(Digest, Layer)>,
-    /// What the gate has to say.
+    /// Warnings of the secret scanner.
     pub(super) notes: Vec<Note>,
 }
 
-impl Packing<'_> {
-    /// The image of all `plans`, once the gate has let it pass and it keeps to its budget.
-    pub(super) fn all(
+impl Packer<'_> {
+    /// Packs the image of all `plans`.
+    ///
+    /// # Errors
+    /// Fails if the scanner has findings, or the image exceeds its budget.
+    pub(super) fn pack_images(
         self,
         plans: &[Plan],
-        mut gate: Gate,
-        comparison: &Comparison<'_>,
-    ) -> Result<Packed, Error> {
-        let images = plans.iter().map(|plan| self.image(plan, &mut gate));
-        let root = Root::new(images.collect::<Result<_, _>>()?)?;
-        let notes = gate.verdict()?;
-        comparison.judge(&root, plans)?;
-        self.configs(&root);
-        Ok(Packed { root, layers: self.packed.into_inner(), notes })
+        mut gate: SecretScanner,
+        comparison: &SizeComparison<'_>,
+    ) -> Result<PackedImage, Error> {
+        let images = plans.iter().map(|plan| self.pack_image(plan, &mut gate));
+        let root = ImageSet::new(images.collect::<Result<_, _>>()?)?;
+        let notes = gate.evaluate()?;
+        comparison.check_budget(&root, plans)?;
+        self.queue_configs(&root);
+        Ok(PackedImage { root, layers: self.packed.into_inner(), notes })
     }
 
-    /// The image of one platform.
-    fn image(&self, plan: &Plan, gate: &mut Gate) -> Result<Image, Error> {
-        let config = config::of(self.recipe, plan, self.contract)?;
-        gate.places(&plan.rootfs);
-        leaks::words(gate, &config);
-        let below = self.below(plan);
-        let layers = plan.rootfs.strata().into_iter().map(|stratum| self.layer(plan, stratum, gate));
+    /// Packs the image of one platform.
+    fn pack_image(&self, plan: &Plan, gate: &mut SecretScanner) -> Result<Image, Error> {
+        let config = image_config::image_config(self.recipe, plan, self.contract)?;
+        gate.scan_plan(plan.rootfs.iter(), &plan.rootfs);
+        secret_scan::scan_image_config(gate, &config);
+        let below = self.queue_base_layers(plan);
+        let layers = plan.rootfs.layer_kinds().into_iter().map(|stratum| self.pack_layer(plan, stratum, gate));
         let layers = layers.collect::<Result<Vec<_>, _>>()?;
         Ok(Image::new(&config, &plan.platform, &below, &layers, self.settings.epoch)?)
     }
 
-    /// What the image stands on; its layers are others' already, and go where they are not.
-    fn below(&self, plan: &Plan) -> image::Base {
-        let Some((base, image)) = self.base.zip(plan.base.as_ref()) else { return image::Base::default() };
+    /// Returns the base image's layers and history, and queues its layers for registries that lack
+    /// them.
+    fn queue_base_layers(&self, plan: &Plan) -> image::InheritedBase {
+        let Some((base, image)) = self.base.zip(plan.base.as_ref()) else { return image::InheritedBase::default() };
         let from = base.repository().map(Repository::from);
-        for (layer, _) in &image.image.layers {
+        for (layer, _) in &image.base_layers.layers {
             let (base, named) = (Arc::clone(base), layer.clone());
             let bytes = self
-                .outbox
-                .offer(layer, from.clone(), move || base.blob(&named, &|| ControlFlow::Continue(())));
-            self.observer.sending(bytes);
+                .upload_queue
+                .enqueue(layer, from.clone(), move || base.open_blob(&named, &|| ControlFlow::Continue(())));
+            self.observer.on_upload_queued(bytes);
         }
-        image.image.clone()
+        image.base_layers.clone()
     }
 
-    /// A layer leaves the machine when the gate has seen all of it, and has found nothing so far.
-    fn layer(&self, plan: &Plan, stratum: Stratum, gate: &mut Gate) -> Result<Layer, Error> {
-        let packed = |bytes| match self.outbox.go_on() {
-            ControlFlow::Continue(()) => self.observer.packed(bytes),
+    /// Packs a layer, or takes it from a cache. It is queued for upload only after its scan is
+    /// complete and if the scanner has no findings so far.
+    fn pack_layer(&self, plan: &Plan, stratum: LayerKind, gate: &mut SecretScanner) -> Result<Layer, Error> {
+        let packed = |bytes| match self.upload_queue.check_cancelled() {
+            ControlFlow::Continue(()) => self.observer.on_packed(bytes),
             stop => stop,
         };
-        let entries = plan.rootfs.layer(stratum);
+        let entries = plan.rootfs.layer_entries(stratum);
         let compression = self.recipe.compression;
-        let shape = self.shared.map(|_| layer::shape(&entries, compression));
+        let shape = self.remote_cache.map(|_| layer::layer_cache_key(&entries, compression));
         let cache = self.settings.cache.as_deref();
-        let is_here = shape.is_some_and(|shape| cache.is_some_and(|cache| cache.knows(shape)));
-        if let (Some(shared), Some(shape), false) = (self.shared, shape, is_here)
-            && let Some(layer) = self.elsewhere(shared, shape, &entries, stratum, &packed, gate)?
+        let is_here = shape.is_some_and(|shape| cache.is_some_and(|cache| cache.has_layers_for(shape)));
+        if let (Some(shared), Some(shape), false) = (self.remote_cache, shape, is_here)
+            && let Some(layer) = self.layer_from_remote_cache(shared, shape, &entries, stratum, &packed, gate)?
         {
             return Ok(layer);
         }
-        let layer = self.staging.pack(&entries, stratum, compression, cache, &packed, gate)?;
-        if !gate.refuses() {
-            let bytes = self.outbox.offer(&Descriptor::from(&layer), None, self.staging.opener(layer.digest));
-            self.observer.sending(bytes);
+        let layer = self.staging.pack_layer(&entries, stratum, compression, cache, &packed, gate)?;
+        if !gate.has_unaccepted_errors() {
+            let bytes = self.upload_queue.enqueue(&Descriptor::from(&layer), None, self.staging.blob_opener(layer.digest));
+            self.observer.on_upload_queued(bytes);
         }
         if let Some(shape) = shape {
             self.packed.borrow_mut().push((shape, layer.clone()));
@@ -115,52 +121,53 @@ impl Packing<'_> {
         Ok(layer)
     }
 
-    /// The layer as another machine has packed it. It is fetched where it is to be on disk, or seen for what it is; else
-    /// it goes from one repository to the other.
-    fn elsewhere(
+    /// Takes the layer from the remote cache. `None` if it is not there. It is downloaded if it is
+    /// needed on this machine or the cache is not trusted; otherwise it is copied between
+    /// repositories.
+    fn layer_from_remote_cache(
         &self,
-        shared: &SharedCache,
+        shared: &RemoteCache,
         shape: Digest,
         entries: &[(&ImagePath, &Entry)],
-        stratum: Stratum,
-        packed: &layer::Observer<'_>,
-        gate: &mut Gate,
+        stratum: LayerKind,
+        packed: &layer::PackObserver<'_>,
+        gate: &mut SecretScanner,
     ) -> Result<Option<Layer>, Error> {
         let candidates = shared.find(shape);
         if candidates.is_empty() {
             return Ok(None);
         }
-        let diff_id = layer::diff_id(entries, &|_| packed(0), gate).map_err(store::Error::from)?;
-        let unpacked = tar::size(entries);
-        let found = candidates.iter().find(|found| found.is(diff_id, unpacked));
+        let diff_id = layer::compute_diff_id(entries, &|_| packed(0), gate).map_err(layout::LayoutError::from)?;
+        let unpacked = tar_header::tar_size(entries);
+        let found = candidates.iter().find(|found| found.matches(diff_id, unpacked));
         let Some(found) = found else { return Ok(None) };
         let from = Some(found.repository().clone());
         let layer = if shared.is_trusted() && !self.is_on_disk {
             let layer = found.layer(unpacked, stratum);
-            if !gate.refuses() {
-                self.observer.sending(self.outbox.offer(&found.descriptor(), from, found.opener()));
+            if !gate.has_unaccepted_errors() {
+                self.observer.on_upload_queued(self.upload_queue.enqueue(&found.descriptor(), from, found.blob_opener()));
             }
             layer
         } else {
             let Some(layer) = shared.fetch(found, unpacked, stratum, self.staging)? else { return Ok(None) };
-            if !gate.refuses() {
-                let opener = self.staging.opener(layer.digest);
-                self.observer.sending(self.outbox.offer(&Descriptor::from(&layer), from, opener));
+            if !gate.has_unaccepted_errors() {
+                let opener = self.staging.blob_opener(layer.digest);
+                self.observer.on_upload_queued(self.upload_queue.enqueue(&Descriptor::from(&layer), from, opener));
             }
             layer
         };
         if packed(unpacked).is_break() {
-            return Err(Error::interrupted());
+            return Err(Error::cancelled());
         }
         Ok(Some(layer))
     }
 
-    /// The configs of `root`, which the gate has let pass.
-    fn configs(&self, root: &Root) {
+    /// Queues the configs of `root` for upload; the scan is complete.
+    fn queue_configs(&self, root: &ImageSet) {
         for config in root.images().iter().map(Image::config) {
             let bytes: Arc<[u8]> = config.bytes().into();
             let open = move || -> io::Result<Box<dyn Read>> { Ok(Box::new(Cursor::new(bytes.clone()))) };
-            self.observer.sending(self.outbox.offer(config.descriptor(), None, open));
+            self.observer.on_upload_queued(self.upload_queue.enqueue(config.descriptor(), None, open));
         }
     }
 }

@@ -1,115 +1,119 @@
-//! Which tree each file is resolved in: the host's, a root that holds everything, or a sysroot with the libraries.
+//! The file system that each program is resolved in: the host, a root with everything, or a sysroot
+//! with libraries.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::rc::Rc;
 
 use super::Error;
-use super::sysroot::{Sysroot, own_part};
-use crate::elf::Header;
-use crate::fs;
-use crate::path::{ImagePath, Spelled};
-use crate::platform::Platform;
-use crate::recipe::{Program, Recipe, Root, RootKind};
-use crate::tree::{self, End, HostTree, Tree, TreeFile};
-use crate::witness::Witness;
+use super::sysroot::{SysrootFs, host_part};
+use coracle_ld::elf::Header;
+use coracle_core::fs;
+use coracle_core::path::{ImagePath, RawPath};
+use coracle_core::platform::Platform;
+use crate::recipe::{RecipeProgram, Recipe, RootOverride, RootOverrideKind};
+use coracle_core::file_system::{self, ResolutionEnd, HostFs, FileSystem, FsFile};
+use coracle_core::input_tracker::InputTracker;
 
-/// The host, and the directories that stand for the root. Each is looked at once, whatever is resolved in it.
-pub struct Roots {
-    host: Rc<HostTree>,
-    roots: Vec<(Root, Rc<HostTree>)>,
+/// The host's file system, and the roots and sysroots. Each caches and records what is read from
+/// it.
+pub struct RootFileSystems {
+    host: Rc<HostFs>,
+    roots: Vec<(RootOverride, Rc<HostFs>)>,
 }
 
-/// What one file sees of the [`Roots`].
+/// Identifies the file system of [`Roots`] that one file is resolved in.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum View {
-    /// The host alone.
-    Host,
-    /// The root of this index alone.
+pub enum RootId {
+    /// The host.
+    HostOnly,
+    /// The root with this index.
     Root(usize),
-    /// The sysroot of this index, and a part of the host.
+    /// The sysroot with this index, overlaid with this directory of the host.
     Sysroot(usize, ImagePath),
 }
 
-impl Roots {
-    /// Nothing is looked at yet; the directories start at the working directory.
-    pub fn new(roots: Vec<Root>) -> Self {
-        let opened = |root: Root| {
-            let tree = HostTree::new(&root.directory);
+impl RootFileSystems {
+    /// Wraps `roots`; relative directories start at the working directory. Nothing is read yet.
+    pub fn new(roots: Vec<RootOverride>) -> Self {
+        let opened = |root: RootOverride| {
+            let tree = HostFs::new(&root.directory);
             (root, Rc::new(tree))
         };
-        Self { host: Rc::new(HostTree::new("/")), roots: roots.into_iter().map(opened).collect() }
+        Self { host: Rc::new(HostFs::new("/")), roots: roots.into_iter().map(opened).collect() }
     }
 
-    /// Whether all of them are directories.
+    /// Checks that all roots are directories.
     ///
     /// # Errors
-    /// Names the first that is none.
-    pub fn check(&self) -> Result<(), Error> {
-        self.roots.iter().try_for_each(|(root, _)| existing(root))
+    /// Fails with the first that is not a directory.
+    pub fn check_directories(&self) -> Result<(), Error> {
+        self.roots.iter().try_for_each(|(root, _)| check_directory(root))
     }
 
-    /// Where `file` is resolved, and its path there. With roots it is a path inside one: the first that has it, for its
-    /// platform. Else it is the host's, with the sysroot for its platform.
+    /// Returns the file system that `file` is resolved in, and its raw path there. With roots, it
+    /// is a path inside the first root of its platform that has it. Otherwise it is a path of the
+    /// host, with the sysroot of its platform.
     ///
     /// # Errors
-    /// When it stands only in roots for other platforms, or can't be read.
-    pub fn view(&self, file: &Path) -> Result<(View, Spelled), Error> {
-        if self.roots.iter().any(|(root, _)| root.kind == RootKind::Whole) {
+    /// Fails if only roots for other platforms have it, or it cannot be read.
+    pub fn root_of(&self, file: &Path) -> Result<(RootId, RawPath), Error> {
+        if self.roots.iter().any(|(root, _)| root.kind == RootOverrideKind::Root) {
             let spelled = in_root(file);
-            return Ok((self.root_with(&spelled)?, spelled));
+            return Ok((self.find_root(&spelled)?, spelled));
         }
-        let spelled = Spelled::new(fs::bytes_of(&fs::absolute(file)?));
+        let spelled = RawPath::new(fs::path_to_bytes(&fs::absolute_path(file)?));
         if self.roots.is_empty() {
-            return Ok((View::Host, spelled));
+            return Ok((RootId::HostOnly, spelled));
         }
-        Ok(match self.sysroot_of(&spelled)? {
-            Some((Some(index), path)) => (View::Sysroot(index, own_part(&path)), Spelled::from(&path)),
-            _ => (View::Host, spelled),
+        Ok(match self.sysroot_of_file(&spelled)? {
+            Some((Some(index), path)) => (RootId::Sysroot(index, host_part(&path)), RawPath::from(&path)),
+            _ => (RootId::HostOnly, spelled),
         })
     }
 
-    /// What `view` sees.
-    pub fn tree(&self, view: &View) -> Rc<dyn Tree> {
+    /// Returns the file system that `view` identifies.
+    pub fn file_system(&self, view: &RootId) -> Rc<dyn FileSystem> {
         let tree = |index: usize| self.roots.get(index).map_or(&self.host, |(_, tree)| tree).clone();
         match view {
-            View::Host => self.host.clone(),
-            View::Root(index) => tree(*index),
-            View::Sysroot(index, own) => self.sysroot(tree(*index), vec![own.clone()]),
+            RootId::HostOnly => self.host.clone(),
+            RootId::Root(index) => tree(*index),
+            RootId::Sysroot(index, own) => self.sysroot_fs(tree(*index), vec![own.clone()]),
         }
     }
 
-    fn sysroot(&self, libraries: Rc<HostTree>, own: Vec<ImagePath>) -> Rc<dyn Tree> {
-        Rc::new(Sysroot { host: self.host.clone(), libraries, own })
+    fn sysroot_fs(&self, libraries: Rc<HostFs>, own: Vec<ImagePath>) -> Rc<dyn FileSystem> {
+        Rc::new(SysrootFs { host: self.host.clone(), libraries, host_paths: own })
     }
 
-    /// The first root that has a file at `spelled`, for its own platform.
-    fn root_with(&self, spelled: &Spelled) -> Result<View, Error> {
+    /// Returns the first root that has a file at `spelled` for the root's platform.
+    fn find_root(&self, spelled: &RawPath) -> Result<RootId, Error> {
         let mut refused = None;
         for (index, (root, tree)) in self.roots.iter().enumerate() {
-            let Some((_, file)) = file(&**tree, spelled)? else { continue };
-            match (&root.platform, platform(&file)?) {
-                (Some(wanted), Some(found)) if !wanted.is_kin_of(&found) => {
+            let Some((_, file)) = file_at(&**tree, spelled)? else { continue };
+            match (&root.platform, platform_of_file(&file)?) {
+                (Some(wanted), Some(found)) if !wanted.matches_ignoring_variant(&found) => {
                     let (program, wanted) = (spelled.clone(), wanted.clone());
-                    refused.get_or_insert(Error::Platform { program, found, wanted });
+                    refused.get_or_insert(Error::PlatformMismatch { program, found, wanted });
                 }
-                _ => return Ok(View::Root(index)),
+                _ => return Ok(RootId::Root(index)),
             }
         }
-        // Resolving it in the first says best what is wrong.
-        refused.map_or(Ok(View::Root(0)), Err)
+        // Resolving it in the first root gives the best error.
+        refused.map_or(Ok(RootId::Root(0)), Err)
     }
 
-    /// The sysroot for the host's file at `spelled`, if any, and the file's own path; nothing when there is no such file.
-    fn sysroot_of(&self, spelled: &Spelled) -> Result<Option<(Option<usize>, ImagePath)>, Error> {
-        let Some((path, file)) = file(&*self.host, spelled)? else { return Ok(None) };
-        Ok(Some((self.sysroot_for(platform(&file)?.as_ref()), path)))
+    /// Returns the sysroot for the host's file at `spelled`, if any, and the file's real path.
+    /// `None` if there is no file.
+    fn sysroot_of_file(&self, spelled: &RawPath) -> Result<Option<(Option<usize>, ImagePath)>, Error> {
+        let Some((path, file)) = file_at(&*self.host, spelled)? else { return Ok(None) };
+        Ok(Some((self.sysroot_for(platform_of_file(&file)?.as_ref()), path)))
     }
 
-    /// The sysroot that names the platform, else one that names none.
+    /// Returns the sysroot for the platform, else the first without a platform.
     fn sysroot_for(&self, platform: Option<&Platform>) -> Option<usize> {
-        let fits = |(root, _): &(Root, _)| match (&root.platform, platform) {
-            (Some(wanted), Some(found)) => wanted.is_kin_of(found),
+        let fits = |(root, _): &(RootOverride, _)| match (&root.platform, platform) {
+            (Some(wanted), Some(found)) => wanted.matches_ignoring_variant(found),
             _ => false,
         };
         let by_platform = self.roots.iter().position(fits);
@@ -117,109 +121,111 @@ impl Roots {
     }
 }
 
-/// A path that starts at a root, whether it says so or not.
-fn in_root(file: &Path) -> Spelled {
-    Spelled::new(fs::bytes_of(&Path::new("/").join(file)))
+/// Returns `file` as a raw path from the root; a relative path starts at the root, too.
+fn in_root(file: &Path) -> RawPath {
+    RawPath::new(fs::path_to_bytes(&Path::new("/").join(file)))
 }
 
-fn file(tree: &dyn Tree, spelled: &Spelled) -> Result<Option<(ImagePath, TreeFile)>, Error> {
-    Ok(match tree::walk(tree, &ImagePath::root(), spelled.as_bytes())?.end {
-        End::File(path, file) => Some((path, file)),
+fn file_at(tree: &dyn FileSystem, spelled: &RawPath) -> Result<Option<(ImagePath, FsFile)>, Error> {
+    Ok(match file_system::resolve_path(tree, &ImagePath::root(), spelled.as_bytes())?.end {
+        ResolutionEnd::File(path, file) => Some((path, file)),
         _ => None,
     })
 }
 
-/// What a file's header says; nothing for a script.
-fn platform(file: &TreeFile) -> Result<Option<Platform>, Error> {
+/// Returns the platform of a file's ELF header. `None` for a script.
+fn platform_of_file(file: &FsFile) -> Result<Option<Platform>, Error> {
     let header = Header::read(&file.content.open()?);
     Ok(header.ok().and_then(|header| header.machine.platform()))
 }
 
-/// What the header of the program at `spelled` says; nothing for a script, or where there is none.
-pub(super) fn platform_at(tree: &dyn Tree, spelled: &Spelled) -> Result<Option<Platform>, Error> {
-    match file(tree, spelled)? {
-        Some((_, file)) => platform(&file),
+/// Returns the platform of the ELF file at `spelled`. `None` for a script, or if there is no file.
+pub(super) fn platform_at(tree: &dyn FileSystem, spelled: &RawPath) -> Result<Option<Platform>, Error> {
+    match file_at(tree, spelled)? {
+        Some((_, file)) => platform_of_file(&file),
         None => Ok(None),
     }
 }
 
-fn existing(root: &Root) -> Result<(), Error> {
-    if root.directory.is_dir() { Ok(()) } else { Err(Error::NoRoot(root.directory.clone())) }
+fn check_directory(root: &RootOverride) -> Result<(), Error> {
+    if root.directory.is_dir() { Ok(()) } else { Err(Error::RootNotDirectory(root.directory.clone())) }
 }
 
-/// A tree, and the programs to resolve in it.
-pub(super) struct Place<'a> {
-    pub(super) tree: Rc<dyn Tree>,
-    pub(super) programs: Vec<(Spelled, &'a Program)>,
-    /// What the programs must be for, when the root says so.
+/// A file system, and the programs to resolve in it.
+pub(super) struct ProgramGroup<'a> {
+    pub(super) tree: Rc<dyn FileSystem>,
+    pub(super) programs: Vec<(RawPath, &'a RecipeProgram)>,
+    /// The required platform of the programs, if the root has one.
     pub(super) platform: Option<Platform>,
 }
 
-/// Where each program of `recipe` is resolved. With roots, every program in each of them; else each program by itself,
-/// in the sysroot for its platform, or on the host.
-pub(super) fn places<'a>(recipe: &'a Recipe, roots: &Roots) -> Result<Vec<Place<'a>>, Error> {
-    let whole: Vec<_> = roots.roots.iter().filter(|(root, _)| root.kind == RootKind::Whole).collect();
+/// Returns the file systems that the programs of `recipe` are resolved in. With roots, every
+/// program is resolved in each root. Otherwise each is resolved in the sysroot of its platform, or
+/// on the host.
+pub(super) fn program_groups<'a>(recipe: &'a Recipe, roots: &RootFileSystems) -> Result<Vec<ProgramGroup<'a>>, Error> {
+    let whole: Vec<_> = roots.roots.iter().filter(|(root, _)| root.kind == RootOverrideKind::Root).collect();
     if whole.is_empty() {
-        return roots.by_sysroot(recipe);
+        return roots.group_by_sysroot(recipe);
     }
     let programs = recipe.programs.iter().map(|program| (in_root(&program.from), program));
     let programs: Vec<_> = programs.collect();
     let places = whole.into_iter().map(|(root, tree)| {
-        existing(root)?;
-        Ok(Place { tree: tree.clone(), programs: programs.clone(), platform: root.platform.clone() })
+        check_directory(root)?;
+        Ok(ProgramGroup { tree: tree.clone(), programs: programs.clone(), platform: root.platform.clone() })
     });
     places.collect()
 }
 
-impl Roots {
-    /// Those of `recipe`.
-    pub(super) fn of(recipe: &Recipe) -> Self {
-        let located = recipe.roots.iter().map(|root| {
-            let directory = recipe.locate(&root.directory);
-            Root { directory, ..root.clone() }
+impl RootFileSystems {
+    /// Returns the roots of `recipe`.
+    pub(super) fn from_recipe(recipe: &Recipe) -> Self {
+        let located = recipe.root_overrides.iter().map(|root| {
+            let directory = recipe.resolve_path(&root.directory);
+            RootOverride { directory, ..root.clone() }
         });
         Self::new(located.collect())
     }
 
-    /// The host.
-    pub(super) fn host(&self) -> &HostTree {
+    /// Returns the host's file system.
+    pub(super) fn host(&self) -> &HostFs {
         &self.host
     }
 
-    /// Everything that was looked at so far, in any of them.
-    pub(super) fn witness(&self) -> Witness {
-        let mut witness = Witness::default();
-        self.host.tell(&mut witness);
-        self.roots.iter().for_each(|(_, tree)| tree.tell(&mut witness));
+    /// Returns all inputs that were read so far, from any file system.
+    pub(super) fn input_tracker(&self) -> InputTracker {
+        let mut witness = InputTracker::default();
+        self.host.record_inputs(&mut witness);
+        self.roots.iter().for_each(|(_, tree)| tree.record_inputs(&mut witness));
         witness
     }
 
-    /// The host's programs, each with the libraries of the sysroot for its platform; without one, with the host's.
-    fn by_sysroot<'a>(&self, recipe: &'a Recipe) -> Result<Vec<Place<'a>>, Error> {
-        let mut groups: BTreeMap<Option<usize>, Group<'_>> = BTreeMap::new();
+    /// Groups the host's programs by sysroot: the one of their platform, or none.
+    fn group_by_sysroot<'a>(&self, recipe: &'a Recipe) -> Result<Vec<ProgramGroup<'a>>, Error> {
+        let mut groups: BTreeMap<Option<usize>, SysrootGroup<'_>> = BTreeMap::new();
         for program in &recipe.programs {
-            let spelled = Spelled::new(fs::bytes_of(&fs::absolute(&recipe.locate(&program.from))?));
-            // Without roots, a program is named by the links that lead to it; a sysroot does not have those links.
-            let found = if self.roots.is_empty() { None } else { self.sysroot_of(&spelled)? };
+            let spelled = RawPath::new(fs::path_to_bytes(&fs::absolute_path(&recipe.resolve_path(&program.from))?));
+            // Without sysroots, a program keeps the path with links; a sysroot does not have those
+            // links.
+            let found = if self.roots.is_empty() { None } else { self.sysroot_of_file(&spelled)? };
             match found {
                 Some((index, path)) => {
                     let group = groups.entry(index).or_default();
-                    group.own.push(own_part(&path));
-                    group.programs.push((Spelled::from(&path), program));
+                    group.own.push(host_part(&path));
+                    group.programs.push((RawPath::from(&path), program));
                 }
-                // What is not there, resolving it on the host says best.
+                // Resolving a missing file on the host gives the best error.
                 None => groups.entry(None).or_default().programs.push((spelled, program)),
             }
         }
-        let place = |(index, group): (Option<usize>, Group<'a>)| {
-            let tree: Rc<dyn Tree> = match index.and_then(|index| self.roots.get(index)) {
+        let place = |(index, group): (Option<usize>, SysrootGroup<'a>)| {
+            let tree: Rc<dyn FileSystem> = match index.and_then(|index| self.roots.get(index)) {
                 None => self.host.clone(),
                 Some((root, tree)) => {
-                    existing(root)?;
-                    self.sysroot(tree.clone(), group.own)
+                    check_directory(root)?;
+                    self.sysroot_fs(tree.clone(), group.own)
                 }
             };
-            Ok(Place { tree, programs: group.programs, platform: None })
+            Ok(ProgramGroup { tree, programs: group.programs, platform: None })
         };
         groups.into_iter().map(place).collect()
     }
@@ -227,7 +233,7 @@ impl Roots {
 
 /// Programs that share a sysroot.
 #[derive(Default)]
-struct Group<'a> {
-    programs: Vec<(Spelled, &'a Program)>,
+struct SysrootGroup<'a> {
+    programs: Vec<(RawPath, &'a RecipeProgram)>,
     own: Vec<ImagePath>,
 }

@@ -1,27 +1,27 @@
-//! What can be wrong with a recipe, and where.
+//! Errors of a recipe, with their positions in the file.
 
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::fs;
+use coracle_core::fs;
 
-/// Why there is no recipe.
+/// Why a recipe could not be read.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The file can't be read.
+pub enum RecipeError {
+    /// The file cannot be read.
     #[error(transparent)]
     Read(#[from] fs::Error),
     /// The file is too large to be a recipe.
-    #[error("`{}` is larger than {limit} bytes, so it is no recipe", .path.display())]
+    #[error("`{}` is larger than {limit} bytes, which is too large for a recipe", .path.display())]
     TooLarge {
         /// The file.
         path: PathBuf,
-        /// What a recipe may have at most.
+        /// The maximum size, in bytes.
         limit: u64,
     },
-    /// Something in it is not legal.
-    #[error("{}", listed(.0))]
-    Illegal(Vec<Problem>),
+    /// Some values or keys are invalid.
+    #[error("{}", format_problems(.0))]
+    Invalid(Vec<RecipeProblem>),
     /// Neither the file nor the command line names a program.
     #[error("no program to build an image of{}", .recipe.as_ref().map(|path| format!(": `{}` names none", path.display())).unwrap_or_default())]
     NoProgram {
@@ -30,49 +30,49 @@ pub enum Error {
     },
 }
 
-/// One thing that is not legal.
+/// One invalid value or key.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Problem {
-    /// What is wrong, without its place.
+pub struct RecipeProblem {
+    /// The message, without the position.
     pub message: String,
     /// What to write instead.
     pub hint: Option<String>,
-    /// Where it stands; a message about a flag names it.
-    pub place: Option<Place>,
+    /// The position in the file. `None` for a flag, which the message names.
+    pub position: Option<SourcePosition>,
 }
 
-/// A place in a recipe.
+/// A position in a recipe, with its line for display.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Place {
+pub struct SourcePosition {
     /// The file.
     pub path: PathBuf,
-    /// From 1.
+    /// The line number, from 1.
     pub line: usize,
-    /// In characters, from 1.
+    /// The column in characters, from 1.
     pub column: usize,
-    /// The line's text, or the part of a long one that matters, for people.
+    /// The line's text; of a long line, the part around the position.
     pub text: String,
-    /// How many characters of [`Place::text`] stand before the place, and how many it has.
-    pub mark: (usize, usize),
+    /// Start and length of the marked part of [`Place::text`], in characters.
+    pub marker: (usize, usize),
 }
 
-impl Problem {
-    /// By place; those that have none come first.
-    pub(super) fn order(&self) -> Option<(PathBuf, usize, usize)> {
-        self.place.as_ref().map(|place| (place.path.clone(), place.line, place.column))
+impl RecipeProblem {
+    /// Returns the sort key: the position. Problems without one come first.
+    pub(super) fn sort_key(&self) -> Option<(PathBuf, usize, usize)> {
+        self.position.as_ref().map(|place| (place.path.clone(), place.line, place.column))
     }
 }
 
-impl Error {
-    /// The next step.
+impl RecipeError {
+    /// Returns the next step, if there is a usual one.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Read(error) if error.kind() == std::io::ErrorKind::IsADirectory => {
-                Some(format!("name the file in it, such as `{}`", super::FILE_NAME))
+                Some(format!("name the file in it, such as `{}`", super::DEFAULT_FILE_NAME))
             }
             Self::Read(error) => error.hint(),
-            Self::TooLarge { .. } => Some("check which file is meant".into()),
-            Self::Illegal(problems) => {
+            Self::TooLarge { .. } => Some("check which file is named".into()),
+            Self::Invalid(problems) => {
                 let mut hints: Vec<&str> = Vec::new();
                 for hint in problems.iter().filter_map(|problem| problem.hint.as_deref()) {
                     if !hints.contains(&hint) {
@@ -90,12 +90,13 @@ impl Error {
     }
 }
 
-/// One problem as it is, several as a list; those with a place are longer than a line and need some air.
-fn listed(problems: &[Problem]) -> String {
+/// Formats one problem alone, several as a list. Problems with a position span lines, so empty
+/// lines separate them.
+fn format_problems(problems: &[RecipeProblem]) -> String {
     if let [problem] = problems {
         return problem.to_string();
     }
-    let placed = problems.iter().any(|problem| problem.place.is_some());
+    let placed = problems.iter().any(|problem| problem.position.is_some());
     let (place, gap) = if placed { ("in the recipe", "\n") } else { ("on the command line", "") };
     let mut text = format!("{} problems {place}", problems.len());
     for problem in problems {
@@ -108,16 +109,16 @@ fn listed(problems: &[Problem]) -> String {
     text
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for RecipeProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
-        self.place.iter().try_for_each(|place| write!(f, "\n{place}"))
+        self.position.iter().try_for_each(|place| write!(f, "\n{place}"))
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for SourcePosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { path, line, column, text, mark: (before, width) } = self;
+        let Self { path, line, column, text, marker: (before, width) } = self;
         let gutter = line.to_string().len();
         writeln!(f, "  {:gutter$}--> {}:{line}:{column}", "", path.display())?;
         writeln!(f, "  {line} | {text}")?;

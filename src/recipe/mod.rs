@@ -1,18 +1,18 @@
-//! What somebody asks for: one recipe, one image, read from flags or from `coracle.toml` with flags on top.
+//! The recipe of one image: read from `coracle.toml` and overridden by flags, or from flags alone.
 //!
-//! It knows words (ports, names, signals) and their places in a file; it knows no program and looks into none.
-//! ARCHITECTURE.md has the keys, "The recipe".
+//! Values (ports, names, signals) are parsed and checked here, with their positions in the file. No
+//! program is opened. ARCHITECTURE.md, "The recipe", lists the keys.
 
 mod budget;
-mod cargo;
+mod cargo_toml;
 mod document;
-mod draft;
+mod validate;
 mod error;
 mod linkage;
 #[cfg(test)]
-mod published;
+mod json_schema;
 mod schema;
-mod source;
+mod toml_source;
 mod user;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,148 +20,156 @@ use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use crate::config::Configuration;
-use crate::engine;
-use crate::fs::{self, Context};
-use crate::kubernetes::{self, About, Settings};
-use crate::layer::Compression;
-use crate::loader::Hwcaps;
-use crate::path::{ImagePath, Spelled};
-use crate::platform::Platform;
-use crate::reference::Reference;
+use coracle_kube::config::Configuration;
+use coracle_oci::engine;
+use coracle_core::fs::{self, Context};
+use coracle_kube::manifests::{self, RecipeLocation, WorkloadSettings};
+use coracle_oci::layer::Compression;
+use coracle_ld::ldso::HwcapsSelection;
+use coracle_core::path::{ImagePath, RawPath};
+use coracle_core::platform::Platform;
+use coracle_core::reference::ImageReference;
 use crate::rootfs::Owner;
-use crate::runtime::Policy;
-use crate::transfer;
+use coracle_ld::implicit::ImplicitPolicy;
+use coracle_oci::copy;
 
-pub use crate::port::{Port, Protocol};
-pub use crate::signal::Signal;
-pub use budget::{Budget, Growth, Limit};
-pub use cargo::Package;
-pub use error::{Error, Place, Problem};
+pub use coracle_core::port::{Port, Protocol};
+pub use coracle_core::signal::Signal;
+pub use budget::{Budget, GrowthLimit, BudgetLimit};
+pub use cargo_toml::CargoPackage;
+pub use error::{RecipeError, SourcePosition, RecipeProblem};
 pub use linkage::Linkage;
 pub use user::DEFAULT_USER;
 
-/// The recipe's name when none is given.
-pub const FILE_NAME: &str = "coracle.toml";
+/// The default file name of a recipe.
+pub const DEFAULT_FILE_NAME: &str = "coracle.toml";
 
-/// A recipe larger than this is something else.
-const SIZE_LIMIT: u64 = 1 << 20;
+/// The maximum size of a recipe, in bytes.
+const MAX_RECIPE_SIZE: u64 = 1 << 20;
 
-/// Everything that one image is made of, checked word for word; whether the files exist is not its matter.
+/// Everything that one image is made of. All values are valid; the files that it names may not
+/// exist.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Recipe {
-    /// The image's names with their tags, in the order given, each once; none when nobody named it.
-    pub names: Vec<Reference>,
-    /// The image that this one stands on; nothing when it has all that it needs.
-    pub base: Option<transfer::Place>,
-    /// What goes in and can be started; the first is the entrypoint. Never empty.
-    pub programs: Vec<Program>,
+    /// The image's names with their tags, in the order given, without duplicates. May be empty.
+    pub names: Vec<ImageReference>,
+    /// The base image. `None` if the image is built from scratch.
+    pub base: Option<copy::ImageLocation>,
+    /// The programs of the image; the first is the entrypoint. Empty only from [`application`].
+    pub programs: Vec<RecipeProgram>,
     /// The entrypoint's arguments (`Cmd`).
     pub args: Vec<String>,
-    /// Who the program runs as; nothing when that is left to the base, or to [`DEFAULT_USER`].
+    /// The user and group that the program runs as. `None` for the base image's, or
+    /// [`DEFAULT_USER`].
     pub user: Option<Owner>,
     /// The ports that the program listens on.
     pub expose: BTreeSet<Port>,
-    /// Variables that never change between deployments.
+    /// Environment variables that are the same in every deployment.
     pub env: BTreeMap<String, String>,
-    /// Where the program starts; nothing when that is left to the base, or to the root.
+    /// The program's working directory. `None` for the base image's, or `/`.
     pub working_dir: Option<ImagePath>,
-    /// What asks the program to end; the engine's choice when nothing is said.
+    /// The signal that stops the program. `None` for the engine's default.
     pub stop_signal: Option<Signal>,
     /// The image's labels.
     pub labels: BTreeMap<String, String>,
     /// The manifest's annotations.
     pub annotations: BTreeMap<String, String>,
-    /// Static data that goes in as it is.
-    pub includes: Vec<Include>,
-    /// Whether programs lose their symbols and debug information.
+    /// Files and directories that are copied into the image.
+    pub includes: Vec<RecipeInclude>,
+    /// Whether symbols and debug information are stripped from programs.
     pub strip: bool,
-    /// How its programs have to be linked.
+    /// How the programs must be linked.
     pub linkage: Linkage,
-    /// How its layers are compressed.
+    /// The compression of the layers.
     pub compression: Compression,
-    /// What goes in besides what loaders map.
-    pub runtime: Policy,
-    /// Which variants of libraries for newer CPUs go in.
-    pub hwcaps: Hwcaps,
-    /// What the program reads from mounted directories; none of it goes in.
+    /// Which implicit dependencies are added: the table `[runtime]`.
+    pub implicit: ImplicitPolicy,
+    /// Which `glibc-hwcaps` variants of libraries are added.
+    pub hwcaps: HwcapsSelection,
+    /// The configuration, which is mounted and never part of the image.
     pub config: Configuration,
-    /// How it runs on Kubernetes.
-    pub kubernetes: Settings,
-    /// What a program's header can't say about the platform.
+    /// The settings of the generated Kubernetes manifests.
+    pub kubernetes: WorkloadSettings,
+    /// The platform, where the program's ELF header does not determine it (such as the ARM
+    /// variant).
     pub platform: Option<Platform>,
-    /// Directories that stand for the root, in place of the host's.
-    pub roots: Vec<Root>,
-    /// Where the image goes, no place twice; nothing when the default is meant.
-    pub destinations: Vec<transfer::Place>,
-    /// Whether it goes to the registry of each of its names, too.
+    /// Directories that replace the host's root file system: roots or sysroots.
+    pub root_overrides: Vec<RootOverride>,
+    /// The image's destinations, without duplicates. Empty for the default destination.
+    pub destinations: Vec<copy::ImageLocation>,
+    /// Whether the image is also pushed to the registry of each of its names.
     pub push: bool,
-    /// The engine that the image is brought to under each of its names, once somebody knows which is there.
-    pub load: Option<engine::Kind>,
-    /// Where the whole contract goes, besides the image's label.
-    pub publish_contract: Option<transfer::Place>,
-    /// Paths whose findings are accepted on purpose, and why.
-    pub allow: BTreeMap<ImagePath, String>,
-    /// Likewise variables, labels, annotations and arguments: `env:NAME`, `label:NAME`, `annotation:NAME`, `arg:NUMBER`.
-    pub allow_words: BTreeMap<String, String>,
-    /// How large the image may be.
+    /// The local engine that loads the image under each of its names. Set by the caller, who
+    /// detects the engine.
+    pub load_engine: Option<engine::EngineKind>,
+    /// Where the full contract is published, in addition to the image's label.
+    pub publish_contract: Option<copy::ImageLocation>,
+    /// Paths whose scanner findings are accepted, with the reason.
+    pub allowed_paths: BTreeMap<ImagePath, String>,
+    /// Config values whose findings are accepted, with the reason: `env:NAME`, `label:NAME`,
+    /// `annotation:NAME`, `arg:NUMBER`.
+    pub allowed_config_values: BTreeMap<String, String>,
+    /// The size limits of the image.
     pub budget: Budget,
-    /// Whether what may not belong into the image refuses it.
+    /// Whether the secret scanner's warnings are errors.
     pub strict: bool,
-    /// Where the relative paths of this recipe start, [`Recipe::locate`] joins them; `.` is the working directory.
-    pub folder: PathBuf,
-    /// Where those words of the file stand that can turn out wrong only when everything else is known.
-    pub places: BTreeMap<About, Place>,
+    /// The directory that relative paths are resolved against by [`Recipe::locate`]; `.` is the
+    /// working directory.
+    pub recipe_dir: PathBuf,
+    /// Source positions of the values that are checked only later, by [`crate::kubernetes`].
+    pub source_positions: BTreeMap<RecipeLocation, SourcePosition>,
 }
 
-/// A program and its place in the image.
+/// A program and its path in the image.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Program {
-    /// The file, absolute or from [`Recipe::folder`] on.
+pub struct RecipeProgram {
+    /// The file; relative paths start at [`Recipe::folder`].
     pub from: PathBuf,
-    /// Its path in the image, when the recipe chooses it.
+    /// Its path in the image. `None` for the default path.
     pub to: Option<ImagePath>,
 }
 
-/// A file or directory that goes into the image as it is.
+/// A file or directory that is copied into the image.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Include {
-    /// The file or directory, absolute or from [`Recipe::folder`] on; a trailing slash is kept.
+pub struct RecipeInclude {
+    /// The file or directory; relative paths start at [`Recipe::folder`]. A trailing slash is kept.
     pub from: PathBuf,
-    /// Its absolute path in the image, without `.` and `..`; a trailing slash means "into this directory".
-    pub to: Spelled,
+    /// Its absolute path in the image, without `.` and `..`. A trailing slash means "into this
+    /// directory".
+    pub to: RawPath,
 }
 
-/// A directory that stands for the root, for one platform or for all.
+/// A directory that replaces the host's root file system, for one platform or for all.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Root {
-    /// How much of it counts.
-    pub kind: RootKind,
-    /// The platform that it is for; any when nothing is said.
+pub struct RootOverride {
+    /// Whether it replaces the whole root or only the libraries.
+    pub kind: RootOverrideKind,
+    /// Its platform. `None` for any.
     pub platform: Option<Platform>,
-    /// The directory, absolute or from [`Recipe::folder`] on.
+    /// The directory; relative paths start at [`Recipe::folder`].
     pub directory: PathBuf,
 }
 
-/// How much a [`Root`] holds.
+/// What a [`Root`] replaces.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum RootKind {
-    /// Everything, the programs too: `--root`.
-    Whole,
-    /// Loader and libraries; the programs are the host's: `--sysroot`.
-    Libraries,
+pub enum RootOverrideKind {
+    /// The whole root file system, including the programs: `--root`.
+    Root,
+    /// The dynamic loader and the libraries; programs are read from the host: `--sysroot`.
+    Sysroot,
 }
 
-/// What the command line says, as it says it. Lists that are not empty replace the file's, maps are merged into it.
+/// The unparsed values of flags. A non-empty list replaces the file's list; maps are merged into
+/// the file's maps.
 #[derive(Clone, Default, Debug)]
-pub struct Overrides {
+pub struct RecipeOverrides {
     /// `--tag NAME[:TAG]`
     pub names: Vec<String>,
     /// `--base NAME|PLACE`
     pub base: Option<String>,
-    /// `PROGRAM[:TO]`; the last colon before a `/` divides, unless the whole names a file.
+    /// `PROGRAM[:TO]`, split at the last colon before a `/`, unless the whole value names a file.
     pub programs: Vec<OsString>,
-    /// `--arg ARG`, and what stands behind `--`.
+    /// `--arg ARG`, and the arguments after `--`.
     pub args: Vec<String>,
     /// `--user UID[:GID]`
     pub user: Option<String>,
@@ -185,9 +193,9 @@ pub struct Overrides {
     pub linkage: Option<String>,
     /// `--compression CODEC[:LEVEL]`
     pub compression: Option<String>,
-    /// The flags that stand for `[runtime]`.
+    /// The flags for `[runtime]`.
     pub runtime: RuntimeOverrides,
-    /// The flags about configuration.
+    /// The flags for configuration.
     pub config: ConfigOverrides,
     /// `--platform OS/ARCH[/VARIANT]`
     pub platform: Option<String>,
@@ -213,7 +221,7 @@ pub struct Overrides {
     pub previous: Option<String>,
 }
 
-/// What flags say in place of keys of `[runtime]`; nothing where they are silent.
+/// The unparsed values of the flags for `[runtime]`. `None` or empty if a flag is absent.
 #[derive(Clone, Default, Debug)]
 pub struct RuntimeOverrides {
     /// `--certificates auto|true|false`
@@ -230,7 +238,7 @@ pub struct RuntimeOverrides {
     pub dlopen: Vec<String>,
     /// `--dlopen-notes LEVEL`
     pub dlopen_notes: Option<String>,
-    /// `--time-zones[=ZONE,…]`; without a list all of them.
+    /// `--time-zones[=ZONE,…]`; an empty list means all zones.
     pub time_zones: Option<Vec<String>>,
     /// `--locale NAME`
     pub locales: Vec<String>,
@@ -244,18 +252,18 @@ pub struct RuntimeOverrides {
     pub hwcaps: Option<String>,
 }
 
-/// What flags say of a program's configuration.
+/// The unparsed values of the flags for configuration.
 #[derive(Clone, Default, Debug)]
 pub struct ConfigOverrides {
-    /// `--config MOUNT=FOLDER`; any of them replaces all of the file's.
+    /// `--config MOUNT=FOLDER`; one flag replaces all tables `[[config]]`.
     pub mounts: Vec<OsString>,
-    /// `--secret MOUNT=KEY[,KEY]`; any of them replaces all of the file's.
+    /// `--secret MOUNT=KEY[,KEY]`; one flag replaces all tables `[[secret]]`.
     pub secrets: Vec<String>,
     /// `--schema FILE`
     pub schema: Option<PathBuf>,
     /// `--environment NAME`
     pub environment: Option<String>,
-    /// `--values FILE`, on top of the file's and the environment's.
+    /// `--values FILE`, merged after the recipe's and the environment's files.
     pub values: Vec<PathBuf>,
     /// `--set KEY=VALUE`
     pub sets: Vec<String>,
@@ -264,129 +272,135 @@ pub struct ConfigOverrides {
 }
 
 impl Recipe {
-    /// What keeps the recipe's application from running on Kubernetes, each problem with its place.
-    pub fn located(&self, kubernetes::Error(problems): kubernetes::Error) -> Error {
-        let located = |problem: kubernetes::Problem| Problem {
+    /// Converts problems of the Kubernetes manifests to a recipe error with source positions.
+    pub fn with_source_positions(&self, manifests::ManifestsError(problems): manifests::ManifestsError) -> RecipeError {
+        let located = |problem: manifests::ManifestProblem| RecipeProblem {
             message: problem.message,
             hint: Some(problem.hint).filter(|hint| !hint.is_empty()),
-            place: problem.about.and_then(|about| self.places.get(&about).cloned()),
+            position: problem.location.and_then(|about| self.source_positions.get(&about).cloned()),
         };
-        let mut problems: Vec<Problem> = problems.into_iter().map(located).collect();
-        problems.sort_by_key(Problem::order);
-        Error::Illegal(problems)
+        let mut problems: Vec<RecipeProblem> = problems.into_iter().map(located).collect();
+        problems.sort_by_key(RecipeProblem::sort_key);
+        RecipeError::Invalid(problems)
     }
 
-    /// A recipe from flags alone; its paths start at the working directory.
+    /// Returns the recipe that flags alone describe; its paths start at the working directory.
     ///
     /// # Errors
-    /// When no program is named, or a word is not legal: all of them at once.
-    pub fn from_flags(flags: &Overrides) -> Result<Self, Error> {
-        with_program(draft::finish(None, flags)?, None)
+    /// Fails if no program is named or values are invalid; all invalid values are reported
+    /// together.
+    pub fn from_flags(flags: &RecipeOverrides) -> Result<Self, RecipeError> {
+        require_program(validate::build_recipe(None, flags)?, None)
     }
 
-    /// Where `path`, one of this recipe's, is on the host.
-    pub fn locate(&self, path: &Path) -> PathBuf {
-        locate(&self.folder, path)
+    /// Returns the host path of `path`, a path of this recipe.
+    pub fn resolve_path(&self, path: &Path) -> PathBuf {
+        resolve_path(&self.recipe_dir, path)
     }
 }
 
-/// The roots that `flags` name, for whoever has no recipe.
+/// Parses the roots and sysroots of `flags`, for callers without a recipe.
 ///
 /// # Errors
-/// When a platform is not legal, or roots go together with sysroots.
-pub fn roots(flags: &Overrides) -> Result<Vec<Root>, Error> {
-    draft::roots(flags)
+/// Fails if a platform is invalid, or if roots and sysroots are combined.
+pub fn root_overrides_from_flags(flags: &RecipeOverrides) -> Result<Vec<RootOverride>, RecipeError> {
+    validate::root_overrides_from_flags(flags)
 }
 
-/// Reads the recipe at `path` and puts `flags` on top. A Cargo.toml has it where [`Package`] says; so everywhere here.
+/// Reads the recipe at `path` and applies `flags`. In a Cargo.toml, the recipe is the package's
+/// metadata: [`Package`].
 ///
 /// # Errors
-/// When it can't be read, is not TOML, or says something that is not legal: all places at once.
-pub fn file(path: &Path, flags: &Overrides) -> Result<Recipe, Error> {
-    with_program(application(Some(path), flags)?, Some(path))
+/// Fails if the file cannot be read, is not TOML or has invalid values (reported together), or
+/// names no program.
+pub fn read_recipe(path: &Path, flags: &RecipeOverrides) -> Result<Recipe, RecipeError> {
+    require_program(read_with_optional_programs(Some(path), flags)?, Some(path))
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Error> {
+fn read_bytes(path: &Path) -> Result<Vec<u8>, RecipeError> {
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).context("read", path)?;
-    file.take(SIZE_LIMIT + 1).read_to_end(&mut bytes).context("read", path)?;
-    if bytes.len() as u64 > SIZE_LIMIT {
-        return Err(Error::TooLarge { path: path.to_owned(), limit: SIZE_LIMIT });
+    file.take(MAX_RECIPE_SIZE + 1).read_to_end(&mut bytes).context("read", path)?;
+    if bytes.len() as u64 > MAX_RECIPE_SIZE {
+        return Err(RecipeError::TooLarge { path: path.to_owned(), limit: MAX_RECIPE_SIZE });
     }
     Ok(bytes)
 }
 
-/// The recipe that `bytes` are, as if they stood at `path`, with `flags` on top.
+/// Parses `bytes` as the recipe at `path` and applies `flags`.
 ///
 /// # Errors
-/// As [`file()`], but for reading.
-pub fn parse(path: &Path, bytes: &[u8], flags: &Overrides) -> Result<Recipe, Error> {
-    let document = document::Document::new(path, bytes)?;
-    with_program(draft::finish(Some(&document), flags)?, Some(path))
+/// Fails like [`file()`], except for reading.
+pub fn parse_recipe(path: &Path, bytes: &[u8], flags: &RecipeOverrides) -> Result<Recipe, RecipeError> {
+    let document = document::RecipeDocument::new(path, bytes)?;
+    require_program(validate::build_recipe(Some(&document), flags)?, Some(path))
 }
 
-/// The configuration in the recipe at `path`, or in `flags` alone; no program need be named.
+/// Reads only the configuration of the recipe at `path`, or of `flags` alone. Programs are not
+/// required.
 ///
 /// # Errors
-/// As [`file()`].
-pub fn configuration(path: Option<&Path>, flags: &Overrides) -> Result<Configuration, Error> {
-    Ok(application(path, flags)?.config)
+/// Fails like [`file()`].
+pub fn read_configuration(path: Option<&Path>, flags: &RecipeOverrides) -> Result<Configuration, RecipeError> {
+    Ok(read_with_optional_programs(path, flags)?.config)
 }
 
-/// What the recipe at `path`, or `flags` alone, say of an application, whether they name a program or not: `programs` may be empty.
+/// Reads the recipe at `path`, or of `flags` alone, like [`file()`], but accepts one without
+/// programs.
 ///
 /// # Errors
-/// As [`file()`].
-pub fn application(path: Option<&Path>, flags: &Overrides) -> Result<Recipe, Error> {
-    let Some(path) = path else { return draft::finish(None, flags) };
-    if is_cargos(path) {
-        return Package::read(path)?.recipe(flags);
+/// Fails like [`file()`], except for missing programs.
+pub fn read_with_optional_programs(path: Option<&Path>, flags: &RecipeOverrides) -> Result<Recipe, RecipeError> {
+    let Some(path) = path else { return validate::build_recipe(None, flags) };
+    if is_cargo_toml(path) {
+        return CargoPackage::read(path)?.recipe(flags);
     }
-    let bytes = read(path)?;
-    let document = document::Document::new(path, &bytes)?;
-    draft::finish(Some(&document), flags)
+    let bytes = read_bytes(path)?;
+    let document = document::RecipeDocument::new(path, &bytes)?;
+    validate::build_recipe(Some(&document), flags)
 }
 
-/// The names of the environments in the recipe at `path`.
+/// Returns the names of the tables `[environments.NAME]` of the recipe at `path`.
 ///
 /// # Errors
-/// As [`file()`].
-pub fn environments(path: &Path) -> Result<Vec<String>, Error> {
-    if is_cargos(path) {
-        return Package::read(path)?.environments();
+/// Fails if the file cannot be read or is not TOML.
+pub fn read_environment_names(path: &Path) -> Result<Vec<String>, RecipeError> {
+    if is_cargo_toml(path) {
+        return CargoPackage::read(path)?.environment_names();
     }
-    let bytes = read(path)?;
-    let document = document::Document::new(path, &bytes)?;
+    let bytes = read_bytes(path)?;
+    let document = document::RecipeDocument::new(path, &bytes)?;
     Ok(document.file.environments.keys().cloned().collect())
 }
 
-fn with_program(recipe: Recipe, path: Option<&Path>) -> Result<Recipe, Error> {
+fn require_program(recipe: Recipe, path: Option<&Path>) -> Result<Recipe, RecipeError> {
     if recipe.programs.is_empty() {
-        return Err(Error::NoProgram { recipe: path.map(Path::to_owned) });
+        return Err(RecipeError::NoProgram { recipe: path.map(Path::to_owned) });
     }
     Ok(recipe)
 }
 
-fn is_cargos(path: &Path) -> bool {
+fn is_cargo_toml(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name == "Cargo.toml")
 }
 
-/// The directory that a recipe's paths start at.
-fn folder_of(path: &Path) -> PathBuf {
+/// Returns the directory of the recipe at `path`, which its relative paths start at.
+fn recipe_dir_of(path: &Path) -> PathBuf {
     match path.parent() {
         Some(parent) if parent != Path::new("") => parent.to_owned(),
         _ => PathBuf::from("."),
     }
 }
 
-/// Where `path` is on the host, as a recipe in `folder` writes it.
-fn locate(folder: &Path, path: &Path) -> PathBuf {
+/// Returns the host path of `path`, which is written in a recipe in `folder`.
+fn resolve_path(folder: &Path, path: &Path) -> PathBuf {
     if folder == Path::new(".") { path.to_owned() } else { folder.join(path) }
 }
 
-/// A path of the command line, as a recipe in `folder` has to write it.
-fn from_folder(folder: &Path, path: PathBuf) -> fs::Result<PathBuf> {
-    if folder == Path::new(".") { Ok(path) } else { fs::absolute(&path) }
+/// Converts a path of the command line to one that [`locate`] resolves to the same file from
+/// `folder`.
+fn resolvable_from(folder: &Path, path: PathBuf) -> fs::Result<PathBuf> {
+    if folder == Path::new(".") { Ok(path) } else { fs::absolute_path(&path) }
 }
 
 #[cfg(test)]

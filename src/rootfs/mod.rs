@@ -1,37 +1,38 @@
-//! The tree of an image: what stands at each path, who owns it, and why it is there.
+//! The file tree of an image: the entry at each path, its owner, and the reason for it.
 //!
-//! It knows no tar and no digest. Its rules (owners, modes, layout) are those of ARCHITECTURE.md, "Rules of the image".
+//! Does not depend on tar or the OCI format. ARCHITECTURE.md, "Rules of the image", has the rules
+//! for owners, modes and paths.
 
 mod accounts;
-mod base;
+mod subtract_base;
 mod builder;
-mod entry;
 mod error;
-mod fixed_point;
-mod include;
-mod included;
-mod mapped;
+mod verify;
+mod copy_includes;
+mod included_elf;
+mod mapped_objects;
 mod placement;
 mod plan;
 mod planner;
-mod pointers;
+mod loader_search_files;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use base::{Base, Below};
-pub use entry::{Entry, Node, Owner, Reason, Stratum};
-pub use error::{Conflict, Error, IncludeProblem, PrivatePath};
-pub use placement::is_system;
-pub use plan::{Include, Planned, Program, Request, plan};
+pub use subtract_base::{BaseFileSystem, BaseFiles};
+pub use coracle_core::entry::{Entry, EntryNode, Owner, EntryReason, LayerKind};
+pub use error::{Conflict, RootfsError, IncludeProblem, PrivatePath};
+pub use coracle_core::system_directories::is_system;
+pub use plan::{ResolvedInclude, PlannedRootfs, PlannedProgram, PlanRequest, plan_rootfs};
 
-use crate::digest::Digest;
-use crate::fs::{self, Identity, Stat};
-use crate::path::ImagePath;
-use crate::tree::{self, Tree, TreeFile};
+use coracle_core::digest::Digest;
+use coracle_core::fs::{self, FileId, Stat};
+use coracle_core::path::ImagePath;
+use coracle_core::file_system::{self, FileSystem, FsFile};
 
-/// A planned image: every entry by its path, each parent a directory of it.
+/// The planned file tree of an image: entries by path. The parent of each entry is a directory
+/// entry.
 #[derive(Clone, Default, Debug)]
 pub struct Rootfs {
     entries: BTreeMap<ImagePath, Entry>,
@@ -39,29 +40,30 @@ pub struct Rootfs {
 }
 
 impl Rootfs {
-    /// Every entry, directories before what is in them.
+    /// Iterates over all entries; a directory comes before its contents.
     pub fn iter(&self) -> impl Iterator<Item = (&ImagePath, &Entry)> {
         self.entries.iter()
     }
 
-    /// Where each program went, in the order in which they were named.
+    /// Returns the path of each program, in the recipe's order.
     pub fn programs(&self) -> &[ImagePath] {
         &self.programs
     }
 
-    /// The strata that have entries of their own, in the order of their layers.
-    pub fn strata(&self) -> BTreeSet<Stratum> {
-        let own = self.entries.values().filter(|entry| !matches!(entry.node, Node::Directory));
-        let strata: BTreeSet<Stratum> = own.map(|entry| entry.stratum).collect();
-        if strata.is_empty() { self.entries.values().map(|entry| entry.stratum).collect() } else { strata }
+    /// Returns the layer kinds that have entries other than directories, in the order of their
+    /// layers.
+    pub fn layer_kinds(&self) -> BTreeSet<LayerKind> {
+        let own = self.entries.values().filter(|entry| !matches!(entry.node, EntryNode::Directory));
+        let strata: BTreeSet<LayerKind> = own.map(|entry| entry.layer_kind).collect();
+        if strata.is_empty() { self.entries.values().map(|entry| entry.layer_kind).collect() } else { strata }
     }
 
-    /// The entries of one layer: those of `stratum` and the directories above them, so that every layer is whole.
-    /// Directories whose own stratum has no layer go into the first one.
-    pub fn layer(&self, stratum: Stratum) -> Vec<(&ImagePath, &Entry)> {
-        let strata = self.strata();
+    /// Returns the entries of the layer of `stratum`, and the directories above them, so that the
+    /// layer is complete by itself. Directories of a kind without a layer are in the first layer.
+    pub fn layer_entries(&self, stratum: LayerKind) -> Vec<(&ImagePath, &Entry)> {
+        let strata = self.layer_kinds();
         let home = |entry: &Entry| {
-            if strata.contains(&entry.stratum) { Some(entry.stratum) } else { strata.first().copied() }
+            if strata.contains(&entry.layer_kind) { Some(entry.layer_kind) } else { strata.first().copied() }
         };
         let own: Vec<&ImagePath> =
             self.iter().filter(|(_, entry)| home(entry) == Some(stratum)).map(|(path, _)| path).collect();
@@ -70,60 +72,60 @@ impl Rootfs {
         self.iter().filter(|(path, _)| paths.contains(path)).collect()
     }
 
-    /// How many files there are, hard links not counted.
-    pub fn files(&self) -> usize {
-        self.entries.values().filter(|entry| matches!(entry.node, Node::File(_))).count()
+    /// Returns the number of regular files, without hard links.
+    pub fn file_count(&self) -> usize {
+        self.entries.values().filter(|entry| matches!(entry.node, EntryNode::File(_))).count()
     }
 
-    /// The bytes of all files, each counted once.
-    pub fn size(&self) -> u64 {
+    /// Returns the size of all files in bytes, without hard links.
+    pub fn total_size(&self) -> u64 {
         let sizes = self.entries.values().filter_map(|entry| match &entry.node {
-            Node::File(content) => Some(content.size()),
+            EntryNode::File(content) => Some(content.size()),
             _ => None,
         });
         sizes.sum()
     }
 
-    /// Whether something stands at `path` itself.
-    fn has(&self, path: &ImagePath) -> bool {
+    /// Whether there is an entry at `path`; links are not followed.
+    fn contains(&self, path: &ImagePath) -> bool {
         self.entries.contains_key(path)
     }
 
-    /// The content and mode at `path`, behind a hard link too.
-    fn file(&self, path: &ImagePath) -> Option<TreeFile> {
+    /// Returns the file at `path`; hard links are followed, symbolic links are not.
+    fn file_at(&self, path: &ImagePath) -> Option<FsFile> {
         let entry = self.entries.get(path)?;
         match &entry.node {
-            Node::HardLink(target) => self.file(target),
-            Node::File(content) => {
-                // Any number will do that is the same for the same path.
-                let inode = Digest::of(path.as_bytes()).number();
+            EntryNode::HardLink(target) => self.file_at(target),
+            EntryNode::File(content) => {
+                // The number only has to be the same for the same path.
+                let inode = Digest::compute(path.as_bytes()).leading_u64();
                 let stat = Stat {
-                    identity: Identity { device: 0, inode },
+                    file_id: FileId { device: 0, inode },
                     size: content.size(),
                     mode: entry.mode,
-                    links: 1,
-                    times: [(0, 0); 2],
+                    hard_links: 1,
+                    mtime_and_ctime: [(0, 0); 2],
                 };
-                Some(TreeFile { stat, content: content.clone() })
+                Some(FsFile { stat, content: content.clone() })
             }
             _ => None,
         }
     }
 }
 
-/// An image is a root like any other: the resolver that planned it can run in it.
-impl Tree for Rootfs {
-    fn node(&self, path: &ImagePath) -> fs::Result<Option<tree::Node>> {
+/// Lets the resolver run inside the planned image.
+impl FileSystem for Rootfs {
+    fn node(&self, path: &ImagePath) -> fs::Result<Option<file_system::FsNode>> {
         let Some(entry) = self.entries.get(path) else { return Ok(None) };
         Ok(match &entry.node {
-            Node::Directory => Some(tree::Node::Directory),
-            Node::Link(target) => Some(tree::Node::Link(target.clone())),
-            Node::File(_) | Node::HardLink(_) => self.file(path).map(tree::Node::File),
+            EntryNode::Directory => Some(file_system::FsNode::Directory),
+            EntryNode::Symlink(target) => Some(file_system::FsNode::Link(target.clone())),
+            EntryNode::File(_) | EntryNode::HardLink(_) => self.file_at(path).map(file_system::FsNode::File),
         })
     }
 
     fn list(&self, path: &ImagePath) -> fs::Result<Vec<Vec<u8>>> {
         let inside = self.entries.keys().filter(|entry| entry.parent().as_ref() == Some(path));
-        Ok(inside.filter_map(|entry| Some(entry.name()?.to_vec())).collect())
+        Ok(inside.filter_map(|entry| Some(entry.file_name()?.to_vec())).collect())
     }
 }

@@ -1,146 +1,149 @@
-//! From closures and includes to the tree of an image.
+//! Plans the file tree of an image from closures and includes.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use super::builder::Builder;
-use super::mapped::maps;
-use super::planner::Planner;
-use super::{Below, Error, Owner, Reason, Rootfs, Stratum, accounts, fixed_point, include, included};
-use crate::closure::{Closure, Surroundings};
-use crate::note::Note;
-use crate::path::{ImagePath, Spelled};
-use crate::runtime::{Hint, Needs, Places, Policy};
-use crate::tree::{Overlay, Tree};
+use super::builder::RootfsBuilder;
+use super::mapped_objects::link_maps;
+use super::planner::TreePlanner;
+use super::{BaseFiles, RootfsError, Owner, EntryReason, Rootfs, LayerKind, accounts, verify, copy_includes, included_elf};
+use coracle_ld::closure::{Closure, ResolveOptions};
+use coracle_core::note::Note;
+use coracle_core::path::{ImagePath, RawPath};
+use coracle_ld::implicit::{DependencyHint, Requirements, DataSources, ImplicitPolicy};
+use coracle_core::file_system::{OverlayFs, FileSystem};
 
-/// What an image is to hold.
-pub struct Request<'a> {
-    /// The programs with all that they need, the entrypoint first.
-    pub programs: &'a [Program],
-    /// The host, where includes are.
-    pub host: &'a dyn Tree,
-    /// Files and directories that were asked for.
-    pub includes: &'a [Include],
-    /// Who runs the program.
+/// The input of [`plan`].
+pub struct PlanRequest<'a> {
+    /// The programs with their dependencies; the entrypoint is first.
+    pub programs: &'a [PlannedProgram],
+    /// The host's file system, which includes are read from.
+    pub host: &'a dyn FileSystem,
+    /// The files and directories to include.
+    pub includes: &'a [ResolvedInclude],
+    /// The user and group that the program runs as.
     pub user: Owner,
-    /// Directories that something is mounted on: empty ones, so that a runtime with a read-only root need not make them.
+    /// The mount points. Empty directories are planned for them, since a container with a read-only
+    /// root cannot create them.
     pub mount_points: &'a [ImagePath],
-    /// Directories that the program writes to.
-    pub states: &'a [ImagePath],
-    /// Where relative paths start, in the tree and in the image, and where `env` looks.
-    pub around: &'a Surroundings,
-    /// Directories that exist on this machine alone: nothing in the image may depend on a path in them.
-    pub private: &'a [ImagePath],
-    /// Directories for which that is accepted on purpose.
-    pub allowed: &'a [ImagePath],
-    /// Leave symbols and debugging sections out of the programs.
+    /// The directories that the program writes to.
+    pub state_dirs: &'a [ImagePath],
+    /// The options of resolution: working directory, `PATH` and loader environment.
+    pub resolve_options: &'a ResolveOptions,
+    /// Directories that exist only on this machine. No file of the image may be at a path in them.
+    pub private_dirs: &'a [ImagePath],
+    /// Exceptions from `private`.
+    pub allowed_private_dirs: &'a [ImagePath],
+    /// Whether to strip symbols and debugging sections from programs.
     pub strip: bool,
-    /// What programs need besides libraries.
-    pub needs: Needs,
-    /// What somebody wants of that, for programs that are included.
-    pub policy: &'a Policy,
-    /// Where their data is.
-    pub places: Places<'a>,
-    /// What the image stands on.
-    pub below: Below<'a>,
+    /// The implicit dependencies of the programs.
+    pub requirements: Requirements,
+    /// Which implicit dependencies to add for included programs.
+    pub policy: &'a ImplicitPolicy,
+    /// The file systems that implicit dependencies are read from.
+    pub places: DataSources<'a>,
+    /// The base image.
+    pub base: BaseFiles<'a>,
 }
 
-/// An image as it was planned.
-pub struct Planned {
-    /// What it brings.
+/// A planned image.
+pub struct PlannedRootfs {
+    /// The entries that the image adds to its base image.
     pub rootfs: Rootfs,
-    /// How many files it does not bring, because its base has them.
-    pub shared: usize,
-    /// What should be known about it.
+    /// The number of files that are omitted because the base image has them.
+    pub shared_files: usize,
+    /// Warnings and hints.
     pub notes: Vec<Note>,
-    /// What it may need besides.
-    pub hints: Vec<Hint>,
+    /// Optional dependencies that were not added.
+    pub hints: Vec<DependencyHint>,
 }
 
-/// Files that are named in one warning.
-const NAMED: usize = 8;
+/// The maximum number of files listed in one warning.
+const MAX_LISTED: usize = 8;
 
-/// A program and where it goes.
+/// A program with its closure and its path in the image.
 #[derive(Debug)]
-pub struct Program {
-    /// What starting it takes.
+pub struct PlannedProgram {
+    /// The files that starting it needs.
     pub closure: Closure,
-    /// Its path in the image, when it was given one.
+    /// Its path in the image. `None` for the default path.
     pub to: Option<ImagePath>,
 }
 
 /// A file or directory of the host and its path in the image.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Include {
-    /// Absolute path on the host.
+pub struct ResolvedInclude {
+    /// The absolute path on the host.
     pub from: PathBuf,
-    /// Absolute path in the image; a slash at its end makes it the directory for a file.
-    pub to: Spelled,
+    /// The absolute path in the image. With a trailing slash, the directory that a file is copied
+    /// into.
+    pub to: RawPath,
 }
 
-/// Plans an image: everything at its place, checked by resolving it all again inside the plan.
+/// Plans the file tree of an image, and verifies it by resolving all programs again inside it.
 ///
 /// # Errors
-/// When two things claim one path, something can't be included, or the loader would not find the same inside the image.
-pub fn plan(tree: &dyn Tree, request: &Request<'_>) -> Result<Planned, Error> {
-    let mut planner = Planner::new(tree, request, Builder::default());
+/// Fails if different contents are planned for one path, a file cannot be included, or the loader
+/// would map other files inside the image.
+pub fn plan_rootfs(tree: &dyn FileSystem, request: &PlanRequest<'_>) -> Result<PlannedRootfs, RootfsError> {
+    let mut planner = TreePlanner::new(tree, request, RootfsBuilder::default());
     for program in request.programs {
         planner.add_program(program)?;
     }
-    include::add(&mut planner.builder, request.host, request.includes)?;
-    planner.builder.directory(&request.around.working_dir, Reason::WorkingDirectory, Stratum::Program);
+    copy_includes::add_includes(&mut planner.builder, request.host, request.includes)?;
+    planner.builder.add_directory(&request.resolve_options.working_dir, EntryReason::WorkingDirectory, LayerKind::Program);
     for mount_point in request.mount_points {
-        planner.builder.directory(mount_point, Reason::MountPoint, Stratum::Program);
+        planner.builder.add_directory(mount_point, EntryReason::MountPoint, LayerKind::Program);
     }
-    for state in request.states {
-        planner.builder.state(state, request.user);
+    for state in request.state_dirs {
+        planner.builder.add_state_directory(state, request.user);
     }
-    // Accounts are the base's matter.
-    if let Below::Nothing = request.below {
+    // A base image has accounts of its own.
+    if let BaseFiles::NoBase = request.base {
         add_accounts(&mut planner.builder, request.user);
     }
     let (rootfs, mut notes) = planner.finish()?;
 
-    let included = included::follow(&Overlay { front: &rootfs, behind: tree }, &rootfs, request)?;
-    let mut planner = Planner::new(tree, request, Builder::resume(rootfs));
-    for (map, why) in included.closures.iter().flat_map(Closure::elves).flat_map(maps) {
+    let included = included_elf::resolve_included_elf(&OverlayFs { upper: &rootfs, lower: tree }, &rootfs, request)?;
+    let mut planner = TreePlanner::new(tree, request, RootfsBuilder::continue_from(rootfs));
+    for (map, why) in included.closures.iter().flat_map(Closure::elf_programs).flat_map(link_maps) {
         planner.add_missing_objects(map, why);
     }
-    let mut needs = request.needs.clone();
-    needs.add(included.needs);
-    needs.check()?;
-    planner.add_extras(&needs.extras);
+    let mut needs = request.requirements.clone();
+    needs.merge(included.needs);
+    needs.check_unused_options()?;
+    planner.add_data_files(&needs.data_files);
     let (rootfs, more) = planner.finish()?;
     notes.extend(needs.notes);
     notes.extend(more);
-    let reached = fixed_point::reach(rootfs, request, &included.closures)?;
-    notes.extend(replacing(&reached.replaced));
-    Ok(Planned { rootfs: reached.rootfs, shared: reached.shared, notes, hints: needs.hints })
+    let reached = verify::verify_and_complete(rootfs, request, &included.closures)?;
+    notes.extend(replaced_files_warning(&reached.replaced));
+    Ok(PlannedRootfs { rootfs: reached.rootfs, shared_files: reached.shared_files, notes, hints: needs.hints })
 }
 
-/// Programs of the base may not start with libraries of ours.
-fn replacing(paths: &BTreeSet<ImagePath>) -> Option<Note> {
-    let named: Vec<String> = paths.iter().take(NAMED).map(ToString::to_string).collect();
-    let more = match paths.len().saturating_sub(NAMED) {
+/// Warns that programs of the base image may not work with the libraries that replace theirs.
+fn replaced_files_warning(paths: &BTreeSet<ImagePath>) -> Option<Note> {
+    let named: Vec<String> = paths.iter().take(MAX_LISTED).map(ToString::to_string).collect();
+    let more = match paths.len().saturating_sub(MAX_LISTED) {
         0 => String::new(),
         more => format!(", and {more} more"),
     };
     (!paths.is_empty()).then(|| {
         Note::Warning(format!(
-            "the base has other files at these paths, which are replaced: {}{more}; its own programs may need those",
+            "files of the base image are replaced: {}{more}; programs of the base may need the originals",
             named.join(", ")
         ))
     })
 }
 
-/// The accounts go into the first layer that there is anyway, so that a static program has one.
-fn add_accounts(builder: &mut Builder, user: Owner) {
-    let stratum = builder.rootfs.strata().first().copied().unwrap_or(Stratum::Program);
+/// Adds accounts to the first layer, so that the image of a static program keeps a single layer.
+fn add_accounts(builder: &mut RootfsBuilder, user: Owner) {
+    let stratum = builder.rootfs.layer_kinds().first().copied().unwrap_or(LayerKind::Program);
     let etc = ImagePath::root().join(b"etc");
     for (name, text) in [(b"passwd".as_slice(), accounts::passwd(user)), (b"group", accounts::group(user))] {
         let path = etc.join(name);
         if !builder.rootfs.entries.contains_key(&path) {
-            builder.bytes(&path, text.into_bytes(), Reason::Accounts, stratum);
+            builder.add_generated_file(&path, text.into_bytes(), EntryReason::Accounts, stratum);
         }
     }
 }

@@ -1,19 +1,19 @@
-//! Which keys a table may have.
+//! The known keys of a table, taken from its serde implementation.
 
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 
-/// The keys of one table: those that serde knows for `T`, so that no list of them can go stale.
-pub(in crate::recipe) fn keys_of<T: for<'de> Deserialize<'de>>() -> &'static [&'static str] {
-    let mut keys = Keys(&[]);
-    // It always ends in an error: there is nothing to read.
+/// Returns the keys that serde deserializes for `T`.
+pub(in crate::recipe) fn known_keys_of<T: for<'de> Deserialize<'de>>() -> &'static [&'static str] {
+    let mut keys = KeyRecorder(&[]);
+    // Always fails: there is no data. The keys have been recorded by then.
     let _ = T::deserialize(&mut keys);
     keys.0
 }
 
-/// A deserializer that has no data and only remembers which keys it was asked for.
-struct Keys(&'static [&'static str]);
+/// A deserializer without data that records the field names of the requested struct.
+struct KeyRecorder(&'static [&'static str]);
 
-impl<'de> Deserializer<'de> for &mut Keys {
+impl<'de> Deserializer<'de> for &mut KeyRecorder {
     type Error = de::value::Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {

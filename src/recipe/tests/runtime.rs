@@ -1,10 +1,10 @@
-//! What no library asks for by its name.
+//! `[runtime]` and its flags.
 
 use super::*;
-use crate::runtime::{TimeZones, When};
+use coracle_ld::implicit::{TimeZones, Inclusion};
 
 #[test]
-fn what_runtime_says_by_flags_replaces_the_file() {
+fn runtime_flags_replace_the_file() {
     let runtime = RuntimeOverrides {
         certificates: Some("false".into()),
         dlopen_notes: Some("false".into()),
@@ -13,30 +13,30 @@ fn what_runtime_says_by_flags_replaces_the_file() {
         hwcaps: Some("none".into()),
         ..RuntimeOverrides::default()
     };
-    let recipe = read(WHOLE, &Overrides { runtime, ..Overrides::default() }).unwrap();
-    assert_eq!((recipe.runtime.certificates, recipe.runtime.nss), (When::Never, When::Auto));
+    let recipe = read_bytes(ALL_KEYS, &RecipeOverrides { runtime, ..RecipeOverrides::default() }).unwrap();
+    assert_eq!((recipe.runtime.certificates, recipe.runtime.nss), (Inclusion::Never, Inclusion::Auto));
     assert_eq!((recipe.runtime.dlopen_notes, recipe.runtime.time_zones), (None, Some(TimeZones::All)));
-    assert_eq!((recipe.runtime.charsets, recipe.hwcaps), (Some(strings(["UTF-16"])), Hwcaps::None));
+    assert_eq!((recipe.runtime.charsets, recipe.hwcaps), (Some(strings(["UTF-16"])), HwcapsSelection::None));
     assert_eq!(recipe.runtime.locales, Some(strings(["C.UTF-8"])));
 }
 
 #[test]
-fn illegal_words_about_the_runtime() {
+fn rejects_invalid_runtime_values() {
     for (line, message) in [
         ("certificates = \"yes\"", "`yes` is none of `auto`, `true` and `false`"),
         ("certificate = true", "unknown key `certificate` in `[runtime]`; did you mean `certificates`?"),
-        ("nss = 1", "expected `true`, `false` or a word"),
+        ("nss = 1", "expected `true`, `false` or a string"),
         ("time-zones = 1", "expected `true`, `false` or a list of names"),
-        ("time-zones = [\"../passwd\"]", "`../passwd` is no name of such a thing"),
-        ("locales = [\"a/b\"]", "`a/b` is no name of such a thing"),
-        ("dlopen = [\"\"]", "`` is no name of such a thing"),
+        ("time-zones = [\"../passwd\"]", "`../passwd` is not a valid name"),
+        ("locales = [\"a/b\"]", "`a/b` is not a valid name"),
+        ("dlopen = [\"\"]", "`` is not a valid name"),
         ("dlopen-notes = true", "`true` is none of `required`, `recommended`, `suggested` and `false`"),
-        ("plugins = [\"qt\"]", "`qt` is no family of plugins"),
+        ("plugins = [\"qt\"]", "`qt` is not a known plugin family"),
     ] {
         let text = format!("[image]\nprograms = [\"app\"]\n[runtime]\n{line}");
-        let Err(Error::Illegal(problems)) = read(&text, &Overrides::default()) else { panic!("{line}") };
+        let Err(RecipeError::Invalid(problems)) = read_bytes(&text, &RecipeOverrides::default()) else { panic!("{line}") };
         let found: Vec<_> =
-            problems.iter().map(|p| (p.place.as_ref().unwrap().line, p.message.as_str())).collect();
+            problems.iter().map(|p| (p.position.as_ref().unwrap().line, p.message.as_str())).collect();
         assert_eq!(found, [(4, message)], "{line}");
     }
 }

@@ -1,7 +1,7 @@
 //! A program, a folder with its configuration, and a secret.
 
 use super::{Check, NONE, Page};
-use crate::desk::Desk;
+use crate::doc_runner::DocRunner;
 
 pub(super) const PAGE: Page = Page {
     path: "docs/configuration.md",
@@ -10,8 +10,9 @@ pub(super) const PAGE: Page = Page {
     checks: &[("coracle build ./shop", Check::Prints("expects    /run/secrets/shop: token (secret)"))],
 };
 
-fn prepare(desk: &Desk) {
-    desk.programs(["shop"])
+fn prepare(runner: &DocRunner) {
+    runner
+        .programs(["shop"])
         .file("config/shop.toml.j2", "port = {{ port }}\n")
         .file("config/values.toml", "port = 1\n");
 }

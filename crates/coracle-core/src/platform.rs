@@ -1,0 +1,85 @@
+//! OCI platforms: operating system, architecture and variant.
+//!
+//! A platform comes from a program's ELF header or from `--platform`, never from the host.
+//! Source: image-spec `config.md` (GOARCH, GOOS, variants).
+
+use std::fmt;
+use std::str::FromStr;
+
+/// An operating system and an architecture, such as `linux/arm/v7`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Platform {
+    /// `GOOS`; always `linux` if it comes from an ELF header.
+    pub os: String,
+    /// `GOARCH`: `amd64`, `arm64`, `arm`, …
+    pub architecture: String,
+    /// The CPU variant, such as `v7`.
+    pub variant: Option<String>,
+}
+
+/// The error for a string that is not a platform.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is not a platform")]
+pub struct ParsePlatformError(String);
+
+impl Platform {
+    /// A Linux platform.
+    pub fn linux(architecture: &str, variant: Option<&str>) -> Self {
+        Self { os: "linux".into(), architecture: architecture.into(), variant: variant.map(Into::into) }
+    }
+
+    /// Whether OS and architecture are equal. The variant is ignored, because ELF headers do not
+    /// contain it.
+    pub fn matches_ignoring_variant(&self, other: &Self) -> bool {
+        (&self.os, &self.architecture) == (&other.os, &other.architecture)
+    }
+}
+
+impl ParsePlatformError {
+    /// Describes the expected format.
+    pub fn hint(&self) -> String {
+        "write it as `OS/ARCHITECTURE[/VARIANT]`, such as `linux/amd64` or `linux/arm/v7`".into()
+    }
+}
+
+impl FromStr for Platform {
+    type Err = ParsePlatformError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parts: Vec<&str> = text.split('/').collect();
+        let legal = |part: &&str| {
+            !part.is_empty()
+                && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.')
+        };
+        match parts.as_slice() {
+            [os, architecture, variant @ ..] if variant.len() < 2 && parts.iter().all(legal) => Ok(Self {
+                os: (*os).into(),
+                architecture: (*architecture).into(),
+                variant: variant.first().map(|variant| (*variant).into()),
+            }),
+            _ => Err(ParsePlatformError(text.into())),
+        }
+    }
+}
+
+impl fmt::Display for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.os, self.architecture)?;
+        self.variant.iter().try_for_each(|variant| write!(f, "/{variant}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prints_and_parses_platforms() {
+        for text in ["linux/amd64", "linux/arm/v7"] {
+            assert_eq!(text.parse::<Platform>().unwrap().to_string(), text);
+        }
+        for text in ["", "linux", "linux/", "linux/arm/v7/x", "Linux/AMD64"] {
+            assert!(text.parse::<Platform>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! Suggestions for misspelled names.
+
+/// Minimum Jaro-Winkler similarity of a suggestion.
+const MIN_SIMILARITY: f64 = 0.8;
+
+/// Returns the known word most similar to `word`, the first of equally similar ones. `None` if no
+/// word is similar enough.
+pub fn most_similar<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let plain = word.to_lowercase().replace('_', "-");
+    let mut best: Option<(f64, &str)> = None;
+    for candidate in known {
+        let likeness = strsim::jaro_winkler(&plain, &candidate.to_lowercase());
+        if likeness >= MIN_SIMILARITY && best.is_none_or(|(known, _)| likeness > known) {
+            best = Some((likeness, candidate));
+        }
+    }
+    best.map(|(_, word)| word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn suggests_similar_words_only() {
+        let known = ["name", "programs", "args", "working-dir", "stop-signal", "labels"];
+        for (word, meant) in [
+            ("nmae", Some("name")),
+            ("program", Some("programs")),
+            ("working_dir", Some("working-dir")),
+            ("workdir", Some("working-dir")),
+            ("label", Some("labels")),
+            ("zebra", None),
+            ("", None),
+        ] {
+            assert_eq!(most_similar(word, known), meant, "{word}");
+        }
+    }
+}

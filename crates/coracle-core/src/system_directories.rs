@@ -1,0 +1,38 @@
+//! The directories in which distributions install programs and libraries.
+
+use crate::path::ImagePath;
+
+/// Directories whose contents have the same path on every machine.
+const SYSTEM: [&str; 16] = [
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/libexec",
+    "/opt",
+    "/nix/store",
+    "/gnu/store",
+    "/usr/bin",
+    "/usr/sbin",
+    "/usr/libexec",
+    "/usr/local",
+    "/usr/share",
+    "/usr/games",
+];
+
+/// Whether `path` is where distributions put programs and libraries.
+pub fn is_system(path: &ImagePath) -> bool {
+    let bytes = path.as_bytes();
+    SYSTEM.iter().any(|directory| {
+        bytes.strip_prefix(directory.as_bytes()).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+    }) || bytes.starts_with(b"/usr/lib")
+        || path.strip_prefix(&ImagePath::root()).is_some_and(|mut names| is_cross_toolchain(&mut names))
+}
+
+/// `/usr/aarch64-linux-gnu` and its like.
+fn is_cross_toolchain<'a>(names: &mut impl Iterator<Item = &'a [u8]>) -> bool {
+    names.next() == Some(b"usr")
+        && names.next().is_some_and(|name| name.windows(7).any(|part| part == b"-linux-"))
+}

@@ -1,0 +1,160 @@
+use std::path::PathBuf;
+
+use super::*;
+use crate::config::{self, Configuration, ReloadMethod, SecretMount, WritableDirectory};
+
+/// Returns a configuration whose source files are in `folder`.
+fn configuration(folder: &std::path::Path) -> Configuration {
+    let file = |name: &str, text: &str| -> PathBuf {
+        let path = folder.join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let files = vec![
+        config::mount_file(file("shop.toml.j2", "port = {{ port }}\n{% include 'more' %}"), None, false),
+        config::mount_file(file("login.env.j2", "PASSWORD={{ db.password|sh }}\n"), None, false),
+        config::mount_file(file("logo", "\u{0}"), None, false),
+    ];
+    file("more", "host = {{ db.host|toml }}");
+    let schema = r#"{
+        "required": ["db"],
+        "properties": {
+            "port": { "type": "integer", "default": 80 },
+            "db": { "required": ["host"], "properties": {
+                "host": { "type": "string" },
+                "password": { "type": "string", "writeOnly": true, "default": "hunter22" }
+            } }
+        }
+    }"#;
+    Configuration {
+        mounts: vec![config::ConfigMount {
+            path: "/etc/shop".parse().unwrap(),
+            files,
+            reload: ReloadMethod::Watch,
+            is_optional: false,
+        }],
+        secrets: vec![SecretMount {
+            path: "/etc/shop".parse().unwrap(),
+            name: None,
+            keys: vec!["token".into()],
+            reload: ReloadMethod::Restart,
+            is_optional: true,
+        }],
+        writable_directories: vec![WritableDirectory {
+            path: "/var/lib/shop".parse().unwrap(),
+            size: Some("1Gi".into()),
+            is_shared: false,
+        }],
+        variables: vec![config::FileVariable {
+            name: "LOGO".into(),
+            file: "/etc/shop/logo".parse().unwrap(),
+            is_secret_allowed: false,
+        }],
+        schema: Some(file("schema.json", schema)),
+        ..Configuration::default()
+    }
+}
+
+fn facts() -> ImageFacts {
+    ImageFacts { ports: vec!["8080/tcp".into()], user: "65532:65532".into() }
+}
+
+#[test]
+fn serializes_expectations_without_values() {
+    let folder = tempfile::tempdir().unwrap();
+    let document = ContractDocument::new(&configuration(folder.path()), &facts()).unwrap();
+    let label = document.contract.to_label().unwrap();
+    let schema = document.contract.schema.clone().unwrap();
+    let expected = format!(
+        "{}{schema}{}",
+        concat!(
+            r#"{"env":[{"from":"/etc/shop/logo","name":"LOGO"}],"#,
+            r#""mounts":[{"files":[{"format":"env","key":"login.env","secret":true,"uses":["db.password"]},{"key":"logo"},"#,
+            r#"{"format":"toml","key":"shop.toml","uses":["db.host","port"]},{"key":"token","optional":true,"secret":true}],"#,
+            r#""path":"/etc/shop","reload":"watch"}],"#,
+            r#""parameters":{"db.host":{"required":true,"type":"string"},"db.password":{"secret":true,"type":"string"},"port":{"type":"integer"}},"#,
+            r#""ports":["8080/tcp"],"schema":""#
+        ),
+        r#"","user":"65532:65532","version":1,"writable":[{"path":"/var/lib/shop","persistent":true}]}"#
+    );
+    assert_eq!(label, expected);
+    assert_eq!(Contract::parse(&label).unwrap(), document.contract);
+    let whole = String::from_utf8(coracle_core::json::to_bytes(&document).unwrap()).unwrap();
+    assert!(!whole.contains("hunter22"), "{whole}");
+    assert!(whole.contains("host = {{ db.host|toml }}"), "{whole}");
+    assert_eq!(serde_json::from_str::<ContractDocument>(&whole).unwrap(), document);
+}
+
+#[test]
+fn omits_parameters_of_a_large_contract() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut contract = ContractDocument::new(&configuration(folder.path()), &facts()).unwrap().contract;
+    for number in 0..200 {
+        contract.parameters.insert(format!("parameter-{number}"), ContractParameter::default());
+    }
+    let label = contract.to_label().unwrap();
+    assert!(label.len() <= MAX_LABEL_BYTES, "{}", label.len());
+    let read = Contract::parse(&label).unwrap();
+    assert_eq!(read.mounts.len(), 1);
+    let whole = coracle_core::digest::Digest::compute(contract.to_json().unwrap().as_bytes());
+    assert_eq!((read.parameters.len(), read.document), (0, Some(whole.to_string())));
+    let file = |number| ContractFile {
+        key: format!("file-{number}"),
+        secret: false,
+        optional: false,
+        format: None,
+        uses: vec![],
+    };
+    contract.mounts[0].files.extend((0..400).map(file));
+    assert!(matches!(contract.to_label(), Err(ContractError::TooLarge { .. })));
+}
+
+#[test]
+fn rejects_invalid_contracts() {
+    for (text, expected) in [
+        ("", "not a valid contract"),
+        ("[]", "`version` is missing"),
+        ("{\"version\":2}", "format version 2"),
+        ("{\"version\":1,\"mounts\":3}", "not a valid contract"),
+        (r#"{"version":1,"writable":[{"path":"../x"}]}"#, "must start with `/`"),
+        (
+            r#"{"version":1,"mounts":[{"path":"/a","reload":"watch","files":[{"key":"../x"}]}]}"#,
+            "is not a valid key",
+        ),
+    ] {
+        let error = Contract::parse(text).unwrap_err().to_string();
+        assert!(error.contains(expected), "{text}: {error}");
+    }
+}
+
+#[test]
+fn rejects_variables_of_missing_or_secret_files() {
+    let folder = tempfile::tempdir().unwrap();
+    for (from, expected) in [
+        ("/etc/shop/none", "which is not a file of any mount"),
+        ("/etc/shop/token", "which is secret"),
+        ("/etc/shop/login.env", "which is secret"),
+    ] {
+        let mut configuration = configuration(folder.path());
+        configuration.variables[0].file = from.parse().unwrap();
+        let error = ContractDocument::new(&configuration, &facts()).unwrap_err().to_string();
+        assert!(error.contains(expected), "{from}: {error}");
+        configuration.variables[0].is_secret_allowed = true;
+        assert_eq!(ContractDocument::new(&configuration, &facts()).is_ok(), from != "/etc/shop/none");
+    }
+}
+
+#[test]
+fn rejects_conflicting_reloads_and_duplicate_variables() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut configuration = configuration(folder.path());
+    configuration.secrets[0].reload = "signal:SIGHUP".parse().unwrap();
+    configuration.variables.push(configuration.variables[0].clone());
+    let error = ContractDocument::new(&configuration, &facts()).unwrap_err().to_string();
+    for part in [
+        "`/etc/shop` has two values of `reload`: `watch` and `signal:SIGHUP`",
+        "two variables have the name `LOGO`",
+    ] {
+        assert!(error.contains(part), "{error}");
+    }
+}

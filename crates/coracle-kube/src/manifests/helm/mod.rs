@@ -1,0 +1,204 @@
+//! A Helm chart: the objects, with values for what differs between clusters. Configuration is not a
+//! value: the chart contains the rendered files, which ConfigMaps include with `.Files.Get`, never
+//! `tpl`.
+
+mod chart_values;
+mod chart_template;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use super::config_object::ConfigObject;
+use super::metadata::ObjectNames;
+use super::{Application, ManifestsError, OutputFiles, ManifestProblem, kustomize_hash, names, workload, yaml_writer};
+use crate::config::ReloadMethod;
+use coracle_core::note::Note;
+use chart_template::{FULL_NAME_PLACEHOLDER, ChartTemplate, block_placeholder, placeholder};
+
+/// The byte order mark, which Helm strips from every file that it loads.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Returns every file of the chart.
+///
+/// # Errors
+/// Fails like [`super::manifests`].
+pub fn chart_files(application: &Application<'_>) -> Result<(OutputFiles, Vec<Note>), ManifestsError> {
+    // A chart never contains secrets.
+    let application = Application { has_secrets: false, ..*application };
+    let plain = super::generate_manifests(&application)?;
+    if let Some(problem) = plain.objects.iter().find_map(placeholder_conflict) {
+        return Err(ManifestsError(vec![problem]));
+    }
+    let names = ObjectNames { prefix: placeholder(FULL_NAME_PLACEHOLDER), has_hashes: true };
+    let made = super::generate_with_names(&application, &names)?;
+    let chart = ChartContext { application: &application, restart_directories: restart_directories_of(&application) };
+    let mut files = OutputFiles::new();
+    for (map, plain) in made.config_objects.iter().zip(&plain.config_objects) {
+        chart.write_config_map_template(map, &plain.metadata, &mut files);
+    }
+    let mut values = chart_values::ChartValues::new(&application);
+    for mut object in made.objects {
+        let file = workload::object_file_name(&object, &application);
+        chart_values::parameterize_object(&mut object, &chart, &mut values);
+        files.insert(format!("templates/{file}"), ChartTemplate::new(&object).render(&chart).into_bytes());
+    }
+    files.insert(
+        "templates/_helpers.tpl".into(),
+        chart_template::helper_templates(application.name, has_version_label(&application)).into_bytes(),
+    );
+    // The marker file of the output directory is not part of the chart.
+    files.insert(".helmignore".into(), b".coracle\n".to_vec());
+    files.insert("Chart.yaml".into(), to_yaml_bytes(&chart_yaml(&application)));
+    files.insert("values.yaml".into(), to_yaml_bytes(&values.to_document()));
+    files.insert("values.schema.json".into(), to_json_bytes(&values.to_schema()));
+    let notes = made.notes.iter().map(|note| with_release_name(note, application.name)).collect();
+    Ok((files, notes))
+}
+
+/// Replaces the name placeholder in a note by `RELEASE-CHART`.
+fn with_release_name(note: &Note, chart: &str) -> Note {
+    let named = |text: &String| text.replace(&placeholder(FULL_NAME_PLACEHOLDER), &format!("RELEASE-{chart}"));
+    match note {
+        Note::Hint(text) => Note::Hint(named(text)),
+        Note::Warning(text) => Note::Warning(named(text)),
+    }
+}
+
+/// The context of a chart's templates.
+pub(super) struct ChartContext<'a> {
+    pub(super) application: &'a Application<'a>,
+    /// Directories of files whose change restarts the pods.
+    pub(super) restart_directories: Vec<String>,
+}
+
+impl ChartContext<'_> {
+    /// Writes a ConfigMap's template and the files that it includes.
+    fn write_config_map_template(&self, map: &ConfigObject, metadata: &Value, files: &mut OutputFiles) {
+        let folder = names::path_label(&map.mount);
+        let mut object = ConfigObject { files: Vec::new(), ..map.clone() }.to_object();
+        let mut template = ChartTemplate::new(&Value::Null);
+        for (key, bytes) in &map.files {
+            let path = format!("files/{folder}/{key}");
+            let (path, content, is_encoded) = match bytes.starts_with(BYTE_ORDER_MARK) {
+                true => (format!("{path}.b64"), STANDARD.encode(bytes).into_bytes(), true),
+                false => (path, bytes.clone(), false),
+            };
+            let member = if std::str::from_utf8(bytes).is_ok() { "data" } else { "binaryData" };
+            let filters = match (member, is_encoded) {
+                ("data", false) => "| quote",
+                ("data", true) => "| b64dec | quote",
+                (_, false) => "| b64enc",
+                (_, true) => "",
+            };
+            let word = format!("file {path}");
+            template.replace(&word, format!("{{{{ .Files.Get \"{path}\" {filters} }}}}"));
+            if let Some(members) = object.as_object_mut() {
+                let data = members.entry(member).or_insert_with(|| json!({}));
+                if let Some(data) = data.as_object_mut() {
+                    data.insert(key.clone(), json!(placeholder(&word)));
+                }
+            }
+            files.insert(path, content);
+        }
+        // Take name and metadata from the real content: here it is replaced by placeholders.
+        if let Some(made) = object.pointer_mut("/metadata") {
+            *made = metadata.clone();
+            chart_values::replace_labels(made, self.application);
+            if let Some(made) = made.as_object_mut() {
+                made.insert("name".into(), json!(map.name()));
+                if map.is_immutable {
+                    let annotations = made.entry("annotations").or_insert_with(|| json!({}));
+                    if let Some(annotations) = annotations.as_object_mut() {
+                        // Old pods and rollbacks still need the previous ConfigMap.
+                        annotations.insert("helm.sh/resource-policy".into(), json!("keep"));
+                    }
+                }
+            }
+        }
+        template.object = object;
+        files.insert(format!("templates/configmap-{folder}.yaml"), template.render(self).into_bytes());
+    }
+}
+
+fn restart_directories_of(application: &Application<'_>) -> Vec<String> {
+    let public = application.rendered_mounts.iter().filter(|mount| {
+        mount.reload == ReloadMethod::Restart
+            && (mount.files.is_empty() || mount.files.iter().any(|file| !file.is_secret))
+    });
+    public.map(|mount| names::path_label(&mount.path)).collect()
+}
+
+fn has_version_label(application: &Application<'_>) -> bool {
+    super::metadata::object_labels(application).get("app.kubernetes.io/version").is_some()
+}
+
+/// Returns a problem if an object contains the control character that marks placeholders.
+fn placeholder_conflict(object: &Value) -> Option<ManifestProblem> {
+    let text = kustomize_hash::to_go_json(object);
+    (text.contains("\\u0001") || text.contains("\\\\x01")).then(|| {
+        ManifestProblem::new(
+            "a chart cannot contain the control character `\\x01`, which is in a patch or an argument",
+            "remove it, or use another layout",
+        )
+    })
+}
+
+fn chart_yaml(application: &Application<'_>) -> Value {
+    let tag = application.image.tag.as_deref().unwrap_or_default();
+    json!({
+        "apiVersion": "v2",
+        "name": application.name,
+        "description": format!("{} on Kubernetes", application.name),
+        "type": "application",
+        "version": chart_version(tag),
+        "appVersion": if tag.is_empty() { "latest" } else { tag },
+    })
+}
+
+/// Converts the tag to a version of three numbers, which Helm requires.
+fn chart_version(tag: &str) -> String {
+    let numbers: Vec<&str> = tag.strip_prefix('v').unwrap_or(tag).split('.').collect();
+    let is_number = |text: &&str| text.parse::<u32>().is_ok_and(|number| number.to_string() == **text);
+    match numbers.as_slice() {
+        some if some.len() <= 3 && some.iter().all(is_number) => {
+            let zeros = ["0", "0"].into_iter().take(3 - some.len());
+            some.iter().copied().chain(zeros).collect::<Vec<_>>().join(".")
+        }
+        _ => "0.1.0".into(),
+    }
+}
+
+fn to_yaml_bytes(value: &Value) -> Vec<u8> {
+    yaml_writer::to_yaml(value).into_bytes()
+}
+
+fn to_json_bytes(value: &Value) -> Vec<u8> {
+    format!("{value:#}\n").into_bytes()
+}
+
+/// Adds a member that is replaced by lines of the template language.
+pub(super) fn insert_block_placeholder(members: &mut Value, word: &str) {
+    if let Some(members) = members.as_object_mut() {
+        members.insert(block_placeholder(word), Value::Null);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn converts_tags_to_chart_versions() {
+        for (tag, expected) in [
+            ("1.2.3", "1.2.3"),
+            ("v1.2", "1.2.0"),
+            ("7", "7.0.0"),
+            ("", "0.1.0"),
+            ("latest", "0.1.0"),
+            ("1.02", "0.1.0"),
+        ] {
+            assert_eq!(chart_version(tag), expected);
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! The kustomize layout: a base whose ConfigMaps are generated from the rendered files, and an
+//! overlay for each environment. `kubectl kustomize` makes the same objects from it as
+//! [`super::manifests`].
+
+use serde_json::{Value, json};
+
+use super::config_object::{ConfigObject, ConfigObjectKind};
+use super::metadata::{ObjectNames, with_member};
+use super::{Application, ManifestsError, OutputFiles, Manifests, ManifestProblem, names, workload, yaml_writer};
+use crate::config::RenderedMount;
+use coracle_core::note::Note;
+
+/// An environment's name, and the mounts rendered with its values.
+pub type OverlayFiles = (String, Vec<RenderedMount>);
+
+/// Returns every file of the layout.
+///
+/// # Errors
+/// Fails like [`super::manifests`], and if an environment's name cannot name a directory, or
+/// kustomize does not support the content of a file.
+pub fn kustomize_files(
+    application: &Application<'_>,
+    environments: &[OverlayFiles],
+) -> Result<(OutputFiles, Vec<Note>), ManifestsError> {
+    // kustomize appends the hashes to names itself; secrets are never written.
+    let names = ObjectNames { prefix: application.name.to_owned(), has_hashes: false };
+    let application = Application { has_secrets: false, ..*application };
+    let base = super::generate_with_names(&application, &names)?;
+    let mut problems = content_problems(&base.config_objects);
+    let mut files = OutputFiles::new();
+    let notes = base.notes.clone();
+    write_base(&application, base, &mut files);
+    for (environment, mounts) in environments {
+        if !is_directory_name(environment) {
+            problems.push(ManifestProblem::new(
+                format!(
+                    "the environment `{}` is not a valid directory name",
+                    coracle_core::path::escape_bytes(environment.as_bytes())
+                ),
+                "use only letters, digits, `-`, `_` and `.`",
+            ));
+            continue;
+        }
+        let of_environment = super::generate_with_names(&Application { rendered_mounts: mounts, ..application }, &names)?;
+        problems.extend(content_problems(&of_environment.config_objects));
+        let folder = format!("overlays/{environment}");
+        let maps = config_map_generators(&of_environment.config_objects, &folder, &mut files);
+        let maps = maps.into_iter().map(|map| with_member(map, "behavior", json!("replace"))).collect();
+        let overlay = kustomization(&application, json!(["../../base"]), maps);
+        files.insert(format!("{folder}/kustomization.yaml"), to_yaml_bytes(&overlay));
+    }
+    if problems.is_empty() { Ok((files, notes)) } else { Err(ManifestsError(problems)) }
+}
+
+fn write_base(application: &Application<'_>, base: Manifests, files: &mut OutputFiles) {
+    let maps = config_map_generators(&base.config_objects, "base", files);
+    let mut resources = Vec::new();
+    let mut images = Value::Null;
+    for mut object in base.objects {
+        if let Some(image) =
+            workload::find_program_container(&mut object, application).and_then(|found| found.get_mut("image"))
+            && *image == json!(application.image.to_string())
+            && !has_same_image_name(application)
+        {
+            let tag = application.image.tag.as_ref();
+            *image = json!(tag.map_or_else(
+                || application.image.name.clone(),
+                |tag| format!("{}:{tag}", application.image.name)
+            ));
+            let entry =
+                json!({ "name": application.image.name, "digest": application.image.digest.to_string() });
+            images = json!([with_member(entry, "newTag", json!(tag))]);
+        }
+        let file = workload::object_file_name(&object, application);
+        files.insert(format!("base/{file}"), to_yaml_bytes(&object));
+        resources.push(json!(file));
+    }
+    let base = with_member(kustomization(application, Value::Array(resources), maps), "images", images);
+    files.insert("base/kustomization.yaml".into(), to_yaml_bytes(&base));
+}
+
+/// Returns whether the sidecar's image has the same name as the program's: kustomize would change
+/// both.
+fn has_same_image_name(application: &Application<'_>) -> bool {
+    let reloader = application.settings.reload_sidecar.as_ref();
+    reloader.is_some_and(|reloader| {
+        let rest = reloader.image.strip_prefix(&application.image.name);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '@']))
+    })
+}
+
+fn kustomization(application: &Application<'_>, resources: Value, maps: Vec<Value>) -> Value {
+    let document = json!({
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": resources,
+    });
+    let document = with_member(document, "namespace", json!(application.settings.namespace));
+    with_member(document, "configMapGenerator", Value::Array(maps))
+}
+
+/// Returns a `configMapGenerator` for each ConfigMap; writes their files below `folder`.
+fn config_map_generators(maps: &[ConfigObject], folder: &str, files: &mut OutputFiles) -> Vec<Value> {
+    let public = maps.iter().filter(|map| map.kind == ConfigObjectKind::ConfigMap);
+    public
+        .map(|map| {
+            let label = names::path_label(&map.mount);
+            let mut listed = Vec::new();
+            for (key, bytes) in &map.files {
+                listed.push(format!("{key}=files/{label}/{key}"));
+                files.insert(format!("{folder}/files/{label}/{key}"), bytes.clone());
+            }
+            let metadata = |key: &str| map.metadata.get(key).cloned().unwrap_or_default();
+            let options =
+                with_member(json!({ "labels": metadata("labels") }), "annotations", metadata("annotations"));
+            let option = if map.is_immutable { "immutable" } else { "disableNameSuffixHash" };
+            let options = with_member(options, option, json!(true));
+            with_member(json!({ "name": map.base_name, "options": options }), "files", json!(listed))
+        })
+        .collect()
+}
+
+/// Returns problems with content that kustomize changes: its YAML does not escape control
+/// characters, and does not quote keys that look like numbers.
+fn content_problems(maps: &[ConfigObject]) -> Vec<ManifestProblem> {
+    let mut problems = Vec::new();
+    for (map, (key, bytes)) in maps.iter().flat_map(|map| map.files.iter().map(move |file| (map, file))) {
+        if is_ambiguous_key(key) {
+            problems.push(
+                ManifestProblem::new(
+                    format!(
+                        "kustomize does not support the key `{key}`: it reads it as a number, boolean, date or null"
+                    ),
+                    "give the file another `key`, or use `--layout yaml` or `--layout helm`",
+                )
+                .at_mount(&map.mount),
+            );
+        }
+        if std::str::from_utf8(bytes).is_ok_and(is_unsupported_text) {
+            problems.push(ManifestProblem::new(
+                format!(
+                    "kustomize does not support `{key}` of `{}`: it has control characters, or lines that start with a tab",
+                    map.mount
+                ),
+                "remove them, or use `--layout yaml` or `--layout helm`",
+            ).at_mount(&map.mount));
+        }
+    }
+    problems
+}
+
+/// Returns whether `kubectl kustomize` 5.8.1 rejects or changes the text (tests/integration/manifests/name_hashes.rs).
+fn is_unsupported_text(text: &str) -> bool {
+    let is_control = |c: char| matches!(c, '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}');
+    text.chars().any(is_control) || text.starts_with('\t') && text.contains('\n')
+}
+
+/// Returns whether YAML reads an unquoted `key` as a number, a date, `true`, `false` or `null`.
+fn is_ambiguous_key(key: &str) -> bool {
+    let lower = key.to_ascii_lowercase();
+    let plain = if lower.starts_with('_') { lower.clone() } else { lower.replace('_', "") };
+    let digits = plain.strip_prefix('-').unwrap_or(&plain);
+    let in_base = [("0x", 16), ("0o", 8), ("0b", 2)].into_iter().any(|(prefix, base)| {
+        digits
+            .strip_prefix(prefix)
+            .is_some_and(|rest| !rest.is_empty() && rest.chars().all(|c| c.is_digit(base)))
+    });
+    let is_number =
+        digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') && digits.parse::<f64>().is_ok();
+    let is_digits = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let parts: Vec<&str> = lower.split('-').collect();
+    let is_date = parts.len() == 3 && parts.iter().all(is_digits);
+    let is_word = ["true", "false", "null", ".inf", "-.inf", ".nan"].contains(&lower.as_str());
+    in_base || is_number || is_date || is_word
+}
+
+fn is_directory_name(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with('.')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+}
+
+fn to_yaml_bytes(value: &Value) -> Vec<u8> {
+    yaml_writer::to_yaml(value).into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The results of `kubectl kustomize` 5.8.1.
+    #[test]
+    fn detects_keys_that_yaml_does_not_read_as_text() {
+        for key in [
+            "2",
+            "2.5",
+            "-1",
+            ".5",
+            "5.",
+            "1e3",
+            "0x1F",
+            "0o7",
+            "0b1",
+            "1_000",
+            "007",
+            "true",
+            "True",
+            "null",
+            ".inf",
+            ".NaN",
+            "2020-01-01",
+            "-.inf",
+            "08",
+            "1_",
+            "-.5",
+            "2020-1-1",
+            ".1_0",
+        ] {
+            assert!(is_ambiguous_key(key), "{key}");
+        }
+        for key in [
+            "yes", "no", "y", "-", "--", "_", "1.2.3", "1-2", "nan", "inf", "e1", "1e", "0x", "_1", "1.e",
+            "---", "0o8", "True_", "0b2", "a", ".env",
+        ] {
+            assert!(!is_ambiguous_key(key), "{key}");
+        }
+    }
+}

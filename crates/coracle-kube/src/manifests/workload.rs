@@ -1,0 +1,190 @@
+//! The workload that runs the pods, and its Service.
+
+use serde_json::{Value, json};
+
+use super::metadata::{self, ObjectNames, with_member};
+use super::config_volumes::ConfigVolume;
+use super::settings::{WorkloadKind, ServiceSetting, ServiceType};
+use super::writable_volumes::{self, WritableVolumes};
+use super::{Application, ManifestProblem, pod};
+
+/// Returns claims, the Service, and last the workload.
+pub(super) fn workload_objects(
+    application: &Application<'_>,
+    names: &ObjectNames,
+    places: &[ConfigVolume<'_>],
+    problems: &mut Vec<ManifestProblem>,
+) -> Vec<Value> {
+    problems.extend(settings_problems(application));
+    let states = writable_volumes::writable_volumes(application, names, problems);
+    let template = pod::pod_template(application, places, &states, problems);
+    let service = service_object(application, names);
+    let workload = workload_object(application, names, &states, template);
+    states.claims.into_iter().chain(service).chain([workload]).collect()
+}
+
+/// Returns problems with settings that do not fit the workload's kind.
+fn settings_problems(application: &Application<'_>) -> Vec<ManifestProblem> {
+    let settings = application.settings;
+    let kind = settings.kind;
+    let mut problems = Vec::new();
+    if settings.replicas.is_some() && !kind.has_replicas() {
+        problems.push(
+            ManifestProblem::new(
+                format!("a {kind} has no `replicas`"),
+                "remove it, or write `kind = \"Deployment\"`",
+            )
+            .at_key("replicas"),
+        );
+    }
+    match (&settings.schedule, kind) {
+        (None, WorkloadKind::CronJob) => problems.push(
+            ManifestProblem::new(
+                "the CronJob has no `schedule`",
+                "write `schedule = \"0 3 * * *\"` in `[kubernetes]`",
+            )
+            .at_key("kind"),
+        ),
+        (Some(_), kind) if kind != WorkloadKind::CronJob => problems.push(
+            ManifestProblem::new(format!("a {kind} has no `schedule`"), "remove it, or write `kind = \"CronJob\"`")
+                .at_key("schedule"),
+        ),
+        _ => {}
+    }
+    match &settings.service {
+        ServiceSetting::Always(_) if kind.runs_to_completion() => problems.push(
+            ManifestProblem::new(
+                format!("a {kind} cannot have a Service: its pods run to completion"),
+                "remove `service`",
+            )
+            .at_key("service"),
+        ),
+        ServiceSetting::Always(Some(_)) if kind == WorkloadKind::StatefulSet => problems.push(
+            ManifestProblem::new(
+                "the Service of a StatefulSet is headless, so it cannot have a type",
+                "remove `service`; write a manifest of your own for another Service",
+            )
+            .at_key("service"),
+        ),
+        ServiceSetting::Never if kind == WorkloadKind::StatefulSet => problems.push(
+            ManifestProblem::new("a StatefulSet needs a Service for the DNS names of its pods", "remove `service`")
+                .at_key("service"),
+        ),
+        ServiceSetting::Always(_) if application.ports.is_empty() && kind != WorkloadKind::StatefulSet => {
+            problems.push(
+                ManifestProblem::new(
+                    "the Service has no port: the image exposes none",
+                    "write `expose = [\"8080\"]` in `[image]`",
+                )
+                .at_key("service"),
+            );
+        }
+        _ => {}
+    }
+    problems
+}
+
+fn workload_object(application: &Application<'_>, names: &ObjectNames, states: &WritableVolumes, template: Value) -> Value {
+    let settings = application.settings;
+    let kind = settings.kind;
+    let version = match kind {
+        WorkloadKind::Deployment | WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => "apps/v1",
+        WorkloadKind::Job | WorkloadKind::CronJob => "batch/v1",
+        WorkloadKind::Pod => "v1",
+    };
+    let selector = || json!({ "matchLabels": metadata::selector_labels(application) });
+    // Two pods cannot use one claim, so the old pod must end before a new one starts.
+    let is_single = kind == WorkloadKind::Deployment && states.is_exclusive;
+    let replicas = if is_single { Some(settings.replicas.unwrap_or(1)) } else { settings.replicas };
+    let strategy = if is_single { json!({ "type": "Recreate" }) } else { Value::Null };
+    let spec = match kind {
+        WorkloadKind::Deployment => {
+            let spec = json!({ "selector": selector(), "template": template });
+            with_member(with_member(spec, "replicas", json!(replicas)), "strategy", strategy)
+        }
+        WorkloadKind::StatefulSet => {
+            let spec = json!({ "serviceName": names.prefix, "selector": selector(), "template": template });
+            with_member(with_member(spec, "replicas", json!(replicas)), "volumeClaimTemplates", json!(states.claim_templates))
+        }
+        WorkloadKind::DaemonSet => json!({ "selector": selector(), "template": template }),
+        WorkloadKind::Job => json!({ "template": template }),
+        WorkloadKind::CronJob => {
+            let job = json!({ "spec": { "template": template } });
+            let forbid = if states.is_exclusive { json!("Forbid") } else { Value::Null };
+            with_member(json!({ "schedule": settings.schedule, "jobTemplate": job }), "concurrencyPolicy", forbid)
+        }
+        WorkloadKind::Pod => template.get("spec").cloned().unwrap_or_default(),
+    };
+    let metadata = with_member(metadata::named_metadata(application, &names.prefix), "annotations", json!(settings.annotations));
+    json!({ "apiVersion": version, "kind": kind.as_str(), "metadata": metadata, "spec": spec })
+}
+
+/// Returns the Service, if any; a headless one for a StatefulSet.
+fn service_object(application: &Application<'_>, names: &ObjectNames) -> Option<Value> {
+    let settings = application.settings;
+    let is_headless = settings.kind == WorkloadKind::StatefulSet;
+    let is_wanted = match settings.service {
+        ServiceSetting::Auto => is_headless || !settings.kind.runs_to_completion() && !application.ports.is_empty(),
+        ServiceSetting::Always(_) => true,
+        ServiceSetting::Never => false,
+    };
+    let ports: Vec<Value> = application
+        .ports
+        .iter()
+        .map(|port| {
+            let name = pod::port_name(port);
+            json!({ "name": name, "port": port.number, "targetPort": name, "protocol": pod::protocol_name(port) })
+        })
+        .collect();
+    let mut spec = with_member(json!({ "selector": metadata::selector_labels(application) }), "ports", json!(ports));
+    if is_headless {
+        spec = with_member(spec, "clusterIP", json!("None"));
+    } else if let ServiceSetting::Always(Some(kind)) = settings.service {
+        spec = with_member(spec, "type", json!(ServiceType::as_str(kind)));
+    }
+    is_wanted.then(|| {
+        json!({
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": metadata::named_metadata(application, &names.prefix),
+            "spec": spec,
+        })
+    })
+}
+
+/// Returns the JSON pointer to the pod template in a workload.
+pub(super) fn pod_template_pointer(kind: WorkloadKind) -> &'static str {
+    match kind {
+        WorkloadKind::Deployment | WorkloadKind::StatefulSet | WorkloadKind::DaemonSet | WorkloadKind::Job => "/spec/template",
+        WorkloadKind::CronJob => "/spec/jobTemplate/spec/template",
+        WorkloadKind::Pod => "",
+    }
+}
+
+/// Returns whether `object` is the workload that runs the program.
+pub(super) fn is_workload(object: &Value, application: &Application<'_>) -> bool {
+    object.get("kind").is_some_and(|kind| kind == application.settings.kind.as_str())
+}
+
+/// Returns the program's container if `object` is the workload.
+pub(super) fn find_program_container<'a>(object: &'a mut Value, application: &Application<'_>) -> Option<&'a mut Value> {
+    if !is_workload(object, application) {
+        return None;
+    }
+    let pointer = format!("{}/spec/containers", pod_template_pointer(application.settings.kind));
+    let containers = object.pointer_mut(&pointer)?.as_array_mut()?;
+    containers.iter_mut().find(|container| container.get("name").is_some_and(|name| name == application.name))
+}
+
+/// Returns the file name for an object: its kind, and for claims the volume.
+pub(super) fn object_file_name(object: &Value, application: &Application<'_>) -> String {
+    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let kind = text("/kind").to_ascii_lowercase();
+    let volume =
+        text("/metadata/name").rsplit_once(['\u{1}']).map_or(text("/metadata/name"), |(_, rest)| rest);
+    let volume = volume.strip_prefix(application.name).unwrap_or(volume);
+    match text("/kind") {
+        "PersistentVolumeClaim" => format!("{kind}{volume}.yaml"),
+        _ => format!("{kind}.yaml"),
+    }
+}

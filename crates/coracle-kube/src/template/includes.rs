@@ -1,0 +1,106 @@
+//! Finds the includes of a template in its text. Nothing else can be included, so the keys that a
+//! template uses are known without rendering it.
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path};
+
+use super::{Delimiters, Template};
+
+/// The largest template, in bytes.
+const MAX_TEMPLATE_BYTES: u64 = 4 << 20;
+/// The most templates that are included.
+const MAX_INCLUDES: usize = 256;
+/// Tags that include templates.
+const INCLUDE_TAGS: [&str; 4] = ["include", "import", "from", "extends"];
+
+/// Included texts by name; `None` for a missing file, an error for one that may not be read.
+pub(super) type Includes = BTreeMap<String, Result<Option<String>, String>>;
+
+/// Reads the includes of `template`, recursively.
+pub(super) fn read_includes(template: &Template) -> Includes {
+    let mut found = Includes::new();
+    let mut open = included_names(&template.text, &template.delimiters);
+    while let Some(name) = open.pop() {
+        if found.contains_key(&name) || found.len() == MAX_INCLUDES {
+            continue;
+        }
+        let text = read_include(template.directory(), &name);
+        if let Ok(Some(text)) = &text {
+            open.extend(included_names(text, &template.delimiters));
+        }
+        found.insert(name, text);
+    }
+    found
+}
+
+/// Converts texts that are already in memory.
+pub(super) fn from_texts(texts: &BTreeMap<String, String>) -> Includes {
+    texts.iter().map(|(name, text)| (name.clone(), Ok(Some(text.clone())))).collect()
+}
+
+/// Returns the string literals in tags that include templates.
+fn included_names(text: &str, delimiters: &Delimiters) -> Vec<String> {
+    let (start, end) = &delimiters.block;
+    let blocks =
+        text.split(start.as_str()).skip(1).map(|rest| rest.split(end.as_str()).next().unwrap_or(rest));
+    let naming = blocks.filter(|block| {
+        let block = block.trim_start_matches(['-', '+']).trim_start();
+        INCLUDE_TAGS.iter().any(|tag| {
+            block
+                .strip_prefix(tag)
+                .is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+        })
+    });
+    naming.flat_map(string_literals).collect()
+}
+
+fn string_literals(block: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut rest = block;
+    while let Some(start) = rest.find(['"', '\'']) {
+        let (quote, after) = rest.split_at(start).1.split_at(1);
+        let Some(end) = after.find(quote) else { break };
+        let (word, after) = after.split_at(end);
+        words.push(word.to_owned());
+        rest = after.get(1..).unwrap_or_default();
+    }
+    words
+}
+
+/// Reads a template below `folder`, following symbolic links; `None` if there is none.
+fn read_include(folder: &Path, name: &str) -> Result<Option<String>, String> {
+    let is_below = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
+    if !is_below {
+        return Err(format!("`{name}` is outside of the template's directory"));
+    }
+    let folder = if folder == Path::new("") { Path::new(".") } else { folder };
+    let (Ok(real), Ok(above)) = (std::fs::canonicalize(folder.join(name)), std::fs::canonicalize(folder))
+    else {
+        return Ok(None);
+    };
+    if !real.starts_with(above) {
+        return Err(format!("`{name}` is a symbolic link to a file outside of the template's directory"));
+    }
+    if std::fs::metadata(&real).is_ok_and(|metadata| metadata.len() > MAX_TEMPLATE_BYTES) {
+        return Err(format!("`{name}` is larger than {MAX_TEMPLATE_BYTES} bytes"));
+    }
+    std::fs::read_to_string(&real).map(Some).map_err(|error| format!("cannot read `{name}`: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_names_in_tags() {
+        for (text, expected) in [
+            ("{% include 'a.j2' %}", vec!["a.j2"]),
+            ("{%- extends \"b\" -%}{{ 'c' }}{% if x == 'd' %}", vec!["b"]),
+            ("{% include ['a', 'b'] ignore missing %}", vec!["a", "b"]),
+            ("{% from 'm' import f %}{%import 'n' as n%}", vec!["m", "n"]),
+            ("{% included 'a' %}{% include 'a", vec![]),
+        ] {
+            assert_eq!(included_names(text, &Delimiters::default()), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! The parameters that a schema declares, and the schema without secret values.
+
+use serde_json::Value;
+
+use super::schema::MAX_DEPTH;
+use super::schema_walk::NAMED_SCHEMA_KEYWORDS;
+use super::{KeyPath, Schema};
+
+/// A value that a schema declares.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SchemaParameter {
+    /// The key of the value.
+    pub key: KeyPath,
+    /// The allowed JSON types, separated by `|`; `None` if the schema has no `type`.
+    pub types: Option<String>,
+    /// Whether the value must be given: it is required and has no default.
+    pub is_required: bool,
+    /// Whether the value or a table above it is secret.
+    pub is_secret: bool,
+}
+
+/// Keywords that contain values.
+const VALUE_KEYWORDS: [&str; 4] = ["default", "enum", "const", "examples"];
+
+impl Schema {
+    /// Returns every declared value without `properties` of its own, sorted by key.
+    pub fn parameters(&self) -> Vec<SchemaParameter> {
+        let mut found = Vec::new();
+        self.collect_parameters(&self.document, &KeyPath::default(), true, &mut Vec::new(), &mut found);
+        let secrets = self.secrets();
+        for parameter in &mut found {
+            parameter.is_secret = secrets.iter().any(|secret| secret.overlaps(&parameter.key));
+        }
+        let defaults = self.defaults();
+        for parameter in &mut found {
+            parameter.is_required &= parameter.key.find(&defaults).is_none();
+        }
+        found.sort_by(|a, b| a.key.cmp(&b.key));
+        found.dedup_by(|a, b| a.key == b.key);
+        found
+    }
+
+    /// `open` holds the enclosing schemas, to detect recursion.
+    fn collect_parameters<'a>(
+        &'a self,
+        schema: &'a Value,
+        at: &KeyPath,
+        is_required: bool,
+        open: &mut Vec<&'a Value>,
+        found: &mut Vec<SchemaParameter>,
+    ) {
+        let schema = self.resolve_refs(schema);
+        let is_open = open.iter().any(|open| std::ptr::eq(*open, schema));
+        let named = schema.get("properties").and_then(Value::as_object);
+        let Some(named) = named.filter(|_| !is_open && open.len() < MAX_DEPTH) else {
+            if !open.is_empty() {
+                found.push(SchemaParameter { key: at.clone(), types: type_names(schema), is_required, is_secret: false });
+            }
+            return;
+        };
+        let required = schema.get("required").and_then(Value::as_array);
+        open.push(schema);
+        for (name, schema) in named {
+            let is_named =
+                required.is_some_and(|names| names.iter().any(|known| known.as_str() == Some(name)));
+            self.collect_parameters(schema, &at.join(name), is_required && is_named, open, found);
+        }
+        open.pop();
+    }
+
+    /// Returns the schema without keywords that may show a secret value. If anything is secret,
+    /// tables and arrays are removed everywhere, because they may contain a secret.
+    pub fn redacted(&self) -> Value {
+        let mut document = self.document.clone();
+        if !self.secrets().is_empty() {
+            let mut targets = Vec::new();
+            redact(&mut document, false, &mut targets);
+            let mut done: Vec<String> = Vec::new();
+            while let Some(pointer) = targets.pop().filter(|_| done.len() < 1_000) {
+                if !done.contains(&pointer)
+                    && let Some(target) = document.pointer_mut(&pointer)
+                {
+                    redact(target, true, &mut targets);
+                    done.push(pointer);
+                }
+            }
+        }
+        document
+    }
+}
+
+/// Removes keywords that may show a secret from `schema`. Pushes onto `targets` the JSON pointers
+/// of definitions that secret values refer to.
+fn redact(schema: &mut Value, is_secret: bool, targets: &mut Vec<String>) {
+    match schema {
+        Value::Array(items) => items.iter_mut().for_each(|item| redact(item, is_secret, targets)),
+        Value::Object(keywords) => {
+            let is_secret = is_secret || keywords.get("writeOnly") == Some(&Value::Bool(true));
+            keywords.retain(|keyword, value| {
+                !VALUE_KEYWORDS.contains(&keyword.as_str())
+                    || !(is_secret || value.is_object() || value.is_array() && contains_tables_or_arrays(value))
+            });
+            if let Some(pointer) =
+                keywords.get("$ref").and_then(Value::as_str).and_then(|to| to.strip_prefix('#'))
+                && is_secret
+            {
+                targets.push(pointer.to_owned());
+            }
+            for (keyword, value) in keywords.iter_mut() {
+                match value.as_object_mut().filter(|_| NAMED_SCHEMA_KEYWORDS.contains(&keyword.as_str())) {
+                    Some(named) => named.values_mut().for_each(|schema| redact(schema, is_secret, targets)),
+                    None => redact(value, is_secret, targets),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Returns whether an array contains tables or arrays. Lists of scalars, as in `enum`, can stay.
+fn contains_tables_or_arrays(value: &Value) -> bool {
+    value.as_array().is_some_and(|items| items.iter().any(|item| item.is_object() || item.is_array()))
+}
+
+fn type_names(schema: &Value) -> Option<String> {
+    match schema.get("type")? {
+        Value::String(kind) => Some(kind.clone()),
+        Value::Array(kinds) => Some(kinds.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("|")),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn schema(document: &Value) -> Schema {
+        let mut file = tempfile::Builder::new().suffix(".json").tempfile().unwrap();
+        std::io::Write::write_all(&mut file, document.to_string().as_bytes()).unwrap();
+        Schema::read(file.path()).unwrap()
+    }
+
+    #[test]
+    fn lists_values_without_properties() {
+        let schema = schema(&json!({
+            "required": ["db", "port"],
+            "properties": {
+                "port": { "type": "integer", "default": 1 },
+                "db": {
+                    "required": ["password"],
+                    "properties": { "password": { "type": ["string", "null"], "writeOnly": true }, "host": {} }
+                }
+            }
+        }));
+        let found: Vec<String> = schema
+            .parameters()
+            .into_iter()
+            .map(|p| format!("{} {:?} {} {}", p.key, p.types, p.is_required, p.is_secret))
+            .collect();
+        let expected = [
+            "db.host None false false",
+            "db.password Some(\"string|null\") true true",
+            "port Some(\"integer\") false false",
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn finds_secrets_below_any_keyword() {
+        let secret = json!({ "writeOnly": true });
+        for (document, expected) in [
+            (json!({ "properties": { "m": { "additionalProperties": secret } } }), "m"),
+            (json!({ "properties": { "m": { "patternProperties": { "^x": secret } } } }), "m"),
+            (json!({ "properties": { "m": { "items": { "properties": { "k": secret } } } } }), "m.k"),
+            (json!({ "properties": { "m": { "prefixItems": [{}, secret] } } }), "m"),
+            (json!({ "properties": { "m": { "dependentSchemas": { "x": secret } } } }), "m"),
+            (json!({ "if": {}, "then": { "properties": { "m": secret } } }), "m"),
+            (
+                json!({ "properties": { "m": { "$ref": "#/$defs/q", "writeOnly": true } }, "$defs": { "q": {} } }),
+                "m",
+            ),
+            (
+                json!({ "properties": { "m": { "$ref": "#/$defs/q" } }, "$defs": { "q": { "not": secret } } }),
+                "m",
+            ),
+            (json!({ "additionalProperties": secret }), ""),
+            // A recursive schema with a secret is secret from the first repetition.
+            (
+                json!({ "properties": { "t": { "$ref": "#/$defs/t" } }, "$defs": { "t": {
+                    "properties": { "s": secret, "next": { "$ref": "#/$defs/t" } } } } }),
+                "t.next t.s",
+            ),
+        ] {
+            let found: Vec<String> = schema(&document).secrets().iter().map(ToString::to_string).collect();
+            assert_eq!(found.join(" "), expected, "{document}");
+        }
+    }
+
+    #[test]
+    fn rejects_unsupported_references() {
+        for document in [
+            json!({ "properties": { "m": { "$ref": "#q" } }, "$defs": { "q": { "$anchor": "q", "writeOnly": true } } }),
+            json!({ "$id": "http://x/y", "properties": { "m": { "$ref": "y#/$defs/q" } }, "$defs": { "q": {} } }),
+            json!({ "properties": { "m": { "$id": "http://x/z" } } }),
+            json!({ "$dynamicAnchor": "q", "properties": { "default": { "$dynamicRef": "#q" } } }),
+        ] {
+            let error = Schema::new("schema.json".into(), document.clone()).unwrap_err().to_string();
+            assert!(error.contains("is not supported"), "{document}: {error}");
+        }
+        let wide = |to: &str| json!({ "properties": { "a": { "$ref": to }, "b": { "$ref": to }, "c": { "$ref": to } } });
+        let defs: serde_json::Map<String, Value> = (0..30)
+            .map(|n| (format!("d{n}"), wide(&format!("#/$defs/d{}", n + 1))))
+            .chain([("d30".into(), json!({}))])
+            .collect();
+        let document = json!({ "$ref": "#/$defs/d0", "$defs": defs });
+        let error = Schema::new("schema.json".into(), document).unwrap_err().to_string();
+        assert!(error.contains("too many references"), "{error}");
+    }
+
+    #[test]
+    fn redacts_secret_values() {
+        let secret = json!({ "type": "string", "default": "s3cret", "enum": ["s3cret"], "const": "s3cret", "examples": ["s3cret"] });
+        let mut marked = secret.clone();
+        marked["writeOnly"] = true.into();
+        let schema = schema(&json!({
+            "default": { "a": "s3cret" },
+            "examples": [{ "a": "s3cret" }],
+            "properties": {
+                "a": marked,
+                "b": { "$ref": "#/$defs/b", "writeOnly": true },
+                "c": { "writeOnly": true, "properties": { "default": secret }, "prefixItems": [secret], "anyOf": [secret] },
+                "d": { "enum": ["kept"], "default": "kept" }
+            },
+            "$defs": { "b": { "allOf": [{ "$ref": "#/$defs/e" }] }, "e": secret }
+        }));
+        let text = schema.redacted().to_string();
+        assert!(!text.contains("s3cret"), "{text}");
+        assert!(text.contains(r#""d":{"default":"kept","enum":["kept"]}"#), "{text}");
+        assert!(text.contains(r#""properties":{"default":{"type":"string"}}"#), "{text}");
+    }
+}

@@ -1,0 +1,223 @@
+//! Files of every format, merged and validated by a schema.
+
+use std::path::Path;
+
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::*;
+
+fn folder(files: &[(&str, &str)]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    folder
+}
+
+fn files(folder: &Path, names: &[&str]) -> Vec<ValueSource> {
+    names.iter().map(|name| ValueSource::File(folder.join(name))).collect()
+}
+
+fn set(key: &str, text: &str) -> ValueSource {
+    ValueSource::Set { key: key.parse().unwrap(), text: text.into() }
+}
+
+#[test]
+fn merges_files_and_single_values_in_order() {
+    let folder = folder(&[
+        ("a.toml", "port = 80\nday = 2020-01-01\n[db]\nhost = \"a\"\nports = [1, 2]\n"),
+        ("b.yaml", "db:\n  host: b\n  ports: [3]\nname: yes\n"),
+        ("c.json", r#"{"db": {"user": "c"}}"#),
+        ("empty.yaml", "# nothing\n"),
+    ]);
+    let mut sources = files(folder.path(), &["a.toml", "b.yaml", "c.json", "empty.yaml"]);
+    sources.extend([set("db.user", "d"), set("port", "81"), set("on", "true"), set("text", "1 2")]);
+    assert_eq!(
+        *Values::read(&sources).unwrap().merged(),
+        json!({
+            "port": 81, "day": "2020-01-01", "name": "yes", "on": true, "text": "1 2",
+            "db": { "host": "b", "ports": [3], "user": "d" },
+        })
+    );
+}
+
+#[test]
+fn reports_all_invalid_files() {
+    let folder = folder(&[
+        ("a.toml", "a = 1\na = 2\n"),
+        ("b.yaml", "a: 1\na: 2\n"),
+        ("c.json", "[1]"),
+        ("g.json", "{\"db\":\n{\"a\": 1,\n\"a\": 2}}"),
+        ("d.txt", ""),
+        (
+            "e.yaml",
+            "a: &a [x, x, x, x, x, x, x, x, x]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a]\nc: &c [*b, *b, *b, *b, *b, *b, *b, *b, *b]\nd: &d [*c, *c, *c, *c, *c, *c, *c, *c, *c]\ne: &e [*d, *d, *d, *d, *d, *d, *d, *d, *d]\nf: &f [*e, *e, *e, *e, *e, *e, *e, *e, *e]\ng: [*f, *f, *f, *f, *f, *f, *f, *f, *f]\n",
+        ),
+    ]);
+    let sources =
+        files(folder.path(), &["a.toml", "b.yaml", "c.json", "d.txt", "e.yaml", "f.toml", "g.json"]);
+    let text = Values::read(&sources).unwrap_err().to_string();
+    for (name, why) in [
+        ("a.toml", "line 2: duplicate key"),
+        ("b.yaml", "duplicate"),
+        ("c.json", "the top level is not a table"),
+        ("d.txt", "cannot tell the format of"),
+        ("e.yaml", "cannot parse"),
+        ("f.toml", "cannot read"),
+        ("g.json", "line 3: duplicate key `a`"),
+    ] {
+        assert!(text.lines().any(|line| line.contains(name)) && text.contains(why), "{name}: {text}");
+    }
+}
+
+#[test]
+fn rejects_non_canonical_numbers_without_showing_them() {
+    let folder = folder(&[
+        ("a.yaml", "mode: 0644\ndb:\n  ports: [1, 1_000]\n  x: &x 0x1f\n  y: *x\nz: !!int '7'\n"),
+        ("b.toml", "version = 1.10\ncount = +1\n[[db]]\nok = 1.5\nbig = 1e3\n"),
+        ("c.json", "{\"big\": 99999999999999999999,\n\"db\": [{\"a\": 1.0, \"b\": 1.00}]}"),
+    ]);
+    let mut sources = files(folder.path(), &["a.yaml", "b.toml", "c.json"]);
+    sources.extend([
+        set("a", "1.10"),
+        set("b.c", "{\"d\": [1, 1e3]}"),
+        set("e", "0644"),
+        set("f", "{\"a\":1,\"a\":2}"),
+    ]);
+    let error = Values::read(&sources).unwrap_err();
+    let text = error.to_string().replace(&format!("{}/", folder.path().display()), "");
+    assert_eq!(
+        text.replace(": the number is not in canonical form and would change", ""),
+        "`mode` (from a.yaml, line 1)
+`db.ports.1` (from a.yaml, line 3)
+`db.x` (from a.yaml, line 4)
+`db.y` (from a.yaml, line 4)
+`z` (from a.yaml, line 6)
+`count` (from b.toml, line 2)
+`db.0.big` (from b.toml, line 5)
+`version` (from b.toml, line 1)
+`big` (from c.json, line 1)
+`db.0.b` (from c.json, line 2)
+`a` (from --set a)
+`b.c.d.1` (from --set b.c)
+cannot parse `--set f`: duplicate key `a`"
+    );
+    let hint = error.hint().unwrap();
+    for part in ["--set 'a=\"1.10\"'", "a mode `\"0644\"`", "write each key once"] {
+        assert!(hint.contains(part), "{hint}");
+    }
+}
+
+#[test]
+fn accepts_canonical_numbers_and_dates() {
+    let folder = folder(&[
+        ("a.yaml", "base: &base {a: 1, b: -5}\nx:\n  <<: *base\n  a: 2\ny: 1_a\n"),
+        ("b.toml", "day = 2020-01-01 07:32:00Z\nn = [0.25, -1.5]\n"),
+    ]);
+    let values = Values::read(&files(folder.path(), &["a.yaml", "b.toml"])).unwrap();
+    let expected = json!({
+        "base": { "a": 1, "b": -5 }, "x": { "a": 2, "b": -5 }, "y": "1_a",
+        "day": "2020-01-01 07:32:00Z", "n": [0.25, -1.5],
+    });
+    assert_eq!(*values.merged(), expected);
+}
+
+#[test]
+fn requires_canonical_numbers_in_defaults_only() {
+    let folder = folder(&[
+        ("a.json", r#"{"properties": {"v": {"maximum": 1e3, "default": 1.5}}}"#),
+        ("b.json", "{\"properties\": {\n\"v\": {\"default\": {\"a\": 1.50}}}}"),
+    ]);
+    assert!(Schema::read(&folder.path().join("a.json")).is_ok());
+    let error = Schema::read(&folder.path().join("b.json")).unwrap_err().to_string();
+    assert!(error.starts_with("`properties.v.default.a`: ") && error.ends_with("b.json, line 2)"), "{error}");
+}
+
+const SCHEMA: &str = r##"{
+    "type": "object", "required": ["db"],
+    "$defs": { "port": { "type": "integer", "minimum": 1, "maximum": 65535, "default": 5432 } },
+    "properties": {
+        "db": {
+            "type": "object", "required": ["host"],
+            "properties": {
+                "host": { "type": "string" },
+                "port": { "$ref": "#/$defs/port" },
+                "password": { "type": "string", "minLength": 8, "writeOnly": true }
+            }
+        },
+        "level": { "enum": ["info", "debug"], "default": "info" }
+    }
+}"##;
+
+fn schema() -> (TempDir, Schema) {
+    let folder = folder(&[("schema.json", SCHEMA)]);
+    let schema = Schema::read(&folder.path().join("schema.json")).unwrap();
+    (folder, schema)
+}
+
+#[test]
+fn applies_defaults_and_finds_secrets() {
+    let (_folder, schema) = schema();
+    let values = Values::read(&[set("db.host", "a")]).unwrap().validate(&schema).unwrap();
+    assert_eq!(*values.merged(), json!({ "db": { "host": "a", "port": 5432 }, "level": "info" }));
+    assert_eq!(schema.secrets(), ["db.password".parse().unwrap()]);
+}
+
+#[test]
+fn reports_every_violation_without_secrets() {
+    let (_folder, schema) = schema();
+    let sources =
+        [set("db.port", "0"), set("db.password", "hunter2"), set("levle", "x"), set("db.hots", "y")];
+    let Err(ValuesError::Violations(found)) = Values::read(&sources).unwrap().validate(&schema) else { panic!() };
+    let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        found,
+        [
+            "`db`: \"host\" is a required property (from --set db.hots)",
+            "`db.hots`: the schema does not declare this key; did you mean `host`? (from --set db.hots)",
+            "`db.password`: the value is secret and violates `minLength` of the schema (from --set db.password)",
+            "`db.port`: 0 is less than the minimum of 1 (from --set db.port)",
+            "`levle`: the schema does not declare this key; did you mean `level`? (from --set levle)",
+        ]
+    );
+}
+
+#[test]
+fn reports_an_invalid_default_of_the_schema() {
+    let text = r#"{"properties": {"db": {"properties": {
+        "port": {"minimum": 1, "default": 0}, "user": {"type": "string"}, "list": {"minItems": 2, "default": []}
+    }}}}"#;
+    let folder = folder(&[("schema.json", text), ("a.toml", "[db]\nuser = 1\nlist = [1]\n")]);
+    let schema = Schema::read(&folder.path().join("schema.json")).unwrap();
+    let error = Values::read(&files(folder.path(), &["a.toml"])).unwrap().validate(&schema).unwrap_err();
+    let at = folder.path().display();
+    for part in [
+        format!("`db.port`: 0 is less than the minimum of 1 (from the default in {at}/schema.json)"),
+        format!("`db.user`: 1 is not of type \"string\" (from {at}/a.toml)"),
+        format!("`db.list`: [1] has less than 2 items (from {at}/a.toml)"),
+    ] {
+        assert!(error.to_string().contains(&part), "{part}: {error}");
+    }
+}
+
+#[test]
+fn rejects_invalid_schemas() {
+    let folder = folder(&[("a.json", r#"{"type": "sting"}"#), ("b.json", r#"{"$ref": "other.json"}"#)]);
+    for name in ["a.json", "b.json"] {
+        let error = Schema::read(&folder.path().join(name)).unwrap_err().to_string();
+        assert!(error.contains("is not a valid JSON Schema"), "{error}");
+    }
+}
+
+#[test]
+fn parses_and_compares_keys() {
+    for text in ["", "a..b", ".a", "a b"] {
+        assert!(text.parse::<KeyPath>().is_err(), "{text:?}");
+    }
+    let key = |text: &str| text.parse::<KeyPath>().unwrap();
+    assert!(
+        key("a.b").overlaps(&key("a")) && key("a").overlaps(&key("a.b")) && !key("a.b").overlaps(&key("a.c"))
+    );
+    assert_eq!(key("a.1").find(&json!({ "a": [1, 2] })), Some(&json!(2)));
+}

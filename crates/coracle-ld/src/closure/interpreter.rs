@@ -1,0 +1,59 @@
+//! Finds and reads a program's dynamic loader.
+
+use std::rc::Rc;
+
+use super::{Error, MapReason, MappedObject, ResolveOptions, Resolver};
+use crate::elf;
+use crate::ldso::{HwcapsSelection, Loader, default_interpreters};
+use coracle_core::path::RawPath;
+use coracle_core::file_system::{self, ResolutionEnd, FileSystem};
+
+/// Returns the loader as an object of the link map, and as a parsed loader.
+///
+/// The path is `PT_INTERP`, unchanged; for a library without one, the usual loader of its machine.
+/// `None` for a static program.
+pub(super) fn read_interpreter(
+    tracer: &Resolver<'_>,
+    hwcaps: &HwcapsSelection,
+    program: &MappedObject,
+) -> Result<Option<(MappedObject, Rc<Loader>)>, Error> {
+    let (tree, options) = (tracer.tree, tracer.options);
+    let object = &program.object;
+    let spelled = match &object.interpreter {
+        Some(interpreter) => interpreter.clone(),
+        None if object.dynamic.dependencies.is_empty() => return Ok(None),
+        None => find_default_interpreter(tree, options, program)?,
+    };
+    let (wanted, program) = (object.header.machine, program.raw_path.clone());
+    let walk = file_system::resolve_path(tree, &options.working_dir, spelled.as_bytes())?;
+    let ResolutionEnd::File(path, file) = walk.end.clone() else {
+        let why = match wanted.platform() {
+            Some(platform) => format!("there is no such file; the program is for {platform}"),
+            None => "there is no such file".into(),
+        };
+        return Err(Error::MissingInterpreter { program, interpreter: spelled, why, wanted });
+    };
+    let unreadable =
+        |source| Error::InvalidLoader { program: program.clone(), interpreter: spelled.clone(), source };
+    let reader = file.content.open()?;
+    let object = Rc::new(elf::ElfObject::read(&reader).map_err(|e| unreadable(e.into()))?);
+    let found = object.header.machine;
+    if !found.has_same_architecture(wanted) {
+        return Err(Error::InterpreterMachineMismatch { program, interpreter: spelled, found, wanted });
+    }
+    let loader = tracer.cached_loader(&spelled, &file, &object, hwcaps).map_err(unreadable)?;
+    Ok(Some((MappedObject { raw_path: spelled, walk, path, file, object, reason: MapReason::Interpreter }, loader)))
+}
+
+fn find_default_interpreter(tree: &dyn FileSystem, options: &ResolveOptions, library: &MappedObject) -> Result<RawPath, Error> {
+    let usual = default_interpreters(&library.object);
+    for path in &usual {
+        if matches!(file_system::resolve_path(tree, &options.working_dir, path.as_bytes())?.end, ResolutionEnd::File(..)) {
+            return Ok(path.clone());
+        }
+    }
+    let wanted = library.object.header.machine;
+    let why = format!("there is no loader for {wanted}");
+    let interpreter = usual.into_iter().next().unwrap_or_default();
+    Err(Error::MissingInterpreter { program: library.raw_path.clone(), interpreter, why, wanted })
+}

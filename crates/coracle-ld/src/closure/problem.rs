@@ -1,0 +1,75 @@
+//! Problems of a closure in which no file is missing. The caller decides what to do about them.
+
+use std::fmt;
+
+use crate::elf;
+use coracle_core::fs;
+use coracle_core::path::RawPath;
+
+/// Something that keeps a program from starting, or may.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Problem {
+    /// The kind of problem.
+    pub kind: ProblemKind,
+    /// Whether the loader fails.
+    pub severity: Severity,
+    /// The affected object: its path as the loader builds it.
+    pub object: RawPath,
+    /// The version, symbol, library or CPU level that the object needs.
+    pub needed_name: String,
+    /// The message for the user.
+    pub message: String,
+}
+
+/// The kinds of [`Problem`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum ProblemKind {
+    /// A missing symbol version.
+    SymbolVersion,
+    /// A symbol that no object defines.
+    Symbol,
+    /// A search path that depends on the working directory or the CPU.
+    EnvironmentDependence,
+    /// An object that was linked against another C library than the loader's.
+    MixedCLibraries,
+    /// A CPU level above the baseline.
+    CpuLevel,
+}
+
+/// What a loader does about a [`Problem`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Severity {
+    /// The loader fails; the program does not start.
+    Error,
+    /// The program starts, but may fail later.
+    Warning,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+/// Turns an error about damaged tables into a problem, and returns `None` for it.
+///
+/// # Errors
+/// Fails if a file can't be read.
+pub(super) fn problem_if_damaged<T>(
+    read: elf::Result<T>,
+    kind: ProblemKind,
+    severity: Severity,
+    object: &RawPath,
+    problems: &mut Vec<Problem>,
+) -> fs::Result<Option<T>> {
+    match read {
+        Ok(value) => Ok(Some(value)),
+        Err(elf::Error::Io(error)) => Err(error),
+        Err(error) => {
+            let what = if kind == ProblemKind::SymbolVersion { "versions" } else { "symbols" };
+            let message = format!("cannot read the {what} of `{object}`: {error}");
+            problems.push(Problem { kind, severity, object: object.clone(), needed_name: String::new(), message });
+            Ok(None)
+        }
+    }
+}

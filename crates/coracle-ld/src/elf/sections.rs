@@ -1,0 +1,61 @@
+//! Section headers, which loaders do not read. Used for stripping and for data that no segment
+//! covers.
+
+use goblin::elf::section_header as s;
+use goblin::elf::section_header::SectionHeader;
+
+use super::{Error, Header, Result, StringReader, read_exact};
+use coracle_core::content::ContentReader;
+
+/// A section header with its name.
+pub(super) struct Section {
+    pub(super) header: SectionHeader,
+    pub(super) name: Vec<u8>,
+}
+
+impl Section {
+    pub(super) fn is_allocated(&self) -> bool {
+        self.header.sh_flags & u64::from(s::SHF_ALLOC) != 0
+    }
+
+    /// The end of the section in the file; 0 for `SHT_NOBITS`.
+    pub(super) fn file_end(&self) -> u64 {
+        if self.header.sh_type == s::SHT_NOBITS {
+            0
+        } else {
+            self.header.sh_offset.saturating_add(self.header.sh_size)
+        }
+    }
+}
+
+/// Reads the section headers. The list is empty if there is no table.
+pub(super) fn read_section_headers(file: &ContentReader, header: &Header) -> Result<Vec<SectionHeader>> {
+    let (count, raw) = (usize::from(header.raw.e_shnum), &header.raw);
+    let size = SectionHeader::size(header.parse_context());
+    if count == 0 || raw.e_shoff == 0 || usize::from(raw.e_shentsize) != size {
+        return Ok(Vec::new());
+    }
+    let bytes = read_exact(file, raw.e_shoff, count * size, "section headers")?;
+    let headers = SectionHeader::parse_from(&bytes, 0, count, header.parse_context());
+    headers.map_err(|_| Error::Truncated("section headers"))
+}
+
+/// Reads the section headers with their names. The list is empty if there is no table.
+pub(super) fn read_sections(file: &ContentReader, header: &Header) -> Result<Vec<Section>> {
+    let headers = read_section_headers(file, header)?;
+    let Some(names) = headers.get(usize::from(header.raw.e_shstrndx)).map(|table| table.sh_offset) else {
+        return Ok(Vec::new());
+    };
+    let mut strings = StringReader::new(file);
+    headers
+        .into_iter()
+        .map(|header| {
+            let name = if header.sh_type == s::SHT_NULL {
+                Vec::new()
+            } else {
+                strings.read_at(names.saturating_add(header.sh_name as u64))?
+            };
+            Ok(Section { header, name })
+        })
+        .collect()
+}

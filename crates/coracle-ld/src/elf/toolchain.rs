@@ -1,0 +1,73 @@
+//! Detects the compiler of a program from its sections. Loaders do not read them, so the result is
+//! used only for advice and defaults.
+
+use super::sections::read_sections;
+use super::{Error, ElfObject};
+use coracle_core::content::ContentReader;
+use coracle_core::fs;
+use coracle_core::platform::Platform;
+
+/// A compiler that can link programs either statically or dynamically.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Toolchain {
+    /// rustc. Detected by its name in `.comment`, which strip tools keep.
+    Rust,
+    /// Go. Detected by `.go.buildinfo` (`debug/buildinfo`), which its linker always writes, unlike
+    /// the build ID note.
+    Go,
+}
+
+/// rustc's target names for one Linux platform.
+#[derive(Clone, Copy, Debug)]
+pub struct RustTargets {
+    /// `GOARCH`.
+    architecture: &'static str,
+    /// The musl target, which links statically.
+    pub musl: &'static str,
+    /// The glibc target.
+    pub gnu: &'static str,
+}
+
+/// Platforms with a distributed standard library for both musl and glibc. Source: the rustc book,
+/// "Platform Support".
+const RUST_TARGETS: [RustTargets; 7] = [
+    rust_target("386", "i686-unknown-linux-musl", "i686-unknown-linux-gnu"),
+    rust_target("amd64", "x86_64-unknown-linux-musl", "x86_64-unknown-linux-gnu"),
+    rust_target("arm", "armv7-unknown-linux-musleabihf", "armv7-unknown-linux-gnueabihf"),
+    rust_target("arm64", "aarch64-unknown-linux-musl", "aarch64-unknown-linux-gnu"),
+    rust_target("loong64", "loongarch64-unknown-linux-musl", "loongarch64-unknown-linux-gnu"),
+    rust_target("ppc64le", "powerpc64le-unknown-linux-musl", "powerpc64le-unknown-linux-gnu"),
+    rust_target("riscv64", "riscv64gc-unknown-linux-musl", "riscv64gc-unknown-linux-gnu"),
+];
+
+const fn rust_target(architecture: &'static str, musl: &'static str, gnu: &'static str) -> RustTargets {
+    RustTargets { architecture, musl, gnu }
+}
+
+/// Returns the rustc targets for `platform`; `None` unless there is one for each C library.
+pub fn rust_targets(platform: &Platform) -> Option<RustTargets> {
+    RUST_TARGETS.into_iter().find(|targets| targets.architecture == platform.architecture)
+}
+
+/// Maximum number of bytes to read of `.comment`. Each compiler adds a line.
+const MAX_COMMENT_SIZE: u64 = 1 << 12;
+
+/// Detects the toolchain of `object`, which was read from `file`. `None` if it is unknown or
+/// section headers are damaged.
+///
+/// # Errors
+/// Fails if the file cannot be read.
+pub fn detect_toolchain(file: &ContentReader, object: &ElfObject) -> fs::Result<Option<Toolchain>> {
+    let sections = match read_sections(file, &object.header) {
+        Err(Error::Io(error)) => return Err(error),
+        sections => sections.unwrap_or_default(),
+    };
+    if sections.iter().any(|section| section.name == b".go.buildinfo") {
+        return Ok(Some(Toolchain::Go));
+    }
+    let Some(comment) = sections.iter().find(|section| section.name == b".comment") else { return Ok(None) };
+    let size = comment.header.sh_size.min(MAX_COMMENT_SIZE).min(file.size());
+    let text = file.read_bytes_at(comment.header.sh_offset, usize::try_from(size).unwrap_or_default())?;
+    let mut comments = text.split(|byte| *byte == 0);
+    Ok(comments.any(|comment| comment.starts_with(b"rustc version ")).then_some(Toolchain::Rust))
+}

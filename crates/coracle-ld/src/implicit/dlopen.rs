@@ -1,0 +1,69 @@
+//! Libraries listed in the objects' `.note.dlopen` sections, and those requested by the user.
+
+use super::Error;
+use super::program_context::ProgramContext;
+use super::requests::Requests;
+use crate::closure::{MappedObject, DlopenCaller, DlopenRequest};
+use crate::elf::{self, DlopenNote, DlopenPriority};
+use coracle_core::fs;
+use coracle_core::path::escape_bytes;
+
+pub(super) fn add_dlopened_libraries(program: &ProgramContext<'_>, wants: &mut Requests) -> Result<(), Error> {
+    if program.is_entrypoint {
+        wants.dlopens.extend(program.policy.dlopen.iter().map(|name| DlopenRequest {
+            caller: DlopenCaller::Program,
+            names: vec![name.clone().into_bytes()],
+            purpose: "requested".into(),
+            priority: DlopenPriority::Required,
+        }));
+    }
+    let Some(lowest) = program.policy.dlopen_notes else { return Ok(()) };
+    for mapped in program.objects() {
+        let notes = match read_dlopen_notes(mapped)? {
+            Ok(notes) => notes,
+            Err(error) => {
+                wants.add_warning(format!("cannot read the dlopen notes of `{}`: {error}", mapped.raw_path));
+                continue;
+            }
+        };
+        let wanted = notes.into_iter().filter(|note| note.priority <= lowest);
+        wants.dlopens.extend(wanted.map(|note| DlopenRequest {
+            caller: dlopen_caller(program, mapped),
+            purpose: describe_note(&note),
+            names: note.sonames,
+            priority: note.priority,
+        }));
+    }
+    Ok(())
+}
+
+/// Returns the dlopen notes of an object, or the error if they are damaged.
+pub(super) fn read_dlopen_notes(mapped: &MappedObject) -> fs::Result<elf::Result<Vec<DlopenNote>>> {
+    match elf::dlopen_notes(&mapped.file.content.open()?, &mapped.object) {
+        Err(elf::Error::Io(error)) => Err(error),
+        notes => Ok(notes),
+    }
+}
+
+pub(super) fn dlopen_caller(program: &ProgramContext<'_>, mapped: &MappedObject) -> DlopenCaller {
+    let is_program = program.program_object().is_some_and(|itself| itself.raw_path == mapped.raw_path);
+    match &mapped.object.dynamic.soname {
+        _ if is_program => DlopenCaller::Program,
+        Some(soname) => DlopenCaller::Library(soname.clone()),
+        None => DlopenCaller::Library(mapped.raw_path.as_bytes().to_vec()),
+    }
+}
+
+/// Maximum length of a note's text in messages.
+const MAX_NOTE_TEXT: usize = 120;
+
+/// Returns a note's description as one line.
+pub(super) fn describe_note(note: &DlopenNote) -> String {
+    let about = if note.description.is_empty() { &note.feature } else { &note.description };
+    let start: String = about.chars().take(MAX_NOTE_TEXT).collect();
+    let end = if start.len() < about.len() { "…" } else { "" };
+    match escape_bytes(start.as_bytes()).as_str() {
+        "" => "listed in its dlopen note".into(),
+        about => format!("its dlopen note says: {about}{end}"),
+    }
+}

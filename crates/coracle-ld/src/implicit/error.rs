@@ -1,0 +1,52 @@
+//! Errors about implicit dependencies.
+
+use crate::closure;
+use crate::elf;
+use coracle_core::fs;
+
+/// Why the implicit dependencies of a program can't be provided.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Requested things that were not found, all of them.
+    #[error("{}", join_messages(.0))]
+    Unmet(Vec<UnmetRequest>),
+    /// A library can't be resolved.
+    #[error(transparent)]
+    Closure(#[from] closure::Error),
+    /// An ELF file is damaged.
+    #[error(transparent)]
+    Elf(#[from] elf::Error),
+    /// A file can't be read.
+    #[error(transparent)]
+    Io(#[from] fs::Error),
+}
+
+/// Something that was requested but not found or not usable.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct UnmetRequest {
+    /// The message for the user.
+    pub message: String,
+    /// The next step.
+    pub hint: String,
+}
+
+impl Error {
+    /// Returns the next step for the user.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Unmet(lacks) => {
+                let mut hints: Vec<&str> = lacks.iter().map(|lack| lack.hint.as_str()).collect();
+                hints.dedup();
+                Some(hints.join("\n"))
+            }
+            Self::Closure(error) => error.hint(),
+            Self::Elf(_) => None,
+            Self::Io(error) => error.hint(),
+        }
+    }
+}
+
+fn join_messages(lacks: &[UnmetRequest]) -> String {
+    let messages: Vec<&str> = lacks.iter().map(|lack| lack.message.as_str()).collect();
+    messages.join("\n")
+}

@@ -1,0 +1,128 @@
+//! Plugins of well-known libraries: whole directories of which a program opens some at run time.
+
+use super::Error;
+use super::program_context::ProgramContext;
+use super::requests::Requests;
+use crate::closure::{MappedObject, DlopenCaller, DlopenRequest};
+use crate::elf::{self, DlopenPriority};
+use coracle_core::path::RawPath;
+
+/// A library's plugins.
+pub struct PluginFamily {
+    /// The name for the recipe and for flags.
+    pub name: &'static str,
+    /// The prefix of the library's soname.
+    soname_prefix: &'static str,
+    /// Plugin directories, relative to the library's directory.
+    directories: &'static [&'static str],
+    /// Absolute paths of data directories; libraries named in their files are plugins, too.
+    data_directories: &'static [&'static str],
+}
+
+const fn plugin_family(name: &'static str, library: &'static str, directories: &'static [&'static str]) -> PluginFamily {
+    PluginFamily { name, soname_prefix: library, directories, data_directories: &[] }
+}
+
+/// All supported families.
+pub const PLUGIN_FAMILIES: &[PluginFamily] = &[
+    plugin_family("alsa", "libasound.so", &["alsa-lib"]),
+    plugin_family("dri", "libgbm.so", &["dri", "gbm"]),
+    PluginFamily { name: "egl", soname_prefix: "libEGL.so", directories: &[], data_directories: &["/usr/share/glvnd/egl_vendor.d"] },
+    plugin_family("gdk-pixbuf", "libgdk_pixbuf-2.0.so", &["gdk-pixbuf-2.0"]),
+    plugin_family("gio", "libgio-2.0.so", &["gio/modules"]),
+    plugin_family("gstreamer", "libgstreamer-1.0.so", &["gstreamer-1.0"]),
+    plugin_family("gtk3", "libgtk-3.so", &["gtk-3.0"]),
+    plugin_family("gtk4", "libgtk-4.so", &["gtk-4.0"]),
+    plugin_family("krb5", "libkrb5.so", &["krb5/plugins"]),
+    plugin_family("qt5", "libQt5Core.so", &["qt5/plugins"]),
+    plugin_family("qt6", "libQt6Core.so", &["qt6/plugins"]),
+    plugin_family("sasl2", "libsasl2.so", &["sasl2"]),
+    plugin_family("vdpau", "libvdpau.so", &["vdpau"]),
+    PluginFamily { name: "vulkan", soname_prefix: "libvulkan.so", directories: &[], data_directories: &["/usr/share/vulkan/icd.d"] },
+];
+
+pub(super) fn add_plugins(program: &ProgramContext<'_>, wants: &mut Requests) -> Result<(), Error> {
+    for name in program.policy.plugins.iter().flatten() {
+        let Some(family) = PLUGIN_FAMILIES.iter().find(|family| family.name == name) else { continue };
+        let what = format!("plugins {name}");
+        let Some(library) = program.library(family.soname_prefix) else {
+            let why = format!("cannot add the plugins `{name}`: no `{}` is mapped", family.soname_prefix);
+            wants.mark_unused(&what, why, "leave them out of `plugins`");
+            continue;
+        };
+        wants.mark_used(&what);
+        let by = DlopenCaller::Library(library.object.dynamic.soname.clone().unwrap_or_default());
+        let why = format!("plugin of `{name}`");
+        let home = RawPath::from(&library.path).dirname();
+        for directory in family.directories {
+            let directory = RawPath::join_bytes(home.as_bytes(), directory.as_bytes());
+            add_plugin_directory(program, &directory, &by, &why, wants)?;
+        }
+        for directory in family.data_directories {
+            add_data_directory(program, &RawPath::new(*directory), &by, &why, wants)?;
+        }
+    }
+    Ok(())
+}
+
+/// Returns the families whose library is mapped and whose plugins exist, with the library.
+pub(super) fn available_families<'a>(program: &ProgramContext<'a>) -> Result<Vec<(&'static str, &'a MappedObject)>, Error> {
+    let mut present = Vec::new();
+    for family in PLUGIN_FAMILIES {
+        let Some(library) = program.library(family.soname_prefix) else { continue };
+        let home = RawPath::from(&library.path).dirname();
+        let beside =
+            family.directories.iter().map(|name| RawPath::join_bytes(home.as_bytes(), name.as_bytes()));
+        for directory in beside.chain(family.data_directories.iter().map(|directory| RawPath::new(*directory))) {
+            if !program.data_files_below(&directory, &[], "")?.is_empty() {
+                present.push((family.name, library));
+                break;
+            }
+        }
+    }
+    Ok(present)
+}
+
+/// Adds everything in a directory. Libraries are opened, so that their dependencies are added, too.
+pub(super) fn add_plugin_directory(
+    program: &ProgramContext<'_>,
+    directory: &RawPath,
+    by: &DlopenCaller,
+    why: &str,
+    wants: &mut Requests,
+) -> Result<(), Error> {
+    for extra in program.data_files_below(directory, &[], why)? {
+        let is_library = extra.path.file_name().is_some_and(|name| name.windows(3).any(|part| part == b".so"));
+        if is_library {
+            wants.dlopens.push(DlopenRequest {
+                caller: by.clone(),
+                names: vec![extra.path.as_bytes().to_vec()],
+                purpose: why.to_owned(),
+                priority: DlopenPriority::Recommended,
+            });
+        } else {
+            wants.data_files.push(extra);
+        }
+    }
+    Ok(())
+}
+
+/// Adds the files in a directory, and opens the libraries that they name.
+fn add_data_directory(
+    program: &ProgramContext<'_>,
+    directory: &RawPath,
+    by: &DlopenCaller,
+    why: &str,
+    wants: &mut Requests,
+) -> Result<(), Error> {
+    for extra in program.data_files_below(directory, &[], why)? {
+        if let super::DataContent::File(file) = &extra.content {
+            for name in elf::strings_containing(&file.content.open()?, &[".so"])? {
+                let (names, why) = (vec![name], why.to_owned());
+                wants.dlopens.push(DlopenRequest { caller: by.clone(), names, purpose: why, priority: DlopenPriority::Recommended });
+            }
+        }
+        wants.data_files.push(extra);
+    }
+    Ok(())
+}

@@ -1,0 +1,87 @@
+//! Errors of base images.
+
+use coracle_core::digest::Digest;
+use coracle_core::platform::Platform;
+use crate::registry;
+use coracle_core::fs;
+use crate::copy;
+
+/// The error for a base image that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The image cannot be found or read.
+    #[error("cannot use the base image `{base}`")]
+    Unreadable {
+        /// The location of the base image, as written.
+        base: String,
+        /// The cause.
+        source: copy::Error,
+    },
+    /// A layer cannot be read, or does not match its digests.
+    #[error("cannot read the layer `{digest}` of the base image `{base}`")]
+    Layer {
+        /// The location of the base image, as written.
+        base: String,
+        /// The digest of the layer's blob.
+        digest: Digest,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// The image's documents do not allow building an image on it.
+    #[error("cannot use `{base}` as a base image: {why}")]
+    Unsupported {
+        /// The location of the base image, as written.
+        base: String,
+        /// The reason.
+        why: String,
+        /// The next step, for the user.
+        hint: String,
+    },
+    /// The image is for other platforms.
+    #[error("the base image `{base}` is not available for {wanted}")]
+    PlatformUnavailable {
+        /// The location of the base image, as written.
+        base: String,
+        /// The platform of the programs.
+        requested: Platform,
+        /// The platforms of the base image.
+        available: Vec<String>,
+    },
+    /// Its files cannot be written or read on this host.
+    #[error(transparent)]
+    File(#[from] fs::Error),
+}
+
+impl Error {
+    /// Suggests the next step; `None` if there is no common one.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Unreadable { source, .. } => source.hint(),
+            Self::Layer { source, .. } => match registry_error(source) {
+                Some(error) => error.hint(),
+                None => Some("the base image is damaged: fetch it again, or use another one".into()),
+            },
+            Self::Unsupported { hint, .. } => Some(hint.clone()),
+            Self::PlatformUnavailable { available: known, .. } => Some(format!("available platforms: {}", known.join(", "))),
+            Self::File(error) => error.hint(),
+        }
+    }
+
+    /// Whether the cause is a registry or the network.
+    pub fn is_network(&self) -> bool {
+        match self {
+            Self::Unreadable { source, .. } => source.is_network(),
+            Self::Layer { source, .. } => registry_error(source).is_some_and(|error| !error.is_local_failure()),
+            Self::Unsupported { .. } | Self::PlatformUnavailable { .. } | Self::File(_) => false,
+        }
+    }
+}
+
+/// Returns the registry error inside an I/O error; `None` if there is none.
+fn registry_error(error: &std::io::Error) -> Option<&registry::Error> {
+    error.get_ref()?.downcast_ref()
+}
+
+pub(super) fn unreadable_error(base: &str, source: copy::Error) -> Error {
+    Error::Unreadable { base: base.to_owned(), source }
+}

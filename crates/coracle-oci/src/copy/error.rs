@@ -1,0 +1,144 @@
+//! Errors of copies.
+
+use super::ImageLocation;
+use coracle_core::digest::Digest;
+use crate::image::{self, GraphError};
+use crate::engine;
+use coracle_core::fs;
+use crate::registry;
+use crate::layout;
+
+/// Why an image could not be copied.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A layout or archive can't be read or written.
+    #[error(transparent)]
+    Store(#[from] layout::LayoutError),
+    /// A request to a registry failed.
+    #[error(transparent)]
+    Registry(#[from] registry::Error),
+    /// An image at a registry can't be read.
+    #[error(transparent)]
+    UnreadableRemote(layout::LayoutError),
+    /// An engine failed.
+    #[error(transparent)]
+    Engine(engine::Error),
+    /// The temporary archive of an engine's image can't be created.
+    #[error(transparent)]
+    File(#[from] fs::Error),
+    /// An image in an engine can only be copied.
+    #[error("`{0}` can't be read directly: images in an engine can only be copied")]
+    UnreadableEngine(ImageLocation),
+    /// A manifest is invalid.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+    /// An index can't be created.
+    #[error(transparent)]
+    Index(#[from] image::ImageError),
+    /// Two images of an index have the same platform.
+    #[error("two images have the platform `{platform}`: {} and {}", .images[0], .images[1])]
+    SamePlatform {
+        /// The platform.
+        platform: String,
+        /// The locations and digests of the images.
+        images: [String; 2],
+    },
+    /// An index can't be written to an engine.
+    #[error("`{0}` can't hold an index: an engine stores the image of its own platform only")]
+    IndexInEngine(ImageLocation),
+    /// The observer cancelled the copy.
+    #[error("interrupted; no tag was written")]
+    Interrupted,
+    /// The image does not exist.
+    #[error("there is no image at `{0}`")]
+    NoSuchImage(ImageLocation),
+    /// The destination includes a digest, but not that of the image.
+    #[error("the destination `{to}` includes the digest `{wanted}`, but the image has `{found}`")]
+    DigestMismatch {
+        /// The destination.
+        to: String,
+        /// The digest in the destination.
+        wanted: Digest,
+        /// The digest of the image.
+        found: Digest,
+    },
+}
+
+impl From<engine::Error> for Error {
+    fn from(error: engine::Error) -> Self {
+        match error {
+            engine::Error::Interrupted => Self::Interrupted,
+            error => Self::Engine(error),
+        }
+    }
+}
+
+impl Error {
+    /// Wraps an error of reading the image at `place`.
+    pub(crate) fn from_read_error(place: &ImageLocation, error: layout::LayoutError) -> Self {
+        match place {
+            ImageLocation::OnDisk(_) | ImageLocation::Engine(_) => Self::Store(error),
+            ImageLocation::Registry(_) => Self::UnreadableRemote(error),
+        }
+    }
+
+    /// The next step for the user, if there is one.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Store(layout::LayoutError::CopyBlob { source, .. }) if registry_cause(source).is_some() => {
+                registry_cause(source).and_then(registry::Error::hint)
+            }
+            Self::Store(error) => error.hint(),
+            Self::Registry(error) => error.hint(),
+            Self::Engine(engine::Error::Store(layout::LayoutError::CopyBlob { source, .. }))
+                if registry_cause(source).is_some() =>
+            {
+                registry_cause(source).and_then(registry::Error::hint)
+            }
+            Self::Engine(error) => error.hint(),
+            Self::File(error) => error.hint(),
+            Self::IndexInEngine(_) => Some("write the index to a layout: `oci:DIR`".into()),
+            Self::UnreadableEngine(place) => Some(format!("copy it first: `coracle copy {place} oci:DIR`")),
+            Self::Interrupted | Self::Graph(_) => None,
+            Self::Index(error) => error.hint(),
+            Self::SamePlatform { .. } => Some("remove one of the two images from the command".into()),
+            Self::UnreadableRemote(layout::LayoutError::UnreadableImage { hint: None, .. }) => {
+                Some("it is not an image, or is damaged: push it again with another tag".into())
+            }
+            Self::UnreadableRemote(error) => error.hint(),
+            Self::NoSuchImage(_) => Some("check the name and the tag; without a tag, `latest` is used".into()),
+            Self::DigestMismatch { .. } => {
+                Some("remove the digest from the destination, or copy the image with that digest".into())
+            }
+        }
+    }
+
+    /// Whether a registry or the network caused the error.
+    pub fn is_network(&self) -> bool {
+        match self {
+            Self::Registry(error) => !error.is_local_failure(),
+            Self::UnreadableRemote(layout::LayoutError::Registry(error)) => !error.is_local_failure(),
+            Self::UnreadableRemote(_) | Self::NoSuchImage(ImageLocation::Registry(_)) => true,
+            Self::Store(layout::LayoutError::CopyBlob { source, .. })
+            | Self::Engine(engine::Error::Store(layout::LayoutError::CopyBlob { source, .. })) => {
+                registry_cause(source).is_some()
+            }
+            Self::Interrupted
+            | Self::Store(_)
+            | Self::Engine(_)
+            | Self::File(_)
+            | Self::UnreadableEngine(_)
+            | Self::IndexInEngine(_)
+            | Self::NoSuchImage(ImageLocation::OnDisk(_) | ImageLocation::Engine(_))
+            | Self::Graph(_)
+            | Self::Index(_)
+            | Self::SamePlatform { .. }
+            | Self::DigestMismatch { .. } => false,
+        }
+    }
+}
+
+/// The registry error that an I/O error wraps.
+fn registry_cause(error: &std::io::Error) -> Option<&registry::Error> {
+    error.get_ref()?.downcast_ref()
+}

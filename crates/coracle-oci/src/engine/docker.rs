@@ -1,0 +1,272 @@
+//! Docker, through the API of its daemon. Source: Docker Engine API, "Image" and "System"; Moby,
+//! `image/tarexport/load.go`.
+//!
+//! The graph drivers of Docker identify a layer by the chain of layers up to it, and read only
+//! layers with a new chain from an archive. So the lowest layers that the new image shares with the
+//! image of the same name are not sent. The containerd image store of newer daemons needs all
+//! layers.
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, ErrorKind, Read};
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::select_image::PlatformImage;
+use super::http::{self, Response, Endpoint, BodyWriter};
+use super::client_program::one_line;
+use super::{Engine, Error, Presence, EngineProgress, EngineSettings};
+use coracle_core::fs::Context as _;
+use coracle_core::platform::Platform;
+use coracle_core::reference::ImageReference;
+use crate::layout::{self, ImageArchive, BlobOpener, ArchiveWriteError};
+
+const ENGINE: &str = "Docker";
+
+/// The number of bytes that are read of a response.
+const MAX_ANSWER: u64 = 8 << 20;
+
+/// The number of bytes that are read of the progress messages while an image is loaded.
+const MAX_PROGRESS: u64 = 64 << 20;
+
+/// The graph drivers, which identify layers by their chain.
+const GRAPH_DRIVERS: [&str; 4] = ["overlay2", "vfs", "fuse-overlayfs", "aufs"];
+
+/// A Docker daemon.
+pub(super) struct Docker<'a> {
+    endpoint: Endpoint,
+    address: String,
+    timeout: Duration,
+    observer: &'a EngineProgress<'a>,
+}
+
+impl<'a> Docker<'a> {
+    /// Finds the first endpoint that accepts connections.
+    pub(super) fn find(settings: &EngineSettings, observer: &'a EngineProgress<'a>) -> Result<Self, Error> {
+        let mut last = None;
+        for shown in &settings.docker_endpoints {
+            let endpoint = parse_endpoint(shown)?;
+            let connected = endpoint.connect();
+            let docker = Self { endpoint, address: shown.clone(), timeout: settings.timeout, observer };
+            match connected {
+                Ok(_) => return Ok(docker),
+                // Report the last endpoint that exists, or else the first endpoint.
+                Err(error) if error.kind() == ErrorKind::NotFound && last.is_some() => {}
+                Err(error) => last = Some(docker.connect_error(error)),
+            }
+        }
+        Err(last.unwrap_or(Error::InvalidEndpoint { endpoint: String::new(), why: "no endpoint is configured" }))
+    }
+
+    /// The error of a failed connection.
+    fn connect_error(&self, source: io::Error) -> Error {
+        Error::Unreachable { engine: ENGINE, endpoint: self.address.clone(), source }
+    }
+
+    /// The error of a failed request: cancelled, an invalid response, or no response.
+    fn io_error(&self, what: &str, source: io::Error) -> Error {
+        if (self.observer)(0).is_break() {
+            return Error::Interrupted;
+        }
+        match source.kind() {
+            ErrorKind::InvalidData => {
+                Error::InvalidResponse { engine: ENGINE, what: what.into(), why: source.to_string() }
+            }
+            _ => Error::NoResponse { engine: ENGINE, what: what.into(), source },
+        }
+    }
+
+    /// Sends a request, with `content` as its body.
+    fn send_request(
+        &self,
+        what: &str,
+        request: &str,
+        content: Option<(u64, Box<BodyWriter<'_>>)>,
+    ) -> Result<Response<'a>, Error> {
+        let stream = self.endpoint.connect().map_err(|error| self.connect_error(error))?;
+        let patience = if content.is_some() { self.timeout.saturating_mul(20) } else { self.timeout };
+        http::send_request(stream, request, content, patience, self.observer).map_err(|error| self.io_error(what, error))
+    }
+
+    /// Sends a request and parses the JSON of the response. `None` if the status is 404.
+    fn request_json(&self, what: &str, request: &str) -> Result<Option<Value>, Error> {
+        let answer = self.send_request(what, request, None)?;
+        let status = answer.status;
+        let mut bytes = Vec::new();
+        let mut body = answer.body.take(MAX_ANSWER);
+        body.read_to_end(&mut bytes).map_err(|error| self.io_error(what, error))?;
+        let invalid = |why: String| Error::InvalidResponse { engine: ENGINE, what: what.into(), why };
+        let json: Result<Value, _> = serde_json::from_slice(&bytes);
+        match status {
+            404 => Ok(None),
+            200 | 201 if bytes.is_empty() => Ok(Some(Value::Null)),
+            200 | 201 => json.map(Some).map_err(|error| invalid(format!("it is not JSON: {error}"))),
+            _ => Err(refused_error(what, status, json.ok().as_ref())),
+        }
+    }
+
+    /// Inspects an image. `None` if there is no such image.
+    fn inspect_image(&self, name: &str) -> Result<Option<Value>, Error> {
+        self.request_json("inspect an image", &format!("GET /images/{name}/json"))
+    }
+}
+
+/// Parses an endpoint in the form of `DOCKER_HOST`.
+fn parse_endpoint(text: &str) -> Result<Endpoint, Error> {
+    let refused = |why| Err(Error::InvalidEndpoint { endpoint: one_line(text), why });
+    match text.split_once("://") {
+        Some(("unix", path)) if path.starts_with('/') => Ok(Endpoint::Socket(path.into())),
+        Some(("tcp" | "http", address)) if !address.is_empty() => {
+            let address = address.trim_end_matches('/');
+            let has_port = address.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+            Ok(Endpoint::Tcp(if has_port { address.into() } else { format!("{address}:2375") }))
+        }
+        Some(("ssh" | "https" | "npipe" | "fd", _)) => {
+            refused("only Unix sockets and TCP without TLS are supported")
+        }
+        _ => refused("not a valid endpoint"),
+    }
+}
+
+/// The error of a response with an error status.
+fn refused_error(what: &str, status: u16, json: Option<&Value>) -> Error {
+    let message = json.and_then(|json| json.get("message")).and_then(Value::as_str);
+    let message = message.map_or_else(|| format!("status {status}"), one_line);
+    Error::Refused { engine: ENGINE, what: what.into(), said: message }
+}
+
+impl Engine for Docker<'_> {
+    fn platform(&self) -> Result<Platform, Error> {
+        let what = "report its version";
+        let version = self.request_json(what, "GET /version")?.unwrap_or_default();
+        let field = |key: &str| version.get(key).and_then(Value::as_str).map(str::to_owned);
+        match (field("Os"), field("Arch")) {
+            (Some(os), Some(architecture)) => Ok(Platform { os, architecture, variant: None }),
+            _ => Err(Error::InvalidResponse {
+                engine: ENGINE,
+                what: what.into(),
+                why: "it does not contain a platform".into(),
+            }),
+        }
+    }
+
+    fn find_image(&self, name: &ImageReference, image: &PlatformImage) -> Result<Presence, Error> {
+        // The ID is the manifest digest in the containerd image store, else the config digest.
+        let ids = [image.image_id.to_string(), image.digest.to_string()];
+        let is_same = |known: &Value| {
+            known.get("Id").and_then(Value::as_str).is_some_and(|id| ids.iter().any(|own| own == id))
+        };
+        let known = self.inspect_image(&name.full_name())?;
+        if known.as_ref().is_some_and(is_same) {
+            return Ok(Presence::Named);
+        }
+        for id in &ids {
+            if self.inspect_image(id)?.as_ref().is_some_and(is_same) {
+                return Ok(Presence::Untagged(id.clone()));
+            }
+        }
+        Ok(Presence::Layers(known.map_or(0, |known| shared_layers(&known, image))))
+    }
+
+    fn tag(&self, known: &str, name: &ImageReference) -> Result<(), Error> {
+        let full = name.full_name();
+        let (repository, tag) = full.rsplit_once(':').unwrap_or((&full, "latest"));
+        let request = format!("POST /images/{known}/tag?repo={repository}&tag={tag}");
+        let what = "tag an image";
+        self.request_json(what, &request)?.map(drop).ok_or_else(|| refused_error(what, 404, None))
+    }
+
+    fn load(&self, archive: &ImageArchive, open: &BlobOpener<'_>) -> Result<(), Error> {
+        let what = "load an image";
+        let failed = RefCell::new(None);
+        let content: Box<BodyWriter<'_>> = Box::new(|out| {
+            archive.write(out, open).map_err(|error| match error {
+                ArchiveWriteError::Output(error) => error,
+                ArchiveWriteError::Blob(digest, source) => {
+                    failed.replace(Some(layout::LayoutError::CopyBlob { digest, source }));
+                    io::Error::other("a blob of the image can't be read")
+                }
+            })
+        });
+        let answer = self.send_request(what, "POST /images/load?quiet=1", Some((archive.size(), content)));
+        match (answer, failed.take()) {
+            (Err(Error::Interrupted), _) => Err(Error::Interrupted),
+            (_, Some(error)) => Err(error.into()),
+            (answer, None) => self.check_load(what, answer?),
+        }
+    }
+
+    fn save(&self, name: &ImageReference, path: &Path) -> Result<(), Error> {
+        let what = "save an image";
+        let answer = self.send_request(what, &format!("GET /images/{}/get", name.full_name()), None)?;
+        if answer.status != 200 {
+            let mut bytes = Vec::new();
+            let _ = answer.body.take(MAX_ANSWER).read_to_end(&mut bytes);
+            return Err(refused_error(what, answer.status, serde_json::from_slice(&bytes).ok().as_ref()));
+        }
+        let mut file = File::create(path).context("create", path)?;
+        let mut body = answer.body;
+        io::copy(&mut body, &mut file).map(drop).map_err(|error| self.io_error(what, error))
+    }
+}
+
+impl Docker<'_> {
+    /// Reads the progress messages of a load. The daemon reports errors there, after a status of
+    /// 200.
+    fn check_load(&self, what: &str, answer: Response<'_>) -> Result<(), Error> {
+        let status = answer.status;
+        let mut reader = BufReader::new(answer.body.take(MAX_PROGRESS));
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            let mut limited = (&mut reader).take(MAX_ANSWER);
+            if limited.read_until(b'\n', &mut line).map_err(|error| self.io_error(what, error))? == 0 {
+                break;
+            }
+            let json: Option<Value> = serde_json::from_slice(&line).ok();
+            let error = json.as_ref().and_then(|json| json.get("error")).and_then(Value::as_str);
+            if let Some(message) = error {
+                return Err(Error::Refused { engine: ENGINE, what: what.into(), said: one_line(message) });
+            }
+            if status != 200 {
+                return Err(refused_error(what, status, json.as_ref()));
+            }
+        }
+        if status == 200 { Ok(()) } else { Err(refused_error(what, status, None)) }
+    }
+}
+
+/// The number of lowest layers that the existing image `known` shares with `image`. 0 if the
+/// storage needs all layers.
+fn shared_layers(known: &Value, image: &PlatformImage) -> usize {
+    let storage = known.pointer("/GraphDriver/Name").and_then(Value::as_str).unwrap_or_default();
+    if !GRAPH_DRIVERS.contains(&storage) || image.diff_ids.len() != image.layers.len() {
+        return 0;
+    }
+    let existing = known.pointer("/RootFS/Layers").and_then(Value::as_array);
+    let existing = existing.into_iter().flatten().map(Value::as_str);
+    existing.zip(&image.diff_ids).take_while(|(existing, own)| *existing == Some(own.as_str())).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parses_endpoints() {
+        for (text, expected) in [
+            ("unix:///run/d.sock", Some(Endpoint::Socket("/run/d.sock".into()))),
+            ("tcp://127.0.0.1:2375", Some(Endpoint::Tcp("127.0.0.1:2375".into()))),
+            ("tcp://[::1]:99/", Some(Endpoint::Tcp("[::1]:99".into()))),
+            ("http://docker", Some(Endpoint::Tcp("docker:2375".into()))),
+            ("ssh://host", None),
+            ("unix://run/d.sock", None),
+            ("/run/d.sock", None),
+            ("", None),
+        ] {
+            assert_eq!(parse_endpoint(text).ok(), expected, "{text}");
+        }
+    }
+}

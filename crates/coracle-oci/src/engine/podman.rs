@@ -1,0 +1,78 @@
+//! Podman, through its command-line client. Its storage is shared with Buildah and CRI-O. Source:
+//! podman-load(1), podman-image-exists(1).
+
+use std::path::Path;
+
+use super::select_image::PlatformImage;
+use super::client_program::{ClientProgram, path_argument};
+use super::{Engine, Error, Presence, EngineProgress, EngineSettings};
+use coracle_core::platform::Platform;
+use coracle_core::reference::ImageReference;
+use crate::layout::{ImageArchive, BlobOpener};
+
+const ENGINE: &str = "Podman";
+
+/// The `podman` program.
+pub(super) struct Podman<'a> {
+    program: ClientProgram,
+    observer: &'a EngineProgress<'a>,
+}
+
+impl<'a> Podman<'a> {
+    /// Finds `podman`.
+    pub(super) fn find(settings: &EngineSettings, observer: &'a EngineProgress<'a>) -> Result<Self, Error> {
+        Ok(Self { program: ClientProgram::find(ENGINE, "podman", &settings.program_dirs)?, observer })
+    }
+
+    /// The digests of the manifest and the config of an image. `None` if there is no such image.
+    fn inspect_image(&self, name: &str) -> Result<Option<(String, String)>, Error> {
+        let what = "inspect an image";
+        let exists = self.program.run_any_status(what, &["image", "exists", name])?;
+        match exists.exit_code() {
+            Some(0) => {}
+            Some(1) => return Ok(None),
+            _ => return Err(self.program.exit_error(what, &exists)),
+        }
+        let shown =
+            self.program.run_checked(what, &["image", "inspect", "--format", "{{.Digest}} {{.Id}}", name])?;
+        let (digest, id) = shown.trim().split_once(' ').unwrap_or_default();
+        Ok(Some((digest.into(), format!("sha256:{id}"))))
+    }
+}
+
+impl Engine for Podman<'_> {
+    fn platform(&self) -> Result<Platform, Error> {
+        let what = "report its platform";
+        let shown = self.program.run_checked(what, &["info", "--format", "{{.Host.OS}}/{{.Host.Arch}}"])?;
+        shown.trim().parse().map_err(|error: coracle_core::platform::ParsePlatformError| Error::InvalidResponse {
+            engine: ENGINE,
+            what: what.into(),
+            why: error.to_string(),
+        })
+    }
+
+    fn find_image(&self, name: &ImageReference, image: &PlatformImage) -> Result<Presence, Error> {
+        let own = (image.digest.to_string(), image.image_id.to_string());
+        if self.inspect_image(&name.full_name())?.is_some_and(|known| known == own) {
+            return Ok(Presence::Named);
+        }
+        let id = image.image_id.hex();
+        // The same config with other compressed layers has another manifest digest.
+        let has = self.inspect_image(&id)?.is_some_and(|known| known == own);
+        Ok(if has { Presence::Untagged(id) } else { Presence::Layers(0) })
+    }
+
+    fn tag(&self, known: &str, name: &ImageReference) -> Result<(), Error> {
+        self.program.run_checked("tag an image", &["tag", known, &name.full_name()]).map(drop)
+    }
+
+    fn load(&self, archive: &ImageArchive, open: &BlobOpener<'_>) -> Result<(), Error> {
+        self.program.run_with_archive("load an image", &["load", "--quiet"], archive, open, self.observer)
+    }
+
+    fn save(&self, name: &ImageReference, path: &Path) -> Result<(), Error> {
+        let arguments =
+            ["save", "--quiet", "--format", "oci-archive", "--output", &path_argument(path), &name.full_name()];
+        self.program.run_checked("save an image", &arguments).map(drop)
+    }
+}

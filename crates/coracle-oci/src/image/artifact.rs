@@ -1,0 +1,65 @@
+//! Artifacts about an image: a manifest with a `subject`. Source: image-spec, `manifest.md`,
+//! "Guidelines for Artifact Usage".
+
+use serde::Serialize;
+
+use super::{Blob, Descriptor, ImageError, media_type};
+
+/// An artifact with a single blob as its content, whose subject is an image.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Artifact {
+    artifact_type: &'static str,
+    config: Blob,
+    content: Blob,
+    manifest: Blob,
+    subject: Descriptor,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ArtifactManifest<'a> {
+    artifact_type: &'static str,
+    config: &'a Descriptor,
+    layers: [&'a Descriptor; 1],
+    media_type: &'static str,
+    schema_version: u32,
+    subject: &'a Descriptor,
+}
+
+impl Artifact {
+    /// Creates an artifact of type `kind` about `subject`. `kind` is also the media type of
+    /// `content`.
+    ///
+    /// # Errors
+    /// Fails if the manifest cannot be serialized.
+    pub fn new(kind: &'static str, content: Vec<u8>, subject: &Descriptor) -> Result<Self, ImageError> {
+        let (config, content) = (Blob::new(media_type::EMPTY, b"{}".to_vec()), Blob::new(kind, content));
+        // A `subject` has neither platform nor annotations.
+        let subject = Descriptor { platform: None, annotations: Default::default(), ..subject.clone() };
+        let document = ArtifactManifest {
+            artifact_type: kind,
+            config: config.descriptor(),
+            layers: [content.descriptor()],
+            media_type: media_type::MANIFEST,
+            schema_version: 2,
+            subject: &subject,
+        };
+        let manifest = Blob::from_serializable(media_type::MANIFEST, "artifact", &document)?;
+        Ok(Self { artifact_type: kind, config, content, manifest, subject })
+    }
+
+    /// Returns the blobs; the manifest, which refers to the others, is last.
+    pub fn blobs(&self) -> [&Blob; 3] {
+        [&self.config, &self.content, &self.manifest]
+    }
+
+    /// Returns the descriptor of the image that the artifact is about.
+    pub fn subject(&self) -> &Descriptor {
+        &self.subject
+    }
+
+    /// Returns the descriptor of the manifest for an index, with the artifact type.
+    pub fn descriptor(&self) -> Descriptor {
+        Descriptor { artifact_type: Some(self.artifact_type), ..self.manifest.descriptor().clone() }
+    }
+}

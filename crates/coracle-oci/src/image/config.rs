@@ -1,0 +1,141 @@
+//! The image config: how a runtime starts the program, and the diff IDs of the layers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+use super::descriptor::PlatformJson;
+use super::rfc3339::format_rfc3339;
+use super::{InheritedBase, Blob, ImageError, media_type};
+use coracle_core::digest::DiffId;
+use crate::layer::Layer;
+use coracle_core::platform::Platform;
+
+/// The execution parameters of an image. Empty fields are not written.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ImageConfig {
+    /// The command that always runs: the program's path in the image, and fixed arguments.
+    pub entrypoint: Vec<String>,
+    /// Default arguments, which can be replaced when a container is started.
+    pub cmd: Vec<String>,
+    /// Environment variables.
+    pub env: BTreeMap<String, String>,
+    /// The user to run as: numeric, `UID:GID`.
+    pub user: Option<String>,
+    /// Ports that the program listens on, such as `8080/tcp`.
+    pub exposed_ports: BTreeSet<String>,
+    /// The working directory.
+    pub working_dir: Option<String>,
+    /// The signal that stops the program, such as `SIGTERM`.
+    pub stop_signal: Option<String>,
+    /// Labels, which containers inherit.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations of the manifest.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// The JSON document.
+#[derive(Serialize)]
+struct ConfigDocument<'a> {
+    #[serde(flatten)]
+    platform: PlatformJson<'a>,
+    config: ExecutionParameters<'a>,
+    created: &'a str,
+    history: Vec<HistoryEntry<'a>>,
+    rootfs: RootFsJson,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ExecutionParameters<'a> {
+    #[serde(flatten)]
+    inherited_members: &'a BTreeMap<String, Value>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    cmd: &'a [String],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    entrypoint: &'a [String],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    env: Vec<String>,
+    #[serde(serialize_with = "as_keys", skip_serializing_if = "BTreeSet::is_empty")]
+    exposed_ports: &'a BTreeSet<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    labels: &'a BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stop_signal: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    working_dir: Option<&'a str>,
+}
+
+/// An entry of `history`.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum HistoryEntry<'a> {
+    /// An entry of the base image, kept unchanged.
+    Inherited(&'a Value),
+    Packed(PackedLayerHistory<'a>),
+}
+
+/// The history entry of a layer that Coracle packed.
+#[derive(Serialize)]
+struct PackedLayerHistory<'a> {
+    comment: String,
+    created: &'a str,
+    created_by: &'static str,
+}
+
+#[derive(Serialize)]
+struct RootFsJson {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    diff_ids: Vec<String>,
+}
+
+/// Serializes a set as the specification does: an object whose values are empty objects.
+fn serialize_as_keys<S: Serializer>(set: &BTreeSet<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(set.iter().map(|key| (key, BTreeMap::<(), ()>::new())))
+}
+
+impl ImageConfig {
+    /// Returns the config of an image with these layers; `created` is in seconds since 1970.
+    pub(super) fn to_blob(
+        &self,
+        platform: &Platform,
+        base: &InheritedBase,
+        layers: &[Layer],
+        created: u64,
+    ) -> Result<Blob, ImageError> {
+        let created = format_rfc3339(created)?;
+        let own = layers.iter().map(|layer| PackedLayerHistory {
+            comment: layer.kind.to_string(),
+            created: &created,
+            created_by: "coracle",
+        });
+        let below = base.layers.iter().map(|(_, diff_id)| diff_id);
+        let diff_ids = below.chain(layers.iter().map(|layer| &layer.diff_id));
+        let document = ConfigDocument {
+            platform: platform.into(),
+            config: self.execution_parameters(&base.config_members),
+            created: &created,
+            history: base.history.iter().map(HistoryEntry::Inherited).chain(own.map(HistoryEntry::Packed)).collect(),
+            rootfs: RootFsJson { kind: "layers", diff_ids: diff_ids.map(DiffId::to_string).collect() },
+        };
+        Blob::from_serializable(media_type::CONFIG, "config", &document)
+    }
+
+    fn execution_parameters<'a>(&'a self, members: &'a BTreeMap<String, Value>) -> ExecutionParameters<'a> {
+        ExecutionParameters {
+            inherited_members: members,
+            cmd: &self.cmd,
+            entrypoint: &self.entrypoint,
+            env: self.env.iter().map(|(name, value)| format!("{name}={value}")).collect(),
+            exposed_ports: &self.exposed_ports,
+            labels: &self.labels,
+            stop_signal: self.stop_signal.as_deref(),
+            user: self.user.as_deref(),
+            working_dir: self.working_dir.as_deref(),
+        }
+    }
+}

@@ -1,0 +1,357 @@
+//! A private directory next to the destination, which holds blobs until the image is complete.
+//!
+//! A file in it is locked while the build runs. A directory whose lock is free was left by a killed
+//! build; later builds remove it.
+
+use std::fs::{File, TryLockError};
+use std::io::{self, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tempfile::TempDir;
+
+use super::disk_location::{DiskFormat, resolve_path};
+use super::{MAX_LOCK_ATTEMPTS, DiskLocation, LayoutError, TEMPORARY_PREFIX};
+use crate::cache::BuildCache;
+use coracle_core::digest::{Digest, HashingReader};
+use coracle_core::fs::{self, Context};
+use coracle_core::content_scanner::ContentScanner;
+use crate::image::Descriptor;
+use crate::layer::hashed_file::HashedFile;
+use crate::layer::{self, Codec, Compression, Layer};
+use coracle_core::path::ImagePath;
+use coracle_core::entry::{Entry, LayerKind};
+
+/// The name of the lock file.
+const LOCK_FILE: &str = "lock";
+
+/// A staging directory, which is removed when dropped.
+#[derive(Debug)]
+pub struct Staging {
+    directory: LockedDirectory,
+    _parents: CreatedParents,
+    next_number: AtomicU64,
+}
+
+impl Staging {
+    /// Creates a staging directory on the file system of `destination`: inside an existing layout,
+    /// otherwise next to the destination.
+    ///
+    /// # Errors
+    /// Fails if a file cannot be created there.
+    pub fn new(destination: &DiskLocation) -> Result<Self, LayoutError> {
+        let path = resolve_path(&destination.path)?;
+        if destination.format == DiskFormat::Layout && path.is_dir() {
+            // A build that was killed after it created the layout left its directory next to it.
+            path.parent().into_iter().for_each(remove_leftovers);
+            match Self::create_in(&path, CreatedParents::default()) {
+                // The build that created the layout failed and removed it again.
+                Err(LayoutError::File(error)) if error.kind() == ErrorKind::NotFound && !path.exists() => {}
+                staging => return staging,
+            }
+        }
+        let parents = CreatedParents::create(&path)?;
+        Self::create_in(path.parent().unwrap_or(&path), parents)
+    }
+
+    /// Creates a staging directory in `directory`, which is created if it does not exist.
+    ///
+    /// # Errors
+    /// Fails if a file cannot be created there.
+    pub fn new_in(directory: &Path) -> Result<Self, LayoutError> {
+        let directory = fs::absolute_path(directory)?;
+        let parents = CreatedParents::create(&directory.join(LOCK_FILE))?;
+        Self::create_in(&directory, parents)
+    }
+
+    fn create_in(parent: &Path, parents: CreatedParents) -> Result<Self, LayoutError> {
+        remove_leftovers(parent);
+        Ok(Self { directory: LockedDirectory::new(parent)?, _parents: parents, next_number: AtomicU64::new(0) })
+    }
+
+    /// Packs a layer into this directory with [`layer::pack`], or [`Cache::pack`] if there is a
+    /// cache.
+    ///
+    /// # Errors
+    /// Fails as [`layer::pack`] does.
+    pub fn pack_layer(
+        &self,
+        entries: &[(&ImagePath, &Entry)],
+        stratum: LayerKind,
+        compression: Compression,
+        cache: Option<&BuildCache>,
+        observer: &layer::PackObserver<'_>,
+        scanner: &dyn ContentScanner,
+    ) -> Result<Layer, LayoutError> {
+        let unnamed = self.temporary_path();
+        let layer = match cache {
+            Some(cache) => cache.pack_layer(entries, stratum, compression, &unnamed, observer, scanner)?,
+            None => layer::pack_layer(entries, stratum, compression, &unnamed, observer, scanner)?,
+        };
+        let path = self.blob_path(layer.digest);
+        std::fs::rename(&unnamed, &path).context("create", &path)?;
+        Ok(layer)
+    }
+
+    /// Writes a blob from `reader` and verifies its digest and size. The inner error is that of
+    /// `reader` or of the verification.
+    ///
+    /// # Errors
+    /// Fails if the blob cannot be written.
+    pub fn put_blob(&self, named: &Descriptor, reader: &mut dyn Read) -> Result<io::Result<()>, LayoutError> {
+        let (unnamed, path) = (self.temporary_path(), self.blob_path(named.digest));
+        let mut output = HashedFile::create(&unnamed)?;
+        if let Err(error) = output.copy_from(&mut reader.take(named.size.saturating_add(1)))? {
+            output.discard();
+            return Ok(Err(error));
+        }
+        let (found, size): (Digest, u64) = output.finish();
+        if (found, size) != (named.digest, named.size) {
+            std::fs::remove_file(&unnamed).context("remove", &unnamed)?;
+            let why =
+                format!("received {size} bytes with the digest `{found}` instead of {} bytes", named.size);
+            return Ok(Err(io::Error::other(why)));
+        }
+        std::fs::rename(&unnamed, &path).context("create", &path)?;
+        Ok(Ok(()))
+    }
+
+    /// Returns whether the blob of `layer` in this directory unpacks to exactly the tar of its diff
+    /// ID.
+    ///
+    /// # Errors
+    /// Fails if the blob cannot be opened.
+    pub fn matches_diff_id(&self, layer: &Layer) -> Result<bool, LayoutError> {
+        let path = self.blob_path(layer.digest);
+        let codec = Codec::ALL.into_iter().find(|codec| codec.media_type() == layer.media_type);
+        let file = File::open(&path).context("open", &path)?;
+        let Some(Ok(tar)) = codec.map(|codec| codec.decompress(file)) else { return Ok(false) };
+        let mut hashing = HashingReader::new(tar.take(layer.unpacked_size.saturating_add(1)));
+        // A blob that cannot be unpacked does not match.
+        let unpacked = io::copy(&mut hashing, &mut io::sink()).ok();
+        Ok(unpacked == Some(layer.unpacked_size) && hashing.finish() == layer.diff_id.digest())
+    }
+
+    /// Removes the blob of this digest from this directory.
+    ///
+    /// # Errors
+    /// Fails if the blob cannot be removed.
+    pub fn remove_blob(&self, digest: Digest) -> Result<(), LayoutError> {
+        let path = self.blob_path(digest);
+        Ok(std::fs::remove_file(&path).context("remove", &path)?)
+    }
+
+    /// Returns a function that opens the blob of this digest. It fails once the staging directory
+    /// has been removed.
+    pub fn blob_opener(
+        &self,
+        digest: Digest,
+    ) -> impl Fn() -> io::Result<Box<dyn io::Read>> + Send + Sync + 'static {
+        let path = self.blob_path(digest);
+        move || Ok(Box::new(File::open(&path)?))
+    }
+
+    /// Returns a new path for a file whose digest is not known yet.
+    pub(crate) fn temporary_path(&self) -> PathBuf {
+        let number = self.next_number.fetch_add(1, Ordering::Relaxed);
+        self.directory.path().join(format!("part-{number}"))
+    }
+
+    /// Returns the path of the blob with this digest.
+    pub(super) fn blob_path(&self, digest: Digest) -> PathBuf {
+        self.directory.path().join(digest.hex())
+    }
+}
+
+/// A locked temporary directory, which other builds do not remove. It is removed when dropped.
+#[derive(Debug)]
+pub(super) struct LockedDirectory {
+    _lock: File,
+    directory: TempDir,
+}
+
+impl LockedDirectory {
+    /// Creates and locks a directory in `parent`.
+    pub(super) fn new(parent: &Path) -> fs::Result<Self> {
+        for _ in 0..MAX_LOCK_ATTEMPTS {
+            let directory = create_temporary_directory(parent).context("create a directory in", parent)?;
+            // Another build may remove the directory until it is locked.
+            if let Some(lock) = create_lock(&directory.path().join(LOCK_FILE))? {
+                return Ok(Self { _lock: lock, directory });
+            }
+        }
+        Err(fs::Error::new(
+            "lock a directory in",
+            parent,
+            io::Error::other("other processes keep removing it"),
+        ))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.directory.path()
+    }
+}
+
+impl Drop for LockedDirectory {
+    fn drop(&mut self) {
+        // Errors are harmless; `TempDir` tries to remove the directory once more.
+        let _ = remove_staging_directory(self.path());
+    }
+}
+
+/// Removes a staging directory. The lock is removed last, so that the next build can remove the
+/// rest if this process is killed.
+fn remove_staging_directory(directory: &Path) -> io::Result<()> {
+    let lock = directory.join(LOCK_FILE);
+    for entry in std::fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path != lock {
+            std::fs::remove_file(path)?;
+        }
+    }
+    std::fs::remove_file(lock)?;
+    std::fs::remove_dir(directory)
+}
+
+/// Creates a directory in `parent`. Common errors are reported without its random name.
+fn create_temporary_directory(parent: &Path) -> io::Result<TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(TEMPORARY_PREFIX);
+    if let Some(owner_alone) = fs::private_dir_permissions() {
+        builder.permissions(owner_alone);
+    }
+    let made = builder.tempdir_in(parent);
+    made.map_err(|error| match error.kind() {
+        kind @ (ErrorKind::NotFound
+        | ErrorKind::PermissionDenied
+        | ErrorKind::StorageFull
+        | ErrorKind::QuotaExceeded
+        | ErrorKind::ReadOnlyFilesystem) => kind.into(),
+        _ => error,
+    })
+}
+
+/// Creates and locks `path`; `None` if another process removed it in the meantime.
+fn create_lock(path: &Path) -> fs::Result<Option<File>> {
+    let file = match File::create_new(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        file => file.context("create", path)?,
+    };
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => return Ok(None),
+        Err(TryLockError::Error(error)) if error.kind() != ErrorKind::Unsupported => {
+            return Err(fs::Error::new("lock", path, error));
+        }
+        Ok(()) | Err(TryLockError::Error(_)) => {}
+    }
+    Ok(fs::is_file_at(&file, path)?.then_some(file))
+}
+
+/// Removes the staging directories of killed builds. Errors are ignored.
+fn remove_leftovers(parent: &Path) {
+    for name in fs::list_directory(parent).unwrap_or_default() {
+        let path = parent.join(fs::path_from_bytes(&name));
+        if name.starts_with(TEMPORARY_PREFIX.as_bytes()) && matches!(fs::symlink_metadata(&path), Ok(Some(fs::PathMetadata::Directory))) {
+            match File::open(path.join(LOCK_FILE)) {
+                Ok(lock) if lock.try_lock().is_ok() => drop(remove_staging_directory(&path)),
+                Ok(_) => {}
+                // The build was killed before it created the lock, or is about to create it: remove
+                // the directory only if it is empty.
+                Err(_) => drop(std::fs::remove_dir(&path)),
+            }
+        }
+    }
+}
+
+/// Parent directories that were created for a path. Those that are still empty are removed when
+/// this is dropped.
+#[derive(Debug, Default)]
+pub(super) struct CreatedParents(Vec<PathBuf>);
+
+impl CreatedParents {
+    /// Creates the missing parent directories of `path`.
+    pub(super) fn create(path: &Path) -> fs::Result<Self> {
+        let mut made = Self::default();
+        let above = path.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty());
+        let mut missing: Vec<&Path> = above.take_while(|above| !above.exists()).collect();
+        missing.reverse();
+        for directory in missing {
+            match std::fs::create_dir(directory) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                result => {
+                    result.context("create", directory)?;
+                    made.0.push(directory.to_owned());
+                }
+            }
+        }
+        Ok(made)
+    }
+}
+
+impl Drop for CreatedParents {
+    fn drop(&mut self) {
+        self.0.iter().rev().for_each(|directory| drop(std::fs::remove_dir(directory)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(directory: &Path) -> Vec<String> {
+        let names = fs::list_directory(directory).unwrap();
+        names.into_iter().map(|name| String::from_utf8(name).unwrap()).collect()
+    }
+
+    #[test]
+    fn is_on_the_file_system_of_the_destination_and_is_removed() {
+        let home = tempfile::tempdir().unwrap();
+        let there = home.path().join("there");
+        std::fs::create_dir(&there).unwrap();
+        for (destination, beside) in [
+            (DiskLocation::layout(&there), there.clone()),
+            (DiskLocation::layout(home.path().join("new")), home.path().into()),
+            (DiskLocation::layout(home.path().join("a/b/c")), home.path().join("a/b")),
+            (
+                DiskLocation { format: DiskFormat::OciArchive, ..DiskLocation::layout(there.join("x.tar")) },
+                there.clone(),
+            ),
+        ] {
+            let staging = Staging::new(&destination).unwrap();
+            assert_eq!(staging.directory.path().parent(), Some(beside.as_path()));
+            drop(staging);
+            assert_eq!(names(home.path()), ["there"]);
+            assert!(names(&there).is_empty());
+        }
+    }
+
+    #[test]
+    fn removes_leftovers_next_to_an_existing_layout() {
+        let home = tempfile::tempdir().unwrap();
+        let (there, killed) = (home.path().join("there"), home.path().join(".coracle-killed"));
+        std::fs::create_dir(&there).unwrap();
+        std::fs::create_dir(&killed).unwrap();
+        std::fs::write(killed.join(LOCK_FILE), "").unwrap();
+        drop(Staging::new(&DiskLocation::layout(&there)).unwrap());
+        assert_eq!(names(home.path()), ["there"]);
+    }
+
+    #[test]
+    fn removes_leftovers_of_killed_builds_only() {
+        let home = tempfile::tempdir().unwrap();
+        let destination = DiskLocation::layout(home.path());
+        let living = Staging::new(&destination).unwrap();
+        for (name, file) in [(".coracle-killed", "part-0"), (".coracle-other", "no-lock")] {
+            std::fs::create_dir(home.path().join(name)).unwrap();
+            std::fs::write(home.path().join(name).join(file), "").unwrap();
+        }
+        std::fs::write(home.path().join(".coracle-killed/lock"), "").unwrap();
+        std::fs::create_dir(home.path().join(".coracle-empty")).unwrap();
+        let next = Staging::new(&destination).unwrap();
+        assert!(living.directory.path().exists());
+        assert_eq!(names(home.path()).len(), 3);
+        assert!(!home.path().join(".coracle-killed").exists());
+        drop((living, next));
+        assert_eq!(names(home.path()), [".coracle-other"]);
+    }
+}

@@ -1,0 +1,256 @@
+//! Validates a layout and collects every mismatch.
+//!
+//! Independent of the code that writes layouts: digests, sizes and diff IDs are computed from the
+//! bytes on disk, and documents are parsed by `oci-spec`. Source: image-spec, `descriptor.md`,
+//! `config.md`, `image-layout.md`.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use flate2::read::MultiGzDecoder;
+use oci_spec::image::{Descriptor, ImageConfiguration, ImageIndex, ImageManifest, MediaType};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::{LayoutError, directory};
+use coracle_core::digest::{DiffId, Digest, DigestHasher};
+use coracle_core::fs::{self, Context};
+use coracle_core::json;
+
+/// A mismatch in a layout.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, thiserror::Error)]
+pub enum LayoutProblem {
+    /// A blob does not exist.
+    #[error("`{digest}` is missing")]
+    Missing {
+        /// The digest in the descriptor.
+        digest: String,
+    },
+    /// The content does not match the digest.
+    #[error("the content of `{digest}` has the digest `{found}`")]
+    DigestMismatch {
+        /// The digest in the descriptor.
+        digest: String,
+        /// The digest of the content.
+        found: Digest,
+    },
+    /// The size does not match the descriptor.
+    #[error("`{digest}` has {found} bytes, but its descriptor says {expected}")]
+    SizeMismatch {
+        /// The digest in the descriptor.
+        digest: String,
+        /// The size in the descriptor.
+        expected: u64,
+        /// The size of the blob.
+        found: u64,
+    },
+    /// A document is not sorted, compact JSON.
+    #[error("`{document}` is not sorted, compact JSON")]
+    NotCanonical {
+        /// A file name in the layout, or a digest.
+        document: String,
+    },
+    /// A document or a compressed layer cannot be read.
+    #[error("`{document}` cannot be read: {why}")]
+    Unreadable {
+        /// A file name in the layout, or a digest.
+        document: String,
+        /// The cause.
+        why: String,
+    },
+    /// A layer does not unpack to the diff ID in the config.
+    #[error("layer {layer} of `{manifest}` unpacks to `{found}`, but its config says `{expected}`")]
+    DiffIdMismatch {
+        /// The digest of the manifest.
+        manifest: String,
+        /// The index of the layer, from 0.
+        layer: usize,
+        /// The diff ID in the config.
+        expected: String,
+        /// The digest of the unpacked layer.
+        found: DiffId,
+    },
+    /// The numbers of layers, diff IDs and history entries differ.
+    #[error(
+        "`{manifest}` has {layers} layers, but its config has {diff_ids} diff IDs and {history} history entries"
+    )]
+    LayerCountMismatch {
+        /// The digest of the manifest.
+        manifest: String,
+        /// The number of layers in the manifest.
+        layers: usize,
+        /// The number of diff IDs in the config.
+        diff_ids: usize,
+        /// The number of history entries in the config that are layers.
+        history: usize,
+    },
+}
+
+/// Checks everything that is reachable from the index of the layout at `directory`. Returns no
+/// findings if the layout is valid.
+///
+/// # Errors
+/// Fails if there is no layout, or if a file cannot be read.
+pub fn verify_layout(directory: &Path) -> Result<Vec<LayoutProblem>, LayoutError> {
+    let index = directory.join("index.json");
+    let index = std::fs::read(&index).context("read", &index)?;
+    directory::check_layout_path(directory)?;
+    let mut check = LayoutVerifier { directory, findings: BTreeSet::new(), seen: BTreeSet::new() };
+    let mark = directory.join("oci-layout");
+    check.check_canonical("oci-layout", &std::fs::read(&mark).context("read", &mark)?);
+    check.check_canonical("index.json", &index);
+    if let Some(index) = check.parse_json::<ImageIndex>("index.json", &index) {
+        check.check_index(&index)?;
+    }
+    Ok(check.findings.into_iter().collect())
+}
+
+struct LayoutVerifier<'a> {
+    directory: &'a Path,
+    findings: BTreeSet<LayoutProblem>,
+    seen: BTreeSet<String>,
+}
+
+/// The size and digest of a file.
+struct SizeAndDigest {
+    size: u64,
+    digest: Digest,
+}
+
+impl LayoutVerifier<'_> {
+    fn report(&mut self, finding: LayoutProblem) {
+        self.findings.insert(finding);
+    }
+
+    fn check_index(&mut self, index: &ImageIndex) -> Result<(), LayoutError> {
+        index.manifests().iter().try_for_each(|descriptor| match descriptor.media_type() {
+            _ if !self.seen.insert(descriptor.digest().to_string()) => Ok(()),
+            MediaType::ImageIndex => match self.parse_blob::<ImageIndex>(descriptor)? {
+                Some(index) => self.check_index(&index),
+                None => Ok(()),
+            },
+            MediaType::ImageManifest => match self.parse_blob(descriptor)? {
+                Some(manifest) => self.check_manifest(descriptor, &manifest),
+                None => Ok(()),
+            },
+            _ => self.check_blob(descriptor).map(drop),
+        })
+    }
+
+    fn check_manifest(&mut self, descriptor: &Descriptor, manifest: &ImageManifest) -> Result<(), LayoutError> {
+        let name = descriptor.digest().to_string();
+        if *manifest.config().media_type() != MediaType::ImageConfig {
+            self.check_blob(manifest.config())?;
+            return manifest.layers().iter().try_for_each(|layer| self.check_blob(layer).map(drop));
+        }
+        let config: Option<ImageConfiguration> = self.parse_blob(manifest.config())?;
+        let diff_ids = config.as_ref().map_or(&[][..], |config| config.rootfs().diff_ids());
+        if let Some(config) = &config {
+            let layers = manifest.layers().len();
+            let is_layer = |entry: &&oci_spec::image::History| entry.empty_layer() != Some(true);
+            let history = config.history().iter().flatten().filter(is_layer).count();
+            if (layers, layers) != (diff_ids.len(), history) {
+                self.report(LayoutProblem::LayerCountMismatch {
+                    manifest: name.clone(),
+                    layers,
+                    diff_ids: diff_ids.len(),
+                    history,
+                });
+            }
+        }
+        for (index, layer) in manifest.layers().iter().enumerate() {
+            let Some(path) = self.check_blob(layer)? else { continue };
+            let Some(found) = self.unpacked_diff_id(layer, &path)? else { continue };
+            let expected = diff_ids.get(index).filter(|expected| **expected != found.to_string());
+            if let Some(expected) = expected {
+                let expected = expected.clone();
+                self.report(LayoutProblem::DiffIdMismatch { manifest: name.clone(), layer: index, expected, found });
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks size and digest of a blob. Returns its path; `None` if it does not exist.
+    fn check_blob(&mut self, descriptor: &Descriptor) -> Result<Option<PathBuf>, LayoutError> {
+        let digest = descriptor.digest().to_string();
+        let Ok(expected) = digest.parse::<Digest>() else {
+            let why = "only sha256 digests can be checked".into();
+            self.report(LayoutProblem::Unreadable { document: digest, why });
+            return Ok(None);
+        };
+        let path = self.directory.join("blobs").join("sha256").join(expected.hex());
+        if !path.is_file() {
+            self.report(LayoutProblem::Missing { digest });
+            return Ok(None);
+        }
+        let file = File::open(&path).context("open", &path)?;
+        let SizeAndDigest { size, digest: found } = hash_reader(file).context("read", &path)?;
+        if size != descriptor.size() {
+            self.report(LayoutProblem::SizeMismatch { digest: digest.clone(), expected: descriptor.size(), found: size });
+        }
+        if found != expected {
+            self.report(LayoutProblem::DigestMismatch { digest, found });
+        }
+        Ok(Some(path))
+    }
+
+    /// Returns the diff ID of a layer; `None` if it cannot be decompressed.
+    fn unpacked_diff_id(&mut self, layer: &Descriptor, path: &Path) -> fs::Result<Option<DiffId>> {
+        let file = File::open(path).context("open", path)?;
+        let measured = match layer.media_type() {
+            MediaType::ImageLayer => hash_reader(file),
+            MediaType::ImageLayerGzip => hash_reader(MultiGzDecoder::new(file)),
+            MediaType::ImageLayerZstd => zstd::Decoder::new(file).and_then(hash_reader),
+            _ => return Ok(None),
+        };
+        match measured {
+            Ok(measured) => return Ok(Some(DiffId::new(measured.digest))),
+            Err(error) => {
+                let document = layer.digest().to_string();
+                self.report(LayoutProblem::Unreadable { document, why: error.to_string() });
+            }
+        }
+        Ok(None)
+    }
+
+    fn parse_blob<T: DeserializeOwned>(&mut self, descriptor: &Descriptor) -> Result<Option<T>, LayoutError> {
+        let Some(path) = self.check_blob(descriptor)? else { return Ok(None) };
+        let bytes = std::fs::read(&path).context("read", &path)?;
+        let name = descriptor.digest().to_string();
+        self.check_canonical(&name, &bytes);
+        Ok(self.parse_json(&name, &bytes))
+    }
+
+    fn parse_json<T: DeserializeOwned>(&mut self, name: &str, bytes: &[u8]) -> Option<T> {
+        let parsed = serde_json::from_slice(bytes);
+        let unreadable =
+            |error: serde_json::Error| LayoutProblem::Unreadable { document: name.into(), why: error.to_string() };
+        parsed.map_err(|error| self.report(unreadable(error))).ok()
+    }
+
+    fn check_canonical(&mut self, name: &str, bytes: &[u8]) {
+        let value = serde_json::from_slice::<Value>(bytes);
+        let same = value.and_then(|value| json::to_bytes(&value)).is_ok_and(|form| form == bytes);
+        if !same {
+            self.report(LayoutProblem::NotCanonical { document: name.into() });
+        }
+    }
+}
+
+fn hash_reader(mut reader: impl Read) -> std::io::Result<SizeAndDigest> {
+    let (mut hasher, mut size) = (DigestHasher::default(), 0);
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match reader.read(&mut buffer) {
+            Ok(0) => return Ok(SizeAndDigest { size, digest: hasher.finish() }),
+            Ok(read) => {
+                hasher.update(buffer.get(..read).unwrap_or_default());
+                size += read as u64;
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}

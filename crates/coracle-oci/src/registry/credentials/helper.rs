@@ -1,0 +1,104 @@
+//! Credential helpers: the programs `docker-credential-NAME`. Source: docker-credential-helpers.
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde::Deserialize;
+
+use crate::registry::{Credential, Error, Secret, escape};
+
+/// The user name that marks an identity token.
+const TOKEN_USER: &str = "<token>";
+
+/// The message of helpers without credentials for a registry. Their exit status is a failure too.
+const NOT_FOUND: &str = "credentials not found";
+
+/// The number of bytes that are read of the output.
+const MAX_OUTPUT: u64 = 1 << 20;
+
+#[derive(Deserialize)]
+struct HelperOutput {
+    #[serde(rename = "Username", default)]
+    user: String,
+    #[serde(rename = "Secret")]
+    secret: String,
+}
+
+/// Asks the helper `name` for the credentials of `registry`, with each of `keys` as the server
+/// name. `None` if it has none. The program is looked up in `search`, or else in `PATH`.
+pub(super) fn run_helper(
+    name: &str,
+    registry: &str,
+    keys: &[String],
+    search: Option<&[PathBuf]>,
+) -> Result<Option<Credential>, Error> {
+    let shown = escape::escape_untrusted(name, 100);
+    let fail = |why: String| Error::CredentialHelper {
+        registry: registry.to_owned(),
+        helper: format!("docker-credential-{shown}"),
+        why,
+    };
+    // Other characters could form a path.
+    if name.is_empty() || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
+        return Err(fail("a helper name may only contain lower-case letters, digits and `-`".into()));
+    }
+    let program = find_program(&format!("docker-credential-{name}"), search)
+        .ok_or_else(|| fail("the program was not found".into()))?;
+    for key in keys {
+        if let Some(credential) = get_credential(&program, key).map_err(fail)? {
+            return Ok(Some(credential));
+        }
+    }
+    Ok(None)
+}
+
+fn find_program(program: &str, search: Option<&[PathBuf]>) -> Option<PathBuf> {
+    let Some(search) = search else { return Some(program.into()) };
+    // An empty or relative entry is relative to the working directory, which is not trusted.
+    let directories = search.iter().filter(|directory| directory.is_absolute());
+    directories.map(|directory| directory.join(program)).find(|path| path.is_file())
+}
+
+/// Runs `PROGRAM get`.
+fn get_credential(program: &Path, key: &str) -> Result<Option<Credential>, String> {
+    let mut command = Command::new(program);
+    command.arg("get").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let child = command.spawn().map_err(|error| error.to_string())?;
+    let (out, succeeded) = exchange(child, key).map_err(|error| error.to_string())?;
+    if !succeeded {
+        let output = String::from_utf8_lossy(&out);
+        return match output.trim() {
+            message if message.contains(NOT_FOUND) => Ok(None),
+            "" => Err("it failed without a message".into()),
+            // JSON may contain credentials.
+            message if message.contains(['{', '"']) => Err("it failed".into()),
+            message => Err(format!("it failed: {}", escape::escape_untrusted(message, 200))),
+        };
+    }
+    let output: HelperOutput =
+        serde_json::from_slice(&out).map_err(|_| "its output is not JSON with a `Secret`")?;
+    let HelperOutput { user, secret } = output;
+    Ok(Some(match user.as_str() {
+        TOKEN_USER => Credential::IdentityToken(Secret::new(secret)),
+        _ => Credential::password(user, secret),
+    }))
+}
+
+/// Writes `key` to the program. Returns its output, and whether it succeeded.
+fn exchange(mut child: Child, key: &str) -> std::io::Result<(Vec<u8>, bool)> {
+    let mut out = Vec::new();
+    if let Some(mut stdin) = child.stdin.take() {
+        // A helper that does not read its input may still print credentials.
+        let written = stdin.write_all(key.as_bytes());
+        if written.as_ref().is_err_and(|error| error.kind() != std::io::ErrorKind::BrokenPipe) {
+            child.kill()?;
+            child.wait()?;
+            return Err(written.err().unwrap_or_else(|| std::io::ErrorKind::BrokenPipe.into()));
+        }
+    }
+    if let Some(stdout) = child.stdout.take() {
+        stdout.take(MAX_OUTPUT).read_to_end(&mut out)?;
+    }
+    Ok((out, child.wait()?.success()))
+}

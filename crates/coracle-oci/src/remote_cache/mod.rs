@@ -1,0 +1,219 @@
+//! Remote cache: layers packed by other machines, in a registry repository. They are found by cache
+//! key and diff ID, and mounted or fetched instead of compressed again.
+//!
+//! Fetched layers are decompressed and verified against their diff ID, unless the repository is
+//! trusted. Errors here do not fail a build; [`SharedCache::note`] returns them as a warning. This
+//! module does not depend on builds.
+
+mod entry;
+
+use std::io::{self, Read};
+use std::sync::{Mutex, PoisonError};
+
+use coracle_core::digest::{DiffId, Digest};
+use crate::image::{Descriptor, media_type};
+use crate::layer::Layer;
+use coracle_core::note::Note;
+use coracle_core::reference::ImageReference;
+use crate::registry::{self, Access, RegistryClient, BlobContent, RepositoryClient, Repository, ManifestReference, BlobUpload};
+use coracle_core::entry::LayerKind;
+use crate::layout::{self, Staging};
+use entry::RemoteCacheEntry;
+
+/// Constant part of the allowed compression overhead of a layer, in bytes.
+const MAX_COMPRESSION_OVERHEAD: u64 = 64 << 10;
+
+/// Configuration of the remote cache. Tags of the references are ignored.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct RemoteCacheConfig {
+    /// Repositories to search for layers, in order.
+    pub sources: Vec<ImageReference>,
+    /// Repository to upload layers to that were packed here.
+    pub target: Option<ImageReference>,
+    /// Whether layers are used without verifying their diff ID.
+    pub is_trusted: bool,
+}
+
+/// A client of the remote cache.
+#[derive(Debug)]
+pub struct RemoteCache {
+    sources: Vec<RepositoryClient>,
+    target: Option<RepositoryClient>,
+    is_trusted: bool,
+    first_error: Mutex<Option<String>>,
+}
+
+/// A layer found in the remote cache.
+#[derive(Debug)]
+pub struct RemoteLayer<'a> {
+    remote: &'a RepositoryClient,
+    entry: RemoteCacheEntry,
+}
+
+impl RemoteCache {
+    /// Creates a client without making requests. Uploads may mount layers from the repositories of
+    /// `images`.
+    pub fn new(shared: &RemoteCacheConfig, client: &RegistryClient, images: &[Repository]) -> Self {
+        let open = |reference: &ImageReference| client.repository_client(&reference.into(), &Access::Pull);
+        let mounts = |to: &Repository| {
+            let others = images.iter().filter(|image| image.registry() == to.registry() && *image != to);
+            others.map(|image| image.name().to_owned()).collect()
+        };
+        let to = shared.target.as_ref().map(Repository::from);
+        Self {
+            sources: shared.sources.iter().map(open).collect(),
+            target: to.map(|to| client.repository_client(&to, &Access::Push { mounts: mounts(&to) })),
+            is_trusted: shared.is_trusted,
+            first_error: Mutex::default(),
+        }
+    }
+
+    /// Returns the layers with this cache key from all repositories. Empty after an error.
+    pub fn find(&self, cache_key: Digest) -> Vec<RemoteLayer<'_>> {
+        // Do not wait for a failing registry again with every layer.
+        if self.first_error.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
+            return Vec::new();
+        }
+        let of =
+            |remote| self.read_entries(remote, cache_key).into_iter().map(move |entry| RemoteLayer { remote, entry });
+        self.sources.iter().flat_map(of).collect()
+    }
+
+    fn read_entries(&self, remote: &RepositoryClient, cache_key: Digest) -> Vec<RemoteCacheEntry> {
+        match remote.pull_manifest(ManifestReference::Tag(&entry::artifact_tag(cache_key))) {
+            Ok(manifest) => manifest.map(|manifest| entry::parse_artifact(&manifest.bytes)).unwrap_or_default(),
+            Err(error) => {
+                self.record_error(remote, &error);
+                Vec::new()
+            }
+        }
+    }
+
+    /// Whether layers are used without verifying their diff ID.
+    pub fn is_trusted(&self) -> bool {
+        self.is_trusted
+    }
+
+    /// Fetches a layer into `staging`. Returns `None` if it cannot be fetched or does not match its
+    /// digests. `unpacked` is the size of its tar in bytes.
+    ///
+    /// # Errors
+    /// Fails if `staging` cannot be written.
+    pub fn fetch(
+        &self,
+        found: &RemoteLayer<'_>,
+        unpacked: u64,
+        stratum: LayerKind,
+        staging: &Staging,
+    ) -> Result<Option<Layer>, layout::LayoutError> {
+        let descriptor = found.entry.descriptor();
+        let mut reader = match found.remote.pull_blob(&descriptor.digest, descriptor.size) {
+            Ok(reader) => reader,
+            Err(error) => {
+                self.record_error(found.remote, &error);
+                return Ok(None);
+            }
+        };
+        if let Err(error) = staging.put_blob(&descriptor, &mut reader)? {
+            self.record_error(found.remote, &error);
+            return Ok(None);
+        }
+        let layer = found.layer(unpacked, stratum);
+        if !self.is_trusted && !staging.matches_diff_id(&layer)? {
+            staging.remove_blob(layer.digest)?;
+            self.record_error(
+                found.remote,
+                &io::Error::other(format!(
+                    "the contents of the layer `{}` do not match its diff ID",
+                    layer.digest
+                )),
+            );
+            return Ok(None);
+        }
+        Ok(Some(layer))
+    }
+
+    /// Uploads a layer that was packed here, from `staging`. It is mounted from one of `images` if
+    /// possible.
+    pub fn upload(&self, cache_key: Digest, layer: &Layer, staging: &Staging, images: &[Repository]) {
+        let Some(remote) = &self.target else { return };
+        let entry = RemoteCacheEntry::from_layer(layer);
+        let here = remote.repository();
+        let from = images.iter().find(|image| image.registry() == here.registry() && *image != here);
+        let open = staging.blob_opener(layer.digest);
+        if let Err(error) = upload_layer(remote, cache_key, &entry, &open, from) {
+            self.record_error(remote, &*error);
+        }
+    }
+
+    /// Records the first error.
+    fn record_error(&self, remote: &RepositoryClient, error: &dyn std::error::Error) {
+        let mut text = format!("the remote cache `{}` was not used: {error}", remote.repository());
+        let mut source = error.source();
+        while let Some(error) = source {
+            text.push_str(&format!(": {error}"));
+            source = error.source();
+        }
+        self.first_error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(text);
+    }
+
+    /// Takes the first error as a warning. Images are correct despite it.
+    pub fn take_warning(&self) -> Option<Note> {
+        self.first_error.lock().unwrap_or_else(PoisonError::into_inner).take().map(Note::Warning)
+    }
+}
+
+/// Uploads a blob and adds it to the artifact of its cache key.
+fn upload_layer(
+    remote: &RepositoryClient,
+    cache_key: Digest,
+    entry: &RemoteCacheEntry,
+    open: &(dyn Fn() -> io::Result<Box<dyn Read>> + Sync),
+    from: Option<&Repository>,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let (content, from) = (BlobContent::Stream(open), from.map(Repository::name));
+    let RemoteCacheEntry { digest, size, .. } = *entry;
+    remote.push_blob(&BlobUpload { digest, size, content, mount_from: from, progress: None })?;
+    let (digest, size) = (Digest::compute(entry::EMPTY_CONFIG), entry::EMPTY_CONFIG.len() as u64);
+    let content = BlobContent::Bytes(entry::EMPTY_CONFIG);
+    remote.push_blob(&BlobUpload { digest, size, content, mount_from: None, progress: None })?;
+    let tag = entry::artifact_tag(cache_key);
+    let earlier = remote.pull_manifest(ManifestReference::Tag(&tag))?;
+    let earlier = earlier.map(|manifest| entry::parse_artifact(&manifest.bytes)).unwrap_or_default();
+    remote.put_manifest(ManifestReference::Tag(&tag), media_type::MANIFEST, &entry::serialize_artifact(entry, &earlier)?)?;
+    Ok(())
+}
+
+impl RemoteLayer<'_> {
+    /// Whether this is the layer with `diff_id`, whose tar has `unpacked` bytes. False if the blob
+    /// is much larger than the tar.
+    pub fn matches(&self, diff_id: DiffId, unpacked: u64) -> bool {
+        let most = unpacked.saturating_add(unpacked >> 8).saturating_add(MAX_COMPRESSION_OVERHEAD);
+        self.entry.diff_id == diff_id && self.entry.size <= most
+    }
+
+    /// The repository that has it.
+    pub fn repository(&self) -> &Repository {
+        self.remote.repository()
+    }
+
+    /// The layer, as described by the remote cache.
+    pub fn layer(&self, unpacked: u64, stratum: LayerKind) -> Layer {
+        let RemoteCacheEntry { diff_id, digest, size, media_type } = self.entry;
+        Layer { digest, diff_id, size, unpacked_size: unpacked, media_type, kind: stratum }
+    }
+
+    /// Returns a function that opens the blob.
+    pub fn blob_opener(&self) -> impl Fn() -> io::Result<Box<dyn Read>> + Send + Sync + 'static + use<> {
+        let (remote, digest, size) = (self.remote.clone(), self.entry.digest, self.entry.size);
+        move || {
+            let reader: Result<_, registry::Error> = remote.pull_blob(&digest, size);
+            Ok(Box::new(reader.map_err(io::Error::other)?))
+        }
+    }
+
+    /// The descriptor of the blob.
+    pub fn descriptor(&self) -> Descriptor {
+        Descriptor::from(&self.layer(0, LayerKind::Program))
+    }
+}
