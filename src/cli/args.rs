@@ -51,7 +51,7 @@ Examples:
   coracle deps /usr/bin/curl              show what the dynamic loader would map
   coracle manifests                       print Kubernetes manifests for the recipe's image
 
-Exit codes: 0 success, 1 failure, 2 invalid usage or recipe, 3 registry or network error, 4 findings."
+Exit codes: 0 success, 1 failure, 2 invalid usage or recipe, 3 registry or network, 4 findings."
 )]
 pub(super) struct Cli {
     #[command(subcommand)]

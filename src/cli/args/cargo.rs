@@ -26,7 +26,7 @@ Examples:
   cargo coracle build -p shop -t ghcr.io/acme/shop:1.2 --push
   cargo coracle deps target/release/shop  show what the dynamic loader would map
 
-Exit codes: 0 success, 1 failure, 2 invalid usage or recipe, 3 registry or network error, 4 findings."
+Exit codes: 0 success, 1 failure, 2 invalid usage or recipe, 3 registry or network, 4 findings."
 )]
 pub(in crate::cli) struct CargoCli {
     #[command(subcommand)]

@@ -176,15 +176,15 @@ fn build_failure(
     status: ExitStatus,
     args: &CargoArgs,
     targets: &[String],
-    trouble: Option<LinkError>,
+    link_error: Option<LinkError>,
     cargo: &OsString,
 ) -> CliError {
     let failure = |message, hint| CliError { exit: CliExit::Failed, message, hint };
     if status.code().is_none() {
         return failure(format!("cargo was terminated ({status}); no image was built"), None);
     }
-    let told = trouble.and_then(|trouble| trouble.message_and_hint(targets, args));
-    if let Some((message, hint)) = told.or_else(|| zig::missing_tools(args, Path::new(cargo))) {
+    let explained = link_error.and_then(|link_error| link_error.message_and_hint(targets, args));
+    if let Some((message, hint)) = explained.or_else(|| zig::missing_tools(args, Path::new(cargo))) {
         return failure(message, Some(hint));
     }
     failure("cargo could not build the programs; no image was built".into(), None)

@@ -252,7 +252,7 @@ fn rejects_invalid_destinations() {
             &["./app", "-o=docker://shop:1", "-o=docker://docker.io/library/shop:1"],
             "is the same destination as",
         ),
-        (&["-f=a", "-f=a", "-o=docker://127.0.0.1:1/shop"], "a name at a registry"),
+        (&["-f=a", "-f=a", "-o=docker://127.0.0.1:1/shop"], "a name in a registry"),
     ] {
         let (code, stdout, said) = run(folder.path(), &[&["build"], args].concat());
         assert_eq!((code, stdout.as_str()), (Some(2), ""), "{said}");

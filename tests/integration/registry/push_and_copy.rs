@@ -292,7 +292,7 @@ fn rejects_incomplete_credentials_of_the_environment() {
     ] {
         let (code, _, said) = run_with(folder.path(), &args, env);
         assert_eq!(code, Some(2), "{said}");
-        assert!(said.contains("CORACLE_REGISTRY_TOKEN alone") && !said.contains("hidden"), "{said}");
+        assert!(said.contains("only CORACLE_REGISTRY_TOKEN") && !said.contains("hidden"), "{said}");
     }
     // Nor do they go to two registries.
     for args in [
@@ -301,7 +301,7 @@ fn rejects_incomplete_credentials_of_the_environment() {
     ] {
         let (code, _, said) = run_with(folder.path(), &args, &[("CORACLE_REGISTRY_TOKEN", "hidden")]);
         assert_eq!(code, Some(2), "{said}");
-        assert!(said.contains("is for one registry") && !said.contains("hidden"), "{said}");
+        assert!(said.contains("are for one registry") && !said.contains("hidden"), "{said}");
     }
 }
 
