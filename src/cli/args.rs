@@ -10,6 +10,7 @@ mod contract;
 mod deps;
 mod init;
 mod manifests;
+mod recipe;
 mod registry;
 mod render;
 mod reports;
@@ -29,6 +30,7 @@ pub(super) use contract::{CheckArgs, DiffArgs, ResolveArgs, ShowArgs};
 pub(super) use deps::{DepsArgs, DepsFormat};
 pub(super) use init::{Ci, InitArgs};
 pub(super) use manifests::{Layout, ManifestsArgs};
+pub(super) use recipe::{KeysArgs, KeysFormat, RecipeCommand};
 pub(super) use registry::{CopyArgs, IndexArgs, RegistryArgs};
 pub(super) use render::RenderArgs;
 pub(super) use reports::ReportArgs;
@@ -94,6 +96,9 @@ pub(super) enum Command {
     /// Look after what earlier builds have left for the next
     #[command(subcommand)]
     Cache(CacheCommand),
+    /// Look up the keys of a recipe
+    #[command(subcommand)]
+    Recipe(RecipeCommand),
     /// Print what makes a shell complete commands and flags
     Completions(CompletionsArgs),
     /// Write manual pages

@@ -27,6 +27,7 @@ mod manifests;
 mod output;
 mod parallel;
 mod progress;
+mod recipe_keys;
 mod registry;
 mod report;
 mod reports;
@@ -107,6 +108,7 @@ fn other(command: &Command, caller: Caller) -> Result<Exit, Failure> {
         Command::Copy(args) => copy::run(args),
         Command::Index(args) => index::run(args),
         Command::Cache(command) => cache::run(command),
+        Command::Recipe(command) => recipe_keys::run(command),
         Command::Completions(args) => completions::run(args, caller),
         Command::Man(args) => man::run(args),
     }

@@ -33,6 +33,7 @@ Commands:
   copy         Copy an image between registries, layouts and archives
   index        Join images of several platforms under one name
   cache        Look after what earlier builds have left for the next
+  recipe       Look up the keys of a recipe
   completions  Print what makes a shell complete commands and flags
 
 Options:

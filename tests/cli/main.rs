@@ -6,6 +6,7 @@ mod completions;
 mod help;
 mod man;
 mod output;
+mod recipe_keys;
 mod recipes;
 #[path = "../support/mod.rs"]
 mod support;

@@ -25,6 +25,7 @@ mod leak_gate;
 mod manifests;
 mod python;
 mod readme;
+mod recipe;
 mod registries;
 mod runtime;
 mod shared_cache;
@@ -256,6 +257,7 @@ mod tests {
         manifests,
         python,
         readme,
+        recipe,
         registries,
         runtime,
         shared_cache,
