@@ -1,7 +1,8 @@
-//! Turns a program that is already built into the smallest honest container image: the program, exactly the shared
-//! libraries that its dynamic loader would map, and nothing else.
+//! Builds minimal OCI images from programs that are already built. An image contains the program
+//! and exactly the files that it needs, such as the shared libraries that its dynamic loader would
+//! map.
 //!
-//! What `coracle build /usr/bin/env -t env` does:
+//! The library equivalent of `coracle build /usr/bin/env -t env`:
 //!
 //! ```
 //! use coracle::recipe::{Overrides, Recipe};
@@ -20,7 +21,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The line from a recipe to an image is [`build`]; ARCHITECTURE.md has the floors below it.
+//! [`build`] turns a recipe into an image. ARCHITECTURE.md describes the modules below it.
 
 mod build;
 pub mod recipe;

@@ -1,4 +1,4 @@
-//! The command `coracle`.
+//! The `coracle` binary.
 
 mod cli;
 

@@ -1,4 +1,4 @@
-//! Whether an image is as small as its recipe wants it.
+//! Checks the size of an image against its budget.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -12,17 +12,17 @@ use crate::recipe::{Limit, Place};
 use crate::rootfs::Node;
 use coracle_core::size::Size;
 
-/// The largest files that are listed.
+/// The maximum number of files listed.
 const LISTED: usize = 8;
 
-/// An image that is larger than it may be.
+/// The error of an image that exceeds its budget. Lists its layers and largest files.
 #[derive(Debug)]
 pub struct OverBudget {
     findings: Vec<Finding>,
     contents: Vec<Contents>,
 }
 
-/// What one limit says to the image of one platform.
+/// A limit that the image of one platform exceeds.
 #[derive(Debug)]
 struct Finding {
     message: String,
@@ -30,7 +30,7 @@ struct Finding {
     place: Option<Place>,
 }
 
-/// What takes up the room of one platform's image.
+/// Layers and largest files of the image of one platform.
 #[derive(Debug)]
 struct Contents {
     platform: Platform,
@@ -39,15 +39,15 @@ struct Contents {
 }
 
 impl Comparison<'_> {
-    /// Whether `built` keeps within its budget.
+    /// Whether `built` is within its budget.
     pub(super) fn holds(&self, built: &Built) -> bool {
         built.weights.iter().all(|weight| self.findings(weight).is_empty())
     }
 
-    /// Holds the image that was packed to its budget.
+    /// Checks the packed image against its budget.
     ///
     /// # Errors
-    /// What is over it, and what takes up the room.
+    /// Fails with all exceeded limits.
     pub(super) fn judge(&self, root: &Root, plans: &[Plan]) -> Result<(), OverBudget> {
         let (mut all, mut contents) = (Vec::new(), Vec::new());
         for (weight, image) in self.weigh(root).iter().zip(root.images()) {
@@ -82,13 +82,15 @@ impl Finding {
 }
 
 fn contents_of(image: &Image, comparison: &Comparison<'_>, plans: &[Plan]) -> Contents {
-    let told = |what: String, digest: &Digest| {
+    let describe = |what: String, digest: &Digest| {
         if comparison.has(digest) { format!("{what}, as before") } else { what }
     };
     let below =
-        image.below().iter().map(|layer| (Size(layer.size), told("of the base".into(), &layer.digest)));
-    let own =
-        image.layers().iter().map(|layer| (Size(layer.size), told(layer.stratum.to_string(), &layer.digest)));
+        image.below().iter().map(|layer| (Size(layer.size), describe("of the base".into(), &layer.digest)));
+    let own = image
+        .layers()
+        .iter()
+        .map(|layer| (Size(layer.size), describe(layer.stratum.to_string(), &layer.digest)));
     let plan = plans.iter().find(|plan| plan.platform == *image.platform());
     let entries = plan.into_iter().flat_map(|plan| plan.rootfs.iter());
     let mut files: Vec<(Size, String)> = entries
@@ -103,7 +105,7 @@ fn contents_of(image: &Image, comparison: &Comparison<'_>, plans: &[Plan]) -> Co
 }
 
 impl OverBudget {
-    /// What to change.
+    /// Returns the next step.
     pub fn hint(&self) -> String {
         let settings: BTreeSet<&str> = self.findings.iter().map(|finding| finding.setting.as_str()).collect();
         let settings = settings.into_iter().collect::<Vec<_>>().join(" and ");

@@ -1,6 +1,7 @@
-//! Whether the programs will start with the libraries that were found for them.
+//! Checks that programs will start with the libraries that were found for them.
 //!
-//! As a loader does, versions come first: a library without a version lacks its symbols too, and one message is enough.
+//! Versions are checked first, as a loader does. A library without a version lacks its symbols,
+//! too; one message is enough.
 
 use std::collections::BTreeMap;
 
@@ -13,13 +14,13 @@ use coracle_core::note::Note;
 use coracle_core::path::Spelled;
 use crate::rootfs::Program;
 
-/// Symbols of one object that are named in one warning.
+/// The maximum number of symbols listed in one warning.
 const NAMED: usize = 8;
 
-/// What a loader would go on without.
+/// Returns warnings about problems that do not keep programs from starting.
 ///
 /// # Errors
-/// Everything at which a loader would stop.
+/// Fails with all problems of one check at which a loader would stop.
 pub(super) fn check(programs: &[Program]) -> Result<Vec<Note>, Error> {
     let mixed = problems(programs, mixed::check)?;
     let mut notes = notes_or_error(mixed.clone(), &[])?;
@@ -34,30 +35,31 @@ type Check = fn(&LinkMap) -> fs::Result<Vec<Problem>>;
 fn problems(programs: &[Program], check: Check) -> Result<Vec<Problem>, Error> {
     let mut problems = Vec::new();
     let elves = programs.iter().flat_map(|program| program.closure.elves());
-    // What a lesser CPU misses altogether is said elsewhere: its symbols are no news.
+    // Libraries that older CPUs lack are reported elsewhere, so their symbols are not checked.
     for map in elves.flat_map(Elf::maps).filter(|map| !map.is_incomplete()) {
         let found = check(map)?.into_iter();
-        // A library that can't be opened does not keep the program from starting.
+        // A library that cannot be opened by `dlopen` does not keep the program from starting.
         let is_opened = map.added.is_some();
         problems.extend(found.map(|problem| match is_opened {
             true => Problem { severity: Severity::Warning, ..problem },
             false => problem,
         }));
     }
-    // Programs share libraries, and each of them meets the same problems there.
+    // Programs that share libraries have the same problems.
     let mut known = std::collections::BTreeSet::new();
     problems.retain(|problem| known.insert(problem.clone()));
     Ok(problems)
 }
 
-/// Where there are errors, `cause` is what may explain them.
+/// Returns warnings as notes. Fails if there are errors; `cause` is prepended, since it may explain
+/// them.
 fn notes_or_error(problems: Vec<Problem>, cause: &[Problem]) -> Result<Vec<Note>, Error> {
     let (errors, warnings): (Vec<Problem>, Vec<Problem>) =
         problems.into_iter().partition(|problem| problem.severity == Severity::Error);
     if errors.is_empty() { Ok(notes(warnings)) } else { Err(Error::NotStarting([cause, &errors].concat())) }
 }
 
-/// A warning for each problem, but one for all symbols of an object.
+/// Returns a warning for each problem, but a single one for all symbols of an object.
 fn notes(problems: Vec<Problem>) -> Vec<Note> {
     let mut symbols: BTreeMap<Spelled, Vec<Problem>> = BTreeMap::new();
     let mut notes = Vec::new();
@@ -74,7 +76,7 @@ fn notes(problems: Vec<Problem>) -> Vec<Note> {
 
 fn missing_text(object: &Spelled, missing: &[Problem]) -> String {
     if let [only] = missing {
-        return format!("{}; it stops when it calls it", only.message);
+        return format!("{}; a call to it ends the program", only.message);
     }
     let named: Vec<String> =
         missing.iter().take(NAMED).map(|problem| format!("`{}`", problem.name)).collect();
@@ -83,7 +85,7 @@ fn missing_text(object: &Spelled, missing: &[Problem]) -> String {
         more => format!(" and {more} more"),
     };
     format!(
-        "cannot find {} functions that `{object}` calls, at which it stops: {}{more}",
+        "cannot find {} functions that `{object}` calls; a call to one ends the program: {}{more}",
         missing.len(),
         named.join(", ")
     )

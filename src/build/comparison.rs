@@ -1,4 +1,4 @@
-//! What an image weighs, and beside the one before it.
+//! Image sizes, and the change from the previous image.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -15,47 +15,49 @@ use coracle_core::size::Size;
 use coracle_oci::layout::{self, Origin, Stored};
 use coracle_oci::copy::{self, Place};
 
-/// The image of one platform in figures.
+/// The size of the image of one platform.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Weight {
-    /// For which platform.
+    /// The platform.
     pub platform: Platform,
-    /// Bytes of its layers, those of a base too, its config and its manifest: what a node pulls.
+    /// The size of its layers including the base image's, its config and its manifest, in bytes:
+    /// what a node pulls.
     pub size: u64,
-    /// How many of [`Built::layers`] are its own; they stand there in the order of the platforms.
+    /// The number of its layers in [`Built::layers`], which are in the order of the platforms.
     pub layers: usize,
-    /// The image before; nothing where there is none for this platform, or nobody looked.
+    /// The previous image for this platform. `None` if there is none, or no comparison was
+    /// requested.
     pub before: Option<Before>,
 }
 
-/// The image of one platform that another one is compared with.
+/// The size of the previous image of one platform.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Before {
-    /// Where it is, as a command takes it.
+    /// Its location, as an argument of commands.
     pub place: String,
-    /// Bytes, as of [`Weight::size`].
+    /// Its size in bytes, counted as [`Weight::size`].
     pub size: u64,
 }
 
-/// The image that another one is compared with.
+/// The previous image, which a new one is compared with.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Previous {
-    /// Where it is, as a command takes it.
+    /// Its location, as an argument of commands.
     pub place: String,
     /// The digest of its manifest or index.
     pub digest: Digest,
-    /// Bytes of all its images, and of its index when it has one.
+    /// The size of the images of all platforms and of the index, in bytes.
     pub size: u64,
     sizes: Vec<(Platform, u64)>,
     layers: BTreeSet<Digest>,
 }
 
-/// How far one size is from another.
+/// The difference of two sizes.
 #[derive(Clone, Copy, Debug)]
 pub struct Change {
-    /// Bytes before.
+    /// The previous size, in bytes.
     pub before: u64,
-    /// Bytes now.
+    /// The new size, in bytes.
     pub now: u64,
 }
 
@@ -65,19 +67,19 @@ impl Weight {
         Self { platform, size: image.size(), layers, before: None }
     }
 
-    /// The image of each platform of `root`.
+    /// Returns the sizes of the image of each platform of `root`.
     pub(super) fn all(root: &Root) -> Vec<Self> {
         root.images().iter().map(Self::of).collect()
     }
 
-    /// How it differs from the image before.
+    /// Returns the change from the previous image.
     pub fn change(&self) -> Option<Change> {
         self.before.as_ref().map(|before| Change { before: before.size, now: self.size })
     }
 }
 
 impl Change {
-    /// In words, before what it differs from.
+    /// Formats the change compared with the image at `place`.
     pub fn than(&self, place: &str) -> String {
         if self.now == self.before {
             format!("the same size as {place}")
@@ -122,7 +124,7 @@ impl Previous {
         })
     }
 
-    /// The image at `place`, which has to be there.
+    /// Reads the image at `place`. Fails if there is none.
     fn at(place: &Place, settings: &Settings) -> Result<Self, Error> {
         let stored = match (place, &settings.client) {
             (Place::Local(destination), _) => layout::open(destination)?,
@@ -132,7 +134,8 @@ impl Previous {
         Ok(Self::of(&stored)?)
     }
 
-    /// The images that a new one replaces: those at its first destinations, until each platform has one.
+    /// Returns the images that a new one replaces: those at its first destinations, until each
+    /// platform has one.
     fn replaced(
         recipe: &Recipe,
         settings: &Settings,
@@ -142,7 +145,8 @@ impl Previous {
         let local = destinations.local.iter().map(|destination| layout::replaced(destination, &recipe.names));
         let remote = settings.client.iter().flat_map(|client| {
             destinations.remote.iter().map(move |named| {
-                // As who pushes: a registry may not tell a stranger that there is nothing.
+                // With push access: registries may hide from anonymous clients that an image does
+                // not exist.
                 let remote = client.open(&Repository::from(&named.reference), &Access::push());
                 let place = Place::Remote(named.clone()).to_string();
                 Origin::at_registry(remote, named.target(), place, named.to_string())
@@ -161,7 +165,7 @@ impl Previous {
         Ok(found)
     }
 
-    /// Of the image for the same platform, else of one that leaves the variant open, or has one where this has none.
+    /// Returns the size for the platform, or else for one that differs only by a missing variant.
     fn size_for(&self, platform: &Platform) -> Option<u64> {
         let same = self.sizes.iter().find(|(found, _)| found == platform);
         let is_kin = |found: &Platform| {
@@ -171,20 +175,20 @@ impl Previous {
     }
 }
 
-/// An image's budget, and what it is compared with.
+/// The budget of an image, and the images that it is compared with.
 pub(super) struct Comparison<'a> {
     pub(super) budget: &'a Budget,
-    /// The first that has an image for a platform counts.
+    /// The first with an image for a platform is used for that platform.
     previous: Vec<Previous>,
-    /// Why there is nothing to compare with, though somebody would have liked it.
+    /// Why the comparison that was requested is not possible.
     note: Option<Note>,
 }
 
 impl<'a> Comparison<'a> {
-    /// Looks for the image before of each platform, where somebody asks for it.
+    /// Finds the previous image of each platform, if a comparison is requested.
     ///
     /// # Errors
-    /// When a budget needs it, and it can't be read.
+    /// Fails if a budget needs the image and it cannot be read.
     pub(super) fn of(
         recipe: &'a Recipe,
         settings: &Settings,
@@ -197,11 +201,11 @@ impl<'a> Comparison<'a> {
             (Some(place), _) => (vec![Previous::at(place, settings)?], None),
             (None, Some(_)) => (replaced().map_err(advised)?, None),
             (None, None) if !settings.compares => (Vec::new(), None),
-            // A report is no reason to fail.
+            // Only for a report: no reason to fail.
             (None, None) => match replaced() {
                 Ok(previous) => (previous, None),
                 Err(error) => {
-                    let why = format!("the image is not compared with the one that it replaces: {error}");
+                    let why = format!("cannot compare with the image that is replaced: {error}");
                     (Vec::new(), Some(Note::Warning(why)))
                 }
             },
@@ -209,12 +213,12 @@ impl<'a> Comparison<'a> {
         Ok(Self { budget, previous, note })
     }
 
-    /// The figures of `root` beside those of the image before.
+    /// Returns the sizes of `root`, compared with the previous image.
     pub(super) fn weigh(&self, root: &Root) -> Vec<Weight> {
         Weight::all(root).into_iter().map(|weight| self.beside(weight)).collect()
     }
 
-    /// `built` beside the image before.
+    /// Adds the comparison with the previous image to `built`.
     pub(super) fn seen(&self, built: Built) -> Built {
         let weights: Vec<Weight> = built.weights.into_iter().map(|weight| self.beside(weight)).collect();
         let mut notes = built.notes;
@@ -224,12 +228,12 @@ impl<'a> Comparison<'a> {
         Built { weights, notes, previous, ..built }
     }
 
-    /// Whether this layer is one of an image before.
+    /// Whether a previous image has this layer.
     pub(super) fn has(&self, layer: &Digest) -> bool {
         self.previous.iter().any(|previous| previous.layers.contains(layer))
     }
 
-    /// The one that counts for the first platform that has one, else the first of all.
+    /// Returns the previous image of the first platform that has one, else the first of all.
     fn first(&self, weights: &[Weight]) -> Option<&Previous> {
         let before = weights.iter().find_map(|weight| weight.before.as_ref());
         let counts = |previous: &&Previous| before.is_some_and(|before| before.place == previous.place);
@@ -243,25 +247,28 @@ impl<'a> Comparison<'a> {
         Weight { before, ..weight }
     }
 
-    /// What `growth` did not hold.
+    /// Returns hints about platforms whose growth could not be checked.
     fn missing(&self, weights: &[Weight]) -> Vec<Note> {
         let Some(limit) = &self.budget.growth else { return Vec::new() };
         let Some(previous) = self.previous.first() else {
             return vec![Note::Hint(format!(
-                "there is no image yet where this one goes, so {} had nothing to compare with; `--previous IMAGE` names one",
+                "no image exists at the destination yet, so {} was not checked; name one with `--previous IMAGE`",
                 limit.setting
             ))];
         };
         let lacking = weights.iter().filter(|weight| weight.before.is_none());
-        let told = |weight: &Weight| {
+        let hint = |weight: &Weight| {
             let (place, platform) = (&previous.place, &weight.platform);
-            Note::Hint(format!("`{place}` has no image for {platform}, so {} did not hold it", limit.setting))
+            Note::Hint(format!(
+                "`{place}` has no image for {platform}, so {} was not checked for it",
+                limit.setting
+            ))
         };
-        lacking.map(told).collect()
+        lacking.map(hint).collect()
     }
 }
 
-/// A damaged image need not keep a new one from its place.
+/// Adds the hint that a damaged previous image can be replaced by `--previous`.
 fn advised(error: Error) -> Error {
     match error {
         Error::Store(layout::Error::Unreadable { image, why, hint: None }) => {
@@ -277,7 +284,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn changes_in_words() {
+    fn formats_changes() {
         for (before, now, expected) in [
             (11_200_000, 12_300_000, "1.10 MB (9.8 %) more"),
             (1000, 999, "1 B (0.1 %) less"),

@@ -1,4 +1,4 @@
-//! What the recipe says about running the program, in the words of an image.
+//! The image config of a planned image.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,10 @@ use crate::recipe::Recipe;
 const BASE_NAME: &str = "org.opencontainers.image.base.name";
 const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
 
-/// The config of an image of `recipe`, planned as `plan`.
+/// Returns the config of the image planned as `plan`: the base image's, overridden by the recipe's.
+///
+/// # Errors
+/// Fails if a path is not UTF-8, or the contract is too large for a label.
 pub(super) fn of(recipe: &Recipe, plan: &Plan, contract: &Contract) -> Result<Config, Error> {
     let nothing = Inherited::default();
     let base = plan.base.as_ref();
@@ -32,7 +35,7 @@ pub(super) fn of(recipe: &Recipe, plan: &Plan, contract: &Contract) -> Result<Co
     }
     let ports = recipe.expose.iter().map(ToString::to_string);
     let stop_signal = recipe.stop_signal.as_ref().map(ToString::to_string);
-    // Whoever says them says them on purpose.
+    // The recipe may override the annotations about the base image.
     let mut annotations = base.map(annotations_of).unwrap_or_default();
     annotations.extend(recipe.annotations.clone());
     Ok(Config {
@@ -48,14 +51,14 @@ pub(super) fn of(recipe: &Recipe, plan: &Plan, contract: &Contract) -> Result<Co
     })
 }
 
-/// What the image stands on. Source: image-spec, `annotations.md`.
+/// Returns the annotations that name the base image: image-spec, `annotations.md`.
 fn annotations_of(base: &base::Image) -> BTreeMap<String, String> {
     let digest = Some((BASE_DIGEST.to_owned(), base.digest.to_string()));
     let name = base.name.clone().map(|name| (BASE_NAME.to_owned(), name));
     digest.into_iter().chain(name).collect()
 }
 
-/// A path as JSON can hold it.
+/// Returns a path as UTF-8 text.
 fn text(path: &ImagePath) -> Result<String, Error> {
     String::from_utf8(path.as_bytes().to_vec()).map_err(|_| Error::NotText(path.clone()))
 }

@@ -1,4 +1,4 @@
-//! What the image of a recipe expects of its surroundings.
+//! The contract of a recipe's image, and its publishing.
 
 use super::destinations::Destinations;
 use super::{Error, Settings};
@@ -9,10 +9,12 @@ use crate::recipe::{DEFAULT_USER, Recipe};
 use coracle_oci::layout::{self, Traces};
 use coracle_oci::copy::{self, Place};
 
-/// The whole contract of the recipe's image; no value is read for it. A base may know another user.
+/// Returns the full contract of the recipe's image; no values are read. The user may be the base
+/// image's instead.
 ///
 /// # Errors
-/// When the configuration is wrong: everything about its files, keys, mounts and schema.
+/// Fails if the configuration is invalid; all problems of files, keys, mounts and schema are
+/// reported together.
 pub fn contract_of(recipe: &Recipe) -> Result<Document, Error> {
     let ports = recipe.expose.iter().map(ToString::to_string).collect();
     Ok(Document::new(
@@ -21,8 +23,8 @@ pub fn contract_of(recipe: &Recipe) -> Result<Document, Error> {
     )?)
 }
 
-/// Writes the whole contract to where it is asked for, as an artifact about the image of `root`; its digest, when that is a
-/// registry.
+/// Publishes the full contract as an artifact that refers to the image of `root`, if requested.
+/// Returns the artifact's digest if it was pushed to a registry.
 pub(super) fn publish(
     document: &Document,
     root: &Root,

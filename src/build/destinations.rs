@@ -1,4 +1,4 @@
-//! Where an image goes, seen from its recipe.
+//! The destinations of a recipe's image.
 
 use std::path::{Path, PathBuf};
 
@@ -10,16 +10,16 @@ use coracle_oci::registry::{Client, Repository};
 use coracle_oci::layout::{Destination, Staging};
 use coracle_oci::copy::{Named, Place, Routes};
 
-/// At least one destination: on disk, at a registry, or at an engine.
+/// The destinations on disk, at registries and at engines; at least one.
 pub(super) struct Destinations {
     pub(super) local: Vec<Destination>,
     pub(super) remote: Vec<Named>,
-    /// Where the whole contract goes, besides the image's label.
+    /// The destination of the full contract.
     pub(super) contract: Option<Place>,
     pub(super) engines: Vec<engine::Named>,
 }
 
-/// The names at registries that the image of `recipe` goes to, and its contract.
+/// Returns the registry destinations of the image of `recipe` and of its contract.
 pub fn registries(recipe: &Recipe) -> Vec<Named> {
     let Destinations { mut remote, contract, .. } = Destinations::of(recipe);
     remote.extend(contract.and_then(|place| match place {
@@ -30,8 +30,8 @@ pub fn registries(recipe: &Recipe) -> Vec<Named> {
 }
 
 impl Destinations {
-    /// Those that the recipe names, or `NAME.oci` in the working directory; and the registries of its names, where they
-    /// are asked for.
+    /// Returns the recipe's destinations, or `NAME.oci` in the working directory. With `push`, the
+    /// registries of its names, too.
     pub(super) fn of(recipe: &Recipe) -> Self {
         let (mut local, mut remote, mut engines) = (Vec::new(), Vec::new(), Vec::new());
         for place in &recipe.destinations {
@@ -58,29 +58,33 @@ impl Destinations {
         Self { local, remote, engines, contract: recipe.publish_contract.clone() }
     }
 
-    /// All of them, those on disk first.
+    /// Returns all destinations: on disk, then registries, then engines.
     pub(super) fn places(&self) -> impl Iterator<Item = Place> {
         let local = self.local.iter().cloned().map(Place::Local);
         let engines = self.engines.iter().cloned().map(Place::Engine);
         local.chain(self.remote.iter().cloned().map(Place::Remote)).chain(engines)
     }
 
-    /// The repositories at registries.
+    /// Returns the repositories at registries.
     pub(super) fn repositories(&self) -> Vec<Repository> {
         self.remote.iter().map(|named| Repository::from(&named.reference)).collect()
     }
 
-    /// Whether they can take an image, as far as can be told before there is one.
+    /// Checks that the destinations on disk can be written.
     pub(super) fn check(&self) -> Result<(), Error> {
         Ok(self.on_disk().try_for_each(Destination::check)?)
     }
 
-    /// Where files of this machine change.
+    /// Returns the destinations on disk, including that of the contract.
     pub(super) fn on_disk(&self) -> impl Iterator<Item = &Destination> {
         self.local.iter().chain(self.contract.as_ref().and_then(local))
     }
 
-    /// Who talks to the registry of the contract, when it goes to one.
+    /// Returns the registry destination of the contract and the client for it. `None` if it has
+    /// none.
+    ///
+    /// # Errors
+    /// Fails if no registry client is configured.
     pub(super) fn contract_at_registry<'a>(
         &'a self,
         settings: &'a Settings,
@@ -92,7 +96,10 @@ impl Destinations {
         }
     }
 
-    /// The ways to the registries, which nobody has gone yet.
+    /// Returns the uploads to registries. No request is sent yet.
+    ///
+    /// # Errors
+    /// Fails if no registry client is configured.
     pub(super) fn routes(&self, recipe: &Recipe, settings: &Settings) -> Result<Routes, Error> {
         match (self.remote.first(), &settings.client) {
             (None, _) => Ok(Routes::default()),
@@ -108,8 +115,8 @@ impl Destinations {
         }
     }
 
-    /// Where the image is packed: on the file system of the first destination. What goes to registries alone leaves
-    /// nothing there.
+    /// Creates the staging directory: on the file system of the first destination on disk, or in
+    /// the scratch directory.
     pub(super) fn staging(&self, settings: &Settings) -> Result<Staging, Error> {
         Ok(match self.local.first() {
             Some(destination) => Staging::new(destination)?,
@@ -117,7 +124,8 @@ impl Destinations {
         })
     }
 
-    /// An image in a directory that it includes would hold itself as it was before, and grow with every build.
+    /// Fails if a destination is inside an included directory: the image would contain its previous
+    /// version, and grow with every build.
     pub(super) fn check_includes(&self, recipe: &Recipe) -> Result<(), Error> {
         for destination in &self.local {
             if let Some(include) = including(recipe, &destination.place()?) {
@@ -128,7 +136,7 @@ impl Destinations {
     }
 }
 
-/// What `recipe` includes that `place`, a path without links, lies in.
+/// Returns the include of `recipe` that contains `place`, a path without links.
 pub fn including(recipe: &Recipe, place: &Path) -> Option<PathBuf> {
     let mut includes = recipe.includes.iter().map(|include| recipe.locate(&include.from));
     let include = includes
@@ -143,7 +151,8 @@ fn local(place: &Place) -> Option<&Destination> {
     }
 }
 
-/// `oci:NAME.oci`, where NAME is the last part of the image's name, else the program's file name.
+/// Returns the default destination `oci:NAME.oci`. NAME is the last part of the image's name, else
+/// the program's file name.
 fn default(recipe: &Recipe) -> Destination {
     let program = recipe.programs.first().and_then(|program| program.from.file_name());
     let name = match recipe.names.first() {

@@ -1,4 +1,4 @@
-//! A packed image to local engines.
+//! Loads a packed image into local engines.
 
 use std::io::{self, Cursor, Read};
 
@@ -8,7 +8,7 @@ use coracle_oci::image::{Descriptor, Graph, Image, Root};
 use coracle_oci::layout::Staging;
 use coracle_oci::copy;
 
-/// Brings `root`, whose layers wait in `staging`, to each engine.
+/// Loads `root`, whose layers are in `staging`, into each engine.
 pub(super) fn load(
     root: &Root,
     staging: &Staging,

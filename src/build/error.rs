@@ -1,4 +1,4 @@
-//! Why there is no image: one variant for each floor.
+//! Errors of a build.
 
 use std::path::PathBuf;
 
@@ -24,129 +24,129 @@ use coracle_ld::implicit;
 use coracle_oci::layout;
 use coracle_oci::copy;
 
-/// Why there is no image.
+/// Why a build failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The recipe asks for something that can't be.
+    /// The recipe is invalid.
     #[error(transparent)]
     Recipe(#[from] recipe::Error),
-    /// The configuration can't be rendered.
+    /// The configuration cannot be rendered.
     #[error(transparent)]
     Config(#[from] config::Error),
-    /// The image would hold what does not belong there.
+    /// The secret scanner has findings.
     #[error(transparent)]
     Leaks(#[from] coracle_scan::Error),
-    /// The image is larger than it may be.
+    /// The image exceeds its budget.
     #[error(transparent)]
     Budget(#[from] OverBudget),
-    /// A program can't be resolved.
+    /// A program cannot be resolved.
     #[error(transparent)]
     Closure(#[from] closure::Error),
-    /// Libraries lack what was linked against them, all of it.
+    /// Programs would not start: libraries lack versions or symbols, or do not fit together.
     #[error("{}", problems_text(.0))]
     NotStarting(Vec<Problem>),
-    /// What programs need can't be had.
+    /// Implicit dependencies of programs cannot be added.
     #[error(transparent)]
     Runtime(#[from] implicit::Error),
-    /// The image can't be planned.
+    /// The file tree cannot be planned.
     #[error(transparent)]
     Rootfs(#[from] rootfs::Error),
-    /// What the image expects can't be said.
+    /// The contract cannot be made.
     #[error(transparent)]
     Contract(#[from] contract::Error),
-    /// The image can't be described.
+    /// The image's documents cannot be made.
     #[error(transparent)]
     Image(#[from] image::Error),
-    /// The base can't be used.
+    /// The base image cannot be used.
     #[error(transparent)]
     Base(#[from] base::Error),
-    /// There is no client of registries.
+    /// The registry client cannot be set up, or a registry cannot be read.
     #[error(transparent)]
     Registry(#[from] registry::Error),
-    /// The image can't be written.
+    /// The image cannot be written or read.
     #[error(transparent)]
     Store(#[from] layout::Error),
-    /// The image can't be sent.
+    /// The image cannot be pushed or loaded.
     #[error(transparent)]
     Transfer(#[from] copy::Error),
-    /// What the image was made of is not what it was.
-    #[error("what the image is made of has changed since it was packed")]
+    /// Inputs have changed between packing and publishing.
+    #[error("inputs of the image have changed since it was packed")]
     Changed,
-    /// Somebody has to talk to registries.
-    #[error("cannot send the image to `{0}`: nobody is there who talks to registries")]
+    /// A registry or engine is needed, but [`super::Settings::client`] is `None`.
+    #[error("cannot reach `{0}`: no registry client is configured")]
     NoClient(Place),
-    /// Something could not be read.
+    /// A file could not be read.
     #[error(transparent)]
     Io(#[from] fs::Error),
-    /// A root that is no directory.
-    #[error("cannot use `{}` as a root: it is no directory", .0.display())]
+    /// A root or sysroot is not a directory.
+    #[error("cannot use `{}` as a root: it is not a directory", .0.display())]
     NoRoot(PathBuf),
-    /// A script and what it starts are for different platforms.
-    #[error("`{program}` is for {found}, what starts it is for {wanted}")]
+    /// A program and the program that starts it are for different platforms.
+    #[error("`{program}` is for {found}, but the program that starts it is for {wanted}")]
     Platforms {
-        /// What is started.
+        /// The program that is started.
         program: Spelled,
         /// Its platform.
         found: Platform,
-        /// The platform of what starts it.
+        /// The platform of the program that starts it.
         wanted: Platform,
     },
-    /// `--platform` contradicts the program.
+    /// The requested platform contradicts the program.
     #[error("`{program}` is for {found}, not for {wanted}")]
     Platform {
         /// The program.
         program: Spelled,
-        /// What its header says.
+        /// The platform of its ELF header.
         found: Platform,
-        /// What was asked for.
+        /// The requested platform.
         wanted: Platform,
     },
-    /// A machine that images have no name for.
-    #[error("`{program}` is for {machine}, which images have no platform for")]
+    /// A program is for a machine without an OCI platform.
+    #[error("`{program}` is for {machine}, for which OCI defines no platform")]
     Machine {
         /// The program.
         program: Spelled,
-        /// What its header says.
+        /// The machine of its ELF header.
         machine: String,
     },
-    /// The bases of several platforms don't agree, and the image has one contract.
-    #[error("the base runs as {first} on one platform and as {other} on another")]
+    /// The base image has different users on different platforms, but the image has one contract.
+    #[error("the base image's user is {first} on one platform and {other} on another")]
     Users {
-        /// One user.
+        /// The user on the first platform.
         first: Owner,
-        /// Another one.
+        /// A different user on another platform.
         other: Owner,
     },
-    /// The image would be part of itself.
-    #[error("`{destination}` lies in `{}`, which is included: the image would hold itself", .include.display())]
+    /// A destination is inside an included directory.
+    #[error("`{destination}` is inside `{}`, which is included: the image would contain itself", .include.display())]
     Itself {
-        /// Where the image goes.
+        /// The destination.
         destination: Destination,
-        /// What is included.
+        /// The included directory.
         include: PathBuf,
     },
-    /// A program that is linked otherwise than the recipe asks.
-    #[error("`{program}` is linked {}, and `linkage` asks for the opposite", if *.is_static { "statically" } else { "dynamically" })]
+    /// A program is not linked as the recipe requires.
+    #[error("`{program}` is linked {}, but `linkage` requires the opposite", if *.is_static { "statically" } else { "dynamically" })]
     Linkage {
         /// The program.
         program: Spelled,
-        /// How it is linked.
+        /// Whether it is linked statically.
         is_static: bool,
-        /// What links it the other way.
+        /// The compiler or linker setting that links it the other way.
         setting: String,
     },
-    /// A path that JSON can't hold.
-    #[error("`{0}` is not UTF-8, so no image can name it as its program")]
+    /// The path of a program is not UTF-8, so the config, which is JSON, cannot contain it.
+    #[error("`{0}` is not UTF-8, so the image's config cannot contain it")]
     NotText(ImagePath),
 }
 
 impl Error {
-    /// An observer has said that the build should not go on.
+    /// Returns the error of a build that its observer has cancelled.
     pub fn interrupted() -> Self {
         layout::Error::from(layer::Error::Interrupted).into()
     }
 
-    /// Whether what was asked for can't be, whatever the files are.
+    /// Whether the cause is the request itself (recipe, flags, configuration), for exit code 2.
     pub fn is_usage(&self) -> bool {
         let unknown_level = |error: &closure::Error| {
             matches!(error, closure::Error::Loader { source: ldso::Error::UnknownHwcaps { .. }, .. })
@@ -161,7 +161,7 @@ impl Error {
         }
     }
 
-    /// The next step, where there is a usual one.
+    /// Returns the next step, if there is a usual one.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Recipe(error) => error.hint(),
@@ -178,30 +178,30 @@ impl Error {
             Self::Registry(error) => error.hint(),
             Self::Store(error) => error.hint(),
             Self::Transfer(error) => error.hint(),
-            Self::Changed => Some("build again when all of it is finished".into()),
-            Self::NoClient(_) => Some("give the build a client, `Settings::client`".into()),
+            Self::Changed => Some("build again when the inputs no longer change".into()),
+            Self::NoClient(_) => Some("set `Settings::client`".into()),
             Self::Io(error) => error.hint(),
             Self::NoRoot(_) => Some("name a directory with an unpacked root file system in it".into()),
-            Self::Platforms { .. } => Some("let the script name an interpreter of one platform".into()),
+            Self::Platforms { .. } => Some("use a script and an interpreter for the same platform".into()),
             Self::Platform { .. } => Some(
-                "the platform is read from the program; leave `--platform` out, or name the right program"
-                    .into(),
+                "the platform is read from the program: omit `--platform`, or name another program".into(),
             ),
             Self::Machine { .. } => None,
-            Self::Users { .. } => Some("say who runs the program: `--user UID[:GID]`".into()),
+            Self::Users { .. } => Some("set the user: `--user UID[:GID]`".into()),
             Self::Itself { .. } => {
                 Some("write the image elsewhere with `--output`, or include less than that directory".into())
             }
             Self::Linkage { is_static, setting, .. } => {
                 let wanted = if *is_static { "dynamically" } else { "statically" };
-                Some(format!("{setting} links it {wanted}; `--linkage auto` takes both"))
+                Some(format!("{setting} links it {wanted}; `--linkage auto` allows both"))
             }
             Self::NotText(_) => Some("give it another path with `PROGRAM:/app/NAME`".into()),
         }
     }
 }
 
-/// Problems that are listed; a program built against another library may miss thousands of symbols.
+/// The maximum number of problems listed. A program built against another library may lack
+/// thousands of symbols.
 const LISTED: usize = 50;
 
 fn problems_text(problems: &[Problem]) -> String {
@@ -219,13 +219,13 @@ fn problems_hint(problems: &[Problem]) -> String {
     if is_mixed {
         "build the program and its libraries against one C library, or link it statically"
     } else if old_libc {
-        "the glibc here is older than the one that it was linked against: build it here or on an older system, or \
-         link it statically"
+        "the glibc here is older than the one that the program was linked against: build it here or on an older \
+         system, or link it statically"
     } else if is_version {
-        "the library here is another release than the one that it was linked against: install that one, or build the \
-         program again"
+        "the library here is another release than the one that the program was linked against: install that one, or \
+         rebuild the program"
     } else {
-        "the libraries here are not those that it was linked against: install those, or build the program again"
+        "the libraries here are not those that the program was linked against: install those, or rebuild it"
     }
     .into()
 }

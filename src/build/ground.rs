@@ -1,4 +1,4 @@
-//! What the image of one platform stands on, and what it takes over from there where the recipe is silent.
+//! The base image of each platform, and the run configuration that is inherited from it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,10 +18,10 @@ use crate::rootfs::Owner;
 use coracle_oci::layout::{Destination, Staging};
 use coracle_core::file_system::{self, End, Tree};
 
-/// The most bytes of a list of accounts.
+/// The maximum size of `/etc/passwd` and `/etc/group` that is read, in bytes.
 const ACCOUNTS: usize = 1 << 20;
 
-/// The base of a recipe; nothing where it has none.
+/// Opens the base image of a recipe. `None` if it has none.
 pub(super) fn open(recipe: &Recipe, settings: &Settings) -> Result<Option<Arc<Base>>, Error> {
     let Some(place) = &recipe.base else { return Ok(None) };
     Ok(Some(Arc::new(Base::open(
@@ -32,7 +32,7 @@ pub(super) fn open(recipe: &Recipe, settings: &Settings) -> Result<Option<Arc<Ba
     )?)))
 }
 
-/// Which base it is, without reading it where the recipe says so itself.
+/// Returns the digest of the base image; it is not read if the recipe has the digest.
 pub(super) fn pin(recipe: &Recipe, settings: &Settings) -> Result<Option<Digest>, Error> {
     let Some(place) = &recipe.base else { return Ok(None) };
     Ok(Some(base::pin(place, &client(settings)?)?))
@@ -42,7 +42,8 @@ fn client(settings: &Settings) -> Result<Client, Error> {
     settings.client.clone().map_or_else(|| Ok(Client::new(coracle_oci::registry::Settings::default())?), Ok)
 }
 
-/// Lets the layers of bases wait beside an image's own, as far as one of its destinations lacks them, or an engine may.
+/// Puts the layers of the base image that a destination lacks, or an engine may lack, into the
+/// staging directory.
 pub(super) fn stage(
     base: &Base,
     root: &Root,
@@ -70,7 +71,7 @@ pub(super) fn stage(
     Ok(())
 }
 
-/// How a program is run, once recipe and base are taken together.
+/// The effective run configuration: the recipe's, else the base image's.
 pub(super) struct Taken {
     pub(super) user: Owner,
     pub(super) env: BTreeMap<String, String>,
@@ -78,7 +79,7 @@ pub(super) struct Taken {
 }
 
 impl Taken {
-    /// Without a base.
+    /// Returns the run configuration without a base image.
     pub(super) fn nothing(recipe: &Recipe) -> Self {
         Self {
             user: recipe.user.unwrap_or(DEFAULT_USER),
@@ -99,13 +100,13 @@ impl<'a> Ground<'a> {
         Ok(Self { base, image: base.image(platform)? })
     }
 
-    /// Its files.
+    /// Reads the base image's files.
     pub(super) fn tree(&self, observer: &dyn Observer) -> Result<BaseTree, Error> {
         let tree = self.base.tree(&self.image, &|| observer.packed(0));
         tree.map_err(|error| if observer.packed(0).is_break() { Error::interrupted() } else { error.into() })
     }
 
-    /// Whether the base's config speaks of the directory that is an image's own: then something may be there.
+    /// Whether the base's config mentions [`OWN`]: then the base may have files there.
     pub(super) fn names_own_directory(&self) -> bool {
         self.image.config.contains(&format!("/{OWN}"))
     }
@@ -118,7 +119,7 @@ impl<'a> Ground<'a> {
         &self.image.inherited
     }
 
-    /// How the program is run as `user`; where both say something, the recipe counts.
+    /// Returns the effective run configuration with `user`; the recipe overrides the base image.
     pub(super) fn taken(&self, recipe: &Recipe, user: Owner) -> Result<Taken, Error> {
         let mut env = self.inherited().env.clone();
         env.extend(recipe.env.clone());
@@ -131,14 +132,15 @@ impl<'a> Ground<'a> {
             (None, None) => Ok(ImagePath::root()),
             (None, Some(text)) => text.parse().map_err(|_| {
                 self.unfit(
-                    format!("its working directory `{text}` is no path"),
-                    "say another: `--working-dir PATH`",
+                    format!("its working directory `{text}` is not an absolute path"),
+                    "set another: `--working-dir PATH`",
                 )
             }),
         }
     }
 
-    /// Who runs the program, as far as numbers say; nothing where the files of the base have to.
+    /// Returns the user and group if the recipe or the base's config has them as numbers. `None` if
+    /// they are names.
     pub(super) fn user(&self, recipe: &Recipe) -> Option<Owner> {
         if let Some(user) = recipe.user {
             return Some(user);
@@ -147,12 +149,12 @@ impl<'a> Ground<'a> {
         let (user, group) =
             text.split_once(':').map_or((text.as_str(), None), |(user, group)| (user, Some(group)));
         let uid = user.parse().ok()?;
-        // As everywhere here, a user that is alone has a group of its own number.
+        // The default GID is the UID, as in recipes.
         let gid = group.map_or(Some(uid), |group| group.parse().ok())?;
         Some(Owner { uid, gid })
     }
 
-    /// The same, by the names in the base's accounts.
+    /// Like [`Ground::user`], but looks up names in the base's `/etc/passwd` and `/etc/group`.
     pub(super) fn user_in(&self, recipe: &Recipe, tree: &BaseTree) -> Result<Owner, Error> {
         if let Some(user) = self.user(recipe) {
             return Ok(user);
@@ -174,8 +176,8 @@ impl<'a> Ground<'a> {
         let owner = uid.zip(gid).map(|(uid, gid)| Owner { uid, gid });
         owner.ok_or_else(|| {
             self.unfit(
-                format!("it runs as `{text}`, which its `/etc/passwd` and `/etc/group` do not know"),
-                "say who runs it by number: `--user UID[:GID]`",
+                format!("its user `{text}` is not in its `/etc/passwd` and `/etc/group`"),
+                "set the user by number: `--user UID[:GID]`",
             )
         })
     }
@@ -185,20 +187,21 @@ impl<'a> Ground<'a> {
     }
 }
 
-/// A user that the base's accounts do not know is run with the group 0 by who passes on the user alone.
+/// Returns a hint if the base's `/etc/passwd` lacks the user: runtimes that are given only a UID
+/// then use GID 0.
 pub(super) fn unknown_user(user: Owner, tree: &BaseTree) -> Result<Option<Note>, Error> {
     let uid = user.uid.to_string();
     let is_known = lines(tree, "/etc/passwd")?.iter().any(|line| line.get(2) == Some(&uid));
     Ok((!is_known && user.gid != 0).then(|| {
         Note::Hint(format!(
-            "the base's `/etc/passwd` does not know the user {uid}: Kubernetes runs it with the group 0 unless the pod says \
+            "the base's `/etc/passwd` has no user {uid}: Kubernetes runs it with group 0 unless the pod sets \
              `runAsGroup: {}`, as `coracle manifests` does",
             user.gid
         ))
     }))
 }
 
-/// The lines of a file with fields between colons; none where there is no file.
+/// Returns the lines of a colon-separated file, split into fields. Empty if there is no file.
 fn lines(tree: &BaseTree, path: &str) -> Result<Vec<Vec<String>>, Error> {
     let End::File(_, file) = file_system::walk(tree as &dyn Tree, &ImagePath::root(), path.as_bytes())?.end else {
         return Ok(Vec::new());

@@ -1,12 +1,12 @@
-//! What programs may miss, in one piece: a line for each thing, with the flag that adds it.
+//! The hint about optional dependencies: a line for each, with the flag that adds it.
 
 use coracle_core::note::Note;
 use coracle_ld::implicit::Hint;
 
-/// Things that are listed.
+/// The maximum number of lines.
 const LISTED: usize = 16;
 
-/// One hint with all of `hints`; nothing without any.
+/// Returns one note with all of `hints`. `None` if there are none.
 pub(super) fn note(hints: &[Hint]) -> Option<Note> {
     let width = |of: fn(&Hint) -> &str| hints.iter().take(LISTED).map(|hint| of(hint).chars().count()).max();
     let (what, flag) = (width(|hint| &hint.what)?, width(|hint| &hint.flag)?);
@@ -18,8 +18,5 @@ pub(super) fn note(hints: &[Hint]) -> Option<Note> {
     if hints.len() > LISTED {
         lines.push(format!("  and {} more", hints.len() - LISTED));
     }
-    Some(Note::Hint(format!(
-        "not in the image, and only the program knows whether it misses it:\n{}",
-        lines.join("\n")
-    )))
+    Some(Note::Hint(format!("not in the image; add what the program uses:\n{}", lines.join("\n"))))
 }

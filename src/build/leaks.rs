@@ -1,4 +1,4 @@
-//! What the leak gate is told of a recipe: one line for each kind of mount, file, text and value.
+//! Sets up the secret scanner for a recipe: its mounts, files, texts and secret values.
 
 use std::path::Path;
 
@@ -12,25 +12,28 @@ use coracle_core::path::ImagePath;
 use crate::recipe::Recipe;
 use coracle_kube::values;
 
-/// What [`super::build`] would refuse of `plans`, as far as it can be told before any content is read.
+/// Scans the paths of `plans`, without reading contents. Returns warnings.
 ///
 /// # Errors
-/// Files of the image that are configuration by their place, and what is allowed without a name.
+/// Fails if a file of the image is configuration because of its path, or an allowed entry has no
+/// name.
 pub fn foresee(recipe: &Recipe, plans: &[Plan]) -> Result<Vec<Note>, Error> {
     let mut gate = Gate::new(places(recipe));
     plans.iter().for_each(|plan| gate.places(plan.rootfs.iter(), &plan.rootfs));
     Ok(gate.foreseen()?)
 }
 
-/// What of `recipe`'s configuration would be public and should not be; a build finds it by itself.
+/// Scans the rendered configuration of `recipe` for secrets in public files. [`super::build`] does
+/// this, too. Returns warnings.
 ///
 /// # Errors
-/// Keys, tokens and secret values in files that are not secret, and what is wrong with the configuration.
+/// Fails if public files contain keys, tokens or secret values, or if the configuration is invalid.
 pub fn judge_configuration(recipe: &Recipe) -> Result<Vec<Note>, Error> {
     Ok(gate(recipe)?.foreseen()?)
 }
 
-/// The gate for `recipe`; its configuration is rendered as far as its values are known, and judged as far as it is public.
+/// Returns the scanner for `recipe`. Configuration whose values are known is rendered; its public
+/// files are scanned.
 pub(super) fn gate(recipe: &Recipe) -> Result<Gate, Error> {
     let Known { mounts, secrets } = config::known(&recipe.config)?;
     let file = |mount: &RenderedMount, file: RenderedFile| (mount.path.join(file.key.as_bytes()), file);
@@ -53,7 +56,7 @@ pub(super) fn gate(recipe: &Recipe) -> Result<Gate, Error> {
     Ok(gate)
 }
 
-/// What can be told without contents.
+/// Returns the scanner's policy that needs no file contents.
 fn places(recipe: &Recipe) -> Policy {
     Policy {
         mounts: mounts(&recipe.config).cloned().collect(),
@@ -65,13 +68,13 @@ fn places(recipe: &Recipe) -> Policy {
     }
 }
 
-/// Where configuration and secrets are mounted.
+/// Returns the mount points of configuration and Secrets.
 pub(super) fn mounts(configuration: &Configuration) -> impl Iterator<Item = &ImagePath> {
     let config = configuration.mounts.iter().map(|mount| &mount.path);
     config.chain(configuration.secrets.iter().map(|secret| &secret.path))
 }
 
-/// The files that a configuration is made of.
+/// Returns the source files of a configuration.
 fn sources(configuration: &Configuration) -> Vec<Source> {
     let source = |path: &Path, what| Source { path: path.to_owned(), what };
     let files = configuration.mounts.iter().flat_map(|mount| &mount.files).map(|file| {
@@ -91,7 +94,8 @@ fn sources(configuration: &Configuration) -> Vec<Source> {
     files.chain(values).chain(schema).collect()
 }
 
-/// The same files by their bytes: a copy is as telling. What can't be read is told by who needs it.
+/// Returns the contents of the source files, to find copies in the image. Unreadable files are
+/// skipped: rendering reports them.
 fn copies(configuration: &Configuration) -> impl Iterator<Item = Text> {
     let text = |source: Source| {
         let is_file = std::fs::metadata(&source.path)
@@ -102,7 +106,8 @@ fn copies(configuration: &Configuration) -> impl Iterator<Item = Text> {
     sources(configuration).into_iter().filter_map(text)
 }
 
-/// Shows the gate what is not a file, but for the contract, which names secrets and has no value.
+/// Scans the values of the image's config, except the contract, which has names of secrets but no
+/// values.
 pub(super) fn words(gate: &mut Gate, config: &Config) {
     for (kind, words) in
         [("env", &config.env), ("label", &config.labels), ("annotation", &config.annotations)]

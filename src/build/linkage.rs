@@ -1,6 +1,6 @@
-//! Static or dynamic: what a recipe asks for, and advice where the other way would serve better.
+//! Checks the linkage that a recipe requires, and advises static or dynamic linking.
 //!
-//! Advice is for compilers that need nothing but a flag for it. What they are told is cargo's or Go's own setting.
+//! Advice is given only for toolchains that need a single setting for it: Rust's and Go's.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use coracle_core::platform::Platform;
 use crate::recipe::{Linkage, Recipe};
 use crate::rootfs::{Program, Rootfs};
 
-/// The parts of glibc, and what comes with its compiler: a static program has them inside.
+/// The libraries of glibc and of its compiler, which a static program contains.
 const C_LIBRARY: [&str; 8] = [
     "libc.so.6",
     "libm.so.6",
@@ -26,31 +26,32 @@ const C_LIBRARY: [&str; 8] = [
     "libresolv.so.2",
     "libgcc_s.so.1",
 ];
-/// What cgo calls functions of C in Go's table of functions, and the packages of Go itself that do without.
+/// Name parts of cgo functions in Go's function table, and Go's own packages that do not require
+/// cgo.
 const CGO: [&str; 2] = ["._Cfunc_", "._C2func_"];
 const WITHOUT_CGO: [&str; 3] = ["net.", "os/user.", "runtime/cgo."];
-/// Functions that no static program has.
+/// Functions that a static program cannot use.
 const OPENING: [&[u8]; 2] = [b"dlopen", b"dlmopen"];
-/// The percentage of an image from which on its C library is worth a word.
+/// The minimum share of the C library in an image, in percent, for advice.
 const WORTH_A_WORD: u64 = 25;
 
-/// What is executed, and how it is linked.
+/// A program and how it is linked.
 struct Linked<'a> {
     spelled: &'a Spelled,
     elf: &'a Elf,
     is_static: bool,
     toolchain: Option<Toolchain>,
-    /// A dynamic program of Go that has C of its own in it.
+    /// Whether it is a dynamic Go program with C code of its own.
     has_cgo: bool,
 }
 
 impl Linked<'_> {
-    /// What its file is called.
+    /// Returns its file name.
     fn name(&self) -> String {
         printable(self.spelled.name())
     }
 
-    /// What links it the other way.
+    /// Returns the toolchain's setting that links it the other way.
     fn setting(&self, platform: &Platform) -> String {
         match (self.toolchain, elf::rust_targets(platform), self.is_static) {
             (Some(Toolchain::Rust), Some(targets), false) => format!("rustc's `--target {}`", targets.musl),
@@ -68,10 +69,10 @@ impl Linked<'_> {
     }
 }
 
-/// Holds `programs`, which are for `platform`, to the linkage that `recipe` asks for.
+/// Checks that `programs`, which are for `platform`, are linked as `recipe` requires.
 ///
 /// # Errors
-/// When a program is linked otherwise, or a file can't be read.
+/// Fails if a program is linked otherwise, or a file cannot be read.
 pub(super) fn check(recipe: &Recipe, programs: &[Program], platform: &Platform) -> Result<(), Error> {
     let wants_static = match recipe.linkage {
         Linkage::Auto => return Ok(()),
@@ -87,22 +88,23 @@ pub(super) fn check(recipe: &Recipe, programs: &[Program], platform: &Platform) 
     }
 }
 
-/// The advice about `programs`, whose image for `platform` is `rootfs`, where `recipe` leaves their linkage open.
+/// Returns advice about the linkage of `programs`, whose image for `platform` is `rootfs`. `None`
+/// if `recipe` sets the linkage.
 ///
 /// # Errors
-/// When a file can't be read.
+/// Fails if a file cannot be read.
 pub(super) fn advice(
     recipe: &Recipe,
     programs: &[Program],
     platform: &Platform,
     rootfs: &Rootfs,
 ) -> fs::Result<Option<Note>> {
-    // On a base, the C library may be there already.
+    // A base image may have the C library already.
     if recipe.linkage != Linkage::Auto || recipe.base.is_some() {
         return Ok(None);
     }
     let linked = linked(programs)?;
-    // A script has an interpreter, and that all the files which it was made with.
+    // A script needs its interpreter with all of its files.
     let are_programs = linked.len() == programs.len();
     let to_static = if are_programs { to_static(&linked, platform, rootfs.size())? } else { None };
     Ok(to_static.or_else(|| to_dynamic(&linked, platform)).map(Note::Hint))
@@ -116,7 +118,7 @@ fn linked(programs: &[Program]) -> fs::Result<Vec<Linked<'_>>> {
         let file = program.file.content.open()?;
         let toolchain = elf::toolchain(&file, &program.object)?;
         let is_static = elf.objects.loader.is_none();
-        // A static program does without; its text, which is all read, may be large.
+        // Not for static programs: the whole text would be read, which may be large.
         let has_cgo = !is_static && toolchain == Some(Toolchain::Go) && has_cgo(&file, &program.object)?;
         linked.push(Linked { spelled: &program.spelled, elf, is_static, toolchain, has_cgo });
     }
@@ -128,7 +130,8 @@ fn has_cgo(file: &Reader, object: &Object) -> fs::Result<bool> {
     Ok(words.iter().any(|word| !WITHOUT_CGO.iter().any(|package| word.starts_with(package.as_bytes()))))
 }
 
-/// Every program is of one toolchain, and needs nothing but the C library, which is a good part of the image of this size.
+/// Advises static linking if all programs are of one toolchain and need only the C library, and the
+/// C library is a large share of the image.
 fn to_static(linked: &[Linked<'_>], platform: &Platform, size: u64) -> fs::Result<Option<String>> {
     let Some(first) = linked.first() else { return Ok(None) };
     for linked in linked {
@@ -149,8 +152,8 @@ fn to_static(linked: &[Linked<'_>], platform: &Platform, size: u64) -> fs::Resul
         };
         let setting = first.setting(platform);
         format!(
-            "{needs} nothing but the C library, {share} % of the image; {setting} makes it one file, `--linkage dynamic` ends \
-             this hint"
+            "{needs} nothing but the C library, {share} % of the image; {setting} makes it one file, `--linkage dynamic` \
+             disables this hint"
         )
     }))
 }
@@ -166,7 +169,7 @@ fn needs_c_library_alone(elf: &Elf) -> bool {
         })
 }
 
-/// The interpreter stands in the link map, too.
+/// Whether the object is the dynamic loader, which is in the link map, too.
 fn is_loader(elf: &Elf, mapped: &Mapped) -> bool {
     let program = elf.objects.objects.first();
     let interpreter = program.and_then(|program| program.object.interpreter.as_ref());
@@ -174,21 +177,21 @@ fn is_loader(elf: &Elf, mapped: &Mapped) -> bool {
         .is_some_and(|interpreter| Spelled::new(interpreter.as_bytes()).name() == mapped.spelled.name())
 }
 
-/// Whether the program itself opens libraries.
+/// Whether the program itself calls `dlopen`.
 fn opens(elf: &Elf) -> fs::Result<bool> {
     let references = elf.objects.references()?;
     let own = references.wanted.iter().filter(|wanted| wanted.by.contains(&0));
     Ok(own.into_iter().any(|wanted| OPENING.contains(&wanted.reference.name.as_slice())))
 }
 
-/// A static program brings a part of the C library that the image has anyway.
+/// Advises dynamic linking if a static program contains a C library that the image has anyway.
 fn to_dynamic(linked: &[Linked<'_>], platform: &Platform) -> Option<String> {
     let is_glibc =
         |linked: &&Linked<'_>| linked.elf.objects.loader.as_ref().is_some_and(|loader| loader.is_glibc());
     let dynamic = linked.iter().find(is_glibc)?;
     let alone = linked.iter().find(|linked| linked.is_static && linked.toolchain == Some(Toolchain::Rust))?;
     Some(format!(
-        "`{}` has a C library inside, and the image has one for `{}`; {} makes it use that",
+        "`{}` contains a C library, but the image has one for `{}` as well; {} makes it use that one",
         alone.name(),
         dynamic.name(),
         alone.setting(platform)

@@ -1,7 +1,7 @@
-//! The straight line over all floors: a recipe in, an image at its destinations out.
+//! Builds the image of a recipe and publishes it to its destinations.
 //!
-//! Each step takes the value of the one before. What the environment decides comes in as [`Settings`], what goes on is
-//! told to an [`Observer`]; nothing is printed here.
+//! Each step takes the result of the previous one. The environment is passed in as [`Settings`];
+//! progress is reported to an [`Observer`]. Nothing is printed here.
 
 mod budget;
 mod check;
@@ -56,25 +56,25 @@ use coracle_oci::remote_cache::{Shared, SharedCache};
 use coracle_oci::layout::{self, Traces};
 use coracle_oci::copy::{Named, Place, Sent};
 
-/// What the environment decides, read once by whoever calls.
+/// Settings from the environment, which the caller reads once.
 #[derive(Clone, Default, Debug)]
 pub struct Settings {
-    /// Seconds since 1970, for `created` of the config and its history.
+    /// The time of `created` in the image's config and history, in seconds since 1970.
     pub epoch: u64,
-    /// Directories whose paths exist on this machine alone: home, the temporary directory.
+    /// Directories that exist only on this machine: the home directory, the temporary directory.
     pub private_dirs: Vec<PathBuf>,
-    /// What was built before; without it, everything is done again.
+    /// The local cache of layers and build records. `None` disables caching.
     pub cache: Option<Arc<Cache>>,
-    /// Who talks to registries. It is needed for images that go there or come from there, and costs others nothing.
+    /// The registry client. Required only if an image is read from or pushed to a registry.
     pub client: Option<Client>,
-    /// Where an image is packed that stays nowhere on disk; without it, in the working directory. What is there goes
-    /// with the build.
+    /// The directory for temporary files of an image without a destination on disk. Default: the
+    /// working directory. The files are removed after the build.
     pub scratch: Option<PathBuf>,
-    /// Where layers of other machines are; it takes a client.
+    /// The remote layer cache. It requires a client.
     pub shared: Shared,
-    /// What the environment says about local engines.
+    /// The settings of local engines.
     pub engines: engine::Settings,
-    /// Whether an image is compared with the one that it replaces even where no budget asks for it.
+    /// Whether the image is compared with the one that it replaces even without a budget.
     pub compares: bool,
 }
 
@@ -85,38 +85,39 @@ impl Settings {
     }
 }
 
-/// Sees how a build goes.
+/// Observes the progress of a build, and can cancel it.
 pub trait Observer: Sync {
-    /// The plans, one for each platform, before anything is packed.
+    /// Called with the plan of each platform before packing.
     fn planned(&self, plans: &[Plan]);
-    /// So many more bytes were packed; says whether to go on.
+    /// Called after `bytes` more bytes were packed; called with 0 to ask for cancellation. `Break`
+    /// cancels the build.
     fn packed(&self, bytes: u64) -> ControlFlow<()>;
-    /// So many bytes more are to be sent to registries.
+    /// Called when `bytes` more bytes are to be sent to registries.
     fn sending(&self, _bytes: u64) {}
-    /// So many more of them are there; says whether to go on.
+    /// Called after `bytes` more bytes were sent. `Break` cancels the build.
     fn sent(&self, _bytes: u64) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
-    /// All is packed, sent as far as it has no name, and about to be written to its destinations, or found there; says whether
-    /// to go on. Who builds several images at once lets them wait here for their turn, so that a layout that they share
-    /// always looks the same, or until it is known that they are wanted.
+    /// Called when the image is packed and its blobs are uploaded, or it is up to date, before it
+    /// is written to its destinations and named. Parallel builds block here until it is their turn,
+    /// so that the order of writes to a shared image layout is always the same.
     fn publishing(&self) -> Turn {
         Turn::Publish
     }
 }
 
-/// What becomes of an image that is ready.
+/// Whether an image that is ready is published.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Turn {
-    /// It is published.
+    /// Publish it.
     Publish,
-    /// It is published if all that it was made of is as it was: it may have waited for long.
+    /// Publish it unless its inputs have changed since it was packed.
     PublishUnlessChanged,
-    /// It is given up.
+    /// Cancel the build.
     GiveUp,
 }
 
-/// Who does not want to see.
+/// The no-op observer.
 impl Observer for () {
     fn planned(&self, _plans: &[Plan]) {}
     fn packed(&self, _bytes: u64) -> ControlFlow<()> {
@@ -124,62 +125,63 @@ impl Observer for () {
     }
 }
 
-/// An image that was written.
+/// The result of a build.
 #[derive(Debug)]
 pub struct Built {
-    /// Its names.
+    /// The image's names.
     pub references: Vec<Reference>,
-    /// The digest of its manifest: the one that `index.json` lists.
+    /// The digest of its manifest or index: the one that `index.json` lists.
     pub digest: Digest,
     /// Its platforms.
     pub platforms: Vec<Platform>,
-    /// What it stands on: name, digest and layers of the base of each platform.
+    /// The base image of each platform.
     pub below: Vec<Below>,
-    /// Who runs the program.
+    /// The user and group that the program runs as.
     pub user: Owner,
-    /// Its own layers, in order.
+    /// Its layers without those of the base image, in order.
     pub layers: Vec<Layer>,
-    /// Bytes of its layers, config and manifest.
+    /// The size of its layers, configs, manifests and index, in bytes.
     pub size: u64,
-    /// The image of each platform in figures.
+    /// The sizes of the image of each platform.
     pub weights: Vec<Weight>,
-    /// What it was compared with.
+    /// The image that it was compared with.
     pub previous: Option<Previous>,
-    /// Files in it.
+    /// The number of files in it, without those of the base image.
     pub files: usize,
-    /// Where it is: on disk first, then at registries.
+    /// Its destinations: on disk, then registries, then engines.
     pub destinations: Vec<Place>,
-    /// What each registry was sent, in the order of the destinations there.
+    /// What was sent to each registry, in the order of those destinations.
     pub sent: Vec<Delivery>,
-    /// What each engine took.
+    /// What each engine loaded.
     pub loaded: Vec<(engine::Named, Loaded)>,
-    /// What it expects of its surroundings.
+    /// The contract: what the image expects of its configuration.
     pub contract: Contract,
-    /// What happened on the way that should be known; when it is unchanged, what was told of the plans too.
+    /// Warnings and hints of the build. If the image is unchanged, those of the recorded plans,
+    /// too.
     pub notes: Vec<Note>,
-    /// It stood there already, and nothing that it depends on has changed.
+    /// Whether the image was up to date, so that nothing was built.
     pub is_unchanged: bool,
 }
 
 /// The base of an image of one platform.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Below {
-    /// What it is called, in full.
+    /// Its full name. `None` for a base image without one.
     pub name: Option<String>,
     /// The digest of its manifest.
     pub digest: Digest,
-    /// How many layers it has.
+    /// The number of its layers.
     pub layers: usize,
-    /// Their bytes.
+    /// The size of its layers, in bytes.
     pub size: u64,
-    /// How many files the image does not bring, because the base has them.
+    /// The number of files that the image omits because the base image has them.
     pub shared: usize,
 }
 
-/// What it took to bring an image to a registry.
+/// A push of the image to one name at a registry.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Delivery {
-    /// Its name there.
+    /// The image's name at the registry.
     pub to: Reference,
     /// What was sent.
     pub sent: Sent,
@@ -191,22 +193,26 @@ impl From<(Named, Sent)> for Delivery {
     }
 }
 
-/// Builds the image of `recipe` and writes it to every destination.
+/// Builds the image of `recipe` and publishes it to every destination.
 ///
-/// With a cache, an image that is there already and whose files have not changed is recognised, and nothing is read.
+/// With a cache, an image whose inputs and outputs have not changed since an earlier build is not
+/// built again.
 ///
 /// # Errors
-/// When a program can't be resolved, two things claim one path, a file changes while it is read, the leak gate finds
-/// something, the image is larger than its budget, or a destination can't be written. No destination is changed before
-/// the whole image is packed, the gate has let it pass, and it is small enough; registries get its layers meanwhile, each
-/// when the gate has seen all of it, and the name last.
+/// Fails if a program cannot be resolved, different contents are planned for one path, a file
+/// changes while it is read, the secret scanner has findings, the image exceeds its budget, or a
+/// destination cannot be written.
+///
+/// No destination is changed before the whole image is packed, scanned and within its budget. Only
+/// layers are uploaded to registries before that, each after its scan is complete; tags are set
+/// last.
 pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> Result<Built, Error> {
     let destinations = Destinations::of(recipe);
     destinations.check()?;
     let routes = destinations.routes(recipe, settings)?;
     destinations.contract_at_registry(settings)?;
     let configuration = coracle_kube::config::fingerprint(&recipe.config);
-    // An engine takes what is packed here, and tells itself whether it has it.
+    // No up-to-date check for engines: only the engine can tell whether it still has the image.
     let earlier = match destinations.engines.is_empty() {
         true => Unchanged::of(recipe, settings, &destinations, configuration)?,
         false => None,
@@ -262,9 +268,10 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
     }
     let loaded = engines::load(&root, &staging, &destinations.engines, settings, observer)?;
     drop(staging);
-    // Before the names: where they lead to the image, the contract is complete.
-    let (published, said) = contract::publish(&contract, &root, &destinations, settings, &mut traces)?;
-    notes.extend(warnings(said));
+    // Before the tags: an image that can be pulled by name has its contract.
+    let (published, contract_warnings) =
+        contract::publish(&contract, &root, &destinations, settings, &mut traces)?;
+    notes.extend(warnings(contract_warnings));
     let sent = routes.name(&root.manifests())?;
     let built = Built {
         references: recipe.names.clone(),
@@ -288,11 +295,12 @@ pub fn build(recipe: &Recipe, settings: &Settings, observer: &dyn Observer) -> R
     if let Some(earlier) = earlier.filter(|earlier| earlier.base() == is_on) {
         earlier.remember(recipe, &built, published, &plans, roots.witness(), traces);
     }
-    // What it is compared with may be another image the next time.
+    // The comparison is not recorded: the previous image may be another one next time.
     Ok(comparison.seen(built))
 }
 
-/// `built` beside the image before it, if it keeps to its budget. What does not is packed again: then its files can be told.
+/// Returns `built` compared with the previous image. `None` if it exceeds its budget: then it is
+/// packed again, so that the error can list its largest files.
 fn within_budget(
     built: Built,
     recipe: &Recipe,
@@ -305,7 +313,7 @@ fn within_budget(
     Ok(comparison.holds(&built).then_some(built))
 }
 
-/// Waits for the image's turn.
+/// Waits for the observer's decision. Fails if the build is cancelled, or inputs have changed.
 fn take_turn(observer: &dyn Observer, is_same: impl FnOnce() -> bool) -> Result<(), Error> {
     match observer.publishing() {
         Turn::PublishUnlessChanged if !is_same() => Err(Error::Changed),
@@ -314,7 +322,8 @@ fn take_turn(observer: &dyn Observer, is_same: impl FnOnce() -> bool) -> Result<
     }
 }
 
-/// Whether the configuration is the one with this fingerprint; what is piped in has none, and can't change.
+/// Whether the configuration still has this fingerprint. Piped configuration has none and cannot
+/// change.
 fn is_same(recipe: &Recipe, configuration: Option<Digest>) -> bool {
     coracle_kube::config::fingerprint(&recipe.config) == configuration
 }
@@ -329,7 +338,7 @@ impl Below {
     }
 }
 
-/// Who runs the program, on every platform.
+/// Returns the user and group of the program, which must be the same on every platform.
 fn user(recipe: &Recipe, plans: &[Plan]) -> Result<Owner, Error> {
     let mut users = plans.iter().map(|plan| plan.user);
     let first = users.next().or(recipe.user).unwrap_or(DEFAULT_USER);

@@ -1,4 +1,5 @@
-//! From plans to images: layers into the staging directory, and on their way to registries as soon as they may be.
+//! Packs planned images: writes layers to the staging directory, and queues each for upload once it
+//! is scanned.
 
 use std::cell::RefCell;
 use std::io::{self, Cursor, Read};
@@ -22,7 +23,7 @@ use coracle_oci::remote_cache::SharedCache;
 use coracle_oci::layout::{self, Staging};
 use coracle_oci::copy::Outbox;
 
-/// What packing needs besides a plan.
+/// The context of packing.
 pub(super) struct Packing<'a> {
     pub(super) recipe: &'a Recipe,
     pub(super) settings: &'a Settings,
@@ -31,24 +32,27 @@ pub(super) struct Packing<'a> {
     pub(super) staging: &'a Staging,
     pub(super) outbox: &'a Outbox<'a>,
     pub(super) observer: &'a dyn Observer,
-    /// Whether the image is to be on disk, too.
+    /// Whether a destination needs the layers on this machine: on disk, or an engine.
     pub(super) is_on_disk: bool,
     pub(super) shared: Option<&'a SharedCache>,
-    /// Layers that were packed here, by their shapes.
+    /// Layers that were packed here, with their cache keys.
     pub(super) packed: RefCell<Vec<(Digest, Layer)>>,
 }
 
-/// An image that is packed and may be published.
+/// A packed image that may be published.
 pub(super) struct Packed {
     pub(super) root: Root,
-    /// Layers that were packed here, by their shapes.
+    /// Layers that were packed here, with their cache keys.
     pub(super) layers: Vec<(Digest, Layer)>,
-    /// What the gate has to say.
+    /// Warnings of the secret scanner.
     pub(super) notes: Vec<Note>,
 }
 
 impl Packing<'_> {
-    /// The image of all `plans`, once the gate has let it pass and it keeps to its budget.
+    /// Packs the image of all `plans`.
+    ///
+    /// # Errors
+    /// Fails if the scanner has findings, or the image exceeds its budget.
     pub(super) fn all(
         self,
         plans: &[Plan],
@@ -63,7 +67,7 @@ impl Packing<'_> {
         Ok(Packed { root, layers: self.packed.into_inner(), notes })
     }
 
-    /// The image of one platform.
+    /// Packs the image of one platform.
     fn image(&self, plan: &Plan, gate: &mut Gate) -> Result<Image, Error> {
         let config = config::of(self.recipe, plan, self.contract)?;
         gate.places(plan.rootfs.iter(), &plan.rootfs);
@@ -74,7 +78,8 @@ impl Packing<'_> {
         Ok(Image::new(&config, &plan.platform, &below, &layers, self.settings.epoch)?)
     }
 
-    /// What the image stands on; its layers are others' already, and go where they are not.
+    /// Returns the base image's layers and history, and queues its layers for registries that lack
+    /// them.
     fn below(&self, plan: &Plan) -> image::Base {
         let Some((base, image)) = self.base.zip(plan.base.as_ref()) else { return image::Base::default() };
         let from = base.repository().map(Repository::from);
@@ -88,7 +93,8 @@ impl Packing<'_> {
         image.image.clone()
     }
 
-    /// A layer leaves the machine when the gate has seen all of it, and has found nothing so far.
+    /// Packs a layer, or takes it from a cache. It is queued for upload only after its scan is
+    /// complete and if the scanner has no findings so far.
     fn layer(&self, plan: &Plan, stratum: Stratum, gate: &mut Gate) -> Result<Layer, Error> {
         let packed = |bytes| match self.outbox.go_on() {
             ControlFlow::Continue(()) => self.observer.packed(bytes),
@@ -115,8 +121,9 @@ impl Packing<'_> {
         Ok(layer)
     }
 
-    /// The layer as another machine has packed it. It is fetched where it is to be on disk, or seen for what it is; else
-    /// it goes from one repository to the other.
+    /// Takes the layer from the remote cache. `None` if it is not there. It is downloaded if it is
+    /// needed on this machine or the cache is not trusted; otherwise it is copied between
+    /// repositories.
     fn elsewhere(
         &self,
         shared: &SharedCache,
@@ -155,7 +162,7 @@ impl Packing<'_> {
         Ok(Some(layer))
     }
 
-    /// The configs of `root`, which the gate has let pass.
+    /// Queues the configs of `root` for upload; the scan is complete.
     fn configs(&self, root: &Root) {
         for config in root.images().iter().map(Image::config) {
             let bytes: Arc<[u8]> = config.bytes().into();

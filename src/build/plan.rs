@@ -1,4 +1,4 @@
-//! From a recipe to the tree of its image.
+//! Plans the images of a recipe: resolves its programs and plans the file tree of each platform.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,45 +19,46 @@ use crate::rootfs::{self, Below, Include, Owner, Program, Request, Rootfs};
 use coracle_ld::implicit::{self, Needs, Places};
 use coracle_core::file_system::{Overlay, Tree};
 
-/// Directories whose contents differ from machine to machine, whoever builds.
+/// Directories that are private on every machine.
 const PRIVATE: [&str; 5] = ["/home", "/root", "/tmp", "/var/tmp", "/Users"];
 
-/// The directory that is an image's own, whatever it stands on.
+/// The top directory of programs outside system directories; base images do not use it.
 pub(super) const OWN: &str = "app";
 
-/// What the image of one platform will hold.
+/// The planned image of one platform.
 #[derive(Debug)]
 pub struct Plan {
-    /// The programs' platform.
+    /// The platform of the programs.
     pub platform: Platform,
-    /// The image's tree.
+    /// The file tree, without files of the base image.
     pub rootfs: Rootfs,
-    /// What should be known about it.
+    /// Warnings and hints.
     pub notes: Vec<Note>,
-    /// What it stands on.
+    /// The base image.
     pub base: Option<base::Image>,
-    /// How many files it does not bring, because its base has them.
+    /// The number of files that are omitted because the base image has them.
     pub shared: usize,
-    /// Who runs the program: as the recipe says, else as the base does.
+    /// The user and group that the program runs as: the recipe's, else the base image's.
     pub user: Owner,
-    /// Where the program starts.
+    /// The program's working directory.
     pub(super) working_dir: ImagePath,
-    /// A program is a script that asks `env` for its interpreter.
+    /// Whether a program is a script whose interpreter is found by `env`, so that `PATH` must be
+    /// set.
     pub(super) needs_search_path: bool,
 }
 
-/// Resolves the programs of `recipe` and plans the tree of its image, one for each platform that they are for; nothing
-/// is written.
+/// Resolves the programs of `recipe` and plans an image for each of their platforms. Nothing is
+/// written.
 ///
 /// # Errors
-/// When a program can't be resolved or would not start, something can't be included, two things claim one path, or the
-/// base can't be used.
+/// Fails if a program cannot be resolved or would not start, a file cannot be included, different
+/// contents are planned for one path, or the base image cannot be used.
 pub fn plan(recipe: &Recipe, settings: &Settings) -> Result<Vec<Plan>, Error> {
     let base = ground::open(recipe, settings)?;
     plan_in(&Roots::of(recipe), recipe, settings, base.as_deref(), &())
 }
 
-/// The same, in `roots`, which remember what was looked at, and on `base`.
+/// Like [`plan`], with an opened `base`, and with `roots`, which record all inputs that are read.
 pub(super) fn plan_in(
     roots: &Roots,
     recipe: &Recipe,
@@ -80,10 +81,10 @@ pub(super) fn plan_in(
     Ok(plans)
 }
 
-/// Programs with how they are spelled where they are.
+/// Programs with their raw paths in the file system that they are resolved in.
 type Programs<'a> = Vec<(Spelled, &'a recipe::Program)>;
 
-/// The programs of one place by platform, in the order in which they were named.
+/// Groups the programs of one file system by platform, in the recipe's order.
 fn by_platform<'a>(recipe: &Recipe, place: &Place<'a>) -> Result<BTreeMap<Platform, Programs<'a>>, Error> {
     let mut groups: BTreeMap<Platform, Programs<'a>> = BTreeMap::new();
     for (spelled, program) in &place.programs {
@@ -99,7 +100,7 @@ fn by_platform<'a>(recipe: &Recipe, place: &Place<'a>) -> Result<BTreeMap<Platfo
     Ok(groups)
 }
 
-/// What a program is for: as its header says, or, for a script, that of its interpreter.
+/// Returns the platform of a program: that of its ELF header, or of a script's interpreter.
 fn platform_of(recipe: &Recipe, tree: &dyn Tree, spelled: &Spelled) -> Result<Platform, Error> {
     if let Some(platform) = roots::platform_at(tree, spelled)? {
         return Ok(platform);
@@ -108,13 +109,13 @@ fn platform_of(recipe: &Recipe, tree: &dyn Tree, spelled: &Spelled) -> Result<Pl
     let resolved = Tracer::new(tree, &around).resolve(spelled);
     match (resolved, &recipe.platform) {
         (Ok(closure), _) => platform(&closure),
-        // The interpreter of a script may be in the base alone.
+        // The interpreter of a script may be only in the base image.
         (Err(_), Some(platform)) if recipe.base.is_some() => Ok(platform.clone()),
         (Err(error), _) => Err(error.into()),
     }
 }
 
-/// The image of one platform, before it is planned.
+/// Plans the image of one platform.
 struct Planner<'a> {
     recipe: &'a Recipe,
     settings: &'a Settings,
@@ -125,8 +126,8 @@ struct Planner<'a> {
 }
 
 impl Planner<'_> {
-    /// Plans it on `ground`, whose files are read only where something of the image could meet them: what stands below
-    /// [`OWN`] alone stands on no base's way, unless the base itself speaks of that directory.
+    /// Plans the image on its base image. The base's files are not read if all entries are below
+    /// [`OWN`] and the base's config does not mention that directory.
     fn plan_on(&self, ground: Ground<'_>, observer: &dyn Observer) -> Result<Plan, Error> {
         if let Some(user) = ground.user(self.recipe).filter(|_| !ground.names_own_directory()) {
             let taken = ground.taken(self.recipe, user)?;
@@ -145,12 +146,12 @@ impl Planner<'_> {
         Ok(Plan { base: Some(ground.into_image()), ..plan })
     }
 
-    /// Whether no program has a loader or an interpreter.
+    /// Whether all programs are static ELF files.
     fn is_static(&self, taken: &Taken) -> Result<bool, Error> {
         let around = surroundings(self.recipe, taken);
         let tracer = Tracer::new(self.tree, &around);
         for (spelled, _) in &self.programs {
-            // What is wrong with one is told when it is planned.
+            // Errors are reported when the program is planned.
             let Ok(closure) = tracer.resolve(spelled) else { return Ok(false) };
             let has_none =
                 closure.executed.len() == 1 && closure.elves().all(|elf| elf.objects.loader.is_none());
@@ -201,7 +202,8 @@ impl Planner<'_> {
         })
     }
 
-    /// The programs with all that they open, and what they need besides libraries.
+    /// Returns the programs with all libraries that they map and open, and their implicit
+    /// dependencies.
     fn resolved(&self, places: Places<'_>) -> Result<(Vec<Program>, Needs), Error> {
         let tracer = Tracer::new(places.tree, places.around);
         let (mut programs, mut needs) = (Vec::new(), Needs::default());
@@ -219,7 +221,7 @@ impl Planner<'_> {
     }
 }
 
-/// What the image tells its programs and their loaders.
+/// Returns the options of resolution: what programs and their loaders read from the image's config.
 fn surroundings(recipe: &Recipe, taken: &Taken) -> Surroundings {
     let default = Surroundings::default();
     let search_path = taken.env.get("PATH").cloned().unwrap_or(default.search_path);
@@ -233,7 +235,7 @@ fn surroundings(recipe: &Recipe, taken: &Taken) -> Surroundings {
     Surroundings { working_dir: taken.working_dir.clone(), search_path, loader }
 }
 
-/// The one platform of all that is executed.
+/// Returns the platform of all executed programs. Fails if they differ, or OCI has none.
 fn platform(closure: &Closure) -> Result<Platform, Error> {
     let mut first: Option<Platform> = None;
     for executed in &closure.executed {
@@ -258,7 +260,7 @@ fn includes(recipe: &Recipe) -> Result<Vec<Include>, Error> {
     recipe.includes.iter().map(include).collect()
 }
 
-/// Directories that no library may be found in by its absolute path.
+/// Returns the private directories: no library may be found there by its absolute path.
 fn private(recipe: &Recipe, settings: &Settings) -> Result<Vec<ImagePath>, Error> {
     let folder = fs::absolute(&recipe.folder)?;
     let directories =
@@ -266,7 +268,8 @@ fn private(recipe: &Recipe, settings: &Settings) -> Result<Vec<ImagePath>, Error
     Ok(directories.filter_map(|directory| image_path(&directory)).collect())
 }
 
-/// A host directory as a path of the host's tree; none for one that no path of the tree can equal.
+/// Converts a host directory to a path of the host's file system. `None` if it is not a normal
+/// path.
 fn image_path(directory: &Path) -> Option<ImagePath> {
     ImagePath::parse(&fs::bytes_of(directory)).ok()
 }

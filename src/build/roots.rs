@@ -1,4 +1,5 @@
-//! Which tree each file is resolved in: the host's, a root that holds everything, or a sysroot with the libraries.
+//! The file system that each program is resolved in: the host, a root with everything, or a sysroot
+//! with libraries.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,25 +15,26 @@ use crate::recipe::{Program, Recipe, Root, RootKind};
 use coracle_core::file_system::{self, End, HostTree, Tree, TreeFile};
 use coracle_core::input_tracker::Witness;
 
-/// The host, and the directories that stand for the root. Each is looked at once, whatever is resolved in it.
+/// The host's file system, and the roots and sysroots. Each caches and records what is read from
+/// it.
 pub struct Roots {
     host: Rc<HostTree>,
     roots: Vec<(Root, Rc<HostTree>)>,
 }
 
-/// What one file sees of the [`Roots`].
+/// Identifies the file system of [`Roots`] that one file is resolved in.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum View {
-    /// The host alone.
+    /// The host.
     Host,
-    /// The root of this index alone.
+    /// The root with this index.
     Root(usize),
-    /// The sysroot of this index, and a part of the host.
+    /// The sysroot with this index, overlaid with this directory of the host.
     Sysroot(usize, ImagePath),
 }
 
 impl Roots {
-    /// Nothing is looked at yet; the directories start at the working directory.
+    /// Wraps `roots`; relative directories start at the working directory. Nothing is read yet.
     pub fn new(roots: Vec<Root>) -> Self {
         let opened = |root: Root| {
             let tree = HostTree::new(&root.directory);
@@ -41,19 +43,20 @@ impl Roots {
         Self { host: Rc::new(HostTree::new("/")), roots: roots.into_iter().map(opened).collect() }
     }
 
-    /// Whether all of them are directories.
+    /// Checks that all roots are directories.
     ///
     /// # Errors
-    /// Names the first that is none.
+    /// Fails with the first that is not a directory.
     pub fn check(&self) -> Result<(), Error> {
         self.roots.iter().try_for_each(|(root, _)| existing(root))
     }
 
-    /// Where `file` is resolved, and its path there. With roots it is a path inside one: the first that has it, for its
-    /// platform. Else it is the host's, with the sysroot for its platform.
+    /// Returns the file system that `file` is resolved in, and its raw path there. With roots, it
+    /// is a path inside the first root of its platform that has it. Otherwise it is a path of the
+    /// host, with the sysroot of its platform.
     ///
     /// # Errors
-    /// When it stands only in roots for other platforms, or can't be read.
+    /// Fails if only roots for other platforms have it, or it cannot be read.
     pub fn view(&self, file: &Path) -> Result<(View, Spelled), Error> {
         if self.roots.iter().any(|(root, _)| root.kind == RootKind::Whole) {
             let spelled = in_root(file);
@@ -69,7 +72,7 @@ impl Roots {
         })
     }
 
-    /// What `view` sees.
+    /// Returns the file system that `view` identifies.
     pub fn tree(&self, view: &View) -> Rc<dyn Tree> {
         let tree = |index: usize| self.roots.get(index).map_or(&self.host, |(_, tree)| tree).clone();
         match view {
@@ -83,7 +86,7 @@ impl Roots {
         Rc::new(Sysroot { host: self.host.clone(), libraries, own })
     }
 
-    /// The first root that has a file at `spelled`, for its own platform.
+    /// Returns the first root that has a file at `spelled` for the root's platform.
     fn root_with(&self, spelled: &Spelled) -> Result<View, Error> {
         let mut refused = None;
         for (index, (root, tree)) in self.roots.iter().enumerate() {
@@ -96,17 +99,18 @@ impl Roots {
                 _ => return Ok(View::Root(index)),
             }
         }
-        // Resolving it in the first says best what is wrong.
+        // Resolving it in the first root gives the best error.
         refused.map_or(Ok(View::Root(0)), Err)
     }
 
-    /// The sysroot for the host's file at `spelled`, if any, and the file's own path; nothing when there is no such file.
+    /// Returns the sysroot for the host's file at `spelled`, if any, and the file's real path.
+    /// `None` if there is no file.
     fn sysroot_of(&self, spelled: &Spelled) -> Result<Option<(Option<usize>, ImagePath)>, Error> {
         let Some((path, file)) = file(&*self.host, spelled)? else { return Ok(None) };
         Ok(Some((self.sysroot_for(platform(&file)?.as_ref()), path)))
     }
 
-    /// The sysroot that names the platform, else one that names none.
+    /// Returns the sysroot for the platform, else the first without a platform.
     fn sysroot_for(&self, platform: Option<&Platform>) -> Option<usize> {
         let fits = |(root, _): &(Root, _)| match (&root.platform, platform) {
             (Some(wanted), Some(found)) => wanted.is_kin_of(found),
@@ -117,7 +121,7 @@ impl Roots {
     }
 }
 
-/// A path that starts at a root, whether it says so or not.
+/// Returns `file` as a raw path from the root; a relative path starts at the root, too.
 fn in_root(file: &Path) -> Spelled {
     Spelled::new(fs::bytes_of(&Path::new("/").join(file)))
 }
@@ -129,13 +133,13 @@ fn file(tree: &dyn Tree, spelled: &Spelled) -> Result<Option<(ImagePath, TreeFil
     })
 }
 
-/// What a file's header says; nothing for a script.
+/// Returns the platform of a file's ELF header. `None` for a script.
 fn platform(file: &TreeFile) -> Result<Option<Platform>, Error> {
     let header = Header::read(&file.content.open()?);
     Ok(header.ok().and_then(|header| header.machine.platform()))
 }
 
-/// What the header of the program at `spelled` says; nothing for a script, or where there is none.
+/// Returns the platform of the ELF file at `spelled`. `None` for a script, or if there is no file.
 pub(super) fn platform_at(tree: &dyn Tree, spelled: &Spelled) -> Result<Option<Platform>, Error> {
     match file(tree, spelled)? {
         Some((_, file)) => platform(&file),
@@ -147,16 +151,17 @@ fn existing(root: &Root) -> Result<(), Error> {
     if root.directory.is_dir() { Ok(()) } else { Err(Error::NoRoot(root.directory.clone())) }
 }
 
-/// A tree, and the programs to resolve in it.
+/// A file system, and the programs to resolve in it.
 pub(super) struct Place<'a> {
     pub(super) tree: Rc<dyn Tree>,
     pub(super) programs: Vec<(Spelled, &'a Program)>,
-    /// What the programs must be for, when the root says so.
+    /// The required platform of the programs, if the root has one.
     pub(super) platform: Option<Platform>,
 }
 
-/// Where each program of `recipe` is resolved. With roots, every program in each of them; else each program by itself,
-/// in the sysroot for its platform, or on the host.
+/// Returns the file systems that the programs of `recipe` are resolved in. With roots, every
+/// program is resolved in each root. Otherwise each is resolved in the sysroot of its platform, or
+/// on the host.
 pub(super) fn places<'a>(recipe: &'a Recipe, roots: &Roots) -> Result<Vec<Place<'a>>, Error> {
     let whole: Vec<_> = roots.roots.iter().filter(|(root, _)| root.kind == RootKind::Whole).collect();
     if whole.is_empty() {
@@ -172,7 +177,7 @@ pub(super) fn places<'a>(recipe: &'a Recipe, roots: &Roots) -> Result<Vec<Place<
 }
 
 impl Roots {
-    /// Those of `recipe`.
+    /// Returns the roots of `recipe`.
     pub(super) fn of(recipe: &Recipe) -> Self {
         let located = recipe.roots.iter().map(|root| {
             let directory = recipe.locate(&root.directory);
@@ -181,12 +186,12 @@ impl Roots {
         Self::new(located.collect())
     }
 
-    /// The host.
+    /// Returns the host's file system.
     pub(super) fn host(&self) -> &HostTree {
         &self.host
     }
 
-    /// Everything that was looked at so far, in any of them.
+    /// Returns all inputs that were read so far, from any file system.
     pub(super) fn witness(&self) -> Witness {
         let mut witness = Witness::default();
         self.host.tell(&mut witness);
@@ -194,12 +199,13 @@ impl Roots {
         witness
     }
 
-    /// The host's programs, each with the libraries of the sysroot for its platform; without one, with the host's.
+    /// Groups the host's programs by sysroot: the one of their platform, or none.
     fn by_sysroot<'a>(&self, recipe: &'a Recipe) -> Result<Vec<Place<'a>>, Error> {
         let mut groups: BTreeMap<Option<usize>, Group<'_>> = BTreeMap::new();
         for program in &recipe.programs {
             let spelled = Spelled::new(fs::bytes_of(&fs::absolute(&recipe.locate(&program.from))?));
-            // Without roots, a program is named by the links that lead to it; a sysroot does not have those links.
+            // Without sysroots, a program keeps the path with links; a sysroot does not have those
+            // links.
             let found = if self.roots.is_empty() { None } else { self.sysroot_of(&spelled)? };
             match found {
                 Some((index, path)) => {
@@ -207,7 +213,7 @@ impl Roots {
                     group.own.push(own_part(&path));
                     group.programs.push((Spelled::from(&path), program));
                 }
-                // What is not there, resolving it on the host says best.
+                // Resolving a missing file on the host gives the best error.
                 None => groups.entry(None).or_default().programs.push((spelled, program)),
             }
         }

@@ -1,4 +1,4 @@
-//! A sysroot with the programs' own parts of the host in it.
+//! A sysroot overlaid with the programs' directories of the host.
 
 use std::rc::Rc;
 
@@ -7,15 +7,16 @@ use coracle_core::path::ImagePath;
 use crate::rootfs::is_system;
 use coracle_core::file_system::{HostTree, Node, Tree};
 
-/// Loader and libraries of one directory, programs of the host.
+/// A file system with dynamic loader and libraries of a sysroot, and programs of the host.
 pub(super) struct Sysroot {
     pub(super) host: Rc<HostTree>,
     pub(super) libraries: Rc<HostTree>,
-    /// What is the host's.
+    /// The paths that are read from the host.
     pub(super) own: Vec<ImagePath>,
 }
 
-/// The part of the host that belongs to the program: all of `/home` or the like, but of a system directory only itself.
+/// Returns the path that is read from the host for a program: its top directory (such as `/home`),
+/// but in a system directory only the program itself.
 pub(super) fn own_part(program: &ImagePath) -> ImagePath {
     if is_system(program) { program.clone() } else { ImagePath::root().join_all(program.names().take(1)) }
 }

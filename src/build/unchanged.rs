@@ -1,8 +1,10 @@
-//! Whether a build would only do once more what an earlier one has done.
+//! The up-to-date check: finds the record of an earlier build whose inputs and outputs have not
+//! changed.
 //!
-//! An earlier build is found by what was asked for: the recipe, the settings, the configuration's bytes, the working
-//! directory, the program that builds. It counts when everything that it looked at on the host is as it was, and the
-//! image is still where it was written or sent to. docs/cache.md says it to users.
+//! The key of a record is a hash of the request: recipe, settings, bytes of the configuration,
+//! working directory and version of Coracle. A record is valid if all files that the build has read
+//! are unchanged, and the image is still at its destinations. docs/cache.md documents this for
+//! users.
 
 use std::time::Duration;
 
@@ -26,27 +28,28 @@ use coracle_core::fs;
 use coracle_core::json;
 use coracle_oci::copy;
 
-/// Some more than what a clock of files takes to tick.
+/// Longer than the granularity of file timestamps.
 const TICK: Duration = Duration::from_millis(25);
 
-/// Where an earlier build of the same would be.
+/// The record of a build in the cache, which may exist.
 pub(super) struct Unchanged<'a> {
     cache: &'a Cache,
     key: Digest,
-    /// The configuration's bytes, as they were before it was rendered.
+    /// The fingerprint of the configuration's bytes before rendering.
     configuration: Digest,
-    /// The image that the base's name stood for.
+    /// The digest that the base image's name resolved to.
     base: Option<Digest>,
-    /// When this build began to look, in seconds and nanoseconds; nothing before, and where no clock can be read.
+    /// When this build began to read inputs, in seconds and nanoseconds. `None` before, or if the
+    /// clock of the cache's file system cannot be read.
     began: Option<(i64, i64)>,
 }
 
-/// What an earlier build has led to, as it is kept: a line of JSON. The [`Testimony`] stands behind it.
+/// The result of a build as it is recorded: a line of JSON, followed by the [`Testimony`].
 #[derive(Serialize, Deserialize)]
 struct Summary {
     digest: String,
     platforms: Vec<String>,
-    /// Of the image of each platform: its bytes, and how many layers are its own.
+    /// For the image of each platform: size in bytes and number of its own layers.
     weights: Vec<(u64, usize)>,
     layers: Vec<LayerSummary>,
     below: Vec<BelowSummary>,
@@ -57,7 +60,7 @@ struct Summary {
     warnings: Vec<String>,
     hints: Vec<String>,
     entries: Vec<Entries>,
-    /// The contract's artifact at a registry.
+    /// The digest of the contract's artifact at a registry.
     published: Option<String>,
 }
 
@@ -72,7 +75,8 @@ struct LayerSummary {
 }
 
 impl<'a> Unchanged<'a> {
-    /// Nothing without a cache, and when part of the configuration is piped in, so that it has no fingerprint.
+    /// Computes the key of a build. `None` without a cache, or if configuration is piped in, which
+    /// has no fingerprint.
     pub(super) fn of(
         recipe: &Recipe,
         settings: &'a Settings,
@@ -97,8 +101,8 @@ impl<'a> Unchanged<'a> {
             compares: _,
         } = settings;
         let base = ground::pin(recipe, settings)?;
-        // The debug form of a recipe has all of it, whatever is added to it; but how it runs, where that is said and how
-        // large it may be make no image.
+        // The debug form of a recipe contains all fields, including future ones. These three do not
+        // change the image.
         let (kubernetes, places_in_file, budget) = Default::default();
         let recipe = Recipe { kubernetes, places: places_in_file, budget, ..recipe.clone() };
         let asked = format!(
@@ -110,13 +114,14 @@ impl<'a> Unchanged<'a> {
         Ok(Some(Self { cache, key: hasher.finish(), configuration, base, began: None }))
     }
 
-    /// The base that the key was made of; its tag may lead elsewhere by now.
+    /// Returns the base image's digest in the key; its tag may have moved since.
     pub(super) fn base(&self) -> Option<Digest> {
         self.base
     }
 
-    /// The build begins now. Programs that were made in this very tick of the clock are given time: another change in it
-    /// would not show, so that no record could be kept.
+    /// Records the start of the build. If a program was written in the current tick of the clock,
+    /// waits for the next: a second change within the tick would be undetectable, and the build
+    /// could not be recorded.
     pub(super) fn begin(self, recipe: &Recipe) -> Self {
         let began = self.cache.now();
         let mut programs =
@@ -129,10 +134,10 @@ impl<'a> Unchanged<'a> {
         Self { began: self.cache.now(), ..self }
     }
 
-    /// The image of the earlier build, if it counts.
+    /// Returns the recorded result if it is still valid.
     ///
     /// # Errors
-    /// When a registry where it should be can't be asked.
+    /// Fails if a registry with the image cannot be reached.
     pub(super) fn recall(
         &self,
         recipe: &Recipe,
@@ -141,7 +146,7 @@ impl<'a> Unchanged<'a> {
         routes: &Routes,
     ) -> Result<Option<Built>, Error> {
         let Some((built, published)) = self.recorded(recipe, destinations) else { return Ok(None) };
-        // The registries are asked last: that takes longest.
+        // Registries last: requests take longest.
         if !routes.lead_to(built.digest)? {
             return Ok(None);
         }
@@ -153,12 +158,13 @@ impl<'a> Unchanged<'a> {
         Ok(is_there.then_some(built))
     }
 
-    /// Whether the earlier build still counts, as far as this machine knows.
+    /// Whether the record is valid, without asking registries.
     pub(super) fn holds(&self, recipe: &Recipe, destinations: &Destinations) -> bool {
         self.recorded(recipe, destinations).is_some()
     }
 
-    /// What the record of the earlier build says, if that is true of all that is on disk.
+    /// Returns the recorded result and the contract's digest, if all inputs and outputs on disk are
+    /// unchanged.
     fn recorded(&self, recipe: &Recipe, destinations: &Destinations) -> Option<(Built, Option<Digest>)> {
         let record = self.cache.record(self.key)?;
         let end = record.iter().position(|&byte| byte == b'\n')?;
@@ -171,7 +177,7 @@ impl<'a> Unchanged<'a> {
         built.map(|built| (built, published))
     }
 
-    /// Keeps what this build has led to, unless a later change to what it depends on might not show.
+    /// Records the result of this build, unless a later change of its inputs might be undetectable.
     pub(super) fn remember(
         &self,
         recipe: &Recipe,
@@ -181,14 +187,14 @@ impl<'a> Unchanged<'a> {
         mut witness: Witness,
         traces: Traces,
     ) {
-        // What was rendered must be what the key was made of.
+        // The configuration may have changed since the key was computed.
         if config::fingerprint(&recipe.config) != Some(self.configuration) {
             return self.cache.forget_record(self.key);
         }
         let seen = traces.files.into_iter().try_for_each(|file| witness.wrote(file)).ok();
         let testimony = seen.and(self.began).and_then(|began| witness.testify(began));
-        let told = plans.iter().flat_map(|plan| &plan.notes).chain(&built.notes);
-        let summary = json::to_bytes(&Summary::of(built, published, told, traces.entries)).ok();
+        let notes = plans.iter().flat_map(|plan| &plan.notes).chain(&built.notes);
+        let summary = json::to_bytes(&Summary::of(built, published, notes, traces.entries)).ok();
         match testimony.zip(summary) {
             Some((testimony, mut record)) => {
                 record.push(b'\n');
@@ -204,11 +210,11 @@ impl Summary {
     fn of<'a>(
         built: &Built,
         published: Option<Digest>,
-        told: impl Iterator<Item = &'a Note>,
+        notes: impl Iterator<Item = &'a Note>,
         entries: Vec<Entries>,
     ) -> Self {
         let (mut warnings, mut hints) = (Vec::new(), Vec::new());
-        for note in told {
+        for note in notes {
             match note {
                 Note::Warning(text) => warnings.push(text.clone()),
                 Note::Hint(text) => hints.push(text.clone()),
@@ -231,7 +237,7 @@ impl Summary {
         }
     }
 
-    /// The image again; nothing when a word is not what this version writes.
+    /// Returns the recorded result. `None` if a value cannot be parsed.
     fn built(self, recipe: &Recipe, destinations: &Destinations) -> Option<Built> {
         let warnings = self.warnings.into_iter().map(Note::Warning);
         let platforms: Vec<Platform> =

@@ -1,4 +1,4 @@
-//! The arguments, as clap reads them. What a value means is said by the recipe, not here.
+//! The command line's arguments for clap. Values are validated by the recipe, not here.
 
 mod budget;
 mod build;
@@ -35,7 +35,7 @@ pub(super) use registry::{CopyArgs, IndexArgs, RegistryArgs};
 pub(super) use render::RenderArgs;
 pub(super) use reports::ReportArgs;
 
-/// Turns a program that is already built into the smallest honest container image.
+/// Turns built programs into minimal OCI images.
 #[derive(Parser)]
 #[command(
     name = "coracle",
@@ -46,60 +46,60 @@ pub(super) use reports::ReportArgs;
     subcommand_help_heading = "Commands",
     after_help = "\
 Examples:
-  coracle init ./app                      a coracle.toml to begin with
-  coracle build ./app                     the image of a program, written to ./app.oci
-  coracle build /usr/bin/curl -t curl     with every library that its loader would map
-  coracle build                           as ./coracle.toml says
-  coracle deps /usr/bin/curl              what its loader would map
-  coracle manifests                       what runs the recipe's image on Kubernetes
+  coracle init ./app                      write a first coracle.toml
+  coracle build ./app                     build an image of a program, in ./app.oci
+  coracle build /usr/bin/curl -t curl     with every library that the dynamic loader would map
+  coracle build                           build the image described in ./coracle.toml
+  coracle deps /usr/bin/curl              show what the dynamic loader would map
+  coracle manifests                       print Kubernetes manifests for the recipe's image
 
-Exit codes: 0 done, 1 failed, 2 wrong usage or recipe, 3 registry or network, 4 findings."
+Exit codes: 0 success, 1 failure, 2 invalid usage or recipe, 3 registry or network error, 4 findings."
 )]
 pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) verb: Verb,
 
     /// When to use colours; NO_COLOR is respected
-    // Behind a command's own options, however many commands there are.
+    // Listed after the command's own options.
     #[arg(long, global = true, display_order = 500, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
-    #[allow(dead_code, reason = "read by `color` before clap, so that help and errors follow it as well")]
+    #[allow(dead_code, reason = "read by `color` before clap runs, so that it applies to help and errors")]
     color: Color,
 }
 
 #[derive(Subcommand)]
 pub(super) enum Verb {
-    /// Build an image of programs that are already built
+    /// Build an image from built programs
     Build(Box<BuildArgs>),
-    /// Print what runs an image on Kubernetes: ConfigMaps, workload, Service
+    /// Print Kubernetes manifests for an image: ConfigMaps, workload, Service
     #[command(display_order = 3)]
     Manifests(Box<ManifestsArgs>),
     #[command(flatten)]
     Other(Command),
 }
 
-/// What is the same under cargo, or nearly.
+/// The commands that `coracle` and `cargo coracle` share.
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// Begin a recipe, with its configuration and CI
+    /// Write a first recipe, with configuration and CI
     Init(InitArgs),
-    /// Show what a program's loader would map, and why
+    /// Show what the dynamic loader would map for a program, and why
     Deps(Box<DepsArgs>),
-    /// Work on a program's configuration, which stays outside its image
+    /// Render and check a program's configuration, which is kept out of its image
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Pin images in manifests by their digests
+    /// Pin images in manifests by digest
     Resolve(Box<ResolveArgs>),
     /// Copy an image between registries, layouts and archives
     Copy(Box<CopyArgs>),
-    /// Join images of several platforms under one name
+    /// Combine images of several platforms into one image index
     Index(Box<IndexArgs>),
-    /// Look after what earlier builds have left for the next
+    /// Manage the build cache
     #[command(subcommand)]
     Cache(CacheCommand),
     /// Look up the keys of a recipe
     #[command(subcommand)]
     Recipe(RecipeCommand),
-    /// Print what makes a shell complete commands and flags
+    /// Print a shell completion script
     Completions(CompletionsArgs),
     /// Write manual pages
     #[command(hide = true)]
@@ -109,13 +109,13 @@ pub(super) enum Command {
 #[derive(Subcommand)]
 #[command(disable_help_subcommand = true)]
 pub(super) enum ConfigCommand {
-    /// Write the configuration as the program will read it
+    /// Render the configuration files as the program will read them
     Render(Box<RenderArgs>),
-    /// Show what an image expects of its surroundings
+    /// Show an image's contract: the configuration that it expects
     Show(ShowArgs),
-    /// Tell whether manifests give an image what it expects
+    /// Check Kubernetes manifests against an image's contract
     Check(Box<CheckArgs>),
-    /// Tell what changed in what an image expects, and whether it breaks
+    /// Compare two images' contracts and report breaking changes
     Diff(DiffArgs),
 }
 
@@ -132,7 +132,8 @@ pub(super) enum Format {
     Json,
 }
 
-/// What `--color` says in `args`. It is needed before clap has read them: help and errors have colours, too.
+/// Returns the value of `--color` in `args`. Parsed before clap runs, because clap's help and
+/// errors are coloured, too.
 pub(super) fn color(args: &[OsString]) -> anstream::ColorChoice {
     let flags = args.iter().map_while(|arg| arg.to_str().filter(|arg| *arg != "--"));
     let mut choice = anstream::ColorChoice::Auto;
@@ -154,13 +155,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn clap_is_content_with_the_flags() {
+    fn clap_definitions_are_valid() {
         <Cli as clap::CommandFactory>::command().debug_assert();
         <CargoCli as clap::CommandFactory>::command().debug_assert();
     }
 
     #[test]
-    fn colour_is_known_before_the_rest() {
+    fn finds_color_flag_before_double_dash() {
         let choice = |args: &str| color(&args.split(' ').map(OsString::from).collect::<Vec<_>>());
         assert_eq!(choice("coracle --color never build"), anstream::ColorChoice::Never);
         assert_eq!(choice("coracle build --color=always"), anstream::ColorChoice::Always);

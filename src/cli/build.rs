@@ -1,4 +1,4 @@
-//! `coracle build`
+//! `coracle build`.
 
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
@@ -21,21 +21,23 @@ use super::progress::Progress;
 use super::reports::Reports;
 use super::{cache, engine, interrupt, output, registry, report, table};
 
-/// The last second of the year 9999, which RFC 3339 can still write.
+/// The last second of the year 9999, the latest time that RFC 3339 can represent.
 const LAST_SECOND: u64 = 253_402_300_799;
 
-/// Builds, or plans, one image a recipe, several at once. One that fails does not hide the others.
+/// Builds, or plans, one image per recipe, several concurrently. All failures are reported.
 pub(super) fn run(args: &BuildArgs) -> Result<Exit, Failure> {
     interrupt::listen();
     images_of(args, |_| recipes(args), Failure::of_build)
 }
 
-/// Builds, or plans, the images of the recipes that `find` finds. It may hand out some of them early: their images are
-/// packed meanwhile, and written when all recipes are found. `why` says what is wrong where there is no image.
+/// Builds, or plans, the images of the recipes that `find` returns.
+///
+/// `find` may pass some recipes to its callback before it returns: their images are packed in the
+/// meantime, but published only after it has returned all recipes. `convert_error` converts a build's error.
 pub(super) fn images_of(
     args: &BuildArgs,
     find: impl FnOnce(&mut dyn FnMut(Recipe)) -> Result<Vec<Recipe>, Vec<Failure>>,
-    why: fn(&coracle::Error) -> Failure,
+    convert_error: fn(&coracle::Error) -> Failure,
 ) -> Result<Exit, Failure> {
     let reports = Reports::open(&args.reports)?;
     let find = |begin: &mut dyn FnMut(Recipe)| {
@@ -51,11 +53,11 @@ pub(super) fn images_of(
         Err(failure) => failures.push(failure),
     };
     let done = reports.check().and_then(|()| match args.dry_run {
-        true => planned(args, find, |recipe, settings| take(plan(recipe, settings, args, why))),
+        true => planned(args, find, |recipe, settings| take(plan(recipe, settings, args, convert_error))),
         false => builds::all(
             args,
             find,
-            why,
+            convert_error,
             |failures| leave(&reports, failures),
             |Ended { recipe, notes, built, .. }| {
                 report::notes(&notes, args.quiet);
@@ -71,23 +73,23 @@ pub(super) fn images_of(
     first(reports.write(&described, failures)).map_or(Ok(Exit::Done), Err)
 }
 
-/// Ends the process although something is still going on, which nobody wants any more. What it has packed, the next build
-/// removes.
-#[allow(clippy::exit, reason = "threads that wait for a registry can't be told")]
+/// Writes the reports and exits the process while builds that are no longer needed still run. The
+/// next build removes what they have packed.
+#[allow(clippy::exit, reason = "threads that wait for a registry can't be cancelled")]
 fn leave(reports: &Reports<'_>, failures: Vec<Failure>) -> Infallible {
     let failure = first(reports.write(&Value::Null, failures));
     failure.iter().for_each(report::failure);
     std::process::exit(failure.map_or(Exit::Failed, |failure| failure.exit) as i32)
 }
 
-/// Finds the recipes, and plans each with `plan`.
+/// Finds the recipes and plans each with `plan`.
 fn planned(
     args: &BuildArgs,
     find: impl FnOnce(&mut dyn FnMut(Recipe)) -> Result<Vec<Recipe>, Vec<Failure>>,
     mut plan: impl FnMut(&Recipe, &Settings),
 ) -> Result<(), Vec<Failure>> {
     let recipes = find(&mut drop)?;
-    // Nothing is kept of a plan but what it has fetched.
+    // A plan caches only what it fetched from the base image.
     let has_base = recipes.iter().any(|recipe| recipe.base.is_some());
     let cache = if has_base { cache::for_layers(&args.cache, args.quiet)? } else { None };
     let settings = settings(args.epoch.as_deref(), cache, bases(&recipes, &args.registry)?)?;
@@ -96,50 +98,51 @@ fn planned(
     Ok(())
 }
 
-/// Several images were not one before.
+/// Fails if one previous image is given for several images.
 fn one_before(recipes: &[Recipe]) -> Result<(), Failure> {
     if recipes.len() < 2 || recipes.iter().all(|recipe| recipe.budget.previous.is_none()) {
         return Ok(());
     }
     Err(Failure::usage(
-        "`--previous`: several images are built, and all of them would be compared with one",
-        "leave it out, so that each is compared with the image that it replaces, or build one at a time",
+        "`--previous` can't be used when several images are built: each has its own previous image",
+        "leave it out to compare each image with the one that it replaces, or build one image at a time",
     ))
 }
 
-/// What the environment and the flags say for all builds; who talks to registries depends on the recipes.
+/// Returns the settings of all builds, from flags and environment. The registry client is left out,
+/// because it depends on the recipes.
 pub(super) fn surroundings(args: &BuildArgs) -> Result<Settings, Failure> {
     let cache = cache::open(&args.cache, args.quiet)?;
     let (shared, compares) = (cache::shared(&args.shared)?, Reports::compare(&args.reports));
     Ok(Settings { shared, compares, ..settings(args.epoch.as_deref(), cache, None)? })
 }
 
-/// An engine takes images by their names.
+/// Fails if an image for an engine has no name, by which engines store images.
 pub(super) fn named_for_engine(recipes: &[Recipe]) -> Result<(), Failure> {
     if recipes.iter().any(|recipe| recipe.names.is_empty()) {
         return Err(Failure::usage(
-            "`--load`: the image has no name, so nobody could tell the engine to run it",
-            "name it: `--tag NAME:TAG`, or `name` below `[image]`",
+            "`--load` needs an image with a name, by which the engine can run it",
+            "name it with `--tag NAME:TAG`, or with `name` in the recipe's `[image]`",
         ));
     }
     Ok(())
 }
 
-/// The engine that is there.
+/// Returns the first engine that is available.
 pub(super) fn engine_there() -> Result<Kind, Failure> {
     let there = coracle_oci::engine::present(&engine::settings(), &|_| interrupt::go_on());
     there.map_err(|error| registry::failure(&error.into()))
 }
 
-/// Lists what would be packed; a description for each platform.
+/// Prints what would be packed. Returns one JSON description per platform.
 fn plan(
     recipe: &Recipe,
     settings: &Settings,
     args: &BuildArgs,
-    why: fn(&coracle::Error) -> Failure,
+    convert_error: fn(&coracle::Error) -> Failure,
 ) -> Result<Vec<Value>, Failure> {
     coracle::contract_of(recipe)?;
-    let plans = coracle::plan(recipe, settings).map_err(|error| why(&error))?;
+    let plans = coracle::plan(recipe, settings).map_err(|error| convert_error(&error))?;
     plans.iter().for_each(|plan| report::notes(&plan.notes, args.quiet));
     let foreseen = coracle::foresee(recipe, &plans);
     if let Ok(notes) = &foreseen {
@@ -152,17 +155,18 @@ fn plan(
     Ok(plans.iter().map(|plan| table::plan_json(recipe, plan)).collect())
 }
 
-/// Whether something is read of a registry besides the image's own: its base, or the image before.
+/// Whether the base image or the previous image is read from a registry.
 pub(super) fn reads_registry(recipe: &Recipe) -> bool {
     [&recipe.base, &recipe.budget.previous].into_iter().any(|place| matches!(place, Some(Place::Remote(_))))
 }
 
-/// Who talks to the registries that are read; nobody where there are none.
+/// Returns a client for the registries that are read; `None` if there are none.
 pub(super) fn bases(recipes: &[Recipe], args: &RegistryArgs) -> Result<Option<Client>, Failure> {
     recipes.iter().any(reads_registry).then(|| registry::client(args, &[])).transpose()
 }
 
-/// Who talks to the registries that images go to, or else come from; nobody where none does.
+/// Returns a client for the registries that are pushed to, or else those that are read; `None` if
+/// there are none.
 pub(super) fn client(
     recipes: &[Recipe],
     shared: &Shared,
@@ -180,7 +184,7 @@ pub(super) fn client(
     registry::client(&args.registry, &named.iter().collect::<Vec<_>>()).map(Some)
 }
 
-/// Says what was built and where it was sent; a description of it.
+/// Prints what was built and where it was published. Returns its JSON description.
 fn tell(
     recipe: &Recipe,
     built: &Built,
@@ -199,7 +203,7 @@ fn tell(
     Ok(vec![table::built_json(built)])
 }
 
-/// Builds while progress is shown, and says what should be known.
+/// Builds one image, with a progress bar, and prints its notes.
 pub(super) fn watched(recipe: &Recipe, settings: &Settings, quiet: bool) -> Result<Built, Failure> {
     let progress = Progress::new(quiet, "packing");
     let watch = Watch::alone(&progress);
@@ -211,7 +215,7 @@ pub(super) fn watched(recipe: &Recipe, settings: &Settings, quiet: bool) -> Resu
     Ok(built)
 }
 
-/// What an image is called in talk: its name, or its program's.
+/// Returns the image's title in messages: its name, or its program's.
 fn title(recipe: &Recipe, built: &Built) -> String {
     let program = || recipe.programs.first().and_then(|program| program.from.file_name());
     match built.references.first() {
@@ -220,7 +224,8 @@ fn title(recipe: &Recipe, built: &Built) -> String {
     }
 }
 
-/// The recipes that the arguments name. All of them must be right before any is built.
+/// Returns the recipes that the arguments name. Fails if any of them is invalid, before any is
+/// built.
 fn recipes(args: &BuildArgs) -> Result<Vec<Recipe>, Vec<Failure>> {
     let flags = args.overrides();
     if args.files.is_empty() {
@@ -238,8 +243,8 @@ fn recipes(args: &BuildArgs) -> Result<Vec<Recipe>, Vec<Failure>> {
         !flags.programs.is_empty() || !flags.names.is_empty() || flags.destinations.iter().any(one_image);
     if args.files.len() > 1 && of_one {
         return Err(Failure::usage(
-            "several recipes are several images: PROGRAM, `--tag`, an archive or a name at a registry can't be the same for all of them",
-            "write programs and names in the recipes, or build one recipe at a time",
+            "PROGRAM, `--tag`, an archive and a name in a registry can't be used with several recipes: each is one image",
+            "set programs and names in the recipes, or build one recipe at a time",
         )
         .into());
     }
@@ -253,19 +258,22 @@ fn recipes(args: &BuildArgs) -> Result<Vec<Recipe>, Vec<Failure>> {
     if failures.is_empty() { Ok(recipes) } else { Err(failures) }
 }
 
-/// Without a PROGRAM, a missing recipe most likely means that nobody knew it was needed.
+/// Explains that a program or a recipe is needed, if the default recipe is missing.
 fn nothing_named(error: recipe::Error) -> Failure {
     match error {
         recipe::Error::Read(error) if error.kind() == std::io::ErrorKind::NotFound => Failure::usage(
-            format!("nothing to build: no PROGRAM is named, and there is no `{}` here", recipe::FILE_NAME),
+            format!(
+                "nothing to build: no PROGRAM is given and `{}` does not exist in this directory",
+                recipe::FILE_NAME
+            ),
             format!("name a program, as in `coracle build ./app`, or write a `{}`", recipe::FILE_NAME),
         ),
         error => error.into(),
     }
 }
 
-/// Reports all failures but the last, which ends the command; its exit code is the first's. Who interrupts several builds has
-/// interrupted once.
+/// Reports all failures except the last, which is returned with the exit code of the first.
+/// Repeated interruptions count once.
 pub(super) fn first(mut failures: Vec<Failure>) -> Option<Failure> {
     let exit = failures.first()?.exit;
     failures.dedup_by(|later, earlier| later.exit == Exit::Interrupted && later.message == earlier.message);
@@ -278,8 +286,8 @@ pub(super) fn first(mut failures: Vec<Failure>) -> Option<Failure> {
     last
 }
 
-/// What the environment decides, read here and nowhere else.
-#[allow(clippy::disallowed_methods, reason = "the one place that reads the environment, into `Settings`")]
+/// Returns the library's settings. They depend on the environment, which the library never reads.
+#[allow(clippy::disallowed_methods, reason = "the only function that reads the environment for `Settings`")]
 pub(super) fn settings(
     epoch_flag: Option<&str>,
     cache: Option<Cache>,
@@ -291,11 +299,11 @@ pub(super) fn settings(
         (None, Some(text)) => epoch("SOURCE_DATE_EPOCH", text)?,
         (None, None) => 0,
     };
-    // A root directory, or one relative to wherever this runs, is nobody's own.
+    // The root directory, or a relative path, is not private to a user.
     let private = |directory: &PathBuf| directory.is_absolute() && directory.parent().is_some();
     let home = std::env::var_os("HOME").map(PathBuf::from);
     let private_dirs = home.into_iter().chain([std::env::temp_dir()]).filter(private).collect();
-    // Images may be larger than a temporary directory that is in memory.
+    // Images may not fit into /tmp, which may be a tmpfs.
     let scratch = std::env::var_os("TMPDIR").map_or_else(|| "/var/tmp".into(), PathBuf::from);
     let scratch = Some(scratch).filter(|directory| directory.is_dir()).unwrap_or_else(std::env::temp_dir);
     let (cache, scratch) = (cache.map(Arc::new), Some(scratch));
@@ -307,7 +315,7 @@ fn epoch(source: &str, text: &str) -> Result<u64, Failure> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|&seconds| digits && seconds <= LAST_SECOND).ok_or_else(|| {
         Failure::usage(
-            format!("`{source}`: `{text}` is not a time in seconds since 1970"),
+            format!("`{source}`: `{text}` is not a number of seconds since 1970"),
             "write a whole number, such as the commit's: `git log -1 --format=%ct`",
         )
     })

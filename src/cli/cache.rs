@@ -1,4 +1,4 @@
-//! The build cache as the command line has it: where it is, what is said when it can't be used, `coracle cache`.
+//! `coracle cache`, and the build cache that the flags select.
 
 use std::path::PathBuf;
 
@@ -15,7 +15,8 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::{output, report, table};
 
-/// The cache that the flags ask for. One that nobody asked for and that can't be used is a warning.
+/// Opens the cache that the flags select; `None` with `--no-cache`. Fails if the directory in
+/// `--cache-dir` is unusable; for the default directory that is only a warning.
 pub(super) fn open(args: &CacheArgs, quiet: bool) -> Result<Option<Cache>, Failure> {
     let Some(directory) = args.cache_dir.clone().or_else(default).filter(|_| !args.no_cache) else {
         return Ok(None);
@@ -26,7 +27,7 @@ pub(super) fn open(args: &CacheArgs, quiet: bool) -> Result<Option<Cache>, Failu
         Err(error) => {
             let failure = refused(error);
             let notes = [
-                Note::Warning(format!("{}; nothing is kept for the next build", failure.message)),
+                Note::Warning(format!("{}; building without it", failure.message)),
                 Note::Hint(failure.hint.unwrap_or_default()),
             ];
             report::notes(&notes, quiet);
@@ -35,12 +36,12 @@ pub(super) fn open(args: &CacheArgs, quiet: bool) -> Result<Option<Cache>, Failu
     }
 }
 
-/// The same, for a command whose image is thrown away.
+/// Like [`open`], for a command that discards its image: builds are not recorded.
 pub(super) fn for_layers(args: &CacheArgs, quiet: bool) -> Result<Option<Cache>, Failure> {
     Ok(open(args, quiet)?.map(Cache::without_records))
 }
 
-/// The repositories of layers that others have packed.
+/// Returns the repositories of the remote cache that the flags select.
 pub(super) fn shared(args: &SharedArgs) -> Result<Shared, Failure> {
     let repository = |flag: &str, text: &str| -> Result<Reference, Failure> {
         let name = text.strip_prefix("docker://").unwrap_or(text);
@@ -48,9 +49,9 @@ pub(super) fn shared(args: &SharedArgs) -> Result<Shared, Failure> {
             Failure::usage(format!("`{flag}`: {why}"), "write a repository, such as `ghcr.io/acme/cache`")
         };
         let reference = name.parse::<Reference>().map_err(|error| refused(error.to_string()))?;
-        // Each layer has a tag of its own.
+        // The cache writes one tag per layer.
         if reference.to_string() == name {
-            return Err(refused(format!("`{text}` has a tag, and a cache is a whole repository")));
+            return Err(refused(format!("`{text}` includes a tag, but the cache uses a whole repository")));
         }
         Ok(reference)
     };
@@ -62,7 +63,7 @@ pub(super) fn shared(args: &SharedArgs) -> Result<Shared, Failure> {
     })
 }
 
-/// The builds are done.
+/// Prunes the cache after all builds, and prints its warning, if any.
 pub(super) fn close(settings: &Settings) {
     if let Some(cache) = &settings.cache {
         cache.tidy();
@@ -75,12 +76,12 @@ pub(super) fn run(command: &CacheCommand) -> Result<Exit, Failure> {
     let limit = limit(args)?;
     let Some(directory) = args.cache_dir.clone().or_else(default) else {
         return Err(Failure::usage(
-            "no cache directory is known: neither XDG_CACHE_HOME nor HOME is set",
-            "name it with `--cache-dir`",
+            "there is no default cache directory: neither XDG_CACHE_HOME nor HOME is set",
+            "name one with `--cache-dir`",
         ));
     };
     if !directory.exists() {
-        output::print(&format!("nothing to remove: there is no `{}`\n", directory.display()))?;
+        output::print(&format!("nothing to remove: `{}` does not exist\n", directory.display()))?;
         return Ok(Exit::Done);
     }
     let cache = Cache::open(&directory, tool()).map_err(refused)?;
@@ -113,15 +114,16 @@ fn refused(error: cache::Error) -> Failure {
     }
 }
 
-/// `coracle` in the user's cache directory. Source: XDG Base Directory Specification.
-#[allow(clippy::disallowed_methods, reason = "what the environment decides is read by the command line")]
+/// Returns `coracle` in the user's cache directory. Source: XDG Base Directory Specification.
+#[allow(clippy::disallowed_methods, reason = "the command line reads the environment, the library never")]
 fn default() -> Option<PathBuf> {
     let directory = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let caches = directory("XDG_CACHE_HOME").or_else(|| Some(directory("HOME")?.join(".cache")))?;
     Some(caches.join("coracle"))
 }
 
-/// What tells this program from another version of it: builds of the same version differ while it is developed.
+/// Returns an identifier of this executable, for cache keys. The version alone does not change
+/// between development builds.
 fn tool() -> String {
     let file = std::env::current_exe().and_then(std::fs::metadata);
     let file = file.and_then(|file| Ok((file.len(), file.modified()?)));

@@ -1,22 +1,22 @@
-//! Who brings in whom: ways through a link map from its program to one object.
+//! Dependency chains: paths through a link map from its program to one object.
 
 use coracle_ld::closure::{Found, LinkMap};
 
-/// More chains than anybody reads: their number grows with every library that many others need.
+/// The most chains that are returned; their number grows with each library that many others need.
 const MOST: usize = 100;
 
-/// Beginnings of chains that are followed at all: in a dense graph most of them lead nowhere new.
+/// The most partial chains that are followed; in a dense graph most of them are redundant.
 const FOLLOWED: usize = 50_000;
 
-/// Chains of objects, each from the program to one object, as indices.
+/// Chains from the program to one object, as indices into the link map's objects.
 pub(super) struct Chains {
-    /// The shortest first, none through an object twice.
+    /// The shortest first; none contains an object twice.
     pub(super) chains: Vec<Vec<usize>>,
-    /// There may be more.
+    /// Whether there may be more chains than these.
     pub(super) is_cut: bool,
 }
 
-/// Every chain to `target`.
+/// Returns the chains to the object `target`.
 pub(super) fn to(map: &LinkMap, target: usize) -> Chains {
     let mut parents = vec![Vec::new(); map.objects.len()];
     for edge in &map.edges {
@@ -49,7 +49,7 @@ pub(super) fn to(map: &LinkMap, target: usize) -> Chains {
     Chains { chains, is_cut }
 }
 
-/// The objects that would not be mapped if `target` were not: nobody else brings them in.
+/// Returns the objects that only `target` needs, directly or indirectly.
 pub(super) fn alone(map: &LinkMap, target: usize) -> Vec<usize> {
     let mut stays = vec![false; map.objects.len()];
     let interpreter = map.objects.iter().position(|object| object.found == Found::Interpreter);

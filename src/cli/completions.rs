@@ -1,4 +1,4 @@
-//! `coracle completions`: what a shell completes, made from the flags themselves.
+//! `coracle completions`: shell completion scripts, generated from the argument definitions.
 
 use std::any::TypeId;
 
@@ -10,11 +10,11 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::{Caller, output};
 
-/// Prints the script.
+/// Prints the completion script.
 pub(super) fn run(args: &CompletionsArgs, caller: Caller) -> Result<Exit, Failure> {
     let script = match (caller, args.shell) {
         (Caller::Alone, shell) => script(shell, Cli::command(), "coracle"),
-        // clap_complete 4.6 loses the subcommands of a name with a hyphen, in the functions of bash alone.
+        // clap_complete 4.6 loses subcommands in bash if the command's name contains a hyphen.
         (Caller::Cargo, Shell::Bash) => script(Shell::Bash, CargoCli::command(), "cargo_coracle")
             .replace(" cargo_coracle\n", " cargo-coracle\n"),
         (Caller::Cargo, shell) => script(shell, CargoCli::command(), "cargo-coracle"),
@@ -23,12 +23,13 @@ pub(super) fn run(args: &CompletionsArgs, caller: Caller) -> Result<Exit, Failur
     Ok(Exit::Done)
 }
 
-/// Shells offer files for whatever nobody says something else of.
+/// Sets a value hint on all text arguments, because shells offer files for arguments without a
+/// hint.
 fn named(command: Command) -> Command {
     command.mut_args(no_file).mut_subcommands(named)
 }
 
-/// Text is no path, unless its flag says so.
+/// Turns off file completion for a text argument without a value hint.
 fn no_file(arg: Arg) -> Arg {
     let is_text = arg.get_value_parser().type_id() == TypeId::of::<String>();
     match arg.get_value_hint() {

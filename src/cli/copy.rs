@@ -1,4 +1,4 @@
-//! `coracle copy`, and how it is told what a registry was sent.
+//! `coracle copy`, and the output about images that were sent to registries and engines.
 
 use coracle_oci::engine::{How, Loaded};
 use coracle_core::note::Note;
@@ -17,11 +17,14 @@ pub(super) fn run(args: &CopyArgs) -> Result<Exit, Failure> {
     let (from, to) = (image::place(&args.from)?, image::place(&args.to)?);
     if args.referrers && named(&to).is_none() {
         return Err(Failure::usage(
-            format!("`--referrers`: what is said of an image can't be copied into `{to}`"),
+            format!(
+                "`--referrers`: `{to}` is not in a registry, and referrers can be copied only to registries"
+            ),
             "leave it out, or copy to a registry: `docker://NAME[:TAG]`",
         ));
     }
-    // A login of the environment is for where something is written; only without that for where it is read.
+    // Credentials from the environment are for the destination, or for the source if the
+    // destination is not in a registry.
     let remote: Vec<&Named> = [&to, &from].into_iter().filter_map(named).take(1).collect();
     let client = registry::client(&args.registry, &remote)?;
     let progress = Progress::of_unknown(args.quiet, "copying");
@@ -30,7 +33,7 @@ pub(super) fn run(args: &CopyArgs) -> Result<Exit, Failure> {
         progress.advance(bytes);
         interrupt::go_on()
     });
-    // Behind the image: nobody asks what is said of one that is not there.
+    // Referrers are copied last, so that the image they refer to exists.
     let referrers = match (&copied, named(&to).filter(|_| args.referrers)) {
         (Ok(_), Some(to)) => copy::copy_referrers(&from, to, &client, &|bytes| {
             progress.advance(bytes);
@@ -48,7 +51,7 @@ pub(super) fn run(args: &CopyArgs) -> Result<Exit, Failure> {
         report::talk(&format!("{to}: {}\n", told(&copied)));
         for referrer in &referrers {
             let kind = referrer.artifact_type.as_deref().unwrap_or(&referrer.media_type);
-            report::talk(&format!("  about it  {}  {}\n", referrer.digest, output::plain(kind)));
+            report::talk(&format!("  referrer  {}  {}\n", referrer.digest, output::plain(kind)));
         }
     }
     match args.format {
@@ -66,7 +69,7 @@ pub(super) fn run(args: &CopyArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// What was sent, for people.
+/// Describes in text what was copied.
 pub(super) fn told(copied: &Copied) -> String {
     match (&copied.sent, &copied.loaded) {
         (Some(sent), _) => sent_told(sent),
@@ -81,7 +84,7 @@ pub(super) fn sent_told(sent: &Sent) -> String {
         return "unchanged".into();
     }
     let mut text = format!("sent {}, {}", table::count(*blobs, "blob"), DecimalBytes(*bytes));
-    for (number, how) in [(present, "there already"), (mounted, "from another repository")] {
+    for (number, how) in [(present, "there already"), (mounted, "mounted from another repository")] {
         if *number > 0 {
             text.push_str(&format!("; {number} {how}"));
         }
@@ -89,11 +92,11 @@ pub(super) fn sent_told(sent: &Sent) -> String {
     text
 }
 
-/// What became of an image at an engine.
+/// Describes in text how an image was loaded into an engine.
 pub(super) fn loaded_told(loaded: &Loaded) -> String {
     let mut text = match loaded.how {
         How::Unchanged => "unchanged".to_owned(),
-        How::Named => "there already, named".to_owned(),
+        How::Named => "there already, name added".to_owned(),
         How::Sent { layers, present: 0, bytes } => {
             format!("sent {}, {}", table::count(layers, "layer"), DecimalBytes(bytes))
         }
@@ -104,7 +107,7 @@ pub(super) fn loaded_told(loaded: &Loaded) -> String {
         ),
     };
     if let Some(platform) = &loaded.chosen {
-        text.push_str(&format!("; {platform}, the engine's, of several platforms"));
+        text.push_str(&format!("; only {platform}, the engine's platform"));
     }
     text
 }
@@ -123,7 +126,7 @@ pub(super) fn loaded_json(loaded: &Loaded) -> serde_json::Value {
     })
 }
 
-/// What was sent, for programs.
+/// Describes in JSON what was sent to a registry.
 pub(super) fn sent_json(sent: &Sent) -> serde_json::Value {
     json!({
         "blobs": sent.blobs,
@@ -134,7 +137,7 @@ pub(super) fn sent_json(sent: &Sent) -> serde_json::Value {
     })
 }
 
-/// The image where it is now, by digest.
+/// Returns the copied image's reference with its digest.
 pub(super) fn reference(to: &Place, copied: &Copied) -> String {
     match to {
         Place::Remote(named) => {

@@ -1,4 +1,4 @@
-//! What objects weigh in an image: bytes as they are, and as a layer has them.
+//! Sizes of objects in an image, uncompressed and compressed.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -10,29 +10,30 @@ use indicatif::DecimalBytes;
 
 use super::failure::Failure;
 
-/// What was compressed before: a library that many programs map is compressed once.
+/// A cache of compressed sizes: a library that many programs map is compressed once.
 #[derive(Default)]
 pub(super) struct Costs {
-    /// By file, and by whether its layer is a small one, which is compressed harder.
+    /// By file, and by whether its layer is small, which uses a higher compression level.
     known: RefCell<BTreeMap<(Identity, bool), u64>>,
 }
 
-/// Bytes of one object, or of several.
+/// The size of one or more objects, in bytes.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Cost {
     pub(super) size: u64,
-    /// Where somebody asked for it.
+    /// `None` unless requested.
     pub(super) compressed: Option<u64>,
 }
 
-/// Bytes of a header, and the most that a content is padded with.
+/// The size of a tar header, and the unit that contents are padded to, in bytes.
 const TAR_BLOCK: u64 = 512;
 
-/// Tars up to here are compressed harder; what is larger is all the same.
+/// Tars up to this size in bytes are compressed with a higher level; all larger ones with the same.
 const SMALL: u64 = 1 << 20;
 
 impl Costs {
-    /// What each object of `map` weighs compressed; the program has a layer of its own.
+    /// Returns the size and the compressed size of an object of `map`. The program has its own
+    /// layer.
     pub(super) fn compressed(&self, map: &LinkMap, index: usize) -> Result<Cost, Failure> {
         let Some(object) = map.objects.get(index) else { return Ok(Cost::default()) };
         let in_tar = |size: u64| TAR_BLOCK + size.next_multiple_of(TAR_BLOCK);
@@ -50,7 +51,7 @@ impl Costs {
         Ok(Cost { size, compressed: Some(compressed) })
     }
 
-    /// What each object weighs, in their order; compressed only `if_asked`, since that takes a while.
+    /// Returns the size of each object, in order; compressed only `if_asked`, because that is slow.
     pub(super) fn all(&self, map: &LinkMap, if_asked: bool) -> Result<Vec<Cost>, Failure> {
         let plain = |index: usize| {
             let size = map.objects.get(index).map_or(0, |object| object.file.stat.size);
@@ -63,7 +64,7 @@ impl Costs {
 }
 
 impl Cost {
-    /// All of them together.
+    /// Returns the sum.
     pub(super) fn sum<'a>(costs: impl IntoIterator<Item = &'a Self>) -> Self {
         costs.into_iter().fold(Self::default(), |sum, cost| Self {
             size: sum.size + cost.size,
@@ -71,7 +72,7 @@ impl Cost {
         })
     }
 
-    /// For people.
+    /// Formats the size for people.
     pub(super) fn text(self) -> String {
         let size = DecimalBytes(self.size);
         match self.compressed {

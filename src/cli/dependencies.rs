@@ -1,4 +1,4 @@
-//! A closure as paths and as JSON.
+//! The JSON and plain output of `coracle deps`.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::costs::{Cost, Costs};
 use super::failure::{Failure, chain};
 
-/// The program that is mapped in the end: the file itself, or the last interpreter of a script.
+/// Returns the ELF program that is mapped: the file itself, or the last interpreter of a script.
 pub(super) fn program(closure: &Closure) -> Option<(&Spelled, &Elf)> {
     closure.executed.iter().rev().find_map(|executed| match &executed.kind {
         Kind::Elf(elf) => Some((&executed.spelled, elf)),
@@ -21,7 +21,7 @@ pub(super) fn program(closure: &Closure) -> Option<(&Spelled, &Elf)> {
     })
 }
 
-/// One object, as ARCHITECTURE.md describes it.
+/// Returns the JSON object of one file, as described in ARCHITECTURE.md.
 pub(super) fn json(file: &str, closure: &Closure, with_symbols: bool) -> Value {
     let Some((path, elf)) = program(closure) else { return json!({ "file": file }) };
     let map = &elf.objects;
@@ -41,7 +41,8 @@ pub(super) fn json(file: &str, closure: &Closure, with_symbols: bool) -> Value {
     value
 }
 
-/// A file without a closure: what is missing or refused when it could be read, and why.
+/// Returns the JSON object of a file without a closure: the error, and what is missing or refused
+/// if the file could be read.
 pub(super) fn failed(file: &str, error: &Error) -> Value {
     use closure::Error as E;
     let mut value = json!({ "file": file, "error": chain(error) });
@@ -70,7 +71,7 @@ pub(super) fn failed(file: &str, error: &Error) -> Value {
     value
 }
 
-/// `value` with what each object weighs, and all of them together.
+/// Adds the size of each object, and their sum, to `value`.
 pub(super) fn with_costs(mut value: Value, closure: &Closure, costs: &Costs) -> Result<Value, Failure> {
     let Some((_, elf)) = program(closure) else { return Ok(value) };
     let each = costs.all(&elf.objects, true)?;
@@ -88,7 +89,7 @@ pub(super) fn with_costs(mut value: Value, closure: &Closure, costs: &Costs) -> 
     Ok(value)
 }
 
-/// The mapped objects in load order, the loader where an object needs it.
+/// Returns the mapped libraries in load order; the dynamic loader only if an object needs it.
 fn libs(map: &LinkMap) -> Vec<String> {
     let objects = map.objects.iter().enumerate();
     let mapped = objects.filter(|(index, object)| {
@@ -108,15 +109,16 @@ fn name(missing: &Missing) -> String {
     Spelled::new(missing.name.as_slice()).to_string()
 }
 
-/// What lesser CPUs map in place of something else.
+/// Returns the hwcaps variants that less capable CPUs map instead.
 pub(super) fn alternatives(elf: &Elf) -> Vec<String> {
     let best: BTreeSet<String> = libs(&elf.objects).into_iter().collect();
     let others = elf.lesser.iter().flat_map(|map| libs(map)).filter(|path| !best.contains(path));
     others.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// Files that a loader refuses, C libraries that do not go together, versions that libraries lack, and, when asked for,
-/// symbols that none defines; what CPU it takes, and paths that do not mean the same everywhere.
+/// Returns all problems: files that the loader refuses, missing preloads, mixed C libraries,
+/// missing symbol versions, undefined symbols (if requested), required CPU features, and paths that
+/// depend on the environment.
 fn problems(map: &LinkMap, with_symbols: bool) -> Vec<Value> {
     let mut problems = refused(map);
     problems.extend(unloaded(map));
@@ -157,7 +159,7 @@ fn problem(problem: &Problem) -> Value {
     })
 }
 
-/// Files at which a loader would stop.
+/// Returns the files that the loader refuses with a fatal error.
 fn refused(map: &LinkMap) -> Vec<Value> {
     let refused = map.missing.iter().filter(|missing| missing.missed.fatal);
     let problems = refused.flat_map(|missing| {
@@ -175,7 +177,7 @@ fn refused(map: &LinkMap) -> Vec<Value> {
     problems.collect()
 }
 
-/// Preloads that are not there: a loader says so, and goes on.
+/// Returns the preloads that are missing, for which the loader only prints a warning.
 fn unloaded(map: &LinkMap) -> impl Iterator<Item = Value> {
     let preloads = map.missing.iter().filter(|missing| missing.absence == Absence::Preload);
     preloads.filter(|missing| !missing.missed.fatal).map(|missing| {
@@ -185,7 +187,7 @@ fn unloaded(map: &LinkMap) -> impl Iterator<Item = Value> {
     })
 }
 
-/// One path a line.
+/// Formats the libraries as one path per line.
 pub(super) fn paths(value: &Value) -> String {
     let libs = value.get("libs").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     libs.fold(String::new(), |text, path| text + path + "\n")

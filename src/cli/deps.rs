@@ -1,4 +1,4 @@
-//! `coracle deps`: what a loader would map, and why.
+//! `coracle deps`: what the dynamic loader would map, and why.
 
 mod trees;
 
@@ -17,12 +17,12 @@ use super::failure::Failure;
 use super::{dependencies, output, report, tree, why};
 use trees::Trees;
 
-/// Traces every file; one that can't be read does not hide the others.
+/// Resolves every file. Errors of single files are reported without ending the command.
 pub(super) fn run(args: &DepsArgs) -> Result<Exit, Failure> {
     if args.why.is_some() && args.format == DepsFormat::Paths {
         return Err(Failure::usage(
-            "`--why` can't be told as paths",
-            "leave `--format` out, or ask for `json`",
+            "`--why` does not support `--format paths`",
+            "leave `--format` out, or pass `--format json`",
         ));
     }
     let around = surroundings(args)?;
@@ -64,20 +64,20 @@ pub(super) fn run(args: &DepsArgs) -> Result<Exit, Failure> {
 
 type Traced = Result<Closure, Error>;
 
-/// What was met on the way through the files.
+/// State collected over all files.
 #[derive(Default)]
 struct Seen {
     is_readable: bool,
     has_findings: bool,
-    /// Something that `--why` asks about.
+    /// Whether an object matches `--why`.
     has_subject: bool,
-    /// Names like the one that `--why` asks about.
+    /// Names similar to the one in `--why`.
     near: Vec<String>,
     hints: Vec<String>,
 }
 
 impl Seen {
-    /// The file as JSON; what it says is remembered for the exit code.
+    /// Returns the file's JSON, and records its findings for the exit code.
     fn value(
         &mut self,
         args: &DepsArgs,
@@ -113,7 +113,8 @@ impl Seen {
         }
     }
 
-    /// What `wanted` means in a closure, else what it may have meant.
+    /// Returns the objects that `wanted` names in a closure. Records similar names if there are
+    /// none.
     fn subjects<'a>(&mut self, closure: &'a Closure, wanted: &str) -> Vec<why::Subject<'a>> {
         let subjects = why::subjects(closure, wanted);
         self.has_subject |= !subjects.is_empty();
@@ -123,7 +124,7 @@ impl Seen {
         subjects
     }
 
-    /// The file for people.
+    /// Prints the file as text.
     fn print(
         &mut self,
         args: &DepsArgs,
@@ -154,7 +155,7 @@ impl Seen {
         Ok(())
     }
 
-    /// What to do about what is missing, each once for all files.
+    /// Collects hints about missing libraries, each once for all files.
     fn advise(&mut self, args: &DepsArgs, closure: &Closure) {
         let missing = closure.elves().flat_map(|elf| &elf.objects.missing);
         for missing in missing.filter(|missing| missing.absence != closure::Absence::Preload) {
@@ -162,14 +163,14 @@ impl Seen {
             if let Some((hint, listed)) = missing.listed_hint().zip(missing.listed.as_ref()) {
                 hints.push(hint);
                 hints.push(format!(
-                    "run `ldconfig`; for a root of another machine, whose libraries `ldconfig` leaves out, pass \
+                    "run `ldconfig`; in a root file system of another machine, whose libraries `ldconfig` skips, pass \
                      `--library-path {}`",
                     listed.directory
                 ));
             }
             if args.why.is_none() {
                 let name = Spelled::new(missing.name.as_slice());
-                hints.push(format!("`--why {name}` shows where was searched for it"));
+                hints.push(format!("`--why {name}` shows which paths were searched"));
             }
             for hint in hints {
                 if !self.hints.contains(&hint) && self.hints.len() < MOST_HINTS {
@@ -189,27 +190,27 @@ impl Seen {
             let wanted = Spelled::new(wanted.as_bytes());
             let near: Vec<String> = self.near.iter().map(|name| format!("`{name}`")).collect();
             let hint = match near.as_slice() {
-                [] => "without `--why`, everything that is mapped is shown".into(),
+                [] => "leave out `--why` to list all mapped objects".into(),
                 near => format!("did you mean {}?", near.join(" or ")),
             };
-            let message = format!("nothing that is mapped is called `{wanted}`");
+            let message = format!("no mapped object is named `{wanted}`");
             return Err(Failure { exit: Exit::Failed, message, hint: Some(hint) });
         }
         Ok(if self.has_findings { Exit::Findings } else { Exit::Done })
     }
 }
 
-/// A thousand files may miss a thousand libraries; some lines are advice enough.
+/// The most hints that are printed for all files.
 const MOST_HINTS: usize = 10;
 
-/// Whether something is missing, or a loader would stop at one of the problems.
+/// Whether a dependency is missing, or a problem is an error.
 fn has_findings(value: &Value) -> bool {
     let list = |key: &str| value.get(key).and_then(Value::as_array).into_iter().flatten();
     let is_error = |problem: &Value| problem.get("severity").and_then(Value::as_str) == Some("error");
     list("missing").next().is_some() || list("problems").any(is_error)
 }
 
-/// What `--hwcaps` says in place of a level.
+/// The value of `--hwcaps` for no level.
 const NO_HWCAPS: &str = "none";
 
 fn surroundings(args: &DepsArgs) -> Result<Surroundings, Failure> {

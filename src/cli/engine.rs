@@ -1,12 +1,12 @@
-//! What the environment says about local engines.
+//! The settings of local engines, from the environment.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use coracle_oci::engine::Settings;
 
-/// Where engines listen, and where their programs are. Source: Docker's CLI, "Environment variables"; containerd,
-/// `cmd/ctr/app/main.go`.
+/// Returns the engines' sockets and the directories of their programs. Source: Docker's CLI,
+/// "Environment variables"; containerd, `cmd/ctr/app/main.go`.
 pub(super) fn settings() -> Settings {
     let usual = Settings::default();
     let text = |name| variable(name).map(|value| value.to_string_lossy().into_owned());
@@ -21,7 +21,7 @@ pub(super) fn settings() -> Settings {
     }
 }
 
-/// The usual socket, and those of a Docker that a user runs alone: rootless, and Docker Desktop's.
+/// Returns the default socket, and those of rootless Docker and Docker Desktop.
 fn sockets(usual: Vec<String>) -> Vec<String> {
     let below = |variable_name: &str, rest: &str| {
         let directory = variable(variable_name).map(PathBuf::from);
@@ -31,8 +31,8 @@ fn sockets(usual: Vec<String>) -> Vec<String> {
     usual.into_iter().chain(own.into_iter().flatten()).collect()
 }
 
-/// A variable that says something.
-#[allow(clippy::disallowed_methods, reason = "what the environment decides is read by the command line")]
+/// Returns an environment variable; `None` if unset or empty.
+#[allow(clippy::disallowed_methods, reason = "the command line reads the environment, the library never")]
 fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }

@@ -1,21 +1,21 @@
-//! Exit codes. They are a public promise: scripts may rely on them, and a change is a breaking one.
+//! Exit codes. They are public API: scripts rely on them, so changing one is a breaking change.
 
 use std::process::ExitCode;
 
 /// How a command ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Exit {
-    /// 0: everything that was asked for is done. So is a reader of stdout that has seen enough.
+    /// 0: success. Also if the reader of stdout closes the pipe.
     Done = 0,
-    /// 1: it could not be done.
+    /// 1: failure.
     Failed = 1,
-    /// 2: the command line or the recipe is wrong.
+    /// 2: the command line or the recipe is invalid.
     Usage = 2,
     /// 3: a registry or the network failed.
     Network = 3,
-    /// 4: a check, a verification or a comparison worked and found something.
+    /// 4: a check or a comparison has findings.
     Findings = 4,
-    /// 130: somebody pressed Ctrl-C; what was being written is gone.
+    /// 130: interrupted by Ctrl-C; partial output was removed.
     Interrupted = 130,
 }
 

@@ -1,4 +1,4 @@
-//! A command that failed: what is said about it, and how it ends.
+//! The error of a command: its message, hint and exit code.
 
 use std::error::Error;
 use std::io;
@@ -10,7 +10,7 @@ use coracle_oci::layout;
 use super::exit::Exit;
 use super::registry;
 
-/// What a command ends with when it is not done.
+/// The error of a command.
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) exit: Exit,
@@ -19,23 +19,23 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    /// A wrong usage, and the right one.
+    /// Returns a usage error; the hint describes the right usage.
     pub(super) fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { exit: Exit::Usage, message: message.into(), hint: Some(hint.into()) }
     }
 
-    /// stdout can't be written.
+    /// Returns the error for stdout that can't be written.
     pub(super) fn output(error: &io::Error) -> Self {
         Self { exit: Exit::Failed, message: format!("cannot write to stdout: {error}"), hint: None }
     }
 
-    /// A file whose closure can't be had.
+    /// Converts the error of resolving one file's closure.
     pub(super) fn from_file(error: &coracle::Error) -> Self {
         let exit = if error.is_usage() { Exit::Usage } else { Exit::Failed };
         Self { exit, message: chain(error), hint: error.hint() }
     }
 
-    /// An image that can't be built.
+    /// Converts the error of building an image.
     pub(super) fn of_build(error: &coracle::Error) -> Self {
         let exit = match error {
             _ if error.is_usage() => Exit::Usage,
@@ -50,12 +50,12 @@ impl Failure {
         Self { exit, message: chain(error), hint: error.hint() }
     }
 
-    /// A file that can't be compressed.
+    /// Converts the error of compressing a file.
     pub(super) fn from_layer(error: layer::Error) -> Self {
         Self { exit: Exit::Failed, message: chain(&error), hint: error.hint() }
     }
 
-    /// clap's words in our form: its tips are our hints, its quotes our backticks.
+    /// Converts clap's error to our form: its tips become hints, its quotes backticks.
     pub(super) fn from_clap(error: &clap::Error) -> Self {
         let text = error.render().to_string().replace('\'', "`");
         let (mut message, mut hints) = (Vec::new(), Vec::new());
@@ -66,13 +66,13 @@ impl Failure {
                 message.push(line.strip_prefix("error: ").unwrap_or(line));
             }
         }
-        hints.push("`--help` shows every flag, with examples");
+        hints.push("`--help` lists all flags, with examples");
         let message = message.join("\n").replace("\nUsage: ", "\n\nusage: ");
         Self { exit: Exit::Usage, message, hint: Some(hints.join("\n")) }
     }
 }
 
-/// One of several that there may be.
+/// For functions that may return several failures.
 impl From<Failure> for Vec<Failure> {
     fn from(failure: Failure) -> Self {
         vec![failure]
@@ -97,7 +97,8 @@ impl From<coracle::Error> for Failure {
     }
 }
 
-/// An error and its causes, each once: on one line while they are short sentences, below each other otherwise.
+/// Returns an error and its causes, without repetitions: on one line if they are single lines,
+/// otherwise on separate lines.
 pub(super) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_says_everything_once() {
+    fn chain_omits_repeated_causes() {
         for (links, expected) in [
             (vec!["cannot read `x`", "not found"], "cannot read `x`: not found"),
             (vec!["bad: deep", "deep"], "bad: deep"),

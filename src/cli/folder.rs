@@ -1,4 +1,4 @@
-//! A directory of generated files: never over what somebody else put there.
+//! Writes directories of generated files, without replacing files that the user put there.
 
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind, Write as _};
@@ -9,28 +9,29 @@ use tempfile::TempDir;
 
 use super::failure::Failure;
 
-/// Who writes a directory, and replaces what it wrote there before, but nothing of anybody else's.
+/// Writes generated files of one command to a directory. It replaces the files that it wrote there
+/// before, and fails if there are others.
 pub(super) struct Writer {
-    /// The command, for messages.
+    /// The command's name, for messages.
     pub(super) command: &'static str,
-    /// The file in the directory that lists what was written.
+    /// The name of the file in the directory that lists the written files.
     pub(super) list: &'static str,
 }
 
 pub(super) const MANIFESTS: Writer = Writer { command: "coracle manifests", list: ".coracle" };
 pub(super) const RENDER: Writer = Writer { command: "coracle config render", list: ".coracle-config" };
 
-/// A file to be written.
+/// A file to write.
 pub(super) struct File<'a> {
-    /// Below the directory.
+    /// Relative to the directory.
     pub(super) path: &'a str,
     pub(super) bytes: &'a [u8],
-    /// Only its owner can read it.
+    /// Whether only its owner may read it.
     pub(super) is_secret: bool,
 }
 
 impl Writer {
-    /// Writes `files` to `directory`, in place of those that were written there before: complete or not at all.
+    /// Replaces the content of `directory` with `files`, atomically.
     pub(super) fn write(&self, directory: &Path, files: &[File<'_>]) -> Result<(), Failure> {
         let at = real(directory)?;
         self.check(&at, directory)?;
@@ -52,8 +53,9 @@ impl Writer {
         failed(replace(&at, &new, &made.path().join("old")), "write", directory)
     }
 
-    /// The same, but directories that are there stay the same ones, because a container may have mounted them: another
-    /// in their place would never reach it. So each file is replaced as a whole, when all of them are written.
+    /// Like [`Writer::write`], but keeps existing directories and replaces files one by one, after
+    /// all of them are written: a container may have mounted a directory, and would not see a new
+    /// one in its place.
     pub(super) fn update(&self, directory: &Path, files: &[File<'_>]) -> Result<(), Failure> {
         let at = real(directory)?;
         let before = self.check(&at, directory)?;
@@ -64,7 +66,7 @@ impl Writer {
             failed(put(&written(number), file), "write", &at.join(file.path))?;
         }
         let now: BTreeSet<PathBuf> = files.iter().map(|file| PathBuf::from(file.path)).collect();
-        // A run that fails from here on leaves only files that the next one knows.
+        // Written first, so that after a failure all remaining files are listed for the next run.
         self.list(&made, &at, before.union(&now).cloned().collect())?;
         for old in before.difference(&now).filter(|path| *path != Path::new(self.list)) {
             failed(remove(&at, old), "remove", &at.join(old))?;
@@ -78,14 +80,15 @@ impl Writer {
         self.list(&made, &at, now)
     }
 
-    /// Writes the list of what is in `at`.
+    /// Writes the list of the files in `at`.
     fn list(&self, made: &TempDir, at: &Path, paths: BTreeSet<PathBuf>) -> Result<(), Failure> {
         let list: String = paths.iter().map(|path| format!("{}\n", path.display())).collect();
         let (new, to) = (made.path().join("list"), at.join(self.list));
         failed(std::fs::write(&new, list).and_then(|()| std::fs::rename(&new, &to)), "write", &to)
     }
 
-    /// What is in the directory `at`, which somebody called `directory`: all of it is ours.
+    /// Returns the files in the directory `at`. Fails if any is not listed as written by this
+    /// command. `directory` is its path in messages.
     fn check(&self, at: &Path, directory: &Path) -> Result<BTreeSet<PathBuf>, Failure> {
         let found = match below(at) {
             Ok(found) => found,
@@ -103,18 +106,18 @@ impl Writer {
             None => Ok(found),
             Some(foreign) => Err(Failure::usage(
                 format!(
-                    "`{}` holds `{}`, which was not written by `{}`",
+                    "`{}` contains `{}`, which was not written by `{}`",
                     directory.display(),
                     foreign.display(),
                     self.command
                 ),
-                "name a directory that is empty, not there, or was written by this command",
+                "name a directory that is empty, does not exist, or was written by this command",
             )),
         }
     }
 }
 
-/// A link to a directory means that directory.
+/// Resolves symbolic links in `directory`, if it exists.
 fn real(directory: &Path) -> Result<PathBuf, Failure> {
     match std::fs::canonicalize(directory) {
         Ok(at) => Ok(at),
@@ -129,7 +132,7 @@ fn temporary(at: &Path) -> Result<TempDir, Failure> {
     failed(builder.tempdir_in(at), "write", at)
 }
 
-/// Removes a file, and the directories that are empty without it.
+/// Removes a file, and its parent directories that become empty.
 fn remove(at: &Path, path: &Path) -> io::Result<()> {
     let mut result = std::fs::remove_file(at.join(path));
     for above in path.ancestors().skip(1).filter(|above| *above != Path::new("")) {
@@ -145,13 +148,13 @@ fn put(to: &Path, file: &File<'_>) -> io::Result<()> {
     if !file.is_secret {
         return std::fs::write(to, file.bytes);
     }
-    // A temporary file is its owner's alone from the start.
+    // A temporary file is readable only by its owner from the start.
     let mut secret = tempfile::NamedTempFile::new_in(to.parent().unwrap_or(to))?;
     secret.write_all(file.bytes)?;
     secret.persist(to).map(drop).map_err(|error| error.error)
 }
 
-/// Puts `new` in the place of `at`; what was there goes to `old`, and comes back if that fails.
+/// Moves `at` to `old` and `new` to `at`; undoes the first move if the second fails.
 fn replace(at: &Path, new: &Path, old: &Path) -> io::Result<()> {
     let was_there = match std::fs::rename(at, old) {
         Ok(()) => true,
@@ -165,7 +168,7 @@ fn replace(at: &Path, new: &Path, old: &Path) -> io::Result<()> {
     })
 }
 
-/// Everything below `directory` that is no directory, and directories that are empty.
+/// Returns the paths of all files and empty directories below `directory`.
 fn below(directory: &Path) -> io::Result<BTreeSet<PathBuf>> {
     let mut found = BTreeSet::new();
     let mut pending = vec![PathBuf::new()];

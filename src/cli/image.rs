@@ -1,4 +1,4 @@
-//! Images that commands are given, and the contracts in them.
+//! Reads the images that commands are given, and their contracts.
 
 use std::cell::OnceCell;
 use std::io::Read as _;
@@ -16,15 +16,15 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::registry;
 
-/// A whole contract is larger than a label, and still no more than this.
+/// The most bytes of a contract file that are read.
 const MAX_CONTRACT: u64 = 64 << 20;
 
-/// Whether `text` says where an image is kept, and is no name.
+/// Whether `text` is an image location with a transport, such as `oci:DIR`, not a name.
 pub(super) fn is_place(text: &str) -> bool {
     copy::Place::has_transport(text)
 }
 
-/// Reads the images of one command, with one client for all registries that they are at.
+/// Reads the images of one command, with one registry client for all of them.
 pub(super) struct Reader<'a> {
     args: &'a RegistryArgs,
     remote: Vec<Named>,
@@ -32,7 +32,8 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Of `texts`, those that name an image at a registry tell which login of the environment is meant.
+    /// `texts` are the images that the command reads; those in registries decide which registry the
+    /// credentials from the environment are for.
     pub(super) fn new<'t>(args: &'a RegistryArgs, texts: impl IntoIterator<Item = &'t str>) -> Self {
         let places = texts.into_iter().filter_map(|text| text.parse().ok());
         let named = |place| match place {
@@ -42,7 +43,7 @@ impl<'a> Reader<'a> {
         Self { args, remote: places.filter_map(named).collect(), client: OnceCell::new() }
     }
 
-    /// The image that `text` names.
+    /// Opens the image at the location `text`.
     pub(super) fn open(&self, text: &str) -> Result<Stored, Failure> {
         match place(text)? {
             Place::Local(place) => Ok(layout::open(&place).map_err(coracle::Error::from)?),
@@ -52,7 +53,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The whole contract about `subject` that was published to `text`.
+    /// Returns the whole contract of `subject` that was published to the location `text`, if any.
     fn published(&self, text: &str, subject: &Stored) -> Result<Option<Document>, Failure> {
         let digests = subject.digests();
         let content = match place(text)? {
@@ -61,7 +62,7 @@ impl<'a> Reader<'a> {
                 let remote = self.client()?.open(&(&named.reference).into(), &Access::Pull);
                 layout::remote_artifact(remote, contract::MEDIA_TYPE, &digests)
             }
-            // An engine keeps images alone.
+            // Engines store only images.
             Place::Engine(_) => return Ok(None),
         };
         whole_of(content, text)
@@ -76,18 +77,18 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Where the image is that `text` names.
+/// Parses an image location.
 pub(super) fn place(text: &str) -> Result<Place, Failure> {
     text.parse().map_err(|error: ParsePlaceError| Failure::usage(error.to_string(), error.hint()))
 }
 
-/// The platform that was asked for.
+/// Parses the value of `--platform`.
 pub(super) fn platform(text: Option<&str>) -> Result<Option<Platform>, Failure> {
     let parsed = text.map(str::parse::<Platform>).transpose();
     parsed.map_err(|error| Failure::usage(format!("`--platform`: {error}"), error.hint()))
 }
 
-/// The contract in an image's label; nothing where it has none.
+/// Returns the contract in an image's label; `None` without a label.
 pub(super) fn contract(stored: &Stored, platform: Option<&Platform>) -> Result<Option<Contract>, Failure> {
     let label = stored.label(contract::LABEL, platform).map_err(coracle::Error::from)?;
     let contract = label.map(Contract::parse).transpose();
@@ -97,25 +98,25 @@ pub(super) fn contract(stored: &Stored, platform: Option<&Platform>) -> Result<O
     })
 }
 
-/// The same, where there has to be one.
+/// Like [`contract`], but fails if there is none.
 pub(super) fn required(stored: &Stored, platform: Option<&Platform>) -> Result<Contract, Failure> {
     contract(stored, platform)?.ok_or_else(|| Failure {
         exit: Exit::Failed,
         message: format!(
-            "`{}` has no contract: its label `{}` is not there",
+            "`{}` has no contract: its label `{}` is missing",
             stored.origin.place,
             contract::LABEL
         ),
-        hint: Some("build it with `[[config]]` in its recipe, or with `--config MOUNT=FOLDER`".into()),
+        hint: Some("build the image with `[[config]]` in its recipe, or with `--config MOUNT=FOLDER`".into()),
     })
 }
 
-/// Whether `text` names a file of JSON, and no place of an image.
+/// Whether `text` is the path of a JSON file, not an image location.
 fn is_file(text: &str) -> bool {
     !text.contains(':') || Path::new(text).is_file()
 }
 
-/// The contract of an image, or in a file of JSON: the label's text, or a whole contract.
+/// Returns the contract of an image, or of a JSON file with a label's text or a whole contract.
 pub(super) fn contract_or_file(
     text: &str,
     platform: Option<&Platform>,
@@ -130,7 +131,7 @@ pub(super) fn contract_or_file(
     required(&reader.open(text)?, platform)
 }
 
-/// The whole contract of an image: from where somebody says it is, else from beside the image.
+/// Returns the whole contract of an image: from the location `from`, else from next to the image.
 pub(super) fn document_of(
     stored: &Stored,
     contract: &Contract,
@@ -146,7 +147,7 @@ pub(super) fn document_of(
             Whole::Document(document) => document,
             Whole::Contract(_) => {
                 return Err(Failure::usage(
-                    format!("`{path}` has no templates: it is what a label holds"),
+                    format!("`{path}` is the contract of a label, which has no templates"),
                     "name the whole contract with `--contract`",
                 ));
             }
@@ -156,8 +157,9 @@ pub(super) fn document_of(
     Ok(document)
 }
 
-/// The contract of an image or a file, with the parameters that a label may have no room for: those stand in the whole
-/// contract, where `from` says, else beside the image if it is there.
+/// Returns the contract of an image or a file, with all parameters. A label may have no room for
+/// them; they are in the whole contract, at the location `from`, else next to the image if it is
+/// there.
 pub(super) fn full_contract(
     text: &str,
     platform: Option<&Platform>,
@@ -167,8 +169,8 @@ pub(super) fn full_contract(
     if is_file(text) {
         return match from {
             Some(_) => Err(Failure::usage(
-                format!("`{text}` is a file, and `--contract` names the whole contract of an image"),
-                "name that file alone, or an image, as in `oci:DIR[:TAG]`",
+                format!("`--contract` needs an image, but `{text}` is a file"),
+                "leave out `--contract`, or name an image, such as `oci:DIR[:TAG]`",
             )),
             None => contract_or_file(text, platform, reader),
         };
@@ -187,7 +189,7 @@ pub(super) fn full_contract(
     Ok(document.contract)
 }
 
-/// The whole contract that stands beside an image, if there is one.
+/// Returns the whole contract that is stored next to an image, if any.
 fn beside(stored: &Stored) -> Result<Option<Document>, Failure> {
     whole_of(stored.artifact(contract::MEDIA_TYPE), &stored.origin.place)
 }
@@ -203,15 +205,15 @@ fn whole_of(
 fn unpublished(place: &str, stored: &Stored) -> Failure {
     Failure {
         exit: Exit::Failed,
-        message: format!("`{place}` has no contract about `{}`", stored.origin.place),
+        message: format!("`{place}` has no whole contract of `{}`", stored.origin.place),
         hint: Some(
-            "build the image with `--publish-contract oci:DIR` or `docker://NAME`, and say with `--contract` where that is"
+            "build the image with `--publish-contract oci:DIR` or `docker://NAME`, and pass the same location to `--contract`"
                 .into(),
         ),
     }
 }
 
-/// A contract that is another's would find what is not there.
+/// Fails if the whole contract does not belong to the image's contract.
 fn matches(contract: &Contract, document: &Document) -> Result<(), Failure> {
     let same = match &contract.document {
         Some(digest) => document
@@ -225,7 +227,7 @@ fn matches(contract: &Contract, document: &Document) -> Result<(), Failure> {
     }
     Err(Failure {
         exit: Exit::Failed,
-        message: "the whole contract is that of another image".into(),
+        message: "the whole contract belongs to another image".into(),
         hint: Some(
             "name the one that was published with this image: `--contract FILE` or `--contract oci:DIR`"
                 .into(),
@@ -233,14 +235,14 @@ fn matches(contract: &Contract, document: &Document) -> Result<(), Failure> {
     })
 }
 
-/// What a file of JSON turned out to be.
-#[allow(clippy::large_enum_variant, reason = "there is one at a time")]
+/// A contract in a JSON file.
+#[allow(clippy::large_enum_variant, reason = "only one exists at a time")]
 enum Whole {
     Document(Document),
     Contract(Contract),
 }
 
-/// A contract in a file.
+/// Reads a JSON file with a contract.
 fn document(path: &Path) -> Result<Whole, Failure> {
     let mut text = String::new();
     let file = std::fs::File::open(path).context("read", path).map_err(coracle::Error::from)?;
@@ -253,10 +255,10 @@ fn document(path: &Path) -> Result<Whole, Failure> {
     Contract::parse(&text).map(Whole::Contract).map_err(|error| wrong(&name, &error))
 }
 
-/// The whole contract in `text`, which `name` names for people.
+/// Parses a whole contract; `name` is its location in messages.
 fn whole(text: &str, name: &str) -> Result<Document, Failure> {
     let document: Document = serde_json::from_str(text).map_err(|error| wrong(name, &error))?;
-    // What a label may not say stands in no whole contract either.
+    // The rules of a label's contract also apply to the contract in a whole contract.
     let checked = document.contract.to_json().and_then(|json| Contract::parse(&json));
     checked.map(|_| document).map_err(|error| wrong(name, &error))
 }
@@ -264,7 +266,9 @@ fn whole(text: &str, name: &str) -> Result<Document, Failure> {
 fn wrong(name: &str, why: &dyn std::fmt::Display) -> Failure {
     Failure {
         exit: Exit::Failed,
-        message: format!("`{name}` is no contract: {why}"),
-        hint: Some("it holds what an image's label has, or the whole contract, as JSON".into()),
+        message: format!("`{name}` is not a contract: {why}"),
+        hint: Some(
+            "name a JSON file with the text of an image's contract label, or with a whole contract".into(),
+        ),
     }
 }

@@ -1,4 +1,4 @@
-//! `coracle index`: one name for images that were pushed one by one.
+//! `coracle index`: combines images into one image index.
 
 use std::collections::BTreeMap;
 
@@ -17,13 +17,14 @@ pub(super) fn run(args: &IndexArgs) -> Result<Exit, Failure> {
     let to = image::place(&args.to)?;
     if let Place::Remote(Named { digest: Some(_), .. }) = &to {
         return Err(Failure::usage(
-            format!("`{to}` asks for a digest, and an index gets its own"),
-            "name it by a tag: `docker://NAME:TAG`",
+            format!("`{to}` includes a digest, but a new index's digest is not known in advance"),
+            "use a tag: `docker://NAME:TAG`",
         ));
     }
     let from = args.images.iter().map(|text| image::place(text)).collect::<Result<Vec<_>, _>>()?;
     let annotations = annotations(&args.annotations)?;
-    // A login of the environment is for where something is written; only without that for where it is read.
+    // Credentials from the environment are for the destination, or for the sources if the
+    // destination is not in a registry.
     let read = from.iter().filter_map(copy::named);
     let remote: Vec<&Named> = match copy::named(&to) {
         Some(to) => vec![to],
@@ -68,13 +69,13 @@ fn annotations(texts: &[String]) -> Result<BTreeMap<String, String>, Failure> {
     for text in texts {
         let (name, value) = pair(text).ok_or_else(|| {
             Failure::usage(
-                format!("`--annotation`: `{text}` is no annotation"),
-                "write it as `--annotation NAME=VALUE`",
+                format!("`--annotation`: `{text}` is not NAME=VALUE"),
+                "write `--annotation NAME=VALUE`",
             )
         })?;
         if let Some(other) = found.insert(name.clone(), value.clone()).filter(|other| *other != value) {
             return Err(Failure::usage(
-                format!("`--annotation`: `{name}` is both `{other}` and `{value}`"),
+                format!("`--annotation`: `{name}` has two values, `{other}` and `{value}`"),
                 "give each name one value",
             ));
         }
@@ -85,7 +86,8 @@ fn annotations(texts: &[String]) -> Result<BTreeMap<String, String>, Failure> {
 fn notes(joined: &Joined) -> Vec<Note> {
     let warnings = joined.copied.warnings.iter().map(ToString::to_string);
     let left_out = (joined.left_out > 0).then(|| {
-        format!("{} of the indexes are no images, such as attestations, and were left out", joined.left_out)
+        let manifests = super::table::count(joined.left_out, "manifest");
+        format!("left out {manifests} of other kinds than images, such as attestations")
     });
     warnings.chain(left_out).map(Note::Warning).collect()
 }

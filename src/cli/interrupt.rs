@@ -1,4 +1,5 @@
-//! Ctrl-C: the first one ends the build as soon as nothing half-written stays behind, the second one ends it at once.
+//! Ctrl-C: the first one cancels the command and cleans up, the second one ends the process at
+//! once.
 
 use std::ops::ControlFlow;
 use std::process::Child;
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 static ASKED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 
-/// Takes SIGINT and SIGTERM from now on. Where that can't be had, they end the process as ever.
+/// Handles SIGINT and SIGTERM from now on. If that fails, they end the process as by default.
 pub(super) fn listen() {
     let asked = ASKED.get_or_init(Arc::default);
     #[cfg(unix)]
@@ -20,23 +21,25 @@ pub(super) fn listen() {
     }
 }
 
-/// Whether to go on, or somebody has asked to end.
+/// Returns `Break` if a signal has asked the process to end.
 pub(super) fn go_on() -> ControlFlow<()> {
     let asked = ASKED.get().is_some_and(|asked| asked.load(Ordering::Relaxed));
     if asked { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
-/// How often somebody looks whether to end.
+/// The interval at which the cancellation flag is polled.
 const LOOKS: Duration = Duration::from_millis(50);
 
-/// Asks a child to end when somebody asks this process alone; a terminal asks both.
+/// Terminates a child process when this process is asked to end. A terminal signals both, but
+/// another sender may signal only this one.
 pub(super) struct HandOn {
     until: Option<Sender<()>>,
     looks: Option<JoinHandle<()>>,
 }
 
 impl HandOn {
-    /// Looks after `child`. It has to be dropped before `child` is waited for, because its number may be another's then.
+    /// Starts to watch. Must be dropped before `child` is waited for, because its process ID may be
+    /// reused after that.
     pub(super) fn to(child: &Child) -> Self {
         let (until, is_over) = channel();
         let end = ender(child);
@@ -47,7 +50,7 @@ impl HandOn {
                 }
             }
         };
-        // Without a thread, the child goes on to its end.
+        // If no thread can be started, the child runs to its end.
         Self { until: Some(until), looks: thread::Builder::new().spawn(look).ok() }
     }
 }
@@ -62,7 +65,7 @@ impl Drop for HandOn {
 #[cfg(target_os = "linux")]
 fn ender(child: &Child) -> impl FnOnce() + Send + 'static {
     let number = rustix::process::Pid::from_child(child);
-    // Who has ended already can't be asked.
+    // Fails only if the child has ended already.
     move || {
         let _ = rustix::process::kill_process(number, rustix::process::Signal::TERM);
     }

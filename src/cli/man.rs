@@ -1,4 +1,4 @@
-//! `coracle man`: manual pages, made from the flags themselves. A release has them; nobody else needs to call this.
+//! `coracle man`: writes manual pages, generated from the argument definitions. Used for releases.
 
 use std::io;
 use std::path::Path;
@@ -11,10 +11,10 @@ use super::args::{CargoCli, Cli, ManArgs};
 use super::exit::Exit;
 use super::failure::Failure;
 
-/// The pages of `cargo coracle`; those of its other commands are the same.
+/// The pages of `cargo coracle` that differ from those of `coracle`.
 const UNDER_CARGO: [&str; 2] = ["cargo-coracle", "cargo-coracle-build"];
 
-/// Writes a page for each command.
+/// Writes one page per command.
 pub(super) fn run(args: &ManArgs) -> Result<Exit, Failure> {
     let mut pages = Vec::new();
     collect(&named(Cli::command(), "coracle"), &mut pages);
@@ -29,14 +29,14 @@ pub(super) fn run(args: &ManArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// With everything that clap adds, under the name of its page.
+/// Returns the command with the page's name and everything that clap adds.
 fn named(command: Command, name: &'static str) -> Command {
     let mut command = command.name(name).display_name(name);
     command.build();
     command
 }
 
-/// `command` and its subcommands, but for hidden ones.
+/// Adds `command` and its subcommands to `pages`, except hidden ones.
 fn collect(command: &Command, pages: &mut Vec<Command>) {
     if !command.is_hide_set() {
         pages.push(command.clone());
@@ -71,12 +71,12 @@ fn page(command: &Command, date: &str) -> io::Result<String> {
     Ok(page.join("\n") + "\n")
 }
 
-/// Examples as a page indents them by itself.
+/// Removes the examples' indentation, which the page adds itself.
 fn unindented(examples: &str) -> String {
     examples.lines().map(|line| format!("{}\n", line.strip_prefix("  ").unwrap_or(line))).collect()
 }
 
-/// Text as roff reads it: no escapes, and no line that is a request.
+/// Escapes text for roff: no escapes, and no line is a request.
 fn lines(text: &str) -> String {
     let line = |line: &str| format!("\\&{}\n", line.replace('\\', "\\e").replace('-', "\\-"));
     text.lines().map(line).collect()

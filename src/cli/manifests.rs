@@ -1,4 +1,4 @@
-//! `coracle manifests`: the objects that run an image on Kubernetes.
+//! `coracle manifests`: generates Kubernetes manifests for an image.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -21,10 +21,10 @@ use super::folder::{self, File};
 use super::report::FAINT;
 use super::{build, cache, image, interrupt, output, report};
 
-/// Builds what a recipe lacks, and reads it.
+/// Runs cargo and returns the recipe of its program's image.
 pub(super) type Build<'a> = dyn Fn(&Overrides) -> Result<Recipe, Failure> + 'a;
 
-/// Without IMAGE, the recipe is what `build` says, else it stands in a file.
+/// Generates the manifests. The recipe is returned by `build`, if given, else read from a file.
 pub(super) fn run(args: &ManifestsArgs, build: Option<&Build<'_>>) -> Result<Exit, Failure> {
     let directory = check(args)?;
     let reader = image::Reader::new(&args.registry, args.image.as_deref());
@@ -37,7 +37,7 @@ pub(super) fn run(args: &ManifestsArgs, build: Option<&Build<'_>>) -> Result<Exi
     recipe.user = recipe.user.or_else(|| user_of(stored.as_ref()?));
     let expected = coracle::contract_of(&recipe)?.contract;
     if args.image.is_some() {
-        // A build would have told.
+        // Otherwise the build prints these notes.
         report::notes(&coracle::judge_configuration(&recipe)?, args.quiet);
     }
     if let Some(stored) = &stored {
@@ -49,7 +49,7 @@ pub(super) fn run(args: &ManifestsArgs, build: Option<&Build<'_>>) -> Result<Exi
     };
     let environments = match args.layout {
         Layout::Kustomize => {
-            // Which package it is, only cargo could say.
+            // Only cargo knows which package was built.
             let file = build.map_or_else(|| recipe_file(args), |_| recipe.locate(Path::new("Cargo.toml")));
             environments(args, &file)?
         }
@@ -102,20 +102,20 @@ fn write(directory: &Path, files: &Files, quiet: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Flags that can't go together; the directory that a layout is written to.
+/// Returns the output directory. Fails if flags can't be combined.
 fn check(args: &ManifestsArgs) -> Result<Option<&Path>, Failure> {
     match (args.layout, &args.output) {
         (Layout::Yaml, None) => Ok(None),
         (Layout::Yaml, Some(_)) => Err(Failure::usage(
-            "objects as YAML go to stdout, not to a directory",
-            "leave `--output` out and write `> FILE`, or pass `--layout kustomize` or `--layout helm`",
+            "`--layout yaml` writes to stdout, not to a directory",
+            "leave `--output` out and redirect stdout with `> FILE`, or pass `--layout kustomize` or `--layout helm`",
         )),
         (_, _) if args.with_secrets => Err(Failure::usage(
-            "`--with-secrets` goes with `--layout yaml` alone: the other layouts are kept in repositories and registries",
-            "leave it out; the hints then say how each Secret is made",
+            "`--with-secrets` requires `--layout yaml`: the other layouts are kept in repositories and registries",
+            "leave it out; hints then show how to create each Secret",
         )),
         (_, None) => Err(Failure::usage(
-            "a layout of several files needs a directory",
+            "`--layout kustomize` and `--layout helm` need a directory to write to",
             "name one, as in `coracle manifests --layout kustomize --output deploy`",
         )),
         (_, Some(directory)) => Ok(Some(directory)),
@@ -126,7 +126,7 @@ fn recipe_file(args: &ManifestsArgs) -> PathBuf {
     args.file.clone().unwrap_or_else(|| recipe::FILE_NAME.into())
 }
 
-/// The recipe; whoever names an image may have none, and needs no program in it.
+/// Reads the recipe. If an image is given, the recipe is optional and needs no program.
 fn read(args: &ManifestsArgs, flags: &Overrides, stored: Option<&Stored>) -> Result<Recipe, Failure> {
     let file = recipe_file(args);
     let result = match args.image {
@@ -139,10 +139,10 @@ fn read(args: &ManifestsArgs, flags: &Overrides, stored: Option<&Stored>) -> Res
                 Some(_) => Ok(recipe::application(None, &said_by(stored, flags))?),
                 None => Err(Failure::usage(
                     format!(
-                        "no IMAGE is named, and there is no `{}` here to build one from",
+                        "no IMAGE is given, and `{}` does not exist in this directory",
                         recipe::FILE_NAME
                     ),
-                    "name an image by digest, as `coracle build` prints it, or write a recipe",
+                    "name an image with its digest, as printed by `coracle build`, or write a recipe",
                 )),
             }
         }
@@ -150,7 +150,7 @@ fn read(args: &ManifestsArgs, flags: &Overrides, stored: Option<&Stored>) -> Res
     }
 }
 
-/// What an image says of itself, for whoever has no recipe; flags say it better.
+/// Adds the user and ports of the image's config to the flags, which take precedence.
 fn said_by(stored: Option<&Stored>, flags: &Overrides) -> Overrides {
     let mut flags = flags.clone();
     let Some(image) = stored.and_then(|stored| stored.image(None).ok()) else { return flags };
@@ -160,19 +160,20 @@ fn said_by(stored: Option<&Stored>, flags: &Overrides) -> Overrides {
     flags
 }
 
-/// Who an image says that runs it, by numbers.
+/// Returns the user in the image's config, if it is numeric.
 fn user_of(stored: &Stored) -> Option<Owner> {
     let (uid, gid) = stored.image(None).ok()?.user()?.split_once(':')?;
     Some(Owner { uid: uid.parse().ok()?, gid: gid.parse().ok()? })
 }
 
-/// Whether the image was built from this configuration; if not, what is made may not fit it.
+/// Warns if the image's contract differs from `expected`, because the manifests may not suit the
+/// image.
 fn agrees(stored: &Stored, expected: &Contract, quiet: bool) -> Result<(), Failure> {
     let label = expected.to_label().map_err(coracle::Error::from)?;
     let found = stored.label(contract::LABEL, None).map_err(coracle::Error::from)?;
     if found.is_some_and(|found| found != label) {
         let warning = format!(
-            "`{}` expects another configuration; `coracle config check` tells what",
+            "the contract of `{}` differs from this configuration; run `coracle config check` for details",
             stored.origin.place
         );
         report::notes(&[Note::Warning(warning)], quiet);
@@ -180,18 +181,21 @@ fn agrees(stored: &Stored, expected: &Contract, quiet: bool) -> Result<(), Failu
     Ok(())
 }
 
-/// The image that is kept somewhere, by the name that it is given or has there.
+/// Returns the stored image by digest, with the name from `--tag` or its own.
 fn stored_reference(stored: &Stored, args: &ManifestsArgs) -> Result<Image, Failure> {
     let Some(digest) = stored.origin.digest() else {
         return Err(Failure::usage(
-            format!("`{}` has no digest: it only has Docker's description", stored.origin.place),
+            format!(
+                "`{}` has no digest: the archive contains only Docker's manifest.json",
+                stored.origin.place
+            ),
             "copy it to a layout first: `skopeo copy docker-archive:FILE oci:DIR:TAG`",
         ));
     };
     let names = stored.origin.names.iter().map(|name| reference::familiar(name));
     let Some(name) = args.tags.iter().map(String::as_str).chain(names).next() else {
         return Err(Failure::usage(
-            format!("`{}` has no name, and pods find it by its name", stored.origin.place),
+            format!("`{}` has no name, which pods need to pull it", stored.origin.place),
             "pass `--tag NAME[:TAG]`",
         ));
     };
@@ -199,17 +203,17 @@ fn stored_reference(stored: &Stored, args: &ManifestsArgs) -> Result<Image, Fail
         .parse()
         .map_err(|error: ParseReferenceError| Failure::usage(format!("`--tag`: {error}"), error.hint()))?;
     let image = Image::new(&name, digest);
-    // At a registry it may have been named by its digest alone.
+    // An image in a registry may be named by its digest only.
     let is_untagged = args.tags.is_empty() && !stored.origin.is_tagged();
     Ok(if is_untagged { Image { tag: None, ..image } } else { image })
 }
 
-/// What each environment of the recipe mounts.
+/// Returns the rendered mounts of each environment of the recipe.
 fn environments(args: &ManifestsArgs, file: &Path) -> Result<Vec<(String, Vec<RenderedMount>)>, Failure> {
     let flags = args.overrides();
     if flags.config.environment.is_some() {
         return Err(Failure::usage(
-            "the kustomize layout has an overlay for each environment, so none can be chosen",
+            "`--environment` can't be used with `--layout kustomize`, which writes an overlay for each environment",
             "leave `--environment` out, and apply `DIR/overlays/NAME`",
         ));
     }
@@ -227,13 +231,14 @@ fn environments(args: &ManifestsArgs, file: &Path) -> Result<Vec<(String, Vec<Re
     Ok(environments)
 }
 
-/// The image that pods run: the one that was named, or the recipe's, built to learn its digest and who runs it.
+/// Returns the image that pods run: the one in the arguments, or else the recipe's, which is built
+/// to learn its digest and user.
 fn image_reference(args: &ManifestsArgs, recipe: &Recipe) -> Result<(Image, Option<Owner>), Failure> {
     if let Some(text) = &args.image {
         if !args.tags.is_empty() {
             return Err(Failure::usage(
-                format!("`{text}` is named already"),
-                "leave `--tag` out; it names images that are built, or kept in a layout",
+                format!("`--tag` can't be used with `{text}`, which is a name already"),
+                "leave `--tag` out; it is for images that are built or stored in a layout",
             ));
         }
         let image = text.parse();
@@ -243,8 +248,8 @@ fn image_reference(args: &ManifestsArgs, recipe: &Recipe) -> Result<(Image, Opti
     }
     let Some(name) = recipe.names.first() else {
         return Err(Failure::usage(
-            "nothing names the image, and pods find it by its name",
-            "write `name` below `[image]`, or pass `--tag NAME[:TAG]`",
+            "the image has no name, which pods need to pull it",
+            "set `name` in `[image]`, or pass `--tag NAME[:TAG]`",
         ));
     };
     interrupt::listen();
@@ -253,7 +258,7 @@ fn image_reference(args: &ManifestsArgs, recipe: &Recipe) -> Result<(Image, Opti
     let settings = build::settings(args.epoch.as_deref(), cache, client)?;
     let folder = tempfile::tempdir().map_err(|error| Failure {
         exit: Exit::Failed,
-        message: format!("cannot make a temporary directory: {error}"),
+        message: format!("cannot create a temporary directory: {error}"),
         hint: None,
     })?;
     let layout = format!("oci:{}", folder.path().join("image.oci").display());
@@ -272,7 +277,7 @@ fn image_reference(args: &ManifestsArgs, recipe: &Recipe) -> Result<(Image, Opti
     Ok((Image::new(name, built.digest), Some(built.user)))
 }
 
-/// The file name of the program in its image.
+/// Returns the file name of the program in the image.
 fn process(recipe: &Recipe) -> Option<String> {
     let program = recipe.programs.first()?;
     let placed = program.to.as_ref().and_then(|to| Some(String::from_utf8_lossy(to.name()?).into_owned()));

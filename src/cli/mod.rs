@@ -1,6 +1,6 @@
 //! The command line: arguments in, exit code out.
 //!
-//! stdout is data and stderr is talk. Everything else is the library's; only its public names are used here.
+//! stdout carries data, stderr messages for people. Uses only the public API of the library.
 
 mod args;
 mod build;
@@ -47,14 +47,14 @@ use args::{CargoCli, CargoVerb, Cli, Command, UNDER_CARGO, Verb};
 use exit::Exit;
 use failure::Failure;
 
-/// Who has called.
+/// How the program was started.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Caller {
     Alone,
     Cargo,
 }
 
-/// Runs the command that `args` name; the first is the program's own name.
+/// Runs the command in `args`, whose first element is the program's own name.
 pub(crate) fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     let mut args: Vec<OsString> = args.collect();
     let is_under_cargo = args.get(1).is_some_and(|arg| arg == UNDER_CARGO);
@@ -114,7 +114,7 @@ fn other(command: &Command, caller: Caller) -> Result<Exit, Failure> {
     }
 }
 
-/// Help and version are what somebody asked for; everything else is a wrong usage.
+/// Prints help or the version if requested; everything else is a usage error.
 fn help_or_usage(error: &clap::Error) -> Result<Exit, Failure> {
     match error.kind() {
         ErrorKind::DisplayHelp

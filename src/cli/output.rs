@@ -1,10 +1,10 @@
-//! What is written to stdout: data, and nothing else.
+//! Writes data to stdout.
 
 use std::io::{self, Write as _};
 
 use super::failure::Failure;
 
-/// Writes `text` to stdout. A reader that has gone away has seen enough.
+/// Writes `text` to stdout. A broken pipe is not an error.
 pub(super) fn print(text: &str) -> Result<(), Failure> {
     let mut stdout = anstream::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
@@ -13,7 +13,8 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// `text` on one line without anything that a terminal acts upon: labels and manifests are anybody's.
+/// Escapes control characters, because labels and manifests are untrusted and must not control the
+/// terminal.
 pub(super) fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -22,7 +23,7 @@ pub(super) fn plain(text: &str) -> String {
     out
 }
 
-/// Writes bytes to stdout as they are.
+/// Writes bytes to stdout unchanged. A broken pipe is not an error.
 pub(super) fn write(bytes: &[u8]) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {

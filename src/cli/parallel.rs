@@ -1,4 +1,4 @@
-//! Several things at once whose results show one after the other, in an order that may be known late.
+//! Concurrent jobs that publish in a fixed order, which may be determined late.
 
 use std::collections::BTreeSet;
 use std::num::NonZero;
@@ -6,11 +6,12 @@ use std::ops::ControlFlow;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-/// More at once would take more memory and be no faster: each keeps several cores busy.
+/// The most concurrent jobs. More would use more memory without being faster, because each uses
+/// several cores.
 const AT_ONCE: usize = 4;
 
-/// Lets some of many things work at once, and makes them wait for each other where their order shows. They have
-/// numbers, in the order in which they came; their turns come as [`Turns::call`] says.
+/// Limits how many jobs run concurrently, and lets them publish one after the other. Jobs are
+/// numbered in the order in which they start; they publish in the order that [`Turns::call`] sets.
 pub(super) struct Turns {
     at_once: usize,
     state: Mutex<State>,
@@ -19,33 +20,34 @@ pub(super) struct Turns {
 
 #[derive(Default)]
 struct State {
-    /// Those that work no longer: they are done, or wait for their turn.
+    /// Jobs that no longer count as running: they have ended or wait for their turn.
     left: BTreeSet<usize>,
     done: BTreeSet<usize>,
-    /// Whose turn comes after whose; nothing while nobody knows.
+    /// The order of the turns; `None` until it is set.
     order: Option<Vec<usize>>,
 }
 
 impl Turns {
-    /// As many at once as this machine does well.
+    /// Chooses the number of concurrent jobs from the number of cores.
     pub(super) fn new() -> Self {
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
         Self { at_once: cores.min(AT_ONCE), state: Mutex::default(), changed: Condvar::new() }
     }
 
-    /// Returns when `number` may work: there is room for those that came first.
+    /// Waits until job `number` may run.
     pub(super) fn enter(&self, number: usize) {
         self.wait_while(|state| number >= state.left.len() + self.at_once);
     }
 
-    /// `number` makes room, and comes back when everything before it is done; or when it is not called at all.
+    /// Lets another job run, and waits for the turn of job `number`. Returns `Break` if it is
+    /// cancelled.
     pub(super) fn wait(&self, number: usize) -> ControlFlow<()> {
         self.change(|state| state.left.insert(number));
         self.wait_while(|state| !state.is_off(number) && !state.is_due(number));
         if self.is_off(number) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
-    /// `number` is done, whether its turn has come or not.
+    /// Marks job `number` as ended, whether its turn has come or not.
     pub(super) fn done(&self, number: usize) {
         self.change(|state| {
             state.left.insert(number);
@@ -53,12 +55,12 @@ impl Turns {
         });
     }
 
-    /// The order; whatever is not in it is called off.
+    /// Sets the order of the turns. Jobs that are not in it are cancelled.
     pub(super) fn call(&self, order: Vec<usize>) {
         self.change(|state| state.order = Some(order));
     }
 
-    /// Whether `number` is called off.
+    /// Whether job `number` is cancelled.
     pub(super) fn is_off(&self, number: usize) -> bool {
         self.state().is_off(number)
     }
@@ -97,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn turns_come_in_order_whatever_takes_longest() {
+    fn jobs_publish_in_order() {
         let (turns, passed) = (Turns { at_once: 3, ..Turns::new() }, Mutex::new(Vec::new()));
         thread::scope(|scope| {
             for number in 0..20 {
@@ -105,7 +107,7 @@ mod tests {
                 scope.spawn(move || {
                     turns.enter(number);
                     thread::sleep(Duration::from_millis(5 - number as u64 % 5));
-                    // As a build that fails early: it has no turn to wait for.
+                    // Like a build that fails early, which does not wait for its turn.
                     if !number.is_multiple_of(3) && turns.wait(number).is_continue() {
                         passed.lock().unwrap().push(number);
                     }
@@ -120,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_for_a_turn_makes_room() {
+    fn waiting_job_lets_another_run() {
         let (turns, working) = (Turns { at_once: 2, ..Turns::new() }, Mutex::new((0, 0)));
         thread::scope(|scope| {
             for number in 0..10 {
@@ -136,7 +138,7 @@ mod tests {
                     turns.done(number);
                 });
             }
-            // All of them have worked before anybody is called.
+            // All of them have run before the order is set.
             turns.wait_while(|state| state.left.len() < 10);
             turns.call(Vec::new());
         });

@@ -1,4 +1,5 @@
-//! How far packing, sending or copying is: a bar on a terminal, one plain line elsewhere, and nothing while it is quick.
+//! Progress of packing, sending and copying: a bar on a terminal, one plain line elsewhere, nothing
+//! for short operations.
 
 use std::io::IsTerminal as _;
 use std::sync::OnceLock;
@@ -9,15 +10,15 @@ use indicatif::{DecimalBytes, ProgressBar, ProgressStyle};
 
 use super::report;
 
-/// Nobody wants to read about anything quicker.
+/// The delay before the bar is shown.
 const BAR_AFTER: Duration = Duration::from_millis(250);
-/// When somebody who reads a log may wonder.
+/// The delay before the line is printed.
 const LINE_AFTER: Duration = Duration::from_secs(5);
 
-/// The progress of all images of one call.
+/// The progress of all images of one command.
 pub(super) struct Progress {
     form: Form,
-    /// What is going on: `packing`; nothing is shown before that is said.
+    /// The label, such as `packing`; nothing is shown before it is set.
     what: OnceLock<&'static str>,
     start: OnceLock<Instant>,
     total: AtomicU64,
@@ -33,14 +34,15 @@ enum Form {
 }
 
 impl Progress {
-    /// Shown as stderr allows; `quiet` shows nothing.
+    /// Shows progress in the form that suits stderr; `quiet` shows nothing.
     pub(super) fn new(quiet: bool, what: &'static str) -> Self {
         let progress = Self::later(quiet);
         progress.show(what);
         progress
     }
 
-    /// Shown when somebody calls [`Progress::show`]: until then the terminal is another's.
+    /// Like [`Progress::new`], but shows nothing before [`Progress::show`] is called, while another
+    /// program uses the terminal.
     pub(super) fn later(quiet: bool) -> Self {
         let form = match (quiet, std::io::stderr().is_terminal()) {
             (true, _) => Form::Nothing,
@@ -58,30 +60,30 @@ impl Progress {
         }
     }
 
-    /// Lets it be seen that this goes on.
+    /// Sets the label and allows progress to be shown.
     pub(super) fn show(&self, what: &'static str) {
         let _ = self.what.set(what);
     }
 
-    /// The progress of something whose size nobody knows: a bar that only counts.
+    /// Shows the progress of an operation of unknown size: the bar only counts.
     pub(super) fn of_unknown(quiet: bool, what: &'static str) -> Self {
         let progress = Self::new(quiet, what);
         progress.start(0);
         progress
     }
 
-    /// Packing starts; there are `total` more bytes.
+    /// Starts the clock; adds `total` bytes to do.
     pub(super) fn start(&self, total: u64) {
         self.total.fetch_add(total, Ordering::Relaxed);
         let _ = self.start.set(Instant::now());
     }
 
-    /// There is more to do than was known.
+    /// Adds bytes to do.
     pub(super) fn more(&self, bytes: u64) {
         self.total.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// So many more bytes are done.
+    /// Adds bytes that are done.
     pub(super) fn advance(&self, bytes: u64) {
         let done = self.done.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
         let Some((start, what)) = self.start.get().zip(self.what.get()) else { return };
@@ -102,7 +104,7 @@ impl Progress {
         }
     }
 
-    /// Lets `say` write to stderr; the bar steps aside.
+    /// Hides the bar while `say` writes to stderr.
     pub(super) fn hidden<T>(&self, say: impl FnOnce() -> T) -> T {
         match self.bar.get() {
             Some(bar) => bar.suspend(say),
@@ -110,7 +112,7 @@ impl Progress {
         }
     }
 
-    /// Packing is over; the bar goes away.
+    /// Removes the bar.
     pub(super) fn finish(&self) {
         if let Some(bar) = self.bar.get() {
             bar.finish_and_clear();

@@ -1,4 +1,4 @@
-//! What the environment and the flags say about registries.
+//! Makes the registry client from the environment and the flags.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -11,8 +11,8 @@ use super::args::RegistryArgs;
 use super::exit::Exit;
 use super::failure::{Failure, chain};
 
-/// A client; a login of the environment is for the registry that the environment names, else for that of `images`
-/// alone.
+/// Returns a client. Credentials from the environment apply to the registry in CORACLE_REGISTRY,
+/// else to that of `images`. Fails if these are in several registries.
 pub(super) fn client(args: &RegistryArgs, images: &[&Named]) -> Result<Client, Failure> {
     let mut settings = Settings {
         credential_files: credential_files(args.authfile.clone()),
@@ -26,9 +26,9 @@ pub(super) fn client(args: &RegistryArgs, images: &[&Named]) -> Result<Client, F
         ..Settings::default()
     };
     if let Some(credential) = credential()? {
-        let said = text("CORACLE_REGISTRY").map(|text| registry_named(&text)).transpose()?;
+        let configured = text("CORACLE_REGISTRY").map(|text| registry_named(&text)).transpose()?;
         let named = || images.iter().map(|named| Repository::from(&named.reference).registry().to_owned());
-        let registries = said.map_or_else(|| named().collect(), |registry| vec![registry]);
+        let registries = configured.map_or_else(|| named().collect(), |registry| vec![registry]);
         settings.credentials =
             registries.into_iter().map(|registry| (registry, credential.clone())).collect();
         if settings.credentials.len() > 1 {
@@ -36,17 +36,17 @@ pub(super) fn client(args: &RegistryArgs, images: &[&Named]) -> Result<Client, F
                 settings.credentials.keys().map(|registry| format!("`{registry}`")).collect();
             return Err(Failure::usage(
                 format!(
-                    "the login in the environment is for one registry, and the images are at {}",
+                    "the credentials in the environment are for one registry, but the images are in several: {}",
                     named.join(", ")
                 ),
-                "say for which with CORACLE_REGISTRY, or log in to each with `podman login` or `docker login`",
+                "name their registry in CORACLE_REGISTRY, or log in to each with `podman login` or `docker login`",
             ));
         }
     }
     Client::new(settings).map_err(|error| failure(&Error::from(error)))
 }
 
-/// A failed copy; what a registry or the network did has an exit code of its own.
+/// Converts the error of a copy. Errors of a registry or the network have their own exit code.
 pub(super) fn failure(error: &Error) -> Failure {
     let exit = match error {
         Error::Interrupted => Exit::Interrupted,
@@ -56,7 +56,7 @@ pub(super) fn failure(error: &Error) -> Failure {
     Failure { exit, message: chain(error), hint: error.hint() }
 }
 
-/// The one spelling of a registry that somebody names.
+/// Normalizes a registry's name.
 fn registry_named(text: &str) -> Result<String, Failure> {
     let reference = (!text.contains('/')).then(|| format!("{text}/x").parse::<Reference>().ok()).flatten();
     let repository = reference.map(|reference| Repository::from(&reference));
@@ -64,12 +64,12 @@ fn registry_named(text: &str) -> Result<String, Failure> {
     named.map(|repository| repository.registry().to_owned()).ok_or_else(|| {
         Failure::usage(
             format!("CORACLE_REGISTRY: `{text}` is not the host of a registry"),
-            "write it as names have it, such as `ghcr.io` or `localhost:5000`",
+            "write it as in image names, such as `ghcr.io` or `localhost:5000`",
         )
     })
 }
 
-/// The login that CI gives.
+/// Returns the credentials from the environment, as set by CI.
 fn credential() -> Result<Option<Credential>, Failure> {
     let [user, password, token] =
         ["CORACLE_REGISTRY_USER", "CORACLE_REGISTRY_PASSWORD", "CORACLE_REGISTRY_TOKEN"].map(text);
@@ -78,13 +78,14 @@ fn credential() -> Result<Option<Credential>, Failure> {
         (None, None, Some(token)) => Ok(Some(Credential::RegistryToken(Secret::new(token)))),
         (Some(user), Some(password), None) => Ok(Some(Credential::password(user, password))),
         _ => Err(Failure::usage(
-            "the login in the environment is not one",
-            "set CORACLE_REGISTRY_USER and CORACLE_REGISTRY_PASSWORD, or CORACLE_REGISTRY_TOKEN alone",
+            "the registry credentials in the environment are incomplete or ambiguous",
+            "set either CORACLE_REGISTRY_USER and CORACLE_REGISTRY_PASSWORD, or only CORACLE_REGISTRY_TOKEN",
         )),
     }
 }
 
-/// Where Podman and Docker keep logins. Source: containers-auth.json(5); Docker's CLI, `config.json`.
+/// Returns the credential files of Podman and Docker, after `first`. Source:
+/// containers-auth.json(5); Docker's CLI, `config.json`.
 fn credential_files(first: Option<PathBuf>) -> Vec<PathBuf> {
     let path = |name: &str| variable(name).map(PathBuf::from);
     let home = path("HOME");
@@ -109,8 +110,8 @@ fn text(name: &str) -> Option<String> {
     variable(name).map(|value| value.to_string_lossy().into_owned())
 }
 
-/// A variable that says something.
-#[allow(clippy::disallowed_methods, reason = "what the environment decides is read by the command line")]
+/// Returns an environment variable; `None` if unset or empty.
+#[allow(clippy::disallowed_methods, reason = "the command line reads the environment, the library never")]
 fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }

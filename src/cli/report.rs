@@ -1,4 +1,5 @@
-//! What is said on stderr: `error:`, `warning:` and `hint:`, and plain talk. Who can't hear it is no error.
+//! Messages on stderr: `error:`, `warning:`, `hint:` and others. Errors of writing them are
+//! ignored.
 
 use std::io::{IsTerminal as _, Write as _};
 
@@ -10,12 +11,12 @@ use super::failure::Failure;
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 const HINT: Style = AnsiColor::Cyan.on_default().bold();
-/// What stands out in talk.
+/// Emphasized text.
 pub(super) const STRONG: Style = Style::new().bold();
-/// What only some readers need.
+/// Less important text.
 pub(super) const FAINT: Style = Style::new().dimmed();
 
-/// Why a command failed; then, behind an empty line, what to do.
+/// Prints a command's error, and its hints after an empty line.
 pub(super) fn failure(failure: &Failure) {
     let mut text = labelled(ERROR, "error", &failure.message);
     for (index, hint) in failure.hint.iter().flat_map(|hint| hint.lines()).enumerate() {
@@ -25,7 +26,7 @@ pub(super) fn failure(failure: &Failure) {
     write(&text);
 }
 
-/// What somebody should know; who wants quiet hears the warnings alone.
+/// Prints notes; only warnings if `quiet`.
 pub(super) fn notes(notes: &[Note], quiet: bool) {
     for note in notes {
         match note {
@@ -36,12 +37,12 @@ pub(super) fn notes(notes: &[Note], quiet: bool) {
     }
 }
 
-/// Talk, with its own styles.
+/// Prints text unchanged.
 pub(super) fn talk(text: &str) {
     write(text);
 }
 
-/// What another says, while it may show how far it is in the last line: that line gives way.
+/// Prints text of a child process that may show progress in the last line, which is erased.
 pub(super) fn beside_progress(text: &str) {
     let erase = if std::io::stderr().is_terminal() { "\r\x1b[K" } else { "" };
     write(&format!("{erase}{text}"));
@@ -51,8 +52,8 @@ fn labelled(style: Style, label: &str, message: &str) -> String {
     format!("{style}{label}:{style:#} {}\n", indented(message))
 }
 
-/// The first line as it is, and what belongs to it below it and to its right. Control characters are escaped: names
-/// of files are anybody's, and must not move the cursor.
+/// Indents all lines except the first. Control characters are escaped, because file names are
+/// untrusted and must not control the terminal.
 fn indented(message: &str) -> String {
     let mut text = String::with_capacity(message.len());
     for (index, line) in message.lines().enumerate() {
@@ -78,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_indented_and_can_not_reach_the_terminal() {
+    fn indents_lines_and_escapes_control_characters() {
         assert_eq!(indented("a\nb\n  c\n\nd\x1b[2J"), "a\n  b\n  c\n\n  d\\u{1b}[2J");
     }
 }

@@ -1,4 +1,4 @@
-//! What is told of a build to other programs: a file of JSON, lines for a job's variables, a summary in Markdown.
+//! Report files of a build: JSON metadata, variables for CI jobs, a Markdown summary.
 
 mod file;
 
@@ -18,34 +18,35 @@ use super::{summary, table};
 
 const SUMMARY: &str = "--summary";
 
-/// The reports that somebody asked for.
+/// The reports that the flags select.
 pub(super) struct Reports<'a> {
     args: &'a ReportArgs,
-    /// Whether the summary can go where it should.
+    /// Whether the summary can be written.
     has_summary: Cell<bool>,
     summary: RefCell<String>,
     images: RefCell<Vec<Value>>,
 }
 
 impl<'a> Reports<'a> {
-    /// From now on, whatever goes wrong can be summed up.
+    /// Opens the reports. Later failures can be written to the summary.
     pub(super) fn open(args: &'a ReportArgs) -> Result<Self, Failure> {
         args.summary.iter().try_for_each(|path| check(SUMMARY, path))?;
         let has_summary = Cell::new(args.summary.is_some());
         Ok(Self { args, has_summary, summary: RefCell::default(), images: RefCell::default() })
     }
 
-    /// Whether more is reported than the bare image.
+    /// Whether reports need a comparison with the previous image.
     pub(super) fn compare(args: &ReportArgs) -> bool {
         args.metadata_file.is_some() || args.summary.is_some()
     }
 
-    /// Files that can't be written are told before anything is built.
+    /// Fails if a report can't be written, before anything is built.
     pub(super) fn check(&self) -> Result<(), Vec<Failure>> {
         none(self.files().filter_map(|(flag, path)| check(flag, path).err()).collect())
     }
 
-    /// A report in an image would make another one of it with each build.
+    /// Fails if a report is in an included directory, because the image would change with each
+    /// build.
     pub(super) fn check_includes(&self, recipes: &[Recipe]) -> Result<(), Vec<Failure>> {
         let lie_within = self.files().filter_map(|(flag, path)| {
             let place = file::place(path).ok()?;
@@ -58,7 +59,7 @@ impl<'a> Reports<'a> {
         none(lie_within.collect())
     }
 
-    /// An image was built.
+    /// Adds a built image.
     pub(super) fn built(&self, title: &str, built: &Built) {
         self.summary.borrow_mut().push_str(&summary::built(title, built));
         self.images.borrow_mut().push(json!({
@@ -68,11 +69,11 @@ impl<'a> Reports<'a> {
         }));
     }
 
-    /// Writes what has come out: `described` is what `--format json` prints. To the failures, those are added that keep a
-    /// report from being written.
+    /// Writes the reports. `described` is what `--format json` prints. Returns `failures` and the
+    /// errors of writing.
     pub(super) fn write(&self, described: &Value, mut failures: Vec<Failure>) -> Vec<Failure> {
         failures.extend(self.write_metadata(described).err());
-        // Whoever reads variables takes them for what was asked for, all of it.
+        // Readers of the variables rely on all images having been built.
         if failures.is_empty() {
             failures.extend(self.write_variables().err());
         }
@@ -101,7 +102,7 @@ impl<'a> Reports<'a> {
         written(file::append(path, &(self.summary.take() + &failed)), path)
     }
 
-    /// Those that are asked for, with their flags.
+    /// Returns the selected report files with their flags.
     fn files(&self) -> impl Iterator<Item = (&'static str, &'a PathBuf)> {
         let ReportArgs { metadata_file, dotenv, summary } = self.args;
         let files = [("--metadata-file", metadata_file), ("--dotenv", dotenv), (SUMMARY, summary)];
@@ -109,7 +110,7 @@ impl<'a> Reports<'a> {
     }
 }
 
-/// A line each. One image has variables of its own; the digest of several would be one of them only.
+/// Formats the variables, one per line. CORACLE_DIGEST and others are set only for a single image.
 fn variables(images: &[Value]) -> Result<String, Failure> {
     let mut lines = Vec::new();
     if let [image] = images {
@@ -129,7 +130,7 @@ fn bytes(value: &Value) -> Result<Vec<u8>, Failure> {
     coracle_core::json::to_bytes(value).map_err(|error| Failure::output(&io::Error::other(error)))
 }
 
-/// Whether the file of `flag` can be written to.
+/// Fails if the report of `flag` can't be written.
 fn check(flag: &str, path: &Path) -> Result<(), Failure> {
     if path.is_dir() {
         return Err(Failure::usage(format!("`{flag}`: `{}` is a directory", path.display()), "name a file"));
@@ -139,9 +140,10 @@ fn check(flag: &str, path: &Path) -> Result<(), Failure> {
 
 fn included(flag: &str, path: &Path, include: &Path) -> Failure {
     let (path, include) = (path.display(), include.display());
-    let message =
-        format!("`{path}` lies in `{include}`, which is included: the image would hold what is told of it");
-    let hint = format!("write it elsewhere with `{flag}`, or include less than that directory");
+    let message = format!(
+        "`{path}` is in `{include}`, which the image includes: the image would contain its own report"
+    );
+    let hint = format!("name another file with `{flag}`, or include less than that directory");
     Failure { exit: Exit::Failed, message, hint: Some(hint) }
 }
 

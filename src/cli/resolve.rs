@@ -1,4 +1,4 @@
-//! `coracle resolve`: manifests in, the same manifests with images by digest out.
+//! `coracle resolve`: replaces image references in manifests by references with a digest.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,7 +17,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::{build, cache, config, image, output, registry};
 
-/// Resolves and checks everything before anything is written.
+/// Resolves and checks all manifests before anything is written.
 pub(super) fn run(args: &ResolveArgs) -> Result<Exit, Failure> {
     let builds = tempfile::tempdir().map_err(|error| Failure {
         exit: Exit::Failed,
@@ -66,15 +66,15 @@ pub(super) fn run(args: &ResolveArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// `NAME=IMAGE`
+/// Parses the value of `--image`, and opens the image.
 fn named(text: &str, reader: &image::Reader<'_>) -> Result<(Known, Stored), Failure> {
-    let usage =
-        |why: String| Failure::usage(format!("`--image`: {why}"), "write it as `--image shop=oci:shop.oci`");
-    let (name, place) =
-        text.split_once('=').ok_or_else(|| usage(format!("`{text}` does not say where the image is")))?;
+    let usage = |why: String| {
+        Failure::usage(format!("`--image`: {why}"), "write it like `--image shop=oci:shop.oci`")
+    };
+    let (name, place) = text.split_once('=').ok_or_else(|| usage(format!("`{text}` is not NAME=IMAGE")))?;
     let reference: Reference = name.parse().map_err(|error| usage(format!("{error}")))?;
     let stored = reader.open(place)?;
-    // The image knows its own tag; a name that says another is its user's word.
+    // Prefer the image's own name, which has its tag.
     let is_own = |own: &&String| {
         let own = untagged(own);
         let short = own.rsplit('/').next() == Some(name) && !name.contains('/');
@@ -85,7 +85,7 @@ fn named(text: &str, reader: &image::Reader<'_>) -> Result<(Known, Stored), Fail
     Ok((known, stored))
 }
 
-/// What registries say of the images that nothing else tells of.
+/// Asks registries for the digests of the images that are not in `known`.
 fn asked(inputs: &[Input], known: &[Known], args: &ResolveArgs) -> Result<Vec<Known>, Failure> {
     let (mut wanted, mut errors) = (BTreeMap::new(), Vec::new());
     for input in inputs {
@@ -120,12 +120,12 @@ fn asked(inputs: &[Input], known: &[Known], args: &ResolveArgs) -> Result<Vec<Kn
     if errors.is_empty() { Ok(found) } else { Err(Failure { hint: None, ..unresolved(&errors) }) }
 }
 
-/// A name without its tag; what stands behind a registry's colon is a port.
+/// Returns a name without its tag. A colon before a `/` precedes a port.
 fn untagged(name: &str) -> &str {
     name.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')).map_or(name, |(name, _)| name)
 }
 
-/// The image of a recipe, built into a temporary layout: its digest is that of `coracle build`.
+/// Builds a recipe's image into a temporary layout. Its digest equals that of `coracle build`.
 fn built(
     file: &Path,
     number: usize,
@@ -138,8 +138,8 @@ fn built(
     let recipe = Recipe { publish_contract: None, budget, ..recipe::file(file, &flags)? };
     let Some(name) = recipe.names.first().cloned() else {
         return Err(Failure::usage(
-            format!("`{}` does not name its image, so nothing can refer to it", file.display()),
-            "write `name` below `[image]`",
+            format!("`{}` does not name its image, so manifests can't refer to it", file.display()),
+            "set `name` in `[image]`",
         ));
     };
     coracle::build(&recipe, settings, &())?;
@@ -152,7 +152,7 @@ fn known(name: &str, reference: String, stored: &Stored) -> Result<Known, Failur
     let digest = stored.origin.digest().ok_or_else(|| Failure {
         exit: Exit::Failed,
         message: format!(
-            "`{}` has no digest: the archive has Docker's description alone",
+            "`{}` has no digest: the archive contains only Docker's manifest.json",
             stored.origin.place
         ),
         hint: Some("name an image layout, or an archive that has an `index.json`".into()),
@@ -165,22 +165,22 @@ fn unresolved(errors: &[Unresolved]) -> Failure {
         exit: Exit::Failed,
         message: errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
         hint: Some(
-            "say where images are with `--image NAME=oci:DIR`, or name their recipes with `-f`".into(),
+            "name the location of images with `--image NAME=oci:DIR`, or their recipes with `-f`".into(),
         ),
     }
 }
 
-/// stdout is for manifests, so what does not fit is told on stderr.
+/// Returns the error with all findings, which go to stderr because stdout is for manifests.
 fn unmet(report: &Report) -> Failure {
     let findings: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
     Failure {
         exit: Exit::Findings,
-        message: format!("the manifests do not give the image what it expects\n{}", findings.join("\n")),
-        hint: Some("mend them, or pass `--no-check`".into()),
+        message: format!("the manifests violate the image's contract\n{}", findings.join("\n")),
+        hint: Some("correct the manifests, or pass `--no-check`".into()),
     }
 }
 
-/// Holds the manifests to every image that is in them and has a contract.
+/// Checks the manifests against the contracts of the images that they use.
 fn check(images: &[(Known, Stored)], used: &[usize], inputs: &[Input]) -> Result<Report, Failure> {
     let mut all = Report::default();
     for (_, stored) in used.iter().filter_map(|index| images.get(*index)) {
@@ -193,7 +193,7 @@ fn check(images: &[(Known, Stored)], used: &[usize], inputs: &[Input]) -> Result
     Ok(all)
 }
 
-/// Several texts as one stream of documents.
+/// Joins the inputs into one YAML stream.
 fn joined(inputs: &[Input]) -> String {
     let mut text = String::new();
     for (index, input) in inputs.iter().enumerate() {

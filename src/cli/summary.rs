@@ -1,4 +1,4 @@
-//! What was built, in Markdown: the summary of a job.
+//! The Markdown summary of a build, for CI jobs.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use coracle::{Built, Weight};
 use super::failure::Failure;
 use super::table;
 
-/// One image: how large it is, beside the one before, and what takes up the room.
+/// Returns the section of one image: its sizes, changes, layers and contract.
 pub(super) fn built(title: &str, built: &Built) -> String {
     let mut text = format!("### {}\n\n{}\n\n", plain(title), code(&table::reference(built)));
     text.push_str(&sizes(built));
@@ -17,11 +17,11 @@ pub(super) fn built(title: &str, built: &Built) -> String {
     text
 }
 
-/// An image that is none.
+/// Returns the section of an image that was not built.
 pub(super) fn failed(failure: &Failure) -> String {
     let hint = failure.hint.as_deref().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
     let text = format!("error: {}\n{hint}", failure.message);
-    // A fence ends at one that is as long, and a message may quote anything.
+    // The message may contain a fence of the same length, which would end this one.
     format!("### No image\n\n~~~~~~~~text\n{}\n~~~~~~~~\n\n", text.trim_end().replace("~~~~~~~~", "~~~~"))
 }
 
@@ -37,7 +37,7 @@ fn sizes(built: &Built) -> String {
         (None, _) => "new".into(),
     });
     let rows: Vec<_> = rows.zip(changes).map(|([platform, size], change)| [platform, size, change]).collect();
-    table(&["platform", "size", &format!("beside {}", code(&previous.place))], "-r-", &rows)
+    table(&["platform", "size", &format!("compared with {}", code(&previous.place))], "-r-", &rows)
 }
 
 fn layers(built: &Built) -> String {
@@ -55,7 +55,8 @@ fn layers(built: &Built) -> String {
         ]
     });
     let below = built.below.iter().map(|base| {
-        let (name, layers) = (base.name.as_deref().unwrap_or("a base"), table::count(base.layers, "layer"));
+        let (name, layers) =
+            (base.name.as_deref().unwrap_or("the base image"), table::count(base.layers, "layer"));
         let (size, digest) = (Size(base.size).to_string(), code(&base.digest.to_string()));
         [format!("{layers} of {}", code(name)), size, String::new(), String::new(), digest]
     });
@@ -63,7 +64,7 @@ fn layers(built: &Built) -> String {
     table(&["layer", "size", "unpacked", "media type", "digest"], "-rr--", &rows)
 }
 
-/// What has to be mounted, and with which files.
+/// Returns the table of mounts that the contract requires.
 fn expected(built: &Built) -> String {
     let mounts = built.contract.mounts.iter().map(|mount| {
         let secret = |is_secret| if is_secret { " (secret)" } else { "" };
@@ -71,12 +72,12 @@ fn expected(built: &Built) -> String {
         let files: Vec<String> = mount.files.iter().map(file).collect();
         [code(&mount.path), files.join(", ")]
     });
-    let writable = built.contract.writable.iter().map(|place| [code(&place.path), "to write to".into()]);
+    let writable = built.contract.writable.iter().map(|place| [code(&place.path), "writable".into()]);
     let rows: Vec<[String; 2]> = mounts.chain(writable).collect();
     if rows.is_empty() { String::new() } else { table(&["mounted at", "files"], "--", &rows) }
 }
 
-/// A table with an empty line behind it; `r` in `columns` is a column of numbers.
+/// Formats a table, followed by an empty line. An `r` in `columns` right-aligns the column.
 fn table<const N: usize>(heading: &[&str; N], columns: &str, rows: &[[String; N]]) -> String {
     let mut text = format!("| {} |\n", heading.join(" | "));
     let rules: Vec<&str> = columns.chars().map(|c| if c == 'r' { "---:" } else { "---" }).collect();
@@ -88,7 +89,7 @@ fn table<const N: usize>(heading: &[&str; N], columns: &str, rows: &[[String; N]
     text
 }
 
-/// Text that is nothing but itself, on one line.
+/// Escapes Markdown and control characters.
 fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -103,7 +104,8 @@ fn plain(text: &str) -> String {
     out
 }
 
-/// The same as code; no code holds the mark that ends it, and a bar would end its cell.
+/// Formats text as code. Backticks are replaced, because they can't be escaped in code; a bar would
+/// end a table's cell.
 fn code(text: &str) -> String {
     let mut out = String::from("`");
     for c in text.chars() {

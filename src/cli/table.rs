@@ -1,4 +1,4 @@
-//! Images and plans, for people and as JSON.
+//! Text and JSON output of built images and plans.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -17,7 +17,8 @@ use serde_json::{Value, json};
 use super::copy;
 use super::report::{FAINT, STRONG};
 
-/// The one line of stdout: the image by digest, where a registry has it; else its first name by digest, or its digest.
+/// Returns the line for stdout: the image's reference with its digest, in the first registry it was
+/// pushed to, else with its first name; else its digest.
 pub(super) fn reference(built: &Built) -> String {
     match built.sent.first().map(|delivery| &delivery.to).or(built.references.first()) {
         Some(reference) => format!("{reference}@{}", built.digest),
@@ -25,7 +26,7 @@ pub(super) fn reference(built: &Built) -> String {
     }
 }
 
-/// What was built, how large it is, and where it went.
+/// Formats a built image: its sizes, layers, contract and destinations.
 pub(super) fn built(title: &str, built: &Built) -> String {
     let platforms: Vec<String> = built.platforms.iter().map(ToString::to_string).collect();
     let unpacked = DecimalBytes(built.layers.iter().map(|layer| layer.unpacked).sum());
@@ -41,14 +42,11 @@ pub(super) fn built(title: &str, built: &Built) -> String {
         let has = if base.shared == 0 {
             String::new()
         } else {
-            format!("; has {} already", count(base.shared, "file"))
+            format!("; already contains {}", count(base.shared, "file"))
         };
-        let (name, digest) = (base.name.as_deref().unwrap_or("a base"), base.digest);
-        let _ = writeln!(
-            text,
-            "  {:<9}  {size:>9} in {layers} of {name}{has}  {FAINT}{digest}{FAINT:#}",
-            "below"
-        );
+        let (name, digest) = (base.name.as_deref().unwrap_or("the base image"), base.digest);
+        let _ =
+            writeln!(text, "  {:<9}  {size:>9} in {layers} of {name}{has}  {FAINT}{digest}{FAINT:#}", "base");
     }
     for layer in &built.layers {
         let (from, to) = (DecimalBytes(layer.unpacked).to_string(), DecimalBytes(layer.size).to_string());
@@ -68,7 +66,7 @@ pub(super) fn built(title: &str, built: &Built) -> String {
             Place::Local(destination) => {
                 let _ = writeln!(text, "  {how} {destination}");
             }
-            // Below, with what was sent.
+            // Listed below, with what was sent.
             Place::Remote(_) | Place::Engine(_) => {}
         }
     }
@@ -81,7 +79,7 @@ pub(super) fn built(title: &str, built: &Built) -> String {
     text
 }
 
-/// What has to be mounted, and with which files.
+/// Formats the mounts that the contract requires, with their files.
 fn expected(contract: &Contract) -> String {
     let secret = |is_secret| if is_secret { " (secret)" } else { "" };
     let mounts = contract.mounts.iter().map(|mount| {
@@ -89,14 +87,14 @@ fn expected(contract: &Contract) -> String {
             mount.files.iter().map(|file| format!("{}{}", file.key, secret(file.secret))).collect();
         (&mount.path, files.join(", "))
     });
-    let writable = contract.writable.iter().map(|writable| (&writable.path, "to write to".to_owned()));
+    let writable = contract.writable.iter().map(|writable| (&writable.path, "writable".to_owned()));
     mounts.chain(writable).fold(String::new(), |mut text, (path, what)| {
         let _ = writeln!(text, "  expects    {path}: {what}");
         text
     })
 }
 
-/// An image as `--format json` has it.
+/// Returns a built image for `--format json`.
 pub(super) fn built_json(built: &Built) -> Value {
     let layers: Vec<Value> = built
         .layers
@@ -159,7 +157,7 @@ fn base_json(base: &Below) -> Value {
     })
 }
 
-/// What an engine took.
+/// Returns the JSON of an image that was loaded into an engine.
 fn loaded_json((to, loaded): &(Named, Loaded)) -> Value {
     let mut value = copy::loaded_json(loaded);
     if let Some(members) = value.as_object_mut() {
@@ -168,7 +166,7 @@ fn loaded_json((to, loaded): &(Named, Loaded)) -> Value {
     value
 }
 
-/// What a registry was sent.
+/// Returns the JSON of what was sent to a registry.
 fn sent_json(Delivery { to, sent }: &Delivery) -> Value {
     let mut value = copy::sent_json(sent);
     if let Some(members) = value.as_object_mut() {
@@ -177,7 +175,7 @@ fn sent_json(Delivery { to, sent }: &Delivery) -> Value {
     value
 }
 
-/// Every entry of a plan and why it is there, then the sums.
+/// Formats a plan: every entry with its reason, then the sums.
 pub(super) fn plan(plan: &Plan) -> String {
     let rows: Vec<[String; 4]> =
         plan.rootfs.iter().map(|(path, entry)| row(&path.to_string(), entry)).collect();
@@ -201,9 +199,12 @@ pub(super) fn plan(plan: &Plan) -> String {
         count(layers.len(), "layer"),
     );
     if let Some(base) = &plan.base {
-        let (name, shared) = (base.name.as_deref().unwrap_or("a base"), count(plan.shared, "file"));
-        let _ =
-            writeln!(text, "  on top of {name}, which has {shared} already  {FAINT}{}{FAINT:#}", base.digest);
+        let (name, shared) = (base.name.as_deref().unwrap_or("the base image"), count(plan.shared, "file"));
+        let _ = writeln!(
+            text,
+            "  based on {name}, which already contains {shared}  {FAINT}{}{FAINT:#}",
+            base.digest
+        );
     }
     for (stratum, Sum { files, size, .. }) in &layers {
         let _ = writeln!(
@@ -229,7 +230,7 @@ fn row(path: &str, entry: &Entry) -> [String; 4] {
     }
 }
 
-/// A plan as `--format json` has it.
+/// Returns a plan for `--format json`.
 pub(super) fn plan_json(recipe: &Recipe, plan: &Plan) -> Value {
     let entries: Vec<Value> =
         plan.rootfs.iter().map(|(path, entry)| entry_json(&path.to_string(), entry)).collect();
@@ -269,7 +270,7 @@ fn entry_json(path: &str, entry: &Entry) -> Value {
     value
 }
 
-/// How many entries there are of each kind, and the bytes of the files.
+/// The number of entries of each kind, and the files' size in bytes.
 #[derive(Default)]
 struct Sum {
     files: usize,
@@ -300,7 +301,7 @@ impl Sum {
     }
 }
 
-/// What each layer holds of its own; directories that others share are counted where they belong.
+/// Sums up the entries of each layer. A directory is counted only in its own layer.
 fn layers(plan: &Plan) -> BTreeMap<Stratum, Sum> {
     let mut layers: BTreeMap<Stratum, Sum> =
         plan.rootfs.strata().into_iter().map(|s| (s, Sum::default())).collect();
@@ -365,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_for_people() {
+    fn formats_image_as_text() {
         let digest = format!("sha256:{}", "ab".repeat(32));
         let expected = format!(
             "\
@@ -380,7 +381,7 @@ curl:8  linux/amd64  37 files, 23.70 MB → 7.90 MB in 2 layers
     }
 
     #[test]
-    fn an_image_for_programs() {
+    fn formats_image_as_json() {
         let digest = format!("sha256:{}", "ab".repeat(32));
         let named = built_json(&image(&["curl:8", "ghcr.io/a/curl"]));
         assert_eq!(named["reference"], json!(format!("curl:8@{digest}")));

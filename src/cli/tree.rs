@@ -1,4 +1,4 @@
-//! A closure as a tree: each object once, below the one that brought it in.
+//! Formats a closure as a tree: each object once, below the first one that needs it.
 
 use std::fmt::Write as _;
 
@@ -12,8 +12,8 @@ use super::dependencies;
 use super::report::{FAINT, STRONG};
 use super::table;
 
-/// The tree of what `file` maps, with the rule that found each object and what each costs; then the problems in `value`,
-/// its JSON.
+/// Returns the tree of the objects that `file` maps, with the rule that found each and its size;
+/// then the problems in `value`, the file's JSON.
 pub(super) fn text(file: &str, closure: &Closure, value: &Value, costs: &[Cost]) -> String {
     let mut text = String::new();
     let Some((_, elf)) = dependencies::program(closure) else { return text };
@@ -35,7 +35,7 @@ pub(super) fn text(file: &str, closure: &Closure, value: &Value, costs: &[Cost])
     tree.below(0, "");
     let mut text = tree.text;
     for path in dependencies::alternatives(elf) {
-        let _ = writeln!(text, "{FAINT}on a lesser CPU{FAINT:#} {path}");
+        let _ = writeln!(text, "{FAINT}on an older CPU{FAINT:#} {path}");
     }
     let count = table::count(map.objects.len(), "object");
     let _ = writeln!(text, "{count}, {}", Cost::sum(costs).text());
@@ -43,19 +43,19 @@ pub(super) fn text(file: &str, closure: &Closure, value: &Value, costs: &[Cost])
     text
 }
 
-/// The loader, which stands in the tree only where something needs it.
+/// Writes the dynamic loader, which is part of the tree only if an object needs it.
 fn write_loader(text: &mut String, map: &LinkMap, costs: &[Cost]) {
     let loader = map.objects.iter().zip(costs);
     let mut loader = loader.filter(|(object, _)| object.found == coracle_ld::closure::Found::Interpreter);
     let Some((object, cost)) = loader.next() else {
-        let _ = writeln!(text, "{FAINT}static: it names no interpreter, and nothing else is mapped{FAINT:#}");
+        let _ = writeln!(text, "{FAINT}static: no interpreter, and no other object is mapped{FAINT:#}");
         return;
     };
-    let what = if map.is_library() { "a library; its loader would be" } else { "interpreter" };
+    let what = if map.is_library() { "a library; its interpreter would be" } else { "interpreter" };
     let _ = writeln!(text, "{FAINT}{what}{FAINT:#} {}  {FAINT}{}{FAINT:#}", object.spelled, cost.text());
 }
 
-/// What is wrong besides what the tree shows.
+/// Writes the problems that the tree does not show.
 fn write_problems(text: &mut String, value: &Value) {
     for problem in value.get("problems").and_then(Value::as_array).into_iter().flatten() {
         let word = |key: &str| problem.get(key).and_then(Value::as_str).unwrap_or_default();
@@ -65,12 +65,12 @@ fn write_problems(text: &mut String, value: &Value) {
     }
 }
 
-/// A tree while it is drawn.
+/// A tree that is being drawn.
 struct Tree<'a> {
     text: String,
     map: &'a LinkMap,
     costs: &'a [Cost],
-    /// Objects that have their branch: a second name for one does not repeat it.
+    /// Whether each object has been drawn; it is not repeated under a second name.
     is_drawn: Vec<bool>,
 }
 
@@ -106,9 +106,9 @@ impl Tree<'_> {
         }
     }
 
-    /// Whether the object has no branch yet.
+    /// Writes a found object. Returns whether it was not drawn before.
     fn found(&mut self, edge: &Edge, rule: &Rule, path: &Spelled) -> bool {
-        // A name that is not the file's, such as one with tokens or of a link's own.
+        // The needed name differs from the file's, such as one with tokens or of a symbolic link.
         if edge.name != path.name() && edge.name != path.as_bytes() {
             let _ = write!(self.text, "{} → ", Spelled::new(edge.name.as_slice()));
         }

@@ -1,4 +1,5 @@
-//! `--why NAME`: who needs an object, which rule found it, where else was looked, and what it costs.
+//! `deps --why NAME`: which objects need an object, which rule found it, what was searched, its
+//! size.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -14,17 +15,17 @@ use super::failure::Failure;
 use super::report::{FAINT, STRONG};
 use super::table;
 
-/// What somebody asked about, in one link map: an object, or a name that nothing was found for.
+/// An object, or a missing name, that `--why` names in one link map.
 pub(super) struct Subject<'a> {
     map: &'a LinkMap,
-    /// The object; for a missing one, whoever asked for it.
+    /// The object; for a missing name, the object that needs it.
     index: usize,
-    /// The name that it was asked for, and the search for that.
+    /// The needed name, and the trace of the search for it.
     asked: Option<(&'a [u8], &'a Missed)>,
     missing: Option<&'a Missing>,
 }
 
-/// Everything in `closure` that `wanted` names: by its path, its file's name, its soname, or a name that is asked for.
+/// Returns everything in `closure` that `wanted` names: by path, file name, soname or needed name.
 pub(super) fn subjects<'a>(closure: &'a Closure, wanted: &str) -> Vec<Subject<'a>> {
     let wanted = wanted.as_bytes();
     let in_map = |map: &'a LinkMap| {
@@ -41,7 +42,7 @@ pub(super) fn subjects<'a>(closure: &'a Closure, wanted: &str) -> Vec<Subject<'a
         });
         objects.chain(missing).collect::<Vec<_>>()
     };
-    // What only lesser CPUs map is looked for when the best does not have it.
+    // The link maps of less capable CPUs are searched if the best one has no match.
     let in_elf = |elf: &'a coracle_ld::closure::Elf| {
         elf.maps().map(|map| in_map(map)).find(|subjects| !subjects.is_empty()).unwrap_or_default()
     };
@@ -56,10 +57,10 @@ fn is_meant(map: &LinkMap, index: usize, wanted: &[u8]) -> bool {
     asked || [spelled.as_bytes(), spelled.name(), own].contains(&wanted) || soname == Some(wanted)
 }
 
-/// How alike a name must be to be meant, by Jaro and Winkler.
+/// The least Jaro-Winkler similarity of suggested names.
 const ALIKE: f64 = 0.85;
 
-/// Names in `closure` that somebody who wrote `wanted` may have meant, the likeliest first.
+/// Returns up to three names in `closure` similar to `wanted`, most similar first.
 pub(super) fn near(closure: &Closure, wanted: &str) -> Vec<String> {
     let text = |name: &[u8]| Spelled::new(name).to_string();
     let maps = closure.elves().flat_map(coracle_ld::closure::Elf::maps);
@@ -85,7 +86,8 @@ impl Subject<'_> {
         self.map.objects.get(index).map(|object| object.spelled.to_string()).unwrap_or_default()
     }
 
-    /// What it costs, and what those cost that it alone brings in; nothing for what is missing.
+    /// Returns the object's size, the objects that only it needs, and their size; `None` if it is
+    /// missing.
     fn costs(&self, costs: &Costs) -> Result<Option<(Cost, Vec<usize>, Cost)>, Failure> {
         if self.missing.is_some() {
             return Ok(None);
@@ -96,19 +98,19 @@ impl Subject<'_> {
         Ok(Some((costs.compressed(self.map, self.index)?, alone, Cost::sum(&each))))
     }
 
-    /// The rule that found it, for people.
+    /// Returns the rule that found the object, as text.
     fn rule(&self) -> Option<String> {
         if self.missing.is_some() {
             return None;
         }
         match &self.map.objects.get(self.index)?.found {
             Found::Program => Some("the file itself".into()),
-            Found::Interpreter => Some(format!("the loader of {}", self.spelled(0))),
+            Found::Interpreter => Some(format!("the interpreter of {}", self.spelled(0))),
             Found::Needed { rule, .. } => Some(rule.to_string()),
         }
     }
 
-    /// For people.
+    /// Formats the object as text.
     pub(super) fn text(&self, costs: &Costs) -> Result<String, Failure> {
         let mut text = String::new();
         let asked = self.asked.map(|(name, _)| Spelled::new(name).to_string()).unwrap_or_default();
@@ -123,7 +125,7 @@ impl Subject<'_> {
                 let _ = writeln!(text, "  found: {rule}");
                 if !alone.is_empty() {
                     let count = table::count(alone.len(), "more object");
-                    let _ = writeln!(text, "  it alone brings in {count}: {}", more.text());
+                    let _ = writeln!(text, "  only it needs {count}: {}", more.text());
                 }
             }
         }
@@ -132,13 +134,17 @@ impl Subject<'_> {
         Ok(text)
     }
 
-    /// The places before the one that had it, and the files that were passed over.
+    /// Writes the directories that were searched before the object was found, and the refused
+    /// files.
     fn write_search(&self, text: &mut String) {
         let Some((_, missed)) = self.asked else { return };
         let places = missed.places.iter().map(|place| (place.directory.to_string(), place.rule.to_string()));
         let mut places: Vec<_> = places.collect();
-        let heading =
-            if self.missing.is_some() { "searched, in order:" } else { "searched before, in order:" };
+        let heading = if self.missing.is_some() {
+            "searched, in order:"
+        } else {
+            "searched before it was found, in order:"
+        };
         if self.missing.is_none() {
             places.pop();
         }
@@ -174,11 +180,11 @@ impl Subject<'_> {
         }
         if is_cut {
             let count = table::count(chains.len(), "shortest chain");
-            let _ = writeln!(text, "  {FAINT}and more: these are the {count}{FAINT:#}");
+            let _ = writeln!(text, "  {FAINT}and more; only the {count} are listed{FAINT:#}");
         }
     }
 
-    /// For programs.
+    /// Returns the object's JSON.
     pub(super) fn json(&self, costs: &Costs) -> Result<Value, Failure> {
         let Chains { chains, is_cut } = chains::to(self.map, self.index);
         let chains: Vec<Value> = chains.iter().map(|chain| self.chain_json(chain)).collect();
@@ -232,7 +238,7 @@ impl Subject<'_> {
     }
 }
 
-/// What led from one object to another.
+/// Returns the first dependency of `from` on `to`.
 fn edge(map: &LinkMap, from: usize, to: usize) -> Option<&Edge> {
     map.edges.iter().find(|edge| edge.from == from && edge.to == to)
 }

@@ -1,4 +1,4 @@
-//! How large an image may be, by itself and beside the one before it.
+//! Size limits of an image: absolute, and compared with the previous image.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,29 +7,29 @@ use super::error::Place;
 use coracle_core::size::{Size, scaled};
 use coracle_oci::copy;
 
-/// What the image of each platform may take up: its layers, config and manifest, as a registry has them.
+/// Limits for the image of each platform: the compressed size of layers, config and manifest.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Budget {
-    /// At most so much.
+    /// The maximum size.
     pub image: Option<Limit<Size>>,
-    /// At most so much more than the image before.
+    /// The maximum growth compared with the previous image.
     pub growth: Option<Limit<Growth>>,
-    /// The image before; nothing when the one is meant that this one replaces.
+    /// The previous image. `None` for the image that this one replaces.
     pub previous: Option<copy::Place>,
 }
 
-/// What may not be exceeded, and who says so.
+/// A limit, and the setting that it is from.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Limit<T> {
-    /// How much it is.
+    /// The limit.
     pub value: T,
-    /// What to change for another one, for people: a flag, or a key with its table.
+    /// The setting, for messages: a flag, or a key with its table.
     pub setting: String,
-    /// Where that stands in a recipe.
+    /// The setting's position in a recipe. `None` for a flag.
     pub place: Option<Place>,
 }
 
-/// So much more.
+/// A growth limit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Growth {
     /// In bytes.
@@ -38,23 +38,23 @@ pub enum Growth {
     Percent(u64),
 }
 
-/// A text that is no growth.
+/// An invalid growth limit.
 #[derive(Debug, thiserror::Error)]
-#[error("`{}` says neither percent nor bytes", coracle_core::path::printable(.0.as_bytes()))]
+#[error("`{}` is neither a percentage nor a size with a unit", coracle_core::path::printable(.0.as_bytes()))]
 pub struct ParseGrowthError(String);
 
 impl ParseGrowthError {
-    /// What to write instead.
+    /// Returns what to write instead.
     pub fn hint(&self) -> &'static str {
         "write it as in `5%` or `200kB`"
     }
 }
 
-/// A whole, in thousandths of a percent.
+/// 100 %, in thousandths of a percent.
 const WHOLE: u128 = 100_000;
 
 impl Growth {
-    /// How large what had `before` bytes may be.
+    /// Returns the maximum size, in bytes, if the previous size was `before`.
     pub fn limit(self, before: u64) -> u64 {
         let more = match self {
             Self::Size(size) => size.0,
@@ -74,7 +74,7 @@ impl FromStr for Growth {
         if let Some(number) = text.strip_suffix('%') {
             return scaled(number, 1000).map(Self::Percent).ok_or_else(refused);
         }
-        // A number alone would be bytes to one reader and percent to another.
+        // Without a unit, a number could mean bytes or percent.
         let has_unit = !text.ends_with(|c: char| c.is_ascii_digit());
         text.parse().ok().filter(|_| has_unit).map(Self::Size).ok_or_else(refused)
     }
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn growth_is_percent_or_bytes() {
+    fn parses_percent_and_bytes() {
         for (text, limit, shown) in [
             ("5%", 105_000_000, "5 %"),
             ("0%", 100_000_000, "0 %"),
@@ -111,7 +111,7 @@ mod tests {
         }
         for text in ["", "5", "%", "-1%", "5 %", "5%%", "kB", "five%"] {
             let error = text.parse::<Growth>().unwrap_err();
-            assert_eq!(error.to_string(), format!("`{text}` says neither percent nor bytes"));
+            assert_eq!(error.to_string(), format!("`{text}` is neither a percentage nor a size with a unit"));
         }
         assert_eq!(Growth::Percent(u64::MAX).limit(u64::MAX), u64::MAX);
     }

@@ -1,5 +1,5 @@
-//! What a package's Cargo.toml says of its image: the keys of a recipe below `[package.metadata.coracle]`, on top of those
-//! below `[workspace.metadata.coracle]`, and what cargo itself knows of the package.
+//! The recipe in a package's Cargo.toml: `[package.metadata.coracle]` merged over
+//! `[workspace.metadata.coracle]`, and labels from the package's own fields.
 //!
 //! Source: the Cargo book, "The Manifest Format" and "Workspaces".
 
@@ -18,11 +18,11 @@ use super::source::Source;
 use super::{Overrides, Recipe, draft, read};
 use coracle_core::fs;
 
-/// Where a package has its keys, and where a workspace has those for all its packages.
+/// The tables with the recipe's keys: of a package, and of a workspace for all its packages.
 const OF_PACKAGE: &str = "package.metadata.coracle";
 const OF_WORKSPACE: &str = "workspace.metadata.coracle";
 
-/// What the OCI image specification calls each of a package's fields: "Pre-Defined Annotation Keys".
+/// The label of each package field: image-spec, "Pre-Defined Annotation Keys".
 const LABELS: [(&str, &str); 8] = [
     ("name", "org.opencontainers.image.title"),
     ("version", "org.opencontainers.image.version"),
@@ -40,29 +40,28 @@ pub struct Package {
     workspace: Option<Text>,
 }
 
-/// A file and what it holds.
+/// A file and its contents.
 struct Text {
     path: PathBuf,
     bytes: Vec<u8>,
 }
 
 impl Package {
-    /// Reads the Cargo.toml at `manifest`, and the workspace's that holds for it: the one that it names, is itself, or that stands
-    /// above.
+    /// Reads the Cargo.toml at `manifest`, and that of its workspace, found as cargo finds it.
     ///
     /// # Errors
-    /// When one of them can't be read, or is not TOML.
+    /// Fails if one of them cannot be read or is not TOML.
     pub fn read(manifest: &Path) -> Result<Self, Error> {
         let manifest = Text::read(manifest)?;
         let workspace = workspace::of(&manifest)?;
         Ok(Self { manifest, workspace })
     }
 
-    /// The recipe that they make with `flags` on top; its programs may be empty, for cargo knows them. What nothing is said of
-    /// in labels and annotations, the package's fields say.
+    /// Builds the recipe with `flags` applied. Its programs may be empty. The package's fields are
+    /// the defaults of labels and annotations.
     ///
     /// # Errors
-    /// When something in them is not legal: all places at once.
+    /// Fails if keys or values are invalid; all are reported together.
     pub fn recipe(&self, flags: &Overrides) -> Result<Recipe, Error> {
         self.document(|document, labels| {
             let mut recipe = draft::finish(Some(document), flags)?;
@@ -74,32 +73,32 @@ impl Package {
         })
     }
 
-    /// The names of the environments that they have.
+    /// Returns the names of the environments.
     ///
     /// # Errors
-    /// When one of them is not TOML.
+    /// Fails if a file is not TOML.
     pub fn environments(&self) -> Result<Vec<String>, Error> {
         self.document(|document, _| Ok(document.file.environments.keys().cloned().collect()))
     }
 
-    /// Whether the package has settings of its own.
+    /// Whether the package has the table `[package.metadata.coracle]`.
     ///
     /// # Errors
-    /// When it is not TOML.
+    /// Fails if the file is not TOML.
     pub fn has_settings(&self) -> Result<bool, Error> {
         Ok(at(&self.manifest.source()?.parse()?, OF_PACKAGE).is_some())
     }
 
-    /// Whether its workspace has settings, which hold for it.
+    /// Whether its workspace has the table `[workspace.metadata.coracle]`.
     ///
     /// # Errors
-    /// When it is not TOML.
+    /// Fails if the file is not TOML.
     pub fn inherits_settings(&self) -> Result<bool, Error> {
         let tree = self.workspace.as_ref().map(|text| text.source()?.parse()).transpose()?;
         Ok(tree.is_some_and(|tree| at(&tree, OF_WORKSPACE).is_some()))
     }
 
-    /// Hands both, merged, and the labels that the package's fields are, to `then`.
+    /// Calls `then` with the merged document and the labels from the package's fields.
     fn document<T>(
         &self,
         then: impl FnOnce(&Document<'_>, Vec<(&'static str, String)>) -> Result<T, Error>,
@@ -137,7 +136,7 @@ impl Text {
     }
 }
 
-/// `path` as it is called from the working directory, where it is below that.
+/// Returns `path` relative to the working directory if it is inside, else absolute.
 fn from_here(path: &Path) -> fs::Result<PathBuf> {
     let here = fs::absolute(Path::new("."))?;
     let absolute = fs::absolute(path)?;
@@ -145,14 +144,14 @@ fn from_here(path: &Path) -> fs::Result<PathBuf> {
     Ok(absolute.strip_prefix(here).map(Path::to_owned).unwrap_or(absolute))
 }
 
-/// The value at `path` of dotted keys.
+/// Returns the value at `path`, dotted keys.
 fn at<'t, 'a>(tree: &'t Spanned<DeTable<'a>>, path: &str) -> Option<&'t Spanned<DeValue<'a>>> {
     let mut words = path.split('.');
     let first = tree.get_ref().get(words.next()?)?;
     words.try_fold(first, |value, word| value.get_ref().as_table()?.get(word))
 }
 
-/// The table at `path`; an empty one where there is none.
+/// Returns the table at `path`, or an empty one.
 fn settings<'a>(
     tree: Option<&Spanned<DeTable<'a>>>,
     path: &str,
@@ -163,14 +162,14 @@ fn settings<'a>(
     match value.get_ref() {
         DeValue::Table(table) => Spanned::new(value.span(), table.clone()),
         _ => {
-            let message = format!("`{path}` is no table");
+            let message = format!("`{path}` is not a table");
             wrong.push(misplaced::Slip { span: value.span(), message, hint: None });
             nothing()
         }
     }
 }
 
-/// The labels that the package's fields are, with those that it takes from its workspace.
+/// Returns the labels from the package's fields, including those inherited from its workspace.
 fn labels<'a>(
     tree: &Spanned<DeTable<'a>>,
     workspace: Option<&Spanned<DeTable<'a>>>,
@@ -185,14 +184,14 @@ fn labels<'a>(
     };
     let label = |(key, label): (&str, &'static str)| {
         let value = field(key)?;
-        // What cargo took for "or" before it took SPDX expressions.
+        // Before SPDX expressions, cargo used `/` for "or".
         let value = if key == "license" { value.replace('/', " OR ") } else { value };
         Some((label, value)).filter(|(_, value)| !value.is_empty() && !value.contains('\0'))
     };
     LABELS.into_iter().filter_map(label).collect()
 }
 
-/// A string on one line, or several with commas.
+/// Returns a string on one line, or the elements of an array joined with commas.
 fn text(value: &DeValue<'_>) -> Option<String> {
     let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     match value {

@@ -1,4 +1,4 @@
-//! The text of a recipe: its values, the place of each, and every key or type that is wrong.
+//! A parsed recipe file: its values with their positions, and all unknown keys and wrong types.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -11,42 +11,43 @@ use super::schema::{self, File};
 use super::source::Source;
 use coracle_core::suggest::nearest;
 
-/// A recipe's text, and what serde made of it.
+/// A recipe's source text and its deserialized values.
 pub(super) struct Document<'a> {
-    /// Its own text, and those that it inherits from; their spans do not overlap.
+    /// The recipe's own text, then those that it inherits from; their spans do not overlap.
     sources: Vec<Source<'a>>,
-    /// The values that have the right type.
+    /// The values of the right type.
     pub(super) file: File,
     /// Unknown keys and wrong types.
     pub(super) problems: Vec<(Range<usize>, Problem)>,
 }
 
 impl<'a> Document<'a> {
-    /// Reads the text of the recipe at `path`.
+    /// Parses the text of the recipe at `path`. Fails if it is not TOML.
     pub(super) fn new(path: &'a Path, bytes: &'a [u8]) -> Result<Self, Error> {
         let source = Source::new(path, bytes)?;
         let tree = source.parse()?;
         Ok(Self::of(vec![source], tree))
     }
 
-    /// The recipe that `tree` is, which was made of these sources; the first is its own.
+    /// Deserializes `tree`, which was merged from `sources`; the first source is the recipe's own.
     pub(super) fn of(sources: Vec<Source<'a>>, tree: Spanned<DeTable<'a>>) -> Self {
         let mut document = Self { sources, file: File::default(), problems: Vec::new() };
         document.read(tree);
         document
     }
 
-    /// Where relative paths start.
+    /// Returns the directory that relative paths start at.
     pub(super) fn folder(&self) -> PathBuf {
         super::folder_of(self.sources.first().map_or(Path::new(""), |source| source.path))
     }
 
-    /// The place of `span`.
+    /// Returns the position of `span`.
     pub(super) fn place(&self, span: &Range<usize>) -> Option<Place> {
         self.source(span).map(|source| source.place(span))
     }
 
-    /// `name` as a table's header has it in the text that `span` is in.
+    /// Returns the full header of the table `name`, such as `package.metadata.coracle.image`, in
+    /// the source of `span`.
     pub(super) fn header(&self, span: &Range<usize>, name: &str) -> String {
         self.source(span).map_or_else(|| name.to_owned(), |source| source.header(name))
     }
@@ -55,8 +56,8 @@ impl<'a> Document<'a> {
         self.sources.iter().rfind(|source| source.start <= span.start)
     }
 
-    /// Lets serde read `tree`. It stops at the first value of a wrong type: that one is noted and taken out, and serde
-    /// reads again, so that everything wrong is found in one go.
+    /// Deserializes `tree`. Serde stops at the first value of a wrong type. That value is recorded
+    /// as a problem and removed, and serde runs again, so that all problems are found.
     fn read(&mut self, mut tree: Spanned<DeTable<'a>>) {
         loop {
             let mut unknown = Vec::new();
@@ -84,7 +85,8 @@ impl<'a> Document<'a> {
     }
 
     pub(super) fn note(&mut self, span: Range<usize>, message: String, hint: Option<String>) {
-        // A table that lacks what was taken out of it, and what an earlier round found already.
+        // Skip what an earlier round has found, and tables that lack a key only because it was
+        // removed.
         if !self.problems.iter().any(|(known, _)| span.start <= known.start && known.end <= span.end) {
             let place = self.place(&span);
             self.problems.push((span, Problem { message, hint, place }));
@@ -129,14 +131,14 @@ impl<'a> Document<'a> {
             (format!("; did you mean `{near}` below {image}?"), None)
         } else {
             let keys: Vec<String> = known.iter().map(|key| format!("`{key}`")).collect();
-            (String::new(), Some(format!("{table} knows {}", keys.join(", "))))
+            (String::new(), Some(format!("keys of {table}: {}", keys.join(", "))))
         };
         let key = coracle_core::path::printable(key.as_bytes());
         self.note(span, format!("unknown key `{key}` in {table}{advice}"), hint);
     }
 }
 
-/// The way to a value.
+/// One step of the path to a value.
 enum Step {
     Key(String),
     Index(usize),
@@ -147,7 +149,7 @@ fn steps(path: &serde_ignored::Path<'_>) -> Vec<Step> {
     let (mut before, step) = match path {
         P::Root => return Vec::new(),
         P::Seq { parent, index } => (steps(parent), Some(Step::Index(*index))),
-        // How `Spanned` asks for its value.
+        // The internal keys of `Spanned`.
         P::Map { parent, key } if key.starts_with("$__serde_spanned") => (steps(parent), None),
         P::Map { parent, key } => (steps(parent), Some(Step::Key(key.clone()))),
         P::Some { parent } | P::NewtypeStruct { parent } | P::NewtypeVariant { parent } => {
@@ -158,7 +160,7 @@ fn steps(path: &serde_ignored::Path<'_>) -> Vec<Step> {
     before
 }
 
-/// The keys that the table at `path` may have.
+/// Returns the known keys of the table at `path`.
 fn known_keys(path: &[Step]) -> &'static [&'static str] {
     match path {
         [] => schema::keys_of::<File>(),
@@ -203,7 +205,7 @@ fn span_of_key(tree: &DeTable<'_>, parent: &[Step], key: &str) -> Option<Range<u
     table.iter().find(|(known, _)| known.get_ref() == key).map(|(known, _)| known.span())
 }
 
-/// Takes the value at exactly `span` out of `tree`; whether there was one.
+/// Removes the value at exactly `span` from `tree`. Returns whether there was one.
 fn remove(tree: &mut DeTable<'_>, span: &Range<usize>) -> bool {
     let key = tree.iter().find(|(_, value)| value.span() == *span).map(|(key, _)| key.get_ref().clone());
     match key {

@@ -1,4 +1,4 @@
-//! From words to a recipe: the file's and the command line's, merged, then checked one by one.
+//! Merges the raw values of file and flags, parses each, and builds the recipe.
 
 mod allow;
 mod base;
@@ -25,27 +25,27 @@ use super::{Overrides, Recipe, user};
 use coracle_oci::layer::ParseCompressionError;
 use coracle_core::path::{ParsePathError, printable};
 
-/// A word and where it stands.
+/// A raw value and its origin.
 struct Word<T = String> {
     value: T,
     origin: Origin,
 }
 
-/// Where a word stands.
+/// Where a raw value is from.
 #[derive(Clone)]
 enum Origin {
     Flag(&'static str),
     File(Range<usize>),
 }
 
-/// The recipe that `document` and `flags` make, or everything that is wrong with them.
+/// Builds the recipe of `document` and `flags`. Fails with all problems of both.
 pub(super) fn finish(document: Option<&Document<'_>>, flags: &Overrides) -> Result<Recipe, Error> {
     let none = schema::File::default();
     let file = document.map_or(&none, |document| &document.file);
     let folder = document.map_or_else(|| PathBuf::from("."), Document::folder);
     let mut check = Check { document, problems: Vec::new() };
     if let Some(version) = file.version.as_ref().filter(|version| *version.get_ref() != 1) {
-        let message = format!("version {} of the recipe is not known", version.get_ref());
+        let message = format!("recipe version {} is not supported", version.get_ref());
         check.problem(&Origin::File(version.span()), message, Some("the only version is 1".into()));
     }
     let (allow, allow_words) = check.allow(file, flags);
@@ -114,25 +114,21 @@ pub(super) fn finish(document: Option<&Document<'_>>, flags: &Overrides) -> Resu
         if recipe.env.contains_key(name) {
             let message =
                 format!("the variable `{}` has a value in `env` already", printable(name.as_bytes()));
-            check.problem(
-                &Origin::File(variable.0.name.span()),
-                message,
-                Some("take one of them out".into()),
-            );
+            check.problem(&Origin::File(variable.0.name.span()), message, Some("remove one of them".into()));
         }
     }
     if recipe.labels.contains_key(coracle_kube::contract::LABEL) {
-        let message = format!("`{}` is written by Coracle itself", coracle_kube::contract::LABEL);
+        let message = format!("`{}` is a reserved label, which Coracle writes", coracle_kube::contract::LABEL);
         let in_file = file.image.0.labels.get(coracle_kube::contract::LABEL);
         let origin = in_file.map_or(Origin::Flag("--label"), |label| Origin::File(label.span()));
-        check.problem(&origin, message, Some("leave the label out".into()));
+        check.problem(&origin, message, Some("remove the label".into()));
     }
     check.anything_to_publish(file, flags, &recipe.config);
     check.finish()?;
     Ok(recipe)
 }
 
-/// The roots that flags alone name.
+/// Parses the roots of flags alone.
 pub(super) fn roots(flags: &Overrides) -> Result<Vec<super::Root>, Error> {
     let mut check = Check { document: None, problems: Vec::new() };
     let roots = check.roots(&schema::File::default(), flags, Path::new("."))?;
@@ -140,7 +136,7 @@ pub(super) fn roots(flags: &Overrides) -> Result<Vec<super::Root>, Error> {
     Ok(roots)
 }
 
-/// Collects what is wrong, so that all of it is reported together.
+/// Parses raw values and collects problems, so that all are reported together.
 struct Check<'a> {
     document: Option<&'a Document<'a>>,
     problems: Vec<Problem>,
@@ -165,7 +161,7 @@ impl Check<'_> {
 
     fn user(&mut self, file: &schema::File, flags: &Overrides) -> Option<crate::rootfs::Owner> {
         let user = one(&file.image.0.user, &flags.user, "--user");
-        // A group that the flag names replaces the file's.
+        // A group in `--user` replaces the file's.
         let whole = flags.user.as_ref().is_some_and(|user| user.contains(':'));
         let group = file.image.0.group.as_ref().filter(|_| !whole).map(Word::of);
         let text = |word: &Option<Word>| word.as_ref().map(|word| word.value.clone());
@@ -174,7 +170,7 @@ impl Check<'_> {
         self.legal(result, &word.origin, user::ParseUserError::hint)
     }
 
-    /// The file's map with the flags' `NAME=VALUE` merged into it.
+    /// Merges the flags' `NAME=VALUE` into the file's map.
     fn map(
         &mut self,
         file: &BTreeMap<String, Spanned<String>>,
@@ -201,7 +197,7 @@ impl Check<'_> {
                 self.problem(&word.origin, "a name is empty".into(), None);
             } else if flag == "--env" && name_word.value.contains('=') {
                 let message = format!(
-                    "`{}` is not the name of a variable: it holds `=`",
+                    "`{}` is not a variable name: it contains `=`",
                     printable(name_word.value.as_bytes())
                 );
                 self.problem(&word.origin, message, None);
@@ -212,10 +208,11 @@ impl Check<'_> {
         map
     }
 
-    /// A program can't be given a NUL byte: its arguments and variables end there.
+    /// Returns the value. Reports a problem if it contains NUL, which ends arguments and variables
+    /// of a process.
     fn without_nul(&mut self, what: &str, word: &Word) -> Option<String> {
         if word.value.contains('\0') {
-            self.problem(&word.origin, format!("{what} holds a NUL byte"), None);
+            self.problem(&word.origin, format!("{what} contains a NUL byte"), None);
             return None;
         }
         Some(word.value.clone())
@@ -256,7 +253,7 @@ impl Check<'_> {
     }
 }
 
-/// What a file's word is, as text.
+/// A value of the file that has a textual form.
 trait Text {
     fn text(&self) -> &str;
 }
@@ -289,12 +286,12 @@ fn of_flag(values: &[String], flag: &'static str) -> Vec<Word> {
     values.iter().map(|value| Word { value: value.clone(), origin: Origin::Flag(flag) }).collect()
 }
 
-/// The flag's values, or the file's when there are none.
+/// Returns the flag's values, or the file's if there are none.
 fn either(file: &[Spanned<impl Text>], flags: &[String], flag: &'static str) -> Vec<Word> {
     if flags.is_empty() { file.iter().map(Word::of).collect() } else { of_flag(flags, flag) }
 }
 
-/// The flag's value, or the file's.
+/// Returns the flag's value, or the file's.
 fn one(file: &Option<Spanned<impl Text>>, value: &Option<String>, flag: &'static str) -> Option<Word> {
     let value = value.as_ref().map(|value| Word { value: value.clone(), origin: Origin::Flag(flag) });
     value.or_else(|| file.as_ref().map(Word::of))

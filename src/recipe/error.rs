@@ -1,25 +1,25 @@
-//! What can be wrong with a recipe, and where.
+//! Errors of a recipe, with their positions in the file.
 
 use std::fmt;
 use std::path::PathBuf;
 
 use coracle_core::fs;
 
-/// Why there is no recipe.
+/// Why a recipe could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The file can't be read.
+    /// The file cannot be read.
     #[error(transparent)]
     Read(#[from] fs::Error),
     /// The file is too large to be a recipe.
-    #[error("`{}` is larger than {limit} bytes, so it is no recipe", .path.display())]
+    #[error("`{}` is larger than {limit} bytes, which is too large for a recipe", .path.display())]
     TooLarge {
         /// The file.
         path: PathBuf,
-        /// What a recipe may have at most.
+        /// The maximum size, in bytes.
         limit: u64,
     },
-    /// Something in it is not legal.
+    /// Some values or keys are invalid.
     #[error("{}", listed(.0))]
     Illegal(Vec<Problem>),
     /// Neither the file nor the command line names a program.
@@ -30,48 +30,48 @@ pub enum Error {
     },
 }
 
-/// One thing that is not legal.
+/// One invalid value or key.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Problem {
-    /// What is wrong, without its place.
+    /// The message, without the position.
     pub message: String,
     /// What to write instead.
     pub hint: Option<String>,
-    /// Where it stands; a message about a flag names it.
+    /// The position in the file. `None` for a flag, which the message names.
     pub place: Option<Place>,
 }
 
-/// A place in a recipe.
+/// A position in a recipe, with its line for display.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Place {
     /// The file.
     pub path: PathBuf,
-    /// From 1.
+    /// The line number, from 1.
     pub line: usize,
-    /// In characters, from 1.
+    /// The column in characters, from 1.
     pub column: usize,
-    /// The line's text, or the part of a long one that matters, for people.
+    /// The line's text; of a long line, the part around the position.
     pub text: String,
-    /// How many characters of [`Place::text`] stand before the place, and how many it has.
+    /// Start and length of the marked part of [`Place::text`], in characters.
     pub mark: (usize, usize),
 }
 
 impl Problem {
-    /// By place; those that have none come first.
+    /// Returns the sort key: the position. Problems without one come first.
     pub(super) fn order(&self) -> Option<(PathBuf, usize, usize)> {
         self.place.as_ref().map(|place| (place.path.clone(), place.line, place.column))
     }
 }
 
 impl Error {
-    /// The next step.
+    /// Returns the next step, if there is a usual one.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Read(error) if error.kind() == std::io::ErrorKind::IsADirectory => {
                 Some(format!("name the file in it, such as `{}`", super::FILE_NAME))
             }
             Self::Read(error) => error.hint(),
-            Self::TooLarge { .. } => Some("check which file is meant".into()),
+            Self::TooLarge { .. } => Some("check which file is named".into()),
             Self::Illegal(problems) => {
                 let mut hints: Vec<&str> = Vec::new();
                 for hint in problems.iter().filter_map(|problem| problem.hint.as_deref()) {
@@ -90,7 +90,8 @@ impl Error {
     }
 }
 
-/// One problem as it is, several as a list; those with a place are longer than a line and need some air.
+/// Formats one problem alone, several as a list. Problems with a position span lines, so empty
+/// lines separate them.
 fn listed(problems: &[Problem]) -> String {
     if let [problem] = problems {
         return problem.to_string();

@@ -1,28 +1,28 @@
-//! How the programs of an image have to be linked: `linkage` and `--linkage`.
+//! The required linkage of programs: `linkage` and `--linkage`.
 
 use std::str::FromStr;
 
-/// What is asked of every ELF program.
+/// The required linkage of every ELF program.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub enum Linkage {
-    /// Nothing; where another linkage would serve better, a hint says so.
+    /// Any; a hint is given if another linkage suits better.
     #[default]
     Auto,
-    /// No loader starts it.
+    /// Without a dynamic loader.
     Static,
-    /// A loader starts it.
+    /// With a dynamic loader.
     Dynamic,
 }
 
-/// A word that is no linkage.
+/// An invalid value of `linkage`.
 #[derive(Debug, thiserror::Error)]
 #[error("`{}` is none of `auto`, `static` and `dynamic`", coracle_core::path::printable(.0.as_bytes()))]
 pub struct ParseLinkageError(String);
 
 impl ParseLinkageError {
-    /// The next step.
+    /// Returns what to write instead.
     pub fn hint(&self) -> String {
-        "`static` and `dynamic` refuse programs that are linked otherwise, `auto` takes both".into()
+        "`static` and `dynamic` reject programs that are linked otherwise, `auto` allows both".into()
     }
 }
 

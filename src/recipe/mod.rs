@@ -1,7 +1,7 @@
-//! What somebody asks for: one recipe, one image, read from flags or from `coracle.toml` with flags on top.
+//! The recipe of one image: read from `coracle.toml` and overridden by flags, or from flags alone.
 //!
-//! It knows words (ports, names, signals) and their places in a file; it knows no program and looks into none.
-//! ARCHITECTURE.md has the keys, "The recipe".
+//! Values (ports, names, signals) are parsed and checked here, with their positions in the file. No
+//! program is opened. ARCHITECTURE.md, "The recipe", lists the keys.
 
 mod budget;
 mod cargo;
@@ -41,127 +41,135 @@ pub use error::{Error, Place, Problem};
 pub use linkage::Linkage;
 pub use user::DEFAULT_USER;
 
-/// The recipe's name when none is given.
+/// The default file name of a recipe.
 pub const FILE_NAME: &str = "coracle.toml";
 
-/// A recipe larger than this is something else.
+/// The maximum size of a recipe, in bytes.
 const SIZE_LIMIT: u64 = 1 << 20;
 
-/// Everything that one image is made of, checked word for word; whether the files exist is not its matter.
+/// Everything that one image is made of. All values are valid; the files that it names may not
+/// exist.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Recipe {
-    /// The image's names with their tags, in the order given, each once; none when nobody named it.
+    /// The image's names with their tags, in the order given, without duplicates. May be empty.
     pub names: Vec<Reference>,
-    /// The image that this one stands on; nothing when it has all that it needs.
+    /// The base image. `None` if the image is built from scratch.
     pub base: Option<copy::Place>,
-    /// What goes in and can be started; the first is the entrypoint. Never empty.
+    /// The programs of the image; the first is the entrypoint. Empty only from [`application`].
     pub programs: Vec<Program>,
     /// The entrypoint's arguments (`Cmd`).
     pub args: Vec<String>,
-    /// Who the program runs as; nothing when that is left to the base, or to [`DEFAULT_USER`].
+    /// The user and group that the program runs as. `None` for the base image's, or
+    /// [`DEFAULT_USER`].
     pub user: Option<Owner>,
     /// The ports that the program listens on.
     pub expose: BTreeSet<Port>,
-    /// Variables that never change between deployments.
+    /// Environment variables that are the same in every deployment.
     pub env: BTreeMap<String, String>,
-    /// Where the program starts; nothing when that is left to the base, or to the root.
+    /// The program's working directory. `None` for the base image's, or `/`.
     pub working_dir: Option<ImagePath>,
-    /// What asks the program to end; the engine's choice when nothing is said.
+    /// The signal that stops the program. `None` for the engine's default.
     pub stop_signal: Option<Signal>,
     /// The image's labels.
     pub labels: BTreeMap<String, String>,
     /// The manifest's annotations.
     pub annotations: BTreeMap<String, String>,
-    /// Static data that goes in as it is.
+    /// Files and directories that are copied into the image.
     pub includes: Vec<Include>,
-    /// Whether programs lose their symbols and debug information.
+    /// Whether symbols and debug information are stripped from programs.
     pub strip: bool,
-    /// How its programs have to be linked.
+    /// How the programs must be linked.
     pub linkage: Linkage,
-    /// How its layers are compressed.
+    /// The compression of the layers.
     pub compression: Compression,
-    /// What goes in besides what loaders map.
+    /// Which implicit dependencies are added: the table `[runtime]`.
     pub runtime: Policy,
-    /// Which variants of libraries for newer CPUs go in.
+    /// Which `glibc-hwcaps` variants of libraries are added.
     pub hwcaps: Hwcaps,
-    /// What the program reads from mounted directories; none of it goes in.
+    /// The configuration, which is mounted and never part of the image.
     pub config: Configuration,
-    /// How it runs on Kubernetes.
+    /// The settings of the generated Kubernetes manifests.
     pub kubernetes: Settings,
-    /// What a program's header can't say about the platform.
+    /// The platform, where the program's ELF header does not determine it (such as the ARM
+    /// variant).
     pub platform: Option<Platform>,
-    /// Directories that stand for the root, in place of the host's.
+    /// Directories that replace the host's root file system: roots or sysroots.
     pub roots: Vec<Root>,
-    /// Where the image goes, no place twice; nothing when the default is meant.
+    /// The image's destinations, without duplicates. Empty for the default destination.
     pub destinations: Vec<copy::Place>,
-    /// Whether it goes to the registry of each of its names, too.
+    /// Whether the image is also pushed to the registry of each of its names.
     pub push: bool,
-    /// The engine that the image is brought to under each of its names, once somebody knows which is there.
+    /// The local engine that loads the image under each of its names. Set by the caller, who
+    /// detects the engine.
     pub load: Option<engine::Kind>,
-    /// Where the whole contract goes, besides the image's label.
+    /// Where the full contract is published, in addition to the image's label.
     pub publish_contract: Option<copy::Place>,
-    /// Paths whose findings are accepted on purpose, and why.
+    /// Paths whose scanner findings are accepted, with the reason.
     pub allow: BTreeMap<ImagePath, String>,
-    /// Likewise variables, labels, annotations and arguments: `env:NAME`, `label:NAME`, `annotation:NAME`, `arg:NUMBER`.
+    /// Config values whose findings are accepted, with the reason: `env:NAME`, `label:NAME`,
+    /// `annotation:NAME`, `arg:NUMBER`.
     pub allow_words: BTreeMap<String, String>,
-    /// How large the image may be.
+    /// The size limits of the image.
     pub budget: Budget,
-    /// Whether what may not belong into the image refuses it.
+    /// Whether the secret scanner's warnings are errors.
     pub strict: bool,
-    /// Where the relative paths of this recipe start, [`Recipe::locate`] joins them; `.` is the working directory.
+    /// The directory that relative paths are resolved against by [`Recipe::locate`]; `.` is the
+    /// working directory.
     pub folder: PathBuf,
-    /// Where those words of the file stand that can turn out wrong only when everything else is known.
+    /// Source positions of the values that are checked only later, by [`crate::kubernetes`].
     pub places: BTreeMap<About, Place>,
 }
 
-/// A program and its place in the image.
+/// A program and its path in the image.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Program {
-    /// The file, absolute or from [`Recipe::folder`] on.
+    /// The file; relative paths start at [`Recipe::folder`].
     pub from: PathBuf,
-    /// Its path in the image, when the recipe chooses it.
+    /// Its path in the image. `None` for the default path.
     pub to: Option<ImagePath>,
 }
 
-/// A file or directory that goes into the image as it is.
+/// A file or directory that is copied into the image.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Include {
-    /// The file or directory, absolute or from [`Recipe::folder`] on; a trailing slash is kept.
+    /// The file or directory; relative paths start at [`Recipe::folder`]. A trailing slash is kept.
     pub from: PathBuf,
-    /// Its absolute path in the image, without `.` and `..`; a trailing slash means "into this directory".
+    /// Its absolute path in the image, without `.` and `..`. A trailing slash means "into this
+    /// directory".
     pub to: Spelled,
 }
 
-/// A directory that stands for the root, for one platform or for all.
+/// A directory that replaces the host's root file system, for one platform or for all.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Root {
-    /// How much of it counts.
+    /// Whether it replaces the whole root or only the libraries.
     pub kind: RootKind,
-    /// The platform that it is for; any when nothing is said.
+    /// Its platform. `None` for any.
     pub platform: Option<Platform>,
-    /// The directory, absolute or from [`Recipe::folder`] on.
+    /// The directory; relative paths start at [`Recipe::folder`].
     pub directory: PathBuf,
 }
 
-/// How much a [`Root`] holds.
+/// What a [`Root`] replaces.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RootKind {
-    /// Everything, the programs too: `--root`.
+    /// The whole root file system, including the programs: `--root`.
     Whole,
-    /// Loader and libraries; the programs are the host's: `--sysroot`.
+    /// The dynamic loader and the libraries; programs are read from the host: `--sysroot`.
     Libraries,
 }
 
-/// What the command line says, as it says it. Lists that are not empty replace the file's, maps are merged into it.
+/// The unparsed values of flags. A non-empty list replaces the file's list; maps are merged into
+/// the file's maps.
 #[derive(Clone, Default, Debug)]
 pub struct Overrides {
     /// `--tag NAME[:TAG]`
     pub names: Vec<String>,
     /// `--base NAME|PLACE`
     pub base: Option<String>,
-    /// `PROGRAM[:TO]`; the last colon before a `/` divides, unless the whole names a file.
+    /// `PROGRAM[:TO]`, split at the last colon before a `/`, unless the whole value names a file.
     pub programs: Vec<OsString>,
-    /// `--arg ARG`, and what stands behind `--`.
+    /// `--arg ARG`, and the arguments after `--`.
     pub args: Vec<String>,
     /// `--user UID[:GID]`
     pub user: Option<String>,
@@ -185,9 +193,9 @@ pub struct Overrides {
     pub linkage: Option<String>,
     /// `--compression CODEC[:LEVEL]`
     pub compression: Option<String>,
-    /// The flags that stand for `[runtime]`.
+    /// The flags for `[runtime]`.
     pub runtime: RuntimeOverrides,
-    /// The flags about configuration.
+    /// The flags for configuration.
     pub config: ConfigOverrides,
     /// `--platform OS/ARCH[/VARIANT]`
     pub platform: Option<String>,
@@ -213,7 +221,7 @@ pub struct Overrides {
     pub previous: Option<String>,
 }
 
-/// What flags say in place of keys of `[runtime]`; nothing where they are silent.
+/// The unparsed values of the flags for `[runtime]`. `None` or empty if a flag is absent.
 #[derive(Clone, Default, Debug)]
 pub struct RuntimeOverrides {
     /// `--certificates auto|true|false`
@@ -230,7 +238,7 @@ pub struct RuntimeOverrides {
     pub dlopen: Vec<String>,
     /// `--dlopen-notes LEVEL`
     pub dlopen_notes: Option<String>,
-    /// `--time-zones[=ZONE,…]`; without a list all of them.
+    /// `--time-zones[=ZONE,…]`; an empty list means all zones.
     pub time_zones: Option<Vec<String>>,
     /// `--locale NAME`
     pub locales: Vec<String>,
@@ -244,18 +252,18 @@ pub struct RuntimeOverrides {
     pub hwcaps: Option<String>,
 }
 
-/// What flags say of a program's configuration.
+/// The unparsed values of the flags for configuration.
 #[derive(Clone, Default, Debug)]
 pub struct ConfigOverrides {
-    /// `--config MOUNT=FOLDER`; any of them replaces all of the file's.
+    /// `--config MOUNT=FOLDER`; one flag replaces all tables `[[config]]`.
     pub mounts: Vec<OsString>,
-    /// `--secret MOUNT=KEY[,KEY]`; any of them replaces all of the file's.
+    /// `--secret MOUNT=KEY[,KEY]`; one flag replaces all tables `[[secret]]`.
     pub secrets: Vec<String>,
     /// `--schema FILE`
     pub schema: Option<PathBuf>,
     /// `--environment NAME`
     pub environment: Option<String>,
-    /// `--values FILE`, on top of the file's and the environment's.
+    /// `--values FILE`, merged after the recipe's and the environment's files.
     pub values: Vec<PathBuf>,
     /// `--set KEY=VALUE`
     pub sets: Vec<String>,
@@ -264,7 +272,7 @@ pub struct ConfigOverrides {
 }
 
 impl Recipe {
-    /// What keeps the recipe's application from running on Kubernetes, each problem with its place.
+    /// Converts problems of the Kubernetes manifests to a recipe error with source positions.
     pub fn located(&self, manifests::Error(problems): manifests::Error) -> Error {
         let located = |problem: manifests::Problem| Problem {
             message: problem.message,
@@ -276,32 +284,35 @@ impl Recipe {
         Error::Illegal(problems)
     }
 
-    /// A recipe from flags alone; its paths start at the working directory.
+    /// Returns the recipe that flags alone describe; its paths start at the working directory.
     ///
     /// # Errors
-    /// When no program is named, or a word is not legal: all of them at once.
+    /// Fails if no program is named or values are invalid; all invalid values are reported
+    /// together.
     pub fn from_flags(flags: &Overrides) -> Result<Self, Error> {
         with_program(draft::finish(None, flags)?, None)
     }
 
-    /// Where `path`, one of this recipe's, is on the host.
+    /// Returns the host path of `path`, a path of this recipe.
     pub fn locate(&self, path: &Path) -> PathBuf {
         locate(&self.folder, path)
     }
 }
 
-/// The roots that `flags` name, for whoever has no recipe.
+/// Parses the roots and sysroots of `flags`, for callers without a recipe.
 ///
 /// # Errors
-/// When a platform is not legal, or roots go together with sysroots.
+/// Fails if a platform is invalid, or if roots and sysroots are combined.
 pub fn roots(flags: &Overrides) -> Result<Vec<Root>, Error> {
     draft::roots(flags)
 }
 
-/// Reads the recipe at `path` and puts `flags` on top. A Cargo.toml has it where [`Package`] says; so everywhere here.
+/// Reads the recipe at `path` and applies `flags`. In a Cargo.toml, the recipe is the package's
+/// metadata: [`Package`].
 ///
 /// # Errors
-/// When it can't be read, is not TOML, or says something that is not legal: all places at once.
+/// Fails if the file cannot be read, is not TOML or has invalid values (reported together), or
+/// names no program.
 pub fn file(path: &Path, flags: &Overrides) -> Result<Recipe, Error> {
     with_program(application(Some(path), flags)?, Some(path))
 }
@@ -316,27 +327,29 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
-/// The recipe that `bytes` are, as if they stood at `path`, with `flags` on top.
+/// Parses `bytes` as the recipe at `path` and applies `flags`.
 ///
 /// # Errors
-/// As [`file()`], but for reading.
+/// Fails like [`file()`], except for reading.
 pub fn parse(path: &Path, bytes: &[u8], flags: &Overrides) -> Result<Recipe, Error> {
     let document = document::Document::new(path, bytes)?;
     with_program(draft::finish(Some(&document), flags)?, Some(path))
 }
 
-/// The configuration in the recipe at `path`, or in `flags` alone; no program need be named.
+/// Reads only the configuration of the recipe at `path`, or of `flags` alone. Programs are not
+/// required.
 ///
 /// # Errors
-/// As [`file()`].
+/// Fails like [`file()`].
 pub fn configuration(path: Option<&Path>, flags: &Overrides) -> Result<Configuration, Error> {
     Ok(application(path, flags)?.config)
 }
 
-/// What the recipe at `path`, or `flags` alone, say of an application, whether they name a program or not: `programs` may be empty.
+/// Reads the recipe at `path`, or of `flags` alone, like [`file()`], but accepts one without
+/// programs.
 ///
 /// # Errors
-/// As [`file()`].
+/// Fails like [`file()`], except for missing programs.
 pub fn application(path: Option<&Path>, flags: &Overrides) -> Result<Recipe, Error> {
     let Some(path) = path else { return draft::finish(None, flags) };
     if is_cargos(path) {
@@ -347,10 +360,10 @@ pub fn application(path: Option<&Path>, flags: &Overrides) -> Result<Recipe, Err
     draft::finish(Some(&document), flags)
 }
 
-/// The names of the environments in the recipe at `path`.
+/// Returns the names of the tables `[environments.NAME]` of the recipe at `path`.
 ///
 /// # Errors
-/// As [`file()`].
+/// Fails if the file cannot be read or is not TOML.
 pub fn environments(path: &Path) -> Result<Vec<String>, Error> {
     if is_cargos(path) {
         return Package::read(path)?.environments();
@@ -371,7 +384,7 @@ fn is_cargos(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name == "Cargo.toml")
 }
 
-/// The directory that a recipe's paths start at.
+/// Returns the directory of the recipe at `path`, which its relative paths start at.
 fn folder_of(path: &Path) -> PathBuf {
     match path.parent() {
         Some(parent) if parent != Path::new("") => parent.to_owned(),
@@ -379,12 +392,13 @@ fn folder_of(path: &Path) -> PathBuf {
     }
 }
 
-/// Where `path` is on the host, as a recipe in `folder` writes it.
+/// Returns the host path of `path`, which is written in a recipe in `folder`.
 fn locate(folder: &Path, path: &Path) -> PathBuf {
     if folder == Path::new(".") { path.to_owned() } else { folder.join(path) }
 }
 
-/// A path of the command line, as a recipe in `folder` has to write it.
+/// Converts a path of the command line to one that [`locate`] resolves to the same file from
+/// `folder`.
 fn from_folder(folder: &Path, path: PathBuf) -> fs::Result<PathBuf> {
     if folder == Path::new(".") { Ok(path) } else { fs::absolute(&path) }
 }

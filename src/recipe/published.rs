@@ -1,4 +1,7 @@
-//! The JSON Schema of a recipe, for editors: made from the types that read it, and held to the published file.
+//! The JSON Schema of a recipe, for editors. A test compares the published file with the schema of
+//! the types.
+//!
+//! `SNAPSHOTS=overwrite cargo test published` writes the file anew.
 
 use std::borrow::Cow;
 
@@ -9,7 +12,7 @@ use serde_json::{Value, json};
 use super::DEFAULT_USER;
 use super::schema::{Choice, File, PathOr, Scalar, Spanned, Table};
 
-/// Where it is published.
+/// The path of the published file.
 const PATH: &str = "templates/coracle.schema.json";
 
 impl<T: JsonSchema> JsonSchema for Spanned<T> {
@@ -131,7 +134,7 @@ fn reference(value: &Value) -> Option<String> {
     direct.or_else(|| several("allOf")).or_else(|| several("anyOf")).or_else(items)
 }
 
-/// The text of the schema file: the types' schema with defaults, keys sorted.
+/// Returns the contents of the published file: the types' schema as JSON with defaults, keys sorted.
 fn published() -> String {
     let mut generator = SchemaSettings::draft07().into_generator();
     let mut schema = generator.root_schema_for::<File>();
@@ -146,13 +149,13 @@ fn published() -> String {
 }
 
 #[test]
-fn the_published_schema_is_that_of_the_types() {
+fn published_schema_matches_types() {
     let published = published();
     snapbox::assert_data_eq!(published.as_str(), snapbox::Data::read_from(PATH.as_ref(), None).raw());
 }
 
 #[test]
-fn it_takes_recipes_and_refuses_slips() {
+fn schema_accepts_recipes_and_rejects_mistakes() {
     let schema: serde_json::Value = serde_json::from_str(&published()).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
     let recipe = |text: &str| serde_json::to_value(toml::from_str::<toml::Table>(text).unwrap()).unwrap();

@@ -1,4 +1,5 @@
-//! The keys of `coracle.toml`, as serde reads them. Values are text here; [`super::draft`] says what they mean.
+//! The keys of `coracle.toml`, as deserialized by serde. Values are still text, which
+//! [`super::draft`] parses.
 
 mod keys;
 mod kubernetes;
@@ -15,33 +16,33 @@ pub(super) use word::{Choice, Names, PathOr, Scalar, Spanned, Table};
 #[serde(default, rename_all = "kebab-case")]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub(super) struct File {
-    /// The version of the format; 1 when left out.
+    /// The version of the format. Default: 1.
     pub(super) version: Option<Spanned<i64>>,
-    /// What the image is and how it is run.
+    /// The image: its programs, names and run configuration.
     pub(super) image: Table<Image>,
-    /// Static data that is not configuration.
+    /// Static files that are copied into the image; not for configuration.
     pub(super) include: Vec<Table<Include>>,
-    /// What no library asks for by its name.
+    /// Dependencies that no ELF file names, such as CA certificates and time zones.
     pub(super) runtime: Table<Runtime>,
-    /// Directories of configuration, which are mounted and never in the image.
+    /// Configuration directories, which are mounted and never part of the image.
     pub(super) config: Vec<Table<Config>>,
-    /// Directories of secrets that somebody else makes.
+    /// Secrets that exist in the cluster and are mounted.
     pub(super) secret: Vec<Table<Secret>>,
     /// Directories that the program writes to.
     pub(super) state: Vec<Table<State>>,
-    /// Environment variables that are given the text of a mounted file.
+    /// Environment variables whose value is the text of a mounted file.
     pub(super) variable: Vec<Table<Variable>>,
-    /// What templates are rendered with.
+    /// The values that templates are rendered with, and their schema.
     pub(super) values: Table<Values>,
-    /// Values on top, for `--environment NAME`.
+    /// Additional values that `--environment NAME` selects.
     pub(super) environments: BTreeMap<String, Spanned<Table<Environment>>>,
-    /// How it runs on Kubernetes.
+    /// Settings of the generated Kubernetes manifests.
     pub(super) kubernetes: Table<Kubernetes>,
-    /// How large the image may be; a build above it fails before anything is written.
+    /// Size limits of the image. A larger image fails the build, and nothing is written.
     pub(super) budget: Table<Budget>,
-    /// Findings that are accepted on purpose: a path and the reason.
+    /// Accepted findings of the secret scanner: a path, or `env:NAME` and the like, and the reason.
     pub(super) allow: BTreeMap<String, Spanned<String>>,
-    /// Where programs or libraries of a platform are, such as `linux/arm64`.
+    /// Root or sysroot directories by platform, such as `linux/arm64`.
     pub(super) platform: BTreeMap<String, Spanned<Table<Platform>>>,
 }
 
@@ -50,47 +51,47 @@ pub(super) struct File {
 #[serde(default, rename_all = "kebab-case")]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub(super) struct Image {
-    /// The name, with a tag if it has one: `ghcr.io/acme/shop:1.2`.
+    /// The image's name, with an optional tag: `ghcr.io/acme/shop:1.2`.
     pub(super) name: Option<Spanned<String>>,
-    /// The image that this one stands on: a name at a registry, or `oci:DIR`; none when left out.
+    /// The base image: a name at a registry, or `oci:DIR`. Default: none.
     pub(super) base: Option<Spanned<String>>,
-    /// ELF files or `#!` scripts; the first is the entrypoint.
+    /// The programs, ELF files or `#!` scripts. The first is the entrypoint.
     pub(super) programs: Vec<Spanned<PathOr<Placed>>>,
-    /// What the program is given.
+    /// The entrypoint's default arguments (`Cmd`).
     pub(super) args: Vec<Spanned<String>>,
-    /// Who runs it, by number; 65532 when left out.
+    /// The numeric user. Default: the base image's, or 65532.
     pub(super) user: Option<Spanned<Scalar>>,
-    /// The user's group, by number.
+    /// The numeric group. Default: the number of the user.
     pub(super) group: Option<Spanned<Scalar>>,
-    /// Ports that it listens on: `8080`, `9000/udp`.
+    /// Ports that the program listens on: `8080`, `9000/udp`.
     pub(super) expose: Vec<Spanned<Scalar>>,
-    /// Variables that never change between deployments.
+    /// Environment variables that are the same in every deployment.
     pub(super) env: BTreeMap<String, Spanned<String>>,
-    /// Where it starts.
+    /// The program's working directory.
     pub(super) working_dir: Option<Spanned<String>>,
-    /// What asks it to end, such as `SIGTERM`.
+    /// The signal that stops the program, such as `SIGTERM`.
     pub(super) stop_signal: Option<Spanned<Scalar>>,
     /// The image's labels.
     pub(super) labels: BTreeMap<String, Spanned<String>>,
     /// The manifest's annotations.
     pub(super) annotations: BTreeMap<String, Spanned<String>>,
-    /// Leave out symbols and debugging sections.
+    /// Whether to strip symbols and debugging sections from programs.
     pub(super) strip: Option<bool>,
-    /// How the programs have to be linked: `static`, `dynamic`, or `auto`, which takes both and gives advice.
+    /// How programs must be linked: `static`, `dynamic`, or `auto`, which allows both.
     pub(super) linkage: Option<Spanned<String>>,
-    /// How layers are compressed: `gzip`, `zstd` or `none`, with a level: `gzip:9`.
+    /// The compression of layers: `gzip`, `zstd` or `none`, with an optional level: `gzip:9`.
     pub(super) compression: Option<Spanned<String>>,
-    /// Write the whole contract to this layout or repository: `oci:DIR` or `docker://NAME`.
+    /// Publish the full contract to this image layout or repository: `oci:DIR` or `docker://NAME`.
     pub(super) publish_contract: Option<Spanned<String>>,
-    /// What a program's header can't say, such as the variant of ARM.
+    /// The platform, where the ELF header does not determine it: `linux/arm/v7`.
     pub(super) platform: Option<Spanned<String>>,
 }
 
-/// A program with its place in the image.
+/// A program and its path in the image.
 #[derive(serde::Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub(super) struct Placed {
-    /// The file.
+    /// The program's file.
     pub(super) from: Spanned<String>,
     /// Its path in the image.
     pub(super) to: Option<Spanned<String>>,
@@ -100,9 +101,9 @@ pub(super) struct Placed {
 #[derive(serde::Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub(super) struct Include {
-    /// A file or a directory.
+    /// The file or directory to copy.
     pub(super) from: Spanned<String>,
-    /// Its path in the image; a slash at its end makes it the directory for a file.
+    /// Its path in the image. With a trailing slash, the directory that a file is copied into.
     pub(super) to: Spanned<String>,
 }
 
@@ -111,31 +112,31 @@ pub(super) struct Include {
 #[serde(default, rename_all = "kebab-case")]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub(super) struct Runtime {
-    /// CA certificates.
+    /// Whether to add CA certificates.
     pub(super) certificates: Option<Spanned<Choice>>,
-    /// `nsswitch.conf`, and modules where glibc is older than 2.34.
+    /// Whether to add `nsswitch.conf`, and the NSS modules of a glibc older than 2.34.
     pub(super) nss: Option<Spanned<Choice>>,
-    /// Modules of the name service switch, such as `sss`.
+    /// NSS modules, such as `sss`.
     pub(super) nss_modules: Vec<Spanned<String>>,
-    /// OpenSSL's configuration; `true` adds providers and engines.
+    /// Whether to add OpenSSL's configuration; `true` adds its providers and engines, too.
     pub(super) openssl: Option<Spanned<Choice>>,
-    /// `libgcc_s.so.1`, for threads that end.
+    /// Whether to add `libgcc_s.so.1`, which glibc opens when a thread is cancelled or exits.
     pub(super) libgcc: Option<Spanned<Choice>>,
-    /// Libraries that the program opens, such as `libpq.so.5`.
+    /// Libraries that the program opens with `dlopen`, such as `libpq.so.5`.
     pub(super) dlopen: Vec<Spanned<String>>,
-    /// How much of what libraries note about what they open.
+    /// The lowest dlopen note priority to follow: `required`, `recommended`, `suggested`, or `false`.
     pub(super) dlopen_notes: Option<Spanned<Choice>>,
-    /// Time zones, such as `Europe/Berlin`.
+    /// Time zones, such as `Europe/Berlin`, or `true` for all.
     pub(super) time_zones: Option<Spanned<Names>>,
     /// Locales, such as `C.UTF-8`.
     pub(super) locales: Option<Vec<Spanned<String>>>,
-    /// Character sets of iconv, such as `UTF-16`.
+    /// iconv character sets, such as `UTF-16`.
     pub(super) charsets: Option<Vec<Spanned<String>>>,
-    /// Services of PAM, such as `login`.
+    /// PAM services, such as `login`.
     pub(super) pam: Option<Vec<Spanned<String>>>,
-    /// Families of plugins, such as `gio`.
+    /// Plugin families, such as `gio`.
     pub(super) plugins: Option<Vec<Spanned<String>>>,
-    /// Variants of libraries for newer CPUs: up to this level, or `none`.
+    /// Library variants for newer CPUs (`glibc-hwcaps`): up to this level, or `none`. Default: all.
     pub(super) hwcaps: Option<Spanned<String>>,
 }
 
@@ -143,9 +144,9 @@ pub(super) struct Runtime {
 #[derive(serde::Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub(super) struct Config {
-    /// Where the program finds the files.
+    /// The directory that the files are mounted at.
     pub(super) mount: Spanned<String>,
-    /// The files; a name that ends in `.j2` is a template.
+    /// The files. A file whose name ends in `.j2` is a template.
     #[serde(default)]
     pub(super) templates: Vec<Spanned<PathOr<TemplateTable>>>,
     /// How a change reaches the program: `restart`, `watch` or `signal:NAME`.
@@ -158,11 +159,11 @@ pub(super) struct Config {
 #[derive(serde::Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub(super) struct Secret {
-    /// Where the program finds the files.
+    /// The directory that the Secret is mounted at.
     pub(super) mount: Spanned<String>,
-    /// The Secret; `NAME-secret` when left out.
+    /// The name of the Secret. Default: `NAME-secret`.
     pub(super) name: Option<Spanned<String>>,
-    /// The files that the program reads.
+    /// The Secret's keys, each a file that the program reads.
     pub(super) keys: Spanned<Vec<String>>,
     /// How a change reaches the program: `restart`, `watch` or `signal:NAME`.
     pub(super) reload: Option<Spanned<String>>,
@@ -174,11 +175,11 @@ pub(super) struct Secret {
 #[derive(serde::Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub(super) struct State {
-    /// The directory.
+    /// The directory that the program writes to.
     pub(super) mount: Spanned<String>,
-    /// What outlives the pod has a size, such as `10Gi`.
+    /// The size of a volume claim, such as `10Gi`. Without it, the data ends with the pod.
     pub(super) size: Option<Spanned<String>>,
-    /// Several pods write to it.
+    /// Whether several pods write to it (ReadWriteMany).
     pub(super) shared: Option<Spanned<bool>>,
 }
 
@@ -187,25 +188,25 @@ pub(super) struct State {
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub(super) struct Variable {
-    /// Its name.
+    /// The variable's name.
     pub(super) name: Spanned<String>,
-    /// The file: a mount and a key of it.
+    /// The file: the path of a mount and a key in it.
     pub(super) from: Spanned<String>,
-    /// The file may be secret, though variables are seen by many.
+    /// Whether the file may be secret, although environment variables are easily exposed.
     pub(super) secret_in_environment: Option<bool>,
 }
 
-/// A template with what its name does not say.
+/// A file of `[[config]]` with options.
 #[derive(serde::Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub(super) struct TemplateTable {
-    /// The file.
+    /// The file or template.
     pub(super) from: Spanned<String>,
-    /// Its name in the mount.
+    /// Its file name in the mount. Default: its own name without `.j2`.
     pub(super) key: Option<Spanned<String>>,
-    /// Take it as it is.
+    /// Whether to copy the file without rendering or formatting it.
     pub(super) verbatim: Option<bool>,
-    /// What stands around values, blocks and comments, start and end each.
+    /// Six delimiters of the template: start and end of variables, blocks and comments.
     pub(super) delimiters: Option<Spanned<Vec<String>>>,
 }
 
@@ -214,9 +215,9 @@ pub(super) struct TemplateTable {
 #[serde(default)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub(super) struct Values {
-    /// A JSON Schema; `writeOnly` marks a secret.
+    /// The JSON Schema of the values; `writeOnly` marks a secret value.
     pub(super) schema: Option<Spanned<String>>,
-    /// TOML, YAML or JSON, merged in order.
+    /// TOML, YAML or JSON files, merged in order.
     pub(super) files: Vec<Spanned<String>>,
 }
 
@@ -225,7 +226,7 @@ pub(super) struct Values {
 #[serde(default)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub(super) struct Environment {
-    /// TOML, YAML or JSON, merged in order.
+    /// TOML, YAML or JSON files, merged in order after those of `[values]`.
     pub(super) values: Vec<Spanned<String>>,
 }
 
@@ -234,9 +235,9 @@ pub(super) struct Environment {
 #[serde(default)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub(super) struct Budget {
-    /// The most that the image of a platform may have, compressed: `5MB`.
+    /// The maximum compressed size of the image of one platform: `5MB`.
     pub(super) image: Option<Spanned<Scalar>>,
-    /// How much more than the image before: `5%` or `200kB`.
+    /// The maximum growth compared with the previous image: `5%` or `200kB`.
     pub(super) growth: Option<Spanned<Scalar>>,
 }
 
@@ -245,8 +246,8 @@ pub(super) struct Budget {
 #[serde(default)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub(super) struct Platform {
-    /// A whole root file system in which programs are paths.
+    /// A root file system that contains the programs, too; paths of programs start there.
     pub(super) root: Option<Spanned<String>>,
-    /// Where the loader and the libraries are.
+    /// A directory with the platform's dynamic loader and libraries.
     pub(super) sysroot: Option<Spanned<String>>,
 }

@@ -1,4 +1,4 @@
-//! A text that holds keys of a recipe, and the places in it.
+//! A source text with keys of a recipe, and positions in it.
 
 use std::ops::Range;
 use std::path::Path;
@@ -8,23 +8,23 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::{Error, Place, Problem};
 
-/// How much of a long line is shown before its place, and in all.
+/// Of a long line: characters shown before the position, and in all.
 const SHOWN: (usize, usize) = (40, 96);
 
-/// A text, whole or with the keys in a table of it.
+/// A TOML text whose root, or one of whose tables, has the keys of a recipe.
 #[derive(Clone)]
 pub(super) struct Source<'a> {
     /// The file.
     pub(super) path: &'a Path,
     text: &'a str,
-    /// The table that the keys stand in, such as `package.metadata.coracle`; empty where that is the whole text.
+    /// The table with the keys, such as `package.metadata.coracle`; empty for the root.
     pub(super) table: &'static str,
-    /// Where its spans start, so that those of several sources differ.
+    /// The offset that is added to its spans, so that spans of several sources do not overlap.
     pub(super) start: usize,
 }
 
 impl<'a> Source<'a> {
-    /// The text at `path`.
+    /// Wraps the bytes of the file at `path`. Fails if they are not UTF-8.
     pub(super) fn new(path: &'a Path, bytes: &'a [u8]) -> Result<Self, Error> {
         match std::str::from_utf8(bytes) {
             Ok(text) => Ok(Self { path, text, table: "", start: 0 }),
@@ -32,12 +32,12 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Its keys stand in `table`, and it comes after `other`.
+    /// Sets the table with the keys, and moves the spans behind those of `other`.
     pub(super) fn below(self, table: &'static str, other: Option<&Self>) -> Self {
         Self { table, start: other.map_or(0, |other| other.start + other.text.len() + 1), ..self }
     }
 
-    /// The whole text's tree.
+    /// Parses the text. Fails if it is not TOML.
     pub(super) fn parse(&self) -> Result<Spanned<DeTable<'a>>, Error> {
         let tree = DeTable::parse(self.text).map_err(|error| {
             let span = error.span().unwrap_or(self.text.len()..self.text.len());
@@ -49,13 +49,13 @@ impl<'a> Source<'a> {
         Ok(Spanned::new(span, moved(tree.into_inner(), self.start)))
     }
 
-    /// `name` as a table's header in this text has it.
+    /// Returns the full header of the table `name` in this text.
     pub(super) fn header(&self, name: &str) -> String {
         let words = [self.table, name].into_iter().filter(|word| !word.is_empty());
         words.collect::<Vec<_>>().join(".")
     }
 
-    /// The line and column of `span`, which is one of its own.
+    /// Returns the position of `span`, one of this source's spans.
     pub(super) fn place(&self, span: &Range<usize>) -> Place {
         let span = span.start.saturating_sub(self.start)..span.end.saturating_sub(self.start);
         place(self.path, self.text, &span)
@@ -66,7 +66,7 @@ fn shifted(span: &Range<usize>, by: usize) -> Range<usize> {
     span.start + by..span.end + by
 }
 
-/// `table` with all its spans moved.
+/// Shifts all spans in `table`.
 fn moved(table: DeTable<'_>, by: usize) -> DeTable<'_> {
     if by == 0 {
         return table;
@@ -93,11 +93,11 @@ fn moved_value(value: Spanned<DeValue<'_>>, by: usize) -> Spanned<DeValue<'_>> {
 fn not_text(path: &Path, bytes: &[u8], good: usize) -> Error {
     let text: String = bytes.utf8_chunks().map(|chunk| chunk.valid()).take(1).collect();
     let place = Some(place(path, &text, &(good..good)));
-    let message = format!("`{}` is not UTF-8, so it is no TOML", path.display());
+    let message = format!("`{}` is not UTF-8, which TOML requires", path.display());
     Error::Illegal(vec![Problem { message, hint: None, place }])
 }
 
-/// The line and column of `span`, which is somewhere in `text`.
+/// Returns the position of `span` in `text`.
 fn place(path: &Path, text: &str, span: &Range<usize>) -> Place {
     let mut start = span.start.min(text.len());
     while !text.is_char_boundary(start) {
@@ -118,7 +118,8 @@ fn place(path: &Path, text: &str, span: &Range<usize>) -> Place {
         path: path.to_owned(),
         line: lines + 1,
         column: column + 1,
-        // One character each, so that the mark stands below its text, and none that a terminal acts upon.
+        // Control characters become spaces: the marker stays aligned, and a terminal does not act
+        // on them.
         text: shown.map(|c| if c.is_control() { ' ' } else { c }).collect(),
         mark: (column - hidden, marked.min(SHOWN.1 - (column - hidden).min(SHOWN.1))),
     }

@@ -14,7 +14,7 @@ fn read(text: &str, flags: &Overrides) -> Result<Recipe, Error> {
     parse(Path::new("coracle.toml"), text.as_bytes(), flags)
 }
 
-/// What is wrong with a recipe that names a program and has these lines below `[image]`.
+/// Returns the messages for a recipe with a program and these lines below `[image]`.
 fn refused(lines: &str) -> Vec<String> {
     let text = format!("[image]\nprograms = [\"app\"]\n{lines}");
     match read(&text, &Overrides::default()) {

@@ -1,21 +1,21 @@
-//! The numeric user of an image.
+//! The numeric user and group of an image.
 
 use crate::rootfs::Owner;
 
-/// Nobody in particular, as distroless images have it.
+/// The default user and group: `nonroot` of distroless images.
 pub const DEFAULT_USER: Owner = Owner { uid: 65532, gid: 65532 };
 
-/// The largest that engines and Kubernetes take.
+/// The largest ID that engines and Kubernetes accept.
 const LARGEST: u32 = i32::MAX.unsigned_abs();
 
-/// What is wrong with a user.
+/// Why a user or group is invalid.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ParseUserError {
     #[error("the user `{}` is not numeric", coracle_core::path::printable(.0.as_bytes()))]
     Name(String),
-    #[error("`{}` is not a {what} number: it must be a number from 0 to {LARGEST}", coracle_core::path::printable(.text.as_bytes()))]
+    #[error("`{}` is not a {what} ID: it must be a number from 0 to {LARGEST}", coracle_core::path::printable(.text.as_bytes()))]
     Number { what: &'static str, text: String },
-    #[error("the group is said twice, by `user` and by `group`")]
+    #[error("the group is given twice, in `user` and in `group`")]
     Twice,
 }
 
@@ -34,7 +34,8 @@ impl ParseUserError {
     }
 }
 
-/// The owner that `UID[:GID]` and the group beside it mean; the group is the user's number when nobody says it.
+/// Parses `UID[:GID]` and the separate group. The default GID is the UID; without either,
+/// [`DEFAULT_USER`].
 pub(super) fn parse(user: Option<&str>, group: Option<&str>) -> Result<Owner, ParseUserError> {
     let Some(user) = user else {
         let gid = group.map_or(Ok(DEFAULT_USER.gid), |group| number("group", group))?;
@@ -69,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_group_follows_its_user() {
+    fn group_defaults_to_user() {
         for (user, group, printed) in [
             (None, None, "65532:65532"),
             (None, Some("5"), "65532:5"),
@@ -83,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_what_no_engine_takes_are_refused() {
+    fn rejects_names_and_large_ids() {
         for user in ["", ":", "1:", ":1", "-1", "+1", "nobody", "1:staff", "4294967295", "1:2:3", "1.5"] {
             assert!(parse(Some(user), None).is_err(), "{user:?}");
         }

@@ -1,9 +1,9 @@
-//! An image's tree on top of a base image: what the base has already is left out, and nothing of ours hides a directory
-//! of it.
+//! Subtracts a base image from a planned tree: files that the base has are omitted, and no
+//! directory of it is hidden.
 //!
-//! Libraries and programs are ours where the two differ, because a program is to find what it was planned with; of data
-//! that libraries read, the base's stays. Links of the base are followed, so a file for `/lib` goes where the base's
-//! `/lib` leads.
+//! Where libraries or programs differ, the planned ones replace the base's, so that a program maps
+//! the files that it was planned with. Data files of the base are kept. Links of the base are
+//! followed: a file for `/lib` goes to the target of the base's `/lib`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,9 +12,9 @@ use coracle_core::fs;
 use coracle_core::path::{ImagePath, Spelled};
 use coracle_core::file_system::{self, End, Overlay, Tree};
 
-/// The tree of a base image.
+/// The file system of a base image, with modes and owners of directories.
 pub trait Base: Tree {
-    /// Mode and owner of the directory at `path`; nothing where there is none.
+    /// Returns mode and owner of the directory at `path`. `None` if there is no directory.
     fn directory(&self, path: &ImagePath) -> Option<(u32, Owner)>;
 }
 
@@ -24,19 +24,19 @@ impl Base for coracle_oci::base::BaseTree {
     }
 }
 
-/// What an image stands on.
+/// The base image of an image.
 #[derive(Clone, Copy)]
 pub enum Below<'a> {
-    /// Nothing: it has all that it needs.
+    /// No base image.
     Nothing,
-    /// A base image whose files do not matter to it.
+    /// A base image whose files were not read, because none can be at a planned path.
     Unread,
-    /// A base image, whose files it need not bring.
+    /// A base image whose files were read; files that it has are omitted.
     Read(&'a dyn Base),
 }
 
 impl<'a> Below<'a> {
-    /// The base, where it was read.
+    /// Returns the base image's file system if it was read.
     pub(super) fn base(self) -> Option<&'a dyn Base> {
         match self {
             Self::Nothing | Self::Unread => None,
@@ -45,24 +45,25 @@ impl<'a> Below<'a> {
     }
 }
 
-/// Our own part of an image.
+/// The entries that an image adds to its base image.
 #[derive(Default, Debug)]
 pub(super) struct Above {
-    /// What is not in the base.
+    /// The entries that the base does not have.
     pub(super) rootfs: Rootfs,
-    /// Files of the base that ours stand in place of, because libraries differ.
+    /// Paths of base files that are replaced by different libraries.
     pub(super) replaced: BTreeSet<ImagePath>,
-    /// How many files were left out, because the base has them.
+    /// The number of files that are omitted because the base has them.
     pub(super) shared: usize,
 }
 
-/// How deep a link is unfolded into the directory that the base has in its place.
+/// The maximum depth to which a link is unfolded into the base's directory at its path.
 const MAX_DEPTH: usize = 8;
 
-/// `rootfs` without what `base` has.
+/// Returns `rootfs` without the files that `base` has.
 ///
 /// # Errors
-/// When something of ours would stand in place of a directory of the base, or the other way round, all of it at once.
+/// Fails if a planned file would replace a directory of the base or the reverse; all conflicts are
+/// reported together.
 pub(super) fn above(rootfs: &Rootfs, base: &dyn Base) -> Result<Above, Error> {
     let ours = Rootfs { programs: rootfs.programs.clone(), ..Rootfs::default() };
     let above = Above { rootfs: ours, replaced: BTreeSet::new(), shared: 0 };
@@ -79,23 +80,24 @@ pub(super) fn above(rootfs: &Rootfs, base: &dyn Base) -> Result<Above, Error> {
     Ok(placing.above)
 }
 
-/// Entries on their way to where they stand on top of the base.
+/// The state of [`above`].
 struct Placing<'a> {
     base: &'a dyn Base,
     whole: &'a Rootfs,
     above: Above,
-    /// Where files went, by where they were planned.
+    /// Final paths of files by their planned paths.
     moved: BTreeMap<ImagePath, ImagePath>,
     conflicts: Vec<Conflict>,
 }
 
 impl Placing<'_> {
-    /// Where `path` is once the links above it are followed; nothing where what is above it is no directory.
+    /// Returns the final path of `path`, with links in its parents followed. `None` if its parent
+    /// is not a directory.
     fn place(&mut self, path: &ImagePath, entry: &Entry) -> Result<Option<ImagePath>, Error> {
         let Some((parent, name)) = path.parent().zip(path.name()) else { return Ok(None) };
         Ok(match self.walk(&parent)? {
             End::Directory(parent) => Some(parent.join(name)),
-            // Said of the directory already.
+            // Reported for the directory already.
             _ if self.conflicts.iter().any(|conflict| path.is_within(&conflict.path)) => None,
             _ => {
                 self.conflict(&parent, entry);
@@ -109,7 +111,7 @@ impl Placing<'_> {
         Ok(file_system::walk(&merged, &ImagePath::root(), path.as_bytes())?.end)
     }
 
-    /// Puts what was planned for `path` at `at`, unless the base has it.
+    /// Adds the entry planned for `path` at `at`, unless the base has it.
     fn put(&mut self, path: &ImagePath, at: &ImagePath, entry: &Entry, depth: usize) -> Result<(), Error> {
         if self.above.rootfs.has(at) {
             return self.put_again(at, entry);
@@ -125,7 +127,7 @@ impl Placing<'_> {
         }
     }
 
-    /// Two paths of the plan are one in the base.
+    /// Handles a second entry for `at`: two planned paths are the same in the base.
     fn put_again(&mut self, at: &ImagePath, entry: &Entry) -> Result<(), Error> {
         let new = Rootfs { entries: [(at.clone(), entry.clone())].into(), programs: Vec::new() };
         let agrees = match (self.above.rootfs.node(at)?, self.resolved(entry, &new, at)?) {
@@ -150,7 +152,7 @@ impl Placing<'_> {
     fn put_directory(&mut self, at: &ImagePath, entry: &Entry) -> Result<(), Error> {
         match self.walk(at)? {
             End::Directory(real) => {
-                // A directory that belongs to the program is its own, wherever it is.
+                // A state directory keeps its owner and mode.
                 if (entry.owner, entry.mode) != (Owner::ROOT, 0o755) {
                     self.above.rootfs.entries.insert(real, entry.clone());
                 }
@@ -174,7 +176,7 @@ impl Placing<'_> {
         }
         let ours = file_system::walk(self.whole, &ImagePath::root(), path.as_bytes())?.end;
         match (ours, self.walk(at)?) {
-            // Another way to a directory: the base knows best where its own things are.
+            // Both lead to a directory: the base's link is kept.
             (End::Directory(_), End::Directory(_)) if matches!(below, file_system::Node::Link(_)) => {}
             (End::Directory(real), End::Directory(_)) if depth < MAX_DEPTH => {
                 self.unfold(path, at, target, entry, &real, depth)?;
@@ -190,12 +192,13 @@ impl Placing<'_> {
         Ok(())
     }
 
-    /// Whether what is planned for `path` is read by libraries, and not mapped.
+    /// Whether the entry planned for `path` is a data file, which libraries read and do not map.
     fn is_data(&self, path: &ImagePath) -> bool {
         self.whole.entries.get(path).is_some_and(|entry| matches!(entry.reason, Reason::Need(_)))
     }
 
-    /// A link to a directory where the base has a directory: a link for each name that is behind it.
+    /// Replaces a link to a directory by a link for each name in it, because the base has a
+    /// directory at its path.
     fn unfold(
         &mut self,
         path: &ImagePath,
@@ -218,7 +221,7 @@ impl Placing<'_> {
         let Some(ours) = self.whole.file(path) else { return Ok(()) };
         match self.walk(at)? {
             End::File(_, theirs) => {
-                // What our user can't read or execute there is of no use.
+                // The file is no replacement if the user cannot read or execute it.
                 let is_usable = entry.mode & !theirs.stat.mode & 0o555 == 0;
                 let is_same = is_usable && ours.content.same_bytes(&theirs.content)?;
                 if is_same || matches!(entry.reason, Reason::Need(_)) {
@@ -233,7 +236,8 @@ impl Placing<'_> {
         Ok(())
     }
 
-    /// What is asked for by name is replaced on purpose; that of libraries should be known.
+    /// Replaces a file of the base. Programs and includes replace on purpose; for other entries it
+    /// is recorded.
     fn replace(&mut self, path: &ImagePath, at: &ImagePath, entry: &Entry) {
         if !matches!(entry.reason, Reason::Program | Reason::Included(_)) {
             self.above.replaced.insert(at.clone());
@@ -243,7 +247,7 @@ impl Placing<'_> {
 
     fn keep(&mut self, path: &ImagePath, at: &ImagePath, entry: &Entry) {
         let node = match &entry.node {
-            // The first name may have been left out, or stand behind this one now.
+            // The link's target may be omitted, or sort after this path now.
             Node::HardLink(target) => match self.moved.get(target).filter(|first| *first < at) {
                 Some(first) => Node::HardLink(first.clone()),
                 None => self.whole.file(path).map_or(Node::Directory, |file| Node::File(file.content)),
@@ -257,7 +261,7 @@ impl Placing<'_> {
         self.above.rootfs.entries.insert(at.clone(), Entry { node, ..entry.clone() });
     }
 
-    /// What a link leads to that stands elsewhere now: a relative target would start at another directory.
+    /// Returns the target of a link that has moved: a relative target becomes absolute.
     fn moved_target(&self, path: &ImagePath, target: &Spelled) -> Spelled {
         let Some(parent) = path.parent().filter(|_| !target.as_bytes().starts_with(b"/")) else {
             return target.clone();
@@ -268,7 +272,8 @@ impl Placing<'_> {
         }
     }
 
-    /// Every layer is whole by itself, so it names the directories above its entries, as they are in the base.
+    /// Adds the directories above all entries, with the base's modes and owners, so that each layer
+    /// is complete.
     fn add_directories(&mut self) {
         let mut directories: BTreeMap<ImagePath, Entry> = BTreeMap::new();
         for (path, entry) in self.above.rootfs.iter() {

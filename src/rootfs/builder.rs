@@ -1,4 +1,4 @@
-//! Puts entries into a tree one by one: parents made, links on the way followed, contradictions collected.
+//! Adds entries to a tree one by one: creates parents, follows links, and collects conflicts.
 
 use std::collections::BTreeMap;
 
@@ -9,29 +9,29 @@ use coracle_core::note::Note;
 use coracle_core::path::{ImagePath, Spelled};
 use coracle_core::file_system::{self, TreeFile};
 
-/// A tree in the making.
+/// Builds a [`Rootfs`].
 #[derive(Default)]
 pub(super) struct Builder {
     pub(super) rootfs: Rootfs,
     conflicts: Vec<Conflict>,
-    /// Files that have several names on the host.
+    /// Files with several hard links on the host.
     linked: BTreeMap<ImagePath, Identity>,
     set_id: Vec<ImagePath>,
     attributes: BTreeMap<ImagePath, Vec<String>>,
 }
 
 impl Builder {
-    /// Goes on with a finished tree.
+    /// Continues with a finished tree.
     pub(super) fn resume(rootfs: Rootfs) -> Self {
         Self { rootfs, ..Self::default() }
     }
 
-    /// A directory and all above it.
+    /// Adds a directory and its parents.
     pub(super) fn directory(&mut self, path: &ImagePath, reason: Reason, stratum: Stratum) {
         self.put(path, entry(Node::Directory, 0o755, reason, stratum));
     }
 
-    /// A directory that the program writes to: its user's own.
+    /// Adds a state directory, which the user owns.
     pub(super) fn state(&mut self, path: &ImagePath, user: Owner) {
         let reason = Reason::State;
         if let Some(path) = self.put(path, entry(Node::Directory, 0o750, reason, Stratum::Program))
@@ -41,23 +41,24 @@ impl Builder {
         }
     }
 
-    /// A symbolic link, its target as it is.
+    /// Adds a symbolic link with an unchanged target.
     pub(super) fn link(&mut self, path: &ImagePath, target: Spelled, reason: Reason, stratum: Stratum) {
         self.put(path, entry(Node::Link(target), 0o777, reason, stratum));
     }
 
-    /// Bytes made here.
+    /// Adds a generated file.
     pub(super) fn bytes(&mut self, path: &ImagePath, bytes: Vec<u8>, reason: Reason, stratum: Stratum) {
         self.put(path, entry(Node::File(Content::bytes(bytes)), 0o644, reason, stratum));
     }
 
-    /// A file of a tree, with normal modes; what is lost with them is remembered for a warning.
+    /// Adds a file with mode 0755 or 0644. Dropped set-id bits and extended attributes are recorded
+    /// for a warning.
     pub(super) fn file(&mut self, path: &ImagePath, file: &TreeFile, reason: Reason, stratum: Stratum) {
         let mode = if file.stat.is_executable() { 0o755 } else { 0o644 };
         self.content(path, file, file.content.clone(), mode, reason, stratum);
     }
 
-    /// A file that is executed.
+    /// Adds an executable file.
     pub(super) fn program(
         &mut self,
         path: &ImagePath,
@@ -97,7 +98,8 @@ impl Builder {
         }
     }
 
-    /// Puts an entry at `path`, links above it followed; where it ended up, unless that contradicts something.
+    /// Adds an entry at `path`, following links in its parents. Returns its real path, or `None`
+    /// after a conflict.
     fn put(&mut self, path: &ImagePath, new: Entry) -> Option<ImagePath> {
         let Some(name) = path.name() else { return Some(path.clone()) };
         let parent = self.real_directory(&path.parent()?, &new)?;
@@ -125,7 +127,8 @@ impl Builder {
         leads_to_directory.then_some(path)
     }
 
-    /// The directory at `path` inside the image, made where it is missing.
+    /// Returns the real path of the directory at `path`, creating missing directories. `None` after
+    /// a conflict.
     fn real_directory(&mut self, path: &ImagePath, below: &Entry) -> Option<ImagePath> {
         let mut at = ImagePath::root();
         for name in path.names() {
@@ -134,7 +137,7 @@ impl Builder {
                 Some(Node::Directory) => at = next,
                 Some(Node::Link(_)) => match self.walk(next.as_bytes()) {
                     file_system::End::Directory(target) => at = target,
-                    // The link's own target is still to come: its parents lie on the way of something else.
+                    // The link's target is added later: this link is on the path to another entry.
                     file_system::End::Missing(target) => at = self.real_directory(&target, below)?,
                     _ => return self.conflict(next, below),
                 },
@@ -149,13 +152,13 @@ impl Builder {
         Some(at)
     }
 
-    /// Whether a file can be opened by this path already.
+    /// Whether the path leads to a file in the tree.
     pub(super) fn leads_to_file(&self, spelled: &Spelled) -> bool {
         matches!(self.walk(spelled.as_bytes()), file_system::End::File(..))
     }
 
     fn walk(&self, path: &[u8]) -> file_system::End {
-        // A planned tree is in memory: looking at it can't fail.
+        // Reading a planned tree in memory does not fail.
         file_system::walk(&self.rootfs, &ImagePath::root(), path).map_or(file_system::End::Loop, |walk| walk.end)
     }
 
@@ -168,7 +171,8 @@ impl Builder {
         None
     }
 
-    /// The tree, second names of one file turned into hard links, and what should be known about it.
+    /// Returns the tree, in which files with several names became hard links, and warnings. Fails
+    /// if there are conflicts.
     pub(super) fn finish(mut self) -> Result<(Rootfs, Vec<Note>), Error> {
         if !self.conflicts.is_empty() {
             return Err(Error::Conflicts(self.conflicts));
@@ -199,15 +203,15 @@ fn entry(node: Node, mode: u32, reason: Reason, stratum: Stratum) -> Entry {
     Entry { node, owner: Owner::ROOT, mode, reason, stratum }
 }
 
-/// An entry in a message: what it is, where it is from, why it is there.
+/// Describes an entry for a message: its type or source, and its reason.
 pub(super) fn describe(entry: &Entry) -> String {
     let what = match &entry.node {
         Node::Directory => "a directory".into(),
         Node::Link(target) => format!("a link to {target}"),
-        Node::HardLink(target) => format!("another name of {target}"),
+        Node::HardLink(target) => format!("a hard link to {target}"),
         Node::File(content) => match content.host_path() {
             Some(path) => path.display().to_string(),
-            None => "a file made by coracle".into(),
+            None => "a file generated by Coracle".into(),
         },
     };
     format!("{what} ({})", entry.reason)

@@ -1,4 +1,4 @@
-//! Why an image can't be planned; problems of one kind are reported together.
+//! Errors of planning an image; problems of one kind are reported together.
 
 use std::path::PathBuf;
 
@@ -8,26 +8,26 @@ use coracle_ld::elf;
 use coracle_core::fs;
 use coracle_ld::implicit;
 
-/// Why there is no plan.
+/// Why an image could not be planned.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Two sources want one path.
-    #[error("{}", lines(.0, "two different things would stand at the same path of the image"))]
+    /// Different contents are planned for one path.
+    #[error("{}", lines(.0, "different contents are planned for the same path of the image"))]
     Conflicts(Vec<Conflict>),
-    /// Paths of this machine would become part of the image.
-    #[error("{}", lines(.0, "the image would hold paths that exist on this machine alone"))]
+    /// The image would contain libraries at paths that exist only on this machine.
+    #[error("{}", lines(.0, "the image would depend on paths that exist only on this machine"))]
     Private(Vec<PrivatePath>),
-    /// What can't be included.
-    #[error("{}", lines(.0, "cannot include everything that was asked for"))]
+    /// Some files cannot be included.
+    #[error("{}", lines(.0, "cannot include some files"))]
     Includes(Vec<IncludeProblem>),
-    /// A program can't stand where it was sent.
-    #[error("cannot place `{program}` at `{to}`: it finds libraries {up} {} above its own", if *.up == 1 { "directory" } else { "directories" })]
+    /// The requested path of a program has too few directories for the libraries relative to it.
+    #[error("cannot place `{program}` at `{to}`: it searches for libraries {up} {} above its own", if *.up == 1 { "directory" } else { "directories" })]
     Placement {
         /// The program.
         program: Spelled,
-        /// Where it was sent.
+        /// The requested path.
         to: ImagePath,
-        /// How far up its libraries reach.
+        /// The number of directories above the program's own that its libraries are in.
         up: usize,
     },
     /// A program could not be stripped.
@@ -35,65 +35,65 @@ pub enum Error {
     Strip {
         /// The program.
         program: ImagePath,
-        /// What is wrong with it.
+        /// The cause.
         source: elf::Error,
     },
-    /// The loader would find something else inside the image.
-    #[error("inside the image the loader would not find what it finds here:\n  {0}")]
+    /// The loader would map other files inside the image. The text says which.
+    #[error("inside the image, the loader would map other files than here:\n  {0}")]
     NotFixed(String),
     /// The program would not start inside the image.
     #[error("inside the image `{program}` would not start")]
     NotStarting {
-        /// Where the program would be.
+        /// The program's path in the image.
         program: ImagePath,
-        /// What would be missing.
+        /// The cause.
         source: Box<closure::Error>,
     },
-    /// What included programs need can't be had.
+    /// Implicit dependencies of included programs cannot be added.
     #[error(transparent)]
     Runtime(#[from] implicit::Error),
-    /// Included modules can't be followed.
+    /// Dependencies of included files cannot be resolved.
     #[error(transparent)]
     Closure(#[from] closure::Error),
-    /// Something could not be read.
+    /// A file could not be read.
     #[error(transparent)]
     Io(#[from] fs::Error),
 }
 
-/// Two sources for one path.
+/// Different contents for one path.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{path}: {first}, and {second}")]
 pub struct Conflict {
     /// The path.
     pub path: ImagePath,
-    /// What stood there first, and why.
+    /// The first content and the reason for it.
     pub first: String,
-    /// What else was to stand there, and why.
+    /// The second content and the reason for it.
     pub second: String,
 }
 
-/// A path of this machine that something in the image depends on.
+/// A path that exists only on this machine, but that the image needs.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{path}, {reason}")]
 pub struct PrivatePath {
     /// The path.
     pub path: ImagePath,
-    /// Why it is needed.
+    /// The reason why it is needed.
     pub reason: String,
 }
 
-/// Something that can't be included.
+/// A file that cannot be included.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IncludeProblem {
-    /// Nothing is there.
+    /// The file does not exist.
     #[error("{}: there is no such file or directory", .0.display())]
     Missing(PathBuf),
-    /// A link that leads out of the included directory.
-    #[error("{link}: it is a link to {target}, which leaves the included directory")]
+    /// A symbolic link whose target is outside the included directory.
+    #[error("{link}: it is a link to {target}, which is outside the included directory")]
     Leaves {
         /// The link.
         link: ImagePath,
-        /// Where it leads.
+        /// Its target.
         target: Spelled,
     },
     /// A device, a socket or a pipe.
@@ -101,11 +101,12 @@ pub enum IncludeProblem {
     Special {
         /// The file.
         path: ImagePath,
-        /// What it is.
+        /// The type of the file.
         kind: &'static str,
     },
-    /// The path in the image ends in a slash, or is the root, but the source is a file without a name for it.
-    #[error("{}: it is a file, and `{to}` leaves it no name", .from.display())]
+    /// The path in the image ends in a slash, or is the root, but the source is a file without a
+    /// file name.
+    #[error("{}: it is a file, but `{to}` has no file name for it", .from.display())]
     NoName {
         /// The source.
         from: PathBuf,
@@ -114,20 +115,20 @@ pub enum IncludeProblem {
     },
 }
 
-/// Each next step that helps with one of them.
+/// Returns the hints for all problems, without duplicates.
 fn includes_hint(problems: &[IncludeProblem]) -> String {
     let hint = |problem: &IncludeProblem| match problem {
         IncludeProblem::Missing(_) => {
-            "check the spelling: paths in flags start at the working directory, those of a recipe at the recipe"
+            "check the path: flags are relative to the working directory, a recipe's keys to the recipe"
         }
         IncludeProblem::Leaves { target, .. } if target.as_bytes().starts_with(b"/") => {
-            "make the link relative: its whole path means something else in the image"
+            "make the link relative: an absolute target is another path in the image"
         }
-        IncludeProblem::Leaves { .. } => "include a directory that holds both the link and what it leads to",
+        IncludeProblem::Leaves { .. } => "include a directory that contains both the link and its target",
         IncludeProblem::Special { .. } => {
-            "leave it out of the directory: an image holds files, directories and links"
+            "remove it from the directory: an image holds files, directories and links"
         }
-        IncludeProblem::NoName { .. } => "write a whole path in the image, such as `/srv/NAME`",
+        IncludeProblem::NoName { .. } => "write the full path in the image, such as `/srv/NAME`",
     };
     let mut hints: Vec<&str> = Vec::new();
     for hint in problems.iter().map(hint) {
@@ -143,10 +144,10 @@ fn lines<T: std::fmt::Display>(problems: &[T], heading: &str) -> String {
 }
 
 impl Error {
-    /// The next step.
+    /// Returns the next step, if there is a usual one.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Conflicts(_) => "send one of them elsewhere with `FROM:TO`, or leave it out".into(),
+            Self::Conflicts(_) => "place one of them elsewhere with `FROM:TO`, or leave it out".into(),
             Self::Private(_) => {
                 "link with an RPATH that starts with `$ORIGIN`, or install the library in a system directory\n\
                  to accept it on purpose, write `\"/the/directory\" = \"the reason\"` below `[allow]` in a recipe, \
@@ -154,12 +155,12 @@ impl Error {
                     .into()
             }
             Self::Includes(problems) => includes_hint(problems),
-            Self::Placement { .. } => "send it to a deeper path, or leave `:TO` out: it goes below `/app`".into(),
+            Self::Placement { .. } => "choose a deeper path, or omit `:TO`: the default is below `/app`".into(),
             Self::Runtime(error) => return error.hint(),
             Self::Closure(error) => return error.hint(),
             Self::Strip { .. } => "build without `--strip`".into(),
             Self::NotFixed(_) | Self::NotStarting { .. } => {
-                "an include or the base may hide a library or a link; see which with `--dry-run`".into()
+                "an include or the base image may hide a library or a link: list all files with `--dry-run`".into()
             }
             Self::Io(error) => return error.hint(),
         })

@@ -1,7 +1,8 @@
-//! Every program resolved once more, inside the planned image: the loader must map the same files there.
+//! Resolves every program again inside the planned image: the loader must map the same files there.
 //!
-//! This decides whether the image needs a cache or a path file (libraries outside the default directories are found by
-//! nothing else), and it catches whatever a plan got wrong. On a base image, it is resolved in both together.
+//! This decides whether the image needs `ld.so.cache` or a path file, because some libraries are
+//! found by nothing else. It also detects errors of the plan. With a base image, programs are
+//! resolved in the overlay of both.
 
 use super::base::{self, Above};
 use super::builder::Builder;
@@ -13,7 +14,11 @@ use coracle_core::content::Content;
 use coracle_core::path::{ImagePath, Spelled};
 use coracle_core::file_system::{Overlay, Tree};
 
-/// What the image brings of `rootfs`: as it is when that suffices, else with what tells its loaders where libraries are.
+/// Returns the image's own entries of `rootfs`; a cache or path file is added if programs do not
+/// resolve without it.
+///
+/// # Errors
+/// Fails if the loader would map other files than in `request`.
 pub(super) fn reach(rootfs: Rootfs, request: &Request<'_>, included: &[Closure]) -> Result<Above, Error> {
     let above = on_base(&rootfs, request)?;
     let Err(error) = check(&above.rootfs, request, included) else { return Ok(above) };
@@ -33,7 +38,7 @@ pub(super) fn reach(rootfs: Rootfs, request: &Request<'_>, included: &[Closure])
     Ok(above)
 }
 
-/// The image's own part, where there is a base.
+/// Returns `rootfs` without the files of the base image, if there is one.
 fn on_base(rootfs: &Rootfs, request: &Request<'_>) -> Result<Above, Error> {
     match request.below.base() {
         Some(base) => base::above(rootfs, base),
@@ -41,7 +46,7 @@ fn on_base(rootfs: &Rootfs, request: &Request<'_>) -> Result<Above, Error> {
     }
 }
 
-/// The programs at their paths in the image, then what was followed there already.
+/// Compares all programs, then all included programs, with their resolution inside the image.
 fn check(rootfs: &Rootfs, request: &Request<'_>, included: &[Closure]) -> Result<(), Error> {
     let overlay = request.below.base().map(|base| Overlay { front: rootfs, behind: base });
     let tree: &dyn Tree = overlay.as_ref().map_or(rootfs, |overlay| overlay);
@@ -69,21 +74,22 @@ fn not_starting(path: &ImagePath) -> impl FnOnce(closure::Error) -> Error {
     move |source| Error::NotStarting { program: path.clone(), source: Box::new(source) }
 }
 
-/// The same files in the same order; the program itself may be a stripped copy.
+/// Checks that both closures have the same files in the same order. The program may be a stripped
+/// copy.
 fn compare(closure: &Closure, inside: &Closure, path: &ImagePath) -> Result<(), Error> {
     let (here, there) = (files(closure), files(inside));
     for ((here, ours), (there, theirs)) in here.iter().zip(&there) {
         if !ours.same_bytes(theirs)? {
-            return Err(Error::NotFixed(format!("{there} in place of {here}, for {path}")));
+            return Err(Error::NotFixed(format!("{there} instead of {here}, for {path}")));
         }
     }
     if here.len() != there.len() {
-        return Err(Error::NotFixed(format!("{} files in place of {}, for {path}", there.len(), here.len())));
+        return Err(Error::NotFixed(format!("{} files instead of {}, for {path}", there.len(), here.len())));
     }
     Ok(())
 }
 
-/// Every file but the program: what it executes, and what is mapped.
+/// Returns all executed and mapped files except the program.
 fn files(closure: &Closure) -> Vec<(String, Content)> {
     let mut files = Vec::new();
     for (index, executed) in closure.executed.iter().enumerate() {

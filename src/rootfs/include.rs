@@ -1,4 +1,4 @@
-//! Files and directories that were asked for, with everything in them that can be in an image.
+//! Copies included files and directories into the tree.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use coracle_core::fs;
 use coracle_core::path::{ImagePath, Spelled};
 use coracle_core::file_system::{self, End, Node, Step, Tree};
 
-/// Adds every include; all problems are in one error.
+/// Adds all includes. Fails with all problems together.
 pub(super) fn add(builder: &mut Builder, tree: &dyn Tree, includes: &[Include]) -> Result<(), Error> {
     let mut problems = Vec::new();
     for include in includes {
@@ -45,7 +45,8 @@ fn add_one(
     Ok(())
 }
 
-/// `to`, or a file of the source's name in it when it ends with a slash.
+/// Returns the path of an included file: `to`, with the source's file name appended if it ends with
+/// a slash.
 fn target_of_file(include: &Include) -> Option<ImagePath> {
     let to = ImagePath::parse(include.to.as_bytes()).ok()?;
     if !include.to.as_bytes().ends_with(b"/") {
@@ -55,7 +56,7 @@ fn target_of_file(include: &Include) -> Option<ImagePath> {
     Some(to.join(&fs::bytes_of(Path::new(name))))
 }
 
-/// A directory on its way into the image.
+/// An included directory.
 struct Folder<'a> {
     tree: &'a dyn Tree,
     folder: &'a ImagePath,
@@ -69,7 +70,7 @@ impl Folder<'_> {
             let (from, to) = (from.join(&name), to.join(&name));
             let reason = self.reason.clone();
             match self.tree.node(&from)? {
-                // It was listed a moment ago: somebody is still writing here.
+                // It was removed after the directory was listed.
                 None => self.problems.push(IncludeProblem::Missing(fs::path_of(from.as_bytes()))),
                 Some(Node::File(file)) => builder.file(&to, &file, reason, Stratum::Data),
                 Some(Node::Special(kind)) => self.problems.push(IncludeProblem::Special { path: from, kind }),
@@ -86,7 +87,8 @@ impl Folder<'_> {
         Ok(())
     }
 
-    /// Whether no step of a link leads out of the folder: outside, its path would mean something else in the image.
+    /// Whether every step of the link is inside the folder. Outside, the target is another path in
+    /// the image.
     fn stays_inside(&self, link: &ImagePath, target: &Spelled) -> fs::Result<bool> {
         let parent = link.parent().unwrap_or_else(ImagePath::root);
         let walk = file_system::walk(self.tree, &parent, target.as_bytes())?;

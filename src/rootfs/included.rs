@@ -1,7 +1,7 @@
-//! ELF files among what is included: programs of their own, and modules that the entrypoint opens (extensions of Python,
-//! Perl, Ruby or Node). What they need comes with them.
+//! Dependencies of included ELF files: programs, and modules that the entrypoint opens (extensions
+//! of Python, Perl, Ruby or Node).
 //!
-//! They are followed at their paths in the image, where `$ORIGIN` means what it will mean.
+//! They are resolved at their paths in the image, so that `$ORIGIN` has its final value.
 
 use super::plan::Request;
 use super::{Error, Node, Reason, Rootfs};
@@ -13,19 +13,19 @@ use coracle_core::path::{ImagePath, Spelled};
 use coracle_ld::implicit::{self, Needs, Places};
 use coracle_core::file_system::Tree;
 
-/// Programs inside the image that are started or open something, besides those that were named.
+/// The closures and implicit dependencies of included files.
 #[derive(Default)]
 pub(super) struct Included {
-    /// Each with all that it opens; the entrypoint with its modules is one of them.
+    /// The closure of each included program, and of the entrypoint with the modules that it opens.
     pub(super) closures: Vec<Closure>,
-    /// What they need besides libraries.
+    /// Their implicit dependencies.
     pub(super) needs: Needs,
 }
 
-/// Files that are named in one warning.
+/// The maximum number of files listed in one warning.
 const NAMED: usize = 8;
 
-/// Follows the ELF files that `rootfs` has included, in `tree`, which has all of it.
+/// Resolves the included ELF files of `rootfs` in `tree`, which contains `rootfs`.
 pub(super) fn follow(tree: &dyn Tree, rootfs: &Rootfs, request: &Request<'_>) -> Result<Included, Error> {
     let files = elf_files(rootfs)?;
     let mut included = Included::default();
@@ -39,14 +39,14 @@ pub(super) fn follow(tree: &dyn Tree, rootfs: &Rootfs, request: &Request<'_>) ->
         None => None,
     };
     let machine = entrypoint.as_mut().and_then(interpreter).and_then(|executed| loading_machine(executed));
-    let (mut modules, mut lost) = (Vec::new(), Vec::new());
+    let (mut modules, mut failed_files) = (Vec::new(), Vec::new());
     for path in files {
         let mut closure = match tracer.trace(&Spelled::from(&path)) {
             Ok(closure) => closure,
-            // Objects to link, core dumps: nobody loads them.
+            // Object files and core dumps are never loaded.
             Err(coracle_ld::closure::Error::NotExecutable { .. } | coracle_ld::closure::Error::Elf { .. }) => continue,
             Err(error) => {
-                lost.push((path, error.to_string()));
+                failed_files.push((path, error.to_string()));
                 continue;
             }
         };
@@ -54,7 +54,8 @@ pub(super) fn follow(tree: &dyn Tree, rootfs: &Rootfs, request: &Request<'_>) ->
         if elf.objects.is_library() && machine.is_some_and(|machine| machine.is_kin_of(elf.machine)) {
             modules.push(path);
         } else if elf.objects.is_incomplete() {
-            lost.push((path, missing(elf.objects.missing.iter().map(|missing| missing.name.as_slice()))));
+            failed_files
+                .push((path, missing(elf.objects.missing.iter().map(|missing| missing.name.as_slice()))));
         } else {
             for executed in &mut closure.executed {
                 included.needs.add(implicit::complete(&tracer, places, request.policy, executed, false)?);
@@ -65,22 +66,23 @@ pub(super) fn follow(tree: &dyn Tree, rootfs: &Rootfs, request: &Request<'_>) ->
     if let Some(mut closure) = entrypoint.filter(|_| !modules.is_empty()) {
         if let Some(executed) = interpreter(&mut closure) {
             let failed = tracer.open(executed, modules.iter().map(opening).collect())?;
-            lost.extend(failed.iter().filter_map(of_module));
+            failed_files.extend(failed.iter().filter_map(of_module));
             included.needs.add(implicit::complete(&tracer, places, request.policy, executed, true)?);
         }
         included.closures.push(closure);
     }
-    included.needs.notes.extend(warning(&lost));
+    included.needs.notes.extend(warning(&failed_files));
     included.needs.notes.extend(lacking_versions(rootfs, &included.closures)?);
     Ok(included)
 }
 
-/// The program that opens modules: the last one that is executed, as the interpreter of a script.
+/// Returns the program that opens modules: the last one executed, such as the interpreter of a
+/// script.
 fn interpreter(closure: &mut Closure) -> Option<&mut Executed> {
     closure.executed.last_mut()
 }
 
-/// What a program with a loader is for.
+/// Returns the machine of a dynamically linked program.
 fn loading_machine(executed: &Executed) -> Option<Machine> {
     match &executed.kind {
         Kind::Elf(elf) if elf.objects.loader.is_some() => Some(elf.machine),
@@ -107,21 +109,22 @@ fn missing<'a>(names: impl Iterator<Item = &'a [u8]>) -> String {
     format!("cannot find {}", names.join(", "))
 }
 
-fn warning(lost: &[(ImagePath, String)]) -> Option<Note> {
+fn warning(failed_files: &[(ImagePath, String)]) -> Option<Note> {
     let mut lines: Vec<String> =
-        lost.iter().take(NAMED).map(|(path, why)| format!("{path}: {why}")).collect();
-    let more = lost.len().saturating_sub(NAMED);
+        failed_files.iter().take(NAMED).map(|(path, why)| format!("{path}: {why}")).collect();
+    let more = failed_files.len().saturating_sub(NAMED);
     lines.extend((more > 0).then(|| format!("and {more} more")));
-    let files = if lost.len() == 1 { "one included file" } else { "some included files" };
-    (!lost.is_empty())
+    let files = if failed_files.len() == 1 { "one included file" } else { "some included files" };
+    (!failed_files.is_empty())
         .then(|| Note::Warning(format!("{files} can't be loaded in the image\n{}", lines.join("\n"))))
 }
 
-/// Versions that modules want and libraries lack: they can't be opened, but the program starts.
+/// Warns about symbol versions that modules need and libraries lack: the modules cannot be opened,
+/// the program starts.
 fn lacking_versions(rootfs: &Rootfs, closures: &[Closure]) -> fs::Result<Vec<Note>> {
     let mut notes = Vec::new();
     for closure in closures {
-        // What a program that was named maps at its start was checked before.
+        // Objects that a program of the recipe maps at its start are checked elsewhere.
         let is_named = closure.executed.first().is_some_and(|first| rootfs.programs().contains(&first.path));
         let maps = closure.elves().flat_map(Elf::maps).filter(|map| !is_named || map.added.is_some());
         for map in maps.filter(|map| !map.is_incomplete()) {
@@ -132,10 +135,10 @@ fn lacking_versions(rootfs: &Rootfs, closures: &[Closure]) -> fs::Result<Vec<Not
     Ok(notes)
 }
 
-/// Bytes of the smallest ELF header: most files of some trees are smaller, and need not be opened.
+/// The size of the smallest ELF header, in bytes. Smaller files are not opened.
 const HEADER: u64 = 52;
 
-/// The included files that are ELF.
+/// Returns the paths of included ELF files.
 fn elf_files(rootfs: &Rootfs) -> fs::Result<Vec<ImagePath>> {
     let mut files = Vec::new();
     for (path, entry) in rootfs.iter() {

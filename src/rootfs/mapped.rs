@@ -1,11 +1,11 @@
-//! What the link maps of a program bring into its image, and why each of it is there.
+//! The files in the link maps of a program, with the reason for each.
 
 use super::Reason;
 use coracle_ld::closure::{Elf, Found, LinkMap};
 use coracle_core::path::ImagePath;
 use coracle_core::file_system::{TreeFile, Walk};
 
-/// Every map of a program, and what a library was opened for.
+/// Iterates over the link maps of a program; those of `dlopen` have the purpose.
 pub(super) fn maps(elf: &Elf) -> impl Iterator<Item = (&LinkMap, Option<&str>)> {
     let start = std::iter::once(&elf.objects).chain(&elf.lesser).map(|map| (map.as_ref(), None));
     let opened = elf
@@ -15,14 +15,15 @@ pub(super) fn maps(elf: &Elf) -> impl Iterator<Item = (&LinkMap, Option<&str>)> 
     start.chain(opened)
 }
 
-/// Something that a map opens: an object, or a second path to one.
+/// An object of a link map, or an alias of one.
 pub(super) struct Object<'a> {
     pub(super) path: &'a ImagePath,
     pub(super) file: &'a TreeFile,
     pub(super) found: &'a Found,
 }
 
-/// Every object of `map` but the program, and every second path to one, each with the reason and the way to it.
+/// Iterates over the objects of `map` except the program, and over aliases, each with its reason
+/// and its path walk.
 pub(super) fn objects<'a>(
     map: &'a LinkMap,
     why: Option<&'a str>,

@@ -1,6 +1,7 @@
-//! The tree of an image: what stands at each path, who owns it, and why it is there.
+//! The file tree of an image: the entry at each path, its owner, and the reason for it.
 //!
-//! It knows no tar and no digest. Its rules (owners, modes, layout) are those of ARCHITECTURE.md, "Rules of the image".
+//! Does not depend on tar or the OCI format. ARCHITECTURE.md, "Rules of the image", has the rules
+//! for owners, modes and paths.
 
 mod accounts;
 mod base;
@@ -30,7 +31,8 @@ use coracle_core::fs::{self, Identity, Stat};
 use coracle_core::path::ImagePath;
 use coracle_core::file_system::{self, Tree, TreeFile};
 
-/// A planned image: every entry by its path, each parent a directory of it.
+/// The planned file tree of an image: entries by path. The parent of each entry is a directory
+/// entry.
 #[derive(Clone, Default, Debug)]
 pub struct Rootfs {
     entries: BTreeMap<ImagePath, Entry>,
@@ -38,25 +40,26 @@ pub struct Rootfs {
 }
 
 impl Rootfs {
-    /// Every entry, directories before what is in them.
+    /// Iterates over all entries; a directory comes before its contents.
     pub fn iter(&self) -> impl Iterator<Item = (&ImagePath, &Entry)> {
         self.entries.iter()
     }
 
-    /// Where each program went, in the order in which they were named.
+    /// Returns the path of each program, in the recipe's order.
     pub fn programs(&self) -> &[ImagePath] {
         &self.programs
     }
 
-    /// The strata that have entries of their own, in the order of their layers.
+    /// Returns the layer kinds that have entries other than directories, in the order of their
+    /// layers.
     pub fn strata(&self) -> BTreeSet<Stratum> {
         let own = self.entries.values().filter(|entry| !matches!(entry.node, Node::Directory));
         let strata: BTreeSet<Stratum> = own.map(|entry| entry.stratum).collect();
         if strata.is_empty() { self.entries.values().map(|entry| entry.stratum).collect() } else { strata }
     }
 
-    /// The entries of one layer: those of `stratum` and the directories above them, so that every layer is whole.
-    /// Directories whose own stratum has no layer go into the first one.
+    /// Returns the entries of the layer of `stratum`, and the directories above them, so that the
+    /// layer is complete by itself. Directories of a kind without a layer are in the first layer.
     pub fn layer(&self, stratum: Stratum) -> Vec<(&ImagePath, &Entry)> {
         let strata = self.strata();
         let home = |entry: &Entry| {
@@ -69,12 +72,12 @@ impl Rootfs {
         self.iter().filter(|(path, _)| paths.contains(path)).collect()
     }
 
-    /// How many files there are, hard links not counted.
+    /// Returns the number of regular files, without hard links.
     pub fn files(&self) -> usize {
         self.entries.values().filter(|entry| matches!(entry.node, Node::File(_))).count()
     }
 
-    /// The bytes of all files, each counted once.
+    /// Returns the size of all files in bytes, without hard links.
     pub fn size(&self) -> u64 {
         let sizes = self.entries.values().filter_map(|entry| match &entry.node {
             Node::File(content) => Some(content.size()),
@@ -83,18 +86,18 @@ impl Rootfs {
         sizes.sum()
     }
 
-    /// Whether something stands at `path` itself.
+    /// Whether there is an entry at `path`; links are not followed.
     fn has(&self, path: &ImagePath) -> bool {
         self.entries.contains_key(path)
     }
 
-    /// The content and mode at `path`, behind a hard link too.
+    /// Returns the file at `path`; hard links are followed, symbolic links are not.
     fn file(&self, path: &ImagePath) -> Option<TreeFile> {
         let entry = self.entries.get(path)?;
         match &entry.node {
             Node::HardLink(target) => self.file(target),
             Node::File(content) => {
-                // Any number will do that is the same for the same path.
+                // The number only has to be the same for the same path.
                 let inode = Digest::of(path.as_bytes()).number();
                 let stat = Stat {
                     identity: Identity { device: 0, inode },
@@ -110,7 +113,7 @@ impl Rootfs {
     }
 }
 
-/// An image is a root like any other: the resolver that planned it can run in it.
+/// Lets the resolver run inside the planned image.
 impl Tree for Rootfs {
     fn node(&self, path: &ImagePath) -> fs::Result<Option<file_system::Node>> {
         let Some(entry) = self.entries.get(path) else { return Ok(None) };

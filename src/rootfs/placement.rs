@@ -1,28 +1,67 @@
-//! Where a program goes, and what moves along with it.
+//! The path of a program in the image, and of the files that move with it.
 //!
-//! A program in a system directory keeps its path. Any other is moved, and everything that it finds relative to itself
-//! keeps its place relative to it: each directory above the program has a counterpart in the image.
+//! A program in a system directory keeps its path. Any other program is moved. Libraries that it
+//! finds through `$ORIGIN` keep their path relative to it: each directory above the program has a
+//! counterpart in the image.
 
 use super::Error;
 use coracle_ld::closure::{Elf, Executed, Found, Kind};
 use coracle_core::fs;
 use coracle_core::path::{ImagePath, Spelled};
-use coracle_core::system_directories::is_system;
 use coracle_core::file_system::{self, Step, Tree, Walk};
 
-/// How the paths of one program change on their way into the image.
+/// System directories: their contents have the same path on every machine.
+const SYSTEM: [&str; 16] = [
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/libexec",
+    "/opt",
+    "/nix/store",
+    "/gnu/store",
+    "/usr/bin",
+    "/usr/sbin",
+    "/usr/libexec",
+    "/usr/local",
+    "/usr/share",
+    "/usr/games",
+];
+
+/// Whether `path` is in a directory where distributions install programs and libraries.
+pub fn is_system(path: &ImagePath) -> bool {
+    let bytes = path.as_bytes();
+    SYSTEM.iter().any(|directory| {
+        bytes.strip_prefix(directory.as_bytes()).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+    }) || bytes.starts_with(b"/usr/lib")
+        || path.strip_prefix(&ImagePath::root()).is_some_and(|mut names| is_cross_toolchain(&mut names))
+}
+
+/// Whether the path is `/usr/aarch64-linux-gnu` or the like.
+fn is_cross_toolchain<'a>(names: &mut impl Iterator<Item = &'a [u8]>) -> bool {
+    names.next() == Some(b"usr")
+        && names.next().is_some_and(|name| name.windows(7).any(|part| part == b"-linux-"))
+}
+
+/// Maps host paths of one program and its libraries to paths in the image.
 #[derive(Debug)]
 pub(super) struct Placement {
-    /// Directories of the tree and of the image, the deepest first; none when everything keeps its path.
+    /// Directories of the tree with their counterparts in the image, deepest first. Empty if
+    /// nothing moves.
     moved: Vec<(ImagePath, ImagePath)>,
-    /// The program's own path, and where it goes.
+    /// The program's path in the tree and in the image.
     program: (ImagePath, ImagePath),
-    /// What `$ORIGIN` stands for in objects that move.
+    /// The values of `$ORIGIN` of objects that move.
     origins: Vec<Spelled>,
 }
 
 impl Placement {
-    /// Decides for `program`, which was named as `spelled`.
+    /// Determines the placement of `program`, at `to` if given.
+    ///
+    /// # Errors
+    /// Fails if `to` has too few directories for the libraries that move with the program.
     pub(super) fn of(tree: &dyn Tree, program: &Executed, to: Option<&ImagePath>) -> Result<Self, Error> {
         let named = named_path(program);
         if to.is_none() && is_system(&program.path) {
@@ -53,27 +92,28 @@ impl Placement {
         Ok(Self { moved, program: (program.path.clone(), target), origins })
     }
 
-    /// Where the program goes.
+    /// Returns the program's path in the image.
     pub(super) fn target(&self) -> &ImagePath {
         &self.program.1
     }
 
-    /// The directory, and all below it, that moves along; none when the program keeps its path.
+    /// Returns the topmost directory that moves with the program. `None` if the program keeps its
+    /// path.
     pub(super) fn region(&self) -> Option<&ImagePath> {
         self.moved.last().map(|(from, _)| from)
     }
 
-    /// Whether the program gets another path.
+    /// Whether the program's path changes.
     pub(super) fn moves(&self) -> bool {
         !self.moved.is_empty()
     }
 
-    /// Whether an object found this way moves along.
+    /// Whether an object that was found this way moves with the program.
     pub(super) fn takes_along(&self, found: &Found) -> bool {
         matches!(found, Found::Needed { origin: Some(origin), .. } if self.origins.contains(origin))
     }
 
-    /// Where `path` goes: along with the program, or nowhere else.
+    /// Returns the path of `path` in the image.
     pub(super) fn place(&self, path: &ImagePath) -> ImagePath {
         if *path == self.program.0 {
             return self.program.1.clone();
@@ -82,8 +122,8 @@ impl Placement {
         pair.filter(|_| !is_system(path)).unwrap_or_else(|| path.clone())
     }
 
-    /// The target of the link at `path`, for the place that it gets: relative targets that move along stay as they
-    /// are, what leads out of the moved part becomes absolute.
+    /// Returns the target of the link at `path` in the image. Relative targets that move too stay
+    /// unchanged; targets outside the moved directories become absolute.
     pub(super) fn link_target(&self, path: &ImagePath, target: &Spelled) -> Spelled {
         let parent = path.parent().unwrap_or_else(ImagePath::root);
         let meant = lexical(&parent, target.as_bytes());
@@ -93,7 +133,7 @@ impl Placement {
         if stays { target.clone() } else { Spelled::from(&placed) }
     }
 
-    /// The steps of `walk` that lie behind `$ORIGIN`.
+    /// Returns the steps of `walk` after `$ORIGIN`.
     pub(super) fn relative_steps<'a>(
         &self,
         tree: &dyn Tree,
@@ -108,12 +148,13 @@ fn default_directory() -> ImagePath {
     ImagePath::root().join(b"app")
 }
 
-/// The path by which the program was named, without links resolved.
+/// Returns the program's path without links resolved.
 fn named_path(program: &Executed) -> ImagePath {
     ImagePath::parse(program.spelled.as_bytes()).unwrap_or_else(|_| program.path.clone())
 }
 
-/// What `$ORIGIN` stands for in objects that move along, and the deepest directory above all that they step through.
+/// Returns the values of `$ORIGIN` of objects that move, and the deepest common directory of all
+/// their steps.
 fn region(tree: &dyn Tree, elf: &Elf, home: &ImagePath) -> fs::Result<(Vec<Spelled>, ImagePath)> {
     let mut origins = vec![Spelled::from(home)];
     let mut region = home.clone();
@@ -148,7 +189,8 @@ fn relative_steps<'a>(tree: &dyn Tree, found: &Found, walk: &'a Walk) -> fs::Res
     let (mut kept, mut from_root) = (Vec::new(), false);
     while let Some(step) = steps.next() {
         from_root |= matches!(step, Step::Link { target, .. } if target.as_bytes().starts_with(b"/"));
-        // An absolute link is written anew, so the way down from the root to where it leads is not walked again.
+        // An absolute link is rewritten, so directories between the root and its target are not
+        // needed.
         let passed = match (step, steps.peek()) {
             (Step::Directory(path), Some(Step::Directory(next))) => next.parent().as_ref() == Some(path),
             _ => false,
@@ -160,14 +202,14 @@ fn relative_steps<'a>(tree: &dyn Tree, found: &Found, walk: &'a Walk) -> fs::Res
     Ok(kept)
 }
 
-/// The deepest directory above both.
+/// Returns the deepest common directory.
 fn common(a: &ImagePath, b: &ImagePath) -> ImagePath {
     let shared = a.names().zip(b.names()).take_while(|(a, b)| a == b).map(|(name, _)| name);
     ImagePath::root().join_all(shared)
 }
 
-/// Each directory from the program's up to `up` above it, with the one that takes its place; nothing when the target
-/// is not that deep.
+/// Returns the program's directory and the `up` directories above it, each with its counterpart
+/// above `target`. `None` if `target` has too few directories.
 fn counterparts(home: &ImagePath, target: &ImagePath, up: usize) -> Option<Vec<(ImagePath, ImagePath)>> {
     let (mut from, mut to) = (home.clone(), target.parent()?);
     let mut pairs = vec![(from.clone(), to.clone())];
@@ -178,7 +220,7 @@ fn counterparts(home: &ImagePath, target: &ImagePath, up: usize) -> Option<Vec<(
     Some(pairs)
 }
 
-/// `path`, seen from the directory `at`, by its text alone.
+/// Joins `path` to the directory `at` lexically, without following links.
 fn lexical(at: &ImagePath, path: &[u8]) -> ImagePath {
     let start = if path.starts_with(b"/") { ImagePath::root() } else { at.clone() };
     let names = path.split(|&byte| byte == b'/').filter(|name| !name.is_empty() && *name != b".");
@@ -194,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn system_directories() {
+    fn recognizes_system_directories() {
         for text in [
             "/usr/bin/x",
             "/bin",
@@ -211,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_around_the_program_keeps_its_place() {
+    fn relative_paths_are_kept() {
         let moved = counterparts(&path("/home/u/p/bin"), &path("/app/tools/x"), 1).unwrap();
         let program = (path("/home/u/p/bin/x"), path("/app/tools/x"));
         let placement = Placement { moved, program, origins: Vec::new() };

@@ -1,4 +1,4 @@
-//! From closures and includes to the tree of an image.
+//! Plans the file tree of an image from closures and includes.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -13,75 +13,78 @@ use coracle_core::path::{ImagePath, Spelled};
 use coracle_ld::implicit::{Hint, Needs, Places, Policy};
 use coracle_core::file_system::{Overlay, Tree};
 
-/// What an image is to hold.
+/// The input of [`plan`].
 pub struct Request<'a> {
-    /// The programs with all that they need, the entrypoint first.
+    /// The programs with their dependencies; the entrypoint is first.
     pub programs: &'a [Program],
-    /// The host, where includes are.
+    /// The host's file system, which includes are read from.
     pub host: &'a dyn Tree,
-    /// Files and directories that were asked for.
+    /// The files and directories to include.
     pub includes: &'a [Include],
-    /// Who runs the program.
+    /// The user and group that the program runs as.
     pub user: Owner,
-    /// Directories that something is mounted on: empty ones, so that a runtime with a read-only root need not make them.
+    /// The mount points. Empty directories are planned for them, since a container with a read-only
+    /// root cannot create them.
     pub mount_points: &'a [ImagePath],
-    /// Directories that the program writes to.
+    /// The directories that the program writes to.
     pub states: &'a [ImagePath],
-    /// Where relative paths start, in the tree and in the image, and where `env` looks.
+    /// The options of resolution: working directory, `PATH` and loader environment.
     pub around: &'a Surroundings,
-    /// Directories that exist on this machine alone: nothing in the image may depend on a path in them.
+    /// Directories that exist only on this machine. No file of the image may be at a path in them.
     pub private: &'a [ImagePath],
-    /// Directories for which that is accepted on purpose.
+    /// Exceptions from `private`.
     pub allowed: &'a [ImagePath],
-    /// Leave symbols and debugging sections out of the programs.
+    /// Whether to strip symbols and debugging sections from programs.
     pub strip: bool,
-    /// What programs need besides libraries.
+    /// The implicit dependencies of the programs.
     pub needs: Needs,
-    /// What somebody wants of that, for programs that are included.
+    /// Which implicit dependencies to add for included programs.
     pub policy: &'a Policy,
-    /// Where their data is.
+    /// The file systems that implicit dependencies are read from.
     pub places: Places<'a>,
-    /// What the image stands on.
+    /// The base image.
     pub below: Below<'a>,
 }
 
-/// An image as it was planned.
+/// A planned image.
 pub struct Planned {
-    /// What it brings.
+    /// The entries that the image adds to its base image.
     pub rootfs: Rootfs,
-    /// How many files it does not bring, because its base has them.
+    /// The number of files that are omitted because the base image has them.
     pub shared: usize,
-    /// What should be known about it.
+    /// Warnings and hints.
     pub notes: Vec<Note>,
-    /// What it may need besides.
+    /// Optional dependencies that were not added.
     pub hints: Vec<Hint>,
 }
 
-/// Files that are named in one warning.
+/// The maximum number of files listed in one warning.
 const NAMED: usize = 8;
 
-/// A program and where it goes.
+/// A program with its closure and its path in the image.
 #[derive(Debug)]
 pub struct Program {
-    /// What starting it takes.
+    /// The files that starting it needs.
     pub closure: Closure,
-    /// Its path in the image, when it was given one.
+    /// Its path in the image. `None` for the default path.
     pub to: Option<ImagePath>,
 }
 
 /// A file or directory of the host and its path in the image.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Include {
-    /// Absolute path on the host.
+    /// The absolute path on the host.
     pub from: PathBuf,
-    /// Absolute path in the image; a slash at its end makes it the directory for a file.
+    /// The absolute path in the image. With a trailing slash, the directory that a file is copied
+    /// into.
     pub to: Spelled,
 }
 
-/// Plans an image: everything at its place, checked by resolving it all again inside the plan.
+/// Plans the file tree of an image, and verifies it by resolving all programs again inside it.
 ///
 /// # Errors
-/// When two things claim one path, something can't be included, or the loader would not find the same inside the image.
+/// Fails if different contents are planned for one path, a file cannot be included, or the loader
+/// would map other files inside the image.
 pub fn plan(tree: &dyn Tree, request: &Request<'_>) -> Result<Planned, Error> {
     let mut planner = Planner::new(tree, request, Builder::default());
     for program in request.programs {
@@ -95,7 +98,7 @@ pub fn plan(tree: &dyn Tree, request: &Request<'_>) -> Result<Planned, Error> {
     for state in request.states {
         planner.builder.state(state, request.user);
     }
-    // Accounts are the base's matter.
+    // A base image has accounts of its own.
     if let Below::Nothing = request.below {
         add_accounts(&mut planner.builder, request.user);
     }
@@ -118,7 +121,7 @@ pub fn plan(tree: &dyn Tree, request: &Request<'_>) -> Result<Planned, Error> {
     Ok(Planned { rootfs: reached.rootfs, shared: reached.shared, notes, hints: needs.hints })
 }
 
-/// Programs of the base may not start with libraries of ours.
+/// Warns that programs of the base image may not work with the libraries that replace theirs.
 fn replacing(paths: &BTreeSet<ImagePath>) -> Option<Note> {
     let named: Vec<String> = paths.iter().take(NAMED).map(ToString::to_string).collect();
     let more = match paths.len().saturating_sub(NAMED) {
@@ -127,13 +130,13 @@ fn replacing(paths: &BTreeSet<ImagePath>) -> Option<Note> {
     };
     (!paths.is_empty()).then(|| {
         Note::Warning(format!(
-            "the base has other files at these paths, which are replaced: {}{more}; its own programs may need those",
+            "files of the base image are replaced: {}{more}; programs of the base may need the originals",
             named.join(", ")
         ))
     })
 }
 
-/// The accounts go into the first layer that there is anyway, so that a static program has one.
+/// Adds accounts to the first layer, so that the image of a static program keeps a single layer.
 fn add_accounts(builder: &mut Builder, user: Owner) {
     let stratum = builder.rootfs.strata().first().copied().unwrap_or(Stratum::Program);
     let etc = ImagePath::root().join(b"etc");

@@ -1,5 +1,5 @@
-//! Puts programs, what is mapped for them, and data at their places, with all links on the way; paths that name this
-//! machine's own directories are collected.
+//! Adds programs, mapped objects and data files to the tree, with all links and directories on
+//! their paths, and collects paths in private directories.
 
 use super::builder::Builder;
 use super::mapped::{maps, objects};
@@ -14,7 +14,7 @@ use coracle_core::path::{ImagePath, Spelled};
 use coracle_ld::implicit::{Extra, ExtraNode};
 use coracle_core::file_system::{End, Step, Tree, TreeFile, Walk};
 
-/// A tree in the making, and what is to be said of it.
+/// Adds entries to a tree, and collects private paths and notes.
 pub(super) struct Planner<'a> {
     tree: &'a dyn Tree,
     request: &'a Request<'a>,
@@ -38,7 +38,7 @@ impl<'a> Planner<'a> {
         Ok((rootfs, self.notes))
     }
 
-    /// What an included file needs and the image does not have.
+    /// Adds the objects of `map` that the image does not have yet.
     pub(super) fn add_missing_objects(&mut self, map: &LinkMap, why: Option<&str>) {
         for (reason, object, walk) in objects(map, why) {
             if let End::File(path, file) = &walk.end
@@ -49,7 +49,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Data, unless something stands at its path already: what somebody includes goes first.
+    /// Adds data files, except where a file exists already: included files take precedence.
     pub(super) fn add_extras(&mut self, extras: &[Extra]) {
         for extra in extras {
             if self.builder.leads_to_file(&extra.spelled) {
@@ -93,21 +93,22 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    /// The private directories; a recipe may well stand in a system directory, or in the root.
+    /// Returns the private directories, without system directories and the root, which a recipe may
+    /// be in.
     fn private_dirs(&self) -> impl Iterator<Item = &ImagePath> {
         let directories = self.request.private.iter();
         directories.filter(|directory| directory.name().is_some() && !super::is_system(directory))
     }
 
-    /// A library that is there for some CPUs alone.
+    /// Warns about libraries that exist only as a variant for newer CPUs.
     fn note_lesser(&mut self, elf: &Elf) {
         let missing = elf.lesser.iter().flat_map(|map| map.missing.iter().map(move |missing| (map, missing)));
         for (map, missing) in missing.filter(|(_, missing)| missing.absence == Absence::Fatal) {
             let (name, by) = (Spelled::new(missing.name.as_slice()), map.chain(missing.by).next());
             let by = by.map(ToString::to_string).unwrap_or_default();
             let note = Note::Warning(format!(
-                "`{name}`, needed by `{by}`, is there only as a variant for newer CPUs; on older ones the program does \
-                 not start"
+                "`{name}`, needed by `{by}`, exists only as a variant for newer CPUs; on older ones the program does not \
+                 start"
             ));
             if !self.notes.contains(&note) {
                 self.notes.push(note);
@@ -115,7 +116,8 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Libraries so far up that their path back down names a directory of this machine.
+    /// Records a private path if the region that moves with `program` reaches above a private
+    /// directory.
     fn check_region(&mut self, program: &Executed, placement: &Placement) {
         let Some(region) = placement.region() else { return };
         let below = |directory: &&ImagePath| directory.is_within(region) && *directory != region;
@@ -125,7 +127,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// The program itself, and the links by which it was named when it keeps its path.
+    /// Adds the program itself, and the links on its path if it keeps its path.
     fn add_first(&mut self, program: &Executed, placement: &Placement) -> Result<(), Error> {
         let target = if placement.moves() { placement.target() } else { &program.path };
         if !placement.moves() && placement.target() != &program.path {
@@ -139,7 +141,8 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    /// The program's content as it was asked for; what stripping would save is told when it was not.
+    /// Returns the program's content, stripped if requested. Otherwise hints at what stripping
+    /// would save.
     fn maybe_stripped(&mut self, program: &Executed, target: &ImagePath) -> Result<Content, Error> {
         let content = program.file.content.clone();
         let stripped = match elf::stripped(&content) {
@@ -148,14 +151,14 @@ impl<'a> Planner<'a> {
             Err(source) if self.request.strip => {
                 return Err(Error::Strip { program: target.clone(), source });
             }
-            // Section headers may be damaged in a program that runs well.
+            // Damaged section headers do not keep a program from running.
             Err(_) => None,
         };
         match stripped {
             Some(stripped) if self.request.strip => Ok(stripped),
             Some(stripped) => {
                 let (size, saved) = (content.size(), content.size().saturating_sub(stripped.size()));
-                // Less than a hundredth is not worth a word.
+                // Savings below 1 % get no hint.
                 if saved > size / 100 {
                     self.notes.push(Note::Hint(format!(
                         "`--strip` would make `{target}` {saved} of {size} bytes smaller: it has symbols or debugging sections"
@@ -167,16 +170,16 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// What a script names, by the path that the script names.
+    /// Adds an interpreter at the path that the script names.
     fn add_interpreter(&mut self, executed: &Executed, script: &Spelled) {
         let reason = Reason::Interpreter(script.clone());
         self.add_kept(&executed.walk, &executed.path, &executed.file, &reason, true);
     }
 
-    /// Every object but the program, and every second path to one.
+    /// Adds every object of `map` but the program, and the aliases of objects.
     fn add_objects(&mut self, map: &LinkMap, why: Option<&str>, placement: &Placement) -> Result<(), Error> {
         for (reason, object, walk) in objects(map, why) {
-            // A second path may lead to a second name of the same file.
+            // An alias may lead to a hard link of the same file.
             let (path, file) = match &walk.end {
                 End::File(path, file) => (path, file),
                 _ => (object.path, object.file),
@@ -191,7 +194,7 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    /// A file that keeps its path, with every link and directory on the way.
+    /// Adds a file at its own path, with every link and directory on that path.
     fn add_kept(&mut self, walk: &Walk, path: &ImagePath, file: &TreeFile, reason: &Reason, executed: bool) {
         let allowed = self.request.allowed.iter().any(|directory| path.is_within(directory));
         if !allowed && self.private_dirs().any(|directory| path.is_within(directory)) {
@@ -205,7 +208,8 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// A file that moves along with the program; what it meets in system directories stays there.
+    /// Adds a file that moves with the program; its links and directories in system directories do
+    /// not move.
     fn add_moved(
         &mut self,
         placement: &Placement,

@@ -1,5 +1,5 @@
-//! Files that tell a loader where libraries are: glibc's cache, musl's path file. An image gets one when it does not
-//! resolve without it.
+//! Search files of dynamic loaders: glibc's `ld.so.cache`, musl's path file. An image gets one only
+//! if its programs do not resolve without it.
 
 use super::Reason;
 use coracle_ld::closure::{Closure, Elf};
@@ -9,19 +9,19 @@ use coracle_ld::ldso::{Cache, CacheEntry};
 use coracle_core::path::{ImagePath, Spelled};
 use coracle_core::file_system::{self, End, Tree};
 
-/// More than the cache of a large distribution has.
+/// The maximum size of a cache, in bytes: more than that of a large distribution.
 const LIMIT: usize = 16 << 20;
 
-/// A file that tells a loader where libraries are.
+/// A search file: path, contents and reason.
 pub(super) type Pointer = (ImagePath, Vec<u8>, Reason);
 
-/// What tells the loaders of these programs where libraries are, as far as any was found by it; what the `base` says of
-/// other libraries stays.
+/// Returns the search files by which libraries of `closures` were found. Entries of the base
+/// image's cache for other libraries are kept.
 pub(super) fn pointers(closures: &[&Closure], base: Option<&dyn Tree>) -> fs::Result<Vec<Pointer>> {
     Ok(path_files(closures).chain(cache(closures, base)?).collect())
 }
 
-/// musl's lists of directories, as they are.
+/// Returns musl's path files, unchanged.
 fn path_files(closures: &[&Closure]) -> impl Iterator<Item = Pointer> {
     let maps = closures.iter().flat_map(|closure| closure.elves()).flat_map(Elf::maps);
     maps.filter(|map| map.uses_path_file()).filter_map(|map| {
@@ -30,7 +30,7 @@ fn path_files(closures: &[&Closure]) -> impl Iterator<Item = Pointer> {
     })
 }
 
-/// A cache that leads to everything that was found by one.
+/// Returns a cache with all libraries that were found through a cache.
 fn cache(closures: &[&Closure], base: Option<&dyn Tree>) -> fs::Result<Option<Pointer>> {
     let elves = closures.iter().flat_map(|closure| closure.elves());
     let maps = elves.flat_map(|elf| elf.maps().map(|map| (elf.machine, map)));
@@ -54,7 +54,7 @@ fn cache(closures: &[&Closure], base: Option<&dyn Tree>) -> fs::Result<Option<Po
     Ok(Some((place, Cache::write(entries, machine), Reason::LoaderCache)))
 }
 
-/// What the cache of a base leads to, variants for some CPUs left out.
+/// Returns the entries of a base image's cache, without `glibc-hwcaps` variants.
 fn entries_of(base: &dyn Tree, path: &Spelled, machine: Machine) -> fs::Result<Vec<CacheEntry>> {
     let End::File(_, file) = file_system::walk(base, &ImagePath::root(), path.as_bytes())?.end else {
         return Ok(Vec::new());

@@ -1,4 +1,4 @@
-//! Plans of small roots, written as text, and of a real program.
+//! Plans of small in-memory roots, and of a real program.
 
 use super::*;
 use coracle_ld::closure::{Closure, Surroundings};
@@ -70,7 +70,7 @@ fn plan_of(tree: &dyn Tree, programs: &[(&str, Option<&str>)], private: &[&str])
 }
 
 #[test]
-fn a_program_outside_system_directories_goes_to_app() {
+fn places_program_below_app() {
     let mut tree = root();
     tree.add_file("/home/u/p/hello", &program(&["libc.so.6"], None));
     let rootfs = plan_of(&tree, &[("/home/u/p/hello", None)], &["/home/u"]).unwrap();
@@ -92,7 +92,7 @@ fn a_program_outside_system_directories_goes_to_app() {
 }
 
 #[test]
-fn libraries_relative_to_the_program_move_along() {
+fn moves_libraries_relative_to_the_program() {
     let mut tree = root();
     tree.add_file("/home/u/p/bin/hello", &program(&["libx.so"], Some("$ORIGIN/../plugins/../lib")));
     tree.add_file("/home/u/p/lib/libx.so.1", &library("libx.so", &["libc.so.6"], None));
@@ -108,7 +108,7 @@ fn libraries_relative_to_the_program_move_along() {
 }
 
 #[test]
-fn a_path_of_this_machine_is_refused() {
+fn rejects_private_paths() {
     let mut tree = root();
     tree.add_file("/home/u/p/hello", &program(&["libx.so"], Some("/home/u/lib")));
     tree.add_file("/home/u/lib/libx.so", &library("libx.so", &[], None));
@@ -118,7 +118,7 @@ fn a_path_of_this_machine_is_refused() {
 }
 
 #[test]
-fn what_only_the_cache_finds_brings_a_cache() {
+fn adds_cache_if_a_library_needs_it() {
     let mut tree = root();
     tree.add_file("/usr/bin/hello", &program(&["libx.so", "libc.so.6"], None));
     tree.add_file("/opt/x/libx.so", &library("libx.so", &[], None));
@@ -132,7 +132,7 @@ fn what_only_the_cache_finds_brings_a_cache() {
 }
 
 #[test]
-fn two_sources_for_one_path_are_both_named() {
+fn conflict_names_both_sources() {
     let mut tree = root();
     tree.add_file("/home/a/x", &program(&["libc.so.6"], None));
     tree.add_file("/home/b/x", &program(&["libc.so.6"], Some("/b")));

@@ -214,7 +214,12 @@ fn what_differs_is_replaced_and_directories_stay_as_they_are() {
     let output =
         project.coracle(["build", "./hello", "--base=oci:base", "-o=oci:out"]).command().output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("warning: the base has other files at these paths, which are replaced: /usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2; "), "{said}");
+    assert!(
+        said.contains(
+            "warning: files of the base image are replaced: /usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2; "
+        ),
+        "{said}"
+    );
     let layout = project.layout("out");
     let libraries = "/usr/lib/x86_64-linux-gnu/";
     let expected = [
@@ -339,7 +344,7 @@ fn what_no_image_can_stand_on() {
         expected.iter().for_each(|words| assert!(said.contains(words), "{said}"));
         assert!(!project.path("out").exists(), "{base}");
     };
-    refused("oci:nowhere", 1, &["cannot use the base `oci:nowhere`", "nowhere"]);
+    refused("oci:nowhere", 1, &["cannot use the base image `oci:nowhere`", "nowhere"]);
     refused("oci:", 2, &["`--base`: ", "hint: "]);
     refused("Not A Name", 2, &["`--base`: `Not A Name`", "hint: "]);
 
@@ -349,7 +354,10 @@ fn what_no_image_can_stand_on() {
     refused(
         "oci:other",
         1,
-        &["the base `oci:other` has no image for linux/amd64", "hint: it has linux/s390x"],
+        &[
+            "the base image `oci:other` is not available for linux/amd64",
+            "hint: available platforms: linux/s390x",
+        ],
     );
 
     Foreign::new(&["/app/hello/x = y"]).write(&project.path("taken"));
@@ -366,16 +374,12 @@ fn what_no_image_can_stand_on() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     fs::write(&layer, bytes).unwrap();
-    refused("oci:broken", 1, &["cannot read the layer `sha256:", "of the base `oci:broken`", "hint: "]);
+    refused("oci:broken", 1, &["cannot read the layer `sha256:", "of the base image `oci:broken`", "hint: "]);
     fs::remove_file(&layer).unwrap();
-    refused("oci:broken", 1, &["cannot read the layer `sha256:", "of the base `oci:broken`"]);
+    refused("oci:broken", 1, &["cannot read the layer `sha256:", "of the base image `oci:broken`"]);
 
     let mut nobody = Foreign::new(&["/a = b"]);
     nobody.config = json!({"User": "web"});
     nobody.write(&project.path("nobody"));
-    refused(
-        "oci:nobody",
-        1,
-        &["it runs as `web`, which its `/etc/passwd`", "hint: say who runs it by number"],
-    );
+    refused("oci:nobody", 1, &["its user `web` is not in its `/etc/passwd`", "hint: set the user by number"]);
 }

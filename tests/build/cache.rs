@@ -389,7 +389,7 @@ fn a_cache_that_can_not_be_used() {
     project.file("file", "");
     fs::create_dir(project.path("open")).unwrap();
     let mut args = ARGS.to_vec();
-    for (place, why) in [("file", "File exists"), ("open", "is open to other users")] {
+    for (place, why) in [("file", "File exists"), ("open", "is accessible to other users")] {
         let place_arg = format!("--cache-dir={place}");
         args[3] = "-o=oci:none.oci";
         let output = project.coracle(["build"]).command().args(&args).arg(&place_arg).output().unwrap();
@@ -415,7 +415,7 @@ fn a_cache_that_is_full() {
     let Some(output) = small_disk(&project, "cache", "size=64k", &args) else { return };
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{said}");
-    assert!(said.contains("No space left on device") && said.contains("the images are right"), "{said}");
+    assert!(said.contains("No space left on device") && said.contains("the images are correct"), "{said}");
     let digest = project.layout("hello.oci").digests().remove(0);
     assert_eq!(fresh(&project), digest);
 }
@@ -445,9 +445,9 @@ fn pruning_is_told() {
     assert!(code == Some(0) && said.starts_with("removed 0 files, 0 B; "), "{said}");
     let (code, said) = prune(&["--cache-dir=cache", "--all"]);
     assert!(code == Some(0) && said.ends_with("; 0 B left in `cache`\n"), "{said}");
-    assert_eq!(prune(&["--cache-dir=none"]), (Some(0), "nothing to remove: there is no `none`\n".into()));
+    assert_eq!(prune(&["--cache-dir=none"]), (Some(0), "nothing to remove: `none` does not exist\n".into()));
     let (code, said) = prune(&["--cache-dir=cache", "--keep=much"]);
-    assert!(code == Some(2) && said.contains("`--keep`: `much` is no size"), "{said}");
+    assert!(code == Some(2) && said.contains("`--keep`: `much` is not a size"), "{said}");
     let (code, said) = prune(&[]);
     assert!(code == Some(2) && said.contains("no cache directory is known"), "{said}");
 }

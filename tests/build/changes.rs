@@ -25,7 +25,7 @@ fn a_file_that_grows_is_no_image() {
         done.store(true, Ordering::Relaxed);
         let said = String::from_utf8(output.stderr).unwrap();
         let expected = format!(
-            "error: cannot pack `{}`: it changed while it was being read; build again when it is finished\n",
+            "error: cannot pack `{}`: the file changed while it was being read; build again once it is complete\n",
             project.path("data").display()
         );
         assert_eq!((said.as_str(), output.status.code()), (expected.as_str(), Some(1)));

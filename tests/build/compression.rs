@@ -25,9 +25,9 @@ fn what_is_no_compression_is_told() {
         2,
         str![""],
         str![[r#"
-error: `--compression`: `zstd:99` is no compression: its level must be a number from 1 to 22
+error: `--compression`: `zstd:99` is not a valid compression: the level must be a number from 1 to 22
 
-hint: write `gzip`, `zstd` or `none`, with a level if need be: `gzip:9`, `zstd:19`
+hint: write `gzip`, `zstd` or `none`, optionally with a level: `gzip:9`, `zstd:19`
 
 "#]],
     );

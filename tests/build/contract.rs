@@ -132,7 +132,7 @@ fn contracts_that_are_wrong_write_nothing() {
 error: syntax error: unexpected end of input, expected end of variable block
    --> config/shop.toml.j2:1
 
-hint: mend the template
+hint: fix the template
 
 "#]],
     );
@@ -150,7 +150,7 @@ hint: write a layout: `oci:DIR`
         2,
         str![""],
         str![[r#"
-error: `--secret`: `/run/secrets/app` names no key
+error: `--secret`: `/run/secrets/app` is not of the form `MOUNT=KEY[,KEY]`
 
 hint: write it as `--secret /run/secrets/app=token,tls.key`
 
@@ -170,7 +170,7 @@ hello  linux/amd64  3 files, [..] in 1 layer
   program  [..]
   expects    /etc/shop: login.env (secret), shop.toml
   expects    /run/secrets/shop: token (secret)
-  expects    /var/lib/shop: to write to
+  expects    /var/lib/shop: writable
   written to oci:hello.oci
 
 "#]],
@@ -213,29 +213,29 @@ spec:
         1,
         str![""],
         str![[r#"
-error: `oci:shop.oci` has no contract about `oci:shop.oci`
+error: `oci:shop.oci` has no whole contract of `oci:shop.oci`
 
-hint: build the image with `--publish-contract oci:DIR` or `docker://NAME`, and say with `--contract` where that is
+hint: build the image with `--publish-contract oci:DIR` or `docker://NAME`, and pass the same location to `--contract`
 
 "#]],
     );
     let mut there = project.coracle(check);
     there.more(["--contract=oci:contracts"]);
     there.ends(4, str![[r#"
-deploy.yaml:5:19: ConfigMap/shop: line 1 of `/etc/shop/shop.toml` is `port = 80`, the contract makes `port = 81` of these values
+deploy.yaml:5:19: ConfigMap/shop: line 1 of `/etc/shop/shop.toml` is `port = 80`, but the contract renders `port = 81` from these values
 
 "#]], str![[r#"
-hint: /etc/shop/login.env: it is secret and its values are not given, so it is not compared
-hint: deploy.yaml:20:70: Pod/shop, container `shop`: the Secret `login` is not among these manifests: whether it has `login.env` can't be told
-hint: deploy.yaml:21:40: Pod/shop, container `shop`: the Secret `token` is not among these manifests: whether it has `token` can't be told
+hint: /etc/shop/login.env: not compared: the file is secret and its values are not given
+hint: deploy.yaml:20:70: Pod/shop, container `shop`: cannot check whether the Secret `login` has `login.env`: it is not in these manifests
+hint: deploy.yaml:21:40: Pod/shop, container `shop`: cannot check whether the Secret `token` has `token`: it is not in these manifests
 
 "#]]);
     project.built(&["--tag=shop", "--compression=zstd", "--publish-contract=oci:shop.oci"], "shop.oci");
     project.file("values.toml", "port = 80\n");
     project.coracle(check).ends(0, str![""], str![[r#"
-hint: /etc/shop/login.env: it is secret and its values are not given, so it is not compared
-hint: deploy.yaml:20:70: Pod/shop, container `shop`: the Secret `login` is not among these manifests: whether it has `login.env` can't be told
-hint: deploy.yaml:21:40: Pod/shop, container `shop`: the Secret `token` is not among these manifests: whether it has `token` can't be told
+hint: /etc/shop/login.env: not compared: the file is secret and its values are not given
+hint: deploy.yaml:20:70: Pod/shop, container `shop`: cannot check whether the Secret `login` has `login.env`: it is not in these manifests
+hint: deploy.yaml:21:40: Pod/shop, container `shop`: cannot check whether the Secret `token` has `token`: it is not in these manifests
 Pod/shop, container `shop` fits oci:shop.oci
 
 "#]]);
@@ -250,7 +250,7 @@ fn a_contract_is_published_where_there_is_one_and_without_a_tag() {
         str![[r#"
 error: `--publish-contract`: there is no contract to publish: the image has no configuration
 
-hint: name it, as in `--config /etc/app=config/` or with `[[config]]`, or publish no contract
+hint: declare it with `--config /etc/app=config/` or `[[config]]`, or do not publish a contract
 
 "#]],
     );
@@ -261,7 +261,7 @@ hint: name it, as in `--config /etc/app=config/` or with `[[config]]`, or publis
             2,
             str![""],
             str![[r#"
-error: `--publish-contract`: `oci:contracts:v1`: a contract has no tag, it is found by the digest of its image
+error: `--publish-contract`: `oci:contracts:v1`: a contract is stored without a tag, and found by its image's digest
 
 hint: write `oci:contracts`
 
@@ -275,7 +275,7 @@ hint: write `oci:contracts`
         2,
         str![""],
         str![[r#"
-error: `oci:contracts:v1`: a contract has no tag, it is found by the digest of its image
+error: `oci:contracts:v1`: a contract is stored without a tag, and found by its image's digest
    --> sub/coracle.toml:3:20
   3 | publish-contract = "oci:contracts:v1"
     |                    ^^^^^^^^^^^^^^^^^^
@@ -294,7 +294,7 @@ error: there is no contract to publish: the image has no configuration
   3 | publish-contract = "oci:contracts"
     |                    ^^^^^^^^^^^^^^^
 
-hint: name it, as in `--config /etc/app=config/` or with `[[config]]`, or publish no contract
+hint: declare it with `--config /etc/app=config/` or `[[config]]`, or do not publish a contract
 
 "#]],
     );
@@ -307,9 +307,9 @@ fn a_contract_that_no_label_holds_is_the_recipes_fault() {
         project.file(&format!("config/a-file-of-the-program-{number}"), "a\n");
     }
     project.coracle(["build", "hello", "--config=/etc/a=config"]).ends(2, str![""], str![[r#"
-error: the contract is larger than an image's label can be (7267 of 3500 bytes)
+error: the contract is too large for an image label: 7267 bytes, at most 3500 are allowed
 
-hint: the label lists every mount, file, variable and writable directory: shorten their names, or let one file hold what several do
+hint: the label lists every mount, file, variable and writable directory: shorten their names, or merge several files into one
 
 "#]]);
 }

@@ -136,9 +136,9 @@ fn something_else_stands_there() {
         1,
         str![],
         str![[r#"
-error: cannot write a layout to `folder`: it holds other files and no `oci-layout`
+error: cannot write a layout to `folder`: it contains other files but no `oci-layout`
 
-hint: choose an image layout, an empty directory, or a path where nothing is yet
+hint: choose an existing image layout, an empty directory or a new path
 
 "#]],
     );
@@ -146,9 +146,9 @@ hint: choose an image layout, an empty directory, or a path where nothing is yet
         1,
         str![],
         str![[r#"
-error: cannot write a layout to `file`: it is no directory
+error: cannot write a layout to `file`: it is not a directory
 
-hint: choose an image layout, an empty directory, or a path where nothing is yet
+hint: choose an existing image layout, an empty directory or a new path
 
 "#]],
     );
@@ -156,16 +156,16 @@ hint: choose an image layout, an empty directory, or a path where nothing is yet
         1,
         str![],
         str![[r#"
-error: cannot write a layout to `foreign`: its `oci-layout` has no version 1.0
+error: cannot write a layout to `foreign`: the version in its `oci-layout` is not 1.0
 
-hint: choose an image layout, an empty directory, or a path where nothing is yet
+hint: choose an existing image layout, an empty directory or a new path
 
 "#]],
     );
     project.coracle(["build", "hello", "-o", "oci:broken"]).ends(1, str![], str![[r#"
-error: cannot write a layout to `broken`: its `index.json` is no JSON (EOF while parsing an object at line 1 column 1)
+error: cannot write a layout to `broken`: its `index.json` is not JSON (EOF while parsing an object at line 1 column 1)
 
-hint: choose an image layout, an empty directory, or a path where nothing is yet
+hint: choose an existing image layout, an empty directory or a new path
 
 "#]]);
     project.coracle(["build", "hello", "-o", "oci-archive:folder"]).ends(
@@ -192,7 +192,7 @@ hint: choose the path of a file
         1,
         str![],
         str![[r#"
-error: cannot write an archive to `nowhere`: it is a link that leads nowhere
+error: cannot write an archive to `nowhere`: it is a dangling symbolic link
 
 hint: choose the path of a file
 
@@ -208,9 +208,9 @@ fn a_file_stands_where_a_directory_should() {
         1,
         str![],
         str![[r#"
-error: cannot write a layout to `file/x`: `[FOLDER]/file` is no directory
+error: cannot write a layout to `file/x`: `[FOLDER]/file` is not a directory
 
-hint: choose an image layout, an empty directory, or a path where nothing is yet
+hint: choose an existing image layout, an empty directory or a new path
 
 "#]],
     );
@@ -218,7 +218,7 @@ hint: choose an image layout, an empty directory, or a path where nothing is yet
         1,
         str![],
         str![[r#"
-error: cannot write an archive to `file/x`: `[FOLDER]/file` is no directory
+error: cannot write an archive to `file/x`: `[FOLDER]/file` is not a directory
 
 hint: choose the path of a file
 
@@ -228,7 +228,7 @@ hint: choose the path of a file
         1,
         str![],
         str![[r#"
-error: cannot write an archive to `new/`: a path that ends in `/` is a directory's
+error: cannot write an archive to `new/`: a path that ends in `/` names a directory
 
 hint: choose the path of a file
 
@@ -243,9 +243,9 @@ fn words_that_are_no_destinations() {
         2,
         str![],
         str![[r#"
-error: `--output`: `x` does not say what to write there
+error: `--output`: `x` has no transport such as `oci:`
 
-hint: write `oci:x` for an image layout, a directory
+hint: write `oci:x` for an image layout (a directory)
 
 "#]],
     );
@@ -253,9 +253,9 @@ hint: write `oci:x` for an image layout, a directory
         2,
         str![],
         str![[r#"
-error: `--output`: `x` does not say what to write there
+error: `--output`: `x` has no transport such as `oci:`
 
-hint: write `oci:x` for an image layout, a directory
+hint: write `oci:x` for an image layout (a directory)
 
 "#]],
     );
@@ -264,13 +264,13 @@ hint: write `oci:x` for an image layout, a directory
         str![],
         str![[r#"
 error: 3 problems on the command line
-  `--output`: `docker:` is not a destination that can be written
-  `--output`: `oci:` names no path
-  `--output`: `a/b` in `oci:x:a/b` is not a tag
+  `--output`: `docker:` is not a supported destination
+  `--output`: `oci:` has no path
+  `--output`: `a/b` in `oci:x:a/b` is not a valid tag
 
 hint: write `docker://NAME[:TAG]`, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:TAG]`
-hint: write a path after it, such as `oci:./image`
-hint: a tag has letters, digits, `.`, `_` and `-`; a path can't hold a colon, and a whole name is given with `--tag NAME:TAG`
+hint: add a path, such as `oci:./image`
+hint: a tag consists of letters, digits, `.`, `_` and `-`, and the path cannot contain a colon; pass a full image name with `--tag NAME:TAG`
 
 "#]],
     );
@@ -287,13 +287,13 @@ fn words_that_are_no_names_at_registries() {
         str![],
         str![[r#"
 error: 3 problems on the command line
-  `--output`: `docker://x/y@sha256:[..]` includes a digest, but the digest of a new image is not known in advance
-  `--output`: `docker://X` is not a valid image location: `X` is not an image name: invalid reference format
-  `--output`: `docker://x:latest` is the same place as `docker://x:latest`
+  `--output`: `docker://x/y@sha256:[..]` names an image by its digest, and which digest this one has is known when it is built
+  `--output`: `docker://X` names no place of an image: `X` is not an image name: invalid reference format
+  `--output`: `docker://x:latest` is the same destination as `docker://x:latest`
 
 hint: write `docker://NAME:TAG`; the digest is printed after the build
 hint: write `docker://NAME[:TAG]` in lower case, such as `docker://ghcr.io/acme/shop:1.2`
-hint: give each destination its own place
+hint: give each `--output` its own destination
 
 "#]],
     );
@@ -307,9 +307,9 @@ fn one_place_for_two_destinations() {
         2,
         str![],
         str![[r#"
-error: `--output`: `oci-archive:./x` is the same place as `oci:x`
+error: `--output`: `oci-archive:./x` is the same destination as `oci:x`
 
-hint: give each destination its own place
+hint: give each `--output` its own destination
 
 "#]],
     );

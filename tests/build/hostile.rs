@@ -133,7 +133,7 @@ fn names_that_are_no_text() {
             let said = String::from_utf8(output.stderr).unwrap();
             assert_eq!(output.status.code(), Some(1));
             assert!(!said.contains('\x1b'), "{said:?}");
-            assert!(said.contains("is not UTF-8, so no image can name it as its program"), "{said}");
+            assert!(said.contains("is not UTF-8, so the image's config cannot contain it"), "{said}");
             assert_eq!(listing(project.folder()).len(), 1);
         })
         .unwrap();

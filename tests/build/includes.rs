@@ -62,21 +62,21 @@ fn everything_that_can_not_be_included_is_in_one_report() {
         1,
         str![],
         str![[r#"
-error: cannot include everything that was asked for
-  [FOLDER]/assets/absolute: it is a link to /etc/hostname, which leaves the included directory
-  [FOLDER]/assets/fine-by-its-whole-path: it is a link to [FOLDER]/assets/fine, which leaves the included directory
+error: cannot include some files
+  [FOLDER]/assets/absolute: it is a link to /etc/hostname, which is outside the included directory
+  [FOLDER]/assets/fine-by-its-whole-path: it is a link to [FOLDER]/assets/fine, which is outside the included directory
   [FOLDER]/assets/pipe: it is a named pipe
-  [FOLDER]/assets/relative: it is a link to ../outside/secret, which leaves the included directory
+  [FOLDER]/assets/relative: it is a link to ../outside/secret, which is outside the included directory
   [FOLDER]/assets/socket: it is a socket
-  [FOLDER]/assets/through: it is a link to ../outside, which leaves the included directory
-  [FOLDER]/assets/two-hops: it is a link to through/secret, which leaves the included directory
+  [FOLDER]/assets/through: it is a link to ../outside, which is outside the included directory
+  [FOLDER]/assets/two-hops: it is a link to through/secret, which is outside the included directory
   [FOLDER]/nowhere: there is no such file or directory
   /dev/null: it is a character device
 
-hint: make the link relative: its whole path means something else in the image
-hint: leave it out of the directory: an image holds files, directories and links
-hint: include a directory that holds both the link and what it leads to
-hint: check the spelling: paths in flags start at the working directory, those of a recipe at the recipe
+hint: make the link relative: an absolute target is another path in the image
+hint: remove it from the directory: an image holds files, directories and links
+hint: include a directory that contains both the link and its target
+hint: check the path: flags are relative to the working directory, a recipe's keys to the recipe
 
 "#]],
     );
@@ -91,8 +91,8 @@ fn an_include_without_a_place() {
         str![],
         str![[r#"
 error: 2 problems on the command line
-  `--include`: `lone` has no place in the image
-  `--include`: `lone:srv` has no place in the image
+  `--include`: `lone` has no path in the image
+  `--include`: `lone:srv` has no path in the image
 
 hint: write it as `FROM:TO` with an absolute TO, such as `assets/:/srv/assets`
 
@@ -103,7 +103,7 @@ hint: write it as `FROM:TO` with an absolute TO, such as `assets/:/srv/assets`
         str![],
         str![[r#"
 error: 2 problems on the command line
-  `--include`: `/srv/../x` is not a path inside an image: it holds `.` or `..`
+  `--include`: `/srv/../x` is not a path inside an image: it contains `.` or `..`
   `--include`: the path of a file is empty
 
 "#]],
@@ -119,11 +119,11 @@ fn two_sources_for_one_path() {
         1,
         str![],
         str![[r#"
-error: two different things would stand at the same path of the image
+error: different contents are planned for the same path of the image
   /srv/x: [FOLDER]/one (included from [FOLDER]/one), and [FOLDER]/two (included from [FOLDER]/two)
   /srv/x: [FOLDER]/one (included from [FOLDER]/one), and [FOLDER]/assets/x (included from [FOLDER]/assets)
 
-hint: send one of them elsewhere with `FROM:TO`, or leave it out
+hint: place one of them elsewhere with `FROM:TO`, or leave it out
 
 "#]],
     );
@@ -131,11 +131,11 @@ hint: send one of them elsewhere with `FROM:TO`, or leave it out
         1,
         str![],
         str![[r#"
-error: two different things would stand at the same path of the image
+error: different contents are planned for the same path of the image
   /app/hello: [FOLDER]/hello (program), and [FOLDER]/one (included from [FOLDER]/one)
   /app: a directory (on the way), and [FOLDER]/one (included from [FOLDER]/one)
 
-hint: send one of them elsewhere with `FROM:TO`, or leave it out
+hint: place one of them elsewhere with `FROM:TO`, or leave it out
 
 "#]],
     );
@@ -149,10 +149,10 @@ fn two_programs_of_one_name() {
         1,
         str![],
         str![[r#"
-error: two different things would stand at the same path of the image
+error: different contents are planned for the same path of the image
   /app/hello: [FOLDER]/hello (program), and [FOLDER]/other/hello (program)
 
-hint: send one of them elsewhere with `FROM:TO`, or leave it out
+hint: place one of them elsewhere with `FROM:TO`, or leave it out
 
 "#]],
     );
@@ -167,7 +167,7 @@ fn an_image_is_not_packed_into_itself() {
         1,
         str![],
         str![[r#"
-error: `oci:hello.oci` lies in `[FOLDER]`, which is included: the image would hold itself
+error: `oci:hello.oci` is inside `[FOLDER]`, which is included: the image would contain itself
 
 hint: write the image elsewhere with `--output`, or include less than that directory
 

@@ -95,16 +95,16 @@ error: cannot find 2 libraries
       /etc/ld.so.cache [..] the loader's cache
 ...
     found but refused:
-      [FOLDER]/lib/libanswer.so  machine is aarch64, x86-64 is wanted
+      [FOLDER]/lib/libanswer.so  it is for aarch64, not for x86-64
 
   `libmore.so`, needed by `[FOLDER]/asks`
     searched, in order:
       [FOLDER]/lib  RUNPATH of [FOLDER]/asks
     found but refused:
-      [FOLDER]/lib/libmore.so  it is no ELF file
+      [FOLDER]/lib/libmore.so  it is not an ELF file
 
 hint: install the library for the program's machine, or link the program statically
-hint: put a shared library in the place of what is refused: the loader would stop there, too
+hint: replace the refused file with a shared library: the loader would stop there, too
 
 "#]],
     );
@@ -133,7 +133,7 @@ error: cannot find 2 libraries
 ...
 
 hint: install the package that has the library, give the program a RUNPATH that leads to it, or link it statically
-hint: put a shared library in the place of what is refused: the loader would stop there, too
+hint: replace the refused file with a shared library: the loader would stop there, too
 
 "#]],
     );
@@ -157,7 +157,7 @@ fn a_directory_of_this_machine_is_refused_unless_it_is_allowed() {
         1,
         str![],
         str![[r#"
-error: the image would hold paths that exist on this machine alone
+error: the image would depend on paths that exist only on this machine
   [FOLDER]/build/libanswer.so, needed by [FOLDER]/asks, RPATH of [FOLDER]/asks
   [FOLDER]/build/libmore.so, needed by [FOLDER]/asks, RPATH of [FOLDER]/asks
   [FOLDER]/build/libdeep.so, needed by [FOLDER]/build/libanswer.so, RPATH of [FOLDER]/asks
@@ -187,8 +187,8 @@ sha256:[..]
 
 "#]],
         str![[r#"
-warning: RUNPATH of `[FOLDER]/hello` holds `$PLATFORM`, which is not the same on every CPU: `$ORIGIN/build:lib:/opt/$PLATFORM`
-warning: RUNPATH of `[FOLDER]/hello` has an element that starts at the working directory, whatever that is: `$ORIGIN/build:lib:/opt/$PLATFORM`
+warning: RUNPATH of `[FOLDER]/hello` contains `$PLATFORM`, which depends on the CPU: `$ORIGIN/build:lib:/opt/$PLATFORM`
+warning: RUNPATH of `[FOLDER]/hello` has a relative element, which depends on the working directory: `$ORIGIN/build:lib:/opt/$PLATFORM`
 
 "#]],
     );
@@ -207,7 +207,7 @@ error: `lib` is not a path inside an image: it must start with `/`
   4 | lib = "a test"
     |       ^^^^^^^^
 
-hint: write a whole path in front of the reason
+hint: write an absolute path before the reason
 
 "#]],
     );
@@ -251,7 +251,7 @@ sha256:[..]
 
 "#]],
         str![[r#"
-warning: `libanswer.so`, needed by `[FOLDER]/asks`, is there only as a variant for newer CPUs; on older ones the program does not start
+warning: `libanswer.so`, needed by `[FOLDER]/asks`, exists only as a variant for newer CPUs; on older ones the program does not start
 
 "#]],
     );

@@ -35,7 +35,7 @@ fn a_rust_program_that_needs_the_c_library_alone_is_better_off_without() {
         0,
         str!["sha256:[..]\n"],
         str![[r#"
-hint: `hello` needs nothing but the C library, [..] % of the image; rustc's `--target x86_64-unknown-linux-musl` makes it one file, `--linkage dynamic` ends this hint
+hint: `hello` needs nothing but the C library, [..] % of the image; rustc's `--target x86_64-unknown-linux-musl` makes it one file, `--linkage dynamic` disables this hint
 ...
 "#]],
     );
@@ -50,9 +50,9 @@ fn a_linkage_that_was_asked_for_ends_the_advice() {
         1,
         str![""],
         str![[r#"
-error: `[FOLDER]/hello` is linked dynamically, and `linkage` asks for the opposite
+error: `[FOLDER]/hello` is linked dynamically, but `linkage` requires the opposite
 
-hint: rustc's `--target x86_64-unknown-linux-musl` links it statically; `--linkage auto` takes both
+hint: rustc's `--target x86_64-unknown-linux-musl` links it statically; `--linkage auto` allows both
 
 "#]],
     );
@@ -70,9 +70,9 @@ fn a_static_program_is_refused_where_a_dynamic_one_was_asked_for() {
         1,
         str![""],
         str![[r#"
-error: `[FOLDER]/hello` is linked statically, and `linkage` asks for the opposite
+error: `[FOLDER]/hello` is linked statically, but `linkage` requires the opposite
 
-hint: rustc's `--target x86_64-unknown-linux-gnu` links it dynamically; `--linkage auto` takes both
+hint: rustc's `--target x86_64-unknown-linux-gnu` links it dynamically; `--linkage auto` allows both
 
 "#]],
     );
@@ -81,9 +81,9 @@ hint: rustc's `--target x86_64-unknown-linux-gnu` links it dynamically; `--linka
         1,
         str![""],
         str![[r#"
-error: `[FOLDER]/c` is linked statically, and `linkage` asks for the opposite
+error: `[FOLDER]/c` is linked statically, but `linkage` requires the opposite
 
-hint: leaving out the linker's `-static` links it dynamically; `--linkage auto` takes both
+hint: leaving out the linker's `-static` links it dynamically; `--linkage auto` allows both
 
 "#]],
     );
@@ -93,7 +93,7 @@ hint: leaving out the linker's `-static` links it dynamically; `--linkage auto` 
         str![[r#"
 error: `--linkage`: `half` is none of `auto`, `static` and `dynamic`
 
-hint: `static` and `dynamic` refuse programs that are linked otherwise, `auto` takes both
+hint: `static` and `dynamic` reject programs that are linked otherwise, `auto` allows both
 
 "#]],
     );
@@ -105,7 +105,7 @@ fn a_static_program_beside_a_dynamic_one_is_told_of_it() {
     let project = rust(&["-Ctarget-feature=+crt-static"]);
     project.program("c", "int main(void) { return 0; }", &[]);
     project.coracle(["build", "c", "hello"]).ends(0, str!["sha256:[..]\n"], str![[r#"
-hint: `hello` has a C library inside, and the image has one for `c`; rustc's `--target x86_64-unknown-linux-gnu` makes it use that
+hint: `hello` contains a C library, but the image has one for `c` as well; rustc's `--target x86_64-unknown-linux-gnu` makes it use that one
 ...
 "#]]);
 }
@@ -143,7 +143,7 @@ fn go_is_told_without_cgo() {
     };
     go("1", "dynamic");
     project.coracle(["build", "dynamic"]).ends(0, str!["sha256:[..]\n"], str![[r#"
-hint: `dynamic` needs nothing but the C library, [..] % of the image; Go's `CGO_ENABLED=0` makes it one file, `--linkage dynamic` ends this hint
+hint: `dynamic` needs nothing but the C library, [..] % of the image; Go's `CGO_ENABLED=0` makes it one file, `--linkage dynamic` disables this hint
 ...
 "#]]);
     project.file(
@@ -157,9 +157,9 @@ hint: `dynamic` needs nothing but the C library, [..] % of the image; Go's `CGO_
         1,
         str![""],
         str![[r#"
-error: `[FOLDER]/own` is linked dynamically, and `linkage` asks for the opposite
+error: `[FOLDER]/own` is linked dynamically, but `linkage` requires the opposite
 
-hint: Go's `-ldflags '-linkmode external -extldflags -static'` links it statically; `--linkage auto` takes both
+hint: Go's `-ldflags '-linkmode external -extldflags -static'` links it statically; `--linkage auto` allows both
 
 "#]],
     );
@@ -169,9 +169,9 @@ hint: Go's `-ldflags '-linkmode external -extldflags -static'` links it statical
         1,
         str![""],
         str![[r#"
-error: `[FOLDER]/static` is linked statically, and `linkage` asks for the opposite
+error: `[FOLDER]/static` is linked statically, but `linkage` requires the opposite
 
-hint: Go's `CGO_ENABLED=1`, where a package uses cgo, links it dynamically; `--linkage auto` takes both
+hint: Go's `CGO_ENABLED=1`, where a package uses cgo, links it dynamically; `--linkage auto` allows both
 
 "#]],
     );

@@ -17,7 +17,7 @@ fn nothing_there() {
         str![[r#"
 error: cannot use `[FOLDER]/no-such-program` as a program: there is no such file
 
-hint: name the file of a program, and build it first
+hint: check the path, and build the program first
 
 "#]],
     );
@@ -27,7 +27,7 @@ hint: name the file of a program, and build it first
         str![[r#"
 error: cannot use `[FOLDER]/env` as a program: there is no such file
 
-hint: did you mean `/usr/bin/env`? PATH is not searched
+hint: did you mean `/usr/bin/env`? `PATH` is not searched
 
 "#]],
     );
@@ -35,9 +35,9 @@ hint: did you mean `/usr/bin/env`? PATH is not searched
         1,
         str![],
         str![[r#"
-error: cannot use `[FOLDER]/dangling` as a program: it is a link to nothing
+error: cannot use `[FOLDER]/dangling` as a program: it is a dangling link
 
-hint: name the file of a program, and build it first
+hint: check the path, and build the program first
 
 "#]],
     );
@@ -45,9 +45,9 @@ hint: name the file of a program, and build it first
         1,
         str![],
         str![[r#"
-error: cannot use `[FOLDER]/file/x` as a program: `[FOLDER]/file` is no directory
+error: cannot use `[FOLDER]/file/x` as a program: `[FOLDER]/file` is not a directory
 
-hint: name the file of a program, and build it first
+hint: check the path, and build the program first
 
 "#]],
     );
@@ -60,7 +60,7 @@ fn a_place_that_is_no_path() {
         2,
         str![],
         str![[r#"
-error: `PROGRAM`: `hello:usr/bin/hello` is no file, and has no place in the image
+error: `PROGRAM`: `hello:usr/bin/hello` is not a file, and its TO is not absolute
 
 hint: write it with an absolute TO, as in `hello:/usr/bin/hello`
 
@@ -70,7 +70,7 @@ hint: write it with an absolute TO, as in `hello:/usr/bin/hello`
         2,
         str![],
         str![[r#"
-error: `PROGRAM`: `/usr/../hello` is not a path inside an image: it holds `.` or `..`
+error: `PROGRAM`: `/usr/../hello` is not a path inside an image: it contains `.` or `..`
 
 "#]],
     );
@@ -87,7 +87,7 @@ fn things_that_are_no_files() {
         str![[r#"
 error: cannot use `[FOLDER]` as a program: it is a directory
 
-hint: name the file of a program, and build it first
+hint: check the path, and build the program first
 
 "#]],
     );
@@ -97,7 +97,7 @@ hint: name the file of a program, and build it first
         str![[r#"
 error: cannot use `[FOLDER]/pipe` as a program: it is a named pipe
 
-hint: name the file of a program, and build it first
+hint: check the path, and build the program first
 
 "#]],
     );
@@ -107,7 +107,7 @@ hint: name the file of a program, and build it first
         str![[r#"
 error: cannot use `/dev/null` as a program: it is a character device
 
-hint: name the file of a program, and build it first
+hint: check the path, and build the program first
 
 "#]],
     );
@@ -115,9 +115,9 @@ hint: name the file of a program, and build it first
         1,
         str![],
         str![[r#"
-error: cannot use `[FOLDER]/ring` as a program: its links go round in a circle
+error: cannot use `[FOLDER]/ring` as a program: its symbolic links form a loop
 
-hint: name the file of a program, and build it first
+hint: check the path, and build the program first
 
 "#]],
     );
@@ -129,13 +129,13 @@ fn files_that_are_no_programs() {
     project.file("text", "echo hi\n").file("empty", "").compile("cc", "object.o", HELLO, &["-c"]);
     project.library("library.so", "answer", "1", &[]);
     project.coracle(["build", "text"]).ends(1, str![], str![[r#"
-error: cannot use `[FOLDER]/text` as a program: it is no ELF file
+error: cannot use `[FOLDER]/text` as a program: it is not an ELF file
 
 hint: a program is an ELF file or starts with `#!`; if this is a script, write `#!/bin/sh` or the like as its first line
 
 "#]]);
     project.coracle(["build", "empty"]).ends(1, str![], str![[r#"
-error: cannot use `[FOLDER]/empty` as a program: it is no ELF file
+error: cannot use `[FOLDER]/empty` as a program: it is not an ELF file
 
 hint: a program is an ELF file or starts with `#!`; if this is a script, write `#!/bin/sh` or the like as its first line
 
@@ -146,7 +146,7 @@ hint: a program is an ELF file or starts with `#!`; if this is a script, write `
         str![[r#"
 error: cannot use `[FOLDER]/object.o` as a program: it is an object file or a core dump
 
-hint: name the program that was linked, not what it was linked from
+hint: name the linked program, not one of its inputs
 
 "#]],
     );
@@ -156,7 +156,7 @@ hint: name the program that was linked, not what it was linked from
         str![[r#"
 error: cannot use `[FOLDER]/library.so` as a program: it is a shared library
 
-hint: name the program that was linked, not what it was linked from
+hint: name the linked program, not one of its inputs
 
 "#]],
     );
@@ -204,9 +204,9 @@ hint: install it, pass `--sysroot <DIR>` with the loader and libraries of its pl
         1,
         str![],
         str![[r#"
-error: cannot read the loader `/etc/passwd` of `[FOLDER]/hello`: it is no ELF file
+error: cannot read the loader `/etc/passwd` of `[FOLDER]/hello`: it is not an ELF file
 
-hint: build or install the loader again
+hint: reinstall the loader
 
 "#]],
     );
@@ -232,7 +232,7 @@ hint: install it, pass `--sysroot <DIR>` with the loader and libraries of its pl
         str![[r#"
 error: `[FOLDER]/arm` is for linux/arm64, not for linux/amd64
 
-hint: the platform is read from the program; leave `--platform` out, or name the right program
+hint: the platform is read from the program: omit `--platform`, or name another program
 
 "#]],
     );
@@ -256,7 +256,7 @@ fn scripts_that_can_not_be_started() {
         str![[r#"
 error: cannot find the interpreter `/nowhere/perl` of the script `[FOLDER]/missing`: there is no such file
 
-hint: install it where the image is built, or write its whole path in the first line
+hint: install it where the image is built, or write its absolute path in the first line
 
 "#]],
     );
@@ -266,51 +266,51 @@ hint: install it where the image is built, or write its whole path in the first 
         str![[r#"
 error: cannot find the interpreter `perl` of the script `[FOLDER]/relative`: there is no such file
 
-hint: install it where the image is built, or write its whole path in the first line
+hint: install it where the image is built, or write its absolute path in the first line
 
 "#]],
     );
     project.coracle(["build", "env"]).ends(1, str![], str![[r#"
-error: cannot find the interpreter `no-such-interpreter` of the script `[FOLDER]/env`: `env` would look it up in /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+error: cannot find the interpreter `no-such-interpreter` of the script `[FOLDER]/env`: `env` would search for it in `/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`
 
-hint: install it where the image is built, or say where it is with `--env PATH=…`
+hint: install it where the image is built, or set its directory with `--env PATH=…`
 
 "#]]);
     project.coracle(["build", "options"]).ends(1, str![], str![[r#"
-error: cannot follow the first line of the script `[FOLDER]/options`: what `env` starts can't be told from it; write `#!/usr/bin/env NAME` or `#!/usr/bin/env -S NAME ARGUMENTS`
+error: cannot parse the first line of the script `[FOLDER]/options`: the program that `env` starts can't be determined; write `#!/usr/bin/env NAME` or `#!/usr/bin/env -S NAME ARGUMENTS`
 
-hint: write `#!/path/to/interpreter [argument]`, and end the line as Unix does
+hint: write `#!/path/to/interpreter [argument]`, and end the line with a line feed only
 
 "#]]);
     project.coracle(["build", "nothing"]).ends(
         1,
         str![],
         str![[r#"
-error: cannot follow the first line of the script `[FOLDER]/nothing`: it names no interpreter
+error: cannot parse the first line of the script `[FOLDER]/nothing`: it names no interpreter
 
-hint: write `#!/path/to/interpreter [argument]`, and end the line as Unix does
+hint: write `#!/path/to/interpreter [argument]`, and end the line with a line feed only
 
 "#]],
     );
     project.coracle(["build", "windows"]).ends(1, str![], str![[r#"
-error: cannot follow the first line of the script `[FOLDER]/windows`: it ends with a carriage return, which the kernel takes for a part of the name
+error: cannot parse the first line of the script `[FOLDER]/windows`: it ends with a carriage return, which the kernel treats as part of the name
 
-hint: write `#!/path/to/interpreter [argument]`, and end the line as Unix does
+hint: write `#!/path/to/interpreter [argument]`, and end the line with a line feed only
 
 "#]]);
     project.coracle(["build", "windows-env"]).ends(1, str![], str![[r#"
-error: cannot follow the first line of the script `[FOLDER]/windows-env`: it ends with a carriage return, which the kernel takes for a part of the name
+error: cannot parse the first line of the script `[FOLDER]/windows-env`: it ends with a carriage return, which the kernel treats as part of the name
 
-hint: write `#!/path/to/interpreter [argument]`, and end the line as Unix does
+hint: write `#!/path/to/interpreter [argument]`, and end the line with a line feed only
 
 "#]]);
     project.coracle(["build", "ring"]).ends(
         1,
         str![],
         str![[r#"
-error: cannot start `[FOLDER]/ring`: its interpreter is a script, whose interpreter is a script, and so on
+error: cannot start `[FOLDER]/ring`: its script interpreters are nested deeper than the kernel allows
 
-hint: name a program as the interpreter
+hint: name an ELF program as the interpreter
 
 "#]],
     );
@@ -348,10 +348,10 @@ error: `coracle.toml` is not TOML: string values must be quoted, expected litera
         1,
         str![],
         str![[r#"
-error: cannot include everything that was asked for
+error: cannot include some files
   [FOLDER]/assets: there is no such file or directory
 
-hint: check the spelling: paths in flags start at the working directory, those of a recipe at the recipe
+hint: check the path: flags are relative to the working directory, a recipe's keys to the recipe
 
 "#]],
     );
@@ -363,7 +363,7 @@ fn a_newcomer_in_an_empty_folder() {
         2,
         str![],
         str![[r#"
-error: nothing to build: no PROGRAM is named, and there is no `coracle.toml` here
+error: nothing to build: no PROGRAM is given and `coracle.toml` does not exist in this directory
 
 hint: name a program, as in `coracle build ./app`, or write a `coracle.toml`
 

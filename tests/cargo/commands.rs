@@ -99,9 +99,9 @@ fn manifests_are_of_one_program() {
         2,
         str![],
         str![[r#"
-error: manifests are for one image, and cargo has built programs for several: `app`, `tool`
+error: manifests need exactly one image, but cargo has built programs for several: `app`, `tool`
 
-hint: choose one with `--bin NAME` or `-p PACKAGE`
+hint: select one with `--bin NAME` or `-p PACKAGE`
 
 "#]],
     );
@@ -116,21 +116,21 @@ fn manifests_of_an_image_choose_nothing_for_cargo_to_build() {
     for (args, why) in [
         (
             ["-p", "nope", "oci:target/coracle/shop.oci"],
-            "`-p` chooses what cargo builds, and `oci:target/coracle/shop.oci` is built already",
+            "`-p` has no effect, because cargo does not run: `oci:target/coracle/shop.oci` is built already",
         ),
         (
             ["--bin", "nope", "oci:target/coracle/shop.oci"],
-            "`--bin` chooses what cargo builds, and `oci:target/coracle/shop.oci` is built already",
+            "`--bin` has no effect, because cargo does not run: `oci:target/coracle/shop.oci` is built already",
         ),
         (
             ["--examples", "--file", "Cargo.toml"],
-            "`--examples` chooses what cargo builds, and with `--file` it builds nothing",
+            "`--examples` has no effect with `--file`, because cargo does not run",
         ),
     ] {
         let output = project.cargo(["manifests"]).command().args(args).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{args:?}");
         let said = String::from_utf8(output.stderr).unwrap();
-        let hint = "leave it out; `--manifest-path PACKAGE/Cargo.toml` says whose settings hold for an image that is there";
+        let hint = "leave it out; `--manifest-path PACKAGE/Cargo.toml` selects the package whose settings apply to an existing image";
         assert_eq!(said, format!("error: {why}\n\nhint: {hint}\n"));
     }
     // A recipe here is not what `--bin` is about.

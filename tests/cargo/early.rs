@@ -81,7 +81,7 @@ fn cargo_that_fails_late_leaves_no_image() {
         1,
         str![],
         str![[r#"
-error: cargo could not build the programs, so there is no image
+error: cargo could not build the programs; no image was built
 
 "#]],
     );
@@ -92,18 +92,18 @@ error: cargo could not build the programs, so there is no image
 fn images_that_turn_out_not_to_fit_each_other_are_none() {
     let project = crate_that_then(&["one", "two", "One"], "cat target/last");
     run(&project, ["build"]).ends(2, str![], str![[r#"
-error: two images are called `one:latest`
+error: two images have the name `one:latest`
   --> `One` of Cargo.toml
   --> `one` of Cargo.toml
 
-hint: build them one at a time with `-p PACKAGE` or `--bin NAME`, give each package or program its own name, or put them into one image: `programs` below `[package.metadata.coracle.image]`
+hint: build them one at a time with `-p PACKAGE` or `--bin NAME`, name each package or program differently, or put them into one image: `programs` in `[package.metadata.coracle.image]`
 
 "#]]);
     nothing_is_there(&project);
     run(&project, ["build", "-t", "one"]).ends(2, str![], str![[r#"
-error: several programs are several images: `--tag`, an archive or a name at a registry can't be the same for `One`, `one`, `two`
+error: `--tag`, an archive and a name in a registry can't be used with several images: `One`, `one`, `two` are one image each
 
-hint: choose one with `--bin NAME` or `-p PACKAGE`, or write each image's name in Cargo.toml: `name` below `[package.metadata.coracle.image]`
+hint: select one with `--bin NAME` or `-p PACKAGE`, or set each image's name in Cargo.toml: `name` in `[package.metadata.coracle.image]`
 
 "#]]);
 }

@@ -107,8 +107,8 @@ fn programs_of_an_earlier_build_are_in_no_image() {
     );
     project.file("src/bin/tool.rs", crate::project::MAIN);
     project.built(&[]);
-    let hint = "hint: `programs` below `[package.metadata.coracle.image]` has to name what this command builds: change it, or \
-                the flags that choose programs, profile, target and directory";
+    let hint = "hint: `programs` in `[package.metadata.coracle.image]` must name files that this command builds: change it, \
+                or the flags that select programs, profile, target and directory";
     for (flags, old, new) in [
         (["--debug"].as_slice(), "app", "`target/debug/app`"),
         (&["--bin", "app"], "tool", "`target/release/app`"),
@@ -118,7 +118,7 @@ fn programs_of_an_earlier_build_are_in_no_image() {
         assert_eq!(output.status.code(), Some(2), "{flags:?}");
         let said = String::from_utf8(output.stderr).unwrap();
         let expected = format!(
-            "error: `target/release/{old}` is not what cargo has built now: that is {new}\n\n{hint}\n"
+            "error: `target/release/{old}` was not built by this run of cargo, which built {new}\n\n{hint}\n"
         );
         assert_eq!(said, expected, "{flags:?}");
     }
@@ -131,7 +131,7 @@ fn programs_of_an_earlier_build_are_in_no_image() {
     std::fs::remove_dir_all(project.path("target")).unwrap();
     let output = project.cargo(["build", "-q", "--debug"]).command().output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.starts_with("error: `target/release/app` is not what cargo has built now"), "{said}");
+    assert!(said.starts_with("error: `target/release/app` was not built by this run of cargo"), "{said}");
 }
 
 #[test]
@@ -187,11 +187,11 @@ fn a_name_for_several_images_is_none() {
     let project = Project::app("[package.metadata.coracle.image]\nname = \"shop\"\n");
     project.file("src/bin/tool.rs", crate::project::MAIN);
     project.cargo(["build", "-q", "--debug"]).ends(2, str![], str![[r#"
-error: two images are called `shop:latest`
+error: two images have the name `shop:latest`
   --> `app` of Cargo.toml
   --> `tool` of Cargo.toml
 
-hint: build them one at a time with `-p PACKAGE` or `--bin NAME`, give each package or program its own name, or put them into one image: `programs` below `[package.metadata.coracle.image]`
+hint: build them one at a time with `-p PACKAGE` or `--bin NAME`, name each package or program differently, or put them into one image: `programs` in `[package.metadata.coracle.image]`
 
 "#]]);
     project.built(&["--debug", "--bin", "app"]);

@@ -126,7 +126,7 @@ fn without_its_other_half_it_says_so() {
         str![[r#"
 error: cannot run `[FOLDER]/coracle`: No such file or directory (os error 2)
 
-hint: `coracle` and `cargo-coracle` stand in one directory, as `cargo install` puts them
+hint: install `coracle` and `cargo-coracle` in the same directory, as `cargo install` does
 
 "#]],
     );

@@ -75,7 +75,7 @@ fn a_target_directory_that_can_only_be_read() {
         str![[r#"
 error: cannot create `[FOLDER]/target/coracle`: Read-only file system (os error 30)
 
-hint: choose another place with `--output`
+hint: choose another directory with `--output`
 
 "#]],
     );

@@ -8,15 +8,15 @@ use crate::project::Project;
 fn without_a_manifest() {
     let project = Project::empty();
     project.cargo(["build"]).ends(2, str![], str![[r#"
-error: there is no Cargo.toml in `[FOLDER]` or above
+error: there is no Cargo.toml in `[FOLDER]` or its parent directories
 
-hint: name one with `--manifest-path`, begin with `cargo new app`, or build an image of a program that is there: `coracle build ./app`
+hint: name one with `--manifest-path`, create one with `cargo new app`, or build an image of an existing program: `coracle build ./app`
 
 "#]]);
     project.cargo(["build", "--manifest-path", "x/Cargo.toml"]).ends(2, str![], str![[r#"
-error: `--manifest-path`: there is no `x/Cargo.toml`
+error: `--manifest-path`: `x/Cargo.toml` does not exist
 
-hint: name one with `--manifest-path`, begin with `cargo new app`, or build an image of a program that is there: `coracle build ./app`
+hint: name one with `--manifest-path`, create one with `cargo new app`, or build an image of an existing program: `coracle build ./app`
 
 "#]]);
 }
@@ -28,9 +28,9 @@ fn without_a_program() {
     project.cargo(["build", "--debug"]).ends(2, str![], str![[r#"
    Compiling lib v0.0.0 ([FOLDER])
     Finished `dev` profile [unoptimized + debuginfo] target(s) in [..]
-error: cargo has built no program, so there is nothing to make an image of
+error: cargo has built no program, so there is no image to build
 
-hint: a package has a program when it has src/main.rs or `[[bin]]`; `--example NAME` takes an example of a library
+hint: a package has a program if it has src/main.rs or `[[bin]]`; `--example NAME` selects an example of a library
 
 "#]]);
 }
@@ -44,7 +44,7 @@ fn without_cargo() {
         str![[r#"
 error: cannot run `/nowhere/cargo`: No such file or directory (os error 2)
 
-hint: install Rust as https://rustup.rs says, or name cargo in the variable CARGO
+hint: install Rust as described at https://rustup.rs, or name cargo in the environment variable CARGO
 
 "#]],
     );
@@ -61,7 +61,7 @@ fn what_cargo_can_not_build() {
    Compiling app v1.2.3 ([FOLDER])
 ...
 error: could not compile `app` (bin "app") due to 1 previous error
-error: cargo could not build the programs, so there is no image
+error: cargo could not build the programs; no image was built
 
 "#]],
     );
@@ -75,7 +75,7 @@ error: unclosed table, expected `]`
   |
 1 | [package
   |         ^
-error: cargo could not build the programs, so there is no image
+error: cargo could not build the programs; no image was built
 
 "#]],
     );
@@ -85,18 +85,18 @@ error: cargo could not build the programs, so there is no image
 fn what_cargo_says_already() {
     let project = Project::app("");
     project.cargo(["build", "target/release/app"]).ends(2, str![], str![[r#"
-error: `target/release/app`: under cargo, the programs are those that cargo builds
+error: `target/release/app`: `cargo coracle build` takes no PROGRAM, because cargo builds the programs
 
-hint: name one with `--bin target/release/app`, or its package with `-p`; `coracle build target/release/app` takes a file
+hint: select one with `--bin target/release/app`, or its package with `-p`; for a file, run `coracle build target/release/app`
 
 "#]]);
     project.cargo(["build", "-f", "coracle.toml"]).ends(
         2,
         str![],
         str![[r#"
-error: `--file` can't go under cargo: the settings stand in Cargo.toml
+error: `--file` can't be used under cargo: the settings are in Cargo.toml
 
-hint: write them below `[package.metadata.coracle]`, or build the recipe with `coracle build --file`
+hint: move them to `[package.metadata.coracle]`, or build the recipe with `coracle build --file`
 
 "#]],
     );
@@ -104,9 +104,9 @@ hint: write them below `[package.metadata.coracle]`, or build the recipe with `c
         2,
         str![],
         str![[r#"
-error: `--root` can't go under cargo: what cargo builds stands in no other root
+error: `--root` can't be used under cargo: the programs that cargo builds are not in another root
 
-hint: `--sysroot` takes the loader and the libraries from there
+hint: use `--sysroot`, which takes the dynamic loader and the libraries from there
 
 "#]],
     );
@@ -118,7 +118,7 @@ error: the argument `--release` cannot be used with `--debug`
 
   usage: cargo coracle build --release [-- <ARG>...]
 
-hint: `--help` shows every flag, with examples
+hint: `--help` lists all flags, with examples
 
 "#]],
     );
@@ -128,10 +128,10 @@ hint: `--help` shows every flag, with examples
 fn names_that_are_none() {
     let project = Project::app("[[bin]]\nname = \"App_\"\npath = \"src/main.rs\"\n");
     project.cargo(["build", "--quiet", "--debug"]).ends(2, str![], str![[r#"
-error: `App_` is not a legal name of an image
+error: `App_` is not a valid image name
   --> the program of Cargo.toml
 
-hint: name the image with `--tag NAME`, or in Cargo.toml: `name = "NAME"` below `[package.metadata.coracle.image]`
+hint: name the image with `--tag NAME`, or in Cargo.toml: `name = "NAME"` in `[package.metadata.coracle.image]`
 
 "#]]);
     project.built(&["--debug", "-t", "app"]);
@@ -142,11 +142,11 @@ fn two_programs_of_one_name() {
     let project = Project::app("[[bin]]\nname = \"one\"\npath = \"src/main.rs\"\n");
     project.file("src/bin/One.rs", crate::project::MAIN);
     project.cargo(["build", "--quiet", "--debug"]).ends(2, str![], str![[r#"
-error: two images are called `one:latest`
+error: two images have the name `one:latest`
   --> `One` of Cargo.toml
   --> `one` of Cargo.toml
 
-hint: build them one at a time with `-p PACKAGE` or `--bin NAME`, give each package or program its own name, or put them into one image: `programs` below `[package.metadata.coracle.image]`
+hint: build them one at a time with `-p PACKAGE` or `--bin NAME`, name each package or program differently, or put them into one image: `programs` in `[package.metadata.coracle.image]`
 
 "#]]);
 }
@@ -158,7 +158,7 @@ fn nothing_is_pushed_by_a_name_that_nobody_chose() {
         2,
         str![],
         str![[r#"
-error: `--push`: the image has no name, so nothing says where to send it
+error: `--push`: the image has no name, so its registry is unknown
 
 hint: name it: `--tag REGISTRY/NAME:TAG`, or `name` below `[package.metadata.coracle.image]`
 
@@ -178,13 +178,16 @@ fn what_is_refused_is_summed_up() {
         assert!(summary.starts_with("### No image\n") && summary.contains(expected), "{args:?}: {summary}");
         std::fs::remove_file(project.path("s.md")).unwrap();
     };
-    sums_up(&["./app"], "error: `./app`: under cargo, the programs are those that cargo builds");
+    sums_up(
+        &["./app"],
+        "error: `./app`: `cargo coracle build` takes no PROGRAM, because cargo builds the programs",
+    );
     sums_up(
         &["--include", "src:/srv", "--dotenv", "src/d.env"],
-        "which is included: the image would hold what",
+        "which the image includes: the image would contain",
     );
     project.file("src/main.rs", "fn main() { nothing }\n");
-    sums_up(&[], "error: cargo could not build the programs, so there is no image");
+    sums_up(&[], "error: cargo could not build the programs; no image was built");
 }
 
 #[test]
@@ -194,7 +197,7 @@ fn configuration_that_is_named_nowhere_belongs_in_cargo_toml() {
         2,
         str![],
         str![[r#"
-error: nothing to render: no configuration is named
+error: nothing to render: no configuration is specified
 
 hint: write `[[package.metadata.coracle.config]]` in `Cargo.toml`, or pass `--config /etc/app=FOLDER`
 
@@ -205,7 +208,7 @@ hint: write `[[package.metadata.coracle.config]]` in `Cargo.toml`, or pass `--co
         2,
         str![],
         str![[r#"
-error: nothing to render: no configuration is named
+error: nothing to render: no configuration is specified
 
 hint: write `[[config]]` in `coracle.toml`, or pass `--config /etc/app=FOLDER`
 
@@ -222,17 +225,18 @@ fn flags_of_cargo_that_make_no_image() {
         String::from_utf8(output.stderr).unwrap()
     };
     let programs =
-        "images are of programs: `--bins`, `--bin NAME`, `--examples` and `--example NAME` choose them";
+        "images contain programs: select them with `--bins`, `--bin NAME`, `--examples` or `--example NAME`";
     for flag in ["--lib", "--tests", "--test", "--benches", "--bench", "--all-targets"] {
-        let expected =
-            format!("error: `{flag}` is nothing that an image can be made of\n\nhint: {programs}\n");
+        let expected = format!(
+            "error: `{flag}` is not supported: it builds no program for an image\n\nhint: {programs}\n"
+        );
         assert_eq!(said(&["build", flag]), expected);
         assert_eq!(said(&["manifests", flag]), expected);
     }
     for flag in ["--message-format=json", "--artifact-dir=x", "--unit-graph", "--future-incompat-report"] {
         let said = said(&["build", flag]);
         assert!(
-            said.contains("is nothing that an image can be made of") && said.contains("hint: "),
+            said.contains("is not supported: it builds no program for an image") && said.contains("hint: "),
             "{said}"
         );
     }
@@ -248,8 +252,8 @@ fn settings_of_cargo_are_told_before_it_runs() {
             assert_eq!(output.status.code(), Some(2), "{config}");
             let said = String::from_utf8(output.stderr).unwrap();
             let expected = format!(
-                "error: `--config {config}`: `--config` mounts configuration, and sets nothing of cargo's\n\n\
-                 hint: write cargo's settings into `.cargo/config.toml`, or into variables such as CARGO_BUILD_JOBS; \
+                "error: `--config {config}`: `--config` mounts configuration here; it does not set cargo's settings\n\n\
+                 hint: set cargo's settings in `.cargo/config.toml`, or in environment variables such as CARGO_BUILD_JOBS; \
                  `--config /etc/app=FOLDER` mounts a folder\n"
             );
             assert_eq!(said, expected);

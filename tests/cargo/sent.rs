@@ -59,7 +59,7 @@ fn what_was_sent_has_no_name_when_cargo_fails() {
             1,
             str![],
             str![[r#"
-error: cargo could not build the programs, so there is no image
+error: cargo could not build the programs; no image was built
 
 "#]],
         );
@@ -80,7 +80,7 @@ fn who_fails_waits_for_no_silent_registry() {
     let output = run.command().output().unwrap();
     assert!(clock.elapsed() < Duration::from_secs(30), "{:?}", clock.elapsed());
     let said = String::from_utf8(output.stderr).unwrap();
-    let expected = "error: cargo could not build the programs, so there is no image\n";
+    let expected = "error: cargo could not build the programs; no image was built\n";
     assert_eq!((output.status.code(), said.as_str()), (Some(1), expected));
     assert!(std::fs::read_to_string(project.path("s.md")).unwrap().starts_with("### No image\n"));
     // It waited for the registry, or there would have been nothing to leave.

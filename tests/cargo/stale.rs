@@ -63,7 +63,7 @@ fn a_program_that_is_gone_in_the_end_makes_no_image() {
         str![[r#"
 error: cannot use `[FOLDER]/target/release/app` as a program: there is no such file
 
-hint: name the file of a program, and build it first
+hint: check the path, and build the program first
 
 "#]],
     );

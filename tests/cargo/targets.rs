@@ -84,8 +84,8 @@ fn a_sysroot_stands_in_the_settings() {
         str![[r#"
 error: cannot find the interpreter `/lib/ld-linux-aarch64.so.1` of `[FOLDER]/target/aarch64-unknown-linux-gnu/release/app`: there is no such file; the program is for linux/arm64
 
-hint: pass `--sysroot linux/arm64=/usr/aarch64-linux-gnu`: there the package `libc6-arm64-cross` of Debian has the loader and glibc
-hint: or write it into Cargo.toml: `sysroot = "/usr/aarch64-linux-gnu"` below `[package.metadata.coracle.platform."linux/arm64"]`
+hint: pass `--sysroot linux/arm64=/usr/aarch64-linux-gnu`: Debian's package `libc6-arm64-cross` installs the dynamic loader and glibc there
+hint: or set it in Cargo.toml: `sysroot = "/usr/aarch64-linux-gnu"` in `[package.metadata.coracle.platform."linux/arm64"]`
 hint: or link the program statically, as with `--target aarch64-unknown-linux-musl`
 
 "#]],
@@ -116,11 +116,11 @@ fn two_targets_of_one_machine_are_two_images() {
         2,
         str![],
         str![[r#"
-error: `app` has two programs for linux/amd64
+error: `app` was built twice for linux/amd64
   --> target/x86_64-unknown-linux-gnu/release/app
   --> target/x86_64-unknown-linux-musl/release/app
 
-hint: an image has one program for each platform: name one `--target` for each, and build the other by itself, with another name or place
+hint: an image has one program per platform: name one `--target` for each, and build the other one separately, with another image name or destination
 
 "#]],
     );
@@ -141,7 +141,7 @@ fn a_program_for_another_system_is_refused() {
             str![[r#"
 error: `target/[..]` is not a program for Linux
 
-hint: build for a target of Linux, as with `--target x86_64-unknown-linux-musl`; `rustup target add TARGET` installs one
+hint: build for a Linux target, as with `--target x86_64-unknown-linux-musl`; install one with `rustup target add TARGET`
 
 "#]],
         );
@@ -156,9 +156,9 @@ fn a_target_that_is_not_installed() {
         str![],
         str![[r#"
 ...
-error: the target `loongarch64-unknown-linux-musl` is not installed, so there is no image
+error: the target `loongarch64-unknown-linux-musl` is not installed; no image was built
 
-hint: `rustup target add loongarch64-unknown-linux-musl` installs it
+hint: install it with `rustup target add loongarch64-unknown-linux-musl`
 
 "#]],
     );
@@ -172,9 +172,9 @@ fn a_target_of_the_environment_is_as_one_of_a_flag() {
         str![],
         str![[r#"
 ...
-error: the target `loongarch64-unknown-linux-musl` is not installed, so there is no image
+error: the target `loongarch64-unknown-linux-musl` is not installed; no image was built
 
-hint: `rustup target add loongarch64-unknown-linux-musl` installs it
+hint: install it with `rustup target add loongarch64-unknown-linux-musl`
 
 "#]],
     );
@@ -185,7 +185,7 @@ hint: `rustup target add loongarch64-unknown-linux-musl` installs it
         str![],
         str![[r#"
 ...
-error: there is no linker `aarch64-linux-musl-gcc`, so there is no image
+error: the linker `aarch64-linux-musl-gcc` is not installed; no image was built
 
 hint: name the linker in .cargo/config.toml: `target.aarch64-unknown-linux-musl.linker = "rust-lld"`
 hint: or pass `--zigbuild`, which links with Zig for any target
@@ -204,7 +204,7 @@ fn a_target_that_is_not_installed_is_not_what_else_is_wrong() {
         str![[r#"
 error: no bin target named `nope` in default-run packages
 ...
-error: cargo could not build the programs, so there is no image
+error: cargo could not build the programs; no image was built
 
 "#]],
     );
@@ -215,7 +215,7 @@ error: cargo could not build the programs, so there is no image
         str![],
         str![[r#"
 ...
-error: cargo could not build the programs, so there is no image
+error: cargo could not build the programs; no image was built
 
 "#]],
     );
@@ -229,7 +229,7 @@ fn a_cargo_that_is_killed() {
         1,
         str![],
         str![[r#"
-error: cargo was ended (signal: 9 (SIGKILL)), so there is no image
+error: cargo was terminated (signal: 9 (SIGKILL)); no image was built
 
 "#]],
     );
@@ -256,9 +256,9 @@ error: linker `aarch64-linux-gnu-gcc` not found
   |
   = note: No such file or directory (os error 2)
 
-error: there is no linker `aarch64-linux-gnu-gcc`, so there is no image
+error: the linker `aarch64-linux-gnu-gcc` is not installed; no image was built
 
-hint: `apt-get install gcc-aarch64-linux-gnu` installs it on Debian
+hint: on Debian, install it with `apt-get install gcc-aarch64-linux-gnu`
 hint: or pass `--zigbuild`, which links with Zig for any target
 
 "#]],
@@ -269,7 +269,7 @@ hint: or pass `--zigbuild`, which links with Zig for any target
         str![],
         str![[r#"
 ...
-error: there is no linker `aarch64-linux-musl-gcc`, so there is no image
+error: the linker `aarch64-linux-musl-gcc` is not installed; no image was built
 
 hint: name the linker in .cargo/config.toml: `target.aarch64-unknown-linux-musl.linker = "rust-lld"`
 hint: or pass `--zigbuild`, which links with Zig for any target
@@ -287,10 +287,10 @@ fn the_linker_of_another_machine() {
         str![],
         str![[r#"
 ...
-error: `cc` can't link what is for another machine, so there is no image
+error: `cc` can't link files for another machine; no image was built
 
 hint: name the linker in .cargo/config.toml: `target.aarch64-unknown-linux-gnu.linker = "aarch64-linux-gnu-gcc"`
-hint: `apt-get install gcc-aarch64-linux-gnu` installs it on Debian
+hint: on Debian, install it with `apt-get install gcc-aarch64-linux-gnu`
 hint: or pass `--zigbuild`, which links with Zig for any target
 
 "#]],
@@ -320,9 +320,9 @@ app:latest@sha256:[..]
         2,
         str![],
         str![[r#"
-error: `aarch64-unknown-linux-gnu.2.17` names a version of glibc, which cargo does not know
+error: `aarch64-unknown-linux-gnu.2.17` includes a glibc version, which cargo does not support
 
-hint: pass `--zigbuild`, which links against that version, or name `aarch64-unknown-linux-gnu`
+hint: pass `--zigbuild`, which links against that version, or use `aarch64-unknown-linux-gnu`
 
 "#]],
     );
@@ -338,9 +338,9 @@ fn zig_that_is_not_there() {
         1,
         str![],
         str![[r#"
-error: cargo-zigbuild is not installed, so there is no image
+error: cargo-zigbuild is not installed; no image was built
 
-hint: `cargo install cargo-zigbuild` installs it; it needs Zig, which `pip install ziglang` installs
+hint: install it with `cargo install cargo-zigbuild`, and Zig, which it needs, with `pip install ziglang`
 
 "#]],
     );
@@ -349,9 +349,9 @@ hint: `cargo install cargo-zigbuild` installs it; it needs Zig, which `pip insta
         1,
         str![],
         str![[r#"
-error: cargo-zigbuild finds no Zig, so there is no image
+error: cargo-zigbuild can't find Zig; no image was built
 
-hint: `pip install ziglang` installs it; or name the program in the variable CARGO_ZIGBUILD_ZIG_PATH
+hint: install it with `pip install ziglang`, or name it in the environment variable CARGO_ZIGBUILD_ZIG_PATH
 
 "#]],
     );

@@ -67,9 +67,9 @@ shop:latest  linux/amd64  [..]
 fn one_tag_is_not_enough_for_several_images() {
     let project = shop();
     project.cargo(["build", "--quiet", "--debug", "-t", "shop"]).ends(2, str![], str![[r#"
-error: several programs are several images: `--tag`, an archive or a name at a registry can't be the same for `admin`, `shop`
+error: `--tag`, an archive and a name in a registry can't be used with several images: `admin`, `shop` are one image each
 
-hint: choose one with `--bin NAME` or `-p PACKAGE`, or write each image's name in Cargo.toml: `name` below `[package.metadata.coracle.image]`
+hint: select one with `--bin NAME` or `-p PACKAGE`, or set each image's name in Cargo.toml: `name` in `[package.metadata.coracle.image]`
 
 "#]]);
 }
@@ -79,9 +79,9 @@ fn an_engine_would_have_all_images_by_one_name() {
     let project = shop();
     for place in ["docker-daemon:foo:1", "containers-storage:foo:1", "containerd:foo:1"] {
         project.cargo(["build", "--quiet", "--debug", "-o", place]).ends(2, str![], str![[r#"
-error: several programs are several images: `--tag`, an archive or a name at a registry can't be the same for `admin`, `shop`
+error: `--tag`, an archive and a name in a registry can't be used with several images: `admin`, `shop` are one image each
 
-hint: choose one with `--bin NAME` or `-p PACKAGE`, or write each image's name in Cargo.toml: `name` below `[package.metadata.coracle.image]`
+hint: select one with `--bin NAME` or `-p PACKAGE`, or set each image's name in Cargo.toml: `name` in `[package.metadata.coracle.image]`
 
 "#]]);
     }
@@ -98,11 +98,11 @@ fn two_programs_of_one_file_are_no_images() {
     }
     project.cargo(["build", "-q", "--debug"]).ends(2, str![], str![[r#"
 ...
-error: cargo has built two programs to one file, `target/debug/server`, which holds only one of them
+error: cargo has written two programs to the same file, `target/debug/server`, which now contains only one of them
   --> `server` of crates/admin/Cargo.toml
   --> `server` of crates/shop/Cargo.toml
 
-hint: give one of them another name in its `[[bin]]`, or build them one at a time with `-p PACKAGE`, each with a `--target-dir` of its own
+hint: rename one of them in its `[[bin]]`, or build them one at a time with `-p PACKAGE`, each with its own `--target-dir`
 
 "#]]);
     project.built(&["--debug", "-p", "shop"]);
@@ -112,9 +112,9 @@ hint: give one of them another name in its `[[bin]]`, or build them one at a tim
 fn a_layout_for_several_images_needs_a_tag_for_each() {
     let project = shop();
     project.cargo(["build", "-q", "--debug", "-o", "oci:all"]).ends(2, str![], str![[r#"
-error: the images of `admin` and `shop` would replace each other in `oci:all`: they have one tag
+error: the images of `admin` and `shop` would replace each other in `oci:all`: they have the same tag
 
-hint: without `--output`, each has a layout of its own; else give each its own tag in Cargo.toml: `name = "NAME:TAG"` below `[package.metadata.coracle.image]`
+hint: leave out `--output` to write each to its own layout, or give each its own tag in Cargo.toml: `name = "NAME:TAG"` in `[package.metadata.coracle.image]`
 
 "#]]);
     for name in ["shop", "admin"] {
@@ -142,7 +142,7 @@ shop:latest@sha256:[..]
 shop:latest@sha256:[..]
 
 "#]], str![[r#"
-error: cannot use the base `oci:crates/admin/nothing`: cannot read `crates/admin/nothing`: No such file or directory (os error 2)
+error: cannot use the base image `oci:crates/admin/nothing`: cannot read `crates/admin/nothing`: No such file or directory (os error 2)
 
 hint: check the spelling; relative paths start at the working directory
 

@@ -178,7 +178,7 @@ fn what_a_job_says_wrong() {
         ),
         ([("tags", "shop:\"1"), ("push", "")], 2, "error: `tags` has a quote, \", that nothing closes"),
         ([("args", "./nothing"), ("push", "false")], 1, "error: "),
-        ([("args", "./shop"), ("budget-image", "5 MB")], 2, "error: `--budget-image`: `5 MB` is no size"),
+        ([("args", "./shop"), ("budget-image", "5 MB")], 2, "error: `--budget-image`: `5 MB` is not a size"),
     ] {
         let ended = job.uses(&with);
         assert_eq!(ended.status, status, "{with:?}: {}", ended.said);

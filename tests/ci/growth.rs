@@ -28,7 +28,7 @@ fn beside_the_image_that_it_replaces() {
     let folder = shop(20_000);
     let build = |growth: &str| coracle_in(folder.path(), BUILD).more_args([growth, "-t", "shop:1"]);
     build("5%").ends(0, str!["shop:1@sha256:[..]\n"], str![[r#"
-hint: there is no image yet where this one goes, so `--budget-growth` had nothing to compare with; `--previous IMAGE` names one
+hint: no image exists at the destination yet, so `--budget-growth` was not checked; name one with `--previous IMAGE`
 shop:1  linux/amd64  4 files, 27.14 kB → 21.52 kB in 2 layers
   data        24.58 kB →  20.33 kB  sha256:fbf2098e358f19beed82316a6f7ea5c547e2cf6a6b1da3c1b34df2bff474be38
   program      2.56 kB →     133 B  sha256:3bf522889d49ed6de861db13cb8d55ca73b6d98791baf4daa2dcce4d9faaf7f1
@@ -155,7 +155,7 @@ hint: leave out what is not needed (`--dry-run` lists every file and why it is t
         1,
         str![],
         str![[r#"
-error: cannot read `oci:shop.oci:7`: no image there has the tag `7`
+error: cannot read `oci:shop.oci:7`: no image in it has the tag `7`
 
 hint: its tags: 1, 2
 
@@ -177,7 +177,7 @@ fn a_platform_that_was_not_there_is_a_note() {
         0,
         str!["shop:1@sha256:[..]\n"],
         str![[r#"
-hint: `oci:shop.oci:1` has no image for linux/arm64, so `--budget-growth` did not hold it
+hint: `oci:shop.oci:1` has no image for linux/arm64, so `--budget-growth` was not checked for it
 shop:1  linux/arm64  3 files, 5.12 kB → 1.04 kB in 1 layer
   program      5.12 kB →     282 B  sha256:19a6ba6f6aff259e743aceae6f9200e28c5c7e7ee0fbf86473bc4d6ab1ada3e4
   written to oci:shop.oci
@@ -210,7 +210,7 @@ fn another_platform_does_not_hide_the_image_before() {
     let mut command = build("./shop", "100kB", &[a, b]).command();
     assert!(command.stdin(std::process::Stdio::null()).output().unwrap().status.success());
     let summary = fs::read_to_string(folder.path().join("s.md")).unwrap();
-    assert!(summary.contains("| platform | size | beside `oci:b.oci:1` |\n"), "{summary}");
+    assert!(summary.contains("| platform | size | compared with `oci:b.oci:1` |\n"), "{summary}");
 }
 
 #[test]
@@ -221,7 +221,7 @@ fn words_that_are_no_budget() {
             2,
             str![],
             str![[r#"
-error: `--budget-growth`: `[..]` says neither percent nor bytes
+error: `--budget-growth`: `[..]` is neither a percentage nor a size with a unit
 
 hint: write it as in `5%` or `200kB`
 
@@ -233,7 +233,7 @@ hint: write it as in `5%` or `200kB`
         2,
         str![],
         str![[r#"
-error: `--previous`: `docker-daemon:shop:1` can't be compared with: it has to be in a layout or at a registry
+error: `--previous`: cannot compare with `docker-daemon:shop:1`: it must be in an image layout or at a registry
 
 hint: copy it here first: `coracle copy docker-daemon:shop:1 oci:DIR`, then name `oci:DIR`
 
@@ -253,9 +253,9 @@ fn several_images_have_no_one_before() {
         2,
         str![],
         str![[r#"
-error: `--previous`: several images are built, and all of them would be compared with one
+error: `--previous` can't be used when several images are built: each has its own previous image
 
-hint: leave it out, so that each is compared with the image that it replaces, or build one at a time
+hint: leave it out to compare each image with the one that it replaces, or build one image at a time
 
 "#]],
     );

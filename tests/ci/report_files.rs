@@ -40,31 +40,31 @@ fn what_is_included_holds_no_report() {
         1,
         str![],
         str![[r#"
-error: `data/m.json` lies in `[FOLDER]/data`, which is included: the image would hold what is told of it
+error: `data/m.json` is in `[FOLDER]/data`, which the image includes: the image would contain its own report
 
-hint: write it elsewhere with `--metadata-file`, or include less than that directory
+hint: name another file with `--metadata-file`, or include less than that directory
 
 "#]],
     );
     build().more_args(["--metadata-file", "elsewhere/link.json", "--dry-run"]).ends(1, str![], str![[r#"
-error: `elsewhere/link.json` lies in `[FOLDER]/data`, which is included: the image would hold what is told of it
+error: `elsewhere/link.json` is in `[FOLDER]/data`, which the image includes: the image would contain its own report
 
-hint: write it elsewhere with `--metadata-file`, or include less than that directory
+hint: name another file with `--metadata-file`, or include less than that directory
 
 "#]]);
     build().more_args(["--dotenv", "./data/../data/d.env"]).ends(1, str![], str![[r#"
-error: `./data/../data/d.env` lies in `[FOLDER]/data`, which is included: the image would hold what is told of it
+error: `./data/../data/d.env` is in `[FOLDER]/data`, which the image includes: the image would contain its own report
 
-hint: write it elsewhere with `--dotenv`, or include less than that directory
+hint: name another file with `--dotenv`, or include less than that directory
 
 "#]]);
     build().more_args(["--summary", "data/s.md"]).ends(
         1,
         str![],
         str![[r#"
-error: `data/s.md` lies in `[FOLDER]/data`, which is included: the image would hold what is told of it
+error: `data/s.md` is in `[FOLDER]/data`, which the image includes: the image would contain its own report
 
-hint: write it elsewhere with `--summary`, or include less than that directory
+hint: name another file with `--summary`, or include less than that directory
 
 "#]],
     );
@@ -84,9 +84,9 @@ fn no_recipe_includes_a_report() {
         1,
         str![],
         str![[r#"
-error: `data/d.env` lies in `[FOLDER]/data`, which is included: the image would hold what is told of it
+error: `data/d.env` is in `[FOLDER]/data`, which the image includes: the image would contain its own report
 
-hint: write it elsewhere with `--dotenv`, or include less than that directory
+hint: name another file with `--dotenv`, or include less than that directory
 
 "#]],
     );

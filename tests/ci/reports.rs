@@ -75,7 +75,7 @@ Before.
 
 `acme/shop:1@sha256:ded03554eab558bd1c51532402ccf7a5d2f35c199bda8046464c903c3444066e`
 
-| platform | size | beside `oci:shop.oci:1` |
+| platform | size | compared with `oci:shop.oci:1` |
 | --- | ---: | --- |
 | linux/amd64 | 12.53 kB | 602 B (5.0 %) more |
 
@@ -160,7 +160,7 @@ hint: name another image to compare with: `--previous IMAGE`
 "#]]);
     let summary = ["--summary", "s.md"];
     coracle_in(folder.path(), BUILD).more_args(summary).ends(0, str!["acme/shop:1@sha256:[..]\n"], str![[r#"
-warning: the image is not compared with the one that it replaces: cannot read `oci:shop.oci:1`: `sha256:714c0785f8790ed7c2ce21b4a7a9a7c6043ccf89e6b048284e09b84dde72f635` is missing
+warning: cannot compare with the image that is replaced: cannot read `oci:shop.oci:1`: `sha256:714c0785f8790ed7c2ce21b4a7a9a7c6043ccf89e6b048284e09b84dde72f635` is missing
 
 "#]]);
 }
@@ -186,7 +186,7 @@ error: the argument `--dry-run` cannot be used with `--summary <FILE>`
 
   usage: coracle build --no-cache --quiet --tag <NAME[:TAG]> --include <FROM:TO> --dry-run <PROGRAM[:TO]>... [-- <ARG>...]
 
-hint: `--help` shows every flag, with examples
+hint: `--help` lists all flags, with examples
 
 "#]]);
     // What `--dry-run` prints as JSON can be kept, too.
@@ -210,7 +210,7 @@ fn every_failure_is_summed_up() {
     let several = ["-f", "a.toml", "-f", "b.toml"];
     for (args, expected) in [
         (vec!["./shop", "-t", "acme//shop"], vec!["acme//shop"]),
-        (vec!["./shop", "--epoch", "now"], vec!["error: `--epoch`: `now` is not a time"]),
+        (vec!["./shop", "--epoch", "now"], vec!["error: `--epoch`: `now` is not a number of seconds"]),
         (vec!["./shop", "--ca-file", "none.pem", "-t", "x.example/shop", "--push"], vec!["none.pem"]),
         (vec!["./none"], vec!["none"]),
         (vec![], vec!["error: nothing to build"]),

@@ -74,7 +74,7 @@ fn fish_completes_commands() {
         let Some(completed) = ask("fish", &script, &format!("complete --do-complete '{command} ini'")) else {
             return;
         };
-        assert_eq!(completed, "init\tBegin a recipe, with its configuration and CI\n");
+        assert_eq!(completed, "init\tWrite a first recipe, with configuration and CI\n");
     }
 }
 
@@ -109,7 +109,7 @@ error: invalid value `tcsh` for `<SHELL>`
   [possible values: bash, elvish, fish, powershell, zsh]
 
 hint: a similar value exists: `zsh`
-hint: `--help` shows every flag, with examples
+hint: `--help` lists all flags, with examples
 
 "#]],
     );

@@ -30,7 +30,7 @@ hint: name the file in it, such as `coracle.toml`
         2,
         str![],
         str![[r#"
-error: `coracle.toml` is not UTF-8, so it is no TOML
+error: `coracle.toml` is not UTF-8, which TOML requires
    --> coracle.toml:1:1
   1 | 
     | ^
@@ -41,9 +41,9 @@ error: `coracle.toml` is not UTF-8, so it is no TOML
         2,
         str![],
         str![[r#"
-error: `/dev/zero` is larger than 1048576 bytes, so it is no recipe
+error: `/dev/zero` is larger than 1048576 bytes, which is too large for a recipe
 
-hint: check which file is meant
+hint: check which file is named
 
 "#]],
     );
@@ -73,9 +73,9 @@ hint: check the spelling; relative paths start at the working directory
         2,
         str![],
         str![[r#"
-error: several recipes are several images: PROGRAM, `--tag`, an archive or a name at a registry can't be the same for all of them
+error: PROGRAM, `--tag`, an archive and a name in a registry can't be used with several recipes: each is one image
 
-hint: write programs and names in the recipes, or build one recipe at a time
+hint: set programs and names in the recipes, or build one recipe at a time
 
 "#]],
     );
@@ -83,9 +83,9 @@ hint: write programs and names in the recipes, or build one recipe at a time
         2,
         str![],
         str![[r#"
-error: several recipes are several images: PROGRAM, `--tag`, an archive or a name at a registry can't be the same for all of them
+error: PROGRAM, `--tag`, an archive and a name in a registry can't be used with several recipes: each is one image
 
-hint: write programs and names in the recipes, or build one recipe at a time
+hint: set programs and names in the recipes, or build one recipe at a time
 
 "#]],
     );

@@ -15,7 +15,7 @@ error: unrecognized subcommand `bild`
   usage: coracle [OPTIONS] <COMMAND>
 
 hint: a similar subcommand exists: `build`
-hint: `--help` shows every flag, with examples
+hint: `--help` lists all flags, with examples
 
 "#]],
     );
@@ -29,7 +29,7 @@ error: unexpected argument `--taag` found
 
 hint: a similar argument exists: `--tag`
 hint: to pass `--taag` as a value, use `-- --taag`
-hint: `--help` shows every flag, with examples
+hint: `--help` lists all flags, with examples
 
 "#]],
     );
@@ -40,7 +40,7 @@ hint: `--help` shows every flag, with examples
 error: invalid value `xml` for `--format <FORMAT>`
   [possible values: text, json]
 
-hint: `--help` shows every flag, with examples
+hint: `--help` lists all flags, with examples
 
 "#]],
     );
@@ -52,7 +52,7 @@ fn nothing_to_build() {
         2,
         str![],
         str![[r#"
-error: nothing to build: no PROGRAM is named, and there is no `coracle.toml` here
+error: nothing to build: no PROGRAM is given and `coracle.toml` does not exist in this directory
 
 hint: name a program, as in `coracle build ./app`, or write a `coracle.toml`
 
@@ -76,7 +76,7 @@ fn times() {
         2,
         str![],
         str![[r#"
-error: `--epoch`: `yesterday` is not a time in seconds since 1970
+error: `--epoch`: `yesterday` is not a number of seconds since 1970
 
 hint: write a whole number, such as the commit's: `git log -1 --format=%ct`
 
@@ -86,7 +86,7 @@ hint: write a whole number, such as the commit's: `git log -1 --format=%ct`
         2,
         str![],
         str![[r#"
-error: `--epoch`: `-1` is not a time in seconds since 1970
+error: `--epoch`: `-1` is not a number of seconds since 1970
 
 hint: write a whole number, such as the commit's: `git log -1 --format=%ct`
 
@@ -96,7 +96,7 @@ hint: write a whole number, such as the commit's: `git log -1 --format=%ct`
         2,
         str![],
         str![[r#"
-error: `SOURCE_DATE_EPOCH`: `` is not a time in seconds since 1970
+error: `SOURCE_DATE_EPOCH`: `` is not a number of seconds since 1970
 
 hint: write a whole number, such as the commit's: `git log -1 --format=%ct`
 
@@ -106,7 +106,7 @@ hint: write a whole number, such as the commit's: `git log -1 --format=%ct`
         2,
         str![],
         str![[r#"
-error: `SOURCE_DATE_EPOCH`: `253402300800` is not a time in seconds since 1970
+error: `SOURCE_DATE_EPOCH`: `253402300800` is not a number of seconds since 1970
 
 hint: write a whole number, such as the commit's: `git log -1 --format=%ct`
 

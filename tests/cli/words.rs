@@ -61,7 +61,7 @@ error: 5 problems in the recipe
     10 | too = "/srv"
        | ^^^
 
-hint: `[image]` knows `name`, `base`, `programs`, `args`, `user`, `group`, `expose`, `env`, `working-dir`, `stop-signal`, `labels`, `annotations`, `strip`, `linkage`, `compression`, `publish-contract`, `platform`
+hint: keys of `[image]`: `name`, `base`, `programs`, `args`, `user`, `group`, `expose`, `env`, `working-dir`, `stop-signal`, `labels`, `annotations`, `strip`, `linkage`, `compression`, `publish-contract`, `platform`
 
 "#]]);
 }
@@ -79,7 +79,7 @@ fn wrong_types() {
             str![[r#"
 error: 4 problems in the recipe
 
-  version 2 of the recipe is not known
+  recipe version 2 is not supported
      --> coracle.toml:1:11
     1 | version = 2
       |           ^
@@ -166,7 +166,7 @@ hint: did you mean `SIGTERM`?
 error: 4 problems on the command line
   `--env`: `HOME` has no value
   `--working-dir`: `srv` is not a path inside an image: it must start with `/`
-  `--include`: `a` has no place in the image
+  `--include`: `a` has no path in the image
   `--platform`: `arm64` is not a platform
 
 hint: write it as `--env NAME=VALUE`

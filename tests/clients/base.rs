@@ -70,7 +70,7 @@ fn an_image_stands_on_what_podman_made() {
     let said = String::from_utf8(built.stderr).unwrap();
     assert!(built.status.success(), "{said}");
     assert!(
-        said.contains("1 layer") && said.contains("has 2 files already"),
+        said.contains("1 layer") && said.contains("already contains 2 files"),
         "the C library is there: {said}"
     );
     podman.run(&["load", "--quiet", "--input", out.to_str().unwrap()]);

@@ -46,7 +46,7 @@ impl Coracle<'_> {
         assert!(said.starts_with(&format!("{to}: sent ")), "{said}");
         assert_eq!(self.copies(&from, &to).1, format!("{to}: unchanged\n"));
         let other = format!("{transport}registry.example/again:9");
-        assert_eq!(self.copies(&from, &other).1, format!("{other}: there already, named\n"));
+        assert_eq!(self.copies(&from, &other).1, format!("{other}: there already, name added\n"));
         assert_eq!(self.copies(&from, &other).1, format!("{other}: unchanged\n"));
     }
 

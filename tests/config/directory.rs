@@ -53,9 +53,9 @@ out/etc/app/b 1 bytes
             2,
             str![""],
             str![[r#"
-error: `out` holds `[..]`, which was not written by `coracle config render`
+error: `out` contains `[..]`, which was not written by `coracle config render`
 
-hint: name a directory that is empty, not there, or was written by this command
+hint: name a directory that is empty, does not exist, or was written by this command
 
 "#]],
         );
@@ -67,9 +67,9 @@ hint: name a directory that is empty, not there, or was written by this command
         2,
         str![""],
         str![[r#"
-error: `out` holds `.coracle`, which was not written by `coracle config render`
+error: `out` contains `.coracle`, which was not written by `coracle config render`
 
-hint: name a directory that is empty, not there, or was written by this command
+hint: name a directory that is empty, does not exist, or was written by this command
 
 "#]],
     );
@@ -95,9 +95,9 @@ fn links_in_the_directory_are_not_followed() {
         2,
         str![""],
         str![[r#"
-error: `out` holds `etc/app`, which was not written by `coracle config render`
+error: `out` contains `etc/app`, which was not written by `coracle config render`
 
-hint: name a directory that is empty, not there, or was written by this command
+hint: name a directory that is empty, does not exist, or was written by this command
 
 "#]],
     );

@@ -27,29 +27,29 @@ templates = [{ from = "config/logo.bin", key = "a b" }, "config/none.toml"]
         str![[r#"
 error: 4 problems in the recipe
 
-  nothing can be mounted on `/etc`: the container needs it for itself
+  cannot mount on `/etc`: the container runtime needs this directory
      --> coracle.toml:3:9
     3 | mount = "/etc"
       |         ^^^^^^
 
-  `..data`, from `config/logo.bin`, is no key of a ConfigMap or Secret: a kubelet keeps such names for itself
+  `..data`, from `config/logo.bin`, is not a valid key of a ConfigMap or Secret: the kubelet reserves such names
      --> coracle.toml:3:9
     3 | mount = "/etc"
       |         ^^^^^^
 
-  both `config/values.toml` and `config/logo.bin` are `values.toml` in /etc
+  `config/values.toml` and `config/logo.bin` have the same key `values.toml` in /etc
      --> coracle.toml:3:9
     3 | mount = "/etc"
       |         ^^^^^^
 
-  `a b`, from `config/logo.bin`, is no key of a ConfigMap or Secret: it holds something else than letters, digits, `-`, `_` and `.`
+  `a b`, from `config/logo.bin`, is not a valid key of a ConfigMap or Secret: it has characters other than letters, digits, `-`, `_` and `.`
      --> coracle.toml:7:9
     7 | mount = "/etc/shop"
       |         ^^^^^^^^^^^
 
-hint: mount a directory of the program's own, such as `/etc/NAME`
-hint: rename it, or give it another name with `key` in a recipe: letters, digits, `-`, `_` and `.`
-hint: rename one of them, or give it another name with `key` in a recipe
+hint: use a directory that only the program uses, such as `/etc/NAME`
+hint: rename the file, or set its `key` in the recipe: letters, digits, `-`, `_` and `.`
+hint: rename one of the files, or set its `key` in the recipe
 
 "#]],
     );
@@ -62,9 +62,9 @@ fn a_command_line_is_no_place_for_secrets() {
         2,
         str![""],
         str![[r#"
-error: `password` is secret, and a command line is no place for secrets
+error: `password` is secret and must not be on the command line, which other users can read
 
-hint: put it into a file: `--set-file password=FILE`, or `--set-file password=-` to pipe it in
+hint: read it from a file with `--set-file password=FILE`, or from stdin with `--set-file password=-`
 
 "#]],
     );
@@ -83,9 +83,9 @@ fn no_object_holds_more_than_a_mebibyte() {
         2,
         str![""],
         str![[r#"
-error: the files of /etc/shop have more than 1048576 bytes, which is all that an object of Kubernetes holds
+error: the files of /etc/shop are larger than 1048576 bytes, the limit of a Kubernetes object
 
-hint: split them over several mounts, or include what never changes in the image
+hint: split the files into several mounts, or include those that never change in the image
 
 "#]],
     );
@@ -99,12 +99,12 @@ fn wrong_words_are_told() {
         str![""],
         str![[r#"
 error: 3 problems on the command line
-  `--config`: `/etc/a` has no folder
+  `--config`: `/etc/a` is not of the form `MOUNT=FOLDER`
   `--environment`: there is no environment `staging`
   `--set`: `port` has no value
 
 hint: write it as `--config /etc/app=config/`
-hint: the recipe has none: write `[environments.NAME]` with `values = ["FILE"]`
+hint: the recipe has no environments: write `[environments.NAME]` with `values = ["FILE"]`
 hint: write it as `--set a.b=VALUE`
 
 "#]],
@@ -137,7 +137,7 @@ fn nothing_to_render(folder: &Path) {
         2,
         str![""],
         str![[r#"
-error: nothing to render: no configuration is named
+error: nothing to render: no configuration is specified
 
 hint: write `[[config]]` in `coracle.toml`, or pass `--config /etc/app=FOLDER`
 
@@ -156,9 +156,9 @@ fn a_folder_with_something_else_than_files_in_it_is_told() {
         2,
         str![""],
         str![[r#"
-error: `--config`: no file of `empty` would be mounted at `/etc/app`
+error: `--config`: `empty` has no file to mount at `/etc/app`
 
-hint: name the folder that has the files
+hint: name the directory that has the files
 
 "#]],
     );

@@ -64,7 +64,7 @@ port = 8080
 
 "#]],
         str![[r#"
-/etc/shop/login.env is secret: `--output DIR` writes it
+/etc/shop/login.env is secret: use `--output DIR` to write it
 
 "#]],
     );
@@ -82,13 +82,13 @@ fn files_that_are_taken_as_they_are_are_what_their_names_say() {
         2,
         str![""],
         str![[r#"
-error: `c/a.json` is no JSON: trailing comma
+error: `c/a.json` is not valid JSON: trailing comma
    --> c/a.json:2
-  `c/b.toml` is no TOML: duplicate key
+  `c/b.toml` is not valid TOML: duplicate key
    --> c/b.toml:2
-  `c/d.yaml` is not UTF-8, so it is no YAML
+  `c/d.yaml` is not UTF-8, so it is not valid YAML
 
-hint: mend it, or give it a name that does not end like that with `key`
+hint: fix the file, or use `key` to give it a name with another extension
 
 "#]],
     );
@@ -105,13 +105,13 @@ fn numbers_come_out_as_they_are_written_or_are_refused() {
         2,
         str![""],
         str![[r#"
-error: `mode`: the number would not come out as it is written (from config/production.yaml, line 2)
-  `version`: the number would not come out as it is written (from config/production.yaml, line 3)
-  `rate`: the number would not come out as it is written (from --set rate)
+error: `mode`: the number is not in canonical form and would change (from config/production.yaml, line 2)
+  `version`: the number is not in canonical form and would change (from config/production.yaml, line 3)
+  `rate`: the number is not in canonical form and would change (from --set rate)
 
-hint: as a number write `420` for 0644, `1.5` for 1.50, `1000` for 1_000 or 1e3
-hint: put quotes around what is text, such as a version `"1.10"` or a mode `"0644"`
-hint: put quotes around what is text: `--set 'rate="1.10"'`
+hint: quote it if it is text, such as a version `"1.10"` or a mode `"0644"`
+hint: quote it if it is text: `--set 'rate="1.10"'`
+hint: write a number in decimal: `420` for 0644, `1.5` for 1.50, `1000` for 1_000 or 1e3
 
 "#]],
     );

@@ -15,11 +15,11 @@ fn everything_wrong_with_values_is_told_at_once() {
         2,
         str![""],
         str![[r#"
-error: `nmae`: the schema knows no such key; did you mean `name`? (from config/values.toml)
-  `password`: it is secret, and not what `minLength` in the schema allows (from --set-file password)
+error: `nmae`: the schema does not declare this key; did you mean `name`? (from config/values.toml)
+  `password`: the value is secret and violates `minLength` of the schema (from --set-file password)
   `port`: 0 is less than the minimum of 1 (from config/values.toml)
 
-hint: set the values as the schema says, or mend the schema
+hint: change the values to match the schema, or fix the schema
 
 "#]],
     );
@@ -34,13 +34,13 @@ fn everything_wrong_with_templates_is_told_at_once() {
         2,
         str![""],
         str![[r#"
-error: what is rendered is no TOML: [..]
+error: the rendered file is not valid TOML: [..]
    --> config/shop.toml.j2:2
   `pasword` is undefined; did you mean `password`?
    --> config/login.env.j2:2
 
-hint: give it a value, a default in the schema, or test it with `is defined`
-hint: mend the template there; filters such as `|toml` write a value with its quotes
+hint: fix the template there; filters such as `|toml` print a value with quotes
+hint: set a value, add a default to the schema, or test it with `is defined`
 
 "#]],
     );
@@ -76,13 +76,13 @@ fn a_key_that_stands_twice_in_json_is_an_error() {
         2,
         str![""],
         str![[r#"
-error: what is rendered is no JSON: duplicate key `a`
+error: the rendered file is not valid JSON: duplicate key `a`
    --> config/a.json.j2:3
-  `config/b.json` is no JSON: duplicate key `a`
+  `config/b.json` is not valid JSON: duplicate key `a`
    --> config/b.json:2
 
-hint: mend it, or give it a name that does not end like that with `key`
-hint: mend the template there; filters such as `|toml` write a value with its quotes
+hint: fix the file, or use `key` to give it a name with another extension
+hint: fix the template there; filters such as `|toml` print a value with quotes
 
 "#]],
     );
@@ -91,9 +91,9 @@ hint: mend the template there; filters such as `|toml` write a value with its qu
         2,
         str![""],
         str![[r#"
-error: cannot understand `values.json`: line 3: duplicate key `port`
+error: cannot parse `values.json`: line 3: duplicate key `port`
 
-hint: mend the file
+hint: fix the file
 
 "#]],
     );
@@ -111,10 +111,10 @@ fn a_loop_of_includes_is_told_with_its_files() {
     )
     .unwrap();
     render(at, ["--set-file", "password=password"]).ends(2, str![""], str![[r#"
-error: `config/shop.toml.j2` includes `config/part.j2` includes `config/shop.toml.j2`, which goes on for too long
+error: includes are nested too deeply: `config/shop.toml.j2` includes `config/part.j2` includes `config/shop.toml.j2`
    --> config/part.j2:3
 
-hint: take one of these includes out, or let an `if` around it end the loop
+hint: remove one of these includes, or make one conditional with `if`
 
 "#]]);
 }
@@ -130,7 +130,7 @@ fn a_default_that_is_wrong_is_the_schemas_fault() {
         str![[r#"
 error: `port`: 0 is less than the minimum of 1 (from the default in config/schema.json)
 
-hint: set the values as the schema says, or mend the schema
+hint: change the values to match the schema, or fix the schema
 
 "#]],
     );

@@ -19,7 +19,7 @@ fn manifests_that_fit_are_praised_in_one_line() {
     let desk = Desk::new();
     desk.file("k/m.yaml", MANIFEST).file("k/README.md", "no manifest");
     let ended = desk.run(&["config", "check", "@", "k"]);
-    let line = "Deployment/shop, container `shop` fits oci:SHOP/shop.oci\n";
+    let line = "Deployment/shop, container `shop` matches the contract of oci:SHOP/shop.oci\n";
     assert_eq!((ended.status, ended.stdout.as_str(), ended.stderr.as_str()), (0, "", line));
     let ended = desk.run_with(&["config", "check", "@", "-"], MANIFEST);
     assert_eq!((ended.status, ended.stderr.as_str()), (0, line));
@@ -68,60 +68,60 @@ fn every_kind_of_finding_has_its_place() {
     let cases = [
         (
             vec![("        - {name: config, mountPath: /etc/shop}\n", "")],
-            "m.yaml:30:9: nothing is mounted at `/etc/shop`, where the program reads `motd`, `shop.toml`",
+            "m.yaml:30:9: nothing is mounted at `/etc/shop`, but the program reads `motd`, `shop.toml` there",
         ),
         (
             vec![("  motd: hi\n", ""), ("key: motd", "key: shop.toml")],
-            "m.yaml:30:37: `/etc/shop/motd` is missing: what is mounted at `/etc/shop` has no such file",
+            "m.yaml:30:37: `/etc/shop/motd` is missing: the volume at `/etc/shop` has no such file",
         ),
         (
             vec![(
                 "configMap: {name: shop}",
                 "configMap: {name: shop, items: [{key: shop.toml, path: a/shop.toml}, {key: motd, path: motd}]}",
             )],
-            "m.yaml:31:37: `/etc/shop/shop.toml` is missing: what is mounted at `/etc/shop` has no such file",
+            "m.yaml:31:37: `/etc/shop/shop.toml` is missing: the volume at `/etc/shop` has no such file",
         ),
         (
             vec![(
                 "configMap: {name: shop}",
                 "configMap: {name: shop, items: [{key: shop.toml, path: shop.toml}, {key: nope, path: motd}]}",
             )],
-            "m.yaml:31:37: `/etc/shop/motd` is missing: what is mounted at `/etc/shop` has no such file\n\
-             m.yaml:36:82: the ConfigMap `shop` has no key `nope`, so the pod can't start",
+            "m.yaml:31:37: `/etc/shop/motd` is missing: the volume at `/etc/shop` has no such file\n\
+             m.yaml:36:82: the ConfigMap `shop` has no key `nope`, so the pod cannot start",
         ),
         (
             vec![
                 ("secret: {secretName: shop}", "configMap: {name: shop}"),
                 ("  motd: hi", "  motd: hi\n  token: abc"),
             ],
-            "m.yaml:39:27: `/run/secrets/shop/token` is secret, and comes from a ConfigMap",
+            "m.yaml:39:27: `/run/secrets/shop/token` is secret, but comes from a ConfigMap",
         ),
         (
             vec![(
                 "mountPath: /etc/shop}",
                 "mountPath: /etc/shop/motd, subPath: motd}\n        - {name: config, mountPath: /etc/shop/shop.toml, subPath: shop.toml}",
             )],
-            "m.yaml:31:62: `/etc/shop/motd` is mounted with `subPath`, so no change reaches it, and the program takes up changes (reload is `watch`)\n\
-             m.yaml:32:67: `/etc/shop/shop.toml` is mounted with `subPath`, so no change reaches it, and the program takes up changes (reload is `watch`)",
+            "m.yaml:31:62: `/etc/shop/motd` is mounted with `subPath`, so the kubelet does not update it, but the program expects updates (`reload` is `watch`)\n\
+             m.yaml:32:67: `/etc/shop/shop.toml` is mounted with `subPath`, so the kubelet does not update it, but the program expects updates (`reload` is `watch`)",
         ),
         (
             vec![("kind: ConfigMap\n", "kind: ConfigMap\nimmutable: true\n")],
-            "m.yaml:3:12: ConfigMap/shop: it never changes, and the program at `/etc/shop` takes up changes (reload is `watch`)",
+            "m.yaml:3:12: ConfigMap/shop: the object is immutable, but the program expects updates in `/etc/shop` (`reload` is `watch`)",
         ),
         (
             vec![(
                 "mountPath: /var/lib/shop}",
                 "mountPath: /var/lib/shop}\n        - {name: state, mountPath: /srv}",
             )],
-            "m.yaml:34:36: a mount on `/srv` hides `/srv/assets/logo` of the image",
+            "m.yaml:34:36: a mount on `/srv` hides files of the image: `/srv/assets/logo`",
         ),
         (
             vec![(
                 "mountPath: /var/lib/shop}",
                 "mountPath: /var/lib/shop}\n        - {name: state, mountPath: /etc}\n        - {name: state, mountPath: /}",
             )],
-            "m.yaml:34:36: nothing can be mounted on `/etc`: the container needs it for itself\n\
-             m.yaml:35:36: nothing can be mounted on `/`: the container needs it for itself",
+            "m.yaml:34:36: cannot mount on `/etc`: the container runtime needs this directory\n\
+             m.yaml:35:36: cannot mount on `/`: the container runtime needs this directory",
         ),
         (
             vec![(
@@ -129,45 +129,45 @@ fn every_kind_of_finding_has_its_place() {
                 "mountPath: /var/lib/shop}\n        - {name: none, mountPath: /a}\n        - {name: state, mountPath: /etc/shop}\n        - {name: state}\n        - {name: state, mountPath: /a/../b}",
             )],
             "m.yaml:34:18: the pod has no volume `none`\n\
-             m.yaml:35:36: two volumes are mounted at `/etc/shop`, which Kubernetes refuses\n\
-             m.yaml:36:11: it has no `mountPath`\n\
-             m.yaml:37:36: `/a/../b` is no path for a mount",
+             m.yaml:35:36: two volumes are mounted at `/etc/shop`, which Kubernetes rejects\n\
+             m.yaml:36:11: the mount has no `mountPath`\n\
+             m.yaml:37:36: `/a/../b` is not a valid mount path",
         ),
         (
             vec![(
                 "        env:\n        - name: MOTD\n          valueFrom: {configMapKeyRef: {name: shop, key: motd}}\n",
                 "",
             )],
-            "m.yaml:23:15: the variable `MOTD` is not given; it has the text of `/etc/shop/motd`",
+            "m.yaml:23:15: the variable `MOTD` is not set; it should have the text of `/etc/shop/motd`",
         ),
         (
             vec![(
                 "        ports:",
                 "        - name: TOKEN\n          valueFrom: {secretKeyRef: {name: shop, key: token}}\n        envFrom: [{prefix: P_, secretRef: {name: shop}}]\n        ports:",
             )],
-            "m.yaml:29:37: the variable `TOKEN` holds a secret, which the contract does not ask for: variables are seen by every child and in crash reports, so mount it as a file\n\
-             m.yaml:30:43: the variable `P_token` holds a secret, which the contract does not ask for: variables are seen by every child and in crash reports, so mount it as a file",
+            "m.yaml:29:37: the variable `TOKEN` contains a secret that the contract does not request: child processes and crash reports expose variables, so mount it as a file\n\
+             m.yaml:30:43: the variable `P_token` contains a secret that the contract does not request: child processes and crash reports expose variables, so mount it as a file",
         ),
         (
             vec![("key: motd}", "key: gone}")],
-            "m.yaml:27:58: the ConfigMap `shop` has no key `gone`, so the container can't start",
+            "m.yaml:27:58: the ConfigMap `shop` has no key `gone`, so the container cannot start",
         ),
         (
             vec![("        - {name: state, mountPath: /var/lib/shop}\n", "")],
-            "m.yaml:29:51: the program writes to `/var/lib/shop`: nothing is mounted there, and the root is read-only",
+            "m.yaml:29:51: the program writes to `/var/lib/shop`, but nothing is mounted there and the root is read-only",
         ),
         (
             vec![("mountPath: /var/lib/shop}", "mountPath: /var/lib/shop, readOnly: true}")],
-            "m.yaml:33:36: the program writes to `/var/lib/shop`, and what is mounted at `/var/lib/shop` is read-only",
+            "m.yaml:33:36: the program writes to `/var/lib/shop`, but the mount at `/var/lib/shop` is read-only",
         ),
         (
             vec![("{runAsNonRoot: true}", "{runAsUser: 0, runAsNonRoot: true}")],
-            "m.yaml:21:36: the program would run as user 0, the image is made for user 65532\n\
-             m.yaml:21:53: `runAsNonRoot` keeps the container from starting: `runAsUser` is root",
+            "m.yaml:21:36: the program would run as user 0, but the image is made for user 65532\n\
+             m.yaml:21:53: `runAsNonRoot` prevents the container from starting: `runAsUser` is root",
         ),
         (
             vec![("secret: {secretName: shop}", "secret: {secretName: shop, defaultMode: 0400}")],
-            "m.yaml:38:49: `/run/secrets/shop/token` has mode 0400 and belongs to root, so user 65532 can't read it: set `fsGroup`, or mode 0444",
+            "m.yaml:38:49: user 65532 cannot read `/run/secrets/shop/token`, which has mode 0400 and is owned by root: set `fsGroup`, or mode 0444",
         ),
     ];
     each(cases.map(|(changes, expected)| (changes.clone(), said(&changes), expected.to_owned())).into());
@@ -185,19 +185,19 @@ fn what_can_not_be_told_is_a_note() {
     let cases = [
         (
             vec![("kind: Secret\nmetadata: {name: shop}\n", "kind: Other\nmetadata: {name: shop}\n")],
-            "hint: m.yaml:38:30: the Secret `shop` is not among these manifests: whether it has `token` can't be told",
+            "hint: m.yaml:38:30: cannot check whether the Secret `shop` has `token`: it is not in these manifests",
         ),
         (
             vec![("secret: {secretName: shop}", "csi: {driver: secrets-store.csi.k8s.io}")],
-            "hint: m.yaml:32:37: whether `/run/secrets/shop/token` is in the volume at `/run/secrets/shop` can't be told",
+            "hint: m.yaml:32:37: cannot check whether `/run/secrets/shop/token` is in the volume at `/run/secrets/shop`",
         ),
         (
             vec![("containerPort: 8080", "containerPort: 9090")],
-            "warning: m.yaml:28:33: the image does not say that it listens on 9090/tcp; it says 8080/tcp",
+            "warning: m.yaml:28:33: the image does not expose 9090/tcp; it exposes 8080/tcp",
         ),
         (
             vec![("shop:1.2", "shop@sha256:00")],
-            "warning: m.yaml:24:16: it has the image `sha256:00`, not this one",
+            "warning: m.yaml:24:16: the container has another image, `sha256:00`",
         ),
     ];
     each(cases.map(|(changes, expected)| (changes.clone(), said(&changes), expected.to_owned())).into());
@@ -214,18 +214,16 @@ fn the_container_is_found_by_digest_name_and_word() {
     }
     let text = changed(&[("ghcr.io/acme/shop:1.2", "x"), ("      volumes:", sidecar)]);
     let ended = desk.run_with(&["config", "check", "@", "-"], &text);
-    let expected = "stdin:15:1: Deployment/shop: none of the containers has this image (`shop`, `other`): say which with `--container`\n";
+    let expected = "stdin:15:1: Deployment/shop: no container has this image; choose one with `--container`: `shop`, `other`\n";
     assert_eq!((ended.status, ended.stdout.as_str()), (4, expected));
     let ended = desk.run_with(&["config", "check", "@", "-", "--container", "shop"], &text);
     assert_eq!((ended.status, ended.stdout.as_str()), (0, ""));
     let ended = desk.run_with(&["config", "check", "@", "-", "--container", "none"], &text);
-    let expected = "stdin:15:1: Deployment/shop: no container is called `none`; there is `shop`, `other`\n";
+    let expected =
+        "stdin:15:1: Deployment/shop: no container is named `none`; the containers are `shop`, `other`\n";
     assert_eq!((ended.status, ended.stdout.as_str()), (4, expected));
     let ended = desk.run_with(&["config", "check", "@", "-"], "# nothing\n");
-    assert_eq!(
-        (ended.status, ended.stdout.as_str()),
-        (4, "stdin: there is no workload in these manifests\n")
-    );
+    assert_eq!((ended.status, ended.stdout.as_str()), (4, "stdin: no workload found\n"));
 }
 
 #[test]
@@ -234,17 +232,17 @@ fn what_holds_no_manifest_is_told_by_its_name() {
     desk.file("k/README.md", "no manifest").file("empty.yaml", "# later\n---\n").file("m.yaml", MANIFEST);
     for command in [vec!["config", "check", "@", "k"], vec!["resolve", "k", "--image", "shop=@"]] {
         let ended = desk.run(&command);
-        let expected = "error: `k` holds no manifest: no file ends in `.yaml`, `.yml` or `.json`\n\n\
-                        hint: name another folder, or the files themselves\n";
+        let expected = "error: `k` contains no manifests: no file name ends in `.yaml`, `.yml` or `.json`\n\n\
+                        hint: name another directory, or the files themselves\n";
         assert_eq!((ended.status, ended.stdout.as_str(), ended.stderr.as_str()), (2, "", expected));
     }
     let ended = desk.run(&["config", "check", "@", "m.yaml", "empty.yaml"]);
     let expected = "warning: empty.yaml: there is no document in it\n\
-                    Deployment/shop, container `shop` fits oci:SHOP/shop.oci\n";
+                    Deployment/shop, container `shop` matches the contract of oci:SHOP/shop.oci\n";
     assert_eq!((ended.status, ended.stdout.as_str(), ended.stderr.as_str()), (0, "", expected));
     desk.file("other.yaml", "kind: Other\n");
     let ended = desk.run(&["config", "check", "@", "other.yaml", "empty.yaml"]);
-    let expected = "the manifests: there is no workload in these manifests\n";
+    let expected = "the manifests: no workload found\n";
     assert_eq!((ended.status, ended.stdout.as_str()), (4, expected));
 }
 
@@ -266,13 +264,13 @@ fn somebody_sends_the_signal_that_a_change_is_told_by() {
             format!("      initContainers: [{{name: reload, image: reload{policy}}}]\n      containers:");
         changed(&[shares]).replacen("      containers:", &list, 1)
     };
-    let start = "Deployment/shop, container `shop`: nobody sends SIGHUP when `/etc/shop` changes: a kubelet sends no signals, and";
-    let alone = format!("stdin:31:37: {start} no other container is in its pod\n");
+    let start = "Deployment/shop, container `shop`: nothing sends SIGHUP when `/etc/shop` changes: the kubelet does not send signals, and";
+    let alone = format!("stdin:31:37: {start} the pod has no other container\n");
     assert_eq!(said(&[]), alone);
     assert_eq!(
         said(&[other]),
         format!(
-            "stdin:31:37: {start} no other container sees its process: `shareProcessNamespace` is not set\n"
+            "stdin:31:37: {start} without `shareProcessNamespace`, no other container sees the process\n"
         )
     );
     assert_eq!(said(&[shares, other]), "");

@@ -15,31 +15,31 @@ fn objects_that_kubernetes_refuses_are_found() {
     for (changes, expected) in [
         (
             vec![("  motd: hi", "  motd: hi\n  ..a: x\n  b/c: x")],
-            "stdin:9:3: ConfigMap/shop: `..a` is no key of a ConfigMap: a kubelet keeps such names for itself\n\
-             stdin:10:3: ConfigMap/shop: `b/c` is no key of a ConfigMap: it holds something else than letters, digits, `-`, `_` and `.`\n",
+            "stdin:9:3: ConfigMap/shop: `..a` is not a valid key of a ConfigMap: the kubelet reserves such names\n\
+             stdin:10:3: ConfigMap/shop: `b/c` is not a valid key of a ConfigMap: it has characters other than letters, digits, `-`, `_` and `.`\n",
         ),
         (
             vec![("motd: hi", "motd: 1")],
-            "stdin:8:9: ConfigMap/shop: the value of `motd` is no text: put it in quotes\n",
+            "stdin:8:9: ConfigMap/shop: the value of `motd` is not a string: quote it\n",
         ),
         (
             vec![("motd: hi", "motd: Off")],
-            "stdin:8:9: ConfigMap/shop: the value of `motd` is a truth for Kubernetes, which reads YAML 1.1: put it in quotes\n",
+            "stdin:8:9: ConfigMap/shop: the value of `motd` is a boolean in YAML 1.1, which Kubernetes uses: quote it\n",
         ),
         (vec![("motd: hi", "motd: 'no'")], ""),
         (vec![("motd: hi", "motd: |-\n    no")], ""),
         (
             vec![("  motd: hi", "  motd: hi\nbinaryData: {motd: '?'}")],
-            "stdin:9:14: ConfigMap/shop: `motd` stands in `data` and in `binaryData`\n\
-             stdin:9:20: ConfigMap/shop: the value of `motd` is no base64\n",
+            "stdin:9:14: ConfigMap/shop: `motd` is in both `data` and `binaryData`\n\
+             stdin:9:20: ConfigMap/shop: the value of `motd` is not valid base64\n",
         ),
         (
             vec![("motd: hi", large.as_str())],
-            "stdin:1:1: ConfigMap/shop: its values have 1048600 bytes, an object holds at most 1048576\n",
+            "stdin:1:1: ConfigMap/shop: the values have 1048600 bytes; the limit of an object is 1048576\n",
         ),
         (
             vec![("port = 8080", "port = ")],
-            "stdin:7:5: ConfigMap/shop: line 2 of `/etc/shop/shop.toml` is no TOML: [..]\n",
+            "stdin:7:5: ConfigMap/shop: line 2 of `/etc/shop/shop.toml` is not valid TOML: [..]\n",
         ),
         (vec![("  motd: hi", "  motd: hi\n  motd: ho")], "stdin:9:3: duplicate mapping key: motd\n"),
     ] {
@@ -108,20 +108,20 @@ fn templates_are_rendered_again() {
         (ended.status, ended.stdout)
     };
     assert_eq!(with("v.yaml", &[]), (0, String::new()));
-    let expected = "stdin:7:5: ConfigMap/shop: line 2 of `/etc/shop/shop.toml` is `port = 80`, the contract makes `port = 8080` of these values\n";
+    let expected = "stdin:7:5: ConfigMap/shop: line 2 of `/etc/shop/shop.toml` is `port = 80`, but the contract renders `port = 8080` from these values\n";
     assert_eq!(with("v.yaml", &[("port = 8080", "port = 80")]), (4, expected.into()));
     desk.file("w.toml", "name = \"a\"\nport = \"1\"\n");
     let expected = "w.toml:2:8: `port`: \"1\" is not of type \"integer\"\n";
     assert_eq!(with("w.toml", &[]), (4, expected.into()));
     desk.file("w.yaml", "name: a\nport: '1'\nprt: 1\n");
     let expected = "w.yaml:2:7: `port`: \"1\" is not of type \"integer\"\n\
-                    w.yaml:3:6: `prt`: the schema knows no such key; did you mean `port`?\n";
+                    w.yaml:3:6: `prt`: the schema does not declare this key; did you mean `port`?\n";
     assert_eq!(with("w.yaml", &[]), (4, expected.into()));
     desk.file("contract.json", contract().replace("65532", "1"));
     let ended = desk.run_with(&[&check[..], &["v.yaml"]].concat(), &changed(&[]));
     assert_eq!(ended.status, 1);
     assert!(
-        ended.stderr.starts_with("error: the whole contract is that of another image\n"),
+        ended.stderr.starts_with("error: the whole contract belongs to another image\n"),
         "{}",
         ended.stderr
     );
@@ -132,7 +132,7 @@ fn values_that_can_not_be_read_are_no_finding() {
     let desk = Desk::new();
     desk.file("contract.json", contract()).file("v.toml", "name = \n");
     for (values, expected) in
-        [("none.yaml", "error: cannot read `none.yaml`: "), ("v.toml", "error: cannot understand `v.toml`: ")]
+        [("none.yaml", "error: cannot read `none.yaml`: "), ("v.toml", "error: cannot parse `v.toml`: ")]
     {
         let args = ["config", "check", "@", "-", "--contract", "contract.json", "--values", values];
         let ended = desk.run_with(&args, &changed(&[]));
@@ -153,7 +153,7 @@ fn json_has_the_same_in_it() {
         "findings": [{
             "file": "stdin", "line": 33, "column": 36, "rule": "read-only", "object": "Deployment/shop", "container": "shop",
             "field": "spec.template.spec.containers[0].volumeMounts[2].mountPath",
-            "message": "the program writes to `/var/lib/shop`, and what is mounted at `/var/lib/shop` is read-only",
+            "message": "the program writes to `/var/lib/shop`, but the mount at `/var/lib/shop` is read-only",
         }],
     });
     assert_eq!((ended.status, found), (4, expected));

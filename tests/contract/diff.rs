@@ -13,9 +13,9 @@ fn a_contract_is_compared_with_the_next() {
     let ended = desk.run(&["config", "diff", "@", "old.json"]);
     assert_eq!((ended.status, ended.stdout.as_str(), ended.stderr.as_str()), (0, "", ""));
     let ended = desk.run(&["config", "diff", "@", "new.json"]);
-    let expected = "          file /etc/shop/motd is not read any more
+    let expected = "          file /etc/shop/motd is no longer read
 breaking  file /etc/shop/news is new, and the program needs it
-breaking  port 8080/tcp is not listened on any more
+breaking  port 8080/tcp is no longer exposed
           port 8081/tcp is new
 ";
     assert_eq!((ended.status, ended.stdout.as_str()), (4, expected));
@@ -35,9 +35,9 @@ fn what_is_no_contract_is_no_side_of_it() {
     for (file, expected) in [
         (
             "none.json",
-            "error: `none.json` is no contract: the label `io.coracle.config.v1` is no contract: it has no version\n",
+            "error: `none.json` is not a contract: the label `io.coracle.config.v1` is no contract: it has no version\n",
         ),
-        ("no.json", "error: `no.json` is no contract: expected value at line 1 column 1\n"),
+        ("no.json", "error: `no.json` is not a contract: expected value at line 1 column 1\n"),
         ("gone.json", "error: cannot read `gone.json`: No such file or directory (os error 2)\n"),
     ] {
         let ended = desk.run(&["config", "diff", "@", file]);

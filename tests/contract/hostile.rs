@@ -44,10 +44,13 @@ fn layout(desk: &Desk, config: &[u8]) {
 fn labels_are_anybodys() {
     let desk = Desk::new();
     for (label, expected) in [
-        ("no json", "is no contract: expected ident at line 1 column 2"),
-        ("[]", "is no contract: it has no version"),
-        ("{\"version\":7}", "the contract has version 7"),
-        (r#"{"version":1,"mounts":[{"path":"/a","reload":"x","files":[{"key":"../../x"}]}]}"#, "is no key"),
+        ("no json", "is not a valid contract: expected ident at line 1 column 2"),
+        ("[]", "is not a valid contract: `version` is missing"),
+        ("{\"version\":7}", "the contract has format version 7"),
+        (
+            r#"{"version":1,"mounts":[{"path":"/a","reload":"x","files":[{"key":"../../x"}]}]}"#,
+            "is not a valid key",
+        ),
     ] {
         layout(&desk, json!({"config": {"Labels": {"io.coracle.config.v1": label}}}).to_string().as_bytes());
         let (status, line) = said(&desk, "oci:y");
@@ -58,9 +61,9 @@ fn labels_are_anybodys() {
     let shown = desk.run(&["config", "show", "oci:y"]).stdout;
     assert_eq!(shown, "parameters\n  \\u{7}\\n  anything\nports  \\u{1b}[2J\n");
     layout(&desk, "not json at all".as_bytes());
-    assert!(said(&desk, "oci:y").1.contains("is no JSON"));
+    assert!(said(&desk, "oci:y").1.contains("is not JSON"));
     layout(&desk, &vec![b' '; (16 << 20) + 1]);
-    assert!(said(&desk, "oci:y").1.contains("more than the 16777216 that it can have"));
+    assert!(said(&desk, "oci:y").1.contains("more than the limit of 16777216"));
 }
 
 #[test]
@@ -71,22 +74,20 @@ fn blobs_are_held_to_their_digests() {
     let blob = desk.folder().join("x/blobs/sha256").join(digest.trim_start_matches("sha256:"));
     let manifest = fs::read(&blob).unwrap();
     fs::write(&blob, [manifest.as_slice(), b" "].concat()).unwrap();
-    assert!(
-        said(&desk, "oci:x")
-            .1
-            .starts_with(&format!("error: cannot read `oci:x`: `{digest}` has the bytes of `sha256:"))
-    );
+    assert!(said(&desk, "oci:x").1.starts_with(&format!(
+        "error: cannot read `oci:x`: the content of `{digest}` has the digest `sha256:"
+    )));
     fs::remove_file(&blob).unwrap();
     assert_eq!(said(&desk, "oci:x"), (1, format!("error: cannot read `oci:x`: `{digest}` is missing")));
     fs::write(&blob, manifest).unwrap();
     let mut other = index.clone();
     other["manifests"][0]["digest"] = "sha256:../../../../etc/passwd".into();
     desk.file("x/index.json", other.to_string());
-    assert!(said(&desk, "oci:x").1.ends_with("is no sha256 digest"));
+    assert!(said(&desk, "oci:x").1.ends_with("is not a sha256 digest"));
     desk.file("x/index.json", "{");
-    assert!(said(&desk, "oci:x").1.contains("`index.json` is no JSON"));
+    assert!(said(&desk, "oci:x").1.contains("`index.json` is not JSON"));
     fs::remove_file(desk.folder().join("x/index.json")).unwrap();
-    assert!(said(&desk, "oci:x").1.ends_with("there is no `index.json`, so it is no image layout"));
+    assert!(said(&desk, "oci:x").1.ends_with("it has no `index.json`, so it is not an image layout"));
     assert_eq!(said(&desk, "oci:none").0, 1);
 }
 
@@ -106,7 +107,7 @@ fn a_layer_that_is_not_what_it_says_hides_nothing_for_sure() {
     assert!(
         ended
             .stderr
-            .starts_with("warning: oci:x: what mounts hide can't be told: cannot read `oci:x`: layer 0"),
+            .starts_with("warning: oci:x: cannot check which files of the image are hidden by mounts: cannot read `oci:x`: layer 0"),
         "{}",
         ended.stderr
     );
@@ -122,12 +123,12 @@ fn one_of_several_images_is_named_by_its_tag() {
     let ended = desk.run(&["config", "show", "oci:z"]);
     assert_eq!(
         ended.stderr,
-        "error: cannot read `oci:z`: there are several images\n\nhint: say which by its tag: 1, 2\n"
+        "error: cannot read `oci:z`: it contains several images\n\nhint: choose one by its tag: 1, 2\n"
     );
     let ended = desk.run(&["config", "show", "oci:z:3"]);
     assert_eq!(
         ended.stderr,
-        "error: cannot read `oci:z:3`: no image there has the tag `3`\n\nhint: its tags: 1, 2\n"
+        "error: cannot read `oci:z:3`: no image in it has the tag `3`\n\nhint: its tags: 1, 2\n"
     );
     assert!(said(&desk, "oci:z:2").1.contains("has no contract"));
 }
@@ -147,7 +148,7 @@ fn archives_are_read_without_being_unpacked() {
         let whole = fs::read(desk.folder().join("a.tar")).unwrap();
         desk.file("cut.tar", &whole[..whole.len() / 2]);
         let (status, line) = said(&desk, &format!("{kind}:cut.tar"));
-        assert_eq!((status, line.as_str()), (1, "error: cannot read `cut.tar`: it is cut off"));
+        assert_eq!((status, line.as_str()), (1, "error: cannot read `cut.tar`: it is truncated"));
         desk.file("no.tar", "this is no tar".repeat(100));
         let (status, line) = said(&desk, &format!("{kind}:no.tar"));
         assert_eq!(
@@ -166,14 +167,14 @@ fn other_places_say_what_to_write() {
                     hint: copy it first: `coracle copy docker-daemon:a:latest oci:DIR`\n";
     assert_eq!((ended.status, ended.stderr.as_str()), (1, expected));
     let ended = desk.run(&["config", "show", "dir:a"]);
-    let expected = "error: `dir:a` is not a valid image location: images can't be read from there\n\n\
+    let expected = "error: `dir:a` names no place of an image: images cannot be read with this transport\n\n\
                     hint: write `docker://NAME[:TAG]`, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:TAG]`\n";
     assert_eq!((ended.status, ended.stderr.as_str()), (2, expected));
     desk.file("m.yaml", crate::shop::MANIFEST);
     let ended = desk.run(&["config", "check", "x", "m.yaml"]);
     assert_eq!(
         ended.stderr,
-        "error: `x` is not a valid image location: it does not say what is there\n\nhint: write `oci:x` for an image layout\n"
+        "error: `x` names no place of an image: it has no transport such as `oci:`\n\nhint: write `oci:x` for an image layout\n"
     );
     assert_eq!(ended.status, 2);
 }
@@ -194,7 +195,7 @@ fn images_of_several_platforms_agree_or_say_so() {
     let nested = put(&desk, index.to_string().as_bytes(), "index");
     desk.file("y/index.json", json!({"schemaVersion": 2, "manifests": [nested]}).to_string());
     let ended = desk.run(&["config", "show", "oci:y"]);
-    let expected = "error: cannot read `oci:y`: the label `io.coracle.config.v1` of its image for linux/amd64 is not that of the one for linux/arm64\n\n\
+    let expected = "error: cannot read `oci:y`: the label `io.coracle.config.v1` of its image for linux/amd64 differs from that for linux/arm64\n\n\
                     hint: choose one with `--platform linux/amd64`\n";
     assert_eq!((ended.status, ended.stderr.as_str()), (1, expected));
     let ended = desk.run(&["config", "show", "oci:y", "--platform", "linux/arm64"]);
@@ -228,7 +229,10 @@ fn an_archive_of_docker_alone_is_read_too() {
         &["config", "check", "docker-archive:d.tar", "-"],
         "{kind: Pod, spec: {containers: [{name: a}]}}",
     );
-    assert_eq!((ended.status, ended.stderr.as_str()), (0, "Pod/, container `a` fits docker-archive:d.tar\n"));
+    assert_eq!(
+        (ended.status, ended.stderr.as_str()),
+        (0, "Pod/, container `a` matches the contract of docker-archive:d.tar\n")
+    );
     pack(entry("../../etc/passwd"));
     let ended = desk.run_with(
         &["config", "check", "docker-archive:d.tar", "-"],

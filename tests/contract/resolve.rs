@@ -38,13 +38,13 @@ fn what_is_unknown_or_unmet_writes_nothing() {
     let desk = Desk::new();
     let ended = desk.run_with(&["resolve", "-", "--image", "shop=@"], "a: 1\nimage: coracle://store\n");
     let expected = "error: stdin:2:8: no image is known for `coracle://store`\n\n\
-                    hint: say where images are with `--image NAME=oci:DIR`, or name their recipes with `-f`\n";
+                    hint: name the location of images with `--image NAME=oci:DIR`, or their recipes with `-f`\n";
     assert_eq!((ended.status, ended.stdout.as_str(), ended.stderr.as_str()), (1, "", expected));
     let text = changed(&[("mountPath: /etc/shop}", "mountPath: /etc/store}")]);
     let ended = desk.run_with(&["resolve", "-", "--image", "ghcr.io/acme/shop:1.2=@"], &text);
-    let expected = "error: the manifests do not give the image what it expects\n  \
+    let expected = "error: the manifests violate the image's contract\n  \
                     stdin:30:9: Deployment/shop, container `shop`: nothing is mounted at `/etc/shop`, where the program reads `motd`, `shop.toml`\n\n\
-                    hint: mend them, or pass `--no-check`\n";
+                    hint: correct the manifests, or pass `--no-check`\n";
     assert_eq!((ended.status, ended.stdout.as_str(), ended.stderr.as_str()), (4, "", expected));
     let ended = desk.run_with(&["resolve", "-", "--image", "ghcr.io/acme/shop:1.2=@", "--no-check"], &text);
     assert_eq!(ended.status, 0);

@@ -32,8 +32,8 @@ fn an_image_without_a_contract_says_so() {
     let program = crate::shop::shop().join("app");
     desk.run(&["build", program.to_str().unwrap(), "-o", "oci:plain.oci"]);
     let ended = desk.run(&["config", "show", "oci:plain.oci"]);
-    let expected = "error: `oci:plain.oci` has no contract: its label `io.coracle.config.v1` is not there\n\n\
-                    hint: build it with `[[config]]` in its recipe, or with `--config MOUNT=FOLDER`\n";
+    let expected = "error: `oci:plain.oci` has no contract: its label `io.coracle.config.v1` is missing\n\n\
+                    hint: build the image with `[[config]]` in its recipe, or with `--config MOUNT=FOLDER`\n";
     assert_eq!((ended.status, ended.stdout.as_str(), ended.stderr.as_str()), (1, "", expected));
 }
 
@@ -57,12 +57,13 @@ fn parameters_that_a_label_has_no_room_for_are_shown_from_the_whole_contract() {
 
     build(&["-o", "oci:big.oci"]);
     let ended = desk.run(&["config", "show", "oci:big.oci"]);
-    let expected = "which is larger than a label: parameters stand there; `--contract` says where it is\n";
+    let expected =
+        "which also has the parameters, for which the label has no room; pass `--contract` to read it\n";
     assert!(ended.stdout.ends_with(expected) && !ended.stdout.contains(last), "{ended:?}");
     let ended = desk.run(&["config", "show", "oci:big.oci", "--contract", "oci:big.oci"]);
     assert_eq!((ended.status, ended.stdout.as_str()), (1, ""));
     assert!(
-        ended.stderr.starts_with("error: `oci:big.oci` has no contract about `oci:big.oci`\n"),
+        ended.stderr.starts_with("error: `oci:big.oci` has no whole contract of `oci:big.oci`\n"),
         "{ended:?}"
     );
 
@@ -79,6 +80,6 @@ fn parameters_that_a_label_has_no_room_for_are_shown_from_the_whole_contract() {
     assert!(ended.stdout.contains(last), "{ended:?}");
 
     let ended = desk.run(&["config", "show", "label.json", "--contract", "oci:contracts"]);
-    let expected = "error: `label.json` is a file, and `--contract` names the whole contract of an image\n";
+    let expected = "error: `--contract` needs an image, but `label.json` is a file\n";
     assert!(ended.status == 2 && ended.stderr.starts_with(expected), "{ended:?}");
 }

@@ -34,7 +34,7 @@ fn the_platform_of_the_file_chooses_the_root() {
     assert_eq!((code, first), (4, "error: `/usr/bin/main` is for linux/amd64, not for linux/s390x"));
     let (code, _, stderr) = deps(at, &["main", "--root", "amd64", "--sysroot", "arm64"]);
     assert_eq!(code, 2);
-    assert!(stderr.contains("it can't go together with `--root`"), "{stderr}");
+    assert!(stderr.contains("it cannot be combined with `--root`"), "{stderr}");
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn with_a_sysroot_the_file_is_the_hosts_and_the_libraries_are_not() {
     assert_eq!(lines[2]["problems"][0]["kind"], json!("refused"));
     let (code, _, stderr) = deps(at, &["main", "--sysroot", "nowhere"]);
     let first = stderr.lines().next().unwrap();
-    assert_eq!((code, first), (1, "error: cannot use `nowhere` as a root: it is no directory"));
+    assert_eq!((code, first), (1, "error: cannot use `nowhere` as a root: it is not a directory"));
 }
 
 #[test]
@@ -72,11 +72,11 @@ fn a_library_that_only_ld_so_conf_knows_of() {
     let (code, stdout, stderr) = deps(at, &["--root", "root", "/usr/bin/main"]);
     assert_eq!(code, 4);
     assert!(stdout.contains("libb.so  not found\n"), "{stdout}");
-    let first = "hint: `libb.so` is in `/opt/b`, which `/etc/ld.so.conf.d/b.conf` names; but loaders read only what \
-                 `ldconfig` wrote into their cache, and that lacks it\n";
+    let first = "hint: `libb.so` is in `/opt/b`, which `/etc/ld.so.conf.d/b.conf` lists, but not in the loader's \
+                 cache, which `ldconfig` writes\n";
     let expected = format!(
-        "{first}hint: run `ldconfig`; for a root of another machine, whose libraries `ldconfig` leaves out, pass \
-         `--library-path /opt/b`\nhint: `--why libb.so` shows where was searched for it\n"
+        "{first}hint: run `ldconfig`; in a root file system of another machine, whose libraries `ldconfig` skips, pass \
+         `--library-path /opt/b`\nhint: `--why libb.so` shows which paths were searched\n"
     );
     assert_eq!(stderr, expected);
     let (code, stdout, stderr) =

@@ -24,17 +24,17 @@ fn every_chain_is_shown_with_the_rule_behind_it() {
         assert_eq!(seen, (0, expected.into(), String::new()));
     }
     let (_, stdout, _) = why(project.path(), &["main", "--why", "ld-linux-x86-64.so.2"]);
-    assert!(stdout.contains("\n  found: the loader of [AT]/main\n"), "{stdout}");
+    assert!(stdout.contains("\n  found: the interpreter of [AT]/main\n"), "{stdout}");
 }
 
 #[test]
 fn who_asks_for_what_is_not_there_hears_what_is() {
     let project = project();
     for (wanted, hint) in
-        [("libb", "did you mean `libb.so`"), ("zzz", "without `--why`, everything that is mapped is shown")]
+        [("libb", "did you mean `libb.so`"), ("zzz", "leave out `--why` to list all mapped objects")]
     {
         let (code, stdout, stderr) = deps(project.path(), &["main", "--why", wanted]);
-        let error = format!("error: nothing that is mapped is called `{wanted}`\n\nhint: {hint}");
+        let error = format!("error: no mapped object is named `{wanted}`\n\nhint: {hint}");
         assert_eq!((code, stdout.as_str()), (1, ""));
         assert!(stderr.starts_with(&error), "{stderr}");
     }
@@ -58,7 +58,7 @@ fn who_asks_for_what_is_not_there_hears_what_is() {
     );
     assert!(why["compressed"].as_u64().unwrap() < why["size"].as_u64().unwrap());
     let (code, _, stderr) = deps(project.path(), &["main", "--why", "libb.so", "--format", "paths"]);
-    assert_eq!((code, stderr.lines().next()), (2, Some("error: `--why` can't be told as paths")));
+    assert_eq!((code, stderr.lines().next()), (2, Some("error: `--why` does not support `--format paths`")));
 }
 
 #[test]
@@ -81,11 +81,11 @@ fn where_else_was_looked_and_what_was_passed_over() {
     let expected = "\
 [AT]/lib/libb.so
   found: RUNPATH of [AT]/looks
-  searched before, in order:
+  searched before it was found, in order:
     /nowhere    RUNPATH of [AT]/looks
     [AT]/other  RUNPATH of [AT]/looks
   found but refused:
-    [AT]/other/libb.so  machine is aarch64, x86-64 is wanted
+    [AT]/other/libb.so  it is for aarch64, not for x86-64
   [AT]/looks
     needs libb.so: [AT]/lib/libb.so, RUNPATH of [AT]/looks
 ";
@@ -129,7 +129,7 @@ fn a_library_that_brings_in_others_says_what_they_cost() {
     );
     let (code, stdout, stderr) = deps(at, &["only", "--why", "liba.so"]);
     assert_eq!((code, stderr.as_str()), (0, ""));
-    assert!(stdout.contains("\n  it alone brings in 1 more object: "), "{stdout}");
+    assert!(stdout.contains("\n  only it needs 1 more object: "), "{stdout}");
     let (_, stdout, _) = deps(at, &["only", "--why", "liba.so", "--format", "json"]);
     let value: Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!(value["why"][0]["alone"]["libs"], json!(["[AT]/lib/libb.so"]));

@@ -40,9 +40,9 @@ const PARTS: &[(&str, &str, &str)] = &[
     ("cannot find `…`, needed by …", "src/closure/error.rs", "`{}`, needed by {}"),
     ("cannot … `…`", "src/fs/mod.rs", "cannot {verb} `{}`"),
     (
-        "`…` has more than … bytes, so it holds no manifests",
+        "`…` has more than … bytes, the limit for manifests",
         "src/cli/config/check.rs",
-        "has more than {MAX_MANIFEST} bytes, so it holds no manifests",
+        "has more than {MAX_MANIFEST} bytes, the limit for manifests",
     ),
 ];
 

@@ -181,7 +181,7 @@ fn a_pipeline_that_is_there_is_kept_and_told_what_to_add() {
 coracle.toml
 
 "#]], str![[r#"
-kept `.gitlab-ci.yml`, which is there
+kept `.gitlab-ci.yml`, which exists already
 to build the image there, add:
   # Builds the image. From the default branch it goes to the project's registry, tagged with the commit; from others
   # nothing is sent. docs/registries.md in Coracle's sources has images of several platforms, and other registries.
@@ -197,7 +197,7 @@ to build the image there, add:
           export CORACLE_REGISTRY_USER="$CI_REGISTRY_USER" CORACLE_REGISTRY_PASSWORD="$CI_REGISTRY_PASSWORD"
           coracle build --tag "$CI_REGISTRY_IMAGE:$CI_COMMIT_SHA" --push
         fi
-hint: `coracle build` builds the image; with `--dry-run`, it lists what would go in
+hint: build the image with `coracle build`; add `--dry-run` to list its files
 
 "#]]);
     assert_eq!(fs::read_to_string(project.path(PIPELINE)).unwrap(), "stages: [build]\n");
@@ -211,9 +211,9 @@ fn a_workspace_has_no_single_image() {
         2,
         str![],
         str![[r#"
-error: `--ci`: a workspace has several images, and each needs a name of its own
+error: `--ci` can't be used with a workspace: it has several images, and each needs its own name
 
-hint: leave `--ci` out; docs/registries.md in Coracle's sources has jobs to begin with
+hint: leave `--ci` out; docs/registries.md in Coracle's sources has example jobs
 
 "#]],
     );

@@ -42,7 +42,7 @@ Cargo.toml
 
 "#]],
         str![[r#"
-hint: `cargo coracle build` builds the image; with `--dry-run`, it lists what would go in
+hint: build the image with `cargo coracle build`; add `--dry-run` to list its files
 
 "#]],
     );
@@ -60,7 +60,7 @@ hint: `cargo coracle build` builds the image; with `--dry-run`, it lists what wo
         str![[r#"
 error: `Cargo.toml` has `[package.metadata.coracle]` already
 
-hint: `cargo coracle build` builds what it says; to begin anew, remove it
+hint: build its image with `cargo coracle build`; to start over, remove it
 
 "#]],
     );
@@ -81,9 +81,9 @@ fn without_cargo_in_front_it_is_the_same_unless_a_recipe_is_wanted() {
         2,
         str![],
         str![[r#"
-error: no program is named, and this folder has none
+error: no program is given, and this directory contains none
 
-hint: build it first, and name it, as in `coracle init ./app`
+hint: build one first, and name it, as in `coracle init ./app`
 
 "#]],
     );
@@ -96,7 +96,7 @@ coracle.toml
 
 "#]],
         str![[r#"
-hint: `coracle build` builds the image; with `--dry-run`, it lists what would go in
+hint: build the image with `coracle build`; add `--dry-run` to list its files
 
 "#]],
     );
@@ -117,7 +117,7 @@ Cargo.toml
 
 "#]],
         str![[r#"
-hint: `cargo coracle build` builds the image; with `--dry-run`, it lists what would go in
+hint: build the image with `cargo coracle build`; add `--dry-run` to list its files
 
 "#]],
     );
@@ -137,7 +137,7 @@ hint: `cargo coracle build` builds the image; with `--dry-run`, it lists what wo
         str![[r#"
 error: `Cargo.toml` has `[workspace.metadata.coracle]` already
 
-hint: `cargo coracle build` builds what it says; to begin anew, remove it
+hint: build its image with `cargo coracle build`; to start over, remove it
 
 "#]],
     );
@@ -159,7 +159,7 @@ my crates/shop/Cargo.toml
 
 "#]],
         str![[r#"
-hint: `cargo coracle build --manifest-path 'my crates/shop/Cargo.toml'` builds the image; with `--dry-run`, it lists what would go in
+hint: build the image with `cargo coracle build --manifest-path 'my crates/shop/Cargo.toml'`; add `--dry-run` to list its files
 
 "#]],
     );
@@ -199,8 +199,8 @@ fn a_cargo_toml_elsewhere_and_one_that_is_read_only_are_left_alone() {
     assert_eq!(
         String::from_utf8(output.stderr).unwrap(),
         format!(
-            "error: `Cargo.toml` is a link that leads out of its folder, to `{out}/Cargo.toml`\n\n\
-             hint: `coracle init {out}` changes the file itself, where it stands\n"
+            "error: `Cargo.toml` is a symbolic link to a file in another directory, `{out}/Cargo.toml`\n\n\
+             hint: run `coracle init {out}` to change that file\n"
         )
     );
     assert_eq!(listing(&project.path("")), before);
@@ -212,9 +212,9 @@ fn a_cargo_toml_elsewhere_and_one_that_is_read_only_are_left_alone() {
         2,
         str![],
         str![[r#"
-error: `Cargo.toml` is read-only, so no lines can be added
+error: cannot append to `Cargo.toml`: it is read-only
 
-hint: `chmod u+w Cargo.toml` allows it
+hint: make it writable with `chmod u+w Cargo.toml`
 
 "#]],
     );
@@ -229,9 +229,9 @@ fn a_library_has_no_image() {
         2,
         str![],
         str![[r#"
-error: `Cargo.toml` has no program, so there is nothing to make an image of
+error: `Cargo.toml` has no program, so there is no image to build
 
-hint: begin one in `src/main.rs`, or go to the folder of a package that has one
+hint: create one in `src/main.rs`, or change to the directory of a package that has one
 
 "#]],
     );
@@ -240,9 +240,9 @@ hint: begin one in `src/main.rs`, or go to the folder of a package that has one
         2,
         str![],
         str![[r#"
-error: `Cargo.toml` has no program, so there is nothing to make an image of
+error: `Cargo.toml` has no program, so there is no image to build
 
-hint: `cargo coracle build --example tour` makes an image of an example without any settings
+hint: for an image of an example, run `cargo coracle build --example tour`; it needs no settings
 
 "#]],
     );
@@ -269,9 +269,9 @@ fn what_can_not_be_added_to() {
         2,
         str![],
         str![[r#"
-error: `Cargo.toml` takes no further table: cannot extend value of type inline table with a dotted key
+error: cannot append a table to `Cargo.toml`: cannot extend value of type inline table with a dotted key
 
-hint: `metadata` is written there in a way that nothing can be added to; write it as `[package.metadata.…]`
+hint: `metadata` is an inline table or has dotted keys, so it can't be extended; write it as `[package.metadata.…]`
 
 "#]],
     );
@@ -282,9 +282,9 @@ hint: `metadata` is written there in a way that nothing can be added to; write i
         2,
         str![],
         str![[r#"
-error: `Cargo.toml` takes no further table: cannot extend value of type inline table with a dotted key
+error: cannot append a table to `Cargo.toml`: cannot extend value of type inline table with a dotted key
 
-hint: `package` is written there in a way that nothing can be added to; write it as `[package]`
+hint: `package` is an inline table or has dotted keys, so it can't be extended; write it as `[package]`
 
 "#]],
     );
@@ -295,7 +295,7 @@ hint: `package` is written there in a way that nothing can be added to; write it
         str![[r#"
 error: `Cargo.toml` has `[package.metadata.coracle]` already
 
-hint: `cargo coracle build` builds what it says; to begin anew, remove it
+hint: build its image with `cargo coracle build`; to start over, remove it
 
 "#]],
     );
@@ -304,7 +304,7 @@ hint: `cargo coracle build` builds what it says; to begin anew, remove it
         2,
         str![],
         str![[r#"
-error: nobody reads `[package.metadata.Coracle]`; the settings belong below `[package.metadata.coracle]`
+error: `[package.metadata.Coracle]` has no effect: settings belong below `[package.metadata.coracle]`
    --> Cargo.toml:5:1
   5 | [package.metadata.Coracle]
     | ^^^^^^^^^^^^^^^^^^^^^^^^^^
@@ -319,7 +319,7 @@ error: nobody reads `[package.metadata.Coracle]`; the settings belong below `[pa
         str![[r#"
 error: `Cargo.toml` has neither a package nor a workspace
 
-hint: begin a package with `cargo init`
+hint: create a package with `cargo init`
 
 "#]],
     );
@@ -344,9 +344,9 @@ fn under_cargo_there_is_a_manifest() {
         2,
         str![],
         str![[r#"
-error: there is no Cargo.toml in `[FOLDER]` or above
+error: there is no Cargo.toml in `[FOLDER]` or its parent directories
 
-hint: begin with `cargo new app`, or with a program that is there: `coracle init ./app`
+hint: create one with `cargo new app`, or name an existing program: `coracle init ./app`
 
 "#]],
     );
@@ -356,7 +356,7 @@ hint: begin with `cargo new app`, or with a program that is there: `coracle init
         str![[r#"
 error: there is no Cargo.toml in `docs`
 
-hint: begin with `cargo new app`, or with a program that is there: `coracle init ./app`
+hint: create one with `cargo new app`, or name an existing program: `coracle init ./app`
 
 "#]],
     );
@@ -365,9 +365,9 @@ hint: begin with `cargo new app`, or with a program that is there: `coracle init
         2,
         str![],
         str![[r#"
-error: `app`: under cargo, the programs are those that cargo builds
+error: `app`: `cargo coracle init` takes no program, because cargo builds the programs
 
-hint: name the folder with Cargo.toml, or none; `coracle init app` takes a file
+hint: name the directory of a Cargo.toml, or none; for a file, run `coracle init app`
 
 "#]],
     );
@@ -375,9 +375,9 @@ hint: name the folder with Cargo.toml, or none; `coracle init app` takes a file
         2,
         str![],
         str![[r#"
-error: `--recipe`: under cargo, the settings stand in Cargo.toml, and no coracle.toml is read
+error: `--recipe` can't be used under cargo: the settings are in Cargo.toml, and coracle.toml is not read
 
-hint: `coracle init --recipe` writes one for `coracle build`
+hint: run `coracle init --recipe` to write one for `coracle build`
 
 "#]],
     );

@@ -32,7 +32,7 @@ coracle.toml
 
 "#]],
         str![[r#"
-hint: `coracle build` builds the image; with `--dry-run`, it lists what would go in
+hint: build the image with `coracle build`; add `--dry-run` to list its files
 
 "#]],
     );
@@ -105,7 +105,7 @@ services/shop/coracle.toml
 
 "#]],
         str![[r#"
-hint: `coracle build --file services/shop/coracle.toml` builds the image; with `--dry-run`, it lists what would go in
+hint: build the image with `coracle build --file services/shop/coracle.toml`; add `--dry-run` to list its files
 
 "#]],
     );
@@ -152,9 +152,9 @@ coracle.toml
 
 "#]],
         str![[r#"
-kept `config/values.toml`, which is there
-kept `config/schema.json`, which is there
-hint: `coracle build` builds the image; with `--dry-run`, it lists what would go in
+kept `config/values.toml`, which exists already
+kept `config/schema.json`, which exists already
+hint: build the image with `coracle build`; add `--dry-run` to list its files
 
 "#]],
     );
@@ -185,7 +185,7 @@ my folder/coracle.toml
 
 "#]],
         str![[r#"
-hint: `coracle build --file 'my folder/coracle.toml'` builds the image; with `--dry-run`, it lists what would go in
+hint: build the image with `coracle build --file 'my folder/coracle.toml'`; add `--dry-run` to list its files
 
 "#]],
     );

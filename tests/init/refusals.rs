@@ -18,9 +18,9 @@ fn without_a_program() {
         2,
         str![],
         str![[r#"
-error: no program is named, and this folder has none
+error: no program is given, and this directory contains none
 
-hint: build it first, and name it, as in `coracle init ./app`
+hint: build one first, and name it, as in `coracle init ./app`
 
 "#]],
     );
@@ -28,9 +28,9 @@ hint: build it first, and name it, as in `coracle init ./app`
         2,
         str![],
         str![[r#"
-error: there is no `app`
+error: `app` does not exist
 
-hint: build the program first, or name the folder that it is in
+hint: build the program first, or name its directory
 
 "#]],
     );
@@ -38,9 +38,9 @@ hint: build the program first, or name the folder that it is in
         2,
         str![],
         str![[r#"
-error: cannot use `app` as a program: it is no ELF file
+error: cannot use `app` as a program: it is not an ELF file
 
-hint: a program is an ELF file or starts with `#!`; build it first, and name what the compiler has written
+hint: a program is an ELF file or starts with `#!`; build it first, and name the compiler's output
 
 "#]],
     );
@@ -48,9 +48,9 @@ hint: a program is an ELF file or starts with `#!`; build it first, and name wha
         2,
         str![],
         str![[r#"
-error: cannot use `app` as a program: it is no ELF file
+error: cannot use `app` as a program: it is not an ELF file
 
-hint: a program is an ELF file or starts with `#!`; build it first, and name what the compiler has written
+hint: a program is an ELF file or starts with `#!`; build it first, and name the compiler's output
 
 "#]],
     );
@@ -58,9 +58,9 @@ hint: a program is an ELF file or starts with `#!`; build it first, and name wha
         2,
         str![],
         str![[r#"
-error: cannot use `/dev/null` as a program: it is no file
+error: cannot use `/dev/null` as a program: it is not a file
 
-hint: a program is an ELF file or starts with `#!`; build it first, and name what the compiler has written
+hint: a program is an ELF file or starts with `#!`; build it first, and name the compiler's output
 
 "#]],
     );
@@ -74,9 +74,9 @@ fn an_object_file_is_no_program() {
         2,
         str![],
         str![[r#"
-error: cannot use `app.o` as a program: it is an ELF file that can't be run
+error: cannot use `app.o` as a program: it is an ELF file, but not an executable
 
-hint: a program is an ELF file or starts with `#!`; build it first, and name what the compiler has written
+hint: a program is an ELF file or starts with `#!`; build it first, and name the compiler's output
 
 "#]],
     );
@@ -84,9 +84,9 @@ hint: a program is an ELF file or starts with `#!`; build it first, and name wha
         2,
         str![],
         str![[r#"
-error: no program is named, and this folder has none
+error: no program is given, and this directory contains none
 
-hint: build it first, and name it, as in `coracle init ./app`
+hint: build one first, and name it, as in `coracle init ./app`
 
 "#]],
     );
@@ -100,11 +100,11 @@ fn one_of_several_programs_has_to_be_named() {
         2,
         str![],
         str![[r#"
-error: no program is named, and this folder has several
+error: no program is given, and this directory contains several
   shop
   bin/admin
 
-hint: name the one that the image is for, as in `coracle init ./app`
+hint: name one, as in `coracle init ./app`
 
 "#]],
     );
@@ -113,9 +113,9 @@ hint: name the one that the image is for, as in `coracle init ./app`
         2,
         str![],
         str![[r#"
-error: no program is named, and `services` has none
+error: no program is given, and `services` contains none
 
-hint: build it first, and name it, as in `coracle init ./app`
+hint: build one first, and name it, as in `coracle init ./app`
 
 "#]],
     );
@@ -134,9 +134,9 @@ fn twice() {
         2,
         str![],
         str![[r#"
-error: `coracle.toml` is there already
+error: `coracle.toml` exists already
 
-hint: `coracle build` builds what it says; to begin anew, move it away
+hint: build its image with `coracle build`; to start over, move it away
 
 "#]],
     );
@@ -144,9 +144,9 @@ hint: `coracle build` builds what it says; to begin anew, move it away
         2,
         str![],
         str![[r#"
-error: `coracle.toml` is there already
+error: `coracle.toml` exists already
 
-hint: `coracle build` builds what it says; to begin anew, move it away
+hint: build its image with `coracle build`; to start over, move it away
 
 "#]],
     );
@@ -155,9 +155,9 @@ hint: `coracle build` builds what it says; to begin anew, move it away
         2,
         str![],
         str![[r#"
-error: `other/coracle.toml` is there already
+error: `other/coracle.toml` exists already
 
-hint: `coracle build --file other/coracle.toml` builds what it says; to begin anew, move it away
+hint: build its image with `coracle build --file other/coracle.toml`; to start over, move it away
 
 "#]],
     );
@@ -171,9 +171,9 @@ fn a_name_that_no_recipe_can_hold() {
         2,
         str![],
         str![[r#"
-error: `hell�` is not UTF-8, so no recipe can name it
+error: `hell�` is not UTF-8, which a recipe requires
 
-hint: rename it, or do without a recipe: `coracle build PROGRAM` takes any name
+hint: rename it, or build without a recipe: `coracle build PROGRAM` accepts any name
 
 "#]],
     );
@@ -187,9 +187,9 @@ fn no_link_leads_out_of_the_folder() {
         2,
         str![],
         str![[r#"
-error: `config` is no directory, so `config/hello.toml.j2` can't be written
+error: cannot write `config/hello.toml.j2`: `config` is not a directory
 
-hint: move it away; without configuration, `--no-config` needs no folder for it
+hint: move it away, or pass `--no-config` to write no configuration
 
 "#]],
     );
@@ -199,9 +199,9 @@ hint: move it away; without configuration, `--no-config` needs no folder for it
         2,
         str![],
         str![[r#"
-error: `config` is no directory, so `config/hello.toml.j2` can't be written
+error: cannot write `config/hello.toml.j2`: `config` is not a directory
 
-hint: move it away; without configuration, `--no-config` needs no folder for it
+hint: move it away, or pass `--no-config` to write no configuration
 
 "#]],
     );
@@ -212,9 +212,9 @@ fn what_stands_where_a_file_should() {
     let project = Project::hello(&[]);
     project.file("elsewhere/x", "").link(".github", "elsewhere");
     let expected = str![[r#"
-error: `.github` is no directory, so `.github/workflows/image.yml` can't be written
+error: cannot write `.github/workflows/image.yml`: `.github` is not a directory
 
-hint: move it away; `--ci none` writes no file for CI
+hint: move it away, or pass `--ci none` to write no file for CI
 
 "#]];
     project.coracle(["init", "hello"]).ends(2, str![], expected.clone());
@@ -227,9 +227,9 @@ hint: move it away; `--ci none` writes no file for CI
         2,
         str![],
         str![[r#"
-error: `config/hello.toml.j2` is a directory, so the file can't be written
+error: cannot write `config/hello.toml.j2`: it is a directory
 
-hint: move it away; without configuration, `--no-config` needs no folder for it
+hint: move it away, or pass `--no-config` to write no configuration
 
 "#]],
     );
@@ -295,7 +295,7 @@ fn wrong_words() {
 error: invalid value `jenkins` for `--ci <CI>`
   [possible values: github, gitlab, none]
 
-hint: `--help` shows every flag, with examples
+hint: `--help` lists all flags, with examples
 
 "#]],
     );
@@ -307,7 +307,7 @@ error: unexpected argument `b` found
 
   usage: coracle init [OPTIONS] [PROGRAM|DIR]
 
-hint: `--help` shows every flag, with examples
+hint: `--help` lists all flags, with examples
 
 "#]],
     );
@@ -342,7 +342,7 @@ fn a_folder_that_can_not_be_written() {
         str![[r#"
 error: cannot create `config`: Read-only file system (os error 30)
 
-hint: run it in another folder; `--dry-run` shows the files
+hint: run it in another directory, or pass `--dry-run` to print the files
 
 "#]]
     );

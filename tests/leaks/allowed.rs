@@ -34,12 +34,10 @@ fn what_is_never_found_need_not_be_allowed() {
         project.build(&["app", "--allow", "/srv/gone.pem=it was there once", "--allow", "env:A=a test"]);
     assert_eq!(code, Some(0), "{said}");
     assert!(
-        said.contains(
-            "warning: nothing is found at `/srv/gone.pem`, which is allowed on purpose: take it out"
-        ),
+        said.contains("warning: nothing was found at `/srv/gone.pem`: remove it from `[allow]` or `--allow`"),
         "{said}"
     );
-    assert!(said.contains("warning: nothing is found at `env:A`"), "{said}");
+    assert!(said.contains("warning: nothing was found at `env:A`"), "{said}");
 }
 
 #[test]
@@ -49,11 +47,11 @@ fn a_reason_is_wanted() {
         str![""],
         str![[r#"
 error: 2 problems on the command line
-  `--allow`: nothing says why `/srv/demo.pem` is allowed
+  `--allow`: no reason is given for allowing `/srv/demo.pem`
   `--allow`: `srv` is not a path inside an image: it must start with `/`
 
 hint: write it as `--allow PATH=REASON`
-hint: write a whole path in front of the reason
+hint: write an absolute path before the reason
 
 "#]],
     );
@@ -67,7 +65,10 @@ fn a_name_is_wanted() {
             let allow = format!("{kind}=a test");
             let (code, said) = project.build(&[&["app", "--allow", &allow][..], more].concat());
             assert_eq!(code, Some(2), "{said}");
-            assert!(said.contains(&format!("`{kind}` is allowed, and names nothing")), "{said}");
+            assert!(
+                said.contains(&format!("`{kind}` is not a complete entry of `[allow]`: the name is missing")),
+                "{said}"
+            );
         }
     }
 }

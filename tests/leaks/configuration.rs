@@ -60,23 +60,23 @@ fn files_by_their_place() {
         4,
         str![""],
         str![[r#"
-error: something would be in the image that does not belong there
+error: the secret scanner rejected files or values of the image
   /srv/config/log.txt: it is a file of the configuration (configuration)
-  /srv/config/schema.json: it is the same as `config/schema.json`, the schema of the values (configuration)
+  /srv/config/schema.json: it has the same content as `config/schema.json`, the schema of the values (configuration)
   /srv/config/shop.toml.j2: it is a template of the configuration (configuration)
   /srv/config/values.toml: it is a file of values (configuration)
 
-hint: leave it out: a program reads configuration and secrets from what is mounted, see `[[config]]`
-hint: to accept it on purpose, pass `--allow '/srv/config/log.txt=REASON'`, or write `"/srv/config/log.txt" = "REASON"` below `[allow]` in the recipe
+hint: remove it: programs read configuration and secrets from mounted files, see `[[config]]`
+hint: to accept it, pass `--allow '/srv/config/log.txt=REASON'`, or add `"/srv/config/log.txt" = "REASON"` to `[allow]` in the recipe
 
 "#]],
     );
     let place = str![[r#"
-error: something would be in the image that does not belong there
-  /etc/shop/index.html: it is configuration by its place: `/etc/shop` is mounted (place)
+error: the secret scanner rejected files or values of the image
+  /etc/shop/index.html: it is below `/etc/shop`, which is mounted at run time (place)
 
-hint: leave it out: a program reads configuration and secrets from what is mounted, see `[[config]]`
-hint: to accept it on purpose, pass `--allow '/etc/shop/index.html=REASON'`, or write `"/etc/shop/index.html" = "REASON"` below `[allow]` in the recipe
+hint: remove it: programs read configuration and secrets from mounted files, see `[[config]]`
+hint: to accept it, pass `--allow '/etc/shop/index.html=REASON'`, or add `"/etc/shop/index.html" = "REASON"` to `[allow]` in the recipe
 
 "#]];
     project.coracle(["build", "-f", "mount.toml"]).ends(4, str![""], place.clone());
@@ -92,10 +92,10 @@ fn a_mount_hides_no_file_of_the_image() {
         4,
         str![""],
         str![[r#"
-error: something would be in the image that does not belong there
-  /app/app: what is mounted at `/app` would hide it (place)
+error: the secret scanner rejected files or values of the image
+  /app/app: the mount at `/app` would hide it (place)
 
-hint: mount it elsewhere, such as at `/etc/NAME`: a mount takes the place of all that the image has there
+hint: choose another mount path, such as `/etc/NAME`: a mount hides everything that the image has there
 
 "#]],
     );
@@ -108,9 +108,12 @@ fn files_that_are_equal_to_what_is_rendered() {
     project.file("assets/verbatim", "level: info\n");
     let (code, said) = project.build(&["--set-file", "password=password"]);
     assert_eq!(code, Some(4), "{said}");
-    assert!(said.contains("/srv/copy: it is the same as `/etc/shop/shop.toml`, which is mounted"), "{said}");
     assert!(
-        said.contains("/srv/verbatim: it is the same as `/etc/shop/log.txt`, which is mounted"),
+        said.contains("/srv/copy: it has the same content as `/etc/shop/shop.toml`, which is mounted"),
+        "{said}"
+    );
+    assert!(
+        said.contains("/srv/verbatim: it has the same content as `/etc/shop/log.txt`, which is mounted"),
         "{said}"
     );
     assert!(said.contains("/srv/copy at byte 26: the secret value `password`"), "{said}");
@@ -167,7 +170,7 @@ fn what_looks_like_configuration_is_a_warning_unless_strict() {
     assert_eq!(code, Some(0), "{said}");
     assert!(
         said.contains(
-            "warning: what is included may not belong into an image: /srv/nginx.conf: it looks like"
+            "warning: possible configuration or secrets in the image: /srv/nginx.conf: it looks like"
         )
     );
     assert!(!said.contains(".env.example"), "{said}");
@@ -190,7 +193,7 @@ fn what_becomes_a_config_map_holds_no_secret() {
     let refused = ["--set-file=password=password"];
     let (code, said) = project.build(&refused);
     assert_eq!(code, Some(4), "{said}");
-    let heading = "error: a secret would be in a ConfigMap, which is no place for it\n";
+    let heading = "error: the secret scanner found secrets in a ConfigMap\n";
     assert!(said.starts_with(heading), "{said}");
     for place in ["/etc/shop/key.txt", "/etc/shop/motd at byte 11: the secret value `password` (secret)"] {
         assert_eq!(said.matches(&format!("\n  {place}")).count(), 1, "{place}: {said}");

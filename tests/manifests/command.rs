@@ -68,9 +68,9 @@ fn secrets_to_make_are_named() {
 ...
 "#]],
         str![[r#"
-hint: the Secret `shop-etc-shop` is referred to and not printed: make it with `coracle config render -o out` and `kubectl create secret generic shop-etc-shop --from-file=out/etc/shop/login.env`; `--with-secrets` prints it in the yaml layout
-hint: the Secret `shop-secret` is somebody else's to make, with `tls.key`
-hint: the Secret `vault` is somebody else's to make, with `token`
+hint: the Secret `shop-etc-shop` is referenced but not printed: create it with `coracle config render -o out` and `kubectl create secret generic shop-etc-shop --from-file=out/etc/shop/login.env`; `--with-secrets` prints it in the yaml layout
+hint: the Secret `shop-secret` must be created separately, with `tls.key`
+hint: the Secret `vault` must be created separately, with `token`
 
 "#]],
     );
@@ -115,9 +115,9 @@ fn an_image_has_a_digest_and_a_recipe_a_name() {
         2,
         str![""],
         str![[r#"
-error: `shop:1` is no image by digest: a tag may mean another image tomorrow
+error: `shop:1` is not an image reference by digest: it has no digest
 
-hint: write it as `NAME[:TAG]@sha256:…`, the line that `coracle build` prints
+hint: write `NAME[:TAG]@sha256:…`, as printed by `coracle build`
 
 "#]],
     );
@@ -125,9 +125,9 @@ hint: write it as `NAME[:TAG]@sha256:…`, the line that `coracle build` prints
         2,
         str![""],
         str![[r#"
-error: no IMAGE is named, and there is no `coracle.toml` here to build one from
+error: no IMAGE is given, and `coracle.toml` does not exist in this directory
 
-hint: name an image by digest, as `coracle build` prints it, or write a recipe
+hint: name an image with its digest, as printed by `coracle build`, or write a recipe
 
 "#]],
     );
@@ -135,9 +135,9 @@ hint: name an image by digest, as `coracle build` prints it, or write a recipe
         2,
         str![""],
         str![[r#"
-error: nothing names the image, and pods find it by its name
+error: the image has no name, which pods need to pull it
 
-hint: write `name` below `[image]`, or pass `--tag NAME[:TAG]`
+hint: set `name` in `[image]`, or pass `--tag NAME[:TAG]`
 
 "#]],
     );
@@ -195,7 +195,7 @@ fn an_image_that_is_kept_somewhere_is_named_by_what_it_is() {
     assert!(printed.contains("image: other:2@sha256:"), "{printed}");
     assert_eq!(
         said,
-        "warning: `oci:env.oci` expects another configuration; `coracle config check` tells what\n"
+        "warning: the contract of `oci:env.oci` differs from this configuration; run `coracle config check` for details\n"
     );
     assert_eq!(run(&["manifests", "oci:none"]).0, 1);
     assert_eq!(run(&["manifests", "docker://127.0.0.1:1/acme/env"]).0, 3);

@@ -24,17 +24,17 @@ reload-args = ["x"]
         str![[r#"
 error: 12 problems in the recipe
 
-  `Deploymnet` is no kind that runs a program
+  `Deploymnet` is not a workload kind
      --> coracle.toml:2:8
     2 | kind = "Deploymnet"
       |        ^^^^^^^^^^^^
 
-  `Shop` is no name of an application
+  `Shop` is not a valid application name
      --> coracle.toml:3:8
     3 | name = "Shop"
       |        ^^^^^^
 
-  `every day` is no schedule
+  `every day` is not a cron schedule
      --> coracle.toml:4:12
     4 | schedule = "every day"
       |            ^^^^^^^^^^^
@@ -44,12 +44,12 @@ error: 12 problems in the recipe
     5 | replica = 2
       | ^^^^^^^
 
-  `a b` is no name of a label
+  `a b` is not a valid name of a label
      --> coracle.toml:6:20
     6 | labels = { "a b" = "c", team = "two words" }
       |                    ^^^
 
-  `two words` is no value of a label
+  `two words` is not a valid label value
      --> coracle.toml:6:32
     6 | labels = { "a b" = "c", team = "two words" }
       |                                ^^^^^^^^^^^
@@ -59,12 +59,12 @@ error: 12 problems in the recipe
     7 | probes = { htpp = "/", http = "health" }
       |            ^^^^
 
-  `health` is no path
+  `health` is not an HTTP path
      --> coracle.toml:7:31
     7 | probes = { htpp = "/", http = "health" }
       |                               ^^^^^^^^
 
-  `a lot` is no quantity
+  `a lot` is not a quantity
      --> coracle.toml:8:34
     8 | resources = { requests = { cpu = "a lot" }, limit = {} }
       |                                  ^^^^^^^
@@ -74,21 +74,21 @@ error: 12 problems in the recipe
     8 | resources = { requests = { cpu = "a lot" }, limit = {} }
       |                                             ^^^^^
 
-  `External` is no type of a Service
+  `External` is not a Service type
      --> coracle.toml:9:11
     9 | service = "External"
       |           ^^^^^^^^^^
 
-  no image is named that this is for
+  `reload-command` and `reload-args` need `reload-image`
       --> coracle.toml:10:16
     10 | reload-args = ["x"]
        |                ^^^
 
 hint: did you mean `Deployment`?
 hint: write lower-case letters, digits and `-`, at most 52 bytes, a letter first
-hint: write five fields, as in `0 3 * * *`, or a word such as `@daily`
+hint: write five fields, as in `0 3 * * *`, or a macro such as `@daily`
 hint: write `[PREFIX/]NAME`, as in `example.com/team`
-hint: write letters, digits, `-`, `_` and `.`, at most 63; an annotation holds anything
+hint: use at most 63 letters, digits, `-`, `_` and `.`; an annotation may hold any text
 hint: start it with `/`
 hint: write it as `50m`, `0.5` or `64Mi`
 hint: write `true`, `false`, or one of `ClusterIP`, `NodePort`, `LoadBalancer`
@@ -123,12 +123,12 @@ patches = ["patch.yaml"]
         .ends(2, str![""], str![[r#"
 error: 7 problems in the recipe
 
-  nobody sends `SIGHUP` when `/etc/app` changes: a kubelet sends no signals
+  nothing sends `SIGHUP` when `/etc/app` changes: the kubelet does not send signals
      --> coracle.toml:3:9
     3 | mount = "/etc/app"
       |         ^^^^^^^^^^
 
-  the pods of a Deployment share the claim of `/data`, and only one of them can have it
+  the pods of the Deployment share the claim for `/data`, but only one pod can use it
      --> coracle.toml:8:9
     8 | mount = "/data"
       |         ^^^^^^^
@@ -138,32 +138,32 @@ error: 7 problems in the recipe
     13 | service = true
        |           ^^^^
 
-  nothing says at which port `/health` is asked for: the image exposes none
+  the HTTP probe of `/health` has no port: the image exposes none
       --> coracle.toml:14:10
     14 | probes = { http = "/health" }
        |          ^^^^^^^^^^^^^^^^^^^^
 
-  patch.yaml, document 1: there is no Deployment `other` to change
+  patch.yaml, document 1: there is no Deployment `other` for the patch
       --> coracle.toml:15:12
     15 | patches = ["patch.yaml"]
        |            ^^^^^^^^^^^^
 
-  patch.yaml, document 2: a patch can't change `data` of a ConfigMap
+  patch.yaml, document 2: a patch cannot change `data` of a ConfigMap
       --> coracle.toml:15:12
     15 | patches = ["patch.yaml"]
        |            ^^^^^^^^^^^^
 
-  patch.yaml, document 3: nothing says of which `kind` the object is that is to change
+  patch.yaml, document 3: `kind` of the object to change is missing
       --> coracle.toml:15:12
     15 | patches = ["patch.yaml"]
        |            ^^^^^^^^^^^^
 
-hint: name an image that does: `reload-image` below `[kubernetes]`; or let the program watch the directory with `reload = "watch"`
-hint: write `kind = "StatefulSet"` for a claim each, `shared = true` if the storage can be shared, or `replicas = 1`
-hint: write `expose = ["8080"]` below `[image]`
-hint: write `expose = ["8080"]` below `[image]`, or `port` beside `http`
-hint: there are ConfigMap `shop-config`, PersistentVolumeClaim `shop-data`, Service `shop`, Deployment `shop`
-hint: it can change labels and annotations; everything else is rendered: change the template
+hint: set `reload-image` in `[kubernetes]` to an image that sends it, or let the program watch the directory with `reload = "watch"`
+hint: write `kind = "StatefulSet"` for one claim per pod, `shared = true` if the storage supports it, or `replicas = 1`
+hint: write `expose = ["8080"]` in `[image]`
+hint: write `expose = ["8080"]` in `[image]`, or add `port` to the probe
+hint: the objects are: ConfigMap `shop-config`, PersistentVolumeClaim `shop-data`, Service `shop`, Deployment `shop`
+hint: a patch can only change labels and annotations; change the template for the content
 hint: write `kind: Deployment`
 
 "#]]);
@@ -210,14 +210,14 @@ error: 3 problems in the recipe
     8 |     "bad.yaml",
       |     ^^^^^^^^^^
 
-  `mode.yaml`, line 2: `spec.template.spec.mode` is a number that tools read in many ways
+  `mode.yaml`, line 2: the number at `spec.template.spec.mode` is ambiguous: tools read it differently
      --> coracle.toml:9:5
     9 |     "mode.yaml",
       |     ^^^^^^^^^^^
 
-hint: check the spelling, and who may read it; relative paths start at the recipe's folder
-hint: a patch is YAML: `kind`, and what is to change
-hint: write it in decimals, as JSON does: the mode `0440` is 288
+hint: check the spelling and the permissions; relative paths start at the recipe's directory
+hint: a patch is YAML with `kind` and the members to change
+hint: write it in decimal, as in JSON: the mode `0440` is 288
 
 "#]],
     );
@@ -230,36 +230,36 @@ error: 6 problems in the recipe
     3 | schedule = "@daily"
       |            ^^^^^^^^
 
-  near.yaml, document 1: the Deployment `shop` has the `apiVersion` `apps/v1`, and the patch is for one with `apps/v1beta1`
+  near.yaml, document 1: the Deployment `shop` has the `apiVersion` `apps/v1`, but the patch has `apps/v1beta1`
      --> coracle.toml:5:5
     5 |     "near.yaml",
       |     ^^^^^^^^^^^
 
-  near.yaml, document 2: the Deployment `shop` has the `namespace` `shops`, and the patch is for one with `other`
+  near.yaml, document 2: the Deployment `shop` has the `namespace` `shops`, but the patch has `other`
      --> coracle.toml:5:5
     5 |     "near.yaml",
       |     ^^^^^^^^^^^
 
-  whole.yaml, document 1: `spec` has to be a table: a Deployment is nothing without it
+  whole.yaml, document 1: `spec` must be a table: a Deployment requires it
      --> coracle.toml:6:5
     6 |     "whole.yaml",
       |     ^^^^^^^^^^^^
 
-  whole.yaml, document 2: `metadata` has to be a table: a Deployment is nothing without it
+  whole.yaml, document 2: `metadata` must be a table: a Deployment requires it
      --> coracle.toml:6:5
     6 |     "whole.yaml",
       |     ^^^^^^^^^^^^
 
-  whole.yaml, document 3: it leaves the Deployment without the container `shop`, which runs the program
+  whole.yaml, document 3: it removes the container `shop`, which runs the program, from the Deployment
      --> coracle.toml:6:5
     6 |     "whole.yaml",
       |     ^^^^^^^^^^^^
 
-hint: leave it out, or write `kind = "CronJob"`
-hint: let the patch say the same `apiVersion`, or leave it out
-hint: let the patch say the same `namespace`, or leave it out
-hint: write below it what is to change; a member with `null` is taken out
-hint: say below the container what of it is to change
+hint: remove it, or write `kind = "CronJob"`
+hint: use the same `apiVersion` in the patch, or remove it
+hint: use the same `namespace` in the patch, or remove it
+hint: write the members to change in it; `null` removes a member
+hint: write the members of the container to change
 
 "#]]);
     run("[kubernetes]\npatches = [\"near.yaml\"]\n").ends(
@@ -268,18 +268,18 @@ hint: say below the container what of it is to change
         str![[r#"
 error: 2 problems in the recipe
 
-  near.yaml, document 1: the Deployment `shop` has the `apiVersion` `apps/v1`, and the patch is for one with `apps/v1beta1`
+  near.yaml, document 1: the Deployment `shop` has the `apiVersion` `apps/v1`, but the patch has `apps/v1beta1`
      --> coracle.toml:2:12
     2 | patches = ["near.yaml"]
       |            ^^^^^^^^^^^
 
-  near.yaml, document 2: the Deployment `shop` has no `namespace`, and the patch is for one with `other`
+  near.yaml, document 2: the Deployment `shop` has no `namespace`, but the patch has `other`
      --> coracle.toml:2:12
     2 | patches = ["near.yaml"]
       |            ^^^^^^^^^^^
 
-hint: let the patch say the same `apiVersion`, or leave it out
-hint: let the patch say the same `namespace`, or leave it out
+hint: use the same `apiVersion` in the patch, or remove it
+hint: use the same `namespace` in the patch, or remove it
 
 "#]],
     );
@@ -330,6 +330,9 @@ fn kustomize_is_not_given_what_it_can_not_hold() {
     project.write("config/logo.bin", "a\u{7f}b");
     let output = project.manifests(["--layout", "kustomize", "-o", "deploy"]).command().output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.code() == Some(2) && said.contains("kustomize can't hold `logo.bin`"), "{said}");
+    assert!(
+        output.status.code() == Some(2) && said.contains("kustomize does not support `logo.bin`"),
+        "{said}"
+    );
     assert!(!project.path().join("deploy").exists());
 }

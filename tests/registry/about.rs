@@ -47,7 +47,7 @@ fn what_is_said_of_an_image_goes_along() {
         let args = ["copy", &from, &to, "--referrers"];
         let (code, stdout, said) = run(folder.path(), &args);
         assert_eq!(code, Some(0), "{said}");
-        assert_eq!(said.matches("  about it  sha256:").count(), 3, "{said}");
+        assert_eq!(said.matches("  referrer  sha256:").count(), 3, "{said}");
         assert_eq!(stdout.trim().split_once('@').unwrap().1, image.digest().to_string());
         let expected = [notes[0].digest(), notes[1].digest(), theirs.digest()];
         assert_eq!(about(&there, &image.digest()), expected.into());
@@ -134,7 +134,7 @@ fn where_a_contract_can_not_go() {
     fs::create_dir(at.join("config")).unwrap();
     fs::write(at.join("config/a"), "").unwrap();
     for (place, exit, part) in [
-        ("docker://127.0.0.1:1/shop:1", 2, "a contract has no tag"),
+        ("docker://127.0.0.1:1/shop:1", 2, "a contract is stored without a tag"),
         ("docker://127.0.0.1:1/Shop", 2, "write `docker://NAME"),
         ("docker://127.0.0.1:1/shop", 3, "connection refused"),
     ] {

@@ -122,6 +122,6 @@ fn somebody_has_to_talk_to_registries() {
     File::create(folder.path().join("data")).unwrap();
     let recipe = recipe(folder.path(), "docker://127.0.0.1:1/shop:1");
     let error = coracle::build(&recipe, &Settings::default(), &()).unwrap_err();
-    assert!(error.to_string().contains("nobody is there who talks to registries"), "{error}");
+    assert!(error.to_string().contains("no registry client is configured"), "{error}");
     assert!(error.hint().unwrap().contains("Settings::client"));
 }

@@ -44,7 +44,7 @@ fn a_static_program_never_fetches_its_base() {
     assert_eq!(code, Some(0), "{said}");
     let asked = fake.asked();
     assert_eq!(blobs(&asked, "GET"), 1, "its config alone: {asked:?}");
-    assert!(said.contains("from another repository"), "{said}");
+    assert!(said.contains("mounted from another repository"), "{said}");
     assert_eq!(asked.last().unwrap(), "PUT /v2/shop/manifests/1");
 
     // Again: which image the tag stands for now, and whether the own one is there.
@@ -84,7 +84,7 @@ fn a_dynamic_program_reads_its_base_once() {
         let (code, stdout, said) =
             run(folder.path(), &["build", "./app", "--base", &base, "-o", to, "--cache-dir=cache"]);
         assert_eq!(code, Some(0), "{said}");
-        assert!(said.contains("has 2 files already"), "{said}");
+        assert!(said.contains("already contains 2 files"), "{said}");
         stdout.trim().rsplit_once('@').map_or(stdout.trim().to_owned(), |(_, digest)| digest.to_owned())
     };
     let one = build("oci:one");
@@ -139,7 +139,7 @@ fn what_goes_wrong_with_a_base() {
         assert!(!folder.path().join("out").exists());
     };
     let name = |name: &str| format!("{}/{name}", fake.address);
-    refused(&name("none:1"), 3, &["cannot use the base `docker://", "there is no image at", "hint: "]);
+    refused(&name("none:1"), 3, &["cannot use the base image `docker://", "there is no image at", "hint: "]);
     fake.trouble(100, "GET", "/blobs/", Trouble::Says(403, vec![], ""));
     refused(&name("base:1"), 3, &["403", "/blobs/", "hint: "]);
     let dead = "127.0.0.1:1/base:1";

@@ -102,7 +102,7 @@ fn an_image_goes_to_several_places() {
     let (code, stdout, said) = run(at, &args);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("sent 3 blobs, ") && said.contains("sent 0 blobs, 0 B; 3 there already"), "{said}");
-    assert!(said.contains("sent 0 blobs, 0 B; 3 from another repository"), "{said}");
+    assert!(said.contains("sent 0 blobs, 0 B; 3 mounted from another repository"), "{said}");
     let told: Value = serde_json::from_str(&stdout).unwrap();
     let image = &told["images"][0];
     let destinations = ["oci:app.oci".to_owned(), one.into(), two.into(), format!("{other}:latest")];
@@ -248,7 +248,10 @@ fn what_is_no_destination() {
     for (args, word) in [
         (&["./app", "-o", &digest][..], "includes a digest, but the digest of a new image"),
         (&["./app", "-o=docker://Shop"], "`docker://NAME[:TAG]` in lower case"),
-        (&["./app", "-o=docker://shop:1", "-o=docker://docker.io/library/shop:1"], "is the same place as"),
+        (
+            &["./app", "-o=docker://shop:1", "-o=docker://docker.io/library/shop:1"],
+            "is the same destination as",
+        ),
         (&["-f=a", "-f=a", "-o=docker://127.0.0.1:1/shop"], "a name at a registry"),
     ] {
         let (code, stdout, said) = run(folder.path(), &[&["build"], args].concat());

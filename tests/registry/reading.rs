@@ -104,7 +104,7 @@ fn what_can_not_be_read() {
     image(&[9]).push(&shop, "plain").unwrap();
     for (trouble, place, exit, part) in [
         (None, format!("docker://{host}/shop:none"), 3, "there is no image at `docker://"),
-        (None, format!("docker://{host}/shop:broken"), 3, "is no JSON"),
+        (None, format!("docker://{host}/shop:broken"), 3, "is not JSON"),
         (None, format!("docker://{host}/shop:plain"), 1, "has no contract"),
         (None, "docker://127.0.0.1:1/shop".into(), 3, "connection refused"),
         (None, format!("docker://{host}/Shop"), 2, "is not a valid image location"),
@@ -163,8 +163,8 @@ fn tags_are_pinned_as_their_registry_says() {
     for (image, exit, part) in [
         (format!("{host}/shop:none"), 1, "m.yaml:2:12: there is no image at"),
         ("$(IMAGE)".into(), 1, "m.yaml:2:12: `$(IMAGE)` is not an image name"),
-        ("127.0.0.1:1/shop".into(), 3, "m.yaml:2:12: no response"),
-        ("coracle://shop".into(), 1, "no image is known for"),
+        ("127.0.0.1:1/shop".into(), 3, "m.yaml:2:12: no answer"),
+        ("coracle://shop".into(), 1, "no known image is named"),
     ] {
         fs::write(at.join("m.yaml"), format!("containers:\n  - image: {image}\n")).unwrap();
         let (code, stdout, said) = run(at, &["resolve", "m.yaml", "--remote"]);

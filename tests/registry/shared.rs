@@ -34,7 +34,7 @@ fn a_layer_is_packed_once_for_many_machines() {
     let (again, said) =
         builds(other.path(), &["--cache-from", &cache, "-o", &format!("docker://{}/other:1", fake.address)]);
     assert_eq!(again, digest);
-    assert!(said.contains("sent 1 blob, ") && said.contains("2 from another repository"), "{said}");
+    assert!(said.contains("sent 1 blob, ") && said.contains("2 mounted from another repository"), "{said}");
     let asked = fake.asked();
     assert_eq!(count(&asked, "GET", "/v2/cache/blobs/"), 2, "{asked:?}");
     assert_eq!(count(&asked, "PUT", "/v2/cache/"), 0, "it may read alone");
@@ -77,8 +77,7 @@ fn what_a_cache_says_is_not_believed() {
     let (again, said) = builds(one.path(), &["--cache-from", &cache, "-o", "oci:again"]);
     assert_eq!(again, digest);
     assert!(
-        said.contains("warning: the shared cache `")
-            && said.contains("is not the layer that it is said to be"),
+        said.contains("warning: the remote cache `") && said.contains("do not match its diff ID"),
         "{said}"
     );
     for (verb, part) in
@@ -88,7 +87,7 @@ fn what_a_cache_says_is_not_believed() {
         let (again, said) =
             builds(one.path(), &["--cache-from", &cache, "--cache-to", &cache, "-o", "oci:again"]);
         assert_eq!(again, digest);
-        assert!(said.contains("could not help: "), "{said}");
+        assert!(said.contains("was not used: "), "{said}");
     }
 }
 
@@ -96,7 +95,7 @@ fn what_a_cache_says_is_not_believed() {
 fn what_is_no_cache() {
     let folder = folder();
     for (args, words) in [
-        (["--cache-from", "ghcr.io/acme/cache:1"], "has a tag, and a cache is a whole repository"),
+        (["--cache-from", "ghcr.io/acme/cache:1"], "includes a tag, but the cache uses a whole repository"),
         (["--cache-to", "Not A Name"], "`--cache-to`: "),
         (["--trust-cache", "-q"], "--cache-from"),
     ] {

@@ -181,7 +181,7 @@ fn a_kind_that_the_loader_does_not_know_is_an_error() {
         let why = std::error::Error::source(&error).unwrap().to_string();
         assert_eq!(
             why,
-            "it knows no variants for `x86-64-v9`, but for `x86-64-v4`, `x86-64-v3`, `x86-64-v2`"
+            "it does not support the CPU level `x86-64-v9`; supported: `x86-64-v4`, `x86-64-v3`, `x86-64-v2`"
         );
     });
 }

@@ -20,7 +20,7 @@ fn a_library_for_musl_is_an_error_with_glibc() {
                 .elf("/r/libb.so", &library().needed(libc))
         };
         let message = format!(
-            "`/r/libb.so` was linked against the C library `{libc}`, as musl's is called, but the program's loader is glibc's"
+            "`/r/libb.so` was linked against musl (it needs `{libc}`), but the program's loader is glibc's"
         );
         // It lists what it finds, or does not.
         let absent = case().maps("/app", &["/r/libb.so", &format!("{libc} => not found")]);
@@ -48,7 +48,7 @@ fn a_library_for_glibc_is_a_warning_with_musl() {
         assert_eq!(severity, Severity::Warning);
         assert_eq!(
             message,
-            "`/r/libg.so` was linked against glibc (it wants the version `GLIBC_2.2.5`), but the program's loader is musl's"
+            "`/r/libg.so` was linked against glibc (it needs the version `GLIBC_2.2.5`), but the program's loader is musl's"
         );
     }
 }

@@ -61,7 +61,7 @@ fn libraries_that_a_note_names_are_opened_with_all_that_they_need() {
         assert_eq!(printed, "liba.so.1: 1\nlibb.so.1: 42\nlibc.so.1: -1\n");
     }
     let reason = planned(&project, &["app"], "/app/lib/libb.so.1").unwrap()["reason"].clone();
-    assert!(reason.as_str().unwrap().ends_with("/app, its note says: Does b"), "{reason}");
+    assert!(reason.as_str().unwrap().ends_with("/app, its dlopen note says: Does b"), "{reason}");
 }
 
 #[test]
@@ -91,7 +91,9 @@ fn what_a_note_requires_must_be_there() {
     );
     let said = refused(&project, &["app"]);
     assert!(
-        said.contains("cannot open `libgone.so` or `libgone.so.1`, its note says so: it is not there"),
+        said.contains(
+            "cannot open `libgone.so` or `libgone.so.1` (listed in its dlopen note): it was not found"
+        ),
         "{said}"
     );
     opener(&project, r#"[{"soname":["libgone.so.2"]}]"#);
@@ -117,8 +119,8 @@ fn a_library_is_opened_by_name() {
     }
     std::fs::remove_file(project.path("lib/libdeep.so")).unwrap();
     let said = refused(&project, &["app", "--dlopen", "libb.so.1", "--dlopen", "libgone.so"]);
-    assert!(said.contains("cannot open `libb.so.1`, asked for: `libdeep.so`, needed by `"), "{said}");
-    assert!(said.contains("cannot open `libgone.so`, asked for: it is not there"), "{said}");
+    assert!(said.contains("cannot open `libb.so.1` (requested): `libdeep.so`, needed by `"), "{said}");
+    assert!(said.contains("cannot open `libgone.so` (requested): it was not found"), "{said}");
     let hello = Project::hello(&["-static"]);
     let said = refused(&hello, &["hello", "--dlopen", "libc.so.6"]);
     assert!(said.contains("the program is static"), "{said}");
@@ -174,7 +176,9 @@ fn a_note_has_no_lines_of_its_own_in_what_is_said() {
     );
     let said = Image::of(&project, &["app"]).said;
     assert!(
-        said.contains(r"cannot open `libgone.so.2`, its note says: a\n  b\u{1b}[31m: it is not there"),
+        said.contains(
+            r"cannot open `libgone.so.2` (its dlopen note says: a\n  b\u{1b}[31m): it was not found"
+        ),
         "{said}"
     );
     let longest = said.lines().map(str::len).max();

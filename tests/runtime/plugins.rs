@@ -40,7 +40,7 @@ fn a_service_of_pam_brings_its_configuration_and_modules() {
         "{said}"
     );
     let said = refused(&Project::hello(&[]), &["hello", "--pam", "su"]);
-    assert!(said.starts_with("error: no libpam is mapped"), "{said}");
+    assert!(said.starts_with("error: `pam` has no effect: no libpam is mapped"), "{said}");
     // It is enough that one of several programs asks for it.
     let project = Project::hello(&[]);
     let image = Image::of(&project, &["hello", "/usr/bin/su", "--pam", "su"]);

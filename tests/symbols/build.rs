@@ -27,7 +27,7 @@ fn a_build_says_of_two_c_libraries_that_they_are_two() {
         error.to_string().starts_with(&format!("cannot find `libc.so`, needed by `{library}`")),
         "{error}"
     );
-    let hint = "it was built for another C library: build the program and its libraries against one";
+    let hint = "a library is for another C library: build the program and all libraries against the same one";
     assert_eq!(error.hint().as_deref(), Some(hint));
 
     folder.run("gcc -shared -nostdlib -x c /dev/null -Wl,-soname,libc.so -o libc.so");
@@ -36,7 +36,7 @@ fn a_build_says_of_two_c_libraries_that_they_are_two() {
     assert_eq!(
         error.to_string(),
         format!(
-            "`{library}` was linked against the C library `libc.so`, as musl's is called, but the program's loader is \
+            "`{library}` was linked against musl (it needs `libc.so`), but the program's loader is \
              glibc's"
         )
     );
@@ -50,7 +50,7 @@ fn a_build_says_of_two_c_libraries_that_they_are_two() {
     assert_eq!(
         error.to_string(),
         format!(
-            "`{library}` was linked against glibc (it wants the version `GLIBC_2.2.5`), but the program's loader is \
+            "`{library}` was linked against glibc (it needs the version `GLIBC_2.2.5`), but the program's loader is \
              musl's\ncannot find the symbol `b`, needed by `{main}`"
         )
     );
@@ -69,12 +69,12 @@ fn a_build_names_all_that_keeps_a_program_from_starting() {
     assert_eq!(
         plan(&folder).unwrap()[0].notes.iter().map(ToString::to_string).collect::<Vec<_>>(),
         [
-            format!("`{library}` has no versions, but `{main}` was linked against one that has `V1`"),
+            format!("`{library}` has no symbol versions, but `{main}` was linked against one that has `V1`"),
             format!(
-                "`{library}` has no versions at all, so the loader stops where `{main}` uses `a` (version `V1`)"
+                "`{library}` has no symbol versions, so the loader fails when it binds `a` (version `V1`) for `{main}`"
             ),
             format!(
-                "cannot find the symbol `b` (version `V2`), needed by `{main}`; it stops when it calls it"
+                "cannot find the symbol `b` (version `V2`), needed by `{main}`; a call to it ends the program"
             ),
         ]
     );
@@ -113,7 +113,7 @@ fn an_older_library_is_told_with_its_newest_version_and_what_is_called() {
     assert_eq!(
         plan(&folder).unwrap_err().to_string(),
         format!(
-            "cannot find the version `X_1.11` in `{}`, needed by `{}` for `a`, `b`; the newest there is `X_1.10`",
+            "cannot find the version `X_1.11` in `{}`, needed by `{}` for `a`, `b`; the newest available is `X_1.10`",
             library.display(),
             main.display()
         )

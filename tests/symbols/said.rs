@@ -29,8 +29,8 @@ pub(crate) fn problems_in(tree: &Path, program: &Path) -> Option<(String, Vec<Pr
 /// What is wrong, in words that ours and the loader's messages have in common.
 pub(crate) fn ours(problems: &[Problem]) -> BTreeSet<String> {
     let word = |problem: &Problem| match problem.kind {
-        ProblemKind::Version if problem.message.contains("has no versions at all") => "assertion".into(),
-        ProblemKind::Version if problem.message.contains("has no versions") => "unversioned".into(),
+        ProblemKind::Version if problem.message.contains("so the loader fails") => "assertion".into(),
+        ProblemKind::Version if problem.message.contains("has no symbol versions") => "unversioned".into(),
         ProblemKind::Version if problem.message.contains("DT_RELR") => "relr".into(),
         ProblemKind::Version => format!("version {}", problem.name),
         ProblemKind::Symbol => format!("symbol {}", problem.name),

@@ -1,31 +1,31 @@
-//! The bytes of one file of an image: where they come from, without the bytes themselves.
+//! Lazily read bytes of a file in an image.
 //!
-//! A content is a list of pieces (ranges of host files, or bytes made here), so that a stripped program is a copy
-//! without ever being copied. It knows no image and no ELF.
+//! A [`Content`] is a list of pieces: ranges of host files and bytes in memory. A stripped program
+//! is therefore described without copying it. This module does not depend on images or ELF.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::fs::{self, OpenFile, Stat};
 
-/// Bytes to be read later; cheap to clone.
+/// A sequence of bytes that is read on demand. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Content {
     pieces: Arc<[Piece]>,
     size: u64,
 }
 
-/// Bytes that are compared in one go.
+/// Buffer size for comparing two contents, in bytes.
 const COMPARED: usize = 64 << 10;
 
-/// Some consecutive bytes of a [`Content`].
+/// Consecutive bytes of a [`Content`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Piece {
     Bytes(Vec<u8>),
     Range { file: Arc<HostFile>, start: u64, size: u64 },
 }
 
-/// A file of the host, as it was when it was first looked at.
+/// A host file and its metadata when it was first seen.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) struct HostFile {
     path: PathBuf,
@@ -33,12 +33,12 @@ pub(crate) struct HostFile {
 }
 
 impl Content {
-    /// Bytes made here.
+    /// Creates a content from bytes in memory.
     pub fn bytes(bytes: impl Into<Vec<u8>>) -> Self {
         Self::of(vec![Piece::Bytes(bytes.into())])
     }
 
-    /// All of a host file that was seen as `stat`.
+    /// Creates a content from the whole host file at `path`, whose metadata is `stat`.
     pub fn host_file(path: PathBuf, stat: Stat) -> Self {
         let file = Arc::new(HostFile { path, stat });
         Self::of(vec![Piece::Range { file, start: 0, size: stat.size }])
@@ -54,7 +54,8 @@ impl Content {
         self.size
     }
 
-    /// The host file behind a content that is just that.
+    /// The path of the host file that this content starts in; `None` if it starts with bytes in
+    /// memory.
     pub fn host_path(&self) -> Option<&Path> {
         match &*self.pieces {
             [Piece::Range { file, .. }, ..] => Some(&file.path),
@@ -62,7 +63,7 @@ impl Content {
         }
     }
 
-    /// The identity of the host file behind a content, as [`Content::host_path`] has its path.
+    /// Device and inode of the file that [`Content::host_path`] returns.
     pub fn host_identity(&self) -> Option<fs::Identity> {
         match &*self.pieces {
             [Piece::Range { file, .. }, ..] => Some(file.stat.identity),
@@ -70,15 +71,16 @@ impl Content {
         }
     }
 
-    /// Whether both are the same pieces of the same files.
+    /// Whether both consist of the same ranges of the same files. Reads nothing.
     pub fn same_source(&self, other: &Self) -> bool {
         self.pieces == other.pieces
     }
 
-    /// Whether both are the same bytes; what comes from one place is not read.
+    /// Whether both have the same bytes. Reads nothing if the sources are the same or the sizes
+    /// differ.
     ///
     /// # Errors
-    /// When one can't be read, or is not what it was.
+    /// Fails if a file cannot be read or has changed.
     pub fn same_bytes(&self, other: &Self) -> fs::Result<bool> {
         if self.same_source(other) || self.size != other.size {
             return Ok(self.size == other.size);
@@ -97,7 +99,7 @@ impl Content {
         ours.verify().and_then(|()| theirs.verify()).map(|()| true)
     }
 
-    /// This content with parts kept and parts written anew: ranges of it, and bytes between them.
+    /// Builds a new content from ranges of this one and new bytes, in the order of `parts`.
     pub fn spliced(&self, parts: Vec<Part>) -> Self {
         let mut pieces = Vec::new();
         for part in parts {
@@ -122,10 +124,10 @@ impl Content {
         slice
     }
 
-    /// Opens every file behind this content.
+    /// Opens the files that this content reads from.
     ///
     /// # Errors
-    /// When a file can't be opened, or is not what it was.
+    /// Fails if a file cannot be opened or has changed.
     pub fn open(&self) -> fs::Result<Reader> {
         let mut opened: Vec<(Arc<HostFile>, Arc<OpenFile>)> = Vec::new();
         let mut pieces = Vec::with_capacity(self.pieces.len());
@@ -149,7 +151,7 @@ impl Content {
     }
 }
 
-/// One part of a [`Content::spliced`] copy.
+/// One part of a content made by [`Content::spliced`].
 #[derive(Debug, PartialEq, Eq)]
 pub enum Part {
     Kept { start: u64, size: u64 },
@@ -164,7 +166,7 @@ impl Piece {
         }
     }
 
-    /// `from` and `size` lie inside this piece.
+    /// Returns `size` bytes from offset `from`. The range must lie inside this piece.
     fn slice(&self, from: u64, size: u64) -> Self {
         match self {
             Self::Bytes(bytes) => {
@@ -177,7 +179,7 @@ impl Piece {
     }
 }
 
-/// An open [`Content`], read by position.
+/// An open [`Content`], read at arbitrary offsets.
 #[derive(Debug)]
 pub struct Reader {
     pieces: Vec<Source>,
@@ -196,10 +198,11 @@ impl Reader {
         self.size
     }
 
-    /// Reads as much of `buffer` as there is content from `offset` on; the number of bytes read.
+    /// Fills `buffer` from `offset` on and returns the number of bytes read. That is less than the
+    /// buffer's length only at the end of the content.
     ///
     /// # Errors
-    /// When a file can't be read, or ends before the size it had.
+    /// Fails if a file cannot be read or has become shorter.
     pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> fs::Result<usize> {
         let (mut at, mut filled) = (0, 0);
         for piece in &self.pieces {
@@ -216,22 +219,22 @@ impl Reader {
         Ok(filled)
     }
 
-    /// `size` bytes from `offset` on, or as many as there are.
+    /// Returns `size` bytes from `offset` on, or fewer at the end of the content.
     ///
     /// # Errors
-    /// As [`Reader::read_at`].
+    /// See [`Reader::read_at`].
     pub fn bytes_at(&self, offset: u64, size: usize) -> fs::Result<Vec<u8>> {
-        let there = usize::try_from(self.size.saturating_sub(offset)).unwrap_or(usize::MAX);
-        let mut bytes = vec![0; size.min(there)];
+        let available = usize::try_from(self.size.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let mut bytes = vec![0; size.min(available)];
         let read = self.read_at(&mut bytes, offset)?;
         bytes.truncate(read);
         Ok(bytes)
     }
 
-    /// Fails when a file behind this content is no longer what it was; called when all has been read.
+    /// Checks that no source file has changed. Call it after reading.
     ///
     /// # Errors
-    /// Names the file that changed.
+    /// Fails if a file has changed, and names it.
     pub fn verify(&self) -> fs::Result<()> {
         self.pieces.iter().try_for_each(|piece| match piece {
             Source::Bytes(_) => Ok(()),
@@ -274,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_spliced_content_reads_across_its_pieces() {
+    fn reads_across_spliced_pieces() {
         let content = Content::bytes("hello world");
         let spliced = content.spliced(vec![part(6, 5), Part::New(b", ".to_vec()), part(0, 5)]);
         assert_eq!(read(&spliced), b"world, hello");
@@ -284,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_changes_is_an_error() {
+    fn fails_if_a_file_changes() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file");
         std::fs::write(&path, "one").unwrap();

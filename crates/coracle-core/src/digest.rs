@@ -1,7 +1,8 @@
-//! SHA-256 digests as the OCI specifications name them.
+//! SHA-256 digests in the notation of the OCI image specification.
 //!
-//! [`Digest`] names bytes as they are stored (a blob), [`DiffId`] names a layer before compression: two types,
-//! because mixing them up is the classic mistake. Source: image-spec, `descriptor.md` and `config.md`.
+//! [`Digest`] identifies stored bytes (a blob). [`DiffId`] identifies a layer before compression.
+//! They are separate types so that they cannot be confused. Source: image-spec, `descriptor.md` and
+//! `config.md`.
 
 use std::fmt;
 use std::io;
@@ -17,28 +18,28 @@ pub struct Digest([u8; 32]);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DiffId(Digest);
 
-/// A string that is no digest.
+/// The error for a string that is not a digest.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is not a digest: `sha256:` and 64 lower-case hexadecimal digits are wanted")]
+#[error("`{0}` is not a digest: expected `sha256:` and 64 lower-case hexadecimal digits")]
 pub struct ParseDigestError(String);
 
-/// A running SHA-256.
+/// An incremental SHA-256 hasher.
 #[derive(Clone, Default)]
 pub struct Hasher(Sha256);
 
 impl Hasher {
-    /// Takes the next bytes.
+    /// Appends `bytes` to the hashed data.
     pub fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
 
-    /// The digest of everything taken so far.
+    /// Returns the digest of the data so far.
     pub fn finish(self) -> Digest {
         Digest(self.0.finalize().into())
     }
 }
 
-/// Whatever is written to it counts.
+/// Hashes everything that is written.
 impl io::Write for Hasher {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.update(bytes);
@@ -50,7 +51,7 @@ impl io::Write for Hasher {
     }
 }
 
-/// Reads, and knows the digest of what was read.
+/// A reader that hashes the bytes read through it.
 pub struct Hashing<R> {
     reader: R,
     hasher: Hasher,
@@ -61,12 +62,12 @@ impl<R> Hashing<R> {
         Self { reader, hasher: Hasher::default() }
     }
 
-    /// What is read from.
+    /// The wrapped reader.
     pub fn inner(&self) -> &R {
         &self.reader
     }
 
-    /// The digest of what was read.
+    /// Returns the digest of the bytes read so far.
     pub fn finish(self) -> Digest {
         self.hasher.finish()
     }
@@ -81,31 +82,31 @@ impl<R: io::Read> io::Read for Hashing<R> {
 }
 
 impl Digest {
-    /// The digest of `bytes`.
+    /// Computes the digest of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
         let mut hasher = Hasher::default();
         hasher.update(bytes);
         hasher.finish()
     }
 
-    /// A number made of the first eight bytes.
+    /// The first eight bytes as a big-endian number.
     pub fn number(&self) -> u64 {
         self.0.iter().take(8).fold(0, |number, &byte| number << 8 | u64::from(byte))
     }
 
-    /// The 64 hexadecimal digits, which name the file below `blobs/sha256/`.
+    /// The 64 hexadecimal digits: the blob's file name in `blobs/sha256/`.
     pub fn hex(&self) -> String {
         self.0.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
 impl DiffId {
-    /// Marks a digest as that of an uncompressed layer.
+    /// Wraps the digest of an uncompressed layer.
     pub fn new(digest: Digest) -> Self {
         Self(digest)
     }
 
-    /// The digest of the tar's bytes.
+    /// The digest of the uncompressed tar.
     pub fn digest(&self) -> Digest {
         self.0
     }
@@ -173,13 +174,13 @@ mod tests {
     const EMPTY: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
     #[test]
-    fn a_digest_prints_and_parses() {
+    fn prints_and_parses_digests() {
         assert_eq!(Digest::of(b"").to_string(), EMPTY);
         assert_eq!(EMPTY.parse::<Digest>().unwrap(), Digest::of(b""));
     }
 
     #[test]
-    fn what_is_no_digest_is_refused() {
+    fn rejects_invalid_digests() {
         for text in
             ["", "sha256:", "sha512:00", &EMPTY.to_uppercase(), &EMPTY[..70], "sha256:../../etc/passwd"]
         {

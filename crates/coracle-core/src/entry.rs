@@ -1,49 +1,49 @@
-//! One entry of an image's tree.
+//! An entry of an image's file tree.
 
 use std::fmt;
 
 use crate::content::Content;
 use crate::path::{ImagePath, Spelled};
 
-/// What stands at one path of an image.
+/// The entry at one path of an image.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// Directory, file or link.
+    /// The type of the entry, with content or target.
     pub node: Node,
-    /// User and group, numeric.
+    /// The numeric user and group.
     pub owner: Owner,
-    /// Permission bits, `0o7777` at most; links have none of their own.
+    /// The permission bits, at most `0o7777`. Ignored for links.
     pub mode: u32,
-    /// Why it is there.
+    /// The reason why it is in the image.
     pub reason: Reason,
-    /// How often it changes, which decides its layer.
+    /// The kind of layer that it is in.
     pub stratum: Stratum,
 }
 
-/// The kinds of entries.
+/// The type of an entry.
 #[derive(Clone, Debug)]
 pub enum Node {
     /// A directory.
     Directory,
     /// A regular file.
     File(Content),
-    /// A symbolic link and its target, kept as it was written.
+    /// A symbolic link with its unchanged target.
     Link(Spelled),
-    /// A second name of the file at that path, which stands in the same layer and sorts before this one.
+    /// A hard link to the file at that path, which is in the same layer and sorts before this path.
     HardLink(ImagePath),
 }
 
 /// A numeric user and group.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Owner {
-    /// User.
+    /// The user ID.
     pub uid: u32,
-    /// Group.
+    /// The group ID.
     pub gid: u32,
 }
 
 impl Owner {
-    /// root:root, which owns everything that the program has no business to change.
+    /// root:root, the owner of everything that the program does not write to.
     pub const ROOT: Self = Self { uid: 0, gid: 0 };
 }
 
@@ -53,19 +53,20 @@ impl fmt::Display for Owner {
     }
 }
 
-/// The parts of an image by how often they change; a layer for each that has entries, in this order.
+/// The kinds of layers, ordered by how rarely their contents change. Each kind with entries is one
+/// layer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Stratum {
-    /// The loader, libraries, interpreters of scripts.
+    /// The dynamic loader, libraries, and interpreters of scripts.
     Libraries,
     /// Included files.
     Data,
-    /// The programs, and the libraries that move along with them.
+    /// The programs, and the libraries that are moved with them.
     Program,
 }
 
 impl Stratum {
-    /// All of them, in order.
+    /// All kinds, in the order of their layers.
     pub const ALL: [Self; 3] = [Self::Libraries, Self::Data, Self::Program];
 }
 
@@ -79,44 +80,44 @@ impl fmt::Display for Stratum {
     }
 }
 
-/// Why an entry is there, for people.
+/// The reason why an entry is in the image. `Display` is for users.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Reason {
-    /// It was named as a program.
+    /// It is a program of the recipe.
     Program,
-    /// The kernel starts it for this file: `PT_INTERP`, or the `#!` line of a script.
+    /// It is the interpreter of this file: its `PT_INTERP`, or from the `#!` line of a script.
     Interpreter(Spelled),
-    /// An object needs it, by this name, and this rule found it.
+    /// An object needs it (`DT_NEEDED`).
     Needed {
-        /// The object, as its loader spells it.
+        /// The raw path of the object.
         by: Spelled,
-        /// The rule that found it.
+        /// The search rule that found it.
         rule: String,
     },
-    /// An object opens it while the program runs.
+    /// An object opens it at run time (`dlopen`).
     Opened {
-        /// The object, as its loader spells it.
+        /// The raw path of the object.
         by: Spelled,
-        /// What for.
+        /// The purpose.
         why: String,
     },
-    /// A program or library reads it, for this.
+    /// A program or library reads it, for this purpose.
     Need(String),
-    /// It leads to something else that is needed.
+    /// It is a link or directory on the path to another entry.
     OnTheWay,
-    /// It was included from this place.
+    /// It was included from this host path.
     Included(String),
-    /// Accounts for the numeric user.
+    /// It is `/etc/passwd` or `/etc/group`, generated for the numeric user.
     Accounts,
-    /// The program starts there.
+    /// It is the program's working directory.
     WorkingDirectory,
-    /// Something is mounted there.
+    /// Configuration or a Secret is mounted there.
     MountPoint,
-    /// The program writes to it.
+    /// It is a state directory, which the program writes to.
     State,
-    /// Where the loader looks up libraries outside its default directories.
+    /// It is `ld.so.cache` of glibc.
     LoaderCache,
-    /// Where the loader reads its directories.
+    /// It is the path file (`ld-musl-*.path`) of musl.
     PathFile,
 }
 

@@ -1,7 +1,8 @@
-//! What a root looks like: directories, links and files, and how a spelled path walks through them.
+//! Read-only file system views, and resolution of raw paths in them.
 //!
-//! A directory of the host and a planned image are both a [`Tree`]; whoever resolves in one resolves in the other.
-//! Nothing here follows a link out of the root: absolute targets start again at the root, `..` stops there.
+//! A host directory, a base image and a planned image all implement [`Tree`], so dependencies
+//! resolve in each of them alike. Links never leave the root: absolute targets start at the root,
+//! and `..` stops there.
 
 pub mod memory;
 
@@ -14,44 +15,45 @@ use crate::fs::{self, Found, Stat};
 use crate::path::{ImagePath, Spelled};
 use crate::input_tracker::Witness;
 
-/// A root to look into.
+/// A read-only view of a file system.
 pub trait Tree {
-    /// What stands at `path`, whose parents are directories and no links. Nothing when nothing does.
+    /// Returns the node at `path`; `None` if there is none. The parents of `path` must be
+    /// directories, not links.
     ///
     /// # Errors
-    /// When the host refuses to look.
+    /// Fails if the host cannot read the metadata.
     fn node(&self, path: &ImagePath) -> fs::Result<Option<Node>>;
 
-    /// The names in the directory at `path`, sorted by their bytes.
+    /// Returns the names in the directory at `path`, sorted by bytes.
     ///
     /// # Errors
-    /// When the host refuses to list.
+    /// Fails if the host cannot list the directory.
     fn list(&self, path: &ImagePath) -> fs::Result<Vec<Vec<u8>>>;
 }
 
-/// One node of a [`Tree`].
+/// A file, directory or link in a [`Tree`].
 #[derive(Clone, Debug)]
 pub enum Node {
     /// A directory.
     Directory,
-    /// A symbolic link and its target, as it is written.
+    /// A symbolic link with its raw target.
     Link(Spelled),
     /// A regular file.
     File(TreeFile),
-    /// A device, a socket or a pipe, by its name for people.
+    /// A device, socket or pipe, by a readable name.
     Special(&'static str),
 }
 
 /// A regular file of a [`Tree`].
 #[derive(Clone, Debug)]
 pub struct TreeFile {
-    /// Identity, size and mode.
+    /// The file's metadata.
     pub stat: Stat,
-    /// Its bytes.
+    /// The file's bytes.
     pub content: Content,
 }
 
-/// The host's file system below a directory, each path looked at once.
+/// A host directory as a root. Metadata of each path is read once and cached.
 #[derive(Debug)]
 pub struct HostTree {
     root: PathBuf,
@@ -60,23 +62,23 @@ pub struct HostTree {
 }
 
 impl HostTree {
-    /// Everything below `root`.
+    /// Creates a view of the host directory `root`.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into(), seen: Mutex::default(), listed: Mutex::default() }
     }
 
-    /// Where `path` is on the host.
+    /// Returns the host path of `path`.
     pub fn host_path(&self, path: &ImagePath) -> PathBuf {
         self.root.join(fs::path_of(path.relative()))
     }
 
-    /// Adds everything that was looked at here to `witness`, as it was then.
-    pub fn tell(&self, witness: &mut Witness) {
+    /// Adds all paths that were read or listed here to `tracker`, with their metadata at that time.
+    pub fn tell(&self, tracker: &mut Witness) {
         for (path, node) in lock(&self.seen).iter() {
-            witness.looked(self.host_path(path), &answer(node.as_ref()));
+            tracker.looked(self.host_path(path), &answer(node.as_ref()));
         }
         for (path, stat) in lock(&self.listed).iter() {
-            witness.listed(self.host_path(path), *stat);
+            tracker.listed(self.host_path(path), *stat);
         }
     }
 
@@ -103,7 +105,7 @@ impl Tree for HostTree {
 
     fn list(&self, path: &ImagePath) -> fs::Result<Vec<Vec<u8>>> {
         let host = self.host_path(path);
-        // What it was before: a name that comes while it is listed must show.
+        // Read before listing, so that an entry added meanwhile shows as a change.
         let stat = fs::stat(&host)?;
         lock(&self.listed).entry(path.clone()).or_insert(stat);
         fs::list(&host)
@@ -114,7 +116,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What the host answered, in the words of a [`Witness`].
+/// Converts a node to the form that a [`Witness`] records.
 fn answer(node: Option<&Node>) -> Option<Found> {
     node.map(|node| match node {
         Node::Directory => Found::Directory,
@@ -124,11 +126,11 @@ fn answer(node: Option<&Node>) -> Option<Found> {
     })
 }
 
-/// One root in front of another: what the first has, else what the second has.
+/// Two layered file systems: nodes of `front` hide those of `behind`.
 pub struct Overlay<'a> {
-    /// Who is asked first.
+    /// The upper file system, which takes precedence.
     pub front: &'a dyn Tree,
-    /// Who is asked where the first has nothing.
+    /// The lower file system.
     pub behind: &'a dyn Tree,
 }
 
@@ -153,62 +155,63 @@ impl Tree for Overlay<'_> {
     }
 }
 
-/// How a spelled path led through a tree, and what stands at its end.
+/// The result of resolving a raw path: each step and the final node.
 #[derive(Clone, Debug)]
 pub struct Walk {
-    /// Every directory and every link on the way, in order.
+    /// The directories entered and links followed, in order.
     pub steps: Vec<Step>,
-    /// What the path led to.
+    /// What the path resolves to.
     pub end: End,
 }
 
 /// One step of a [`Walk`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Step {
-    /// A directory that was entered, by its name or by `..`.
+    /// A directory that was entered, by name or by `..`.
     Directory(ImagePath),
     /// A link that was followed.
     Link {
-        /// Where the link itself stands.
+        /// The path of the link itself.
         path: ImagePath,
-        /// Where it points, as it is written.
+        /// The raw target.
         target: Spelled,
     },
 }
 
-/// The end of a [`Walk`].
+/// What a raw path resolves to.
 #[derive(Clone, Debug)]
 pub enum End {
-    /// A regular file, by its own path.
+    /// A regular file, with its resolved path.
     File(ImagePath, TreeFile),
     /// A directory.
     Directory(ImagePath),
-    /// A device, a socket or a pipe.
+    /// A device, socket or pipe.
     Special(ImagePath, &'static str),
-    /// Nothing stands at this path.
+    /// This path does not exist.
     Missing(ImagePath),
-    /// This file is used as a directory.
+    /// This path is used as a directory, but is a file.
     NotDirectory(ImagePath),
-    /// More links than the kernel follows.
+    /// The path has more links than the kernel follows.
     Loop,
 }
 
-/// Links that the kernel follows in one path (`MAXSYMLINKS`, `include/linux/namei.h`).
+/// Maximum number of links that the kernel follows in one path (`MAXSYMLINKS`,
+/// `include/linux/namei.h`).
 const MAX_LINKS: usize = 40;
 
-/// Walks `spelled` inside `tree`; a relative path starts at the directory `start`.
+/// Resolves `raw_path` in `tree`. A relative path starts at the directory `start`.
 ///
 /// # Errors
-/// When the host refuses to look at a step.
-pub fn walk(tree: &dyn Tree, start: &ImagePath, spelled: &[u8]) -> fs::Result<Walk> {
-    let mut at = if spelled.starts_with(b"/") { ImagePath::root() } else { start.clone() };
+/// Fails if the host cannot read the metadata of a step.
+pub fn walk(tree: &dyn Tree, start: &ImagePath, raw_path: &[u8]) -> fs::Result<Walk> {
+    let mut at = if raw_path.starts_with(b"/") { ImagePath::root() } else { start.clone() };
     let mut names = Vec::new();
-    push_names(&mut names, spelled);
+    push_names(&mut names, raw_path);
     let mut steps = Vec::new();
     let mut links = 0;
     let end = loop {
         let Some(name) = names.pop() else {
-            break if spelled.is_empty() { End::Missing(at) } else { End::Directory(at) };
+            break if raw_path.is_empty() { End::Missing(at) } else { End::Directory(at) };
         };
         if name == b".." {
             at = at.parent().unwrap_or(at);
@@ -233,7 +236,7 @@ pub fn walk(tree: &dyn Tree, start: &ImagePath, spelled: &[u8]) -> fs::Result<Wa
                 push_names(&mut names, target.as_bytes());
                 steps.push(Step::Link { path, target });
             }
-            Some(_) if !names.is_empty() || spelled.ends_with(b"/") => break End::NotDirectory(path),
+            Some(_) if !names.is_empty() || raw_path.ends_with(b"/") => break End::NotDirectory(path),
             Some(Node::File(file)) => break End::File(path, file),
             Some(Node::Special(kind)) => break End::Special(path, kind),
         }
@@ -241,7 +244,7 @@ pub fn walk(tree: &dyn Tree, start: &ImagePath, spelled: &[u8]) -> fs::Result<Wa
     Ok(Walk { steps, end })
 }
 
-/// Puts the names of `path` on the stack, the first on top.
+/// Pushes the components of `path` on the stack, the first on top.
 fn push_names(stack: &mut Vec<Vec<u8>>, path: &[u8]) {
     let names = path.rsplit(|&byte| byte == b'/').filter(|name| !name.is_empty() && *name != b".");
     stack.extend(names.map(<[u8]>::to_vec));
@@ -252,8 +255,8 @@ mod tests {
     use super::memory::MemoryTree;
     use super::*;
 
-    fn walk_text(tree: &str, spelled: &str) -> String {
-        let walk = walk(&MemoryTree::new(tree), &"/work".parse().unwrap(), spelled.as_bytes()).unwrap();
+    fn walk_text(tree: &str, raw_path: &str) -> String {
+        let walk = walk(&MemoryTree::new(tree), &"/work".parse().unwrap(), raw_path.as_bytes()).unwrap();
         let steps = walk.steps.iter().map(|step| match step {
             Step::Directory(path) => format!("{path}/"),
             Step::Link { path, target } => format!("{path} -> {target}"),
@@ -270,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn walks() {
+    fn resolves_raw_paths() {
         let tree = "
             /lib -> usr/lib
             /usr/lib/libc.so.6 -> libc-2.36.so
@@ -280,7 +283,7 @@ mod tests {
             /etc/hostname = h
             /loop -> loop
             /work/file = f";
-        for (spelled, expected) in [
+        for (raw_path, expected) in [
             (
                 "/lib/libc.so.6",
                 "/lib -> usr/lib, /usr/, /usr/lib/, /usr/lib/libc.so.6 -> libc-2.36.so, file /usr/lib/libc-2.36.so",
@@ -303,7 +306,7 @@ mod tests {
             ("", "missing /work"),
             ("/", "directory /"),
         ] {
-            assert_eq!(walk_text(tree, spelled), expected, "{spelled}");
+            assert_eq!(walk_text(tree, raw_path), expected, "{raw_path}");
         }
     }
 }

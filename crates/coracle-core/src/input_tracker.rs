@@ -1,8 +1,8 @@
-//! Everything that was looked at on the host, and what it was: whether it is still the same is told without reading
-//! a byte of it.
+//! Records the host files that a build reads, to detect later changes without reading their
+//! contents.
 //!
-//! Files are known by their stat data, links by their targets, and what was looked for in vain by not being there. It
-//! does not know why anybody looked.
+//! Files are identified by their metadata, links by their targets. Paths that do not exist are
+//! recorded too.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::digest::{Digest, Hasher};
 use crate::fs::{self, Found, Stat};
 
-/// What was looked at so far.
+/// Collects the inputs of a build: the paths read so far and their state.
 #[derive(Debug, Default)]
 pub struct Witness {
     answers: BTreeMap<(PathBuf, Question), Vec<u8>>,
@@ -18,16 +18,16 @@ pub struct Witness {
     contradicted: bool,
 }
 
-/// What can be asked of a path.
+/// How a path was read.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Question {
-    /// What stands there?
+    /// Its metadata or link target was read.
     Look,
-    /// Which names are in the directory?
+    /// The directory was listed.
     List,
 }
 
-/// The questions of a [`Witness`], and one digest of all the answers.
+/// The paths recorded by a [`Witness`], and one digest of their states.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Testimony {
     questions: Vec<(PathBuf, Question)>,
@@ -35,7 +35,7 @@ pub struct Testimony {
 }
 
 impl Witness {
-    /// At `path` stood this; nothing when nothing did.
+    /// Records what was found at `path`; `None` if the path did not exist.
     pub(crate) fn looked(&mut self, path: PathBuf, found: &Option<Found>) {
         if let Some(Found::File(stat)) = found {
             self.stats.push(*stat);
@@ -43,74 +43,76 @@ impl Witness {
         self.add(path, Question::Look, looked(found));
     }
 
-    /// The directory at `path` was listed, and this is what it was before.
+    /// Records that the directory at `path` was listed. `stat` is its metadata before.
     pub(crate) fn listed(&mut self, path: PathBuf, stat: Stat) {
         self.stats.push(stat);
         self.add(path, Question::List, stated(&stat));
     }
 
-    /// Looks at `path` now; it was written just before, so its times are no reason for doubt.
+    /// Records the current state of `path`, which the build has just written. Its recent times are
+    /// accepted.
     ///
     /// # Errors
-    /// When the host refuses to look.
+    /// Fails if the metadata cannot be read.
     pub fn wrote(&mut self, path: PathBuf) -> fs::Result<()> {
-        let answer = looked(&fs::look(&path)?);
-        self.add(path, Question::Look, answer);
+        let state = looked(&fs::look(&path)?);
+        self.add(path, Question::Look, state);
         Ok(())
     }
 
-    fn add(&mut self, path: PathBuf, question: Question, answer: Vec<u8>) {
-        let old = self.answers.insert((path, question), answer.clone());
-        // Two looks, two answers: it changed in between.
-        self.contradicted |= old.is_some_and(|old| old != answer);
+    fn add(&mut self, path: PathBuf, kind: Question, state: Vec<u8>) {
+        let old = self.answers.insert((path, kind), state.clone());
+        // The path changed between two reads.
+        self.contradicted |= old.is_some_and(|old| old != state);
     }
 
-    /// Whether all of it is as it was.
+    /// Whether all recorded paths are unchanged.
     pub fn holds(&self) -> bool {
         let mut answers = self.answers.iter();
-        !self.contradicted
-            && answers.all(|((path, question), answer)| question.ask(path).as_ref() == Some(answer))
+        !self.contradicted && answers.all(|((path, kind), state)| kind.ask(path).as_ref() == Some(state))
     }
 
-    /// What can be asked again later; nothing when a later change might not show, because something changed while it was
-    /// looked at, or so shortly before `began` that another change in the same tick of the clock would look alike.
+    /// Returns the fingerprint of the recorded inputs. `None` if a later change could go unnoticed:
+    /// an input changed while it was read, or so shortly before `began` (seconds, nanoseconds) that
+    /// another change could have the same timestamp.
     pub fn testify(self, began: (i64, i64)) -> Option<Testimony> {
         let is_settled = self.stats.iter().all(|stat| stat.is_settled_by(began));
         let mut hasher = Hasher::default();
-        self.answers.values().for_each(|answer| take(&mut hasher, answer));
+        self.answers.values().for_each(|state| take(&mut hasher, state));
         let questions = self.answers.into_keys().collect();
         (is_settled && !self.contradicted).then(|| Testimony { questions, answers: hasher.finish() })
     }
 }
 
 impl Testimony {
-    /// Whether every question has the same answer today.
+    /// Whether all inputs are unchanged.
     pub fn holds(&self) -> bool {
         let mut hasher = Hasher::default();
-        for (path, question) in &self.questions {
-            let Some(answer) = question.ask(path) else { return false };
-            take(&mut hasher, &answer);
+        for (path, kind) in &self.questions {
+            let Some(state) = kind.ask(path) else { return false };
+            take(&mut hasher, &state);
         }
         hasher.finish() == self.answers
     }
 
-    /// The digest of the answers, then each question: a letter, the path, a NUL byte.
+    /// Serializes the fingerprint: the digest of the states, then for each path a letter, the path
+    /// and a NUL byte.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = self.answers.hex().into_bytes();
-        for (path, question) in &self.questions {
-            bytes.push(question.letter());
+        for (path, kind) in &self.questions {
+            bytes.push(kind.letter());
             bytes.extend(fs::bytes_of(path));
             bytes.push(0);
         }
         bytes
     }
 
-    /// What [`Testimony::to_bytes`] has written; nothing for anything else.
+    /// Parses the output of [`Testimony::to_bytes`]; `None` if it is malformed.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let (digest, rest) = bytes.split_at_checked(64)?;
         let answers = format!("sha256:{}", std::str::from_utf8(digest).ok()?).parse().ok()?;
-        let questions = rest.split_inclusive(|&byte| byte == 0).map(|question| {
-            let (letter, path) = question.strip_suffix(&[0])?.split_first()?;
+        let questions = rest.split_inclusive(|&byte| byte == 0).map(|input| {
+            let (letter, path) = input.strip_suffix(&[0])?.split_first()?;
             Some((fs::path_of(path), Question::of(*letter)?))
         });
         Some(Self { questions: questions.collect::<Option<_>>()?, answers })
@@ -118,7 +120,7 @@ impl Testimony {
 }
 
 impl Question {
-    /// The answer of the host; nothing when it gives none.
+    /// Reads the current state of `path`; `None` if it cannot be read.
     fn ask(self, path: &Path) -> Option<Vec<u8>> {
         match self {
             Self::Look => fs::look(path).ok().as_ref().map(looked),
@@ -134,14 +136,14 @@ impl Question {
     }
 
     fn of(letter: u8) -> Option<Self> {
-        [Self::Look, Self::List].into_iter().find(|question| question.letter() == letter)
+        [Self::Look, Self::List].into_iter().find(|kind| kind.letter() == letter)
     }
 }
 
-/// Answers one after the other must not read like others.
-fn take(hasher: &mut Hasher, answer: &[u8]) {
-    hasher.update(&(answer.len() as u64).to_le_bytes());
-    hasher.update(answer);
+/// Hashes a state with its length, so that concatenated states are unambiguous.
+fn take(hasher: &mut Hasher, state: &[u8]) {
+    hasher.update(&(state.len() as u64).to_le_bytes());
+    hasher.update(state);
 }
 
 fn looked(found: &Option<Found>) -> Vec<u8> {
@@ -166,7 +168,7 @@ fn stated(stat: &Stat) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    /// Long after everything in a test.
+    /// A time after everything in a test.
     const LATER: (i64, i64) = (1 << 40, 1);
 
     fn witness(directory: &Path) -> Witness {
@@ -182,7 +184,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_change_of_any_kind_shows() {
+    fn detects_every_kind_of_change() {
         type Change = fn(&Path);
         let changes: [(&str, Change); 8] = [
             ("nothing", |_| ()),
@@ -211,7 +213,7 @@ mod tests {
             std::fs::create_dir(at.join("directory")).unwrap();
             let testimony = witness(at).testify(LATER).unwrap();
             let testimony = Testimony::parse(&testimony.to_bytes()).unwrap();
-            // More than one tick of the clock of files.
+            // Longer than the granularity of file timestamps.
             std::thread::sleep(std::time::Duration::from_millis(20));
             change(at);
             assert_eq!(testimony.holds(), what == "nothing", "{what}");
@@ -219,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn what_changed_just_before_is_not_trusted() {
+    fn rejects_inputs_changed_just_before() {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("file"), "one").unwrap();
         std::fs::create_dir(directory.path().join("directory")).unwrap();
@@ -230,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn two_answers_to_one_question_testify_to_nothing() {
+    fn rejects_inputs_that_change_while_reading() {
         let mut witness = Witness::default();
         witness.looked("/a".into(), &None);
         witness.looked("/a".into(), &None);
@@ -240,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_testimony() {
+    fn rejects_malformed_fingerprints() {
         let digits = "ab".repeat(32);
         for text in ["", "ab", &format!("{digits}?/a"), &format!("{digits}x/a\0"), &format!("{digits}\0")] {
             assert!(Testimony::parse(text.as_bytes()).is_none(), "{text}");

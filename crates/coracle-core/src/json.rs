@@ -1,7 +1,7 @@
-//! The one writer of JSON: compact, keys sorted by their bytes, UTF-8; and a reader that misses nothing.
+//! Canonical JSON output (compact, sorted keys, UTF-8) and a strict reader.
 //!
-//! Everything that is hashed goes through here. Keys are sorted by this module and not by the map behind
-//! `serde_json::Value`, whose order any crate in the build can change (`preserve_order`).
+//! All JSON that is hashed is written here. Keys are sorted explicitly, because any crate in the
+//! build can change the order of `serde_json::Map` with the feature `preserve_order`.
 
 mod read;
 
@@ -10,10 +10,10 @@ use serde_json::Value;
 
 pub use read::{Number, message, read};
 
-/// `value` as JSON: no spaces, keys sorted, no line feed at the end.
+/// Serializes `value` as canonical JSON: no spaces, sorted keys, no trailing line feed.
 ///
 /// # Errors
-/// When `value` cannot be JSON at all: a map whose keys are not strings, a number that is not finite.
+/// Fails if `value` cannot be represented, for example a map whose keys are not strings.
 pub fn to_bytes(value: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
     let mut out = Vec::new();
     write(&serde_json::to_value(value)?, &mut out);
@@ -51,7 +51,7 @@ fn separated<T>(items: impl IntoIterator<Item = T>, out: &mut Vec<u8>, one: impl
     }
 }
 
-/// Strings, numbers, `true`, `false` and `null` have one compact form each, which `Display` writes.
+/// Writes a string, number, boolean or null with `Display`, which is already compact.
 fn scalar(value: &Value, out: &mut Vec<u8>) {
     out.extend_from_slice(value.to_string().as_bytes());
 }
@@ -63,7 +63,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn compact_and_sorted() {
+    fn writes_compact_json_with_sorted_keys() {
         let value = json!({"b": [1, {"z": null, "a": true}], "a": "é\"\n", "B": 1.5});
         let expected = r#"{"B":1.5,"a":"é\"\n","b":[1,{"a":true,"z":null}]}"#;
         assert_eq!(String::from_utf8(to_bytes(&value).unwrap()).unwrap(), expected);
@@ -72,7 +72,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
-        fn what_is_written_reads_back(map: std::collections::BTreeMap<String, (String, i64, Option<bool>)>) {
+        fn written_json_parses_to_the_same_value(map: std::collections::BTreeMap<String, (String, i64, Option<bool>)>) {
             let bytes = to_bytes(&map).unwrap();
             let back: std::collections::BTreeMap<String, (String, i64, Option<bool>)> = serde_json::from_slice(&bytes).unwrap();
             prop_assert_eq!(back, map);

@@ -1,13 +1,13 @@
-//! What the user should know although nothing failed: values, so that the library prints nothing.
+//! Warnings and hints for the user. The library returns them and prints nothing.
 
 use std::fmt;
 
-/// Something to tell the user.
+/// A message for the user about a run that succeeded.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Note {
-    /// Something was left out or may not work.
+    /// Something was left out, or the image may not work.
     Warning(String),
-    /// Something could be better.
+    /// A suggested improvement.
     Hint(String),
 }
 

@@ -1,18 +1,20 @@
-//! Paths inside a root: bytes with `/` between names, as Linux sees them, on whatever host this runs.
+//! Linux paths inside a root directory or image: bytes separated by `/`, on every host.
 //!
-//! An [`ImagePath`] can't leave its root and can't be handed to the host by accident. A [`Spelled`] path is what a
-//! loader or a link wrote (`/a/l1/../l2/libb.so`); only [`crate::file_system`] turns it into an `ImagePath`.
+//! An [`ImagePath`] cannot leave its root and does not convert to a host path implicitly. A
+//! [`Spelled`] path is one that a loader or link contains (`/a/l1/../l2/libb.so`); only
+//! [`crate::file_system`] resolves it.
 
 use std::fmt;
 use std::str::FromStr;
 
 /// An absolute path without `.`, `..`, empty names or NUL, inside some root.
 ///
-/// Ordered by its names, so a directory stands before what is in it and before its longer-named siblings.
+/// Paths are ordered by their components: a directory comes before its entries, and these come
+/// before siblings whose names start with the directory's name.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ImagePath(Vec<u8>);
 
-/// Bytes that are no [`ImagePath`].
+/// The error for bytes that are not an [`ImagePath`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("`{path}` is not a path inside an image: {why}")]
 pub struct ParsePathError {
@@ -21,31 +23,34 @@ pub struct ParsePathError {
 }
 
 impl ImagePath {
-    /// The root itself, `/`.
+    /// The root, `/`.
     pub fn root() -> Self {
         Self(Vec::new())
     }
 
-    /// Parses an absolute path; repeated and trailing slashes are folded.
+    /// Parses an absolute path. Repeated and trailing slashes are removed.
+    ///
+    /// # Errors
+    /// Fails if the path is relative, or contains `.`, `..` or a NUL byte.
     pub fn parse(bytes: &[u8]) -> Result<Self, ParsePathError> {
         let error = |why| ParsePathError { path: Spelled::new(bytes).to_string(), why };
         if !bytes.starts_with(b"/") {
             return Err(error("it must start with `/`"));
         }
         if bytes.contains(&0) {
-            return Err(error("it holds a NUL byte"));
+            return Err(error("it contains a NUL byte"));
         }
         let mut path = Self::root();
         for name in bytes.split(|&byte| byte == b'/').filter(|name| !name.is_empty()) {
             if name == b"." || name == b".." {
-                return Err(error("it holds `.` or `..`"));
+                return Err(error("it contains `.` or `..`"));
             }
             path = path.join(name);
         }
         Ok(path)
     }
 
-    /// This directory's entry `name`, which is one name without a slash.
+    /// Appends one component. `name` must not contain a slash.
     pub fn join(&self, name: &[u8]) -> Self {
         debug_assert!(!name.is_empty() && !name.contains(&b'/') && name != b"." && name != b"..");
         let mut bytes = Vec::with_capacity(self.0.len() + 1 + name.len());
@@ -55,35 +60,35 @@ impl ImagePath {
         Self(bytes)
     }
 
-    /// This path followed by the names of `tail`, as [`ImagePath::strip_prefix`] gives them.
+    /// Appends components, as [`ImagePath::strip_prefix`] returns them.
     pub fn join_all<'a>(&self, tail: impl IntoIterator<Item = &'a [u8]>) -> Self {
         tail.into_iter().fold(self.clone(), |path, name| path.join(name))
     }
 
-    /// The names from the root down.
+    /// The components, from the root down.
     pub fn names(&self) -> impl DoubleEndedIterator<Item = &[u8]> {
         self.0.split(|&byte| byte == b'/').filter(|name| !name.is_empty())
     }
 
-    /// The directory that holds this path; nothing for the root.
+    /// The parent directory; `None` for the root.
     pub fn parent(&self) -> Option<Self> {
         let slash = self.0.iter().rposition(|&byte| byte == b'/')?;
         Some(Self(self.0.iter().copied().take(slash).collect()))
     }
 
-    /// The last name; nothing for the root.
+    /// The last component; `None` for the root.
     pub fn name(&self) -> Option<&[u8]> {
         self.names().next_back()
     }
 
-    /// The directories above this path, from the root down, without the path itself.
+    /// The parent directories, from the root down, without the path itself.
     pub fn ancestors(&self) -> Vec<Self> {
         let mut above: Vec<Self> = std::iter::successors(self.parent(), Self::parent).collect();
         above.reverse();
         above
     }
 
-    /// The names below `directory`, or nothing when this path is not inside it (or it itself).
+    /// The components below `directory`; `None` if this path is not `directory` or inside it.
     pub fn strip_prefix(&self, directory: &Self) -> Option<impl Iterator<Item = &[u8]>> {
         let rest = self.0.strip_prefix(directory.0.as_slice())?;
         (rest.is_empty() || rest.starts_with(b"/")).then(|| rest.split(|&byte| byte == b'/').skip(1))
@@ -94,12 +99,12 @@ impl ImagePath {
         self.strip_prefix(directory).is_some()
     }
 
-    /// The path as a container sees it, `/` for the root.
+    /// The absolute path, `/` for the root.
     pub fn as_bytes(&self) -> &[u8] {
         if self.0.is_empty() { b"/" } else { &self.0 }
     }
 
-    /// The path without its leading slash, as a tar names it; empty for the root.
+    /// The path without its leading slash, as in a tar archive; empty for the root.
     pub fn relative(&self) -> &[u8] {
         self.0.strip_prefix(b"/").unwrap_or(&self.0)
     }
@@ -137,27 +142,29 @@ impl fmt::Debug for ImagePath {
     }
 }
 
-/// A path as somebody spelled it: a loader's search, a link's target, a script's first line.
+/// An unresolved path, as written in a loader's search path, a link's target or a script's first
+/// line.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Spelled(Vec<u8>);
 
 impl Spelled {
-    /// Takes the bytes as they are.
+    /// Wraps `bytes` unchanged.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
         Self(bytes.into())
     }
 
-    /// The bytes as they were spelled.
+    /// The bytes, unchanged.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// What stands after the last slash.
+    /// The part after the last slash.
     pub fn name(&self) -> &[u8] {
         self.0.rsplit(|&byte| byte == b'/').next().unwrap_or(&self.0)
     }
 
-    /// What stands before the last slash, as a loader takes it for `$ORIGIN`: `/` for `/lib`, `.` without a slash.
+    /// The part before the last slash, as loaders compute `$ORIGIN`: `/` for `/lib`, `.` if there
+    /// is no slash.
     pub fn directory(&self) -> Spelled {
         match self.0.iter().rposition(|&byte| byte == b'/') {
             Some(0) => Self::new(*b"/"),
@@ -166,12 +173,12 @@ impl Spelled {
         }
     }
 
-    /// The same from the root on, when it starts at `directory`.
+    /// Returns an absolute path unchanged, and a relative one appended to `directory`.
     pub fn from_directory(&self, directory: &Spelled) -> Spelled {
         if self.0.starts_with(b"/") { self.clone() } else { Self::in_directory(&directory.0, &self.0) }
     }
 
-    /// `directory/name`, with one slash between them.
+    /// Joins `directory` and `name` with one slash.
     pub fn in_directory(directory: &[u8], name: &[u8]) -> Spelled {
         let mut bytes = directory.to_vec();
         if !bytes.ends_with(b"/") {
@@ -200,8 +207,8 @@ impl fmt::Debug for Spelled {
     }
 }
 
-/// Writes bytes for people: text as it is, control characters and what is not UTF-8 escaped, so that a hostile name
-/// can't write to the terminal.
+/// Writes bytes as text. Control characters and invalid UTF-8 are escaped, so that a hostile name
+/// cannot control the terminal.
 fn write_bytes(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
@@ -215,7 +222,7 @@ fn write_bytes(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
     f.pad(&text)
 }
 
-/// Bytes for people, escaped as paths are.
+/// Returns bytes as text, with control characters and invalid UTF-8 escaped.
 pub fn printable(bytes: &[u8]) -> String {
     Spelled::new(bytes).to_string()
 }
@@ -229,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn parsing_folds_slashes_and_refuses_what_could_leave() {
+    fn parse_removes_slashes_and_rejects_invalid_paths() {
         assert_eq!(path("//usr///lib/").to_string(), "/usr/lib");
         assert_eq!(path("/").to_string(), "/");
         for text in ["", "usr", "/a/../b", "/.", "/a\0b"] {
@@ -238,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn parts() {
+    fn returns_parts_of_paths() {
         assert_eq!(path("/usr/lib").parent(), Some(path("/usr")));
         assert_eq!(path("/usr").parent(), Some(ImagePath::root()));
         assert_eq!(ImagePath::root().parent(), None);
@@ -250,21 +257,21 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_sorts_before_its_entries_and_those_before_longer_siblings() {
+    fn sorts_directories_before_entries_before_longer_siblings() {
         let mut paths = ["/a.b", "/a/c", "/a", "/"].map(path);
         paths.sort();
         assert_eq!(paths.map(|path| path.to_string()), ["/", "/a", "/a/c", "/a.b"]);
     }
 
     #[test]
-    fn spelled_directories_are_those_of_the_loader() {
+    fn directory_is_computed_as_by_loaders() {
         for (spelled, directory) in [("/lib/x", "/lib"), ("/x", "/"), ("x", "."), ("/a/../x", "/a/..")] {
             assert_eq!(Spelled::new(spelled).directory().to_string(), directory);
         }
     }
 
     #[test]
-    fn hostile_names_are_escaped() {
+    fn escapes_hostile_names() {
         assert_eq!(Spelled::new(&b"a\x1b[2J\xff"[..]).to_string(), "a\\u{1b}[2J\\xff");
     }
 }

@@ -1,6 +1,6 @@
-//! Platforms: what an ELF header says, in the words of the image specification.
+//! OCI platforms: operating system, architecture and variant.
 //!
-//! Never the host's: a platform comes from a program's header or from `--platform`.
+//! A platform comes from a program's ELF header or from `--platform`, never from the host.
 //! Source: image-spec `config.md` (GOARCH, GOOS, variants).
 
 use std::fmt;
@@ -9,33 +9,34 @@ use std::str::FromStr;
 /// An operating system and an architecture, such as `linux/arm/v7`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Platform {
-    /// `GOOS`; always `linux` for what an ELF header tells.
+    /// `GOOS`; always `linux` if it comes from an ELF header.
     pub os: String,
     /// `GOARCH`: `amd64`, `arm64`, `arm`, …
     pub architecture: String,
-    /// What the architecture leaves open, such as `v7`.
+    /// The CPU variant, such as `v7`.
     pub variant: Option<String>,
 }
 
-/// A string that is no platform.
+/// The error for a string that is not a platform.
 #[derive(Debug, thiserror::Error)]
 #[error("`{0}` is not a platform")]
 pub struct ParsePlatformError(String);
 
 impl Platform {
-    /// `linux` on `architecture`.
+    /// A Linux platform.
     pub fn linux(architecture: &str, variant: Option<&str>) -> Self {
         Self { os: "linux".into(), architecture: architecture.into(), variant: variant.map(Into::into) }
     }
 
-    /// Whether both are of one system and architecture, whatever the variant: a header can't tell each of them.
+    /// Whether OS and architecture are equal. The variant is ignored, because ELF headers do not
+    /// contain it.
     pub fn is_kin_of(&self, other: &Self) -> bool {
         (&self.os, &self.architecture) == (&other.os, &other.architecture)
     }
 }
 
 impl ParsePlatformError {
-    /// What to write instead.
+    /// Describes the expected format.
     pub fn hint(&self) -> String {
         "write it as `OS/ARCHITECTURE[/VARIANT]`, such as `linux/amd64` or `linux/arm/v7`".into()
     }
@@ -73,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn platforms_print_as_they_parse() {
+    fn prints_and_parses_platforms() {
         for text in ["linux/amd64", "linux/arm/v7"] {
             assert_eq!(text.parse::<Platform>().unwrap().to_string(), text);
         }

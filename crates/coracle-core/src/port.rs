@@ -1,18 +1,18 @@
-//! A port and its protocol, as `ExposedPorts` has them.
+//! Ports with their protocol, as in `ExposedPorts` of an image's config.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A port that the program listens on; printed with its protocol: `8080/tcp`.
+/// A port that the program listens on. Displayed with its protocol: `8080/tcp`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Port {
     /// 1 to 65535.
     pub number: u16,
-    /// TCP when nothing is said.
+    /// TCP by default.
     pub protocol: Protocol,
 }
 
-/// The protocols that a port can have.
+/// The protocol of a port.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Protocol {
     /// `tcp`
@@ -23,7 +23,7 @@ pub enum Protocol {
     Sctp,
 }
 
-/// A string that is no port.
+/// The error for a string that is not a port.
 #[derive(Debug, thiserror::Error)]
 #[error("`{}` is not a port: {why}", crate::path::printable(.text.as_bytes()))]
 pub struct ParsePortError {
@@ -32,7 +32,7 @@ pub struct ParsePortError {
 }
 
 impl ParsePortError {
-    /// What to write instead.
+    /// Describes the expected format.
     pub fn hint(&self) -> String {
         "write it as `PORT[/PROTOCOL]`, such as `8080` or `9000/udp`".into()
     }
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_port_is_tcp_unless_it_says_otherwise() {
+    fn parses_ports_with_tcp_as_default() {
         for (text, printed) in
             [("8080", "8080/tcp"), ("9000/udp", "9000/udp"), ("1/tcp", "1/tcp"), ("65535/sctp", "65535/sctp")]
         {

@@ -1,17 +1,19 @@
-//! Quantities as Kubernetes writes them: `10Gi`, `50m`, `1e3`. Source: `apimachinery/pkg/api/resource/quantity.go`.
+//! Kubernetes resource quantities: `10Gi`, `50m`, `1e3`.
+//!
+//! Source: `apimachinery/pkg/api/resource/quantity.go`.
 
-/// A text that is no quantity.
+/// The error for a string that is not a quantity.
 #[derive(Debug, thiserror::Error)]
-#[error("`{}` is no quantity", crate::path::printable(.0.as_bytes()))]
+#[error("`{}` is not a quantity", crate::path::printable(.0.as_bytes()))]
 pub struct ParseQuantityError(String);
 
-/// The suffixes, binary and decimal.
+/// Binary and decimal suffixes.
 const SUFFIXES: [&str; 15] = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei", "n", "u", "m", "k", "M", "G", "T", "P"];
 
-/// Whether `text` is a quantity that is not negative.
+/// Checks that `text` is a non-negative quantity.
 ///
 /// # Errors
-/// When it is none.
+/// Fails if it is not.
 pub fn check(text: &str) -> Result<(), ParseQuantityError> {
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, suffix) = text.split_at(end);
@@ -32,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_with_suffixes() {
+    fn accepts_numbers_with_suffixes() {
         for text in ["1", "10Gi", "0.5", "500m", "1e3", "1E-3", "2E", ".5Ki", "5."] {
             assert!(check(text).is_ok(), "{text}");
         }

@@ -1,16 +1,16 @@
-//! Image references: `ghcr.io/acme/shop:1.2`, and the full name that engines use for a short one.
+//! Image references such as `ghcr.io/acme/shop:1.2`, and their normalized names.
 //!
-//! The grammar and Docker's defaults (`docker.io`, `library/`, `latest`) are `oci-spec`'s.
+//! Grammar and Docker's defaults (`docker.io`, `library/`, `latest`) are those of `oci-spec`.
 
 use std::fmt;
 use std::str::FromStr;
 
 use oci_spec::distribution::Reference as Parsed;
 
-/// How long a repository's name may be.
+/// Maximum length of a repository name.
 const REPOSITORY_LIMIT: usize = 255;
 
-/// A repository and a tag; the tag is `latest` when none was written.
+/// An image name: a repository and a tag, which is `latest` by default.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Reference {
     name: String,
@@ -18,7 +18,7 @@ pub struct Reference {
     full_name: String,
 }
 
-/// A string that is no image reference, or one that a tag can't be put on.
+/// The error for a string that is not an image name with an optional tag.
 #[derive(Debug, thiserror::Error)]
 #[error("`{text}` is not an image name: {why}")]
 pub struct ParseReferenceError {
@@ -27,37 +27,37 @@ pub struct ParseReferenceError {
 }
 
 impl Reference {
-    /// The repository as it was written, without tag: `shop`.
+    /// The repository as written, without the tag: `shop`.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The last part of the repository's name: `shop` for `ghcr.io/acme/shop`.
+    /// The last component of the repository: `shop` for `ghcr.io/acme/shop`.
     pub fn base_name(&self) -> &str {
         self.name.rsplit('/').next().unwrap_or(&self.name)
     }
 
-    /// The tag alone.
+    /// The tag.
     pub fn tag(&self) -> &str {
         &self.tag
     }
 
-    /// The normalised name with its tag, as containerd and Docker keep it: `docker.io/library/shop:latest`.
+    /// The normalized name with tag, as in containerd and Docker: `docker.io/library/shop:latest`.
     pub fn full_name(&self) -> String {
         format!("{}:{}", self.full_name, self.tag)
     }
 
-    /// The same repository under another tag.
+    /// Returns the reference to `tag` in the same repository.
     ///
     /// # Errors
-    /// When `tag` is no legal tag.
+    /// Fails if `tag` is not a valid tag.
     pub fn with_tag(&self, tag: &str) -> Result<Self, ParseReferenceError> {
         format!("{}:{tag}", self.name).parse()
     }
 }
 
 impl ParseReferenceError {
-    /// What to write instead.
+    /// Describes the expected format.
     pub fn hint(&self) -> String {
         "write it as `NAME[:TAG]` in lower case, such as `shop`, `shop:1.2` or `ghcr.io/acme/shop:1.2`".into()
     }
@@ -71,7 +71,7 @@ impl FromStr for Reference {
     }
 }
 
-/// Whatever `oci-spec` takes. Its first reference costs 30 ms: it compiles a regular expression.
+/// Parses with `oci-spec`. Its first call takes 30 ms, because it compiles a regular expression.
 fn any(text: &str) -> Result<Reference, ParseReferenceError> {
     let error = |why: String| ParseReferenceError { text: text.into(), why };
     if !text.is_ascii() {
@@ -79,7 +79,9 @@ fn any(text: &str) -> Result<Reference, ParseReferenceError> {
     }
     let parsed = Parsed::from_str(text).map_err(|e| error(e.to_string()))?;
     if parsed.digest().is_some() {
-        return Err(error("a digest is what a build finds out, it can't be asked for".into()));
+        return Err(error(
+            "it includes a digest, but the digest is known only after the build: use a tag".into(),
+        ));
     }
     let tag = parsed.tag().unwrap_or("latest").to_owned();
     let name = text.strip_suffix(&format!(":{tag}")).unwrap_or(text).to_owned();
@@ -87,7 +89,7 @@ fn any(text: &str) -> Result<Reference, ParseReferenceError> {
     Ok(Reference { name, tag, full_name })
 }
 
-/// The same of names as almost all are, quicker; nothing where `oci-spec` has to decide.
+/// Parses common names without a regular expression. `None` if `oci-spec` must decide.
 fn plain(text: &str) -> Option<Reference> {
     let last = text.rfind('/').map_or(0, |slash| slash + 1);
     let (name, tag) = match text.get(last..)?.find(':') {
@@ -108,7 +110,7 @@ fn plain(text: &str) -> Option<Reference> {
     is_legal.then(|| Reference { name: name.into(), tag: tag.into(), full_name: full_name() })
 }
 
-/// A host, maybe with a port.
+/// Whether `text` is a host name with an optional port.
 fn is_host(text: &str) -> bool {
     let (host, port) = text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
     let is_edge = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
@@ -121,14 +123,15 @@ fn is_host(text: &str) -> bool {
     host.split('.').all(is_label) && port.is_none_or(is_port)
 }
 
-/// A part of a repository's name: words of small letters and digits, with `.`, `_`, `__` or any number of `-` between them.
+/// Whether `text` is a component of a repository name: lower-case letters and digits, separated by
+/// `.`, `_`, `__` or any number of `-`.
 fn is_component(text: &str) -> bool {
     let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let is_between = |text: &str| matches!(text, "." | "_" | "__") || text.bytes().all(|byte| byte == b'-');
     text.starts_with(is_word) && text.ends_with(is_word) && text.split(is_word).all(is_between)
 }
 
-/// Whether it is a tag. Source: distribution-spec, "Pulling manifests".
+/// Whether `text` is a valid tag. Source: distribution-spec, "Pulling manifests".
 pub fn is_tag(text: &str) -> bool {
     let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     let is_legal = |byte: u8| is_word(byte) || byte == b'.' || byte == b'-';
@@ -141,7 +144,7 @@ impl fmt::Display for Reference {
     }
 }
 
-/// A full name as people write it: without Docker's defaults.
+/// Returns a full name without Docker's defaults: `shop` for `docker.io/library/shop`.
 pub fn familiar(name: &str) -> &str {
     let short = name.strip_prefix("docker.io/").or_else(|| name.strip_prefix("index.docker.io/"));
     short.map_or(name, |short| short.strip_prefix("library/").unwrap_or(short))
@@ -152,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn short_names_have_a_full_one() {
+    fn normalizes_short_names() {
         for (text, printed, full) in [
             ("shop", "shop:latest", "docker.io/library/shop:latest"),
             ("acme/shop:1", "acme/shop:1", "docker.io/acme/shop:1"),
@@ -165,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn names_as_almost_all_are_need_no_regular_expression() {
+    fn parses_common_names_without_regular_expression() {
         for text in
             ["app", "shop:1.2", "ghcr.io/acme/shop:1.2", "localhost:5000/a/b-c", "localhost/x", "a__b--c.d"]
         {
@@ -183,7 +186,7 @@ mod tests {
         #![proptest_config(proptest::prelude::ProptestConfig::with_cases(5_000))]
 
         #[test]
-        fn both_ways_to_read_a_name_agree(
+        fn both_parsers_agree(
             text in "((localhost|docker.io|index.docker.io|[abA0]{1,2}([.:-][aA0]{1,2}){0,2})/)?([ab0A]{1,2}[._/-]{0,2}){0,4}[:@]{0,1}[a_.A-]{0,3}"
         ) {
             if let Some(reference) = plain(&text) {
@@ -193,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_name_is_read_by_both_alike() {
+    fn both_parsers_agree_on_long_names() {
         for length in 245..260 {
             for text in ["x".repeat(length), format!("a/{}", "x".repeat(length))] {
                 assert_eq!(plain(&text), any(&text).ok());
@@ -202,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_name_is_refused() {
+    fn rejects_invalid_names() {
         let digest = format!("shop@sha256:{}", "0".repeat(64));
         for text in ["", "Shop", "shop:", "a b", "shop:ä", "-", digest.as_str()] {
             assert!(text.parse::<Reference>().is_err(), "{text:?}");

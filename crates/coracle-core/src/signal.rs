@@ -1,13 +1,13 @@
-//! A signal, by name or number. Source: image-spec `config.md`, signal(7).
+//! Signals by name or number. Source: image-spec `config.md`, signal(7).
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A signal as `Signal` has it: `SIGTERM`, `SIGRTMIN+3`, or a number from 1 to 64.
+/// A signal for `StopSignal`: `SIGTERM`, `SIGRTMIN+3`, or a number from 1 to 64.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Signal(String);
 
-/// A string that is no signal.
+/// The error for a string that is not a signal.
 #[derive(Debug, thiserror::Error)]
 #[error("`{}` is not a signal", crate::path::printable(.0.as_bytes()))]
 pub struct ParseSignalError(String);
@@ -52,16 +52,16 @@ const NAMES: [&str; 36] = [
 ];
 
 impl Signal {
-    /// The signal as it was written.
+    /// The signal as written.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
 impl ParseSignalError {
-    /// What to write instead.
+    /// Suggests the most similar signal, or describes the expected format.
     pub fn hint(&self) -> String {
-        // `SIG` makes everything look alike.
+        // The common prefix would make all names similar.
         let text = self.0.to_ascii_uppercase();
         let names = NAMES.iter().filter_map(|name| name.strip_prefix("SIG"));
         match crate::suggest::nearest(text.strip_prefix("SIG").unwrap_or(&text), names) {
@@ -75,7 +75,7 @@ impl FromStr for Signal {
     type Err = ParseSignalError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // Engines know real-time signals up to half way from either end by these names.
+        // Engines accept these offsets only: each end of the real-time range names one half of it.
         let offset = |prefix, most| {
             text.strip_prefix(prefix).and_then(number).is_some_and(|offset| (1..=most).contains(&offset))
         };
@@ -87,7 +87,7 @@ impl FromStr for Signal {
     }
 }
 
-/// Digits without a sign or leading zeros.
+/// Parses digits without a sign or leading zeros.
 fn number(text: &str) -> Option<u8> {
     let plain = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
     if plain { text.parse().ok() } else { None }
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_and_numbers() {
+    fn accepts_names_and_numbers() {
         for text in ["SIGTERM", "SIGXFSZ", "SIGRTMIN", "SIGRTMIN+3", "SIGRTMAX-14", "1", "15", "64"] {
             assert_eq!(text.parse::<Signal>().unwrap().to_string(), text);
         }
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hint_names_the_nearest() {
+    fn hint_suggests_the_most_similar_name() {
         for (text, hint) in [("TERM", "did you mean `SIGTERM`?"), ("sigquti", "did you mean `SIGQUIT`?")] {
             assert_eq!(text.parse::<Signal>().unwrap_err().hint(), hint);
         }

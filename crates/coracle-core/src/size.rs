@@ -1,25 +1,25 @@
-//! Sizes in bytes as people write them, `500kB`, `1.5MB`, `2GiB`, and as they are shown: `1.50 MB`.
+//! Sizes in bytes: parsed from `500kB`, `1.5MB` or `2GiB`, displayed as `1.50 MB`.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// So many bytes.
+/// A number of bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Size(pub u64);
 
-/// A text that is no size.
+/// The error for a string that is not a size.
 #[derive(Debug, thiserror::Error)]
-#[error("`{}` is no size", crate::path::printable(.0.as_bytes()))]
+#[error("`{}` is not a size", crate::path::printable(.0.as_bytes()))]
 pub struct ParseSizeError(String);
 
 impl ParseSizeError {
-    /// What to write instead.
+    /// Describes the expected format.
     pub fn hint(&self) -> &'static str {
         "write it as in `500MB` or `2GiB`"
     }
 }
 
-/// What the units stand for.
+/// The units and their size in bytes.
 const UNITS: [(&str, u64); 9] = [
     ("", 1),
     ("B", 1),
@@ -38,13 +38,14 @@ impl FromStr for Size {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
         let (number, unit) = text.split_at(end);
-        let unit = UNITS.into_iter().find(|(word, _)| *word == unit).map(|(_, bytes)| bytes);
+        let unit = UNITS.into_iter().find(|(name, _)| *name == unit).map(|(_, bytes)| bytes);
         let size = unit.and_then(|unit| scaled(number, unit));
         size.map(Self).ok_or_else(|| ParseSizeError(text.to_owned()))
     }
 }
 
-/// `number`, with at most nine digits behind its point, times `unit`; parts that are none of a whole are dropped.
+/// Multiplies the decimal `number` (at most nine fractional digits) by `unit`, rounding down.
+/// `None` if `number` is malformed or the product does not fit.
 pub fn scaled(number: &str, unit: u64) -> Option<u64> {
     let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -58,14 +59,14 @@ pub fn scaled(number: &str, unit: u64) -> Option<u64> {
 }
 
 impl fmt::Display for Size {
-    /// With two digits behind the point, of the largest unit that it has one of.
+    /// Uses the largest decimal unit that the size reaches, with two fractional digits.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let units = [("GB", 1_000_000_000_u64), ("MB", 1_000_000), ("kB", 1000)];
         let text = match units.into_iter().find(|(_, bytes)| self.0 >= *bytes) {
             None => format!("{} B", self.0),
-            Some((word, bytes)) => {
+            Some((unit, bytes)) => {
                 let hundredths = (u128::from(self.0) * 100 + u128::from(bytes) / 2) / u128::from(bytes);
-                format!("{}.{:02} {word}", hundredths / 100, hundredths % 100)
+                format!("{}.{:02} {unit}", hundredths / 100, hundredths % 100)
             }
         };
         f.pad(&text)
@@ -77,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes() {
+    fn parses_sizes() {
         for (text, expected) in [
             ("0", Some(0)),
             ("5GB", Some(5_000_000_000)),
@@ -101,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn they_are_shown_in_the_largest_unit() {
+    fn displays_sizes_in_the_largest_unit() {
         for (bytes, expected) in [
             (0, "0 B"),
             (999, "999 B"),

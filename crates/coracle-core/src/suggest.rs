@@ -1,9 +1,10 @@
-//! Which known word somebody may have meant.
+//! Suggestions for misspelled names.
 
-/// Below this two words have nothing to do with each other.
+/// Minimum Jaro-Winkler similarity of a suggestion.
 const ALIKE: f64 = 0.8;
 
-/// The known word that is most like `word`, if any is like it at all; the first of several.
+/// Returns the known word most similar to `word`, the first of equally similar ones. `None` if no
+/// word is similar enough.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let plain = word.to_lowercase().replace('_', "-");
     let mut best: Option<(f64, &str)> = None;
@@ -21,7 +22,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slips_are_understood_and_strangers_are_not() {
+    fn suggests_similar_words_only() {
         let known = ["name", "programs", "args", "working-dir", "stop-signal", "labels"];
         for (word, meant) in [
             ("nmae", Some("name")),

@@ -1,6 +1,6 @@
-//! YAML, read as version 1.2 has it: `yes` is text. The one place that knows the parser behind it.
+//! A YAML 1.2 reader (`yes` is text). The only module that depends on the parser crate.
 //!
-//! Keys that stand twice are an error, and so are aliases that explode.
+//! Duplicate keys and exponentially growing aliases are errors.
 
 mod node;
 mod read;
@@ -10,36 +10,36 @@ use serde_json::Value;
 
 pub use node::{Key, Kind, Node, Place};
 
-/// What is wrong with a text, and where.
+/// A YAML error with its position.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("line {line}: {message}")]
 pub struct Error {
-    /// What is wrong.
+    /// The parser's message, without the position.
     pub message: String,
-    /// From 1.
+    /// The line, from 1.
     pub line: usize,
-    /// In characters, from 1.
+    /// The column in characters, from 1.
     pub column: usize,
 }
 
-/// Every document of a stream.
+/// Parses every document of a stream.
 ///
 /// # Errors
-/// The first thing that is wrong.
+/// Fails if the text is not valid YAML or is too large; reports the first error.
 pub fn documents(text: &str) -> Result<Vec<Value>, Error> {
     parse(text)
 }
 
-/// Every document of a stream, with the place of every node.
+/// Parses every document of a stream, with the position of every node.
 ///
 /// # Errors
-/// As [`documents`].
+/// Fails like [`documents`].
 pub fn nodes(text: &str) -> Result<Vec<Node>, Error> {
     parse(text)
 }
 
 fn parse<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, Error> {
-    // A whole cluster's manifests in one stream, and no more.
+    // Enough for the manifests of a whole cluster in one stream.
     let options = serde_saphyr::options! {
         strict_booleans: true,
         budget: serde_saphyr::budget! { max_documents: 65_536, max_nodes: 1_000_000, max_events: 4_000_000 },
@@ -49,23 +49,26 @@ fn parse<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, Error> {
         let (line, column) = error.location().map_or((1, 1), |at| (number(at.line()), number(at.column())));
         let text = error.without_snippet().to_string();
         let message = text.lines().next().unwrap_or_default();
-        // The place is told by us.
+        // `Error` has the position in its own fields.
         let message = message.strip_prefix("error: ").unwrap_or(message);
         let message = message
             .split_once(": ")
             .filter(|(place, _)| place.starts_with("line "))
             .map_or(message, |(_, rest)| rest);
-        // So is what the parser would have us do.
+        // Advice about parser options is useless to the user.
         let ends = [", set DuplicateKeyPolicy", " at line "];
         let message =
             ends.iter().fold(message, |text, end| text.split_once(end).map_or(text, |(text, _)| text));
-        // A number may be secret.
-        let message =
-            if message.starts_with("non-finite float") { "a number is none, or too large" } else { message };
+        // The parser's message shows the number, which may be secret.
+        let message = if message.starts_with("non-finite float") {
+            "a number is not finite, or is too large"
+        } else {
+            message
+        };
         let message = match message.strip_prefix("budget breached: ") {
             Some(what) => {
                 let what = what.split([' ', '{']).next().unwrap_or(what).to_lowercase();
-                format!("there is too much in it to be read ({what})")
+                format!("the document is too large: it exceeds the parser's limit on {what}")
             }
             None => message.to_owned(),
         };
@@ -73,10 +76,10 @@ fn parse<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, Error> {
     })
 }
 
-/// The only document of a text; nothing when there is none.
+/// Parses the only document of a text; `None` if the text is empty.
 ///
 /// # Errors
-/// As [`documents`], and when there are several.
+/// Fails like [`documents`], and if there is more than one document.
 pub fn document(text: &str) -> Result<Option<Node>, Error> {
     let mut nodes = nodes(text)?;
     if let Some(second) = nodes.get(1) {
@@ -93,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_stay_words() {
+    fn reads_yaml_1_1_booleans_and_dates_as_text() {
         let text = "a: yes\nb: true\nc: 12\nd: 2020-01-01\ne: 'no'\nf: ~\n";
         let expected = json!({ "a": "yes", "b": true, "c": 12, "d": "2020-01-01", "e": "no", "f": null });
         assert_eq!(document(text).unwrap().unwrap().to_value(), expected);
@@ -103,9 +106,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_has_a_place() {
+    fn reports_the_line_of_an_error() {
         for (text, line, part) in [
-            ("a: 1\nb: 1e999\n", 2, "a number is none, or too large"),
+            ("a: 1\nb: 1e999\n", 2, "a number is not finite, or is too large"),
             ("a: 1\na: 2\n", 2, "duplicate"),
             ("a: [1\n", 1, ""),
             ("a: *x\n", 1, ""),

@@ -1,6 +1,7 @@
-//! Whether text was drawn by chance, as credentials are, or written by somebody: an example, a name, a row of letters.
+//! Distinguishes random text, such as credentials, from written text, such as examples and names.
+//! Also base64 and checksums of tokens.
 
-/// Words of those who show how a credential looks.
+/// Words that occur in example credentials.
 const PLACEHOLDERS: [&str; 16] = [
     "example",
     "xxxx",
@@ -20,28 +21,29 @@ const PLACEHOLDERS: [&str; 16] = [
     "deadbeef",
 ];
 
-/// Whether `text` is as mixed as something of its length that was drawn by chance from some sixty characters, or from
-/// the sixteen of hexadecimal digits.
+/// Returns whether `text` looks random: its entropy is that of random hexadecimal digits or
+/// alphanumeric characters, and it is neither a placeholder nor a sequence.
 pub(super) fn is_random(text: &[u8]) -> bool {
     let is_hexadecimal = text.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b'-');
-    // Bits a character. Of 32 digits drawn by chance, one in a million has less than 2.9; of 20 letters, less than 3.3.
+    // Bits per character. One in a million random strings has less than 2.9 (32 hexadecimal digits)
+    // or less than 3.3 (20 letters).
     let wanted = if is_hexadecimal { 2.8 } else { 3.2 };
     entropy(text) >= wanted && !is_placeholder(text) && !is_row(text)
 }
 
-/// Whether `text` says itself that it is an example.
+/// Returns whether `text` contains a word that marks an example.
 pub(super) fn is_placeholder(text: &[u8]) -> bool {
     let lower = text.to_ascii_lowercase();
     PLACEHOLDERS.iter().any(|word| memchr::memmem::find(&lower, word.as_bytes()).is_some())
 }
 
-/// Whether much of `text` is a row, such as the alphabet.
+/// Returns whether more than a third of `text` is a sequence such as the alphabet.
 fn is_row(text: &[u8]) -> bool {
     let steps = text.windows(2).filter(|pair| matches!(pair, [a, b] if a.abs_diff(*b) <= 1)).count();
     steps * 3 > text.len()
 }
 
-/// Bits a byte, by how often each byte occurs.
+/// Returns the Shannon entropy in bits per byte.
 fn entropy(text: &[u8]) -> f64 {
     let mut counts = [0_u32; 256];
     for &byte in text {
@@ -56,7 +58,8 @@ fn entropy(text: &[u8]) -> f64 {
 
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// Whether the last six characters are the CRC-32 of those before, as in tokens of GitHub and npm.
+/// Returns whether the last six characters are the CRC-32 of those before, in base 62, as in tokens
+/// of GitHub and npm.
 pub(super) fn has_checksum(text: &[u8]) -> bool {
     let Some((body, sum)) = text.split_last_chunk::<6>() else { return false };
     let mut crc = flate2::Crc::new();
@@ -69,7 +72,7 @@ pub(super) fn has_checksum(text: &[u8]) -> bool {
     *sum == expected
 }
 
-/// What `text` says in base 64, as far as it is that; either alphabet, with or without padding.
+/// Decodes the longest base64 prefix of `text`, in either alphabet, with or without padding.
 pub(super) fn base64_decoded(text: &[u8]) -> Vec<u8> {
     let (mut bytes, mut bits, mut count) = (Vec::with_capacity(text.len() * 3 / 4), 0_u32, 0);
     for byte in text {
@@ -92,7 +95,7 @@ pub(super) fn base64_decoded(text: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// `bytes` in base 64, without what depends on the bytes that may follow.
+/// Encodes `bytes` in base64, without the last digits that depend on the following bytes.
 pub(super) fn base64_encoded(bytes: &[u8]) -> Vec<u8> {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let triples = bytes
@@ -107,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_drawn_and_what_was_written() {
+    fn recognizes_random_text() {
         for (text, expected) in [
             ("zQWBuTSOoRi4A9spHcVY5ncnsDkxkJ", true),
             ("f47ac10b58cc4372a5670e02b2c3d479", true),
@@ -123,8 +126,9 @@ mod tests {
     }
 
     #[test]
-    fn checksums_are_those_of_github() {
-        // The token that GitHub's own description of the form shows, without its first four characters.
+    fn recognizes_checksums_of_github() {
+        // The example in GitHub's description of its token format, without the first four
+        // characters.
         let token = [b"zQWBuTSOoRi4A9spHcVY5ncnsDkxkJ".as_slice(), b"0mLq17"].concat();
         assert!(has_checksum(&token));
         assert!(!has_checksum(&token[1..]));
@@ -132,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn base_64_there_and_back() {
+    fn base64_round_trips() {
         for text in [&b"user:password"[..], b"\xff\xfe\x00", b""] {
             let encoded = base64_encoded(text);
             let whole = text.len() / 3 * 3;

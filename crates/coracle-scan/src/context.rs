@@ -1,18 +1,18 @@
-//! Credentials that have no form of their own: what stands beside them tells what they are.
+//! Credentials without a distinctive format, recognized by the text around them.
 
 use super::chance;
 use super::rule::Match;
 use super::window::{Window, alphanumeric, base64, base64url, last, run};
 
-/// A credential that starts here and is told by what stands around it.
+/// Finds a credential that starts at the offset, by the text around it.
 pub(super) fn find(window: &Window<'_>) -> Option<Match> {
-    // Each looks first at the byte or two that rule out most places.
+    // Each rule first tests the one or two bytes that rule out most offsets.
     [web_token, aws_secret, telegram, terraform, entra, password_hash, wireguard]
         .iter()
         .find_map(|rule| rule(window))
 }
 
-/// A signed JSON Web Token: two JSON objects and a signature, each in base 64.
+/// A signed JSON Web Token: two JSON objects and a signature, each in base64url.
 fn web_token(window: &Window<'_>) -> Option<Match> {
     if !window.at.starts_with(b"eyJ") {
         return None;
@@ -22,20 +22,21 @@ fn web_token(window: &Window<'_>) -> Option<Match> {
     let signature = run(signature, base64url);
     let (header, payload) = (chance::base64_decoded(header), chance::base64_decoded(payload));
     let is_token = memchr::memmem::find(&header, b"\"alg\"").is_some() && payload.starts_with(b"{\"");
-    // The token that introductions show is John Doe's.
+    // The example token of jwt.io has this subject.
     let is_shown = memchr::memmem::find(&payload, b"\"1234567890\"").is_some();
     let is_signed = signature.len() >= 40 && chance::is_random(signature);
     (is_token && is_signed && !is_shown && memchr::memmem::find(&payload, b"example").is_none())
         .then(|| Match::error("token", "a signed JSON Web Token"))
 }
 
-/// Whether `bytes` may start with `size` characters of base 64 and no more: its last one and what follows tell most.
+/// Returns whether `bytes` may start with exactly `size` base64 characters. Tests only the last one
+/// and the next byte.
 fn may_have(bytes: &[u8], size: usize) -> bool {
     let is_in = |at: usize| bytes.get(at).is_some_and(|&byte| base64(byte));
     is_in(size - 1) && !is_in(size)
 }
 
-/// Forty characters behind a name such as `aws_secret_access_key`.
+/// Forty characters after a name such as `aws_secret_access_key`.
 fn aws_secret(window: &Window<'_>) -> Option<Match> {
     if !may_have(window.at, 40) {
         return None;
@@ -47,7 +48,8 @@ fn aws_secret(window: &Window<'_>) -> Option<Match> {
     .then(|| Match::error("token", "a secret key of AWS"))
 }
 
-/// Whether one of `names` stands before this place, with nothing but `=`, `:`, quotes, commas and spaces between.
+/// Returns whether one of `names` precedes the offset, separated only by `=`, `:`, quotes, commas
+/// and white space.
 fn is_named(window: &Window<'_>, names: &[&str]) -> bool {
     let before = last(window.before, 64).to_ascii_lowercase();
     let is_between = |byte: &u8| {
@@ -88,7 +90,7 @@ fn entra(window: &Window<'_>) -> Option<Match> {
     (is_secret && chance::is_random(secret)).then(|| Match::error("token", "a client secret of Azure"))
 }
 
-/// A line of `shadow` or `.htpasswd`: `NAME:$ID$SALT$HASH`, as `crypt(5)` has them.
+/// A line of `shadow` or `.htpasswd`: `NAME:$ID$SALT$HASH`, see `crypt(5)`.
 fn password_hash(window: &Window<'_>) -> Option<Match> {
     if window.previous() != Some(b'$') {
         return None;
@@ -110,7 +112,7 @@ fn password_hash(window: &Window<'_>) -> Option<Match> {
         .then(|| Match::error("password", "the hash of a password").from(before.len() - start - 1))
 }
 
-/// `PrivateKey = KEY`, as WireGuard has it; without spaces it has a form.
+/// `PrivateKey = KEY` of WireGuard. Without spaces it is one of the forms in `tokens.rs`.
 fn wireguard(window: &Window<'_>) -> Option<Match> {
     if !may_have(window.at, 44) {
         return None;
@@ -127,7 +129,8 @@ fn wireguard(window: &Window<'_>) -> Option<Match> {
 mod tests {
     use super::*;
 
-    /// Each is found at its mark `^`, which is taken out; the pieces are joined so that nobody takes this for a token.
+    /// Returns whether a credential is found at `^`, which is removed. The text is split into
+    /// pieces so that secret scanners do not report this file.
     #[track_caller]
     fn found(pieces: &[&str]) -> bool {
         let text = pieces.concat();
@@ -139,12 +142,12 @@ mod tests {
     const HASH: &str = "Xk9wQz7LmR2vTnB4cYp6HsJdEaGf1uoKiW3xZq8UbNe";
 
     #[test]
-    fn what_a_name_tells() {
+    fn finds_credentials_by_name() {
         for name in ["aws_secret_access_key = ", "AWS_SECRET_ACCESS_KEY=", "\"SecretAccessKey\": \""] {
             assert!(found(&[name, "^", SECRET, "\n"]), "{name}");
         }
-        assert!(!found(&["aws_secret_access_key = ^", SECRET, "x\n"]), "it is too long");
-        assert!(!found(&["sha1 = ^", SECRET, "\n"]), "it has another name");
+        assert!(!found(&["aws_secret_access_key = ^", SECRET, "x\n"]), "too long");
+        assert!(!found(&["sha1 = ^", SECRET, "\n"]), "another name");
         assert!(
             !found(&["aws_secret_access_key = ^wJalrXUtnFEMI/K7MDENG/bPxRfiCY", "EXAMPLEKEY"]),
             "an example"
@@ -154,19 +157,19 @@ mod tests {
     }
 
     #[test]
-    fn web_tokens() {
+    fn finds_signed_web_tokens() {
         let encode = |text: &str| String::from_utf8(chance::base64_encoded(text.as_bytes())).unwrap();
         let header = encode("{\"alg\":\"HS256\",\"typ\":\"JWT\"} ");
         let payload = encode("{\"sub\":\"service\",\"exp\":1900000000}  ");
         assert!(found(&["Bearer ^", &header, ".", &payload, ".", HASH]));
-        assert!(!found(&["Bearer ^", &header, ".", &payload, ".", "sig"]), "it has no signature");
+        assert!(!found(&["Bearer ^", &header, ".", &payload, ".", "sig"]), "no signature");
         let shown = encode("{\"sub\":\"1234567890\",\"name\":\"John Doe\"}");
         assert!(!found(&["Bearer ^", &header, ".", &shown, ".", HASH]));
-        assert!(!found(&["Bearer ^", &payload, ".", &payload, ".", HASH]), "it has no algorithm");
+        assert!(!found(&["Bearer ^", &payload, ".", &payload, ".", HASH]), "no algorithm");
     }
 
     #[test]
-    fn what_stands_around_it() {
+    fn finds_credentials_by_surrounding_text() {
         let secret = &SECRET[..33];
         assert!(found(&["bot ", "123456789:^", "AA", secret]));
         assert!(!found(&["bot 1234:^", "AA", secret]));
@@ -178,12 +181,12 @@ mod tests {
     }
 
     #[test]
-    fn hashes_of_passwords() {
+    fn finds_password_hashes() {
         let long = [HASH, SECRET, "abc"].concat();
         assert!(found(&["root:$6$", "saltsalt$^", &long, ":19000:0"]));
         assert!(found(&["admin:$apr1$", "salt$^", &HASH[..22], "\n"]));
         assert!(found(&["ada:$y$j9T$", "salt$^", HASH, ":1"]));
-        assert!(!found(&["$6$saltsalt$^", &long]), "nobody's");
-        assert!(!found(&["root:$6$salt$^", HASH, ":"]), "of another length");
+        assert!(!found(&["$6$saltsalt$^", &long]), "no user name");
+        assert!(!found(&["root:$6$salt$^", HASH, ":"]), "wrong length");
     }
 }

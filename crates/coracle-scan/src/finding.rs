@@ -1,63 +1,63 @@
-//! What the gate found, and what is said about it.
+//! Findings of the secret scanner, and the error that lists them.
 
 use std::fmt;
 
 use coracle_core::path::{ImagePath, printable};
 
-/// Something that has no place in an image, or may have none.
+/// Configuration or a secret that should not be in the image, or a mount that hides files.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Finding {
-    /// Where it is.
+    /// The file or value with the finding.
     pub subject: Subject,
-    /// Bytes from the start of the file on; nothing when the file as a whole is meant.
+    /// The offset in the file, in bytes; `None` if the finding concerns the whole file.
     pub offset: Option<u64>,
-    /// The rule's short name, which stays.
+    /// The name of the rule, which is stable.
     pub rule: &'static str,
-    /// What it is, for people; never the secret itself.
+    /// A description for messages, which never contains the secret.
     pub what: String,
-    /// Whether it refuses the image.
+    /// Whether it is an error or a warning.
     pub severity: Severity,
-    /// What has to change.
+    /// What has to be changed.
     pub fault: Fault,
 }
 
-/// What is wrong about a finding, and so what mends it.
+/// The category of a finding, which determines the hint.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Fault {
-    /// It is in the image, and does not belong there.
+    /// The image contains configuration or a secret.
     Content,
-    /// It belongs into the image, and a mount would hide it.
+    /// A mount would hide a file that the image needs.
     Hidden,
-    /// It is in a file of the configuration that is not secret.
+    /// A ConfigMap contains a secret.
     Public,
 }
 
-/// Where a finding is.
+/// The file or value with a finding.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Subject {
     /// A file of the image.
     File(ImagePath),
-    /// A variable, a label, an annotation or an argument: kind and name.
+    /// A variable, label, annotation or argument: kind and name.
     Word(&'static str, String),
 }
 
-/// How much a finding weighs.
+/// The severity of a finding.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Severity {
-    /// It refuses the image.
+    /// The image is not published.
     Error,
-    /// It is told; with `strict` it refuses the image as well.
+    /// A warning is printed; an error with `strict`.
     Warning,
 }
 
 impl Finding {
-    /// One that refuses the image, about `subject` as a whole.
+    /// Creates an error about the whole of `subject`.
     pub(super) fn error(subject: Subject, rule: &'static str, what: String) -> Self {
         Self { subject, offset: None, rule, what, severity: Severity::Error, fault: Fault::Content }
     }
 }
 
-/// As it is written in `[allow]`.
+/// The form that is written in `[allow]`.
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -77,19 +77,19 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Findings that refuse an image, all of them.
+/// All findings because of which the image is not published.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", text(.0))]
 pub struct Error(pub Vec<Finding>);
 
-/// Findings that are listed.
+/// The maximum number of findings in a message.
 const LISTED: usize = 500;
 
 fn text(findings: &[Finding]) -> String {
     let heading = if findings.iter().all(|finding| finding.fault == Fault::Public) {
-        "a secret would be in a ConfigMap, which is no place for it"
+        "the secret scanner found secrets in a ConfigMap"
     } else {
-        "something would be in the image that does not belong there"
+        "the secret scanner rejected files or values of the image"
     };
     let mut lines = vec![heading.to_owned()];
     lines.extend(findings.iter().take(LISTED).map(|finding| format!("  {finding}")));
@@ -100,26 +100,27 @@ fn text(findings: &[Finding]) -> String {
 }
 
 impl Error {
-    /// The next step.
+    /// A suggested next step.
     pub fn hint(&self) -> Option<String> {
         let first = |fault| self.0.iter().find(|finding| finding.fault == fault).map(|found| &found.subject);
         let accept = |subject: &Subject| {
             format!(
-                "to accept it on purpose, pass `--allow '{subject}=REASON'`, or write `\"{subject}\" = \"REASON\"` below \
-                 `[allow]` in the recipe"
+                "to accept it, pass `--allow '{subject}=REASON'`, or add `\"{subject}\" = \"REASON\"` to `[allow]` in \
+                 the recipe"
             )
         };
         let leave_out = first(Fault::Content).map(|subject| {
-            let read = "leave it out: a program reads configuration and secrets from what is mounted, see `[[config]]`";
+            let read =
+                "remove it: programs read configuration and secrets from mounted files, see `[[config]]`";
             format!("{read}\n{}", accept(subject))
         });
         let mount = first(Fault::Hidden).map(|_| {
-            "mount it elsewhere, such as at `/etc/NAME`: a mount takes the place of all that the image has there"
+            "choose another mount path, such as `/etc/NAME`: a mount hides everything that the image has there"
                 .to_owned()
         });
         let mark = first(Fault::Public).map(|subject| {
             let mark =
-                "mark the value `writeOnly` in the schema, or let a Secret hold the file, see `[[secret]]`";
+                "mark the value `writeOnly` in the schema, or move the file to a Secret, see `[[secret]]`";
             format!("{mark}\n{}", accept(subject))
         });
         let hints: Vec<String> = leave_out.into_iter().chain(mount).chain(mark).collect();

@@ -1,6 +1,6 @@
-//! Private keys: as text with a header, as text in base 64, and as files of keys.
+//! Private keys: as text with a header, in base64, and as binary key files.
 //!
-//! Programs that read keys have the headers in them; a header is a key only where a body follows.
+//! Programs that read keys contain the headers. A header is a finding only if a body follows.
 
 use memchr::memmem;
 
@@ -8,16 +8,18 @@ use super::chance;
 use super::rule::Match;
 use super::window::{Window, after, base64, last, run};
 
-/// What headers of private keys say: PEM of every kind, OpenSSH, PGP, SSH2; and OpenVPN's shared keys.
+/// Text in headers of private keys: PEM of every kind, OpenSSH, PGP, SSH2; and OpenVPN's shared
+/// keys.
 const HEADERS: [&[u8]; 2] = [b"PRIVATE KEY", b"Static key V"];
-/// How far the body may be behind its header: headers of encrypted keys and comments stand between.
+/// The maximum distance of the body from its header. Headers of encrypted keys and comments can be
+/// between them.
 const BETWEEN: usize = 320;
-/// Characters of a body's first line, at least; OpenVPN writes 32 a line.
+/// The minimum length of a body's first line. OpenVPN writes 32 characters per line.
 const LINE: usize = 32;
 
-/// The body of a private key that starts here.
+/// Finds a private key whose body starts at the offset.
 pub(super) fn body(window: &Window<'_>) -> Option<Match> {
-    // Most runs end before a line would; that is one byte to look at.
+    // Most runs are shorter than a line, so this test rules them out by one byte.
     if !window.at.get(LINE - 1).is_some_and(|&byte| base64(byte)) {
         return None;
     }
@@ -42,7 +44,8 @@ pub(super) fn body(window: &Window<'_>) -> Option<Match> {
     Some(Match::error("private-key", "a private key").from(before.len() - start))
 }
 
-/// A header of a private key, in base 64 as a whole, as manifests and kubeconfigs have them; or a file of PuTTY.
+/// Finds a private key that is encoded in base64 including its header, as in Kubernetes Secrets and
+/// kubeconfigs; or a PuTTY key file.
 pub(super) fn encoded(window: &Window<'_>) -> Option<Match> {
     if window.at.starts_with(b"LS0tLS1CRUdJTi") {
         let text = chance::base64_decoded(run(window.at, base64));
@@ -56,7 +59,7 @@ pub(super) fn encoded(window: &Window<'_>) -> Option<Match> {
     is_key.then(|| Match::error("private-key", "a private key of PuTTY"))
 }
 
-/// What a file of keys is, by its first bytes: DER, a Java key store, PKCS #12, GnuPG's own.
+/// Recognizes a key file by its first bytes: DER, Java key store, PKCS #12, GnuPG, KeePass.
 pub(super) fn file(start: &[u8]) -> Option<Match> {
     let what = if is_der_key(start) {
         "a private key (DER)"
@@ -74,7 +77,8 @@ pub(super) fn file(start: &[u8]) -> Option<Match> {
     Some(Match::error("private-key", what))
 }
 
-/// `SEQUENCE { INTEGER version, …`: PKCS #1 (RFC 8017, A.1.2), PKCS #8 (RFC 5208, 5), SEC 1 (RFC 5915, 3).
+/// `SEQUENCE { INTEGER version, …`: PKCS #1 (RFC 8017, A.1.2), PKCS #8 (RFC 5208, 5), SEC 1 (RFC
+/// 5915, 3).
 fn is_der_key(start: &[u8]) -> bool {
     let Some(body) = sequence(start) else { return false };
     let rsa = || matches!(body, [2, 1, 0, 2, 0x81 | 0x82, ..]);
@@ -95,7 +99,7 @@ fn is_pkcs12(start: &[u8]) -> bool {
     content.is_some_and(|content| content.starts_with(&[6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7]))
 }
 
-/// What is in the DER sequence at the start of `bytes`, as far as it is there.
+/// Returns the content of the DER sequence at the start of `bytes`; it can be truncated.
 fn sequence(bytes: &[u8]) -> Option<&[u8]> {
     match bytes.strip_prefix(&[0x30])? {
         [0..=0x7f, body @ ..]
@@ -106,13 +110,14 @@ fn sequence(bytes: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// JKS and JCEKS: magic, version, number of entries, and the tag of the first: a certificate to trust is no secret.
+/// JKS and JCEKS: magic, version, number of entries, and the tag of the first entry. A store of
+/// trusted certificates is not a secret.
 fn is_key_store(start: &[u8]) -> bool {
     let magic = start.starts_with(&[0xfe, 0xed, 0xfe, 0xed]) || start.starts_with(&[0xce, 0xce, 0xce, 0xce]);
     magic && matches!(start.get(12..16), Some([0, 0, 0, 1 | 3]))
 }
 
-/// A file of `private-keys-v1.d`: an S-expression, which lines of names may precede.
+/// A file of `private-keys-v1.d`: an S-expression, optionally after `NAME: VALUE` lines.
 fn is_gnupg(start: &[u8]) -> bool {
     let head = start.get(..256).unwrap_or(start);
     let canonical = head.starts_with(b"(11:private-key") || head.starts_with(b"(21:protected-private-key");
@@ -127,7 +132,8 @@ mod tests {
 
     const LINES: &str = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj";
 
-    /// The header of a private key, made here so that nobody takes this file for one.
+    /// Returns the header of a private key. It is joined here so that secret scanners do not report
+    /// this file.
     fn header(kind: &str) -> String {
         format!("-----BEGIN {kind}PRIVATE{}-----", " KEY")
     }
@@ -137,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_is_a_key_where_a_body_follows() {
+    fn finds_a_header_followed_by_a_body() {
         let rsa = header("RSA ");
         for (between, expected) in [
             ("\n", true),
@@ -156,11 +162,11 @@ mod tests {
         assert_eq!(found(&format!("{rsa}\nMIIE{}", "x".repeat(60))), None);
         assert_eq!(found(&format!("-----BEGIN CERTIFICATE-----\n{LINES}")), None);
         let key = found(&format!("key: {rsa}\n{LINES}")).unwrap();
-        assert_eq!(key.back, rsa.len() + 1, "from the first dash on");
+        assert_eq!(key.back, rsa.len() + 1, "starts at the first dash");
     }
 
     #[test]
-    fn keys_in_base_64() {
+    fn finds_keys_in_base64() {
         let text = format!("{}\n{LINES}", header(""));
         let encoded_text = String::from_utf8(chance::base64_encoded(text.as_bytes())).unwrap();
         let is_found = |text: &str| encoded(&Window::of(text.as_bytes(), 0)).is_some();
@@ -170,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn files_of_putty() {
+    fn finds_putty_key_files() {
         let head = "PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\n";
         let is_found = |text: &str| encoded(&Window::of(text.as_bytes(), 0)).is_some();
         assert!(is_found(&format!("{head}Private-Lines: 1\n{LINES}\n")));
@@ -178,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn files_of_keys() {
+    fn recognizes_key_files() {
         for (bytes, expected) in [
             (&[0x30, 0x82, 4, 0xa4, 2, 1, 0, 2, 0x82, 1, 1][..], true),
             (&[0x30, 0x82, 4, 0xbd, 2, 1, 0, 0x30, 13, 6, 9, 0x2a], true),
@@ -194,7 +200,7 @@ mod tests {
             (&[0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 1], true),
             (b"(21:protected-private-key(3:rsa", true),
             (b"Created: 20240101T000000\nKey: (private-key (ecc", true),
-            // A certificate, trust without keys, nothing.
+            // A certificate, a store without keys, no key file.
             (&[0x30, 0x82, 3, 0x75, 0x30, 0x82, 2, 0x5d, 0xa0, 3, 2, 1, 2], false),
             (&[0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2], false),
             (b"0", false),

@@ -1,7 +1,8 @@
-//! The leak gate: configuration and secrets that would be in an image, found before anything is published.
+//! The secret scanner: finds configuration and secrets in an image before anything is published.
 //!
-//! Files are judged by their place, by what they are equal to, and by what is in them; the last two while they are packed,
-//! so that nothing is read twice. It knows no recipe and no tar. docs/leak-gate.md says what is found and what is not.
+//! Files are checked by path, by comparison with files of the configuration, and by content. The
+//! last two happen while files are packed, so that nothing is read twice. Does not depend on
+//! recipes or tar. docs/leak-gate.md lists what is found and what is not.
 
 mod chance;
 mod context;
@@ -31,78 +32,79 @@ use coracle_core::path::ImagePath;
 use coracle_core::content_scanner::{ContentScan, ContentScanner};
 use coracle_core::entry::{Entry, Node, Reason, Stratum};
 
-/// What an image must not hold, and what is accepted all the same.
+/// What an image must not contain, and which findings are accepted.
 #[derive(Clone, Default, Debug)]
 pub struct Policy {
-    /// Directories that are mounted when the program runs.
+    /// Mount points of configuration and secrets.
     pub mounts: Vec<ImagePath>,
-    /// Files of the host that configuration is made of: templates, values, schemas.
+    /// Host files that configuration is rendered from: templates, values, schemas.
     pub sources: Vec<Source>,
-    /// What no included file may be equal to.
+    /// Files of the configuration; no included file may have the same content.
     pub texts: Vec<Text>,
-    /// Values that must not be seen anywhere.
+    /// Secret values that must not occur anywhere in the image.
     pub secrets: Vec<Secret>,
-    /// Files and directories whose findings are accepted, and why.
+    /// Image paths whose findings are accepted, including everything below them, with the reason.
     pub allow: BTreeMap<ImagePath, String>,
-    /// Likewise variables, labels, annotations and arguments, written as findings show them: `env:NAME`.
+    /// Variables, labels, annotations and arguments whose findings are accepted, with the reason.
+    /// The key is the subject of the finding, such as `env:NAME`.
     pub allow_words: BTreeMap<String, String>,
-    /// What is a warning otherwise refuses the image as well.
+    /// Treats warnings as errors.
     pub strict: bool,
 }
 
-/// A file of the host that configuration is made of.
+/// A host file that configuration is rendered from.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Source {
-    /// Where it is.
+    /// The path on the host.
     pub path: PathBuf,
-    /// What it is, such as `a template`.
+    /// A description for messages, such as `a template`.
     pub what: &'static str,
 }
 
-/// The bytes of a file of the configuration.
+/// A file of the configuration.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Text {
-    /// What it is, for people.
+    /// A description for messages.
     pub name: String,
-    /// All of it.
+    /// The content.
     pub bytes: Vec<u8>,
 }
 
 /// A secret value that was given to the build.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret {
-    /// Its key.
+    /// The name, as in values: `db.password`.
     pub name: String,
-    /// The value; white space around it does not count.
+    /// The value. Leading and trailing white space is ignored.
     pub value: Vec<u8>,
 }
 
-/// Without the value.
+/// Omits the value.
 impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Secret").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
-/// The gate of one build: asked about every plan, every file that is packed and every word of the config; then it
-/// decides.
+/// The secret scanner of one build. It is passed every planned file system, every packed file and
+/// every value of the config, and then decides whether the image may be published.
 #[derive(Debug, Default)]
 pub struct Gate {
     policy: Policy,
     secrets: secrets::Secrets,
     findings: RefCell<Vec<Finding>>,
-    /// Entries of `allow` that served the closure: they are libraries' directories.
+    /// Entries of `allow` that are used because they contain libraries of the closure.
     served: Vec<ImagePath>,
 }
 
 impl Gate {
-    /// A gate that holds an image to `policy`.
+    /// Creates a scanner for `policy`.
     pub fn new(policy: Policy) -> Self {
         Self { secrets: secrets::Secrets::new(&policy.secrets), policy, ..Self::default() }
     }
 
-    /// The search of the file at `path`, which is about to be packed; none for what the closure and the rules of run time
-    /// bring: it is the distribution's.
+    /// Starts to scan the content of a file that is about to be packed. `None` for files of the
+    /// distribution: libraries of the closure and implicit dependencies.
     pub fn scan(&self, path: &ImagePath, entry: &Entry) -> Option<Scan<'_>> {
         let Node::File(content) = &entry.node else { return None };
         let kind = match &entry.reason {
@@ -111,7 +113,7 @@ impl Gate {
             }
             Reason::Included(_) => Kind::Included,
             Reason::Program => Kind::Program,
-            // What moves along with a program is as much somebody's own as the program is.
+            // Libraries that are packed with the program are the user's own, as the program is.
             Reason::Needed { .. } | Reason::Opened { .. } if entry.stratum == Stratum::Program => {
                 Kind::Program
             }
@@ -120,10 +122,10 @@ impl Gate {
         Some(Scan::new(self, Subject::File(path.clone()), kind, content.size()))
     }
 
-    /// Judges a word of the image's config: `kind` is `env`, `label`, `annotation` or `arg`.
+    /// Scans a value of the image config. `kind` is `env`, `label`, `annotation` or `arg`.
     pub fn word(&mut self, kind: &'static str, name: &str, value: &str) {
         let subject = Subject::Word(kind, name.to_owned());
-        // As configuration would write it.
+        // As a configuration file would contain it.
         let line = if kind == "arg" { value.to_owned() } else { format!("{name}={value}") };
         let mut scan = Scan::new(self, subject.clone(), Kind::Configuration, line.len() as u64);
         scan.update(line.as_bytes());
@@ -140,7 +142,8 @@ impl Gate {
         self.take(found);
     }
 
-    /// Judges a file of the configuration that is not secret; `path` is where the program finds it.
+    /// Scans a file of the configuration that is stored in a ConfigMap; `path` is where it is
+    /// mounted.
     pub fn public(&mut self, path: &ImagePath, bytes: &[u8]) {
         let mut scan = Scan::new(self, Subject::File(path.clone()), Kind::Public, bytes.len() as u64);
         scan.update(bytes);
@@ -149,7 +152,7 @@ impl Gate {
         self.take(found);
     }
 
-    /// Remembers what a [`Scan`] has found.
+    /// Adds findings, such as those of a [`Scan`]. Duplicates are ignored.
     pub fn take(&self, findings: Vec<Finding>) {
         let mut kept = self.findings.borrow_mut();
         let new = findings.into_iter().filter(|finding| !kept.contains(finding)).collect::<Vec<_>>();
@@ -174,7 +177,7 @@ impl ContentScan for Scan<'_> {
     }
 }
 
-/// What a word of this kind is, for people.
+/// Returns the description of a kind of config value.
 fn noun(kind: &str) -> &'static str {
     match kind {
         "env" => "a variable",
@@ -185,7 +188,8 @@ fn noun(kind: &str) -> &'static str {
 }
 
 impl Text {
-    /// Whether a file of `size` bytes can be equal to it. What is empty but for white space tells nothing.
+    /// Returns whether a file of `size` bytes can have the same content. False for a file that has
+    /// nothing but white space.
     fn matters(&self, size: u64) -> bool {
         self.bytes.len() as u64 == size && !self.bytes.trim_ascii().is_empty()
     }

@@ -1,6 +1,6 @@
-//! What looks like configuration by its name.
+//! File names of configuration.
 
-/// Whole names.
+/// Complete names.
 const NAMES: [&str; 40] = [
     ".env",
     ".netrc",
@@ -44,7 +44,7 @@ const NAMES: [&str; 40] = [
     "authorized_keys",
 ];
 
-/// How names end.
+/// Endings of names.
 const ENDINGS: [&str; 17] = [
     ".env",
     ".conf",
@@ -65,7 +65,7 @@ const ENDINGS: [&str; 17] = [
     ".kdbx",
 ];
 
-/// How names start and end.
+/// Beginnings and endings of names.
 const PATTERNS: [(&str, &str); 13] = [
     (".env.", ""),
     ("application", ".yml"),
@@ -82,10 +82,10 @@ const PATTERNS: [(&str, &str); 13] = [
     ("id_ed25519", ""),
 ];
 
-/// Endings of what only shows how a configuration looks.
+/// Endings of examples and other files that are not configuration.
 const SHOWN: [&str; 6] = [".example", ".sample", ".template", ".dist", ".pub", ".md"];
 
-/// Whether a file of this name is configuration most likely.
+/// Returns whether a file with this name is probably configuration.
 pub(super) fn look_like_configuration(name: &[u8]) -> bool {
     let name = name.to_ascii_lowercase();
     let ends = |ending: &str| name.ends_with(ending.as_bytes());
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names() {
+    fn recognizes_configuration_by_name() {
         for name in [
             ".env",
             "prod.env",

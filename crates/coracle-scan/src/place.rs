@@ -1,4 +1,4 @@
-//! Findings by place and name: no content is read for them.
+//! Findings by path and file name. No content is read.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use coracle_core::system_directories::is_system;
 use coracle_core::file_system::{self, End, Tree};
 
 impl Gate {
-    /// Judges every entry of a planned image by its place and its name.
+    /// Checks the path and name of every entry of a planned image.
     pub fn places<'a>(
         &mut self,
         entries: impl Iterator<Item = (&'a ImagePath, &'a Entry)>,
@@ -56,15 +56,15 @@ impl Gate {
     }
 }
 
-/// What is wrong with an entry under a mount.
+/// Describes the finding for an entry below a mount.
 fn under(mount: &ImagePath, entry: &Entry) -> String {
     match entry.reason {
-        Reason::Included(_) => format!("it is configuration by its place: `{mount}` is mounted"),
-        _ => format!("what is mounted at `{mount}` would hide it"),
+        Reason::Included(_) => format!("it is below `{mount}`, which is mounted at run time"),
+        _ => format!("the mount at `{mount}` would hide it"),
     }
 }
 
-/// Where `mount` is in the image, links followed.
+/// Returns the path of `mount` in the image after following links.
 fn real(rootfs: &dyn Tree, mount: &ImagePath) -> ImagePath {
     match file_system::walk(rootfs, &ImagePath::root(), mount.as_bytes()).map(|walk| walk.end) {
         Ok(End::Directory(path) | End::File(path, _) | End::Missing(path)) => path,
@@ -72,7 +72,7 @@ fn real(rootfs: &dyn Tree, mount: &ImagePath) -> ImagePath {
     }
 }
 
-/// The file of the host that stands at `path` of the image.
+/// Returns the identity of the host file that is packed at `path`.
 fn host_identity(rootfs: &dyn Tree, path: &ImagePath) -> Option<Identity> {
     match rootfs.node(path) {
         Ok(Some(file_system::Node::File(file))) => file.content.host_identity(),
@@ -80,7 +80,8 @@ fn host_identity(rootfs: &dyn Tree, path: &ImagePath) -> Option<Identity> {
     }
 }
 
-/// The file at `path`, links followed; whoever reads it says what is wrong with it.
+/// Returns the identity of the host file at `path`, following links. Errors are reported when the
+/// file is read.
 fn identity(path: &Path) -> Option<Identity> {
     match fs::look(&std::fs::canonicalize(path).ok()?) {
         Ok(Some(fs::Found::File(stat))) => Some(stat.identity),

@@ -1,19 +1,19 @@
-//! What a rule says of a place.
+//! The result of a rule at one offset of a file.
 
 use std::borrow::Cow;
 
 use super::finding::Severity;
 
-/// Something that was found at a place.
+/// A match of a rule.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Match {
-    /// The rule's short name.
+    /// The name of the rule.
     pub(super) rule: &'static str,
-    /// What it is, for people.
+    /// What was found, for messages.
     pub(super) what: Cow<'static, str>,
-    /// How many bytes before the place it starts.
+    /// The number of bytes before the offset at which the match starts.
     pub(super) back: usize,
-    /// Whether it refuses the image.
+    /// Whether it is an error or a warning.
     pub(super) severity: Severity,
 }
 
@@ -22,7 +22,7 @@ impl Match {
         Self { rule, what: what.into(), back: 0, severity: Severity::Error }
     }
 
-    /// The same, `back` bytes further to the front.
+    /// Returns the match with its start moved `back` bytes before the offset.
     pub(super) fn from(self, back: usize) -> Self {
         Self { back, ..self }
     }

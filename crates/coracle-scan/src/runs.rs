@@ -1,16 +1,18 @@
-//! Where a credential may start: at the head of a long run of the characters that credentials are made of.
+//! Finds the offsets at which a credential can start: the starts of long runs of credential
+//! characters.
 //!
-//! Whatever a token begins with, it goes on for twenty such characters. A program has few runs of that length, so one
-//! byte in twenty tells for most of it that nothing starts there; that makes the search as cheap as it is.
+//! Every credential is at least twenty such characters long. A program has few runs of that length,
+//! so testing one byte in twenty rules out most of it, which makes scanning cheap.
 
-/// The shortest run that is looked at. Every form that is known is as long: AKIA with its sixteen characters is.
+/// The length of the shortest run that is examined: that of the shortest known credential, `AKIA`
+/// and sixteen characters.
 pub(super) const SHORTEST: usize = 20;
 
-/// Not in a run.
+/// Not part of a run.
 const OUTSIDE: u8 = 0;
-/// In a run.
+/// Part of a run.
 const INSIDE: u8 = 1;
-/// In a run, and something may start behind it.
+/// Part of a run; a credential can start after it.
 const DIVIDER: u8 = 2;
 
 const CLASSES: [u8; 256] = classes();
@@ -25,7 +27,7 @@ const fn classes() -> [u8; 256] {
             b'-' | b'+' | b'/' | b'=' | b'.' | b'~' | b'%' => DIVIDER,
             _ => OUTSIDE,
         };
-        #[allow(clippy::indexing_slicing, reason = "both have 256 places")]
+        #[allow(clippy::indexing_slicing, reason = "both have 256 elements")]
         {
             classes[byte] = class;
         }
@@ -34,7 +36,7 @@ const fn classes() -> [u8; 256] {
     classes
 }
 
-/// Whether `byte` is one of those that runs are made of.
+/// Returns whether `byte` is part of a run.
 pub(super) fn is_inside(byte: u8) -> bool {
     class(byte) != OUTSIDE
 }
@@ -43,11 +45,12 @@ fn class(byte: u8) -> u8 {
     CLASSES.get(usize::from(byte)).copied().unwrap_or(OUTSIDE)
 }
 
-/// Visits every place of `bytes` from `from` until `to` where a run of [`SHORTEST`] characters starts: what stands before
-/// it is outside, or divides. Whether a place is visited depends on the two bytes before it and the run alone.
+/// Calls `visit` for every offset of `bytes` from `from` until `to` where a run of [`SHORTEST`]
+/// characters starts: the byte before it is outside of runs or a divider. The result depends only
+/// on the two bytes before the offset and on the run.
 pub(super) fn starts(bytes: &[u8], from: usize, to: usize, visit: &mut dyn FnMut(usize)) {
     let is_in = |at: usize| bytes.get(at).is_some_and(|&byte| is_inside(byte));
-    // Nothing before this place starts a run any more.
+    // All offsets before this one have been handled.
     let mut done = from;
     while done < to {
         let sample = done + SHORTEST - 1;
@@ -70,7 +73,8 @@ pub(super) fn starts(bytes: &[u8], from: usize, to: usize, visit: &mut dyn FnMut
     }
 }
 
-/// Whether something may start at `at`: a `\n` in a string of some language stands before a start, too.
+/// Returns whether a credential can start at `at`. An escape such as `\n` in source code can
+/// precede it.
 fn is_start(bytes: &[u8], at: usize) -> bool {
     let before = |back: usize| at.checked_sub(back).and_then(|at| bytes.get(at)).copied();
     match before(1) {
@@ -92,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn heads_of_long_runs_and_what_stands_behind_a_divider() {
+    fn visits_starts_of_runs_and_offsets_after_dividers() {
         let run = "a".repeat(20);
         for (text, expected) in [
             (format!(" {run} "), vec![1]),
@@ -109,7 +113,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_start_is_visited_once_whatever_the_range(
+        fn visits_every_start_once_for_any_split(
             bytes in proptest::collection::vec(prop::sample::select(b"aaaaaaaaaaaaaaaaaaaaaaa=\\n ".to_vec()), 0..300),
             cut in 0_usize..300
         ) {

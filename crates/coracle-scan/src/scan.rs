@@ -1,7 +1,7 @@
-//! The search of one file, in the pieces in which it is packed.
+//! Scans one file, in the chunks in which it is packed.
 //!
-//! Every place is judged by the same bytes around it, however the file was cut: what lies near the end of a piece waits
-//! until more has come.
+//! Every offset is examined with the same bytes around it, however the file was split: offsets near
+//! the end of a chunk are examined once the next one is available.
 
 use memchr::memmem;
 
@@ -10,34 +10,34 @@ use super::rule::Match;
 use super::window::{AHEAD, BEHIND, Window, last};
 use super::{Gate, Text, context, keys, runs, text, tokens};
 
-/// Findings of one file that are kept.
+/// The maximum number of findings per file.
 const KEPT: usize = 16;
 
-/// A file on its way into a layer.
+/// The scan of one file while it is packed.
 #[derive(Debug)]
 pub struct Scan<'a> {
     pub(super) gate: &'a Gate,
     subject: Subject,
     kind: Kind,
-    /// Bytes that have come.
+    /// The number of bytes received.
     size: u64,
-    /// The last of them; the last [`AHEAD`] of those wait for more.
+    /// The last bytes received. The last [`AHEAD`] of them have not been examined yet.
     tail: Vec<u8>,
-    /// What it may still be equal to.
+    /// Files of the configuration that have had the same content so far.
     equals: Vec<&'a Text>,
     findings: Vec<Finding>,
 }
 
-/// What is searched for.
+/// Which rules apply to a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
-    /// A file that was included: all rules.
+    /// An included file: all rules except passwords in assignments.
     Included,
-    /// A file that was included and looks like configuration: passwords in it as well.
+    /// An included file that looks like configuration: all rules.
     Configuration,
-    /// A file of the configuration that everybody may read: it is not in the image, and is equal to itself.
+    /// A file of a ConfigMap: as `Included`, but not compared with files of the configuration.
     Public,
-    /// A program, or what moves along with it: tokens, keys and secret values.
+    /// A program or one of its own libraries: only tokens, keys and secret values.
     Program,
 }
 
@@ -52,7 +52,7 @@ impl<'a> Scan<'a> {
         Self { gate, subject, kind, size: 0, tail: Vec::new(), equals, findings: Vec::new() }
     }
 
-    /// Takes the next bytes.
+    /// Scans the next bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         if self.size == 0 {
             self.start(bytes);
@@ -63,7 +63,7 @@ impl<'a> Scan<'a> {
         self.size += bytes.len() as u64;
         let mut tail = std::mem::take(&mut self.tail);
         let (waiting, old) = (tail.len().min(AHEAD), tail.len());
-        // Where the tail meets the new bytes.
+        // The boundary of the tail and the new bytes.
         tail.extend_from_slice(bytes.get(..AHEAD + BEHIND).unwrap_or(bytes));
         let base = start - old as u64;
         if bytes.len() <= AHEAD + BEHIND {
@@ -80,20 +80,20 @@ impl<'a> Scan<'a> {
         self.tail = tail;
     }
 
-    /// What was found, when all bytes have come.
+    /// Returns the findings once all bytes have been received.
     pub fn finish(mut self) -> Vec<Finding> {
         let tail = std::mem::take(&mut self.tail);
         let base = self.size - tail.len() as u64;
         let waiting = tail.len().min(AHEAD);
         self.examine(&tail, base, tail.len() - waiting, tail.len());
         for text in std::mem::take(&mut self.equals) {
-            let what = format!("it is the same as {}", text.name);
+            let what = format!("it has the same content as {}", text.name);
             self.add(Finding::error(self.subject.clone(), "configuration", what));
         }
         self.findings
     }
 
-    /// What the first bytes tell of the whole.
+    /// Recognizes ELF and key files by the first bytes.
     fn start(&mut self, bytes: &[u8]) {
         if bytes.starts_with(b"\x7fELF") {
             self.kind = Kind::Program;
@@ -106,24 +106,25 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Judges the places of `bytes` from `from` until `to`; the first byte is at `base` in the file.
+    /// Examines the offsets of `bytes` from `from` until `to`. The first byte is at `base` in the
+    /// file.
     fn examine(&mut self, bytes: &[u8], base: u64, from: usize, to: usize) {
         if from >= to {
             return;
         }
-        let at = |place: usize| base + place as u64;
-        runs::starts(bytes, from, to, &mut |place| {
-            let window = Window::of(bytes, place);
+        let at = |position: usize| base + position as u64;
+        runs::starts(bytes, from, to, &mut |position| {
+            let window = Window::of(bytes, position);
             let found =
                 tokens::find(&window).or_else(|| context::find(&window)).or_else(|| keys::encoded(&window));
             if let Some(found) = found.or_else(|| keys::body(&window)) {
-                self.found(found, at(place));
+                self.found(found, at(position));
             }
         });
         let gate = self.gate;
-        gate.secrets.search(bytes, from, to, &mut |place, name| {
+        gate.secrets.search(bytes, from, to, &mut |position, name| {
             let what = format!("the secret value `{name}`").into();
-            self.found(Match { rule: "secret", what, back: 0, severity: Severity::Error }, at(place));
+            self.found(Match { rule: "secret", what, back: 0, severity: Severity::Error }, at(position));
         });
         if self.kind != Kind::Program {
             self.examine_text(bytes, base, from, to);
@@ -132,29 +133,29 @@ impl<'a> Scan<'a> {
 
     fn examine_text(&mut self, bytes: &[u8], base: u64, from: usize, to: usize) {
         let kind = self.kind;
-        let mut judge = |place: usize, rule: text::Rule| {
-            let window = Window::of(bytes, place);
+        let mut judge = |position: usize, rule: text::Rule| {
+            let window = Window::of(bytes, position);
             if let Some(found) = rule(&window).filter(|_| text::is_text(&window)) {
-                self.found(found, base + place as u64);
+                self.found(found, base + position as u64);
             }
         };
         for (anchor, rule) in text::ANCHORS {
-            // An anchor that starts before the end may go beyond it.
+            // An anchor that starts before `to` may end after it.
             let part = bytes.get(from..(to + anchor.len() - 1).min(bytes.len())).unwrap_or_default();
-            memmem::find_iter(part, anchor).for_each(|place| judge(from + place, rule));
+            memmem::find_iter(part, anchor).for_each(|position| judge(from + position, rule));
         }
         if kind == Kind::Configuration {
-            text::signs(bytes, from, to).for_each(|place| judge(place, text::assignment));
+            text::signs(bytes, from, to).for_each(|position| judge(position, text::assignment));
         }
     }
 
-    fn found(&mut self, found: Match, place: u64) {
-        let offset = Some(place.saturating_sub(found.back as u64));
+    fn found(&mut self, found: Match, position: u64) {
+        let offset = Some(position.saturating_sub(found.back as u64));
         let finding = Finding::error(self.subject.clone(), found.rule, found.what.into_owned());
         self.add(Finding { offset, severity: found.severity, ..finding });
     }
 
-    /// The same thing may be seen from several places: a key from each of its first lines.
+    /// Several offsets can produce the same finding: a key is found at each of its first lines.
     fn add(&mut self, finding: Finding) {
         if self.findings.len() < KEPT && !self.findings.contains(&finding) {
             self.findings.push(finding);

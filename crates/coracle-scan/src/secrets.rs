@@ -1,4 +1,4 @@
-//! Secret values that were given to a build, and where they would be seen.
+//! Searches for the secret values that were passed to a build.
 
 use aho_corasick::AhoCorasick;
 
@@ -6,25 +6,29 @@ use super::Secret;
 use super::chance;
 use coracle_core::note::Note;
 
-/// Shorter values are numbers and words that any file may hold.
+/// The minimum length of a value that is searched for. Shorter ones occur in any file.
 const SHORTEST: usize = 6;
-/// A word of letters alone is longer than this, or it is one that programs hold: `password`, `postgres`.
+/// The minimum length of a value of letters only that is searched for in files. Shorter ones occur
+/// in programs: `password`, `postgres`.
 const WORD: usize = 16;
-/// Bytes of a value that are searched for; a longer one starts with as many, and is found by them.
+/// The maximum number of bytes of a value that are searched for. A longer value is found by its
+/// first bytes.
 pub(super) const LONGEST: usize = 1024;
 
-/// Digits of base 64 that tell a value, which is what one of [`SHORTEST`] bytes leaves of itself anywhere.
+/// The minimum number of base64 digits that are searched for: those that a value of [`SHORTEST`]
+/// bytes determines at any alignment.
 const DIGITS: usize = 7;
 
 /// The values that are searched for.
 #[derive(Debug, Default)]
 pub(super) struct Secrets {
     values: Vec<Secret>,
-    /// All of them, and each in base 64, as manifests have them: there by what all its neighbours leave as it is.
+    /// Finds all values, plain and in base64. In base64 only the digits that do not depend on
+    /// neighbouring bytes are searched for.
     needles: Option<AhoCorasick>,
-    /// Whose needle each is.
+    /// For each needle, the index of its value.
     owners: Vec<usize>,
-    /// Words, which are compared as a whole.
+    /// Indexes of values that are only compared as a whole with values of the config.
     words: Vec<usize>,
     too_short: Vec<String>,
 }
@@ -52,13 +56,14 @@ impl Secrets {
             }
         }
         if !needles.is_empty() {
-            // It fails only for more needles than memory holds.
+            // This fails only if the needles do not fit into memory.
             found.needles = AhoCorasick::new(&needles).ok();
         }
         found
     }
 
-    /// Every place of `bytes` from `from` until `to` where a value starts, with its name.
+    /// Calls `visit` with the offset and name of every value that starts in `bytes` from `from`
+    /// until `to`.
     pub(super) fn search(&self, bytes: &[u8], from: usize, to: usize, visit: &mut dyn FnMut(usize, &str)) {
         let Some(needles) = &self.needles else { return };
         let mut at = from;
@@ -77,7 +82,7 @@ impl Secrets {
         secret.map_or("", |secret| &secret.name)
     }
 
-    /// The name of the value in `text`, which is a variable's, a label's or an argument's.
+    /// Returns the name of a secret value in `text`, the value of a variable, label or argument.
     pub(super) fn in_word(&self, text: &str) -> Option<&str> {
         let mut found = None;
         self.search(text.as_bytes(), 0, text.len(), &mut |_, name| found = Some(name.to_owned()));
@@ -89,7 +94,7 @@ impl Secrets {
         found.and_then(named).or_else(word).map(|secret| secret.name.as_str())
     }
 
-    /// What was not searched for.
+    /// Returns notes about the values that are not searched for.
     pub(super) fn notes(&self) -> Vec<Note> {
         let words =
             self.words.iter().filter_map(|&index| self.values.get(index)).map(|secret| secret.name.clone());
@@ -98,15 +103,15 @@ impl Secrets {
         let mut notes = Vec::new();
         if !self.too_short.is_empty() {
             notes.push(Note::Hint(format!(
-                "the image is not searched for {}: a value of less than {SHORTEST} bytes is in any program",
+                "the image is not searched for {}: values shorter than {SHORTEST} bytes occur in any program",
                 list(self.too_short.clone())
             )));
         }
         let words: Vec<String> = words.collect();
         if !words.is_empty() {
             notes.push(Note::Hint(format!(
-                "files are not searched for {}: a word of letters alone may be in any program; longer values with \
-                 digits are searched for",
+                "files are not searched for {}: a short value of letters only may occur in any program; longer \
+                 values and those with digits are searched for",
                 list(words)
             )));
         }
@@ -114,8 +119,8 @@ impl Secrets {
     }
 }
 
-/// The digits of base 64 that are `value`'s alone when `before` bytes of its first three are somebody else's: a login
-/// such as `USER:PASSWORD` is encoded as a whole.
+/// Returns the base64 digits that depend only on `value` if `before` other bytes share its first
+/// group of three. A login such as `USER:PASSWORD` is encoded as a whole.
 fn encoded(value: &[u8], before: usize) -> Vec<u8> {
     let mut bytes = vec![0; before];
     bytes.extend_from_slice(value);
@@ -141,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn values_as_they_are_and_in_base_64() {
+    fn finds_plain_and_base64_values() {
         let secrets = secrets(&[("db.password", "open sesame\n"), ("pin", "8080"), ("role", "postgres")]);
         assert_eq!(found(&secrets, "x open sesame"), [(2, "db.password".to_owned())]);
         assert_eq!(found(&secrets, "b3BlbiBzZXNhbWU="), [(0, "db.password".to_owned())]);
@@ -153,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn values_in_the_midst_of_base_64() {
+    fn finds_values_inside_base64_text() {
         let whole = |text: &str| {
             let padded = text.len().next_multiple_of(3);
             String::from_utf8(chance::base64_encoded(format!("{text:\0<padded$}").as_bytes())).unwrap()
@@ -177,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn no_value_is_told_by_a_few_digits() {
+    fn needles_have_enough_digits() {
         for before in 0..3 {
             assert!(encoded(&[b'x'; SHORTEST], before).len() >= DIGITS);
         }
@@ -185,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn long_values_are_found_by_their_start() {
+    fn finds_long_values_by_their_first_bytes() {
         let value: String = (0..2000).map(|number| format!("{number},")).collect();
         assert_eq!(found(&secrets(&[("key", &value)]), &format!(" {value}")).len(), 1);
     }

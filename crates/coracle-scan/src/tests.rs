@@ -1,11 +1,11 @@
-//! The search of a file, whatever pieces it comes in.
+//! Scans of files in chunks of any size, and of config values.
 
 use proptest::prelude::*;
 
 use super::*;
 use coracle_core::path::ImagePath;
 
-/// What is found in `bytes` when they come in pieces that end at `cuts`.
+/// Returns the findings in `bytes` when they are passed in chunks that end at `cuts`.
 fn found(gate: &Gate, bytes: &[u8], kind: Kind, cuts: &[usize]) -> Vec<(Option<u64>, String)> {
     let subject = Subject::File(ImagePath::root().join(b"f"));
     let mut scan = Scan::new(gate, subject, kind, bytes.len() as u64);
@@ -27,7 +27,7 @@ fn gate() -> Gate {
     Gate::new(Policy { secrets, texts, ..Policy::default() })
 }
 
-/// Things that are found, joined here so that nobody takes this file for one that holds them.
+/// Secrets that are found. They are joined here so that secret scanners do not report this file.
 fn needle() -> impl Strategy<Value = String> {
     let token = ["gh", "p_zQWBuTSOoRi4A9sp", "HcVY5ncnsDkxkJ0mLq17"].concat();
     let line = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj";
@@ -37,7 +37,7 @@ fn needle() -> impl Strategy<Value = String> {
     prop::sample::select(vec![token, key, url, bot, "open sesame".to_owned()])
 }
 
-/// What stands between: nothing, text, long runs, zeros.
+/// Bytes between them: nothing, text, long runs, zeros.
 fn filler() -> impl Strategy<Value = Vec<u8>> {
     let unit = prop::sample::select(vec![&b" "[..], b"word ", b"abc/def+ghi=", b"\0", b"x", b"\\n"]);
     (unit, 0_usize..4000)
@@ -47,16 +47,16 @@ fn filler() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
     #[test]
-    fn a_needle_is_found_whatever_the_pieces(
+    fn findings_do_not_depend_on_chunks(
         parts in proptest::collection::vec((filler(), needle()), 1..4),
         cuts in proptest::collection::vec(0_usize..16_000, 0..8),
         small in 1_usize..64
     ) {
         let mut bytes = Vec::new();
-        let mut places = Vec::new();
+        let mut positions = Vec::new();
         for (filler, needle) in parts {
             bytes.extend(filler);
-            places.push(bytes.len() as u64);
+            positions.push(bytes.len() as u64);
             bytes.extend(needle.into_bytes());
             bytes.push(b'\n');
         }
@@ -66,8 +66,8 @@ proptest! {
         for kind in [Kind::Included, Kind::Program] {
             let whole = found(&gate, &bytes, kind, &[]);
             if kind == Kind::Included && !bytes.contains(&0) {
-                for place in &places {
-                    prop_assert!(whole.iter().any(|(offset, _)| *offset == Some(*place)), "{place} of {whole:?}");
+                for position in &positions {
+                    prop_assert!(whole.iter().any(|(offset, _)| *offset == Some(*position)), "{position} of {whole:?}");
                 }
             }
             prop_assert_eq!(&found(&gate, &bytes, kind, &cuts), &whole);
@@ -78,7 +78,7 @@ proptest! {
 }
 
 #[test]
-fn a_file_that_equals_a_text_is_one() {
+fn finds_copies_of_configuration_files() {
     let gate = gate();
     for cuts in [&[][..], &[1], &[4096, 8192]] {
         assert_eq!(found(&gate, &[b'a'; 9000], Kind::Included, cuts).len(), 1);
@@ -90,7 +90,7 @@ fn a_file_that_equals_a_text_is_one() {
 }
 
 #[test]
-fn words_of_the_config() {
+fn scans_config_values() {
     let token = ["gh", "p_zQWBuTSOoRi4A9sp", "HcVY5ncnsDkxkJ0mLq17"].concat();
     for (kind, name, value, expected) in [
         ("label", "token", token.as_str(), true),
@@ -109,17 +109,17 @@ fn words_of_the_config() {
 }
 
 #[test]
-fn what_is_found_in_a_word_is_told_once() {
+fn reports_a_secret_value_once_per_config_value() {
     for kind in ["env", "label", "annotation", "arg"] {
         let mut gate = gate();
         gate.word(kind, "1", "open sesame, b3BlbiBzZXNhbWU=, open sesame");
-        let told = gate.verdict().unwrap_err().to_string();
-        assert_eq!(told.matches("the secret value").count(), 1, "{told}");
+        let message = gate.verdict().unwrap_err().to_string();
+        assert_eq!(message.matches("the secret value").count(), 1, "{message}");
     }
 }
 
 #[test]
-fn a_password_in_a_word_is_told_as_what_it_is() {
+fn names_the_kind_of_config_value_with_a_password() {
     for (kind, name, value, what) in [
         ("env", "DB_PASSWORD", "tr0ub4dor", "a password in a variable"),
         ("label", "db.password", "tr0ub4dor", "a password in a label"),
@@ -128,18 +128,18 @@ fn a_password_in_a_word_is_told_as_what_it_is() {
     ] {
         let mut gate = gate();
         gate.word(kind, name, value);
-        let told = gate.verdict().unwrap_err().to_string();
-        assert!(told.ends_with(&format!("  {kind}:{name}: {what} (password)")), "{told}");
+        let message = gate.verdict().unwrap_err().to_string();
+        assert!(message.ends_with(&format!("  {kind}:{name}: {what} (password)")), "{message}");
     }
 }
 
 #[test]
-fn a_mount_that_hides_is_to_move() {
+fn hints_to_move_a_mount_that_hides_files() {
     let finding =
         |name: &[u8]| Finding::error(Subject::File(ImagePath::root().join(name)), "place", String::new());
     let hidden = Finding { fault: Fault::Hidden, ..finding(b"app") };
     let hint = Error(vec![hidden.clone()]).hint().unwrap();
-    assert!(hint.starts_with("mount it elsewhere") && !hint.contains("--allow"), "{hint}");
+    assert!(hint.starts_with("choose another mount path") && !hint.contains("--allow"), "{hint}");
     let hint = Error(vec![hidden, finding(b"page")]).hint().unwrap();
-    assert!(hint.contains("--allow '/page=REASON'") && hint.contains("mount it elsewhere"), "{hint}");
+    assert!(hint.contains("--allow '/page=REASON'") && hint.contains("choose another mount path"), "{hint}");
 }

@@ -1,7 +1,7 @@
-//! Credentials in files of text that are included: passwords in URLs, logins of `.netrc`, of docker, of kubectl, and
-//! passwords in what looks like configuration.
+//! Credentials in included text files: passwords in URLs, logins of `.netrc`, Docker and kubectl,
+//! and passwords in configuration files.
 //!
-//! Programs are not searched for them: what they print as an example looks the same.
+//! Not used for programs, because examples in their help texts look the same.
 
 use memchr::memmem;
 
@@ -9,19 +9,19 @@ use super::chance;
 use super::rule::Match;
 use super::window::{Window, after, base64, last, run};
 
-/// What a rule of this file looks for first, and the rule.
+/// The rules of this file, each with the string that it is searched by.
 pub(super) const ANCHORS: [(&[u8], Rule); 4] =
     [(b"://", url), (b"machine", netrc), (b"\"auth\"", docker), (b"current-context", kubeconfig)];
 
-/// What a rule says of a place where its anchor stands.
+/// A rule that is called at each occurrence of its anchor.
 pub(super) type Rule = fn(&Window<'_>) -> Option<Match>;
 
-/// Whether a place is in the midst of text.
+/// Returns whether the bytes around the offset are text: none of them is NUL.
 pub(super) fn is_text(window: &Window<'_>) -> bool {
     !last(window.before, NEAR).contains(&0) && !window.at.get(..NEAR).unwrap_or(window.at).contains(&0)
 }
 
-/// Bytes on each side of a place that tell whether it is in text.
+/// The number of bytes on each side that [`is_text`] tests.
 const NEAR: usize = 128;
 
 /// `SCHEME://USER:PASSWORD@HOST`
@@ -52,7 +52,7 @@ fn url(window: &Window<'_>) -> Option<Match> {
         .then(|| Match::error("password", "a password in a URL").from(scheme))
 }
 
-/// `machine HOST login USER password PASSWORD`, in any order behind the host.
+/// `machine HOST login USER password PASSWORD`, in any order after the host.
 fn netrc(window: &Window<'_>) -> Option<Match> {
     if window.previous().is_some_and(|byte| !byte.is_ascii_whitespace()) {
         return None;
@@ -71,7 +71,7 @@ fn netrc(window: &Window<'_>) -> Option<Match> {
     (login && password).then(|| Match::error("password", "a login of `.netrc`"))
 }
 
-/// `"auth": "…"`, which is `USER:PASSWORD` in base 64.
+/// `"auth": "…"`, which is `USER:PASSWORD` in base64.
 fn docker(window: &Window<'_>) -> Option<Match> {
     let rest = window.at.strip_prefix(b"\"auth\"")?.trim_ascii_start().strip_prefix(b":")?;
     let value = run(rest.trim_ascii_start().strip_prefix(b"\"")?, base64);
@@ -98,7 +98,7 @@ fn kubeconfig(window: &Window<'_>) -> Option<Match> {
         .then(|| Match::error("kubeconfig", "a kubeconfig with a login"))
 }
 
-/// Names that are set to secrets in configuration.
+/// Endings of names whose values are secrets.
 const NAMES: [&str; 12] = [
     "password",
     "passwd",
@@ -114,17 +114,17 @@ const NAMES: [&str; 12] = [
     "pwd",
 ];
 
-/// What [`assignment`] finds.
+/// The description of a match of [`assignment`].
 pub(super) const ASSIGNED: &str = "a password in a configuration file";
 
-/// A place in what looks like configuration where a name that ends as one of [`NAMES`] is set to a value of its own: the
-/// start of the value, if one starts here.
+/// Finds an assignment whose sign (`=` or `:`) is at the offset, whose name ends with one of
+/// [`NAMES`], and whose value can be a password.
 pub(super) fn assignment(window: &Window<'_>) -> Option<Match> {
     let sign = *window.at.first()?;
     let line = window.before.rsplit(|&byte| byte == b'\n').next().unwrap_or_default();
     let name = line.trim_ascii().to_ascii_lowercase();
     let is_comment = [&b"#"[..], b";", b"//", b"-- ", b"*", b"!"].iter().any(|mark| name.starts_with(mark));
-    // A connection string has several on a line.
+    // A connection string has several assignments on a line.
     let name = name.rsplit(|byte| b";,&? {".contains(byte)).next()?;
     let name = name.trim_ascii_end();
     let name: Vec<u8> = name
@@ -148,12 +148,12 @@ pub(super) fn assignment(window: &Window<'_>) -> Option<Match> {
     is_password(value).then(|| Match::error("password", ASSIGNED))
 }
 
-/// What stands between quotes, if there are any.
+/// Returns `word` without quotes around it.
 fn unquoted(word: &[u8]) -> &[u8] {
     word.strip_prefix(b"\"").and_then(|word| word.strip_suffix(b"\"")).unwrap_or(word)
 }
 
-/// Whether `value` is an expression of a language: a call, or names with dots between.
+/// Returns whether `value` is an expression of source code: a call, or names joined by dots.
 fn is_code(value: &[u8]) -> bool {
     let is_name =
         |part: &[u8]| !part.is_empty() && part.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'_');
@@ -161,7 +161,7 @@ fn is_code(value: &[u8]) -> bool {
     value.iter().any(|byte| b"()".contains(byte)) || parts.len() > 1 && parts.into_iter().all(is_name)
 }
 
-/// Whether `value` may be somebody's password, and no placeholder, reference or word of a language.
+/// Returns whether `value` can be a password, and not a placeholder, a reference or a keyword.
 fn is_password(value: &[u8]) -> bool {
     const WORDS: [&str; 25] = [
         "password",
@@ -223,7 +223,8 @@ fn is_password(value: &[u8]) -> bool {
         && value.iter().all(|byte| byte.is_ascii_graphic() || *byte >= 0x80)
 }
 
-/// Where [`assignment`] is asked: the signs of `bytes` from `from` until `to` that stand behind a name.
+/// Returns the offsets at which [`assignment`] is tried: each `=` or `:` of `bytes` from `from`
+/// until `to` that follows a name.
 pub(super) fn signs(bytes: &[u8], from: usize, to: usize) -> impl Iterator<Item = usize> + '_ {
     let part = bytes.get(from..to).unwrap_or_default();
     memchr::memchr2_iter(b'=', b':', part).map(move |at| from + at).filter(|at| {
@@ -236,7 +237,7 @@ pub(super) fn signs(bytes: &[u8], from: usize, to: usize) -> impl Iterator<Item 
 mod tests {
     use super::*;
 
-    /// Whether the rule of some anchor finds something in `text`.
+    /// Returns whether a rule matches at an occurrence of its anchor in `text`.
     fn found(text: &str) -> bool {
         let at = |anchor: &[u8]| memmem::find_iter(text.as_bytes(), anchor).collect::<Vec<_>>();
         let window = |at| Window::of(text.as_bytes(), at);
@@ -248,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn passwords_in_urls() {
+    fn finds_passwords_in_urls() {
         for (text, expected) in [
             (["url = postgres://shop:", "tr0ub4dor@db.internal:5432/shop"], true),
             (["redis://:x", "@cache.internal"], false),
@@ -267,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn logins() {
+    fn finds_logins() {
         assert!(found(&["machine git.acme.dev login ada ", "password tr0ub4dor"].concat()));
         assert!(found(&["machine git.acme.dev\n\tlogin ada\n\tpass", "word tr0ub4dor\n"].concat()));
         assert!(!found("machine HOST login USER password \"PASSWORD\""));
@@ -284,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn kubeconfigs() {
+    fn finds_kubeconfigs_with_credentials() {
         let config = "apiVersion: v1\nkind: Config\nclusters: []\ncontexts: []\ncurrent-context: dev\nusers:\n- name: a\n  user:\n    ";
         assert!(found(&format!("{config}token: {}", "sha256~Qz8vXw2n")));
         assert!(!found(&format!("{config}token: <token>")));
@@ -292,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn passwords_in_configuration() {
+    fn finds_passwords_in_configuration() {
         for (text, expected) in [
             ("DB_PASSWORD=tr0ub4dor", true),
             ("spring:\n  datasource:\n    password: tr0ub4dor\n", true),

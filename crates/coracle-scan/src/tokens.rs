@@ -1,7 +1,7 @@
-//! Tokens by the form that their issuers gave them: how they begin, what follows, how long they are.
+//! Tokens with a distinctive format: prefix, alphabet and length.
 //!
-//! The forms are those of the issuers' documentation. A token that is not as its issuer makes it, by its length or by its
-//! checksum, is none.
+//! The formats are those of the issuers' documentation. A token with another length is not a
+//! finding, and one with a wrong checksum is only a warning.
 
 use super::chance;
 use super::finding::Severity;
@@ -11,13 +11,13 @@ use super::window::{
     upper_or_digit, word,
 };
 
-/// The form of one kind of token.
+/// The format of one kind of token.
 struct Form {
-    /// Whose it is.
+    /// The kind of token and its issuer.
     what: &'static str,
     start: &'static str,
     alphabet: Alphabet,
-    /// Characters after the start, at least and at most.
+    /// The minimum and maximum number of characters after `start`.
     length: (usize, usize),
 }
 
@@ -31,7 +31,7 @@ const fn form(
     Form { what, start, alphabet, length: (least, most) }
 }
 
-/// Sorted by whose they are.
+/// Sorted by issuer.
 #[rustfmt::skip]
 const FORMS: &[Form] = &[
     form("a key of 1Password", "ops_eyJ", padded, 200, 2000),
@@ -152,7 +152,8 @@ const FORMS: &[Form] = &[
     form("a key of xAI", "xai-", alphanumeric, 70, 90),
 ];
 
-/// Tokens that end with a checksum: whose they are, and their start; thirty characters and six of the checksum follow.
+/// Tokens that end with a checksum: description and prefix. Thirty characters and a checksum of six
+/// follow.
 const CHECKED: &[(&str, &str)] = &[
     ("a token of GitHub", "ghp_"),
     ("a token of GitHub", "gho_"),
@@ -162,7 +163,7 @@ const CHECKED: &[(&str, &str)] = &[
     ("a token of npm", "npm_"),
 ];
 
-/// A token that starts here.
+/// Finds a token that starts at the offset.
 pub(super) fn find(window: &Window<'_>) -> Option<Match> {
     if !may_start(window.at) {
         return None;
@@ -172,7 +173,7 @@ pub(super) fn find(window: &Window<'_>) -> Option<Match> {
     form.or_else(|| checked(window)).or_else(|| azure_url(window)).or_else(|| openai(window))
 }
 
-/// Two bytes that tokens start with: a bit for each pair, which rules out nearly every place at once.
+/// A bit set of the first two bytes of tokens, which rules out nearly every offset with one test.
 #[allow(clippy::indexing_slicing, reason = "it is evaluated by the compiler")]
 const PAIRS: [u64; 1024] = {
     const fn add(pairs: &mut [u64; 1024], start: &str) {
@@ -202,19 +203,20 @@ fn may_start(bytes: &[u8]) -> bool {
 }
 
 impl Form {
-    /// What follows the start, when it is as long as it should be.
+    /// Returns the characters after the prefix; `None` if the length is wrong.
     fn body<'a>(&self, at: &'a [u8]) -> Option<&'a [u8]> {
         let rest = at.strip_prefix(self.start.as_bytes())?;
         let body = super::window::run(rest, self.alphabet);
         let body = body.strip_suffix(b".").unwrap_or(body);
         let (least, most) = self.length;
-        // A longer word of the same beginning is something else.
+        // A longer word with the same prefix is not a token.
         let ends = rest.get(body.len()).is_none_or(|&next| !word(next));
         ((least..=most).contains(&body.len()) && ends).then_some(body)
     }
 }
 
-/// A wrong checksum is an example most likely, and nothing that its issuer would take.
+/// Finds a token with a checksum. A wrong checksum is only a warning: such a token is probably an
+/// example, and its issuer would reject it.
 fn checked(window: &Window<'_>) -> Option<Match> {
     let (what, rest) =
         CHECKED.iter().find_map(|(what, start)| Some((what, window.at.strip_prefix(start.as_bytes())?)))?;
@@ -231,7 +233,7 @@ fn checked(window: &Window<'_>) -> Option<Match> {
     Some(Match { rule: "token", what: what.into(), back: 0, severity })
 }
 
-/// The signature in a URL of shared access: `sig=` beside the version, `sv=`.
+/// The signature in a shared access URL of Azure: `sig=`, with the version `sv=` nearby.
 fn azure_url(window: &Window<'_>) -> Option<Match> {
     let body = super::window::run(window.at.strip_prefix(b"sig=")?, escaped);
     let beside = [super::window::last(window.before, 300), window.at.get(..300).unwrap_or(window.at)];
@@ -240,7 +242,7 @@ fn azure_url(window: &Window<'_>) -> Option<Match> {
     (has_version && is_signature).then(|| Match::error("token", "a shared access signature of Azure"))
 }
 
-/// Every key of OpenAI has `OpenAI` in it, in base 64.
+/// Every key of OpenAI contains `OpenAI` in base64.
 fn openai(window: &Window<'_>) -> Option<Match> {
     let body = super::window::run(window.at.strip_prefix(b"sk-")?, base64url);
     let mark = [b"T3Blb".as_slice(), b"kFJ"].concat();
@@ -256,7 +258,7 @@ mod tests {
         find(&Window::of(text.as_bytes(), at))
     }
 
-    /// A text of `size` characters of `alphabet` that looks drawn by chance, the same each time.
+    /// Returns `size` pseudorandom characters of `alphabet`, always the same.
     fn drawn(alphabet: Alphabet, size: usize) -> String {
         let mut state = 88_172_645_463_325_252_u64;
         let mut text = String::new();
@@ -266,7 +268,7 @@ mod tests {
             state ^= state << 17;
             let [_, _, _, byte, ..] = state.to_be_bytes();
             let byte = byte & 0x7f;
-            // What divides words would end some of them.
+            // Punctuation would end some tokens.
             if alphabet(byte) && byte.is_ascii_alphanumeric() {
                 text.push(char::from(byte));
             }
@@ -275,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn every_form_is_found_at_its_length_and_at_no_other() {
+    fn finds_every_form_only_at_its_length() {
         for form in FORMS {
             let (least, most) = form.length;
             let token = |size| format!("{}{}", form.start, drawn(form.alphabet, size));
@@ -291,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_is_no_shorter_than_a_run() {
+    fn every_form_is_at_least_as_long_as_a_run() {
         for form in FORMS {
             assert!(form.start.len() + form.length.0 >= crate::runs::SHORTEST, "{}", form.what);
             assert!(form.start.bytes().all(crate::runs::is_inside), "{}", form.what);
@@ -299,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_checksum_tells_a_token_from_an_example() {
+    fn wrong_checksum_is_a_warning() {
         let token = ["gh", "p_zQWBuTSOoRi4A9sp", "HcVY5ncnsDkxkJ0mLq17"].concat();
         assert_eq!(found(&token, 0).unwrap().severity, Severity::Error);
         let wrong = token.replace('Q', "R");
@@ -309,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn what_needs_more_than_a_start() {
+    fn finds_azure_signatures_and_openai_keys() {
         let url = format!("?sv=2022-11-02&ss=b&sig={}%3D", drawn(base64, 43));
         let at = url.find("sig=").unwrap();
         assert!(found(&url, at).is_some());

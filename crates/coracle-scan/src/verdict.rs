@@ -1,17 +1,18 @@
-//! The verdict: what is accepted, what is told, and whether the image may be published.
+//! Evaluates all findings: accepted ones, warnings, and whether the image may be published.
 
 use super::finding::{Error, Finding, Severity, Subject};
 use super::{Gate, Policy};
 use coracle_core::note::Note;
 
-/// Files that are listed in one note.
+/// The maximum number of findings in one note.
 const LISTED: usize = 16;
 
 impl Gate {
-    /// Decides when everything has been judged.
+    /// Evaluates the findings of the whole image. Returns notes about accepted findings, warnings,
+    /// unused `allow` entries and secrets that were not searched for.
     ///
     /// # Errors
-    /// All findings that refuse the image.
+    /// Fails with all findings that are errors and not accepted.
     pub fn verdict(self) -> Result<Vec<Note>, Error> {
         let unused = self.unused();
         let secrets = self.secrets.notes();
@@ -21,16 +22,16 @@ impl Gate {
         Ok(notes)
     }
 
-    /// Decides by what is known before any content is read.
+    /// Evaluates the findings so far, before all content has been scanned.
     ///
     /// # Errors
-    /// As [`Gate::verdict`].
+    /// Fails as [`Gate::verdict`] does.
     pub fn foreseen(mut self) -> Result<Vec<Note>, Error> {
         let findings = self.findings.get_mut();
         findings.sort();
-        // Two rules, or two places of one word, may say the same.
+        // Two rules, or two offsets of a value, can produce the same finding.
         findings.dedup();
-        // A file of the configuration is equal to itself, too: one word is enough.
+        // A configuration file also has the same content as itself: one finding is enough.
         findings.dedup_by(|next, first| {
             (&next.subject, next.rule, next.offset) == (&first.subject, "configuration", None)
                 && first.rule == next.rule
@@ -47,23 +48,24 @@ impl Gate {
             .filter_map(|finding| Some(format!("{finding}: {}", self.policy.reason(&finding.subject)?)))
             .collect();
         let warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
-        let strict = "`--strict` would refuse the image, and `--allow PATH=REASON` ends the warning";
+        let strict = "`--strict` makes this an error, and `--allow PATH=REASON` silences it";
         Ok([
             list("accepted on purpose", &accepted, None).map(Note::Hint),
-            list("what is included may not belong into an image", &warnings, Some(strict)).map(Note::Warning),
+            list("possible configuration or secrets in the image", &warnings, Some(strict))
+                .map(Note::Warning),
         ]
         .into_iter()
         .flatten()
         .collect())
     }
 
-    /// Whether what was found so far refuses the image already.
+    /// Returns whether a finding so far is an error and not accepted.
     pub fn refuses(&self) -> bool {
         let open = |finding: &&Finding| self.policy.reason(&finding.subject).is_none();
         self.findings.borrow().iter().filter(open).any(|finding| self.policy.refuses(finding))
     }
 
-    /// Entries of `allow` that nothing needs.
+    /// Returns a note for each entry of `allow` without a finding.
     fn unused(&self) -> Vec<Note> {
         let covers = |allowed: &dyn Fn(&Subject) -> bool| {
             self.findings.borrow().iter().any(|finding| allowed(&finding.subject))
@@ -80,16 +82,16 @@ impl Gate {
 }
 
 fn unused(name: &str) -> Note {
-    Note::Warning(format!("nothing is found at `{name}`, which is allowed on purpose: take it out"))
+    Note::Warning(format!("nothing was found at `{name}`: remove it from `[allow]` or `--allow`"))
 }
 
 impl Policy {
-    /// Whether this refuses an image, where nobody accepts it.
+    /// Returns whether a finding is an error unless it is accepted.
     fn refuses(&self, finding: &Finding) -> bool {
         self.strict || finding.severity == Severity::Error
     }
 
-    /// Why findings at `subject` are accepted, if they are.
+    /// Returns why findings in `subject` are accepted; `None` if they are not.
     fn reason(&self, subject: &Subject) -> Option<&str> {
         let reason = match subject {
             Subject::File(path) => {
@@ -101,7 +103,7 @@ impl Policy {
     }
 }
 
-/// One note with all of `lines`: on one line where there is one.
+/// Formats `lines` below `heading`; a single one is put on the same line.
 fn list(heading: &str, lines: &[String], footer: Option<&str>) -> Option<String> {
     let text = match lines {
         [] => return None,

@@ -1,52 +1,53 @@
-//! What a rule sees: bytes around one place of a file, as many on each side wherever the file was cut into chunks.
+//! The bytes around one offset of a file, as a rule sees them, independent of how the file was
+//! split into chunks.
 
-/// Bytes in front of a place that a rule can see.
+/// The maximum number of bytes before the offset.
 pub(super) const BEHIND: usize = 1024;
-/// Bytes from a place on that a rule can see.
+/// The maximum number of bytes from the offset on.
 pub(super) const AHEAD: usize = 2048;
 
-/// A place in a file, and what is around it.
+/// An offset in a file, and the bytes around it.
 #[derive(Clone, Copy)]
 pub(super) struct Window<'a> {
-    /// What stands in front of it, [`BEHIND`] bytes at most.
+    /// The bytes before it, at most [`BEHIND`].
     pub(super) before: &'a [u8],
-    /// What stands there, [`AHEAD`] bytes at most.
+    /// The bytes from it on, at most [`AHEAD`].
     pub(super) at: &'a [u8],
 }
 
 impl<'a> Window<'a> {
-    /// The place `at` in `bytes`.
+    /// Creates the window of offset `at` in `bytes`.
     pub(super) fn of(bytes: &'a [u8], at: usize) -> Self {
         let (before, rest) = bytes.split_at(at.min(bytes.len()));
         Self { before: last(before, BEHIND), at: rest.get(..AHEAD).unwrap_or(rest) }
     }
 
-    /// The byte in front of the place.
+    /// Returns the byte before the offset.
     pub(super) fn previous(&self) -> Option<u8> {
         self.before.last().copied()
     }
 
-    /// The bytes of `alphabet` from the place on.
+    /// Returns the longest run of `alphabet` that starts at the offset.
     pub(super) fn run(&self, alphabet: Alphabet) -> &'a [u8] {
         run(self.at, alphabet)
     }
 }
 
-/// Which bytes something may be made of.
+/// A set of bytes.
 pub(super) type Alphabet = fn(u8) -> bool;
 
-/// The longest start of `bytes` that is made of `alphabet`.
+/// Returns the longest prefix of `bytes` whose bytes are all in `alphabet`.
 pub(super) fn run(bytes: &[u8], alphabet: impl Fn(u8) -> bool) -> &[u8] {
     let end = bytes.iter().position(|&byte| !alphabet(byte)).unwrap_or(bytes.len());
     bytes.get(..end).unwrap_or_default()
 }
 
-/// The last `size` bytes.
+/// Returns the last `size` bytes, or all if there are fewer.
 pub(super) fn last(bytes: &[u8], size: usize) -> &[u8] {
     bytes.get(bytes.len().saturating_sub(size)..).unwrap_or_default()
 }
 
-/// What follows `start` in `bytes`, when it is there.
+/// Returns the bytes after the first occurrence of `start`; `None` if there is none.
 pub(super) fn after<'a>(bytes: &'a [u8], start: &[u8]) -> Option<&'a [u8]> {
     Some(bytes.get(memchr::memmem::find(bytes, start)? + start.len()..).unwrap_or_default())
 }
@@ -55,7 +56,7 @@ pub(super) fn alphanumeric(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
 }
 
-/// Lower-case hexadecimal digits, as every token that has such is written.
+/// Lower-case hexadecimal digits, as tokens use them.
 pub(super) fn hexadecimal(byte: u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'a'..=b'f')
 }
@@ -78,7 +79,7 @@ pub(super) fn base64url(byte: u8) -> bool {
     word(byte) || byte == b'-'
 }
 
-/// RFC 4648, section 4, with its padding.
+/// RFC 4648, section 4, with padding.
 pub(super) fn base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=')
 }
@@ -92,7 +93,7 @@ pub(super) fn padded(byte: u8) -> bool {
     base64url(byte) || byte == b'='
 }
 
-/// [`base64`] as it stands in a URL.
+/// [`base64`], percent-encoded for a URL.
 pub(super) fn escaped(byte: u8) -> bool {
     base64(byte) || byte == b'%'
 }

@@ -14,26 +14,26 @@ use super::{BudgetArgs, CacheArgs, Format, RegistryArgs, ReportArgs, SharedArgs}
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  coracle build ./app                               to ./app.oci, run as user 65532
+  coracle build ./app                               writes ./app.oci, which runs as user 65532
   coracle build ./app -t shop:1.2 -o oci-archive:shop.tar
   coracle build ./app -t ghcr.io/acme/shop:1.2 --push
   coracle build ./app -t shop:1.2 --load
-  coracle build ./app -o docker://ghcr.io/acme/shop:1.2    to a registry alone
+  coracle build ./app -o docker://ghcr.io/acme/shop:1.2    only to a registry
   coracle build ./app:/usr/bin/shop --expose 8080 -- --config /etc/shop/shop.toml
   coracle build ./app --include assets/:/srv/assets --dry-run
   coracle build ./app --budget-image 5MB --budget-growth 5%
-  coracle build ./app --sysroot /usr/aarch64-linux-gnu  a program of a cross compiler
+  coracle build ./app --sysroot /usr/aarch64-linux-gnu  a cross-compiled program
   coracle build -f a/coracle.toml -f b/coracle.toml --format json
 
-Paths in flags start at the working directory, those of a recipe at the recipe.
-Lists in flags replace the recipe's, NAME=VALUE flags are merged into its own.")]
+Paths in flags are relative to the working directory, paths in a recipe to the recipe's directory.
+Lists in flags replace the recipe's lists; NAME=VALUE flags are merged into the recipe's tables.")]
 pub(in crate::cli) struct BuildArgs {
-    /// ELF files or `#!` scripts, and their paths in the image; the first is the entrypoint. Without one,
-    /// ./coracle.toml is read
+    /// ELF files or `#!` scripts, optionally with their paths in the image; the first is the
+    /// entrypoint. Default: the recipe in ./coracle.toml
     #[arg(value_name = "PROGRAM[:TO]")]
     pub(in crate::cli) programs: Vec<OsString>,
 
-    /// Read the recipe in FILE; several files, several images
+    /// Read the recipe from FILE; each FILE is one image
     #[arg(short, long = "file", value_name = "FILE")]
     pub(in crate::cli) files: Vec<PathBuf>,
 
@@ -41,54 +41,55 @@ pub(in crate::cli) struct BuildArgs {
     #[arg(short, long = "tag", value_name = "NAME[:TAG]")]
     tags: Vec<String>,
 
-    /// Build upon this image: a name at a registry, `oci:DIR[:TAG]` or an archive. What it has already is left out
+    /// The base image: a name in a registry, `oci:DIR[:TAG]` or an archive. Files that the base
+    /// image already contains are not packed again
     #[arg(long, value_name = "IMAGE", value_hint = ValueHint::AnyPath)]
     base: Option<String>,
 
-    /// Write the image to `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or `docker-archive:FILE`, or send it to
+    /// Where the image goes: `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE`,
     /// `docker://NAME[:TAG]`, `docker-daemon:NAME[:TAG]`, `containers-storage:NAME[:TAG]` or
-    /// `containerd:[NAMESPACE@]NAME[:TAG]`; `oci:NAME.oci` when nothing is said
+    /// `containerd:[NAMESPACE@]NAME[:TAG]`; default: `oci:NAME.oci`
     #[arg(short, long = "output", value_name = "DEST", value_hint = ValueHint::AnyPath)]
     output: Vec<String>,
 
-    /// Send the image to the registry of each of its names, besides writing it
+    /// Also push the image to the registry of each of its names
     #[arg(long, conflicts_with = "dry_run")]
     pub(in crate::cli) push: bool,
 
-    /// Bring the image to the engine that is there, besides writing it: Docker, else Podman, else containerd
+    /// Also load the image into the first engine that is available: Docker, Podman, containerd
     #[arg(long, conflicts_with = "dry_run")]
     pub(in crate::cli) load: bool,
 
-    /// Write the whole contract, with templates and schema, to the layout `oci:DIR` or the repository `docker://NAME`, as an
-    /// artifact about the image
+    /// Write the whole contract, with templates and schema, as an artifact that refers to the
+    /// image, to the layout `oci:DIR` or the repository `docker://NAME`
     #[arg(long, value_name = "DEST", value_hint = ValueHint::AnyPath)]
     publish_contract: Option<String>,
 
-    /// List what would be packed and why, and write nothing
+    /// List what would be packed and why; write nothing
     #[arg(long)]
     pub(in crate::cli) dry_run: bool,
 
-    /// How stdout is written
+    /// Output format of stdout
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
     pub(in crate::cli) format: Format,
 
-    /// Say nothing on stderr but warnings and errors
+    /// Print only warnings and errors to stderr
     #[arg(short, long)]
     pub(in crate::cli) quiet: bool,
 
-    /// Give the program an argument
+    /// Add an argument of the program
     #[arg(long = "arg", value_name = "ARG", allow_hyphen_values = true, help_heading = "Image")]
     args: Vec<String>,
 
-    /// Run as this user, by number
+    /// Run as this numeric user ID
     #[arg(long, value_name = "UID[:GID]", help_heading = "Image")]
     user: Option<String>,
 
-    /// Set a variable that never changes between deployments
+    /// Set an environment variable that is the same in all deployments
     #[arg(long, value_name = "NAME=VALUE", help_heading = "Image")]
     env: Vec<String>,
 
-    /// Declare a port; TCP when nothing is said
+    /// Declare a port that the program listens on; default protocol: TCP
     #[arg(long, value_name = "PORT[/PROTOCOL]", help_heading = "Image")]
     expose: Vec<String>,
 
@@ -96,7 +97,7 @@ pub(in crate::cli) struct BuildArgs {
     #[arg(long, value_name = "PATH", help_heading = "Image")]
     working_dir: Option<String>,
 
-    /// Ask the program to end by this signal
+    /// The signal that asks the program to stop
     #[arg(long, value_name = "SIGNAL", help_heading = "Image")]
     stop_signal: Option<String>,
 
@@ -108,53 +109,58 @@ pub(in crate::cli) struct BuildArgs {
     #[arg(long = "annotation", value_name = "NAME=VALUE", help_heading = "Image")]
     annotations: Vec<String>,
 
-    /// Put a file or a directory into the image; `TO/` means into that directory
+    /// Add a file or a directory to the image; `TO/` means into that directory
     #[arg(long = "include", value_name = "FROM:TO", help_heading = "Image")]
     includes: Vec<OsString>,
 
-    /// Leave out the programs' symbols and debug information
+    /// Remove the programs' symbols and debug information
     #[arg(long, help_heading = "Image")]
     strip: bool,
 
-    /// Refuse programs that are not linked so: `static`, `dynamic`; `auto` takes both and gives advice
+    /// Fail unless the programs are linked this way: `static`, `dynamic`; `auto` accepts both and
+    /// gives advice
     #[arg(long, value_name = "HOW", help_heading = "Image", hide_possible_values = true)]
     #[arg(value_parser = Words(&["auto", "static", "dynamic"]))]
     linkage: Option<String>,
 
-    /// Compress layers with `gzip`, `zstd` or not at all (`none`); the level follows from the size unless it is named
+    /// Compress layers with `gzip`, `zstd` or not at all (`none`); the default level depends on the
+    /// size
     #[arg(long, value_name = "CODEC[:LEVEL]", help_heading = "Image", hide_possible_values = true)]
     #[arg(value_parser = Words(&["gzip", "zstd", "none"]))]
     compression: Option<String>,
 
-    /// Say what a program's header can't, such as the variant of ARM
+    /// The image's platform, where ELF headers do not specify all of it, such as the ARM variant
     #[arg(long, value_name = "OS/ARCH[/VARIANT]", help_heading = "Image")]
     platform: Option<String>,
 
-    /// Take programs and libraries from this root; PROGRAM is a path inside it. Several roots, several platforms
+    /// Take programs and libraries from this root file system; PROGRAM is a path inside it. Repeat
+    /// it for several platforms
     #[arg(long = "root", value_name = "[PLATFORM=]DIR", help_heading = "Roots")]
     roots: Vec<OsString>,
 
-    /// Take the loader and the libraries from this root, the programs from here: what a cross build needs
+    /// Take the dynamic loader and the libraries from this root file system, for cross-compiled
+    /// programs
     #[arg(long = "sysroot", value_name = "[PLATFORM=]DIR", help_heading = "Roots")]
     sysroots: Vec<OsString>,
 
-    /// The time in the image's config, in seconds since 1970; SOURCE_DATE_EPOCH or 0 when nothing is said
+    /// The creation time in the image's config, in seconds since 1970; default: SOURCE_DATE_EPOCH,
+    /// or 0
     #[arg(long, value_name = "SECONDS", allow_hyphen_values = true, help_heading = "Image")]
     pub(in crate::cli) epoch: Option<String>,
 
-    /// Accept what the leak gate finds at PATH, or below it
-    #[arg(long, value_name = "PATH=REASON", help_heading = "Leaks")]
+    /// Accept what the secret scanner finds at PATH or below it
+    #[arg(long, value_name = "PATH=REASON", help_heading = "Secret scanner")]
     allow: Vec<String>,
 
-    /// Refuse what may not belong into the image, too: what looks like configuration
-    #[arg(long, help_heading = "Leaks")]
+    /// Treat the secret scanner's warnings as errors, such as files that look like configuration
+    #[arg(long, help_heading = "Secret scanner")]
     strict: bool,
 
     /// More arguments for the program
     #[arg(last = true, value_name = "ARG")]
     rest: Vec<String>,
 
-    // Their headings hold for all that follows.
+    // Their `next_help_heading` applies to all arguments that follow, so they come last.
     #[command(flatten)]
     config: ConfigArgs,
 
@@ -178,7 +184,7 @@ pub(in crate::cli) struct BuildArgs {
 }
 
 impl BuildArgs {
-    /// What the flags say about the image.
+    /// Returns the recipe settings that the flags override.
     pub(in crate::cli) fn overrides(&self) -> Overrides {
         Overrides {
             names: self.tags.clone(),

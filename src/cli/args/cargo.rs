@@ -1,4 +1,4 @@
-//! `cargo coracle`: the same commands, and a `build` that takes cargo's own flags.
+//! The arguments of `cargo coracle`: the same commands, and a `build` that takes cargo's flags.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -7,10 +7,10 @@ use clap::{Arg, ArgAction, Args, Parser, Subcommand};
 
 use super::{BuildArgs, Color, Command, ManifestsArgs};
 
-/// What `cargo-coracle` writes before the arguments that cargo gave it.
+/// The argument that `cargo-coracle` inserts before those that cargo passed to it.
 pub(in crate::cli) const UNDER_CARGO: &str = "--under-cargo";
 
-/// Turns the programs of a crate into the smallest honest container images.
+/// Turns the programs of a crate into minimal OCI images.
 #[derive(Parser)]
 #[command(
     name = "cargo coracle",
@@ -22,11 +22,11 @@ pub(in crate::cli) const UNDER_CARGO: &str = "--under-cargo";
     subcommand_help_heading = "Commands",
     after_help = "\
 Examples:
-  cargo coracle build                     an image for each program of the crate, in target/coracle
+  cargo coracle build                     build an image of each program of the crate, in target/coracle
   cargo coracle build -p shop -t ghcr.io/acme/shop:1.2 --push
-  cargo coracle deps target/release/shop  what its loader would map
+  cargo coracle deps target/release/shop  show what the dynamic loader would map
 
-Exit codes: 0 done, 1 failed, 2 wrong usage or recipe, 3 registry or network, 4 findings."
+Exit codes: 0 success, 1 failure, 2 invalid usage or recipe, 3 registry or network error, 4 findings."
 )]
 pub(in crate::cli) struct CargoCli {
     #[command(subcommand)]
@@ -39,9 +39,9 @@ pub(in crate::cli) struct CargoCli {
 
 #[derive(Subcommand)]
 pub(in crate::cli) enum CargoVerb {
-    /// Run `cargo build`, and build an image of each program
+    /// Run `cargo build` and build an image of each program
     Build(Box<CargoBuildArgs>),
-    /// Print what runs the image of a program on Kubernetes: ConfigMaps, workload, Service
+    /// Print Kubernetes manifests for a program's image: ConfigMaps, workload, Service
     #[command(display_order = 3)]
     Manifests(Box<CargoManifestsArgs>),
     #[command(flatten)]
@@ -53,9 +53,9 @@ pub(in crate::cli) enum CargoVerb {
     mut_args(as_under_cargo),
     after_help = "\
 Examples:
-  cargo coracle build                               to target/coracle/NAME.oci, as NAME:latest, from a release build
+  cargo coracle build                               from a release build; writes NAME:latest to target/coracle/NAME.oci
   cargo coracle build -t ghcr.io/acme/shop:1.2 --push
-  cargo coracle build --workspace --exclude tools   an image for each program
+  cargo coracle build --workspace --exclude tools   one image per program
   cargo coracle build --bin shop --features tls -o oci-archive:shop.tar
   cargo coracle build --target x86_64-unknown-linux-musl
   cargo coracle build --target x86_64-unknown-linux-gnu --target aarch64-unknown-linux-gnu \\
@@ -63,8 +63,8 @@ Examples:
   cargo coracle build --zigbuild --target aarch64-unknown-linux-gnu.2.17 --sysroot /usr/aarch64-linux-gnu
   cargo coracle build --debug -- --config /etc/shop.toml
 
-Settings stand in Cargo.toml, below `[package.metadata.coracle]` and `[workspace.metadata.coracle]`, with the keys of
-coracle.toml. Flags go on top."
+Settings are in Cargo.toml, in `[package.metadata.coracle]` and `[workspace.metadata.coracle]`, with the keys of
+coracle.toml. Flags override them."
 )]
 pub(in crate::cli) struct CargoBuildArgs {
     #[command(flatten)]
@@ -79,12 +79,12 @@ pub(in crate::cli) struct CargoBuildArgs {
 Examples:
   cargo coracle manifests | kubectl apply --server-side -f -
   cargo coracle manifests -p shop --environment production -t ghcr.io/acme/shop:1.2
-  cargo coracle manifests ghcr.io/acme/shop:1.2@sha256:…    an image that is there already
-  cargo coracle manifests oci:target/coracle/shop.oci       one that was built before
+  cargo coracle manifests ghcr.io/acme/shop:1.2@sha256:…    for an image that exists already
+  cargo coracle manifests oci:target/coracle/shop.oci       for one that was built before
   cargo coracle manifests --layout kustomize -o deploy
 
-Without IMAGE, cargo builds the program, and its image is built to learn its digest, and thrown away. Settings stand in
-Cargo.toml, below `[package.metadata.coracle]`.")]
+Without IMAGE, cargo builds the program, and its image is built to learn its digest, then discarded. Settings are in
+Cargo.toml, in `[package.metadata.coracle]`.")]
 pub(in crate::cli) struct CargoManifestsArgs {
     #[command(flatten)]
     pub(in crate::cli) cargo: CargoArgs,
@@ -93,19 +93,19 @@ pub(in crate::cli) struct CargoManifestsArgs {
     pub(in crate::cli) manifests: ManifestsArgs,
 }
 
-/// Cargo says which programs there are, and Cargo.toml what holds for them.
+/// Hides the flags that cargo and Cargo.toml replace.
 fn as_under_cargo(arg: Arg) -> Arg {
     match arg.get_id().as_str() {
         "programs" | "files" | "roots" => arg.hide(true),
         "output" => arg.help(
-            "Write the image to `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or `docker-archive:FILE`, or send it to \
-             `docker://NAME[:TAG]`; `oci:target/coracle/NAME.oci` when nothing is said",
+            "Where the image goes: `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE` or \
+             `docker://NAME[:TAG]`; default: `oci:target/coracle/NAME.oci`",
         ),
         _ => arg,
     }
 }
 
-/// The flags that cargo is given.
+/// The flags that are passed to `cargo build`.
 #[derive(Args, Default)]
 pub(in crate::cli) struct CargoArgs {
     /// Build this package's programs
@@ -120,11 +120,11 @@ pub(in crate::cli) struct CargoArgs {
     #[arg(long, value_name = "SPEC", help_heading = "Cargo")]
     exclude: Vec<String>,
 
-    /// Build this program alone
+    /// Build only this program
     #[arg(long = "bin", value_name = "NAME", help_heading = "Cargo")]
     bin: Vec<String>,
 
-    /// Build all programs but examples
+    /// Build all programs except examples
     #[arg(long, help_heading = "Cargo")]
     bins: bool,
 
@@ -136,7 +136,7 @@ pub(in crate::cli) struct CargoArgs {
     #[arg(long, help_heading = "Cargo")]
     examples: bool,
 
-    /// Build with the profile `release`; the default
+    /// Build with the profile `release`, the default
     #[arg(short, long, conflicts_with_all = ["debug", "profile"], help_heading = "Cargo")]
     release: bool,
 
@@ -148,31 +148,32 @@ pub(in crate::cli) struct CargoArgs {
     #[arg(long, value_name = "NAME", help_heading = "Cargo")]
     profile: Option<String>,
 
-    /// Turn on these features
+    /// Enable these features
     #[arg(short = 'F', long, value_name = "FEATURES", help_heading = "Cargo")]
     features: Vec<String>,
 
-    /// Turn on all features
+    /// Enable all features
     #[arg(long, help_heading = "Cargo")]
     all_features: bool,
 
-    /// Leave out the default features
+    /// Disable the default features
     #[arg(long, help_heading = "Cargo")]
     no_default_features: bool,
 
-    /// Build for this target; several targets, one image of several platforms
+    /// Build for this target; several targets make one image of several platforms
     #[arg(long = "target", value_name = "TRIPLE", help_heading = "Cargo")]
     pub(in crate::cli) targets: Vec<String>,
 
-    /// Run `cargo zigbuild`, which links with Zig for any target; TRIPLE may end in a version of glibc, such as `.2.17`
+    /// Run `cargo zigbuild`, which links with Zig for any target; TRIPLE may end in a glibc
+    /// version, such as `.2.17`
     #[arg(long, help_heading = "Cargo")]
     pub(in crate::cli) zigbuild: bool,
 
-    /// Keep Cargo.lock as it is
+    /// Require an up-to-date Cargo.lock
     #[arg(long, help_heading = "Cargo")]
     locked: bool,
 
-    /// Use no network for crates
+    /// Let cargo run without the network
     #[arg(long, help_heading = "Cargo")]
     offline: bool,
 
@@ -180,31 +181,31 @@ pub(in crate::cli) struct CargoArgs {
     #[arg(long, help_heading = "Cargo")]
     frozen: bool,
 
-    /// The Cargo.toml to build; the one here or above when nothing is said
+    /// The Cargo.toml to build; default: the one in this or the closest parent directory
     #[arg(long, value_name = "PATH", help_heading = "Cargo")]
     pub(in crate::cli) manifest_path: Option<PathBuf>,
 
-    /// Where cargo writes
+    /// Cargo's target directory
     #[arg(long, value_name = "DIR", help_heading = "Cargo")]
     pub(in crate::cli) target_dir: Option<PathBuf>,
 
-    /// How many things cargo does at once
+    /// Number of cargo's parallel jobs
     #[arg(short, long, value_name = "N", allow_hyphen_values = true, help_heading = "Cargo")]
     jobs: Option<String>,
 
-    /// Go on with what can be built after something could not
+    /// Let cargo build as much as possible after an error
     #[arg(long, help_heading = "Cargo")]
     keep_going: bool,
 
-    /// Build packages for a newer Rust, too
+    /// Ignore the packages' `rust-version`
     #[arg(long, help_heading = "Cargo")]
     ignore_rust_version: bool,
 
-    /// Let cargo write how long everything took
+    /// Let cargo report how long each compilation took
     #[arg(long, help_heading = "Cargo")]
     timings: bool,
 
-    /// Let cargo say more; twice for everything
+    /// Let cargo print more; twice for everything
     #[arg(short, long, action = ArgAction::Count, conflicts_with = "quiet", help_heading = "Cargo")]
     verbose: u8,
 
@@ -216,7 +217,8 @@ pub(in crate::cli) struct CargoArgs {
     unstable: Vec<String>,
 }
 
-/// What `cargo build` takes as well, and what makes no image of a program.
+/// Flags of `cargo build` that are not supported, because they build no program. They are parsed to
+/// give a helpful error.
 #[derive(Args, Default)]
 struct Others {
     #[arg(long, hide = true)]
@@ -251,12 +253,11 @@ struct Others {
 }
 
 impl CargoArgs {
-    /// The first flag that cargo is not given, and what to do instead.
+    /// Returns the first unsupported flag, and a hint.
     pub(in crate::cli) fn refused(&self) -> Option<(&'static str, &'static str)> {
-        const PROGRAMS: &str =
-            "images are of programs: `--bins`, `--bin NAME`, `--examples` and `--example NAME` choose them";
+        const PROGRAMS: &str = "images contain programs: select them with `--bins`, `--bin NAME`, `--examples` or `--example NAME`";
         const OWN: &str =
-            "leave it out: cargo tells Coracle what it has built; `--format json` says what the images are";
+            "leave it out: Coracle sets it to read cargo's messages; `--format json` describes the images";
         let others = &self.others;
         let flags = [
             ("--lib", others.lib, PROGRAMS),
@@ -266,22 +267,22 @@ impl CargoArgs {
             ("--bench", others.bench.is_some(), PROGRAMS),
             ("--all-targets", others.all_targets, PROGRAMS),
             ("--message-format", others.message_format.is_some(), OWN),
-            ("--unit-graph", others.unit_graph, "run `cargo build --unit-graph`, which builds nothing"),
+            ("--unit-graph", others.unit_graph, "run `cargo build --unit-graph`"),
             (
                 "--artifact-dir",
                 others.artifact_dir.is_some(),
-                "leave it out: `--output` says where images go, `--target-dir` where cargo writes",
+                "leave it out: set where images go with `--output`, and where cargo writes with `--target-dir`",
             ),
             (
                 "--future-incompat-report",
                 others.future_incompat_report,
-                "run `cargo build --future-incompat-report`; an image needs none",
+                "run `cargo build --future-incompat-report`",
             ),
         ];
         flags.into_iter().find(|(_, is_there, _)| *is_there).map(|(flag, _, hint)| (flag, hint))
     }
 
-    /// The first flag that chooses packages or programs.
+    /// Returns the first flag that selects packages or programs.
     pub(in crate::cli) fn choice(&self) -> Option<&'static str> {
         let flags = [
             ("-p", !self.packages.is_empty()),
@@ -295,7 +296,7 @@ impl CargoArgs {
         flags.into_iter().find(|(_, is_there)| *is_there).map(|(flag, _)| flag)
     }
 
-    /// As `cargo build` takes them.
+    /// Returns the arguments for `cargo build`.
     pub(in crate::cli) fn flags(&self) -> Vec<OsString> {
         let mut flags: Vec<OsString> = Vec::new();
         let lists = [
@@ -342,7 +343,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cargo_gets_its_flags_back() {
+    fn passes_flags_to_cargo() {
         let flags = |line: &str| {
             let cli = CargoCli::try_parse_from(line.split(' ')).unwrap();
             let CargoVerb::Build(args) = cli.verb else { panic!("no build") };

@@ -13,18 +13,18 @@ Examples:
   coracle completions fish > ~/.config/fish/completions/coracle.fish
   cargo coracle completions zsh > ~/.zfunc/_cargo-coracle")]
 pub(in crate::cli) struct CompletionsArgs {
-    /// The shell that completes
+    /// The shell
     #[arg(value_enum)]
     pub(in crate::cli) shell: Shell,
 }
 
 #[derive(Args)]
 pub(in crate::cli) struct ManArgs {
-    /// The directory that the pages are written to
+    /// The directory to write the pages to
     #[arg(value_name = "DIR")]
     pub(in crate::cli) directory: PathBuf,
 
-    /// The day that stands on them, as `2026-01-31`
+    /// The date to print on the pages, such as `2026-01-31`
     #[arg(long, value_name = "DATE")]
     pub(in crate::cli) date: String,
 }

@@ -1,4 +1,4 @@
-//! The flags about a program's configuration, for every command that has to know it.
+//! The configuration flags that several commands share.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -9,37 +9,37 @@ use coracle::recipe::ConfigOverrides;
 #[derive(Args)]
 #[command(next_help_heading = "Configuration")]
 pub(in crate::cli) struct ConfigArgs {
-    /// Mount the files of FOLDER at MOUNT, in place of the recipe's mounts
+    /// Mount the files of FOLDER at MOUNT; replaces the recipe's mounts
     #[arg(long = "config", value_name = "MOUNT=FOLDER")]
     mounts: Vec<OsString>,
 
-    /// Mount a Secret with these keys at MOUNT, in place of the recipe's
+    /// Mount a Secret with these keys at MOUNT; replaces the recipe's Secrets
     #[arg(long = "secret", value_name = "MOUNT=KEY[,KEY]")]
     secrets: Vec<String>,
 
-    /// Hold values to this JSON Schema
+    /// Validate values with this JSON Schema
     #[arg(long, value_name = "FILE")]
     schema: Option<PathBuf>,
 
-    /// Take the values of `[environments.NAME]`
+    /// Use the values of `[environments.NAME]`
     #[arg(long, value_name = "NAME")]
     environment: Option<String>,
 
-    /// Put the values in FILE on top: TOML, YAML or JSON
+    /// Override values with those in FILE: TOML, YAML or JSON
     #[arg(long = "values", value_name = "FILE")]
     values: Vec<PathBuf>,
 
-    /// Set one value: JSON, else text
+    /// Override one value; VALUE is JSON or else text
     #[arg(long = "set", value_name = "KEY=VALUE")]
     sets: Vec<String>,
 
-    /// Set one value to the text of FILE, or of `-`, what is piped in: the way for secrets
+    /// Override one value with the content of FILE, or of stdin for `-`; use it for secrets
     #[arg(long = "set-file", value_name = "KEY=FILE")]
     set_files: Vec<OsString>,
 }
 
 impl ConfigArgs {
-    /// Whether flags say what is mounted.
+    /// Whether `--config` specifies mounts.
     pub(in crate::cli) fn names_mounts(&self) -> bool {
         !self.mounts.is_empty()
     }

@@ -7,76 +7,76 @@ use clap::{Args, ValueEnum};
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum DepsFormat {
-    /// Each object below the one that brought it in
+    /// Each object below the one that needs it
     Tree,
-    /// One path a line
+    /// One path per line
     Paths,
-    /// An object for one file, an array for several
+    /// A JSON object for one FILE, an array for several
     Json,
-    /// An object a line
+    /// One JSON object per line
     Jsonl,
 }
 
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  coracle deps ./app                       the tree, with sizes and rules
-  coracle deps --why libz.so.1 ./app       who needs it, where was looked, its cost
+  coracle deps ./app                       a tree with sizes and search rules
+  coracle deps --why libz.so.1 ./app       which objects need it, what was searched, its size
   coracle deps --compressed ./app          what each object adds to an image
   coracle deps --format jsonl /usr/bin/*   thousands of files in one process
-  coracle deps --root ./rootfs /bin/app    inside another root, and nowhere else
+  coracle deps --root ./rootfs /bin/app    only inside another root file system
   coracle deps --sysroot /usr/aarch64-linux-gnu ./app
 
-Nothing is run: neither the program, nor its loader, nor ldd. Exit code 4: something is missing or refused; 1: no FILE
-could be read, or nothing is called what `--why` says.")]
+The program, its dynamic loader and ldd are never executed. Exit code 4: a dependency is missing or unusable; 1: no FILE
+could be read, or no object has the name in `--why`.")]
 pub(in crate::cli) struct DepsArgs {
     /// ELF programs, shared libraries or `#!` scripts
     #[arg(value_name = "FILE", required = true)]
     pub(in crate::cli) files: Vec<PathBuf>,
 
-    /// How stdout is written
+    /// Output format of stdout
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = DepsFormat::Tree)]
     pub(in crate::cli) format: DepsFormat,
 
-    /// Explain this object, by its path, its file's name, or a name that is asked for: every chain from the program to
-    /// it, the rule that found it, where else was looked, what it costs
+    /// Explain this object, given by path, file name or needed name: every chain from the program
+    /// to it, the rule that found it, the paths that were tried before, its size
     #[arg(long, value_name = "NAME")]
     pub(in crate::cli) why: Option<String>,
 
-    /// Compress every object as an image's layer does, and show its size there
+    /// Show each object's compressed size in an image layer
     #[arg(long)]
     pub(in crate::cli) compressed: bool,
 
-    /// Look for undefined symbols too; versions are always compared
+    /// Check for undefined symbols, too; symbol versions are always checked
     #[arg(long)]
     pub(in crate::cli) symbols: bool,
 
-    /// Look into this directory as the root; FILE is a path inside it. Several roots, several platforms: the first that
-    /// has FILE for its platform counts
+    /// Use this directory as the root file system; FILE is a path inside it. With several roots,
+    /// the first that contains FILE for its platform is used
     #[arg(long = "root", value_name = "[PLATFORM=]DIR", help_heading = "Roots")]
     pub(in crate::cli) roots: Vec<OsString>,
 
-    /// Take the loader and the libraries from this root, FILE from here
+    /// Take the dynamic loader and the libraries from this root file system, but not FILE
     #[arg(long = "sysroot", value_name = "[PLATFORM=]DIR", help_heading = "Roots")]
     pub(in crate::cli) sysroots: Vec<OsString>,
 
-    /// What LD_LIBRARY_PATH would be; the environment is not read
+    /// The value of LD_LIBRARY_PATH; the environment is not read
     #[arg(long, value_name = "DIRS", help_heading = "Loader")]
     pub(in crate::cli) library_path: Option<String>,
 
-    /// What LD_PRELOAD would be; the environment is not read
+    /// The value of LD_PRELOAD; the environment is not read
     #[arg(long, value_name = "NAMES", help_heading = "Loader")]
     pub(in crate::cli) preload: Option<String>,
 
-    /// Where relative paths start, `/` when nothing is said
+    /// The program's working directory, for relative paths; default: `/`
     #[arg(long, value_name = "PATH", help_heading = "Loader")]
     pub(in crate::cli) working_dir: Option<String>,
 
-    /// The best variant that the CPU runs, such as x86-64-v3, or `none`; the best that is there when nothing is said
+    /// The CPU's hwcaps level, such as x86-64-v3, or `none`; default: the highest that is installed
     #[arg(long, value_name = "LEVEL", help_heading = "Loader")]
     pub(in crate::cli) hwcaps: Option<String>,
 
-    /// What `$PLATFORM` stands for
+    /// The value of `$PLATFORM` in search paths
     #[arg(long, value_name = "NAME", help_heading = "Loader")]
     pub(in crate::cli) platform_token: Option<String>,
 }

@@ -10,11 +10,11 @@ use super::{CacheArgs, RegistryArgs};
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum Layout {
-    /// One stream of objects, on stdout
+    /// One YAML stream of objects, on stdout
     Yaml,
-    /// A base, and an overlay for each environment of the recipe
+    /// A kustomize base, and an overlay for each environment of the recipe
     Kustomize,
-    /// A chart
+    /// A Helm chart
     Helm,
 }
 
@@ -23,22 +23,22 @@ pub(in crate::cli) enum Layout {
 Examples:
   coracle manifests | kubectl apply --server-side -f -
   coracle manifests --environment production -t ghcr.io/acme/shop:1.2
-  coracle manifests ghcr.io/acme/shop:1.2@sha256:…      an image that is there already
-  coracle manifests oci:shop.oci                        one that was built before
-  coracle manifests docker://ghcr.io/acme/shop:1.2      one at a registry, pinned by its digest
+  coracle manifests ghcr.io/acme/shop:1.2@sha256:…      for an image that exists already
+  coracle manifests oci:shop.oci                        for one that was built before
+  coracle manifests docker://ghcr.io/acme/shop:1.2      for one in a registry, pinned by its digest
   coracle manifests --with-secrets --set-file db.password=./password
   coracle manifests --layout kustomize -o deploy
   coracle manifests --layout helm -o chart
 
-Without IMAGE the recipe's image is built to learn its digest, and thrown away. Secrets are referred to by name, and
-printed only with `--with-secrets`. docs/manifests.md says what is made and why.")]
+Without IMAGE the recipe's image is built to learn its digest, then discarded. Secrets are referred to by name, and
+printed only with `--with-secrets`. docs/manifests.md describes the objects.")]
 pub(in crate::cli) struct ManifestsArgs {
-    /// The image: `NAME[:TAG]@sha256:…`, or where it is kept, such as `oci:DIR[:TAG]` or `docker://NAME[:TAG]`; without it the
-    /// recipe's is built
+    /// The image: `NAME[:TAG]@sha256:…`, or a location such as `oci:DIR[:TAG]` or
+    /// `docker://NAME[:TAG]`; default: build the recipe's image
     #[arg(value_name = "IMAGE", value_hint = ValueHint::AnyPath)]
     pub(in crate::cli) image: Option<String>,
 
-    /// Read the recipe in FILE; ./coracle.toml, under cargo Cargo.toml, when nothing is said
+    /// Read the recipe from FILE; default: ./coracle.toml, or Cargo.toml under cargo
     #[arg(short, long = "file", value_name = "FILE")]
     pub(in crate::cli) file: Option<PathBuf>,
 
@@ -46,27 +46,27 @@ pub(in crate::cli) struct ManifestsArgs {
     #[arg(short, long = "tag", value_name = "NAME[:TAG]")]
     pub(in crate::cli) tags: Vec<String>,
 
-    /// How the objects are laid out
+    /// The form of the output
     #[arg(long, value_enum, value_name = "LAYOUT", default_value_t = Layout::Yaml)]
     pub(in crate::cli) layout: Layout,
 
-    /// Write the layout to DIR, in place of what was written there before
+    /// Write the layout to DIR, replacing what was written there before
     #[arg(short, long = "output", value_name = "DIR")]
     pub(in crate::cli) output: Option<PathBuf>,
 
-    /// Print Secrets with what is in them
+    /// Print Secrets with their values
     #[arg(long)]
     pub(in crate::cli) with_secrets: bool,
 
-    /// The time in the image's config, as in `coracle build`
+    /// The creation time in the image's config, as in `coracle build`
     #[arg(long, value_name = "SECONDS", allow_hyphen_values = true, conflicts_with = "image")]
     pub(in crate::cli) epoch: Option<String>,
 
-    /// Say nothing on stderr but warnings and errors
+    /// Print only warnings and errors to stderr
     #[arg(short, long)]
     pub(in crate::cli) quiet: bool,
 
-    // Its heading holds for all that follows.
+    // Its `next_help_heading` applies to all arguments that follow, so it comes last.
     #[command(flatten)]
     config: ConfigArgs,
 

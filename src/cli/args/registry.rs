@@ -1,4 +1,4 @@
-//! How registries are talked to, `coracle copy` and `coracle index`.
+//! The flags for registries, and those of `coracle copy` and `coracle index`.
 
 use std::path::PathBuf;
 
@@ -9,15 +9,15 @@ use super::Format;
 #[derive(Args)]
 #[command(next_help_heading = "Registries")]
 pub(in crate::cli) struct RegistryArgs {
-    /// Talk to this registry without TLS; those on the loopback may always
+    /// Allow this registry without TLS; loopback addresses are always allowed
     #[arg(long, value_name = "HOST[:PORT]")]
     pub(in crate::cli) insecure: Vec<String>,
 
-    /// Trust the certificates in this PEM file, too
+    /// Also trust the CA certificates in this PEM file
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) ca_file: Vec<PathBuf>,
 
-    /// Take logins from this file first; Podman's and Docker's own follow
+    /// Look for logins in this file first, before those of Podman and Docker
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) authfile: Option<PathBuf>,
 }
@@ -34,29 +34,30 @@ Examples:
   coracle copy oci:shop.oci docker-daemon:shop:1.2
   coracle copy oci:shop.oci containerd:k8s.io@docker.io/library/shop:1.2
 
-Bytes stay as they are, so the digest does too; an index is copied with all of its images. Logins are those of
-`docker login` and `podman login`, their helpers included; in CI, CORACLE_REGISTRY_USER and CORACLE_REGISTRY_PASSWORD, or
-CORACLE_REGISTRY_TOKEN. docs/registries.md has the rest, docs/engines.md what there is to say about engines.")]
+All bytes are preserved, and so is the digest; an image index is copied with all of its images. Logins are those of
+`docker login` and `podman login`, including credential helpers; in CI, CORACLE_REGISTRY_USER and
+CORACLE_REGISTRY_PASSWORD, or CORACLE_REGISTRY_TOKEN. See docs/registries.md and docs/engines.md.")]
 pub(in crate::cli) struct CopyArgs {
-    /// Where the image is: `docker://NAME[:TAG][@DIGEST]`, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`,
+    /// The source: `docker://NAME[:TAG][@DIGEST]`, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`,
     /// `docker-archive:FILE[:TAG]`
     #[arg(value_name = "SRC", value_hint = ValueHint::AnyPath)]
     pub(in crate::cli) from: String,
 
-    /// Where it is to be: the same, or an engine: `docker-daemon:NAME[:TAG]`, `containers-storage:NAME[:TAG]` (Podman),
-    /// `containerd:[NAMESPACE@]NAME[:TAG]`
+    /// The destination: the same, or an engine: `docker-daemon:NAME[:TAG]`,
+    /// `containers-storage:NAME[:TAG]` (Podman), `containerd:[NAMESPACE@]NAME[:TAG]`
     #[arg(value_name = "DST", value_hint = ValueHint::AnyPath)]
     pub(in crate::cli) to: String,
 
-    /// Take along what is said of the image: signatures, attestations, contracts; to registries alone
+    /// Also copy the image's referrers: signatures, attestations, contracts; only between
+    /// registries
     #[arg(long)]
     pub(in crate::cli) referrers: bool,
 
-    /// How stdout is written
+    /// Output format of stdout
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
     pub(in crate::cli) format: Format,
 
-    /// Say nothing on stderr but warnings and errors
+    /// Print only warnings and errors to stderr
     #[arg(short, long)]
     pub(in crate::cli) quiet: bool,
 
@@ -74,28 +75,28 @@ Examples:
   coracle index docker://ghcr.io/acme/shop:1.2 docker://ghcr.io/acme/shop:1.2-amd64 \\
       --annotation org.opencontainers.image.version=1.2
 
-What separate jobs of CI pushed gets one name. Manifests stay as they are, and what is in the repository already is not moved;
-from another repository of the registry blobs are mounted, from elsewhere copied. The index is the same in whatever order the
-images are named. docs/registries.md has jobs of GitHub and GitLab.")]
+Combines what separate CI jobs pushed under one name. Manifests are unchanged. Blobs that are in the repository already are
+not copied; those in another repository of the registry are mounted. The order of the images does not matter.
+docs/registries.md has example jobs for GitHub and GitLab.")]
 pub(in crate::cli) struct IndexArgs {
-    /// Where the index is to be: `docker://NAME[:TAG]`, or `oci:DIR[:TAG]`
+    /// The destination of the image index: `docker://NAME[:TAG]` or `oci:DIR[:TAG]`
     #[arg(value_name = "REF", value_hint = ValueHint::AnyPath)]
     pub(in crate::cli) to: String,
 
-    /// The images, one for each platform: `docker://NAME[:TAG][@DIGEST]`, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`; of an
-    /// index all of its images
+    /// The images, one per platform: `docker://NAME[:TAG][@DIGEST]`, `oci:DIR[:TAG]`,
+    /// `oci-archive:FILE[:TAG]`; an image index adds all of its images
     #[arg(value_name = "IMAGE", required = true, value_hint = ValueHint::AnyPath)]
     pub(in crate::cli) images: Vec<String>,
 
-    /// Say something of the index
+    /// Set an annotation of the image index
     #[arg(long = "annotation", value_name = "NAME=VALUE")]
     pub(in crate::cli) annotations: Vec<String>,
 
-    /// How stdout is written
+    /// Output format of stdout
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
     pub(in crate::cli) format: Format,
 
-    /// Say nothing on stderr but warnings and errors
+    /// Print only warnings and errors to stderr
     #[arg(short, long)]
     pub(in crate::cli) quiet: bool,
 

@@ -10,30 +10,31 @@ use super::config::ConfigArgs;
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  coracle config render                             as ./coracle.toml says
+  coracle config render                             the configuration of ./coracle.toml
   coracle config render --environment production -o out
   coracle config render --config /etc/app=config/ --set port=8080
   coracle config render --set-file db.password=./password -o out
 
-A folder is taken with every file in it; a name that ends in `.j2` is a template. `values.toml` (or `.yaml`, `.json`) and
-`schema.json` in it are values and their JSON Schema. A file that uses a value marked `writeOnly` is secret: it is
-written with `-o` alone, and only its owner can read it.")]
+A directory is used with every file in it; a file whose name ends in `.j2` is a template. `values.toml` (or `.yaml`,
+`.json`) and `schema.json` in it are the values and their JSON Schema. A file that uses a value marked `writeOnly` is
+secret: it is written only with `-o`, readable only by its owner.")]
 pub(in crate::cli) struct RenderArgs {
-    /// Read the recipe in FILE; ./coracle.toml, under cargo Cargo.toml, unless `--config` says all
+    /// Read the recipe from FILE; default: ./coracle.toml, or Cargo.toml under cargo, unless
+    /// `--config` is given
     #[arg(short, long = "file", value_name = "FILE")]
     pub(in crate::cli) file: Option<PathBuf>,
 
-    /// Write the files below DIR, each at its path, in place of what this command wrote there before
+    /// Write the files below DIR, each at its path, replacing what this command wrote there before
     #[arg(short, long = "output", value_name = "DIR")]
     pub(in crate::cli) output: Option<PathBuf>,
 
-    // Its heading holds for all that follows.
+    // Its `next_help_heading` applies to all arguments that follow, so it comes last.
     #[command(flatten)]
     config: ConfigArgs,
 }
 
 impl RenderArgs {
-    /// Whether flags alone say what is rendered.
+    /// Whether the flags specify everything that is rendered.
     pub(in crate::cli) fn needs_no_recipe(&self) -> bool {
         self.file.is_none() && self.config.names_mounts()
     }

@@ -1,45 +1,47 @@
-//! The flags that stand for `[runtime]`.
+//! The flags for the recipe's `[runtime]` table.
 
 use clap::Args;
 use coracle::recipe::RuntimeOverrides;
 
 use super::words::{WHEN, Words};
 
-/// What no `DT_NEEDED` names.
+/// Dependencies that no `DT_NEEDED` entry names.
 #[derive(Args)]
 #[command(next_help_heading = "Runtime")]
 pub(super) struct RuntimeArgs {
-    /// Add CA certificates: `auto` when something speaks TLS, `true`, `false`
+    /// Add CA certificates: `auto` (if an object uses TLS), `true`, `false`
     #[arg(long, value_name = "WHEN", value_parser = WHEN, hide_possible_values = true)]
     certificates: Option<String>,
 
-    /// Add what looks up users and hosts: `auto` when something does, `true`, `false`
+    /// Add the NSS files that look up users and hosts: `auto` (if an object does), `true`, `false`
     #[arg(long, value_name = "WHEN", value_parser = WHEN, hide_possible_values = true)]
     nss: Option<String>,
 
-    /// Add this NSS module besides `files` and `dns`, such as `sss`
+    /// Add this NSS module, such as `sss`, to `files` and `dns`
     #[arg(long = "nss-module", value_name = "NAME")]
     nss_modules: Vec<String>,
 
-    /// Add OpenSSL's configuration: `auto` when libcrypto is mapped, `true` with providers and engines, `false`
+    /// Add OpenSSL's configuration: `auto` (if libcrypto is mapped), `true` (with providers and
+    /// engines), `false`
     #[arg(long, value_name = "WHEN", value_parser = WHEN, hide_possible_values = true)]
     openssl: Option<String>,
 
-    /// Add libgcc_s, which glibc opens to end a thread: `auto` when something does, `true`, `false`
+    /// Add libgcc_s, which glibc opens to cancel a thread: `auto` (if an object does), `true`,
+    /// `false`
     #[arg(long, value_name = "WHEN", value_parser = WHEN, hide_possible_values = true)]
     libgcc: Option<String>,
 
-    /// Add a library that the entrypoint opens, found as `dlopen` would find it
+    /// Add a library that the entrypoint opens with `dlopen`
     #[arg(long, value_name = "NAME")]
     dlopen: Vec<String>,
 
-    /// Add libraries that notes say are opened, down to `required`, `recommended` (the default) or `suggested`; `false`
-    /// for none
+    /// Add the libraries listed in ELF dlopen notes, down to this priority: `required`,
+    /// `recommended` (the default) or `suggested`; `false` adds none
     #[arg(long, value_name = "LEVEL", hide_possible_values = true)]
     #[arg(value_parser = Words(&["required", "recommended", "suggested", "false"]))]
     dlopen_notes: Option<String>,
 
-    /// Add time zones; all when none is named
+    /// Add time zones; all zones without a value
     #[arg(long, value_name = "ZONE,…", num_args = 0..=1, require_equals = true, value_delimiter = ',')]
     time_zones: Option<Vec<String>>,
 
@@ -51,15 +53,15 @@ pub(super) struct RuntimeArgs {
     #[arg(long = "charset", value_name = "NAME")]
     charsets: Vec<String>,
 
-    /// Add a service of PAM with its modules
+    /// Add a PAM service with its modules
     #[arg(long, value_name = "SERVICE")]
     pam: Vec<String>,
 
-    /// Add the plugins of a library, such as `gio` or `qt5`
+    /// Add a library's plugins, such as `gio` or `qt5`
     #[arg(long, value_name = "FAMILY")]
     plugins: Vec<String>,
 
-    /// Add variants of libraries for newer CPUs up to this level only, such as x86-64-v3, or `none`
+    /// Add hwcaps variants of libraries only up to this level, such as x86-64-v3, or `none`
     #[arg(long, value_name = "LEVEL")]
     hwcaps: Option<String>,
 }

@@ -1,15 +1,16 @@
-//! Words that a shell offers.
+//! A clap value parser whose possible values serve shell completion only.
 
 use std::ffi::OsStr;
 
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Arg, Command};
 
-/// A flag that takes one of these words, or what else its recipe knows: that says what is wrong with a word, wherever it stands.
+/// Offers these values for completion and accepts any value. The recipe validates it, so that a
+/// flag and a recipe key give the same error.
 #[derive(Clone)]
 pub(super) struct Words(pub(super) &'static [&'static str]);
 
-/// What is added unless the recipe or a flag says something else.
+/// The values of `--certificates`, `--nss`, `--openssl` and `--libgcc`.
 pub(super) const WHEN: Words = Words(&["auto", "true", "false"]);
 
 impl TypedValueParser for Words {

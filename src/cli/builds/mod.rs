@@ -1,4 +1,5 @@
-//! Images that are built at once. Some are begun before all of them are known; none is written before that.
+//! Builds several images concurrently. Some may start before all recipes are known, but no image is
+//! published before that.
 
 mod surroundings;
 mod watch;
@@ -23,34 +24,43 @@ use super::progress::Progress;
 use surroundings::Surroundings;
 pub(super) use watch::Watch;
 
-/// How long builds that were called off are waited for.
+/// How long to wait for cancelled builds to end.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// What a build has come to.
+/// The result of one build.
 pub(super) struct Ended {
     number: usize,
     pub(super) recipe: Arc<Recipe>,
-    /// What was said of the plans; lines of several images must not mix.
+    /// The notes of the plans, collected so that notes of several images do not mix.
     pub(super) notes: Vec<Note>,
     pub(super) built: Result<Built, Failure>,
 }
 
-/// Builds the images of the recipes that `find` finds; `take` is handed what each has come to, in their order, and `why` says
-/// what is wrong where there is none. Those that `find` hands out early are begun at once, and given up when they are not
-/// among the recipes in the end. Where there is none in the end, and something still waits for a registry, `leave` ends the
-/// process.
+/// Builds the images of the recipes that `find` returns, and passes each result to `take`, in the
+/// order of the recipes.
+///
+/// Recipes that `find` passes to its callback are started at once, and cancelled if it does not
+/// return them, too. `convert_error` converts a build's error. If `find` fails and a cancelled build still
+/// waits for a registry, `exit_early` exits the process.
 pub(super) fn all(
     args: &BuildArgs,
     find: impl FnOnce(&mut dyn FnMut(Recipe)) -> Result<Vec<Recipe>, Vec<Failure>>,
-    why: fn(&coracle::Error) -> Failure,
-    leave: impl FnOnce(Vec<Failure>) -> Infallible,
+    convert_error: fn(&coracle::Error) -> Failure,
+    exit_early: impl FnOnce(Vec<Failure>) -> Infallible,
     mut take: impl FnMut(Ended),
 ) -> Result<(), Vec<Failure>> {
     let (progress, turns) = (Progress::later(args.quiet), Turns::new());
     let mut surroundings = Surroundings::of(args);
     let result = thread::scope(|scope| {
         let (sender, ended) = channel();
-        let mut builds = Builds { scope, turns: &turns, progress: &progress, why, sender, begun: Vec::new() };
+        let mut builds = Builds {
+            scope,
+            turns: &turns,
+            progress: &progress,
+            why: convert_error,
+            sender,
+            begun: Vec::new(),
+        };
         let found = find(&mut |recipe| {
             if let Some((recipe, settings)) = surroundings.of_one(recipe) {
                 builds.begin(recipe, settings, true);
@@ -64,7 +74,7 @@ pub(super) fn all(
                 if are_ended(&ended, builds.begun.len()) {
                     return Err(failures);
                 }
-                match leave(failures) {}
+                match exit_early(failures) {}
             }
         };
         let order = builds.order(recipes, &settings);
@@ -79,14 +89,14 @@ pub(super) fn all(
     result
 }
 
-/// Whether so many builds, which were called off, have ended; they are given some time. Who waits for an answer of a registry
-/// hears of nothing else, and nobody wants what it sends.
+/// Waits until `begun` cancelled builds have ended. Returns `false` if one has not after
+/// [`PATIENCE`]: a thread that waits for a registry's response can't be interrupted.
 fn are_ended(ended: &Receiver<Ended>, begun: usize) -> bool {
     let until = Instant::now() + PATIENCE;
     (0..begun).all(|_| ended.recv_timeout(until.saturating_duration_since(Instant::now())).is_ok())
 }
 
-/// Hands over what has ended, as soon as everything before it has.
+/// Passes results to `take` in the order of `order`, each as soon as possible.
 fn in_order(order: &[usize], ended: &Receiver<Ended>, mut take: impl FnMut(Ended)) {
     let mut early = BTreeMap::new();
     for due in order {
@@ -99,7 +109,7 @@ fn in_order(order: &[usize], ended: &Receiver<Ended>, mut take: impl FnMut(Ended
     }
 }
 
-/// Begins builds, each in a thread of its own, numbered as they come.
+/// Starts builds, each in its own thread, numbered in the order in which they start.
 struct Builds<'scope, 'env> {
     scope: &'scope Scope<'scope, 'env>,
     turns: &'env Turns,
@@ -110,7 +120,7 @@ struct Builds<'scope, 'env> {
 }
 
 impl Builds<'_, '_> {
-    /// The numbers of the builds of `recipes`. Those that were not begun are.
+    /// Returns the build numbers of `recipes`. Starts those builds that have not started yet.
     fn order(&mut self, recipes: Vec<Recipe>, settings: &Settings) -> Vec<usize> {
         let mut early: BTreeMap<usize, Arc<Recipe>> = self.begun.iter().cloned().enumerate().collect();
         let numbers = recipes.into_iter().map(|recipe| {
@@ -126,21 +136,22 @@ impl Builds<'_, '_> {
     fn begin(&mut self, recipe: Recipe, settings: Settings, is_early: bool) -> usize {
         let (number, recipe) = (self.begun.len(), Arc::new(recipe));
         self.begun.push(recipe.clone());
-        let (turns, progress, why, sender) = (self.turns, self.progress, self.why, self.sender.clone());
-        let of = recipe.clone();
+        let (turns, progress, convert_error, sender) =
+            (self.turns, self.progress, self.why, self.sender.clone());
+        let to_build = recipe.clone();
         let work = move || {
             turns.enter(number);
             let attempt = |is_early| {
                 let watch = Watch::beside_others(progress, turns, number, is_early);
                 let built = match turns.is_off(number) {
                     true => Err(coracle::Error::interrupted()),
-                    false => coracle::build(&of, &settings, &watch),
+                    false => coracle::build(&to_build, &settings, &watch),
                 };
                 let had_turn = watch.had_turn();
                 (built, watch.notes(), had_turn)
             };
             let (mut built, mut notes, had_turn) = attempt(is_early);
-            // What it is made of may not have been finished then. Now it is.
+            // Its inputs may have been incomplete when it started early, so try again.
             let is_premature = match &built {
                 Ok(_) => false,
                 Err(coracle::Error::Changed) => true,
@@ -152,13 +163,13 @@ impl Builds<'_, '_> {
             turns.done(number);
             let _ = sender.send(Ended {
                 number,
-                recipe: of.clone(),
+                recipe: to_build.clone(),
                 notes,
-                built: built.map_err(|error| why(&error)),
+                built: built.map_err(|error| convert_error(&error)),
             });
         };
         if let Err(error) = thread::Builder::new().spawn_scoped(self.scope, work) {
-            let message = format!("cannot begin another build: {error}");
+            let message = format!("cannot start a thread for another build: {error}");
             let built = Err(Failure { exit: Exit::Failed, message, hint: None });
             self.turns.done(number);
             let _ = self.sender.send(Ended { number, recipe, notes: Vec::new(), built });

@@ -1,4 +1,4 @@
-//! What builds need besides their recipes: the cache, who talks to registries, the engine.
+//! What builds need in addition to their recipes: the cache, the registry client, the engine.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -13,25 +13,25 @@ use crate::cli::args::BuildArgs;
 use crate::cli::failure::Failure;
 use crate::cli::{build, cache};
 
-/// It, as far as somebody has asked for it.
+/// The settings that builds share, made when first needed.
 pub(super) struct Surroundings<'a> {
     args: &'a BuildArgs,
     settings: Option<Result<Settings, Failure>>,
     engine: Option<Result<Kind, Failure>>,
-    /// Who talks to registries, and to which by name.
+    /// The registries that the client pushes to, and the client.
     client: Option<(BTreeSet<String>, Option<Client>)>,
-    /// Directories that builds make. One removes those that it has made, but not while another is there; so what is empty in
-    /// the end goes.
+    /// Parent directories that builds create. A failed build removes them only if they are empty,
+    /// which another build may prevent, so empty ones are removed at the end.
     made: BTreeSet<PathBuf>,
 }
 
 impl<'a> Surroundings<'a> {
-    /// Nothing was asked for yet.
+    /// Creates it without making any setting yet.
     pub(super) fn of(args: &'a BuildArgs) -> Self {
         Self { args, settings: None, engine: None, client: None, made: BTreeSet::new() }
     }
 
-    /// All builds have ended.
+    /// Cleans up after all builds have ended.
     pub(super) fn close(self) {
         self.made.iter().rev().for_each(|directory| drop(std::fs::remove_dir(directory)));
         if let Some(Ok(settings)) = &self.settings {
@@ -39,8 +39,8 @@ impl<'a> Surroundings<'a> {
         }
     }
 
-    /// What the build of `recipe` needs; nothing when something is wrong, or can't be told without the other recipes. Then
-    /// [`Surroundings::of_all`] tells it.
+    /// Returns what the build of `recipe` needs. `None` if that fails, in which case
+    /// [`Surroundings::of_all`] reports the error, or if it depends on the other recipes.
     pub(super) fn of_one(&mut self, mut recipe: Recipe) -> Option<(Recipe, Settings)> {
         if self.args.load {
             let engine = self.engine.get_or_insert_with(build::engine_there).as_ref().ok()?;
@@ -53,7 +53,7 @@ impl<'a> Surroundings<'a> {
         Some((recipe, Settings { client, ..settings }))
     }
 
-    /// What the builds of `recipes`, which are all, need.
+    /// Returns what the builds of `recipes`, all of them, need.
     pub(super) fn of_all(&mut self, mut recipes: Vec<Recipe>) -> Result<(Vec<Recipe>, Settings), Failure> {
         if self.args.load {
             build::named_for_engine(&recipes)?;
@@ -73,8 +73,9 @@ impl<'a> Surroundings<'a> {
         self.settings.get_or_insert_with(|| build::surroundings(self.args))
     }
 
-    /// Who talks to the registries of `recipe`. A login may be for these alone, so an image at others waits until all are
-    /// known.
+    /// Returns the client for the registries of `recipe`. `None` if it pushes to other registries
+    /// than the first recipe: credentials from the environment apply only if all images go to one
+    /// registry.
     fn client(&mut self, recipe: &Recipe, settings: &Settings) -> Option<Option<Client>> {
         let named = coracle::registries(recipe);
         if named.is_empty() && !build::reads_registry(recipe) && settings.shared == Default::default() {
@@ -92,7 +93,7 @@ impl<'a> Surroundings<'a> {
     }
 }
 
-/// The directories that are not there yet, where the image of `recipe` goes.
+/// Returns the missing parent directories of the destinations of `recipe`.
 fn missing(recipe: &Recipe) -> Vec<PathBuf> {
     let local = recipe.destinations.iter().filter_map(|place| match place {
         Place::Local(destination) => Some(destination.path.as_path()),

@@ -1,4 +1,4 @@
-//! How a build goes: progress, notes, and whether it goes on.
+//! The observer of a build: progress, notes, cancellation.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,23 +11,24 @@ use crate::cli::interrupt;
 use crate::cli::parallel::Turns;
 use crate::cli::progress::Progress;
 
-/// Watches one build, maybe beside others.
+/// Observes one build, which may run concurrently with others.
 pub(in crate::cli) struct Watch<'a> {
     progress: &'a Progress,
     turn: Option<(&'a Turns, usize)>,
-    /// It was begun before all images were known, and what it is made of may change until then.
+    /// Whether the build started before all recipes were known, so that its inputs may still
+    /// change.
     is_early: bool,
     had_turn: AtomicBool,
     notes: Mutex<Vec<Note>>,
 }
 
 impl<'a> Watch<'a> {
-    /// Of a build that is the only one.
+    /// Observes the only build.
     pub(in crate::cli) fn alone(progress: &'a Progress) -> Self {
         Self { progress, turn: None, is_early: false, had_turn: false.into(), notes: Mutex::default() }
     }
 
-    /// Of one that waits for its turn.
+    /// Observes one of several builds, which waits for its turn to publish.
     pub(super) fn beside_others(
         progress: &'a Progress,
         turns: &'a Turns,
@@ -37,12 +38,12 @@ impl<'a> Watch<'a> {
         Self { turn: Some((turns, number)), is_early, ..Self::alone(progress) }
     }
 
-    /// Whether its turn has come, and it was let go on to publish.
+    /// Whether the build was allowed to publish.
     pub(super) fn had_turn(&self) -> bool {
         self.had_turn.load(Ordering::Relaxed)
     }
 
-    /// What was said of the plans.
+    /// Returns the notes of the plans.
     pub(in crate::cli) fn notes(self) -> Vec<Note> {
         self.notes.into_inner().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,5 @@
-//! Whether images are made of what cargo has built in this run, each of its own.
+//! Checks that images contain what cargo has built in this run, and that no program replaced
+//! another.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use super::compile::Program;
 use super::{directory, from_here};
 use crate::cli::failure::Failure;
 
-/// Cargo warns when it writes one program over another, and goes on.
+/// Fails if cargo has written two programs to one file, for which cargo only prints a warning.
 pub(super) fn check_files(programs: &[Program]) -> Result<(), Failure> {
     let mut known: BTreeMap<&Path, &Program> = BTreeMap::new();
     for program in programs {
@@ -20,20 +21,21 @@ pub(super) fn check_files(programs: &[Program]) -> Result<(), Failure> {
             };
             return Err(Failure::usage(
                 format!(
-                    "cargo has built two programs to one file, `{}`, which holds only one of them{}{}",
+                    "cargo has written two programs to the same file, `{}`, which now contains only one of them{}{}",
                     from_here(file).display(),
                     place(other),
                     place(program)
                 ),
-                "give one of them another name in its `[[bin]]`, or build them one at a time with `-p PACKAGE`, each with a \
-                 `--target-dir` of its own",
+                "rename one of them in its `[[bin]]`, or build them one at a time with `-p PACKAGE`, each with its own \
+                 `--target-dir`",
             ));
         }
     }
     Ok(())
 }
 
-/// A file that `programs` names where cargo writes, and that cargo has not built now, is of an earlier build.
+/// Fails if the recipe's `programs` name a file in cargo's directory `cargos` that cargo has not
+/// built in this run: it would be left over from an earlier build.
 pub(super) fn check_named(recipe: &Recipe, programs: &[Program], cargos: &Path) -> Result<(), Failure> {
     let built: Vec<PathBuf> =
         programs.iter().flat_map(|program| &program.files).map(|file| real(file)).collect();
@@ -48,19 +50,19 @@ pub(super) fn check_named(recipe: &Recipe, programs: &[Program], cargos: &Path) 
         instead.into_iter().map(|file| format!("`{}`", from_here(file).display())).collect();
     Err(Failure::usage(
         format!(
-            "`{}` is not what cargo has built now: that is {}",
+            "`{}` was not built by this run of cargo, which built {}",
             from_here(&old).display(),
             instead.join(", ")
         ),
-        "`programs` below `[package.metadata.coracle.image]` has to name what this command builds: change it, or the flags \
-         that choose programs, profile, target and directory",
+        "`programs` in `[package.metadata.coracle.image]` must name files that this command builds: change it, or the \
+         flags that select programs, profile, target and directory",
     ))
 }
 
-/// `path` without links, as far as it is there.
+/// Resolves the symbolic links in the part of `path` that exists.
 fn real(path: &Path) -> PathBuf {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let there = |above: &Path| Some(above.canonicalize().ok()?.join(path.strip_prefix(above).ok()?));
-    // An empty rest would end the path in a slash.
+    // Collected from components because joining an empty rest leaves a trailing slash.
     path.ancestors().find_map(there).unwrap_or(path).components().collect()
 }

@@ -1,4 +1,4 @@
-//! Runs `cargo build`, and learns from its messages which programs there are.
+//! Runs `cargo build` and reads from its messages which programs it builds.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -16,26 +16,26 @@ use crate::cli::failure::Failure;
 use crate::cli::interrupt::{self, HandOn};
 use crate::cli::report;
 
-/// A program that cargo has built, for one target or several.
+/// A program that cargo has built, for one or more targets.
 pub(super) struct Program {
-    /// Its name, as Cargo.toml or the file's has it.
+    /// The name of the `[[bin]]` or example.
     pub(super) name: String,
     /// The Cargo.toml of its package.
     pub(super) manifest: PathBuf,
-    /// The files, one for each target.
+    /// The files, one per target, sorted.
     pub(super) files: Vec<PathBuf>,
 }
 
-/// What cargo has said so far.
+/// What cargo's messages have reported so far.
 #[derive(Default)]
 struct Said {
-    /// By package, kind and name.
+    /// By manifest, target kinds and name.
     programs: BTreeMap<(PathBuf, Vec<String>, String), Program>,
     trouble: Option<Trouble>,
 }
 
-/// Builds; cargo's own words go to stderr. The programs, by package and name, whatever was done first; each is handed to
-/// `complete` as soon as it is there for all targets.
+/// Runs cargo, whose own output goes to stderr. Returns the programs, sorted by package and name.
+/// Each is passed to `complete` as soon as it is built for all targets.
 pub(super) fn programs(
     args: &CargoArgs,
     quiet: bool,
@@ -47,7 +47,8 @@ pub(super) fn programs(
     let cargo = cargo();
     let mut command = Command::new(&cargo);
     command.arg(if args.zigbuild { "zigbuild" } else { "build" });
-    // Cargo renders diagnostics best, but then nobody hears what a linker has said; only those for another machine lack one.
+    // With a target named, diagnostics are read for the linker's errors; otherwise cargo renders
+    // them, because it does that best.
     let targets = targets::named(args);
     let format = match targets.as_slice() {
         [] => "json-render-diagnostics",
@@ -63,7 +64,7 @@ pub(super) fn programs(
         command.arg("--quiet");
     }
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
-    let (said, status) = child
+    let (messages, status) = child
         .and_then(|cargo| listen(cargo, args, complete))
         .map_err(|error| no_cargo(Path::new(&cargo), &error))?;
     if interrupt::go_on().is_break() {
@@ -71,24 +72,24 @@ pub(super) fn programs(
         return Err(Failure { exit: Exit::Interrupted, message, hint: None });
     }
     if !status.success() {
-        return Err(failed(status, args, &targets, said.trouble, &cargo));
+        return Err(failed(status, args, &targets, messages.trouble, &cargo));
     }
-    Ok(said.programs.into_values().collect())
+    Ok(messages.programs.into_values().collect())
 }
 
-/// Who runs this under cargo has it in `CARGO`.
-#[allow(clippy::disallowed_methods, reason = "the environment says which cargo it is")]
+/// Returns the cargo to run: cargo names itself in `CARGO` when it runs a subcommand.
+#[allow(clippy::disallowed_methods, reason = "cargo is selected by the environment")]
 pub(in crate::cli) fn cargo() -> OsString {
     std::env::var_os("CARGO").filter(|cargo| !cargo.is_empty()).unwrap_or_else(|| "cargo".into())
 }
 
-/// Cargo would say so, too, but not what else can be done.
+/// Fails if there is no Cargo.toml, with a more helpful hint than cargo's.
 fn check_manifest(args: &CargoArgs) -> Result<(), Failure> {
-    let hint = "name one with `--manifest-path`, begin with `cargo new app`, or build an image of a program that is \
-                there: `coracle build ./app`";
+    let hint = "name one with `--manifest-path`, create one with `cargo new app`, or build an image of an existing \
+                program: `coracle build ./app`";
     match &args.manifest_path {
         Some(path) if !path.exists() => {
-            Err(Failure::usage(format!("`--manifest-path`: there is no `{}`", path.display()), hint))
+            Err(Failure::usage(format!("`--manifest-path`: `{}` does not exist", path.display()), hint))
         }
         Some(_) => Ok(()),
         None => {
@@ -96,37 +97,37 @@ fn check_manifest(args: &CargoArgs) -> Result<(), Failure> {
             if here.ancestors().any(|folder| folder.join("Cargo.toml").exists()) {
                 return Ok(());
             }
-            let message = format!("there is no Cargo.toml in `{}` or above", here.display());
+            let message = format!("there is no Cargo.toml in `{}` or its parent directories", here.display());
             Err(Failure::usage(message, hint))
         }
     }
 }
 
-/// What cargo says, and how it ends.
+/// Reads cargo's messages until the build has finished, and waits for it to exit.
 fn listen(
     mut cargo: Child,
     args: &CargoArgs,
     mut complete: impl FnMut(&Program),
 ) -> io::Result<(Said, ExitStatus)> {
-    let mut said = Said::default();
+    let mut messages = Said::default();
     let asks = HandOn::to(&cargo);
     if let Some(stdout) = cargo.stdout.take() {
         let mut stdout = BufReader::new(stdout);
         while let Some(message) = message::next(&mut stdout, report::talk)? {
             match message {
                 Message::BuildFinished {} => {
-                    // A wrapper of cargo's may print more; with nobody to read it, that would end it.
+                    // A wrapper of cargo may print more, and a closed pipe would kill it.
                     let _ = thread::Builder::new().spawn(move || io::copy(&mut stdout, &mut io::sink()));
                     break;
                 }
                 Message::CompilerArtifact(artifact) if is_program(&artifact) => {
-                    let program = said.add(artifact);
+                    let program = messages.add(artifact);
                     if targets::are_all_there(program, &args.targets) {
                         complete(program);
                     }
                 }
                 Message::Diagnosed { message } => {
-                    said.trouble = said.trouble.or_else(|| linker::trouble(&message));
+                    messages.trouble = messages.trouble.or_else(|| linker::trouble(&message));
                     report::beside_progress(message.rendered.as_deref().unwrap_or_default());
                 }
                 Message::CompilerArtifact(_) | Message::Other => {}
@@ -134,10 +135,10 @@ fn listen(
         }
     }
     drop(asks);
-    Ok((said, cargo.wait()?))
+    Ok((messages, cargo.wait()?))
 }
 
-/// Programs of dependencies and of build scripts are not what was asked for.
+/// Whether it is a program or example of a local package, not of a dependency or a build script.
 fn is_program(artifact: &Artifact) -> bool {
     let kinds = &artifact.target.kind;
     artifact.executable.is_some()
@@ -146,7 +147,7 @@ fn is_program(artifact: &Artifact) -> bool {
 }
 
 impl Said {
-    /// One program for all its targets.
+    /// Adds the artifact's file to its program, which has one file per target.
     fn add(&mut self, artifact: Artifact) -> &Program {
         let Artifact { manifest_path: manifest, target, executable, .. } = artifact;
         let key = (manifest.clone(), target.kind, target.name.clone());
@@ -161,11 +162,12 @@ impl Said {
 
 fn no_cargo(cargo: &Path, error: &io::Error) -> Failure {
     let message = format!("cannot run `{}`: {error}", cargo.display());
-    let hint = "install Rust as https://rustup.rs says, or name cargo in the variable CARGO";
+    let hint =
+        "install Rust as described at https://rustup.rs, or name cargo in the environment variable CARGO";
     Failure { exit: Exit::Failed, message, hint: Some(hint.into()) }
 }
 
-/// Cargo has said why.
+/// Explains why cargo has failed, as far as its own messages do not.
 fn failed(
     status: ExitStatus,
     args: &CargoArgs,
@@ -175,11 +177,11 @@ fn failed(
 ) -> Failure {
     let failure = |message, hint| Failure { exit: Exit::Failed, message, hint };
     if status.code().is_none() {
-        return failure(format!("cargo was ended ({status}), so there is no image"), None);
+        return failure(format!("cargo was terminated ({status}); no image was built"), None);
     }
     let told = trouble.and_then(|trouble| trouble.told(targets, args));
     if let Some((message, hint)) = told.or_else(|| zig::missing(args, Path::new(cargo))) {
         return failure(message, Some(hint));
     }
-    failure("cargo could not build the programs, so there is no image".into(), None)
+    failure("cargo could not build the programs; no image was built".into(), None)
 }

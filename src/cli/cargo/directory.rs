@@ -1,4 +1,4 @@
-//! The directory that cargo writes to, by what stands above a program that it has built.
+//! Finds cargo's target directory from the path of a program that it has built.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -9,22 +9,23 @@ use super::compile::{self, Program};
 use super::targets;
 use crate::cli::args::CargoArgs;
 
-/// The directories above a program that may be cargo's: above that of the profile, of a target and of examples.
+/// How many ancestors may be the target directory: it contains the profile's directory, possibly
+/// below a target's, and programs may be in a subdirectory for examples.
 const ABOVE: usize = 3;
 
-/// What `cargo metadata` says, as far as it counts here.
+/// The part of the output of `cargo metadata` that is used.
 #[derive(Deserialize)]
 struct Metadata {
     target_directory: PathBuf,
 }
 
-/// The directory of the profile that `file` stands in.
+/// Returns the profile's directory that contains `file`.
 pub(super) fn profile(file: &Path) -> &Path {
     let parent = file.parent().unwrap_or(Path::new(""));
     if parent.ends_with("examples") { parent.parent().unwrap_or(parent) } else { parent }
 }
 
-/// The directory that cargo writes to, in which `program` stands.
+/// Returns the target directory that contains `program`.
 pub(super) fn of(program: &Program, args: &CargoArgs) -> PathBuf {
     if let Some(directory) = &args.target_dir {
         return std::path::absolute(directory).unwrap_or_else(|_| directory.clone());
@@ -36,12 +37,12 @@ pub(super) fn of(program: &Program, args: &CargoArgs) -> PathBuf {
     match (sure, marked.as_slice()) {
         (Some(directory), _) | (None, [directory]) => directory.to_path_buf(),
         (None, []) => by_shape(file, &args.targets),
-        // With a directory for what it builds besides, cargo marks that of a target like its own.
+        // If `build.build-dir` is set, cargo marks a target's directory like the target directory.
         (None, _) => said_by_cargo(program, file).unwrap_or_else(|| by_shape(file, &args.targets)),
     }
 }
 
-/// Above that of the profile, and above that of the target, if one is named.
+/// Returns the parent of the profile's directory, or its grandparent if the parent is a target's.
 fn by_shape(file: &Path, targets: &[String]) -> PathBuf {
     let above = profile(file).parent().unwrap_or(Path::new(""));
     match above.parent() {
@@ -50,7 +51,7 @@ fn by_shape(file: &Path, targets: &[String]) -> PathBuf {
     }
 }
 
-/// Whether `directory` is that of one of `targets`.
+/// Whether `directory` has the name of one of `targets`.
 fn is_of(directory: &Path, targets: &[String]) -> bool {
     targets.iter().any(|target| {
         let target = targets::triple(target);
@@ -69,14 +70,14 @@ fn said_by_cargo(program: &Program, file: &Path) -> Option<PathBuf> {
     file.starts_with(&target_directory).then_some(target_directory)
 }
 
-/// Whether `file` stands where cargo writes, as far as that is marked.
+/// Whether `file` is below a directory that cargo has marked as its own.
 pub(super) fn is_below(file: &Path) -> bool {
-    // A package may itself stand below a target directory.
+    // A package may itself be below a target directory.
     let mut above = file.ancestors().skip(1).take_while(|above| !above.join("Cargo.toml").exists());
     above.any(is_marked)
 }
 
-/// Whether cargo has made `directory` to write to, or a directory for a target in it.
+/// Whether cargo has marked `directory` as a target directory or a target's directory in it.
 pub(super) fn is_marked(directory: &Path) -> bool {
     let tag = std::fs::read_to_string(directory.join("CACHEDIR.TAG")).unwrap_or_default();
     tag.contains("created by cargo") || is_cargos(directory)
@@ -91,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cargos_directory_by_its_marks_or_the_shape_of_a_path() {
+    fn finds_target_directory_by_marker_files_or_path() {
         const TAG: (&str, &str) = ("CACHEDIR.TAG", "# This file is a cache directory tag created by cargo.");
         const INFO: (&str, &str) = (".rustc_info.json", "{}");
         for (file, marks, targets, expected) in [
@@ -102,7 +103,7 @@ mod tests {
             ("target/a/release/app", &[("target/a", TAG)], "a", "target"),
             ("target/examples/app", &[("target", TAG)], "", "target"),
             ("target/a/examples/examples/app", &[("target", INFO), ("target/a", TAG)], "", "target"),
-            // Of somebody else, and not a word of cargo's.
+            // A tag that another program wrote.
             ("target/release/app", &[("", ("CACHEDIR.TAG", "own"))], "", "target"),
         ] {
             let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! What each image is made of, what it is called and where it goes.
+//! The recipe of each image: its programs, name and destination.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,25 +14,25 @@ use crate::cli::args::CargoArgs;
 use crate::cli::build;
 use crate::cli::failure::Failure;
 
-/// An image that is to be built, and the program that it is about.
+/// An image to build, and its program.
 struct Image<'a> {
     program: &'a Program,
     recipe: Recipe,
-    /// Cargo.toml names its programs, so that it is the only image of its package.
+    /// Whether Cargo.toml lists its programs, which makes it the only image of its package.
     is_whole: bool,
 }
 
-/// The recipe of a program whose image can be begun: nothing is wrong with it, it is the program's alone, and nothing else goes
-/// in that cargo may still make, such as a plugin.
+/// Returns the recipe of a program whose image can be built while cargo still runs. `None` if the
+/// recipe is invalid, or if the image may contain other files that cargo has not built yet.
 pub(super) fn recipe(program: &Program, flags: &Overrides, args: &CargoArgs) -> Option<Recipe> {
     let Image { recipe, is_whole, .. } = image(program, flags, args).ok()?;
     let is_alone = !is_whole && recipe.includes.is_empty() && recipe.runtime.dlopen.is_empty();
-    // What is piped in can be read once, and only what has a fingerprint is seen to change.
+    // Piped configuration can be read only once, and a change is noticed only with a fingerprint.
     let can_be_seen = coracle_kube::config::fingerprint(&recipe.config).is_some();
     (is_alone && can_be_seen).then_some(recipe)
 }
 
-/// The recipes of all programs. All of them must be right before any image is built.
+/// Returns the recipes of all programs. Fails if any is invalid, before any image is built.
 pub(super) fn recipes(
     programs: &[Program],
     flags: &Overrides,
@@ -40,8 +40,8 @@ pub(super) fn recipes(
 ) -> Result<Vec<Recipe>, Vec<Failure>> {
     if programs.is_empty() {
         return Err(Failure::usage(
-            "cargo has built no program, so there is nothing to make an image of",
-            "a package has a program when it has src/main.rs or `[[bin]]`; `--example NAME` takes an example of a library",
+            "cargo has built no program, so there is no image to build",
+            "a package has a program if it has src/main.rs or `[[bin]]`; `--example NAME` selects an example of a library",
         )
         .into());
     }
@@ -56,7 +56,7 @@ pub(super) fn recipes(
         match image(program, flags, args) {
             Ok(image) => images.push(image),
             Err(failure) => {
-                // Its other programs would say the same.
+                // The package's other programs would fail in the same way.
                 wrong = Some(&program.manifest);
                 failures.push(failure);
             }
@@ -74,7 +74,7 @@ pub(super) fn recipes(
     Ok(images.into_iter().map(|image| image.recipe).collect())
 }
 
-/// The recipe of the only image.
+/// Returns the recipe of the only image. Fails if there are several.
 pub(super) fn only(programs: &[Program], flags: &Overrides, args: &CargoArgs) -> Result<Recipe, Failure> {
     let mut recipes = recipes(programs, flags, args)
         .or_else(|failures| build::first(failures).map_or(Ok(Vec::new()), Err))?;
@@ -82,10 +82,10 @@ pub(super) fn only(programs: &[Program], flags: &Overrides, args: &CargoArgs) ->
         Some(recipe) if recipes.is_empty() => Ok(recipe),
         _ => Err(Failure::usage(
             format!(
-                "manifests are for one image, and cargo has built programs for several: {}",
+                "manifests need exactly one image, but cargo has built programs for several: {}",
                 names(programs)
             ),
-            "choose one with `--bin NAME` or `-p PACKAGE`",
+            "select one with `--bin NAME` or `-p PACKAGE`",
         )),
     }
 }
@@ -95,7 +95,7 @@ fn names<'a>(programs: impl IntoIterator<Item = &'a Program>) -> String {
     names.join(", ")
 }
 
-/// What can be said of one image alone is said of one.
+/// Fails if flags that apply to only one image are used with several.
 fn check_flags(images: &[Image<'_>], flags: &Overrides) -> Result<(), Failure> {
     let one_image = |dest: &String| {
         dest.contains("-archive:") || dest.starts_with("docker://") || coracle_oci::engine::is_place(dest)
@@ -105,15 +105,15 @@ fn check_flags(images: &[Image<'_>], flags: &Overrides) -> Result<(), Failure> {
     }
     Err(Failure::usage(
         format!(
-            "several programs are several images: `--tag`, an archive or a name at a registry can't be the same for {}",
+            "`--tag`, an archive and a name in a registry can't be used with several images: {} are one image each",
             names(images.iter().map(|image| image.program))
         ),
-        "choose one with `--bin NAME` or `-p PACKAGE`, or write each image's name in Cargo.toml: `name` below \
+        "select one with `--bin NAME` or `-p PACKAGE`, or set each image's name in Cargo.toml: `name` in \
          `[package.metadata.coracle.image]`",
     ))
 }
 
-/// What Cargo.toml and the flags say, and what they leave open.
+/// Returns the image that Cargo.toml and the flags describe, completed with defaults.
 fn image<'a>(program: &'a Program, flags: &Overrides, args: &CargoArgs) -> Result<Image<'a>, Failure> {
     let mut recipe = Package::read(&program.manifest)?.recipe(flags)?;
     let is_whole = !recipe.programs.is_empty();
@@ -122,7 +122,7 @@ fn image<'a>(program: &'a Program, flags: &Overrides, args: &CargoArgs) -> Resul
         let files = program.files.iter().cloned();
         recipe.programs = files.map(|from| recipe::Program { from, to: None }).collect();
     }
-    // A name that nobody chose is no place at a registry.
+    // A default name must not be pushed to a registry.
     if recipe.names.is_empty() && !recipe.push {
         recipe.names.push(name(entrypoint(&recipe).filter(|_| is_whole).unwrap_or(&program.name), program)?);
     }
@@ -135,25 +135,25 @@ fn image<'a>(program: &'a Program, flags: &Overrides, args: &CargoArgs) -> Resul
     Ok(Image { program, recipe, is_whole })
 }
 
-/// The file that the image runs, by its name.
+/// Returns the file name of the image's entrypoint.
 fn entrypoint(recipe: &Recipe) -> Option<&str> {
     recipe.programs.first()?.from.file_name()?.to_str()
 }
 
-/// The name of the program that the image runs, in lower case.
+/// Returns the default image name: the entrypoint's file name in lower case.
 fn name(entrypoint: &str, program: &Program) -> Result<Reference, Failure> {
     entrypoint.to_lowercase().parse().map_err(|_| {
         Failure::usage(
             format!(
-                "`{entrypoint}` is not a legal name of an image\n  --> the program of {}",
+                "`{entrypoint}` is not a valid image name\n  --> the program of {}",
                 from_here(&program.manifest).display()
             ),
-            "name the image with `--tag NAME`, or in Cargo.toml: `name = \"NAME\"` below `[package.metadata.coracle.image]`",
+            "name the image with `--tag NAME`, or in Cargo.toml: `name = \"NAME\"` in `[package.metadata.coracle.image]`",
         )
     })
 }
 
-/// Two images of one name would replace each other.
+/// Fails if two images have the same name, because one would replace the other.
 fn check_names(images: &[Image<'_>]) -> Result<(), Failure> {
     let mut known: BTreeMap<String, &Program> = BTreeMap::new();
     for Image { program, recipe, .. } in images {
@@ -163,16 +163,17 @@ fn check_names(images: &[Image<'_>]) -> Result<(), Failure> {
                 format!("\n  --> `{}` of {}", program.name, from_here(&program.manifest).display())
             };
             return Err(Failure::usage(
-                format!("two images are called `{name}`{}{}", place(other), place(program)),
-                "build them one at a time with `-p PACKAGE` or `--bin NAME`, give each package or program its own name, or put \
-                 them into one image: `programs` below `[package.metadata.coracle.image]`",
+                format!("two images have the name `{name}`{}{}", place(other), place(program)),
+                "build them one at a time with `-p PACKAGE` or `--bin NAME`, name each package or program differently, or put \
+                 them into one image: `programs` in `[package.metadata.coracle.image]`",
             ));
         }
     }
     Ok(())
 }
 
-/// In a layout, an image replaces the one of the same tag.
+/// Fails if two images have the same destination: in a layout, an image replaces one with the same
+/// tag.
 fn check_places(images: &[Image<'_>]) -> Result<(), Failure> {
     let mut known: BTreeMap<(&Path, &str), &Program> = BTreeMap::new();
     for Image { program, recipe, .. } in images {
@@ -188,17 +189,17 @@ fn check_places(images: &[Image<'_>]) -> Result<(), Failure> {
             };
             for tag in tags {
                 let Some(other) = known.insert((&destination.path, tag), program) else { continue };
-                // One image may have two names with one tag.
+                // One image may have two names with the same tag.
                 if std::ptr::eq(other, *program) {
                     continue;
                 }
                 return Err(Failure::usage(
                     format!(
-                        "the images of `{}` and `{}` would replace each other in `{destination}`: they have one tag",
+                        "the images of `{}` and `{}` would replace each other in `{destination}`: they have the same tag",
                         other.name, program.name
                     ),
-                    "without `--output`, each has a layout of its own; else give each its own tag in Cargo.toml: \
-                     `name = \"NAME:TAG\"` below `[package.metadata.coracle.image]`",
+                    "leave out `--output` to write each to its own layout, or give each its own tag in Cargo.toml: \
+                     `name = \"NAME:TAG\"` in `[package.metadata.coracle.image]`",
                 ));
             }
         }

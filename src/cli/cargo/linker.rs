@@ -1,4 +1,4 @@
-//! What goes wrong when cargo builds and links for another machine, and what helps.
+//! Recognizes errors of rustc and linkers when building for another machine, and gives hints.
 
 use super::message::Diagnostic;
 use super::targets;
@@ -7,20 +7,22 @@ use crate::cli::args::CargoArgs;
 /// Why rustc could not build for another machine.
 #[derive(PartialEq, Eq, Debug)]
 pub(super) enum Trouble {
-    /// The target has no standard library here.
+    /// The target's standard library is not installed.
     NotInstalled,
-    /// There is no such program.
+    /// The linker with this name is not installed.
     Missing(String),
-    /// It is the linker of another machine, or finds libraries of one.
+    /// The linker with this name rejects the files: it, or a library that it finds, is for another
+    /// machine.
     Foreign(String),
 }
 
-/// What linkers say of files of another machine: GNU's ld, gold and LLVM's.
+/// Messages of GNU ld, gold and LLVM's lld about files of another machine.
 const FOREIGN: [&str; 4] =
     ["file in wrong format", "is incompatible with", "incompatible target", "unrecognized emulation mode"];
 
-/// What a message of rustc's says about its linker, or that there is no library. Source: rustc,
-/// `compiler/rustc_codegen_ssa/src/errors.rs` and E0463 in its index of errors.
+/// Returns the cause of rustc's error; `None` if it is not about the linker or the standard
+/// library. Source: rustc, `compiler/rustc_codegen_ssa/src/errors.rs` and E0463 in its index of
+/// errors.
 pub(super) fn trouble(diagnostic: &Diagnostic) -> Option<Trouble> {
     let text = diagnostic.message.as_str();
     if let "can't find crate for `std`" | "can't find crate for `core`" = text {
@@ -35,33 +37,32 @@ pub(super) fn trouble(diagnostic: &Diagnostic) -> Option<Trouble> {
 }
 
 impl Trouble {
-    /// What is wrong with building for `targets`, and what helps: a line for each way.
+    /// Returns a message and a hint with one solution per line, for a build for `targets`.
     pub(super) fn told(&self, targets: &[String], args: &CargoArgs) -> Option<(String, String)> {
         match self {
             Self::NotInstalled => {
                 let target = targets::not_installed(targets)?;
-                let message = format!("the target `{target}` is not installed, so there is no image");
-                Some((message, format!("`rustup target add {target}` installs it")))
+                let message = format!("the target `{target}` is not installed; no image was built");
+                Some((message, format!("install it with `rustup target add {target}`")))
             }
             Self::Missing(linker) => {
-                let message = format!("there is no linker `{linker}`, so there is no image");
+                let message = format!("the linker `{linker}` is not installed; no image was built");
                 Some((message, self.ways(targets, args)))
             }
             Self::Foreign(linker) => {
-                let message =
-                    format!("`{linker}` can't link what is for another machine, so there is no image");
+                let message = format!("`{linker}` can't link files for another machine; no image was built");
                 Some((message, self.ways(targets, args)))
             }
         }
     }
 
-    /// How to link.
+    /// Returns the hint: how to install or configure a linker.
     fn ways(&self, targets: &[String], args: &CargoArgs) -> String {
-        // The targets of this machine were not what failed.
+        // Targets of this machine did not cause the error.
         let triples = targets.iter().map(|target| targets::triple(target));
         let ways: Vec<Way> = triples.filter(|triple| !is_own(triple)).map(Way::of).collect();
         let installed = |linker: &str| {
-            package(linker).map(|name| format!("`apt-get install {name}` installs it on Debian"))
+            package(linker).map(|name| format!("on Debian, install it with `apt-get install {name}`"))
         };
         let mut lines: Vec<String> = match self {
             Self::NotInstalled => Vec::new(),
@@ -90,7 +91,7 @@ fn is_own(triple: &str) -> bool {
     triple.split('-').next() == Some(std::env::consts::ARCH)
 }
 
-/// The linker that a target is linked with on another machine.
+/// A target and its cross linker.
 struct Way {
     triple: String,
     linker: String,
@@ -98,12 +99,12 @@ struct Way {
 
 impl Way {
     fn of(triple: &str) -> Self {
-        // What needs no library of the system is linked by the linker that comes with rustc.
+        // musl targets need no system library, so the linker that comes with rustc suffices.
         let linker = if triple.contains("-musl") { "rust-lld".into() } else { gcc(triple) };
         Self { triple: triple.into(), linker }
     }
 
-    /// What to write, and where.
+    /// Returns the hint that configures the linker.
     fn line(&self) -> String {
         format!(
             "name the linker in .cargo/config.toml: `target.{}.linker = \"{}\"`",
@@ -112,7 +113,7 @@ impl Way {
     }
 }
 
-/// Debian's compiler for a triple of Rust's, by the triple that GNU has for it.
+/// Returns the name of Debian's GCC for a Rust target triple.
 fn gcc(triple: &str) -> String {
     let mut words = triple.split('-');
     let (machine, abi) = (words.next().unwrap_or_default(), words.next_back().unwrap_or("gnu"));
@@ -125,7 +126,7 @@ fn gcc(triple: &str) -> String {
     format!("{machine}-linux-{abi}-gcc")
 }
 
-/// Debian's package of a linker.
+/// Returns the Debian package of a linker.
 fn package(linker: &str) -> Option<String> {
     let name = linker.rsplit('/').next()?;
     match name {
@@ -144,12 +145,12 @@ fn package(linker: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn said(message: &str, rendered: &str) -> Option<Trouble> {
+    fn parse(message: &str, rendered: &str) -> Option<Trouble> {
         trouble(&Diagnostic { message: message.into(), rendered: Some(rendered.into()) })
     }
 
     #[test]
-    fn what_rustc_says_of_linkers() {
+    fn recognizes_linker_errors() {
         let failed = "linking with `cc` failed: exit status: 1";
         for (message, rendered, expected) in [
             ("linker `a-gcc` not found", "", Some(Trouble::Missing("a-gcc".into()))),
@@ -169,12 +170,12 @@ mod tests {
             ("can't find crate for `serde`", "", None),
             ("cannot find value `x` in this scope", "", None),
         ] {
-            assert_eq!(said(message, rendered), expected);
+            assert_eq!(parse(message, rendered), expected);
         }
     }
 
     #[test]
-    fn compilers_and_packages_by_their_names_on_debian() {
+    fn names_debian_compilers_and_packages() {
         for (triple, linker, name) in [
             ("aarch64-unknown-linux-gnu", "aarch64-linux-gnu-gcc", Some("gcc-aarch64-linux-gnu")),
             ("armv7-unknown-linux-gnueabihf", "arm-linux-gnueabihf-gcc", Some("gcc-arm-linux-gnueabihf")),

@@ -1,4 +1,4 @@
-//! What cargo says with `--message-format=json`: a line for each thing that it has made.
+//! Cargo's messages with `--message-format=json`, one per line.
 //!
 //! Source: the Cargo book, "External tools".
 
@@ -7,56 +7,58 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-/// No line of cargo's comes near it, not even a linker's whole command.
+/// The longest line that is read, in bytes. Cargo's lines are much shorter, even with a linker's
+/// whole command.
 const LINE_LIMIT: u64 = 1 << 24;
 
-/// A message of cargo's.
+/// A message from cargo.
 #[derive(Deserialize)]
 #[serde(tag = "reason", rename_all = "kebab-case")]
 pub(super) enum Message {
-    /// Something was built, or was there already.
+    /// A target was built or was up to date.
     CompilerArtifact(Artifact),
-    /// What rustc says.
+    /// A diagnostic of rustc.
     #[serde(rename = "compiler-message")]
     Diagnosed {
-        /// It.
+        /// The diagnostic.
         message: Diagnostic,
     },
-    /// Nothing more comes, whoever else holds the pipe.
+    /// The last message, even if another process keeps the pipe open.
     BuildFinished {},
-    /// What concerns nobody here.
+    /// Any other message.
     #[serde(other)]
     Other,
 }
 
-/// What rustc says. Source: the rustc book, "JSON Output".
+/// A diagnostic of rustc. Source: the rustc book, "JSON Output".
 #[derive(Deserialize)]
 pub(super) struct Diagnostic {
-    /// Its first line, without a label.
+    /// The first line, without the level.
     pub(super) message: String,
-    /// All of it with its notes, as it is shown.
+    /// The whole text with notes, as shown in a terminal.
     pub(super) rendered: Option<String>,
 }
 
-/// What cargo has built.
+/// An artifact that cargo has built.
 #[derive(Deserialize)]
 pub(super) struct Artifact {
-    /// `path+file:///…#0.1.0` for what is no dependency from elsewhere.
+    /// `path+file:///…#0.1.0` for a local package.
     pub(super) package_id: String,
     pub(super) manifest_path: PathBuf,
     pub(super) target: Target,
-    /// The program; nothing for a library.
+    /// The program; `None` for a library.
     pub(super) executable: Option<PathBuf>,
 }
 
-/// What of a package was built.
+/// The cargo target of a package that was built.
 #[derive(Deserialize)]
 pub(super) struct Target {
     pub(super) kind: Vec<String>,
     pub(super) name: String,
 }
 
-/// The next line that is a message; others are handed to `stray`: macros may print, too.
+/// Returns the next message; `None` at the end. Other lines, such as those that macros print, are
+/// passed to `stray`.
 pub(super) fn next(cargo: &mut impl BufRead, mut stray: impl FnMut(&str)) -> io::Result<Option<Message>> {
     let mut line = Vec::new();
     loop {
@@ -76,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn programs_are_found_among_everything_else() {
+    fn finds_programs_among_other_lines() {
         let text = concat!(
             r#"{"reason":"build-script-executed","package_id":"x"}"#,
             "\nprinted by a macro\n{\"its\":\"own\"}\n",
@@ -95,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_end_takes_no_more_than_its_limit() {
+    fn limits_line_length() {
         let mut endless = io::BufReader::new(io::repeat(b'x').take(2 * LINE_LIMIT));
         let mut longest = 0;
         assert!(next(&mut endless, |line| longest = longest.max(line.len())).unwrap().is_none());

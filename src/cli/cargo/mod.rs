@@ -1,5 +1,5 @@
-//! `cargo coracle build`: cargo, and an image of each program that it builds. Images are packed while cargo goes on, and written
-//! when it has ended well.
+//! `cargo coracle build`: runs cargo and builds an image of each program. Images are packed while
+//! cargo still runs, and published after it has succeeded.
 
 mod built;
 mod compile;
@@ -24,7 +24,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::{build, interrupt};
 
-/// Runs cargo, and builds the images of what it reports: all of them, or none when cargo fails.
+/// Runs cargo and builds the images of its programs; no image if cargo fails.
 pub(super) fn run(args: &CargoBuildArgs, color: Color) -> Result<Exit, Failure> {
     interrupt::listen();
     let find = |begin: &mut dyn FnMut(Recipe)| {
@@ -39,50 +39,55 @@ pub(super) fn run(args: &CargoBuildArgs, color: Color) -> Result<Exit, Failure> 
     build::images_of(&args.build, find, sysroot::failure)
 }
 
-/// What `coracle build` takes, and cargo or Cargo.toml says here.
+/// Rejects arguments of `coracle build` that cargo or Cargo.toml replaces.
 fn refuse(args: &CargoBuildArgs) -> Result<(), Failure> {
     let flags = args.build.overrides();
     if let Some(program) = flags.programs.first() {
         let program = program.display();
         return Err(Failure::usage(
-            format!("`{program}`: under cargo, the programs are those that cargo builds"),
+            format!("`{program}`: `cargo coracle build` takes no PROGRAM, because cargo builds the programs"),
             format!(
-                "name one with `--bin {program}`, or its package with `-p`; `coracle build {program}` takes a file"
+                "select one with `--bin {program}`, or its package with `-p`; for a file, run `coracle build {program}`"
             ),
         ));
     }
     if !args.build.files.is_empty() {
         return Err(Failure::usage(
-            "`--file` can't go under cargo: the settings stand in Cargo.toml",
-            "write them below `[package.metadata.coracle]`, or build the recipe with `coracle build --file`",
+            "`--file` can't be used under cargo: the settings are in Cargo.toml",
+            "move them to `[package.metadata.coracle]`, or build the recipe with `coracle build --file`",
         ));
     }
     if !flags.roots.is_empty() {
         return Err(Failure::usage(
-            "`--root` can't go under cargo: what cargo builds stands in no other root",
-            "`--sysroot` takes the loader and the libraries from there",
+            "`--root` can't be used under cargo: the programs that cargo builds are not in another root",
+            "use `--sysroot`, which takes the dynamic loader and the libraries from there",
         ));
     }
     Ok(())
 }
 
-/// What `cargo build` takes, and means nothing here or something else.
+/// Rejects flags of `cargo build` that are not supported or have another meaning here.
 fn check(cargo: &CargoArgs, flags: &Overrides) -> Result<(), Failure> {
     if let Some((flag, hint)) = cargo.refused() {
-        return Err(Failure::usage(format!("`{flag}` is nothing that an image can be made of"), hint));
+        return Err(Failure::usage(
+            format!("`{flag}` is not supported: it builds no program for an image"),
+            hint,
+        ));
     }
     let mut configs = flags.config.mounts.iter().filter_map(|text| text.to_str());
     match configs.find(|text| is_cargos_config(text)) {
         Some(text) => Err(Failure::usage(
-            format!("`--config {text}`: `--config` mounts configuration, and sets nothing of cargo's"),
-            "write cargo's settings into `.cargo/config.toml`, or into variables such as CARGO_BUILD_JOBS; \
+            format!(
+                "`--config {text}`: `--config` mounts configuration here; it does not set cargo's settings"
+            ),
+            "set cargo's settings in `.cargo/config.toml`, or in environment variables such as CARGO_BUILD_JOBS; \
              `--config /etc/app=FOLDER` mounts a folder",
         )),
         None => Ok(()),
     }
 }
 
-/// Whether `text` is a setting as cargo takes it, or a file of them.
+/// Whether `text` is a value of cargo's own `--config`: a setting or a TOML file.
 fn is_cargos_config(text: &str) -> bool {
     match text.split_once('=') {
         Some((key, _)) => key.contains('.') && !key.contains('/'),
@@ -90,7 +95,7 @@ fn is_cargos_config(text: &str) -> bool {
     }
 }
 
-/// `path` as it is called from the working directory, where it is below that.
+/// Returns `path` relative to the working directory if it is below it, else unchanged.
 fn from_here(path: &Path) -> PathBuf {
     let here = std::env::current_dir().ok();
     let below = here.and_then(|here| path.strip_prefix(here).ok().map(Path::to_owned));

@@ -1,4 +1,4 @@
-//! Which recipe the other commands read under cargo when none is named: that in Cargo.toml, like `build`.
+//! The default recipe of the other commands under cargo: the settings in Cargo.toml.
 
 use std::path::{Path, PathBuf};
 
@@ -10,19 +10,19 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::{interrupt, manifests};
 
-/// Lets `command` read Cargo.toml where it would read `coracle.toml` without being told.
+/// Makes `command` read Cargo.toml instead of `coracle.toml`, if it names no recipe.
 pub(in crate::cli) fn settle(command: &mut Command) -> Result<(), Failure> {
     if let Command::Config(ConfigCommand::Render(args)) = command
         && args.file.is_none()
         && !args.needs_no_recipe()
     {
-        // One without settings has none, rather than a `coracle.toml` that nobody would look for.
+        // Read even without settings, so that the error is not about a missing `coracle.toml`.
         args.file = file()?.or_else(|| nearest().filter(|_| !has_recipe()).map(|file| from_here(&file)));
     }
     Ok(())
 }
 
-/// What runs the image of a program that cargo builds, or one that is there already.
+/// Runs `cargo coracle manifests`, for a program that cargo builds or an image that exists already.
 pub(in crate::cli) fn manifests(mut args: CargoManifestsArgs, color: Color) -> Result<Exit, Failure> {
     let CargoManifestsArgs { cargo, manifests: args } = &mut args;
     super::check(cargo, &args.overrides())?;
@@ -47,23 +47,26 @@ pub(in crate::cli) fn manifests(mut args: CargoManifestsArgs, color: Color) -> R
     manifests::run(args, Some(&built))
 }
 
-/// Where cargo does not run, nobody would hear what is to be built.
+/// Fails if flags select programs although cargo does not run.
 fn check_choice(has_file: bool, image: Option<&str>, cargo: &CargoArgs) -> Result<(), Failure> {
     let Some(flag) = cargo.choice() else { return Ok(()) };
     let message = match image {
-        Some(image) => format!("`{flag}` chooses what cargo builds, and `{image}` is built already"),
+        Some(image) => {
+            format!("`{flag}` has no effect, because cargo does not run: `{image}` is built already")
+        }
         None if has_file => {
-            format!("`{flag}` chooses what cargo builds, and with `--file` it builds nothing")
+            format!("`{flag}` has no effect with `--file`, because cargo does not run")
         }
         None => return Ok(()),
     };
     Err(Failure::usage(
         message,
-        "leave it out; `--manifest-path PACKAGE/Cargo.toml` says whose settings hold for an image that is there",
+        "leave it out; `--manifest-path PACKAGE/Cargo.toml` selects the package whose settings apply to an existing image",
     ))
 }
 
-/// The Cargo.toml here or above when it has settings. Those of its workspace give way to a `coracle.toml` here.
+/// Returns the nearest Cargo.toml if it has settings; a `coracle.toml` in this directory takes
+/// precedence over settings that it inherits from its workspace.
 fn file() -> Result<Option<PathBuf>, Failure> {
     let Some(manifest) = nearest() else { return Ok(None) };
     let package = Package::read(&manifest)?;
@@ -71,7 +74,7 @@ fn file() -> Result<Option<PathBuf>, Failure> {
     Ok(Some(manifest).filter(|_| is_recipe))
 }
 
-/// The Cargo.toml here or above.
+/// Returns the Cargo.toml in the working directory or the closest parent.
 fn nearest() -> Option<PathBuf> {
     let here = std::env::current_dir().unwrap_or_default();
     let mut manifests = here.ancestors().map(|folder| folder.join("Cargo.toml"));

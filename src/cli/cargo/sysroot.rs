@@ -1,12 +1,12 @@
-//! What helps where a program is for another machine, and nothing here is its loader.
+//! Hints for programs of another machine whose dynamic loader is not found.
 
 use coracle_ld::closure;
 use coracle_ld::elf;
 
 use crate::cli::failure::Failure;
 
-/// Debian's libraries for other machines: the architecture of an image, the directory below `/usr` without what the machine is
-/// called there, that, and what Debian calls the machine.
+/// Debian's cross libraries: OCI architecture, GNU machine and ABI, whose `/usr/MACHINE-ABI` holds
+/// the libraries, and Debian's architecture.
 const DEBIAN: [(&str, &str, &str, &str); 8] = [
     ("amd64", "x86_64", "linux-gnu", "amd64"),
     ("arm64", "aarch64", "linux-gnu", "arm64"),
@@ -18,7 +18,7 @@ const DEBIAN: [(&str, &str, &str, &str); 8] = [
     ("mips64le", "mips64el", "linux-gnuabi64", "mips64el"),
 ];
 
-/// Why there is no image of a program that cargo has built.
+/// Converts the build error of a program that cargo has built.
 pub(super) fn failure(error: &coracle::Error) -> Failure {
     let failure = Failure::of_build(error);
     match hint(error) {
@@ -40,15 +40,15 @@ fn hint(error: &coracle::Error) -> Option<String> {
         *architecture == platform.architecture && *machine != std::env::consts::ARCH
     };
     let (_, machine, abi, debian) = DEBIAN.iter().find(is_known)?;
-    // Debian has glibc, and hard floats.
+    // Debian's libraries are glibc with the hard-float ABI.
     let interpreter = interpreter.to_string();
     if interpreter.contains("musl") || *machine == "arm" && !interpreter.contains("armhf") {
         return None;
     }
     let directory = format!("/usr/{machine}-{abi}");
     let sysroot = format!(
-        "pass `--sysroot {platform}={directory}`: there the package `libc6-{debian}-cross` of Debian has the loader and glibc\n\
-         or write it into Cargo.toml: `sysroot = \"{directory}\"` below `[package.metadata.coracle.platform.\"{platform}\"]`"
+        "pass `--sysroot {platform}={directory}`: Debian's package `libc6-{debian}-cross` installs the dynamic loader and glibc there\n\
+         or set it in Cargo.toml: `sysroot = \"{directory}\"` in `[package.metadata.coracle.platform.\"{platform}\"]`"
     );
     Some(match elf::rust_targets(&platform) {
         Some(targets) => {

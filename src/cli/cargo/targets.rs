@@ -1,4 +1,4 @@
-//! What cargo builds for: what can be an image, and what is missing where cargo has failed.
+//! The targets that cargo builds for: whether they suit an image, and which are not installed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -16,29 +16,29 @@ use super::{directory, from_here};
 use crate::cli::args::CargoArgs;
 use crate::cli::failure::Failure;
 
-/// More than any header of an ELF file has.
+/// The size of the largest ELF header, in bytes.
 const HEADER: u64 = 64;
 
-/// Whether the files are programs for Linux, each for another platform.
+/// Fails unless the files are Linux programs, each for a different platform.
 pub(super) fn check(program: &Program) -> Result<(), Failure> {
     let mut known: BTreeMap<Platform, &PathBuf> = BTreeMap::new();
     for file in &program.files {
-        // What can't be read, or has no name as a platform, the build tells with the reason.
+        // The build reports files that can't be read and unknown platforms, with the reason.
         let Ok(header) = header(file) else { continue };
         let Ok(header) = header else {
             return Err(Failure::usage(
                 format!("`{}` is not a program for Linux", from_here(file).display()),
-                "build for a target of Linux, as with `--target x86_64-unknown-linux-musl`; `rustup target add TARGET` \
-                 installs one",
+                "build for a Linux target, as with `--target x86_64-unknown-linux-musl`; install one with `rustup target add \
+                 TARGET`",
             ));
         };
         let Some(platform) = header.machine.platform() else { continue };
         if let Some(other) = known.insert(platform.clone(), file) {
             let place = |file: &Path| format!("\n  --> {}", from_here(file).display());
             return Err(Failure::usage(
-                format!("`{}` has two programs for {platform}{}{}", program.name, place(other), place(file)),
-                "an image has one program for each platform: name one `--target` for each, and build the other by itself, with \
-                 another name or place",
+                format!("`{}` was built twice for {platform}{}{}", program.name, place(other), place(file)),
+                "an image has one program per platform: name one `--target` for each, and build the other one separately, with \
+                 another image name or destination",
             ));
         }
     }
@@ -52,8 +52,8 @@ fn header(file: &Path) -> io::Result<Result<Header, coracle_ld::elf::Error>> {
     Ok(Header::read(&reader))
 }
 
-/// Whether the program is there for all `targets`. When none is named, cargo's configuration may name several, which shows in
-/// where cargo writes; then nobody knows before cargo ends.
+/// Whether the program has been built for all `targets`. If none is named, cargo's configuration
+/// may name several, which is seen from cargo's directories; returns `false` then.
 pub(super) fn are_all_there(program: &Program, targets: &[String]) -> bool {
     let asked: BTreeSet<&str> = targets.iter().map(|target| triple(target)).collect();
     match program.files.as_slice() {
@@ -65,7 +65,7 @@ pub(super) fn are_all_there(program: &Program, targets: &[String]) -> bool {
     }
 }
 
-/// `target` without the version of glibc that cargo-zigbuild takes behind it, as in `x86_64-unknown-linux-gnu.2.17`.
+/// Returns `target` without cargo-zigbuild's glibc suffix, as in `x86_64-unknown-linux-gnu.2.17`.
 pub(super) fn triple(target: &str) -> &str {
     match target.split_once('.') {
         Some((triple, version)) if version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') => {
@@ -75,14 +75,15 @@ pub(super) fn triple(target: &str) -> &str {
     }
 }
 
-/// The targets that the flags name, else the environment; those in files of cargo's configuration only cargo knows.
-#[allow(clippy::disallowed_methods, reason = "the environment says which target it is")]
+/// Returns the targets from the flags, or else from the environment. Targets in cargo's
+/// configuration files are not known here.
+#[allow(clippy::disallowed_methods, reason = "cargo reads the target from the environment")]
 pub(super) fn named(args: &CargoArgs) -> Vec<String> {
     let variable = || std::env::var("CARGO_BUILD_TARGET").ok().filter(|target| !target.is_empty());
     if args.targets.is_empty() { variable().into_iter().collect() } else { args.targets.clone() }
 }
 
-/// The first of `targets` that rustc knows, and has no libraries for.
+/// Returns the first of `targets` that rustc supports but has no standard library for.
 pub(super) fn not_installed(targets: &[String]) -> Option<&str> {
     let rustc = rustc();
     targets.iter().map(|target| triple(target)).find(|target| {
@@ -96,8 +97,8 @@ pub(super) fn not_installed(targets: &[String]) -> Option<&str> {
     })
 }
 
-/// As cargo chooses it.
-#[allow(clippy::disallowed_methods, reason = "the environment says which rustc it is")]
+/// Returns the rustc that cargo runs.
+#[allow(clippy::disallowed_methods, reason = "cargo reads the compiler from the environment")]
 fn rustc() -> OsString {
     std::env::var_os("RUSTC").filter(|rustc| !rustc.is_empty()).unwrap_or_else(|| "rustc".into())
 }
@@ -107,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_program_is_there_for_all_targets_or_nobody_knows() {
+    fn detects_program_built_for_all_targets() {
         let folder = tempfile::tempdir().unwrap();
         let at = |path: &str| folder.path().join(path);
         let program = |files: &[&str]| Program {
@@ -119,7 +120,7 @@ mod tests {
         let one = program(&["target/a/release/examples/app"]);
         let both = program(&["target/a/release/app", "target/b/release/app"]);
         std::fs::create_dir_all(at("target/a")).unwrap();
-        // As cargo marks every directory that it makes.
+        // Cargo marks every directory that it creates.
         std::fs::write(at("target/CACHEDIR.TAG"), "# This file is a tag created by cargo.").unwrap();
         std::fs::write(at("target/a/CACHEDIR.TAG"), "# This file is a tag created by cargo.").unwrap();
         let asked = |targets: &[&str]| targets.iter().map(ToString::to_string).collect::<Vec<_>>();
@@ -137,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_version_of_glibc_is_no_part_of_a_triple() {
+    fn removes_glibc_version_from_triple() {
         for (target, expected) in [
             ("x86_64-unknown-linux-gnu.2.17", "x86_64-unknown-linux-gnu"),
             ("x86_64-unknown-linux-gnu", "x86_64-unknown-linux-gnu"),

@@ -1,4 +1,4 @@
-//! `cargo zigbuild`: cargo with Zig as the linker for every target.
+//! `cargo zigbuild`, which uses Zig as the linker for every target.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -7,14 +7,14 @@ use super::targets;
 use crate::cli::args::CargoArgs;
 use crate::cli::failure::Failure;
 
-/// Only cargo-zigbuild knows targets with a version of glibc.
+/// Fails if a target ends in a glibc version, which only cargo-zigbuild supports.
 pub(super) fn check(args: &CargoArgs) -> Result<(), Failure> {
     let is_versioned = |target: &&String| targets::triple(target) != target.as_str();
     match args.targets.iter().find(is_versioned) {
         Some(target) if !args.zigbuild => Err(Failure::usage(
-            format!("`{target}` names a version of glibc, which cargo does not know"),
+            format!("`{target}` includes a glibc version, which cargo does not support"),
             format!(
-                "pass `--zigbuild`, which links against that version, or name `{}`",
+                "pass `--zigbuild`, which links against that version, or use `{}`",
                 targets::triple(target)
             ),
         )),
@@ -22,30 +22,30 @@ pub(super) fn check(args: &CargoArgs) -> Result<(), Failure> {
     }
 }
 
-/// What `cargo zigbuild` lacks, and how to get it.
+/// Returns what `cargo zigbuild` is missing, and how to install it; `None` if nothing.
 pub(super) fn missing(args: &CargoArgs, cargo: &Path) -> Option<(String, String)> {
     if !args.zigbuild {
         return None;
     }
     if !runs(Command::new(cargo).args(["zigbuild", "--version"])) {
         return Some((
-            "cargo-zigbuild is not installed, so there is no image".into(),
-            "`cargo install cargo-zigbuild` installs it; it needs Zig, which `pip install ziglang` installs"
+            "cargo-zigbuild is not installed; no image was built".into(),
+            "install it with `cargo install cargo-zigbuild`, and Zig, which it needs, with `pip install ziglang`"
                 .into(),
         ));
     }
     let has_zig = is_named() || runs(Command::new("zig").arg("version")) || runs(&mut python("python3"));
     (!has_zig).then(|| {
         (
-            "cargo-zigbuild finds no Zig, so there is no image".into(),
-            "`pip install ziglang` installs it; or name the program in the variable CARGO_ZIGBUILD_ZIG_PATH"
+            "cargo-zigbuild can't find Zig; no image was built".into(),
+            "install it with `pip install ziglang`, or name it in the environment variable CARGO_ZIGBUILD_ZIG_PATH"
                 .into(),
         )
     })
 }
 
-/// Source: cargo-zigbuild, `src/zig.rs`, `find_zig`.
-#[allow(clippy::disallowed_methods, reason = "the environment says which zig it is")]
+/// Whether the environment names Zig. Source: cargo-zigbuild, `src/zig.rs`, `find_zig`.
+#[allow(clippy::disallowed_methods, reason = "cargo-zigbuild reads Zig's path from the environment")]
 fn is_named() -> bool {
     std::env::var_os("CARGO_ZIGBUILD_ZIG_PATH").is_some_and(|path| !path.is_empty())
 }

@@ -1,4 +1,4 @@
-//! `coracle config check`: whether manifests give an image what it expects.
+//! `coracle config check`: checks Kubernetes manifests against an image's contract.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::{image, output, report};
 
-/// More than a chart with every definition of its own kinds.
+/// The most bytes of one input; more than a chart with all its custom resource definitions.
 const MAX_MANIFEST: u64 = 64 << 20;
 
 pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
@@ -51,12 +51,16 @@ pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
         Format::Json => output::print_json(&report_json(&report))?,
     }
     if report.findings.is_empty() && args.format == Format::Text {
-        report::talk(&format!("{} fits {}\n", report.containers.join("; "), stored.origin.place));
+        report::talk(&format!(
+            "{} matches the contract of {}\n",
+            report.containers.join("; "),
+            stored.origin.place
+        ));
     }
     Ok(if report.findings.is_empty() { Exit::Done } else { Exit::Findings })
 }
 
-/// Holds manifests to an image and its contract.
+/// Checks manifests against an image and its contract.
 pub(in crate::cli) fn judge(
     stored: &Stored,
     contract: &Contract,
@@ -86,7 +90,7 @@ pub(in crate::cli) fn judge(
         },
     );
     if let Some(why) = unread {
-        let message = format!("what mounts hide can't be told: {why}");
+        let message = format!("cannot check which files of the image are hidden by mounts: {why}");
         report.notes.push(Finding::about(stored.origin.place.clone(), check::Rule::Hidden, message));
     }
     report
@@ -105,7 +109,8 @@ impl ImageFiles for ImageListing {
     }
 }
 
-/// The manifests in files, in folders (`.yaml`, `.yml` and `.json`, at any depth) and in what is piped in (`-`).
+/// Reads the manifests in files, in directories (`.yaml`, `.yml` and `.json`, at any depth) and in
+/// stdin (`-`).
 pub(in crate::cli) fn read_inputs(paths: &[PathBuf]) -> Result<Vec<Input>, Failure> {
     let mut inputs = Vec::new();
     for path in paths {
@@ -114,10 +119,10 @@ pub(in crate::cli) fn read_inputs(paths: &[PathBuf]) -> Result<Vec<Input>, Failu
             if files.is_empty() {
                 return Err(Failure::usage(
                     format!(
-                        "`{}` holds no manifest: no file ends in `.yaml`, `.yml` or `.json`",
+                        "`{}` contains no manifests: no file name ends in `.yaml`, `.yml` or `.json`",
                         path.display()
                     ),
-                    "name another folder, or the files themselves",
+                    "name another directory, or the files themselves",
                 ));
             }
             for file in files {
@@ -146,16 +151,17 @@ fn read_input(path: &Path) -> Result<Input, Failure> {
     let refused = |why: String| Failure {
         exit: Exit::Failed,
         message: format!("`{name}` {why}"),
-        hint: Some("name files of YAML or JSON".into()),
+        hint: Some("name YAML or JSON files".into()),
     };
     if bytes.len() as u64 > MAX_MANIFEST {
-        return Err(refused(format!("has more than {MAX_MANIFEST} bytes, so it holds no manifests")));
+        return Err(refused(format!("has more than {MAX_MANIFEST} bytes, the limit for manifests")));
     }
     let text = String::from_utf8(bytes).map_err(|_| refused("is not UTF-8".into()))?;
     Ok(Input { name, text })
 }
 
-/// Files of manifests below a folder, sorted; links are not followed into other folders.
+/// Returns the manifest files below a directory, sorted. Symbolic links to directories are not
+/// followed.
 fn below(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let mut found = Vec::new();
     let mut pending = vec![folder.to_owned()];
@@ -176,7 +182,7 @@ fn below(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(found)
 }
 
-/// Notes, on stderr.
+/// Prints the report's notes to stderr.
 pub(in crate::cli) fn say_notes(found: &Report) {
     let note = |finding: &Finding| match finding.rule {
         check::Rule::Elsewhere | check::Rule::Values => Note::Hint(finding.to_string()),

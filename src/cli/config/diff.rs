@@ -1,4 +1,4 @@
-//! `coracle config diff`: what changed in a contract, and what of it breaks.
+//! `coracle config diff`: the changes between two contracts, and which are breaking.
 
 use coracle_kube::contract;
 use serde_json::json;

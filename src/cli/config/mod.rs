@@ -1,4 +1,4 @@
-//! `coracle config`: a program's configuration, and what its image expects of it.
+//! `coracle config`: renders a program's configuration, and checks it against the image's contract.
 
 mod check;
 mod diff;

@@ -1,4 +1,4 @@
-//! `coracle config render`: the files of a configuration, as the program will read them.
+//! `coracle config render`: renders the configuration files as the program will read them.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -13,12 +13,12 @@ use crate::cli::folder::{self, File};
 use crate::cli::output;
 use crate::cli::report::{self, FAINT, STRONG};
 
-/// Renders everything before anything is written.
+/// Renders all files before any is written.
 pub(super) fn run(args: &RenderArgs) -> Result<Exit, Failure> {
     let default = PathBuf::from(recipe::FILE_NAME);
     let file = (!args.needs_no_recipe()).then(|| args.file.as_ref().unwrap_or(&default).as_path());
     let configuration = recipe::configuration(file, &args.overrides()).map_err(|error| match error {
-        // Nobody named a recipe, so most likely nobody knew that one is needed.
+        // The default recipe is missing: explain that a recipe or a flag is needed.
         recipe::Error::Read(error)
             if args.file.is_none() && file.is_some() && error.kind() == ErrorKind::NotFound =>
         {
@@ -37,19 +37,19 @@ pub(super) fn run(args: &RenderArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// No configuration is named anywhere, least of all in `file`.
+/// Returns the error that neither the flags nor the recipe `file` specify a configuration.
 fn nothing(file: Option<&Path>) -> Failure {
     let (table, file) = match file {
         Some(file) if file.ends_with("Cargo.toml") => ("package.metadata.coracle.config", file),
         file => ("config", file.unwrap_or(Path::new(recipe::FILE_NAME))),
     };
     Failure::usage(
-        "nothing to render: no configuration is named",
+        "nothing to render: no configuration is specified",
         format!("write `[[{table}]]` in `{}`, or pass `--config /etc/app=FOLDER`", file.display()),
     )
 }
 
-/// One file as it is, several with a heading each. Secrets are not for a terminal.
+/// Prints one file unchanged, several with a heading each. Secrets are not printed.
 fn print(mounts: &[RenderedMount]) -> Result<(), Failure> {
     let files: Vec<(String, &RenderedFile)> = all(mounts).collect();
     for (path, file) in &files {
@@ -57,7 +57,7 @@ fn print(mounts: &[RenderedMount]) -> Result<(), Failure> {
             output::print(&format!("{STRONG}==> {path}{STRONG:#}\n"))?;
         }
         if file.is_secret {
-            report::talk(&format!("{FAINT}{path} is secret: `--output DIR` writes it{FAINT:#}\n"));
+            report::talk(&format!("{FAINT}{path} is secret: use `--output DIR` to write it{FAINT:#}\n"));
         } else {
             output::write(&file.bytes)?;
         }
@@ -65,7 +65,7 @@ fn print(mounts: &[RenderedMount]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Each file at its path below `directory`.
+/// Writes each file to its path below `directory`.
 fn write(mounts: &[RenderedMount], directory: &Path) -> Result<(), Failure> {
     let files: Vec<(String, &RenderedFile)> = all(mounts).collect();
     let listed = files.iter().map(|(path, file)| File {

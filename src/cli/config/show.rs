@@ -1,4 +1,4 @@
-//! `coracle config show`: what an image expects, for people or as JSON.
+//! `coracle config show`: prints an image's contract as text or JSON.
 
 use coracle_kube::contract::{Contract, File};
 use serde_json::json;
@@ -54,7 +54,7 @@ fn text(contract: &Contract) -> String {
         contract
             .writable
             .iter()
-            .map(|writable| (writable.path.clone(), words(&[(writable.persistent, "outlives the pod")]))),
+            .map(|writable| (writable.path.clone(), words(&[(writable.persistent, "persistent")]))),
     );
     if !contract.ports.is_empty() {
         out += &format!("{STRONG}ports{STRONG:#}  {}\n", plain(&contract.ports.join(", ")));
@@ -67,7 +67,7 @@ fn text(contract: &Contract) -> String {
     }
     if let Some(document) = &contract.document {
         out += &format!(
-            "{STRONG}whole contract{STRONG:#}  {}, which is larger than a label: parameters stand there; `--contract` says where it is\n",
+            "{STRONG}whole contract{STRONG:#}  {}, which also has the parameters, for which the label has no room; pass `--contract` to read it\n",
             plain(document)
         );
     }

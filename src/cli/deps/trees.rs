@@ -1,4 +1,4 @@
-//! Thousands of files in one process: files that see the same tree share what was read of it.
+//! Resolves many files in one process: files with the same file system view share what was read.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -8,10 +8,10 @@ use coracle_core::path::Spelled;
 use coracle_core::file_system::Tree;
 use coracle::{Error, Roots, View};
 
-/// What files see, each with how many of them see it.
+/// The file system views, each with the number of files that use it.
 pub(super) struct Trees(BTreeMap<View, (Rc<dyn Tree>, usize)>);
 
-/// Who traces them.
+/// The tracers of the views, made when needed.
 pub(super) struct Tracers<'a> {
     trees: &'a Trees,
     around: &'a Surroundings,
@@ -33,8 +33,9 @@ impl Trees {
 }
 
 impl Tracers<'_> {
-    /// Follows the file at `spelled` of a view that was there before. What was read is forgotten when one file alone sees
-    /// the tree: there may be thousands of those.
+    /// Resolves the file at `spelled` in `view`, which must be one of those passed to
+    /// [`Trees::new`]. If only one file uses the view, nothing is cached, because there may be
+    /// thousands of such views.
     pub(super) fn trace(&mut self, view: &View, spelled: &Spelled) -> Result<Closure, Error> {
         let Some((view, (tree, files))) = self.trees.0.get_key_value(view) else {
             return Err(Error::NoRoot("/".into()));

@@ -1,4 +1,4 @@
-//! What is written: the files in templates/, with the names of this folder.
+//! The files that `init` writes: those in templates/ with their placeholders filled in.
 
 use std::path::PathBuf;
 
@@ -18,19 +18,19 @@ const SCHEMA: &str = include_str!("../../../templates/init/config/schema.json");
 const WORKFLOW: &str = include_str!("../../../templates/ci/github.yml");
 const PIPELINE: &str = include_str!("../../../templates/ci/gitlab.yml");
 
-/// How the last paragraph of a recipe begins.
+/// How the last paragraph of a recipe template begins; left out with `--no-config`.
 const CONFIGURATION: &str = "\n# Configuration is mounted";
 
-/// Where GitLab looks for the one file with all its jobs.
+/// GitLab's pipeline, a single file with all jobs.
 pub(super) const GITLAB: &str = ".gitlab-ci.yml";
 
-/// A file that is to be written.
+/// A file to write.
 pub(super) struct File {
-    /// Below the folder.
+    /// Relative to the project's directory.
     pub(super) path: PathBuf,
-    /// All of it, or what is added to its end.
+    /// The file's content, or the text to append.
     pub(super) text: String,
-    /// What the file holds already.
+    /// The content before the appended text; `None` for a new file.
     pub(super) before: Option<String>,
 }
 
@@ -43,13 +43,14 @@ impl File {
         self.before.is_some()
     }
 
-    /// The whole file, as it is to be.
+    /// Returns the whole new content.
     pub(super) fn content(&self) -> String {
         self.before.as_deref().unwrap_or_default().to_owned() + &self.text
     }
 }
 
-/// All files for `subject`; the recipe is the last, so that nothing names a file that is not there yet.
+/// Returns all files for `subject`. The recipe is last, so that it never names a file that does not
+/// exist yet.
 pub(super) fn of(
     subject: &Subject,
     remote: Option<&Remote>,
@@ -80,7 +81,8 @@ pub(super) fn of(
     Ok(files)
 }
 
-/// A line that holds `@BIN@`, once for each of several programs: each image needs a name of its own.
+/// Repeats each line with `@BIN@` for each program, if there are several: each image has its own
+/// name.
 fn for_each(template: &str, subject: &Subject) -> String {
     let programs = match &subject.kind {
         Kind::Package(_, programs) if programs.len() > 1 => programs.as_slice(),
@@ -99,7 +101,7 @@ fn for_each(template: &str, subject: &Subject) -> String {
     lines.map(|line| line + "\n").collect()
 }
 
-/// Lines at the end of Cargo.toml, with its own line ends.
+/// Returns Cargo.toml with `section` appended, with the file's own line endings.
 fn appended(before: &str, owner: &str, section: &str) -> Result<File, Failure> {
     let gap = if before.is_empty() || before.ends_with('\n') { "" } else { "\n" };
     let mut text = format!("{gap}{section}");
@@ -109,14 +111,14 @@ fn appended(before: &str, owner: &str, section: &str) -> Result<File, Failure> {
     let file = File { before: Some(before.into()), ..File::new("Cargo.toml", text) };
     toml::from_str::<toml::Table>(&file.content()).map_err(|error| {
         Failure::usage(
-            format!("`Cargo.toml` takes no further table: {}", error.message()),
-            // A table of any other name shows which of the two it is.
+            format!("cannot append a table to `Cargo.toml`: {}", error.message()),
+            // Appending another table shows which key prevents it.
             match toml::from_str::<toml::Table>(&format!("{before}\n[{owner}.coracle-takes-further-tables]\n")) {
                 Ok(_) => format!(
-                    "`metadata` is written there in a way that nothing can be added to; write it as `[{owner}.metadata.…]`"
+                    "`metadata` is an inline table or has dotted keys, so it can't be extended; write it as `[{owner}.metadata.…]`"
                 ),
                 Err(_) => format!(
-                    "`{owner}` is written there in a way that nothing can be added to; write it as `[{owner}]`"
+                    "`{owner}` is an inline table or has dotted keys, so it can't be extended; write it as `[{owner}]`"
                 ),
             },
         )
@@ -124,13 +126,13 @@ fn appended(before: &str, owner: &str, section: &str) -> Result<File, Failure> {
     Ok(file)
 }
 
-/// What stands in a template between two `@`, and what it is here.
+/// The placeholders `@NAME@` of the templates, and their values.
 struct Words([(&'static str, String); 6]);
 
 impl Words {
     fn of(subject: &Subject, remote: Option<&Remote>) -> Self {
         let is_cargo = !matches!(subject.kind, Kind::Program(_));
-        // Beside a recipe, cargo may build the program all the same.
+        // The recipe's program may be built by cargo.
         let prepare = if is_cargo || subject.folder.join("Cargo.toml").exists() {
             "cargo build --release"
         } else {
@@ -148,7 +150,7 @@ impl Words {
             ("@VERSION@", env!("CARGO_PKG_VERSION").into()),
             ("@PREPARE@", prepare.into()),
             ("@BUILD@", build.into()),
-            // The last, because it is the only one that may hold anything.
+            // Last, because its value may contain a placeholder.
             ("@PROGRAM@", program),
         ])
     }

@@ -1,4 +1,4 @@
-//! `coracle init`: a recipe that builds at once, and files to begin its configuration and its CI with.
+//! `coracle init`: writes a recipe that builds at once, and first files for configuration and CI.
 
 mod files;
 mod name;
@@ -21,7 +21,7 @@ use files::File;
 use remote::{Forge, Remote};
 use subject::{Kind, Subject};
 
-/// Checks everything before anything is written.
+/// Checks all files before any is written.
 pub(super) fn run(args: &InitArgs, caller: Caller) -> Result<Exit, Failure> {
     interrupt::listen();
     let subject = Subject::find(args, caller)?;
@@ -43,7 +43,8 @@ pub(super) fn run(args: &InitArgs, caller: Caller) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Whose CI is asked for, or is known to build what is in the folder: CI files stand at the top of a repository.
+/// Returns the forge to write a workflow for: the one in `--ci`, or else the one that the
+/// repository uses, if `subject` is at the repository's root, where workflows must be.
 fn forge(asked: Option<Ci>, subject: &Subject, remote: Option<&Remote>) -> Result<Option<Forge>, Failure> {
     let is_workspace = matches!(subject.kind, Kind::Workspace(_));
     let forge = match asked {
@@ -57,19 +58,19 @@ fn forge(asked: Option<Ci>, subject: &Subject, remote: Option<&Remote>) -> Resul
     };
     if is_workspace && forge.is_some() {
         return Err(Failure::usage(
-            "`--ci`: a workspace has several images, and each needs a name of its own",
-            "leave `--ci` out; docs/registries.md in Coracle's sources has jobs to begin with",
+            "`--ci` can't be used with a workspace: it has several images, and each needs its own name",
+            "leave `--ci` out; docs/registries.md in Coracle's sources has example jobs",
         ));
     }
     Ok(forge)
 }
 
-/// A link that leads nowhere is there, too.
+/// Whether `path` exists, even as a dangling symbolic link.
 fn is_there(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }
 
-/// What would be written.
+/// Prints what would be written.
 fn print(folder: &Path, files: &[File]) -> Result<(), Failure> {
     files.iter().enumerate().try_for_each(|(index, file)| {
         let (gap, end) =
@@ -80,18 +81,18 @@ fn print(folder: &Path, files: &[File]) -> Result<(), Failure> {
     })
 }
 
-/// The paths that are written, one a line.
+/// Prints the paths that are written, one per line.
 fn list(folder: &Path, files: &[File]) -> Result<(), Failure> {
     files
         .iter()
         .try_for_each(|file| output::print(&(output::plain(&called(folder, file).to_string_lossy()) + "\n")))
 }
 
-/// Names what was there already. A pipeline of GitLab is one file, so the job for it is shown.
+/// Reports files that exist already and are kept. For GitLab's pipeline, the job to add is printed.
 fn keep(folder: &Path, files: &[File]) {
     for file in files {
         let path = called(folder, file);
-        report::talk(&format!("kept `{}`, which is there\n", output::plain(&path.to_string_lossy())));
+        report::talk(&format!("kept `{}`, which exists already\n", output::plain(&path.to_string_lossy())));
         if file.path == Path::new(files::GITLAB) {
             let job: String = file.text.lines().map(|line| format!("  {line}\n")).collect();
             report::talk(&format!("to build the image there, add:\n{FAINT}{job}{FAINT:#}"));
@@ -99,7 +100,7 @@ fn keep(folder: &Path, files: &[File]) {
     }
 }
 
-/// The command that builds the image. A folder that nobody named is the one that it looks in by itself.
+/// Returns the command that builds the image. The default directory needs no flag.
 fn next(subject: &Subject, is_named: bool) -> Note {
     let is_here = subject.folder == Path::new(".") || !is_named;
     let path = |name: &str| quoted(&subject.folder.join(name));
@@ -110,10 +111,10 @@ fn next(subject: &Subject, is_named: bool) -> Note {
         }
     };
     let flag = if is_here { String::new() } else { flag };
-    Note::Hint(format!("`{command}{flag}` builds the image; with `--dry-run`, it lists what would go in"))
+    Note::Hint(format!("build the image with `{command}{flag}`; add `--dry-run` to list its files"))
 }
 
-/// A path as a shell takes it, on one line.
+/// Quotes a path for a shell, on one line.
 fn quoted(path: &Path) -> String {
     let text = path.to_string_lossy();
     if text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+".contains(c)) {
@@ -131,12 +132,12 @@ fn quoted(path: &Path) -> String {
     }
 }
 
-/// How a file in `folder` is called from the working directory.
+/// Returns the path of a file in `folder`, relative to the working directory.
 fn called(folder: &Path, file: &File) -> PathBuf {
     here(&folder.join(&file.path)).to_owned()
 }
 
-/// `path` without the working directory in front.
+/// Returns `path` without a leading `./`.
 fn here(path: &Path) -> &Path {
     path.strip_prefix(".").unwrap_or(path)
 }

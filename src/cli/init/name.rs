@@ -1,13 +1,14 @@
-//! The name of what is begun: of an image, of objects on Kubernetes, of files; so it is one that
-//! [`coracle_kube::manifests::name::application`] takes.
+//! Derives the name of the image, of Kubernetes objects and of files. It is valid for
+//! [`coracle_kube::manifests::name::application`].
 
-/// What stands for a name, or in front of one that does not start with a letter.
+/// The prefix of names that would not start with a letter.
 const APP: &str = "app";
 
-/// What the name of an application may have at most.
+/// The most characters of an application's name.
 const LONGEST: usize = 52;
 
-/// The name that is nearest to `text`: small letters, digits, and single hyphens between them; a letter first.
+/// Returns a name like `text`: lower-case letters, digits and single hyphens; it starts with a
+/// letter.
 pub(super) fn of(text: &str) -> String {
     let mut name = String::new();
     for c in text.chars().map(|c| c.to_ascii_lowercase()) {
@@ -24,7 +25,7 @@ pub(super) fn of(text: &str) -> String {
     name.trim_end_matches('-').into()
 }
 
-/// The name of a program in the file `file`, without an ending such as `.sh`.
+/// Returns a name for the program file `file`, without an extension such as `.sh`.
 pub(super) fn of_file(file: &str) -> String {
     let is_ending = |ending: &str| !ending.is_empty() && ending.chars().all(|c| c.is_ascii_alphabetic());
     match file.rsplit_once('.') {
@@ -38,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_file_has_a_legal_name() {
+    fn returns_valid_name_for_every_file() {
         for (file, expected) in [
             ("app", "app"),
             ("My_App", "my-app"),

@@ -1,4 +1,4 @@
-//! What a folder holds that an image can be made of.
+//! Finds the programs in a directory.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -10,13 +10,13 @@ use coracle_ld::elf::{Header, Type};
 
 use crate::cli::failure::Failure;
 
-/// More than any header of an ELF file has.
+/// The size of the largest ELF header, in bytes.
 const HEADER: u64 = 64;
 
-/// Where build tools put programs.
+/// The directories where build tools write programs.
 const PLACES: [&str; 7] = ["", "bin", "build", "out", "zig-out/bin", ".build/release", "target/release"];
 
-/// What the first bytes of a file say that it is.
+/// The kind of a file, by its first bytes.
 #[derive(PartialEq, Eq)]
 enum Looks {
     Elf(Type),
@@ -24,45 +24,47 @@ enum Looks {
     Other,
 }
 
-/// Whether an image of `program` can be asked for; whether it can be made, the build says.
+/// Fails if `program` is not a program. The build does further checks.
 pub(super) fn check(program: &Path) -> Result<(), Failure> {
     let failure = |message: String| {
-        let hint = "a program is an ELF file or starts with `#!`; build it first, and name what the compiler has written";
+        let hint =
+            "a program is an ELF file or starts with `#!`; build it first, and name the compiler's output";
         Failure::usage(format!("cannot use `{}` as a program: {message}", program.display()), hint)
     };
     if !program.is_file() {
-        return Err(failure("it is no file".into()));
+        return Err(failure("it is not a file".into()));
     }
     match looks(program).map_err(|error| failure(error.to_string()))? {
         Looks::Elf(Type::Executable | Type::Shared) | Looks::Script => Ok(()),
-        Looks::Elf(Type::Other(_)) => Err(failure("it is an ELF file that can't be run".into())),
-        Looks::Other => Err(failure("it is no ELF file".into())),
+        Looks::Elf(Type::Other(_)) => Err(failure("it is an ELF file, but not an executable".into())),
+        Looks::Other => Err(failure("it is not an ELF file".into())),
     }
 }
 
-/// The only program in `folder`, below it. Scripts are not counted: they are what builds it more often than the program.
+/// Returns the path of the only program in `folder`, relative to it. Scripts are ignored, because
+/// they more often build the program than run it.
 pub(super) fn only(folder: &Path) -> Result<PathBuf, Failure> {
     let found: Vec<PathBuf> = PLACES.iter().flat_map(|place| in_place(folder, place)).collect();
     let found = without_links(folder, found);
     let here =
-        if folder == Path::new(".") { "this folder".into() } else { format!("`{}`", folder.display()) };
+        if folder == Path::new(".") { "this directory".into() } else { format!("`{}`", folder.display()) };
     match found.as_slice() {
         [program] => Ok(program.clone()),
         [] => Err(Failure::usage(
-            format!("no program is named, and {here} has none"),
-            "build it first, and name it, as in `coracle init ./app`",
+            format!("no program is given, and {here} contains none"),
+            "build one first, and name it, as in `coracle init ./app`",
         )),
         several => {
             let lines: String = several.iter().map(|path| format!("\n  {}", path.display())).collect();
             Err(Failure::usage(
-                format!("no program is named, and {here} has several{lines}"),
-                "name the one that the image is for, as in `coracle init ./app`",
+                format!("no program is given, and {here} contains several{lines}"),
+                "name one, as in `coracle init ./app`",
             ))
         }
     }
 }
 
-/// Each program once, by its own path where that is among them: a link to it is no other one.
+/// Removes symbolic links to programs that are also found by their own path.
 fn without_links(folder: &Path, found: Vec<PathBuf>) -> Vec<PathBuf> {
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let root = real(folder);
@@ -77,7 +79,7 @@ fn without_links(folder: &Path, found: Vec<PathBuf>) -> Vec<PathBuf> {
     found.into_iter().filter(|path| programs.contains(path)).collect()
 }
 
-/// The programs in the folder `place`, which stands in `folder`, by name; their paths start at `folder`.
+/// Returns the programs in the subdirectory `place` of `folder`, sorted, relative to `folder`.
 fn in_place(folder: &Path, place: &str) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder.join(place)) else { return Vec::new() };
     let paths = entries.filter_map(|entry| Some(Path::new(place).join(entry.ok()?.file_name())));

@@ -1,25 +1,25 @@
-//! Where the sources are, as git says.
+//! The git remote of the sources.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use coracle_core::reference::Reference;
 
-/// Who runs CI for the sources.
+/// A service that hosts the sources and runs CI.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Forge {
     GitHub,
     GitLab,
 }
 
-/// A host, and the path of a repository there.
+/// The host of a repository, and its path there.
 #[derive(PartialEq, Eq, Debug)]
 pub(super) struct Remote {
     host: String,
     path: String,
 }
 
-/// The remote `origin` of the repository that `folder` is in. Without git, there is none.
+/// Returns the remote `origin` of the repository that contains `folder`. `None` without git.
 pub(super) fn of(folder: &Path) -> Option<Remote> {
     let mut git = Command::new("git");
     git.arg("-C").arg(folder).args(["remote", "get-url", "origin"]);
@@ -27,7 +27,7 @@ pub(super) fn of(folder: &Path) -> Option<Remote> {
     parse(std::str::from_utf8(&output.stdout).ok().filter(|_| output.status.success())?.trim())
 }
 
-/// Both forms that git knows: `SCHEME://[USER@]HOST[:PORT]/PATH` and `[USER@]HOST:PATH`.
+/// Parses both forms of git URLs: `SCHEME://[USER@]HOST[:PORT]/PATH` and `[USER@]HOST:PATH`.
 fn parse(url: &str) -> Option<Remote> {
     let (host, path) = match url.split_once("://") {
         Some(("file", _)) => return None,
@@ -53,7 +53,7 @@ impl Remote {
         }
     }
 
-    /// The name of an image in the forge's own registry, where it is known.
+    /// Returns the image's name in the forge's own registry; `None` if that is not known.
     pub(super) fn image(&self) -> Option<String> {
         let registry = match self.host.as_str() {
             "github.com" => "ghcr.io",
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn remotes() {
+    fn parses_remotes() {
         for (url, forge, image) in [
             ("git@github.com:Acme/Shop.git", Some(Forge::GitHub), Some("ghcr.io/acme/shop")),
             ("https://user:token@github.com/acme/shop", Some(Forge::GitHub), Some("ghcr.io/acme/shop")),

@@ -1,4 +1,4 @@
-//! What a recipe is begun for: a program, a package of cargo, or a workspace; and in which folder.
+//! What to write a recipe for: a program, a cargo package or a workspace, and its directory.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use crate::cli::Caller;
 use crate::cli::args::InitArgs;
 use crate::cli::failure::Failure;
 
-/// The folder, what the recipe is for, and its name.
+/// What to write a recipe for, its name and directory.
 pub(super) struct Subject {
     /// `.` for the working directory.
     pub(super) folder: PathBuf,
@@ -20,16 +20,17 @@ pub(super) struct Subject {
 }
 
 pub(super) enum Kind {
-    /// A program, as a recipe in the folder has to write its path.
+    /// A program, with its path relative to the directory.
     Program(String),
-    /// What the folder's Cargo.toml holds, and the names of the programs that cargo builds, as far as cargo can say.
+    /// A cargo package: the content of Cargo.toml, and the names of the package's programs (empty
+    /// if cargo fails).
     Package(String, Vec<String>),
-    /// The same, with no package in it.
+    /// A cargo workspace without a root package: the content of Cargo.toml.
     Workspace(String),
 }
 
 impl Subject {
-    /// What the arguments name, or the folder holds.
+    /// Returns what the arguments name, or else what the directory contains.
     pub(super) fn find(args: &InitArgs, caller: Caller) -> Result<Self, Failure> {
         let named = args.path.as_deref();
         if caller == Caller::Cargo {
@@ -49,19 +50,19 @@ impl Subject {
     }
 }
 
-/// Cargo looks for Cargo.toml in the directories above, too.
+/// Returns the package or workspace, whose Cargo.toml may be in a parent directory.
 fn under_cargo(named: Option<&Path>, recipe: bool) -> Result<Subject, Failure> {
     if recipe {
         return Err(Failure::usage(
-            "`--recipe`: under cargo, the settings stand in Cargo.toml, and no coracle.toml is read",
-            "`coracle init --recipe` writes one for `coracle build`",
+            "`--recipe` can't be used under cargo: the settings are in Cargo.toml, and coracle.toml is not read",
+            "run `coracle init --recipe` to write one for `coracle build`",
         ));
     }
     if let Some(program) = named.filter(|path| !path.is_dir()) {
         let program = program.display();
         return Err(Failure::usage(
-            format!("`{program}`: under cargo, the programs are those that cargo builds"),
-            format!("name the folder with Cargo.toml, or none; `coracle init {program}` takes a file"),
+            format!("`{program}`: `cargo coracle init` takes no program, because cargo builds the programs"),
+            format!("name the directory of a Cargo.toml, or none; for a file, run `coracle init {program}`"),
         ));
     }
     let has_manifest = |folder: &Path| folder.join("Cargo.toml").exists();
@@ -78,22 +79,25 @@ fn under_cargo(named: Option<&Path>, recipe: bool) -> Result<Subject, Failure> {
         None => {
             let place = match named {
                 Some(folder) => format!("`{}`", folder.display()),
-                None => format!("`{}` or above", std::env::current_dir().unwrap_or_default().display()),
+                None => format!(
+                    "`{}` or its parent directories",
+                    std::env::current_dir().unwrap_or_default().display()
+                ),
             };
             Err(Failure::usage(
                 format!("there is no Cargo.toml in {place}"),
-                "begin with `cargo new app`, or with a program that is there: `coracle init ./app`",
+                "create one with `cargo new app`, or name an existing program: `coracle init ./app`",
             ))
         }
     }
 }
 
-/// The recipe of a program that somebody names stands where they are.
+/// Returns the program at `path`, whose recipe is written to the working directory.
 fn of_program(path: &Path) -> Result<Subject, Failure> {
     if path.symlink_metadata().is_err() {
         return Err(Failure::usage(
-            format!("there is no `{}`", path.display()),
-            "build the program first, or name the folder that it is in",
+            format!("`{}` does not exist", path.display()),
+            "build the program first, or name its directory",
         ));
     }
     program::check(path)?;
@@ -109,15 +113,15 @@ fn program_in(folder: &Path, path: &Path) -> Result<Subject, Failure> {
     refuse_second(folder)?;
     let Some(text) = path.to_str() else {
         return Err(Failure::usage(
-            format!("`{}` is not UTF-8, so no recipe can name it", path.display()),
-            "rename it, or do without a recipe: `coracle build PROGRAM` takes any name",
+            format!("`{}` is not UTF-8, which a recipe requires", path.display()),
+            "rename it, or build without a recipe: `coracle build PROGRAM` accepts any name",
         ));
     };
     let file = path.file_name().unwrap_or_default().to_string_lossy();
     Ok(Subject { folder: folder.to_owned(), name: name::of_file(&file), kind: Kind::Program(text.into()) })
 }
 
-/// A recipe that is there is somebody's.
+/// Fails if the directory has a recipe already.
 fn refuse_second(folder: &Path) -> Result<(), Failure> {
     let path = folder.join(recipe::FILE_NAME);
     if path.symlink_metadata().is_err() {
@@ -130,21 +134,21 @@ fn refuse_second(folder: &Path) -> Result<(), Failure> {
         format!(" --file {}", super::quoted(path))
     };
     Err(Failure::usage(
-        format!("`{}` is there already", path.display()),
-        format!("`coracle build{flag}` builds what it says; to begin anew, move it away"),
+        format!("`{}` exists already", path.display()),
+        format!("build its image with `coracle build{flag}`; to start over, move it away"),
     ))
 }
 
 fn of_manifest(folder: &Path) -> Result<Subject, Failure> {
     let path = folder.join("Cargo.toml");
     let path = super::here(&path);
-    // Whatever is wrong in it would be wrong for the build as well, and has its place there.
+    // Reports errors of Cargo.toml as the build does, with their position.
     Package::read(path)?.recipe(&Overrides::default())?;
     let text = std::fs::read_to_string(path).context("read", path).map_err(coracle::Error::from)?;
     let table: Table = toml::from_str(&text).map_err(|error| {
         Failure::usage(
             format!("`{}` is not TOML: {}", path.display(), error.message()),
-            "`cargo check` says more",
+            "run `cargo check` for details",
         )
     })?;
     let package = table.get("package");
@@ -152,13 +156,13 @@ fn of_manifest(folder: &Path) -> Result<Subject, Failure> {
     let Some(of) = table.get(owner) else {
         return Err(Failure::usage(
             format!("`{}` has neither a package nor a workspace", path.display()),
-            "begin a package with `cargo init`",
+            "create a package with `cargo init`",
         ));
     };
     if of.get("metadata").and_then(|metadata| metadata.get("coracle")).is_some() {
         return Err(Failure::usage(
             format!("`{}` has `[{owner}.metadata.coracle]` already", path.display()),
-            "`cargo coracle build` builds what it says; to begin anew, remove it",
+            "build its image with `cargo coracle build`; to start over, remove it",
         ));
     }
     let name = name::of(of.get("name").and_then(|name| name.as_str()).unwrap_or_default());
@@ -166,20 +170,22 @@ fn of_manifest(folder: &Path) -> Result<Subject, Failure> {
     Ok(Subject { folder: folder.to_owned(), name, kind })
 }
 
-/// The programs of the package of `manifest`; none where cargo can't say.
+/// Returns the programs of the package of `manifest`; empty if cargo fails.
 fn programs(manifest: &Path) -> Result<Vec<String>, Failure> {
     let Some(targets) = targets::of(manifest) else { return Ok(Vec::new()) };
     if targets.programs.is_empty() {
         let hint = match targets.examples.first() {
             Some(example) => {
                 format!(
-                    "`cargo coracle build --example {example}` makes an image of an example without any settings"
+                    "for an image of an example, run `cargo coracle build --example {example}`; it needs no settings"
                 )
             }
-            None => "begin one in `src/main.rs`, or go to the folder of a package that has one".into(),
+            None => {
+                "create one in `src/main.rs`, or change to the directory of a package that has one".into()
+            }
         };
         return Err(Failure::usage(
-            format!("`{}` has no program, so there is nothing to make an image of", manifest.display()),
+            format!("`{}` has no program, so there is no image to build", manifest.display()),
             hint,
         ));
     }

@@ -1,4 +1,4 @@
-//! What cargo builds of a package, as `cargo metadata` says.
+//! A package's targets, from `cargo metadata`.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -13,7 +13,8 @@ pub(super) struct Targets {
     pub(super) examples: Vec<String>,
 }
 
-/// Those of the package of `manifest`. Nothing where cargo is not there, or fails: what is wrong then, the build says.
+/// Returns the targets of the package of `manifest`. `None` if cargo is not installed or fails; the
+/// build reports the error.
 pub(super) fn of(manifest: &Path) -> Option<Targets> {
     let mut cargo = Command::new(cargo::program());
     cargo

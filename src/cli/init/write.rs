@@ -1,5 +1,5 @@
-//! All files or none: everything is checked and written beside before anything is named, and what was named goes again
-//! when something fails or somebody presses Ctrl-C.
+//! Writes all files or none: everything is checked and written to temporary files before any is
+//! renamed. Renamed files are removed again after a failure or Ctrl-C.
 
 use std::fs;
 use std::io::{self, ErrorKind, Write as _};
@@ -13,7 +13,8 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::interrupt;
 
-/// Whether each file can be one, and each directory that it goes to is one, or can be made: a link may lead anywhere.
+/// Fails if a file can't be written: its path is a directory, or a parent is not, or leads
+/// elsewhere through a symbolic link.
 pub(super) fn check(folder: &Path, files: &[File]) -> Result<(), Failure> {
     for file in files {
         if file.is_appended() {
@@ -21,7 +22,7 @@ pub(super) fn check(folder: &Path, files: &[File]) -> Result<(), Failure> {
         } else if folder.join(&file.path).is_dir() {
             let path = folder.join(&file.path);
             return Err(Failure::usage(
-                format!("`{}` is a directory, so the file can't be written", super::here(&path).display()),
+                format!("cannot write `{}`: it is a directory", super::here(&path).display()),
                 without(file),
             ));
         }
@@ -30,9 +31,9 @@ pub(super) fn check(folder: &Path, files: &[File]) -> Result<(), Failure> {
             if directory.symlink_metadata().is_ok_and(|metadata| !metadata.is_dir()) {
                 return Err(Failure::usage(
                     format!(
-                        "`{}` is no directory, so `{}` can't be written",
-                        super::here(&directory).display(),
-                        super::here(&folder.join(&file.path)).display()
+                        "cannot write `{}`: `{}` is not a directory",
+                        super::here(&folder.join(&file.path)).display(),
+                        super::here(&directory).display()
                     ),
                     without(file),
                 ));
@@ -42,16 +43,16 @@ pub(super) fn check(folder: &Path, files: &[File]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What to do where `file` can't stand.
+/// Returns the hint for a `file` that can't be written.
 fn without(file: &File) -> &'static str {
     if file.path.starts_with("config") {
-        "move it away; without configuration, `--no-config` needs no folder for it"
+        "move it away, or pass `--no-config` to write no configuration"
     } else {
-        "move it away; `--ci none` writes no file for CI"
+        "move it away, or pass `--ci none` to write no file for CI"
     }
 }
 
-/// Whether the file that lines are added to is in `folder`, and may be written to.
+/// Fails if the file to append to is not in `folder`, or is not writable.
 fn check_changed(folder: &Path, path: &Path) -> Result<(), Failure> {
     let (real, within) =
         (failed(path.canonicalize(), "read", path)?, failed(folder.canonicalize(), "read", folder)?);
@@ -59,20 +60,21 @@ fn check_changed(folder: &Path, path: &Path) -> Result<(), Failure> {
     if !real.starts_with(&within) {
         let place = super::quoted(real.parent().unwrap_or(&within));
         return Err(Failure::usage(
-            format!("`{name}` is a link that leads out of its folder, to `{}`", real.display()),
-            format!("`coracle init {place}` changes the file itself, where it stands"),
+            format!("`{name}` is a symbolic link to a file in another directory, `{}`", real.display()),
+            format!("run `coracle init {place}` to change that file"),
         ));
     }
     if failed(fs::metadata(&real), "read", path)?.permissions().readonly() {
         return Err(Failure::usage(
-            format!("`{name}` is read-only, so no lines can be added"),
-            format!("`chmod u+w {}` allows it", super::quoted(super::here(path))),
+            format!("cannot append to `{name}`: it is read-only"),
+            format!("make it writable with `chmod u+w {}`", super::quoted(super::here(path))),
         ));
     }
     failed(fs::OpenOptions::new().append(true).open(&real), "write", path).map(drop)
 }
 
-/// Writes `files` below `folder`. `tell` says so before they have their names: when nobody can be told, nothing is there.
+/// Writes `files` below `folder`. Calls `tell` before the files are renamed, so that nothing is
+/// written if its output fails.
 pub(super) fn all(
     folder: &Path,
     files: &[File],
@@ -99,7 +101,7 @@ pub(super) fn all(
     Ok(())
 }
 
-/// Ends what somebody has interrupted.
+/// Fails if the user has interrupted the command.
 fn go_on() -> Result<(), Failure> {
     if interrupt::go_on().is_continue() {
         return Ok(());
@@ -107,17 +109,17 @@ fn go_on() -> Result<(), Failure> {
     Err(Failure { exit: Exit::Interrupted, message: "interrupted; nothing was written".into(), hint: None })
 }
 
-/// The file itself where its name is a link: somebody wants it to stay one.
+/// Returns the path to write to. Symbolic links are followed for appending, so that they are kept.
 fn target(folder: &Path, file: &File) -> Result<PathBuf, Failure> {
     let path = folder.join(&file.path);
     if file.is_appended() { failed(path.canonicalize(), "read", &path) } else { Ok(path) }
 }
 
-/// The whole content, under a name of its own in the same directory.
+/// Writes the whole content to a temporary file in the same directory.
 fn written(file: &File, to: &Path, parent: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".coracle-");
-    // As any new file, which the umask bounds; a temporary one would be its owner's alone.
+    // The mode of any new file, reduced by the umask; the default for temporary files is 0600.
     #[cfg(unix)]
     let permissions = <fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o666);
     #[cfg(unix)]
@@ -130,7 +132,7 @@ fn written(file: &File, to: &Path, parent: &Path) -> io::Result<NamedTempFile> {
     Ok(temporary)
 }
 
-/// Gives it its name, unless somebody else was quicker.
+/// Renames the temporary file. Fails if the file was changed or created in the meantime.
 fn name(file: &File, temporary: NamedTempFile, to: &Path) -> io::Result<()> {
     let persisted = match &file.before {
         Some(before) if fs::read(to)? != before.as_bytes() => {
@@ -142,7 +144,7 @@ fn name(file: &File, temporary: NamedTempFile, to: &Path) -> io::Result<()> {
     persisted.map(drop).map_err(|error| error.error)
 }
 
-/// What is to be removed when something fails: files, then the directories that were made for them.
+/// Files, and directories made for them, that are removed on drop unless everything succeeds.
 #[derive(Default)]
 struct Undo {
     directories: Vec<PathBuf>,
@@ -150,7 +152,7 @@ struct Undo {
 }
 
 impl Undo {
-    /// Makes `directory`, and those above it.
+    /// Creates `directory` and its missing parents.
     fn create(&mut self, directory: &Path) -> Result<(), Failure> {
         let missing = |path: &&Path| *path != Path::new("") && !path.exists();
         let new: Vec<PathBuf> = directory.ancestors().take_while(missing).map(Path::to_owned).collect();
@@ -161,7 +163,7 @@ impl Undo {
         Ok(())
     }
 
-    /// Everything is there.
+    /// Keeps everything that was created.
     fn forget(&mut self) {
         self.files.clear();
         self.directories.clear();
@@ -183,9 +185,10 @@ fn failed<T>(result: io::Result<T>, verb: &'static str, path: &Path) -> Result<T
     let is_read_only = matches!(&result, Err(error) if error.kind() == ErrorKind::ReadOnlyFilesystem);
     let result = result.context(verb, super::here(path)).map_err(|error| coracle::Error::from(error).into());
     result.map_err(|failure: Failure| match failure.hint {
-        Some(_) if is_read_only => {
-            Failure { hint: Some("run it in another folder; `--dry-run` shows the files".into()), ..failure }
-        }
+        Some(_) if is_read_only => Failure {
+            hint: Some("run it in another directory, or pass `--dry-run` to print the files".into()),
+            ..failure
+        },
         _ => failure,
     })
 }

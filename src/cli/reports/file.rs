@@ -1,5 +1,5 @@
-//! A file that a report goes to. It is replaced as a whole, or gets text at its end. What is no file, such as a pipe or a device,
-//! is written to and stays what it is; a link leads to what is meant.
+//! Writes report files: replaces a file atomically, or appends to it. Symbolic links are followed;
+//! pipes and devices are written to and kept.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-/// As many links as a kernel follows.
+/// The most symbolic links that are followed, as in Linux.
 const LINKS: usize = 40;
 
-/// Whether something could be written to `path`, as far as can be told before there is something. Nothing is left there.
+/// Fails if `path` is not writable, as far as can be checked in advance. Creates no file.
 pub(super) fn check(path: &Path) -> io::Result<()> {
     match there(path)? {
         Some(there) if there.is_file() => OpenOptions::new().append(true).open(path).map(drop),
-        // Whoever opens a pipe uses it.
+        // Opening a pipe would already have an effect.
         Some(_) => Ok(()),
         None => {
             let place = place(path)?;
@@ -24,7 +24,7 @@ pub(super) fn check(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Puts `bytes` in place of what is at `path`: nobody sees half of them.
+/// Replaces the file at `path` with `bytes`, atomically if possible.
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let there = there(path)?;
     if there.as_ref().is_some_and(|there| !there.is_file()) {
@@ -41,20 +41,20 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
             return Ok(());
         }
     }
-    // The folder is somebody else's, or the file is a mount.
+    // The directory may not be writable, or the file may be a mount point.
     let is_new = there.is_none();
     OpenOptions::new().write(true).truncate(true).create(is_new).open(&place)?.write_all(bytes)
 }
 
-/// Puts `text` behind what is at `path`, in lines of its own. All of it goes in one go, as jobs do that write to one file at
-/// the same time.
+/// Appends `text` to the file at `path`, on new lines. A single write, because several jobs may
+/// append to one file concurrently.
 pub(super) fn append(path: &Path, text: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().append(true).create(true).open(path)?;
     let start = if lacks_line_end(&file, path)? { "\n" } else { "" };
     file.write_all(format!("{start}{text}").as_bytes())
 }
 
-/// Where `path` leads through links, whether something is there or not.
+/// Resolves the symbolic links in `path`, whose file need not exist.
 pub(super) fn place(path: &Path) -> io::Result<PathBuf> {
     if let Ok(there) = fs::canonicalize(path) {
         return Ok(there);
@@ -79,13 +79,13 @@ fn there(path: &Path) -> io::Result<Option<Metadata>> {
     }
 }
 
-/// A directory for the file that will be at `place`; what is made in there has the rights that new files have.
+/// Creates a temporary directory next to `place`. Files in it get the mode of any new file.
 fn beside(place: &Path) -> io::Result<TempDir> {
-    // What is called as a build's own directories are, the next build removes.
+    // Not the prefix of a build's own directories, which the next build removes.
     tempfile::Builder::new().prefix(".metadata-").tempdir_in(parent(place))
 }
 
-/// Whether a last line goes on. Of a file that nobody may read, nobody knows.
+/// Whether the last line has no line ending; `false` if the file is not readable.
 fn lacks_line_end(file: &File, path: &Path) -> io::Result<bool> {
     let there = file.metadata()?;
     if !there.is_file() || there.len() == 0 {
@@ -98,7 +98,7 @@ fn lacks_line_end(file: &File, path: &Path) -> io::Result<bool> {
     Ok(last != *b"\n")
 }
 
-/// The same without the path of a temporary file, which nobody has named.
+/// Removes the path of the temporary file from the error, because the user did not name it.
 fn without_name(error: io::Error) -> io::Error {
     error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
 }

@@ -1,4 +1,4 @@
-//! A package's settings on top of its workspace's.
+//! Merges the settings of a package over those of its workspace.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 use super::super::folder_of;
 use coracle_core::fs;
 
-/// The keys whose values are paths; `*` is any key or element.
+/// Keys whose values are paths; `*` is any key or element.
 const PATHS: [&str; 11] = [
     "image.programs.*",
     "image.programs.*.from",
@@ -23,13 +23,13 @@ const PATHS: [&str; 11] = [
     "kubernetes.patches.*",
 ];
 
-/// Likewise, of those that are paths behind a transport alone.
+/// Keys whose values are paths if they start with a transport of [`TRANSPORTS`].
 const PLACES: [&str; 2] = ["image.base", "image.publish-contract"];
 
-/// The transports of places that are paths.
+/// Transports that are followed by a path.
 const TRANSPORTS: [&str; 3] = ["oci", "oci-archive", "docker-archive"];
 
-/// `top` with what `below` says besides: tables key by key, everything else whole.
+/// Merges `top` over `below`: tables key by key; other values replace.
 pub(super) fn on_top<'a>(top: Spanned<DeTable<'a>>, below: Spanned<DeTable<'a>>) -> Spanned<DeTable<'a>> {
     let span = if top.get_ref().is_empty() { below.span() } else { top.span() };
     let mut merged = below.into_inner();
@@ -55,7 +55,8 @@ fn table<'a>(value: Spanned<DeValue<'a>>) -> Spanned<DeTable<'a>> {
     }
 }
 
-/// Lets the relative paths in `table`, which start at the folder of `workspace`, lead there from that of `package`.
+/// Rewrites paths in `table` that are relative to the folder of `workspace`, so that they are valid
+/// in that of `package`.
 pub(super) fn rebase(table: &mut DeTable<'_>, package: &Path, workspace: &Path) -> fs::Result<()> {
     if folder_of(package) == folder_of(workspace) {
         return Ok(());
@@ -67,16 +68,16 @@ pub(super) fn rebase(table: &mut DeTable<'_>, package: &Path, workspace: &Path) 
         _ => text.to_owned(),
     };
     for (keys, change) in [(PATHS.as_slice(), &path as &dyn Fn(&str) -> String), (&PLACES, &place)] {
-        for way in keys {
-            let way: Vec<&str> = way.split('.').collect();
-            change_in(table, &way, change);
+        for steps in keys {
+            let steps: Vec<&str> = steps.split('.').collect();
+            change_in(table, &steps, change);
         }
     }
     Ok(())
 }
 
-fn change_in(table: &mut DeTable<'_>, way: &[&str], change: &dyn Fn(&str) -> String) {
-    let Some((key, rest)) = way.split_first() else { return };
+fn change_in(table: &mut DeTable<'_>, steps: &[&str], change: &dyn Fn(&str) -> String) {
+    let Some((key, rest)) = steps.split_first() else { return };
     for (name, value) in table.iter_mut() {
         if *key == "*" || name.get_ref() == key {
             change_at(value.get_mut(), rest, change);
@@ -84,11 +85,11 @@ fn change_in(table: &mut DeTable<'_>, way: &[&str], change: &dyn Fn(&str) -> Str
     }
 }
 
-fn change_at(value: &mut DeValue<'_>, way: &[&str], change: &dyn Fn(&str) -> String) {
-    match (value, way) {
-        // An empty path is told as one.
+fn change_at(value: &mut DeValue<'_>, steps: &[&str], change: &dyn Fn(&str) -> String) {
+    match (value, steps) {
+        // An empty path is reported later.
         (DeValue::String(text), []) if !text.is_empty() => *text = change(text).into(),
-        (DeValue::Table(table), _) => change_in(table, way, change),
+        (DeValue::Table(table), _) => change_in(table, steps, change),
         (DeValue::Array(array), ["*", rest @ ..]) => {
             array.iter_mut().for_each(|value| change_at(value.get_mut(), rest, change));
         }

@@ -1,4 +1,5 @@
-//! Settings where nobody reads them: cargo takes any table below `metadata`, and says little of others.
+//! Settings in tables that Coracle does not read. Cargo accepts any table below `metadata` and
+//! ignores most others.
 
 use std::ops::Range;
 
@@ -7,14 +8,14 @@ use toml::de::DeTable;
 
 use super::at;
 
-/// Something that is wrong in a Cargo.toml.
+/// A problem in a Cargo.toml.
 pub(super) struct Slip {
     pub(super) span: Range<usize>,
     pub(super) message: String,
     pub(super) hint: Option<String>,
 }
 
-/// Where people write the settings by mistake, and where they belong.
+/// Wrong tables for the settings, each with the right one.
 const SLIPS: [(&str, &str); 8] = [
     ("coracle", super::OF_PACKAGE),
     ("metadata.coracle", super::OF_PACKAGE),
@@ -26,11 +27,11 @@ const SLIPS: [(&str, &str); 8] = [
     ("workspace.metadata.Coracle", super::OF_WORKSPACE),
 ];
 
-/// Every table of settings in `tree` that belongs below `right`, and that nobody reads where it is.
+/// Returns a problem for every wrong table in `tree` whose right table is `right`.
 pub(super) fn keys(tree: &Spanned<DeTable<'_>>, right: &str) -> Vec<Slip> {
     let slip = |wrong: &str| {
         let value = at(tree, wrong).filter(|value| value.get_ref().is_table())?;
-        let message = format!("nobody reads `[{wrong}]`; the settings belong below `[{right}]`");
+        let message = format!("`[{wrong}]` has no effect: settings belong below `[{right}]`");
         Some(Slip { span: value.span(), message, hint: None })
     };
     SLIPS.into_iter().filter(|(_, belongs)| *belongs == right).filter_map(|(wrong, _)| slip(wrong)).collect()

@@ -12,7 +12,7 @@ fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
     path
 }
 
-/// The recipe of the package at `shop/` in a workspace, and the workspace's folder.
+/// Returns the recipe of the package at `shop/` in a workspace, and the workspace's folder.
 fn recipe(workspace: &str, package: &str) -> Result<(Recipe, PathBuf), String> {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "Cargo.toml", workspace);
@@ -25,7 +25,7 @@ fn recipe(workspace: &str, package: &str) -> Result<(Recipe, PathBuf), String> {
 }
 
 #[test]
-fn a_package_stands_on_its_workspace() {
+fn package_overrides_workspace() {
     let workspace = r#"
 [workspace]
 members = ["shop"]
@@ -65,7 +65,7 @@ sysroot = "s390x"
 }
 
 #[test]
-fn fields_are_labels_where_the_recipe_says_nothing() {
+fn package_fields_are_default_labels() {
     let workspace = r#"
 [workspace.package]
 version = "1.2.3"
@@ -108,7 +108,7 @@ version: 1.2.3
 }
 
 #[test]
-fn everything_wrong_is_told_with_its_file_line_and_table() {
+fn reports_all_problems_with_file_line_and_table() {
     let workspace = r#"
 [workspace]
 
@@ -179,7 +179,7 @@ to = "/srv"
     14 | form = "assets"
        | ^^^^
 
-  nobody reads `[package.coracle]`; the settings belong below `[package.metadata.coracle]`
+  `[package.coracle]` has no effect: settings belong below `[package.metadata.coracle]`
       --> FOLDER/shop/Cargo.toml:17:1
     17 | [package.coracle]
        | ^^^^^^^^^^^^^^^^^
@@ -189,19 +189,19 @@ to = "/srv"
 }
 
 #[test]
-fn settings_that_nobody_reads_are_told_once() {
+fn reports_misplaced_settings_once() {
     let both = "[package]\nname = \"shop\"\n\n[workspace.coracle.image]\nuser = 1\n\n[metadata.coracle]\n";
     snapbox::assert_data_eq!(
         recipe("", both).unwrap_err(),
         str![[r#"
 2 problems in the recipe
 
-  nobody reads `[workspace.coracle]`; the settings belong below `[workspace.metadata.coracle]`
+  `[workspace.coracle]` has no effect: settings belong below `[workspace.metadata.coracle]`
      --> FOLDER/shop/Cargo.toml:4:12
     4 | [workspace.coracle.image]
       |            ^^^^^^^
 
-  nobody reads `[metadata.coracle]`; the settings belong below `[package.metadata.coracle]`
+  `[metadata.coracle]` has no effect: settings belong below `[package.metadata.coracle]`
      --> FOLDER/shop/Cargo.toml:7:1
     7 | [metadata.coracle]
       | ^^^^^^^^^^^^^^^^^^
@@ -212,7 +212,7 @@ fn settings_that_nobody_reads_are_told_once() {
     snapbox::assert_data_eq!(
         recipe(workspace, "[package]\nname = \"shop\"\n").unwrap_err(),
         str![[r#"
-nobody reads `[workspace.coracle]`; the settings belong below `[workspace.metadata.coracle]`
+`[workspace.coracle]` has no effect: settings belong below `[workspace.metadata.coracle]`
    --> FOLDER/Cargo.toml:5:1
   5 | [workspace.coracle]
     | ^^^^^^^^^^^^^^^^^^^
@@ -222,12 +222,12 @@ nobody reads `[workspace.coracle]`; the settings belong below `[workspace.metada
 }
 
 #[test]
-fn what_is_no_table_is_told() {
+fn rejects_settings_that_are_not_a_table() {
     let package = "[package]\nname = \"shop\"\nmetadata.coracle = \"shop\"\n";
     snapbox::assert_data_eq!(
         recipe("", package).unwrap_err(),
         str![[r#"
-`package.metadata.coracle` is no table
+`package.metadata.coracle` is not a table
    --> FOLDER/shop/Cargo.toml:3:20
   3 | metadata.coracle = "shop"
     |                    ^^^^^^
@@ -237,7 +237,7 @@ fn what_is_no_table_is_told() {
 }
 
 #[test]
-fn a_workspace_is_found_as_cargo_finds_it() {
+fn finds_workspace_as_cargo_does() {
     let folder = tempfile::tempdir().unwrap();
     let workspace_of = |path: &str, text: &str| {
         let manifest = write(folder.path(), path, text);
@@ -262,7 +262,7 @@ fn a_workspace_is_found_as_cargo_finds_it() {
 }
 
 #[test]
-fn a_limit_says_where_in_the_manifest_it_stands() {
+fn limit_has_position_in_manifest() {
     let package = r#"
 [package]
 name = "shop"

@@ -1,4 +1,4 @@
-//! Which workspace a package is in.
+//! Finds the workspace of a package.
 
 use std::path::{Path, PathBuf};
 
@@ -9,8 +9,8 @@ use super::super::error::Error;
 use super::{Text, at};
 use coracle_core::fs;
 
-/// The Cargo.toml of the workspace that the one in `manifest` belongs to, as cargo finds it: `find_workspace_root` of
-/// `cargo/core/workspace.rs`.
+/// Reads the Cargo.toml of the workspace of `manifest`, found as in `find_workspace_root` of
+/// cargo's `cargo/core/workspace.rs`. `None` if there is no workspace.
 pub(super) fn of(manifest: &Text) -> Result<Option<Text>, Error> {
     let tree = manifest.source()?.parse()?;
     let folder = |path: &Path| path.parent().map(Path::to_owned).unwrap_or_default();
@@ -35,7 +35,7 @@ pub(super) fn of(manifest: &Text) -> Result<Option<Text>, Error> {
     Ok(None)
 }
 
-/// Whether the workspace at `root` wants nothing to do with `manifest`. Who is named as a member is one all the same.
+/// Whether the workspace at `root` excludes `manifest`. Members override `exclude`.
 fn excludes(tree: &Spanned<DeTable<'_>>, root: &Path, manifest: &Path) -> bool {
     let holds = |key: &str| {
         let list = at(tree, key).and_then(|list| list.get_ref().as_array());

@@ -1,4 +1,4 @@
-//! What the image stands on: `base` and its flag.
+//! The base image: `base` and `--base`.
 
 use std::path::Path;
 
@@ -6,11 +6,12 @@ use super::super::{Overrides, schema};
 use super::{Check, Origin, Word, one};
 use coracle_oci::copy::{Named, ParsePlaceError, Place};
 
-/// No base, written out.
+/// Values that mean no base image.
 const NOTHING: [&str; 2] = ["", "scratch"];
 
 impl Check<'_> {
-    /// A place of an image, or a name at a registry; a path in the recipe starts at its folder.
+    /// Parses the location of the base image. A relative path in the recipe starts at the recipe's
+    /// folder.
     pub(super) fn base(&mut self, file: &schema::File, flags: &Overrides, folder: &Path) -> Option<Place> {
         let word = one(&file.image.0.base, &flags.base, "--base")?;
         if NOTHING.contains(&word.value.as_str()) {
@@ -18,7 +19,8 @@ impl Check<'_> {
         }
         let mut place = self.image(&word)?;
         if let Place::Engine(named) = &place {
-            let message = format!("`{named}` can't be built upon: it has to be in a layout or at a registry");
+            let message =
+                format!("`{named}` cannot be a base image: it must be in an image layout or at a registry");
             let hint = format!("copy it here first: `coracle copy {named} oci:base`, then name `oci:base`");
             self.problem(&word.origin, message, Some(hint));
             return None;
@@ -31,9 +33,9 @@ impl Check<'_> {
         Some(place)
     }
 
-    /// A place of an image, or its name at a registry.
+    /// Parses the location of an image, or its name at a registry.
     pub(super) fn image(&mut self, word: &Word) -> Option<Place> {
-        // `debian:12` and `oci:dir` look alike; a transport's own name is no name of an image.
+        // `debian:12` and `oci:dir` look alike, but a transport is not an image name.
         if !Place::has_transport(&word.value)
             && let Ok(named) = word.value.parse::<Named>()
         {

@@ -1,4 +1,4 @@
-//! How large the image may be: `[budget]` and its flags.
+//! Size limits: `[budget]` and its flags.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -41,13 +41,13 @@ impl Check<'_> {
         })
     }
 
-    /// The image to compare with.
+    /// Parses the location of the previous image.
     fn previous(&mut self, flags: &Overrides) -> Option<Place> {
         let word: Word = one(&None::<Spanned<String>>, &flags.previous, "--previous")?;
         match self.image(&word)? {
             Place::Engine(named) => {
                 let message =
-                    format!("`{named}` can't be compared with: it has to be in a layout or at a registry");
+                    format!("cannot compare with `{named}`: it must be in an image layout or at a registry");
                 let hint = format!("copy it here first: `coracle copy {named} oci:DIR`, then name `oci:DIR`");
                 self.problem(&word.origin, message, Some(hint));
                 None

@@ -1,4 +1,4 @@
-//! What the program reads from mounted directories: `[[config]]`, `[values]`, `[environments.NAME]` and their flags.
+//! Mounted configuration: `[[config]]`, `[values]`, `[environments.NAME]` and their flags.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -52,7 +52,8 @@ impl Check<'_> {
         Ok(found)
     }
 
-    /// What is wrong with mounts, keys and variables taken together, each at the last table that it is about.
+    /// Reports conflicts between mounts, keys and variables, each at the last table that takes part
+    /// in it.
     fn together(&mut self, file: &schema::File, flags: &ConfigOverrides, found: &Configuration) {
         let words = super::places::mounts(file, flags);
         for config::Problem { message, hint, about } in config::problems(found) {
@@ -70,12 +71,8 @@ impl Check<'_> {
         let origin = Origin::File(table.mount.span());
         let path = self.mount_path(&table.mount)?;
         if table.templates.is_empty() {
-            let hint = "name them: `templates = [\"config/app.toml.j2\"]`";
-            self.problem(
-                &origin,
-                format!("nothing says which files are mounted at `{path}`"),
-                Some(hint.into()),
-            );
+            let hint = "list them: `templates = [\"config/app.toml.j2\"]`";
+            self.problem(&origin, format!("no file is listed for the mount `{path}`"), Some(hint.into()));
         }
         let files =
             table.templates.iter().filter_map(|template| self.template(template.get_ref(), at)).collect();
@@ -93,28 +90,32 @@ impl Check<'_> {
         template: &schema::PathOr<schema::TemplateTable>,
         at: &dyn Fn(&Path) -> PathBuf,
     ) -> Option<File> {
-        let said = match template {
+        let table = match template {
             schema::PathOr::Path(path) => return Some(config::file(at(path.as_ref()), None, false)),
-            schema::PathOr::Table(said) => said,
+            schema::PathOr::Table(table) => table,
         };
-        let key = said.key.as_ref().map(|key| key.get_ref().clone());
-        let verbatim = said.verbatim.unwrap_or_default();
-        let mut file = config::file(at(said.from.get_ref().as_ref()), key, verbatim);
-        if let Some(list) = &said.delimiters {
+        let key = table.key.as_ref().map(|key| key.get_ref().clone());
+        let verbatim = table.verbatim.unwrap_or_default();
+        let mut file = config::file(at(table.from.get_ref().as_ref()), key, verbatim);
+        if let Some(list) = &table.delimiters {
             let origin = Origin::File(list.span());
             if verbatim {
-                self.problem(&origin, "a file that is taken as it is has no delimiters".into(), None);
+                self.problem(&origin, "`delimiters` has no effect with `verbatim = true`".into(), None);
             }
             file.delimiters = Some(self.delimiters(list.get_ref(), &origin)?);
         }
         Some(file)
     }
 
-    /// Six words: start and end for values, blocks and comments.
+    /// Parses six strings: start and end of variables, blocks and comments.
     fn delimiters(&mut self, words: &[String], origin: &Origin) -> Option<Delimiters> {
         let [variable, variable_end, block, block_end, comment, comment_end] = words else {
             let hint = "write six: `[\"<<\", \">>\", \"<%\", \"%>\", \"<#\", \"#>\"]`";
-            self.problem(origin, format!("{} words are no delimiters", words.len()), Some(hint.into()));
+            self.problem(
+                origin,
+                format!("`delimiters` has {} elements instead of 6", words.len()),
+                Some(hint.into()),
+            );
             return None;
         };
         let pair = |start: &String, end: &String| (start.clone(), end.clone());
@@ -125,7 +126,7 @@ impl Check<'_> {
         })
     }
 
-    /// The values of the environment that was named.
+    /// Returns the value files of the environment that `--environment` selects.
     fn environment(
         &mut self,
         file: &schema::File,
@@ -142,9 +143,9 @@ impl Check<'_> {
                 let known: Vec<String> = file.environments.keys().map(|name| format!("`{name}`")).collect();
                 let hint = match known.as_slice() {
                     [] => {
-                        "the recipe has none: write `[environments.NAME]` with `values = [\"FILE\"]`".into()
+                        "the recipe has no environments: write `[environments.NAME]` with `values = [\"FILE\"]`".into()
                     }
-                    known => format!("there are {}", known.join(", ")),
+                    known => format!("the recipe has {}", known.join(", ")),
                 };
                 let message = format!("there is no environment `{}`", printable(name.as_bytes()));
                 self.problem(&Origin::Flag("--environment"), message, Some(hint));
@@ -153,11 +154,12 @@ impl Check<'_> {
         }
     }
 
-    /// `MOUNT=FOLDER`: every file in the folder, with the values and the schema that lie there.
+    /// Adds the mount `MOUNT=FOLDER`: every file of the folder, with its value files and its
+    /// schema.
     fn folder(&mut self, text: &OsStr, found: &mut Configuration) -> fs::Result<()> {
         let origin = Origin::Flag("--config");
         let Some((mount, folder)) = text.to_str().and_then(|text| text.split_once('=')) else {
-            let message = format!("`{}` has no folder", text.display());
+            let message = format!("`{}` is not of the form `MOUNT=FOLDER`", text.display());
             self.problem(&origin, message, Some("write it as `--config /etc/app=config/`".into()));
             return Ok(());
         };
@@ -166,9 +168,8 @@ impl Check<'_> {
         };
         let config::Folder { files, values, schema } = config::folder(Path::new(folder))?;
         if files.is_empty() {
-            let message =
-                format!("no file of `{}` would be mounted at `{path}`", printable(folder.as_bytes()));
-            self.problem(&origin, message, Some("name the folder that has the files".into()));
+            let message = format!("`{}` has no file to mount at `{path}`", printable(folder.as_bytes()));
+            self.problem(&origin, message, Some("name the directory that has the files".into()));
         }
         found.values.extend(values.into_iter().map(Source::File));
         found.schema = schema.or(found.schema.take());
@@ -176,14 +177,14 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// `MOUNT=KEY[,KEY]`
+    /// Parses `MOUNT=KEY[,KEY]`.
     fn secret_flag(&mut self, text: &str) -> Option<SecretMount> {
         let origin = Origin::Flag("--secret");
         let (mount, keys) = text.split_once('=').unwrap_or((text, ""));
         let path = self.legal(ImagePath::parse(mount.as_bytes()), &origin, |_| None)?;
         let keys: Vec<String> = keys.split(',').filter(|key| !key.is_empty()).map(str::to_owned).collect();
         if keys.is_empty() {
-            let message = format!("`{}` names no key", printable(text.as_bytes()));
+            let message = format!("`{}` is not of the form `MOUNT=KEY[,KEY]`", printable(text.as_bytes()));
             self.problem(
                 &origin,
                 message,

@@ -1,4 +1,5 @@
-//! Where the image goes, and its contract: `--output`, `publish-contract` and its flag.
+//! Destinations of the image and of its contract: `--output`, `--push`, `publish-contract` and its
+//! flag.
 
 use std::path::Path;
 
@@ -10,7 +11,7 @@ use coracle_oci::layout::{Destination, Kind};
 use coracle_oci::copy::{ParseTargetError, Place};
 
 impl Check<'_> {
-    /// Layouts may share a directory, with a tag each; nothing else can be in a place that is taken.
+    /// Parses `--output`. Several tags may go to one image layout; other destinations must differ.
     pub(super) fn destinations(&mut self, flags: &Overrides) -> fs::Result<Vec<Place>> {
         let mut found: Vec<Place> = Vec::new();
         for word in of_flag(&flags.destinations, "--output") {
@@ -24,8 +25,12 @@ impl Check<'_> {
             }
             match taken {
                 Some(other) => {
-                    let message = format!("`{place}` is the same place as `{other}`");
-                    self.problem(&word.origin, message, Some("give each destination its own place".into()));
+                    let message = format!("`{place}` is the same destination as `{other}`");
+                    self.problem(
+                        &word.origin,
+                        message,
+                        Some("give each `--output` its own destination".into()),
+                    );
                 }
                 None => found.push(place),
             }
@@ -33,22 +38,23 @@ impl Check<'_> {
         Ok(found)
     }
 
-    /// What is pushed has a name that says where to.
+    /// Returns whether to push. Reports a problem if the image has no name.
     pub(super) fn push(&mut self, file: &schema::File, flags: &Overrides) -> bool {
         if flags.push && flags.names.is_empty() && file.image.0.name.is_none() {
             let table =
                 self.document.map_or_else(|| "image".into(), |document| document.header(&(0..0), "image"));
             self.problem(
                 &Origin::Flag("--push"),
-                "the image has no name, so nothing says where to send it".into(),
+                "the image has no name, so its registry is unknown".into(),
                 Some(format!("name it: `--tag REGISTRY/NAME:TAG`, or `name` below `[{table}]`")),
             );
         }
         flags.push
     }
 
-    /// A layout, from the recipe's folder on where the recipe names it, or a repository. It has no tag: an artifact is found
-    /// by the digest of its image, and a tag beside the image's own would be taken for an image.
+    /// Parses the destination of the contract: an image layout or a repository, without a tag. An
+    /// artifact is found by the digest of its image, and a tag would be taken for an image. A
+    /// relative path in the recipe starts at its folder.
     pub(super) fn publish_contract(
         &mut self,
         file: &schema::File,
@@ -80,13 +86,16 @@ impl Check<'_> {
             }
         };
         if plain != word.value {
-            let message =
-                format!("`{}`: a contract has no tag, it is found by the digest of its image", word.value);
+            let message = format!(
+                "`{}`: a contract is stored without a tag, and found by its image's digest",
+                word.value
+            );
             self.problem(&word.origin, message, Some(format!("write `{plain}`")));
         }
         Some(place)
     }
-    /// What is asked to publish a contract publishes one.
+
+    /// Reports a problem if a contract is to be published, but the image has no configuration.
     pub(super) fn anything_to_publish(
         &mut self,
         file: &schema::File,
@@ -94,20 +103,20 @@ impl Check<'_> {
         config: &Configuration,
     ) {
         let word = one(&file.image.0.publish_contract, &flags.publish_contract, "--publish-contract");
-        // Configuration that is wrong was told.
+        // Problems of the configuration are reported already.
         let Some(word) = word.filter(|_| config.is_empty() && self.problems.is_empty()) else { return };
         self.problem(
             &word.origin,
             "there is no contract to publish: the image has no configuration".into(),
             Some(
-                "name it, as in `--config /etc/app=config/` or with `[[config]]`, or publish no contract"
+                "declare it with `--config /etc/app=config/` or `[[config]]`, or do not publish a contract"
                     .into(),
             ),
         );
     }
 }
 
-/// Whether what goes to one place would be in the way of what goes to the other.
+/// Whether both destinations would write to the same location.
 fn collide(one: &Place, other: &Place) -> fs::Result<bool> {
     Ok(match (one, other) {
         (Place::Local(one), Place::Local(other)) => {

@@ -1,4 +1,4 @@
-//! How the program runs on Kubernetes: `[kubernetes]`.
+//! Settings of Kubernetes manifests: `[kubernetes]`.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use coracle_kube::manifests::settings::{
 use coracle_core::path::printable;
 use coracle_core::quantity;
 
-/// What stands for a schedule in a word.
+/// Macros that Kubernetes accepts as a schedule.
 const MACROS: [&str; 7] = ["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"];
 
 impl Check<'_> {
@@ -21,16 +21,16 @@ impl Check<'_> {
             name: table.name.as_ref().and_then(|name| {
                 let hint = "write lower-case letters, digits and `-`, at most 52 bytes, a letter first";
                 let why = name::application(name.get_ref()).err();
-                self.named(name, why.is_none(), "is no name of an application", hint)
+                self.named(name, why.is_none(), "is not a valid application name", hint)
             }),
             namespace: table.namespace.as_ref().and_then(|name| {
                 let hint = "write lower-case letters, digits and `-`, at most 63 bytes";
-                self.named(name, name::is_label(name.get_ref()), "is no name of a namespace", hint)
+                self.named(name, name::is_label(name.get_ref()), "is not a valid namespace name", hint)
             }),
             replicas: table.replicas.as_ref().map(|replicas| *replicas.get_ref()),
             schedule: table.schedule.as_ref().and_then(|schedule| {
-                let hint = "write five fields, as in `0 3 * * *`, or a word such as `@daily`";
-                self.named(schedule, is_schedule(schedule.get_ref()), "is no schedule", hint)
+                let hint = "write five fields, as in `0 3 * * *`, or a macro such as `@daily`";
+                self.named(schedule, is_schedule(schedule.get_ref()), "is not a cron schedule", hint)
             }),
             probes: table.probes.as_ref().map(|probes| self.probes(probes)).unwrap_or_default(),
             resources: Resources {
@@ -56,7 +56,7 @@ impl Check<'_> {
         let known = KINDS.map(Kind::as_str);
         let found = KINDS.into_iter().find(|known| known.as_str() == kind.get_ref());
         if found.is_none() {
-            self.none_of(kind, "no kind that runs a program", &known);
+            self.none_of(kind, "not a workload kind", &known);
         }
         found
     }
@@ -72,7 +72,7 @@ impl Check<'_> {
             }
         };
         if found.is_none() {
-            let message = format!("`{}` is no type of a Service", printable(word.value.as_bytes()));
+            let message = format!("`{}` is not a Service type", printable(word.value.as_bytes()));
             let known = SERVICE_TYPES.map(|kind| format!("`{}`", kind.as_str())).join(", ");
             self.problem(&word.origin, message, Some(format!("write `true`, `false`, or one of {known}")));
         }
@@ -85,7 +85,10 @@ impl Check<'_> {
         let hint = match coracle_core::suggest::nearest(text, known.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => {
-                format!("known are {}", known.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", "))
+                format!(
+                    "use one of {}",
+                    known.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ")
+                )
             }
         };
         self.problem(&Origin::File(word.span()), message, Some(hint));
@@ -102,7 +105,7 @@ impl Check<'_> {
 
     pub(super) fn subdomain(&mut self, word: &Spanned<String>, what: &str) -> Option<String> {
         let hint = "write lower-case letters, digits, `-` and `.`, at most 253 bytes";
-        self.named(word, name::is_subdomain(word.get_ref()), &format!("is no name of {what}"), hint)
+        self.named(word, name::is_subdomain(word.get_ref()), &format!("is not a valid name of {what}"), hint)
     }
 
     fn secrets(&mut self, names: &[Spanned<String>]) -> Vec<String> {
@@ -114,7 +117,7 @@ impl Check<'_> {
         for (resource, quantity) in file {
             let (text, origin) = (&quantity.get_ref().0, Origin::File(quantity.span()));
             if !name::is_qualified(resource) {
-                let message = format!("`{}` is no name of a resource", printable(resource.as_bytes()));
+                let message = format!("`{}` is not a valid resource name", printable(resource.as_bytes()));
                 self.problem(&origin, message, Some("write `cpu`, `memory` or `ephemeral-storage`".into()));
             }
             let hint = |_: &quantity::ParseQuantityError| Some("write it as `50m`, `0.5` or `64Mi`".into());
@@ -127,13 +130,13 @@ impl Check<'_> {
 
     fn labels(&mut self, file: &BTreeMap<String, Spanned<String>>) -> BTreeMap<String, String> {
         for value in file.values().filter(|value| !name::is_label_value(value.get_ref())) {
-            let message = format!("`{}` is no value of a label", printable(value.get_ref().as_bytes()));
-            let hint = "write letters, digits, `-`, `_` and `.`, at most 63; an annotation holds anything";
+            let message = format!("`{}` is not a valid label value", printable(value.get_ref().as_bytes()));
+            let hint = "use at most 63 letters, digits, `-`, `_` and `.`; an annotation may hold any text";
             self.problem(&Origin::File(value.span()), message, Some(hint.into()));
         }
         if let Some(value) = file.get("app.kubernetes.io/name") {
-            let message = "`app.kubernetes.io/name` is the application's name, by which its pods are found";
-            let hint = "write `name` below `[kubernetes]`";
+            let message = "`app.kubernetes.io/name` is set by Coracle, because pods are selected by it";
+            let hint = "set `name` below `[kubernetes]` instead";
             self.problem(&Origin::File(value.span()), message.into(), Some(hint.into()));
         }
         self.qualified(file, "a label")
@@ -145,14 +148,14 @@ impl Check<'_> {
         what: &str,
     ) -> BTreeMap<String, String> {
         for (key, value) in file.iter().filter(|(key, _)| !name::is_qualified(key)) {
-            let message = format!("`{}` is no name of {what}", printable(key.as_bytes()));
+            let message = format!("`{}` is not a valid name of {what}", printable(key.as_bytes()));
             let hint = "write `[PREFIX/]NAME`, as in `example.com/team`";
             self.problem(&Origin::File(value.span()), message, Some(hint.into()));
         }
         file.iter().map(|(key, value)| (key.clone(), value.get_ref().clone())).collect()
     }
 
-    /// One question for readiness and liveness alike, or one for each.
+    /// Parses one probe for readiness and liveness, or a table for each probe.
     fn probes(&mut self, table: &Spanned<Table<schema::Probes>>) -> Probes {
         let origin = Origin::File(table.span());
         let Table(schema::Probes {
@@ -172,8 +175,9 @@ impl Check<'_> {
         let named = [startup, readiness, liveness];
         if !is_simple && named.iter().any(|probe| probe.is_some()) {
             if [initial_delay, period, timeout, failure_threshold].iter().any(|number| number.is_some()) {
-                let message = "a number stands beside the probes, and belongs to one of them";
-                self.problem(&origin, message.into(), Some("write it into the probe's own table".into()));
+                let message =
+                    "a number next to `startup`, `readiness` and `liveness` applies to none of them";
+                self.problem(&origin, message.into(), Some("move it into the table of its probe".into()));
             }
             let [startup, readiness, liveness] = named.map(|probe| {
                 let probe = probe.as_ref()?;
@@ -182,7 +186,7 @@ impl Check<'_> {
             return Probes { startup, readiness, liveness };
         }
         if is_simple && named.iter().any(|probe| probe.is_some()) {
-            let message = "one probe for everything stands beside one that has a name";
+            let message = "a shared probe cannot be combined with `startup`, `readiness` or `liveness`";
             let hint = "write `readiness`, `liveness` and `startup`, each with its own table";
             self.problem(&origin, message.into(), Some(hint.into()));
             return Probes::default();
@@ -208,7 +212,7 @@ impl Check<'_> {
                 port: table.port.as_ref().map(|port| *port.get_ref()),
             },
             (Some(path), None, None) => {
-                let message = format!("`{}` is no path", printable(path.get_ref().as_bytes()));
+                let message = format!("`{}` is not an HTTP path", printable(path.get_ref().as_bytes()));
                 self.problem(&Origin::File(path.span()), message, Some("start it with `/`".into()));
                 return None;
             }
@@ -216,20 +220,24 @@ impl Check<'_> {
             (None, None, Some(command)) if !command.is_empty() => Action::Exec(command.clone()),
             _ => {
                 let hint = "write one of `http = \"/health\"`, `tcp = 8080` and `exec = [\"/app/shop\", \"--check\"]`";
-                self.problem(origin, "a probe asks one question".into(), Some(hint.into()));
+                self.problem(
+                    origin,
+                    "a probe needs exactly one of `http`, `tcp` and `exec`".into(),
+                    Some(hint.into()),
+                );
                 return None;
             }
         };
         if let (Some(port), Action::Tcp(_) | Action::Exec(_)) = (&table.port, &action) {
-            let message = "`port` goes with `http` alone";
-            self.problem(&Origin::File(port.span()), message.into(), Some("leave it out".into()));
+            let message = "`port` has no effect without `http`";
+            self.problem(&Origin::File(port.span()), message.into(), Some("remove it".into()));
         }
         let ports = table.port.iter().map(|port| *port.get_ref()).chain(table.tcp);
         if ports.into_iter().any(|port| port == 0) {
             self.problem(
                 origin,
-                "a probe asks at no port 0".into(),
-                Some("write the port that listens".into()),
+                "a probe cannot use port 0".into(),
+                Some("write the port that the program listens on".into()),
             );
         }
         Some(Probe {
@@ -245,7 +253,7 @@ impl Check<'_> {
         let words = |words: &[Spanned<String>]| words.iter().map(|word| word.get_ref().clone()).collect();
         let Some(image) = &table.reload_image else {
             if let Some(word) = table.reload_command.iter().chain(&table.reload_args).next() {
-                let message = "no image is named that this is for";
+                let message = "`reload-command` and `reload-args` need `reload-image`";
                 let hint = "write `reload-image = \"NAME:TAG\"`";
                 self.problem(&Origin::File(word.span()), message.into(), Some(hint.into()));
             }
@@ -254,12 +262,12 @@ impl Check<'_> {
         let text = image.get_ref();
         let is_image = !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c.is_control());
         let image =
-            self.named(image, is_image, "is no name of an image", "write it as `NAME[:TAG][@DIGEST]`")?;
+            self.named(image, is_image, "is not a valid image name", "write it as `NAME[:TAG][@DIGEST]`")?;
         Some(Reloader { image, command: words(&table.reload_command), args: words(&table.reload_args) })
     }
 }
 
-/// Five fields of cron, or a word for them; what is in a field is the cluster's to judge.
+/// Whether `text` has five fields of cron, or is a macro. The API server validates the fields.
 fn is_schedule(text: &str) -> bool {
     let is_field = |field: &str| field.chars().all(|c| c.is_ascii_alphanumeric() || "*,-/?".contains(c));
     let fields: Vec<&str> = text.split_ascii_whitespace().collect();

@@ -1,4 +1,4 @@
-//! What else a program finds beside its image: `[[secret]]`, `[[state]]` and `[[variable]]`.
+//! Secrets, state directories and variables: `[[secret]]`, `[[state]]` and `[[variable]]`.
 
 use super::super::schema::{self, Spanned};
 use super::{Check, Origin, Word};
@@ -6,7 +6,7 @@ use coracle_kube::config::{SecretMount, State, Variable};
 use coracle_core::path::{ImagePath, printable};
 use coracle_core::quantity;
 
-/// What a variable's name may not hold, so that every version of Kubernetes takes it.
+/// Whether every version of Kubernetes accepts `name` as the name of a variable.
 fn is_name(name: &str) -> bool {
     let is_part = |c: char| c.is_ascii_alphanumeric() || ['_', '-', '.'].contains(&c);
     !name.is_empty() && name.chars().all(is_part) && !name.starts_with(|c: char| c.is_ascii_digit())
@@ -18,8 +18,8 @@ impl Check<'_> {
         let keys = table.keys.get_ref().clone();
         if keys.is_empty() {
             let origin = Origin::File(table.keys.span());
-            let hint = "name what the program reads: `keys = [\"password\"]`";
-            self.problem(&origin, format!("no key of the Secret at `{path}` is named"), Some(hint.into()));
+            let hint = "list what the program reads: `keys = [\"password\"]`";
+            self.problem(&origin, format!("no key is listed for the Secret at `{path}`"), Some(hint.into()));
         }
         let name = table.name.as_ref().and_then(|name| self.subdomain(name, "a Secret"));
         let reload = self.reload(&table.reload);
@@ -37,7 +37,7 @@ impl Check<'_> {
         });
         let is_shared = table.shared.as_ref().is_some_and(|shared| *shared.get_ref());
         if let (true, None, Some(shared)) = (is_shared, &table.size, &table.shared) {
-            let message = format!("`{path}` has no size, so every pod has one of its own");
+            let message = format!("`{path}` cannot be shared without a size: each pod would get its own");
             self.problem(&Origin::File(shared.span()), message, Some("add `size = \"10Gi\"`".into()));
         }
         Some(State { path, size, is_shared })
@@ -46,7 +46,7 @@ impl Check<'_> {
     pub(super) fn variable(&mut self, table: &schema::Variable) -> Option<Variable> {
         let (name, origin) = (table.name.get_ref(), Origin::File(table.name.span()));
         if !is_name(name) {
-            let message = format!("`{}` is no name of a variable", printable(name.as_bytes()));
+            let message = format!("`{}` is not a valid variable name", printable(name.as_bytes()));
             self.problem(&origin, message, Some("write letters, digits, `_`, `-` and `.`".into()));
             return None;
         }

@@ -1,4 +1,5 @@
-//! What goes in, and where to: `programs` and `[[include]]`, or `PROGRAM[:TO]` and `--include FROM:TO`.
+//! Programs and includes with their paths in the image: `programs` and `[[include]]`, or
+//! `PROGRAM[:TO]` and `--include FROM:TO`.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use super::{Check, Origin, Word};
 use coracle_core::fs;
 use coracle_core::path::{ImagePath, Spelled, printable};
 
-/// A program or an include: where it is, and where it goes.
+/// A program or an include: source path and raw path in the image.
 struct Placed {
     from: PathBuf,
     to: Option<Vec<u8>>,
@@ -27,7 +28,7 @@ impl Check<'_> {
             if to.is_none()
                 && let Some(hint) = half_placed(&from)?
             {
-                let message = format!("`{}` is no file, and has no place in the image", from.display());
+                let message = format!("`{}` is not a file, and its TO is not absolute", from.display());
                 self.problem(&Origin::Flag("PROGRAM"), message, Some(hint));
                 continue;
             }
@@ -57,7 +58,7 @@ impl Check<'_> {
         }
         let path = self.legal(ImagePath::parse(&to), &origin, |_| None)?;
         if path.name().is_none() {
-            self.problem(&origin, "a program can't be the root directory".into(), None);
+            self.problem(&origin, "a program cannot replace the root directory".into(), None);
             return None;
         }
         Some(Program { from, to: Some(path) })
@@ -88,7 +89,7 @@ impl Check<'_> {
     fn include(&mut self, Word { value: Placed { from, to }, origin }: Word<Placed>) -> Option<Include> {
         self.from(&from, &origin)?;
         let Some(to) = to else {
-            let message = format!("`{}` has no place in the image", from.display());
+            let message = format!("`{}` has no path in the image", from.display());
             let hint = "write it as `FROM:TO` with an absolute TO, such as `assets/:/srv/assets`";
             self.problem(&origin, message, Some(hint.into()));
             return None;
@@ -106,7 +107,7 @@ impl Check<'_> {
     }
 }
 
-/// `PROGRAM[:TO]`; a file whose name looks like that is just that file.
+/// Splits `PROGRAM[:TO]`, unless a file with the whole value as its name exists.
 fn split_program(text: &OsStr) -> fs::Result<Placed> {
     let path = Path::new(text);
     let placed = split_placed(&fs::bytes_of(path));
@@ -116,7 +117,7 @@ fn split_program(text: &OsStr) -> fs::Result<Placed> {
     Ok(placed)
 }
 
-/// What somebody meant who wrote `FROM:TO` with a relative TO.
+/// Returns a hint if `path` looks like `FROM:TO` with a relative TO.
 fn half_placed(path: &Path) -> fs::Result<Option<String>> {
     let text = fs::bytes_of(path);
     let Some(colon) = text.iter().rposition(|&byte| byte == b':') else { return Ok(None) };
@@ -127,7 +128,7 @@ fn half_placed(path: &Path) -> fs::Result<Option<String>> {
     Ok(Some(format!("write it with an absolute TO, as in `{}:/{}`", printable(from), printable(to))))
 }
 
-/// `FROM:TO`, divided at the last colon before a slash; a colon elsewhere belongs to a name.
+/// Splits `FROM:TO` at the last colon before a slash; other colons are part of a file name.
 fn split_placed(text: &[u8]) -> Placed {
     match text.windows(2).rposition(|pair| pair == b":/") {
         Some(colon) => {

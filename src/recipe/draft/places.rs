@@ -1,4 +1,4 @@
-//! Where words of the file stand, for what turns out wrong only together with everything else.
+//! Source positions of values that are checked only when the whole recipe is known.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -9,7 +9,7 @@ use super::super::{ConfigOverrides, Place, locate};
 use coracle_kube::manifests::About;
 use coracle_core::path::ImagePath;
 
-/// Keys of `[kubernetes]`, mounts, files of variables, and files of patches.
+/// Returns the positions of keys of `[kubernetes]`, mounts, files of variables, and patches.
 pub(super) fn places(document: &Document<'_>, flags: &ConfigOverrides) -> BTreeMap<About, Place> {
     let (file, folder) = (&document.file, document.folder());
     let table = &file.kubernetes.0;
@@ -38,8 +38,8 @@ fn span<T>(word: &Option<Spanned<T>>) -> Option<Range<usize>> {
     word.as_ref().map(|word| word.span())
 }
 
-/// The mounts and files of variables that the file names, where no flags stand for them; of several that are the same, the
-/// last is what a problem is about.
+/// Returns the paths of mounts and variables in the file that flags do not replace. Of equal paths,
+/// problems are reported at the last.
 pub(super) fn mounts<'a>(file: &'a schema::File, flags: &ConfigOverrides) -> Vec<&'a Spanned<String>> {
     let config = file.config.iter().filter(|_| flags.mounts.is_empty()).map(|table| &table.0.mount);
     let secrets = file.secret.iter().filter(|_| flags.secrets.is_empty()).map(|table| &table.0.mount);

@@ -1,4 +1,4 @@
-//! Which directories stand for the root: `--root` and `--sysroot`, or `[platform."…"]`.
+//! Roots and sysroots: `--root` and `--sysroot`, or `[platform."…"]`.
 
 use std::path::{Path, PathBuf};
 
@@ -8,11 +8,11 @@ use super::{Check, Origin, Word};
 use coracle_core::fs;
 use coracle_core::platform::{ParsePlatformError, Platform};
 
-/// Why there is one kind of root.
-const ONE_KIND: &str = "a root holds the programs too, a sysroot only the libraries: name one kind";
+/// The hint if roots and sysroots are combined.
+const ONE_KIND: &str = "a root has the programs too, a sysroot only loader and libraries: use one of both";
 
 impl Check<'_> {
-    /// The flags' roots, or the file's when there are none.
+    /// Parses the flags' roots, or the file's if there are none.
     pub(super) fn roots(
         &mut self,
         file: &schema::File,
@@ -25,7 +25,7 @@ impl Check<'_> {
         self.roots_of_flags(flags, folder)
     }
 
-    /// `[PLATFORM=]DIR`, where what stands before `=` must be a platform unless the whole is a directory.
+    /// Parses `[PLATFORM=]DIR`. The whole value is a directory if one of that name exists.
     fn roots_of_flags(&mut self, flags: &Overrides, folder: &Path) -> fs::Result<Vec<Root>> {
         let whole = flags.roots.iter().map(|text| (RootKind::Whole, "--root", text));
         let libraries = flags.sysroots.iter().map(|text| (RootKind::Libraries, "--sysroot", text));
@@ -42,13 +42,13 @@ impl Check<'_> {
             roots.push(Root { kind, platform, directory: from_folder(folder, directory)? });
         }
         if !flags.roots.is_empty() && !flags.sysroots.is_empty() {
-            let message = "it can't go together with `--root`";
+            let message = "it cannot be combined with `--root`";
             self.problem(&Origin::Flag("--sysroot"), message.into(), Some(ONE_KIND.into()));
         }
         Ok(roots)
     }
 
-    /// Each platform's `root` or `sysroot`; all of them are of one kind, as with flags.
+    /// Parses each platform's `root` or `sysroot`. All must be of the same kind.
     fn roots_of_file(&mut self, file: &schema::File) -> Vec<Root> {
         let mut roots: Vec<Root> = Vec::new();
         for (name, table) in &file.platform {
@@ -59,17 +59,18 @@ impl Check<'_> {
                 (Some(root), None) => (RootKind::Whole, root),
                 (None, Some(sysroot)) => (RootKind::Libraries, sysroot),
                 (Some(_), Some(sysroot)) => {
-                    let message = "`sysroot` can't go together with `root`".to_owned();
+                    let message = "`sysroot` cannot be combined with `root`".to_owned();
                     self.problem(&Origin::File(sysroot.span()), message, Some(ONE_KIND.into()));
                     continue;
                 }
-                // What was said may have been taken out for its wrong type, or stand below a misspelled key.
+                // The key may be misspelled, or removed because of its type: that is reported
+                // already.
                 (None, None) if self.document.is_some_and(|document| !document.problems.is_empty()) => {
                     continue;
                 }
                 (None, None) => {
-                    let message = "nothing is said of this platform".to_owned();
-                    let hint = "write `sysroot = \"DIR\"` or `root = \"DIR\"`, or leave the table out";
+                    let message = "this platform has neither `root` nor `sysroot`".to_owned();
+                    let hint = "write `sysroot = \"DIR\"` or `root = \"DIR\"`, or remove the table";
                     self.problem(&origin, message, Some(hint.into()));
                     continue;
                 }

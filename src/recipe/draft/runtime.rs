@@ -1,4 +1,4 @@
-//! What goes in besides what loaders map: `[runtime]` and its flags.
+//! Implicit dependencies: `[runtime]` and its flags.
 
 use super::super::RuntimeOverrides;
 use super::super::schema::{self, Spanned};
@@ -8,7 +8,7 @@ use coracle_ld::ldso::Hwcaps;
 use coracle_ld::implicit::{FAMILIES, Policy, TimeZones, When};
 
 impl Check<'_> {
-    /// The flags' words, or the file's where there are none.
+    /// Parses the flags' values, or the file's where a flag is absent.
     pub(super) fn runtime(&mut self, file: &schema::Runtime, flags: &RuntimeOverrides) -> Policy {
         Policy {
             certificates: self.when(&file.certificates, &flags.certificates, "--certificates"),
@@ -26,7 +26,8 @@ impl Check<'_> {
         }
     }
 
-    /// Variants for newer CPUs: all of them, none, or up to a level.
+    /// Parses which library variants for newer CPUs to add: all (the default), none, or up to a
+    /// level.
     pub(super) fn hwcaps(&mut self, file: &schema::Runtime, flags: &RuntimeOverrides) -> Hwcaps {
         match one(&file.hwcaps, &flags.hwcaps, "--hwcaps") {
             None => Hwcaps::All,
@@ -103,13 +104,13 @@ impl Check<'_> {
                 Some(word) if flags.plugins.is_empty() => Origin::File(word.span()),
                 _ => Origin::Flag("--plugins"),
             };
-            let message = format!("`{}` is no family of plugins", shown(unknown));
-            self.problem(&origin, message, Some(format!("known are {}", known.join(", "))));
+            let message = format!("`{}` is not a known plugin family", shown(unknown));
+            self.problem(&origin, message, Some(format!("known families: {}", known.join(", "))));
         }
         Some(names)
     }
 
-    /// A list that may be left out, which is not the same as an empty one.
+    /// Parses an optional list. An absent list (`None`) differs from an empty one.
     fn maybe(
         &mut self,
         file: &Option<Vec<Spanned<String>>>,
@@ -128,7 +129,7 @@ impl Check<'_> {
             let value = &word.value;
             let is_text = !value.is_empty() && !value.contains(|c: char| c.is_control() || c.is_whitespace());
             if !is_text || !is_legal(value) {
-                self.problem(&word.origin, format!("`{}` is no name of such a thing", shown(value)), None);
+                self.problem(&word.origin, format!("`{}` is not a valid name", shown(value)), None);
             } else if !names.contains(value) {
                 names.push(value.clone());
             }
@@ -137,7 +138,7 @@ impl Check<'_> {
     }
 }
 
-/// A name that is no path: it becomes a part of one.
+/// Whether `name` is a single path component.
 fn is_word(name: &str) -> bool {
     !name.contains('/') && name != "." && name != ".."
 }

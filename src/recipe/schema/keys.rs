@@ -1,16 +1,16 @@
-//! Which keys a table may have.
+//! The known keys of a table, taken from its serde implementation.
 
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 
-/// The keys of one table: those that serde knows for `T`, so that no list of them can go stale.
+/// Returns the keys that serde deserializes for `T`.
 pub(in crate::recipe) fn keys_of<T: for<'de> Deserialize<'de>>() -> &'static [&'static str] {
     let mut keys = Keys(&[]);
-    // It always ends in an error: there is nothing to read.
+    // Always fails: there is no data. The keys have been recorded by then.
     let _ = T::deserialize(&mut keys);
     keys.0
 }
 
-/// A deserializer that has no data and only remembers which keys it was asked for.
+/// A deserializer without data that records the field names of the requested struct.
 struct Keys(&'static [&'static str]);
 
 impl<'de> Deserializer<'de> for &mut Keys {

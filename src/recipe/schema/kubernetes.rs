@@ -9,71 +9,71 @@ use super::{Choice, Scalar, Spanned, Table};
 #[serde(default, rename_all = "kebab-case")]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub(in crate::recipe) struct Kubernetes {
-    /// Deployment (the default), StatefulSet, DaemonSet, Job, CronJob or Pod.
+    /// The workload: Deployment (the default), StatefulSet, DaemonSet, Job, CronJob or Pod.
     pub(in crate::recipe) kind: Option<Spanned<String>>,
-    /// The objects' name; the last part of the image's name when left out.
+    /// The name of the objects. Default: the last part of the image's name.
     pub(in crate::recipe) name: Option<Spanned<String>>,
-    /// Where they are.
+    /// The namespace of the objects.
     pub(in crate::recipe) namespace: Option<Spanned<String>>,
-    /// How many pods.
+    /// The number of pods.
     pub(in crate::recipe) replicas: Option<Spanned<u32>>,
-    /// When a CronJob runs.
+    /// The schedule of a CronJob: five fields, or a macro such as `@daily`.
     pub(in crate::recipe) schedule: Option<Spanned<String>>,
-    /// How a kubelet knows that the program is up.
+    /// The probes of the container.
     pub(in crate::recipe) probes: Option<Spanned<Table<Probes>>>,
-    /// What it needs at least, and gets at most.
+    /// The resources of the container.
     pub(in crate::recipe) resources: Table<Resources>,
     /// Labels of every object.
     pub(in crate::recipe) labels: BTreeMap<String, Spanned<String>>,
     /// Annotations of the workload.
     pub(in crate::recipe) annotations: BTreeMap<String, Spanned<String>>,
-    /// Secrets of the registry.
+    /// Names of the Secrets with the registry's credentials.
     pub(in crate::recipe) image_pull_secrets: Vec<Spanned<String>>,
-    /// Whether there is a Service: `true`, `false`, or its type.
+    /// Whether to generate a Service: `true`, `false`, or its type. Default: if ports are exposed.
     pub(in crate::recipe) service: Option<Spanned<Choice>>,
-    /// Of claims.
+    /// The storage class of claims.
     pub(in crate::recipe) storage_class: Option<Spanned<String>>,
-    /// Seconds between being asked to end and being killed.
+    /// Seconds between the stop signal and SIGKILL.
     pub(in crate::recipe) termination_grace: Option<u32>,
-    /// Mount an empty directory on `/tmp`.
+    /// Whether to mount an empty directory at `/tmp`.
     pub(in crate::recipe) tmp: Option<bool>,
-    /// The image that sends the signal of `reload = "signal:NAME"`.
+    /// The image of the sidecar that sends the signal of `reload = "signal:NAME"`.
     pub(in crate::recipe) reload_image: Option<Spanned<String>>,
-    /// Its command, when not the image's.
+    /// The sidecar's command. Default: the image's entrypoint.
     pub(in crate::recipe) reload_command: Vec<Spanned<String>>,
-    /// Its arguments.
+    /// The sidecar's arguments.
     pub(in crate::recipe) reload_args: Vec<Spanned<String>>,
-    /// YAML files with whatever no key says.
+    /// YAML files that are merged into the generated objects.
     pub(in crate::recipe) patches: Vec<Spanned<String>>,
 }
 
-/// `probes = { http = "/health" }`, or one for each question.
+/// `probes = { http = "/health" }` for readiness and liveness, or a table for each probe.
 #[derive(serde::Deserialize, Default)]
 #[serde(default, rename_all = "kebab-case")]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub(in crate::recipe) struct Probes {
-    /// Whether it has started.
+    /// The startup probe.
     pub(in crate::recipe) startup: Option<Spanned<Table<Probe>>>,
-    /// Whether it can be asked.
+    /// The readiness probe.
     pub(in crate::recipe) readiness: Option<Spanned<Table<Probe>>>,
-    /// Whether it still runs.
+    /// The liveness probe.
     pub(in crate::recipe) liveness: Option<Spanned<Table<Probe>>>,
-    // `flatten` would hide the keys from whoever asks for them.
-    /// A path that answers.
+    // The fields of `Probe` are repeated, because `keys_of` cannot see flattened fields.
+    /// An HTTP path to request with GET.
     pub(in crate::recipe) http: Option<Spanned<String>>,
-    /// A port that can be connected to.
+    /// A TCP port to connect to.
     pub(in crate::recipe) tcp: Option<u16>,
-    /// A command of the image that succeeds.
+    /// A command to run in the container; it must exit with 0.
     pub(in crate::recipe) exec: Option<Vec<String>>,
-    /// The port of `http`; the first of the image when left out.
+    /// The port of `http`. Default: the only TCP port that the image exposes.
     pub(in crate::recipe) port: Option<Spanned<u16>>,
-    /// Seconds before the first.
+    /// Seconds before the first probe.
     pub(in crate::recipe) initial_delay: Option<u32>,
-    /// Seconds between two.
+    /// Seconds between two probes.
     pub(in crate::recipe) period: Option<u32>,
-    /// Seconds for an answer.
+    /// Seconds until a probe times out.
     pub(in crate::recipe) timeout: Option<u32>,
-    /// Failures in a row that count.
+    /// Consecutive failures until the probe has failed.
     pub(in crate::recipe) failure_threshold: Option<u32>,
 }
 
@@ -82,21 +82,21 @@ pub(in crate::recipe) struct Probes {
 #[serde(default, rename_all = "kebab-case")]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub(in crate::recipe) struct Probe {
-    /// A path that answers.
+    /// An HTTP path to request with GET.
     pub(in crate::recipe) http: Option<Spanned<String>>,
-    /// A port that can be connected to.
+    /// A TCP port to connect to.
     pub(in crate::recipe) tcp: Option<u16>,
-    /// A command of the image that succeeds.
+    /// A command to run in the container; it must exit with 0.
     pub(in crate::recipe) exec: Option<Vec<String>>,
-    /// The port of `http`; the first of the image when left out.
+    /// The port of `http`. Default: the only TCP port that the image exposes.
     pub(in crate::recipe) port: Option<Spanned<u16>>,
-    /// Seconds before the first.
+    /// Seconds before the first probe.
     pub(in crate::recipe) initial_delay: Option<u32>,
-    /// Seconds between two.
+    /// Seconds between two probes.
     pub(in crate::recipe) period: Option<u32>,
-    /// Seconds for an answer.
+    /// Seconds until a probe times out.
     pub(in crate::recipe) timeout: Option<u32>,
-    /// Failures in a row that count.
+    /// Consecutive failures until the probe has failed.
     pub(in crate::recipe) failure_threshold: Option<u32>,
 }
 
@@ -105,8 +105,8 @@ pub(in crate::recipe) struct Probe {
 #[serde(default)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub(in crate::recipe) struct Resources {
-    /// At least.
+    /// Requested quantities by resource, such as `cpu` and `memory`.
     pub(in crate::recipe) requests: BTreeMap<String, Spanned<Scalar>>,
-    /// At most.
+    /// Maximum quantities by resource.
     pub(in crate::recipe) limits: BTreeMap<String, Spanned<Scalar>>,
 }

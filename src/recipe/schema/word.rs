@@ -1,11 +1,11 @@
-//! Values that TOML has no one type for, and where they stand.
+//! Value types for serde: values of several TOML types, and values with their position in the file.
 
 use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
 
-/// A value and its place in the file.
+/// A value with its byte range in the file.
 #[derive(Clone, serde::Deserialize)]
 #[serde(transparent)]
 pub(in crate::recipe) struct Spanned<T>(toml::Spanned<T>);
@@ -18,13 +18,13 @@ impl<T> std::ops::Deref for Spanned<T> {
     }
 }
 
-/// `true`, `false` or a word, as text.
+/// A boolean or a string, as text.
 pub(in crate::recipe) struct Choice(pub(in crate::recipe) String);
 
 impl<'de> Deserialize<'de> for Choice {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(serde::Deserialize)]
-        #[serde(untagged, expecting = "expected `true`, `false` or a word")]
+        #[serde(untagged, expecting = "expected `true`, `false` or a string")]
         enum Either {
             Flag(bool),
             Word(String),
@@ -45,16 +45,16 @@ pub(in crate::recipe) enum Names {
     Some(Vec<String>),
 }
 
-/// `"…"` or `{ from = "…", … }`: a path, or a table that says more about it.
+/// A path `"…"`, or a table `{ from = "…", … }`.
 pub(in crate::recipe) enum PathOr<T> {
     Path(String),
     Table(T),
 }
 
-/// A number or text, as text: `8080` and `"9000/udp"`.
+/// An integer or a string, as text: `8080` and `"9000/udp"`.
 pub(in crate::recipe) struct Scalar(pub(in crate::recipe) String);
 
-/// A struct that is written as a table; serde would also take an array of its values.
+/// A struct that must be written as a table. Serde alone also accepts an array of its fields.
 #[derive(Default)]
 pub(in crate::recipe) struct Table<T>(pub(in crate::recipe) T);
 

@@ -1,4 +1,4 @@
-//! `[budget]`, its flags, and what they refuse.
+//! `[budget]` and its flags.
 
 use super::*;
 use coracle_core::size::Size;
@@ -6,7 +6,7 @@ use coracle_core::size::Size;
 const RECIPE: &str = "[image]\nprograms = [\"app\"]\n[budget]\nimage = \"5MB\"\ngrowth = \"2.5%\"\n";
 
 #[test]
-fn limits_know_where_they_stand() {
+fn limits_have_positions() {
     let budget = read(RECIPE, &Overrides::default()).unwrap().budget;
     let (image, growth) = (budget.image.unwrap(), budget.growth.unwrap());
     assert_eq!((image.value, growth.value), (Size(5_000_000), Growth::Percent(2500)));
@@ -16,7 +16,7 @@ fn limits_know_where_they_stand() {
 }
 
 #[test]
-fn flags_go_on_top_of_each_alone() {
+fn flags_override_single_limits() {
     let flags = Overrides {
         budget_growth: Some("200kB".into()),
         previous: Some("ghcr.io/acme/shop:1.1".into()),
@@ -31,14 +31,18 @@ fn flags_go_on_top_of_each_alone() {
 }
 
 #[test]
-fn what_is_no_budget() {
+fn rejects_invalid_budgets() {
     assert_eq!(
         refused("[budget]\nimage = \"5 MB\"\ngrowth = 5\nsize = \"1MB\""),
-        ["`5 MB` is no size", "`5` says neither percent nor bytes", "unknown key `size` in `[budget]`"]
+        [
+            "`5 MB` is no size",
+            "`5` is neither a percentage nor a size with a unit",
+            "unknown key `size` in `[budget]`"
+        ]
     );
     for (previous, message) in [
-        ("containers-storage:x", "`--previous`: `containers-storage:x:latest` can't be compared with"),
-        ("oci:", "`--previous`: `oci:` is not a valid image location"),
+        ("containers-storage:x", "`--previous`: cannot compare with `containers-storage:x:latest`"),
+        ("oci:", "`--previous`: `oci:` names no place of an image"),
     ] {
         let flags = Overrides { previous: Some(previous.into()), ..Overrides::default() };
         let error = read(RECIPE, &flags).unwrap_err().to_string();

@@ -1,9 +1,9 @@
-//! Keys that nobody knows, and values of the wrong type: all of them are told at once.
+//! Unknown keys and values of the wrong type: all are reported together.
 
 use super::*;
 
 #[test]
-fn every_unknown_key_is_found_in_every_table() {
+fn reports_unknown_keys_of_all_tables() {
     let text = r#"
 imgae = 1
 name = "shop"
@@ -43,7 +43,7 @@ form = "a"
 }
 
 #[test]
-fn all_wrong_types_are_found_beside_unknown_keys() {
+fn reports_wrong_types_with_unknown_keys() {
     let text = r#"
 include = [{ from = 1, to = "/a" }, { from = "a", to = "/b", too = 1 }]
 [image]
@@ -75,7 +75,7 @@ nmae = "x"
 }
 
 #[test]
-fn a_table_is_no_list() {
+fn rejects_lists_for_tables() {
     for text in ["image = [\"shop\"]", "[[image]]\nname = \"a\"", "include = [[\"a\", \"/b\"]]", "image = 1"]
     {
         let Err(Error::Illegal(problems)) = read(text, &Overrides::default()) else { panic!("{text}") };

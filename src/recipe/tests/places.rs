@@ -1,9 +1,9 @@
-//! Where in the file something is wrong, and files that are no TOML.
+//! Positions of problems, and files that are not TOML.
 
 use super::*;
 
 #[test]
-fn places_are_shown_with_a_mark() {
+fn shows_position_with_marker() {
     let error = read("[image]\n\tname = \"Shop\"", &Overrides::default()).unwrap_err().to_string();
     let (message, place) = error.split_once('\n').unwrap();
     assert!(message.starts_with("`Shop` is not an image name: "), "{message}");
@@ -11,7 +11,7 @@ fn places_are_shown_with_a_mark() {
 }
 
 #[test]
-fn broken_toml_shows_the_place() {
+fn shows_position_of_toml_errors() {
     for (text, line, column) in [
         ("[image\n", 1, 7),
         ("a = \n", 1, 5),
@@ -24,11 +24,11 @@ fn broken_toml_shows_the_place() {
         assert!(problems[0].message.starts_with("`coracle.toml` is not TOML: "));
     }
     let error = parse(Path::new("x"), b"a = 1\nb = \"\xff\"", &Overrides::default()).unwrap_err().to_string();
-    assert_eq!(error, "`x` is not UTF-8, so it is no TOML\n   --> x:2:6\n  2 | b = \"\n    |      ^");
+    assert_eq!(error, "`x` is not UTF-8, which TOML requires\n   --> x:2:6\n  2 | b = \"\n    |      ^");
 }
 
 #[test]
-fn a_long_line_is_cut_round_its_place() {
+fn cuts_long_lines_around_position() {
     let long = format!("/{}", "x".repeat(499));
     let text = format!("[allow]\n\"{long}\" = \"\"");
     let error = read(&text, &Overrides::default()).unwrap_err().to_string();
@@ -41,7 +41,7 @@ fn a_long_line_is_cut_round_its_place() {
 
 proptest::proptest! {
     #[test]
-    fn no_text_is_a_panic(bytes: Vec<u8>, text in "(\\[image\\]\n)?([a-z]{0,5} ?= ?[\\[\\]{}\",=a-z0-9\n]{0,12}\n){0,4}") {
+    fn never_panics(bytes: Vec<u8>, text in "(\\[image\\]\n)?([a-z]{0,5} ?= ?[\\[\\]{}\",=a-z0-9\n]{0,12}\n){0,4}") {
         let _ = parse(Path::new("x"), &bytes, &Overrides::default()).map_err(|e| e.to_string());
         let _ = parse(Path::new("x"), text.as_bytes(), &Overrides::default()).map_err(|e| e.to_string());
     }

@@ -1,9 +1,9 @@
-//! Roots for single platforms.
+//! Roots and sysroots by platform.
 
 use super::*;
 
 #[test]
-fn platforms_have_roots_of_their_own() {
+fn platforms_have_own_sysroots() {
     let tables = "[platform.\"linux/arm64\"]\nsysroot = \"sysroots/arm64\"\n\
                   [platform.\"linux/arm/v7\"]\nsysroot = \"/opt/armhf\"\n";
     let text = format!("[image]\nprograms = [\"app\"]\n{tables}");
@@ -21,7 +21,7 @@ fn platforms_have_roots_of_their_own() {
 }
 
 #[test]
-fn illegal_roots_of_platforms() {
+fn rejects_invalid_roots_of_platforms() {
     for (text, line, message) in [
         (
             "[platform.\"linux/arm64\"]\nsysrot = \"a\"\nroot = \"b\"",
@@ -31,10 +31,10 @@ fn illegal_roots_of_platforms() {
         (
             "[platform.\"linux/arm64\"]\nsysroot = \"a\"\nroot = \"b\"",
             4,
-            "`sysroot` can't go together with `root`",
+            "`sysroot` cannot be combined with `root`",
         ),
         ("[platform.arm64]\nroot = \"b\"", 3, "`arm64` is not a platform"),
-        ("[platform.\"linux/arm64\"]", 3, "nothing is said of this platform"),
+        ("[platform.\"linux/arm64\"]", 3, "this platform has neither `root` nor `sysroot`"),
         ("[platform.\"linux/arm64\"]\nroot = \"\"", 4, "the path of a directory is empty"),
         ("[platform.\"linux/arm64\"]\nroot = 1", 4, "invalid type: integer `1`, expected a string"),
         ("platform = 1", 3, "invalid type: integer `1`, expected a map"),
@@ -45,7 +45,7 @@ fn illegal_roots_of_platforms() {
             "one platform has a `root`, another a `sysroot`",
         ),
     ] {
-        // A top-level key has to stand above the first table.
+        // A top-level key must come before the first table.
         let text = if text.starts_with("platform") {
             format!("\n\n{text}\n[image]\nprograms = [\"app\"]")
         } else {

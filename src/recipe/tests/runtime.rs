@@ -1,10 +1,10 @@
-//! What no library asks for by its name.
+//! `[runtime]` and its flags.
 
 use super::*;
 use coracle_ld::implicit::{TimeZones, When};
 
 #[test]
-fn what_runtime_says_by_flags_replaces_the_file() {
+fn runtime_flags_replace_the_file() {
     let runtime = RuntimeOverrides {
         certificates: Some("false".into()),
         dlopen_notes: Some("false".into()),
@@ -21,17 +21,17 @@ fn what_runtime_says_by_flags_replaces_the_file() {
 }
 
 #[test]
-fn illegal_words_about_the_runtime() {
+fn rejects_invalid_runtime_values() {
     for (line, message) in [
         ("certificates = \"yes\"", "`yes` is none of `auto`, `true` and `false`"),
         ("certificate = true", "unknown key `certificate` in `[runtime]`; did you mean `certificates`?"),
-        ("nss = 1", "expected `true`, `false` or a word"),
+        ("nss = 1", "expected `true`, `false` or a string"),
         ("time-zones = 1", "expected `true`, `false` or a list of names"),
-        ("time-zones = [\"../passwd\"]", "`../passwd` is no name of such a thing"),
-        ("locales = [\"a/b\"]", "`a/b` is no name of such a thing"),
-        ("dlopen = [\"\"]", "`` is no name of such a thing"),
+        ("time-zones = [\"../passwd\"]", "`../passwd` is not a valid name"),
+        ("locales = [\"a/b\"]", "`a/b` is not a valid name"),
+        ("dlopen = [\"\"]", "`` is not a valid name"),
         ("dlopen-notes = true", "`true` is none of `required`, `recommended`, `suggested` and `false`"),
-        ("plugins = [\"qt\"]", "`qt` is no family of plugins"),
+        ("plugins = [\"qt\"]", "`qt` is not a known plugin family"),
     ] {
         let text = format!("[image]\nprograms = [\"app\"]\n[runtime]\n{line}");
         let Err(Error::Illegal(problems)) = read(&text, &Overrides::default()) else { panic!("{line}") };

@@ -1,9 +1,9 @@
-//! What a program finds beside its image, and who asks whether it is well.
+//! Mounts, variables and probes.
 
 use super::*;
 
 #[test]
-fn what_a_program_finds_beside_its_image() {
+fn parses_mounts_and_variables() {
     let text = r#"
 [image]
 programs = ["app"]
@@ -46,21 +46,24 @@ secret-in-environment = true
 }
 
 #[test]
-fn mounts_that_are_wrong() {
+fn rejects_invalid_mounts() {
     for (lines, expected) in [
         (
             "[[config]]\nmount = \"/a\"\ntemplates = [\"a\"]\nreload = \"never\"",
-            "`never` is none of `restart`, `watch` and `signal:NAME`",
+            "`never` is not one of `restart`, `watch` and `signal:NAME`",
         ),
         ("[[config]]\nmount = \"/a\"\ntemplates = [\"a\"]\nreload = \"signal:HUP\"", "`HUP` is not a signal"),
-        ("[[secret]]\nmount = \"/a\"\nkeys = []", "no key of the Secret at `/a` is named"),
-        ("[[secret]]\nmount = \"/a\"\nkeys = [\"b\"]\nname = \"A\"", "`A` is no name of a Secret"),
+        ("[[secret]]\nmount = \"/a\"\nkeys = []", "no key is listed for the Secret at `/a`"),
+        ("[[secret]]\nmount = \"/a\"\nkeys = [\"b\"]\nname = \"A\"", "`A` is not a valid name of a Secret"),
         ("[[state]]\nmount = \"/a\"\nsize = \"10 GB\"", "`10 GB` is no quantity"),
-        ("[[state]]\nmount = \"/a\"\nshared = true", "`/a` has no size, so every pod has one of its own"),
-        ("[[variable]]\nname = \"1\"\nfrom = \"/a/b\"", "`1` is no name of a variable"),
+        (
+            "[[state]]\nmount = \"/a\"\nshared = true",
+            "`/a` cannot be shared without a size: each pod would get its own",
+        ),
+        ("[[variable]]\nname = \"1\"\nfrom = \"/a/b\"", "`1` is not a valid variable name"),
         (
             "[image.labels]\n\"io.coracle.config.v1\" = \"x\"",
-            "`io.coracle.config.v1` is written by Coracle itself",
+            "`io.coracle.config.v1` is a reserved label, which Coracle writes",
         ),
     ] {
         assert_eq!(refused(lines), [expected], "{lines}");
@@ -68,7 +71,7 @@ fn mounts_that_are_wrong() {
 }
 
 #[test]
-fn probes_are_one_for_everything_or_one_for_each() {
+fn probes_are_shared_or_separate() {
     let probes = |text: &str| {
         let text = format!("[image]\nprograms = [\"app\"]\n[kubernetes]\nprobes = {text}\n");
         parse(Path::new("coracle.toml"), text.as_bytes(), &Overrides::default())
@@ -80,12 +83,12 @@ fn probes_are_one_for_everything_or_one_for_each() {
     let each = probes("{ startup = { tcp = 1 }, liveness = { exec = [\"/x\"] } }").unwrap();
     assert!(each.startup.is_some() && each.readiness.is_none() && each.liveness.is_some());
     for (text, part) in [
-        ("{}", "asks one question"),
-        ("{ http = \"/\", tcp = 1 }", "asks one question"),
-        ("{ http = \"/\", liveness = { tcp = 1 } }", "beside one that has a name"),
-        ("{ period = 1, liveness = { tcp = 1 } }", "belongs to one of them"),
-        ("{ tcp = 0 }", "no port 0"),
-        ("{ exec = [\"/x\"], port = 1 }", "goes with `http` alone"),
+        ("{}", "needs exactly one of"),
+        ("{ http = \"/\", tcp = 1 }", "needs exactly one of"),
+        ("{ http = \"/\", liveness = { tcp = 1 } }", "a shared probe cannot be combined"),
+        ("{ period = 1, liveness = { tcp = 1 } }", "applies to none of them"),
+        ("{ tcp = 0 }", "cannot use port 0"),
+        ("{ exec = [\"/x\"], port = 1 }", "has no effect without `http`"),
         (
             "{ liveness = { httpp = \"/\" } }",
             "unknown key `httpp` in `kubernetes.probes.liveness`; did you mean `http`?",

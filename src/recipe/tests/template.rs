@@ -1,9 +1,9 @@
-//! The recipe with every key in `templates/`.
+//! The recipe with every key: `templates/coracle.toml`.
 
 use super::*;
 
 #[test]
-fn the_template_is_a_recipe_and_its_values_are_the_defaults() {
+fn template_has_the_default_values() {
     let template = include_bytes!("../../../templates/coracle.toml");
     let recipe = parse(Path::new("coracle.toml"), template, &Overrides::default()).unwrap();
     let flags = Overrides {
@@ -14,9 +14,9 @@ fn the_template_is_a_recipe_and_its_values_are_the_defaults() {
     assert_eq!(recipe, Recipe::from_flags(&flags).unwrap());
 }
 
-/// The keys that the template shows in comments are legal, and all keys are shown.
+/// The keys in comments of the template are valid, and all keys are there.
 #[test]
-fn the_template_shows_how_it_runs_on_kubernetes() {
+fn template_shows_all_kubernetes_keys() {
     let template = include_str!("../../../templates/coracle.toml");
     let (_, shown) = template.split_once("# [[secret]]").unwrap();
     let (shown, _) = shown.split_once("# Static data").unwrap();

@@ -1,11 +1,11 @@
-//! All keys at once, and what flags make of them.
+//! A recipe with all keys, and how flags change it.
 
 use super::*;
 use coracle_ld::elf::Priority;
 use coracle_ld::implicit::{TimeZones, When};
 
 #[test]
-fn a_whole_recipe() {
+fn parses_all_keys() {
     let recipe = read(WHOLE, &Overrides::default()).unwrap();
     let map = |pairs: &[(&str, &str)]| pairs.iter().map(|&(k, v)| (k.into(), v.into())).collect();
     let expected = Recipe {
@@ -94,7 +94,7 @@ fn flags_replace_lists_and_merge_into_maps() {
 }
 
 #[test]
-fn flags_alone_have_defaults() {
+fn flags_alone_use_defaults() {
     let flags = Overrides { programs: vec!["./app".into()], ..Overrides::default() };
     let recipe = Recipe::from_flags(&flags).unwrap();
     assert_eq!(recipe.user, None);
@@ -103,7 +103,7 @@ fn flags_alone_have_defaults() {
 }
 
 #[test]
-fn paths_start_where_they_are_written() {
+fn paths_are_relative_to_recipe_or_working_directory() {
     let flags = Overrides { includes: vec!["assets:/a".into()], ..Overrides::default() };
     let recipe = parse(Path::new("sub/coracle.toml"), WHOLE.as_bytes(), &flags).unwrap();
     assert_eq!(recipe.folder, Path::new("sub"));
@@ -112,7 +112,7 @@ fn paths_start_where_they_are_written() {
 }
 
 #[test]
-fn a_program_that_is_there_keeps_its_colons() {
+fn existing_program_keeps_its_colons() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a:/b");
     std::fs::create_dir(folder.path().join("a:")).unwrap();

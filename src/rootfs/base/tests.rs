@@ -1,4 +1,4 @@
-//! Small plans on small bases, both written as text.
+//! Small plans and small bases, both written as text.
 
 use super::*;
 use coracle_core::content::Content;
@@ -12,7 +12,7 @@ impl Base for MemoryTree {
     }
 }
 
-/// `/dir/`, `/link -> target`, `/file = content`, as libraries of a plan.
+/// Parses lines `/dir/`, `/link -> target` and `/file = content` to a plan of libraries.
 fn planned(text: &str) -> Rootfs {
     let mut rootfs = Rootfs::default();
     let mut add = |path: &str, node: Node| {
@@ -55,7 +55,7 @@ fn shown(ours: &str, base: &str) -> Result<String, String> {
 }
 
 #[test]
-fn what_the_base_has_is_left_out() {
+fn omits_files_of_the_base() {
     let ours = "
         /lib -> usr/lib
         /usr/lib/libc.so.6 = c
@@ -79,7 +79,7 @@ fn what_the_base_has_is_left_out() {
 }
 
 #[test]
-fn links_of_the_base_are_followed_and_its_directories_stay() {
+fn follows_links_and_keeps_directories_of_the_base() {
     // A host without merged directories, a base with them.
     let split = "/lib/x86/libc.so.6 = c\n/usr/lib/x86/libz.so.1 = z\n/lib64/ld.so -> ../lib/x86/libc.so.6";
     let merged = "/lib -> usr/lib\n/lib64 -> usr/lib64\n/usr/lib/x86/\n/usr/lib64/\n/usr/bin/";
@@ -90,7 +90,7 @@ fn links_of_the_base_are_followed_and_its_directories_stay() {
     );
     let split = "/lib/x86/libz.so.1 -> ../../usr/lib/x86/libz.so.1.2\n/usr/lib/x86/libz.so.1.2 = z";
     assert!(shown(split, merged).unwrap().contains("/usr/lib/x86/libz.so.1 -> /usr/lib/x86/libz.so.1.2\n"));
-    // The other way round: a link is unfolded.
+    // The reverse: a link is unfolded.
     let usr = "/lib -> usr/lib\n/usr/lib/x86/libc.so.6 = c\n/usr/lib/y/libz.so.1 = z";
     let old = "/lib/y/liba.so = a\n/usr/lib/";
     assert_eq!(
@@ -102,7 +102,7 @@ fn links_of_the_base_are_followed_and_its_directories_stay() {
 }
 
 #[test]
-fn what_can_not_stand_on_a_base() {
+fn rejects_conflicts_with_the_base() {
     for (ours, base, expected) in [
         ("/srv/app = a", "/srv/app/x = b", "/srv/app: a directory of the base image, and "),
         ("/srv/app/x = a", "/srv/app = b", "/srv/app: a file of the base image, and a directory"),

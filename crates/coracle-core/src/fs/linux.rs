@@ -1,10 +1,11 @@
-//! What only Linux hosts tell about files.
+//! File metadata that only Linux hosts provide.
 
 use std::path::Path;
 
-/// Names of the extended attributes of `path`, links not followed, sorted; none when they can't be listed.
+/// Returns the sorted names of the extended attributes of `path`, without following links. The list
+/// is empty if they cannot be read.
 ///
-/// `security.selinux` is left out: every file of such a host has it, and it says nothing about the file.
+/// `security.selinux` is left out, because every file on an SELinux host has it.
 pub fn extended_attributes(path: &Path) -> Vec<String> {
     let mut buffer = Vec::new();
     let Ok(size) = rustix::fs::llistxattr(path, &mut [0_u8; 0]) else { return Vec::new() };

@@ -1,6 +1,6 @@
-//! The host's file system: errors that carry verb and path, and what a file looked like when it was read.
+//! Host file system: errors with operation and path, metadata, and detection of changed files.
 //!
-//! The calls that differ between hosts stand in `unix`, `linux` and `other` alone.
+//! Calls that differ between hosts are in `unix`, `linux` and `other` only.
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -20,17 +20,18 @@ use other as host;
 #[cfg(unix)]
 use unix as host;
 
-/// A connection to a server, which gives up waiting for a moment now and then: `WouldBlock` or `TimedOut`.
+/// A connection to a local server. Reads and writes return `WouldBlock` or `TimedOut` after the
+/// timeout given to [`connect`].
 pub trait Connection: io::Read + io::Write + std::fmt::Debug {}
 
 impl<T: io::Read + io::Write + std::fmt::Debug> Connection for T {}
 
-/// Connects to the socket at `path`; nothing is waited for longer than `moment` there.
-pub fn connect(path: &Path, moment: std::time::Duration) -> io::Result<Box<dyn Connection>> {
-    host::connect(path, moment)
+/// Connects to the Unix socket at `path`. `timeout` is that of each read and write.
+pub fn connect(path: &Path, timeout: std::time::Duration) -> io::Result<Box<dyn Connection>> {
+    host::connect(path, timeout)
 }
 
-/// What could not be done to which path.
+/// An I/O error with the failed operation and the path.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {verb} `{}`", .path.display())]
 pub struct Error {
@@ -39,26 +40,28 @@ pub struct Error {
     source: io::Error,
 }
 
-/// A result of this floor.
+/// The result type of this module.
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// `verb` completes "cannot …": `read`, `create`, `lock`.
+    /// Creates an error. `verb` completes "cannot …", for example `read`, `create` or `lock`.
     pub fn new(verb: &'static str, path: &Path, source: io::Error) -> Self {
         Self { verb, path: path.to_owned(), source }
     }
 
-    /// The kind of the error underneath.
+    /// The kind of the underlying I/O error.
     pub fn kind(&self) -> io::ErrorKind {
         self.source.kind()
     }
 
-    /// The next step, where there is a usual one.
+    /// Suggests the next step; `None` if there is no common one.
     pub fn hint(&self) -> Option<String> {
         Some(match self.kind() {
-            io::ErrorKind::PermissionDenied => "check who owns the path and its directories".into(),
+            io::ErrorKind::PermissionDenied => {
+                "check the owner and permissions of the path and its parent directories".into()
+            }
             io::ErrorKind::StorageFull => "free some space and run the same command again".into(),
-            io::ErrorKind::ReadOnlyFilesystem => "choose another place with `--output`".into(),
+            io::ErrorKind::ReadOnlyFilesystem => "choose another directory with `--output`".into(),
             io::ErrorKind::NotFound => {
                 "check the spelling; relative paths start at the working directory".into()
             }
@@ -67,12 +70,12 @@ impl Error {
     }
 }
 
-/// Adds verb and path to an I/O error.
+/// Adds an operation and a path to I/O errors.
 pub trait Context<T> {
-    /// `verb` completes "cannot …".
+    /// Converts an I/O error. `verb` completes "cannot …".
     ///
     /// # Errors
-    /// The same error, with its place.
+    /// Returns the error of `self` with the operation and `path`.
     fn context(self, verb: &'static str, path: &Path) -> Result<T>;
 }
 
@@ -82,33 +85,34 @@ impl<T> Context<T> for io::Result<T> {
     }
 }
 
-/// What tells one file from another, whatever its name.
+/// Identifies a file regardless of its name.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Identity {
-    /// Device of the file system.
+    /// Device number of the file system.
     pub device: u64,
-    /// Inode on it.
+    /// Inode number.
     pub inode: u64,
 }
 
-/// A file at one moment; equal before and after two opens, or the file changed in between.
+/// File metadata. If it is equal before and after an operation, the file did not change.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Stat {
     /// Device and inode.
     pub identity: Identity,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// Permission and set-id bits, `0o7777` at most.
+    /// Permission and set-ID bits (`0o7777` mask).
     pub mode: u32,
-    /// Names (hard links) of the file.
+    /// Number of hard links.
     pub links: u64,
-    /// Seconds and nanoseconds of the last change to the content, then to the inode.
+    /// `mtime` and `ctime`, each in seconds and nanoseconds.
     pub times: [(i64, i64); 2],
 }
 
 impl Stat {
-    /// Whether both of its times lie so far before `moment`, in seconds and nanoseconds, that a change since then would
-    /// show in them: a clock of files ticks every few milliseconds, or every second or two where it has no nanoseconds.
+    /// Whether both times are so far before `moment` (seconds, nanoseconds) that a later change
+    /// would have changed them. File timestamps have a granularity of a few milliseconds, or up to
+    /// two seconds on file systems without nanoseconds.
     pub fn is_settled_by(&self, moment: (i64, i64)) -> bool {
         let tick = |nanoseconds| if nanoseconds == 0 { 2_000_000_000 } else { 20_000_000 };
         let total = |(seconds, nanoseconds): (i64, i64)| {
@@ -123,24 +127,24 @@ impl Stat {
     }
 }
 
-/// What the host has at a path, links not followed.
+/// The kind of file at a path, with links not followed.
 #[derive(Debug)]
 pub enum Found {
     File(Stat),
     Directory,
     Link(Vec<u8>),
-    /// A device, a socket or a pipe.
+    /// A device, socket or pipe, by a readable name.
     Special(&'static str),
 }
 
-/// Looks at `path` without following a link there. Nothing when no such path exists.
+/// Returns what is at `path`, without following a link there; `None` if the path does not exist.
 pub fn look(path: &Path) -> Result<Option<Found>> {
     let metadata = match std::fs::symlink_metadata(path) {
         Ok(metadata) => metadata,
         Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             return Ok(None);
         }
-        Err(e) => return Err(Error::new("look at", path, e)),
+        Err(e) => return Err(Error::new("read the metadata of", path, e)),
     };
     let kind = metadata.file_type();
     Ok(Some(if kind.is_file() {
@@ -154,28 +158,30 @@ pub fn look(path: &Path) -> Result<Option<Found>> {
     }))
 }
 
-/// What the directory at `path` is now: its times tell when a name in it was last added or removed.
+/// Returns the metadata of the file or directory at `path`. A directory's times change when an
+/// entry is added or removed.
 pub fn stat(path: &Path) -> Result<Stat> {
-    Ok(host::stat(&std::fs::metadata(path).context("look at", path)?))
+    Ok(host::stat(&std::fs::metadata(path).context("read the metadata of", path)?))
 }
 
-/// Makes `path` and what is missing above it, for this user alone.
+/// Creates `path` and missing parent directories, accessible to the current user only.
 pub fn create_private(path: &Path) -> io::Result<()> {
     host::create_private(path)
 }
 
-/// What a directory allows that is for this user alone; nothing where hosts have no such words.
+/// The permissions of a directory that only its owner can access; `None` if the host has no
+/// permission bits.
 pub fn private() -> Option<std::fs::Permissions> {
     host::private()
 }
 
-/// Whether nobody but its owner can look into the directory at `path`, and its owner made `file` too.
+/// Whether only its owner can access the directory at `path`, and the same user owns `file`.
 pub fn is_private(path: &Path, file: &File) -> Result<bool> {
-    let directory = std::fs::metadata(path).context("look at", path)?;
-    Ok(host::is_private(&directory, &file.metadata().context("look at", path)?))
+    let directory = std::fs::metadata(path).context("read the metadata of", path)?;
+    Ok(host::is_private(&directory, &file.metadata().context("read the metadata of", path)?))
 }
 
-/// The names in a directory, sorted by their bytes.
+/// Returns the names in a directory, sorted by bytes.
 pub fn list(path: &Path) -> Result<Vec<Vec<u8>>> {
     let entries = std::fs::read_dir(path).context("list", path)?;
     let mut names = entries
@@ -186,7 +192,7 @@ pub fn list(path: &Path) -> Result<Vec<Vec<u8>>> {
     Ok(names)
 }
 
-/// An open file that must stay what it was when it was first looked at.
+/// An open file whose metadata must not change.
 #[derive(Debug)]
 pub(crate) struct OpenFile {
     file: File,
@@ -195,7 +201,7 @@ pub(crate) struct OpenFile {
 }
 
 impl OpenFile {
-    /// Opens `path`, which must still be the file that `expected` describes.
+    /// Opens `path`. Fails if its metadata is not `expected`.
     pub(crate) fn open(path: &Path, expected: Stat) -> Result<Self> {
         let file = File::open(path).context("open", path)?;
         let open = Self { file, path: path.to_owned(), expected };
@@ -203,13 +209,13 @@ impl OpenFile {
         Ok(open)
     }
 
-    /// Fails when the file is no longer what it was.
+    /// Fails if the file has changed.
     pub(crate) fn verify(&self) -> Result<()> {
-        let now: Metadata = self.file.metadata().context("look at", &self.path)?;
+        let now: Metadata = self.file.metadata().context("read the metadata of", &self.path)?;
         if host::stat(&now) == self.expected { Ok(()) } else { Err(self.changed()) }
     }
 
-    /// Fills `buffer` from `offset` on; a file that ends early has changed.
+    /// Fills `buffer` from `offset` on. Fails if the file ends early, because then it has changed.
     pub(crate) fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
         match host::read_exact_at(&self.file, buffer, offset) {
             Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => Err(self.changed()),
@@ -221,41 +227,42 @@ impl OpenFile {
         Error::new(
             "pack",
             &self.path,
-            io::Error::other("it changed while it was being read; build again when it is finished"),
+            io::Error::other("the file changed while it was being read; build again once it is complete"),
         )
     }
 }
 
-/// Whether the open `file` is still what `path` leads to; another process may have removed or replaced it.
+/// Whether `path` still refers to the open `file`. Another process may have removed or replaced it.
 pub fn is_at(file: &File, path: &Path) -> Result<bool> {
-    let there = match std::fs::metadata(path) {
+    let at_path = match std::fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        there => there.context("look at", path)?,
+        metadata => metadata.context("read the metadata of", path)?,
     };
-    let open = file.metadata().context("look at", path)?;
-    Ok(host::stat(&there).identity == host::stat(&open).identity)
+    let open = file.metadata().context("read the metadata of", path)?;
+    Ok(host::stat(&at_path).identity == host::stat(&open).identity)
 }
 
-/// Names of the extended attributes of `path`; none on hosts that have none.
+/// Returns no names, because extended attributes are read on Linux only.
 #[cfg(not(target_os = "linux"))]
 pub fn extended_attributes(_path: &Path) -> Vec<String> {
     Vec::new()
 }
 
-/// The host's path for bytes that a root's tree or a link spelled.
+/// Converts the bytes of a path or link target to a host path.
 pub fn path_of(bytes: &[u8]) -> PathBuf {
     host::path_of(bytes)
 }
 
-/// The bytes of a host path, `/` between names.
+/// Converts a host path to bytes with `/` as the separator.
 pub fn bytes_of(path: &Path) -> Vec<u8> {
     host::to_bytes(path.as_os_str())
 }
 
-/// `path` from the root on, without `.` and with links left alone; relative paths start at the working directory.
+/// Makes `path` absolute relative to the working directory and removes `.`, without resolving
+/// links.
 ///
 /// # Errors
-/// When the working directory is gone.
+/// Fails if the working directory does not exist.
 pub fn absolute(path: &Path) -> Result<PathBuf> {
     std::path::absolute(path).context("find the working directory for", path)
 }

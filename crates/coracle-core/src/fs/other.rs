@@ -1,4 +1,4 @@
-//! Hosts that are no Unix: no inodes, no permission bits.
+//! File operations on hosts other than Unix, which have no inodes or permission bits.
 
 use std::ffi::OsStr;
 use std::fs::{File, Metadata, Permissions};
@@ -8,8 +8,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use super::{Connection, Identity, Stat};
 
-/// Without inodes, size and time stand in for identity when a file is checked for changes; `links` of 1 keeps two
-/// files from being taken for one.
+/// There are no inodes, so changes are detected by size and time. `links` is 1, so that two files
+/// are never treated as hard links of one.
 pub(crate) fn stat(metadata: &Metadata) -> Stat {
     let modified =
         metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
@@ -31,7 +31,7 @@ pub(crate) fn special(_metadata: &Metadata) -> &'static str {
     "special file"
 }
 
-/// Whoever can look into a user's own directories there is the host's matter.
+/// Access to the directory is left to the host's defaults.
 pub(crate) fn create_private(path: &Path) -> io::Result<()> {
     std::fs::create_dir_all(path)
 }
@@ -53,6 +53,6 @@ pub(crate) fn path_of(bytes: &[u8]) -> PathBuf {
     String::from_utf8_lossy(bytes).into_owned().into()
 }
 
-pub(crate) fn connect(_path: &Path, _moment: Duration) -> io::Result<Box<dyn Connection>> {
+pub(crate) fn connect(_path: &Path, _timeout: Duration) -> io::Result<Box<dyn Connection>> {
     Err(io::ErrorKind::Unsupported.into())
 }

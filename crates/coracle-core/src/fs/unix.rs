@@ -1,4 +1,4 @@
-//! What Unix hosts tell about files.
+//! File operations on Unix hosts.
 
 use std::ffi::OsStr;
 use std::fs::{DirBuilder, File, Metadata, Permissions};
@@ -56,9 +56,9 @@ pub(crate) fn path_of(bytes: &[u8]) -> PathBuf {
     OsStr::from_bytes(bytes).into()
 }
 
-pub(crate) fn connect(path: &Path, moment: Duration) -> io::Result<Box<dyn Connection>> {
+pub(crate) fn connect(path: &Path, timeout: Duration) -> io::Result<Box<dyn Connection>> {
     let stream = UnixStream::connect(path)?;
-    stream.set_read_timeout(Some(moment))?;
-    stream.set_write_timeout(Some(moment))?;
+    stream.set_read_timeout(Some(timeout))?;
+    stream.set_write_timeout(Some(timeout))?;
     Ok(Box::new(stream))
 }

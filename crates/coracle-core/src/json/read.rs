@@ -1,4 +1,4 @@
-//! Reading: a key that stands twice is an error, and every number is shown as it is written.
+//! Reads JSON strictly: duplicate keys are errors, and numbers are reported with their source text.
 
 use std::fmt;
 
@@ -7,42 +7,44 @@ use serde_json::{Map, Value};
 
 use crate::path::printable;
 
-/// A number in a text.
+/// A number literal in a JSON document.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Number<'a> {
-    /// The names and indices that lead to it.
+    /// The keys and indices on the path to it.
     pub path: &'a [String],
-    /// From 1.
+    /// Line number, from 1.
     pub line: usize,
-    /// Every character of it.
+    /// The literal as it is written.
     pub text: &'a str,
 }
 
-/// What stands in `text`; `each` is shown its numbers, in their order.
+/// Parses `text` and calls `on_number` for every number, in order.
 ///
 /// # Errors
-/// When it is no JSON, or has a key twice in one table: the one error with [`serde_json::error::Category::Data`].
-pub fn read(text: &str, each: impl FnMut(Number<'_>)) -> Result<Value, serde_json::Error> {
+/// Fails if `text` is not JSON or an object has a duplicate key. Only the latter has
+/// [`serde_json::error::Category::Data`].
+pub fn read(text: &str, on_number: impl FnMut(Number<'_>)) -> Result<Value, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let mut reader = Reader { rest: text, line: 1, path: Vec::new(), each };
+    let mut reader = Reader { rest: text, line: 1, path: Vec::new(), on_number };
     let value = reader.deserialize(&mut deserializer)?;
     deserializer.end()?;
     Ok(value)
 }
 
-/// What is wrong, without the place.
+/// Returns the error message without line and column.
 pub fn message(error: &serde_json::Error) -> String {
     let text = error.to_string();
     text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message).to_owned()
 }
 
-/// The parser tells what a number is, and not how it is written; so its text is looked for when the parser has found it.
+/// serde_json does not report the text of a number, so it is searched for after the number was
+/// parsed.
 struct Reader<'t, F> {
-    /// What stands behind the last number.
+    /// The text after the last number.
     rest: &'t str,
     line: usize,
     path: Vec<String>,
-    each: F,
+    on_number: F,
 }
 
 impl<F: FnMut(Number<'_>)> Reader<'_, F> {
@@ -58,7 +60,7 @@ impl<F: FnMut(Number<'_>)> Reader<'_, F> {
             } else {
                 let (text, rest) = found.split_at(found.find(|c| !is_part(c)).unwrap_or(found.len()));
                 self.rest = rest;
-                return (self.each)(Number { path: &self.path, line: self.line, text });
+                return (self.on_number)(Number { path: &self.path, line: self.line, text });
             }
         }
     }
@@ -71,7 +73,7 @@ impl<F: FnMut(Number<'_>)> Reader<'_, F> {
     }
 }
 
-/// What stands behind a string; no line ends in one.
+/// Returns the text after a string literal. JSON strings contain no line feeds.
 fn behind(string: &str) -> &str {
     let mut is_escaped = false;
     let is_end = |c: char| {
@@ -94,7 +96,7 @@ impl<'de, F: FnMut(Number<'_>)> Visitor<'de> for &mut Reader<'_, F> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value of JSON")
+        f.write_str("a JSON value")
     }
 
     fn visit_unit<E>(self) -> Result<Value, E> {
@@ -152,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_shown_as_they_are_written() {
+    fn reports_numbers_as_they_are_written() {
         let text =
             "{\"a\\\"1\": [1.10, \"2\", true, -0,\n{\"b\\\\\": 1E+2}], \"3\n\": 4}".replace("3\n", "3\\n");
         let mut found = Vec::new();
@@ -164,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_stands_twice_is_an_error_with_its_line() {
+    fn rejects_duplicate_keys_with_their_line() {
         for (text, line) in [("{\"a\": 1, \"a\": 1}", 1), ("[{\n\"a\":\n{\"b\": 1,\n\n \"b\": 2}}]", 5)] {
             let error = read(text, |_| ()).unwrap_err();
             assert!(error.is_data() && error.line() == line, "{error}");
@@ -195,7 +197,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_reads_what_the_parser_reads_and_finds_every_number(value in values()) {
+        fn agrees_with_serde_json_and_finds_every_number(value in values()) {
             let text = serde_json::to_string_pretty(&value).unwrap();
             let mut numbers = Vec::new();
             let read = read(&text, |number| {

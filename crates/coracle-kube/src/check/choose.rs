@@ -1,4 +1,5 @@
-//! Which containers have the image: by its digest, by its name, by `coracle://NAME`; else the only one there is.
+//! Finds the containers of the image: by digest, by name, or by `coracle://NAME`; else the only
+//! container.
 
 use super::Expected;
 use super::finding::{Finding, Report, Rule};
@@ -6,10 +7,10 @@ use super::objects::Input;
 use super::workload::Container;
 use coracle_core::reference::familiar;
 
-/// How names stand in manifests that are not resolved yet.
+/// The scheme of image names in manifests that are not resolved yet.
 pub const SCHEME: &str = "coracle://";
 
-/// The containers that have the image; when there is none, that is the finding.
+/// Returns the containers of the image; adds a finding if there is none.
 pub(super) fn choose<'a>(
     containers: &[Container<'a>],
     expected: &Expected<'_>,
@@ -35,7 +36,7 @@ pub(super) fn choose<'a>(
             found.unwrap_or_else(|| if containers.len() == 1 { containers.to_vec() } else { Vec::new() })
         }
     };
-    // Where a text can't be read, nobody knows what is in it.
+    // A file with a YAML error may have the container.
     let is_unread = report.findings.iter().any(|finding| finding.rule == Rule::Yaml);
     if chosen.is_empty() && !(is_unread && containers.is_empty()) {
         report.findings.push(nobody(containers, expected, inputs));
@@ -46,19 +47,20 @@ pub(super) fn choose<'a>(
             && !expected.digests.is_empty()
         {
             let place = container.node.at(&["image"]).place;
-            let message = format!("it has the image `{other}`, not this one");
+            let message = format!("the container has another image, `{other}`");
             report.notes.push(container.finding(Rule::OtherImage, place, message));
         }
     }
     chosen
 }
 
-/// What stands behind `@`.
+/// Returns the part after `@`.
 fn digest(image: &str) -> Option<&str> {
     image.split_once('@').map(|(_, digest)| digest)
 }
 
-/// Whether `image` is of the repository `name`, which is a full name, whatever the tag; `coracle://` names its last part.
+/// Returns whether `image` is in the repository of the full name `name`, with any tag. After
+/// `coracle://`, the last part of the name suffices.
 fn is_of(image: &str, name: &str) -> bool {
     let repository = repository(name);
     match image.strip_prefix(SCHEME) {
@@ -70,7 +72,7 @@ fn is_of(image: &str, name: &str) -> bool {
     }
 }
 
-/// A name without digest and tag, as people write it.
+/// Returns a name without digest and tag, in its short form.
 pub(super) fn repository(image: &str) -> String {
     let name = image.split('@').next().unwrap_or(image);
     let slash = name.rfind('/').map_or(0, |slash| slash + 1);
@@ -81,18 +83,19 @@ pub(super) fn repository(image: &str) -> String {
 fn nobody(containers: &[Container<'_>], expected: &Expected<'_>, inputs: &[Input]) -> Finding {
     let known: Vec<String> = containers.iter().take(10).map(|found| format!("`{}`", found.name())).collect();
     let message = match (&expected.container, known.is_empty()) {
-        (_, true) => "there is no workload in these manifests".to_owned(),
-        (Some(name), false) => format!("no container is called `{name}`; there is {}", known.join(", ")),
-        (None, false) => format!(
-            "none of the containers has this image ({}): say which with `--container`",
-            known.join(", ")
-        ),
+        (_, true) => "no workload found".to_owned(),
+        (Some(name), false) => {
+            format!("no container is named `{name}`; the containers are {}", known.join(", "))
+        }
+        (None, false) => {
+            format!("no container has this image; choose one with `--container`: {}", known.join(", "))
+        }
     };
     let file = match inputs {
         [only] => only.name.clone(),
         _ => "the manifests".to_owned(),
     };
-    // With containers there is a place to look at.
+    // Point at the first workload, if any.
     match containers.first() {
         Some(first) => first.object.finding(Rule::NoContainer, first.object.node.place, message),
         None => Finding::about(file, Rule::NoContainer, message),
@@ -104,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_image_is_of_a_repository_whatever_its_tag() {
+    fn matches_repositories_with_any_tag() {
         for (image, name, expected) in [
             ("shop", "docker.io/library/shop:latest", true),
             ("docker.io/library/shop:1@sha256:ab", "docker.io/library/shop:latest", true),

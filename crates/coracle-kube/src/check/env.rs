@@ -1,4 +1,5 @@
-//! Environment variables: those of the contract are given, and no secret is among them that nobody allowed.
+//! Checks of environment variables: the contract's must be set, and others must not contain
+//! secrets.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +10,7 @@ use super::volume;
 use crate::yaml::Node;
 
 impl Look<'_, '_> {
-    /// Variables one by one, and those of whole maps.
+    /// Checks `env` and `envFrom`.
     pub(super) fn variables(&self, report: &mut Report) {
         let mut given: BTreeSet<String> = BTreeSet::new();
         let mut is_open = false;
@@ -44,7 +45,7 @@ impl Look<'_, '_> {
                         is_open = true;
                         let kind = if is_secret { "Secret" } else { "ConfigMap" };
                         let message = format!(
-                            "the {kind} `{}` is not among these manifests: which variables it gives can't be told",
+                            "cannot check the variables of the {kind} `{}`: it is not in these manifests",
                             shown(name)
                         );
                         report.notes.push(self.container.finding(Rule::Elsewhere, reference.place, message));
@@ -57,7 +58,7 @@ impl Look<'_, '_> {
                 let place =
                     self.container.node.member("env").map_or(self.container.place(), |(key, _)| key.place);
                 let message = format!(
-                    "the variable `{}` is not given; it has the text of `{}`",
+                    "the variable `{}` is not set; it should have the text of `{}`",
                     shown(&variable.name),
                     variable.from
                 );
@@ -66,7 +67,7 @@ impl Look<'_, '_> {
         }
     }
 
-    /// A key that a variable is taken from.
+    /// Checks the key that a variable refers to.
     fn reference(&self, reference: &Node, is_secret: bool, report: &mut Report) {
         let name = reference.text_of("name").unwrap_or_default();
         let key = reference.text_of("key").unwrap_or_default();
@@ -75,7 +76,7 @@ impl Look<'_, '_> {
         match volume::find(is_secret, name, &self.container.object, self.maps) {
             None => {
                 let message = format!(
-                    "the {kind} `{}` is not among these manifests: whether it has `{}` can't be told",
+                    "cannot check whether the {kind} `{}` has `{}`: it is not in these manifests",
                     shown(name),
                     shown(key)
                 );
@@ -83,7 +84,7 @@ impl Look<'_, '_> {
             }
             Some(map) if map.entry(key).is_none() && !reference.is("optional") => {
                 let message = format!(
-                    "the {kind} `{}` has no key `{}`, so the container can't start",
+                    "the {kind} `{}` has no key `{}`, so the container cannot start",
                     shown(name),
                     shown(key)
                 );
@@ -96,8 +97,8 @@ impl Look<'_, '_> {
     fn exposed(&self, name: &str, at: &Node, report: &mut Report) {
         if !self.expected.contract.env.iter().any(|variable| variable.name == name) {
             let message = format!(
-                "the variable `{}` holds a secret, which the contract does not ask for: variables are seen by every \
-                 child and in crash reports, so mount it as a file",
+                "the variable `{}` contains a secret that the contract does not request: child processes and crash reports \
+                 expose variables, so mount it as a file",
                 shown(name)
             );
             report.findings.push(self.container.finding(Rule::SecretInEnvironment, at.place, message));

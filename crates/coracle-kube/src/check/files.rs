@@ -1,4 +1,5 @@
-//! The files that the contract expects: each at its place, from the right kind of object, in its format.
+//! Checks of the files that the contract expects: presence, kind of object, mode, format and
+//! content.
 
 use super::Expected;
 use super::finding::{Report, Rule};
@@ -12,7 +13,7 @@ use coracle_core::path::ImagePath;
 use crate::template::Format;
 use crate::yaml::{Node, Place};
 
-/// What is known while one container is looked at.
+/// The checks of one container.
 pub(super) struct Look<'a, 'b> {
     pub(super) container: &'b Container<'a>,
     pub(super) mounts: &'b [Mount<'a>],
@@ -22,7 +23,7 @@ pub(super) struct Look<'a, 'b> {
 }
 
 impl Look<'_, '_> {
-    /// Every file of every mount.
+    /// Checks every file of every mount.
     pub(super) fn files(&self, report: &mut Report) {
         for mount in &self.expected.contract.mounts {
             let Ok(directory) = mount.path.parse::<ImagePath>() else { continue };
@@ -39,7 +40,7 @@ impl Look<'_, '_> {
                     .member("volumeMounts")
                     .map_or(self.container.place(), |(key, _)| key.place);
                 let message = format!(
-                    "nothing is mounted at `{directory}`, where the program reads {}",
+                    "nothing is mounted at `{directory}`, but the program reads {} there",
                     listed(&required)
                 );
                 report.findings.push(self.container.finding(Rule::MissingMount, place, message));
@@ -63,8 +64,8 @@ impl Look<'_, '_> {
         };
         if let Some(sub_path) = at.sub_path.filter(|_| is_live) {
             let message = format!(
-                "`{path}` is mounted with `subPath`, so no change reaches it, and the program takes up changes \
-                 (reload is `{}`)",
+                "`{path}` is mounted with `subPath`, so the kubelet does not update it, but the program expects updates \
+                 (`reload` is `{}`)",
                 mount.reload
             );
             report.findings.push(self.container.finding(Rule::SubPath, sub_path.place, message));
@@ -78,7 +79,7 @@ impl Look<'_, '_> {
             Found::Elsewhere { source, key } => {
                 self.place(&path, file, source.is_secret, source.place, report);
                 let message = format!(
-                    "the {} `{}` is not among these manifests: whether it has `{}` can't be told",
+                    "cannot check whether the {} `{}` has `{}`: it is not in these manifests",
                     source.kind(),
                     shown(source.name),
                     shown(&key)
@@ -89,27 +90,27 @@ impl Look<'_, '_> {
         }
     }
 
-    /// Nothing known is at `path`.
+    /// Reports a path without a known file.
     fn absent(&self, path: &ImagePath, file: &File, at: &Mount<'_>, report: &mut Report) {
         let unknown = !matches!(at.volume, Volume::Files { has_others: false, .. }) || at.is_computed;
         if unknown && at.path != ImagePath::root() {
-            let message = format!("whether `{path}` is in the volume at `{}` can't be told", at.path);
+            let message = format!("cannot check whether `{path}` is in the volume at `{}`", at.path);
             report.notes.push(self.container.finding(Rule::Elsewhere, at.place, message));
         } else if !file.optional {
-            let message = format!("`{path}` is missing: what is mounted at `{}` has no such file", at.path);
+            let message = format!("`{path}` is missing: the volume at `{}` has no such file", at.path);
             report.findings.push(self.container.finding(Rule::MissingFile, at.place, message));
         }
     }
 
-    /// A secret belongs into a Secret.
+    /// Reports a secret file in a ConfigMap.
     fn place(&self, path: &ImagePath, file: &File, is_secret: bool, place: Place, report: &mut Report) {
         if file.secret && !is_secret {
-            let message = format!("`{path}` is secret, and comes from a ConfigMap");
+            let message = format!("`{path}` is secret, but comes from a ConfigMap");
             report.findings.push(self.container.finding(Rule::SecretInConfigMap, place, message));
         }
     }
 
-    /// Whoever the program runs as can read it.
+    /// Reports a file that the program's user cannot read.
     fn readable(&self, path: &ImagePath, node: Option<&Node>, report: &mut Report) {
         let Some(node) = node else { return };
         let Some(mode) = mode(node, &self.container.object.input.text) else { return };
@@ -120,14 +121,14 @@ impl Look<'_, '_> {
             mode & 0o004 != 0 || uid == Some(0) || has_group || gid == Some(0) && mode & 0o040 != 0;
         if !readable && uid.is_some() {
             let message = format!(
-                "`{path}` has mode {mode:04o} and belongs to root, so user {} can't read it: set `fsGroup`, or mode 0444",
+                "user {} cannot read `{path}`, which has mode {mode:04o} and is owned by root: set `fsGroup`, or mode 0444",
                 uid.unwrap_or_default()
             );
             report.findings.push(self.container.finding(Rule::Unreadable, node.place, message));
         }
     }
 
-    /// User and group as which the program runs, where they are numbers.
+    /// Returns the user and group IDs that the program runs as; `None` for names.
     pub(super) fn ids(&self) -> (Option<i64>, Option<i64>) {
         let said = |field| match &self.container.security(field)?.kind {
             crate::yaml::Kind::Plain(value) => value.as_i64(),
@@ -142,7 +143,7 @@ impl Look<'_, '_> {
         (said("runAsUser").or(uid.parse().ok()), said("runAsGroup").or(gid.parse().ok()))
     }
 
-    #[allow(clippy::too_many_arguments, reason = "all that is known of one file")]
+    #[allow(clippy::too_many_arguments, reason = "the facts about one file")]
     fn content(
         &self,
         mount: &contract::Mount,
@@ -155,7 +156,7 @@ impl Look<'_, '_> {
     ) {
         if let Some(place) = map.immutable().filter(|_| is_live) {
             let message = format!(
-                "it never changes, and the program at `{}` takes up changes (reload is `{}`)",
+                "the object is immutable, but the program expects updates in `{}` (`reload` is `{}`)",
                 mount.path, mount.reload
             );
             report.findings.push(map.object.finding(Rule::Immutable, place, message));
@@ -166,7 +167,7 @@ impl Look<'_, '_> {
             let fault = match std::str::from_utf8(bytes) {
                 Ok(text) => format.check(text).err().map(|fault| {
                     let line = text.get(..fault.offset).unwrap_or(text).matches('\n').count() + 1;
-                    // A message may show a part of the text.
+                    // The message may quote the text.
                     let message = if file.secret { String::new() } else { format!(": {}", fault.message) };
                     (line, message)
                 }),
@@ -174,7 +175,7 @@ impl Look<'_, '_> {
             };
             if let Some((line, why)) = fault {
                 let place = inside(entry.value, &map.object.input.text, line);
-                let message = format!("line {line} of `{path}` is no {format}{why}");
+                let message = format!("line {line} of `{path}` is not valid {format}{why}");
                 report.findings.push(map.object.finding(Rule::Format, place, message));
             }
         }
@@ -184,19 +185,19 @@ impl Look<'_, '_> {
             let place = inside(entry.value, &map.object.input.text, difference.line);
             let message = match difference.shown.filter(|_| !file.secret) {
                 Some((found, made)) => format!(
-                    "line {} of `{path}` is `{}`, the contract makes `{}` of these values",
+                    "line {} of `{path}` is `{}`, but the contract renders `{}` from these values",
                     difference.line,
                     shown(&found),
                     shown(&made)
                 ),
-                None => format!("`{path}` is not what the contract makes of these values"),
+                None => format!("`{path}` differs from what the contract renders from these values"),
             };
             report.findings.push(map.object.finding(Rule::Differs, place, message));
         }
     }
 }
 
-/// Where a line of a value stands: inside a block that keeps its lines, else where the value begins.
+/// Returns the position of a line of a value; the start of the value, unless it is a literal block.
 fn inside(value: &Node, text: &str, line: usize) -> Place {
     let is_block = block(value, text) == Some('|');
     if is_block { Place { line: value.defined.line + line - 1, ..value.defined } } else { value.defined }

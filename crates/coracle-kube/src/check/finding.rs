@@ -1,93 +1,93 @@
-//! What is found, and where.
+//! Findings and their rules.
 
 use std::fmt;
 
 use coracle_core::path::printable;
 
-/// One thing that does not fit, or that should be known.
+/// A mismatch or a note, with its position.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Finding {
-    /// The file, as it was named.
+    /// The file name, as given.
     pub file: String,
-    /// From 1; 0 where the whole file is meant.
+    /// The line, from 1; 0 for the whole file.
     pub line: usize,
-    /// In characters, from 1.
+    /// The column in characters, from 1.
     pub column: usize,
-    /// The rule, a word for programs.
+    /// The rule that was violated.
     pub rule: Rule,
     /// The object: `Deployment/shop`.
     pub object: Option<String>,
-    /// The container.
+    /// The container's name.
     pub container: Option<String>,
-    /// The way to the field in its document: `spec.template.spec.containers[0].image`.
+    /// The path of the field in its document: `spec.template.spec.containers[0].image`.
     pub field: Option<String>,
-    /// What is wrong.
+    /// The message.
     pub message: String,
 }
 
-/// The rules. Their names are public: scripts may rely on them.
+/// The rules. Their names are a stable interface for scripts.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Rule {
-    /// A text that is no YAML, or has a key twice.
+    /// Invalid YAML, or a duplicate key.
     Yaml,
-    /// No container, or none of several, could be meant.
+    /// The container of the image cannot be determined.
     NoContainer,
-    /// A container has another version of the image.
+    /// A container has another digest of the image.
     OtherImage,
     /// Nothing is mounted where files are expected.
     MissingMount,
-    /// A file is not in what is mounted there.
+    /// An expected file is not in the mounted volume.
     MissingFile,
-    /// An object, or a key of one, is asked for and not there.
+    /// A key of a ConfigMap or Secret is referenced but missing.
     MissingKey,
-    /// An object that is not among the manifests.
+    /// Not checked because an object is not in the manifests.
     Elsewhere,
-    /// A secret file stands in a ConfigMap.
+    /// A secret file is in a ConfigMap.
     SecretInConfigMap,
-    /// A `subPath` where a change has to arrive.
+    /// A `subPath` mount, which is not updated, of files that must be updated.
     SubPath,
-    /// Nobody who sends the signal that a change is told by.
+    /// No container can send the signal that the program expects on changes.
     NoSignal,
-    /// An immutable object where a change has to arrive.
+    /// An immutable object with files that must be updated.
     Immutable,
     /// A mount hides files of the image.
     Hidden,
-    /// A mount where the container needs something itself.
+    /// A mount on a directory that the container runtime needs.
     Taken,
-    /// A mount that Kubernetes refuses.
+    /// A mount that Kubernetes rejects.
     BadMount,
-    /// A key that Kubernetes refuses.
+    /// A key that Kubernetes rejects.
     IllegalKey,
-    /// A value that Kubernetes refuses.
+    /// A value that Kubernetes rejects.
     BadValue,
-    /// More than an object holds.
+    /// An object that is too large for Kubernetes.
     TooLarge,
-    /// More than a client-side apply can record.
+    /// An object that is too large for client-side `kubectl apply`.
     Large,
-    /// A file that is not what its format says.
+    /// A file that is invalid in its format.
     Format,
-    /// An environment variable is not given.
+    /// An expected environment variable is not set.
     MissingVariable,
-    /// A secret in the environment that nobody allowed.
+    /// A secret in an environment variable that the contract does not request.
     SecretInEnvironment,
-    /// A directory that the program writes to can't be written.
+    /// A directory that the program writes to is read-only.
     ReadOnly,
-    /// What has to outlive the pod goes with it.
+    /// A persistent directory is deleted with the pod.
     NotPersistent,
-    /// Another user than the image's.
+    /// A user that differs from the image's, or that `runAsNonRoot` rejects.
     User,
-    /// A file that the user can't read.
+    /// A file that the program's user cannot read.
     Unreadable,
-    /// A port that the image does not say.
+    /// A port that the image does not expose.
     Port,
-    /// Values that the schema does not allow.
+    /// Values that violate the schema.
     Values,
-    /// A file is not what the contract makes of the values.
+    /// A file that differs from what the contract renders from the values.
     Differs,
 }
 
 impl Rule {
-    /// Its name.
+    /// Returns the rule's public name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Yaml => "yaml",
@@ -129,7 +129,7 @@ impl fmt::Display for Rule {
 }
 
 impl Finding {
-    /// One about a file as a whole, or what stands for one.
+    /// Returns a finding about a whole file.
     pub fn about(file: impl Into<String>, rule: Rule, message: String) -> Self {
         let (object, container, field) = (None, None, None);
         Self { file: file.into(), line: 0, column: 0, rule, object, container, field, message }
@@ -154,19 +154,19 @@ impl fmt::Display for Finding {
     }
 }
 
-/// What one check says: findings, and notes about what can't be told from here.
+/// The result of a check.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Report {
-    /// What does not fit.
+    /// Mismatches.
     pub findings: Vec<Finding>,
-    /// What should be known, but is no fault.
+    /// Information that is not an error, such as what could not be checked.
     pub notes: Vec<Finding>,
-    /// The containers that were looked at: `Deployment/shop, container app`.
+    /// Titles of the checked containers: ``Deployment/shop, container `app` ``.
     pub containers: Vec<String>,
 }
 
 impl Report {
-    /// Sorted by place, and each once.
+    /// Returns the report sorted by position, without duplicates.
     pub(super) fn sorted(mut self) -> Self {
         for list in [&mut self.findings, &mut self.notes] {
             list.sort();

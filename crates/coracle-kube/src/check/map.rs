@@ -1,4 +1,4 @@
-//! ConfigMaps and Secrets: their keys with the bytes behind them, and what Kubernetes would refuse.
+//! Parsed ConfigMaps and Secrets, and checks of their keys, values and sizes.
 //!
 //! Source: `ValidateConfigMap`, `ValidateSecret`; `TotalAnnotationSizeLimitB`.
 
@@ -12,8 +12,9 @@ use coracle_core::json;
 use coracle_core::path::printable;
 use crate::yaml::{Kind, Node, Place};
 
-/// All annotations of an object, among them the one that a client-side apply records the object in.
+/// The largest total size of an object's annotations, in bytes.
 const MAX_ANNOTATIONS: usize = 262_144;
+/// The annotation in which client-side `kubectl apply` stores the object.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// A ConfigMap or a Secret.
@@ -24,19 +25,19 @@ pub(super) struct Map<'a> {
     pub(super) entries: Vec<Entry<'a>>,
 }
 
-/// A key and what is behind it.
+/// A key and its value.
 #[derive(Debug)]
 pub(super) struct Entry<'a> {
     pub(super) key: &'a str,
     pub(super) place: Place,
     pub(super) value: &'a Node,
-    /// Nothing where the value is wrong.
+    /// The decoded value; `None` if it is invalid.
     pub(super) bytes: Option<Vec<u8>>,
-    /// Environment variables are made of these alone.
+    /// Whether `envFrom` makes an environment variable of it.
     pub(super) is_text: bool,
 }
 
-/// How the values of a field are written.
+/// The encoding of a field's values.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Encoding {
     Text,
@@ -44,11 +45,11 @@ enum Encoding {
 }
 
 impl<'a> Map<'a> {
-    /// The map that `object` is, if it is one; what is wrong with it goes to `report`.
+    /// Parses a ConfigMap or Secret; `None` for any other object. Adds invalid content to `report`.
     pub(super) fn of(object: &Object<'a>, report: &mut Report) -> Option<Self> {
         let (is_secret, fields) = match object.kind {
             "ConfigMap" => (false, [("data", Encoding::Text), ("binaryData", Encoding::Base64)]),
-            // What both have, Kubernetes takes from `stringData`.
+            // `stringData` overrides `data`.
             "Secret" => (true, [("data", Encoding::Base64), ("stringData", Encoding::Text)]),
             _ => return None,
         };
@@ -56,7 +57,7 @@ impl<'a> Map<'a> {
         for (field, encoding) in fields {
             for (key, value) in object.node.at(&[field]).members() {
                 if !is_secret && map.entry(&key.name).is_some() {
-                    let message = format!("`{}` stands in `data` and in `binaryData`", shown(&key.name));
+                    let message = format!("`{}` is in both `data` and `binaryData`", shown(&key.name));
                     report.findings.push(object.finding(Rule::BadValue, key.place, message));
                 }
                 map.entries.retain(|entry| entry.key != key.name);
@@ -74,7 +75,7 @@ impl<'a> Map<'a> {
         self.entries.iter().find(|entry| entry.key == key)
     }
 
-    /// Where it says that it never changes.
+    /// Returns the position of `immutable: true`.
     pub(super) fn immutable(&self) -> Option<Place> {
         let node = self.object.node.get("immutable")?;
         self.object.node.is("immutable").then_some(node.place)
@@ -83,7 +84,8 @@ impl<'a> Map<'a> {
     fn keys(&self, report: &mut Report) {
         for entry in &self.entries {
             if let Some(why) = key::illegal(entry.key) {
-                let message = format!("`{}` is no key of a {}: {why}", shown(entry.key), self.object.kind);
+                let message =
+                    format!("`{}` is not a valid key of a {}: {why}", shown(entry.key), self.object.kind);
                 report.findings.push(self.object.finding(Rule::IllegalKey, entry.place, message));
             }
         }
@@ -93,22 +95,22 @@ impl<'a> Map<'a> {
         let place = self.object.node.place;
         let size: usize = self.entries.iter().filter_map(|entry| entry.bytes.as_ref()).map(Vec::len).sum();
         if size > MAX_SIZE {
-            let message = format!("its values have {size} bytes, an object holds at most {MAX_SIZE}");
+            let message = format!("the values have {size} bytes; the limit of an object is {MAX_SIZE}");
             report.findings.push(self.object.finding(Rule::TooLarge, place, message));
             return;
         }
         let recorded = recorded(self.object.node);
         if recorded > MAX_ANNOTATIONS {
             let message = format!(
-                "a client-side apply would record it in an annotation, where {recorded} bytes are more than \
-                 {MAX_ANNOTATIONS}: use `kubectl apply --server-side`"
+                "client-side `kubectl apply` would store {recorded} bytes in an annotation (the limit is \
+                 {MAX_ANNOTATIONS}): use `kubectl apply --server-side`"
             );
             report.notes.push(self.object.finding(Rule::Large, place, message));
         }
     }
 }
 
-/// The bytes of all annotations after a client-side apply.
+/// Returns the size of all annotations after a client-side apply.
 fn recorded(object: &Node) -> usize {
     let json = json::to_bytes(&object.to_value()).map_or(0, |bytes| bytes.len() + 1);
     let others = object.at(&["metadata", "annotations"]).members();
@@ -117,7 +119,7 @@ fn recorded(object: &Node) -> usize {
         + others.map(|(key, value)| key.name.len() + value.text().map_or(0, str::len)).sum::<usize>()
 }
 
-/// The bytes that a value stands for.
+/// Decodes a value.
 fn read(
     object: &Object<'_>,
     key: &str,
@@ -132,25 +134,25 @@ fn read(
     };
     let text = match &value.kind {
         Kind::Text(text) if is_truth(object, value, text) => {
-            return refuse("is a truth for Kubernetes, which reads YAML 1.1: put it in quotes");
+            return refuse("is a boolean in YAML 1.1, which Kubernetes uses: quote it");
         }
         Kind::Text(text) => text.as_str(),
-        // `key:` without a value is taken as empty.
+        // `key:` without a value is empty.
         _ if value.is_null() => "",
-        Kind::Plain(_) => return refuse("is no text: put it in quotes"),
-        _ => return refuse("is no text"),
+        Kind::Plain(_) => return refuse("is not a string: quote it"),
+        _ => return refuse("is not a string"),
     };
     match encoding {
         Encoding::Text => Some(text.as_bytes().to_vec()),
-        // Go's decoder passes over line breaks.
+        // Go's decoder ignores line breaks.
         Encoding::Base64 => match STANDARD.decode(text.replace(['\n', '\r'], "")) {
             Ok(bytes) => Some(bytes),
-            Err(_) => refuse("is no base64"),
+            Err(_) => refuse("is not valid base64"),
         },
     }
 }
 
-/// Words without quotes that are `true` or `false` in YAML 1.1. Source: `resolve.go` of go-yaml 2.
+/// Returns whether an unquoted string is a boolean in YAML 1.1. Source: `resolve.go` of go-yaml 2.
 fn is_truth(object: &Object<'_>, value: &Node, text: &str) -> bool {
     let words = ["y", "n", "yes", "no", "on", "off"];
     let is_word = words.iter().any(|word| {
@@ -165,7 +167,8 @@ fn is_truth(object: &Object<'_>, value: &Node, text: &str) -> bool {
     is_word && is_plain
 }
 
-/// What a text in a block begins with, `|` or `>`; its place is that of its first line.
+/// Returns the indicator of a block scalar, `|` or `>`. Its node's position is that of its first
+/// line.
 pub(super) fn block(value: &Node, text: &str) -> Option<char> {
     let before = text.get(..value.defined.start)?.trim_end();
     let header = before.lines().next_back()?;

@@ -1,8 +1,8 @@
-//! Manifests of Kubernetes against an image's contract: does the program find what it expects, where it expects it?
+//! Checks Kubernetes manifests from any source against an image's contract.
 //!
-//! The manifests are anybody's. Everything that does not fit is found at once, each with its place in the YAML. What can't
-//! be told from here, such as the content of a Secret that somebody else makes, is a note. It knows no cluster and
-//! changes nothing but references to images, see [`resolve`].
+//! Reports all mismatches at once, each with its position in the YAML. What cannot be checked, such
+//! as the content of a Secret outside of the manifests, is a note. Needs no cluster. [`resolve`]
+//! pins images.
 
 mod choose;
 mod env;
@@ -35,30 +35,30 @@ use workload::Container;
 
 /// The files of an image.
 pub trait ImageFiles: std::fmt::Debug {
-    /// The files that a mount at `path` hides: all below a directory, or the one file there.
+    /// Returns the files that a mount at `path` hides: all below a directory, or the one file there.
     fn hidden_by(&self, path: &ImagePath, is_file: bool) -> Vec<ImagePath>;
 }
 
-/// What manifests are held to.
+/// What manifests are checked against.
 #[derive(Clone, Debug)]
 pub struct Expected<'a> {
-    /// What the image expects.
+    /// The image's contract.
     pub contract: &'a Contract,
-    /// Paths in the image, where they are known.
+    /// The image's files, if known.
     pub files: Option<&'a dyn ImageFiles>,
-    /// The image's user, as its config says.
+    /// The user of the image's config.
     pub user: Option<&'a str>,
-    /// The digests of its manifests and its index.
+    /// The digests of the image's manifests and index.
     pub digests: Vec<String>,
-    /// Its full names.
+    /// The full names of the image.
     pub names: Vec<String>,
-    /// The container that is meant, where the image does not say.
+    /// The name of the container to check; `None` to find it by image.
     pub container: Option<String>,
-    /// The whole contract with values for it.
+    /// The full contract and values to render it with.
     pub document: Option<(&'a Document, &'a Values)>,
 }
 
-/// Holds manifests to what an image expects.
+/// Checks manifests against what an image expects.
 pub fn check(inputs: &[Input], expected: &Expected<'_>) -> Report {
     let mut report = Report::default();
     let parsed = objects::parse(inputs, &mut report);

@@ -1,4 +1,4 @@
-//! What a container finds at a path: its mounts, the deepest first.
+//! The volume mounts of a container, and the lookup of a path in them.
 
 use super::finding::{Report, Rule};
 use super::map::{Map, shown};
@@ -7,7 +7,7 @@ use super::workload::Container;
 use coracle_core::path::ImagePath;
 use crate::yaml::{Node, Place};
 
-/// A volume at a path of a container.
+/// A volume mounted at a path of a container.
 #[derive(Debug)]
 pub(super) struct Mount<'a> {
     pub(super) path: ImagePath,
@@ -15,11 +15,11 @@ pub(super) struct Mount<'a> {
     pub(super) sub_path: Option<&'a Node>,
     pub(super) is_read_only: bool,
     pub(super) volume: Volume<'a>,
-    /// The path has variables in it, which nobody knows here.
+    /// Whether `subPathExpr` is used, whose variables are unknown here.
     pub(super) is_computed: bool,
 }
 
-/// The mounts of a container; those that Kubernetes refuses go to `report`.
+/// Returns the mounts of a container; adds those that Kubernetes rejects to `report`.
 pub(super) fn mounts<'a>(container: &Container<'a>, report: &mut Report) -> Vec<Mount<'a>> {
     let mut mounts: Vec<Mount<'a>> = Vec::new();
     for node in container.node.at(&["volumeMounts"]).items() {
@@ -27,7 +27,7 @@ pub(super) fn mounts<'a>(container: &Container<'a>, report: &mut Report) -> Vec<
             report.findings.push(container.finding(
                 Rule::BadMount,
                 node.place,
-                "it has no `mountPath`".into(),
+                "the mount has no `mountPath`".into(),
             ));
             continue;
         };
@@ -39,12 +39,12 @@ pub(super) fn mounts<'a>(container: &Container<'a>, report: &mut Report) -> Vec<
                 path => path.parse(),
             }
         }) else {
-            let message = format!("`{}` is no path for a mount", shown(text));
+            let message = format!("`{}` is not a valid mount path", shown(text));
             report.findings.push(container.finding(Rule::BadMount, at.place, message));
             continue;
         };
         if mounts.iter().any(|mount| mount.path == path) {
-            let message = format!("two volumes are mounted at `{path}`, which Kubernetes refuses");
+            let message = format!("two volumes are mounted at `{path}`, which Kubernetes rejects");
             report.findings.push(container.finding(Rule::BadMount, at.place, message));
             continue;
         }
@@ -68,7 +68,7 @@ pub(super) fn mounts<'a>(container: &Container<'a>, report: &mut Report) -> Vec<
 }
 
 impl<'a> Mount<'a> {
-    /// What of the volume is at `path`, which is within this mount.
+    /// Returns the content of the volume at `path`, which is within this mount.
     pub(super) fn find<'b>(
         &'b self,
         path: &ImagePath,
@@ -86,13 +86,13 @@ impl<'a> Mount<'a> {
         self.volume.find(&names.join("/"), &container.object, maps)
     }
 
-    /// Whether one file alone is mounted.
+    /// Returns whether a single file is mounted.
     pub(super) fn is_file(&self, container: &Container<'a>, maps: &[Map<'a>]) -> bool {
         self.sub_path.is_some() && !matches!(self.find(&self.path, container, maps), Found::Nothing)
     }
 }
 
-/// The mount that `path` is in.
+/// Returns the innermost mount that contains `path`.
 pub(super) fn covering<'a, 'b>(mounts: &'b [Mount<'a>], path: &ImagePath) -> Option<&'b Mount<'a>> {
     mounts.iter().filter(|mount| path.is_within(&mount.path)).max_by_key(|mount| mount.path.names().count())
 }

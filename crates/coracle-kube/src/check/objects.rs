@@ -1,29 +1,29 @@
-//! Manifests as they were written: every object in them with its place.
+//! Parsed manifests: every object with its position.
 
 use super::finding::{Finding, Report, Rule};
 use crate::yaml::{self, Kind, Node, Place};
 
-/// A text with manifests in it, and what to call it.
+/// A file with manifests.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Input {
-    /// The file, for messages.
+    /// The file name, for messages.
     pub name: String,
-    /// YAML or JSON; several documents.
+    /// YAML or JSON, possibly several documents.
     pub text: String,
 }
 
-/// A text and the documents in it.
+/// A file and its documents.
 #[derive(Debug)]
 pub(super) struct Parsed<'a> {
     input: &'a Input,
     documents: Vec<Node>,
 }
 
-/// An object of Kubernetes.
+/// A Kubernetes object.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Object<'a> {
     pub(super) input: &'a Input,
-    /// The document that it stands in: itself, but for those in a `List`.
+    /// The document that contains the object: the object itself, or a `List`.
     document: &'a Node,
     pub(super) node: &'a Node,
     pub(super) kind: &'a str,
@@ -31,17 +31,17 @@ pub(super) struct Object<'a> {
     pub(super) namespace: Option<&'a str>,
 }
 
-/// Lists in lists: nobody writes more.
+/// The deepest nesting of `List` objects.
 const MAX_LISTS: usize = 4;
 
-/// Reads every text; what is no YAML is a finding, and the others are looked at all the same.
+/// Parses every file; invalid YAML is added to `report`, and the file is skipped.
 pub(super) fn parse<'a>(inputs: &'a [Input], report: &mut Report) -> Vec<Parsed<'a>> {
     let mut parsed = Vec::new();
     for input in inputs {
         match yaml::nodes(&input.text) {
             Ok(documents) => {
                 if documents.iter().all(Node::is_null) {
-                    let message = "there is no document in it".to_owned();
+                    let message = "the file has no documents".to_owned();
                     report.notes.push(Finding::about(&input.name, Rule::Yaml, message));
                 }
                 parsed.push(Parsed { input, documents });
@@ -56,7 +56,7 @@ pub(super) fn parse<'a>(inputs: &'a [Input], report: &mut Report) -> Vec<Parsed<
     parsed
 }
 
-/// Every object, those in lists as well. What has no kind is none.
+/// Returns every object, including those in `List` objects. Documents without `kind` are skipped.
 pub(super) fn objects<'a>(parsed: &'a [Parsed<'a>]) -> Vec<Object<'a>> {
     let mut found = Vec::new();
     for parsed in parsed {
@@ -90,17 +90,17 @@ fn collect<'a>(
 }
 
 impl<'a> Object<'a> {
-    /// `Deployment/shop`
+    /// Returns kind and name: `Deployment/shop`.
     pub(super) fn title(&self) -> String {
         format!("{}/{}", self.kind, self.name)
     }
 
-    /// Whether both can be in one namespace: who says none is where the other is.
+    /// Returns whether both objects can be in one namespace; an unset namespace matches any.
     pub(super) fn is_beside(&self, other: &Object<'_>) -> bool {
         self.namespace.is_none() || other.namespace.is_none() || self.namespace == other.namespace
     }
 
-    /// A finding at `place` of this object.
+    /// Returns a finding at `place` in this object.
     pub(super) fn finding(&self, rule: Rule, place: Place, message: String) -> Finding {
         Finding {
             file: self.input.name.clone(),
@@ -115,7 +115,7 @@ impl<'a> Object<'a> {
     }
 }
 
-/// The way from a document to what stands at `place`.
+/// Returns the path from a document to the field at `place`.
 fn field(document: &Node, place: Place) -> Option<String> {
     let mut path = String::new();
     find(document, place, &mut path)

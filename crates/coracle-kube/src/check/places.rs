@@ -1,4 +1,4 @@
-//! Where something is mounted: nowhere that the container needs itself, and over nothing that the image has.
+//! Checks of mount paths: reserved directories, and files of the image that a mount hides.
 
 use super::files::Look;
 use super::finding::{Report, Rule};
@@ -6,19 +6,18 @@ use super::map::shown;
 use super::volume::{Source, Volume};
 use coracle_core::path::ImagePath;
 
-/// Directories that a runtime fills itself.
+/// Directories that the container runtime needs.
 const TAKEN: [&str; 5] = ["/", "/etc", "/dev", "/proc", "/sys"];
-/// Hidden files that are named.
+/// The most hidden files that a message lists.
 const LISTED: usize = 3;
 
 impl Look<'_, '_> {
-    /// Every mount of the container, whatever it is for.
+    /// Checks every mount of the container.
     pub(super) fn places(&self, report: &mut Report) {
         for mount in self.mounts {
             let path = mount.path.to_string();
             if TAKEN.contains(&path.as_str()) || path.starts_with("/proc/") {
-                let message =
-                    format!("nothing can be mounted on `{path}`: the container needs it for itself");
+                let message = format!("cannot mount on `{path}`: the container runtime needs this directory");
                 report.findings.push(self.container.finding(Rule::Taken, mount.place, message));
                 continue;
             }
@@ -31,7 +30,7 @@ impl Look<'_, '_> {
                     let more = hidden.len() - names.len();
                     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
                     let message =
-                        format!("a mount on `{path}` hides {}{more} of the image", names.join(", "));
+                        format!("a mount on `{path}` hides files of the image: {}{more}", names.join(", "));
                     report.findings.push(self.container.finding(Rule::Hidden, mount.place, message));
                 }
             }
@@ -41,7 +40,7 @@ impl Look<'_, '_> {
         }
     }
 
-    /// Keys that a volume asks for: without them the pod never starts.
+    /// Reports keys that a volume lists but the object does not have: the pod would not start.
     fn items(&self, source: &Source<'_>, report: &mut Report) {
         let Some(map) = source.map(&self.container.object, self.maps) else { return };
         for item in source.items.unwrap_or_default() {
@@ -49,7 +48,7 @@ impl Look<'_, '_> {
             if map.entry(key).is_none() && !source.is_optional {
                 let place = item.get("key").map_or(item.place, |key| key.place);
                 let message = format!(
-                    "the {} `{}` has no key `{}`, so the pod can't start",
+                    "the {} `{}` has no key `{}`, so the pod cannot start",
                     source.kind(),
                     shown(source.name),
                     shown(key)

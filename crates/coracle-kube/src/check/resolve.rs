@@ -1,69 +1,71 @@
-//! References to images by digest, put into a text that stays as it is everywhere else.
+//! Replaces image names in YAML by references with digests, and leaves the rest of the text
+//! unchanged.
 //!
-//! As `ko resolve` does it: `coracle://NAME` stands for an image wherever it is the whole of a text; the name of a known
-//! image does so where images are named.
+//! Like `ko resolve`: `coracle://NAME` is replaced wherever it is a whole string; other names of
+//! known images are replaced in `image` and `reference` fields.
 
 use super::choose::{SCHEME, repository};
 use super::map::shown;
 use super::objects::Input;
 use crate::yaml::{self, Kind, Node, Place};
 
-/// An image that references can lead to.
+/// An image that references can be replaced by.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Known {
-    /// What manifests call it.
+    /// The name that manifests use.
     pub name: String,
-    /// Its name with its tag, as it will be written: `ghcr.io/acme/shop:1.2`.
+    /// The name with tag that is written: `ghcr.io/acme/shop:1.2`.
     pub reference: String,
-    /// `sha256:…`
+    /// The digest: `sha256:…`.
     pub digest: String,
 }
 
-/// A text with references by digest in it.
+/// A text with references by digest.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Resolved {
     /// The text.
     pub text: String,
-    /// The images that are in it now, by their place in the list of known ones.
+    /// Indexes of the known images that were written.
     pub used: Vec<usize>,
 }
 
-/// A reference that can't be resolved.
+/// A reference that cannot be resolved.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{file}:{line}:{column}: {message}")]
 pub struct Unresolved {
     /// The file.
     pub file: String,
-    /// From 1.
+    /// The line, from 1.
     pub line: usize,
-    /// In characters, from 1.
+    /// The column in characters, from 1.
     pub column: usize,
-    /// What is wrong.
+    /// The reason.
     pub message: String,
 }
 
-/// An image of a container, or of a volume, that is named by a tag alone.
+/// An image of a container or volume without a digest.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Unpinned {
-    /// As it is written.
+    /// The reference in the source.
     pub text: String,
-    /// From 1.
+    /// The line, from 1.
     pub line: usize,
-    /// In characters, from 1.
+    /// The column in characters, from 1.
     pub column: usize,
 }
 
-/// A piece of the text and what comes there.
+/// A replacement of a part of the text.
 struct Edit {
     place: Place,
     text: String,
     known: usize,
 }
 
-/// Puts references by digest into `input`.
+/// Replaces image references in `input` by references with digests.
 ///
 /// # Errors
-/// Every `coracle://NAME` that no image is known for, and every reference that is written so that it can't be changed.
+/// Fails with every `coracle://NAME` without a unique known image, and every reference whose YAML
+/// notation cannot be replaced in place.
 pub fn resolve(input: &Input, known: &[Known]) -> Result<Resolved, Vec<Unresolved>> {
     let refuse = |line, column, message| Unresolved { file: input.name.clone(), line, column, message };
     let documents =
@@ -83,16 +85,16 @@ pub fn resolve(input: &Input, known: &[Known]) -> Result<Resolved, Vec<Unresolve
         errors.dedup();
         return Err(errors);
     }
-    // An anchor is seen once more with every alias.
+    // An anchored node is visited again for each alias.
     edits.sort_by_key(|edit| edit.place.start);
     edits.dedup_by_key(|edit| edit.place.start);
     Ok(applied(&input.text, &edits))
 }
 
-/// The images in `input` that are not pinned by a digest and that none of `known` is.
+/// Returns the images in `input` that have no digest and are not among `known`.
 ///
 /// # Errors
-/// When the text can't be read.
+/// Fails if the text is not valid YAML.
 pub fn unpinned(input: &Input, known: &[Known]) -> Result<Vec<Unpinned>, Unresolved> {
     let documents = yaml::nodes(&input.text).map_err(|error| Unresolved {
         file: input.name.clone(),
@@ -113,7 +115,7 @@ pub fn unpinned(input: &Input, known: &[Known]) -> Result<Vec<Unpinned>, Unresol
     Ok(found)
 }
 
-/// Visits what containers and image volumes name, wherever pods are described.
+/// Visits the image references of containers and image volumes, at any depth.
 fn images<'a>(node: &'a Node, seen: &mut dyn FnMut(&'a Node, &'a str)) {
     for item in node.items() {
         images(item, seen);
@@ -145,7 +147,7 @@ fn applied(text: &str, edits: &[Edit]) -> Resolved {
     resolved
 }
 
-/// Visits every text with the key that it stands at.
+/// Visits every string with the key that it belongs to.
 fn visit<'a>(node: &'a Node, key: &'a str, seen: &mut dyn FnMut(&'a Node, &'a str, &'a str)) {
     match &node.kind {
         Kind::Text(text) => seen(node, text, key),
@@ -155,7 +157,7 @@ fn visit<'a>(node: &'a Node, key: &'a str, seen: &mut dyn FnMut(&'a Node, &'a st
     }
 }
 
-/// The image that a text means, and the reference for it.
+/// Returns the index of the image that a text names, and the reference to write.
 fn target(text: &str, key: &str, known: &[Known]) -> Result<Option<(usize, String)>, String> {
     if let Some(name) = text.strip_prefix(SCHEME) {
         let wanted = repository(name);
@@ -172,8 +174,8 @@ fn target(text: &str, key: &str, known: &[Known]) -> Result<Option<(usize, Strin
             [index] => {
                 Ok(known.get(*index).map(|known| (*index, format!("{}@{}", known.reference, known.digest))))
             }
-            [] => Err(format!("no image is known for `{}`", shown(text))),
-            _ => Err(format!("several images could be `{}`", shown(text))),
+            [] => Err(format!("no known image is named `{}`", shown(text))),
+            _ => Err(format!("several known images match `{}`", shown(text))),
         };
     }
     if key != "image" && key != "reference" {
@@ -196,14 +198,15 @@ fn target(text: &str, key: &str, known: &[Known]) -> Result<Option<(usize, Strin
     }))
 }
 
-/// The tag of a reference.
+/// Returns the tag of a reference.
 fn tag(image: &str) -> Option<&str> {
     let name = image.split('@').next().unwrap_or(image);
     let last = name.rsplit('/').next().unwrap_or(name);
     last.split_once(':').map(|(_, tag)| tag)
 }
 
-/// `new` in the quotes of what it replaces; a text over several lines is left to whoever wrote it.
+/// Returns `new` in the quotes of the text that it replaces. Fails for multi-line and escaped
+/// strings.
 fn quoted(text: &str, node: &Node, new: &str) -> Result<String, String> {
     let old = node.text().unwrap_or_default();
     let written = text.get(node.defined.start..node.defined.end).unwrap_or_default();
@@ -212,10 +215,7 @@ fn quoted(text: &str, node: &Node, new: &str) -> Result<String, String> {
             return Ok(format!("{quote}{new}{quote}"));
         }
     }
-    Err(format!(
-        "`{}` is written so that it can't be changed in place: write it on one line, without escapes",
-        shown(old.trim())
-    ))
+    Err(format!("cannot replace `{}` in place: write it on one line, without escapes", shown(old.trim())))
 }
 
 #[cfg(test)]
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn references_change_and_nothing_else() {
+    fn changes_only_references() {
         for (text, expected) in [
             ("image: coracle://shop # é\n", "image: ghcr.io/acme/shop:1.2@sha256:aa # é\n"),
             (
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn images_that_nothing_pins() {
+    fn finds_unpinned_images() {
         let text = "\
 spec:
   initContainers: [{image: setup:1}]
@@ -285,12 +285,12 @@ items: [{spec: {template: {spec: {containers: [{image: last}]}}}}]
     }
 
     #[test]
-    fn what_can_not_be_resolved_has_a_place() {
+    fn reports_positions_of_unresolved_references() {
         for (text, expected) in [
-            ("a: 1\nimage: coracle://nobody\n", "a.yaml:2:8: no image is known for `coracle://nobody`"),
+            ("a: 1\nimage: coracle://nobody\n", "a.yaml:2:8: no known image is named `coracle://nobody`"),
             (
                 "image: |-\n  coracle://db\n",
-                "a.yaml:2:3: `coracle://db` is written so that it can't be changed in place: write it on one line, without escapes",
+                "a.yaml:2:3: cannot replace `coracle://db` in place: write it on one line, without escapes",
             ),
             ("a: 1\na: 2\n", "a.yaml:2:1: duplicate mapping key: a"),
         ] {

@@ -1,4 +1,4 @@
-//! Who the program runs as, where it can write, and which ports it has.
+//! Checks of the user, writable directories, signals and ports.
 
 use super::files::Look;
 use super::finding::{Report, Rule};
@@ -9,7 +9,7 @@ use coracle_core::path::{ImagePath, printable};
 use crate::yaml::{Kind, Node};
 
 impl Look<'_, '_> {
-    /// Another user than the image's, and a user that Kubernetes refuses.
+    /// Reports a user that differs from the image's, and one that `runAsNonRoot` rejects.
     pub(super) fn user(&self, report: &mut Report) {
         let number = |node: &Node| match &node.kind {
             Kind::Plain(value) => value.as_i64(),
@@ -21,7 +21,8 @@ impl Look<'_, '_> {
             && number(node).is_some_and(|found| found != uid)
         {
             let found = number(node).unwrap_or_default();
-            let message = format!("the program would run as user {found}, the image is made for user {uid}");
+            let message =
+                format!("the program would run as user {found}, but the image is made for user {uid}");
             report.findings.push(self.container.finding(Rule::User, node.place, message));
         }
         let Some(refusing) =
@@ -36,18 +37,18 @@ impl Look<'_, '_> {
                 None | Some("0") => "the image runs as root".to_owned(),
                 Some(user) if user.parse::<u32>().is_err() => {
                     format!(
-                        "the image's user `{}` is a name, which can't be told from root's",
+                        "the image's user `{}` is a name, and Kubernetes cannot verify that it is not root",
                         printable(user.as_bytes())
                     )
                 }
                 Some(_) => return,
             },
         };
-        let message = format!("`runAsNonRoot` keeps the container from starting: {why}");
+        let message = format!("`runAsNonRoot` prevents the container from starting: {why}");
         report.findings.push(self.container.finding(Rule::User, refusing.place, message));
     }
 
-    /// Directories that the program writes to.
+    /// Reports directories that the program cannot write to, or that are not persistent.
     pub(super) fn writable(&self, report: &mut Report) {
         self.expected.contract.writable.iter().for_each(|writable| self.directory(writable, report));
     }
@@ -58,32 +59,33 @@ impl Look<'_, '_> {
             let root = self.container.node.at(&["securityContext"]).get("readOnlyRootFilesystem");
             let (rule, place, why) = match root.filter(|node| node.kind == Kind::Plain(true.into())) {
                 Some(root) => {
-                    (Rule::ReadOnly, root.place, "nothing is mounted there, and the root is read-only")
+                    (Rule::ReadOnly, root.place, ", but nothing is mounted there and the root is read-only")
                 }
                 None if writable.persistent => (
                     Rule::NotPersistent,
                     self.container.place(),
-                    "nothing is mounted there, and it has to outlive the pod",
+                    ", which must outlive the pod, but nothing is mounted there",
                 ),
                 None => return,
             };
-            let message = format!("the program writes to `{path}`: {why}");
+            let message = format!("the program writes to `{path}`{why}");
             report.findings.push(self.container.finding(rule, place, message));
             return;
         };
         if mount.is_read_only {
-            let message = format!(
-                "the program writes to `{path}`, and what is mounted at `{}` is read-only",
-                mount.path
-            );
+            let message =
+                format!("the program writes to `{path}`, but the mount at `{}` is read-only", mount.path);
             report.findings.push(self.container.finding(Rule::ReadOnly, mount.place, message));
         } else if writable.persistent && matches!(mount.volume, Volume::Scratch) {
-            let message = format!("what is in `{path}` has to outlive the pod, and this volume goes with it");
+            let message = format!(
+                "the content of `{path}` must outlive the pod, but this volume is deleted with the pod"
+            );
             report.findings.push(self.container.finding(Rule::NotPersistent, mount.place, message));
         }
     }
 
-    /// A kubelet sends no signal, so another container of the pod has to, and only where it sees the program's process.
+    /// Reports missing signals. The kubelet sends none, so another container of the pod must, and
+    /// it must see the program's process.
     pub(super) fn signals(&self, report: &mut Report) {
         let pod = self.container.pod;
         let stays = |init: &&Node| init.text_of("restartPolicy") == Some("Always");
@@ -93,23 +95,23 @@ impl Look<'_, '_> {
         let shares = pod.is("shareProcessNamespace") || pod.is("hostPID");
         let why = match (has_other, shares) {
             (true, true) => return,
-            (false, _) => "no other container is in its pod",
-            (true, false) => "no other container sees its process: `shareProcessNamespace` is not set",
+            (false, _) => "the pod has no other container",
+            (true, false) => "without `shareProcessNamespace`, no other container sees the process",
         };
         for mount in &self.expected.contract.mounts {
             let Some(signal) = mount.reload.strip_prefix("signal:") else { continue };
             let Ok(directory) = mount.path.parse::<ImagePath>() else { continue };
-            // What is not mounted is a finding of its own.
+            // A missing mount is reported separately.
             let Some(at) = covering(self.mounts, &directory) else { continue };
             let message = format!(
-                "nobody sends {} when `{directory}` changes: a kubelet sends no signals, and {why}",
+                "nothing sends {} when `{directory}` changes: the kubelet does not send signals, and {why}",
                 printable(signal.as_bytes())
             );
             report.findings.push(self.container.finding(Rule::NoSignal, at.place, message));
         }
     }
 
-    /// Ports are a word between people, so another one is a note.
+    /// Notes ports that the image does not expose; they are only informative for Kubernetes.
     pub(super) fn ports(&self, report: &mut Report) {
         let known = &self.expected.contract.ports;
         for port in self.container.node.at(&["ports"]).items() {
@@ -118,10 +120,7 @@ impl Look<'_, '_> {
             let written = format!("{number}/{protocol}");
             if !known.is_empty() && !known.contains(&written) {
                 let place = port.get("containerPort").map_or(port.place, |port| port.place);
-                let message = format!(
-                    "the image does not say that it listens on {written}; it says {}",
-                    known.join(", ")
-                );
+                let message = format!("the image does not expose {written}; it exposes {}", known.join(", "));
                 report.notes.push(self.container.finding(Rule::Port, place, message));
             }
         }

@@ -1,8 +1,8 @@
-//! What the image of the tests with the binary has no word for.
+//! Cases that the image of the tests with the binary does not cover.
 
 use super::*;
 
-/// Findings for a pod with this container and these volumes, against a contract.
+/// Returns the findings for a pod with this container and these further fields.
 fn found(contract: &str, user: Option<&str>, container: &str, pod: &str) -> Vec<String> {
     let contract = Contract::parse(&format!(r#"{{"version":1,{contract}}}"#)).unwrap();
     let text = format!(
@@ -23,7 +23,7 @@ fn found(contract: &str, user: Option<&str>, container: &str, pod: &str) -> Vec<
 }
 
 #[test]
-fn what_has_to_outlive_the_pod_does() {
+fn reports_storage_that_is_not_persistent_or_writable() {
     let contract = r#""writable":[{"path":"/data","persistent":true}]"#;
     let mount = "volumeMounts: [{name: v, mountPath: /data}]";
     for (container, pod, expected) in [
@@ -31,19 +31,21 @@ fn what_has_to_outlive_the_pod_does() {
             "image: a",
             "",
             vec![
-                "not-persistent the program writes to `/data`: nothing is mounted there, and it has to outlive the pod",
+                "not-persistent the program writes to `/data`, which must outlive the pod, but nothing is mounted there",
             ],
         ),
         (
             mount,
             "volumes: [{name: v, emptyDir: {}}]",
-            vec!["not-persistent what is in `/data` has to outlive the pod, and this volume goes with it"],
+            vec![
+                "not-persistent the content of `/data` must outlive the pod, but this volume is deleted with the pod",
+            ],
         ),
         (mount, "volumes: [{name: v, persistentVolumeClaim: {claimName: d}}]", vec![]),
         (
             mount,
             "volumes: [{name: v, configMap: {name: m}}]",
-            vec!["read-only the program writes to `/data`, and what is mounted at `/data` is read-only"],
+            vec!["read-only the program writes to `/data`, but the mount at `/data` is read-only"],
         ),
     ] {
         assert_eq!(found(contract, Some("1"), container, pod), expected, "{container} {pod}");
@@ -51,27 +53,27 @@ fn what_has_to_outlive_the_pod_does() {
 }
 
 #[test]
-fn who_runs_is_no_surprise() {
+fn reports_users_that_run_as_non_root_rejects() {
     let refusing = "securityContext: {runAsNonRoot: true}";
     for (user, container, pod, expected) in [
         (
             None,
             refusing,
             "",
-            vec!["user `runAsNonRoot` keeps the container from starting: the image runs as root"],
+            vec!["user `runAsNonRoot` prevents the container from starting: the image runs as root"],
         ),
         (
             Some("0:0"),
             "image: a",
             refusing,
-            vec!["user `runAsNonRoot` keeps the container from starting: the image runs as root"],
+            vec!["user `runAsNonRoot` prevents the container from starting: the image runs as root"],
         ),
         (
             Some("app"),
             refusing,
             "",
             vec![
-                "user `runAsNonRoot` keeps the container from starting: the image's user `app` is a name, which can't be told from root's",
+                "user `runAsNonRoot` prevents the container from starting: the image's user `app` is a name, and Kubernetes cannot verify that it is not root",
             ],
         ),
         (Some("app"), "securityContext: {runAsNonRoot: true, runAsUser: 7}", "", vec![]),
@@ -82,7 +84,7 @@ fn who_runs_is_no_surprise() {
 }
 
 #[test]
-fn optional_files_may_be_absent_and_modes_are_octal() {
+fn accepts_missing_optional_files_and_reads_octal_modes() {
     let contract = r#""user":"7:7","mounts":[{"path":"/etc/a","reload":"restart","files":[{"key":"x","optional":true}]}]"#;
     assert_eq!(found(contract, Some("7"), "image: a", ""), Vec::<String>::new());
     let mount = "volumeMounts: [{name: v, mountPath: /etc/a}]";

@@ -1,4 +1,4 @@
-//! The whole contract at work: values are held to its schema, and its templates are rendered again.
+//! Checks with the full contract: validates values and renders the templates again.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,22 +13,22 @@ use crate::template::{Delimiters, Template};
 use crate::values::{self, KeyPath, Origin, Schema, Source, Values};
 use crate::yaml::{self, Node, Place};
 
-/// What the contract makes of the values, by mount and key.
+/// The files that the contract renders from the values, by mount and key.
 #[derive(Debug, Default)]
 pub(super) struct Comparison {
     files: BTreeMap<(String, String), Vec<u8>>,
 }
 
-/// The first place where two files differ.
+/// The first line where two files differ.
 pub(super) struct Difference {
-    /// From 1.
+    /// The line, from 1.
     pub(super) line: usize,
-    /// What is there, and what should be.
+    /// The actual and the expected line.
     pub(super) shown: Option<(String, String)>,
 }
 
 impl Comparison {
-    /// Renders every file of `document`; what is wrong with values or templates goes to `report`.
+    /// Renders every file of `document`; adds errors of values and templates to `report`.
     pub(super) fn new(document: &Document, values: Values, report: &mut Report) -> Self {
         let mut made = Self::default();
         let Some(values) = held(document, values, report) else { return made };
@@ -39,8 +39,7 @@ impl Comparison {
             match bytes(template, known, &secrets) {
                 Ok(Some(bytes)) => drop(made.files.insert(place, bytes)),
                 Ok(None) => {
-                    let message =
-                        "it is secret and its values are not given, so it is not compared".to_owned();
+                    let message = "not compared: the file is secret and its values are not given".to_owned();
                     report.notes.push(Finding::about(
                         format!("{}/{}", place.0, place.1),
                         Rule::Values,
@@ -59,7 +58,8 @@ impl Comparison {
         made
     }
 
-    /// Where `found` is not what was made; nothing where they are the same, or nobody made one.
+    /// Returns the first difference from the rendered file; `None` if there is none, or no such
+    /// file.
     pub(super) fn difference(&self, mount: &str, key: &str, found: &[u8]) -> Option<Difference> {
         let made = self.files.get(&(mount.to_owned(), key.to_owned()))?;
         if made == found {
@@ -84,11 +84,11 @@ impl Comparison {
     }
 }
 
-/// The values with the schema's defaults; nothing when they violate it.
+/// Validates the values; returns them with the schema's defaults. `None` if they are invalid.
 fn held(document: &Document, values: Values, report: &mut Report) -> Option<Values> {
     let Some(schema) = &document.schema else { return Some(values) };
     let mut schema = schema.clone();
-    // Whoever checks manifests may not know the secrets.
+    // Secret values may be unknown where manifests are checked.
     not_required(&mut schema, values.merged());
     let schema = match Schema::new("the contract's schema".into(), schema) {
         Ok(schema) => schema,
@@ -125,7 +125,7 @@ fn held(document: &Document, values: Values, report: &mut Report) -> Option<Valu
     }
 }
 
-/// Takes secrets that are not given out of what is required.
+/// Makes secrets optional that are not given.
 fn not_required(schema: &mut Value, values: &Value) {
     let named = schema.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
     let is_missing = |name: &str| {
@@ -142,18 +142,21 @@ fn not_required(schema: &mut Value, values: &Value) {
     }
 }
 
-/// The keys whose values are secret.
+/// Returns the keys whose values are secret.
 fn secrets(document: &Document) -> Vec<KeyPath> {
     let parameters = document.contract.parameters.iter().filter(|(_, parameter)| parameter.secret);
     parameters.filter_map(|(key, _)| key.parse().ok()).collect()
 }
 
-/// The bytes of a file; nothing for one with a secret that is not given.
+/// Returns the bytes of a file; `None` if it uses a secret that is not given.
 fn bytes(template: &TemplateText, values: &Value, secrets: &[KeyPath]) -> Result<Option<Vec<u8>>, String> {
     if let Some(data) = &template.data {
-        return STANDARD.decode(data).map(Some).map_err(|_| "its bytes in the contract are no base64".into());
+        return STANDARD
+            .decode(data)
+            .map(Some)
+            .map_err(|_| "its `data` in the contract is not valid base64".into());
     }
-    let text = template.text.clone().ok_or("the contract has neither its template nor its bytes")?;
+    let text = template.text.clone().ok_or("the contract has neither `text` nor `data` for it")?;
     let delimiters = template.delimiters.clone().map_or_else(Delimiters::default, |words| {
         let [vs, ve, bs, be, cs, ce] = words;
         Delimiters { variable: (vs, ve), block: (bs, be), comment: (cs, ce) }
@@ -169,7 +172,7 @@ fn bytes(template: &TemplateText, values: &Value, secrets: &[KeyPath]) -> Result
     Ok(Some(rendered.text.into_bytes()))
 }
 
-/// Where a key stands in a file of values, or the nearest above it.
+/// Returns the position of a key in a values file, or of the nearest key above it.
 fn place(path: &std::path::Path, key: &KeyPath) -> Option<Place> {
     let text = std::fs::read_to_string(path).ok()?;
     let key = key.to_string();

@@ -1,49 +1,50 @@
-//! Volumes: which key of which object is at which path in them.
+//! Volumes: which key of which ConfigMap or Secret is at a path.
 
 use super::map::Map;
 use super::objects::Object;
 use super::workload::Container;
 use crate::yaml::{Kind as NodeKind, Node, Place};
 
-/// What is in a volume.
+/// The content of a volume.
 #[derive(Debug)]
 pub(super) enum Volume<'a> {
-    /// Files of ConfigMaps and Secrets; read-only. With a part that nobody knows, such as a token.
+    /// Files of ConfigMaps and Secrets; read-only. `has_others`: with further parts, such as a
+    /// token.
     Files { sources: Vec<Source<'a>>, has_others: bool },
-    /// A directory that is the pod's.
+    /// A directory that is deleted with the pod.
     Scratch,
-    /// A directory that is there before and after the pod.
+    /// A directory that outlives the pod.
     Persistent,
-    /// Read-only, and nobody knows from here what is in it.
+    /// Read-only, with unknown content.
     Foreign,
 }
 
-/// One ConfigMap or Secret in a volume.
+/// A ConfigMap or Secret in a volume.
 #[derive(Debug)]
 pub(super) struct Source<'a> {
     pub(super) is_secret: bool,
     pub(super) name: &'a str,
     pub(super) place: Place,
     pub(super) is_optional: bool,
-    /// Keys, and the paths that they have; without them each key is its own path.
+    /// The mounted keys and their paths; `None` if every key is mounted at its own name.
     pub(super) items: Option<&'a [Node]>,
-    /// Where its files get their mode from.
+    /// The node with the default mode of the files.
     mode: Option<&'a Node>,
 }
 
-/// What is at a path of a volume.
+/// The result of looking up a path in a volume.
 #[derive(Debug)]
 pub(super) enum Found<'a, 'b> {
-    /// A key of a map that is here.
+    /// A key of an object in the manifests.
     Key { map: &'b Map<'a>, key: &'a str, source: &'b Source<'a>, mode: Option<&'a Node> },
-    /// It may be there: its object is not among the manifests.
+    /// A key of an object that is not in the manifests; it may exist.
     Elsewhere { source: &'b Source<'a>, key: String },
-    /// Nothing that is known.
+    /// No known file.
     Nothing,
 }
 
 impl<'a> Volume<'a> {
-    /// The volume of this name, as the pod or its claims have it.
+    /// Returns the volume of this name, from the pod's volumes or claim templates.
     pub(super) fn of(container: &Container<'a>, name: &str) -> Option<Self> {
         let has_name = |node: &&Node| node.text_of("name") == Some(name);
         if let Some(node) = container.pod.at(&["volumes"]).items().iter().find(has_name) {
@@ -81,12 +82,12 @@ impl<'a> Volume<'a> {
         } else if has(&["image", "downwardAPI", "csi"]) {
             Self::Foreign
         } else {
-            // `emptyDir`, `ephemeral`, and what has no kind, which is an `emptyDir`.
+            // `emptyDir`, `ephemeral`, or no type, which means `emptyDir`.
             Self::Scratch
         }
     }
 
-    /// What is at `path`, which is relative. Where several have it, the last wins.
+    /// Looks up a relative path. If several sources have it, the last one wins.
     pub(super) fn find<'b>(&'b self, path: &str, object: &Object<'_>, maps: &'b [Map<'a>]) -> Found<'a, 'b> {
         let Self::Files { sources, .. } = self else { return Found::Nothing };
         let mut found = Found::Nothing;
@@ -131,13 +132,13 @@ impl<'a> Source<'a> {
         if self.is_secret { "Secret" } else { "ConfigMap" }
     }
 
-    /// The map, where it is among the manifests.
+    /// Returns the ConfigMap or Secret, if it is in the manifests.
     pub(super) fn map<'b>(&self, object: &Object<'_>, maps: &'b [Map<'a>]) -> Option<&'b Map<'a>> {
         find(self.is_secret, self.name, object, maps)
     }
 }
 
-/// The ConfigMap or Secret of this name, as `object` sees it.
+/// Returns the ConfigMap or Secret of this name in the namespace of `object`.
 pub(super) fn find<'a, 'b>(
     is_secret: bool,
     name: &str,
@@ -152,7 +153,7 @@ fn same(one: &str, other: &str) -> bool {
     one.trim_start_matches("./") == other
 }
 
-/// A mode as Kubernetes reads it: YAML 1.1, where a leading 0 is octal.
+/// Parses a file mode as Kubernetes does, in YAML 1.1, where a leading 0 means octal.
 pub(super) fn mode(node: &Node, text: &str) -> Option<u32> {
     let NodeKind::Plain(_) = node.kind else { return None };
     let text = text.get(node.defined.start..node.defined.end)?.trim();

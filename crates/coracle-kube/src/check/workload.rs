@@ -1,10 +1,10 @@
-//! Pods and their templates, in whatever kind of workload they stand.
+//! Containers of every kind of workload.
 
 use super::finding::{Finding, Rule};
 use super::objects::Object;
 use crate::yaml::{Node, Place};
 
-/// A container with everything around it.
+/// A container with its pod and object.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Container<'a> {
     pub(super) object: Object<'a>,
@@ -13,7 +13,7 @@ pub(super) struct Container<'a> {
     pub(super) node: &'a Node,
 }
 
-/// Every container of an object, those that run before the others as well.
+/// Returns every container of an object, including init containers.
 pub(super) fn containers<'a>(object: &Object<'a>) -> Vec<Container<'a>> {
     let path: &[&str] = match object.kind {
         "Pod" => &["spec"],
@@ -38,7 +38,7 @@ impl<'a> Container<'a> {
         self.node.text_of("image").unwrap_or_default()
     }
 
-    /// Where its name stands.
+    /// Returns the position of the container's name.
     pub(super) fn place(&self) -> Place {
         self.node.get("name").map_or(self.node.place, |name| name.place)
     }
@@ -47,12 +47,12 @@ impl<'a> Container<'a> {
         format!("{}, container `{}`", self.object.title(), self.name())
     }
 
-    /// A finding about this container.
+    /// Returns a finding about this container.
     pub(super) fn finding(&self, rule: Rule, place: Place, message: String) -> Finding {
         Finding { container: Some(self.name().to_owned()), ..self.object.finding(rule, place, message) }
     }
 
-    /// A field of its security context, or of its pod's.
+    /// Returns a field of the container's security context, else of the pod's.
     pub(super) fn security(&self, field: &str) -> Option<&'a Node> {
         let own = self.node.at(&["securityContext"]).get(field);
         own.or_else(|| self.pod.at(&["securityContext"]).get(field))

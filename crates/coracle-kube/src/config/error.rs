@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, all of it.
+//! Errors of a configuration; all problems are reported together.
 
 use std::io;
 use std::path::Path;
@@ -7,25 +7,25 @@ use coracle_core::path::ImagePath;
 use crate::template::{self, Format};
 use crate::values;
 
-/// Why a configuration can't be rendered.
+/// Why a configuration cannot be rendered.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The values, or their schema.
+    /// Invalid values or an invalid schema.
     #[error(transparent)]
     Values(#[from] values::Error),
-    /// Files, keys and mounts, everything that is wrong.
+    /// Every problem with files, keys and mounts.
     #[error("{}", .0.iter().map(|problem| problem.message.as_str()).collect::<Vec<_>>().join("\n"))]
     Problems(Vec<Problem>),
 }
 
-/// One thing that is wrong.
+/// One problem of a configuration.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Problem {
-    /// What, which and why.
+    /// The message.
     pub message: String,
-    /// The next step.
+    /// Advice on how to fix it.
     pub hint: String,
-    /// The mount, or the file of a variable, that it is about; nothing for what is wrong with a file itself.
+    /// The mount or the variable's file with the problem; `None` for a problem in a source file.
     pub about: Option<ImagePath>,
 }
 
@@ -41,35 +41,39 @@ impl Problem {
     pub(super) fn unreadable(path: &Path, error: &io::Error) -> Self {
         Self::new(
             format!("cannot read `{}`: {error}", path.display()),
-            "check the spelling, and who may read it",
+            "check the spelling and the permissions",
         )
     }
 
     pub(super) fn not_text(path: &Path) -> Self {
         Self::new(
-            format!("`{}` is not UTF-8, so it is no template", path.display()),
-            "take it as it is: leave `.j2` out of its name, or write `verbatim = true`",
+            format!("the template `{}` is not UTF-8", path.display()),
+            "to copy the file unchanged, remove `.j2` from its name or write `verbatim = true`",
         )
     }
 
     pub(super) fn broken(format: Format, message: &str, file: &str, line: usize) -> Self {
         Self::new(
-            format!("what is rendered is no {format}: {message}\n   --> {file}:{line}"),
-            "mend the template there; filters such as `|toml` write a value with its quotes",
+            format!("the rendered file is not valid {format}: {message}\n   --> {file}:{line}"),
+            "fix the template there; filters such as `|toml` print a value with quotes",
         )
     }
 
     pub(super) fn mistaken(format: Format, message: &str, path: &Path, line: usize) -> Self {
         Self::new(
-            format!("`{}` is no {format}: {message}\n   --> {}:{line}", path.display(), path.display()),
-            "mend it, or give it a name that does not end like that with `key`",
+            format!(
+                "`{}` is not valid {format}: {message}\n   --> {}:{line}",
+                path.display(),
+                path.display()
+            ),
+            "fix the file, or use `key` to give it a name with another extension",
         )
     }
 
     pub(super) fn not_written(format: Format, path: &Path) -> Self {
         Self::new(
-            format!("`{}` is not UTF-8, so it is no {format}", path.display()),
-            "mend it, or give it a name that does not end like that with `key`",
+            format!("`{}` is not UTF-8, so it is not valid {format}", path.display()),
+            "fix the file, or use `key` to give it a name with another extension",
         )
     }
 }
@@ -81,7 +85,7 @@ impl From<template::Error> for Problem {
 }
 
 impl Error {
-    /// The next steps, each once.
+    /// Returns advice on how to fix the problems, without duplicates.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Values(error) => error.hint(),

@@ -1,4 +1,4 @@
-//! Whether a configuration is the same as before, by the bytes of its files: they are small, and cheaper to read than to
+//! Detects changes of a configuration by the bytes of its files, which are cheaper to read than to
 //! render.
 
 use std::path::Path;
@@ -7,11 +7,11 @@ use super::{Configuration, FileSource, source};
 use coracle_core::digest::{Digest, Hasher};
 use crate::values::Source;
 
-/// More than any file of a configuration may have.
+/// The largest file of a configuration, in bytes.
 const LARGEST: u64 = 16 << 20;
 
-/// One digest of every file that `configuration` is made from. Nothing when one is piped in, which can be read only
-/// once, or can't be read, which whoever needs it tells best.
+/// Returns one digest of all source files of `configuration`. `None` if a file is a pipe, which can
+/// be read only once, or cannot be read; the error is reported when the file is rendered.
 pub fn fingerprint(configuration: &Configuration) -> Option<Digest> {
     let mut hasher = Hasher::default();
     let mut add = |bytes: &[u8]| {
@@ -46,7 +46,7 @@ pub fn fingerprint(configuration: &Configuration) -> Option<Digest> {
     Some(hasher.finish())
 }
 
-/// Whether `path` can be read twice: a pipe, by whatever name, gives its bytes to the first who asks.
+/// Returns whether `path` is a regular file, which can be read twice, of allowed size.
 fn is_small_file(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() <= LARGEST)
 }

@@ -1,15 +1,15 @@
-//! A folder as a mount: every file in it but values and schema.
+//! Mounts from a directory: every file in it except values and schema.
 
 use std::path::{Path, PathBuf};
 
 use super::File;
 use crate::template::Delimiters;
 
-/// The files of a folder, as mounts take them: every file in it but values and schema; a name that ends in `.j2` is a
-/// template. Folders in it are passed over: what templates include is there.
+/// Lists a directory that describes a mount. Files with the extension `.j2` are templates. Ignores
+/// subdirectories, which contain included templates.
 ///
 /// # Errors
-/// When the folder can't be read, or something in it is no file.
+/// Fails if the directory cannot be read, or contains a pipe, socket or device.
 pub fn folder(folder: &Path) -> coracle_core::fs::Result<Folder> {
     use coracle_core::fs::Context;
     let mut found = Folder::default();
@@ -18,7 +18,7 @@ pub fn folder(folder: &Path) -> coracle_core::fs::Result<Folder> {
         .context("list", folder)?;
     entries.sort();
     for path in entries {
-        // A link that leads nowhere is a file that is missed.
+        // A dangling link is an error: a file is missing.
         let metadata = std::fs::metadata(&path).context("read", &path)?;
         if metadata.is_dir() {
             continue;
@@ -37,18 +37,18 @@ pub fn folder(folder: &Path) -> coracle_core::fs::Result<Folder> {
     Ok(found)
 }
 
-/// What a folder holds.
+/// The files of a directory, by role.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Folder {
-    /// Files of the mount.
+    /// The files of the mount.
     pub files: Vec<File>,
-    /// `values.toml` and the like.
+    /// Values files, such as `values.toml`.
     pub values: Vec<PathBuf>,
-    /// `schema.json`.
+    /// The schema, such as `schema.json`.
     pub schema: Option<PathBuf>,
 }
 
-/// A file of a mount: its key is its name, without `.j2`, unless somebody says another.
+/// Returns a file of a mount. The default `key` is the file name, without `.j2` for a template.
 pub fn file(from: PathBuf, key: Option<String>, verbatim: bool) -> File {
     let name = from.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let plain = name.strip_suffix(".j2").map(str::to_owned);

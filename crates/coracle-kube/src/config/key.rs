@@ -1,15 +1,15 @@
-//! Keys and sizes that Kubernetes takes. Source: `IsConfigMapKey`, `ValidateConfigMap`, and the AtomicWriter of the
-//! kubelet, which keeps names that start with two dots for itself.
+//! Keys and sizes of ConfigMaps and Secrets. Source: `IsConfigMapKey`, `ValidateConfigMap`, and the
+//! kubelet's AtomicWriter, which reserves names that start with two dots.
 
 use std::collections::BTreeMap;
 
 use super::{Configuration, MAX_SIZE, Mount, Problem, RenderedFile};
 use coracle_core::path::{ImagePath, printable};
 
-/// The longest key.
+/// The longest key, in bytes.
 const MAX_KEY: usize = 253;
 
-/// Illegal keys, and keys that collide in one directory.
+/// Returns problems with invalid keys, and with duplicate keys in one directory.
 pub(super) fn problems(configuration: &Configuration) -> Vec<Problem> {
     let rendered = configuration.mounts.iter().flat_map(|mount| {
         mount.files.iter().map(|file| (&mount.path, &file.key, format!("`{}`", file.from.display())))
@@ -28,15 +28,15 @@ pub(super) fn problems(configuration: &Configuration) -> Vec<Problem> {
         if let Some(why) = illegal(key) {
             problems.push(Problem::about(
                 path,
-                format!("`{shown}`, from {from}, is no key of a ConfigMap or Secret: {why}"),
-                "rename it, or give it another name with `key` in a recipe: letters, digits, `-`, `_` and `.`",
+                format!("`{shown}`, from {from}, is not a valid key of a ConfigMap or Secret: {why}"),
+                "rename the file, or set its `key` in the recipe: letters, digits, `-`, `_` and `.`",
             ));
         }
         if let Some(other) = first.get(&(path, key)) {
             problems.push(Problem::about(
                 path,
-                format!("both {other} and {from} are `{shown}` in {path}"),
-                "rename one of them, or give it another name with `key` in a recipe",
+                format!("{other} and {from} have the same key `{shown}` in {path}"),
+                "rename one of the files, or set its `key` in the recipe",
             ));
         }
         first.insert((path, key), from);
@@ -44,7 +44,7 @@ pub(super) fn problems(configuration: &Configuration) -> Vec<Problem> {
     problems
 }
 
-/// Why `key` is none.
+/// Returns why `key` is invalid; `None` if it is valid.
 pub(crate) fn illegal(key: &str) -> Option<&'static str> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || ['-', '_', '.'].contains(&c);
     if key.is_empty() {
@@ -52,21 +52,24 @@ pub(crate) fn illegal(key: &str) -> Option<&'static str> {
     } else if key.len() > MAX_KEY {
         Some("it is longer than 253 bytes")
     } else if key == "." || key.starts_with("..") {
-        Some("a kubelet keeps such names for itself")
+        Some("the kubelet reserves such names")
     } else if !key.chars().all(is_part) {
-        Some("it holds something else than letters, digits, `-`, `_` and `.`")
+        Some("it has characters other than letters, digits, `-`, `_` and `.`")
     } else {
         None
     }
 }
 
-/// More than one object holds.
+/// Returns a problem if the files of one mount are too large for one object.
 pub(super) fn too_large(mount: &Mount, files: &[RenderedFile]) -> Option<Problem> {
     let size: usize = files.iter().map(|file| file.bytes.len()).sum();
     (size > MAX_SIZE).then(|| {
         Problem::new(
-            format!("the files of {} have more than {MAX_SIZE} bytes, which is all that an object of Kubernetes holds", mount.path),
-            "split them over several mounts, or include what never changes in the image",
+            format!(
+                "the files of {} are larger than {MAX_SIZE} bytes, the limit of a Kubernetes object",
+                mount.path
+            ),
+            "split the files into several mounts, or include those that never change in the image",
         )
     })
 }

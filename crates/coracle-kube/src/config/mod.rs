@@ -1,6 +1,6 @@
-//! A program's configuration as it will read it: templates and values in, the files of every mounted directory out.
+//! A program's configuration: renders templates and values to the files of mounted directories.
 //!
-//! None of it is in an image. A file that uses a secret value is secret as a whole.
+//! None of the files is in an image. A file that uses a secret value is secret as a whole.
 
 mod error;
 mod fingerprint;
@@ -24,25 +24,25 @@ pub use folder::{Folder, file, folder};
 pub use reload::{ParseReloadError, Reload};
 pub use render::{Known, known, render, render_public};
 
-/// Everything that a program finds beside its image.
+/// What a program needs at run time in addition to its image.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Configuration {
-    /// Directories that are mounted, with the files that are rendered for them.
+    /// Mounted directories with rendered files.
     pub mounts: Vec<Mount>,
-    /// Directories of secrets that somebody else makes.
+    /// Mounted directories of Secrets that are created elsewhere.
     pub secrets: Vec<SecretMount>,
     /// Directories that the program writes to.
     pub states: Vec<State>,
-    /// Environment variables that are given the text of a mounted file.
+    /// Environment variables whose value is the text of a mounted file.
     pub variables: Vec<Variable>,
-    /// Layers of values, the lowest first.
+    /// Sources of values; later ones override earlier ones.
     pub values: Vec<Source>,
-    /// The JSON Schema that values are held to.
+    /// The JSON Schema of the values.
     pub schema: Option<PathBuf>,
 }
 
 impl Configuration {
-    /// A program finds nothing beside its image.
+    /// Returns whether the program needs nothing but its image.
     pub fn is_empty(&self) -> bool {
         self.mounts.is_empty()
             && self.secrets.is_empty()
@@ -51,99 +51,100 @@ impl Configuration {
     }
 }
 
-/// A directory that is mounted, and where its files are from.
+/// A mounted directory and the sources of its files.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Mount {
-    /// Its path for the program.
+    /// The mount path in the container.
     pub path: ImagePath,
-    /// Its files.
+    /// The files of the directory.
     pub files: Vec<File>,
-    /// How a change reaches the program.
+    /// How a change reaches the running program.
     pub reload: Reload,
-    /// The program starts without it, too.
+    /// Whether the program starts without it.
     pub is_optional: bool,
 }
 
-/// A directory of secrets that are not rendered here; they may stand in the directory of a [`Mount`].
+/// A directory of a Secret that is not rendered here; it may share the path of a [`Mount`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SecretMount {
-    /// Its path for the program.
+    /// The mount path in the container.
     pub path: ImagePath,
-    /// The Secret; its name follows from the program's when nothing is said.
+    /// The Secret's name; `None` for a name made from the program's.
     pub name: Option<String>,
     /// The keys that the program reads.
     pub keys: Vec<String>,
-    /// How a change reaches the program.
+    /// How a change reaches the running program.
     pub reload: Reload,
-    /// The program starts without it, too.
+    /// Whether the program starts without it.
     pub is_optional: bool,
 }
 
 /// A directory that the program writes to.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct State {
-    /// Its path for the program.
+    /// The mount path in the container.
     pub path: ImagePath,
-    /// How much it holds, as Kubernetes writes quantities (`10Gi`); what outlives the pod has a size.
+    /// The size as a Kubernetes quantity (`10Gi`) of storage that outlives the pod; `None` for
+    /// ephemeral storage.
     pub size: Option<String>,
-    /// Several pods write to it (`ReadWriteMany`).
+    /// Whether several pods write to it (`ReadWriteMany`).
     pub is_shared: bool,
 }
 
-/// An environment variable that is given the text of a mounted file.
+/// An environment variable whose value is the text of a mounted file.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Variable {
-    /// Its name.
+    /// The variable's name.
     pub name: String,
-    /// The file: a mount and a key of it.
+    /// The file's path: that of a mount and a key.
     pub from: ImagePath,
-    /// The file may be secret: somebody said so, knowing that variables are seen by many.
+    /// Whether the user allowed a secret file, although environment variables are easily exposed.
     pub may_be_secret: bool,
 }
 
 /// A file of a mount.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct File {
-    /// The template, or the file that is taken as it is.
+    /// The source file: a template, or a file that is copied unchanged.
     pub from: PathBuf,
-    /// Its name in the mount, which is its key in a ConfigMap or Secret.
+    /// The file's name in the mount, which is the key in the ConfigMap or Secret.
     pub key: String,
-    /// It is a template; else its bytes are taken as they are.
+    /// The template's delimiters; `None` if the file is copied unchanged.
     pub delimiters: Option<Delimiters>,
 }
 
-/// The files of one mount.
+/// A mount with rendered files.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RenderedMount {
-    /// Its path for the program.
+    /// The mount path in the container.
     pub path: ImagePath,
-    /// How a change reaches the program.
+    /// How a change reaches the running program.
     pub reload: Reload,
-    /// The program starts without it, too.
+    /// Whether the program starts without it.
     pub is_optional: bool,
-    /// Its files, by key.
+    /// The files, sorted by key.
     pub files: Vec<RenderedFile>,
 }
 
-/// A file as the program reads it.
+/// A rendered file.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RenderedFile {
-    /// Its name in the mount.
+    /// The file's name in the mount.
     pub key: String,
-    /// Its bytes.
+    /// The content.
     pub bytes: Vec<u8>,
-    /// It holds a secret, or may.
+    /// Whether it may contain a secret.
     pub is_secret: bool,
-    /// What it was read back as.
+    /// The format that it was validated as.
     pub format: Option<Format>,
-    /// The values that may be in it.
+    /// The keys whose values may be in it.
     pub uses: Uses,
 }
 
-/// What one ConfigMap or Secret holds at most (`core.MaxSecretSize`, `ValidateConfigMap`).
+/// The largest ConfigMap or Secret, in bytes (`core.MaxSecretSize`, `ValidateConfigMap`).
 pub const MAX_SIZE: usize = 1 << 20;
 
-/// What is wrong with a configuration as it was written, whatever its files and values say.
+/// Returns the problems of a configuration that do not depend on the content of files and values.
 pub fn problems(configuration: &Configuration) -> Vec<Problem> {
     let mut problems = place::problems(configuration);
     problems.extend(key::problems(configuration));
@@ -151,19 +152,19 @@ pub fn problems(configuration: &Configuration) -> Vec<Problem> {
     problems
 }
 
-/// A file before it is rendered.
+/// The source of a mounted file.
 #[derive(Clone, Debug)]
 pub enum FileSource {
-    /// Its bytes are taken as they are.
+    /// Bytes that are copied unchanged.
     Verbatim(Vec<u8>),
-    /// It has values in it.
+    /// A template to render.
     Template(Template),
 }
 
-/// What a file of a mount is made from.
+/// Reads the source of a mounted file.
 ///
 /// # Errors
-/// When it can't be read, or a template is no text.
+/// Fails if the file cannot be read, or a template is not UTF-8.
 pub fn source(file: &File) -> Result<FileSource, Problem> {
     let bytes = read(&file.from).map_err(|source| Problem::unreadable(&file.from, &source))?;
     let Some(delimiters) = &file.delimiters else { return Ok(FileSource::Verbatim(bytes)) };
@@ -171,7 +172,7 @@ pub fn source(file: &File) -> Result<FileSource, Problem> {
     Ok(FileSource::Template(Template { path: file.from.clone(), text, delimiters: delimiters.clone() }))
 }
 
-/// The bytes of a file, as far as they matter: what is larger than an object holds is told by its size.
+/// Reads a file up to one byte more than [`MAX_SIZE`], so that the size check reports a larger one.
 fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     std::fs::File::open(path)?.take(MAX_SIZE as u64 + 1).read_to_end(&mut bytes)?;

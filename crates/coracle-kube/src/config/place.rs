@@ -1,12 +1,12 @@
-//! Where something can be mounted.
+//! Mount paths that are reserved or conflict.
 
 use super::{Configuration, Problem, Reload};
 use coracle_core::path::ImagePath;
 
-/// Directories that a runtime needs for itself: a mount there keeps the container from starting.
+/// Directories that the container runtime needs: with a mount there the container does not start.
 const TAKEN: [&str; 6] = ["/", "/etc", "/dev", "/proc", "/sys", "/run"];
 
-/// What is mounted.
+/// The kinds of mounts.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Rendered,
@@ -14,7 +14,7 @@ enum Kind {
     State,
 }
 
-/// Places where nothing can be mounted, and mounts that stand in each other's way.
+/// Returns problems with reserved, duplicate and nested mount paths.
 pub(super) fn problems(configuration: &Configuration) -> Vec<Problem> {
     let mounts: Vec<(Kind, &ImagePath)> = all(configuration).collect();
     let mut problems = Vec::new();
@@ -22,14 +22,14 @@ pub(super) fn problems(configuration: &Configuration) -> Vec<Problem> {
         if is_taken(path) {
             problems.push(Problem::about(
                 path,
-                format!("nothing can be mounted on `{path}`: the container needs it for itself"),
-                "mount a directory of the program's own, such as `/etc/NAME`",
+                format!("cannot mount on `{path}`: the container runtime needs this directory"),
+                "use a directory that only the program uses, such as `/etc/NAME`",
             ));
         }
         let before = mounts.get(..index).unwrap_or_default();
         if before.iter().any(|(other, at)| at == path && !goes_with(*other, *kind)) {
-            let message = format!("two mounts stand at `{path}`");
-            problems.push(Problem::about(path, message, "join them, or move one"));
+            let message = format!("two mounts have the path `{path}`");
+            problems.push(Problem::about(path, message, "merge the mounts, or move one"));
         }
         let above = mounts
             .iter()
@@ -37,8 +37,8 @@ pub(super) fn problems(configuration: &Configuration) -> Vec<Problem> {
         if let Some((_, above)) = above {
             problems.push(Problem::about(
                 path,
-                format!("`{path}` can't be mounted inside `{above}`, which is read-only"),
-                "mount them beside each other, or give the files of both one directory",
+                format!("cannot mount `{path}` inside `{above}`, which is read-only"),
+                "use two directories that are not nested, or one for the files of both",
             ));
         }
     }
@@ -46,15 +46,18 @@ pub(super) fn problems(configuration: &Configuration) -> Vec<Problem> {
     problems
 }
 
-/// One directory changes in one way.
+/// Returns problems with a Secret whose `reload` differs from that of the mount at its path.
 fn reloads(configuration: &Configuration) -> impl Iterator<Item = Problem> {
     configuration.secrets.iter().filter_map(|secret| {
         let beside = configuration.mounts.iter().find(|mount| mount.path == secret.path)?;
         (secret.reload != Reload::default() && secret.reload != beside.reload).then(|| {
             Problem::about(
                 &secret.path,
-                format!("`{}` can't be both `{}` and `{}`", secret.path, beside.reload, secret.reload),
-                "say `reload` once, below `[[config]]`; it holds for the whole directory",
+                format!(
+                    "`{}` has two values of `reload`: `{}` and `{}`",
+                    secret.path, beside.reload, secret.reload
+                ),
+                "write `reload` only in `[[config]]`; it applies to the whole directory",
             )
         })
     })
@@ -65,7 +68,7 @@ fn is_taken(path: &ImagePath) -> bool {
     TAKEN.contains(&text.as_str()) || ["/dev/", "/proc/", "/sys/"].iter().any(|above| text.starts_with(above))
 }
 
-/// Rendered files and secrets share a directory, as one projected volume.
+/// Returns whether two mounts can share a directory, as one projected volume.
 fn goes_with(one: Kind, other: Kind) -> bool {
     matches!((one, other), (Kind::Rendered, Kind::Secret) | (Kind::Secret, Kind::Rendered | Kind::Secret))
 }

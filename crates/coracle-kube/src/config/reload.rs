@@ -1,46 +1,46 @@
-//! How a changed configuration reaches a program that runs.
+//! How a configuration change reaches a running program.
 
 use std::fmt;
 use std::str::FromStr;
 
 use coracle_core::signal::{ParseSignalError, Signal};
 
-/// How a change is taken up.
+/// How a program picks up a configuration change.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub enum Reload {
-    /// By a new pod: the object never changes, and its name follows from its content.
+    /// By a new pod: the object is immutable and its name has a hash of its content.
     #[default]
     Restart,
-    /// By the program, which watches the directory.
+    /// The program watches the directory.
     Watch,
-    /// By the program, when it is sent a signal.
+    /// The program reloads on this signal.
     Signal(Signal),
 }
 
-/// Signals that can't be handled, by name and by number. Source: signal(7).
+/// Signals that a program cannot handle, by name and number. Source: signal(7).
 const UNTAKEN: [&str; 4] = ["SIGKILL", "SIGSTOP", "9", "19"];
 
-/// A word that is no way to reload.
+/// An invalid value of `reload`.
 #[derive(Debug, thiserror::Error)]
 pub enum ParseReloadError {
-    /// Another word.
-    #[error("`{}` is none of `restart`, `watch` and `signal:NAME`", coracle_core::path::printable(.0.as_bytes()))]
+    /// An unknown value.
+    #[error("`{}` is not one of `restart`, `watch` and `signal:NAME`", coracle_core::path::printable(.0.as_bytes()))]
     Word(String),
-    /// The signal.
+    /// An invalid signal.
     #[error(transparent)]
     Signal(#[from] ParseSignalError),
-    /// A signal that ends or stops the program, whatever it does.
-    #[error("no program can take up `{0}`")]
+    /// A signal that a program cannot handle.
+    #[error("a program cannot handle `{0}`")]
     Untaken(Signal),
 }
 
 impl ParseReloadError {
-    /// What to write instead.
+    /// Returns advice on what to write instead.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Word(_) => None,
             Self::Signal(error) => Some(error.hint()),
-            Self::Untaken(_) => Some("name one that the program handles, such as `signal:SIGHUP`".into()),
+            Self::Untaken(_) => Some("use a signal that the program handles, such as `signal:SIGHUP`".into()),
         }
     }
 }
@@ -76,19 +76,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_way_reads_as_it_is_written() {
+    fn parses_and_displays_every_value() {
         for text in ["restart", "watch", "signal:SIGHUP"] {
             assert_eq!(text.parse::<Reload>().unwrap().to_string(), text);
         }
         for (text, part) in [
-            ("", "none of"),
-            ("reload", "none of"),
+            ("", "not one of"),
+            ("reload", "not one of"),
             ("signal:HUP", "not a signal"),
-            ("signal", "none of"),
-            ("signal:SIGKILL", "no program can take up `SIGKILL`"),
-            ("signal:SIGSTOP", "no program can take up"),
-            ("signal:9", "no program can take up"),
-            ("signal:19", "no program can take up"),
+            ("signal", "not one of"),
+            ("signal:SIGKILL", "a program cannot handle `SIGKILL`"),
+            ("signal:SIGSTOP", "a program cannot handle"),
+            ("signal:9", "a program cannot handle"),
+            ("signal:19", "a program cannot handle"),
         ] {
             assert!(text.parse::<Reload>().unwrap_err().to_string().contains(part), "{text}");
         }

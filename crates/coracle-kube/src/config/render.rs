@@ -1,4 +1,4 @@
-//! From templates and values to the files of every mount: all of them, the public ones, or those whose values are known.
+//! Renders the files of every mount: all, those without secrets, or those whose values are given.
 
 use super::{
     Configuration, Error, File, FileSource, Problem, RenderedFile, RenderedMount, key, problems, source,
@@ -9,45 +9,45 @@ use crate::values::{KeyPath, Schema, Source, Values};
 /// Which files are rendered.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Extent {
-    /// Every file: all values have to be there.
+    /// All; every required value must be given.
     All,
-    /// A secret file is named and has no bytes; the values for it need not be there.
+    /// All, but secret files without content; their values may be missing.
     Public,
-    /// Files that use a value which is missing are left out.
+    /// All but those that use a missing value.
     Known,
 }
 
-/// The part of a configuration that its values reach for.
+/// The files of a configuration whose values are given.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Known {
-    /// The files that can be rendered; those that use a value which is missing are left out.
+    /// The mounts, without files that use a missing value.
     pub mounts: Vec<RenderedMount>,
-    /// The secret values that are there, by key.
+    /// The given secret values, by key.
     pub secrets: Vec<(KeyPath, Vec<u8>)>,
 }
 
-/// Renders every file.
+/// Renders every file; writes nothing to disk.
 ///
 /// # Errors
-/// Everything that is wrong, with file and line; nothing is written in any case.
+/// Fails with every problem found, with file and line.
 pub fn render(configuration: &Configuration) -> Result<Vec<RenderedMount>, Error> {
     Ok(rendered(configuration, Extent::All)?.mounts)
 }
 
-/// Renders every file that is not secret: a secret one is named and has no bytes, and the values for it need not be
-/// there.
+/// Renders every file that is not secret. Secret files are listed without content, and their values
+/// may be missing.
 ///
 /// # Errors
-/// As [`render`].
+/// Fails like [`render`].
 pub fn render_public(configuration: &Configuration) -> Result<Vec<RenderedMount>, Error> {
     Ok(rendered(configuration, Extent::Public)?.mounts)
 }
 
-/// Renders every file whose values are there: a build has no secrets, and need not. Without a schema, every name may be
-/// one that is given later, and what stands in a file of its own (`--set-file`) counts as secret.
+/// Renders every file whose values are given, for builds, which have no secrets. Without a schema,
+/// any undefined name may be given later, and values of `--set-file` are treated as secret.
 ///
 /// # Errors
-/// Everything that is wrong whatever values may come.
+/// Fails with every problem that no further value can fix.
 pub fn known(configuration: &Configuration) -> Result<Known, Error> {
     rendered(configuration, Extent::Known)
 }
@@ -93,7 +93,8 @@ fn rendered(configuration: &Configuration, extent: Extent) -> Result<Known, Erro
     Ok(Known { mounts, secrets: values.texts_at(&secrets) })
 }
 
-/// Secrets on the command line, where every user of the machine can read them.
+/// Returns problems with secrets on the command line, where other users of the machine can read
+/// them.
 fn exposed(sources: &[Source], secrets: &[KeyPath]) -> Vec<Problem> {
     let keys = sources.iter().filter_map(|source| match source {
         Source::Set { key, .. } => Some(key),
@@ -103,8 +104,8 @@ fn exposed(sources: &[Source], secrets: &[KeyPath]) -> Vec<Problem> {
     secret
         .map(|key| {
             Problem::new(
-                format!("`{key}` is secret, and a command line is no place for secrets"),
-                format!("put it into a file: `--set-file {key}=FILE`, or `--set-file {key}=-` to pipe it in"),
+                format!("`{key}` is secret and must not be on the command line, which other users can read"),
+                format!("read it from a file with `--set-file {key}=FILE`, or from stdin with `--set-file {key}=-`"),
             )
         })
         .collect()
@@ -140,18 +141,18 @@ fn render_file(
     Ok(RenderedFile { key, bytes: text.into_bytes(), is_secret: is_secret(&uses), format, uses })
 }
 
-/// What was rendered is what its name says; a fault is told with the template's line.
+/// Validates a rendered file by its extension; errors have the line of the template.
 fn check(file: &File, format: Option<Format>, rendered: &Rendered, is_secret: bool) -> Result<(), Problem> {
     let Some(format) = format else { return Ok(()) };
     let Err(fault) = format.check(&rendered.text) else { return Ok(()) };
     let (name, line) = rendered
         .origin(fault.offset)
         .map_or((file.from.display().to_string(), 1), |(name, line)| (name.to_owned(), line));
-    let message = if is_secret { "it is secret, so no more is shown" } else { &fault.message };
+    let message = if is_secret { "details hidden because the file is secret" } else { &fault.message };
     Err(Problem::broken(format, message, &name, line))
 }
 
-/// A file that is taken as it is is what its name says, too.
+/// Validates a file that is copied unchanged by its extension.
 fn check_verbatim(file: &File, format: Option<Format>, bytes: &[u8]) -> Result<(), Problem> {
     let Some(format) = format else { return Ok(()) };
     let text = std::str::from_utf8(bytes).map_err(|_| Problem::not_written(format, &file.from))?;
@@ -160,14 +161,15 @@ fn check_verbatim(file: &File, format: Option<Format>, bytes: &[u8]) -> Result<(
     Err(Problem::mistaken(format, &fault.message, &file.from, line))
 }
 
-/// Why a file can't be rendered.
+/// Why a file cannot be rendered.
 enum FileError {
     Template(template::Error),
     Other(Problem),
 }
 
 impl FileError {
-    /// Whether a value is missing that may be given later: one that the schema knows, or any without a schema.
+    /// Returns whether the cause is a missing value that may be given later: one that the schema
+    /// allows, or any without a schema.
     fn is_missing(&self, schema: Option<&Schema>) -> bool {
         let Self::Template(template::Error::Undefined { name, .. }) = self else { return false };
         let is_name = |c: char| c.is_alphanumeric() || c == '_' || c == '.';

@@ -1,4 +1,4 @@
-//! What changed from one contract to the next, and what of it breaks a program that is given the configuration of before.
+//! Compares two contracts, and classifies changes that break a program with its old configuration.
 
 #[cfg(test)]
 mod tests;
@@ -7,20 +7,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Contract, File, Mount, Parameter};
 
-/// One thing that changed.
+/// A difference between two contracts.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Change {
-    /// The part of the contract: `file`, `mount`, `reload`, `parameter`, `env`, `port`, `user`, `writable` or `schema`.
+    /// The part of the contract: `file`, `mount`, `reload`, `parameter`, `env`, `port`, `user`,
+    /// `writable` or `schema`.
     pub part: &'static str,
-    /// Its path, key or name.
+    /// The path, key or name of the changed item.
     pub name: String,
-    /// What happened to it.
+    /// The description of the change.
     pub message: String,
-    /// A rollout with the configuration of before would break.
+    /// Whether the new image fails with the old configuration.
     pub is_breaking: bool,
 }
 
-/// What changed from `old` to `new`, by part and name.
+/// Returns the changes from `old` to `new`, sorted by part and name.
 pub fn changes(old: &Contract, new: &Contract) -> Vec<Change> {
     let mut changes = Changes(Vec::new());
     changes.mounts(old, new);
@@ -32,7 +33,7 @@ pub fn changes(old: &Contract, new: &Contract) -> Vec<Change> {
         changes.add(true, "user", &new.user, format!("was {}", or_nobody(&old.user)));
     }
     if old.schema != new.schema {
-        changes.add(false, "schema", "values", "is another one".into());
+        changes.add(false, "schema", "values", "has changed".into());
     }
     let mut changes = changes.0;
     changes.sort();
@@ -81,11 +82,12 @@ impl Changes {
             }
         }
         for mount in gone.iter().filter(|mount| !moved.contains(&mount.path)) {
-            self.add(false, "mount", &mount.path, "is not read any more".into());
+            self.add(false, "mount", &mount.path, "is no longer read".into());
         }
     }
 
-    /// A program that is sent a signal which it does not await ends by it.
+    /// Dropping a signal is breaking: the signal's default action ends a program that does not
+    /// handle it.
     fn reload(&mut self, old: &Mount, new: &Mount) {
         if old.reload != new.reload {
             let is_breaking = old.reload.starts_with("signal:");
@@ -106,7 +108,7 @@ impl Changes {
             }
         }
         for key in before.keys().filter(|key| !after.contains_key(*key)) {
-            self.add(false, "file", &path(key), "is not read any more".into());
+            self.add(false, "file", &path(key), "is no longer read".into());
         }
     }
 
@@ -118,9 +120,9 @@ impl Changes {
         }
         match (old.secret, new.secret) {
             (false, true) => {
-                self.add(true, "file", path, "is secret now, so it belongs into a Secret".into());
+                self.add(true, "file", path, "is secret now and must be in a Secret".into());
             }
-            (true, false) => self.add(false, "file", path, "is not secret any more".into()),
+            (true, false) => self.add(false, "file", path, "is no longer secret".into()),
             _ => {}
         }
         if old.format != new.format {
@@ -131,12 +133,12 @@ impl Changes {
         }
     }
 
-    /// Nothing can be said where a contract was too large for its label.
+    /// Compares parameters, unless a label omits them because the contract was too large.
     fn parameters(&mut self, old: &Contract, new: &Contract) {
         if old.document.is_some() || new.document.is_some() {
             if old.document != new.document {
                 let message =
-                    "are not in the label, which is too small for them: compare the whole contracts";
+                    "are not in the label, because the contract is too large: compare the full contracts";
                 self.add(false, "parameter", "all", message.into());
             }
             return;
@@ -151,7 +153,7 @@ impl Changes {
             }
         }
         for key in old.parameters.keys().filter(|key| !new.parameters.contains_key(*key)) {
-            self.add(false, "parameter", key, "is not used any more".into());
+            self.add(false, "parameter", key, "is no longer used".into());
         }
     }
 
@@ -162,13 +164,13 @@ impl Changes {
             self.add(!is_wider(new.kind.as_deref(), old.kind.as_deref()), "parameter", key, message);
         }
         match (old.required, new.required) {
-            (false, true) => self.add(true, "parameter", key, "has to be given now".into()),
+            (false, true) => self.add(true, "parameter", key, "is required now".into()),
             (true, false) => self.add(false, "parameter", key, "has a default now".into()),
             _ => {}
         }
         match (old.secret, new.secret) {
             (false, true) => self.add(true, "parameter", key, "is secret now".into()),
-            (true, false) => self.add(false, "parameter", key, "is not secret any more".into()),
+            (true, false) => self.add(false, "parameter", key, "is no longer secret".into()),
             _ => {}
         }
     }
@@ -180,22 +182,22 @@ impl Changes {
         let (before, after) = (by_name(old), by_name(new));
         for (name, from) in &after {
             match before.get(name) {
-                None => self.add(true, "env", name, format!("is new: it has the text of `{from}`")),
+                None => self.add(true, "env", name, format!("is new, with the text of `{from}`")),
                 Some(was) if was != from => {
-                    self.add(true, "env", name, format!("has the text of `{from}`, had that of `{was}`"));
+                    self.add(true, "env", name, format!("has the text of `{from}`, was `{was}`"));
                 }
                 Some(_) => {}
             }
         }
         for name in before.keys().filter(|name| !after.contains_key(*name)) {
-            self.add(false, "env", name, "is not read any more".into());
+            self.add(false, "env", name, "is no longer read".into());
         }
     }
 
-    /// Services and probes ask at the ports of before.
+    /// Removing a port is breaking: Services and probes still use it.
     fn ports(&mut self, old: &Contract, new: &Contract) {
         for port in old.ports.iter().filter(|port| !new.ports.contains(port)) {
-            self.add(true, "port", port, "is not listened on any more".into());
+            self.add(true, "port", port, "is no longer exposed".into());
         }
         for port in new.ports.iter().filter(|port| !old.ports.contains(port)) {
             self.add(false, "port", port, "is new".into());
@@ -209,22 +211,22 @@ impl Changes {
                     self.add(true, "writable", &directory.path, "is new: the program writes to it".into());
                 }
                 Some(was) if directory.persistent && !was.persistent => {
-                    self.add(true, "writable", &directory.path, "has to outlive the pod now".into());
+                    self.add(true, "writable", &directory.path, "must outlive the pod now".into());
                 }
                 Some(was) if was.persistent && !directory.persistent => {
-                    self.add(false, "writable", &directory.path, "need not outlive the pod any more".into());
+                    self.add(false, "writable", &directory.path, "no longer has to outlive the pod".into());
                 }
                 Some(_) => {}
             }
         }
         for was in old.writable.iter().filter(|was| !new.writable.iter().any(|found| found.path == was.path))
         {
-            self.add(false, "writable", &was.path, "is not written to any more".into());
+            self.add(false, "writable", &was.path, "is no longer written to".into());
         }
     }
 }
 
-/// Whether every type of `old` is one of `new`; `number` takes every `integer`.
+/// Returns whether `new` allows every type of `old`; `number` includes `integer`.
 fn is_wider(new: Option<&str>, old: Option<&str>) -> bool {
     let Some(new) = new else { return true };
     let Some(old) = old else { return false };
@@ -242,5 +244,5 @@ fn by_key(mount: &Mount) -> BTreeMap<&str, &File> {
 }
 
 fn or_nobody(user: &str) -> &str {
-    if user.is_empty() { "nobody in particular" } else { user }
+    if user.is_empty() { "not set" } else { user }
 }

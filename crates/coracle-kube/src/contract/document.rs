@@ -1,4 +1,4 @@
-//! The whole contract: with templates and schema, enough to render the configuration anew.
+//! The full contract: with templates and schema, enough to render the configuration again.
 
 use std::collections::BTreeMap;
 
@@ -14,54 +14,56 @@ use coracle_core::path::ImagePath;
 use crate::template::{Delimiters, Template};
 use crate::values::KeyPath;
 
-/// What a document is, as an artifact about its image.
+/// The media type of the contract as an OCI artifact that refers to its image.
 pub const MEDIA_TYPE: &str = "application/vnd.coracle.config-contract.v1+json";
 
-/// A contract with everything that it is about, but no value.
+/// A contract with its templates and schema, but without values.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Document {
-    /// What the label says, whole.
+    /// The contract as in the label, without omissions.
     pub contract: Contract,
-    /// The JSON Schema of the parameters; of secret ones neither `default` nor `enum`, `const` or `examples`.
+    /// The JSON Schema of the parameters; without `default`, `enum`, `const` and `examples` of
+    /// secret ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<Value>,
-    /// The files, by mount and key.
+    /// The sources of all files, sorted by mount and key.
     pub templates: Vec<TemplateText>,
 }
 
-/// A file of a mount before it is rendered.
+/// The source of a mounted file.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct TemplateText {
-    /// Its directory.
+    /// The mount path.
     pub mount: String,
-    /// Its name there.
+    /// The file's name in the mount.
     pub key: String,
-    /// The template.
+    /// The template's text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// What stands around values, blocks and comments, start and end each, where that is not `{{ }}`, `{% %}`, `{# #}`.
+    /// Start and end of the delimiters of values, blocks and comments; `None` for `{{ }}`, `{% %}`,
+    /// `{# #}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delimiters: Option<[String; 6]>,
-    /// What the template includes.
+    /// Included templates, from name to text.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub includes: BTreeMap<String, String>,
-    /// The bytes of a file that is no template, in base64.
+    /// The bytes of a file that is not a template, in base64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,
 }
 
 impl Document {
-    /// Canonical JSON.
+    /// Returns canonical JSON.
     ///
     /// # Errors
-    /// Never with what this module makes.
+    /// Fails if serialization fails, which cannot happen for contracts made by this module.
     pub fn to_json(&self) -> Result<Vec<u8>, Error> {
         Ok(json::to_bytes(self)?)
     }
 }
 
 impl TemplateText {
-    /// A file with the values that it uses.
+    /// Reads a file; returns it with the keys that it uses.
     pub(super) fn read(mount: &ImagePath, file: &config::File) -> Result<(Self, Vec<KeyPath>), Problem> {
         let source = config::source(file)?;
         let named = Self {

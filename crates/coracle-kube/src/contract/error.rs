@@ -1,30 +1,30 @@
-//! Why there is no contract.
+//! Errors of contracts.
 
 use crate::config;
 use crate::values;
 
-/// Why there is no contract.
+/// Why a contract cannot be made, read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The configuration that it is about is wrong.
+    /// The configuration is invalid.
     #[error(transparent)]
     Config(#[from] config::Error),
-    /// A label that is no contract.
-    #[error("the label `{label}` is no contract: {why}", label = super::LABEL)]
+    /// A label with an invalid contract.
+    #[error("the label `{label}` is not a valid contract: {why}", label = super::LABEL)]
     Label {
-        /// What is wrong with it.
+        /// The reason.
         why: String,
     },
-    /// A contract of a later version of Coracle.
-    #[error("the contract has version {0}; this version of Coracle knows version {known}", known = super::VERSION)]
+    /// A contract in an unsupported version of the format.
+    #[error("the contract has format version {0}; this version of Coracle supports only {known}", known = super::VERSION)]
     Version(u32),
-    /// Paths and files alone are more than a label holds.
-    #[error("the contract is larger than an image's label can be ({size} of {limit} bytes)", limit = super::MAX_SIZE)]
+    /// The contract is too large for a label, even without parameters.
+    #[error("the contract is too large for an image label: {size} bytes, at most {limit} are allowed", limit = super::MAX_SIZE)]
     TooLarge {
-        /// Bytes.
+        /// The size in bytes.
         size: usize,
     },
-    /// What can't be JSON.
+    /// Serialization failed.
     #[error("cannot write the contract as JSON")]
     Json(#[from] serde_json::Error),
 }
@@ -36,7 +36,7 @@ impl From<values::Error> for Error {
 }
 
 impl Error {
-    /// The next step, where there is a usual one.
+    /// Returns advice on how to fix the error.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Config(error) => error.hint(),
@@ -44,8 +44,8 @@ impl Error {
                 Some("use the version of Coracle that built the image, or a later one".into())
             }
             Self::TooLarge { .. } => Some(
-                "the label lists every mount, file, variable and writable directory: shorten their names, or let \
-                 one file hold what several do"
+                "the label lists every mount, file, variable and writable directory: shorten their names, or merge \
+                 several files into one"
                     .into(),
             ),
             Self::Label { .. } | Self::Json(_) => None,

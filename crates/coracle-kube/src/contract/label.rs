@@ -1,21 +1,21 @@
-//! A contract as a label of the image.
+//! The contract as an image label.
 
 use super::{Contract, Error, VERSION};
 use coracle_core::digest::Digest;
 use coracle_core::json;
 
-/// The label's name.
+/// The name of the label.
 pub const LABEL: &str = "io.coracle.config.v1";
 
-/// The most bytes that the label has; containerd drops labels over 4,096 with their names.
+/// The largest label value, in bytes. containerd drops labels whose name and value exceed 4,096.
 pub const MAX_SIZE: usize = 3_500;
 
 impl Contract {
-    /// The contract as canonical JSON, short enough for a label. One that is too large leaves out its parameters, and
-    /// names the digest of the whole: the same as that of [`Contract::to_json`].
+    /// Returns canonical JSON of at most [`MAX_SIZE`] bytes. If the contract is too large, omits
+    /// the parameters and adds the digest of the full [`Contract::to_json`].
     ///
     /// # Errors
-    /// When files and mounts alone are too large.
+    /// Fails if the contract is too large even without parameters.
     pub fn to_label(&self) -> Result<String, Error> {
         let whole = self.to_json()?;
         if whole.len() <= MAX_SIZE {
@@ -31,18 +31,18 @@ impl Contract {
         if short.len() <= MAX_SIZE { Ok(short) } else { Err(Error::TooLarge { size: short.len() }) }
     }
 
-    /// The whole contract as canonical JSON.
+    /// Returns the full contract as canonical JSON.
     ///
     /// # Errors
-    /// Never with what this module makes.
+    /// Fails if serialization fails, which cannot happen for contracts made by this module.
     pub fn to_json(&self) -> Result<String, Error> {
         Ok(String::from_utf8_lossy(&json::to_bytes(self)?).into_owned())
     }
 
-    /// Reads a contract, from a label or by itself.
+    /// Parses a contract from a label or a file.
     ///
     /// # Errors
-    /// When it is none, or one of a later version.
+    /// Fails if the JSON is not a valid contract, or has an unsupported version.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let label = |error: serde_json::Error| Error::Label { why: error.to_string() };
         let value: serde_json::Value = serde_json::from_str(text).map_err(label)?;
@@ -50,14 +50,14 @@ impl Contract {
         match version.and_then(|version| u32::try_from(version).ok()) {
             Some(VERSION) => {}
             Some(other) => return Err(Error::Version(other)),
-            None => return Err(Error::Label { why: "it has no version".into() }),
+            None => return Err(Error::Label { why: "`version` is missing".into() }),
         }
         let contract: Self = serde_json::from_value(value).map_err(label)?;
         contract.check()?;
         Ok(contract)
     }
 
-    /// Whoever wrote the label: its paths are paths and its keys are keys.
+    /// Validates paths and keys: the label may come from anywhere.
     fn check(&self) -> Result<(), Error> {
         let mounts = self.mounts.iter().map(|mount| mount.path.as_str());
         let writable = self.writable.iter().map(|writable| writable.path.as_str());
@@ -68,9 +68,9 @@ impl Contract {
         }
         let mut keys = self.mounts.iter().flat_map(|mount| &mount.files).map(|file| file.key.as_str());
         match keys.find(|key| crate::config::key::illegal(key).is_some()) {
-            Some(key) => {
-                Err(Error::Label { why: format!("`{}` is no key", coracle_core::path::printable(key.as_bytes())) })
-            }
+            Some(key) => Err(Error::Label {
+                why: format!("`{}` is not a valid key", coracle_core::path::printable(key.as_bytes())),
+            }),
             None => Ok(()),
         }
     }

@@ -1,4 +1,4 @@
-//! From a configuration to the contract, without any value.
+//! Makes a contract from a configuration, without values.
 
 use std::collections::BTreeMap;
 
@@ -11,20 +11,20 @@ use coracle_core::path::ImagePath;
 use crate::template::Format;
 use crate::values::{KeyPath, Schema};
 
-/// What else a program expects, which its configuration does not know.
+/// Facts about an image that are not part of its configuration.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Facts {
-    /// Ports with their protocols.
+    /// Ports with protocols: `8080/tcp`.
     pub ports: Vec<String>,
-    /// `UID:GID`
+    /// The user and group: `UID:GID`.
     pub user: String,
 }
 
 impl Document {
-    /// The contract of a program that finds `configuration` beside it, with its templates and schema.
+    /// Makes the contract for `configuration`, with its templates and schema; reads no values.
     ///
     /// # Errors
-    /// Everything that is wrong with templates, keys, mounts and schema; values are not read.
+    /// Fails with every problem of templates, keys, mounts and schema.
     pub fn new(configuration: &Configuration, facts: &Facts) -> Result<Self, Error> {
         let schema = configuration.schema.as_deref().map(Schema::read).transpose()?;
         let secrets = schema.as_ref().map(Schema::secrets).unwrap_or_default();
@@ -90,7 +90,7 @@ fn described(key: &str, secret: bool, optional: bool, uses: &[KeyPath]) -> File 
     File { key: key.to_owned(), secret, optional, format, uses }
 }
 
-/// A variable whose file is not there, or is secret and nobody said that it may be.
+/// Returns a problem if a variable's file does not exist, or is secret without permission.
 fn unfit(variable: &config::Variable, mounts: &[Mount]) -> Option<Problem> {
     let name = &variable.name;
     let path = variable.from.to_string();
@@ -100,19 +100,19 @@ fn unfit(variable: &config::Variable, mounts: &[Mount]) -> Option<Problem> {
     });
     match file {
         None => Some(Problem::new(
-            format!("the variable `{name}` is given the text of `{path}`, which is no file of a mount"),
-            "write a mount and a key of it, as in `from = \"/etc/app/log-level\"`",
+            format!("the variable `{name}` refers to `{path}`, which is not a file of any mount"),
+            "write the path of a mount and a key, for example `from = \"/etc/app/log-level\"`",
         )),
         Some(file) if file.secret && !variable.may_be_secret => Some(Problem::new(
-            format!("the variable `{name}` would hold `{path}`, which is secret"),
-            "let the program read the file: variables are seen by every child and in crash reports; if it can't, write \
+            format!("the variable `{name}` would contain `{path}`, which is secret"),
+            "let the program read the file: child processes and crash reports expose variables; if it cannot, write \
              `secret-in-environment = true`",
         )),
         Some(_) => None,
     }
 }
 
-/// Those of the schema, and what templates use without one.
+/// Returns the schema's parameters; without a schema, the keys that templates use.
 fn parameters(schema: Option<&Schema>, mounts: &[Mount]) -> BTreeMap<String, Parameter> {
     let Some(schema) = schema else {
         let used = mounts.iter().flat_map(|mount| &mount.files).flat_map(|file| &file.uses);

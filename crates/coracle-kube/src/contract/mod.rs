@@ -1,8 +1,8 @@
-//! What an image expects of its surroundings: files and where they are mounted, parameters, variables, ports, and what
-//! it writes to. None of it is configuration itself.
+//! The configuration contract: which mounts, files, parameters, variables, ports and writable
+//! directories an image expects. It contains no values.
 //!
-//! It knows no recipe and no object of Kubernetes. As canonical JSON it is a label of the image; with templates and
-//! schema it is a [`Document`].
+//! Stored as canonical JSON in an image label; with templates and schema it is a [`Document`]. Does
+//! not depend on recipes or Kubernetes objects.
 
 mod diff;
 mod document;
@@ -22,99 +22,99 @@ pub use error::Error;
 pub use label::{LABEL, MAX_SIZE};
 pub use make::Facts;
 
-/// The version of the format, which stands in every contract.
+/// The version of the contract format.
 pub const VERSION: u32 = 1;
 
-/// What an image expects. Lists are sorted; what is empty is not written.
+/// What an image expects at run time. Lists are sorted; empty fields are not serialized.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Contract {
-    /// [`VERSION`].
+    /// The format version, [`VERSION`].
     pub version: u32,
-    /// Directories that are mounted, by path.
+    /// Mounted directories, sorted by path.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mounts: Vec<Mount>,
-    /// What templates are rendered from, by key (`db.host`).
+    /// Parameters of the templates, by key (`db.host`).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub parameters: BTreeMap<String, Parameter>,
-    /// The digest of the parameters' JSON Schema, as a [`Document`] has it.
+    /// The digest of the parameters' JSON Schema in the [`Document`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<String>,
-    /// Environment variables that are given the text of a file.
+    /// Environment variables whose value is the text of a file.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<Variable>,
-    /// Ports with their protocols: `8080/tcp`.
+    /// Ports with protocols: `8080/tcp`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<String>,
-    /// Who the program runs as: `UID:GID`.
+    /// The user and group that the program runs as: `UID:GID`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub user: String,
     /// Directories that the program writes to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub writable: Vec<Writable>,
-    /// The digest of the whole contract, where this one leaves something out.
+    /// The digest of the full contract, if this one omits something.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document: Option<String>,
 }
 
-/// A directory that is mounted.
+/// A mounted directory.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Mount {
-    /// Its path for the program.
+    /// The mount path in the container.
     pub path: String,
-    /// `restart`, `watch` or `signal:NAME`.
+    /// How a change reaches the program: `restart`, `watch` or `signal:NAME`.
     pub reload: String,
-    /// Its files, by key.
+    /// The files, sorted by key.
     pub files: Vec<File>,
 }
 
-/// A file of a mount.
+/// A file in a mounted directory.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct File {
-    /// Its name, which is its key in a ConfigMap or Secret.
+    /// The file's name, which is the key in the ConfigMap or Secret.
     pub key: String,
-    /// It belongs into a Secret.
+    /// Whether it must be in a Secret.
     #[serde(default, skip_serializing_if = "is_false")]
     pub secret: bool,
-    /// The program starts without it, too.
+    /// Whether the program starts without it.
     #[serde(default, skip_serializing_if = "is_false")]
     pub optional: bool,
-    /// What it is read as: `toml`, `yaml`, `json`, `ini`, `properties` or `env`.
+    /// The file format: `toml`, `yaml`, `json`, `ini`, `properties` or `env`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
-    /// The parameters that are in it.
+    /// The parameters that it uses.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub uses: Vec<String>,
 }
 
-/// What is known of a parameter without its value.
+/// A parameter, without its value.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Parameter {
-    /// The types that JSON Schema allows, divided by `|`.
+    /// The allowed JSON types, separated by `|`.
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
-    /// It has to be given: there is no default.
+    /// Whether it must be given because there is no default.
     #[serde(default, skip_serializing_if = "is_false")]
     pub required: bool,
-    /// Its value is secret.
+    /// Whether the value is secret.
     #[serde(default, skip_serializing_if = "is_false")]
     pub secret: bool,
 }
 
-/// An environment variable that is given the text of a file.
+/// An environment variable whose value is the text of a file.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Variable {
-    /// Its name.
+    /// The variable's name.
     pub name: String,
-    /// The file's path for the program: a mount and a key.
+    /// The file's path in the container: that of a mount and a key.
     pub from: String,
 }
 
 /// A directory that the program writes to.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Writable {
-    /// Its path.
+    /// The path in the container.
     pub path: String,
-    /// What is in it has to outlive the pod.
+    /// Whether its contents must outlive the pod.
     #[serde(default, skip_serializing_if = "is_false")]
     pub persistent: bool,
 }
@@ -125,7 +125,7 @@ fn is_false(value: &bool) -> bool {
 }
 
 impl Contract {
-    /// Nothing is expected that a runtime would not see in the image's config.
+    /// Returns whether the contract expects nothing beyond the image's config.
     pub fn is_trivial(&self) -> bool {
         self.mounts.is_empty() && self.writable.is_empty() && self.env.is_empty()
     }

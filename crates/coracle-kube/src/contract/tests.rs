@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use super::*;
 use crate::config::{self, Configuration, Reload, SecretMount, State};
 
-/// A configuration in a folder of its own.
+/// Returns a configuration whose source files are in `folder`.
 fn configuration(folder: &std::path::Path) -> Configuration {
     let file = |name: &str, text: &str| -> PathBuf {
         let path = folder.join(name);
@@ -60,7 +60,7 @@ fn facts() -> Facts {
 }
 
 #[test]
-fn a_contract_says_what_is_expected_and_no_value() {
+fn serializes_expectations_without_values() {
     let folder = tempfile::tempdir().unwrap();
     let document = Document::new(&configuration(folder.path()), &facts()).unwrap();
     let label = document.contract.to_label().unwrap();
@@ -86,7 +86,7 @@ fn a_contract_says_what_is_expected_and_no_value() {
 }
 
 #[test]
-fn a_large_contract_leaves_out_its_parameters() {
+fn omits_parameters_of_a_large_contract() {
     let folder = tempfile::tempdir().unwrap();
     let mut contract = Document::new(&configuration(folder.path()), &facts()).unwrap().contract;
     for number in 0..200 {
@@ -110,14 +110,17 @@ fn a_large_contract_leaves_out_its_parameters() {
 }
 
 #[test]
-fn what_is_no_contract_is_told_apart() {
+fn rejects_invalid_contracts() {
     for (text, expected) in [
-        ("", "no contract"),
-        ("[]", "it has no version"),
-        ("{\"version\":2}", "version 2"),
-        ("{\"version\":1,\"mounts\":3}", "no contract"),
+        ("", "not a valid contract"),
+        ("[]", "`version` is missing"),
+        ("{\"version\":2}", "format version 2"),
+        ("{\"version\":1,\"mounts\":3}", "not a valid contract"),
         (r#"{"version":1,"writable":[{"path":"../x"}]}"#, "must start with `/`"),
-        (r#"{"version":1,"mounts":[{"path":"/a","reload":"watch","files":[{"key":"../x"}]}]}"#, "is no key"),
+        (
+            r#"{"version":1,"mounts":[{"path":"/a","reload":"watch","files":[{"key":"../x"}]}]}"#,
+            "is not a valid key",
+        ),
     ] {
         let error = Contract::parse(text).unwrap_err().to_string();
         assert!(error.contains(expected), "{text}: {error}");
@@ -125,10 +128,10 @@ fn what_is_no_contract_is_told_apart() {
 }
 
 #[test]
-fn variables_have_files_that_may_be_seen() {
+fn rejects_variables_of_missing_or_secret_files() {
     let folder = tempfile::tempdir().unwrap();
     for (from, expected) in [
-        ("/etc/shop/none", "which is no file of a mount"),
+        ("/etc/shop/none", "which is not a file of any mount"),
         ("/etc/shop/token", "which is secret"),
         ("/etc/shop/login.env", "which is secret"),
     ] {
@@ -142,13 +145,16 @@ fn variables_have_files_that_may_be_seen() {
 }
 
 #[test]
-fn a_directory_changes_in_one_way_and_a_name_stands_once() {
+fn rejects_conflicting_reloads_and_duplicate_variables() {
     let folder = tempfile::tempdir().unwrap();
     let mut configuration = configuration(folder.path());
     configuration.secrets[0].reload = "signal:SIGHUP".parse().unwrap();
     configuration.variables.push(configuration.variables[0].clone());
     let error = Document::new(&configuration, &facts()).unwrap_err().to_string();
-    for part in ["`/etc/shop` can't be both `watch` and `signal:SIGHUP`", "two variables are `LOGO`"] {
+    for part in [
+        "`/etc/shop` has two values of `reload`: `watch` and `signal:SIGHUP`",
+        "two variables have the name `LOGO`",
+    ] {
         assert!(error.contains(part), "{error}");
     }
 }

@@ -1,33 +1,33 @@
-//! What keeps an application from running on Kubernetes, all of it.
+//! Errors of manifest generation; all problems are reported together.
 
 use std::path::PathBuf;
 
 use coracle_core::path::ImagePath;
 
-/// Why there are no manifests: everything that is wrong.
+/// Every problem that prevents manifests.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.iter().map(|problem| problem.message.as_str()).collect::<Vec<_>>().join("\n"))]
 pub struct Error(pub Vec<Problem>);
 
-/// One thing that is wrong.
+/// One problem.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Problem {
-    /// What, which and why.
+    /// The message.
     pub message: String,
-    /// The next step.
+    /// Advice on how to fix it.
     pub hint: String,
-    /// What of a recipe it is about, where that is one word.
+    /// The part of the recipe with the problem, if it is a single one.
     pub about: Option<About>,
 }
 
-/// What a recipe says that can be wrong only together with everything else.
+/// A part of the recipe that a problem is reported at.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum About {
     /// A key of `[kubernetes]`.
     Key(&'static str),
     /// A mount, or the file of a variable.
     Mount(ImagePath),
-    /// A file of patches, where it is.
+    /// A patch file.
     Patch(PathBuf),
 }
 
@@ -36,12 +36,12 @@ impl Problem {
         Self { message: message.into(), hint: hint.into(), about: None }
     }
 
-    /// The same about a key of `[kubernetes]`.
+    /// Locates the problem at a key of `[kubernetes]`.
     pub(super) fn at_key(self, key: &'static str) -> Self {
         Self { about: Some(About::Key(key)), ..self }
     }
 
-    /// The same about a mount, or the file of a variable.
+    /// Locates the problem at a mount, or the file of a variable.
     pub(super) fn at_mount(self, path: &ImagePath) -> Self {
         Self { about: Some(About::Mount(path.clone())), ..self }
     }

@@ -1,20 +1,20 @@
-//! The suffix that kustomize gives the name of a map: a hash of its content, bit for bit.
+//! The name suffix of ConfigMaps and Secrets: the same content hash as kustomize's.
 //!
-//! Source: kustomize, `api/hasher/hasher.go`. Labels, annotations and `immutable` do not count, and the name that is
-//! hashed is always empty.
+//! Source: kustomize, `api/hasher/hasher.go`. Labels, annotations and `immutable` are not hashed,
+//! and the hashed name is always empty.
 
 use serde_json::{Value, json};
 
 use super::map::{Contents, MapKind};
 use coracle_core::digest::Digest;
 
-/// How many letters a suffix has.
+/// The length of a suffix, in characters.
 pub(super) const LENGTH: usize = 10;
 
-/// The suffix of a map with these contents.
+/// Returns the suffix for a ConfigMap or Secret with these contents.
 pub(super) fn suffix(kind: MapKind, contents: &Contents) -> String {
     let is_empty = |map: &Value| map.as_object().is_none_or(serde_json::Map::is_empty);
-    // Its ConfigMap without text has no `data`, its Secret an empty one.
+    // For empty `data`, kustomize hashes `""` in a ConfigMap but `{}` in a Secret.
     let data = if kind == MapKind::ConfigMap && is_empty(&contents.data) {
         json!("")
     } else {
@@ -32,7 +32,7 @@ pub(super) fn suffix(kind: MapKind, contents: &Contents) -> String {
     letters(&Digest::of(go_json(&hashed).as_bytes()).hex())
 }
 
-/// The first digits, without those that could make a word or be mistaken for another.
+/// Encodes the first digits, replacing vowels and ambiguous digits.
 fn letters(hex: &str) -> String {
     let letter = |digit| match digit {
         '0' => 'g',
@@ -45,7 +45,8 @@ fn letters(hex: &str) -> String {
     hex.chars().take(LENGTH).map(letter).collect()
 }
 
-/// JSON as Go's `encoding/json` writes it: compact, keys sorted by their bytes, `<`, `>` and `&` escaped.
+/// Returns JSON as Go's `encoding/json` writes it: compact, keys sorted by bytes, `<`, `>` and `&`
+/// escaped.
 pub(super) fn go_json(value: &Value) -> String {
     let mut out = String::new();
     write(value, &mut out);
@@ -109,9 +110,9 @@ mod tests {
         suffix(kind, &Contents::of(kind, &files))
     }
 
-    /// As `kubectl kustomize` 5.8.1 printed them.
+    /// The suffixes that `kubectl kustomize` 5.8.1 prints.
     #[test]
-    fn suffixes_are_kustomizes() {
+    fn matches_kustomize() {
         let conf: (&str, &[u8]) = ("app.conf", b"greeting=hello\nport=8080\n");
         for (kind, files, expected) in [
             (MapKind::ConfigMap, vec![conf], "bf28t4f822"),

@@ -1,4 +1,4 @@
-//! An image by its digest, as pods name it.
+//! Image references by digest, as pods use them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,39 +6,39 @@ use std::str::FromStr;
 use coracle_core::digest::Digest;
 use coracle_core::reference::Reference;
 
-/// `NAME[:TAG]@sha256:…`
+/// An image reference by digest: `NAME[:TAG]@sha256:…`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Image {
     /// The repository: `ghcr.io/acme/shop`.
     pub name: String,
-    /// The tag, for people: the digest decides.
+    /// The tag, for information only: the digest identifies the image.
     pub tag: Option<String>,
     /// The digest of the manifest or index.
     pub digest: Digest,
 }
 
-/// A text that is no image by digest.
+/// An invalid image reference by digest.
 #[derive(Debug, thiserror::Error)]
-#[error("`{}` is no image by digest: {why}", coracle_core::path::printable(.text.as_bytes()))]
+#[error("`{}` is not an image reference by digest: {why}", coracle_core::path::printable(.text.as_bytes()))]
 pub struct ParseImageError {
     text: String,
     why: String,
 }
 
 impl ParseImageError {
-    /// What to write instead.
+    /// Returns advice on what to write instead.
     pub fn hint(&self) -> String {
-        "write it as `NAME[:TAG]@sha256:…`, the line that `coracle build` prints".into()
+        "write `NAME[:TAG]@sha256:…`, as printed by `coracle build`".into()
     }
 }
 
 impl Image {
-    /// An image that was named and built.
+    /// Returns the reference of a built image.
     pub fn new(reference: &Reference, digest: Digest) -> Self {
         Self { name: reference.name().to_owned(), tag: Some(reference.tag().to_owned()), digest }
     }
 
-    /// The last part of the name: `shop` for `ghcr.io/acme/shop`.
+    /// Returns the last part of the name: `shop` for `ghcr.io/acme/shop`.
     pub fn base_name(&self) -> &str {
         self.name.rsplit('/').next().unwrap_or(&self.name)
     }
@@ -49,8 +49,7 @@ impl FromStr for Image {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let error = |why: String| ParseImageError { text: text.to_owned(), why };
-        let (name, digest) =
-            text.split_once('@').ok_or_else(|| error("a tag may mean another image tomorrow".into()))?;
+        let (name, digest) = text.split_once('@').ok_or_else(|| error("it has no digest".into()))?;
         let reference: Reference =
             name.parse().map_err(|wrong: coracle_core::reference::ParseReferenceError| error(wrong.to_string()))?;
         let digest =
@@ -73,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_image_has_a_digest() {
+    fn requires_a_digest() {
         let digest = format!("sha256:{}", "0".repeat(64));
         for name in ["shop", "shop:1", "localhost:5000/a/shop", "ghcr.io/acme/shop:1.2"] {
             let text = format!("{name}@{digest}");

@@ -1,5 +1,6 @@
-//! The layout of kustomize: a base, whose ConfigMaps are generated from the rendered files, and an overlay for each
-//! environment with files of its own. `kubectl kustomize` makes the same objects of it as [`super::manifests`].
+//! The kustomize layout: a base whose ConfigMaps are generated from the rendered files, and an
+//! overlay for each environment. `kubectl kustomize` makes the same objects from it as
+//! [`super::manifests`].
 
 use serde_json::{Value, json};
 
@@ -9,18 +10,19 @@ use super::{Application, Error, Files, Manifests, Problem, name, workload, yaml}
 use crate::config::RenderedMount;
 use coracle_core::note::Note;
 
-/// The files of an environment: its name, and what is rendered with its values.
+/// An environment's name, and the mounts rendered with its values.
 pub type Environment = (String, Vec<RenderedMount>);
 
-/// Every file of the layout.
+/// Returns every file of the layout.
 ///
 /// # Errors
-/// As [`super::manifests`]; and when a name can't be a directory's, or kustomize can't hold a text.
+/// Fails like [`super::manifests`], and if an environment's name cannot name a directory, or
+/// kustomize does not support the content of a file.
 pub fn files(
     application: &Application<'_>,
     environments: &[Environment],
 ) -> Result<(Files, Vec<Note>), Error> {
-    // Only kustomize knows the names that maps get, and no file of it holds a secret.
+    // kustomize appends the hashes to names itself; secrets are never written.
     let names = Names { app: application.name.to_owned(), are_hashed: false };
     let application = Application { contains_secrets: false, ..*application };
     let base = super::manifests_named(&application, &names)?;
@@ -32,10 +34,10 @@ pub fn files(
         if !is_directory(environment) {
             problems.push(Problem::new(
                 format!(
-                    "the environment `{}` can't name a directory",
+                    "the environment `{}` is not a valid directory name",
                     coracle_core::path::printable(environment.as_bytes())
                 ),
-                "call it something with letters, digits, `-`, `_` and `.`",
+                "use only letters, digits, `-`, `_` and `.`",
             ));
             continue;
         }
@@ -77,7 +79,8 @@ fn put_base(application: &Application<'_>, base: Manifests, files: &mut Files) {
     files.insert("base/kustomization.yaml".into(), document(&base));
 }
 
-/// Whether the sidecar's image has the name of the program's, so that kustomize would change both.
+/// Returns whether the sidecar's image has the same name as the program's: kustomize would change
+/// both.
 fn shares_name(application: &Application<'_>) -> bool {
     let reloader = application.settings.reload.as_ref();
     reloader.is_some_and(|reloader| {
@@ -96,7 +99,7 @@ fn kustomization(application: &Application<'_>, resources: Value, maps: Vec<Valu
     with(document, "configMapGenerator", Value::Array(maps))
 }
 
-/// A generator for each map; its files go below `folder`.
+/// Returns a `configMapGenerator` for each ConfigMap; writes their files below `folder`.
 fn generators(maps: &[Map], folder: &str, files: &mut Files) -> Vec<Value> {
     let public = maps.iter().filter(|map| map.kind == MapKind::ConfigMap);
     public
@@ -117,8 +120,8 @@ fn generators(maps: &[Map], folder: &str, files: &mut Files) -> Vec<Value> {
         .collect()
 }
 
-/// Text that kustomize can't write as it was: its YAML escapes no control characters; and keys that it does not
-/// quote, so that it takes them for numbers itself.
+/// Returns problems with content that kustomize changes: its YAML does not escape control
+/// characters, and does not quote keys that look like numbers.
 fn unfit(maps: &[Map]) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (map, (key, bytes)) in maps.iter().flat_map(|map| map.files.iter().map(move |file| (map, file))) {
@@ -126,7 +129,7 @@ fn unfit(maps: &[Map]) -> Vec<Problem> {
             problems.push(
                 Problem::new(
                     format!(
-                        "kustomize can't hold the key `{key}`, which it takes for something else than text"
+                        "kustomize does not support the key `{key}`: it reads it as a number, boolean, date or null"
                     ),
                     "give the file another `key`, or use `--layout yaml` or `--layout helm`",
                 )
@@ -136,23 +139,23 @@ fn unfit(maps: &[Map]) -> Vec<Problem> {
         if std::str::from_utf8(bytes).is_ok_and(is_refused) {
             problems.push(Problem::new(
                 format!(
-                    "kustomize can't hold `{key}` of `{}`: it has control characters, or lines that start with a tab",
+                    "kustomize does not support `{key}` of `{}`: it has control characters, or lines that start with a tab",
                     map.mount
                 ),
-                "take them out, or use `--layout yaml` or `--layout helm`",
+                "remove them, or use `--layout yaml` or `--layout helm`",
             ).at_mount(&map.mount));
         }
     }
     problems
 }
 
-/// Source: what `kubectl kustomize` 5.8.1 fails on, or writes as something else (tests/manifests/hash.rs).
+/// Returns whether `kubectl kustomize` 5.8.1 rejects or changes the text (tests/manifests/hash.rs).
 fn is_refused(text: &str) -> bool {
     let is_control = |c: char| matches!(c, '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}');
     text.chars().any(is_control) || text.starts_with('\t') && text.contains('\n')
 }
 
-/// Whether YAML takes `key` for a number, a date, `true`, `false` or `null` when nobody quotes it.
+/// Returns whether YAML reads an unquoted `key` as a number, a date, `true`, `false` or `null`.
 fn is_no_text(key: &str) -> bool {
     let lower = key.to_ascii_lowercase();
     let plain = if lower.starts_with('_') { lower.clone() } else { lower.replace('_', "") };
@@ -185,9 +188,9 @@ fn document(value: &Value) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    /// As `kubectl kustomize` 5.8.1 takes or fails on them.
+    /// The results of `kubectl kustomize` 5.8.1.
     #[test]
-    fn keys_that_are_no_text_are_known() {
+    fn detects_keys_that_yaml_does_not_read_as_text() {
         for key in [
             "2",
             "2.5",

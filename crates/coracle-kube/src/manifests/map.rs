@@ -1,4 +1,4 @@
-//! ConfigMaps and Secrets: the files of one mount as an object.
+//! ConfigMaps and Secrets made from the files of one mount.
 
 use std::collections::BTreeMap;
 
@@ -11,22 +11,22 @@ use crate::config;
 use coracle_core::note::Note;
 use coracle_core::path::ImagePath;
 
-/// What all annotations of one object have together at most (`ValidateAnnotationsSize`).
+/// The largest total size of an object's annotations, in bytes (`ValidateAnnotationsSize`).
 const MAX_ANNOTATIONS: usize = 262_144;
-/// The annotation in which `kubectl apply` keeps the whole object.
+/// The annotation in which client-side `kubectl apply` stores the object.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
-/// The two kinds of maps.
+/// ConfigMap or Secret.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum MapKind {
-    /// What anybody may see.
+    /// For public files.
     ConfigMap,
-    /// What holds a secret.
+    /// For secret files.
     Secret,
 }
 
 impl MapKind {
-    /// As `kind` has it.
+    /// Returns the value of the object's `kind`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ConfigMap => "ConfigMap",
@@ -38,22 +38,22 @@ impl MapKind {
 /// A ConfigMap or Secret with the files of one mount.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Map {
-    /// Which of the two.
+    /// ConfigMap or Secret.
     pub kind: MapKind,
-    /// Where its files are mounted.
+    /// The mount path of the files.
     pub mount: ImagePath,
-    /// Its name without a hash.
+    /// The name without a hash.
     pub base: String,
-    /// It never changes, and its name has a hash of its content.
+    /// Whether the object is immutable; if so, its name has a hash of the content.
     pub is_immutable: bool,
-    /// `metadata` without `name`.
+    /// The object's `metadata` without `name`.
     pub metadata: Value,
-    /// Its files, by key.
+    /// The files, sorted by key.
     pub files: Vec<(String, Vec<u8>)>,
 }
 
 impl Map {
-    /// The name of the object.
+    /// Returns the name of the object.
     pub fn name(&self) -> String {
         if self.is_immutable {
             let suffix = hash::suffix(self.kind, &Contents::of(self.kind, &self.files));
@@ -63,7 +63,7 @@ impl Map {
         }
     }
 
-    /// The object.
+    /// Returns the Kubernetes object.
     pub fn object(&self) -> Value {
         let contents = Contents::of(self.kind, &self.files);
         let mut metadata = self.metadata.clone();
@@ -88,24 +88,24 @@ impl Map {
         object
     }
 
-    /// More than an object holds.
+    /// Returns a problem if the files are too large for one object.
     pub(super) fn too_large(&self) -> Option<Problem> {
         let size: usize = self.files.iter().map(|(_, bytes)| bytes.len()).sum();
         (size > config::MAX_SIZE).then(|| {
             Problem::new(
                 format!(
-                    "the {} of `{}` has {size} bytes, and an object of Kubernetes holds {} at most",
+                    "the {} for `{}` has {size} bytes; the limit of a Kubernetes object is {}",
                     self.kind.as_str(),
                     self.mount,
                     config::MAX_SIZE
                 ),
-                "split the files over several mounts, or include what never changes in the image",
+                "split the files into several mounts, or include those that never change in the image",
             )
             .at_mount(&self.mount)
         })
     }
 
-    /// More than client-side `kubectl apply` can keep beside the object.
+    /// Returns a warning if the object is too large for client-side `kubectl apply`.
     pub(super) fn not_for_apply(&self) -> Option<Note> {
         let mut recorded = self.object();
         if let Some(metadata) = recorded.pointer_mut("/metadata").and_then(Value::as_object_mut) {
@@ -121,8 +121,8 @@ impl Map {
         let size = LAST_APPLIED.len() + hash::go_json(&recorded).len() + "\n".len() + others;
         (size > MAX_ANNOTATIONS).then(|| {
             Note::Warning(format!(
-                "the {} `{}` is too large for `kubectl apply`, which would keep {size} bytes in an annotation, where \
-                 {MAX_ANNOTATIONS} fit: use `kubectl apply --server-side`",
+                "the {} `{}` is too large for client-side `kubectl apply`, which would store {size} bytes in an annotation \
+                 (the limit is {MAX_ANNOTATIONS}): use `kubectl apply --server-side`",
                 self.kind.as_str(),
                 self.name()
             ))
@@ -130,14 +130,14 @@ impl Map {
     }
 }
 
-/// `data` and `binaryData` of a map.
+/// `data` and `binaryData` of a ConfigMap or Secret.
 pub(super) struct Contents {
     pub(super) data: Value,
     pub(super) binary: Value,
 }
 
 impl Contents {
-    /// Text stays text in a ConfigMap; what is not UTF-8, and all of a Secret, is base64.
+    /// Encodes the files. UTF-8 in a ConfigMap stays text; everything else is base64.
     pub(super) fn of(kind: MapKind, files: &[(String, Vec<u8>)]) -> Self {
         let (mut data, mut binary) = (Members::new(), Members::new());
         for (key, bytes) in files {
@@ -151,7 +151,7 @@ impl Contents {
     }
 }
 
-/// Base64 as kustomize writes it: what is longer than a line is broken, and the breaks count in its hash.
+/// Encodes base64 as kustomize does: broken into lines, because the line breaks are hashed.
 fn base64(bytes: &[u8]) -> String {
     const LINE: usize = 70;
     let encoded = STANDARD.encode(bytes);
@@ -169,7 +169,7 @@ fn base64(bytes: &[u8]) -> String {
     lines
 }
 
-/// Which files of a mount are public, and which are secret.
+/// Divides the files of a mount into public (`false`) and secret (`true`) ones.
 pub(super) fn divided(mount: &config::RenderedMount) -> BTreeMap<bool, Vec<(String, Vec<u8>)>> {
     let mut divided: BTreeMap<bool, Vec<(String, Vec<u8>)>> = BTreeMap::new();
     for file in &mount.files {

@@ -1,12 +1,12 @@
-//! How a patch goes on top of an object: as a JSON merge patch (RFC 7386), but lists whose items have names are merged
-//! by them, as Kubernetes' strategic merge does.
+//! Merges a patch into an object: a JSON merge patch (RFC 7386), but lists of named items are
+//! merged by name, like a Kubernetes strategic merge patch.
 
 use serde_json::{Map, Value};
 
-/// What an item of a patch says to take the item of that name out.
+/// The key of an item's directive; `delete` removes the item.
 const DELETE: &str = "$patch";
 
-/// The member that tells the items of a list apart, by the list's key; the first that an item has counts.
+/// Returns the merge keys of the list at key `list`; the first one that an item has is used.
 fn names_of(list: &str) -> &'static [&'static str] {
     match list {
         "containers" | "initContainers" | "volumes" | "env" | "imagePullSecrets" => &["name"],
@@ -16,7 +16,7 @@ fn names_of(list: &str) -> &'static [&'static str] {
     }
 }
 
-/// Puts `patch` on top of `target`, which is the value of `key`.
+/// Merges `patch` into `target`, which is the value of `key`.
 pub(super) fn merge(target: &mut Value, patch: &Value, key: &str) {
     match (target, patch) {
         (Value::Object(target), Value::Object(patch)) => merge_members(target, patch),
@@ -59,7 +59,7 @@ fn merge_items(target: &mut Vec<Value>, patch: &[Value], names: &[&str]) {
     }
 }
 
-/// A value that was not there before: in it, null says that there is nothing.
+/// Returns a new value from a patch: members that are null are left out.
 fn made(patch: &Value, key: &str) -> Value {
     match patch {
         Value::Object(members) => {
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn members_are_merged_lists_by_name_and_null_takes_out() {
+    fn merges_members_and_named_items() {
         let mut target = json!({
             "a": { "b": 1, "c": 2 },
             "args": ["x"],

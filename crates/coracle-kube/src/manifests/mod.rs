@@ -1,7 +1,8 @@
-//! An application on Kubernetes: its configuration as ConfigMaps and Secrets, what runs its image, and how it is reached.
+//! Generates Kubernetes manifests: ConfigMaps and Secrets, the workload that runs the image, and
+//! its Service.
 //!
-//! It takes the image as a name with a digest and knows no ELF, no layer and no recipe. docs/manifests.md says what is
-//! made and why. Source: Kubernetes' API reference, Pod Security Standards ("restricted").
+//! Uses the image only by name and digest. docs/manifests.md explains what is generated and why.
+//! Source: Kubernetes API reference, Pod Security Standards ("restricted").
 
 mod error;
 mod hash;
@@ -38,72 +39,76 @@ use crate::config::{Configuration, RenderedMount};
 use coracle_core::note::Note;
 use coracle_core::port::Port;
 
-/// What is known of a program that is to run on Kubernetes.
+/// The application to generate manifests for.
 #[derive(Clone, Copy, Debug)]
 pub struct Application<'a> {
-    /// What its objects are called.
+    /// The name of the application and its objects.
     pub name: &'a str,
-    /// Its image.
+    /// The image.
     pub image: &'a Image,
-    /// The file name of its program, for whoever sends it signals.
+    /// The file name of the program, for the sidecar that sends it signals.
     pub process: Option<&'a str>,
-    /// The user that it runs as.
+    /// The user ID that it runs as.
     pub uid: u32,
-    /// Its group.
+    /// The group ID that it runs as.
     pub gid: u32,
     /// Ports that it listens on.
     pub ports: &'a BTreeSet<Port>,
-    /// What it finds beside its image.
+    /// The configuration.
     pub configuration: &'a Configuration,
-    /// The files of that.
+    /// The rendered files of the configuration.
     pub mounts: &'a [RenderedMount],
-    /// How it runs.
+    /// The `[kubernetes]` settings.
     pub settings: &'a Settings,
-    /// What goes on top.
+    /// Patches, applied to the generated objects.
     pub patches: &'a [Patch],
-    /// Secrets that are rendered are among the objects; else they are only referred to, and may have no bytes.
+    /// Whether rendered Secrets are generated; otherwise they are only referenced, and may have no
+    /// content.
     pub contains_secrets: bool,
 }
 
-/// Objects of Kubernetes.
+/// Generated Kubernetes objects.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Manifests {
     /// ConfigMaps and Secrets.
     pub maps: Vec<Map>,
-    /// Everything else; what runs the program is the last.
+    /// All other objects; the workload is the last.
     pub objects: Vec<Value>,
-    /// What should be known.
+    /// Hints and warnings for the user.
     pub notes: Vec<Note>,
 }
 
 impl Manifests {
-    /// Every object, in the order in which a cluster can take them.
+    /// Returns every object, in an order in which they can be applied.
     pub fn all(&self) -> Vec<Value> {
         self.maps.iter().map(Map::object).chain(self.objects.iter().cloned()).collect()
     }
 }
 
-/// The objects of an application.
+/// Generates the objects of an application.
 ///
 /// # Errors
-/// Everything that Kubernetes would not take, or that contradicts itself.
+/// Fails with every problem: settings that Kubernetes rejects, or that contradict each other.
 pub fn manifests(application: &Application<'_>) -> Result<Manifests, Error> {
     manifests_named(application, &Names { app: application.name.to_owned(), are_hashed: true })
 }
 
-/// Files by their path below a directory.
+/// The content of files, by path relative to the output directory.
 pub type Files = BTreeMap<String, Vec<u8>>;
 
 fn manifests_named(application: &Application<'_>, names: &Names) -> Result<Manifests, Error> {
     let mut problems = Vec::new();
     if let Err(why) = name::application(application.name) {
-        problems.push(Problem::new(
-            format!(
-                "`{}` can't name an application: {why}",
-                coracle_core::path::printable(application.name.as_bytes())
-            ),
-            "write another `name` below `[kubernetes]`: lower-case letters, digits and `-`, at most 52 bytes",
-        ).at_key("name"));
+        problems.push(
+            Problem::new(
+                format!(
+                    "`{}` is not a valid application name: {why}",
+                    coracle_core::path::printable(application.name.as_bytes())
+                ),
+                "set `name` in `[kubernetes]`: lower-case letters, digits and `-`, at most 52 bytes",
+            )
+            .at_key("name"),
+        );
     }
     let places = place::places(application, names, &mut problems);
     let mut made = Manifests {
@@ -114,7 +119,7 @@ fn manifests_named(application: &Application<'_>, names: &Names) -> Result<Manif
     problems.extend(made.maps.iter().filter_map(Map::too_large));
     problems.extend(patch::apply(application, names, &mut made));
     made.notes.extend(made.maps.iter().filter_map(Map::not_for_apply));
-    // Two probes may ask the same question.
+    // Two probes may have the same problem.
     problems.dedup();
     if problems.is_empty() { Ok(made) } else { Err(Error(problems)) }
 }
@@ -123,8 +128,7 @@ fn notes(application: &Application<'_>, places: &[place::Place<'_>]) -> Vec<Note
     let mut notes: Vec<Note> = place::missing(application, places).into_iter().map(Note::Hint).collect();
     if application.uid == 0 {
         notes.push(Note::Warning(
-            "the program runs as root, which clusters with restricted pod security refuse: write `user` below `[image]`"
-                .into(),
+            "the program runs as root, which restricted pod security forbids: set `user` in `[image]`".into(),
         ));
     }
     notes

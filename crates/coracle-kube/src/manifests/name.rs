@@ -1,14 +1,19 @@
-//! Names that Kubernetes takes. Source: `apimachinery/pkg/util/validation/validation.go`.
+//! Kubernetes names. Source: `apimachinery/pkg/util/validation/validation.go`.
 
 use coracle_core::digest::Digest;
 use coracle_core::path::ImagePath;
 
-/// The longest name of an application: a CronJob and the pods of a StatefulSet put something behind it.
+/// The longest application name, in bytes: CronJobs and StatefulSets append suffixes to it.
 const MAX_APPLICATION: usize = 52;
-/// The longest DNS label, which volumes and containers have, and the longest value of a label.
+/// The longest DNS label and the longest label value, in bytes. Volumes and containers are named by
+/// DNS labels.
 const MAX_LABEL: usize = 63;
 
-/// Why `name` can't be an application's: it names a Service, which is a DNS label that starts with a letter.
+/// Checks an application name. It names a Service, so it must be a DNS label that starts with a
+/// letter.
+///
+/// # Errors
+/// Returns the reason if it is invalid.
 pub fn application(name: &str) -> Result<(), &'static str> {
     if name.is_empty() {
         Err("it is empty")
@@ -17,7 +22,7 @@ pub fn application(name: &str) -> Result<(), &'static str> {
     } else if !name.starts_with(|c: char| c.is_ascii_lowercase()) {
         Err("it does not start with a lower-case letter")
     } else if !name.bytes().all(is_label_byte) || name.ends_with('-') {
-        Err("it holds something else than lower-case letters, digits and `-`, or ends in `-`")
+        Err("it has characters other than lower-case letters, digits and `-`, or ends with `-`")
     } else {
         Ok(())
     }
@@ -27,7 +32,7 @@ fn is_label_byte(byte: u8) -> bool {
     byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'
 }
 
-/// Whether `name` is a DNS label (RFC 1123), as namespaces are.
+/// Returns whether `name` is a DNS label (RFC 1123), like names of namespaces.
 pub fn is_label(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= MAX_LABEL
@@ -36,7 +41,7 @@ pub fn is_label(name: &str) -> bool {
         && !name.ends_with('-')
 }
 
-/// Whether `name` is a DNS subdomain (RFC 1123), as most objects are named.
+/// Returns whether `name` is a DNS subdomain (RFC 1123), like names of most objects.
 pub fn is_subdomain(name: &str) -> bool {
     let is_part = |part: &str| {
         !part.is_empty() && part.bytes().all(is_label_byte) && !part.starts_with('-') && !part.ends_with('-')
@@ -44,7 +49,7 @@ pub fn is_subdomain(name: &str) -> bool {
     name.len() <= 253 && name.split('.').all(is_part)
 }
 
-/// Whether `key` is the name of a label or an annotation: `[PREFIX/]NAME`.
+/// Returns whether `key` is a valid name of a label or annotation: `[PREFIX/]NAME`.
 pub fn is_qualified(key: &str) -> bool {
     match key.split_once('/') {
         Some((prefix, name)) => is_subdomain(prefix) && is_word(name),
@@ -52,12 +57,13 @@ pub fn is_qualified(key: &str) -> bool {
     }
 }
 
-/// Whether `value` is the value of a label.
+/// Returns whether `value` is a valid label value.
 pub fn is_label_value(value: &str) -> bool {
     value.is_empty() || is_word(value)
 }
 
-/// Letters, digits, `-`, `_` and `.`, at both ends a letter or a digit.
+/// Returns whether `text` has only letters, digits, `-`, `_` and `.`, and starts and ends with a
+/// letter or digit.
 fn is_word(text: &str) -> bool {
     let is_end = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
     text.len() <= MAX_LABEL
@@ -66,8 +72,8 @@ fn is_word(text: &str) -> bool {
         && is_end(text.chars().next_back())
 }
 
-/// A DNS label for a directory, by its path alone, so that no other directory changes it: `etc-shop` for `/etc/shop`. A
-/// `-` is written twice, so that `/etc/a-b` and `/etc/a/b` have names of their own.
+/// Returns a DNS label for a directory: `etc-shop` for `/etc/shop`. It depends on the path only.
+/// Each `-` is doubled, so that `/etc/a-b` and `/etc/a/b` have different labels.
 pub(super) fn label(path: &ImagePath) -> String {
     let parts: Vec<&[u8]> = path.names().collect();
     let is_plain =
@@ -80,7 +86,8 @@ pub(super) fn label(path: &ImagePath) -> String {
     }
 }
 
-/// With a part of the path's digest, where the letters alone don't tell it from others.
+/// Returns a label with a part of the path's digest, for paths whose characters alone are
+/// ambiguous.
 fn marked(path: &ImagePath) -> String {
     let digest: String = Digest::of(path.as_bytes()).hex().chars().take(8).collect();
     let letter = |byte: u8| match byte.to_ascii_lowercase() {
@@ -100,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_directory_has_a_name_of_its_own_whatever_the_others_are() {
+    fn labels_of_paths_are_valid_and_unique() {
         let long = format!("/{}", "x".repeat(80));
         let mut labels = Vec::new();
         for (path, expected) in [
@@ -129,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn words_of_kubernetes() {
+    fn validates_names() {
         let long = "x".repeat(64);
         for (text, is_application, qualified, value) in [
             ("shop", true, true, true),

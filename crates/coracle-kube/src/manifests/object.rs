@@ -1,28 +1,28 @@
-//! What objects have in common: names, labels, annotations.
+//! Names, labels and annotations, which all objects have in common.
 
 use serde_json::{Map, Value, json};
 
 use super::Application;
 use super::name::is_label_value;
 
-/// The label by which everything of an application is found.
+/// The label that selects all objects of an application.
 pub(super) const NAME_LABEL: &str = "app.kubernetes.io/name";
 
-/// How objects are called.
+/// How objects are named.
 #[derive(Clone, Debug)]
 pub(super) struct Names {
-    /// What stands in front of every name: the application's, or what a chart puts there.
+    /// The prefix of every name: the application's name, or a chart's placeholder for it.
     pub(super) app: String,
-    /// Names of maps that never change have a hash; else somebody puts it there later.
+    /// Whether names of immutable ConfigMaps and Secrets have a hash; otherwise kustomize adds it.
     pub(super) are_hashed: bool,
 }
 
-/// What selects the pods.
+/// Returns the labels that select the pods.
 pub(super) fn selector(application: &Application<'_>) -> Value {
     json!({ NAME_LABEL: application.name })
 }
 
-/// `metadata` but for the name.
+/// Returns `metadata` without `name`.
 pub(super) fn metadata(application: &Application<'_>) -> Value {
     let mut metadata = json!({ "labels": labels(application) });
     if let (Some(namespace), Some(members)) = (&application.settings.namespace, metadata.as_object_mut()) {
@@ -31,12 +31,12 @@ pub(super) fn metadata(application: &Application<'_>) -> Value {
     metadata
 }
 
-/// `metadata` of an object of this name.
+/// Returns `metadata` with `name`.
 pub(super) fn named(application: &Application<'_>, name: &str) -> Value {
     with(metadata(application), "name", json!(name))
 }
 
-/// The labels of every object and of the pods.
+/// Returns the labels of every object and of the pods.
 pub(super) fn labels(application: &Application<'_>) -> Value {
     let mut labels = Map::new();
     let version = application.image.tag.as_ref().filter(|tag| *tag != "latest" && is_label_value(tag));
@@ -49,7 +49,7 @@ pub(super) fn labels(application: &Application<'_>) -> Value {
     Value::Object(labels)
 }
 
-/// `object` with one more member, where `value` says something.
+/// Adds a member to `object`, unless `value` is null or an empty list or table.
 pub(super) fn with(mut object: Value, key: &str, value: Value) -> Value {
     let says = match &value {
         Value::Null => false,

@@ -1,4 +1,4 @@
-//! Patches: what no key of `[kubernetes]` says.
+//! Patches of generated objects, for what `[kubernetes]` has no key for.
 
 use std::path::{Path, PathBuf};
 
@@ -11,27 +11,27 @@ use crate::yaml::{self, Node};
 use coracle_core::path;
 use crate::values;
 
-/// What goes on top of one object.
+/// A patch of one object.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Patch {
-    /// The file that it stands in.
+    /// The file of the patch.
     pub from: PathBuf,
-    /// Which document of that, from 1.
+    /// The number of the document in the file, from 1.
     pub document: usize,
-    /// Which object, and what of it.
+    /// The document: `kind`, `metadata` that identifies the object, and the changes.
     pub value: Value,
 }
 
-/// What every object has; a patch is found by it and can't change it.
+/// Members that identify the object; a patch cannot change them.
 const IDENTITY: [&str; 2] = ["apiVersion", "kind"];
-/// What no object is without.
+/// Members that must remain tables.
 const WHOLE: [&str; 2] = ["metadata", "spec"];
 
 impl Patch {
-    /// The patches in these files: YAML, as many documents as one likes.
+    /// Reads the patches in these YAML files; each may have several documents.
     ///
     /// # Errors
-    /// When some can't be read, or are no YAML: all of them.
+    /// Fails if a file cannot be read or parsed; reports every such file.
     pub fn read(paths: &[PathBuf]) -> Result<Vec<Self>, Error> {
         let (mut patches, mut problems) = (Vec::new(), Vec::new());
         for path in paths {
@@ -45,21 +45,22 @@ impl Patch {
 
     fn read_file(path: &Path) -> Result<Vec<Self>, Problem> {
         let bytes = std::fs::read(path).map_err(|error| {
-            let hint = "check the spelling, and who may read it; relative paths start at the recipe's folder";
+            let hint =
+                "check the spelling and the permissions; relative paths start at the recipe's directory";
             Problem::new(format!("cannot read `{}`: {error}", path.display()), hint)
         })?;
         let problem =
-            |message: String| Problem::new(message, "a patch is YAML: `kind`, and what is to change");
+            |message: String| Problem::new(message, "a patch is YAML with `kind` and the members to change");
         let text =
             String::from_utf8(bytes).map_err(|_| problem(format!("`{}` is not UTF-8", path.display())))?;
         let documents =
             yaml::nodes(&text).map_err(|error| problem(format!("`{}`: {error}", path.display())))?;
         if let Some((line, key)) = values::altered_numbers(&text, &documents).first() {
             let message = format!(
-                "`{}`, line {line}: `{key}` is a number that tools read in many ways",
+                "`{}`, line {line}: the number at `{key}` is ambiguous: tools read it differently",
                 path.display()
             );
-            return Err(Problem::new(message, "write it in decimals, as JSON does: the mode `0440` is 288"));
+            return Err(Problem::new(message, "write it in decimal, as in JSON: the mode `0440` is 288"));
         }
         let documents =
             documents.iter().map(Node::to_value).enumerate().filter(|(_, value)| !value.is_null());
@@ -68,7 +69,7 @@ impl Patch {
             .collect())
     }
 
-    /// What is wrong with it.
+    /// Returns a problem located at this patch.
     fn problem(&self, message: &str, hint: impl Into<String>) -> Problem {
         let message = format!("{}, document {}: {message}", self.from.display(), self.document);
         Problem { about: Some(About::Patch(self.from.clone())), ..Problem::new(message, hint) }
@@ -82,12 +83,12 @@ impl Patch {
         self.value.pointer("/metadata/name")?.as_str()
     }
 
-    /// Whether it is for `object`, which is also known as `base`.
+    /// Returns whether the patch applies to `object`, whose name without prefix or hash is `base`.
     fn is_for(&self, object: &Value, base: &str) -> bool {
         self.is_called(object, base) && self.other(object).is_none()
     }
 
-    /// Whether kind and name are those of `object`.
+    /// Returns whether kind and name match `object`.
     fn is_called(&self, object: &Value, base: &str) -> bool {
         let is_named = self
             .name()
@@ -95,7 +96,7 @@ impl Patch {
         is_named && self.value.get("kind") == object.get("kind")
     }
 
-    /// What else it says of the object that it is for, and that `object` does not have.
+    /// Returns the JSON pointer of another identifying member that differs from `object`'s.
     fn other(&self, object: &Value) -> Option<&'static str> {
         ["/apiVersion", "/metadata/namespace"].into_iter().find(|pointer| {
             let said = self.value.pointer(pointer);
@@ -103,7 +104,7 @@ impl Patch {
         })
     }
 
-    /// What is to change, without what only says where.
+    /// Returns the changes, without the members that identify the object.
     fn change(&self) -> Value {
         let mut change = self.value.clone();
         if let Some(members) = change.as_object_mut() {
@@ -117,8 +118,8 @@ impl Patch {
 
     fn no_table(&self, key: &str) -> Problem {
         self.problem(
-            &format!("`{key}` has to be a table: a {} is nothing without it", self.described()),
-            "write below it what is to change; a member with `null` is taken out",
+            &format!("`{key}` must be a table: a {} requires it", self.described()),
+            "write the members to change in it; `null` removes a member",
         )
     }
 
@@ -131,7 +132,7 @@ impl Patch {
     }
 }
 
-/// Puts every patch on top of the objects that it is for; what is wrong with patches.
+/// Applies every patch to its object; returns the problems with patches.
 pub(super) fn apply(application: &Application<'_>, names: &Names, made: &mut Manifests) -> Vec<Problem> {
     application.patches.iter().filter_map(|patch| apply_one(application, names, patch, made)).collect()
 }
@@ -143,11 +144,11 @@ fn apply_one(
     made: &mut Manifests,
 ) -> Option<Problem> {
     if patch.kind().is_none() {
-        let message = "nothing says of which `kind` the object is that is to change";
+        let message = "`kind` of the object to change is missing";
         return Some(patch.problem(message, format!("write `kind: {}`", application.settings.kind)));
     }
     let change = patch.change();
-    // What a chart puts in front of names is not what somebody writes.
+    // Patches use the application's name, not a chart's placeholder for it.
     let plain = |name: String| name.replace(&names.app, application.name);
     let base_of = |object: &Value| plain(name_of(object).to_owned());
     let mut count = 0;
@@ -159,10 +160,10 @@ fn apply_one(
         merge(object, &change, "");
         if workload::is_workload(object, application) && workload::container(object, application).is_none() {
             let message = format!(
-                "it leaves the {} without the container `{}`, which runs the program",
-                application.settings.kind, application.name
+                "it removes the container `{}`, which runs the program, from the {}",
+                application.name, application.settings.kind
             );
-            return Some(patch.problem(&message, "say below the container what of it is to change"));
+            return Some(patch.problem(&message, "write the members of the container to change"));
         }
     }
     for map in &mut made.maps {
@@ -174,8 +175,8 @@ fn apply_one(
         let more = members.map(|(key, _)| key).find(|key| *key != "metadata");
         if let Some(key) = more {
             return Some(patch.problem(
-                &format!("a patch can't change `{key}` of a {}", map.kind.as_str()),
-                "it can change labels and annotations; everything else is rendered: change the template",
+                &format!("a patch cannot change `{key}` of a {}", map.kind.as_str()),
+                "a patch can only change labels and annotations; change the template for the content",
             ));
         }
         if let Some(key) = whole(&change) {
@@ -189,19 +190,20 @@ fn apply_one(
         0 => Some(nobody(application, names, patch, made)),
         1 => None,
         _ => Some(patch.problem(
-            &format!("there are {count} objects of the kind {}", patch.described()),
-            "say which: `metadata: { name: … }`",
+            &format!("{count} objects match the patch for {}", patch.described()),
+            "name one of them: `metadata: { name: … }`",
         )),
     }
 }
 
-/// What of `change` would be there no more, or no table. As a JSON merge patch has it, `null` takes a member out, and
-/// `kubectl kustomize` prints an object without it.
+/// Returns the required table that `change` would remove or replace. `null` removes a member, as in
+/// a JSON merge patch; `kubectl kustomize` would print an object without it.
 fn whole(change: &Value) -> Option<&'static str> {
     WHOLE.into_iter().find(|key| change.get(key).is_some_and(|value| !value.is_object()))
 }
 
-/// No object is the one that `patch` is for; one may differ from it in what people overlook.
+/// Returns the problem that no object matches `patch`; mentions one that differs only in namespace
+/// or `apiVersion`.
 fn nobody(application: &Application<'_>, names: &Names, patch: &Patch, made: &Manifests) -> Problem {
     let plain = |name: &str| name.replace(&names.app, application.name);
     let maps = made.maps.iter().map(|map| (map.object(), map.base.as_str()));
@@ -218,14 +220,14 @@ fn nobody(application: &Application<'_>, names: &Names, patch: &Patch, made: &Ma
         let kind = path::printable(patch.kind().unwrap_or_default().as_bytes());
         let found = if found.is_empty() { format!("no `{key}`") } else { format!("the `{key}` `{found}`") };
         Some(patch.problem(
-            &format!("the {kind} `{}` has {found}, and the patch is for one with `{said}`", plain(name)),
-            format!("let the patch say the same `{key}`, or leave it out"),
+            &format!("the {kind} `{}` has {found}, but the patch has `{said}`", plain(name)),
+            format!("use the same `{key}` in the patch, or remove it"),
         ))
     });
     other.unwrap_or_else(|| {
         patch.problem(
-            &format!("there is no {} to change", patch.described()),
-            format!("there are {}", listed(names, application, made)),
+            &format!("there is no {} for the patch", patch.described()),
+            format!("the objects are: {}", listed(names, application, made)),
         )
     })
 }

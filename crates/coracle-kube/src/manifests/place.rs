@@ -1,5 +1,5 @@
-//! Where configuration is mounted, and the maps that are mounted there: always a whole directory, which a kubelet can
-//! update, and never a `subPath`, which it can't.
+//! Volumes of ConfigMaps and Secrets. A whole directory is mounted, never a `subPath`, which the
+//! kubelet cannot update.
 
 use std::collections::BTreeMap;
 
@@ -12,44 +12,44 @@ use crate::config::{Reload, RenderedMount};
 use coracle_core::path::ImagePath;
 use coracle_core::signal::Signal;
 
-/// The mode of a secret file: its owner is root, and the group is the program's (`fsGroup`). JSON has no octal numbers.
+/// The mode of a secret file. Its owner is root, its group the program's (`fsGroup`).
 const SECRET_MODE: u32 = 0o440;
 
-/// A directory that maps are mounted at.
+/// A directory where ConfigMaps and Secrets are mounted.
 #[derive(Debug)]
 pub(super) struct Place<'a> {
     pub(super) path: &'a ImagePath,
-    /// The name of its volume.
+    /// The name of the volume.
     pub(super) volume: String,
     pub(super) sources: Vec<Source>,
-    /// What is sent to the program when something changes.
+    /// The signal that the program expects when a file changes.
     pub(super) signal: Option<&'a Signal>,
 }
 
-/// A map that is mounted.
+/// A mounted ConfigMap or Secret.
 #[derive(Debug)]
 pub(super) struct Source {
     pub(super) kind: MapKind,
     pub(super) name: String,
     pub(super) keys: Vec<String>,
-    /// Somebody else makes it, with other keys maybe.
+    /// Whether it is created elsewhere; it may have further keys.
     pub(super) is_foreign: bool,
     pub(super) is_optional: bool,
 }
 
-/// The name of a map without its hash, by the directory of its files.
+/// Returns the object name, without hash, for the files mounted at `path`.
 fn base(application: &Application<'_>, names: &Names, path: &ImagePath) -> String {
     let is_only = application.mounts.iter().all(|mount| mount.path == *path);
     let part = if is_only { "config".to_owned() } else { name::label(path) };
     format!("{}-{part}", names.app)
 }
 
-/// The maps of everything that is rendered; a Secret that is only referred to has no files.
+/// Returns the objects of all rendered files, including Secrets that are only referenced.
 fn all_maps(application: &Application<'_>, names: &Names) -> Vec<Map> {
     let mut maps = Vec::new();
     for mount in application.mounts {
         let mut parts = divided(mount);
-        // What has no file at all is an empty directory.
+        // A mount without files is an empty directory.
         if parts.is_empty() {
             parts.insert(false, Vec::new());
         }
@@ -69,14 +69,14 @@ fn all_maps(application: &Application<'_>, names: &Names) -> Vec<Map> {
     maps
 }
 
-/// The maps that are among the objects.
+/// Returns the ConfigMaps and Secrets to generate.
 pub(super) fn maps(application: &Application<'_>, names: &Names) -> Vec<Map> {
     let mut maps = all_maps(application, names);
     maps.retain(|map| map.kind == MapKind::ConfigMap || application.contains_secrets);
     maps
 }
 
-/// Every directory that maps are mounted at, in the order in which it was named.
+/// Returns every directory where ConfigMaps and Secrets are mounted, in the recipe's order.
 pub(super) fn places<'a>(
     application: &Application<'a>,
     names: &Names,
@@ -107,10 +107,10 @@ pub(super) fn places<'a>(
             problems.push(
                 Problem::new(
                     format!(
-                        "the Secret `{}` is both rendered for `{}` and somebody else's",
+                        "the Secret `{}` is generated for `{}`, but `[[secret]]` uses the same name",
                         source.name, map.mount
                     ),
-                    "give the `[[secret]]` another `name`",
+                    "use another `name` in `[[secret]]`",
                 )
                 .at_mount(&secret.path),
             );
@@ -123,8 +123,8 @@ pub(super) fn places<'a>(
                 {
                     problems.push(
                         Problem::new(
-                            format!("a change at `{}` is told by `{one}` and by `{other}`", secret.path),
-                            "let both tables have the same `reload`",
+                            format!("changes of `{}` have two signals: `{one}` and `{other}`", secret.path),
+                            "use the same `reload` in both tables",
                         )
                         .at_mount(&secret.path),
                     );
@@ -163,7 +163,7 @@ fn signal(reload: &Reload) -> Option<&Signal> {
 }
 
 impl Place<'_> {
-    /// Whether the program's group has to be the files'.
+    /// Returns whether a Secret is mounted, whose files need the program's group.
     pub(super) fn has_secrets(&self) -> bool {
         self.sources.iter().any(|source| source.kind == MapKind::Secret)
     }
@@ -201,7 +201,7 @@ impl Source {
         Value::Array(self.keys.iter().map(item).collect())
     }
 
-    /// A volume of its own.
+    /// Returns the volume source if this is the only object at the path.
     fn alone(&self) -> Value {
         let volume = match self.kind {
             MapKind::ConfigMap => json!({ "name": self.name }),
@@ -211,7 +211,8 @@ impl Source {
         with(with(volume, "items", items), "optional", self.optional())
     }
 
-    /// A part of a projected volume, which has one mode for all: secret files say their own.
+    /// Returns a part of a projected volume. Secret files have an explicit mode, because the
+    /// volume's default applies to all parts.
     fn projected(&self) -> Value {
         let items = match self.kind {
             MapKind::ConfigMap => Value::Null,
@@ -222,7 +223,7 @@ impl Source {
     }
 }
 
-/// What somebody still has to make, with the way to do it.
+/// Returns hints about Secrets that the user must create, with the command for it.
 pub(super) fn missing(application: &Application<'_>, places: &[Place<'_>]) -> Vec<String> {
     let mut missing: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     let mut notes = Vec::new();
@@ -236,7 +237,7 @@ pub(super) fn missing(application: &Application<'_>, places: &[Place<'_>]) -> Ve
                 let from: Vec<String> =
                     source.keys.iter().map(|key| format!("--from-file=out{path}/{key}")).collect();
                 notes.push(format!(
-                    "the Secret `{name}` is referred to and not printed: make it with `coracle config render -o out` and \
+                    "the Secret `{name}` is referenced but not printed: create it with `coracle config render -o out` and \
                      `kubectl create secret generic {name} {}`; `--with-secrets` prints it in the yaml layout",
                     from.join(" "),
                     name = source.name,
@@ -246,7 +247,7 @@ pub(super) fn missing(application: &Application<'_>, places: &[Place<'_>]) -> Ve
     }
     let foreign = missing.into_iter();
     notes.extend(foreign.map(|(name, keys)| {
-        format!("the Secret `{name}` is somebody else's to make, with {}", keys.join(", "))
+        format!("the Secret `{name}` must be created separately, with {}", keys.join(", "))
     }));
     notes
 }

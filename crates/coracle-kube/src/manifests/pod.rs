@@ -1,4 +1,5 @@
-//! The pod: one container of the image, held to the restricted Pod Security Standard, on a root that can't be written to.
+//! The pod: one container of the image with a read-only root, following the restricted Pod Security
+//! Standard.
 
 use serde_json::{Value, json};
 
@@ -9,10 +10,10 @@ use super::state::States;
 use super::{Application, Problem, sidecar, variable};
 use coracle_core::port::{Port, Protocol};
 
-/// Ports below are root's, unless the pod says otherwise.
+/// The first port that does not require root or a sysctl.
 const UNPRIVILEGED: u16 = 1024;
 
-/// `metadata` and `spec` of a pod.
+/// Returns `metadata` and `spec` of a pod.
 pub(super) fn template(
     application: &Application<'_>,
     places: &[Place<'_>],
@@ -30,7 +31,7 @@ pub(super) fn template(
         settings.image_pull_secrets.iter().map(|name| json!({ "name": name })).collect();
     let mut spec = json!({
         "automountServiceAccountToken": false,
-        // Variables for each Service around would be configuration that nobody wrote.
+        // Variables for every Service of the namespace would be unwanted configuration.
         "enableServiceLinks": false,
         "securityContext": pod_security(application, places, states),
         "containers": [container(application, places, states, problems)],
@@ -61,7 +62,7 @@ fn container(
     let mut container = json!({
         "name": application.name,
         "image": application.image.to_string(),
-        // The digest says which image it is; `latest` alone would be pulled each time.
+        // The digest identifies the image; the default for the tag `latest` would be `Always`.
         "imagePullPolicy": "IfNotPresent",
         "securityContext": container_security(),
     });
@@ -77,7 +78,7 @@ fn container(
     for (key, probe) in
         [("startupProbe", startup), ("readinessProbe", readiness), ("livenessProbe", liveness)]
     {
-        // Nobody waits for a pod that ends.
+        // Readiness has no meaning for a pod that runs to completion.
         let is_asked = key != "readinessProbe" || !settings.kind.ends();
         if let Some(asked) = probe.as_ref().filter(|_| is_asked) {
             container = with(container, key, self::probe(application, asked, problems));
@@ -86,7 +87,7 @@ fn container(
     container
 }
 
-/// The name of a port, the same in pod and Service: `tcp-8080`.
+/// Returns the name of a port in pod and Service: `tcp-8080`.
 pub(super) fn port_name(port: &Port) -> String {
     format!("{}-{}", protocol(port).to_ascii_lowercase(), port.number)
 }
@@ -125,30 +126,31 @@ fn probe(application: &Application<'_>, probe: &Probe, problems: &mut Vec<Proble
     .fold(action, |action, (key, value)| with(action, key, json!(value)))
 }
 
-/// The port that `path` is asked for at when nobody names one. Exposed ports have no order, so none is the first.
+/// Returns the default port of an HTTP probe: the only exposed TCP port. Exposed ports have no
+/// order, so there is no default among several.
 fn only_port(application: &Application<'_>, path: &str) -> Result<u16, Problem> {
     let ports = application.ports.iter().filter(|port| port.protocol == Protocol::Tcp);
     let ports: Vec<u16> = ports.map(|port| port.number).collect();
     match ports.as_slice() {
         [port] => Ok(*port),
         [] => Err(Problem::new(
-            format!("nothing says at which port `{path}` is asked for: the image exposes none"),
-            "write `expose = [\"8080\"]` below `[image]`, or `port` beside `http`",
+            format!("the HTTP probe of `{path}` has no port: the image exposes none"),
+            "write `expose = [\"8080\"]` in `[image]`, or add `port` to the probe",
         )),
         several => {
             let several: Vec<String> = several.iter().map(u16::to_string).collect();
             Err(Problem::new(
                 format!(
-                    "nothing says at which port `{path}` is asked for: the image exposes {}",
+                    "the HTTP probe of `{path}` has no port: the image exposes several, {}",
                     several.join(", ")
                 ),
-                format!("write one of them beside `http`: `{{ http = \"{path}\", port = … }}`"),
+                format!("add one of them to the probe: `{{ http = \"{path}\", port = … }}`"),
             ))
         }
     }
 }
 
-/// What every container has.
+/// Returns the security context of every container.
 pub(super) fn container_security() -> Value {
     json!({
         "allowPrivilegeEscalation": false,
@@ -161,7 +163,7 @@ fn pod_security(application: &Application<'_>, places: &[Place<'_>], states: &St
     let Application { uid, gid, .. } = application;
     let is_root = *uid == 0;
     let has_claims = !states.claims.is_empty() || !states.templates.is_empty();
-    // Files of secrets are root's and the group's; a claim belongs to whoever made it.
+    // Secret files are readable by root and the group; a new claim's owner is root.
     let needs_group = has_claims || !states.mounts.is_empty() || places.iter().any(Place::has_secrets);
     let low = application.ports.iter().map(|port| port.number).filter(|port| *port < UNPRIVILEGED).min();
     let sysctl = low
@@ -169,7 +171,7 @@ fn pod_security(application: &Application<'_>, places: &[Place<'_>], states: &St
         .map(|port| json!([{ "name": "net.ipv4.ip_unprivileged_port_start", "value": port.to_string() }]));
     let mut security = json!({
         "runAsUser": uid,
-        // An image's group does not reach the pod.
+        // Kubernetes ignores the group of the image's `User`.
         "runAsGroup": gid,
         "seccompProfile": { "type": "RuntimeDefault" },
     });

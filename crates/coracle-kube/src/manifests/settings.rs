@@ -1,61 +1,61 @@
-//! What a recipe says about running the program on Kubernetes.
+//! The `[kubernetes]` settings of a recipe.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-/// How the program runs; what nobody says is left to Kubernetes.
+/// How the program runs; unset values use the defaults of Kubernetes.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Settings {
-    /// What runs it.
+    /// The kind of the workload.
     pub kind: Kind,
-    /// What its objects are called; the last part of the image's name when nothing is said.
+    /// The name of the application; `None` for the last part of the image's name.
     pub name: Option<String>,
-    /// Where its objects are.
+    /// The namespace of the objects.
     pub namespace: Option<String>,
-    /// How many pods of a Deployment or StatefulSet there are.
+    /// The number of pods of a Deployment or StatefulSet.
     pub replicas: Option<u32>,
-    /// When a CronJob runs.
+    /// The schedule of a CronJob, in cron syntax.
     pub schedule: Option<String>,
-    /// How a kubelet sees whether it is well.
+    /// The container's probes.
     pub probes: Probes,
-    /// What it needs, and what it may use at most.
+    /// The container's resource requests and limits.
     pub resources: Resources,
     /// Labels of every object and of the pods.
     pub labels: BTreeMap<String, String>,
-    /// Annotations of what runs it, and of the pods.
+    /// Annotations of the workload and of the pods.
     pub annotations: BTreeMap<String, String>,
-    /// Secrets that a kubelet pulls images with.
+    /// Names of the Secrets for pulling images.
     pub image_pull_secrets: Vec<String>,
-    /// How it is reached.
+    /// Whether there is a Service.
     pub service: Service,
-    /// The class of its claims; the cluster's choice when nothing is said.
+    /// The storage class of claims; `None` for the cluster's default.
     pub storage_class: Option<String>,
-    /// Seconds that it has to end.
+    /// The termination grace period in seconds.
     pub termination_grace: Option<u32>,
-    /// `/tmp` is a directory that it can write to.
+    /// Whether `/tmp` is a writable volume.
     pub tmp: bool,
-    /// What sends it a signal when its configuration changes.
+    /// The sidecar that sends a signal when the configuration changes.
     pub reload: Option<Reloader>,
-    /// Files of patches, absolute or from the recipe's folder on.
+    /// Patch files, absolute or relative to the recipe's directory.
     pub patches: Vec<PathBuf>,
 }
 
-/// What runs the program.
+/// The kind of a workload.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub enum Kind {
-    /// Any number of pods, all alike.
+    /// Interchangeable pods.
     #[default]
     Deployment,
-    /// Pods with names and claims of their own.
+    /// Pods with stable names and separate claims.
     StatefulSet,
     /// One pod on every node.
     DaemonSet,
-    /// A program that ends.
+    /// Runs to completion.
     Job,
-    /// A Job again and again.
+    /// A Job on a schedule.
     CronJob,
-    /// One pod that nothing replaces.
+    /// One pod without a controller.
     Pod,
 }
 
@@ -64,7 +64,7 @@ pub const KINDS: [Kind; 6] =
     [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet, Kind::Job, Kind::CronJob, Kind::Pod];
 
 impl Kind {
-    /// As `kind` has it.
+    /// Returns the value of the object's `kind`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Deployment => "Deployment",
@@ -76,12 +76,12 @@ impl Kind {
         }
     }
 
-    /// Whether its pods end by themselves.
+    /// Returns whether the pods run to completion.
     pub fn ends(self) -> bool {
         matches!(self, Self::Job | Self::CronJob)
     }
 
-    /// Whether somebody says how many pods there are.
+    /// Returns whether the kind has `replicas`.
     pub fn is_counted(self) -> bool {
         matches!(self, Self::Deployment | Self::StatefulSet)
     }
@@ -93,77 +93,77 @@ impl fmt::Display for Kind {
     }
 }
 
-/// How a kubelet sees whether the program is well.
+/// The probes of a container.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Probes {
-    /// Until it succeeds, the others wait.
+    /// The other probes start after it succeeds.
     pub startup: Option<Probe>,
-    /// While it fails, no Service leads to the pod.
+    /// While it fails, Services do not route to the pod.
     pub readiness: Option<Probe>,
-    /// When it fails, the container is started again.
+    /// If it fails, the container is restarted.
     pub liveness: Option<Probe>,
 }
 
-/// One question to the program.
+/// A probe.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Probe {
-    /// What is asked.
+    /// What the probe does.
     pub action: Action,
-    /// Seconds before the first.
+    /// Seconds before the first probe.
     pub initial_delay: Option<u32>,
-    /// Seconds from one to the next.
+    /// Seconds between probes.
     pub period: Option<u32>,
-    /// Seconds that it may take.
+    /// Seconds after which a probe fails.
     pub timeout: Option<u32>,
-    /// So many failures in a row are one.
+    /// The number of consecutive failures that count as a failure.
     pub failure_threshold: Option<u32>,
 }
 
-/// What a probe asks.
+/// The action of a probe.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Action {
-    /// A path by HTTP; the port is the first that the image exposes when nothing is said.
+    /// An HTTP request. The default port is the only TCP port that the image exposes.
     Http {
         /// The path.
         path: String,
         /// The port.
         port: Option<u16>,
     },
-    /// Whether the port takes connections.
+    /// A TCP connection to the port.
     Tcp(u16),
-    /// A program in the container; there is no shell.
+    /// A command in the container, run without a shell.
     Exec(Vec<String>),
 }
 
-/// Quantities by the name of the resource.
+/// Resource quantities by resource name.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Resources {
-    /// What a node has to have for it.
+    /// Reserved resources.
     pub requests: BTreeMap<String, String>,
-    /// What it may use at most.
+    /// Upper limits.
     pub limits: BTreeMap<String, String>,
 }
 
 /// Whether there is a Service.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub enum Service {
-    /// When the image exposes ports and its pods stay.
+    /// If the image exposes ports and the pods do not run to completion.
     #[default]
     Auto,
-    /// None.
+    /// No Service.
     Never,
-    /// One of this type; the usual one when nothing is said.
+    /// A Service of this type; `None` for the default type.
     Always(Option<ServiceType>),
 }
 
-/// The types of a Service that reach pods.
+/// The type of a Service.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ServiceType {
-    /// Inside the cluster.
+    /// Reachable inside the cluster.
     ClusterIp,
-    /// At a port of every node.
+    /// Reachable at a port of every node.
     NodePort,
-    /// Through a load balancer.
+    /// Reachable through a load balancer.
     LoadBalancer,
 }
 
@@ -172,7 +172,7 @@ pub const SERVICE_TYPES: [ServiceType; 3] =
     [ServiceType::ClusterIp, ServiceType::NodePort, ServiceType::LoadBalancer];
 
 impl ServiceType {
-    /// As `type` has it.
+    /// Returns the value of the Service's `type`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ClusterIp => "ClusterIP",
@@ -185,10 +185,10 @@ impl ServiceType {
 /// A sidecar that watches mounted directories and sends signals.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Reloader {
-    /// Its image.
+    /// The sidecar's image.
     pub image: String,
-    /// Its entrypoint, when it is another than the image's.
+    /// The entrypoint; empty for the image's own.
     pub command: Vec<String>,
-    /// Its arguments.
+    /// The arguments.
     pub args: Vec<String>,
 }

@@ -1,5 +1,5 @@
-//! Who sends a signal when configuration changes: a kubelet never does. A native sidecar watches the directory; its image
-//! is named by the recipe, and docs/manifests.md says what it is given.
+//! Native sidecars that watch a mounted directory and send a signal on changes, which the kubelet
+//! does not do. The recipe names the image; docs/manifests.md documents its environment.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use super::object::with;
 use super::place::Place;
 use super::{Application, Problem, pod};
 
-/// A sidecar for each directory whose changes are told by a signal.
+/// Returns a sidecar for each directory whose changes are signalled.
 pub(super) fn sidecars(
     application: &Application<'_>,
     places: &[Place<'_>],
@@ -17,8 +17,8 @@ pub(super) fn sidecars(
     let Some((first, signal)) = told.first() else { return Vec::new() };
     let Some(reloader) = &application.settings.reload else {
         problems.push(Problem::new(
-            format!("nobody sends `{signal}` when `{}` changes: a kubelet sends no signals", first.path),
-            "name an image that does: `reload-image` below `[kubernetes]`; or let the program watch the directory with \
+            format!("nothing sends `{signal}` when `{}` changes: the kubelet does not send signals", first.path),
+            "set `reload-image` in `[kubernetes]` to an image that sends it, or let the program watch the directory with \
              `reload = \"watch\"`",
         ).at_mount(first.path));
         return Vec::new();
@@ -26,8 +26,8 @@ pub(super) fn sidecars(
     let Some(process) = application.process else {
         problems.push(
             Problem::new(
-                format!("nothing says which process is sent `{signal}`"),
-                "name the program: `programs` below `[image]`",
+                format!("cannot tell which process to send `{signal}` to"),
+                "set `programs` in `[image]`",
             )
             .at_key("reload-image"),
         );
@@ -37,7 +37,7 @@ pub(super) fn sidecars(
         let container = json!({
             "name": if index == 0 { "reload".to_owned() } else { format!("reload-{}", index + 1) },
             "image": reloader.image,
-            // What makes a container of this list a sidecar.
+            // Makes an init container a native sidecar.
             "restartPolicy": "Always",
             "env": [
                 { "name": "WATCH_DIR", "value": place.path.to_string() },

@@ -1,4 +1,5 @@
-//! Directories that the program writes to: an `emptyDir` where nothing has to outlive the pod, else a claim.
+//! Writable directories: a persistent volume claim if the content must outlive the pod, else an
+//! `emptyDir`.
 
 use serde_json::{Value, json};
 
@@ -7,19 +8,19 @@ use super::settings::Kind;
 use super::{Application, Problem, name};
 use crate::config::State;
 
-/// Where every program may leave what it needs for a moment.
+/// The directory for temporary files.
 const TMP: &str = "/tmp";
 
-/// What writable directories come to.
+/// Volumes, mounts and claims of the writable directories.
 #[derive(Default, Debug)]
 pub(super) struct States {
     pub(super) volumes: Vec<Value>,
     pub(super) mounts: Vec<Value>,
     /// `volumeClaimTemplates` of a StatefulSet.
     pub(super) templates: Vec<Value>,
-    /// Claims that are objects of their own.
+    /// PersistentVolumeClaim objects.
     pub(super) claims: Vec<Value>,
-    /// One pod at a time has a claim.
+    /// Whether a claim can be used by one pod at a time only.
     pub(super) is_exclusive: bool,
 }
 
@@ -64,7 +65,7 @@ fn claim(application: &Application<'_>, state: &State, size: &str) -> Value {
     with(spec, "storageClassName", json!(application.settings.storage_class))
 }
 
-/// Pods that would wait for each other's claim for ever.
+/// Returns a problem if several pods would need the same exclusive claim.
 fn unfit(application: &Application<'_>, state: &State) -> Option<Problem> {
     if state.is_shared {
         return None;
@@ -72,13 +73,13 @@ fn unfit(application: &Application<'_>, state: &State) -> Option<Problem> {
     let path = &state.path;
     let (message, hint) = match (application.settings.kind, application.settings.replicas) {
         (Kind::Deployment, Some(2..)) => (
-            format!("the pods of a Deployment share the claim of `{path}`, and only one of them can have it"),
-            "write `kind = \"StatefulSet\"` for a claim each, `shared = true` if the storage can be shared, or \
+            format!("the pods of the Deployment share the claim for `{path}`, but only one pod can use it"),
+            "write `kind = \"StatefulSet\"` for one claim per pod, `shared = true` if the storage supports it, or \
              `replicas = 1`",
         ),
         (Kind::DaemonSet, _) => (
-            format!("the pods of a DaemonSet share the claim of `{path}`, and only one of them can have it"),
-            "write `shared = true` if the storage can be shared, or leave `size` out",
+            format!("the pods of the DaemonSet share the claim for `{path}`, but only one pod can use it"),
+            "write `shared = true` if the storage supports it, or remove `size`",
         ),
         _ => return None,
     };

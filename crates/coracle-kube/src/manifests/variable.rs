@@ -1,4 +1,4 @@
-//! Environment variables that are given the text of a mounted file.
+//! Environment variables whose value is the text of a mounted file.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use super::place::Place;
 use super::{Application, Problem};
 use crate::config::Variable;
 
-/// `env` of the program's container.
+/// Returns `env` of the program's container.
 pub(super) fn env(
     application: &Application<'_>,
     places: &[Place<'_>],
@@ -36,8 +36,8 @@ fn from(application: &Application<'_>, variable: &Variable, places: &[Place<'_>]
     });
     let Some((place, source, key)) = found else {
         return Err(Problem::new(
-            format!("the variable `{name}` is given the text of `{from}`, which is no file of a mount"),
-            "write a mount and a key of it, as in `from = \"/etc/app/log-level\"`",
+            format!("the variable `{name}` refers to `{from}`, which is not a file of any mount"),
+            "write the path of a mount and a key, for example `from = \"/etc/app/log-level\"`",
         ));
     };
     let reference = with(
@@ -47,8 +47,8 @@ fn from(application: &Application<'_>, variable: &Variable, places: &[Place<'_>]
     );
     match source.kind {
         MapKind::Secret if !may_be_secret => Err(Problem::new(
-            format!("the variable `{name}` would hold `{from}`, which is secret"),
-            "let the program read the file; if it can't, write `secret-in-environment = true`",
+            format!("the variable `{name}` would contain `{from}`, which is secret"),
+            "let the program read the file; if it cannot, write `secret-in-environment = true`",
         )),
         MapKind::Secret => Ok(json!({ "secretKeyRef": reference })),
         MapKind::ConfigMap => {
@@ -57,7 +57,9 @@ fn from(application: &Application<'_>, variable: &Variable, places: &[Place<'_>]
             let is_text = |bytes: &[u8]| std::str::from_utf8(bytes).is_ok_and(|text| !text.contains('\0'));
             if files.any(|file| !is_text(&file.bytes)) {
                 return Err(Problem::new(
-                    format!("the variable `{name}` can't hold `{from}`, which is no text"),
+                    format!(
+                        "the variable `{name}` cannot contain `{from}`, which is not UTF-8 text without NUL bytes"
+                    ),
                     "let the program read the file",
                 ));
             }

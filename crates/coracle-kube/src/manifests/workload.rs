@@ -1,4 +1,4 @@
-//! What runs the pods, and the Service that leads to them.
+//! The workload that runs the pods, and its Service.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use super::settings::{Kind, Service, ServiceType};
 use super::state::{self, States};
 use super::{Application, Problem, pod};
 
-/// Every object that is no map: claims, the Service, and last what runs the program.
+/// Returns claims, the Service, and last the workload.
 pub(super) fn objects(
     application: &Application<'_>,
     names: &Names,
@@ -23,7 +23,7 @@ pub(super) fn objects(
     states.claims.into_iter().chain(service).chain([workload]).collect()
 }
 
-/// Settings of another kind.
+/// Returns problems with settings that do not fit the workload's kind.
 fn unfit(application: &Application<'_>) -> Vec<Problem> {
     let settings = application.settings;
     let kind = settings.kind;
@@ -32,7 +32,7 @@ fn unfit(application: &Application<'_>) -> Vec<Problem> {
         problems.push(
             Problem::new(
                 format!("a {kind} has no `replicas`"),
-                "leave them out, or write `kind = \"Deployment\"`",
+                "remove it, or write `kind = \"Deployment\"`",
             )
             .at_key("replicas"),
         );
@@ -40,44 +40,41 @@ fn unfit(application: &Application<'_>) -> Vec<Problem> {
     match (&settings.schedule, kind) {
         (None, Kind::CronJob) => problems.push(
             Problem::new(
-                "nothing says when the CronJob runs",
-                "write `schedule = \"0 3 * * *\"` below `[kubernetes]`",
+                "the CronJob has no `schedule`",
+                "write `schedule = \"0 3 * * *\"` in `[kubernetes]`",
             )
             .at_key("kind"),
         ),
         (Some(_), kind) if kind != Kind::CronJob => problems.push(
-            Problem::new(
-                format!("a {kind} has no `schedule`"),
-                "leave it out, or write `kind = \"CronJob\"`",
-            )
-            .at_key("schedule"),
+            Problem::new(format!("a {kind} has no `schedule`"), "remove it, or write `kind = \"CronJob\"`")
+                .at_key("schedule"),
         ),
         _ => {}
     }
     match &settings.service {
         Service::Always(_) if kind.ends() => problems.push(
-            Problem::new(format!("no Service leads to a {kind}: its pods end"), "leave `service` out")
-                .at_key("service"),
+            Problem::new(
+                format!("a {kind} cannot have a Service: its pods run to completion"),
+                "remove `service`",
+            )
+            .at_key("service"),
         ),
         Service::Always(Some(_)) if kind == Kind::StatefulSet => problems.push(
             Problem::new(
-                "the Service of a StatefulSet has no address of its own, so it has no type",
-                "leave `service` out; one more Service is a manifest of your own",
+                "the Service of a StatefulSet is headless, so it cannot have a type",
+                "remove `service`; write a manifest of your own for another Service",
             )
             .at_key("service"),
         ),
         Service::Never if kind == Kind::StatefulSet => problems.push(
-            Problem::new(
-                "a StatefulSet needs its Service: the names of its pods are from it",
-                "leave `service` out",
-            )
-            .at_key("service"),
+            Problem::new("a StatefulSet needs a Service for the DNS names of its pods", "remove `service`")
+                .at_key("service"),
         ),
         Service::Always(_) if application.ports.is_empty() && kind != Kind::StatefulSet => {
             problems.push(
                 Problem::new(
                     "the Service has no port: the image exposes none",
-                    "write `expose = [\"8080\"]` below `[image]`",
+                    "write `expose = [\"8080\"]` in `[image]`",
                 )
                 .at_key("service"),
             );
@@ -96,7 +93,7 @@ fn workload(application: &Application<'_>, names: &Names, states: &States, templ
         Kind::Pod => "v1",
     };
     let selector = || json!({ "matchLabels": object::selector(application) });
-    // Two pods can't have one claim, so a new one must not wait for the old.
+    // Two pods cannot use one claim, so the old pod must end before a new one starts.
     let is_single = kind == Kind::Deployment && states.is_exclusive;
     let replicas = if is_single { Some(settings.replicas.unwrap_or(1)) } else { settings.replicas };
     let strategy = if is_single { json!({ "type": "Recreate" }) } else { Value::Null };
@@ -122,7 +119,7 @@ fn workload(application: &Application<'_>, names: &Names, states: &States, templ
     json!({ "apiVersion": version, "kind": kind.as_str(), "metadata": metadata, "spec": spec })
 }
 
-/// A Service for what listens and stays; that of a StatefulSet gives each pod its name.
+/// Returns the Service, if any; a headless one for a StatefulSet.
 fn service(application: &Application<'_>, names: &Names) -> Option<Value> {
     let settings = application.settings;
     let is_headless = settings.kind == Kind::StatefulSet;
@@ -155,7 +152,7 @@ fn service(application: &Application<'_>, names: &Names) -> Option<Value> {
     })
 }
 
-/// Where a workload has its pod's `metadata` and `spec`.
+/// Returns the JSON pointer to the pod template in a workload.
 pub(super) fn template_pointer(kind: Kind) -> &'static str {
     match kind {
         Kind::Deployment | Kind::StatefulSet | Kind::DaemonSet | Kind::Job => "/spec/template",
@@ -164,12 +161,12 @@ pub(super) fn template_pointer(kind: Kind) -> &'static str {
     }
 }
 
-/// Whether `object` is what runs the program.
+/// Returns whether `object` is the workload that runs the program.
 pub(super) fn is_workload(object: &Value, application: &Application<'_>) -> bool {
     object.get("kind").is_some_and(|kind| kind == application.settings.kind.as_str())
 }
 
-/// The program's container in `object`, if that is what runs it.
+/// Returns the program's container if `object` is the workload.
 pub(super) fn container<'a>(object: &'a mut Value, application: &Application<'_>) -> Option<&'a mut Value> {
     if !is_workload(object, application) {
         return None;
@@ -179,7 +176,7 @@ pub(super) fn container<'a>(object: &'a mut Value, application: &Application<'_>
     containers.iter_mut().find(|container| container.get("name").is_some_and(|name| name == application.name))
 }
 
-/// A file for an object: there is one of each kind, but for claims.
+/// Returns the file name for an object: its kind, and for claims the volume.
 pub(super) fn file_name(object: &Value, application: &Application<'_>) -> String {
     let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let kind = text("/kind").to_ascii_lowercase();

@@ -1,8 +1,9 @@
-//! YAML that every parser reads alike, of version 1.1 and 1.2: strings come back as they were, to the byte.
+//! A YAML writer whose output YAML 1.1 and 1.2 parsers read alike; strings round-trip byte for
+//! byte.
 
 use serde_json::{Map, Value};
 
-/// Keys that people look for first, in this order; the others follow by their bytes.
+/// Keys that are written first, in this order; the others follow, sorted by bytes.
 const FIRST: [&str; 18] = [
     "apiVersion",
     "kind",
@@ -23,18 +24,18 @@ const FIRST: [&str; 18] = [
     "command",
     "args",
 ];
-/// Keys whose values are long, and stand behind the others.
+/// Keys with long values, which are written last.
 const LAST: [&str; 6] = ["initContainers", "containers", "volumes", "template", "data", "binaryData"];
 
-/// Words that some version of YAML reads as something else than text.
+/// Words that some YAML version does not read as strings.
 const WORDS: [&str; 11] = ["true", "false", "yes", "no", "on", "off", "y", "n", "null", "nan", "inf"];
 
-/// Documents as a stream, each with `---` in front.
+/// Writes documents as a stream, each preceded by `---`.
 pub fn stream<'a>(documents: impl IntoIterator<Item = &'a Value>) -> String {
     documents.into_iter().fold(String::new(), |stream, document| stream + "---\n" + &text(document))
 }
 
-/// One document.
+/// Writes one document.
 pub fn text(value: &Value) -> String {
     let mut out = String::new();
     match value {
@@ -48,7 +49,7 @@ pub fn text(value: &Value) -> String {
     out
 }
 
-/// Members at `indent`; the first stands where the line has begun already, behind `- `, when it is `begun`.
+/// Writes a mapping at `indent`; if `begun`, the first entry continues the line after `- `.
 fn mapping(map: &Map<String, Value>, indent: usize, begun: bool, out: &mut String) {
     let mut members: Vec<(&String, &Value)> = map.iter().collect();
     members.sort_by_key(|(key, _)| (rank(key), key.as_str()));
@@ -82,7 +83,7 @@ fn sequence(items: &[Value], indent: usize, out: &mut String) {
         out.push_str("- ");
         match item {
             Value::Object(map) if !map.is_empty() => mapping(map, indent + 2, true, out),
-            // A list in a list needs no nice form.
+            // Nested lists use flow style.
             Value::Array(items) if !items.is_empty() => {
                 out.push_str(&flow(item));
                 out.push('\n');
@@ -95,7 +96,7 @@ fn sequence(items: &[Value], indent: usize, out: &mut String) {
     }
 }
 
-/// A list in a list: JSON is YAML, but for some characters in its strings.
+/// Writes a value in flow style, which is JSON except for some characters in strings.
 fn flow(value: &Value) -> String {
     match value {
         Value::Array(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", ")),
@@ -108,7 +109,7 @@ fn flow(value: &Value) -> String {
     }
 }
 
-/// A value behind its key or dash, without the line feed at its end.
+/// Writes a value after its key or dash, without the final line feed.
 fn inline(value: &Value, indent: usize, out: &mut String) {
     match value {
         Value::String(text) if is_block(text) => block(text, indent, out),
@@ -125,7 +126,7 @@ fn rank(key: &str) -> usize {
     first.or_else(last).unwrap_or(FIRST.len())
 }
 
-/// Text on one line: plain where nothing could take it for something else.
+/// Writes a string on one line: plain if every parser reads it as a string, else quoted.
 fn scalar(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./@+:".contains(c);
     let is_word = WORDS.iter().any(|word| text.eq_ignore_ascii_case(word));
@@ -137,7 +138,7 @@ fn scalar(text: &str) -> String {
     }
 }
 
-/// Text in double quotes, whatever it holds.
+/// Writes any string in double quotes.
 fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {
@@ -156,8 +157,8 @@ fn quoted(text: &str) -> String {
     out
 }
 
-/// A block keeps its text readable; it is chosen where nothing can be lost: no control character, no space at the ends
-/// of lines or in front of the first, and some text at all.
+/// Returns whether a block scalar preserves the text: it has no control characters, no trailing
+/// spaces, no space before the first line, and is not blank.
 fn is_block(text: &str) -> bool {
     text.contains('\n')
         && !text.trim_matches('\n').is_empty()
@@ -184,7 +185,8 @@ fn block(text: &str, indent: usize, out: &mut String) {
     out.push_str(&"\n".repeat(feeds.saturating_sub(1)));
 }
 
-/// What no parser takes for a line's end, a byte order mark, or something that must not be there.
+/// Returns whether `c` is allowed unescaped and is neither a line break nor a byte order mark in
+/// any YAML version.
 fn is_printable(c: char) -> bool {
     !matches!(c,
         '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
@@ -198,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_looks_as_people_write_it() {
+    fn writes_readable_yaml() {
         let value = json!({
             "kind": "ConfigMap",
             "apiVersion": "v1",
@@ -227,7 +229,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2000))]
         #[test]
-        fn strings_read_back_as_they_were(key in strings(), value in strings(), other in strings()) {
+        fn strings_round_trip(key in strings(), value in strings(), other in strings()) {
             let document = json!({ "data": { key: value.clone(), "z": other }, "list": [value.clone(), { "x": value }] });
             let back = crate::yaml::documents(&text(&document));
             prop_assert_eq!(back, Ok(vec![document]));

@@ -1,4 +1,5 @@
-//! The engine as we set it up: strict, bounded, and without anything that is not in template and values.
+//! The template engine's settings: strict, bounded, and without access to anything but templates
+//! and values.
 
 use std::sync::Arc;
 
@@ -10,9 +11,9 @@ use serde_json::Value;
 use super::includes::Includes;
 use super::{Error, Rendered, Template, Uses, filters, rendered};
 
-/// Steps that a template may take: a loop over ten thousand values takes a tenth of it.
+/// The most steps of one rendering; a loop over 10,000 values takes about a tenth.
 const FUEL: u64 = 10_000_000;
-/// Templates in templates.
+/// The deepest nesting of includes and macros.
 const MAX_RECURSION: usize = 64;
 
 pub(super) fn render(template: &Template, included: Includes, values: &Value) -> Result<Rendered, Error> {
@@ -35,11 +36,11 @@ pub(super) fn uses(template: &Template, included: Includes) -> Result<Uses, Erro
     Ok(all_uses(&environment, &main, &included))
 }
 
-/// What a template and all that it includes use.
+/// Returns the keys that a template and its includes use.
 fn all_uses(environment: &Environment<'_>, main: &minijinja::Template<'_, '_>, included: &Includes) -> Uses {
     let mut uses = keys(main);
     for name in included.keys() {
-        // One that is no template is an error when it is rendered.
+        // An invalid include is reported when it is rendered.
         uses.extend(environment.get_template(name).map(|template| keys(&template)).unwrap_or_default());
     }
     uses
@@ -57,7 +58,7 @@ fn environment<'a>(template: &'a Template, included: &Arc<Includes>) -> Result<E
     environment.set_fuel(Some(FUEL));
     environment.set_recursion_limit(MAX_RECURSION);
     environment.set_syntax(syntax(template)?);
-    // It prints everything that there is, secrets too.
+    // It prints all values, secrets included.
     environment.remove_global("debug");
     filters::add(&mut environment);
     environment.set_formatter(plain);
@@ -68,14 +69,14 @@ fn environment<'a>(template: &'a Template, included: &Arc<Includes>) -> Result<E
             Some(Ok(text)) => Ok(text.clone()),
             Some(Err(why)) => Err(refused(why.clone())),
             // The name may be a value, and a secret one.
-            None => Err(refused("a template is included only by a name that is written out".into())),
+            None => Err(refused("the name of an included template must be a string literal".into())),
         }
     });
     Ok(environment)
 }
 
-/// How `{{ value }}` is written: text and numbers as they are, truth as every format has it. What has no such form is no
-/// text by accident.
+/// Formats `{{ value }}`: text and numbers unchanged, booleans as `true` and `false`. Fails for
+/// other values, whose notation depends on the format.
 fn plain(
     out: &mut Output<'_>,
     state: &mut State<'_, '_>,
@@ -88,7 +89,7 @@ fn plain(
         ValueKind::Seq | ValueKind::Iterable => "a list",
         _ => return escape_formatter(out, state, value),
     };
-    let why = format!("{what} has no form of its own: write it with `|json`, `|toml` or `|yaml`");
+    let why = format!("cannot print {what}: use `|json`, `|toml` or `|yaml`");
     Err(minijinja::Error::new(ErrorKind::InvalidOperation, why))
 }
 

@@ -1,4 +1,4 @@
-//! Why a template makes no text: what, in which file, on which line.
+//! Template errors with file and line.
 
 use std::error::Error as _;
 use std::path::PathBuf;
@@ -8,50 +8,50 @@ use serde_json::Value;
 
 use super::Template;
 
-/// What the engine says of templates in templates.
+/// The engine's message when includes or macros are nested too deeply.
 const TOO_DEEP: &str = "recursion limit exceeded";
 
-/// Why a template makes no text.
+/// Why a template cannot be rendered.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A name that no value has.
-    #[error("`{name}` is undefined{}\n   --> {file}:{line}", near.as_ref().map(|near| format!("; did you mean `{near}`?")).unwrap_or_default())]
+    /// An undefined name.
+    #[error("`{name}` is undefined{}\n   --> {file}:{line}", suggestion.as_ref().map(|name| format!("; did you mean `{name}`?")).unwrap_or_default())]
     Undefined {
-        /// The name, or the expression that it is in.
+        /// The name, or the expression around it.
         name: String,
-        /// A name that is there.
-        near: Option<String>,
+        /// The most similar defined name.
+        suggestion: Option<String>,
         /// The template.
         file: String,
-        /// From 1.
+        /// The line, from 1.
         line: usize,
     },
-    /// Templates that include each other, most likely.
-    #[error("{}, which goes on for too long\n   --> {file}:{line}", .chain.iter().map(|file| format!("`{file}`")).collect::<Vec<_>>().join(" includes "))]
+    /// Includes that are nested too deeply, most likely a cycle.
+    #[error("includes are nested too deeply: {}\n   --> {file}:{line}", .chain.iter().map(|file| format!("`{file}`")).collect::<Vec<_>>().join(" includes "))]
     TooDeep {
-        /// Each includes the next; of a loop one round.
+        /// Each template includes the next; for a cycle, one round of it.
         chain: Vec<String>,
-        /// Where the last include stands.
+        /// The template with the last include.
         file: String,
-        /// From 1.
+        /// The line, from 1.
         line: usize,
     },
-    /// Anything else.
+    /// Any other error.
     #[error("{message}\n   --> {file}:{line}")]
     Wrong {
-        /// What is wrong.
+        /// The reason.
         message: String,
         /// The template.
         file: String,
-        /// From 1.
+        /// The line, from 1.
         line: usize,
     },
-    /// Delimiters that can't be told apart.
+    /// Delimiters that are not distinct.
     #[error("cannot use the delimiters for `{}`: {message}", .path.display())]
     Delimiters {
         /// The template.
         path: PathBuf,
-        /// What is wrong with them.
+        /// The reason.
         message: String,
     },
 }
@@ -75,12 +75,12 @@ impl Error {
         match (deepest.kind(), expression) {
             (ErrorKind::UndefinedError, Some(name)) => {
                 let name = name.trim().to_owned();
-                Self::Undefined { near: near(&name, values), name, file, line }
+                Self::Undefined { suggestion: similar_name(&name, values), name, file, line }
             }
             (kind, _) => {
                 let message = match (kind, deepest.detail()) {
                     (ErrorKind::OutOfFuel, _) => {
-                        "the template takes too many steps: does a loop end?".to_owned()
+                        "the template takes too many steps; a loop may not end".to_owned()
                     }
                     (kind, Some(detail)) => format!("{kind}: {detail}"),
                     (kind, None) => kind.to_string(),
@@ -90,7 +90,8 @@ impl Error {
         }
     }
 
-    /// One round of a loop of includes, or all of them; nothing when the template includes none.
+    /// Returns the error for one round of a cycle of includes, or for the whole chain; `None` if
+    /// the template includes nothing.
     fn too_deep(chain: &[&minijinja::Error], template: &Template) -> Option<Self> {
         if !chain.iter().any(|error| error.kind() == ErrorKind::BadInclude) {
             return None;
@@ -114,34 +115,32 @@ impl Error {
         })
     }
 
-    /// The same without anything that may be a value: for templates that use secrets.
+    /// Removes everything that may be a value, for templates that use secrets.
     pub fn masked(self) -> Self {
         match self {
             Self::Wrong { message, file, line } => {
                 let message = message.split(": ").next().unwrap_or_default();
-                let message = format!("{message}; it uses a secret, so no more is shown");
+                let message = format!("{message} (details hidden: the template uses a secret)");
                 Self::Wrong { message, file, line }
             }
             other => other,
         }
     }
 
-    /// The next step.
+    /// Returns advice on how to fix the error.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Undefined { .. } => {
-                "give it a value, a default in the schema, or test it with `is defined`".into()
+                "set a value, add a default to the schema, or test it with `is defined`".into()
             }
-            Self::TooDeep { .. } => {
-                "take one of these includes out, or let an `if` around it end the loop".into()
-            }
-            Self::Wrong { .. } => "mend the template".into(),
-            Self::Delimiters { .. } => "write three pairs that differ, such as `<<` and `>>`".into(),
+            Self::TooDeep { .. } => "remove one of these includes, or make one conditional with `if`".into(),
+            Self::Wrong { .. } => "fix the template".into(),
+            Self::Delimiters { .. } => "use three distinct pairs, such as `<<` and `>>`".into(),
         })
     }
 }
 
-/// The expression at `range` of a template; where that is the name of a filter, what is given to it.
+/// Returns the expression at `range` of a template; for the name of a filter, the filter's input.
 fn expression(source: &str, range: std::ops::Range<usize>) -> Option<&str> {
     let Some(given) = source.get(..range.start)?.trim_end().strip_suffix('|') else {
         return source.get(range);
@@ -152,8 +151,8 @@ fn expression(source: &str, range: std::ops::Range<usize>) -> Option<&str> {
     start.trim_start_matches(|c| !is_part(c)).split('|').next()
 }
 
-/// The name in `values` that is most like the one that is undefined.
-fn near(name: &str, values: &Value) -> Option<String> {
+/// Returns the name in `values` that is most similar to an undefined one.
+fn similar_name(name: &str, values: &Value) -> Option<String> {
     let (mut value, mut above) = (values, Vec::new());
     for part in name.split('.') {
         let table = value.as_object()?;

@@ -1,4 +1,4 @@
-//! Filters that write a value as a language writes it, quotes and all.
+//! Filters that print a value in the syntax of a language, with quotes and escapes.
 
 use minijinja::{Environment, Error, ErrorKind, Value};
 
@@ -9,7 +9,7 @@ pub(super) fn add(environment: &mut Environment<'_>) {
     environment.add_filter("sh", sh);
 }
 
-/// JSON on one line, nothing escaped that need not be.
+/// Prints JSON on one line with minimal escapes.
 fn json(value: &Value) -> Result<String, Error> {
     defined(value)?;
     let value = serde_json::to_value(value).map_err(|error| wrong("JSON", &error.to_string()))?;
@@ -17,35 +17,35 @@ fn json(value: &Value) -> Result<String, Error> {
     String::from_utf8(bytes).map_err(|error| wrong("JSON", &error.to_string()))
 }
 
-/// A value of TOML on one line: there is none for nothing.
+/// Prints TOML on one line. Fails for null, which TOML does not have.
 fn toml(value: &Value) -> Result<String, Error> {
     defined(value)?;
     let value = toml::Value::try_from(value).map_err(|error| wrong("TOML", &error.to_string()))?;
     Ok(value.to_string())
 }
 
-/// A value of YAML on one line: JSON is YAML, too, and its quotes leave no doubt about types.
+/// Prints YAML on one line, as JSON: it is a subset of YAML, and its quotes make types explicit.
 fn yaml(value: &Value) -> Result<String, Error> {
-    // These end a line for YAML 1.1, or mark an order of bytes.
+    // YAML 1.1 treats these as line breaks or a byte order mark.
     let ends =
         [('\u{85}', "\\u0085"), ('\u{2028}', "\\u2028"), ('\u{2029}', "\\u2029"), ('\u{feff}', "\\ufeff")];
     Ok(ends.iter().fold(json(value)?, |text, (end, escaped)| text.replace(*end, escaped)))
 }
 
-/// One word of a shell.
+/// Prints one word for a POSIX shell.
 fn sh(value: &Value) -> Result<String, Error> {
     defined(value)?;
     match value.as_str() {
-        Some(text) if text.contains('\0') => Err(wrong("a word of a shell", "it holds a NUL byte")),
+        Some(text) if text.contains('\0') => Err(wrong("a shell word", "it contains a NUL byte")),
         Some(text) => Ok(format!("'{}'", text.replace('\'', r"'\''"))),
         None if value.is_number() || value.kind() == minijinja::value::ValueKind::Bool => {
             Ok(value.to_string())
         }
-        None => Err(wrong("a word of a shell", "it is neither text, number nor truth")),
+        None => Err(wrong("a shell word", "it is not a string, number or boolean")),
     }
 }
 
-/// A name that is undefined is that behind a filter, too.
+/// Fails for an undefined value, which the engine passes on to filters.
 fn defined(value: &Value) -> Result<(), Error> {
     if value.is_undefined() { Err(ErrorKind::UndefinedError.into()) } else { Ok(()) }
 }

@@ -1,4 +1,4 @@
-//! What a rendered file is to be, by its name, and whether it is.
+//! File formats by file name, and their validation.
 
 mod lines;
 
@@ -7,7 +7,7 @@ use std::fmt;
 use coracle_core::json;
 use crate::yaml;
 
-/// The formats that are read back.
+/// A file format that rendered files are checked against.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Format {
     /// `.toml`
@@ -18,23 +18,23 @@ pub enum Format {
     Json,
     /// `.ini`: sections and `name = value`.
     Ini,
-    /// `.properties` of Java.
+    /// `.properties`: Java properties.
     Properties,
-    /// `.env`: `NAME=value`, as shells read it.
+    /// `.env`: `NAME=value` in shell syntax.
     Env,
 }
 
-/// What is wrong with a text, and where.
+/// A syntax error with its position.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Fault {
-    /// What is wrong.
+    /// The reason.
     pub message: String,
-    /// The byte where it was noticed.
+    /// The byte offset where the error was detected.
     pub offset: usize,
 }
 
 impl Format {
-    /// The format that a file's name asks for; none for names that ask for nothing.
+    /// Returns the format for a file name; `None` if the extension is unknown.
     pub fn of(name: &str) -> Option<Self> {
         let extension = name.rsplit_once('.').map(|(_, extension)| extension)?;
         Some(match extension.to_ascii_lowercase().as_str() {
@@ -48,7 +48,7 @@ impl Format {
         })
     }
 
-    /// Its name in a contract, which is how file names end.
+    /// Returns the format's name in a contract, which is also the file extension.
     pub fn name(self) -> &'static str {
         match self {
             Self::Toml => "toml",
@@ -60,10 +60,10 @@ impl Format {
         }
     }
 
-    /// Reads `text` as this format.
+    /// Checks that `text` is valid in this format.
     ///
     /// # Errors
-    /// The first thing that is wrong with it.
+    /// Fails with the first syntax error.
     pub fn check(self, text: &str) -> Result<(), Fault> {
         match self {
             Self::Toml => toml::from_str::<toml::Table>(text).map(drop).map_err(|error| Fault {
@@ -85,7 +85,7 @@ impl Format {
     }
 }
 
-/// The byte at a line and a column, both from 1.
+/// Returns the byte offset of a line and a column, both from 1.
 fn offset(text: &str, line: usize, column: usize) -> usize {
     let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
     (start + column.saturating_sub(1)).min(text.len())

@@ -1,21 +1,22 @@
-//! What a template includes, found in its text: nothing else can be included, so what it uses is known without values.
+//! Finds the includes of a template in its text. Nothing else can be included, so the keys that a
+//! template uses are known without rendering it.
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path};
 
 use super::{Delimiters, Template};
 
-/// A template larger than this is something else.
+/// The largest template, in bytes.
 const MAX_SIZE: u64 = 4 << 20;
-/// More templates than this are a mistake.
+/// The most templates that are included.
 const MAX_COUNT: usize = 256;
-/// Tags that name templates.
+/// Tags that include templates.
 const TAGS: [&str; 4] = ["include", "import", "from", "extends"];
 
-/// Included texts by their names; nothing where there is no such file, and why where it may not be read.
+/// Included texts by name; `None` for a missing file, an error for one that may not be read.
 pub(super) type Includes = BTreeMap<String, Result<Option<String>, String>>;
 
-/// Everything that `template` names, and what that names.
+/// Reads the includes of `template`, recursively.
 pub(super) fn of(template: &Template) -> Includes {
     let mut found = Includes::new();
     let mut open = names(&template.text, &template.delimiters);
@@ -32,12 +33,12 @@ pub(super) fn of(template: &Template) -> Includes {
     found
 }
 
-/// Texts that somebody has already.
+/// Converts texts that are already in memory.
 pub(super) fn given(texts: &BTreeMap<String, String>) -> Includes {
     texts.iter().map(|(name, text)| (name.clone(), Ok(Some(text.clone())))).collect()
 }
 
-/// The quoted words in tags that name templates.
+/// Returns the string literals in tags that include templates.
 fn names(text: &str, delimiters: &Delimiters) -> Vec<String> {
     let (start, end) = &delimiters.block;
     let blocks =
@@ -66,11 +67,11 @@ fn quoted(block: &str) -> Vec<String> {
     words
 }
 
-/// The text of a template below `folder`, links followed; nothing where there is none.
+/// Reads a template below `folder`, following symbolic links; `None` if there is none.
 fn read(folder: &Path, name: &str) -> Result<Option<String>, String> {
     let is_below = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
     if !is_below {
-        return Err(format!("`{name}` leads out of the template's folder"));
+        return Err(format!("`{name}` is outside of the template's directory"));
     }
     let folder = if folder == Path::new("") { Path::new(".") } else { folder };
     let (Ok(real), Ok(above)) = (std::fs::canonicalize(folder.join(name)), std::fs::canonicalize(folder))
@@ -78,7 +79,7 @@ fn read(folder: &Path, name: &str) -> Result<Option<String>, String> {
         return Ok(None);
     };
     if !real.starts_with(above) {
-        return Err(format!("`{name}` is a link that leads out of the template's folder"));
+        return Err(format!("`{name}` is a symbolic link to a file outside of the template's directory"));
     }
     if std::fs::metadata(&real).is_ok_and(|metadata| metadata.len() > MAX_SIZE) {
         return Err(format!("`{name}` is larger than {MAX_SIZE} bytes"));
@@ -91,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tags_name_templates() {
+    fn finds_names_in_tags() {
         for (text, expected) in [
             ("{% include 'a.j2' %}", vec!["a.j2"]),
             ("{%- extends \"b\" -%}{{ 'c' }}{% if x == 'd' %}", vec!["b"]),

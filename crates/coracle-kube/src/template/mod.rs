@@ -1,7 +1,7 @@
-//! Templates: text with values in it, byte for byte what it says.
+//! Templates: text with placeholders for values, rendered byte for byte.
 //!
-//! An undefined name is an error. There is no clock, no environment, no network and no randomness, and no file but those
-//! below the template's own folder. It knows no schema and no image.
+//! An undefined name is an error. Templates have no access to clock, environment, network or
+//! randomness, and only to files below their own directory. Does not depend on schemas or images.
 
 mod environment;
 mod error;
@@ -21,25 +21,25 @@ pub use rendered::Rendered;
 
 use crate::values::KeyPath;
 
-/// A template's text, and how it is written.
+/// A template and its syntax.
 #[derive(Clone, Debug)]
 pub struct Template {
-    /// Its file, for messages; includes are looked for in its folder and below.
+    /// The path, for messages; includes are read from its directory and below.
     pub path: PathBuf,
-    /// Its text.
+    /// The text of the template.
     pub text: String,
-    /// What stands around values, blocks and comments.
+    /// The delimiters of values, blocks and comments.
     pub delimiters: Delimiters,
 }
 
-/// What stands around the parts of a template, start and end each.
+/// Delimiters of a template, each a start and an end.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Delimiters {
-    /// `{{ }}`
+    /// Around values: `{{ }}`.
     pub variable: (String, String),
-    /// `{% %}`
+    /// Around blocks: `{% %}`.
     pub block: (String, String),
-    /// `{# #}`
+    /// Around comments: `{# #}`.
     pub comment: (String, String),
 }
 
@@ -51,26 +51,26 @@ impl Default for Delimiters {
 }
 
 impl Template {
-    /// Renders it with `values`.
+    /// Renders the template with `values`; reads its includes.
     ///
     /// # Errors
-    /// When it is no template, a name in it is undefined, or it has no end; with file and line.
+    /// Fails if the syntax is invalid, a name is undefined or a limit is exceeded.
     pub fn render(&self, values: &Value) -> Result<Rendered, Error> {
         environment::render(self, includes::of(self), values)
     }
 
-    /// The values that may be in what it makes, whatever they are.
+    /// Returns the keys whose values may be in the output.
     ///
     /// # Errors
-    /// When it is no template.
+    /// Fails if the syntax is invalid.
     pub fn uses(&self) -> Result<Uses, Error> {
         environment::uses(self, includes::of(self))
     }
 
-    /// Renders it with `values`, where `includes` are all that it can include.
+    /// Renders the template with `values` and these includes, from name to text.
     ///
     /// # Errors
-    /// As [`Self::render`].
+    /// Fails like [`Self::render`].
     pub fn render_with(
         &self,
         includes: &std::collections::BTreeMap<String, String>,
@@ -79,15 +79,15 @@ impl Template {
         environment::render(self, includes::given(includes), values)
     }
 
-    /// The values that may be in what [`Self::render_with`] makes.
+    /// Returns the keys whose values may be in the output of [`Self::render_with`].
     ///
     /// # Errors
-    /// When it is no template.
+    /// Fails if the syntax is invalid.
     pub fn uses_with(&self, includes: &std::collections::BTreeMap<String, String>) -> Result<Uses, Error> {
         environment::uses(self, includes::given(includes))
     }
 
-    /// The templates that it includes, and what they include, by the names that it calls them.
+    /// Returns all templates that are included, recursively, from name to text.
     pub fn includes(&self) -> std::collections::BTreeMap<String, String> {
         let found = includes::of(self).into_iter();
         found.filter_map(|(name, text)| Some((name, text.ok()??))).collect()
@@ -97,18 +97,18 @@ impl Template {
         self.path.parent().unwrap_or(Path::new(""))
     }
 
-    /// What includes call it.
+    /// Returns the name by which includes refer to this template.
     fn name(&self) -> String {
         self.path.file_name().unwrap_or(self.path.as_os_str()).to_string_lossy().into_owned()
     }
 
-    /// The file of this name, which an include has, or the template itself.
+    /// Returns the path of the template or include of this name.
     fn file(&self, name: &str) -> String {
         self.folder().join(name).display().to_string()
     }
 }
 
-/// The values that a template may use, itself and what it included; a table stands for all that is in it.
+/// The keys that a template and its includes may use; a table's key represents all of its contents.
 pub type Uses = BTreeSet<KeyPath>;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What a template made, and which of its lines made what.
+//! Rendered text, with the template line that each part comes from.
 
 use std::ops::Range;
 
@@ -6,17 +6,17 @@ use minijinja::OutputSpan;
 
 use super::{Template, Uses};
 
-/// The text that a template made.
+/// The output of a template.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Rendered {
-    /// Byte for byte.
+    /// The rendered text.
     pub text: String,
-    /// The values that may be in it.
+    /// The keys whose values may be in the text.
     pub uses: Uses,
     spans: Vec<Origin>,
 }
 
-/// A part of the text and the place in a template that it is from.
+/// A part of the output and the part of a template that it comes from.
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Origin {
     output: Range<usize>,
@@ -36,10 +36,11 @@ pub(super) fn of(template: &Template, text: String, spans: &[OutputSpan], uses: 
 }
 
 impl Rendered {
-    /// The template and its line behind the byte at `offset`; nothing for a text that nobody made.
+    /// Returns the template and line that the byte at `offset` comes from; `None` for an empty
+    /// template.
     pub fn origin(&self, offset: usize) -> Option<(&str, usize)> {
         let at = self.spans.iter().rev().find(|origin| origin.output.start <= offset)?;
-        // Text that stands in the template as it is may have many lines.
+        // Literal text may span several lines.
         let is_plain = at.output.len() == at.source.len();
         let before = self.text.get(at.output.start..offset.min(at.output.end)).unwrap_or_default();
         Some((&at.file, at.line + if is_plain { before.matches('\n').count() } else { 0 }))

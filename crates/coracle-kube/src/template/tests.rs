@@ -1,4 +1,4 @@
-//! Small templates, what they make and what is said of them.
+//! Small templates, their output and their errors.
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -14,7 +14,7 @@ fn render(text: &str, values: &Value) -> Result<String, String> {
 }
 
 #[test]
-fn text_is_kept_byte_for_byte() {
+fn keeps_text_byte_for_byte() {
     for text in ["", "a\n", "a", "a\r\n\tb  \n\n", "\u{feff}é\0"] {
         assert_eq!(render(text, &json!({})).unwrap(), text);
     }
@@ -23,7 +23,7 @@ fn text_is_kept_byte_for_byte() {
 }
 
 #[test]
-fn filters_write_a_value_as_a_language_does() {
+fn filters_print_values_in_a_language() {
     let values = json!({ "s": "it's <\"é\">\n", "l": [1, "x"], "t": { "b": 1, "a": "y" }, "n": null });
     for (text, expected) in [
         ("{{ s|json }}", r#""it's <\"é\">\n""#),
@@ -43,7 +43,7 @@ fn filters_write_a_value_as_a_language_does() {
 }
 
 #[test]
-fn what_is_undefined_is_named_with_its_place() {
+fn reports_undefined_names_with_position() {
     let values = json!({ "db": { "port": 1 } });
     for (text, expected) in [
         ("a\n{{ db.prot }}", "`db.prot` is undefined; did you mean `db.port`?\n   --> app.conf.j2:2"),
@@ -55,7 +55,7 @@ fn what_is_undefined_is_named_with_its_place() {
 }
 
 #[test]
-fn what_is_no_template_or_has_no_end_is_an_error() {
+fn rejects_invalid_and_endless_templates() {
     for (text, why) in [
         ("{{ a", "app.conf.j2:1"),
         (
@@ -73,7 +73,7 @@ fn what_is_no_template_or_has_no_end_is_an_error() {
 }
 
 #[test]
-fn delimiters_can_be_changed() {
+fn supports_other_delimiters() {
     let pair = |start: &str, end: &str| (start.to_owned(), end.to_owned());
     let delimiters =
         Delimiters { variable: pair("<<", ">>"), block: pair("<%", "%>"), comment: pair("<#", "#>") };
@@ -87,7 +87,7 @@ fn delimiters_can_be_changed() {
 }
 
 #[test]
-fn includes_stay_below_the_folder() {
+fn rejects_includes_outside_of_the_directory() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path().join("config");
     std::fs::create_dir_all(at.join("parts")).unwrap();
@@ -106,9 +106,9 @@ fn includes_stay_below_the_folder() {
     let error = render("{% include 'parts/bad.j2' %}").unwrap_err().to_string();
     assert_eq!(error, format!("`gone` is undefined\n   --> {}/parts/bad.j2:2", at.display()));
     for (name, why) in [
-        ("../outside", "leads out of"),
-        ("/etc/passwd", "leads out of"),
-        ("link", "is a link that"),
+        ("../outside", "is outside of"),
+        ("/etc/passwd", "is outside of"),
+        ("link", "is a symbolic link"),
         ("none", "none"),
     ] {
         let error = render(&format!("{{% include '{name}' %}}")).unwrap_err().to_string();
@@ -117,7 +117,7 @@ fn includes_stay_below_the_folder() {
 }
 
 #[test]
-fn a_loop_of_includes_is_told_once_around() {
+fn reports_one_round_of_an_include_cycle() {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in [
         ("b.j2", "\n{% include 'c.j2' %}"),
@@ -130,11 +130,11 @@ fn a_loop_of_includes_is_told_once_around() {
     for (text, expected) in [
         (
             "\n{% include 'b.j2' %}",
-            "`b.j2` includes `c.j2` includes `b.j2`, which goes on for too long\n   --> c.j2:1",
+            "includes are nested too deeply: `b.j2` includes `c.j2` includes `b.j2`\n   --> c.j2:1",
         ),
-        ("{% include 'd.j2' %}", "`d.j2` includes `d.j2`, which goes on for too long\n   --> d.j2:1"),
-        ("\n{% include 'a.j2' %}", "`a.j2` includes `a.j2`, which goes on for too long\n   --> a.j2:2"),
-        ("{% include 'e.j2' %}", "`a.j2` includes `e.j2`, which goes on for too long\n   --> e.j2:2"),
+        ("{% include 'd.j2' %}", "includes are nested too deeply: `d.j2` includes `d.j2`\n   --> d.j2:1"),
+        ("\n{% include 'a.j2' %}", "includes are nested too deeply: `a.j2` includes `a.j2`\n   --> a.j2:2"),
+        ("{% include 'e.j2' %}", "includes are nested too deeply: `a.j2` includes `e.j2`\n   --> e.j2:2"),
         (
             "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
             "invalid operation: recursion limit exceeded\n   --> a.j2:1",
@@ -152,7 +152,7 @@ fn a_loop_of_includes_is_told_once_around() {
 }
 
 #[test]
-fn a_byte_of_the_text_leads_back_to_its_line() {
+fn maps_output_bytes_to_template_lines() {
     let rendered = template("a = 1\nb = {{ b }}\nc = 2\n").render(&json!({ "b": "x\ny" })).unwrap();
     assert_eq!(rendered.text, "a = 1\nb = x\ny\nc = 2\n");
     for (offset, line) in [(0, 1), (6, 2), (10, 2), (12, 2), (14, 3), (20, 4)] {
@@ -161,7 +161,7 @@ fn a_byte_of_the_text_leads_back_to_its_line() {
 }
 
 #[test]
-fn formats_are_told_by_name_and_read_back() {
+fn detects_and_validates_formats() {
     for (name, good, bad, offset) in [
         ("a.toml", "a = 1\n[b]\n", "a = 1\nb = \n", 10),
         ("a.yaml", "a: 1\n---\nb: [1, 2]\n", "a: 1\nb: [1\n", 8),
@@ -181,7 +181,7 @@ fn formats_are_told_by_name_and_read_back() {
 
 proptest! {
     #[test]
-    fn what_filters_write_is_read_back(text in any::<String>()) {
+    fn filter_output_parses_as_the_same_value(text in any::<String>()) {
         let values = json!({ "v": text });
         let written = render("v = {{ v|toml }}\n", &values).unwrap();
         let read: toml::Table = toml::from_str(&written).unwrap();
@@ -193,7 +193,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_is_a_panic(text in any::<String>(), template_text in "[{}%# a-z|.()\"\n]{0,40}") {
+    fn never_panics(text in any::<String>(), template_text in "[{}%# a-z|.()\"\n]{0,40}") {
         let _ = render(&template_text, &json!({ "a": text }));
         for format in [Format::Toml, Format::Yaml, Format::Json, Format::Ini, Format::Properties, Format::Env] {
             if let Err(fault) = format.check(&text) {
@@ -204,7 +204,7 @@ proptest! {
 }
 
 #[test]
-fn what_has_no_form_of_its_own_is_no_text_by_accident() {
+fn rejects_null_tables_and_lists_without_a_filter() {
     let values = serde_json::json!({ "a": null, "b": { "c": 1 }, "d": [1], "e": true, "f": 1.5 });
     let render = |text: &str| {
         let template = Template { path: "x.j2".into(), text: text.into(), delimiters: Delimiters::default() };
@@ -212,12 +212,12 @@ fn what_has_no_form_of_its_own_is_no_text_by_accident() {
     };
     assert_eq!(render("{{ e }} {{ f }} {{ b|json }}").unwrap(), r#"true 1.5 {"c":1}"#);
     for (text, what) in [("{{ a }}", "null"), ("{{ b }}", "a table"), ("{{ d }}", "a list")] {
-        assert!(render(text).unwrap_err().contains(&format!("{what} has no form of its own")), "{text}");
+        assert!(render(text).unwrap_err().contains(&format!("cannot print {what}")), "{text}");
     }
 }
 
 #[test]
-fn names_that_are_values_are_not_shown() {
+fn does_not_show_values_in_errors() {
     let values = serde_json::json!({ "s": "S3cr3tValue9981" });
     for text in [
         "{% include s %}",
@@ -237,7 +237,7 @@ fn names_that_are_values_are_not_shown() {
 }
 
 #[test]
-fn what_ends_a_line_for_some_is_escaped_for_yaml() {
+fn yaml_filter_escapes_yaml_1_1_line_breaks() {
     let values = serde_json::json!({ "a": "x\u{85}\u{2028}\u{feff}" });
     let template =
         Template { path: "x.j2".into(), text: "{{ a|yaml }}".into(), delimiters: Delimiters::default() };

@@ -1,4 +1,4 @@
-//! What is wrong with values, and where each is from.
+//! Errors of values and schemas, with the source of each value.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,78 +6,79 @@ use std::path::PathBuf;
 use super::{KeyPath, Origin, Source};
 use coracle_core::fs;
 
-/// Why there are no values.
+/// Why values or their schema cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A file can't be read.
+    /// A file cannot be read.
     #[error(transparent)]
     Io(#[from] fs::Error),
-    /// A file that is none of values.
-    #[error("`{}` is larger than {limit} bytes, so it holds no values", .path.display())]
+    /// A file that is too large.
+    #[error("the values file `{}` is larger than {limit} bytes", .path.display())]
     TooLarge {
         /// The file.
         path: PathBuf,
-        /// What one may have at most.
+        /// The largest size in bytes.
         limit: u64,
     },
-    /// A file that is no text.
+    /// A file that is not UTF-8.
     #[error("`{}` is not UTF-8", .0.display())]
     NotText(PathBuf),
-    /// A file of a kind that is not known.
-    #[error("cannot tell what `{}` is written in", .0.display())]
+    /// A file whose extension names no supported format.
+    #[error("cannot tell the format of `{}` from its name", .0.display())]
     Unknown(PathBuf),
-    /// A file that is not what its name says, or an argument that is JSON with a key twice.
-    #[error("cannot understand `{origin}`: {message}")]
+    /// A file that is not valid in its format, or an argument that is JSON with a duplicate key.
+    #[error("cannot parse `{origin}`: {message}")]
     Syntax {
-        /// Where it stands.
+        /// The file or argument.
         origin: Source,
-        /// What is wrong, with the line where that is known.
+        /// The reason, with the line if it is known.
         message: String,
     },
-    /// A number that would come out otherwise than somebody wrote it. It is not shown: it may be secret.
-    #[error("`{key}`: the number would not come out as it is written (from {origin}{})", on_line(*.line))]
+    /// A number whose text would change when it is rendered. The number may be secret, so it is
+    /// not shown.
+    #[error("`{key}`: the number is not in canonical form and would change (from {origin}{})", line_suffix(*.line))]
     Number {
-        /// Its key.
+        /// The key of the number.
         key: KeyPath,
-        /// Where it stands.
+        /// The file or argument.
         origin: Source,
-        /// From 1; an argument has one line.
+        /// The line, from 1; `None` for an argument.
         line: Option<usize>,
     },
-    /// A schema that is none.
-    #[error("`{}` is no JSON Schema: {message}", .path.display())]
+    /// An invalid or unsupported schema.
+    #[error("`{}` is not a valid JSON Schema: {message}", .path.display())]
     Schema {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The reason.
         message: String,
     },
-    /// Values that the schema does not allow, all of them.
-    #[error("{}", list(.0))]
+    /// Every value that violates the schema.
+    #[error("{}", join_lines(.0))]
     Violations(Vec<Violation>),
-    /// Several files.
-    #[error("{}", list(.0))]
+    /// Several errors.
+    #[error("{}", join_lines(.0))]
     Several(Vec<Error>),
 }
 
-/// A value that the schema does not allow.
+/// A value that violates the schema.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Violation {
-    /// Its key.
+    /// The key of the value.
     pub key: KeyPath,
-    /// Where it is from, or the nearest table above it when it is missing.
+    /// The source of the value; for a missing one, that of the nearest table above it.
     pub origin: Option<Origin>,
-    /// What is wrong with it, without the value of a secret.
+    /// The reason, without the value of a secret.
     pub message: String,
 }
 
 impl Error {
-    /// One error for many; nothing for none.
+    /// Combines errors into one; `None` if there are none.
     pub(super) fn all(mut errors: Vec<Self>) -> Option<Self> {
         if errors.len() > 1 { Some(Self::Several(errors)) } else { errors.pop() }
     }
 
-    /// The next step.
+    /// Returns advice on how to fix the error.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Io(error) => return error.hint(),
@@ -89,18 +90,18 @@ impl Error {
                 lines.join("\n")
             }
             Self::Syntax { origin: Source::Set { .. }, .. } => "write each key once".into(),
-            Self::TooLarge { .. } | Self::Syntax { .. } | Self::NotText(_) => "mend the file".into(),
+            Self::TooLarge { .. } | Self::Syntax { .. } | Self::NotText(_) => "fix the file".into(),
             Self::Number { key, origin: Source::Set { .. }, .. } => {
-                format!("{DECIMAL}\nput quotes around what is text: `--set '{key}=\"1.10\"'`")
+                format!("{DECIMAL}\nquote it if it is text: `--set '{key}=\"1.10\"'`")
             }
             Self::Number { .. } => {
                 format!(
-                    "{DECIMAL}\nput quotes around what is text, such as a version `\"1.10\"` or a mode `\"0644\"`"
+                    "{DECIMAL}\nquote it if it is text, such as a version `\"1.10\"` or a mode `\"0644\"`"
                 )
             }
             Self::Unknown(_) => "name it `.toml`, `.yaml` or `.json`".into(),
-            Self::Schema { .. } => "mend the schema; json-schema.org tells how it is written".into(),
-            Self::Violations(_) => "set the values as the schema says, or mend the schema".into(),
+            Self::Schema { .. } => "fix the schema; see https://json-schema.org for the format".into(),
+            Self::Violations(_) => "change the values to match the schema, or fix the schema".into(),
         })
     }
 }
@@ -108,19 +109,19 @@ impl Error {
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let key = self.key.to_string();
-        let key = if key.is_empty() { "the values".into() } else { format!("`{key}`") };
+        let key = if key.is_empty() { "the top-level table".into() } else { format!("`{key}`") };
         write!(f, "{key}: {}", self.message)?;
         self.origin.as_ref().map_or(Ok(()), |origin| write!(f, " (from {origin})"))
     }
 }
 
-/// How a number comes out.
-const DECIMAL: &str = "as a number write `420` for 0644, `1.5` for 1.50, `1000` for 1_000 or 1e3";
+/// The canonical form of numbers.
+const DECIMAL: &str = "write a number in decimal: `420` for 0644, `1.5` for 1.50, `1000` for 1_000 or 1e3";
 
-fn on_line(line: Option<usize>) -> String {
+fn line_suffix(line: Option<usize>) -> String {
     line.map(|line| format!(", line {line}")).unwrap_or_default()
 }
 
-fn list<T: fmt::Display>(all: &[T]) -> String {
+fn join_lines<T: fmt::Display>(all: &[T]) -> String {
     all.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }

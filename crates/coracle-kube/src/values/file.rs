@@ -1,4 +1,4 @@
-//! A file of values: TOML, YAML or JSON.
+//! Values files in TOML, YAML or JSON.
 
 use std::io::Read;
 use std::path::Path;
@@ -10,16 +10,17 @@ use super::{Error, Source};
 use coracle_core::fs::Context;
 use coracle_core::json;
 
-/// A file of values larger than this is something else.
+/// The largest values file, in bytes.
 const MAX_FILE: u64 = 4 << 20;
 
-/// The table in the file at `path`.
+/// Reads the values file at `path`; returns a table.
 pub(super) fn read(path: &Path) -> Result<Value, Error> {
     let read = written(path)?;
     Error::all(read.errors(&Source::File(path.to_owned()))).map_or(Ok(read.value), Err)
 }
 
-/// The schema in the file at `path`. A number that bounds others may be written in any way; a default is a value.
+/// Reads the schema file at `path`. Only numbers in defaults must be in canonical form: they are
+/// values.
 pub(super) fn schema(path: &Path) -> Result<Value, Error> {
     let mut read = written(path)?;
     read.altered.retain(|altered| altered.key.passes("default"));
@@ -38,10 +39,10 @@ fn written(path: &Path) -> Result<Written, Error> {
         _ => return Err(Error::Unknown(path.to_owned())),
     };
     let read = read.map_err(wrong)?;
-    if read.value.is_object() { Ok(read) } else { Err(wrong("it holds no table of names and values".into())) }
+    if read.value.is_object() { Ok(read) } else { Err(wrong("the top level is not a table".into())) }
 }
 
-/// The text of the file at `path`; `-` is what is piped in.
+/// Reads the text of the file at `path`; `-` is stdin.
 pub(super) fn text(path: &Path) -> Result<String, Error> {
     let mut bytes = Vec::new();
     let file: Box<dyn Read> = match path == Path::new("-") {

@@ -1,6 +1,6 @@
-//! Values of a configuration: files merged in order, single values on top, and a JSON Schema that they are held to.
+//! Configuration values: files and single values merged in order, and validated by a JSON Schema.
 //!
-//! It knows no template and no image. Where each value is from is remembered, so that an error can point there.
+//! Every value keeps its origin for error messages. Does not depend on templates or images.
 
 mod error;
 mod file;
@@ -20,10 +20,10 @@ pub use schema::Schema;
 pub use source::{Origin, Source};
 pub(crate) use written::altered_numbers;
 
-/// Values with their origins.
+/// Merged values with their origins.
 #[derive(Clone, Debug)]
 pub struct Values {
-    /// The lowest first.
+    /// In merge order: later layers override earlier ones.
     layers: Vec<(Origin, Value)>,
     merged: Value,
 }
@@ -34,21 +34,22 @@ impl Default for Values {
     }
 }
 
-/// Whether all values are there.
+/// Which required values may be missing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Completeness {
     Whole,
-    /// All but secret ones.
+    /// Only secret ones.
     ButSecrets,
-    /// More may come.
+    /// Any: more values may be given later.
     Partial,
 }
 
 impl Values {
-    /// The layers merged in order: later ones go first, tables are merged, everything else is replaced.
+    /// Reads and merges the sources in order. Tables are merged; any other value replaces the
+    /// earlier one.
     ///
     /// # Errors
-    /// When one of them can't be read, all of them at once.
+    /// Fails if a source cannot be read; reports every such source.
     pub fn read(sources: &[Source]) -> Result<Self, Error> {
         let mut values = Self::default();
         let mut errors = Vec::new();
@@ -66,31 +67,31 @@ impl Values {
         self.layers.push((Origin::Given(source), layer));
     }
 
-    /// What a template sees: a table.
+    /// Returns the merged values, a table, as templates see them.
     pub fn merged(&self) -> &Value {
         &self.merged
     }
 
-    /// Puts the schema's defaults below the values and holds them to it.
+    /// Adds the schema's defaults as the lowest layer and validates the result.
     ///
     /// # Errors
-    /// Every violation, with the place that each value is from.
+    /// Fails if the values violate the schema; reports every violation with the value's origin.
     pub fn held_to(self, schema: &Schema) -> Result<Self, Error> {
         self.held(schema, Completeness::Whole)
     }
 
-    /// The same for whoever needs no secret value: those may be missing.
+    /// Like [`Values::held_to`], but required secret values may be missing.
     ///
     /// # Errors
-    /// As [`Values::held_to`].
+    /// Fails like [`Values::held_to`].
     pub fn held_to_but_secrets(self, schema: &Schema) -> Result<Self, Error> {
         self.held(schema, Completeness::ButSecrets)
     }
 
-    /// As [`Values::held_to`], but what is missing may come later.
+    /// Like [`Values::held_to`], but any required value may be missing.
     ///
     /// # Errors
-    /// Every violation that is there whatever comes.
+    /// Fails if there are violations that no further value can fix.
     pub fn held_as_far_as_known(self, schema: &Schema) -> Result<Self, Error> {
         self.held(schema, Completeness::Partial)
     }
@@ -109,7 +110,7 @@ impl Values {
         self
     }
 
-    /// The keys of `--set-file`.
+    /// Returns the keys given by `--set-file`.
     pub fn from_files(&self) -> Vec<KeyPath> {
         let key = |(origin, _): &(Origin, Value)| match origin {
             Origin::Given(Source::SetFile { key, .. }) => Some(key.clone()),
@@ -118,7 +119,7 @@ impl Values {
         self.layers.iter().filter_map(key).collect()
     }
 
-    /// Every text and number at one of `keys` or below, as text.
+    /// Returns every string and number at or below one of `keys`, as text with that key.
     pub fn texts_at(&self, keys: &[KeyPath]) -> Vec<(KeyPath, Vec<u8>)> {
         let mut texts = Vec::new();
         for key in keys {
@@ -136,14 +137,14 @@ impl Values {
         texts
     }
 
-    /// Where what is at `path` is from, or the nearest table above it.
+    /// Returns the origin of the value at `path`, or of the nearest table above it.
     fn origin_of(&self, path: &KeyPath) -> Option<&Origin> {
         let last = self.layers.iter().rev().find(|(_, layer)| path.find(layer).is_some());
         last.map(|(origin, _)| origin).or_else(|| self.origin_of(&path.parent()?))
     }
 }
 
-/// Puts `over` on top of `under`.
+/// Merges `over` into `under`; `over` wins.
 fn merge(under: &mut Value, over: Value) {
     match (under, over) {
         (Value::Object(under), Value::Object(over)) => {

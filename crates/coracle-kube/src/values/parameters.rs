@@ -1,4 +1,4 @@
-//! What a schema says of its values one by one, and what of it anybody may see.
+//! The parameters that a schema declares, and the schema without secret values.
 
 use serde_json::Value;
 
@@ -6,24 +6,24 @@ use super::schema::MAX_DEPTH;
 use super::walk::BY_NAME;
 use super::{KeyPath, Schema};
 
-/// A value that a schema names.
+/// A value that a schema declares.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Parameter {
-    /// Its key.
+    /// The key of the value.
     pub key: KeyPath,
-    /// The types that it may have, divided by `|`; nothing where the schema says nothing.
+    /// The allowed JSON types, separated by `|`; `None` if the schema has no `type`.
     pub kind: Option<String>,
-    /// It has to be given: it is required and has no default.
+    /// Whether the value must be given: it is required and has no default.
     pub is_required: bool,
-    /// It is secret, or all of what it stands in is.
+    /// Whether the value or a table above it is secret.
     pub is_secret: bool,
 }
 
-/// Keywords that show values.
+/// Keywords that contain values.
 const SHOWING: [&str; 4] = ["default", "enum", "const", "examples"];
 
 impl Schema {
-    /// Every value that is no table with named values of its own, by key.
+    /// Returns every declared value without `properties` of its own, sorted by key.
     pub fn parameters(&self) -> Vec<Parameter> {
         let mut found = Vec::new();
         self.collect(&self.document, &KeyPath::default(), true, &mut Vec::new(), &mut found);
@@ -40,7 +40,7 @@ impl Schema {
         found
     }
 
-    /// `open` are the schemas that this one is inside of: one that refers to itself has no end.
+    /// `open` holds the enclosing schemas, to detect recursion.
     fn collect<'a>(
         &'a self,
         schema: &'a Value,
@@ -68,8 +68,8 @@ impl Schema {
         open.pop();
     }
 
-    /// The schema without what shows a secret value. A table or an array may have one deep inside, so where anything is
-    /// secret those are left out everywhere.
+    /// Returns the schema without keywords that may show a secret value. If anything is secret,
+    /// tables and arrays are removed everywhere, because they may contain a secret.
     pub fn redacted(&self) -> Value {
         let mut document = self.document.clone();
         if !self.secrets().is_empty() {
@@ -89,7 +89,8 @@ impl Schema {
     }
 }
 
-/// Takes out of `schema` what shows values; `targets` are the definitions that secret values refer to.
+/// Removes keywords that may show a secret from `schema`. Pushes onto `targets` the JSON pointers
+/// of definitions that secret values refer to.
 fn redact(schema: &mut Value, is_secret: bool, targets: &mut Vec<String>) {
     match schema {
         Value::Array(items) => items.iter_mut().for_each(|item| redact(item, is_secret, targets)),
@@ -116,7 +117,7 @@ fn redact(schema: &mut Value, is_secret: bool, targets: &mut Vec<String>) {
     }
 }
 
-/// Whether an array has tables or arrays in it: lists of words, such as those of `enum`, can stay.
+/// Returns whether an array contains tables or arrays. Lists of scalars, as in `enum`, can stay.
 fn shows_tables(value: &Value) -> bool {
     value.as_array().is_some_and(|items| items.iter().any(|item| item.is_object() || item.is_array()))
 }
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_are_what_has_no_names_of_its_own() {
+    fn lists_values_without_properties() {
         let schema = schema(&json!({
             "required": ["db", "port"],
             "properties": {
@@ -167,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_found_wherever_they_are() {
+    fn finds_secrets_below_any_keyword() {
         let secret = json!({ "writeOnly": true });
         for (document, expected) in [
             (json!({ "properties": { "m": { "additionalProperties": secret } } }), "m"),
@@ -185,7 +186,7 @@ mod tests {
                 "m",
             ),
             (json!({ "additionalProperties": secret }), ""),
-            // A tree of nodes, each with a secret, is secret from where it repeats.
+            // A recursive schema with a secret is secret from the first repetition.
             (
                 json!({ "properties": { "t": { "$ref": "#/$defs/t" } }, "$defs": { "t": {
                     "properties": { "s": secret, "next": { "$ref": "#/$defs/t" } } } } }),
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn references_that_lead_elsewhere_are_refused() {
+    fn rejects_unsupported_references() {
         for document in [
             json!({ "properties": { "m": { "$ref": "#q" } }, "$defs": { "q": { "$anchor": "q", "writeOnly": true } } }),
             json!({ "$id": "http://x/y", "properties": { "m": { "$ref": "y#/$defs/q" } }, "$defs": { "q": {} } }),
@@ -206,7 +207,7 @@ mod tests {
             json!({ "$dynamicAnchor": "q", "properties": { "default": { "$dynamicRef": "#q" } } }),
         ] {
             let error = Schema::new("schema.json".into(), document.clone()).unwrap_err().to_string();
-            assert!(error.contains("can't be followed"), "{document}: {error}");
+            assert!(error.contains("is not supported"), "{document}: {error}");
         }
         let wide = |to: &str| json!({ "properties": { "a": { "$ref": to }, "b": { "$ref": to }, "c": { "$ref": to } } });
         let defs: serde_json::Map<String, Value> = (0..30)
@@ -215,11 +216,11 @@ mod tests {
             .collect();
         let document = json!({ "$ref": "#/$defs/d0", "$defs": defs });
         let error = Schema::new("schema.json".into(), document).unwrap_err().to_string();
-        assert!(error.contains("too many ways"), "{error}");
+        assert!(error.contains("too many references"), "{error}");
     }
 
     #[test]
-    fn nothing_shows_a_secret() {
+    fn redacts_secret_values() {
         let secret = json!({ "type": "string", "default": "s3cret", "enum": ["s3cret"], "const": "s3cret", "examples": ["s3cret"] });
         let mut marked = secret.clone();
         marked["writeOnly"] = true.into();

@@ -1,21 +1,21 @@
-//! The way to a value: `db.hosts.0`, as templates write it.
+//! Key paths in template syntax: `db.hosts.0`.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde_json::Value;
 
-/// Names from the top down; the place in an array is a number.
+/// The path of a value: keys from the top level down, with array indexes as numbers.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
 pub struct KeyPath(Vec<String>);
 
-/// A text that is no way to a value.
+/// An invalid key path.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is no key: write it as `a.b.c`")]
+#[error("`{0}` is not a valid key: write it as `a.b.c`")]
 pub struct ParseKeyError(String);
 
 impl KeyPath {
-    /// A JSON pointer (RFC 6901).
+    /// Parses a JSON pointer (RFC 6901).
     pub(super) fn from_pointer(pointer: &str) -> Self {
         let names = pointer.split('/').skip(1).map(|name| name.replace("~1", "/").replace("~0", "~"));
         Self(names.collect())
@@ -25,12 +25,12 @@ impl KeyPath {
         Self(names.to_vec())
     }
 
-    /// `other`, which starts at this place.
+    /// Returns `other` with this path in front.
     pub(super) fn above(&self, other: &Self) -> Self {
         Self(self.0.iter().chain(&other.0).cloned().collect())
     }
 
-    /// Whether one of its names is this.
+    /// Returns whether one of the keys is `name`.
     pub(super) fn passes(&self, name: &str) -> bool {
         self.0.iter().any(|own| own == name)
     }
@@ -44,7 +44,7 @@ impl KeyPath {
         Some(Self(above.to_vec()))
     }
 
-    /// What stands there in `value`.
+    /// Returns the value at this path in `value`.
     pub fn find<'a>(&self, value: &'a Value) -> Option<&'a Value> {
         self.0.iter().try_fold(value, |value, name| match value {
             Value::Object(table) => table.get(name),
@@ -53,7 +53,7 @@ impl KeyPath {
         })
     }
 
-    /// A table with `value` at this place and nothing else.
+    /// Returns a table that contains only `value`, at this path.
     pub(super) fn table(&self, value: Value) -> Value {
         self.0
             .iter()
@@ -61,12 +61,12 @@ impl KeyPath {
             .fold(value, |value, name| Value::Object([(name.clone(), value)].into_iter().collect()))
     }
 
-    /// Whether this is `other` or above it.
+    /// Returns whether this path is a prefix of `other`, or equal.
     pub fn leads_to(&self, other: &Self) -> bool {
         self.is_along(other) && self.0.len() <= other.0.len()
     }
 
-    /// Whether one leads through the other.
+    /// Returns whether one of the two paths is a prefix of the other.
     pub fn is_along(&self, other: &Self) -> bool {
         self.0.iter().zip(&other.0).all(|(a, b)| a == b)
     }

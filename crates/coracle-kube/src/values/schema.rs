@@ -1,4 +1,4 @@
-//! A JSON Schema: types, ranges, defaults, unknown keys, and which values are secret (`writeOnly`).
+//! JSON Schema: validation, defaults, unknown keys, and secret values (`writeOnly`).
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::walk::{self, Reach, walk};
 use super::{Completeness, Error, KeyPath, Values, Violation, file, merge};
 
-/// A schema, ready to be asked.
+/// A compiled JSON Schema.
 #[derive(Debug)]
 pub struct Schema {
     path: PathBuf,
@@ -17,29 +17,29 @@ pub struct Schema {
     secrets: Vec<KeyPath>,
 }
 
-/// Tables in tables: a schema that refers to itself has no end.
+/// The deepest nesting of tables that is followed; a schema may refer to itself.
 pub(super) const MAX_DEPTH: usize = 32;
 
 impl Schema {
     /// Reads the schema at `path`.
     ///
     /// # Errors
-    /// When it can't be read or is no schema; it can't refer to other files.
+    /// Fails if it cannot be read, is not a valid schema, or refers to another file.
     pub fn read(path: &Path) -> Result<Self, Error> {
         Self::new(path.to_owned(), file::schema(path)?)
     }
 
-    /// The schema in `document`; `path` names it in an error.
+    /// Compiles the schema in `document`; `path` is used in errors.
     ///
     /// # Errors
-    /// When it is no schema.
+    /// Fails if it is not a valid schema, or has unsupported references.
     pub fn new(path: PathBuf, document: Value) -> Result<Self, Error> {
         let wrong = |message: String| Error::Schema { path: path.clone(), message };
         let validator = jsonschema::validator_for(&document).map_err(|error| wrong(error.to_string()))?;
         if let Some(reference) = walk::unfollowed(&document) {
             let reference = coracle_core::path::printable(reference.as_bytes());
             return Err(wrong(format!(
-                "`{reference}` can't be followed, and a secret may be behind it; write references as `#/$defs/NAME`"
+                "the reference `{reference}` is not supported and might hide a secret: write `#/$defs/NAME`"
             )));
         }
         let mut secrets = Vec::new();
@@ -49,24 +49,26 @@ impl Schema {
             }
         });
         if !ends {
-            return Err(wrong("it refers to itself in too many ways".into()));
+            return Err(wrong("it has too many references to itself".into()));
         }
         secrets.sort();
         secrets.dedup();
         Ok(Self { path, document, validator, secrets })
     }
 
-    /// Where it was read.
+    /// Returns the path that the schema was read from.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The keys whose values are secret; of what has no key of its own, that of the table or array it is in.
+    /// Returns the keys whose values are secret. A secret item without a key is represented by the
+    /// table or array around it.
     pub fn secrets(&self) -> Vec<KeyPath> {
         self.secrets.clone()
     }
 
-    /// Whether a value can stand at `key`: the schema names it, or says nothing of what is in a table above it.
+    /// Returns whether the schema allows `key`: it declares the key, or a table above it without
+    /// `properties`.
     pub fn knows(&self, key: &KeyPath) -> bool {
         let mut known = false;
         walk(&self.document, Reach::Named, &mut |schema, at| {
@@ -75,19 +77,19 @@ impl Schema {
         known
     }
 
-    /// Every default, at its place.
+    /// Returns a table of all defaults.
     pub(super) fn defaults(&self) -> Value {
         let mut defaults = Value::Object(Map::new());
         walk(&self.document, Reach::Named, &mut |schema, key| {
             if let Some(default) = schema.get("default") {
-                // One further up is there first, and what stands deeper goes on top of it.
+                // Outer defaults are visited first; inner ones override them.
                 merge(&mut defaults, key.table(default.clone()));
             }
         });
         defaults
     }
 
-    /// What the schema does not allow of `values`, by key.
+    /// Validates `values`; returns the violations, sorted by key.
     pub(super) fn violations(&self, values: &Values, completeness: Completeness) -> Vec<Violation> {
         let secrets = self.secrets();
         let merged = values.merged();
@@ -111,7 +113,8 @@ impl Schema {
         violations
     }
 
-    /// Keys that a table of the schema does not name, although it says nothing of others: a slip, most likely.
+    /// Collects undeclared keys of tables whose schema does not mention other keys: most likely
+    /// typos.
     fn unknown(
         &self,
         schema: &Value,
@@ -141,8 +144,8 @@ impl Schema {
                     let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
                     let secret = self.secrets.iter().find(|secret| secret.leads_to(&key));
                     let message = match secret {
-                        None => format!("the schema knows no such key{near}"),
-                        Some(_) => "the schema does not know a key in it".into(),
+                        None => format!("the schema does not declare this key{near}"),
+                        Some(_) => "it contains a key that the schema does not declare".into(),
                     };
                     let key = secret.cloned().unwrap_or(key);
                     found.push(Violation { origin: values.origin_of(&key).cloned(), key, message });
@@ -151,7 +154,7 @@ impl Schema {
         }
     }
 
-    /// What a reference inside the document means; one that leads nowhere was refused before.
+    /// Follows `$ref`s inside the document; dangling ones were rejected by [`Schema::new`].
     pub(super) fn resolved<'a>(&'a self, schema: &'a Value) -> &'a Value {
         let mut schema = schema;
         for _ in 0..MAX_DEPTH {
@@ -164,7 +167,7 @@ impl Schema {
     }
 }
 
-/// Whether more values can mend an error: what is required may come, and an alternative may hold then.
+/// Returns whether further values can fix an error, such as a missing required value.
 fn may_be_mended(kind: &ValidationErrorKind) -> bool {
     matches!(
         kind,
@@ -175,7 +178,7 @@ fn may_be_mended(kind: &ValidationErrorKind) -> bool {
     )
 }
 
-/// Whether one of `keys` is required and not there.
+/// Returns whether the error is that one of `keys` is required and missing.
 fn is_missing(error: &ValidationError<'_>, keys: &[KeyPath]) -> bool {
     let ValidationErrorKind::Required { property } = error.kind() else { return false };
     let above = KeyPath::from_pointer(error.instance_path().as_str());
@@ -183,17 +186,17 @@ fn is_missing(error: &ValidationError<'_>, keys: &[KeyPath]) -> bool {
     keys.iter().any(|missing| missing.is_along(&key))
 }
 
-/// What an error about the value at `key` may say. Of a secret neither its value nor its keys are told, and not what the
-/// schema wants it to be either; a table that holds one may show it as well.
+/// Returns the message for an error about the value at `key`. For a secret, it shows neither the
+/// value nor its keys nor the constraint. The same holds for a table that contains a secret.
 fn told(error: &ValidationError<'_>, key: KeyPath, secrets: &[KeyPath]) -> (KeyPath, String) {
     let keyword = error.schema_path().as_str().rsplit('/').next().unwrap_or_default();
     if let Some(secret) = secrets.iter().find(|secret| secret.leads_to(&key)) {
-        return (secret.clone(), format!("it is secret, and not what `{keyword}` in the schema allows"));
+        return (secret.clone(), format!("the value is secret and violates `{keyword}` of the schema"));
     }
     let message = match error.kind() {
         _ if !secrets.iter().any(|secret| secret.is_along(&key)) => error.to_string(),
         ValidationErrorKind::Required { .. } => error.masked().to_string(),
-        _ => format!("it holds a secret, and is not what `{keyword}` in the schema allows"),
+        _ => format!("the value contains a secret and violates `{keyword}` of the schema"),
     };
     (key, message)
 }

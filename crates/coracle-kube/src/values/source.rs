@@ -1,4 +1,4 @@
-//! Where values are from: a file, or a single value of the command line.
+//! Sources of values: files, and single values from the command line.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,19 +8,19 @@ use serde_json::Value;
 use super::{Error, KeyPath, file, written};
 use coracle_core::json;
 
-/// One layer of values.
+/// The source of one layer of values.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Source {
-    /// A file of TOML, YAML or JSON, as its name ends.
+    /// A TOML, YAML or JSON file, by its extension.
     File(PathBuf),
-    /// `--set KEY=VALUE`, where the value is JSON, else text.
+    /// `--set KEY=VALUE`. The value is JSON if it parses as JSON, else a string.
     Set {
         /// The key.
         key: KeyPath,
-        /// The text behind `=`.
+        /// The text after `=`.
         text: String,
     },
-    /// `--set-file KEY=FILE`: the file's text.
+    /// `--set-file KEY=FILE`. The value is the file's text.
     SetFile {
         /// The key.
         key: KeyPath,
@@ -29,12 +29,12 @@ pub enum Source {
     },
 }
 
-/// Where a value is from.
+/// The origin of a value.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Origin {
-    /// Somebody gave it.
+    /// Given by the user.
     Given(Source),
-    /// Nobody did: it is a default of this schema.
+    /// A default of this schema.
     Default(PathBuf),
 }
 
@@ -47,7 +47,7 @@ impl Source {
         }
     }
 
-    /// JSON, else text. Nearly JSON, with a key twice, is neither.
+    /// Parses JSON; any other text is a string. Fails for JSON with a duplicate key.
     fn json(&self, key: &KeyPath, text: &str) -> Result<Value, Error> {
         match written::json(text) {
             Ok(read) => Error::all(read.errors(self)).map_or_else(|| Ok(key.table(read.value)), Err),

@@ -1,4 +1,4 @@
-//! Files of every kind, merged and held to a schema.
+//! Files of every format, merged and validated by a schema.
 
 use std::path::Path;
 
@@ -24,7 +24,7 @@ fn set(key: &str, text: &str) -> Source {
 }
 
 #[test]
-fn files_are_merged_and_single_values_go_on_top() {
+fn merges_files_and_single_values_in_order() {
     let folder = folder(&[
         ("a.toml", "port = 80\nday = 2020-01-01\n[db]\nhost = \"a\"\nports = [1, 2]\n"),
         ("b.yaml", "db:\n  host: b\n  ports: [3]\nname: yes\n"),
@@ -43,7 +43,7 @@ fn files_are_merged_and_single_values_go_on_top() {
 }
 
 #[test]
-fn files_that_can_not_be_understood_are_named_together() {
+fn reports_all_invalid_files() {
     let folder = folder(&[
         ("a.toml", "a = 1\na = 2\n"),
         ("b.yaml", "a: 1\na: 2\n"),
@@ -61,9 +61,9 @@ fn files_that_can_not_be_understood_are_named_together() {
     for (name, why) in [
         ("a.toml", "line 2: duplicate key"),
         ("b.yaml", "duplicate"),
-        ("c.json", "it holds no table"),
-        ("d.txt", "cannot tell what"),
-        ("e.yaml", "cannot understand"),
+        ("c.json", "the top level is not a table"),
+        ("d.txt", "cannot tell the format of"),
+        ("e.yaml", "cannot parse"),
         ("f.toml", "cannot read"),
         ("g.json", "line 3: duplicate key `a`"),
     ] {
@@ -72,7 +72,7 @@ fn files_that_can_not_be_understood_are_named_together() {
 }
 
 #[test]
-fn numbers_that_would_come_out_otherwise_are_told_and_not_shown() {
+fn rejects_non_canonical_numbers_without_showing_them() {
     let folder = folder(&[
         ("a.yaml", "mode: 0644\ndb:\n  ports: [1, 1_000]\n  x: &x 0x1f\n  y: *x\nz: !!int '7'\n"),
         ("b.toml", "version = 1.10\ncount = +1\n[[db]]\nok = 1.5\nbig = 1e3\n"),
@@ -88,7 +88,7 @@ fn numbers_that_would_come_out_otherwise_are_told_and_not_shown() {
     let error = Values::read(&sources).unwrap_err();
     let text = error.to_string().replace(&format!("{}/", folder.path().display()), "");
     assert_eq!(
-        text.replace(": the number would not come out as it is written", ""),
+        text.replace(": the number is not in canonical form and would change", ""),
         "`mode` (from a.yaml, line 1)
 `db.ports.1` (from a.yaml, line 3)
 `db.x` (from a.yaml, line 4)
@@ -101,7 +101,7 @@ fn numbers_that_would_come_out_otherwise_are_told_and_not_shown() {
 `db.0.b` (from c.json, line 2)
 `a` (from --set a)
 `b.c.d.1` (from --set b.c)
-cannot understand `--set f`: duplicate key `a`"
+cannot parse `--set f`: duplicate key `a`"
     );
     let hint = error.hint().unwrap();
     for part in ["--set 'a=\"1.10\"'", "a mode `\"0644\"`", "write each key once"] {
@@ -110,7 +110,7 @@ cannot understand `--set f`: duplicate key `a`"
 }
 
 #[test]
-fn numbers_and_dates_that_come_out_as_they_are_written_are_taken() {
+fn accepts_canonical_numbers_and_dates() {
     let folder = folder(&[
         ("a.yaml", "base: &base {a: 1, b: -5}\nx:\n  <<: *base\n  a: 2\ny: 1_a\n"),
         ("b.toml", "day = 2020-01-01 07:32:00Z\nn = [0.25, -1.5]\n"),
@@ -124,7 +124,7 @@ fn numbers_and_dates_that_come_out_as_they_are_written_are_taken() {
 }
 
 #[test]
-fn a_default_of_a_schema_is_a_value_and_a_bound_is_none() {
+fn requires_canonical_numbers_in_defaults_only() {
     let folder = folder(&[
         ("a.json", r#"{"properties": {"v": {"maximum": 1e3, "default": 1.5}}}"#),
         ("b.json", "{\"properties\": {\n\"v\": {\"default\": {\"a\": 1.50}}}}"),
@@ -157,7 +157,7 @@ fn schema() -> (TempDir, Schema) {
 }
 
 #[test]
-fn defaults_stand_below_values_and_secrets_are_known() {
+fn applies_defaults_and_finds_secrets() {
     let (_folder, schema) = schema();
     let values = Values::read(&[set("db.host", "a")]).unwrap().held_to(&schema).unwrap();
     assert_eq!(*values.merged(), json!({ "db": { "host": "a", "port": 5432 }, "level": "info" }));
@@ -165,7 +165,7 @@ fn defaults_stand_below_values_and_secrets_are_known() {
 }
 
 #[test]
-fn every_violation_is_told_with_its_place_and_no_secret() {
+fn reports_every_violation_without_secrets() {
     let (_folder, schema) = schema();
     let sources =
         [set("db.port", "0"), set("db.password", "hunter2"), set("levle", "x"), set("db.hots", "y")];
@@ -175,16 +175,16 @@ fn every_violation_is_told_with_its_place_and_no_secret() {
         found,
         [
             "`db`: \"host\" is a required property (from --set db.hots)",
-            "`db.hots`: the schema knows no such key; did you mean `host`? (from --set db.hots)",
-            "`db.password`: it is secret, and not what `minLength` in the schema allows (from --set db.password)",
+            "`db.hots`: the schema does not declare this key; did you mean `host`? (from --set db.hots)",
+            "`db.password`: the value is secret and violates `minLength` of the schema (from --set db.password)",
             "`db.port`: 0 is less than the minimum of 1 (from --set db.port)",
-            "`levle`: the schema knows no such key; did you mean `level`? (from --set levle)",
+            "`levle`: the schema does not declare this key; did you mean `level`? (from --set levle)",
         ]
     );
 }
 
 #[test]
-fn a_default_that_the_schema_does_not_allow_is_its_own_fault() {
+fn reports_an_invalid_default_of_the_schema() {
     let text = r#"{"properties": {"db": {"properties": {
         "port": {"minimum": 1, "default": 0}, "user": {"type": "string"}, "list": {"minItems": 2, "default": []}
     }}}}"#;
@@ -202,16 +202,16 @@ fn a_default_that_the_schema_does_not_allow_is_its_own_fault() {
 }
 
 #[test]
-fn a_schema_that_is_none_is_an_error() {
+fn rejects_invalid_schemas() {
     let folder = folder(&[("a.json", r#"{"type": "sting"}"#), ("b.json", r#"{"$ref": "other.json"}"#)]);
     for name in ["a.json", "b.json"] {
         let error = Schema::read(&folder.path().join(name)).unwrap_err().to_string();
-        assert!(error.contains("is no JSON Schema"), "{error}");
+        assert!(error.contains("is not a valid JSON Schema"), "{error}");
     }
 }
 
 #[test]
-fn keys() {
+fn parses_and_compares_keys() {
     for text in ["", "a..b", ".a", "a b"] {
         assert!(text.parse::<KeyPath>().is_err(), "{text:?}");
     }

@@ -1,24 +1,26 @@
-//! Every schema inside a schema, with the key of the value that it is about.
+//! Visits every subschema of a schema, with the key of the value that it describes.
 //!
-//! References lead to places of the same document; what can't be followed is refused, because a secret may be behind it.
+//! References must point into the same document. Any other is rejected, because it might hide a
+//! secret.
 
 use serde_json::{Value, json};
 
 use super::KeyPath;
 
-/// More than any schema of values that people write.
+/// Far more subschemas than a hand-written schema has.
 const MAX_VISITS: usize = 100_000;
 
-/// How far a walk goes.
+/// Which subschemas are visited.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reach {
-    /// To values that have a name.
+    /// Those of values with a key of their own.
     Named,
-    /// To every value: one without a name (an item, any other key) has that of the table or array above it.
+    /// All. One without a key of its own (an item, an additional property) is visited with the key
+    /// of the table or array above it.
     All,
 }
 
-/// Keywords whose value is a schema, or an array of them, about something in the value itself.
+/// Keywords whose value is a schema, or an array of schemas, for a part of the value.
 const UNNAMED: [&str; 15] = [
     "items",
     "prefixItems",
@@ -36,15 +38,16 @@ const UNNAMED: [&str; 15] = [
     "dependencies",
     "dependentSchemas",
 ];
-/// Keywords whose schemas hold for the value itself.
+/// Keywords whose schemas apply to the value itself.
 const ALTERNATIVES: [&str; 3] = ["allOf", "anyOf", "oneOf"];
-/// Keywords that have values, not schemas.
+/// Keywords that contain values, not schemas.
 const DATA: [&str; 4] = ["default", "enum", "const", "examples"];
-/// Keywords whose tables have schemas by names.
+/// Keywords whose value is a table from names to schemas.
 pub(super) const BY_NAME: [&str; 5] =
     ["properties", "patternProperties", "$defs", "definitions", "dependentSchemas"];
 
-/// Shows `visit` every schema of `document` that is about a value; whether that came to an end.
+/// Calls `visit` with every subschema of `document` and its key. Returns false if there are too
+/// many.
 pub(super) fn walk(document: &Value, reach: Reach, visit: &mut dyn FnMut(&Value, &KeyPath)) -> bool {
     let mut walk = Walk { document, reach, visits: 0, open: Vec::new(), visit };
     walk.schema(document, &KeyPath::default());
@@ -55,7 +58,7 @@ struct Walk<'a, 'v> {
     document: &'a Value,
     reach: Reach,
     visits: usize,
-    /// Where the walk is inside of, outermost first.
+    /// The enclosing schemas, outermost first.
     open: Vec<&'a Value>,
     visit: &'v mut dyn FnMut(&Value, &KeyPath),
 }
@@ -67,14 +70,14 @@ impl<'a> Walk<'a, '_> {
         }
         self.visits += 1;
         if self.open.iter().any(|open| std::ptr::eq(*open, schema)) {
-            // It goes on for ever, and so may what is secret in it.
+            // A recursive schema: a secret in it may appear at any depth.
             if self.reach == Reach::All && has_secret(self.document) {
                 (self.visit)(&json!({ "writeOnly": true }), at);
             }
             return;
         }
         self.open.push(schema);
-        // What stands beside a reference goes before what it leads to.
+        // Keywords next to a `$ref` override those of its target, so they are visited later.
         if let Some(target) = target(self.document, schema) {
             self.schema(target, at);
         }
@@ -86,7 +89,7 @@ impl<'a> Walk<'a, '_> {
             for part in UNNAMED.iter().chain(&["patternProperties"]).filter_map(|keyword| schema.get(keyword))
             {
                 self.parts(part, at);
-                // Schemas by names that say nothing of keys.
+                // Tables from patterns to schemas.
                 part.as_object().into_iter().flatten().for_each(|(_, part)| self.parts(part, at));
             }
         }
@@ -96,7 +99,7 @@ impl<'a> Walk<'a, '_> {
         self.open.pop();
     }
 
-    /// A schema, or an array of them.
+    /// Visits a schema or an array of schemas.
     fn parts(&mut self, part: &'a Value, at: &KeyPath) {
         match part {
             Value::Array(parts) => parts.iter().for_each(|part| self.schema(part, at)),
@@ -106,7 +109,7 @@ impl<'a> Walk<'a, '_> {
     }
 }
 
-/// What a reference inside the document means.
+/// Returns the target of a schema's `$ref` inside the document.
 pub(super) fn target<'a>(document: &'a Value, schema: &Value) -> Option<&'a Value> {
     let pointer = schema.get("$ref")?.as_str()?.strip_prefix('#')?;
     document.pointer(pointer)
@@ -122,7 +125,7 @@ fn has_secret(value: &Value) -> bool {
     }
 }
 
-/// A reference that leads somewhere else, or nowhere.
+/// Returns the first reference that is dangling or points outside of the document.
 pub(super) fn unfollowed(document: &Value) -> Option<String> {
     let members = document.as_object()?;
     members.iter().find_map(|(keyword, value)| lost(document, keyword, value))
@@ -146,7 +149,7 @@ fn lost(document: &Value, keyword: &str, value: &Value) -> Option<String> {
 fn inside(document: &Value, value: &Value) -> Option<String> {
     match value {
         Value::Array(items) => items.iter().find_map(|item| inside(document, item)),
-        // References below another `$id` start there.
+        // A nested `$id` changes the base of the references in it.
         Value::Object(members) => match members.get("$id") {
             Some(Value::String(id)) => Some(id.clone()),
             _ => members.iter().find_map(|(keyword, value)| lost(document, keyword, value)),

@@ -1,7 +1,7 @@
-//! From text to values. Text, numbers and truth are what TOML, YAML and JSON have in common; a date is text.
+//! Parses TOML, YAML and JSON into values. Dates become strings.
 //!
-//! A number is what its text says and comes out as that text, or it is told: a version `1.10` is not `1.1`, and a mode
-//! `0644` is neither 644 nor 420.
+//! Numbers must be written in canonical form, so that rendering does not change them: a version
+//! `1.10` is not `1.1`, and a mode `0644` is neither 644 nor 420.
 
 use serde_json::{Number, Value};
 use toml::Spanned;
@@ -11,10 +11,10 @@ use super::{Error, KeyPath, Source};
 use coracle_core::json;
 use crate::yaml::{self, Kind, Node};
 
-/// What stands in a text.
+/// A parsed text.
 pub(super) struct Written {
     pub(super) value: Value,
-    /// Numbers that come out otherwise than they are written.
+    /// Numbers that are not in canonical form.
     pub(super) altered: Vec<Altered>,
 }
 
@@ -23,11 +23,11 @@ pub(super) struct Altered {
     line: usize,
 }
 
-/// So many are told; a file that has more is told again when these are mended.
+/// At most this many numbers are reported.
 const MAX_ALTERED: usize = 50;
 
 impl Written {
-    /// What `origin` has to be told for.
+    /// Returns the errors about numbers, for a text from `origin`.
     pub(super) fn errors(&self, origin: &Source) -> Vec<Error> {
         let error = |altered: &Altered| match origin {
             Source::Set { key, .. } => {
@@ -39,7 +39,7 @@ impl Written {
     }
 }
 
-/// A table of TOML.
+/// Parses TOML.
 pub(super) fn toml(text: &str) -> Result<Written, String> {
     let table = DeTable::parse(text).map_err(|error| {
         let place = error.span().map(|span| format!("line {}: ", line(text, span.start))).unwrap_or_default();
@@ -50,7 +50,7 @@ pub(super) fn toml(text: &str) -> Result<Written, String> {
     Ok(reader.written(value))
 }
 
-/// A document of YAML; an empty one is an empty table.
+/// Parses one YAML document; an empty one is an empty table.
 pub(super) fn yaml(text: &str) -> Result<Written, String> {
     let node = yaml::document(text).map_err(|error| error.to_string())?;
     let mut reader = Reader { text, ..Reader::default() };
@@ -58,7 +58,7 @@ pub(super) fn yaml(text: &str) -> Result<Written, String> {
     Ok(reader.written(value.unwrap_or_else(|| Value::Object(serde_json::Map::new()))))
 }
 
-/// A value of JSON.
+/// Parses JSON.
 pub(super) fn json(text: &str) -> Result<Written, serde_json::Error> {
     let mut reader = Reader::default();
     let value = json::read(text, |json::Number { path, line, text }| {
@@ -69,23 +69,23 @@ pub(super) fn json(text: &str) -> Result<Written, serde_json::Error> {
     Ok(reader.written(value))
 }
 
-/// Lines and keys of numbers in `documents`, which were read from `text`, that would come out otherwise than they are
-/// written.
+/// Returns lines and keys of the numbers in `documents` that are not in canonical form. The
+/// documents were parsed from `text`.
 pub(crate) fn altered_numbers(text: &str, documents: &[Node]) -> Vec<(usize, KeyPath)> {
     let mut reader = Reader { text, ..Reader::default() };
     documents.iter().for_each(|document| drop(reader.node(document)));
     reader.altered.into_iter().map(|altered| (altered.line, altered.key)).collect()
 }
 
-/// The number that comes out as `text`, with and without a filter.
+/// Parses a number in canonical form: templates and all filters print it as `text` again.
 fn number(text: &str) -> Option<Number> {
     let whole = text.parse().map(i64::into).or_else(|_| text.parse().map(u64::into));
     let number: Number = whole.ok().or_else(|| Number::from_f64(text.parse().ok()?))?;
-    // Languages do not agree on when an exponent is written.
+    // The filters' formats differ in when they write an exponent.
     (number.to_string() == text && !text.contains('e')).then_some(number)
 }
 
-/// From 1.
+/// Returns the line at a byte offset, from 1.
 fn line(text: &str, offset: usize) -> usize {
     text.get(..offset).unwrap_or_default().matches('\n').count() + 1
 }
@@ -108,7 +108,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The number between two bytes of the text.
+    /// Reads the number at a byte range of the text.
     fn number(&mut self, start: usize, end: usize) -> Value {
         match number(self.text.get(start..end).unwrap_or_default()) {
             Some(number) => Value::Number(number),
@@ -129,7 +129,7 @@ impl Reader<'_> {
     fn node(&mut self, node: &Node) -> Value {
         match &node.kind {
             Kind::Plain(value @ (Value::Null | Value::Bool(_))) => value.clone(),
-            // Also one that JSON has no number for.
+            // A number; NaN and infinities, too.
             Kind::Plain(_) => self.number(node.defined.start, node.defined.end),
             Kind::Text(text) => text.as_str().into(),
             Kind::List(items) => {
@@ -174,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_comes_out_as_it_is_written_or_is_none() {
+    fn accepts_canonical_numbers_only() {
         for text in ["0", "1", "-5", "1.5", "0.25", "1.0", "-0.0", "18446744073709551615", "0.1", "123456.75"]
         {
             assert_eq!(number(text).map(|number| number.to_string()).as_deref(), Some(text));

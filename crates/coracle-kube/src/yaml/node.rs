@@ -1,78 +1,78 @@
-//! Nodes that know where they stand, for who points at lines or edits a text in place.
+//! YAML nodes with their source positions, for diagnostics and for edits in place.
 
 use serde_json::Value;
 
 /// A node of a document.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Node {
-    /// Where it is referred to: for an alias the alias itself.
+    /// The position of the node; for an alias, that of the alias.
     pub place: Place,
-    /// Where its text stands: for an alias that of its anchor.
+    /// The position of the node's text; for an alias, that of the anchored node.
     pub defined: Place,
-    /// What it is.
+    /// The node's type and content.
     pub kind: Kind,
 }
 
-/// What a node is.
+/// A node's type and content.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Kind {
-    /// `null`, a number or a truth.
+    /// Null, a number or a boolean.
     Plain(Value),
-    /// Text.
+    /// A string.
     Text(String),
-    /// Items in their order.
+    /// A sequence, in source order.
     List(Vec<Node>),
-    /// Members in their order.
+    /// A mapping, in source order.
     Table(Vec<(Key, Node)>),
 }
 
-/// The name of a member.
+/// A mapping key.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Key {
-    /// Where it stands.
+    /// The position of the key.
     pub place: Place,
-    /// The name.
+    /// The key's text.
     pub name: String,
 }
 
-/// A place in a text.
+/// A span of a text.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct Place {
-    /// From 1.
+    /// The line, from 1.
     pub line: usize,
-    /// In characters, from 1.
+    /// The column in characters, from 1.
     pub column: usize,
-    /// The first byte.
+    /// The offset of the first byte.
     pub start: usize,
-    /// The byte behind the last.
+    /// The offset after the last byte.
     pub end: usize,
 }
 
-/// Nothing, which is what an empty text is.
+/// A null node, which is what an empty text parses as.
 const NOTHING: &Node = &Node { place: Place::START, defined: Place::START, kind: Kind::Plain(Value::Null) };
 
 impl Place {
-    /// The beginning of a text.
+    /// The start of a text.
     pub const START: Self = Self { line: 1, column: 1, start: 0, end: 0 };
 }
 
 impl Node {
-    /// The member of this name; nothing where there is none, or it is null.
+    /// Returns the value at key `name`; `None` if it is missing or null.
     pub fn get(&self, name: &str) -> Option<&Self> {
         self.member(name).map(|(_, node)| node).filter(|node| !node.is_null())
     }
 
-    /// What stands below these names; an empty node where nothing does.
+    /// Returns the node at this path of keys; a null node if there is none.
     pub fn at(&self, names: &[&str]) -> &Self {
         names.iter().try_fold(self, |node, name| node.get(name)).unwrap_or(NOTHING)
     }
 
-    /// The member of this name with its key, whatever it is.
+    /// Returns the entry at key `name`, even if its value is null.
     pub fn member(&self, name: &str) -> Option<(&Key, &Self)> {
         self.members().find(|(key, _)| key.name == name)
     }
 
-    /// Members in their order; none of what is no table.
+    /// Returns the entries of a mapping in order; none for any other node.
     pub fn members(&self) -> impl Iterator<Item = (&Key, &Self)> {
         let members = match &self.kind {
             Kind::Table(members) => members.as_slice(),
@@ -81,7 +81,7 @@ impl Node {
         members.iter().map(|(key, node)| (key, node))
     }
 
-    /// Items in their order; none of what is no list.
+    /// Returns the items of a sequence in order; none for any other node.
     pub fn items(&self) -> &[Self] {
         match &self.kind {
             Kind::List(items) => items,
@@ -89,7 +89,7 @@ impl Node {
         }
     }
 
-    /// Text, and nothing else.
+    /// Returns the string; `None` for any other node.
     pub fn text(&self) -> Option<&str> {
         match &self.kind {
             Kind::Text(text) => Some(text),
@@ -97,17 +97,17 @@ impl Node {
         }
     }
 
-    /// The text of the member of this name.
+    /// Returns the string at key `name`.
     pub fn text_of(&self, name: &str) -> Option<&str> {
         self.get(name)?.text()
     }
 
-    /// Whether the member of this name is `true`.
+    /// Returns whether the value at key `name` is `true`.
     pub fn is(&self, name: &str) -> bool {
         self.flag(name) == Some(true)
     }
 
-    /// What the member of this name says, yes or no.
+    /// Returns the boolean at key `name`.
     pub fn flag(&self, name: &str) -> Option<bool> {
         match &self.get(name)?.kind {
             Kind::Plain(value) => value.as_bool(),
@@ -115,7 +115,7 @@ impl Node {
         }
     }
 
-    /// The number of the member of this name.
+    /// Returns the integer at key `name`.
     pub fn number_of(&self, name: &str) -> Option<i64> {
         match &self.get(name)?.kind {
             Kind::Plain(value) => value.as_i64(),
@@ -123,7 +123,7 @@ impl Node {
         }
     }
 
-    /// The same without places.
+    /// Converts the node to JSON, without positions.
     pub fn to_value(&self) -> Value {
         match &self.kind {
             Kind::Plain(value) => value.clone(),
@@ -135,7 +135,7 @@ impl Node {
         }
     }
 
-    /// Whether it is null.
+    /// Returns whether the node is null.
     pub fn is_null(&self) -> bool {
         self.kind == Kind::Plain(Value::Null)
     }
@@ -146,7 +146,7 @@ mod tests {
     use super::super::nodes;
     use super::*;
 
-    /// Every scalar with its place: `LINE:COLUMN [TEXT AS IT STANDS] VALUE`.
+    /// Lists every scalar as `LINE:COLUMN [SOURCE TEXT] VALUE`.
     fn scalars(text: &str, node: &Node, found: &mut Vec<String>) {
         let slice = |place: Place| text.get(place.start..place.end).unwrap_or("?").to_owned();
         match &node.kind {
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn every_node_knows_its_place() {
+    fn records_the_position_of_every_node() {
         let text =
             "# é\na: é b # c\nd:\n  - 'x''y'\n  - \"z\\n\"\n  - &k 0440\n  - *k\n---\n{e: true, f: null}\n";
         let expected = [

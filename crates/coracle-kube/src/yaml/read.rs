@@ -1,4 +1,4 @@
-//! From the parser to nodes.
+//! Deserialization of nodes from the parser.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -75,7 +75,7 @@ impl<'de> Visitor<'de> for KindVisitor {
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Kind, E> {
-        // What JSON has no number for is still no text.
+        // JSON has no number for NaN and infinities.
         let number = serde_json::Number::from_f64(value).map(Value::Number);
         Ok(Kind::Plain(number.unwrap_or_else(|| Value::String(value.to_string()))))
     }

@@ -1,8 +1,9 @@
-//! What a search depends on besides files: the working directory, for relative and empty elements of a path, and the
-//! CPU, for `$PLATFORM`. In an image both are somebody else's choice.
+//! Warns about search paths whose meaning depends on the environment: on the working directory
+//! (relative and empty elements) or on the CPU (`$PLATFORM`). The builder of an image controls
+//! neither.
 //!
-//! Source: `fillin_rpath` and `_dl_dst_substitute`, `elf/dl-load.c`; on x86-64 glibc sets `AT_PLATFORM` to `haswell` or
-//! `xeon_phi` where it fits (`sysdeps/x86/cpu-features.c`).
+//! Source: `fillin_rpath` and `_dl_dst_substitute`, `elf/dl-load.c`. On x86-64, glibc sets
+//! `AT_PLATFORM` to `haswell` or `xeon_phi` on some CPUs (`sysdeps/x86/cpu-features.c`).
 
 use goblin::elf::header::EM_X86_64;
 
@@ -10,10 +11,10 @@ use super::{LinkMap, Mapped, Problem, ProblemKind, Severity};
 use coracle_core::fs;
 use coracle_core::path::printable;
 
-/// Paths of objects of `map` that do not mean the same everywhere.
+/// Returns a problem for each `DT_RPATH` or `DT_RUNPATH` in `map` that depends on the environment.
 ///
 /// # Errors
-/// None: nothing is read, but all checks of a map look alike.
+/// Never fails; the signature is that of the other checks.
 pub fn check(map: &LinkMap) -> fs::Result<Vec<Problem>> {
     let glibc = map.loader.as_ref().is_some_and(|loader| loader.is_glibc());
     let (mut problems, checked) = (Vec::new(), map.news().filter(|_| map.loader.is_some()));
@@ -25,19 +26,23 @@ pub fn check(map: &LinkMap) -> fs::Result<Vec<Problem>> {
                     mapped,
                     list,
                     format!(
-                        "{tag} of `{}` holds `$PLATFORM`, which is not the same on every CPU: `{}`",
+                        "{tag} of `{}` contains `$PLATFORM`, which depends on the CPU: `{}`",
                         mapped.spelled,
                         printable(list)
                     ),
                 ));
             }
-            // musl passes over empty elements.
+            // musl skips empty elements.
             if elements.any(|element| is_relative(element) && (glibc || !element.is_empty())) {
-                problems.push(problem(mapped, list, format!(
-                    "{tag} of `{}` has an element that starts at the working directory, whatever that is: `{}`",
-                    mapped.spelled,
-                    printable(list)
-                )));
+                problems.push(problem(
+                    mapped,
+                    list,
+                    format!(
+                        "{tag} of `{}` has a relative element, which depends on the working directory: `{}`",
+                        mapped.spelled,
+                        printable(list)
+                    ),
+                ));
             }
         }
     }
@@ -76,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn relative_elements() {
+    fn detects_relative_elements_and_platform() {
         for element in ["", "lib", ".", "$LIB/x"] {
             assert!(is_relative(element.as_bytes()), "{element:?}");
         }

@@ -1,4 +1,4 @@
-//! Why a program can't be started, with everything that was tried.
+//! Why a program can't be resolved, with everything that was searched.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -11,72 +11,72 @@ use crate::ldso::conf::Listed;
 use crate::ldso::{self, Refusal};
 use coracle_core::path::{Spelled, printable};
 
-/// Why there is no closure.
+/// Why a closure can't be resolved.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The program itself can't be had.
+    /// The program does not exist, or is not a regular file.
     #[error("cannot use `{program}` as a program: {what}")]
     Program {
-        /// As it was named.
+        /// The path as given.
         program: Spelled,
-        /// What stands there instead.
+        /// What is at that path.
         what: String,
-        /// A program of that name in `PATH`.
+        /// The path of a program with that name in `PATH`.
         elsewhere: Option<Spelled>,
     },
-    /// It is no sound ELF file.
+    /// The program is not ELF, or damaged.
     #[error("cannot use `{program}` as a program")]
     Elf {
-        /// As it was named.
+        /// The path as given.
         program: Spelled,
-        /// What is wrong with it.
+        /// What is wrong with the file.
         source: elf::Error,
     },
-    /// It is an ELF file that nobody can start.
+    /// The file is ELF, but not a program.
     #[error("cannot use `{program}` as a program: it is {what}")]
     NotExecutable {
-        /// As it was named.
+        /// The path as given.
         program: Spelled,
-        /// What it is.
+        /// What kind of file it is.
         what: &'static str,
     },
-    /// The `#!` line names nothing, or something that can't be followed.
-    #[error("cannot follow the first line of the script `{script}`: {why}")]
+    /// The `#!` line has no interpreter, or can't be parsed.
+    #[error("cannot parse the first line of the script `{script}`: {why}")]
     Script {
-        /// As it was named.
+        /// The path as given.
         script: Spelled,
-        /// What is wrong with it.
+        /// What is wrong with the line.
         why: String,
     },
-    /// Scripts that name scripts, more than the kernel follows.
-    #[error("cannot start `{0}`: its interpreter is a script, whose interpreter is a script, and so on")]
+    /// Scripts are nested deeper than the kernel allows.
+    #[error("cannot start `{0}`: its script interpreters are nested deeper than the kernel allows")]
     ScriptDepth(Spelled),
-    /// The kernel would not find the interpreter of a program.
+    /// The interpreter of a program does not exist.
     #[error("cannot find the interpreter `{interpreter}` of `{program}`: {why}")]
     Interpreter {
         /// The program.
         program: Spelled,
         /// `PT_INTERP`.
         interpreter: Spelled,
-        /// What stands there instead.
+        /// Why it can't be used.
         why: String,
         /// The program's machine.
         wanted: Machine,
     },
-    /// The kernel, or `env`, would not find the interpreter of a script.
+    /// The kernel or `env` would not find the interpreter of a script.
     #[error("cannot find the interpreter `{interpreter}` of the script `{script}`: {why}")]
     ScriptInterpreter {
         /// The script.
         script: Spelled,
-        /// What the first line says.
+        /// The interpreter in the first line.
         interpreter: Spelled,
-        /// What stands there instead, or where was looked.
+        /// Why it can't be used, or where it was searched.
         why: String,
-        /// `env` looked it up in `PATH`.
+        /// Whether `env` searched for it in `PATH`.
         by_env: bool,
     },
-    /// The interpreter is not for the program's machine.
-    #[error("the interpreter `{interpreter}` of `{program}` is for {found}, the program for {wanted}")]
+    /// The interpreter is for another machine than the program.
+    #[error("the interpreter `{interpreter}` of `{program}` is for {found}, but the program is for {wanted}")]
     InterpreterMachine {
         /// The program.
         program: Spelled,
@@ -87,40 +87,40 @@ pub enum Error {
         /// The program's machine.
         wanted: Machine,
     },
-    /// The interpreter could not be read as a loader.
+    /// The interpreter can't be read as a dynamic loader.
     #[error("cannot read the loader `{interpreter}` of `{program}`")]
     Loader {
         /// The program.
         program: Spelled,
         /// `PT_INTERP`.
         interpreter: Spelled,
-        /// What is wrong with it.
+        /// Why it can't be read.
         source: ldso::Error,
     },
-    /// The loader would not come to an end.
-    #[error("cannot follow `{program}`: its loader would map more and more objects, `{name}` next")]
+    /// The loader would load filter libraries without end.
+    #[error("cannot resolve `{program}`: the loader would map filter libraries without end, `{name}` next")]
     Endless {
-        /// As it was named.
+        /// The path as given.
         program: Spelled,
-        /// What is wanted once too often.
+        /// The name of the next library.
         name: Spelled,
     },
-    /// Libraries that no rule finds, all of them.
+    /// The link maps with missing libraries.
     #[error("{}", missing_text(.0))]
     Missing(Vec<Rc<LinkMap>>),
-    /// Something could not be read.
+    /// A file can't be read.
     #[error(transparent)]
     Io(#[from] fs::Error),
 }
 
 impl Error {
-    /// The next step.
+    /// Returns the next step for the user.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Program { elsewhere: Some(path), .. } => {
-                format!("did you mean `{path}`? PATH is not searched")
+                format!("did you mean `{path}`? `PATH` is not searched")
             }
-            Self::Program { .. } => "name the file of a program, and build it first".into(),
+            Self::Program { .. } => "check the path, and build the program first".into(),
             Self::Elf { source: elf::Error::NotElf, .. } => {
                 "a program is an ELF file or starts with `#!`; if this is a script, write `#!/bin/sh` or \
                  the like as its first line"
@@ -128,21 +128,21 @@ impl Error {
             }
             Self::Elf { .. } => "build or copy the program again".into(),
             Self::NotExecutable { .. } => {
-                "name the program that was linked, not what it was linked from".into()
+                "name the linked program, not one of its inputs".into()
             }
             Self::Script { .. } => {
-                "write `#!/path/to/interpreter [argument]`, and end the line as Unix does".into()
+                "write `#!/path/to/interpreter [argument]`, and end the line with a line feed only".into()
             }
-            Self::ScriptDepth(_) => "name a program as the interpreter".into(),
+            Self::ScriptDepth(_) => "name an ELF program as the interpreter".into(),
             Self::Interpreter { .. } | Self::InterpreterMachine { .. } => {
                 "install it, pass `--sysroot <DIR>` with the loader and libraries of its platform, or link the program statically"
                     .into()
             }
             Self::ScriptInterpreter { by_env: true, .. } => {
-                "install it where the image is built, or say where it is with `--env PATH=…`".into()
+                "install it where the image is built, or set its directory with `--env PATH=…`".into()
             }
             Self::ScriptInterpreter { .. } => {
-                "install it where the image is built, or write its whole path in the first line".into()
+                "install it where the image is built, or write its absolute path in the first line".into()
             }
             Self::Loader { source, .. } => source.hint().into(),
             Self::Endless { .. } => "link the program without `--filter` and `--auxiliary`".into(),
@@ -152,7 +152,7 @@ impl Error {
     }
 }
 
-/// One library as a sentence, several as a list.
+/// Formats one library as a sentence, several as a list.
 fn missing_text(maps: &[Rc<LinkMap>]) -> String {
     let all: Vec<String> =
         maps.iter().flat_map(|map| fatal(map).map(|missing| describe(map, missing))).collect();
@@ -164,12 +164,12 @@ fn missing_text(maps: &[Rc<LinkMap>]) -> String {
     }
 }
 
-/// What keeps the program from starting.
+/// Returns the libraries without which the program does not start.
 fn fatal(map: &LinkMap) -> impl Iterator<Item = &Missing> {
     map.missing.iter().filter(|missing| missing.absence == Absence::Fatal)
 }
 
-/// A library, who needs it, where it was searched and what was refused.
+/// Describes a library with the objects that need it, where it was searched, and rejected files.
 fn describe(map: &LinkMap, Missing { name, by, missed, .. }: &Missing) -> String {
     let chain: Vec<String> = map.chain(*by).map(|object| format!("`{object}`")).collect();
     let places = missed.places.iter().map(|place| (place.directory.to_string(), place.rule.to_string()));
@@ -180,7 +180,7 @@ fn describe(map: &LinkMap, Missing { name, by, missed, .. }: &Missing) -> String
     text
 }
 
-/// A heading and two columns; nothing without rows.
+/// Formats a heading and two columns. Empty if there are no rows.
 fn table(heading: &str, rows: &[(String, String)]) -> String {
     let width = rows.iter().map(|(left, _)| left.chars().count()).max();
     let heading = width.map(|_| format!("\n  {heading}")).unwrap_or_default();
@@ -189,24 +189,24 @@ fn table(heading: &str, rows: &[(String, String)]) -> String {
 }
 
 impl Missing {
-    /// That the library is on the system, and why the loader does not see it; nothing when it is not.
+    /// Explains that the library is installed, but not in the loader's cache. `None` if it is not
+    /// in a directory of `ld.so.conf`.
     pub fn listed_hint(&self) -> Option<String> {
         let Listed { directory, file } = self.listed.as_ref()?;
         Some(format!(
-            "`{}` is in `{directory}`, which `{file}` names; but loaders read only what `ldconfig` wrote into their \
-             cache, and that lacks it",
+            "`{}` is in `{directory}`, which `{file}` lists, but not in the loader's cache, which `ldconfig` writes",
             printable(&self.name)
         ))
     }
 }
 
-/// Each next step that helps with one of them.
+/// Returns the hints for all missing libraries, one per line.
 fn missing_hint(maps: &[Rc<LinkMap>]) -> String {
     let missing = || maps.iter().flat_map(|map| fatal(map));
     let refused = || missing().flat_map(|missing| missing.missed.refused.iter().map(|(_, refusal)| refusal));
     let other_machine = |refusal: &Refusal| matches!(refusal, Refusal::Machine { .. });
     if maps.iter().any(|map| fatal(map).any(|missing| mixed::is_of_another_libc(map, &missing.name))) {
-        return "it was built for another C library: build the program and its libraries against one".into();
+        return "a library is for another C library: build the program and all libraries against the same one".into();
     }
     let mut hints: Vec<String> = Vec::new();
     if missing().any(|missing| missing.missed.refused.is_empty() && missing.listed.is_none()) {
@@ -222,7 +222,7 @@ fn missing_hint(maps: &[Rc<LinkMap>]) -> String {
     let directories: Vec<String> = directories.collect::<BTreeSet<_>>().into_iter().collect();
     if !directories.is_empty() {
         hints.push(format!(
-            "run `ldconfig`; for a root of another machine, whose libraries `ldconfig` leaves out, pass `--env \
+            "run `ldconfig`; if it skips the libraries because they are for another machine, pass `--env \
              LD_LIBRARY_PATH={}`",
             directories.join(":")
         ));
@@ -231,9 +231,7 @@ fn missing_hint(maps: &[Rc<LinkMap>]) -> String {
         hints.push("install the library for the program's machine, or link the program statically".into());
     }
     if refused().any(|refusal| !other_machine(refusal)) {
-        hints.push(
-            "put a shared library in the place of what is refused: the loader would stop there, too".into(),
-        );
+        hints.push("replace the refused file with a shared library: the loader would stop there, too".into());
     }
     hints.join("\n")
 }

@@ -1,4 +1,4 @@
-//! The loader of a program, as an object of its link map.
+//! Finds and reads a program's dynamic loader.
 
 use std::rc::Rc;
 
@@ -8,21 +8,24 @@ use crate::ldso::{Hwcaps, Loader, usual_interpreters};
 use coracle_core::path::Spelled;
 use coracle_core::file_system::{self, End, Tree};
 
-/// Finds and reads the loader: `PT_INTERP`, which the kernel opens as it is spelled, or for a library the usual one.
+/// Returns the loader as an object of the link map, and as a parsed loader.
+///
+/// The path is `PT_INTERP`, unchanged; for a library without one, the usual loader of its machine.
+/// `None` for a static program.
 pub(super) fn read(
     tracer: &Tracer<'_>,
     hwcaps: &Hwcaps,
     program: &Mapped,
 ) -> Result<Option<(Mapped, Rc<Loader>)>, Error> {
-    let (tree, around) = (tracer.tree, tracer.around);
+    let (tree, options) = (tracer.tree, tracer.around);
     let object = &program.object;
     let spelled = match &object.interpreter {
         Some(interpreter) => interpreter.clone(),
         None if object.dynamic.dependencies.is_empty() => return Ok(None),
-        None => usual_interpreter(tree, around, program)?,
+        None => usual_interpreter(tree, options, program)?,
     };
     let (wanted, program) = (object.header.machine, program.spelled.clone());
-    let walk = file_system::walk(tree, &around.working_dir, spelled.as_bytes())?;
+    let walk = file_system::walk(tree, &options.working_dir, spelled.as_bytes())?;
     let End::File(path, file) = walk.end.clone() else {
         let why = match wanted.platform() {
             Some(platform) => format!("there is no such file; the program is for {platform}"),
@@ -42,10 +45,10 @@ pub(super) fn read(
     Ok(Some((Mapped { spelled, walk, path, file, object, found: Found::Interpreter }, loader)))
 }
 
-fn usual_interpreter(tree: &dyn Tree, around: &Surroundings, library: &Mapped) -> Result<Spelled, Error> {
+fn usual_interpreter(tree: &dyn Tree, options: &Surroundings, library: &Mapped) -> Result<Spelled, Error> {
     let usual = usual_interpreters(&library.object);
     for path in &usual {
-        if matches!(file_system::walk(tree, &around.working_dir, path.as_bytes())?.end, End::File(..)) {
+        if matches!(file_system::walk(tree, &options.working_dir, path.as_bytes())?.end, End::File(..)) {
             return Ok(path.clone());
         }
     }

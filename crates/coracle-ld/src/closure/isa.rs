@@ -1,4 +1,5 @@
-//! Whether some CPUs can't run what is mapped: glibc then ends the program before it starts, musl lets it crash.
+//! Warns about objects that need a newer CPU than the baseline. On older CPUs glibc refuses to
+//! start the program; musl starts it, and it may crash.
 //!
 //! Source: `dl_isa_level_check`, `sysdeps/x86/dl-prop.h`.
 
@@ -7,11 +8,11 @@ use super::{LinkMap, Mapped};
 use crate::elf::{self, IsaLevel, isa_needed};
 use coracle_core::fs;
 
-/// The highest level that an object of `map` needs, as one warning. Variants below `glibc-hwcaps` don't count: no lesser
-/// CPU takes them.
+/// Returns one warning with the highest ISA level that an object of `map` needs. Objects below
+/// `glibc-hwcaps` are ignored: older CPUs do not load them.
 ///
 /// # Errors
-/// When a file can't be read.
+/// Fails if a file can't be read.
 pub fn check(map: &LinkMap) -> fs::Result<Vec<Problem>> {
     let mut highest: Option<(IsaLevel, &Mapped)> = None;
     let mut count = 0;
@@ -19,7 +20,7 @@ pub fn check(map: &LinkMap) -> fs::Result<Vec<Problem>> {
         let level = match isa_needed(&mapped.file.content.open()?, &mapped.object) {
             Ok(level) => level,
             Err(elf::Error::Io(error)) => return Err(error),
-            // Properties that are cut off mean nothing.
+            // Truncated properties are ignored.
             Err(_) => None,
         };
         let Some(level) = level else { continue };

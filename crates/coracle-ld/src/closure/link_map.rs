@@ -1,4 +1,4 @@
-//! The objects that a loader maps for one program, as its link map lists them.
+//! The objects that a loader maps for one program: its link map.
 
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -11,122 +11,123 @@ use crate::ldso::{Loader, Missed, Rule};
 use coracle_core::path::{ImagePath, Spelled};
 use coracle_core::file_system::{TreeFile, Walk};
 
-/// The program and everything that is mapped for it.
+/// A program and the objects that are mapped for it.
 #[derive(Debug)]
 pub struct LinkMap {
-    /// The program first, then libraries in the order in which they are searched for symbols. The interpreter stands
-    /// where an object first needs it, else last.
+    /// The objects in symbol lookup order: the program, then libraries. The interpreter is at the
+    /// position where an object first needs it, else last.
     pub objects: Vec<Mapped>,
-    /// Who asked for what, and which rule found it.
+    /// Which object needed which name, and the rule that found it.
     pub edges: Vec<Edge>,
-    /// Names that no rule finds.
+    /// Names that were not found.
     pub missing: Vec<Missing>,
-    /// Second paths to objects that are mapped already: opened all the same, so they must exist.
+    /// Additional paths to objects that are mapped already. The loader opens them, so they must
+    /// exist in an image.
     pub aliases: Vec<Alias>,
-    /// What the opening of a library added to what the start had mapped, that library first; none for the map of a
-    /// start.
+    /// The objects that a `dlopen` added, the opened library first. `None` for the link map of a
+    /// program's start.
     pub added: Option<Vec<usize>>,
-    /// The loader, as it was read; none for a static program.
+    /// The parsed loader; `None` for a static program.
     pub loader: Option<Rc<Loader>>,
     pub(super) references: OnceCell<References>,
 }
 
-/// One object in the link map.
+/// An object in the link map.
 #[derive(Clone, Debug)]
 pub struct Mapped {
-    /// Its path as the loader spells it.
+    /// The path as the loader builds it.
     pub spelled: Spelled,
-    /// How that path leads to the file.
+    /// The directories and links that the path passes through.
     pub walk: Walk,
-    /// The file's own path.
+    /// The file's own path, without links.
     pub path: ImagePath,
-    /// Its identity and content.
+    /// The file's identity and content.
     pub file: TreeFile,
-    /// What it says of itself.
+    /// The parsed ELF object.
     pub object: Rc<elf::Object>,
-    /// How it came in.
+    /// Why it is mapped.
     pub found: Found,
 }
 
-/// How an object came in.
+/// Why an object is mapped.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Found {
     /// It is the program.
     Program,
     /// It is the program's `PT_INTERP`.
     Interpreter,
-    /// An object needed it.
+    /// Another object needed it.
     Needed {
         /// Index of that object.
         by: usize,
         /// The rule that found it.
         rule: Rule,
-        /// The directory that `$ORIGIN` stood for, when it was found from there.
+        /// The `$ORIGIN` that was expanded in its directory, if any.
         origin: Option<Spelled>,
     },
 }
 
-/// One name that one object asked for.
+/// A dependency of one object on another.
 #[derive(Clone, Debug)]
 pub struct Edge {
-    /// Index of the object that asked.
+    /// Index of the object that needs the name.
     pub from: usize,
-    /// Index of the object that it got.
+    /// Index of the object that provides it.
     pub to: usize,
-    /// The name.
+    /// The needed name.
     pub name: Vec<u8>,
-    /// The rule that found it and the path that it gave; none when the object was in the link map already.
+    /// The rule that found the object and the resulting path. `None` if the object was mapped
+    /// already.
     pub found: Option<(Rule, Spelled)>,
-    /// Where was searched for it, and what was passed over; nothing when the object was in the link map already.
+    /// The search that found it. Empty if the object was mapped already.
     pub passed: Rc<Missed>,
 }
 
-/// A second path to an object.
+/// Another path to a mapped object.
 #[derive(Clone, Debug)]
 pub struct Alias {
     /// Index of the object.
     pub of: usize,
     /// The other path.
     pub walk: Walk,
-    /// How it came in.
+    /// Why the path was opened.
     pub found: Found,
 }
 
-/// A name that no rule finds.
+/// A name that was not found.
 #[derive(Clone, Debug)]
 pub struct Missing {
-    /// What was asked for.
+    /// The needed name.
     pub name: Vec<u8>,
-    /// Who asked: an index into the objects.
+    /// Index of the object that needs it.
     pub by: usize,
-    /// What it means for the program.
+    /// The consequence for the program.
     pub absence: Absence,
-    /// Where was searched, and what was refused.
+    /// The failed search.
     pub missed: Rc<Missed>,
-    /// A directory of `ld.so.conf` that has it all the same: the loader never reads that file.
+    /// A directory of `ld.so.conf` that has the library although the loader's cache does not.
     pub listed: Option<Listed>,
 }
 
-/// What it means that a library is not there.
+/// What happens if a library is missing, depending on the kind of dependency.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Absence {
-    /// The program does not start.
+    /// `DT_NEEDED` or `DT_FILTER`: the program does not start.
     Fatal,
-    /// `DT_AUXILIARY`: it starts all the same.
+    /// `DT_AUXILIARY`: the program starts.
     Auxiliary,
-    /// A preload: it starts all the same, with a warning of the loader.
+    /// A preload: the program starts, with a warning from the loader.
     Preload,
 }
 
 impl Mapped {
-    /// Whether it is the object that opens libraries under this name: its soname, or what its file is called, wherever
-    /// that is in the image.
+    /// Returns whether `name` is this object's soname or file name, in whatever directory.
     pub(super) fn answers_to(&self, name: &[u8]) -> bool {
         self.object.dynamic.soname.as_deref() == Some(name)
             || self.spelled.name() == Spelled::new(name).name()
     }
 
-    /// Whether it stands below `glibc-hwcaps`.
+    /// Returns whether the object is below `glibc-hwcaps`.
     pub(super) fn is_variant(&self) -> bool {
         let part = b"/glibc-hwcaps/";
         self.spelled.as_bytes().windows(part.len()).any(|bytes| bytes == part)
@@ -134,7 +135,7 @@ impl Mapped {
 }
 
 impl LinkMap {
-    /// A program without interpreter, for which nothing is mapped.
+    /// Returns the link map of a static program.
     pub(super) fn of_static(program: Mapped) -> Self {
         Self {
             objects: vec![program],
@@ -147,16 +148,17 @@ impl LinkMap {
         }
     }
 
-    /// The objects that are new in this map, with their indices: all of a start's, what an opening added to one.
+    /// Returns the objects that are new in this map, with their indices: all objects of a program's
+    /// start, or those that a `dlopen` added.
     pub fn news(&self) -> impl Iterator<Item = (usize, &Mapped)> {
         let is_new = |index: &usize| self.added.as_ref().is_none_or(|added| added.contains(index));
         self.objects.iter().enumerate().filter(move |(index, _)| is_new(index))
     }
 
-    /// What the new objects want of others, read once.
+    /// Returns the symbols that the new objects refer to. They are read once.
     ///
     /// # Errors
-    /// When a file can't be read.
+    /// Fails if a file can't be read.
     pub fn references(&self) -> fs::Result<&References> {
         if let Some(references) = self.references.get() {
             return Ok(references);
@@ -165,12 +167,13 @@ impl LinkMap {
         Ok(self.references.get_or_init(|| read))
     }
 
-    /// Whether the program would not start for want of a library.
+    /// Returns whether a missing library keeps the program from starting.
     pub fn is_incomplete(&self) -> bool {
         self.missing.iter().any(|missing| missing.absence == Absence::Fatal)
     }
 
-    /// Whether the first object is no program but a library: needs something, or has no entry, but no interpreter.
+    /// Returns whether the first object is a library: it has no interpreter, and it has
+    /// dependencies or no entry point.
     pub fn is_library(&self) -> bool {
         self.objects.first().is_some_and(|first| {
             let object = &first.object;
@@ -179,13 +182,13 @@ impl LinkMap {
         })
     }
 
-    /// Whether an object is a variant for some CPUs, or may be.
+    /// Returns whether the map may differ on another CPU.
     pub fn has_variants(&self) -> bool {
         self.objects.iter().any(Mapped::is_variant)
             || self.loader.as_ref().is_some_and(|loader| loader.varies())
     }
 
-    /// Whether both map the same files.
+    /// Returns whether both maps have the same paths.
     pub(super) fn same_files(&self, other: &Self) -> bool {
         self.objects
             .iter()
@@ -193,17 +196,17 @@ impl LinkMap {
             .eq(other.objects.iter().map(|object| &object.spelled))
     }
 
-    /// Whether the file at `path` is mapped.
+    /// Returns whether the file at `path` is mapped.
     pub fn maps(&self, path: &ImagePath) -> bool {
         self.objects.iter().any(|object| object.path == *path)
     }
 
-    /// Whether some object asked for the one at `index`.
+    /// Returns whether an object needs the one at `index`.
     pub fn is_needed(&self, index: usize) -> bool {
         self.edges.iter().any(|edge| edge.to == index)
     }
 
-    /// Names that the loader's cache led to an object, with the path that it gave.
+    /// Returns the names found in the loader's cache, with the paths from the cache.
     pub fn by_cache(&self) -> impl Iterator<Item = (&[u8], &Spelled)> {
         self.edges.iter().filter_map(|edge| match &edge.found {
             Some((Rule::Cache, path)) => Some((edge.name.as_slice(), path)),
@@ -211,12 +214,13 @@ impl LinkMap {
         })
     }
 
-    /// Whether an object was found in a directory of the loader's path file.
+    /// Returns whether an object was found in a directory of musl's path file.
     pub fn uses_path_file(&self) -> bool {
         self.edges.iter().any(|edge| matches!(edge.found, Some((Rule::PathFile, _))))
     }
 
-    /// `index` and who brought it in, up to the program.
+    /// Returns the path of the object at `index` and those of the objects that led to it, up to the
+    /// program.
     pub fn chain(&self, index: usize) -> impl Iterator<Item = &Spelled> {
         let by = |object: &&Mapped| match object.found {
             Found::Needed { by, .. } => self.objects.get(by),

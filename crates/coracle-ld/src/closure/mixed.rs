@@ -1,7 +1,8 @@
-//! Whether the objects of one program were linked against two C libraries.
+//! Finds objects of one program that were linked against different C libraries.
 //!
-//! Two of them in one process share neither memory nor locks. glibc's loader maps musl's library as any other; musl's
-//! takes itself for glibc, and ends with the symbols that it lacks.
+//! Two C libraries in one process share neither memory nor locks. glibc's loader maps musl's
+//! library like any other. musl's loader uses itself in place of glibc, and fails on symbols that
+//! it lacks.
 
 use super::problem::{Problem, ProblemKind, Severity, damaged};
 use super::{Found, LinkMap, Mapped};
@@ -9,10 +10,11 @@ use crate::elf::Versions;
 use coracle_core::fs;
 use coracle_core::path::printable;
 
-/// Objects of `map` that were linked against another C library than its loader's.
+/// Returns a problem for each object of `map` that was linked against another C library than the
+/// loader's.
 ///
 /// # Errors
-/// When a file can't be read.
+/// Fails if a file can't be read.
 pub fn check(map: &LinkMap) -> fs::Result<Vec<Problem>> {
     let Some(loader) = &map.loader else { return Ok(Vec::new()) };
     let objects = map.objects.iter().filter(|mapped| mapped.found != Found::Interpreter);
@@ -28,7 +30,7 @@ pub fn check(map: &LinkMap) -> fs::Result<Vec<Problem>> {
     Ok(problems)
 }
 
-/// Whether `name` is part of another C library than that of the loader of `map`.
+/// Returns whether `name` belongs to another C library than the loader of `map`.
 pub(super) fn is_of_another_libc(map: &LinkMap, name: &[u8]) -> bool {
     match &map.loader {
         Some(loader) if loader.is_glibc() => is_other_libc(name),
@@ -37,7 +39,8 @@ pub(super) fn is_of_another_libc(map: &LinkMap, name: &[u8]) -> bool {
     }
 }
 
-/// Names of a C library that glibc never had: its own is `libc.so.6`, and its `libc.so` a linker script.
+/// Returns whether `name` is a C library other than glibc, whose library is `libc.so.6`. glibc's
+/// `libc.so` is a linker script.
 fn is_other_libc(name: &[u8]) -> bool {
     name == b"libc.so" || name.starts_with(b"libc.musl-")
 }
@@ -46,18 +49,18 @@ fn other_than_glibc(mapped: &Mapped) -> Option<Problem> {
     let libc = mapped.object.dynamic.needed().find(|name| is_other_libc(name))?;
     let (object, name) = (&mapped.spelled, printable(libc));
     let message = format!(
-        "`{object}` was linked against the C library `{name}`, as musl's is called, but the program's loader is glibc's"
+        "`{object}` was linked against musl (it needs `{name}`), but the program's loader is glibc's"
     );
     let object = object.clone();
     Some(Problem { kind: ProblemKind::CLibrary, severity: Severity::Error, object, name, message })
 }
 
-/// It may serve all the same: musl defines many of glibc's symbols.
+/// A warning only, because musl defines many of glibc's symbols.
 fn for_glibc(mapped: &Mapped, versions: &Versions) -> Option<Problem> {
     let wanted = versions.needed.iter().find(|wanted| wanted.name.starts_with(b"GLIBC_"))?;
     let (object, name) = (&mapped.spelled, printable(&wanted.name));
     let message = format!(
-        "`{object}` was linked against glibc (it wants the version `{name}`), but the program's loader is musl's"
+        "`{object}` was linked against glibc (it needs the version `{name}`), but the program's loader is musl's"
     );
     let object = object.clone();
     Some(Problem { kind: ProblemKind::CLibrary, severity: Severity::Warning, object, name, message })

@@ -1,7 +1,9 @@
-//! Everything that starting a program opens: scripts, interpreters, and the objects that the loader maps.
+//! Resolves everything that starting a program opens: scripts, interpreters, and the objects that
+//! the loader maps.
 //!
-//! A [`Closure`] is what the kernel and the loader would do in a tree, with the rule behind every step. It knows
-//! nothing of images. Source: `fs/binfmt_script.c`, `fs/binfmt_elf.c`, `elf/rtld.c`.
+//! A [`Closure`] follows the kernel and the loader through a file system, and records the rule
+//! behind each step. This module does not depend on images. Source: `fs/binfmt_script.c`,
+//! `fs/binfmt_elf.c`, `elf/rtld.c`.
 
 pub mod circumstances;
 mod error;
@@ -32,70 +34,72 @@ use crate::ldso::Environment;
 use coracle_core::path::{ImagePath, Spelled};
 use coracle_core::file_system::{Tree, TreeFile, Walk};
 
-/// What starting one program takes.
+/// The files needed to start a program.
 #[derive(Clone, Debug)]
 pub struct Closure {
-    /// The files that are executed, the program first: a script, its interpreter, what `env` starts.
+    /// The executed files in order: a script, its interpreter, the program that `env` starts. The
+    /// given program is first.
     pub executed: Vec<Executed>,
 }
 
-/// One file that is executed.
+/// An executed file.
 #[derive(Clone, Debug)]
 pub struct Executed {
-    /// As it was named.
+    /// The path as given or as the kernel reads it.
     pub spelled: Spelled,
-    /// How its path leads there.
+    /// The directories and links that the path passes through.
     pub walk: Walk,
-    /// Its own path.
+    /// The file's own path, without links.
     pub path: ImagePath,
-    /// Its identity and content.
+    /// The file's identity and content.
     pub file: TreeFile,
-    /// What it is.
+    /// Whether it is a script or an ELF program.
     pub kind: Kind,
 }
 
-/// The kinds of files that a kernel executes.
+/// The kinds of files that the kernel executes.
 #[derive(Clone, Debug)]
 pub enum Kind {
-    /// `#!`, started by the next one executed.
+    /// A script with a `#!` line; the next executed file is its interpreter.
     Script,
     /// An ELF program, with its interpreter and libraries.
     Elf(Elf),
 }
 
-/// An ELF program and what is mapped for it.
+/// An ELF program and its link maps.
 #[derive(Clone, Debug)]
 pub struct Elf {
-    /// What it was made for.
+    /// The program's machine.
     pub machine: Machine,
-    /// What is mapped on the best CPU: the best variant of every library.
+    /// The link map on the best CPU: with the best variant of each library.
     pub objects: Rc<LinkMap>,
-    /// What lesser CPUs map, where that differs: down to the base.
+    /// The link maps on older CPUs, as far as they differ, down to the baseline.
     pub lesser: Vec<Rc<LinkMap>>,
-    /// What is opened while it runs, as far as that is known: see [`Tracer::open`].
+    /// The libraries that are opened at run time, as far as known. See [`Tracer::open`].
     pub opened: Vec<Opened>,
 }
 
 impl Elf {
-    /// What the best CPU maps at the start, then what lesser ones map, then what is mapped when something is opened.
+    /// Returns the link map of the start on the best CPU, those on older CPUs, then those of opened
+    /// libraries.
     pub fn maps(&self) -> impl Iterator<Item = &Rc<LinkMap>> {
         let opened = self.opened.iter().flat_map(|opened| &opened.maps);
         std::iter::once(&self.objects).chain(&self.lesser).chain(opened)
     }
 }
 
-/// What decides a closure besides the files. The host's own environment is never read.
+/// The options of a resolution. The host's environment is never read.
 #[derive(Clone, Debug)]
 pub struct Surroundings {
-    /// Where relative paths start.
+    /// The directory that relative paths start at.
     pub working_dir: ImagePath,
-    /// `PATH`, in which `env` looks up what a script wants.
+    /// `PATH`, in which `env` searches for the interpreter of a script.
     pub search_path: String,
-    /// What the loader is told.
+    /// The environment of the loader.
     pub loader: Environment,
 }
 
-/// `PATH` where nothing is said: what container engines set by themselves.
+/// The default `PATH` of container engines.
 pub const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 impl Default for Surroundings {
@@ -106,27 +110,27 @@ impl Default for Surroundings {
 }
 
 impl Closure {
-    /// Follows `program` through `tree`; it can be started, and nothing is missing.
+    /// Resolves `program` in `tree`.
     ///
     /// # Errors
-    /// When it can't be started: it, its interpreter or a library is missing or of the wrong kind. All missing
-    /// libraries are in one error.
-    pub fn resolve(tree: &dyn Tree, program: &Spelled, around: &Surroundings) -> Result<Self, Error> {
-        Self::trace(tree, program, around)?.startable()
+    /// Fails if the program can't be started: it, its interpreter or a library is missing or of the
+    /// wrong kind. The error contains all missing libraries.
+    pub fn resolve(tree: &dyn Tree, program: &Spelled, options: &Surroundings) -> Result<Self, Error> {
+        Self::trace(tree, program, options)?.startable()
     }
 
-    /// Follows `file` through `tree` as far as it leads, see [`Tracer::trace`].
+    /// Resolves `file` in `tree` as far as possible, see [`Tracer::trace`].
     ///
     /// # Errors
-    /// As [`Tracer::trace`].
-    pub fn trace(tree: &dyn Tree, file: &Spelled, around: &Surroundings) -> Result<Self, Error> {
-        Tracer::new(tree, around).trace(file)
+    /// Fails as [`Tracer::trace`] does.
+    pub fn trace(tree: &dyn Tree, file: &Spelled, options: &Surroundings) -> Result<Self, Error> {
+        Tracer::new(tree, options).trace(file)
     }
 
-    /// This closure, if its program starts.
+    /// Returns this closure if the program can be started.
     ///
     /// # Errors
-    /// When it is a library, or misses some.
+    /// Fails if the file is a library, or if libraries are missing.
     fn startable(self) -> Result<Self, Error> {
         for executed in &self.executed {
             if let Kind::Elf(elf) = &executed.kind
@@ -143,7 +147,7 @@ impl Closure {
         if incomplete.is_empty() { Ok(self) } else { Err(Error::Missing(incomplete)) }
     }
 
-    /// The ELF programs among what is executed.
+    /// Returns the ELF programs among the executed files.
     pub fn elves(&self) -> impl Iterator<Item = &Elf> {
         self.executed.iter().filter_map(|executed| match &executed.kind {
             Kind::Elf(elf) => Some(elf),
@@ -151,7 +155,7 @@ impl Closure {
         })
     }
 
-    /// Whether a script asks `env` for its interpreter, which then depends on `PATH`.
+    /// Returns whether a script's interpreter is `env`, so that the result depends on `PATH`.
     pub fn asks_env(&self) -> bool {
         let mut pairs = self.executed.iter().zip(self.executed.iter().skip(1));
         pairs.any(|(by, next)| matches!(by.kind, Kind::Script) && next.spelled.name() == b"env")

@@ -1,7 +1,9 @@
-//! Libraries that are opened while a program runs, and what they bring: `dlopen`, by the program or by its libraries.
+//! Libraries that a program or its libraries open at run time with `dlopen`, and their
+//! dependencies.
 //!
-//! Each is opened in a link map of its own, on top of what the start mapped: one that is opened does not make another
-//! findable, unless it opens that itself. Source: `dl_open_worker`, `elf/dl-open.c`.
+//! Each opened library gets its own link map, based on that of the program's start: a library that
+//! was opened is not visible to another one, unless that one opens it itself. Source:
+//! `dl_open_worker`, `elf/dl-open.c`.
 
 use std::rc::Rc;
 
@@ -9,66 +11,66 @@ use super::{Closure, Elf, Error, Executed, Kind, LinkMap, Mapped, Tracer};
 use crate::elf::Priority;
 use coracle_core::path::Spelled;
 
-/// Something that is to be opened.
+/// A library to open.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Opening {
-    /// Who opens it, on whose behalf it is searched for.
+    /// The object that opens it, from which the search starts.
     pub by: Opener,
-    /// Alternatives: the first that can be had counts. Names without a slash are searched for.
+    /// Alternatives: the first that is found is opened. Names without a slash are searched for.
     pub names: Vec<Vec<u8>>,
-    /// What for, for people.
+    /// The purpose, for reports.
     pub why: String,
-    /// What it means when none can be had.
+    /// What happens if none is found.
     pub priority: Priority,
 }
 
-/// Who opens a library.
+/// The object that calls `dlopen`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Opener {
     /// The program.
     Program,
-    /// The library that answers to this name.
+    /// The library with this soname or file name.
     Library(Vec<u8>),
 }
 
 /// A library that was opened.
 #[derive(Clone, Debug)]
 pub struct Opened {
-    /// Who opened it.
+    /// The object that opened it.
     pub by: Opener,
-    /// The name that led to it.
+    /// The name that was found.
     pub name: Vec<u8>,
-    /// What for, for people.
+    /// The purpose, for reports.
     pub why: String,
-    /// What the best CPU maps then, then what lesser ones map, where that differs.
+    /// The link map on the best CPU, then those on older CPUs, as far as they differ.
     pub maps: Vec<Rc<LinkMap>>,
 }
 
-/// Something that could not be opened, or not with everything that it needs.
+/// A library that could not be opened, or whose dependencies are missing.
 #[derive(Debug)]
 pub struct NotOpened {
-    /// What it was.
+    /// The request.
     pub opening: Opening,
-    /// The map of its first name, with what is missing.
+    /// The link map for its first name, with the missing libraries.
     pub map: Rc<LinkMap>,
 }
 
 impl Tracer<'_> {
-    /// Opens `openings` in the ELF program `executed`, one of a closure's, and remembers what could be had; what could
-    /// not is handed back.
+    /// Opens `openings` in the ELF program `executed` of a closure. Adds the results to the
+    /// program, and returns the failures.
     ///
     /// # Errors
-    /// When a file can't be read.
+    /// Fails if a file can't be read.
     pub fn open(&self, executed: &mut Executed, openings: Vec<Opening>) -> Result<Vec<NotOpened>, Error> {
         let program = super::tracer::mapped(executed)?;
         let Kind::Elf(elf) = &mut executed.kind else { return Ok(Vec::new()) };
         let mut failed = Vec::new();
         for opening in openings {
-            // A static program's own `dlopen` is not to be relied on.
+            // `dlopen` in a static program is unreliable.
             let has_loader = elf.objects.loader.is_some();
             match if has_loader { self.open_one(elf, &program, &opening)? } else { Err(elf.objects.clone()) }
             {
-                // What is mapped already brings nothing.
+                // A library that is mapped already adds nothing.
                 Ok(opened) if opened.brings_nothing(&elf.objects) => {}
                 Ok(opened) => elf.opened.push(opened),
                 Err(map) => failed.push(NotOpened { opening, map }),
@@ -77,7 +79,7 @@ impl Tracer<'_> {
         Ok(failed)
     }
 
-    /// The first alternative that can be had, or the map of the first that can't.
+    /// Opens the first alternative that is found. Otherwise returns the link map of the first name.
     fn open_one(
         &self,
         elf: &Elf,
@@ -100,10 +102,11 @@ impl Tracer<'_> {
         Ok(Err(failed.unwrap_or_else(|| Rc::new(LinkMap::of_static(program.clone())))))
     }
 
-    /// Whether opening `name` for `by` in `executed` would map something that is not mapped yet.
+    /// Returns whether opening `name` from `by` in `executed` would map a file that is not mapped
+    /// yet.
     ///
     /// # Errors
-    /// When a file can't be read.
+    /// Fails if a file can't be read.
     pub fn brings(&self, executed: &Executed, by: &Opener, name: &[u8]) -> Result<bool, Error> {
         let Kind::Elf(elf) = &executed.kind else { return Ok(false) };
         if elf.objects.loader.is_none() {
@@ -116,10 +119,11 @@ impl Tracer<'_> {
         Ok(!map.is_incomplete() && map.news().any(|(_, mapped)| is_new(mapped)))
     }
 
-    /// Opens in `closure` what was opened in `other`: the same program elsewhere.
+    /// Opens the libraries that were opened in `other` in `closure`, which is the same program in
+    /// another file system.
     ///
     /// # Errors
-    /// When something of it can't be had.
+    /// Fails if one of them is not found.
     pub fn reopen(&self, closure: &mut Closure, other: &Closure) -> Result<(), Error> {
         for (executed, other) in closure.executed.iter_mut().zip(&other.executed) {
             let Kind::Elf(elf) = &other.kind else { continue };
@@ -138,29 +142,29 @@ impl Tracer<'_> {
     }
 }
 
-/// What has to be opened for `by` to be mapped: nothing when the start maps it, else what led to it, the first first.
+/// Returns the `dlopen` calls that map `by`, in order. Empty if the program's start maps it.
 fn opened_before<'a>(elf: &'a Elf, mut by: &'a Opener) -> Vec<(&'a Opener, &'a [u8])> {
-    let mut way = Vec::new();
+    let mut calls = Vec::new();
     let mut earlier = elf.opened.as_slice();
     while let Opener::Library(name) = by
         && !elf.objects.objects.iter().any(|object| object.answers_to(name))
         && let Some(at) = earlier.iter().position(|opened| opened.brings(name))
         && let Some((before, [opened, ..])) = earlier.split_at_checked(at)
     {
-        way.push((&opened.by, opened.name.as_slice()));
+        calls.push((&opened.by, opened.name.as_slice()));
         (by, earlier) = (&opened.by, before);
     }
-    way.reverse();
-    way
+    calls.reverse();
+    calls
 }
 
 impl Opened {
-    /// Whether the object that is called `name` is new in its maps.
+    /// Returns whether an object called `name` is new in the maps.
     fn brings(&self, name: &[u8]) -> bool {
         self.maps.iter().any(|map| map.news().any(|(_, mapped)| mapped.answers_to(name)))
     }
 
-    /// Whether `start` had mapped all of it.
+    /// Returns whether the maps add nothing to `start`.
     fn brings_nothing(&self, start: &LinkMap) -> bool {
         let is_empty =
             |map: &Rc<LinkMap>| map.news().next().is_none() && map.aliases.len() == start.aliases.len();
@@ -169,24 +173,24 @@ impl Opened {
 }
 
 impl NotOpened {
-    /// The names that were tried, for people.
+    /// Returns the names that were tried, for messages.
     pub fn names(&self) -> String {
         let names: Vec<String> =
             self.opening.names.iter().map(|name| format!("`{}`", Spelled::new(name.as_slice()))).collect();
         names.join(" or ")
     }
 
-    /// Why the first of them can't be had.
+    /// Returns why the first name could not be opened.
     pub fn reason(&self) -> String {
         let Some(missing) = self.map.missing.first() else {
-            return "the program is static, so it has no loader that could open it".into();
+            return "the program is static and has no loader to open it".into();
         };
         let name = Spelled::new(missing.name.as_slice());
         let by = self.map.objects.get(missing.by).map(|by| by.spelled.to_string()).unwrap_or_default();
         match missing.missed.refused.last() {
             Some((path, refusal)) => format!("{path}: {refusal}"),
-            None if self.opening.names.contains(&missing.name) => "it is not there".into(),
-            None => format!("`{name}`, needed by `{by}`, is not there"),
+            None if self.opening.names.contains(&missing.name) => "it was not found".into(),
+            None => format!("`{name}`, needed by `{by}`, was not found"),
         }
     }
 }

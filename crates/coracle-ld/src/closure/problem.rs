@@ -1,4 +1,4 @@
-//! What is wrong with a closure although every file of it is there: values, for whoever decides what becomes of it.
+//! Problems of a closure in which no file is missing. The caller decides what to do about them.
 
 use std::fmt;
 
@@ -9,39 +9,39 @@ use coracle_core::path::Spelled;
 /// Something that keeps a program from starting, or may.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Problem {
-    /// What it is about.
+    /// The kind of problem.
     pub kind: ProblemKind,
-    /// Whether the loader stops there.
+    /// Whether the loader fails.
     pub severity: Severity,
-    /// The object that wants something, as the loader spells it.
+    /// The affected object: its path as the loader builds it.
     pub object: Spelled,
-    /// What it wants: a version, a symbol, a library, a level of CPUs.
+    /// The version, symbol, library or CPU level that the object needs.
     pub name: String,
-    /// What, which and why, for people.
+    /// The message for the user.
     pub message: String,
 }
 
 /// The kinds of [`Problem`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum ProblemKind {
-    /// A version of a library.
+    /// A missing symbol version.
     Version,
     /// A symbol that no object defines.
     Symbol,
-    /// A path that depends on the working directory or the CPU.
+    /// A search path that depends on the working directory or the CPU.
     Circumstances,
-    /// A C library that is not the program's.
+    /// An object that was linked against another C library than the loader's.
     CLibrary,
-    /// A CPU that not everybody has.
+    /// A CPU level above the baseline.
     Cpu,
 }
 
 /// What a loader does about a [`Problem`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Severity {
-    /// It stops; the program never starts.
+    /// The loader fails; the program does not start.
     Error,
-    /// It goes on, at least for now.
+    /// The program starts, but may fail later.
     Warning,
 }
 
@@ -51,8 +51,10 @@ impl fmt::Display for Problem {
     }
 }
 
-/// What could not be told because tables of a file are damaged is a problem of its own; what could not be read ends
-/// the check.
+/// Turns an error about damaged tables into a problem, and returns `None` for it.
+///
+/// # Errors
+/// Fails if a file can't be read.
 pub(super) fn damaged<T>(
     read: elf::Result<T>,
     kind: ProblemKind,

@@ -1,30 +1,30 @@
-//! What the objects of a link map want of each other: every symbol once, with those that want it.
+//! The symbols that the objects of a link map refer to, with the objects that use them.
 
 use super::problem::{Problem, ProblemKind, Severity, damaged};
 use super::{Found, LinkMap};
 use crate::elf::{self, Reference};
 use coracle_core::fs;
 
-/// What new objects of a link map want.
+/// The symbols that the new objects of a link map refer to.
 #[derive(Debug)]
 pub struct References {
-    /// Sorted by reference.
+    /// The symbols, sorted, each once.
     pub wanted: Vec<Wanted>,
-    /// Objects whose tables could not be followed.
+    /// Objects whose symbol tables are damaged.
     pub problems: Vec<Problem>,
 }
 
-/// A reference and the objects (by index) that have it.
+/// A symbol and the objects that refer to it.
 #[derive(Clone, Debug)]
 pub struct Wanted {
-    /// What is wanted.
+    /// The symbol.
     pub reference: Reference,
-    /// By whom.
+    /// Indices of the objects.
     pub by: Vec<usize>,
 }
 
 impl References {
-    /// Those of every new object but the loader, which binds itself.
+    /// Reads the references of all new objects except the loader, which relocates itself.
     pub(super) fn read(map: &LinkMap) -> fs::Result<Self> {
         let (mut all, mut problems) = (Vec::new(), Vec::new());
         for (by, mapped) in map.news().filter(|(_, mapped)| mapped.found != Found::Interpreter) {

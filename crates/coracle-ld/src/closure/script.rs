@@ -1,19 +1,19 @@
-//! The first line of a script. Source: `load_script`, `fs/binfmt_script.c`, and `env` of coreutils.
+//! The `#!` line of a script. Source: `load_script`, `fs/binfmt_script.c`, and `env` of coreutils.
 
 use super::{Error, Surroundings};
 use coracle_core::path::Spelled;
 use coracle_core::file_system::{self, End, Tree};
 
-/// What the kernel reads of a script (`BINPRM_BUF_SIZE`).
+/// The number of bytes of a script that the kernel reads (`BINPRM_BUF_SIZE`).
 pub(super) const MAX_LINE: usize = 256;
 
-/// What is executed for a script that starts with `line`, the last first: its interpreter and, when that is `env`, what
-/// `env` looks up.
+/// Returns the files that are executed for a script that starts with `line`, in reverse order: if
+/// the interpreter is `env`, the program that it starts, then the interpreter.
 pub(super) fn interpreters(
     tree: &dyn Tree,
     script: &Spelled,
     line: &[u8],
-    around: &Surroundings,
+    options: &Surroundings,
 ) -> Result<Vec<Spelled>, Error> {
     let wrong = |why: &str| Error::Script { script: script.clone(), why: why.into() };
     let line = line.strip_prefix(b"#!").unwrap_or(line);
@@ -25,47 +25,47 @@ pub(super) fn interpreters(
         return Err(wrong("it names no interpreter"));
     }
     if interpreter.ends_with(b"\r") || interpreter.ends_with(b"/env") && whole.ends_with(b"\r") {
-        return Err(wrong("it ends with a carriage return, which the kernel takes for a part of the name"));
+        return Err(wrong("it ends with a carriage return, which the kernel treats as part of the name"));
     }
     if end.is_none() && argument.is_empty() && line.len() + 2 >= MAX_LINE {
-        return Err(wrong("it is longer than the kernel reads"));
+        return Err(wrong("it is longer than the 256 bytes that the kernel reads"));
     }
     let interpreter = Spelled::new(interpreter);
     if interpreter.name() != b"env" {
         return Ok(vec![interpreter]);
     }
     let name = env_program(argument.trim_ascii()).ok_or_else(|| {
-        wrong("what `env` starts can't be told from it; write `#!/usr/bin/env NAME` or `#!/usr/bin/env -S NAME ARGUMENTS`")
+        wrong("the program that `env` starts can't be determined; write `#!/usr/bin/env NAME` or `#!/usr/bin/env -S NAME ARGUMENTS`")
     })?;
-    let found = look_up(tree, name, around)?.ok_or_else(|| Error::ScriptInterpreter {
+    let found = look_up(tree, name, options)?.ok_or_else(|| Error::ScriptInterpreter {
         script: script.clone(),
         interpreter: Spelled::new(name),
-        why: format!("`env` would look it up in {}", around.search_path),
+        why: format!("`env` would search for it in `{}`", options.search_path),
         by_env: true,
     })?;
     Ok(vec![found, interpreter])
 }
 
-/// What the kernel takes for white space (`spacetab`).
+/// Returns whether the kernel treats `byte` as white space (`spacetab`).
 fn is_blank(byte: &u8) -> bool {
     matches!(byte, b' ' | b'\t')
 }
 
-/// `line` without blanks at both ends.
+/// Trims blanks at both ends.
 fn trimmed(line: &[u8]) -> &[u8] {
     let start = line.iter().position(|byte| !is_blank(byte)).unwrap_or(line.len());
     let end = line.iter().rposition(|byte| !is_blank(byte)).map_or(start, |last| last + 1);
     line.get(start..end).unwrap_or_default()
 }
 
-/// The program that `env` starts, given the one argument that the kernel passes.
+/// Returns the program that `env` starts, given the one argument that the kernel passes.
 fn env_program(argument: &[u8]) -> Option<&[u8]> {
     let split = ["-S", "--split-string=", "--split-string "]
         .iter()
         .find_map(|flag| argument.strip_prefix(flag.as_bytes()));
     let words = match split {
         Some(rest) => rest,
-        // Without -S the whole rest of the line is one name.
+        // Without `-S` the rest of the line is one name.
         None => {
             return (!argument.is_empty() && !argument.starts_with(b"-") && !argument.contains(&b'='))
                 .then_some(argument);
@@ -75,14 +75,18 @@ fn env_program(argument: &[u8]) -> Option<&[u8]> {
     words.find(|word| !word.contains(&b'=') && *word != b"-i").filter(|word| !word.starts_with(b"-"))
 }
 
-/// The first file called `name` in the directories of `PATH`.
-pub(super) fn look_up(tree: &dyn Tree, name: &[u8], around: &Surroundings) -> Result<Option<Spelled>, Error> {
+/// Returns the first executable file called `name` in the directories of `PATH`.
+pub(super) fn look_up(
+    tree: &dyn Tree,
+    name: &[u8],
+    options: &Surroundings,
+) -> Result<Option<Spelled>, Error> {
     if name.contains(&b'/') {
         return Ok(Some(Spelled::new(name)));
     }
-    for directory in around.search_path.split(':').filter(|directory| !directory.is_empty()) {
+    for directory in options.search_path.split(':').filter(|directory| !directory.is_empty()) {
         let path = Spelled::in_directory(directory.as_bytes(), name);
-        if let End::File(_, file) = file_system::walk(tree, &around.working_dir, path.as_bytes())?.end
+        if let End::File(_, file) = file_system::walk(tree, &options.working_dir, path.as_bytes())?.end
             && file.stat.is_executable()
         {
             return Ok(Some(path));
@@ -98,13 +102,13 @@ mod tests {
 
     fn read(line: &str) -> Result<Vec<String>, String> {
         let tree = MemoryTree::new("/usr/bin/python3 = x");
-        let around = Surroundings { search_path: "/bin:/usr/bin".into(), ..Surroundings::default() };
-        let read = interpreters(&tree, &Spelled::new("/s"), line.as_bytes(), &around);
+        let options = Surroundings { search_path: "/bin:/usr/bin".into(), ..Surroundings::default() };
+        let read = interpreters(&tree, &Spelled::new("/s"), line.as_bytes(), &options);
         read.map(|all| all.iter().map(Spelled::to_string).collect()).map_err(|e| e.to_string())
     }
 
     #[test]
-    fn first_lines() {
+    fn parses_first_lines() {
         for (line, expected) in [
             ("#!/bin/sh\necho", vec!["/bin/sh"]),
             ("#! /bin/sh -e -u \n", vec!["/bin/sh"]),
@@ -117,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_lead_nowhere_are_refused() {
+    fn rejects_invalid_first_lines() {
         for line in [
             "#!\n",
             "#!   \n",

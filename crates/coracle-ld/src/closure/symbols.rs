@@ -1,8 +1,9 @@
-//! Whether every symbol that an object wants is defined by one that is mapped: what `ldd -r` says.
+//! Checks that each symbol that an object refers to is defined by a mapped object, as `ldd -r`
+//! does.
 //!
-//! Source: `_dl_lookup_symbol_x`, `elf/dl-lookup.c`, and `_dl_relocate_object`, `elf/dl-reloc.c`; `do_relocs`,
-//! `ldso/dynlink.c` of musl. A library with `DT_SYMBOLIC` looks into itself first, which finds nothing that the rest
-//! would not find.
+//! `DT_SYMBOLIC` is ignored: it changes which definition is found, not whether one is. Source:
+//! `_dl_lookup_symbol_x`, `elf/dl-lookup.c`, and `_dl_relocate_object`, `elf/dl-reloc.c`;
+//! `do_relocs`, `ldso/dynlink.c` of musl.
 
 use std::collections::BTreeMap;
 
@@ -13,11 +14,11 @@ use crate::elf::{Class, Exports, Lookup, Manner, Reference};
 use coracle_core::fs;
 use coracle_core::path::printable;
 
-/// Symbols that objects of `map` want and none defines. A library or plugin as the root has none: whoever loads it
-/// defines the rest.
+/// Returns a problem for each undefined symbol of an object of `map`. Empty for a library or a
+/// plugin, because the program that loads it may define the symbols.
 ///
 /// # Errors
-/// When a file can't be read.
+/// Fails if a file can't be read.
 pub fn check(map: &LinkMap) -> fs::Result<Vec<Problem>> {
     let is_program = map.objects.first().is_some_and(|program| program.object.interpreter.is_some());
     let Some(loader) = map.loader.as_ref().filter(|_| is_program) else { return Ok(Vec::new()) };
@@ -32,20 +33,20 @@ pub fn check(map: &LinkMap) -> fs::Result<Vec<Problem>> {
     Ok(problems)
 }
 
-/// The global scope is all that was asked for; the loader belongs to it only when an object asked.
+/// Returns whether an object is in the global scope. The loader is only if an object needs it.
 fn is_in_scope(map: &LinkMap, index: usize) -> bool {
     let is_loader = map.objects.get(index).is_some_and(|mapped| mapped.found == Found::Interpreter);
     !is_loader || map.edges.iter().any(|edge| edge.to == index)
 }
 
-/// The look-up of everything at once: object by object, in load order, what is still open. So one object's tables are
-/// in memory at a time.
+/// A lookup of all references at once, object by object in load order, so that only one object's
+/// tables are in memory.
 struct Search<'a> {
     map: &'a LinkMap,
     manner: Manner,
     answering: BTreeMap<&'a [u8], usize>,
     open: Vec<&'a Wanted>,
-    /// References that end the loader where it looks them up, with the object where that happens.
+    /// References that make the loader fail an assertion, with the object that defines the symbol.
     faults: Vec<(&'a Wanted, usize)>,
 }
 
@@ -84,13 +85,13 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// Whether the reference was linked against this very object.
+    /// Returns whether the reference was linked against this object.
     fn is_meant(&self, reference: &Reference, index: usize) -> bool {
         let file = reference.version.as_ref().and_then(|version| version.file.as_deref());
         file.is_some_and(|file| self.answering.get(file) == Some(&index))
     }
 
-    /// What is left, object by object.
+    /// Returns the problems of the references that were not found.
     fn finish(self) -> Vec<Problem> {
         let open = self.open.iter().filter(|wanted| !self.may_be_undefined(&wanted.reference));
         let mut problems: Vec<(usize, Problem)> = open
@@ -100,7 +101,7 @@ impl Search<'_> {
                 })
             })
             .collect();
-        // An error hides a warning about the same.
+        // An error replaces a warning with the same message.
         problems.sort_by(|(a, one), (b, other)| {
             (a, &one.message, one.severity).cmp(&(b, &other.message, other.severity))
         });
@@ -108,15 +109,16 @@ impl Search<'_> {
         problems.into_iter().map(|(_, problem)| problem).chain(self.failed_assertions()).collect()
     }
 
-    /// An assertion in `check_match` fails when an object takes a version of a library that has none at all, for weak
-    /// references too. It is said once of an object and its library.
+    /// Returns the failures of an assertion in `check_match`: an object refers to a version of a
+    /// library that has no versions. Weak references fail, too. There is one problem for each
+    /// object and library.
     fn failed_assertions(&self) -> Vec<Problem> {
         let mut first: BTreeMap<(usize, usize), Problem> = BTreeMap::new();
         for (wanted, index) in &self.faults {
             let Some(library) = self.map.objects.get(*index) else { continue };
             let problems = self.problems(wanted, |symbol, by| {
                 format!(
-                    "`{}` has no versions at all, so the loader stops where `{}` uses {symbol}",
+                    "`{}` has no symbol versions, so the loader fails when it binds {symbol} for `{}`",
                     library.spelled, by.spelled
                 )
             });
@@ -158,7 +160,8 @@ impl Search<'_> {
         })
     }
 
-    /// Calls are bound when they are first made, unless the object asks otherwise; all else is bound at the start.
+    /// Function calls are bound lazily, unless the object demands otherwise; other references are
+    /// bound at the start.
     fn severity(&self, reference: &Reference, mapped: &Mapped) -> Severity {
         let late = self.manner == Manner::Glibc
             && reference.class == Class::Plt
@@ -168,8 +171,9 @@ impl Search<'_> {
     }
 }
 
-/// Names that end in `64` for programs linked against glibc: the loader itself leads them to the plain ones
-/// (`get_lfs64`; before 1.2.4 they were symbols of their own).
+/// Returns whether `name` is one of the names with the suffix `64` for programs linked against
+/// glibc. musl resolves them to the plain names (`get_lfs64`; before 1.2.4 they were separate
+/// symbols).
 fn is_lfs64(name: &[u8]) -> bool {
     let plain = name.strip_suffix(b"64").and_then(|name| std::str::from_utf8(name).ok());
     name == b"readdir64_r" || plain.is_some_and(|name| LFS64.split_whitespace().any(|known| known == name))

@@ -1,4 +1,4 @@
-//! Follows files through one tree, and remembers loaders and libraries from one file to the next.
+//! Resolves files in one file system, and caches loaders and libraries between them.
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
@@ -14,57 +14,57 @@ use crate::ldso::{Environment, Hwcaps, Loader, Requester};
 use coracle_core::path::{ImagePath, Spelled};
 use coracle_core::file_system::{self, End, Tree, TreeFile, Walk};
 
-/// Scripts that name scripts: the kernel gives up after this many (`exec_binprm`, `fs/exec.c`).
+/// The nesting of scripts at which the kernel gives up (`exec_binprm`, `fs/exec.c`).
 const MAX_SCRIPTS: usize = 5;
 
-/// One tree, seen by loaders in the same surroundings.
+/// Resolves files in one file system with the same options.
 pub struct Tracer<'a> {
     pub(super) tree: &'a dyn Tree,
     pub(super) around: &'a Surroundings,
     loaders: RefCell<BTreeMap<(Spelled, Hwcaps), Rc<Loader>>>,
-    /// The start of the program that was followed last, by kinds of CPU: what it opens is walked from there.
+    /// The walks of the last program's start by CPU level: the base of its `dlopen` calls.
     starts: RefCell<(Spelled, BTreeMap<Hwcaps, Walker>)>,
-    /// What `ld.so.conf` lists, once a library was missing.
+    /// The directories of `ld.so.conf`, read when a library is first missing.
     listed: OnceCell<Vec<Listed>>,
 }
 
 impl<'a> Tracer<'a> {
-    /// Nothing is looked at yet.
-    pub fn new(tree: &'a dyn Tree, around: &'a Surroundings) -> Self {
+    /// Creates a tracer; nothing is read yet.
+    pub fn new(tree: &'a dyn Tree, options: &'a Surroundings) -> Self {
         Self {
             tree,
-            around,
+            around: options,
             loaders: RefCell::default(),
             starts: RefCell::default(),
             listed: OnceCell::new(),
         }
     }
 
-    /// Follows `program`; it can be started, and nothing is missing.
+    /// Resolves `program`.
     ///
     /// # Errors
-    /// As [`Closure::resolve`].
+    /// Fails as [`Closure::resolve`] does.
     pub fn resolve(&self, program: &Spelled) -> Result<Closure, Error> {
         self.trace(program)?.startable()
     }
 
-    /// Follows `file` as far as it leads: what is missing is listed, not an error, and a shared library is mapped as if
-    /// a loader were given it as its program.
+    /// Resolves `file` as far as possible. Missing libraries are recorded in its link maps. A
+    /// shared library is mapped as if it were given to its loader as the program.
     ///
     /// # Errors
-    /// When `file` can't be read, or no loader can be had for it.
+    /// Fails if `file` can't be read or its loader is not found.
     pub fn trace(&self, file: &Spelled) -> Result<Closure, Error> {
-        let (tree, around) = (self.tree, self.around);
+        let (tree, options) = (self.tree, self.around);
         let mut executed: Vec<Executed> = Vec::new();
         let mut next = vec![file.clone()];
         while let Some(spelled) = next.pop() {
             if executed.len() > MAX_SCRIPTS {
                 return Err(Error::ScriptDepth(file.clone()));
             }
-            let (path, file, walk) = locate(tree, &spelled, around, executed.last().map(|by| &by.spelled))?;
+            let (path, file, walk) = locate(tree, &spelled, options, executed.last().map(|by| &by.spelled))?;
             let start = file.content.open()?.bytes_at(0, script::MAX_LINE)?;
             let kind = if start.starts_with(b"#!") {
-                next.extend(script::interpreters(tree, &spelled, &start, around)?);
+                next.extend(script::interpreters(tree, &spelled, &start, options)?);
                 Kind::Script
             } else {
                 Kind::Elf(self.map(&read(&spelled, &walk, &path, &file)?)?)
@@ -79,8 +79,8 @@ impl<'a> Tracer<'a> {
         Ok(Elf { machine: program.object.header.machine, objects, lesser, opened: Vec::new() })
     }
 
-    /// What is mapped for `program`, then for what is `opened` in it: once when no library has variants for newer CPUs,
-    /// else for every kind of CPU. The best CPU's map, then those that differ.
+    /// Returns the link map after the start of `program` and the `dlopen` calls in `opened`: on the
+    /// best CPU, then on older CPUs as far as it differs.
     pub(super) fn variants(
         &self,
         program: &Mapped,
@@ -99,8 +99,8 @@ impl<'a> Tracer<'a> {
         Ok((best, lesser))
     }
 
-    /// What `program` maps at its start; then what each of `opened` brings, one on top of the other. The map is that of the
-    /// last.
+    /// Returns the link map after the start of `program` and the `dlopen` calls in `opened`, each
+    /// based on the one before. It lists what the last call added.
     pub(super) fn load(
         &self,
         hwcaps: &Hwcaps,
@@ -116,7 +116,7 @@ impl<'a> Tracer<'a> {
         Ok(walker.finish())
     }
 
-    /// The walk after the start of `program`, which is done once.
+    /// Returns the walk after the start of `program`, which is cached. `None` for a static program.
     fn started(&self, hwcaps: &Hwcaps, program: &Mapped) -> Result<Option<Walker>, Error> {
         let mut starts = self.starts.borrow_mut();
         if starts.0 != program.spelled {
@@ -130,7 +130,7 @@ impl<'a> Tracer<'a> {
         Ok(walker)
     }
 
-    /// The loader at `interpreter`, read once.
+    /// Reads the loader at `interpreter`, or returns it from the cache.
     pub(super) fn loader(
         &self,
         interpreter: &Spelled,
@@ -149,7 +149,8 @@ impl<'a> Tracer<'a> {
         Ok(loader)
     }
 
-    /// The first directory of `ld.so.conf` with a file called `name` that the loader would take if its cache had it.
+    /// Returns the first directory of `ld.so.conf` with a file called `name` that the loader would
+    /// accept.
     pub(super) fn listed(&self, loader: &Loader, name: &[u8], requester: &Requester) -> Option<Listed> {
         if !loader.is_glibc() || name.contains(&b'/') {
             return None;
@@ -157,35 +158,35 @@ impl<'a> Tracer<'a> {
         let would_take = |listed: &&Listed| {
             let path = Spelled::in_directory(listed.directory.as_bytes(), name);
             let found = loader.find(self.tree, &self.around.working_dir, path.as_bytes(), requester);
-            // It is advice alone: what can't be read is none.
+            // The result is only used for a hint, so errors are ignored.
             found.is_ok_and(|found| found.is_ok())
         };
         self.listed.get_or_init(|| conf::directories(self.tree)).iter().find(would_take).cloned()
     }
 }
 
-/// The file behind `spelled`.
+/// Resolves a path to an executed file. `wanted_by` is the script whose interpreter it is.
 fn locate(
     tree: &dyn Tree,
     spelled: &Spelled,
-    around: &Surroundings,
+    options: &Surroundings,
     wanted_by: Option<&Spelled>,
 ) -> Result<(ImagePath, TreeFile, Walk), Error> {
-    let walk = file_system::walk(tree, &around.working_dir, spelled.as_bytes())?;
+    let walk = file_system::walk(tree, &options.working_dir, spelled.as_bytes())?;
     let what = match &walk.end {
         End::File(path, file) => return Ok((path.clone(), file.clone(), walk)),
         End::Missing(_) if walk.steps.iter().any(|step| matches!(step, file_system::Step::Link { .. })) => {
-            "it is a link to nothing".into()
+            "it is a dangling link".into()
         }
         End::Missing(_) => "there is no such file".into(),
         End::Directory(_) => "it is a directory".into(),
         End::Special(_, kind) => format!("it is a {kind}"),
-        End::NotDirectory(path) => format!("`{path}` is no directory"),
-        End::Loop => "its links go round in a circle".into(),
+        End::NotDirectory(path) => format!("`{path}` is not a directory"),
+        End::Loop => "its symbolic links form a loop".into(),
     };
     Err(match wanted_by {
         None => {
-            Error::Program { program: spelled.clone(), what, elsewhere: elsewhere(tree, spelled, around)? }
+            Error::Program { program: spelled.clone(), what, elsewhere: elsewhere(tree, spelled, options)? }
         }
         Some(by) => Error::ScriptInterpreter {
             script: by.clone(),
@@ -196,19 +197,19 @@ fn locate(
     })
 }
 
-/// A program of the same name where shells look for it.
-fn elsewhere(tree: &dyn Tree, spelled: &Spelled, around: &Surroundings) -> Result<Option<Spelled>, Error> {
-    let found = script::look_up(tree, spelled.name(), around)?;
+/// Returns the path of a program with the same name in `PATH`.
+fn elsewhere(tree: &dyn Tree, spelled: &Spelled, options: &Surroundings) -> Result<Option<Spelled>, Error> {
+    let found = script::look_up(tree, spelled.name(), options)?;
     Ok(found.filter(|found| found != spelled))
 }
 
-/// A program that was followed before, as the first object of another link map.
+/// Returns an executed ELF program as the first object of a new link map.
 pub(super) fn mapped(executed: &Executed) -> Result<Mapped, Error> {
     let Executed { spelled, walk, path, file, .. } = executed;
     read(spelled, walk, path, file)
 }
 
-/// The ELF file at `path`, as the first object of a link map.
+/// Reads the ELF file at `path` as the first object of a link map.
 fn read(spelled: &Spelled, walk: &Walk, path: &ImagePath, file: &TreeFile) -> Result<Mapped, Error> {
     let unsound = |source| Error::Elf { program: spelled.clone(), source };
     let reader = file.content.open()?;

@@ -1,7 +1,8 @@
-//! Whether every library has the versions that others were linked against, as the loader asks before it starts a
-//! program.
+//! Checks that each library has the symbol versions that other objects were linked against, as the
+//! loader does before it starts a program.
 //!
-//! Source: `_dl_check_map_versions` and `match_symbol`, `elf/dl-version.c`. musl checks no versions.
+//! musl checks no versions. Source: `_dl_check_map_versions` and `match_symbol`,
+//! `elf/dl-version.c`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,16 +12,16 @@ use crate::elf::{DefinedVersion, NeededVersion, Version, Versions};
 use coracle_core::fs;
 use coracle_core::path::printable;
 
-/// The version that a linker adds for whoever has `DT_RELR`, so that a loader which does not know it refuses.
+/// The version that linkers add to objects with `DT_RELR`, so that older loaders reject them.
 const RELR_MARKER: &[u8] = b"GLIBC_ABI_DT_RELR";
 
-/// Symbols that are named where a version is lacking.
+/// Maximum number of symbols in a message about a missing version.
 const NAMED: usize = 3;
 
-/// Versions that objects of `map` want and libraries lack.
+/// Returns a problem for each version that an object of `map` needs and its library lacks.
 ///
 /// # Errors
-/// When a file can't be read.
+/// Fails if a file can't be read.
 pub fn check(map: &LinkMap) -> fs::Result<Vec<Problem>> {
     let mut problems = Vec::new();
     if !map.loader.as_ref().is_some_and(|loader| loader.is_glibc()) {
@@ -36,10 +37,10 @@ pub fn check(map: &LinkMap) -> fs::Result<Vec<Problem>> {
     for (at, mapped) in map.news() {
         let Some(Some(own)) = versions.get(at) else { continue };
         problems.extend(relr(mapped, own));
-        let mut told = BTreeSet::new();
+        let mut reported = BTreeSet::new();
         for wanted in &own.needed {
             let Some(&index) = answering.get(wanted.file.as_slice()) else {
-                problems.extend(told.insert(&wanted.file).then(|| not_loaded(mapped, wanted)));
+                problems.extend(reported.insert(&wanted.file).then(|| not_loaded(mapped, wanted)));
                 continue;
             };
             let (Some(library), Some(Some(has))) = (map.objects.get(index), versions.get(index)) else {
@@ -49,14 +50,14 @@ pub fn check(map: &LinkMap) -> fs::Result<Vec<Problem>> {
                 let users = || users(map, at, wanted);
                 problems.extend(lacking(mapped, wanted, library, has, users)?);
             } else {
-                problems.extend(told.insert(&wanted.file).then(|| unversioned(mapped, wanted, library)));
+                problems.extend(reported.insert(&wanted.file).then(|| unversioned(mapped, wanted, library)));
             }
         }
     }
     Ok(problems)
 }
 
-/// Which object answers to a name: the first that was asked for by it, that is spelled so, or that calls itself so
+/// Returns the object for each name: the first one with that requested name, path or soname
 /// (`_dl_name_match_p`, `elf/dl-misc.c`).
 pub(super) fn answering(map: &LinkMap) -> BTreeMap<&[u8], usize> {
     let mut answering = BTreeMap::new();
@@ -74,7 +75,7 @@ pub(super) fn answering(map: &LinkMap) -> BTreeMap<&[u8], usize> {
     answering
 }
 
-/// The symbols that want the version are asked for only where it is lacking.
+/// Returns a problem if `library` lacks the version. `users` is called only if it is an error.
 fn lacking(
     mapped: &Mapped,
     wanted: &NeededVersion,
@@ -88,19 +89,19 @@ fn lacking(
     let (version, object, library) = (printable(&wanted.name), &mapped.spelled, &library.spelled);
     if wanted.is_weak {
         let message =
-            format!("`{library}` has no version `{version}`, which `{object}` would use if it were there");
+            format!("`{library}` lacks the version `{version}`, which `{object}` uses if available");
         return Ok(Some(problem(mapped, wanted, Severity::Warning, message)));
     }
     let users = users()?;
     let users = if users.is_empty() { String::new() } else { format!(" for {}", listed(&users)) };
     let newest = newest(&wanted.name, &has.defined)
-        .map_or_else(String::new, |newest| format!("; the newest there is `{}`", printable(newest)));
+        .map_or_else(String::new, |newest| format!("; the newest available is `{}`", printable(newest)));
     let message =
         format!("cannot find the version `{version}` in `{library}`, needed by `{object}`{users}{newest}");
     Ok(Some(problem(mapped, wanted, Severity::Error, message)))
 }
 
-/// Symbols of the object at index `at` that are linked against `wanted`, each once.
+/// Returns the symbols that the object at index `at` refers to with the version `wanted`.
 fn users(map: &LinkMap, at: usize, wanted: &NeededVersion) -> fs::Result<Vec<String>> {
     let is_it = |version: &Version| {
         (version.hash, &version.name, &version.file)
@@ -120,7 +121,8 @@ fn listed(symbols: &[String]) -> String {
     }
 }
 
-/// The newest version that the library has of the series of `wanted`: numbers after the same word, as `GLIBC_2.38`.
+/// Returns the newest version of the same series as `wanted`: the same prefix, followed by numbers,
+/// as in `GLIBC_2.38`.
 fn newest<'a>(wanted: &[u8], defined: &'a [DefinedVersion]) -> Option<&'a [u8]> {
     let (word, _) = release(wanted)?;
     let of_series = defined.iter().filter_map(|defined| {
@@ -131,32 +133,33 @@ fn newest<'a>(wanted: &[u8], defined: &'a [DefinedVersion]) -> Option<&'a [u8]> 
     of_series.max().map(|(_, name)| name.as_slice())
 }
 
-/// The word and the numbers of a version such as `GLIBC_2.38`.
+/// Parses a version such as `GLIBC_2.38` into its prefix and its numbers.
 fn release(version: &[u8]) -> Option<(&str, Vec<u32>)> {
     let (word, numbers) = std::str::from_utf8(version).ok()?.rsplit_once('_')?;
     let numbers: Result<Vec<u32>, _> = numbers.split('.').map(str::parse).collect();
     Some((word, numbers.ok()?))
 }
 
-/// The library was built otherwise than the one that was linked against; often it serves all the same.
+/// A warning only: the library was built differently, but often works.
 fn unversioned(mapped: &Mapped, wanted: &NeededVersion, library: &Mapped) -> Problem {
     let (object, library, version) = (&mapped.spelled, &library.spelled, printable(&wanted.name));
-    let message =
-        format!("`{library}` has no versions, but `{object}` was linked against one that has `{version}`");
+    let message = format!(
+        "`{library}` has no symbol versions, but `{object}` was linked against one that has `{version}`"
+    );
     problem(mapped, wanted, Severity::Warning, message)
 }
 
-/// The loader ends with a failed assertion.
+/// The loader fails an assertion.
 fn not_loaded(mapped: &Mapped, wanted: &NeededVersion) -> Problem {
     let (object, version, file) = (&mapped.spelled, printable(&wanted.name), printable(&wanted.file));
     let message = format!(
-        "cannot find the version `{version}`, needed by `{object}`: nothing that is loaded is called `{file}`"
+        "cannot find the version `{version}`, needed by `{object}`: no loaded object is called `{file}`"
     );
     problem(mapped, wanted, Severity::Error, message)
 }
 
-/// `DT_RELR` in an object that needs glibc without saying that it must know it. Loaders older than `DT_RELR` don't
-/// complain, but leave the object unrelocated.
+/// Returns a problem if the object has `DT_RELR` and needs glibc, but not its marker version.
+/// Loaders without support for `DT_RELR` would start it without relocating it.
 fn relr(mapped: &Mapped, own: &Versions) -> Option<Problem> {
     let dynamic = &mapped.object.dynamic;
     let marked = own.needed.is_empty() || own.needed.iter().any(|wanted| wanted.name == RELR_MARKER);
@@ -167,7 +170,7 @@ fn relr(mapped: &Mapped, own: &Versions) -> Option<Problem> {
         object: mapped.spelled.clone(),
         name: printable(RELR_MARKER),
         message: format!(
-            "`{}` has relocations of the kind DT_RELR but does not ask for the version `{}`, so the loader refuses it",
+            "`{}` has DT_RELR relocations but does not require the version `{}`, so the loader rejects it",
             mapped.spelled,
             printable(RELR_MARKER),
         ),
@@ -184,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_newest_of_a_series_is_that_of_the_largest_numbers() {
+    fn returns_the_newest_version_of_a_series() {
         let defined = |name: &str| DefinedVersion { hash: 0, name: name.into(), is_base: false };
         let names = ["libc.so.6", "GLIBC_2.4", "GLIBC_2.36", "GLIBC_2.3.4", "GLIBC_PRIVATE", "OTHER_9"];
         let has = names.map(defined);

@@ -1,6 +1,7 @@
-//! The walk from a program to everything that is mapped for it, breadth first.
+//! Walks breadth first from a program to all objects that are mapped for it.
 //!
-//! Source: `_dl_map_object_deps`, `elf/dl-deps.c`, and `_dl_map_object`, `elf/dl-load.c`; `load_deps`, `ldso/dynlink.c`.
+//! Source: `_dl_map_object_deps`, `elf/dl-deps.c`, and `_dl_map_object`, `elf/dl-load.c`;
+//! `load_deps`, `ldso/dynlink.c`.
 
 use std::cell::{Cell, OnceCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,10 +17,10 @@ use coracle_core::path::Spelled;
 /// Names of the vDSO, which the kernel maps without a file.
 const VDSO: [&[u8]; 3] = [b"linux-vdso.so.1", b"linux-gate.so.1", b"linux-vdso64.so.1"];
 
-/// A filter of the program that needs itself is mapped again and again; no program has so many filters.
+/// Limit for filters that depend on themselves, which would be mapped again without end.
 const MAX_FORGOTTEN: usize = 100;
 
-/// Maps what `program` needs; nothing for a static program.
+/// Maps the dependencies of `program`. `None` for a static program.
 pub(super) fn start(tracer: &Tracer<'_>, hwcaps: &Hwcaps, program: Mapped) -> Result<Option<Walker>, Error> {
     let Some((interpreter, loader)) = interpreter::read(tracer, hwcaps, &program)? else { return Ok(None) };
     let mut walker = Walker {
@@ -43,7 +44,8 @@ pub(super) fn start(tracer: &Tracer<'_>, hwcaps: &Hwcaps, program: Mapped) -> Re
     Ok(Some(walker))
 }
 
-/// Whether `name` means the interpreter, which stands in front of every library in the list that the loader looks through.
+/// Returns whether `name` means the interpreter, which precedes all libraries in the list that the
+/// loader compares names with.
 fn is_meant(loader: &Loader, interpreter: &Mapped, name: &[u8]) -> bool {
     let soname = interpreter.object.dynamic.soname.as_deref();
     interpreter.spelled.as_bytes() == name
@@ -51,33 +53,33 @@ fn is_meant(loader: &Loader, interpreter: &Mapped, name: &[u8]) -> bool {
         || loader.is_named(name)
 }
 
-/// The walk while it goes on; a copy of it can go another way. Objects keep their index; `order` is the search list that
-/// grows and is reordered.
+/// A walk in progress. Clones can continue independently. Objects keep their indices; `order` is
+/// the search list, which grows and is reordered.
 #[derive(Clone)]
 pub(super) struct Walker {
     loader: Rc<Loader>,
-    /// Where relative paths start.
+    /// The directory that relative paths start at.
     working_dir: Spelled,
     objects: Vec<Mapped>,
     requesters: Vec<Rc<Requester>>,
     order: Vec<usize>,
-    /// Objects whose wants were followed.
+    /// Objects whose dependencies were processed.
     done: BTreeSet<usize>,
-    /// How many objects are not found again.
+    /// Number of objects that later lookups do not find.
     forgotten: usize,
-    /// How many objects were mapped before the last opening.
+    /// Number of objects before the last `dlopen`.
     started: Option<usize>,
     edges: Vec<Edge>,
     missing: Vec<Missing>,
     aliases: Vec<Alias>,
     names: BTreeMap<Vec<u8>, usize>,
     identities: BTreeMap<Identity, usize>,
-    /// The interpreter until an object needs it.
+    /// The interpreter, until an object needs it.
     interpreter: Option<Mapped>,
 }
 
 impl Walker {
-    /// The preloads, then what the objects want.
+    /// Maps the preloads, then all dependencies.
     fn start(&mut self, tracer: &Tracer<'_>) -> Result<(), Error> {
         for name in self.loader.clone().preloads() {
             self.want(tracer, 0, name, Absence::Preload)?;
@@ -85,8 +87,9 @@ impl Walker {
         self.run(tracer)
     }
 
-    /// `dlopen` of `name` by an object that is mapped (`dl_open_worker`, `elf/dl-open.c`): searched for as what that
-    /// object needs, then everything that it brings. What was missed before is no matter of this map.
+    /// Simulates `dlopen` of `name` by a mapped object (`dl_open_worker`, `elf/dl-open.c`). The
+    /// search is that for a dependency of the object. Earlier missing libraries are cleared from
+    /// the map.
     pub(super) fn open(&mut self, tracer: &Tracer<'_>, by: &Opener, name: &[u8]) -> Result<(), Error> {
         self.started = Some(self.objects.len());
         self.missing.clear();
@@ -101,7 +104,8 @@ impl Walker {
         self.run(tracer)
     }
 
-    /// What each object in the search list wants. An object that a filter put in front of the one at hand comes next.
+    /// Processes the dependencies of the objects in the search list. An object that a filter moves
+    /// before the current one is next.
     fn run(&mut self, tracer: &Tracer<'_>) -> Result<(), Error> {
         let mut at = 0;
         while let Some(&index) = self.order.get(at) {
@@ -114,7 +118,8 @@ impl Walker {
         Ok(())
     }
 
-    /// What the object `index`, which stands at `at` in the search list, wants: in the order of its dynamic section.
+    /// Maps the dependencies of the object `index`, at position `at` of the search list, in the
+    /// order of its dynamic section.
     fn want_all(&mut self, tracer: &Tracer<'_>, index: usize, mut at: usize) -> Result<(), Error> {
         let dependencies = self.objects.get(index).map(|object| object.object.dynamic.dependencies.clone());
         for dependency in dependencies.unwrap_or_default() {
@@ -123,7 +128,7 @@ impl Walker {
                     self.want(tracer, index, name, Absence::Fatal)?;
                     continue;
                 }
-                // musl has no filters.
+                // musl ignores filters.
                 _ if !self.loader.is_glibc() => continue,
                 Dependency::Filter(name) => (name, Absence::Fatal),
                 Dependency::Auxiliary(name) => (name, Absence::Auxiliary),
@@ -137,7 +142,8 @@ impl Walker {
         Ok(())
     }
 
-    /// Moves an object to `at` in the search list, unless it stands in front of it already.
+    /// Moves an object to `at` in the search list, unless it is before that. Returns whether it
+    /// moved.
     fn put_in_front(&mut self, index: usize, at: usize) -> bool {
         let position = self.order.iter().position(|&other| other == index);
         let moved = position.filter(|&position| position > at);
@@ -151,15 +157,15 @@ impl Walker {
         moved.is_some()
     }
 
-    /// What a filter put in front of the program is not found again: the loader looks through its list from the program
-    /// on.
+    /// Removes an object from later lookups, because a filter moved it before the program: the
+    /// loader searches its list from the program on.
     fn forget(&mut self, index: usize) {
         self.forgotten += 1;
         self.names.retain(|_, named| *named != index);
         self.identities.retain(|_, known| *known != index);
     }
 
-    /// Gets one name for the object `by`: from what is mapped, else from the tree.
+    /// Resolves a name for the object `by`, among the mapped objects or in the file system.
     fn want(
         &mut self,
         tracer: &Tracer<'_>,
@@ -172,7 +178,8 @@ impl Walker {
         if VDSO.contains(&meant.as_slice()) {
             return Ok(None);
         }
-        // A preload of what is there already is none (`do_preload`, `elf/rtld.c`), so nobody needs the interpreter yet.
+        // A preload that is mapped already is ignored (`do_preload`, `elf/rtld.c`), so it does not
+        // add the interpreter.
         if absence == Absence::Preload
             && self.loader.is_glibc()
             && self
@@ -203,7 +210,7 @@ impl Walker {
         Error::Endless { program, name: Spelled::new(name) }
     }
 
-    /// Who asks: the object `by`, but musl looks for preloads on nobody's behalf.
+    /// Returns the object to search for: `by`, or for preloads with musl an empty one.
     fn requester(&self, by: usize, absence: Absence) -> Option<Rc<Requester>> {
         if absence != Absence::Preload || self.loader.is_glibc() {
             return self.requesters.get(by).cloned();
@@ -219,7 +226,8 @@ impl Walker {
         }))
     }
 
-    /// The object that `name` means already; the interpreter joins the map when it is first meant.
+    /// Returns the mapped object for `name`. Adds the interpreter to the map when it is first
+    /// needed.
     fn known(&mut self, name: &[u8], by: usize) -> Option<usize> {
         let Some(interpreter) =
             self.interpreter.take_if(|interpreter| is_meant(&self.loader, interpreter, name))
@@ -235,7 +243,7 @@ impl Walker {
         Some(index)
     }
 
-    /// Adds what a search found, unless the file is mapped already under another path.
+    /// Adds a found library, or an alias if its file is mapped already.
     fn map_found(
         &mut self,
         by: usize,
@@ -248,9 +256,10 @@ impl Walker {
         let Candidate { spelled, walk, path, file, object } = candidate;
         let given = (rule.clone(), spelled.clone());
         let reason = Found::Needed { by, rule, origin };
-        // A second C library gives way to musl's loader, under whatever path; glibc's does not know its own inode.
+        // musl's loader replaces any second C library with itself. glibc does not know the inode of
+        // its own loader.
         if !self.loader.is_glibc() && ldso::is_musl_libc(&file, &object) {
-            // The name is searched for again when it is wanted again.
+            // The name is not recorded, so musl searches for it again next time.
             let to = self.libc(requester);
             self.edges.push(Edge { from: by, to, name: name.to_vec(), found: Some(given), passed });
             return to;
@@ -272,8 +281,8 @@ impl Walker {
         to
     }
 
-    /// Remembers a second name of an object. With musl an object has one name at most (`shortname` in `load_library`): what
-    /// was found by its path gets the last part of that, whatever the name was.
+    /// Records another name of an object. With musl an object has at most one short name
+    /// (`shortname` in `load_library`): an object that was found by its path gets its file name.
     fn name_again(&mut self, index: usize, name: &[u8]) {
         let is_short = |name: &[u8]| !name.contains(&b'/');
         let has_short = || self.names.iter().any(|(name, named)| *named == index && is_short(name));
@@ -285,7 +294,7 @@ impl Walker {
         self.names.entry(name.to_vec()).or_insert(index);
     }
 
-    /// The interpreter's place in the map, which it joins now unless it has.
+    /// Returns the index of the interpreter, which is added to the map if necessary.
     fn libc(&mut self, requester: &Rc<Requester>) -> usize {
         if let Some(interpreter) = self.interpreter.take() {
             return self.add(interpreter, Some(requester.clone()));
@@ -294,18 +303,20 @@ impl Walker {
         place.unwrap_or_default()
     }
 
-    /// Appends an object and remembers the names by which it answers.
+    /// Appends an object and records its names.
     fn add(&mut self, mapped: Mapped, parent: Option<Rc<Requester>>) -> usize {
         let index = self.objects.len();
         let dynamic = &mapped.object.dynamic;
         let origin = match mapped.found {
-            // The kernel tells where the file is; a library given to a loader is where it was named.
+            // The kernel passes the file's real path; for a library given to a loader, the path as
+            // given counts.
             Found::Program if mapped.object.interpreter.is_some() => Spelled::from(&mapped.path).directory(),
-            // glibc puts the working directory in front (`_dl_new_object`, `elf/dl-object.c`).
+            // glibc prepends the working directory (`_dl_new_object`, `elf/dl-object.c`).
             _ if self.loader.is_glibc() => mapped.spelled.from_directory(&self.working_dir).directory(),
             _ => mapped.spelled.directory(),
         };
-        // glibc calls the program by no name but its soname: whoever needs its path gets it once more.
+        // glibc records no name for the program but its soname: an object that needs its path gets
+        // a second copy.
         let is_nameless = self.loader.is_glibc() && mapped.found == Found::Program;
         let name = if is_nameless { &[] } else { mapped.spelled.as_bytes() };
         self.names.entry(name.to_vec()).or_insert(index);
@@ -314,8 +325,9 @@ impl Walker {
         {
             self.names.entry(soname.clone()).or_insert(index);
         }
-        // The kernel opened the program and its interpreter: glibc does not know their inodes, nor that of a library
-        // that it was given as its program (`__RTLD_OPENEXEC` in `_dl_map_object_from_fd`).
+        // The kernel opened the program and its interpreter, so glibc does not know their inodes.
+        // Nor does it record the inode of a library that it was given as the program
+        // (`__RTLD_OPENEXEC` in `_dl_map_object_from_fd`).
         let is_known = match mapped.found {
             Found::Program => !self.loader.is_glibc() && mapped.object.interpreter.is_none(),
             Found::Interpreter => !self.loader.is_glibc(),
@@ -338,7 +350,8 @@ impl Walker {
         index
     }
 
-    /// The link map: objects in the order of the search list, an interpreter that nobody needs last.
+    /// Returns the link map, with objects in search order. An interpreter that no object needs is
+    /// last.
     pub(super) fn finish(mut self) -> LinkMap {
         if let Some(interpreter) = self.interpreter.take() {
             self.add(interpreter, None);

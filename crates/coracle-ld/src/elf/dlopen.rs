@@ -1,46 +1,45 @@
-//! `.note.dlopen`: what an object says of the libraries that it opens by itself.
+//! `.note.dlopen`: the libraries that an object declares to open with dlopen(3).
 //!
-//! Source: systemd's "ELF Package Metadata", dlopen(3) notes: owner `FDO`, type `0x407c0c0a`, the description is JSON, an
-//! array of objects; older drafts have a single one.
+//! Source: systemd's "ELF Package Metadata", dlopen(3) notes: owner `FDO`, type `0x407c0c0a`. The
+//! description is a JSON array of objects; older drafts have a single object.
 
 use serde_json::Value;
 
 use super::{Error, Object, Result, notes};
 use coracle_core::content::Reader;
 
-/// A library that an object opens by itself.
+/// A library that an object may open with dlopen(3).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DlopenNote {
-    /// Its names: alternatives, the first that is there counts.
+    /// Alternative names, the preferred one first. The first that exists is used.
     pub sonames: Vec<Vec<u8>>,
-    /// What it is for, in a word; empty when nothing is said.
+    /// Short name of the feature that needs it; empty if unspecified.
     pub feature: String,
-    /// What it is for, in a sentence; empty when nothing is said.
+    /// Description of the feature; empty if unspecified.
     pub description: String,
-    /// How much the object wants it.
+    /// How important the library is.
     pub priority: Priority,
 }
 
-/// How much an object wants a library that it opens.
+/// The importance of a library opened with dlopen(3).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Priority {
-    /// Without it the object does not do its work.
+    /// The object does not work without it.
     Required,
-    /// It should be there unless somebody knows better; what a note means that says nothing.
+    /// It should be installed by default. Used if a note has no priority.
     Recommended,
-    /// It may be of use.
+    /// It is optional.
     Suggested,
 }
 
 const OWNER: &[u8] = b"FDO";
 const KIND: u32 = 0x407c_0c0a;
-const UNREADABLE: Error =
-    Error::Damaged("its note about libraries that it opens is not the JSON that is agreed on");
+const UNREADABLE: Error = Error::Damaged("its `.note.dlopen` is not valid JSON of the expected form");
 
-/// What `object`, whose bytes are `file`, says of the libraries that it opens.
+/// Returns the dlopen notes of `object`, which was read from `file`.
 ///
 /// # Errors
-/// When a note is damaged or not what was agreed on, or the file can't be read.
+/// Fails if a note is damaged or malformed, or the file cannot be read.
 pub fn dlopen_notes(file: &Reader, object: &Object) -> Result<Vec<DlopenNote>> {
     let mut found = Vec::new();
     for note in notes(file, object)?.iter().filter(|note| note.owner == OWNER && note.kind == KIND) {
@@ -76,7 +75,7 @@ fn read(entry: &Value) -> Result<DlopenNote> {
     let priority = match text("priority")?.as_str() {
         "required" => Priority::Required,
         "" | "recommended" => Priority::Recommended,
-        // A word that is not known yet is no reason to take everything in.
+        // Unknown priorities are treated as optional, so that they do not enlarge images.
         _ => Priority::Suggested,
     };
     Ok(DlopenNote { sonames, feature: text("feature")?, description: text("description")?, priority })
@@ -89,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn entries() {
+    fn reads_entries() {
         let entry = serde_json::json!({ "soname": ["libb.so.2", "libb.so.1"], "feature": "b", "priority": "required" });
         let note = read(&entry).unwrap();
         assert_eq!(note.sonames, [b"libb.so.2", b"libb.so.1"]);
@@ -103,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_that_say_nothing_are_damaged() {
+    fn rejects_entries_without_names() {
         for entry in [
             serde_json::json!({}),
             serde_json::json!([]),
@@ -116,7 +115,8 @@ mod tests {
             assert!(read(&entry).is_err(), "{entry}");
         }
     }
-    /// JSON of any shape, and of nearly the right one.
+
+    /// Arbitrary JSON, and JSON close to the expected form.
     fn json() -> impl Strategy<Value = Value> {
         let text = prop_oneof!["[a-z.]{0,3}", Just("required".to_owned()), any::<String>()];
         let leaf =
@@ -131,7 +131,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_read_can_be_opened(entry in json()) {
+        fn notes_have_non_empty_names(entry in json()) {
             if let Ok(note) = read(&entry) {
                 prop_assert!(!note.sonames.is_empty() && note.sonames.iter().all(|name| !name.is_empty()));
                 prop_assert!(entry.get("soname").is_some());

@@ -1,4 +1,4 @@
-//! The dynamic section, in the order in which it is written.
+//! The dynamic section (`PT_DYNAMIC`), with entries in file order.
 
 use goblin::elf::dynamic as d;
 use goblin::elf::dynamic::Dyn;
@@ -10,16 +10,16 @@ use super::tables::Tables;
 use super::{Error, Header, Result, Strings, exactly};
 use coracle_core::content::Reader;
 
-/// What the dynamic section asks of a loader. A static program's is empty.
+/// The entries of the dynamic section that affect loading. Empty for a static program.
 #[derive(Clone, Default, Debug)]
 pub struct Dynamic {
     /// `DT_NEEDED`, `DT_FILTER` and `DT_AUXILIARY` in order.
     pub dependencies: Vec<Dependency>,
     /// `DT_SONAME`.
     pub soname: Option<Vec<u8>>,
-    /// `DT_RPATH`, unsplit.
+    /// `DT_RPATH`, not split at `:`.
     pub rpath: Option<Vec<u8>>,
-    /// `DT_RUNPATH`, unsplit.
+    /// `DT_RUNPATH`, not split at `:`.
     pub runpath: Option<Vec<u8>>,
     /// `DT_FLAGS`.
     pub flags: u64,
@@ -28,25 +28,25 @@ pub struct Dynamic {
     pub(super) tables: Tables,
 }
 
-/// One name that an object wants loaded.
+/// The name of another object that the loader must map.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Dependency {
     /// `DT_NEEDED`.
     Needed(Vec<u8>),
-    /// `DT_FILTER`: loaded in front of the object.
+    /// `DT_FILTER`: loaded before the object in symbol lookup order.
     Filter(Vec<u8>),
-    /// `DT_AUXILIARY`: as a filter, but may be missing.
+    /// `DT_AUXILIARY`: like `DT_FILTER`, but optional.
     Auxiliary(Vec<u8>),
 }
 
-/// Far more entries than a linker writes: the largest seen have some hundreds.
+/// Maximum number of entries. Linkers write a few hundred at most.
 const MAX_ENTRIES: usize = 64 * 1024;
 
 const DT_AUXILIARY: u64 = 0x7fff_fffd;
 const DT_FILTER: u64 = 0x7fff_ffff;
 
 impl Dynamic {
-    /// Reads the section that `PT_DYNAMIC` names.
+    /// Reads the section that `PT_DYNAMIC` refers to.
     pub(super) fn read(file: &Reader, header: &Header, segments: &[ProgramHeader]) -> Result<Self> {
         let Some(segment) = segments.iter().find(|segment| segment.p_type == PT_DYNAMIC) else {
             return Ok(Self::default());
@@ -56,7 +56,7 @@ impl Dynamic {
         let Some(table) = entries.iter().find(|entry| entry.d_tag == d::DT_STRTAB) else {
             let named = entries.iter().any(|entry| names_something(entry.d_tag));
             return if named {
-                Err(Error::Damaged("it names libraries but has no string table"))
+                Err(Error::Damaged("it refers to libraries but has no string table"))
             } else {
                 Ok(dynamic)
             };
@@ -91,23 +91,23 @@ impl Dynamic {
         })
     }
 
-    /// `DF_1_NODEFLIB`: neither the cache nor the default directories serve this object's needs.
+    /// `DF_1_NODEFLIB`: dependencies are not searched in the default directories, nor found there
+    /// through the loader's cache.
     pub fn no_default_directories(&self) -> bool {
         self.flags_1 & d::DF_1_NODEFLIB != 0
     }
 
-    /// `DT_RELR`: relocations in a form that glibc knows since 2.36.
+    /// `DT_RELR`: compact relative relocations, supported since glibc 2.36.
     pub fn has_relr(&self) -> bool {
         self.tables.has_relr
     }
 
-    /// All of its symbols are bound when it is loaded, none when it is first called (`DT_BIND_NOW`, `DF_BIND_NOW`,
-    /// `DF_1_NOW`).
+    /// Whether lazy binding is disabled (`DT_BIND_NOW`, `DF_BIND_NOW`, `DF_1_NOW`).
     pub fn binds_now(&self) -> bool {
         self.tables.bind_now || self.flags & d::DF_BIND_NOW != 0 || self.flags_1 & d::DF_1_NOW != 0
     }
 
-    /// `DF_1_PIE`: a program, which no loader maps as a library.
+    /// `DF_1_PIE`: a program, which loaders reject as a library.
     pub fn is_pie(&self) -> bool {
         self.flags_1 & d::DF_1_PIE != 0
     }
@@ -117,7 +117,7 @@ fn names_something(tag: u64) -> bool {
     [d::DT_NEEDED, d::DT_SONAME, d::DT_RPATH, d::DT_RUNPATH, DT_FILTER, DT_AUXILIARY].contains(&tag)
 }
 
-/// The entries up to `DT_NULL`, found by address as a loader finds them.
+/// Returns the entries up to `DT_NULL`. They are located by address, as loaders do.
 fn entries(
     file: &Reader,
     header: &Header,
@@ -127,7 +127,7 @@ fn entries(
     let size = if header.machine.is_64 { d::dyn64::SIZEOF_DYN } else { d::dyn32::SIZEOF_DYN };
     let count = usize::try_from(segment.p_filesz).unwrap_or(usize::MAX) / size;
     if count > MAX_ENTRIES {
-        return Err(Error::Damaged("its dynamic section has more entries than any linker writes"));
+        return Err(Error::Damaged("its dynamic section has too many entries"));
     }
     let offset = offset_of(segment.p_vaddr, segments).unwrap_or(segment.p_offset);
     let bytes = exactly(file, offset, count * size, "dynamic section")?;

@@ -1,7 +1,7 @@
-//! Looking a symbol up in one object, by its hash table.
+//! Symbol lookup in one object by its hash table.
 //!
-//! Source: `do_lookup_x` and `check_match`, `elf/dl-lookup.c`; `find_sym`, `gnu_lookup_filtered` and `sysv_lookup`,
-//! `ldso/dynlink.c` of musl.
+//! Source: `do_lookup_x` and `check_match`, `elf/dl-lookup.c`; `find_sym`, `gnu_lookup_filtered`
+//! and `sysv_lookup`, `ldso/dynlink.c` of musl.
 
 use goblin::elf::header as h;
 
@@ -14,27 +14,27 @@ use super::versions::{HIDDEN, Versions};
 use super::{Error, Object, Result};
 use coracle_core::content::Reader;
 
-/// Whose rules say which definition serves.
+/// The C library whose rules select a definition.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Manner {
-    /// Versions count.
+    /// Symbol versions must match.
     Glibc,
-    /// Versions don't, but for the default.
+    /// Symbol versions are ignored, but only default versions match.
     Musl,
 }
 
-/// How a look-up in one object ended.
+/// The result of a symbol lookup in one object.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Lookup {
-    /// It defines the symbol.
+    /// The object defines the symbol.
     Found,
-    /// It defines the symbol without any version, though one was asked for, and has no versions at all.
+    /// The object defines the symbol and has no versions at all, although one was requested.
     FoundWithoutVersions,
-    /// It does not.
+    /// The object does not define the symbol.
     Absent,
 }
 
-/// The symbols that one object defines for others.
+/// The symbols that one object exports.
 pub struct Exports<'a> {
     memory: Memory<'a>,
     object: &'a Object,
@@ -43,38 +43,38 @@ pub struct Exports<'a> {
     hash: Hash,
     versions: Versions,
     manner: Manner,
-    /// Steps along hash chains that may still be made.
+    /// Remaining steps along hash chains, over all lookups.
     left: u64,
-    /// Those that this look-up may still look at.
+    /// Remaining chain entries of the current lookup.
     chain_left: u64,
-    /// Entries in the longest chain that the file has room for; one with more is a circle.
+    /// Maximum chain length that fits in the file. A longer chain is a cycle.
     longest: u64,
 }
 
-/// The table by which symbols are found; `DT_GNU_HASH` goes first.
+/// The symbol hash table. `DT_GNU_HASH` is preferred to `DT_HASH`.
 enum Hash {
     None,
     Gnu { buckets: u32, bias: u32, bloom: Vec<u8>, shift: u32, start: u64 },
     Sysv { buckets: u64, start: u64, entry: u64 },
 }
 
-/// Bytes of a bloom filter: eight of them serve four symbols or so.
+/// Maximum size of a bloom filter in bytes. Eight bytes serve about four symbols.
 const MAX_BLOOM: u64 = 1 << 26;
-/// Steps that all look-ups in one object may make: with a sound table each makes two or three.
+/// Maximum number of steps of all lookups in one object. In a valid table each takes two or three.
 const MAX_STEPS: u64 = 1 << 23;
-/// Bytes of a name whose comparison counts as one step more.
+/// Comparing this many bytes of a name counts as one more step.
 const STEP_BYTES: u64 = 64;
-/// Bytes of an entry of a hash chain, or more.
+/// Minimum size of a hash chain entry in bytes.
 const SMALLEST_ENTRY: u64 = 4;
 
-/// `EM_ALPHA`.
+/// `EM_ALPHA`, whose `DT_HASH` entries have 8 bytes.
 const EM_ALPHA: u16 = 0x9026;
 
 impl<'a> Exports<'a> {
-    /// Whether `name` is defined for others, whatever its version.
+    /// Whether the object exports `name` in any version.
     ///
     /// # Errors
-    /// As [`Exports::look_up`].
+    /// See [`Exports::look_up`].
     pub fn defines(&mut self, name: &[u8]) -> Result<bool> {
         let wanted = Reference {
             hash: symbols::gnu_hash(name),
@@ -87,10 +87,10 @@ impl<'a> Exports<'a> {
         Ok(self.look_up(&wanted)? != Lookup::Absent)
     }
 
-    /// The symbols of `object`, whose bytes are `file`; none of them is read yet.
+    /// Prepares lookups in `object`, which was read from `file`. Symbols are read on demand.
     ///
     /// # Errors
-    /// When its tables are damaged, or the file can't be read.
+    /// Fails if the object's tables are damaged or the file cannot be read.
     pub fn of(file: &'a Reader, object: &'a Object, manner: Manner) -> Result<Self> {
         let mut memory = Memory::of(file, object);
         let tables = &object.dynamic.tables;
@@ -104,10 +104,10 @@ impl<'a> Exports<'a> {
         Ok(Self { memory, object, symbols, strings, hash, versions, manner, left, chain_left, longest })
     }
 
-    /// Whether the object defines what `wanted` asks for.
+    /// Looks up the symbol `wanted`.
     ///
     /// # Errors
-    /// When its tables are damaged, or the file can't be read.
+    /// Fails if the object's tables are damaged or the file cannot be read.
     pub fn look_up(&mut self, wanted: &Reference) -> Result<Lookup> {
         self.chain_left = self.longest;
         match self.hash {
@@ -131,13 +131,15 @@ impl<'a> Exports<'a> {
             return Ok(Lookup::Absent);
         }
         let chains = start + u64::from(buckets) * 4;
-        let place = first.checked_sub(bias).ok_or(Error::Damaged("its hash table is not consistent"))?;
+        let chain_index =
+            first.checked_sub(bias).ok_or(Error::Damaged("its symbol hash table is inconsistent"))?;
         let mut candidates = Candidates::default();
-        for place in u64::from(place).. {
+        for chain_index in u64::from(chain_index).. {
             self.step(wanted)?;
-            let hash = self.memory.u32(chains.checked_add(place * 4).ok_or(OUTSIDE)?)?;
+            let hash = self.memory.u32(chains.checked_add(chain_index * 4).ok_or(OUTSIDE)?)?;
             if (hash ^ wanted.hash) >> 1 == 0
-                && let Some(lookup) = self.try_symbol(wanted, place + u64::from(bias), &mut candidates)?
+                && let Some(lookup) =
+                    self.try_symbol(wanted, chain_index + u64::from(bias), &mut candidates)?
             {
                 return Ok(lookup);
             }
@@ -168,19 +170,19 @@ impl<'a> Exports<'a> {
         if entry == 8 { self.memory.u64(address) } else { Ok(self.memory.u32(address)?.into()) }
     }
 
-    /// Goes to the next entry of a chain. Comparing a long name is worth many of them.
+    /// Accounts for one chain entry and for comparing the name. Fails if the limits are exceeded.
     fn step(&mut self, wanted: &Reference) -> Result<()> {
         let version = wanted.version.as_ref().map_or(0, |version| version.name.len());
         let weight = 1 + (wanted.name.len() + version) as u64 / STEP_BYTES;
         let left = (self.left.checked_sub(weight), self.chain_left.checked_sub(1));
         let (Some(left), Some(chain_left)) = left else {
-            return Err(Error::Damaged("its hash table has longer chains than any linker writes"));
+            return Err(Error::Damaged("the chains of its symbol hash table are too long"));
         };
         (self.left, self.chain_left) = (left, chain_left);
         Ok(())
     }
 
-    /// How the look-up ends at this symbol; nothing when it goes on.
+    /// Checks one symbol. Returns the result of the lookup, or `None` if it continues.
     fn try_symbol(
         &mut self,
         wanted: &Reference,
@@ -195,13 +197,13 @@ impl<'a> Exports<'a> {
         }
         let entry = symbols::version_entry(&mut self.memory, self.object, &self.versions, index)?;
         Ok(match self.manner {
-            // The sign of an entry is its hidden bit.
+            // musl reads entries as signed numbers: negative ones have the hidden bit.
             Manner::Musl => entry.is_none_or(|entry| entry & HIDDEN == 0).then_some(Lookup::Found),
             Manner::Glibc => self.check_version(wanted, entry, symbol, candidates),
         })
     }
 
-    /// `check_match`, where it comes to versions.
+    /// The version checks of `check_match`.
     fn check_version(
         &self,
         wanted: &Reference,
@@ -209,7 +211,7 @@ impl<'a> Exports<'a> {
         symbol: Symbol,
         candidates: &mut Candidates,
     ) -> Option<Lookup> {
-        // Whoever finds a symbol that others may not see looks into the next object.
+        // glibc continues with the next object if the symbol is not visible.
         let found = if is_visible(symbol) { Lookup::Found } else { Lookup::Absent };
         match (&wanted.version, entry) {
             (None, None) => Some(found),
@@ -222,7 +224,8 @@ impl<'a> Exports<'a> {
                 let base = !version.is_hidden && defined.is_none() && entry & HIDDEN == 0;
                 (same || base).then_some(found)
             }
-            // Indices 0 to 2 are local, global and the first version: what an object without versions meant.
+            // Indices 0 to 2 are local, global and the first version. A reference without a version
+            // means these.
             (None, Some(entry)) if entry & !HIDDEN < 3 => Some(found),
             (None, Some(entry)) => {
                 if entry & HIDDEN == 0 {
@@ -235,7 +238,7 @@ impl<'a> Exports<'a> {
     }
 }
 
-/// Definitions with a later version that a reference without one has met: if there is just one, it serves.
+/// Versioned definitions found for a reference without a version. A single one matches.
 #[derive(Default)]
 struct Candidates {
     count: usize,
@@ -248,12 +251,13 @@ impl Candidates {
     }
 }
 
-/// Whether a symbol of this kind can be what a relocation means.
+/// Whether a relocation of `class` can refer to `symbol`.
 fn serves(symbol: Symbol, class: Class, manner: Manner) -> bool {
-    // `STT_NOTYPE`, `STT_OBJECT`, `STT_FUNC`, `STT_COMMON`, `STT_TLS`, and glibc's functions that choose themselves.
+    // `STT_NOTYPE`, `STT_OBJECT`, `STT_FUNC`, `STT_COMMON`, `STT_TLS`, and with glibc
+    // `STT_GNU_IFUNC`.
     let kind = matches!(symbol.kind(), 0 | 1 | 2 | 5 | STT_TLS)
         || manner == Manner::Glibc && symbol.kind() == STT_GNU_IFUNC;
-    // A program's own stub for a function has an address but no definition: data may refer to it, calls may not.
+    // A program's PLT stub has an address but is undefined: data can refer to it, calls cannot.
     let defined = symbol.is_defined() || class != Class::Plt && symbol.kind() != STT_TLS;
     let visible = manner == Manner::Glibc || is_global(symbol);
     kind && defined && visible && symbol.has_value()
@@ -267,14 +271,14 @@ fn is_global(symbol: Symbol) -> bool {
     [STB_GLOBAL, STB_WEAK, STB_GNU_UNIQUE].contains(&symbol.binding())
 }
 
-/// What the bloom filter says.
+/// Whether the bloom filter allows a symbol with `hash`.
 fn may_hold(bloom: &[u8], memory: &Memory<'_>, hash: u32, shift: u32) -> bool {
     let size: u32 = if memory.is_64() { 8 } else { 4 };
     let words = bloom.len() as u64 / u64::from(size);
     let word = u64::from(hash / (size * 8)) & words.wrapping_sub(1);
     let first = usize::try_from(word * u64::from(size)).unwrap_or(usize::MAX);
     let bit = |bit: u32| {
-        // Bits count from the low end of a word, whichever end is written first.
+        // Bits are numbered from the least significant one, whatever the byte order.
         let byte = (bit % (size * 8)) / 8;
         let byte = if memory.is_little_endian() { byte } else { size - 1 - byte };
         let at = first.saturating_add(byte as usize);
@@ -294,7 +298,7 @@ impl Hash {
             let size = u64::from(words) * if memory.is_64() { 8 } else { 4 };
             let bloom = memory.table(at(16)?, size, MAX_BLOOM)?;
             let start = at(16 + size)?;
-            // The buckets end somewhere in memory, so no address behind them overflows.
+            // Checked once, so that bucket addresses cannot overflow later.
             start.checked_add(u64::from(buckets) * 4).ok_or(OUTSIDE)?;
             return Ok(Self::Gnu { buckets, bias, bloom, shift, start });
         }
@@ -307,4 +311,4 @@ impl Hash {
     }
 }
 
-const OUTSIDE: Error = Error::Damaged("its hash table lies outside of what is loaded");
+const OUTSIDE: Error = Error::Damaged("its symbol hash table is outside the loaded segments");

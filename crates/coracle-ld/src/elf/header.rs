@@ -1,4 +1,4 @@
-//! The ELF header and the program headers.
+//! ELF header and program headers.
 
 use goblin::container::{Container, Ctx};
 use goblin::elf::header::{
@@ -11,49 +11,50 @@ use super::{Error, Machine, Result, exactly};
 use coracle_core::content::Reader;
 use coracle_core::path::Spelled;
 
-/// The identification of a file: what it was made for.
+/// The fields of the ELF header that affect loading.
 #[derive(Clone, Debug)]
 pub struct Header {
-    /// Class, byte order, machine, and the flags that tell its ABIs apart.
+    /// Class, byte order, machine, and the flags that distinguish ABIs.
     pub machine: Machine,
-    /// Program, shared object, or something that can't be loaded.
+    /// `e_type`: program, shared object, or a file that cannot be loaded.
     pub kind: Type,
     /// `EI_OSABI`.
     pub os_abi: u8,
     /// `EI_ABIVERSION`.
     pub abi_version: u8,
-    /// `EI_VERSION` and `e_version` are current and the padding behind `e_ident` is zero, as loaders demand.
+    /// Whether `EI_VERSION` and `e_version` are current and the padding of `e_ident` is zero, as
+    /// loaders require.
     pub is_regular: bool,
-    /// The entry point is not zero.
+    /// Whether the entry point is not zero.
     pub has_entry: bool,
     pub(super) raw: Raw,
 }
 
-/// `e_type`, as far as loaders care.
+/// The file type (`e_type`), as loaders distinguish it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Type {
     /// `ET_EXEC`: a program at a fixed address.
     Executable,
     /// `ET_DYN`: a shared object, or a position-independent program.
     Shared,
-    /// Neither: a relocatable file, a core dump.
+    /// Another type, such as a relocatable file or a core dump.
     Other(u16),
 }
 
-/// The kernel takes 64 KiB of program headers at most (`load_elf_phdrs`, `fs/binfmt_elf.c`).
+/// Maximum size of the program headers: the kernel's limit (`load_elf_phdrs`, `fs/binfmt_elf.c`).
 const MAX_SEGMENT_TABLE: usize = 64 * 1024;
 
-/// An `Elf32_Ehdr`.
+/// Size of an `Elf32_Ehdr`.
 const SMALLEST_HEADER: usize = 52;
 
-/// `PATH_MAX`, the kernel's bound on `PT_INTERP`.
+/// `PATH_MAX`, the kernel's limit for `PT_INTERP`.
 const MAX_INTERPRETER: u64 = 4096;
 
 impl Header {
-    /// Reads the first bytes of `file`.
+    /// Reads the ELF header of `file`.
     ///
     /// # Errors
-    /// When they are no ELF header, or the file ends within it.
+    /// Fails if the file does not start with a complete ELF header.
     pub fn read(file: &Reader) -> Result<Self> {
         let bytes = file.bytes_at(0, 64)?;
         if !bytes.starts_with(b"\x7fELF") {
@@ -63,9 +64,7 @@ impl Header {
             return Err(Error::Truncated("header"));
         }
         let raw = goblin::elf::Elf::parse_header(&bytes).map_err(|e| match e {
-            goblin::error::Error::Malformed(_) => {
-                Error::Damaged("its class or byte order is none that exists")
-            }
+            goblin::error::Error::Malformed(_) => Error::Damaged("its class or byte order is invalid"),
             _ => Error::Truncated("header"),
         })?;
         let ident = |index: usize| raw.e_ident.get(index).copied().unwrap_or_default();
@@ -91,28 +90,28 @@ impl Header {
         })
     }
 
-    /// How this file writes numbers and addresses.
+    /// Class and byte order for parsing.
     pub(super) fn ctx(&self) -> Ctx {
         let container = if self.machine.is_64 { Container::Big } else { Container::Little };
         let endian = if self.machine.is_little_endian { scroll::Endian::Little } else { scroll::Endian::Big };
         Ctx::new(container, endian)
     }
 
-    /// The header's own bytes; `e_ehsize` may say otherwise, and nobody asks it.
+    /// Size of the header in bytes. `e_ehsize` is ignored, as loaders do.
     pub(super) fn size(&self) -> u64 {
         Raw::size_with(&self.ctx()) as u64
     }
 
-    /// The program headers.
+    /// Reads the program headers.
     pub(super) fn segments(&self, file: &Reader) -> Result<Vec<ProgramHeader>> {
         let count = usize::from(self.raw.e_phnum);
         let entry = ProgramHeader::size(self.ctx());
         if count > 0 && usize::from(self.raw.e_phentsize) != entry {
-            return Err(Error::Damaged("its program headers have a size that does not exist"));
+            return Err(Error::Damaged("the size of its program headers is invalid"));
         }
         let size = count * entry;
         if size > MAX_SEGMENT_TABLE {
-            return Err(Error::Damaged("it has more program headers than the kernel takes"));
+            return Err(Error::Damaged("it has more program headers than the kernel accepts"));
         }
         let bytes = exactly(file, self.raw.e_phoff, size, "program headers")?;
         let segments = ProgramHeader::parse(&bytes, 0, count, self.ctx());
@@ -127,21 +126,21 @@ impl Header {
     }
 }
 
-/// The path in `PT_INTERP`.
+/// Returns the path in `PT_INTERP`; `None` if there is no such segment.
 pub(super) fn interpreter(file: &Reader, segments: &[ProgramHeader]) -> Result<Option<Spelled>> {
     let Some(segment) = segments.iter().find(|segment| segment.p_type == PT_INTERP) else { return Ok(None) };
     let size = usize::try_from(segment.p_filesz.min(MAX_INTERPRETER + 1)).unwrap_or(usize::MAX);
     if !(2..=MAX_INTERPRETER).contains(&segment.p_filesz) {
-        return Err(Error::Damaged("the name of its interpreter is empty or longer than a path can be"));
+        return Err(Error::Damaged("the path of its interpreter is empty or too long"));
     }
-    let bytes = exactly(file, segment.p_offset, size, "interpreter's name")?;
+    let bytes = exactly(file, segment.p_offset, size, "interpreter's path")?;
     match bytes.split(|&byte| byte == 0).next() {
         Some(name) if bytes.ends_with(b"\0") && !name.is_empty() => Ok(Some(Spelled::new(name))),
-        _ => Err(Error::Damaged("the name of its interpreter has no end")),
+        _ => Err(Error::Damaged("the path of its interpreter is not terminated by NUL")),
     }
 }
 
-/// Where the byte at `address` stands in the file.
+/// Converts an address to a file offset; `None` if no segment has bytes for it in the file.
 pub(super) fn offset_of(address: u64, segments: &[ProgramHeader]) -> Option<u64> {
     let loaded = segments.iter().filter(|segment| segment.p_type == PT_LOAD);
     loaded.filter_map(|segment| Some((address.checked_sub(segment.p_vaddr)?, segment))).find_map(

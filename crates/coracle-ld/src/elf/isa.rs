@@ -1,7 +1,8 @@
-//! Which CPU a file for x86 says that it needs: `GNU_PROPERTY_X86_ISA_1_NEEDED`.
+//! The x86-64 microarchitecture level that a file requires: `GNU_PROPERTY_X86_ISA_1_NEEDED`.
 //!
-//! Linkers write it into a note with a segment of its own, which a `PT_NOTE` covers too: some builds of glibc read the
-//! one, some the other. Source: the x86-64 psABI, "Program Property"; `_dl_process_pt_note`, `sysdeps/x86/dl-prop.h`.
+//! Linkers write it into a note with its own segment, which a `PT_NOTE` segment covers too. Builds
+//! of glibc read one or the other. Source: the x86-64 psABI, "Program Property";
+//! `_dl_process_pt_note`, `sysdeps/x86/dl-prop.h`.
 
 use goblin::elf::header::{EM_386, EM_X86_64};
 use goblin::elf::program_header::{PT_NOTE, ProgramHeader};
@@ -10,7 +11,7 @@ use super::notes::{self, Note};
 use super::{Header, Object, Result, exactly};
 use coracle_core::content::Reader;
 
-/// A level of CPUs for x86-64, each of which runs what the lesser ones run.
+/// An x86-64 microarchitecture level. Each level includes the lower ones.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum IsaLevel {
     /// `x86-64-v2`.
@@ -19,12 +20,12 @@ pub enum IsaLevel {
     V3,
     /// `x86-64-v4`.
     V4,
-    /// One that had no name yet.
+    /// A level above v4, not named yet.
     Later,
 }
 
 impl IsaLevel {
-    /// As compilers call it.
+    /// The level's name in compilers.
     pub fn name(self) -> &'static str {
         match self {
             Self::V2 => "x86-64-v2",
@@ -34,7 +35,8 @@ impl IsaLevel {
         }
     }
 
-    /// The highest level among the bits of the property; the lowest bit is what every CPU has.
+    /// Returns the highest level in the property's bits; `None` if only the baseline (lowest) bit
+    /// is set.
     fn of(bits: u32) -> Option<Self> {
         match 32 - bits.leading_zeros() {
             0 | 1 => None,
@@ -49,26 +51,27 @@ impl IsaLevel {
 const PT_GNU_PROPERTY: u32 = 0x6474_e553;
 const NT_GNU_PROPERTY_TYPE_0: u32 = 5;
 const GNU_PROPERTY_X86_ISA_1_NEEDED: u32 = 0xc000_8002;
-/// Linkers write two or three.
+/// Maximum number of segments to read. Linkers write two or three.
 const MAX_SEGMENTS: usize = 16;
-/// Properties take some dozen bytes, and other notes stand in segments of their own.
+/// Maximum number of bytes to read of a segment. Properties take a few dozen.
 const MAX_SEGMENT: u64 = 64 * 1024;
 
-/// The level that `object`, whose bytes are `file`, needs; none when every CPU runs it.
+/// Returns the level that `object`, read from `file`, requires; `None` if it has no such
+/// requirement.
 ///
 /// # Errors
-/// When the file can't be read, or ends before its properties do.
+/// Fails if the file cannot be read, or ends before its properties.
 pub fn isa_needed(file: &Reader, object: &Object) -> Result<Option<IsaLevel>> {
     if ![EM_386, EM_X86_64].contains(&object.header.machine.number) {
         return Ok(None);
     }
     let segments = object.header.segments(file)?;
-    // Another alignment is that of old linkers, whose properties mean nothing.
+    // Old linkers wrote another alignment; their properties are invalid.
     let align = if object.header.machine.is_64 { 8 } else { 4 };
-    let is_place = |segment: &&ProgramHeader| {
+    let may_contain = |segment: &&ProgramHeader| {
         [PT_NOTE, PT_GNU_PROPERTY].contains(&segment.p_type) && segment.p_align == align as u64
     };
-    for segment in segments.iter().filter(is_place).take(MAX_SEGMENTS) {
+    for segment in segments.iter().filter(may_contain).take(MAX_SEGMENTS) {
         let size = usize::try_from(segment.p_filesz.min(MAX_SEGMENT)).unwrap_or_default();
         let bytes = exactly(file, segment.p_offset, size, "properties")?;
         if let Some(bits) = property(&bytes, align, &object.header) {
@@ -78,16 +81,17 @@ pub fn isa_needed(file: &Reader, object: &Object) -> Result<Option<IsaLevel>> {
     Ok(None)
 }
 
-/// The bits of the property in the notes of one segment.
+/// Returns the property's bits from the notes of one segment.
 fn property(bytes: &[u8], align: usize, header: &Header) -> Option<u32> {
     let mut notes = Vec::new();
-    // Where notes are cut off, a loader stops; what stands in front of that counts.
+    // Loaders stop at a truncated note and use the notes before it.
     let _ = notes::read_range(bytes, align as u64, header, &mut notes);
     let is_wanted = |note: &&Note| note.owner == b"GNU" && note.kind == NT_GNU_PROPERTY_TYPE_0;
     needed(&notes.iter().find(is_wanted)?.description, align)
 }
 
-/// The same in the description of the note: types, sizes and data, one behind the other. x86 is little-endian.
+/// Returns the property's bits from a note's description: a sequence of type, size and data. x86 is
+/// little-endian.
 fn needed(mut properties: &[u8], align: usize) -> Option<u32> {
     loop {
         let [kind, size] = [word(properties, 0)?, word(properties, 4)?];
@@ -123,7 +127,7 @@ mod tests {
     const GNU: u32 = u32::from_le_bytes(*b"GNU\0");
 
     #[test]
-    fn the_property_is_found_behind_others() {
+    fn finds_the_property_after_others() {
         let build_id = [4, 4, 3, GNU, 0x1234_5678, 0];
         let others = [0xc000_0002, 4, 3, 0];
         let isa = [0xc000_8002, 4, 7, 0];
@@ -135,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn the_highest_bit_is_the_level() {
+    fn highest_bit_is_the_level() {
         let levels = [0, 1, 2, 3, 7, 8, 0x1f].map(IsaLevel::of);
         let (two, three, four) = (Some(IsaLevel::V2), Some(IsaLevel::V3), Some(IsaLevel::V4));
         assert_eq!(levels, [None, None, two, two, three, four, Some(IsaLevel::Later)]);
@@ -143,7 +147,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn bytes_that_lie_never_panic(bytes: Vec<u8>, sizes in proptest::array::uniform3(0_u32..40)) {
+        fn arbitrary_bytes_never_panic(bytes: Vec<u8>, sizes in proptest::array::uniform3(0_u32..40)) {
             property(&bytes);
             property(&[words(&[4, sizes[0], 5, GNU, sizes[1], sizes[2]]), bytes].concat());
         }

@@ -1,4 +1,4 @@
-//! Machines: what tells one ABI from another, and their names in images and messages.
+//! Machine architectures and ABIs of ELF files, and their names in images and messages.
 
 use std::fmt;
 
@@ -9,13 +9,13 @@ use coracle_core::platform::Platform;
 /// Class, byte order, `e_machine` and `e_flags` of a file.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Machine {
-    /// `ELFCLASS64`; else `ELFCLASS32`.
+    /// `ELFCLASS64` rather than `ELFCLASS32`.
     pub is_64: bool,
-    /// `ELFDATA2LSB`; else `ELFDATA2MSB`.
+    /// `ELFDATA2LSB` rather than `ELFDATA2MSB`.
     pub is_little_endian: bool,
     /// `e_machine`.
     pub number: u16,
-    /// `e_flags`, which tell the float ABIs of ARM, RISC-V and LoongArch apart.
+    /// `e_flags`, which distinguish the float ABIs of ARM, RISC-V and LoongArch.
     pub flags: u32,
 }
 
@@ -33,14 +33,16 @@ const PPC64_ABI: u32 = 3;
 const EM_LOONGARCH: u16 = 258;
 
 impl Machine {
-    /// Whether a loader of this machine would look at a file of `other` at all: class, byte order and `e_machine`.
+    /// Whether class, byte order and `e_machine` are equal. Loaders ignore other files without
+    /// further checks.
     pub fn is_kin_of(self, other: Self) -> bool {
         (self.is_64, self.is_little_endian, self.number)
             == (other.is_64, other.is_little_endian, other.number)
     }
 
-    /// Whether a loader of this machine takes a file of `other`: kin, and of the same float ABI where that is a matter
-    /// of flags. Source: `elf_machine_matches_host`, `sysdeps/*/dl-machine.h`.
+    /// Whether a loader for this machine accepts a file for `other`: the same architecture, and the
+    /// same float ABI if the flags define one. Source: `elf_machine_matches_host`,
+    /// `sysdeps/*/dl-machine.h`.
     pub fn takes(self, other: Self) -> bool {
         let differ = |mask: u32| self.flags & mask != other.flags & mask;
         let floats = match self.number {
@@ -54,7 +56,7 @@ impl Machine {
         self.is_kin_of(other) && !floats
     }
 
-    /// `EF_ARM_ABI_FLOAT_HARD`: numbers are passed in registers for them.
+    /// `EF_ARM_ABI_FLOAT_HARD`: floating-point arguments are passed in FP registers.
     pub fn has_hard_float(self) -> bool {
         self.number == h::EM_ARM && self.flags & ARM_HARD_FLOAT != 0
     }
@@ -64,7 +66,7 @@ impl Machine {
         self.number == h::EM_RISCV && self.flags & RISCV_FLOAT_ABI == RISCV_DOUBLE_FLOAT
     }
 
-    /// The platform of an image for this machine; nothing for one that the image specification has no name for.
+    /// The OCI platform of this machine; `None` if the image specification does not define one.
     pub fn platform(self) -> Option<Platform> {
         let (architecture, variant) = match (self.number, self.is_64, self.is_little_endian) {
             (h::EM_X86_64, true, true) => ("amd64", None),

@@ -1,7 +1,7 @@
-//! One file as a loader sees it once it is mapped: bytes by their address.
+//! Access to a file's bytes by virtual address, as if a loader had mapped it.
 //!
-//! Blocks are read when they are first needed and few are kept, so a table costs what is looked at in it, whatever
-//! its size. What lies outside the file's part of a segment is an error.
+//! Blocks are read on demand and a limited number is cached, so the cost does not depend on the
+//! size of a table. Addresses outside the file-backed part of a segment are errors.
 
 use std::collections::BTreeMap;
 
@@ -9,14 +9,14 @@ use super::header::offset_of;
 use super::{Error, Object, Result};
 use coracle_core::content::Reader;
 
-/// Bytes that are read at once.
+/// Size of a block in bytes.
 const BLOCK: u64 = 16 * 1024;
-/// Blocks that are kept: 8 MiB, more than the tables of most libraries.
+/// Maximum number of cached blocks: 8 MiB, more than the tables of most libraries.
 const MAX_BLOCKS: usize = 512;
-/// Far above the longest symbol that any compiler makes.
+/// Maximum length of a string. Compilers make far shorter symbols.
 const MAX_STRING: u64 = 1 << 20;
 
-/// The mapped part of a file, read piece by piece.
+/// The loaded segments of a file, read block by block.
 pub(super) struct Memory<'a> {
     file: &'a Reader,
     object: &'a Object,
@@ -28,7 +28,7 @@ impl<'a> Memory<'a> {
         Self { file, object, blocks: BTreeMap::new() }
     }
 
-    /// `N` bytes from `address` on.
+    /// Reads `N` bytes at `address`.
     pub(super) fn bytes<const N: usize>(&mut self, address: u64) -> Result<[u8; N]> {
         let mut bytes = [0; N];
         let last = address.checked_add((N as u64).saturating_sub(1)).ok_or(OUTSIDE)?;
@@ -36,20 +36,20 @@ impl<'a> Memory<'a> {
         self.offset(last)?;
         let mut rest = bytes.as_mut_slice();
         while !rest.is_empty() {
-            let there = self.from(offset)?;
-            let take = there.len().min(rest.len());
+            let block = self.from(offset)?;
+            let take = block.len().min(rest.len());
             let (now, later) = rest.split_at_mut(take);
-            now.iter_mut().zip(there).for_each(|(to, from)| *to = *from);
+            now.iter_mut().zip(block).for_each(|(to, from)| *to = *from);
             offset += take as u64;
             rest = later;
         }
         Ok(bytes)
     }
 
-    /// `size` bytes from `address` on, not kept as blocks; `most` is what any linker writes.
+    /// Reads `size` bytes at `address` without caching them. Fails if `size` exceeds `most`.
     pub(super) fn table(&self, address: u64, size: u64, most: u64) -> Result<Vec<u8>> {
         if size > most {
-            return Err(Error::Damaged("one of its tables is larger than any linker writes"));
+            return Err(Error::Damaged("one of its tables is too large"));
         }
         if size == 0 {
             return Ok(Vec::new());
@@ -74,38 +74,38 @@ impl<'a> Memory<'a> {
         Ok(if self.is_little_endian() { u64::from_le_bytes(bytes) } else { u64::from_be_bytes(bytes) })
     }
 
-    /// The string at `address`, without its NUL.
+    /// Reads the string at `address`, without its NUL.
     pub(super) fn string(&mut self, address: u64) -> Result<Vec<u8>> {
         let mut string = Vec::new();
         let mut offset = self.offset(address)?;
         loop {
-            let there = self.from(offset)?;
-            let end = there.iter().position(|&byte| byte == 0);
-            let part = there.get(..end.unwrap_or(there.len())).unwrap_or_default();
+            let block = self.from(offset)?;
+            let end = block.iter().position(|&byte| byte == 0);
+            let part = block.get(..end.unwrap_or(block.len())).unwrap_or_default();
             string.extend_from_slice(part);
             if end.is_some() {
                 return Ok(string);
             }
             offset += part.len() as u64;
             if string.len() as u64 > MAX_STRING {
-                return Err(Error::Damaged("its strings are longer than any linker writes"));
+                return Err(Error::Damaged("one of its strings is too long"));
             }
         }
     }
 
-    /// Whether `text`, which has no NUL, is the string at `address`.
+    /// Whether the string at `address` is `text`, which must not contain NUL.
     pub(super) fn is_string(&mut self, address: u64, text: &[u8]) -> Result<bool> {
         let mut offset = self.offset(address)?;
         let mut rest = text;
         loop {
-            let there = self.from(offset)?;
-            let take = there.len().min(rest.len());
+            let block = self.from(offset)?;
+            let take = block.len().min(rest.len());
             let (now, later) = rest.split_at(take);
-            if !there.starts_with(now) {
+            if !block.starts_with(now) {
                 return Ok(false);
             }
-            if later.is_empty() && take < there.len() {
-                return Ok(there.get(take) == Some(&0));
+            if later.is_empty() && take < block.len() {
+                return Ok(block.get(take) == Some(&0));
             }
             offset += take as u64;
             rest = later;
@@ -124,7 +124,7 @@ impl<'a> Memory<'a> {
         offset_of(address, &self.object.segments).ok_or(OUTSIDE)
     }
 
-    /// The bytes from `offset` to the end of its block; never empty.
+    /// Returns the bytes from `offset` to the end of its block. Fails if there are none.
     fn from(&mut self, offset: u64) -> Result<&[u8]> {
         let index = offset / BLOCK;
         if !self.blocks.contains_key(&index) {
@@ -140,4 +140,4 @@ impl<'a> Memory<'a> {
     }
 }
 
-const OUTSIDE: Error = Error::Damaged("one of its tables lies outside of what is loaded");
+const OUTSIDE: Error = Error::Damaged("one of its tables is outside the loaded segments");

@@ -1,7 +1,8 @@
-//! Facts of one ELF file, read by position: header, program headers, dynamic section, and what can be stripped.
+//! Parser for single ELF files: headers, dynamic section, symbols, versions, notes, and stripping.
 //!
-//! It knows no other file. What is read is what a loader reads: program headers and addresses, never section headers
-//! (but for stripping). Every offset, count and string is bounded. Source: the gABI, and `elf.h` of glibc.
+//! Like a loader, it follows program headers and addresses. Section headers are used only for
+//! stripping, notes and advice. Every offset, count and string length is bounded. Source: the gABI,
+//! and `elf.h` of glibc.
 
 mod dlopen;
 mod dynamic;
@@ -44,56 +45,56 @@ use coracle_core::content::Reader;
 use coracle_core::fs;
 use coracle_core::path::Spelled;
 
-/// Why a file is not taken for ELF, or not for a sound one.
+/// The error for a file that is not a valid ELF file.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// It starts otherwise.
-    #[error("it is no ELF file")]
+    /// The file does not start with the ELF magic.
+    #[error("it is not an ELF file")]
     NotElf,
-    /// It ends before something that it announces.
+    /// The file ends before the named part.
     #[error("it is truncated: its {0} would end after the end of the file")]
     Truncated(&'static str),
-    /// Something in it can't be true.
+    /// The file is inconsistent.
     #[error("it is damaged: {0}")]
     Damaged(&'static str),
-    /// It could not be read.
+    /// The file cannot be read.
     #[error(transparent)]
     Io(#[from] fs::Error),
 }
 
-/// A result of this floor.
+/// The result type of this module.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What a loader learns of one file.
+/// The parts of an ELF file that a loader reads.
 #[derive(Clone, Debug)]
 pub struct Object {
-    /// Identification and kind.
+    /// The ELF header.
     pub header: Header,
-    /// `PT_INTERP`.
+    /// The path in `PT_INTERP`.
     pub interpreter: Option<Spelled>,
-    /// The dynamic section; a static program may have none.
+    /// The dynamic section; empty if there is none, as in static programs.
     pub dynamic: Dynamic,
-    /// Something is mapped of it and it has a dynamic section: what loaders demand of a library.
+    /// Whether it has loaded segments and a dynamic section, as loaders require of a library.
     pub is_loadable: bool,
-    /// What is mapped.
+    /// The `PT_LOAD` segments.
     segments: Vec<ProgramHeader>,
-    /// `PT_NOTE`.
+    /// The `PT_NOTE` segments.
     notes: Vec<notes::Range>,
 }
 
 impl Object {
-    /// Reads what a loader reads of `file`.
+    /// Reads an ELF file.
     ///
     /// # Errors
-    /// When it is no ELF file, or one that a loader could not read either.
+    /// Fails if it is not an ELF file, or is too damaged for a loader.
     pub fn read(file: &Reader) -> Result<Self> {
         Self::read_after(file, Header::read(file)?)
     }
 
-    /// As [`Object::read`], for a header that was read before.
+    /// Like [`Object::read`], with a header that was already read.
     ///
     /// # Errors
-    /// As [`Object::read`].
+    /// See [`Object::read`].
     pub fn read_after(file: &Reader, header: Header) -> Result<Self> {
         let mut segments = header.segments(file)?;
         let interpreter = header::interpreter(file, &segments)?;
@@ -111,7 +112,7 @@ impl Object {
     }
 }
 
-/// `size` bytes at `offset`, all of them.
+/// Reads exactly `size` bytes at `offset`. `what` names them in the error.
 fn exactly(file: &Reader, offset: u64, size: usize, what: &'static str) -> Result<Vec<u8>> {
     let end = offset.checked_add(size as u64).ok_or(Error::Truncated(what))?;
     if end > file.size() {
@@ -120,10 +121,10 @@ fn exactly(file: &Reader, offset: u64, size: usize, what: &'static str) -> Resul
     Ok(file.bytes_at(offset, size)?)
 }
 
-/// Bytes of strings that are read of one file: far above what any linker writes, far below what hurts.
+/// Maximum number of string bytes to read of one file.
 const MAX_STRINGS: usize = 1 << 20;
 
-/// The strings of one file, read one by one within a bound that they share.
+/// Reads strings of one file, with a limit on their total size.
 struct Strings<'a> {
     file: &'a Reader,
     left: usize,
@@ -134,17 +135,14 @@ impl<'a> Strings<'a> {
         Self { file, left: MAX_STRINGS }
     }
 
-    /// The string at `offset`, without its NUL.
+    /// Reads the string at `offset`, without its NUL.
     fn at(&mut self, offset: u64) -> Result<Vec<u8>> {
         let mut string = Vec::new();
         loop {
             let chunk = self.file.bytes_at(offset.saturating_add(string.len() as u64), 256)?;
             let end = chunk.iter().position(|&byte| byte == 0);
             let taken = end.unwrap_or(chunk.len());
-            self.left = self
-                .left
-                .checked_sub(taken + 1)
-                .ok_or(Error::Damaged("its strings are longer than any linker writes"))?;
+            self.left = self.left.checked_sub(taken + 1).ok_or(Error::Damaged("its strings are too long"))?;
             if chunk.is_empty() {
                 return Err(Error::Truncated("string table"));
             }
@@ -179,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn facts_are_read() {
+    fn reads_headers_and_dynamic_section() {
         let object = read(sample().bytes()).unwrap();
         assert_eq!(object.interpreter.unwrap().to_string(), "/lib64/ld-linux-x86-64.so.2");
         assert_eq!(object.dynamic.needed().collect::<Vec<_>>(), [&b"liba.so.1"[..], b"libc.so.6"]);
@@ -189,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_cut_anywhere_is_an_error() {
+    fn rejects_truncated_files() {
         let bytes = sample().bytes();
         for end in 0..bytes.len() {
             let error = read(bytes[..end].to_vec()).unwrap_err();
@@ -199,7 +197,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn bytes_that_lie_never_panic(at in 0_usize..400, byte: u8, second in 0_usize..400, other: u8) {
+        fn corrupted_bytes_never_panic(at in 0_usize..400, byte: u8, second in 0_usize..400, other: u8) {
             let mut bytes = sample().bytes();
             let size = bytes.len();
             bytes[at % size] = byte;

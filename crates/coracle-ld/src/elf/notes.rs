@@ -1,7 +1,7 @@
-//! The notes of a file: what a compiler, a linker or a distribution wrote beside the code.
+//! ELF notes, such as build IDs, properties and package metadata.
 //!
-//! They are found as a loader finds them, by `PT_NOTE`; a section of notes that no segment covers is found by its type.
-//! Source: the gABI, "Note Section".
+//! Notes are located by `PT_NOTE`, as loaders do. Note sections that no segment covers are located
+//! by section type. Source: the gABI, "Note Section".
 
 use goblin::elf::section_header::SHT_NOTE;
 
@@ -9,23 +9,23 @@ use super::sections::headers;
 use super::{Error, Header, Object, Result, exactly};
 use coracle_core::content::Reader;
 
-/// One note.
+/// An ELF note.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Note {
-    /// Who defines the type, without its NUL: `GNU`, `FDO`, `Go`.
+    /// The namespace of the type, without its NUL: `GNU`, `FDO`, `Go`.
     pub owner: Vec<u8>,
-    /// What it says, to its owner.
+    /// The type, as defined by the owner.
     pub kind: u32,
-    /// The description.
+    /// The content, as defined by the type.
     pub description: Vec<u8>,
 }
 
-/// Bytes of notes that are read of one file: build IDs and properties take some hundred.
+/// Maximum number of note bytes to read of one file. Build IDs and properties take a few hundred.
 const MAX_NOTES: u64 = 1 << 20;
-/// Segments and sections of notes: linkers write two or three.
+/// Maximum number of note segments and sections. Linkers write two or three.
 const MAX_RANGES: usize = 64;
 
-/// Where notes stand in a file.
+/// A file range that contains notes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Range {
     pub(super) offset: u64,
@@ -33,10 +33,10 @@ pub(super) struct Range {
     pub(super) align: u64,
 }
 
-/// The notes of `object`, whose bytes are `file`.
+/// Reads the notes of `object`, which was read from `file`.
 ///
 /// # Errors
-/// When they end outside the file or outside of what holds them, or the file can't be read.
+/// Fails if a note extends past the file or its section, or the file cannot be read.
 pub fn notes(file: &Reader, object: &Object) -> Result<Vec<Note>> {
     let mut ranges = object.notes.clone();
     let covered = |range: &Range| {
@@ -48,8 +48,7 @@ pub fn notes(file: &Reader, object: &Object) -> Result<Vec<Note>> {
     let mut left = MAX_NOTES;
     let mut notes = Vec::new();
     for range in ranges.iter().take(MAX_RANGES) {
-        left =
-            left.checked_sub(range.size).ok_or(Error::Damaged("it has more notes than any tool writes"))?;
+        left = left.checked_sub(range.size).ok_or(Error::Damaged("it has too many notes"))?;
         let size = usize::try_from(range.size).map_err(|_| Error::Truncated("notes"))?;
         let bytes = exactly(file, range.offset, size, "notes")?;
         read_range(&bytes, range.align, &object.header, &mut notes)?;
@@ -57,7 +56,8 @@ pub fn notes(file: &Reader, object: &Object) -> Result<Vec<Note>> {
     Ok(notes)
 }
 
-/// Sections of notes; section headers are no matter of a loader, so damaged ones are as if absent.
+/// Returns the note sections. Damaged section headers are ignored, because loaders do not read
+/// them.
 fn of_sections(file: &Reader, header: &Header) -> Vec<Range> {
     let headers = headers(file, header).unwrap_or_default();
     let notes = headers.into_iter().filter(|header| header.sh_type == SHT_NOTE);
@@ -66,9 +66,9 @@ fn of_sections(file: &Reader, header: &Header) -> Vec<Range> {
         .collect()
 }
 
-/// Notes back to back: three words, the owner, the description, each padded.
+/// Parses consecutive notes: three 32-bit words, owner and description, each padded.
 pub(super) fn read_range(bytes: &[u8], align: u64, header: &Header, notes: &mut Vec<Note>) -> Result<()> {
-    const OUTSIDE: Error = Error::Damaged("one of its notes is longer than what holds it");
+    const OUTSIDE: Error = Error::Damaged("one of its notes is longer than its section or segment");
     let pad = |size: usize| if align == 8 { size.next_multiple_of(8) } else { size.next_multiple_of(4) };
     let word = |at: usize| -> Result<u32> {
         let bytes = bytes.get(at..).and_then(|bytes| bytes.first_chunk::<4>()).ok_or(OUTSIDE)?;
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn notes_stand_back_to_back() {
+    fn reads_consecutive_notes() {
         let bytes = [note(b"GNU\0", 3, b"12345"), note(b"FDO\0", 7, b"[]\0")].concat();
         let notes = read(&bytes).unwrap();
         assert_eq!(
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_note_that_is_too_long_is_an_error() {
+    fn rejects_notes_that_are_too_long() {
         let mut bytes = note(b"GNU\0", 3, b"12345");
         bytes[4] = 255;
         assert!(read(&bytes).is_err());
@@ -143,7 +143,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn bytes_that_lie_never_panic(bytes: Vec<u8>) {
+        fn arbitrary_bytes_never_panic(bytes: Vec<u8>) {
             let _ = read(&bytes);
         }
     }

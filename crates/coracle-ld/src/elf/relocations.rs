@@ -1,7 +1,8 @@
-//! Which symbols the relocations of an object name, and how they are bound.
+//! The symbols that an object's relocations refer to, and the kind of each reference.
 //!
-//! Source: `_dl_relocate_object`, `elf/dl-reloc.c`, and `elf_dynamic_do_Rel`, `elf/do-rel.h`. `DT_RELR` names no symbol.
-//! On MIPS a global offset table is bound without relocations, so nothing is known of its symbols.
+//! Source: `_dl_relocate_object`, `elf/dl-reloc.c`, and `elf_dynamic_do_Rel`, `elf/do-rel.h`.
+//! `DT_RELR` refers to no symbols. On MIPS the global offset table is bound without relocations, so
+//! its symbols are not reported.
 
 use goblin::elf::header as h;
 
@@ -9,25 +10,26 @@ use super::memory::Memory;
 use super::tables::Relocations;
 use super::{Error, Machine, Object, Result};
 
-/// What a relocation does with its symbol (`elf_machine_type_class`, `sysdeps/*/dl-machine.h`).
+/// How a relocation uses its symbol (`elf_machine_type_class`, `sysdeps/*/dl-machine.h`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Class {
-    /// It calls it through the procedure linkage table, which may be bound late.
+    /// Call through the procedure linkage table, which can be bound lazily.
     Plt,
-    /// It takes its address.
+    /// Use of its address.
     Data,
-    /// It copies it into the program, so the program's own definition does not count.
+    /// Copy of its data into the program. The program's own definition is skipped.
     Copy,
 }
 
-/// Bytes of one table: that of the largest browsers has some 50 MiB.
+/// Maximum size of a table in bytes. The largest browsers have about 50 MiB.
 const MAX_TABLE: u64 = 1 << 29;
-/// Symbols of one object, each in one class.
+/// Maximum number of distinct symbol references of one object.
 const MAX_NAMED: usize = 1 << 22;
-/// Entries that are read at once.
+/// Number of entries to read at once.
 const BATCH: u64 = 4096;
 
-/// Indices of the symbols that the relocations of `object` name, sorted, each once for each class.
+/// Returns the indices of the symbols that the relocations of `object` refer to, sorted and without
+/// duplicates per class.
 pub(super) fn named(memory: &Memory<'_>, object: &Object) -> Result<Vec<(u32, Class)>> {
     let (tables, machine) = (&object.dynamic.tables, object.header.machine);
     let mut named = Named { machine, symbols: Vec::new(), sorted: 0 };
@@ -41,7 +43,8 @@ pub(super) fn named(memory: &Memory<'_>, object: &Object) -> Result<Vec<(u32, Cl
     Ok(named.symbols)
 }
 
-/// `all` without the table at its end, which some linkers count twice (`_ELF_DYNAMIC_DO_RELOC`, `elf/dynamic-link.h`).
+/// Removes the PLT relocations from the end of `all`, where some linkers count them too
+/// (`_ELF_DYNAMIC_DO_RELOC`, `elf/dynamic-link.h`).
 fn without(all: Relocations, plt: Relocations) -> Relocations {
     let same_end = all.address.checked_add(all.size) == plt.address.checked_add(plt.size);
     let size = if same_end { all.size.saturating_sub(plt.size) } else { all.size };
@@ -51,7 +54,7 @@ fn without(all: Relocations, plt: Relocations) -> Relocations {
 struct Named {
     machine: Machine,
     symbols: Vec<(u32, Class)>,
-    /// So many at its start are sorted and differ.
+    /// Number of leading elements that are sorted and distinct.
     sorted: usize,
 }
 
@@ -60,14 +63,14 @@ impl Named {
         let word: u64 = if self.machine.is_64 { 8 } else { 4 };
         let entry = word * if addends { 3 } else { 2 };
         if table.size > MAX_TABLE {
-            return Err(Error::Damaged("it has more relocations than any linker writes"));
+            return Err(Error::Damaged("it has too many relocations"));
         }
         let end = table.size / entry;
         let mut at = table.relative.min(end);
         while at < end {
             let count = BATCH.min(end - at);
             let address = table.address.checked_add(at * entry);
-            let address = address.ok_or(Error::Damaged("its relocations lie outside of what is loaded"))?;
+            let address = address.ok_or(Error::Damaged("its relocations are outside the loaded segments"))?;
             let bytes = memory.table(address, count * entry, MAX_TABLE)?;
             for relocation in bytes.chunks_exact(usize::try_from(entry).unwrap_or(usize::MAX)) {
                 self.name(relocation, class);
@@ -80,7 +83,7 @@ impl Named {
         Ok(())
     }
 
-    /// One relocation: `r_offset`, then `r_info`, which holds symbol and type.
+    /// Records one relocation: `r_offset`, then `r_info` with symbol and type.
     fn name(&mut self, relocation: &[u8], class: Class) {
         let (symbol, kind) = if self.machine.is_64 {
             let info = relocation.get(8..16).and_then(|bytes| bytes.try_into().ok()).unwrap_or_default();
@@ -110,7 +113,7 @@ impl Named {
         self.symbols.dedup();
         self.sorted = self.symbols.len();
         if self.sorted > MAX_NAMED {
-            return Err(Error::Damaged("its relocations name more symbols than any program has"));
+            return Err(Error::Damaged("its relocations refer to too many symbols"));
         }
         Ok(())
     }
@@ -137,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn symbols_are_named_once() {
+    fn collects_each_symbol_once() {
         let machine = Machine { is_64: true, is_little_endian: true, number: h::EM_X86_64, flags: 0 };
         let mut named = Named { machine, symbols: Vec::new(), sorted: 0 };
         for (symbol, kind) in [(7_u64, 6_u64), (0, 8), (3, 5), (7, 6), (3, 6)] {

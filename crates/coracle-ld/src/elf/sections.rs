@@ -1,4 +1,5 @@
-//! Section headers, which loaders don't read: for stripping, and for what no segment covers.
+//! Section headers, which loaders do not read. Used for stripping and for data that no segment
+//! covers.
 
 use goblin::elf::section_header as s;
 use goblin::elf::section_header::SectionHeader;
@@ -6,7 +7,7 @@ use goblin::elf::section_header::SectionHeader;
 use super::{Error, Header, Result, Strings, exactly};
 use coracle_core::content::Reader;
 
-/// A section and its name.
+/// A section header with its name.
 pub(super) struct Section {
     pub(super) header: SectionHeader,
     pub(super) name: Vec<u8>,
@@ -17,7 +18,7 @@ impl Section {
         self.header.sh_flags & u64::from(s::SHF_ALLOC) != 0
     }
 
-    /// The end in the file; sections without bytes there end nowhere.
+    /// The end of the section in the file; 0 for `SHT_NOBITS`.
     pub(super) fn end(&self) -> u64 {
         if self.header.sh_type == s::SHT_NOBITS {
             0
@@ -27,7 +28,7 @@ impl Section {
     }
 }
 
-/// The header of every section; none where there is no table of them.
+/// Reads the section headers. The list is empty if there is no table.
 pub(super) fn headers(file: &Reader, header: &Header) -> Result<Vec<SectionHeader>> {
     let (count, raw) = (usize::from(header.raw.e_shnum), &header.raw);
     let size = SectionHeader::size(header.ctx());
@@ -39,7 +40,7 @@ pub(super) fn headers(file: &Reader, header: &Header) -> Result<Vec<SectionHeade
     headers.map_err(|_| Error::Truncated("section headers"))
 }
 
-/// Every section; none where there is no table of them.
+/// Reads the section headers with their names. The list is empty if there is no table.
 pub(super) fn sections(file: &Reader, header: &Header) -> Result<Vec<Section>> {
     let headers = headers(file, header)?;
     let Some(names) = headers.get(usize::from(header.raw.e_shstrndx)).map(|table| table.sh_offset) else {

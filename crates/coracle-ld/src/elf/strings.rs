@@ -1,7 +1,7 @@
-//! Words in a file: what a compiler put there as text, found by a part that they have in common.
+//! Searches a file for embedded strings that contain given substrings.
 //!
-//! The file is read once from front to back in blocks, and only what is around a hit is looked at closer, so it costs
-//! what reading costs, whatever the file holds.
+//! The file is read once, in blocks. Only bytes around a match are examined, so the time is about
+//! that of reading.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -14,33 +14,35 @@ use super::{Error, Object};
 use coracle_core::content::Reader;
 use coracle_core::fs;
 
-/// Bytes that are read at once.
+/// Number of bytes to read at once.
 const BLOCK: usize = 256 * 1024;
-/// The longest word, `PATH_MAX`: longer ones are no names. Blocks overlap by twice as much.
+/// Maximum length of a string (`PATH_MAX`). Longer ones are skipped. Blocks overlap by twice as
+/// much.
 const MAX_WORD: usize = 4096;
-/// Different words of one file: nobody reads more.
+/// Maximum number of distinct strings to return for one file.
 const MAX_WORDS: usize = 4096;
 
-/// The words of `file` with one of `parts` in them, each once: runs of bytes that names and paths are made of.
+/// Returns the strings in `file` that contain one of `parts`. A string is a run of bytes that occur
+/// in names and paths.
 ///
 /// # Errors
-/// When the file can't be read.
+/// Fails if the file cannot be read.
 pub fn words_with(file: &Reader, parts: &[&str]) -> fs::Result<BTreeSet<Vec<u8>>> {
     runs_with(file, &whole(file), parts, is_of_name)
 }
 
-/// As [`words_with`], of the data of `object`, whose bytes are `file`: neither code nor symbols.
+/// Like [`words_with`], but searches only the data sections of `object`, not code or symbols.
 ///
 /// # Errors
-/// When the file can't be read.
+/// Fails if the file cannot be read.
 pub fn words_in(file: &Reader, object: &Object, parts: &[&str]) -> fs::Result<BTreeSet<Vec<u8>>> {
     runs_with(file, &data(file, object)?, parts, is_of_name)
 }
 
-/// As [`words_in`], with all that can be printed around the parts.
+/// Like [`words_in`], but a string is a run of printable ASCII bytes, including spaces.
 ///
 /// # Errors
-/// When the file can't be read.
+/// Fails if the file cannot be read.
 pub fn texts_in(file: &Reader, object: &Object, parts: &[&str]) -> fs::Result<BTreeSet<Vec<u8>>> {
     runs_with(file, &data(file, object)?, parts, |byte| byte.is_ascii_graphic() || *byte == b' ')
 }
@@ -49,12 +51,13 @@ fn is_of_name(byte: &u8) -> bool {
     byte.is_ascii_alphanumeric() || b"/._+-%@:~=".contains(byte)
 }
 
-#[expect(clippy::single_range_in_vec_init, reason = "there are several elsewhere")]
+#[expect(clippy::single_range_in_vec_init, reason = "a list of ranges, here with one")]
 fn whole(file: &Reader) -> Vec<Range<u64>> {
     vec![0..file.size()]
 }
 
-/// Where constants stand: what is mapped and is no code. That is all of the file where section headers don't say.
+/// Returns the ranges of loaded sections without code, or the whole file if section headers are
+/// missing or invalid.
 fn data(file: &Reader, object: &Object) -> fs::Result<Vec<Range<u64>>> {
     let headers = match headers(file, &object.header) {
         Err(Error::Io(error)) => return Err(error),
@@ -70,7 +73,7 @@ fn data(file: &Reader, object: &Object) -> fs::Result<Vec<Range<u64>>> {
     });
     let ranges: Vec<Range<u64>> = ranges.collect();
     let size: u64 = ranges.iter().map(|range| range.end - range.start).sum();
-    // Sections that lie above each other would be read again and again.
+    // Overlapping sections would be read repeatedly.
     Ok(if ranges.is_empty() || size > file.size() { whole(file) } else { ranges })
 }
 
@@ -92,7 +95,7 @@ fn runs_with(
             offset += read as u64;
             let bytes = block.get(..kept + read).unwrap_or_default();
             let is_last = offset >= range.end || read == 0;
-            // A word at the end may go on in the next block, which starts in front of it.
+            // A string at the end may continue in the next block, which overlaps this one.
             let from = kept.saturating_sub(MAX_WORD);
             let end = if is_last { bytes.len() } else { bytes.len().saturating_sub(MAX_WORD) };
             for finder in &finders {
@@ -112,7 +115,8 @@ fn runs_with(
     Ok(words)
 }
 
-/// The words in `bytes` around what `finder` finds in `range`; each is looked at once, however often it is hit.
+/// Adds the strings in `bytes` around matches of `finder` in `range`. A string with several matches
+/// is added once.
 fn collect(
     bytes: &[u8],
     finder: &Finder<'_>,
@@ -148,14 +152,14 @@ mod tests {
     }
 
     #[test]
-    fn words_are_found_whole() {
+    fn finds_whole_strings() {
         let bytes = b"\0libx.so.1\0\x01/usr/bin/env \"/etc/ssl/certs\"libz.so".to_vec();
         assert_eq!(words(bytes.clone(), &[".so"]), ["libx.so.1", "libz.so"]);
         assert_eq!(words(bytes, &["/bin/", "ssl/certs"]), ["/etc/ssl/certs", "/usr/bin/env"]);
     }
 
     #[test]
-    fn words_across_blocks_are_found_once() {
+    fn finds_strings_across_blocks_once() {
         for at in [
             BLOCK - 3,
             BLOCK - MAX_WORD - 3,
@@ -170,13 +174,13 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_nothing_but_hits_is_one_word_too_long() {
+    fn limits_length_and_number_of_strings() {
         assert_eq!(words(b".so".repeat(BLOCK), &[".so"]), [""; 0]);
         let many: String = (0..2 * MAX_WORDS).map(|n| format!("lib{n}.so\0")).collect();
         assert_eq!(words(many.into_bytes(), &[".so"]).len(), MAX_WORDS);
     }
 
-    /// The same without blocks.
+    /// A simple implementation without blocks, for comparison.
     fn naive(bytes: &[u8], part: &str) -> Vec<String> {
         let text = String::from_utf8(bytes.to_vec()).unwrap();
         let runs = text.split('\0').filter(|run| run.len() <= MAX_WORD && run.contains(part));
@@ -185,13 +189,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn blocks_make_no_difference(
+        fn agrees_with_the_simple_implementation(
             runs in proptest::collection::vec(("[a.so]{0,12}", 0_usize..3 * MAX_WORD, 0_usize..2 * MAX_WORD), 0..40),
             start in BLOCK - 4 * MAX_WORD..BLOCK,
         ) {
             let mut bytes = vec![0; start];
             for (word, gap, fill) in runs {
-                // Words around the longest, and runs of nothing.
+                // Strings around the maximum length, and runs of NUL bytes.
                 bytes.extend(word.bytes().chain(vec![b'x'; fill.saturating_sub(MAX_WORD)]).chain(vec![0; gap]));
             }
             prop_assert_eq!(words(bytes.clone(), &[".so"]), naive(&bytes, ".so"));

@@ -1,7 +1,8 @@
-//! A copy of a program without its symbol table and debugging sections.
+//! Removes symbol table and debug sections from a program.
 //!
-//! All that a segment covers keeps its bytes and its offset, so nothing that a loader sees moves. Of the rest, symbols
-//! and debugging go; what else tools have put there (`.comment`, `.dep-v0` of cargo auditable, notes) stays.
+//! Bytes covered by a segment keep their offset, so loaders see no difference. Of the other
+//! sections, symbols and debug information are removed; the rest (`.comment`, `.dep-v0` of cargo
+//! auditable, notes) is kept.
 
 use goblin::elf::section_header as s;
 use goblin::elf::section_header::SectionHeader;
@@ -11,7 +12,7 @@ use super::sections::{Section, sections};
 use super::{Error, Header, Result};
 use coracle_core::content::{Content, Part, Reader};
 
-/// Sections of debuggers and profilers that no segment covers.
+/// Name prefixes of debug and profiling sections.
 const DEBUGGING: [&[u8]; 9] = [
     b".debug_",
     b".zdebug_",
@@ -24,10 +25,11 @@ const DEBUGGING: [&[u8]; 9] = [
     b".symtab",
 ];
 
-/// `content` without symbols and debugging sections; nothing when that would not make it smaller.
+/// Returns `content` without symbol table and debug sections; `None` if that would not make it
+/// smaller.
 ///
 /// # Errors
-/// When it is no sound ELF file.
+/// Fails if it is not a valid ELF file.
 pub fn stripped(content: &Content) -> Result<Option<Content>> {
     let file = content.open()?;
     let header = Header::read(&file)?;
@@ -42,7 +44,7 @@ pub fn stripped(content: &Content) -> Result<Option<Content>> {
     Ok((copy.size() < content.size()).then_some(copy))
 }
 
-/// The end of everything that must stay where it is: headers, segments, allocated sections.
+/// Returns the end offset of headers, segments and allocated sections, which must not move.
 fn loaded_end(file: &Reader, header: &Header, sections: &[Section]) -> Result<u64> {
     let segments = header.segments(file)?;
     let table = u64::from(header.raw.e_phnum) * u64::from(header.raw.e_phentsize);
@@ -62,7 +64,7 @@ fn is_kept(sections: &[Section], index: usize) -> bool {
             || DEBUGGING.iter().any(|prefix| section.name.starts_with(prefix)))
 }
 
-/// The new file: header, everything loaded, the other kept sections, names, section headers.
+/// Lays out the new file: header, loaded part, other kept sections, section names, section headers.
 fn assemble(
     header: &Header,
     file: &Reader,
@@ -114,7 +116,7 @@ fn assemble(
     Ok(parts)
 }
 
-/// Adds zero bytes up to the next multiple of `align`; the new end.
+/// Adds zero bytes up to the next multiple of `align` and returns the new end.
 fn pad(parts: &mut Vec<Part>, end: u64, align: u64) -> u64 {
     let padded = end.next_multiple_of(align);
     let zeros = usize::try_from(padded - end).unwrap_or_default();
@@ -134,7 +136,7 @@ fn add_name(names: &mut Vec<u8>, name: &[u8]) -> usize {
     at
 }
 
-/// The new index of the section (`kept` is sorted) that had `index`; 0 (none) when it is gone.
+/// Returns the new index of the section `index`; 0 (none) if it was removed. `kept` must be sorted.
 fn renumbered(kept: &[usize], index: u32) -> u32 {
     let position = usize::try_from(index).ok().and_then(|index| kept.binary_search(&index).ok());
     position.and_then(|position| u32::try_from(position).ok()).unwrap_or_default()
@@ -145,7 +147,7 @@ fn write_headers(header: &Header, headers: &[SectionHeader]) -> Result<Vec<u8>> 
     let mut bytes = vec![0; headers.len() * size];
     for (index, section) in headers.iter().enumerate() {
         let written = bytes.pwrite_with(section.clone(), index * size, header.ctx());
-        written.map_err(|_| Error::Damaged("a section header can't be written again"))?;
+        written.map_err(|_| Error::Damaged("one of its section headers cannot be rewritten"))?;
     }
     Ok(bytes)
 }
@@ -158,6 +160,6 @@ fn write_header(header: &Header, sections: u64, count: usize) -> Result<Vec<u8>>
     let mut bytes = vec![0; usize::try_from(header.size()).unwrap_or_default()];
     bytes
         .pwrite_with(raw, 0, header.ctx().le)
-        .map_err(|_| Error::Damaged("its header has no proper size"))?;
+        .map_err(|_| Error::Damaged("the size of its header is invalid"))?;
     Ok(bytes)
 }

@@ -1,4 +1,4 @@
-//! Tables of symbols and versions written by hand: what no linker makes, and what only a hostile one would.
+//! Tests with handwritten symbol and version tables: unusual and malicious ones.
 
 use goblin::elf::dynamic as d;
 use proptest::prelude::*;
@@ -38,7 +38,8 @@ fn defined() -> Vec<u8> {
     [definition(1, 1, sysv_hash(b"liba.so"), 12, 28), definition(0, 2, sysv_hash(b"V1"), 9, 0)].concat()
 }
 
-/// An object that defines `bar` so, found by the old hash table, and refers to `foo` in version `V1`.
+/// An object with `DT_HASH` that has the symbol table entry `bar` and refers to `foo` in version
+/// `V1`.
 fn object(bar: Vec<u8>, entry: u16) -> Synthetic {
     let relocation: Vec<u8> = [0_u64, 1 << 32 | 6, 0].iter().flat_map(|word| word.to_le_bytes()).collect();
     Synthetic {
@@ -81,7 +82,7 @@ fn look_up(synthetic: &Synthetic, wanted: &Reference, manner: Manner) -> Result<
 }
 
 #[test]
-fn versions_are_read_by_address() {
+fn reads_versions_by_address() {
     let mut synthetic = object(symbol(5, 0x12, 0, 1, 1), 2);
     synthetic.tables.extend([(d::DT_VERNEED, needed()), (d::DT_VERDEF, defined())]);
     let versions = read(synthetic.bytes(), Versions::read).unwrap();
@@ -92,7 +93,7 @@ fn versions_are_read_by_address() {
 }
 
 #[test]
-fn references_carry_their_version() {
+fn references_have_versions() {
     let mut synthetic = object(symbol(5, 0x12, 0, 1, 1), 2);
     synthetic.tables.push((d::DT_VERNEED, needed()));
     let references = read(synthetic.bytes(), references).unwrap();
@@ -100,11 +101,11 @@ fn references_carry_their_version() {
 }
 
 #[test]
-fn who_may_define_a_symbol() {
+fn selects_definitions_as_glibc_and_musl_do() {
     let other = Version { name: b"V2".to_vec(), hash: sysv_hash(b"V2"), ..v1() };
     let strict = Version { is_hidden: true, ..other.clone() };
     let (yes, no) = (Lookup::Found, Lookup::Absent);
-    // Info, visibility, section, value, entry of DT_VERSYM, version asked for, glibc, musl.
+    // Info, visibility, section, value, entry of DT_VERSYM, requested version, glibc, musl.
     for (line, (info, visibility, section, value, entry, version, glibc, musl)) in [
         (0x12, 0, 1, 1, 2, None, yes, yes),
         (0x22, 0, 1, 1, 2, None, yes, yes),
@@ -137,7 +138,7 @@ fn who_may_define_a_symbol() {
 }
 
 #[test]
-fn an_object_without_versions_says_so() {
+fn reports_objects_without_versions() {
     let synthetic = object(symbol(5, 0x12, 0, 1, 1), 2);
     let found = look_up(&synthetic, &wanted("bar", Some(v1())), Manner::Glibc).unwrap();
     assert_eq!(found, Lookup::FoundWithoutVersions);
@@ -146,13 +147,13 @@ fn an_object_without_versions_says_so() {
 }
 
 #[test]
-fn tables_without_end_are_errors() {
+fn rejects_cyclic_and_oversized_tables() {
     let mut endless = object(symbol(5, 0x12, 0, 1, 1), 2);
     endless.tables[2].1 = words(&[1, 3, 2, 0, 0, 2]);
     let error = look_up(&endless, &wanted("nowhere", None), Manner::Glibc).unwrap_err();
     assert!(matches!(error, Error::Damaged(_)), "{error}");
 
-    // Long names that differ at their end, round and round.
+    // A cyclic chain of long names that differ only at their end.
     let text: &'static str = Box::leak("x".repeat(200_000).into_boxed_str());
     let mut long = object(symbol(20, 0x12, 0, 1, 1), 2);
     long.names.push(text);
@@ -163,7 +164,7 @@ fn tables_without_end_are_errors() {
     assert!(matches!(error, Error::Damaged(_)), "{error}");
     assert!(start.elapsed() < std::time::Duration::from_secs(20), "{:?}", start.elapsed());
 
-    // A filter that lets everything through, and a chain in front of the first.
+    // A bloom filter that accepts everything, and a chain before the first symbol.
     let mut gnu = object(symbol(5, 0x12, 0, 1, 1), 2);
     let table = words(&[1, 5, 1, 0, u32::MAX, u32::MAX, 1, 0, 0, 0]);
     gnu.tables.push((d::DT_GNU_HASH, table));
@@ -181,7 +182,7 @@ fn tables_without_end_are_errors() {
 
 proptest! {
     #[test]
-    fn tables_that_lie_never_panic(lies in proptest::collection::vec((232_usize..900, any::<u8>()), 1..6)) {
+    fn corrupted_tables_never_panic(lies in proptest::collection::vec((232_usize..900, any::<u8>()), 1..6)) {
         let mut synthetic = object(symbol(5, 0x12, 0, 1, 1), 2);
         synthetic.tables.extend([(d::DT_VERNEED, needed()), (d::DT_VERDEF, defined())]);
         if lies.len() % 2 == 0 {

@@ -1,6 +1,6 @@
-//! Symbols of an object, and those that it wants of others.
+//! Symbol table entries, and an object's references to symbols of other objects.
 //!
-//! Source: `RESOLVE_MAP`, `elf/dl-reloc.c`: a symbol that is local, or that its visibility keeps inside the object, is
+//! Source: `RESOLVE_MAP`, `elf/dl-reloc.c`: symbols that are local or have hidden visibility are
 //! not looked up.
 
 use std::rc::Rc;
@@ -11,30 +11,31 @@ use super::versions::{Version, Versions};
 use super::{Error, Object, Result};
 use coracle_core::content::Reader;
 
-/// Bytes of names that are read of one file: those of the largest programs are a few MiB.
+/// Maximum number of name bytes to read of one file. The largest programs have a few MiB.
 const MAX_NAMES: usize = 1 << 26;
 
-/// A symbol that an object wants another one to define.
+/// An object's reference to a symbol that another object must define.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Reference {
-    /// Its hash as `DT_GNU_HASH` has it.
+    /// The `DT_GNU_HASH` hash of its name.
     pub hash: u32,
-    /// Its name.
+    /// The symbol's name.
     pub name: Vec<u8>,
-    /// The version that it was linked against.
+    /// The version that the object was linked against.
     pub version: Option<Rc<Version>>,
-    /// How it is used.
+    /// How the relocation uses it.
     pub class: Class,
-    /// `STB_WEAK`: it may be undefined.
+    /// `STB_WEAK`: the symbol may be undefined.
     pub is_weak: bool,
-    /// It belongs to each thread, and is never bound late.
+    /// `STT_TLS`: thread-local, never bound lazily.
     pub is_thread_local: bool,
 }
 
-/// What the relocations of `object`, whose bytes are `file`, want of other objects; each once for each class.
+/// Returns the symbol references of `object`, which was read from `file`, without duplicates per
+/// class.
 ///
 /// # Errors
-/// When a table is damaged, or the file can't be read.
+/// Fails if a table is damaged or the file cannot be read.
 pub fn references(file: &Reader, object: &Object) -> Result<Vec<Reference>> {
     let mut memory = Memory::of(file, object);
     let named = relocations::named(&memory, object)?;
@@ -52,9 +53,7 @@ pub fn references(file: &Reader, object: &Object) -> Result<Vec<Reference>> {
             continue;
         }
         let name = symbol.name(&mut memory, strings)?;
-        left = left
-            .checked_sub(name.len())
-            .ok_or(Error::Damaged("its symbols have longer names than any compiler makes"))?;
+        left = left.checked_sub(name.len()).ok_or(Error::Damaged("the names of its symbols are too long"))?;
         let entry = version_entry(&mut memory, object, &versions, u64::from(index))?;
         references.push(Reference {
             hash: gnu_hash(&name),
@@ -68,7 +67,7 @@ pub fn references(file: &Reader, object: &Object) -> Result<Vec<Reference>> {
     Ok(references)
 }
 
-/// The entry of `DT_VERSYM` for a symbol; none in an object without versions.
+/// Returns the `DT_VERSYM` entry of a symbol; `None` if the object has no versions.
 pub(super) fn version_entry(
     memory: &mut Memory<'_>,
     object: &Object,
@@ -84,7 +83,7 @@ pub(super) fn version_entry(
     }
 }
 
-const OUTSIDE: Error = Error::Damaged("one of its symbols lies outside of what is loaded");
+const OUTSIDE: Error = Error::Damaged("one of its symbols is outside the loaded segments");
 
 pub(super) const STB_GLOBAL: u8 = 1;
 pub(super) const STB_WEAK: u8 = 2;
@@ -108,7 +107,7 @@ pub(super) struct Symbol {
 }
 
 impl Symbol {
-    /// The entry number `index` of the table at `table`.
+    /// Reads entry `index` of the symbol table at address `table`.
     pub(super) fn read(memory: &mut Memory<'_>, table: u64, index: u64) -> Result<Self> {
         let size = if memory.is_64() { 24 } else { 16 };
         let address = index.checked_mul(size).and_then(|offset| table.checked_add(offset)).ok_or(OUTSIDE)?;
@@ -133,12 +132,12 @@ impl Symbol {
         self.section != SHN_UNDEF
     }
 
-    /// It stands for an address, or for a place in a thread's block.
+    /// Whether it has a nonzero value, is absolute or thread-local.
     pub(super) fn has_value(self) -> bool {
         self.value != 0 || self.section == SHN_ABS || self.kind() == STT_TLS
     }
 
-    /// Its visibility keeps it inside its object.
+    /// Whether its visibility is internal or hidden.
     pub(super) fn is_hidden(self) -> bool {
         [STV_INTERNAL, STV_HIDDEN].contains(&(self.other & 3))
     }
@@ -156,12 +155,12 @@ impl Symbol {
     }
 }
 
-/// The hash of `DT_GNU_HASH`.
+/// Computes the hash used in `DT_GNU_HASH`.
 pub fn gnu_hash(name: &[u8]) -> u32 {
     name.iter().fold(5381, |hash: u32, &byte| hash.wrapping_mul(33).wrapping_add(byte.into()))
 }
 
-/// The hash of `DT_HASH` and of versions, from the gABI.
+/// Computes the gABI hash, used in `DT_HASH` and for version names.
 pub(super) fn sysv_hash(name: &[u8]) -> u32 {
     name.iter().fold(0, |hash: u32, &byte| {
         let shifted = hash.wrapping_shl(4).wrapping_add(byte.into());
@@ -175,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hashes() {
+    fn computes_hashes() {
         assert_eq!(gnu_hash(b""), 5381);
         assert_eq!(gnu_hash(b"printf"), 0x156b_2bb8);
         assert_eq!(sysv_hash(b"printf"), 0x077905a6);

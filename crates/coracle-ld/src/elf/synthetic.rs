@@ -1,7 +1,7 @@
-//! Small ELF files written from a description, for tests: 64 bits, little-endian, one segment, a dynamic section, and
-//! whatever tables a test puts behind the strings.
+//! Generates small ELF files for tests: 64-bit, little-endian, one loaded segment, a dynamic
+//! section and optional tables.
 
-/// What to write; the defaults make a shared object for x86-64 that needs nothing.
+/// Description of a test file. The default is an x86-64 shared object without dependencies.
 pub struct Synthetic {
     pub machine: u16,
     pub kind: u16,
@@ -11,11 +11,11 @@ pub struct Synthetic {
     pub rpath: Option<&'static str>,
     pub runpath: Option<&'static str>,
     pub flags_1: u64,
-    /// Strings at the start of the string table, the first at offset 1.
+    /// Strings at the start of the string table; the first is at offset 1.
     pub names: Vec<&'static str>,
-    /// Tables, each with the tag that gets its address.
+    /// Tables, each with the dynamic tag for its address.
     pub tables: Vec<(u64, Vec<u8>)>,
-    /// Other entries of the dynamic section.
+    /// Additional entries of the dynamic section.
     pub entries: Vec<(u64, u64)>,
 }
 
@@ -41,7 +41,8 @@ const EHDR: usize = 64;
 const PHDR: usize = 56;
 
 impl Synthetic {
-    /// The file's bytes: header, three program headers, strings, tables, dynamic section; addresses are offsets.
+    /// Writes the file: header, three program headers, strings, tables, dynamic section. Addresses
+    /// are file offsets.
     pub fn bytes(&self) -> Vec<u8> {
         let mut strings = vec![0];
         let mut add = |text: &str| {

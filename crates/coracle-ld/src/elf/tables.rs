@@ -1,12 +1,12 @@
-//! Where the tables of symbols, versions and relocations stand in memory: addresses that the dynamic section gives,
-//! not yet followed.
+//! Addresses of the symbol, version and relocation tables from the dynamic section.
 //!
-//! Of two entries with one tag the last counts, as in `elf_get_dynamic_info`, `elf/get-dynamic-info.h`.
+//! If a tag occurs twice, the last entry is used, as in `elf_get_dynamic_info`,
+//! `elf/get-dynamic-info.h`.
 
 use goblin::elf::dynamic as d;
 use goblin::elf::dynamic::Dyn;
 
-/// Addresses of tables; those that are not there are none.
+/// Addresses of tables; `None` if absent.
 #[derive(Clone, Default, Debug)]
 pub(super) struct Tables {
     /// `DT_STRTAB`.
@@ -27,9 +27,9 @@ pub(super) struct Tables {
     pub(super) rela: Relocations,
     /// `DT_REL`, with `DT_RELCOUNT`.
     pub(super) rel: Relocations,
-    /// `DT_JMPREL`, which may be bound late.
+    /// `DT_JMPREL`, which can be bound lazily.
     pub(super) plt: Relocations,
-    /// `DT_PLTREL` says that `DT_JMPREL` has entries with addends.
+    /// Whether `DT_PLTREL` is `DT_RELA`: entries of `DT_JMPREL` have addends.
     pub(super) plt_has_addends: bool,
     /// `DT_RELR`.
     pub(super) has_relr: bool,
@@ -37,12 +37,12 @@ pub(super) struct Tables {
     pub(super) bind_now: bool,
 }
 
-/// A table of relocations.
+/// A relocation table.
 #[derive(Clone, Copy, Default, Debug)]
 pub(super) struct Relocations {
     pub(super) address: u64,
     pub(super) size: u64,
-    /// So many at its start name no symbol.
+    /// Number of leading entries that refer to no symbol.
     pub(super) relative: u64,
 }
 

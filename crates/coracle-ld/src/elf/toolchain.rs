@@ -1,5 +1,5 @@
-//! Which compiler a program was made with, as far as its sections tell. No loader reads them, so what they say is for advice
-//! and defaults alone.
+//! Detects the compiler of a program from its sections. Loaders do not read them, so the result is
+//! used only for advice and defaults.
 
 use super::sections::sections;
 use super::{Error, Object};
@@ -7,27 +7,29 @@ use coracle_core::content::Reader;
 use coracle_core::fs;
 use coracle_core::platform::Platform;
 
-/// A compiler that links a C library statically or dynamically as it is told.
+/// A compiler that can link programs either statically or dynamically.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Toolchain {
-    /// `rustc` writes its name into `.comment`, and what strips programs leaves it there.
+    /// rustc. Detected by its name in `.comment`, which strip tools keep.
     Rust,
-    /// Go's linker always writes `.go.buildinfo` (`debug/buildinfo`); its note about the build ID can be left out.
+    /// Go. Detected by `.go.buildinfo` (`debug/buildinfo`), which its linker always writes, unlike
+    /// the build ID note.
     Go,
 }
 
-/// What rustc calls its targets for one platform of Linux.
+/// rustc's target names for one Linux platform.
 #[derive(Clone, Copy, Debug)]
 pub struct RustTargets {
     /// `GOARCH`.
     architecture: &'static str,
-    /// With musl, which is linked statically.
+    /// The musl target, which links statically.
     pub musl: &'static str,
-    /// With glibc.
+    /// The glibc target.
     pub gnu: &'static str,
 }
 
-/// Those that a standard library is distributed for with either C library. Source: the rustc book, "Platform Support".
+/// Platforms with a distributed standard library for both musl and glibc. Source: the rustc book,
+/// "Platform Support".
 const RUST_TARGETS: [RustTargets; 7] = [
     of("386", "i686-unknown-linux-musl", "i686-unknown-linux-gnu"),
     of("amd64", "x86_64-unknown-linux-musl", "x86_64-unknown-linux-gnu"),
@@ -42,18 +44,19 @@ const fn of(architecture: &'static str, musl: &'static str, gnu: &'static str) -
     RustTargets { architecture, musl, gnu }
 }
 
-/// The targets for `platform`, where there are both.
+/// Returns the rustc targets for `platform`; `None` unless there is one for each C library.
 pub fn rust_targets(platform: &Platform) -> Option<RustTargets> {
     RUST_TARGETS.into_iter().find(|targets| targets.architecture == platform.architecture)
 }
 
-/// How much of `.comment` is read: each compiler adds a line.
+/// Maximum number of bytes to read of `.comment`. Each compiler adds a line.
 const COMMENT: u64 = 1 << 12;
 
-/// The toolchain of `object`, whose bytes are `file`; none that is known, or section headers that are damaged, are nothing.
+/// Detects the toolchain of `object`, which was read from `file`. `None` if it is unknown or
+/// section headers are damaged.
 ///
 /// # Errors
-/// When the file can't be read.
+/// Fails if the file cannot be read.
 pub fn toolchain(file: &Reader, object: &Object) -> fs::Result<Option<Toolchain>> {
     let sections = match sections(file, &object.header) {
         Err(Error::Io(error)) => return Err(error),
@@ -65,6 +68,6 @@ pub fn toolchain(file: &Reader, object: &Object) -> fs::Result<Option<Toolchain>
     let Some(comment) = sections.iter().find(|section| section.name == b".comment") else { return Ok(None) };
     let size = comment.header.sh_size.min(COMMENT).min(file.size());
     let text = file.bytes_at(comment.header.sh_offset, usize::try_from(size).unwrap_or_default())?;
-    let mut words = text.split(|byte| *byte == 0);
-    Ok(words.any(|word| word.starts_with(b"rustc version ")).then_some(Toolchain::Rust))
+    let mut comments = text.split(|byte| *byte == 0);
+    Ok(comments.any(|comment| comment.starts_with(b"rustc version ")).then_some(Toolchain::Rust))
 }

@@ -1,7 +1,7 @@
-//! Versions of symbols: which ones an object wants of which file, and which ones it defines.
+//! Symbol versions: those that an object needs from other files, and those that it defines.
 //!
-//! Source: `_dl_check_map_versions`, `elf/dl-version.c`. As there, records are followed until one says that it is the
-//! last; their counts (`DT_VERNEEDNUM`, `DT_VERDEFNUM`) are not looked at.
+//! Source: `_dl_check_map_versions`, `elf/dl-version.c`. As there, records are followed up to the
+//! one marked as last; the counts (`DT_VERNEEDNUM`, `DT_VERDEFNUM`) are ignored.
 
 use std::rc::Rc;
 
@@ -13,37 +13,37 @@ use coracle_core::content::Reader;
 const BASE: u16 = 1;
 /// `VER_FLG_WEAK`.
 const WEAK: u16 = 2;
-/// The bit beside the index, in `DT_VERSYM` and in `vna_other`.
+/// The hidden bit of a version index, in `DT_VERSYM` and `vna_other`.
 pub(super) const HIDDEN: u16 = 0x8000;
 
-/// An index has 15 bits, so no linker writes more.
+/// Maximum number of records. An index has 15 bits.
 const MAX_RECORDS: usize = 1 << 16;
-/// Bytes of names, likewise far above what is real.
+/// Maximum number of name bytes.
 const MAX_NAMES: usize = 1 << 22;
 
-/// The versions of one object.
+/// The symbol versions of one object.
 #[derive(Clone, Default, Debug)]
 pub struct Versions {
-    /// What it wants, in the order of `DT_VERNEED`.
+    /// The versions that it needs, in the order of `DT_VERNEED`.
     pub needed: Vec<NeededVersion>,
-    /// What it defines, in the order of `DT_VERDEF`.
+    /// The versions that it defines, in the order of `DT_VERDEF`.
     pub defined: Vec<DefinedVersion>,
-    /// It has a `DT_VERDEF` at all.
+    /// Whether it has `DT_VERDEF`.
     pub has_definitions: bool,
-    /// By index; those that mean no version (local, global, the base) have none.
+    /// Versions by index; `None` for indices without a version (local, global, base).
     indices: Vec<Option<Rc<Version>>>,
 }
 
-/// A version that an object wants (`Elf64_Vernaux`).
+/// A version that an object needs (`Elf64_Vernaux`).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NeededVersion {
     /// `vna_hash`.
     pub hash: u32,
     /// Its name, such as `GLIBC_2.34`.
     pub name: Vec<u8>,
-    /// The file that should have it, by the name that it had when the object was linked.
+    /// The soname of the file that defines it, as of link time.
     pub file: Vec<u8>,
-    /// `VER_FLG_WEAK`: it may be absent.
+    /// `VER_FLG_WEAK`: the version may be missing.
     pub is_weak: bool,
 }
 
@@ -52,30 +52,30 @@ pub struct NeededVersion {
 pub struct DefinedVersion {
     /// `vd_hash`.
     pub hash: u32,
-    /// Its name; for the base, the object's own.
+    /// Its name. The base version has the name of the object.
     pub name: Vec<u8>,
     /// `VER_FLG_BASE`.
     pub is_base: bool,
 }
 
-/// What `DT_VERSYM` says of one symbol (`struct r_found_version`, `include/link.h`).
+/// The version of one symbol, from `DT_VERSYM` (`struct r_found_version`, `include/link.h`).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Version {
     /// The hash of its name.
     pub hash: u32,
     /// Its name.
     pub name: Vec<u8>,
-    /// The file that should have it; none for a version of the object itself.
+    /// The file that defines it; `None` for a version of the object itself.
     pub file: Option<Vec<u8>>,
-    /// A definition without any version does not serve.
+    /// Whether an unversioned definition is rejected.
     pub is_hidden: bool,
 }
 
 impl Versions {
-    /// Reads the versions of `object`, whose bytes are `file`.
+    /// Reads the versions of `object`, which was read from `file`.
     ///
     /// # Errors
-    /// When a table is damaged, or the file can't be read.
+    /// Fails if a table is damaged or the file cannot be read.
     pub fn read(file: &Reader, object: &Object) -> Result<Self> {
         Self::read_in(&mut Memory::of(file, object), object)
     }
@@ -95,12 +95,12 @@ impl Versions {
         Ok(versions)
     }
 
-    /// Whether it has versions of either kind; `DT_VERSYM` counts only then.
+    /// Whether the object needs or defines versions. Otherwise `DT_VERSYM` is ignored.
     pub(super) fn are_any(&self) -> bool {
         !self.indices.is_empty()
     }
 
-    /// The version behind an entry of `DT_VERSYM`.
+    /// Returns the version of a `DT_VERSYM` entry.
     pub(super) fn at(&self, entry: u16) -> Option<&Rc<Version>> {
         self.indices.get(usize::from(entry & !HIDDEN))?.as_ref()
     }
@@ -110,7 +110,7 @@ impl Versions {
         while let Some(at) = next {
             let need = records.verneed(at)?;
             if at == start && need.form != 1 {
-                return Err(Error::Damaged("its needed versions have a form that does not exist"));
+                return Err(Error::Damaged("the format of its needed versions is unknown"));
             }
             let file = records.name(need.file)?;
             let mut aux = Some(after(at, need.aux)?);
@@ -134,12 +134,12 @@ impl Versions {
         while let Some(at) = next {
             let definition = records.verdef(at)?;
             if definition.form != 1 {
-                return Err(Error::Damaged("its defined versions have a form that does not exist"));
+                return Err(Error::Damaged("the format of its defined versions is unknown"));
             }
             let name = records.name_of_verdaux(after(at, definition.aux)?)?;
             let (hash, is_base) = (definition.hash, definition.flags & BASE != 0);
             if !is_base {
-                // The base's name is the file's: no symbol can be wanted by it.
+                // The base version has the name of the file, so no reference asks for it.
                 let meaning = Version { hash, name: name.clone(), file: None, is_hidden: false };
                 self.mean(definition.index, meaning);
             } else {
@@ -151,7 +151,7 @@ impl Versions {
         Ok(())
     }
 
-    /// Of two versions with one index the last counts.
+    /// Sets the version of an index. A later version replaces an earlier one.
     fn mean(&mut self, index: u16, version: Version) {
         self.reserve(index);
         if let Some(meaning) = self.indices.get_mut(usize::from(index & !HIDDEN)) {
@@ -167,16 +167,16 @@ impl Versions {
     }
 }
 
-/// The record behind the one at `at`; none when that was the last.
+/// Returns the address of the next record; `None` after the last.
 fn following(at: u64, next: u32) -> Result<Option<u64>> {
     if next == 0 { Ok(None) } else { after(at, next).map(Some) }
 }
 
 fn after(at: u64, distance: u32) -> Result<u64> {
-    at.checked_add(u64::from(distance)).ok_or(Error::Damaged("its versions lie outside of what is loaded"))
+    at.checked_add(u64::from(distance)).ok_or(Error::Damaged("its versions are outside the loaded segments"))
 }
 
-/// `Elf64_Verneed`; both classes write the same.
+/// `Elf64_Verneed`; the 32-bit layout is the same.
 struct Verneed {
     form: u16,
     file: u32,
@@ -203,7 +203,7 @@ struct Verdef {
     next: u32,
 }
 
-/// Records and their names, within a bound that they share.
+/// Reads records and names, with limits on their number and total size.
 struct Records<'a, 'b> {
     memory: &'a mut Memory<'b>,
     strings: u64,
@@ -245,7 +245,7 @@ impl Records<'_, '_> {
         })
     }
 
-    /// `vda_name` of the record at `at`.
+    /// Reads `vda_name` of the record at `at`.
     fn name_of_verdaux(&mut self, at: u64) -> Result<Vec<u8>> {
         let name = self.memory.u32(at)?;
         self.name(name)
@@ -253,16 +253,14 @@ impl Records<'_, '_> {
 
     fn name(&mut self, offset: u32) -> Result<Vec<u8>> {
         let name = self.memory.string(after(self.strings, offset)?)?;
-        self.bytes_left = self
-            .bytes_left
-            .checked_sub(name.len())
-            .ok_or(Error::Damaged("its strings are longer than any linker writes"))?;
+        self.bytes_left =
+            self.bytes_left.checked_sub(name.len()).ok_or(Error::Damaged("its strings are too long"))?;
         Ok(name)
     }
 
     fn spend(&mut self) -> Result<()> {
         let left = self.left.checked_sub(1);
-        self.left = left.ok_or(Error::Damaged("it has more versions than can be told apart"))?;
+        self.left = left.ok_or(Error::Damaged("it has too many versions"))?;
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! The C library, as one that opens other libraries.
+//! The C library as a caller of `dlopen`.
 
 use crate::closure::{Mapped, Opener};
 use crate::elf::{self, Versions};
@@ -7,7 +7,7 @@ pub(super) fn opener(libc: &Mapped) -> Opener {
     Opener::Library(libc.object.dynamic.soname.clone().unwrap_or_else(|| libc.spelled.as_bytes().to_vec()))
 }
 
-/// Whether glibc is at least of this version: it defines a version of that name.
+/// Returns whether glibc defines the version `name`, and is therefore at least that new.
 pub(super) fn has_version(libc: &Mapped, name: &[u8]) -> elf::Result<bool> {
     let versions = Versions::read(&libc.file.content.open()?, &libc.object)?;
     Ok(versions.defined.iter().any(|defined| defined.name == name))

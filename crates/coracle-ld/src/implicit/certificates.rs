@@ -1,4 +1,4 @@
-//! A bundle of CA certificates, for programs that speak TLS.
+//! A bundle of CA certificates, for programs that use TLS.
 
 use super::policy::When;
 use super::program::Program;
@@ -7,7 +7,7 @@ use super::{Error, openssl};
 use crate::elf::{self, Toolchain};
 use coracle_core::path::{ImagePath, Spelled};
 
-/// Where distributions keep their bundle, as Go's `crypto/x509/root_linux.go` lists them.
+/// Paths of the bundle on different distributions, as in Go's `crypto/x509/root_linux.go`.
 const BUNDLES: [&str; 6] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -17,7 +17,7 @@ const BUNDLES: [&str; 6] = [
     "/etc/ssl/cert.pem",
 ];
 
-/// Libraries that read one.
+/// Libraries that use the bundle.
 const LIBRARIES: [&str; 2] = ["libssl.so", "libgnutls.so"];
 
 pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error> {
@@ -42,17 +42,18 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
     if policy == When::Always {
         wants.lack("cannot find a bundle of CA certificates", hint);
     } else {
-        wants.warn(format!("there are no CA certificates to add, so TLS will trust nobody\n{hint}"));
+        wants.warn(format!("no CA certificates were found, so the program can't verify TLS servers\n{hint}"));
     }
     Ok(())
 }
 
-/// OpenSSL reads `cert.pem` in its own directory, which distributions may leave out.
+/// Adds `cert.pem` in OpenSSL's directory as a link to the bundle if the distribution has none
+/// there.
 fn lead_openssl(program: &Program<'_>, bundle: &Spelled, wants: &mut Wants) -> Result<(), Error> {
     let Some(libcrypto) = program.library("libcrypto.so") else { return Ok(()) };
     let Some(directory) = openssl::directory(libcrypto, "OPENSSLDIR")? else { return Ok(()) };
     let file = Spelled::in_directory(directory.as_bytes(), b"cert.pem");
-    let why = "leads OpenSSL to the CA certificates";
+    let why = "link to the CA certificates for OpenSSL";
     match (program.data(&file, why)?, ImagePath::parse(file.as_bytes())) {
         (Some(extra), _) => wants.extras.push(extra),
         (None, Ok(path)) => wants.link(path, bundle.clone(), why),
@@ -61,7 +62,8 @@ fn lead_openssl(program: &Program<'_>, bundle: &Spelled, wants: &mut Wants) -> R
     Ok(())
 }
 
-/// A program that Go's linker wrote, with the functions of `crypto/x509` in its table of functions.
+/// Returns whether the program was linked by Go and has functions of `crypto/x509` in its function
+/// table.
 fn is_go_with_tls(program: &Program<'_>) -> Result<bool, Error> {
     let Some(itself) = program.itself() else { return Ok(false) };
     let file = itself.file.content.open()?;

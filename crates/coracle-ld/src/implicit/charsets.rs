@@ -1,6 +1,7 @@
-//! Character sets of `iconv`: glibc opens a module for each that is not built in, as `gconv-modules` says.
+//! Character sets of `iconv`. glibc opens a module listed in `gconv-modules` for each one that is
+//! not built in.
 //!
-//! The image gets a `gconv-modules` with the lines for its character sets alone.
+//! The image gets a `gconv-modules` that is reduced to the requested character sets.
 
 use super::gconv::{Chosen, Configuration};
 use super::program::Program;
@@ -10,7 +11,7 @@ use crate::closure::{Mapped, Opening};
 use crate::elf::{self, Priority};
 use coracle_core::path::{ImagePath, Spelled};
 
-/// A configuration has some thousand lines.
+/// Maximum size of a configuration file.
 const MAX_CONFIGURATION: usize = 4 << 20;
 
 pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error> {
@@ -18,13 +19,13 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
         return Ok(());
     };
     let Some(libc) = program.glibc() else {
-        let why = "no glibc is mapped, and other C libraries have no modules for character sets";
+        let why = "`charsets` has no effect: the program does not use glibc, and other C libraries have no gconv modules";
         wants.is_useless("charsets", why, "leave `charsets` out");
         return Ok(());
     };
     wants.is_used("charsets");
     let Some(directory) = directory(libc)? else {
-        wants.lack("cannot tell where glibc keeps its modules for character sets", "leave `charsets` out");
+        wants.lack("cannot determine the directory of glibc's gconv modules", "leave `charsets` out");
         return Ok(());
     };
     let configuration = read(program, &directory)?;
@@ -42,25 +43,26 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
         wants.openings.push(Opening {
             by: c_library::opener(libc),
             names: vec![file(&format!("{module}.so")).as_bytes().to_vec()],
-            why: "a character set".into(),
+            why: "module for a character set".into(),
             priority: Priority::Required,
         });
     }
     let path = ImagePath::parse(file("gconv-modules").as_bytes());
     if let (Ok(path), false) = (path, chosen.is_empty()) {
-        wants.make(path, chosen.text(), "which module converts which character set");
+        wants.make(path, chosen.text(), "configuration of character sets");
     }
     Ok(())
 }
 
-/// Where glibc keeps the modules: the directory of its cache for them, which is built into it.
+/// Returns the directory of glibc's modules, taken from the path of their cache, which is compiled
+/// into glibc.
 fn directory(libc: &Mapped) -> Result<Option<Spelled>, Error> {
     let file = libc.file.content.open()?;
     let words = elf::words_in(&file, &libc.object, &["/gconv/gconv-modules.cache"])?;
     Ok(words.into_iter().find(|word| word.starts_with(b"/")).map(|word| Spelled::new(word).directory()))
 }
 
-/// `gconv-modules` and the files below `gconv-modules.d`.
+/// Reads `gconv-modules` and the files below `gconv-modules.d`.
 fn read(program: &Program<'_>, directory: &Spelled) -> Result<Configuration, Error> {
     let below = |name: &[u8]| Spelled::in_directory(directory.as_bytes(), name);
     let main = program.data(&below(b"gconv-modules"), "")?;

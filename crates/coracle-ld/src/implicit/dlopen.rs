@@ -1,4 +1,4 @@
-//! Libraries that objects say they open, in notes; and those that somebody asks for.
+//! Libraries listed in the objects' `.note.dlopen` sections, and those requested by the user.
 
 use super::Error;
 use super::program::Program;
@@ -13,7 +13,7 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
         wants.openings.extend(program.policy.dlopen.iter().map(|name| Opening {
             by: Opener::Program,
             names: vec![name.clone().into_bytes()],
-            why: "asked for".into(),
+            why: "requested".into(),
             priority: Priority::Required,
         }));
     }
@@ -22,7 +22,7 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
         let notes = match notes(mapped)? {
             Ok(notes) => notes,
             Err(error) => {
-                wants.warn(format!("cannot tell what `{}` opens while it runs: {error}", mapped.spelled));
+                wants.warn(format!("cannot read the dlopen notes of `{}`: {error}", mapped.spelled));
                 continue;
             }
         };
@@ -37,7 +37,7 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
     Ok(())
 }
 
-/// What an object says it opens, or what is wrong with that.
+/// Returns the dlopen notes of an object, or the error if they are damaged.
 pub(super) fn notes(mapped: &Mapped) -> fs::Result<elf::Result<Vec<DlopenNote>>> {
     match elf::dlopen_notes(&mapped.file.content.open()?, &mapped.object) {
         Err(elf::Error::Io(error)) => Err(error),
@@ -54,16 +54,16 @@ pub(super) fn opener(program: &Program<'_>, mapped: &Mapped) -> Opener {
     }
 }
 
-/// The longest text of a note that is told.
+/// Maximum length of a note's text in messages.
 const MAX_TEXT: usize = 120;
 
-/// What a note says a library is for, in one line.
+/// Returns a note's description as one line.
 pub(super) fn said(note: &DlopenNote) -> String {
     let about = if note.description.is_empty() { &note.feature } else { &note.description };
     let start: String = about.chars().take(MAX_TEXT).collect();
     let end = if start.len() < about.len() { "…" } else { "" };
     match printable(start.as_bytes()).as_str() {
-        "" => "its note says so".into(),
-        about => format!("its note says: {about}{end}"),
+        "" => "listed in its dlopen note".into(),
+        about => format!("its dlopen note says: {about}{end}"),
     }
 }

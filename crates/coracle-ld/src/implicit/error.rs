@@ -1,37 +1,37 @@
-//! What was asked for and can't be had.
+//! Errors about implicit dependencies.
 
 use crate::closure;
 use crate::elf;
 use coracle_core::fs;
 
-/// Why the needs of a program can't be met.
+/// Why the implicit dependencies of a program can't be provided.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Things that were asked for and are not there, all of them.
+    /// Requested things that were not found, all of them.
     #[error("{}", lines(.0))]
     Lacking(Vec<Lack>),
-    /// Something can't be followed.
+    /// A library can't be resolved.
     #[error(transparent)]
     Closure(#[from] closure::Error),
-    /// A library lies about itself.
+    /// An ELF file is damaged.
     #[error(transparent)]
     Elf(#[from] elf::Error),
-    /// Something could not be read.
+    /// A file can't be read.
     #[error(transparent)]
     Io(#[from] fs::Error),
 }
 
-/// Something that was asked for and is not there.
+/// Something that was requested but not found or not usable.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Lack {
-    /// What, which and why.
+    /// The message for the user.
     pub message: String,
     /// The next step.
     pub hint: String,
 }
 
 impl Error {
-    /// The next step.
+    /// Returns the next step for the user.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Lacking(lacks) => {

@@ -1,10 +1,11 @@
-//! `gconv-modules`: which module of glibc converts which character sets, and the lines that some of them need.
+//! `gconv-modules`: the modules of glibc that convert character sets. Selects the lines that given
+//! character sets need.
 //!
 //! Source: `iconv/gconv_conf.c`, `iconv/gconv_builtin.h`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What glibc converts without a module, as names without slashes at their ends.
+/// Character sets that glibc converts without a module, without trailing slashes.
 const BUILT_IN: [&str; 43] = [
     "10646-1:1993",
     "10646-1:1993/UCS4",
@@ -51,12 +52,12 @@ const BUILT_IN: [&str; 43] = [
     "WCHAR_T",
 ];
 
-/// What the files say.
+/// The parsed configuration files.
 #[derive(Default)]
 pub(super) struct Configuration {
-    /// Other names of a character set.
+    /// Character sets by alias.
     aliases: BTreeMap<String, String>,
-    /// Lines by both character sets that they convert between.
+    /// Modules by each of the two character sets that they convert between.
     modules: BTreeMap<String, Vec<Line>>,
 }
 
@@ -69,7 +70,7 @@ struct Line {
     cost: String,
 }
 
-/// Lines that an image needs.
+/// The selected lines.
 #[derive(Default)]
 pub(super) struct Chosen {
     aliases: BTreeSet<(String, String)>,
@@ -103,7 +104,8 @@ impl Configuration {
         }
     }
 
-    /// Adds what converts from and to `charset`, under all its names; whether that is known.
+    /// Selects the modules that convert from and to `charset`, with all aliases. Returns false if
+    /// it is unknown.
     pub(super) fn choose(&self, charset: &str, chosen: &mut Chosen) -> bool {
         let asked = plain(charset);
         if BUILT_IN.contains(&asked.as_str()) {
@@ -117,7 +119,7 @@ impl Configuration {
         if !self.modules.contains_key(&name) {
             return false;
         }
-        // A module may lead to a character set that needs another one.
+        // A module may convert to a character set that needs another module.
         let (mut names, mut next) = (BTreeSet::new(), vec![name]);
         while let Some(name) = next.pop() {
             if BUILT_IN.contains(&name.as_str()) || names.contains(&name) {
@@ -136,17 +138,17 @@ impl Configuration {
 }
 
 impl Chosen {
-    /// Whether glibc does without a configuration.
+    /// Returns whether no configuration is needed.
     pub(super) fn is_empty(&self) -> bool {
         self.lines.is_empty() && self.aliases.is_empty()
     }
 
-    /// The modules, without `.so`.
+    /// Returns the names of the modules, without `.so`.
     pub(super) fn modules(&self) -> BTreeSet<&str> {
         self.lines.iter().map(|line| line.module.as_str()).collect()
     }
 
-    /// A configuration with these lines alone.
+    /// Formats a configuration with the selected lines.
     pub(super) fn text(&self) -> String {
         let aliases = self.aliases.iter().map(|(from, to)| format!("alias {from}// {to}//\n"));
         let modules = self.lines.iter().map(|line| {
@@ -157,7 +159,7 @@ impl Chosen {
     }
 }
 
-/// A name as the configuration compares it: capitals, without the slashes at its end.
+/// Normalizes a name for comparison: upper case, without trailing slashes.
 fn plain(name: &str) -> String {
     name.trim_end_matches('/').to_ascii_uppercase()
 }
@@ -180,14 +182,14 @@ mod tests {
     }
 
     #[test]
-    fn lines_for_a_character_set_are_chosen() {
+    fn selects_lines_for_a_character_set() {
         let configuration = of(
             "# comment\nalias UTF16// UTF-16//\nmodule UTF-16// INTERNAL UTF-16 1\nmodule INTERNAL UTF-16// UTF-16 1\n\
              module X// Y// XY 2\nmodule Y// INTERNAL Y.so\nalias TWICE// UTF-8//",
         );
         let utf16 =
             "alias UTF16// UTF-16//\nmodule INTERNAL UTF-16// UTF-16 1\nmodule UTF-16// INTERNAL UTF-16 1\n";
-        // Programs ask by whichever name they know.
+        // Aliases are kept, because programs may use any of them.
         assert_eq!(choose(&configuration, "utf16").unwrap(), utf16);
         assert_eq!(choose(&configuration, "UTF-16").unwrap(), utf16);
         assert_eq!(choose(&configuration, "X").unwrap(), "module X// Y// XY 2\nmodule Y// INTERNAL Y 1\n");
@@ -199,14 +201,14 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_of_any_length_is_followed() {
+    fn follows_long_chains() {
         let lines: String = (0..100_000).map(|n| format!("module C{n}// C{}// M\n", n + 1)).collect();
         assert_eq!(choose(&of(&lines), "C0").unwrap().lines().count(), 100_000);
     }
 
     proptest! {
         #[test]
-        fn what_was_chosen_is_chosen_again(
+        fn selection_is_idempotent(
             text in "((alias|module) [A-D]/{0,2} ([A-D]|INTERNAL)/{0,2}( [xy](.so)?( [0-9])?)?(#.?)?\n|.{0,9}\n){0,20}",
             name in "[A-D]",
         ) {

@@ -1,4 +1,5 @@
-//! What a program may open that nobody can be sure of: said, with the flag that adds it, and not added.
+//! Hints about dependencies that a program may have, with the flags that add them. Hints add
+//! nothing by themselves.
 
 use super::Error;
 use super::imports::{Import, Need};
@@ -9,18 +10,18 @@ use super::{dlopen, plugins};
 use crate::closure::{Executed, Opener, Tracer};
 use coracle_core::path::printable;
 
-/// Something that a program may miss.
+/// A dependency that a program may have and the image lacks.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Hint {
-    /// What it is.
+    /// The possibly missing dependency.
     pub what: String,
-    /// Why it may be missed.
+    /// Why it may be needed.
     pub because: String,
-    /// What to say to have it.
+    /// The flag that adds it, or what else to do.
     pub flag: String,
 }
 
-/// What `program` may miss.
+/// Returns the hints for `program`.
 pub(super) fn of(
     program: &Program<'_>,
     tracer: &Tracer<'_>,
@@ -37,7 +38,7 @@ fn hint(what: impl Into<String>, because: String, flag: impl Into<String>) -> Hi
     Hint { what: what.into(), because, flag: flag.into() }
 }
 
-/// Functions that read data, called by something that is mapped.
+/// Returns hints for called functions that read data files.
 fn of_calls(program: &Program<'_>) -> Vec<Hint> {
     let policy = program.policy;
     let needs = [
@@ -58,11 +59,11 @@ fn of_calls(program: &Program<'_>) -> Vec<Hint> {
         .collect()
 }
 
-/// Libraries that read configurations and plugins.
+/// Returns hints for mapped libraries that read configuration files or plugins.
 fn of_libraries(program: &Program<'_>) -> Result<Vec<Hint>, Error> {
     let mut hints = Vec::new();
     if let Some(libpam) = program.library("libpam.so").filter(|_| program.policy.pam.is_none()) {
-        hints.push(hint("services of PAM", format!("{} is mapped", libpam.spelled), "--pam SERVICE"));
+        hints.push(hint("PAM services", format!("{} is mapped", libpam.spelled), "--pam SERVICE"));
     }
     if program.policy.plugins.is_none() {
         for (family, library) in plugins::present(program)? {
@@ -73,12 +74,13 @@ fn of_libraries(program: &Program<'_>) -> Result<Vec<Hint>, Error> {
     Ok(hints)
 }
 
-/// Notes below the priority that goes in, where the library is there and not mapped anyway.
+/// Returns hints for dlopen notes of a lower priority than the policy adds, if the library exists
+/// and is not mapped anyway.
 fn of_notes(program: &Program<'_>, tracer: &Tracer<'_>, executed: &Executed) -> Result<Vec<Hint>, Error> {
     let Some(lowest) = program.policy.dlopen_notes else { return Ok(Vec::new()) };
     let mut hints = Vec::new();
     for mapped in program.objects() {
-        // Notes that can't be read were warned of before.
+        // Damaged notes were reported earlier.
         let notes = dlopen::notes(mapped)?.unwrap_or_default();
         for note in notes.iter().filter(|note| note.priority > lowest) {
             let by = dlopen::opener(program, mapped);
@@ -105,7 +107,7 @@ fn first_there(
     Ok(None)
 }
 
-/// Names in the text of what is mapped.
+/// Returns hints for file names in the strings of mapped objects.
 fn of_texts(program: &Program<'_>, tracer: &Tracer<'_>, executed: &Executed) -> Result<Vec<Hint>, Error> {
     let named = literals::named(program, tracer, executed)?;
     let itself = &executed.spelled;
@@ -122,11 +124,11 @@ fn of_texts(program: &Program<'_>, tracer: &Tracer<'_>, executed: &Executed) -> 
         ));
     }
     if named.opens_nss {
-        let because = format!("{itself} is static and opens them all the same");
-        hints.push(hint("NSS modules", because, "a dynamic program"));
+        let because = format!("{itself} is static, but its C library opens them at run time");
+        hints.push(hint("NSS modules", because, "link the program dynamically"));
     }
     for path in named.programs {
-        let flag = format!("{path} as one more PROGRAM");
+        let flag = format!("add {path} as a PROGRAM");
         hints.push(hint(path, format!("named in {itself}"), flag));
     }
     Ok(hints)

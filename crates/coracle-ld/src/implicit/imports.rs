@@ -1,4 +1,4 @@
-//! Functions of the C library whose callers need more than what is mapped: who calls which.
+//! Calls of C library functions that need more than the mapped libraries, with their callers.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,10 @@ use crate::closure::{LinkMap, Mapped};
 use coracle_core::fs;
 use coracle_core::path::Spelled;
 
-/// What a function needs.
+/// What a function needs at run time.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Need {
-    /// `libgcc_s.so.1`, to unwind a thread's stack (`sysdeps/gnu/unwind-resume.c`, `debug/backtrace.c`).
+    /// `libgcc_s.so.1`, to unwind the stack (`sysdeps/gnu/unwind-resume.c`, `debug/backtrace.c`).
     Libgcc,
     /// The name service switch.
     Nss,
@@ -19,11 +19,11 @@ pub(super) enum Need {
     Locale,
     /// Character sets.
     Charset,
-    /// Libraries that are opened.
+    /// Libraries opened with `dlopen`.
     Dlopen,
-    /// Programs that are started.
+    /// Child programs.
     Child,
-    /// Providers of OpenSSL besides its default.
+    /// Non-default providers of OpenSSL.
     Provider,
 }
 
@@ -91,20 +91,20 @@ const FUNCTIONS: &[(Need, &[&str])] = &[
     (Need::Provider, &["OSSL_PROVIDER_load", "OSSL_PROVIDER_try_load"]),
 ];
 
-/// A function and the object that calls it, for people.
+/// A called function and the object that calls it.
 #[derive(Clone, Debug)]
 pub(super) struct Import {
     pub(super) function: &'static str,
     pub(super) by: Spelled,
 }
 
-/// For each need the first object in load order that has it; and every object that opens libraries.
+/// The first caller in load order for each need.
 #[derive(Default, Debug)]
 pub(super) struct Imports(BTreeMap<Need, Import>);
 
 impl Imports {
-    /// Adds what the new objects of `map` call. The C library's own calls do not count: what it needs by itself, it
-    /// does without. Neither does that libstdc++ could do everything.
+    /// Adds the calls of the new objects in `map`. Calls by the C library itself are ignored,
+    /// because it works without; so are those of libstdc++, which may call everything.
     pub(super) fn add(&mut self, map: &LinkMap) -> fs::Result<()> {
         let wanted = &map.references()?.wanted;
         for (need, functions) in FUNCTIONS {
@@ -135,7 +135,7 @@ impl Imports {
     }
 }
 
-/// The new objects of `map` that open libraries.
+/// Returns the new objects of `map` that call `dlopen`.
 pub(super) fn openers(map: &LinkMap) -> fs::Result<Vec<&Mapped>> {
     let wanted = &map.references()?.wanted;
     let opens = |name: &[u8]| name == b"dlopen" || name == b"dlmopen";
@@ -161,7 +161,7 @@ fn soname(map: &LinkMap, index: usize) -> Option<&[u8]> {
     map.objects.get(index).and_then(|mapped| mapped.object.dynamic.soname.as_deref())
 }
 
-/// As `DT_GNU_HASH` has it, by which references are sorted.
+/// Returns the `DT_GNU_HASH` hash, by which references are sorted.
 fn hash(name: &str) -> u32 {
     crate::elf::gnu_hash(name.as_bytes())
 }

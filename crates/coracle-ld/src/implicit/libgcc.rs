@@ -1,5 +1,6 @@
-//! `libgcc_s.so.1`, which glibc opens to unwind a thread that ends or a stack that is printed; without it the program
-//! aborts then. Source: `__libc_unwind_link_get`, `misc/unwind-link.c`.
+//! `libgcc_s.so.1`, which glibc opens to unwind the stack when a thread ends or a backtrace is
+//! printed. If it is missing, the program aborts. Source: `__libc_unwind_link_get`,
+//! `misc/unwind-link.c`.
 
 use super::c_library;
 use super::imports::Need;
@@ -16,7 +17,7 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) {
     let import = program.imports.of(Need::Libgcc);
     let (why, priority) = match (program.policy.libgcc, import) {
         (When::Never, _) | (When::Auto, None) => return,
-        (When::Always, _) => ("asked for".to_owned(), Priority::Required),
+        (When::Always, _) => ("requested".to_owned(), Priority::Required),
         (When::Auto, Some(import)) => {
             (format!("for `{}`, which {} calls", import.function, import.by), Priority::Recommended)
         }

@@ -1,5 +1,5 @@
-//! Names in a program's own text: libraries that it may open, programs that it may start, where it looks for
-//! certificates. Text proves nothing, so this is for hints alone.
+//! File names in the strings of a program: libraries that it may open, programs that it may start,
+//! directories of certificates. Strings prove nothing, so they are only used for hints.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,14 +12,14 @@ use coracle_core::fs;
 use coracle_core::path::{ImagePath, Spelled, printable};
 use coracle_core::file_system::{self, End};
 
-/// A library that is named in an object.
+/// A library name in the strings of an object.
 pub(super) struct Literal {
     pub(super) name: String,
     pub(super) by: Spelled,
 }
 
-/// Libraries that distributions' libraries open only for what hardly any program asks them for: the start of the
-/// opener's soname, the start of the name.
+/// Libraries that distributions' libraries open only for rare features: the prefix of the opener's
+/// soname, and the prefix of the name.
 const KNOWN: &[(&str, &str)] = &[
     ("libselinux.so", "libsepol"),
     ("libmount.so", "libcryptsetup"),
@@ -35,23 +35,23 @@ const KNOWN: &[(&str, &str)] = &[
     ("libc.so", "lib"),
     ("ld-linux", "lib"),
 ];
-/// Names that are tried: more are noise.
+/// Maximum number of names that are tried.
 const MOST: usize = 64;
 
-/// What the text of a program and of its libraries names.
+/// The names in the strings of a program and of its libraries.
 #[derive(Default)]
 pub(super) struct Named {
-    /// Libraries that are there, and that nothing has mapped, named in an object that opens libraries.
+    /// Libraries that exist and are not mapped, named by an object that calls `dlopen`.
     pub(super) libraries: Vec<Literal>,
-    /// The program names a directory of certificates.
+    /// Whether the program contains the path of a directory of certificates.
     pub(super) certificates: bool,
-    /// Programs that are there, named in the program.
+    /// Existing programs whose paths are in the program.
     pub(super) programs: Vec<String>,
-    /// The program is static and has glibc's code that opens NSS modules.
+    /// Whether the program is static and contains glibc's code that opens NSS modules.
     pub(super) opens_nss: bool,
 }
 
-/// Reads every text once: what the program names, then what libraries name that open others.
+/// Reads the strings of the program and of the libraries that call `dlopen`, each file once.
 pub(super) fn named(program: &Program<'_>, tracer: &Tracer<'_>, executed: &Executed) -> Result<Named, Error> {
     let (mut named, mut names) = (Named::default(), Vec::new());
     let openers = openers(program)?;
@@ -87,7 +87,7 @@ fn words(mapped: &Mapped, parts: &[&str]) -> fs::Result<BTreeSet<Vec<u8>>> {
     elf::words_in(&mapped.file.content.open()?, &mapped.object, parts)
 }
 
-/// Every object that opens libraries, once.
+/// Returns the objects that call `dlopen`, each once.
 fn openers<'a>(program: &Program<'a>) -> fs::Result<BTreeMap<&'a ImagePath, &'a Mapped>> {
     let mut openers = BTreeMap::new();
     for map in &program.maps {
@@ -96,7 +96,8 @@ fn openers<'a>(program: &Program<'a>) -> fs::Result<BTreeMap<&'a ImagePath, &'a 
     Ok(openers)
 }
 
-/// The word as a name that `dlopen` could be given: `libx.so`, `libx.so.1`, or a path to one.
+/// Returns `word` if it may be an argument of `dlopen`: `libx.so`, `libx.so.1`, or an absolute path
+/// to one.
 fn library_name(word: &[u8]) -> Option<&str> {
     let word = std::str::from_utf8(word).ok()?;
     let name = word.rsplit('/').next()?;
@@ -113,7 +114,7 @@ fn is_known(soname: Option<&[u8]>, name: &str) -> bool {
     KNOWN.iter().any(|(opener, start)| soname.starts_with(opener.as_bytes()) && name.starts_with(start))
 }
 
-/// What the program itself names, among its words.
+/// Evaluates the strings of the program itself.
 fn of_program(program: &Program<'_>, words: &BTreeSet<Vec<u8>>, named: &mut Named) -> Result<(), Error> {
     let is_static = program.maps.first().is_some_and(|map| map.loader.is_none());
     let starts_others = program.imports.of(Need::Child).is_some();
@@ -130,7 +131,7 @@ fn of_program(program: &Program<'_>, words: &BTreeSet<Vec<u8>>, named: &mut Name
     Ok(())
 }
 
-/// Whether a word is the path of a program that is there.
+/// Returns whether `word` is the path of an existing program.
 fn is_program(program: &Program<'_>, word: &[u8]) -> fs::Result<bool> {
     if !["/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/"].iter().any(|start| word.starts_with(start.as_bytes()))
     {
@@ -145,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_libraries() {
+    fn recognizes_library_names() {
         for name in ["libx.so", "libx.so.1", "/usr/lib/libx-1.2.so.3.4"] {
             assert_eq!(library_name(name.as_bytes()), Some(name));
         }

@@ -1,4 +1,4 @@
-//! Locales, as `setlocale` reads them; only `C` and `POSIX` are built in. Source: `locale/findlocale.c`,
+//! Locales for `setlocale`; only `C` and `POSIX` are built in. Source: `locale/findlocale.c`,
 //! `intl/l10nflist.c`.
 
 use super::Error;
@@ -10,7 +10,7 @@ use coracle_core::path::Spelled;
 
 const DIRECTORY: &str = "/usr/lib/locale";
 const ARCHIVE: &str = "/usr/lib/locale/locale-archive";
-const WHY: &str = "a locale";
+const WHY: &str = "locale";
 
 pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error> {
     for name in program.policy.locales.iter().flatten() {
@@ -25,21 +25,22 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
         } else {
             wants.lack(
                 format!("cannot find the locale `{name}` in `{DIRECTORY}`"),
-                "have it generated where the image is built, as `localedef` does; `C.UTF-8` is there by default",
+                "generate it with `localedef` where the image is built, or use `C.UTF-8`",
             );
         }
     }
     Ok(())
 }
 
-/// Whether the archive holds a locale of this name: its table of names is text.
+/// Returns whether the locale archive contains this locale. Its table of names is plain text.
 fn names(archive: &Extra, name: &str) -> fs::Result<bool> {
     let ExtraNode::File(file) = &archive.node else { return Ok(false) };
     let wanted = normal(name);
     Ok(elf::words_with(&file.content.open()?, &[&wanted])?.contains(wanted.as_bytes()))
 }
 
-/// `de_DE.UTF-8` as files are named: `de_DE.utf8` (`_nl_normalize_codeset`).
+/// Returns the name of a locale's directory: `de_DE.utf8` for `de_DE.UTF-8`
+/// (`_nl_normalize_codeset`).
 fn normal(name: &str) -> String {
     let Some((language, rest)) = name.split_once('.') else { return name.to_owned() };
     let (codeset, modifier) =
@@ -56,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_as_files_have_them() {
+    fn normalizes_names() {
         for (name, file) in [
             ("C.UTF-8", "C.utf8"),
             ("de_DE.UTF-8@euro", "de_DE.utf8@euro"),

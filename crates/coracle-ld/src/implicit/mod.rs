@@ -1,8 +1,8 @@
-//! What a program needs besides what its loader maps: libraries that are opened while it runs, and the data that the C
-//! library, OpenSSL and others read.
+//! Implicit dependencies: what a program needs although no loader maps it. These are libraries
+//! opened at run time, and data that the C library, OpenSSL and others read.
 //!
-//! Each rule has a file of its own, and says where it was read. A rule sees a `Program` and adds to
-//! `Wants`; nothing here knows an image.
+//! Each rule has its own file, which cites its source. A rule reads a `Program` and adds to
+//! `Wants`. This module does not depend on images.
 
 mod c_library;
 mod certificates;
@@ -38,20 +38,20 @@ pub use wants::{Extra, ExtraNode};
 use program::Program;
 use wants::{Uses, Wants};
 
-/// What a program needs besides libraries, and what should be known about it.
+/// The implicit dependencies of programs, without opened libraries, which are added to the closure.
 #[derive(Clone, Default, Debug)]
 pub struct Needs {
-    /// Data.
+    /// Data files.
     pub extras: Vec<Extra>,
-    /// What may not work.
+    /// Warnings about what may not work.
     pub notes: Vec<Note>,
-    /// What it may miss, and how to have it.
+    /// Dependencies that may be missing, and how to add them.
     pub hints: Vec<Hint>,
     uses: Uses,
 }
 
 impl Needs {
-    /// Adds what another program needs, each thing once.
+    /// Adds the dependencies of another program, without duplicates.
     pub fn add(&mut self, other: Self) {
         for extra in other.extras {
             if !self.extras.iter().any(|known| known.spelled == extra.spelled) {
@@ -74,21 +74,22 @@ impl Needs {
         self.hints.extend(hints);
     }
 
-    /// Whether everything that was asked for is of use to some program.
+    /// Checks that each requested thing is used by at least one program.
     ///
     /// # Errors
-    /// What is not, all of it.
+    /// Fails with all unused ones.
     pub fn check(&self) -> Result<(), Error> {
         let lacks: Vec<Lack> = self.uses.values().flatten().cloned().collect();
         if lacks.is_empty() { Ok(()) } else { Err(Error::Lacking(lacks)) }
     }
 }
 
-/// Opens in the ELF program `executed` everything that it is known to open, and tells what else it needs. What is opened
-/// may open more, so the rules are asked until they want nothing new.
+/// Opens the libraries that the ELF program `executed` is known to open, and returns its other
+/// implicit dependencies. Opened libraries may open more, so the rules run until nothing new is
+/// found.
 ///
 /// # Errors
-/// When something that was asked for can't be had, or a file can't be read.
+/// Fails if something that was requested is not found, or if a file can't be read.
 pub fn complete(
     tracer: &Tracer<'_>,
     places: Places<'_>,
@@ -138,11 +139,11 @@ fn wanted(program: &Program<'_>) -> Result<Wants, Error> {
     Ok(wants)
 }
 
-/// What could not be opened: an error where somebody asked for it, else a warning.
+/// Reports libraries that could not be opened: an error if it was requested, otherwise a warning.
 fn report(failed: &[NotOpened], wants: &mut Wants) {
     for failed in failed {
         let (names, why) = (failed.names(), &failed.opening.why);
-        let text = format!("cannot open {names}, {why}: {}", failed.reason());
+        let text = format!("cannot open {names} ({why}): {}", failed.reason());
         match failed.opening.priority {
             Priority::Required => {
                 wants.lack(text, "install the package that has it where the image is built, or leave it out");

@@ -1,7 +1,8 @@
-//! The name service switch: who looks up users, groups and hosts, and where.
+//! The name service switch, which looks up users, groups and hosts.
 //!
-//! `files` and `dns` are part of glibc since 2.34; before, they are modules, which glibc opens. Without
-//! `/etc/nsswitch.conf` glibc would ask for more than an image has. Source: `nss/nss_module.c`, `nss/nss_database.c`.
+//! Since 2.34 glibc contains `files` and `dns`; before, they were modules. Without
+//! `/etc/nsswitch.conf`, glibc's defaults need more than an image has. Source: `nss/nss_module.c`,
+//! `nss/nss_database.c`.
 
 use super::imports::Need;
 use super::policy::When;
@@ -12,7 +13,7 @@ use crate::closure::{Mapped, Opening};
 use crate::elf::Priority;
 use coracle_core::path::ImagePath;
 
-/// Since when `files` and `dns` are inside.
+/// The version since which `files` and `dns` are part of glibc.
 const INSIDE: &[u8] = b"GLIBC_2.34";
 
 pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error> {
@@ -23,7 +24,7 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
         When::Auto => program.imports.of(Need::Nss).is_some() || !policy.nss_modules.is_empty(),
     };
     let Some(libc) = program.glibc().filter(|_| asks) else { return Ok(()) };
-    wants.make(switch_path(), switch(&policy.nss_modules), "the name service switch");
+    wants.make(switch_path(), switch(&policy.nss_modules), "configuration of the name service switch");
     if !c_library::has_version(libc, INSIDE)? {
         wants.openings.extend(["files", "dns"].map(|module| opening(libc, module, Priority::Recommended)));
     }
@@ -46,7 +47,7 @@ fn switch_path() -> ImagePath {
     ImagePath::root().join(b"etc").join(b"nsswitch.conf")
 }
 
-/// The text of `/etc/nsswitch.conf`: files first, then modules, and DNS for hosts last.
+/// Returns the text of `/etc/nsswitch.conf`: `files`, then `modules`, then `dns` for hosts.
 fn switch(modules: &[String]) -> String {
     let more = modules.iter().fold(String::new(), |text, module| format!("{text} {module}"));
     format!("passwd: files{more}\ngroup: files{more}\nhosts: files{more} dns\n")
@@ -57,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_switch_names_files_modules_and_dns() {
+    fn lists_files_modules_and_dns() {
         assert_eq!(switch(&[]), "passwd: files\ngroup: files\nhosts: files dns\n");
         assert!(switch(&["sss".into()]).ends_with("hosts: files sss dns\n"));
     }

@@ -1,6 +1,7 @@
-//! OpenSSL's own directory: its configuration, where it looks for certificates, and its providers and engines.
+//! OpenSSL's configuration, providers and engines.
 //!
-//! The directories are built into libcrypto, which prints them for `openssl version -a`. Source: `crypto/cversion.c`.
+//! Their directories are strings in libcrypto, which `openssl version -a` prints. Source:
+//! `crypto/cversion.c`.
 
 use super::policy::When;
 use super::program::Program;
@@ -14,7 +15,7 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
     let policy = program.policy.openssl;
     let Some(libcrypto) = program.library("libcrypto.so").filter(|_| policy != When::Never) else {
         if policy == When::Always {
-            let why = "no libcrypto is mapped, so there is nothing of OpenSSL to add";
+            let why = "`openssl` has no effect: no libcrypto is mapped";
             wants.is_useless("openssl", why, "leave `openssl` at `auto`");
         }
         return Ok(());
@@ -28,13 +29,13 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
         for name in ["MODULESDIR", "ENGINESDIR"] {
             let Some(directory) = directory(libcrypto, name)? else { continue };
             let by = Opener::Library(libcrypto.object.dynamic.soname.clone().unwrap_or_default());
-            plugins::open_all(program, &directory, &by, "a provider or engine of OpenSSL", wants)?;
+            plugins::open_all(program, &directory, &by, "OpenSSL provider or engine", wants)?;
         }
     }
     Ok(())
 }
 
-/// What libcrypto has been told that this directory is: `OPENSSLDIR: "/usr/lib/ssl"`.
+/// Returns a directory that is compiled into libcrypto as in `OPENSSLDIR: "/usr/lib/ssl"`.
 pub(super) fn directory(libcrypto: &Mapped, name: &str) -> Result<Option<Spelled>, Error> {
     let start = format!("{name}: \"");
     let texts = elf::texts_in(&libcrypto.file.content.open()?, &libcrypto.object, &[&start])?;

@@ -1,4 +1,5 @@
-//! PAM: the configuration of services, and the modules that it names. Source: `libpam/pam_handlers.c`.
+//! PAM: the configuration of services, and the modules listed there. Source:
+//! `libpam/pam_handlers.c`.
 
 use std::collections::BTreeSet;
 
@@ -9,9 +10,9 @@ use crate::closure::{Mapped, Opener, Opening};
 use crate::elf::{self, Priority};
 use coracle_core::path::{Spelled, printable};
 
-/// Where services are configured: by the machine's owner, else by a distribution.
+/// Directories of service configurations: the administrator's, then the distribution's.
 const DIRECTORIES: [&str; 2] = ["/etc/pam.d", "/usr/lib/pam.d"];
-/// A service's configuration has some lines.
+/// Maximum size of a service's configuration.
 const MAX_FILE: usize = 1 << 20;
 
 pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error> {
@@ -19,12 +20,12 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
         return Ok(());
     };
     let Some(libpam) = program.library("libpam.so") else {
-        wants.is_useless("pam", "no libpam is mapped, so no service of PAM is asked for", "leave `pam` out");
+        wants.is_useless("pam", "`pam` has no effect: no libpam is mapped", "leave `pam` out");
         return Ok(());
     };
     wants.is_used("pam");
     let Some(modules) = modules(libpam)? else {
-        wants.lack("cannot tell where libpam keeps its modules", "leave `pam` out");
+        wants.lack("cannot determine the directory of PAM modules", "leave `pam` out");
         return Ok(());
     };
     let by = Opener::Library(libpam.object.dynamic.soname.clone().unwrap_or_default());
@@ -50,7 +51,7 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
             wants.openings.extend(lines.modules.into_iter().map(|(module, priority)| Opening {
                 by: by.clone(),
                 names: vec![below(&modules, &module).as_bytes().to_vec()],
-                why: format!("a module of the PAM service `{shown}`"),
+                why: format!("module of the PAM service `{shown}`"),
                 priority,
             }));
         }
@@ -59,7 +60,7 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
     Ok(())
 }
 
-/// Where libpam looks for modules, which is built into it.
+/// Returns the directory of PAM modules, which is compiled into libpam.
 fn modules(libpam: &Mapped) -> Result<Option<Spelled>, Error> {
     let words = elf::words_in(&libpam.file.content.open()?, &libpam.object, &["/security/"])?;
     let mut directories =
@@ -67,10 +68,10 @@ fn modules(libpam: &Mapped) -> Result<Option<Spelled>, Error> {
     Ok(directories.next().map(Spelled::new))
 }
 
-/// The file that configures a service.
+/// Returns the configuration file of a service.
 fn configuration(program: &Program<'_>, service: &str) -> Result<Option<Extra>, Error> {
     for directory in DIRECTORIES {
-        let found = program.data(&file(directory, service), "a service of PAM")?;
+        let found = program.data(&file(directory, service), "PAM service")?;
         if found.is_some() {
             return Ok(found);
         }
@@ -82,7 +83,7 @@ fn file(directory: &str, service: &str) -> Spelled {
     below(&Spelled::new(directory), service)
 }
 
-/// A path that may be absolute.
+/// Joins `directory` and `path`, unless `path` is absolute.
 fn below(directory: &Spelled, path: &str) -> Spelled {
     if path.starts_with('/') {
         Spelled::new(path)
@@ -91,14 +92,15 @@ fn below(directory: &Spelled, path: &str) -> Spelled {
     }
 }
 
-/// What a service's configuration names.
+/// The parsed configuration of a service.
 #[derive(Default, PartialEq, Eq, Debug)]
 struct Lines {
     includes: Vec<String>,
     modules: Vec<(String, Priority)>,
 }
 
-/// `type control module arguments`, where control may be `[a=b c=d]`; a type behind `-` may lack its module.
+/// Parses lines of the form `type control module arguments`, where control may be `[a=b c=d]`. The
+/// module is optional if there is a `-` before the type.
 fn read(text: &str) -> Lines {
     let mut lines = Lines::default();
     for line in text.replace("\\\n", " ").lines() {
@@ -131,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_of_a_service() {
+    fn parses_a_service() {
         let lines = read(
             "# comment\n@include common-auth\nauth [success=1 default=ignore] pam_unix.so nullok\n\
              -session optional pam_systemd.so\naccount include system\nauth required \\\n  /opt/pam_x.so # more\n",
@@ -149,9 +151,9 @@ mod tests {
         );
     }
     proptest! {
-        /// Whatever stands around a line, its module is found, and nothing is in it that separates words.
+        /// The module is found in any context, and names contain no white space.
         #[test]
-        fn any_text_is_read(before in "[ -~\t\n]{0,60}", control in "[a-z]{1,9}|\\[[a-z= ]{0,9}\\]", after: String) {
+        fn finds_modules_in_any_text(before in "[ -~\t\n]{0,60}", control in "[a-z]{1,9}|\\[[a-z= ]{0,9}\\]", after: String) {
             let text = format!("{before}\n\nauth {control} pam_x.so {after}");
             let lines = read(&text);
             let is_include = ["include", "substack"].contains(&control.as_str());

@@ -1,4 +1,4 @@
-//! Plugins of well-known libraries: whole directories, of which a program opens what it happens to need.
+//! Plugins of well-known libraries: whole directories of which a program opens some at run time.
 
 use super::Error;
 use super::program::Program;
@@ -7,15 +7,15 @@ use crate::closure::{Mapped, Opener, Opening};
 use crate::elf::{self, Priority};
 use coracle_core::path::Spelled;
 
-/// Plugins that belong to a library.
+/// A library's plugins.
 pub struct Family {
-    /// What people call it.
+    /// The name for the recipe and for flags.
     pub name: &'static str,
-    /// How the library's soname starts.
+    /// The prefix of the library's soname.
     library: &'static str,
-    /// Directories beside the library.
+    /// Plugin directories, relative to the library's directory.
     directories: &'static [&'static str],
-    /// Directories with data; the libraries that it names are plugins too.
+    /// Absolute paths of data directories; libraries named in their files are plugins, too.
     data: &'static [&'static str],
 }
 
@@ -23,7 +23,7 @@ const fn family(name: &'static str, library: &'static str, directories: &'static
     Family { name, library, directories, data: &[] }
 }
 
-/// Every family that is known.
+/// All supported families.
 pub const FAMILIES: &[Family] = &[
     family("alsa", "libasound.so", &["alsa-lib"]),
     family("dri", "libgbm.so", &["dri", "gbm"]),
@@ -52,7 +52,7 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
         };
         wants.is_used(&what);
         let by = Opener::Library(library.object.dynamic.soname.clone().unwrap_or_default());
-        let why = format!("a plugin of `{name}`");
+        let why = format!("plugin of `{name}`");
         let home = Spelled::from(&library.path).directory();
         for directory in family.directories {
             let directory = Spelled::in_directory(home.as_bytes(), directory.as_bytes());
@@ -65,7 +65,7 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
     Ok(())
 }
 
-/// The families that have plugins to add, with the library that is mapped.
+/// Returns the families whose library is mapped and whose plugins exist, with the library.
 pub(super) fn present<'a>(program: &Program<'a>) -> Result<Vec<(&'static str, &'a Mapped)>, Error> {
     let mut present = Vec::new();
     for family in FAMILIES {
@@ -83,7 +83,7 @@ pub(super) fn present<'a>(program: &Program<'a>) -> Result<Vec<(&'static str, &'
     Ok(present)
 }
 
-/// Everything in a directory; libraries are opened, so that what they need comes with them.
+/// Adds everything in a directory. Libraries are opened, so that their dependencies are added, too.
 pub(super) fn open_all(
     program: &Program<'_>,
     directory: &Spelled,
@@ -107,7 +107,7 @@ pub(super) fn open_all(
     Ok(())
 }
 
-/// Data that names libraries by their names.
+/// Adds the files in a directory, and opens the libraries that they name.
 fn name_all(
     program: &Program<'_>,
     directory: &Spelled,

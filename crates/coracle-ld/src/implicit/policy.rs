@@ -1,54 +1,54 @@
-//! What somebody wants of the things that no `DT_NEEDED` names: `[runtime]` and its flags.
+//! Which implicit dependencies the user wants: the recipe's `[runtime]` and its flags.
 
 use crate::elf::Priority;
 
-/// Which of them go into an image.
+/// Which implicit dependencies go into an image.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Policy {
-    /// A bundle of CA certificates.
+    /// The bundle of CA certificates.
     pub certificates: When,
-    /// `/etc/nsswitch.conf`, and the modules that it names.
+    /// `/etc/nsswitch.conf` and the modules listed there.
     pub nss: When,
-    /// NSS modules besides `files` and `dns`, by name: `sss`, `mdns4_minimal`.
+    /// Additional NSS modules by name: `sss`, `mdns4_minimal`.
     pub nss_modules: Vec<String>,
-    /// OpenSSL's configuration; when always, its providers and engines too.
+    /// OpenSSL's configuration; with [`When::Always`] also its providers and engines.
     pub openssl: When,
     /// `libgcc_s.so.1`, which glibc opens to end a thread.
     pub libgcc: When,
     /// Libraries that the entrypoint opens.
     pub dlopen: Vec<String>,
-    /// Down to which priority the libraries go in that notes about `dlopen` name; none of them when nothing.
+    /// The lowest priority of dlopen notes whose libraries are added; `None` ignores the notes.
     pub dlopen_notes: Option<Priority>,
-    /// Time zones; nothing was said when nothing.
+    /// Time zones; `None` if unspecified.
     pub time_zones: Option<TimeZones>,
-    /// Locales by name, as `C.UTF-8`.
+    /// Locales by name, such as `C.UTF-8`; `None` if unspecified.
     pub locales: Option<Vec<String>>,
-    /// Character sets of `iconv` by name, as `UTF-16`.
+    /// Character sets of `iconv` by name, such as `UTF-16`; `None` if unspecified.
     pub charsets: Option<Vec<String>>,
-    /// PAM services by name.
+    /// PAM services by name; `None` if unspecified.
     pub pam: Option<Vec<String>>,
-    /// Families of plugins by name, see [`super::FAMILIES`].
+    /// Plugin families by name, see [`super::FAMILIES`]; `None` if unspecified.
     pub plugins: Option<Vec<String>>,
 }
 
-/// Whether something goes in.
+/// When an implicit dependency is added.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub enum When {
-    /// When something in the closure asks for it.
+    /// If something in the closure needs it.
     #[default]
     Auto,
-    /// In any case; it is an error when it can't be had.
+    /// Always; it is an error if it is not found.
     Always,
-    /// Not at all.
+    /// Never.
     Never,
 }
 
-/// Which time zones go in.
+/// Which time zones are added.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum TimeZones {
-    /// Those of this list, as `Europe/Berlin`; an empty list is none.
+    /// The listed ones, such as `Europe/Berlin`; none if the list is empty.
     Some(Vec<String>),
-    /// All.
+    /// All time zones.
     All,
 }
 

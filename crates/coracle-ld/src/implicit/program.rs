@@ -1,4 +1,4 @@
-//! One program with everything that is mapped for it, at its start or later, and where its data is.
+//! A program with everything that is mapped for it, and access to its data files.
 
 use std::collections::BTreeSet;
 
@@ -10,24 +10,25 @@ use coracle_core::fs;
 use coracle_core::path::{ImagePath, Spelled};
 use coracle_core::file_system::{self, End, Node, Tree};
 
-/// Where the data of programs is.
+/// Where to look for the data files of programs.
 #[derive(Clone, Copy)]
 pub struct Places<'a> {
-    /// The tree in which programs are resolved.
+    /// The file system in which programs are resolved.
     pub tree: &'a dyn Tree,
-    /// Where data that is for every machine is looked for when it is not in the tree: the host, for a sysroot.
+    /// The file system to search for machine-independent data that is not in `tree`: the host, if
+    /// `tree` is a sysroot.
     pub fallback: Option<&'a dyn Tree>,
-    /// Where relative paths start, and what loaders are told.
+    /// The options of the resolution.
     pub around: &'a Surroundings,
 }
 
-/// A program, seen by the rules of this module.
+/// A program, as input of the rules.
 pub(super) struct Program<'a> {
     pub(super) places: Places<'a>,
     pub(super) policy: &'a Policy,
-    /// It is the one that the image starts.
+    /// Whether it is the image's entrypoint.
     pub(super) is_entrypoint: bool,
-    /// The map of its start, then those of what is opened.
+    /// The link map of the program's start, then those of opened libraries.
     pub(super) maps: Vec<&'a LinkMap>,
     objects: Vec<&'a Mapped>,
     pub(super) imports: Imports,
@@ -52,17 +53,17 @@ impl<'a> Program<'a> {
         Ok(Self { places, policy, is_entrypoint, maps, objects, imports })
     }
 
-    /// The program itself; a link map is never empty.
+    /// Returns the program's own object; a link map is never empty.
     pub(super) fn itself(&self) -> Option<&'a Mapped> {
         self.maps.first().and_then(|map| map.objects.first())
     }
 
-    /// Everything that is mapped, each object once.
+    /// Returns all mapped objects, each once.
     pub(super) fn objects(&self) -> impl Iterator<Item = &'a Mapped> {
         self.objects.iter().copied()
     }
 
-    /// The first object whose soname starts with `name`, as in `libssl.so`.
+    /// Returns the first object whose soname starts with `name`, as in `libssl.so`.
     pub(super) fn library(&self, name: &str) -> Option<&'a Mapped> {
         self.objects().find(|mapped| {
             let soname = mapped.object.dynamic.soname.as_deref().unwrap_or(mapped.spelled.name());
@@ -70,12 +71,12 @@ impl<'a> Program<'a> {
         })
     }
 
-    /// glibc, when that is the C library.
+    /// Returns glibc, if that is the C library.
     pub(super) fn glibc(&self) -> Option<&'a Mapped> {
         self.library("libc.so.6")
     }
 
-    /// The file at `spelled`, for every machine, to go into the image with all links on the way.
+    /// Returns the data file at `spelled`, with the links on its path. `None` if there is none.
     pub(super) fn data(&self, spelled: &Spelled, why: &str) -> fs::Result<Option<Extra>> {
         for tree in std::iter::once(self.places.tree).chain(self.places.fallback) {
             let found = file(tree, &self.places.around.working_dir, spelled, why)?;
@@ -86,8 +87,8 @@ impl<'a> Program<'a> {
         Ok(None)
     }
 
-    /// Every file below the directory at `spelled`, with all links on the way; nothing where there is no directory.
-    /// Names that `skip` lists are passed over at its top.
+    /// Returns the files below the directory at `spelled`, with the links on their paths. Empty if
+    /// there is no directory. Entries listed in `skip` are ignored at the top level.
     pub(super) fn folder(&self, spelled: &Spelled, skip: &[&str], why: &str) -> fs::Result<Vec<Extra>> {
         for tree in std::iter::once(self.places.tree).chain(self.places.fallback) {
             let mut extras = Vec::new();
@@ -100,7 +101,7 @@ impl<'a> Program<'a> {
     }
 }
 
-/// Directories below each other: deeper ones lead round in a circle.
+/// Maximum depth of directories, so that circular links end.
 const MAX_DEPTH: usize = 32;
 
 fn collect(

@@ -1,4 +1,4 @@
-//! Time zones, as `localtime` reads them. Without any, the time is UTC. Source: `time/tzfile.c`.
+//! Time zones for `localtime`. Without any, local time is UTC. Source: `time/tzfile.c`.
 
 use super::Error;
 use super::policy::TimeZones;
@@ -7,7 +7,7 @@ use super::wants::Wants;
 use coracle_core::path::Spelled;
 
 const DIRECTORY: &str = "/usr/share/zoneinfo";
-/// The same zones once more, with and without leap seconds.
+/// Copies of all zones, without and with leap seconds.
 const DOUBLES: [&str; 2] = ["posix", "right"];
 
 pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error> {
@@ -16,7 +16,7 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
     match &program.policy.time_zones {
         None => {}
         Some(TimeZones::All) => {
-            let zones = program.folder(&directory, &DOUBLES, "a time zone")?;
+            let zones = program.folder(&directory, &DOUBLES, "time zone")?;
             if zones.is_empty() {
                 wants.lack(format!("cannot find time zones in `{DIRECTORY}`"), hint);
             }
@@ -25,7 +25,7 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
         Some(TimeZones::Some(names)) => {
             for name in names {
                 let file = Spelled::in_directory(directory.as_bytes(), name.as_bytes());
-                match program.data(&file, "a time zone")? {
+                match program.data(&file, "time zone")? {
                     Some(zone) => wants.extras.push(zone),
                     None => wants.lack(format!("cannot find the time zone `{name}` in `{DIRECTORY}`"), hint),
                 }

@@ -1,4 +1,4 @@
-//! What the rules of this module want for a program.
+//! The results of the rules for one program.
 
 use std::collections::BTreeMap;
 
@@ -8,47 +8,48 @@ use coracle_core::note::Note;
 use coracle_core::path::{ImagePath, Spelled};
 use coracle_core::file_system::{Step, TreeFile};
 
-/// All that is wanted for one program.
+/// Everything that the rules request for one program.
 #[derive(Default, Debug)]
 pub(super) struct Wants {
-    /// Libraries that are opened.
+    /// Libraries to open.
     pub(super) openings: Vec<Opening>,
-    /// Data.
+    /// Data files.
     pub(super) extras: Vec<Extra>,
-    /// What should be known.
+    /// Warnings and notes.
     pub(super) notes: Vec<Note>,
-    /// What was asked for and is not there.
+    /// Requested things that were not found.
     pub(super) lacks: Vec<Lack>,
-    /// What was asked for, and why it is of no use to this program, if so.
+    /// Which requested things this program uses.
     pub(super) uses: Uses,
 }
 
-/// Things that were asked for by name: of use to some program, else why not.
+/// Requested things by name: `None` if a program uses it, else why it has no effect.
 pub(super) type Uses = BTreeMap<String, Option<Lack>>;
 
-/// A file or link of an image besides programs and libraries. What somebody includes at its path goes first.
+/// A data file or link of an image. A file that the user includes at the same path takes
+/// precedence.
 #[derive(Clone, Debug)]
 pub struct Extra {
-    /// The path by which it is read.
+    /// The path by which the program reads it.
     pub spelled: Spelled,
-    /// Its own path.
+    /// The file's own path, without links.
     pub path: ImagePath,
-    /// Directories and links on the way there.
+    /// The directories and links that the path passes through.
     pub steps: Vec<Step>,
-    /// What it is.
+    /// The content.
     pub node: ExtraNode,
-    /// What it is for.
+    /// The purpose, for reports.
     pub why: String,
 }
 
-/// The kinds of [`Extra`]s.
+/// The content of an [`Extra`].
 #[derive(Clone, Debug)]
 pub enum ExtraNode {
-    /// A file as it is.
+    /// An existing file.
     File(TreeFile),
-    /// Bytes made here.
+    /// Generated content.
     Bytes(Vec<u8>),
-    /// A link.
+    /// A link to this target.
     Link(Spelled),
 }
 
@@ -57,12 +58,13 @@ impl Wants {
         self.lacks.push(Lack { message: message.into(), hint: hint.into() });
     }
 
-    /// This program has a use for something that was asked for.
+    /// Records that this program uses something that was requested.
     pub(super) fn is_used(&mut self, what: &str) {
         self.uses.insert(what.to_owned(), None);
     }
 
-    /// This program has none; when no other has, somebody is mistaken.
+    /// Records that this program does not use something that was requested. It is an error if no
+    /// program does.
     pub(super) fn is_useless(&mut self, what: &str, message: impl Into<String>, hint: &str) {
         let lack = Lack { message: message.into(), hint: hint.to_owned() };
         self.uses.entry(what.to_owned()).or_insert(Some(lack));
@@ -72,7 +74,7 @@ impl Wants {
         self.notes.push(Note::Warning(message.into()));
     }
 
-    /// A file that is made here.
+    /// Adds a generated file.
     pub(super) fn make(&mut self, path: ImagePath, bytes: impl Into<Vec<u8>>, why: &str) {
         let node = ExtraNode::Bytes(bytes.into());
         self.extras.push(Extra {

@@ -1,7 +1,8 @@
-//! Whether a loader takes a file that has the right name.
+//! Whether a loader accepts a file found under the right name.
 //!
-//! Source: `open_verify`, `elf/dl-load.c`: a file of another class or machine is passed over, one that is damaged or no
-//! ELF at all ends the search. musl takes the first file that opens, for better or worse.
+//! glibc skips files of another class or machine, and ends the search at a file that is damaged or
+//! not ELF. musl ends the search at the first file that opens. Source: `open_verify`,
+//! `elf/dl-load.c`; `load_library`, `ldso/dynlink.c`.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -15,86 +16,87 @@ use coracle_core::fs::{self, Identity};
 use coracle_core::path::{ImagePath, Spelled};
 use coracle_core::file_system::{self, End, Tree, TreeFile, Walk};
 
-/// A file that a loader takes.
+/// A file that the loader accepts.
 #[derive(Debug)]
 pub struct Candidate {
-    /// As the loader spells it.
+    /// The path as the loader builds it.
     pub spelled: Spelled,
-    /// How its path leads there.
+    /// The directories and links that the path passes through.
     pub walk: Walk,
-    /// Its own path.
+    /// The file's own path, without links.
     pub path: ImagePath,
-    /// Its identity and content.
+    /// The file's identity and content.
     pub file: TreeFile,
-    /// What it says of itself.
+    /// The parsed ELF object.
     pub object: Rc<elf::Object>,
 }
 
-/// Why a loader does not take a file.
+/// Why a loader rejects a file.
 #[derive(Debug)]
 pub enum Refusal {
-    /// It is for another machine.
+    /// The file is for another machine.
     Machine {
-        /// The file's.
+        /// The file's machine.
         found: Machine,
-        /// The program's.
+        /// The program's machine.
         wanted: Machine,
     },
-    /// It is not sound, or no ELF file.
+    /// The file is not ELF, or damaged.
     Elf(elf::Error),
-    /// `EI_OSABI` is none that the loader knows.
+    /// The loader does not support this `EI_OSABI`.
     OsAbi(u8),
-    /// Its identification has bits that the loader does not expect.
+    /// The ELF identification has nonzero padding or an unsupported `EI_ABIVERSION`.
     Irregular,
-    /// Nothing of it would be mapped, or it has no dynamic section.
+    /// The file has no loadable segments, or no dynamic section.
     NotLoadable,
-    /// It is a program, or not linked.
+    /// The file is an executable, a relocatable object or a core dump.
     NotShared,
-    /// It can't be read.
+    /// The file can't be read.
     Unreadable(fs::Error),
-    /// It is a directory, a device or the like.
+    /// The path leads to a directory, a device or the like.
     NotAFile,
-    /// There are more links than the kernel follows.
+    /// The path has more links than the kernel follows.
     Loop,
 }
 
-/// How one file fares.
+/// The result of trying one path.
 pub(super) enum Outcome {
-    /// Nothing there: on to the next place.
+    /// There is no file: the search continues.
     Absent,
-    /// There, but not taken; `fatal` ends the search.
+    /// The file is rejected; `fatal` ends the search.
     Refused {
         refusal: Refusal,
         fatal: bool,
     },
-    /// There are more links than the kernel follows: glibc gives up this list of directories, musl the search.
+    /// The path has more links than the kernel follows. glibc skips the rest of this list of
+    /// directories, musl ends the search.
     Loop,
     Taken(Box<Candidate>),
 }
 
-/// What a loader does with a file for another machine.
+/// How a loader treats the first file it finds.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Manner {
-    /// glibc passes over it.
+    /// glibc: skips files for another machine.
     PassOver,
-    /// musl ends there.
+    /// musl: ends the search at the first file that opens.
     First,
 }
 
-/// One program's search in one tree.
+/// What a search for libraries of one program needs.
 pub(super) struct Search<'a> {
     pub(super) tree: &'a dyn Tree,
     pub(super) start: &'a ImagePath,
     pub(super) wanted: Machine,
-    /// Files that were taken before.
+    /// Objects of files accepted earlier.
     pub(super) taken: &'a Taken,
 }
 
-/// What is known of files that a loader took: a library that many programs need is read once.
+/// Objects of accepted files by identity, so that a library that many programs need is read once.
 pub(super) type Taken = RefCell<BTreeMap<Identity, Rc<elf::Object>>>;
 
 impl Search<'_> {
-    /// Tries the file at `spelled`.
+    /// Tries the file at this path.
     pub(super) fn open(&self, spelled: &Spelled, manner: Manner) -> fs::Result<Outcome> {
         let walk = match file_system::walk(self.tree, self.start, spelled.as_bytes()) {
             Ok(walk) => walk,
@@ -143,7 +145,7 @@ impl Search<'_> {
         let header = Header::read(reader).map_err(fatal)?;
         let (found, wanted) = (header.machine, self.wanted);
         if !wanted.takes(found) {
-            // glibc reads `e_machine` in its own byte order, and only then looks at the file's.
+            // glibc compares `e_machine` before it checks the byte order.
             let is_fatal = found.is_64 == wanted.is_64
                 && found.is_little_endian != wanted.is_little_endian
                 && found.number.swap_bytes() == wanted.number;
@@ -156,7 +158,7 @@ impl Search<'_> {
         if !object.is_loadable {
             return Err((Refusal::NotLoadable, true));
         }
-        // musl does not ask whether what it can map is a program.
+        // musl maps position-independent executables as libraries.
         let is_program = manner == Manner::PassOver && object.dynamic.is_pie();
         if object.header.kind != Type::Shared || is_program {
             return Err((Refusal::NotShared, true));
@@ -165,7 +167,7 @@ impl Search<'_> {
     }
 }
 
-/// What glibc demands of an identification, and musl does not look at.
+/// Checks the parts of the ELF identification that glibc checks and musl ignores.
 fn identify(header: &Header) -> Result<(), Refusal> {
     if !KNOWN_OS_ABIS.contains(&header.os_abi) {
         return Err(Refusal::OsAbi(header.os_abi));
@@ -180,21 +182,23 @@ fn identify(header: &Header) -> Result<(), Refusal> {
 const ELFOSABI_GNU: u8 = 3;
 /// `ELFOSABI_SYSV` and `ELFOSABI_GNU`.
 const KNOWN_OS_ABIS: [u8; 2] = [0, ELFOSABI_GNU];
-/// The first `EI_ABIVERSION` that the loader does not know (`libc-abis`).
+/// The first `EI_ABIVERSION` that the loader does not support (`libc-abis`).
 const LIBC_ABI_MAX: u8 = 4;
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Machine { found, wanted } => write!(f, "machine is {found}, {wanted} is wanted"),
+            Self::Machine { found, wanted } => write!(f, "it is for {found}, not for {wanted}"),
             Self::Elf(error) => error.fmt(f),
-            Self::OsAbi(abi) => write!(f, "its OS ABI is {abi}, which the loader does not take"),
-            Self::Irregular => f.write_str("its ELF header has bits that the loader does not expect"),
-            Self::NotLoadable => f.write_str("it has no loaded segments, or no dynamic section"),
+            Self::OsAbi(abi) => write!(f, "the loader does not support its OS ABI {abi}"),
+            Self::Irregular => {
+                f.write_str("its ELF identification has values that the loader does not support")
+            }
+            Self::NotLoadable => f.write_str("it has no loadable segments or no dynamic section"),
             Self::NotShared => f.write_str("it is a program, not a shared library"),
             Self::Unreadable(error) => error.fmt(f),
-            Self::NotAFile => f.write_str("it is not a file"),
-            Self::Loop => f.write_str("its links go round in a circle"),
+            Self::NotAFile => f.write_str("it is not a regular file"),
+            Self::Loop => f.write_str("its symbolic links form a loop"),
         }
     }
 }

@@ -1,7 +1,7 @@
-//! `/etc/ld.so.conf`: what `ldconfig` would put into the cache.
+//! `/etc/ld.so.conf`: the directories that `ldconfig` would put into the cache.
 //!
-//! No loader reads it. It only tells why a library that stands on the system is not found: the cache was not written
-//! again. Source: `parse_conf`, `parse_conf_include` and `add_dir_1`, `elf/ldconfig.c`.
+//! No loader reads this file. It explains why an installed library is not found: the cache is out
+//! of date. Source: `parse_conf`, `parse_conf_include` and `add_dir_1`, `elf/ldconfig.c`.
 
 mod pattern;
 
@@ -15,37 +15,37 @@ use pattern::Pattern;
 
 const FILE: &[u8] = b"/etc/ld.so.conf";
 
-/// Bytes of all files together; a distribution's have some hundred.
+/// Maximum size of all files together. A distribution's files have some hundred bytes.
 const MAX_BYTES: u64 = 4 << 20;
-/// Files that include each other; `ldconfig` has no bound of its own.
+/// Maximum nesting of includes. `ldconfig` has no limit.
 const MAX_DEPTH: usize = 16;
-/// Files at all.
+/// Maximum number of files.
 const MAX_FILES: usize = 1000;
-/// Names in directories that patterns are compared with.
+/// Maximum number of directory entries that are compared with patterns.
 const MAX_NAMES: usize = 4096;
-/// `PATH_MAX`: what is longer is no path.
+/// `PATH_MAX`: longer paths are ignored.
 const MAX_PATH: usize = 4096;
 
-/// A directory that `ldconfig` would look into.
+/// A directory that `ldconfig` would scan.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Listed {
-    /// The directory, absolute.
+    /// The absolute path of the directory.
     pub directory: Spelled,
-    /// The file that names it.
+    /// The configuration file that lists it.
     pub file: Spelled,
 }
 
-/// What one line asks for.
+/// One directive of a configuration file.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Line<'a> {
-    /// This directory; a type behind `=` is cut off, slashes at its end are too.
+    /// A directory, without a type after `=` and without trailing slashes.
     Directory(&'a [u8]),
-    /// The files that this pattern matches.
+    /// Include the files that this pattern matches.
     Include(&'a [u8]),
 }
 
-/// The directories that `/etc/ld.so.conf` names and what it includes, in order, each once. A file that can't be read is
-/// passed over, as `ldconfig` does.
+/// Returns the directories that `/etc/ld.so.conf` and the files that it includes list, in order and
+/// without duplicates. Files that can't be read are skipped, as `ldconfig` does.
 pub fn directories(tree: &dyn Tree) -> Vec<Listed> {
     let mut reading = Reading {
         tree,
@@ -59,7 +59,7 @@ pub fn directories(tree: &dyn Tree) -> Vec<Listed> {
     reading.listed
 }
 
-/// The lines of a file that ask for something.
+/// Parses the directives of a configuration file. Comments and empty lines are skipped.
 pub fn parse(bytes: &[u8]) -> impl Iterator<Item = Line<'_>> {
     bytes.split(|&byte| byte == b'\n').flat_map(|line| {
         let line = until(until(line, 0), b'#');
@@ -74,17 +74,17 @@ pub fn parse(bytes: &[u8]) -> impl Iterator<Item = Line<'_>> {
     })
 }
 
-/// `text` up to the first `end`.
+/// Returns `text` up to the first `end`.
 fn until(text: &[u8], end: u8) -> &[u8] {
     text.split(|&byte| byte == end).next().unwrap_or_default()
 }
 
-/// What follows the word and a blank.
+/// Returns the arguments of a directive: what follows the keyword and a blank.
 fn argument<'a>(line: &'a [u8], word: &[u8]) -> Option<&'a [u8]> {
     line.strip_prefix(word).filter(|rest| rest.first().is_some_and(|byte| is_blank(*byte)))
 }
 
-/// The whole rest of a line is one directory. The root alone is trimmed to nothing.
+/// Parses a line as one directory. `None` for the root, which has no text after trimming.
 fn directory(line: &[u8]) -> Option<&[u8]> {
     let path = until(line, b'=');
     let end = path.iter().rposition(|byte| !is_space(*byte)).map_or(0, |last| last + 1);
@@ -101,12 +101,12 @@ fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | 0x0b | 0x0c)
 }
 
-/// The files under way, and what they may still take.
+/// A traversal of the configuration files, with what remains of its limits.
 struct Reading<'a> {
     tree: &'a dyn Tree,
     bytes_left: u64,
     names_left: usize,
-    /// Read once each: a second time would add nothing, and a circle ends.
+    /// Files read already. Each is read once, so circular includes end.
     files: BTreeSet<ImagePath>,
     directories: BTreeSet<Spelled>,
     listed: Vec<Listed>,
@@ -133,7 +133,7 @@ impl Reading<'_> {
         }
     }
 
-    /// As much of a file as may still be read.
+    /// Returns the content of a file, cut off at the remaining size limit.
     fn bytes(&mut self, content: &Content) -> Vec<u8> {
         let size = content.size().min(self.bytes_left);
         self.bytes_left -= size;
@@ -142,12 +142,12 @@ impl Reading<'_> {
         read.unwrap_or_default()
     }
 
-    /// Where a path leads; nothing when the host refuses to look.
+    /// Returns where a path leads, or `None` if it can't be read.
     fn end(&self, path: &Spelled) -> Option<End> {
         file_system::walk(self.tree, &ImagePath::root(), path.as_bytes()).ok().map(|walk| walk.end)
     }
 
-    /// A relative one would mean another directory wherever `ldconfig` is started.
+    /// Relative directories are skipped: they depend on where `ldconfig` is started.
     fn directory(&mut self, directory: &[u8], file: &Spelled) {
         let is_path = directory.starts_with(b"/") && directory.len() < MAX_PATH;
         let directory = Spelled::new(directory);
@@ -156,7 +156,7 @@ impl Reading<'_> {
         }
     }
 
-    /// The paths that `pattern` in `file` matches, in the order of glob(3) in the C locale.
+    /// Returns the paths that `pattern` in `file` matches, in the order of glob(3) in the C locale.
     fn matching(&mut self, pattern: &[u8], file: &Spelled) -> Vec<Spelled> {
         let whole = match pattern {
             [b'/', ..] => pattern.to_vec(),
@@ -180,7 +180,7 @@ impl Reading<'_> {
         paths
     }
 
-    /// What `pattern` matches in a directory.
+    /// Returns the entries of a directory that `pattern` matches.
     fn names(&mut self, directory: &Spelled, pattern: &Pattern) -> Vec<Spelled> {
         let path = if directory.as_bytes().is_empty() { Spelled::new(*b"/") } else { directory.clone() };
         let Some(End::Directory(path)) = self.end(&path) else { return Vec::new() };

@@ -1,7 +1,8 @@
-//! What is built into a glibc loader: default directories, `$LIB`, the cache's path.
+//! Constants compiled into a glibc loader: default directories, `$LIB`, the path of the cache.
 //!
-//! All of it stands in the loader's file as NUL-terminated strings, the directories back to back, each with a slash at
-//! its end. Distributions differ, so nothing is assumed; only a file without them falls back to a table.
+//! The loader's file holds them as NUL-terminated strings. The directories are adjacent, each with
+//! a trailing slash. Distributions use different values, so they are read from the file. If it has
+//! none, a table of upstream's defaults is used.
 
 use goblin::elf::header as h;
 
@@ -12,25 +13,26 @@ use coracle_core::fs;
 /// The constants of one loader.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Constants {
-    /// Default directories in order, each ending in a slash.
+    /// Default directories in order, each with a trailing slash.
     pub default_directories: Vec<Vec<u8>>,
-    /// What `$LIB` stands for.
+    /// The value of `$LIB`.
     pub lib: Option<Vec<u8>>,
-    /// Where the cache is.
+    /// The path of the cache.
     pub cache: Vec<u8>,
-    /// Names of variants for newer CPUs below `glibc-hwcaps`, the best first; none before glibc 2.33.
+    /// Names of the directories below `glibc-hwcaps`, best first. Empty before glibc 2.33.
     pub hwcaps: Vec<Vec<u8>>,
-    /// The second number of glibc's version; none where the loader does not say it, as old ones.
+    /// The minor version of glibc (36 for 2.36). `None` if the file does not have it, as in old
+    /// releases.
     pub release: Option<u32>,
 }
 
-/// A loader has some 200 kB; a file far beyond that is none.
+/// Maximum size of a loader. Typical loaders have 200 kB.
 pub(super) const MAX_LOADER: u64 = 16 << 20;
 
 const CACHE: &[u8] = b"/etc/ld.so.cache";
 
 impl Constants {
-    /// Scans the loader's file.
+    /// Reads the constants from the loader's file.
     pub(super) fn read(loader: &Reader, machine: Machine) -> fs::Result<Self> {
         let size = usize::try_from(loader.size().min(MAX_LOADER)).unwrap_or_default();
         Ok(Self::scan(&loader.bytes_at(0, size)?, machine))
@@ -51,7 +53,7 @@ impl Constants {
     }
 }
 
-/// The first run of two or more adjacent strings `/…/`.
+/// Returns the first run of two or more adjacent strings `/…/`.
 fn directories(strings: &[&[u8]]) -> Vec<Vec<u8>> {
     let directories: Vec<&[u8]> = strings.iter().map(|string| directory(string)).collect();
     let mut runs = directories.split(|directory| directory.is_empty());
@@ -59,7 +61,8 @@ fn directories(strings: &[&[u8]]) -> Vec<Vec<u8>> {
     run.iter().map(|directory| directory.to_vec()).collect()
 }
 
-/// `string` if it is `/…/`, else nothing. In front of the first there may be code instead of a NUL.
+/// Returns `string` if it has the form `/…/`, else an empty slice. The first directory may follow
+/// code instead of a NUL.
 fn directory(string: &[u8]) -> &[u8] {
     let code = string.iter().rposition(|byte| !byte.is_ascii_graphic()).map_or(0, |last| last + 1);
     let text = string.get(code..).unwrap_or_default();
@@ -68,7 +71,8 @@ fn directory(string: &[u8]) -> &[u8] {
     if directory.len() > 2 && directory.ends_with(b"/") { directory } else { &[] }
 }
 
-/// `$LIB` is how the loader's own library directory is spelled without its prefix: `lib64`, `lib/x86_64-linux-gnu`.
+/// Returns the value of `$LIB`: the loader's first default directory without its prefix, such as
+/// `lib64` or `lib/x86_64-linux-gnu`.
 fn lib(strings: &[&[u8]], directories: &[Vec<u8>]) -> Option<Vec<u8>> {
     let first = directories.first()?;
     let names: Vec<&[u8]> = first.split(|&byte| byte == b'/').filter(|name| !name.is_empty()).collect();
@@ -78,23 +82,23 @@ fn lib(strings: &[&[u8]], directories: &[Vec<u8>]) -> Option<Vec<u8>> {
         .find(|tail| strings.contains(&tail.as_slice()))
 }
 
-/// `_dl_hwcaps_subdirs`: names separated by colons, such as `x86-64-v4:x86-64-v3:x86-64-v2`.
+/// Parses `_dl_hwcaps_subdirs`: names separated by colons, such as `x86-64-v4:x86-64-v3:x86-64-v2`.
 fn hwcaps(string: &[u8]) -> Option<Vec<Vec<u8>>> {
     let names = string.split(|&byte| byte == b':').map(<[u8]>::to_vec).collect::<Vec<_>>();
     (names.len() > 1 && names.iter().all(|name| is_hwcap(name))).then_some(names)
 }
 
-/// Whether some glibc has variants of this name (`sysdeps/*/dl-hwcaps-subdirs.c`).
+/// Returns whether any glibc has this name below `glibc-hwcaps` (`sysdeps/*/dl-hwcaps-subdirs.c`).
 fn is_hwcap(name: &[u8]) -> bool {
     machine_of(name).is_some()
 }
 
-/// Whether variants of this name are those of another machine.
+/// Returns whether this glibc-hwcaps name belongs to another machine.
 pub(super) fn is_hwcap_elsewhere(name: &[u8], machine: Machine) -> bool {
     machine_of(name).is_some_and(|number| number != machine.number)
 }
 
-/// The machine that has variants of this name.
+/// Returns the `e_machine` that has this glibc-hwcaps name.
 fn machine_of(name: &[u8]) -> Option<u16> {
     let number = |prefix: &[u8]| {
         name.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty() && rest.iter().all(u8::is_ascii_digit))
@@ -103,7 +107,7 @@ fn machine_of(name: &[u8]) -> Option<u16> {
     machines.into_iter().find(|(prefix, _)| number(prefix)).map(|(_, machine)| machine)
 }
 
-/// `36` of `ld.so (…) stable release version 2.36.`
+/// Parses `36` from `ld.so (…) stable release version 2.36.`
 fn release(string: &[u8]) -> Option<u32> {
     let start = b" release version 2.";
     let at = string.windows(start.len()).position(|part| part == start)?;
@@ -111,7 +115,8 @@ fn release(string: &[u8]) -> Option<u32> {
     std::str::from_utf8(number).ok()?.parse().ok()
 }
 
-/// The directories of an unpatched glibc (`sysdeps/unix/sysv/linux/*/shlib-versions`, `configure`).
+/// Returns the directories of an unpatched glibc (`sysdeps/unix/sysv/linux/*/shlib-versions`,
+/// `configure`).
 fn fallback(machine: Machine) -> Vec<Vec<u8>> {
     let lib = if machine.is_64 { "lib64" } else { "lib" };
     vec![format!("/{lib}/").into_bytes(), format!("/usr/{lib}/").into_bytes()]
@@ -124,7 +129,7 @@ mod tests {
     const MACHINE: Machine = Machine { is_64: true, is_little_endian: true, number: 62, flags: 0 };
 
     #[test]
-    fn directories_lib_and_cache_are_found() {
+    fn reads_directories_lib_and_cache() {
         let debian =
             b"x\0x86-64-v4:x86-64-v3\0ld.so (D 2.36-9) stable release version 2.36.\n\0/\0lib/x86_64-linux-gnu\0/etc/ld.so.cache\0/lib/x86_64-linux-gnu/\0/usr/lib/\0/tmp\0";
         let constants = Constants::scan(debian, MACHINE);
@@ -146,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loader_without_strings_has_the_usual_directories() {
+    fn falls_back_to_upstream_directories() {
         assert_eq!(Constants::scan(b"", MACHINE).default_directories, [&b"/lib64/"[..], b"/usr/lib64/"]);
     }
 }

@@ -1,39 +1,41 @@
-//! What decides a search besides files: what a shell would pass, and what a CPU can do. Never read from the host.
+//! Inputs of a search besides files: environment variables and the level of the CPU. They are never
+//! read from the host.
 
-/// The environment of a loader.
+/// The environment that a loader runs in.
 #[derive(Clone, Default, Debug)]
 pub struct Environment {
     /// `LD_LIBRARY_PATH`, unsplit.
     pub library_path: Vec<u8>,
     /// `LD_PRELOAD`, unsplit.
     pub preload: Vec<u8>,
-    /// Whether `/etc/ld.so.preload` counts.
+    /// Whether to read `/etc/ld.so.preload`.
     pub preload_file: bool,
-    /// Which variants for newer CPUs are chosen.
+    /// The CPU features for which libraries are selected.
     pub hwcaps: Hwcaps,
-    /// What `$PLATFORM` stands for, when not what the machine's name is.
+    /// The value of `$PLATFORM`. `None` for the machine's default.
     pub platform: Option<Vec<u8>>,
 }
 
-/// Which variants a CPU can run, below `glibc-hwcaps` and, for glibc up to 2.36, in directories called as its features.
+/// Which CPU-specific libraries are selected: below `glibc-hwcaps` and, for glibc up to 2.36, in
+/// directories named after CPU features.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
 pub enum Hwcaps {
-    /// All that the loader knows: the best that is there is chosen.
+    /// All that the loader supports: the best available one wins.
     #[default]
     All,
-    /// None: every CPU runs the base.
+    /// None: only the baseline libraries, which run on every CPU.
     None,
-    /// This one and what the loader holds for lesser.
+    /// This level and the lower ones.
     UpTo(Vec<u8>),
 }
 
 impl Hwcaps {
-    /// Those of `known` (best first) that can be chosen.
+    /// Returns the names in `known` (best first) that may be selected.
     pub(super) fn of<'a>(&self, known: &'a [Vec<u8>]) -> &'a [Vec<u8>] {
         known.get(self.best(known)..).unwrap_or_default()
     }
 
-    /// Those of `known` that lesser CPUs choose.
+    /// Returns the names in `known` (best first) below the best selected one.
     pub(super) fn lesser<'a>(&self, known: &'a [Vec<u8>]) -> &'a [Vec<u8>] {
         known.get(self.best(known) + 1..).unwrap_or_default()
     }

@@ -1,46 +1,44 @@
-//! Why a loader could not be read, or not for the CPU that was named.
+//! Errors of reading a dynamic loader.
 
 use crate::elf;
 use coracle_core::fs;
 use coracle_core::path::printable;
 
-/// Why a loader could not be read.
+/// Why a loader can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// It is no sound ELF file.
+    /// The file is not ELF, or damaged.
     #[error(transparent)]
     Elf(#[from] elf::Error),
-    /// Something that it reads could not be read.
+    /// A file that the loader reads can't be read.
     #[error(transparent)]
     Io(#[from] fs::Error),
-    /// It is far larger than any loader.
-    #[error("it has {0} bytes, which no loader has")]
+    /// The file is too large for a loader.
+    #[error("it has {0} bytes, too many for a loader")]
     TooLarge(u64),
-    /// [`super::Hwcaps::UpTo`] names no kind of CPU that it tells apart.
-    #[error("it knows no variants for `{}`{}", printable(.name), known_text(.known))]
+    /// [`super::Hwcaps::UpTo`] names a CPU level that the loader does not support.
+    #[error("it does not support the CPU level `{}`{}", printable(.name), known_text(.known))]
     UnknownHwcaps {
-        /// What was asked for.
+        /// The requested level.
         name: Vec<u8>,
-        /// What could have been, the best first.
+        /// The levels that the loader supports, best first.
         known: Vec<Vec<u8>>,
     },
 }
 
 impl Error {
-    /// The next step.
+    /// Returns the next step for the user.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::UnknownHwcaps { .. } => "name a kind of CPU that the loader knows, or `none` for the base",
-            _ => "build or install the loader again",
+            Self::UnknownHwcaps { .. } => {
+                "name a CPU level that the loader supports, or `none` for the baseline"
+            }
+            _ => "reinstall the loader",
         }
     }
 }
 
 fn known_text(known: &[Vec<u8>]) -> String {
     let names: Vec<String> = known.iter().map(|name| format!("`{}`", printable(name))).collect();
-    if names.is_empty() {
-        ", nor for any other CPU".into()
-    } else {
-        format!(", but for {}", names.join(", "))
-    }
+    if names.is_empty() { ", or any other".into() } else { format!("; supported: {}", names.join(", ")) }
 }

@@ -1,4 +1,4 @@
-//! glibc's search. Source: `_dl_map_object` and `open_path`, `elf/dl-load.c`.
+//! glibc's library search. Source: `_dl_map_object` and `open_path`, `elf/dl-load.c`.
 
 use goblin::elf::header as h;
 
@@ -13,25 +13,25 @@ use coracle_core::fs;
 use coracle_core::path::{ImagePath, Spelled};
 use coracle_core::file_system::{self, End, Tree};
 
-/// A glibc loader in one tree.
+/// A glibc loader in one file system.
 #[derive(Debug)]
 pub(super) struct Glibc {
     constants: Constants,
     cache: Cache,
-    /// Kinds of CPUs that are told apart, the best first.
+    /// Names of all CPU levels that the loader distinguishes, best first.
     known: Vec<Vec<u8>>,
-    /// Variants below `glibc-hwcaps` that may be chosen, the best first.
+    /// Names of the selected directories below `glibc-hwcaps`, best first.
     hwcaps: Vec<Vec<u8>>,
-    /// What is searched beside them; nothing since glibc 2.37.
+    /// The search in legacy directories named after CPU features. `None` since glibc 2.37.
     legacy: Option<Legacy>,
     library_path: Vec<u8>,
     platform: Option<Vec<u8>>,
 }
 
-/// A cache of a full desktop has some hundred kilobytes.
+/// Maximum size of a cache. A full desktop's cache has some hundred kilobytes.
 const MAX_CACHE: u64 = 16 << 20;
 
-/// The last release that searches directories called as features of a CPU: 2.36.
+/// The last glibc release that searches directories named after CPU features: 2.36.
 const LAST_LEGACY: u32 = 36;
 
 impl Glibc {
@@ -57,7 +57,7 @@ impl Glibc {
             Some(legacy) => legacy.known().map(|name| name.as_bytes().to_vec()).collect(),
             None => constants.hwcaps.clone(),
         };
-        // A loader may be older than the best CPU that it is told of.
+        // An older loader may not support the best selected level.
         let chosen = environment.hwcaps.of(&known);
         let hwcaps = constants.hwcaps.iter().filter(|name| chosen.contains(name)).cloned().collect();
         let library_path = environment.library_path.clone();
@@ -68,12 +68,12 @@ impl Glibc {
         Spelled::new(self.constants.cache.as_slice())
     }
 
-    /// Every kind of CPU that this loader tells apart, the best first.
+    /// Returns the names of all CPU levels that the loader distinguishes, best first.
     pub(super) fn known_hwcaps(&self) -> &[Vec<u8>] {
         &self.known
     }
 
-    /// Whether something was met that other CPUs would see otherwise.
+    /// Returns whether a search so far depended on legacy CPU features.
     pub(super) fn varies(&self) -> bool {
         self.legacy.as_ref().is_some_and(Legacy::varies)
     }
@@ -86,8 +86,12 @@ impl Glibc {
         }
     }
 
-    /// `DT_RPATH` of the object and of all that brought it in, unless it has a `DT_RUNPATH`; `LD_LIBRARY_PATH`;
-    /// `DT_RUNPATH` of the object alone; the cache; the default directories.
+    /// Returns the search path in order:
+    /// - `DT_RPATH` of the object and of its ancestors, unless the object has `DT_RUNPATH`
+    /// - `LD_LIBRARY_PATH`
+    /// - `DT_RUNPATH` of the object itself
+    /// - the cache
+    /// - the default directories
     pub(super) fn places(&self, requester: &Requester) -> Vec<Place> {
         let mut places = Vec::new();
         if requester.runpath.is_none() {
@@ -110,7 +114,8 @@ impl Glibc {
         places
     }
 
-    /// The elements of a path list, tokens replaced, slashes at the end dropped; an empty one is the working directory.
+    /// Splits a path list, expands tokens and trims trailing slashes. An empty element is the
+    /// working directory.
     fn split(&self, list: &[u8], separators: &[u8], object: &Requester, rule: &Rule) -> Vec<Place> {
         if list.is_empty() {
             return Vec::new();
@@ -144,7 +149,7 @@ impl Glibc {
                 _ => self.in_directory(search, &place.directory, name)?,
             };
             for path in paths {
-                // The error of the last path, which is the plain one, says whether to go on.
+                // The error of the last path tried, the plain one, decides whether to continue.
                 given_up = None;
                 match Self::open(search, &path, &place, requester)? {
                     Outcome::Absent => {}
@@ -170,8 +175,11 @@ impl Glibc {
         Ok(Err(missed))
     }
 
-    /// Tries one file (`open_path`). A directory that is not there keeps nobody from the rest of its list, whatever the
-    /// error. After a miss glibc looks whether it is there, and for `/` asks for an empty path: so it is not, from then on.
+    /// Tries one file (`open_path`).
+    ///
+    /// An error in a directory that does not exist does not end its path list. After a miss glibc
+    /// checks whether the directory exists. For `/` it checks an empty path, so `/` counts as
+    /// missing from then on.
     fn open(
         search: &Search<'_>,
         path: &Spelled,
@@ -187,7 +195,7 @@ impl Glibc {
         if is_root && root.get().is_none() && !matches!(outcome, Outcome::Refused { fatal: true, .. }) {
             root.set(Some(matches!(outcome, Outcome::Taken(_))));
         }
-        // A relative directory is taken to be there (`fillin_rpath`).
+        // glibc assumes that a relative directory exists (`fillin_rpath`).
         let is_absolute = place.directory.as_bytes().starts_with(b"/");
         Ok(match outcome {
             Outcome::Loop if is_root && root.get() == Some(false) => Outcome::Absent,
@@ -196,7 +204,7 @@ impl Glibc {
         })
     }
 
-    /// The paths to try in one directory: variants for newer CPUs first, the plain one last.
+    /// Returns the paths to try in one directory: CPU-specific ones first, the plain one last.
     fn in_directory(
         &self,
         search: &Search<'_>,
@@ -213,7 +221,8 @@ impl Glibc {
         Ok(paths)
     }
 
-    /// The cache's path for `name`; with `DF_1_NODEFLIB` none that starts like a default directory.
+    /// Returns the cache's path for `name`. With `DF_1_NODEFLIB`, paths that start with a default
+    /// directory are ignored.
     fn cached(&self, name: &[u8], no_defaults: bool) -> Vec<Spelled> {
         let is_default = |path: &Spelled| {
             let directories = &self.constants.default_directories;
@@ -224,13 +233,13 @@ impl Glibc {
     }
 }
 
-/// `name` in `directory`; an empty one is the working directory.
+/// Joins `directory` and `name`. An empty directory is the working directory.
 pub(super) fn below(directory: &Spelled, name: &[u8]) -> Spelled {
     let directory = directory.as_bytes();
     if directory.is_empty() { Spelled::new(name) } else { Spelled::in_directory(directory, name) }
 }
 
-/// Without slashes at the end; the root keeps its own.
+/// Trims trailing slashes, but keeps the root's.
 fn trimmed(directory: &[u8]) -> Vec<u8> {
     let end = directory.iter().rposition(|&byte| byte != b'/').map_or(1, |last| last + 1);
     directory.iter().copied().take(end).collect()
@@ -243,7 +252,7 @@ fn read_cache(tree: &dyn Tree, path: &[u8], machine: Machine) -> Result<Cache, E
     Ok(Cache::parse(&file.content.open()?.bytes_at(0, size)?, machine))
 }
 
-/// `AT_PLATFORM`, the kernel's name for the machine, where it does not depend on the CPU.
+/// Returns `AT_PLATFORM`, the kernel's name for the machine, or `None` if it depends on the CPU.
 fn platform(machine: Machine) -> Option<&'static [u8]> {
     match machine.number {
         h::EM_X86_64 => Some(b"x86_64"),
@@ -263,7 +272,7 @@ mod tests {
 
     const MACHINE: Machine = Machine { is_64: true, is_little_endian: true, number: 62, flags: 0 };
 
-    /// The paths that a loader with these strings in its file tries for `l` in `/r`.
+    /// Returns the paths that a loader with these strings in its file tries for `l` in `/r`.
     fn tried(strings: &str, hwcaps: Hwcaps) -> Vec<String> {
         let tree = MemoryTree::new("/r/tls/haswell/\n/r/x86_64/\n/r/sse2/");
         let environment = Environment { hwcaps, ..Environment::default() };
@@ -276,11 +285,11 @@ mod tests {
     }
 
     #[test]
-    fn directories_for_some_cpus_go_by_the_release() {
+    fn searches_cpu_directories_up_to_2_36() {
         let names = "x86-64-v3:x86-64-v2";
         let (three, two) = ("/r/glibc-hwcaps/x86-64-v3/l", "/r/glibc-hwcaps/x86-64-v2/l");
         let old = ["/r/tls/haswell/l", "/r/tls/l", "/r/x86_64/l", "/r/l"];
-        // Here it is the platform and a feature.
+        // `x86_64` is the platform and a feature at this level.
         let base = ["/r/tls/l", "/r/x86_64/l", "/r/x86_64/l", "/r/l"];
         let release = |number: u32| format!("{names}\0 release version 2.{number}.\n");
         assert_eq!(tried("", Hwcaps::All), old);

@@ -1,4 +1,4 @@
-//! Where a distribution's loader stands, for objects that do not say it: shared libraries named as the root.
+//! Default loader paths, for shared libraries that are resolved as roots: they have no `PT_INTERP`.
 //!
 //! Source: `sysdeps/unix/sysv/linux/*/shlib-versions` of glibc, `configure` of musl.
 
@@ -7,7 +7,7 @@ use goblin::elf::header as h;
 use crate::elf::{Machine, Object};
 use coracle_core::path::Spelled;
 
-/// Paths of the loaders for `object`, the likeliest first.
+/// Returns the usual loader paths for `object`, the most likely first.
 pub fn usual_interpreters(object: &Object) -> Vec<Spelled> {
     let machine = object.header.machine;
     let is_musl = |name: &[u8]| name.starts_with(b"libc.musl-") || name == b"libc.so";

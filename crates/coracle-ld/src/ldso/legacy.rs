@@ -1,7 +1,8 @@
-//! Directories for some CPUs that glibc up to 2.36 searches after `glibc-hwcaps` and before the plain one: `tls`, the
-//! platform, and features, each alone and below those before it.
+//! Legacy CPU-specific directories, which glibc up to 2.36 searches after `glibc-hwcaps` and before
+//! the plain directory: `tls`, the platform and CPU features, alone and nested.
 //!
-//! Source: `_dl_important_hwcaps`, `elf/dl-hwcaps.c`, and `search_cache`, `elf/dl-cache.c`, of 2.36.
+//! Source: `_dl_important_hwcaps`, `elf/dl-hwcaps.c`, and `search_cache`, `elf/dl-cache.c`, of
+//! 2.36.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -16,16 +17,16 @@ use coracle_core::fs;
 use coracle_core::path::Spelled;
 use coracle_core::file_system::{self, End};
 
-/// What a loader searches on one level of CPUs.
+/// The legacy directories and masks for one CPU level.
 #[derive(Debug)]
 pub(super) struct Legacy {
     levels: &'static [Level],
-    /// Names of directories, the outermost first.
+    /// Names of directories, outermost first.
     names: Vec<Vec<u8>>,
-    /// The same on the other levels.
+    /// The same for the other levels.
     others: Vec<Vec<Vec<u8>>>,
     mask: u64,
-    /// What stands below directories that were searched before.
+    /// Legacy directories that exist below the directories searched so far.
     seen: RefCell<BTreeMap<Spelled, Rc<[Spelled]>>>,
     varies: Cell<bool>,
 }
@@ -35,7 +36,7 @@ const TLS: &str = "tls";
 const TLS_MASK: u64 = 1 << 63;
 
 impl Legacy {
-    /// What is searched when `hwcaps` are chosen; `platform` is `AT_PLATFORM` when it is said.
+    /// Selects the level for `hwcaps`. `platform` overrides `AT_PLATFORM`.
     pub(super) fn of(machine: Machine, hwcaps: &Hwcaps, platform: Option<&[u8]>) -> Self {
         let levels = levels(machine);
         let base = levels.len().saturating_sub(1);
@@ -54,27 +55,27 @@ impl Legacy {
         Self { levels, names, others: all, mask, seen: RefCell::default(), varies: Cell::new(false) }
     }
 
-    /// Names of the levels, the best first; the base has none.
+    /// Returns the names of the levels, best first, without the baseline.
     pub(super) fn known(&self) -> impl Iterator<Item = &'static str> {
         self.levels.iter().map(|level| level.name).filter(|name| !name.is_empty())
     }
 
-    /// Bits that masks of cache entries may have.
+    /// Returns the bits that masks of cache entries may have.
     pub(super) fn mask(&self) -> u64 {
         self.mask
     }
 
-    /// Whether something was met that CPUs of another level would see otherwise.
+    /// Returns whether a result so far would differ on another CPU level.
     pub(super) fn varies(&self) -> bool {
         self.varies.get()
     }
 
-    /// Says that a cache has entries for some CPUs.
+    /// Records that the cache has entries for some CPUs only.
     pub(super) fn set_varies(&self) {
         self.varies.set(true);
     }
 
-    /// The directories to search below `directory`, as far as they exist, in order.
+    /// Returns the existing legacy directories below `directory`, in search order.
     pub(super) fn below(&self, search: &Search<'_>, directory: &Spelled) -> fs::Result<Rc<[Spelled]>> {
         if let Some(seen) = self.seen.borrow().get(directory) {
             return Ok(seen.clone());
@@ -91,8 +92,9 @@ impl Legacy {
     }
 }
 
-/// Every choice of `names` in their order, each below the one before, those with the first name first: as counting
-/// down in binary gives them. Where a directory is not there, nothing below it is looked at.
+/// Returns the existing directories among all ordered subsets of `names`, nested in that order. The
+/// order is that of a binary countdown: subsets with the first name come first. If a directory does
+/// not exist, nothing below it is tried.
 fn existing(search: &Search<'_>, directory: &Spelled, names: &[Vec<u8>]) -> fs::Result<Vec<Spelled>> {
     let Some((first, rest)) = names.split_first() else { return Ok(Vec::new()) };
     let mut found = Vec::new();
@@ -120,7 +122,7 @@ fn names(level: &Level, platform: Option<&[u8]>) -> Vec<Vec<u8>> {
     names.map(<[u8]>::to_vec).collect()
 }
 
-/// Loaders for MIPS take no entry that has a mask.
+/// MIPS loaders reject entries that have a mask.
 fn has_masks(machine: Machine) -> bool {
     machine.number != goblin::elf::header::EM_MIPS
 }
@@ -128,7 +130,7 @@ fn has_masks(machine: Machine) -> bool {
 fn mask(level: &Level, levels: &[Level], platform: Option<&[u8]>) -> u64 {
     let mut platforms = levels.iter().filter_map(|level| level.platform);
     let platform = match platform {
-        Some(said) => platforms.find(|(name, _)| name.as_bytes() == said),
+        Some(given) => platforms.find(|(name, _)| name.as_bytes() == given),
         None => level.platform,
     };
     let bits = level.features.iter().copied().chain(platform).map(|(_, bit)| bit);

@@ -1,23 +1,24 @@
-//! The kinds of CPUs of a machine, as glibc up to 2.36 tells them apart: what it calls them and what they have.
+//! CPU levels that glibc up to 2.36 distinguishes, with the platform and the features of each.
 //!
-//! Source: `HWCAP_IMPORTANT`, `_DL_FIRST_PLATFORM` and the tables of names in `sysdeps/*/dl-procinfo.[ch]` of 2.36, and
-//! what kernels give as `AT_PLATFORM`. A level holds what each of its CPUs has; on x86-64 those of Intel.
+//! Source: `HWCAP_IMPORTANT`, `_DL_FIRST_PLATFORM` and the tables of names in
+//! `sysdeps/*/dl-procinfo.[ch]` of 2.36, and the kernel's values of `AT_PLATFORM`. A level has the
+//! features that all of its CPUs have; on x86-64, all of Intel's.
 
 use goblin::elf::header as h;
 
 use crate::elf::Machine;
 
-/// The name of a directory, and its bit in masks of cache entries: zero where no mask means it.
+/// The name of a directory, and its bit in masks of cache entries (zero if it has none).
 pub(super) type Feature = (&'static str, u64);
 
-/// One kind of CPU.
+/// One CPU level.
 #[derive(Debug)]
 pub(super) struct Level {
-    /// What `--hwcaps` calls it; the base has no name.
+    /// The name for `--hwcaps`; empty for the baseline.
     pub(super) name: &'static str,
-    /// `AT_PLATFORM`, if it is the same for all CPUs of this level.
+    /// `AT_PLATFORM`, if all CPUs of this level have the same.
     pub(super) platform: Option<Feature>,
-    /// What it has and not every machine had, the highest bit first.
+    /// The features beyond the oldest machine, highest bit first.
     pub(super) features: &'static [Feature],
 }
 
@@ -28,7 +29,7 @@ const fn level(name: &'static str, platform: Option<Feature>, features: &'static
 const HASWELL: Option<Feature> = Some(("haswell", 1 << 50));
 const AVX512_1: Feature = ("avx512_1", 1 << 2);
 const X86_64: Feature = ("x86_64", 1 << 1);
-/// As a platform it has no bit, and stands in front of the feature of that name.
+/// As a platform it has no bit, and its directory precedes that of the feature of the same name.
 const PLAIN_X86_64: Option<Feature> = Some(("x86_64", 0));
 
 const LEVELS_X86_64: &[Level] = &[
@@ -50,7 +51,7 @@ const LEVELS_AARCH64: &[Level] =
 const NEON: Feature = ("neon", 1 << 12);
 const VFP: Feature = ("vfp", 1 << 6);
 
-/// The platform is `v7l`, but `v8l` where the kernel is one for 64 bits.
+/// The platform is `v7l`, or `v8l` with a 64-bit kernel.
 const LEVELS_ARMHF: &[Level] = &[level("neon", None, &[NEON, VFP]), level("", None, &[VFP])];
 const LEVELS_ARMEL: &[Level] =
     &[level("neon", None, &[NEON, VFP]), level("vfp", None, &[VFP]), level("", None, &[])];
@@ -82,7 +83,7 @@ const LEVELS_S390X: &[Level] = &[
 
 const ONE_LEVEL: &[Level] = &[level("", None, &[])];
 
-/// The levels of `machine`, the best first and the base last.
+/// Returns the levels of `machine`, best first, the baseline last.
 pub(super) fn levels(machine: Machine) -> &'static [Level] {
     match (machine.number, machine.is_64, machine.is_little_endian) {
         (h::EM_X86_64, true, true) => LEVELS_X86_64,

@@ -1,7 +1,8 @@
-//! How the dynamic loaders of glibc and musl search a tree for a library.
+//! How the dynamic loaders of glibc and musl search a file system for a library.
 //!
-//! A loader is read from its own file: nothing is assumed of the distribution. It knows places and candidates, not
-//! what is loaded already (that is `closure`), and never asks the host. Source: `elf/dl-load.c`, `ldso/dynlink.c`.
+//! The constants of a loader are read from its own file, not assumed from the distribution. This
+//! module handles search paths and candidate files; `closure` tracks what is already loaded.
+//! Nothing is read from the host's environment. Source: `elf/dl-load.c`, `ldso/dynlink.c`.
 
 mod cache;
 mod candidate;
@@ -35,7 +36,7 @@ use coracle_core::fs;
 use coracle_core::path::{ImagePath, Spelled};
 use coracle_core::file_system::Tree;
 
-/// The loader that a program names, as it behaves in one tree. It remembers the files that it took.
+/// A program's dynamic loader in one file system. It caches the files that it accepted.
 #[derive(Debug)]
 pub struct Loader {
     machine: Machine,
@@ -51,12 +52,12 @@ enum Family {
     Musl(musl::Musl),
 }
 
-/// An object that asks for libraries, with those that brought it in.
+/// An object that needs libraries, with the chain of objects that loaded it.
 #[derive(Debug)]
 pub struct Requester {
-    /// Its path as the loader spells it.
+    /// The object's path as the loader builds it.
     pub spelled: Spelled,
-    /// What `$ORIGIN` stands for in its paths.
+    /// The value of `$ORIGIN` in its search paths.
     pub origin: Spelled,
     /// `DT_RPATH`, unsplit.
     pub rpath: Option<Vec<u8>>,
@@ -64,23 +65,24 @@ pub struct Requester {
     pub runpath: Option<Vec<u8>>,
     /// `DF_1_NODEFLIB`.
     pub no_default_directories: bool,
-    /// The object that first asked for this one; none for the program.
+    /// The object that first needed this one; `None` for the program.
     pub parent: Option<Rc<Requester>>,
-    /// For the program: whether glibc takes the directory `/` to be there, once it has tried.
+    /// For the program: whether glibc considers the directory `/` to exist. `None` before the first
+    /// search in it.
     pub root: Cell<Option<bool>>,
 }
 
 impl Requester {
-    /// This object and all that brought it in, the program last.
+    /// Returns this object and its ancestors; the program is last.
     pub fn chain(&self) -> impl Iterator<Item = &Self> {
         std::iter::successors(Some(self), |requester| requester.parent.as_deref())
     }
 }
 
-/// The rule by which a place is searched.
+/// Why a directory or path is searched.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Rule {
-    /// The name has a slash and is a path.
+    /// The name contains a slash, so it is used as a path.
     Path,
     /// `LD_LIBRARY_PATH`.
     LibraryPath,
@@ -90,52 +92,54 @@ pub enum Rule {
     Runpath(Spelled),
     /// `/etc/ld.so.cache`.
     Cache,
-    /// A directory built into the loader.
+    /// A directory compiled into the loader.
     DefaultDirectory,
-    /// musl's path file.
+    /// musl's path file, `/etc/ld-musl-ARCH.path`.
     PathFile,
 }
 
-/// One place to search, in order.
+/// One step of a search: a directory, the cache, or a path.
 #[derive(Clone, Debug)]
 pub struct Place {
-    /// The directory as the loader spells it, or the cache's path.
+    /// The path as the loader builds it: a directory, the cache, or a file if the name is a path.
     pub directory: Spelled,
     /// Why it is searched.
     pub rule: Rule,
-    /// The object whose `$ORIGIN` is in it: the place moves with that object.
+    /// The `$ORIGIN` that was expanded in the path, if any: the path changes if that object moves.
     pub origin: Option<Spelled>,
 }
 
 /// A library that was found.
 #[derive(Debug)]
 pub struct Found {
-    /// The file.
+    /// The accepted file.
     pub candidate: Candidate,
-    /// The rule that found it.
+    /// Why its directory was searched.
     pub rule: Rule,
     /// As in [`Place`].
     pub origin: Option<Spelled>,
-    /// Where was searched, this place last, and what was passed over on the way.
+    /// The search up to and including this directory, with the files rejected on the way.
     pub passed: Missed,
 }
 
-/// A search that ended without a library, or has not ended yet.
+/// The steps of a search, whether or not it found the library.
 #[derive(Debug, Default)]
 pub struct Missed {
-    /// Every place that was searched, in order.
+    /// Everything that was searched, in order.
     pub places: Vec<Place>,
-    /// Files of that name that the loader would not take, and why.
+    /// Files with the right name that the loader rejected, and why.
     pub refused: Vec<(Spelled, Refusal)>,
-    /// The last refused file ended the search, and would end the program.
+    /// The last rejected file ended the search; the real program would fail there.
     pub fatal: bool,
 }
 
 impl Loader {
-    /// Reads the loader at `interpreter` (as `PT_INTERP` spells it) and what it reads from `tree`.
+    /// Reads the loader at `interpreter` (the raw `PT_INTERP`), its cache and its configuration
+    /// from `tree`.
     ///
     /// # Errors
-    /// When the file is no loader, or its files can't be read.
+    /// Fails if the file is not a loader or one of its files can't be read, or if it does not
+    /// support the CPU level of `environment`.
     pub fn read(
         tree: &dyn Tree,
         interpreter: &Spelled,
@@ -154,7 +158,8 @@ impl Loader {
         let (hwcaps, taken) = (environment.hwcaps.clone(), candidate::Taken::default());
         let loader = Self { machine, family, preloads, hwcaps, taken };
         match &loader.hwcaps {
-            // One image may hold programs of several machines, and each knows its own levels alone.
+            // A level of another machine is accepted, because an image may hold programs for
+            // several machines.
             Hwcaps::UpTo(name)
                 if !loader.known_hwcaps().contains(name) && !constants::is_hwcap_elsewhere(name, machine) =>
             {
@@ -164,7 +169,7 @@ impl Loader {
         }
     }
 
-    /// The places that the loader searches for what `requester` needs, in order.
+    /// Returns what the loader searches for a library that `requester` needs, in order.
     pub fn places(&self, requester: &Requester) -> Vec<Place> {
         match &self.family {
             Family::Glibc(glibc) => glibc.places(requester),
@@ -172,10 +177,12 @@ impl Loader {
         }
     }
 
-    /// Finds `name` for `requester`; relative paths start at `start`.
+    /// Finds `name` for `requester`. Relative paths start at `start`.
+    ///
+    /// The inner result is the search trace if no file was accepted.
     ///
     /// # Errors
-    /// Where was searched, when no place has a file that the loader takes.
+    /// Fails if the file system can't be read.
     pub fn find(
         &self,
         tree: &dyn Tree,
@@ -194,7 +201,7 @@ impl Loader {
         }
     }
 
-    /// A name with a slash, once its tokens are replaced, is a path: nothing is searched.
+    /// Opens a name that contains a slash after its tokens are expanded. Nothing is searched.
     fn open_path(
         &self,
         search: &candidate::Search<'_>,
@@ -224,8 +231,8 @@ impl Loader {
         Ok(Err(missed))
     }
 
-    /// `name` as `requester` means it: glibc replaces tokens before it compares and searches, musl knows none in names.
-    /// Source: `expand_dst`, `elf/dl-deps.c`.
+    /// Returns `name` with its tokens expanded. glibc expands tokens before it compares names and
+    /// searches; musl has no tokens in names. Source: `expand_dst`, `elf/dl-deps.c`.
     pub fn meant(&self, name: &[u8], requester: &Requester) -> Vec<u8> {
         self.expand(name, requester).bytes
     }
@@ -238,22 +245,24 @@ impl Loader {
         expanded.unwrap_or(token::Expanded { bytes: name.to_vec(), origin: false })
     }
 
-    /// Whether this name is the loader (or what is linked into it), whatever its file is called.
+    /// Returns whether this name means the loader itself (or a library linked into it).
     pub fn is_named(&self, name: &[u8]) -> bool {
         matches!(self.family, Family::Musl(_)) && musl::is_libc(name)
     }
 
-    /// Whether it is glibc's: identity goes by `DT_SONAME` too, and there are filters; musl goes by names alone.
+    /// Returns whether this is glibc's loader. It also identifies libraries by `DT_SONAME` and
+    /// supports filters; musl uses names only.
     pub fn is_glibc(&self) -> bool {
         matches!(self.family, Family::Glibc(_))
     }
 
-    /// What is loaded in front of the program's own needs, in order.
+    /// Returns the names to load before the program's own dependencies, in order.
     pub fn preloads(&self) -> &[Vec<u8>] {
         &self.preloads
     }
 
-    /// Kinds of CPUs that this loader tells apart, the best first; each is good for [`Hwcaps::UpTo`].
+    /// Returns the CPU levels that the loader distinguishes, best first. Each is valid in
+    /// [`Hwcaps::UpTo`].
     pub fn known_hwcaps(&self) -> &[Vec<u8>] {
         match &self.family {
             Family::Glibc(glibc) => glibc.known_hwcaps(),
@@ -261,18 +270,19 @@ impl Loader {
         }
     }
 
-    /// What lesser CPUs choose than those that it was read for, down to the base.
+    /// Returns the selections of CPUs with fewer features than the selected ones, down to the
+    /// baseline.
     pub fn lesser_hwcaps(&self) -> Vec<Hwcaps> {
         let lesser = self.hwcaps.lesser(self.known_hwcaps()).iter().cloned().map(Hwcaps::UpTo);
         lesser.chain((self.hwcaps != Hwcaps::None).then_some(Hwcaps::None)).collect()
     }
 
-    /// Whether it met directories outside of `glibc-hwcaps`, or entries of a cache, that are for some CPUs alone.
+    /// Returns whether a search so far met legacy CPU-specific directories or cache entries.
     pub fn varies(&self) -> bool {
         matches!(&self.family, Family::Glibc(glibc) if glibc.varies())
     }
 
-    /// Where the loader looks for its cache; musl has none.
+    /// Returns the path of the loader's cache; `None` for musl.
     pub fn cache_path(&self) -> Option<Spelled> {
         match &self.family {
             Family::Glibc(glibc) => Some(glibc.cache_path()),
@@ -280,7 +290,7 @@ impl Loader {
         }
     }
 
-    /// The file that lists musl's directories, and its text; glibc has none.
+    /// Returns musl's path file and its content; `None` for glibc.
     pub fn path_file(&self) -> Option<(&Spelled, &[u8])> {
         match &self.family {
             Family::Glibc(_) => None,
@@ -292,13 +302,13 @@ impl Loader {
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Path => f.write_str("a path, not searched for"),
-            Self::LibraryPath => f.write_str("the library path"),
-            Self::Rpath(of) => write!(f, "RPATH of {of}"),
-            Self::Runpath(of) => write!(f, "RUNPATH of {of}"),
+            Self::Path => f.write_str("a path, used without a search"),
+            Self::LibraryPath => f.write_str("LD_LIBRARY_PATH"),
+            Self::Rpath(object) => write!(f, "RPATH of {object}"),
+            Self::Runpath(object) => write!(f, "RUNPATH of {object}"),
             Self::Cache => f.write_str("the loader's cache"),
             Self::DefaultDirectory => f.write_str("default directory of the loader"),
-            Self::PathFile => f.write_str("the loader's path file"),
+            Self::PathFile => f.write_str("musl's path file"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! musl's search. Source: `load_library`, `path_open` and `fixup_rpath`, `ldso/dynlink.c`.
+//! musl's library search. Source: `load_library`, `path_open` and `fixup_rpath`, `ldso/dynlink.c`.
 
 use super::candidate::{Manner, Outcome, Search};
 use super::{Environment, Error, Found, Missed, Place, Refusal, Requester, Rule};
@@ -8,7 +8,7 @@ use coracle_core::fs;
 use coracle_core::path::{ImagePath, Spelled};
 use coracle_core::file_system::{self, End, Tree, TreeFile};
 
-/// A musl loader in one tree.
+/// A musl loader in one file system.
 #[derive(Debug)]
 pub(super) struct Musl {
     library_path: Vec<Place>,
@@ -16,25 +16,25 @@ pub(super) struct Musl {
     path_file: Option<(Spelled, Vec<u8>)>,
 }
 
-/// Names that are the loader itself, by what they start with (`reserved` in `load_library`).
+/// Prefixes of names that mean the loader itself (`reserved` in `load_library`).
 const LIBC: [&[u8]; 7] = [b"libc.", b"libpthread.", b"librt.", b"libm.", b"libdl.", b"libutil.", b"libxnet."];
 
-/// A path file has some lines.
+/// Maximum size of a path file.
 const MAX_PATH_FILE: u64 = 1 << 20;
 
-/// Whether `name` is served by the loader.
+/// Returns whether `name` means the loader itself.
 pub(super) fn is_libc(name: &[u8]) -> bool {
     LIBC.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// Whether `object` is a C library, which gives way to the loader that runs: it exports what only one does
-/// (`load_library`).
+/// Returns whether `object` is a C library, which musl replaces with the running loader. It is one
+/// if it exports `__libc_start_main` and `stdin` (`load_library`).
 pub fn is_musl_libc(file: &TreeFile, object: &Object) -> bool {
     let exports = |reader: &Reader| -> elf::Result<bool> {
         let mut exports = Exports::of(reader, object, ExportManner::Musl)?;
         Ok(exports.defines(b"__libc_start_main")? && exports.defines(b"stdin")?)
     };
-    // What can't be read is no C library; loading it would fail for other reasons.
+    // An unreadable file is not treated as a C library: loading it reports the error.
     file.content.open().is_ok_and(|reader| exports(&reader).unwrap_or_default())
 }
 
@@ -59,13 +59,15 @@ impl Musl {
         })
     }
 
-    /// The path file with its text, if there is one.
+    /// Returns the path file and its content, if there is one.
     pub(super) fn path_file(&self) -> Option<(&Spelled, &[u8])> {
         self.path_file.as_ref().map(|(path, list)| (path, list.as_slice()))
     }
 
-    /// `LD_LIBRARY_PATH`; the path of the object and of all that brought it in (`DT_RUNPATH` in place of `DT_RPATH`); the
-    /// system's.
+    /// Returns the search path in order:
+    /// - `LD_LIBRARY_PATH`
+    /// - `DT_RUNPATH`, else `DT_RPATH`, of the object and of its ancestors
+    /// - the system path
     pub(super) fn places(&self, requester: &Requester) -> Vec<Place> {
         let own = requester.chain().flat_map(|object| {
             let (list, rule) = match (&object.runpath, &object.rpath) {
@@ -82,7 +84,7 @@ impl Musl {
         self.library_path.iter().cloned().chain(own).chain(self.system.iter().cloned()).collect()
     }
 
-    /// The first file that opens decides, whatever it is.
+    /// The first file that opens ends the search, whether or not it is accepted.
     pub(super) fn find(
         &self,
         search: &Search<'_>,
@@ -120,7 +122,8 @@ impl Musl {
     }
 }
 
-/// `PREFIX/etc/ld-musl-ARCH.path` and its text, where PREFIX is the interpreter's path less its last two names.
+/// Returns `PREFIX/etc/ld-musl-ARCH.path` and its content. PREFIX is the interpreter's path without
+/// its last two components.
 fn path_file(tree: &dyn Tree, interpreter: &Spelled) -> Result<Option<(Spelled, Vec<u8>)>, Error> {
     let name = interpreter.name();
     let name = name.iter().position(|&byte| byte == b'.').and_then(|dot| name.get(..dot)).unwrap_or(name);
@@ -134,13 +137,13 @@ fn path_file(tree: &dyn Tree, interpreter: &Spelled) -> Result<Option<(Spelled, 
     Ok(Some((path, list)))
 }
 
-/// The elements of a list, separated by colons or line feeds; empty ones do not count.
+/// Splits a path list at colons and line feeds. Empty elements are skipped.
 fn split(list: &[u8]) -> impl Iterator<Item = Spelled> {
     let elements = list.split(|&byte| byte == b':' || byte == b'\n');
     elements.filter(|element| !element.is_empty()).map(Spelled::new)
 }
 
-/// What stands before the last slash: of a file in the root, nothing.
+/// Returns the text before the last slash of the object's path: empty for a file in the root.
 fn origin(object: &Requester) -> &[u8] {
     let origin = object.origin.as_bytes();
     let is_in_root =
@@ -148,7 +151,7 @@ fn origin(object: &Requester) -> &[u8] {
     if is_in_root { b"" } else { origin }
 }
 
-/// Only `$ORIGIN` exists; any other `$` voids the whole list.
+/// Expands `$ORIGIN`. `None` if there is any other `$`: musl then ignores the whole list.
 fn expand(list: &[u8], origin: &[u8]) -> Option<Vec<u8>> {
     let mut expanded = Vec::new();
     let mut rest = list;

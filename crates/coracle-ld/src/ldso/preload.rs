@@ -1,16 +1,17 @@
-//! What is preloaded. Source: `handle_preload_list` and `dl_main`, `elf/rtld.c`; `load_preload`, `ldso/dynlink.c`.
+//! Preloaded libraries. Source: `handle_preload_list` and `dl_main`, `elf/rtld.c`; `load_preload`,
+//! `ldso/dynlink.c`.
 
 use super::Environment;
 use coracle_core::fs;
 use coracle_core::path::ImagePath;
 use coracle_core::file_system::{self, End, Tree};
 
-/// The file that every program's preloads stand in.
+/// The system-wide list of preloaded libraries.
 const FILE: &[u8] = b"/etc/ld.so.preload";
-/// It has a line or two.
+/// Maximum size of the file, which usually has a line or two.
 const MAX_FILE: u64 = 1 << 20;
 
-/// Names in `LD_PRELOAD`, then those in the file, in order.
+/// Returns the names in `LD_PRELOAD`, then those in the file, in order.
 pub(super) fn names(
     tree: &dyn Tree,
     environment: &Environment,
@@ -29,8 +30,8 @@ fn file(tree: &dyn Tree) -> fs::Result<Vec<u8>> {
     file.content.open()?.bytes_at(0, size)
 }
 
-/// From `#` to the end of its line, as the loader does it: it looks for each further `#` from the start of the file, within
-/// as many bytes as were left behind the comment before.
+/// Blanks comments as the loader does. It searches each further `#` from the start of the file, but
+/// only within as many bytes as remained after the previous comment.
 fn without_comments(mut text: Vec<u8>) -> Vec<u8> {
     let mut left = text.len();
     while let Some(start) = text.iter().take(left).position(|&byte| byte == b'#') {
@@ -54,14 +55,14 @@ mod tests {
     use coracle_core::file_system::memory::MemoryTree;
 
     #[test]
-    fn the_environment_comes_first_then_the_file() {
+    fn returns_the_environment_before_the_file() {
         let mut tree = MemoryTree::default();
         tree.add_file("/etc/ld.so.preload", b"/lib/c.so d.so # e.so\n\n#f.so\ng.so:h.so\n");
         let mut environment = Environment { preload: b"a.so:b.so  x.so".to_vec(), ..Environment::default() };
         let read = |environment: &Environment| names(&tree, environment, true).unwrap().join(&b' ');
         assert_eq!(read(&environment), b"a.so b.so x.so");
         environment.preload_file = true;
-        // The second comment stands too far behind for the loader to see it.
+        // The second comment is too far into the file for the loader to find it.
         assert_eq!(read(&environment), b"a.so b.so x.so /lib/c.so d.so #f.so g.so h.so");
         assert_eq!(names(&tree, &environment, false).unwrap().len(), 3);
     }

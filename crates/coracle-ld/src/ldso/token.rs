@@ -1,11 +1,11 @@
-//! `$ORIGIN`, `$LIB` and `$PLATFORM` in paths and names.
+//! Expansion of `$ORIGIN`, `$LIB` and `$PLATFORM` in paths and names.
 //!
-//! A token reaches as far as an identifier can: `$ORIGINAL` is plain text. Source: `_dl_dst_count` and
-//! `_dl_dst_substitute`, `elf/dl-load.c`.
+//! A token is the longest possible identifier: `$ORIGINAL` is plain text. Source: `_dl_dst_count`
+//! and `_dl_dst_substitute`, `elf/dl-load.c`.
 
 use coracle_core::path::Spelled;
 
-/// What each token stands for; one without a value drops the element that holds it.
+/// The values of the tokens. A path element that contains a token without a value is dropped.
 #[derive(Debug)]
 pub(super) struct Tokens<'a> {
     pub(super) origin: &'a Spelled,
@@ -13,7 +13,7 @@ pub(super) struct Tokens<'a> {
     pub(super) platform: Option<&'a [u8]>,
 }
 
-/// A text without tokens, and whether `$ORIGIN` was in it.
+/// An expanded text, and whether it contained `$ORIGIN`.
 #[derive(PartialEq, Eq, Debug)]
 pub(super) struct Expanded {
     pub(super) bytes: Vec<u8>,
@@ -21,7 +21,7 @@ pub(super) struct Expanded {
 }
 
 impl Tokens<'_> {
-    /// `text` with its tokens replaced; nothing when a token has no value.
+    /// Expands the tokens in `text`. `None` if a token has no value.
     pub(super) fn expand(&self, text: &[u8]) -> Option<Expanded> {
         let mut expanded = Expanded { bytes: Vec::with_capacity(text.len()), origin: false };
         let mut rest = text;
@@ -53,7 +53,8 @@ impl Tokens<'_> {
     }
 }
 
-/// The identifier behind the `$` at the start of `text`, with or without braces, and what follows it.
+/// Parses the identifier after the `$` at the start of `text`, with or without braces, and returns
+/// it with the rest.
 fn token(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let inner = text.strip_prefix(b"$")?;
     let braced = inner.strip_prefix(b"{");
@@ -72,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tokens_are_replaced_as_the_loader_does() {
+    fn expands_tokens() {
         let origin = Spelled::new("/app/bin");
         let tokens = Tokens { origin: &origin, lib: Some(b"lib64"), platform: None };
         for (text, expected) in [

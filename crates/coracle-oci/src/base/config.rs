@@ -1,5 +1,7 @@
-//! What the config of a base hands on. Source: image-spec, `config.md`; for what builders take over, Moby's
-//! `builder/dockerfile` and go-containerregistry's `mutate`.
+//! Reads the config of a base image and selects the parts that new images inherit.
+//!
+//! Source: image-spec, `config.md`. For the inherited parts, Moby's `builder/dockerfile` and
+//! go-containerregistry's `mutate`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,39 +9,39 @@ use serde_json::Value;
 
 use coracle_core::digest::DiffId;
 
-/// Members of `config` that are kept as they are. Entrypoint and arguments are those of the program, and what builds on
-/// the base has no use for triggers.
+/// Members of `config` that are copied unchanged. Entrypoint and arguments are replaced by the
+/// program's, and `OnBuild` triggers do not apply.
 const KEPT: [&str; 3] = ["Healthcheck", "Shell", "Volumes"];
 
-/// What the program of a base would be run with.
+/// The run settings that an image inherits from its base image.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Inherited {
-    /// Its variables.
+    /// Environment variables.
     pub env: BTreeMap<String, String>,
-    /// `UID[:GID]`, or names that its own `/etc/passwd` knows.
+    /// `UID[:GID]`, or names defined in the base image's `/etc/passwd`.
     pub user: Option<String>,
-    /// Where it starts.
+    /// The working directory.
     pub working_dir: Option<String>,
-    /// `8080/tcp`
+    /// Ports, such as `8080/tcp`.
     pub exposed_ports: BTreeSet<String>,
-    /// What asks it to end.
+    /// The signal that stops the container.
     pub stop_signal: Option<String>,
-    /// Its labels.
+    /// Labels, without the contract label, which describes the base image's own program.
     pub labels: BTreeMap<String, String>,
 }
 
 impl Inherited {
-    /// What `config`, a whole document, says.
+    /// Reads the settings from the config document.
     pub(super) fn of(config: &Value) -> Result<Self, String> {
         let Some(config) = config.get("config").filter(|config| !config.is_null()) else {
             return Ok(Self::default());
         };
-        let word = |key: &str| {
+        let text = |key: &str| {
             config.get(key).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
         };
         let mut env = BTreeMap::new();
         for variable in config.get("Env").and_then(Value::as_array).into_iter().flatten() {
-            let text = variable.as_str().ok_or("a variable in its config is no text")?;
+            let text = variable.as_str().ok_or("an environment variable in its config is not a string")?;
             let (name, value) = text.split_once('=').unwrap_or((text, ""));
             env.insert(name.to_owned(), value.to_owned());
         }
@@ -48,40 +50,41 @@ impl Inherited {
         let ports = config.get("ExposedPorts").and_then(Value::as_object);
         Ok(Self {
             env,
-            user: word("User"),
-            working_dir: word("WorkingDir"),
+            user: text("User"),
+            working_dir: text("WorkingDir"),
             exposed_ports: ports.into_iter().flat_map(|ports| ports.keys().cloned()).collect(),
-            stop_signal: word("StopSignal"),
+            stop_signal: text("StopSignal"),
             labels: labels.collect(),
         })
     }
 }
 
-/// Members of `config` that are no business of ours.
+/// Returns the members of `config` that are copied unchanged.
 pub(super) fn members(config: &Value) -> BTreeMap<String, Value> {
     let config = config.get("config").and_then(Value::as_object).into_iter().flatten();
     let kept = config.filter(|(key, value)| KEPT.contains(&key.as_str()) && !value.is_null());
     kept.map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
-/// How `layers` layers came to be; nothing where the config does not say it of each.
+/// Returns the history of `layers` layers. If the config's history has another number of layers, it
+/// is replaced by placeholders.
 pub(super) fn history(config: &Value, layers: usize) -> Vec<Value> {
     let history = config.get("history").and_then(Value::as_array).cloned().unwrap_or_default();
     let is_layer = |step: &&Value| step.get("empty_layer") != Some(&Value::Bool(true));
     if history.iter().filter(is_layer).count() == layers { history } else { unknown(layers) }
 }
 
-/// One step for each layer, which engines count.
+/// Returns one placeholder per layer, because engines require an entry for each.
 fn unknown(layers: usize) -> Vec<Value> {
     vec![serde_json::json!({"comment": "base"}); layers]
 }
 
-/// The digests of the layers' tars.
+/// Reads the diff IDs of the layers.
 pub(super) fn diff_ids(config: &Value) -> Result<Vec<DiffId>, String> {
     let list = config.get("rootfs").and_then(|rootfs| rootfs.get("diff_ids")).and_then(Value::as_array);
     let diff_id = |value: &Value| {
         let text = value.as_str().unwrap_or_default();
-        text.parse().map(DiffId::new).map_err(|_| "its config has a diff ID that is no digest".to_owned())
+        text.parse().map(DiffId::new).map_err(|_| "a diff ID in its config is not a digest".to_owned())
     };
     list.map_or(&[][..], Vec::as_slice).iter().map(diff_id).collect()
 }
@@ -93,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_handed_on() {
+    fn reads_inherited_settings() {
         let config = json!({
             "config": {
                 "Env": ["PATH=/usr/bin", "A=b=c", "EMPTY="],

@@ -1,4 +1,4 @@
-//! Why there is nothing to build upon.
+//! Errors of base images.
 
 use coracle_core::digest::Digest;
 use coracle_core::platform::Platform;
@@ -6,68 +6,68 @@ use crate::registry;
 use coracle_core::fs;
 use crate::copy;
 
-/// Why a base image can't be used.
+/// The error for a base image that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// It can't be found or read.
-    #[error("cannot use the base `{base}`")]
+    /// The image cannot be found or read.
+    #[error("cannot use the base image `{base}`")]
     Unreadable {
-        /// Where it was looked for.
+        /// The location of the base image, as written.
         base: String,
-        /// Why not.
+        /// The cause.
         source: copy::Error,
     },
-    /// A layer is not what it should be.
-    #[error("cannot read the layer `{digest}` of the base `{base}`")]
+    /// A layer cannot be read, or does not match its digests.
+    #[error("cannot read the layer `{digest}` of the base image `{base}`")]
     Layer {
-        /// Where it is.
+        /// The location of the base image, as written.
         base: String,
-        /// Which one.
+        /// The digest of the layer's blob.
         digest: Digest,
-        /// What is wrong with it.
+        /// The cause.
         source: std::io::Error,
     },
-    /// Its config says something that no image can be built upon.
-    #[error("cannot build upon `{base}`: {why}")]
+    /// The image's documents do not allow building an image on it.
+    #[error("cannot use `{base}` as a base image: {why}")]
     Unfit {
-        /// Where it is.
+        /// The location of the base image, as written.
         base: String,
-        /// What is wrong.
+        /// The reason.
         why: String,
-        /// The next step.
+        /// The next step, for the user.
         hint: String,
     },
-    /// It is for other platforms.
-    #[error("the base `{base}` has no image for {wanted}")]
+    /// The image is for other platforms.
+    #[error("the base image `{base}` is not available for {wanted}")]
     Platform {
-        /// Where it is.
+        /// The location of the base image, as written.
         base: String,
-        /// What the programs are for.
+        /// The platform of the programs.
         wanted: Platform,
-        /// What it is for.
+        /// The platforms of the base image.
         known: Vec<String>,
     },
-    /// Its files can't be kept.
+    /// Its files cannot be written or read on this host.
     #[error(transparent)]
     File(#[from] fs::Error),
 }
 
 impl Error {
-    /// The next step, where there is a usual one.
+    /// Suggests the next step; `None` if there is no common one.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Unreadable { source, .. } => source.hint(),
             Self::Layer { source, .. } => match registry(source) {
                 Some(error) => error.hint(),
-                None => Some("the base is damaged: fetch it again, or take another".into()),
+                None => Some("the base image is damaged: fetch it again, or use another one".into()),
             },
             Self::Unfit { hint, .. } => Some(hint.clone()),
-            Self::Platform { known, .. } => Some(format!("it has {}", known.join(", "))),
+            Self::Platform { known, .. } => Some(format!("available platforms: {}", known.join(", "))),
             Self::File(error) => error.hint(),
         }
     }
 
-    /// Whether a registry or the network failed.
+    /// Whether the cause is a registry or the network.
     pub fn is_network(&self) -> bool {
         match self {
             Self::Unreadable { source, .. } => source.is_network(),
@@ -77,7 +77,7 @@ impl Error {
     }
 }
 
-/// What a registry did, where a blob was read from one.
+/// Returns the registry error inside an I/O error; `None` if there is none.
 fn registry(error: &std::io::Error) -> Option<&registry::Error> {
     error.get_ref()?.downcast_ref()
 }

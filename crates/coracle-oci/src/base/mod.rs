@@ -1,7 +1,7 @@
-//! The image that another one stands on: which one it is, what its config says, and what its layers hold.
+//! Base images: location, config, layers, and a file system view of them.
 //!
-//! Documents are read when they are needed, layers only when something in the image could meet them. What was fetched is
-//! kept by its digest and held to it. It does not know what is built upon it.
+//! Documents and layers are read on demand. Fetched blobs are stored by digest and verified. This
+//! module does not depend on builds.
 
 mod config;
 mod error;
@@ -25,10 +25,10 @@ use crate::layout::{Origin, StoredImage, StoredLayer};
 use crate::copy::{self, Place};
 use error::unreadable;
 
-/// The most bytes that the tar of a layer has.
+/// Maximum size of a layer's uncompressed tar in bytes.
 const MAX_TAR: u64 = 16 << 30;
 
-/// A base image, or an index of base images.
+/// A base image at its location: one image, or an index with one per platform.
 #[derive(Debug)]
 pub struct Base {
     place: Place,
@@ -39,23 +39,23 @@ pub struct Base {
 /// The base image of one platform.
 #[derive(Debug)]
 pub struct Image {
-    /// What it is called, in full: `docker.io/library/debian:12`; nothing where it has no name.
+    /// Its full name, such as `docker.io/library/debian:12`; `None` if it has no name.
     pub name: Option<String>,
     /// The digest of its manifest.
     pub digest: Digest,
-    /// Its config as text, in the one form of JSON.
+    /// Its config as JSON.
     pub config: String,
-    /// What its config hands on to the image above.
+    /// The run settings that new images inherit.
     pub inherited: Inherited,
-    /// Its layers, history, and members of its config, in the words of the specification.
+    /// Its layers, history and config members, for the new image's documents.
     pub image: image::Base,
     layers: Vec<StoredLayer>,
 }
 
-/// Says whether to go on.
+/// Cancellation check, called repeatedly. `Break` cancels the operation.
 pub type GoOn<'a> = dyn Fn() -> ControlFlow<()> + 'a;
 
-/// Reads until somebody asks to end.
+/// A reader that fails when the operation is cancelled.
 struct Watched<'a> {
     reader: Box<dyn Read>,
     go_on: &'a GoOn<'a>,
@@ -74,11 +74,11 @@ fn stopped() -> io::Error {
     io::Error::other("interrupted")
 }
 
-/// The digest of the image that `place` stands for now; one that the place itself names is not asked for. A registry is
-/// asked for no more than the digest.
+/// Returns the digest that the image at `place` has now. If `place` includes a digest, no request
+/// is made. A registry gets a HEAD request only.
 ///
 /// # Errors
-/// When there is no such image, or it can't be asked for.
+/// Fails if there is no such image, or its location cannot be read.
 pub fn pin(place: &Place, client: &Client) -> Result<Digest, Error> {
     let base = place.to_string();
     let refused = |error: copy::Error| unreadable(&base, error);
@@ -95,10 +95,11 @@ pub fn pin(place: &Place, client: &Client) -> Result<Digest, Error> {
 }
 
 impl Base {
-    /// Finds the image at `place`. What is fetched of it is kept in `cache`, else below `scratch` for as long as this lives.
+    /// Opens the image at `place`. Fetched blobs are stored in `cache`, or in a temporary directory
+    /// in `scratch` that is deleted on drop.
     ///
     /// # Errors
-    /// When there is none, or it can't be asked for.
+    /// Fails if there is no image, or its location cannot be read.
     pub fn open(
         place: &Place,
         client: &Client,
@@ -109,15 +110,15 @@ impl Base {
         Ok(Self { place: place.clone(), origin, blobs: Blobs::open(cache, scratch)? })
     }
 
-    /// The digest of its manifest or index.
+    /// Returns the digest of its manifest or index.
     ///
     /// # Errors
-    /// When it has neither.
+    /// Fails if it has neither.
     pub fn digest(&self) -> Result<Digest, Error> {
         self.origin.digest().ok_or_else(|| no_manifest(&self.text()))
     }
 
-    /// The repository that its blobs are in; nothing where they are on disk.
+    /// The repository with its blobs; `None` if they are not in a registry.
     pub fn repository(&self) -> Option<&Reference> {
         match &self.place {
             Place::Remote(named) => Some(&named.reference),
@@ -125,10 +126,10 @@ impl Base {
         }
     }
 
-    /// The image for `platform`.
+    /// Returns the image for `platform`.
     ///
     /// # Errors
-    /// When there is none, or its documents say what no image can be built upon.
+    /// Fails if there is none, or its documents are invalid or unsupported.
     pub fn image(&self, platform: &Platform) -> Result<Image, Error> {
         let base = self.text();
         let stored = self.origin.image_for(platform);
@@ -144,12 +145,14 @@ impl Base {
         let digest = stored.digest().ok_or_else(|| no_manifest(&base))?;
         let unknown = stored.layers.iter().find_map(|layer| self.origin.tar_of(layer, io::empty()).err());
         if let Some(error) = unknown {
-            return Err(unfit(error.to_string(), "take another base, or let skopeo convert it"));
+            return Err(unfit(error.to_string(), "use another base image, or convert it with skopeo"));
         }
-        let layers = layers(&stored)
-            .map_err(|why| unfit(why, "take another base: engines could not run this one either"))?;
-        let inherited = Inherited::of(&stored.config)
-            .map_err(|why| unfit(why, "take another base: engines could not run this one either"))?;
+        let layers = layers(&stored).map_err(|why| {
+            unfit(why, "use another base image: container engines cannot run this one either")
+        })?;
+        let inherited = Inherited::of(&stored.config).map_err(|why| {
+            unfit(why, "use another base image: container engines cannot run this one either")
+        })?;
         let image = image::Base {
             history: config::history(&stored.config, layers.len()),
             members: config::members(&stored.config),
@@ -165,10 +168,11 @@ impl Base {
         })
     }
 
-    /// The tree of `image`, whose layers are fetched and unpacked where they were not before. `go_on` is asked meanwhile.
+    /// Returns the file system of `image`. Layers that are not stored yet are fetched and
+    /// decompressed. `go_on` is called repeatedly meanwhile.
     ///
     /// # Errors
-    /// When a layer can't be had, or is not what its digests say; and when it should not go on.
+    /// Fails if a layer cannot be fetched, does not match its digests, or `go_on` cancels.
     pub fn tree(&self, image: &Image, go_on: &GoOn<'_>) -> Result<BaseTree, Error> {
         let mut tree = BaseTree::default();
         for (layer, (descriptor, diff_id)) in image.layers.iter().zip(&image.image.layers) {
@@ -178,18 +182,18 @@ impl Base {
                 if tree.add(&path, diff_id)?.map_err(failed)? {
                     continue;
                 }
-                // Damaged since it was kept.
+                // The stored file is damaged.
                 self.blobs.forget(diff_id.digest())?;
             }
             let path = self.unpack(layer, descriptor, diff_id, go_on)?.map_err(failed)?;
             if !tree.add(&path, diff_id)?.map_err(failed)? {
-                return Err(failed(io::Error::other("its tar changes while it is read")));
+                return Err(failed(io::Error::other("its tar changed while it was read")));
             }
         }
         Ok(tree)
     }
 
-    /// Keeps the tar of a layer.
+    /// Fetches and decompresses a layer, and returns the path of its stored tar.
     fn unpack(
         &self,
         layer: &StoredLayer,
@@ -216,14 +220,14 @@ impl Base {
         })
     }
 
-    /// Keeps a blob as it is at its registry.
+    /// Fetches a blob from its registry unless it is stored, and returns its path.
     fn fetch(&self, descriptor: &Descriptor, go_on: &GoOn<'_>) -> Result<io::Result<PathBuf>, Error> {
         let Some(_turn) = self.blobs.turn(descriptor.digest, go_on)? else { return Ok(Err(stopped())) };
         if let Some(path) = self.blobs.find(descriptor.digest) {
             if self.blobs.holds(descriptor.digest)? {
                 return Ok(Ok(path));
             }
-            // Damaged since it was kept.
+            // The stored file is damaged.
             self.blobs.forget(descriptor.digest)?;
         }
         Ok(match self.origin.blob(descriptor) {
@@ -234,11 +238,11 @@ impl Base {
         })
     }
 
-    /// Opens a blob, to be copied; whoever takes its bytes checks them. One at a registry is kept here, too, and `go_on`
-    /// is asked meanwhile.
+    /// Opens a blob for copying. The caller must verify its digest. A blob from a registry is
+    /// stored here first; `go_on` is called repeatedly meanwhile.
     ///
     /// # Errors
-    /// When it can't be had; the error inside may be one of a registry.
+    /// Fails if the blob cannot be fetched or read. The inner error may be a registry error.
     pub fn blob(&self, descriptor: &Descriptor, go_on: &GoOn<'_>) -> io::Result<Box<dyn Read>> {
         match self.repository() {
             None => self.origin.blob(descriptor),
@@ -256,24 +260,24 @@ impl Base {
         }
     }
 
-    /// Where it is, as it was written.
+    /// The location of the image, as written.
     pub fn text(&self) -> String {
         self.place.to_string()
     }
 }
 
-/// Its layers in the specification's words, each with the digest of its tar.
+/// Returns the layers' descriptors with OCI media types, and their diff IDs.
 fn layers(stored: &StoredImage) -> Result<Vec<(Descriptor, DiffId)>, String> {
     let diff_ids = config::diff_ids(&stored.config)?;
     if diff_ids.len() != stored.layers.len() {
         let (layers, named) = (stored.layers.len(), diff_ids.len());
-        return Err(format!("it has {layers} layers, and its config names {named}"));
+        return Err(format!("it has {layers} layers, but its config has {named} diff IDs"));
     }
     let layer = |(layer, diff_id): (&StoredLayer, DiffId)| {
         let found = layer.descriptor.as_ref().ok_or("a layer has no digest")?;
         let media_type = oci_layer(&found.media_type).to_owned();
         if media_type.contains("nondistributable") || media_type.contains("foreign") {
-            return Err(format!("its layer `{}` may not be handed on", found.digest));
+            return Err(format!("its layer `{}` is marked as not distributable", found.digest));
         }
         let mut descriptor = found.clone();
         descriptor.media_type = media_type.into();
@@ -285,7 +289,7 @@ fn layers(stored: &StoredImage) -> Result<Vec<(Descriptor, DiffId)>, String> {
 fn no_manifest(base: &str) -> Error {
     Error::Unfit {
         base: base.to_owned(),
-        why: "it has Docker's description alone, and no manifest".into(),
-        hint: "let skopeo convert it to a layout: `skopeo copy docker-archive:FILE oci:DIR`".into(),
+        why: "it has no OCI manifest, only Docker's `manifest.json`".into(),
+        hint: "convert it to an image layout: `skopeo copy docker-archive:FILE oci:DIR`".into(),
     }
 }

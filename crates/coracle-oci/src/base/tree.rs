@@ -1,4 +1,4 @@
-//! The tree of a base image: its paths as its layers lie upon each other, contents in the layers' tars.
+//! File system view of a base image: the merged layers, with contents in the layers' tars.
 
 use std::fs::File;
 use std::io::{self, BufReader};
@@ -12,31 +12,31 @@ use coracle_core::entry::Owner;
 use crate::layout::{Extent, FileEntry, FileNode, Files};
 use coracle_core::file_system::{Node, Tree, TreeFile};
 
-/// What no file system of a host is called.
+/// A device number that no host file system has.
 const DEVICE: u64 = u64::MAX;
-/// Layers are told apart in the upper bits of an inode: no tar is that long.
+/// The upper bits of an inode number are the layer's index, the lower ones the offset in its tar.
 const LAYER_SHIFT: u32 = 44;
 
-/// A base image as a root. Its tars have to stay where they are as long as it lives.
+/// The file system of a base image. The tar files must not be moved or changed while it is used.
 #[derive(Debug, Default)]
 pub struct BaseTree {
     files: Files,
-    /// The tar of each layer, the lowest first.
+    /// Path and metadata of each layer's tar, the lowest layer first.
     tars: Vec<(PathBuf, Stat)>,
 }
 
 impl BaseTree {
-    /// Puts the layer in the tar at `path` on top; whether it is the one with this diff ID.
+    /// Applies the layer in the tar at `path`. Returns false if its diff ID is not `diff_id`.
     ///
     /// # Errors
-    /// The inner one when it is no tar, the outer one when it can't be read.
+    /// The inner error if the file is not a tar, the outer one if it cannot be read.
     pub(super) fn add(&mut self, path: &Path, diff_id: &DiffId) -> fs::Result<io::Result<bool>> {
         let Some(Found::File(stat)) = fs::look(path)? else {
             return Err(fs::Error::new("read", path, io::ErrorKind::NotFound.into()));
         };
         let mut tar = Hashing::new(File::open(path).context("open", path)?);
         let layer = self.files.read_tar(BufReader::with_capacity(READ_AT_ONCE, &mut tar));
-        // What was altered is on top of nothing, and may well be no tar either.
+        // Checked before the layer is applied and before its parse error is returned.
         if tar.finish() != diff_id.digest() {
             return Ok(Ok(false));
         }
@@ -56,7 +56,7 @@ impl BaseTree {
     }
 }
 
-/// Bytes of a tar that are read and hashed in one go.
+/// Buffer size for reading and hashing a tar, in bytes.
 const READ_AT_ONCE: usize = 256 << 10;
 
 impl Tree for BaseTree {

@@ -1,7 +1,7 @@
-//! Blobs of base images, and their layers' tars, by their digest.
+//! Stored blobs of base images and their layers' tars, by digest.
 //!
-//! A blob is kept only when its bytes have the digest, and whoever reads one checks that again. They are never touched
-//! once they are there: builds that read from one see by its times that it is still the same.
+//! A blob is stored only if its bytes match the digest, and readers verify it again. Stored files
+//! are never modified, not even their times: builds detect changes by the times.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Read};
@@ -19,25 +19,26 @@ use coracle_core::digest::{Digest, Hasher};
 use coracle_core::fs::{self, Context};
 use crate::layer::output::Output;
 
-/// How long to wait before a lock is tried again.
+/// Interval between attempts to take a lock.
 const PAUSE: Duration = Duration::from_millis(20);
-/// What the directories begin with in which something is written.
+/// Name prefix of directories with unfinished files.
 pub(super) const PART: &str = "part-";
 
-/// A place for blobs that lives as long as a build; what is in the cache stays for the next.
+/// A directory of blobs, opened for one build. Blobs in the cache stay for later builds.
 #[derive(Debug)]
 pub(crate) struct Blobs {
     directory: PathBuf,
-    /// Nobody prunes meanwhile.
+    /// Prevents pruning.
     _lock: Option<File>,
     _temporary: Option<TempDir>,
 }
 
 impl Blobs {
-    /// Those of the cache; without one, or where it can't be used, an empty directory below `scratch` that goes again.
+    /// Opens the blobs of `cache`. Without a usable cache, creates a temporary directory in
+    /// `scratch`.
     ///
     /// # Errors
-    /// When no directory can be made.
+    /// Fails if the directory cannot be created.
     pub(crate) fn open(cache: Option<&Cache>, scratch: Option<&Path>) -> fs::Result<Self> {
         if let Some(cache) = cache {
             match Self::in_cache(cache) {
@@ -55,7 +56,7 @@ impl Blobs {
         fs::create_private(&directory).context("create", &directory)?;
         let path = directory.join(LOCK);
         let lock = File::options().create(true).append(true).open(&path).context("open", &path)?;
-        // Nobody else is here: what is half written is of a build that was killed.
+        // No other build is running, so unfinished files are left from killed builds.
         if lock.try_lock().is_ok() {
             remove_parts(&directory)?;
             lock.unlock().context("unlock", &path)?;
@@ -70,25 +71,27 @@ impl Blobs {
         Ok(Self { directory, _lock: Some(lock), _temporary: None })
     }
 
-    /// The file with these bytes, if it was kept.
+    /// Returns the path of the stored blob; `None` if there is none.
     pub(crate) fn find(&self, digest: Digest) -> Option<PathBuf> {
         let path = self.directory.join(digest.hex());
         path.is_file().then_some(path)
     }
 
-    /// Keeps what `reader` gives, whose digest this is; at most `limit` bytes of it.
+    /// Stores the bytes of `reader`, which must have `digest` and at most `limit` bytes. Returns
+    /// the path.
     ///
     /// # Errors
-    /// The inner one when it can't be read or is something else, the outer one when it can't be written.
+    /// The inner error if `reader` fails or the bytes do not match, the outer one if they cannot be
+    /// written.
     pub(crate) fn keep(
         &self,
         digest: Digest,
         reader: &mut dyn Read,
         limit: u64,
     ) -> fs::Result<io::Result<PathBuf>> {
-        let place = tempfile::Builder::new().prefix(PART).tempdir_in(&self.directory);
-        let place = place.context("create a directory in", &self.directory)?;
-        let (part, path) = (place.path().join("blob"), self.directory.join(digest.hex()));
+        let temporary = tempfile::Builder::new().prefix(PART).tempdir_in(&self.directory);
+        let temporary = temporary.context("create a directory in", &self.directory)?;
+        let (part, path) = (temporary.path().join("blob"), self.directory.join(digest.hex()));
         let mut output = Output::create(&part)?;
         let mut bounded = reader.take(limit.saturating_add(1));
         if let Err(error) = output.copy(&mut bounded)? {
@@ -101,18 +104,18 @@ impl Blobs {
         if found != digest {
             return Ok(Err(io::Error::other(format!("its bytes have the digest `{found}`"))));
         }
-        // Who has the turn is alone; without locks, another build may read from its own by now.
+        // Without locks, another build may have stored the blob meanwhile and be reading it.
         if !path.exists() {
             std::fs::rename(&part, &path).context("create", &path)?;
         }
         Ok(Ok(path))
     }
 
-    /// Waits until nobody else fetches the blob of this digest: several builds want the same base, and one of them is
-    /// enough. Where files can't be locked, each fetches its own; nothing where it should not go on.
+    /// Takes the lock for fetching the blob `digest`, so that concurrent builds fetch it once.
+    /// Returns `None` if `go_on` cancels. On file systems without locks, returns immediately.
     ///
     /// # Errors
-    /// When the lock can't be opened.
+    /// Fails if the lock file cannot be opened.
     pub(crate) fn turn(
         &self,
         digest: Digest,
@@ -133,10 +136,10 @@ impl Blobs {
         }
     }
 
-    /// Whether the blob that was kept still has its digest.
+    /// Whether the stored blob still matches its digest.
     ///
     /// # Errors
-    /// When it can't be read.
+    /// Fails if it cannot be read.
     pub(crate) fn holds(&self, digest: Digest) -> fs::Result<bool> {
         let path = self.directory.join(digest.hex());
         let mut hasher = Hasher::default();
@@ -145,10 +148,10 @@ impl Blobs {
         Ok(hasher.finish() == digest)
     }
 
-    /// Removes a blob that is not what its name says.
+    /// Removes a damaged blob.
     ///
     /// # Errors
-    /// When it can't be removed.
+    /// Fails if it cannot be removed.
     pub(crate) fn forget(&self, digest: Digest) -> fs::Result<()> {
         let path = self.directory.join(digest.hex());
         match std::fs::remove_file(&path) {
@@ -158,7 +161,7 @@ impl Blobs {
     }
 }
 
-/// Removes what builds that were killed were writing.
+/// Removes unfinished files of killed builds.
 pub(super) fn remove_parts(directory: &Path) -> fs::Result<()> {
     for name in fs::list(directory)?.iter().filter(|name| name.starts_with(PART.as_bytes())) {
         let path = directory.join(fs::path_of(name));

@@ -1,4 +1,4 @@
-//! The cache's directory: one user's own, with a folder for each version of its format.
+//! The cache directory: private to one user, with a subdirectory per format version.
 
 use std::fs::File;
 use std::io;
@@ -8,53 +8,54 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::Cache;
 use coracle_core::fs::{self, Context};
 
-/// What is in another folder was written by another version, and is not touched.
+/// The subdirectory of the current format version. Others are left alone.
 pub(super) const VERSION: &str = "v1";
-/// Compressed layers, below it.
+/// The subdirectory for compressed layers.
 pub(super) const LAYERS: &str = "layers";
-/// Blobs of base images, below it.
+/// The subdirectory for blobs of base images.
 pub(super) const BLOBS: &str = "blobs";
-/// Records of builds, below it.
+/// The subdirectory for records of builds.
 pub(super) const RECORDS: &str = "builds";
 
-/// Tells programs that make backups to pass it over. Source: the Cache Directory Tagging Specification.
+/// Excludes the directory from backups. Source: the Cache Directory Tagging Specification.
 pub(super) const TAG: &str = "CACHEDIR.TAG";
 const TAG_TEXT: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# This directory is the build cache of coracle; all of it can be removed.\n";
 
-/// Why there is no cache.
+/// The error for a cache directory that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// It can't be made, or nothing can be written there.
+    /// The directory cannot be created or written.
     #[error(transparent)]
     File(#[from] fs::Error),
-    /// Somebody else could put layers into images.
-    #[error("`{}` is open to other users", .0.display())]
+    /// Other users have access, and could therefore change images.
+    #[error("`{}` is accessible to other users", .0.display())]
     NotPrivate(PathBuf),
 }
 
 impl Error {
-    /// The next step.
+    /// Suggests the next step.
     pub fn hint(&self) -> String {
         match self {
-            Self::File(_) => {
-                "pass `--no-cache`, or `--cache-dir` with a directory that can be written".into()
-            }
+            Self::File(_) => "pass `--no-cache`, or `--cache-dir` with a writable directory".into(),
             Self::NotPrivate(path) => {
-                format!("close it: `chmod 700 {0}`, owned by who builds", path.display())
+                format!(
+                    "run `chmod 700 {0}` as the user who builds, who must own the directory",
+                    path.display()
+                )
             }
         }
     }
 }
 
 impl Cache {
-    /// The cache in the directory `root`, which is made where there is none. `tool` tells the program that builds from
-    /// other versions of it: what one has built says nothing about what another would build.
+    /// Opens the cache in the directory `root`, and creates it if needed. `tool` identifies the
+    /// version of the building program: build records of other versions are not used.
     ///
     /// # Errors
-    /// When it can't be written, or is not one user's own.
+    /// Fails if the directory cannot be written, or other users have access.
     pub fn open(root: &Path, tool: impl Into<String>) -> Result<Self, Error> {
         fs::create_private(root).context("create", root)?;
-        // It is ours when what we make in it has its owner, and its time is now.
+        // A new file shows the current user, to compare with the owner, and the file system's time.
         let tag = tempfile::NamedTempFile::new_in(root).and_then(|mut file| {
             io::Write::write_all(&mut file, TAG_TEXT.as_bytes())?;
             Ok(file)
@@ -68,7 +69,7 @@ impl Cache {
             fs::create_private(directory).context("create", directory)?;
         }
         let began = fs::stat(tag.path())?.times[0];
-        // Not above it: the directory that somebody named may hold more than a cache.
+        // Not in `root`, which may contain other files of the user.
         let path = directory.join(TAG);
         if !path.exists() {
             tag.persist(&path).map_err(|error| error.error).context("write", &path)?;
@@ -83,34 +84,36 @@ impl Cache {
         })
     }
 
-    /// Marks `path` as used in this build, so that others go before it. Who can't be marked goes earlier, which harms
-    /// nobody.
+    /// Marks `path` as used now, so that it is pruned later than others. Failure only means earlier
+    /// pruning.
     pub(super) fn touch(&self, path: &Path) {
         let _ = File::options().append(true).open(path).and_then(|file| file.set_modified(self.opened()));
     }
 
-    /// The time now, in seconds and nanoseconds, by the clock of the cache's files; nothing where none can be made.
+    /// The current time of the cache's file system in seconds and nanoseconds; `None` if no file
+    /// can be created there.
     pub fn now(&self) -> Option<(i64, i64)> {
         let made = tempfile::NamedTempFile::new_in(&self.root).context("write to", &self.root);
         let now = made.and_then(|file| Ok(fs::stat(file.path())?.times[0]));
         now.map_err(|error| self.failed(error)).ok()
     }
 
-    /// When the cache was opened.
+    /// The time when the cache was opened.
     pub(super) fn opened(&self) -> SystemTime {
         let (seconds, nanoseconds) = self.began;
         let nanoseconds = u32::try_from(nanoseconds).unwrap_or_default();
         UNIX_EPOCH + Duration::new(seconds.unsigned_abs(), nanoseconds)
     }
 
-    /// Where everything of this version is.
+    /// The directory of the current format version.
     pub(super) fn directory(&self) -> PathBuf {
         self.root.join(VERSION)
     }
 }
 
-/// Opens and locks the file at `path`, which is made where there is none; nothing while somebody else has it, or when it
-/// was removed meanwhile. On a file system without locks everybody has it: then some work may be done twice.
+/// Locks the file at `path`, and creates it if needed. Returns `None` if it is locked elsewhere or
+/// was removed meanwhile. On file systems without locks it always succeeds, so work may be done
+/// twice.
 pub(super) fn try_lock(path: &Path) -> fs::Result<Option<File>> {
     let file = File::options().create(true).truncate(false).write(true).open(path).context("open", path)?;
     match file.try_lock() {

@@ -1,9 +1,9 @@
-//! Layers that were compressed before.
+//! Stored compressed layers.
 //!
-//! A layer's blob follows from its shape (encoder, settings, headers of the tar) and its diff ID, so it lies at
-//! `layers/SHAPE/DIFF_ID-DIGEST`. Files are read and hashed only where the shape is known: to look for what can't be
-//! there would cost every first build a second pass. Who packs a shape holds its lock, so that others who want the same
-//! layer wait for it and don't compress it again.
+//! A layer's blob is determined by its cache key (encoder, settings, tar headers) and diff ID, so
+//! it is stored as `layers/KEY/DIFF_ID-DIGEST`. The diff ID is computed only if there are blobs for
+//! the key; otherwise every first build would read its files twice. Packing holds the lock of the
+//! key, so that concurrent builds compress a layer once.
 
 use std::fs::File;
 use std::io;
@@ -22,20 +22,20 @@ use crate::layer::{self, Compression, Error, Layer, Observer, tar};
 use coracle_core::path::ImagePath;
 use coracle_core::entry::{Entry, Stratum};
 
-/// The file that is locked, in the directory of a shape.
+/// The lock file in the directory of a cache key.
 pub(super) const LOCK: &str = "lock";
-/// A blob that is not complete yet.
+/// File name of an unfinished blob.
 const PART: &str = "part";
-/// How often a directory may vanish before it is held to be impossible.
+/// Maximum number of retries if the directory is pruned while it is opened.
 const ATTEMPTS: usize = 100;
-/// How long to wait before a lock is tried again.
+/// Interval between attempts to take a lock.
 const PAUSE: Duration = Duration::from_millis(5);
 
 impl Cache {
-    /// Packs as [`layer::pack`] does, and takes the blob from here where it was packed before.
+    /// Packs a layer like [`layer::pack`], but copies the stored blob if there is one.
     ///
     /// # Errors
-    /// Those of [`layer::pack`]; what goes wrong in the cache is no error.
+    /// See [`layer::pack`]. Errors of the cache itself are not returned, see [`Cache::note`].
     pub fn pack(
         &self,
         entries: &[(&ImagePath, &Entry)],
@@ -64,22 +64,23 @@ impl Cache {
         Ok(layer)
     }
 
-    /// Whether a layer of this shape was packed here.
-    pub fn knows(&self, shape: Digest) -> bool {
-        let names = fs::list(&self.directory().join(LAYERS).join(shape.hex())).unwrap_or_default();
+    /// Whether a layer with this cache key is stored.
+    pub fn knows(&self, cache_key: Digest) -> bool {
+        let names = fs::list(&self.directory().join(LAYERS).join(cache_key.hex())).unwrap_or_default();
         names.iter().any(|name| name.contains(&b'-'))
     }
 
-    /// The place of a shape, once nobody else is there; nothing where the cache can't be used.
-    fn shelf(&self, shape: Digest, observer: &Observer<'_>) -> Result<Option<Shelf<'_>>, Error> {
-        let directory = self.directory().join(LAYERS).join(shape.hex());
+    /// Waits for the lock on the directory of `cache_key`. Returns `None` if the cache is
+    /// unusable.
+    fn shelf(&self, cache_key: Digest, observer: &Observer<'_>) -> Result<Option<Shelf<'_>>, Error> {
+        let directory = self.directory().join(LAYERS).join(cache_key.hex());
         let mut pruned = 0;
         loop {
             let made = fs::create_private(&directory).context("create", &directory);
             match made.and_then(|()| try_lock(&directory.join(LOCK))) {
                 Ok(Some(lock)) => return Ok(Some(Shelf { cache: self, directory, _lock: lock })),
                 Ok(None) => {}
-                // It was pruned after it was made; or it never can be, and then this has an end.
+                // The directory was pruned after it was created. The number of retries is limited.
                 Err(error) if error.kind() == io::ErrorKind::NotFound && pruned < ATTEMPTS => pruned += 1,
                 Err(error) => {
                     self.failed(error);
@@ -94,7 +95,7 @@ impl Cache {
     }
 }
 
-/// The blobs of one shape, and the right to change them.
+/// The locked directory of one cache key.
 struct Shelf<'a> {
     cache: &'a Cache,
     directory: PathBuf,
@@ -102,7 +103,7 @@ struct Shelf<'a> {
 }
 
 impl Shelf<'_> {
-    /// Diff ID, digest and path of each blob.
+    /// Returns diff ID, digest and path of each blob.
     fn blobs(&self) -> Vec<(DiffId, Digest, PathBuf)> {
         let names = fs::list(&self.directory).unwrap_or_default();
         let parse = |hex: &str| format!("sha256:{hex}").parse::<Digest>().ok();
@@ -114,8 +115,8 @@ impl Shelf<'_> {
         names.into_iter().filter_map(blob).collect()
     }
 
-    /// Copies the blob of `diff_id` to a new file at `out`; its digest and size. A blob that is not what its name says
-    /// goes.
+    /// Copies the blob of `diff_id` to a new file at `out`. Returns its digest and size, or `None`
+    /// if there is none. Damaged blobs are removed.
     fn take(&self, diff_id: DiffId, out: &Path) -> Result<Option<(Digest, u64)>, Error> {
         for (_, digest, path) in self.blobs().into_iter().filter(|(found, ..)| *found == diff_id) {
             let mut output = Output::create(out)?;
@@ -138,7 +139,7 @@ impl Shelf<'_> {
         Ok(None)
     }
 
-    /// Keeps a copy of the blob at `from`: a second name of it would share its fate.
+    /// Stores a copy of the blob at `from`. A hard link would change with the original.
     fn keep(&self, layer: &Layer, from: &Path) {
         let part = self.directory.join(PART);
         let to = self.directory.join(format!("{}-{}", layer.diff_id.hex(), layer.digest.hex()));

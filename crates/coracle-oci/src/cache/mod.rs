@@ -1,8 +1,8 @@
-//! What was done before, kept for the next build: compressed layers, and what whole builds have led to.
+//! The local build cache: compressed layers, blobs of base images, and records of builds.
 //!
-//! It lies in a directory of one user alone, who is believed and nobody else: a layer is taken only when its bytes have
-//! the digest that its name says, and a record only when its own digest is right. Whatever goes wrong here costs time and
-//! never an image; [`Cache::note`] says so. It does not know what a build is.
+//! The directory is private to one user. Layers and records are used only if they match their
+//! digests. Errors here do not fail a build; [`Cache::note`] returns them as a warning. This module
+//! does not depend on builds.
 
 mod blobs;
 mod directory;
@@ -21,48 +21,49 @@ pub(crate) use blobs::Blobs;
 pub use directory::Error;
 pub use prune::Pruned;
 
-/// Bytes that are kept when nobody says otherwise.
+/// Default size limit in bytes.
 pub const LIMIT: u64 = 5_000_000_000;
 
-/// A cache in a directory; several builds use it at once, in one process or in many.
+/// A cache directory. Several builds can use it at once, in one or several processes.
 #[derive(Debug)]
 pub struct Cache {
-    /// The directory that the user knows.
+    /// The directory named by the user.
     root: PathBuf,
-    /// Whose build this is: the version of the program, and what else tells it from others.
+    /// Identifies the building program and its version.
     tool: String,
-    /// When this cache was opened, by the clock of its own files.
+    /// The time when the cache was opened, by the file system's clock (seconds, nanoseconds).
     began: (i64, i64),
-    /// Whether builds are kept, too.
+    /// Whether records of builds are stored.
     has_records: bool,
-    /// Whether anything was added.
+    /// Whether anything was added since the last pruning.
     has_grown: AtomicBool,
     trouble: Mutex<Option<fs::Error>>,
 }
 
 impl Cache {
-    /// The same for builds that nobody will do again, such as those into a temporary directory: layers alone.
+    /// Disables records of builds, for builds that are not repeated, such as those into a temporary
+    /// directory.
     #[must_use]
     pub fn without_records(self) -> Self {
         Self { has_records: false, ..self }
     }
 
-    /// Whether builds are kept and recalled.
+    /// Whether records of builds are stored and used.
     pub fn has_records(&self) -> bool {
         self.has_records
     }
 
-    /// The program that builds.
+    /// Identifies the building program and its version.
     pub fn tool(&self) -> &str {
         &self.tool
     }
 
-    /// Remembers the first thing that went wrong.
+    /// Records the first error.
     fn failed(&self, error: fs::Error) {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
     }
 
-    /// Makes room when more was kept than [`LIMIT`]; called when the builds are done.
+    /// Prunes the cache to [`LIMIT`] if anything was added. Call it after all builds.
     pub fn tidy(&self) {
         if self.has_grown.swap(false, Ordering::Relaxed)
             && let Err(error) = self.prune(LIMIT)
@@ -71,13 +72,13 @@ impl Cache {
         }
     }
 
-    /// What went wrong since the last time that somebody asked; the images are right all the same.
+    /// Takes the first error since the last call, as a warning. Images are correct despite it.
     pub fn note(&self) -> Option<Note> {
         let error = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take()?;
         let why = std::error::Error::source(&error).map(|why| format!(": {why}")).unwrap_or_default();
-        let place = self.root.display();
+        let root = self.root.display();
         Some(Note::Warning(format!(
-            "{error}{why}; the images are right, but the cache `{place}` could not help"
+            "{error}{why}; the images are correct, but the cache `{root}` was not used"
         )))
     }
 }

@@ -1,4 +1,4 @@
-//! Keeping the cache small: what was not used for the longest time goes first.
+//! Pruning: removes the least recently used files of the cache.
 
 use std::fs::File;
 use std::io::ErrorKind;
@@ -11,17 +11,17 @@ use super::directory::{BLOBS, LAYERS, RECORDS, TAG, try_lock};
 use super::layers::LOCK;
 use coracle_core::fs::{self, Context};
 
-/// Nobody writes a record for so long.
+/// Age after which an unfinished file belongs to a killed build.
 const ABANDONED: Duration = Duration::from_secs(3600);
 
-/// What was removed, and what is left.
+/// The result of pruning.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Pruned {
-    /// Layers and records that were removed.
+    /// Number of removed files.
     pub removed: usize,
-    /// Their bytes.
+    /// Size of the removed files in bytes.
     pub freed: u64,
-    /// Bytes that are left.
+    /// Remaining size in bytes.
     pub left: u64,
 }
 
@@ -33,12 +33,13 @@ struct Item {
 }
 
 impl Cache {
-    /// Removes the oldest until no more than `limit` bytes are left. What another build works on stays.
+    /// Removes the least recently used files until at most `limit` bytes are left. Files in use by
+    /// other builds stay.
     ///
     /// # Errors
-    /// When the cache can't be read, or something can't be removed.
+    /// Fails if the cache cannot be read or a file cannot be removed.
     pub fn prune(&self, limit: u64) -> fs::Result<Pruned> {
-        // What a build on a base works on counts for nothing: it can't go.
+        // Blobs in use by a build cannot be removed, so their size is not counted.
         let blobs = self.directory().join(BLOBS);
         let blobs_held = if blobs.is_dir() { held(&blobs)? } else { None };
         let mut items = self.items()?;
@@ -64,39 +65,39 @@ impl Cache {
 
     fn items(&self) -> fs::Result<Vec<Item>> {
         let mut items = Vec::new();
-        for shape in self.shapes()? {
-            add(&shape, &mut items)?;
+        for directory in self.shapes()? {
+            add(&directory, &mut items)?;
         }
         add(&self.directory().join(RECORDS), &mut items)?;
         Ok(items)
     }
 
-    /// The directory of each shape.
+    /// Returns the directory of each cache key.
     fn shapes(&self) -> fs::Result<Vec<PathBuf>> {
         let layers = self.directory().join(LAYERS);
         Ok(fs::list(&layers)?.iter().map(|name| layers.join(fs::path_of(name))).collect())
     }
 
-    /// Removes a file of the cache; whether it could be had. Layers go under the lock of their shape; that of blobs is
-    /// held already.
+    /// Removes a file of the cache. Returns false if it is in use. A layer is removed under the
+    /// lock of its cache key; the lock of blobs is already held.
     fn remove(&self, path: &Path) -> fs::Result<bool> {
         let directory = path.parent().unwrap_or(path);
         if [RECORDS, BLOBS].map(|name| self.directory().join(name)).iter().any(|free| free == directory) {
             return gone(path, std::fs::remove_file(path));
         }
         let Some(_held) = held(directory)? else { return Ok(false) };
-        // Gone is gone, whoever did it.
+        // It counts as removed even if another process removed it.
         gone(path, std::fs::remove_file(path))?;
         Ok(true)
     }
 
-    /// Removes the directories of shapes without layers, and what builds that were killed were writing.
+    /// Removes empty directories of cache keys, and unfinished files of killed builds.
     fn sweep(&self) -> fs::Result<()> {
-        for shape in self.shapes()? {
-            let Some(_held) = held(&shape)? else { continue };
-            if fs::list(&shape)?.iter().all(|name| name == LOCK.as_bytes()) {
-                gone(&shape.join(LOCK), std::fs::remove_file(shape.join(LOCK)))?;
-                gone(&shape, std::fs::remove_dir(&shape))?;
+        for directory in self.shapes()? {
+            let Some(_held) = held(&directory)? else { continue };
+            if fs::list(&directory)?.iter().all(|name| name == LOCK.as_bytes()) {
+                gone(&directory.join(LOCK), std::fs::remove_file(directory.join(LOCK)))?;
+                gone(&directory, std::fs::remove_dir(&directory))?;
             }
         }
         let mut items = Vec::new();
@@ -109,16 +110,16 @@ impl Cache {
     }
 }
 
-/// The lock of the shape at `directory`; nothing while a build has it.
+/// Takes the lock in `directory`; `None` if a build holds it.
 fn held(directory: &Path) -> fs::Result<Option<File>> {
     match try_lock(&directory.join(LOCK)) {
-        // Somebody else has pruned it.
+        // Another process has pruned it.
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         lock => lock,
     }
 }
 
-/// Every file in `directory`, but for locks. Another process may prune at the same time.
+/// Adds every file in `directory` except locks. Another process may prune at the same time.
 fn add(directory: &Path, items: &mut Vec<Item>) -> fs::Result<()> {
     let names = match fs::list(directory) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -129,16 +130,16 @@ fn add(directory: &Path, items: &mut Vec<Item>) -> fs::Result<()> {
         if metadata.is_dir() || path.ends_with(LOCK) {
             continue;
         }
-        let used = metadata.modified().context("look at", &path)?;
+        let used = metadata.modified().context("read the metadata of", &path)?;
         items.push(Item { used, size: metadata.len(), path });
     }
     Ok(())
 }
 
-/// Whether this call has removed it, rather than somebody else.
+/// Converts the result of a removal. Returns false if another process removed or reused the path.
 fn gone(path: &Path, result: std::io::Result<()>) -> fs::Result<bool> {
     match result {
-        // Another prune was quicker, or a build has come back.
+        // Another process removed it, or a build uses the directory again.
         Err(error) if [ErrorKind::NotFound, ErrorKind::DirectoryNotEmpty].contains(&error.kind()) => {
             Ok(false)
         }

@@ -1,4 +1,4 @@
-//! What whole builds have led to: texts under keys, each behind its own digest.
+//! Records of builds: byte strings by key, each prefixed with its digest.
 
 use std::io::{Read, Write};
 use std::path::PathBuf;
@@ -9,11 +9,11 @@ use super::directory::RECORDS;
 use coracle_core::digest::Digest;
 use coracle_core::fs;
 
-/// A record larger than this is something else.
+/// Maximum size of a record in bytes.
 const LARGEST: u64 = 256 << 20;
 
 impl Cache {
-    /// What was kept under `key`; nothing where that is nothing, or not what was written.
+    /// Returns the record of `key`; `None` if there is none or it is damaged.
     pub fn record(&self, key: Digest) -> Option<Vec<u8>> {
         let path = self.record_path(key);
         let mut bytes = Vec::new();
@@ -26,7 +26,7 @@ impl Cache {
         Some(record.to_vec())
     }
 
-    /// Keeps `record` under `key`, in place of what was there.
+    /// Stores `record` under `key` and replaces an earlier one.
     pub fn keep_record(&self, key: Digest, record: &[u8]) {
         let path = self.record_path(key);
         let written = tempfile::NamedTempFile::new_in(self.directory()).and_then(|mut file| {
@@ -40,7 +40,7 @@ impl Cache {
         }
     }
 
-    /// Forgets what was kept under `key`.
+    /// Removes the record of `key`.
     pub fn forget_record(&self, key: Digest) {
         let path = self.record_path(key);
         match std::fs::remove_file(&path) {

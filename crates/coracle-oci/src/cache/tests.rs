@@ -8,7 +8,7 @@ use crate::layer::{self, Codec, Compression, Layer};
 use coracle_core::path::{ImagePath, Spelled};
 use coracle_core::entry::{Entry, Node, Owner, Reason, Stratum};
 
-/// Files of a layer, by their contents.
+/// Returns layer entries with the given contents.
 fn entries(contents: &[&str]) -> Vec<(ImagePath, Entry)> {
     let entry = |(index, content): (usize, &&str)| {
         let node = Node::File(Content::bytes(*content));
@@ -19,7 +19,8 @@ fn entries(contents: &[&str]) -> Vec<(ImagePath, Entry)> {
     contents.iter().enumerate().map(entry).collect()
 }
 
-/// Packs a layer with these contents; the layer, its blob, and whether it was compressed for it.
+/// Packs a layer with these contents, and checks that the cache does not change it. Returns the
+/// layer and its blob.
 fn pack(cache: &Cache, contents: &[&str], compression: Compression) -> (Layer, Vec<u8>) {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
@@ -36,7 +37,7 @@ fn pack(cache: &Cache, contents: &[&str], compression: Compression) -> (Layer, V
     (layer, std::fs::read(&out).unwrap())
 }
 
-/// Every file below `folder`, locks left out.
+/// Returns all files in `folder`, without locks.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for name in fs::list(folder).unwrap() {
@@ -55,18 +56,17 @@ fn open(home: &tempfile::TempDir) -> Cache {
 }
 
 #[test]
-fn a_layer_is_packed_once() {
+fn packs_a_layer_once() {
     let home = tempfile::tempdir().unwrap();
     let cache = open(&home);
     let (layer, blob) = pack(&cache, &["one", "two"], Compression::default());
     let [kept] = files(&home.path().join("cache")).try_into().unwrap();
     assert_eq!(std::fs::read(&kept).unwrap(), blob);
-    // What is kept is what is taken: a blob of the same name that was made otherwise would come back, were it not for
-    // its digest.
+    // The second build copies the stored file and does not replace it.
     let inode = fs::stat(&kept).unwrap().identity;
     assert_eq!(pack(&cache, &["one", "two"], Compression::default()).0, layer);
     assert_eq!(fs::stat(&kept).unwrap().identity, inode, "it was not packed again");
-    // The same shape with other bytes, another shape, another codec, another level.
+    // The same key with other contents, another size, another codec, another level.
     let zstd = Compression { codec: Codec::Zstd, level: None };
     let level = Compression { codec: Codec::Gzip, level: Some(1) };
     for (contents, compression, files_then) in [
@@ -83,7 +83,7 @@ fn a_layer_is_packed_once() {
 }
 
 #[test]
-fn what_is_damaged_is_not_taken_and_made_good() {
+fn replaces_damaged_blobs() {
     let home = tempfile::tempdir().unwrap();
     let cache = open(&home);
     let (_, blob) = pack(&cache, &["one", "two"], Compression::default());
@@ -97,16 +97,16 @@ fn what_is_damaged_is_not_taken_and_made_good() {
         pack(&cache, &["one", "two"], Compression::default());
         assert_eq!(std::fs::read(&kept).unwrap(), blob);
     }
-    // A directory in its place can't be removed as a file, which is said and harms nothing.
+    // A directory at this path cannot be removed as a file. This is a warning only.
     std::fs::remove_file(&kept).unwrap();
     std::fs::create_dir(&kept).unwrap();
     pack(&cache, &["one", "two"], Compression::default());
-    assert!(cache.note().unwrap().to_string().contains("the images are right"));
-    assert!(cache.note().is_none(), "it is said once");
+    assert!(cache.note().unwrap().to_string().contains("the images are correct"));
+    assert!(cache.note().is_none(), "the warning is returned once");
 }
 
 #[test]
-fn a_record_is_what_was_kept_or_nothing() {
+fn returns_intact_records_only() {
     let home = tempfile::tempdir().unwrap();
     let cache = open(&home);
     let key = Digest::of(b"key");
@@ -131,16 +131,16 @@ fn a_record_is_what_was_kept_or_nothing() {
 }
 
 #[test]
-fn the_oldest_goes_first() {
+fn prunes_least_recently_used_first() {
     let home = tempfile::tempdir().unwrap();
     let sizes: Vec<u64> = ["a", "b", "c"]
         .map(|content| {
-            // Each cache is a later call, with a later time.
+            // Each cache is opened at a later time.
             std::thread::sleep(std::time::Duration::from_millis(20));
             pack(&open(&home), &[content], Compression { codec: Codec::None, level: None }).0.size
         })
         .into();
-    // The first is used again, so that the second is the oldest now.
+    // The first is used again, so the second is the least recently used.
     std::thread::sleep(std::time::Duration::from_millis(20));
     pack(&open(&home), &["a"], Compression { codec: Codec::None, level: None });
     let cache = open(&home);
@@ -158,7 +158,7 @@ fn the_oldest_goes_first() {
 }
 
 #[test]
-fn who_packs_a_shape_keeps_others_waiting_and_is_not_pruned() {
+fn locked_layers_are_waited_for_and_not_pruned() {
     let home = tempfile::tempdir().unwrap();
     let cache = open(&home);
     pack(&cache, &["one"], Compression::default());
@@ -167,7 +167,7 @@ fn who_packs_a_shape_keeps_others_waiting_and_is_not_pruned() {
     assert_eq!(cache.prune(0).unwrap().removed, 0);
     let entries = entries(&["one"]);
     let entries: Vec<(&ImagePath, &Entry)> = entries.iter().map(|(path, entry)| (path, entry)).collect();
-    // Somebody who waits can be interrupted.
+    // Waiting can be cancelled.
     let asked = std::sync::atomic::AtomicU64::new(0);
     let impatient = |_| {
         let times = asked.fetch_add(1, Ordering::Relaxed);
@@ -190,28 +190,28 @@ fn who_packs_a_shape_keeps_others_waiting_and_is_not_pruned() {
 
 #[cfg(unix)]
 #[test]
-fn it_is_one_users_own() {
+fn requires_a_private_directory() {
     use std::os::unix::fs::PermissionsExt as _;
     let home = tempfile::tempdir().unwrap();
-    let place = home.path().join("a/cache");
-    Cache::open(&place, "test").unwrap();
+    let root = home.path().join("a/cache");
+    Cache::open(&root, "test").unwrap();
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
-    assert_eq!([mode(&place), mode(&place.join("v1/layers"))], [0o700, 0o700]);
+    assert_eq!([mode(&root), mode(&root.join("v1/layers"))], [0o700, 0o700]);
     assert!(
-        std::fs::read_to_string(place.join("v1/CACHEDIR.TAG"))
+        std::fs::read_to_string(root.join("v1/CACHEDIR.TAG"))
             .unwrap()
             .starts_with("Signature: 8a477f597d28d172")
     );
     for open_to in [0o701, 0o710, 0o722] {
-        std::fs::set_permissions(&place, std::fs::Permissions::from_mode(open_to)).unwrap();
-        let error = Cache::open(&place, "test").unwrap_err();
-        assert!(error.to_string().contains("open to other users"), "{error}");
+        std::fs::set_permissions(&root, std::fs::Permissions::from_mode(open_to)).unwrap();
+        let error = Cache::open(&root, "test").unwrap_err();
+        assert!(error.to_string().contains("accessible to other users"), "{error}");
         assert!(error.hint().contains("chmod 700"));
     }
 }
 
 #[test]
-fn another_version_is_left_alone() {
+fn keeps_files_of_other_versions() {
     let home = tempfile::tempdir().unwrap();
     let other = home.path().join("cache/v0/layers/x");
     std::fs::create_dir_all(&other).unwrap();

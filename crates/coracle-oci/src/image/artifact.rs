@@ -1,11 +1,11 @@
-//! Something that is said of an image and stands beside it: a manifest with a subject. Source: image-spec, `manifest.md`,
+//! Artifacts about an image: a manifest with a `subject`. Source: image-spec, `manifest.md`,
 //! "Guidelines for Artifact Usage".
 
 use serde::Serialize;
 
 use super::{Blob, Descriptor, Error, media_type};
 
-/// One document about an image.
+/// An artifact with a single blob as its content, whose subject is an image.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Artifact {
     kind: &'static str,
@@ -27,13 +27,14 @@ struct Document<'a> {
 }
 
 impl Artifact {
-    /// `content`, whose media type is also what the artifact is, about the image of `subject`.
+    /// Creates an artifact of type `kind` about `subject`. `kind` is also the media type of
+    /// `content`.
     ///
     /// # Errors
-    /// Never with what this module makes.
+    /// Fails if the manifest cannot be serialized.
     pub fn new(kind: &'static str, content: Vec<u8>, subject: &Descriptor) -> Result<Self, Error> {
         let (config, content) = (Blob::new(media_type::EMPTY, b"{}".to_vec()), Blob::new(kind, content));
-        // A subject is named by what it is alone.
+        // A `subject` has neither platform nor annotations.
         let subject = Descriptor { platform: None, annotations: Default::default(), ..subject.clone() };
         let document = Document {
             artifact_type: kind,
@@ -47,17 +48,17 @@ impl Artifact {
         Ok(Self { kind, config, content, manifest, subject })
     }
 
-    /// Its blobs, each before the one that names it.
+    /// Returns the blobs; the manifest, which refers to the others, is last.
     pub fn blobs(&self) -> [&Blob; 3] {
         [&self.config, &self.content, &self.manifest]
     }
 
-    /// What it is about.
+    /// Returns the descriptor of the image that the artifact is about.
     pub fn subject(&self) -> &Descriptor {
         &self.subject
     }
 
-    /// Its manifest's descriptor as it stands in an index.
+    /// Returns the descriptor of the manifest for an index, with the artifact type.
     pub fn descriptor(&self) -> Descriptor {
         Descriptor { artifact_type: Some(self.kind), ..self.manifest.descriptor().clone() }
     }

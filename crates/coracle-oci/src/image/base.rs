@@ -1,4 +1,4 @@
-//! What an image takes over from the one that it stands on.
+//! What an image inherits from its base image.
 
 use std::collections::BTreeMap;
 
@@ -8,18 +8,18 @@ use super::Descriptor;
 use coracle_core::digest::DiffId;
 use crate::layer::Codec;
 
-/// A base image, as the image above it needs to know it; the default is none.
+/// The inherited parts of a base image. The default is an image without a base.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Base {
-    /// Its layers with the digests of their tars, the lowest first.
+    /// The layers and their diff IDs, the lowest first.
     pub layers: Vec<(Descriptor, DiffId)>,
-    /// How they came to be, as its config has it.
+    /// The `history` of its config.
     pub history: Vec<Value>,
-    /// Members of its config's `config` that are kept as they are, such as `Volumes`.
+    /// Members of `config` in its config that are kept unchanged, such as `Volumes`.
     pub members: BTreeMap<String, Value>,
 }
 
-/// The specification's own name for the media type of a layer, where Docker has another.
+/// Returns the OCI media type of a layer for Docker's; other media types are returned unchanged.
 pub fn oci_layer(media_type: &str) -> &str {
     match media_type {
         "application/vnd.docker.image.rootfs.diff.tar" => Codec::None.media_type(),

@@ -1,4 +1,4 @@
-//! What a runtime needs to know: how the program is started, and the layers below it.
+//! The image config: how a runtime starts the program, and the diff IDs of the layers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,30 +12,30 @@ use coracle_core::digest::DiffId;
 use crate::layer::Layer;
 use coracle_core::platform::Platform;
 
-/// What an image says about its program. What is empty is not written.
+/// The execution parameters of an image. Empty fields are not written.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Config {
-    /// The program, by its path in the image.
+    /// The command that always runs: the program's path in the image, and fixed arguments.
     pub entrypoint: Vec<String>,
-    /// Its arguments, which whoever runs it may replace.
+    /// Default arguments, which can be replaced when a container is started.
     pub cmd: Vec<String>,
-    /// Its environment.
+    /// Environment variables.
     pub env: BTreeMap<String, String>,
-    /// Numeric, `UID:GID`.
+    /// The user to run as: numeric, `UID:GID`.
     pub user: Option<String>,
-    /// Ports it listens on, such as `8080/tcp`.
+    /// Ports that the program listens on, such as `8080/tcp`.
     pub exposed_ports: BTreeSet<String>,
-    /// The directory it starts in.
+    /// The working directory.
     pub working_dir: Option<String>,
-    /// The signal that stops it, such as `SIGTERM`.
+    /// The signal that stops the program, such as `SIGTERM`.
     pub stop_signal: Option<String>,
-    /// Labels of the config, which containers inherit.
+    /// Labels, which containers inherit.
     pub labels: BTreeMap<String, String>,
     /// Annotations of the manifest.
     pub annotations: BTreeMap<String, String>,
 }
 
-/// The document.
+/// The JSON document.
 #[derive(Serialize)]
 struct Document<'a> {
     #[serde(flatten)]
@@ -69,16 +69,16 @@ struct Execution<'a> {
     working_dir: Option<&'a str>,
 }
 
-/// How a layer came to be.
+/// An entry of `history`.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Step<'a> {
-    /// One of a base, or something that made none.
+    /// An entry of the base image, kept unchanged.
     Base(&'a Value),
     Own(History<'a>),
 }
 
-/// One for each layer of ours, in their order.
+/// The history entry of a layer that Coracle packed.
 #[derive(Serialize)]
 struct History<'a> {
     comment: String,
@@ -93,13 +93,13 @@ struct RootFs {
     diff_ids: Vec<String>,
 }
 
-/// A set, as the specification writes it: an object of empty objects.
+/// Serializes a set as the specification does: an object whose values are empty objects.
 fn as_keys<S: Serializer>(set: &BTreeSet<String>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(set.iter().map(|key| (key, BTreeMap::<(), ()>::new())))
 }
 
 impl Config {
-    /// The config of an image of these layers, `created` so many seconds after 1970.
+    /// Returns the config of an image with these layers; `created` is in seconds since 1970.
     pub(super) fn blob(
         &self,
         platform: &Platform,

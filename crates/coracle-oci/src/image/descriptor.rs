@@ -1,4 +1,4 @@
-//! Descriptors, and the JSON blobs that they name.
+//! Descriptors, and the small blobs that they identify.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -14,29 +14,29 @@ use crate::layer::Layer;
 use coracle_core::path::printable;
 use coracle_core::platform::Platform;
 
-/// Names a blob: what it is, its digest, its size.
+/// Identifies a blob by media type, digest and size.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Descriptor {
-    /// What the blob is.
+    /// The media type of the blob.
     pub media_type: Cow<'static, str>,
-    /// Digest of the blob.
+    /// The digest of the blob.
     #[serde(serialize_with = "text")]
     pub digest: Digest,
-    /// Bytes of the blob.
+    /// The size of the blob, in bytes.
     pub size: u64,
-    /// What an artifact is, in an index.
+    /// The type of an artifact, in an index.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub artifact_type: Option<&'static str>,
-    /// For which platform, in an index.
+    /// The platform of an image, in an index.
     #[serde(serialize_with = "platform", skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
-    /// What else is to be said where the descriptor stands.
+    /// Additional metadata.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
 }
 
-/// Bytes and the descriptor that names them.
+/// Bytes and their descriptor.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Blob {
     descriptor: Descriptor,
@@ -44,7 +44,7 @@ pub struct Blob {
 }
 
 impl Blob {
-    /// `value` as JSON; `what` names it in an error.
+    /// Serializes `value` as JSON; `what` names the document in an error.
     pub(super) fn json(
         media_type: &'static str,
         what: &'static str,
@@ -54,18 +54,18 @@ impl Blob {
         Ok(Self::new(media_type, bytes))
     }
 
-    /// Bytes as they are.
+    /// Creates a blob from raw bytes.
     pub(super) fn new(media_type: &'static str, bytes: Vec<u8>) -> Self {
         let (digest, size) = (Digest::of(&bytes), bytes.len() as u64);
         Self { descriptor: Descriptor::new(media_type, digest, size), bytes }
     }
 
-    /// The bytes.
+    /// Returns the bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// The name of the bytes.
+    /// Returns the descriptor of the bytes.
     pub fn descriptor(&self) -> &Descriptor {
         &self.descriptor
     }
@@ -77,15 +77,18 @@ impl Descriptor {
         Self { media_type, digest, size, artifact_type: None, platform: None, annotations: BTreeMap::new() }
     }
 
-    /// As much of somebody's descriptor as reading and copying need.
+    /// Parses media type, digest and size of a descriptor.
+    ///
+    /// # Errors
+    /// Fails if the digest is not sha256, or if there is no size.
     pub(crate) fn read(value: &Value) -> Result<Self, String> {
-        let word = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
-        let digest = word("digest").parse();
-        let digest =
-            digest.map_err(|_| format!("`{}` is no sha256 digest", printable(word("digest").as_bytes())))?;
+        let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
+        let digest = text("digest").parse();
+        let digest = digest
+            .map_err(|_| format!("`{}` is not a sha256 digest", printable(text("digest").as_bytes())))?;
         let size = value.get("size").and_then(Value::as_u64);
-        let size = size.ok_or_else(|| format!("`{digest}` has no size"))?;
-        Ok(Self::new(word("mediaType").to_owned(), digest, size))
+        let size = size.ok_or_else(|| format!("the descriptor of `{digest}` has no valid `size`"))?;
+        Ok(Self::new(text("mediaType").to_owned(), digest, size))
     }
 }
 
@@ -99,7 +102,7 @@ pub(super) fn text<S: Serializer>(value: &impl Display, serializer: S) -> Result
     serializer.collect_str(value)
 }
 
-/// The members of a platform, in a descriptor and in a config.
+/// The members of a platform in a descriptor or a config.
 #[derive(Serialize)]
 pub(super) struct PlatformJson<'a> {
     architecture: &'a str,

@@ -1,7 +1,8 @@
-//! Everything that belongs to an image, whoever made it: manifests and indexes as they are, byte for byte, and the blobs
-//! that they name.
+//! All documents and blobs of an image from any tool: manifests and indexes, byte for byte, and
+//! the descriptors of configs and layers.
 //!
-//! `urls` of descriptors are ignored: what is named has to be where the image is. Source: image-spec, `descriptor.md`.
+//! `urls` of descriptors are ignored: blobs must be stored with the image. Source: image-spec,
+//! `descriptor.md`.
 
 use std::collections::BTreeMap;
 
@@ -10,34 +11,35 @@ use serde_json::Value;
 use super::{Blob, Descriptor, media_type};
 use coracle_core::digest::Digest;
 
-/// Documents of one image; there are some twenty platforms, with a few artifacts each.
+/// The maximum number of documents of an image. There are some twenty platforms, with a few
+/// artifacts each.
 const MAX_DOCUMENTS: usize = 1024;
-/// Layers and configs of one document; overlayfs takes 128 layers.
+/// The maximum number of layers of a manifest. overlayfs supports 128.
 const MAX_BLOBS: usize = 1024;
-/// Bytes of all documents together; one of a usual image has a few thousand.
+/// The maximum size of all documents together, in bytes. A typical document has a few thousand.
 const MAX_BYTES: usize = 64 << 20;
-/// Indexes in indexes.
+/// The maximum depth of nested indexes.
 const MAX_DEPTH: usize = 4;
 
 /// A manifest or an index.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Document {
-    /// What it is.
+    /// The media type.
     pub media_type: String,
-    /// Its digest.
+    /// The digest of the bytes.
     pub digest: Digest,
-    /// Its bytes.
+    /// The raw bytes.
     pub bytes: Vec<u8>,
 }
 
 impl Document {
-    /// What it is about, if it is about another document.
+    /// Returns the digest of its `subject`, if it has one.
     pub(crate) fn subject(&self) -> Option<Digest> {
         let document: Value = serde_json::from_slice(&self.bytes).ok()?;
         Descriptor::read(document.get("subject")?).ok().map(|subject| subject.digest)
     }
 
-    /// Whether it is about another document.
+    /// Returns whether it has a `subject`.
     pub(crate) fn has_subject(&self) -> bool {
         self.subject().is_some()
     }
@@ -50,46 +52,46 @@ impl From<&Blob> for Document {
     }
 }
 
-/// An image with all that it needs.
+/// All documents and blobs of an image or index.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Graph {
-    /// Its documents, each behind those that it names; the last is what its name stands for.
+    /// The manifests and indexes. Each comes after those it refers to, so the root is last.
     pub documents: Vec<Document>,
-    /// Its configs and layers, each once.
+    /// The configs and layers, each once.
     pub blobs: BTreeMap<Digest, Descriptor>,
 }
 
-/// A manifest that describes a file system to run programs in.
+/// A manifest of a container image, as opposed to an artifact.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Runnable<'a> {
     /// The manifest.
     pub document: &'a Document,
-    /// Its config.
+    /// The descriptor of its config.
     pub config: Descriptor,
-    /// Its layers, the lowest first.
+    /// The descriptors of its layers, the lowest first.
     pub layers: Vec<Descriptor>,
 }
 
-/// A document that can't be one of an image.
+/// An invalid manifest or index.
 #[derive(Debug, thiserror::Error)]
-#[error("`{digest}` is no manifest: {why}")]
+#[error("`{digest}` is not a valid manifest: {why}")]
 pub struct GraphError {
     digest: Digest,
     why: String,
 }
 
 impl GraphError {
-    /// A manifest that was to name blobs alone names another one.
+    /// A document of an index inside of an index, where only images are supported.
     pub(crate) fn below(digest: Digest) -> Self {
-        Self { digest, why: "an index inside of an index is not joined".into() }
+        Self { digest, why: "it is part of a nested index, which is not supported".into() }
     }
 }
 
 impl Graph {
-    /// What `root` and the documents behind it name; `fetch` reads those.
+    /// Collects `root` and all documents and blobs that it refers to. `fetch` reads a document.
     ///
     /// # Errors
-    /// When a document is none, names too much, or can't be fetched.
+    /// Fails if a document is invalid, exceeds a limit or cannot be fetched.
     pub fn read<E: From<GraphError>>(
         root: Document,
         fetch: &mut dyn FnMut(&Descriptor) -> Result<Document, E>,
@@ -103,17 +105,18 @@ impl Graph {
         self.documents.iter().any(|known| known.digest == *digest)
     }
 
-    /// The document that the image's name stands for.
+    /// Returns the manifest or index that the image's name refers to.
     pub fn root(&self) -> Option<&Document> {
         self.documents.last()
     }
 
-    /// The manifests that an engine can run. Attestations have a config like theirs, and layers that are no tars.
+    /// Returns the manifests that an engine can run. Attestations have an image config too, but
+    /// their layers are not tars.
     pub fn images(&self) -> Vec<Runnable<'_>> {
         self.documents.iter().filter_map(runnable).collect()
     }
 
-    /// One of its documents alone, with the blobs that it names.
+    /// Returns the graph of one of its images: the manifest and its blobs.
     pub fn alone(&self, image: &Runnable<'_>) -> Self {
         let named = std::iter::once(&image.config).chain(&image.layers);
         Self {
@@ -131,34 +134,38 @@ impl Graph {
         let digest = document.digest;
         let wrong = |why: String| GraphError { digest, why };
         let value: Value = serde_json::from_slice(&document.bytes)
-            .map_err(|error| wrong(format!("it is no JSON: {error}")))?;
+            .map_err(|error| wrong(format!("it is not JSON: {error}")))?;
         if is_index(&document.media_type, &value) {
             if depth == MAX_DEPTH {
-                return Err(wrong(format!("it is more than {MAX_DEPTH} indexes deep")).into());
+                return Err(wrong(format!("its indexes are nested more than {MAX_DEPTH} deep")).into());
             }
             for named in list(&value, "manifests", MAX_DOCUMENTS).map_err(wrong)? {
                 if !self.knows(&named.digest) {
                     let below = fetch(&named)?;
                     if below.bytes.len() as u64 != named.size {
-                        return Err(wrong(format!("`{}` has another size than it says", named.digest)).into());
+                        return Err(wrong(format!(
+                            "the size of `{}` is not that of its descriptor",
+                            named.digest
+                        ))
+                        .into());
                     }
                     self.add(below, fetch, depth + 1)?;
                 }
             }
         } else {
-            let config = value.get("config").ok_or_else(|| wrong("it has no config".into()))?;
+            let config = value.get("config").ok_or_else(|| wrong("it has no `config`".into()))?;
             let layers = list(&value, "layers", MAX_BLOBS).map_err(wrong)?;
             for named in std::iter::once(Descriptor::read(config).map_err(wrong)?).chain(layers) {
                 let size = named.size;
                 if self.blobs.entry(named.digest).or_insert(named).size != size {
-                    return Err(wrong("it names one digest with two sizes".into()).into());
+                    return Err(wrong("it has two different sizes for one digest".into()).into());
                 }
             }
         }
         let bytes: usize = self.documents.iter().map(|known| known.bytes.len()).sum();
         if self.documents.len() == MAX_DOCUMENTS || bytes + document.bytes.len() > MAX_BYTES {
             return Err(wrong(format!(
-                "it comes with more than {MAX_DOCUMENTS} others, or {MAX_BYTES} bytes of them"
+                "the image has more than {MAX_DOCUMENTS} manifests and indexes, or {MAX_BYTES} bytes of them"
             ))
             .into());
         }
@@ -167,7 +174,7 @@ impl Graph {
     }
 }
 
-/// `document` as what an engine can run, if it is that.
+/// Returns the config and layers of `document` if it is an image that an engine can run.
 fn runnable(document: &Document) -> Option<Runnable<'_>> {
     let value: Value = serde_json::from_slice(&document.bytes).ok()?;
     let config = Descriptor::read(value.get("config")?).ok()?;
@@ -181,7 +188,7 @@ fn runnable(document: &Document) -> Option<Runnable<'_>> {
     is_image.then_some(Runnable { document, config, layers })
 }
 
-/// Whether a document is an index, as it itself or who names it says.
+/// Returns whether a document is an index, by its own media type or else by its descriptor's.
 fn is_index(named: &str, document: &Value) -> bool {
     let own = document.get("mediaType").and_then(Value::as_str).unwrap_or(named);
     [media_type::INDEX, "application/vnd.docker.distribution.manifest.list.v2+json"].contains(&own)
@@ -189,7 +196,7 @@ fn is_index(named: &str, document: &Value) -> bool {
 
 fn list(document: &Value, key: &str, limit: usize) -> Result<Vec<Descriptor>, String> {
     let entries =
-        document.get(key).and_then(Value::as_array).ok_or_else(|| format!("it has no list `{key}`"))?;
+        document.get(key).and_then(Value::as_array).ok_or_else(|| format!("it has no array `{key}`"))?;
     if entries.len() > limit {
         return Err(format!("it has more than {limit} `{key}`"));
     }
@@ -220,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_stands_behind_what_it_names() {
+    fn lists_an_index_after_its_manifests() {
         let manifest = |layer: &str| json!({"config": described("config"), "layers": [described(layer), described("base")]});
         let (one, two) = (manifest("one"), manifest("two"));
         let entry = |manifest: &Value| {
@@ -239,26 +246,26 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_document_of_an_image() {
+    fn rejects_invalid_documents() {
         let deep = (0..6).fold(
             json!({"config": described("c"), "layers": []}),
             |inner, _| json!({"mediaType": media_type::INDEX, "manifests": [inner]}),
         );
         let many: Vec<Value> = (0..=MAX_BLOBS).map(|number| described(&number.to_string())).collect();
         for (value, why) in [
-            (json!([]), "it has no config"),
+            (json!([]), "it has no `config`"),
             (
                 json!({"config": {"digest": "../../etc", "size": 1}, "layers": []}),
-                "`../../etc` is no sha256 digest",
+                "`../../etc` is not a sha256 digest",
             ),
             (
                 json!({"config": {"digest": Digest::of(b"").to_string(), "size": -1}, "layers": []}),
-                "has no size",
+                "has no valid `size`",
             ),
-            (json!({"config": described("c")}), "it has no list `layers`"),
+            (json!({"config": described("c")}), "it has no array `layers`"),
             (json!({"config": described("c"), "layers": many}), "more than 1024 `layers`"),
-            (json!({"mediaType": media_type::INDEX}), "it has no list `manifests`"),
-            (deep, "is no sha256 digest"),
+            (json!({"mediaType": media_type::INDEX}), "it has no array `manifests`"),
+            (deep, "is not a sha256 digest"),
         ] {
             let error = read(&value, &[]).unwrap_err().to_string();
             assert!(error.contains(why), "{error}");
@@ -266,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn indexes_that_are_too_deep() {
+    fn rejects_deeply_nested_indexes() {
         let mut documents = vec![json!({"config": described("c"), "layers": []})];
         for _ in 0..=MAX_DEPTH {
             let below = document(documents.last().unwrap());
@@ -275,6 +282,6 @@ mod tests {
         }
         let (root, others) = documents.split_last().unwrap();
         let error = read(root, &others.iter().collect::<Vec<_>>()).unwrap_err().to_string();
-        assert!(error.contains("more than 4 indexes deep"), "{error}");
+        assert!(error.contains("nested more than 4 deep"), "{error}");
     }
 }

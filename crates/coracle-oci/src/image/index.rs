@@ -1,5 +1,5 @@
-//! An index over images that are there already, each named as an index of our own builds names it. Source: image-spec,
-//! `image-index.md`.
+//! Creates an index of existing images, with the same entries as an index of a build. Source:
+//! image-spec, `image-index.md`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,16 +10,16 @@ use serde_json::Value;
 use super::{Blob, Descriptor, Document, Error, media_type};
 use coracle_core::platform::Platform;
 
-/// An image of one platform in an index.
+/// The entry of a platform's image in an index.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Member {
-    /// What names its manifest, with its platform.
+    /// The descriptor of its manifest, with the platform.
     pub descriptor: Descriptor,
-    /// The version of the system that it needs, which only Windows tells apart.
+    /// The `os.version` of the platform, which only Windows images have.
     pub os_version: Option<String>,
 }
 
-/// The document.
+/// The JSON document.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Index<'a, M> {
@@ -30,10 +30,10 @@ pub(super) struct Index<'a, M> {
     pub(super) schema_version: u32,
 }
 
-/// The index over `members`, in their order.
+/// Returns an index of `members`, in their order.
 ///
 /// # Errors
-/// Never with what this module makes.
+/// Fails if the index cannot be serialized.
 pub fn index<'a>(
     members: impl IntoIterator<Item = &'a Member>,
     annotations: &BTreeMap<String, String>,
@@ -45,14 +45,14 @@ pub fn index<'a>(
 }
 
 impl Member {
-    /// The image of `manifest`, for this platform.
+    /// Creates the entry of an image from its manifest and platform.
     pub fn new(manifest: &Document, platform: Platform, os_version: Option<String>) -> Self {
         let size = manifest.bytes.len() as u64;
         let descriptor = Descriptor::new(manifest.media_type.clone(), manifest.digest, size);
         Self { descriptor: Descriptor { platform: Some(platform), ..descriptor }, os_version }
     }
 
-    /// What tells it from the others in an index.
+    /// Returns the platform and `os.version`, which identify the entry in an index.
     pub fn platform(&self) -> (Option<&Platform>, Option<&str>) {
         (self.descriptor.platform.as_ref(), self.os_version.as_deref())
     }

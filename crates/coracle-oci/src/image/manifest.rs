@@ -1,4 +1,4 @@
-//! An image of one platform: its layers, its config, and the manifest that names both.
+//! An image of one platform: layers, config, and the manifest that refers to both.
 
 use std::collections::BTreeMap;
 
@@ -30,10 +30,11 @@ struct Document<'a> {
 }
 
 impl Image {
-    /// The image of these layers, the lowest first, on top of those of a base; `created` in seconds after 1970.
+    /// Creates the config and manifest of an image. `layers` are on top of those of `base`, the
+    /// lowest first; `created` is in seconds since 1970.
     ///
     /// # Errors
-    /// When `created` lies beyond the year 9999.
+    /// Fails if `created` is later than the year 9999.
     pub fn new(
         config: &Config,
         platform: &Platform,
@@ -55,43 +56,43 @@ impl Image {
         Ok(Self { platform: platform.clone(), below, layers: layers.to_vec(), config, manifest })
     }
 
-    /// What it runs on.
+    /// Returns the platform.
     pub fn platform(&self) -> &Platform {
         &self.platform
     }
 
-    /// The layers of its base, the lowest first.
+    /// Returns the layers of the base image, the lowest first.
     pub fn below(&self) -> &[Descriptor] {
         &self.below
     }
 
-    /// Its own layers, the lowest first.
+    /// Returns the layers on top of the base image, the lowest first.
     pub fn layers(&self) -> &[Layer] {
         &self.layers
     }
 
-    /// All of its layers, the lowest first.
+    /// Returns the descriptors of all layers, the lowest first.
     pub fn blobs(&self) -> impl Iterator<Item = Descriptor> {
         self.below.iter().cloned().chain(self.layers.iter().map(Descriptor::from))
     }
 
-    /// Its config.
+    /// Returns the config.
     pub fn config(&self) -> &Blob {
         &self.config
     }
 
-    /// Its manifest, whose digest is the image's.
+    /// Returns the manifest. Its digest is the digest of the image.
     pub fn manifest(&self) -> &Blob {
         &self.manifest
     }
 
-    /// Bytes of all its layers, its config and its manifest.
+    /// Returns the size of all layers, the config and the manifest, in bytes.
     pub fn size(&self) -> u64 {
         let documents = [&self.config, &self.manifest].map(|blob| blob.descriptor().size);
         self.blobs().map(|layer| layer.size).chain(documents).sum()
     }
 
-    /// Its manifest's descriptor as it stands in an index, with the platform.
+    /// Returns the descriptor of the manifest for an index, with the platform.
     pub fn descriptor(&self) -> Descriptor {
         Descriptor { platform: Some(self.platform.clone()), ..self.manifest.descriptor().clone() }
     }

@@ -1,7 +1,9 @@
-//! Layers in, the JSON of an image out: config, manifest, and an index over several platforms.
+//! Creates the JSON documents of an image from its layers: config, manifest, and an index if there
+//! are several platforms.
 //!
-//! The raw bytes are the truth, a [`Descriptor`] names them, and nothing is written anew once it has a digest. It does
-//! not know where the image goes. Source: image-spec, `config.md`, `manifest.md`, `image-index.md`.
+//! A document is kept as its raw bytes, identified by a [`Descriptor`]; it is never serialized
+//! again. Does not depend on where the image is written to. Source: image-spec, `config.md`,
+//! `manifest.md`, `image-index.md`.
 
 mod artifact;
 mod base;
@@ -26,45 +28,45 @@ use coracle_core::platform::Platform;
 
 /// Media types of the image specification.
 pub mod media_type {
-    /// A manifest: the config and the layers of one platform.
+    /// A manifest: config and layers of one platform.
     pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
     /// An index: the manifests of several platforms.
     pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
-    /// A config.
+    /// An image config.
     pub const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
-    /// A config that says nothing, of an artifact.
+    /// The empty config of an artifact.
     pub const EMPTY: &str = "application/vnd.oci.empty.v1+json";
 }
 
-/// Why an image can't be described.
+/// Why the documents of an image cannot be created.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A time that RFC 3339 can't write.
-    #[error("`{0}` seconds after 1970 lie beyond the year 9999")]
+    /// A time that RFC 3339 cannot represent.
+    #[error("`{0}` seconds after 1970 is later than the year 9999")]
     Epoch(u64),
-    /// An image for no platform at all.
+    /// There is no image for any platform.
     #[error("an image needs at least one platform")]
     NoPlatform,
-    /// One platform twice in an index.
+    /// Two images have the same platform.
     #[error("two images are for `{0}`")]
     SamePlatform(Platform),
-    /// Values that JSON does not know.
+    /// A value cannot be serialized.
     #[error("cannot write `{what}` as JSON")]
     Json {
-        /// Which document.
+        /// The document, such as `config`.
         what: &'static str,
-        /// Which value.
+        /// The cause.
         source: serde_json::Error,
     },
 }
 
 impl Error {
-    /// The next step, where there is a usual one.
+    /// A suggested next step, if there is one.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Epoch(_) => Some("give the epoch in seconds, not in milliseconds".into()),
+            Self::Epoch(_) => Some("pass the epoch in seconds, not in milliseconds".into()),
             Self::SamePlatform(_) => {
-                Some("build programs of one platform into one image, or leave one of them out".into())
+                Some("build all programs of a platform into one image, or remove one of them".into())
             }
             Self::NoPlatform | Self::Json { .. } => None,
         }

@@ -1,4 +1,4 @@
-//! What a name stands for: an image of one platform, or an index over the images of several.
+//! The result of a build: an image of one platform, or an index of the images of several.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use super::{Blob, Descriptor, Error, Image, graph, media_type};
 use coracle_core::digest::Digest;
 use crate::layer::Layer;
 
-/// One image for each platform, and the index over them when there are several.
+/// One image per platform, and an index of them if there are several.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Root {
     images: Vec<Image>,
@@ -16,10 +16,10 @@ pub struct Root {
 }
 
 impl Root {
-    /// The images of one build, whatever order they come in.
+    /// Combines the images of a build, in any order.
     ///
     /// # Errors
-    /// When there is none, or two are for one platform.
+    /// Fails if there is no image, or if two have the same platform.
     pub fn new(mut images: Vec<Image>) -> Result<Self, Error> {
         images.sort_by(|a, b| a.platform().cmp(b.platform()));
         let twice = images.iter().zip(images.iter().skip(1)).find(|(a, b)| a.platform() == b.platform());
@@ -44,49 +44,49 @@ impl Root {
         Ok(Self { images, index, descriptor })
     }
 
-    /// What a reference by digest names: the manifest's digest, or the index's.
+    /// Returns the digest of the manifest or index, as in a reference by digest.
     pub fn digest(&self) -> Digest {
         self.descriptor.digest
     }
 
-    /// The descriptor of the manifest, with its platform, or of the index.
+    /// Returns the descriptor of the manifest, with its platform, or of the index.
     pub fn descriptor(&self) -> &Descriptor {
         &self.descriptor
     }
 
-    /// The images, by platform.
+    /// Returns the images, sorted by platform.
     pub fn images(&self) -> &[Image] {
         &self.images
     }
 
-    /// The JSON blobs, each before the one that names it.
+    /// Returns the configs, manifests and the index; each comes after those it refers to.
     pub fn documents(&self) -> impl Iterator<Item = &Blob> {
         self.images.iter().flat_map(|image| [image.config(), image.manifest()]).chain(&self.index)
     }
 
-    /// The manifests, and the index over them behind them when there is one.
+    /// Returns the manifests, followed by the index if there is one.
     pub fn manifests(&self) -> Vec<graph::Document> {
         let manifests = self.images.iter().map(Image::manifest).chain(&self.index);
         manifests.map(graph::Document::from).collect()
     }
 
-    /// All layers of all images, those of bases too; one that several share comes several times.
+    /// Returns the layers of all images, including base layers. A shared layer is repeated.
     pub fn blobs(&self) -> impl Iterator<Item = Descriptor> {
         self.images.iter().flat_map(Image::blobs)
     }
 
-    /// Bytes of all its images, and of the index when there is one.
+    /// Returns the size of all images and the index, in bytes.
     pub fn size(&self) -> u64 {
         let index = self.index.as_ref().map(|index| index.descriptor().size);
         self.images.iter().map(Image::size).chain(index).sum()
     }
 
-    /// The layers of bases; one that several share comes several times.
+    /// Returns the base layers of all images. A shared layer is repeated.
     pub fn below(&self) -> impl Iterator<Item = &Descriptor> {
         self.images.iter().flat_map(Image::below)
     }
 
-    /// The layers of all images but their bases'; one that several share comes several times.
+    /// Returns the layers of all images without base layers. A shared layer is repeated.
     pub fn layers(&self) -> impl Iterator<Item = &Layer> {
         self.images.iter().flat_map(Image::layers)
     }

@@ -1,4 +1,4 @@
-//! The documents, byte for byte, and as `oci-spec` reads them.
+//! The documents, byte for byte, and as parsed by `oci-spec`.
 
 use oci_spec::image::{ImageConfiguration, ImageIndex, ImageManifest};
 
@@ -40,7 +40,7 @@ fn text(blob: &Blob) -> String {
 }
 
 #[test]
-fn a_config_byte_for_byte() {
+fn writes_a_config() {
     let layers = [layer(Stratum::Libraries), layer(Stratum::Program)];
     let image =
         Image::new(&full(), &Platform::linux("arm", Some("v7")), &Base::default(), &layers, 1).unwrap();
@@ -63,7 +63,7 @@ fn a_config_byte_for_byte() {
 }
 
 #[test]
-fn a_manifest_byte_for_byte() {
+fn writes_a_manifest() {
     let image = Image::new(
         &Config::default(),
         &Platform::linux("amd64", None),
@@ -90,7 +90,7 @@ fn a_manifest_byte_for_byte() {
 }
 
 #[test]
-fn oci_spec_reads_what_was_meant() {
+fn oci_spec_parses_config_and_manifest() {
     let layers = [layer(Stratum::Program)];
     let image =
         Image::new(&full(), &Platform::linux("arm", Some("v7")), &Base::default(), &layers, 0).unwrap();
@@ -109,7 +109,7 @@ fn oci_spec_reads_what_was_meant() {
 }
 
 #[test]
-fn several_platforms_make_an_index_in_one_order() {
+fn sorts_an_index_by_platform() {
     let image = |architecture| {
         Image::new(
             &full(),
@@ -135,7 +135,7 @@ fn several_platforms_make_an_index_in_one_order() {
 }
 
 #[test]
-fn an_index_over_images_that_are_there_is_the_one_of_our_own_builds() {
+fn index_of_existing_images_equals_that_of_a_build() {
     let images = [("arm64", None), ("arm", Some("v7")), ("amd64", None)].map(|(architecture, variant)| {
         let layers = [layer(Stratum::Program)];
         Image::new(&full(), &Platform::linux(architecture, variant), &Base::default(), &layers, 0).unwrap()

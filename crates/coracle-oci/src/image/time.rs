@@ -1,20 +1,21 @@
-//! Seconds since 1970 as the specification wants them: RFC 3339, UTC.
+//! Formats seconds since 1970 as the specification requires: RFC 3339, UTC.
 
 use super::Error;
 
 const DAY: u64 = 24 * 60 * 60;
 
-/// Days of 400 years, after which the calendar repeats itself.
+/// The number of days in 400 years, after which the calendar repeats.
 const ERA: u64 = 400 * 365 + 97;
 
-/// From 1 March of the year 0 to 1 January 1970. Years that begin in March have their leap day at the end.
+/// The number of days from 1 March of the year 0 to 1 January 1970. A year that begins in March has
+/// its leap day at the end.
 const MARCH_0: u64 = 719_468;
 
-/// `epoch` as `1970-01-01T00:00:00Z`.
+/// Formats `epoch` as `1970-01-01T00:00:00Z`.
 pub(super) fn rfc3339(epoch: u64) -> Result<String, Error> {
     let (days, second) = (epoch / DAY + MARCH_0, epoch % DAY);
     let (era, day) = (days / ERA, days % ERA);
-    // Leap days before this day: one in 4 years, none in 100, the one in 400 is the era's last day.
+    // Leap days before this day: one in 4 years, none in 100; that of 400 years is the era's last.
     let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
     let day = day - (year * 365 + year / 4 - year / 100);
     // From March on, five months have 153 days, in the same pattern.
@@ -35,7 +36,7 @@ mod tests {
 
     /// Expected values are those of `date -u -d @SECONDS +%FT%TZ`.
     #[test]
-    fn times() {
+    fn formats_known_times() {
         for (epoch, text) in [
             (0, "1970-01-01T00:00:00Z"),
             (68_169_599, "1972-02-28T23:59:59Z"),
@@ -54,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn every_day_follows_the_one_before() {
+    fn days_are_consecutive() {
         let (mut year, mut month, mut day) = (1970, 1, 1);
         for days in 0..200_000 {
             let text = rfc3339(days * DAY).unwrap();

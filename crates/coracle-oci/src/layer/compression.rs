@@ -1,4 +1,5 @@
-//! How a layer is compressed: the codec, and how hard it tries. Source: image-spec, `layer.md`, "Layer Media Types".
+//! How a layer is compressed: codec and level. Source: image-spec, `layer.md`, "Layer Media
+//! Types".
 
 use std::fmt;
 use std::io::{self, BufReader, Read};
@@ -6,47 +7,47 @@ use std::str::FromStr;
 
 use flate2::read::MultiGzDecoder;
 
-/// A codec and its level.
+/// A codec and its level, written as `zstd:19`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Compression {
     /// The codec.
     pub codec: Codec,
-    /// Its level; when nothing is said, it follows from the size of the tar alone.
+    /// The level; `None` chooses one from the size of the tar alone.
     pub level: Option<u8>,
 }
 
-/// The codecs of layers.
+/// The compression of a layer's tar.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Codec {
-    /// gzip (RFC 1952), which every engine takes.
+    /// gzip (RFC 1952), which every engine supports.
     #[default]
     Gzip,
     /// Zstandard (RFC 8878).
     Zstd,
-    /// The tar as it is.
+    /// No compression.
     None,
 }
 
-/// A text that is no compression.
+/// An invalid compression argument.
 #[derive(Debug, thiserror::Error)]
-#[error("`{}` is no compression: {why}", coracle_core::path::printable(.text.as_bytes()))]
+#[error("`{}` is not a valid compression: {why}", coracle_core::path::printable(.text.as_bytes()))]
 pub struct ParseCompressionError {
     text: String,
     why: String,
 }
 
 impl ParseCompressionError {
-    /// What to write instead.
+    /// Returns what to write instead.
     pub fn hint(&self) -> String {
-        "write `gzip`, `zstd` or `none`, with a level if need be: `gzip:9`, `zstd:19`".into()
+        "write `gzip`, `zstd` or `none`, optionally with a level: `gzip:9`, `zstd:19`".into()
     }
 }
 
 impl Codec {
-    /// All of them.
+    /// All codecs.
     pub const ALL: [Self; 3] = [Self::Gzip, Self::Zstd, Self::None];
 
-    /// The media type of a layer.
+    /// Returns the media type of a layer with this codec.
     pub fn media_type(self) -> &'static str {
         match self {
             Self::Gzip => "application/vnd.oci.image.layer.v1.tar+gzip",
@@ -55,7 +56,7 @@ impl Codec {
         }
     }
 
-    /// The tar that `reader` has packed, all members and frames of it.
+    /// Returns a reader that decompresses `reader`, including all gzip members and zstd frames.
     pub(crate) fn unpacked<'a>(self, reader: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
         let reader = BufReader::new(reader);
         Ok(match self {
@@ -65,7 +66,7 @@ impl Codec {
         })
     }
 
-    /// The strongest level; nothing for a codec without levels.
+    /// Returns the highest level; `None` for a codec without levels.
     fn strongest(self) -> Option<u8> {
         match self {
             Self::Gzip => Some(12),
@@ -76,7 +77,7 @@ impl Codec {
 }
 
 impl Compression {
-    /// The media type of a layer that is packed like this.
+    /// Returns the media type of a layer with this compression.
     pub fn media_type(self) -> &'static str {
         self.codec.media_type()
     }
@@ -92,14 +93,14 @@ impl FromStr for Compression {
             "gzip" => Codec::Gzip,
             "zstd" => Codec::Zstd,
             "none" => Codec::None,
-            _ => return Err(error("its codec is not known".into())),
+            _ => return Err(error("the codec is unknown".into())),
         };
         let Some(level) = level else { return Ok(Self { codec, level: None }) };
-        let Some(strongest) = codec.strongest() else { return Err(error("it has no levels".into())) };
+        let Some(strongest) = codec.strongest() else { return Err(error("this codec has no levels".into())) };
         let digits = level.bytes().all(|byte| byte.is_ascii_digit());
         match level.parse().ok().filter(|level| digits && (1..=strongest).contains(level)) {
             Some(level) => Ok(Self { codec, level: Some(level) }),
-            None => Err(error(format!("its level must be a number from 1 to {strongest}"))),
+            None => Err(error(format!("the level must be a number from 1 to {strongest}"))),
         }
     }
 }
@@ -128,14 +129,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_codec_and_its_level() {
+    fn parses_codec_and_level() {
         for text in ["gzip", "zstd", "none", "gzip:1", "gzip:12", "zstd:22"] {
             assert_eq!(text.parse::<Compression>().unwrap().to_string(), text);
         }
         for (text, part) in [
-            ("", "not known"),
-            ("GZIP", "not known"),
-            ("xz", "not known"),
+            ("", "unknown"),
+            ("GZIP", "unknown"),
+            ("xz", "unknown"),
             ("gzip:", "1 to 12"),
             ("gzip:0", "1 to 12"),
             ("gzip:13", "1 to 12"),

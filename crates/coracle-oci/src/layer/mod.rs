@@ -1,7 +1,9 @@
-//! Entries in, one compressed layer out: tar, two digests and compression in one streaming pass.
+//! Packs file entries into one compressed layer: tar, both digests and compression in one
+//! streaming pass.
 //!
-//! The bytes depend on the entries alone, never on cores, read sizes or timing, and memory is bounded whatever the
-//! size. It knows no manifest and no destination. Source: image-spec, `layer.md`.
+//! The bytes depend only on the entries, never on the number of cores, read sizes or timing.
+//! Memory use is bounded. Does not depend on manifests or destinations. Source: image-spec,
+//! `layer.md`.
 
 mod compression;
 mod encoder;
@@ -25,67 +27,67 @@ use coracle_core::entry::{Entry, Node, Stratum};
 /// A layer whose blob has been written.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Layer {
-    /// Names the blob.
+    /// The digest of the blob.
     pub digest: Digest,
-    /// Names the tar before compression.
+    /// The digest of the uncompressed tar.
     pub diff_id: DiffId,
-    /// Bytes of the blob.
+    /// The size of the blob, in bytes.
     pub size: u64,
-    /// Bytes of the tar.
+    /// The size of the uncompressed tar, in bytes.
     pub unpacked: u64,
-    /// What the blob is.
+    /// The media type of the blob.
     pub media_type: &'static str,
-    /// Which part of the image it holds.
+    /// The part of the image that the layer contains.
     pub stratum: Stratum,
 }
 
 /// Why a layer could not be packed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A file could not be read or written, or changed meanwhile.
+    /// A file could not be read or written, or it changed while it was packed.
     #[error(transparent)]
     File(#[from] fs::Error),
-    /// A link that no tar can hold.
+    /// A symbolic link that a tar header cannot represent.
     #[error("cannot pack the link `{path}`: its target {why}")]
     Target {
-        /// The link.
+        /// The path of the link in the image.
         path: ImagePath,
-        /// What is wrong with its target.
+        /// Why its target is invalid.
         why: &'static str,
     },
-    /// The encoder refused a block, which only a lack of memory explains.
-    #[error("cannot compress the layer: the encoder gave up")]
+    /// The encoder failed, which only happens if memory runs out.
+    #[error("cannot compress the layer: the encoder failed")]
     Compress,
-    /// The observer did not want to go on.
+    /// The observer cancelled.
     #[error("interrupted; nothing was written")]
     Interrupted,
 }
 
 impl Error {
-    /// The next step, where there is a usual one.
+    /// A suggested next step, if there is one.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::File(error) => error.hint(),
-            Self::Target { .. } => Some("leave the link out, or give it a target".into()),
+            Self::Target { .. } => Some("remove the link, or give it a valid target".into()),
             Self::Compress | Self::Interrupted => None,
         }
     }
 }
 
-/// Bytes that are read and hashed in one go: a block that stays in a core's cache.
+/// The number of bytes that [`diff_id`] reads and hashes at a time: fits in a core's cache.
 const HASHED_AT_ONCE: usize = 256 << 10;
 
-/// Hears that so many more bytes of a tar were packed, and says whether to go on.
+/// Called with the number of tar bytes just packed; returns `Break` to cancel.
 pub type Observer<'a> = dyn Fn(u64) -> ControlFlow<()> + Sync + 'a;
 
-/// Packs `entries` into a new file at `out`; `observer` hears of every piece of the tar, and `gate` sees what is in the
-/// files.
+/// Packs `entries` into a new file at `out`.
 ///
-/// The entries are those of one stratum, each path once; they are written in the order of their paths. When it fails,
-/// nothing stands at `out`.
+/// All entries belong to `stratum`, and no path occurs twice. They are written in the order of
+/// their paths. `observer` is called for every chunk, and `gate` scans the content of the files.
+/// Removes `out` on failure.
 ///
 /// # Errors
-/// When a file can't be read or is no longer what it was, and when `out` exists or can't be written.
+/// Fails if a file cannot be read or has changed, or if `out` exists or cannot be written.
 pub fn pack(
     entries: &[(&ImagePath, &Entry)],
     stratum: Stratum,
@@ -127,22 +129,23 @@ fn pack_with(
     }
 }
 
-/// What makes the blob of a layer, but for the contents of its files: encoder and settings, and every header of its tar.
+/// Returns a digest of everything that determines the blob of a layer, except file contents: the
+/// encoder, its settings and every tar header.
 pub fn shape(entries: &[(&ImagePath, &Entry)], compression: Compression) -> Digest {
     let mut entries = entries.to_vec();
     entries.sort_by_key(|(path, _)| *path);
     let mut hasher = Hasher::default();
-    // The library may be another than the one that its crate was made with.
+    // The linked libzstd can differ from the version that the crate bundles.
     let zstd = zstd::zstd_safe::version_number();
     hasher.update(format!("{}, libzstd {zstd}\n{compression}\n", encoder::VERSIONS).as_bytes());
     entries.iter().for_each(|(path, entry)| hasher.update(&tar::head(path, entry)));
     hasher.finish()
 }
 
-/// The diff ID of `entries`, which are read and hashed and shown to `gate`, and not packed.
+/// Returns the diff ID of `entries`: files are read, hashed and scanned by `gate`, but not packed.
 ///
 /// # Errors
-/// When a file can't be read, or is no longer what it was.
+/// Fails if a file cannot be read or has changed.
 pub fn diff_id(
     entries: &[(&ImagePath, &Entry)],
     observer: &Observer<'_>,
@@ -154,7 +157,10 @@ pub fn diff_id(
     Ok(stream::write(&entries, &mut blocks, observer, scanner)?)
 }
 
-/// The entries in the order of their paths, none of which a tar would cut.
+/// Returns the entries in the order of their paths.
+///
+/// # Errors
+/// Fails if a tar header cannot represent one of them.
 fn checked<'a>(entries: &[(&'a ImagePath, &'a Entry)]) -> Result<Vec<(&'a ImagePath, &'a Entry)>, Error> {
     let mut entries = entries.to_vec();
     entries.sort_by_key(|(path, _)| *path);
@@ -162,10 +168,11 @@ fn checked<'a>(entries: &[(&'a ImagePath, &'a Entry)]) -> Result<Vec<(&'a ImageP
     Ok(entries)
 }
 
-/// Bytes that `content` takes up in a layer whose tar has `unpacked` bytes: compressed by itself, as that layer is.
+/// Returns the compressed size of `content` alone, in bytes, with the settings of a layer whose tar
+/// has `unpacked` bytes.
 ///
 /// # Errors
-/// When it can't be read, or is no longer what it was.
+/// Fails if the content cannot be read or has changed.
 pub fn compressed_size(content: &Content, unpacked: u64) -> Result<u64, Error> {
     let plan = encoder::Plan::new(Compression::default(), unpacked);
     let mut encoder = plan.encoder()?;
@@ -182,12 +189,12 @@ pub fn compressed_size(content: &Content, unpacked: u64) -> Result<u64, Error> {
     Ok(size)
 }
 
-/// Refuses the links that a tar would silently cut.
+/// Rejects symbolic links that a tar would silently truncate.
 fn check(path: &ImagePath, entry: &Entry) -> Result<(), Error> {
     let Node::Link(target) = &entry.node else { return Ok(()) };
     let why = match target.as_bytes() {
         [] => "is empty",
-        bytes if bytes.contains(&0) => "holds a NUL byte",
+        bytes if bytes.contains(&0) => "contains a NUL byte",
         _ => return Ok(()),
     };
     Err(Error::Target { path: path.clone(), why })

@@ -1,4 +1,4 @@
-//! The file a blob is written to, and the digest of what was written.
+//! A new file that a blob is written to and hashed on the way.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use coracle_core::digest::{Digest, Hasher};
 use coracle_core::fs::{self, Context};
 
-/// Bytes that are copied and hashed at once.
+/// The number of bytes that are copied and hashed at a time.
 const CHUNK: usize = 256 << 10;
 
-/// A new file, hashed as it grows.
+/// A new file whose content is hashed as it is written.
 pub(crate) struct Output {
     file: File,
     path: PathBuf,
@@ -37,7 +37,7 @@ impl Output {
         Ok(())
     }
 
-    /// Writes all that `reader` gives. The inner error is the reader's.
+    /// Writes everything from `reader`. The inner error is an error of `reader`.
     pub(crate) fn copy(&mut self, reader: &mut dyn Read) -> fs::Result<io::Result<()>> {
         let mut chunk = vec![0; CHUNK];
         loop {
@@ -50,17 +50,17 @@ impl Output {
         }
     }
 
-    /// Digest of everything written so far.
+    /// Returns the digest of everything written so far.
     pub(crate) fn digest(&self) -> Digest {
         self.hasher.clone().finish()
     }
 
-    /// Digest and size of everything written.
+    /// Returns the digest and the size of everything written.
     pub(crate) fn finish(self) -> (Digest, u64) {
         (self.hasher.finish(), self.size)
     }
 
-    /// Removes what was written; the error that led here matters more than one of removing.
+    /// Removes the file. Errors are ignored, because an earlier error is reported instead.
     pub(crate) fn discard(self) {
         drop(self.file);
         let _ = std::fs::remove_file(&self.path);

@@ -1,7 +1,7 @@
-//! Blocks through the encoders and into the file, in their order.
+//! Compresses blocks of a tar on several threads and writes them to the file in their order.
 //!
-//! A fixed number of blocks goes round, so memory does not depend on the size of the layer or on the cores. An error
-//! at any stage closes that stage's channels, which ends the others.
+//! A fixed number of blocks is reused, so memory does not depend on the size of the layer or the
+//! number of cores. An error at any stage closes that stage's channels, which ends the others.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -13,7 +13,7 @@ use super::encoder::{Encoder, Plan};
 use super::output::Output;
 use super::stream::{Blocks, Halt};
 
-/// A block of the tar, and of the layer once it is compressed; its buffers are used again and again.
+/// A block of the tar and its compressed form. The buffers are reused.
 struct Block {
     index: u64,
     plain: Vec<u8>,
@@ -22,7 +22,7 @@ struct Block {
     used: usize,
 }
 
-/// Compresses the `total` bytes that `produce` writes, into `output`.
+/// Compresses the `total` bytes that `produce` writes, and writes them to `output`.
 pub(super) fn run<T>(
     cores: usize,
     plan: Plan,
@@ -107,7 +107,7 @@ fn produce_all<T>(
     Ok(produced)
 }
 
-/// One encoder's thread.
+/// Runs one encoder thread until there are no more blocks.
 fn encode_all(plan: Plan, work: &Mutex<Receiver<Block>>, to_writer: &Sender<Result<Block, Error>>) {
     let mut encoder = match plan.encoder() {
         Ok(encoder) => encoder,
@@ -122,7 +122,7 @@ fn encode_all(plan: Plan, work: &Mutex<Receiver<Block>>, to_writer: &Sender<Resu
     }
 }
 
-/// Writes the blocks in their order, whatever order they come in, and sends them round again.
+/// Writes the blocks by index, in whatever order they arrive, and returns them to the producer.
 fn write_all(
     packed: &Receiver<Result<Block, Error>>,
     to_producer: &Sender<Block>,
@@ -135,7 +135,7 @@ fn write_all(
         while let Some(block) = early.remove(&due) {
             output.write(block.packed())?;
             due += 1;
-            // The producer may have ended already.
+            // The producer may have finished already.
             let _ = to_producer.send(block);
         }
     }

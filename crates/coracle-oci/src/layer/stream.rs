@@ -1,6 +1,6 @@
-//! Entries as one stream of tar bytes, cut into blocks, hashed and searched for leaks on the way.
+//! Writes entries as one stream of tar bytes, split into blocks, hashed and scanned on the way.
 //!
-//! It knows no compression: full blocks are handed over, empty ones come back.
+//! Does not depend on compression: full blocks are exchanged for empty ones.
 
 use std::ops::ControlFlow;
 
@@ -12,14 +12,14 @@ use coracle_core::entry::{Entry, Node};
 
 use super::{Error, Observer, tar};
 
-/// Bytes that are read, searched and hashed at once: what a core's own cache holds is read from memory once.
+/// The number of bytes that are read, scanned and hashed at a time: fits in a core's own cache.
 const PIECE: usize = 64 << 10;
 
 /// Why the stream ended early.
 pub(super) enum Halt {
-    /// It failed itself.
+    /// The producer failed.
     Failed(Error),
-    /// Nobody takes its blocks any more, for a reason that the taker knows.
+    /// The consumer stopped accepting blocks and has its own error.
     Deserted,
 }
 
@@ -30,7 +30,7 @@ impl From<coracle_core::fs::Error> for Halt {
 }
 
 impl From<Halt> for Error {
-    /// For those who desert only when the encoder failed.
+    /// A consumer without an error of its own stops only if the encoder failed.
     fn from(halt: Halt) -> Self {
         match halt {
             Halt::Failed(error) => error,
@@ -39,10 +39,11 @@ impl From<Halt> for Error {
     }
 }
 
-/// Takes a full block of so many bytes and gives room for the next; nothing when no more are wanted.
+/// Exchanges a full block and its number of bytes for an empty one; returns `None` if the consumer
+/// has stopped.
 pub(super) type Exchange<'a> = dyn FnMut(Vec<u8>, usize) -> Option<Vec<u8>> + 'a;
 
-/// The blocks of a stream, one at a time.
+/// Fills the blocks of a stream, one at a time.
 pub(super) struct Blocks<'a> {
     block: Vec<u8>,
     filled: usize,
@@ -50,17 +51,17 @@ pub(super) struct Blocks<'a> {
 }
 
 impl<'a> Blocks<'a> {
-    /// Starts with an empty `block`, whose length is the size of every block.
+    /// Starts with an empty `block`. Its length is the size of every block.
     pub(super) fn new(block: Vec<u8>, exchange: &'a mut Exchange<'a>) -> Self {
         Self { block, filled: 0, exchange }
     }
 
-    /// The last block and the bytes in it, when the stream is written.
+    /// Returns the last block and the number of bytes in it.
     pub(super) fn last(self) -> (Vec<u8>, usize) {
         (self.block, self.filled)
     }
 
-    /// Room for the next bytes, never empty.
+    /// Returns the free part of the current block, never empty.
     fn room(&mut self) -> Result<&mut [u8], Halt> {
         if self.filled == self.block.len() {
             let full = std::mem::take(&mut self.block);
@@ -71,14 +72,14 @@ impl<'a> Blocks<'a> {
     }
 }
 
-/// A stream under way.
+/// The state while a stream is written.
 struct Stream<'a, 'b> {
     blocks: &'a mut Blocks<'b>,
     hasher: Hasher,
     observer: &'a Observer<'a>,
 }
 
-/// Writes the tar of `entries`; its last bytes stay in the last block.
+/// Writes the tar of `entries` and returns its diff ID. The last bytes stay in the last block.
 pub(super) fn write(
     entries: &[(&ImagePath, &Entry)],
     blocks: &mut Blocks<'_>,
@@ -114,7 +115,7 @@ impl Stream<'_, '_> {
         Ok(())
     }
 
-    /// Reads straight into the blocks, where `scan` looks at it; a file that changed meanwhile is an error.
+    /// Reads content directly into the blocks, where `scan` reads it. Fails if the file changed.
     fn content(&mut self, reader: &Reader, mut scan: Option<&mut (dyn ContentScan + '_)>) -> Result<(), Halt> {
         let mut offset = 0;
         while offset < reader.size() {
@@ -131,7 +132,7 @@ impl Stream<'_, '_> {
         Ok(reader.verify()?)
     }
 
-    /// The next `size` bytes of the block have been filled.
+    /// Accounts for the next `size` bytes of the block, which have been filled.
     fn took(&mut self, size: usize) -> Result<(), Halt> {
         let start = self.blocks.filled;
         self.blocks.filled += size;

@@ -1,8 +1,9 @@
-//! The bytes of a tar beside its contents: headers, padding, end.
+//! The bytes of a tar other than file contents: headers, padding, end of archive.
 //!
-//! Every field of a header is set here, and none comes from the host. What `ustar` can't hold goes into a PAX extended
-//! header before it; GNU's long names and the ustar prefix are never used. Source: POSIX.1-2017, `pax`, "ustar
-//! Interchange Format" and "pax Extended Header"; image-spec, `layer.md`.
+//! Every field of a header is set here, and none comes from the host. Values that do not fit into
+//! `ustar` are written to a PAX extended header before it. GNU long names and the ustar prefix are
+//! never used. Source: POSIX.1-2017, `pax`, "ustar Interchange Format" and "pax Extended Header";
+//! image-spec, `layer.md`.
 
 use tar::{EntryType, Header};
 
@@ -12,31 +13,31 @@ use coracle_core::entry::{Entry, Node, Owner};
 /// Headers and contents are padded to blocks of this many bytes.
 const BLOCK: u64 = 512;
 
-/// What ends a tar: two blocks of zeros, and no more.
+/// The end-of-archive marker: exactly two blocks of zeros.
 pub(crate) const END: [u8; 1024] = [0; 1024];
 
-/// Zeros to pad with.
+/// The source of padding.
 const ZEROS: [u8; 512] = [0; 512];
 
-/// Bytes of the name and of the link target of a ustar header.
+/// The size in bytes of the name and link target fields of a ustar header.
 const NAME: usize = 100;
 
-/// The largest size in eleven octal digits, 8 GiB - 1.
+/// The largest size that fits into eleven octal digits, 8 GiB - 1.
 const MAX_SIZE: u64 = 0o777_7777_7777;
 
-/// The largest owner in seven octal digits.
+/// The largest UID or GID that fits into seven octal digits.
 const MAX_OWNER: u32 = 0o777_7777;
 
-/// The name of every extended header; readers that know PAX never show it.
+/// The name of every extended header. Readers that support PAX never show it.
 const EXTENDED: &[u8] = b"././@PaxHeader";
 
 /// One member of a tar, without its content.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Member<'a> {
-    /// Relative to the root, a directory with `/` at its end.
+    /// The path relative to the root; ends with `/` for a directory.
     pub(crate) name: &'a [u8],
     pub(crate) kind: EntryType,
-    /// Target of a symbolic link; name of the first member of a hard link; else empty.
+    /// The target of a symbolic or hard link; otherwise empty.
     pub(crate) link: &'a [u8],
     pub(crate) size: u64,
     pub(crate) owner: Owner,
@@ -44,17 +45,17 @@ pub(crate) struct Member<'a> {
 }
 
 impl<'a> Member<'a> {
-    /// A regular file of root's, `0644`.
+    /// A regular file owned by root, mode `0644`.
     pub(crate) fn file(name: &'a [u8], size: u64) -> Self {
         Self { name, kind: EntryType::Regular, link: b"", size, owner: Owner::ROOT, mode: 0o644 }
     }
 
-    /// A directory of root's, `0755`.
+    /// A directory owned by root, mode `0755`.
     pub(crate) fn directory(name: &'a [u8]) -> Self {
         Self { name, kind: EntryType::Directory, link: b"", size: 0, owner: Owner::ROOT, mode: 0o755 }
     }
 
-    /// The member's header, after an extended header when it needs one.
+    /// Returns the member's header, preceded by an extended header if it needs one.
     pub(crate) fn head(&self) -> Vec<u8> {
         let records = self.records();
         let mut head = Vec::new();
@@ -69,7 +70,7 @@ impl<'a> Member<'a> {
         head
     }
 
-    /// The records that overrule fields of the header, sorted by their keys.
+    /// Returns the PAX records that override fields of the header, sorted by key.
     fn records(&self) -> Vec<u8> {
         let mut records = Vec::new();
         if self.owner.gid > MAX_OWNER {
@@ -90,8 +91,8 @@ impl<'a> Member<'a> {
         records
     }
 
-    /// The one place where a header is made. A name too long is cut, a number too large is zero: a record before the
-    /// header overrules them.
+    /// Returns the ustar header. A name that is too long is truncated, a number that is too large
+    /// is zero: a PAX record overrides them.
     fn header(&self) -> Header {
         let or_zero = |id: u32| if id > MAX_OWNER { 0 } else { id };
         let mut header = Header::new_ustar();
@@ -116,7 +117,7 @@ fn copy(from: &[u8], to: &mut [u8]) {
     to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
 }
 
-/// `LENGTH KEY=VALUE\n`, where the length counts its own digits.
+/// Appends `LENGTH KEY=VALUE\n`, where the length includes its own digits.
 fn record(key: &str, value: &[u8], out: &mut Vec<u8>) {
     let rest = key.len() + value.len() + 3;
     let mut length = rest;
@@ -128,14 +129,14 @@ fn record(key: &str, value: &[u8], out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
-/// The zeros that follow `size` bytes of content.
+/// Returns the zeros that follow `size` bytes of content.
 pub(crate) fn padding(size: u64) -> &'static [u8] {
     let over = size % BLOCK;
     let padding = usize::try_from((BLOCK - over) % BLOCK).unwrap_or_default();
     ZEROS.get(..padding).unwrap_or_default()
 }
 
-/// The header of an entry of an image; nothing for the root, which every container has.
+/// Returns the header of an entry of an image; empty for the root, which every container has.
 pub(crate) fn head(path: &ImagePath, entry: &Entry) -> Vec<u8> {
     let mut name = path.relative().to_vec();
     if name.is_empty() {
@@ -153,7 +154,7 @@ pub(crate) fn head(path: &ImagePath, entry: &Entry) -> Vec<u8> {
     Member { name: &name, kind, link, size: content_size(entry), owner: entry.owner, mode }.head()
 }
 
-/// Bytes of an entry's content.
+/// Returns the size of an entry's content, in bytes.
 pub(crate) fn content_size(entry: &Entry) -> u64 {
     match &entry.node {
         Node::File(content) => content.size(),
@@ -161,7 +162,7 @@ pub(crate) fn content_size(entry: &Entry) -> u64 {
     }
 }
 
-/// The size of the tar of these entries, in bytes, before any content is read.
+/// Returns the size of the tar of these entries, in bytes, without reading any content.
 pub fn size(entries: &[(&ImagePath, &Entry)]) -> u64 {
     let members = entries.iter().map(|(path, entry)| {
         let content = content_size(entry);
@@ -183,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn every_field_of_a_header() {
+    fn writes_every_header_field() {
         let owner = Owner { uid: 65532, gid: 100 };
         let head = Member { owner, mode: 0o755, ..Member::file(b"usr/bin/app", 1234) }.head();
         assert_eq!(head.len(), 512);
@@ -201,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ustar_cannot_hold_goes_into_sorted_records() {
+    fn writes_sorted_pax_records_for_large_values() {
         let owner = Owner { uid: 2_097_152, gid: 4_294_967_295 };
         let (name, link) = ([b'n'; 101], [b'l'; 101]);
         let member = Member { owner, link: &link, ..Member::file(&name, 1 << 33) };
@@ -222,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn records_count_their_own_digits() {
+    fn record_length_includes_its_own_digits() {
         for size in 1..1200 {
             let mut out = Vec::new();
             record("path", &vec![b'x'; size], &mut out);
@@ -254,7 +255,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(96))]
         #[test]
-        fn a_reader_finds_what_was_written(
+        fn tar_crate_reads_the_same_members(
             name in around(LIMITS), target in around(LIMITS), content in proptest::collection::vec(any::<u8>(), 0..1500)
         ) {
             let (path, target) = (path(name), path(target));

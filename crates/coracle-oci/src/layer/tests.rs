@@ -1,4 +1,4 @@
-//! The layer as a whole: pinned digests, independence of cores, errors that end every thread.
+//! Whole layers: pinned digests, independence of the number of cores, errors that end all threads.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -22,7 +22,8 @@ fn entry(node: Node, mode: u32) -> Entry {
     Entry { node, owner, mode, reason, stratum: Stratum::Program }
 }
 
-/// `/dir/`, `/link -> target`, `/second = /first`, `/file: content`; a file may be `content*times`.
+/// Parses `/dir/`, `/link -> target`, `/second = /first`, `/file: content` and `/file:
+/// content*times`.
 fn entries(text: &str) -> Entries {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let node = |line: &str| {
@@ -42,7 +43,7 @@ fn entries(text: &str) -> Entries {
     lines.map(node).collect()
 }
 
-/// The layer, and its blob.
+/// Returns the layer and its blob.
 fn packed(cores: usize, entries: &Entries) -> Result<(Layer, Vec<u8>), Error> {
     packed_as(Compression::default(), cores, entries)
 }
@@ -81,9 +82,10 @@ fn assert_sound(layer: &Layer, blob: &[u8]) {
     assert_eq!((layer.diff_id, layer.unpacked), (DiffId::new(Digest::of(&tar)), tar.len() as u64));
 }
 
-/// A changed diff ID is a breaking change; a changed digest with the same diff ID means that the compressor moved.
+/// A changed diff ID is a breaking change; a changed digest with the same diff ID means that the
+/// compressor's output changed.
 #[test]
-fn golden() {
+fn matches_pinned_digests() {
     let long = format!("/{0}/\n/{0}/{0}: x\n/link -> {0}/{0}", "n".repeat(90));
     let usr_merge = "/usr/\n/usr/lib/\n/usr/lib/a: a\n/usr/lib/b = /usr/lib/a\n/lib -> usr/lib";
     let pinned = [
@@ -123,9 +125,9 @@ fn golden() {
     assert_eq!(found, pinned);
 }
 
-/// The same tar whatever the codec; a digest that changes means that an encoder moved.
+/// All codecs pack the same tar. A changed digest means that an encoder's output changed.
 #[test]
-fn golden_codecs() {
+fn matches_pinned_digests_for_every_codec() {
     let text = "/large: 0123456789abcdef*400000\n/small: s";
     let pinned = [
         ("gzip", "b61976bd35b844defba5f977b4cc7fb0779b15f26873c439ece847fba72bf379"),
@@ -148,7 +150,7 @@ fn golden_codecs() {
 }
 
 #[test]
-fn members_stand_in_the_order_of_paths_and_the_root_is_left_out() {
+fn sorts_members_by_path_and_omits_the_root() {
     let text = "/\n/a.b/\n/a/\n/a/c: c\n/a/d = /a/c\n/z -> a";
     let (_, blob) = packed(1, &entries(text)).unwrap();
     let tar = unpacked(&blob);
@@ -164,7 +166,7 @@ fn members_stand_in_the_order_of_paths_and_the_root_is_left_out() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
     #[test]
-    fn the_bytes_do_not_depend_on_cores(sizes in proptest::collection::vec(0_usize..3_000_000, 1..6), seed: u64) {
+    fn bytes_do_not_depend_on_the_number_of_cores(sizes in proptest::collection::vec(0_usize..3_000_000, 1..6), seed: u64) {
         let mut state = seed | 1;
         let mut entries = Entries::new();
         for (index, size) in sizes.iter().enumerate() {
@@ -188,7 +190,7 @@ fn host_file(path: PathBuf) -> Content {
 }
 
 #[test]
-fn a_file_that_changed_ends_every_thread() {
+fn changed_file_ends_all_threads() {
     let directory = tempfile::tempdir().unwrap();
     for (name, size) in [("small", 10), ("large", 20_000_000)] {
         let path = directory.path().join(name);
@@ -204,7 +206,7 @@ fn a_file_that_changed_ends_every_thread() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_full_disk_ends_every_thread() {
+fn full_disk_ends_all_threads() {
     let mut output = output::Output::open_for_test(Path::new("/dev/full"));
     let entries = entries("/a: 0123456789abcdef*2000000");
     let entries: Vec<_> = entries.iter().collect();
@@ -216,7 +218,7 @@ fn a_full_disk_ends_every_thread() {
 }
 
 #[test]
-fn what_exists_is_not_overwritten_and_hostile_links_are_refused() {
+fn rejects_existing_output_and_invalid_links() {
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("layer");
     std::fs::write(&out, "precious").unwrap();
@@ -234,5 +236,5 @@ fn what_exists_is_not_overwritten_and_hostile_links_are_refused() {
     assert_eq!(std::fs::read(&out).unwrap(), b"precious");
     let link = entries("/l -> a\0b");
     let error = packed(1, &link).unwrap_err();
-    assert_eq!(error.to_string(), "cannot pack the link `/l`: its target holds a NUL byte");
+    assert_eq!(error.to_string(), "cannot pack the link `/l`: its target contains a NUL byte");
 }

@@ -1,7 +1,8 @@
-//! Archives: an image layout in a tar, with Docker's `manifest.json` beside `index.json`.
+//! Writes archives: an image layout in a tar that also has Docker's `manifest.json`.
 //!
-//! One file for docker, podman, containerd and skopeo; its bytes depend on the image and its names alone. Source:
-//! image-spec, `image-layout.md`; Moby, `image/spec/v1.2.md` ("Combined Image JSON + Filesystem Changeset Format").
+//! docker, podman, containerd and skopeo all read this file. Its bytes depend only on the image and
+//! its names. Source: image-spec, `image-layout.md`; Moby, `image/spec/v1.2.md`
+//! ("Combined Image JSON + Filesystem Changeset Format").
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -20,16 +21,16 @@ use crate::image::{Descriptor, Graph, Root};
 use crate::layer::tar::{END, Member, padding};
 use coracle_core::reference::Reference;
 
-/// Where blobs are in an archive.
+/// The directory of blobs in an archive.
 const BLOBS: &str = "blobs/sha256/";
 
-/// Bytes that are copied and hashed at once.
+/// The number of bytes that are copied and hashed at a time.
 const CHUNK: usize = 256 << 10;
 
-/// Opens a blob of an image, wherever it is.
+/// Opens a blob of an image, for example on disk or at a registry.
 pub type Open<'a> = dyn Fn(&Descriptor) -> io::Result<Box<dyn Read + 'a>> + 'a;
 
-/// An archive that can be written: its members by name, in the order in which they are written.
+/// The members of an archive, sorted by name, which is the order in which they are written.
 #[derive(Debug)]
 pub struct Archive {
     members: BTreeMap<String, Content>,
@@ -43,18 +44,18 @@ enum Content {
     Blob(Descriptor),
 }
 
-/// Why an archive can't be written to its end.
+/// Why an archive could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// A blob can't be had, or is not what its digest says.
+    /// A blob cannot be read, or does not match its descriptor.
     #[error("cannot copy the blob `{0}`")]
     Blob(Digest, #[source] io::Error),
-    /// Whoever is written to takes no more.
+    /// The output cannot be written.
     #[error(transparent)]
     Out(io::Error),
 }
 
-/// Writes `root` to the file at `destination`, in place of what was there.
+/// Writes `root` to the file at `destination`, replacing an existing file.
 pub(super) fn publish(
     root: &Root,
     blobs: &Staging,
@@ -68,7 +69,7 @@ pub(super) fn publish(
         let written = archive.each(&mut out, &mut |named, out: &mut BufWriter<File>| {
             let refused = |error| WriteError::Blob(named.digest, error);
             let mut from = File::open(blobs.path(named.digest)).map_err(refused)?;
-            // Past the buffer, so that the kernel can copy or share the bytes itself.
+            // Bypasses the buffer, so that the kernel can copy or share the bytes itself.
             out.flush().and_then(|()| io::copy(&mut from, out.get_mut())).map_err(WriteError::Out)?;
             Ok(())
         });
@@ -76,7 +77,7 @@ pub(super) fn publish(
     })
 }
 
-/// Writes the image of `graph` to the file at `destination`, in place of what was there.
+/// Writes the image of `graph` to the file at `destination`, replacing an existing file.
 pub(super) fn receive(
     graph: &Graph,
     names: &[Reference],
@@ -96,7 +97,7 @@ pub(super) fn receive(
     })
 }
 
-/// Lets `write` make the file beside `destination`, and gives it its name.
+/// Runs `write` with a temporary path next to `destination`, then renames the file.
 fn place(destination: &Destination, write: impl FnOnce(&Path) -> Result<(), Error>) -> Result<(), Error> {
     let staging = Staging::new(destination)?;
     let (temporary, path) = (staging.unnamed(), target(&destination.path)?);
@@ -106,7 +107,7 @@ fn place(destination: &Destination, write: impl FnOnce(&Path) -> Result<(), Erro
 }
 
 impl WriteError {
-    /// The same, where it is a file that is written to.
+    /// Converts to an error about the output file `path`.
     fn at(self, path: &Path) -> Error {
         match self {
             Self::Blob(digest, source) => Error::Blob { digest, source },
@@ -116,7 +117,7 @@ impl WriteError {
 }
 
 impl Archive {
-    /// The archive of an image that was built here.
+    /// Creates the archive of a built image.
     fn built(root: &Root, names: &[Name]) -> Result<Self, Error> {
         let entries = index::entries(root.descriptor(), names)?;
         let docker = match root.images() {
@@ -135,10 +136,10 @@ impl Archive {
         Ok(archive)
     }
 
-    /// The archive of somebody's image, under these names.
+    /// Creates the archive of an existing image, under these names.
     ///
     /// # Errors
-    /// When a name can't be written.
+    /// Fails if the index cannot be serialized.
     pub fn named(graph: &Graph, names: &[Reference]) -> Result<Self, Error> {
         Self::of(graph, &names::at(&Destination::layout(""), names)?)
     }
@@ -154,7 +155,7 @@ impl Archive {
         Ok(archive)
     }
 
-    /// What every archive has.
+    /// Creates the members that every archive has.
     fn with(entries: Vec<Value>, docker: Option<Value>) -> Result<Self, Error> {
         let mut index = index::empty();
         index::replace(&mut index, entries, &[]);
@@ -174,14 +175,14 @@ impl Archive {
         self.members.insert(blob(named.digest), Content::Blob(named));
     }
 
-    /// The same without some blobs, for who has those already.
+    /// Removes the blobs with these digests, which the receiver has already.
     pub fn without(mut self, digests: &BTreeSet<Digest>) -> Self {
         self.members
             .retain(|_, content| !matches!(content, Content::Blob(named) if digests.contains(&named.digest)));
         self
     }
 
-    /// How many bytes it has.
+    /// Returns the size of the archive, in bytes.
     pub fn size(&self) -> u64 {
         let member = |(name, content): (&String, &Content)| match content {
             Content::Directory => Member::directory(name.as_bytes()).head().len() as u64,
@@ -191,16 +192,16 @@ impl Archive {
         self.members.iter().map(member).fold(END.len() as u64, u64::saturating_add)
     }
 
-    /// Writes it; each blob is held to its digest and its size while it passes.
+    /// Writes the archive to `out`. The digest and size of each blob are verified on the way.
     ///
     /// # Errors
-    /// When a blob can't be had or is another, and when `out` takes no more.
+    /// Fails if a blob cannot be read or does not match its descriptor, or if `out` fails.
     pub fn write(&self, out: &mut dyn Write, open: &Open<'_>) -> Result<(), WriteError> {
         let mut out = out;
         self.each(&mut out, &mut |named, out| pass(named, open, out))
     }
 
-    /// Writes it; `put` writes the content of a blob.
+    /// Writes the archive. `put` writes the content of a blob.
     fn each<W: Write>(
         &self,
         out: &mut W,
@@ -227,14 +228,14 @@ impl Archive {
     }
 }
 
-/// The bytes of a member with everything around its content.
+/// Returns the size of a member with header and padding, in bytes.
 fn whole(name: &str, size: u64) -> u64 {
     let head = Member::file(name.as_bytes(), size).head().len() as u64;
     head.saturating_add(size).saturating_add(padding(size).len() as u64)
 }
 
-/// Passes a blob on. Its last bytes are held back until all of it is known to be right, so that nobody gets a whole blob
-/// that is another.
+/// Copies a blob to `out`. The last bytes are held back until the digest is verified, so that the
+/// receiver never gets a complete blob with wrong content.
 fn pass(named: &Descriptor, open: &Open<'_>, out: &mut dyn Write) -> Result<(), WriteError> {
     let refused = |error| WriteError::Blob(named.digest, error);
     let mut reader = open(named).map_err(refused)?.take(named.size.saturating_add(1));
@@ -257,7 +258,7 @@ fn pass(named: &Descriptor, open: &Open<'_>, out: &mut dyn Write) -> Result<(), 
     }
     let found = hasher.finish();
     if (found, size) != (named.digest, named.size) {
-        let why = format!("{size} bytes of `{found}` came instead of {}", named.size);
+        let why = format!("received {size} bytes with the digest `{found}` instead of {} bytes", named.size);
         return Err(refused(io::Error::other(why)));
     }
     out.write_all(&held).map_err(WriteError::Out)
@@ -267,7 +268,8 @@ fn blob(digest: Digest) -> String {
     format!("{BLOBS}{}", digest.hex())
 }
 
-/// Docker's description of the image that is one; nothing for several platforms, which it can't describe.
+/// Returns Docker's `manifest.json`; `None` unless there is exactly one image, because the format
+/// cannot describe several platforms.
 fn docker_manifest(graph: &Graph, names: &[Name]) -> Option<Value> {
     match graph.images().as_slice() {
         [image] => Some(description(&image.config, &image.layers, names)),

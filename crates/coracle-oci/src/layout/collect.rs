@@ -1,7 +1,7 @@
-//! Removes the blobs of a layout that nothing in its index leads to.
+//! Garbage collection: removes the blobs of a layout that are not reachable from its index.
 //!
-//! A digest that stands anywhere in a reachable document keeps its blob, so members of later specifications count too.
-//! Where a document can't be read, nothing is removed.
+//! A blob is kept if its digest occurs anywhere in a reachable document, including members of later
+//! versions of the specification. If a document cannot be read, nothing is removed.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,10 +11,10 @@ use serde_json::Value;
 use super::{PREFIX, Warning};
 use coracle_core::fs;
 
-/// More than any registry takes for a manifest (4 MiB).
+/// The maximum size of a document, in bytes. Registries accept manifests of at most 4 MiB.
 const MAX_DOCUMENT: u64 = 16 << 20;
 
-/// Removes what `index`, the `index.json` of `directory`, does not lead to.
+/// Removes the blobs of `directory` that are not reachable from `index`, its `index.json`.
 pub(super) fn collect(directory: &Path, index: &Value) -> Vec<Warning> {
     let mut walk = Walk { directory, kept: BTreeSet::new(), seen: BTreeSet::new(), due: Vec::new() };
     walk.document(index);
@@ -27,30 +27,30 @@ pub(super) fn collect(directory: &Path, index: &Value) -> Vec<Warning> {
     for name in fs::list(&blobs).unwrap_or_default() {
         let digest = format!("sha256:{}", String::from_utf8_lossy(&name));
         if name.starts_with(PREFIX.as_bytes()) || (is_digest(&digest) && !walk.kept.contains(&digest)) {
-            // A blob that stays costs room, and nothing else.
+            // A blob that cannot be removed only wastes space.
             let _ = std::fs::remove_file(blobs.join(fs::path_of(&name)));
         }
     }
     Vec::new()
 }
 
-/// A document to be read.
+/// A document that has to be read.
 struct Due {
     digest: String,
-    /// A subject may be elsewhere.
+    /// Whether it may be missing: a `subject` can be stored elsewhere.
     optional: bool,
 }
 
 struct Walk<'a> {
     directory: &'a Path,
     kept: BTreeSet<String>,
-    /// What is due or has been read: a digest that was merely mentioned is not.
+    /// The digests that were added to `due`; a digest that only occurs in a text is not.
     seen: BTreeSet<String>,
     due: Vec<Due>,
 }
 
 impl Walk<'_> {
-    /// Notes what a document refers to.
+    /// Collects the digests that a document refers to.
     fn document(&mut self, document: &Value) {
         for entry in document.get("manifests").and_then(Value::as_array).into_iter().flatten() {
             self.refer(entry, false);
@@ -77,7 +77,10 @@ impl Walk<'_> {
         }
     }
 
-    /// Reads a document; the digest of one that can't be read.
+    /// Reads a document.
+    ///
+    /// # Errors
+    /// Fails with its digest if it cannot be read.
     fn read(&mut self, due: &Due) -> Result<(), String> {
         match self.parse(&due.digest) {
             Some(document) => self.document(&document),
@@ -96,13 +99,13 @@ impl Walk<'_> {
     }
 }
 
-/// Where a blob is; nothing for what is no digest.
+/// Returns the path of a blob; `None` if `digest` is invalid.
 fn blob_path(directory: &Path, digest: &str) -> Option<PathBuf> {
     let (algorithm, hex) = digest.split_once(':').filter(|_| is_digest(digest))?;
     Some(directory.join("blobs").join(algorithm).join(hex))
 }
 
-/// Whether `text` is a digest of any algorithm, which is safe as part of a path.
+/// Returns whether `text` is a digest of any algorithm, which is safe to use in a path.
 fn is_digest(text: &str) -> bool {
     text.split_once(':').is_some_and(|(algorithm, hex)| {
         let word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();

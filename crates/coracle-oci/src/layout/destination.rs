@@ -1,4 +1,5 @@
-//! Where an image goes, as `skopeo` writes it: `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE[:TAG]`.
+//! Image locations on disk, in the syntax of skopeo: `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`,
+//! `docker-archive:FILE[:TAG]`.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -11,65 +12,66 @@ use coracle_core::fs::{self, Found};
 use crate::image::{Descriptor, Root};
 use coracle_core::reference::is_tag;
 
-/// A place for an image, and the tag to give it there.
+/// A layout or archive, and the tag of an image in it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Destination {
-    /// Which kind of place.
+    /// The format.
     pub kind: Kind,
-    /// The directory or the file.
+    /// The directory of a layout, or the file of an archive.
     pub path: PathBuf,
-    /// Instead of the tags of the image's names.
+    /// The tag, which replaces the tags of the image's names.
     pub tag: Option<String>,
 }
 
-/// The kinds of places.
+/// The formats in which images are stored on disk.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Kind {
-    /// An image layout, a directory.
+    /// An image layout: a directory.
     Layout,
-    /// An image layout in a tar, which holds Docker's `manifest.json` too where that can say it.
+    /// An image layout in a tar. Also contains Docker's `manifest.json` if there is only one
+    /// platform.
     OciArchive,
-    /// The same file; refused where `manifest.json` can't say it.
+    /// The same file, but fails if a `manifest.json` cannot describe the image.
     DockerArchive,
 }
 
-/// A string that is no destination.
+/// An invalid image location.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ParseDestinationError {
-    /// A path, maybe with a tag.
-    #[error("`{0}` does not say what to write there")]
+    /// There is no transport, only a path.
+    #[error("`{0}` has no transport such as `oci:`")]
     NoTransport(String),
-    /// Some other kind of place.
-    #[error("`{transport}:` is not a destination that can be written")]
+    /// The transport is not supported.
+    #[error("`{transport}:` is not a supported destination")]
     Transport {
-        /// What stands before the first colon.
+        /// The text before the first colon.
         transport: String,
     },
-    /// A transport alone.
-    #[error("`{0}` names no path")]
+    /// There is a transport but no path.
+    #[error("`{0}` has no path")]
     NoPath(String),
-    /// A name where a tag is wanted, or nonsense.
-    #[error("`{tag}` in `{text}` is not a tag")]
+    /// The text after the path is not a tag.
+    #[error("`{tag}` in `{text}` is not a valid tag")]
     Tag {
-        /// What follows the path.
+        /// The text after the path.
         tag: String,
-        /// All of it.
+        /// The whole argument.
         text: String,
     },
 }
 
 impl ParseDestinationError {
-    /// What to write instead.
+    /// Returns what to write instead.
     pub fn hint(&self) -> String {
         match self {
-            Self::NoTransport(path) => format!("write `oci:{path}` for an image layout, a directory"),
+            Self::NoTransport(path) => format!("write `oci:{path}` for an image layout (a directory)"),
             Self::Transport { .. } => {
                 "write `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:TAG]`".into()
             }
-            Self::NoPath(text) => format!("write a path after it, such as `{text}./image`"),
+            Self::NoPath(text) => format!("add a path, such as `{text}./image`"),
             Self::Tag { .. } => {
-                "a tag has letters, digits, `.`, `_` and `-`; a path can't hold a colon, and a whole name is \
-                 given with `--tag NAME:TAG`"
+                "a tag consists of letters, digits, `.`, `_` and `-`, and the path cannot contain a colon; pass \
+                 a full image name with `--tag NAME:TAG`"
                     .into()
             }
         }
@@ -80,8 +82,9 @@ impl FromStr for Destination {
     type Err = ParseDestinationError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let word = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        let Some((transport, rest)) = text.split_once(':').filter(|(transport, _)| word(transport)) else {
+        let is_transport = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        let Some((transport, rest)) = text.split_once(':').filter(|(transport, _)| is_transport(transport))
+        else {
             return Err(ParseDestinationError::NoTransport(text.into()));
         };
         let kind = match transport {
@@ -116,23 +119,23 @@ impl fmt::Display for Destination {
 }
 
 impl Destination {
-    /// An image layout at `path`.
+    /// Creates the destination of an image layout at `path`, without a tag.
     pub fn layout(path: impl Into<PathBuf>) -> Self {
         Self { kind: Kind::Layout, path: path.into(), tag: None }
     }
 
-    /// The directory or file itself, links followed where they lead somewhere.
+    /// Returns the absolute path of the directory or file, with links resolved if it exists.
     ///
     /// # Errors
-    /// When the working directory is gone.
+    /// Fails if the working directory does not exist.
     pub fn place(&self) -> fs::Result<PathBuf> {
         target(&self.path)
     }
 
-    /// Whether it can take an image, as far as can be told before there is one.
+    /// Checks that an image can be written here, before there is an image.
     ///
     /// # Errors
-    /// When something stands there that must not be replaced.
+    /// Fails if the path exists and must not be replaced.
     pub fn check(&self) -> Result<(), Error> {
         match self.kind {
             Kind::Layout => layout::check(&self.path),
@@ -140,15 +143,15 @@ impl Destination {
         }
     }
 
-    /// Whether it has a blob already, so that nobody need bring it.
+    /// Returns whether it is a layout that has this blob already. Reads and hashes the blob.
     pub fn has_blob(&self, named: &Descriptor) -> bool {
         self.kind == Kind::Layout && target(&self.path).is_ok_and(|path| layout::has_blob(&path, named))
     }
 
-    /// Whether it can take this image.
+    /// Checks that the format supports this image.
     ///
     /// # Errors
-    /// When its format has no words for several platforms.
+    /// Fails if there are several platforms and the format supports only one.
     pub fn check_root(&self, root: &Root) -> Result<(), Error> {
         match self.kind {
             Kind::DockerArchive if root.images().len() > 1 => {
@@ -159,24 +162,24 @@ impl Destination {
     }
 }
 
-/// A file that is replaced, links followed, or one that is not there yet.
+/// Checks that `path` is a file, following links, or does not exist.
 fn check_file(path: &Path) -> Result<(), Error> {
     let refuse = |why| Err(Error::NotFile { path: path.to_owned(), why });
     if let Some(file) = file_above(path)? {
-        return refuse(format!("`{}` is no directory", file.display()));
+        return refuse(format!("`{}` is not a directory", file.display()));
     }
     match fs::look(&target(path)?)? {
         None if path.as_os_str().as_encoded_bytes().ends_with(b"/") => {
-            refuse("a path that ends in `/` is a directory's".into())
+            refuse("a path that ends in `/` names a directory".into())
         }
         None | Some(Found::File(_)) => Ok(()),
         Some(Found::Directory) => refuse("it is a directory".into()),
         Some(Found::Special(what)) => refuse(format!("it is a {what}")),
-        Some(Found::Link(_)) => refuse("it is a link that leads nowhere".into()),
+        Some(Found::Link(_)) => refuse("it is a dangling symbolic link".into()),
     }
 }
 
-/// What stands above `path` in place of a directory.
+/// Returns the nearest existing ancestor of `path` if it is not a directory.
 pub(super) fn file_above(path: &Path) -> fs::Result<Option<PathBuf>> {
     let absolute = fs::absolute(path)?;
     let nearest =
@@ -184,7 +187,7 @@ pub(super) fn file_above(path: &Path) -> fs::Result<Option<PathBuf>> {
     Ok(nearest.filter(|(_, metadata)| !metadata.is_dir()).map(|(above, _)| above.to_owned()))
 }
 
-/// The file that `path` stands for, links followed where they lead somewhere.
+/// Returns the absolute path of `path`, with links resolved if it or its parent exists.
 pub(super) fn target(path: &Path) -> fs::Result<PathBuf> {
     if let Ok(target) = std::fs::canonicalize(path) {
         return Ok(target);
@@ -199,21 +202,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn destinations_print_as_they_parse() {
+    fn display_round_trips() {
         for text in ["oci:./x", "oci:x:v1.2", "oci-archive:/a/b.tar", "docker-archive:b.tar:latest"] {
             assert_eq!(text.parse::<Destination>().unwrap().to_string(), text);
         }
     }
 
     #[test]
-    fn what_is_none_says_what_to_write() {
+    fn rejects_invalid_destinations_with_a_hint() {
         for (text, message, hint) in [
-            ("x", "`x` does not say what to write there", "write `oci:x` for"),
-            ("./x:1", "`./x:1` does not say what to write there", "write `oci:./x:1` for"),
-            ("docker://x/y", "`docker:` is not a destination that can be written", "write `oci:DIR"),
-            ("oci:", "`oci:` names no path", "write a path after it, such as `oci:./image`"),
-            ("oci:x:", "`` in `oci:x:` is not a tag", "a tag has"),
-            ("oci:x:a/b:1", "`a/b:1` in `oci:x:a/b:1` is not a tag", "a tag has"),
+            ("x", "`x` has no transport such as `oci:`", "write `oci:x` for"),
+            ("./x:1", "`./x:1` has no transport such as `oci:`", "write `oci:./x:1` for"),
+            ("docker://x/y", "`docker:` is not a supported destination", "write `oci:DIR"),
+            ("oci:", "`oci:` has no path", "add a path, such as `oci:./image`"),
+            ("oci:x:", "`` in `oci:x:` is not a valid tag", "a tag consists of"),
+            ("oci:x:a/b:1", "`a/b:1` in `oci:x:a/b:1` is not a valid tag", "a tag consists of"),
         ] {
             let error = text.parse::<Destination>().unwrap_err();
             assert_eq!(error.to_string(), message);
@@ -223,7 +226,7 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn an_archive_replaces_files_alone() {
+    fn archive_replaces_only_files() {
         let directory = tempfile::tempdir().unwrap();
         let check = |path: &Path| {
             let destination = Destination { kind: Kind::OciArchive, path: path.into(), tag: None };
@@ -240,7 +243,7 @@ mod tests {
         }
         for (path, what) in [
             (directory.path().into(), "directory"),
-            (at("dangling"), "link that leads nowhere"),
+            (at("dangling"), "dangling symbolic link"),
             ("/dev/null".into(), "character device"),
         ] {
             assert_eq!(check(&path), Err(format!("cannot write an archive to `PATH`: it is a {what}")));

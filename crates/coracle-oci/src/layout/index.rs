@@ -1,6 +1,6 @@
-//! `index.json`: the entries of an image among those of others.
+//! Changes `index.json`: adds and replaces the entries of an image.
 //!
-//! What others wrote is kept as it is, unknown members too. Source: image-spec, `image-layout.md` and
+//! Other entries and unknown members are kept unchanged. Source: image-spec, `image-layout.md` and
 //! `image-index.md`; containerd's `io.containerd.image.name`.
 
 use serde::Serialize;
@@ -10,38 +10,38 @@ use super::Error;
 use super::names::Name;
 use crate::image::{Artifact, Descriptor, Document, media_type};
 
-/// The tag alone; one entry of an index has it at most.
+/// The annotation with the tag. At most one entry of an index has a given tag.
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
 
-/// The full name, which containerd goes by.
+/// The annotation with the full name, which containerd uses.
 const FULL_NAME: &str = "io.containerd.image.name";
 
-/// What an artifact is about, so that an entry tells without its manifest.
+/// The annotation with the subject of an artifact, so that its manifest need not be read.
 const SUBJECT: &str = "io.coracle.subject";
 
-/// An index without entries.
+/// Returns an index without entries.
 pub(super) fn empty() -> Value {
     json!({"schemaVersion": 2, "mediaType": media_type::INDEX, "manifests": []})
 }
 
-/// Puts an entry for each name in place of those that had its tag.
+/// Adds an entry for each name, replacing entries with the same tag.
 pub(super) fn put(index: &mut Value, descriptor: &Descriptor, names: &[Name]) -> Result<(), Error> {
     replace(index, entries(descriptor, names)?, names);
     Ok(())
 }
 
-/// Puts `added` in place of entries that had one of these names.
+/// Replaces the entries with one of these names by `added`.
 pub(super) fn replace(index: &mut Value, added: Vec<Value>, names: &[Name]) {
     if let Some(entries) = index.get_mut("manifests").and_then(Value::as_array_mut) {
         let is_replaced = |entry: &Value| names.iter().any(|name| replaces(name, entry));
-        // Where the first of them stood, so that who builds again changes no order.
+        // At the position of the first replaced entry, so that a rebuild does not change the order.
         let at = entries.iter().position(is_replaced).unwrap_or(entries.len());
         entries.retain(|entry| !is_replaced(entry));
         entries.splice(at..at, added);
     }
 }
 
-/// The entry of a document that somebody else made.
+/// Returns the entry of a document that was not created by this build.
 pub(super) fn foreign_entry(document: &Document, name: &Name) -> Value {
     let names = [(REF_NAME, &name.tag), (FULL_NAME, &name.full)];
     let annotations: serde_json::Map<String, Value> =
@@ -63,14 +63,14 @@ pub(super) fn foreign_entry(document: &Document, name: &Name) -> Value {
     entry
 }
 
-/// The entries of what `descriptor` describes, one for each name.
+/// Returns an entry of `descriptor` for each name.
 pub(super) fn entries(descriptor: &Descriptor, names: &[Name]) -> Result<Vec<Value>, Error> {
     let not_json = |source| Error::Json { what: "index", source };
     let entries = names.iter().map(|name| entry(descriptor, name).serialize(serde_json::value::Serializer));
     entries.collect::<Result<_, _>>().map_err(not_json)
 }
 
-/// The entry of an artifact.
+/// Returns the entry of an artifact.
 pub(super) fn artifact_entry(artifact: &Artifact) -> Result<Value, Error> {
     let mut descriptor = artifact.descriptor();
     descriptor.annotations.insert(SUBJECT.into(), artifact.subject().digest.to_string());
@@ -78,7 +78,8 @@ pub(super) fn artifact_entry(artifact: &Artifact) -> Result<Value, Error> {
     entry.map_err(|source| Error::Json { what: "index", source })
 }
 
-/// Puts an entry for an artifact in place of those of its kind whose subject is the same, or not in the index any more.
+/// Adds an entry for an artifact. Replaces entries of the same type whose subject is the same or is
+/// no longer in the index.
 pub(super) fn attach(index: &mut Value, artifact: &Artifact) -> Result<(), Error> {
     let subject = artifact.subject().digest.to_string();
     let kind = artifact.descriptor().artifact_type;
@@ -104,7 +105,8 @@ fn entry(descriptor: &Descriptor, name: &Name) -> Descriptor {
     entry
 }
 
-/// Whether an image of this name takes the place of `entry`: the same tag, or an image without any name for another.
+/// Returns whether an image with this name replaces `entry`: both have the same tag, or both are
+/// images without a name.
 fn replaces(name: &Name, entry: &Value) -> bool {
     let annotation = |key| entry.get("annotations").and_then(|annotations| annotations.get(key));
     match (&name.tag, annotation(REF_NAME)) {
@@ -114,7 +116,7 @@ fn replaces(name: &Name, entry: &Value) -> bool {
     }
 }
 
-/// Signatures and other artifacts stand in an index without a name too.
+/// Returns whether an entry is an image. Signatures and other artifacts have no name either.
 fn is_image(entry: &Value) -> bool {
     let kind = entry.get("mediaType").and_then(Value::as_str);
     entry.get("artifactType").is_none() && matches!(kind, Some(media_type::MANIFEST | media_type::INDEX))
@@ -132,7 +134,7 @@ mod tests {
         Root::new(vec![image]).unwrap()
     }
 
-    /// What stands in the index: `TAG FULL` or the mark of a foreign entry.
+    /// Returns the entries of the index: `TAG FULL`, or `x-mark` of an entry that existed before.
     fn after(before: Value, names: &[(Option<&str>, Option<&str>)]) -> Vec<String> {
         let mut index = empty();
         index["manifests"] = before;
@@ -161,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_tag_is_replaced_and_others_are_kept() {
+    fn replaces_the_same_tag_and_keeps_others() {
         let before = json!([foreign("a", Some("1")), foreign("b", Some("2")), foreign("c", None)]);
         assert_eq!(after(before.clone(), &[(Some("1"), Some("x:1"))]), ["1 x:1", "b", "c"]);
         assert_eq!(after(before.clone(), &[(None, None)]), ["a", "b", "- -"]);
@@ -172,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn an_artifact_replaces_those_of_its_kind_that_are_about_nothing_else() {
+    fn artifact_replaces_same_type_with_same_or_missing_subject() {
         let artifact = |content: &[u8]| {
             crate::image::Artifact::new("application/x", content.into(), root().descriptor()).unwrap()
         };

@@ -1,4 +1,5 @@
-//! Image layouts: blobs first, `index.json` last, all under a lock that is held for that moment alone.
+//! Writes image layouts: blobs first, `index.json` last. The layout is locked only while it is
+//! changed.
 //!
 //! Source: image-spec, `image-layout.md`.
 
@@ -17,31 +18,31 @@ use coracle_core::fs::{self, Context};
 use crate::image::{Artifact, Blob, Descriptor, Graph, Root};
 use coracle_core::json;
 
-/// The file that makes a directory a layout; also what is locked.
+/// The file that identifies a layout; also the lock file.
 const MARK: &str = "oci-layout";
 
-/// The entries of a layout.
+/// The index of the images in a layout.
 const INDEX: &str = "index.json";
 
-/// The content of [`MARK`].
+/// Returns the content of [`MARK`].
 pub(super) fn mark() -> Value {
     json!({"imageLayoutVersion": "1.0.0"})
 }
 
-/// `value` in the one form of JSON.
+/// Serializes `value` as sorted, compact JSON.
 pub(super) fn bytes(what: &'static str, value: &Value) -> Result<Vec<u8>, Error> {
     json::to_bytes(value).map_err(|source| Error::Json { what, source })
 }
 
-/// A layout can be at `directory` when there is one, or nothing, or an empty directory.
+/// Checks that `directory` is a layout, is empty or does not exist.
 pub(super) fn check(directory: &Path) -> Result<(), Error> {
     let refuse = |why: &str| Err(Error::NotLayout { path: directory.to_owned(), why: why.into() });
     if let Some(file) = file_above(directory)? {
-        return refuse(&format!("`{}` is no directory", file.display()));
+        return refuse(&format!("`{}` is not a directory", file.display()));
     }
     match std::fs::metadata(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Ok(metadata) if !metadata.is_dir() => return refuse("it is no directory"),
+        Ok(metadata) if !metadata.is_dir() => return refuse("it is not a directory"),
         metadata => metadata.context("look at", directory)?,
     };
     let names = fs::list(directory)?;
@@ -49,20 +50,20 @@ pub(super) fn check(directory: &Path) -> Result<(), Error> {
     if others.peek().is_none() {
         return Ok(());
     }
-    // A list that was read while another build made the layout may lack what came first.
+    // The directory may have been listed while another build created the layout.
     if !directory.join(MARK).exists() {
-        return refuse("it holds other files and no `oci-layout`");
+        return refuse("it contains other files but no `oci-layout`");
     }
     let version = document(directory, MARK)?.and_then(|mark| {
         Some(mark.get("imageLayoutVersion")?.as_str()?.strip_prefix("1.0.")?.parse::<u32>().is_ok())
     });
     if version != Some(true) {
-        return refuse("its `oci-layout` has no version 1.0");
+        return refuse("the version in its `oci-layout` is not 1.0");
     }
     read_index(directory).map(drop)
 }
 
-/// A JSON file of a layout; nothing when it is not there.
+/// Reads a JSON file of a layout; `None` if it does not exist.
 fn document(directory: &Path, name: &str) -> Result<Option<Value>, Error> {
     let path = directory.join(name);
     let bytes = match std::fs::read(&path) {
@@ -71,12 +72,12 @@ fn document(directory: &Path, name: &str) -> Result<Option<Value>, Error> {
     };
     let refused = |source| Error::NotLayout {
         path: directory.to_owned(),
-        why: format!("its `{name}` is no JSON ({source})"),
+        why: format!("its `{name}` is not JSON ({source})"),
     };
     serde_json::from_slice(&bytes).map(Some).map_err(refused)
 }
 
-/// `index.json`, or an empty one for a layout that has none yet.
+/// Reads `index.json`; an empty index if it does not exist.
 fn read_index(directory: &Path) -> Result<Value, Error> {
     match document(directory, INDEX)? {
         None => Ok(index::empty()),
@@ -98,7 +99,7 @@ pub(super) fn publish(
     change(directory, |layout| layout.write(root, staging, names))
 }
 
-/// Adds a foreign image, whose blobs wait in `staging` but for those that were there already.
+/// Adds an existing image. Its blobs are in `staging`, except those that the layout had already.
 pub(super) fn receive(
     graph: &Graph,
     staging: &Staging,
@@ -108,7 +109,8 @@ pub(super) fn receive(
     change(directory, |layout| layout.receive(graph, staging, names))
 }
 
-/// Whether the layout at `directory` has these very bytes.
+/// Returns whether the layout at `directory` has a blob with this digest and size. Reads and hashes
+/// the blob.
 pub(super) fn has_blob(directory: &Path, named: &Descriptor) -> bool {
     let path = blobs_in(directory).join(named.digest.hex());
     let there =
@@ -125,14 +127,14 @@ pub(super) fn attach(artifact: &Artifact, directory: &Path) -> Result<Vec<Warnin
     change(directory, |layout| layout.attach(artifact))
 }
 
-/// Where the blobs of `root` are in the layout at `directory`.
+/// Returns the paths of the blobs of `root` in the layout at `directory`.
 pub(super) fn blobs_of(root: &Root, directory: &Path) -> Vec<PathBuf> {
     let layers = root.blobs().map(|layer| layer.digest.hex());
     let documents = root.documents().map(name);
     layers.chain(documents).map(|name| blobs_in(directory).join(name)).collect()
 }
 
-/// Where the blobs of `artifact` are in the layout at `directory`.
+/// Returns the paths of the blobs of `artifact` in the layout at `directory`.
 pub(super) fn blobs_of_artifact(artifact: &Artifact, directory: &Path) -> Vec<PathBuf> {
     artifact.blobs().iter().map(|blob| blobs_in(directory).join(name(blob))).collect()
 }
@@ -141,7 +143,8 @@ fn blobs_in(directory: &Path) -> PathBuf {
     directory.join("blobs").join("sha256")
 }
 
-/// Lets `write` change the layout at `directory`, which is made where there is none.
+/// Locks the layout at `directory` and runs `write`. Creates the layout if it does not exist, and
+/// removes it again if `write` fails.
 fn change(
     directory: &Path,
     write: impl FnOnce(&Layout<'_>) -> Result<Vec<Warning>, Error>,
@@ -151,13 +154,13 @@ fn change(
     let layout = Layout::enter(directory)?;
     let written = write(&layout);
     if written.is_err() && layout.made && !directory.join(INDEX).exists() {
-        // The error that led here matters more than one of tidying up.
+        // Errors are ignored, because an earlier error is reported instead.
         let _ = std::fs::remove_dir_all(directory);
     }
     written
 }
 
-/// A layout that nobody else writes to while this lives.
+/// A layout that is locked against other builds until this is dropped.
 struct Layout<'a> {
     directory: &'a Path,
     made: bool,
@@ -165,7 +168,7 @@ struct Layout<'a> {
 }
 
 impl<'a> Layout<'a> {
-    /// Makes the layout where there is none, and waits for its lock.
+    /// Creates the layout if it does not exist, and waits for its lock.
     fn enter(directory: &'a Path) -> Result<Self, Error> {
         let mut made = false;
         for _ in 0..ATTEMPTS {
@@ -177,7 +180,7 @@ impl<'a> Layout<'a> {
                 }
             }
             match Self::lock(directory, made) {
-                // A build that failed removed the directory it had made.
+                // A failed build removed the directory that it had created.
                 Ok(None) => made = false,
                 Ok(Some(layout)) => return Ok(layout),
                 Err(error) => {
@@ -188,10 +191,10 @@ impl<'a> Layout<'a> {
                 }
             }
         }
-        Err(fs::Error::new("lock", directory, io::Error::other("it keeps changing")).into())
+        Err(fs::Error::new("lock", directory, io::Error::other("other processes keep replacing it")).into())
     }
 
-    /// Nothing when the file that was locked is not in the layout any more.
+    /// Waits for the lock; `None` if the locked file is no longer in the layout.
     fn lock(directory: &'a Path, made: bool) -> Result<Option<Self>, Error> {
         let path = directory.join(MARK);
         if !path.exists() && !write_mark(directory, &path)? {
@@ -202,7 +205,7 @@ impl<'a> Layout<'a> {
             file => file.context("open", &path)?,
         };
         match file.lock() {
-            // Then two builds at once may lose an entry, but never a blob of one.
+            // Without locks, concurrent builds may lose an index entry, but never a blob of one.
             Err(error) if error.kind() == io::ErrorKind::Unsupported => {
                 return Ok(Some(Self { directory, made, _lock: None }));
             }
@@ -237,7 +240,7 @@ impl<'a> Layout<'a> {
         self.finish(&index)
     }
 
-    /// Takes a blob from where it waits, unless it was here already.
+    /// Moves a blob from the staging directory into the layout, unless the layout has it already.
     fn place(&self, named: &Descriptor, staging: &Staging) -> Result<(), Error> {
         let (waiting, path) = (staging.path(named.digest), self.blobs()?.join(named.digest.hex()));
         if waiting.exists() {
@@ -246,8 +249,11 @@ impl<'a> Layout<'a> {
         if path.exists() {
             return Ok(());
         }
-        // It was there, and another build has tidied it away since.
-        let source = io::Error::other(format!("{} bytes of it went meanwhile; do it again", named.size));
+        // The layout had the blob, and another build has removed it since.
+        let source = io::Error::other(format!(
+            "another build removed it ({} bytes) in the meantime: try again",
+            named.size
+        ));
         Err(Error::Blob { digest: named.digest, source })
     }
 
@@ -261,14 +267,14 @@ impl<'a> Layout<'a> {
         self.finish(&index)
     }
 
-    /// The directory of the blobs, made where there is none.
+    /// Returns the directory of the blobs. Creates it if it does not exist.
     fn blobs(&self) -> Result<PathBuf, Error> {
         let blobs = blobs_in(self.directory);
         std::fs::create_dir_all(&blobs).context("create", &blobs)?;
         Ok(blobs)
     }
 
-    /// Names what was written, and removes what is not named any more.
+    /// Writes `index.json`, and removes blobs that it no longer refers to.
     fn finish(&self, index: &Value) -> Result<Vec<Warning>, Error> {
         place::write(&self.directory.join(INDEX), &bytes("index", index)?)?;
         Ok(collect::collect(self.directory, index))
@@ -279,7 +285,7 @@ fn name(blob: &Blob) -> String {
     blob.descriptor().digest.hex()
 }
 
-/// Writes the mark complete and never over another's; whether the directory was still there.
+/// Atomically creates `oci-layout`, never overwriting one. Returns false if the directory is gone.
 fn write_mark(directory: &Path, path: &Path) -> Result<bool, Error> {
     let temporary = match Locked::new(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),

@@ -1,7 +1,9 @@
-//! Where images are kept: image layouts and archives; and images that are there already, in those or at a registry.
+//! Image layouts and archives: writes images to them, and reads images from them or from a
+//! registry.
 //!
-//! Nothing is visible under a name before it is complete, and what stands beside it stays. It does not know how an
-//! image was made, and prints nothing: what is not quite right comes back as [`Warning`]s.
+//! An image becomes visible under its name only when it is complete, and other images are kept.
+//! Does not depend on how an image was made. Prints nothing: problems that are not errors are
+//! returned as [`Warning`]s.
 
 mod archive;
 mod collect;
@@ -36,88 +38,87 @@ use coracle_core::fs;
 use crate::layer;
 use crate::registry;
 
-/// What every name begins with that is not to stay.
+/// The prefix of the names of temporary files.
 const PREFIX: &str = ".coracle-";
 
-/// How often a lock is tried again whose file was removed meanwhile; only a file system that gives a file a new identity
-/// each time it is looked at comes this far.
+/// The maximum number of attempts to lock a file that other processes keep removing. Only reached
+/// on a file system where the identity of a file changes with every `stat`.
 const ATTEMPTS: usize = 1000;
 
-/// Why an image could not be kept.
+/// Why an image could not be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file could not be read or written.
     #[error(transparent)]
     File(#[from] fs::Error),
-    /// A registry that an image is read from failed or refused.
+    /// A request to the registry that an image is read from failed.
     #[error(transparent)]
     Registry(#[from] registry::Error),
     /// A layer could not be packed.
     #[error(transparent)]
     Layer(#[from] layer::Error),
-    /// A name can't carry the destination's tag.
+    /// An image name with the destination's tag is invalid.
     #[error(transparent)]
     Reference(#[from] ParseReferenceError),
-    /// A layout is wanted where something else is.
+    /// The destination of a layout exists and is not a layout.
     #[error("cannot write a layout to `{}`: {why}", .path.display())]
     NotLayout {
         /// The destination.
         path: PathBuf,
-        /// What it is.
+        /// Why it cannot be written.
         why: String,
     },
-    /// An archive is wanted where something else is.
+    /// The destination of an archive exists and is not a file.
     #[error("cannot write an archive to `{}`: {why}", .path.display())]
     NotFile {
         /// The destination.
         path: PathBuf,
-        /// What it is.
+        /// Why it cannot be written.
         why: String,
     },
-    /// Docker's description is one of programs; signatures and charts are none.
-    #[error(
-        "cannot write `{0}`: there is no image of a file system, and the format has no words for anything else"
-    )]
+    /// A `docker-archive` can only hold runnable images, not artifacts such as signatures and
+    /// charts.
+    #[error("cannot write `{0}`: there is no runnable image, and the format supports nothing else")]
     NoProgram(Destination),
-    /// A blob can't be had.
+    /// A blob cannot be read, or does not match its descriptor.
     #[error("cannot copy the blob `{digest}`")]
     Blob {
-        /// Its digest.
+        /// The digest of the blob.
         digest: coracle_core::digest::Digest,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
-    /// An archive is one image, and written in one go.
+    /// An archive holds one image and cannot be extended by an artifact.
     #[error("`{0}` can't hold an artifact")]
     NoArtifacts(Destination),
-    /// `manifest.json` has no word for platforms.
-    #[error("cannot write `docker-archive:{}`: the format has no room for several platforms", .path.display())]
+    /// A `manifest.json` cannot describe several platforms.
+    #[error("cannot write `docker-archive:{}`: the format supports only one platform", .path.display())]
     SeveralPlatforms {
         /// The destination.
         path: PathBuf,
     },
-    /// An image can't be read.
+    /// An image cannot be read.
     #[error("cannot read `{image}`: {why}")]
     Unreadable {
-        /// Where it is, as it was written.
+        /// The location of the image, as the user wrote it.
         image: String,
-        /// What is wrong there.
+        /// The cause.
         why: String,
-        /// The next step.
+        /// A suggested next step.
         hint: Option<String>,
     },
-    /// Values that JSON does not know.
+    /// A value cannot be serialized.
     #[error("cannot write `{what}` as JSON")]
     Json {
-        /// Which document.
+        /// The document, such as `index`.
         what: &'static str,
-        /// Which value.
+        /// The cause.
         source: serde_json::Error,
     },
 }
 
 impl Error {
-    /// The next step, where there is a usual one.
+    /// A suggested next step, if there is one.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::File(error) => error.hint(),
@@ -125,15 +126,13 @@ impl Error {
             Self::Layer(error) => error.hint(),
             Self::Reference(error) => Some(error.hint()),
             Self::NotLayout { .. } => {
-                Some("choose an image layout, an empty directory, or a path where nothing is yet".into())
+                Some("choose an existing image layout, an empty directory or a new path".into())
             }
             Self::NotFile { .. } => Some("choose the path of a file".into()),
             Self::NoProgram(destination) => {
                 Some(format!("write `oci-archive:{}`", destination.path.display()))
             }
-            Self::Blob { .. } => {
-                Some("the image is damaged where it comes from: build or fetch it again".into())
-            }
+            Self::Blob { .. } => Some("the source image is damaged: build or fetch it again".into()),
             Self::NoArtifacts(destination) => {
                 Some(format!("write it to a layout: `oci:{}.oci`", destination.path.display()))
             }
@@ -144,14 +143,14 @@ impl Error {
     }
 }
 
-/// What is not quite right, though the image is where it should be.
+/// A problem that did not prevent an image from being written.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Warning {
-    /// A layout is incomplete already, so nobody can tell what is not needed any more.
+    /// Another image in the layout is incomplete, so unused blobs cannot be determined.
     NotCollected {
         /// The layout.
         directory: PathBuf,
-        /// The document that can't be read.
+        /// The digest of the document that cannot be read.
         digest: String,
     },
 }
@@ -161,19 +160,20 @@ impl fmt::Display for Warning {
         match self {
             Self::NotCollected { directory, digest } => write!(
                 f,
-                "`{}` refers to `{digest}`, which cannot be read there; no unused blob was removed",
+                "`{}` refers to `{digest}`, which cannot be read: unused blobs were not removed",
                 directory.display()
             ),
         }
     }
 }
 
-/// Writes `root`, whose layers wait in `staging`, to `destination` under these names.
+/// Writes `root`, whose layers are in `staging`, to `destination` under these names.
 ///
-/// The same staging serves several destinations. When it fails, what stood there before still does.
+/// A staging directory can be used for several destinations. The previous content is kept on
+/// failure.
 ///
 /// # Errors
-/// Those of [`Destination::check`], and when something can't be written.
+/// Fails as [`Destination::check`] does, or if a file cannot be written.
 pub fn publish(
     root: &Root,
     staging: &Staging,
@@ -192,10 +192,10 @@ pub fn publish(
     }
 }
 
-/// Writes `artifact` to the layout at `destination`, in place of one of its kind about the same image.
+/// Writes `artifact` to the layout at `destination`, replacing one of the same type and subject.
 ///
 /// # Errors
-/// When `destination` is no layout, and when something can't be written.
+/// Fails if `destination` is not a layout, or if a file cannot be written.
 pub fn attach(artifact: &Artifact, destination: &Destination) -> Result<Vec<Warning>, Error> {
     match destination.kind {
         Kind::Layout => {

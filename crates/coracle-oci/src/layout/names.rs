@@ -1,16 +1,17 @@
-//! The names an image gets at a destination.
+//! The names of an image at a destination.
 
 use super::{Destination, Error};
 use coracle_core::reference::Reference;
 
-/// One name: the tag alone, and the full name where there is one.
+/// A name of an image: the tag, and the full name if there is one.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Name {
     pub(super) tag: Option<String>,
     pub(super) full: Option<String>,
 }
 
-/// The names of an image at `destination`, whose tag replaces theirs; without any, one that says nothing.
+/// Returns the names of an image at `destination`. The destination's tag replaces the tags of
+/// `names`. Without `names`, returns one name that has at most a tag.
 pub(super) fn at(destination: &Destination, names: &[Reference]) -> Result<Vec<Name>, Error> {
     let mut found: Vec<Name> = Vec::new();
     for name in names {
@@ -42,7 +43,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tag_of_the_destination_wins() {
+    fn destination_tag_replaces_tags_of_names() {
         assert_eq!(found(None, &[]), ["- -"]);
         assert_eq!(found(Some("v1"), &[]), ["v1 -"]);
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Files that appear complete or not at all.
+//! Writes files atomically: they appear complete or not at all.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
@@ -7,17 +7,17 @@ use std::path::{Path, PathBuf};
 use super::PREFIX;
 use coracle_core::fs::{self, Context};
 
-/// Bytes that are compared at once.
+/// The number of bytes that are compared at a time.
 const CHUNK: usize = 256 << 10;
 
-/// Where a file is made before it gets the name of `path`; the next one there overwrites it.
+/// Returns the temporary path of a file before it is renamed to `path`.
 fn temporary(path: &Path) -> PathBuf {
     let mut name = std::ffi::OsString::from(PREFIX);
     name.push(path.file_name().unwrap_or_default());
     path.with_file_name(name)
 }
 
-/// Writes `bytes` to `path`. A file that has them already stays, as with [`link`].
+/// Writes `bytes` to `path`. A file with the same content is left untouched, as in [`link`].
 pub(super) fn write(path: &Path, bytes: &[u8]) -> fs::Result<()> {
     let there = std::fs::symlink_metadata(path);
     let is_alike = there.is_ok_and(|there| there.is_file() && there.len() == bytes.len() as u64);
@@ -29,8 +29,8 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> fs::Result<()> {
     finish(&temporary, written).context("write", path)
 }
 
-/// Gives `path` the bytes of `from`, as a second name where the file system can, else as a copy. A file that has them
-/// already stays, so that who relies on its stat data still can.
+/// Creates `path` as a hard link to `from`, or as a copy if that is not possible. A file with the
+/// same content is left untouched, so that its stat data do not change.
 pub(super) fn link(from: &Path, path: &Path) -> fs::Result<()> {
     if std::fs::hard_link(from, path).is_ok() || have_same_bytes(from, path).unwrap_or(false) {
         return Ok(());
@@ -42,7 +42,7 @@ pub(super) fn link(from: &Path, path: &Path) -> fs::Result<()> {
     finish(&temporary, placed).context("write", path)
 }
 
-/// Whether both are files with the same bytes, none of them a link.
+/// Returns whether both are regular files, not links, with the same content.
 fn have_same_bytes(one: &Path, other: &Path) -> io::Result<bool> {
     let size = std::fs::symlink_metadata(one)?.len();
     let there = std::fs::symlink_metadata(other)?;
@@ -67,7 +67,8 @@ fn have_same_bytes(one: &Path, other: &Path) -> io::Result<bool> {
     }
 }
 
-/// Renaming a file to another of its own names leaves both, so the temporary one goes in any case.
+/// Removes the temporary file. It can remain after a successful rename: renaming a hard link to
+/// another link of the same file does nothing.
 fn finish(temporary: &Path, result: io::Result<()>) -> io::Result<()> {
     let _ = std::fs::remove_file(temporary);
     result

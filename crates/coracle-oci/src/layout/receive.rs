@@ -1,4 +1,4 @@
-//! Images that come from elsewhere, byte for byte, into a layout or an archive.
+//! Copies an existing image into a layout or an archive, byte for byte.
 
 use std::io;
 
@@ -9,12 +9,14 @@ use super::{Destination, Error, Kind, Staging, Warning, layout};
 use crate::image::Graph;
 use coracle_core::reference::Reference;
 
-/// Writes the image of `graph` to the layout or the archive at `destination`, under these names or the destination's tag;
-/// `open` reads a blob, and what a layout has already is not read. When it fails, what stood there before still does.
+/// Writes the image of `graph` to `destination`, under these names or the destination's tag.
+///
+/// `open` reads a blob. Blobs that a layout has already are not read. The previous content is kept
+/// on failure.
 ///
 /// # Errors
-/// Those of [`Destination::check`]; when it can't be written, has no room for several platforms, and when a blob can't be
-/// read or is not what its digest says.
+/// Fails as [`Destination::check`] does; if a file cannot be written; if the format does not
+/// support several platforms; or if a blob cannot be read or does not match its descriptor.
 pub fn receive(
     graph: &Graph,
     names: &[Reference],

@@ -1,7 +1,7 @@
-//! A private directory beside the destination, where blobs wait until the image is complete.
+//! A private directory next to the destination, which holds blobs until the image is complete.
 //!
-//! A file in it stays locked while its build lives: whoever can take that lock has found the remains of a build that
-//! was killed, and removes them.
+//! A file in it is locked while the build runs. A directory whose lock is free was left by a killed
+//! build; later builds remove it.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, ErrorKind, Read};
@@ -22,10 +22,10 @@ use crate::layer::{self, Codec, Compression, Layer};
 use coracle_core::path::ImagePath;
 use coracle_core::entry::{Entry, Stratum};
 
-/// The file that is locked.
+/// The name of the lock file.
 const LOCK: &str = "lock";
 
-/// A staging directory; it goes when it is dropped.
+/// A staging directory, which is removed when dropped.
 #[derive(Debug)]
 pub struct Staging {
     directory: Locked,
@@ -34,17 +34,18 @@ pub struct Staging {
 }
 
 impl Staging {
-    /// A new staging directory on the file system of `destination`: inside a layout that is there, else beside it.
+    /// Creates a staging directory on the file system of `destination`: inside an existing layout,
+    /// otherwise next to the destination.
     ///
     /// # Errors
-    /// When nothing can be created there.
+    /// Fails if a file cannot be created there.
     pub fn new(destination: &Destination) -> Result<Self, Error> {
         let path = target(&destination.path)?;
         if destination.kind == Kind::Layout && path.is_dir() {
-            // A build that was killed just when it had made the layout has left its directory beside it.
+            // A build that was killed after it created the layout left its directory next to it.
             path.parent().into_iter().for_each(remove_remains);
             match Self::inside(&path, Parents::default()) {
-                // The build that had made it has failed, and removed it again.
+                // The build that created the layout failed and removed it again.
                 Err(Error::File(error)) if error.kind() == ErrorKind::NotFound && !path.exists() => {}
                 staging => return staging,
             }
@@ -53,10 +54,10 @@ impl Staging {
         Self::inside(path.parent().unwrap_or(&path), parents)
     }
 
-    /// A new staging directory in `directory`, which is made where there is none.
+    /// Creates a staging directory in `directory`, which is created if it does not exist.
     ///
     /// # Errors
-    /// When nothing can be created there.
+    /// Fails if a file cannot be created there.
     pub fn within(directory: &Path) -> Result<Self, Error> {
         let directory = fs::absolute(directory)?;
         let parents = Parents::make(&directory.join(LOCK))?;
@@ -68,10 +69,11 @@ impl Staging {
         Ok(Self { directory: Locked::new(parent)?, _parents: parents, packed: AtomicU64::new(0) })
     }
 
-    /// Packs a layer here, see [`layer::pack`]; with a cache, [`Cache::pack`].
+    /// Packs a layer into this directory with [`layer::pack`], or [`Cache::pack`] if there is a
+    /// cache.
     ///
     /// # Errors
-    /// Those of [`layer::pack`].
+    /// Fails as [`layer::pack`] does.
     pub fn pack(
         &self,
         entries: &[(&ImagePath, &Entry)],
@@ -91,10 +93,11 @@ impl Staging {
         Ok(layer)
     }
 
-    /// Takes a blob, held to its digest and its size; the inner error is that of `reader`, or says what came instead.
+    /// Writes a blob from `reader` and verifies its digest and size. The inner error is that of
+    /// `reader` or of the verification.
     ///
     /// # Errors
-    /// When it can't be written.
+    /// Fails if the blob cannot be written.
     pub fn take(&self, named: &Descriptor, reader: &mut dyn Read) -> Result<io::Result<()>, Error> {
         let (unnamed, path) = (self.unnamed(), self.path(named.digest));
         let mut output = Output::create(&unnamed)?;
@@ -105,38 +108,41 @@ impl Staging {
         let (found, size): (Digest, u64) = output.finish();
         if (found, size) != (named.digest, named.size) {
             std::fs::remove_file(&unnamed).context("remove", &unnamed)?;
-            let why = format!("{size} bytes of `{found}` came instead of {}", named.size);
+            let why =
+                format!("received {size} bytes with the digest `{found}` instead of {} bytes", named.size);
             return Ok(Err(io::Error::other(why)));
         }
         std::fs::rename(&unnamed, &path).context("create", &path)?;
         Ok(Ok(()))
     }
 
-    /// Whether the blob of `layer`, which waits here, unpacks to what its diff ID says, and to nothing more.
+    /// Returns whether the blob of `layer` in this directory unpacks to exactly the tar of its diff
+    /// ID.
     ///
     /// # Errors
-    /// When it can't be read.
+    /// Fails if the blob cannot be opened.
     pub fn holds(&self, layer: &Layer) -> Result<bool, Error> {
         let path = self.path(layer.digest);
         let codec = Codec::ALL.into_iter().find(|codec| codec.media_type() == layer.media_type);
         let file = File::open(&path).context("open", &path)?;
         let Some(Ok(tar)) = codec.map(|codec| codec.unpacked(file)) else { return Ok(false) };
         let mut hashing = Hashing::new(tar.take(layer.unpacked.saturating_add(1)));
-        // What can't be unpacked is not what it should be.
+        // A blob that cannot be unpacked does not match.
         let unpacked = io::copy(&mut hashing, &mut io::sink()).ok();
         Ok(unpacked == Some(layer.unpacked) && hashing.finish() == layer.diff_id.digest())
     }
 
-    /// Removes the blob of this digest, which waits here.
+    /// Removes the blob of this digest from this directory.
     ///
     /// # Errors
-    /// When it can't be removed.
+    /// Fails if the blob cannot be removed.
     pub fn remove(&self, digest: Digest) -> Result<(), Error> {
         let path = self.path(digest);
         Ok(std::fs::remove_file(&path).context("remove", &path)?)
     }
 
-    /// Opens the blob of this digest, which was packed here; not after the staging directory is gone.
+    /// Returns a function that opens the blob of this digest. It fails once the staging directory
+    /// has been removed.
     pub fn opener(
         &self,
         digest: Digest,
@@ -145,19 +151,19 @@ impl Staging {
         move || Ok(Box::new(File::open(&path)?))
     }
 
-    /// A path for a file that has no digest yet; each time another.
+    /// Returns a new path for a file whose digest is not known yet.
     pub(crate) fn unnamed(&self) -> PathBuf {
         let number = self.packed.fetch_add(1, Ordering::Relaxed);
         self.directory.path().join(format!("part-{number}"))
     }
 
-    /// Where the blob of this digest waits.
+    /// Returns the path of the blob with this digest.
     pub(super) fn path(&self, digest: Digest) -> PathBuf {
         self.directory.path().join(digest.hex())
     }
 }
 
-/// A directory that no other build takes for remains; it goes when this is dropped.
+/// A locked temporary directory, which other builds do not remove. It is removed when dropped.
 #[derive(Debug)]
 pub(super) struct Locked {
     _lock: File,
@@ -165,16 +171,20 @@ pub(super) struct Locked {
 }
 
 impl Locked {
-    /// A new one in `parent`.
+    /// Creates and locks a directory in `parent`.
     pub(super) fn new(parent: &Path) -> fs::Result<Self> {
         for _ in 0..ATTEMPTS {
             let directory = temporary_directory(parent).context("create a directory in", parent)?;
-            // Until it is locked, another build may remove it.
+            // Another build may remove the directory until it is locked.
             if let Some(lock) = lock_new(&directory.path().join(LOCK))? {
                 return Ok(Self { _lock: lock, directory });
             }
         }
-        Err(fs::Error::new("lock a directory in", parent, io::Error::other("it keeps changing")))
+        Err(fs::Error::new(
+            "lock a directory in",
+            parent,
+            io::Error::other("other processes keep removing it"),
+        ))
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -184,12 +194,13 @@ impl Locked {
 
 impl Drop for Locked {
     fn drop(&mut self) {
-        // What can't be removed harms nobody, and the directory itself is tried once more.
+        // Errors are harmless; `TempDir` tries to remove the directory once more.
         let _ = remove(self.path());
     }
 }
 
-/// Removes a staging directory, its lock last: who is killed meanwhile leaves what the next build takes for remains.
+/// Removes a staging directory. The lock is removed last, so that the next build can remove the
+/// rest if this process is killed.
 fn remove(directory: &Path) -> io::Result<()> {
     let lock = directory.join(LOCK);
     for entry in std::fs::read_dir(directory)? {
@@ -202,7 +213,7 @@ fn remove(directory: &Path) -> io::Result<()> {
     std::fs::remove_dir(directory)
 }
 
-/// A new directory in `parent`; the usual errors don't mention its name, which nobody has seen.
+/// Creates a directory in `parent`. Common errors are reported without its random name.
 fn temporary_directory(parent: &Path) -> io::Result<TempDir> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(PREFIX);
@@ -220,7 +231,7 @@ fn temporary_directory(parent: &Path) -> io::Result<TempDir> {
     })
 }
 
-/// Creates and locks `path`; nothing when somebody removed it meanwhile.
+/// Creates and locks `path`; `None` if another process removed it in the meantime.
 fn lock_new(path: &Path) -> fs::Result<Option<File>> {
     let file = match File::create_new(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -236,7 +247,7 @@ fn lock_new(path: &Path) -> fs::Result<Option<File>> {
     Ok(fs::is_at(&file, path)?.then_some(file))
 }
 
-/// Removes the staging directories of builds that were killed; what can't be removed harms nobody.
+/// Removes the staging directories of killed builds. Errors are ignored.
 fn remove_remains(parent: &Path) {
     for name in fs::list(parent).unwrap_or_default() {
         let path = parent.join(fs::path_of(&name));
@@ -244,19 +255,21 @@ fn remove_remains(parent: &Path) {
             match File::open(path.join(LOCK)) {
                 Ok(lock) if lock.try_lock().is_ok() => drop(remove(&path)),
                 Ok(_) => {}
-                // Killed before there was a lock, or not there yet: only an empty directory goes.
+                // The build was killed before it created the lock, or is about to create it: remove
+                // the directory only if it is empty.
                 Err(_) => drop(std::fs::remove_dir(&path)),
             }
         }
     }
 }
 
-/// Directories made on the way to a path; those that are still empty go when this is dropped.
+/// Parent directories that were created for a path. Those that are still empty are removed when
+/// this is dropped.
 #[derive(Debug, Default)]
 pub(super) struct Parents(Vec<PathBuf>);
 
 impl Parents {
-    /// Makes the missing directories above `path`.
+    /// Creates the missing parent directories of `path`.
     pub(super) fn make(path: &Path) -> fs::Result<Self> {
         let mut made = Self::default();
         let above = path.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty());
@@ -291,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn it_stands_on_the_file_system_of_its_destination_and_leaves_nothing() {
+    fn is_on_the_file_system_of_the_destination_and_is_removed() {
         let home = tempfile::tempdir().unwrap();
         let there = home.path().join("there");
         std::fs::create_dir(&there).unwrap();
@@ -313,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn remains_beside_a_layout_that_is_there_go() {
+    fn removes_leftovers_next_to_an_existing_layout() {
         let home = tempfile::tempdir().unwrap();
         let (there, killed) = (home.path().join("there"), home.path().join(".coracle-killed"));
         std::fs::create_dir(&there).unwrap();
@@ -324,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn remains_of_a_killed_build_go_and_a_living_one_stays() {
+    fn removes_leftovers_of_killed_builds_only() {
         let home = tempfile::tempdir().unwrap();
         let destination = Destination::layout(home.path());
         let living = Staging::new(&destination).unwrap();

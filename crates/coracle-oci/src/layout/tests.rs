@@ -1,4 +1,4 @@
-//! Whole images in layouts and archives; the validator has the last word.
+//! Whole images in layouts and archives, checked by [`verify`].
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -15,12 +15,12 @@ use coracle_core::path::ImagePath;
 use coracle_core::platform::Platform;
 use coracle_core::entry::{Entry, Node, Owner, Reason, Stratum};
 
-/// A place for layouts, and what was built there.
-struct Place {
+/// A temporary directory for layouts and archives.
+struct Sandbox {
     home: TempDir,
 }
 
-impl Place {
+impl Sandbox {
     fn new() -> Self {
         Self { home: tempfile::tempdir().unwrap() }
     }
@@ -47,7 +47,7 @@ impl Place {
         fs::list(&self.path(layout).join("blobs/sha256")).unwrap().len()
     }
 
-    /// Tags of the layout's entries, `-` for none.
+    /// Returns the tags of the layout's entries, `-` for none.
     fn tags(&self, layout: &str) -> Vec<String> {
         let index = json_at(&self.path(layout).join("index.json"));
         let tag = |entry: &Value| {
@@ -104,11 +104,11 @@ fn root(images: &[Image]) -> Root {
 }
 
 #[test]
-fn a_new_layout_holds_the_image_and_nothing_else() {
-    let place = Place::new();
-    let (root, warnings) = place.build("one", &["shop", "ghcr.io/acme/shop:1"], "oci:a/b/x").unwrap();
-    place.assert_sound("a/b/x");
-    assert_eq!((place.blobs("a/b/x"), warnings), (4, vec![]));
+fn writes_a_new_layout_without_other_files() {
+    let sandbox = Sandbox::new();
+    let (root, warnings) = sandbox.build("one", &["shop", "ghcr.io/acme/shop:1"], "oci:a/b/x").unwrap();
+    sandbox.assert_sound("a/b/x");
+    assert_eq!((sandbox.blobs("a/b/x"), warnings), (4, vec![]));
     let descriptor = |tag: &str, full: &str| {
         json!({
             "annotations": {"io.containerd.image.name": full, "org.opencontainers.image.ref.name": tag},
@@ -122,128 +122,128 @@ fn a_new_layout_holds_the_image_and_nothing_else() {
     let manifests = json!([shop, descriptor("1", "ghcr.io/acme/shop:1")]);
     let index =
         json!({"manifests": manifests, "mediaType": crate::image::media_type::INDEX, "schemaVersion": 2});
-    assert_eq!(json_at(&place.path("a/b/x/index.json")), index);
-    assert_eq!(names_in(place.home.path()), ["a"]);
+    assert_eq!(json_at(&sandbox.path("a/b/x/index.json")), index);
+    assert_eq!(names_in(sandbox.home.path()), ["a"]);
 }
 
 #[test]
-fn other_tags_stay_and_unused_blobs_go() {
-    let place = Place::new();
-    place.build("one", &["shop:1"], "oci:x").unwrap();
-    place.build("two", &["shop:2"], "oci:x").unwrap();
-    assert_eq!((place.tags("x"), place.blobs("x")), (vec!["1".into(), "2".into()], 7));
-    place.build("three", &[], "oci:x").unwrap();
-    place.build("four", &[], "oci:x").unwrap();
-    assert_eq!((place.tags("x"), place.blobs("x")), (vec!["1".into(), "2".into(), "-".into()], 10));
-    place.build("two", &["other"], "oci:x:1").unwrap();
-    assert_eq!((place.tags("x"), place.blobs("x")), (vec!["1".into(), "2".into(), "-".into()], 7));
-    std::fs::write(place.path("x/blobs/sha256/note"), "not a blob").unwrap();
-    std::fs::write(place.path("x/blobs/sha256/.coracle-killed"), "").unwrap();
-    place.build("two", &[], "oci:x").unwrap();
-    assert_eq!(place.blobs("x"), 5);
-    place.assert_sound("x");
+fn keeps_other_tags_and_removes_unused_blobs() {
+    let sandbox = Sandbox::new();
+    sandbox.build("one", &["shop:1"], "oci:x").unwrap();
+    sandbox.build("two", &["shop:2"], "oci:x").unwrap();
+    assert_eq!((sandbox.tags("x"), sandbox.blobs("x")), (vec!["1".into(), "2".into()], 7));
+    sandbox.build("three", &[], "oci:x").unwrap();
+    sandbox.build("four", &[], "oci:x").unwrap();
+    assert_eq!((sandbox.tags("x"), sandbox.blobs("x")), (vec!["1".into(), "2".into(), "-".into()], 10));
+    sandbox.build("two", &["other"], "oci:x:1").unwrap();
+    assert_eq!((sandbox.tags("x"), sandbox.blobs("x")), (vec!["1".into(), "2".into(), "-".into()], 7));
+    std::fs::write(sandbox.path("x/blobs/sha256/note"), "not a blob").unwrap();
+    std::fs::write(sandbox.path("x/blobs/sha256/.coracle-killed"), "").unwrap();
+    sandbox.build("two", &[], "oci:x").unwrap();
+    assert_eq!(sandbox.blobs("x"), 5);
+    sandbox.assert_sound("x");
 }
 
 #[test]
-fn a_nested_index_keeps_what_it_leads_to() {
-    let place = Place::new();
-    let destination = place.destination("oci:x");
+fn keeps_blobs_of_nested_indexes() {
+    let sandbox = Sandbox::new();
+    let destination = sandbox.destination("oci:x");
     let staging = Staging::new(&destination).unwrap();
     let both = root(&[image(&staging, "one", "amd64"), image(&staging, "two", "arm64")]);
     publish(&both, &staging, &references(&["multi"]), &destination).unwrap();
     drop(staging);
-    place.build("one", &[], "oci:x:single").unwrap();
-    assert_eq!(place.blobs("x"), 3 + 4 + 1);
-    place.assert_sound("x");
+    sandbox.build("one", &[], "oci:x:single").unwrap();
+    assert_eq!(sandbox.blobs("x"), 3 + 4 + 1);
+    sandbox.assert_sound("x");
 }
 
 #[test]
-fn where_a_document_is_missing_nothing_is_removed() {
-    let place = Place::new();
-    let (old, _) = place.build("one", &["shop:1"], "oci:x").unwrap();
-    std::fs::remove_file(place.path("x/blobs/sha256").join(old.digest().hex())).unwrap();
-    place.build("two", &["shop:2"], "oci:x").unwrap();
-    let (_, warnings) = place.build("three", &["shop:2"], "oci:x").unwrap();
+fn removes_nothing_if_a_document_is_missing() {
+    let sandbox = Sandbox::new();
+    let (old, _) = sandbox.build("one", &["shop:1"], "oci:x").unwrap();
+    std::fs::remove_file(sandbox.path("x/blobs/sha256").join(old.digest().hex())).unwrap();
+    sandbox.build("two", &["shop:2"], "oci:x").unwrap();
+    let (_, warnings) = sandbox.build("three", &["shop:2"], "oci:x").unwrap();
     let digest = old.digest().to_string();
-    assert_eq!(warnings, [Warning::NotCollected { directory: place.path("x"), digest }]);
-    assert_eq!(place.blobs("x"), 9);
+    assert_eq!(warnings, [Warning::NotCollected { directory: sandbox.path("x"), digest }]);
+    assert_eq!(sandbox.blobs("x"), 9);
 }
 
 #[test]
-fn what_is_no_layout_is_refused_before_any_work() {
-    let place = Place::new();
-    std::fs::write(place.path("file"), "").unwrap();
+fn check_rejects_paths_that_are_not_layouts() {
+    let sandbox = Sandbox::new();
+    std::fs::write(sandbox.path("file"), "").unwrap();
     for (name, files) in [
         ("full", &[("precious", "")][..]),
         ("old", &[("oci-layout", r#"{"imageLayoutVersion":"2.0.0"}"#)]),
         ("broken", &[("oci-layout", "{")]),
         ("index", &[("oci-layout", r#"{"imageLayoutVersion":"1.0.0"}"#), ("index.json", "[]")]),
     ] {
-        std::fs::create_dir(place.path(name)).unwrap();
-        files.iter().for_each(|(file, text)| std::fs::write(place.path(name).join(file), text).unwrap());
+        std::fs::create_dir(sandbox.path(name)).unwrap();
+        files.iter().for_each(|(file, text)| std::fs::write(sandbox.path(name).join(file), text).unwrap());
     }
     for (name, why) in [
-        ("file", "it is no directory"),
-        ("full", "it holds other files and no `oci-layout`"),
-        ("old", "its `oci-layout` has no version 1.0"),
-        ("broken", "its `oci-layout` is no JSON (EOF while parsing an object at line 1 column 1)"),
+        ("file", "it is not a directory"),
+        ("full", "it contains other files but no `oci-layout`"),
+        ("old", "the version in its `oci-layout` is not 1.0"),
+        ("broken", "its `oci-layout` is not JSON (EOF while parsing an object at line 1 column 1)"),
         ("index", "its `index.json` has no array `manifests`"),
     ] {
-        let error = place.destination(&format!("oci:{name}")).check().unwrap_err();
-        let message = format!("cannot write a layout to `{}`: {why}", place.path(name).display());
+        let error = sandbox.destination(&format!("oci:{name}")).check().unwrap_err();
+        let message = format!("cannot write a layout to `{}`: {why}", sandbox.path(name).display());
         assert_eq!(error.to_string(), message);
     }
 }
 
 #[test]
-fn an_empty_directory_and_one_without_index_are_fresh() {
-    let place = Place::new();
+fn writes_to_empty_directories_and_layouts_without_index() {
+    let sandbox = Sandbox::new();
     for name in ["empty", "begun"] {
-        std::fs::create_dir(place.path(name)).unwrap();
+        std::fs::create_dir(sandbox.path(name)).unwrap();
     }
-    std::fs::write(place.path("begun/oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
+    std::fs::write(sandbox.path("begun/oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
     for (name, destination) in [("empty", "oci:empty"), ("begun", "oci:begun:v1")] {
-        place.build("one", &[], destination).unwrap();
-        place.assert_sound(name);
+        sandbox.build("one", &[], destination).unwrap();
+        sandbox.assert_sound(name);
     }
 }
 
 #[test]
-fn a_failure_leaves_what_was_there() {
-    let place = Place::new();
-    place.build("one", &["shop"], "oci:old").unwrap();
-    let before = std::fs::read(place.path("old/index.json")).unwrap();
+fn failure_keeps_previous_content() {
+    let sandbox = Sandbox::new();
+    sandbox.build("one", &["shop"], "oci:old").unwrap();
+    let before = std::fs::read(sandbox.path("old/index.json")).unwrap();
     for destination in ["oci:old", "oci:a/new", "oci-archive:a/x.tar"] {
-        let destination = place.destination(destination);
+        let destination = sandbox.destination(destination);
         let staging = Staging::new(&destination).unwrap();
         let root = root(&[image(&staging, "two", "amd64")]);
         let lost = root.images()[0].layers()[1].digest;
         std::fs::remove_file(staging.path(lost)).unwrap();
         publish(&root, &staging, &[], &destination).unwrap_err();
     }
-    assert_eq!(names_in(place.home.path()), ["old"]);
-    assert_eq!(std::fs::read(place.path("old/index.json")).unwrap(), before);
-    assert_eq!(verify(&place.path("old")).unwrap(), []);
+    assert_eq!(names_in(sandbox.home.path()), ["old"]);
+    assert_eq!(std::fs::read(sandbox.path("old/index.json")).unwrap(), before);
+    assert_eq!(verify(&sandbox.path("old")).unwrap(), []);
 }
 
 #[test]
-fn builds_at_once_keep_each_other() {
-    let place = Place::new();
+fn concurrent_builds_keep_all_images() {
+    let sandbox = Sandbox::new();
     let tags: Vec<String> = (0..8).map(|number| format!("shop:{number}")).collect();
     std::thread::scope(|scope| {
         for tag in &tags {
-            let place = &place;
-            scope.spawn(move || place.build(tag, &[tag], "oci:x").unwrap());
+            let sandbox = &sandbox;
+            scope.spawn(move || sandbox.build(tag, &[tag], "oci:x").unwrap());
         }
     });
-    let mut found = place.tags("x");
+    let mut found = sandbox.tags("x");
     found.sort();
     assert_eq!(found, ["0", "1", "2", "3", "4", "5", "6", "7"]);
-    assert_eq!(place.blobs("x"), 1 + 8 * 3);
-    place.assert_sound("x");
+    assert_eq!(sandbox.blobs("x"), 1 + 8 * 3);
+    sandbox.assert_sound("x");
 }
 
-/// Names and contents of an archive, in their order.
+/// Returns the names and contents of an archive's members, in their order.
 fn members(path: &Path) -> Vec<(String, Vec<u8>)> {
     let bytes = std::fs::read(path).unwrap();
     let mut archive = tar::Archive::new(bytes.as_slice());
@@ -257,22 +257,22 @@ fn members(path: &Path) -> Vec<(String, Vec<u8>)> {
 }
 
 #[test]
-fn one_staging_serves_several_destinations_and_both_archives_are_one() {
-    let place = Place::new();
+fn publishes_to_several_destinations_and_both_archive_formats_are_equal() {
+    let sandbox = Sandbox::new();
     let destinations = ["oci:x", "oci:y", "oci:x", "oci-archive:o.tar", "docker-archive:d.tar"]
-        .map(|text| place.destination(text));
+        .map(|text| sandbox.destination(text));
     let staging = Staging::new(&destinations[0]).unwrap();
     let root = root(&[image(&staging, "one", "amd64")]);
     for destination in &destinations {
         publish(&root, &staging, &references(&["shop:1"]), destination).unwrap();
     }
     drop(staging);
-    assert_eq!(names_in(place.home.path()), ["d.tar", "o.tar", "x", "y"]);
-    place.assert_sound("x");
-    place.assert_sound("y");
-    let members = members(&place.path("o.tar"));
+    assert_eq!(names_in(sandbox.home.path()), ["d.tar", "o.tar", "x", "y"]);
+    sandbox.assert_sound("x");
+    sandbox.assert_sound("y");
+    let members = members(&sandbox.path("o.tar"));
     assert!(members.is_sorted());
-    assert_eq!(std::fs::read(place.path("o.tar")).unwrap(), std::fs::read(place.path("d.tar")).unwrap());
+    assert_eq!(std::fs::read(sandbox.path("o.tar")).unwrap(), std::fs::read(sandbox.path("d.tar")).unwrap());
     let files: BTreeMap<String, Vec<u8>> = members.into_iter().collect();
     let manifest: Value = serde_json::from_slice(&files["manifest.json"]).unwrap();
     assert_eq!(manifest[0]["RepoTags"], json!(["docker.io/library/shop:1"]));
@@ -281,48 +281,48 @@ fn one_staging_serves_several_destinations_and_both_archives_are_one() {
     let layers = manifest[0]["Layers"].as_array().unwrap();
     assert_eq!(files[layers[1].as_str().unwrap()].len() as u64, image.layers()[1].size);
     let index: Value = serde_json::from_slice(&files["index.json"]).unwrap();
-    assert_eq!(index, json_at(&place.path("x/index.json")));
+    assert_eq!(index, json_at(&sandbox.path("x/index.json")));
 }
 
 #[test]
-fn several_platforms_fit_into_one_kind_of_archive() {
-    let place = Place::new();
-    let destination = place.destination("oci-archive:o.tar");
+fn only_oci_archives_support_several_platforms() {
+    let sandbox = Sandbox::new();
+    let destination = sandbox.destination("oci-archive:o.tar");
     let staging = Staging::new(&destination).unwrap();
     let root = root(&[image(&staging, "one", "amd64"), image(&staging, "two", "arm64")]);
     publish(&root, &staging, &[], &destination).unwrap();
-    assert!(members(&place.path("o.tar")).iter().all(|(name, _)| name != "manifest.json"));
-    let destination = place.destination("docker-archive:d.tar");
+    assert!(members(&sandbox.path("o.tar")).iter().all(|(name, _)| name != "manifest.json"));
+    let destination = sandbox.destination("docker-archive:d.tar");
     let error = publish(&root, &staging, &[], &destination).unwrap_err();
-    assert_eq!(error.hint(), Some(format!("write `oci-archive:{}`", place.path("d.tar").display())));
+    assert_eq!(error.hint(), Some(format!("write `oci-archive:{}`", sandbox.path("d.tar").display())));
 }
 
 #[test]
-fn the_validator_finds_every_mismatch() {
-    let place = Place::new();
-    let (root, _) = place.build("one", &["shop"], "oci:x").unwrap();
-    let blob = |digest: coracle_core::digest::Digest| place.path("x/blobs/sha256").join(digest.hex());
+fn verify_finds_every_mismatch() {
+    let sandbox = Sandbox::new();
+    let (root, _) = sandbox.build("one", &["shop"], "oci:x").unwrap();
+    let blob = |digest: coracle_core::digest::Digest| sandbox.path("x/blobs/sha256").join(digest.hex());
     let [libraries, program] = root.images()[0].layers() else { panic!("two layers were built") };
     std::fs::copy(blob(libraries.digest), blob(program.digest)).unwrap();
     let mut config: Value = serde_json::from_slice(root.images()[0].config().bytes()).unwrap();
     config["history"] = json!([]);
     let config_digest = root.images()[0].config().descriptor().digest;
     std::fs::write(blob(config_digest), serde_json::to_vec_pretty(&config).unwrap()).unwrap();
-    let found: Vec<String> = verify(&place.path("x")).unwrap().iter().map(Finding::to_string).collect();
+    let found: Vec<String> = verify(&sandbox.path("x")).unwrap().iter().map(Finding::to_string).collect();
     let wanted = [
-        format!("`{config_digest}` has the bytes of"),
-        format!("`{}` has the bytes of `{}`", program.digest, libraries.digest),
+        format!("the content of `{config_digest}` has the digest"),
+        format!("the content of `{}` has the digest `{}`", program.digest, libraries.digest),
         format!("`{config_digest}` has "),
         format!("`{config_digest}` is not sorted, compact JSON"),
         format!("layer 1 of `{}` unpacks to `{}`", root.digest(), libraries.diff_id),
-        format!("`{}` has 2 layers, its config 2 diff IDs and 0 entries of history", root.digest()),
+        format!("`{}` has 2 layers, but its config has 2 diff IDs and 0 history entries", root.digest()),
     ];
     for wanted in wanted {
         assert!(found.iter().any(|found| found.starts_with(&wanted)), "{wanted} in {found:#?}");
     }
     std::fs::write(blob(libraries.digest), "this is no gzip stream").unwrap();
     std::fs::remove_file(blob(config_digest)).unwrap();
-    let found: Vec<String> = verify(&place.path("x")).unwrap().iter().map(Finding::to_string).collect();
+    let found: Vec<String> = verify(&sandbox.path("x")).unwrap().iter().map(Finding::to_string).collect();
     assert!(found.contains(&format!("`{config_digest}` is missing")), "{found:#?}");
     assert!(
         found.contains(&format!("`{}` cannot be read: invalid gzip header", libraries.digest)),
@@ -331,18 +331,18 @@ fn the_validator_finds_every_mismatch() {
 }
 
 #[test]
-fn traces_are_those_of_an_image_and_not_of_whoever_came_later() {
-    let place = Place::new();
+fn traces_detect_replaced_images() {
+    let sandbox = Sandbox::new();
     for to in ["oci:x", "oci-archive:x.tar", "docker-archive:y.tar"] {
-        let (one, _) = place.build("one", &["shop:1"], to).unwrap();
-        place.build("two", &["shop:1"], to).unwrap();
+        let (one, _) = sandbox.build("one", &["shop:1"], to).unwrap();
+        sandbox.build("two", &["shop:1"], to).unwrap();
         let traces = || {
             let mut traces = Traces::default();
-            traces.add(&one, &references(&["shop:1"]), &place.destination(to)).unwrap();
+            traces.add(&one, &references(&["shop:1"]), &sandbox.destination(to)).unwrap();
             traces.entries
         };
         assert!(!traces().iter().all(Entries::are_there), "{to}");
-        place.build("one", &["shop:1"], to).unwrap();
+        sandbox.build("one", &["shop:1"], to).unwrap();
         assert!(traces().iter().all(Entries::are_there), "{to}");
     }
 }

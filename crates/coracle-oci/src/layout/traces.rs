@@ -1,4 +1,5 @@
-//! What an image leaves at a destination: enough to tell later that it is still there, without reading its layers.
+//! Records what was written to a destination, to detect later whether it is still there without
+//! reading layers.
 
 use std::path::PathBuf;
 
@@ -10,15 +11,15 @@ use super::{Destination, Error, Kind, index, layout, names, read};
 use crate::image::{Artifact, Root};
 use coracle_core::reference::Reference;
 
-/// The files of an image, whose stat data tell whether they changed, and its entries in an index, beside which others
-/// may come and go.
+/// The files and index entries of published images. A file is unchanged if its stat data are; other
+/// entries of an index may change.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Traces {
     pub files: Vec<PathBuf>,
     pub entries: Vec<Entries>,
 }
 
-/// Entries in the index of one layout or archive.
+/// The entries of an image in the index of a layout or archive.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Entries {
     kind: Kind,
@@ -27,10 +28,11 @@ pub struct Entries {
 }
 
 impl Traces {
-    /// Adds those of `root` under these names at `destination`, where it was published just now.
+    /// Adds the files and entries of `root`, which was just published to `destination` under these
+    /// names.
     ///
     /// # Errors
-    /// When the destination can't be found any more.
+    /// Fails if the destination cannot be resolved.
     pub fn add(
         &mut self,
         root: &Root,
@@ -47,10 +49,10 @@ impl Traces {
         Ok(())
     }
 
-    /// Adds those of `artifact` in the layout at `destination`.
+    /// Adds the files and the entry of `artifact` in the layout at `destination`.
     ///
     /// # Errors
-    /// When the destination can't be found any more.
+    /// Fails if the destination cannot be resolved.
     pub fn add_artifact(
         &mut self,
         artifact: &Artifact,
@@ -65,7 +67,8 @@ impl Traces {
 }
 
 impl Entries {
-    /// Whether its index still has them: another build may have written there, also before this one could look.
+    /// Returns whether the index still contains all entries. Another build may have replaced them,
+    /// even before this one recorded them.
     pub fn are_there(&self) -> bool {
         let Self { kind, path, entries } = self;
         let place = Destination { kind: *kind, path: path.clone(), tag: None };

@@ -1,7 +1,8 @@
-//! Checks a layout against itself and collects every mismatch.
+//! Validates a layout and collects every mismatch.
 //!
-//! It trusts nothing that the builder knew: digests, sizes and diff IDs are computed from the bytes that are there, and
-//! the documents are read by `oci-spec`. Source: image-spec, `descriptor.md`, `config.md`, `image-layout.md`.
+//! Independent of the code that writes layouts: digests, sizes and diff IDs are computed from the
+//! bytes on disk, and documents are parsed by `oci-spec`. Source: image-spec, `descriptor.md`,
+//! `config.md`, `image-layout.md`.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -18,79 +19,80 @@ use coracle_core::digest::{DiffId, Digest, Hasher};
 use coracle_core::fs::{self, Context};
 use coracle_core::json;
 
-/// Something in a layout that is not as it should be.
+/// A mismatch in a layout.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, thiserror::Error)]
 pub enum Finding {
-    /// A descriptor leads nowhere.
+    /// A blob does not exist.
     #[error("`{digest}` is missing")]
     Missing {
-        /// What the descriptor names.
+        /// The digest in the descriptor.
         digest: String,
     },
-    /// The bytes are not those that the descriptor names.
-    #[error("`{digest}` has the bytes of `{found}`")]
+    /// The content does not match the digest.
+    #[error("the content of `{digest}` has the digest `{found}`")]
     Digest {
-        /// What the descriptor names.
+        /// The digest in the descriptor.
         digest: String,
-        /// The digest of what is there.
+        /// The digest of the content.
         found: Digest,
     },
-    /// The number of bytes is not what the descriptor says.
-    #[error("`{digest}` has {found} bytes, its descriptor says {expected}")]
+    /// The size does not match the descriptor.
+    #[error("`{digest}` has {found} bytes, but its descriptor says {expected}")]
     Size {
-        /// What the descriptor names.
+        /// The digest in the descriptor.
         digest: String,
-        /// What the descriptor says.
+        /// The size in the descriptor.
         expected: u64,
-        /// What is there.
+        /// The size of the blob.
         found: u64,
     },
-    /// A document is not in the one form of JSON.
+    /// A document is not sorted, compact JSON.
     #[error("`{document}` is not sorted, compact JSON")]
     NotCanonical {
-        /// A file of the layout, or a digest.
+        /// A file name in the layout, or a digest.
         document: String,
     },
-    /// A document, or a compressed layer, can't be read.
+    /// A document or a compressed layer cannot be read.
     #[error("`{document}` cannot be read: {why}")]
     Unreadable {
-        /// A file of the layout, or a digest.
+        /// A file name in the layout, or a digest.
         document: String,
-        /// What the reader said.
+        /// The cause.
         why: String,
     },
-    /// A layer unpacks to something else than the config says.
-    #[error("layer {layer} of `{manifest}` unpacks to `{found}`, the config says `{expected}`")]
+    /// A layer does not unpack to the diff ID in the config.
+    #[error("layer {layer} of `{manifest}` unpacks to `{found}`, but its config says `{expected}`")]
     DiffId {
-        /// The manifest.
+        /// The digest of the manifest.
         manifest: String,
-        /// Its layer, from 0.
+        /// The index of the layer, from 0.
         layer: usize,
-        /// What the config says.
+        /// The diff ID in the config.
         expected: String,
-        /// What is there.
+        /// The digest of the unpacked layer.
         found: DiffId,
     },
-    /// Layers, diff IDs and entries of the history don't match one to one.
+    /// The numbers of layers, diff IDs and history entries differ.
     #[error(
-        "`{manifest}` has {layers} layers, its config {diff_ids} diff IDs and {history} entries of history"
+        "`{manifest}` has {layers} layers, but its config has {diff_ids} diff IDs and {history} history entries"
     )]
     Counts {
-        /// The manifest.
+        /// The digest of the manifest.
         manifest: String,
-        /// Layers of the manifest.
+        /// The number of layers in the manifest.
         layers: usize,
-        /// Diff IDs of the config.
+        /// The number of diff IDs in the config.
         diff_ids: usize,
-        /// Entries of the config's history that are layers.
+        /// The number of history entries in the config that are layers.
         history: usize,
     },
 }
 
-/// Checks everything that the index of the layout at `directory` leads to; no findings when all is well.
+/// Checks everything that is reachable from the index of the layout at `directory`. Returns no
+/// findings if the layout is valid.
 ///
 /// # Errors
-/// When there is no layout to check, or the host refuses to read it.
+/// Fails if there is no layout, or if a file cannot be read.
 pub fn verify(directory: &Path) -> Result<Vec<Finding>, Error> {
     let index = directory.join("index.json");
     let index = std::fs::read(&index).context("read", &index)?;
@@ -111,7 +113,7 @@ struct Check<'a> {
     seen: BTreeSet<String>,
 }
 
-/// What a file turned out to be.
+/// The size and digest of a file.
 struct Measured {
     size: u64,
     digest: Digest,
@@ -170,7 +172,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Size and digest of a blob; its path when it is there.
+    /// Checks size and digest of a blob. Returns its path; `None` if it does not exist.
     fn blob(&mut self, descriptor: &Descriptor) -> Result<Option<PathBuf>, Error> {
         let digest = descriptor.digest().to_string();
         let Ok(expected) = digest.parse::<Digest>() else {
@@ -194,7 +196,7 @@ impl Check<'_> {
         Ok(Some(path))
     }
 
-    /// The diff ID of a layer, where its compression can be undone here.
+    /// Returns the diff ID of a layer; `None` if it cannot be decompressed.
     fn unpack(&mut self, layer: &Descriptor, path: &Path) -> fs::Result<Option<DiffId>> {
         let file = File::open(path).context("open", path)?;
         let measured = match layer.media_type() {

@@ -1,4 +1,5 @@
-//! How layers are written down in a shared cache: an artifact for each shape, which names the blobs of that shape.
+//! The format of the remote cache: one OCI artifact per cache key, which lists the layers stored
+//! under it.
 
 use std::collections::BTreeMap;
 
@@ -10,17 +11,17 @@ use crate::image::{Descriptor, media_type};
 use coracle_core::json;
 use crate::layer::{Codec, Layer};
 
-/// What the artifact is; another format has another name.
+/// The artifact type. It includes the format's version.
 const KIND: &str = "application/vnd.coracle.layers.v1+json";
-/// Says the diff ID of a layer, where its descriptor stands.
+/// The annotation of a layer's descriptor with its diff ID.
 const DIFF_ID: &str = "io.coracle.layer.diff-id";
-/// Blobs of one shape that are remembered, the newest first.
+/// Maximum number of layers per cache key, the newest first.
 const REMEMBERED: usize = 4;
 
-/// The config of every artifact here.
+/// The config of every artifact: the empty JSON object.
 pub(super) const EMPTY: &[u8] = b"{}";
 
-/// A layer that was packed before, somewhere.
+/// A layer in the remote cache.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Entry {
     pub(super) diff_id: DiffId,
@@ -39,9 +40,9 @@ struct Document {
     schema_version: u32,
 }
 
-/// The tag of a shape: it says the format too, so that others never meet.
-pub(super) fn tag(shape: Digest) -> String {
-    format!("layer-v1-{}", shape.hex())
+/// Returns the tag for a cache key. It includes the format's version, so that formats do not mix.
+pub(super) fn tag(cache_key: Digest) -> String {
+    format!("layer-v1-{}", cache_key.hex())
 }
 
 impl Entry {
@@ -63,7 +64,7 @@ impl Entry {
     }
 }
 
-/// The entries of an artifact; none of one that is something else.
+/// Parses an artifact. The list is empty if it is not one of this format.
 pub(super) fn read(bytes: &[u8]) -> Vec<Entry> {
     let document: Value = serde_json::from_slice(bytes).unwrap_or_default();
     let is_ours = document.get("artifactType").and_then(Value::as_str) == Some(KIND);
@@ -71,7 +72,7 @@ pub(super) fn read(bytes: &[u8]) -> Vec<Entry> {
     layers.map_or(&[][..], Vec::as_slice).iter().take(REMEMBERED).filter_map(Entry::read).collect()
 }
 
-/// The artifact of one shape with `new` in front of those that it has.
+/// Serializes the artifact with `new` before the `earlier` layers.
 pub(super) fn write(new: &Entry, earlier: &[Entry]) -> serde_json::Result<Vec<u8>> {
     let others = earlier.iter().filter(|entry| entry.diff_id != new.diff_id);
     let layers = std::iter::once(new).chain(others).take(REMEMBERED).map(Entry::descriptor);
@@ -94,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_entries_are_remembered() {
+    fn keeps_the_newest_entries() {
         let names = ["a", "b", "c", "d", "e"];
         let mut bytes = Vec::new();
         for name in names {
@@ -105,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_have_written_has_no_entries() {
+    fn ignores_other_artifacts() {
         let ours = String::from_utf8(write(&entry("a"), &[]).unwrap()).unwrap();
         for (from, to) in [
             (KIND, "application/other"),

@@ -1,8 +1,9 @@
-//! Layers that other machines have packed, in a repository of a registry: found by their shape and their diff ID, and
-//! mounted or fetched in place of being compressed again.
+//! Remote cache: layers packed by other machines, in a registry repository. They are found by cache
+//! key and diff ID, and mounted or fetched instead of compressed again.
 //!
-//! What is fetched is unpacked and held to its diff ID, unless who fills the repository is trusted. Whatever goes wrong
-//! here costs time and never an image; [`SharedCache::note`] says so. It does not know what a build is.
+//! Fetched layers are decompressed and verified against their diff ID, unless the repository is
+//! trusted. Errors here do not fail a build; [`SharedCache::note`] returns them as a warning. This
+//! module does not depend on builds.
 
 mod entry;
 
@@ -19,21 +20,21 @@ use coracle_core::entry::Stratum;
 use crate::layout::{self, Staging};
 use entry::Entry;
 
-/// Bytes that a layer can have more than its tar, besides a part of it.
+/// Constant part of the allowed compression overhead of a layer, in bytes.
 const OVERHEAD: u64 = 64 << 10;
 
-/// Which repositories are used, and how. Tags of the references do not matter.
+/// Configuration of the remote cache. Tags of the references are ignored.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Shared {
-    /// Where layers are looked for, in this order.
+    /// Repositories to search for layers, in order.
     pub from: Vec<Reference>,
-    /// Where layers are kept that had to be packed here.
+    /// Repository to upload layers to that were packed here.
     pub to: Option<Reference>,
-    /// Whether layers are taken without being unpacked to see what is in them.
+    /// Whether layers are used without verifying their diff ID.
     pub is_trusted: bool,
 }
 
-/// The repositories while images are built.
+/// A client of the remote cache.
 #[derive(Debug)]
 pub struct SharedCache {
     from: Vec<Remote>,
@@ -42,7 +43,7 @@ pub struct SharedCache {
     trouble: Mutex<Option<String>>,
 }
 
-/// A layer in a repository.
+/// A layer found in the remote cache.
 #[derive(Debug)]
 pub struct Found<'a> {
     remote: &'a Remote,
@@ -50,7 +51,8 @@ pub struct Found<'a> {
 }
 
 impl SharedCache {
-    /// Nobody is asked yet. Layers may be mounted from the repositories of `images`.
+    /// Creates a client without making requests. Uploads may mount layers from the repositories of
+    /// `images`.
     pub fn new(shared: &Shared, client: &Client, images: &[Repository]) -> Self {
         let open = |reference: &Reference| client.open(&reference.into(), &Access::Pull);
         let mounts = |to: &Repository| {
@@ -66,18 +68,19 @@ impl SharedCache {
         }
     }
 
-    /// The layers of a shape that were packed somewhere.
-    pub fn find(&self, shape: Digest) -> Vec<Found<'_>> {
-        // Who did not answer would be waited for with every layer.
+    /// Returns the layers with this cache key from all repositories. Empty after an error.
+    pub fn find(&self, cache_key: Digest) -> Vec<Found<'_>> {
+        // Do not wait for a failing registry again with every layer.
         if self.trouble.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
             return Vec::new();
         }
-        let of = |remote| self.entries(remote, shape).into_iter().map(move |entry| Found { remote, entry });
+        let of =
+            |remote| self.entries(remote, cache_key).into_iter().map(move |entry| Found { remote, entry });
         self.from.iter().flat_map(of).collect()
     }
 
-    fn entries(&self, remote: &Remote, shape: Digest) -> Vec<Entry> {
-        match remote.manifest(Target::Tag(&entry::tag(shape))) {
+    fn entries(&self, remote: &Remote, cache_key: Digest) -> Vec<Entry> {
+        match remote.manifest(Target::Tag(&entry::tag(cache_key))) {
             Ok(manifest) => manifest.map(|manifest| entry::read(&manifest.bytes)).unwrap_or_default(),
             Err(error) => {
                 self.failed(remote, &error);
@@ -86,15 +89,16 @@ impl SharedCache {
         }
     }
 
-    /// Whether what is found is what it says, without looking.
+    /// Whether layers are used without verifying their diff ID.
     pub fn is_trusted(&self) -> bool {
         self.is_trusted
     }
 
-    /// Fetches a layer into `staging`; nothing where it can't be had, or is not what it should be.
+    /// Fetches a layer into `staging`. Returns `None` if it cannot be fetched or does not match its
+    /// digests. `unpacked` is the size of its tar in bytes.
     ///
     /// # Errors
-    /// When it can't be written.
+    /// Fails if `staging` cannot be written.
     pub fn fetch(
         &self,
         found: &Found<'_>,
@@ -119,28 +123,32 @@ impl SharedCache {
             staging.remove(layer.digest)?;
             self.failed(
                 found.remote,
-                &io::Error::other(format!("`{}` is not the layer that it is said to be", layer.digest)),
+                &io::Error::other(format!(
+                    "the contents of the layer `{}` do not match its diff ID",
+                    layer.digest
+                )),
             );
             return Ok(None);
         }
         Ok(Some(layer))
     }
 
-    /// Keeps a layer that was packed here, whose blob waits in `staging`.
-    pub fn keep(&self, shape: Digest, layer: &Layer, staging: &Staging, images: &[Repository]) {
+    /// Uploads a layer that was packed here, from `staging`. It is mounted from one of `images` if
+    /// possible.
+    pub fn keep(&self, cache_key: Digest, layer: &Layer, staging: &Staging, images: &[Repository]) {
         let Some(remote) = &self.to else { return };
         let entry = Entry::of(layer);
         let here = remote.repository();
         let from = images.iter().find(|image| image.registry() == here.registry() && *image != here);
         let open = staging.opener(layer.digest);
-        if let Err(error) = put(remote, shape, &entry, &open, from) {
+        if let Err(error) = put(remote, cache_key, &entry, &open, from) {
             self.failed(remote, &*error);
         }
     }
 
-    /// Remembers the first thing that went wrong.
+    /// Records the first error.
     fn failed(&self, remote: &Remote, error: &dyn std::error::Error) {
-        let mut text = format!("the shared cache `{}` could not help: {error}", remote.repository());
+        let mut text = format!("the remote cache `{}` was not used: {error}", remote.repository());
         let mut source = error.source();
         while let Some(error) = source {
             text.push_str(&format!(": {error}"));
@@ -149,16 +157,16 @@ impl SharedCache {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(text);
     }
 
-    /// What went wrong; the image is right all the same.
+    /// Takes the first error as a warning. Images are correct despite it.
     pub fn note(&self) -> Option<Note> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take().map(Note::Warning)
     }
 }
 
-/// Sends a blob, and names it in front of the others of its shape.
+/// Uploads a blob and adds it to the artifact of its cache key.
 fn put(
     remote: &Remote,
-    shape: Digest,
+    cache_key: Digest,
     entry: &Entry,
     open: &(dyn Fn() -> io::Result<Box<dyn Read>> + Sync),
     from: Option<&Repository>,
@@ -169,7 +177,7 @@ fn put(
     let (digest, size) = (Digest::of(entry::EMPTY), entry::EMPTY.len() as u64);
     let content = Content::Bytes(entry::EMPTY);
     remote.push_blob(&Upload { digest, size, content, from: None, progress: None })?;
-    let tag = entry::tag(shape);
+    let tag = entry::tag(cache_key);
     let earlier = remote.manifest(Target::Tag(&tag))?;
     let earlier = earlier.map(|manifest| entry::read(&manifest.bytes)).unwrap_or_default();
     remote.put_manifest(Target::Tag(&tag), media_type::MANIFEST, &entry::write(entry, &earlier)?)?;
@@ -177,24 +185,25 @@ fn put(
 }
 
 impl Found<'_> {
-    /// Whether it is the layer of these contents, a tar of `unpacked` bytes; what is much larger than that is none.
+    /// Whether this is the layer with `diff_id`, whose tar has `unpacked` bytes. False if the blob
+    /// is much larger than the tar.
     pub fn is(&self, diff_id: DiffId, unpacked: u64) -> bool {
         let most = unpacked.saturating_add(unpacked >> 8).saturating_add(OVERHEAD);
         self.entry.diff_id == diff_id && self.entry.size <= most
     }
 
-    /// Where it is.
+    /// The repository that has it.
     pub fn repository(&self) -> &Repository {
         self.remote.repository()
     }
 
-    /// The layer, as it is said to be.
+    /// The layer, as described by the remote cache.
     pub fn layer(&self, unpacked: u64, stratum: Stratum) -> Layer {
         let Entry { diff_id, digest, size, media_type } = self.entry;
         Layer { digest, diff_id, size, unpacked, media_type, stratum }
     }
 
-    /// Opens its blob.
+    /// Returns a function that opens the blob.
     pub fn opener(&self) -> impl Fn() -> io::Result<Box<dyn Read>> + Send + Sync + 'static + use<> {
         let (remote, digest, size) = (self.remote.clone(), self.entry.digest, self.entry.size);
         move || {
@@ -203,7 +212,7 @@ impl Found<'_> {
         }
     }
 
-    /// Names its blob.
+    /// The descriptor of the blob.
     pub fn descriptor(&self) -> Descriptor {
         Descriptor::from(&self.layer(0, Stratum::Program))
     }

@@ -5,7 +5,7 @@ const OLD: &str = r#"{"version":1,"user":"65532:65532","ports":["8080/tcp"],
     "parameters":{"n":{"type":"integer"},"s":{"type":"string"}},
     "env":[{"name":"A","from":"/etc/shop/b"}],"writable":[{"path":"/var/lib/shop"}]}"#;
 
-/// OLD with a text in place of another.
+/// The changes from `OLD` to a version of it with `from` replaced.
 fn changed(from: &str, to: &str) -> Vec<String> {
     let text = OLD.replace(from, to);
     assert_ne!(text, OLD, "{from}");
@@ -22,7 +22,7 @@ fn changed(from: &str, to: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_change_is_told_and_weighed() {
+fn classifies_every_change() {
     for (from, to, expected) in [
         (
             "{\"key\":\"b\"}",
@@ -34,11 +34,11 @@ fn every_change_is_told_and_weighed() {
             "{\"key\":\"b\"},{\"key\":\"c\",\"optional\":true}",
             "file /etc/shop/c is new, and the program starts without it",
         ),
-        (",{\"key\":\"b\"}", "", "file /etc/shop/b is not read any more"),
+        (",{\"key\":\"b\"}", "", "file /etc/shop/b is no longer read"),
         (
             "{\"key\":\"b\"}",
             "{\"key\":\"b\",\"secret\":true}",
-            "! file /etc/shop/b is secret now, so it belongs into a Secret",
+            "! file /etc/shop/b is secret now and must be in a Secret",
         ),
         ("{\"key\":\"b\"}", "{\"key\":\"b\",\"optional\":true}", "file /etc/shop/b is optional now"),
         ("\"format\":\"toml\"", "\"format\":\"yaml\"", "! file /etc/shop/a.toml is yaml, was toml"),
@@ -47,24 +47,20 @@ fn every_change_is_told_and_weighed() {
         ("\"type\":\"integer\"", "\"type\":\"number\"", "parameter n is number, was integer"),
         ("\"type\":\"integer\"", "\"type\":\"string\"", "! parameter n is string, was integer"),
         ("{\"type\":\"string\"}", "{\"type\":\"string\",\"secret\":true}", "! parameter s is secret now"),
-        (
-            "{\"type\":\"string\"}",
-            "{\"type\":\"string\",\"required\":true}",
-            "! parameter s has to be given now",
-        ),
+        ("{\"type\":\"string\"}", "{\"type\":\"string\",\"required\":true}", "! parameter s is required now"),
         (
             ",\"s\":{\"type\":\"string\"}",
             ",\"s\":{\"type\":\"string\"},\"t\":{\"required\":true}",
             "! parameter t is new, and has no default",
         ),
-        (",\"s\":{\"type\":\"string\"}", "", "parameter s is not used any more"),
-        ("\"name\":\"A\"", "\"name\":\"B\"", "! env B is new: it has the text of `/etc/shop/b`"),
-        ("8080/tcp", "9090/tcp", "! port 8080/tcp is not listened on any more"),
+        (",\"s\":{\"type\":\"string\"}", "", "parameter s is no longer used"),
+        ("\"name\":\"A\"", "\"name\":\"B\"", "! env B is new, with the text of `/etc/shop/b`"),
+        ("8080/tcp", "9090/tcp", "! port 8080/tcp is no longer exposed"),
         ("65532:65532", "1:1", "! user 1:1 was 65532:65532"),
         (
             "{\"path\":\"/var/lib/shop\"}",
             "{\"path\":\"/var/lib/shop\",\"persistent\":true}",
-            "! writable /var/lib/shop has to outlive the pod now",
+            "! writable /var/lib/shop must outlive the pod now",
         ),
         (
             "{\"path\":\"/var/lib/shop\"}",

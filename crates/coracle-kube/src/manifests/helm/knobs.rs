@@ -1,4 +1,4 @@
-//! What whoever installs a chart may change, and the schema of that.
+//! The chart's `values.yaml` and its JSON schema.
 
 use serde_json::{Map, Value, json};
 
@@ -7,13 +7,13 @@ use super::{Chart, put_block};
 use crate::manifests::settings::Kind;
 use crate::manifests::{Application, object, workload};
 
-/// `values.yaml`: each value with its schema.
+/// The values of the chart, each with its schema.
 pub(super) struct Values {
     values: Map<String, Value>,
     schemas: Map<String, Value>,
 }
 
-/// What a pod is chosen a node by; charts have them although recipes don't.
+/// Scheduling values and their JSON types; recipes have no keys for them.
 const SCHEDULING: [(&str, &str); 3] =
     [("nodeSelector", "object"), ("affinity", "object"), ("tolerations", "array")];
 
@@ -58,7 +58,7 @@ impl Values {
 
     pub(super) fn schema(&self) -> Value {
         let mut properties = self.schemas.clone();
-        // What Helm itself hands down to charts of charts.
+        // Helm passes `global` to subcharts.
         properties.insert("global".into(), json!({ "type": "object" }));
         json!({
             "$schema": "http://json-schema.org/draft-07/schema#",
@@ -74,13 +74,14 @@ fn strings() -> Value {
     json!({ "type": "object", "additionalProperties": { "type": "string" } })
 }
 
-/// Labels besides those that select the pods: a workload whose pods have others is refused by the cluster.
+/// Returns the schema of labels, without the selector labels: changing those would break the
+/// workload.
 fn labels() -> Value {
     let selectors = [object::NAME_LABEL, "app.kubernetes.io/instance"];
     object::with(strings(), "propertyNames", json!({ "not": { "enum": selectors } }))
 }
 
-/// Takes what can be changed out of `object`, and puts Helm's language in its place.
+/// Moves configurable members of `object` to `values`, and inserts placeholders for them.
 pub(super) fn turn(object: &mut Value, chart: &Chart<'_>, values: &mut Values) {
     let application = chart.application;
     if let Some(metadata) = object.get_mut("metadata") {
@@ -93,7 +94,8 @@ pub(super) fn turn(object: &mut Value, chart: &Chart<'_>, values: &mut Values) {
     }
 }
 
-/// The chart's labels in place of ours; what a patch put beside them stays. Where objects are is said at installation.
+/// Replaces the generated labels by the chart's, and keeps labels from patches. Removes the
+/// namespace, which is chosen at installation.
 pub(super) fn label(metadata: &mut Value, application: &Application<'_>) {
     let known = object::labels(application);
     if let Some(members) = metadata.as_object_mut() {
@@ -140,7 +142,7 @@ fn turn_workload(object: &mut Value, chart: &Chart<'_>, values: &mut Values) {
         if kind.is_counted() {
             let replicas = taken(spec, "replicas");
             let schema = json!({ "type": ["integer", "null"], "minimum": 0 });
-            // A claim that one pod takes; a patch may know better.
+            // An exclusive claim allows one pod, unless a patch sets more replicas.
             let has_one = kind == Kind::Deployment
                 && replicas.as_u64().is_none_or(|count| count <= 1)
                 && application
@@ -166,7 +168,7 @@ fn turn_workload(object: &mut Value, chart: &Chart<'_>, values: &mut Values) {
 }
 
 fn turn_template(template: &mut Value, application: &Application<'_>, values: &mut Values) {
-    // A pod that stands alone has one `metadata`, which is turned already.
+    // A bare Pod has one `metadata`, which is already converted.
     if application.settings.kind != Kind::Pod
         && let Some(metadata) = template.get_mut("metadata")
     {
@@ -217,7 +219,7 @@ fn or_empty(value: Value) -> Value {
     if value.is_null() { json!({}) } else { value }
 }
 
-/// What a chart shows, although there is nothing in it yet.
+/// Adds empty `annotations`, so that `values.yaml` shows the key.
 fn with_empty(mut service: Value) -> Value {
     if let Some(members) = service.as_object_mut() {
         members.entry("annotations").or_insert_with(|| json!({}));

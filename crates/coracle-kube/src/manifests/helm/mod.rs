@@ -1,5 +1,6 @@
-//! A chart of Helm: the objects with knobs for what differs between clusters. Configuration is no knob: the chart ships
-//! the rendered bytes, and they reach the ConfigMap through `.Files.Get` alone, never `tpl`.
+//! A Helm chart: the objects, with values for what differs between clusters. Configuration is not a
+//! value: the chart contains the rendered files, which ConfigMaps include with `.Files.Get`, never
+//! `tpl`.
 
 mod knobs;
 mod text;
@@ -15,15 +16,15 @@ use crate::config::Reload;
 use coracle_core::note::Note;
 use text::{FULL_NAME, Template, block, mark};
 
-/// What Helm takes off the start of every file that it loads.
+/// The byte order mark, which Helm strips from every file that it loads.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Every file of the chart.
+/// Returns every file of the chart.
 ///
 /// # Errors
-/// As [`super::manifests`].
+/// Fails like [`super::manifests`].
 pub fn files(application: &Application<'_>) -> Result<(Files, Vec<Note>), Error> {
-    // No file of a chart holds a secret.
+    // A chart never contains secrets.
     let application = Application { contains_secrets: false, ..*application };
     let plain = super::manifests(&application)?;
     if let Some(problem) = plain.objects.iter().find_map(marked_already) {
@@ -46,7 +47,7 @@ pub fn files(application: &Application<'_>) -> Result<(Files, Vec<Note>), Error>
         "templates/_helpers.tpl".into(),
         text::helpers(application.name, has_version(&application)).into_bytes(),
     );
-    // What the command notes for itself is no part of the chart.
+    // The marker file of the output directory is not part of the chart.
     files.insert(".helmignore".into(), b".coracle\n".to_vec());
     files.insert("Chart.yaml".into(), document(&chart_yaml(&application)));
     files.insert("values.yaml".into(), document(&values.document()));
@@ -55,7 +56,7 @@ pub fn files(application: &Application<'_>) -> Result<(Files, Vec<Note>), Error>
     Ok((files, notes))
 }
 
-/// A note with the names that objects have in a release: that of the release, then the chart's unless it is in it.
+/// Replaces the name placeholder in a note by `RELEASE-CHART`.
 fn in_release(note: &Note, chart: &str) -> Note {
     let named = |text: &String| text.replace(&mark(FULL_NAME), &format!("RELEASE-{chart}"));
     match note {
@@ -64,15 +65,15 @@ fn in_release(note: &Note, chart: &str) -> Note {
     }
 }
 
-/// What the templates of one chart have in common.
+/// The context of a chart's templates.
 pub(super) struct Chart<'a> {
     pub(super) application: &'a Application<'a>,
-    /// Folders of files whose change is a new pod.
+    /// Directories of files whose change restarts the pods.
     pub(super) restarts: Vec<String>,
 }
 
 impl Chart<'_> {
-    /// A ConfigMap's template, and the files that it takes in.
+    /// Writes a ConfigMap's template and the files that it includes.
     fn put_map(&self, map: &Map, metadata: &Value, files: &mut Files) {
         let folder = name::label(&map.mount);
         let mut object = Map { files: Vec::new(), ..map.clone() }.object();
@@ -100,7 +101,7 @@ impl Chart<'_> {
             }
             files.insert(path, content);
         }
-        // The hash is that of the content, not of what stands in its place here.
+        // Take name and metadata from the real content: here it is replaced by placeholders.
         if let Some(made) = object.pointer_mut("/metadata") {
             *made = metadata.clone();
             knobs::label(made, self.application);
@@ -109,7 +110,7 @@ impl Chart<'_> {
                 if map.is_immutable {
                     let annotations = made.entry("annotations").or_insert_with(|| json!({}));
                     if let Some(annotations) = annotations.as_object_mut() {
-                        // Pods of the release before, and a rollback, read the map of their own.
+                        // Old pods and rollbacks still need the previous ConfigMap.
                         annotations.insert("helm.sh/resource-policy".into(), json!("keep"));
                     }
                 }
@@ -132,13 +133,13 @@ fn has_version(application: &Application<'_>) -> bool {
     super::object::labels(application).get("app.kubernetes.io/version").is_some()
 }
 
-/// What would be taken for a place of ours.
+/// Returns a problem if an object contains the control character that marks placeholders.
 fn marked_already(object: &Value) -> Option<Problem> {
     let text = hash::go_json(object);
     (text.contains("\\u0001") || text.contains("\\\\x01")).then(|| {
         Problem::new(
-            "a chart can't hold the control character `\\x01`, which stands in a patch or an argument",
-            "take it out, or use another layout",
+            "a chart cannot contain the control character `\\x01`, which is in a patch or an argument",
+            "remove it, or use another layout",
         )
     })
 }
@@ -155,7 +156,7 @@ fn chart_yaml(application: &Application<'_>) -> Value {
     })
 }
 
-/// The tag as a version, which Helm wants with three numbers.
+/// Converts the tag to a version of three numbers, which Helm requires.
 fn version(tag: &str) -> String {
     let numbers: Vec<&str> = tag.strip_prefix('v').unwrap_or(tag).split('.').collect();
     let is_number = |text: &&str| text.parse::<u32>().is_ok_and(|number| number.to_string() == **text);
@@ -176,7 +177,7 @@ fn pretty(value: &Value) -> Vec<u8> {
     format!("{value:#}\n").into_bytes()
 }
 
-/// Lines that stand in the place of a member.
+/// Adds a member that is replaced by lines of the template language.
 pub(super) fn put_block(members: &mut Value, word: &str) {
     if let Some(members) = members.as_object_mut() {
         members.insert(block(word), Value::Null);
@@ -188,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn charts_have_versions_of_three_numbers() {
+    fn converts_tags_to_chart_versions() {
         for (tag, expected) in [
             ("1.2.3", "1.2.3"),
             ("v1.2", "1.2.0"),

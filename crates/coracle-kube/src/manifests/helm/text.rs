@@ -1,26 +1,27 @@
-//! From objects to templates: the object is written as YAML with marks in it, and Helm's language takes their places.
+//! Converts objects to Helm templates: writes YAML with placeholders, and replaces them by template
+//! expressions.
 //!
-//! A mark has a control character, which is written as an escape, so that it can't be mistaken for anybody's text.
+//! A placeholder has a control character, which YAML escapes, so it cannot occur in other text.
 
 use serde_json::Value;
 
 use super::Chart;
 use crate::manifests::yaml;
 
-/// What stands in front of the names of objects.
+/// The placeholder for the prefix of object names.
 pub(super) const FULL_NAME: &str = "fullname";
 
-/// A mark inside of a string.
+/// Returns a placeholder inside a string.
 pub(super) fn mark(word: &str) -> String {
     format!("\u{1}{word}\u{1}")
 }
 
-/// The key of a member that is lines of Helm's language.
+/// Returns the key of a member that is replaced by lines of the template language.
 pub(super) fn block(word: &str) -> String {
     format!("\u{1}{word}")
 }
 
-/// An object that becomes a template.
+/// An object to convert to a template.
 pub(super) struct Template {
     pub(super) object: Value,
     expressions: Vec<(String, String)>,
@@ -31,14 +32,14 @@ impl Template {
         Self { object: object.clone(), expressions: Vec::new() }
     }
 
-    /// The string that is the mark `word` becomes `expression`.
+    /// Replaces the string that consists of the placeholder `word` by `expression`.
     pub(super) fn replace(&mut self, word: &str, expression: String) {
         self.expressions.push((written(word), expression));
     }
 
     pub(super) fn written(&self, chart: &Chart<'_>) -> String {
         let name = chart.application.name;
-        // Whatever somebody wrote is text.
+        // Braces in the objects are text, not expressions.
         let text = yaml::text(&self.object).replace("{{", "{{ \"{{\" }}");
         let mut lines: String = text.lines().map(|line| expanded(line, chart) + "\n").collect();
         for (mark, expression) in &self.expressions {
@@ -55,12 +56,12 @@ impl Template {
     }
 }
 
-/// A mark that is a whole string, as it is written.
+/// Returns a placeholder that is a whole string, as it is written in YAML.
 fn written(word: &str) -> String {
     format!("\"\\x01{word}\\x01\"")
 }
 
-/// A line as it is, or what stands in its place.
+/// Returns a line, with a block placeholder replaced.
 fn expanded(line: &str, chart: &Chart<'_>) -> String {
     let plain = line.trim_start_matches(' ');
     let indent = line.len() - plain.len();
@@ -101,14 +102,15 @@ fn lines_of(word: &str, indent: usize, chart: &Chart<'_>) -> String {
     }
 }
 
-/// Pods start anew when a file below `folder` is another.
+/// Returns the annotation that restarts pods when a file below `folder` changes.
 fn checksum(folder: &str, space: &str) -> String {
     format!(
         "{space}  checksum/{folder}: {{{{ (.Files.Glob \"files/{folder}/*\").AsSecrets | sha256sum }}}}\n"
     )
 }
 
-/// What templates include. Their names hold for all charts of a release, so the chart's own stands in front.
+/// Returns the helper templates. Their names are global in a release, so the chart's name is the
+/// prefix.
 pub(super) fn helpers(name: &str, has_version: bool) -> String {
     let version =
         if has_version { " \"app.kubernetes.io/version\" (toString .Chart.AppVersion)" } else { "" };

@@ -1,9 +1,9 @@
-//! Formats that are read line by line.
+//! Line-based formats.
 
 use super::Fault;
 
-/// Sections in brackets, `name = value` or `name: value`, comments behind `;` or `#`; a line that starts with a blank goes
-/// on with the value before it.
+/// Checks INI: sections in brackets, `name = value` or `name: value`, comments after `;` or `#`. A
+/// line that starts with a space or tab continues the value before it.
 pub(super) fn ini(text: &str) -> Result<(), Fault> {
     let mut has_name = false;
     each(text, |line| {
@@ -18,7 +18,7 @@ pub(super) fn ini(text: &str) -> Result<(), Fault> {
             return if name.is_some_and(|name| !name.is_empty()) {
                 Ok(())
             } else {
-                Err("a section has no end or no name")
+                Err("a section header has no name or no closing `]`")
             };
         }
         has_name = true;
@@ -29,7 +29,7 @@ pub(super) fn ini(text: &str) -> Result<(), Fault> {
     })
 }
 
-/// Java's: any line is a name, so only its escapes can be wrong.
+/// Checks Java properties: any line is valid, except for invalid escapes.
 pub(super) fn properties(text: &str) -> Result<(), Fault> {
     each(text, |line| {
         let mut rest = line;
@@ -47,7 +47,7 @@ pub(super) fn properties(text: &str) -> Result<(), Fault> {
     })
 }
 
-/// `NAME=value` or `export NAME=value`; quotes may span lines.
+/// Checks `NAME=value` or `export NAME=value`; quotes may span lines.
 pub(super) fn env(text: &str) -> Result<(), Fault> {
     let mut open: Option<char> = None;
     let result = each(text, |line| {
@@ -80,12 +80,12 @@ pub(super) fn env(text: &str) -> Result<(), Fault> {
     });
     result?;
     match open {
-        Some(_) => Err(Fault { message: "a quote has no end".into(), offset: text.len() }),
+        Some(_) => Err(Fault { message: "a quote is not closed".into(), offset: text.len() }),
         None => Ok(()),
     }
 }
 
-/// Reads line by line, and says at which byte one is wrong.
+/// Calls `read` with each line; adds the line's offset to an error.
 fn each(text: &str, mut read: impl FnMut(&str) -> Result<(), &'static str>) -> Result<(), Fault> {
     let mut offset = 0;
     for line in text.split_inclusive('\n') {

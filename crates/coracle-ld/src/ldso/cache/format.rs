@@ -1,4 +1,5 @@
-//! What reading and writing a cache share: layout, ABI ids, the order of names.
+//! The format of `ld.so.cache`, shared by the reader and the writer: layout, ABI ids, order of
+//! names.
 
 use std::cmp::Ordering;
 
@@ -19,7 +20,7 @@ pub(super) fn endian(machine: Machine) -> Endian {
     if machine.is_little_endian { Endian::Little } else { Endian::Big }
 }
 
-/// The new format's bytes, offsets in which count from its header.
+/// Returns the part of the cache in the new format. Offsets count from its header.
 pub(super) fn new_part(bytes: &[u8], endian: Endian) -> Option<&[u8]> {
     if bytes.starts_with(MAGIC) {
         return Some(bytes);
@@ -36,10 +37,11 @@ pub(super) fn new_part(bytes: &[u8], endian: Endian) -> Option<&[u8]> {
 const EXTENSION_MAGIC: u32 = 0xeaa4_2174;
 /// `cache_extension_tag_glibc_hwcaps`.
 const EXTENSION_HWCAPS: u32 = 1;
-/// There are two kinds of sections.
+/// An upper bound: the format defines two kinds of sections.
 const MAX_SECTIONS: usize = 16;
 
-/// Where the cache's extension lists the names of variants that entries refer to by index, and how many there are.
+/// Returns the offset and the length of the list of glibc-hwcaps names in the cache's extension.
+/// Entries refer to these names by index.
 pub(super) fn variants(bytes: &[u8], endian: Endian) -> Option<(usize, usize)> {
     let u32_at = |offset: usize| bytes.pread_with::<u32>(offset, endian).ok();
     let size_at = |offset: usize| u32_at(offset).and_then(|value| usize::try_from(value).ok());
@@ -57,15 +59,16 @@ pub(super) fn variants(bytes: &[u8], endian: Endian) -> Option<(usize, usize)> {
 
 /// `DL_CACHE_HWCAP_EXTENSION`, in the upper half of an entry's mask.
 const HWCAP_EXTENSION: u64 = 1 << 30;
-/// `DL_CACHE_HWCAP_ISA_LEVEL_MASK`: what the library itself says that it needs.
+/// `DL_CACHE_HWCAP_ISA_LEVEL_MASK`: the ISA level that the library's own properties ask for.
 const ISA_LEVELS: u64 = 0x3ff;
 
-/// The index of the variant that a mask means, unless it is a mask indeed.
+/// Returns the index of the glibc-hwcaps name that an entry's mask encodes. `None` for a legacy
+/// mask of CPU features.
 pub(super) fn variant(mask: u64) -> Option<u32> {
     (mask >> 32 & !ISA_LEVELS == HWCAP_EXTENSION).then(|| u32::try_from(mask & 0xffff_ffff).ok()).flatten()
 }
 
-/// The longest string that is read: `PATH_MAX`.
+/// The maximum length of a string: `PATH_MAX`.
 const MAX_STRING: usize = 4096;
 
 pub(super) fn string(bytes: &[u8], offset: u32) -> Option<&[u8]> {
@@ -86,17 +89,18 @@ const LOONGARCH_FLOAT_ABI: u32 = 7;
 /// `EF_LOONGARCH_ABI_DOUBLE_FLOAT`.
 const LOONGARCH_DOUBLE_FLOAT: u32 = 3;
 
-/// Whether the loader of `machine` takes entries with these flags (`_dl_cache_check_flags`, `sysdeps/*/dl-cache.h`).
+/// Returns whether the loader of `machine` accepts entries with these flags
+/// (`_dl_cache_check_flags`, `sysdeps/*/dl-cache.h`).
 pub(super) fn takes(machine: Machine, found: u32) -> bool {
     match (machine.number, flags(machine)) {
-        // What is not marked may have either float ABI.
+        // Entries without a float ABI may have either.
         (h::EM_ARM, own) => found == own || found == LIBC6,
         (_, LIBC6) => found == LIBC6 || found == ELF,
         (_, own) => found == own,
     }
 }
 
-/// The ABI id of `machine` (`_DL_CACHE_DEFAULT_ID`, `sysdeps/*/dl-cache.h`).
+/// Returns the ABI id of `machine` (`_DL_CACHE_DEFAULT_ID`, `sysdeps/*/dl-cache.h`).
 pub(super) fn flags(machine: Machine) -> u32 {
     LIBC6
         | match (machine.number, machine.is_64) {
@@ -116,8 +120,8 @@ pub(super) fn flags(machine: Machine) -> u32 {
         }
 }
 
-/// The order in which the loader's binary search expects names: runs of digits compare as numbers.
-/// Source: `_dl_cache_libcmp`, `elf/dl-cache.c`.
+/// Compares names in the order that the loader's binary search expects: runs of digits compare as
+/// numbers. Source: `_dl_cache_libcmp`, `elf/dl-cache.c`.
 pub(super) fn compare(a: &[u8], b: &[u8]) -> Ordering {
     let (mut a, mut b) = (a, b);
     loop {
@@ -141,7 +145,7 @@ pub(super) fn compare(a: &[u8], b: &[u8]) -> Ordering {
     }
 }
 
-/// The number that the leading digits make, as the loader's 32 bits hold it, and the rest.
+/// Returns the number in the leading digits, wrapped to 32 bits as in the loader, and the rest.
 fn digits(text: &[u8]) -> (i32, &[u8]) {
     let end = text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
     let (digits, rest) = text.split_at(end);

@@ -1,8 +1,8 @@
-//! `/etc/ld.so.cache`: read as the loader reads it, and written for images that need one.
+//! `/etc/ld.so.cache`: a reader that follows the loader, and a writer for images that need a cache.
 //!
-//! Layouts: the old format alone is as good as none here, the new one alone, or the new one behind the old. A cache
-//! stays as it is, and a look-up searches in it as the loader does: nothing is copied, whatever the entries claim.
-//! Every offset is checked where it is followed. Source: `sysdeps/generic/dl-cache.h`, `elf/dl-cache.c`.
+//! A cache may hold the old format, the new format, or the new one after the old one. Only the new
+//! format is read. Lookups search the raw bytes as the loader does: no entry is copied, and every
+//! offset is checked when it is used. Source: `sysdeps/generic/dl-cache.h`, `elf/dl-cache.c`.
 
 mod format;
 #[cfg(test)]
@@ -18,29 +18,30 @@ pub use write::Entry;
 use crate::elf::Machine;
 use coracle_core::path::Spelled;
 
-/// What a cache says for one machine.
+/// The entries of a cache for one machine.
 #[derive(Clone, Default, Debug)]
 pub struct Cache {
-    /// From the header of the new format on.
+    /// The cache from the header of the new format on.
     bytes: Vec<u8>,
     count: usize,
-    /// Where the names of variants are listed, and how many there are.
+    /// Offset and length of the list of glibc-hwcaps names.
     variants: (usize, usize),
     machine: Option<Machine>,
 }
 
-/// One line of a cache.
+/// One entry as stored in the cache.
 struct Line {
     flags: u32,
     path: u32,
     mask: u64,
 }
 
-/// Entries of one name that are looked at; there is one for each ABI and variant.
+/// Maximum number of entries read for one name. A name has one entry for each ABI and glibc-hwcaps
+/// variant.
 const MAX_SAME: usize = 1024;
 
 impl Cache {
-    /// Takes a cache's bytes; what is damaged or for another machine does not count.
+    /// Parses a cache. A cache that is damaged or for another machine counts as empty.
     pub fn parse(bytes: &[u8], machine: Machine) -> Self {
         Self::try_parse(bytes, machine).unwrap_or_default()
     }
@@ -60,7 +61,7 @@ impl Cache {
         Some(Self { bytes: bytes.to_vec(), count, variants, machine: Some(machine) })
     }
 
-    /// The plain entries for its machine, in order.
+    /// Returns the entries for this machine that are for all CPUs, in order.
     pub fn entries(&self) -> Vec<Entry> {
         let Some(machine) = self.machine else { return Vec::new() };
         let entry = |index: usize| {
@@ -72,14 +73,17 @@ impl Cache {
         (0..self.count).filter_map(entry).collect()
     }
 
-    /// Whether some entries are for CPUs that have what a mask says, as before glibc-hwcaps.
+    /// Returns whether any entry has a legacy mask of CPU features, as used before glibc-hwcaps.
     pub fn has_masks(&self) -> bool {
         let mut lines = (0..self.count).filter_map(|index| self.line(index));
         lines.any(|line| line.mask != 0 && format::variant(line.mask).is_none())
     }
 
-    /// The path for `name`: the best of the variants `hwcaps` (best first) that stand in front of the first entry which is
-    /// none, else the first such entry that is plain or has a mask of which all bits are in `mask`.
+    /// Returns the path for `name`.
+    ///
+    /// The best match among `hwcaps` (best first) wins, from the glibc-hwcaps entries before the
+    /// first other entry. Otherwise the first other entry wins whose mask has no bits outside of
+    /// `mask`.
     pub fn lookup(&self, name: &[u8], hwcaps: &[Vec<u8>], mask: u64) -> Option<Spelled> {
         let machine = self.machine?;
         let mut best: Option<(usize, u32)> = None;
@@ -115,7 +119,8 @@ impl Cache {
         self.string(path).map(Spelled::new)
     }
 
-    /// The entries of `name`, found by the loader's binary search: in a cache that is not sorted it may miss them too.
+    /// Returns the entries of `name`, found with the loader's binary search. As in the loader, the
+    /// search may miss entries if the cache is not sorted.
     fn lines(&self, name: &[u8]) -> impl Iterator<Item = Line> {
         let (mut start, mut end) = (0, self.count);
         let mut same = 0..0;
@@ -132,7 +137,7 @@ impl Cache {
                     same = middle - before..middle + 1 + after;
                     break;
                 }
-                // The order is descending.
+                // Names are in descending order.
                 Ordering::Less => start = middle + 1,
                 Ordering::Greater => end = middle,
             }
@@ -154,7 +159,7 @@ impl Cache {
         self.bytes.pread_with(format::HEADER + index * format::ENTRY + offset, self.endian()).ok()
     }
 
-    /// The name of the variant `index`.
+    /// Returns the glibc-hwcaps name with this index.
     fn variant(&self, index: u32) -> Option<&[u8]> {
         let (start, count) = self.variants;
         let index = usize::try_from(index).ok().filter(|&index| index < count)?;

@@ -11,7 +11,7 @@ fn entry(name: &str, path: &str) -> Entry {
 }
 
 #[test]
-fn what_is_written_is_read_by_its_own_machine_alone() {
+fn round_trips_for_the_same_machine_only() {
     let entries = vec![entry("libb.so.9", "/opt/libb.so.9"), entry("libb.so.10", "/opt/libb.so.10")];
     for (machine, other) in [(AMD64, S390X), (S390X, AMD64)] {
         let bytes = Cache::write(entries.clone(), machine);
@@ -22,17 +22,17 @@ fn what_is_written_is_read_by_its_own_machine_alone() {
 }
 
 #[test]
-fn digits_compare_as_numbers() {
+fn compares_digits_as_numbers() {
     assert_eq!(compare(b"libb.so.9", b"libb.so.10"), Ordering::Less);
     assert_eq!(compare(b"liba.so", b"libb.so"), Ordering::Less);
     assert_eq!(compare(b"lib1", b"liba"), Ordering::Greater);
     assert_eq!(compare(b"lib.so.01", b"lib.so.1"), Ordering::Equal);
     assert_eq!(compare(b"lib", b"lib.so"), Ordering::Less);
-    // 2 to the power of 32 and 1 more: the loader counts in 32 bits.
+    // 2^32 + 1: the loader counts in 32 bits.
     assert_eq!(compare(b"lib4294967297.so", b"lib1.so"), Ordering::Equal);
 }
 
-/// 16 MiB of entries that share these strings, which stand behind them.
+/// A cache of 16 MiB whose entries all refer to the same strings, stored after them.
 fn hostile(name: &[u8], key_of: impl Fn(u32, u32) -> u32) -> Vec<u8> {
     let count: u32 = 600_000;
     let strings = 48 + count * 24;
@@ -48,7 +48,7 @@ fn hostile(name: &[u8], key_of: impl Fn(u32, u32) -> u32) -> Vec<u8> {
 }
 
 #[test]
-fn entries_that_share_a_long_string_are_neither_copied_nor_all_looked_at() {
+fn bounds_memory_and_time_for_entries_that_share_a_string() {
     let long = vec![b'a'; 4000];
     let zeros = [vec![b'0'; 4000], b"1".into()].concat();
     let same = hostile(&long, |strings, _| strings);
@@ -57,17 +57,17 @@ fn entries_that_share_a_long_string_are_neither_copied_nor_all_looked_at() {
         let cache = Cache::parse(bytes, AMD64);
         assert!(cache.has_masks());
         assert_eq!(cache.bytes.len(), bytes.len());
-        let looked_at = cache.lines(name).count();
-        assert!((MAX_SAME..=2 * MAX_SAME + 1).contains(&looked_at), "{looked_at} of {}", cache.count);
+        let read = cache.lines(name).count();
+        assert!((MAX_SAME..=2 * MAX_SAME + 1).contains(&read), "{read} of {}", cache.count);
         assert_eq!(cache.lookup(name, &[], 0), None);
     }
-    // What a comparison reads has an end, too.
+    // A comparison reads a bounded number of bytes.
     let endless = hostile(&[b'a'; 5000], |strings, _| strings);
     assert_eq!(Cache::parse(&endless, AMD64).lines(&[b'a'; 5000]).count(), 0);
 }
 
 #[test]
-fn a_count_beyond_the_bytes_is_damage() {
+fn rejects_a_count_beyond_the_end() {
     for count in [2_u32, 1000, u32::MAX] {
         let mut bytes = Cache::write(vec![entry("l", "p")], AMD64);
         bytes[20..24].copy_from_slice(&count.to_le_bytes());
@@ -77,7 +77,7 @@ fn a_count_beyond_the_bytes_is_damage() {
 
 proptest! {
     #[test]
-    fn bytes_that_lie_never_panic(at in 0_usize..200, byte: u8, cut in 0_usize..200) {
+    fn never_panics_on_damaged_bytes(at in 0_usize..200, byte: u8, cut in 0_usize..200) {
         let mut bytes = Cache::write(vec![entry("liba.so", "/a/liba.so"), entry("libb.so", "/a/libb.so")], AMD64);
         let size = bytes.len();
         bytes[at % size] = byte;

@@ -1,20 +1,20 @@
-//! A cache for an image: the new format alone, without variants.
+//! Writes a cache in the new format, without glibc-hwcaps entries.
 
 use super::{Cache, format};
 use crate::elf::Machine;
 use coracle_core::path::Spelled;
 
-/// One line of a cache to be written.
+/// One entry of a cache.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Entry {
     /// The library's name.
     pub name: Vec<u8>,
-    /// Its path.
+    /// The library's path.
     pub path: Spelled,
 }
 
 impl Cache {
-    /// The bytes of a cache with these entries, as the loader of `machine` reads it.
+    /// Returns the bytes of a cache with these entries for the loader of `machine`.
     pub fn write(mut entries: Vec<Entry>, machine: Machine) -> Vec<u8> {
         entries.sort_by(|a, b| format::compare(&b.name, &a.name).then_with(|| a.path.cmp(&b.path)));
         entries.dedup();

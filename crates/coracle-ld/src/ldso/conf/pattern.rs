@@ -1,14 +1,15 @@
-//! Patterns of glob(3) for one name: `*`, `?`, `[…]` and `\`. Character classes (`[[:digit:]]`) are not known.
+//! glob(3) patterns for one path component: `*`, `?`, `[…]` and `\`. Character classes
+//! (`[[:digit:]]`) are not supported.
 //!
 //! Source: POSIX.1-2017, "Pattern Matching Notation".
 
 /// `NAME_MAX`.
 const MAX_NAME: usize = 255;
 
-/// A pattern, taken apart.
+/// A parsed pattern.
 pub(super) struct Pattern {
     tokens: Vec<Token>,
-    /// A dot at the start is matched by a dot alone.
+    /// A leading dot in a name is only matched by a literal dot.
     matches_hidden: bool,
 }
 
@@ -45,14 +46,14 @@ impl Pattern {
         Self { tokens, matches_hidden: text.starts_with(b".") || text.starts_with(b"\\.") }
     }
 
-    /// The one name that it matches, when it is one.
+    /// Returns the name if the pattern has no wildcards.
     pub(super) fn literal(&self) -> Option<Vec<u8>> {
         let byte = |token: &Token| if let Token::Byte(byte) = token { Some(*byte) } else { None };
         self.tokens.iter().map(byte).collect()
     }
 
-    /// Whether it matches all of `name`. Only the last `*` is ever tried again, so the time is bounded by the product of
-    /// the lengths.
+    /// Returns whether the pattern matches all of `name`. Only the last `*` is retried, so the time
+    /// is bounded by the product of the lengths.
     pub(super) fn matches(&self, name: &[u8]) -> bool {
         if name.starts_with(b".") && !self.matches_hidden || name.len() > MAX_NAME {
             return false;
@@ -97,7 +98,8 @@ impl Token {
     }
 }
 
-/// The set behind a `[`, and what follows its `]`; nothing without one: then the bracket means itself.
+/// Parses a set after its `[`, and returns it with the rest of the text. `None` if there is no `]`:
+/// then the bracket is literal.
 fn set(text: &[u8]) -> Option<(Token, &[u8])> {
     let (is_negated, mut rest) = match text {
         [b'!' | b'^', rest @ ..] => (true, rest),
@@ -122,7 +124,7 @@ fn set(text: &[u8]) -> Option<(Token, &[u8])> {
     }
 }
 
-/// One byte of a set; a `]` is one only in the first place.
+/// Parses one byte of a set. A `]` is literal only as the first member.
 fn member(text: &[u8], is_first: bool) -> Option<(u8, &[u8])> {
     match text {
         [b'\\', byte, rest @ ..] => Some((*byte, rest)),
@@ -139,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_and_patterns() {
+    fn matches_names() {
         for (pattern, yes, no) in [
             ("*.conf", &["a.conf", "a.b.conf"][..], &[".conf", "conf", "a.conf~", ".a.conf"][..]),
             ("*", &["a"], &[".a"]),
@@ -164,7 +166,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_pattern_ends_and_escaped_text_matches_itself(
+        fn terminates_and_matches_escaped_text(
             pattern in "[\\[\\]*?!^a-c\\\\.-]{0,24}", name in "[a-c.\\]*-]{1,24}"
         ) {
             Pattern::new(pattern.as_bytes()).matches(name.as_bytes());

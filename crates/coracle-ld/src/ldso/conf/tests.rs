@@ -1,4 +1,4 @@
-//! What stands in `ld.so.conf`, also when whoever wrote it means no good.
+//! Parsing of `ld.so.conf`, including hostile files.
 
 use proptest::prelude::*;
 
@@ -16,9 +16,9 @@ fn tree(conf: &str) -> MemoryTree {
     tree
 }
 
-/// As `ldconfig -v` of glibc 2.36 lists them.
+/// The expected values are those of `ldconfig -v` of glibc 2.36.
 #[test]
-fn lines() {
+fn parses_directives() {
     for (text, expected) in [
         ("/opt/a", vec![Line::Directory(b"/opt/a")]),
         (" \t/opt/a//\t# why\n\n#/b", vec![Line::Directory(b"/opt/a")]),
@@ -37,7 +37,7 @@ fn lines() {
 }
 
 #[test]
-fn includes_start_at_their_file_and_come_sorted() {
+fn sorts_includes_and_resolves_them_relative_to_their_file() {
     let mut tree = tree("include ld.so.conf.d/*.conf\n/last\n/b\nrelative/lib\n");
     tree.add_file("/etc/ld.so.conf.d/b.conf", b"/b\n");
     tree.add_file("/etc/ld.so.conf.d/A.conf", b"/a\ninclude sub/*.cnf more.cnf\n");
@@ -56,7 +56,7 @@ fn includes_start_at_their_file_and_come_sorted() {
 }
 
 #[test]
-fn links_lead_to_files_and_directories() {
+fn follows_links() {
     let mut tree = MemoryTree::new("/etc/ld.so.conf -> ../opt/conf\n/opt/d -> /srv/d\n/srv/d/x.conf = /x");
     tree.add_file("/opt/conf", b"include /opt/d/*.conf /o*/d/x.conf");
     assert_eq!(listed(&tree), ["/x /opt/d/x.conf"]);
@@ -65,7 +65,7 @@ fn links_lead_to_files_and_directories() {
 }
 
 #[test]
-fn circles_and_chains_without_end_end() {
+fn ends_on_circular_and_endless_includes() {
     let mut circle = tree("include /etc/*.conf /etc/a.conf ../etc/ld.so.conf\n/z\n");
     circle.add_file("/etc/a.conf", b"include ld.so.conf a.conf ./a.conf\n/a\n");
     let directories = directories(&circle);
@@ -89,7 +89,7 @@ fn circles_and_chains_without_end_end() {
 }
 
 #[test]
-fn what_is_too_long_is_left_out() {
+fn skips_too_long_paths_and_content() {
     let long = "x".repeat(MAX_PATH);
     assert_eq!(listed(&tree(&format!("/{long}\ninclude /{long} {long}\n/a\n"))), ["/a /etc/ld.so.conf"]);
     let mut large = tree(&format!("include /large /more\n{}", "\n".repeat(1 << 20)));
@@ -102,7 +102,7 @@ fn what_is_too_long_is_left_out() {
 
 proptest! {
     #[test]
-    fn bytes_that_lie_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+    fn never_panics_on_damaged_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         for line in parse(&bytes) {
             let (Line::Directory(part) | Line::Include(part)) = line;
             prop_assert!(!part.is_empty() && !part.contains(&b'\n') && !part.contains(&b'#') && !part.contains(&0));
@@ -113,7 +113,7 @@ proptest! {
     }
 
     #[test]
-    fn text_like_a_file_never_panics_and_each_directory_comes_once(text in "(include |hwcap |/|[a*?\\[\\]=# \t.-]|\n){0,60}") {
+    fn lists_each_directory_once_for_any_text(text in "(include |hwcap |/|[a*?\\[\\]=# \t.-]|\n){0,60}") {
         let mut tree = MemoryTree::new("/a = /x\n/b/a = include ../a");
         tree.add_file("/etc/ld.so.conf", text.as_bytes());
         let listed = directories(&tree);

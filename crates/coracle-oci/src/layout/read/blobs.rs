@@ -1,6 +1,7 @@
-//! Bytes of an image on disk: files of a layout, or members of an archive, which is not unpacked.
+//! Reads files of an image on disk: files of a layout, or members of an archive without unpacking
+//! it.
 //!
-//! What has a digest is held to it. Nothing is read without a bound.
+//! Documents are verified by their digest. Every read is limited.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -12,28 +13,28 @@ use coracle_core::digest::Digest;
 use coracle_core::fs::{self, Context};
 use crate::layout::{Destination, Kind};
 
-/// The most members that an archive can have: an image has a few dozen.
+/// The maximum number of members of an archive. An image has a few dozen.
 const MAX_MEMBERS: usize = 100_000;
 
-/// Where the bytes are.
+/// The files of a layout or archive.
 #[derive(Debug)]
 pub(super) enum Blobs {
     Layout(PathBuf),
     Archive { path: PathBuf, members: BTreeMap<Vec<u8>, Member> },
 }
 
-/// Where a member's content stands.
+/// The location of a member's content.
 #[derive(Clone, Debug)]
 pub(super) enum Member {
     Content {
         position: u64,
         size: u64,
     },
-    /// `docker save` writes a layer that it has already as a link.
+    /// `docker save` writes a repeated layer as a link.
     Link(Vec<u8>),
 }
 
-/// Bytes to be read, and how many there are.
+/// A reader of a blob, and its size in bytes.
 pub(super) struct Source {
     pub(super) size: u64,
     pub(super) reader: io::Take<Box<dyn Read>>,
@@ -47,22 +48,22 @@ impl Source {
 }
 
 impl Blobs {
-    /// What there is at `place`.
-    pub(super) fn open(place: &Destination) -> fs::Result<Self> {
-        match place.kind {
+    /// Opens the layout or archive at `location`. Reads all headers of an archive.
+    pub(super) fn open(location: &Destination) -> fs::Result<Self> {
+        match location.kind {
             Kind::Layout => {
-                std::fs::read_dir(&place.path).context("read", &place.path)?;
-                Ok(Self::Layout(place.path.clone()))
+                std::fs::read_dir(&location.path).context("read", &location.path)?;
+                Ok(Self::Layout(location.path.clone()))
             }
             Kind::OciArchive | Kind::DockerArchive => {
-                let path = place.path.clone();
+                let path = location.path.clone();
                 let members = members(&path)?;
                 Ok(Self::Archive { path, members })
             }
         }
     }
 
-    /// The file of this name; nothing where there is none.
+    /// Opens the file of this name; `None` if it does not exist.
     pub(super) fn file(&self, name: &str) -> fs::Result<Option<Source>> {
         match self {
             Self::Layout(directory) => {
@@ -72,7 +73,7 @@ impl Blobs {
                     metadata => metadata.context("look at", &path)?,
                 };
                 if !metadata.is_file() {
-                    return Err(fs::Error::new("read", &path, invalid("it is no file")));
+                    return Err(fs::Error::new("read", &path, invalid("it is not a file")));
                 }
                 let file = File::open(&path).context("open", &path)?;
                 Ok(Some(Source::new(metadata.len(), file)))
@@ -90,47 +91,52 @@ impl Blobs {
                         }
                     }
                 }
-                Err(fs::Error::new("read", path, invalid("links in it go round")))
+                Err(fs::Error::new("read", path, invalid("its links form a cycle")))
             }
         }
     }
 
-    /// The bytes of this name, where they are at most `limit`.
+    /// Reads the file of this name, of at most `limit` bytes; `None` if it does not exist.
     pub(super) fn bytes(&self, name: &str, limit: u64) -> Result<Option<Vec<u8>>, String> {
         let Some(source) = self.file(name).map_err(|error| error.to_string() + &cause(&error))? else {
             return Ok(None);
         };
         if source.size > limit {
-            return Err(format!(
-                "`{name}` has {} bytes, more than the {limit} that it can have",
-                source.size
-            ));
+            return Err(format!("`{name}` has {} bytes, more than the limit of {limit}", source.size));
         }
         let mut bytes = Vec::new();
         let mut reader = source.reader;
         reader.read_to_end(&mut bytes).map_err(|error| format!("`{name}` cannot be read: {error}"))?;
-        if bytes.len() as u64 == source.size { Ok(Some(bytes)) } else { Err(format!("`{name}` is cut off")) }
+        if bytes.len() as u64 == source.size {
+            Ok(Some(bytes))
+        } else {
+            Err(format!("`{name}` is truncated"))
+        }
     }
 
-    /// The bytes of this digest, where they are at most `limit`.
+    /// Reads and verifies the blob of this digest, of at most `limit` bytes.
     pub(super) fn document(&self, digest: &Digest, limit: u64) -> Result<Vec<u8>, String> {
         let bytes = self.bytes(&blob(digest), limit)?.ok_or_else(|| format!("`{digest}` is missing"))?;
         let found = Digest::of(&bytes);
-        if found == *digest { Ok(bytes) } else { Err(format!("`{digest}` has the bytes of `{found}`")) }
+        if found == *digest {
+            Ok(bytes)
+        } else {
+            Err(format!("the content of `{digest}` has the digest `{found}`"))
+        }
     }
 }
 
-/// What an error of the host is due to.
+/// Formats the cause of an error.
 pub(super) fn cause(error: &dyn std::error::Error) -> String {
     error.source().map(|source| format!(": {source}")).unwrap_or_default()
 }
 
-/// The file of a digest in a layout.
+/// Returns the path of a blob in a layout.
 pub(super) fn blob(digest: &Digest) -> String {
     format!("blobs/sha256/{}", digest.hex())
 }
 
-/// Names and places of an archive's members.
+/// Returns the names of an archive's members and the locations of their content.
 fn members(path: &PathBuf) -> fs::Result<BTreeMap<Vec<u8>, Member>> {
     let file = File::open(path).context("open", path)?;
     let length = file.metadata().context("look at", path)?.len();
@@ -138,7 +144,7 @@ fn members(path: &PathBuf) -> fs::Result<BTreeMap<Vec<u8>, Member>> {
     let mut members = BTreeMap::new();
     while let Some(header) = headers.next().context("read", path)? {
         if header.position.checked_add(header.size).is_none_or(|end| end > length) {
-            return Err(fs::Error::new("read", path, invalid("it is cut off")));
+            return Err(fs::Error::new("read", path, invalid("it is truncated")));
         }
         if members.len() == MAX_MEMBERS {
             return Err(fs::Error::new("read", path, invalid("it has too many members for an image")));
@@ -147,7 +153,7 @@ fn members(path: &PathBuf) -> fs::Result<BTreeMap<Vec<u8>, Member>> {
         if header.kind.is_file() {
             members.insert(name, Member::Content { position: header.position, size: header.size });
         } else if header.kind.is_hard_link() || header.kind.is_symlink() {
-            // `../ID/layer.tar`, seen from the directory of another ID.
+            // `../ID/layer.tar`, relative to the directory of another ID.
             let to = header.link.strip_prefix(b"../").unwrap_or(&header.link);
             members.insert(name, Member::Link(to.to_vec()));
         }

@@ -1,6 +1,7 @@
-//! Bytes of an image wherever it is: on disk, or at a registry.
+//! Reads manifests and blobs of an image on disk or at a registry.
 //!
-//! What has a digest is held to it; a layer is, by whoever reads it to its end.
+//! Documents are verified by their digest. The digest of a layer must be verified by the caller
+//! that reads it to its end.
 
 use std::io::{self, Read};
 
@@ -10,7 +11,7 @@ use coracle_core::digest::Digest;
 use crate::image::{Descriptor, Document};
 use crate::registry::{self, Referrer, Remote, Target};
 
-/// Where the bytes are.
+/// The storage that an image is read from.
 #[derive(Debug)]
 pub(super) enum Bytes {
     Disk(Blobs),
@@ -18,12 +19,13 @@ pub(super) enum Bytes {
 }
 
 impl Bytes {
-    /// A manifest or an index; `said` is what names it says that it is.
-    pub(super) fn manifest(&self, digest: &Digest, said: &str) -> Result<Document, Why> {
+    /// Reads a manifest or an index. `declared` is the media type in the descriptor, which is used
+    /// if the document has none.
+    pub(super) fn manifest(&self, digest: &Digest, declared: &str) -> Result<Document, Why> {
         match self {
             Self::Disk(blobs) => {
                 let bytes = blobs.document(digest, MAX_DOCUMENT)?;
-                Ok(Document { media_type: media_type(said, &bytes), digest: *digest, bytes })
+                Ok(Document { media_type: media_type(declared, &bytes), digest: *digest, bytes })
             }
             Self::Registry(remote) => match remote.manifest(Target::Digest(*digest))? {
                 Some(manifest) => Ok(manifest.into()),
@@ -32,13 +34,13 @@ impl Bytes {
         }
     }
 
-    /// A small blob, such as a config.
+    /// Reads a small blob, such as a config, of at most `limit` bytes.
     pub(super) fn document(&self, named: &Descriptor, limit: u64) -> Result<Vec<u8>, Why> {
         match self {
             Self::Disk(blobs) => Ok(blobs.document(&named.digest, limit)?),
             Self::Registry(_) if named.size > limit => {
                 let (digest, size) = (named.digest, named.size);
-                Err(Why::Said(format!("`{digest}` has {size} bytes, more than the {limit} that it can have")))
+                Err(Why::Said(format!("`{digest}` has {size} bytes, more than the limit of {limit}")))
             }
             Self::Registry(remote) => {
                 let mut bytes = Vec::new();
@@ -54,7 +56,7 @@ impl Bytes {
         }
     }
 
-    /// Opens a blob, whatever its size.
+    /// Opens a blob of any size.
     pub(super) fn blob(&self, named: &Descriptor) -> io::Result<Source> {
         match self {
             Self::Disk(blobs) => {
@@ -68,7 +70,8 @@ impl Bytes {
         }
     }
 
-    /// Manifests whose subject is `subject`, of this kind where one is meant; the newest last.
+    /// Returns the manifests whose subject is `subject`, optionally of one artifact type; the
+    /// newest is last.
     pub(super) fn referrers(&self, subject: &Digest, kind: Option<&str>) -> Result<Vec<Referrer>, Why> {
         let is_meant = |referrer: &Referrer| kind.is_none() || referrer.artifact_type.as_deref() == kind;
         let found = match self {
@@ -95,9 +98,10 @@ fn missing(remote: &Remote, digest: &Digest) -> Why {
     registry::Error::Missing { repository: remote.repository().clone(), digest: *digest }.into()
 }
 
-/// What a document says it is counts before what is said of it; registries compare the two.
-fn media_type(said: &str, bytes: &[u8]) -> String {
+/// Returns the media type in the document, or else that of its descriptor. Registries require that
+/// they are equal.
+fn media_type(declared: &str, bytes: &[u8]) -> String {
     let own = serde_json::from_slice::<serde_json::Value>(bytes).ok();
     let own = own.as_ref().and_then(|document| document.get("mediaType")?.as_str());
-    own.unwrap_or(said).to_owned()
+    own.unwrap_or(declared).to_owned()
 }

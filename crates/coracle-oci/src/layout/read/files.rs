@@ -1,6 +1,6 @@
-//! What an image's layers come to: the paths in it. Layers are read as a stream, header by header.
+//! Merges the layers of an image into its paths. Layers are read as a stream, header by header.
 //!
-//! Source: image-spec, `layer.md`: whiteouts hide what lower layers have, never what stands in their own.
+//! Source: image-spec, `layer.md`: whiteouts hide entries of lower layers, never of their own.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -12,82 +12,82 @@ use coracle_core::digest::{Digest, Hashing};
 use crate::layer::Codec;
 use coracle_core::path::ImagePath;
 
-/// The most paths of an image; a large distribution has some hundred thousand.
+/// The maximum number of paths of an image. A large distribution has some hundred thousand.
 const MAX_PATHS: usize = 2_000_000;
-/// The most bytes that their names have.
+/// The maximum size of all paths together, in bytes.
 const MAX_NAMES: usize = 256 << 20;
-/// The most bytes that a layer unpacks to.
+/// The maximum uncompressed size of a layer, in bytes.
 const MAX_UNPACKED: u64 = 64 << 30;
-/// Links that are followed before there is no end.
+/// The maximum number of symbolic links that are followed for a path.
 const MAX_LINKS: usize = 40;
 
 const WHITEOUT: &[u8] = b".wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
 
-/// Every path of an image.
+/// All paths of an image.
 #[derive(Clone, Default, Debug)]
 pub struct Files {
     paths: BTreeMap<ImagePath, Entry>,
     layers: usize,
 }
 
-/// What is at a path.
+/// An entry of an image's file system.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Entry {
-    /// What it is.
+    /// The type and content.
     pub node: Node,
-    /// Permission bits, `0o7777` at most.
+    /// Permission bits, at most `0o7777`.
     pub mode: u32,
-    /// User and group, numeric.
+    /// UID and GID.
     pub owner: (u32, u32),
 }
 
-/// The kinds of entries.
+/// The type of an entry.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Node {
     /// A directory.
     Directory,
-    /// A file, by any of its names.
+    /// A file. Hard links to it are separate entries.
     File(Extent),
-    /// A symbolic link, and where it leads.
+    /// A symbolic link and its target.
     Link(Vec<u8>),
-    /// A device or the like.
+    /// A device, FIFO or other special file.
     Special,
 }
 
-/// A directory that no layer names.
+/// The entry of a parent directory that no layer contains.
 const IMPLIED: Entry = Entry { node: Node::Directory, mode: 0o755, owner: (0, 0) };
 
-/// Where the bytes of a file stand.
+/// The location of a file's content.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Extent {
-    /// Which layer, the lowest first.
+    /// The index of the layer; 0 is the lowest.
     pub layer: usize,
-    /// Where in its tar.
+    /// The offset in the uncompressed tar.
     pub position: u64,
-    /// How many there are.
+    /// The size in bytes.
     pub size: u64,
 }
 
 impl Files {
-    /// Every path, directories before what is in them.
+    /// Returns all paths; a directory comes before its entries.
     pub fn iter(&self) -> impl Iterator<Item = (&ImagePath, &Entry)> {
         self.paths.iter()
     }
 
-    /// What is at `path`; links are not followed.
+    /// Returns the entry at `path`, without following links.
     pub fn get(&self, path: &ImagePath) -> Option<&Entry> {
         self.paths.get(path)
     }
 
-    /// Everything at `path` and below it.
+    /// Returns the entries at and below `path`.
     pub fn within(&self, path: &ImagePath) -> impl Iterator<Item = (&ImagePath, &Entry)> {
         let path = path.clone();
         let from = self.paths.range(path.clone()..);
         from.take_while(move |(found, _)| found.is_within(&path))
     }
 
-    /// `path` with the links in it followed, as a runtime does before it mounts there.
+    /// Resolves the symbolic links in `path`, as a runtime does before it mounts there.
     pub fn resolve(&self, path: &ImagePath) -> ImagePath {
         let mut due: Vec<Vec<u8>> = path.names().rev().map(<[u8]>::to_vec).collect();
         let mut at: Vec<Vec<u8>> = Vec::new();
@@ -113,12 +113,12 @@ impl Files {
         joined(&at).unwrap_or_else(|| path.clone())
     }
 
-    /// Puts a layer on top.
+    /// Reads a layer, verifies its size and digest, and applies it on top.
     pub(super) fn add(&mut self, source: Source, digest: Option<&Digest>, codec: Codec) -> Result<(), Why> {
         let expected = source.size;
         let mut counted = Hashing::new(source.reader);
         let layer = Layer::read(codec.unpacked(&mut counted)?, self.layers)?;
-        // What stands behind the end counts as well.
+        // Bytes after the end of the tar are part of the blob.
         io::copy(&mut counted, &mut io::sink())?;
         if counted.inner().limit() > 0 {
             let found = expected - counted.inner().limit();
@@ -126,17 +126,17 @@ impl Files {
         }
         let found = counted.finish();
         if let Some(digest) = digest.filter(|digest| **digest != found) {
-            return Err(Why::Said(format!("`{digest}` has the bytes of `{found}`")));
+            return Err(Why::Said(format!("the content of `{digest}` has the digest `{found}`")));
         }
         Ok(self.put(layer)?)
     }
 
-    /// Reads the tar of the next layer, which is not on top yet.
+    /// Reads the tar of the next layer without applying it.
     pub(crate) fn read_tar(&self, tar: impl Read) -> io::Result<Layer> {
         Layer::read(tar, self.layers)
     }
 
-    /// Puts a layer on top.
+    /// Applies a layer on top.
     pub(crate) fn put(&mut self, layer: Layer) -> Result<(), String> {
         self.layers += 1;
         for path in &layer.hidden {
@@ -150,7 +150,7 @@ impl Files {
             if is_below && !entry.is_directory() {
                 self.remove(&path, true);
             }
-            // A tar need not name the directories on the way.
+            // A tar need not contain parent directories.
             let mut above = path.parent();
             while let Some(path) =
                 above.filter(|path| path.name().is_some() && !self.paths.contains_key(path))
@@ -162,7 +162,7 @@ impl Files {
         }
         for (path, target) in layer.linked {
             let Some(entry) = self.paths.get(&target).filter(|entry| !entry.is_directory()) else {
-                return Err(format!("`{path}` in it is another name of `{target}`, which is no file"));
+                return Err(format!("the hard link `{path}` refers to `{target}`, which is not a file"));
             };
             let entry = entry.clone();
             self.paths.insert(path, entry);
@@ -176,7 +176,7 @@ impl Files {
 }
 
 impl Files {
-    /// Takes out what is below `path`, and the path itself.
+    /// Removes all entries below `path`, and with `itself` also the one at `path`.
     fn remove(&mut self, path: &ImagePath, itself: bool) {
         let found: Vec<ImagePath> = self.within(path).map(|(path, _)| path.clone()).collect();
         for found in found.iter().filter(|found| itself || *found != path) {
@@ -185,13 +185,13 @@ impl Files {
     }
 }
 
-/// What one layer says.
+/// The changes of one layer.
 #[derive(Default)]
 pub(crate) struct Layer {
     paths: BTreeMap<ImagePath, Entry>,
     hidden: Vec<ImagePath>,
     emptied: Vec<ImagePath>,
-    /// Hard links to what this layer does not have.
+    /// Hard links to files of lower layers: path and target.
     linked: Vec<(ImagePath, ImagePath)>,
     number: usize,
     names: usize,
@@ -206,7 +206,7 @@ impl Layer {
         }
         let mut rest = headers.into_inner();
         io::copy(&mut rest, &mut io::sink())?;
-        if rest.0.limit() == 0 { Err(invalid("it unpacks to more than a layer can be")) } else { Ok(layer) }
+        if rest.0.limit() == 0 { Err(invalid("it unpacks to more than 64 GiB")) } else { Ok(layer) }
     }
 
     fn put(&mut self, header: &Header) -> io::Result<()> {
@@ -249,13 +249,16 @@ impl Layer {
 }
 
 impl Entry {
-    /// Whether it is a directory.
+    /// Returns whether it is a directory.
     pub fn is_directory(&self) -> bool {
         self.node == Node::Directory
     }
 }
 
-/// The names of a path in a tar, none of which leads up.
+/// Splits a path of a tar into its components.
+///
+/// # Errors
+/// Fails if one of them is `..`.
 fn names(path: &[u8]) -> io::Result<Vec<&[u8]>> {
     let names: Vec<&[u8]> =
         path.split(|byte| *byte == b'/').filter(|name| !name.is_empty() && *name != b".").collect();
@@ -267,7 +270,7 @@ fn names(path: &[u8]) -> io::Result<Vec<&[u8]>> {
 
 fn path(names: &[&[u8]]) -> io::Result<ImagePath> {
     let owned: Vec<Vec<u8>> = names.iter().map(|name| name.to_vec()).collect();
-    joined(&owned).ok_or_else(|| invalid("a path in it is none"))
+    joined(&owned).ok_or_else(|| invalid("a path in it is invalid"))
 }
 
 fn joined(names: &[Vec<u8>]) -> Option<ImagePath> {
@@ -283,7 +286,8 @@ fn joined(names: &[Vec<u8>]) -> Option<ImagePath> {
 mod tests {
     use super::*;
 
-    /// A layer of `NAME` (a file), `NAME/` (a directory) and `NAME>TARGET` (a link).
+    /// Returns the tar of a layer of `NAME` (a file), `NAME/` (a directory) and `NAME>TARGET` (a
+    /// link).
     fn layer(entries: &[&str]) -> Vec<u8> {
         let mut builder = tar::Builder::new(Vec::new());
         for entry in entries {
@@ -321,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn upper_layers_hide_what_is_below() {
+    fn upper_layers_hide_lower_entries() {
         let low: &[&str] = &["a/", "a/b", "a/c", "d/", "d/e", "f"];
         assert_eq!(listed(&[low, &["a/.wh.b", "d/.wh..wh..opq", "d/n"]]), ["/a", "/a/c", "/d", "/d/n", "/f"]);
         assert_eq!(listed(&[low, &[".wh.a", ".wh.d", "f/"]]), ["/f"]);
@@ -329,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn links_are_followed_inside_the_image() {
+    fn resolves_links_inside_the_image() {
         let files =
             merged(&[&["var/", "var/run>/run", "run/", "l>../../x/y", "loop>loop", "u>d/../var/run"]]);
         for (path, expected) in [

@@ -1,49 +1,49 @@
-//! Headers of a tar that anybody may have written, one after the other, contents passed over.
+//! Reads the headers of an untrusted tar in order, skipping contents.
 //!
-//! Names of any length are read from PAX records and GNU's long names, up to a bound: what is larger is hostile.
-//! Source: POSIX `pax`, "ustar Interchange Format"; GNU tar, "Basic Tar Format".
+//! Long names are read from PAX records and GNU long names, up to a limit. Source: POSIX `pax`,
+//! "ustar Interchange Format"; GNU tar, "Basic Tar Format".
 
 use std::fs::File;
 use std::io::{self, Read, Seek as _, SeekFrom};
 
-/// The unit of a tar.
+/// The block size of a tar, in bytes.
 const BLOCK: u64 = 512;
-/// The most bytes that a name, or the records in front of an entry, can have.
+/// The maximum size of a long name, or of the records before an entry, in bytes.
 const MAX_RECORDS: u64 = 1 << 20;
 
-/// An entry without its content.
+/// A member of a tar, without its content.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Header {
-    /// As it is written.
+    /// The name, exactly as in the tar.
     pub(super) name: Vec<u8>,
-    /// What it is.
+    /// The type.
     pub(super) kind: tar::EntryType,
-    /// What a link leads to.
+    /// The target of a link; otherwise empty.
     pub(super) link: Vec<u8>,
-    /// Where its content begins.
+    /// The offset of the content in the tar.
     pub(super) position: u64,
-    /// Bytes of its content.
+    /// The size of the content, in bytes.
     pub(super) size: u64,
-    /// Permission bits, `0o7777` at most.
+    /// Permission bits, at most `0o7777`.
     pub(super) mode: u32,
-    /// User and group, numeric.
+    /// UID and GID.
     pub(super) owner: (u32, u32),
 }
 
-/// Where bytes can be passed over.
+/// A reader that can skip bytes.
 pub(super) trait Skip: Read {
-    /// Goes on behind the next `count` bytes.
+    /// Skips the next `count` bytes.
     fn skip(&mut self, count: u64) -> io::Result<()>;
 }
 
 impl Skip for File {
     fn skip(&mut self, count: u64) -> io::Result<()> {
-        let count = i64::try_from(count).map_err(|_| invalid("a size has no end"))?;
+        let count = i64::try_from(count).map_err(|_| invalid("a size is out of range"))?;
         self.seek(SeekFrom::Current(count)).map(drop)
     }
 }
 
-/// What can't be sought in is read.
+/// A reader without seeking: bytes are skipped by reading them.
 pub(super) struct Stream<R>(pub(super) R);
 
 impl<R: Read> Read for Stream<R> {
@@ -59,13 +59,13 @@ impl<R: Read> Skip for Stream<R> {
     }
 }
 
-/// Reads headers up to the end of the archive.
+/// Reads headers until the end of the tar.
 pub(super) struct Headers<R> {
     reader: R,
     position: u64,
 }
 
-/// What stands in front of an entry and is about it.
+/// Values from PAX records and GNU long names, which override those of the next header.
 #[derive(Default)]
 struct Records {
     name: Option<Vec<u8>>,
@@ -80,12 +80,12 @@ impl<R: Skip> Headers<R> {
         Self { reader, position: 0 }
     }
 
-    /// What is left behind the end of the archive.
+    /// Returns the reader, positioned after the end of the tar.
     pub(super) fn into_inner(self) -> R {
         self.reader
     }
 
-    /// The next entry; nothing at the end.
+    /// Returns the next member; `None` at the end.
     pub(super) fn next(&mut self) -> io::Result<Option<Header>> {
         let mut records = Records::default();
         loop {
@@ -97,7 +97,9 @@ impl<R: Skip> Headers<R> {
                 _ if kind.is_gnu_longlink() => records.link = Some(until_nul(self.content(size)?)),
                 _ if kind.is_pax_local_extensions() => records.read(&self.content(size)?)?,
                 _ if kind.is_pax_global_extensions() => drop(self.content(size)?),
-                _ if kind.is_gnu_sparse() => return Err(invalid("it holds a sparse file")),
+                _ if kind.is_gnu_sparse() => {
+                    return Err(invalid("it contains a sparse file, which is not supported"));
+                }
                 _ => return self.entry(&header, records).map(Some),
             }
         }
@@ -105,14 +107,14 @@ impl<R: Skip> Headers<R> {
 
     fn entry(&mut self, header: &tar::Header, records: Records) -> io::Result<Header> {
         let kind = header.entry_type();
-        // Others have no content, whatever their size says.
+        // Links, directories and devices have no content, whatever their size field says.
         let has_content = kind.is_file() || kind.is_contiguous() || !is_known(kind);
         let size = records.size.map_or_else(|| header.entry_size(), Ok)?;
         let size = if has_content { size } else { 0 };
         let old = header.as_old();
         let id = |record: Option<u64>, field: &[u8], own: io::Result<u64>| {
             let id = if is_blank(field) { record.unwrap_or(0) } else { record.map_or(own, Ok)? };
-            u32::try_from(id).map_err(|_| invalid("an owner is no number that there can be"))
+            u32::try_from(id).map_err(|_| invalid("a UID or GID is out of range"))
         };
         let owner = (id(records.uid, &old.uid, header.uid())?, id(records.gid, &old.gid, header.gid())?);
         let mode = if is_blank(&old.mode) { 0 } else { header.mode()? & 0o7777 };
@@ -129,7 +131,7 @@ impl<R: Skip> Headers<R> {
         })
     }
 
-    /// A header; nothing at a block of zeros, or where the file ends.
+    /// Reads a header block; `None` at a block of zeros or at the end of the file.
     fn block(&mut self) -> io::Result<Option<tar::Header>> {
         let mut header = tar::Header::new_old();
         let bytes = header.as_mut_bytes();
@@ -148,14 +150,14 @@ impl<R: Skip> Headers<R> {
             return Ok(None);
         }
         if header.cksum().ok() != Some(checksum(header.as_bytes())) {
-            return Err(invalid("a header has a wrong checksum, so it is no tar"));
+            return Err(invalid("a header has a wrong checksum, so it is not a tar archive"));
         }
         Ok(Some(header))
     }
 
     fn content(&mut self, size: u64) -> io::Result<Vec<u8>> {
         if size > MAX_RECORDS {
-            return Err(invalid("a name in it has no end"));
+            return Err(invalid("a name or an extended header is too long"));
         }
         let mut bytes = Vec::new();
         (&mut self.reader).take(size).read_to_end(&mut bytes)?;
@@ -168,13 +170,13 @@ impl<R: Skip> Headers<R> {
     }
 
     fn skip(&mut self, count: u64) -> io::Result<()> {
-        self.position = self.position.checked_add(count).ok_or_else(|| invalid("a size has no end"))?;
+        self.position = self.position.checked_add(count).ok_or_else(|| invalid("a size is out of range"))?;
         self.reader.skip(count)
     }
 }
 
 impl Records {
-    /// `LENGTH NAME=VALUE\n`, one after the other.
+    /// Parses a sequence of `LENGTH NAME=VALUE\n`.
     fn read(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         while let Some(Record { name, value, rest }) = Record::first(bytes) {
             match name {
@@ -191,7 +193,7 @@ impl Records {
     }
 }
 
-/// A record, and what is behind it.
+/// A PAX record, and the bytes after it.
 struct Record<'a> {
     name: &'a [u8],
     value: &'a [u8],
@@ -212,14 +214,14 @@ impl<'a> Record<'a> {
     }
 }
 
-/// A number that nobody wrote.
+/// Returns whether a numeric field is empty.
 fn is_blank(field: &[u8]) -> bool {
     field.iter().all(|byte| [0, b' '].contains(byte))
 }
 
 fn number(value: &[u8]) -> io::Result<u64> {
     let number = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
-    number.ok_or_else(|| invalid("a size or an owner is no number"))
+    number.ok_or_else(|| invalid("a size, UID or GID is not a number"))
 }
 
 fn until_nul(mut bytes: Vec<u8>) -> Vec<u8> {
@@ -227,7 +229,7 @@ fn until_nul(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-/// Kinds that have no content; of others nobody knows.
+/// Returns whether members of this type never have content.
 fn is_known(kind: tar::EntryType) -> bool {
     kind.is_dir()
         || kind.is_symlink()
@@ -237,7 +239,7 @@ fn is_known(kind: tar::EntryType) -> bool {
         || kind.is_fifo()
 }
 
-/// The sum of all bytes, where those of the sum itself count as blanks.
+/// Returns the sum of all bytes, with the checksum field counted as spaces.
 fn checksum(header: &[u8; 512]) -> u32 {
     header
         .iter()
@@ -247,7 +249,7 @@ fn checksum(header: &[u8; 512]) -> u32 {
 }
 
 fn padded(size: u64) -> io::Result<u64> {
-    size.checked_next_multiple_of(BLOCK).ok_or_else(|| invalid("a size has no end"))
+    size.checked_next_multiple_of(BLOCK).ok_or_else(|| invalid("a size is out of range"))
 }
 
 pub(super) fn invalid(why: &str) -> io::Error {
@@ -283,18 +285,18 @@ mod tests {
     }
 
     #[test]
-    fn names_of_any_length_are_read() {
+    fn reads_long_names() {
         let long = "x".repeat(300);
         let expected = vec!["a  3".to_owned(), format!("{long}  3"), format!("l {} 0", "y".repeat(120))];
         assert_eq!(names(&archive(&["a", &long])), Ok(expected));
         let pax = crate::layer::tar::Member::file(long.as_bytes(), 9 << 30).head();
-        assert!(names(&pax).is_err(), "its content is not there");
+        assert!(names(&pax).is_err(), "its content is missing");
         let pax = crate::layer::tar::Member::file(long.as_bytes(), 0).head();
         assert_eq!(names(&pax), Ok(vec![format!("{long}  0")]));
     }
 
     #[test]
-    fn what_is_cut_off_or_no_tar_is_an_error() {
+    fn rejects_truncated_and_invalid_archives() {
         let whole = archive(&["a", &"x".repeat(300)]);
         assert_eq!(names(b""), Ok(vec![]));
         for end in [1, 511, 513, 1023, 1500, 2100] {
@@ -305,7 +307,7 @@ mod tests {
         endless.set_entry_type(tar::EntryType::GNULongName);
         endless.set_size(u64::from(u32::MAX));
         endless.set_cksum();
-        assert_eq!(names(endless.as_bytes()), Err("a name in it has no end".into()));
+        assert_eq!(names(endless.as_bytes()), Err("a name or an extended header is too long".into()));
         endless.set_entry_type(tar::EntryType::Regular);
         endless.as_mut_bytes()[124..136].copy_from_slice(&[0xff; 12]);
         endless.set_cksum();

@@ -1,4 +1,4 @@
-//! Layers of an image, opened wherever they are.
+//! Opens the layers of an image.
 
 use std::io::{self, Read};
 
@@ -8,18 +8,19 @@ use super::{Origin, StoredLayer, Why};
 use crate::layer::Codec;
 
 impl Origin {
-    /// Opens the tar of a layer, whatever it is packed with; whoever takes its bytes checks them.
+    /// Opens the uncompressed tar of a layer. The caller has to verify its digest.
     ///
     /// # Errors
-    /// When it is missing, or is packed in a way that is not known here; the error inside may be one of a registry.
+    /// Fails if the layer does not exist or its compression is not supported. The error can contain
+    /// a [`registry::Error`](crate::registry::Error).
     pub fn tar(&self, layer: &StoredLayer) -> io::Result<Box<dyn Read>> {
         self.tar_of(layer, self.layer(layer).map_err(Why::into_io)?.reader)
     }
 
-    /// The tar of a layer whose bytes `reader` gives.
+    /// Returns the uncompressed tar of a layer whose blob is read from `reader`.
     ///
     /// # Errors
-    /// When it is packed in a way that is not known here.
+    /// Fails if the compression is not supported.
     pub(crate) fn tar_of(
         &self,
         layer: &StoredLayer,
@@ -28,7 +29,7 @@ impl Origin {
         self.codec(layer).map_err(Why::into_io)?.unpacked(reader)
     }
 
-    /// Opens a layer.
+    /// Opens the blob of a layer.
     pub(super) fn layer(&self, layer: &StoredLayer) -> Result<Source, Why> {
         match (&layer.descriptor, &self.bytes) {
             (Some(descriptor), bytes) => bytes.blob(descriptor).map_err(Why::from),
@@ -40,7 +41,7 @@ impl Origin {
         }
     }
 
-    /// How a layer is packed: its media type says so; without one, its first bytes.
+    /// Returns the compression of a layer: by its media type, or by its first bytes if it has none.
     pub(super) fn codec(&self, layer: &StoredLayer) -> Result<Codec, Why> {
         match layer.descriptor.as_ref().map_or("", |descriptor| &descriptor.media_type) {
             kind if kind.ends_with("+gzip") || kind.ends_with(".gzip") => Ok(Codec::Gzip),
@@ -49,7 +50,7 @@ impl Origin {
             "" => {
                 let mut start = [0; 4];
                 let mut reader = self.layer(layer)?.reader;
-                // A tar has more bytes than that, and none of these at its start.
+                // A tar is longer than these bytes and starts with none of them.
                 std::io::Read::read_exact(&mut reader, &mut start)?;
                 Ok(match start {
                     [0x1f, 0x8b, ..] => Codec::Gzip,
@@ -57,7 +58,9 @@ impl Origin {
                     _ => Codec::None,
                 })
             }
-            kind => Err(Why::Said(format!("`{kind}` can't be unpacked here, only tar, gzip and zstd"))),
+            kind => Err(Why::Said(format!(
+                "the media type `{kind}` is not supported, only tar, gzip and zstd layers"
+            ))),
         }
     }
 }

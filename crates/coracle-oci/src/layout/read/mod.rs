@@ -1,10 +1,10 @@
-//! Images that are there already, whoever wrote them and wherever they are: an [`Origin`] is found in a layout, in an
-//! archive or at a registry, and leads to its manifests and blobs; a [`Stored`] has configs, labels, and the paths in
-//! layers.
+//! Reads existing images from any tool: an [`Origin`] is an image in a layout, in an archive or at
+//! a registry, and gives access to its manifests and blobs; a [`Stored`] also has configs, labels
+//! and the paths in layers.
 //!
-//! Every document is bounded in size and held to its digest; an archive is read without being unpacked. Source:
-//! image-spec, `image-layout.md`, `image-index.md`, `manifest.md`; Moby, `image/spec/v1.2.md` for archives that only
-//! have a `manifest.json`.
+//! Every document is limited in size and verified by its digest. An archive is not unpacked.
+//! Source: image-spec, `image-layout.md`, `image-index.md`, `manifest.md`; Moby,
+//! `image/spec/v1.2.md` for archives that only have a `manifest.json`.
 
 mod artifact;
 mod blobs;
@@ -32,17 +32,19 @@ pub use files::{Entry as FileEntry, Extent, Files, Node as FileNode};
 pub use origin::Origin;
 pub use stored::{Stored, StoredImage, StoredLayer};
 
-/// More than any registry takes for a manifest (4 MiB); configs are smaller still.
+/// The maximum size of a manifest or config, in bytes. Registries accept manifests of at most 4
+/// MiB.
 const MAX_DOCUMENT: u64 = 16 << 20;
-/// Images of an index; there are some twenty platforms.
+/// The maximum number of images of an index. There are some twenty platforms.
 const MAX_IMAGES: usize = 256;
-/// Layers of an image; overlayfs takes 128.
+/// The maximum number of layers of an image. overlayfs supports 128.
 const MAX_LAYERS: usize = 1024;
 
-/// Reads where an image is: `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:TAG]`.
+/// Parses an image location: `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or
+/// `docker-archive:FILE[:TAG]`.
 ///
 /// # Errors
-/// When `text` says none of them.
+/// Fails if `text` has another form, with a hint for images that are read.
 pub fn place(text: &str) -> Result<Destination, Error> {
     let refused = |why: &str, hint: String| Error::Unreadable {
         image: text.to_owned(),
@@ -52,60 +54,66 @@ pub fn place(text: &str) -> Result<Destination, Error> {
     let forms = "write `docker://NAME[:TAG]`, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:TAG]`";
     text.parse().map_err(|error| match error {
         ParseDestinationError::NoTransport(path) if std::path::Path::new(&path).is_dir() => {
-            refused("it does not say what is there", format!("write `oci:{path}` for an image layout"))
+            refused("it has no transport such as `oci:`", format!("write `oci:{path}` for an image layout"))
         }
-        ParseDestinationError::NoTransport(path) if std::path::Path::new(&path).is_file() => {
-            refused("it does not say what is there", format!("write `oci-archive:{path}` for an archive"))
+        ParseDestinationError::NoTransport(path) if std::path::Path::new(&path).is_file() => refused(
+            "it has no transport such as `oci:`",
+            format!("write `oci-archive:{path}` for an archive"),
+        ),
+        ParseDestinationError::NoTransport(_) => refused("it has no transport such as `oci:`", forms.into()),
+        ParseDestinationError::Transport { .. } => {
+            refused("images cannot be read with this transport", forms.into())
         }
-        ParseDestinationError::NoTransport(_) => refused("it does not say where it is", forms.into()),
-        ParseDestinationError::Transport { .. } => refused("images can't be read from there", forms.into()),
         error => {
             Error::Unreadable { image: text.to_owned(), why: error.to_string(), hint: Some(error.hint()) }
         }
     })
 }
 
-/// Reads the image at `place`: its documents, not its layers.
+/// Reads the documents of the image at `location`, not its layers.
 ///
 /// # Errors
-/// When there is none, there are several and no tag says which, or a document is not what its digest says.
-pub fn open(place: &Destination) -> Result<Stored, Error> {
-    Origin::on_disk(place)?.read()
+/// Fails if there is no image, if there are several and `location` has no tag, or if a document
+/// does not match its digest.
+pub fn open(location: &Destination) -> Result<Stored, Error> {
+    Origin::on_disk(location)?.read()
 }
 
-/// The entries of the index at `place`; nothing where there is none, or it can't be read.
-pub(super) fn entries(place: &Destination) -> Option<Vec<Value>> {
-    let index = Blobs::open(place).ok()?.bytes("index.json", MAX_DOCUMENT).ok()??;
+/// Returns the entries of `index.json` at `location`; `None` if it does not exist or cannot be
+/// read.
+pub(super) fn entries(location: &Destination) -> Option<Vec<Value>> {
+    let index = Blobs::open(location).ok()?.bytes("index.json", MAX_DOCUMENT).ok()??;
     match serde_json::from_slice::<Value>(&index).ok()?.get_mut("manifests")?.take() {
         Value::Array(entries) => Some(entries),
         _ => None,
     }
 }
 
-/// Finds the image that one called `names` replaces at `place`; nothing where there is none yet, or no manifest of it.
+/// Finds the image at `location` that an image with these names would replace; `None` if there is
+/// none in an `index.json`.
 ///
 /// # Errors
-/// When what is there can't be read.
-pub fn replaced(place: &Destination, names: &[Reference]) -> Result<Option<Origin>, Error> {
-    let tag = names::at(place, names)?.into_iter().next().and_then(|name| name.tag);
+/// Fails if its manifest cannot be read.
+pub fn replaced(location: &Destination, names: &[Reference]) -> Result<Option<Origin>, Error> {
+    let tag = names::at(location, names)?.into_iter().next().and_then(|name| name.tag);
     let is_meant = |entry: &Value| select::is_image(entry) && select::tag(entry) == tag.as_deref();
-    let Some(entry) = entries(place).into_iter().flatten().rfind(is_meant) else { return Ok(None) };
-    let place = Destination { tag, ..place.clone() };
-    Origin::in_index(&place, &entry).map(Some)
+    let Some(entry) = entries(location).into_iter().flatten().rfind(is_meant) else { return Ok(None) };
+    let location = Destination { tag, ..location.clone() };
+    Origin::in_index(&location, &entry).map(Some)
 }
 
-fn nothing_there(place: &Destination) -> String {
-    match place.kind {
-        Kind::Layout => "there is no `index.json`, so it is no image layout".into(),
-        _ => "it has neither `index.json` nor `manifest.json`, so it is no archive of an image".into(),
+fn nothing_there(location: &Destination) -> String {
+    match location.kind {
+        Kind::Layout => "it has no `index.json`, so it is not an image layout".into(),
+        _ => "it has neither `index.json` nor `manifest.json`, so it is not an image archive".into(),
     }
 }
 
-fn unreadable(place: &str, why: String) -> Error {
-    Error::Unreadable { image: place.to_owned(), why, hint: None }
+fn unreadable(location: &str, why: String) -> Error {
+    Error::Unreadable { image: location.to_owned(), why, hint: None }
 }
 
-/// Why something of an image can't be had.
+/// Why a part of an image cannot be read.
 #[derive(Debug)]
 enum Why {
     Said(String),
@@ -114,16 +122,16 @@ enum Why {
 }
 
 impl Why {
-    /// As an error about the image at `place`.
-    fn about(self, place: &str) -> Error {
+    /// Converts to an error about the image at `location`.
+    fn about(self, location: &str) -> Error {
         match self {
-            Self::Said(why) => unreadable(place, why),
+            Self::Said(why) => unreadable(location, why),
             Self::File(error) => Error::File(error),
             Self::Registry(error) => Error::Registry(error),
         }
     }
 
-    /// As an error of reading.
+    /// Converts to an I/O error.
     fn into_io(self) -> io::Error {
         match self {
             Self::Said(why) => io::Error::other(why),
@@ -132,7 +140,7 @@ impl Why {
         }
     }
 
-    /// The same, about a part of the image.
+    /// Adds the name of the affected part of the image.
     fn within(self, part: &str) -> Self {
         match self {
             Self::Said(why) => Self::Said(format!("{part}: {why}")),
@@ -160,7 +168,7 @@ impl From<registry::Error> for Why {
 }
 
 impl From<io::Error> for Why {
-    /// What a registry or a file is to blame for stays that.
+    /// Unwraps errors of a registry or a file.
     fn from(error: io::Error) -> Self {
         let error = match error.downcast::<registry::Error>() {
             Ok(error) => return Self::Registry(error),
@@ -175,5 +183,5 @@ impl From<io::Error> for Why {
 }
 
 fn json(name: &str, bytes: &[u8]) -> Result<Value, String> {
-    serde_json::from_slice(bytes).map_err(|error| format!("`{name}` is no JSON: {error}"))
+    serde_json::from_slice(bytes).map_err(|error| format!("`{name}` is not JSON: {error}"))
 }

@@ -1,4 +1,4 @@
-//! Which entry of an index is meant.
+//! Selects entries of an index by tag or platform.
 
 use std::collections::BTreeSet;
 
@@ -12,45 +12,46 @@ use crate::layout::Destination;
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
 const FULL_NAME: &str = "io.containerd.image.name";
 
-/// An entry that was chosen.
+/// A selected entry of `index.json`, with all full names of its image.
 pub(super) struct Chosen {
     pub(super) digest: Digest,
     pub(super) media_type: String,
     pub(super) names: Vec<String>,
 }
 
-/// The entry of `index.json` that `place` means: that of its tag, or the only image.
-pub(super) fn entry(index: &Value, place: &Destination) -> Result<Chosen, Error> {
+/// Selects the entry of `index.json` with the tag of `location`, or the only image if there is no
+/// tag.
+pub(super) fn entry(index: &Value, location: &Destination) -> Result<Chosen, Error> {
     let refused =
-        |why: String, hint: Option<String>| Error::Unreadable { image: place.to_string(), why, hint };
+        |why: String, hint: Option<String>| Error::Unreadable { image: location.to_string(), why, hint };
     let entries = index.get("manifests").and_then(Value::as_array);
     let entries = entries.ok_or_else(|| refused("its `index.json` has no array `manifests`".into(), None))?;
     let images: Vec<&Value> =
         entries.iter().filter(|entry| is_image(entry) && !is_fallback(annotation(entry, REF_NAME))).collect();
     let tags: BTreeSet<&str> = images.iter().filter_map(|entry| annotation(entry, REF_NAME)).collect();
     let tags = tags.into_iter().collect::<Vec<_>>().join(", ");
-    let meant: Vec<&Value> = match &place.tag {
+    let meant: Vec<&Value> = match &location.tag {
         Some(tag) => {
             images.iter().copied().filter(|entry| annotation(entry, REF_NAME) == Some(tag.as_str())).collect()
         }
         None => images.clone(),
     };
     let Some(first) = meant.first() else {
-        return Err(match &place.tag {
+        return Err(match &location.tag {
             Some(tag) => refused(
-                format!("no image there has the tag `{tag}`"),
+                format!("no image in it has the tag `{tag}`"),
                 (!tags.is_empty()).then(|| format!("its tags: {tags}")),
             ),
-            None => refused("there is no image in it".into(), None),
+            None => refused("it contains no image".into(), None),
         });
     };
     let digest = digest(first).map_err(|why| refused(why, None))?;
     let is_same = |entry: &&&Value| entry.get("digest") == first.get("digest");
     if meant.iter().filter(is_same).count() < meant.len() {
-        let hint = (!tags.is_empty()).then(|| format!("say which by its tag: {tags}"));
-        return Err(refused("there are several images".into(), hint));
+        let hint = (!tags.is_empty()).then(|| format!("choose one by its tag: {tags}"));
+        return Err(refused("it contains several images".into(), hint));
     }
-    // A name that was given under another tag is a name of this image as well.
+    // The names of other tags of the same image count as well.
     let same = images.iter().filter(is_same);
     let names: BTreeSet<String> =
         same.filter_map(|entry| annotation(entry, FULL_NAME)).map(str::to_owned).collect();
@@ -58,11 +59,12 @@ pub(super) fn entry(index: &Value, place: &Destination) -> Result<Chosen, Error>
     Ok(Chosen { digest, media_type, names: names.into_iter().collect() })
 }
 
-/// The entry of Docker's `manifest.json` that `place` means.
-pub(super) fn docker_entry<'a>(manifest: &'a Value, place: &Destination) -> Result<&'a Value, Error> {
-    let refused = |why: &str| Error::Unreadable { image: place.to_string(), why: why.into(), hint: None };
-    let entries = manifest.as_array().ok_or_else(|| refused("its `manifest.json` is no array"))?;
-    let has_tag = |entry: &&Value| match &place.tag {
+/// Selects the entry of Docker's `manifest.json` with the tag of `location`, or the only one if
+/// there is no tag.
+pub(super) fn docker_entry<'a>(manifest: &'a Value, location: &Destination) -> Result<&'a Value, Error> {
+    let refused = |why: &str| Error::Unreadable { image: location.to_string(), why: why.into(), hint: None };
+    let entries = manifest.as_array().ok_or_else(|| refused("its `manifest.json` is not an array"))?;
+    let has_tag = |entry: &&Value| match &location.tag {
         None => true,
         Some(tag) => entry.get("RepoTags").and_then(Value::as_array).is_some_and(|tags| {
             let tags = tags.iter().filter_map(Value::as_str);
@@ -73,30 +75,31 @@ pub(super) fn docker_entry<'a>(manifest: &'a Value, place: &Destination) -> Resu
     match meant.as_slice() {
         [one] => Ok(one),
         [] => Err(refused("no image in it has this tag")),
-        _ => Err(refused("there are several images in it, say which by its tag")),
+        _ => Err(refused("it contains several images: choose one by its tag")),
     }
 }
 
-/// The texts in a list.
+/// Returns the strings of the array `key`.
 pub(super) fn words(document: &Value, key: &str) -> Vec<String> {
     let list = document.get(key).and_then(Value::as_array).into_iter().flatten();
     list.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-/// The digest of a descriptor.
+/// Parses the digest of a descriptor.
 pub(super) fn digest(descriptor: &Value) -> Result<Digest, String> {
     let text = descriptor.get("digest").and_then(Value::as_str).unwrap_or_default();
-    text.parse().map_err(|_| format!("`{}` is no sha256 digest", coracle_core::path::printable(text.as_bytes())))
+    text.parse().map_err(|_| format!("`{}` is not a sha256 digest", coracle_core::path::printable(text.as_bytes())))
 }
 
-/// Whether a document is an index, as its descriptor or it itself says.
+/// Returns whether a document is an index, by its own media type or else by its descriptor's.
 pub(super) fn is_index(media_type: &str, document: &Value) -> bool {
     let own = document.get("mediaType").and_then(Value::as_str).unwrap_or(media_type);
     own.ends_with(".image.index.v1+json") || own.ends_with(".manifest.list.v2+json")
 }
 
-/// The entry of an index for a platform: that of its very variant, else one that leaves the variant open, else, where
-/// none is wanted, any. Where there is but one image and nobody says what it is for, its config will.
+/// Selects the entry of an index for a platform: one with the same variant, else one without a
+/// variant, else any if `wanted` has no variant. A single image without a platform is selected too;
+/// its config has the platform.
 pub(super) fn platform_entry<'a>(index: &'a Value, wanted: &Platform) -> Option<&'a Value> {
     let entries = index.get("manifests").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let images: Vec<&Value> = entries.iter().filter(|entry| is_image(entry)).collect();
@@ -114,19 +117,19 @@ pub(super) fn platform_entry<'a>(index: &'a Value, wanted: &Platform) -> Option<
     fits.then_some(entry)
 }
 
-/// What an entry says that it is for.
+/// Returns the platform of an entry.
 pub(super) fn entry_platform(entry: &Value) -> Option<Platform> {
     let platform = entry.get("platform")?;
-    let word = |key: &str| platform.get(key).and_then(Value::as_str).map(str::to_owned);
-    Some(Platform { os: word("os")?, architecture: word("architecture")?, variant: word("variant") })
+    let text = |key: &str| platform.get(key).and_then(Value::as_str).map(str::to_owned);
+    Some(Platform { os: text("os")?, architecture: text("architecture")?, variant: text("variant") })
 }
 
-/// The tag of an entry of `index.json`.
+/// Returns the tag of an entry of `index.json`.
 pub(super) fn tag(entry: &Value) -> Option<&str> {
     annotation(entry, REF_NAME)
 }
 
-/// Signatures, attestations and other artifacts stand in an index too.
+/// Returns whether an entry is an image, not a signature, an attestation or another artifact.
 pub(super) fn is_image(entry: &Value) -> bool {
     let kind = entry.get("mediaType").and_then(Value::as_str).unwrap_or_default();
     let kinds = [
@@ -139,7 +142,8 @@ pub(super) fn is_image(entry: &Value) -> bool {
     entry.get("artifactType").is_none() && kinds.contains(&kind) && !unknown
 }
 
-/// The tag under which referrers are kept where there is no API for them: `sha256-HEX`.
+/// Returns whether a tag has the form `sha256-HEX`, which holds referrers if a registry has no API
+/// for them.
 fn is_fallback(tag: Option<&str>) -> bool {
     tag.and_then(|tag| tag.strip_prefix("sha256-"))
         .is_some_and(|hex| hex.len() >= 64 && hex.bytes().take(64).all(|byte| byte.is_ascii_hexdigit()))

@@ -1,4 +1,4 @@
-//! An image with its manifests and configs read: platforms, labels, and the paths in its layers.
+//! An image whose manifests and configs have been read: platforms, labels, and paths in layers.
 
 use std::collections::BTreeSet;
 
@@ -12,38 +12,38 @@ use coracle_core::digest::Digest;
 use crate::image::{Descriptor, Document};
 use coracle_core::platform::Platform;
 
-/// An image, or an index of images of several platforms, wherever it is kept.
+/// An image, or an index of images of several platforms, with parsed configs.
 #[derive(Debug)]
 pub struct Stored {
-    /// Where it was found, and the way to its blobs.
+    /// The source, which gives access to blobs.
     pub origin: Origin,
-    /// Its images, at least one.
+    /// The images, at least one.
     pub images: Vec<StoredImage>,
 }
 
 /// The image of one platform.
 #[derive(Clone, Debug)]
 pub struct StoredImage {
-    /// Its platform, as its config says.
+    /// The platform in its config.
     pub platform: Platform,
-    /// Its manifest; nothing in an archive that only has Docker's description.
+    /// The manifest; `None` in an archive that only has a `manifest.json`.
     pub manifest: Option<Document>,
-    /// Its config.
+    /// The config.
     pub config: Value,
-    /// Its layers, the lowest first.
+    /// The layers, the lowest first.
     pub layers: Vec<StoredLayer>,
 }
 
 /// A layer of an image.
 #[derive(Clone, Debug)]
 pub struct StoredLayer {
-    /// What names it; nothing in an archive that only has Docker's description.
+    /// The descriptor; `None` in an archive that only has a `manifest.json`.
     pub descriptor: Option<Descriptor>,
-    /// Its file in such an archive.
+    /// The member of such an archive; otherwise empty.
     pub(super) member: String,
 }
 
-/// The images behind a root: one of a manifest, those of an index.
+/// Reads the image of a manifest, or all images of an index.
 pub(super) fn images(bytes: &Bytes, root: &Document) -> Result<Vec<StoredImage>, Why> {
     let document = json(&root.digest.to_string(), &root.bytes)?;
     if !select::is_index(&root.media_type, &document) {
@@ -55,15 +55,16 @@ pub(super) fn images(bytes: &Bytes, root: &Document) -> Result<Vec<StoredImage>,
     }
     let mut found = Vec::new();
     for entry in entries.iter().filter(|entry| select::is_image(entry)) {
-        let said = entry.get("mediaType").and_then(Value::as_str).unwrap_or_default();
-        let manifest = bytes.manifest(&select::digest(entry)?, said)?;
+        let media_type = entry.get("mediaType").and_then(Value::as_str).unwrap_or_default();
+        let manifest = bytes.manifest(&select::digest(entry)?, media_type)?;
         let document = json(&manifest.digest.to_string(), &manifest.bytes)?;
         found.push(image(bytes, manifest, &document)?);
     }
     Ok(found)
 }
 
-/// The image for `wanted` behind a root: a lone one, whatever it is for; nothing where an index has none.
+/// Reads the image for `wanted`. A single image is returned whatever its platform is; `None` if an
+/// index has no image for it.
 pub(super) fn image_for(
     bytes: &Bytes,
     root: &Document,
@@ -74,13 +75,13 @@ pub(super) fn image_for(
         return Ok(Some(image(bytes, root.clone(), &document)?));
     }
     let Some(entry) = select::platform_entry(&document, wanted) else { return Ok(None) };
-    let said = entry.get("mediaType").and_then(Value::as_str).unwrap_or_default();
-    let manifest = bytes.manifest(&select::digest(entry)?, said)?;
+    let media_type = entry.get("mediaType").and_then(Value::as_str).unwrap_or_default();
+    let manifest = bytes.manifest(&select::digest(entry)?, media_type)?;
     let document = json(&manifest.digest.to_string(), &manifest.bytes)?;
     Ok(Some(image(bytes, manifest, &document)?))
 }
 
-/// What the images of a root are for, as it says; nothing where it names none.
+/// Returns the platforms in an index; empty for a manifest.
 pub(super) fn platforms(root: &Document) -> Vec<Platform> {
     let document = json("", &root.bytes).unwrap_or_default();
     let entries = document.get("manifests").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
@@ -89,8 +90,9 @@ pub(super) fn platforms(root: &Document) -> Vec<Platform> {
 
 fn image(bytes: &Bytes, manifest: Document, document: &Value) -> Result<StoredImage, Why> {
     let digest = manifest.digest;
-    let config =
-        document.get("config").ok_or_else(|| format!("`{digest}` is no manifest: it has no config"))?;
+    let config = document
+        .get("config")
+        .ok_or_else(|| format!("`{digest}` is not a valid manifest: it has no `config`"))?;
     let config = Descriptor::read(config)?;
     let config = json(&config.digest.to_string(), &bytes.document(&config, MAX_DOCUMENT)?)?;
     let layers = document.get("layers").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
@@ -104,11 +106,11 @@ fn image(bytes: &Bytes, manifest: Document, document: &Value) -> Result<StoredIm
     Ok(StoredImage { platform: platform(&config), manifest: Some(manifest), config, layers })
 }
 
-/// The image that an entry of Docker's `manifest.json` describes.
+/// Reads the image of an entry of Docker's `manifest.json`.
 pub(super) fn docker_image(blobs: &Blobs, entry: &Value) -> Result<StoredImage, Why> {
     let config = entry.get("Config").and_then(Value::as_str).unwrap_or_default();
     let bytes = blobs.bytes(config, MAX_DOCUMENT)?;
-    let bytes = bytes.ok_or_else(|| format!("`{config}`, its config, is missing"))?;
+    let bytes = bytes.ok_or_else(|| format!("its config `{config}` is missing"))?;
     let config = json(config, &bytes)?;
     let layers = select::words(entry, "Layers").into_iter();
     let layers = layers.map(|member| StoredLayer { descriptor: None, member }).collect();
@@ -116,17 +118,17 @@ pub(super) fn docker_image(blobs: &Blobs, entry: &Value) -> Result<StoredImage, 
 }
 
 fn platform(config: &Value) -> Platform {
-    let word = |key: &str| config.get(key).and_then(Value::as_str).map(str::to_owned);
+    let text = |key: &str| config.get(key).and_then(Value::as_str).map(str::to_owned);
     Platform {
-        os: word("os").unwrap_or_else(|| "linux".into()),
-        architecture: word("architecture").unwrap_or_else(|| "unknown".into()),
-        variant: word("variant"),
+        os: text("os").unwrap_or_else(|| "linux".into()),
+        architecture: text("architecture").unwrap_or_else(|| "unknown".into()),
+        variant: text("variant"),
     }
 }
 
 impl StoredImage {
-    /// Bytes of its layers, its config and its manifest, as the manifest says; 0 in an archive that only has Docker's
-    /// description.
+    /// Returns the size of layers, config and manifest, in bytes, as in the manifest; 0 in an
+    /// archive that only has a `manifest.json`.
     pub fn size(&self) -> u64 {
         let Some(manifest) = &self.manifest else { return 0 };
         let config =
@@ -135,34 +137,34 @@ impl StoredImage {
         layers.map(|layer| layer.size).chain(config).fold(manifest.bytes.len() as u64, u64::saturating_add)
     }
 
-    /// The digest of its manifest.
+    /// Returns the digest of its manifest; `None` if it has none.
     pub fn digest(&self) -> Option<Digest> {
         self.manifest.as_ref().map(|manifest| manifest.digest)
     }
 
-    /// The text of a label.
+    /// Returns the value of a label.
     pub fn label(&self, name: &str) -> Option<&str> {
         self.config.get("config")?.get("Labels")?.get(name)?.as_str()
     }
 
-    /// Who the program runs as; nothing is root.
+    /// Returns the `User` of the config; `None` means root.
     pub fn user(&self) -> Option<&str> {
         self.config.get("config")?.get("User")?.as_str().filter(|user| !user.is_empty())
     }
 }
 
 impl Stored {
-    /// How many entries its index has, images or not; one where there is no index.
+    /// Returns the number of entries of its index, images or not; 1 if there is no index.
     pub fn entries(&self) -> usize {
         let root = self.origin.root().and_then(|root| serde_json::from_slice::<Value>(&root.bytes).ok());
         let entries = root.as_ref().and_then(|root| root.get("manifests")?.as_array());
         entries.map_or(1, Vec::len)
     }
 
-    /// The image of `platform`; without one the only image, or the first of those that are the same for the caller.
+    /// Returns the image for `platform`, or the first image if `platform` is `None`.
     ///
     /// # Errors
-    /// When there is none for this platform.
+    /// Fails if there is no image for this platform.
     pub fn image(&self, platform: Option<&Platform>) -> Result<&StoredImage, Error> {
         let found = match platform {
             None => self.images.first(),
@@ -181,7 +183,8 @@ impl Stored {
         })
     }
 
-    /// What something can be said about: its manifest or index, then the manifests of its images.
+    /// Returns the digests that artifacts can have as their subject: its manifest or index, then
+    /// the manifests of its images.
     pub fn digests(&self) -> Vec<Digest> {
         let images = self.images.iter().filter_map(StoredImage::digest);
         let mut digests: Vec<Digest> = self.origin.digest().into_iter().collect();
@@ -189,20 +192,21 @@ impl Stored {
         digests
     }
 
-    /// The content of the artifact of this kind that is about it, or about one of its images, and stands beside it; nothing
-    /// where there is none.
+    /// Returns the content of the artifact of type `kind` about it or one of its images; `None` if
+    /// there is none.
     ///
     /// # Errors
-    /// When what is there can't be read, or is not what its digest says.
+    /// Fails if a document cannot be read or does not match its digest.
     pub fn artifact(&self, kind: &str) -> Result<Option<Vec<u8>>, Error> {
         let content = artifact::content(&self.origin.bytes, kind, &self.digests());
         content.map_err(|why| why.about(&self.origin.place))
     }
 
-    /// The text of a label: of the image for `platform`, or of all images, which have to agree.
+    /// Returns the value of a label of the image for `platform`, or of all images if `platform` is
+    /// `None`.
     ///
     /// # Errors
-    /// When there is no such platform, or images of several platforms say different things.
+    /// Fails if there is no image for the platform, or if the images have different values.
     pub fn label(&self, name: &str, platform: Option<&Platform>) -> Result<Option<&str>, Error> {
         let image = self.image(platform)?;
         let label = image.label(name);
@@ -212,7 +216,7 @@ impl Stored {
             Some(other) => Err(Error::Unreadable {
                 image: self.origin.place.clone(),
                 why: format!(
-                    "the label `{name}` of its image for {} is not that of the one for {}",
+                    "the label `{name}` of its image for {} differs from that for {}",
                     image.platform, other.platform
                 ),
                 hint: Some(format!("choose one with `--platform {}`", image.platform)),
@@ -220,10 +224,10 @@ impl Stored {
         }
     }
 
-    /// Every path in the layers of `image`, as they lie upon each other.
+    /// Returns all paths of `image`, with its layers merged.
     ///
     /// # Errors
-    /// When a layer is missing, is not what its digest says, or is packed in a way that is not known here.
+    /// Fails if a layer is missing, does not match its digest, or has an unsupported compression.
     pub fn files(&self, image: &StoredImage) -> Result<Files, Error> {
         let mut files = Files::default();
         for (number, layer) in image.layers.iter().enumerate() {
