@@ -21,7 +21,7 @@ mod engines_page;
 mod glibc;
 mod go;
 mod init;
-mod leak_gate;
+mod secret_scanner;
 mod manifests;
 mod python;
 mod readme;
@@ -253,7 +253,7 @@ mod tests {
         glibc,
         go,
         init,
-        leak_gate,
+        secret_scanner,
         manifests,
         python,
         readme,

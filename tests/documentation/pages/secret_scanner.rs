@@ -5,7 +5,7 @@ use crate::desk::Desk;
 use crate::planted;
 
 pub(super) const PAGE: Page = Page {
-    path: "docs/leak-gate.md",
+    path: "docs/secret-scanner.md",
     engines: NONE,
     prepare,
     checks: &[("coracle build", Check::Exits(&[4]))],
