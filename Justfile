@@ -4,11 +4,15 @@ ci:
 
 # The inner loop: no real clients.
 test:
-    cargo test --lib --bins --test cargo --test cli --test build --test config --test contract --test deps --test determinism --test floors --test fuzz --test init --test reload --test release --test rules --test strip
+    cargo test --lib --bins --test integration
+
+# The rules of the dynamic loaders, each compared with the real one.
+test-loader-rules:
+    cargo test --test loader rules::
 
 lint:
-    cargo fmt --check
-    cargo clippy --all-targets -- -D warnings
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
 
 # The figures in docs/performance.md, measured side by side on this machine.
 bench:
@@ -19,7 +23,7 @@ bench:
 
 # What single steps cost: hashes, headers, codecs, closures, builds that find their work done. `just bench-micro pack`
 bench-micro *FILTER:
-    cargo bench --bench micro -- {{FILTER}}
+    cargo bench -p coracle-benches -- {{FILTER}}
 
 # The archive of a release: static programs, manual pages, completions. docs/release.md says more.
 release TARGET="x86_64-unknown-linux-musl":

@@ -1,9 +1,10 @@
 //! Plans of small in-memory roots, and of a real program.
 
+use coracle_testing::SyntheticElf;
+
 use super::*;
 use coracle_ld::closure::{Closure, Surroundings};
 use coracle_ld::elf;
-use coracle_ld::elf::synthetic::Synthetic;
 use coracle_ld::ldso::{Cache, CacheEntry};
 use coracle_core::path::Spelled;
 use coracle_ld::implicit::{Needs, Places, Policy};
@@ -15,7 +16,7 @@ const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
 /// A root with a loader and a C library.
 fn root() -> MemoryTree {
     let mut tree = MemoryTree::new("/lib -> usr/lib\n/lib64 -> usr/lib64\n/usr/lib64/");
-    let mut loader = Synthetic { soname: Some("ld-linux-x86-64.so.2"), ..Synthetic::default() }.bytes();
+    let mut loader = SyntheticElf { soname: Some("ld-linux-x86-64.so.2"), ..SyntheticElf::default() }.bytes();
     loader.extend(b"\0/lib/\0/usr/lib/\0lib\0");
     tree.add_file("/usr/lib64/ld-linux-x86-64.so.2", &loader);
     tree.add_file("/usr/lib/libc.so.6", &library("libc.so.6", &["ld-linux-x86-64.so.2"], None));
@@ -23,11 +24,12 @@ fn root() -> MemoryTree {
 }
 
 fn library(soname: &'static str, needed: &[&'static str], runpath: Option<&'static str>) -> Vec<u8> {
-    Synthetic { soname: Some(soname), needed: needed.to_vec(), runpath, ..Synthetic::default() }.bytes()
+    SyntheticElf { soname: Some(soname), needed: needed.to_vec(), runpath, ..SyntheticElf::default() }.bytes()
 }
 
 fn program(needed: &[&'static str], runpath: Option<&'static str>) -> Vec<u8> {
-    Synthetic { interpreter: Some(LOADER), needed: needed.to_vec(), runpath, ..Synthetic::default() }.bytes()
+    SyntheticElf { interpreter: Some(LOADER), needed: needed.to_vec(), runpath, ..SyntheticElf::default() }
+        .bytes()
 }
 
 fn lines(rootfs: &Rootfs) -> Vec<String> {

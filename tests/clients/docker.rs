@@ -2,26 +2,27 @@
 
 use std::process::Command;
 
+use coracle_testing::process::{start, stdout_of};
+use coracle_testing::requirement::{self, Program};
+use coracle_testing::sandbox::Sandbox;
+
 use crate::greeter::{Greeter, promptly};
-use crate::place::Place;
-use crate::process::{start, stdout_of};
-use crate::requirement::{self, Program};
-use crate::subject::{Subject, Subjects};
+use crate::test_images::{Subject, Subjects};
 
 pub(crate) const NEEDS: &[Program] = &[Program("dockerd", "docker.io"), Program("docker", "docker.io")];
 
-/// What would change the host's network, which is not in the place.
+/// What would change the host's network, which is not in the sandbox.
 const NO_NETWORK: [&str; 5] =
     ["--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false"];
 
 #[test]
 fn docker_loads_and_runs() {
-    if !requirement::met("docker", NEEDS) {
+    if !requirement::programs_installed("docker", NEEDS) {
         return;
     }
     let subjects = Subjects::shared();
-    let place = Place::new();
-    let docker = Docker::start(&place);
+    let sandbox = Sandbox::new();
+    let docker = Docker::start(&sandbox);
     for subject in &subjects.programs {
         if subject.is_zstd() && !docker.knows_zstd() {
             let archive = subject.oci_archive();
@@ -34,7 +35,7 @@ fn docker_loads_and_runs() {
     }
 
     docker.load(&subjects.greeter);
-    let greeter = Greeter::new(place.shared());
+    let greeter = Greeter::new(sandbox.shared());
     let mount = format!("{}:/etc/greeter:ro", greeter.directory.display());
     let restricted =
         ["--detach", "--name", "greeter", "--read-only", "--cap-drop", "ALL", "--volume", &mount];
@@ -49,34 +50,34 @@ fn docker_loads_and_runs() {
 }
 
 pub(crate) struct Docker<'a> {
-    place: &'a Place,
+    sandbox: &'a Sandbox,
 }
 
 impl<'a> Docker<'a> {
-    /// Docker as it serves in this place.
-    pub(crate) fn start(place: &'a Place) -> Self {
-        let docker = Self { place };
-        place.daemon(&mut docker.daemon(), || docker.command(&["info"]));
+    /// Docker as it serves in this sandbox.
+    pub(crate) fn start(sandbox: &'a Sandbox) -> Self {
+        let docker = Self { sandbox };
+        sandbox.daemon(&mut docker.daemon(), || docker.command(&["info"]));
         docker
     }
 
     pub(crate) fn socket(&self) -> String {
-        format!("unix://{}/docker.sock", self.place.data().display())
+        format!("unix://{}/docker.sock", self.sandbox.data().display())
     }
 
     /// The daemon, which must not take up the configuration of one that serves this machine.
     fn daemon(&self) -> Command {
-        let config = self.place.file("daemon.json", "{}");
+        let config = self.sandbox.file("daemon.json", "{}");
         let mut daemon =
-            self.place.command(["dockerd", "--exec-root", "/run/docker", "--pidfile", "/run/docker.pid"]);
-        daemon.arg("--config-file").arg(config).arg("--data-root").arg(self.place.data().join("docker"));
-        daemon.args(["--host", &self.socket(), "--cgroup-parent", &format!("/{}", self.place.cgroup)]);
+            self.sandbox.command(["dockerd", "--exec-root", "/run/docker", "--pidfile", "/run/docker.pid"]);
+        daemon.arg("--config-file").arg(config).arg("--data-root").arg(self.sandbox.data().join("docker"));
+        daemon.args(["--host", &self.socket(), "--cgroup-parent", &format!("/{}", self.sandbox.cgroup)]);
         daemon.args(NO_NETWORK);
         daemon
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = self.place.command(["docker", "--host", &self.socket()]);
+        let mut command = self.sandbox.command(["docker", "--host", &self.socket()]);
         command.args(arguments);
         command
     }

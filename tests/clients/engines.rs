@@ -1,26 +1,28 @@
-//! `coracle copy` into engines and out of them: what they lack is sent, once, and what can't be done is said.
+//! `coracle copy` into engines and out of them: what they lack is sent, once, and what can't be
+//! done is said.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
+use coracle_testing::process::{Finished, start};
+use coracle_testing::requirement;
+use coracle_testing::sandbox::Sandbox;
+
 use crate::docker::Docker;
-use crate::place::Place;
 use crate::podman::Podman;
-use crate::process::{Finished, start};
-use crate::requirement;
-use crate::subject::{Subject, Subjects};
+use crate::test_images::{Subject, Subjects};
 use crate::{containerd, docker, podman};
 
-/// `coracle` in the place of an engine; of the environment it sees what the engine's user would have set.
+/// `coracle` in the sandbox of an engine; of the environment it sees what the engine's user would have set.
 struct Coracle<'a> {
-    place: &'a Place,
+    sandbox: &'a Sandbox,
     environment: Vec<(&'static str, String)>,
 }
 
 impl Coracle<'_> {
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = self.place.command(["env"]);
+        let mut command = self.sandbox.command(["env"]);
         command.args(self.environment.iter().map(|(name, value)| format!("{name}={value}")));
         command.arg(env!("CARGO_BIN_EXE_coracle")).args(arguments);
         command
@@ -61,13 +63,13 @@ impl Coracle<'_> {
 }
 
 #[test]
-fn docker_is_brought_what_it_lacks() {
-    if !requirement::met("docker", docker::NEEDS) {
+fn copies_missing_layers_into_docker() {
+    if !requirement::programs_installed("docker", docker::NEEDS) {
         return;
     }
-    let (subjects, place) = (Subjects::shared(), Place::new());
-    let docker = Docker::start(&place);
-    let coracle = Coracle { place: &place, environment: vec![("DOCKER_HOST", docker.socket())] };
+    let (subjects, sandbox) = (Subjects::shared(), Sandbox::new());
+    let docker = Docker::start(&sandbox);
+    let coracle = Coracle { sandbox: &sandbox, environment: vec![("DOCKER_HOST", docker.socket())] };
     for subject in subjects.programs.iter().filter(|subject| !subject.is_zstd() || docker.knows_zstd()) {
         coracle.brings(subject, "docker-daemon:", &subject.digest);
         assert_eq!(
@@ -88,7 +90,7 @@ fn docker_is_brought_what_it_lacks() {
 
     // The libraries are there, so that the program alone is sent.
     let build = |layout: &str, argument: &str| {
-        let out = format!("oci:{}", place.shared().join(layout).display());
+        let out = format!("oci:{}", sandbox.shared().join(layout).display());
         let args =
             ["build", "/usr/bin/curl", "--no-cache", "-q", "-t", "acme/curl:1", "-o", &out, "--", argument];
         assert!(coracle.run(&args).status.success());
@@ -102,7 +104,7 @@ fn docker_is_brought_what_it_lacks() {
     assert!(docker.container(&["--rm"], "acme/curl:1").starts_with("Usage: curl"));
 
     // Without another word, it is the engine that is there; an index gives it its own platform.
-    let layout = format!("oci:{}", place.shared().join("load").display());
+    let layout = format!("oci:{}", sandbox.shared().join("load").display());
     let build =
         ["build", "/usr/bin/curl", "--no-cache", "-t", "loaded:1", "-t", "loaded:2", "--load", "-o", &layout];
     let loaded = coracle.run(&build);
@@ -122,12 +124,12 @@ fn docker_is_brought_what_it_lacks() {
 
     // Nobody may talk to it but root.
     let socket = docker.socket();
-    let path = place.seen_from_outside(Path::new(socket.strip_prefix("unix://").unwrap()));
+    let path = sandbox.host_path(Path::new(socket.strip_prefix("unix://").unwrap()));
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
-    std::fs::set_permissions(place.shared(), std::fs::Permissions::from_mode(0o755)).unwrap();
-    let program = place.shared().join("coracle");
+    std::fs::set_permissions(sandbox.shared(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let program = sandbox.shared().join("coracle");
     std::fs::copy(env!("CARGO_BIN_EXE_coracle"), &program).unwrap();
-    let mut nobody = place.command(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]);
+    let mut nobody = sandbox.command(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]);
     nobody.arg(&program).args(["copy", &one, to]).env("DOCKER_HOST", &socket);
     let refused = start(&mut nobody).finish();
     assert!(refused.stderr.contains("Permission denied"), "{}", refused.stderr);
@@ -138,18 +140,22 @@ fn docker_is_brought_what_it_lacks() {
     );
 
     // It has stopped, and its socket is left.
-    place.run(["sh", "-c", "kill $(cat /run/docker.pid); while [ -e /run/docker.pid ]; do sleep 0.05; done"]);
+    sandbox.run([
+        "sh",
+        "-c",
+        "kill $(cat /run/docker.pid); while [ -e /run/docker.pid ]; do sleep 0.05; done",
+    ]);
     coracle.is_refused(&["copy", &one, to], &["error: cannot reach Docker at `unix:///", "hint: start it"]);
 }
 
 #[test]
-fn podman_is_brought_what_it_lacks() {
-    if !requirement::met("podman", podman::NEEDS) {
+fn copies_missing_layers_into_podman() {
+    if !requirement::programs_installed("podman", podman::NEEDS) {
         return;
     }
-    let (subjects, place) = (Subjects::shared(), Place::new());
-    let podman = Podman::new(&place);
-    let coracle = Coracle { place: &place, environment: podman.environment().into() };
+    let (subjects, sandbox) = (Subjects::shared(), Sandbox::new());
+    let podman = Podman::new(&sandbox);
+    let coracle = Coracle { sandbox: &sandbox, environment: podman.environment().into() };
     for subject in &subjects.programs {
         coracle.brings(subject, "containers-storage:", &subject.digest);
         let known =
@@ -161,7 +167,7 @@ fn podman_is_brought_what_it_lacks() {
     }
     // Out again.
     let hello = &subjects.programs[0];
-    let layout = format!("oci:{}", place.shared().join("out").display());
+    let layout = format!("oci:{}", sandbox.shared().join("out").display());
     coracle.copies(&format!("oci:{}", hello.in_layout()), "containers-storage:hello:latest");
     let (printed, _) = coracle.copies("containers-storage:hello:latest", &layout);
     assert!(printed.starts_with("sha256:"), "{printed}");
@@ -174,7 +180,7 @@ fn podman_is_brought_what_it_lacks() {
     assert!(loaded.stderr.contains("loaded as  containers-storage:loaded:1: sent "), "{}", loaded.stderr);
     // No such program.
     let none = vec![("PATH", "/nowhere".into()), ("DOCKER_HOST", "unix:///nowhere.sock".into())];
-    let none = Coracle { place: &place, environment: none };
+    let none = Coracle { sandbox: &sandbox, environment: none };
     none.is_refused(
         &build,
         &[
@@ -185,7 +191,7 @@ fn podman_is_brought_what_it_lacks() {
             "hint: start one of them",
         ],
     );
-    let bare = Coracle { place: &place, environment: vec![("PATH", "/nowhere".into())] };
+    let bare = Coracle { sandbox: &sandbox, environment: vec![("PATH", "/nowhere".into())] };
     bare.is_refused(
         &["copy", &layout, "containers-storage:hello"],
         &["error: cannot find `podman`, the command-line client of Podman", "hint: install Podman"],
@@ -193,38 +199,40 @@ fn podman_is_brought_what_it_lacks() {
 }
 
 #[test]
-fn containerd_is_brought_what_it_lacks() {
-    if !requirement::met("containerd", containerd::NEEDS) {
+fn copies_missing_layers_into_containerd() {
+    if !requirement::programs_installed("containerd", containerd::NEEDS) {
         return;
     }
-    let (subjects, place) = (Subjects::shared(), Place::new());
-    containerd::serve(&place);
-    let socket = place.data().join("containerd.sock").display().to_string();
+    let (subjects, sandbox) = (Subjects::shared(), Sandbox::new());
+    containerd::serve(&sandbox);
+    let socket = sandbox.data().join("containerd.sock").display().to_string();
     let environment =
-        vec![("CONTAINERD_ADDRESS", socket.clone()), ("CONTAINERD_NAMESPACE", place.cgroup.clone())];
-    let coracle = Coracle { place: &place, environment };
+        vec![("CONTAINERD_ADDRESS", socket.clone()), ("CONTAINERD_NAMESPACE", sandbox.cgroup.clone())];
+    let coracle = Coracle { sandbox: &sandbox, environment };
     for subject in &subjects.programs {
         coracle.brings(subject, "containerd:", &subject.digest);
         let run = ["run", "--rm", "--net-host", subject.full_name, "program"];
-        assert_eq!(place.run(containerd::ctr(&place, &run)), subject.says, "{}", subject.name);
-        place.run(containerd::ctr(&place, &["images", "rm", "registry.example/again:9"]));
-        containerd::forget(&place, subject.full_name);
+        assert_eq!(sandbox.run(containerd::ctr(&sandbox, &run)), subject.says, "{}", subject.name);
+        sandbox.run(containerd::ctr(&sandbox, &["images", "rm", "registry.example/again:9"]));
+        containerd::forget(&sandbox, subject.full_name);
     }
-    // A namespace that a place names, where a kubelet would look.
+    // A namespace that a sandbox names, where a kubelet would look.
     let hello = &subjects.programs[0];
     let to = format!("containerd:k8s.io@{}", hello.full_name);
     let (printed, _) = coracle.copies(&format!("oci:{}", hello.in_layout()), &to);
     assert_eq!(printed, format!("{}@{}\n", hello.full_name, hello.digest));
-    let images = place.run(["ctr", "--address", &socket, "--namespace", "k8s.io", "images", "ls", "--quiet"]);
+    let images =
+        sandbox.run(["ctr", "--address", &socket, "--namespace", "k8s.io", "images", "ls", "--quiet"]);
     assert_eq!(images, format!("{}\n", hello.full_name));
     // Out again, byte for byte.
-    let layout = format!("oci:{}", place.shared().join("out").display());
+    let layout = format!("oci:{}", sandbox.shared().join("out").display());
     assert_eq!(coracle.copies(&to, &layout).0, format!("{}\n", hello.digest));
     coracle.is_refused(
         &["copy", "containerd:none:1", &layout],
         &["error: containerd refused to export an image: ", "not found"],
     );
-    let away = Coracle { place: &place, environment: vec![("CONTAINERD_ADDRESS", "/nowhere.sock".into())] };
+    let away =
+        Coracle { sandbox: &sandbox, environment: vec![("CONTAINERD_ADDRESS", "/nowhere.sock".into())] };
     away.is_refused(
         &["copy", &layout, "containerd:hello"],
         &[

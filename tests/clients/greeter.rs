@@ -1,4 +1,5 @@
-//! The example server, asked the same wherever it runs: its answers must be those that it gives on the host.
+//! The example server, asked the same wherever it runs: its answers must be those that it gives on
+//! the host.
 
 use std::fs::{self, Permissions};
 use std::io::{Read, Write};
@@ -7,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::process::poll;
+use coracle_testing::process::poll;
 
 /// What the server is given: a directory for `/etc/greeter`, with a port of this machine in it.
 pub(crate) struct Greeter {

@@ -1,15 +1,16 @@
-//! What the other tests hand to clients is what it must be for them to prove something: layers of many blocks.
+//! What the other tests hand to clients is what it must be for them to prove something: layers of
+//! many blocks.
 
 use std::io;
 
+use coracle_testing::requirement;
 use flate2::bufread::GzDecoder;
 
-use crate::requirement;
-use crate::subject::Subjects;
+use crate::test_images::Subjects;
 
 #[test]
-fn a_codec_has_several_layers_and_one_of_many_blocks() {
-    if !requirement::met("layers of many blocks", &[]) {
+fn test_images_have_several_layers_with_many_blocks() {
+    if !requirement::programs_installed("layers of many blocks", &[]) {
         return;
     }
     let subjects = Subjects::shared();

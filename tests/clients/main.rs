@@ -1,8 +1,8 @@
-//! Images that `coracle` makes, in the hands of the programs that users have: inspected, loaded, pulled, run and stopped
-//! by skopeo, umoci and runc, podman, containerd and Docker, and compared with what the host says.
+//! Images of `coracle` in real clients: skopeo, umoci and runc, podman, containerd and Docker
+//! inspect, load, pull, run and stop them.
 //!
-//! A client that is not installed is skipped aloud, or fails the test (`requirement`). Each test starts what it needs
-//! in a place of its own, which ends with the test and leaves nothing behind (`place`).
+//! A client that is not installed is skipped, or fails the test (`coracle_testing::requirement`).
+//! Each test starts its client in a sandbox, which ends with the test (`coracle_testing::sandbox`).
 
 #![cfg(target_os = "linux")]
 #![allow(
@@ -13,22 +13,16 @@
     reason = "a panic is how a test fails"
 )]
 
-#[path = "../support/atomic_writer.rs"]
-mod atomic_writer;
-mod base;
-mod bundle;
+mod base_images;
 mod containerd;
+mod coracle_image;
 mod docker;
 mod engines;
 mod greeter;
+mod kubernetes_pod;
 mod layers;
-mod own;
-mod place;
-mod pod;
 mod podman;
-mod process;
 mod registry;
-mod requirement;
 mod runc;
 mod skopeo;
-mod subject;
+mod test_images;

@@ -2,11 +2,12 @@
 
 use std::process::Command;
 
+use coracle_testing::process::stdout_of;
+use coracle_testing::requirement::{self, Program};
+use coracle_testing::sandbox::Sandbox;
+
 use crate::greeter::{Greeter, promptly};
-use crate::place::Place;
-use crate::process::stdout_of;
-use crate::requirement::{self, Program};
-use crate::subject::{Subject, Subjects};
+use crate::test_images::{Subject, Subjects};
 
 pub(crate) const NEEDS: &[Program] = &[Program("podman", "podman"), Program("runc", "runc")];
 
@@ -22,12 +23,12 @@ events_logger = "file"
 
 #[test]
 fn podman_pulls_loads_and_runs() {
-    if !requirement::met("podman", NEEDS) {
+    if !requirement::programs_installed("podman", NEEDS) {
         return;
     }
     let subjects = Subjects::shared();
-    let place = Place::new();
-    let podman = Podman::new(&place);
+    let sandbox = Sandbox::new();
+    let podman = Podman::new(&sandbox);
     for subject in &subjects.programs {
         let id = podman.pull(subject);
         assert_eq!(format!("sha256:{id}"), subject.id(), "{}", subject.name);
@@ -45,7 +46,7 @@ fn podman_pulls_loads_and_runs() {
     }
 
     podman.load(&subjects.greeter);
-    let greeter = Greeter::new(place.shared());
+    let greeter = Greeter::new(sandbox.shared());
     let mount = format!("{}:/etc/greeter:ro", greeter.directory.display());
     let restricted =
         ["--detach", "--name", "greeter", "--read-only", "--cap-drop", "ALL", "--volume", &mount];
@@ -59,21 +60,21 @@ fn podman_pulls_loads_and_runs() {
 }
 
 pub(crate) struct Podman<'a> {
-    place: &'a Place,
+    sandbox: &'a Sandbox,
 }
 
 impl<'a> Podman<'a> {
-    pub(crate) fn new(place: &'a Place) -> Self {
-        place.file("containers.conf", CONTAINERS);
-        let root = place.data().join("podman");
+    pub(crate) fn new(sandbox: &'a Sandbox) -> Self {
+        sandbox.file("containers.conf", CONTAINERS);
+        let root = sandbox.data().join("podman");
         let storage =
             format!("[storage]\ndriver = \"overlay\"\ngraphroot = {root:?}\nrunroot = \"/run/podman\"\n");
-        place.file("storage.conf", &storage);
-        Self { place }
+        sandbox.file("storage.conf", &storage);
+        Self { sandbox }
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = self.place.command(["podman"]);
+        let mut command = self.sandbox.command(["podman"]);
         command.args(arguments);
         command.envs(self.environment());
         command
@@ -82,7 +83,7 @@ impl<'a> Podman<'a> {
     /// Where its settings are.
     pub(crate) fn environment(&self) -> [(&'static str, String); 2] {
         [("CONTAINERS_CONF", "containers.conf"), ("CONTAINERS_STORAGE_CONF", "storage.conf")]
-            .map(|(name, file)| (name, self.place.shared().join(file).display().to_string()))
+            .map(|(name, file)| (name, self.sandbox.shared().join(file).display().to_string()))
     }
 
     pub(crate) fn run(&self, arguments: &[&str]) -> String {
@@ -92,7 +93,7 @@ impl<'a> Podman<'a> {
     /// podman makes a name of the layout's path, and fails when there are capitals in it.
     fn pull(&self, subject: &Subject) -> String {
         let layout = format!("/run/{}", subject.short_name());
-        self.place.run(["cp", "-r", subject.layout().to_str().unwrap(), &layout]);
+        self.sandbox.run(["cp", "-r", subject.layout().to_str().unwrap(), &layout]);
         self.run(&["pull", "--quiet", &format!("oci:{layout}:{}", subject.tag())]).trim_end().to_owned()
     }
 
@@ -117,7 +118,7 @@ impl<'a> Podman<'a> {
 
     /// The same, with arguments of the program.
     pub(crate) fn container_with(&self, flags: &[&str], image: &str, args: &[&str]) -> String {
-        let cgroup = format!("/{}", self.place.cgroup);
+        let cgroup = format!("/{}", self.sandbox.cgroup);
         let always = ["run", "--pull", "never", "--network", "host", "--cgroup-parent", &cgroup];
         self.run(&[&always[..], flags, &[image], args].concat())
     }

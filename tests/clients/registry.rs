@@ -1,31 +1,33 @@
-//! A registry takes images of every codec as they are, and the engines pull them from it and run them.
+//! A registry takes images of every codec as they are, and the engines pull them from it and run
+//! them.
 
 use std::process::Command;
+
+use coracle_testing::requirement::{self, Program};
+use coracle_testing::sandbox::Sandbox;
 
 use crate::containerd::{self, ctr};
 use crate::docker::{self, Docker};
 use crate::greeter::free_port;
-use crate::place::Place;
 use crate::podman::{self, Podman};
-use crate::requirement::{self, Program};
-use crate::subject::{Subject, Subjects};
+use crate::test_images::{Subject, Subjects};
 
 const NEEDS: &[Program] = &[Program("docker-registry", "docker-registry"), Program("skopeo", "skopeo")];
 
 #[test]
 fn engines_pull_every_codec() {
     let needs = [NEEDS, docker::NEEDS, podman::NEEDS, containerd::NEEDS].concat();
-    if !requirement::met("pulling from a registry", &needs) {
+    if !requirement::programs_installed("pulling from a registry", &needs) {
         return;
     }
     let subjects = Subjects::shared();
-    let place = Place::new();
-    let registry = Registry::start(&place);
+    let sandbox = Sandbox::new();
+    let registry = Registry::start(&sandbox);
     for subject in subjects.codecs() {
         registry.push(subject);
     }
 
-    let docker = Docker::start(&place);
+    let docker = Docker::start(&sandbox);
     for subject in subjects.codecs() {
         let name = registry.name(subject);
         if subject.is_zstd() && !docker.knows_zstd() {
@@ -39,7 +41,7 @@ fn engines_pull_every_codec() {
         docker.forget(&name);
     }
 
-    let podman = Podman::new(&place);
+    let podman = Podman::new(&sandbox);
     for subject in subjects.codecs() {
         let name = registry.name(subject);
         podman.run(&["pull", "--quiet", "--tls-verify=false", &name]);
@@ -49,38 +51,38 @@ fn engines_pull_every_codec() {
         podman.forget(&name);
     }
 
-    containerd::serve(&place);
+    containerd::serve(&sandbox);
     for subject in subjects.codecs() {
         let name = registry.by_digest(subject);
-        place.run(ctr(&place, &["images", "pull", "--plain-http", &name]));
-        let said = place.run(ctr(&place, &["run", "--rm", "--net-host", &name, subject.short_name()]));
+        sandbox.run(ctr(&sandbox, &["images", "pull", "--plain-http", &name]));
+        let said = sandbox.run(ctr(&sandbox, &["run", "--rm", "--net-host", &name, subject.short_name()]));
         assert_eq!(said, subject.says, "{name} with containerd");
-        containerd::forget(&place, &name);
+        containerd::forget(&sandbox, &name);
     }
 }
 
-/// A registry of this place, without TLS.
+/// A registry of this sandbox, without TLS.
 struct Registry<'a> {
-    place: &'a Place,
+    sandbox: &'a Sandbox,
     address: String,
 }
 
 impl<'a> Registry<'a> {
-    fn start(place: &'a Place) -> Self {
+    fn start(sandbox: &'a Sandbox) -> Self {
         let address = format!("127.0.0.1:{}", free_port());
-        let directory = place.data().join("registry");
+        let directory = sandbox.data().join("registry");
         let config = format!(
             "version: 0.1\nstorage: {{filesystem: {{rootdirectory: {directory:?}}}}}\nhttp: {{addr: {address:?}}}\n"
         );
-        let config = place.file("registry.yml", &config);
-        let mut daemon = place.command(["docker-registry", "serve", config.to_str().unwrap()]);
-        let registry = Self { place, address };
-        place.daemon(&mut daemon, || registry.ask());
+        let config = sandbox.file("registry.yml", &config);
+        let mut daemon = sandbox.command(["docker-registry", "serve", config.to_str().unwrap()]);
+        let registry = Self { sandbox, address };
+        sandbox.daemon(&mut daemon, || registry.ask());
         registry
     }
 
     fn ask(&self) -> Command {
-        self.place.command(["curl", "--fail", "--silent", &format!("http://{}/v2/", self.address)])
+        self.sandbox.command(["curl", "--fail", "--silent", &format!("http://{}/v2/", self.address)])
     }
 
     /// The image's name here.
@@ -96,8 +98,8 @@ impl<'a> Registry<'a> {
     fn push(&self, subject: &Subject) {
         let (from, to) = (format!("oci:{}", subject.in_layout()), format!("docker://{}", self.name(subject)));
         let copy = ["skopeo", "copy", "--quiet", "--preserve-digests", "--dest-tls-verify=false"];
-        self.place.run(copy.iter().chain(&[&*from, &to]));
+        self.sandbox.run(copy.iter().chain(&[&*from, &to]));
         let inspect = ["skopeo", "inspect", "--tls-verify=false", "--format", "{{.Digest}}", &to];
-        assert_eq!(self.place.run(inspect).trim_end(), subject.digest, "{to}");
+        assert_eq!(self.sandbox.run(inspect).trim_end(), subject.digest, "{to}");
     }
 }

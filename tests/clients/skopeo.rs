@@ -1,32 +1,32 @@
 //! skopeo reads layout and archives, and copies images without a change.
 
+use coracle_testing::process::start;
+use coracle_testing::requirement::{self, Program};
+use coracle_testing::sandbox::Sandbox;
 use serde_json::{Value, json};
 
-use crate::place::Place;
-use crate::process::start;
-use crate::requirement::{self, Program};
-use crate::subject::{Subject, Subjects};
+use crate::test_images::{Subject, Subjects};
 
 #[test]
 fn skopeo_inspects_and_copies() {
-    if !requirement::met("skopeo", &[Program("skopeo", "skopeo")]) {
+    if !requirement::programs_installed("skopeo", &[Program("skopeo", "skopeo")]) {
         return;
     }
     let subjects = Subjects::shared();
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     for subject in subjects.all() {
-        inspects(&place, subject);
-        copies(&place, subject);
+        inspects(&sandbox, subject);
+        copies(&sandbox, subject);
     }
 }
 
 /// In all three forms the image is the same.
-fn inspects(place: &Place, subject: &Subject) {
+fn inspects(sandbox: &Sandbox, subject: &Subject) {
     let layout = format!("oci:{}", subject.in_layout());
     let oci_archive = format!("oci-archive:{}", subject.oci_archive().display());
     let docker_archive = format!("docker-archive:{}", subject.docker_archive().display());
     for image in [&layout, &oci_archive] {
-        let digest = place.run(["skopeo", "inspect", "--format", "{{.Digest}}", image]);
+        let digest = sandbox.run(["skopeo", "inspect", "--format", "{{.Digest}}", image]);
         assert_eq!(digest.trim_end(), subject.digest, "{image}");
     }
     let archives = [subject.oci_archive(), subject.docker_archive()].map(|path| std::fs::read(path).unwrap());
@@ -34,7 +34,7 @@ fn inspects(place: &Place, subject: &Subject) {
     let config = subject.blob(&subject.id());
     for image in [&layout, &oci_archive, &docker_archive] {
         // Without --raw skopeo shows what it understands.
-        let shown = place.run(["skopeo", "inspect", "--config", image]);
+        let shown = sandbox.run(["skopeo", "inspect", "--config", image]);
         let shown: Value = serde_json::from_str(&shown).unwrap();
         assert_eq!(shown["config"], config["config"], "{image}");
         assert_eq!(shown["rootfs"], config["rootfs"], "{image}");
@@ -43,7 +43,7 @@ fn inspects(place: &Place, subject: &Subject) {
         assert_eq!(shown["config"]["Entrypoint"], json!([subject.entrypoint]), "{image}");
         assert_eq!(shown["config"].get("Cmd"), arguments(subject).as_ref(), "{image}");
     }
-    let names = place.run(["skopeo", "list-tags", &docker_archive]);
+    let names = sandbox.run(["skopeo", "list-tags", &docker_archive]);
     let names: Value = serde_json::from_str(&names).unwrap();
     assert_eq!(names["Tags"], json!([subject.full_name]));
 }
@@ -54,12 +54,12 @@ fn arguments(subject: &Subject) -> Option<Value> {
 }
 
 /// To a directory and back, to Docker's own form, and out of an archive: digests stay.
-fn copies(place: &Place, subject: &Subject) {
-    let data = place.data().join(subject.short_name());
+fn copies(sandbox: &Sandbox, subject: &Subject) {
+    let data = sandbox.data().join(subject.short_name());
     let at = |transport: &str, name: &str| format!("{transport}:{}/{name}", data.display());
     let layout = format!("oci:{}", subject.in_layout());
     let archive = format!("oci-archive:{}", subject.oci_archive().display());
-    place.run(["mkdir".as_ref(), data.as_os_str()]);
+    sandbox.run(["mkdir".as_ref(), data.as_os_str()]);
     let copies = [
         (&layout, at("dir", "from-layout")),
         (&archive, at("dir", "from-archive")),
@@ -68,39 +68,39 @@ fn copies(place: &Place, subject: &Subject) {
     for (from, to) in copies {
         let mut copy = vec!["skopeo", "copy", "--quiet", from, &to];
         copy.extend(subject.is_plain().then_some("--preserve-digests"));
-        place.run(copy);
-        let digest = place.run(["skopeo", "inspect", "--format", "{{.Digest}}", &to]);
+        sandbox.run(copy);
+        let digest = sandbox.run(["skopeo", "inspect", "--format", "{{.Digest}}", &to]);
         assert_eq!(digest.trim_end(), subject.digest, "{from} → {to}");
     }
     // What came back is byte for byte what went out, layers included.
     let (blobs, back) = (subject.layout().join("blobs"), data.join("back/blobs"));
-    place.run(["diff".as_ref(), "-r".as_ref(), blobs.as_os_str(), back.as_os_str()]);
+    sandbox.run(["diff".as_ref(), "-r".as_ref(), blobs.as_os_str(), back.as_os_str()]);
 
     if subject.is_plain() {
-        compresses_what_is_not(place, &layout, &at("oci", "compressed:by-skopeo"));
+        compresses_what_is_not(sandbox, &layout, &at("oci", "compressed:by-skopeo"));
     }
     let docker = at("docker-archive", "docker.tar");
     let copy = ["skopeo", "copy", "--quiet", &layout, &format!("{docker}:{}", subject.name)];
     if subject.is_zstd() {
-        return refuses_zstd(place, copy);
+        return refuses_zstd(sandbox, copy);
     }
-    place.run(copy);
-    let config = place.run(["skopeo", "inspect", "--raw", "--config", &docker]);
+    sandbox.run(copy);
+    let config = sandbox.run(["skopeo", "inspect", "--raw", "--config", &docker]);
     assert_eq!(serde_json::from_str::<Value>(&config).unwrap(), subject.blob(&subject.id()));
 }
 
 /// Why `--preserve-digests` is needed there: the image would be another.
-fn compresses_what_is_not(place: &Place, from: &str, to: &str) {
-    place.run(["skopeo", "copy", "--quiet", from, to]);
-    let manifest: Value = serde_json::from_str(&place.run(["skopeo", "inspect", "--raw", to])).unwrap();
+fn compresses_what_is_not(sandbox: &Sandbox, from: &str, to: &str) {
+    sandbox.run(["skopeo", "copy", "--quiet", from, to]);
+    let manifest: Value = serde_json::from_str(&sandbox.run(["skopeo", "inspect", "--raw", to])).unwrap();
     for layer in manifest["layers"].as_array().unwrap() {
         assert_eq!(layer["mediaType"], "application/vnd.oci.image.layer.v1.tar+gzip", "{manifest}");
     }
 }
 
 /// Docker's own manifest has no media type for it; `coracle` writes Docker's archive itself.
-fn refuses_zstd(place: &Place, copy: [&str; 5]) {
-    let refused = start(&mut place.command(copy)).finish();
+fn refuses_zstd(sandbox: &Sandbox, copy: [&str; 5]) {
+    let refused = start(&mut sandbox.command(copy)).finish();
     assert!(!refused.status.success(), "skopeo wrote zstd to Docker's archive");
     assert!(
         refused.stderr.contains("zstd compression is not supported for docker images"),

@@ -1,9 +1,9 @@
-//! Podman, Docker and containerd in a place of their own, which ends with the test.
+//! Podman, Docker and containerd in a sandbox of their own, which ends with the test.
 
 use std::process::Command;
 
-use crate::place::Place;
-use crate::requirement::Program;
+use coracle_testing::requirement::Program;
+use coracle_testing::sandbox::Sandbox;
 
 /// What has to be installed, and what else pages run where containers are.
 pub(crate) const NEEDS: &[Program] = &[
@@ -27,24 +27,24 @@ cgroup_manager = "cgroupfs"
 events_logger = "file"
 "#;
 
-/// What would change the host's network, which is not in the place.
+/// What would change the host's network, which is not in the sandbox.
 const NO_NETWORK: [&str; 5] =
     ["--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false"];
 
 pub(crate) struct Engines {
-    place: Place,
+    sandbox: Sandbox,
 }
 
 impl Engines {
     /// Podman alone, which has no daemon.
     pub(crate) fn podman_alone() -> Self {
-        let place = Place::new();
-        let root = place.data().join("podman");
-        place.file("containers.conf", CONTAINERS);
+        let sandbox = Sandbox::new();
+        let root = sandbox.data().join("podman");
+        sandbox.file("containers.conf", CONTAINERS);
         let storage =
             format!("[storage]\ndriver = \"overlay\"\ngraphroot = {root:?}\nrunroot = \"/run/podman\"\n");
-        place.file("storage.conf", &storage);
-        Self { place }
+        sandbox.file("storage.conf", &storage);
+        Self { sandbox }
     }
 
     /// All three.
@@ -56,40 +56,40 @@ impl Engines {
     }
 
     fn docker(&self) {
-        let place = &self.place;
-        let config = place.file("daemon.json", "{}");
+        let sandbox = &self.sandbox;
+        let config = sandbox.file("daemon.json", "{}");
         let mut daemon =
-            place.command(["dockerd", "--exec-root", "/run/docker", "--pidfile", "/run/docker.pid"]);
-        daemon.arg("--config-file").arg(config).arg("--data-root").arg(place.data().join("docker"));
-        daemon.args(["--host", &self.docker_host(), "--cgroup-parent", &format!("/{}", place.cgroup)]);
-        place.daemon(daemon.args(NO_NETWORK), || {
-            place.command(["docker", "--host", &self.docker_host(), "info"])
+            sandbox.command(["dockerd", "--exec-root", "/run/docker", "--pidfile", "/run/docker.pid"]);
+        daemon.arg("--config-file").arg(config).arg("--data-root").arg(sandbox.data().join("docker"));
+        daemon.args(["--host", &self.docker_host(), "--cgroup-parent", &format!("/{}", sandbox.cgroup)]);
+        sandbox.daemon(daemon.args(NO_NETWORK), || {
+            sandbox.command(["docker", "--host", &self.docker_host(), "info"])
         });
     }
 
     fn containerd(&self) {
-        let (place, socket) = (&self.place, self.containerd_socket());
-        let root = place.data().join("containerd");
+        let (sandbox, socket) = (&self.sandbox, self.containerd_socket());
+        let root = sandbox.data().join("containerd");
         let config = format!(
             "version = 2\nroot = {root:?}\nstate = \"/run/containerd-state\"\n\
              disabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n[grpc]\naddress = {socket:?}\n"
         );
-        let config = place.file("containerd.toml", &config);
-        let mut daemon = place.command(["containerd", "--config", config.to_str().unwrap()]);
-        place.daemon(&mut daemon, || place.command(["ctr", "--address", &socket, "version"]));
+        let config = sandbox.file("containerd.toml", &config);
+        let mut daemon = sandbox.command(["containerd", "--config", config.to_str().unwrap()]);
+        sandbox.daemon(&mut daemon, || sandbox.command(["ctr", "--address", &socket, "version"]));
     }
 
     fn docker_host(&self) -> String {
-        format!("unix://{}/docker.sock", self.place.data().display())
+        format!("unix://{}/docker.sock", self.sandbox.data().display())
     }
 
     fn containerd_socket(&self) -> String {
-        self.place.data().join("containerd.sock").display().to_string()
+        self.sandbox.data().join("containerd.sock").display().to_string()
     }
 
     /// What users of these engines have set.
     pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
-        let file = |name: &str| self.place.shared().join(name).display().to_string();
+        let file = |name: &str| self.sandbox.shared().join(name).display().to_string();
         vec![
             ("CONTAINERS_CONF", file("containers.conf")),
             ("CONTAINERS_STORAGE_CONF", file("storage.conf")),
@@ -98,14 +98,14 @@ impl Engines {
         ]
     }
 
-    /// A script that is `podman`: its containers have no network, and belong to the place.
+    /// A script that is `podman`: its containers have no network, and belong to the sandbox.
     pub(crate) fn podman(&self) -> String {
-        let more = format!("--network=none --pull=never --cgroup-parent=/{}", self.place.cgroup);
+        let more = format!("--network=none --pull=never --cgroup-parent=/{}", self.sandbox.cgroup);
         format!("verb=$1; shift\n[ \"$verb\" = run ] && verb='run {more}'\nexec /usr/bin/podman $verb \"$@\"")
     }
 
     /// A command among them.
     pub(crate) fn command(&self, words: &[&str]) -> Command {
-        self.place.command(words)
+        self.sandbox.command(words)
     }
 }

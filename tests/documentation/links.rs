@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::page;
 
 #[test]
-fn links_lead_somewhere() {
+fn links_lead_to_existing_headings() {
     let mut dead = Vec::new();
     for path in page::all() {
         let text = page::text(path.to_str().unwrap());

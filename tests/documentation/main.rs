@@ -1,8 +1,9 @@
-//! The documentation, run: every command that README.md and the pages in docs/ show, as it stands there, with the real
-//! program, real crates, a registry and the engines, and what it is said to print; and every error by its heading.
+//! Runs every command of README.md and docs/ with the real program, real crates, a registry and
+//! engines, and compares the output with the page. Checks that every error has a heading in
+//! docs/errors.md.
 //!
-//! A page has a preparation, `pages/NAME.rs`: the files that the page speaks of. What a command leaves is there for the
-//! next one.
+//! `pages/NAME.rs` prepares the files that a page mentions. The commands of a page run in order, in
+//! one folder.
 
 #![cfg(target_os = "linux")]
 #![allow(
@@ -13,29 +14,12 @@
     reason = "a panic is how a test fails"
 )]
 
-mod cluster;
-mod desk;
+mod doc_runner;
 mod engines;
+mod error_headings;
+mod expected_output;
+mod fake_api_server;
 mod links;
-mod messages;
 mod page;
 mod pages;
-#[allow(dead_code, reason = "tests of clients need the rest")]
-#[path = "../clients/place.rs"]
-mod place;
-#[allow(dead_code, reason = "tests of the leak gate need the rest")]
-#[path = "../leaks/table.rs"]
-mod planted;
-#[allow(dead_code, reason = "tests of clients need the rest")]
-#[path = "../clients/process.rs"]
-mod process;
-mod registry;
-#[allow(dead_code, reason = "tests of clients need the rest")]
-#[path = "../clients/requirement.rs"]
-mod requirement;
-mod shown;
-#[path = "../support/mod.rs"]
-mod support;
-#[allow(dead_code, reason = "tests of manifests need the rest")]
-#[path = "../manifests/tools.rs"]
-mod tools;
+mod registry_hosts;

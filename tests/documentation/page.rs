@@ -126,7 +126,7 @@ fn block(first: usize, lines: &[&str]) -> Vec<Command> {
 }
 
 #[test]
-fn commands_are_told_from_text() {
+fn separates_commands_from_output() {
     let page = "Text\n\n    a b   # c\n\n    cd d\n\n    error: x\n      y\n\n```console\n$ e \\\n    f\ng\n…\n$ h\n```\n```toml\nno = 1\n```\n\n    kind: Pod\n    x y\n";
     let command = |line, text: &str, output: &str| Command { line, text: text.into(), output: output.into() };
     assert_eq!(

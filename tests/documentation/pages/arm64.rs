@@ -1,7 +1,7 @@
 //! Programs of two machines, and their roots.
 
 use super::{Check, NONE, Page};
-use crate::desk::Desk;
+use crate::doc_runner::DocRunner;
 
 pub(super) const PAGE: Page = Page {
     path: "docs/arm64.md",
@@ -13,8 +13,8 @@ pub(super) const PAGE: Page = Page {
     ],
 };
 
-fn prepare(desk: &Desk) {
-    desk.source("hello.c").done(
+fn prepare(runner: &DocRunner) {
+    runner.source("hello.c").done(
         "mkdir -p rootfs/amd64/usr/bin rootfs/arm64/usr/bin
         gcc -static -s -o rootfs/amd64/usr/bin/hello hello.c
         if [ -e /usr/bin/aarch64-linux-gnu-gcc ]; then

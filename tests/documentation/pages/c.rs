@@ -1,7 +1,7 @@
 //! Programs of C and C++, one with a library of its own, one that opens a library.
 
 use super::{Check, NONE, Page};
-use crate::desk::Desk;
+use crate::doc_runner::DocRunner;
 
 pub(super) const PAGE: Page = Page {
     path: "docs/c.md",
@@ -15,8 +15,9 @@ pub(super) const PAGE: Page = Page {
     ],
 };
 
-fn prepare(desk: &Desk) {
-    desk.source("hello.c")
+fn prepare(runner: &DocRunner) {
+    runner
+        .source("hello.c")
         .file("greet.cc", "#include <iostream>\nint main() { std::cout << \"hello\\n\"; }\n")
         .file("answer.c", "int answer(void) { return 42; }\n")
         .file("ask.c", "int answer(void);\nint main(void) { return answer() != 42; }\n")

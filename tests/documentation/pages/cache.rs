@@ -1,7 +1,7 @@
 //! Recipes that share libraries.
 
 use super::{Check, NONE, Page};
-use crate::desk::Desk;
+use crate::doc_runner::DocRunner;
 
 pub(super) const PAGE: Page = Page {
     path: "docs/cache.md",
@@ -13,10 +13,10 @@ pub(super) const PAGE: Page = Page {
     ],
 };
 
-fn prepare(desk: &Desk) {
+fn prepare(runner: &DocRunner) {
     for name in ["a", "b", "c"] {
         let recipe =
             format!("[image]\nname = \"{name}\"\nprograms = [\"/usr/bin/env\"]\nargs = [\"{name}\"]\n");
-        desk.file(&format!("{name}.toml"), recipe);
+        runner.file(&format!("{name}.toml"), recipe);
     }
 }

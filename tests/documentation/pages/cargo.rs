@@ -1,7 +1,7 @@
 //! Crates that real cargo builds; of targets that no test machine has, programs are there already.
 
 use super::{Check, NONE, Page};
-use crate::desk::Desk;
+use crate::doc_runner::DocRunner;
 
 pub(super) const PAGE: Page = Page {
     path: "docs/cargo.md",
@@ -13,17 +13,18 @@ pub(super) const PAGE: Page = Page {
     ],
 };
 
-fn prepare(desk: &Desk) {
-    targets(desk);
+fn prepare(runner: &DocRunner) {
+    targets(runner);
 }
 
 /// What the page goes on with: no longer in the new crate, but in a workspace.
-fn workspace(desk: &Desk) {
-    desk.done("cd ..; rm -rf app");
+fn workspace(runner: &DocRunner) {
+    runner.done("cd ..; rm -rf app");
     let krate = |folder: &str, name: &str, more: &str| {
         let manifest =
             format!("[package]\nname = \"{name}\"\nversion = \"1.2.3\"\nedition = \"2024\"\n{more}");
-        desk.file(&format!("{folder}/Cargo.toml"), manifest)
+        runner
+            .file(&format!("{folder}/Cargo.toml"), manifest)
             .file(&format!("{folder}/src/main.rs"), "fn main() {}\n");
     };
     krate(
@@ -34,18 +35,18 @@ fn workspace(desk: &Desk) {
          [package.metadata.coracle.values]\nfiles = [\"values.toml\"]\n\n\
          [package.metadata.coracle.environments.production]\nvalues = [\"production.toml\"]\n",
     );
-    desk.file("shop.conf.j2", "port = {{ port }}\n");
-    desk.file("values.toml", "port = 8080\n").file("production.toml", "port = 80\n");
+    runner.file("shop.conf.j2", "port = {{ port }}\n");
+    runner.file("values.toml", "port = 8080\n").file("production.toml", "port = 80\n");
     krate("tools", "tools", "");
     krate("services/shop", "shop", "\n[workspace]\n");
-    desk.file("examples/tour.rs", "fn main() {}\n").done("cargo generate-lockfile -q");
+    runner.file("examples/tour.rs", "fn main() {}\n").done("cargo generate-lockfile -q");
 }
 
 /// `cargo coracle build --target`: cargo's part is done by compilers of Debian's.
-pub(super) fn targets(desk: &Desk) {
-    let cargo = crate::desk::cargo();
+pub(super) fn targets(runner: &DocRunner) {
+    let cargo = crate::doc_runner::cargo();
     let cargo = cargo.display();
-    desk.tool(
+    runner.tool(
         "cargo-of-targets",
         r#"while [ $# -gt 0 ]; do
     if [ "$1" = --target ]; then
@@ -62,7 +63,7 @@ pub(super) fn targets(desk: &Desk) {
     shift
 done"#,
     );
-    desk.tool(
+    runner.tool(
         "cargo",
         &format!(
             "case \"$*\" in\n'coracle '*--target*) export CARGO=\"$(dirname \"$0\")/cargo-of-targets\"; shift; exec cargo-coracle \"$@\" ;;\n\

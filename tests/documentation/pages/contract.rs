@@ -1,16 +1,19 @@
 //! Two images with contracts, and manifests.
 
 use super::{NONE, Page};
-use crate::desk::Desk;
+use crate::doc_runner::DocRunner;
 
 pub(super) const PAGE: Page = Page { path: "docs/contract.md", engines: NONE, prepare, checks: &[] };
 
-fn prepare(desk: &Desk) {
-    desk.programs(["shop"]).file("config/shop.toml", "port = 1\n").file(
+fn prepare(runner: &DocRunner) {
+    runner.programs(["shop"]).file("config/shop.toml", "port = 1\n").file(
         "coracle.toml",
         "[image]\nname = \"shop\"\nprograms = [\"shop\"]\n[[config]]\nmount = \"/etc/shop\"\ntemplates = [\"config/shop.toml\"]\n",
     );
-    desk.done("coracle build -q; mkdir deploy; coracle manifests > deploy/shop.yaml");
+    runner.done(
+        "coracle build -q; mkdir -p deploy overlays/prod; coracle manifests > deploy/shop.yaml
+        cp deploy/shop.yaml overlays/prod; echo 'resources: [shop.yaml]' > overlays/prod/kustomization.yaml",
+    );
     for (word, meaning) in [
         ("NAME=IMAGE", "shop=oci:shop.oci"),
         ("IMAGE", "oci:shop.oci"),
@@ -18,6 +21,6 @@ fn prepare(desk: &Desk) {
         ("OLD NEW", "oci:shop.oci oci:shop.oci"),
         ("FILE…", "deploy/shop.yaml"),
     ] {
-        desk.word(word, meaning);
+        runner.word(word, meaning);
     }
 }

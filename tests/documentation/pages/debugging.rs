@@ -1,7 +1,7 @@
 //! A pod of a cluster, a container of podman's, and a bundle of umoci's.
 
 use super::{Check, PODMAN, Page};
-use crate::desk::Desk;
+use crate::doc_runner::DocRunner;
 
 pub(super) const PAGE: Page = Page { path: "docs/debugging.md", engines: PODMAN, prepare, checks: CHECKS };
 
@@ -51,8 +51,8 @@ const SCHEMA: &str = r#"{ "properties": {
     "port": {}, "db": { "properties": { "password": { "type": "string", "writeOnly": true } } } } }"#;
 
 /// What is process 1 of a container is this one here, and `seen` is what it sees.
-fn prepare(desk: &Desk) {
-    desk.programs(["shop", "app"]);
+fn prepare(runner: &DocRunner) {
+    runner.programs(["shop", "app"]);
     for (file, text) in [
         ("coracle.toml", RECIPE),
         ("config/schema.json", SCHEMA),
@@ -62,14 +62,14 @@ fn prepare(desk: &Desk) {
         ("seen/etc/shop/shop.toml", "port = 1\n"),
         ("password", "hunter22"),
     ] {
-        desk.file(file, text);
+        runner.file(file, text);
     }
-    desk.word(
+    runner.word(
         "/proc/1/root/",
-        format!("/proc/self/root{}/seen/", desk.path("").display().to_string().trim_end_matches('/')),
+        format!("/proc/self/root{}/seen/", runner.path("").display().to_string().trim_end_matches('/')),
     );
-    desk.word("/proc/1/", "/proc/self/");
-    if desk.has_engines() {
-        desk.done("coracle build -o docker-archive:shop.tar && podman load -i shop.tar");
+    runner.word("/proc/1/", "/proc/self/");
+    if runner.has_engines() {
+        runner.done("coracle build -o docker-archive:shop.tar && podman load -i shop.tar");
     }
 }

@@ -1,7 +1,7 @@
 //! A program that looks a host up.
 
 use super::{Check, NONE, Page};
-use crate::desk::Desk;
+use crate::doc_runner::DocRunner;
 
 pub(super) const PAGE: Page = Page {
     path: "docs/go.md",
@@ -16,6 +16,6 @@ pub(super) const PAGE: Page = Page {
     ],
 };
 
-fn prepare(desk: &Desk) {
-    desk.file("lookup.go", include_str!("lookup.go"));
+fn prepare(runner: &DocRunner) {
+    runner.file("lookup.go", include_str!("lookup.go"));
 }

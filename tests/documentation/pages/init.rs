@@ -1,7 +1,7 @@
 //! A program, and a new crate.
 
 use super::{Check, NONE, Page};
-use crate::desk::Desk;
+use crate::doc_runner::DocRunner;
 
 pub(super) const PAGE: Page = Page {
     path: "docs/init.md",
@@ -13,11 +13,11 @@ pub(super) const PAGE: Page = Page {
     ],
 };
 
-fn prepare(desk: &Desk) {
-    desk.programs(["app"]);
+fn prepare(runner: &DocRunner) {
+    runner.programs(["app"]);
 }
 
 /// In a directory without a program of that name.
-fn elsewhere(desk: &Desk) {
-    desk.done("mkdir new; cd new");
+fn elsewhere(runner: &DocRunner) {
+    runner.done("mkdir new; cd new");
 }

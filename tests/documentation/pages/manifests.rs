@@ -1,7 +1,8 @@
-//! A recipe with configuration for an environment and a secret.
+//! A recipe with configuration for an environment and a secret, and the sections that the page shows.
 
 use super::{Check, NONE, Page};
-use crate::desk::Desk;
+use crate::doc_runner::DocRunner;
+use crate::page;
 
 pub(super) const PAGE: Page = Page {
     path: "docs/manifests.md",
@@ -35,17 +36,22 @@ values = ["config/values.toml"]
 const SCHEMA: &str = r#"{ "properties": {
     "port": {}, "db": { "properties": { "password": { "type": "string", "writeOnly": true } } } } }"#;
 
-fn prepare(desk: &Desk) {
-    desk.programs(["shop"])
-        .file("coracle.toml", RECIPE)
+fn prepare(runner: &DocRunner) {
+    let text = page::text(PAGE.path);
+    let more = text.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let patch = "kind: Deployment\nspec: {template: {spec: {priorityClassName: high}}}\n";
+    runner
+        .programs(["shop"])
+        .file("coracle.toml", format!("{RECIPE}\n{more}"))
+        .file("patches/deployment.yaml", patch)
         .file("config/schema.json", SCHEMA)
         .file("config/shop.toml.j2", "port = {{ port }}\n")
         .file("config/login.env.j2", "PASSWORD={{ db.password|sh }}\n")
         .file("config/values.toml", "port = 1\n")
         .file("password", "hunter22");
-    let digest = desk.done("coracle build -q -o oci:there.oci; rm -r there.oci");
-    desk.word("sha256:…", digest.split_once('@').unwrap().1);
-    if crate::registry::missing().is_empty() {
-        desk.done("coracle build -q -o docker://ghcr.io/acme/shop:1.2");
+    let digest = runner.done("coracle build -q -o oci:there.oci; rm -r there.oci");
+    runner.word("sha256:…", digest.split_once('@').unwrap().1);
+    if crate::registry_hosts::missing().is_empty() {
+        runner.done("coracle build -q -o docker://ghcr.io/acme/shop:1.2");
     }
 }

@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
-use crate::desk::Desk;
+use coracle_testing::skipped;
+use coracle_testing::{kubernetes_tools, requirement};
+
+use crate::doc_runner::DocRunner;
 use crate::engines::{self, Engines};
 use crate::page::{self, Command};
-use crate::support::skipped;
-use crate::{registry, requirement, shown, tools};
+use crate::{expected_output, registry_hosts};
 
 mod arm64;
 mod base_images;
@@ -14,20 +16,27 @@ mod c;
 mod cache;
 mod cargo;
 mod ci;
+mod compression;
 mod configuration;
 mod contract;
 mod debugging;
+mod dependencies;
+mod destinations;
+mod distribution;
 mod engines_page;
+mod first_image;
 mod glibc;
 mod go;
 mod init;
-mod secret_scanner;
+mod install;
 mod manifests;
+mod node;
 mod python;
 mod readme;
 mod recipe;
 mod registries;
 mod runtime;
+mod secret_scanner;
 mod shared_cache;
 mod static_programs;
 mod zig;
@@ -36,7 +45,7 @@ mod zig;
 pub(crate) struct Page {
     path: &'static str,
     engines: fn() -> Option<Engines>,
-    prepare: fn(&Desk),
+    prepare: fn(&DocRunner),
     /// In the order of the page: the start of a command, and what holds for it. All others have to succeed.
     checks: &'static [(&'static str, Check)],
 }
@@ -51,30 +60,30 @@ pub(crate) enum Check {
     Exits(&'static [i32]),
     /// It ends with this code and this is in what it prints; what is shown is an example with other sizes.
     Example(i32, &'static str),
-    /// This is in what it asks of a cluster, which there is only as much of as `crate::cluster` has.
+    /// This is in what it asks of a cluster, which there is only as much of as `crate::fake_api_server` has.
     Asks(&'static str),
     /// It goes on while the next ones run, which are tried until it serves.
     Serves,
     /// Something happens before it is run.
-    After(fn(&Desk)),
+    After(fn(&DocRunner)),
 }
 
 /// Commands that no test can run: the page, the start of the command, and why.
 const ELSEWHERE: &[(&str, &str, &str)] = &[
-    ("README.md", "cargo test", "it is what runs this"),
+    ("README.md", "cargo test", "this test is part of it"),
     (
         "docs/release.md",
         "just release",
         "it builds Coracle for musl, which takes minutes; `.ci/run` builds a release",
     ),
     ("docs/release.md", "release/build", "the same"),
-    ("docs/release.md", "release/pack", "tests/release packs"),
+    ("docs/release.md", "release/pack", "tests/integration/release runs it"),
     (
         "docs/release.md",
         "coracle build --file release/coracle.toml",
-        "tests/clients/own.rs builds the image of Coracle",
+        "tests/clients/coracle_image.rs builds the image of Coracle",
     ),
-    ("docs/release.md", "podman run", "tests/clients/own.rs runs it"),
+    ("docs/release.md", "podman run", "tests/clients/coracle_image.rs runs it"),
     ("docs/engines.md", "kind load", "kind makes a cluster of containers, which needs Docker with a network"),
     ("docs/engines.md", "minikube image load", "minikube makes a virtual machine"),
 ];
@@ -85,6 +94,8 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("g++", "g++"),
     ("go", "golang-go"),
     ("musl-gcc", "musl-tools"),
+    ("node", "nodejs"),
+    ("nginx", "nginx-core"),
     ("objdump", "binutils"),
     ("python3.11", "python3.11"),
     ("qemu-aarch64-static", "qemu-user-static"),
@@ -96,18 +107,18 @@ const PODMAN: fn() -> Option<Engines> = || engines_are_there().then(Engines::pod
 const ALL: fn() -> Option<Engines> = || engines_are_there().then(Engines::all);
 
 fn engines_are_there() -> bool {
-    requirement::met("documentation", engines::NEEDS)
+    requirement::programs_installed("documentation", engines::NEEDS)
 }
 
 impl Page {
     #[track_caller]
     fn run(&self) {
         let commands = page::commands(&page::text(self.path));
-        let desk = Desk::new((self.engines)());
-        if registry::missing().is_empty() {
-            desk.registries();
+        let runner = DocRunner::new((self.engines)());
+        if registry_hosts::missing().is_empty() {
+            runner.registries();
         }
-        (self.prepare)(&desk);
+        (self.prepare)(&runner);
         let mut checks = self.checks.iter().peekable();
         let mut serves = false;
         for command in &commands {
@@ -127,10 +138,10 @@ impl Page {
             }
             match check {
                 Some(Check::Serves) => {
-                    desk.start(&desk.meant(&command.text));
+                    runner.start(&runner.meant(&command.text));
                     serves = true;
                 }
-                _ => run(&desk, &place, command, check, std::mem::take(&mut serves)),
+                _ => run(&runner, &place, command, check, std::mem::take(&mut serves)),
             }
         }
         if let Some((start, _)) = checks.next() {
@@ -150,11 +161,11 @@ impl Page {
         if needs_root && !engines_are_there() {
             return Some("engines and root".into());
         }
-        let registries = registry::missing();
-        if !registries.is_empty() && (has(registry::HOSTS) || has(&["--push", "--remote", "debian:"])) {
+        let registries = registry_hosts::missing();
+        if !registries.is_empty() && (has(registry_hosts::HOSTS) || has(&["--push", "--remote", "debian:"])) {
             return Some(format!("there is no {}", registries.join(", ")));
         }
-        if has(&["kubectl"]) && !tools::path("kubectl").exists() {
+        if has(&["kubectl"]) && !kubernetes_tools::path("kubectl").exists() {
             return Some("there is no kubectl: `bash .ci/tools` installs it into target/tools".into());
         }
         None
@@ -163,29 +174,29 @@ impl Page {
 
 /// A program that a command names, and that is not there.
 fn missing_program(command: &str) -> Option<String> {
-    if command.starts_with("zig ") && !tools::path("zig").exists() {
+    if command.starts_with("zig ") && !kubernetes_tools::path("zig").exists() {
         return Some("there is no zig: `bash .ci/tools` installs it into target/tools".into());
     }
     let is_named = |program: &str| command.split([' ', '/', '\n']).any(|word| word == program);
-    let lacks = |program: &str| !Path::new("/usr/bin").join(program).exists();
+    let lacks = |program: &str| !["/usr/bin", "/usr/sbin"].iter().any(|at| Path::new(at).join(program).exists());
     let (program, package) = PROGRAMS.iter().find(|(program, _)| is_named(program) && lacks(program))?;
     Some(format!("there is no {program} (on Debian: {package})"))
 }
 
 /// Runs a command and holds it to what is said of it.
 #[track_caller]
-fn run(desk: &Desk, place: &str, command: &Command, check: Option<&Check>, again: bool) {
+fn run(runner: &DocRunner, place: &str, command: &Command, check: Option<&Check>, again: bool) {
     if let Some(Check::After(happens)) = check {
-        happens(desk);
+        happens(runner);
     }
-    let text = desk.meant(&command.text);
-    let mut output = desk.run(&text);
+    let text = runner.meant(&command.text);
+    let mut output = runner.run(&text);
     for _ in 0..100 {
         if !again || output.status.success() {
             break;
         }
         std::thread::sleep(std::time::Duration::from_millis(100));
-        output = desk.run(&text);
+        output = runner.run(&text);
     }
     let [stdout, stderr] =
         [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
@@ -209,7 +220,7 @@ fn run(desk: &Desk, place: &str, command: &Command, check: Option<&Check>, again
             assert!(said.contains(part), "{place}: `{text}` does not print `{part}`:\n{}", end());
         }
         Some(Check::Asks(part)) => {
-            let asked = desk.asked();
+            let asked = runner.asked();
             assert!(asked.contains(part), "{place}: `{text}` does not ask `{part}`:\n{asked}\n{said}");
         }
         _ => {}
@@ -217,11 +228,11 @@ fn run(desk: &Desk, place: &str, command: &Command, check: Option<&Check>, again
     if let Some(Check::Example(..)) = check {
         return;
     }
-    let shown = desk.meant(&command.output);
+    let shown = runner.meant(&command.output);
     let terminal = format!("{stderr}{stdout}");
     assert!(
         command.output.is_empty()
-            || [&stdout, &stderr, &terminal].iter().any(|text| shown::is_same(&shown, text)),
+            || [&stdout, &stderr, &terminal].iter().any(|text| expected_output::is_same(&shown, text)),
         "{place}: `{text}` prints something else than is shown:\n{terminal}"
     );
 }
@@ -246,20 +257,27 @@ mod tests {
         cache,
         cargo,
         ci,
+        compression,
         configuration,
         contract,
         debugging,
+        dependencies,
+        destinations,
+        distribution,
         engines_page,
+        first_image,
         glibc,
         go,
         init,
-        secret_scanner,
+        install,
         manifests,
+        node,
         python,
         readme,
         recipe,
         registries,
         runtime,
+        secret_scanner,
         shared_cache,
         static_programs,
         zig,
@@ -285,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_run_stands_on_its_page() {
+    fn every_exception_is_a_command_of_its_page() {
         for (path, start, why) in ELSEWHERE {
             let commands = page::commands(&page::text(path));
             assert!(

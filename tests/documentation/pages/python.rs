@@ -1,7 +1,7 @@
 //! A program that asks a native module.
 
 use super::{Check, NONE, Page};
-use crate::desk::Desk;
+use crate::doc_runner::DocRunner;
 
 pub(super) const PAGE: Page = Page {
     path: "docs/python.md",
@@ -22,6 +22,6 @@ version = sqlite3.connect(":memory:").execute("select sqlite_version()").fetchon
 print(json.dumps({"sqlite": version}))
 "#;
 
-fn prepare(desk: &Desk) {
-    desk.file("app.py", APP);
+fn prepare(runner: &DocRunner) {
+    runner.file("app.py", APP);
 }

@@ -1,7 +1,7 @@
 //! A program that opens things.
 
 use super::{Check, NONE, Page};
-use crate::desk::Desk;
+use crate::doc_runner::DocRunner;
 
 pub(super) const PAGE: Page = Page {
     path: "docs/runtime.md",
@@ -10,6 +10,6 @@ pub(super) const PAGE: Page = Page {
     checks: &[("coracle build ./app --dry-run", Check::Prints("REASON"))],
 };
 
-fn prepare(desk: &Desk) {
-    desk.programs(["app"]);
+fn prepare(runner: &DocRunner) {
+    runner.programs(["app"]);
 }

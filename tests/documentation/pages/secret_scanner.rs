@@ -1,8 +1,9 @@
 //! An image that would hold what is no part of it.
 
+use coracle_testing::planted_secrets;
+
 use super::{Check, NONE, Page};
-use crate::desk::Desk;
-use crate::planted;
+use crate::doc_runner::DocRunner;
 
 pub(super) const PAGE: Page = Page {
     path: "docs/secret-scanner.md",
@@ -11,9 +12,10 @@ pub(super) const PAGE: Page = Page {
     checks: &[("coracle build", Check::Exits(&[4]))],
 };
 
-fn prepare(desk: &Desk) {
-    desk.hello("app")
-        .file("assets/deploy.md", format!("the token: {}\n", planted::with_checksum("ghp_")))
+fn prepare(runner: &DocRunner) {
+    runner
+        .hello("app")
+        .file("assets/deploy.md", format!("the token: {}\n", planted_secrets::with_checksum("ghp_")))
         .file("config/shop.toml.j2", "port = {{ port }}\n")
         .file("config/values.toml", "port = 1\n");
 }

@@ -3,24 +3,24 @@
 use coracle_kube::yaml::Node;
 
 use super::{NONE, Page};
-use crate::desk::Desk;
-use crate::{page, registry};
+use crate::doc_runner::DocRunner;
+use crate::{page, registry_hosts};
 
 pub(super) const PAGE: Page = Page { path: "docs/shared-cache.md", engines: NONE, prepare, checks: &[] };
 
-fn prepare(desk: &Desk) {
-    desk.programs(["shop", "cart"]);
+fn prepare(runner: &DocRunner) {
+    runner.programs(["shop", "cart"]);
 }
 
 /// What the jobs of GitHub and GitLab run, with what these put in the place of their variables.
 #[test]
-fn jobs_fill_a_cache_and_take_from_it() {
-    if !registry::missing().is_empty() {
-        return crate::support::skipped("there is no docker-registry (on Debian: docker-registry openssl)");
+fn documented_jobs_fill_and_use_the_cache() {
+    if !registry_hosts::missing().is_empty() {
+        return coracle_testing::skipped("there is no docker-registry (on Debian: docker-registry openssl)");
     }
-    let desk = Desk::new(None);
-    desk.registries();
-    prepare(&desk);
+    let runner = DocRunner::new(None);
+    runner.registries();
+    prepare(&runner);
     for (word, meaning) in [
         (
             "${{ github.event_name == 'push' && '--cache-to ghcr.io/acme/cache' || '' }}",
@@ -29,7 +29,7 @@ fn jobs_fill_a_cache_and_take_from_it() {
         ("${{ github.sha }}", "abc"),
         ("${{ matrix.service }}", "$SERVICE"),
     ] {
-        desk.word(word, meaning);
+        runner.word(word, meaning);
     }
     let text = page::text(PAGE.path);
     let jobs: Vec<&str> =
@@ -39,8 +39,8 @@ fn jobs_fill_a_cache_and_take_from_it() {
     for command in commands {
         for service in ["shop", "cart"] {
             let variables = "export CI_REGISTRY_IMAGE=registry.acme.example/group CI_COMMIT_SHORT_SHA=abc";
-            let command = desk.meant(&command);
-            let said = desk.done(&format!("{variables} SERVICE={service}; ({command} --no-cache) 2>&1"));
+            let command = runner.meant(&command);
+            let said = runner.done(&format!("{variables} SERVICE={service}; ({command} --no-cache) 2>&1"));
             assert!(said.contains(&format!("/{service}:abc@sha256:")), "{command}: {said}");
         }
     }

@@ -1,7 +1,7 @@
 //! The same of C, Rust and Go.
 
 use super::{Check, NONE, Page, cargo};
-use crate::desk::Desk;
+use crate::doc_runner::DocRunner;
 
 pub(super) const PAGE: Page = Page {
     path: "docs/static.md",
@@ -16,9 +16,10 @@ pub(super) const PAGE: Page = Page {
     ],
 };
 
-fn prepare(desk: &Desk) {
-    cargo::targets(desk);
-    desk.source("hello.c")
+fn prepare(runner: &DocRunner) {
+    cargo::targets(runner);
+    runner
+        .source("hello.c")
         .file("lookup.go", include_str!("lookup.go"))
         .file("Cargo.toml", "[package]\nname = \"shop\"\nversion = \"1.2.0\"\nedition = \"2024\"\n")
         .file("src/main.rs", "fn main() {\n    println!(\"hello\");\n}\n");

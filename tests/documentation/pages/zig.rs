@@ -1,8 +1,9 @@
 //! A program of Zig, and one of C.
 
+use coracle_testing::kubernetes_tools;
+
 use super::{Check, NONE, Page};
-use crate::desk::Desk;
-use crate::tools;
+use crate::doc_runner::DocRunner;
 
 pub(super) const PAGE: Page = Page {
     path: "docs/zig.md",
@@ -22,8 +23,8 @@ pub fn main() void {
 }
 "#;
 
-fn prepare(desk: &Desk) {
-    let zig = tools::path("zig");
-    desk.tool("zig", &format!("exec {} \"$@\"", zig.display()));
-    desk.file("hello.zig", HELLO).source("hello.c").done("mv hello.c older.c");
+fn prepare(runner: &DocRunner) {
+    let zig = kubernetes_tools::path("zig");
+    runner.tool("zig", &format!("exec {} \"$@\"", zig.display()));
+    runner.file("hello.zig", HELLO).source("hello.c").done("mv hello.c older.c");
 }

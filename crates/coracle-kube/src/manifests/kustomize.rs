@@ -149,7 +149,7 @@ fn unfit(maps: &[Map]) -> Vec<Problem> {
     problems
 }
 
-/// Returns whether `kubectl kustomize` 5.8.1 rejects or changes the text (tests/manifests/hash.rs).
+/// Returns whether `kubectl kustomize` 5.8.1 rejects or changes the text (tests/integration/manifests/name_hashes.rs).
 fn is_refused(text: &str) -> bool {
     let is_control = |c: char| matches!(c, '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}');
     text.chars().any(is_control) || text.starts_with('\t') && text.contains('\n')

@@ -113,10 +113,10 @@ mod tests {
 
     use super::*;
     use coracle_core::content::Content;
-    use crate::elf::synthetic::Synthetic;
+    use coracle_testing::SyntheticElf;
 
     fn property(bytes: &[u8]) -> Option<u32> {
-        let file = Content::bytes(Synthetic::default().bytes()).open().unwrap();
+        let file = Content::bytes(SyntheticElf::default().bytes()).open().unwrap();
         super::property(bytes, 8, &Header::read(&file).unwrap())
     }
 

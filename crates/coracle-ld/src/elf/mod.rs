@@ -19,8 +19,6 @@ mod strip;
 #[cfg(test)]
 mod symbol_tests;
 mod symbols;
-#[doc(hidden)]
-pub mod synthetic;
 mod tables;
 mod toolchain;
 mod versions;
@@ -158,7 +156,8 @@ impl<'a> Strings<'a> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::synthetic::Synthetic;
+    use coracle_testing::SyntheticElf;
+
     use super::*;
     use coracle_core::content::Content;
 
@@ -166,13 +165,13 @@ mod tests {
         Object::read(&Content::bytes(bytes).open()?)
     }
 
-    fn sample() -> Synthetic {
-        Synthetic {
+    fn sample() -> SyntheticElf {
+        SyntheticElf {
             interpreter: Some("/lib64/ld-linux-x86-64.so.2"),
             needed: vec!["liba.so.1", "libc.so.6"],
             soname: Some("libx.so"),
             runpath: Some("$ORIGIN/../lib"),
-            ..Synthetic::default()
+            ..SyntheticElf::default()
         }
     }
 

@@ -101,7 +101,7 @@ mod tests {
 
     use super::*;
     use coracle_core::content::Content;
-    use crate::elf::synthetic::Synthetic;
+    use coracle_testing::SyntheticElf;
 
     fn note(owner: &[u8], kind: u32, description: &[u8]) -> Vec<u8> {
         let sizes = [owner.len(), description.len()].map(|size| u32::try_from(size).unwrap());
@@ -115,7 +115,7 @@ mod tests {
     }
 
     fn read(bytes: &[u8]) -> Result<Vec<Note>> {
-        let file = Content::bytes(Synthetic::default().bytes()).open()?;
+        let file = Content::bytes(SyntheticElf::default().bytes()).open()?;
         let mut notes = Vec::new();
         read_range(bytes, 4, &Header::read(&file)?, &mut notes)?;
         Ok(notes)

@@ -1,10 +1,10 @@
 //! Tests with handwritten symbol and version tables: unusual and malicious ones.
 
+use coracle_testing::SyntheticElf;
 use goblin::elf::dynamic as d;
 use proptest::prelude::*;
 
 use super::symbols::{gnu_hash, sysv_hash};
-use super::synthetic::Synthetic;
 use super::*;
 use coracle_core::content::Content;
 
@@ -40,9 +40,9 @@ fn defined() -> Vec<u8> {
 
 /// An object with `DT_HASH` that has the symbol table entry `bar` and refers to `foo` in version
 /// `V1`.
-fn object(bar: Vec<u8>, entry: u16) -> Synthetic {
+fn object(bar: Vec<u8>, entry: u16) -> SyntheticElf {
     let relocation: Vec<u8> = [0_u64, 1 << 32 | 6, 0].iter().flat_map(|word| word.to_le_bytes()).collect();
-    Synthetic {
+    SyntheticElf {
         names: NAMES.to_vec(),
         tables: vec![
             (d::DT_SYMTAB, [symbol(0, 0, 0, 0, 0), symbol(1, 0x12, 0, 0, 0), bar].concat()),
@@ -51,7 +51,7 @@ fn object(bar: Vec<u8>, entry: u16) -> Synthetic {
             (d::DT_RELA, relocation),
         ],
         entries: vec![(d::DT_RELASZ, 24)],
-        ..Synthetic::default()
+        ..SyntheticElf::default()
     }
 }
 
@@ -77,7 +77,7 @@ fn v1() -> Version {
     Version { hash: sysv_hash(b"V1"), name: b"V1".to_vec(), file, is_hidden: false }
 }
 
-fn look_up(synthetic: &Synthetic, wanted: &Reference, manner: Manner) -> Result<Lookup> {
+fn look_up(synthetic: &SyntheticElf, wanted: &Reference, manner: Manner) -> Result<Lookup> {
     read(synthetic.bytes(), |file, object| Exports::of(file, object, manner)?.look_up(wanted))
 }
 
@@ -171,7 +171,7 @@ fn rejects_cyclic_and_oversized_tables() {
     let error = look_up(&gnu, &wanted("bar", None), Manner::Glibc).unwrap_err();
     assert!(matches!(error, Error::Damaged(_)), "{error}");
 
-    let mut versions = Synthetic { names: NAMES.to_vec(), ..Synthetic::default() };
+    let mut versions = SyntheticElf { names: NAMES.to_vec(), ..SyntheticElf::default() };
     versions.tables = vec![(d::DT_VERNEED, [halves(&[1, 1]), words(&[12, 16, 1])].concat().repeat(20_000))];
     assert!(read(versions.bytes(), Versions::read).is_err());
 

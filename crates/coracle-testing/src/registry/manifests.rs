@@ -1,0 +1,75 @@
+//! Manifests, accepted only if all blobs and manifests that they reference exist.
+
+use std::net::SocketAddr;
+
+use serde_json::{Value, json};
+
+use super::http::{Answer, Request};
+use super::{State, sha256};
+
+impl State {
+    pub fn manifest(&mut self, request: &Request, name: &str, what: &str, _: SocketAddr) -> Answer {
+        if request.method == "PUT" {
+            return self.put(request, name, what);
+        }
+        assert!(request.header("accept").unwrap().contains("vnd.oci.image.index"), "it accepts everything");
+        let digest = match self.tags.get(&(name.to_owned(), what.to_owned())) {
+            Some(digest) => digest.clone(),
+            None => what.to_owned(),
+        };
+        match self.manifests.get(&(name.to_owned(), digest.clone())) {
+            None => Answer::error(404, "MANIFEST_UNKNOWN"),
+            Some((kind, bytes)) => Answer::new(200)
+                .header("content-type", kind)
+                .header("docker-content-digest", &digest)
+                .body(bytes),
+        }
+    }
+
+    fn put(&mut self, request: &Request, name: &str, what: &str) -> Answer {
+        let digest = sha256(&request.body);
+        if what.contains(':') && what != digest {
+            return Answer::error(400, "DIGEST_INVALID");
+        }
+        let Ok(document) = serde_json::from_slice::<Value>(&request.body) else {
+            return Answer::error(400, "MANIFEST_INVALID");
+        };
+        let there = |digest: &Value| {
+            let key = (name.to_owned(), digest.as_str().unwrap().to_owned());
+            self.blobs.contains_key(&key) || self.manifests.contains_key(&key)
+        };
+        let list = |key: &str| document[key].as_array().cloned().unwrap_or_default();
+        let mut needed = [list("layers"), list("manifests")].concat();
+        needed.extend(document.get("config").cloned());
+        if !needed.iter().all(|descriptor| there(&descriptor["digest"])) {
+            return Answer::error(400, "MANIFEST_BLOB_UNKNOWN");
+        }
+        let kind = request.header("content-type").unwrap().to_owned();
+        self.manifests.insert((name.to_owned(), digest.clone()), (kind, request.body.clone()));
+        if !what.contains(':') {
+            self.tags.insert((name.to_owned(), what.to_owned()), digest.clone());
+        }
+        let answer = Answer::new(201).header("docker-content-digest", &digest);
+        match document["subject"]["digest"].as_str().filter(|_| self.referrers) {
+            Some(subject) => answer.header("oci-subject", subject),
+            None => answer,
+        }
+    }
+
+    pub fn referrers_of(&mut self, _: &Request, name: &str, subject: &str, _: SocketAddr) -> Answer {
+        if !self.referrers {
+            return Answer::new(404).header("content-type", "text/plain").body(b"404 page not found\n");
+        }
+        let mut found = Vec::new();
+        for ((repository, digest), (kind, bytes)) in &self.manifests {
+            let document: Value = serde_json::from_slice(bytes).unwrap();
+            if repository == name && document["subject"]["digest"] == subject {
+                let artifact = &document["artifactType"];
+                found.push(json!({"mediaType": kind, "digest": digest, "size": bytes.len(), "artifactType": artifact}));
+            }
+        }
+        let kind = "application/vnd.oci.image.index.v1+json";
+        let index = json!({"schemaVersion": 2, "mediaType": kind, "manifests": found});
+        Answer::new(200).header("content-type", kind).body(index.to_string().as_bytes())
+    }
+}

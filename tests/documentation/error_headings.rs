@@ -1,0 +1,230 @@
+//! Every error of the sources has its heading in docs/errors.md, so that whoever searches for its
+//! text finds it.
+//!
+//! A message is found by what stands before it in the sources; in its heading `…` stands for what
+//! varies, and there is its first line alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use crate::page;
+
+/// Where messages stand: the start of a file's path, what comes before them, and where the search for them ends.
+const PLACES: &[(&str, &str, &str)] = &[
+    ("src/", "#[error(", ")]"),
+    ("src/cli/", "Failure::usage(", ","),
+    ("src/cli/", "message: ", ","),
+    ("src/cli/", "let message =", ";"),
+    ("src/cli/", " failure(", ","),
+    ("src/cli/cache.rs", "(refused(", ","),
+    ("src/cli/", " usage(", ","),
+    ("src/recipe/", "let message =", ";"),
+    ("src/recipe/", "let (message, hint) = ", ";"),
+    ("src/recipe/", ".problem(", SECOND),
+    ("src/recipe/", ".note(", SECOND),
+    ("src/closure/", "message: format!(", ","),
+    ("src/closure/", "let message =", ";"),
+    ("src/closure/", "problem(", ";"),
+    ("src/kubernetes/", "Problem::new(", ","),
+    ("src/kubernetes/", ".problem(", ","),
+    ("src/config/", "Problem::new(", ","),
+    ("src/closure/symbols.rs", "|symbol, by| {", ","),
+    ("src/gate/finding.rs", "let heading = ", ";"),
+];
+
+/// The message is the second argument.
+const SECOND: &str = ",,";
+
+/// What is put together from parts that no pattern above finds: its heading, the file, and a part of it.
+const PARTS: &[(&str, &str, &str)] = &[
+    ("cannot find `…`, needed by …", "src/closure/error.rs", "`{}`, needed by {}"),
+    ("cannot … `…`", "src/fs/mod.rs", "cannot {verb} `{}`"),
+    (
+        "`…` has more than … bytes, the limit for manifests",
+        "src/cli/config/check.rs",
+        "has more than {MAX_MANIFEST} bytes, the limit for manifests",
+    ),
+];
+
+/// Every message by its heading, with the file that has it.
+fn messages() -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    let mut pending = vec![page::root().join("src")];
+    while let Some(path) = pending.pop() {
+        if path.is_dir() {
+            pending.extend(fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+            continue;
+        }
+        let name = path.strip_prefix(page::root()).unwrap().display().to_string();
+        if name.contains("/tests") {
+            continue;
+        }
+        let source = fs::read_to_string(&path).unwrap();
+        let source = source.split("#[cfg(test)]").next().unwrap();
+        for (_, before, end) in PLACES.iter().filter(|(start, ..)| name.starts_with(start)) {
+            for (at, _) in source.match_indices(before) {
+                let source = &source[at + before.len()..];
+                // The type of a parameter.
+                if source.starts_with("String|") {
+                    continue;
+                }
+                let texts =
+                    if *end == SECOND { literals(argument(source), ",") } else { literals(source, end) };
+                let headings =
+                    texts.iter().map(|text| heading(text)).filter(|heading| says_something(heading));
+                // What is chosen with `if` or `match` has several; what stands in a call, hints behind it.
+                let several = *end == ";" && !before.contains("hint");
+                for heading in headings.take(if several { usize::MAX } else { 1 }) {
+                    found.entry(heading).or_insert_with(|| name.clone());
+                }
+            }
+        }
+    }
+    for (heading, file, part) in PARTS {
+        let source = fs::read_to_string(page::root().join(file)).unwrap();
+        assert!(source.contains(part), "{file} has no `{part}` any more: change `PARTS`");
+        found.insert((*heading).to_owned(), (*file).to_owned());
+    }
+    found
+}
+
+/// The texts in quotes of an expression that ends with `end`, outside of brackets that begin in it.
+fn literals(source: &str, end: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let (mut rest, mut depth) = (source, 0_i32);
+    while let Some(character) = rest.chars().next() {
+        if depth == 0 && rest.starts_with(end) || depth < 0 {
+            break;
+        }
+        match character {
+            '"' => {
+                let (text, after) = literal(&rest[1..]);
+                found.push(text);
+                rest = after;
+                continue;
+            }
+            '(' | '{' | '[' => depth += 1,
+            ')' | '}' | ']' => depth -= 1,
+            // What is in quotes of one character is no bracket.
+            '\'' if rest[1..].chars().nth(1) == Some('\'') => rest = &rest[2..],
+            _ => {}
+        }
+        rest = &rest[rest.chars().next().map_or(0, char::len_utf8)..];
+    }
+    found
+}
+
+/// What follows the first argument, which holds no text.
+fn argument(source: &str) -> &str {
+    let mut depth = 0_i32;
+    let comma = source.find(|character| {
+        depth += i32::from("([{".contains(character)) - i32::from(")]}".contains(character));
+        depth == 0 && character == ','
+    });
+    comma.map_or("", |comma| &source[comma + 1..])
+}
+
+/// A text up to its closing quote, escapes taken out, and what follows it.
+fn literal(source: &str) -> (String, &str) {
+    let mut text = String::new();
+    let mut characters = source.char_indices();
+    while let Some((at, character)) = characters.next() {
+        match character {
+            '"' => return (text, &source[at + 1..]),
+            '\\' => match characters.next() {
+                Some((_, 'n')) => text.push('\n'),
+                // The line goes on where the next one has its first word.
+                Some((next, '\n')) => {
+                    let rest = &source[next..];
+                    let spaces = rest.len() - rest.trim_start().len();
+                    (1..spaces).for_each(|_| _ = characters.next());
+                }
+                Some((_, escaped)) => text.push(escaped),
+                None => {}
+            },
+            _ => text.push(character),
+        }
+    }
+    (text, "")
+}
+
+/// The first line of a message, with `…` for what varies.
+fn heading(message: &str) -> String {
+    let line = message.lines().next().unwrap_or_default();
+    let mut text = String::new();
+    let mut depth = 0;
+    for character in line.replace("{{", "\u{1}").replace("}}", "\u{2}").chars() {
+        match character {
+            '{' => depth += 1,
+            '}' => {
+                depth -= 1;
+                text.push('…');
+            }
+            _ if depth == 0 => text.push(character),
+            _ => {}
+        }
+    }
+    let text = text.replace('\u{1}', "{").replace('\u{2}', "}");
+    ["… …", "……"].iter().fold(text, |text, twice| text.replace(twice, "…")).trim().to_owned()
+}
+
+/// Whether somebody could search for it: two words at least.
+fn says_something(heading: &str) -> bool {
+    let is_word = |word: &&str| word.len() > 1 && word.chars().all(|letter| letter.is_ascii_lowercase());
+    heading.split([' ', '`', ',', ':', '…']).filter(is_word).count() >= 2
+}
+
+/// The headings of docs/errors.md.
+fn headings() -> BTreeSet<String> {
+    let path = page::root().join("docs/errors.md");
+    let page = if Path::new(&path).exists() { fs::read_to_string(path).unwrap() } else { String::new() };
+    page.lines().filter_map(|line| line.strip_prefix("### ")).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_error_has_a_heading() {
+    let (messages, headings) = (messages(), headings());
+    let lacking: Vec<String> = messages
+        .iter()
+        .filter(|(heading, _)| !headings.contains(*heading))
+        .map(|(heading, file)| format!("### {heading}    ({file})"))
+        .collect();
+    assert!(
+        lacking.is_empty(),
+        "docs/errors.md has no heading for these; say below each what it means and what to do:\n{}",
+        lacking.join("\n")
+    );
+}
+
+#[test]
+fn every_heading_is_an_error() {
+    let messages = messages();
+    let stale: Vec<String> =
+        headings().into_iter().filter(|heading| !messages.contains_key(heading)).collect();
+    assert!(stale.is_empty(), "no source has these errors of docs/errors.md any more:\n{}", stale.join("\n"));
+}
+
+#[test]
+fn errors_are_explained() {
+    let page = page::text("docs/errors.md");
+    for section in page.split("\n### ").skip(1) {
+        let (heading, text) = section.split_once('\n').unwrap_or((section, ""));
+        // Headings that stand right below each other share what follows.
+        let shares = page.contains(&format!("\n### {heading}\n### "));
+        let text = text.split("\n## ").next().unwrap_or_default();
+        assert!(shares || !text.trim().is_empty(), "`{heading}` is not explained");
+    }
+}
+
+#[test]
+fn messages_become_headings() {
+    for (source, end, expected) in [
+        (r#""cannot find `{a}` of {}", x)]"#, ")]", "cannot find `…` of …"),
+        (r#""{}", lines(.0, "two things are wrong"))]"#, ")]", "two things are wrong"),
+        ("format!(\n \"a {b} \\\n    is no {} {}\\n  more\", c), \"hint it is\"", ",", "a … is no …"),
+    ] {
+        let found = literals(source, end).iter().map(|text| heading(text)).find(|text| says_something(text));
+        assert_eq!(found.as_deref(), Some(expected), "{source}");
+    }
+}

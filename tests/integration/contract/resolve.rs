@@ -1,0 +1,53 @@
+//! `coracle resolve`
+
+use crate::contract::test_image::{MANIFEST, TestFolder, changed, digest, shop};
+
+#[test]
+fn pins_references_and_keeps_the_rest() {
+    let folder = TestFolder::new();
+    let text = changed(&[("image: ghcr.io/acme/shop:1.2", "image: 'coracle://shop'  # pinned by CI")]);
+    folder.file("a.yaml", &text).file("b.yaml", "# a comment\nkind: Other");
+    let pinned = format!("image: 'ghcr.io/acme/shop:1.2@{}'  # pinned by CI", digest());
+    let expected = text.replace("image: 'coracle://shop'  # pinned by CI", &pinned);
+    let ended = folder.run(&["resolve", "a.yaml", "--image", "shop=@"]);
+    assert_eq!((ended.status, &ended.stdout, ended.stderr.as_str()), (0, &expected, ""));
+    let ended = folder.run(&["resolve", "a.yaml", "b.yaml", "--image", "shop=@"]);
+    assert_eq!(ended.stdout, expected.clone() + "---\n# a comment\nkind: Other");
+    let ended = folder.run_with(&["resolve", "-", "--image", "ghcr.io/acme/shop=@"], MANIFEST);
+    let reference = format!("ghcr.io/acme/shop:1.2@{}", digest());
+    let expected = MANIFEST.replace("ghcr.io/acme/shop:1.2", &reference);
+    assert_eq!((ended.status, ended.stdout), (0, expected));
+    // Another version is another image.
+    let other = MANIFEST.replace("shop:1.2", "shop:1.1");
+    let ended = folder.run_with(&["resolve", "-", "--image", "ghcr.io/acme/shop=@"], &other);
+    assert_eq!((ended.status, ended.stdout), (0, other));
+}
+
+#[test]
+fn a_recipe_is_built_for_its_digest() {
+    let folder = TestFolder::new();
+    let recipe = shop().join("coracle.toml");
+    let ended = folder.run_with(&["resolve", "-", "-f", recipe.to_str().unwrap()], MANIFEST);
+    let expected = MANIFEST.replace("shop:1.2", &format!("shop:1.2@{}", digest()));
+    assert_eq!((ended.status, ended.stdout, ended.stderr.as_str()), (0, expected, ""));
+    assert_eq!(std::fs::read_dir(folder.folder()).unwrap().count(), 0);
+}
+
+#[test]
+fn writes_nothing_if_a_reference_is_unknown_or_a_contract_unmet() {
+    let folder = TestFolder::new();
+    let ended = folder.run_with(&["resolve", "-", "--image", "shop=@"], "a: 1\nimage: coracle://store\n");
+    let expected = "error: stdin:2:8: no image is known for `coracle://store`\n\n\
+                    hint: name the location of images with `--image NAME=oci:DIR`, or their recipes with `-f`\n";
+    assert_eq!((ended.status, ended.stdout.as_str(), ended.stderr.as_str()), (1, "", expected));
+    let text = changed(&[("mountPath: /etc/shop}", "mountPath: /etc/store}")]);
+    let ended = folder.run_with(&["resolve", "-", "--image", "ghcr.io/acme/shop:1.2=@"], &text);
+    let expected = "error: the manifests violate the image's contract\n  \
+                    stdin:30:9: Deployment/shop, container `shop`: nothing is mounted at `/etc/shop`, where the program reads `motd`, `shop.toml`\n\n\
+                    hint: correct the manifests, or pass `--no-check`\n";
+    assert_eq!((ended.status, ended.stdout.as_str(), ended.stderr.as_str()), (4, "", expected));
+    let ended = folder.run_with(&["resolve", "-", "--image", "ghcr.io/acme/shop:1.2=@", "--no-check"], &text);
+    assert_eq!(ended.status, 0);
+    let ended = folder.run_with(&["resolve", "-", "--image", "shop"], &text);
+    assert_eq!((ended.status, ended.stdout.as_str()), (2, ""));
+}

@@ -1,0 +1,60 @@
+//! An image that is built of a program, with all that was said about it.
+
+use serde_json::Value;
+
+use crate::build::layout::Layout;
+use crate::build::project::Project;
+
+/// What a build made and said.
+pub(crate) struct Image {
+    pub(crate) layout: Layout,
+    pub(crate) said: String,
+}
+
+impl Image {
+    /// Builds the image of `arguments` in the project.
+    #[track_caller]
+    pub(crate) fn of(project: &Project, arguments: &[&str]) -> Self {
+        let layouts = std::fs::read_dir(project.folder()).unwrap().count();
+        let (name, mut command) = (format!("image{layouts}"), project.coracle(["build"]).command());
+        let output = command.args(["--output", &format!("oci:{name}")]).args(arguments).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{arguments:?}: {said}");
+        Self { layout: project.layout(&name), said }
+    }
+
+    /// What the image prints; nothing where nobody may run it.
+    pub(crate) fn prints(&self) -> Option<String> {
+        self.layout.run()
+    }
+
+    /// Whether something stands at a path of the image.
+    pub(crate) fn has(&self, path: &str) -> bool {
+        let line = |line: &String| line.split(" -> ").next() == Some(path);
+        self.layout.entries().iter().flatten().any(line)
+    }
+
+    /// Whether a file of this name is in the image.
+    pub(crate) fn has_file(&self, name: &str) -> bool {
+        let end = format!("/{name}");
+        self.layout.entries().iter().flatten().any(|line| line.ends_with(&end))
+    }
+}
+
+/// Why an image is not built.
+#[track_caller]
+pub(crate) fn refused(project: &Project, arguments: &[&str]) -> String {
+    let output =
+        project.coracle(["build", "--output", "oci:image"]).command().args(arguments).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stderr).unwrap()
+}
+
+/// The entry at `path` of what would be built.
+pub(crate) fn planned(project: &Project, arguments: &[&str], path: &str) -> Option<Value> {
+    let mut command = project.coracle(["build", "--dry-run", "--format", "json"]).command();
+    let output = command.args(arguments).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let plan: Value = serde_json::from_slice(&output.stdout).unwrap();
+    plan["images"][0]["entries"].as_array().unwrap().iter().find(|entry| entry["path"] == path).cloned()
+}

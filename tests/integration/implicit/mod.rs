@@ -1,0 +1,9 @@
+//! Dependencies that no loader maps. Real programs are packed and run in their images with and
+//! without them.
+
+mod built_image;
+mod c_library;
+mod certificates;
+mod dlopen;
+mod included_elf_files;
+mod plugins;

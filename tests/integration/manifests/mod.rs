@@ -1,0 +1,12 @@
+//! `coracle manifests`. The output is checked with kubectl, helm, kubernetes-validate, and a YAML
+//! parser of Python.
+
+mod command;
+mod config_map_contents;
+mod documentation;
+mod errors;
+mod name_hashes;
+mod pods;
+mod project;
+mod secrets;
+mod workload_kinds;

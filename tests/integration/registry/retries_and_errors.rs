@@ -1,0 +1,292 @@
+//! Every fault ends in success after another try, or in one error that names registry, repository,
+//! request and answer.
+
+use std::time::{Duration, Instant};
+
+use coracle_core::digest::Digest;
+use coracle_oci::registry::{Error, Pushed, Target};
+
+use super::fake::{FakeRegistry, FakeRepositories as _, Trouble, settings};
+use super::test_image::{MANIFEST, image, read, upload};
+
+fn says(status: u16) -> Trouble {
+    let body = r#"{"errors":[{"code":"FAULT","message":"\u001b[31mred\u001b[0m"}]}"#;
+    Trouble::Says(status, vec![("content-type", "application/json".into())], body)
+}
+
+type Step = fn(&FakeRegistry) -> Result<(), Error>;
+
+/// The steps of a push and a pull, each on its own.
+const STEPS: &[(&str, &str, Step)] = &[
+    ("HEAD", "/manifests/", |fake| fake.shop().head(Target::Tag("1")).map(|head| drop(head.unwrap()))),
+    ("GET", "/manifests/", |fake| {
+        fake.shop().manifest(Target::Tag("1")).map(|manifest| drop(manifest.unwrap()))
+    }),
+    ("PUT", "/manifests/", |fake| {
+        fake.shop().put_manifest(Target::Tag("2"), MANIFEST, &image(&[LAYER]).manifest).map(drop)
+    }),
+    ("HEAD", "/blobs/", |fake| fake.shop().has_blob(&Digest::of(b"hello")).map(drop)),
+    ("POST", "/uploads/", |fake| fake.shop().push_blob(&upload(b"hello")).map(drop)),
+    ("PUT", "/uploads/", |fake| fake.shop().push_blob(&upload(b"hello")).map(drop)),
+    ("GET", "/blobs/", |fake| {
+        let layer = &image(&[LAYER]).layers[0];
+        read(&fake.shop(), &Digest::of(layer), layer.len()).map(|bytes| assert_eq!(&bytes, layer))
+    }),
+];
+
+const LAYER: usize = 100_000;
+
+fn fake() -> FakeRegistry {
+    let fake = FakeRegistry::start();
+    image(&[LAYER]).push(&fake.shop(), "1").unwrap();
+    fake.asked();
+    fake
+}
+
+fn assert_names(error: &Error, fake: &FakeRegistry, method: &str) {
+    let said = error.to_string();
+    for part in [&format!("`{method} /v2/shop/"), "`shop`", &format!("`{}`", fake.address)] {
+        assert!(said.contains(part), "`{part}` is not in: {said}");
+    }
+    assert!(!said.contains('\x1b'), "{said}");
+}
+
+#[test]
+fn retries_temporary_errors() {
+    for trouble in [says(429), says(500), says(502), says(503), says(504), Trouble::Cut] {
+        for (method, part, step) in STEPS {
+            let fake = fake();
+            fake.trouble(2, method, part, trouble.clone());
+            step(&fake).unwrap_or_else(|error| panic!("{method} {part} {trouble:?}: {error}"));
+        }
+    }
+}
+
+#[test]
+fn reports_permanent_errors() {
+    for (trouble, expected) in [
+        (says(429), "429 Too Many Requests (FAULT: \\u{1b}[31mred\\u{1b}[0m)"),
+        (says(500), "500 Internal Server Error (FAULT"),
+        (says(502), "502 Bad Gateway (FAULT"),
+        (says(403), "403 Forbidden (FAULT"),
+        (says(401), "401 Unauthorized (FAULT"),
+        (says(418), "418 I'm a teapot (FAULT"),
+        (Trouble::Cut, "the connection was closed too early"),
+        (Trouble::EndlessHeader, "its headers are too large"),
+        (Trouble::Raw("SSH-2.0-OpenSSH_9.2\r\n\r\n"), "http parse fail"),
+        (Trouble::Slow(Duration::from_secs(1)), "timed out"),
+    ] {
+        for (method, part, step) in STEPS {
+            let fake = fake();
+            let uploads = *part == "/uploads/";
+            fake.trouble(99, method, part, trouble.clone());
+            fake.state().impatient = matches!(trouble, Trouble::Slow(_));
+            let result = step(&fake);
+            if *part == "/uploads/" && *method == "PUT" && result.is_ok() {
+                // The answer alone was lost, and the registry said so when it was asked for the blob.
+                assert!(matches!(trouble, Trouble::Cut | Trouble::Slow(_)), "{trouble:?}");
+                continue;
+            }
+            let error = result.unwrap_err();
+            assert_names(&error, &fake, method);
+            // An answer to HEAD has no body.
+            let expected = if *method == "HEAD" { expected.split(" (").next().unwrap() } else { expected };
+            assert!(error.to_string().contains(expected), "{method} {part}: {error}");
+            assert!(
+                !uploads || *method == "POST" || fake.state().uploads.is_empty(),
+                "an upload was left: {error}"
+            );
+        }
+    }
+}
+
+#[test]
+fn honors_retry_after() {
+    let date = || {
+        let now = ("date", "Sun, 06 Nov 1994 08:49:37 GMT".to_owned());
+        vec![now, ("retry-after", "Sun, 06 Nov 1994 08:49:38 GMT".into())]
+    };
+    for headers in [vec![("retry-after", "1".to_owned())], date()] {
+        let fake = fake();
+        fake.trouble(1, "HEAD", "/manifests/", Trouble::Says(429, headers, ""));
+        let start = Instant::now();
+        STEPS[0].2(&fake).unwrap();
+        assert!(start.elapsed() >= Duration::from_secs(1));
+    }
+    // Longer than anybody waits: one clear error at once.
+    let fake = fake();
+    fake.trouble(1, "HEAD", "/manifests/", Trouble::Says(429, vec![("retry-after", "3600".into())], ""));
+    let error = STEPS[0].2(&fake).unwrap_err();
+    assert_eq!(error.hint().unwrap(), "try again in 3600 s");
+    assert_eq!(fake.asked().len(), 1);
+}
+
+#[test]
+fn resumes_a_cut_upload() {
+    let bytes = image(&[LAYER]).layers.remove(0);
+    let fake = FakeRegistry::start();
+    fake.trouble(1, "PUT", "/uploads/", Trouble::CutUpload(60_000));
+    fake.trouble(1, "PATCH", "/uploads/", Trouble::CutUpload(1_000));
+    assert_eq!(fake.shop().push_blob(&upload(&bytes)).unwrap(), Pushed::Sent);
+    let ranges: Vec<String> =
+        fake.state().requests.iter().filter_map(|r| r.header("content-range").map(str::to_owned)).collect();
+    assert_eq!(ranges, ["60000-99999", "61000-99999"]);
+    assert!(fake.state().uploads.is_empty());
+}
+
+#[test]
+fn restarts_an_upload_that_was_not_kept() {
+    let bytes = image(&[LAYER]).layers.remove(0);
+    let fake = FakeRegistry::start();
+    fake.state().no_resume = true;
+    fake.trouble(2, "PUT", "/uploads/", Trouble::CutUpload(60_000));
+    assert_eq!(fake.shop().push_blob(&upload(&bytes)).unwrap(), Pushed::Sent);
+    fake.trouble(9, "PUT", "/uploads/", Trouble::CutUpload(10));
+    let error = fake.shop().push_blob(&upload(b"another")).unwrap_err();
+    assert_names(&error, &fake, "PUT");
+    assert!(fake.state().uploads.is_empty());
+}
+
+#[test]
+fn resumes_a_cut_download() {
+    let layer = &image(&[LAYER]).layers[0];
+    let digest = Digest::of(layer);
+    for no_ranges in [false, true] {
+        let fake = fake();
+        fake.state().no_ranges = no_ranges;
+        fake.trouble(1, "GET", "/blobs/", Trouble::CutAnswer(70_000));
+        fake.trouble(1, "GET", "/blobs/", Trouble::CutAnswer(90_000 - if no_ranges { 0 } else { 70_000 }));
+        assert_eq!(&read(&fake.shop(), &digest, LAYER).unwrap(), layer);
+        let ranges: Vec<String> =
+            fake.state().requests.iter().filter_map(|r| r.header("range").map(str::to_owned)).collect();
+        assert_eq!(ranges, ["bytes=70000-", "bytes=90000-"]);
+    }
+}
+
+#[test]
+fn rejects_blobs_with_another_digest_or_size() {
+    let layer = &image(&[LAYER]).layers[0];
+    let digest = Digest::of(layer);
+    for (trouble, expected) in [
+        (Trouble::Altered, "` instead of `sha256:"),
+        (Trouble::Resized(LAYER + 1), "the blob is longer than the 100000 bytes of its descriptor"),
+        (Trouble::Resized(LAYER - 1), "the connection was closed too early"),
+        (Trouble::Resized(0), "the connection was closed too early"),
+        (Trouble::CutAnswer(0), "the connection was closed too early"),
+    ] {
+        let fake = fake();
+        fake.state().no_ranges = true;
+        fake.trouble(99, "GET", "/blobs/", trouble.clone());
+        let error = read(&fake.shop(), &digest, LAYER).unwrap_err();
+        assert_names(&error, &fake, "GET");
+        assert!(error.to_string().contains(expected), "{trouble:?}: {error}");
+    }
+    // A part that is another than was asked for.
+    let fake = fake();
+    fake.trouble(1, "GET", "/blobs/", Trouble::CutAnswer(5));
+    let other = Trouble::Says(206, vec![("content-range", "bytes 0-99999/100000".into())], "");
+    fake.trouble(1, "GET", "/blobs/", other);
+    let error = read(&fake.shop(), &digest, LAYER).unwrap_err();
+    assert!(error.to_string().contains("not the requested range"), "{error}");
+}
+
+#[test]
+fn verifies_an_empty_blob() {
+    let fake = fake();
+    fake.shop().push_blob(&upload(b"")).unwrap();
+    assert_eq!(read(&fake.shop(), &Digest::of(b""), 0).unwrap(), b"");
+    fake.trouble(1, "GET", "/blobs/", Trouble::Resized(1));
+    let error = read(&fake.shop(), &Digest::of(b""), 0).unwrap_err();
+    assert!(error.to_string().contains("longer than the 0 bytes"), "{error}");
+}
+
+#[test]
+fn rejects_manifests_with_another_digest() {
+    let digest = image(&[LAYER]).digest();
+    for (trouble, expected) in [
+        (Trouble::Altered, "instead of"),
+        (Trouble::Resized(10), "instead of"),
+        (Trouble::Resized(5 << 20), "the body is larger than 4194304 bytes"),
+        (Trouble::CutAnswer(10), "the connection was closed too early"),
+        (Trouble::Says(200, vec![("content-type", "a/b".into())], "{}"), "instead of"),
+    ] {
+        for target in [Target::Tag("1"), Target::Digest(digest)] {
+            let fake = fake();
+            fake.trouble(99, "GET", "/manifests/", trouble.clone());
+            let result = fake.shop().manifest(target);
+            if matches!((&trouble, target), (Trouble::Says(..), Target::Tag(_))) {
+                // A tag may be anything.
+                assert_eq!(result.unwrap().unwrap().media_type, "a/b");
+                continue;
+            }
+            let error = result.unwrap_err();
+            assert_names(&error, &fake, "GET");
+            assert!(error.to_string().contains(expected), "{trouble:?}: {error}");
+        }
+    }
+    let fake = fake();
+    fake.trouble(1, "GET", "/manifests/", Trouble::CutAnswer(10));
+    assert_eq!(fake.shop().manifest(Target::Tag("1")).unwrap().unwrap().digest, digest);
+}
+
+#[test]
+fn reports_a_registry_that_stored_another_digest() {
+    let fake = fake();
+    let other = Digest::of(b"other").to_string();
+    fake.trouble(
+        1,
+        "PUT",
+        "/manifests/",
+        Trouble::Says(201, vec![("docker-content-digest", other.clone())], ""),
+    );
+    let error = STEPS[2].2(&fake).unwrap_err();
+    assert!(error.to_string().contains(&format!("has the digest `{other}` instead of")), "{error}");
+    fake.trouble(
+        1,
+        "PUT",
+        "/uploads/",
+        Trouble::Says(201, vec![("docker-content-digest", other.clone())], ""),
+    );
+    let error = STEPS[5].2(&fake).unwrap_err();
+    assert!(error.to_string().contains(&format!("has the digest `{other}` instead of")), "{error}");
+}
+
+#[test]
+fn reports_an_upload_without_location() {
+    for location in [
+        vec![],
+        vec![("location", "ftp://x/".to_owned())],
+        vec![("location", "http://u:p@127.0.0.1/".into())],
+    ] {
+        let fake = fake();
+        fake.trouble(1, "POST", "/uploads/", Trouble::Says(202, location, ""));
+        let error = STEPS[4].2(&fake).unwrap_err();
+        assert!(error.to_string().ends_with("it has no valid Location header"), "{error}");
+    }
+    let fake = fake();
+    let location = vec![("location", "http://registry.invalid/upload?_state=signed".to_owned())];
+    fake.trouble(1, "POST", "/uploads/", Trouble::Says(202, location, ""));
+    let error = STEPS[4].2(&fake).unwrap_err();
+    assert!(error.to_string().contains("would continue at `registry.invalid` without TLS"), "{error}");
+    assert!(!format!("{error:?}").contains("signed"), "{error:?}");
+}
+
+#[test]
+fn retries_are_counted() {
+    let fake = fake();
+    fake.trouble(99, "HEAD", "/manifests/", says(503));
+    STEPS[0].2(&fake).unwrap_err();
+    assert_eq!(fake.asked().len(), settings().retries.attempts as usize);
+}
+
+#[test]
+fn a_rejected_blob_ends_the_push() {
+    let fake = fake();
+    let blobs: Vec<Vec<u8>> = (0..40_u8).map(|n| vec![n; 10]).collect();
+    let uploads: Vec<_> = blobs.iter().map(|blob| upload(blob)).collect();
+    fake.trouble(1, "PUT", "/uploads/", says(403));
+    let error = fake.shop().push_blobs(&uploads).unwrap_err();
+    assert_names(&error, &fake, "PUT");
+    assert!(fake.state().uploads.is_empty());
+    assert!(fake.state().blobs.len() < 40);
+}

@@ -1,0 +1,118 @@
+//! What distributions ship is not refused: programs, libraries, and files that are included as
+//! assets.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use coracle_core::content::Content;
+use coracle_scan::{Finding, Gate, Policy};
+use coracle_core::path::ImagePath;
+use coracle::rootfs::{Entry, Node, Owner, Reason, Stratum};
+use coracle_testing::skipped;
+
+const WANTED: usize = 1000;
+/// Larger files take long, and have nothing that smaller ones have not.
+const LARGEST: u64 = 300_000;
+
+/// Every regular file below `folders` by its path, links not followed.
+fn files(folders: &[&str]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut pending: Vec<PathBuf> = folders.iter().map(PathBuf::from).collect();
+    while let Some(folder) = pending.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            match entry.metadata() {
+                Ok(metadata) if metadata.is_dir() => pending.push(entry.path()),
+                Ok(metadata) if metadata.is_file() && (1..LARGEST).contains(&metadata.size()) => {
+                    found.push(entry.path());
+                }
+                _ => {}
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// What the gate finds in `file`, packed for `reason`.
+fn findings(file: &Path, reason: Reason) -> Vec<Finding> {
+    let bytes = std::fs::read(file).unwrap();
+    let path = ImagePath::parse(file.as_os_str().as_bytes()).unwrap();
+    let entry = Entry {
+        node: Node::File(Content::bytes(bytes.clone())),
+        owner: Owner::ROOT,
+        mode: 0o644,
+        reason,
+        stratum: Stratum::Data,
+    };
+    let gate = Gate::new(Policy::default());
+    let mut scan = gate.scan(&path, &entry).expect("it is somebody's own");
+    bytes.chunks(1 << 16).for_each(|chunk| scan.update(chunk));
+    scan.finish()
+}
+
+/// As many of `files` as are wanted, from all of them.
+fn spread(files: Vec<PathBuf>) -> Vec<PathBuf> {
+    let step = (files.len() / WANTED).max(1);
+    files.into_iter().step_by(step).take(WANTED).collect()
+}
+
+fn is_elf(path: &PathBuf) -> bool {
+    let mut start = [0; 4];
+    let file = std::fs::File::open(path);
+    file.is_ok_and(|mut file| std::io::Read::read_exact(&mut file, &mut start).is_ok())
+        && start == *b"\x7fELF"
+}
+
+#[track_caller]
+fn none_is_refused(files: &[PathBuf], reason: &Reason) {
+    if files.len() < WANTED {
+        return skipped(&format!("there are only {} of {WANTED} files", files.len()));
+    }
+    let found: Vec<String> = files
+        .iter()
+        .flat_map(|file| findings(file, reason.clone()))
+        .map(|finding| format!("{:?} {finding}", finding.severity))
+        .collect();
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    assert_eq!(files.len(), WANTED);
+}
+
+#[test]
+fn finds_nothing_in_a_thousand_programs_and_libraries() {
+    let elf: Vec<PathBuf> =
+        files(&["/usr/bin", "/usr/sbin", "/usr/lib"]).into_iter().filter(is_elf).collect();
+    none_is_refused(&spread(elf), &Reason::Program);
+}
+
+/// Kinds of files that come with programs.
+const ASSETS: [&str; 34] = [
+    "html", "css", "js", "svg", "png", "gif", "jpg", "ico", "json", "txt", "md", "xml", "py", "pm", "pl",
+    "rb", "lua", "php", "tcl", "vim", "ttf", "otf", "pfb", "afm", "mo", "po", "gz", "map", "tex", "theme",
+    "desktop", "awk", "sh", "csv",
+];
+
+#[test]
+fn finds_nothing_in_a_thousand_assets() {
+    let all = files(&["/usr/share", "/usr/lib"]);
+    let mut kinds: BTreeMap<&str, Vec<PathBuf>> = BTreeMap::new();
+    for file in all {
+        let extension = file.extension().and_then(OsStr::to_str).unwrap_or_default();
+        let kind = ASSETS.iter().find(|kind| **kind == extension);
+        let is_zone = file.starts_with("/usr/share/zoneinfo") || file.starts_with("/usr/share/locale");
+        if let Some(kind) = kind.copied().or(is_zone.then_some("zone")) {
+            kinds.entry(kind).or_default().push(file);
+        }
+    }
+    // A kind that has few files does not leave its place empty.
+    let mut chosen: Vec<PathBuf> = Vec::new();
+    let mut rounds: Vec<_> = kinds.into_values().map(Vec::into_iter).collect();
+    while chosen.len() < WANTED && rounds.iter().any(|files| files.len() > 0) {
+        chosen.extend(rounds.iter_mut().filter_map(Iterator::next));
+    }
+    chosen.truncate(WANTED);
+    let included = Reason::Included("/usr".into());
+    none_is_refused(&chosen, &included);
+}

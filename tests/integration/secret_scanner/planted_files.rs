@@ -1,0 +1,89 @@
+//! What is planted is refused, each of it, wherever it is.
+
+use coracle_testing::planted_secrets::{drawn, plants, with_checksum};
+
+use crate::secret_scanner::project::Project;
+
+/// Each is named with its file, and nothing is written.
+#[test]
+fn rejects_planted_secrets_in_included_files() {
+    let project = Project::new();
+    let plants = plants();
+    assert!(plants.len() >= 100, "{} are too few", plants.len());
+    for plant in &plants {
+        project.file(&format!("assets/{}", plant.file), &plant.text);
+    }
+    let (code, said) = project.build(&["app", "--include", "assets/:/srv"]);
+    assert_eq!(code, Some(4), "{said}");
+    let is_refused = |file: &str| said.lines().any(|line| line.starts_with(&format!("  /srv/{file}")));
+    let missed: Vec<&str> =
+        plants.iter().map(|plant| &*plant.file).filter(|file| !is_refused(file)).collect();
+    assert!(missed.is_empty(), "{missed:#?}\n{said}");
+}
+
+/// Layers are made in blocks of a mebibyte, and files are searched as they fill them.
+#[test]
+fn rejects_secrets_across_block_borders() {
+    let plants: Vec<_> = plants().into_iter().filter(|plant| plant.file.starts_with("tokens/")).collect();
+    let project = Project::new();
+    for (index, plant) in plants.iter().step_by(4).enumerate() {
+        // The edge goes through the midst of each in turn: the tar has headers of 512 bytes before it.
+        let size = (1 << 20) - 512 - (index + plant.text.len() / 2);
+        let text = [" ".repeat(size).as_bytes(), &plant.text].concat();
+        project.file(&format!("assets/{index:02}"), text);
+    }
+    let (code, said) = project.build(&["app", "--include", "assets/:/srv"]);
+    assert_eq!(code, Some(4), "{said}");
+    for index in 0..plants.len().div_ceil(4) {
+        assert!(said.contains(&format!("\n  /srv/{index:02} at byte 10")), "{index}: {said}");
+    }
+}
+
+#[test]
+fn rejects_secrets_in_program_data() {
+    let project = Project::new();
+    let token = with_checksum(&["gh", "p_"].concat());
+    let key = coracle_testing::planted_secrets::armoured(&["RSA PRIVATE", "KEY"].join(" "), "");
+    for (name, text) in [("token", &token), ("key", &key)] {
+        let source = format!("#include <stdio.h>\nint main(void) {{ return puts({text:?}); }}");
+        project.compile(name, &source);
+        let (code, said) = project.build(&[name]);
+        assert_eq!(code, Some(4), "{said}");
+        assert!(said.contains(&format!("\n  /app/{name} at byte ")), "{said}");
+    }
+    // Headers alone, as libraries have them that read keys; an example.
+    let source = format!(
+        "#include <stdio.h>\nint main(void) {{ puts(\"-----BEGIN RSA PRIVATE KEY-----\"); return puts({:?}); }}",
+        "gh".to_owned() + "p_" + &"x".repeat(36)
+    );
+    project.compile("reader", &source);
+    let (code, said) = project.build(&["reader"]);
+    assert_eq!((code, said.contains("warning:")), (Some(0), false), "{said}");
+}
+
+#[test]
+fn rejects_secrets_in_the_image_config() {
+    let project = Project::new();
+    let token = with_checksum(&["gh", "p_"].concat());
+    let value = format!("TOKEN={token}");
+    let url = format!(
+        "DATABASE_URL=postgres://shop:{}@db.internal/shop",
+        drawn(coracle_testing::planted_secrets::HEX, 12)
+    );
+    for (flag, value, name) in [
+        ("--env", value.as_str(), "env:TOKEN"),
+        ("--env", &url, "env:DATABASE_URL"),
+        ("--label", &value, "label:TOKEN"),
+        ("--annotation", &value, "annotation:TOKEN"),
+        ("--arg", &token, "arg:1"),
+        ("--arg", "--password=tr0ub4dor", "arg:1"),
+    ] {
+        let (code, said) = project.build(&["app", flag, value]);
+        assert_eq!(code, Some(4), "{said}");
+        assert!(said.contains(&format!("\n  {name}: ")), "{said}");
+        let allow = format!("{name}=a fake of a test");
+        let (code, said) = project.build(&["app", flag, value, "--allow", &allow]);
+        assert_eq!(code, Some(0), "{said}");
+        std::fs::remove_dir_all(project.path("out.oci")).unwrap();
+    }
+}

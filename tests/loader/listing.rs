@@ -1,0 +1,107 @@
+//! The objects that are mapped for a file, in one form for our closure and for a real loader's
+//! output.
+
+use std::process::Output;
+
+use coracle_ld::closure::{Absence, Found, LinkMap, Missing};
+
+/// What a loader says of one file.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Listing {
+    /// It would be mapped with these.
+    Maps {
+        /// Paths of what is mapped beside the file itself, in order, as the loader spells them.
+        paths: Vec<String>,
+        /// Names that are nowhere, in the order in which they were first missed.
+        missing: Vec<String>,
+    },
+    /// It would not be mapped: some file on the way ends it all.
+    Refused(String),
+}
+
+impl Listing {
+    /// What our resolver says. The interpreter counts where an object needs it, as a loader lists it.
+    pub(crate) fn ours(map: &LinkMap) -> Self {
+        let is_fatal = |missing: &&Missing| missing.absence == Absence::Fatal && missing.missed.fatal;
+        let fatal = map.missing.iter().filter(is_fatal);
+        let mut refused = fatal.filter_map(|missing| Some((missing.missed.refused.last()?, &missing.name)));
+        if let Some(((path, refusal), name)) = refused.next() {
+            let name = String::from_utf8_lossy(name);
+            return Self::Refused(format!("{path}: {refusal}; wanted as {name}"));
+        }
+        // A loader lists what stands behind the program, which a filter of its own may stand in front of.
+        let objects = map.objects.iter().enumerate().skip_while(|(_, object)| object.found != Found::Program);
+        let objects = objects.skip(1).filter(|(index, _)| map.is_needed(*index));
+        // A refused auxiliary is as if nobody had asked for it.
+        let is_listed = |missing: &&Missing| match missing.absence {
+            Absence::Fatal => true,
+            Absence::Auxiliary => !missing.missed.fatal,
+            Absence::Preload => false,
+        };
+        let missing = map.missing.iter().filter(is_listed);
+        Self::Maps {
+            paths: objects.map(|(_, object)| object.spelled.to_string()).collect(),
+            missing: unique(missing.map(|missing| String::from_utf8_lossy(&missing.name).into_owned())),
+        }
+    }
+
+    /// What glibc prints when `LD_TRACE_LOADED_OBJECTS` is set.
+    pub(crate) fn glibc(output: &Output) -> Self {
+        let text = String::from_utf8_lossy(&output.stdout);
+        if !output.status.success() {
+            return Self::Refused(complaint(output));
+        }
+        let lines = || text.lines().map(str::trim).filter(|line| !line.starts_with("linux-"));
+        let paths = lines().filter(|line| line.contains(" (0x")).map(|line| {
+            let path = line.split_once(" => ").map_or(line, |(_, path)| path);
+            path.rsplit_once(" (0x").map_or(path, |(path, _)| path).to_owned()
+        });
+        let missing = lines().filter_map(|line| line.strip_suffix(" => not found"));
+        Self::Maps { paths: paths.collect(), missing: unique(missing.map(str::to_owned)) }
+    }
+
+    /// What musl prints for `--list`, whose first line is the loader in any case. It lists the loader once for each name
+    /// that means it.
+    pub(crate) fn musl(output: &Output) -> Self {
+        let (text, errors) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let missed = |line: &str| {
+            let rest = line.strip_prefix("Error loading shared library ")?;
+            let (name, why) = rest.split_once(": ")?;
+            // Without any directory to search there is no error either.
+            let nowhere = ["No such file", "Not a directory", "Invalid argument", "No error information"]
+                .iter()
+                .any(|start| why.starts_with(start));
+            nowhere.then(|| name.to_owned())
+        };
+        let missing: Vec<String> = errors.lines().filter_map(missed).collect();
+        let is_refusal = |line: &&str| line.contains("loading shared library") && missed(line).is_none();
+        if let Some(refusal) = errors.lines().find(is_refusal) {
+            return Self::Refused(refusal.to_owned());
+        }
+        if !output.status.success() && missing.is_empty() {
+            return Self::Refused(complaint(output));
+        }
+        let paths = text.lines().filter_map(|line| line.split_once(" => "));
+        let paths = paths.filter_map(|(_, path)| Some(path.rsplit_once(" (0x")?.0.to_owned()));
+        Self::Maps { paths: unique(paths), missing: unique(missing.into_iter()) }
+    }
+}
+
+/// What a loader says that crashes.
+pub(crate) const SILENT: &str = "no reason given";
+
+fn complaint(output: &Output) -> String {
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let text = errors.lines().find(|line| line.contains("loading shared")).or_else(|| errors.lines().next());
+    text.unwrap_or(SILENT).to_owned()
+}
+
+fn unique(names: impl Iterator<Item = String>) -> Vec<String> {
+    names.fold(Vec::new(), |mut unique, name| {
+        if !unique.contains(&name) {
+            unique.push(name);
+        }
+        unique
+    })
+}

@@ -1,0 +1,75 @@
+//! One program, run in two places.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use coracle_testing::bundle::bundle;
+use coracle_testing::launch::{launch, unless_busy};
+use coracle_testing::process::{Finished, start};
+use coracle_testing::sandbox::Sandbox;
+use coracle_testing::unpacked::Image;
+
+use crate::programs::program_table::Program;
+
+/// What a program printed, and how it ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Ran {
+    pub(crate) status: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// Runs the program on the host as its image would.
+pub(crate) fn on_host(program: &Program) -> Ran {
+    let mut command = launch(Path::new("/"), "/", program.user);
+    run(command.args(["--", program.path]).args(program.args))
+}
+
+/// Packs the program and runs the image's entrypoint in its root.
+pub(crate) fn in_image(program: &Program) -> Result<Ran, String> {
+    let directory = tempfile::tempdir().unwrap();
+    let (layout, root) = (directory.path().join("layout"), directory.path().join("root"));
+    build(program, &layout)?;
+    let image = Image::only(&layout);
+    image.unpack(&root);
+    for mount in program.mounts {
+        fs::create_dir(root.join(mount)).unwrap();
+    }
+    let mut command = launch(&root, image.working_dir(), image.user());
+    Ok(run(command.args(image.variables()).arg("--").args(image.command())))
+}
+
+/// Packs the program and lets runc run what umoci unpacks.
+pub(crate) fn in_container(program: &Program, sandbox: &Sandbox) -> Result<Ran, String> {
+    let layout = sandbox.shared().join("layout");
+    build(program, &layout)?;
+    let bundle = bundle(sandbox, &format!("{}:latest", layout.display()), &[]);
+    let ran =
+        run(&mut sandbox.command(["runc", "run", "--bundle", bundle.to_str().unwrap(), &sandbox.cgroup]));
+    fs::remove_dir_all(bundle).unwrap();
+    fs::remove_dir_all(layout).unwrap();
+    Ok(ran)
+}
+
+/// Lets `coracle` make the image.
+pub(crate) fn build(program: &Program, layout: &Path) -> Result<(), String> {
+    let mut coracle = Command::new(env!("CARGO_BIN_EXE_coracle"));
+    coracle.args([
+        "build",
+        program.path,
+        "--quiet",
+        "--no-cache",
+        "--output",
+        &format!("oci:{}", layout.display()),
+    ]);
+    coracle.args(["--user", program.user, "--tag", "program"]);
+    coracle.args(program.data.iter().map(|path| format!("--include={path}:{path}")));
+    let finished = start(coracle.arg("--").args(program.args)).finish();
+    if finished.status.success() { Ok(()) } else { Err(finished.stderr) }
+}
+
+fn run(command: &mut Command) -> Ran {
+    let finished = unless_busy(|| start(command).finish(), |finished: &Finished| finished.stderr.clone());
+    Ran { status: finished.status.code(), stdout: finished.stdout, stderr: finished.stderr }
+}

@@ -1,0 +1,219 @@
+//! A root as a list of what is put into it, which can be shortened, built, and printed as the text
+//! of a test.
+
+use std::fmt;
+
+use coracle_ld::elf::Machine;
+use coracle_ld::ldso::{Cache, CacheEntry, Hwcaps};
+use coracle_core::path::Spelled;
+
+use crate::rules::case::Case;
+use crate::rules::elf::{self, ARM64, DF_1_NODEFLIB, DF_1_PIE, Elf, I386, S390X, library};
+
+#[derive(Clone)]
+pub(super) struct World {
+    pub(super) musl: bool,
+    pub(super) items: Vec<Item>,
+    /// What is mapped, each by itself.
+    pub(super) files: Vec<String>,
+}
+
+/// What a root gets, in this order: files before links, so that nothing is written through a link.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Item {
+    WorkingDir(String),
+    Directory(String),
+    Elf {
+        path: String,
+        is_program: bool,
+        traits: Vec<Trait>,
+    },
+    File {
+        path: String,
+        text: String,
+    },
+    /// A library that ends after so many bytes.
+    Cut {
+        path: String,
+        size: usize,
+    },
+    HardLink {
+        first: String,
+        second: String,
+    },
+    Link {
+        path: String,
+        target: String,
+    },
+    Hwcaps(&'static str),
+    LibraryPath(String),
+    Preload(String),
+    /// Directories for `ldconfig`.
+    Ldconfig(String),
+    /// Names and paths for a cache of ours.
+    Cache(Vec<(String, String)>),
+    /// Removed once the cache was written.
+    Without(String),
+}
+
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Trait {
+    Needed(String),
+    Soname(String),
+    Rpath(String),
+    Runpath(String),
+    Filter(String),
+    Auxiliary(String),
+    Nodeflib,
+    Pie,
+    Executable,
+    Export(&'static str),
+    Machine(&'static str),
+    Byte(usize, u8),
+}
+
+/// What is there already.
+pub(super) const LOADER: &str = "/lib/ld-musl-x86_64.so.1";
+
+const AMD64: Machine = Machine { is_64: true, is_little_endian: true, number: 62, flags: 0 };
+
+impl Trait {
+    fn put(&self, elf: Elf) -> Elf {
+        match self {
+            Self::Needed(name) => elf.needed(name),
+            Self::Soname(name) => elf.soname(name),
+            Self::Rpath(list) => elf.rpath(list),
+            Self::Runpath(list) => elf.runpath(list),
+            Self::Filter(name) => elf.filter(name),
+            Self::Auxiliary(name) => elf.auxiliary(name),
+            Self::Nodeflib => elf.flags_1(DF_1_NODEFLIB),
+            Self::Pie => elf.flags_1(DF_1_PIE),
+            Self::Executable => elf.executable(),
+            Self::Export(symbol) => elf.exports(symbol),
+            Self::Machine("I386") => elf.machine(I386),
+            Self::Machine("S390X") => elf.machine(S390X),
+            Self::Machine(_) => elf.machine(ARM64),
+            Self::Byte(at, value) => elf.byte(*at, *value),
+        }
+    }
+}
+
+impl Item {
+    /// Where it puts something.
+    pub(super) fn path(&self) -> Option<&str> {
+        match self {
+            Self::WorkingDir(path) | Self::Directory(path) => Some(path),
+            Self::Elf { path, .. } | Self::File { path, .. } | Self::Cut { path, .. } => Some(path),
+            Self::Link { path, .. } | Self::HardLink { second: path, .. } => Some(path),
+            _ => None,
+        }
+    }
+
+    fn put(&self, case: Case, musl: bool) -> Case {
+        match self {
+            Self::WorkingDir(path) => case.working_dir(path),
+            Self::Directory(path) => case.directory(path),
+            Self::Elf { path, is_program, traits } => {
+                let start = match (is_program, musl) {
+                    (false, _) => library(),
+                    (true, false) => elf::program(),
+                    (true, true) => elf::musl_program(),
+                };
+                case.elf(path, &traits.iter().fold(start, |elf, own| own.put(elf)))
+            }
+            Self::File { path, text } => case.file(path, text),
+            Self::Cut { path, size } => case.file(path, &library().image()[..*size]),
+            Self::HardLink { first, second } => case.hard_link(first, second),
+            Self::Link { path, target } => case.link(path, target),
+            Self::Hwcaps("") => case.hwcaps(Hwcaps::None),
+            Self::Hwcaps(name) => case.hwcaps(Hwcaps::UpTo(name.as_bytes().to_vec())),
+            Self::LibraryPath(list) => case.library_path(list),
+            Self::Preload(list) => case.preload(list),
+            Self::Ldconfig(directories) => case.ldconfig(directories),
+            Self::Cache(entries) => {
+                let entry = |(name, path): &(String, String)| CacheEntry {
+                    name: name.as_bytes().to_vec(),
+                    path: Spelled::new(path.as_bytes()),
+                };
+                case.file("/etc/ld.so.cache", Cache::write(entries.iter().map(entry).collect(), AMD64))
+            }
+            Self::Without(path) => case.without(path),
+        }
+    }
+}
+
+impl World {
+    pub(super) fn build(&self) -> Case {
+        let case = if self.musl { Case::musl() } else { Case::glibc() };
+        self.items.iter().fold(case, |case, item| item.put(case, self.musl))
+    }
+
+    /// Whether a file can be put at `path`: nothing is there, it is below no file or link, and nothing is below it.
+    pub(super) fn is_free(&self, path: &str) -> bool {
+        let below = |path: &str, above: &str| {
+            path.strip_prefix(above).is_some_and(|rest| above == "/" || rest.starts_with('/'))
+        };
+        let is_directory = |item: &Item| matches!(item, Item::WorkingDir(_) | Item::Directory(_));
+        !(self.musl && below(LOADER, path))
+            && self.items.iter().all(|item| {
+                item.path().is_none_or(|other| {
+                    other != path && !below(other, path) && (is_directory(item) || !below(path, other))
+                })
+            })
+    }
+}
+
+impl fmt::Display for World {
+    /// As a test says it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Case::{}()", if self.musl { "musl" } else { "glibc" })?;
+        for item in &self.items {
+            write!(f, "\n    .")?;
+            match item {
+                Item::WorkingDir(path) => write!(f, "working_dir({path:?})"),
+                Item::Directory(path) => write!(f, "directory({path:?})"),
+                Item::Elf { path, is_program, traits } => {
+                    let start = match (is_program, self.musl) {
+                        (false, _) => "library",
+                        (true, false) => "program",
+                        (true, true) => "musl_program",
+                    };
+                    write!(f, "elf({path:?}, &{start}()")?;
+                    traits.iter().try_for_each(|own| write!(f, ".{own}"))?;
+                    write!(f, ")")
+                }
+                Item::File { path, text } => write!(f, "file({path:?}, {text:?})"),
+                Item::Cut { path, size } => write!(f, "file({path:?}, &library().image()[..{size}])"),
+                Item::HardLink { first, second } => write!(f, "hard_link({first:?}, {second:?})"),
+                Item::Link { path, target } => write!(f, "link({path:?}, {target:?})"),
+                Item::Hwcaps("") => write!(f, "hwcaps(Hwcaps::None)"),
+                Item::Hwcaps(name) => write!(f, "hwcaps(Hwcaps::UpTo(b{name:?}.into()))"),
+                Item::LibraryPath(list) => write!(f, "library_path({list:?})"),
+                Item::Preload(list) => write!(f, "preload({list:?})"),
+                Item::Ldconfig(directories) => write!(f, "ldconfig({directories:?})"),
+                Item::Cache(entries) => write!(f, "file(\"/etc/ld.so.cache\", Cache::write({entries:?}))"),
+                Item::Without(path) => write!(f, "without({path:?})"),
+            }?;
+        }
+        self.files.iter().try_for_each(|file| write!(f, "\n    .maps({file:?}, …)"))
+    }
+}
+
+impl fmt::Display for Trait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Needed(name) => write!(f, "needed({name:?})"),
+            Self::Soname(name) => write!(f, "soname({name:?})"),
+            Self::Rpath(list) => write!(f, "rpath({list:?})"),
+            Self::Runpath(list) => write!(f, "runpath({list:?})"),
+            Self::Filter(name) => write!(f, "filter({name:?})"),
+            Self::Auxiliary(name) => write!(f, "auxiliary({name:?})"),
+            Self::Nodeflib => f.write_str("flags_1(DF_1_NODEFLIB)"),
+            Self::Pie => f.write_str("flags_1(DF_1_PIE)"),
+            Self::Executable => f.write_str("executable()"),
+            Self::Export(symbol) => write!(f, "exports({symbol:?})"),
+            Self::Machine(machine) => write!(f, "machine({machine})"),
+            Self::Byte(at, value) => write!(f, "byte({at}, {value})"),
+        }
+    }
+}

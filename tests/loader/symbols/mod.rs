@@ -1,0 +1,9 @@
+//! Missing versions and symbols, compared with `ldd -r` of the real loader, and with whether the
+//! programs start.
+
+mod build_errors;
+mod folder;
+mod messages;
+mod other_loaders;
+mod symbol_versions;
+mod undefined_symbols;
