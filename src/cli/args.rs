@@ -12,6 +12,7 @@ mod deps;
 mod implicit;
 mod init;
 mod manifests;
+mod recipe;
 mod registry;
 mod report_files;
 mod suggested_values;
@@ -30,6 +31,7 @@ pub(super) use contract::{ConfigCheckArgs, ConfigDiffArgs, ConfigShowArgs, Resol
 pub(super) use deps::{DepsArgs, DepsFormat};
 pub(super) use init::{Ci, InitArgs};
 pub(super) use manifests::{ManifestLayout, ManifestsArgs};
+pub(super) use recipe::{KeysArgs, KeysFormat, RecipeCommand};
 pub(super) use registry::{CopyArgs, IndexArgs, RegistryArgs};
 pub(super) use report_files::ReportFileArgs;
 
@@ -94,6 +96,9 @@ pub(super) enum CommonCommand {
     /// Manage the build cache
     #[command(subcommand)]
     Cache(CacheCommand),
+    /// Look up the keys of a recipe
+    #[command(subcommand)]
+    Recipe(RecipeCommand),
     /// Print a shell completion script
     Completions(CompletionsArgs),
     /// Write manual pages

@@ -27,6 +27,7 @@ mod man;
 mod manifests;
 mod parallel;
 mod progress;
+mod recipe_keys;
 mod registry_client;
 mod reports;
 mod resolve;
@@ -107,6 +108,7 @@ fn run_common_command(command: &CommonCommand, caller: Invocation) -> Result<Cli
         CommonCommand::Copy(args) => copy::run_copy(args),
         CommonCommand::Index(args) => index::run_index(args),
         CommonCommand::Cache(command) => cache::run_cache(command),
+        CommonCommand::Recipe(command) => recipe_keys::run_recipe(command),
         CommonCommand::Completions(args) => completions::run_completions(args, caller),
         CommonCommand::Man(args) => man::run_man(args),
     }

@@ -7,7 +7,9 @@ use std::borrow::Cow;
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde_json::{Value, json};
 
+use super::DEFAULT_USER;
 use super::schema::{BoolOrString, IntOrString, PathOr, RecipeFile, Spanned, StrictTable};
 
 /// The path of the published file.
@@ -83,12 +85,65 @@ impl JsonSchema for BoolOrString {
     }
 }
 
-/// Returns the contents of the published file: the types' schema as JSON, with sorted keys.
+/// Defaults that the types leave to the code that reads them.
+fn defaults() -> Vec<(&'static str, Value)> {
+    let mut defaults = vec![
+        ("version", json!(1)),
+        ("image.user", json!(DEFAULT_USER.uid)),
+        ("image.compression", json!("gzip")),
+        ("image.linkage", json!("auto")),
+        ("image.strip", json!(false)),
+        ("image.working-dir", json!("/")),
+        ("runtime.dlopen-notes", json!("recommended")),
+        ("config.templates.verbatim", json!(false)),
+        ("variable.secret-in-environment", json!(false)),
+        ("state.shared", json!(false)),
+        ("kubernetes.kind", json!("Deployment")),
+        ("kubernetes.tmp", json!(false)),
+    ];
+    for key in ["runtime.certificates", "runtime.nss", "runtime.openssl", "runtime.libgcc"] {
+        defaults.push((key, json!("auto")));
+    }
+    for key in ["config.reload", "secret.reload"] {
+        defaults.push((key, json!("restart")));
+    }
+    for key in ["config.optional", "secret.optional"] {
+        defaults.push((key, json!(false)));
+    }
+    defaults
+}
+
+/// Adds `default` to the key at the dotted path.
+fn set_default(schema: &mut Value, path: &str, default: Value) {
+    let mut pointer = String::new();
+    for name in path.split('.') {
+        pointer = match schema.pointer(&pointer).and_then(reference) {
+            Some(definition) => format!("/definitions/{definition}/properties/{name}"),
+            None => format!("/properties/{name}"),
+        };
+    }
+    let key = schema.pointer_mut(&pointer).unwrap_or_else(|| panic!("no key `{path}`"));
+    key["default"] = default;
+}
+
+/// The definition that a value refers to, directly or as an item of a list.
+fn reference(value: &Value) -> Option<String> {
+    let direct = value.get("$ref").and_then(Value::as_str).map(|text| text.replace("#/definitions/", ""));
+    let several = |key| value.get(key).and_then(Value::as_array)?.iter().find_map(reference);
+    let items = || value.get("items").and_then(reference);
+    direct.or_else(|| several("allOf")).or_else(|| several("anyOf")).or_else(items)
+}
+
+/// Returns the contents of the published file: the types' schema as JSON with defaults, keys sorted.
 fn published_schema() -> String {
     let mut generator = SchemaSettings::draft07().into_generator();
     let mut schema = generator.root_schema_for::<RecipeFile>();
     schema.insert("title".into(), "coracle.toml".into());
-    let mut text = format!("{:#}", schema.to_value());
+    let mut schema = schema.to_value();
+    for (path, default) in defaults() {
+        set_default(&mut schema, path, default);
+    }
+    let mut text = format!("{schema:#}");
     text.push('\n');
     text
 }

@@ -2,7 +2,7 @@
 //!
 //! Files are checked by path, by comparison with files of the configuration, and by content. The
 //! last two happen while files are packed, so that nothing is read twice. Does not depend on
-//! recipes or tar. docs/leak-gate.md lists what is found and what is not.
+//! recipes or tar. docs/secret-scanner.md lists what is found and what is not.
 
 mod candidates;
 mod config_file_names;

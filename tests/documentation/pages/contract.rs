@@ -10,7 +10,10 @@ fn prepare(runner: &DocRunner) {
         "coracle.toml",
         "[image]\nname = \"shop\"\nprograms = [\"shop\"]\n[[config]]\nmount = \"/etc/shop\"\ntemplates = [\"config/shop.toml\"]\n",
     );
-    runner.done("coracle build -q; mkdir deploy; coracle manifests > deploy/shop.yaml");
+    runner.done(
+        "coracle build -q; mkdir -p deploy overlays/prod; coracle manifests > deploy/shop.yaml
+        cp deploy/shop.yaml overlays/prod; echo 'resources: [shop.yaml]' > overlays/prod/kustomization.yaml",
+    );
     for (word, meaning) in [
         ("NAME=IMAGE", "shop=oci:shop.oci"),
         ("IMAGE", "oci:shop.oci"),

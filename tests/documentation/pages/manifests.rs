@@ -1,7 +1,8 @@
-//! A recipe with configuration for an environment and a secret.
+//! A recipe with configuration for an environment and a secret, and the sections that the page shows.
 
 use super::{Check, NONE, Page};
 use crate::doc_runner::DocRunner;
+use crate::page;
 
 pub(super) const PAGE: Page = Page {
     path: "docs/manifests.md",
@@ -36,9 +37,13 @@ const SCHEMA: &str = r#"{ "properties": {
     "port": {}, "db": { "properties": { "password": { "type": "string", "writeOnly": true } } } } }"#;
 
 fn prepare(runner: &DocRunner) {
+    let text = page::text(PAGE.path);
+    let more = text.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let patch = "kind: Deployment\nspec: {template: {spec: {priorityClassName: high}}}\n";
     runner
         .programs(["shop"])
-        .file("coracle.toml", RECIPE)
+        .file("coracle.toml", format!("{RECIPE}\n{more}"))
+        .file("patches/deployment.yaml", patch)
         .file("config/schema.json", SCHEMA)
         .file("config/shop.toml.j2", "port = {{ port }}\n")
         .file("config/login.env.j2", "PASSWORD={{ db.password|sh }}\n")

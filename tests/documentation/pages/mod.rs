@@ -16,19 +16,27 @@ mod c;
 mod cache;
 mod cargo;
 mod ci;
+mod compression;
 mod configuration;
 mod contract;
 mod debugging;
+mod dependencies;
+mod destinations;
+mod distribution;
 mod engines_page;
+mod first_image;
 mod glibc;
 mod go;
 mod init;
-mod leak_gate;
+mod install;
 mod manifests;
+mod node;
 mod python;
 mod readme;
+mod recipe;
 mod registries;
 mod runtime;
+mod secret_scanner;
 mod shared_cache;
 mod static_programs;
 mod zig;
@@ -86,6 +94,8 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("g++", "g++"),
     ("go", "golang-go"),
     ("musl-gcc", "musl-tools"),
+    ("node", "nodejs"),
+    ("nginx", "nginx-core"),
     ("objdump", "binutils"),
     ("python3.11", "python3.11"),
     ("qemu-aarch64-static", "qemu-user-static"),
@@ -168,7 +178,8 @@ fn missing_program(command: &str) -> Option<String> {
         return Some("there is no zig: `bash .ci/tools` installs it into target/tools".into());
     }
     let is_named = |program: &str| command.split([' ', '/', '\n']).any(|word| word == program);
-    let lacks = |program: &str| !Path::new("/usr/bin").join(program).exists();
+    let lacks =
+        |program: &str| !["/usr/bin", "/usr/sbin"].iter().any(|at| Path::new(at).join(program).exists());
     let (program, package) = PROGRAMS.iter().find(|(program, _)| is_named(program) && lacks(program))?;
     Some(format!("there is no {program} (on Debian: {package})"))
 }
@@ -247,19 +258,27 @@ mod tests {
         cache,
         cargo,
         ci,
+        compression,
         configuration,
         contract,
         debugging,
+        dependencies,
+        destinations,
+        distribution,
         engines_page,
+        first_image,
         glibc,
         go,
         init,
-        leak_gate,
+        install,
         manifests,
+        node,
         python,
         readme,
+        recipe,
         registries,
         runtime,
+        secret_scanner,
         shared_cache,
         static_programs,
         zig,

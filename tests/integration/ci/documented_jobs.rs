@@ -59,17 +59,6 @@ fn the_github_job_works() {
 }
 
 #[test]
-fn the_step_of_the_readme_works() {
-    let readme = fs::read_to_string("README.md").unwrap();
-    let (_, rest) = readme.split_once("## In CI\n\n```yaml\n").unwrap();
-    let [steps]: [Value; 1] =
-        yaml::parse_documents(rest.split("```").next().unwrap()).unwrap().try_into().unwrap();
-    let step = &steps[0];
-    assert_eq!(step["uses"], format!("OWNER/coracle@v{}", env!("CARGO_PKG_VERSION")));
-    assert!(keys(&step["with"]).iter().all(|name| action().inputs.contains_key(name)), "{step}");
-}
-
-#[test]
 fn the_gitlab_job_works() {
     let (text, job) = job(".gitlab-ci.yml");
     assert_eq!(check("gitlab-ci", &text), Ok(()));

@@ -32,6 +32,7 @@ Commands:
   copy         Copy an image between registries, layouts and archives
   index        Combine images of several platforms into one image index
   cache        Manage the build cache
+  recipe       Look up the keys of a recipe
   completions  Print a shell completion script
 
 Options:

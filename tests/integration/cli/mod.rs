@@ -5,5 +5,6 @@ mod help;
 mod invalid_recipe_keys;
 mod manual_pages;
 mod output;
+mod recipe_keys;
 mod unreadable_recipes;
 mod usage_errors;

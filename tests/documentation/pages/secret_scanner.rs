@@ -6,7 +6,7 @@ use super::{Check, NONE, Page};
 use crate::doc_runner::DocRunner;
 
 pub(super) const PAGE: Page = Page {
-    path: "docs/leak-gate.md",
+    path: "docs/secret-scanner.md",
     engines: NONE,
     prepare,
     checks: &[("coracle build", Check::Exits(&[4]))],
