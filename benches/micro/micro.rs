@@ -5,7 +5,6 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a panic is how a benchmark fails")]
 
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
@@ -51,7 +50,7 @@ fn pack(bencher: Bencher<'_, '_>, compression: &str) {
     let (stratum, entries) = largest_layer(&rootfs);
     bencher.counter(bytes_of(&entries)).with_inputs(|| tempfile::tempdir().unwrap()).bench_refs(|folder| {
         let out = folder.path().join("layer");
-        layer::pack_layer(&entries, stratum, compression, &out, &go_on, &()).unwrap()
+        layer::pack_layer(&entries, stratum, compression, &out, &(), &()).unwrap()
     });
 }
 
@@ -60,7 +59,7 @@ fn pack(bencher: Bencher<'_, '_>, compression: &str) {
 fn diff_id(bencher: Bencher<'_, '_>) {
     let rootfs = rootfs();
     let (_, entries) = largest_layer(&rootfs);
-    bencher.counter(bytes_of(&entries)).bench(|| layer::compute_diff_id(&entries, &go_on, &()).unwrap());
+    bencher.counter(bytes_of(&entries)).bench(|| layer::compute_diff_id(&entries, &(), &()).unwrap());
 }
 
 /// The closure of a program, in a tree that has not been looked at; of these, those that are installed.
@@ -160,6 +159,3 @@ fn build(folder: &TempDir, settings: &Settings) -> Built {
     coracle::build(&recipe(&folder.path().join("bench.oci")), settings, &()).unwrap()
 }
 
-fn go_on(_: u64) -> ControlFlow<()> {
-    ControlFlow::Continue(())
-}

@@ -52,7 +52,7 @@ pub(super) fn registry_client(
 /// Converts the error of a copy. Errors of a registry or the network have their own exit code.
 pub(super) fn from_transfer_error(error: &Error) -> CliError {
     let exit = match error {
-        Error::Interrupted => CliExit::Interrupted,
+        Error::Cancelled => CliExit::Interrupted,
         error if error.is_network() => CliExit::Network,
         _ => CliExit::Failed,
     };

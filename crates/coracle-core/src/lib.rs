@@ -13,6 +13,7 @@ pub mod note;
 pub mod path;
 pub mod platform;
 pub mod port;
+pub mod progress;
 pub mod quantity;
 pub mod reference;
 pub mod signal;

@@ -4,6 +4,7 @@ use std::io::{self, Read};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use coracle_core::digest::Digest;
+use coracle_core::progress::Progress;
 use coracle_oci::registry::{BlobContent, BlobUpload, Error, PushOutcome, RepositoryClient};
 
 use super::fake::{FakeRegistry, FakeRepositories as _, Trouble};
@@ -21,7 +22,7 @@ fn copy(from: &RepositoryClient, to: &RepositoryClient, digest: Digest) -> Resul
         size: SIZE as u64,
         content: BlobContent::Stream(&open),
         mount_from: None,
-        progress: None,
+        progress: &(),
     })
 }
 
@@ -52,16 +53,22 @@ fn rejects_an_altered_blob() {
     assert!(to.state().blobs.is_empty() && to.state().uploads.is_empty());
 }
 
+#[derive(Default)]
+struct ByteCounter(AtomicU64);
+
+impl Progress for ByteCounter {
+    fn advance(&self, bytes: u64) {
+        self.0.fetch_add(bytes, Ordering::SeqCst);
+    }
+}
+
 #[test]
 fn reports_progress() {
     let fake = FakeRegistry::start();
     let layer = image(&[SIZE]).layers.remove(0);
-    let sent = AtomicU64::new(0);
-    let count = |bytes| {
-        sent.fetch_add(bytes, Ordering::SeqCst);
-    };
-    let blob = BlobUpload { progress: Some(&count), ..upload(&layer) };
+    let sent = ByteCounter::default();
+    let blob = BlobUpload { progress: &sent, ..upload(&layer) };
     fake.shop().push_blob(&blob).unwrap();
     fake.shop().push_blob(&blob).unwrap();
-    assert_eq!(sent.into_inner(), SIZE as u64);
+    assert_eq!(sent.0.into_inner(), SIZE as u64);
 }

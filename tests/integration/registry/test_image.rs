@@ -44,7 +44,7 @@ pub(crate) fn upload(bytes: &[u8]) -> BlobUpload<'_> {
         size: bytes.len() as u64,
         content: BlobContent::Bytes(bytes),
         mount_from: None,
-        progress: None,
+        progress: &(),
     }
 }
 

@@ -47,6 +47,9 @@ pub enum Error {
         /// The platforms of the base image.
         available: Vec<String>,
     },
+    /// The operation was cancelled.
+    #[error("interrupted; nothing was written")]
+    Cancelled,
     /// Its files cannot be written or read on this host.
     #[error(transparent)]
     File(#[from] fs::Error),
@@ -65,6 +68,7 @@ impl Error {
             Self::PlatformUnavailable { available: known, .. } => {
                 Some(format!("available platforms: {}", known.join(", ")))
             }
+            Self::Cancelled => None,
             Self::File(error) => error.hint(),
         }
     }
@@ -76,7 +80,9 @@ impl Error {
             Self::Layer { source, .. } => {
                 registry_error(source).is_some_and(|error| !error.is_local_failure())
             }
-            Self::Unsupported { .. } | Self::PlatformUnavailable { .. } | Self::File(_) => false,
+            Self::Unsupported { .. } | Self::PlatformUnavailable { .. } | Self::Cancelled | Self::File(_) => {
+                false
+            }
         }
     }
 }

@@ -8,7 +8,6 @@ mod error;
 mod inherited_config;
 
 use std::io::{self, Read};
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 pub use base_fs::BaseFs;
@@ -22,6 +21,7 @@ use crate::layout::{ImageSource, ParsedLayer, ParsedPlatform};
 use crate::registry::{Access, RegistryClient};
 use coracle_core::digest::{DiffId, Digest};
 use coracle_core::platform::Platform;
+use coracle_core::progress::{CancelOnly, Cancelled, Progress, ProgressReader};
 use coracle_core::reference::ImageReference;
 use error::unreadable_error;
 
@@ -50,28 +50,6 @@ pub struct BaseImage {
     /// Its layers, history and config members, for the new image's documents.
     pub base_layers: image::InheritedBase,
     layers: Vec<ParsedLayer>,
-}
-
-/// Cancellation check, called repeatedly. `Break` cancels the operation.
-pub type CancelCheck<'a> = dyn Fn() -> ControlFlow<()> + 'a;
-
-/// A reader that fails when the operation is cancelled.
-struct CancellableReader<'a> {
-    reader: Box<dyn Read>,
-    go_on: &'a CancelCheck<'a>,
-}
-
-impl Read for CancellableReader<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match (self.go_on)() {
-            ControlFlow::Continue(()) => self.reader.read(buffer),
-            ControlFlow::Break(()) => Err(cancelled_error()),
-        }
-    }
-}
-
-fn cancelled_error() -> io::Error {
-    io::Error::other("interrupted")
 }
 
 /// Returns the digest that the image at `place` has now. If `place` includes a digest, no request
@@ -180,17 +158,16 @@ impl BaseSource {
     }
 
     /// Returns the file system of `image`. Layers that are not stored yet are fetched and
-    /// decompressed. `go_on` is called repeatedly meanwhile.
+    /// decompressed. Of `progress`, only cancellation is used.
     ///
     /// # Errors
-    /// Fails if a layer cannot be fetched, does not match its digests, or `go_on` cancels.
-    pub fn file_system(&self, image: &BaseImage, go_on: &CancelCheck<'_>) -> Result<BaseFs, Error> {
+    /// Fails if a layer cannot be fetched, does not match its digests, or `progress` cancels.
+    pub fn file_system(&self, image: &BaseImage, progress: &dyn Progress) -> Result<BaseFs, Error> {
         let mut tree = BaseFs::default();
         for (layer, (descriptor, diff_id)) in image.layers.iter().zip(&image.base_layers.layers) {
-            let failed = |source: io::Error| Error::Layer {
-                base: self.location_text(),
-                digest: descriptor.digest,
-                source,
+            let failed = |source: io::Error| match Cancelled::is_cause_of(&source) {
+                true => Error::Cancelled,
+                false => Error::Layer { base: self.location_text(), digest: descriptor.digest, source },
             };
             if let Some(path) = self.blobs.find(diff_id.digest()) {
                 if tree.apply_layer(&path, diff_id)?.map_err(failed)? {
@@ -199,7 +176,7 @@ impl BaseSource {
                 // The stored file is damaged.
                 self.blobs.remove(diff_id.digest())?;
             }
-            let path = self.decompress_layer(layer, descriptor, diff_id, go_on)?.map_err(failed)?;
+            let path = self.decompress_layer(layer, descriptor, diff_id, progress)?.map_err(failed)?;
             if !tree.apply_layer(&path, diff_id)?.map_err(failed)? {
                 return Err(failed(io::Error::other("its tar changed while it was read")));
             }
@@ -213,15 +190,15 @@ impl BaseSource {
         layer: &ParsedLayer,
         descriptor: &Descriptor,
         diff_id: &DiffId,
-        go_on: &CancelCheck<'_>,
+        progress: &dyn Progress,
     ) -> Result<io::Result<PathBuf>, Error> {
-        let blob = match self.repository().map(|_| self.fetch_blob(descriptor, go_on)).transpose()? {
+        let blob = match self.repository().map(|_| self.fetch_blob(descriptor, progress)).transpose()? {
             Some(Err(error)) => return Ok(Err(error)),
             Some(Ok(path)) => Some(path),
             None => None,
         };
-        let Some(_turn) = self.blobs.lock_fetch(diff_id.digest(), go_on)? else {
-            return Ok(Err(cancelled_error()));
+        let Some(_turn) = self.blobs.lock_fetch(diff_id.digest(), progress)? else {
+            return Err(Error::Cancelled);
         };
         if let Some(path) = self.blobs.find(diff_id.digest()) {
             return Ok(Ok(path));
@@ -233,9 +210,11 @@ impl BaseSource {
             None => self.source.open_tar(layer),
         };
         Ok(match tar {
-            Ok(reader) => {
-                self.blobs.store(diff_id.digest(), &mut CancellableReader { reader, go_on }, MAX_TAR_SIZE)?
-            }
+            Ok(reader) => self.blobs.store(
+                diff_id.digest(),
+                &mut ProgressReader::new(reader, &CancelOnly(progress)),
+                MAX_TAR_SIZE,
+            )?,
             Err(error) => Err(error),
         })
     }
@@ -244,10 +223,10 @@ impl BaseSource {
     fn fetch_blob(
         &self,
         descriptor: &Descriptor,
-        go_on: &CancelCheck<'_>,
+        progress: &dyn Progress,
     ) -> Result<io::Result<PathBuf>, Error> {
-        let Some(_turn) = self.blobs.lock_fetch(descriptor.digest, go_on)? else {
-            return Ok(Err(cancelled_error()));
+        let Some(_turn) = self.blobs.lock_fetch(descriptor.digest, progress)? else {
+            return Err(Error::Cancelled);
         };
         if let Some(path) = self.blobs.find(descriptor.digest) {
             if self.blobs.is_intact(descriptor.digest)? {
@@ -259,7 +238,7 @@ impl BaseSource {
         Ok(match self.source.open_blob(descriptor) {
             Ok(reader) => self.blobs.store(
                 descriptor.digest,
-                &mut CancellableReader { reader, go_on },
+                &mut ProgressReader::new(reader, &CancelOnly(progress)),
                 descriptor.size,
             )?,
             Err(error) => Err(error),
@@ -267,15 +246,15 @@ impl BaseSource {
     }
 
     /// Opens a blob for copying. The caller must verify its digest. A blob from a registry is
-    /// stored here first; `go_on` is called repeatedly meanwhile.
+    /// stored here first. Of `progress`, only cancellation is used.
     ///
     /// # Errors
     /// Fails if the blob cannot be fetched or read. The inner error may be a registry error.
-    pub fn open_blob(&self, descriptor: &Descriptor, go_on: &CancelCheck<'_>) -> io::Result<Box<dyn Read>> {
+    pub fn open_blob(&self, descriptor: &Descriptor, progress: &dyn Progress) -> io::Result<Box<dyn Read>> {
         match self.repository() {
             None => self.source.open_blob(descriptor),
             Some(_) => {
-                let path = self.fetch_blob(descriptor, go_on).map_err(io::Error::other)??;
+                let path = self.fetch_blob(descriptor, progress).map_err(io::Error::other)??;
                 Ok(Box::new(std::fs::File::open(path)?))
             }
         }

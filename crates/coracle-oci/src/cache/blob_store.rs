@@ -5,7 +5,6 @@
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Read};
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -18,6 +17,7 @@ use super::layers::LOCK_FILE;
 use crate::layer::hashed_file::HashedFile;
 use coracle_core::digest::{Digest, DigestHasher};
 use coracle_core::fs::{self, Context};
+use coracle_core::progress::Progress;
 
 /// Interval between attempts to take a lock.
 const LOCK_RETRY_INTERVAL: Duration = Duration::from_millis(20);
@@ -112,15 +112,11 @@ impl BlobStore {
     }
 
     /// Takes the lock for fetching the blob `digest`, so that concurrent builds fetch it once.
-    /// Returns `None` if `go_on` cancels. On file systems without locks, returns immediately.
+    /// Returns `None` if `progress` cancels. On file systems without locks, returns immediately.
     ///
     /// # Errors
     /// Fails if the lock file cannot be opened.
-    pub(crate) fn lock_fetch(
-        &self,
-        digest: Digest,
-        go_on: &dyn Fn() -> ControlFlow<()>,
-    ) -> fs::Result<Option<File>> {
+    pub(crate) fn lock_fetch(&self, digest: Digest, progress: &dyn Progress) -> fs::Result<Option<File>> {
         let path = self.directory.join(format!("{}.turn", digest.hex()));
         let turn = File::options().create(true).append(true).open(&path).context("open", &path)?;
         loop {
@@ -130,7 +126,7 @@ impl BlobStore {
                     return Ok(Some(turn));
                 }
                 Err(TryLockError::Error(error)) => return Err(fs::Error::new("lock", &path, error)),
-                Err(TryLockError::WouldBlock) if go_on().is_break() => return Ok(None),
+                Err(TryLockError::WouldBlock) if progress.is_cancelled() => return Ok(None),
                 Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_RETRY_INTERVAL),
             }
         }

@@ -7,7 +7,6 @@
 
 use std::fs::File;
 use std::io;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -15,12 +14,13 @@ use std::time::Duration;
 use super::BuildCache;
 use super::directory::{LAYERS_DIR, try_lock};
 use crate::layer::hashed_file::HashedFile;
-use crate::layer::{self, Compression, Layer, LayerError, PackObserver, tar_header};
+use crate::layer::{self, Compression, Layer, LayerError, tar_header};
 use coracle_core::content_scanner::ContentScanner;
 use coracle_core::digest::{DiffId, Digest};
 use coracle_core::entry::{Entry, LayerKind};
 use coracle_core::fs::{self, Context};
 use coracle_core::path::ImagePath;
+use coracle_core::progress::{CancelOnly, Progress};
 
 /// The lock file in the directory of a cache key.
 pub(super) const LOCK_FILE: &str = "lock";
@@ -42,19 +42,20 @@ impl BuildCache {
         stratum: LayerKind,
         compression: Compression,
         out: &Path,
-        observer: &PackObserver<'_>,
+        progress: &dyn Progress,
         scanner: &dyn ContentScanner,
     ) -> Result<Layer, LayerError> {
-        let Some(shelf) = self.lock_layers(layer::layer_cache_key(entries, compression), observer)? else {
-            return layer::pack_layer(entries, stratum, compression, out, observer, scanner);
+        let Some(shelf) = self.lock_layers(layer::layer_cache_key(entries, compression), progress)? else {
+            return layer::pack_layer(entries, stratum, compression, out, progress, scanner);
         };
         if !shelf.blobs().is_empty() {
-            let diff_id = layer::compute_diff_id(entries, &|_| observer(0), scanner)?;
+            let diff_id = layer::compute_diff_id(entries, &CancelOnly(progress), scanner)?;
             if let Some((digest, size)) = shelf.copy_blob_to(diff_id, out)? {
                 let unpacked = tar_header::tar_size(entries);
                 let media_type = compression.media_type();
-                if observer(unpacked).is_break() {
-                    return Err(LayerError::Interrupted);
+                progress.advance(unpacked);
+                if progress.is_cancelled() {
+                    return Err(LayerError::Cancelled);
                 }
                 return Ok(Layer {
                     digest,
@@ -66,7 +67,7 @@ impl BuildCache {
                 });
             }
         }
-        let layer = layer::pack_layer(entries, stratum, compression, out, observer, scanner)?;
+        let layer = layer::pack_layer(entries, stratum, compression, out, progress, scanner)?;
         shelf.store(&layer, out);
         Ok(layer)
     }
@@ -83,7 +84,7 @@ impl BuildCache {
     fn lock_layers(
         &self,
         cache_key: Digest,
-        observer: &PackObserver<'_>,
+        progress: &dyn Progress,
     ) -> Result<Option<LockedLayers<'_>>, LayerError> {
         let directory = self.version_directory().join(LAYERS_DIR).join(cache_key.hex());
         let mut pruned = 0;
@@ -99,8 +100,8 @@ impl BuildCache {
                     return Ok(None);
                 }
             }
-            if let ControlFlow::Break(()) = observer(0) {
-                return Err(LayerError::Interrupted);
+            if progress.is_cancelled() {
+                return Err(LayerError::Cancelled);
             }
             std::thread::sleep(LOCK_RETRY_INTERVAL);
         }

@@ -45,5 +45,5 @@ pub fn has_manifest(to: &RegistryImageName, digest: Digest, client: &RegistryCli
 
 fn blob_upload(blob: &Blob) -> BlobUpload<'_> {
     let (descriptor, content) = (blob.descriptor(), BlobContent::Bytes(blob.bytes()));
-    BlobUpload { digest: descriptor.digest, size: descriptor.size, content, mount_from: None, progress: None }
+    BlobUpload { digest: descriptor.digest, size: descriptor.size, content, mount_from: None, progress: &() }
 }

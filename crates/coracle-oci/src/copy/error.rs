@@ -13,10 +13,10 @@ use coracle_core::fs;
 pub enum Error {
     /// A layout or archive can't be read or written.
     #[error(transparent)]
-    Store(#[from] layout::LayoutError),
+    Store(layout::LayoutError),
     /// A request to a registry failed.
     #[error(transparent)]
-    Registry(#[from] registry::Error),
+    Registry(registry::Error),
     /// An image at a registry can't be read.
     #[error(transparent)]
     UnreadableRemote(layout::LayoutError),
@@ -46,9 +46,9 @@ pub enum Error {
     /// An index can't be written to an engine.
     #[error("`{0}` can't hold an index: an engine stores the image of its own platform only")]
     IndexInEngine(ImageLocation),
-    /// The observer cancelled the copy.
+    /// The copy was cancelled.
     #[error("interrupted; no tag was written")]
-    Interrupted,
+    Cancelled,
     /// The image does not exist.
     #[error("there is no image at `{0}`")]
     NoSuchImage(ImageLocation),
@@ -64,10 +64,28 @@ pub enum Error {
     },
 }
 
+impl From<layout::LayoutError> for Error {
+    fn from(error: layout::LayoutError) -> Self {
+        match error {
+            layout::LayoutError::Cancelled => Self::Cancelled,
+            error => Self::Store(error),
+        }
+    }
+}
+
+impl From<registry::Error> for Error {
+    fn from(error: registry::Error) -> Self {
+        match error {
+            registry::Error::Cancelled => Self::Cancelled,
+            error => Self::Registry(error),
+        }
+    }
+}
+
 impl From<engine::Error> for Error {
     fn from(error: engine::Error) -> Self {
         match error {
-            engine::Error::Interrupted => Self::Interrupted,
+            engine::Error::Cancelled => Self::Cancelled,
             error => Self::Engine(error),
         }
     }
@@ -99,7 +117,7 @@ impl Error {
             Self::File(error) => error.hint(),
             Self::IndexInEngine(_) => Some("write the index to a layout: `oci:DIR`".into()),
             Self::UnreadableEngine(place) => Some(format!("copy it first: `coracle copy {place} oci:DIR`")),
-            Self::Interrupted | Self::Graph(_) => None,
+            Self::Cancelled | Self::Graph(_) => None,
             Self::Index(error) => error.hint(),
             Self::SamePlatform { .. } => Some("remove one of the two images from the command".into()),
             Self::UnreadableRemote(layout::LayoutError::UnreadableImage { hint: None, .. }) => {
@@ -125,7 +143,7 @@ impl Error {
             | Self::Engine(engine::Error::Store(layout::LayoutError::CopyBlob { source, .. })) => {
                 registry_cause(source).is_some()
             }
-            Self::Interrupted
+            Self::Cancelled
             | Self::Store(_)
             | Self::Engine(_)
             | Self::File(_)

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 
-use super::{CopyOutcome, CopyProgress, Error, ImageLocation, push_image, read_image, write_to_disk};
+use super::{CopyOutcome, Error, ImageLocation, push_image, read_image, write_to_disk};
 use crate::image::{Descriptor, GraphError, ImageGraph, IndexEntry, RawManifest};
 use crate::layout::{ParsedImage, ParsedPlatform};
 use crate::registry::RegistryClient;
+use coracle_core::progress::Progress;
 
 /// The result of creating an index.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -47,7 +48,7 @@ pub fn create_index(
     to: &ImageLocation,
     annotations: &BTreeMap<String, String>,
     client: &RegistryClient,
-    observer: &CopyProgress<'_>,
+    progress: &dyn Progress,
 ) -> Result<CreatedIndex, Error> {
     let opened = from
         .iter()
@@ -61,7 +62,7 @@ pub fn create_index(
     }
     let parts = distinct(parts)?;
     let root = crate::image::create_index(parts.iter().map(|part| &part.image.member), annotations)?;
-    let copied = write_index(&parts, root, to, client, observer)?;
+    let copied = write_index(&parts, root, to, client, progress)?;
     let left_out =
         opened.iter().map(|(_, stored)| stored.index_entry_count().saturating_sub(stored.images.len())).sum();
     Ok(CreatedIndex { copied, images: parts.into_iter().map(|part| part.image).collect(), left_out })
@@ -105,7 +106,7 @@ fn write_index(
     root: RawManifest,
     to: &ImageLocation,
     client: &RegistryClient,
-    observer: &CopyProgress<'_>,
+    progress: &dyn Progress,
 ) -> Result<CopyOutcome, Error> {
     let digest = root.digest;
     let (mut graph, mut origins) =
@@ -133,11 +134,11 @@ fn write_index(
     match to {
         ImageLocation::Registry(named) => {
             let from = |blob: &Descriptor| part_of(blob).and_then(|part| part.image.source.repository());
-            let sent = push_image(&graph, &open, named, &from, client, observer)?;
+            let sent = push_image(&graph, &open, named, &from, client, progress)?;
             Ok(CopyOutcome { digest, pushed: Some(sent), loaded: None, warnings: Vec::new() })
         }
         ImageLocation::OnDisk(destination) => {
-            let warnings = write_to_disk(&graph, &open, &[], destination, observer)?;
+            let warnings = write_to_disk(&graph, &open, &[], destination, progress)?;
             Ok(CopyOutcome { digest, pushed: None, loaded: None, warnings })
         }
         ImageLocation::Engine(_) => Err(Error::IndexInEngine(to.clone())),

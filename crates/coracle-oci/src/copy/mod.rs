@@ -12,8 +12,6 @@ mod referrers;
 mod upload_queue;
 
 use std::io::Read;
-use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use artifact::{has_manifest, push_artifact};
 pub use error::Error;
@@ -28,10 +26,8 @@ use crate::image::{Descriptor, ImageGraph};
 use crate::layout::{self, BlobOpener, DiskFormat, DiskLocation, ImageSource, ParsedImage, Staging};
 use crate::registry::{Access, RegistryClient};
 use coracle_core::digest::Digest;
+use coracle_core::progress::{Progress, ProgressReader};
 use coracle_core::reference::ImageReference;
-
-/// Called with the number of bytes transferred since the last call. `Break` cancels the operation.
-pub type CopyProgress<'a> = dyn Fn(u64) -> ControlFlow<()> + Sync + 'a;
 
 /// The result of a copy.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -100,19 +96,19 @@ pub fn copy_image(
     from: &ImageLocation,
     to: &ImageLocation,
     ways: CopySettings<'_>,
-    observer: &CopyProgress<'_>,
+    progress: &dyn Progress,
 ) -> Result<CopyOutcome, Error> {
     match from {
         ImageLocation::Engine(named) => {
             // Engines stream archives, but reading an archive needs a file that can be seeked.
             let staging = Staging::new_in(&ways.engines.temp_dir)?;
             let path = staging.temporary_path();
-            engine::save_image(named, &path, ways.engines, observer)?;
+            engine::save_image(named, &path, ways.engines, progress)?;
             let archive =
                 ImageLocation::OnDisk(DiskLocation { format: DiskFormat::OciArchive, path, tag: None });
-            copy_from_source(open_source(&archive, ways.client)?, from, to, ways, observer)
+            copy_from_source(open_source(&archive, ways.client)?, from, to, ways, progress)
         }
-        _ => copy_from_source(open_source(from, ways.client)?, from, to, ways, observer),
+        _ => copy_from_source(open_source(from, ways.client)?, from, to, ways, progress),
     }
 }
 
@@ -121,7 +117,7 @@ fn copy_from_source(
     from: &ImageLocation,
     to: &ImageLocation,
     ways: CopySettings<'_>,
-    observer: &CopyProgress<'_>,
+    progress: &dyn Progress,
 ) -> Result<CopyOutcome, Error> {
     let graph = origin.read_graph().map_err(|error| Error::from_read_error(from, error))?;
     let digest = graph.root().map(|root| root.digest).ok_or_else(|| Error::NoSuchImage(from.clone()))?;
@@ -129,7 +125,7 @@ fn copy_from_source(
     match to {
         ImageLocation::Registry(named) => {
             let open = |blob: &Descriptor| origin.open_blob(blob);
-            let sent = push_image(&graph, &open, named, &|_| from.repository(), ways.client, observer)?;
+            let sent = push_image(&graph, &open, named, &|_| from.repository(), ways.client, progress)?;
             Ok(CopyOutcome { pushed: Some(sent), ..copied })
         }
         ImageLocation::OnDisk(destination) => {
@@ -141,12 +137,12 @@ fn copy_from_source(
                 }
             };
             let warnings =
-                write_to_disk(&graph, &|blob| origin.open_blob(blob), &names, destination, observer)?;
+                write_to_disk(&graph, &|blob| origin.open_blob(blob), &names, destination, progress)?;
             Ok(CopyOutcome { warnings, ..copied })
         }
         ImageLocation::Engine(named) => {
             let loaded =
-                load_into_engine(&graph, &|blob| origin.open_blob(blob), named, ways.engines, observer)?;
+                load_into_engine(&graph, &|blob| origin.open_blob(blob), named, ways.engines, progress)?;
             Ok(CopyOutcome { digest: loaded.digest, loaded: Some(loaded), ..copied })
         }
     }
@@ -161,10 +157,10 @@ pub fn load_into_engine(
     open: &dyn Fn(&Descriptor) -> std::io::Result<Box<dyn Read>>,
     to: &engine::EngineImageName,
     engines: &engine::EngineSettings,
-    observer: &CopyProgress<'_>,
+    progress: &dyn Progress,
 ) -> Result<LoadedImage, Error> {
-    with_progress(open, observer, |open| {
-        engine::load_image(graph, open, to, engines, observer).map_err(Error::from)
+    with_progress(open, progress, |open| {
+        engine::load_image(graph, open, to, engines, progress).map_err(Error::from)
     })
 }
 
@@ -174,42 +170,22 @@ fn write_to_disk(
     open: &dyn Fn(&Descriptor) -> std::io::Result<Box<dyn Read>>,
     names: &[ImageReference],
     to: &DiskLocation,
-    observer: &CopyProgress<'_>,
+    progress: &dyn Progress,
 ) -> Result<Vec<layout::LayoutWarning>, Error> {
-    with_progress(open, observer, |open| layout::write_graph(graph, names, to, open).map_err(Error::from))
+    with_progress(open, progress, |open| layout::write_graph(graph, names, to, open).map_err(Error::from))
 }
 
-/// Runs `take` with an `open` that reports the bytes of blobs to the observer and can be cancelled.
+/// Runs `take` with an `open` that reports the bytes of blobs to `progress`.
 fn with_progress<T>(
     open: &dyn Fn(&Descriptor) -> std::io::Result<Box<dyn Read>>,
-    observer: &CopyProgress<'_>,
+    progress: &dyn Progress,
     take: impl FnOnce(&BlobOpener<'_>) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let stop = AtomicBool::new(false);
     let open = |blob: &Descriptor| -> std::io::Result<Box<dyn Read + '_>> {
-        let reader = open(blob)?;
-        Ok(Box::new(ProgressReader { reader, observer, stop: &stop }))
+        Ok(Box::new(ProgressReader::new(open(blob)?, progress)))
     };
-    let taken = take(&open);
-    if stop.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { taken }
-}
-
-/// A reader that reports its bytes to the observer, and fails once the observer cancels.
-struct ProgressReader<'a> {
-    reader: Box<dyn Read>,
-    observer: &'a CopyProgress<'a>,
-    stop: &'a AtomicBool,
-}
-
-impl Read for ProgressReader<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let read = self.reader.read(buffer)?;
-        match (self.observer)(read as u64) {
-            ControlFlow::Continue(()) => Ok(read),
-            ControlFlow::Break(()) => {
-                self.stop.store(true, Ordering::Relaxed);
-                Err(std::io::Error::other("interrupted"))
-            }
-        }
+    match take(&open) {
+        Err(_) if progress.is_cancelled() => Err(Error::Cancelled),
+        taken => taken,
     }
 }

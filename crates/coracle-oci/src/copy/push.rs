@@ -2,15 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Read};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{CopyProgress, Error, RegistryImageName};
+use super::{Error, RegistryImageName};
 use crate::image::{Descriptor, ImageGraph, RawManifest};
 use crate::registry::{
     Access, BlobContent, BlobUpload, ManifestReference, PushOutcome, RegistryClient, Repository,
     RepositoryClient,
 };
+use coracle_core::progress::Progress;
 
 /// What a push sent, and what it did not need to send.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -38,7 +37,7 @@ pub fn push_image(
     to: &RegistryImageName,
     from: &dyn Fn(&Descriptor) -> Option<Repository>,
     client: &RegistryClient,
-    observer: &CopyProgress<'_>,
+    progress: &dyn Progress,
 ) -> Result<PushSummary, Error> {
     let Some(root) = graph.root() else { return Ok(PushSummary::default()) };
     if let Some(wanted) = to.digest.filter(|wanted| *wanted != root.digest) {
@@ -63,40 +62,23 @@ pub fn push_image(
         }
         return Ok(PushSummary { is_unchanged: true, ..PushSummary::default() });
     }
-    let stop = Arc::new(AtomicBool::new(false));
-    let progress = |bytes| {
-        if observer(bytes).is_break() {
-            stop.store(true, Ordering::Relaxed);
-        }
-    };
-    let opens: Vec<_> = blobs
-        .iter()
-        .map(|blob| {
-            let (stop, progress) = (&stop, &progress);
-            move || -> io::Result<Box<dyn Read>> {
-                // Small blobs may be sent without another progress call: check for cancellation
-                // here.
-                progress(0);
-                Ok(Box::new(StoppableReader { reader: open(blob)?, stop: stop.clone() }))
-            }
-        })
-        .collect();
+    let openers: Vec<_> = blobs.iter().map(|blob| move || open(blob)).collect();
     let uploads: Vec<BlobUpload<'_>> = blobs
         .iter()
-        .zip(&opens)
+        .zip(&openers)
         .zip(&mount_sources)
         .map(|((blob, open), from)| BlobUpload {
             digest: blob.digest,
             size: blob.size,
             content: BlobContent::Stream(open),
             mount_from: from.as_ref().map(Repository::name),
-            progress: Some(&progress),
+            progress,
         })
         .collect();
     let mut sent = PushSummary::default();
     let pushed = remote.push_blobs(&uploads);
-    if stop.load(Ordering::Relaxed) || observer(0).is_break() {
-        return Err(Error::Interrupted);
+    if progress.is_cancelled() {
+        return Err(Error::Cancelled);
     }
     for (pushed, blob) in pushed?.into_iter().zip(&blobs) {
         match pushed {
@@ -140,19 +122,4 @@ fn push_document(
         remote.put_manifest(target, media_type, bytes)?;
     }
     Ok(())
-}
-
-/// A reader that fails once `stop` is set.
-pub(super) struct StoppableReader {
-    pub(super) reader: Box<dyn Read>,
-    pub(super) stop: Arc<AtomicBool>,
-}
-
-impl Read for StoppableReader {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.stop.load(Ordering::Relaxed) {
-            return Err(io::Error::other("interrupted"));
-        }
-        self.reader.read(buffer)
-    }
 }

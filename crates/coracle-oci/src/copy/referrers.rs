@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{CopyProgress, Error, ImageLocation, RegistryImageName, open_source, push_image};
+use super::{Error, ImageLocation, RegistryImageName, open_source, push_image};
 use crate::image::Descriptor;
 use crate::registry::{Referrer, RegistryClient};
 use coracle_core::digest::Digest;
+use coracle_core::progress::Progress;
 
 /// The maximum number of referrers that are copied, including indirect ones.
 const MAX_REFERRERS: usize = 1024;
@@ -19,7 +20,7 @@ pub fn copy_referrers(
     from: &ImageLocation,
     to: &RegistryImageName,
     client: &RegistryClient,
-    observer: &CopyProgress<'_>,
+    progress: &dyn Progress,
 ) -> Result<Vec<Referrer>, Error> {
     let origin = open_source(from, client)?;
     let reading = |error| Error::from_read_error(from, error);
@@ -35,7 +36,7 @@ pub fn copy_referrers(
             let graph = origin.read_referrer_graph(&referrer).map_err(reading)?;
             let digest = Some(referrer.digest);
             let to = RegistryImageName { digest, is_untagged: true, reference: to.reference.clone() };
-            push_image(&graph, &open, &to, &|_| from.repository(), client, observer)?;
+            push_image(&graph, &open, &to, &|_| from.repository(), client, progress)?;
             pending.push(referrer.digest);
             copied.push(referrer);
         }

@@ -6,20 +6,20 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Read};
-use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use super::push::{StoppableReader, push_documents};
-use super::{CopyProgress, Error, PushSummary, RegistryImageName};
+use super::push::push_documents;
+use super::{Error, PushSummary, RegistryImageName};
 use crate::image::{Descriptor, RawManifest};
 use crate::registry::{
     Access, BlobContent, BlobUpload, ManifestReference, PushOutcome, RegistryClient, Repository,
     RepositoryClient,
 };
 use coracle_core::digest::Digest;
+use coracle_core::progress::Progress;
 
 /// The repositories and names to push a new image to.
 #[derive(Default)]
@@ -59,8 +59,8 @@ pub struct UploadQueue<'a> {
 
 /// The state that all uploads share.
 struct UploadState<'a> {
-    observer: &'a CopyProgress<'a>,
-    stop: Arc<AtomicBool>,
+    progress: &'a dyn Progress,
+    stop: AtomicBool,
     failure: Mutex<Option<Error>>,
 }
 
@@ -114,17 +114,17 @@ impl PushTargets {
     /// Runs `work`, uploads the blobs that it adds to the queue in parallel, and returns after the
     /// last upload.
     ///
-    /// After a failed upload or cancellation, [`Outbox::go_on`] returns `Break`. If `work` fails,
+    /// [`UploadQueue::is_cancelled`] is true after a failed upload or cancellation. If `work` fails,
     /// the uploads are cancelled.
     ///
     /// # Errors
     /// Fails if `work` fails, a blob can't be read, or a request fails.
     pub fn upload_while<T, E: From<Error>>(
         &self,
-        observer: &CopyProgress<'_>,
+        progress: &dyn Progress,
         work: impl FnOnce(&UploadQueue<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let road = UploadState { observer, stop: Arc::default(), failure: Mutex::default() };
+        let road = UploadState { progress, stop: AtomicBool::new(false), failure: Mutex::default() };
         let (sender, parcels) = channel();
         let parcels = Mutex::new(parcels);
         let result = thread::scope(|scope| {
@@ -178,7 +178,7 @@ impl PushTargets {
     fn run_uploads(&self, parcels: &Mutex<Receiver<PendingBlob>>, road: &UploadState<'_>) {
         let next = || parcels.lock().unwrap_or_else(PoisonError::into_inner).recv();
         while let Ok(parcel) = next() {
-            if road.is_stopped() {
+            if road.is_cancelled() {
                 continue;
             }
             if let Err(error) = self.targets.iter().try_for_each(|route| route.upload(&parcel, road)) {
@@ -204,18 +204,12 @@ impl PushTarget {
 
     /// Uploads a blob, unless it exists or can be mounted.
     fn upload(&self, parcel: &PendingBlob, road: &UploadState<'_>) -> Result<(), Error> {
-        let open = || -> io::Result<Box<dyn Read>> {
-            // Small blobs may be sent without another progress call: check for cancellation here.
-            road.report_bytes(0);
-            Ok(Box::new(StoppableReader { reader: (parcel.open)()?, stop: road.stop.clone() }))
-        };
-        let progress = |bytes| road.report_bytes(bytes);
         let upload = BlobUpload {
             digest: parcel.digest,
             size: parcel.size,
-            content: BlobContent::Stream(&open),
+            content: BlobContent::Stream(&parcel.open),
             mount_from: self.mount_source(parcel).map(Repository::name),
-            progress: Some(&progress),
+            progress: road,
         };
         let pushed = self.remote.push_blob(&upload)?;
         let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
@@ -229,7 +223,7 @@ impl PushTarget {
             }
         }
         // Count the blob as sent, so that progress reaches the total.
-        road.report_bytes(parcel.size);
+        road.advance(parcel.size);
         Ok(())
     }
 }
@@ -250,24 +244,27 @@ impl UploadQueue<'_> {
         if is_new && parcels.send(parcel).is_ok() { blob.size.saturating_mul(self.repositories) } else { 0 }
     }
 
-    /// `Break` after a failed upload or cancellation: building more blobs is useless.
-    pub fn check_cancelled(&self) -> ControlFlow<()> {
-        if self.state.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    /// Whether an upload failed or was cancelled, so that building more blobs is useless.
+    pub fn is_cancelled(&self) -> bool {
+        self.state.is_cancelled()
+    }
+}
+
+impl Progress for UploadState<'_> {
+    fn advance(&self, bytes: u64) {
+        self.progress.advance(bytes);
+    }
+
+    /// Also true after a failed upload, which cancels the others.
+    fn is_cancelled(&self) -> bool {
+        if self.progress.is_cancelled() {
+            self.stop_with(Error::Cancelled);
+        }
+        self.stop.load(Ordering::Relaxed)
     }
 }
 
 impl UploadState<'_> {
-    /// Reports sent bytes to the observer, and stops if it cancels.
-    fn report_bytes(&self, bytes: u64) {
-        if (self.observer)(bytes).is_break() {
-            self.stop_with(Error::Interrupted);
-        }
-    }
-
-    fn is_stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
-    }
-
     /// Stops all uploads. Only the first error is kept.
     fn stop_with(&self, error: Error) {
         if !self.stop.swap(true, Ordering::Relaxed) {

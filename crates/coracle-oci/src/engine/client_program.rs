@@ -1,13 +1,13 @@
 //! Finds and runs the command-line clients of engines.
 
 use std::io::{self, Read};
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::thread;
 
-use super::{EngineProgress, Error};
+use super::Error;
 use crate::layout::{self, ArchiveWriteError, BlobOpener, ImageArchive};
+use coracle_core::progress::Progress;
 
 /// The number of bytes that are kept of each output stream; the rest is discarded.
 const MAX_OUTPUT: usize = 1 << 20;
@@ -62,17 +62,17 @@ impl ClientProgram {
         arguments: &[&str],
         archive: &ImageArchive,
         open: &BlobOpener<'_>,
-        observer: &EngineProgress<'_>,
+        progress: &dyn Progress,
     ) -> Result<(), Error> {
         let child = self.start(what, arguments, true)?;
         let mut write = |mut stdin: ChildStdin| archive.write(&mut stdin, open);
         let (finished, written) = self.wait_with_output(what, child, Some(&mut write))?;
         match written {
-            Some(Err(ArchiveWriteError::Blob(digest, source))) => Err(match observer(0) {
-                ControlFlow::Break(()) => Error::Interrupted,
-                ControlFlow::Continue(()) => layout::LayoutError::CopyBlob { digest, source }.into(),
+            Some(Err(ArchiveWriteError::Blob(digest, source))) => Err(match progress.is_cancelled() {
+                true => Error::Cancelled,
+                false => layout::LayoutError::CopyBlob { digest, source }.into(),
             }),
-            _ if !finished.status.success() && observer(0).is_break() => Err(Error::Interrupted),
+            _ if !finished.status.success() && progress.is_cancelled() => Err(Error::Cancelled),
             _ if !finished.status.success() => Err(self.exit_error(what, &finished)),
             // The program may succeed without reading the archive to its end.
             Some(Err(ArchiveWriteError::Output(_)) | Ok(())) | None => Ok(()),

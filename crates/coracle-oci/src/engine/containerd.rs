@@ -6,9 +6,10 @@ use std::path::Path;
 use super::client_program::{ClientProgram, path_argument};
 use super::http::Endpoint;
 use super::select_image::PlatformImage;
-use super::{Engine, EngineProgress, EngineSettings, Error, Presence};
+use super::{Engine, EngineSettings, Error, Presence};
 use crate::layout::{BlobOpener, ImageArchive};
 use coracle_core::platform::Platform;
+use coracle_core::progress::Progress;
 use coracle_core::reference::ImageReference;
 
 const ENGINE: &str = "containerd";
@@ -16,7 +17,7 @@ const ENGINE: &str = "containerd";
 /// The `ctr` program of a running containerd.
 pub(super) struct Containerd<'a> {
     program: ClientProgram,
-    observer: &'a EngineProgress<'a>,
+    progress: &'a dyn Progress,
 }
 
 impl<'a> Containerd<'a> {
@@ -24,7 +25,7 @@ impl<'a> Containerd<'a> {
     pub(super) fn find(
         settings: &EngineSettings,
         namespace: &str,
-        observer: &'a EngineProgress<'a>,
+        progress: &'a dyn Progress,
     ) -> Result<Self, Error> {
         let mut program = ClientProgram::find(ENGINE, "ctr", &settings.program_dirs)?;
         let endpoint = path_argument(&settings.containerd_socket);
@@ -33,7 +34,7 @@ impl<'a> Containerd<'a> {
         let connected = Endpoint::Socket(path.clone().into()).connect();
         connected.map_err(|source| Error::Unreachable { engine: ENGINE, endpoint: path.clone(), source })?;
         program.global_arguments = ["--address", &path, "--namespace", namespace].map(str::to_owned).to_vec();
-        Ok(Self { program, observer })
+        Ok(Self { program, progress })
     }
 
     /// The names and digests of the images that match a filter.
@@ -88,7 +89,7 @@ impl Engine for Containerd<'_> {
             &["images", "import", "-"],
             archive,
             open,
-            self.observer,
+            self.progress,
         )
     }
 

@@ -17,10 +17,11 @@ use serde_json::Value;
 use super::client_program::one_line;
 use super::http::{self, BodyWriter, Endpoint, Response};
 use super::select_image::PlatformImage;
-use super::{Engine, EngineProgress, EngineSettings, Error, Presence};
+use super::{Engine, EngineSettings, Error, Presence};
 use crate::layout::{self, ArchiveWriteError, BlobOpener, ImageArchive};
 use coracle_core::fs::Context as _;
 use coracle_core::platform::Platform;
+use coracle_core::progress::Progress;
 use coracle_core::reference::ImageReference;
 
 const ENGINE: &str = "Docker";
@@ -39,17 +40,17 @@ pub(super) struct Docker<'a> {
     endpoint: Endpoint,
     address: String,
     timeout: Duration,
-    observer: &'a EngineProgress<'a>,
+    progress: &'a dyn Progress,
 }
 
 impl<'a> Docker<'a> {
     /// Finds the first endpoint that accepts connections.
-    pub(super) fn find(settings: &EngineSettings, observer: &'a EngineProgress<'a>) -> Result<Self, Error> {
+    pub(super) fn find(settings: &EngineSettings, progress: &'a dyn Progress) -> Result<Self, Error> {
         let mut last = None;
         for shown in &settings.docker_endpoints {
             let endpoint = parse_endpoint(shown)?;
             let connected = endpoint.connect();
-            let docker = Self { endpoint, address: shown.clone(), timeout: settings.timeout, observer };
+            let docker = Self { endpoint, address: shown.clone(), timeout: settings.timeout, progress };
             match connected {
                 Ok(_) => return Ok(docker),
                 // Report the last endpoint that exists, or else the first endpoint.
@@ -68,8 +69,8 @@ impl<'a> Docker<'a> {
 
     /// The error of a failed request: cancelled, an invalid response, or no response.
     fn io_error(&self, what: &str, source: io::Error) -> Error {
-        if (self.observer)(0).is_break() {
-            return Error::Interrupted;
+        if self.progress.is_cancelled() {
+            return Error::Cancelled;
         }
         match source.kind() {
             ErrorKind::InvalidData => {
@@ -88,7 +89,7 @@ impl<'a> Docker<'a> {
     ) -> Result<Response<'a>, Error> {
         let stream = self.endpoint.connect().map_err(|error| self.connect_error(error))?;
         let patience = if content.is_some() { self.timeout.saturating_mul(20) } else { self.timeout };
-        http::send_request(stream, request, content, patience, self.observer)
+        http::send_request(stream, request, content, patience, self.progress)
             .map_err(|error| self.io_error(what, error))
     }
 
@@ -194,7 +195,7 @@ impl Engine for Docker<'_> {
         });
         let answer = self.send_request(what, "POST /images/load?quiet=1", Some((archive.size(), content)));
         match (answer, failed.take()) {
-            (Err(Error::Interrupted), _) => Err(Error::Interrupted),
+            (Err(Error::Cancelled), _) => Err(Error::Cancelled),
             (_, Some(error)) => Err(error.into()),
             (answer, None) => self.check_load(what, answer?),
         }

@@ -12,13 +12,13 @@ use coracle_core::platform::Platform;
 pub enum Error {
     /// A blob or document of the image can't be read.
     #[error(transparent)]
-    Store(#[from] layout::LayoutError),
+    Store(layout::LayoutError),
     /// A file can't be written.
     #[error(transparent)]
     File(#[from] fs::Error),
-    /// The observer cancelled the operation.
+    /// The operation was cancelled.
     #[error("interrupted; no image was loaded into the engine")]
-    Interrupted,
+    Cancelled,
     /// No engine responds.
     #[error("no container engine was found to load the image into{}", list_attempts(.0))]
     NoEngine(Vec<(EngineKind, Error)>),
@@ -101,6 +101,15 @@ pub enum Error {
     NotLoaded(EngineImageName),
 }
 
+impl From<layout::LayoutError> for Error {
+    fn from(error: layout::LayoutError) -> Self {
+        match error {
+            layout::LayoutError::Cancelled => Self::Cancelled,
+            error => Self::Store(error),
+        }
+    }
+}
+
 /// One line for each engine that was tried.
 fn list_attempts(engines: &[(EngineKind, Error)]) -> String {
     engines
@@ -121,7 +130,7 @@ impl Error {
         Some(match self {
             Self::Store(error) => return error.hint(),
             Self::File(error) => return error.hint(),
-            Self::Interrupted => return None,
+            Self::Cancelled => return None,
             Self::NoEngine(tried) => {
                 let denied =
                     tried.iter().find(|(_, error)| error.is_denied()).and_then(|(_, error)| error.hint());

@@ -7,8 +7,8 @@ use std::net::{TcpStream, ToSocketAddrs as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::EngineProgress;
 use coracle_core::fs::{self, SocketConnection};
+use coracle_core::progress::{Cancelled, Progress};
 
 /// The interval at which cancellation is polled.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
@@ -28,7 +28,7 @@ pub(super) enum Endpoint {
 /// A connection with a timeout that polls for cancellation.
 struct PollingStream<'a> {
     stream: Box<dyn SocketConnection>,
-    observer: &'a EngineProgress<'a>,
+    progress: &'a dyn Progress,
     /// The timeout in poll intervals.
     max_polls: u128,
 }
@@ -88,10 +88,10 @@ pub(super) fn send_request<'a>(
     request: &str,
     content: Option<(u64, Box<BodyWriter<'_>>)>,
     patience: Duration,
-    observer: &'a EngineProgress<'a>,
+    progress: &'a dyn Progress,
 ) -> io::Result<Response<'a>> {
     let moments = patience.as_millis() / POLL_INTERVAL.as_millis();
-    let mut patient = PollingStream { stream, observer, max_polls: moments.max(1) };
+    let mut patient = PollingStream { stream, progress, max_polls: moments.max(1) };
     let size = content.as_ref().map_or(0, |(size, _)| *size);
     let kind = if content.is_some() { "Content-Type: application/x-tar\r\n" } else { "" };
     let head = format!(
@@ -223,8 +223,8 @@ impl PollingStream<'_> {
         for _ in 0..self.max_polls {
             match act(&mut *self.stream) {
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                    if (self.observer)(0).is_break() {
-                        return Err(io::Error::other("interrupted"));
+                    if self.progress.is_cancelled() {
+                        return Err(Cancelled.into());
                     }
                 }
                 done => return done,

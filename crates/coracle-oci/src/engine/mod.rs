@@ -15,7 +15,6 @@ mod podman;
 mod select_image;
 
 use std::collections::BTreeSet;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -26,12 +25,9 @@ use crate::image::ImageGraph;
 use crate::layout::{BlobOpener, ImageArchive};
 use coracle_core::digest::Digest;
 use coracle_core::platform::Platform;
+use coracle_core::progress::Progress;
 use coracle_core::reference::ImageReference;
 use select_image::PlatformImage;
-
-/// Called with the number of bytes transferred since the last call. `Break` cancels the operation;
-/// all later calls must return it too.
-pub type EngineProgress<'a> = dyn Fn(u64) -> ControlFlow<()> + Sync + 'a;
 
 /// The configuration of engines.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -120,7 +116,7 @@ trait Engine {
 }
 
 /// Loads the image of `graph` into an engine. An image of several platforms is reduced to the
-/// engine's. `open` opens a blob, and must report its bytes to the observer.
+/// engine's. `open` opens a blob, and must report its bytes to `progress`.
 ///
 /// # Errors
 /// Fails if the engine can't be reached or refuses, no image is for its platform, or a blob does
@@ -130,9 +126,9 @@ pub fn load_image(
     open: &BlobOpener<'_>,
     to: &EngineImageName,
     settings: &EngineSettings,
-    observer: &EngineProgress<'_>,
+    progress: &dyn Progress,
 ) -> Result<LoadedImage, Error> {
-    let engine = connect_for_image(to, settings, observer)?;
+    let engine = connect_for_image(to, settings, progress)?;
     let image = select_image::select_image(graph, open, &engine.platform()?, to)?;
     let how = match engine.find_image(&to.name, &image)? {
         Presence::Named => LoadOutcome::Unchanged,
@@ -181,22 +177,22 @@ pub fn save_image(
     from: &EngineImageName,
     path: &Path,
     settings: &EngineSettings,
-    observer: &EngineProgress<'_>,
+    progress: &dyn Progress,
 ) -> Result<(), Error> {
-    connect_for_image(from, settings, observer)?.save(&from.name, path)
+    connect_for_image(from, settings, progress)?.save(&from.name, path)
 }
 
 /// Detects the local engine: the first of Docker, Podman and containerd that responds.
 ///
 /// # Errors
 /// Fails with the error of each if none responds.
-pub fn detect_engine(settings: &EngineSettings, observer: &EngineProgress<'_>) -> Result<EngineKind, Error> {
+pub fn detect_engine(settings: &EngineSettings, progress: &dyn Progress) -> Result<EngineKind, Error> {
     let kinds = [EngineKind::Docker, EngineKind::Podman, EngineKind::Containerd { namespace: None }];
     let mut tried = Vec::new();
     for kind in kinds {
-        match connect_engine(&kind, settings, observer).and_then(|engine| engine.platform()) {
+        match connect_engine(&kind, settings, progress).and_then(|engine| engine.platform()) {
             Ok(_) => return Ok(kind),
-            Err(Error::Interrupted) => return Err(Error::Interrupted),
+            Err(Error::Cancelled) => return Err(Error::Cancelled),
             Err(error) => tried.push((kind, error)),
         }
     }
@@ -206,22 +202,22 @@ pub fn detect_engine(settings: &EngineSettings, observer: &EngineProgress<'_>) -
 fn connect_for_image<'a>(
     to: &'a EngineImageName,
     settings: &'a EngineSettings,
-    observer: &'a EngineProgress<'a>,
+    progress: &'a dyn Progress,
 ) -> Result<Box<dyn Engine + 'a>, Error> {
-    connect_engine(&to.engine, settings, observer)
+    connect_engine(&to.engine, settings, progress)
 }
 
 fn connect_engine<'a>(
     kind: &'a EngineKind,
     settings: &'a EngineSettings,
-    observer: &'a EngineProgress<'a>,
+    progress: &'a dyn Progress,
 ) -> Result<Box<dyn Engine + 'a>, Error> {
     Ok(match kind {
-        EngineKind::Docker => Box::new(docker::Docker::find(settings, observer)?),
-        EngineKind::Podman => Box::new(podman::Podman::find(settings, observer)?),
+        EngineKind::Docker => Box::new(docker::Docker::find(settings, progress)?),
+        EngineKind::Podman => Box::new(podman::Podman::find(settings, progress)?),
         EngineKind::Containerd { namespace } => {
             let namespace = namespace.as_ref().unwrap_or(&settings.containerd_namespace);
-            Box::new(containerd::Containerd::find(settings, namespace, observer)?)
+            Box::new(containerd::Containerd::find(settings, namespace, progress)?)
         }
     })
 }

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use super::client_program::{ClientProgram, path_argument};
 use super::select_image::PlatformImage;
-use super::{Engine, EngineProgress, EngineSettings, Error, Presence};
+use super::{Engine, EngineSettings, Error, Presence};
 use crate::layout::{BlobOpener, ImageArchive};
 use coracle_core::platform::Platform;
+use coracle_core::progress::Progress;
 use coracle_core::reference::ImageReference;
 
 const ENGINE: &str = "Podman";
@@ -15,13 +16,13 @@ const ENGINE: &str = "Podman";
 /// The `podman` program.
 pub(super) struct Podman<'a> {
     program: ClientProgram,
-    observer: &'a EngineProgress<'a>,
+    progress: &'a dyn Progress,
 }
 
 impl<'a> Podman<'a> {
     /// Finds `podman`.
-    pub(super) fn find(settings: &EngineSettings, observer: &'a EngineProgress<'a>) -> Result<Self, Error> {
-        Ok(Self { program: ClientProgram::find(ENGINE, "podman", &settings.program_dirs)?, observer })
+    pub(super) fn find(settings: &EngineSettings, progress: &'a dyn Progress) -> Result<Self, Error> {
+        Ok(Self { program: ClientProgram::find(ENGINE, "podman", &settings.program_dirs)?, progress })
     }
 
     /// The digests of the manifest and the config of an image. `None` if there is no such image.
@@ -65,7 +66,7 @@ impl Engine for Podman<'_> {
     }
 
     fn load(&self, archive: &ImageArchive, open: &BlobOpener<'_>) -> Result<(), Error> {
-        self.program.run_with_archive("load an image", &["load", "--quiet"], archive, open, self.observer)
+        self.program.run_with_archive("load an image", &["load", "--quiet"], archive, open, self.progress)
     }
 
     fn save(&self, name: &ImageReference, path: &Path) -> Result<(), Error> {

@@ -14,7 +14,6 @@ mod tar_stream;
 
 pub use compression::{Codec, Compression, ParseCompressionError};
 
-use std::ops::ControlFlow;
 use std::path::Path;
 
 use coracle_core::content::Content;
@@ -23,6 +22,7 @@ use coracle_core::digest::{DiffId, Digest, DigestHasher};
 use coracle_core::entry::{Entry, EntryNode, LayerKind};
 use coracle_core::fs;
 use coracle_core::path::ImagePath;
+use coracle_core::progress::Progress;
 
 /// A layer whose blob has been written.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -58,9 +58,9 @@ pub enum LayerError {
     /// The encoder failed, which only happens if memory runs out.
     #[error("cannot compress the layer: the encoder failed")]
     CompressionFailed,
-    /// The observer cancelled.
+    /// The operation was cancelled.
     #[error("interrupted; nothing was written")]
-    Interrupted,
+    Cancelled,
 }
 
 impl LayerError {
@@ -69,7 +69,7 @@ impl LayerError {
         match self {
             Self::File(error) => error.hint(),
             Self::InvalidLinkTarget { .. } => Some("remove the link, or give it a valid target".into()),
-            Self::CompressionFailed | Self::Interrupted => None,
+            Self::CompressionFailed | Self::Cancelled => None,
         }
     }
 }
@@ -77,13 +77,10 @@ impl LayerError {
 /// The number of bytes that [`diff_id`] reads and hashes at a time: fits in a core's cache.
 const HASH_BLOCK_SIZE: usize = 256 << 10;
 
-/// Called with the number of tar bytes just packed; returns `Break` to cancel.
-pub type PackObserver<'a> = dyn Fn(u64) -> ControlFlow<()> + Sync + 'a;
-
 /// Packs `entries` into a new file at `out`.
 ///
 /// All entries belong to `stratum`, and no path occurs twice. They are written in the order of
-/// their paths. `observer` is called for every chunk, and `gate` scans the content of the files.
+/// their paths. `progress` counts the bytes of the tar, and `scanner` reads the contents of the files.
 /// Removes `out` on failure.
 ///
 /// # Errors
@@ -93,11 +90,11 @@ pub fn pack_layer(
     stratum: LayerKind,
     compression: Compression,
     out: &Path,
-    observer: &PackObserver<'_>,
+    progress: &dyn Progress,
     scanner: &dyn ContentScanner,
 ) -> Result<Layer, LayerError> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    pack_layer_with_cores(cores, entries, stratum, compression, out, observer, scanner)
+    pack_layer_with_cores(cores, entries, stratum, compression, out, progress, scanner)
 }
 
 fn pack_layer_with_cores(
@@ -106,7 +103,7 @@ fn pack_layer_with_cores(
     stratum: LayerKind,
     compression: Compression,
     out: &Path,
-    observer: &PackObserver<'_>,
+    progress: &dyn Progress,
     scanner: &dyn ContentScanner,
 ) -> Result<Layer, LayerError> {
     let entries = sort_and_check(entries)?;
@@ -114,7 +111,7 @@ fn pack_layer_with_cores(
     let mut output = hashed_file::HashedFile::create(out)?;
     let plan = encoder::EncoderSettings::new(compression, unpacked);
     let packed = parallel_compression::compress_blocks(cores, plan, unpacked, &mut output, |blocks| {
-        tar_stream::write_tar(&entries, blocks, observer, scanner)
+        tar_stream::write_tar(&entries, blocks, progress, scanner)
     });
     match packed {
         Ok(diff_id) => {
@@ -142,19 +139,19 @@ pub fn layer_cache_key(entries: &[(&ImagePath, &Entry)], compression: Compressio
     hasher.finish()
 }
 
-/// Returns the diff ID of `entries`: files are read, hashed and scanned by `gate`, but not packed.
+/// Returns the diff ID of `entries`: files are read, hashed and scanned by `scanner`, but not packed.
 ///
 /// # Errors
 /// Fails if a file cannot be read or has changed.
 pub fn compute_diff_id(
     entries: &[(&ImagePath, &Entry)],
-    observer: &PackObserver<'_>,
+    progress: &dyn Progress,
     scanner: &dyn ContentScanner,
 ) -> Result<DiffId, LayerError> {
     let entries = sort_and_check(entries)?;
     let mut again = |block, _| Some(block);
     let mut blocks = tar_stream::BlockWriter::new(vec![0; HASH_BLOCK_SIZE], &mut again);
-    Ok(tar_stream::write_tar(&entries, &mut blocks, observer, scanner)?)
+    Ok(tar_stream::write_tar(&entries, &mut blocks, progress, scanner)?)
 }
 
 /// Returns the entries in the order of their paths.

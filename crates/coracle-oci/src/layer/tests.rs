@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -48,6 +47,16 @@ fn packed(cores: usize, entries: &Entries) -> Result<(Layer, Vec<u8>), LayerErro
     packed_as(Compression::default(), cores, entries)
 }
 
+/// Counts the bytes of the tar.
+#[derive(Default)]
+struct ByteCounter(AtomicU64);
+
+impl Progress for ByteCounter {
+    fn advance(&self, bytes: u64) {
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
 fn packed_as(
     compression: Compression,
     cores: usize,
@@ -56,15 +65,11 @@ fn packed_as(
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("layer");
     let entries: Vec<_> = entries.iter().collect();
-    let seen = AtomicU64::new(0);
-    let observer = |bytes| {
-        seen.fetch_add(bytes, Ordering::Relaxed);
-        ControlFlow::Continue(())
-    };
+    let progress = ByteCounter::default();
     let packed =
-        pack_layer_with_cores(cores, &entries, LayerKind::Program, compression, &out, &observer, &());
+        pack_layer_with_cores(cores, &entries, LayerKind::Program, compression, &out, &progress, &());
     match &packed {
-        Ok(layer) => assert_eq!(seen.into_inner(), layer.unpacked_size),
+        Ok(layer) => assert_eq!(progress.0.into_inner(), layer.unpacked_size),
         Err(_) => assert!(!out.exists()),
     }
     packed.map(|layer| (layer, std::fs::read(&out).unwrap()))
@@ -222,7 +227,7 @@ fn full_disk_ends_all_threads() {
         plan,
         tar_header::tar_size(&entries),
         &mut output,
-        |blocks| tar_stream::write_tar(&entries, blocks, &|_| ControlFlow::Continue(()), &()),
+        |blocks| tar_stream::write_tar(&entries, blocks, &(), &()),
     );
     assert_eq!(error.unwrap_err().to_string(), "cannot write `/dev/full`");
 }
@@ -232,10 +237,7 @@ fn rejects_existing_output_and_invalid_links() {
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("layer");
     std::fs::write(&out, "precious").unwrap();
-    assert!(
-        pack_layer(&[], LayerKind::Data, Compression::default(), &out, &|_| ControlFlow::Continue(()), &())
-            .is_err()
-    );
+    assert!(pack_layer(&[], LayerKind::Data, Compression::default(), &out, &(), &()).is_err());
     assert_eq!(std::fs::read(&out).unwrap(), b"precious");
     let link = entries("/l -> a\0b");
     let error = packed(1, &link).unwrap_err();

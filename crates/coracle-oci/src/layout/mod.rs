@@ -56,7 +56,10 @@ pub enum LayoutError {
     Registry(#[from] registry::Error),
     /// A layer could not be packed.
     #[error(transparent)]
-    Layer(#[from] layer::LayerError),
+    Layer(layer::LayerError),
+    /// The operation was cancelled.
+    #[error("interrupted; nothing was written")]
+    Cancelled,
     /// An image name with the destination's tag is invalid.
     #[error(transparent)]
     Reference(#[from] ParseImageReferenceError),
@@ -117,6 +120,15 @@ pub enum LayoutError {
     },
 }
 
+impl From<layer::LayerError> for LayoutError {
+    fn from(error: layer::LayerError) -> Self {
+        match error {
+            layer::LayerError::Cancelled => Self::Cancelled,
+            error => Self::Layer(error),
+        }
+    }
+}
+
 impl LayoutError {
     /// A suggested next step, if there is one.
     pub fn hint(&self) -> Option<String> {
@@ -138,7 +150,7 @@ impl LayoutError {
             }
             Self::PlatformsUnsupported { path } => Some(format!("write `oci-archive:{}`", path.display())),
             Self::UnreadableImage { hint, .. } => hint.clone(),
-            Self::Serialize { .. } => None,
+            Self::Cancelled | Self::Serialize { .. } => None,
         }
     }
 }

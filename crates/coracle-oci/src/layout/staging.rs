@@ -21,6 +21,7 @@ use coracle_core::digest::{Digest, HashingReader};
 use coracle_core::entry::{Entry, LayerKind};
 use coracle_core::fs::{self, Context};
 use coracle_core::path::ImagePath;
+use coracle_core::progress::Progress;
 
 /// The name of the lock file.
 const LOCK_FILE: &str = "lock";
@@ -84,13 +85,13 @@ impl Staging {
         stratum: LayerKind,
         compression: Compression,
         cache: Option<&BuildCache>,
-        observer: &layer::PackObserver<'_>,
+        progress: &dyn Progress,
         scanner: &dyn ContentScanner,
     ) -> Result<Layer, LayoutError> {
         let unnamed = self.temporary_path();
         let layer = match cache {
-            Some(cache) => cache.pack_layer(entries, stratum, compression, &unnamed, observer, scanner)?,
-            None => layer::pack_layer(entries, stratum, compression, &unnamed, observer, scanner)?,
+            Some(cache) => cache.pack_layer(entries, stratum, compression, &unnamed, progress, scanner)?,
+            None => layer::pack_layer(entries, stratum, compression, &unnamed, progress, scanner)?,
         };
         let path = self.blob_path(layer.digest);
         std::fs::rename(&unnamed, &path).context("create", &path)?;

@@ -1,7 +1,6 @@
 //! Whole images in layouts and archives, checked by [`verify`].
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -83,16 +82,7 @@ fn layer(staging: &Staging, path: &str, content: &str, stratum: LayerKind) -> La
     let (node, owner) = (EntryNode::File(Content::from_bytes(content)), Owner::ROOT);
     let entry = Entry { node, owner, mode: 0o755, reason: EntryReason::Program, layer_kind: stratum };
     let path: ImagePath = path.parse().unwrap();
-    staging
-        .pack_layer(
-            &[(&path, &entry)],
-            stratum,
-            Default::default(),
-            None,
-            &|_| ControlFlow::Continue(()),
-            &(),
-        )
-        .unwrap()
+    staging.pack_layer(&[(&path, &entry)], stratum, Default::default(), None, &(), &()).unwrap()
 }
 
 fn image(staging: &Staging, program: &str, architecture: &str) -> Image {

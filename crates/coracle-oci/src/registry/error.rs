@@ -11,6 +11,9 @@ use coracle_core::fs;
 /// An error of the registry client.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The operation was cancelled.
+    #[error("interrupted; no tag was written")]
+    Cancelled,
     /// A configuration or blob file can't be read.
     #[error(transparent)]
     File(#[from] fs::Error),
@@ -195,7 +198,8 @@ impl Error {
     pub fn is_local_failure(&self) -> bool {
         matches!(
             self,
-            Self::File(_)
+            Self::Cancelled
+                | Self::File(_)
                 | Self::InvalidCertificates { .. }
                 | Self::Proxy
                 | Self::InvalidCredentialFile { .. }
@@ -232,7 +236,10 @@ impl Error {
                 "try again; if it fails again, the registry or a cache in front of it is damaged".into()
             }
             Self::TagConflict { .. } => "try again when the other clients have finished".into(),
-            Self::InvalidResponse { .. } | Self::NoSubject { .. } | Self::InvalidHost { .. } => return None,
+            Self::Cancelled
+            | Self::InvalidResponse { .. }
+            | Self::NoSubject { .. }
+            | Self::InvalidHost { .. } => return None,
         })
     }
 }

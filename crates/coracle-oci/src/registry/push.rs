@@ -9,6 +9,7 @@ use super::retry;
 use super::upload_session::UploadStart;
 use super::{Error, RepositoryClient};
 use coracle_core::digest::Digest;
+use coracle_core::progress::Progress;
 
 /// A blob to push.
 #[derive(Clone, Copy)]
@@ -21,9 +22,8 @@ pub struct BlobUpload<'a> {
     pub content: BlobContent<'a>,
     /// A repository at the same registry to mount the blob from, such as `acme/base`.
     pub mount_from: Option<&'a str>,
-    /// Called with the number of bytes sent since the last call. Bytes that are sent again are
-    /// counted again.
-    pub progress: Option<&'a (dyn Fn(u64) + Sync)>,
+    /// Counts the bytes sent. Bytes that are sent again are counted again.
+    pub progress: &'a dyn Progress,
 }
 
 /// How a pushed blob got to the repository.
@@ -41,8 +41,12 @@ impl RepositoryClient {
     /// Pushes a blob, unless it exists or can be mounted.
     ///
     /// # Errors
-    /// Fails if the content can't be read or a request fails. The upload is cancelled then.
+    /// Fails if the content can't be read, a request fails, or `upload.progress` cancels. The upload
+    /// session is cancelled then.
     pub fn push_blob(&self, upload: &BlobUpload<'_>) -> Result<PushOutcome, Error> {
+        if upload.progress.is_cancelled() {
+            return Err(Error::Cancelled);
+        }
         if self.has_blob(&upload.digest)? {
             return Ok(PushOutcome::Present);
         }

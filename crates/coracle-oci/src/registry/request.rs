@@ -7,6 +7,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use ureq::http::Method;
 
 use super::url::Url;
+use coracle_core::progress::{CancelOnly, Cancelled, Progress, ProgressReader};
 
 /// The content of a blob, which can be read repeatedly.
 #[derive(Clone, Copy)]
@@ -49,8 +50,7 @@ pub(super) struct RequestBody<'a> {
     pub(super) content: BlobContent<'a>,
     pub(super) offset: u64,
     pub(super) length: u64,
-    /// Called with the number of bytes sent since the last call.
-    pub(super) progress: Option<&'a (dyn Fn(u64) + Sync)>,
+    pub(super) progress: &'a dyn Progress,
 }
 
 impl<'a> OutgoingRequest<'a> {
@@ -75,7 +75,7 @@ impl<'a> OutgoingRequest<'a> {
 
     pub(super) fn with_bytes(self, bytes: &'a [u8]) -> Self {
         let length = bytes.len() as u64;
-        self.with_body(RequestBody { content: BlobContent::Bytes(bytes), offset: 0, length, progress: None })
+        self.with_body(RequestBody { content: BlobContent::Bytes(bytes), offset: 0, length, progress: &() })
     }
 
     pub(super) fn with_body(mut self, body: RequestBody<'a>) -> Self {
@@ -100,7 +100,9 @@ impl<'a> RequestBody<'a> {
             }
             BlobContent::Stream(open) => {
                 let mut stream = open()?;
-                if io::copy(&mut (&mut stream).take(self.offset), &mut io::sink())? < self.offset {
+                let uncounted = CancelOnly(self.progress);
+                let mut skipped = ProgressReader::new((&mut stream).take(self.offset), &uncounted);
+                if io::copy(&mut skipped, &mut io::sink())? < self.offset {
                     return Err(too_short());
                 }
                 stream
@@ -114,7 +116,7 @@ impl<'a> RequestBody<'a> {
 pub(super) struct ExactReader<'a, R> {
     inner: R,
     left: u64,
-    progress: Option<&'a (dyn Fn(u64) + Sync)>,
+    progress: &'a dyn Progress,
     failed: &'a RefCell<Option<io::Error>>,
 }
 
@@ -134,13 +136,13 @@ impl<R: Read> Read for ExactReader<'_, R> {
             *self.failed.borrow_mut() = Some(error);
             io::Error::from(kind)
         };
-        match self.inner.read(buffer) {
+        // Checked first: a small blob is read only once.
+        let cancelled = if self.progress.is_cancelled() { Err(Cancelled.into()) } else { Ok(()) };
+        match cancelled.and_then(|()| self.inner.read(buffer)) {
             Ok(0) => Err(fail(too_short())),
             Ok(read) => {
                 self.left = self.left.saturating_sub(read as u64);
-                if let Some(progress) = self.progress {
-                    progress(read as u64);
-                }
+                self.progress.advance(read as u64);
                 Ok(read)
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),

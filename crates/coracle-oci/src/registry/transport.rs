@@ -17,6 +17,7 @@ use super::settings::RegistrySettings;
 use super::url::{Url, is_loopback};
 use super::{Repository, escape, no_proxy};
 use coracle_core::fs::Context;
+use coracle_core::progress::Cancelled;
 
 /// Registries use two at most.
 const MAX_REDIRECTS: usize = 5;
@@ -119,9 +120,12 @@ impl Transport {
             head = head.header(header::AUTHORIZATION, value);
         }
         let failed = RefCell::new(None);
-        let local = |error: io::Error| Error::NoResponse {
-            request: request.clone(),
-            failure: TransportFailure::UnreadableContent(error.to_string()),
+        let local = |error: io::Error| match Cancelled::is_cause_of(&error) {
+            true => Error::Cancelled,
+            false => Error::NoResponse {
+                request: request.clone(),
+                failure: TransportFailure::UnreadableContent(error.to_string()),
+            },
         };
         let unusable = |_| no_answer(TransportFailure::Other("the request is not valid HTTP".into()));
         let result = match &call.body {

@@ -178,10 +178,10 @@ fn upload_layer(
 ) -> Result<(), Box<dyn std::error::Error>> {
     let (content, from) = (BlobContent::Stream(open), from.map(Repository::name));
     let RemoteCacheEntry { digest, size, .. } = *entry;
-    remote.push_blob(&BlobUpload { digest, size, content, mount_from: from, progress: None })?;
+    remote.push_blob(&BlobUpload { digest, size, content, mount_from: from, progress: &() })?;
     let (digest, size) = (Digest::compute(entry::EMPTY_CONFIG), entry::EMPTY_CONFIG.len() as u64);
     let content = BlobContent::Bytes(entry::EMPTY_CONFIG);
-    remote.push_blob(&BlobUpload { digest, size, content, mount_from: None, progress: None })?;
+    remote.push_blob(&BlobUpload { digest, size, content, mount_from: None, progress: &() })?;
     let tag = entry::artifact_tag(cache_key);
     let earlier = remote.pull_manifest(ManifestReference::Tag(&tag))?;
     let earlier = earlier.map(|manifest| entry::parse_artifact(&manifest.bytes)).unwrap_or_default();
