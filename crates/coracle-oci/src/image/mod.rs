@@ -13,7 +13,6 @@ mod image_set;
 mod index;
 mod inherited_base;
 mod manifest;
-mod rfc3339;
 
 pub use artifact::Artifact;
 pub use config::ImageConfig;

@@ -4,10 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::challenge::Challenge;
-use super::response::{LoginStatus, Response};
+use super::credentials;
+use super::error::Error;
+use super::refusal::LoginStatus;
+use super::repository::Repository;
+use super::request_sender::RequestSender;
+use super::response::Response;
+use super::secret::{Credential, Secret};
+use super::settings::RegistrySettings;
 use super::token::{self, Token, TokenRequest};
-use super::transport::Transport;
-use super::{Credential, Error, RegistrySettings, Repository, Secret, credentials, token_scope};
 
 /// The cached credentials, tokens and `Authorization` headers of all registries.
 #[derive(Default)]
@@ -42,7 +47,7 @@ impl Authenticator {
     /// `None` if there is no other header to try.
     pub(super) fn authenticate(
         &self,
-        wire: &Transport,
+        sender: &RequestSender,
         settings: &RegistrySettings,
         access: (&Repository, &[String]),
         answer: &Response,
@@ -53,7 +58,7 @@ impl Authenticator {
         if let Some(ready) = self.cached_header(repository, scopes).filter(|ready| Some(ready) != used) {
             return Ok(Some(ready));
         }
-        let credential = self.credential_or_anonymous(wire, settings, access)?;
+        let credential = self.credential_or_anonymous(sender, settings, access)?;
         let login = self.login_status(repository);
         for challenge in &answer.challenges() {
             let header = match (challenge, &credential) {
@@ -63,7 +68,7 @@ impl Authenticator {
                     header
                 }
                 (Challenge::Bearer { realm, service, scope }, credential) => {
-                    let wanted = token_scope::merge_scopes(scopes, scope.as_deref().unwrap_or_default());
+                    let wanted = token::merge_scopes(scopes, scope.as_deref().unwrap_or_default());
                     let asked = TokenRequest {
                         repository,
                         request: &answer.request,
@@ -72,14 +77,14 @@ impl Authenticator {
                         scopes: &wanted,
                         login: &login,
                     };
-                    let token = fetch_token(wire, settings, &asked, credential.as_ref())?;
+                    let token = fetch_token(sender, settings, &asked, credential.as_ref())?;
                     let key = (repository.clone(), scopes.join(" "));
                     self.lock_cache().tokens.insert(key, token.clone());
                     token.header
                 }
                 (Challenge::Basic, Some(Credential::Password { user, password })) => {
                     let header = token::basic_header(user, password);
-                    wire.redactor.add_header(&header);
+                    sender.redactor.add_header(&header);
                     self.lock_cache().static_headers.insert(repository.clone(), header.clone());
                     header
                 }
@@ -104,13 +109,13 @@ impl Authenticator {
     /// and the request is sent without credentials, because the repository may be public.
     fn credential_or_anonymous(
         &self,
-        wire: &Transport,
+        sender: &RequestSender,
         settings: &RegistrySettings,
         access: (&Repository, &[String]),
     ) -> Result<Option<Credential>, Error> {
         let (repository, scopes) = access;
         let reads = scopes.iter().all(|scope| scope.ends_with(":pull"));
-        match self.credential(wire, settings, repository) {
+        match self.credential(sender, settings, repository) {
             Err(error @ Error::CredentialHelper { .. }) if reads => {
                 self.lock_cache().helper_errors.insert(repository.clone(), error.to_string());
                 Ok(None)
@@ -122,7 +127,7 @@ impl Authenticator {
     /// Looks the credentials up, once per repository.
     fn credential(
         &self,
-        wire: &Transport,
+        sender: &RequestSender,
         settings: &RegistrySettings,
         repository: &Repository,
     ) -> Result<Option<Credential>, Error> {
@@ -131,7 +136,7 @@ impl Authenticator {
         }
         let found = credentials::find_credential(settings, repository)?;
         if let Some(credential) = &found {
-            wire.redactor.add_secret(credential.secret());
+            sender.redactor.add_secret(credential.secret());
         }
         self.lock_cache().credentials.insert(repository.clone(), found.clone());
         Ok(found)
@@ -145,16 +150,16 @@ impl Authenticator {
 /// Fetches a token for all scopes. If the server refuses, retries with the first scope only, since
 /// some servers grant either every scope or none; then blobs can't be mounted.
 fn fetch_token(
-    wire: &Transport,
+    sender: &RequestSender,
     settings: &RegistrySettings,
     asked: &TokenRequest<'_>,
     credential: Option<&Credential>,
 ) -> Result<Token, Error> {
-    let whole = token::fetch_token(wire, settings.retry_policy, asked, credential);
+    let whole = token::fetch_token(sender, settings.retry_policy, asked, credential);
     match (&whole, asked.scopes) {
         (Err(error), [own, _, ..]) if is_refused(error) => {
             let asked = TokenRequest { scopes: std::slice::from_ref(own), ..*asked };
-            token::fetch_token(wire, settings.retry_policy, &asked, credential)
+            token::fetch_token(sender, settings.retry_policy, &asked, credential)
         }
         _ => whole,
     }

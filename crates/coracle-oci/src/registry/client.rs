@@ -4,16 +4,19 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ureq::http::HeaderMap;
+use http::HeaderMap;
 
 use super::authenticator::Authenticator;
-use super::error::{Error, RequestSummary, TransportFailure};
-use super::request::{OutgoingRequest, RequestTarget};
+use super::error::Error;
+use super::repository::Repository;
+use super::request::{OutgoingRequest, RequestSummary, RequestTarget};
+use super::request_sender::RequestSender;
 use super::response::Response;
 use super::retry::{self, Backoff};
-use super::transport::Transport;
+use super::settings::RegistrySettings;
+use super::token::{Access, token_scopes};
+use super::transport_failure::TransportFailure;
 use super::url::Url;
-use super::{Access, RegistrySettings, Repository, token_scope};
 
 /// A client for any number of registries. Cheap to clone; clones share connections, credentials
 /// and tokens.
@@ -24,7 +27,7 @@ pub struct RegistryClient {
 
 struct ClientState {
     settings: RegistrySettings,
-    transport: Transport,
+    sender: RequestSender,
     auth: Authenticator,
     /// Whether a host uses TLS, for hosts that may be used without it.
     uses_tls: Mutex<BTreeMap<String, bool>>,
@@ -51,15 +54,17 @@ impl RegistryClient {
     ///
     /// # Errors
     /// Fails if a certificate file can't be read or the proxy URL is invalid.
+    #[cfg(feature = "registry")]
     pub fn new(settings: RegistrySettings) -> Result<Self, Error> {
-        let wire = Transport::new(&settings)?;
-        let (auth, tls) = (Authenticator::default(), Mutex::default());
-        Ok(Self { inner: Arc::new(ClientState { settings, transport: wire, auth, uses_tls: tls }) })
+        let transport = super::ureq_transport::UreqTransport::new(&settings)?;
+        let sender = RequestSender::new(&settings, Box::new(transport));
+        let (auth, uses_tls) = (Authenticator::default(), Mutex::default());
+        Ok(Self { inner: Arc::new(ClientState { settings, sender, auth, uses_tls }) })
     }
 
     /// Returns a client of `repository`. Tokens are requested for `access`. No request is sent yet.
     pub fn repository_client(&self, repository: &Repository, access: &Access) -> RepositoryClient {
-        let scopes = token_scope::token_scopes(repository, access);
+        let scopes = token_scopes(repository, access);
         RepositoryClient { client: self.clone(), repository: repository.clone(), scopes }
     }
 
@@ -146,7 +151,7 @@ impl RepositoryClient {
             Some(false) => &[false],
             // Local registries rarely use TLS, so plain HTTP is tried first there.
             None if self.repository.is_on_loopback() => &[false, true],
-            None if self.client.inner.transport.allows_plain_http(authority) => &[true, false],
+            None if self.client.inner.sender.allows_plain_http(authority) => &[true, false],
             None => &[true],
         };
         let mut first = None;
@@ -168,12 +173,12 @@ impl RepositoryClient {
     /// Converts an unexpected response to an error.
     pub(super) fn response_error(&self, answer: Response) -> Error {
         let inner = &self.client.inner;
-        answer.into_error(&inner.transport.redactor, inner.auth.login_status(&self.repository))
+        answer.into_error(&inner.sender.redactor, inner.auth.login_status(&self.repository))
     }
 
     /// Text of a server for display: secrets redacted, control characters escaped.
     pub(super) fn redact(&self, text: &str) -> String {
-        self.client.inner.transport.redactor.redact(text)
+        self.client.inner.sender.redactor.redact(text)
     }
 
     fn url(&self, tls: bool, path: &str) -> Result<Url, Error> {
@@ -184,23 +189,23 @@ impl RepositoryClient {
 
     /// Sends a request, and sends it again with credentials if the response is 401.
     fn send_authenticated(&self, call: &OutgoingRequest<'_>, url: &Url) -> Result<Response, Error> {
-        let ClientState { settings, transport: wire, auth, .. } = &*self.client.inner;
-        if !url.is_tls() && !wire.allows_plain_http(url.authority()) {
-            let request = wire.summarize(call, url, &self.repository);
-            return Err(Error::WithoutTls { request, host: wire.redactor.redact(url.authority()) });
+        let ClientState { settings, sender, auth, .. } = &*self.client.inner;
+        if !url.is_tls() && !sender.allows_plain_http(url.authority()) {
+            let request = sender.summarize(call, url, &self.repository);
+            return Err(Error::WithoutTls { request, host: sender.redactor.redact(url.authority()) });
         }
         let own = self.url(url.is_tls(), "/")?.is_same_origin(url);
         let used = if own { auth.cached_header(&self.repository, &self.scopes) } else { None };
-        let answer = wire.send_following_redirects(call, url, used.as_ref(), &self.repository)?;
+        let answer = sender.send_following_redirects(call, url, used.as_ref(), &self.repository)?;
         if answer.status != 401 || !own || !answer.url.is_same_origin(url) {
             return Ok(answer);
         }
         let access = (&self.repository, self.scopes.as_slice());
-        match auth.authenticate(wire, settings, access, &answer, used.as_ref())? {
+        match auth.authenticate(sender, settings, access, &answer, used.as_ref())? {
             None => Ok(answer),
             Some(header) => {
                 answer.drain();
-                wire.send_following_redirects(call, url, Some(&header), &self.repository)
+                sender.send_following_redirects(call, url, Some(&header), &self.repository)
             }
         }
     }
@@ -235,6 +240,6 @@ fn is_wrong_scheme(tls: bool, outcome: &Result<Response, Error>) -> bool {
 
 impl fmt::Debug for RegistryClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("settings", &self.inner.settings).finish_non_exhaustive()
+        f.debug_struct("RegistryClient").field("settings", &self.inner.settings).finish_non_exhaustive()
     }
 }

@@ -1,12 +1,13 @@
 //! Pulling and pushing manifests and indexes. Bytes are kept unchanged and checked against their
 //! digest. Source: distribution-spec, "Pulling manifests", "Pushing Manifests".
 
+use http::{HeaderMap, Method};
 use serde::Deserialize;
-use ureq::http::{HeaderMap, Method};
 
-use super::error::{Error, RequestSummary};
-use super::request::{OutgoingRequest, RequestTarget};
-use super::{RepositoryClient, escape};
+use super::client::RepositoryClient;
+use super::error::Error;
+use super::escape;
+use super::request::{OutgoingRequest, RequestSummary, RequestTarget};
 use crate::image::{RawManifest, media_type};
 use coracle_core::digest::Digest;
 use coracle_core::reference::{ImageReference, is_tag};

@@ -4,13 +4,14 @@
 use std::fmt;
 use std::io::{self, Read};
 
-use ureq::BodyReader;
-use ureq::http::Method;
+use http::Method;
 
-use super::error::{Error, RequestSummary, TransportFailure};
-use super::request::OutgoingRequest;
+use super::client::RepositoryClient;
+use super::error::Error;
+use super::http_transport::ResponseBody;
+use super::request::{OutgoingRequest, RequestSummary};
 use super::retry::{self, Backoff};
-use super::{RepositoryClient, transport};
+use super::transport_failure::TransportFailure;
 use coracle_core::digest::{Digest, DigestHasher};
 
 /// After this many bytes without a failure the backoff is reset.
@@ -26,7 +27,7 @@ pub struct BlobReader {
     offset: u64,
     hasher: DigestHasher,
     state: ReadState,
-    body: Option<(BodyReader<'static>, RequestSummary)>,
+    body: Option<(ResponseBody, RequestSummary)>,
     backoff: Backoff,
     /// The offset of the last failure.
     failed_at: u64,
@@ -81,7 +82,7 @@ impl RepositoryClient {
 
 impl BlobReader {
     /// Requests the rest of the blob.
-    fn open_rest(&self) -> Result<(BodyReader<'static>, RequestSummary), Error> {
+    fn open_rest(&self) -> Result<(ResponseBody, RequestSummary), Error> {
         let mut call =
             OutgoingRequest::new(Method::GET, self.remote.api_path(&format!("blobs/{}", self.digest)));
         call.has_body_timeout = false;
@@ -99,12 +100,14 @@ impl BlobReader {
             }
             _ => return Err(self.remote.response_error(answer)),
         };
-        let mut body = answer.body.into_reader();
+        let mut body = answer.body;
         // A registry without range support sends the blob from its start.
         match io::copy(&mut (&mut body).take(skipped), &mut io::sink()) {
             Ok(copied) if copied == skipped => Ok((body, request)),
             Ok(_) => Err(Error::NoResponse { request, failure: TransportFailure::ConnectionLost }),
-            Err(error) => Err(Error::NoResponse { request, failure: transport::classify_io_error(&error) }),
+            Err(error) => {
+                Err(Error::NoResponse { request, failure: TransportFailure::from_io_error(&error) })
+            }
         }
     }
 
@@ -122,7 +125,7 @@ impl BlobReader {
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                     Err(error) => Error::NoResponse {
                         request: request.clone(),
-                        failure: transport::classify_io_error(&error),
+                        failure: TransportFailure::from_io_error(&error),
                     },
                 },
                 None => match self.open_rest() {

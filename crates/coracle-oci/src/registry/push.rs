@@ -4,27 +4,10 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::request::{BlobContent, RequestBody};
+use super::client::RepositoryClient;
+use super::error::Error;
 use super::retry;
-use super::upload_session::UploadStart;
-use super::{Error, RepositoryClient};
-use coracle_core::digest::Digest;
-use coracle_core::progress::Progress;
-
-/// A blob to push.
-#[derive(Clone, Copy)]
-pub struct BlobUpload<'a> {
-    /// The digest.
-    pub digest: Digest,
-    /// The size in bytes.
-    pub size: u64,
-    /// The content.
-    pub content: BlobContent<'a>,
-    /// A repository at the same registry to mount the blob from, such as `acme/base`.
-    pub mount_from: Option<&'a str>,
-    /// Counts the bytes sent. Bytes that are sent again are counted again.
-    pub progress: &'a dyn Progress,
-}
+use super::upload_session::{BlobUpload, UploadStart};
 
 /// How a pushed blob got to the repository.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -111,13 +94,5 @@ impl RepositoryClient {
         });
         let outcomes = outcomes.into_iter();
         outcomes.filter_map(|outcome| outcome.into_inner().unwrap_or_else(PoisonError::into_inner)).collect()
-    }
-}
-
-impl<'a> BlobUpload<'a> {
-    /// The content from the offset `from`, as a request body.
-    pub(super) fn body_from(&self, from: u64) -> RequestBody<'a> {
-        let (content, progress) = (self.content, self.progress);
-        RequestBody { content, offset: from, length: self.size.saturating_sub(from), progress }
     }
 }

@@ -3,15 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use ureq::http::Method;
 
-use super::RepositoryClient;
-use super::client::ReceivedDocument;
-use super::error::{Error, RequestSummary};
+use super::client::{ReceivedDocument, RepositoryClient};
+use super::error::Error;
 use super::manifests::{MAX_MANIFEST_BYTES, ManifestReference};
-use super::request::{OutgoingRequest, RequestTarget};
+use super::request::{OutgoingRequest, RequestSummary, RequestTarget};
 use crate::image::media_type;
 use coracle_core::digest::Digest;
 use coracle_core::json;
@@ -154,7 +153,8 @@ impl RepositoryClient {
             if let Some(Value::Array(manifests)) = index.get_mut("manifests") {
                 manifests.push(entry.clone());
             }
-            let bytes = json::to_bytes(&index).map_err(|_| Error::NoSubject { digest })?;
+            let bytes = json::to_bytes(&index)
+                .map_err(|_| Error::Internal("an index of referrers cannot be serialized"))?;
             self.put_manifest(ManifestReference::Tag(&referrers_tag(subject)), media_type::INDEX, &bytes)?;
             if has_entry(&self.tagged_index(subject)?, &digest) {
                 return Ok(digest);

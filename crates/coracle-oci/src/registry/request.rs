@@ -1,11 +1,14 @@
-//! A request before it is sent. Its body can be read repeatedly, so the request can be retried.
+//! A request before it is sent, and its summary for errors. Its body can be read repeatedly, so the
+//! request can be retried.
 
 use std::cell::RefCell;
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 
-use ureq::http::Method;
+use http::Method;
 
+use super::repository::Repository;
 use super::url::Url;
 use coracle_core::progress::{CancelOnly, Cancelled, Progress, ProgressReader};
 
@@ -35,6 +38,19 @@ pub(super) struct OutgoingRequest<'a> {
     pub(super) has_body_timeout: bool,
 }
 
+/// A summary of a request for error messages.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RequestSummary {
+    /// The repository.
+    pub repository: Repository,
+    /// The method, such as `GET`.
+    pub method: String,
+    /// The path, without the query.
+    pub path: String,
+    /// The host that the request was sent to, if it is not that of the registry.
+    pub host: Option<String>,
+}
+
 /// The target of a request.
 #[derive(Clone)]
 pub(super) enum RequestTarget {
@@ -51,6 +67,14 @@ pub(super) struct RequestBody<'a> {
     pub(super) offset: u64,
     pub(super) length: u64,
     pub(super) progress: &'a dyn Progress,
+}
+
+impl fmt::Display for RequestSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { repository, method, path, host } = self;
+        write!(f, "`{method} {path}` for `{}` at `{}`", repository.name(), repository.registry())?;
+        host.as_ref().map_or(Ok(()), |host| write!(f, " (sent to `{host}`)"))
+    }
 }
 
 impl<'a> OutgoingRequest<'a> {

@@ -1,11 +1,11 @@
-//! Retry policy: exponential backoff without jitter, and `Retry-After`. Source: RFC 9110, 10.2.3
-//! and 5.6.7.
+//! Retries: exponential backoff without jitter, and which failures are transient.
 
 use std::time::Duration;
 
-use super::error::{Error, TransportFailure};
+use super::error::Error;
 use super::response::Response;
 use super::settings::RetryPolicy;
+use super::transport_failure::TransportFailure;
 
 /// The backoff of one request.
 pub(super) struct Backoff {
@@ -80,32 +80,6 @@ pub(super) fn upload_retry_delay(error: &Error) -> Option<Option<Duration>> {
     }
 }
 
-/// Parses `Retry-After`: seconds, or a date. A date is relative to `now`, the `Date` header, so the
-/// local clock does not matter.
-pub(super) fn parse_retry_after(after: &str, now: Option<&str>) -> Option<Duration> {
-    let after = after.trim();
-    if let Ok(seconds) = after.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    Some(Duration::from_secs(http_date(after)?.saturating_sub(http_date(now?)?)))
-}
-
-/// Parses `Sun, 06 Nov 1994 08:49:37 GMT` as seconds since the year 0.
-fn http_date(text: &str) -> Option<u64> {
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let (_weekday, rest) = text.split_once(", ")?;
-    let fields: Vec<&str> = rest.split([' ', ':']).collect();
-    let [day, month, year, hour, minute, second, "GMT"] = fields.as_slice() else { return None };
-    let number = |text: &str, most: u64| text.parse::<u64>().ok().filter(|number| *number <= most);
-    let (day, year) = (number(day, 31)?, number(year, 9999)?);
-    let month = MONTHS.iter().position(|name| name == month)? as u64;
-    // Count years from March, so that the leap day is the last day.
-    let (year, month) = if month < 2 { (year.checked_sub(1)?, month + 10) } else { (year, month - 2) };
-    let days = year * 365 + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day;
-    Some(((days * 24 + number(hour, 23)?) * 60 + number(minute, 59)?) * 60 + number(second, 60)?)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,25 +103,5 @@ mod tests {
             Backoff { retries: endless, attempts_made: u32::MAX - 1 }.next_delay(None),
             Some(retries.max_delay)
         );
-    }
-
-    #[test]
-    fn parses_retry_after() {
-        let now = Some("Sun, 06 Nov 1994 08:49:37 GMT");
-        for (after, now, seconds) in [
-            ("7", None, Some(7)),
-            ("0", now, Some(0)),
-            ("Sun, 06 Nov 1994 08:50:07 GMT", now, Some(30)),
-            ("Sun, 06 Nov 1994 08:00:00 GMT", now, Some(0)),
-            ("Wed, 01 Mar 2000 00:00:00 GMT", Some("Mon, 28 Feb 2000 23:59:59 GMT"), Some(86_401)),
-            ("Sat, 01 Jan 2000 00:00:00 GMT", Some("Fri, 31 Dec 1999 23:59:59 GMT"), Some(1)),
-            ("Sun, 06 Nov 1994 08:50:07 GMT", None, None),
-            ("-1", now, None),
-            ("soon", now, None),
-            ("Sun, 99 Nov 1994 08:50:07 GMT", now, None),
-            ("99999999999999999999999", now, None),
-        ] {
-            assert_eq!(parse_retry_after(after, now).map(|wait| wait.as_secs()), seconds, "{after}");
-        }
     }
 }

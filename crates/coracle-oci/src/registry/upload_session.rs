@@ -1,15 +1,31 @@
 //! Upload sessions: started, resumed and cancelled. Source: distribution-spec, "Pushing a blob
 //! monolithically", "Pushing a blob in chunks", "Mounting a blob from another repository".
 
-use ureq::http::Method;
+use http::Method;
 
+use super::client::RepositoryClient;
 use super::error::Error;
-use super::push::BlobUpload;
-use super::request::{OutgoingRequest, RequestTarget};
+use super::escape;
+use super::request::{BlobContent, OutgoingRequest, RequestBody, RequestTarget};
 use super::response::Response;
 use super::url::Url;
-use super::{RepositoryClient, escape};
 use coracle_core::digest::Digest;
+use coracle_core::progress::Progress;
+
+/// A blob to push.
+#[derive(Clone, Copy)]
+pub struct BlobUpload<'a> {
+    /// The digest.
+    pub digest: Digest,
+    /// The size in bytes.
+    pub size: u64,
+    /// The content.
+    pub content: BlobContent<'a>,
+    /// A repository at the same registry to mount the blob from, such as `acme/base`.
+    pub mount_from: Option<&'a str>,
+    /// Counts the bytes sent. Bytes that are sent again are counted again.
+    pub progress: &'a dyn Progress,
+}
 
 /// An upload session: its location, and the number of bytes that the registry has.
 pub(super) struct UploadSession {
@@ -26,6 +42,14 @@ pub(super) enum UploadStart {
 }
 
 const OCTET_STREAM: &str = "application/octet-stream";
+
+impl<'a> BlobUpload<'a> {
+    /// The content from the offset `from`, as a request body.
+    pub(super) fn body_from(&self, from: u64) -> RequestBody<'a> {
+        let (content, progress) = (self.content, self.progress);
+        RequestBody { content, offset: from, length: self.size.saturating_sub(from), progress }
+    }
+}
 
 impl RepositoryClient {
     /// Starts an upload, with a mount if possible. A registry that can't mount the blob returns a

@@ -9,8 +9,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
-use crate::registry::repository::canonical_registry;
-use crate::registry::{Credential, Error, Repository, Secret};
+use crate::registry::error::Error;
+use crate::registry::repository::{Repository, canonical_registry};
+use crate::registry::secret::{Credential, Secret};
 use coracle_core::fs::Context;
 
 /// The key of Docker Hub, which is not the URL of its API.

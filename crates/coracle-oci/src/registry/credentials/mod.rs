@@ -4,8 +4,10 @@
 mod credential_file;
 mod helper;
 
-use super::repository::canonical_registry;
-use super::{Credential, Error, RegistrySettings, Repository};
+use super::error::Error;
+use super::repository::{Repository, canonical_registry};
+use super::secret::Credential;
+use super::settings::RegistrySettings;
 
 /// Looks up the credentials for `repository`. `None` if there are none: access is anonymous then.
 pub(super) fn find_credential(
@@ -32,6 +34,3 @@ pub(super) fn find_credential(
     }
     Ok(None)
 }
-
-#[cfg(test)]
-mod tests;
