@@ -16,7 +16,7 @@ use coracle_core::file_system::HostFs;
 use coracle_core::path::{ImagePath, RawPath};
 use coracle_ld::closure::{Closure, ResolveOptions};
 use coracle_oci::cache::BuildCache;
-use coracle_oci::layer::{self, Compression};
+use coracle_oci::layer::{self, Compression, PackRequest};
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
 use tempfile::TempDir;
@@ -50,7 +50,9 @@ fn pack(bencher: Bencher<'_, '_>, compression: &str) {
     let (stratum, entries) = largest_layer(&rootfs);
     bencher.counter(bytes_of(&entries)).with_inputs(|| tempfile::tempdir().unwrap()).bench_refs(|folder| {
         let out = folder.path().join("layer");
-        layer::pack_layer(&entries, stratum, compression, &out, &(), &()).unwrap()
+        let (progress, scanner) = (&(), &());
+        let request = PackRequest { entries: &entries, kind: stratum, compression, progress, scanner };
+        layer::pack_layer(&request, &out).unwrap()
     });
 }
 
@@ -158,4 +160,3 @@ fn settings(folder: &TempDir) -> Settings {
 fn build(folder: &TempDir, settings: &Settings) -> Built {
     coracle::build(&recipe(&folder.path().join("bench.oci")), settings, &()).unwrap()
 }
-

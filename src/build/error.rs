@@ -58,16 +58,16 @@ pub enum Error {
     Image(#[from] image::ImageError),
     /// The base image cannot be used.
     #[error(transparent)]
-    Base(base::Error),
+    Base(base::BaseError),
     /// The registry client cannot be set up, or a registry cannot be read.
     #[error(transparent)]
-    Registry(#[from] registry::Error),
+    Registry(#[from] registry::RegistryError),
     /// The image cannot be written or read.
     #[error(transparent)]
     Layout(layout::LayoutError),
     /// The image cannot be pushed or loaded.
     #[error(transparent)]
-    Copy(#[from] copy::Error),
+    Copy(#[from] copy::CopyError),
     /// The build was cancelled before anything was written.
     #[error("interrupted; nothing was written")]
     Cancelled,
@@ -142,10 +142,10 @@ pub enum Error {
     PathNotUtf8(ImagePath),
 }
 
-impl From<base::Error> for Error {
-    fn from(error: base::Error) -> Self {
+impl From<base::BaseError> for Error {
+    fn from(error: base::BaseError) -> Self {
         match error {
-            base::Error::Cancelled => Self::Cancelled,
+            base::BaseError::Cancelled => Self::Cancelled,
             error => Self::Base(error),
         }
     }

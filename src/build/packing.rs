@@ -18,7 +18,7 @@ use coracle_kube::contract::Contract;
 use coracle_oci::base::BaseSource;
 use coracle_oci::copy::UploadQueue;
 use coracle_oci::image::{self, Descriptor, Image, ImageSet};
-use coracle_oci::layer::{self, Layer, tar_header};
+use coracle_oci::layer::{self, Layer, PackRequest, tar_header};
 use coracle_oci::layout::{self, Staging};
 use coracle_oci::registry::Repository;
 use coracle_oci::remote_cache::RemoteCache;
@@ -89,9 +89,7 @@ impl Packer<'_> {
         let from = base.repository().map(Repository::from);
         for (layer, _) in &image.base_layers.layers {
             let (base, named) = (Arc::clone(base), layer.clone());
-            let bytes = self
-                .upload_queue
-                .enqueue(layer, from.clone(), move || base.open_blob(&named, &()));
+            let bytes = self.upload_queue.enqueue(layer, from.clone(), move || base.open_blob(&named, &()));
             self.observer.on_upload_queued(bytes);
         }
         image.base_layers.clone()
@@ -112,7 +110,14 @@ impl Packer<'_> {
         {
             return Ok(layer);
         }
-        let layer = self.staging.pack_layer(&entries, stratum, compression, cache, &progress, gate)?;
+        let request = PackRequest {
+            entries: &entries,
+            kind: stratum,
+            compression,
+            progress: &progress,
+            scanner: &*gate,
+        };
+        let layer = self.staging.pack_layer(&request, cache)?;
         if !gate.has_unaccepted_errors() {
             let bytes = self.upload_queue.enqueue(
                 &Descriptor::from(&layer),
@@ -143,8 +148,8 @@ impl Packer<'_> {
         if candidates.is_empty() {
             return Ok(None);
         }
-        let diff_id =
-            layer::compute_diff_id(entries, &CancelOnly(progress), gate).map_err(layout::LayoutError::from)?;
+        let diff_id = layer::compute_diff_id(entries, &CancelOnly(progress), gate)
+            .map_err(layout::LayoutError::from)?;
         let unpacked = tar_header::tar_size(entries);
         let found = candidates.iter().find(|found| found.matches(diff_id, unpacked));
         let Some(found) = found else { return Ok(None) };

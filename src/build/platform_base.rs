@@ -71,7 +71,7 @@ pub(super) fn stage_base_layers(
                 return Err(Error::Cancelled);
             }
             return Err(
-                base::Error::Layer { base: base.location_text(), digest: layer.digest, source }.into()
+                base::BaseError::Layer { base: base.location_text(), digest: layer.digest, source }.into()
             );
         }
     }
@@ -191,7 +191,7 @@ impl<'a> PlatformBase<'a> {
     }
 
     fn unusable_base(&self, why: String, hint: &str) -> Error {
-        base::Error::Unsupported { base: self.base.location_text(), why, hint: hint.to_owned() }.into()
+        base::BaseError::Unsupported { base: self.base.location_text(), why, hint: hint.to_owned() }.into()
     }
 }
 

@@ -138,5 +138,5 @@ fn reports_errors_of_docker() {
     };
     let ways = CopySettings { client: &client, engines: &engines };
     let error = copy::copy_image(&from, &to, ways, &AlwaysCancelled).unwrap_err();
-    assert!(matches!(error, copy::Error::Cancelled), "{error}");
+    assert!(matches!(error, copy::CopyError::Cancelled), "{error}");
 }

@@ -5,14 +5,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use coracle_core::digest::Digest;
 use coracle_core::progress::Progress;
-use coracle_oci::registry::{BlobContent, BlobUpload, Error, PushOutcome, RepositoryClient};
+use coracle_oci::registry::{BlobContent, BlobUpload, PushOutcome, RegistryError, RepositoryClient};
 
 use super::fake::{FakeRegistry, FakeRepositories as _, Trouble};
 use super::test_image::{image, upload};
 
 const SIZE: usize = 100_000;
 
-fn copy(from: &RepositoryClient, to: &RepositoryClient, digest: Digest) -> Result<PushOutcome, Error> {
+fn copy(
+    from: &RepositoryClient,
+    to: &RepositoryClient,
+    digest: Digest,
+) -> Result<PushOutcome, RegistryError> {
     let open = || {
         let reader = from.pull_blob(&digest, SIZE as u64).map_err(io::Error::other)?;
         Ok(Box::new(reader) as Box<dyn Read>)

@@ -8,14 +8,14 @@ use coracle_core::platform::Platform;
 
 /// The error for a base image that cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum BaseError {
     /// The image cannot be found or read.
     #[error("cannot use the base image `{base}`")]
     Unreadable {
         /// The location of the base image, as written.
         base: String,
         /// The cause.
-        source: copy::Error,
+        source: copy::CopyError,
     },
     /// A layer cannot be read, or does not match its digests.
     #[error("cannot read the layer `{digest}` of the base image `{base}`")]
@@ -55,7 +55,7 @@ pub enum Error {
     File(#[from] fs::Error),
 }
 
-impl Error {
+impl BaseError {
     /// Suggests the next step; `None` if there is no common one.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -88,10 +88,10 @@ impl Error {
 }
 
 /// Returns the registry error inside an I/O error; `None` if there is none.
-fn registry_error(error: &std::io::Error) -> Option<&registry::Error> {
+fn registry_error(error: &std::io::Error) -> Option<&registry::RegistryError> {
     error.get_ref()?.downcast_ref()
 }
 
-pub(super) fn unreadable_error(base: &str, source: copy::Error) -> Error {
-    Error::Unreadable { base: base.to_owned(), source }
+pub(super) fn unreadable_error(base: &str, source: copy::CopyError) -> BaseError {
+    BaseError::Unreadable { base: base.to_owned(), source }
 }

@@ -3,24 +3,21 @@
 //! A blob is stored only if its bytes match the digest, and readers verify it again. Stored files
 //! are never modified, not even their times: builds detect changes by the times.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::BuildCache;
+use super::build_cache::BuildCache;
 use super::directory::BLOBS_DIR;
-use super::layers::LOCK_FILE;
+use super::lock_file::{LOCK_FILE, wait_for_lock};
 use crate::layer::hashed_file::HashedFile;
 use coracle_core::digest::{Digest, DigestHasher};
 use coracle_core::fs::{self, Context};
-use coracle_core::progress::Progress;
+use coracle_core::progress::{Cancelled, Progress};
 
-/// Interval between attempts to take a lock.
-const LOCK_RETRY_INTERVAL: Duration = Duration::from_millis(20);
 /// Name prefix of directories with unfinished files.
 pub(super) const PART_PREFIX: &str = "part-";
 
@@ -111,25 +108,17 @@ impl BlobStore {
         Ok(Ok(path))
     }
 
-    /// Takes the lock for fetching the blob `digest`, so that concurrent builds fetch it once.
-    /// Returns `None` if `progress` cancels. On file systems without locks, returns immediately.
+    /// Waits for the lock for fetching the blob `digest`, so that concurrent builds fetch it once.
+    /// The inner error means that `progress` cancelled.
     ///
     /// # Errors
-    /// Fails if the lock file cannot be opened.
-    pub(crate) fn lock_fetch(&self, digest: Digest, progress: &dyn Progress) -> fs::Result<Option<File>> {
-        let path = self.directory.join(format!("{}.turn", digest.hex()));
-        let turn = File::options().create(true).append(true).open(&path).context("open", &path)?;
-        loop {
-            match turn.try_lock() {
-                Ok(()) => return Ok(Some(turn)),
-                Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
-                    return Ok(Some(turn));
-                }
-                Err(TryLockError::Error(error)) => return Err(fs::Error::new("lock", &path, error)),
-                Err(TryLockError::WouldBlock) if progress.is_cancelled() => return Ok(None),
-                Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_RETRY_INTERVAL),
-            }
-        }
+    /// Fails if the lock file cannot be created or locked.
+    pub(crate) fn lock_fetch(
+        &self,
+        digest: Digest,
+        progress: &dyn Progress,
+    ) -> fs::Result<Result<File, Cancelled>> {
+        wait_for_lock(&self.directory.join(format!("{}.lock", digest.hex())), progress)
     }
 
     /// Whether the stored blob still matches its digest.

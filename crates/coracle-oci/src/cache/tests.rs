@@ -1,11 +1,12 @@
-use std::path::Path;
-use std::sync::atomic::AtomicU64;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
-use crate::layer::{self, Codec, Compression, Layer};
+use crate::layer::{self, Codec, Compression, Layer, PackRequest};
 use coracle_core::content::Content;
 use coracle_core::digest::Digest;
 use coracle_core::entry::{Entry, EntryNode, EntryReason, LayerKind, Owner};
+use coracle_core::fs;
 use coracle_core::path::{ImagePath, RawPath};
 use coracle_core::progress::Progress;
 
@@ -18,6 +19,10 @@ fn entries(contents: &[&str]) -> Vec<(ImagePath, Entry)> {
         (format!("/lib/{index}.so").parse().unwrap(), entry)
     };
     contents.iter().enumerate().map(entry).collect()
+}
+
+fn request<'a>(entries: &'a [(&'a ImagePath, &'a Entry)], compression: Compression) -> PackRequest<'a> {
+    PackRequest { entries, kind: LayerKind::Libraries, compression, progress: &(), scanner: &() }
 }
 
 /// Cancels when it is asked for the fourth time.
@@ -37,9 +42,9 @@ fn pack(cache: &BuildCache, contents: &[&str], compression: Compression) -> (Lay
     let out = folder.path().join("out");
     let entries = entries(contents);
     let entries: Vec<(&ImagePath, &Entry)> = entries.iter().map(|(path, entry)| (path, entry)).collect();
-    let layer = cache.pack_layer(&entries, LayerKind::Libraries, compression, &out, &(), &()).unwrap();
+    let layer = cache.pack_layer(&request(&entries, compression), &out).unwrap();
     let again = folder.path().join("again");
-    let fresh = layer::pack_layer(&entries, LayerKind::Libraries, compression, &again, &(), &()).unwrap();
+    let fresh = layer::pack_layer(&request(&entries, compression), &again).unwrap();
     assert_eq!(layer, fresh, "a cache changes nothing");
     assert_eq!(std::fs::read(&out).unwrap(), std::fs::read(&again).unwrap());
     (layer, std::fs::read(&out).unwrap())
@@ -177,15 +182,17 @@ fn locked_layers_are_waited_for_and_not_pruned() {
     let cache = open(&home);
     pack(&cache, &["one"], Compression::default());
     let [kept] = files(&home.path().join("cache")).try_into().unwrap();
-    let lock = directory::try_lock(&kept.with_file_name("lock")).unwrap().unwrap();
+    let lock = lock_file::try_lock(&kept.with_file_name("lock")).unwrap().unwrap();
     assert_eq!(cache.prune(0).unwrap().removed_files, 0);
     let entries = entries(&["one"]);
     let entries: Vec<(&ImagePath, &Entry)> = entries.iter().map(|(path, entry)| (path, entry)).collect();
     // Waiting can be cancelled.
     let cancels_later = CancelsAtFourthPoll::default();
     let out = home.path().join("out");
-    let packed =
-        cache.pack_layer(&entries, LayerKind::Libraries, Compression::default(), &out, &cancels_later, &());
+    let packed = cache.pack_layer(
+        &PackRequest { progress: &cancels_later, ..request(&entries, Compression::default()) },
+        &out,
+    );
     assert!(matches!(packed, Err(layer::LayerError::Cancelled)));
     assert!(!out.exists());
     drop(lock);

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::io::{self, Read};
 
-use super::{Error, RegistryImageName};
+use super::error::CopyError;
+use super::registry_image_name::RegistryImageName;
 use crate::image::{Descriptor, ImageGraph, RawManifest};
 use crate::registry::{
     Access, BlobContent, BlobUpload, ManifestReference, PushOutcome, RegistryClient, Repository,
@@ -26,28 +27,53 @@ pub struct PushSummary {
     pub is_unchanged: bool,
 }
 
-/// Pushes the image of `graph` to `to`. `from` returns the repository that a blob comes from; at
-/// the same registry it is mounted from there. An image that exists already costs one request.
+impl PushSummary {
+    /// Counts a pushed blob of `size` bytes.
+    pub(super) fn count_blob(&mut self, outcome: PushOutcome, size: u64) {
+        match outcome {
+            PushOutcome::Present => self.present += 1,
+            PushOutcome::Mounted => self.mounted += 1,
+            PushOutcome::Sent => {
+                self.blobs += 1;
+                self.bytes += size;
+            }
+        }
+    }
+}
+
+/// An image to push.
+#[derive(Clone, Copy)]
+pub struct ImagePush<'a> {
+    /// The manifests and blobs of the image.
+    pub graph: &'a ImageGraph,
+    /// Opens a blob.
+    pub open: &'a (dyn Fn(&Descriptor) -> io::Result<Box<dyn Read>> + Sync),
+    /// The name to push to.
+    pub to: &'a RegistryImageName,
+    /// Returns the repository that a blob comes from. At the same registry the blob is mounted from
+    /// there.
+    pub mount_source: &'a dyn Fn(&Descriptor) -> Option<Repository>,
+}
+
+/// Pushes an image. An image that exists already costs one request.
 ///
 /// # Errors
 /// Fails if a blob can't be read or a request fails.
 pub fn push_image(
-    graph: &ImageGraph,
-    open: &(dyn Fn(&Descriptor) -> io::Result<Box<dyn Read>> + Sync),
-    to: &RegistryImageName,
-    from: &dyn Fn(&Descriptor) -> Option<Repository>,
+    push: &ImagePush<'_>,
     client: &RegistryClient,
     progress: &dyn Progress,
-) -> Result<PushSummary, Error> {
-    let Some(root) = graph.root() else { return Ok(PushSummary::default()) };
+) -> Result<PushSummary, CopyError> {
+    let ImagePush { graph, open, to, mount_source } = *push;
+    let root = graph.root().ok_or(CopyError::Internal("an image to push has no manifest"))?;
     if let Some(wanted) = to.digest.filter(|wanted| *wanted != root.digest) {
-        return Err(Error::DigestMismatch { to: to.to_string(), wanted, found: root.digest });
+        return Err(CopyError::DigestMismatch { to: to.to_string(), wanted, found: root.digest });
     }
     let repository = Repository::from(&to.reference);
     let blobs: Vec<&Descriptor> = graph.blobs.values().collect();
     let is_other = |from: &Repository| from.registry() == repository.registry() && *from != repository;
     let mount_sources: Vec<Option<Repository>> =
-        blobs.iter().map(|blob| from(blob).filter(is_other)).collect();
+        blobs.iter().map(|blob| mount_source(blob).filter(is_other)).collect();
     let mounts: BTreeSet<&str> = mount_sources.iter().flatten().map(Repository::name).collect();
     let mounts = mounts.into_iter().map(str::to_owned).collect();
     let remote = client.repository_client(&repository, &Access::Push { mounts });
@@ -78,17 +104,10 @@ pub fn push_image(
     let mut sent = PushSummary::default();
     let pushed = remote.push_blobs(&uploads);
     if progress.is_cancelled() {
-        return Err(Error::Cancelled);
+        return Err(CopyError::Cancelled);
     }
-    for (pushed, blob) in pushed?.into_iter().zip(&blobs) {
-        match pushed {
-            PushOutcome::Present => sent.present += 1,
-            PushOutcome::Mounted => sent.mounted += 1,
-            PushOutcome::Sent => {
-                sent.blobs += 1;
-                sent.bytes += blob.size;
-            }
-        }
+    for (outcome, blob) in pushed?.into_iter().zip(&blobs) {
+        sent.count_blob(outcome, blob.size);
     }
     push_documents(&remote, &graph.documents, target)?;
     Ok(sent)
@@ -100,8 +119,9 @@ pub(super) fn push_documents(
     remote: &RepositoryClient,
     documents: &[RawManifest],
     target: ManifestReference<'_>,
-) -> Result<(), Error> {
-    let Some((root, below)) = documents.split_last() else { return Ok(()) };
+) -> Result<(), CopyError> {
+    let (root, below) =
+        documents.split_last().ok_or(CopyError::Internal("an image to push has no manifest"))?;
     for document in below {
         push_document(remote, ManifestReference::Digest(document.digest), document)?;
     }
@@ -113,7 +133,7 @@ fn push_document(
     remote: &RepositoryClient,
     target: ManifestReference<'_>,
     document: &RawManifest,
-) -> Result<(), Error> {
+) -> Result<(), CopyError> {
     let RawManifest { media_type, digest, bytes } = document;
     if document.has_subject() {
         remote.add_referrer(media_type, bytes)?;

@@ -87,32 +87,32 @@ pub(super) fn send_request<'a>(
     stream: Box<dyn SocketConnection>,
     request: &str,
     content: Option<(u64, Box<BodyWriter<'_>>)>,
-    patience: Duration,
+    timeout: Duration,
     progress: &'a dyn Progress,
 ) -> io::Result<Response<'a>> {
-    let moments = patience.as_millis() / POLL_INTERVAL.as_millis();
-    let mut patient = PollingStream { stream, progress, max_polls: moments.max(1) };
+    let max_polls = timeout.as_millis() / POLL_INTERVAL.as_millis();
+    let mut stream = PollingStream { stream, progress, max_polls: max_polls.max(1) };
     let size = content.as_ref().map_or(0, |(size, _)| *size);
     let kind = if content.is_some() { "Content-Type: application/x-tar\r\n" } else { "" };
     let head = format!(
         "{request} HTTP/1.1\r\nHost: docker\r\nUser-Agent: coracle\r\n{kind}Content-Length: {size}\r\nConnection: close\r\n\r\n"
     );
-    let mut written = patient.write_all(head.as_bytes());
+    let mut written = stream.write_all(head.as_bytes());
     if let (Ok(()), Some((_, write))) = (&written, content) {
-        written = write(&mut patient);
+        written = write(&mut stream);
     }
     match written {
         // The response explains more than the write error.
         Err(error) if matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => {
-            read_response(patient).map_err(|_| error)
+            read_response(stream).map_err(|_| error)
         }
-        written => written.and_then(|()| read_response(patient)),
+        written => written.and_then(|()| read_response(stream)),
     }
 }
 
 /// Reads the head of a response.
-fn read_response(patient: PollingStream<'_>) -> io::Result<Response<'_>> {
-    let mut reader = BufReader::new(patient);
+fn read_response(stream: PollingStream<'_>) -> io::Result<Response<'_>> {
+    let mut reader = BufReader::new(stream);
     loop {
         let mut head = (&mut reader).take(MAX_HEAD);
         let first = read_line(&mut head)?;

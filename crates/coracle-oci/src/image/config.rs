@@ -1,4 +1,5 @@
-//! The image config: how a runtime starts the program, and the diff IDs of the layers.
+//! The image config: how a runtime starts the program, and the diff IDs of the layers, with what it
+//! inherits from a base image.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, UNIX_EPOCH};
@@ -7,7 +8,9 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::descriptor::PlatformJson;
-use super::{Blob, ImageError, InheritedBase, media_type};
+use super::descriptor::{Blob, Descriptor};
+use super::error::ImageError;
+use super::media_type;
 use crate::layer::Layer;
 use coracle_core::digest::DiffId;
 use coracle_core::platform::Platform;
@@ -33,6 +36,17 @@ pub struct ImageConfig {
     pub labels: BTreeMap<String, String>,
     /// Annotations of the manifest.
     pub annotations: BTreeMap<String, String>,
+}
+
+/// The inherited parts of a base image. The default is an image without a base.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct InheritedBase {
+    /// The layers and their diff IDs, the lowest first.
+    pub layers: Vec<(Descriptor, DiffId)>,
+    /// The `history` of its config.
+    pub history: Vec<Value>,
+    /// Members of `config` in its config that are kept unchanged, such as `Volumes`.
+    pub config_members: BTreeMap<String, Value>,
 }
 
 /// The JSON document.

@@ -9,7 +9,8 @@ use coracle_core::entry::{Entry, EntryNode};
 use coracle_core::path::ImagePath;
 use coracle_core::progress::Progress;
 
-use super::{LayerError, tar_header};
+use super::error::LayerError;
+use super::tar_header;
 
 /// The number of bytes that are read, scanned and hashed at a time: fits in a core's own cache.
 const CHUNK_SIZE: usize = 64 << 10;
@@ -30,8 +31,8 @@ impl From<coracle_core::fs::Error> for StreamError {
 
 impl From<StreamError> for LayerError {
     /// A consumer without an error of its own stops only if the encoder failed.
-    fn from(halt: StreamError) -> Self {
-        match halt {
+    fn from(error: StreamError) -> Self {
+        match error {
             StreamError::Failed(error) => error,
             StreamError::ConsumerStopped => Self::CompressionFailed,
         }

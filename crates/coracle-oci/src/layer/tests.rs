@@ -2,17 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::read::MultiGzDecoder;
 use proptest::prelude::*;
 
+use super::pack::pack_layer_with_cores;
 use super::*;
 use coracle_core::content::Content;
-use coracle_core::entry::{EntryReason, Owner};
-use coracle_core::fs::PathMetadata;
-use coracle_core::path::RawPath;
+use coracle_core::digest::{DiffId, Digest};
+use coracle_core::entry::{Entry, EntryNode, EntryReason, LayerKind, Owner};
+use coracle_core::fs::{self, PathMetadata};
+use coracle_core::path::{ImagePath, RawPath};
+use coracle_core::progress::Progress;
 
 type Entries = BTreeMap<ImagePath, Entry>;
 
@@ -47,6 +50,10 @@ fn packed(cores: usize, entries: &Entries) -> Result<(Layer, Vec<u8>), LayerErro
     packed_as(Compression::default(), cores, entries)
 }
 
+fn request<'a>(entries: &'a [(&'a ImagePath, &'a Entry)], compression: Compression) -> PackRequest<'a> {
+    PackRequest { entries, kind: LayerKind::Program, compression, progress: &(), scanner: &() }
+}
+
 /// Counts the bytes of the tar.
 #[derive(Default)]
 struct ByteCounter(AtomicU64);
@@ -66,8 +73,11 @@ fn packed_as(
     let out = directory.path().join("layer");
     let entries: Vec<_> = entries.iter().collect();
     let progress = ByteCounter::default();
-    let packed =
-        pack_layer_with_cores(cores, &entries, LayerKind::Program, compression, &out, &progress, &());
+    let packed = pack_layer_with_cores(
+        cores,
+        &PackRequest { progress: &progress, ..request(&entries, compression) },
+        &out,
+    );
     match &packed {
         Ok(layer) => assert_eq!(progress.0.into_inner(), layer.unpacked_size),
         Err(_) => assert!(!out.exists()),
@@ -237,7 +247,7 @@ fn rejects_existing_output_and_invalid_links() {
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("layer");
     std::fs::write(&out, "precious").unwrap();
-    assert!(pack_layer(&[], LayerKind::Data, Compression::default(), &out, &(), &()).is_err());
+    assert!(pack_layer(&request(&[], Compression::default()), &out).is_err());
     assert_eq!(std::fs::read(&out).unwrap(), b"precious");
     let link = entries("/l -> a\0b");
     let error = packed(1, &link).unwrap_err();

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use http::HeaderMap;
 
 use super::authenticator::Authenticator;
-use super::error::Error;
+use super::error::RegistryError;
 use super::repository::Repository;
 use super::request::{OutgoingRequest, RequestSummary, RequestTarget};
 use super::request_sender::RequestSender;
@@ -55,7 +55,7 @@ impl RegistryClient {
     /// # Errors
     /// Fails if a certificate file can't be read or the proxy URL is invalid.
     #[cfg(feature = "registry")]
-    pub fn new(settings: RegistrySettings) -> Result<Self, Error> {
+    pub fn new(settings: RegistrySettings) -> Result<Self, RegistryError> {
         let transport = super::ureq_transport::UreqTransport::new(&settings)?;
         let sender = RequestSender::new(&settings, Box::new(transport));
         let (auth, uses_tls) = (Authenticator::default(), Mutex::default());
@@ -95,11 +95,11 @@ impl RepositoryClient {
 
     /// Sends a request, authenticates if required, and retries transient failures. Responses of any
     /// status are returned.
-    pub(super) fn send(&self, call: &OutgoingRequest<'_>) -> Result<Response, Error> {
-        let mut waits = self.new_backoff();
+    pub(super) fn send(&self, request: &OutgoingRequest<'_>) -> Result<Response, RegistryError> {
+        let mut backoff = self.new_backoff();
         loop {
-            let outcome = self.send_once(call);
-            if !waits.wait_to_retry(&outcome, call.is_idempotent) {
+            let outcome = self.send_once(request);
+            if !backoff.wait_to_retry(&outcome, request.is_idempotent) {
                 return outcome;
             }
         }
@@ -109,23 +109,23 @@ impl RepositoryClient {
     /// `None` if the status is 404.
     pub(super) fn fetch_document(
         &self,
-        call: &OutgoingRequest<'_>,
+        request: &OutgoingRequest<'_>,
         limit: u64,
-    ) -> Result<Option<ReceivedDocument>, Error> {
-        let mut waits = self.new_backoff();
+    ) -> Result<Option<ReceivedDocument>, RegistryError> {
+        let mut backoff = self.new_backoff();
         loop {
-            let answer = self.send(call)?;
-            match answer.status {
+            let response = self.send(request)?;
+            match response.status {
                 200 => {}
                 404 => return Ok(None),
-                _ => return Err(self.response_error(answer)),
+                _ => return Err(self.response_error(response)),
             }
-            let (headers, url) = (answer.headers.clone(), answer.url.clone());
-            let error = match answer.read_body(limit) {
+            let (headers, url) = (response.headers.clone(), response.url.clone());
+            let error = match response.read_body(limit) {
                 Ok((bytes, request)) => return Ok(Some(ReceivedDocument { headers, bytes, request, url })),
                 Err(error) => error,
             };
-            match waits.next_delay(None).filter(|_| retry::is_connection_lost(&error)) {
+            match backoff.next_delay(None).filter(|_| retry::is_connection_lost(&error)) {
                 Some(pause) => std::thread::sleep(pause),
                 None => return Err(error),
             }
@@ -139,9 +139,9 @@ impl RepositoryClient {
 
     /// Sends a request without retries. Authenticates if required, and detects whether the host
     /// uses TLS if it may be used without.
-    pub(super) fn send_once(&self, call: &OutgoingRequest<'_>) -> Result<Response, Error> {
-        let path = match &call.target {
-            RequestTarget::Url(url) => return self.send_authenticated(call, url),
+    pub(super) fn send_once(&self, request: &OutgoingRequest<'_>) -> Result<Response, RegistryError> {
+        let path = match &request.target {
+            RequestTarget::Url(url) => return self.send_authenticated(request, url),
             RequestTarget::Path(path) => path,
         };
         let authority = self.repository.api_authority();
@@ -156,7 +156,7 @@ impl RepositoryClient {
         };
         let mut first = None;
         for &tls in schemes {
-            let outcome = self.send_authenticated(call, &self.url(tls, path)?);
+            let outcome = self.send_authenticated(request, &self.url(tls, path)?);
             if schemes.len() == 1 {
                 return outcome;
             }
@@ -167,13 +167,13 @@ impl RepositoryClient {
             first.get_or_insert(outcome);
         }
         // Neither scheme worked: report the first failure.
-        first.unwrap_or_else(|| self.send_authenticated(call, &self.url(true, path)?))
+        first.unwrap_or_else(|| self.send_authenticated(request, &self.url(true, path)?))
     }
 
     /// Converts an unexpected response to an error.
-    pub(super) fn response_error(&self, answer: Response) -> Error {
+    pub(super) fn response_error(&self, response: Response) -> RegistryError {
         let inner = &self.client.inner;
-        answer.into_error(&inner.sender.redactor, inner.auth.login_status(&self.repository))
+        response.into_error(&inner.sender.redactor, inner.auth.login_status(&self.repository))
     }
 
     /// Text of a server for display: secrets redacted, control characters escaped.
@@ -181,31 +181,35 @@ impl RepositoryClient {
         self.client.inner.sender.redactor.redact(text)
     }
 
-    fn url(&self, tls: bool, path: &str) -> Result<Url, Error> {
+    fn url(&self, tls: bool, path: &str) -> Result<Url, RegistryError> {
         let authority = self.repository.api_authority();
         Url::new(tls, authority, path)
-            .ok_or_else(|| Error::InvalidHost { repository: self.repository.clone() })
+            .ok_or_else(|| RegistryError::InvalidHost { repository: self.repository.clone() })
     }
 
     /// Sends a request, and sends it again with credentials if the response is 401.
-    fn send_authenticated(&self, call: &OutgoingRequest<'_>, url: &Url) -> Result<Response, Error> {
+    fn send_authenticated(
+        &self,
+        request: &OutgoingRequest<'_>,
+        url: &Url,
+    ) -> Result<Response, RegistryError> {
         let ClientState { settings, sender, auth, .. } = &*self.client.inner;
         if !url.is_tls() && !sender.allows_plain_http(url.authority()) {
-            let request = sender.summarize(call, url, &self.repository);
-            return Err(Error::WithoutTls { request, host: sender.redactor.redact(url.authority()) });
+            let request = sender.summarize(request, url, &self.repository);
+            return Err(RegistryError::WithoutTls { request, host: sender.redactor.redact(url.authority()) });
         }
         let own = self.url(url.is_tls(), "/")?.is_same_origin(url);
         let used = if own { auth.cached_header(&self.repository, &self.scopes) } else { None };
-        let answer = sender.send_following_redirects(call, url, used.as_ref(), &self.repository)?;
-        if answer.status != 401 || !own || !answer.url.is_same_origin(url) {
-            return Ok(answer);
+        let response = sender.send_following_redirects(request, url, used.as_ref(), &self.repository)?;
+        if response.status != 401 || !own || !response.url.is_same_origin(url) {
+            return Ok(response);
         }
         let access = (&self.repository, self.scopes.as_slice());
-        match auth.authenticate(sender, settings, access, &answer, used.as_ref())? {
-            None => Ok(answer),
+        match auth.authenticate(sender, settings, access, &response, used.as_ref())? {
+            None => Ok(response),
             Some(header) => {
-                answer.drain();
-                sender.send_following_redirects(call, url, Some(&header), &self.repository)
+                response.drain();
+                sender.send_following_redirects(request, url, Some(&header), &self.repository)
             }
         }
     }
@@ -215,17 +219,17 @@ impl RepositoryClient {
     }
 }
 
-/// Whether the server seems to use the other scheme. TLS servers answer plain HTTP with 400.
-fn is_wrong_scheme(tls: bool, outcome: &Result<Response, Error>) -> bool {
+/// Whether the server seems to use the other scheme. TLS servers response plain HTTP with 400.
+fn is_wrong_scheme(tls: bool, outcome: &Result<Response, RegistryError>) -> bool {
     match outcome {
-        Ok(answer) => !tls && answer.status == 400,
-        Err(Error::NoResponse { failure, .. }) if tls => {
+        Ok(response) => !tls && response.status == 400,
+        Err(RegistryError::NoResponse { failure, .. }) if tls => {
             matches!(
                 failure,
                 TransportFailure::NoTls | TransportFailure::ConnectionRefused | TransportFailure::Proxy
             )
         }
-        Err(Error::NoResponse { failure, .. }) => {
+        Err(RegistryError::NoResponse { failure, .. }) => {
             matches!(
                 failure,
                 TransportFailure::InvalidHttp(_)

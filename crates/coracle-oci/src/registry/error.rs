@@ -11,7 +11,7 @@ use coracle_core::fs;
 
 /// An error of the registry client.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum RegistryError {
     /// The operation was cancelled.
     #[error("interrupted; no tag was written")]
     Cancelled,
@@ -90,7 +90,7 @@ pub enum Error {
         /// The repository to access.
         repository: Repository,
         /// The cause.
-        source: Box<Error>,
+        source: Box<RegistryError>,
     },
     /// A redirect, upload location or token server does not use TLS.
     #[error("{request} would continue at `{host}` without TLS, which is not safe")]
@@ -136,7 +136,7 @@ pub enum Error {
     },
 }
 
-impl Error {
+impl RegistryError {
     /// Whether the cause is local: a file, the configuration or an invalid argument.
     pub fn is_local_failure(&self) -> bool {
         matches!(
@@ -148,7 +148,6 @@ impl Error {
                 | Self::InvalidCredentialFile { .. }
                 | Self::CredentialHelper { .. }
                 | Self::InvalidTag { .. }
-                | Self::Internal(_)
                 | Self::NoSubject { .. }
                 | Self::Internal(_)
         )

@@ -54,7 +54,7 @@ mod url;
 
 pub use challenge::Challenge;
 pub use client::{RegistryClient, RepositoryClient};
-pub use error::Error;
+pub use error::RegistryError;
 pub use manifests::{ManifestHead, ManifestReference, PulledManifest};
 pub use pull::BlobReader;
 pub use push::PushOutcome;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::client::RepositoryClient;
-use super::error::Error;
+use super::error::RegistryError;
 use super::retry;
 use super::upload_session::{BlobUpload, UploadStart};
 
@@ -24,11 +24,11 @@ impl RepositoryClient {
     /// Pushes a blob, unless it exists or can be mounted.
     ///
     /// # Errors
-    /// Fails if the content can't be read, a request fails, or `upload.progress` cancels. The upload
-    /// session is cancelled then.
-    pub fn push_blob(&self, upload: &BlobUpload<'_>) -> Result<PushOutcome, Error> {
+    /// Fails if the content can't be read, a request fails, or `upload.progress` cancels. The
+    /// upload session is cancelled then.
+    pub fn push_blob(&self, upload: &BlobUpload<'_>) -> Result<PushOutcome, RegistryError> {
         if upload.progress.is_cancelled() {
-            return Err(Error::Cancelled);
+            return Err(RegistryError::Cancelled);
         }
         if self.has_blob(&upload.digest)? {
             return Ok(PushOutcome::Present);
@@ -37,10 +37,10 @@ impl RepositoryClient {
             UploadStart::Mounted => return Ok(PushOutcome::Mounted),
             UploadStart::Session(session) => session,
         };
-        let mut waits = self.new_backoff();
+        let mut backoff = self.new_backoff();
         loop {
             let Err(error) = session.send_rest(self, upload) else { return Ok(PushOutcome::Sent) };
-            let Some(wait) = retry::upload_retry_delay(&error).and_then(|asked| waits.next_delay(asked))
+            let Some(wait) = retry::upload_retry_delay(&error).and_then(|delay| backoff.next_delay(delay))
             else {
                 session.cancel(self);
                 return Err(error);
@@ -69,10 +69,10 @@ impl RepositoryClient {
     /// once.
     ///
     /// # Errors
-    /// Fails like [`Remote::push_blob`]. No further upload is started then.
-    pub fn push_blobs(&self, uploads: &[BlobUpload<'_>]) -> Result<Vec<PushOutcome>, Error> {
+    /// Fails like [`RepositoryClient::push_blob`]. No further upload is started then.
+    pub fn push_blobs(&self, uploads: &[BlobUpload<'_>]) -> Result<Vec<PushOutcome>, RegistryError> {
         let next = AtomicUsize::new(0);
-        let outcomes: Vec<Mutex<Option<Result<PushOutcome, Error>>>> =
+        let outcomes: Vec<Mutex<Option<Result<PushOutcome, RegistryError>>>> =
             uploads.iter().map(|_| Mutex::new(None)).collect();
         let work = || {
             loop {

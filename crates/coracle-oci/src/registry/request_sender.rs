@@ -5,7 +5,7 @@ use std::io;
 
 use http::{HeaderValue, Method, header};
 
-use super::error::Error;
+use super::error::RegistryError;
 use super::http_transport::{HttpRequest, HttpTransport};
 use super::repository::{Repository, canonical_registry};
 use super::request::{ExactReader, OutgoingRequest, RequestSummary};
@@ -45,44 +45,47 @@ impl RequestSender {
     /// only.
     pub(super) fn send_following_redirects(
         &self,
-        call: &OutgoingRequest<'_>,
+        outgoing: &OutgoingRequest<'_>,
         url: &Url,
         authorization: Option<&Secret>,
         repository: &Repository,
-    ) -> Result<Response, Error> {
-        let mut at = url.clone();
+    ) -> Result<Response, RegistryError> {
+        let mut current = url.clone();
         for _ in 0..=MAX_REDIRECTS {
-            let own = authorization.filter(|_| at.is_same_origin(url));
-            let answer = self.send_once(call, &at, own, repository)?;
-            let Some(location) = redirect_location(call, &answer) else { return Ok(answer) };
-            let next = at.resolve_location(&location);
-            let request = answer.request.clone();
-            answer.drain();
+            let authorization = authorization.filter(|_| current.is_same_origin(url));
+            let response = self.send_once(outgoing, &current, authorization, repository)?;
+            let Some(location) = redirect_location(outgoing, &response) else { return Ok(response) };
+            let next = current.resolve_location(&location);
+            let request = response.request.clone();
+            response.drain();
             let Some(next) = next else {
                 let why = "its redirect location is not a valid URL".into();
-                return Err(Error::InvalidResponse { request, why });
+                return Err(RegistryError::InvalidResponse { request, why });
             };
-            if !next.is_tls() && (at.is_tls() || !self.allows_plain_http(next.authority())) {
-                return Err(Error::WithoutTls { request, host: self.redactor.redact(next.authority()) });
+            if !next.is_tls() && (current.is_tls() || !self.allows_plain_http(next.authority())) {
+                return Err(RegistryError::WithoutTls {
+                    request,
+                    host: self.redactor.redact(next.authority()),
+                });
             }
-            at = next;
+            current = next;
         }
-        let request = self.summarize(call, url, repository);
-        Err(Error::InvalidResponse { request, why: format!("more than {MAX_REDIRECTS} redirects") })
+        let request = self.summarize(outgoing, url, repository);
+        Err(RegistryError::InvalidResponse { request, why: format!("more than {MAX_REDIRECTS} redirects") })
     }
 
     /// Sends `call` to `url` without following redirects.
     fn send_once(
         &self,
-        call: &OutgoingRequest<'_>,
+        outgoing: &OutgoingRequest<'_>,
         url: &Url,
         authorization: Option<&Secret>,
         repository: &Repository,
-    ) -> Result<Response, Error> {
-        let request = self.summarize(call, url, repository);
-        let no_answer = |failure| Error::NoResponse { request: request.clone(), failure };
-        let mut head = http::Request::builder().method(call.method.clone()).uri(url.to_full_string());
-        for (name, value) in &call.headers {
+    ) -> Result<Response, RegistryError> {
+        let request = self.summarize(outgoing, url, repository);
+        let no_answer = |failure| RegistryError::NoResponse { request: request.clone(), failure };
+        let mut head = http::Request::builder().method(outgoing.method.clone()).uri(url.to_full_string());
+        for (name, value) in &outgoing.headers {
             head = head.header(*name, value);
         }
         if let Some(secret) = authorization {
@@ -96,28 +99,28 @@ impl RequestSender {
             head = head.header(header::AUTHORIZATION, value);
         }
         let failed = RefCell::new(None);
-        let local = |error: io::Error| match Cancelled::is_cause_of(&error) {
-            true => Error::Cancelled,
-            false => Error::NoResponse {
+        let content_error = |error: io::Error| match Cancelled::is_cause_of(&error) {
+            true => RegistryError::Cancelled,
+            false => RegistryError::NoResponse {
                 request: request.clone(),
                 failure: TransportFailure::UnreadableContent(error.to_string()),
             },
         };
         let unusable = |_| no_answer(TransportFailure::Other("the request is not valid HTTP".into()));
-        let mut reader = match &call.body {
+        let mut reader = match &outgoing.body {
             None => None,
             Some(body) => {
                 head = head.header(header::CONTENT_LENGTH, body.length);
-                Some(ExactReader::new(body.open().map_err(local)?, body, &failed))
+                Some(ExactReader::new(body.open().map_err(content_error)?, body, &failed))
             }
         };
         let head = head.body(()).map_err(unusable)?;
         let body = reader.as_mut().map(|reader| reader as &mut dyn io::Read);
         let result =
-            self.transport.send(HttpRequest { url, head, body, has_body_timeout: call.has_body_timeout });
+            self.transport.send(HttpRequest { url, head, body, has_body_timeout: outgoing.has_body_timeout });
         drop(reader);
         if let Some(error) = failed.take() {
-            return Err(local(error));
+            return Err(content_error(error));
         }
         let (parts, body) = result.map_err(no_answer)?.into_parts();
         Ok(Response {
@@ -133,27 +136,27 @@ impl RequestSender {
     /// credentials, so it is redacted.
     pub(super) fn summarize(
         &self,
-        call: &OutgoingRequest<'_>,
+        outgoing: &OutgoingRequest<'_>,
         url: &Url,
         repository: &Repository,
     ) -> RequestSummary {
-        let own = url.authority() == repository.api_authority();
+        let is_registry = url.authority() == repository.api_authority();
         RequestSummary {
             repository: repository.clone(),
-            method: call.method.to_string(),
+            method: outgoing.method.to_string(),
             path: self.redactor.redact(url.path()),
-            host: (!own).then(|| self.redactor.redact(url.authority())),
+            host: (!is_registry).then(|| self.redactor.redact(url.authority())),
         }
     }
 }
 
 /// The location to repeat the request at. `None` if the response is not a redirect to follow.
-fn redirect_location(call: &OutgoingRequest<'_>, answer: &Response) -> Option<String> {
-    let reads = call.method == Method::GET || call.method == Method::HEAD;
-    let moved = match answer.status {
+fn redirect_location(outgoing: &OutgoingRequest<'_>, response: &Response) -> Option<String> {
+    let reads = outgoing.method == Method::GET || outgoing.method == Method::HEAD;
+    let moved = match response.status {
         301..=303 => reads,
         307 | 308 => true,
         _ => false,
     };
-    answer.header("location").filter(|_| moved && call.follows_redirects).map(str::to_owned)
+    response.header("location").filter(|_| moved && outgoing.follows_redirects).map(str::to_owned)
 }

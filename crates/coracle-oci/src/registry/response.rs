@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::HeaderMap;
 
 use super::challenge::Challenge;
-use super::error::Error;
+use super::error::RegistryError;
 use super::http_transport::ResponseBody;
 use super::refusal::{self, LoginStatus, Refusal};
 use super::request::RequestSummary;
@@ -45,16 +45,17 @@ impl Response {
     }
 
     /// Reads the whole body. Fails if it is larger than `limit` bytes.
-    pub(super) fn read_body(self, limit: u64) -> Result<(Vec<u8>, RequestSummary), Error> {
+    pub(super) fn read_body(self, limit: u64) -> Result<(Vec<u8>, RequestSummary), RegistryError> {
         let Self { body, request, .. } = self;
         let mut bytes = Vec::new();
         match body.take(limit + 1).read_to_end(&mut bytes) {
             Err(error) => {
-                Err(Error::NoResponse { failure: TransportFailure::from_io_error(&error), request })
+                Err(RegistryError::NoResponse { failure: TransportFailure::from_io_error(&error), request })
             }
-            Ok(_) if bytes.len() as u64 > limit => {
-                Err(Error::InvalidResponse { request, why: format!("the body is larger than {limit} bytes") })
-            }
+            Ok(_) if bytes.len() as u64 > limit => Err(RegistryError::InvalidResponse {
+                request,
+                why: format!("the body is larger than {limit} bytes"),
+            }),
             Ok(_) => Ok((bytes, request)),
         }
     }
@@ -68,7 +69,7 @@ impl Response {
     }
 
     /// Reads the body and converts the response to an error.
-    pub(super) fn into_error(self, redactor: &Redactor, login: LoginStatus) -> Error {
+    pub(super) fn into_error(self, redactor: &Redactor, login: LoginStatus) -> RegistryError {
         let (status, retry_after) = (self.status, self.retry_after());
         let is_plain_text = self.header("content-type").is_some_and(|kind| kind.starts_with("text/plain"));
         let mut body = Vec::new();
@@ -78,7 +79,7 @@ impl Response {
         let clean =
             |text: Option<String>| text.map(|text| redactor.redact(&text)).filter(|text| !text.is_empty());
         let refusal = Refusal { status, code: clean(code), message: clean(message), retry_after, login };
-        Error::Refused { request: self.request, refusal }
+        RegistryError::Refused { request: self.request, refusal }
     }
 }
 

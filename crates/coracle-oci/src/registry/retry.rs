@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::error::Error;
+use super::error::RegistryError;
 use super::response::Response;
 use super::settings::RetryPolicy;
 use super::transport_failure::TransportFailure;
@@ -18,25 +18,29 @@ impl Backoff {
         Self { retries, attempts_made: 1 }
     }
 
-    /// The delay before the next attempt, at least `asked`. `None` if there are no attempts left,
-    /// or `asked` is longer than the maximum.
-    pub(super) fn next_delay(&mut self, asked: Option<Duration>) -> Option<Duration> {
+    /// The delay before the next attempt, at least `requested`. `None` if there are no attempts
+    /// left, or `requested` is longer than the maximum.
+    pub(super) fn next_delay(&mut self, requested: Option<Duration>) -> Option<Duration> {
         let RetryPolicy { attempts, initial_delay: first, max_delay: longest } = self.retries;
-        if self.attempts_made >= attempts || asked.is_some_and(|asked| asked > longest) {
+        if self.attempts_made >= attempts || requested.is_some_and(|requested| requested > longest) {
             return None;
         }
         let doubled = first.saturating_mul(1_u32.checked_shl(self.attempts_made - 1).unwrap_or(u32::MAX));
         self.attempts_made += 1;
         // `Retry-After: 0` must not lead to retries without a delay.
-        Some(doubled.min(longest).max(asked.unwrap_or_default()))
+        Some(doubled.min(longest).max(requested.unwrap_or_default()))
     }
 
     /// Sleeps and returns true if a request with this outcome should be retried, else returns
     /// false.
-    pub(super) fn wait_to_retry(&mut self, outcome: &Result<Response, Error>, repeatable: bool) -> bool {
+    pub(super) fn wait_to_retry(
+        &mut self,
+        outcome: &Result<Response, RegistryError>,
+        repeatable: bool,
+    ) -> bool {
         let pause = match outcome {
-            Ok(answer) if is_transient_status(answer.status, repeatable) => {
-                self.next_delay(answer.retry_after())
+            Ok(response) if is_transient_status(response.status, repeatable) => {
+                self.next_delay(response.retry_after())
             }
             Err(error) if repeatable && is_connection_lost(error) => self.next_delay(None),
             _ => None,
@@ -55,23 +59,26 @@ pub(super) fn is_transient_status(status: u16, repeatable: bool) -> bool {
 }
 
 /// Whether the connection was lost before the response was complete.
-pub(super) fn is_connection_lost(error: &Error) -> bool {
-    matches!(error, Error::NoResponse { failure: TransportFailure::ConnectionLost, .. })
+pub(super) fn is_connection_lost(error: &RegistryError) -> bool {
+    matches!(error, RegistryError::NoResponse { failure: TransportFailure::ConnectionLost, .. })
 }
 
 /// Whether the connection was lost or timed out.
-pub(super) fn is_response_lost(error: &Error) -> bool {
+pub(super) fn is_response_lost(error: &RegistryError) -> bool {
     matches!(
         error,
-        Error::NoResponse { failure: TransportFailure::ConnectionLost | TransportFailure::Timeout, .. }
+        RegistryError::NoResponse {
+            failure: TransportFailure::ConnectionLost | TransportFailure::Timeout,
+            ..
+        }
     )
 }
 
 /// Whether a failed upload can be resumed or restarted: `Some` with the delay that the server asks
 /// for, if any.
-pub(super) fn upload_retry_delay(error: &Error) -> Option<Option<Duration>> {
+pub(super) fn upload_retry_delay(error: &RegistryError) -> Option<Option<Duration>> {
     match error {
-        Error::Refused { refusal, .. } => {
+        RegistryError::Refused { refusal, .. } => {
             // The session has expired, or its offset is not the expected one.
             let lost = matches!(refusal.status, 404 | 416);
             (lost || is_transient_status(refusal.status, true)).then_some(refusal.retry_after)
@@ -91,13 +98,13 @@ mod tests {
             initial_delay: Duration::from_secs(1),
             max_delay: Duration::from_secs(3),
         };
-        let mut waits = Backoff::new(retries);
+        let mut backoff = Backoff::new(retries);
         let seconds: Vec<u64> =
-            std::iter::from_fn(|| waits.next_delay(None)).map(|wait| wait.as_secs()).collect();
+            std::iter::from_fn(|| backoff.next_delay(None)).map(|wait| wait.as_secs()).collect();
         assert_eq!(seconds, [1, 2, 3, 3]);
-        let mut waits = Backoff::new(retries);
-        assert_eq!(waits.next_delay(Some(Duration::from_secs(2))), Some(Duration::from_secs(2)));
-        assert_eq!(waits.next_delay(Some(Duration::from_secs(4))), None);
+        let mut backoff = Backoff::new(retries);
+        assert_eq!(backoff.next_delay(Some(Duration::from_secs(2))), Some(Duration::from_secs(2)));
+        assert_eq!(backoff.next_delay(Some(Duration::from_secs(4))), None);
         let endless = RetryPolicy { attempts: u32::MAX, ..retries };
         assert_eq!(
             Backoff { retries: endless, attempts_made: u32::MAX - 1 }.next_delay(None),

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::Method;
 use serde::Deserialize;
 
-use super::error::Error;
+use super::error::RegistryError;
 use super::escape;
 use super::refusal::LoginStatus;
 use super::repository::Repository;
@@ -68,10 +68,10 @@ pub(super) fn token_scopes(repository: &Repository, access: &Access) -> Vec<Stri
 }
 
 /// Merges `ours` with the scopes that the registry asks for, separated by spaces.
-pub(super) fn merge_scopes(ours: &[String], asked: &str) -> Vec<String> {
+pub(super) fn merge_scopes(ours: &[String], requested: &str) -> Vec<String> {
     let mut order: Vec<&str> = Vec::new();
     let mut actions: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for scope in ours.iter().map(String::as_str).chain(asked.split(' ')) {
+    for scope in ours.iter().map(String::as_str).chain(requested.split(' ')) {
         let Some((resource, wanted)) = scope.rsplit_once(':').filter(|(resource, _)| !resource.is_empty())
         else {
             continue;
@@ -129,81 +129,91 @@ pub(super) fn basic_header(user: &str, password: &Secret) -> Secret {
 pub(super) fn fetch_token(
     sender: &RequestSender,
     retries: RetryPolicy,
-    asked: &TokenRequest<'_>,
+    token_request: &TokenRequest<'_>,
     credential: Option<&Credential>,
-) -> Result<Token, Error> {
-    let fail = |source| Error::Token { repository: asked.repository.clone(), source: Box::new(source) };
-    let realm = parse_realm(sender, asked).map_err(fail)?;
+) -> Result<Token, RegistryError> {
+    let fail = |source| RegistryError::Token {
+        repository: token_request.repository.clone(),
+        source: Box::new(source),
+    };
+    let realm = parse_realm(sender, token_request).map_err(fail)?;
     let form;
-    let (call, url, authorization) = match credential {
+    let (outgoing, url, authorization) = match credential {
         Some(Credential::IdentityToken(token)) => {
-            form = refresh_form(asked, token);
-            let mut call = OutgoingRequest::new(Method::POST, RequestTarget::Url(realm.clone()))
+            form = refresh_form(token_request, token);
+            let mut outgoing = OutgoingRequest::new(Method::POST, RequestTarget::Url(realm.clone()))
                 .with_header("content-type", "application/x-www-form-urlencoded")
                 .with_bytes(form.as_bytes());
             // A second token does no harm. A redirect would send the refresh token to another
             // server.
-            (call.is_idempotent, call.follows_redirects) = (true, false);
-            (call, realm, None)
+            (outgoing.is_idempotent, outgoing.follows_redirects) = (true, false);
+            (outgoing, realm, None)
         }
         Some(Credential::Password { user, password }) => {
-            let url = token_url(&realm, asked).with_query_parameter("account", &escape::encode_query(user));
+            let url =
+                token_url(&realm, token_request).with_query_parameter("account", &escape::encode_query(user));
             let header = basic_header(user, password);
             sender.redactor.add_header(&header);
             (OutgoingRequest::new(Method::GET, RequestTarget::Url(url.clone())), url, Some(header))
         }
         Some(Credential::RegistryToken(_)) | None => {
-            let url = token_url(&realm, asked);
+            let url = token_url(&realm, token_request);
             (OutgoingRequest::new(Method::GET, RequestTarget::Url(url.clone())), url, None)
         }
     };
-    let mut waits = Backoff::new(retries);
-    let answer = loop {
-        let outcome = sender.send_following_redirects(&call, &url, authorization.as_ref(), asked.repository);
-        if !waits.wait_to_retry(&outcome, true) {
+    let mut backoff = Backoff::new(retries);
+    let response = loop {
+        let outcome = sender.send_following_redirects(
+            &outgoing,
+            &url,
+            authorization.as_ref(),
+            token_request.repository,
+        );
+        if !backoff.wait_to_retry(&outcome, true) {
             break outcome.map_err(fail)?;
         }
     };
-    if answer.status != 200 {
-        return Err(fail(answer.into_error(&sender.redactor, asked.login.clone())));
+    if response.status != 200 {
+        return Err(fail(response.into_error(&sender.redactor, token_request.login.clone())));
     }
-    let (bytes, request) = answer.read_body(MAX_RESPONSE).map_err(fail)?;
-    let token =
-        parse_token(&bytes).map_err(|why| fail(Error::InvalidResponse { request, why: why.into() }))?;
+    let (bytes, request) = response.read_body(MAX_RESPONSE).map_err(fail)?;
+    let token = parse_token(&bytes)
+        .map_err(|why| fail(RegistryError::InvalidResponse { request, why: why.into() }))?;
     sender.redactor.add_header(&token.header);
     Ok(token)
 }
 
 /// The URL of the token server. Fails if it does not use TLS, unless it is on the loopback
 /// interface and the registry may be used without TLS.
-fn parse_realm(sender: &RequestSender, asked: &TokenRequest<'_>) -> Result<Url, Error> {
-    let request = asked.request.clone();
-    let Some(url) = Url::parse(asked.realm) else {
+fn parse_realm(sender: &RequestSender, token_request: &TokenRequest<'_>) -> Result<Url, RegistryError> {
+    let request = token_request.request.clone();
+    let Some(url) = Url::parse(token_request.realm) else {
         let why = "the URL of its token server is invalid".into();
-        return Err(Error::InvalidResponse { request, why });
+        return Err(RegistryError::InvalidResponse { request, why });
     };
-    let local = is_loopback(url.host()) && sender.allows_plain_http(asked.repository.api_authority());
+    let local = is_loopback(url.host()) && sender.allows_plain_http(token_request.repository.api_authority());
     if url.is_tls() || local {
         return Ok(url);
     }
-    Err(Error::WithoutTls { request, host: sender.redactor.redact(url.authority()) })
+    Err(RegistryError::WithoutTls { request, host: sender.redactor.redact(url.authority()) })
 }
 
 /// The URL of a GET request for a token.
-fn token_url(realm: &Url, asked: &TokenRequest<'_>) -> Url {
-    let service =
-        asked.service.map(|service| realm.with_query_parameter("service", &escape::encode_query(service)));
+fn token_url(realm: &Url, token_request: &TokenRequest<'_>) -> Url {
+    let service = token_request
+        .service
+        .map(|service| realm.with_query_parameter("service", &escape::encode_query(service)));
     let url = service.unwrap_or_else(|| realm.clone());
-    asked
+    token_request
         .scopes
         .iter()
         .fold(url, |url, scope| url.with_query_parameter("scope", &escape::encode_query(scope)))
 }
 
 /// The form of an OAuth 2 request for a token.
-fn refresh_form(asked: &TokenRequest<'_>, token: &Secret) -> String {
-    let scope = escape::encode_query(&asked.scopes.join(" "));
-    let service = escape::encode_query(asked.service.unwrap_or_default());
+fn refresh_form(token_request: &TokenRequest<'_>, token: &Secret) -> String {
+    let scope = escape::encode_query(&token_request.scopes.join(" "));
+    let service = escape::encode_query(token_request.service.unwrap_or_default());
     let token = escape::encode_query(token.reveal());
     format!(
         "grant_type=refresh_token&service={service}&client_id=coracle&scope={scope}&refresh_token={token}"

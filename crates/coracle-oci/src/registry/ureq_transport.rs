@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, BodyReader, Proxy, SendBody};
 
-use super::error::Error;
+use super::error::RegistryError;
 use super::escape;
 use super::http_transport::{HttpRequest, HttpTransport, ResponseBody};
 use super::settings::{RegistrySettings, Timeouts};
@@ -26,11 +26,11 @@ pub(super) struct UreqTransport {
 
 impl UreqTransport {
     /// Fails if a certificate file can't be read or the proxy URL is invalid.
-    pub(super) fn new(settings: &RegistrySettings) -> Result<Self, Error> {
+    pub(super) fn new(settings: &RegistrySettings) -> Result<Self, RegistryError> {
         let roots = root_certificates(settings)?;
         let proxy = match &settings.proxy {
             None => None,
-            Some(url) => Some(Proxy::new(url.reveal()).map_err(|_| Error::Proxy)?),
+            Some(url) => Some(Proxy::new(url.reveal()).map_err(|_| RegistryError::Proxy)?),
         };
         Ok(Self {
             direct_agent: build_agent(settings, &roots, None),
@@ -73,7 +73,7 @@ impl Read for UreqBody {
 
 /// The trusted root certificates: the platform's verifier, or, if further certificates are
 /// configured, the system's certificates and those.
-fn root_certificates(settings: &RegistrySettings) -> Result<RootCerts, Error> {
+fn root_certificates(settings: &RegistrySettings) -> Result<RootCerts, RegistryError> {
     if settings.certificate_files.is_empty() {
         return Ok(RootCerts::PlatformVerifier);
     }
@@ -82,7 +82,7 @@ fn root_certificates(settings: &RegistrySettings) -> Result<RootCerts, Error> {
     let mut all: Vec<Certificate<'static>> =
         system.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect();
     for path in &settings.certificate_files {
-        let error = |why: &str| Error::InvalidCertificates { path: path.clone(), why: why.into() };
+        let error = |why: &str| RegistryError::InvalidCertificates { path: path.clone(), why: why.into() };
         let pem = std::fs::read(path).context("read", path)?;
         let before = all.len();
         for item in parse_pem(&pem) {
@@ -98,7 +98,7 @@ fn root_certificates(settings: &RegistrySettings) -> Result<RootCerts, Error> {
 }
 
 fn build_agent(settings: &RegistrySettings, roots: &RootCerts, proxy: Option<Proxy>) -> Agent {
-    let Timeouts { connect, response: answer } = settings.timeouts;
+    let Timeouts { connect, response } = settings.timeouts;
     Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
@@ -110,9 +110,9 @@ fn build_agent(settings: &RegistrySettings, roots: &RootCerts, proxy: Option<Pro
         .max_idle_connections_per_host(settings.parallel_uploads.max(1))
         .timeout_resolve(Some(connect))
         .timeout_connect(Some(connect))
-        .timeout_recv_response(Some(answer))
-        .timeout_per_read(Some(answer))
-        .timeout_per_write(Some(answer))
+        .timeout_recv_response(Some(response))
+        .timeout_per_read(Some(response))
+        .timeout_per_write(Some(response))
         .build()
         .new_agent()
 }

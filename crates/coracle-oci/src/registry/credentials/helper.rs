@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde::Deserialize;
 
-use crate::registry::error::Error;
+use crate::registry::error::RegistryError;
 use crate::registry::escape;
 use crate::registry::secret::{Credential, Secret};
 
@@ -34,9 +34,9 @@ pub(super) fn run_helper(
     registry: &str,
     keys: &[String],
     search: Option<&[PathBuf]>,
-) -> Result<Option<Credential>, Error> {
+) -> Result<Option<Credential>, RegistryError> {
     let shown = escape::escape_untrusted(name, 100);
-    let fail = |why: String| Error::CredentialHelper {
+    let fail = |why: String| RegistryError::CredentialHelper {
         registry: registry.to_owned(),
         helper: format!("docker-credential-{shown}"),
         why,
@@ -112,7 +112,7 @@ mod tests {
 
     use super::*;
 
-    fn run_script(script: &str) -> Result<Option<Credential>, Error> {
+    fn run_script(script: &str) -> Result<Option<Credential>, RegistryError> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("docker-credential-test");
         std::fs::write(&path, format!("#!/bin/sh\n[ \"$1\" = get ] || exit 9\nread -r key\n{script}\n"))

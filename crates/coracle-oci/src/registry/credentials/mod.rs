@@ -4,7 +4,7 @@
 mod credential_file;
 mod helper;
 
-use super::error::Error;
+use super::error::RegistryError;
 use super::repository::{Repository, canonical_registry};
 use super::secret::Credential;
 use super::settings::RegistrySettings;
@@ -13,7 +13,7 @@ use super::settings::RegistrySettings;
 pub(super) fn find_credential(
     settings: &RegistrySettings,
     repository: &Repository,
-) -> Result<Option<Credential>, Error> {
+) -> Result<Option<Credential>, RegistryError> {
     let explicit =
         settings.credentials.iter().find(|(name, _)| canonical_registry(name) == repository.registry());
     if let Some((_, credential)) = explicit {
