@@ -165,12 +165,12 @@ impl BaseSource {
                 true => BaseError::Cancelled,
                 false => BaseError::Layer { base: self.location_text(), digest: descriptor.digest, source },
             };
-            if let Some(path) = self.blobs.find(diff_id.digest()) {
+            if let Some(path) = self.blobs.find_blob(diff_id.digest()) {
                 if file_system.apply_layer(&path, diff_id)?.map_err(failed)? {
                     continue;
                 }
                 // The stored file is damaged.
-                self.blobs.remove(diff_id.digest())?;
+                self.blobs.remove_blob(diff_id.digest())?;
             }
             let path = self.decompress_layer(layer, descriptor, diff_id, progress)?.map_err(failed)?;
             if !file_system.apply_layer(&path, diff_id)?.map_err(failed)? {
@@ -196,7 +196,7 @@ impl BaseSource {
         let Ok(_lock) = self.blobs.lock_fetch(diff_id.digest(), progress)? else {
             return Err(BaseError::Cancelled);
         };
-        if let Some(path) = self.blobs.find(diff_id.digest()) {
+        if let Some(path) = self.blobs.find_blob(diff_id.digest()) {
             return Ok(Ok(path));
         }
         let tar = match blob {
@@ -206,7 +206,7 @@ impl BaseSource {
             None => self.source.open_tar(layer),
         };
         Ok(match tar {
-            Ok(reader) => self.blobs.store(
+            Ok(reader) => self.blobs.store_blob(
                 diff_id.digest(),
                 &mut ProgressReader::new(reader, &CancelOnly(progress)),
                 MAX_TAR_SIZE,
@@ -224,15 +224,15 @@ impl BaseSource {
         let Ok(_lock) = self.blobs.lock_fetch(descriptor.digest, progress)? else {
             return Err(BaseError::Cancelled);
         };
-        if let Some(path) = self.blobs.find(descriptor.digest) {
+        if let Some(path) = self.blobs.find_blob(descriptor.digest) {
             if self.blobs.is_intact(descriptor.digest)? {
                 return Ok(Ok(path));
             }
             // The stored file is damaged.
-            self.blobs.remove(descriptor.digest)?;
+            self.blobs.remove_blob(descriptor.digest)?;
         }
         Ok(match self.source.open_blob(descriptor) {
-            Ok(reader) => self.blobs.store(
+            Ok(reader) => self.blobs.store_blob(
                 descriptor.digest,
                 &mut ProgressReader::new(reader, &CancelOnly(progress)),
                 descriptor.size,

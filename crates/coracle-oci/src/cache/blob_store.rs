@@ -69,7 +69,7 @@ impl BlobStore {
     }
 
     /// Returns the path of the stored blob; `None` if there is none.
-    pub(crate) fn find(&self, digest: Digest) -> Option<PathBuf> {
+    pub(crate) fn find_blob(&self, digest: Digest) -> Option<PathBuf> {
         let path = self.directory.join(digest.hex());
         path.is_file().then_some(path)
     }
@@ -80,7 +80,7 @@ impl BlobStore {
     /// # Errors
     /// The inner error if `reader` fails or the bytes do not match, the outer one if they cannot be
     /// written.
-    pub(crate) fn store(
+    pub(crate) fn store_blob(
         &self,
         digest: Digest,
         reader: &mut dyn Read,
@@ -137,7 +137,7 @@ impl BlobStore {
     ///
     /// # Errors
     /// Fails if it cannot be removed.
-    pub(crate) fn remove(&self, digest: Digest) -> fs::Result<()> {
+    pub(crate) fn remove_blob(&self, digest: Digest) -> fs::Result<()> {
         let path = self.directory.join(digest.hex());
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

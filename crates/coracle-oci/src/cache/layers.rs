@@ -45,7 +45,7 @@ impl BuildCache {
             }
         }
         let layer = layer::pack_layer(request, out)?;
-        locked.store(&layer, out);
+        locked.store_blob(&layer, out);
         Ok(layer)
     }
 
@@ -120,7 +120,7 @@ impl LockedLayers<'_> {
     }
 
     /// Stores a copy of the blob at `from`. A hard link would change with the original.
-    fn store(&self, layer: &Layer, from: &Path) {
+    fn store_blob(&self, layer: &Layer, from: &Path) {
         let part = self.directory.join(PART_FILE);
         let to = self.directory.join(format!("{}-{}", layer.diff_id.hex(), layer.digest.hex()));
         let stored = std::fs::copy(from, &part)

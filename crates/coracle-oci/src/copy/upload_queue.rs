@@ -183,7 +183,7 @@ impl PushTargets {
             if state.is_cancelled() {
                 continue;
             }
-            if let Err(error) = self.targets.iter().try_for_each(|target| target.upload(&blob, state)) {
+            if let Err(error) = self.targets.iter().try_for_each(|target| target.upload_blob(&blob, state)) {
                 state.stop_with(error);
             }
         }
@@ -205,7 +205,7 @@ impl PushTarget {
     }
 
     /// Uploads a blob, unless it exists or can be mounted.
-    fn upload(&self, blob: &PendingBlob, state: &UploadState<'_>) -> Result<(), CopyError> {
+    fn upload_blob(&self, blob: &PendingBlob, state: &UploadState<'_>) -> Result<(), CopyError> {
         let upload = BlobUpload {
             digest: blob.digest,
             size: blob.size,

@@ -10,7 +10,7 @@ use coracle_core::reference::ImageReference;
 
 /// How much of an image an engine has.
 #[derive(Debug)]
-pub(super) enum Presence {
+pub(super) enum ImagePresence {
     /// The whole image, with the name.
     Named,
     /// The whole image, without the name. The value is its name or ID in the engine.
@@ -24,11 +24,11 @@ pub(super) trait ContainerEngine {
     /// The platform that the engine runs.
     fn platform(&self) -> Result<Platform, EngineError>;
     /// Looks up how much of `image` the engine has, and whether it has the name.
-    fn find_image(&self, name: &ImageReference, image: &PlatformImage) -> Result<Presence, EngineError>;
+    fn find_image(&self, name: &ImageReference, image: &PlatformImage) -> Result<ImagePresence, EngineError>;
     /// Tags the image with the name or ID `known` as `name`.
-    fn tag(&self, known: &str, name: &ImageReference) -> Result<(), EngineError>;
+    fn tag_image(&self, known: &str, name: &ImageReference) -> Result<(), EngineError>;
     /// Loads an archive.
-    fn load(&self, archive: &ImageArchive, open: &BlobOpener<'_>) -> Result<(), EngineError>;
+    fn load_archive(&self, archive: &ImageArchive, open: &BlobOpener<'_>) -> Result<(), EngineError>;
     /// Saves the image to an archive at `path`.
-    fn save(&self, name: &ImageReference, path: &Path) -> Result<(), EngineError>;
+    fn save_image(&self, name: &ImageReference, path: &Path) -> Result<(), EngineError>;
 }

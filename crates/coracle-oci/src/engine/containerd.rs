@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::client_program::{ClientProgram, path_argument};
-use super::container_engine::{ContainerEngine, Presence};
+use super::container_engine::{ContainerEngine, ImagePresence};
 use super::error::EngineError;
 use super::http::Endpoint;
 use super::image_name::EngineName;
@@ -25,7 +25,7 @@ pub(super) struct Containerd<'a> {
 
 impl<'a> Containerd<'a> {
     /// Finds `ctr`, and checks that containerd listens on its socket.
-    pub(super) fn find(
+    pub(super) fn connect(
         settings: &EngineSettings,
         namespace: &str,
         progress: &'a dyn Progress,
@@ -74,23 +74,26 @@ impl ContainerEngine for Containerd<'_> {
         })
     }
 
-    fn find_image(&self, name: &ImageReference, image: &PlatformImage) -> Result<Presence, EngineError> {
+    fn find_image(&self, name: &ImageReference, image: &PlatformImage) -> Result<ImagePresence, EngineError> {
         let full = name.full_name();
         let digest = image.digest.to_string();
         if self.list_images(&format!("name=={full}"))?.iter().any(|(_, known)| *known == digest) {
-            return Ok(Presence::Named);
+            return Ok(ImagePresence::Named);
         }
         let others = self.list_images(&format!("target.digest=={digest}"))?;
-        Ok(others.into_iter().next().map_or(Presence::Layers(0), |(known, _)| Presence::Untagged(known)))
+        Ok(others
+            .into_iter()
+            .next()
+            .map_or(ImagePresence::Layers(0), |(known, _)| ImagePresence::Untagged(known)))
     }
 
-    fn tag(&self, known: &str, name: &ImageReference) -> Result<(), EngineError> {
+    fn tag_image(&self, known: &str, name: &ImageReference) -> Result<(), EngineError> {
         self.program
             .run_checked("tag an image", &["images", "tag", "--force", known, &name.full_name()])
             .map(drop)
     }
 
-    fn load(&self, archive: &ImageArchive, open: &BlobOpener<'_>) -> Result<(), EngineError> {
+    fn load_archive(&self, archive: &ImageArchive, open: &BlobOpener<'_>) -> Result<(), EngineError> {
         self.program.run_with_archive(
             "import an image",
             &["images", "import", "-"],
@@ -100,7 +103,7 @@ impl ContainerEngine for Containerd<'_> {
         )
     }
 
-    fn save(&self, name: &ImageReference, path: &Path) -> Result<(), EngineError> {
+    fn save_image(&self, name: &ImageReference, path: &Path) -> Result<(), EngineError> {
         self.program
             .run_checked("export an image", &["images", "export", &path_argument(path), &name.full_name()])
             .map(drop)

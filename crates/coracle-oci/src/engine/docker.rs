@@ -15,7 +15,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::client_program::one_line;
-use super::container_engine::{ContainerEngine, Presence};
+use super::container_engine::{ContainerEngine, ImagePresence};
 use super::error::EngineError;
 use super::http::{self, BodyWriter, Endpoint, Response};
 use super::image_name::EngineName;
@@ -48,7 +48,10 @@ pub(super) struct Docker<'a> {
 
 impl<'a> Docker<'a> {
     /// Finds the first endpoint that accepts connections.
-    pub(super) fn find(settings: &EngineSettings, progress: &'a dyn Progress) -> Result<Self, EngineError> {
+    pub(super) fn connect(
+        settings: &EngineSettings,
+        progress: &'a dyn Progress,
+    ) -> Result<Self, EngineError> {
         let mut last = None;
         for shown in &settings.docker_endpoints {
             let endpoint = parse_endpoint(shown)?;
@@ -160,7 +163,7 @@ impl ContainerEngine for Docker<'_> {
         }
     }
 
-    fn find_image(&self, name: &ImageReference, image: &PlatformImage) -> Result<Presence, EngineError> {
+    fn find_image(&self, name: &ImageReference, image: &PlatformImage) -> Result<ImagePresence, EngineError> {
         // The ID is the manifest digest in the containerd image store, else the config digest.
         let ids = [image.image_id.to_string(), image.digest.to_string()];
         let is_same = |known: &Value| {
@@ -168,17 +171,17 @@ impl ContainerEngine for Docker<'_> {
         };
         let known = self.inspect_image(&name.full_name())?;
         if known.as_ref().is_some_and(is_same) {
-            return Ok(Presence::Named);
+            return Ok(ImagePresence::Named);
         }
         for id in &ids {
             if self.inspect_image(id)?.as_ref().is_some_and(is_same) {
-                return Ok(Presence::Untagged(id.clone()));
+                return Ok(ImagePresence::Untagged(id.clone()));
             }
         }
-        Ok(Presence::Layers(known.map_or(0, |known| shared_layers(&known, image))))
+        Ok(ImagePresence::Layers(known.map_or(0, |known| shared_layers(&known, image))))
     }
 
-    fn tag(&self, known: &str, name: &ImageReference) -> Result<(), EngineError> {
+    fn tag_image(&self, known: &str, name: &ImageReference) -> Result<(), EngineError> {
         let full = name.full_name();
         let (repository, tag) = full.rsplit_once(':').unwrap_or((&full, "latest"));
         let request = format!("POST /images/{known}/tag?repo={repository}&tag={tag}");
@@ -186,7 +189,7 @@ impl ContainerEngine for Docker<'_> {
         self.request_json(what, &request)?.map(drop).ok_or_else(|| refused_error(what, 404, None))
     }
 
-    fn load(&self, archive: &ImageArchive, open: &BlobOpener<'_>) -> Result<(), EngineError> {
+    fn load_archive(&self, archive: &ImageArchive, open: &BlobOpener<'_>) -> Result<(), EngineError> {
         let what = "load an image";
         let failed = RefCell::new(None);
         let content: Box<BodyWriter<'_>> = Box::new(|out| {
@@ -206,7 +209,7 @@ impl ContainerEngine for Docker<'_> {
         }
     }
 
-    fn save(&self, name: &ImageReference, path: &Path) -> Result<(), EngineError> {
+    fn save_image(&self, name: &ImageReference, path: &Path) -> Result<(), EngineError> {
         let what = "save an image";
         let response = self.send_request(what, &format!("GET /images/{}/get", name.full_name()), None)?;
         if response.status != 200 {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::container_engine::{ContainerEngine, Presence};
+use super::container_engine::{ContainerEngine, ImagePresence};
 use super::containerd::Containerd;
 use super::docker::Docker;
 use super::error::EngineError;
@@ -62,12 +62,12 @@ pub fn load_image(
     let engine = connect_for_image(to, settings, progress)?;
     let image = select_image(graph, open, &engine.platform()?, to)?;
     let outcome = match engine.find_image(&to.name, &image)? {
-        Presence::Named => LoadOutcome::Unchanged,
-        Presence::Untagged(image_in_engine) => {
-            engine.tag(&image_in_engine, &to.name)?;
+        ImagePresence::Named => LoadOutcome::Unchanged,
+        ImagePresence::Untagged(image_in_engine) => {
+            engine.tag_image(&image_in_engine, &to.name)?;
             LoadOutcome::Named
         }
-        Presence::Layers(present) => match send_missing_layers(&*engine, &image, open, to, present) {
+        ImagePresence::Layers(present) => match send_missing_layers(&*engine, &image, open, to, present) {
             // The layers may be gone, or the storage may need all of them: send everything.
             Err(EngineError::Refused { .. }) if present > 0 => {
                 send_missing_layers(&*engine, &image, open, to, 0)?
@@ -75,7 +75,9 @@ pub fn load_image(
             sent => sent?,
         },
     };
-    if outcome != LoadOutcome::Unchanged && !matches!(engine.find_image(&to.name, &image)?, Presence::Named) {
+    if outcome != LoadOutcome::Unchanged
+        && !matches!(engine.find_image(&to.name, &image)?, ImagePresence::Named)
+    {
         return Err(EngineError::NotLoaded(to.clone()));
     }
     Ok(LoadedImage {
@@ -98,7 +100,7 @@ fn send_missing_layers(
         present_layers.iter().filter(|layer| !missing_layers.contains(layer)).copied().collect();
     let archive =
         ImageArchive::from_graph(&image.graph, std::slice::from_ref(&to.name))?.without_blobs(&skipped);
-    engine.load(&archive, open)?;
+    engine.load_archive(&archive, open)?;
     Ok(LoadOutcome::Sent { layers: missing_layers.len(), present, bytes: archive.size() })
 }
 
@@ -112,7 +114,7 @@ pub fn save_image(
     settings: &EngineSettings,
     progress: &dyn Progress,
 ) -> Result<(), EngineError> {
-    connect_for_image(from, settings, progress)?.save(&from.name, path)
+    connect_for_image(from, settings, progress)?.save_image(&from.name, path)
 }
 
 /// Detects the local engine: the first of Docker, Podman and containerd that responds.
@@ -146,11 +148,11 @@ fn connect_engine<'a>(
     progress: &'a dyn Progress,
 ) -> Result<Box<dyn ContainerEngine + 'a>, EngineError> {
     Ok(match kind {
-        EngineKind::Docker => Box::new(Docker::find(settings, progress)?),
-        EngineKind::Podman => Box::new(Podman::find(settings, progress)?),
+        EngineKind::Docker => Box::new(Docker::connect(settings, progress)?),
+        EngineKind::Podman => Box::new(Podman::connect(settings, progress)?),
         EngineKind::Containerd { namespace } => {
             let namespace = namespace.as_ref().unwrap_or(&settings.containerd_namespace);
-            Box::new(Containerd::find(settings, namespace, progress)?)
+            Box::new(Containerd::connect(settings, namespace, progress)?)
         }
     })
 }

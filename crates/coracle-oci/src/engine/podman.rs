@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::client_program::{ClientProgram, path_argument};
-use super::container_engine::{ContainerEngine, Presence};
+use super::container_engine::{ContainerEngine, ImagePresence};
 use super::error::EngineError;
 use super::image_name::EngineName;
 use super::select_image::PlatformImage;
@@ -24,7 +24,10 @@ pub(super) struct Podman<'a> {
 
 impl<'a> Podman<'a> {
     /// Finds `podman`.
-    pub(super) fn find(settings: &EngineSettings, progress: &'a dyn Progress) -> Result<Self, EngineError> {
+    pub(super) fn connect(
+        settings: &EngineSettings,
+        progress: &'a dyn Progress,
+    ) -> Result<Self, EngineError> {
         Ok(Self { program: ClientProgram::find(ENGINE, "podman", &settings.program_dirs)?, progress })
     }
 
@@ -53,26 +56,26 @@ impl ContainerEngine for Podman<'_> {
         })
     }
 
-    fn find_image(&self, name: &ImageReference, image: &PlatformImage) -> Result<Presence, EngineError> {
+    fn find_image(&self, name: &ImageReference, image: &PlatformImage) -> Result<ImagePresence, EngineError> {
         let own = (image.digest.to_string(), image.image_id.to_string());
         if self.inspect_image(&name.full_name())?.is_some_and(|known| known == own) {
-            return Ok(Presence::Named);
+            return Ok(ImagePresence::Named);
         }
         let id = image.image_id.hex();
         // The same config with other compressed layers has another manifest digest.
         let has = self.inspect_image(&id)?.is_some_and(|known| known == own);
-        Ok(if has { Presence::Untagged(id) } else { Presence::Layers(0) })
+        Ok(if has { ImagePresence::Untagged(id) } else { ImagePresence::Layers(0) })
     }
 
-    fn tag(&self, known: &str, name: &ImageReference) -> Result<(), EngineError> {
+    fn tag_image(&self, known: &str, name: &ImageReference) -> Result<(), EngineError> {
         self.program.run_checked("tag an image", &["tag", known, &name.full_name()]).map(drop)
     }
 
-    fn load(&self, archive: &ImageArchive, open: &BlobOpener<'_>) -> Result<(), EngineError> {
+    fn load_archive(&self, archive: &ImageArchive, open: &BlobOpener<'_>) -> Result<(), EngineError> {
         self.program.run_with_archive("load an image", &["load", "--quiet"], archive, open, self.progress)
     }
 
-    fn save(&self, name: &ImageReference, path: &Path) -> Result<(), EngineError> {
+    fn save_image(&self, name: &ImageReference, path: &Path) -> Result<(), EngineError> {
         let arguments = [
             "save",
             "--quiet",

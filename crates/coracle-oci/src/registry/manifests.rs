@@ -208,10 +208,11 @@ fn content_type(headers: &HeaderMap) -> Option<String> {
 fn media_type_of(headers: &HeaderMap, bytes: &[u8]) -> Result<String, String> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
-    struct Document {
+    struct TypedDocument {
         media_type: Option<String>,
     }
-    let document: Document = serde_json::from_slice(bytes).map_err(|_| "the body is not a JSON object")?;
+    let document: TypedDocument =
+        serde_json::from_slice(bytes).map_err(|_| "the body is not a JSON object")?;
     let header = content_type(headers);
     let is_generic = |kind: &String| {
         ["application/json", "text/plain", "application/octet-stream"].contains(&kind.as_str())

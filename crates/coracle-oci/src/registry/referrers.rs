@@ -35,7 +35,7 @@ pub struct Referrer {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct IndexEntry {
+struct ReferrerDescriptor {
     media_type: String,
     digest: String,
     size: u64,
@@ -225,8 +225,8 @@ fn parse_index(bytes: &[u8]) -> Option<Value> {
 fn parse_entries(index: &Value) -> Vec<Referrer> {
     let manifests = index.get("manifests").and_then(Value::as_array).into_iter().flatten();
     let parse = |entry: &Value| {
-        let IndexEntry { media_type, digest, size, artifact_type, annotations } =
-            IndexEntry::deserialize(entry).ok()?;
+        let ReferrerDescriptor { media_type, digest, size, artifact_type, annotations } =
+            ReferrerDescriptor::deserialize(entry).ok()?;
         let digest = digest.parse().ok()?;
         Some(Referrer {
             media_type,

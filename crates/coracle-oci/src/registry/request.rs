@@ -110,7 +110,7 @@ impl<'a> OutgoingRequest<'a> {
 
 impl<'a> RequestBody<'a> {
     /// Opens the content at `from`.
-    pub(super) fn open(&self) -> io::Result<Box<dyn Read + 'a>> {
+    pub(super) fn open_content(&self) -> io::Result<Box<dyn Read + 'a>> {
         Ok(match self.content {
             _ if self.length == 0 => Box::new(io::empty()),
             BlobContent::Bytes(bytes) => {

@@ -111,7 +111,7 @@ impl RequestSender {
             None => None,
             Some(body) => {
                 head = head.header(header::CONTENT_LENGTH, body.length);
-                Some(ExactReader::new(body.open().map_err(content_error)?, body, &failed))
+                Some(ExactReader::new(body.open_content().map_err(content_error)?, body, &failed))
             }
         };
         let head = head.body(()).map_err(unusable)?;
