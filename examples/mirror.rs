@@ -15,8 +15,8 @@ use std::error::Error;
 use std::ops::ControlFlow;
 use std::process::ExitCode;
 
-use coracle_oci::registry::{Client, Settings};
-use coracle_oci::copy::{self, Place, Ways};
+use coracle_oci::copy::{self, CopySettings, ImageLocation};
+use coracle_oci::registry::{RegistryClient, RegistrySettings};
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -34,17 +34,17 @@ fn main() -> ExitCode {
 }
 
 fn mirror(from: &str, to: &str) -> Result<(), Box<dyn Error>> {
-    let (from, to): (Place, Place) = (from.parse()?, to.parse()?);
-    let client = Client::new(Settings::default())?;
+    let (from, to): (ImageLocation, ImageLocation) = (from.parse()?, to.parse()?);
+    let client = RegistryClient::new(RegistrySettings::default())?;
     // Whoever shows progress counts the bytes here, and whoever wants to stop says so.
-    let ways = Ways { client: &client, engines: &coracle_oci::engine::Settings::default() };
-    let copied = copy::copy(&from, &to, ways, &|_bytes| ControlFlow::Continue(()))?;
+    let ways = CopySettings { client: &client, engines: &coracle_oci::engine::EngineSettings::default() };
+    let copied = copy::copy_image(&from, &to, ways, &|_bytes| ControlFlow::Continue(()))?;
     println!("{} {to}", copied.digest);
-    let image = copy::open(&from, &client)?;
+    let image = copy::read_image(&from, &client)?;
     for platform in &image.images {
         println!("{} {}", platform.digest().unwrap_or(copied.digest), platform.platform);
     }
-    for referrer in image.origin.referrers(&copied.digest)? {
+    for referrer in image.source.referrers(&copied.digest)? {
         println!("{} {}", referrer.digest, referrer.artifact_type.unwrap_or(referrer.media_type));
     }
     Ok(())

@@ -28,6 +28,7 @@ pub mod recipe;
 pub mod rootfs;
 
 pub use build::{
-    Before, Below, Built, Change, Delivery, Error, Observer, OverBudget, Plan, Previous, Roots, Settings,
-    Turn, View, Weight, build, contract_of, foresee, including, judge_configuration, plan, registries,
+    BaseInfo, Built, Error, Observer, OverBudget, Plan, PlatformSize, PreviousImage, PreviousSize,
+    PublishDecision, RegistryPush, RootFileSystems, RootId, Settings, SizeDelta, build, contract_of,
+    enclosing_include, plan, registry_destinations, scan_config, scan_plan,
 };

@@ -3,5 +3,5 @@
 mod cli;
 
 fn main() -> std::process::ExitCode {
-    cli::run(std::env::args_os())
+    cli::run_command_line(std::env::args_os())
 }

@@ -9,15 +9,15 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
-use coracle_oci::cache::Cache;
-use coracle_ld::closure::{Closure, Surroundings};
-use coracle_core::digest::Digest;
-use coracle_oci::layer::{self, Compression};
-use coracle_core::path::{ImagePath, Spelled};
-use coracle::recipe::{Overrides, Recipe};
-use coracle::rootfs::{Entry, Node, Owner, Reason, Rootfs, Stratum};
-use coracle_core::file_system::HostTree;
+use coracle::recipe::{Recipe, RecipeOverrides};
+use coracle::rootfs::{Entry, EntryNode, EntryReason, LayerKind, Owner, Rootfs};
 use coracle::{Built, Settings};
+use coracle_core::digest::Digest;
+use coracle_core::file_system::HostFs;
+use coracle_core::path::{ImagePath, RawPath};
+use coracle_ld::closure::{Closure, ResolveOptions};
+use coracle_oci::cache::BuildCache;
+use coracle_oci::layer::{self, Compression};
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
 use tempfile::TempDir;
@@ -30,7 +30,7 @@ fn main() {
 #[divan::bench(args = [4 << 10, 1 << 20, 16 << 20])]
 fn sha256(bencher: Bencher<'_, '_>, size: usize) {
     let bytes = vec![1; size];
-    bencher.counter(BytesCount::new(size)).bench(|| Digest::of(divan::black_box(&bytes)));
+    bencher.counter(BytesCount::new(size)).bench(|| Digest::compute(divan::black_box(&bytes)));
 }
 
 /// Headers of a tar, made and hashed; the long paths take a PAX header.
@@ -38,7 +38,9 @@ fn sha256(bencher: Bencher<'_, '_>, size: usize) {
 fn tar_heads(bencher: Bencher<'_, '_>, path_length: usize) {
     let entries: Vec<(ImagePath, Entry)> = (0..1000).map(|number| directory(number, path_length)).collect();
     let entries: Vec<(&ImagePath, &Entry)> = entries.iter().map(|(path, entry)| (path, entry)).collect();
-    bencher.counter(ItemsCount::new(entries.len())).bench(|| layer::shape(&entries, Compression::default()));
+    bencher
+        .counter(ItemsCount::new(entries.len()))
+        .bench(|| layer::layer_cache_key(&entries, Compression::default()));
 }
 
 /// The libraries' layer, from the files to a file, on all cores.
@@ -49,7 +51,7 @@ fn pack(bencher: Bencher<'_, '_>, compression: &str) {
     let (stratum, entries) = largest_layer(&rootfs);
     bencher.counter(bytes_of(&entries)).with_inputs(|| tempfile::tempdir().unwrap()).bench_refs(|folder| {
         let out = folder.path().join("layer");
-        layer::pack(&entries, stratum, compression, &out, &go_on, &()).unwrap()
+        layer::pack_layer(&entries, stratum, compression, &out, &go_on, &()).unwrap()
     });
 }
 
@@ -58,17 +60,15 @@ fn pack(bencher: Bencher<'_, '_>, compression: &str) {
 fn diff_id(bencher: Bencher<'_, '_>) {
     let rootfs = rootfs();
     let (_, entries) = largest_layer(&rootfs);
-    bencher
-        .counter(bytes_of(&entries))
-        .bench(|| layer::diff_id(&entries, &go_on, &()).unwrap());
+    bencher.counter(bytes_of(&entries)).bench(|| layer::compute_diff_id(&entries, &go_on, &()).unwrap());
 }
 
 /// The closure of a program, in a tree that has not been looked at; of these, those that are installed.
 #[divan::bench(args = installed(&["/bin/true", "/usr/bin/curl", "/usr/bin/node", "/usr/bin/ffmpeg"]))]
 fn closure(bencher: Bencher<'_, '_>, program: &str) {
-    let (program, around) = (Spelled::new(program), Surroundings::default());
+    let (program, around) = (RawPath::new(program), ResolveOptions::default());
     bencher
-        .with_inputs(|| HostTree::new("/"))
+        .with_inputs(|| HostFs::new("/"))
         .bench_refs(|tree| Closure::resolve(tree, &program, &around).unwrap());
 }
 
@@ -95,7 +95,7 @@ fn unchanged(bencher: Bencher<'_, '_>) {
 fn packed_before(bencher: Bencher<'_, '_>) {
     let folder = tempfile::tempdir().unwrap();
     let settings = || {
-        let cache = Cache::open(&folder.path().join("cache"), "bench").unwrap().without_records();
+        let cache = BuildCache::open(&folder.path().join("cache"), "bench").unwrap().without_records();
         Settings { cache: Some(Arc::new(cache)), ..Settings::default() }
     };
     build(&folder, &settings());
@@ -113,11 +113,11 @@ fn installed(programs: &[&'static str]) -> Vec<&'static str> {
 }
 
 fn recipe(destination: &Path) -> Recipe {
-    let flags = Overrides {
+    let flags = RecipeOverrides {
         programs: vec![PROGRAM.clone().into()],
         names: vec!["bench".into()],
         destinations: vec![format!("oci:{}", destination.display())],
-        ..Overrides::default()
+        ..RecipeOverrides::default()
     };
     Recipe::from_flags(&flags).unwrap()
 }
@@ -127,13 +127,13 @@ fn rootfs() -> Rootfs {
     plans.into_iter().next().unwrap().rootfs
 }
 
-fn largest_layer(rootfs: &Rootfs) -> (Stratum, Vec<(&ImagePath, &Entry)>) {
-    let layers = rootfs.strata().into_iter().map(|stratum| (stratum, rootfs.layer(stratum)));
+fn largest_layer(rootfs: &Rootfs) -> (LayerKind, Vec<(&ImagePath, &Entry)>) {
+    let layers = rootfs.layer_kinds().into_iter().map(|stratum| (stratum, rootfs.layer_entries(stratum)));
     layers.max_by_key(|(_, entries)| size(entries)).unwrap()
 }
 
 fn size(entries: &[(&ImagePath, &Entry)]) -> u64 {
-    let size = |entry: &Entry| if let Node::File(content) = &entry.node { content.size() } else { 0 };
+    let size = |entry: &Entry| if let EntryNode::File(content) = &entry.node { content.size() } else { 0 };
     entries.iter().map(|(_, entry)| size(entry)).sum()
 }
 
@@ -144,12 +144,15 @@ fn bytes_of(entries: &[(&ImagePath, &Entry)]) -> BytesCount {
 /// A directory whose path has `length` bytes.
 fn directory(number: usize, length: usize) -> (ImagePath, Entry) {
     let path = format!("/{number:0>width$}", width = length - 1);
-    let (node, owner, stratum) = (Node::Directory, Owner::ROOT, Stratum::Libraries);
-    (path.parse().unwrap(), Entry { node, owner, mode: 0o755, reason: Reason::OnTheWay, stratum })
+    let (node, owner, stratum) = (EntryNode::Directory, Owner::ROOT, LayerKind::Libraries);
+    (
+        path.parse().unwrap(),
+        Entry { node, owner, mode: 0o755, reason: EntryReason::ParentOrLink, layer_kind: stratum },
+    )
 }
 
 fn settings(folder: &TempDir) -> Settings {
-    let cache = Cache::open(&folder.path().join("cache"), "bench").unwrap();
+    let cache = BuildCache::open(&folder.path().join("cache"), "bench").unwrap();
     Settings { cache: Some(Arc::new(cache)), ..Settings::default() }
 }
 

@@ -3,105 +3,107 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::comparison::{Comparison, Weight};
+use super::size_comparison::{PlatformSize, SizeComparison};
 use super::{Built, Plan};
+use crate::recipe::{BudgetLimit, SourcePosition};
+use crate::rootfs::EntryNode;
+use coracle_core::byte_size::ByteSize;
 use coracle_core::digest::Digest;
-use coracle_oci::image::{Image, Root};
 use coracle_core::platform::Platform;
-use crate::recipe::{Limit, Place};
-use crate::rootfs::Node;
-use coracle_core::size::Size;
+use coracle_oci::image::{Image, ImageSet};
 
 /// The maximum number of files listed.
-const LISTED: usize = 8;
+const MAX_LISTED_FILES: usize = 8;
 
 /// The error of an image that exceeds its budget. Lists its layers and largest files.
 #[derive(Debug)]
 pub struct OverBudget {
-    findings: Vec<Finding>,
-    contents: Vec<Contents>,
+    findings: Vec<ExceededLimit>,
+    contents: Vec<SizeBreakdown>,
 }
 
 /// A limit that the image of one platform exceeds.
 #[derive(Debug)]
-struct Finding {
+struct ExceededLimit {
     message: String,
     setting: String,
-    place: Option<Place>,
+    place: Option<SourcePosition>,
 }
 
 /// Layers and largest files of the image of one platform.
 #[derive(Debug)]
-struct Contents {
+struct SizeBreakdown {
     platform: Platform,
-    layers: Vec<(Size, String)>,
-    files: Vec<(Size, String)>,
+    layers: Vec<(ByteSize, String)>,
+    files: Vec<(ByteSize, String)>,
 }
 
-impl Comparison<'_> {
+impl SizeComparison<'_> {
     /// Whether `built` is within its budget.
-    pub(super) fn holds(&self, built: &Built) -> bool {
-        built.weights.iter().all(|weight| self.findings(weight).is_empty())
+    pub(super) fn is_within_budget(&self, built: &Built) -> bool {
+        built.platform_sizes.iter().all(|weight| self.exceeded_limits(weight).is_empty())
     }
 
     /// Checks the packed image against its budget.
     ///
     /// # Errors
     /// Fails with all exceeded limits.
-    pub(super) fn judge(&self, root: &Root, plans: &[Plan]) -> Result<(), OverBudget> {
+    pub(super) fn check_budget(&self, root: &ImageSet, plans: &[Plan]) -> Result<(), OverBudget> {
         let (mut all, mut contents) = (Vec::new(), Vec::new());
-        for (weight, image) in self.weigh(root).iter().zip(root.images()) {
-            let findings = self.findings(weight);
+        for (weight, image) in self.measure(root).iter().zip(root.images()) {
+            let findings = self.exceeded_limits(weight);
             if !findings.is_empty() {
-                contents.push(contents_of(image, self, plans));
+                contents.push(size_breakdown(image, self, plans));
             }
             all.extend(findings);
         }
         if all.is_empty() { Ok(()) } else { Err(OverBudget { findings: all, contents }) }
     }
 
-    fn findings(&self, weight: &Weight) -> Vec<Finding> {
-        let has = format!("the image for {} has {}", weight.platform, Size(weight.size));
+    fn exceeded_limits(&self, weight: &PlatformSize) -> Vec<ExceededLimit> {
+        let has = format!("the image for {} has {}", weight.platform, ByteSize(weight.size));
         let image = self.budget.image.as_ref().filter(|limit| weight.size > limit.value.0);
-        let image =
-            image.map(|limit| Finding::new(format!("{has}: over the budget of {}", limit.value), limit));
-        let grown = weight.change().zip(weight.before.as_ref()).zip(self.budget.growth.as_ref());
-        let grown = grown.filter(|((change, _), limit)| change.now > limit.value.limit(change.before));
+        let image = image
+            .map(|limit| ExceededLimit::new(format!("{has}: over the budget of {}", limit.value), limit));
+        let grown = weight.delta().zip(weight.previous.as_ref()).zip(self.budget.growth.as_ref());
+        let grown = grown.filter(|((change, _), limit)| change.now > limit.value.max_size(change.before));
         let growth = grown.map(|((change, before), limit)| {
-            let than = change.than(&format!("`{}`", before.place));
-            Finding::new(format!("{has}, {than}: over the budget of {}", limit.value), limit)
+            let than = change.compared_with(&format!("`{}`", before.location));
+            ExceededLimit::new(format!("{has}, {than}: over the budget of {}", limit.value), limit)
         });
         image.into_iter().chain(growth).collect()
     }
 }
 
-impl Finding {
-    fn new<T>(message: String, limit: &Limit<T>) -> Self {
-        Self { message, setting: limit.setting.clone(), place: limit.place.clone() }
+impl ExceededLimit {
+    fn new<T>(message: String, limit: &BudgetLimit<T>) -> Self {
+        Self { message, setting: limit.setting.clone(), place: limit.position.clone() }
     }
 }
 
-fn contents_of(image: &Image, comparison: &Comparison<'_>, plans: &[Plan]) -> Contents {
+fn size_breakdown(image: &Image, comparison: &SizeComparison<'_>, plans: &[Plan]) -> SizeBreakdown {
     let describe = |what: String, digest: &Digest| {
-        if comparison.has(digest) { format!("{what}, as before") } else { what }
+        if comparison.had_layer(digest) { format!("{what}, as before") } else { what }
     };
-    let below =
-        image.below().iter().map(|layer| (Size(layer.size), describe("of the base".into(), &layer.digest)));
-    let own = image
-        .layers()
+    let below = image
+        .base_layers()
         .iter()
-        .map(|layer| (Size(layer.size), describe(layer.stratum.to_string(), &layer.digest)));
+        .map(|layer| (ByteSize(layer.size), describe("of the base".into(), &layer.digest)));
+    let own = image
+        .packed_layers()
+        .iter()
+        .map(|layer| (ByteSize(layer.size), describe(layer.kind.to_string(), &layer.digest)));
     let plan = plans.iter().find(|plan| plan.platform == *image.platform());
     let entries = plan.into_iter().flat_map(|plan| plan.rootfs.iter());
-    let mut files: Vec<(Size, String)> = entries
+    let mut files: Vec<(ByteSize, String)> = entries
         .filter_map(|(path, entry)| match &entry.node {
-            Node::File(content) => Some((Size(content.size()), format!("{path}  {}", entry.reason))),
-            Node::Directory | Node::Link(_) | Node::HardLink(_) => None,
+            EntryNode::File(content) => Some((ByteSize(content.size()), format!("{path}  {}", entry.reason))),
+            EntryNode::Directory | EntryNode::Symlink(_) | EntryNode::HardLink(_) => None,
         })
         .collect();
     files.sort_by_key(|(size, _)| std::cmp::Reverse(*size));
-    files.truncate(LISTED);
-    Contents { platform: image.platform().clone(), layers: below.chain(own).collect(), files }
+    files.truncate(MAX_LISTED_FILES);
+    SizeBreakdown { platform: image.platform().clone(), layers: below.chain(own).collect(), files }
 }
 
 impl OverBudget {
@@ -118,12 +120,12 @@ impl OverBudget {
 
 impl fmt::Display for OverBudget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, Finding { message, place, .. }) in self.findings.iter().enumerate() {
+        for (number, ExceededLimit { message, place, .. }) in self.findings.iter().enumerate() {
             f.write_str(if number > 0 { "\n" } else { "" })?;
             f.write_str(message)?;
             place.iter().try_for_each(|place| write!(f, "\n{place}"))?;
         }
-        for Contents { platform, layers, files } in &self.contents {
+        for SizeBreakdown { platform, layers, files } in &self.contents {
             write!(f, "\n  layers for {platform}:")?;
             layers.iter().try_for_each(|(size, what)| write!(f, "\n  {size:>11}  {what}"))?;
             f.write_str("\n  largest files, before compression:")?;

@@ -3,28 +3,28 @@
 use std::path::{Path, PathBuf};
 
 use super::{Error, Settings};
-use coracle_oci::engine;
-use coracle_core::fs;
 use crate::recipe::Recipe;
-use coracle_oci::registry::{Client, Repository};
-use coracle_oci::layout::{Destination, Staging};
-use coracle_oci::copy::{Named, Place, Routes};
+use coracle_core::fs;
+use coracle_oci::copy::{ImageLocation, PushTargets, RegistryImageName};
+use coracle_oci::engine;
+use coracle_oci::layout::{DiskLocation, Staging};
+use coracle_oci::registry::{RegistryClient, Repository};
 
 /// The destinations on disk, at registries and at engines; at least one.
 pub(super) struct Destinations {
-    pub(super) local: Vec<Destination>,
-    pub(super) remote: Vec<Named>,
+    pub(super) local: Vec<DiskLocation>,
+    pub(super) remote: Vec<RegistryImageName>,
     /// The destination of the full contract.
-    pub(super) contract: Option<Place>,
-    pub(super) engines: Vec<engine::Named>,
+    pub(super) contract: Option<ImageLocation>,
+    pub(super) engines: Vec<engine::EngineImageName>,
 }
 
 /// Returns the registry destinations of the image of `recipe` and of its contract.
-pub fn registries(recipe: &Recipe) -> Vec<Named> {
-    let Destinations { mut remote, contract, .. } = Destinations::of(recipe);
+pub fn registry_destinations(recipe: &Recipe) -> Vec<RegistryImageName> {
+    let Destinations { mut remote, contract, .. } = Destinations::from_recipe(recipe);
     remote.extend(contract.and_then(|place| match place {
-        Place::Remote(named) => Some(named),
-        Place::Local(_) | Place::Engine(_) => None,
+        ImageLocation::Registry(named) => Some(named),
+        ImageLocation::OnDisk(_) | ImageLocation::Engine(_) => None,
     }));
     remote
 }
@@ -32,37 +32,40 @@ pub fn registries(recipe: &Recipe) -> Vec<Named> {
 impl Destinations {
     /// Returns the recipe's destinations, or `NAME.oci` in the working directory. With `push`, the
     /// registries of its names, too.
-    pub(super) fn of(recipe: &Recipe) -> Self {
+    pub(super) fn from_recipe(recipe: &Recipe) -> Self {
         let (mut local, mut remote, mut engines) = (Vec::new(), Vec::new(), Vec::new());
         for place in &recipe.destinations {
             match place {
-                Place::Local(destination) => local.push(destination.clone()),
-                Place::Remote(named) => remote.push(named.clone()),
-                Place::Engine(named) => engines.push(named.clone()),
+                ImageLocation::OnDisk(destination) => local.push(destination.clone()),
+                ImageLocation::Registry(named) => remote.push(named.clone()),
+                ImageLocation::Engine(named) => engines.push(named.clone()),
             }
         }
         if recipe.destinations.is_empty() {
-            local.push(default(recipe));
+            local.push(default_destination(recipe));
         }
-        for named in recipe.names.iter().filter(|_| recipe.push).map(Named::from) {
-            let is_new = |there: &Named| there.reference.full_name() != named.reference.full_name();
+        for named in recipe.names.iter().filter(|_| recipe.push).map(RegistryImageName::from) {
+            let is_new =
+                |there: &RegistryImageName| there.reference.full_name() != named.reference.full_name();
             if remote.iter().all(is_new) {
                 remote.push(named);
             }
         }
-        if let Some(kind) = &recipe.load {
-            let named =
-                recipe.names.iter().map(|name| engine::Named { kind: kind.clone(), name: name.clone() });
+        if let Some(kind) = &recipe.load_engine {
+            let named = recipe
+                .names
+                .iter()
+                .map(|name| engine::EngineImageName { engine: kind.clone(), name: name.clone() });
             engines.extend(named.filter(|named| !engines.contains(named)).collect::<Vec<_>>());
         }
         Self { local, remote, engines, contract: recipe.publish_contract.clone() }
     }
 
     /// Returns all destinations: on disk, then registries, then engines.
-    pub(super) fn places(&self) -> impl Iterator<Item = Place> {
-        let local = self.local.iter().cloned().map(Place::Local);
-        let engines = self.engines.iter().cloned().map(Place::Engine);
-        local.chain(self.remote.iter().cloned().map(Place::Remote)).chain(engines)
+    pub(super) fn locations(&self) -> impl Iterator<Item = ImageLocation> {
+        let local = self.local.iter().cloned().map(ImageLocation::OnDisk);
+        let engines = self.engines.iter().cloned().map(ImageLocation::Engine);
+        local.chain(self.remote.iter().cloned().map(ImageLocation::Registry)).chain(engines)
     }
 
     /// Returns the repositories at registries.
@@ -71,13 +74,13 @@ impl Destinations {
     }
 
     /// Checks that the destinations on disk can be written.
-    pub(super) fn check(&self) -> Result<(), Error> {
-        Ok(self.on_disk().try_for_each(Destination::check)?)
+    pub(super) fn check_writable(&self) -> Result<(), Error> {
+        Ok(self.on_disk().try_for_each(DiskLocation::check_writable)?)
     }
 
     /// Returns the destinations on disk, including that of the contract.
-    pub(super) fn on_disk(&self) -> impl Iterator<Item = &Destination> {
-        self.local.iter().chain(self.contract.as_ref().and_then(local))
+    pub(super) fn on_disk(&self) -> impl Iterator<Item = &DiskLocation> {
+        self.local.iter().chain(self.contract.as_ref().and_then(on_disk_destination))
     }
 
     /// Returns the registry destination of the contract and the client for it. `None` if it has
@@ -88,11 +91,11 @@ impl Destinations {
     pub(super) fn contract_at_registry<'a>(
         &'a self,
         settings: &'a Settings,
-    ) -> Result<Option<(&'a Named, &'a Client)>, Error> {
-        match (&self.contract, &settings.client) {
-            (Some(Place::Remote(named)), Some(client)) => Ok(Some((named, client))),
-            (Some(place @ Place::Remote(_)), None) => Err(Error::NoClient(place.clone())),
-            (Some(Place::Local(_) | Place::Engine(_)) | None, _) => Ok(None),
+    ) -> Result<Option<(&'a RegistryImageName, &'a RegistryClient)>, Error> {
+        match (&self.contract, &settings.registry_client) {
+            (Some(ImageLocation::Registry(named)), Some(client)) => Ok(Some((named, client))),
+            (Some(place @ ImageLocation::Registry(_)), None) => Err(Error::NoRegistryClient(place.clone())),
+            (Some(ImageLocation::OnDisk(_) | ImageLocation::Engine(_)) | None, _) => Ok(None),
         }
     }
 
@@ -100,18 +103,18 @@ impl Destinations {
     ///
     /// # Errors
     /// Fails if no registry client is configured.
-    pub(super) fn routes(&self, recipe: &Recipe, settings: &Settings) -> Result<Routes, Error> {
-        match (self.remote.first(), &settings.client) {
-            (None, _) => Ok(Routes::default()),
+    pub(super) fn push_routes(&self, recipe: &Recipe, settings: &Settings) -> Result<PushTargets, Error> {
+        match (self.remote.first(), &settings.registry_client) {
+            (None, _) => Ok(PushTargets::default()),
             (Some(_), Some(client)) => {
                 let base = match &recipe.base {
-                    Some(Place::Remote(base)) => Some(&base.reference),
+                    Some(ImageLocation::Registry(base)) => Some(&base.reference),
                     _ => None,
                 };
-                let others = base.into_iter().chain(&settings.shared.from).map(Repository::from);
-                Ok(Routes::new(client, &self.remote, &others.collect::<Vec<_>>()))
+                let others = base.into_iter().chain(&settings.remote_cache.sources).map(Repository::from);
+                Ok(PushTargets::new(client, &self.remote, &others.collect::<Vec<_>>()))
             }
-            (Some(named), None) => Err(Error::NoClient(Place::Remote(named.clone()))),
+            (Some(named), None) => Err(Error::NoRegistryClient(ImageLocation::Registry(named.clone()))),
         }
     }
 
@@ -120,16 +123,16 @@ impl Destinations {
     pub(super) fn staging(&self, settings: &Settings) -> Result<Staging, Error> {
         Ok(match self.local.first() {
             Some(destination) => Staging::new(destination)?,
-            None => Staging::within(settings.scratch.as_deref().unwrap_or(Path::new(".")))?,
+            None => Staging::new_in(settings.scratch_dir.as_deref().unwrap_or(Path::new(".")))?,
         })
     }
 
     /// Fails if a destination is inside an included directory: the image would contain its previous
     /// version, and grow with every build.
-    pub(super) fn check_includes(&self, recipe: &Recipe) -> Result<(), Error> {
+    pub(super) fn check_not_included(&self, recipe: &Recipe) -> Result<(), Error> {
         for destination in &self.local {
-            if let Some(include) = including(recipe, &destination.place()?) {
-                return Err(Error::Itself { destination: destination.clone(), include });
+            if let Some(include) = enclosing_include(recipe, &destination.resolved_path()?) {
+                return Err(Error::DestinationInInclude { destination: destination.clone(), include });
             }
         }
         Ok(())
@@ -137,29 +140,29 @@ impl Destinations {
 }
 
 /// Returns the include of `recipe` that contains `place`, a path without links.
-pub fn including(recipe: &Recipe, place: &Path) -> Option<PathBuf> {
-    let mut includes = recipe.includes.iter().map(|include| recipe.locate(&include.from));
+pub fn enclosing_include(recipe: &Recipe, place: &Path) -> Option<PathBuf> {
+    let mut includes = recipe.includes.iter().map(|include| recipe.resolve_path(&include.from));
     let include = includes
         .find(|from| std::fs::canonicalize(from).is_ok_and(|included| place.starts_with(included)))?;
-    Some(fs::absolute(&include).unwrap_or(include))
+    Some(fs::absolute_path(&include).unwrap_or(include))
 }
 
-fn local(place: &Place) -> Option<&Destination> {
+fn on_disk_destination(place: &ImageLocation) -> Option<&DiskLocation> {
     match place {
-        Place::Local(destination) => Some(destination),
-        Place::Remote(_) | Place::Engine(_) => None,
+        ImageLocation::OnDisk(destination) => Some(destination),
+        ImageLocation::Registry(_) | ImageLocation::Engine(_) => None,
     }
 }
 
 /// Returns the default destination `oci:NAME.oci`. NAME is the last part of the image's name, else
 /// the program's file name.
-fn default(recipe: &Recipe) -> Destination {
+fn default_destination(recipe: &Recipe) -> DiskLocation {
     let program = recipe.programs.first().and_then(|program| program.from.file_name());
     let name = match recipe.names.first() {
-        Some(reference) => reference.base_name().into(),
+        Some(reference) => reference.last_component().into(),
         None => program.unwrap_or_default().to_os_string(),
     };
     let mut file = name;
     file.push(".oci");
-    Destination::layout(file)
+    DiskLocation::layout(file)
 }

@@ -3,60 +3,60 @@
 use std::path::PathBuf;
 
 use super::budget::OverBudget;
-use coracle_ld::closure::{Problem, ProblemKind};
-use coracle_core::path::{ImagePath, Spelled};
-use coracle_core::platform::Platform;
+use crate::recipe;
+use crate::rootfs;
 use crate::rootfs::Owner;
-use coracle_oci::layout::Destination;
-use coracle_oci::copy::Place;
-use coracle_oci::base;
-use coracle_ld::closure;
+use coracle_core::fs;
+use coracle_core::path::{ImagePath, RawPath};
+use coracle_core::platform::Platform;
 use coracle_kube::config;
 use coracle_kube::contract;
-use coracle_core::fs;
+use coracle_ld::closure;
+use coracle_ld::closure::{Problem, ProblemKind};
+use coracle_ld::implicit;
+use coracle_ld::ldso;
+use coracle_oci::base;
+use coracle_oci::copy;
+use coracle_oci::copy::ImageLocation;
 use coracle_oci::image;
 use coracle_oci::layer;
-use coracle_ld::ldso;
-use crate::recipe;
-use coracle_oci::registry;
-use crate::rootfs;
-use coracle_ld::implicit;
 use coracle_oci::layout;
-use coracle_oci::copy;
+use coracle_oci::layout::DiskLocation;
+use coracle_oci::registry;
 
 /// Why a build failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The recipe is invalid.
     #[error(transparent)]
-    Recipe(#[from] recipe::Error),
+    Recipe(#[from] recipe::RecipeError),
     /// The configuration cannot be rendered.
     #[error(transparent)]
-    Config(#[from] config::Error),
+    Config(#[from] config::ConfigError),
     /// The secret scanner has findings.
     #[error(transparent)]
-    Leaks(#[from] coracle_scan::Error),
+    SecretsFound(#[from] coracle_scan::Error),
     /// The image exceeds its budget.
     #[error(transparent)]
-    Budget(#[from] OverBudget),
+    OverBudget(#[from] OverBudget),
     /// A program cannot be resolved.
     #[error(transparent)]
     Closure(#[from] closure::Error),
     /// Programs would not start: libraries lack versions or symbols, or do not fit together.
-    #[error("{}", problems_text(.0))]
-    NotStarting(Vec<Problem>),
+    #[error("{}", format_problems(.0))]
+    WouldNotStart(Vec<Problem>),
     /// Implicit dependencies of programs cannot be added.
     #[error(transparent)]
-    Runtime(#[from] implicit::Error),
+    Implicit(#[from] implicit::Error),
     /// The file tree cannot be planned.
     #[error(transparent)]
-    Rootfs(#[from] rootfs::Error),
+    Rootfs(#[from] rootfs::RootfsError),
     /// The contract cannot be made.
     #[error(transparent)]
-    Contract(#[from] contract::Error),
+    Contract(#[from] contract::ContractError),
     /// The image's documents cannot be made.
     #[error(transparent)]
-    Image(#[from] image::Error),
+    Image(#[from] image::ImageError),
     /// The base image cannot be used.
     #[error(transparent)]
     Base(#[from] base::Error),
@@ -65,27 +65,27 @@ pub enum Error {
     Registry(#[from] registry::Error),
     /// The image cannot be written or read.
     #[error(transparent)]
-    Store(#[from] layout::Error),
+    Layout(#[from] layout::LayoutError),
     /// The image cannot be pushed or loaded.
     #[error(transparent)]
-    Transfer(#[from] copy::Error),
+    Copy(#[from] copy::Error),
     /// Inputs have changed between packing and publishing.
     #[error("inputs of the image have changed since it was packed")]
-    Changed,
+    InputsChanged,
     /// A registry or engine is needed, but [`super::Settings::client`] is `None`.
     #[error("cannot reach `{0}`: no registry client is configured")]
-    NoClient(Place),
+    NoRegistryClient(ImageLocation),
     /// A file could not be read.
     #[error(transparent)]
     Io(#[from] fs::Error),
     /// A root or sysroot is not a directory.
     #[error("cannot use `{}` as a root: it is not a directory", .0.display())]
-    NoRoot(PathBuf),
+    RootNotDirectory(PathBuf),
     /// A program and the program that starts it are for different platforms.
     #[error("`{program}` is for {found}, but the program that starts it is for {wanted}")]
-    Platforms {
+    InterpreterPlatform {
         /// The program that is started.
-        program: Spelled,
+        program: RawPath,
         /// Its platform.
         found: Platform,
         /// The platform of the program that starts it.
@@ -93,9 +93,9 @@ pub enum Error {
     },
     /// The requested platform contradicts the program.
     #[error("`{program}` is for {found}, not for {wanted}")]
-    Platform {
+    PlatformMismatch {
         /// The program.
-        program: Spelled,
+        program: RawPath,
         /// The platform of its ELF header.
         found: Platform,
         /// The requested platform.
@@ -103,15 +103,15 @@ pub enum Error {
     },
     /// A program is for a machine without an OCI platform.
     #[error("`{program}` is for {machine}, for which OCI defines no platform")]
-    Machine {
+    UnsupportedMachine {
         /// The program.
-        program: Spelled,
+        program: RawPath,
         /// The machine of its ELF header.
         machine: String,
     },
     /// The base image has different users on different platforms, but the image has one contract.
     #[error("the base image's user is {first} on one platform and {other} on another")]
-    Users {
+    BaseUsersDiffer {
         /// The user on the first platform.
         first: Owner,
         /// A different user on another platform.
@@ -119,17 +119,17 @@ pub enum Error {
     },
     /// A destination is inside an included directory.
     #[error("`{destination}` is inside `{}`, which is included: the image would contain itself", .include.display())]
-    Itself {
+    DestinationInInclude {
         /// The destination.
-        destination: Destination,
+        destination: DiskLocation,
         /// The included directory.
         include: PathBuf,
     },
     /// A program is not linked as the recipe requires.
     #[error("`{program}` is linked {}, but `linkage` requires the opposite", if *.is_static { "statically" } else { "dynamically" })]
-    Linkage {
+    LinkageMismatch {
         /// The program.
-        program: Spelled,
+        program: RawPath,
         /// Whether it is linked statically.
         is_static: bool,
         /// The compiler or linker setting that links it the other way.
@@ -137,24 +137,27 @@ pub enum Error {
     },
     /// The path of a program is not UTF-8, so the config, which is JSON, cannot contain it.
     #[error("`{0}` is not UTF-8, so the image's config cannot contain it")]
-    NotText(ImagePath),
+    PathNotUtf8(ImagePath),
 }
 
 impl Error {
     /// Returns the error of a build that its observer has cancelled.
-    pub fn interrupted() -> Self {
-        layout::Error::from(layer::Error::Interrupted).into()
+    pub fn cancelled() -> Self {
+        layout::LayoutError::from(layer::LayerError::Interrupted).into()
     }
 
     /// Whether the cause is the request itself (recipe, flags, configuration), for exit code 2.
-    pub fn is_usage(&self) -> bool {
+    pub fn is_usage_error(&self) -> bool {
         let unknown_level = |error: &closure::Error| {
-            matches!(error, closure::Error::Loader { source: ldso::Error::UnknownHwcaps { .. }, .. })
+            matches!(
+                error,
+                closure::Error::InvalidLoader { source: ldso::Error::UnsupportedHwcaps { .. }, .. }
+            )
         };
         match self {
             Self::Recipe(_) | Self::Config(_) => true,
             Self::Contract(error) => {
-                matches!(error, contract::Error::Config(_) | contract::Error::TooLarge { .. })
+                matches!(error, contract::ContractError::Config(_) | contract::ContractError::TooLarge { .. })
             }
             Self::Closure(error) => unknown_level(error),
             _ => false,
@@ -166,56 +169,60 @@ impl Error {
         match self {
             Self::Recipe(error) => error.hint(),
             Self::Config(error) => error.hint(),
-            Self::Leaks(error) => error.hint(),
-            Self::Budget(error) => Some(error.hint()),
+            Self::SecretsFound(error) => error.hint(),
+            Self::OverBudget(error) => Some(error.hint()),
             Self::Closure(error) => error.hint(),
-            Self::NotStarting(problems) => Some(problems_hint(problems)),
-            Self::Runtime(error) => error.hint(),
+            Self::WouldNotStart(problems) => Some(problems_hint(problems)),
+            Self::Implicit(error) => error.hint(),
             Self::Rootfs(error) => error.hint(),
             Self::Contract(error) => error.hint(),
             Self::Image(error) => error.hint(),
             Self::Base(error) => error.hint(),
             Self::Registry(error) => error.hint(),
-            Self::Store(error) => error.hint(),
-            Self::Transfer(error) => error.hint(),
-            Self::Changed => Some("build again when the inputs no longer change".into()),
-            Self::NoClient(_) => Some("set `Settings::client`".into()),
+            Self::Layout(error) => error.hint(),
+            Self::Copy(error) => error.hint(),
+            Self::InputsChanged => Some("build again when the inputs no longer change".into()),
+            Self::NoRegistryClient(_) => Some("set `Settings::client`".into()),
             Self::Io(error) => error.hint(),
-            Self::NoRoot(_) => Some("name a directory with an unpacked root file system in it".into()),
-            Self::Platforms { .. } => Some("use a script and an interpreter for the same platform".into()),
-            Self::Platform { .. } => Some(
+            Self::RootNotDirectory(_) => {
+                Some("name a directory with an unpacked root file system in it".into())
+            }
+            Self::InterpreterPlatform { .. } => {
+                Some("use a script and an interpreter for the same platform".into())
+            }
+            Self::PlatformMismatch { .. } => Some(
                 "the platform is read from the program: omit `--platform`, or name another program".into(),
             ),
-            Self::Machine { .. } => None,
-            Self::Users { .. } => Some("set the user: `--user UID[:GID]`".into()),
-            Self::Itself { .. } => {
+            Self::UnsupportedMachine { .. } => None,
+            Self::BaseUsersDiffer { .. } => Some("set the user: `--user UID[:GID]`".into()),
+            Self::DestinationInInclude { .. } => {
                 Some("write the image elsewhere with `--output`, or include less than that directory".into())
             }
-            Self::Linkage { is_static, setting, .. } => {
+            Self::LinkageMismatch { is_static, setting, .. } => {
                 let wanted = if *is_static { "dynamically" } else { "statically" };
                 Some(format!("{setting} links it {wanted}; `--linkage auto` allows both"))
             }
-            Self::NotText(_) => Some("give it another path with `PROGRAM:/app/NAME`".into()),
+            Self::PathNotUtf8(_) => Some("give it another path with `PROGRAM:/app/NAME`".into()),
         }
     }
 }
 
 /// The maximum number of problems listed. A program built against another library may lack
 /// thousands of symbols.
-const LISTED: usize = 50;
+const MAX_LISTED: usize = 50;
 
-fn problems_text(problems: &[Problem]) -> String {
-    let mut lines: Vec<String> = problems.iter().take(LISTED).map(ToString::to_string).collect();
-    if problems.len() > LISTED {
-        lines.push(format!("and {} more", problems.len() - LISTED));
+fn format_problems(problems: &[Problem]) -> String {
+    let mut lines: Vec<String> = problems.iter().take(MAX_LISTED).map(ToString::to_string).collect();
+    if problems.len() > MAX_LISTED {
+        lines.push(format!("and {} more", problems.len() - MAX_LISTED));
     }
     lines.join("\n")
 }
 
 fn problems_hint(problems: &[Problem]) -> String {
-    let old_libc = problems.iter().any(|problem| problem.name.starts_with("GLIBC_"));
-    let is_mixed = problems.iter().any(|problem| problem.kind == ProblemKind::CLibrary);
-    let is_version = problems.iter().any(|problem| problem.kind == ProblemKind::Version);
+    let old_libc = problems.iter().any(|problem| problem.needed_name.starts_with("GLIBC_"));
+    let is_mixed = problems.iter().any(|problem| problem.kind == ProblemKind::MixedCLibraries);
+    let is_version = problems.iter().any(|problem| problem.kind == ProblemKind::SymbolVersion);
     if is_mixed {
         "build the program and its libraries against one C library, or link it statically"
     } else if old_libc {

@@ -2,43 +2,47 @@
 
 use std::rc::Rc;
 
+use crate::rootfs::is_system;
+use coracle_core::file_system::{FileSystem, FsNode, HostFs};
 use coracle_core::fs;
 use coracle_core::path::ImagePath;
-use crate::rootfs::is_system;
-use coracle_core::file_system::{HostTree, Node, Tree};
 
 /// A file system with dynamic loader and libraries of a sysroot, and programs of the host.
-pub(super) struct Sysroot {
-    pub(super) host: Rc<HostTree>,
-    pub(super) libraries: Rc<HostTree>,
+pub(super) struct SysrootFs {
+    pub(super) host: Rc<HostFs>,
+    pub(super) libraries: Rc<HostFs>,
     /// The paths that are read from the host.
-    pub(super) own: Vec<ImagePath>,
+    pub(super) host_paths: Vec<ImagePath>,
 }
 
 /// Returns the path that is read from the host for a program: its top directory (such as `/home`),
 /// but in a system directory only the program itself.
-pub(super) fn own_part(program: &ImagePath) -> ImagePath {
-    if is_system(program) { program.clone() } else { ImagePath::root().join_all(program.names().take(1)) }
-}
-
-impl Sysroot {
-    fn is_own(&self, path: &ImagePath) -> bool {
-        self.own.iter().any(|own| path.is_within(own))
+pub(super) fn host_part(program: &ImagePath) -> ImagePath {
+    if is_system(program) {
+        program.clone()
+    } else {
+        ImagePath::root().join_components(program.components().take(1))
     }
 }
 
-impl Tree for Sysroot {
-    fn node(&self, path: &ImagePath) -> fs::Result<Option<Node>> {
-        if self.is_own(path) {
+impl SysrootFs {
+    fn is_host_path(&self, path: &ImagePath) -> bool {
+        self.host_paths.iter().any(|own| path.is_within(own))
+    }
+}
+
+impl FileSystem for SysrootFs {
+    fn node(&self, path: &ImagePath) -> fs::Result<Option<FsNode>> {
+        if self.is_host_path(path) {
             return self.host.node(path);
         }
         match self.libraries.node(path)? {
-            None if self.own.iter().any(|own| own.is_within(path)) => Ok(Some(Node::Directory)),
+            None if self.host_paths.iter().any(|own| own.is_within(path)) => Ok(Some(FsNode::Directory)),
             node => Ok(node),
         }
     }
 
     fn list(&self, path: &ImagePath) -> fs::Result<Vec<Vec<u8>>> {
-        if self.is_own(path) { self.host.list(path) } else { self.libraries.list(path) }
+        if self.is_host_path(path) { self.host.list(path) } else { self.libraries.list(path) }
     }
 }

@@ -5,17 +5,17 @@ mod build;
 mod cache;
 mod cargo;
 mod completions;
-mod config;
+mod config_flags;
+mod config_render;
 mod contract;
 mod deps;
+mod implicit;
 mod init;
 mod manifests;
 mod recipe;
 mod registry;
-mod render;
-mod reports;
-mod runtime;
-mod words;
+mod report_files;
+mod suggested_values;
 
 use std::ffi::OsString;
 
@@ -23,17 +23,17 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 pub(super) use budget::BudgetArgs;
 pub(super) use build::BuildArgs;
-pub(super) use cache::{CacheArgs, CacheCommand, PruneArgs, SharedArgs};
-pub(super) use cargo::{CargoArgs, CargoBuildArgs, CargoCli, CargoManifestsArgs, CargoVerb, UNDER_CARGO};
+pub(super) use cache::{CacheArgs, CacheCommand, PruneArgs, RemoteCacheArgs};
+pub(super) use cargo::{CargoArgs, CargoBuildArgs, CargoCli, CargoCommand, CargoManifestsArgs, UNDER_CARGO};
 pub(super) use completions::{CompletionsArgs, ManArgs};
-pub(super) use contract::{CheckArgs, DiffArgs, ResolveArgs, ShowArgs};
+pub(super) use config_render::ConfigRenderArgs;
+pub(super) use contract::{ConfigCheckArgs, ConfigDiffArgs, ConfigShowArgs, ResolveArgs};
 pub(super) use deps::{DepsArgs, DepsFormat};
 pub(super) use init::{Ci, InitArgs};
-pub(super) use manifests::{Layout, ManifestsArgs};
+pub(super) use manifests::{ManifestLayout, ManifestsArgs};
 pub(super) use recipe::{KeysArgs, KeysFormat, RecipeCommand};
 pub(super) use registry::{CopyArgs, IndexArgs, RegistryArgs};
-pub(super) use render::RenderArgs;
-pub(super) use reports::ReportArgs;
+pub(super) use report_files::ReportFileArgs;
 
 /// Turns built programs into minimal OCI images.
 #[derive(Parser)]
@@ -53,11 +53,11 @@ Examples:
   coracle deps /usr/bin/curl              show what the dynamic loader would map
   coracle manifests                       print Kubernetes manifests for the recipe's image
 
-Exit codes: 0 success, 1 failure, 2 invalid usage or recipe, 3 registry or network error, 4 findings."
+Exit codes: 0 success, 1 failure, 2 invalid usage or recipe, 3 registry or network, 4 findings."
 )]
 pub(super) struct Cli {
     #[command(subcommand)]
-    pub(super) verb: Verb,
+    pub(super) command: CoracleCommand,
 
     /// When to use colours; NO_COLOR is respected
     // Listed after the command's own options.
@@ -67,19 +67,19 @@ pub(super) struct Cli {
 }
 
 #[derive(Subcommand)]
-pub(super) enum Verb {
+pub(super) enum CoracleCommand {
     /// Build an image from built programs
     Build(Box<BuildArgs>),
     /// Print Kubernetes manifests for an image: ConfigMaps, workload, Service
     #[command(display_order = 3)]
     Manifests(Box<ManifestsArgs>),
     #[command(flatten)]
-    Other(Command),
+    Other(CommonCommand),
 }
 
 /// The commands that `coracle` and `cargo coracle` share.
 #[derive(Subcommand)]
-pub(super) enum Command {
+pub(super) enum CommonCommand {
     /// Write a first recipe, with configuration and CI
     Init(InitArgs),
     /// Show what the dynamic loader would map for a program, and why
@@ -110,13 +110,13 @@ pub(super) enum Command {
 #[command(disable_help_subcommand = true)]
 pub(super) enum ConfigCommand {
     /// Render the configuration files as the program will read them
-    Render(Box<RenderArgs>),
+    Render(Box<ConfigRenderArgs>),
     /// Show an image's contract: the configuration that it expects
-    Show(ShowArgs),
+    Show(ConfigShowArgs),
     /// Check Kubernetes manifests against an image's contract
-    Check(Box<CheckArgs>),
+    Check(Box<ConfigCheckArgs>),
     /// Compare two images' contracts and report breaking changes
-    Diff(DiffArgs),
+    Diff(ConfigDiffArgs),
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -127,14 +127,14 @@ pub(super) enum Color {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
+pub(super) enum OutputFormat {
     Text,
     Json,
 }
 
 /// Returns the value of `--color` in `args`. Parsed before clap runs, because clap's help and
 /// errors are coloured, too.
-pub(super) fn color(args: &[OsString]) -> anstream::ColorChoice {
+pub(super) fn color_choice(args: &[OsString]) -> anstream::ColorChoice {
     let flags = args.iter().map_while(|arg| arg.to_str().filter(|arg| *arg != "--"));
     let mut choice = anstream::ColorChoice::Auto;
     let mut before = "";
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn finds_color_flag_before_double_dash() {
-        let choice = |args: &str| color(&args.split(' ').map(OsString::from).collect::<Vec<_>>());
+        let choice = |args: &str| color_choice(&args.split(' ').map(OsString::from).collect::<Vec<_>>());
         assert_eq!(choice("coracle --color never build"), anstream::ColorChoice::Never);
         assert_eq!(choice("coracle build --color=always"), anstream::ColorChoice::Always);
         assert_eq!(choice("coracle build -- --color=always"), anstream::ColorChoice::Auto);

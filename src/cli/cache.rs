@@ -3,52 +3,52 @@
 use std::path::PathBuf;
 
 use coracle::Settings;
-use coracle_oci::cache::{self, Cache};
+use coracle_core::byte_size::ByteSize;
 use coracle_core::note::Note;
-use coracle_core::reference::Reference;
-use coracle_oci::remote_cache::Shared;
-use coracle_core::size::Size;
+use coracle_core::reference::ImageReference;
+use coracle_oci::cache::{self, BuildCache};
+use coracle_oci::remote_cache::RemoteCacheConfig;
 use indicatif::DecimalBytes;
 
-use super::args::{CacheArgs, CacheCommand, PruneArgs, SharedArgs};
-use super::exit::Exit;
-use super::failure::Failure;
-use super::{output, report, table};
+use super::args::{CacheArgs, CacheCommand, PruneArgs, RemoteCacheArgs};
+use super::error::CliError;
+use super::exit::CliExit;
+use super::{image_report, stderr, stdout};
 
 /// Opens the cache that the flags select; `None` with `--no-cache`. Fails if the directory in
 /// `--cache-dir` is unusable; for the default directory that is only a warning.
-pub(super) fn open(args: &CacheArgs, quiet: bool) -> Result<Option<Cache>, Failure> {
-    let Some(directory) = args.cache_dir.clone().or_else(default).filter(|_| !args.no_cache) else {
+pub(super) fn open_cache(args: &CacheArgs, quiet: bool) -> Result<Option<BuildCache>, CliError> {
+    let Some(directory) = args.cache_dir.clone().or_else(default_directory).filter(|_| !args.no_cache) else {
         return Ok(None);
     };
-    match Cache::open(&directory, tool()) {
+    match BuildCache::open(&directory, executable_id()) {
         Ok(cache) => Ok(Some(cache)),
-        Err(error) if args.cache_dir.is_some() => Err(refused(error)),
+        Err(error) if args.cache_dir.is_some() => Err(cache_error(error)),
         Err(error) => {
-            let failure = refused(error);
+            let failure = cache_error(error);
             let notes = [
                 Note::Warning(format!("{}; building without it", failure.message)),
                 Note::Hint(failure.hint.unwrap_or_default()),
             ];
-            report::notes(&notes, quiet);
+            stderr::print_notes(&notes, quiet);
             Ok(None)
         }
     }
 }
 
 /// Like [`open`], for a command that discards its image: builds are not recorded.
-pub(super) fn for_layers(args: &CacheArgs, quiet: bool) -> Result<Option<Cache>, Failure> {
-    Ok(open(args, quiet)?.map(Cache::without_records))
+pub(super) fn open_without_records(args: &CacheArgs, quiet: bool) -> Result<Option<BuildCache>, CliError> {
+    Ok(open_cache(args, quiet)?.map(BuildCache::without_records))
 }
 
 /// Returns the repositories of the remote cache that the flags select.
-pub(super) fn shared(args: &SharedArgs) -> Result<Shared, Failure> {
-    let repository = |flag: &str, text: &str| -> Result<Reference, Failure> {
+pub(super) fn remote_cache(args: &RemoteCacheArgs) -> Result<RemoteCacheConfig, CliError> {
+    let repository = |flag: &str, text: &str| -> Result<ImageReference, CliError> {
         let name = text.strip_prefix("docker://").unwrap_or(text);
         let refused = |why: String| {
-            Failure::usage(format!("`{flag}`: {why}"), "write a repository, such as `ghcr.io/acme/cache`")
+            CliError::usage(format!("`{flag}`: {why}"), "write a repository, such as `ghcr.io/acme/cache`")
         };
-        let reference = name.parse::<Reference>().map_err(|error| refused(error.to_string()))?;
+        let reference = name.parse::<ImageReference>().map_err(|error| refused(error.to_string()))?;
         // The cache writes one tag per layer.
         if reference.to_string() == name {
             return Err(refused(format!("`{text}` includes a tag, but the cache uses a whole repository")));
@@ -56,59 +56,59 @@ pub(super) fn shared(args: &SharedArgs) -> Result<Shared, Failure> {
         Ok(reference)
     };
     let from = args.cache_from.iter().map(|text| repository("--cache-from", text));
-    Ok(Shared {
-        from: from.collect::<Result<_, _>>()?,
-        to: args.cache_to.as_deref().map(|text| repository("--cache-to", text)).transpose()?,
+    Ok(RemoteCacheConfig {
+        sources: from.collect::<Result<_, _>>()?,
+        target: args.cache_to.as_deref().map(|text| repository("--cache-to", text)).transpose()?,
         is_trusted: args.trust_cache,
     })
 }
 
 /// Prunes the cache after all builds, and prints its warning, if any.
-pub(super) fn close(settings: &Settings) {
+pub(super) fn prune_and_report(settings: &Settings) {
     if let Some(cache) = &settings.cache {
-        cache.tidy();
-        report::notes(cache.note().as_slice(), false);
+        cache.prune_to_default_limit();
+        stderr::print_notes(cache.take_warning().as_slice(), false);
     }
 }
 
-pub(super) fn run(command: &CacheCommand) -> Result<Exit, Failure> {
+pub(super) fn run_cache(command: &CacheCommand) -> Result<CliExit, CliError> {
     let CacheCommand::Prune(args) = command;
-    let limit = limit(args)?;
-    let Some(directory) = args.cache_dir.clone().or_else(default) else {
-        return Err(Failure::usage(
+    let limit = parse_limit(args)?;
+    let Some(directory) = args.cache_dir.clone().or_else(default_directory) else {
+        return Err(CliError::usage(
             "there is no default cache directory: neither XDG_CACHE_HOME nor HOME is set",
             "name one with `--cache-dir`",
         ));
     };
     if !directory.exists() {
-        output::print(&format!("nothing to remove: `{}` does not exist\n", directory.display()))?;
-        return Ok(Exit::Done);
+        stdout::print(&format!("nothing to remove: `{}` does not exist\n", directory.display()))?;
+        return Ok(CliExit::Success);
     }
-    let cache = Cache::open(&directory, tool()).map_err(refused)?;
+    let cache = BuildCache::open(&directory, executable_id()).map_err(cache_error)?;
     let pruned = cache.prune(limit).map_err(coracle::Error::from)?;
-    output::print(&format!(
+    stdout::print(&format!(
         "removed {}, {}; {} left in `{}`\n",
-        table::count(pruned.removed, "file"),
-        DecimalBytes(pruned.freed),
-        DecimalBytes(pruned.left),
+        image_report::count_noun(pruned.removed_files, "file"),
+        DecimalBytes(pruned.freed_bytes),
+        DecimalBytes(pruned.remaining_bytes),
         directory.display(),
     ))?;
-    Ok(Exit::Done)
+    Ok(CliExit::Success)
 }
 
-fn limit(args: &PruneArgs) -> Result<u64, Failure> {
+fn parse_limit(args: &PruneArgs) -> Result<u64, CliError> {
     if args.all {
         return Ok(0);
     }
-    let size = args.keep.parse::<Size>().map(|size| size.0);
-    size.map_err(|error| Failure::usage(format!("`--keep`: {error}"), error.hint()))
+    let size = args.keep.parse::<ByteSize>().map(|size| size.0);
+    size.map_err(|error| CliError::usage(format!("`--keep`: {error}"), error.hint()))
 }
 
-fn refused(error: cache::Error) -> Failure {
+fn cache_error(error: cache::Error) -> CliError {
     let hint = error.hint();
     let why = std::error::Error::source(&error).map(|why| format!(": {why}")).unwrap_or_default();
-    Failure {
-        exit: Exit::Failed,
+    CliError {
+        exit: CliExit::Failed,
         message: format!("cannot use the build cache: {error}{why}"),
         hint: Some(hint),
     }
@@ -116,7 +116,7 @@ fn refused(error: cache::Error) -> Failure {
 
 /// Returns `coracle` in the user's cache directory. Source: XDG Base Directory Specification.
 #[allow(clippy::disallowed_methods, reason = "the command line reads the environment, the library never")]
-fn default() -> Option<PathBuf> {
+fn default_directory() -> Option<PathBuf> {
     let directory = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let caches = directory("XDG_CACHE_HOME").or_else(|| Some(directory("HOME")?.join(".cache")))?;
     Some(caches.join("coracle"))
@@ -124,7 +124,7 @@ fn default() -> Option<PathBuf> {
 
 /// Returns an identifier of this executable, for cache keys. The version alone does not change
 /// between development builds.
-fn tool() -> String {
+fn executable_id() -> String {
     let file = std::env::current_exe().and_then(std::fs::metadata);
     let file = file.and_then(|file| Ok((file.len(), file.modified()?)));
     format!("{} {:?}", env!("CARGO_PKG_VERSION"), file.ok())

@@ -3,23 +3,23 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use coracle_core::fs::FileId;
 use coracle_ld::closure::LinkMap;
-use coracle_core::fs::Identity;
 use coracle_oci::layer;
 use indicatif::DecimalBytes;
 
-use super::failure::Failure;
+use super::error::CliError;
 
 /// A cache of compressed sizes: a library that many programs map is compressed once.
 #[derive(Default)]
-pub(super) struct Costs {
+pub(super) struct SizeCache {
     /// By file, and by whether its layer is small, which uses a higher compression level.
-    known: RefCell<BTreeMap<(Identity, bool), u64>>,
+    by_file: RefCell<BTreeMap<(FileId, bool), u64>>,
 }
 
 /// The size of one or more objects, in bytes.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Cost {
+pub(super) struct ObjectSize {
     pub(super) size: u64,
     /// `None` unless requested.
     pub(super) compressed: Option<u64>,
@@ -29,41 +29,43 @@ pub(super) struct Cost {
 const TAR_BLOCK: u64 = 512;
 
 /// Tars up to this size in bytes are compressed with a higher level; all larger ones with the same.
-const SMALL: u64 = 1 << 20;
+const SMALL_LAYER: u64 = 1 << 20;
 
-impl Costs {
+impl SizeCache {
     /// Returns the size and the compressed size of an object of `map`. The program has its own
     /// layer.
-    pub(super) fn compressed(&self, map: &LinkMap, index: usize) -> Result<Cost, Failure> {
-        let Some(object) = map.objects.get(index) else { return Ok(Cost::default()) };
+    pub(super) fn compressed_size(&self, map: &LinkMap, index: usize) -> Result<ObjectSize, CliError> {
+        let Some(object) = map.objects.get(index) else { return Ok(ObjectSize::default()) };
         let in_tar = |size: u64| TAR_BLOCK + size.next_multiple_of(TAR_BLOCK);
         let layer = match index {
             0 => in_tar(object.file.stat.size),
             _ => map.objects.iter().skip(1).map(|object| in_tar(object.file.stat.size)).sum(),
         };
-        let (size, key) = (object.file.stat.size, (object.file.stat.identity, layer <= SMALL));
-        let known = self.known.borrow().get(&key).copied();
+        let (size, key) = (object.file.stat.size, (object.file.stat.file_id, layer <= SMALL_LAYER));
+        let known = self.by_file.borrow().get(&key).copied();
         let compressed = match known {
             Some(compressed) => compressed,
-            None => layer::compressed_size(&object.file.content, layer).map_err(Failure::from_layer)?,
+            None => {
+                layer::compressed_size(&object.file.content, layer).map_err(CliError::from_layer_error)?
+            }
         };
-        self.known.borrow_mut().insert(key, compressed);
-        Ok(Cost { size, compressed: Some(compressed) })
+        self.by_file.borrow_mut().insert(key, compressed);
+        Ok(ObjectSize { size, compressed: Some(compressed) })
     }
 
     /// Returns the size of each object, in order; compressed only `if_asked`, because that is slow.
-    pub(super) fn all(&self, map: &LinkMap, if_asked: bool) -> Result<Vec<Cost>, Failure> {
+    pub(super) fn object_sizes(&self, map: &LinkMap, if_asked: bool) -> Result<Vec<ObjectSize>, CliError> {
         let plain = |index: usize| {
             let size = map.objects.get(index).map_or(0, |object| object.file.stat.size);
-            Cost { size, compressed: None }
+            ObjectSize { size, compressed: None }
         };
         (0..map.objects.len())
-            .map(|index| if if_asked { self.compressed(map, index) } else { Ok(plain(index)) })
+            .map(|index| if if_asked { self.compressed_size(map, index) } else { Ok(plain(index)) })
             .collect()
     }
 }
 
-impl Cost {
+impl ObjectSize {
     /// Returns the sum.
     pub(super) fn sum<'a>(costs: impl IntoIterator<Item = &'a Self>) -> Self {
         costs.into_iter().fold(Self::default(), |sum, cost| Self {
@@ -73,7 +75,7 @@ impl Cost {
     }
 
     /// Formats the size for people.
-    pub(super) fn text(self) -> String {
+    pub(super) fn to_text(self) -> String {
         let size = DecimalBytes(self.size);
         match self.compressed {
             Some(compressed) => format!("{size}, {} compressed", DecimalBytes(compressed)),

@@ -3,35 +3,35 @@
 use std::collections::BTreeSet;
 
 use coracle::Error;
+use coracle_core::path::RawPath;
 use coracle_ld::closure::{
-    self, Absence, Closure, Elf, Found, Kind, LinkMap, Missing, Problem, ProblemKind, Severity,
-    circumstances, isa, mixed, symbols, versions,
+    self, Closure, DependencyKind, ElfProgram, ExecutedKind, LinkMap, MapReason, MissingLibrary, Problem,
+    ProblemKind, Severity, environment_dependence, isa_level, mixed_c_libraries, symbols, versions,
 };
-use coracle_core::path::Spelled;
 use serde_json::{Value, json};
 
-use super::costs::{Cost, Costs};
-use super::failure::{Failure, chain};
+use super::costs::{ObjectSize, SizeCache};
+use super::error::{CliError, error_chain};
 
 /// Returns the ELF program that is mapped: the file itself, or the last interpreter of a script.
-pub(super) fn program(closure: &Closure) -> Option<(&Spelled, &Elf)> {
+pub(super) fn mapped_program(closure: &Closure) -> Option<(&RawPath, &ElfProgram)> {
     closure.executed.iter().rev().find_map(|executed| match &executed.kind {
-        Kind::Elf(elf) => Some((&executed.spelled, elf)),
-        Kind::Script => None,
+        ExecutedKind::Elf(elf) => Some((&executed.raw_path, elf)),
+        ExecutedKind::Script => None,
     })
 }
 
 /// Returns the JSON object of one file, as described in ARCHITECTURE.md.
-pub(super) fn json(file: &str, closure: &Closure, with_symbols: bool) -> Value {
-    let Some((path, elf)) = program(closure) else { return json!({ "file": file }) };
-    let map = &elf.objects;
+pub(super) fn closure_json(file: &str, closure: &Closure, with_symbols: bool) -> Value {
+    let Some((path, elf)) = mapped_program(closure) else { return json!({ "file": file }) };
+    let map = &elf.link_map;
     let mut value = json!({
         "file": file,
-        "interpreter": map.objects.first().and_then(|program| program.object.interpreter.as_ref()).map(Spelled::to_string),
-        "libs": libs(map),
-        "missing": missing(map),
-        "alternatives": alternatives(elf),
-        "problems": problems(map, with_symbols),
+        "interpreter": map.objects.first().and_then(|program| program.object.interpreter.as_ref()).map(RawPath::to_string),
+        "libs": mapped_libraries(map),
+        "missing": missing_names(map),
+        "alternatives": hwcaps_alternatives(elf),
+        "problems": problems_json(map, with_symbols),
     });
     if closure.executed.len() > 1
         && let Some(members) = value.as_object_mut()
@@ -43,26 +43,27 @@ pub(super) fn json(file: &str, closure: &Closure, with_symbols: bool) -> Value {
 
 /// Returns the JSON object of a file without a closure: the error, and what is missing or refused
 /// if the file could be read.
-pub(super) fn failed(file: &str, error: &Error) -> Value {
+pub(super) fn error_json(file: &str, error: &Error) -> Value {
     use closure::Error as E;
-    let mut value = json!({ "file": file, "error": chain(error) });
-    let refused = |by: &Spelled, name: &Spelled| {
+    let mut value = json!({ "file": file, "error": error_chain(error) });
+    let refused = |by: &RawPath, name: &RawPath| {
         json!([{
             "kind": "refused",
             "severity": "error",
             "object": by.to_string(),
             "name": name.to_string(),
-            "message": chain(error),
+            "message": error_chain(error),
         }])
     };
     let (key, found) = match error {
-        Error::Closure(E::Interpreter { interpreter, .. } | E::ScriptInterpreter { interpreter, .. }) => {
-            ("missing", json!([interpreter.to_string()]))
-        }
         Error::Closure(
-            E::InterpreterMachine { program, interpreter, .. } | E::Loader { program, interpreter, .. },
+            E::MissingInterpreter { interpreter, .. } | E::MissingScriptInterpreter { interpreter, .. },
+        ) => ("missing", json!([interpreter.to_string()])),
+        Error::Closure(
+            E::InterpreterMachineMismatch { program, interpreter, .. }
+            | E::InvalidLoader { program, interpreter, .. },
         ) => ("problems", refused(program, interpreter)),
-        Error::Platform { program, .. } => ("problems", refused(program, program)),
+        Error::PlatformMismatch { program, .. } => ("problems", refused(program, program)),
         _ => return value,
     };
     if let Some(members) = value.as_object_mut() {
@@ -72,15 +73,15 @@ pub(super) fn failed(file: &str, error: &Error) -> Value {
 }
 
 /// Adds the size of each object, and their sum, to `value`.
-pub(super) fn with_costs(mut value: Value, closure: &Closure, costs: &Costs) -> Result<Value, Failure> {
-    let Some((_, elf)) = program(closure) else { return Ok(value) };
-    let each = costs.all(&elf.objects, true)?;
-    let objects = elf.objects.objects.iter().zip(&each);
+pub(super) fn add_sizes(mut value: Value, closure: &Closure, costs: &SizeCache) -> Result<Value, CliError> {
+    let Some((_, elf)) = mapped_program(closure) else { return Ok(value) };
+    let each = costs.object_sizes(&elf.link_map, true)?;
+    let objects = elf.link_map.objects.iter().zip(&each);
     let objects = objects.map(|(object, cost)| {
-        json!({ "path": object.spelled.to_string(), "size": cost.size, "compressed": cost.compressed })
+        json!({ "path": object.raw_path.to_string(), "size": cost.size, "compressed": cost.compressed })
     });
     let objects: Vec<Value> = objects.collect();
-    let sum = Cost::sum(&each);
+    let sum = ObjectSize::sum(&each);
     if let Some(members) = value.as_object_mut() {
         members.insert("objects".into(), json!(objects));
         members.insert("size".into(), json!(sum.size));
@@ -90,86 +91,87 @@ pub(super) fn with_costs(mut value: Value, closure: &Closure, costs: &Costs) -> 
 }
 
 /// Returns the mapped libraries in load order; the dynamic loader only if an object needs it.
-fn libs(map: &LinkMap) -> Vec<String> {
+fn mapped_libraries(map: &LinkMap) -> Vec<String> {
     let objects = map.objects.iter().enumerate();
     let mapped = objects.filter(|(index, object)| {
-        !matches!(object.found, Found::Program)
-            && (object.found != Found::Interpreter || map.is_needed(*index))
+        !matches!(object.reason, MapReason::Program)
+            && (object.reason != MapReason::Interpreter || map.is_depended_on(*index))
     });
-    mapped.map(|(_, object)| object.spelled.to_string()).collect()
+    mapped.map(|(_, object)| object.raw_path.to_string()).collect()
 }
 
-fn missing(map: &LinkMap) -> Vec<String> {
+fn missing_names(map: &LinkMap) -> Vec<String> {
     let mut seen = BTreeSet::new();
-    let names = map.missing.iter().filter(|missing| missing.absence != Absence::Preload);
-    names.map(name).filter(|name| seen.insert(name.clone())).collect()
+    let names = map.missing.iter().filter(|missing| missing.kind != DependencyKind::Preload);
+    names.map(missing_name).filter(|name| seen.insert(name.clone())).collect()
 }
 
-fn name(missing: &Missing) -> String {
-    Spelled::new(missing.name.as_slice()).to_string()
+fn missing_name(missing: &MissingLibrary) -> String {
+    RawPath::new(missing.name.as_slice()).to_string()
 }
 
 /// Returns the hwcaps variants that less capable CPUs map instead.
-pub(super) fn alternatives(elf: &Elf) -> Vec<String> {
-    let best: BTreeSet<String> = libs(&elf.objects).into_iter().collect();
-    let others = elf.lesser.iter().flat_map(|map| libs(map)).filter(|path| !best.contains(path));
+pub(super) fn hwcaps_alternatives(elf: &ElfProgram) -> Vec<String> {
+    let best: BTreeSet<String> = mapped_libraries(&elf.link_map).into_iter().collect();
+    let others =
+        elf.older_cpu_maps.iter().flat_map(|map| mapped_libraries(map)).filter(|path| !best.contains(path));
     others.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// Returns all problems: files that the loader refuses, missing preloads, mixed C libraries,
 /// missing symbol versions, undefined symbols (if requested), required CPU features, and paths that
 /// depend on the environment.
-fn problems(map: &LinkMap, with_symbols: bool) -> Vec<Value> {
-    let mut problems = refused(map);
-    problems.extend(unloaded(map));
-    let checks: [(bool, Check); 5] = [
-        (true, mixed::check),
-        (true, versions::check),
-        (with_symbols, symbols::check),
-        (true, isa::check),
-        (true, circumstances::check),
+fn problems_json(map: &LinkMap, with_symbols: bool) -> Vec<Value> {
+    let mut problems = refused_files(map);
+    problems.extend(missing_preloads(map));
+    let checks: [(bool, ProblemCheck); 5] = [
+        (true, mixed_c_libraries::check_c_libraries),
+        (true, versions::check_versions),
+        (with_symbols, symbols::check_symbols),
+        (true, isa_level::check_isa_level),
+        (true, environment_dependence::check_environment_dependence),
     ];
     for (_, check) in checks.iter().filter(|(is_wanted, _)| *is_wanted) {
         match check(map) {
-            Ok(found) => problems.extend(found.iter().map(problem)),
-            Err(error) => problems.push(json!({ "kind": "unreadable", "severity": "error", "object": null, "name": null, "message": chain(&error) })),
+            Ok(found) => problems.extend(found.iter().map(problem_json)),
+            Err(error) => problems.push(json!({ "kind": "unreadable", "severity": "error", "object": null, "name": null, "message": error_chain(&error) })),
         }
     }
     problems
 }
 
-type Check = fn(&LinkMap) -> coracle_core::fs::Result<Vec<Problem>>;
+type ProblemCheck = fn(&LinkMap) -> coracle_core::fs::Result<Vec<Problem>>;
 
-fn problem(problem: &Problem) -> Value {
+fn problem_json(problem: &Problem) -> Value {
     json!({
         "kind": match problem.kind {
-            ProblemKind::Version => "version",
+            ProblemKind::SymbolVersion => "version",
             ProblemKind::Symbol => "symbol",
-            ProblemKind::Circumstances => "circumstances",
-            ProblemKind::CLibrary => "c-library",
-            ProblemKind::Cpu => "cpu",
+            ProblemKind::EnvironmentDependence => "circumstances",
+            ProblemKind::MixedCLibraries => "c-library",
+            ProblemKind::CpuLevel => "cpu",
         },
         "severity": match problem.severity {
             Severity::Error => "error",
             Severity::Warning => "warning",
         },
         "object": problem.object.to_string(),
-        "name": problem.name,
+        "name": problem.needed_name,
         "message": problem.message,
     })
 }
 
 /// Returns the files that the loader refuses with a fatal error.
-fn refused(map: &LinkMap) -> Vec<Value> {
-    let refused = map.missing.iter().filter(|missing| missing.missed.fatal);
+fn refused_files(map: &LinkMap) -> Vec<Value> {
+    let refused = map.missing.iter().filter(|missing| missing.trace.is_fatal);
     let problems = refused.flat_map(|missing| {
-        let by = map.objects.get(missing.by).map(|object| object.spelled.to_string());
-        missing.missed.refused.iter().map(move |(path, refusal)| {
+        let by = map.objects.get(missing.needed_by).map(|object| object.raw_path.to_string());
+        missing.trace.rejected.iter().map(move |(path, refusal)| {
             json!({
                 "kind": "refused",
                 "severity": "error",
                 "object": by,
-                "name": name(missing),
+                "name": missing_name(missing),
                 "message": format!("{path}: {refusal}"),
             })
         })
@@ -178,17 +180,17 @@ fn refused(map: &LinkMap) -> Vec<Value> {
 }
 
 /// Returns the preloads that are missing, for which the loader only prints a warning.
-fn unloaded(map: &LinkMap) -> impl Iterator<Item = Value> {
-    let preloads = map.missing.iter().filter(|missing| missing.absence == Absence::Preload);
-    preloads.filter(|missing| !missing.missed.fatal).map(|missing| {
-        let name = name(missing);
+fn missing_preloads(map: &LinkMap) -> impl Iterator<Item = Value> {
+    let preloads = map.missing.iter().filter(|missing| missing.kind == DependencyKind::Preload);
+    preloads.filter(|missing| !missing.trace.is_fatal).map(|missing| {
+        let name = missing_name(missing);
         let message = format!("cannot find `{name}`, which is to be preloaded");
         json!({ "kind": "preload", "severity": "warning", "object": null, "name": name, "message": message })
     })
 }
 
 /// Formats the libraries as one path per line.
-pub(super) fn paths(value: &Value) -> String {
+pub(super) fn library_paths(value: &Value) -> String {
     let libs = value.get("libs").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     libs.fold(String::new(), |text, path| text + path + "\n")
 }

@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 /// How a command ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Exit {
+pub(super) enum CliExit {
     /// 0: success. Also if the reader of stdout closes the pipe.
-    Done = 0,
+    Success = 0,
     /// 1: failure.
     Failed = 1,
     /// 2: the command line or the recipe is invalid.
@@ -19,8 +19,8 @@ pub(super) enum Exit {
     Interrupted = 130,
 }
 
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
+impl From<CliExit> for ExitCode {
+    fn from(exit: CliExit) -> Self {
         Self::from(exit as u8)
     }
 }

@@ -9,11 +9,11 @@ use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-static ASKED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+static CANCELLED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 
 /// Handles SIGINT and SIGTERM from now on. If that fails, they end the process as by default.
-pub(super) fn listen() {
-    let asked = ASKED.get_or_init(Arc::default);
+pub(super) fn handle_signals() {
+    let asked = CANCELLED.get_or_init(Arc::default);
     #[cfg(unix)]
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         let _ = signal_hook::flag::register_conditional_shutdown(signal, 130, asked.clone());
@@ -22,48 +22,48 @@ pub(super) fn listen() {
 }
 
 /// Returns `Break` if a signal has asked the process to end.
-pub(super) fn go_on() -> ControlFlow<()> {
-    let asked = ASKED.get().is_some_and(|asked| asked.load(Ordering::Relaxed));
+pub(super) fn check_cancelled() -> ControlFlow<()> {
+    let asked = CANCELLED.get().is_some_and(|asked| asked.load(Ordering::Relaxed));
     if asked { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
 /// The interval at which the cancellation flag is polled.
-const LOOKS: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Terminates a child process when this process is asked to end. A terminal signals both, but
 /// another sender may signal only this one.
-pub(super) struct HandOn {
-    until: Option<Sender<()>>,
-    looks: Option<JoinHandle<()>>,
+pub(super) struct ChildTerminator {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
 }
 
-impl HandOn {
+impl ChildTerminator {
     /// Starts to watch. Must be dropped before `child` is waited for, because its process ID may be
     /// reused after that.
-    pub(super) fn to(child: &Child) -> Self {
+    pub(super) fn watch(child: &Child) -> Self {
         let (until, is_over) = channel();
-        let end = ender(child);
+        let end = terminator(child);
         let look = move || {
-            while is_over.recv_timeout(LOOKS) == Err(RecvTimeoutError::Timeout) {
-                if go_on().is_break() {
+            while is_over.recv_timeout(POLL_INTERVAL) == Err(RecvTimeoutError::Timeout) {
+                if check_cancelled().is_break() {
                     return end();
                 }
             }
         };
         // If no thread can be started, the child runs to its end.
-        Self { until: Some(until), looks: thread::Builder::new().spawn(look).ok() }
+        Self { stop: Some(until), thread: thread::Builder::new().spawn(look).ok() }
     }
 }
 
-impl Drop for HandOn {
+impl Drop for ChildTerminator {
     fn drop(&mut self) {
-        drop(self.until.take());
-        self.looks.take().map(JoinHandle::join);
+        drop(self.stop.take());
+        self.thread.take().map(JoinHandle::join);
     }
 }
 
 #[cfg(target_os = "linux")]
-fn ender(child: &Child) -> impl FnOnce() + Send + 'static {
+fn terminator(child: &Child) -> impl FnOnce() + Send + 'static {
     let number = rustix::process::Pid::from_child(child);
     // Fails only if the child has ended already.
     move || {

@@ -4,36 +4,36 @@
 
 mod args;
 mod build;
-mod builds;
 mod cache;
 mod cargo;
 mod chains;
 mod completions;
+mod concurrent_builds;
 mod config;
 mod copy;
 mod costs;
 mod dependencies;
 mod deps;
-mod engine;
+mod engine_settings;
+mod error;
 mod exit;
-mod failure;
-mod folder;
-mod image;
+mod generated_dir;
+mod image_reader;
+mod image_report;
 mod index;
 mod init;
 mod interrupt;
 mod man;
 mod manifests;
-mod output;
 mod parallel;
 mod progress;
 mod recipe_keys;
-mod registry;
-mod report;
+mod registry_client;
 mod reports;
 mod resolve;
+mod stderr;
+mod stdout;
 mod summary;
-mod table;
 mod tree;
 mod why;
 
@@ -43,19 +43,19 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use clap::error::ErrorKind;
 
-use args::{CargoCli, CargoVerb, Cli, Command, UNDER_CARGO, Verb};
-use exit::Exit;
-use failure::Failure;
+use args::{CargoCli, CargoCommand, Cli, CommonCommand, CoracleCommand, UNDER_CARGO};
+use error::CliError;
+use exit::CliExit;
 
 /// How the program was started.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Caller {
-    Alone,
-    Cargo,
+enum Invocation {
+    Direct,
+    CargoSubcommand,
 }
 
 /// Runs the command in `args`, whose first element is the program's own name.
-pub(crate) fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
+pub(crate) fn run_command_line(args: impl Iterator<Item = OsString>) -> ExitCode {
     let mut args: Vec<OsString> = args.collect();
     let is_under_cargo = args.get(1).is_some_and(|arg| arg == UNDER_CARGO);
     if is_under_cargo {
@@ -64,65 +64,65 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     if args.len() < 2 {
         args.push("--help".into());
     }
-    args::color(&args).write_global();
-    let result = if is_under_cargo { under_cargo(&args) } else { alone(&args) };
+    args::color_choice(&args).write_global();
+    let result = if is_under_cargo { run_cargo_coracle(&args) } else { run_coracle(&args) };
     result
         .unwrap_or_else(|failure| {
-            report::failure(&failure);
+            stderr::print_error(&failure);
             failure.exit
         })
         .into()
 }
 
-fn alone(args: &[OsString]) -> Result<Exit, Failure> {
+fn run_coracle(args: &[OsString]) -> Result<CliExit, CliError> {
     match Cli::try_parse_from(args) {
-        Ok(cli) => match cli.verb {
-            Verb::Build(args) => build::run(&args),
-            Verb::Manifests(args) => manifests::run(&args, None),
-            Verb::Other(command) => other(&command, Caller::Alone),
+        Ok(cli) => match cli.command {
+            CoracleCommand::Build(args) => build::run_build(&args),
+            CoracleCommand::Manifests(args) => manifests::run_manifests(&args, None),
+            CoracleCommand::Other(command) => run_common_command(&command, Invocation::Direct),
         },
-        Err(error) => help_or_usage(&error),
+        Err(error) => print_help_or_fail(&error),
     }
 }
 
-fn under_cargo(args: &[OsString]) -> Result<Exit, Failure> {
+fn run_cargo_coracle(args: &[OsString]) -> Result<CliExit, CliError> {
     match CargoCli::try_parse_from(args) {
-        Ok(cli) => match cli.verb {
-            CargoVerb::Build(args) => cargo::run(&args, cli.color),
-            CargoVerb::Manifests(args) => cargo::manifests(*args, cli.color),
-            CargoVerb::Other(mut command) => {
-                cargo::settle(&mut command)?;
-                other(&command, Caller::Cargo)
+        Ok(cli) => match cli.command {
+            CargoCommand::Build(args) => cargo::run_cargo_build(&args, cli.color),
+            CargoCommand::Manifests(args) => cargo::run_cargo_manifests(*args, cli.color),
+            CargoCommand::Other(mut command) => {
+                cargo::read_cargo_manifest_by_default(&mut command)?;
+                run_common_command(&command, Invocation::CargoSubcommand)
             }
         },
-        Err(error) => help_or_usage(&error),
+        Err(error) => print_help_or_fail(&error),
     }
 }
 
-fn other(command: &Command, caller: Caller) -> Result<Exit, Failure> {
+fn run_common_command(command: &CommonCommand, caller: Invocation) -> Result<CliExit, CliError> {
     match command {
-        Command::Init(args) => init::run(args, caller),
-        Command::Deps(args) => deps::run(args),
-        Command::Config(command) => config::run(command),
-        Command::Resolve(args) => resolve::run(args),
-        Command::Copy(args) => copy::run(args),
-        Command::Index(args) => index::run(args),
-        Command::Cache(command) => cache::run(command),
-        Command::Recipe(command) => recipe_keys::run(command),
-        Command::Completions(args) => completions::run(args, caller),
-        Command::Man(args) => man::run(args),
+        CommonCommand::Init(args) => init::run_init(args, caller),
+        CommonCommand::Deps(args) => deps::run_deps(args),
+        CommonCommand::Config(command) => config::run_config(command),
+        CommonCommand::Resolve(args) => resolve::run_resolve(args),
+        CommonCommand::Copy(args) => copy::run_copy(args),
+        CommonCommand::Index(args) => index::run_index(args),
+        CommonCommand::Cache(command) => cache::run_cache(command),
+        CommonCommand::Recipe(command) => recipe_keys::run_recipe(command),
+        CommonCommand::Completions(args) => completions::run_completions(args, caller),
+        CommonCommand::Man(args) => man::run_man(args),
     }
 }
 
 /// Prints help or the version if requested; everything else is a usage error.
-fn help_or_usage(error: &clap::Error) -> Result<Exit, Failure> {
+fn print_help_or_fail(error: &clap::Error) -> Result<CliExit, CliError> {
     match error.kind() {
         ErrorKind::DisplayHelp
         | ErrorKind::DisplayVersion
         | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            output::print(&error.render().ansi().to_string())?;
-            Ok(Exit::Done)
+            stdout::print(&error.render().ansi().to_string())?;
+            Ok(CliExit::Success)
         }
-        _ => Err(Failure::from_clap(error)),
+        _ => Err(CliError::from_clap(error)),
     }
 }

@@ -8,86 +8,86 @@ use std::thread;
 
 /// The most concurrent jobs. More would use more memory without being faster, because each uses
 /// several cores.
-const AT_ONCE: usize = 4;
+const MAX_CONCURRENT: usize = 4;
 
 /// Limits how many jobs run concurrently, and lets them publish one after the other. Jobs are
 /// numbered in the order in which they start; they publish in the order that [`Turns::call`] sets.
-pub(super) struct Turns {
-    at_once: usize,
-    state: Mutex<State>,
+pub(super) struct PublishOrder {
+    max_concurrent: usize,
+    state: Mutex<OrderState>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+struct OrderState {
     /// Jobs that no longer count as running: they have ended or wait for their turn.
-    left: BTreeSet<usize>,
-    done: BTreeSet<usize>,
+    not_running: BTreeSet<usize>,
+    ended: BTreeSet<usize>,
     /// The order of the turns; `None` until it is set.
     order: Option<Vec<usize>>,
 }
 
-impl Turns {
+impl PublishOrder {
     /// Chooses the number of concurrent jobs from the number of cores.
     pub(super) fn new() -> Self {
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
-        Self { at_once: cores.min(AT_ONCE), state: Mutex::default(), changed: Condvar::new() }
+        Self { max_concurrent: cores.min(MAX_CONCURRENT), state: Mutex::default(), changed: Condvar::new() }
     }
 
     /// Waits until job `number` may run.
-    pub(super) fn enter(&self, number: usize) {
-        self.wait_while(|state| number >= state.left.len() + self.at_once);
+    pub(super) fn wait_to_run(&self, number: usize) {
+        self.wait_while(|state| number >= state.not_running.len() + self.max_concurrent);
     }
 
     /// Lets another job run, and waits for the turn of job `number`. Returns `Break` if it is
     /// cancelled.
-    pub(super) fn wait(&self, number: usize) -> ControlFlow<()> {
-        self.change(|state| state.left.insert(number));
-        self.wait_while(|state| !state.is_off(number) && !state.is_due(number));
-        if self.is_off(number) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    pub(super) fn wait_for_turn(&self, number: usize) -> ControlFlow<()> {
+        self.change(|state| state.not_running.insert(number));
+        self.wait_while(|state| !state.is_cancelled(number) && !state.has_turn(number));
+        if self.is_cancelled(number) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
     /// Marks job `number` as ended, whether its turn has come or not.
-    pub(super) fn done(&self, number: usize) {
+    pub(super) fn mark_ended(&self, number: usize) {
         self.change(|state| {
-            state.left.insert(number);
-            state.done.insert(number)
+            state.not_running.insert(number);
+            state.ended.insert(number)
         });
     }
 
     /// Sets the order of the turns. Jobs that are not in it are cancelled.
-    pub(super) fn call(&self, order: Vec<usize>) {
+    pub(super) fn set_order(&self, order: Vec<usize>) {
         self.change(|state| state.order = Some(order));
     }
 
     /// Whether job `number` is cancelled.
-    pub(super) fn is_off(&self, number: usize) -> bool {
-        self.state().is_off(number)
+    pub(super) fn is_cancelled(&self, number: usize) -> bool {
+        self.state().is_cancelled(number)
     }
 
-    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) {
+    fn change<T>(&self, change: impl FnOnce(&mut OrderState) -> T) {
         change(&mut self.state());
         self.changed.notify_all();
     }
 
-    fn wait_while(&self, condition: impl Fn(&State) -> bool) {
+    fn wait_while(&self, condition: impl Fn(&OrderState) -> bool) {
         let waited = self.changed.wait_while(self.state(), |state| condition(state));
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, OrderState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
-    fn is_off(&self, number: usize) -> bool {
+impl OrderState {
+    fn is_cancelled(&self, number: usize) -> bool {
         self.order.as_ref().is_some_and(|order| !order.contains(&number))
     }
 
-    fn is_due(&self, number: usize) -> bool {
+    fn has_turn(&self, number: usize) -> bool {
         let order = self.order.as_deref().unwrap_or_default();
-        let first = order.iter().find(|number| !self.done.contains(number));
+        let first = order.iter().find(|number| !self.ended.contains(number));
         first == Some(&number)
     }
 }
@@ -100,47 +100,49 @@ mod tests {
 
     #[test]
     fn jobs_publish_in_order() {
-        let (turns, passed) = (Turns { at_once: 3, ..Turns::new() }, Mutex::new(Vec::new()));
+        let (turns, passed) =
+            (PublishOrder { max_concurrent: 3, ..PublishOrder::new() }, Mutex::new(Vec::new()));
         thread::scope(|scope| {
             for number in 0..20 {
                 let (turns, passed) = (&turns, &passed);
                 scope.spawn(move || {
-                    turns.enter(number);
+                    turns.wait_to_run(number);
                     thread::sleep(Duration::from_millis(5 - number as u64 % 5));
                     // Like a build that fails early, which does not wait for its turn.
-                    if !number.is_multiple_of(3) && turns.wait(number).is_continue() {
+                    if !number.is_multiple_of(3) && turns.wait_for_turn(number).is_continue() {
                         passed.lock().unwrap().push(number);
                     }
-                    turns.done(number);
+                    turns.mark_ended(number);
                 });
             }
             thread::sleep(Duration::from_millis(20));
             assert!(passed.lock().unwrap().is_empty());
-            turns.call((0..10).rev().collect());
+            turns.set_order((0..10).rev().collect());
         });
         assert_eq!(*passed.lock().unwrap(), [8, 7, 5, 4, 2, 1]);
     }
 
     #[test]
     fn waiting_job_lets_another_run() {
-        let (turns, working) = (Turns { at_once: 2, ..Turns::new() }, Mutex::new((0, 0)));
+        let (turns, working) =
+            (PublishOrder { max_concurrent: 2, ..PublishOrder::new() }, Mutex::new((0, 0)));
         thread::scope(|scope| {
             for number in 0..10 {
                 let (turns, working) = (&turns, &working);
                 scope.spawn(move || {
-                    turns.enter(number);
+                    turns.wait_to_run(number);
                     let mut now = working.lock().unwrap();
                     *now = (now.0 + 1, now.1.max(now.0 + 1));
                     drop(now);
                     thread::sleep(Duration::from_millis(1));
                     working.lock().unwrap().0 -= 1;
-                    assert!(turns.wait(number).is_break() && turns.is_off(number));
-                    turns.done(number);
+                    assert!(turns.wait_for_turn(number).is_break() && turns.is_cancelled(number));
+                    turns.mark_ended(number);
                 });
             }
             // All of them have run before the order is set.
-            turns.wait_while(|state| state.left.len() < 10);
-            turns.call(Vec::new());
+            turns.wait_while(|state| state.not_running.len() < 10);
+            turns.set_order(Vec::new());
         });
         assert_eq!(*working.lock().unwrap(), (0, 2));
     }

@@ -8,18 +8,18 @@ use std::time::{Duration, Instant};
 
 use indicatif::{DecimalBytes, ProgressBar, ProgressStyle};
 
-use super::report;
+use super::stderr;
 
 /// The delay before the bar is shown.
-const BAR_AFTER: Duration = Duration::from_millis(250);
+const BAR_DELAY: Duration = Duration::from_millis(250);
 /// The delay before the line is printed.
-const LINE_AFTER: Duration = Duration::from_secs(5);
+const LINE_DELAY: Duration = Duration::from_secs(5);
 
 /// The progress of all images of one command.
 pub(super) struct Progress {
-    form: Form,
+    form: ProgressForm,
     /// The label, such as `packing`; nothing is shown before it is set.
-    what: OnceLock<&'static str>,
+    label: OnceLock<&'static str>,
     start: OnceLock<Instant>,
     total: AtomicU64,
     done: AtomicU64,
@@ -27,31 +27,31 @@ pub(super) struct Progress {
     line: OnceLock<()>,
 }
 
-enum Form {
+enum ProgressForm {
     Bar,
     Line,
-    Nothing,
+    Hidden,
 }
 
 impl Progress {
     /// Shows progress in the form that suits stderr; `quiet` shows nothing.
     pub(super) fn new(quiet: bool, what: &'static str) -> Self {
-        let progress = Self::later(quiet);
-        progress.show(what);
+        let progress = Self::hidden_until_shown(quiet);
+        progress.set_label(what);
         progress
     }
 
     /// Like [`Progress::new`], but shows nothing before [`Progress::show`] is called, while another
     /// program uses the terminal.
-    pub(super) fn later(quiet: bool) -> Self {
+    pub(super) fn hidden_until_shown(quiet: bool) -> Self {
         let form = match (quiet, std::io::stderr().is_terminal()) {
-            (true, _) => Form::Nothing,
-            (false, true) => Form::Bar,
-            (false, false) => Form::Line,
+            (true, _) => ProgressForm::Hidden,
+            (false, true) => ProgressForm::Bar,
+            (false, false) => ProgressForm::Line,
         };
         Self {
             form,
-            what: OnceLock::new(),
+            label: OnceLock::new(),
             start: OnceLock::new(),
             total: AtomicU64::new(0),
             done: AtomicU64::new(0),
@@ -61,43 +61,43 @@ impl Progress {
     }
 
     /// Sets the label and allows progress to be shown.
-    pub(super) fn show(&self, what: &'static str) {
-        let _ = self.what.set(what);
+    pub(super) fn set_label(&self, what: &'static str) {
+        let _ = self.label.set(what);
     }
 
     /// Shows the progress of an operation of unknown size: the bar only counts.
-    pub(super) fn of_unknown(quiet: bool, what: &'static str) -> Self {
+    pub(super) fn with_unknown_total(quiet: bool, what: &'static str) -> Self {
         let progress = Self::new(quiet, what);
-        progress.start(0);
+        progress.add_work(0);
         progress
     }
 
     /// Starts the clock; adds `total` bytes to do.
-    pub(super) fn start(&self, total: u64) {
+    pub(super) fn add_work(&self, total: u64) {
         self.total.fetch_add(total, Ordering::Relaxed);
         let _ = self.start.set(Instant::now());
     }
 
     /// Adds bytes to do.
-    pub(super) fn more(&self, bytes: u64) {
+    pub(super) fn add_total(&self, bytes: u64) {
         self.total.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// Adds bytes that are done.
     pub(super) fn advance(&self, bytes: u64) {
         let done = self.done.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
-        let Some((start, what)) = self.start.get().zip(self.what.get()) else { return };
+        let Some((start, what)) = self.start.get().zip(self.label.get()) else { return };
         let total = self.total.load(Ordering::Relaxed);
         match self.form {
-            Form::Bar if start.elapsed() >= BAR_AFTER => {
+            ProgressForm::Bar if start.elapsed() >= BAR_DELAY => {
                 let bar = self.bar.get_or_init(|| new_bar(what, total));
                 bar.set_length(total.max(done));
                 bar.set_position(done);
             }
-            Form::Line if start.elapsed() >= LINE_AFTER => {
+            ProgressForm::Line if start.elapsed() >= LINE_DELAY => {
                 self.line.get_or_init(|| {
                     let of = if total == 0 { String::new() } else { format!(" of {}", DecimalBytes(total)) };
-                    report::talk(&format!("{what}: {}{of}\n", DecimalBytes(done)));
+                    stderr::print(&format!("{what}: {}{of}\n", DecimalBytes(done)));
                 });
             }
             _ => {}
@@ -105,7 +105,7 @@ impl Progress {
     }
 
     /// Hides the bar while `say` writes to stderr.
-    pub(super) fn hidden<T>(&self, say: impl FnOnce() -> T) -> T {
+    pub(super) fn suspend<T>(&self, say: impl FnOnce() -> T) -> T {
         match self.bar.get() {
             Some(bar) => bar.suspend(say),
             None => say(),

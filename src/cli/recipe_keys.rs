@@ -5,14 +5,14 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
-use coracle_core::suggest::nearest;
+use coracle_core::suggest::most_similar;
 use serde::{Deserialize, Serialize};
 
 use super::args::{KeysArgs, KeysFormat, RecipeCommand};
-use super::exit::Exit;
-use super::failure::Failure;
-use super::output;
-use super::report::{FAINT, STRONG};
+use super::error::CliError;
+use super::exit::CliExit;
+use super::stderr::{BOLD, DIM};
+use super::stdout;
 
 const SCHEMA: &str = include_str!("../../templates/coracle.schema.json");
 
@@ -36,29 +36,33 @@ const SECTIONS: [&str; 12] = [
 const PLACEHOLDERS: [(&str, &str); 2] = [("environments", "NAME"), ("platform", "\"OS/ARCH\"")];
 
 /// Runs `coracle recipe`.
-pub(super) fn run(command: &RecipeCommand) -> Result<Exit, Failure> {
+pub(super) fn run_recipe(command: &RecipeCommand) -> Result<CliExit, CliError> {
     match command {
         RecipeCommand::Keys(args) => keys(args),
     }
 }
 
-fn keys(args: &KeysArgs) -> Result<Exit, Failure> {
+fn keys(args: &KeysArgs) -> Result<CliExit, CliError> {
     let all = sections().map_err(|error| internal(&error))?;
     let selected = if args.keys.is_empty() { all } else { select(&all, &args.keys)? };
     match args.format {
-        KeysFormat::Text => output::print(&text(&selected))?,
-        KeysFormat::Markdown => output::print(&markdown(&selected))?,
+        KeysFormat::Text => stdout::print(&text(&selected))?,
+        KeysFormat::Markdown => stdout::print(&markdown(&selected))?,
         KeysFormat::Json => {
             let keys: Vec<FlatKey<'_>> = selected.iter().flat_map(Section::flat_keys).collect();
-            output::print_json(&serde_json::to_value(keys).map_err(|error| internal(&error))?)?;
+            stdout::print_json(&serde_json::to_value(keys).map_err(|error| internal(&error))?)?;
         }
     }
-    Ok(Exit::Done)
+    Ok(CliExit::Success)
 }
 
 /// The embedded schema is invalid, which a test excludes.
-fn internal(error: &serde_json::Error) -> Failure {
-    Failure { exit: Exit::Failed, message: format!("cannot read the built-in schema: {error}"), hint: None }
+fn internal(error: &serde_json::Error) -> CliError {
+    CliError {
+        exit: CliExit::Failed,
+        message: format!("cannot read the built-in schema: {error}"),
+        hint: None,
+    }
 }
 
 /// One table of the recipe. Tables with the same keys, such as the three probes, are one section.
@@ -152,7 +156,7 @@ fn matches(part: &str, wanted: &str) -> bool {
 }
 
 /// The sections and keys that `wanted` selects, in the order of `wanted`.
-fn select(sections: &[Section], wanted: &[String]) -> Result<Vec<Section>, Failure> {
+fn select(sections: &[Section], wanted: &[String]) -> Result<Vec<Section>, CliError> {
     let mut selected = Vec::new();
     for key in wanted {
         let path = key.trim_matches(['[', ']']);
@@ -165,25 +169,27 @@ fn select(sections: &[Section], wanted: &[String]) -> Result<Vec<Section>, Failu
     Ok(selected)
 }
 
-fn unknown(sections: &[Section], path: &str) -> Failure {
+fn unknown(sections: &[Section], path: &str) -> CliError {
     let keys = sections.iter().flat_map(Section::flat_keys).map(|key| key.key);
     let tables = sections.iter().flat_map(|section| section.paths.iter().cloned());
     let known: Vec<String> = tables.chain(keys).filter(|known| !known.is_empty()).collect();
     let last = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();
     // `user` without its section, then a typing error in the path, then one in the last part.
-    let near = known.iter().find(|known| last(known) == path).cloned().or_else(|| {
-        nearest(path, known.iter().map(String::as_str)).map(str::to_owned)
-    });
+    let near = known
+        .iter()
+        .find(|known| last(known) == path)
+        .cloned()
+        .or_else(|| most_similar(path, known.iter().map(String::as_str)).map(str::to_owned));
     let near = near.or_else(|| {
         let names: Vec<String> = known.iter().map(|known| last(known)).collect();
-        let name = nearest(&last(path), names.iter().map(String::as_str))?;
+        let name = most_similar(&last(path), names.iter().map(String::as_str))?;
         known.iter().find(|known| last(known) == name).cloned()
     });
     let hint = near.map_or_else(
         || "`coracle recipe keys` prints all keys".to_owned(),
         |near| format!("did you mean `{near}`? `coracle recipe keys` prints all keys"),
     );
-    Failure::usage(format!("the recipe has no key `{path}`"), hint)
+    CliError::usage(format!("the recipe has no key `{path}`"), hint)
 }
 
 fn text(sections: &[Section]) -> String {
@@ -194,7 +200,7 @@ fn text(sections: &[Section]) -> String {
         }
         let headers = section.headers.join(", ");
         let header = if headers.is_empty() { "top level" } else { &headers };
-        let _ = writeln!(text, "{STRONG}{header}{STRONG:#}  {FAINT}{}{FAINT:#}", section.description);
+        let _ = writeln!(text, "{BOLD}{header}{BOLD:#}  {DIM}{}{DIM:#}", section.description);
         for key in &section.keys {
             let state = match &key.default {
                 _ if key.is_required => "  required".to_owned(),
@@ -203,7 +209,7 @@ fn text(sections: &[Section]) -> String {
             };
             let _ = writeln!(
                 text,
-                "  {STRONG}{}{STRONG:#}  {}{state}\n      {}",
+                "  {BOLD}{}{BOLD:#}  {}{state}\n      {}",
                 key.name, key.kind, key.description
             );
         }
@@ -444,7 +450,9 @@ impl<'a> Definitions<'a> {
                 kinds.push(kind);
             }
         };
-        if let Some(definition) = schema.reference.as_deref().and_then(|name| self.0.get(name.strip_prefix("#/definitions/")?)) {
+        if let Some(definition) =
+            schema.reference.as_deref().and_then(|name| self.0.get(name.strip_prefix("#/definitions/")?))
+        {
             self.kinds(definition).into_iter().for_each(&mut add);
         }
         for schema in schema.any_of.iter().chain(&schema.all_of) {

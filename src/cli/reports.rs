@@ -7,63 +7,63 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use coracle::Built;
-use coracle_core::fs::Context as _;
 use coracle::recipe::Recipe;
+use coracle_core::fs::Context as _;
 use serde_json::{Value, json};
 
-use super::args::ReportArgs;
-use super::exit::Exit;
-use super::failure::Failure;
-use super::{summary, table};
+use super::args::ReportFileArgs;
+use super::error::CliError;
+use super::exit::CliExit;
+use super::{image_report, summary};
 
 const SUMMARY: &str = "--summary";
 
 /// The reports that the flags select.
-pub(super) struct Reports<'a> {
-    args: &'a ReportArgs,
+pub(super) struct ReportFiles<'a> {
+    args: &'a ReportFileArgs,
     /// Whether the summary can be written.
     has_summary: Cell<bool>,
     summary: RefCell<String>,
     images: RefCell<Vec<Value>>,
 }
 
-impl<'a> Reports<'a> {
+impl<'a> ReportFiles<'a> {
     /// Opens the reports. Later failures can be written to the summary.
-    pub(super) fn open(args: &'a ReportArgs) -> Result<Self, Failure> {
-        args.summary.iter().try_for_each(|path| check(SUMMARY, path))?;
+    pub(super) fn new(args: &'a ReportFileArgs) -> Result<Self, CliError> {
+        args.summary.iter().try_for_each(|path| check_report_file(SUMMARY, path))?;
         let has_summary = Cell::new(args.summary.is_some());
         Ok(Self { args, has_summary, summary: RefCell::default(), images: RefCell::default() })
     }
 
     /// Whether reports need a comparison with the previous image.
-    pub(super) fn compare(args: &ReportArgs) -> bool {
+    pub(super) fn needs_comparison(args: &ReportFileArgs) -> bool {
         args.metadata_file.is_some() || args.summary.is_some()
     }
 
     /// Fails if a report can't be written, before anything is built.
-    pub(super) fn check(&self) -> Result<(), Vec<Failure>> {
-        none(self.files().filter_map(|(flag, path)| check(flag, path).err()).collect())
+    pub(super) fn check_writable(&self) -> Result<(), Vec<CliError>> {
+        fail_if_any(self.selected().filter_map(|(flag, path)| check_report_file(flag, path).err()).collect())
     }
 
     /// Fails if a report is in an included directory, because the image would change with each
     /// build.
-    pub(super) fn check_includes(&self, recipes: &[Recipe]) -> Result<(), Vec<Failure>> {
-        let lie_within = self.files().filter_map(|(flag, path)| {
-            let place = file::place(path).ok()?;
-            let include = recipes.iter().find_map(|recipe| coracle::including(recipe, &place))?;
+    pub(super) fn check_includes(&self, recipes: &[Recipe]) -> Result<(), Vec<CliError>> {
+        let lie_within = self.selected().filter_map(|(flag, path)| {
+            let place = file::resolve_links(path).ok()?;
+            let include = recipes.iter().find_map(|recipe| coracle::enclosing_include(recipe, &place))?;
             if flag == SUMMARY {
                 self.has_summary.set(false);
             }
-            Some(included(flag, path, &include))
+            Some(included_error(flag, path, &include))
         });
-        none(lie_within.collect())
+        fail_if_any(lie_within.collect())
     }
 
     /// Adds a built image.
-    pub(super) fn built(&self, title: &str, built: &Built) {
-        self.summary.borrow_mut().push_str(&summary::built(title, built));
+    pub(super) fn add_built(&self, title: &str, built: &Built) {
+        self.summary.borrow_mut().push_str(&summary::built_section(title, built));
         self.images.borrow_mut().push(json!({
-            "reference": table::reference(built),
+            "reference": image_report::digest_reference(built),
             "digest": built.digest.to_string(),
             "size": built.size,
         }));
@@ -71,7 +71,7 @@ impl<'a> Reports<'a> {
 
     /// Writes the reports. `described` is what `--format json` prints. Returns `failures` and the
     /// errors of writing.
-    pub(super) fn write(&self, described: &Value, mut failures: Vec<Failure>) -> Vec<Failure> {
+    pub(super) fn write(&self, described: &Value, mut failures: Vec<CliError>) -> Vec<CliError> {
         failures.extend(self.write_metadata(described).err());
         // Readers of the variables rely on all images having been built.
         if failures.is_empty() {
@@ -82,36 +82,36 @@ impl<'a> Reports<'a> {
         failures
     }
 
-    fn write_metadata(&self, described: &Value) -> Result<(), Failure> {
+    fn write_metadata(&self, described: &Value) -> Result<(), CliError> {
         let Some(path) = self.args.metadata_file.as_ref().filter(|_| !described.is_null()) else {
             return Ok(());
         };
-        let mut bytes = bytes(described)?;
+        let mut bytes = json_bytes(described)?;
         bytes.push(b'\n');
-        written(file::replace(path, &bytes), path)
+        with_write_context(file::replace(path, &bytes), path)
     }
 
-    fn write_variables(&self) -> Result<(), Failure> {
+    fn write_variables(&self) -> Result<(), CliError> {
         let Some(path) = &self.args.dotenv else { return Ok(()) };
-        written(file::append(path, &variables(&self.images.borrow())?), path)
+        with_write_context(file::append(path, &format_variables(&self.images.borrow())?), path)
     }
 
-    fn write_summary(&self, failures: &[Failure]) -> Result<(), Failure> {
+    fn write_summary(&self, failures: &[CliError]) -> Result<(), CliError> {
         let Some(path) = self.args.summary.as_ref().filter(|_| self.has_summary.get()) else { return Ok(()) };
-        let failed: String = failures.iter().map(summary::failed).collect();
-        written(file::append(path, &(self.summary.take() + &failed)), path)
+        let failed: String = failures.iter().map(summary::failed_section).collect();
+        with_write_context(file::append(path, &(self.summary.take() + &failed)), path)
     }
 
     /// Returns the selected report files with their flags.
-    fn files(&self) -> impl Iterator<Item = (&'static str, &'a PathBuf)> {
-        let ReportArgs { metadata_file, dotenv, summary } = self.args;
+    fn selected(&self) -> impl Iterator<Item = (&'static str, &'a PathBuf)> {
+        let ReportFileArgs { metadata_file, dotenv, summary } = self.args;
         let files = [("--metadata-file", metadata_file), ("--dotenv", dotenv), (SUMMARY, summary)];
         files.into_iter().filter_map(|(flag, path)| Some((flag, path.as_ref()?)))
     }
 }
 
 /// Formats the variables, one per line. CORACLE_DIGEST and others are set only for a single image.
-fn variables(images: &[Value]) -> Result<String, Failure> {
+fn format_variables(images: &[Value]) -> Result<String, CliError> {
     let mut lines = Vec::new();
     if let [image] = images {
         for (name, key) in
@@ -122,35 +122,35 @@ fn variables(images: &[Value]) -> Result<String, Failure> {
             lines.push(format!("{name}={value}\n"));
         }
     }
-    lines.push(format!("CORACLE_IMAGES={}\n", String::from_utf8_lossy(&bytes(&Value::from(images))?)));
+    lines.push(format!("CORACLE_IMAGES={}\n", String::from_utf8_lossy(&json_bytes(&Value::from(images))?)));
     Ok(lines.concat())
 }
 
-fn bytes(value: &Value) -> Result<Vec<u8>, Failure> {
-    coracle_core::json::to_bytes(value).map_err(|error| Failure::output(&io::Error::other(error)))
+fn json_bytes(value: &Value) -> Result<Vec<u8>, CliError> {
+    coracle_core::json::to_bytes(value).map_err(|error| CliError::stdout_error(&io::Error::other(error)))
 }
 
 /// Fails if the report of `flag` can't be written.
-fn check(flag: &str, path: &Path) -> Result<(), Failure> {
+fn check_report_file(flag: &str, path: &Path) -> Result<(), CliError> {
     if path.is_dir() {
-        return Err(Failure::usage(format!("`{flag}`: `{}` is a directory", path.display()), "name a file"));
+        return Err(CliError::usage(format!("`{flag}`: `{}` is a directory", path.display()), "name a file"));
     }
-    written(file::check(path), path)
+    with_write_context(file::check_writable(path), path)
 }
 
-fn included(flag: &str, path: &Path, include: &Path) -> Failure {
+fn included_error(flag: &str, path: &Path, include: &Path) -> CliError {
     let (path, include) = (path.display(), include.display());
     let message = format!(
         "`{path}` is in `{include}`, which the image includes: the image would contain its own report"
     );
     let hint = format!("name another file with `{flag}`, or include less than that directory");
-    Failure { exit: Exit::Failed, message, hint: Some(hint) }
+    CliError { exit: CliExit::Failed, message, hint: Some(hint) }
 }
 
-fn written(result: io::Result<()>, path: &Path) -> Result<(), Failure> {
+fn with_write_context(result: io::Result<()>, path: &Path) -> Result<(), CliError> {
     Ok(result.context("write", path).map_err(coracle::Error::from)?)
 }
 
-fn none(failures: Vec<Failure>) -> Result<(), Vec<Failure>> {
+fn fail_if_any(failures: Vec<CliError>) -> Result<(), Vec<CliError>> {
     if failures.is_empty() { Ok(()) } else { Err(failures) }
 }

@@ -3,44 +3,44 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::error::Place;
-use coracle_core::size::{Size, scaled};
+use super::error::SourcePosition;
+use coracle_core::byte_size::{ByteSize, parse_decimal_times};
 use coracle_oci::copy;
 
 /// Limits for the image of each platform: the compressed size of layers, config and manifest.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Budget {
     /// The maximum size.
-    pub image: Option<Limit<Size>>,
+    pub image: Option<BudgetLimit<ByteSize>>,
     /// The maximum growth compared with the previous image.
-    pub growth: Option<Limit<Growth>>,
+    pub growth: Option<BudgetLimit<GrowthLimit>>,
     /// The previous image. `None` for the image that this one replaces.
-    pub previous: Option<copy::Place>,
+    pub previous: Option<copy::ImageLocation>,
 }
 
 /// A limit, and the setting that it is from.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Limit<T> {
+pub struct BudgetLimit<T> {
     /// The limit.
     pub value: T,
     /// The setting, for messages: a flag, or a key with its table.
     pub setting: String,
     /// The setting's position in a recipe. `None` for a flag.
-    pub place: Option<Place>,
+    pub position: Option<SourcePosition>,
 }
 
 /// A growth limit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Growth {
+pub enum GrowthLimit {
     /// In bytes.
-    Size(Size),
+    Size(ByteSize),
     /// In thousandths of a percent.
     Percent(u64),
 }
 
 /// An invalid growth limit.
 #[derive(Debug, thiserror::Error)]
-#[error("`{}` is neither a percentage nor a size with a unit", coracle_core::path::printable(.0.as_bytes()))]
+#[error("`{}` is neither a percentage nor a size with a unit", coracle_core::path::escape_bytes(.0.as_bytes()))]
 pub struct ParseGrowthError(String);
 
 impl ParseGrowthError {
@@ -51,28 +51,28 @@ impl ParseGrowthError {
 }
 
 /// 100 %, in thousandths of a percent.
-const WHOLE: u128 = 100_000;
+const HUNDRED_PERCENT: u128 = 100_000;
 
-impl Growth {
+impl GrowthLimit {
     /// Returns the maximum size, in bytes, if the previous size was `before`.
-    pub fn limit(self, before: u64) -> u64 {
+    pub fn max_size(self, before: u64) -> u64 {
         let more = match self {
             Self::Size(size) => size.0,
             Self::Percent(part) => {
-                u64::try_from(u128::from(before) * u128::from(part) / WHOLE).unwrap_or(u64::MAX)
+                u64::try_from(u128::from(before) * u128::from(part) / HUNDRED_PERCENT).unwrap_or(u64::MAX)
             }
         };
         before.saturating_add(more)
     }
 }
 
-impl FromStr for Growth {
+impl FromStr for GrowthLimit {
     type Err = ParseGrowthError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let refused = || ParseGrowthError(text.to_owned());
         if let Some(number) = text.strip_suffix('%') {
-            return scaled(number, 1000).map(Self::Percent).ok_or_else(refused);
+            return parse_decimal_times(number, 1000).map(Self::Percent).ok_or_else(refused);
         }
         // Without a unit, a number could mean bytes or percent.
         let has_unit = !text.ends_with(|c: char| c.is_ascii_digit());
@@ -80,7 +80,7 @@ impl FromStr for Growth {
     }
 }
 
-impl fmt::Display for Growth {
+impl fmt::Display for GrowthLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Size(size) => size.fmt(f),
@@ -106,13 +106,13 @@ mod tests {
             ("200kB", 100_200_000, "200.00 kB"),
             ("1MiB", 101_048_576, "1.05 MB"),
         ] {
-            let growth: Growth = text.parse().unwrap();
-            assert_eq!((growth.limit(100_000_000), growth.to_string().as_str()), (limit, shown), "{text}");
+            let growth: GrowthLimit = text.parse().unwrap();
+            assert_eq!((growth.max_size(100_000_000), growth.to_string().as_str()), (limit, shown), "{text}");
         }
         for text in ["", "5", "%", "-1%", "5 %", "5%%", "kB", "five%"] {
-            let error = text.parse::<Growth>().unwrap_err();
+            let error = text.parse::<GrowthLimit>().unwrap_err();
             assert_eq!(error.to_string(), format!("`{text}` is neither a percentage nor a size with a unit"));
         }
-        assert_eq!(Growth::Percent(u64::MAX).limit(u64::MAX), u64::MAX);
+        assert_eq!(GrowthLimit::Percent(u64::MAX).max_size(u64::MAX), u64::MAX);
     }
 }

@@ -6,67 +6,67 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::error::{Error, Place, Problem};
-use super::schema::{self, File};
-use super::source::Source;
-use coracle_core::suggest::nearest;
+use super::error::{RecipeError, RecipeProblem, SourcePosition};
+use super::schema::{self, RecipeFile};
+use super::toml_source::TomlSource;
+use coracle_core::suggest::most_similar;
 
 /// A recipe's source text and its deserialized values.
-pub(super) struct Document<'a> {
+pub(super) struct RecipeDocument<'a> {
     /// The recipe's own text, then those that it inherits from; their spans do not overlap.
-    sources: Vec<Source<'a>>,
+    sources: Vec<TomlSource<'a>>,
     /// The values of the right type.
-    pub(super) file: File,
+    pub(super) file: RecipeFile,
     /// Unknown keys and wrong types.
-    pub(super) problems: Vec<(Range<usize>, Problem)>,
+    pub(super) problems: Vec<(Range<usize>, RecipeProblem)>,
 }
 
-impl<'a> Document<'a> {
+impl<'a> RecipeDocument<'a> {
     /// Parses the text of the recipe at `path`. Fails if it is not TOML.
-    pub(super) fn new(path: &'a Path, bytes: &'a [u8]) -> Result<Self, Error> {
-        let source = Source::new(path, bytes)?;
+    pub(super) fn new(path: &'a Path, bytes: &'a [u8]) -> Result<Self, RecipeError> {
+        let source = TomlSource::new(path, bytes)?;
         let tree = source.parse()?;
-        Ok(Self::of(vec![source], tree))
+        Ok(Self::from_sources(vec![source], tree))
     }
 
     /// Deserializes `tree`, which was merged from `sources`; the first source is the recipe's own.
-    pub(super) fn of(sources: Vec<Source<'a>>, tree: Spanned<DeTable<'a>>) -> Self {
-        let mut document = Self { sources, file: File::default(), problems: Vec::new() };
-        document.read(tree);
+    pub(super) fn from_sources(sources: Vec<TomlSource<'a>>, tree: Spanned<DeTable<'a>>) -> Self {
+        let mut document = Self { sources, file: RecipeFile::default(), problems: Vec::new() };
+        document.deserialize(tree);
         document
     }
 
     /// Returns the directory that relative paths start at.
     pub(super) fn folder(&self) -> PathBuf {
-        super::folder_of(self.sources.first().map_or(Path::new(""), |source| source.path))
+        super::recipe_dir_of(self.sources.first().map_or(Path::new(""), |source| source.path))
     }
 
     /// Returns the position of `span`.
-    pub(super) fn place(&self, span: &Range<usize>) -> Option<Place> {
-        self.source(span).map(|source| source.place(span))
+    pub(super) fn position(&self, span: &Range<usize>) -> Option<SourcePosition> {
+        self.source_of(span).map(|source| source.position(span))
     }
 
     /// Returns the full header of the table `name`, such as `package.metadata.coracle.image`, in
     /// the source of `span`.
-    pub(super) fn header(&self, span: &Range<usize>, name: &str) -> String {
-        self.source(span).map_or_else(|| name.to_owned(), |source| source.header(name))
+    pub(super) fn table_header(&self, span: &Range<usize>, name: &str) -> String {
+        self.source_of(span).map_or_else(|| name.to_owned(), |source| source.table_header(name))
     }
 
-    fn source(&self, span: &Range<usize>) -> Option<&Source<'a>> {
-        self.sources.iter().rfind(|source| source.start <= span.start)
+    fn source_of(&self, span: &Range<usize>) -> Option<&TomlSource<'a>> {
+        self.sources.iter().rfind(|source| source.span_offset <= span.start)
     }
 
     /// Deserializes `tree`. Serde stops at the first value of a wrong type. That value is recorded
     /// as a problem and removed, and serde runs again, so that all problems are found.
-    fn read(&mut self, mut tree: Spanned<DeTable<'a>>) {
+    fn deserialize(&mut self, mut tree: Spanned<DeTable<'a>>) {
         loop {
             let mut unknown = Vec::new();
-            let result: Result<File, toml::de::Error> =
+            let result: Result<RecipeFile, toml::de::Error> =
                 serde_ignored::deserialize(toml::de::Deserializer::from(tree.clone()), |path| {
-                    unknown.push(steps(&path));
+                    unknown.push(key_path(&path));
                 });
             for path in unknown {
-                self.note_unknown(tree.get_ref(), &path);
+                self.report_unknown_key(tree.get_ref(), &path);
             }
             match result {
                 Ok(file) => {
@@ -75,8 +75,8 @@ impl<'a> Document<'a> {
                 }
                 Err(error) => {
                     let span = error.span().unwrap_or(0..0);
-                    self.note(span.clone(), error.message().to_owned(), None);
-                    if !remove(tree.get_mut(), &span) {
+                    self.add_problem(span.clone(), error.message().to_owned(), None);
+                    if !remove_value(tree.get_mut(), &span) {
                         return;
                     }
                 }
@@ -84,76 +84,81 @@ impl<'a> Document<'a> {
         }
     }
 
-    pub(super) fn note(&mut self, span: Range<usize>, message: String, hint: Option<String>) {
+    pub(super) fn add_problem(&mut self, span: Range<usize>, message: String, hint: Option<String>) {
         // Skip what an earlier round has found, and tables that lack a key only because it was
         // removed.
         if !self.problems.iter().any(|(known, _)| span.start <= known.start && known.end <= span.end) {
-            let place = self.place(&span);
-            self.problems.push((span, Problem { message, hint, place }));
+            let place = self.position(&span);
+            self.problems.push((span, RecipeProblem { message, hint, position: place }));
         }
     }
 
-    fn note_unknown(&mut self, tree: &DeTable<'_>, path: &[Step]) {
-        let Some((Step::Key(key), parent)) = path.split_last() else { return };
+    fn report_unknown_key(&mut self, tree: &DeTable<'_>, path: &[KeyPathStep]) {
+        let Some((KeyPathStep::Key(key), parent)) = path.split_last() else { return };
         let Some(span) = span_of_key(tree, parent, key) else { return };
         let known = known_keys(parent);
-        let header = |name: &str| self.header(&span, name);
+        let header = |name: &str| self.table_header(&span, name);
         let (top, image) = match header("") {
             top if top.is_empty() => ("the recipe".to_owned(), "`[image]`".to_owned()),
             top => (format!("`[{top}]`"), format!("`[{}]`", header("image"))),
         };
         let table = match parent {
             [] => top.clone(),
-            [Step::Key(name), Step::Index(_)] => format!("`[[{}]]`", header(name)),
-            [Step::Key(name)] => format!("`[{}]`", header(name)),
-            [Step::Key(name), Step::Key(key)] if name == "platform" => {
-                format!("`[{}.\"{}\"]`", header(name), coracle_core::path::printable(key.as_bytes()))
+            [KeyPathStep::Key(name), KeyPathStep::Index(_)] => format!("`[[{}]]`", header(name)),
+            [KeyPathStep::Key(name)] => format!("`[{}]`", header(name)),
+            [KeyPathStep::Key(name), KeyPathStep::Key(key)] if name == "platform" => {
+                format!("`[{}.\"{}\"]`", header(name), coracle_core::path::escape_bytes(key.as_bytes()))
             }
-            [Step::Key(name), Step::Key(key)] if name == "environments" => {
-                format!("`[{}.{}]`", header(name), coracle_core::path::printable(key.as_bytes()))
+            [KeyPathStep::Key(name), KeyPathStep::Key(key)] if name == "environments" => {
+                format!("`[{}.{}]`", header(name), coracle_core::path::escape_bytes(key.as_bytes()))
             }
-            [Step::Key(name), Step::Key(table)] if name == "kubernetes" => format!("`{name}.{table}`"),
-            [Step::Key(name), Step::Key(table), Step::Key(probe)] if name == "kubernetes" => {
+            [KeyPathStep::Key(name), KeyPathStep::Key(table)] if name == "kubernetes" => {
+                format!("`{name}.{table}`")
+            }
+            [KeyPathStep::Key(name), KeyPathStep::Key(table), KeyPathStep::Key(probe)]
+                if name == "kubernetes" =>
+            {
                 format!("`{name}.{table}.{probe}`")
             }
             _ => "this table".to_owned(),
         };
-        let below_image: &[&str] = if parent.is_empty() { schema::keys_of::<schema::Image>() } else { &[] };
+        let below_image: &[&str] =
+            if parent.is_empty() { schema::known_keys_of::<schema::ImageTable>() } else { &[] };
         let (advice, hint) = if below_image.contains(&key.as_str()) {
             (format!("; it belongs below {image}"), None)
-        } else if schema::keys_of::<File>().contains(&key.as_str()) {
+        } else if schema::known_keys_of::<RecipeFile>().contains(&key.as_str()) {
             let top =
                 if top.starts_with('`') { format!("below {top}") } else { format!("to the top of {top}") };
             (format!("; it belongs {top}"), None)
-        } else if let Some(near) = nearest(key, known.iter().copied()) {
+        } else if let Some(near) = most_similar(key, known.iter().copied()) {
             (format!("; did you mean `{near}`?"), None)
-        } else if let Some(near) = nearest(key, below_image.iter().copied()) {
+        } else if let Some(near) = most_similar(key, below_image.iter().copied()) {
             (format!("; did you mean `{near}` below {image}?"), None)
         } else {
             let keys: Vec<String> = known.iter().map(|key| format!("`{key}`")).collect();
             (String::new(), Some(format!("keys of {table}: {}", keys.join(", "))))
         };
-        let key = coracle_core::path::printable(key.as_bytes());
-        self.note(span, format!("unknown key `{key}` in {table}{advice}"), hint);
+        let key = coracle_core::path::escape_bytes(key.as_bytes());
+        self.add_problem(span, format!("unknown key `{key}` in {table}{advice}"), hint);
     }
 }
 
 /// One step of the path to a value.
-enum Step {
+enum KeyPathStep {
     Key(String),
     Index(usize),
 }
 
-fn steps(path: &serde_ignored::Path<'_>) -> Vec<Step> {
+fn key_path(path: &serde_ignored::Path<'_>) -> Vec<KeyPathStep> {
     use serde_ignored::Path as P;
     let (mut before, step) = match path {
         P::Root => return Vec::new(),
-        P::Seq { parent, index } => (steps(parent), Some(Step::Index(*index))),
+        P::Seq { parent, index } => (key_path(parent), Some(KeyPathStep::Index(*index))),
         // The internal keys of `Spanned`.
-        P::Map { parent, key } if key.starts_with("$__serde_spanned") => (steps(parent), None),
-        P::Map { parent, key } => (steps(parent), Some(Step::Key(key.clone()))),
+        P::Map { parent, key } if key.starts_with("$__serde_spanned") => (key_path(parent), None),
+        P::Map { parent, key } => (key_path(parent), Some(KeyPathStep::Key(key.clone()))),
         P::Some { parent } | P::NewtypeStruct { parent } | P::NewtypeVariant { parent } => {
-            (steps(parent), None)
+            (key_path(parent), None)
         }
     };
     before.extend(step);
@@ -161,43 +166,61 @@ fn steps(path: &serde_ignored::Path<'_>) -> Vec<Step> {
 }
 
 /// Returns the known keys of the table at `path`.
-fn known_keys(path: &[Step]) -> &'static [&'static str] {
+fn known_keys(path: &[KeyPathStep]) -> &'static [&'static str] {
     match path {
-        [] => schema::keys_of::<File>(),
-        [Step::Key(name)] if name == "runtime" => schema::keys_of::<schema::Runtime>(),
-        [Step::Key(name)] if name == "budget" => schema::keys_of::<schema::Budget>(),
-        [Step::Key(name)] if name == "values" => schema::keys_of::<schema::Values>(),
-        [Step::Key(name)] if name == "kubernetes" => schema::keys_of::<schema::Kubernetes>(),
-        [Step::Key(name), Step::Key(table)] if name == "kubernetes" && table == "resources" => {
-            schema::keys_of::<schema::Resources>()
+        [] => schema::known_keys_of::<RecipeFile>(),
+        [KeyPathStep::Key(name)] if name == "runtime" => schema::known_keys_of::<schema::RuntimeTable>(),
+        [KeyPathStep::Key(name)] if name == "budget" => schema::known_keys_of::<schema::BudgetTable>(),
+        [KeyPathStep::Key(name)] if name == "values" => schema::known_keys_of::<schema::ValuesTable>(),
+        [KeyPathStep::Key(name)] if name == "kubernetes" => {
+            schema::known_keys_of::<schema::KubernetesTable>()
         }
-        [Step::Key(name), Step::Key(_)] if name == "kubernetes" => schema::keys_of::<schema::Probes>(),
-        [Step::Key(name), Step::Key(_), Step::Key(_)] if name == "kubernetes" => {
-            schema::keys_of::<schema::Probe>()
+        [KeyPathStep::Key(name), KeyPathStep::Key(table)] if name == "kubernetes" && table == "resources" => {
+            schema::known_keys_of::<schema::ResourcesTable>()
         }
-        [Step::Key(_)] => schema::keys_of::<schema::Image>(),
-        [Step::Key(name), Step::Index(_)] if name == "config" => schema::keys_of::<schema::Config>(),
-        [Step::Key(name), Step::Index(_)] if name == "secret" => schema::keys_of::<schema::Secret>(),
-        [Step::Key(name), Step::Index(_)] if name == "state" => schema::keys_of::<schema::State>(),
-        [Step::Key(name), Step::Index(_)] if name == "variable" => schema::keys_of::<schema::Variable>(),
-        [Step::Key(_), Step::Index(_)] => schema::keys_of::<schema::Include>(),
-        [Step::Key(name), Step::Key(_)] if name == "platform" => schema::keys_of::<schema::Platform>(),
-        [Step::Key(name), Step::Key(_)] if name == "environments" => schema::keys_of::<schema::Environment>(),
-        [Step::Key(name), Step::Index(_), Step::Key(_), Step::Index(_)] if name == "config" => {
-            schema::keys_of::<schema::TemplateTable>()
+        [KeyPathStep::Key(name), KeyPathStep::Key(_)] if name == "kubernetes" => {
+            schema::known_keys_of::<schema::ProbesTable>()
         }
-        _ => schema::keys_of::<schema::Placed>(),
+        [KeyPathStep::Key(name), KeyPathStep::Key(_), KeyPathStep::Key(_)] if name == "kubernetes" => {
+            schema::known_keys_of::<schema::ProbeTable>()
+        }
+        [KeyPathStep::Key(_)] => schema::known_keys_of::<schema::ImageTable>(),
+        [KeyPathStep::Key(name), KeyPathStep::Index(_)] if name == "config" => {
+            schema::known_keys_of::<schema::ConfigTable>()
+        }
+        [KeyPathStep::Key(name), KeyPathStep::Index(_)] if name == "secret" => {
+            schema::known_keys_of::<schema::SecretTable>()
+        }
+        [KeyPathStep::Key(name), KeyPathStep::Index(_)] if name == "state" => {
+            schema::known_keys_of::<schema::StateTable>()
+        }
+        [KeyPathStep::Key(name), KeyPathStep::Index(_)] if name == "variable" => {
+            schema::known_keys_of::<schema::VariableTable>()
+        }
+        [KeyPathStep::Key(_), KeyPathStep::Index(_)] => schema::known_keys_of::<schema::IncludeTable>(),
+        [KeyPathStep::Key(name), KeyPathStep::Key(_)] if name == "platform" => {
+            schema::known_keys_of::<schema::PlatformTable>()
+        }
+        [KeyPathStep::Key(name), KeyPathStep::Key(_)] if name == "environments" => {
+            schema::known_keys_of::<schema::EnvironmentTable>()
+        }
+        [KeyPathStep::Key(name), KeyPathStep::Index(_), KeyPathStep::Key(_), KeyPathStep::Index(_)]
+            if name == "config" =>
+        {
+            schema::known_keys_of::<schema::TemplateTable>()
+        }
+        _ => schema::known_keys_of::<schema::ProgramTable>(),
     }
 }
 
-fn span_of_key(tree: &DeTable<'_>, parent: &[Step], key: &str) -> Option<Range<usize>> {
+fn span_of_key(tree: &DeTable<'_>, parent: &[KeyPathStep], key: &str) -> Option<Range<usize>> {
     let mut table = tree;
     let mut value: Option<&DeValue<'_>> = None;
     for step in parent {
         let next = match (step, value) {
-            (Step::Key(key), _) => table.get(key.as_str())?.get_ref(),
-            (Step::Index(index), Some(value)) => value.get(*index)?.get_ref(),
-            (Step::Index(_), None) => return None,
+            (KeyPathStep::Key(key), _) => table.get(key.as_str())?.get_ref(),
+            (KeyPathStep::Index(index), Some(value)) => value.get(*index)?.get_ref(),
+            (KeyPathStep::Index(_), None) => return None,
         };
         table = next.as_table().unwrap_or(table);
         value = Some(next);
@@ -206,7 +229,7 @@ fn span_of_key(tree: &DeTable<'_>, parent: &[Step], key: &str) -> Option<Range<u
 }
 
 /// Removes the value at exactly `span` from `tree`. Returns whether there was one.
-fn remove(tree: &mut DeTable<'_>, span: &Range<usize>) -> bool {
+fn remove_value(tree: &mut DeTable<'_>, span: &Range<usize>) -> bool {
     let key = tree.iter().find(|(_, value)| value.span() == *span).map(|(key, _)| key.get_ref().clone());
     match key {
         Some(key) => tree.remove(key.as_ref()).is_some(),
@@ -216,7 +239,7 @@ fn remove(tree: &mut DeTable<'_>, span: &Range<usize>) -> bool {
 
 fn remove_below(value: &mut DeValue<'_>, span: &Range<usize>) -> bool {
     match value {
-        DeValue::Table(table) => remove(table, span),
+        DeValue::Table(table) => remove_value(table, span),
         DeValue::Array(array) => {
             let kept: Vec<_> = array.iter().filter(|value| value.span() != *span).cloned().collect();
             if kept.len() == array.len() {

@@ -7,7 +7,7 @@ use coracle_core::fs;
 
 /// Why a recipe could not be read.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum RecipeError {
     /// The file cannot be read.
     #[error(transparent)]
     Read(#[from] fs::Error),
@@ -20,8 +20,8 @@ pub enum Error {
         limit: u64,
     },
     /// Some values or keys are invalid.
-    #[error("{}", listed(.0))]
-    Illegal(Vec<Problem>),
+    #[error("{}", format_problems(.0))]
+    Invalid(Vec<RecipeProblem>),
     /// Neither the file nor the command line names a program.
     #[error("no program to build an image of{}", .recipe.as_ref().map(|path| format!(": `{}` names none", path.display())).unwrap_or_default())]
     NoProgram {
@@ -32,18 +32,18 @@ pub enum Error {
 
 /// One invalid value or key.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Problem {
+pub struct RecipeProblem {
     /// The message, without the position.
     pub message: String,
     /// What to write instead.
     pub hint: Option<String>,
     /// The position in the file. `None` for a flag, which the message names.
-    pub place: Option<Place>,
+    pub position: Option<SourcePosition>,
 }
 
 /// A position in a recipe, with its line for display.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Place {
+pub struct SourcePosition {
     /// The file.
     pub path: PathBuf,
     /// The line number, from 1.
@@ -53,26 +53,26 @@ pub struct Place {
     /// The line's text; of a long line, the part around the position.
     pub text: String,
     /// Start and length of the marked part of [`Place::text`], in characters.
-    pub mark: (usize, usize),
+    pub marker: (usize, usize),
 }
 
-impl Problem {
+impl RecipeProblem {
     /// Returns the sort key: the position. Problems without one come first.
-    pub(super) fn order(&self) -> Option<(PathBuf, usize, usize)> {
-        self.place.as_ref().map(|place| (place.path.clone(), place.line, place.column))
+    pub(super) fn sort_key(&self) -> Option<(PathBuf, usize, usize)> {
+        self.position.as_ref().map(|place| (place.path.clone(), place.line, place.column))
     }
 }
 
-impl Error {
+impl RecipeError {
     /// Returns the next step, if there is a usual one.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Read(error) if error.kind() == std::io::ErrorKind::IsADirectory => {
-                Some(format!("name the file in it, such as `{}`", super::FILE_NAME))
+                Some(format!("name the file in it, such as `{}`", super::DEFAULT_FILE_NAME))
             }
             Self::Read(error) => error.hint(),
             Self::TooLarge { .. } => Some("check which file is named".into()),
-            Self::Illegal(problems) => {
+            Self::Invalid(problems) => {
                 let mut hints: Vec<&str> = Vec::new();
                 for hint in problems.iter().filter_map(|problem| problem.hint.as_deref()) {
                     if !hints.contains(&hint) {
@@ -92,11 +92,11 @@ impl Error {
 
 /// Formats one problem alone, several as a list. Problems with a position span lines, so empty
 /// lines separate them.
-fn listed(problems: &[Problem]) -> String {
+fn format_problems(problems: &[RecipeProblem]) -> String {
     if let [problem] = problems {
         return problem.to_string();
     }
-    let placed = problems.iter().any(|problem| problem.place.is_some());
+    let placed = problems.iter().any(|problem| problem.position.is_some());
     let (place, gap) = if placed { ("in the recipe", "\n") } else { ("on the command line", "") };
     let mut text = format!("{} problems {place}", problems.len());
     for problem in problems {
@@ -109,16 +109,16 @@ fn listed(problems: &[Problem]) -> String {
     text
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for RecipeProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
-        self.place.iter().try_for_each(|place| write!(f, "\n{place}"))
+        self.position.iter().try_for_each(|place| write!(f, "\n{place}"))
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for SourcePosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { path, line, column, text, mark: (before, width) } = self;
+        let Self { path, line, column, text, marker: (before, width) } = self;
         let gutter = line.to_string().len();
         writeln!(f, "  {:gutter$}--> {}:{line}:{column}", "", path.display())?;
         writeln!(f, "  {line} | {text}")?;

@@ -16,7 +16,7 @@ pub enum Linkage {
 
 /// An invalid value of `linkage`.
 #[derive(Debug, thiserror::Error)]
-#[error("`{}` is none of `auto`, `static` and `dynamic`", coracle_core::path::printable(.0.as_bytes()))]
+#[error("`{}` is none of `auto`, `static` and `dynamic`", coracle_core::path::escape_bytes(.0.as_bytes()))]
 pub struct ParseLinkageError(String);
 
 impl ParseLinkageError {

@@ -4,59 +4,59 @@
 //! program is opened. ARCHITECTURE.md, "The recipe", lists the keys.
 
 mod budget;
-mod cargo;
+mod cargo_toml;
 mod document;
-mod draft;
 mod error;
-mod linkage;
 #[cfg(test)]
-mod published;
+mod json_schema;
+mod linkage;
 mod schema;
-mod source;
+mod toml_source;
 mod user;
+mod validate;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use coracle_kube::config::Configuration;
-use coracle_oci::engine;
-use coracle_core::fs::{self, Context};
-use coracle_kube::manifests::{self, About, Settings};
-use coracle_oci::layer::Compression;
-use coracle_ld::ldso::Hwcaps;
-use coracle_core::path::{ImagePath, Spelled};
-use coracle_core::platform::Platform;
-use coracle_core::reference::Reference;
 use crate::rootfs::Owner;
-use coracle_ld::implicit::Policy;
+use coracle_core::fs::{self, Context};
+use coracle_core::path::{ImagePath, RawPath};
+use coracle_core::platform::Platform;
+use coracle_core::reference::ImageReference;
+use coracle_kube::config::Configuration;
+use coracle_kube::manifests::{self, RecipeLocation, WorkloadSettings};
+use coracle_ld::implicit::ImplicitPolicy;
+use coracle_ld::ldso::HwcapsSelection;
 use coracle_oci::copy;
+use coracle_oci::engine;
+use coracle_oci::layer::Compression;
 
+pub use budget::{Budget, BudgetLimit, GrowthLimit};
+pub use cargo_toml::CargoPackage;
 pub use coracle_core::port::{Port, Protocol};
 pub use coracle_core::signal::Signal;
-pub use budget::{Budget, Growth, Limit};
-pub use cargo::Package;
-pub use error::{Error, Place, Problem};
+pub use error::{RecipeError, RecipeProblem, SourcePosition};
 pub use linkage::Linkage;
 pub use user::DEFAULT_USER;
 
 /// The default file name of a recipe.
-pub const FILE_NAME: &str = "coracle.toml";
+pub const DEFAULT_FILE_NAME: &str = "coracle.toml";
 
 /// The maximum size of a recipe, in bytes.
-const SIZE_LIMIT: u64 = 1 << 20;
+const MAX_RECIPE_SIZE: u64 = 1 << 20;
 
 /// Everything that one image is made of. All values are valid; the files that it names may not
 /// exist.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Recipe {
     /// The image's names with their tags, in the order given, without duplicates. May be empty.
-    pub names: Vec<Reference>,
+    pub names: Vec<ImageReference>,
     /// The base image. `None` if the image is built from scratch.
-    pub base: Option<copy::Place>,
+    pub base: Option<copy::ImageLocation>,
     /// The programs of the image; the first is the entrypoint. Empty only from [`application`].
-    pub programs: Vec<Program>,
+    pub programs: Vec<RecipeProgram>,
     /// The entrypoint's arguments (`Cmd`).
     pub args: Vec<String>,
     /// The user and group that the program runs as. `None` for the base image's, or
@@ -75,7 +75,7 @@ pub struct Recipe {
     /// The manifest's annotations.
     pub annotations: BTreeMap<String, String>,
     /// Files and directories that are copied into the image.
-    pub includes: Vec<Include>,
+    pub includes: Vec<RecipeInclude>,
     /// Whether symbols and debug information are stripped from programs.
     pub strip: bool,
     /// How the programs must be linked.
@@ -83,46 +83,46 @@ pub struct Recipe {
     /// The compression of the layers.
     pub compression: Compression,
     /// Which implicit dependencies are added: the table `[runtime]`.
-    pub runtime: Policy,
+    pub implicit: ImplicitPolicy,
     /// Which `glibc-hwcaps` variants of libraries are added.
-    pub hwcaps: Hwcaps,
+    pub hwcaps: HwcapsSelection,
     /// The configuration, which is mounted and never part of the image.
     pub config: Configuration,
     /// The settings of the generated Kubernetes manifests.
-    pub kubernetes: Settings,
+    pub kubernetes: WorkloadSettings,
     /// The platform, where the program's ELF header does not determine it (such as the ARM
     /// variant).
     pub platform: Option<Platform>,
     /// Directories that replace the host's root file system: roots or sysroots.
-    pub roots: Vec<Root>,
+    pub root_overrides: Vec<RootOverride>,
     /// The image's destinations, without duplicates. Empty for the default destination.
-    pub destinations: Vec<copy::Place>,
+    pub destinations: Vec<copy::ImageLocation>,
     /// Whether the image is also pushed to the registry of each of its names.
     pub push: bool,
     /// The local engine that loads the image under each of its names. Set by the caller, who
     /// detects the engine.
-    pub load: Option<engine::Kind>,
+    pub load_engine: Option<engine::EngineKind>,
     /// Where the full contract is published, in addition to the image's label.
-    pub publish_contract: Option<copy::Place>,
+    pub publish_contract: Option<copy::ImageLocation>,
     /// Paths whose scanner findings are accepted, with the reason.
-    pub allow: BTreeMap<ImagePath, String>,
+    pub allowed_paths: BTreeMap<ImagePath, String>,
     /// Config values whose findings are accepted, with the reason: `env:NAME`, `label:NAME`,
     /// `annotation:NAME`, `arg:NUMBER`.
-    pub allow_words: BTreeMap<String, String>,
+    pub allowed_config_values: BTreeMap<String, String>,
     /// The size limits of the image.
     pub budget: Budget,
     /// Whether the secret scanner's warnings are errors.
     pub strict: bool,
     /// The directory that relative paths are resolved against by [`Recipe::locate`]; `.` is the
     /// working directory.
-    pub folder: PathBuf,
+    pub recipe_dir: PathBuf,
     /// Source positions of the values that are checked only later, by [`crate::kubernetes`].
-    pub places: BTreeMap<About, Place>,
+    pub source_positions: BTreeMap<RecipeLocation, SourcePosition>,
 }
 
 /// A program and its path in the image.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Program {
+pub struct RecipeProgram {
     /// The file; relative paths start at [`Recipe::folder`].
     pub from: PathBuf,
     /// Its path in the image. `None` for the default path.
@@ -131,19 +131,19 @@ pub struct Program {
 
 /// A file or directory that is copied into the image.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Include {
+pub struct RecipeInclude {
     /// The file or directory; relative paths start at [`Recipe::folder`]. A trailing slash is kept.
     pub from: PathBuf,
     /// Its absolute path in the image, without `.` and `..`. A trailing slash means "into this
     /// directory".
-    pub to: Spelled,
+    pub to: RawPath,
 }
 
 /// A directory that replaces the host's root file system, for one platform or for all.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Root {
+pub struct RootOverride {
     /// Whether it replaces the whole root or only the libraries.
-    pub kind: RootKind,
+    pub kind: RootOverrideKind,
     /// Its platform. `None` for any.
     pub platform: Option<Platform>,
     /// The directory; relative paths start at [`Recipe::folder`].
@@ -152,17 +152,17 @@ pub struct Root {
 
 /// What a [`Root`] replaces.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum RootKind {
+pub enum RootOverrideKind {
     /// The whole root file system, including the programs: `--root`.
-    Whole,
+    Root,
     /// The dynamic loader and the libraries; programs are read from the host: `--sysroot`.
-    Libraries,
+    Sysroot,
 }
 
 /// The unparsed values of flags. A non-empty list replaces the file's list; maps are merged into
 /// the file's maps.
 #[derive(Clone, Default, Debug)]
-pub struct Overrides {
+pub struct RecipeOverrides {
     /// `--tag NAME[:TAG]`
     pub names: Vec<String>,
     /// `--base NAME|PLACE`
@@ -273,15 +273,18 @@ pub struct ConfigOverrides {
 
 impl Recipe {
     /// Converts problems of the Kubernetes manifests to a recipe error with source positions.
-    pub fn located(&self, manifests::Error(problems): manifests::Error) -> Error {
-        let located = |problem: manifests::Problem| Problem {
+    pub fn with_source_positions(
+        &self,
+        manifests::ManifestsError(problems): manifests::ManifestsError,
+    ) -> RecipeError {
+        let located = |problem: manifests::ManifestProblem| RecipeProblem {
             message: problem.message,
             hint: Some(problem.hint).filter(|hint| !hint.is_empty()),
-            place: problem.about.and_then(|about| self.places.get(&about).cloned()),
+            position: problem.location.and_then(|about| self.source_positions.get(&about).cloned()),
         };
-        let mut problems: Vec<Problem> = problems.into_iter().map(located).collect();
-        problems.sort_by_key(Problem::order);
-        Error::Illegal(problems)
+        let mut problems: Vec<RecipeProblem> = problems.into_iter().map(located).collect();
+        problems.sort_by_key(RecipeProblem::sort_key);
+        RecipeError::Invalid(problems)
     }
 
     /// Returns the recipe that flags alone describe; its paths start at the working directory.
@@ -289,13 +292,13 @@ impl Recipe {
     /// # Errors
     /// Fails if no program is named or values are invalid; all invalid values are reported
     /// together.
-    pub fn from_flags(flags: &Overrides) -> Result<Self, Error> {
-        with_program(draft::finish(None, flags)?, None)
+    pub fn from_flags(flags: &RecipeOverrides) -> Result<Self, RecipeError> {
+        require_program(validate::build_recipe(None, flags)?, None)
     }
 
     /// Returns the host path of `path`, a path of this recipe.
-    pub fn locate(&self, path: &Path) -> PathBuf {
-        locate(&self.folder, path)
+    pub fn resolve_path(&self, path: &Path) -> PathBuf {
+        resolve_path(&self.recipe_dir, path)
     }
 }
 
@@ -303,8 +306,8 @@ impl Recipe {
 ///
 /// # Errors
 /// Fails if a platform is invalid, or if roots and sysroots are combined.
-pub fn roots(flags: &Overrides) -> Result<Vec<Root>, Error> {
-    draft::roots(flags)
+pub fn root_overrides_from_flags(flags: &RecipeOverrides) -> Result<Vec<RootOverride>, RecipeError> {
+    validate::root_overrides_from_flags(flags)
 }
 
 /// Reads the recipe at `path` and applies `flags`. In a Cargo.toml, the recipe is the package's
@@ -313,16 +316,16 @@ pub fn roots(flags: &Overrides) -> Result<Vec<Root>, Error> {
 /// # Errors
 /// Fails if the file cannot be read, is not TOML or has invalid values (reported together), or
 /// names no program.
-pub fn file(path: &Path, flags: &Overrides) -> Result<Recipe, Error> {
-    with_program(application(Some(path), flags)?, Some(path))
+pub fn read_recipe(path: &Path, flags: &RecipeOverrides) -> Result<Recipe, RecipeError> {
+    require_program(read_with_optional_programs(Some(path), flags)?, Some(path))
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Error> {
+fn read_bytes(path: &Path) -> Result<Vec<u8>, RecipeError> {
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).context("read", path)?;
-    file.take(SIZE_LIMIT + 1).read_to_end(&mut bytes).context("read", path)?;
-    if bytes.len() as u64 > SIZE_LIMIT {
-        return Err(Error::TooLarge { path: path.to_owned(), limit: SIZE_LIMIT });
+    file.take(MAX_RECIPE_SIZE + 1).read_to_end(&mut bytes).context("read", path)?;
+    if bytes.len() as u64 > MAX_RECIPE_SIZE {
+        return Err(RecipeError::TooLarge { path: path.to_owned(), limit: MAX_RECIPE_SIZE });
     }
     Ok(bytes)
 }
@@ -331,9 +334,9 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
 ///
 /// # Errors
 /// Fails like [`file()`], except for reading.
-pub fn parse(path: &Path, bytes: &[u8], flags: &Overrides) -> Result<Recipe, Error> {
-    let document = document::Document::new(path, bytes)?;
-    with_program(draft::finish(Some(&document), flags)?, Some(path))
+pub fn parse_recipe(path: &Path, bytes: &[u8], flags: &RecipeOverrides) -> Result<Recipe, RecipeError> {
+    let document = document::RecipeDocument::new(path, bytes)?;
+    require_program(validate::build_recipe(Some(&document), flags)?, Some(path))
 }
 
 /// Reads only the configuration of the recipe at `path`, or of `flags` alone. Programs are not
@@ -341,8 +344,11 @@ pub fn parse(path: &Path, bytes: &[u8], flags: &Overrides) -> Result<Recipe, Err
 ///
 /// # Errors
 /// Fails like [`file()`].
-pub fn configuration(path: Option<&Path>, flags: &Overrides) -> Result<Configuration, Error> {
-    Ok(application(path, flags)?.config)
+pub fn read_configuration(
+    path: Option<&Path>,
+    flags: &RecipeOverrides,
+) -> Result<Configuration, RecipeError> {
+    Ok(read_with_optional_programs(path, flags)?.config)
 }
 
 /// Reads the recipe at `path`, or of `flags` alone, like [`file()`], but accepts one without
@@ -350,42 +356,45 @@ pub fn configuration(path: Option<&Path>, flags: &Overrides) -> Result<Configura
 ///
 /// # Errors
 /// Fails like [`file()`], except for missing programs.
-pub fn application(path: Option<&Path>, flags: &Overrides) -> Result<Recipe, Error> {
-    let Some(path) = path else { return draft::finish(None, flags) };
-    if is_cargos(path) {
-        return Package::read(path)?.recipe(flags);
+pub fn read_with_optional_programs(
+    path: Option<&Path>,
+    flags: &RecipeOverrides,
+) -> Result<Recipe, RecipeError> {
+    let Some(path) = path else { return validate::build_recipe(None, flags) };
+    if is_cargo_toml(path) {
+        return CargoPackage::read(path)?.recipe(flags);
     }
-    let bytes = read(path)?;
-    let document = document::Document::new(path, &bytes)?;
-    draft::finish(Some(&document), flags)
+    let bytes = read_bytes(path)?;
+    let document = document::RecipeDocument::new(path, &bytes)?;
+    validate::build_recipe(Some(&document), flags)
 }
 
 /// Returns the names of the tables `[environments.NAME]` of the recipe at `path`.
 ///
 /// # Errors
 /// Fails if the file cannot be read or is not TOML.
-pub fn environments(path: &Path) -> Result<Vec<String>, Error> {
-    if is_cargos(path) {
-        return Package::read(path)?.environments();
+pub fn read_environment_names(path: &Path) -> Result<Vec<String>, RecipeError> {
+    if is_cargo_toml(path) {
+        return CargoPackage::read(path)?.environment_names();
     }
-    let bytes = read(path)?;
-    let document = document::Document::new(path, &bytes)?;
+    let bytes = read_bytes(path)?;
+    let document = document::RecipeDocument::new(path, &bytes)?;
     Ok(document.file.environments.keys().cloned().collect())
 }
 
-fn with_program(recipe: Recipe, path: Option<&Path>) -> Result<Recipe, Error> {
+fn require_program(recipe: Recipe, path: Option<&Path>) -> Result<Recipe, RecipeError> {
     if recipe.programs.is_empty() {
-        return Err(Error::NoProgram { recipe: path.map(Path::to_owned) });
+        return Err(RecipeError::NoProgram { recipe: path.map(Path::to_owned) });
     }
     Ok(recipe)
 }
 
-fn is_cargos(path: &Path) -> bool {
+fn is_cargo_toml(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name == "Cargo.toml")
 }
 
 /// Returns the directory of the recipe at `path`, which its relative paths start at.
-fn folder_of(path: &Path) -> PathBuf {
+fn recipe_dir_of(path: &Path) -> PathBuf {
     match path.parent() {
         Some(parent) if parent != Path::new("") => parent.to_owned(),
         _ => PathBuf::from("."),
@@ -393,14 +402,14 @@ fn folder_of(path: &Path) -> PathBuf {
 }
 
 /// Returns the host path of `path`, which is written in a recipe in `folder`.
-fn locate(folder: &Path, path: &Path) -> PathBuf {
+fn resolve_path(folder: &Path, path: &Path) -> PathBuf {
     if folder == Path::new(".") { path.to_owned() } else { folder.join(path) }
 }
 
 /// Converts a path of the command line to one that [`locate`] resolves to the same file from
 /// `folder`.
-fn from_folder(folder: &Path, path: PathBuf) -> fs::Result<PathBuf> {
-    if folder == Path::new(".") { Ok(path) } else { fs::absolute(&path) }
+fn resolvable_from(folder: &Path, path: PathBuf) -> fs::Result<PathBuf> {
+    if folder == Path::new(".") { Ok(path) } else { fs::absolute_path(&path) }
 }
 
 #[cfg(test)]

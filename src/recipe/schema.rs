@@ -3,74 +3,74 @@
 
 mod keys;
 mod kubernetes;
-mod word;
+mod spanned_values;
 
 use std::collections::BTreeMap;
 
-pub(super) use keys::keys_of;
-pub(super) use kubernetes::{Kubernetes, Probe, Probes, Resources};
-pub(super) use word::{Choice, Names, PathOr, Scalar, Spanned, Table};
+pub(super) use keys::known_keys_of;
+pub(super) use kubernetes::{KubernetesTable, ProbeTable, ProbesTable, ResourcesTable};
+pub(super) use spanned_values::{BoolOrNames, BoolOrString, IntOrString, PathOr, Spanned, StrictTable};
 
 /// The whole file.
 #[derive(serde::Deserialize, Default)]
 #[serde(default, rename_all = "kebab-case")]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
-pub(super) struct File {
+pub(super) struct RecipeFile {
     /// The version of the format. Default: 1.
     pub(super) version: Option<Spanned<i64>>,
     /// The image: its programs, names and run configuration.
-    pub(super) image: Table<Image>,
+    pub(super) image: StrictTable<ImageTable>,
     /// Static files that are copied into the image; not for configuration.
-    pub(super) include: Vec<Table<Include>>,
+    pub(super) include: Vec<StrictTable<IncludeTable>>,
     /// Dependencies that no ELF file names, such as CA certificates and time zones.
-    pub(super) runtime: Table<Runtime>,
+    pub(super) runtime: StrictTable<RuntimeTable>,
     /// Configuration directories, which are mounted and never part of the image.
-    pub(super) config: Vec<Table<Config>>,
+    pub(super) config: Vec<StrictTable<ConfigTable>>,
     /// Secrets that exist in the cluster and are mounted.
-    pub(super) secret: Vec<Table<Secret>>,
+    pub(super) secret: Vec<StrictTable<SecretTable>>,
     /// Directories that the program writes to.
-    pub(super) state: Vec<Table<State>>,
+    pub(super) state: Vec<StrictTable<StateTable>>,
     /// Environment variables whose value is the text of a mounted file.
-    pub(super) variable: Vec<Table<Variable>>,
+    pub(super) variable: Vec<StrictTable<VariableTable>>,
     /// The values that templates are rendered with, and their schema.
-    pub(super) values: Table<Values>,
+    pub(super) values: StrictTable<ValuesTable>,
     /// Additional values that `--environment NAME` selects.
-    pub(super) environments: BTreeMap<String, Spanned<Table<Environment>>>,
+    pub(super) environments: BTreeMap<String, Spanned<StrictTable<EnvironmentTable>>>,
     /// Settings of the generated Kubernetes manifests.
-    pub(super) kubernetes: Table<Kubernetes>,
+    pub(super) kubernetes: StrictTable<KubernetesTable>,
     /// Size limits of the image. A larger image fails the build, and nothing is written.
-    pub(super) budget: Table<Budget>,
+    pub(super) budget: StrictTable<BudgetTable>,
     /// Accepted findings of the secret scanner: a path, or `env:NAME` and the like, and the reason.
     pub(super) allow: BTreeMap<String, Spanned<String>>,
     /// Root or sysroot directories by platform, such as `linux/arm64`.
-    pub(super) platform: BTreeMap<String, Spanned<Table<Platform>>>,
+    pub(super) platform: BTreeMap<String, Spanned<StrictTable<PlatformTable>>>,
 }
 
 /// `[image]`
 #[derive(serde::Deserialize, Default)]
 #[serde(default, rename_all = "kebab-case")]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
-pub(super) struct Image {
+pub(super) struct ImageTable {
     /// The image's name, with an optional tag: `ghcr.io/acme/shop:1.2`.
     pub(super) name: Option<Spanned<String>>,
     /// The base image: a name at a registry, or `oci:DIR`. Default: none.
     pub(super) base: Option<Spanned<String>>,
     /// The programs, ELF files or `#!` scripts. The first is the entrypoint.
-    pub(super) programs: Vec<Spanned<PathOr<Placed>>>,
+    pub(super) programs: Vec<Spanned<PathOr<ProgramTable>>>,
     /// The entrypoint's default arguments (`Cmd`).
     pub(super) args: Vec<Spanned<String>>,
     /// The numeric user. Default: the base image's, or 65532.
-    pub(super) user: Option<Spanned<Scalar>>,
+    pub(super) user: Option<Spanned<IntOrString>>,
     /// The numeric group. Default: the number of the user.
-    pub(super) group: Option<Spanned<Scalar>>,
+    pub(super) group: Option<Spanned<IntOrString>>,
     /// Ports that the program listens on: `8080`, `9000/udp`.
-    pub(super) expose: Vec<Spanned<Scalar>>,
+    pub(super) expose: Vec<Spanned<IntOrString>>,
     /// Environment variables that are the same in every deployment.
     pub(super) env: BTreeMap<String, Spanned<String>>,
     /// The program's working directory.
     pub(super) working_dir: Option<Spanned<String>>,
     /// The signal that stops the program, such as `SIGTERM`.
-    pub(super) stop_signal: Option<Spanned<Scalar>>,
+    pub(super) stop_signal: Option<Spanned<IntOrString>>,
     /// The image's labels.
     pub(super) labels: BTreeMap<String, Spanned<String>>,
     /// The manifest's annotations.
@@ -90,7 +90,7 @@ pub(super) struct Image {
 /// A program and its path in the image.
 #[derive(serde::Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
-pub(super) struct Placed {
+pub(super) struct ProgramTable {
     /// The program's file.
     pub(super) from: Spanned<String>,
     /// Its path in the image.
@@ -100,7 +100,7 @@ pub(super) struct Placed {
 /// `[[include]]`
 #[derive(serde::Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
-pub(super) struct Include {
+pub(super) struct IncludeTable {
     /// The file or directory to copy.
     pub(super) from: Spanned<String>,
     /// Its path in the image. With a trailing slash, the directory that a file is copied into.
@@ -111,23 +111,23 @@ pub(super) struct Include {
 #[derive(serde::Deserialize, Default)]
 #[serde(default, rename_all = "kebab-case")]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
-pub(super) struct Runtime {
+pub(super) struct RuntimeTable {
     /// CA certificates: `auto` (if something uses TLS), `true` or `false`.
-    pub(super) certificates: Option<Spanned<Choice>>,
+    pub(super) certificates: Option<Spanned<BoolOrString>>,
     /// `nsswitch.conf`, and the NSS modules of a glibc older than 2.34: `auto`, `true` or `false`.
-    pub(super) nss: Option<Spanned<Choice>>,
+    pub(super) nss: Option<Spanned<BoolOrString>>,
     /// NSS modules, such as `sss`.
     pub(super) nss_modules: Vec<Spanned<String>>,
     /// OpenSSL's configuration: `auto`, `false`, or `true`, which also adds providers and engines.
-    pub(super) openssl: Option<Spanned<Choice>>,
-    /// `libgcc_s.so.1`, which glibc opens when a thread is cancelled or exits: `auto`, `true` or `false`.
-    pub(super) libgcc: Option<Spanned<Choice>>,
+    pub(super) openssl: Option<Spanned<BoolOrString>>,
+    /// `libgcc_s.so.1`, which glibc opens when a thread ends: `auto`, `true` or `false`.
+    pub(super) libgcc: Option<Spanned<BoolOrString>>,
     /// Libraries that the program opens with `dlopen`, such as `libpq.so.5`.
     pub(super) dlopen: Vec<Spanned<String>>,
     /// The lowest dlopen note priority to follow: `required`, `recommended`, `suggested`, or `false`.
-    pub(super) dlopen_notes: Option<Spanned<Choice>>,
+    pub(super) dlopen_notes: Option<Spanned<BoolOrString>>,
     /// Time zones, such as `Europe/Berlin`, or `true` for all.
-    pub(super) time_zones: Option<Spanned<Names>>,
+    pub(super) time_zones: Option<Spanned<BoolOrNames>>,
     /// Locales, such as `C.UTF-8`.
     pub(super) locales: Option<Vec<Spanned<String>>>,
     /// iconv character sets, such as `UTF-16`.
@@ -143,7 +143,7 @@ pub(super) struct Runtime {
 /// `[[config]]`
 #[derive(serde::Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
-pub(super) struct Config {
+pub(super) struct ConfigTable {
     /// The directory that the files are mounted at.
     pub(super) mount: Spanned<String>,
     /// The files. A file whose name ends in `.j2` is a template.
@@ -158,7 +158,7 @@ pub(super) struct Config {
 /// `[[secret]]`
 #[derive(serde::Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
-pub(super) struct Secret {
+pub(super) struct SecretTable {
     /// The directory that the Secret is mounted at.
     pub(super) mount: Spanned<String>,
     /// The name of the Secret. Default: `NAME-secret`.
@@ -174,7 +174,7 @@ pub(super) struct Secret {
 /// `[[state]]`
 #[derive(serde::Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
-pub(super) struct State {
+pub(super) struct StateTable {
     /// The directory that the program writes to.
     pub(super) mount: Spanned<String>,
     /// The size of a volume claim, such as `10Gi`. Without it, the data ends with the pod.
@@ -187,7 +187,7 @@ pub(super) struct State {
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
-pub(super) struct Variable {
+pub(super) struct VariableTable {
     /// The variable's name.
     pub(super) name: Spanned<String>,
     /// The file: the path of a mount and a key in it.
@@ -214,7 +214,7 @@ pub(super) struct TemplateTable {
 #[derive(serde::Deserialize, Default)]
 #[serde(default)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
-pub(super) struct Values {
+pub(super) struct ValuesTable {
     /// The JSON Schema of the values; `writeOnly` marks a secret value.
     pub(super) schema: Option<Spanned<String>>,
     /// TOML, YAML or JSON files, merged in order.
@@ -225,7 +225,7 @@ pub(super) struct Values {
 #[derive(serde::Deserialize, Default)]
 #[serde(default)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
-pub(super) struct Environment {
+pub(super) struct EnvironmentTable {
     /// TOML, YAML or JSON files, merged in order after those of `[values]`.
     pub(super) values: Vec<Spanned<String>>,
 }
@@ -234,18 +234,18 @@ pub(super) struct Environment {
 #[derive(serde::Deserialize, Default)]
 #[serde(default)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
-pub(super) struct Budget {
+pub(super) struct BudgetTable {
     /// The maximum compressed size of the image of one platform: `5MB`.
-    pub(super) image: Option<Spanned<Scalar>>,
+    pub(super) image: Option<Spanned<IntOrString>>,
     /// The maximum growth compared with the previous image: `5%` or `200kB`.
-    pub(super) growth: Option<Spanned<Scalar>>,
+    pub(super) growth: Option<Spanned<IntOrString>>,
 }
 
 /// `[platform."linux/arm64"]`
 #[derive(serde::Deserialize, Default)]
 #[serde(default)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
-pub(super) struct Platform {
+pub(super) struct PlatformTable {
     /// A root file system that contains the programs, too; paths of programs start there.
     pub(super) root: Option<Spanned<String>>,
     /// A directory with the platform's dynamic loader and libraries.

@@ -1,24 +1,24 @@
+mod all_keys;
 mod budget;
+mod invalid_values;
 mod keys;
-mod places;
+mod mounts_and_probes;
 mod platforms;
 mod runtime;
-mod surroundings;
+mod source_positions;
 mod template;
-mod whole;
-mod words;
 
 use super::*;
 
-fn read(text: &str, flags: &Overrides) -> Result<Recipe, Error> {
-    parse(Path::new("coracle.toml"), text.as_bytes(), flags)
+fn read(text: &str, flags: &RecipeOverrides) -> Result<Recipe, RecipeError> {
+    parse_recipe(Path::new("coracle.toml"), text.as_bytes(), flags)
 }
 
 /// Returns the messages for a recipe with a program and these lines below `[image]`.
-fn refused(lines: &str) -> Vec<String> {
+fn messages_of(lines: &str) -> Vec<String> {
     let text = format!("[image]\nprograms = [\"app\"]\n{lines}");
-    match read(&text, &Overrides::default()) {
-        Err(Error::Illegal(problems)) => problems.into_iter().map(|problem| problem.message).collect(),
+    match read(&text, &RecipeOverrides::default()) {
+        Err(RecipeError::Invalid(problems)) => problems.into_iter().map(|problem| problem.message).collect(),
         other => panic!("{other:?}"),
     }
 }
@@ -27,7 +27,7 @@ fn strings<const N: usize>(texts: [&str; N]) -> Vec<String> {
     texts.map(String::from).into()
 }
 
-pub(super) const WHOLE: &str = r#"
+pub(super) const ALL_KEYS: &str = r#"
 version = 1
 
 [image]

@@ -6,39 +6,39 @@ use crate::rootfs::Owner;
 pub const DEFAULT_USER: Owner = Owner { uid: 65532, gid: 65532 };
 
 /// The largest ID that engines and Kubernetes accept.
-const LARGEST: u32 = i32::MAX.unsigned_abs();
+const MAX_ID: u32 = i32::MAX.unsigned_abs();
 
 /// Why a user or group is invalid.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ParseUserError {
-    #[error("the user `{}` is not numeric", coracle_core::path::printable(.0.as_bytes()))]
-    Name(String),
-    #[error("`{}` is not a {what} ID: it must be a number from 0 to {LARGEST}", coracle_core::path::printable(.text.as_bytes()))]
-    Number { what: &'static str, text: String },
+    #[error("the user `{}` is not numeric", coracle_core::path::escape_bytes(.0.as_bytes()))]
+    NotNumeric(String),
+    #[error("`{}` is not a {what} ID: it must be a number from 0 to {MAX_ID}", coracle_core::path::escape_bytes(.text.as_bytes()))]
+    InvalidId { what: &'static str, text: String },
     #[error("the group is given twice, in `user` and in `group`")]
-    Twice,
+    GroupTwice,
 }
 
 impl ParseUserError {
     pub(super) fn hint(&self) -> Option<String> {
         match self {
-            Self::Name(name) => Some(format!(
+            Self::NotNumeric(name) => Some(format!(
                 "write it by number as `UID[:GID]`, such as `65532`: Kubernetes can't tell whether `{}` is root",
-                coracle_core::path::printable(name.as_bytes())
+                coracle_core::path::escape_bytes(name.as_bytes())
             )),
-            Self::Number { .. } => {
+            Self::InvalidId { .. } => {
                 Some("write the user as `UID[:GID]`, such as `65532` or `1000:100`".into())
             }
-            Self::Twice => Some("remove one of them".into()),
+            Self::GroupTwice => Some("remove one of them".into()),
         }
     }
 }
 
 /// Parses `UID[:GID]` and the separate group. The default GID is the UID; without either,
 /// [`DEFAULT_USER`].
-pub(super) fn parse(user: Option<&str>, group: Option<&str>) -> Result<Owner, ParseUserError> {
+pub(super) fn parse_user(user: Option<&str>, group: Option<&str>) -> Result<Owner, ParseUserError> {
     let Some(user) = user else {
-        let gid = group.map_or(Ok(DEFAULT_USER.gid), |group| number("group", group))?;
+        let gid = group.map_or(Ok(DEFAULT_USER.gid), |group| parse_id("group", group))?;
         return Ok(Owner { gid, ..DEFAULT_USER });
     };
     let (user, own_group) = match user.split_once(':') {
@@ -46,23 +46,23 @@ pub(super) fn parse(user: Option<&str>, group: Option<&str>) -> Result<Owner, Pa
         None => (user, None),
     };
     if user.starts_with(|c: char| c.is_alphabetic() || c == '_') {
-        return Err(ParseUserError::Name(user.into()));
+        return Err(ParseUserError::NotNumeric(user.into()));
     }
-    let uid = number("user", user)?;
+    let uid = parse_id("user", user)?;
     let gid = match (own_group, group) {
-        (Some(_), Some(_)) => return Err(ParseUserError::Twice),
-        (Some(group), None) | (None, Some(group)) => number("group", group)?,
+        (Some(_), Some(_)) => return Err(ParseUserError::GroupTwice),
+        (Some(group), None) | (None, Some(group)) => parse_id("group", group)?,
         (None, None) => uid,
     };
     Ok(Owner { uid, gid })
 }
 
-fn number(what: &'static str, text: &str) -> Result<u32, ParseUserError> {
+fn parse_id(what: &'static str, text: &str) -> Result<u32, ParseUserError> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse()
         .ok()
-        .filter(|&number| digits && number <= LARGEST)
-        .ok_or_else(|| ParseUserError::Number { what, text: text.into() })
+        .filter(|&number| digits && number <= MAX_ID)
+        .ok_or_else(|| ParseUserError::InvalidId { what, text: text.into() })
 }
 
 #[cfg(test)]
@@ -79,15 +79,15 @@ mod tests {
             (Some("0:0"), None, "0:0"),
             (Some("2147483647"), None, "2147483647:2147483647"),
         ] {
-            assert_eq!(parse(user, group).unwrap().to_string(), printed);
+            assert_eq!(parse_user(user, group).unwrap().to_string(), printed);
         }
     }
 
     #[test]
     fn rejects_names_and_large_ids() {
         for user in ["", ":", "1:", ":1", "-1", "+1", "nobody", "1:staff", "4294967295", "1:2:3", "1.5"] {
-            assert!(parse(Some(user), None).is_err(), "{user:?}");
+            assert!(parse_user(Some(user), None).is_err(), "{user:?}");
         }
-        assert!(parse(Some("1:2"), Some("2")).is_err());
+        assert!(parse_user(Some("1:2"), Some("2")).is_err());
     }
 }

@@ -2,39 +2,40 @@
 
 use std::collections::BTreeMap;
 
-use super::{Conflict, Entry, Error, Node, Owner, Reason, Rootfs, Stratum};
+use super::{Conflict, Entry, EntryNode, EntryReason, LayerKind, Owner, Rootfs, RootfsError};
 use coracle_core::content::Content;
-use coracle_core::fs::{self, Identity};
+use coracle_core::file_system::{self, FsFile};
+use coracle_core::fs::{self, FileId};
 use coracle_core::note::Note;
-use coracle_core::path::{ImagePath, Spelled};
-use coracle_core::file_system::{self, TreeFile};
+use coracle_core::path::{ImagePath, RawPath};
 
 /// Builds a [`Rootfs`].
 #[derive(Default)]
-pub(super) struct Builder {
+pub(super) struct RootfsBuilder {
     pub(super) rootfs: Rootfs,
     conflicts: Vec<Conflict>,
     /// Files with several hard links on the host.
-    linked: BTreeMap<ImagePath, Identity>,
+    hard_linked: BTreeMap<ImagePath, FileId>,
     set_id: Vec<ImagePath>,
     attributes: BTreeMap<ImagePath, Vec<String>>,
 }
 
-impl Builder {
+impl RootfsBuilder {
     /// Continues with a finished tree.
-    pub(super) fn resume(rootfs: Rootfs) -> Self {
+    pub(super) fn continue_from(rootfs: Rootfs) -> Self {
         Self { rootfs, ..Self::default() }
     }
 
     /// Adds a directory and its parents.
-    pub(super) fn directory(&mut self, path: &ImagePath, reason: Reason, stratum: Stratum) {
-        self.put(path, entry(Node::Directory, 0o755, reason, stratum));
+    pub(super) fn add_directory(&mut self, path: &ImagePath, reason: EntryReason, stratum: LayerKind) {
+        self.insert(path, root_owned_entry(EntryNode::Directory, 0o755, reason, stratum));
     }
 
     /// Adds a state directory, which the user owns.
-    pub(super) fn state(&mut self, path: &ImagePath, user: Owner) {
-        let reason = Reason::State;
-        if let Some(path) = self.put(path, entry(Node::Directory, 0o750, reason, Stratum::Program))
+    pub(super) fn add_state_directory(&mut self, path: &ImagePath, user: Owner) {
+        let reason = EntryReason::StateDirectory;
+        if let Some(path) =
+            self.insert(path, root_owned_entry(EntryNode::Directory, 0o750, reason, LayerKind::Program))
             && let Some(entry) = self.rootfs.entries.get_mut(&path)
         {
             (entry.owner, entry.mode) = (user, 0o750);
@@ -42,108 +43,140 @@ impl Builder {
     }
 
     /// Adds a symbolic link with an unchanged target.
-    pub(super) fn link(&mut self, path: &ImagePath, target: Spelled, reason: Reason, stratum: Stratum) {
-        self.put(path, entry(Node::Link(target), 0o777, reason, stratum));
+    pub(super) fn add_symlink(
+        &mut self,
+        path: &ImagePath,
+        target: RawPath,
+        reason: EntryReason,
+        stratum: LayerKind,
+    ) {
+        self.insert(path, root_owned_entry(EntryNode::Symlink(target), 0o777, reason, stratum));
     }
 
     /// Adds a generated file.
-    pub(super) fn bytes(&mut self, path: &ImagePath, bytes: Vec<u8>, reason: Reason, stratum: Stratum) {
-        self.put(path, entry(Node::File(Content::bytes(bytes)), 0o644, reason, stratum));
+    pub(super) fn add_generated_file(
+        &mut self,
+        path: &ImagePath,
+        bytes: Vec<u8>,
+        reason: EntryReason,
+        stratum: LayerKind,
+    ) {
+        self.insert(
+            path,
+            root_owned_entry(EntryNode::File(Content::from_bytes(bytes)), 0o644, reason, stratum),
+        );
     }
 
     /// Adds a file with mode 0755 or 0644. Dropped set-id bits and extended attributes are recorded
     /// for a warning.
-    pub(super) fn file(&mut self, path: &ImagePath, file: &TreeFile, reason: Reason, stratum: Stratum) {
+    pub(super) fn add_file(
+        &mut self,
+        path: &ImagePath,
+        file: &FsFile,
+        reason: EntryReason,
+        stratum: LayerKind,
+    ) {
         let mode = if file.stat.is_executable() { 0o755 } else { 0o644 };
-        self.content(path, file, file.content.clone(), mode, reason, stratum);
+        self.add_content(path, file, file.content.clone(), mode, reason, stratum);
     }
 
     /// Adds an executable file.
-    pub(super) fn program(
+    pub(super) fn add_executable(
         &mut self,
         path: &ImagePath,
-        file: &TreeFile,
+        file: &FsFile,
         content: Content,
-        reason: Reason,
-        stratum: Stratum,
+        reason: EntryReason,
+        stratum: LayerKind,
     ) {
-        self.content(path, file, content, 0o755, reason, stratum);
+        self.add_content(path, file, content, 0o755, reason, stratum);
     }
 
-    fn content(
+    fn add_content(
         &mut self,
         path: &ImagePath,
-        file: &TreeFile,
+        file: &FsFile,
         content: Content,
         mode: u32,
-        reason: Reason,
-        stratum: Stratum,
+        reason: EntryReason,
+        stratum: LayerKind,
     ) {
         if file.stat.mode & 0o6000 != 0 {
             self.set_id.push(path.clone());
         }
         if let Some(host) = content.host_path() {
-            let names = fs::extended_attributes(host);
+            let names = fs::extended_attribute_names(host);
             if !names.is_empty() {
                 self.attributes.insert(path.clone(), names);
             }
         }
-        let whole = content.same_source(&file.content);
-        let path = self.put(path, entry(Node::File(content), mode, reason, stratum));
+        let whole = content.has_same_source(&file.content);
+        let path = self.insert(path, root_owned_entry(EntryNode::File(content), mode, reason, stratum));
         if let Some(path) = path
             && whole
-            && file.stat.links > 1
+            && file.stat.hard_links > 1
         {
-            self.linked.insert(path, file.stat.identity);
+            self.hard_linked.insert(path, file.stat.file_id);
         }
     }
 
     /// Adds an entry at `path`, following links in its parents. Returns its real path, or `None`
     /// after a conflict.
-    fn put(&mut self, path: &ImagePath, new: Entry) -> Option<ImagePath> {
-        let Some(name) = path.name() else { return Some(path.clone()) };
-        let parent = self.real_directory(&path.parent()?, &new)?;
+    fn insert(&mut self, path: &ImagePath, new: Entry) -> Option<ImagePath> {
+        let Some(name) = path.file_name() else { return Some(path.clone()) };
+        let parent = self.create_directory(&path.parent()?, &new)?;
         let path = parent.join(name);
         let Some(old) = self.rootfs.entries.get_mut(&path) else {
             self.rootfs.entries.insert(path.clone(), new);
             return Some(path);
         };
         let agrees = match (&old.node, &new.node) {
-            (Node::Directory, Node::Directory) => true,
-            (Node::Link(a), Node::Link(b)) => a == b,
-            (Node::File(a), Node::File(b)) => a.same_source(b),
+            (EntryNode::Directory, EntryNode::Directory) => true,
+            (EntryNode::Symlink(a), EntryNode::Symlink(b)) => a == b,
+            (EntryNode::File(a), EntryNode::File(b)) => a.has_same_source(b),
             _ => false,
         };
         if agrees {
-            old.stratum = old.stratum.min(new.stratum);
+            old.layer_kind = old.layer_kind.min(new.layer_kind);
             old.mode |= new.mode;
             return Some(path);
         }
-        let leads_to_directory = matches!((&old.node, &new.node), (Node::Link(_), Node::Directory))
-            && matches!(self.walk(path.as_bytes()), file_system::End::Directory(_) | file_system::End::Missing(_));
+        let leads_to_directory =
+            matches!((&old.node, &new.node), (EntryNode::Symlink(_), EntryNode::Directory))
+                && matches!(
+                    self.walk(path.as_bytes()),
+                    file_system::ResolutionEnd::Directory(_) | file_system::ResolutionEnd::Missing(_)
+                );
         if !leads_to_directory {
-            self.conflict::<()>(path.clone(), &new);
+            self.record_conflict::<()>(path.clone(), &new);
         }
         leads_to_directory.then_some(path)
     }
 
     /// Returns the real path of the directory at `path`, creating missing directories. `None` after
     /// a conflict.
-    fn real_directory(&mut self, path: &ImagePath, below: &Entry) -> Option<ImagePath> {
+    fn create_directory(&mut self, path: &ImagePath, below: &Entry) -> Option<ImagePath> {
         let mut at = ImagePath::root();
-        for name in path.names() {
+        for name in path.components() {
             let next = at.join(name);
             match self.rootfs.entries.get(&next).map(|entry| &entry.node) {
-                Some(Node::Directory) => at = next,
-                Some(Node::Link(_)) => match self.walk(next.as_bytes()) {
-                    file_system::End::Directory(target) => at = target,
+                Some(EntryNode::Directory) => at = next,
+                Some(EntryNode::Symlink(_)) => match self.walk(next.as_bytes()) {
+                    file_system::ResolutionEnd::Directory(target) => at = target,
                     // The link's target is added later: this link is on the path to another entry.
-                    file_system::End::Missing(target) => at = self.real_directory(&target, below)?,
-                    _ => return self.conflict(next, below),
+                    file_system::ResolutionEnd::Missing(target) => {
+                        at = self.create_directory(&target, below)?
+                    }
+                    _ => return self.record_conflict(next, below),
                 },
-                Some(_) => return self.conflict(next, below),
+                Some(_) => return self.record_conflict(next, below),
                 None => {
-                    let made = entry(Node::Directory, 0o755, Reason::OnTheWay, below.stratum);
+                    let made = root_owned_entry(
+                        EntryNode::Directory,
+                        0o755,
+                        EntryReason::ParentOrLink,
+                        below.layer_kind,
+                    );
                     self.rootfs.entries.insert(next.clone(), made);
                     at = next;
                 }
@@ -153,18 +186,19 @@ impl Builder {
     }
 
     /// Whether the path leads to a file in the tree.
-    pub(super) fn leads_to_file(&self, spelled: &Spelled) -> bool {
-        matches!(self.walk(spelled.as_bytes()), file_system::End::File(..))
+    pub(super) fn leads_to_file(&self, spelled: &RawPath) -> bool {
+        matches!(self.walk(spelled.as_bytes()), file_system::ResolutionEnd::File(..))
     }
 
-    fn walk(&self, path: &[u8]) -> file_system::End {
+    fn walk(&self, path: &[u8]) -> file_system::ResolutionEnd {
         // Reading a planned tree in memory does not fail.
-        file_system::walk(&self.rootfs, &ImagePath::root(), path).map_or(file_system::End::Loop, |walk| walk.end)
+        file_system::resolve_path(&self.rootfs, &ImagePath::root(), path)
+            .map_or(file_system::ResolutionEnd::TooManyLinks, |walk| walk.end)
     }
 
-    fn conflict<T>(&mut self, path: ImagePath, new: &Entry) -> Option<T> {
-        let first = self.rootfs.entries.get(&path).map(describe).unwrap_or_default();
-        let conflict = Conflict { path, first, second: describe(new) };
+    fn record_conflict<T>(&mut self, path: ImagePath, new: &Entry) -> Option<T> {
+        let first = self.rootfs.entries.get(&path).map(describe_entry).unwrap_or_default();
+        let conflict = Conflict { path, first, second: describe_entry(new) };
         if !self.conflicts.contains(&conflict) {
             self.conflicts.push(conflict);
         }
@@ -173,23 +207,23 @@ impl Builder {
 
     /// Returns the tree, in which files with several names became hard links, and warnings. Fails
     /// if there are conflicts.
-    pub(super) fn finish(mut self) -> Result<(Rootfs, Vec<Note>), Error> {
+    pub(super) fn finish(mut self) -> Result<(Rootfs, Vec<Note>), RootfsError> {
         if !self.conflicts.is_empty() {
-            return Err(Error::Conflicts(self.conflicts));
+            return Err(RootfsError::Conflicts(self.conflicts));
         }
         let mut first = BTreeMap::new();
-        for (path, identity) in &self.linked {
+        for (path, identity) in &self.hard_linked {
             let Some(entry) = self.rootfs.entries.get_mut(path) else { continue };
-            match first.get(&(*identity, entry.stratum)) {
-                None => drop(first.insert((*identity, entry.stratum), path.clone())),
-                Some(target) => entry.node = Node::HardLink(ImagePath::clone(target)),
+            match first.get(&(*identity, entry.layer_kind)) {
+                None => drop(first.insert((*identity, entry.layer_kind), path.clone())),
+                Some(target) => entry.node = EntryNode::HardLink(ImagePath::clone(target)),
             }
         }
-        let notes = self.notes();
+        let notes = self.warnings();
         Ok((self.rootfs, notes))
     }
 
-    fn notes(&self) -> Vec<Note> {
+    fn warnings(&self) -> Vec<Note> {
         let set_id = self.set_id.iter().map(|path| format!("{path}: its set-id bit is dropped"));
         let attributes = self.attributes.iter();
         let attributes = attributes.map(|(path, names)| {
@@ -199,17 +233,17 @@ impl Builder {
     }
 }
 
-fn entry(node: Node, mode: u32, reason: Reason, stratum: Stratum) -> Entry {
-    Entry { node, owner: Owner::ROOT, mode, reason, stratum }
+fn root_owned_entry(node: EntryNode, mode: u32, reason: EntryReason, stratum: LayerKind) -> Entry {
+    Entry { node, owner: Owner::ROOT, mode, reason, layer_kind: stratum }
 }
 
 /// Describes an entry for a message: its type or source, and its reason.
-pub(super) fn describe(entry: &Entry) -> String {
+pub(super) fn describe_entry(entry: &Entry) -> String {
     let what = match &entry.node {
-        Node::Directory => "a directory".into(),
-        Node::Link(target) => format!("a link to {target}"),
-        Node::HardLink(target) => format!("a hard link to {target}"),
-        Node::File(content) => match content.host_path() {
+        EntryNode::Directory => "a directory".into(),
+        EntryNode::Symlink(target) => format!("a link to {target}"),
+        EntryNode::HardLink(target) => format!("a hard link to {target}"),
+        EntryNode::File(content) => match content.host_path() {
             Some(path) => path.display().to_string(),
             None => "a file generated by Coracle".into(),
         },

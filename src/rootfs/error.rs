@@ -2,33 +2,33 @@
 
 use std::path::PathBuf;
 
-use coracle_core::path::{ImagePath, Spelled};
+use coracle_core::fs;
+use coracle_core::path::{ImagePath, RawPath};
 use coracle_ld::closure;
 use coracle_ld::elf;
-use coracle_core::fs;
 use coracle_ld::implicit;
 
 /// Why an image could not be planned.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum RootfsError {
     /// Different contents are planned for one path.
-    #[error("{}", lines(.0, "different contents are planned for the same path of the image"))]
+    #[error("{}", format_problems(.0, "different contents are planned for the same path of the image"))]
     Conflicts(Vec<Conflict>),
     /// The image would contain libraries at paths that exist only on this machine.
-    #[error("{}", lines(.0, "the image would depend on paths that exist only on this machine"))]
-    Private(Vec<PrivatePath>),
+    #[error("{}", format_problems(.0, "the image would depend on paths that exist only on this machine"))]
+    PrivatePaths(Vec<PrivatePath>),
     /// Some files cannot be included.
-    #[error("{}", lines(.0, "cannot include some files"))]
-    Includes(Vec<IncludeProblem>),
+    #[error("{}", format_problems(.0, "cannot include some files"))]
+    InvalidIncludes(Vec<IncludeProblem>),
     /// The requested path of a program has too few directories for the libraries relative to it.
-    #[error("cannot place `{program}` at `{to}`: it searches for libraries {up} {} above its own", if *.up == 1 { "directory" } else { "directories" })]
-    Placement {
+    #[error("cannot place `{program}` at `{to}`: it searches for libraries {levels_up} {} above its own", if *.levels_up == 1 { "directory" } else { "directories" })]
+    TargetTooShallow {
         /// The program.
-        program: Spelled,
+        program: RawPath,
         /// The requested path.
         to: ImagePath,
         /// The number of directories above the program's own that its libraries are in.
-        up: usize,
+        levels_up: usize,
     },
     /// A program could not be stripped.
     #[error("cannot strip `{program}`")]
@@ -40,10 +40,10 @@ pub enum Error {
     },
     /// The loader would map other files inside the image. The text says which.
     #[error("inside the image, the loader would map other files than here:\n  {0}")]
-    NotFixed(String),
+    ResolvesDifferently(String),
     /// The program would not start inside the image.
     #[error("inside the image `{program}` would not start")]
-    NotStarting {
+    WouldNotStart {
         /// The program's path in the image.
         program: ImagePath,
         /// The cause.
@@ -51,7 +51,7 @@ pub enum Error {
     },
     /// Implicit dependencies of included programs cannot be added.
     #[error(transparent)]
-    Runtime(#[from] implicit::Error),
+    Implicit(#[from] implicit::Error),
     /// Dependencies of included files cannot be resolved.
     #[error(transparent)]
     Closure(#[from] closure::Error),
@@ -90,15 +90,15 @@ pub enum IncludeProblem {
     Missing(PathBuf),
     /// A symbolic link whose target is outside the included directory.
     #[error("{link}: it is a link to {target}, which is outside the included directory")]
-    Leaves {
+    LinkOutside {
         /// The link.
         link: ImagePath,
         /// Its target.
-        target: Spelled,
+        target: RawPath,
     },
     /// A device, a socket or a pipe.
     #[error("{path}: it is a {kind}")]
-    Special {
+    SpecialFile {
         /// The file.
         path: ImagePath,
         /// The type of the file.
@@ -107,11 +107,11 @@ pub enum IncludeProblem {
     /// The path in the image ends in a slash, or is the root, but the source is a file without a
     /// file name.
     #[error("{}: it is a file, but `{to}` has no file name for it", .from.display())]
-    NoName {
+    NoFileName {
         /// The source.
         from: PathBuf,
         /// The path in the image.
-        to: Spelled,
+        to: RawPath,
     },
 }
 
@@ -121,14 +121,16 @@ fn includes_hint(problems: &[IncludeProblem]) -> String {
         IncludeProblem::Missing(_) => {
             "check the path: flags are relative to the working directory, a recipe's keys to the recipe"
         }
-        IncludeProblem::Leaves { target, .. } if target.as_bytes().starts_with(b"/") => {
+        IncludeProblem::LinkOutside { target, .. } if target.as_bytes().starts_with(b"/") => {
             "make the link relative: an absolute target is another path in the image"
         }
-        IncludeProblem::Leaves { .. } => "include a directory that contains both the link and its target",
-        IncludeProblem::Special { .. } => {
+        IncludeProblem::LinkOutside { .. } => {
+            "include a directory that contains both the link and its target"
+        }
+        IncludeProblem::SpecialFile { .. } => {
             "remove it from the directory: an image holds files, directories and links"
         }
-        IncludeProblem::NoName { .. } => "write the full path in the image, such as `/srv/NAME`",
+        IncludeProblem::NoFileName { .. } => "write the full path in the image, such as `/srv/NAME`",
     };
     let mut hints: Vec<&str> = Vec::new();
     for hint in problems.iter().map(hint) {
@@ -139,27 +141,27 @@ fn includes_hint(problems: &[IncludeProblem]) -> String {
     hints.join("\n")
 }
 
-fn lines<T: std::fmt::Display>(problems: &[T], heading: &str) -> String {
+fn format_problems<T: std::fmt::Display>(problems: &[T], heading: &str) -> String {
     problems.iter().fold(heading.to_owned(), |text, problem| format!("{text}\n  {problem}"))
 }
 
-impl Error {
+impl RootfsError {
     /// Returns the next step, if there is a usual one.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Conflicts(_) => "place one of them elsewhere with `FROM:TO`, or leave it out".into(),
-            Self::Private(_) => {
+            Self::PrivatePaths(_) => {
                 "link with an RPATH that starts with `$ORIGIN`, or install the library in a system directory\n\
                  to accept it on purpose, write `\"/the/directory\" = \"the reason\"` below `[allow]` in a recipe, \
                  and name the recipe with `-f`"
                     .into()
             }
-            Self::Includes(problems) => includes_hint(problems),
-            Self::Placement { .. } => "choose a deeper path, or omit `:TO`: the default is below `/app`".into(),
-            Self::Runtime(error) => return error.hint(),
+            Self::InvalidIncludes(problems) => includes_hint(problems),
+            Self::TargetTooShallow { .. } => "choose a deeper path, or omit `:TO`: the default is below `/app`".into(),
+            Self::Implicit(error) => return error.hint(),
             Self::Closure(error) => return error.hint(),
             Self::Strip { .. } => "build without `--strip`".into(),
-            Self::NotFixed(_) | Self::NotStarting { .. } => {
+            Self::ResolvesDifferently(_) | Self::WouldNotStart { .. } => {
                 "an include or the base image may hide a library or a link: list all files with `--dry-run`".into()
             }
             Self::Io(error) => return error.hint(),

@@ -4,32 +4,32 @@
 //! for owners, modes and paths.
 
 mod accounts;
-mod base;
 mod builder;
+mod copy_includes;
 mod error;
-mod fixed_point;
-mod include;
-mod included;
-mod mapped;
+mod included_elf;
+mod loader_search_files;
+mod mapped_objects;
 mod placement;
 mod plan;
 mod planner;
-mod pointers;
+mod subtract_base;
 #[cfg(test)]
 mod tests;
+mod verify;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use base::{Base, Below};
-pub use coracle_core::entry::{Entry, Node, Owner, Reason, Stratum};
-pub use error::{Conflict, Error, IncludeProblem, PrivatePath};
+pub use coracle_core::entry::{Entry, EntryNode, EntryReason, LayerKind, Owner};
 pub use coracle_core::system_directories::is_system;
-pub use plan::{Include, Planned, Program, Request, plan};
+pub use error::{Conflict, IncludeProblem, PrivatePath, RootfsError};
+pub use plan::{PlanRequest, PlannedProgram, PlannedRootfs, ResolvedInclude, plan_rootfs};
+pub use subtract_base::{BaseFileSystem, BaseFiles};
 
 use coracle_core::digest::Digest;
-use coracle_core::fs::{self, Identity, Stat};
+use coracle_core::file_system::{self, FileSystem, FsFile};
+use coracle_core::fs::{self, FileId, Stat};
 use coracle_core::path::ImagePath;
-use coracle_core::file_system::{self, Tree, TreeFile};
 
 /// The planned file tree of an image: entries by path. The parent of each entry is a directory
 /// entry.
@@ -52,18 +52,18 @@ impl Rootfs {
 
     /// Returns the layer kinds that have entries other than directories, in the order of their
     /// layers.
-    pub fn strata(&self) -> BTreeSet<Stratum> {
-        let own = self.entries.values().filter(|entry| !matches!(entry.node, Node::Directory));
-        let strata: BTreeSet<Stratum> = own.map(|entry| entry.stratum).collect();
-        if strata.is_empty() { self.entries.values().map(|entry| entry.stratum).collect() } else { strata }
+    pub fn layer_kinds(&self) -> BTreeSet<LayerKind> {
+        let own = self.entries.values().filter(|entry| !matches!(entry.node, EntryNode::Directory));
+        let strata: BTreeSet<LayerKind> = own.map(|entry| entry.layer_kind).collect();
+        if strata.is_empty() { self.entries.values().map(|entry| entry.layer_kind).collect() } else { strata }
     }
 
     /// Returns the entries of the layer of `stratum`, and the directories above them, so that the
     /// layer is complete by itself. Directories of a kind without a layer are in the first layer.
-    pub fn layer(&self, stratum: Stratum) -> Vec<(&ImagePath, &Entry)> {
-        let strata = self.strata();
+    pub fn layer_entries(&self, stratum: LayerKind) -> Vec<(&ImagePath, &Entry)> {
+        let strata = self.layer_kinds();
         let home = |entry: &Entry| {
-            if strata.contains(&entry.stratum) { Some(entry.stratum) } else { strata.first().copied() }
+            if strata.contains(&entry.layer_kind) { Some(entry.layer_kind) } else { strata.first().copied() }
         };
         let own: Vec<&ImagePath> =
             self.iter().filter(|(_, entry)| home(entry) == Some(stratum)).map(|(path, _)| path).collect();
@@ -73,40 +73,40 @@ impl Rootfs {
     }
 
     /// Returns the number of regular files, without hard links.
-    pub fn files(&self) -> usize {
-        self.entries.values().filter(|entry| matches!(entry.node, Node::File(_))).count()
+    pub fn file_count(&self) -> usize {
+        self.entries.values().filter(|entry| matches!(entry.node, EntryNode::File(_))).count()
     }
 
     /// Returns the size of all files in bytes, without hard links.
-    pub fn size(&self) -> u64 {
+    pub fn total_size(&self) -> u64 {
         let sizes = self.entries.values().filter_map(|entry| match &entry.node {
-            Node::File(content) => Some(content.size()),
+            EntryNode::File(content) => Some(content.size()),
             _ => None,
         });
         sizes.sum()
     }
 
     /// Whether there is an entry at `path`; links are not followed.
-    fn has(&self, path: &ImagePath) -> bool {
+    fn contains(&self, path: &ImagePath) -> bool {
         self.entries.contains_key(path)
     }
 
     /// Returns the file at `path`; hard links are followed, symbolic links are not.
-    fn file(&self, path: &ImagePath) -> Option<TreeFile> {
+    fn file_at(&self, path: &ImagePath) -> Option<FsFile> {
         let entry = self.entries.get(path)?;
         match &entry.node {
-            Node::HardLink(target) => self.file(target),
-            Node::File(content) => {
+            EntryNode::HardLink(target) => self.file_at(target),
+            EntryNode::File(content) => {
                 // The number only has to be the same for the same path.
-                let inode = Digest::of(path.as_bytes()).number();
+                let inode = Digest::compute(path.as_bytes()).leading_u64();
                 let stat = Stat {
-                    identity: Identity { device: 0, inode },
+                    file_id: FileId { device: 0, inode },
                     size: content.size(),
                     mode: entry.mode,
-                    links: 1,
-                    times: [(0, 0); 2],
+                    hard_links: 1,
+                    mtime_and_ctime: [(0, 0); 2],
                 };
-                Some(TreeFile { stat, content: content.clone() })
+                Some(FsFile { stat, content: content.clone() })
             }
             _ => None,
         }
@@ -114,18 +114,18 @@ impl Rootfs {
 }
 
 /// Lets the resolver run inside the planned image.
-impl Tree for Rootfs {
-    fn node(&self, path: &ImagePath) -> fs::Result<Option<file_system::Node>> {
+impl FileSystem for Rootfs {
+    fn node(&self, path: &ImagePath) -> fs::Result<Option<file_system::FsNode>> {
         let Some(entry) = self.entries.get(path) else { return Ok(None) };
         Ok(match &entry.node {
-            Node::Directory => Some(file_system::Node::Directory),
-            Node::Link(target) => Some(file_system::Node::Link(target.clone())),
-            Node::File(_) | Node::HardLink(_) => self.file(path).map(file_system::Node::File),
+            EntryNode::Directory => Some(file_system::FsNode::Directory),
+            EntryNode::Symlink(target) => Some(file_system::FsNode::Link(target.clone())),
+            EntryNode::File(_) | EntryNode::HardLink(_) => self.file_at(path).map(file_system::FsNode::File),
         })
     }
 
     fn list(&self, path: &ImagePath) -> fs::Result<Vec<Vec<u8>>> {
         let inside = self.entries.keys().filter(|entry| entry.parent().as_ref() == Some(path));
-        Ok(inside.filter_map(|entry| Some(entry.name()?.to_vec())).collect())
+        Ok(inside.filter_map(|entry| Some(entry.file_name()?.to_vec())).collect())
     }
 }

@@ -4,14 +4,14 @@
 //! finds through `$ORIGIN` keep their path relative to it: each directory above the program has a
 //! counterpart in the image.
 
-use super::Error;
-use coracle_ld::closure::{Elf, Executed, Found, Kind};
+use super::RootfsError;
+use coracle_core::file_system::{self, FileSystem, PathResolution, ResolutionStep};
 use coracle_core::fs;
-use coracle_core::path::{ImagePath, Spelled};
-use coracle_core::file_system::{self, Step, Tree, Walk};
+use coracle_core::path::{ImagePath, RawPath};
+use coracle_ld::closure::{ElfProgram, ExecutedFile, ExecutedKind, MapReason};
 
 /// System directories: their contents have the same path on every machine.
-const SYSTEM: [&str; 16] = [
+const SYSTEM_DIRS: [&str; 16] = [
     "/bin",
     "/sbin",
     "/lib",
@@ -31,9 +31,9 @@ const SYSTEM: [&str; 16] = [
 ];
 
 /// Whether `path` is in a directory where distributions install programs and libraries.
-pub fn is_system(path: &ImagePath) -> bool {
+pub fn is_system_path(path: &ImagePath) -> bool {
     let bytes = path.as_bytes();
-    SYSTEM.iter().any(|directory| {
+    SYSTEM_DIRS.iter().any(|directory| {
         bytes.strip_prefix(directory.as_bytes()).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
     }) || bytes.starts_with(b"/usr/lib")
         || path.strip_prefix(&ImagePath::root()).is_some_and(|mut names| is_cross_toolchain(&mut names))
@@ -54,7 +54,7 @@ pub(super) struct Placement {
     /// The program's path in the tree and in the image.
     program: (ImagePath, ImagePath),
     /// The values of `$ORIGIN` of objects that move.
-    origins: Vec<Spelled>,
+    origins: Vec<RawPath>,
 }
 
 impl Placement {
@@ -62,10 +62,14 @@ impl Placement {
     ///
     /// # Errors
     /// Fails if `to` has too few directories for the libraries that move with the program.
-    pub(super) fn of(tree: &dyn Tree, program: &Executed, to: Option<&ImagePath>) -> Result<Self, Error> {
-        let named = named_path(program);
-        if to.is_none() && is_system(&program.path) {
-            let kept = if is_system(&named) { named } else { program.path.clone() };
+    pub(super) fn new(
+        tree: &dyn FileSystem,
+        program: &ExecutedFile,
+        to: Option<&ImagePath>,
+    ) -> Result<Self, RootfsError> {
+        let named = unresolved_path(program);
+        if to.is_none() && is_system_path(&program.path) {
+            let kept = if is_system_path(&named) { named } else { program.path.clone() };
             return Ok(Self {
                 moved: Vec::new(),
                 program: (program.path.clone(), kept),
@@ -74,20 +78,22 @@ impl Placement {
         }
         let home = program.path.parent().unwrap_or_else(ImagePath::root);
         let (origins, region) = match &program.kind {
-            Kind::Elf(elf) => region(tree, elf, &home)?,
-            Kind::Script => (Vec::new(), home.clone()),
+            ExecutedKind::Elf(elf) => origins_and_region(tree, elf, &home)?,
+            ExecutedKind::Script => (Vec::new(), home.clone()),
         };
         let below: Vec<&[u8]> = home.strip_prefix(&region).into_iter().flatten().collect();
         let target = match to {
             Some(to) => to.clone(),
-            None => {
-                default_directory().join_all(below.iter().copied()).join(named.name().unwrap_or(b"program"))
-            }
+            None => default_program_dir()
+                .join_components(below.iter().copied())
+                .join(named.file_name().unwrap_or(b"program")),
         };
-        let moved = counterparts(&home, &target, below.len()).ok_or_else(|| Error::Placement {
-            program: program.spelled.clone(),
-            to: target.clone(),
-            up: below.len(),
+        let moved = counterpart_directories(&home, &target, below.len()).ok_or_else(|| {
+            RootfsError::TargetTooShallow {
+                program: program.raw_path.clone(),
+                to: target.clone(),
+                levels_up: below.len(),
+            }
         })?;
         Ok(Self { moved, program: (program.path.clone(), target), origins })
     }
@@ -99,100 +105,116 @@ impl Placement {
 
     /// Returns the topmost directory that moves with the program. `None` if the program keeps its
     /// path.
-    pub(super) fn region(&self) -> Option<&ImagePath> {
+    pub(super) fn moved_region(&self) -> Option<&ImagePath> {
         self.moved.last().map(|(from, _)| from)
     }
 
     /// Whether the program's path changes.
-    pub(super) fn moves(&self) -> bool {
+    pub(super) fn is_moved(&self) -> bool {
         !self.moved.is_empty()
     }
 
     /// Whether an object that was found this way moves with the program.
-    pub(super) fn takes_along(&self, found: &Found) -> bool {
-        matches!(found, Found::Needed { origin: Some(origin), .. } if self.origins.contains(origin))
+    pub(super) fn moves_with_program(&self, found: &MapReason) -> bool {
+        matches!(found, MapReason::Needed { origin: Some(origin), .. } if self.origins.contains(origin))
     }
 
     /// Returns the path of `path` in the image.
-    pub(super) fn place(&self, path: &ImagePath) -> ImagePath {
+    pub(super) fn image_path(&self, path: &ImagePath) -> ImagePath {
         if *path == self.program.0 {
             return self.program.1.clone();
         }
-        let pair = self.moved.iter().find_map(|(from, to)| Some(to.join_all(path.strip_prefix(from)?)));
-        pair.filter(|_| !is_system(path)).unwrap_or_else(|| path.clone())
+        let pair =
+            self.moved.iter().find_map(|(from, to)| Some(to.join_components(path.strip_prefix(from)?)));
+        pair.filter(|_| !is_system_path(path)).unwrap_or_else(|| path.clone())
     }
 
     /// Returns the target of the link at `path` in the image. Relative targets that move too stay
     /// unchanged; targets outside the moved directories become absolute.
-    pub(super) fn link_target(&self, path: &ImagePath, target: &Spelled) -> Spelled {
+    pub(super) fn link_target(&self, path: &ImagePath, target: &RawPath) -> RawPath {
         let parent = path.parent().unwrap_or_else(ImagePath::root);
-        let meant = lexical(&parent, target.as_bytes());
-        let placed = self.place(&meant);
+        let meant = join_lexically(&parent, target.as_bytes());
+        let placed = self.image_path(&meant);
         let is_absolute = target.as_bytes().starts_with(b"/");
-        let stays = if is_absolute { placed == meant } else { placed != meant || self.place(path) == *path };
-        if stays { target.clone() } else { Spelled::from(&placed) }
+        let stays =
+            if is_absolute { placed == meant } else { placed != meant || self.image_path(path) == *path };
+        if stays { target.clone() } else { RawPath::from(&placed) }
     }
 
     /// Returns the steps of `walk` after `$ORIGIN`.
     pub(super) fn relative_steps<'a>(
         &self,
-        tree: &dyn Tree,
-        found: &Found,
-        walk: &'a Walk,
-    ) -> fs::Result<Vec<&'a Step>> {
+        tree: &dyn FileSystem,
+        found: &MapReason,
+        walk: &'a PathResolution,
+    ) -> fs::Result<Vec<&'a ResolutionStep>> {
         relative_steps(tree, found, walk)
     }
 }
 
-fn default_directory() -> ImagePath {
+fn default_program_dir() -> ImagePath {
     ImagePath::root().join(b"app")
 }
 
 /// Returns the program's path without links resolved.
-fn named_path(program: &Executed) -> ImagePath {
-    ImagePath::parse(program.spelled.as_bytes()).unwrap_or_else(|_| program.path.clone())
+fn unresolved_path(program: &ExecutedFile) -> ImagePath {
+    ImagePath::parse(program.raw_path.as_bytes()).unwrap_or_else(|_| program.path.clone())
 }
 
 /// Returns the values of `$ORIGIN` of objects that move, and the deepest common directory of all
 /// their steps.
-fn region(tree: &dyn Tree, elf: &Elf, home: &ImagePath) -> fs::Result<(Vec<Spelled>, ImagePath)> {
-    let mut origins = vec![Spelled::from(home)];
+fn origins_and_region(
+    tree: &dyn FileSystem,
+    elf: &ElfProgram,
+    home: &ImagePath,
+) -> fs::Result<(Vec<RawPath>, ImagePath)> {
+    let mut origins = vec![RawPath::from(home)];
     let mut region = home.clone();
-    let aliases = elf.maps().flat_map(|map| &map.aliases).map(|alias| (None, &alias.found, &alias.walk));
+    let aliases =
+        elf.all_link_maps().flat_map(|map| &map.aliases).map(|alias| (None, &alias.found, &alias.walk));
     let mapped = elf
-        .maps()
+        .all_link_maps()
         .flat_map(|map| &map.objects)
-        .map(|object| (Some(&object.spelled), &object.found, &object.walk));
+        .map(|object| (Some(&object.raw_path), &object.reason, &object.walk));
     for (spelled, found, walk) in mapped.chain(aliases) {
-        let Found::Needed { origin: Some(origin), .. } = found else { continue };
+        let MapReason::Needed { origin: Some(origin), .. } = found else { continue };
         if !origins.contains(origin) {
             continue;
         }
-        origins.extend(spelled.map(Spelled::directory));
+        origins.extend(spelled.map(RawPath::dirname));
         for step in relative_steps(tree, found, walk)? {
             let directory = match step {
-                Step::Directory(path) => Some(path.clone()),
-                Step::Link { path, .. } => path.parent(),
+                ResolutionStep::Directory(path) => Some(path.clone()),
+                ResolutionStep::Link { path, .. } => path.parent(),
             };
-            if let Some(directory) = directory.filter(|directory| !is_system(directory)) {
-                region = common(&region, &directory);
+            if let Some(directory) = directory.filter(|directory| !is_system_path(directory)) {
+                region = common_directory(&region, &directory);
             }
         }
     }
     Ok((origins, region))
 }
 
-fn relative_steps<'a>(tree: &dyn Tree, found: &Found, walk: &'a Walk) -> fs::Result<Vec<&'a Step>> {
-    let Found::Needed { origin: Some(origin), .. } = found else { return Ok(walk.steps.iter().collect()) };
-    let before = file_system::walk(tree, &ImagePath::root(), origin.as_bytes())?.steps.len();
+fn relative_steps<'a>(
+    tree: &dyn FileSystem,
+    found: &MapReason,
+    walk: &'a PathResolution,
+) -> fs::Result<Vec<&'a ResolutionStep>> {
+    let MapReason::Needed { origin: Some(origin), .. } = found else {
+        return Ok(walk.steps.iter().collect());
+    };
+    let before = file_system::resolve_path(tree, &ImagePath::root(), origin.as_bytes())?.steps.len();
     let mut steps = walk.steps.iter().skip(before).peekable();
     let (mut kept, mut from_root) = (Vec::new(), false);
     while let Some(step) = steps.next() {
-        from_root |= matches!(step, Step::Link { target, .. } if target.as_bytes().starts_with(b"/"));
+        from_root |=
+            matches!(step, ResolutionStep::Link { target, .. } if target.as_bytes().starts_with(b"/"));
         // An absolute link is rewritten, so directories between the root and its target are not
         // needed.
         let passed = match (step, steps.peek()) {
-            (Step::Directory(path), Some(Step::Directory(next))) => next.parent().as_ref() == Some(path),
+            (ResolutionStep::Directory(path), Some(ResolutionStep::Directory(next))) => {
+                next.parent().as_ref() == Some(path)
+            }
             _ => false,
         };
         if !(from_root && passed) {
@@ -203,14 +225,18 @@ fn relative_steps<'a>(tree: &dyn Tree, found: &Found, walk: &'a Walk) -> fs::Res
 }
 
 /// Returns the deepest common directory.
-fn common(a: &ImagePath, b: &ImagePath) -> ImagePath {
-    let shared = a.names().zip(b.names()).take_while(|(a, b)| a == b).map(|(name, _)| name);
-    ImagePath::root().join_all(shared)
+fn common_directory(a: &ImagePath, b: &ImagePath) -> ImagePath {
+    let shared = a.components().zip(b.components()).take_while(|(a, b)| a == b).map(|(name, _)| name);
+    ImagePath::root().join_components(shared)
 }
 
 /// Returns the program's directory and the `up` directories above it, each with its counterpart
 /// above `target`. `None` if `target` has too few directories.
-fn counterparts(home: &ImagePath, target: &ImagePath, up: usize) -> Option<Vec<(ImagePath, ImagePath)>> {
+fn counterpart_directories(
+    home: &ImagePath,
+    target: &ImagePath,
+    up: usize,
+) -> Option<Vec<(ImagePath, ImagePath)>> {
     let (mut from, mut to) = (home.clone(), target.parent()?);
     let mut pairs = vec![(from.clone(), to.clone())];
     for _ in 0..up {
@@ -221,7 +247,7 @@ fn counterparts(home: &ImagePath, target: &ImagePath, up: usize) -> Option<Vec<(
 }
 
 /// Joins `path` to the directory `at` lexically, without following links.
-fn lexical(at: &ImagePath, path: &[u8]) -> ImagePath {
+fn join_lexically(at: &ImagePath, path: &[u8]) -> ImagePath {
     let start = if path.starts_with(b"/") { ImagePath::root() } else { at.clone() };
     let names = path.split(|&byte| byte == b'/').filter(|name| !name.is_empty() && *name != b".");
     names.fold(start, |at, name| if name == b".." { at.parent().unwrap_or(at) } else { at.join(name) })
@@ -245,16 +271,16 @@ mod tests {
             "/usr/aarch64-linux-gnu/lib",
             "/usr/local/bin/x",
         ] {
-            assert!(is_system(&path(text)), "{text}");
+            assert!(is_system_path(&path(text)), "{text}");
         }
         for text in ["/", "/home/u/x", "/usr/src/app/x", "/binary", "/usr", "/srv/x", "/root/x"] {
-            assert!(!is_system(&path(text)), "{text}");
+            assert!(!is_system_path(&path(text)), "{text}");
         }
     }
 
     #[test]
     fn relative_paths_are_kept() {
-        let moved = counterparts(&path("/home/u/p/bin"), &path("/app/tools/x"), 1).unwrap();
+        let moved = counterpart_directories(&path("/home/u/p/bin"), &path("/app/tools/x"), 1).unwrap();
         let program = (path("/home/u/p/bin/x"), path("/app/tools/x"));
         let placement = Placement { moved, program, origins: Vec::new() };
         for (from, to) in [
@@ -263,7 +289,7 @@ mod tests {
             ("/home/u/p/lib/libb.so", "/app/lib/libb.so"),
             ("/usr/lib/libc.so.6", "/usr/lib/libc.so.6"),
         ] {
-            assert_eq!(placement.place(&path(from)), path(to));
+            assert_eq!(placement.image_path(&path(from)), path(to));
         }
         for (link, target, expected) in [
             ("/home/u/p/lib/libb.so", "libb.so.1", "libb.so.1"),
@@ -273,11 +299,11 @@ mod tests {
             ("/home/u/p/lib/libb.so", "../../../../usr/lib/libb.so.1", "/usr/lib/libb.so.1"),
         ] {
             assert_eq!(
-                placement.link_target(&path(link), &Spelled::new(target)),
-                Spelled::new(expected),
+                placement.link_target(&path(link), &RawPath::new(target)),
+                RawPath::new(expected),
                 "{target}"
             );
         }
-        assert!(counterparts(&path("/home/u/p/bin"), &path("/x"), 1).is_none());
+        assert!(counterpart_directories(&path("/home/u/p/bin"), &path("/x"), 1).is_none());
     }
 }

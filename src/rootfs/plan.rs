@@ -3,67 +3,70 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use super::builder::Builder;
-use super::mapped::maps;
-use super::planner::Planner;
-use super::{Below, Error, Owner, Reason, Rootfs, Stratum, accounts, fixed_point, include, included};
-use coracle_ld::closure::{Closure, Surroundings};
+use super::builder::RootfsBuilder;
+use super::mapped_objects::link_maps;
+use super::planner::TreePlanner;
+use super::{
+    BaseFiles, EntryReason, LayerKind, Owner, Rootfs, RootfsError, accounts, copy_includes, included_elf,
+    verify,
+};
+use coracle_core::file_system::{FileSystem, OverlayFs};
 use coracle_core::note::Note;
-use coracle_core::path::{ImagePath, Spelled};
-use coracle_ld::implicit::{Hint, Needs, Places, Policy};
-use coracle_core::file_system::{Overlay, Tree};
+use coracle_core::path::{ImagePath, RawPath};
+use coracle_ld::closure::{Closure, ResolveOptions};
+use coracle_ld::implicit::{DataSources, DependencyHint, ImplicitPolicy, Requirements};
 
 /// The input of [`plan`].
-pub struct Request<'a> {
+pub struct PlanRequest<'a> {
     /// The programs with their dependencies; the entrypoint is first.
-    pub programs: &'a [Program],
+    pub programs: &'a [PlannedProgram],
     /// The host's file system, which includes are read from.
-    pub host: &'a dyn Tree,
+    pub host: &'a dyn FileSystem,
     /// The files and directories to include.
-    pub includes: &'a [Include],
+    pub includes: &'a [ResolvedInclude],
     /// The user and group that the program runs as.
     pub user: Owner,
     /// The mount points. Empty directories are planned for them, since a container with a read-only
     /// root cannot create them.
     pub mount_points: &'a [ImagePath],
     /// The directories that the program writes to.
-    pub states: &'a [ImagePath],
+    pub state_dirs: &'a [ImagePath],
     /// The options of resolution: working directory, `PATH` and loader environment.
-    pub around: &'a Surroundings,
+    pub resolve_options: &'a ResolveOptions,
     /// Directories that exist only on this machine. No file of the image may be at a path in them.
-    pub private: &'a [ImagePath],
+    pub private_dirs: &'a [ImagePath],
     /// Exceptions from `private`.
-    pub allowed: &'a [ImagePath],
+    pub allowed_private_dirs: &'a [ImagePath],
     /// Whether to strip symbols and debugging sections from programs.
     pub strip: bool,
     /// The implicit dependencies of the programs.
-    pub needs: Needs,
+    pub requirements: Requirements,
     /// Which implicit dependencies to add for included programs.
-    pub policy: &'a Policy,
+    pub policy: &'a ImplicitPolicy,
     /// The file systems that implicit dependencies are read from.
-    pub places: Places<'a>,
+    pub places: DataSources<'a>,
     /// The base image.
-    pub below: Below<'a>,
+    pub base: BaseFiles<'a>,
 }
 
 /// A planned image.
-pub struct Planned {
+pub struct PlannedRootfs {
     /// The entries that the image adds to its base image.
     pub rootfs: Rootfs,
     /// The number of files that are omitted because the base image has them.
-    pub shared: usize,
+    pub shared_files: usize,
     /// Warnings and hints.
     pub notes: Vec<Note>,
     /// Optional dependencies that were not added.
-    pub hints: Vec<Hint>,
+    pub hints: Vec<DependencyHint>,
 }
 
 /// The maximum number of files listed in one warning.
-const NAMED: usize = 8;
+const MAX_LISTED: usize = 8;
 
 /// A program with its closure and its path in the image.
 #[derive(Debug)]
-pub struct Program {
+pub struct PlannedProgram {
     /// The files that starting it needs.
     pub closure: Closure,
     /// Its path in the image. `None` for the default path.
@@ -72,12 +75,12 @@ pub struct Program {
 
 /// A file or directory of the host and its path in the image.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Include {
+pub struct ResolvedInclude {
     /// The absolute path on the host.
     pub from: PathBuf,
     /// The absolute path in the image. With a trailing slash, the directory that a file is copied
     /// into.
-    pub to: Spelled,
+    pub to: RawPath,
 }
 
 /// Plans the file tree of an image, and verifies it by resolving all programs again inside it.
@@ -85,46 +88,56 @@ pub struct Include {
 /// # Errors
 /// Fails if different contents are planned for one path, a file cannot be included, or the loader
 /// would map other files inside the image.
-pub fn plan(tree: &dyn Tree, request: &Request<'_>) -> Result<Planned, Error> {
-    let mut planner = Planner::new(tree, request, Builder::default());
+pub fn plan_rootfs(tree: &dyn FileSystem, request: &PlanRequest<'_>) -> Result<PlannedRootfs, RootfsError> {
+    let mut planner = TreePlanner::new(tree, request, RootfsBuilder::default());
     for program in request.programs {
         planner.add_program(program)?;
     }
-    include::add(&mut planner.builder, request.host, request.includes)?;
-    planner.builder.directory(&request.around.working_dir, Reason::WorkingDirectory, Stratum::Program);
+    copy_includes::add_includes(&mut planner.builder, request.host, request.includes)?;
+    planner.builder.add_directory(
+        &request.resolve_options.working_dir,
+        EntryReason::WorkingDirectory,
+        LayerKind::Program,
+    );
     for mount_point in request.mount_points {
-        planner.builder.directory(mount_point, Reason::MountPoint, Stratum::Program);
+        planner.builder.add_directory(mount_point, EntryReason::MountPoint, LayerKind::Program);
     }
-    for state in request.states {
-        planner.builder.state(state, request.user);
+    for state in request.state_dirs {
+        planner.builder.add_state_directory(state, request.user);
     }
     // A base image has accounts of its own.
-    if let Below::Nothing = request.below {
+    if let BaseFiles::NoBase = request.base {
         add_accounts(&mut planner.builder, request.user);
     }
     let (rootfs, mut notes) = planner.finish()?;
 
-    let included = included::follow(&Overlay { front: &rootfs, behind: tree }, &rootfs, request)?;
-    let mut planner = Planner::new(tree, request, Builder::resume(rootfs));
-    for (map, why) in included.closures.iter().flat_map(Closure::elves).flat_map(maps) {
+    let included =
+        included_elf::resolve_included_elf(&OverlayFs { upper: &rootfs, lower: tree }, &rootfs, request)?;
+    let mut planner = TreePlanner::new(tree, request, RootfsBuilder::continue_from(rootfs));
+    for (map, why) in included.closures.iter().flat_map(Closure::elf_programs).flat_map(link_maps) {
         planner.add_missing_objects(map, why);
     }
-    let mut needs = request.needs.clone();
-    needs.add(included.needs);
-    needs.check()?;
-    planner.add_extras(&needs.extras);
+    let mut needs = request.requirements.clone();
+    needs.merge(included.needs);
+    needs.check_unused_options()?;
+    planner.add_data_files(&needs.data_files);
     let (rootfs, more) = planner.finish()?;
     notes.extend(needs.notes);
     notes.extend(more);
-    let reached = fixed_point::reach(rootfs, request, &included.closures)?;
-    notes.extend(replacing(&reached.replaced));
-    Ok(Planned { rootfs: reached.rootfs, shared: reached.shared, notes, hints: needs.hints })
+    let reached = verify::verify_and_complete(rootfs, request, &included.closures)?;
+    notes.extend(replaced_files_warning(&reached.replaced));
+    Ok(PlannedRootfs {
+        rootfs: reached.rootfs,
+        shared_files: reached.shared_files,
+        notes,
+        hints: needs.hints,
+    })
 }
 
 /// Warns that programs of the base image may not work with the libraries that replace theirs.
-fn replacing(paths: &BTreeSet<ImagePath>) -> Option<Note> {
-    let named: Vec<String> = paths.iter().take(NAMED).map(ToString::to_string).collect();
-    let more = match paths.len().saturating_sub(NAMED) {
+fn replaced_files_warning(paths: &BTreeSet<ImagePath>) -> Option<Note> {
+    let named: Vec<String> = paths.iter().take(MAX_LISTED).map(ToString::to_string).collect();
+    let more = match paths.len().saturating_sub(MAX_LISTED) {
         0 => String::new(),
         more => format!(", and {more} more"),
     };
@@ -137,13 +150,13 @@ fn replacing(paths: &BTreeSet<ImagePath>) -> Option<Note> {
 }
 
 /// Adds accounts to the first layer, so that the image of a static program keeps a single layer.
-fn add_accounts(builder: &mut Builder, user: Owner) {
-    let stratum = builder.rootfs.strata().first().copied().unwrap_or(Stratum::Program);
+fn add_accounts(builder: &mut RootfsBuilder, user: Owner) {
+    let stratum = builder.rootfs.layer_kinds().first().copied().unwrap_or(LayerKind::Program);
     let etc = ImagePath::root().join(b"etc");
     for (name, text) in [(b"passwd".as_slice(), accounts::passwd(user)), (b"group", accounts::group(user))] {
         let path = etc.join(name);
         if !builder.rootfs.entries.contains_key(&path) {
-            builder.bytes(&path, text.into_bytes(), Reason::Accounts, stratum);
+            builder.add_generated_file(&path, text.into_bytes(), EntryReason::Accounts, stratum);
         }
     }
 }

@@ -1,37 +1,41 @@
 //! Adds programs, mapped objects and data files to the tree, with all links and directories on
 //! their paths, and collects paths in private directories.
 
-use super::builder::Builder;
-use super::mapped::{maps, objects};
+use super::builder::RootfsBuilder;
+use super::mapped_objects::{link_maps, mapped_objects};
 use super::placement::{self, Placement};
-use super::plan::{Program, Request};
-use super::{Error, PrivatePath, Reason, Rootfs, Stratum};
-use coracle_ld::closure::{Absence, Elf, Executed, Found, Kind, LinkMap};
+use super::plan::{PlanRequest, PlannedProgram};
+use super::{EntryReason, LayerKind, PrivatePath, Rootfs, RootfsError};
 use coracle_core::content::Content;
-use coracle_ld::elf;
+use coracle_core::file_system::{FileSystem, FsFile, PathResolution, ResolutionEnd, ResolutionStep};
 use coracle_core::note::Note;
-use coracle_core::path::{ImagePath, Spelled};
-use coracle_ld::implicit::{Extra, ExtraNode};
-use coracle_core::file_system::{End, Step, Tree, TreeFile, Walk};
+use coracle_core::path::{ImagePath, RawPath};
+use coracle_ld::closure::{DependencyKind, ElfProgram, ExecutedFile, ExecutedKind, LinkMap, MapReason};
+use coracle_ld::elf;
+use coracle_ld::implicit::{DataContent, DataFile};
 
 /// Adds entries to a tree, and collects private paths and notes.
-pub(super) struct Planner<'a> {
-    tree: &'a dyn Tree,
-    request: &'a Request<'a>,
-    pub(super) builder: Builder,
+pub(super) struct TreePlanner<'a> {
+    tree: &'a dyn FileSystem,
+    request: &'a PlanRequest<'a>,
+    pub(super) builder: RootfsBuilder,
     private: Vec<PrivatePath>,
     notes: Vec<Note>,
 }
 
-impl<'a> Planner<'a> {
-    pub(super) fn new(tree: &'a dyn Tree, request: &'a Request<'a>, builder: Builder) -> Self {
+impl<'a> TreePlanner<'a> {
+    pub(super) fn new(
+        tree: &'a dyn FileSystem,
+        request: &'a PlanRequest<'a>,
+        builder: RootfsBuilder,
+    ) -> Self {
         Self { tree, request, builder, private: Vec::new(), notes: Vec::new() }
     }
 
-    pub(super) fn finish(mut self) -> Result<(Rootfs, Vec<Note>), Error> {
+    pub(super) fn finish(mut self) -> Result<(Rootfs, Vec<Note>), RootfsError> {
         if !self.private.is_empty() {
             self.private.dedup();
-            return Err(Error::Private(self.private));
+            return Err(RootfsError::PrivatePaths(self.private));
         }
         let (rootfs, dropped) = self.builder.finish()?;
         self.notes.extend(dropped);
@@ -40,52 +44,52 @@ impl<'a> Planner<'a> {
 
     /// Adds the objects of `map` that the image does not have yet.
     pub(super) fn add_missing_objects(&mut self, map: &LinkMap, why: Option<&str>) {
-        for (reason, object, walk) in objects(map, why) {
-            if let End::File(path, file) = &walk.end
-                && !self.builder.rootfs.has(path)
+        for (reason, object, walk) in mapped_objects(map, why) {
+            if let ResolutionEnd::File(path, file) = &walk.end
+                && !self.builder.rootfs.contains(path)
             {
-                self.add_kept(walk, path, file, &reason, *object.found == Found::Interpreter);
+                self.add_at_own_path(walk, path, file, &reason, *object.found == MapReason::Interpreter);
             }
         }
     }
 
     /// Adds data files, except where a file exists already: included files take precedence.
-    pub(super) fn add_extras(&mut self, extras: &[Extra]) {
+    pub(super) fn add_data_files(&mut self, extras: &[DataFile]) {
         for extra in extras {
             if self.builder.leads_to_file(&extra.spelled) {
                 continue;
             }
-            self.add_steps(&extra.steps, &Reason::OnTheWay, Stratum::Libraries);
-            let (path, reason) = (&extra.path, Reason::Need(extra.why.clone()));
-            match &extra.node {
-                ExtraNode::File(file) => self.builder.file(path, file, reason, Stratum::Libraries),
-                ExtraNode::Bytes(bytes) => {
-                    self.builder.bytes(path, bytes.clone(), reason, Stratum::Libraries);
+            self.add_steps(&extra.steps, &EntryReason::ParentOrLink, LayerKind::Libraries);
+            let (path, reason) = (&extra.path, EntryReason::DataFile(extra.purpose.clone()));
+            match &extra.content {
+                DataContent::File(file) => self.builder.add_file(path, file, reason, LayerKind::Libraries),
+                DataContent::Bytes(bytes) => {
+                    self.builder.add_generated_file(path, bytes.clone(), reason, LayerKind::Libraries);
                 }
-                ExtraNode::Link(target) => {
-                    self.builder.link(path, target.clone(), reason, Stratum::Libraries);
+                DataContent::Link(target) => {
+                    self.builder.add_symlink(path, target.clone(), reason, LayerKind::Libraries);
                 }
             }
         }
     }
 
-    pub(super) fn add_program(&mut self, program: &Program) -> Result<(), Error> {
+    pub(super) fn add_program(&mut self, program: &PlannedProgram) -> Result<(), RootfsError> {
         let Some((first, rest)) = program.closure.executed.split_first() else { return Ok(()) };
-        let placement = Placement::of(self.tree, first, program.to.as_ref())?;
-        self.check_region(first, &placement);
-        self.add_first(first, &placement)?;
+        let placement = Placement::new(self.tree, first, program.to.as_ref())?;
+        self.check_private_region(first, &placement);
+        self.add_program_file(first, &placement)?;
         self.builder.rootfs.programs.push(placement.target().clone());
-        if let Kind::Elf(elf) = &first.kind {
-            self.note_lesser(elf);
-            for (map, why) in maps(elf) {
+        if let ExecutedKind::Elf(elf) = &first.kind {
+            self.warn_variant_only_libraries(elf);
+            for (map, why) in link_maps(elf) {
                 self.add_objects(map, why, &placement)?;
             }
         }
         for executed in rest {
-            self.add_interpreter(executed, &first.spelled);
-            if let Kind::Elf(elf) = &executed.kind {
-                let kept = Placement::of(self.tree, executed, Some(&executed.path))?;
-                for (map, why) in maps(elf) {
+            self.add_interpreter(executed, &first.raw_path);
+            if let ExecutedKind::Elf(elf) = &executed.kind {
+                let kept = Placement::new(self.tree, executed, Some(&executed.path))?;
+                for (map, why) in link_maps(elf) {
                     self.add_objects(map, why, &kept)?;
                 }
             }
@@ -96,15 +100,17 @@ impl<'a> Planner<'a> {
     /// Returns the private directories, without system directories and the root, which a recipe may
     /// be in.
     fn private_dirs(&self) -> impl Iterator<Item = &ImagePath> {
-        let directories = self.request.private.iter();
-        directories.filter(|directory| directory.name().is_some() && !super::is_system(directory))
+        let directories = self.request.private_dirs.iter();
+        directories.filter(|directory| directory.file_name().is_some() && !super::is_system(directory))
     }
 
     /// Warns about libraries that exist only as a variant for newer CPUs.
-    fn note_lesser(&mut self, elf: &Elf) {
-        let missing = elf.lesser.iter().flat_map(|map| map.missing.iter().map(move |missing| (map, missing)));
-        for (map, missing) in missing.filter(|(_, missing)| missing.absence == Absence::Fatal) {
-            let (name, by) = (Spelled::new(missing.name.as_slice()), map.chain(missing.by).next());
+    fn warn_variant_only_libraries(&mut self, elf: &ElfProgram) {
+        let missing =
+            elf.older_cpu_maps.iter().flat_map(|map| map.missing.iter().map(move |missing| (map, missing)));
+        for (map, missing) in missing.filter(|(_, missing)| missing.kind == DependencyKind::Required) {
+            let (name, by) =
+                (RawPath::new(missing.name.as_slice()), map.dependency_chain(missing.needed_by).next());
             let by = by.map(ToString::to_string).unwrap_or_default();
             let note = Note::Warning(format!(
                 "`{name}`, needed by `{by}`, exists only as a variant for newer CPUs; on older ones the program does not \
@@ -118,8 +124,8 @@ impl<'a> Planner<'a> {
 
     /// Records a private path if the region that moves with `program` reaches above a private
     /// directory.
-    fn check_region(&mut self, program: &Executed, placement: &Placement) {
-        let Some(region) = placement.region() else { return };
+    fn check_private_region(&mut self, program: &ExecutedFile, placement: &Placement) {
+        let Some(region) = placement.moved_region() else { return };
         let below = |directory: &&ImagePath| directory.is_within(region) && *directory != region;
         if self.private_dirs().filter(below).any(|directory| program.path.is_within(directory)) {
             let reason = format!("because it finds libraries as far up as {region} through `$ORIGIN`");
@@ -128,28 +134,32 @@ impl<'a> Planner<'a> {
     }
 
     /// Adds the program itself, and the links on its path if it keeps its path.
-    fn add_first(&mut self, program: &Executed, placement: &Placement) -> Result<(), Error> {
-        let target = if placement.moves() { placement.target() } else { &program.path };
-        if !placement.moves() && placement.target() != &program.path {
-            self.add_steps(&program.walk.steps, &Reason::OnTheWay, Stratum::Program);
+    fn add_program_file(&mut self, program: &ExecutedFile, placement: &Placement) -> Result<(), RootfsError> {
+        let target = if placement.is_moved() { placement.target() } else { &program.path };
+        if !placement.is_moved() && placement.target() != &program.path {
+            self.add_steps(&program.walk.steps, &EntryReason::ParentOrLink, LayerKind::Program);
         }
         let content = match program.kind {
-            Kind::Elf(_) => self.maybe_stripped(program, target)?,
-            Kind::Script => program.file.content.clone(),
+            ExecutedKind::Elf(_) => self.stripped_if_requested(program, target)?,
+            ExecutedKind::Script => program.file.content.clone(),
         };
-        self.builder.program(target, &program.file, content, Reason::Program, Stratum::Program);
+        self.builder.add_executable(target, &program.file, content, EntryReason::Program, LayerKind::Program);
         Ok(())
     }
 
     /// Returns the program's content, stripped if requested. Otherwise hints at what stripping
     /// would save.
-    fn maybe_stripped(&mut self, program: &Executed, target: &ImagePath) -> Result<Content, Error> {
+    fn stripped_if_requested(
+        &mut self,
+        program: &ExecutedFile,
+        target: &ImagePath,
+    ) -> Result<Content, RootfsError> {
         let content = program.file.content.clone();
-        let stripped = match elf::stripped(&content) {
+        let stripped = match elf::strip(&content) {
             Ok(stripped) => stripped,
             Err(elf::Error::Io(error)) => return Err(error.into()),
             Err(source) if self.request.strip => {
-                return Err(Error::Strip { program: target.clone(), source });
+                return Err(RootfsError::Strip { program: target.clone(), source });
             }
             // Damaged section headers do not keep a program from running.
             Err(_) => None,
@@ -171,73 +181,100 @@ impl<'a> Planner<'a> {
     }
 
     /// Adds an interpreter at the path that the script names.
-    fn add_interpreter(&mut self, executed: &Executed, script: &Spelled) {
-        let reason = Reason::Interpreter(script.clone());
-        self.add_kept(&executed.walk, &executed.path, &executed.file, &reason, true);
+    fn add_interpreter(&mut self, executed: &ExecutedFile, script: &RawPath) {
+        let reason = EntryReason::Interpreter(script.clone());
+        self.add_at_own_path(&executed.walk, &executed.path, &executed.file, &reason, true);
     }
 
     /// Adds every object of `map` but the program, and the aliases of objects.
-    fn add_objects(&mut self, map: &LinkMap, why: Option<&str>, placement: &Placement) -> Result<(), Error> {
-        for (reason, object, walk) in objects(map, why) {
+    fn add_objects(
+        &mut self,
+        map: &LinkMap,
+        why: Option<&str>,
+        placement: &Placement,
+    ) -> Result<(), RootfsError> {
+        for (reason, object, walk) in mapped_objects(map, why) {
             // An alias may lead to a hard link of the same file.
             let (path, file) = match &walk.end {
-                End::File(path, file) => (path, file),
+                ResolutionEnd::File(path, file) => (path, file),
                 _ => (object.path, object.file),
             };
-            if placement.takes_along(object.found) {
+            if placement.moves_with_program(object.found) {
                 let steps = placement.relative_steps(self.tree, object.found, walk)?;
-                self.add_moved(placement, steps, path, file, &reason);
+                self.add_moved_file(placement, steps, path, file, &reason);
             } else {
-                self.add_kept(walk, path, file, &reason, *object.found == Found::Interpreter);
+                self.add_at_own_path(walk, path, file, &reason, *object.found == MapReason::Interpreter);
             }
         }
         Ok(())
     }
 
     /// Adds a file at its own path, with every link and directory on that path.
-    fn add_kept(&mut self, walk: &Walk, path: &ImagePath, file: &TreeFile, reason: &Reason, executed: bool) {
-        let allowed = self.request.allowed.iter().any(|directory| path.is_within(directory));
+    fn add_at_own_path(
+        &mut self,
+        walk: &PathResolution,
+        path: &ImagePath,
+        file: &FsFile,
+        reason: &EntryReason,
+        executed: bool,
+    ) {
+        let allowed = self.request.allowed_private_dirs.iter().any(|directory| path.is_within(directory));
         if !allowed && self.private_dirs().any(|directory| path.is_within(directory)) {
             self.private.push(PrivatePath { path: path.clone(), reason: reason.to_string() });
         }
-        self.add_steps(&walk.steps, &Reason::OnTheWay, Stratum::Libraries);
+        self.add_steps(&walk.steps, &EntryReason::ParentOrLink, LayerKind::Libraries);
         if executed {
-            self.builder.program(path, file, file.content.clone(), reason.clone(), Stratum::Libraries);
+            self.builder.add_executable(
+                path,
+                file,
+                file.content.clone(),
+                reason.clone(),
+                LayerKind::Libraries,
+            );
         } else {
-            self.builder.file(path, file, reason.clone(), Stratum::Libraries);
+            self.builder.add_file(path, file, reason.clone(), LayerKind::Libraries);
         }
     }
 
     /// Adds a file that moves with the program; its links and directories in system directories do
     /// not move.
-    fn add_moved(
+    fn add_moved_file(
         &mut self,
         placement: &Placement,
-        steps: Vec<&Step>,
+        steps: Vec<&ResolutionStep>,
         path: &ImagePath,
-        file: &TreeFile,
-        reason: &Reason,
+        file: &FsFile,
+        reason: &EntryReason,
     ) {
         for step in steps {
             match step {
-                Step::Directory(path) => {
-                    self.builder.directory(&placement.place(path), Reason::OnTheWay, Stratum::Program);
+                ResolutionStep::Directory(path) => {
+                    self.builder.add_directory(
+                        &placement.image_path(path),
+                        EntryReason::ParentOrLink,
+                        LayerKind::Program,
+                    );
                 }
-                Step::Link { path, target } => {
+                ResolutionStep::Link { path, target } => {
                     let target = placement.link_target(path, target);
-                    self.builder.link(&placement.place(path), target, Reason::OnTheWay, Stratum::Program);
+                    self.builder.add_symlink(
+                        &placement.image_path(path),
+                        target,
+                        EntryReason::ParentOrLink,
+                        LayerKind::Program,
+                    );
                 }
             }
         }
-        self.builder.file(&placement.place(path), file, reason.clone(), Stratum::Program);
+        self.builder.add_file(&placement.image_path(path), file, reason.clone(), LayerKind::Program);
     }
 
-    fn add_steps(&mut self, steps: &[Step], reason: &Reason, stratum: Stratum) {
+    fn add_steps(&mut self, steps: &[ResolutionStep], reason: &EntryReason, stratum: LayerKind) {
         for step in steps {
             match step {
-                Step::Directory(path) => self.builder.directory(path, reason.clone(), stratum),
-                Step::Link { path, target } => {
-                    self.builder.link(path, target.clone(), reason.clone(), stratum);
+                ResolutionStep::Directory(path) => self.builder.add_directory(path, reason.clone(), stratum),
+                ResolutionStep::Link { path, target } => {
+                    self.builder.add_symlink(path, target.clone(), reason.clone(), stratum);
                 }
             }
         }

@@ -3,13 +3,13 @@
 use coracle_testing::SyntheticElf;
 
 use super::*;
-use coracle_ld::closure::{Closure, Surroundings};
-use coracle_ld::elf;
-use coracle_ld::ldso::{Cache, CacheEntry};
-use coracle_core::path::Spelled;
-use coracle_ld::implicit::{Needs, Places, Policy};
 use coracle_core::file_system::memory::MemoryTree;
-use coracle_core::file_system::{HostTree, Tree};
+use coracle_core::file_system::{FileSystem, HostFs};
+use coracle_core::path::RawPath;
+use coracle_ld::closure::{Closure, ResolveOptions};
+use coracle_ld::elf;
+use coracle_ld::implicit::{DataSources, ImplicitPolicy, Requirements};
+use coracle_ld::ldso::{CacheEntry, LdCache};
 
 const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
 
@@ -34,41 +34,45 @@ fn program(needed: &[&'static str], runpath: Option<&'static str>) -> Vec<u8> {
 
 fn lines(rootfs: &Rootfs) -> Vec<String> {
     let line = |(path, entry): (&ImagePath, &Entry)| match &entry.node {
-        Node::Directory => format!("{path}/"),
-        Node::Link(target) => format!("{path} -> {target}"),
-        Node::HardLink(target) => format!("{path} = {target}"),
-        Node::File(_) => path.to_string(),
+        EntryNode::Directory => format!("{path}/"),
+        EntryNode::Symlink(target) => format!("{path} -> {target}"),
+        EntryNode::HardLink(target) => format!("{path} = {target}"),
+        EntryNode::File(_) => path.to_string(),
     };
     rootfs.iter().map(line).filter(|line| !line.starts_with("/etc")).collect()
 }
 
-fn plan_of(tree: &dyn Tree, programs: &[(&str, Option<&str>)], private: &[&str]) -> Result<Rootfs, Error> {
-    let around = Surroundings::default();
-    let programs: Vec<Program> = programs
+fn plan_of(
+    tree: &dyn FileSystem,
+    programs: &[(&str, Option<&str>)],
+    private: &[&str],
+) -> Result<Rootfs, RootfsError> {
+    let around = ResolveOptions::default();
+    let programs: Vec<PlannedProgram> = programs
         .iter()
-        .map(|(from, to)| Program {
-            closure: Closure::resolve(tree, &Spelled::new(*from), &around).unwrap(),
+        .map(|(from, to)| PlannedProgram {
+            closure: Closure::resolve(tree, &RawPath::new(*from), &around).unwrap(),
             to: to.map(|to| to.parse().unwrap()),
         })
         .collect();
     let private: Vec<ImagePath> = private.iter().map(|path| path.parse().unwrap()).collect();
-    let request = Request {
+    let request = PlanRequest {
         programs: &programs,
         host: tree,
         includes: &[],
         mount_points: &[],
-        states: &[],
+        state_dirs: &[],
         user: Owner { uid: 1, gid: 1 },
-        around: &around,
-        private: &private,
-        allowed: &[],
+        resolve_options: &around,
+        private_dirs: &private,
+        allowed_private_dirs: &[],
         strip: false,
-        needs: Needs::default(),
-        policy: &Policy::default(),
-        places: Places { tree, fallback: None, around: &around },
-        below: Below::Nothing,
+        requirements: Requirements::default(),
+        policy: &ImplicitPolicy::default(),
+        places: DataSources { tree, fallback: None, options: &around },
+        base: BaseFiles::NoBase,
     };
-    plan(tree, &request).map(|planned| planned.rootfs)
+    plan_rootfs(tree, &request).map(|planned| planned.rootfs)
 }
 
 #[test]
@@ -90,7 +94,10 @@ fn places_program_below_app() {
             "/usr/lib64/ld-linux-x86-64.so.2"
         ]
     );
-    assert_eq!(rootfs.strata().into_iter().collect::<Vec<_>>(), [Stratum::Libraries, Stratum::Program]);
+    assert_eq!(
+        rootfs.layer_kinds().into_iter().collect::<Vec<_>>(),
+        [LayerKind::Libraries, LayerKind::Program]
+    );
 }
 
 #[test]
@@ -98,8 +105,8 @@ fn moves_libraries_relative_to_the_program() {
     let mut tree = root();
     tree.add_file("/home/u/p/bin/hello", &program(&["libx.so"], Some("$ORIGIN/../plugins/../lib")));
     tree.add_file("/home/u/p/lib/libx.so.1", &library("libx.so", &["libc.so.6"], None));
-    tree.add("/home/u/p/lib/libx.so", coracle_core::file_system::Node::Link(Spelled::new("libx.so.1")));
-    tree.add("/home/u/p/plugins", coracle_core::file_system::Node::Directory);
+    tree.add("/home/u/p/lib/libx.so", coracle_core::file_system::FsNode::Link(RawPath::new("libx.so.1")));
+    tree.add("/home/u/p/plugins", coracle_core::file_system::FsNode::Directory);
     let moved = |to| lines(&plan_of(&tree, &[("/home/u/p/bin/hello", to)], &["/home/u"]).unwrap());
     let app = ["/app/", "/app/bin/", "/app/bin/hello", "/app/lib/", "/app/lib/libx.so -> libx.so.1"];
     assert_eq!(moved(None)[..5], app);
@@ -115,7 +122,7 @@ fn rejects_private_paths() {
     tree.add_file("/home/u/p/hello", &program(&["libx.so"], Some("/home/u/lib")));
     tree.add_file("/home/u/lib/libx.so", &library("libx.so", &[], None));
     let error = plan_of(&tree, &[("/home/u/p/hello", None)], &["/home/u"]).unwrap_err();
-    assert!(matches!(&error, Error::Private(paths) if paths.len() == 1), "{error}");
+    assert!(matches!(&error, RootfsError::PrivatePaths(paths) if paths.len() == 1), "{error}");
     assert!(plan_of(&tree, &[("/home/u/p/hello", None)], &[]).is_ok());
 }
 
@@ -124,12 +131,12 @@ fn adds_cache_if_a_library_needs_it() {
     let mut tree = root();
     tree.add_file("/usr/bin/hello", &program(&["libx.so", "libc.so.6"], None));
     tree.add_file("/opt/x/libx.so", &library("libx.so", &[], None));
-    let machine = elf::Machine { is_64: true, is_little_endian: true, number: 62, flags: 0 };
-    let entry = CacheEntry { name: b"libx.so".to_vec(), path: Spelled::new("/opt/x/libx.so") };
-    tree.add_file("/etc/ld.so.cache", &Cache::write(vec![entry], machine));
+    let machine = elf::Machine { is_64: true, is_little_endian: true, e_machine: 62, e_flags: 0 };
+    let entry = CacheEntry { name: b"libx.so".to_vec(), path: RawPath::new("/opt/x/libx.so") };
+    tree.add_file("/etc/ld.so.cache", &LdCache::serialize(vec![entry], machine));
     let rootfs = plan_of(&tree, &[("/usr/bin/hello", None)], &[]).unwrap();
     let cache = rootfs.iter().find(|(path, _)| path.to_string() == "/etc/ld.so.cache").unwrap();
-    assert_eq!(cache.1.reason, Reason::LoaderCache);
+    assert_eq!(cache.1.reason, EntryReason::LdSoCache);
     assert!(lines(&rootfs).contains(&"/opt/x/libx.so".to_owned()));
 }
 
@@ -139,12 +146,12 @@ fn conflict_names_both_sources() {
     tree.add_file("/home/a/x", &program(&["libc.so.6"], None));
     tree.add_file("/home/b/x", &program(&["libc.so.6"], Some("/b")));
     let error = plan_of(&tree, &[("/home/a/x", None), ("/home/b/x", None)], &[]).unwrap_err();
-    assert!(matches!(&error, Error::Conflicts(conflicts) if conflicts.len() == 1), "{error}");
+    assert!(matches!(&error, RootfsError::Conflicts(conflicts) if conflicts.len() == 1), "{error}");
 }
 
 #[test]
 fn real_programs_keep_their_links() {
-    let rootfs = plan_of(&HostTree::new("/"), &[("/bin/bash", None)], &[]).unwrap();
+    let rootfs = plan_of(&HostFs::new("/"), &[("/bin/bash", None)], &[]).unwrap();
     let lines = lines(&rootfs);
     assert!(lines.contains(&"/usr/bin/bash".to_owned()), "{lines:#?}");
     assert_eq!(rootfs.programs()[0].to_string(), "/bin/bash");

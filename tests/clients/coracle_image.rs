@@ -44,7 +44,7 @@ fn coracle_builds_in_its_own_image() {
     let restricted = ["--rm", "--read-only", "--cap-drop", "ALL", "--user", "0:0", "--volume", &mount];
     let reference = podman.container_with(&restricted, "coracle", &["build", "hello", "--no-cache"]);
     assert_eq!(reference, on_host(&work));
-    assert!(coracle_oci::layout::verify(&work.join("hello.oci")).unwrap().is_empty());
+    assert!(coracle_oci::layout::verify_layout(&work.join("hello.oci")).unwrap().is_empty());
 }
 
 /// What the same build prints outside.

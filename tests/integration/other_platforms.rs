@@ -99,7 +99,7 @@ fn programs_of_two_platforms_are_one_index() {
     assert_eq!(line, format!("hello:latest@{}\n", descriptor["digest"].as_str().unwrap()));
     let platforms: Vec<String> = Image::all(&at.join("out")).iter().map(Image::platform).collect();
     assert_eq!(platforms, ["linux/amd64", "linux/arm64"]);
-    assert_eq!(coracle_oci::layout::verify(&at.join("out")).unwrap(), []);
+    assert_eq!(coracle_oci::layout::verify_layout(&at.join("out")).unwrap(), []);
     assert_eq!(
         build("oci:other", [programs[1], programs[0]]),
         line,

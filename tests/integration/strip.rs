@@ -8,16 +8,16 @@ use coracle_core::content::Content;
 use coracle_ld::elf;
 
 fn strip(from: &Path, to: &Path) -> u64 {
-    let content = Content::bytes(fs::read(from).unwrap());
-    let stripped = elf::stripped(&content).unwrap().expect("an unstripped program");
-    let bytes = stripped.open().unwrap().bytes_at(0, usize::MAX).unwrap();
+    let content = Content::from_bytes(fs::read(from).unwrap());
+    let stripped = elf::strip(&content).unwrap().expect("an unstripped program");
+    let bytes = stripped.open().unwrap().read_bytes_at(0, usize::MAX).unwrap();
     assert_eq!(bytes.len() as u64, stripped.size());
     // A file that this process has open for writing can't be executed, and a child that another test starts in that
     // moment has it open as well: so another process writes the program.
     let draft = to.with_extension("draft");
     fs::write(&draft, &bytes).unwrap();
     run("install", &["-m", "755", draft.to_str().unwrap(), to.to_str().unwrap()]);
-    let again = elf::stripped(&Content::bytes(bytes)).unwrap();
+    let again = elf::strip(&Content::from_bytes(bytes)).unwrap();
     assert!(again.is_none(), "there is nothing left to strip");
     stripped.size()
 }

@@ -14,9 +14,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::listing::Listing;
-use coracle_ld::closure::{Error, Found, Kind, LinkMap, Surroundings, Tracer};
-use coracle_core::path::Spelled;
-use coracle_core::file_system::HostTree;
+use coracle_core::file_system::HostFs;
+use coracle_core::path::RawPath;
+use coracle_ld::closure::{Error, ExecutedKind, LinkMap, MapReason, ResolveOptions, Resolver};
 
 /// Where distributions install ELF files. Links among them are not followed, so each file is met by its own path.
 const DIRECTORIES: &[&str] = &["/usr/bin", "/usr/sbin", "/usr/lib", "/usr/libexec", "/usr/local", "/opt"];
@@ -41,8 +41,8 @@ fn every_elf_file_maps_as_with_its_loader() {
     let workers = thread::available_parallelism().map_or(1, usize::from);
     let fates: Vec<(&Path, Fate, Duration)> = thread::scope(|scope| {
         let work = || {
-            let (tree, around) = (HostTree::new("/"), Surroundings::default());
-            let tracer = Tracer::new(&tree, &around);
+            let (tree, around) = (HostFs::new("/"), ResolveOptions::default());
+            let tracer = Resolver::new(&tree, &around);
             let files = std::iter::from_fn(|| files.get(next.fetch_add(1, Ordering::Relaxed)));
             files.map(|file| compare(&tracer, file)).collect::<Vec<_>>()
         };
@@ -88,16 +88,16 @@ fn is_elf(path: &Path) -> bool {
 }
 
 /// One file under both eyes, and how long ours took.
-fn compare<'a>(tracer: &Tracer<'_>, file: &'a Path) -> (&'a Path, Fate, Duration) {
+fn compare<'a>(tracer: &Resolver<'_>, file: &'a Path) -> (&'a Path, Fate, Duration) {
     let start = Instant::now();
-    let traced = tracer.trace(&Spelled::new(file.to_str().unwrap()));
+    let traced = tracer.resolve_partial(&RawPath::new(file.to_str().unwrap()));
     let took = start.elapsed();
     let fate = match &traced {
         Ok(closure) => match &closure.executed[0].kind {
-            Kind::Elf(elf) => judge(&elf.objects, file),
-            Kind::Script => unreachable!("it starts as ELF files do"),
+            ExecutedKind::Elf(elf) => judge(&elf.link_map, file),
+            ExecutedKind::Script => unreachable!("it starts as ELF files do"),
         },
-        Err(Error::NotExecutable { .. } | Error::Interpreter { .. }) => Fate::Foreign,
+        Err(Error::NotExecutable { .. } | Error::MissingInterpreter { .. }) => Fate::Foreign,
         Err(error) => match refusal(file) {
             Some(_) => Fate::Refused,
             None => Fate::Different { ours: Listing::Refused(error.to_string()), loaders: native(file) },
@@ -108,8 +108,8 @@ fn compare<'a>(tracer: &Tracer<'_>, file: &'a Path) -> (&'a Path, Fate, Duration
 
 fn judge(map: &LinkMap, file: &Path) -> Fate {
     let Some(loader) = &map.loader else { return alone(file) };
-    let interpreter = map.objects.iter().find(|object| object.found == Found::Interpreter);
-    let interpreter = interpreter.unwrap().spelled.to_string();
+    let interpreter = map.objects.iter().find(|object| object.reason == MapReason::Interpreter);
+    let interpreter = interpreter.unwrap().raw_path.to_string();
     let loaders = match loader.is_glibc() {
         true => trace(&interpreter, file),
         false => list(&interpreter, file),

@@ -3,7 +3,7 @@
 
 use std::process::Output;
 
-use coracle_ld::closure::{Absence, Found, LinkMap, Missing};
+use coracle_ld::closure::{DependencyKind, LinkMap, MapReason, MissingLibrary};
 
 /// What a loader says of one file.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -22,25 +22,27 @@ pub(crate) enum Listing {
 impl Listing {
     /// What our resolver says. The interpreter counts where an object needs it, as a loader lists it.
     pub(crate) fn ours(map: &LinkMap) -> Self {
-        let is_fatal = |missing: &&Missing| missing.absence == Absence::Fatal && missing.missed.fatal;
+        let is_fatal =
+            |missing: &&MissingLibrary| missing.kind == DependencyKind::Required && missing.trace.is_fatal;
         let fatal = map.missing.iter().filter(is_fatal);
-        let mut refused = fatal.filter_map(|missing| Some((missing.missed.refused.last()?, &missing.name)));
+        let mut refused = fatal.filter_map(|missing| Some((missing.trace.rejected.last()?, &missing.name)));
         if let Some(((path, refusal), name)) = refused.next() {
             let name = String::from_utf8_lossy(name);
             return Self::Refused(format!("{path}: {refusal}; wanted as {name}"));
         }
         // A loader lists what stands behind the program, which a filter of its own may stand in front of.
-        let objects = map.objects.iter().enumerate().skip_while(|(_, object)| object.found != Found::Program);
-        let objects = objects.skip(1).filter(|(index, _)| map.is_needed(*index));
+        let objects =
+            map.objects.iter().enumerate().skip_while(|(_, object)| object.reason != MapReason::Program);
+        let objects = objects.skip(1).filter(|(index, _)| map.is_depended_on(*index));
         // A refused auxiliary is as if nobody had asked for it.
-        let is_listed = |missing: &&Missing| match missing.absence {
-            Absence::Fatal => true,
-            Absence::Auxiliary => !missing.missed.fatal,
-            Absence::Preload => false,
+        let is_listed = |missing: &&MissingLibrary| match missing.kind {
+            DependencyKind::Required => true,
+            DependencyKind::Auxiliary => !missing.trace.is_fatal,
+            DependencyKind::Preload => false,
         };
         let missing = map.missing.iter().filter(is_listed);
         Self::Maps {
-            paths: objects.map(|(_, object)| object.spelled.to_string()).collect(),
+            paths: objects.map(|(_, object)| object.raw_path.to_string()).collect(),
             missing: unique(missing.map(|missing| String::from_utf8_lossy(&missing.name).into_owned())),
         }
     }

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::fs::{self, OpenFile, Stat};
+use crate::fs::{self, Stat, VerifiedFile};
 
 /// A sequence of bytes that is read on demand. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -16,13 +16,13 @@ pub struct Content {
 }
 
 /// Buffer size for comparing two contents, in bytes.
-const COMPARED: usize = 64 << 10;
+const COMPARE_BUFFER_SIZE: usize = 64 << 10;
 
 /// Consecutive bytes of a [`Content`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Piece {
     Bytes(Vec<u8>),
-    Range { file: Arc<HostFile>, start: u64, size: u64 },
+    FileRange { file: Arc<HostFile>, start: u64, size: u64 },
 }
 
 /// A host file and its metadata when it was first seen.
@@ -34,17 +34,17 @@ pub(crate) struct HostFile {
 
 impl Content {
     /// Creates a content from bytes in memory.
-    pub fn bytes(bytes: impl Into<Vec<u8>>) -> Self {
-        Self::of(vec![Piece::Bytes(bytes.into())])
+    pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Self {
+        Self::from_pieces(vec![Piece::Bytes(bytes.into())])
     }
 
     /// Creates a content from the whole host file at `path`, whose metadata is `stat`.
-    pub fn host_file(path: PathBuf, stat: Stat) -> Self {
+    pub fn from_host_file(path: PathBuf, stat: Stat) -> Self {
         let file = Arc::new(HostFile { path, stat });
-        Self::of(vec![Piece::Range { file, start: 0, size: stat.size }])
+        Self::from_pieces(vec![Piece::FileRange { file, start: 0, size: stat.size }])
     }
 
-    fn of(pieces: Vec<Piece>) -> Self {
+    fn from_pieces(pieces: Vec<Piece>) -> Self {
         let size = pieces.iter().map(Piece::size).sum();
         Self { pieces: pieces.into(), size }
     }
@@ -58,21 +58,21 @@ impl Content {
     /// memory.
     pub fn host_path(&self) -> Option<&Path> {
         match &*self.pieces {
-            [Piece::Range { file, .. }, ..] => Some(&file.path),
+            [Piece::FileRange { file, .. }, ..] => Some(&file.path),
             _ => None,
         }
     }
 
     /// Device and inode of the file that [`Content::host_path`] returns.
-    pub fn host_identity(&self) -> Option<fs::Identity> {
+    pub fn host_identity(&self) -> Option<fs::FileId> {
         match &*self.pieces {
-            [Piece::Range { file, .. }, ..] => Some(file.stat.identity),
+            [Piece::FileRange { file, .. }, ..] => Some(file.stat.file_id),
             _ => None,
         }
     }
 
     /// Whether both consist of the same ranges of the same files. Reads nothing.
-    pub fn same_source(&self, other: &Self) -> bool {
+    pub fn has_same_source(&self, other: &Self) -> bool {
         self.pieces == other.pieces
     }
 
@@ -81,12 +81,12 @@ impl Content {
     ///
     /// # Errors
     /// Fails if a file cannot be read or has changed.
-    pub fn same_bytes(&self, other: &Self) -> fs::Result<bool> {
-        if self.same_source(other) || self.size != other.size {
+    pub fn has_same_bytes(&self, other: &Self) -> fs::Result<bool> {
+        if self.has_same_source(other) || self.size != other.size {
             return Ok(self.size == other.size);
         }
         let (ours, theirs) = (self.open()?, other.open()?);
-        let (mut a, mut b) = (vec![0; COMPARED], vec![0; COMPARED]);
+        let (mut a, mut b) = (vec![0; COMPARE_BUFFER_SIZE], vec![0; COMPARE_BUFFER_SIZE]);
         let mut offset = 0;
         while offset < self.size {
             let read = ours.read_at(&mut a, offset)?;
@@ -96,19 +96,19 @@ impl Content {
             }
             offset += read as u64;
         }
-        ours.verify().and_then(|()| theirs.verify()).map(|()| true)
+        ours.verify_unchanged().and_then(|()| theirs.verify_unchanged()).map(|()| true)
     }
 
     /// Builds a new content from ranges of this one and new bytes, in the order of `parts`.
-    pub fn spliced(&self, parts: Vec<Part>) -> Self {
+    pub fn splice(&self, parts: Vec<SplicePart>) -> Self {
         let mut pieces = Vec::new();
         for part in parts {
             match part {
-                Part::New(bytes) => pieces.push(Piece::Bytes(bytes)),
-                Part::Kept { start, size } => pieces.extend(self.slice(start, size)),
+                SplicePart::New(bytes) => pieces.push(Piece::Bytes(bytes)),
+                SplicePart::Existing { start, size } => pieces.extend(self.slice(start, size)),
             }
         }
-        Self::of(pieces)
+        Self::from_pieces(pieces)
     }
 
     fn slice(&self, start: u64, size: u64) -> Vec<Piece> {
@@ -128,33 +128,33 @@ impl Content {
     ///
     /// # Errors
     /// Fails if a file cannot be opened or has changed.
-    pub fn open(&self) -> fs::Result<Reader> {
-        let mut opened: Vec<(Arc<HostFile>, Arc<OpenFile>)> = Vec::new();
+    pub fn open(&self) -> fs::Result<ContentReader> {
+        let mut opened: Vec<(Arc<HostFile>, Arc<VerifiedFile>)> = Vec::new();
         let mut pieces = Vec::with_capacity(self.pieces.len());
         for piece in self.pieces.iter() {
             pieces.push(match piece {
-                Piece::Bytes(bytes) => Source::Bytes(bytes.clone()),
-                Piece::Range { file, start, size } => {
+                Piece::Bytes(bytes) => OpenPiece::Bytes(bytes.clone()),
+                Piece::FileRange { file, start, size } => {
                     let open = match opened.iter().find(|(known, _)| known == file) {
                         Some((_, open)) => open.clone(),
                         None => {
-                            let open = Arc::new(OpenFile::open(&file.path, file.stat)?);
+                            let open = Arc::new(VerifiedFile::open(&file.path, file.stat)?);
                             opened.push((file.clone(), open.clone()));
                             open
                         }
                     };
-                    Source::File { open, start: *start, size: *size }
+                    OpenPiece::File { open, start: *start, size: *size }
                 }
             });
         }
-        Ok(Reader { pieces, size: self.size })
+        Ok(ContentReader { pieces, size: self.size })
     }
 }
 
 /// One part of a content made by [`Content::spliced`].
 #[derive(Debug, PartialEq, Eq)]
-pub enum Part {
-    Kept { start: u64, size: u64 },
+pub enum SplicePart {
+    Existing { start: u64, size: u64 },
     New(Vec<u8>),
 }
 
@@ -162,7 +162,7 @@ impl Piece {
     fn size(&self) -> u64 {
         match self {
             Self::Bytes(bytes) => bytes.len() as u64,
-            Self::Range { size, .. } => *size,
+            Self::FileRange { size, .. } => *size,
         }
     }
 
@@ -174,25 +174,27 @@ impl Piece {
                 let take = usize::try_from(size).unwrap_or(usize::MAX);
                 Self::Bytes(bytes.iter().copied().skip(skip).take(take).collect())
             }
-            Self::Range { file, start, .. } => Self::Range { file: file.clone(), start: start + from, size },
+            Self::FileRange { file, start, .. } => {
+                Self::FileRange { file: file.clone(), start: start + from, size }
+            }
         }
     }
 }
 
 /// An open [`Content`], read at arbitrary offsets.
 #[derive(Debug)]
-pub struct Reader {
-    pieces: Vec<Source>,
+pub struct ContentReader {
+    pieces: Vec<OpenPiece>,
     size: u64,
 }
 
 #[derive(Debug)]
-enum Source {
+enum OpenPiece {
     Bytes(Vec<u8>),
-    File { open: Arc<OpenFile>, start: u64, size: u64 },
+    File { open: Arc<VerifiedFile>, start: u64, size: u64 },
 }
 
-impl Reader {
+impl ContentReader {
     /// Size in bytes.
     pub fn size(&self) -> u64 {
         self.size
@@ -223,7 +225,7 @@ impl Reader {
     ///
     /// # Errors
     /// See [`Reader::read_at`].
-    pub fn bytes_at(&self, offset: u64, size: usize) -> fs::Result<Vec<u8>> {
+    pub fn read_bytes_at(&self, offset: u64, size: usize) -> fs::Result<Vec<u8>> {
         let available = usize::try_from(self.size.saturating_sub(offset)).unwrap_or(usize::MAX);
         let mut bytes = vec![0; size.min(available)];
         let read = self.read_at(&mut bytes, offset)?;
@@ -235,15 +237,15 @@ impl Reader {
     ///
     /// # Errors
     /// Fails if a file has changed, and names it.
-    pub fn verify(&self) -> fs::Result<()> {
+    pub fn verify_unchanged(&self) -> fs::Result<()> {
         self.pieces.iter().try_for_each(|piece| match piece {
-            Source::Bytes(_) => Ok(()),
-            Source::File { open, .. } => open.verify(),
+            OpenPiece::Bytes(_) => Ok(()),
+            OpenPiece::File { open, .. } => open.verify_unchanged(),
         })
     }
 }
 
-impl Source {
+impl OpenPiece {
     fn size(&self) -> u64 {
         match self {
             Self::Bytes(bytes) => bytes.len() as u64,
@@ -269,21 +271,21 @@ mod tests {
     use super::*;
 
     fn read(content: &Content) -> Vec<u8> {
-        content.open().unwrap().bytes_at(0, 100).unwrap()
+        content.open().unwrap().read_bytes_at(0, 100).unwrap()
     }
 
-    fn part(start: u64, size: u64) -> Part {
-        Part::Kept { start, size }
+    fn part(start: u64, size: u64) -> SplicePart {
+        SplicePart::Existing { start, size }
     }
 
     #[test]
     fn reads_across_spliced_pieces() {
-        let content = Content::bytes("hello world");
-        let spliced = content.spliced(vec![part(6, 5), Part::New(b", ".to_vec()), part(0, 5)]);
+        let content = Content::from_bytes("hello world");
+        let spliced = content.splice(vec![part(6, 5), SplicePart::New(b", ".to_vec()), part(0, 5)]);
         assert_eq!(read(&spliced), b"world, hello");
-        assert_eq!(read(&spliced.spliced(vec![part(3, 6)])), b"ld, he");
-        assert_eq!(spliced.open().unwrap().bytes_at(10, 9).unwrap(), b"lo");
-        assert_eq!(spliced.open().unwrap().bytes_at(100, 9).unwrap(), b"");
+        assert_eq!(read(&spliced.splice(vec![part(3, 6)])), b"ld, he");
+        assert_eq!(spliced.open().unwrap().read_bytes_at(10, 9).unwrap(), b"lo");
+        assert_eq!(spliced.open().unwrap().read_bytes_at(100, 9).unwrap(), b"");
     }
 
     #[test]
@@ -291,11 +293,13 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file");
         std::fs::write(&path, "one").unwrap();
-        let Some(fs::Found::File(stat)) = fs::look(&path).unwrap() else { panic!("a file was written") };
-        let content = Content::host_file(path.clone(), stat);
+        let Some(fs::PathMetadata::File(stat)) = fs::symlink_metadata(&path).unwrap() else {
+            panic!("a file was written")
+        };
+        let content = Content::from_host_file(path.clone(), stat);
         let reader = content.open().unwrap();
         std::fs::write(&path, "longer").unwrap();
-        assert!(reader.verify().is_err());
+        assert!(reader.verify_unchanged().is_err());
         assert!(content.open().unwrap_err().to_string().starts_with("cannot pack `"));
     }
 }

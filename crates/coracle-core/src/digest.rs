@@ -25,9 +25,9 @@ pub struct ParseDigestError(String);
 
 /// An incremental SHA-256 hasher.
 #[derive(Clone, Default)]
-pub struct Hasher(Sha256);
+pub struct DigestHasher(Sha256);
 
-impl Hasher {
+impl DigestHasher {
     /// Appends `bytes` to the hashed data.
     pub fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
@@ -40,7 +40,7 @@ impl Hasher {
 }
 
 /// Hashes everything that is written.
-impl io::Write for Hasher {
+impl io::Write for DigestHasher {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.update(bytes);
         Ok(bytes.len())
@@ -52,14 +52,14 @@ impl io::Write for Hasher {
 }
 
 /// A reader that hashes the bytes read through it.
-pub struct Hashing<R> {
+pub struct HashingReader<R> {
     reader: R,
-    hasher: Hasher,
+    hasher: DigestHasher,
 }
 
-impl<R> Hashing<R> {
+impl<R> HashingReader<R> {
     pub fn new(reader: R) -> Self {
-        Self { reader, hasher: Hasher::default() }
+        Self { reader, hasher: DigestHasher::default() }
     }
 
     /// The wrapped reader.
@@ -73,7 +73,7 @@ impl<R> Hashing<R> {
     }
 }
 
-impl<R: io::Read> io::Read for Hashing<R> {
+impl<R: io::Read> io::Read for HashingReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.reader.read(buffer)?;
         self.hasher.update(buffer.get(..read).unwrap_or_default());
@@ -83,14 +83,14 @@ impl<R: io::Read> io::Read for Hashing<R> {
 
 impl Digest {
     /// Computes the digest of `bytes`.
-    pub fn of(bytes: &[u8]) -> Self {
-        let mut hasher = Hasher::default();
+    pub fn compute(bytes: &[u8]) -> Self {
+        let mut hasher = DigestHasher::default();
         hasher.update(bytes);
         hasher.finish()
     }
 
     /// The first eight bytes as a big-endian number.
-    pub fn number(&self) -> u64 {
+    pub fn leading_u64(&self) -> u64 {
         self.0.iter().take(8).fold(0, |number, &byte| number << 8 | u64::from(byte))
     }
 
@@ -175,8 +175,8 @@ mod tests {
 
     #[test]
     fn prints_and_parses_digests() {
-        assert_eq!(Digest::of(b"").to_string(), EMPTY);
-        assert_eq!(EMPTY.parse::<Digest>().unwrap(), Digest::of(b""));
+        assert_eq!(Digest::compute(b"").to_string(), EMPTY);
+        assert_eq!(EMPTY.parse::<Digest>().unwrap(), Digest::compute(b""));
     }
 
     #[test]

@@ -11,18 +11,18 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::content::Content;
-use crate::fs::{self, Found, Stat};
-use crate::path::{ImagePath, Spelled};
-use crate::input_tracker::Witness;
+use crate::fs::{self, PathMetadata, Stat};
+use crate::input_tracker::InputTracker;
+use crate::path::{ImagePath, RawPath};
 
 /// A read-only view of a file system.
-pub trait Tree {
+pub trait FileSystem {
     /// Returns the node at `path`; `None` if there is none. The parents of `path` must be
     /// directories, not links.
     ///
     /// # Errors
     /// Fails if the host cannot read the metadata.
-    fn node(&self, path: &ImagePath) -> fs::Result<Option<Node>>;
+    fn node(&self, path: &ImagePath) -> fs::Result<Option<FsNode>>;
 
     /// Returns the names in the directory at `path`, sorted by bytes.
     ///
@@ -33,20 +33,20 @@ pub trait Tree {
 
 /// A file, directory or link in a [`Tree`].
 #[derive(Clone, Debug)]
-pub enum Node {
+pub enum FsNode {
     /// A directory.
     Directory,
     /// A symbolic link with its raw target.
-    Link(Spelled),
+    Link(RawPath),
     /// A regular file.
-    File(TreeFile),
+    File(FsFile),
     /// A device, socket or pipe, by a readable name.
     Special(&'static str),
 }
 
 /// A regular file of a [`Tree`].
 #[derive(Clone, Debug)]
-pub struct TreeFile {
+pub struct FsFile {
     /// The file's metadata.
     pub stat: Stat,
     /// The file's bytes.
@@ -55,51 +55,53 @@ pub struct TreeFile {
 
 /// A host directory as a root. Metadata of each path is read once and cached.
 #[derive(Debug)]
-pub struct HostTree {
+pub struct HostFs {
     root: PathBuf,
-    seen: Mutex<BTreeMap<ImagePath, Option<Node>>>,
-    listed: Mutex<BTreeMap<ImagePath, Stat>>,
+    nodes: Mutex<BTreeMap<ImagePath, Option<FsNode>>>,
+    listed_directories: Mutex<BTreeMap<ImagePath, Stat>>,
 }
 
-impl HostTree {
+impl HostFs {
     /// Creates a view of the host directory `root`.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), seen: Mutex::default(), listed: Mutex::default() }
+        Self { root: root.into(), nodes: Mutex::default(), listed_directories: Mutex::default() }
     }
 
     /// Returns the host path of `path`.
     pub fn host_path(&self, path: &ImagePath) -> PathBuf {
-        self.root.join(fs::path_of(path.relative()))
+        self.root.join(fs::path_from_bytes(path.relative_bytes()))
     }
 
     /// Adds all paths that were read or listed here to `tracker`, with their metadata at that time.
-    pub fn tell(&self, tracker: &mut Witness) {
-        for (path, node) in lock(&self.seen).iter() {
-            tracker.looked(self.host_path(path), &answer(node.as_ref()));
+    pub fn record_inputs(&self, tracker: &mut InputTracker) {
+        for (path, node) in lock(&self.nodes).iter() {
+            tracker.record_metadata(self.host_path(path), &node_to_metadata(node.as_ref()));
         }
-        for (path, stat) in lock(&self.listed).iter() {
-            tracker.listed(self.host_path(path), *stat);
+        for (path, stat) in lock(&self.listed_directories).iter() {
+            tracker.record_listing(self.host_path(path), *stat);
         }
     }
 
-    fn look(&self, path: &ImagePath) -> fs::Result<Option<Node>> {
+    fn read_node(&self, path: &ImagePath) -> fs::Result<Option<FsNode>> {
         let host = self.host_path(path);
-        Ok(fs::look(&host)?.map(|found| match found {
-            Found::Directory => Node::Directory,
-            Found::Link(target) => Node::Link(Spelled::new(target)),
-            Found::Special(kind) => Node::Special(kind),
-            Found::File(stat) => Node::File(TreeFile { stat, content: Content::host_file(host, stat) }),
+        Ok(fs::symlink_metadata(&host)?.map(|found| match found {
+            PathMetadata::Directory => FsNode::Directory,
+            PathMetadata::Link(target) => FsNode::Link(RawPath::new(target)),
+            PathMetadata::Special(kind) => FsNode::Special(kind),
+            PathMetadata::File(stat) => {
+                FsNode::File(FsFile { stat, content: Content::from_host_file(host, stat) })
+            }
         }))
     }
 }
 
-impl Tree for HostTree {
-    fn node(&self, path: &ImagePath) -> fs::Result<Option<Node>> {
-        if let Some(node) = lock(&self.seen).get(path) {
+impl FileSystem for HostFs {
+    fn node(&self, path: &ImagePath) -> fs::Result<Option<FsNode>> {
+        if let Some(node) = lock(&self.nodes).get(path) {
             return Ok(node.clone());
         }
-        let node = self.look(path)?;
-        lock(&self.seen).insert(path.clone(), node.clone());
+        let node = self.read_node(path)?;
+        lock(&self.nodes).insert(path.clone(), node.clone());
         Ok(node)
     }
 
@@ -107,8 +109,8 @@ impl Tree for HostTree {
         let host = self.host_path(path);
         // Read before listing, so that an entry added meanwhile shows as a change.
         let stat = fs::stat(&host)?;
-        lock(&self.listed).entry(path.clone()).or_insert(stat);
-        fs::list(&host)
+        lock(&self.listed_directories).entry(path.clone()).or_insert(stat);
+        fs::list_directory(&host)
     }
 }
 
@@ -117,35 +119,35 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Converts a node to the form that a [`Witness`] records.
-fn answer(node: Option<&Node>) -> Option<Found> {
+fn node_to_metadata(node: Option<&FsNode>) -> Option<PathMetadata> {
     node.map(|node| match node {
-        Node::Directory => Found::Directory,
-        Node::Link(target) => Found::Link(target.as_bytes().to_vec()),
-        Node::File(file) => Found::File(file.stat),
-        Node::Special(kind) => Found::Special(kind),
+        FsNode::Directory => PathMetadata::Directory,
+        FsNode::Link(target) => PathMetadata::Link(target.as_bytes().to_vec()),
+        FsNode::File(file) => PathMetadata::File(file.stat),
+        FsNode::Special(kind) => PathMetadata::Special(kind),
     })
 }
 
 /// Two layered file systems: nodes of `front` hide those of `behind`.
-pub struct Overlay<'a> {
+pub struct OverlayFs<'a> {
     /// The upper file system, which takes precedence.
-    pub front: &'a dyn Tree,
+    pub upper: &'a dyn FileSystem,
     /// The lower file system.
-    pub behind: &'a dyn Tree,
+    pub lower: &'a dyn FileSystem,
 }
 
-impl Tree for Overlay<'_> {
-    fn node(&self, path: &ImagePath) -> fs::Result<Option<Node>> {
-        match self.front.node(path)? {
-            None => self.behind.node(path),
+impl FileSystem for OverlayFs<'_> {
+    fn node(&self, path: &ImagePath) -> fs::Result<Option<FsNode>> {
+        match self.upper.node(path)? {
+            None => self.lower.node(path),
             node => Ok(node),
         }
     }
 
     fn list(&self, path: &ImagePath) -> fs::Result<Vec<Vec<u8>>> {
         let mut names = Vec::new();
-        for tree in [self.front, self.behind] {
-            if path.name().is_none() || matches!(tree.node(path)?, Some(Node::Directory)) {
+        for tree in [self.upper, self.lower] {
+            if path.file_name().is_none() || matches!(tree.node(path)?, Some(FsNode::Directory)) {
                 names.extend(tree.list(path)?);
             }
         }
@@ -157,16 +159,16 @@ impl Tree for Overlay<'_> {
 
 /// The result of resolving a raw path: each step and the final node.
 #[derive(Clone, Debug)]
-pub struct Walk {
+pub struct PathResolution {
     /// The directories entered and links followed, in order.
-    pub steps: Vec<Step>,
+    pub steps: Vec<ResolutionStep>,
     /// What the path resolves to.
-    pub end: End,
+    pub end: ResolutionEnd,
 }
 
 /// One step of a [`Walk`].
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Step {
+pub enum ResolutionStep {
     /// A directory that was entered, by name or by `..`.
     Directory(ImagePath),
     /// A link that was followed.
@@ -174,15 +176,15 @@ pub enum Step {
         /// The path of the link itself.
         path: ImagePath,
         /// The raw target.
-        target: Spelled,
+        target: RawPath,
     },
 }
 
 /// What a raw path resolves to.
 #[derive(Clone, Debug)]
-pub enum End {
+pub enum ResolutionEnd {
     /// A regular file, with its resolved path.
-    File(ImagePath, TreeFile),
+    File(ImagePath, FsFile),
     /// A directory.
     Directory(ImagePath),
     /// A device, socket or pipe.
@@ -192,7 +194,7 @@ pub enum End {
     /// This path is used as a directory, but is a file.
     NotDirectory(ImagePath),
     /// The path has more links than the kernel follows.
-    Loop,
+    TooManyLinks,
 }
 
 /// Maximum number of links that the kernel follows in one path (`MAXSYMLINKS`,
@@ -203,49 +205,55 @@ const MAX_LINKS: usize = 40;
 ///
 /// # Errors
 /// Fails if the host cannot read the metadata of a step.
-pub fn walk(tree: &dyn Tree, start: &ImagePath, raw_path: &[u8]) -> fs::Result<Walk> {
+pub fn resolve_path(tree: &dyn FileSystem, start: &ImagePath, raw_path: &[u8]) -> fs::Result<PathResolution> {
     let mut at = if raw_path.starts_with(b"/") { ImagePath::root() } else { start.clone() };
     let mut names = Vec::new();
-    push_names(&mut names, raw_path);
+    push_components(&mut names, raw_path);
     let mut steps = Vec::new();
     let mut links = 0;
     let end = loop {
         let Some(name) = names.pop() else {
-            break if raw_path.is_empty() { End::Missing(at) } else { End::Directory(at) };
+            break if raw_path.is_empty() {
+                ResolutionEnd::Missing(at)
+            } else {
+                ResolutionEnd::Directory(at)
+            };
         };
         if name == b".." {
             at = at.parent().unwrap_or(at);
-            steps.push(Step::Directory(at.clone()));
+            steps.push(ResolutionStep::Directory(at.clone()));
             continue;
         }
         let path = at.join(&name);
         match tree.node(&path)? {
-            None => break End::Missing(path),
-            Some(Node::Directory) => {
-                steps.push(Step::Directory(path.clone()));
+            None => break ResolutionEnd::Missing(path),
+            Some(FsNode::Directory) => {
+                steps.push(ResolutionStep::Directory(path.clone()));
                 at = path;
             }
-            Some(Node::Link(target)) => {
+            Some(FsNode::Link(target)) => {
                 links += 1;
                 if links > MAX_LINKS {
-                    break End::Loop;
+                    break ResolutionEnd::TooManyLinks;
                 }
                 if target.as_bytes().starts_with(b"/") {
                     at = ImagePath::root();
                 }
-                push_names(&mut names, target.as_bytes());
-                steps.push(Step::Link { path, target });
+                push_components(&mut names, target.as_bytes());
+                steps.push(ResolutionStep::Link { path, target });
             }
-            Some(_) if !names.is_empty() || raw_path.ends_with(b"/") => break End::NotDirectory(path),
-            Some(Node::File(file)) => break End::File(path, file),
-            Some(Node::Special(kind)) => break End::Special(path, kind),
+            Some(_) if !names.is_empty() || raw_path.ends_with(b"/") => {
+                break ResolutionEnd::NotDirectory(path);
+            }
+            Some(FsNode::File(file)) => break ResolutionEnd::File(path, file),
+            Some(FsNode::Special(kind)) => break ResolutionEnd::Special(path, kind),
         }
     };
-    Ok(Walk { steps, end })
+    Ok(PathResolution { steps, end })
 }
 
 /// Pushes the components of `path` on the stack, the first on top.
-fn push_names(stack: &mut Vec<Vec<u8>>, path: &[u8]) {
+fn push_components(stack: &mut Vec<Vec<u8>>, path: &[u8]) {
     let names = path.rsplit(|&byte| byte == b'/').filter(|name| !name.is_empty() && *name != b".");
     stack.extend(names.map(<[u8]>::to_vec));
 }
@@ -256,18 +264,19 @@ mod tests {
     use super::*;
 
     fn walk_text(tree: &str, raw_path: &str) -> String {
-        let walk = walk(&MemoryTree::new(tree), &"/work".parse().unwrap(), raw_path.as_bytes()).unwrap();
+        let walk =
+            resolve_path(&MemoryTree::new(tree), &"/work".parse().unwrap(), raw_path.as_bytes()).unwrap();
         let steps = walk.steps.iter().map(|step| match step {
-            Step::Directory(path) => format!("{path}/"),
-            Step::Link { path, target } => format!("{path} -> {target}"),
+            ResolutionStep::Directory(path) => format!("{path}/"),
+            ResolutionStep::Link { path, target } => format!("{path} -> {target}"),
         });
         let end = match walk.end {
-            End::File(path, _) => format!("file {path}"),
-            End::Directory(path) => format!("directory {path}"),
-            End::Missing(path) => format!("missing {path}"),
-            End::NotDirectory(path) => format!("not a directory {path}"),
-            End::Special(path, kind) => format!("{kind} {path}"),
-            End::Loop => "loop".into(),
+            ResolutionEnd::File(path, _) => format!("file {path}"),
+            ResolutionEnd::Directory(path) => format!("directory {path}"),
+            ResolutionEnd::Missing(path) => format!("missing {path}"),
+            ResolutionEnd::NotDirectory(path) => format!("not a directory {path}"),
+            ResolutionEnd::Special(path, kind) => format!("{kind} {path}"),
+            ResolutionEnd::TooManyLinks => "loop".into(),
         };
         steps.chain([end]).collect::<Vec<_>>().join(", ")
     }

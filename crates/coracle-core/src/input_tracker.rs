@@ -7,46 +7,46 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::digest::{Digest, Hasher};
-use crate::fs::{self, Found, Stat};
+use crate::digest::{Digest, DigestHasher};
+use crate::fs::{self, PathMetadata, Stat};
 
 /// Collects the inputs of a build: the paths read so far and their state.
 #[derive(Debug, Default)]
-pub struct Witness {
-    answers: BTreeMap<(PathBuf, Question), Vec<u8>>,
+pub struct InputTracker {
+    states: BTreeMap<(PathBuf, InputKind), Vec<u8>>,
     stats: Vec<Stat>,
-    contradicted: bool,
+    has_conflict: bool,
 }
 
 /// How a path was read.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Question {
+enum InputKind {
     /// Its metadata or link target was read.
-    Look,
+    Metadata,
     /// The directory was listed.
-    List,
+    Listing,
 }
 
 /// The paths recorded by a [`Witness`], and one digest of their states.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Testimony {
-    questions: Vec<(PathBuf, Question)>,
-    answers: Digest,
+pub struct InputFingerprint {
+    inputs: Vec<(PathBuf, InputKind)>,
+    states_digest: Digest,
 }
 
-impl Witness {
+impl InputTracker {
     /// Records what was found at `path`; `None` if the path did not exist.
-    pub(crate) fn looked(&mut self, path: PathBuf, found: &Option<Found>) {
-        if let Some(Found::File(stat)) = found {
+    pub(crate) fn record_metadata(&mut self, path: PathBuf, found: &Option<PathMetadata>) {
+        if let Some(PathMetadata::File(stat)) = found {
             self.stats.push(*stat);
         }
-        self.add(path, Question::Look, looked(found));
+        self.record(path, InputKind::Metadata, encode_metadata(found));
     }
 
     /// Records that the directory at `path` was listed. `stat` is its metadata before.
-    pub(crate) fn listed(&mut self, path: PathBuf, stat: Stat) {
+    pub(crate) fn record_listing(&mut self, path: PathBuf, stat: Stat) {
         self.stats.push(stat);
-        self.add(path, Question::List, stated(&stat));
+        self.record(path, InputKind::Listing, encode_stat(&stat));
     }
 
     /// Records the current state of `path`, which the build has just written. Its recent times are
@@ -54,54 +54,56 @@ impl Witness {
     ///
     /// # Errors
     /// Fails if the metadata cannot be read.
-    pub fn wrote(&mut self, path: PathBuf) -> fs::Result<()> {
-        let state = looked(&fs::look(&path)?);
-        self.add(path, Question::Look, state);
+    pub fn record_written(&mut self, path: PathBuf) -> fs::Result<()> {
+        let state = encode_metadata(&fs::symlink_metadata(&path)?);
+        self.record(path, InputKind::Metadata, state);
         Ok(())
     }
 
-    fn add(&mut self, path: PathBuf, kind: Question, state: Vec<u8>) {
-        let old = self.answers.insert((path, kind), state.clone());
+    fn record(&mut self, path: PathBuf, kind: InputKind, state: Vec<u8>) {
+        let old = self.states.insert((path, kind), state.clone());
         // The path changed between two reads.
-        self.contradicted |= old.is_some_and(|old| old != state);
+        self.has_conflict |= old.is_some_and(|old| old != state);
     }
 
     /// Whether all recorded paths are unchanged.
-    pub fn holds(&self) -> bool {
-        let mut answers = self.answers.iter();
-        !self.contradicted && answers.all(|((path, kind), state)| kind.ask(path).as_ref() == Some(state))
+    pub fn is_current(&self) -> bool {
+        let mut answers = self.states.iter();
+        !self.has_conflict
+            && answers.all(|((path, kind), state)| kind.read_state(path).as_ref() == Some(state))
     }
 
     /// Returns the fingerprint of the recorded inputs. `None` if a later change could go unnoticed:
     /// an input changed while it was read, or so shortly before `began` (seconds, nanoseconds) that
     /// another change could have the same timestamp.
-    pub fn testify(self, began: (i64, i64)) -> Option<Testimony> {
-        let is_settled = self.stats.iter().all(|stat| stat.is_settled_by(began));
-        let mut hasher = Hasher::default();
-        self.answers.values().for_each(|state| take(&mut hasher, state));
-        let questions = self.answers.into_keys().collect();
-        (is_settled && !self.contradicted).then(|| Testimony { questions, answers: hasher.finish() })
+    pub fn finish(self, began: (i64, i64)) -> Option<InputFingerprint> {
+        let is_settled = self.stats.iter().all(|stat| stat.detects_changes_after(began));
+        let mut hasher = DigestHasher::default();
+        self.states.values().for_each(|state| hash_state(&mut hasher, state));
+        let questions = self.states.into_keys().collect();
+        (is_settled && !self.has_conflict)
+            .then(|| InputFingerprint { inputs: questions, states_digest: hasher.finish() })
     }
 }
 
-impl Testimony {
+impl InputFingerprint {
     /// Whether all inputs are unchanged.
     pub fn holds(&self) -> bool {
-        let mut hasher = Hasher::default();
-        for (path, kind) in &self.questions {
-            let Some(state) = kind.ask(path) else { return false };
-            take(&mut hasher, &state);
+        let mut hasher = DigestHasher::default();
+        for (path, kind) in &self.inputs {
+            let Some(state) = kind.read_state(path) else { return false };
+            hash_state(&mut hasher, &state);
         }
-        hasher.finish() == self.answers
+        hasher.finish() == self.states_digest
     }
 
     /// Serializes the fingerprint: the digest of the states, then for each path a letter, the path
     /// and a NUL byte.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = self.answers.hex().into_bytes();
-        for (path, kind) in &self.questions {
-            bytes.push(kind.letter());
-            bytes.extend(fs::bytes_of(path));
+        let mut bytes = self.states_digest.hex().into_bytes();
+        for (path, kind) in &self.inputs {
+            bytes.push(kind.to_byte());
+            bytes.extend(fs::path_to_bytes(path));
             bytes.push(0);
         }
         bytes
@@ -113,51 +115,51 @@ impl Testimony {
         let answers = format!("sha256:{}", std::str::from_utf8(digest).ok()?).parse().ok()?;
         let questions = rest.split_inclusive(|&byte| byte == 0).map(|input| {
             let (letter, path) = input.strip_suffix(&[0])?.split_first()?;
-            Some((fs::path_of(path), Question::of(*letter)?))
+            Some((fs::path_from_bytes(path), InputKind::from_byte(*letter)?))
         });
-        Some(Self { questions: questions.collect::<Option<_>>()?, answers })
+        Some(Self { inputs: questions.collect::<Option<_>>()?, states_digest: answers })
     }
 }
 
-impl Question {
+impl InputKind {
     /// Reads the current state of `path`; `None` if it cannot be read.
-    fn ask(self, path: &Path) -> Option<Vec<u8>> {
+    fn read_state(self, path: &Path) -> Option<Vec<u8>> {
         match self {
-            Self::Look => fs::look(path).ok().as_ref().map(looked),
-            Self::List => fs::stat(path).ok().as_ref().map(stated),
+            Self::Metadata => fs::symlink_metadata(path).ok().as_ref().map(encode_metadata),
+            Self::Listing => fs::stat(path).ok().as_ref().map(encode_stat),
         }
     }
 
-    fn letter(self) -> u8 {
+    fn to_byte(self) -> u8 {
         match self {
-            Self::Look => b'?',
-            Self::List => b'*',
+            Self::Metadata => b'?',
+            Self::Listing => b'*',
         }
     }
 
-    fn of(letter: u8) -> Option<Self> {
-        [Self::Look, Self::List].into_iter().find(|kind| kind.letter() == letter)
+    fn from_byte(letter: u8) -> Option<Self> {
+        [Self::Metadata, Self::Listing].into_iter().find(|kind| kind.to_byte() == letter)
     }
 }
 
 /// Hashes a state with its length, so that concatenated states are unambiguous.
-fn take(hasher: &mut Hasher, state: &[u8]) {
+fn hash_state(hasher: &mut DigestHasher, state: &[u8]) {
     hasher.update(&(state.len() as u64).to_le_bytes());
     hasher.update(state);
 }
 
-fn looked(found: &Option<Found>) -> Vec<u8> {
+fn encode_metadata(found: &Option<PathMetadata>) -> Vec<u8> {
     match found {
         None => vec![b'-'],
-        Some(Found::Directory) => vec![b'd'],
-        Some(Found::Special(kind)) => [b"s", kind.as_bytes()].concat(),
-        Some(Found::Link(target)) => [b"l", target.as_slice()].concat(),
-        Some(Found::File(stat)) => [vec![b'f'], stated(stat)].concat(),
+        Some(PathMetadata::Directory) => vec![b'd'],
+        Some(PathMetadata::Special(kind)) => [b"s", kind.as_bytes()].concat(),
+        Some(PathMetadata::Link(target)) => [b"l", target.as_slice()].concat(),
+        Some(PathMetadata::File(stat)) => [vec![b'f'], encode_stat(stat)].concat(),
     }
 }
 
-fn stated(stat: &Stat) -> Vec<u8> {
-    let Stat { identity, size, mode, links, times } = stat;
+fn encode_stat(stat: &Stat) -> Vec<u8> {
+    let Stat { file_id: identity, size, mode, hard_links: links, mtime_and_ctime: times } = stat;
     let numbers = [identity.device, identity.inode, *size, u64::from(*mode), *links];
     let times = times.iter().flat_map(|&(seconds, nanoseconds)| [seconds, nanoseconds]);
     let bytes = numbers.map(u64::to_le_bytes).into_iter().chain(times.map(i64::to_le_bytes));
@@ -171,14 +173,14 @@ mod tests {
     /// A time after everything in a test.
     const LATER: (i64, i64) = (1 << 40, 1);
 
-    fn witness(directory: &Path) -> Witness {
-        let mut witness = Witness::default();
+    fn witness(directory: &Path) -> InputTracker {
+        let mut witness = InputTracker::default();
         for name in ["file", "link", "absent", "directory"] {
             let path = directory.join(name);
-            let found = fs::look(&path).unwrap();
-            witness.looked(path, &found);
+            let found = fs::symlink_metadata(&path).unwrap();
+            witness.record_metadata(path, &found);
         }
-        witness.listed(directory.join("directory"), fs::stat(&directory.join("directory")).unwrap());
+        witness.record_listing(directory.join("directory"), fs::stat(&directory.join("directory")).unwrap());
         witness
     }
 
@@ -211,8 +213,8 @@ mod tests {
             std::fs::write(at.join("file"), "one").unwrap();
             std::os::unix::fs::symlink("file", at.join("link")).unwrap();
             std::fs::create_dir(at.join("directory")).unwrap();
-            let testimony = witness(at).testify(LATER).unwrap();
-            let testimony = Testimony::parse(&testimony.to_bytes()).unwrap();
+            let testimony = witness(at).finish(LATER).unwrap();
+            let testimony = InputFingerprint::parse(&testimony.to_bytes()).unwrap();
             // Longer than the granularity of file timestamps.
             std::thread::sleep(std::time::Duration::from_millis(20));
             change(at);
@@ -225,28 +227,29 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("file"), "one").unwrap();
         std::fs::create_dir(directory.path().join("directory")).unwrap();
-        let [_, (seconds, nanoseconds)] = fs::stat(&directory.path().join("directory")).unwrap().times;
-        assert!(witness(directory.path()).testify((seconds, nanoseconds)).is_none());
-        assert!(witness(directory.path()).testify((seconds - 1, nanoseconds)).is_none());
-        assert!(witness(directory.path()).testify((seconds + 3, nanoseconds)).is_some());
+        let [_, (seconds, nanoseconds)] =
+            fs::stat(&directory.path().join("directory")).unwrap().mtime_and_ctime;
+        assert!(witness(directory.path()).finish((seconds, nanoseconds)).is_none());
+        assert!(witness(directory.path()).finish((seconds - 1, nanoseconds)).is_none());
+        assert!(witness(directory.path()).finish((seconds + 3, nanoseconds)).is_some());
     }
 
     #[test]
     fn rejects_inputs_that_change_while_reading() {
-        let mut witness = Witness::default();
-        witness.looked("/a".into(), &None);
-        witness.looked("/a".into(), &None);
-        assert!(witness.answers.len() == 1 && !witness.contradicted);
-        witness.looked("/a".into(), &Some(Found::Directory));
-        assert!(witness.testify(LATER).is_none());
+        let mut witness = InputTracker::default();
+        witness.record_metadata("/a".into(), &None);
+        witness.record_metadata("/a".into(), &None);
+        assert!(witness.states.len() == 1 && !witness.has_conflict);
+        witness.record_metadata("/a".into(), &Some(PathMetadata::Directory));
+        assert!(witness.finish(LATER).is_none());
     }
 
     #[test]
     fn rejects_malformed_fingerprints() {
         let digits = "ab".repeat(32);
         for text in ["", "ab", &format!("{digits}?/a"), &format!("{digits}x/a\0"), &format!("{digits}\0")] {
-            assert!(Testimony::parse(text.as_bytes()).is_none(), "{text}");
+            assert!(InputFingerprint::parse(text.as_bytes()).is_none(), "{text}");
         }
-        assert!(Testimony::parse(format!("{digits}?/a\0*/b\0").as_bytes()).is_some());
+        assert!(InputFingerprint::parse(format!("{digits}?/a\0*/b\0").as_bytes()).is_some());
     }
 }

@@ -3,12 +3,12 @@
 //! All JSON that is hashed is written here. Keys are sorted explicitly, because any crate in the
 //! build can change the order of `serde_json::Map` with the feature `preserve_order`.
 
-mod read;
+mod strict_reader;
 
 use serde::Serialize;
 use serde_json::Value;
 
-pub use read::{Number, message, read};
+pub use strict_reader::{NumberLiteral, error_message, read_strict};
 
 /// Serializes `value` as canonical JSON: no spaces, sorted keys, no trailing line feed.
 ///
@@ -16,33 +16,33 @@ pub use read::{Number, message, read};
 /// Fails if `value` cannot be represented, for example a map whose keys are not strings.
 pub fn to_bytes(value: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
     let mut out = Vec::new();
-    write(&serde_json::to_value(value)?, &mut out);
+    write_value(&serde_json::to_value(value)?, &mut out);
     Ok(out)
 }
 
-fn write(value: &Value, out: &mut Vec<u8>) {
+fn write_value(value: &Value, out: &mut Vec<u8>) {
     match value {
         Value::Array(items) => {
             out.push(b'[');
-            separated(items, out, write);
+            write_separated(items, out, write_value);
             out.push(b']');
         }
         Value::Object(map) => {
             let mut members: Vec<(&String, &Value)> = map.iter().collect();
             members.sort_unstable_by_key(|(key, _)| key.as_str());
             out.push(b'{');
-            separated(members, out, |(key, value), out| {
-                scalar(&Value::String(key.clone()), out);
+            write_separated(members, out, |(key, value), out| {
+                write_scalar(&Value::String(key.clone()), out);
                 out.push(b':');
-                write(value, out);
+                write_value(value, out);
             });
             out.push(b'}');
         }
-        _ => scalar(value, out),
+        _ => write_scalar(value, out),
     }
 }
 
-fn separated<T>(items: impl IntoIterator<Item = T>, out: &mut Vec<u8>, one: impl Fn(T, &mut Vec<u8>)) {
+fn write_separated<T>(items: impl IntoIterator<Item = T>, out: &mut Vec<u8>, one: impl Fn(T, &mut Vec<u8>)) {
     for (index, item) in items.into_iter().enumerate() {
         if index > 0 {
             out.push(b',');
@@ -52,7 +52,7 @@ fn separated<T>(items: impl IntoIterator<Item = T>, out: &mut Vec<u8>, one: impl
 }
 
 /// Writes a string, number, boolean or null with `Display`, which is already compact.
-fn scalar(value: &Value, out: &mut Vec<u8>) {
+fn write_scalar(value: &Value, out: &mut Vec<u8>) {
     out.extend_from_slice(value.to_string().as_bytes());
 }
 

@@ -1,5 +1,6 @@
 //! Shared value types of Coracle: paths inside images, digests, platforms, references, file system views.
 
+pub mod byte_size;
 pub mod content;
 pub mod content_scanner;
 pub mod digest;
@@ -15,6 +16,5 @@ pub mod port;
 pub mod quantity;
 pub mod reference;
 pub mod signal;
-pub mod size;
 pub mod suggest;
 pub mod system_directories;

@@ -17,7 +17,7 @@ pub struct ImagePath(Vec<u8>);
 /// The error for bytes that are not an [`ImagePath`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("`{path}` is not a path inside an image: {why}")]
-pub struct ParsePathError {
+pub struct ParseImagePathError {
     path: String,
     why: &'static str,
 }
@@ -32,8 +32,8 @@ impl ImagePath {
     ///
     /// # Errors
     /// Fails if the path is relative, or contains `.`, `..` or a NUL byte.
-    pub fn parse(bytes: &[u8]) -> Result<Self, ParsePathError> {
-        let error = |why| ParsePathError { path: Spelled::new(bytes).to_string(), why };
+    pub fn parse(bytes: &[u8]) -> Result<Self, ParseImagePathError> {
+        let error = |why| ParseImagePathError { path: RawPath::new(bytes).to_string(), why };
         if !bytes.starts_with(b"/") {
             return Err(error("it must start with `/`"));
         }
@@ -61,12 +61,12 @@ impl ImagePath {
     }
 
     /// Appends components, as [`ImagePath::strip_prefix`] returns them.
-    pub fn join_all<'a>(&self, tail: impl IntoIterator<Item = &'a [u8]>) -> Self {
+    pub fn join_components<'a>(&self, tail: impl IntoIterator<Item = &'a [u8]>) -> Self {
         tail.into_iter().fold(self.clone(), |path, name| path.join(name))
     }
 
     /// The components, from the root down.
-    pub fn names(&self) -> impl DoubleEndedIterator<Item = &[u8]> {
+    pub fn components(&self) -> impl DoubleEndedIterator<Item = &[u8]> {
         self.0.split(|&byte| byte == b'/').filter(|name| !name.is_empty())
     }
 
@@ -77,8 +77,8 @@ impl ImagePath {
     }
 
     /// The last component; `None` for the root.
-    pub fn name(&self) -> Option<&[u8]> {
-        self.names().next_back()
+    pub fn file_name(&self) -> Option<&[u8]> {
+        self.components().next_back()
     }
 
     /// The parent directories, from the root down, without the path itself.
@@ -105,13 +105,13 @@ impl ImagePath {
     }
 
     /// The path without its leading slash, as in a tar archive; empty for the root.
-    pub fn relative(&self) -> &[u8] {
+    pub fn relative_bytes(&self) -> &[u8] {
         self.0.strip_prefix(b"/").unwrap_or(&self.0)
     }
 }
 
 impl FromStr for ImagePath {
-    type Err = ParsePathError;
+    type Err = ParseImagePathError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Self::parse(text.as_bytes())
@@ -126,13 +126,13 @@ impl PartialOrd for ImagePath {
 
 impl Ord for ImagePath {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.names().cmp(other.names())
+        self.components().cmp(other.components())
     }
 }
 
 impl fmt::Display for ImagePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_bytes(f, self.as_bytes())
+        write_escaped(f, self.as_bytes())
     }
 }
 
@@ -145,9 +145,9 @@ impl fmt::Debug for ImagePath {
 /// An unresolved path, as written in a loader's search path, a link's target or a script's first
 /// line.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Spelled(Vec<u8>);
+pub struct RawPath(Vec<u8>);
 
-impl Spelled {
+impl RawPath {
     /// Wraps `bytes` unchanged.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
         Self(bytes.into())
@@ -159,13 +159,13 @@ impl Spelled {
     }
 
     /// The part after the last slash.
-    pub fn name(&self) -> &[u8] {
+    pub fn file_name(&self) -> &[u8] {
         self.0.rsplit(|&byte| byte == b'/').next().unwrap_or(&self.0)
     }
 
     /// The part before the last slash, as loaders compute `$ORIGIN`: `/` for `/lib`, `.` if there
     /// is no slash.
-    pub fn directory(&self) -> Spelled {
+    pub fn dirname(&self) -> RawPath {
         match self.0.iter().rposition(|&byte| byte == b'/') {
             Some(0) => Self::new(*b"/"),
             Some(slash) => Self(self.0.iter().copied().take(slash).collect()),
@@ -174,12 +174,12 @@ impl Spelled {
     }
 
     /// Returns an absolute path unchanged, and a relative one appended to `directory`.
-    pub fn from_directory(&self, directory: &Spelled) -> Spelled {
-        if self.0.starts_with(b"/") { self.clone() } else { Self::in_directory(&directory.0, &self.0) }
+    pub fn absolute_from(&self, directory: &RawPath) -> RawPath {
+        if self.0.starts_with(b"/") { self.clone() } else { Self::join_bytes(&directory.0, &self.0) }
     }
 
     /// Joins `directory` and `name` with one slash.
-    pub fn in_directory(directory: &[u8], name: &[u8]) -> Spelled {
+    pub fn join_bytes(directory: &[u8], name: &[u8]) -> RawPath {
         let mut bytes = directory.to_vec();
         if !bytes.ends_with(b"/") {
             bytes.push(b'/');
@@ -189,19 +189,19 @@ impl Spelled {
     }
 }
 
-impl From<&ImagePath> for Spelled {
+impl From<&ImagePath> for RawPath {
     fn from(path: &ImagePath) -> Self {
         Self::new(path.as_bytes())
     }
 }
 
-impl fmt::Display for Spelled {
+impl fmt::Display for RawPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_bytes(f, &self.0)
+        write_escaped(f, &self.0)
     }
 }
 
-impl fmt::Debug for Spelled {
+impl fmt::Debug for RawPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
@@ -209,7 +209,7 @@ impl fmt::Debug for Spelled {
 
 /// Writes bytes as text. Control characters and invalid UTF-8 are escaped, so that a hostile name
 /// cannot control the terminal.
-fn write_bytes(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
+fn write_escaped(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
@@ -223,8 +223,8 @@ fn write_bytes(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
 }
 
 /// Returns bytes as text, with control characters and invalid UTF-8 escaped.
-pub fn printable(bytes: &[u8]) -> String {
-    Spelled::new(bytes).to_string()
+pub fn escape_bytes(bytes: &[u8]) -> String {
+    RawPath::new(bytes).to_string()
 }
 
 #[cfg(test)]
@@ -249,7 +249,7 @@ mod tests {
         assert_eq!(path("/usr/lib").parent(), Some(path("/usr")));
         assert_eq!(path("/usr").parent(), Some(ImagePath::root()));
         assert_eq!(ImagePath::root().parent(), None);
-        assert_eq!(path("/usr/lib").name(), Some(&b"lib"[..]));
+        assert_eq!(path("/usr/lib").file_name(), Some(&b"lib"[..]));
         assert_eq!(path("/usr/lib/x").ancestors(), [path("/"), path("/usr"), path("/usr/lib")]);
         assert!(path("/usr/lib").is_within(&path("/usr")));
         assert!(path("/usr").is_within(&path("/")));
@@ -266,12 +266,12 @@ mod tests {
     #[test]
     fn directory_is_computed_as_by_loaders() {
         for (spelled, directory) in [("/lib/x", "/lib"), ("/x", "/"), ("x", "."), ("/a/../x", "/a/..")] {
-            assert_eq!(Spelled::new(spelled).directory().to_string(), directory);
+            assert_eq!(RawPath::new(spelled).dirname().to_string(), directory);
         }
     }
 
     #[test]
     fn escapes_hostile_names() {
-        assert_eq!(Spelled::new(&b"a\x1b[2J\xff"[..]).to_string(), "a\\u{1b}[2J\\xff");
+        assert_eq!(RawPath::new(&b"a\x1b[2J\xff"[..]).to_string(), "a\\u{1b}[2J\\xff");
     }
 }

@@ -30,7 +30,7 @@ impl Platform {
 
     /// Whether OS and architecture are equal. The variant is ignored, because ELF headers do not
     /// contain it.
-    pub fn is_kin_of(&self, other: &Self) -> bool {
+    pub fn matches_ignoring_variant(&self, other: &Self) -> bool {
         (&self.os, &self.architecture) == (&other.os, &other.architecture)
     }
 }

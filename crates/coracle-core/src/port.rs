@@ -25,7 +25,7 @@ pub enum Protocol {
 
 /// The error for a string that is not a port.
 #[derive(Debug, thiserror::Error)]
-#[error("`{}` is not a port: {why}", crate::path::printable(.text.as_bytes()))]
+#[error("`{}` is not a port: {why}", crate::path::escape_bytes(.text.as_bytes()))]
 pub struct ParsePortError {
     text: String,
     why: &'static str,

@@ -4,7 +4,7 @@
 
 /// The error for a string that is not a quantity.
 #[derive(Debug, thiserror::Error)]
-#[error("`{}` is not a quantity", crate::path::printable(.0.as_bytes()))]
+#[error("`{}` is not a quantity", crate::path::escape_bytes(.0.as_bytes()))]
 pub struct ParseQuantityError(String);
 
 /// Binary and decimal suffixes.
@@ -14,7 +14,7 @@ const SUFFIXES: [&str; 15] = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei", "n", "u", 
 ///
 /// # Errors
 /// Fails if it is not.
-pub fn check(text: &str) -> Result<(), ParseQuantityError> {
+pub fn validate_quantity(text: &str) -> Result<(), ParseQuantityError> {
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, suffix) = text.split_at(end);
     let is_number = number.bytes().any(|byte| byte.is_ascii_digit()) && number.matches('.').count() <= 1;
@@ -36,10 +36,10 @@ mod tests {
     #[test]
     fn accepts_numbers_with_suffixes() {
         for text in ["1", "10Gi", "0.5", "500m", "1e3", "1E-3", "2E", ".5Ki", "5."] {
-            assert!(check(text).is_ok(), "{text}");
+            assert!(validate_quantity(text).is_ok(), "{text}");
         }
         for text in ["", "Gi", "10gi", "10 Gi", "-1", "1.2.3", "1e", "1GiB", "."] {
-            assert!(check(text).is_err(), "{text}");
+            assert!(validate_quantity(text).is_err(), "{text}");
         }
     }
 }

@@ -8,12 +8,12 @@ use std::str::FromStr;
 use oci_spec::distribution::Reference as Parsed;
 
 /// Maximum length of a repository name.
-const REPOSITORY_LIMIT: usize = 255;
+const MAX_REPOSITORY_LENGTH: usize = 255;
 
 /// An image name: a repository and a tag, which is `latest` by default.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Reference {
-    name: String,
+pub struct ImageReference {
+    repository: String,
     tag: String,
     full_name: String,
 }
@@ -21,20 +21,20 @@ pub struct Reference {
 /// The error for a string that is not an image name with an optional tag.
 #[derive(Debug, thiserror::Error)]
 #[error("`{text}` is not an image name: {why}")]
-pub struct ParseReferenceError {
+pub struct ParseImageReferenceError {
     text: String,
     why: String,
 }
 
-impl Reference {
+impl ImageReference {
     /// The repository as written, without the tag: `shop`.
-    pub fn name(&self) -> &str {
-        &self.name
+    pub fn repository(&self) -> &str {
+        &self.repository
     }
 
     /// The last component of the repository: `shop` for `ghcr.io/acme/shop`.
-    pub fn base_name(&self) -> &str {
-        self.name.rsplit('/').next().unwrap_or(&self.name)
+    pub fn last_component(&self) -> &str {
+        self.repository.rsplit('/').next().unwrap_or(&self.repository)
     }
 
     /// The tag.
@@ -51,29 +51,29 @@ impl Reference {
     ///
     /// # Errors
     /// Fails if `tag` is not a valid tag.
-    pub fn with_tag(&self, tag: &str) -> Result<Self, ParseReferenceError> {
-        format!("{}:{tag}", self.name).parse()
+    pub fn with_tag(&self, tag: &str) -> Result<Self, ParseImageReferenceError> {
+        format!("{}:{tag}", self.repository).parse()
     }
 }
 
-impl ParseReferenceError {
+impl ParseImageReferenceError {
     /// Describes the expected format.
     pub fn hint(&self) -> String {
         "write it as `NAME[:TAG]` in lower case, such as `shop`, `shop:1.2` or `ghcr.io/acme/shop:1.2`".into()
     }
 }
 
-impl FromStr for Reference {
-    type Err = ParseReferenceError;
+impl FromStr for ImageReference {
+    type Err = ParseImageReferenceError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        plain(text).map_or_else(|| any(text), Ok)
+        parse_common_name(text).map_or_else(|| parse_with_oci_spec(text), Ok)
     }
 }
 
 /// Parses with `oci-spec`. Its first call takes 30 ms, because it compiles a regular expression.
-fn any(text: &str) -> Result<Reference, ParseReferenceError> {
-    let error = |why: String| ParseReferenceError { text: text.into(), why };
+fn parse_with_oci_spec(text: &str) -> Result<ImageReference, ParseImageReferenceError> {
+    let error = |why: String| ParseImageReferenceError { text: text.into(), why };
     if !text.is_ascii() {
         return Err(error("only ASCII letters are allowed".into()));
     }
@@ -86,11 +86,11 @@ fn any(text: &str) -> Result<Reference, ParseReferenceError> {
     let tag = parsed.tag().unwrap_or("latest").to_owned();
     let name = text.strip_suffix(&format!(":{tag}")).unwrap_or(text).to_owned();
     let full_name = format!("{}/{}", parsed.registry(), parsed.repository());
-    Ok(Reference { name, tag, full_name })
+    Ok(ImageReference { repository: name, tag, full_name })
 }
 
 /// Parses common names without a regular expression. `None` if `oci-spec` must decide.
-fn plain(text: &str) -> Option<Reference> {
+fn parse_common_name(text: &str) -> Option<ImageReference> {
     let last = text.rfind('/').map_or(0, |slash| slash + 1);
     let (name, tag) = match text.get(last..)?.find(':') {
         Some(colon) => (text.get(..last + colon)?, text.get(last + colon + 1..)?),
@@ -105,9 +105,9 @@ fn plain(text: &str) -> Option<Reference> {
     let is_legal = is_host(registry)
         && path.split('/').all(is_component)
         && is_tag(tag)
-        && library.len() + path.len() <= REPOSITORY_LIMIT;
+        && library.len() + path.len() <= MAX_REPOSITORY_LENGTH;
     let full_name = || format!("{registry}/{library}{path}");
-    is_legal.then(|| Reference { name: name.into(), tag: tag.into(), full_name: full_name() })
+    is_legal.then(|| ImageReference { repository: name.into(), tag: tag.into(), full_name: full_name() })
 }
 
 /// Whether `text` is a host name with an optional port.
@@ -138,14 +138,14 @@ pub fn is_tag(text: &str) -> bool {
     (1..=128).contains(&text.len()) && text.bytes().all(is_legal) && text.bytes().next().is_some_and(is_word)
 }
 
-impl fmt::Display for Reference {
+impl fmt::Display for ImageReference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.name, self.tag)
+        write!(f, "{}:{}", self.repository, self.tag)
     }
 }
 
 /// Returns a full name without Docker's defaults: `shop` for `docker.io/library/shop`.
-pub fn familiar(name: &str) -> &str {
+pub fn familiar_name(name: &str) -> &str {
     let short = name.strip_prefix("docker.io/").or_else(|| name.strip_prefix("index.docker.io/"));
     short.map_or(name, |short| short.strip_prefix("library/").unwrap_or(short))
 }
@@ -162,7 +162,7 @@ mod tests {
             ("localhost:5000/shop", "localhost:5000/shop:latest", "localhost:5000/shop:latest"),
             ("ghcr.io/acme/shop:1.2", "ghcr.io/acme/shop:1.2", "ghcr.io/acme/shop:1.2"),
         ] {
-            let reference: Reference = text.parse().unwrap();
+            let reference: ImageReference = text.parse().unwrap();
             assert_eq!((reference.to_string().as_str(), reference.full_name().as_str()), (printed, full));
         }
     }
@@ -172,13 +172,13 @@ mod tests {
         for text in
             ["app", "shop:1.2", "ghcr.io/acme/shop:1.2", "localhost:5000/a/b-c", "localhost/x", "a__b--c.d"]
         {
-            assert!(plain(text).is_some(), "{text}");
+            assert!(parse_common_name(text).is_some(), "{text}");
         }
         let long = format!("shop:{}", "x".repeat(129));
         for text in
             ["", "Shop", "a___b", "a/", "/a", "a..b", "-a", "a:", "a:-", "a:5/b:", "a b", "a@b", &long]
         {
-            assert!(plain(text).is_none(), "{text}");
+            assert!(parse_common_name(text).is_none(), "{text}");
         }
     }
 
@@ -189,8 +189,8 @@ mod tests {
         fn both_parsers_agree(
             text in "((localhost|docker.io|index.docker.io|[abA0]{1,2}([.:-][aA0]{1,2}){0,2})/)?([ab0A]{1,2}[._/-]{0,2}){0,4}[:@]{0,1}[a_.A-]{0,3}"
         ) {
-            if let Some(reference) = plain(&text) {
-                assert_eq!(any(&text).ok(), Some(reference));
+            if let Some(reference) = parse_common_name(&text) {
+                assert_eq!(parse_with_oci_spec(&text).ok(), Some(reference));
             }
         }
     }
@@ -199,7 +199,7 @@ mod tests {
     fn both_parsers_agree_on_long_names() {
         for length in 245..260 {
             for text in ["x".repeat(length), format!("a/{}", "x".repeat(length))] {
-                assert_eq!(plain(&text), any(&text).ok());
+                assert_eq!(parse_common_name(&text), parse_with_oci_spec(&text).ok());
             }
         }
     }
@@ -208,7 +208,7 @@ mod tests {
     fn rejects_invalid_names() {
         let digest = format!("shop@sha256:{}", "0".repeat(64));
         for text in ["", "Shop", "shop:", "a b", "shop:ä", "-", digest.as_str()] {
-            assert!(text.parse::<Reference>().is_err(), "{text:?}");
+            assert!(text.parse::<ImageReference>().is_err(), "{text:?}");
         }
     }
 }

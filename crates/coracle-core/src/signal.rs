@@ -9,10 +9,10 @@ pub struct Signal(String);
 
 /// The error for a string that is not a signal.
 #[derive(Debug, thiserror::Error)]
-#[error("`{}` is not a signal", crate::path::printable(.0.as_bytes()))]
+#[error("`{}` is not a signal", crate::path::escape_bytes(.0.as_bytes()))]
 pub struct ParseSignalError(String);
 
-const NAMES: [&str; 36] = [
+const SIGNAL_NAMES: [&str; 36] = [
     "SIGABRT",
     "SIGALRM",
     "SIGBUS",
@@ -63,8 +63,8 @@ impl ParseSignalError {
     pub fn hint(&self) -> String {
         // The common prefix would make all names similar.
         let text = self.0.to_ascii_uppercase();
-        let names = NAMES.iter().filter_map(|name| name.strip_prefix("SIG"));
-        match crate::suggest::nearest(text.strip_prefix("SIG").unwrap_or(&text), names) {
+        let names = SIGNAL_NAMES.iter().filter_map(|name| name.strip_prefix("SIG"));
+        match crate::suggest::most_similar(text.strip_prefix("SIG").unwrap_or(&text), names) {
             Some(name) => format!("did you mean `SIG{name}`?"),
             None => "write a name such as `SIGTERM` or `SIGRTMIN+3`, or a number from 1 to 64".into(),
         }
@@ -77,18 +77,20 @@ impl FromStr for Signal {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         // Engines accept these offsets only: each end of the real-time range names one half of it.
         let offset = |prefix, most| {
-            text.strip_prefix(prefix).and_then(number).is_some_and(|offset| (1..=most).contains(&offset))
+            text.strip_prefix(prefix)
+                .and_then(parse_number)
+                .is_some_and(|offset| (1..=most).contains(&offset))
         };
-        let legal = NAMES.contains(&text)
+        let legal = SIGNAL_NAMES.contains(&text)
             || offset("SIGRTMIN+", 15)
             || offset("SIGRTMAX-", 14)
-            || number(text).is_some_and(|number| (1..=64).contains(&number));
+            || parse_number(text).is_some_and(|number| (1..=64).contains(&number));
         if legal { Ok(Self(text.into())) } else { Err(ParseSignalError(text.into())) }
     }
 }
 
 /// Parses digits without a sign or leading zeros.
-fn number(text: &str) -> Option<u8> {
+fn parse_number(text: &str) -> Option<u8> {
     let plain = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
     if plain { text.parse().ok() } else { None }
 }

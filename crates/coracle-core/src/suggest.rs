@@ -1,16 +1,16 @@
 //! Suggestions for misspelled names.
 
 /// Minimum Jaro-Winkler similarity of a suggestion.
-const ALIKE: f64 = 0.8;
+const MIN_SIMILARITY: f64 = 0.8;
 
 /// Returns the known word most similar to `word`, the first of equally similar ones. `None` if no
 /// word is similar enough.
-pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn most_similar<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let plain = word.to_lowercase().replace('_', "-");
     let mut best: Option<(f64, &str)> = None;
     for candidate in known {
         let likeness = strsim::jaro_winkler(&plain, &candidate.to_lowercase());
-        if likeness >= ALIKE && best.is_none_or(|(known, _)| likeness > known) {
+        if likeness >= MIN_SIMILARITY && best.is_none_or(|(known, _)| likeness > known) {
             best = Some((likeness, candidate));
         }
     }
@@ -33,7 +33,7 @@ mod tests {
             ("zebra", None),
             ("", None),
         ] {
-            assert_eq!(nearest(word, known), meant, "{word}");
+            assert_eq!(most_similar(word, known), meant, "{word}");
         }
     }
 }

@@ -2,18 +2,18 @@
 //!
 //! Duplicate keys and exponentially growing aliases are errors.
 
+mod deserialize;
 mod node;
-mod read;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-pub use node::{Key, Kind, Node, Place};
+pub use node::{Key, Node, NodeKind, Span};
 
 /// A YAML error with its position.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("line {line}: {message}")]
-pub struct Error {
+pub struct YamlError {
     /// The parser's message, without the position.
     pub message: String,
     /// The line, from 1.
@@ -26,19 +26,19 @@ pub struct Error {
 ///
 /// # Errors
 /// Fails if the text is not valid YAML or is too large; reports the first error.
-pub fn documents(text: &str) -> Result<Vec<Value>, Error> {
-    parse(text)
+pub fn parse_documents(text: &str) -> Result<Vec<Value>, YamlError> {
+    parse_stream(text)
 }
 
 /// Parses every document of a stream, with the position of every node.
 ///
 /// # Errors
 /// Fails like [`documents`].
-pub fn nodes(text: &str) -> Result<Vec<Node>, Error> {
-    parse(text)
+pub fn parse_nodes(text: &str) -> Result<Vec<Node>, YamlError> {
+    parse_stream(text)
 }
 
-fn parse<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, Error> {
+fn parse_stream<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, YamlError> {
     // Enough for the manifests of a whole cluster in one stream.
     let options = serde_saphyr::options! {
         strict_booleans: true,
@@ -72,7 +72,7 @@ fn parse<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, Error> {
             }
             None => message.to_owned(),
         };
-        Error { message, line, column }
+        YamlError { message, line, column }
     })
 }
 
@@ -80,11 +80,11 @@ fn parse<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, Error> {
 ///
 /// # Errors
 /// Fails like [`documents`], and if there is more than one document.
-pub fn document(text: &str) -> Result<Option<Node>, Error> {
-    let mut nodes = nodes(text)?;
+pub fn parse_single(text: &str) -> Result<Option<Node>, YamlError> {
+    let mut nodes = parse_nodes(text)?;
     if let Some(second) = nodes.get(1) {
-        let Place { line, column, .. } = second.place;
-        return Err(Error { message: "there is more than one document".into(), line, column });
+        let Span { line, column, .. } = second.span;
+        return Err(YamlError { message: "there is more than one document".into(), line, column });
     }
     Ok(nodes.pop())
 }
@@ -99,10 +99,10 @@ mod tests {
     fn reads_yaml_1_1_booleans_and_dates_as_text() {
         let text = "a: yes\nb: true\nc: 12\nd: 2020-01-01\ne: 'no'\nf: ~\n";
         let expected = json!({ "a": "yes", "b": true, "c": 12, "d": "2020-01-01", "e": "no", "f": null });
-        assert_eq!(document(text).unwrap().unwrap().to_value(), expected);
-        assert_eq!(document(""), Ok(None));
-        assert_eq!(document("a: 1\n---\nb: 2\n").unwrap_err().line, 3);
-        assert_eq!(documents("a: 1\n---\nb: 2\n").unwrap().len(), 2);
+        assert_eq!(parse_single(text).unwrap().unwrap().to_value(), expected);
+        assert_eq!(parse_single(""), Ok(None));
+        assert_eq!(parse_single("a: 1\n---\nb: 2\n").unwrap_err().line, 3);
+        assert_eq!(parse_documents("a: 1\n---\nb: 2\n").unwrap().len(), 2);
     }
 
     #[test]
@@ -113,7 +113,7 @@ mod tests {
             ("a: [1\n", 1, ""),
             ("a: *x\n", 1, ""),
         ] {
-            let error = documents(text).unwrap_err();
+            let error = parse_documents(text).unwrap_err();
             assert!(
                 error.line.abs_diff(line) <= 1 && error.message.to_lowercase().contains(part),
                 "{text}: {error:?}"

@@ -2,43 +2,43 @@
 
 use std::fmt;
 
-use coracle_core::path::{ImagePath, printable};
+use coracle_core::path::{ImagePath, escape_bytes};
 
 /// Configuration or a secret that should not be in the image, or a mount that hides files.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Finding {
     /// The file or value with the finding.
-    pub subject: Subject,
+    pub subject: FindingSubject,
     /// The offset in the file, in bytes; `None` if the finding concerns the whole file.
     pub offset: Option<u64>,
     /// The name of the rule, which is stable.
     pub rule: &'static str,
     /// A description for messages, which never contains the secret.
-    pub what: String,
+    pub description: String,
     /// Whether it is an error or a warning.
     pub severity: Severity,
     /// What has to be changed.
-    pub fault: Fault,
+    pub category: FindingCategory,
 }
 
 /// The category of a finding, which determines the hint.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Fault {
+pub enum FindingCategory {
     /// The image contains configuration or a secret.
-    Content,
+    InImage,
     /// A mount would hide a file that the image needs.
-    Hidden,
+    HiddenByMount,
     /// A ConfigMap contains a secret.
-    Public,
+    InConfigMap,
 }
 
 /// The file or value with a finding.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Subject {
+pub enum FindingSubject {
     /// A file of the image.
     File(ImagePath),
     /// A variable, label, annotation or argument: kind and name.
-    Word(&'static str, String),
+    ConfigValue(&'static str, String),
 }
 
 /// The severity of a finding.
@@ -52,17 +52,24 @@ pub enum Severity {
 
 impl Finding {
     /// Creates an error about the whole of `subject`.
-    pub(super) fn error(subject: Subject, rule: &'static str, what: String) -> Self {
-        Self { subject, offset: None, rule, what, severity: Severity::Error, fault: Fault::Content }
+    pub(super) fn new_error(subject: FindingSubject, rule: &'static str, description: String) -> Self {
+        Self {
+            subject,
+            offset: None,
+            rule,
+            description,
+            severity: Severity::Error,
+            category: FindingCategory::InImage,
+        }
     }
 }
 
 /// The form that is written in `[allow]`.
-impl fmt::Display for Subject {
+impl fmt::Display for FindingSubject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => path.fmt(f),
-            Self::Word(kind, name) => write!(f, "{kind}:{}", printable(name.as_bytes())),
+            Self::ConfigValue(kind, name) => write!(f, "{kind}:{}", escape_bytes(name.as_bytes())),
         }
     }
 }
@@ -73,28 +80,28 @@ impl fmt::Display for Finding {
         if let Some(offset) = self.offset {
             write!(f, " at byte {offset}")?;
         }
-        write!(f, ": {} ({})", self.what, self.rule)
+        write!(f, ": {} ({})", self.description, self.rule)
     }
 }
 
 /// All findings because of which the image is not published.
 #[derive(Debug, thiserror::Error)]
-#[error("{}", text(.0))]
+#[error("{}", format_findings(.0))]
 pub struct Error(pub Vec<Finding>);
 
 /// The maximum number of findings in a message.
-const LISTED: usize = 500;
+const MAX_LISTED: usize = 500;
 
-fn text(findings: &[Finding]) -> String {
-    let heading = if findings.iter().all(|finding| finding.fault == Fault::Public) {
+fn format_findings(findings: &[Finding]) -> String {
+    let heading = if findings.iter().all(|finding| finding.category == FindingCategory::InConfigMap) {
         "the secret scanner found secrets in a ConfigMap"
     } else {
         "the secret scanner rejected files or values of the image"
     };
     let mut lines = vec![heading.to_owned()];
-    lines.extend(findings.iter().take(LISTED).map(|finding| format!("  {finding}")));
-    if findings.len() > LISTED {
-        lines.push(format!("  and {} more", findings.len() - LISTED));
+    lines.extend(findings.iter().take(MAX_LISTED).map(|finding| format!("  {finding}")));
+    if findings.len() > MAX_LISTED {
+        lines.push(format!("  and {} more", findings.len() - MAX_LISTED));
     }
     lines.join("\n")
 }
@@ -102,23 +109,24 @@ fn text(findings: &[Finding]) -> String {
 impl Error {
     /// A suggested next step.
     pub fn hint(&self) -> Option<String> {
-        let first = |fault| self.0.iter().find(|finding| finding.fault == fault).map(|found| &found.subject);
-        let accept = |subject: &Subject| {
+        let first =
+            |fault| self.0.iter().find(|finding| finding.category == fault).map(|found| &found.subject);
+        let accept = |subject: &FindingSubject| {
             format!(
                 "to accept it, pass `--allow '{subject}=REASON'`, or add `\"{subject}\" = \"REASON\"` to `[allow]` in \
                  the recipe"
             )
         };
-        let leave_out = first(Fault::Content).map(|subject| {
+        let leave_out = first(FindingCategory::InImage).map(|subject| {
             let read =
                 "remove it: programs read configuration and secrets from mounted files, see `[[config]]`";
             format!("{read}\n{}", accept(subject))
         });
-        let mount = first(Fault::Hidden).map(|_| {
+        let mount = first(FindingCategory::HiddenByMount).map(|_| {
             "choose another mount path, such as `/etc/NAME`: a mount hides everything that the image has there"
                 .to_owned()
         });
-        let mark = first(Fault::Public).map(|subject| {
+        let mark = first(FindingCategory::InConfigMap).map(|subject| {
             let mark =
                 "mark the value `writeOnly` in the schema, or move the file to a Secret, see `[[secret]]`";
             format!("{mark}\n{}", accept(subject))

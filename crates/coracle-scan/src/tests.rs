@@ -6,9 +6,9 @@ use super::*;
 use coracle_core::path::ImagePath;
 
 /// Returns the findings in `bytes` when they are passed in chunks that end at `cuts`.
-fn found(gate: &Gate, bytes: &[u8], kind: Kind, cuts: &[usize]) -> Vec<(Option<u64>, String)> {
-    let subject = Subject::File(ImagePath::root().join(b"f"));
-    let mut scan = Scan::new(gate, subject, kind, bytes.len() as u64);
+fn found(gate: &SecretScanner, bytes: &[u8], kind: ScanScope, cuts: &[usize]) -> Vec<(Option<u64>, String)> {
+    let subject = FindingSubject::File(ImagePath::root().join(b"f"));
+    let mut scan = FileScan::new(gate, subject, kind, bytes.len() as u64);
     let mut start = 0;
     for &cut in cuts.iter().chain([&bytes.len()]) {
         if let Some(piece) = bytes.get(start..cut).filter(|piece| !piece.is_empty()) {
@@ -16,15 +16,16 @@ fn found(gate: &Gate, bytes: &[u8], kind: Kind, cuts: &[usize]) -> Vec<(Option<u
             start = cut;
         }
     }
-    let mut found: Vec<_> = scan.finish().into_iter().map(|finding| (finding.offset, finding.what)).collect();
+    let mut found: Vec<_> =
+        scan.finish().into_iter().map(|finding| (finding.offset, finding.description)).collect();
     found.sort();
     found
 }
 
-fn gate() -> Gate {
-    let secrets = vec![Secret { name: "db.password".into(), value: b"open sesame".to_vec() }];
-    let texts = vec![Text { name: "`/etc/a`".into(), bytes: vec![b'a'; 9000] }];
-    Gate::new(Policy { secrets, texts, ..Policy::default() })
+fn gate() -> SecretScanner {
+    let secrets = vec![SecretValue { name: "db.password".into(), value: b"open sesame".to_vec() }];
+    let texts = vec![ConfigFile { description: "`/etc/a`".into(), content: vec![b'a'; 9000] }];
+    SecretScanner::new(ScanPolicy { secrets, config_files: texts, ..ScanPolicy::default() })
 }
 
 /// Secrets that are found. They are joined here so that secret scanners do not report this file.
@@ -63,9 +64,9 @@ proptest! {
         let gate = gate();
         let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut % (bytes.len() + 1)).collect();
         cuts.sort();
-        for kind in [Kind::Included, Kind::Program] {
+        for kind in [ScanScope::Included, ScanScope::Program] {
             let whole = found(&gate, &bytes, kind, &[]);
-            if kind == Kind::Included && !bytes.contains(&0) {
+            if kind == ScanScope::Included && !bytes.contains(&0) {
                 for position in &positions {
                     prop_assert!(whole.iter().any(|(offset, _)| *offset == Some(*position)), "{position} of {whole:?}");
                 }
@@ -81,12 +82,12 @@ proptest! {
 fn finds_copies_of_configuration_files() {
     let gate = gate();
     for cuts in [&[][..], &[1], &[4096, 8192]] {
-        assert_eq!(found(&gate, &[b'a'; 9000], Kind::Included, cuts).len(), 1);
-        assert_eq!(found(&gate, &[b'a'; 9001], Kind::Included, cuts), []);
+        assert_eq!(found(&gate, &[b'a'; 9000], ScanScope::Included, cuts).len(), 1);
+        assert_eq!(found(&gate, &[b'a'; 9001], ScanScope::Included, cuts), []);
     }
     let mut other = [b'a'; 9000];
     other[8999] = b'b';
-    assert_eq!(found(&gate, &other, Kind::Included, &[4096]), []);
+    assert_eq!(found(&gate, &other, ScanScope::Included, &[4096]), []);
 }
 
 #[test]
@@ -103,8 +104,8 @@ fn scans_config_values() {
         ("label", "org.opencontainers.image.revision", "f47ac10b58cc4372a5670e02b2c3d479f47ac10b", false),
     ] {
         let mut gate = gate();
-        gate.word(kind, name, value);
-        assert_eq!(gate.verdict().is_err(), expected, "{kind} {name}");
+        gate.scan_config_value(kind, name, value);
+        assert_eq!(gate.evaluate().is_err(), expected, "{kind} {name}");
     }
 }
 
@@ -112,8 +113,8 @@ fn scans_config_values() {
 fn reports_a_secret_value_once_per_config_value() {
     for kind in ["env", "label", "annotation", "arg"] {
         let mut gate = gate();
-        gate.word(kind, "1", "open sesame, b3BlbiBzZXNhbWU=, open sesame");
-        let message = gate.verdict().unwrap_err().to_string();
+        gate.scan_config_value(kind, "1", "open sesame, b3BlbiBzZXNhbWU=, open sesame");
+        let message = gate.evaluate().unwrap_err().to_string();
         assert_eq!(message.matches("the secret value").count(), 1, "{message}");
     }
 }
@@ -127,17 +128,18 @@ fn names_the_kind_of_config_value_with_a_password() {
         ("arg", "1", "--password=tr0ub4dor", "a password in an argument"),
     ] {
         let mut gate = gate();
-        gate.word(kind, name, value);
-        let message = gate.verdict().unwrap_err().to_string();
+        gate.scan_config_value(kind, name, value);
+        let message = gate.evaluate().unwrap_err().to_string();
         assert!(message.ends_with(&format!("  {kind}:{name}: {what} (password)")), "{message}");
     }
 }
 
 #[test]
 fn hints_to_move_a_mount_that_hides_files() {
-    let finding =
-        |name: &[u8]| Finding::error(Subject::File(ImagePath::root().join(name)), "place", String::new());
-    let hidden = Finding { fault: Fault::Hidden, ..finding(b"app") };
+    let finding = |name: &[u8]| {
+        Finding::new_error(FindingSubject::File(ImagePath::root().join(name)), "place", String::new())
+    };
+    let hidden = Finding { category: FindingCategory::HiddenByMount, ..finding(b"app") };
     let hint = Error(vec![hidden.clone()]).hint().unwrap();
     assert!(hint.starts_with("choose another mount path") && !hint.contains("--allow"), "{hint}");
     let hint = Error(vec![hidden, finding(b"page")]).hint().unwrap();

@@ -5,7 +5,7 @@ use std::process::Command;
 
 /// The workspace's root directory.
 pub fn workspace_root() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).parent().and_then(Path::parent).unwrap()
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().and_then(Path::parent).unwrap()
 }
 
 /// The directory of the running test's profile, such as `target/debug`.
@@ -22,15 +22,18 @@ pub fn program(name: &str) -> PathBuf {
     path
 }
 
-/// An example of the package under test. Cargo builds it before it runs tests.
+/// An example of the package `coracle`, built if it is out of date.
 pub fn built_example(name: &str) -> PathBuf {
-    let path = profile_directory().join("examples").join(name);
-    assert!(path.exists(), "no {}: run `cargo build --examples`", path.display());
-    path
+    build(&["--example", name]).join("examples").join(name)
 }
 
-/// The program of another package of the workspace, which is named as the package. It is built here.
+/// The program of another package of the workspace, built if it is out of date. It is named as the package.
 pub fn built_package(name: &str) -> PathBuf {
+    build(&["--package", name]).join(name)
+}
+
+/// Builds with the running test's profile, and returns the profile's directory.
+fn build(arguments: &[&str]) -> PathBuf {
     let directory = profile_directory();
     let profile = match directory.file_name().unwrap().to_str().unwrap() {
         "debug" => "dev",
@@ -38,10 +41,10 @@ pub fn built_package(name: &str) -> PathBuf {
     };
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
-    build.args(["build", "--quiet", "--offline", "--package", name, "--profile", profile, "--target-dir"]);
+    build.args(["build", "--quiet", "--offline", "--profile", profile]).args(arguments).arg("--target-dir");
     let status = build.arg(directory.parent().unwrap()).current_dir(workspace_root()).status().unwrap();
-    assert!(status.success(), "cannot build the package `{name}`");
-    directory.join(name)
+    assert!(status.success(), "cannot build {arguments:?}");
+    directory
 }
 
 /// A directory below `target` that outlives the test; integration tests know it as `CARGO_TARGET_TMPDIR`.

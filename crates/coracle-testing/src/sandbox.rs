@@ -31,6 +31,7 @@ pub struct Sandbox {
 
 impl Sandbox {
     /// Makes a sandbox. Several may stand at once.
+    #[allow(clippy::new_without_default, reason = "it starts processes")]
     pub fn new() -> Self {
         let directory = tempfile::Builder::new().prefix("coracle-clients-").tempdir().unwrap();
         let data = directory.path().join("data");

@@ -4,12 +4,12 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
-use coracle::recipe::Overrides;
+use coracle::recipe::RecipeOverrides;
 
-use super::config::ConfigArgs;
-use super::runtime::RuntimeArgs;
-use super::words::Words;
-use super::{BudgetArgs, CacheArgs, Format, RegistryArgs, ReportArgs, SharedArgs};
+use super::config_flags::ConfigFlags;
+use super::implicit::ImplicitDependencyArgs;
+use super::suggested_values::SuggestedValues;
+use super::{BudgetArgs, CacheArgs, OutputFormat, RegistryArgs, RemoteCacheArgs, ReportFileArgs};
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -70,8 +70,8 @@ pub(in crate::cli) struct BuildArgs {
     pub(in crate::cli) dry_run: bool,
 
     /// Output format of stdout
-    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
-    pub(in crate::cli) format: Format,
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = OutputFormat::Text)]
+    pub(in crate::cli) format: OutputFormat,
 
     /// Print only warnings and errors to stderr
     #[arg(short, long)]
@@ -120,13 +120,13 @@ pub(in crate::cli) struct BuildArgs {
     /// Fail unless the programs are linked this way: `static`, `dynamic`; `auto` accepts both and
     /// gives advice
     #[arg(long, value_name = "HOW", help_heading = "Image", hide_possible_values = true)]
-    #[arg(value_parser = Words(&["auto", "static", "dynamic"]))]
+    #[arg(value_parser = SuggestedValues(&["auto", "static", "dynamic"]))]
     linkage: Option<String>,
 
     /// Compress layers with `gzip`, `zstd` or not at all (`none`); the default level depends on the
     /// size
     #[arg(long, value_name = "CODEC[:LEVEL]", help_heading = "Image", hide_possible_values = true)]
-    #[arg(value_parser = Words(&["gzip", "zstd", "none"]))]
+    #[arg(value_parser = SuggestedValues(&["gzip", "zstd", "none"]))]
     compression: Option<String>,
 
     /// The image's platform, where ELF headers do not specify all of it, such as the ARM variant
@@ -158,14 +158,14 @@ pub(in crate::cli) struct BuildArgs {
 
     /// More arguments for the program
     #[arg(last = true, value_name = "ARG")]
-    rest: Vec<String>,
+    trailing_args: Vec<String>,
 
     // Their `next_help_heading` applies to all arguments that follow, so they come last.
     #[command(flatten)]
-    config: ConfigArgs,
+    config: ConfigFlags,
 
     #[command(flatten)]
-    runtime: RuntimeArgs,
+    implicit: ImplicitDependencyArgs,
 
     #[command(flatten)]
     pub(in crate::cli) registry: RegistryArgs,
@@ -174,23 +174,23 @@ pub(in crate::cli) struct BuildArgs {
     pub(in crate::cli) cache: CacheArgs,
 
     #[command(flatten)]
-    pub(in crate::cli) shared: SharedArgs,
+    pub(in crate::cli) remote_cache: RemoteCacheArgs,
 
     #[command(flatten)]
     budget: BudgetArgs,
 
     #[command(flatten)]
-    pub(in crate::cli) reports: ReportArgs,
+    pub(in crate::cli) reports: ReportFileArgs,
 }
 
 impl BuildArgs {
     /// Returns the recipe settings that the flags override.
-    pub(in crate::cli) fn overrides(&self) -> Overrides {
-        Overrides {
+    pub(in crate::cli) fn overrides(&self) -> RecipeOverrides {
+        RecipeOverrides {
             names: self.tags.clone(),
             base: self.base.clone(),
             programs: self.programs.clone(),
-            args: self.args.iter().chain(&self.rest).cloned().collect(),
+            args: self.args.iter().chain(&self.trailing_args).cloned().collect(),
             user: self.user.clone(),
             expose: self.expose.clone(),
             env: self.env.clone(),
@@ -202,7 +202,7 @@ impl BuildArgs {
             strip: self.strip,
             linkage: self.linkage.clone(),
             compression: self.compression.clone(),
-            runtime: self.runtime.overrides(),
+            runtime: self.implicit.overrides(),
             platform: self.platform.clone(),
             roots: self.roots.clone(),
             sysroots: self.sysroots.clone(),

@@ -16,7 +16,7 @@ pub(in crate::cli) struct CacheArgs {
 }
 
 #[derive(Args)]
-pub(in crate::cli) struct SharedArgs {
+pub(in crate::cli) struct RemoteCacheArgs {
     /// Reuse layers that other builds pushed to this repository, after verifying their content
     #[arg(long, value_name = "REPOSITORY", help_heading = "Cache")]
     pub(in crate::cli) cache_from: Vec<String>,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, Args, Parser, Subcommand};
 
-use super::{BuildArgs, Color, Command, ManifestsArgs};
+use super::{BuildArgs, Color, CommonCommand, ManifestsArgs};
 
 /// The argument that `cargo-coracle` inserts before those that cargo passed to it.
 pub(in crate::cli) const UNDER_CARGO: &str = "--under-cargo";
@@ -26,11 +26,11 @@ Examples:
   cargo coracle build -p shop -t ghcr.io/acme/shop:1.2 --push
   cargo coracle deps target/release/shop  show what the dynamic loader would map
 
-Exit codes: 0 success, 1 failure, 2 invalid usage or recipe, 3 registry or network error, 4 findings."
+Exit codes: 0 success, 1 failure, 2 invalid usage or recipe, 3 registry or network, 4 findings."
 )]
 pub(in crate::cli) struct CargoCli {
     #[command(subcommand)]
-    pub(in crate::cli) verb: CargoVerb,
+    pub(in crate::cli) command: CargoCommand,
 
     /// When to use colours; NO_COLOR is respected
     #[arg(long, global = true, display_order = 500, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
@@ -38,19 +38,19 @@ pub(in crate::cli) struct CargoCli {
 }
 
 #[derive(Subcommand)]
-pub(in crate::cli) enum CargoVerb {
+pub(in crate::cli) enum CargoCommand {
     /// Run `cargo build` and build an image of each program
     Build(Box<CargoBuildArgs>),
     /// Print Kubernetes manifests for a program's image: ConfigMaps, workload, Service
     #[command(display_order = 3)]
     Manifests(Box<CargoManifestsArgs>),
     #[command(flatten)]
-    Other(Command),
+    Other(CommonCommand),
 }
 
 #[derive(Args)]
 #[command(
-    mut_args(as_under_cargo),
+    mut_args(adapt_to_cargo),
     after_help = "\
 Examples:
   cargo coracle build                               from a release build; writes NAME:latest to target/coracle/NAME.oci
@@ -94,7 +94,7 @@ pub(in crate::cli) struct CargoManifestsArgs {
 }
 
 /// Hides the flags that cargo and Cargo.toml replace.
-fn as_under_cargo(arg: Arg) -> Arg {
+fn adapt_to_cargo(arg: Arg) -> Arg {
     match arg.get_id().as_str() {
         "programs" | "files" | "roots" => arg.hide(true),
         "output" => arg.help(
@@ -210,7 +210,7 @@ pub(in crate::cli) struct CargoArgs {
     verbose: u8,
 
     #[command(flatten)]
-    others: Others,
+    unsupported: UnsupportedFlags,
 
     /// A flag of nightly cargo
     #[arg(short = 'Z', value_name = "FLAG", help_heading = "Cargo")]
@@ -220,7 +220,7 @@ pub(in crate::cli) struct CargoArgs {
 /// Flags of `cargo build` that are not supported, because they build no program. They are parsed to
 /// give a helpful error.
 #[derive(Args, Default)]
-struct Others {
+struct UnsupportedFlags {
     #[arg(long, hide = true)]
     lib: bool,
 
@@ -254,11 +254,11 @@ struct Others {
 
 impl CargoArgs {
     /// Returns the first unsupported flag, and a hint.
-    pub(in crate::cli) fn refused(&self) -> Option<(&'static str, &'static str)> {
+    pub(in crate::cli) fn unsupported_flag(&self) -> Option<(&'static str, &'static str)> {
         const PROGRAMS: &str = "images contain programs: select them with `--bins`, `--bin NAME`, `--examples` or `--example NAME`";
         const OWN: &str =
             "leave it out: Coracle sets it to read cargo's messages; `--format json` describes the images";
-        let others = &self.others;
+        let others = &self.unsupported;
         let flags = [
             ("--lib", others.lib, PROGRAMS),
             ("--tests", others.tests, PROGRAMS),
@@ -283,7 +283,7 @@ impl CargoArgs {
     }
 
     /// Returns the first flag that selects packages or programs.
-    pub(in crate::cli) fn choice(&self) -> Option<&'static str> {
+    pub(in crate::cli) fn selection_flag(&self) -> Option<&'static str> {
         let flags = [
             ("-p", !self.packages.is_empty()),
             ("--workspace", self.workspace),
@@ -297,7 +297,7 @@ impl CargoArgs {
     }
 
     /// Returns the arguments for `cargo build`.
-    pub(in crate::cli) fn flags(&self) -> Vec<OsString> {
+    pub(in crate::cli) fn cargo_build_args(&self) -> Vec<OsString> {
         let mut flags: Vec<OsString> = Vec::new();
         let lists = [
             ("--package", &self.packages),
@@ -346,8 +346,8 @@ mod tests {
     fn passes_flags_to_cargo() {
         let flags = |line: &str| {
             let cli = CargoCli::try_parse_from(line.split(' ')).unwrap();
-            let CargoVerb::Build(args) = cli.verb else { panic!("no build") };
-            let flags = args.cargo.flags();
+            let CargoCommand::Build(args) = cli.command else { panic!("no build") };
+            let flags = args.cargo.cargo_build_args();
             flags.iter().map(|flag| flag.to_str().unwrap()).collect::<Vec<_>>().join(" ")
         };
         for (line, expected) in [

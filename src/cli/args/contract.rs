@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use super::{CacheArgs, Format, RegistryArgs};
+use super::{CacheArgs, OutputFormat, RegistryArgs};
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -16,7 +16,7 @@ Examples:
   coracle config show docker://ghcr.io/acme/shop:1.2
 
 Exit code 1: the image has no contract.")]
-pub(in crate::cli) struct ShowArgs {
+pub(in crate::cli) struct ConfigShowArgs {
     /// The image: `docker://NAME[:TAG][@DIGEST]`, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or
     /// `docker-archive:FILE[:TAG]`; or a JSON file with a contract
     #[arg(value_name = "IMAGE", value_hint = ValueHint::AnyPath)]
@@ -28,8 +28,8 @@ pub(in crate::cli) struct ShowArgs {
     pub(in crate::cli) contract: Option<String>,
 
     /// Output format of stdout
-    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
-    pub(in crate::cli) format: Format,
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = OutputFormat::Text)]
+    pub(in crate::cli) format: OutputFormat,
 
     /// The platform to use, if the image has several
     #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
@@ -49,7 +49,7 @@ Examples:
 
 The container is selected by the image's digest, its name or `coracle://NAME`; otherwise it must be the only one.
 Exit code 4: the manifests violate the contract. docs/contract.md lists the rules.")]
-pub(in crate::cli) struct CheckArgs {
+pub(in crate::cli) struct ConfigCheckArgs {
     /// The image: `docker://NAME[:TAG][@DIGEST]`, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or
     /// `docker-archive:FILE[:TAG]`
     #[arg(value_name = "IMAGE", value_hint = ValueHint::AnyPath)]
@@ -74,8 +74,8 @@ pub(in crate::cli) struct CheckArgs {
     pub(in crate::cli) values: Vec<PathBuf>,
 
     /// Output format of stdout
-    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
-    pub(in crate::cli) format: Format,
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = OutputFormat::Text)]
+    pub(in crate::cli) format: OutputFormat,
 
     /// The platform to use, if the image has several
     #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
@@ -93,7 +93,7 @@ Examples:
   coracle config diff docker://ghcr.io/acme/shop:1.2 docker://ghcr.io/acme/shop:1.3
 
 Exit code 4: NEW would not work with the configuration made for OLD.")]
-pub(in crate::cli) struct DiffArgs {
+pub(in crate::cli) struct ConfigDiffArgs {
     /// The old image, or a JSON file with its contract
     #[arg(value_name = "OLD", value_hint = ValueHint::AnyPath)]
     pub(in crate::cli) old: String,
@@ -103,8 +103,8 @@ pub(in crate::cli) struct DiffArgs {
     pub(in crate::cli) new: String,
 
     /// Output format of stdout
-    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
-    pub(in crate::cli) format: Format,
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = OutputFormat::Text)]
+    pub(in crate::cli) format: OutputFormat,
 
     /// The platform to use, if the image has several
     #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
@@ -136,7 +136,7 @@ pub(in crate::cli) struct ResolveArgs {
 
     /// Build this recipe's image to learn its digest; the image is discarded
     #[arg(short, long = "file", value_name = "RECIPE")]
-    pub(in crate::cli) files: Vec<PathBuf>,
+    pub(in crate::cli) recipes: Vec<PathBuf>,
 
     /// Ask registries for the digests of all other images of containers and volumes, one request
     /// each

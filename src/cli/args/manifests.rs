@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, ValueHint};
-use coracle::recipe::Overrides;
+use coracle::recipe::RecipeOverrides;
 
-use super::config::ConfigArgs;
+use super::config_flags::ConfigFlags;
 use super::{CacheArgs, RegistryArgs};
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(in crate::cli) enum Layout {
+pub(in crate::cli) enum ManifestLayout {
     /// One YAML stream of objects, on stdout
     Yaml,
     /// A kustomize base, and an overlay for each environment of the recipe
@@ -47,8 +47,8 @@ pub(in crate::cli) struct ManifestsArgs {
     pub(in crate::cli) tags: Vec<String>,
 
     /// The form of the output
-    #[arg(long, value_enum, value_name = "LAYOUT", default_value_t = Layout::Yaml)]
-    pub(in crate::cli) layout: Layout,
+    #[arg(long, value_enum, value_name = "LAYOUT", default_value_t = ManifestLayout::Yaml)]
+    pub(in crate::cli) layout: ManifestLayout,
 
     /// Write the layout to DIR, replacing what was written there before
     #[arg(short, long = "output", value_name = "DIR")]
@@ -68,7 +68,7 @@ pub(in crate::cli) struct ManifestsArgs {
 
     // Its `next_help_heading` applies to all arguments that follow, so it comes last.
     #[command(flatten)]
-    config: ConfigArgs,
+    config: ConfigFlags,
 
     #[command(flatten)]
     pub(in crate::cli) cache: CacheArgs,
@@ -78,7 +78,11 @@ pub(in crate::cli) struct ManifestsArgs {
 }
 
 impl ManifestsArgs {
-    pub(in crate::cli) fn overrides(&self) -> Overrides {
-        Overrides { names: self.tags.clone(), config: self.config.overrides(), ..Overrides::default() }
+    pub(in crate::cli) fn overrides(&self) -> RecipeOverrides {
+        RecipeOverrides {
+            names: self.tags.clone(),
+            config: self.config.overrides(),
+            ..RecipeOverrides::default()
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use super::Format;
+use super::OutputFormat;
 
 #[derive(Args)]
 #[command(next_help_heading = "Registries")]
@@ -54,8 +54,8 @@ pub(in crate::cli) struct CopyArgs {
     pub(in crate::cli) referrers: bool,
 
     /// Output format of stdout
-    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
-    pub(in crate::cli) format: Format,
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = OutputFormat::Text)]
+    pub(in crate::cli) format: OutputFormat,
 
     /// Print only warnings and errors to stderr
     #[arg(short, long)]
@@ -93,8 +93,8 @@ pub(in crate::cli) struct IndexArgs {
     pub(in crate::cli) annotations: Vec<String>,
 
     /// Output format of stdout
-    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
-    pub(in crate::cli) format: Format,
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = OutputFormat::Text)]
+    pub(in crate::cli) format: OutputFormat,
 
     /// Print only warnings and errors to stderr
     #[arg(short, long)]

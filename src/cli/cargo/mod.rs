@@ -1,50 +1,51 @@
 //! `cargo coracle build`: runs cargo and builds an image of each program. Images are packed while
 //! cargo still runs, and published after it has succeeded.
 
-mod built;
-mod compile;
-mod directory;
+mod cargo_build;
+mod cargo_message;
+mod default_recipe;
+mod freshness;
 mod images;
-mod linker;
-mod message;
-mod settings;
-mod sysroot;
+mod link_errors;
+mod sysroot_hint;
+mod target_directory;
 mod targets;
 mod zig;
 
 use std::path::{Path, PathBuf};
 
-pub(super) use compile::cargo as program;
-pub(super) use settings::{manifests, settle};
+pub(super) use cargo_build::cargo_program as program;
+pub(super) use default_recipe::{read_cargo_manifest_by_default, run_cargo_manifests};
 
-use coracle::recipe::{Overrides, Recipe};
+use coracle::recipe::{Recipe, RecipeOverrides};
 
 use super::args::{CargoArgs, CargoBuildArgs, Color};
-use super::exit::Exit;
-use super::failure::Failure;
+use super::error::CliError;
+use super::exit::CliExit;
 use super::{build, interrupt};
 
 /// Runs cargo and builds the images of its programs; no image if cargo fails.
-pub(super) fn run(args: &CargoBuildArgs, color: Color) -> Result<Exit, Failure> {
-    interrupt::listen();
+pub(super) fn run_cargo_build(args: &CargoBuildArgs, color: Color) -> Result<CliExit, CliError> {
+    interrupt::handle_signals();
     let find = |begin: &mut dyn FnMut(Recipe)| {
-        refuse(args)?;
+        reject_build_arguments(args)?;
         let flags = args.build.overrides();
-        check(&args.cargo, &flags)?;
-        let complete =
-            |program: &_| images::recipe(program, &flags, &args.cargo).into_iter().for_each(&mut *begin);
-        let programs = compile::programs(&args.cargo, args.build.quiet, color, complete)?;
+        reject_cargo_flags(&args.cargo, &flags)?;
+        let complete = |program: &_| {
+            images::early_recipe(program, &flags, &args.cargo).into_iter().for_each(&mut *begin)
+        };
+        let programs = cargo_build::build_programs(&args.cargo, args.build.quiet, color, complete)?;
         images::recipes(&programs, &flags, &args.cargo)
     };
-    build::images_of(&args.build, find, sysroot::failure)
+    build::build_images(&args.build, find, sysroot_hint::build_error_with_hint)
 }
 
 /// Rejects arguments of `coracle build` that cargo or Cargo.toml replaces.
-fn refuse(args: &CargoBuildArgs) -> Result<(), Failure> {
+fn reject_build_arguments(args: &CargoBuildArgs) -> Result<(), CliError> {
     let flags = args.build.overrides();
     if let Some(program) = flags.programs.first() {
         let program = program.display();
-        return Err(Failure::usage(
+        return Err(CliError::usage(
             format!("`{program}`: `cargo coracle build` takes no PROGRAM, because cargo builds the programs"),
             format!(
                 "select one with `--bin {program}`, or its package with `-p`; for a file, run `coracle build {program}`"
@@ -52,13 +53,13 @@ fn refuse(args: &CargoBuildArgs) -> Result<(), Failure> {
         ));
     }
     if !args.build.files.is_empty() {
-        return Err(Failure::usage(
+        return Err(CliError::usage(
             "`--file` can't be used under cargo: the settings are in Cargo.toml",
             "move them to `[package.metadata.coracle]`, or build the recipe with `coracle build --file`",
         ));
     }
     if !flags.roots.is_empty() {
-        return Err(Failure::usage(
+        return Err(CliError::usage(
             "`--root` can't be used under cargo: the programs that cargo builds are not in another root",
             "use `--sysroot`, which takes the dynamic loader and the libraries from there",
         ));
@@ -67,16 +68,16 @@ fn refuse(args: &CargoBuildArgs) -> Result<(), Failure> {
 }
 
 /// Rejects flags of `cargo build` that are not supported or have another meaning here.
-fn check(cargo: &CargoArgs, flags: &Overrides) -> Result<(), Failure> {
-    if let Some((flag, hint)) = cargo.refused() {
-        return Err(Failure::usage(
+fn reject_cargo_flags(cargo: &CargoArgs, flags: &RecipeOverrides) -> Result<(), CliError> {
+    if let Some((flag, hint)) = cargo.unsupported_flag() {
+        return Err(CliError::usage(
             format!("`{flag}` is not supported: it builds no program for an image"),
             hint,
         ));
     }
     let mut configs = flags.config.mounts.iter().filter_map(|text| text.to_str());
-    match configs.find(|text| is_cargos_config(text)) {
-        Some(text) => Err(Failure::usage(
+    match configs.find(|text| is_cargo_config(text)) {
+        Some(text) => Err(CliError::usage(
             format!(
                 "`--config {text}`: `--config` mounts configuration here; it does not set cargo's settings"
             ),
@@ -88,7 +89,7 @@ fn check(cargo: &CargoArgs, flags: &Overrides) -> Result<(), Failure> {
 }
 
 /// Whether `text` is a value of cargo's own `--config`: a setting or a TOML file.
-fn is_cargos_config(text: &str) -> bool {
+fn is_cargo_config(text: &str) -> bool {
     match text.split_once('=') {
         Some((key, _)) => key.contains('.') && !key.contains('/'),
         None => text.ends_with(".toml"),
@@ -96,7 +97,7 @@ fn is_cargos_config(text: &str) -> bool {
 }
 
 /// Returns `path` relative to the working directory if it is below it, else unchanged.
-fn from_here(path: &Path) -> PathBuf {
+fn relative_to_cwd(path: &Path) -> PathBuf {
     let here = std::env::current_dir().ok();
     let below = here.and_then(|here| path.strip_prefix(here).ok().map(Path::to_owned));
     below.filter(|below| !below.as_os_str().is_empty()).unwrap_or_else(|| path.to_owned())

@@ -5,17 +5,17 @@ use std::process::{Command, Stdio};
 
 use super::targets;
 use crate::cli::args::CargoArgs;
-use crate::cli::failure::Failure;
+use crate::cli::error::CliError;
 
 /// Fails if a target ends in a glibc version, which only cargo-zigbuild supports.
-pub(super) fn check(args: &CargoArgs) -> Result<(), Failure> {
-    let is_versioned = |target: &&String| targets::triple(target) != target.as_str();
+pub(super) fn check_glibc_versions(args: &CargoArgs) -> Result<(), CliError> {
+    let is_versioned = |target: &&String| targets::without_glibc_version(target) != target.as_str();
     match args.targets.iter().find(is_versioned) {
-        Some(target) if !args.zigbuild => Err(Failure::usage(
+        Some(target) if !args.zigbuild => Err(CliError::usage(
             format!("`{target}` includes a glibc version, which cargo does not support"),
             format!(
                 "pass `--zigbuild`, which links against that version, or use `{}`",
-                targets::triple(target)
+                targets::without_glibc_version(target)
             ),
         )),
         _ => Ok(()),
@@ -23,18 +23,20 @@ pub(super) fn check(args: &CargoArgs) -> Result<(), Failure> {
 }
 
 /// Returns what `cargo zigbuild` is missing, and how to install it; `None` if nothing.
-pub(super) fn missing(args: &CargoArgs, cargo: &Path) -> Option<(String, String)> {
+pub(super) fn missing_tools(args: &CargoArgs, cargo: &Path) -> Option<(String, String)> {
     if !args.zigbuild {
         return None;
     }
-    if !runs(Command::new(cargo).args(["zigbuild", "--version"])) {
+    if !succeeds(Command::new(cargo).args(["zigbuild", "--version"])) {
         return Some((
             "cargo-zigbuild is not installed; no image was built".into(),
             "install it with `cargo install cargo-zigbuild`, and Zig, which it needs, with `pip install ziglang`"
                 .into(),
         ));
     }
-    let has_zig = is_named() || runs(Command::new("zig").arg("version")) || runs(&mut python("python3"));
+    let has_zig = has_zig_variable()
+        || succeeds(Command::new("zig").arg("version"))
+        || succeeds(&mut python_ziglang("python3"));
     (!has_zig).then(|| {
         (
             "cargo-zigbuild can't find Zig; no image was built".into(),
@@ -46,17 +48,17 @@ pub(super) fn missing(args: &CargoArgs, cargo: &Path) -> Option<(String, String)
 
 /// Whether the environment names Zig. Source: cargo-zigbuild, `src/zig.rs`, `find_zig`.
 #[allow(clippy::disallowed_methods, reason = "cargo-zigbuild reads Zig's path from the environment")]
-fn is_named() -> bool {
+fn has_zig_variable() -> bool {
     std::env::var_os("CARGO_ZIGBUILD_ZIG_PATH").is_some_and(|path| !path.is_empty())
 }
 
-fn python(program: &str) -> Command {
+fn python_ziglang(program: &str) -> Command {
     let mut python = Command::new(program);
     python.args(["-m", "ziglang", "version"]);
     python
 }
 
-fn runs(command: &mut Command) -> bool {
+fn succeeds(command: &mut Command) -> bool {
     let silent = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     silent.status().is_ok_and(|status| status.success())
 }

@@ -3,107 +3,113 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use coracle_kube::contract::{Contract, Document};
 use coracle_core::fs::Context as _;
-use coracle_core::path::ImagePath;
-use coracle_kube::check::{self, Expected, Finding, ImageFiles, Input, Report};
 use coracle_core::note::Note;
+use coracle_core::path::ImagePath;
 use coracle_core::platform::Platform;
-use coracle_oci::layout::{Files, Stored, StoredImage};
-use coracle_kube::values::{Source, Values};
+use coracle_kube::check::{self, CheckFinding, CheckReport, Expectations, HiddenFiles, ManifestFile};
+use coracle_kube::contract::{Contract, ContractDocument};
+use coracle_kube::values::{ValueSource, Values};
+use coracle_oci::layout::{ImageFiles, ParsedImage, ParsedPlatform};
 use serde_json::{Value, json};
 
-use crate::cli::args::{CheckArgs, Format};
-use crate::cli::exit::Exit;
-use crate::cli::failure::Failure;
-use crate::cli::{image, output, report};
+use crate::cli::args::{ConfigCheckArgs, OutputFormat};
+use crate::cli::error::CliError;
+use crate::cli::exit::CliExit;
+use crate::cli::{image_reader, stderr, stdout};
 
 /// The most bytes of one input; more than a chart with all its custom resource definitions.
-const MAX_MANIFEST: u64 = 64 << 20;
+const MAX_MANIFEST_SIZE: u64 = 64 << 20;
 
-pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
-    let platform = image::platform(args.platform.as_deref())?;
+pub(super) fn run_config_check(args: &ConfigCheckArgs) -> Result<CliExit, CliError> {
+    let platform = image_reader::parse_platform(args.platform.as_deref())?;
     let from = args.contract.as_deref();
-    let reader = image::Reader::new(&args.registry, [args.image.as_str()].into_iter().chain(from));
+    let reader =
+        image_reader::ImageReader::new(&args.registry, [args.image.as_str()].into_iter().chain(from));
     let stored = reader.open(&args.image)?;
-    let contract = image::required(&stored, platform.as_ref())?;
+    let contract = image_reader::required_label_contract(&stored, platform.as_ref())?;
     let is_asked = from.is_some() || !args.values.is_empty();
     let document = match is_asked {
-        true => Some(image::document_of(&stored, &contract, from, &reader)?),
+        true => Some(image_reader::whole_contract(&stored, &contract, from, &reader)?),
         false => None,
     };
-    let inputs = read_inputs(&args.manifests)?;
-    let sources: Vec<Source> = args.values.iter().cloned().map(Source::File).collect();
-    let values = Values::read(&sources).map_err(coracle_kube::config::Error::Values)?;
+    let inputs = read_manifests(&args.manifests)?;
+    let sources: Vec<ValueSource> = args.values.iter().cloned().map(ValueSource::File).collect();
+    let values = Values::read(&sources).map_err(coracle_kube::config::ConfigError::Values)?;
     let document = document.as_ref().map(|document| (document, &values));
-    let report = judge(&stored, &contract, platform.as_ref(), &inputs, args.container.clone(), document);
+    let report =
+        check_manifests(&stored, &contract, platform.as_ref(), &inputs, args.container.clone(), document);
     match args.format {
-        Format::Text => {
-            say_notes(&report);
-            output::print(
+        OutputFormat::Text => {
+            print_notes(&report);
+            stdout::print(
                 &report
                     .findings
                     .iter()
-                    .map(|finding| format!("{}\n", output::plain(&finding.to_string())))
+                    .map(|finding| format!("{}\n", stdout::escape_control(&finding.to_string())))
                     .collect::<String>(),
             )?;
         }
-        Format::Json => output::print_json(&report_json(&report))?,
+        OutputFormat::Json => stdout::print_json(&report_json(&report))?,
     }
-    if report.findings.is_empty() && args.format == Format::Text {
-        report::talk(&format!(
+    if report.findings.is_empty() && args.format == OutputFormat::Text {
+        stderr::print(&format!(
             "{} matches the contract of {}\n",
             report.containers.join("; "),
-            stored.origin.place
+            stored.source.location
         ));
     }
-    Ok(if report.findings.is_empty() { Exit::Done } else { Exit::Findings })
+    Ok(if report.findings.is_empty() { CliExit::Success } else { CliExit::Findings })
 }
 
 /// Checks manifests against an image and its contract.
-pub(in crate::cli) fn judge(
-    stored: &Stored,
+pub(in crate::cli) fn check_manifests(
+    stored: &ParsedImage,
     contract: &Contract,
     platform: Option<&Platform>,
-    inputs: &[Input],
+    inputs: &[ManifestFile],
     container: Option<String>,
-    document: Option<(&Document, &Values)>,
-) -> Report {
-    let image = stored.image(platform).ok();
-    let files = image.map(|image| stored.files(image).map_err(coracle::Error::from));
+    document: Option<(&ContractDocument, &Values)>,
+) -> CheckReport {
+    let image = stored.image_for_platform(platform).ok();
+    let files = image.map(|image| stored.read_files(image).map_err(coracle::Error::from));
     let (files, unread) = match files {
         Some(Ok(files)) => (ImageListing(files), None),
-        Some(Err(error)) => (ImageListing::default(), Some(Failure::from(error).message)),
+        Some(Err(error)) => (ImageListing::default(), Some(CliError::from(error).message)),
         None => (ImageListing::default(), None),
     };
-    let digests = stored.images.iter().filter_map(StoredImage::digest).chain(stored.origin.digest());
-    let mut report = check::check(
+    let digests = stored.images.iter().filter_map(ParsedPlatform::digest).chain(stored.source.digest());
+    let mut report = check::check_manifests(
         inputs,
-        &Expected {
+        &Expectations {
             contract,
-            files: unread.is_none().then_some(&files as &dyn ImageFiles),
+            image_files: unread.is_none().then_some(&files as &dyn HiddenFiles),
             user: image.and_then(|image| image.user()),
             digests: digests.map(|digest| digest.to_string()).collect(),
-            names: stored.origin.names.clone(),
-            container,
-            document,
+            names: stored.source.names.clone(),
+            container_name: container,
+            contract_document: document,
         },
     );
     if let Some(why) = unread {
         let message = format!("cannot check which files of the image are hidden by mounts: {why}");
-        report.notes.push(Finding::about(stored.origin.place.clone(), check::Rule::Hidden, message));
+        report.notes.push(CheckFinding::for_file(
+            stored.source.location.clone(),
+            check::CheckRule::HidesImageFiles,
+            message,
+        ));
     }
     report
 }
 
 /// The merged layers of the image.
 #[derive(Default, Debug)]
-struct ImageListing(Files);
+struct ImageListing(ImageFiles);
 
-impl ImageFiles for ImageListing {
+impl HiddenFiles for ImageListing {
     fn hidden_by(&self, path: &ImagePath, is_file: bool) -> Vec<ImagePath> {
-        let path = self.0.resolve(path);
-        let within = self.0.within(&path);
+        let path = self.0.resolve_links(path);
+        let within = self.0.at_and_below(&path);
         let within = within.filter(|(found, entry)| !entry.is_directory() && (!is_file || **found == path));
         within.map(|(found, _)| found.clone()).collect()
     }
@@ -111,13 +117,13 @@ impl ImageFiles for ImageListing {
 
 /// Reads the manifests in files, in directories (`.yaml`, `.yml` and `.json`, at any depth) and in
 /// stdin (`-`).
-pub(in crate::cli) fn read_inputs(paths: &[PathBuf]) -> Result<Vec<Input>, Failure> {
+pub(in crate::cli) fn read_manifests(paths: &[PathBuf]) -> Result<Vec<ManifestFile>, CliError> {
     let mut inputs = Vec::new();
     for path in paths {
         if path.is_dir() {
-            let files = below(path)?;
+            let files = manifest_files(path)?;
             if files.is_empty() {
-                return Err(Failure::usage(
+                return Err(CliError::usage(
                     format!(
                         "`{}` contains no manifests: no file name ends in `.yaml`, `.yml` or `.json`",
                         path.display()
@@ -126,16 +132,16 @@ pub(in crate::cli) fn read_inputs(paths: &[PathBuf]) -> Result<Vec<Input>, Failu
                 ));
             }
             for file in files {
-                inputs.push(read_input(&file)?);
+                inputs.push(read_manifest(&file)?);
             }
         } else {
-            inputs.push(read_input(path)?);
+            inputs.push(read_manifest(path)?);
         }
     }
     Ok(inputs)
 }
 
-fn read_input(path: &Path) -> Result<Input, Failure> {
+fn read_manifest(path: &Path) -> Result<ManifestFile, CliError> {
     let mut bytes = Vec::new();
     let (name, reader): (String, Box<dyn std::io::Read>) = if path == Path::new("-") {
         ("stdin".into(), Box::new(std::io::stdin().lock()))
@@ -144,25 +150,25 @@ fn read_input(path: &Path) -> Result<Input, Failure> {
         (path.display().to_string(), Box::new(file))
     };
     reader
-        .take(MAX_MANIFEST + 1)
+        .take(MAX_MANIFEST_SIZE + 1)
         .read_to_end(&mut bytes)
         .context("read", path)
         .map_err(coracle::Error::from)?;
-    let refused = |why: String| Failure {
-        exit: Exit::Failed,
+    let refused = |why: String| CliError {
+        exit: CliExit::Failed,
         message: format!("`{name}` {why}"),
         hint: Some("name YAML or JSON files".into()),
     };
-    if bytes.len() as u64 > MAX_MANIFEST {
-        return Err(refused(format!("has more than {MAX_MANIFEST} bytes, the limit for manifests")));
+    if bytes.len() as u64 > MAX_MANIFEST_SIZE {
+        return Err(refused(format!("has more than {MAX_MANIFEST_SIZE} bytes, the limit for manifests")));
     }
     let text = String::from_utf8(bytes).map_err(|_| refused("is not UTF-8".into()))?;
-    Ok(Input { name, text })
+    Ok(ManifestFile { name, text })
 }
 
 /// Returns the manifest files below a directory, sorted. Symbolic links to directories are not
 /// followed.
-fn below(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+fn manifest_files(folder: &Path) -> Result<Vec<PathBuf>, CliError> {
     let mut found = Vec::new();
     let mut pending = vec![folder.to_owned()];
     while let Some(folder) = pending.pop() {
@@ -183,16 +189,18 @@ fn below(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
 }
 
 /// Prints the report's notes to stderr.
-pub(in crate::cli) fn say_notes(found: &Report) {
-    let note = |finding: &Finding| match finding.rule {
-        check::Rule::Elsewhere | check::Rule::Values => Note::Hint(finding.to_string()),
+pub(in crate::cli) fn print_notes(found: &CheckReport) {
+    let note = |finding: &CheckFinding| match finding.rule {
+        check::CheckRule::NotInManifests | check::CheckRule::ValuesViolateSchema => {
+            Note::Hint(finding.to_string())
+        }
         _ => Note::Warning(finding.to_string()),
     };
-    report::notes(&found.notes.iter().map(note).collect::<Vec<_>>(), false);
+    stderr::print_notes(&found.notes.iter().map(note).collect::<Vec<_>>(), false);
 }
 
-fn report_json(report: &Report) -> Value {
-    let list = |findings: &[Finding]| findings.iter().map(finding_json).collect::<Vec<_>>();
+fn report_json(report: &CheckReport) -> Value {
+    let list = |findings: &[CheckFinding]| findings.iter().map(finding_json).collect::<Vec<_>>();
     json!({
         "containers": report.containers,
         "findings": list(&report.findings),
@@ -200,7 +208,7 @@ fn report_json(report: &Report) -> Value {
     })
 }
 
-fn finding_json(finding: &Finding) -> Value {
+fn finding_json(finding: &CheckFinding) -> Value {
     let mut value = json!({
         "file": finding.file,
         "rule": finding.rule.name(),

@@ -3,30 +3,30 @@
 use coracle_kube::contract;
 use serde_json::json;
 
-use crate::cli::args::{DiffArgs, Format};
-use crate::cli::exit::Exit;
-use crate::cli::failure::Failure;
-use crate::cli::{image, output};
+use crate::cli::args::{ConfigDiffArgs, OutputFormat};
+use crate::cli::error::CliError;
+use crate::cli::exit::CliExit;
+use crate::cli::{image_reader, stdout};
 
-pub(super) fn run(args: &DiffArgs) -> Result<Exit, Failure> {
-    let platform = image::platform(args.platform.as_deref())?;
-    let reader = image::Reader::new(&args.registry, [args.old.as_str(), &args.new]);
-    let read = |text: &str| image::contract_or_file(text, platform.as_ref(), &reader);
-    let changes = contract::changes(&read(&args.old)?, &read(&args.new)?);
+pub(super) fn run_config_diff(args: &ConfigDiffArgs) -> Result<CliExit, CliError> {
+    let platform = image_reader::parse_platform(args.platform.as_deref())?;
+    let reader = image_reader::ImageReader::new(&args.registry, [args.old.as_str(), &args.new]);
+    let read = |text: &str| image_reader::image_or_file_contract(text, platform.as_ref(), &reader);
+    let changes = contract::diff_contracts(&read(&args.old)?, &read(&args.new)?);
     match args.format {
-        Format::Text => {
-            let line = |change: &contract::Change| {
+        OutputFormat::Text => {
+            let line = |change: &contract::ContractChange| {
                 let word = if change.is_breaking { "breaking  " } else { "          " };
                 let line = format!("{word}{} {} {}", change.part, change.name, change.message);
-                output::plain(&line) + "\n"
+                stdout::escape_control(&line) + "\n"
             };
-            output::print(&changes.iter().map(line).collect::<String>())?;
+            stdout::print(&changes.iter().map(line).collect::<String>())?;
         }
-        Format::Json => {
-            let change = |change: &contract::Change| json!({"part": change.part, "name": change.name, "message": change.message, "breaking": change.is_breaking});
-            output::print_json(&json!({"changes": changes.iter().map(change).collect::<Vec<_>>()}))?;
+        OutputFormat::Json => {
+            let change = |change: &contract::ContractChange| json!({"part": change.part, "name": change.name, "message": change.message, "breaking": change.is_breaking});
+            stdout::print_json(&json!({"changes": changes.iter().map(change).collect::<Vec<_>>()}))?;
         }
     }
     let is_breaking = changes.iter().any(|change| change.is_breaking);
-    Ok(if is_breaking { Exit::Findings } else { Exit::Done })
+    Ok(if is_breaking { CliExit::Findings } else { CliExit::Success })
 }

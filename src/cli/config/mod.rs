@@ -5,17 +5,17 @@ mod diff;
 mod render;
 mod show;
 
-pub(super) use check::{judge, read_inputs, say_notes};
+pub(super) use check::{check_manifests, print_notes, read_manifests};
 
 use super::args::ConfigCommand;
-use super::exit::Exit;
-use super::failure::Failure;
+use super::error::CliError;
+use super::exit::CliExit;
 
-pub(super) fn run(command: &ConfigCommand) -> Result<Exit, Failure> {
+pub(super) fn run_config(command: &ConfigCommand) -> Result<CliExit, CliError> {
     match command {
-        ConfigCommand::Render(args) => render::run(args),
-        ConfigCommand::Show(args) => show::run(args),
-        ConfigCommand::Check(args) => check::run(args),
-        ConfigCommand::Diff(args) => diff::run(args),
+        ConfigCommand::Render(args) => render::run_config_render(args),
+        ConfigCommand::Show(args) => show::run_config_show(args),
+        ConfigCommand::Check(args) => check::run_config_check(args),
+        ConfigCommand::Diff(args) => diff::run_config_diff(args),
     }
 }

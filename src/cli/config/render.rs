@@ -3,86 +3,86 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use coracle_kube::config::{self, RenderedFile, RenderedMount};
 use coracle::recipe;
+use coracle_kube::config::{self, RenderedFile, RenderedMount};
 
-use crate::cli::args::RenderArgs;
-use crate::cli::exit::Exit;
-use crate::cli::failure::Failure;
-use crate::cli::folder::{self, File};
-use crate::cli::output;
-use crate::cli::report::{self, FAINT, STRONG};
+use crate::cli::args::ConfigRenderArgs;
+use crate::cli::error::CliError;
+use crate::cli::exit::CliExit;
+use crate::cli::generated_dir::{self, GeneratedFile};
+use crate::cli::stderr::{self, BOLD, DIM};
+use crate::cli::stdout;
 
 /// Renders all files before any is written.
-pub(super) fn run(args: &RenderArgs) -> Result<Exit, Failure> {
-    let default = PathBuf::from(recipe::FILE_NAME);
+pub(super) fn run_config_render(args: &ConfigRenderArgs) -> Result<CliExit, CliError> {
+    let default = PathBuf::from(recipe::DEFAULT_FILE_NAME);
     let file = (!args.needs_no_recipe()).then(|| args.file.as_ref().unwrap_or(&default).as_path());
-    let configuration = recipe::configuration(file, &args.overrides()).map_err(|error| match error {
+    let configuration = recipe::read_configuration(file, &args.overrides()).map_err(|error| match error {
         // The default recipe is missing: explain that a recipe or a flag is needed.
-        recipe::Error::Read(error)
+        recipe::RecipeError::Read(error)
             if args.file.is_none() && file.is_some() && error.kind() == ErrorKind::NotFound =>
         {
-            nothing(None)
+            no_configuration(None)
         }
         error => error.into(),
     })?;
     if configuration.mounts.is_empty() {
-        return Err(nothing(file));
+        return Err(no_configuration(file));
     }
     let mounts = config::render(&configuration)?;
     match &args.output {
-        Some(directory) => write(&mounts, directory)?,
-        None => print(&mounts)?,
+        Some(directory) => write_files(&mounts, directory)?,
+        None => print_files(&mounts)?,
     }
-    Ok(Exit::Done)
+    Ok(CliExit::Success)
 }
 
 /// Returns the error that neither the flags nor the recipe `file` specify a configuration.
-fn nothing(file: Option<&Path>) -> Failure {
+fn no_configuration(file: Option<&Path>) -> CliError {
     let (table, file) = match file {
         Some(file) if file.ends_with("Cargo.toml") => ("package.metadata.coracle.config", file),
-        file => ("config", file.unwrap_or(Path::new(recipe::FILE_NAME))),
+        file => ("config", file.unwrap_or(Path::new(recipe::DEFAULT_FILE_NAME))),
     };
-    Failure::usage(
+    CliError::usage(
         "nothing to render: no configuration is specified",
         format!("write `[[{table}]]` in `{}`, or pass `--config /etc/app=FOLDER`", file.display()),
     )
 }
 
 /// Prints one file unchanged, several with a heading each. Secrets are not printed.
-fn print(mounts: &[RenderedMount]) -> Result<(), Failure> {
-    let files: Vec<(String, &RenderedFile)> = all(mounts).collect();
+fn print_files(mounts: &[RenderedMount]) -> Result<(), CliError> {
+    let files: Vec<(String, &RenderedFile)> = files_with_paths(mounts).collect();
     for (path, file) in &files {
         if files.len() > 1 {
-            output::print(&format!("{STRONG}==> {path}{STRONG:#}\n"))?;
+            stdout::print(&format!("{BOLD}==> {path}{BOLD:#}\n"))?;
         }
         if file.is_secret {
-            report::talk(&format!("{FAINT}{path} is secret: use `--output DIR` to write it{FAINT:#}\n"));
+            stderr::print(&format!("{DIM}{path} is secret: use `--output DIR` to write it{DIM:#}\n"));
         } else {
-            output::write(&file.bytes)?;
+            stdout::write_bytes(&file.bytes)?;
         }
     }
     Ok(())
 }
 
 /// Writes each file to its path below `directory`.
-fn write(mounts: &[RenderedMount], directory: &Path) -> Result<(), Failure> {
-    let files: Vec<(String, &RenderedFile)> = all(mounts).collect();
-    let listed = files.iter().map(|(path, file)| File {
+fn write_files(mounts: &[RenderedMount], directory: &Path) -> Result<(), CliError> {
+    let files: Vec<(String, &RenderedFile)> = files_with_paths(mounts).collect();
+    let listed = files.iter().map(|(path, file)| GeneratedFile {
         path: path.trim_start_matches('/'),
         bytes: &file.bytes,
         is_secret: file.is_secret,
     });
-    folder::RENDER.update(directory, &listed.collect::<Vec<_>>())?;
+    generated_dir::RENDERED_CONFIG_DIR.update_in_place(directory, &listed.collect::<Vec<_>>())?;
     for (path, file) in &files {
         let to = directory.join(path.trim_start_matches('/'));
         let secret = if file.is_secret { ", secret" } else { "" };
-        report::talk(&format!("{} {FAINT}{} bytes{secret}{FAINT:#}\n", to.display(), file.bytes.len()));
+        stderr::print(&format!("{} {DIM}{} bytes{secret}{DIM:#}\n", to.display(), file.bytes.len()));
     }
     Ok(())
 }
 
-fn all(mounts: &[RenderedMount]) -> impl Iterator<Item = (String, &RenderedFile)> {
+fn files_with_paths(mounts: &[RenderedMount]) -> impl Iterator<Item = (String, &RenderedFile)> {
     mounts.iter().flat_map(|mount| {
         mount
             .files

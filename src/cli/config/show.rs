@@ -1,95 +1,96 @@
 //! `coracle config show`: prints an image's contract as text or JSON.
 
-use coracle_kube::contract::{Contract, File};
+use coracle_kube::contract::{Contract, ContractFile};
 use serde_json::json;
 
-use crate::cli::args::{Format, ShowArgs};
-use crate::cli::exit::Exit;
-use crate::cli::failure::Failure;
-use crate::cli::output::plain;
-use crate::cli::report::{FAINT, STRONG};
-use crate::cli::{image, output};
+use crate::cli::args::{ConfigShowArgs, OutputFormat};
+use crate::cli::error::CliError;
+use crate::cli::exit::CliExit;
+use crate::cli::stderr::{BOLD, DIM};
+use crate::cli::stdout::escape_control;
+use crate::cli::{image_reader, stdout};
 
-pub(super) fn run(args: &ShowArgs) -> Result<Exit, Failure> {
-    let platform = image::platform(args.platform.as_deref())?;
+pub(super) fn run_config_show(args: &ConfigShowArgs) -> Result<CliExit, CliError> {
+    let platform = image_reader::parse_platform(args.platform.as_deref())?;
     let from = args.contract.as_deref();
-    let reader = image::Reader::new(&args.registry, [args.image.as_str()].into_iter().chain(from));
-    let contract = image::full_contract(&args.image, platform.as_ref(), from, &reader)?;
+    let reader =
+        image_reader::ImageReader::new(&args.registry, [args.image.as_str()].into_iter().chain(from));
+    let contract = image_reader::contract_with_parameters(&args.image, platform.as_ref(), from, &reader)?;
     match args.format {
-        Format::Text => output::print(&text(&contract))?,
-        Format::Json => output::print_json(&json!(contract))?,
+        OutputFormat::Text => stdout::print(&contract_text(&contract))?,
+        OutputFormat::Json => stdout::print_json(&json!(contract))?,
     }
-    Ok(Exit::Done)
+    Ok(CliExit::Success)
 }
 
-fn text(contract: &Contract) -> String {
+fn contract_text(contract: &Contract) -> String {
     let mut out = String::new();
     for mount in &contract.mounts {
         out += &format!(
-            "{STRONG}{}{STRONG:#}  {FAINT}reload: {}{FAINT:#}\n",
-            plain(&mount.path),
-            plain(&mount.reload)
+            "{BOLD}{}{BOLD:#}  {DIM}reload: {}{DIM:#}\n",
+            escape_control(&mount.path),
+            escape_control(&mount.reload)
         );
-        mount.files.iter().for_each(|file| out += &line(&file.key, &about_file(file)));
+        mount.files.iter().for_each(|file| out += &entry_line(&file.key, &describe_file(file)));
     }
-    section(
+    write_section(
         &mut out,
         "parameters",
         contract.parameters.iter().map(|(key, parameter)| {
             let kind = parameter.kind.clone().unwrap_or_else(|| "anything".into());
             (
                 key.clone(),
-                words(&[(true, &kind), (parameter.required, "required"), (parameter.secret, "secret")]),
+                join_true(&[(true, &kind), (parameter.required, "required"), (parameter.secret, "secret")]),
             )
         }),
     );
-    section(
+    write_section(
         &mut out,
         "environment",
         contract.env.iter().map(|variable| (variable.name.clone(), variable.from.clone())),
     );
-    section(
+    write_section(
         &mut out,
         "writable",
         contract
             .writable
             .iter()
-            .map(|writable| (writable.path.clone(), words(&[(writable.persistent, "persistent")]))),
+            .map(|writable| (writable.path.clone(), join_true(&[(writable.persistent, "persistent")]))),
     );
     if !contract.ports.is_empty() {
-        out += &format!("{STRONG}ports{STRONG:#}  {}\n", plain(&contract.ports.join(", ")));
+        out += &format!("{BOLD}ports{BOLD:#}  {}\n", escape_control(&contract.ports.join(", ")));
     }
     if !contract.user.is_empty() {
-        out += &format!("{STRONG}user{STRONG:#}  {}\n", plain(&contract.user));
+        out += &format!("{BOLD}user{BOLD:#}  {}\n", escape_control(&contract.user));
     }
     if let Some(schema) = &contract.schema {
-        out += &format!("{STRONG}schema{STRONG:#}  {}\n", plain(schema));
+        out += &format!("{BOLD}schema{BOLD:#}  {}\n", escape_control(schema));
     }
     if let Some(document) = &contract.document {
         out += &format!(
-            "{STRONG}whole contract{STRONG:#}  {}, which also has the parameters, for which the label has no room; pass `--contract` to read it\n",
-            plain(document)
+            "{BOLD}whole contract{BOLD:#}  {}, which also has the parameters, for which the label has no room; pass `--contract` to read it\n",
+            escape_control(document)
         );
     }
     out
 }
 
-fn section(out: &mut String, title: &str, lines: impl Iterator<Item = (String, String)>) {
+fn write_section(out: &mut String, title: &str, lines: impl Iterator<Item = (String, String)>) {
     let mut lines = lines.peekable();
     if lines.peek().is_some() {
-        *out += &format!("{STRONG}{title}{STRONG:#}\n");
-        lines.for_each(|(name, about)| *out += &line(&name, &about));
+        *out += &format!("{BOLD}{title}{BOLD:#}\n");
+        lines.for_each(|(name, about)| *out += &entry_line(&name, &about));
     }
 }
 
-fn line(name: &str, about: &str) -> String {
-    let (name, about) = (plain(name), plain(about));
-    if about.is_empty() { format!("  {name}\n") } else { format!("  {name}  {FAINT}{about}{FAINT:#}\n") }
+fn entry_line(name: &str, about: &str) -> String {
+    let (name, about) = (escape_control(name), escape_control(about));
+    if about.is_empty() { format!("  {name}\n") } else { format!("  {name}  {DIM}{about}{DIM:#}\n") }
 }
 
-fn about_file(file: &File) -> String {
+fn describe_file(file: &ContractFile) -> String {
     let uses = if file.uses.is_empty() { String::new() } else { format!("uses {}", file.uses.join(", ")) };
-    words(&[
+    join_true(&[
         (file.format.is_some(), file.format.as_deref().unwrap_or_default()),
         (file.secret, "secret"),
         (file.optional, "optional"),
@@ -97,6 +98,6 @@ fn about_file(file: &File) -> String {
     ])
 }
 
-fn words(words: &[(bool, &str)]) -> String {
+fn join_true(words: &[(bool, &str)]) -> String {
     words.iter().filter(|(is_so, _)| *is_so).map(|(_, word)| *word).collect::<Vec<_>>().join("; ")
 }

@@ -4,88 +4,95 @@ use std::path::PathBuf;
 
 use toml::Value;
 
-use super::name;
-use super::remote::{Forge, Remote};
-use super::subject::{Kind, Subject};
-use crate::cli::failure::Failure;
+use super::application_name;
+use super::git_remote::{Forge, GitRemote};
+use super::subject::{InitSubject, SubjectKind};
+use crate::cli::error::CliError;
 
-const RECIPE: &str = include_str!("../../../templates/init/coracle.toml");
-const PACKAGE: &str = include_str!("../../../templates/init/package.toml");
-const WORKSPACE: &str = include_str!("../../../templates/init/workspace.toml");
-const TEMPLATE: &str = include_str!("../../../templates/init/config/app.toml.j2");
-const VALUES: &str = include_str!("../../../templates/init/config/values.toml");
-const SCHEMA: &str = include_str!("../../../templates/init/config/schema.json");
-const WORKFLOW: &str = include_str!("../../../templates/ci/github.yml");
-const PIPELINE: &str = include_str!("../../../templates/ci/gitlab.yml");
+const RECIPE_TEMPLATE: &str = include_str!("../../../templates/init/coracle.toml");
+const PACKAGE_TEMPLATE: &str = include_str!("../../../templates/init/package.toml");
+const WORKSPACE_TEMPLATE: &str = include_str!("../../../templates/init/workspace.toml");
+const CONFIG_TEMPLATE: &str = include_str!("../../../templates/init/config/app.toml.j2");
+const VALUES_TEMPLATE: &str = include_str!("../../../templates/init/config/values.toml");
+const SCHEMA_TEMPLATE: &str = include_str!("../../../templates/init/config/schema.json");
+const GITHUB_WORKFLOW: &str = include_str!("../../../templates/ci/github.yml");
+const GITLAB_PIPELINE: &str = include_str!("../../../templates/ci/gitlab.yml");
 
 /// How the last paragraph of a recipe template begins; left out with `--no-config`.
-const CONFIGURATION: &str = "\n# Configuration is mounted";
+const CONFIGURATION_PARAGRAPH: &str = "\n# Configuration is mounted";
 
 /// GitLab's pipeline, a single file with all jobs.
-pub(super) const GITLAB: &str = ".gitlab-ci.yml";
+pub(super) const GITLAB_CI_FILE: &str = ".gitlab-ci.yml";
 
 /// A file to write.
-pub(super) struct File {
+pub(super) struct InitFile {
     /// Relative to the project's directory.
     pub(super) path: PathBuf,
     /// The file's content, or the text to append.
     pub(super) text: String,
     /// The content before the appended text; `None` for a new file.
-    pub(super) before: Option<String>,
+    pub(super) existing: Option<String>,
 }
 
-impl File {
+impl InitFile {
     fn new(path: impl Into<PathBuf>, text: String) -> Self {
-        Self { path: path.into(), text, before: None }
+        Self { path: path.into(), text, existing: None }
     }
 
     pub(super) fn is_appended(&self) -> bool {
-        self.before.is_some()
+        self.existing.is_some()
     }
 
     /// Returns the whole new content.
-    pub(super) fn content(&self) -> String {
-        self.before.as_deref().unwrap_or_default().to_owned() + &self.text
+    pub(super) fn new_content(&self) -> String {
+        self.existing.as_deref().unwrap_or_default().to_owned() + &self.text
     }
 }
 
 /// Returns all files for `subject`. The recipe is last, so that it never names a file that does not
 /// exist yet.
-pub(super) fn of(
-    subject: &Subject,
-    remote: Option<&Remote>,
+pub(super) fn init_files(
+    subject: &InitSubject,
+    remote: Option<&GitRemote>,
     forge: Option<Forge>,
     has_config: bool,
-) -> Result<Vec<File>, Failure> {
-    let words = Words::of(subject, remote);
+) -> Result<Vec<InitFile>, CliError> {
+    let words = Placeholders::new(subject, remote);
     let mut files = Vec::new();
-    if has_config && !matches!(subject.kind, Kind::Workspace(_)) {
+    if has_config && !matches!(subject.kind, SubjectKind::Workspace(_)) {
         let template = format!("config/{}.toml.j2", subject.name);
-        files.push(File::new(template, words.fill(TEMPLATE)));
-        files.push(File::new("config/values.toml", words.fill(VALUES)));
-        files.push(File::new("config/schema.json", words.fill(SCHEMA)));
+        files.push(InitFile::new(template, words.fill(CONFIG_TEMPLATE)));
+        files.push(InitFile::new("config/values.toml", words.fill(VALUES_TEMPLATE)));
+        files.push(InitFile::new("config/schema.json", words.fill(SCHEMA_TEMPLATE)));
     }
     files.extend(forge.map(|forge| match forge {
-        Forge::GitHub => File::new(".github/workflows/image.yml", words.fill(&for_each(WORKFLOW, subject))),
-        Forge::GitLab => File::new(GITLAB, words.fill(&for_each(PIPELINE, subject))),
+        Forge::GitHub => InitFile::new(
+            ".github/workflows/image.yml",
+            words.fill(&repeat_for_programs(GITHUB_WORKFLOW, subject)),
+        ),
+        Forge::GitLab => {
+            InitFile::new(GITLAB_CI_FILE, words.fill(&repeat_for_programs(GITLAB_PIPELINE, subject)))
+        }
     }));
-    let recipe = |template: &'static str| match template.split_once(CONFIGURATION) {
+    let recipe = |template: &'static str| match template.split_once(CONFIGURATION_PARAGRAPH) {
         Some((without, _)) if !has_config => words.fill(without),
         _ => words.fill(template),
     };
     files.push(match &subject.kind {
-        Kind::Program(_) => File::new(coracle::recipe::FILE_NAME, recipe(RECIPE)),
-        Kind::Package(before, _) => appended(before, "package", &recipe(PACKAGE))?,
-        Kind::Workspace(before) => appended(before, "workspace", &recipe(WORKSPACE))?,
+        SubjectKind::Program(_) => InitFile::new(coracle::recipe::DEFAULT_FILE_NAME, recipe(RECIPE_TEMPLATE)),
+        SubjectKind::Package(before, _) => append_to_manifest(before, "package", &recipe(PACKAGE_TEMPLATE))?,
+        SubjectKind::Workspace(before) => {
+            append_to_manifest(before, "workspace", &recipe(WORKSPACE_TEMPLATE))?
+        }
     });
     Ok(files)
 }
 
 /// Repeats each line with `@BIN@` for each program, if there are several: each image has its own
 /// name.
-fn for_each(template: &str, subject: &Subject) -> String {
+fn repeat_for_programs(template: &str, subject: &InitSubject) -> String {
     let programs = match &subject.kind {
-        Kind::Package(_, programs) if programs.len() > 1 => programs.as_slice(),
+        SubjectKind::Package(_, programs) if programs.len() > 1 => programs.as_slice(),
         _ => &[],
     };
     let lines = template.lines().flat_map(|line| match programs {
@@ -93,7 +100,7 @@ fn for_each(template: &str, subject: &Subject) -> String {
             .iter()
             .map(|bin| {
                 line.replace("@BIN@", &format!(" --bin {bin}"))
-                    .replace("@IMAGE@", &format!("/{}", name::of(bin)))
+                    .replace("@IMAGE@", &format!("/{}", application_name::to_application_name(bin)))
             })
             .collect(),
         _ => vec![line.replace("@BIN@", "").replace("@IMAGE@", "")],
@@ -102,15 +109,15 @@ fn for_each(template: &str, subject: &Subject) -> String {
 }
 
 /// Returns Cargo.toml with `section` appended, with the file's own line endings.
-fn appended(before: &str, owner: &str, section: &str) -> Result<File, Failure> {
+fn append_to_manifest(before: &str, owner: &str, section: &str) -> Result<InitFile, CliError> {
     let gap = if before.is_empty() || before.ends_with('\n') { "" } else { "\n" };
     let mut text = format!("{gap}{section}");
     if before.contains("\r\n") {
         text = text.replace('\n', "\r\n");
     }
-    let file = File { before: Some(before.into()), ..File::new("Cargo.toml", text) };
-    toml::from_str::<toml::Table>(&file.content()).map_err(|error| {
-        Failure::usage(
+    let file = InitFile { existing: Some(before.into()), ..InitFile::new("Cargo.toml", text) };
+    toml::from_str::<toml::Table>(&file.new_content()).map_err(|error| {
+        CliError::usage(
             format!("cannot append a table to `Cargo.toml`: {}", error.message()),
             // Appending another table shows which key prevents it.
             match toml::from_str::<toml::Table>(&format!("{before}\n[{owner}.coracle-takes-further-tables]\n")) {
@@ -127,11 +134,11 @@ fn appended(before: &str, owner: &str, section: &str) -> Result<File, Failure> {
 }
 
 /// The placeholders `@NAME@` of the templates, and their values.
-struct Words([(&'static str, String); 6]);
+struct Placeholders([(&'static str, String); 6]);
 
-impl Words {
-    fn of(subject: &Subject, remote: Option<&Remote>) -> Self {
-        let is_cargo = !matches!(subject.kind, Kind::Program(_));
+impl Placeholders {
+    fn new(subject: &InitSubject, remote: Option<&GitRemote>) -> Self {
+        let is_cargo = !matches!(subject.kind, SubjectKind::Program(_));
         // The recipe's program may be built by cargo.
         let prepare = if is_cargo || subject.folder.join("Cargo.toml").exists() {
             "cargo build --release"
@@ -141,12 +148,12 @@ impl Words {
         let build = if is_cargo { "cargo coracle build" } else { "coracle build" };
         let unknown = || format!("ghcr.io/OWNER/{}", subject.name);
         let program = match &subject.kind {
-            Kind::Program(path) => Value::String(path.clone()).to_string(),
-            Kind::Package(..) | Kind::Workspace(_) => String::new(),
+            SubjectKind::Program(path) => Value::String(path.clone()).to_string(),
+            SubjectKind::Package(..) | SubjectKind::Workspace(_) => String::new(),
         };
         Self([
             ("@NAME@", subject.name.clone()),
-            ("@REGISTRY@", remote.and_then(Remote::image).unwrap_or_else(unknown)),
+            ("@REGISTRY@", remote.and_then(GitRemote::image_name).unwrap_or_else(unknown)),
             ("@VERSION@", env!("CARGO_PKG_VERSION").into()),
             ("@PREPARE@", prepare.into()),
             ("@BUILD@", build.into()),

@@ -2,24 +2,24 @@
 
 use std::path::{Path, PathBuf};
 
+use coracle::recipe::{self, CargoPackage, RecipeOverrides};
 use coracle_core::fs::Context as _;
-use coracle::recipe::{self, Overrides, Package};
 use toml::Table;
 
-use super::{name, program, targets};
-use crate::cli::Caller;
+use super::{application_name, find_program, package_targets};
+use crate::cli::Invocation;
 use crate::cli::args::InitArgs;
-use crate::cli::failure::Failure;
+use crate::cli::error::CliError;
 
 /// What to write a recipe for, its name and directory.
-pub(super) struct Subject {
+pub(super) struct InitSubject {
     /// `.` for the working directory.
     pub(super) folder: PathBuf,
     pub(super) name: String,
-    pub(super) kind: Kind,
+    pub(super) kind: SubjectKind,
 }
 
-pub(super) enum Kind {
+pub(super) enum SubjectKind {
     /// A program, with its path relative to the directory.
     Program(String),
     /// A cargo package: the content of Cargo.toml, and the names of the package's programs (empty
@@ -29,21 +29,21 @@ pub(super) enum Kind {
     Workspace(String),
 }
 
-impl Subject {
+impl InitSubject {
     /// Returns what the arguments name, or else what the directory contains.
-    pub(super) fn find(args: &InitArgs, caller: Caller) -> Result<Self, Failure> {
+    pub(super) fn find(args: &InitArgs, caller: Invocation) -> Result<Self, CliError> {
         let named = args.path.as_deref();
-        if caller == Caller::Cargo {
-            return under_cargo(named, args.recipe);
+        if caller == Invocation::CargoSubcommand {
+            return find_under_cargo(named, args.recipe);
         }
         match named {
-            Some(path) if !path.is_dir() => of_program(path),
+            Some(path) if !path.is_dir() => from_program(path),
             folder => {
                 let folder = folder.unwrap_or(Path::new("."));
                 if !args.recipe && folder.join("Cargo.toml").exists() {
-                    of_manifest(folder)
+                    from_manifest(folder)
                 } else {
-                    of_only_program(folder)
+                    from_only_program(folder)
                 }
             }
         }
@@ -51,16 +51,16 @@ impl Subject {
 }
 
 /// Returns the package or workspace, whose Cargo.toml may be in a parent directory.
-fn under_cargo(named: Option<&Path>, recipe: bool) -> Result<Subject, Failure> {
+fn find_under_cargo(named: Option<&Path>, recipe: bool) -> Result<InitSubject, CliError> {
     if recipe {
-        return Err(Failure::usage(
+        return Err(CliError::usage(
             "`--recipe` can't be used under cargo: the settings are in Cargo.toml, and coracle.toml is not read",
             "run `coracle init --recipe` to write one for `coracle build`",
         ));
     }
     if let Some(program) = named.filter(|path| !path.is_dir()) {
         let program = program.display();
-        return Err(Failure::usage(
+        return Err(CliError::usage(
             format!("`{program}`: `cargo coracle init` takes no program, because cargo builds the programs"),
             format!("name the directory of a Cargo.toml, or none; for a file, run `coracle init {program}`"),
         ));
@@ -75,7 +75,7 @@ fn under_cargo(named: Option<&Path>, recipe: bool) -> Result<Subject, Failure> {
         }
     };
     match folder {
-        Some(folder) => of_manifest(&folder),
+        Some(folder) => from_manifest(&folder),
         None => {
             let place = match named {
                 Some(folder) => format!("`{}`", folder.display()),
@@ -84,7 +84,7 @@ fn under_cargo(named: Option<&Path>, recipe: bool) -> Result<Subject, Failure> {
                     std::env::current_dir().unwrap_or_default().display()
                 ),
             };
-            Err(Failure::usage(
+            Err(CliError::usage(
                 format!("there is no Cargo.toml in {place}"),
                 "create one with `cargo new app`, or name an existing program: `coracle init ./app`",
             ))
@@ -93,60 +93,64 @@ fn under_cargo(named: Option<&Path>, recipe: bool) -> Result<Subject, Failure> {
 }
 
 /// Returns the program at `path`, whose recipe is written to the working directory.
-fn of_program(path: &Path) -> Result<Subject, Failure> {
+fn from_program(path: &Path) -> Result<InitSubject, CliError> {
     if path.symlink_metadata().is_err() {
-        return Err(Failure::usage(
+        return Err(CliError::usage(
             format!("`{}` does not exist", path.display()),
             "build the program first, or name its directory",
         ));
     }
-    program::check(path)?;
-    program_in(Path::new("."), super::here(path))
+    find_program::check_program(path)?;
+    program_subject(Path::new("."), super::without_dot_prefix(path))
 }
 
-fn of_only_program(folder: &Path) -> Result<Subject, Failure> {
-    refuse_second(folder)?;
-    program_in(folder, &program::only(folder)?)
+fn from_only_program(folder: &Path) -> Result<InitSubject, CliError> {
+    check_no_recipe(folder)?;
+    program_subject(folder, &find_program::find_only_program(folder)?)
 }
 
-fn program_in(folder: &Path, path: &Path) -> Result<Subject, Failure> {
-    refuse_second(folder)?;
+fn program_subject(folder: &Path, path: &Path) -> Result<InitSubject, CliError> {
+    check_no_recipe(folder)?;
     let Some(text) = path.to_str() else {
-        return Err(Failure::usage(
+        return Err(CliError::usage(
             format!("`{}` is not UTF-8, which a recipe requires", path.display()),
             "rename it, or build without a recipe: `coracle build PROGRAM` accepts any name",
         ));
     };
     let file = path.file_name().unwrap_or_default().to_string_lossy();
-    Ok(Subject { folder: folder.to_owned(), name: name::of_file(&file), kind: Kind::Program(text.into()) })
+    Ok(InitSubject {
+        folder: folder.to_owned(),
+        name: application_name::application_name_of_file(&file),
+        kind: SubjectKind::Program(text.into()),
+    })
 }
 
 /// Fails if the directory has a recipe already.
-fn refuse_second(folder: &Path) -> Result<(), Failure> {
-    let path = folder.join(recipe::FILE_NAME);
+fn check_no_recipe(folder: &Path) -> Result<(), CliError> {
+    let path = folder.join(recipe::DEFAULT_FILE_NAME);
     if path.symlink_metadata().is_err() {
         return Ok(());
     }
-    let path = super::here(&path);
-    let flag = if path == Path::new(recipe::FILE_NAME) {
+    let path = super::without_dot_prefix(&path);
+    let flag = if path == Path::new(recipe::DEFAULT_FILE_NAME) {
         String::new()
     } else {
-        format!(" --file {}", super::quoted(path))
+        format!(" --file {}", super::shell_quote(path))
     };
-    Err(Failure::usage(
+    Err(CliError::usage(
         format!("`{}` exists already", path.display()),
         format!("build its image with `coracle build{flag}`; to start over, move it away"),
     ))
 }
 
-fn of_manifest(folder: &Path) -> Result<Subject, Failure> {
+fn from_manifest(folder: &Path) -> Result<InitSubject, CliError> {
     let path = folder.join("Cargo.toml");
-    let path = super::here(&path);
+    let path = super::without_dot_prefix(&path);
     // Reports errors of Cargo.toml as the build does, with their position.
-    Package::read(path)?.recipe(&Overrides::default())?;
+    CargoPackage::read(path)?.recipe(&RecipeOverrides::default())?;
     let text = std::fs::read_to_string(path).context("read", path).map_err(coracle::Error::from)?;
     let table: Table = toml::from_str(&text).map_err(|error| {
-        Failure::usage(
+        CliError::usage(
             format!("`{}` is not TOML: {}", path.display(), error.message()),
             "run `cargo check` for details",
         )
@@ -154,25 +158,31 @@ fn of_manifest(folder: &Path) -> Result<Subject, Failure> {
     let package = table.get("package");
     let owner = if package.is_some() { "package" } else { "workspace" };
     let Some(of) = table.get(owner) else {
-        return Err(Failure::usage(
+        return Err(CliError::usage(
             format!("`{}` has neither a package nor a workspace", path.display()),
             "create a package with `cargo init`",
         ));
     };
     if of.get("metadata").and_then(|metadata| metadata.get("coracle")).is_some() {
-        return Err(Failure::usage(
+        return Err(CliError::usage(
             format!("`{}` has `[{owner}.metadata.coracle]` already", path.display()),
             "build its image with `cargo coracle build`; to start over, remove it",
         ));
     }
-    let name = name::of(of.get("name").and_then(|name| name.as_str()).unwrap_or_default());
-    let kind = if package.is_some() { Kind::Package(text, programs(path)?) } else { Kind::Workspace(text) };
-    Ok(Subject { folder: folder.to_owned(), name, kind })
+    let name = application_name::to_application_name(
+        of.get("name").and_then(|name| name.as_str()).unwrap_or_default(),
+    );
+    let kind = if package.is_some() {
+        SubjectKind::Package(text, package_programs(path)?)
+    } else {
+        SubjectKind::Workspace(text)
+    };
+    Ok(InitSubject { folder: folder.to_owned(), name, kind })
 }
 
 /// Returns the programs of the package of `manifest`; empty if cargo fails.
-fn programs(manifest: &Path) -> Result<Vec<String>, Failure> {
-    let Some(targets) = targets::of(manifest) else { return Ok(Vec::new()) };
+fn package_programs(manifest: &Path) -> Result<Vec<String>, CliError> {
+    let Some(targets) = package_targets::read_package_targets(manifest) else { return Ok(Vec::new()) };
     if targets.programs.is_empty() {
         let hint = match targets.examples.first() {
             Some(example) => {
@@ -184,7 +194,7 @@ fn programs(manifest: &Path) -> Result<Vec<String>, Failure> {
                 "create one in `src/main.rs`, or change to the directory of a package that has one".into()
             }
         };
-        return Err(Failure::usage(
+        return Err(CliError::usage(
             format!("`{}` has no program, so there is no image to build", manifest.display()),
             hint,
         ));

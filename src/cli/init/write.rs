@@ -8,34 +8,34 @@ use std::path::{Path, PathBuf};
 use coracle_core::fs::Context as _;
 use tempfile::NamedTempFile;
 
-use super::files::File;
-use crate::cli::exit::Exit;
-use crate::cli::failure::Failure;
+use super::files::InitFile;
+use crate::cli::error::CliError;
+use crate::cli::exit::CliExit;
 use crate::cli::interrupt;
 
 /// Fails if a file can't be written: its path is a directory, or a parent is not, or leads
 /// elsewhere through a symbolic link.
-pub(super) fn check(folder: &Path, files: &[File]) -> Result<(), Failure> {
+pub(super) fn check_writable(folder: &Path, files: &[InitFile]) -> Result<(), CliError> {
     for file in files {
         if file.is_appended() {
-            check_changed(folder, &folder.join(&file.path))?;
+            check_appendable(folder, &folder.join(&file.path))?;
         } else if folder.join(&file.path).is_dir() {
             let path = folder.join(&file.path);
-            return Err(Failure::usage(
-                format!("cannot write `{}`: it is a directory", super::here(&path).display()),
-                without(file),
+            return Err(CliError::usage(
+                format!("cannot write `{}`: it is a directory", super::without_dot_prefix(&path).display()),
+                hint_without(file),
             ));
         }
         let above = file.path.ancestors().skip(1).filter(|above| *above != Path::new(""));
         for directory in above.map(|above| folder.join(above)) {
             if directory.symlink_metadata().is_ok_and(|metadata| !metadata.is_dir()) {
-                return Err(Failure::usage(
+                return Err(CliError::usage(
                     format!(
                         "cannot write `{}`: `{}` is not a directory",
-                        super::here(&folder.join(&file.path)).display(),
-                        super::here(&directory).display()
+                        super::without_dot_prefix(&folder.join(&file.path)).display(),
+                        super::without_dot_prefix(&directory).display()
                     ),
-                    without(file),
+                    hint_without(file),
                 ));
             }
         }
@@ -44,7 +44,7 @@ pub(super) fn check(folder: &Path, files: &[File]) -> Result<(), Failure> {
 }
 
 /// Returns the hint for a `file` that can't be written.
-fn without(file: &File) -> &'static str {
+fn hint_without(file: &InitFile) -> &'static str {
     if file.path.starts_with("config") {
         "move it away, or pass `--no-config` to write no configuration"
     } else {
@@ -53,70 +53,79 @@ fn without(file: &File) -> &'static str {
 }
 
 /// Fails if the file to append to is not in `folder`, or is not writable.
-fn check_changed(folder: &Path, path: &Path) -> Result<(), Failure> {
-    let (real, within) =
-        (failed(path.canonicalize(), "read", path)?, failed(folder.canonicalize(), "read", folder)?);
-    let name = super::here(path).display();
+fn check_appendable(folder: &Path, path: &Path) -> Result<(), CliError> {
+    let (real, within) = (
+        with_io_context(path.canonicalize(), "read", path)?,
+        with_io_context(folder.canonicalize(), "read", folder)?,
+    );
+    let name = super::without_dot_prefix(path).display();
     if !real.starts_with(&within) {
-        let place = super::quoted(real.parent().unwrap_or(&within));
-        return Err(Failure::usage(
+        let place = super::shell_quote(real.parent().unwrap_or(&within));
+        return Err(CliError::usage(
             format!("`{name}` is a symbolic link to a file in another directory, `{}`", real.display()),
             format!("run `coracle init {place}` to change that file"),
         ));
     }
-    if failed(fs::metadata(&real), "read", path)?.permissions().readonly() {
-        return Err(Failure::usage(
+    if with_io_context(fs::metadata(&real), "read", path)?.permissions().readonly() {
+        return Err(CliError::usage(
             format!("cannot append to `{name}`: it is read-only"),
-            format!("make it writable with `chmod u+w {}`", super::quoted(super::here(path))),
+            format!(
+                "make it writable with `chmod u+w {}`",
+                super::shell_quote(super::without_dot_prefix(path))
+            ),
         ));
     }
-    failed(fs::OpenOptions::new().append(true).open(&real), "write", path).map(drop)
+    with_io_context(fs::OpenOptions::new().append(true).open(&real), "write", path).map(drop)
 }
 
 /// Writes `files` below `folder`. Calls `tell` before the files are renamed, so that nothing is
 /// written if its output fails.
-pub(super) fn all(
+pub(super) fn write_all(
     folder: &Path,
-    files: &[File],
-    tell: impl FnOnce() -> Result<(), Failure>,
-) -> Result<(), Failure> {
+    files: &[InitFile],
+    tell: impl FnOnce() -> Result<(), CliError>,
+) -> Result<(), CliError> {
     let mut undo = Undo::default();
     let mut beside = Vec::new();
     for file in files {
-        let to = target(folder, file)?;
+        let to = write_path(folder, file)?;
         let parent = to.parent().unwrap_or(folder);
         undo.create(parent)?;
-        beside.push((file, failed(written(file, &to, parent), "write", &to)?, to));
-        go_on()?;
+        beside.push((file, with_io_context(write_temporary(file, &to, parent), "write", &to)?, to));
+        check_cancelled()?;
     }
     tell()?;
-    go_on()?;
+    check_cancelled()?;
     for (file, temporary, to) in beside {
-        failed(name(file, temporary, &to), "write", &to)?;
+        with_io_context(persist(file, temporary, &to), "write", &to)?;
         if !file.is_appended() {
             undo.files.push(to);
         }
     }
-    undo.forget();
+    undo.commit();
     Ok(())
 }
 
 /// Fails if the user has interrupted the command.
-fn go_on() -> Result<(), Failure> {
-    if interrupt::go_on().is_continue() {
+fn check_cancelled() -> Result<(), CliError> {
+    if interrupt::check_cancelled().is_continue() {
         return Ok(());
     }
-    Err(Failure { exit: Exit::Interrupted, message: "interrupted; nothing was written".into(), hint: None })
+    Err(CliError {
+        exit: CliExit::Interrupted,
+        message: "interrupted; nothing was written".into(),
+        hint: None,
+    })
 }
 
 /// Returns the path to write to. Symbolic links are followed for appending, so that they are kept.
-fn target(folder: &Path, file: &File) -> Result<PathBuf, Failure> {
+fn write_path(folder: &Path, file: &InitFile) -> Result<PathBuf, CliError> {
     let path = folder.join(&file.path);
-    if file.is_appended() { failed(path.canonicalize(), "read", &path) } else { Ok(path) }
+    if file.is_appended() { with_io_context(path.canonicalize(), "read", &path) } else { Ok(path) }
 }
 
 /// Writes the whole content to a temporary file in the same directory.
-fn written(file: &File, to: &Path, parent: &Path) -> io::Result<NamedTempFile> {
+fn write_temporary(file: &InitFile, to: &Path, parent: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".coracle-");
     // The mode of any new file, reduced by the umask; the default for temporary files is 0600.
@@ -128,13 +137,13 @@ fn written(file: &File, to: &Path, parent: &Path) -> io::Result<NamedTempFile> {
     if file.is_appended() {
         temporary.as_file().set_permissions(fs::metadata(to)?.permissions())?;
     }
-    temporary.write_all(file.content().as_bytes())?;
+    temporary.write_all(file.new_content().as_bytes())?;
     Ok(temporary)
 }
 
 /// Renames the temporary file. Fails if the file was changed or created in the meantime.
-fn name(file: &File, temporary: NamedTempFile, to: &Path) -> io::Result<()> {
-    let persisted = match &file.before {
+fn persist(file: &InitFile, temporary: NamedTempFile, to: &Path) -> io::Result<()> {
+    let persisted = match &file.existing {
         Some(before) if fs::read(to)? != before.as_bytes() => {
             return Err(io::Error::other("it was changed in the meantime"));
         }
@@ -153,18 +162,18 @@ struct Undo {
 
 impl Undo {
     /// Creates `directory` and its missing parents.
-    fn create(&mut self, directory: &Path) -> Result<(), Failure> {
+    fn create(&mut self, directory: &Path) -> Result<(), CliError> {
         let missing = |path: &&Path| *path != Path::new("") && !path.exists();
         let new: Vec<PathBuf> = directory.ancestors().take_while(missing).map(Path::to_owned).collect();
         for directory in new.into_iter().rev() {
-            failed(fs::create_dir(&directory), "create", &directory)?;
+            with_io_context(fs::create_dir(&directory), "create", &directory)?;
             self.directories.push(directory);
         }
         Ok(())
     }
 
     /// Keeps everything that was created.
-    fn forget(&mut self) {
+    fn commit(&mut self) {
         self.files.clear();
         self.directories.clear();
     }
@@ -181,11 +190,13 @@ impl Drop for Undo {
     }
 }
 
-fn failed<T>(result: io::Result<T>, verb: &'static str, path: &Path) -> Result<T, Failure> {
+fn with_io_context<T>(result: io::Result<T>, verb: &'static str, path: &Path) -> Result<T, CliError> {
     let is_read_only = matches!(&result, Err(error) if error.kind() == ErrorKind::ReadOnlyFilesystem);
-    let result = result.context(verb, super::here(path)).map_err(|error| coracle::Error::from(error).into());
-    result.map_err(|failure: Failure| match failure.hint {
-        Some(_) if is_read_only => Failure {
+    let result = result
+        .context(verb, super::without_dot_prefix(path))
+        .map_err(|error| coracle::Error::from(error).into());
+    result.map_err(|failure: CliError| match failure.hint {
+        Some(_) if is_read_only => CliError {
             hint: Some("run it in another directory, or pass `--dry-run` to print the files".into()),
             ..failure
         },

@@ -8,30 +8,30 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 /// The most symbolic links that are followed, as in Linux.
-const LINKS: usize = 40;
+const MAX_LINKS: usize = 40;
 
 /// Fails if `path` is not writable, as far as can be checked in advance. Creates no file.
-pub(super) fn check(path: &Path) -> io::Result<()> {
-    match there(path)? {
+pub(super) fn check_writable(path: &Path) -> io::Result<()> {
+    match metadata_if_exists(path)? {
         Some(there) if there.is_file() => OpenOptions::new().append(true).open(path).map(drop),
         // Opening a pipe would already have an effect.
         Some(_) => Ok(()),
         None => {
-            let place = place(path)?;
+            let place = resolve_links(path)?;
             fs::metadata(parent(&place))?;
-            tempfile::tempfile_in(parent(&place)).map(drop).map_err(without_name)
+            tempfile::tempfile_in(parent(&place)).map(drop).map_err(without_path)
         }
     }
 }
 
 /// Replaces the file at `path` with `bytes`, atomically if possible.
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let there = there(path)?;
+    let there = metadata_if_exists(path)?;
     if there.as_ref().is_some_and(|there| !there.is_file()) {
         return OpenOptions::new().write(true).open(path)?.write_all(bytes);
     }
-    let place = place(path)?;
-    if let Ok(made) = beside(&place) {
+    let place = resolve_links(path)?;
+    if let Ok(made) = temporary_directory(&place) {
         let new = made.path().join("new");
         fs::write(&new, bytes)?;
         if let Some(there) = &there {
@@ -55,12 +55,12 @@ pub(super) fn append(path: &Path, text: &str) -> io::Result<()> {
 }
 
 /// Resolves the symbolic links in `path`, whose file need not exist.
-pub(super) fn place(path: &Path) -> io::Result<PathBuf> {
+pub(super) fn resolve_links(path: &Path) -> io::Result<PathBuf> {
     if let Ok(there) = fs::canonicalize(path) {
         return Ok(there);
     }
     let mut path = path.to_owned();
-    for _ in 0..LINKS {
+    for _ in 0..MAX_LINKS {
         let folder = fs::canonicalize(parent(&path))?;
         path = folder.join(path.file_name().unwrap_or_default());
         match fs::read_link(&path) {
@@ -71,7 +71,7 @@ pub(super) fn place(path: &Path) -> io::Result<PathBuf> {
     Ok(path)
 }
 
-fn there(path: &Path) -> io::Result<Option<Metadata>> {
+fn metadata_if_exists(path: &Path) -> io::Result<Option<Metadata>> {
     match fs::metadata(path) {
         Ok(there) => Ok(Some(there)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -80,7 +80,7 @@ fn there(path: &Path) -> io::Result<Option<Metadata>> {
 }
 
 /// Creates a temporary directory next to `place`. Files in it get the mode of any new file.
-fn beside(place: &Path) -> io::Result<TempDir> {
+fn temporary_directory(place: &Path) -> io::Result<TempDir> {
     // Not the prefix of a build's own directories, which the next build removes.
     tempfile::Builder::new().prefix(".metadata-").tempdir_in(parent(place))
 }
@@ -99,7 +99,7 @@ fn lacks_line_end(file: &File, path: &Path) -> io::Result<bool> {
 }
 
 /// Removes the path of the temporary file from the error, because the user did not name it.
-fn without_name(error: io::Error) -> io::Error {
+fn without_path(error: io::Error) -> io::Error {
     error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
 }
 

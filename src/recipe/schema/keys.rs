@@ -3,17 +3,17 @@
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 
 /// Returns the keys that serde deserializes for `T`.
-pub(in crate::recipe) fn keys_of<T: for<'de> Deserialize<'de>>() -> &'static [&'static str] {
-    let mut keys = Keys(&[]);
+pub(in crate::recipe) fn known_keys_of<T: for<'de> Deserialize<'de>>() -> &'static [&'static str] {
+    let mut keys = KeyRecorder(&[]);
     // Always fails: there is no data. The keys have been recorded by then.
     let _ = T::deserialize(&mut keys);
     keys.0
 }
 
 /// A deserializer without data that records the field names of the requested struct.
-struct Keys(&'static [&'static str]);
+struct KeyRecorder(&'static [&'static str]);
 
-impl<'de> Deserializer<'de> for &mut Keys {
+impl<'de> Deserializer<'de> for &mut KeyRecorder {
     type Error = de::value::Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{Choice, Scalar, Spanned, Table};
+use super::{BoolOrString, IntOrString, Spanned, StrictTable};
 
 /// `[kubernetes]`
 #[derive(serde::Deserialize, Default)]
 #[serde(default, rename_all = "kebab-case")]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
-pub(in crate::recipe) struct Kubernetes {
+pub(in crate::recipe) struct KubernetesTable {
     /// The workload: Deployment (the default), StatefulSet, DaemonSet, Job, CronJob or Pod.
     pub(in crate::recipe) kind: Option<Spanned<String>>,
     /// The name of the objects. Default: the last part of the image's name.
@@ -20,9 +20,9 @@ pub(in crate::recipe) struct Kubernetes {
     /// The schedule of a CronJob: five fields, or a macro such as `@daily`.
     pub(in crate::recipe) schedule: Option<Spanned<String>>,
     /// The container's probes. A probe without its own table is used for readiness and liveness.
-    pub(in crate::recipe) probes: Option<Spanned<Table<Probes>>>,
+    pub(in crate::recipe) probes: Option<Spanned<StrictTable<ProbesTable>>>,
     /// The resources of the container.
-    pub(in crate::recipe) resources: Table<Resources>,
+    pub(in crate::recipe) resources: StrictTable<ResourcesTable>,
     /// Labels of every object.
     pub(in crate::recipe) labels: BTreeMap<String, Spanned<String>>,
     /// Annotations of the workload.
@@ -30,7 +30,7 @@ pub(in crate::recipe) struct Kubernetes {
     /// Names of the Secrets with the registry's credentials.
     pub(in crate::recipe) image_pull_secrets: Vec<Spanned<String>>,
     /// Whether to generate a Service: `true`, `false`, or its type. Default: if ports are exposed.
-    pub(in crate::recipe) service: Option<Spanned<Choice>>,
+    pub(in crate::recipe) service: Option<Spanned<BoolOrString>>,
     /// The storage class of claims.
     pub(in crate::recipe) storage_class: Option<Spanned<String>>,
     /// Seconds between the stop signal and SIGKILL.
@@ -51,13 +51,13 @@ pub(in crate::recipe) struct Kubernetes {
 #[derive(serde::Deserialize, Default)]
 #[serde(default, rename_all = "kebab-case")]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
-pub(in crate::recipe) struct Probes {
+pub(in crate::recipe) struct ProbesTable {
     /// The startup probe.
-    pub(in crate::recipe) startup: Option<Spanned<Table<Probe>>>,
+    pub(in crate::recipe) startup: Option<Spanned<StrictTable<ProbeTable>>>,
     /// The readiness probe.
-    pub(in crate::recipe) readiness: Option<Spanned<Table<Probe>>>,
+    pub(in crate::recipe) readiness: Option<Spanned<StrictTable<ProbeTable>>>,
     /// The liveness probe.
-    pub(in crate::recipe) liveness: Option<Spanned<Table<Probe>>>,
+    pub(in crate::recipe) liveness: Option<Spanned<StrictTable<ProbeTable>>>,
     // The fields of `Probe` are repeated, because `keys_of` cannot see flattened fields.
     /// An HTTP path to request with GET.
     pub(in crate::recipe) http: Option<Spanned<String>>,
@@ -81,7 +81,7 @@ pub(in crate::recipe) struct Probes {
 #[derive(serde::Deserialize, Default)]
 #[serde(default, rename_all = "kebab-case")]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
-pub(in crate::recipe) struct Probe {
+pub(in crate::recipe) struct ProbeTable {
     /// An HTTP path to request with GET.
     pub(in crate::recipe) http: Option<Spanned<String>>,
     /// A TCP port to connect to.
@@ -104,9 +104,9 @@ pub(in crate::recipe) struct Probe {
 #[derive(serde::Deserialize, Default)]
 #[serde(default)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
-pub(in crate::recipe) struct Resources {
+pub(in crate::recipe) struct ResourcesTable {
     /// Requested quantities by resource, such as `cpu` and `memory`.
-    pub(in crate::recipe) requests: BTreeMap<String, Spanned<Scalar>>,
+    pub(in crate::recipe) requests: BTreeMap<String, Spanned<IntOrString>>,
     /// Maximum quantities by resource.
-    pub(in crate::recipe) limits: BTreeMap<String, Spanned<Scalar>>,
+    pub(in crate::recipe) limits: BTreeMap<String, Spanned<IntOrString>>,
 }

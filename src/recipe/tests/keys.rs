@@ -20,10 +20,10 @@ from = "a"
 to = "/b"
 form = "a"
 "#;
-    let Err(Error::Illegal(problems)) = read(text, &Overrides::default()) else { panic!() };
+    let Err(RecipeError::Invalid(problems)) = read(text, &RecipeOverrides::default()) else { panic!() };
     let found: Vec<String> = problems
         .iter()
-        .map(|problem| format!("{}: {}", problem.place.as_ref().unwrap().line, problem.message))
+        .map(|problem| format!("{}: {}", problem.position.as_ref().unwrap().line, problem.message))
         .collect();
     assert_eq!(
         found,
@@ -54,10 +54,10 @@ expose = "8080"
 strip = "yes"
 nmae = "x"
 "#;
-    let Err(Error::Illegal(problems)) = read(text, &Overrides::default()) else { panic!() };
+    let Err(RecipeError::Invalid(problems)) = read(text, &RecipeOverrides::default()) else { panic!() };
     let found: Vec<_> = problems
         .iter()
-        .map(|problem| format!("{}: {}", problem.place.as_ref().unwrap().line, problem.message))
+        .map(|problem| format!("{}: {}", problem.position.as_ref().unwrap().line, problem.message))
         .collect();
     assert_eq!(
         found,
@@ -78,7 +78,9 @@ nmae = "x"
 fn rejects_lists_for_tables() {
     for text in ["image = [\"shop\"]", "[[image]]\nname = \"a\"", "include = [[\"a\", \"/b\"]]", "image = 1"]
     {
-        let Err(Error::Illegal(problems)) = read(text, &Overrides::default()) else { panic!("{text}") };
+        let Err(RecipeError::Invalid(problems)) = read(text, &RecipeOverrides::default()) else {
+            panic!("{text}")
+        };
         assert!(problems[0].message.ends_with("expected a table"), "{problems:?}");
     }
 }

@@ -7,17 +7,24 @@ fn platforms_have_own_sysroots() {
     let tables = "[platform.\"linux/arm64\"]\nsysroot = \"sysroots/arm64\"\n\
                   [platform.\"linux/arm/v7\"]\nsysroot = \"/opt/armhf\"\n";
     let text = format!("[image]\nprograms = [\"app\"]\n{tables}");
-    let root = |platform: &str, directory: &str| Root {
-        kind: RootKind::Libraries,
+    let root = |platform: &str, directory: &str| RootOverride {
+        kind: RootOverrideKind::Sysroot,
         platform: Some(platform.parse().unwrap()),
         directory: directory.into(),
     };
-    let recipe = parse(Path::new("sub/coracle.toml"), text.as_bytes(), &Overrides::default()).unwrap();
-    assert_eq!(recipe.roots, [root("linux/arm/v7", "/opt/armhf"), root("linux/arm64", "sysroots/arm64")]);
-    assert_eq!(recipe.locate(&recipe.roots[1].directory), Path::new("sub/sysroots/arm64"));
-    let flags = Overrides { roots: vec!["rootfs".into()], ..Overrides::default() };
-    let replaced = read(&text, &flags).unwrap().roots;
-    assert_eq!(replaced, [Root { kind: RootKind::Whole, platform: None, directory: "rootfs".into() }]);
+    let recipe =
+        parse_recipe(Path::new("sub/coracle.toml"), text.as_bytes(), &RecipeOverrides::default()).unwrap();
+    assert_eq!(
+        recipe.root_overrides,
+        [root("linux/arm/v7", "/opt/armhf"), root("linux/arm64", "sysroots/arm64")]
+    );
+    assert_eq!(recipe.resolve_path(&recipe.root_overrides[1].directory), Path::new("sub/sysroots/arm64"));
+    let flags = RecipeOverrides { roots: vec!["rootfs".into()], ..RecipeOverrides::default() };
+    let replaced = read(&text, &flags).unwrap().root_overrides;
+    assert_eq!(
+        replaced,
+        [RootOverride { kind: RootOverrideKind::Root, platform: None, directory: "rootfs".into() }]
+    );
 }
 
 #[test]
@@ -51,9 +58,11 @@ fn rejects_invalid_roots_of_platforms() {
         } else {
             format!("[image]\nprograms = [\"app\"]\n{text}")
         };
-        let Err(Error::Illegal(problems)) = read(&text, &Overrides::default()) else { panic!("{text}") };
+        let Err(RecipeError::Invalid(problems)) = read(&text, &RecipeOverrides::default()) else {
+            panic!("{text}")
+        };
         let found: Vec<_> =
-            problems.iter().map(|p| (p.place.as_ref().unwrap().line, p.message.as_str())).collect();
+            problems.iter().map(|p| (p.position.as_ref().unwrap().line, p.message.as_str())).collect();
         assert_eq!(found, [(line, message)], "{text}");
     }
 }

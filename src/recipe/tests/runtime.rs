@@ -1,7 +1,7 @@
 //! `[runtime]` and its flags.
 
 use super::*;
-use coracle_ld::implicit::{TimeZones, When};
+use coracle_ld::implicit::{Inclusion, TimeZones};
 
 #[test]
 fn runtime_flags_replace_the_file() {
@@ -13,11 +13,11 @@ fn runtime_flags_replace_the_file() {
         hwcaps: Some("none".into()),
         ..RuntimeOverrides::default()
     };
-    let recipe = read(WHOLE, &Overrides { runtime, ..Overrides::default() }).unwrap();
-    assert_eq!((recipe.runtime.certificates, recipe.runtime.nss), (When::Never, When::Auto));
-    assert_eq!((recipe.runtime.dlopen_notes, recipe.runtime.time_zones), (None, Some(TimeZones::All)));
-    assert_eq!((recipe.runtime.charsets, recipe.hwcaps), (Some(strings(["UTF-16"])), Hwcaps::None));
-    assert_eq!(recipe.runtime.locales, Some(strings(["C.UTF-8"])));
+    let recipe = read(ALL_KEYS, &RecipeOverrides { runtime, ..RecipeOverrides::default() }).unwrap();
+    assert_eq!((recipe.implicit.certificates, recipe.implicit.nss), (Inclusion::Never, Inclusion::Auto));
+    assert_eq!((recipe.implicit.dlopen_notes, recipe.implicit.time_zones), (None, Some(TimeZones::All)));
+    assert_eq!((recipe.implicit.charsets, recipe.hwcaps), (Some(strings(["UTF-16"])), HwcapsSelection::None));
+    assert_eq!(recipe.implicit.locales, Some(strings(["C.UTF-8"])));
 }
 
 #[test]
@@ -34,9 +34,11 @@ fn rejects_invalid_runtime_values() {
         ("plugins = [\"qt\"]", "`qt` is not a known plugin family"),
     ] {
         let text = format!("[image]\nprograms = [\"app\"]\n[runtime]\n{line}");
-        let Err(Error::Illegal(problems)) = read(&text, &Overrides::default()) else { panic!("{line}") };
+        let Err(RecipeError::Invalid(problems)) = read(&text, &RecipeOverrides::default()) else {
+            panic!("{line}")
+        };
         let found: Vec<_> =
-            problems.iter().map(|p| (p.place.as_ref().unwrap().line, p.message.as_str())).collect();
+            problems.iter().map(|p| (p.position.as_ref().unwrap().line, p.message.as_str())).collect();
         assert_eq!(found, [(4, message)], "{line}");
     }
 }

@@ -5,11 +5,11 @@ use super::*;
 #[test]
 fn template_has_the_default_values() {
     let template = include_bytes!("../../../templates/coracle.toml");
-    let recipe = parse(Path::new("coracle.toml"), template, &Overrides::default()).unwrap();
-    let flags = Overrides {
+    let recipe = parse_recipe(Path::new("coracle.toml"), template, &RecipeOverrides::default()).unwrap();
+    let flags = RecipeOverrides {
         programs: vec!["target/release/app".into()],
         names: vec!["app".into()],
-        ..Overrides::default()
+        ..RecipeOverrides::default()
     };
     assert_eq!(recipe, Recipe::from_flags(&flags).unwrap());
 }
@@ -25,9 +25,10 @@ fn template_shows_all_kubernetes_keys() {
     };
     let lines = shown.lines().filter_map(|line| line.strip_prefix("# ").filter(|line| is_key(line)));
     let text = format!("[image]\nprograms = [\"app\"]\n[[secret]]\n{}", lines.collect::<Vec<_>>().join("\n"));
-    let recipe = parse(Path::new("coracle.toml"), text.as_bytes(), &Overrides::default()).unwrap();
-    assert_eq!((recipe.kubernetes.replicas, recipe.config.states.len()), (Some(2), 1));
-    for key in schema::keys_of::<schema::Kubernetes>() {
+    let recipe =
+        parse_recipe(Path::new("coracle.toml"), text.as_bytes(), &RecipeOverrides::default()).unwrap();
+    assert_eq!((recipe.kubernetes.replicas, recipe.config.writable_directories.len()), (Some(2), 1));
+    for key in schema::known_keys_of::<schema::KubernetesTable>() {
         assert!(shown.contains(key), "{key}");
     }
 }

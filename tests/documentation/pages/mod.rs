@@ -178,7 +178,8 @@ fn missing_program(command: &str) -> Option<String> {
         return Some("there is no zig: `bash .ci/tools` installs it into target/tools".into());
     }
     let is_named = |program: &str| command.split([' ', '/', '\n']).any(|word| word == program);
-    let lacks = |program: &str| !["/usr/bin", "/usr/sbin"].iter().any(|at| Path::new(at).join(program).exists());
+    let lacks =
+        |program: &str| !["/usr/bin", "/usr/sbin"].iter().any(|at| Path::new(at).join(program).exists());
     let (program, package) = PROGRAMS.iter().find(|(program, _)| is_named(program) && lacks(program))?;
     Some(format!("there is no {program} (on Debian: {package})"))
 }

@@ -49,7 +49,7 @@ fn documented_jobs_fill_and_use_the_cache() {
 /// The commands of a job that are Coracle's.
 fn commands(job: &str) -> Vec<String> {
     let mut found = Vec::new();
-    for document in coracle_kube::yaml::nodes(job).unwrap() {
+    for document in coracle_kube::yaml::parse_nodes(job).unwrap() {
         collect(&document, &mut found);
     }
     found
@@ -60,5 +60,5 @@ fn collect(node: &Node, found: &mut Vec<String>) {
         found.push(text.trim_end().to_owned());
     }
     node.items().iter().for_each(|item| collect(item, found));
-    node.members().for_each(|(_, member)| collect(member, found));
+    node.entries().for_each(|(_, member)| collect(member, found));
 }

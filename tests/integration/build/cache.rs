@@ -450,5 +450,5 @@ fn reports_pruning() {
     let (code, said) = prune(&["--cache-dir=cache", "--keep=much"]);
     assert!(code == Some(2) && said.contains("`--keep`: `much` is not a size"), "{said}");
     let (code, said) = prune(&[]);
-    assert!(code == Some(2) && said.contains("no cache directory is known"), "{said}");
+    assert!(code == Some(2) && said.contains("there is no default cache directory"), "{said}");
 }

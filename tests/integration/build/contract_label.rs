@@ -236,7 +236,7 @@ hint: deploy.yaml:21:40: Pod/shop, container `shop`: cannot check whether the Se
 hint: /etc/shop/login.env: not compared: the file is secret and its values are not given
 hint: deploy.yaml:20:70: Pod/shop, container `shop`: cannot check whether the Secret `login` has `login.env`: it is not in these manifests
 hint: deploy.yaml:21:40: Pod/shop, container `shop`: cannot check whether the Secret `token` has `token`: it is not in these manifests
-Pod/shop, container `shop` fits oci:shop.oci
+Pod/shop, container `shop` matches the contract of oci:shop.oci
 
 "#]]);
 }

@@ -47,7 +47,7 @@ fn kill_at_many_moments(kill: impl Fn(&mut Child)) {
         let mut build = start(&project, &NEW);
         std::thread::sleep(whole * moment / 10);
         kill(&mut build);
-        let findings = coracle_oci::layout::verify(&project.path("shop")).unwrap();
+        let findings = coracle_oci::layout::verify_layout(&project.path("shop")).unwrap();
         assert!(findings.is_empty(), "killed after {moment}/10: {findings:?}");
         let index = std::fs::read(project.path("shop/index.json")).unwrap();
         let index: serde_json::Value = serde_json::from_slice(&index).unwrap();

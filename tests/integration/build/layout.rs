@@ -19,7 +19,7 @@ impl Layout {
     /// Checks the layout at `directory` and opens it.
     #[track_caller]
     pub(crate) fn open(directory: PathBuf) -> Self {
-        let findings = coracle_oci::layout::verify(&directory).unwrap();
+        let findings = coracle_oci::layout::verify_layout(&directory).unwrap();
         assert!(findings.is_empty(), "{findings:?}");
         let layout = Self { directory };
         layout.assert_no_garbage();

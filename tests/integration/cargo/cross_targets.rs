@@ -43,7 +43,7 @@ app:latest  linux/amd64, linux/arm64  [..]
     );
     assert_eq!(args(&project), expected);
     let layout = project.path("target/coracle/app.oci");
-    assert!(coracle_oci::layout::verify(&layout).unwrap().is_empty());
+    assert!(coracle_oci::layout::verify_layout(&layout).unwrap().is_empty());
 }
 
 /// What could be static says so by the name that rustc has for it, which is not always the machine's.

@@ -182,7 +182,7 @@ app:latest@sha256:[..]
     );
     nothing_was_seen(&project);
     let layout = project.path("target/coracle/app.oci");
-    assert!(coracle_oci::layout::verify(&layout).unwrap().is_empty());
+    assert!(coracle_oci::layout::verify_layout(&layout).unwrap().is_empty());
     let index = std::fs::read_to_string(layout.join("index.json")).unwrap();
     assert!(index.contains("application/vnd.oci.image.index.v1+json"), "{index}");
 }

@@ -6,9 +6,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use coracle_core::digest::Digest;
-use coracle_oci::registry::{Access, Client, Credential, Settings, Target};
-use coracle_oci::layout::Stored;
 use coracle_oci::copy;
+use coracle_oci::layout::ParsedImage;
+use coracle_oci::registry::{Access, Credential, ManifestReference, RegistryClient, RegistrySettings};
 use coracle_testing::skipped;
 use tempfile::TempDir;
 
@@ -58,23 +58,23 @@ impl Registry {
         Some(registry)
     }
 
-    fn client(&self) -> Client {
+    fn client(&self) -> RegistryClient {
         let credential = Credential::password(USER, PASSWORD);
         let credentials = BTreeMap::from([(self.host.clone(), credential)]);
-        Client::new(Settings { credentials, ..Settings::default() }).unwrap()
+        RegistryClient::new(RegistrySettings { credentials, ..RegistrySettings::default() }).unwrap()
     }
 
     /// What a name stands for there; nothing where there is none.
     pub(crate) fn digest(&self, name: &str) -> Option<Digest> {
-        let named: copy::Named = format!("{}/{name}", self.host).parse().unwrap();
-        let remote = self.client().open(&(&named.reference).into(), &Access::Pull);
-        remote.head(Target::Tag(named.reference.tag())).unwrap().map(|head| head.digest)
+        let named: copy::RegistryImageName = format!("{}/{name}", self.host).parse().unwrap();
+        let remote = self.client().repository_client(&(&named.reference).into(), &Access::Pull);
+        remote.head_manifest(ManifestReference::Tag(named.reference.tag())).unwrap().map(|head| head.digest)
     }
 
     /// The image of a name there.
-    pub(crate) fn image(&self, name: &str) -> Stored {
+    pub(crate) fn image(&self, name: &str) -> ParsedImage {
         let place = format!("docker://{}/{name}", self.host).parse().unwrap();
-        copy::open(&place, &self.client()).unwrap()
+        copy::read_image(&place, &self.client()).unwrap()
     }
 }
 

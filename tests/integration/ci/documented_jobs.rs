@@ -32,7 +32,7 @@ fn job(name: &str) -> (String, Value) {
         .collect::<Vec<_>>()
         .try_into()
         .unwrap();
-    let [document]: [Value; 1] = yaml::documents(&text).unwrap().try_into().unwrap();
+    let [document]: [Value; 1] = yaml::parse_documents(&text).unwrap().try_into().unwrap();
     (text, document)
 }
 

@@ -77,8 +77,8 @@ fn installs_builds_and_pushes_within_the_budget() {
     assert_eq!(first.outputs["digest"], digest.to_string());
     assert_eq!(first.outputs["reference"], format!("{one}@{digest}"));
     let stored = registry.image("acme/shop:latest");
-    assert_eq!(stored.origin.digest(), Some(digest));
-    assert_eq!(first.outputs["size"], stored.images[0].size().to_string());
+    assert_eq!(stored.source.digest(), Some(digest));
+    assert_eq!(first.outputs["size"], stored.images[0].total_size().to_string());
     assert_eq!(stored.images[0].label("com.acme.title"), Some("The $HOME shop"));
     assert_eq!(stored.images[0].label("com.acme.made"), Some("`touch made`"));
     assert_eq!(stored.images[0].config["config"]["Cmd"], serde_json::json!(["--port", "80"]));

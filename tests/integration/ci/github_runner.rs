@@ -64,7 +64,7 @@ pub(crate) struct Step {
 
 /// The one of this repository.
 pub(crate) fn action() -> Action {
-    let documents = coracle_kube::yaml::documents(&fs::read_to_string("action.yml").unwrap()).unwrap();
+    let documents = coracle_kube::yaml::parse_documents(&fs::read_to_string("action.yml").unwrap()).unwrap();
     let [action]: [Value; 1] = documents.try_into().unwrap();
     serde_json::from_value(action).unwrap()
 }

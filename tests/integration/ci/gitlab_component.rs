@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use coracle_oci::layout::{self, Destination};
+use coracle_oci::layout::{self, DiskLocation};
 use serde::Deserialize;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -74,7 +74,7 @@ pub(crate) fn inputs() -> Vec<String> {
 }
 
 fn document<T: for<'de> Deserialize<'de>>(text: &str) -> T {
-    let [document]: [Value; 1] = coracle_kube::yaml::documents(text).unwrap().try_into().unwrap();
+    let [document]: [Value; 1] = coracle_kube::yaml::parse_documents(text).unwrap().try_into().unwrap();
     serde_json::from_value(document).unwrap()
 }
 
@@ -139,8 +139,10 @@ fn filled_in(node: Value, values: &BTreeMap<String, Value>) -> Value {
 /// which read it first.
 fn jobs(with: &[(&str, &str)]) -> Result<[(String, Job); 2], String> {
     let (values, (_, text)) = (values(with), documents());
-    let in_text = coracle_kube::yaml::documents(&filled(&text, &values)).map_err(|error| error.to_string())?;
-    let read = coracle_kube::yaml::documents(&text).unwrap().into_iter().map(|node| filled_in(node, &values));
+    let in_text =
+        coracle_kube::yaml::parse_documents(&filled(&text, &values)).map_err(|error| error.to_string())?;
+    let read =
+        coracle_kube::yaml::parse_documents(&text).unwrap().into_iter().map(|node| filled_in(node, &values));
     let job = |documents: Vec<Value>| {
         let [document]: [Value; 1] = documents.try_into().map_err(|_| "several documents")?;
         let jobs: BTreeMap<String, Job> =
@@ -297,7 +299,7 @@ fn pushes_to_the_projects_registry() {
     }
     let digest = registry.digest("group/shop:abc").unwrap();
     assert_eq!(registry.digest("group/shop:latest"), Some(digest));
-    let size = registry.image("group/shop:abc").images[0].size();
+    let size = registry.image("group/shop:abc").images[0].total_size();
     let reference = format!("{}/group/shop:abc@{digest}", registry.host);
     let variables = fs::read_to_string(at.join("coracle.env")).unwrap();
     let expected = format!(
@@ -332,6 +334,6 @@ fn works_with_busybox() {
     let with = [("args", "./shop --label 'a=b  c' -o oci:out"), ("releases", releases.url.as_str())];
     let output = run(folder.path(), &[BUSYBOX, "sh", "-e"], &path, None, &with);
     assert!(output.status.success(), "{}", said(&output));
-    let stored = layout::open(&Destination::layout(folder.path().join("out"))).unwrap();
+    let stored = layout::read_image(&DiskLocation::layout(folder.path().join("out"))).unwrap();
     assert_eq!(stored.images[0].label("a"), Some("b  c"));
 }

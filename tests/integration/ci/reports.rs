@@ -215,9 +215,12 @@ fn every_failure_has_a_summary() {
         (vec!["./none"], vec!["none"]),
         (vec![], vec!["error: nothing to build"]),
         (several.to_vec(), vec!["a.toml", "b.toml"]),
-        ([&several[..], &["-t", "shop"]].concat(), vec!["error: several recipes are several images"]),
+        ([&several[..], &["-t", "shop"]].concat(), vec!["error: PROGRAM, `--tag`, an archive and a name"]),
         (vec!["./shop", "--metadata-file", "none/m.json"], vec!["cannot write `none/m.json`"]),
-        (vec!["./shop", "--metadata-file", "m.d/m.json", "--include", "m.d:/srv"], vec!["which is included"]),
+        (
+            vec!["./shop", "--metadata-file", "m.d/m.json", "--include", "m.d:/srv"],
+            vec!["which the image includes"],
+        ),
     ] {
         let mut command = coracle_in(folder.path(), ["build", "--no-cache", "--summary", "s.md"]).command();
         let output = command.args(&args).stdin(Stdio::null()).output().unwrap();

@@ -10,7 +10,7 @@ fn prints_help() {
         str![[r#"
 Turns built programs into minimal OCI images
 ...
-Exit codes: 0 success, 1 failure, 2 invalid usage or recipe, 3 registry or network error, 4 findings.
+Exit codes: 0 success, 1 failure, 2 invalid usage or recipe, 3 registry or network, 4 findings.
 
 "#]],
         str![],
@@ -49,7 +49,7 @@ Examples:
   coracle deps /usr/bin/curl              show what the dynamic loader would map
   coracle manifests                       print Kubernetes manifests for the recipe's image
 
-Exit codes: 0 success, 1 failure, 2 invalid usage or recipe, 3 registry or network error, 4 findings.
+Exit codes: 0 success, 1 failure, 2 invalid usage or recipe, 3 registry or network, 4 findings.
 
 "#]],
         str![],

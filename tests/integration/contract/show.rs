@@ -69,7 +69,7 @@ fn prints_parameters_from_the_whole_contract_if_the_label_omits_them() {
 
     build(&["-o", "oci:big.oci", "--publish-contract", "oci:contracts"]);
     let ended = folder.run(&["config", "show", "oci:big.oci", "--contract", "oci:contracts"]);
-    assert!(ended.stdout.contains(last) && !ended.stdout.contains("larger than a label"), "{ended:?}");
+    assert!(ended.stdout.contains(last) && !ended.stdout.contains("the label has no room"), "{ended:?}");
     let ended =
         folder.run(&["config", "show", "oci:big.oci", "--contract", "oci:contracts", "--format", "json"]);
     let contract: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();

@@ -196,7 +196,7 @@ hint: build the image with `coracle build --file 'my folder/coracle.toml'`; add 
     fs::rename(project.path("other"), project.folder().join(name).join("other")).unwrap();
     let output = coracle_in(project.folder(), ["init", name, "--no-config"]).command().output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
-    let hint = said.lines().next().unwrap().strip_prefix("hint: `coracle ").unwrap();
+    let hint = said.lines().next().unwrap().strip_prefix("hint: build the image with `coracle ").unwrap();
     let command = hint.split('`').next().unwrap();
     let mut bash = std::process::Command::new("bash");
     bash.args(["-c", &format!("\"$0\" {command} --quiet"), env!("CARGO_BIN_EXE_coracle")]);

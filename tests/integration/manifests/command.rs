@@ -80,9 +80,9 @@ hint: the Secret `vault` must be created separately, with `token`
 fn flags_that_contradict_each_other_are_refused() {
     let project = Project::of("Pod");
     for (args, part) in [
-        (["--layout", "helm", "", "", ""], "needs a directory"),
-        (["--layout", "helm", "-o", "x", "--with-secrets"], "goes with `--layout yaml` alone"),
-        (["--layout", "yaml", "-o", "x", ""], "go to stdout"),
+        (["--layout", "helm", "", "", ""], "need a directory"),
+        (["--layout", "helm", "-o", "x", "--with-secrets"], "requires `--layout yaml`"),
+        (["--layout", "yaml", "-o", "x", ""], "writes to stdout"),
         (["--layout", "kustomize", "-o", "x", "--environment=test"], "an overlay for each environment"),
         (["--environment", "tset", "", "", ""], "there is no environment `tset`"),
     ] {
@@ -97,7 +97,7 @@ fn flags_that_contradict_each_other_are_refused() {
 
 #[test]
 fn rejects_build_flags_for_an_existing_image() {
-    for (flag, why) in [("--tag=shop:2", "is named already"), ("--epoch=1", "cannot be used with")] {
+    for (flag, why) in [("--tag=shop:2", "is a name already"), ("--epoch=1", "cannot be used with")] {
         let output = coracle(["manifests", IMAGE, flag]).command().output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(output.status.code() == Some(2) && said.contains(why), "{said}");
@@ -162,7 +162,7 @@ fn replaces_only_directories_that_it_wrote() {
     project.write("out/deploy/base/mine.yaml", "");
     let output = write("out/deploy");
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.code() == Some(2) && said.contains("holds `base/mine.yaml`"), "{said}");
+    assert!(output.status.code() == Some(2) && said.contains("contains `base/mine.yaml`"), "{said}");
     assert!(project.path().join("out/deploy/base/mine.yaml").exists());
     assert_eq!(fs::read_dir(project.path().join("out")).unwrap().count(), 1, "nothing is left beside it");
 

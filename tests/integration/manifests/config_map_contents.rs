@@ -5,7 +5,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use coracle_kube::manifests::{Map, MapKind, yaml};
+use coracle_kube::manifests::{ConfigObject, ConfigObjectKind, yaml_writer};
 use coracle_testing::kubernetes_tools;
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
@@ -51,18 +51,18 @@ fn maps(is_text_free: bool) -> (Vec<Value>, BTreeMap<String, Bytes>) {
     let (mut objects, mut expected) = (Vec::new(), BTreeMap::new());
     for index in 0..200 {
         let files = strategy.new_tree(&mut runner).unwrap().current();
-        let kind = if index % 4 == 0 { MapKind::Secret } else { MapKind::ConfigMap };
+        let kind = if index % 4 == 0 { ConfigObjectKind::Secret } else { ConfigObjectKind::ConfigMap };
         let base = format!("m{index}");
         expected.insert(format!("\"{}\" \"{base}\"", kind.as_str()), files.iter().cloned().collect());
-        let map = Map {
+        let map = ConfigObject {
             kind,
             mount: "/etc/x".parse().unwrap(),
-            base,
+            base_name: base,
             is_immutable: false,
             metadata: json!({}),
             files,
         };
-        objects.push(map.object());
+        objects.push(map.to_object());
     }
     (objects, expected)
 }
@@ -74,7 +74,10 @@ fn python_reads_every_text_and_byte() {
     }
     let folder = tempfile::tempdir().unwrap();
     let (objects, expected) = maps(true);
-    same(&by_name(&kubernetes_tools::documents(folder.path(), &yaml::stream(&objects))), &expected);
+    same(
+        &by_name(&kubernetes_tools::documents(folder.path(), &yaml_writer::to_yaml_stream(&objects))),
+        &expected,
+    );
 }
 
 #[test]
@@ -94,7 +97,7 @@ fn kubectl_reads_what_it_can_write() {
     let kept: Vec<String> = by_name(&objects).into_keys().collect();
     assert!(kept.len() > 150);
     expected.retain(|name, _| kept.contains(name));
-    std::fs::write(folder.path().join("all.yaml"), yaml::stream(&objects)).unwrap();
+    std::fs::write(folder.path().join("all.yaml"), yaml_writer::to_yaml_stream(&objects)).unwrap();
     std::fs::write(folder.path().join("kustomization.yaml"), "resources: [all.yaml]\n").unwrap();
     let printed = kubernetes_tools::output(folder.path(), "kubectl", &["kustomize", "."]);
     same(&by_name(&kubernetes_tools::documents(folder.path(), &printed)), &expected);

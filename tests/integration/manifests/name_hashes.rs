@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use coracle_kube::manifests::{Map, MapKind};
+use coracle_kube::manifests::{ConfigObject, ConfigObjectKind};
 use coracle_testing::kubernetes_tools;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -64,12 +64,14 @@ fn name_suffixes_equal_kustomizes() {
         for (key, bytes) in &files {
             std::fs::write(folder.path().join(format!("m{count}/{key}")), bytes).unwrap();
         }
-        for (kind, list) in [MapKind::ConfigMap, MapKind::Secret].into_iter().zip(&mut generators) {
+        for (kind, list) in
+            [ConfigObjectKind::ConfigMap, ConfigObjectKind::Secret].into_iter().zip(&mut generators)
+        {
             writeln!(list, "- name: m{count}\n  files: [{}]", listed.join(", ")).unwrap();
-            let map = Map {
+            let map = ConfigObject {
                 kind,
                 mount: "/etc/x".parse().unwrap(),
-                base: format!("m{count}"),
+                base_name: format!("m{count}"),
                 is_immutable: true,
                 metadata: json!({}),
                 files: files.clone(),

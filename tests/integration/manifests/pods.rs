@@ -3,9 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use coracle_kube::config::{Configuration, Reload, RenderedFile, RenderedMount, SecretMount, State};
-use coracle_kube::manifests::settings::{Action, KINDS, Kind, Probe, Probes, Reloader, Service, Settings};
-use coracle_kube::manifests::{Application, Image, Manifests, manifests};
+use coracle_kube::config::{
+    Configuration, ReloadMethod, RenderedFile, RenderedMount, SecretMount, WritableDirectory,
+};
+use coracle_kube::manifests::settings::{
+    Probe, ProbeAction, Probes, ReloadSidecar, ServiceSetting, WORKLOAD_KINDS, WorkloadKind, WorkloadSettings,
+};
+use coracle_kube::manifests::{Application, Manifests, PinnedImage, generate_manifests};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -16,19 +20,19 @@ const VOLUMES: [&str; 5] = ["configMap", "secret", "projected", "emptyDir", "per
 
 #[derive(Clone, Debug)]
 struct Case {
-    settings: Settings,
+    settings: WorkloadSettings,
     configuration: Configuration,
     mounts: Vec<RenderedMount>,
     ports: BTreeSet<coracle_core::port::Port>,
     contains_secrets: bool,
 }
 
-fn reloads() -> impl Strategy<Value = Reload> {
+fn reloads() -> impl Strategy<Value = ReloadMethod> {
     prop_oneof![
-        Just(Reload::Restart),
-        Just(Reload::Watch),
-        Just(Reload::Signal("SIGHUP".parse().unwrap())),
-        Just(Reload::Signal("SIGUSR1".parse().unwrap())),
+        Just(ReloadMethod::Restart),
+        Just(ReloadMethod::Watch),
+        Just(ReloadMethod::Signal("SIGHUP".parse().unwrap())),
+        Just(ReloadMethod::Signal("SIGUSR1".parse().unwrap())),
     ]
 }
 
@@ -40,7 +44,7 @@ fn mounts() -> impl Strategy<Value = Vec<RenderedMount>> {
             bytes,
             is_secret,
             format: None,
-            uses: BTreeSet::new(),
+            used_keys: BTreeSet::new(),
         };
         files.into_iter().map(file).collect::<Vec<_>>()
     });
@@ -59,28 +63,28 @@ fn configurations() -> impl Strategy<Value = Configuration> {
     let all = (prop::collection::vec(secret, 0..3), prop::collection::vec(state, 0..3));
     all.prop_map(|(secrets, states)| {
         let secret =
-            |(place, reload, is_optional, name): (usize, Reload, bool, Option<String>)| SecretMount {
+            |(place, reload, is_optional, name): (usize, ReloadMethod, bool, Option<String>)| SecretMount {
                 path: format!("/etc/m{place}").parse().unwrap(),
                 name,
                 keys: vec!["KEY".into()],
                 reload,
                 is_optional,
             };
-        let state = |(index, (size, is_shared)): (usize, (Option<String>, bool))| State {
+        let state = |(index, (size, is_shared)): (usize, (Option<String>, bool))| WritableDirectory {
             path: format!("/var/s{index}").parse().unwrap(),
             size,
             is_shared,
         };
         Configuration {
             secrets: secrets.into_iter().map(secret).collect(),
-            states: states.into_iter().enumerate().map(state).collect(),
+            writable_directories: states.into_iter().enumerate().map(state).collect(),
             ..Configuration::default()
         }
     })
 }
 
-fn settings() -> impl Strategy<Value = Settings> {
-    let reload = Reloader { image: "reload".into(), command: vec![], args: vec![] };
+fn settings() -> impl Strategy<Value = WorkloadSettings> {
+    let reload = ReloadSidecar { image: "reload".into(), command: vec![], args: vec![] };
     let probe = |action| Probe {
         action,
         initial_delay: None,
@@ -90,30 +94,34 @@ fn settings() -> impl Strategy<Value = Settings> {
     };
     let probes = prop_oneof![
         Just(Probes::default()),
-        Just(Probes { liveness: Some(probe(Action::Tcp(1))), ..Probes::default() }),
+        Just(Probes { liveness: Some(probe(ProbeAction::Tcp(1))), ..Probes::default() }),
         Just(Probes {
-            readiness: Some(probe(Action::Http { path: "/".into(), port: None })),
+            readiness: Some(probe(ProbeAction::Http { path: "/".into(), port: None })),
             ..Probes::default()
         }),
     ];
-    let service = prop_oneof![Just(Service::Auto), Just(Service::Never), Just(Service::Always(None))];
+    let service = prop_oneof![
+        Just(ServiceSetting::Auto),
+        Just(ServiceSetting::Never),
+        Just(ServiceSetting::Always(None))
+    ];
     (
-        prop::sample::select(KINDS.to_vec()),
+        prop::sample::select(WORKLOAD_KINDS.to_vec()),
         prop::option::of(0..4u32),
         probes,
         service,
         any::<bool>(),
         prop::option::weighted(0.9, Just(reload)),
     )
-        .prop_map(|(kind, replicas, probes, service, tmp, reload)| Settings {
+        .prop_map(|(kind, replicas, probes, service, tmp, reload)| WorkloadSettings {
             kind,
             replicas,
             probes,
             service,
-            tmp,
-            reload,
-            schedule: (kind == Kind::CronJob).then(|| "@daily".into()),
-            ..Settings::default()
+            has_writable_tmp: tmp,
+            reload_sidecar: reload,
+            schedule: (kind == WorkloadKind::CronJob).then(|| "@daily".into()),
+            ..WorkloadSettings::default()
         })
 }
 
@@ -134,19 +142,19 @@ fn cases() -> impl Strategy<Value = Case> {
 }
 
 fn made(case: &Case) -> Option<Manifests> {
-    let image: Image = IMAGE.parse().unwrap();
-    manifests(&Application {
+    let image: PinnedImage = IMAGE.parse().unwrap();
+    generate_manifests(&Application {
         name: "shop",
         image: &image,
-        process: Some("shop"),
+        process_name: Some("shop"),
         uid: 65532,
         gid: 1000,
         ports: &case.ports,
         configuration: &case.configuration,
-        mounts: &case.mounts,
+        rendered_mounts: &case.mounts,
         settings: &case.settings,
         patches: &[],
-        contains_secrets: case.contains_secrets,
+        has_secrets: case.contains_secrets,
     })
     .ok()
 }
@@ -225,13 +233,13 @@ fn check_modes(volume: &Value, pod: &Value) {
 /// Maps that never change have a hash in their names, and every name that is ours is one of an object.
 fn check_references(case: &Case, made: &Manifests, pod: &Value) {
     let names: Vec<String> =
-        made.maps.iter().map(|map| format!("{} {}", map.kind.as_str(), map.name())).collect();
+        made.config_objects.iter().map(|map| format!("{} {}", map.kind.as_str(), map.name())).collect();
     assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
-    for map in &made.maps {
-        let object = map.object();
-        assert_eq!(object["immutable"] == true, map.name() != map.base, "{object}");
+    for map in &made.config_objects {
+        let object = map.to_object();
+        assert_eq!(object["immutable"] == true, map.name() != map.base_name, "{object}");
         let mount = case.mounts.iter().find(|mount| mount.path == map.mount).unwrap();
-        assert_eq!(map.is_immutable, mount.reload == Reload::Restart);
+        assert_eq!(map.is_immutable, mount.reload == ReloadMethod::Restart);
     }
     let volumes = pod["volumes"].as_array().cloned().unwrap_or_default();
     let projected = volumes
@@ -262,7 +270,7 @@ proptest! {
         check_mounts(pod, workload["spec"]["volumeClaimTemplates"].as_array().map(Vec::as_slice).unwrap_or_default());
         check_references(&case, &made, pod);
         let signals = case.mounts.iter().map(|mount| &mount.reload).chain(case.configuration.secrets.iter().map(|secret| &secret.reload));
-        let is_told = signals.into_iter().any(|reload| matches!(reload, Reload::Signal(_)));
+        let is_told = signals.into_iter().any(|reload| matches!(reload, ReloadMethod::Signal(_)));
         prop_assert_eq!(pod["shareProcessNamespace"] == true, is_told);
         prop_assert_eq!(pod["initContainers"].as_array().is_some_and(|list| list.iter().all(|one| one["restartPolicy"] == "Always")), is_told);
     }
@@ -279,5 +287,5 @@ fn most_generated_cases_are_valid() {
             *kinds.entry(case.settings.kind.as_str()).or_insert(0) += 1;
         }
     }
-    assert!(kinds.len() == KINDS.len() && kinds.values().all(|count| *count > 20), "{kinds:?}");
+    assert!(kinds.len() == WORKLOAD_KINDS.len() && kinds.values().all(|count| *count > 20), "{kinds:?}");
 }

@@ -68,7 +68,7 @@ fn a_static_program_never_fetches_its_base() {
     let args = ["build", "./hello", "--base", &base, "-o", "oci:out", "--cache-dir=cache"];
     let (code, _, said) = run(folder.path(), &args);
     assert_eq!(code, Some(0), "{said}");
-    assert!(coracle_oci::layout::verify(&folder.path().join("out")).unwrap().is_empty());
+    assert!(coracle_oci::layout::verify_layout(&folder.path().join("out")).unwrap().is_empty());
     assert_eq!(blobs(&fake.asked(), "GET"), 3, "two layers and the config");
     let again = ["build", "./hello", "--base", &base, "-o", "oci:again", "--cache-dir=cache"];
     run(folder.path(), &again);
@@ -124,7 +124,7 @@ fn concurrent_builds_fetch_their_base_once() {
     assert_eq!(code, Some(0), "{said}");
     assert_eq!(stdout.lines().count(), 3);
     assert_eq!(blobs(&fake.asked(), "GET"), 2 + 3, "two layers, and a config for each");
-    assert!(coracle_oci::layout::verify(&folder.path().join("c.oci")).unwrap().is_empty());
+    assert!(coracle_oci::layout::verify_layout(&folder.path().join("c.oci")).unwrap().is_empty());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use coracle_oci::registry::Target;
+use coracle_oci::registry::ManifestReference;
 use coracle_testing::{coracle_in, listing};
 use serde_json::Value;
 
@@ -53,7 +53,7 @@ fn builds_directly_to_a_registry() {
         said.contains(&format!("  pushed to  {to}: sent 3 blobs, ")) && !said.contains("written to"),
         "{said}"
     );
-    let head = fake.shop().head(Target::Tag("1")).unwrap().unwrap();
+    let head = fake.shop().head_manifest(ManifestReference::Tag("1")).unwrap().unwrap();
     assert_eq!(stdout.trim(), format!("{}/shop:1@{}", fake.address, head.digest));
     assert_eq!(there(at), before, "nothing stays here");
     assert!(listing(&at.join("tmp")).is_empty());
@@ -75,7 +75,7 @@ fn builds_directly_to_a_registry() {
     let (again, said) = build(&["-o", &to]);
     assert_eq!(again, stdout);
     assert!(said.contains("sent 3 blobs, "), "{said}");
-    assert_eq!(fake.shop().head(Target::Tag("1")).unwrap().unwrap().digest, head.digest);
+    assert_eq!(fake.shop().head_manifest(ManifestReference::Tag("1")).unwrap().unwrap().digest, head.digest);
 }
 
 /// A layout, two names in one repository, another repository: one build, one digest.
@@ -115,7 +115,7 @@ fn builds_to_several_destinations() {
         assert_eq!(image["digest"], state.tags[&(name.to_owned(), tag.to_owned())], "{name}:{tag}");
     }
     drop(state);
-    assert!(coracle_oci::layout::verify(&at.join("app.oci")).unwrap().is_empty());
+    assert!(coracle_oci::layout::verify_layout(&at.join("app.oci")).unwrap().is_empty());
     let index: Value = serde_json::from_slice(&fs::read(at.join("app.oci/index.json")).unwrap()).unwrap();
     assert_eq!(index["manifests"][0]["digest"], image["digest"]);
     // Each blob was sent once.
@@ -148,7 +148,7 @@ fn several_platforms_are_one_push() {
     assert_eq!(code, Some(0), "{said}");
     let asked = fake.asked();
     assert_eq!(asked.last().unwrap(), "PUT /v2/shop/manifests/all", "{asked:?}");
-    let index = fake.shop().manifest(Target::Tag("all")).unwrap().unwrap();
+    let index = fake.shop().pull_manifest(ManifestReference::Tag("all")).unwrap().unwrap();
     assert!(stdout.trim().ends_with(&index.digest.to_string()), "{stdout}");
     let index: Value = serde_json::from_slice(&index.bytes).unwrap();
     let platforms: Vec<&str> = index["manifests"]
@@ -252,7 +252,7 @@ fn rejects_invalid_destinations() {
             &["./app", "-o=docker://shop:1", "-o=docker://docker.io/library/shop:1"],
             "is the same destination as",
         ),
-        (&["-f=a", "-f=a", "-o=docker://127.0.0.1:1/shop"], "a name at a registry"),
+        (&["-f=a", "-f=a", "-o=docker://127.0.0.1:1/shop"], "a name in a registry"),
     ] {
         let (code, stdout, said) = run(folder.path(), &[&["build"], args].concat());
         assert_eq!((code, stdout.as_str()), (Some(2), ""), "{said}");

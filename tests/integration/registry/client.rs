@@ -3,8 +3,11 @@
 use std::io::{Seek, Write};
 
 use coracle_core::digest::Digest;
-use coracle_core::reference::Reference;
-use coracle_oci::registry::{Access, Client, Content, Pushed, Repository, Secret, Settings, Target, Upload};
+use coracle_core::reference::ImageReference;
+use coracle_oci::registry::{
+    Access, BlobContent, BlobUpload, ManifestReference, PushOutcome, RegistryClient, RegistrySettings,
+    Repository, Secret,
+};
 
 use super::fake::{FakeRegistry, FakeRepositories as _, settings};
 use super::test_image::{MANIFEST, image, read, upload};
@@ -14,16 +17,16 @@ fn pushes_and_pulls_an_image() {
     let (fake, image) = (FakeRegistry::start(), image(&[300_000, 0, 7]));
     let shop = fake.shop();
     image.push(&shop, "1").unwrap();
-    for target in [Target::Tag("1"), Target::Digest(image.digest())] {
-        let head = shop.head(target).unwrap().unwrap();
+    for target in [ManifestReference::Tag("1"), ManifestReference::Digest(image.digest())] {
+        let head = shop.head_manifest(target).unwrap().unwrap();
         assert_eq!((head.media_type.as_str(), head.digest), (MANIFEST, image.digest()));
         assert_eq!(head.size, image.manifest.len() as u64);
-        let manifest = shop.manifest(target).unwrap().unwrap();
+        let manifest = shop.pull_manifest(target).unwrap().unwrap();
         assert_eq!((manifest.bytes, manifest.digest), (image.manifest.clone(), image.digest()));
         assert_eq!(manifest.media_type, MANIFEST);
     }
     for layer in &image.layers {
-        assert_eq!(&read(&shop, &Digest::of(layer), layer.len()).unwrap(), layer);
+        assert_eq!(&read(&shop, &Digest::compute(layer), layer.len()).unwrap(), layer);
     }
 }
 
@@ -32,7 +35,10 @@ fn an_unchanged_image_takes_one_head_request() {
     let (fake, image) = (FakeRegistry::start(), image(&[9]));
     image.push(&fake.shop(), "1").unwrap();
     fake.asked();
-    assert_eq!(fake.shop().head(Target::Tag("1")).unwrap().unwrap().digest, image.digest());
+    assert_eq!(
+        fake.shop().head_manifest(ManifestReference::Tag("1")).unwrap().unwrap().digest,
+        image.digest()
+    );
     assert_eq!(fake.asked(), ["HEAD /v2/shop/manifests/1"]);
 }
 
@@ -42,7 +48,7 @@ fn a_new_blob_takes_three_requests_and_an_existing_one_takes_one() {
         let fake = FakeRegistry::start();
         fake.state().relative = relative;
         let (shop, blob) = (fake.shop(), upload(b"hello"));
-        assert_eq!(shop.push_blob(&blob).unwrap(), Pushed::Sent);
+        assert_eq!(shop.push_blob(&blob).unwrap(), PushOutcome::Sent);
         let digest = blob.digest;
         assert_eq!(
             fake.asked(),
@@ -52,7 +58,7 @@ fn a_new_blob_takes_three_requests_and_an_existing_one_takes_one() {
                 format!("PUT /v2/shop/blobs/uploads/session-1?_state=at-0&digest={digest}"),
             ]
         );
-        assert_eq!(shop.push_blob(&blob).unwrap(), Pushed::Present);
+        assert_eq!(shop.push_blob(&blob).unwrap(), PushOutcome::Present);
         assert_eq!(fake.asked(), [format!("HEAD /v2/shop/blobs/{digest}")]);
     }
 }
@@ -60,19 +66,19 @@ fn a_new_blob_takes_three_requests_and_an_existing_one_takes_one() {
 #[test]
 fn mounts_blobs_if_supported() {
     let fake = FakeRegistry::start();
-    let client = Client::new(settings()).unwrap();
-    let base = client.open(&fake.repository("base"), &Access::push());
+    let client = RegistryClient::new(settings()).unwrap();
+    let base = client.repository_client(&fake.repository("base"), &Access::push());
     let blob = upload(b"shared");
     base.push_blob(&blob).unwrap();
-    let blob = Upload { from: Some("base"), ..blob };
-    assert_eq!(fake.shop().push_blob(&blob).unwrap(), Pushed::Mounted);
+    let blob = BlobUpload { mount_from: Some("base"), ..blob };
+    assert_eq!(fake.shop().push_blob(&blob).unwrap(), PushOutcome::Mounted);
     assert!(fake.state().uploads.is_empty());
 
     // Where it does not, the session that comes instead is used.
     fake.state().no_mounts = true;
     fake.asked();
-    let other = client.open(&fake.repository("other"), &Access::push());
-    assert_eq!(other.push_blob(&blob).unwrap(), Pushed::Sent);
+    let other = client.repository_client(&fake.repository("other"), &Access::push());
+    assert_eq!(other.push_blob(&blob).unwrap(), PushOutcome::Sent);
     let asked = fake.asked();
     assert_eq!(asked.len(), 3, "{asked:?}");
     assert_eq!(asked[1], format!("POST /v2/other/blobs/uploads/?mount={}&from=base", blob.digest));
@@ -92,20 +98,21 @@ fn uploads_files_concurrently_and_each_once() {
         })
         .collect();
     let opens: Vec<_> = files.iter().map(|file| || std::fs::File::open(file.path())).collect();
-    let uploads: Vec<Upload<'_>> = contents
+    let uploads: Vec<BlobUpload<'_>> = contents
         .iter()
         .zip(&opens)
-        .map(|(content, open)| Upload {
-            digest: Digest::of(content),
+        .map(|(content, open)| BlobUpload {
+            digest: Digest::compute(content),
             size: content.len() as u64,
-            content: Content::File(open),
-            from: None,
+            content: BlobContent::File(open),
+            mount_from: None,
             progress: None,
         })
         .collect();
-    let pushed = fake.shop_with(Settings { jobs: 4, ..settings() }).push_blobs(&uploads).unwrap();
+    let pushed =
+        fake.shop_with(RegistrySettings { parallel_uploads: 4, ..settings() }).push_blobs(&uploads).unwrap();
     for pair in pushed.chunks(2) {
-        assert_eq!(pair, [Pushed::Sent, Pushed::Present]);
+        assert_eq!(pair, [PushOutcome::Sent, PushOutcome::Present]);
     }
     assert_eq!(fake.state().blobs.len(), 10);
     assert_eq!(fake.asked().iter().filter(|asked| asked.starts_with("PUT")).count(), 10);
@@ -115,19 +122,19 @@ fn uploads_files_concurrently_and_each_once() {
 fn missing_content_is_none() {
     let fake = FakeRegistry::start();
     let shop = fake.shop();
-    assert_eq!(shop.head(Target::Tag("none")).unwrap(), None);
-    assert_eq!(shop.manifest(Target::Digest(Digest::of(b""))).unwrap(), None);
-    assert!(!shop.has_blob(&Digest::of(b"")).unwrap());
-    let error = shop.pull_blob(&Digest::of(b""), 0).unwrap_err();
+    assert_eq!(shop.head_manifest(ManifestReference::Tag("none")).unwrap(), None);
+    assert_eq!(shop.pull_manifest(ManifestReference::Digest(Digest::compute(b""))).unwrap(), None);
+    assert!(!shop.has_blob(&Digest::compute(b"")).unwrap());
+    let error = shop.pull_blob(&Digest::compute(b""), 0).unwrap_err();
     assert!(error.to_string().contains("404 Not Found (BLOB_UNKNOWN: the fake says no)"), "{error}");
-    let error = shop.head(Target::Tag("../../evil")).unwrap_err();
+    let error = shop.head_manifest(ManifestReference::Tag("../../evil")).unwrap_err();
     assert_eq!(error.to_string(), "`../../evil` is not a valid tag");
 }
 
 #[test]
 fn reports_a_manifest_with_missing_blobs() {
     let (fake, image) = (FakeRegistry::start(), image(&[9]));
-    let error = fake.shop().put_manifest(Target::Tag("1"), MANIFEST, &image.manifest).unwrap_err();
+    let error = fake.shop().put_manifest(ManifestReference::Tag("1"), MANIFEST, &image.manifest).unwrap_err();
     assert_eq!(
         error.to_string(),
         format!(
@@ -149,11 +156,11 @@ fn a_truncated_file_is_an_error_and_ends_the_upload() {
         file.rewind()?;
         Ok(file)
     };
-    let blob = Upload {
-        digest: Digest::of(b"long"),
+    let blob = BlobUpload {
+        digest: Digest::compute(b"long"),
         size: 99,
-        content: Content::File(&open),
-        from: None,
+        content: BlobContent::File(&open),
+        mount_from: None,
         progress: None,
     };
     let error = fake.shop().push_blob(&blob).unwrap_err();
@@ -168,29 +175,33 @@ fn a_truncated_file_is_an_error_and_ends_the_upload() {
 #[test]
 fn uses_plain_http_only_for_localhost_or_on_request() {
     let fake = FakeRegistry::start();
-    let reference: Reference = "registry.invalid/shop".parse().unwrap();
-    let open = |settings| Client::new(settings).unwrap().open(&Repository::from(&reference), &Access::Pull);
-    let proxied =
-        || Settings { proxy: Some(Secret::new(format!("http://me:hush@{}", fake.address))), ..settings() };
+    let reference: ImageReference = "registry.invalid/shop".parse().unwrap();
+    let open = |settings| {
+        RegistryClient::new(settings).unwrap().repository_client(&Repository::from(&reference), &Access::Pull)
+    };
+    let proxied = || RegistrySettings {
+        proxy: Some(Secret::new(format!("http://me:hush@{}", fake.address))),
+        ..settings()
+    };
 
-    let error = open(proxied()).head(Target::Tag("1")).unwrap_err();
+    let error = open(proxied()).head_manifest(ManifestReference::Tag("1")).unwrap_err();
     assert!(error.to_string().ends_with("at `registry.invalid`: the proxy can't connect"), "{error}");
     assert!(!format!("{error:?} {:?}", proxied()).contains("hush"));
     assert_eq!(fake.asked(), ["CONNECT registry.invalid:443"]);
 
-    let insecure = Settings { insecure: vec!["registry.invalid".into()], ..proxied() };
+    let insecure = RegistrySettings { insecure_registries: vec!["registry.invalid".into()], ..proxied() };
     let shop = open(insecure);
-    assert_eq!(shop.head(Target::Tag("1")).unwrap(), None);
+    assert_eq!(shop.head_manifest(ManifestReference::Tag("1")).unwrap(), None);
     let connects = ["CONNECT registry.invalid:443", "CONNECT registry.invalid:80"];
     let expected = [&connects[..], &["HEAD /v2/shop/manifests/1"]].concat();
     assert_eq!(fake.asked(), expected);
-    assert_eq!(shop.head(Target::Tag("1")).unwrap(), None);
+    assert_eq!(shop.head_manifest(ManifestReference::Tag("1")).unwrap(), None);
     assert_eq!(fake.asked(), ["HEAD /v2/shop/manifests/1"]);
 
     // What is not to go through it does not, nor what is on this machine.
-    let direct = Settings { no_proxy: vec![".invalid".into()], ..proxied() };
-    open(direct).head(Target::Tag("1")).unwrap_err();
+    let direct = RegistrySettings { no_proxy: vec![".invalid".into()], ..proxied() };
+    open(direct).head_manifest(ManifestReference::Tag("1")).unwrap_err();
     assert_eq!(fake.asked(), [""; 0]);
-    assert_eq!(fake.shop_with(proxied()).head(Target::Tag("1")).unwrap(), None);
+    assert_eq!(fake.shop_with(proxied()).head_manifest(ManifestReference::Tag("1")).unwrap(), None);
     assert_eq!(fake.asked(), ["HEAD /v2/shop/manifests/1"]);
 }

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
 use coracle_core::digest::Digest;
-use coracle_core::reference::Reference;
-use coracle_oci::registry::{Access, Client, Pushed, Repository};
+use coracle_core::reference::ImageReference;
+use coracle_oci::registry::{Access, PushOutcome, RegistryClient, Repository};
 
 use super::docker_registry::{Registry, met};
 use super::fake::settings;
@@ -82,15 +82,15 @@ fn retries_cut_uploads_and_downloads() {
     }
     let registry = Registry::plain();
     let line = Line::to(registry.port);
-    let reference: Reference = format!("127.0.0.1:{}/shop", line.port).parse().unwrap();
-    let client = Client::new(settings()).unwrap();
-    let shop = client.open(&Repository::from(&reference), &Access::push());
+    let reference: ImageReference = format!("127.0.0.1:{}/shop", line.port).parse().unwrap();
+    let client = RegistryClient::new(settings()).unwrap();
+    let shop = client.repository_client(&Repository::from(&reference), &Access::push());
     let layer = image(&[SIZE]).layers.remove(0);
     line.cuts.store(2, Ordering::SeqCst);
-    assert_eq!(shop.push_blob(&upload(&layer)).unwrap(), Pushed::Sent);
+    assert_eq!(shop.push_blob(&upload(&layer)).unwrap(), PushOutcome::Sent);
     assert_eq!(line.cuts.load(Ordering::SeqCst), 0);
     line.cuts.store(2, Ordering::SeqCst);
-    assert!(read(&shop, &Digest::of(&layer), SIZE).unwrap() == layer);
+    assert!(read(&shop, &Digest::compute(&layer), SIZE).unwrap() == layer);
     assert!(line.cuts.load(Ordering::SeqCst) <= 1);
     // The connections that wait for more end with the client, and with them the line.
     drop((shop, client));

@@ -6,9 +6,9 @@ use std::net::{TcpListener, TcpStream};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use coracle_oci::engine::Settings;
-use coracle_oci::registry::{self, Client};
-use coracle_oci::copy::{self, Place, Ways};
+use coracle_oci::copy::{self, CopySettings, ImageLocation};
+use coracle_oci::engine::EngineSettings;
+use coracle_oci::registry::{self, RegistryClient};
 
 use crate::registry::push_and_copy::{folder, run};
 
@@ -60,9 +60,9 @@ fn reports_errors_of_docker() {
     let folder = folder();
     let (code, _, said) = run(folder.path(), &["build", "./app", "-q", "-o=oci:app.oci"]);
     assert_eq!(code, Some(0), "{said}");
-    let from: Place = format!("oci:{}", folder.path().join("app.oci").display()).parse().unwrap();
-    let to: Place = "docker-daemon:app:1".parse().unwrap();
-    let client = Client::new(registry::Settings::default()).unwrap();
+    let from: ImageLocation = format!("oci:{}", folder.path().join("app.oci").display()).parse().unwrap();
+    let to: ImageLocation = "docker-daemon:app:1".parse().unwrap();
+    let client = RegistryClient::new(registry::RegistrySettings::default()).unwrap();
     let scripts: [(Script, &str); 11] = [
         (
             |_, stream| say(stream, "500 Oops", r#"{"message":"no\u001b[2Jspace"}"#),
@@ -111,24 +111,24 @@ fn reports_errors_of_docker() {
         ),
     ];
     for (number, (script, part)) in scripts.into_iter().enumerate() {
-        let engines = Settings {
-            docker: vec![serve(script)],
-            patience: Duration::from_millis(300),
-            ..Settings::default()
+        let engines = EngineSettings {
+            docker_endpoints: vec![serve(script)],
+            timeout: Duration::from_millis(300),
+            ..EngineSettings::default()
         };
-        let ways = Ways { client: &client, engines: &engines };
-        let error = copy::copy(&from, &to, ways, &|_| ControlFlow::Continue(())).unwrap_err();
+        let ways = CopySettings { client: &client, engines: &engines };
+        let error = copy::copy_image(&from, &to, ways, &|_| ControlFlow::Continue(())).unwrap_err();
         let said = error.to_string();
         assert!(said.contains(part), "{number}: {said}");
         assert!(!said.contains('\u{1b}') && said.len() < 2000, "{number}: {said}");
         assert!(!error.is_network(), "{number}");
     }
     // Somebody asks to end while it says nothing.
-    let engines = Settings {
-        docker: vec![serve(|_, _| std::thread::sleep(Duration::from_secs(60)))],
-        ..Settings::default()
+    let engines = EngineSettings {
+        docker_endpoints: vec![serve(|_, _| std::thread::sleep(Duration::from_secs(60)))],
+        ..EngineSettings::default()
     };
-    let ways = Ways { client: &client, engines: &engines };
-    let error = copy::copy(&from, &to, ways, &|_| ControlFlow::Break(())).unwrap_err();
+    let ways = CopySettings { client: &client, engines: &engines };
+    let error = copy::copy_image(&from, &to, ways, &|_| ControlFlow::Break(())).unwrap_err();
     assert!(matches!(error, copy::Error::Interrupted), "{error}");
 }

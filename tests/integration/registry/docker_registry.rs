@@ -7,8 +7,11 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use coracle_core::digest::Digest;
-use coracle_core::reference::Reference;
-use coracle_oci::registry::{Access, Client, Credential, Pushed, Remote, Repository, Settings, Target, Upload};
+use coracle_core::reference::ImageReference;
+use coracle_oci::registry::{
+    Access, BlobUpload, Credential, ManifestReference, PushOutcome, RegistryClient, RegistrySettings,
+    Repository, RepositoryClient,
+};
 use coracle_testing;
 
 use super::referrers::Artifact;
@@ -84,11 +87,11 @@ impl Registry {
     }
 
     fn repository(&self, name: &str) -> Repository {
-        Repository::from(&format!("localhost:{}/{name}", self.port).parse::<Reference>().unwrap())
+        Repository::from(&format!("localhost:{}/{name}", self.port).parse::<ImageReference>().unwrap())
     }
 
-    pub(crate) fn open(&self, name: &str, settings: Settings) -> Remote {
-        Client::new(settings).unwrap().open(&self.repository(name), &Access::push())
+    pub(crate) fn open(&self, name: &str, settings: RegistrySettings) -> RepositoryClient {
+        RegistryClient::new(settings).unwrap().repository_client(&self.repository(name), &Access::push())
     }
 
     fn certificate(&self) -> PathBuf {
@@ -97,25 +100,31 @@ impl Registry {
 }
 
 /// Everything once, with what the real one does differently.
-fn exercise(registry: &Registry, settings: &Settings) {
+fn exercise(registry: &Registry, settings: &RegistrySettings) {
     let shop = registry.open("shop", settings.clone());
     let image = image(&[3 << 20, 5, 0]);
     image.push(&shop, "1").unwrap();
-    assert_eq!(shop.head(Target::Tag("1")).unwrap().unwrap().digest, image.digest());
-    assert_eq!(shop.manifest(Target::Digest(image.digest())).unwrap().unwrap().bytes, image.manifest);
+    assert_eq!(shop.head_manifest(ManifestReference::Tag("1")).unwrap().unwrap().digest, image.digest());
+    assert_eq!(
+        shop.pull_manifest(ManifestReference::Digest(image.digest())).unwrap().unwrap().bytes,
+        image.manifest
+    );
     for layer in &image.layers {
-        assert_eq!(&read(&shop, &Digest::of(layer), layer.len()).unwrap(), layer);
+        assert_eq!(&read(&shop, &Digest::compute(layer), layer.len()).unwrap(), layer);
     }
     let all_there = shop.push_blobs(&image.uploads()).unwrap();
-    assert!(all_there.iter().all(|pushed| *pushed == Pushed::Present));
+    assert!(all_there.iter().all(|pushed| *pushed == PushOutcome::Present));
 
     let access = Access::Push { mounts: vec!["shop".into()] };
-    let client = Client::new(settings.clone()).unwrap();
-    let other = client.open(&registry.repository("team/other"), &access);
-    let from_shop = Upload { from: Some("shop"), ..upload(&image.layers[0]) };
-    assert_eq!(other.push_blob(&from_shop).unwrap(), Pushed::Mounted);
+    let client = RegistryClient::new(settings.clone()).unwrap();
+    let other = client.repository_client(&registry.repository("team/other"), &access);
+    let from_shop = BlobUpload { mount_from: Some("shop"), ..upload(&image.layers[0]) };
+    assert_eq!(other.push_blob(&from_shop).unwrap(), PushOutcome::Mounted);
     // What is not there can't be mounted.
-    assert_eq!(other.push_blob(&Upload { from: Some("shop"), ..upload(b"new") }).unwrap(), Pushed::Sent);
+    assert_eq!(
+        other.push_blob(&BlobUpload { mount_from: Some("shop"), ..upload(b"new") }).unwrap(),
+        PushOutcome::Sent
+    );
 
     let referrer = Artifact::about(&image);
     for _ in 0..2 {
@@ -124,21 +133,21 @@ fn exercise(registry: &Registry, settings: &Settings) {
     let found = shop.referrers(&image.digest()).unwrap();
     assert_eq!(found.iter().map(|found| found.digest).collect::<Vec<_>>(), [referrer.digest()]);
 
-    let wrong = Upload { digest: Digest::of(b"other"), ..upload(b"bytes") };
+    let wrong = BlobUpload { digest: Digest::compute(b"other"), ..upload(b"bytes") };
     let error = shop.push_blob(&wrong).unwrap_err();
     assert!(error.to_string().contains("400 Bad Request (DIGEST_INVALID"), "{error}");
-    let error = other.put_manifest(Target::Tag("1"), MANIFEST, &image.manifest).unwrap_err();
+    let error = other.put_manifest(ManifestReference::Tag("1"), MANIFEST, &image.manifest).unwrap_err();
     assert!(
         error.to_string().contains("MANIFEST_BLOB_UNKNOWN") || error.to_string().contains("MANIFEST_UNKNOWN"),
         "{error}"
     );
-    assert_eq!(other.head(Target::Tag("1")).unwrap(), None);
+    assert_eq!(other.head_manifest(ManifestReference::Tag("1")).unwrap(), None);
 }
 
 #[test]
 fn works_without_tls() {
     if met(&["docker-registry"], "docker-registry") {
-        exercise(&Registry::plain(), &Settings::default());
+        exercise(&Registry::plain(), &RegistrySettings::default());
     }
 }
 
@@ -151,26 +160,26 @@ fn works_with_tls_and_a_password() {
     let name = registry.repository("x").registry().to_owned();
     let credential =
         |password: &str| BTreeMap::from([(name.clone(), Credential::password("anna", password))]);
-    let settings = Settings {
-        certificates: vec![registry.certificate()],
+    let settings = RegistrySettings {
+        certificate_files: vec![registry.certificate()],
         credentials: credential("hunter2hunter2"),
-        ..Settings::default()
+        ..RegistrySettings::default()
     };
     exercise(&registry, &settings);
 
-    let error = registry.open("shop", Settings { credentials: BTreeMap::new(), ..settings.clone() });
-    let error = error.manifest(Target::Tag("1")).unwrap_err();
+    let error = registry.open("shop", RegistrySettings { credentials: BTreeMap::new(), ..settings.clone() });
+    let error = error.pull_manifest(ManifestReference::Tag("1")).unwrap_err();
     assert!(error.to_string().contains("401 Unauthorized (UNAUTHORIZED"), "{error}");
     assert!(error.hint().unwrap().contains("docker login"), "{:?}", error.hint());
 
-    let wrong =
-        registry.open("shop", Settings { credentials: credential("hunter2wrong"), ..settings.clone() });
-    let error = wrong.manifest(Target::Tag("1")).unwrap_err();
+    let wrong = registry
+        .open("shop", RegistrySettings { credentials: credential("hunter2wrong"), ..settings.clone() });
+    let error = wrong.pull_manifest(ManifestReference::Tag("1")).unwrap_err();
     assert!(error.to_string().contains("401 Unauthorized"), "{error}");
     assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
 
-    let stranger = registry.open("shop", Settings { certificates: Vec::new(), ..settings });
-    let error = stranger.head(Target::Tag("1")).unwrap_err();
+    let stranger = registry.open("shop", RegistrySettings { certificate_files: Vec::new(), ..settings });
+    let error = stranger.head_manifest(ManifestReference::Tag("1")).unwrap_err();
     assert!(error.to_string().contains("certificate"), "{error}");
     assert!(error.hint().unwrap().contains("CA certificate"), "{:?}", error.hint());
 }

@@ -5,9 +5,9 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use coracle::recipe::{Overrides, Recipe};
-use coracle_oci::registry::Client;
+use coracle::recipe::{Recipe, RecipeOverrides};
 use coracle::{Observer, Plan, Settings};
+use coracle_oci::registry::RegistryClient;
 
 use super::fake::{FakeRegistry, Trouble, settings};
 use super::push_and_copy::folder;
@@ -42,12 +42,12 @@ impl<'a> Watch<'a> {
 }
 
 impl Observer for Watch<'_> {
-    fn planned(&self, plans: &[Plan]) {
+    fn on_planned(&self, plans: &[Plan]) {
         let rootfs = &plans[0].rootfs;
-        self.total.store(rootfs.size(), Ordering::SeqCst);
+        self.total.store(rootfs.total_size(), Ordering::SeqCst);
     }
 
-    fn packed(&self, bytes: u64) -> ControlFlow<()> {
+    fn on_packed(&self, bytes: u64) -> ControlFlow<()> {
         self.packed.fetch_add(bytes, Ordering::SeqCst);
         let behind_first = self.first.load(Ordering::SeqCst) > 0;
         // Bounded, so that a build which sends nothing meanwhile fails this test and does not hang.
@@ -62,23 +62,23 @@ impl Observer for Watch<'_> {
         ControlFlow::Continue(())
     }
 
-    fn sending(&self, bytes: u64) {
+    fn on_upload_queued(&self, bytes: u64) {
         let _ = self.first.compare_exchange(0, bytes, Ordering::SeqCst, Ordering::SeqCst);
         self.sending.fetch_add(bytes, Ordering::SeqCst);
     }
 
-    fn sent(&self, bytes: u64) -> ControlFlow<()> {
+    fn on_uploaded(&self, bytes: u64) -> ControlFlow<()> {
         self.sent.fetch_add(bytes, Ordering::SeqCst);
         ControlFlow::Continue(())
     }
 }
 
 fn recipe(folder: &std::path::Path, to: &str) -> Recipe {
-    let flags = Overrides {
+    let flags = RecipeOverrides {
         programs: vec![folder.join("app").into()],
         includes: vec![format!("{}:/srv/data", folder.join("data").display()).into()],
         destinations: vec![to.into()],
-        ..Overrides::default()
+        ..RecipeOverrides::default()
     };
     Recipe::from_flags(&flags).unwrap()
 }
@@ -88,15 +88,19 @@ fn uploads_a_layer_while_the_next_is_packed() {
     let (fake, folder) = (FakeRegistry::start(), folder());
     File::create(folder.path().join("data")).unwrap().set_len(3 << 20).unwrap();
     let recipe = recipe(folder.path(), &format!("docker://{}/shop:1", fake.address));
-    let client = Some(Client::new(settings()).unwrap());
+    let client = Some(RegistryClient::new(settings()).unwrap());
     let scratch = Some(folder.path().to_owned());
     let watch = Watch::new(&fake, true);
-    let built =
-        coracle::build(&recipe, &Settings { client, scratch, ..Settings::default() }, &watch).unwrap();
+    let built = coracle::build(
+        &recipe,
+        &Settings { registry_client: client, scratch_dir: scratch, ..Settings::default() },
+        &watch,
+    )
+    .unwrap();
     assert!(watch.overlapped.into_inner());
     assert_eq!(watch.sent.into_inner(), watch.sending.into_inner(), "all that is announced is sent");
-    let [delivery] = built.sent.as_slice() else { panic!("{:?}", built.sent) };
-    assert_eq!((delivery.sent.blobs, delivery.to.to_string()), (4, format!("{}/shop:1", fake.address)));
+    let [delivery] = built.pushes.as_slice() else { panic!("{:?}", built.pushes) };
+    assert_eq!((delivery.sent.blobs, delivery.name.to_string()), (4, format!("{}/shop:1", fake.address)));
 }
 
 /// What can't be sent need not be packed.
@@ -107,11 +111,15 @@ fn an_upload_error_stops_packing() {
     // Without a block on disk, and long to pack.
     File::create(folder.path().join("data")).unwrap().set_len(4 << 30).unwrap();
     let recipe = recipe(folder.path(), &format!("docker://{}/shop:1", fake.address));
-    let client = Some(Client::new(settings()).unwrap());
+    let client = Some(RegistryClient::new(settings()).unwrap());
     let scratch = Some(folder.path().to_owned());
     let watch = Watch::new(&fake, false);
-    let error =
-        coracle::build(&recipe, &Settings { client, scratch, ..Settings::default() }, &watch).unwrap_err();
+    let error = coracle::build(
+        &recipe,
+        &Settings { registry_client: client, scratch_dir: scratch, ..Settings::default() },
+        &watch,
+    )
+    .unwrap_err();
     assert!(error.to_string().contains("403"), "{error}");
     assert!(watch.packed.into_inner() < watch.total.into_inner(), "all of it was packed");
 }

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use coracle_core::reference::Reference;
-use coracle_oci::registry::{Access, Client, Remote, Repository, Retries, Settings, Timeouts};
+use coracle_core::reference::ImageReference;
+use coracle_oci::registry::{
+    Access, RegistryClient, RegistrySettings, Repository, RepositoryClient, RetryPolicy, Timeouts,
+};
 pub(super) use coracle_testing::registry::{FakeRegistry, Login, Trouble};
 
 /// Repositories of the fake registry.
@@ -11,34 +13,38 @@ pub(super) trait FakeRepositories {
     fn repository(&self, name: &str) -> Repository;
 
     /// The repository `shop`, to be written.
-    fn shop(&self) -> Remote;
+    fn shop(&self) -> RepositoryClient;
 
-    fn shop_with(&self, settings: Settings) -> Remote;
+    fn shop_with(&self, settings: RegistrySettings) -> RepositoryClient;
 }
 
 impl FakeRepositories for FakeRegistry {
     fn repository(&self, name: &str) -> Repository {
-        Repository::from(&format!("{}/{name}", self.address).parse::<Reference>().unwrap())
+        Repository::from(&format!("{}/{name}", self.address).parse::<ImageReference>().unwrap())
     }
 
-    fn shop(&self) -> Remote {
+    fn shop(&self) -> RepositoryClient {
         let mut settings = settings();
         if self.state().impatient {
-            settings.timeouts.answer = Duration::from_millis(300);
+            settings.timeouts.response = Duration::from_millis(300);
         }
         self.shop_with(settings)
     }
 
-    fn shop_with(&self, settings: Settings) -> Remote {
-        Client::new(settings).unwrap().open(&self.repository("shop"), &Access::push())
+    fn shop_with(&self, settings: RegistrySettings) -> RepositoryClient {
+        RegistryClient::new(settings).unwrap().repository_client(&self.repository("shop"), &Access::push())
     }
 }
 
 /// Settings with short waits.
-pub(super) fn settings() -> Settings {
-    Settings {
-        retries: Retries { attempts: 4, first: Duration::from_millis(1), longest: Duration::from_secs(2) },
-        timeouts: Timeouts { connect: Duration::from_secs(5), answer: Duration::from_secs(20) },
-        ..Settings::default()
+pub(super) fn settings() -> RegistrySettings {
+    RegistrySettings {
+        retry_policy: RetryPolicy {
+            attempts: 4,
+            initial_delay: Duration::from_millis(1),
+            max_delay: Duration::from_secs(2),
+        },
+        timeouts: Timeouts { connect: Duration::from_secs(5), response: Duration::from_secs(20) },
+        ..RegistrySettings::default()
     }
 }

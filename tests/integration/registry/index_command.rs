@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use coracle_core::digest::Digest;
-use coracle_oci::registry::{Remote, Target};
+use coracle_oci::registry::{ManifestReference, RepositoryClient};
 use serde_json::{Value, json};
 
 use super::docker_registry;
@@ -29,8 +29,8 @@ fn arm64() -> Image {
 }
 
 /// The index of a tag, and its digest.
-fn index(remote: &Remote, tag: &str) -> (Value, Digest) {
-    let manifest = remote.manifest(Target::Tag(tag)).unwrap().unwrap();
+fn index(remote: &RepositoryClient, tag: &str) -> (Value, Digest) {
+    let manifest = remote.pull_manifest(ManifestReference::Tag(tag)).unwrap().unwrap();
     assert_eq!(manifest.media_type, INDEX);
     (serde_json::from_slice(&manifest.bytes).unwrap(), manifest.digest)
 }
@@ -99,9 +99,9 @@ fn joins_images_of_one_repository_without_transfers() {
 fn mounts_or_copies_images_of_other_repositories() {
     let (fake, folder) = (FakeRegistry::start(), folder());
     let at = folder.path();
-    let other = coracle_oci::registry::Client::new(super::fake::settings())
+    let other = coracle_oci::registry::RegistryClient::new(super::fake::settings())
         .unwrap()
-        .open(&fake.repository("other"), &coracle_oci::registry::Access::push());
+        .repository_client(&fake.repository("other"), &coracle_oci::registry::Access::push());
     let (one, two) = (amd64(), arm64());
     one.push(&other, "amd64").unwrap();
     two.push(&other, "arm64").unwrap();
@@ -147,7 +147,7 @@ fn joins_images_of_other_tools() {
         |entries: Value| json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}).to_string();
     let unknown = json!({"os": "unknown", "architecture": "unknown"});
     let built = of(json!([entry(json!({"os": "linux", "architecture": "arm64"})), entry(unknown)]));
-    shop.put_manifest(Target::Tag("built"), INDEX, built.as_bytes()).unwrap();
+    shop.put_manifest(ManifestReference::Tag("built"), INDEX, built.as_bytes()).unwrap();
     let (_, said) = join(&fake, at, &["@shop:1", "@shop:2022", "@shop:built", "@shop:docker", "@shop:2019"]);
     assert!(
         said.contains("warning: left out 1 manifest of other kinds than images, such as attestations"),
@@ -196,7 +196,7 @@ fn reports_images_that_can_not_be_joined() {
         let (code, stdout, said) = run(at, &args);
         assert_eq!((code, stdout.as_str()), (Some(exit), ""), "{args:?}: {said}");
         assert!(parts.iter().all(|part| said.contains(part)), "{args:?}: {said}");
-        assert!(shop.head(Target::Tag("1")).unwrap().is_none(), "{args:?}");
+        assert!(shop.head_manifest(ManifestReference::Tag("1")).unwrap().is_none(), "{args:?}");
     }
     assert_eq!(fs::read_dir(at).unwrap().count(), 1, "the program alone");
 }
@@ -267,7 +267,7 @@ fn the_documented_jobs_work() {
 /// The commands of a job that are Coracle's, each as it stands there.
 fn commands(job: &str) -> Vec<String> {
     let mut found = Vec::new();
-    for document in coracle_kube::yaml::nodes(job).unwrap() {
+    for document in coracle_kube::yaml::parse_nodes(job).unwrap() {
         collect(&document, &mut found);
     }
     found
@@ -278,5 +278,5 @@ fn collect(node: &coracle_kube::yaml::Node, found: &mut Vec<String>) {
         found.push(text.to_owned());
     }
     node.items().iter().for_each(|item| collect(item, found));
-    node.members().for_each(|(_, member)| collect(member, found));
+    node.entries().for_each(|(_, member)| collect(member, found));
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use coracle_oci::registry::{Access, Client, Credential, Pushed, Secret, Settings, Target, Upload};
+use coracle_oci::registry::{
+    Access, BlobUpload, Credential, ManifestReference, PushOutcome, RegistryClient, RegistrySettings, Secret,
+};
 
 use super::fake::{FakeRegistry, FakeRepositories as _, Login, Trouble, settings};
 use super::test_image::{image, upload};
@@ -12,11 +14,11 @@ use super::test_image::{image, upload};
 pub(crate) const USER: &str = "anna";
 const PASSWORD: &str = "correct horse battery staple";
 
-pub(crate) fn known(fake: &FakeRegistry, credential: Credential) -> Settings {
-    Settings { credentials: BTreeMap::from([(fake.address.to_string(), credential)]), ..settings() }
+pub(crate) fn known(fake: &FakeRegistry, credential: Credential) -> RegistrySettings {
+    RegistrySettings { credentials: BTreeMap::from([(fake.address.to_string(), credential)]), ..settings() }
 }
 
-pub(crate) fn anna(fake: &FakeRegistry) -> Settings {
+pub(crate) fn anna(fake: &FakeRegistry) -> RegistrySettings {
     known(fake, Credential::password(USER, PASSWORD))
 }
 
@@ -35,20 +37,23 @@ fn sends_a_password_after_the_first_challenge() {
         fake.state().requests.iter().filter(|request| request.header("authorization").is_none()).count();
     assert!((1..=2).contains(&without), "{without}");
     fake.asked();
-    shop.head(Target::Tag("1")).unwrap();
+    shop.head_manifest(ManifestReference::Tag("1")).unwrap();
     assert_eq!(fake.asked().len(), 1);
 }
 
 #[test]
 fn one_token_serves_a_push_with_mounts() {
     let fake = with(Login::Tokens);
-    let client = Client::new(anna(&fake)).unwrap();
+    let client = RegistryClient::new(anna(&fake)).unwrap();
     let blob = upload(b"shared");
-    client.open(&fake.repository("base"), &Access::push()).push_blob(&blob).unwrap();
+    client.repository_client(&fake.repository("base"), &Access::push()).push_blob(&blob).unwrap();
     fake.asked();
     let access = Access::Push { mounts: vec!["base".into()] };
-    let shop = client.open(&fake.repository("shop"), &access);
-    assert_eq!(shop.push_blob(&Upload { from: Some("base"), ..blob }).unwrap(), Pushed::Mounted);
+    let shop = client.repository_client(&fake.repository("shop"), &access);
+    assert_eq!(
+        shop.push_blob(&BlobUpload { mount_from: Some("base"), ..blob }).unwrap(),
+        PushOutcome::Mounted
+    );
     image(&[9, 10, 11]).push(&shop, "1").unwrap();
     let tokens: Vec<String> = fake.asked().into_iter().filter(|asked| asked.contains("/token")).collect();
     let expected =
@@ -61,8 +66,11 @@ fn accepts_tokens_without_mount_scope() {
     let fake = with(Login::Tokens);
     fake.trouble(9, "GET", "base", Trouble::Says(403, vec![], ""));
     let access = Access::Push { mounts: vec!["base".into()] };
-    let shop = Client::new(anna(&fake)).unwrap().open(&fake.repository("shop"), &access);
-    assert_eq!(shop.push_blob(&Upload { from: Some("none"), ..upload(b"x") }).unwrap(), Pushed::Sent);
+    let shop = RegistryClient::new(anna(&fake)).unwrap().repository_client(&fake.repository("shop"), &access);
+    assert_eq!(
+        shop.push_blob(&BlobUpload { mount_from: Some("none"), ..upload(b"x") }).unwrap(),
+        PushOutcome::Sent
+    );
     image(&[9]).push(&shop, "1").unwrap();
     assert_eq!(fake.state().tokens, [["repository:shop:pull,push"]]);
 }
@@ -71,11 +79,11 @@ fn accepts_tokens_without_mount_scope() {
 fn pulls_anonymously() {
     let fake = with(Login::Tokens);
     image(&[9]).push(&fake.shop_with(anna(&fake)), "1").unwrap();
-    let client = Client::new(settings()).unwrap();
-    let shop = client.open(&fake.repository("shop"), &Access::Pull);
+    let client = RegistryClient::new(settings()).unwrap();
+    let shop = client.repository_client(&fake.repository("shop"), &Access::Pull);
     fake.asked();
-    assert!(shop.head(Target::Tag("1")).unwrap().is_some());
-    assert!(shop.manifest(Target::Tag("1")).unwrap().is_some());
+    assert!(shop.head_manifest(ManifestReference::Tag("1")).unwrap().is_some());
+    assert!(shop.pull_manifest(ManifestReference::Tag("1")).unwrap().is_some());
     let asked = fake.asked();
     assert_eq!(asked[0], "HEAD /v2/shop/manifests/1");
     assert_eq!(asked[1], "GET /token?service=fake&scope=repository:shop:pull");
@@ -99,7 +107,7 @@ fn renews_a_rejected_token() {
     let shop = fake.shop_with(anna(&fake));
     image(&[9]).push(&shop, "1").unwrap();
     fake.state().tokens.iter_mut().for_each(Vec::clear);
-    assert!(shop.head(Target::Tag("1")).unwrap().is_some());
+    assert!(shop.head_manifest(ManifestReference::Tag("1")).unwrap().is_some());
     fake.state().tokens.iter_mut().for_each(Vec::clear);
     shop.push_blob(&upload(b"more")).unwrap();
 }
@@ -142,7 +150,7 @@ fn reads_credentials_from_files() {
     );
     std::fs::write(&path, json).unwrap();
     let files = vec![folder.path().join("none.json"), path];
-    let shop = fake.shop_with(Settings { credential_files: files, ..settings() });
+    let shop = fake.shop_with(RegistrySettings { credential_files: files, ..settings() });
     image(&[9]).push(&shop, "1").unwrap();
 }
 
@@ -160,7 +168,7 @@ fn reads_credentials_from_helpers() {
     coracle_testing::write_executable(&helper, script);
     let config = folder.path().join("config.json");
     std::fs::write(&config, r#"{"credsStore":"mine"}"#).unwrap();
-    let shop = fake.shop_with(Settings {
+    let shop = fake.shop_with(RegistrySettings {
         credential_files: vec![config],
         helper_directories: Some(vec![folder.path().to_owned()]),
         ..settings()
@@ -176,23 +184,32 @@ fn a_failed_helper_does_not_prevent_anonymous_pulls() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("config.json");
     std::fs::write(&config, r#"{"credsStore":"desktop.exe"}"#).unwrap();
-    let settings = Settings { credential_files: vec![config], ..settings() };
-    let client = Client::new(settings).unwrap();
+    let settings = RegistrySettings { credential_files: vec![config], ..settings() };
+    let client = RegistryClient::new(settings).unwrap();
     let helper = format!(
         "cannot get credentials for `{}` from `docker-credential-desktop.exe`: a helper name may only contain \
          lower-case letters, digits and `-`",
         fake.address
     );
-    let shop = client.open(&fake.repository("shop"), &Access::Pull);
-    assert!(shop.head(Target::Tag("1")).unwrap().is_some());
+    let shop = client.repository_client(&fake.repository("shop"), &Access::Pull);
+    assert!(shop.head_manifest(ManifestReference::Tag("1")).unwrap().is_some());
     fake.trouble(1, "GET", "/token", Trouble::Says(401, vec![], ""));
-    let error = client.open(&fake.repository("closed"), &Access::Pull).head(Target::Tag("1")).unwrap_err();
+    let error = client
+        .repository_client(&fake.repository("closed"), &Access::Pull)
+        .head_manifest(ManifestReference::Tag("1"))
+        .unwrap_err();
     assert_eq!(error.hint().unwrap(), format!("{helper}; the request was sent without credentials"));
     // What needs a login says what is wrong with it.
-    let error = client.open(&fake.repository("shop"), &Access::push()).push_blob(&upload(b"x")).unwrap_err();
+    let error = client
+        .repository_client(&fake.repository("shop"), &Access::push())
+        .push_blob(&upload(b"x"))
+        .unwrap_err();
     assert_eq!(error.to_string(), helper);
     fake.state().login = Login::Password;
-    let error = client.open(&fake.repository("other"), &Access::Pull).head(Target::Tag("1")).unwrap_err();
+    let error = client
+        .repository_client(&fake.repository("other"), &Access::Pull)
+        .head_manifest(ManifestReference::Tag("1"))
+        .unwrap_err();
     assert!(error.to_string().contains("401 Unauthorized"), "{error}");
     assert_eq!(error.hint().unwrap(), format!("{helper}; the request was sent without credentials"));
 }
@@ -207,14 +224,14 @@ fn reports_invalid_token_responses() {
     ] {
         let fake = with(Login::Tokens);
         fake.trouble(9, "GET", "/token", Trouble::Says(200, vec![], body));
-        let error = fake.shop().head(Target::Tag("1")).unwrap_err();
+        let error = fake.shop().head_manifest(ManifestReference::Tag("1")).unwrap_err();
         assert_eq!(error.to_string(), format!("cannot get a token for `{}/shop`", fake.address));
         let source = std::error::Error::source(&error).unwrap().to_string();
         assert!(source.contains(expected) && source.contains("`GET /token`"), "{source}");
     }
     let fake = with(Login::Tokens);
     fake.trouble(9, "GET", "/token", Trouble::Resized(2 << 20));
-    let error = fake.shop().head(Target::Tag("1")).unwrap_err();
+    let error = fake.shop().head_manifest(ManifestReference::Tag("1")).unwrap_err();
     let source = std::error::Error::source(&error).unwrap().to_string();
     assert!(source.ends_with("the body is larger than 1048576 bytes"), "{source}");
     // Tokens that open nothing are asked for once more, and not for ever.
@@ -225,27 +242,27 @@ fn reports_invalid_token_responses() {
         "/token",
         Trouble::Says(200, vec![], r#"{"token":"useless","expires_in":99999999999}"#),
     );
-    let error = fake.shop().head(Target::Tag("1")).unwrap_err();
+    let error = fake.shop().head_manifest(ManifestReference::Tag("1")).unwrap_err();
     assert!(error.to_string().contains("401 Unauthorized"), "{error}");
     assert!(fake.asked().len() <= 4);
     // What passes is tried again.
     let fake = with(Login::Tokens);
     fake.trouble(2, "GET", "/token", Trouble::Says(503, vec![], ""));
     fake.trouble(1, "GET", "/token", Trouble::Cut);
-    assert_eq!(fake.shop().head(Target::Tag("1")).unwrap(), None);
+    assert_eq!(fake.shop().head_manifest(ManifestReference::Tag("1")).unwrap(), None);
 }
 
 #[test]
 fn sends_credentials_only_to_safe_realms() {
     for realm in ["http://registry.invalid/token", "http://10.0.0.1/token", "http://127.0.0.1.nip.invalid/"] {
         let fake = with(Login::Realm(realm.into()));
-        let error = fake.shop_with(anna(&fake)).head(Target::Tag("1")).unwrap_err();
+        let error = fake.shop_with(anna(&fake)).head_manifest(ManifestReference::Tag("1")).unwrap_err();
         let source = std::error::Error::source(&error).unwrap().to_string();
         assert!(source.contains("`HEAD /v2/shop/manifests/1`") && source.contains("without TLS"), "{source}");
     }
     for realm in ["", "token", "ftp://x/", "https://u:p@x/", "file:///etc/passwd"] {
         let fake = with(Login::Realm(realm.into()));
-        let error = fake.shop_with(anna(&fake)).head(Target::Tag("1")).unwrap_err();
+        let error = fake.shop_with(anna(&fake)).head_manifest(ManifestReference::Tag("1")).unwrap_err();
         let source = std::error::Error::source(&error).unwrap().to_string();
         assert!(source.contains("the URL of its token server is invalid"), "{source}");
     }
@@ -255,7 +272,7 @@ fn sends_credentials_only_to_safe_realms() {
 fn many_threads_share_one_token() {
     let fake = with(Login::Tokens);
     let blobs: Vec<Vec<u8>> = (0..16_u8).map(|n| vec![n; 10]).collect();
-    let uploads: Vec<Upload<'_>> = blobs.iter().map(|blob| upload(blob)).collect();
-    fake.shop_with(Settings { jobs: 8, ..anna(&fake) }).push_blobs(&uploads).unwrap();
+    let uploads: Vec<BlobUpload<'_>> = blobs.iter().map(|blob| upload(blob)).collect();
+    fake.shop_with(RegistrySettings { parallel_uploads: 8, ..anna(&fake) }).push_blobs(&uploads).unwrap();
     assert_eq!(fake.state().tokens.len(), 1);
 }

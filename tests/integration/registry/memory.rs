@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use coracle_core::digest::Digest;
-use coracle_oci::registry::{Content, Pushed, Target, Upload};
+use coracle_oci::registry::{BlobContent, BlobUpload, ManifestReference, PushOutcome};
 use coracle_testing::in_own_process;
 
 use super::fake::{FakeRegistry, FakeRepositories as _};
@@ -25,9 +25,15 @@ fn send_gigabyte() {
     file.as_file().set_len(1 << 30).unwrap();
     let open = || File::open(file.path());
     let digest: Digest = DIGEST.parse().unwrap();
-    let blob = Upload { digest, size: 1 << 30, content: Content::File(&open), from: None, progress: None };
+    let blob = BlobUpload {
+        digest,
+        size: 1 << 30,
+        content: BlobContent::File(&open),
+        mount_from: None,
+        progress: None,
+    };
     let shop = fake.shop();
-    shop.head(Target::Tag("1")).unwrap();
+    shop.head_manifest(ManifestReference::Tag("1")).unwrap();
     let before = resident();
     let (ends, most) = (AtomicBool::new(false), AtomicU64::new(0));
     std::thread::scope(|scope| {
@@ -39,7 +45,7 @@ fn send_gigabyte() {
         });
         let pushed = shop.push_blob(&blob);
         ends.store(true, Ordering::SeqCst);
-        assert_eq!(pushed.unwrap(), Pushed::Sent);
+        assert_eq!(pushed.unwrap(), PushOutcome::Sent);
     });
     assert_eq!(fake.state().counts, Some(1 << 30));
     let most = most.into_inner();

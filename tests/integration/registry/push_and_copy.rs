@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Output;
 
 use coracle_core::digest::Digest;
-use coracle_oci::registry::Target;
+use coracle_oci::registry::ManifestReference;
 use coracle_testing::{coracle_in, listing};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -49,7 +49,7 @@ fn pushes_a_build_and_checks_an_unchanged_one_with_one_request() {
     let asked = fake.asked();
     let last = asked.last().unwrap();
     assert_eq!(last, "PUT /v2/shop/manifests/1", "the name comes last: {asked:?}");
-    let head = fake.shop().head(Target::Tag("1")).unwrap().unwrap();
+    let head = fake.shop().head_manifest(ManifestReference::Tag("1")).unwrap().unwrap();
     assert_eq!(head.digest.to_string(), digest);
     fake.asked();
 
@@ -83,7 +83,7 @@ fn reports_failed_pushes() {
     assert_eq!((code, stdout.as_str()), (Some(3), ""), "{said}");
     assert!(said.contains("PUT /v2/shop/manifests/1") && said.contains("403"), "{said}");
     assert!(folder.path().join("app.oci/index.json").exists());
-    assert!(fake.shop().head(Target::Tag("1")).unwrap().is_none());
+    assert!(fake.shop().head_manifest(ManifestReference::Tag("1")).unwrap().is_none());
 }
 
 /// A layout, a registry, another repository, and back: the same bytes.
@@ -112,7 +112,7 @@ fn copies_an_image_between_all_locations() {
     copy(&format!("docker://{host}/other:2@{digest}"), "oci:two.oci");
     let blobs = |layout: &str| listing(&at.join(layout).join("blobs")).into_keys().collect::<Vec<_>>();
     assert_eq!(blobs("two.oci"), blobs("one.oci"));
-    assert!(coracle_oci::layout::verify(&at.join("two.oci")).unwrap().is_empty());
+    assert!(coracle_oci::layout::verify_layout(&at.join("two.oci")).unwrap().is_empty());
     let index: Value = serde_json::from_slice(&fs::read(at.join("two.oci/index.json")).unwrap()).unwrap();
     let annotations = &index["manifests"][0]["annotations"];
     assert_eq!(annotations["io.containerd.image.name"], format!("{host}/other:2"));
@@ -138,16 +138,16 @@ fn an_index_is_copied_with_all_its_images() {
     let index =
         json!({"schemaVersion": 2, "mediaType": INDEX, "x-unknown": 1, "manifests": entries}).to_string();
     let index = index.replace(",", " ,\n ").into_bytes();
-    shop.put_manifest(Target::Tag("all"), INDEX, &index).unwrap();
+    shop.put_manifest(ManifestReference::Tag("all"), INDEX, &index).unwrap();
     let host = fake.address.to_string();
     let (code, stdout, said) =
         run(folder.path(), &["copy", &format!("docker://{host}/shop:all"), "oci:all.oci"]);
-    assert_eq!((code, stdout.trim()), (Some(0), Digest::of(&index).to_string().as_str()), "{said}");
-    let blob = folder.path().join("all.oci/blobs/sha256").join(Digest::of(&index).hex());
+    assert_eq!((code, stdout.trim()), (Some(0), Digest::compute(&index).to_string().as_str()), "{said}");
+    let blob = folder.path().join("all.oci/blobs/sha256").join(Digest::compute(&index).hex());
     assert_eq!(fs::read(blob).unwrap(), index);
     let (code, _, said) = run(folder.path(), &["copy", "oci:all.oci", &format!("docker://{host}/new:all")]);
     assert_eq!(code, Some(0), "{said}");
-    assert_eq!(fake.state().tags[&("new".to_owned(), "all".to_owned())], Digest::of(&index).to_string());
+    assert_eq!(fake.state().tags[&("new".to_owned(), "all".to_owned())], Digest::compute(&index).to_string());
 }
 
 /// From a registry into an archive, and on from there: nothing is made anew, and the same archive comes twice.
@@ -161,8 +161,8 @@ fn copies_into_archives() {
         json!({"mediaType": MANIFEST, "digest": image.digest().to_string(), "size": image.manifest.len()})
     });
     let index = json!({"manifests": entries, "mediaType": INDEX, "schemaVersion": 2}).to_string();
-    shop.put_manifest(Target::Tag("all"), INDEX, index.as_bytes()).unwrap();
-    let digest = Digest::of(index.as_bytes()).to_string();
+    shop.put_manifest(ManifestReference::Tag("all"), INDEX, index.as_bytes()).unwrap();
+    let digest = Digest::compute(index.as_bytes()).to_string();
     for (from, to) in [
         (format!("docker://{host}/shop:all"), "oci-archive:one.tar".to_owned()),
         (format!("docker://{host}/shop:all"), "oci-archive:deep/two.tar".into()),
@@ -217,7 +217,7 @@ fn reports_failed_copies() {
     run(at, &["build", "./app", "-q", "-o=oci:there.oci"]);
     image(&[400_000]).push(&fake.shop(), "1").unwrap();
     let shop = format!("docker://{host}/shop:1");
-    let other = format!("docker://{host}/shop:1@{}", Digest::of(b"other"));
+    let other = format!("docker://{host}/shop:1@{}", Digest::compute(b"other"));
     let before = listing(at);
     for (trouble, from, to, exit, part) in [
         (None, "docker://127.0.0.1:1/shop", "oci:there.oci", 3, "connection refused"),
@@ -278,7 +278,7 @@ fn a_digest_alone_moves_no_tag() {
     assert_eq!(index["manifests"][0]["annotations"], Value::Null);
     let (code, stdout, said) = run(at, &["copy", "oci:old.oci", &place]);
     assert_eq!((code, stdout.trim()), (Some(0), place.trim_start_matches("docker://")), "{said}");
-    assert_eq!(shop.head(Target::Tag("latest")).unwrap().unwrap().digest, new.digest());
+    assert_eq!(shop.head_manifest(ManifestReference::Tag("latest")).unwrap().unwrap().digest, new.digest());
 }
 
 #[test]
@@ -292,7 +292,7 @@ fn rejects_incomplete_credentials_of_the_environment() {
     ] {
         let (code, _, said) = run_with(folder.path(), &args, env);
         assert_eq!(code, Some(2), "{said}");
-        assert!(said.contains("CORACLE_REGISTRY_TOKEN alone") && !said.contains("hidden"), "{said}");
+        assert!(said.contains("only CORACLE_REGISTRY_TOKEN") && !said.contains("hidden"), "{said}");
     }
     // Nor do they go to two registries.
     for args in [
@@ -301,7 +301,7 @@ fn rejects_incomplete_credentials_of_the_environment() {
     ] {
         let (code, _, said) = run_with(folder.path(), &args, &[("CORACLE_REGISTRY_TOKEN", "hidden")]);
         assert_eq!(code, Some(2), "{said}");
-        assert!(said.contains("is for one registry") && !said.contains("hidden"), "{said}");
+        assert!(said.contains("are for one registry") && !said.contains("hidden"), "{said}");
     }
 }
 
@@ -323,5 +323,5 @@ fn other_tools_read_pushed_images() {
     assert_eq!(stdout.trim(), format!("{name}@{}", digest.trim()));
     let (code, _, said) = run(folder.path(), &["copy", &format!("docker://{name}"), "oci:back.oci"]);
     assert_eq!(code, Some(0), "{said}");
-    assert!(coracle_oci::layout::verify(&folder.path().join("back.oci")).unwrap().is_empty());
+    assert!(coracle_oci::layout::verify_layout(&folder.path().join("back.oci")).unwrap().is_empty());
 }

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use coracle_oci::registry::Target;
+use coracle_oci::registry::ManifestReference;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -99,9 +99,9 @@ fn reports_unreadable_images() {
     let (at, host) = (folder.path(), fake.address.to_string());
     let shop = fake.shop();
     shop.push_blob(&upload(b"no json")).unwrap();
-    let config = json!({"digest": coracle_core::digest::Digest::of(b"no json").to_string(), "size": 7});
+    let config = json!({"digest": coracle_core::digest::Digest::compute(b"no json").to_string(), "size": 7});
     let broken = json!({"mediaType": MANIFEST, "config": config, "layers": []}).to_string();
-    shop.put_manifest(Target::Tag("broken"), MANIFEST, broken.as_bytes()).unwrap();
+    shop.put_manifest(ManifestReference::Tag("broken"), MANIFEST, broken.as_bytes()).unwrap();
     image(&[9]).push(&shop, "plain").unwrap();
     for (trouble, place, exit, part) in [
         (None, format!("docker://{host}/shop:none"), 3, "there is no image at `docker://"),

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use coracle_oci::registry::{Client, Credential, Error, Secret, Target};
+use coracle_oci::registry::{Credential, Error, ManifestReference, RegistryClient, Secret};
 
 use super::fake::{FakeRepositories as _, Login, Trouble};
 use super::login::{USER, anna, known, with};
@@ -32,9 +32,10 @@ fn no_error_shows_a_secret() {
         ] {
             let settings = known(&fake, credential);
             assert!(
-                !format!("{settings:?} {:?}", Client::new(settings.clone()).unwrap()).contains("hunter2")
+                !format!("{settings:?} {:?}", RegistryClient::new(settings.clone()).unwrap())
+                    .contains("hunter2")
             );
-            let error = fake.shop_with(settings).manifest(Target::Tag("1")).unwrap_err();
+            let error = fake.shop_with(settings).pull_manifest(ManifestReference::Tag("1")).unwrap_err();
             check(&error, "401 Unauthorized");
         }
     }
@@ -50,13 +51,13 @@ fn no_error_shows_a_secret() {
     ] {
         let fake = with(Login::Tokens);
         let shop = fake.shop_with(anna(&fake));
-        shop.head(Target::Tag("1")).unwrap();
+        shop.head_manifest(ManifestReference::Tag("1")).unwrap();
         fake.trouble(6, "GET", "/manifests/", trouble);
-        check(&shop.manifest(Target::Tag("1")).unwrap_err(), expected);
+        check(&shop.pull_manifest(ManifestReference::Tag("1")).unwrap_err(), expected);
     }
     // A token server that repeats what it got.
     let fake = with(Login::Tokens);
     fake.trouble(1, "GET", "/token", Trouble::Says(400, vec![], r#"{"details":"bad hunter2hunter2"}"#));
     let settings = known(&fake, Credential::password(USER, "hunter2hunter2"));
-    check(&fake.shop_with(settings).head(Target::Tag("1")).unwrap_err(), "bad [secret]");
+    check(&fake.shop_with(settings).head_manifest(ManifestReference::Tag("1")).unwrap_err(), "bad [secret]");
 }

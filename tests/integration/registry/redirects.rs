@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use coracle_core::digest::Digest;
-use coracle_oci::registry::{Credential, Settings, Target};
+use coracle_oci::registry::{Credential, ManifestReference, RegistrySettings};
 
 use super::fake::{FakeRegistry, FakeRepositories as _, Login, Trouble, settings};
 use super::test_image::{image, read, upload};
@@ -19,11 +19,11 @@ fn follows_redirects_without_credentials() {
     let layer = &image(&[50_000]).layers[0];
     there.shop().push_blob(&upload(layer)).unwrap();
     there.asked();
-    let digest = Digest::of(layer);
+    let digest = Digest::compute(layer);
     let password = Credential::password("anna", "correct horse battery staple");
     let credentials = BTreeMap::from([(here.address.to_string(), password)]);
-    let shop = here.shop_with(Settings { credentials, ..settings() });
-    shop.head(Target::Tag("1")).unwrap();
+    let shop = here.shop_with(RegistrySettings { credentials, ..settings() });
+    shop.head_manifest(ManifestReference::Tag("1")).unwrap();
     here.trouble(
         9,
         "GET",
@@ -51,7 +51,7 @@ fn follows_upload_locations_on_other_hosts() {
     let place = format!(
         "http://{}/v2/shop/blobs/uploads/t?_state=at-0&digest={}",
         there.address,
-        Digest::of(b"more")
+        Digest::compute(b"more")
     );
     there.state().uploads.insert("t".into(), Vec::new());
     here.trouble(1, "PUT", "/uploads/", to(place));
@@ -69,7 +69,7 @@ fn reports_invalid_redirects() {
     ] {
         let fake = FakeRegistry::start();
         fake.trouble(99, "GET", "/manifests/", to(location.into()));
-        let error = fake.shop().manifest(Target::Tag("1")).unwrap_err();
+        let error = fake.shop().pull_manifest(ManifestReference::Tag("1")).unwrap_err();
         assert!(error.to_string().contains(expected), "{error}");
         assert!(!format!("{error:?}").contains("signature"), "{error:?}");
         assert!(fake.asked().len() <= 6);

@@ -1,7 +1,7 @@
 //! What refers to an image, with the API and without.
 
 use coracle_core::digest::Digest;
-use coracle_oci::registry::{Error, Remote, Target};
+use coracle_oci::registry::{Error, ManifestReference, RepositoryClient};
 use serde_json::{Value, json};
 
 use super::fake::{FakeRegistry, FakeRepositories as _, Trouble};
@@ -28,7 +28,7 @@ impl Artifact {
     }
 
     fn of(subject: &Digest, size: usize, note: &str) -> Self {
-        let empty = json!({"mediaType": "application/vnd.oci.empty.v1+json", "digest": Digest::of(b"{}").to_string(), "size": 2});
+        let empty = json!({"mediaType": "application/vnd.oci.empty.v1+json", "digest": Digest::compute(b"{}").to_string(), "size": 2});
         let subject = json!({"mediaType": MANIFEST, "digest": subject.to_string(), "size": size});
         let manifest = json!({
             "schemaVersion": 2, "mediaType": MANIFEST, "artifactType": KIND, "config": empty, "layers": [empty],
@@ -38,10 +38,10 @@ impl Artifact {
     }
 
     pub(crate) fn digest(&self) -> Digest {
-        Digest::of(&self.0)
+        Digest::compute(&self.0)
     }
 
-    pub(crate) fn push(&self, remote: &Remote) -> Result<Digest, Error> {
+    pub(crate) fn push(&self, remote: &RepositoryClient) -> Result<Digest, Error> {
         remote.push_blob(&upload(b"{}"))?;
         remote.add_referrer(MANIFEST, &self.0)
     }
@@ -62,7 +62,7 @@ fn uses_the_referrers_api_if_supported() {
     let found = fake.shop().referrers(&image.digest()).unwrap();
     assert_eq!((found.len(), found[0].digest), (1, artifact.digest()));
     assert_eq!((found[0].artifact_type.as_deref(), found[0].media_type.as_str()), (Some(KIND), MANIFEST));
-    assert_eq!(fake.shop().head(Target::Tag(&tag(&image))).unwrap(), None);
+    assert_eq!(fake.shop().head_manifest(ManifestReference::Tag(&tag(&image))).unwrap(), None);
 }
 
 #[test]
@@ -92,9 +92,9 @@ fn keeps_entries_of_other_tools() {
     });
     let index =
         json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [other], "annotations": {"a": "b"}});
-    shop.put_manifest(Target::Tag(&tag(&image)), INDEX, index.to_string().as_bytes()).unwrap();
+    shop.put_manifest(ManifestReference::Tag(&tag(&image)), INDEX, index.to_string().as_bytes()).unwrap();
     Artifact::about(&image).push(&shop).unwrap();
-    let bytes = shop.manifest(Target::Tag(&tag(&image))).unwrap().unwrap().bytes;
+    let bytes = shop.pull_manifest(ManifestReference::Tag(&tag(&image))).unwrap().unwrap().bytes;
     let now: Value = serde_json::from_slice(&bytes).unwrap();
     assert_eq!((&now["manifests"][0], &now["annotations"]["a"]), (&other, &json!("b")));
     assert_eq!(now["manifests"].as_array().unwrap().len(), 2);

@@ -50,7 +50,7 @@ fn reuses_layers_of_other_machines() {
     // Into a layout it has to come.
     let (again, _) = builds(other.path(), &["--cache-from", &cache, "--trust-cache", "-o", "oci:out"]);
     assert_eq!(again, digest);
-    assert!(coracle_oci::layout::verify(&other.path().join("out")).unwrap().is_empty());
+    assert!(coracle_oci::layout::verify_layout(&other.path().join("out")).unwrap().is_empty());
 
     // Another program: its own layer alone is packed, and kept beside the first.
     let mut bytes = fs::read(other.path().join("app")).unwrap();

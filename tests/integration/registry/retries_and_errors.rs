@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use coracle_core::digest::Digest;
-use coracle_oci::registry::{Error, Pushed, Target};
+use coracle_oci::registry::{Error, ManifestReference, PushOutcome};
 
 use super::fake::{FakeRegistry, FakeRepositories as _, Trouble, settings};
 use super::test_image::{MANIFEST, image, read, upload};
@@ -18,19 +18,21 @@ type Step = fn(&FakeRegistry) -> Result<(), Error>;
 
 /// The steps of a push and a pull, each on its own.
 const STEPS: &[(&str, &str, Step)] = &[
-    ("HEAD", "/manifests/", |fake| fake.shop().head(Target::Tag("1")).map(|head| drop(head.unwrap()))),
+    ("HEAD", "/manifests/", |fake| {
+        fake.shop().head_manifest(ManifestReference::Tag("1")).map(|head| drop(head.unwrap()))
+    }),
     ("GET", "/manifests/", |fake| {
-        fake.shop().manifest(Target::Tag("1")).map(|manifest| drop(manifest.unwrap()))
+        fake.shop().pull_manifest(ManifestReference::Tag("1")).map(|manifest| drop(manifest.unwrap()))
     }),
     ("PUT", "/manifests/", |fake| {
-        fake.shop().put_manifest(Target::Tag("2"), MANIFEST, &image(&[LAYER]).manifest).map(drop)
+        fake.shop().put_manifest(ManifestReference::Tag("2"), MANIFEST, &image(&[LAYER]).manifest).map(drop)
     }),
-    ("HEAD", "/blobs/", |fake| fake.shop().has_blob(&Digest::of(b"hello")).map(drop)),
+    ("HEAD", "/blobs/", |fake| fake.shop().has_blob(&Digest::compute(b"hello")).map(drop)),
     ("POST", "/uploads/", |fake| fake.shop().push_blob(&upload(b"hello")).map(drop)),
     ("PUT", "/uploads/", |fake| fake.shop().push_blob(&upload(b"hello")).map(drop)),
     ("GET", "/blobs/", |fake| {
         let layer = &image(&[LAYER]).layers[0];
-        read(&fake.shop(), &Digest::of(layer), layer.len()).map(|bytes| assert_eq!(&bytes, layer))
+        read(&fake.shop(), &Digest::compute(layer), layer.len()).map(|bytes| assert_eq!(&bytes, layer))
     }),
 ];
 
@@ -127,7 +129,7 @@ fn resumes_a_cut_upload() {
     let fake = FakeRegistry::start();
     fake.trouble(1, "PUT", "/uploads/", Trouble::CutUpload(60_000));
     fake.trouble(1, "PATCH", "/uploads/", Trouble::CutUpload(1_000));
-    assert_eq!(fake.shop().push_blob(&upload(&bytes)).unwrap(), Pushed::Sent);
+    assert_eq!(fake.shop().push_blob(&upload(&bytes)).unwrap(), PushOutcome::Sent);
     let ranges: Vec<String> =
         fake.state().requests.iter().filter_map(|r| r.header("content-range").map(str::to_owned)).collect();
     assert_eq!(ranges, ["60000-99999", "61000-99999"]);
@@ -140,7 +142,7 @@ fn restarts_an_upload_that_was_not_kept() {
     let fake = FakeRegistry::start();
     fake.state().no_resume = true;
     fake.trouble(2, "PUT", "/uploads/", Trouble::CutUpload(60_000));
-    assert_eq!(fake.shop().push_blob(&upload(&bytes)).unwrap(), Pushed::Sent);
+    assert_eq!(fake.shop().push_blob(&upload(&bytes)).unwrap(), PushOutcome::Sent);
     fake.trouble(9, "PUT", "/uploads/", Trouble::CutUpload(10));
     let error = fake.shop().push_blob(&upload(b"another")).unwrap_err();
     assert_names(&error, &fake, "PUT");
@@ -150,7 +152,7 @@ fn restarts_an_upload_that_was_not_kept() {
 #[test]
 fn resumes_a_cut_download() {
     let layer = &image(&[LAYER]).layers[0];
-    let digest = Digest::of(layer);
+    let digest = Digest::compute(layer);
     for no_ranges in [false, true] {
         let fake = fake();
         fake.state().no_ranges = no_ranges;
@@ -166,7 +168,7 @@ fn resumes_a_cut_download() {
 #[test]
 fn rejects_blobs_with_another_digest_or_size() {
     let layer = &image(&[LAYER]).layers[0];
-    let digest = Digest::of(layer);
+    let digest = Digest::compute(layer);
     for (trouble, expected) in [
         (Trouble::Altered, "` instead of `sha256:"),
         (Trouble::Resized(LAYER + 1), "the blob is longer than the 100000 bytes of its descriptor"),
@@ -194,9 +196,9 @@ fn rejects_blobs_with_another_digest_or_size() {
 fn verifies_an_empty_blob() {
     let fake = fake();
     fake.shop().push_blob(&upload(b"")).unwrap();
-    assert_eq!(read(&fake.shop(), &Digest::of(b""), 0).unwrap(), b"");
+    assert_eq!(read(&fake.shop(), &Digest::compute(b""), 0).unwrap(), b"");
     fake.trouble(1, "GET", "/blobs/", Trouble::Resized(1));
-    let error = read(&fake.shop(), &Digest::of(b""), 0).unwrap_err();
+    let error = read(&fake.shop(), &Digest::compute(b""), 0).unwrap_err();
     assert!(error.to_string().contains("longer than the 0 bytes"), "{error}");
 }
 
@@ -210,11 +212,11 @@ fn rejects_manifests_with_another_digest() {
         (Trouble::CutAnswer(10), "the connection was closed too early"),
         (Trouble::Says(200, vec![("content-type", "a/b".into())], "{}"), "instead of"),
     ] {
-        for target in [Target::Tag("1"), Target::Digest(digest)] {
+        for target in [ManifestReference::Tag("1"), ManifestReference::Digest(digest)] {
             let fake = fake();
             fake.trouble(99, "GET", "/manifests/", trouble.clone());
-            let result = fake.shop().manifest(target);
-            if matches!((&trouble, target), (Trouble::Says(..), Target::Tag(_))) {
+            let result = fake.shop().pull_manifest(target);
+            if matches!((&trouble, target), (Trouble::Says(..), ManifestReference::Tag(_))) {
                 // A tag may be anything.
                 assert_eq!(result.unwrap().unwrap().media_type, "a/b");
                 continue;
@@ -226,13 +228,13 @@ fn rejects_manifests_with_another_digest() {
     }
     let fake = fake();
     fake.trouble(1, "GET", "/manifests/", Trouble::CutAnswer(10));
-    assert_eq!(fake.shop().manifest(Target::Tag("1")).unwrap().unwrap().digest, digest);
+    assert_eq!(fake.shop().pull_manifest(ManifestReference::Tag("1")).unwrap().unwrap().digest, digest);
 }
 
 #[test]
 fn reports_a_registry_that_stored_another_digest() {
     let fake = fake();
-    let other = Digest::of(b"other").to_string();
+    let other = Digest::compute(b"other").to_string();
     fake.trouble(
         1,
         "PUT",
@@ -276,7 +278,7 @@ fn retries_are_counted() {
     let fake = fake();
     fake.trouble(99, "HEAD", "/manifests/", says(503));
     STEPS[0].2(&fake).unwrap_err();
-    assert_eq!(fake.asked().len(), settings().retries.attempts as usize);
+    assert_eq!(fake.asked().len(), settings().retry_policy.attempts as usize);
 }
 
 #[test]

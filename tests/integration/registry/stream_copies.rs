@@ -4,23 +4,23 @@ use std::io::{self, Read};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use coracle_core::digest::Digest;
-use coracle_oci::registry::{Content, Error, Pushed, Remote, Upload};
+use coracle_oci::registry::{BlobContent, BlobUpload, Error, PushOutcome, RepositoryClient};
 
 use super::fake::{FakeRegistry, FakeRepositories as _, Trouble};
 use super::test_image::{image, upload};
 
 const SIZE: usize = 100_000;
 
-fn copy(from: &Remote, to: &Remote, digest: Digest) -> Result<Pushed, Error> {
+fn copy(from: &RepositoryClient, to: &RepositoryClient, digest: Digest) -> Result<PushOutcome, Error> {
     let open = || {
         let reader = from.pull_blob(&digest, SIZE as u64).map_err(io::Error::other)?;
         Ok(Box::new(reader) as Box<dyn Read>)
     };
-    to.push_blob(&Upload {
+    to.push_blob(&BlobUpload {
         digest,
         size: SIZE as u64,
-        content: Content::Stream(&open),
-        from: None,
+        content: BlobContent::Stream(&open),
+        mount_from: None,
         progress: None,
     })
 }
@@ -29,12 +29,12 @@ fn copy(from: &Remote, to: &Remote, digest: Digest) -> Result<Pushed, Error> {
 fn copies_a_blob_without_a_file_and_resumes_after_cuts() {
     let (from, to) = (FakeRegistry::start(), FakeRegistry::start());
     let layer = image(&[SIZE]).layers.remove(0);
-    let digest = Digest::of(&layer);
+    let digest = Digest::compute(&layer);
     from.shop().push_blob(&upload(&layer)).unwrap();
     from.trouble(1, "GET", "/blobs/", Trouble::CutAnswer(20_000));
     to.trouble(1, "PUT", "/uploads/", Trouble::CutUpload(60_000));
     from.asked();
-    assert_eq!(copy(&from.shop(), &to.shop(), digest).unwrap(), Pushed::Sent);
+    assert_eq!(copy(&from.shop(), &to.shop(), digest).unwrap(), PushOutcome::Sent);
     assert_eq!(to.state().blobs[&("shop".to_owned(), digest.to_string())], layer);
     assert_eq!(from.asked().len(), 3);
 }
@@ -43,7 +43,7 @@ fn copies_a_blob_without_a_file_and_resumes_after_cuts() {
 fn rejects_an_altered_blob() {
     let (from, to) = (FakeRegistry::start(), FakeRegistry::start());
     let layer = image(&[SIZE]).layers.remove(0);
-    let digest = Digest::of(&layer);
+    let digest = Digest::compute(&layer);
     from.shop().push_blob(&upload(&layer)).unwrap();
     from.trouble(9, "GET", "/blobs/", Trouble::Altered);
     let said = copy(&from.shop(), &to.shop(), digest).unwrap_err().to_string();
@@ -60,7 +60,7 @@ fn reports_progress() {
     let count = |bytes| {
         sent.fetch_add(bytes, Ordering::SeqCst);
     };
-    let blob = Upload { progress: Some(&count), ..upload(&layer) };
+    let blob = BlobUpload { progress: Some(&count), ..upload(&layer) };
     fake.shop().push_blob(&blob).unwrap();
     fake.shop().push_blob(&blob).unwrap();
     assert_eq!(sent.into_inner(), SIZE as u64);

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use coracle_core::digest::Digest;
-use coracle_oci::registry::{Content, Error, Remote, Target, Upload};
+use coracle_oci::registry::{BlobContent, BlobUpload, Error, ManifestReference, RepositoryClient};
 use serde_json::{Value, json};
 
 pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -27,7 +27,7 @@ pub(crate) fn image_of(config: &Value, media_type: &str, sizes: &[usize]) -> Ima
     };
     let layers: Vec<Vec<u8>> = sizes.iter().enumerate().map(layer).collect();
     let config = config.to_string().into_bytes();
-    let descriptor = |kind: &str, bytes: &[u8]| json!({"mediaType": kind, "digest": Digest::of(bytes).to_string(), "size": bytes.len()});
+    let descriptor = |kind: &str, bytes: &[u8]| json!({"mediaType": kind, "digest": Digest::compute(bytes).to_string(), "size": bytes.len()});
     let kind = "application/vnd.oci.image.layer.v1.tar";
     let manifest = json!({
         "schemaVersion": 2,
@@ -38,33 +38,33 @@ pub(crate) fn image_of(config: &Value, media_type: &str, sizes: &[usize]) -> Ima
     Image { config, layers, manifest: manifest.to_string().into_bytes(), media_type: media_type.to_owned() }
 }
 
-pub(crate) fn upload(bytes: &[u8]) -> Upload<'_> {
-    Upload {
-        digest: Digest::of(bytes),
+pub(crate) fn upload(bytes: &[u8]) -> BlobUpload<'_> {
+    BlobUpload {
+        digest: Digest::compute(bytes),
         size: bytes.len() as u64,
-        content: Content::Bytes(bytes),
-        from: None,
+        content: BlobContent::Bytes(bytes),
+        mount_from: None,
         progress: None,
     }
 }
 
 impl Image {
-    pub(crate) fn uploads(&self) -> Vec<Upload<'_>> {
+    pub(crate) fn uploads(&self) -> Vec<BlobUpload<'_>> {
         self.layers.iter().chain([&self.config]).map(|blob| upload(blob)).collect()
     }
 
     pub(crate) fn digest(&self) -> Digest {
-        Digest::of(&self.manifest)
+        Digest::compute(&self.manifest)
     }
 
-    pub(crate) fn push(&self, remote: &Remote, tag: &str) -> Result<(), Error> {
+    pub(crate) fn push(&self, remote: &RepositoryClient, tag: &str) -> Result<(), Error> {
         remote.push_blobs(&self.uploads())?;
-        remote.put_manifest(Target::Tag(tag), &self.media_type, &self.manifest).map(drop)
+        remote.put_manifest(ManifestReference::Tag(tag), &self.media_type, &self.manifest).map(drop)
     }
 }
 
 /// All of a blob.
-pub(crate) fn read(remote: &Remote, digest: &Digest, size: usize) -> Result<Vec<u8>, Error> {
+pub(crate) fn read(remote: &RepositoryClient, digest: &Digest, size: usize) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     let mut reader = remote.pull_blob(digest, size as u64)?;
     match reader.read_to_end(&mut bytes) {

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use coracle_core::reference::Reference;
-use coracle_oci::registry::{Access, Client, Error, Repository, Settings, Target};
+use coracle_core::reference::ImageReference;
+use coracle_oci::registry::{Access, Error, ManifestReference, RegistryClient, RegistrySettings, Repository};
 
 use super::docker_registry::met;
 
@@ -87,10 +87,15 @@ fn does_not_downgrade_from_tls() {
     let answer = "HTTP/1.1 307 So\r\nLocation: http://127.0.0.1:9/v2/\r\nContent-Length: 0\r\n\r\n";
     std::fs::write(file, answer).unwrap();
     let (server, port) = server(folder.path(), "tls");
-    let reference: Reference = format!("localhost:{port}/shop").parse().unwrap();
-    let settings = Settings { certificates: vec![folder.path().join("ca.crt")], ..Settings::default() };
-    let shop = Client::new(settings).unwrap().open(&Repository::from(&reference), &Access::Pull);
-    let error = shop.manifest(Target::Tag("1")).unwrap_err();
+    let reference: ImageReference = format!("localhost:{port}/shop").parse().unwrap();
+    let settings = RegistrySettings {
+        certificate_files: vec![folder.path().join("ca.crt")],
+        ..RegistrySettings::default()
+    };
+    let shop = RegistryClient::new(settings)
+        .unwrap()
+        .repository_client(&Repository::from(&reference), &Access::Pull);
+    let error = shop.pull_manifest(ManifestReference::Tag("1")).unwrap_err();
     assert!(
         error.to_string().contains("would continue at `127.0.0.1:9` without TLS, which is not safe"),
         "{error}"
@@ -107,10 +112,15 @@ fn rejects_a_ca_certificate_as_server_certificate() {
     let folder = tempfile::tempdir().unwrap();
     certificates(folder.path());
     let (_server, port) = server(folder.path(), "ca");
-    let reference: Reference = format!("localhost:{port}/shop").parse().unwrap();
-    let settings = Settings { certificates: vec![folder.path().join("ca.crt")], ..Settings::default() };
-    let shop = Client::new(settings).unwrap().open(&Repository::from(&reference), &Access::Pull);
-    let error = shop.manifest(Target::Tag("1")).unwrap_err();
+    let reference: ImageReference = format!("localhost:{port}/shop").parse().unwrap();
+    let settings = RegistrySettings {
+        certificate_files: vec![folder.path().join("ca.crt")],
+        ..RegistrySettings::default()
+    };
+    let shop = RegistryClient::new(settings)
+        .unwrap()
+        .repository_client(&Repository::from(&reference), &Access::Pull);
+    let error = shop.pull_manifest(ManifestReference::Tag("1")).unwrap_err();
     assert!(error.hint().unwrap().ends_with("use one signed by the CA"), "{error}");
 }
 
@@ -121,8 +131,9 @@ fn reports_invalid_certificates() {
     for (path, expected) in
         [(file.path(), "it contains no certificate"), (Path::new("/nowhere.pem"), "cannot read")]
     {
-        let settings = Settings { certificates: vec![path.to_owned()], ..Settings::default() };
-        let error: Error = Client::new(settings).unwrap_err();
+        let settings =
+            RegistrySettings { certificate_files: vec![path.to_owned()], ..RegistrySettings::default() };
+        let error: Error = RegistryClient::new(settings).unwrap_err();
         assert!(error.to_string().contains(expected), "{error}");
     }
 }

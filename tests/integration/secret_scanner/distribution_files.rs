@@ -7,10 +7,10 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use coracle::rootfs::{Entry, EntryNode, EntryReason, LayerKind, Owner};
 use coracle_core::content::Content;
-use coracle_scan::{Finding, Gate, Policy};
 use coracle_core::path::ImagePath;
-use coracle::rootfs::{Entry, Node, Owner, Reason, Stratum};
+use coracle_scan::{Finding, ScanPolicy, SecretScanner};
 use coracle_testing::skipped;
 
 const WANTED: usize = 1000;
@@ -37,18 +37,18 @@ fn files(folders: &[&str]) -> Vec<PathBuf> {
 }
 
 /// What the gate finds in `file`, packed for `reason`.
-fn findings(file: &Path, reason: Reason) -> Vec<Finding> {
+fn findings(file: &Path, reason: EntryReason) -> Vec<Finding> {
     let bytes = std::fs::read(file).unwrap();
     let path = ImagePath::parse(file.as_os_str().as_bytes()).unwrap();
     let entry = Entry {
-        node: Node::File(Content::bytes(bytes.clone())),
+        node: EntryNode::File(Content::from_bytes(bytes.clone())),
         owner: Owner::ROOT,
         mode: 0o644,
         reason,
-        stratum: Stratum::Data,
+        layer_kind: LayerKind::Data,
     };
-    let gate = Gate::new(Policy::default());
-    let mut scan = gate.scan(&path, &entry).expect("it is somebody's own");
+    let gate = SecretScanner::new(ScanPolicy::default());
+    let mut scan = gate.scan_file(&path, &entry).expect("it is somebody's own");
     bytes.chunks(1 << 16).for_each(|chunk| scan.update(chunk));
     scan.finish()
 }
@@ -67,7 +67,7 @@ fn is_elf(path: &PathBuf) -> bool {
 }
 
 #[track_caller]
-fn none_is_refused(files: &[PathBuf], reason: &Reason) {
+fn none_is_refused(files: &[PathBuf], reason: &EntryReason) {
     if files.len() < WANTED {
         return skipped(&format!("there are only {} of {WANTED} files", files.len()));
     }
@@ -84,7 +84,7 @@ fn none_is_refused(files: &[PathBuf], reason: &Reason) {
 fn finds_nothing_in_a_thousand_programs_and_libraries() {
     let elf: Vec<PathBuf> =
         files(&["/usr/bin", "/usr/sbin", "/usr/lib"]).into_iter().filter(is_elf).collect();
-    none_is_refused(&spread(elf), &Reason::Program);
+    none_is_refused(&spread(elf), &EntryReason::Program);
 }
 
 /// Kinds of files that come with programs.
@@ -113,6 +113,6 @@ fn finds_nothing_in_a_thousand_assets() {
         chosen.extend(rounds.iter_mut().filter_map(Iterator::next));
     }
     chosen.truncate(WANTED);
-    let included = Reason::Included("/usr".into());
+    let included = EntryReason::Included("/usr".into());
     none_is_refused(&chosen, &included);
 }

@@ -120,7 +120,7 @@ fn says_everywhere(machines: &[&Machine], compiler: &str, (name, source): (&str,
         arguments.extend(machine.sysroot());
     }
     let images = project.build(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
-    assert_eq!(coracle_oci::layout::verify(&project.path("layout")).unwrap(), []);
+    assert_eq!(coracle_oci::layout::verify_layout(&project.path("layout")).unwrap(), []);
     let mut platforms: Vec<String> = images.iter().map(Image::platform).collect();
     platforms.sort();
     let mut wanted: Vec<&str> = machines.iter().map(|machine| machine.platform).collect();

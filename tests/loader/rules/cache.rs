@@ -1,9 +1,9 @@
 //! `/etc/ld.so.cache`, as ldconfig writes it and as we write it. Source: `_dl_load_cache_lookup`,
 //! `elf/dl-cache.c`.
 
+use coracle_core::path::RawPath;
 use coracle_ld::elf::Machine;
-use coracle_ld::ldso::{Cache, CacheEntry, Hwcaps};
-use coracle_core::path::Spelled;
+use coracle_ld::ldso::{CacheEntry, HwcapsSelection, LdCache};
 
 use crate::rules::case::Case;
 use crate::rules::elf::{I386, library, program};
@@ -22,10 +22,10 @@ fn wanting() -> Case {
 
 const LIBC: &str = "/usr/lib/x86_64-linux-gnu/libc.so.6";
 
-const AMD64: Machine = Machine { is_64: true, is_little_endian: true, number: 62, flags: 0 };
+const AMD64: Machine = Machine { is_64: true, is_little_endian: true, e_machine: 62, e_flags: 0 };
 
 fn entry(name: &str, path: &str) -> CacheEntry {
-    CacheEntry { name: name.into(), path: Spelled::new(path) }
+    CacheEntry { name: name.into(), path: RawPath::new(path) }
 }
 
 #[test]
@@ -106,13 +106,13 @@ fn names_are_found_whatever_their_numbers() {
     });
     let paths = sonames.map(|name| format!("/opt/{name}"));
     let entries = sonames.iter().zip(&paths).map(|(name, path)| entry(name, path));
-    let cache = Cache::write(entries.collect(), AMD64);
+    let cache = LdCache::serialize(entries.collect(), AMD64);
     case.file("/etc/ld.so.cache", cache).maps("/app", &paths.each_ref().map(String::as_str));
 }
 
 #[test]
 fn the_loader_reads_a_cache_of_ours() {
-    let cache = Cache::write(vec![entry("libb.so", "/opt/other.so")], AMD64);
+    let cache = LdCache::serialize(vec![entry("libb.so", "/opt/other.so")], AMD64);
     wanting()
         .elf("/opt/other.so", &library())
         .file("/etc/ld.so.cache", cache)
@@ -121,10 +121,10 @@ fn the_loader_reads_a_cache_of_ours() {
 
 #[test]
 fn a_cache_for_another_machine_does_not_count() {
-    let s390x = Machine { is_64: true, is_little_endian: false, number: 22, flags: 0 };
-    let arm64 = Machine { is_64: true, is_little_endian: true, number: 183, flags: 0 };
+    let s390x = Machine { is_64: true, is_little_endian: false, e_machine: 22, e_flags: 0 };
+    let arm64 = Machine { is_64: true, is_little_endian: true, e_machine: 183, e_flags: 0 };
     for machine in [s390x, arm64] {
-        let cache = Cache::write(vec![entry("libb.so", "/opt/libb.so")], machine);
+        let cache = LdCache::serialize(vec![entry("libb.so", "/opt/libb.so")], machine);
         wanting()
             .elf("/opt/libb.so", &library())
             .file("/etc/ld.so.cache", cache)
@@ -144,7 +144,7 @@ fn a_cache_that_is_none_does_not_count() {
 
 #[test]
 fn a_cache_with_more_entries_than_bytes_does_not_count() {
-    let mut cache = Cache::write(vec![entry("libb.so", "/opt/libb.so")], AMD64);
+    let mut cache = LdCache::serialize(vec![entry("libb.so", "/opt/libb.so")], AMD64);
     cache[20..24].copy_from_slice(&1000_u32.to_le_bytes());
     wanting()
         .elf("/opt/libb.so", &library())
@@ -155,7 +155,7 @@ fn a_cache_with_more_entries_than_bytes_does_not_count() {
 #[test]
 fn entries_are_taken_by_their_flags() {
     for flags in [0, 1, 3, 0x303, 0x803, 0xa03_u32] {
-        let mut cache = Cache::write(vec![entry("libb.so", "/opt/libb.so")], AMD64);
+        let mut cache = LdCache::serialize(vec![entry("libb.so", "/opt/libb.so")], AMD64);
         cache[48..52].copy_from_slice(&flags.to_le_bytes());
         let found = if flags == 0x303 { "/opt/libb.so" } else { "libb.so => not found" };
         wanting().elf("/opt/libb.so", &library()).file("/etc/ld.so.cache", cache).maps("/app", &[found]);
@@ -165,7 +165,7 @@ fn entries_are_taken_by_their_flags() {
 /// A cache with these paths for `libb.so` in this order, each for the CPUs that a mask means.
 fn masked(entries: &[(&str, u64)]) -> Vec<u8> {
     let paths: Vec<String> = (0..entries.len()).map(|index| format!("/{index}")).collect();
-    let mut cache = Cache::write(paths.iter().map(|path| entry("libb.so", path)).collect(), AMD64);
+    let mut cache = LdCache::serialize(paths.iter().map(|path| entry("libb.so", path)).collect(), AMD64);
     for (index, (path, mask)) in entries.iter().enumerate() {
         let (at, path_at) = (48 + index * 24, u32::try_from(cache.len()).unwrap());
         cache.extend(path.bytes().chain([0]));
@@ -207,7 +207,7 @@ fn variants_and_masks_count_as_far_as_the_first_plain_entry() {
     ] {
         let paths: Vec<String> = (0..masks.len()).map(|index| format!("/opt/{index}.so")).collect();
         let entries: Vec<(&str, u64)> = paths.iter().map(String::as_str).zip(masks.iter().copied()).collect();
-        let case = wanting().hwcaps(Hwcaps::UpTo(b"x86-64-v3".to_vec()));
+        let case = wanting().hwcaps(HwcapsSelection::UpTo(b"x86-64-v3".to_vec()));
         let case = paths.iter().fold(case, |case, path| case.elf(path, &library()));
         case.file("/etc/ld.so.cache", masked(&entries)).maps("/app", &[&paths[taken]]);
     }
@@ -215,8 +215,10 @@ fn variants_and_masks_count_as_far_as_the_first_plain_entry() {
 
 #[test]
 fn a_cache_out_of_order_hides_what_the_loader_s_search_misses() {
-    let mut cache =
-        Cache::write(["liba.so", "libb.so", "libc.so"].map(|name| entry(name, "/opt/libb.so")).into(), AMD64);
+    let mut cache = LdCache::serialize(
+        ["liba.so", "libb.so", "libc.so"].map(|name| entry(name, "/opt/libb.so")).into(),
+        AMD64,
+    );
     let (first, last) = (48, 96);
     let key = cache[first + 4..first + 8].to_vec();
     cache.copy_within(last + 4..last + 8, first + 4);
@@ -232,7 +234,7 @@ fn a_cache_out_of_order_hides_what_the_loader_s_search_misses() {
 
 #[test]
 fn a_relative_path_in_the_cache_starts_at_the_working_directory() {
-    let cache = Cache::write(vec![entry("libb.so", "lib/libb.so")], AMD64);
+    let cache = LdCache::serialize(vec![entry("libb.so", "lib/libb.so")], AMD64);
     wanting()
         .working_dir("/work")
         .elf("/work/lib/libb.so", &library())

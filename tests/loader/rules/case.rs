@@ -6,10 +6,10 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Command, Output};
 
-use coracle_ld::closure::{Closure, Kind, LinkMap, Surroundings};
-use coracle_ld::ldso::{Environment, Hwcaps};
-use coracle_core::path::Spelled;
-use coracle_core::file_system::HostTree;
+use coracle_core::file_system::HostFs;
+use coracle_core::path::RawPath;
+use coracle_ld::closure::{Closure, ExecutedKind, LinkMap, ResolveOptions};
+use coracle_ld::ldso::{HwcapsSelection, LoaderEnvironment};
 use coracle_testing::launch::{launch, launcher, namespaces, unless_busy};
 use coracle_testing::requirement::{find, is_available};
 use tempfile::TempDir;
@@ -23,7 +23,7 @@ pub(crate) struct Case {
     root: Option<TempDir>,
     loader: Loader,
     working_dir: String,
-    environment: Environment,
+    environment: LoaderEnvironment,
 }
 
 #[derive(Clone, Copy)]
@@ -68,7 +68,7 @@ impl Case {
         if let Some(root) = &root {
             fs::create_dir(root.path().join("proc")).unwrap();
         }
-        let environment = Environment { preload_file: true, ..Environment::default() };
+        let environment = LoaderEnvironment { reads_preload_file: true, ..LoaderEnvironment::default() };
         Self { root, loader, working_dir: "/".into(), environment }
     }
 
@@ -138,7 +138,7 @@ impl Case {
     }
 
     /// Which variants the CPU can run; the real loader is told to pass over the others.
-    pub(crate) fn hwcaps(mut self, hwcaps: Hwcaps) -> Self {
+    pub(crate) fn hwcaps(mut self, hwcaps: HwcapsSelection) -> Self {
         self.environment.hwcaps = hwcaps;
         self
     }
@@ -244,9 +244,9 @@ impl Case {
     }
 
     /// Hands the root and the surroundings to a test that looks closer at our side.
-    pub(crate) fn inspect(self, look: impl FnOnce(&HostTree, &Surroundings)) -> Self {
+    pub(crate) fn inspect(self, look: impl FnOnce(&HostFs, &ResolveOptions)) -> Self {
         if let Some(root) = &self.root {
-            look(&HostTree::new(root.path()), &self.surroundings());
+            look(&HostFs::new(root.path()), &self.surroundings());
         }
         self
     }
@@ -254,9 +254,9 @@ impl Case {
     /// Hands what we map for `file` to a test that looks closer.
     pub(crate) fn inspect_map(self, file: &str, look: impl FnOnce(&LinkMap)) -> Self {
         self.inspect(|tree, around| {
-            let closure = Closure::trace(tree, &Spelled::new(file), around).unwrap();
-            let Kind::Elf(elf) = &closure.executed[0].kind else { panic!("{file} is a script") };
-            look(&elf.objects);
+            let closure = Closure::resolve_partial(tree, &RawPath::new(file), around).unwrap();
+            let ExecutedKind::Elf(elf) = &closure.executed[0].kind else { panic!("{file} is a script") };
+            look(&elf.link_map);
         })
     }
 
@@ -265,21 +265,25 @@ impl Case {
         if let Loader::Foreign(foreign) = self.loader { foreign.triplet } else { "x86_64-linux-gnu" }
     }
 
-    fn surroundings(&self) -> Surroundings {
+    fn surroundings(&self) -> ResolveOptions {
         let working_dir = self.working_dir.parse().unwrap();
-        Surroundings { working_dir, loader: self.environment.clone(), ..Surroundings::default() }
+        ResolveOptions {
+            working_dir,
+            loader_environment: self.environment.clone(),
+            ..ResolveOptions::default()
+        }
     }
 
     #[track_caller]
     fn ours(&self, file: &str) -> Listing {
-        let tree = HostTree::new(self.root.as_ref().unwrap().path());
-        let closure = match Closure::trace(&tree, &Spelled::new(file), &self.surroundings()) {
+        let tree = HostFs::new(self.root.as_ref().unwrap().path());
+        let closure = match Closure::resolve_partial(&tree, &RawPath::new(file), &self.surroundings()) {
             Ok(closure) => closure,
             Err(error) => return Listing::Refused(error.to_string()),
         };
         match &closure.executed[0].kind {
-            Kind::Elf(elf) => Listing::ours(&elf.objects),
-            Kind::Script => panic!("{file} is a script"),
+            ExecutedKind::Elf(elf) => Listing::ours(&elf.link_map),
+            ExecutedKind::Script => panic!("{file} is a script"),
         }
     }
 
@@ -301,12 +305,16 @@ impl Case {
     }
 
     fn has_interpreter(&self, file: &str) -> bool {
-        let tree = HostTree::new(self.root.as_ref().unwrap().path());
-        let Ok(walk) = coracle_core::file_system::walk(&tree, &self.working_dir.parse().unwrap(), file.as_bytes()) else {
+        let tree = HostFs::new(self.root.as_ref().unwrap().path());
+        let Ok(walk) = coracle_core::file_system::resolve_path(
+            &tree,
+            &self.working_dir.parse().unwrap(),
+            file.as_bytes(),
+        ) else {
             return false;
         };
-        let coracle_core::file_system::End::File(_, file) = walk.end else { return false };
-        coracle_ld::elf::Object::read(&file.content.open().unwrap())
+        let coracle_core::file_system::ResolutionEnd::File(_, file) = walk.end else { return false };
+        coracle_ld::elf::ElfObject::read(&file.content.open().unwrap())
             .is_ok_and(|object| object.interpreter.is_some())
     }
 
@@ -338,11 +346,11 @@ impl Case {
 }
 
 /// Features without which a CPU is of no better level (`compute_isa_level`, `sysdeps/x86/get-isa-level.h`).
-fn masked_features(hwcaps: &Hwcaps) -> Option<&'static str> {
+fn masked_features(hwcaps: &HwcapsSelection) -> Option<&'static str> {
     match hwcaps {
-        Hwcaps::All => None,
-        Hwcaps::None => Some("-SSE4_2,-AVX2,-AVX512F,-AVX512CD"),
-        Hwcaps::UpTo(name) => match name.as_slice() {
+        HwcapsSelection::All => None,
+        HwcapsSelection::None => Some("-SSE4_2,-AVX2,-AVX512F,-AVX512CD"),
+        HwcapsSelection::UpTo(name) => match name.as_slice() {
             b"x86-64-v2" => Some("-AVX2,-AVX512F,-AVX512CD"),
             b"x86-64-v3" => Some("-AVX512F,-AVX512CD"),
             _ => None,

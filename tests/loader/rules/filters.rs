@@ -1,8 +1,8 @@
 //! `DT_FILTER` and `DT_AUXILIARY`: loaded in front of the object that has them. Source:
 //! `_dl_map_object_deps`.
 
+use coracle_core::path::RawPath;
 use coracle_ld::closure::Closure;
-use coracle_core::path::Spelled;
 
 use crate::rules::case::Case;
 use crate::rules::elf::{library, program};
@@ -88,9 +88,9 @@ fn a_filter_of_the_program_comes_before_it() {
         .maps("/app", &["/r/liba.so"])
         .starts("/app")
         .inspect(|tree, around| {
-            let closure = Closure::resolve(tree, &Spelled::new("/app"), around).unwrap();
-            let map = &closure.elves().next().unwrap().objects;
-            let paths: Vec<String> = map.objects.iter().map(|object| object.spelled.to_string()).collect();
+            let closure = Closure::resolve(tree, &RawPath::new("/app"), around).unwrap();
+            let map = &closure.elf_programs().next().unwrap().link_map;
+            let paths: Vec<String> = map.objects.iter().map(|object| object.raw_path.to_string()).collect();
             assert_eq!(paths[..3], ["/r/libf.so", "/app", "/r/liba.so"]);
         });
 }
@@ -104,7 +104,7 @@ fn a_missing_auxiliary_does_not_matter() {
         .maps("/app", &["/r/liba.so", "/r/libb.so", "libf.so => not found"])
         .starts("/app")
         .inspect(|tree, around| {
-            Closure::resolve(tree, &Spelled::new("/app"), around).unwrap();
+            Closure::resolve(tree, &RawPath::new("/app"), around).unwrap();
         });
 }
 
@@ -155,7 +155,7 @@ fn a_filter_of_the_program_that_needs_itself_has_no_end() {
         .elf("/r/libb.so", &library())
         .elf("/r/libf.so", &library().auxiliary("libf.so"))
         .inspect(|tree, around| {
-            let error = Closure::resolve(tree, &Spelled::new("/app"), around).unwrap_err();
-            assert!(matches!(error, coracle_ld::closure::Error::Endless { .. }), "{error}");
+            let error = Closure::resolve(tree, &RawPath::new("/app"), around).unwrap_err();
+            assert!(matches!(error, coracle_ld::closure::Error::EndlessFilters { .. }), "{error}");
         });
 }

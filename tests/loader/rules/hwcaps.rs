@@ -1,17 +1,17 @@
 //! Variants of libraries for newer CPUs, below `glibc-hwcaps`. Source: `_dl_important_hwcaps`,
 //! `elf/dl-hwcaps.c`; `sysdeps/x86_64/dl-hwcaps_subdirs.c`.
 
-use coracle_ld::ldso::Hwcaps;
+use coracle_ld::ldso::HwcapsSelection;
 
 use crate::rules::case::Case;
 use crate::rules::elf::{library, program};
 
-fn v2() -> Hwcaps {
-    Hwcaps::UpTo(b"x86-64-v2".to_vec())
+fn v2() -> HwcapsSelection {
+    HwcapsSelection::UpTo(b"x86-64-v2".to_vec())
 }
 
-fn v3() -> Hwcaps {
-    Hwcaps::UpTo(b"x86-64-v3".to_vec())
+fn v3() -> HwcapsSelection {
+    HwcapsSelection::UpTo(b"x86-64-v3".to_vec())
 }
 
 /// `libb.so` in a directory with these variants and plain.
@@ -30,7 +30,7 @@ fn the_best_variant_that_the_cpu_runs_is_taken() {
         let case = |hwcaps| variants(directory, &["x86-64-v2", "x86-64-v3", "x86-64-v4"]).hwcaps(hwcaps);
         case(v3()).maps("/app", &[&format!("{directory}/glibc-hwcaps/x86-64-v3/libb.so")]);
         case(v2()).maps("/app", &[&format!("{directory}/glibc-hwcaps/x86-64-v2/libb.so")]);
-        case(Hwcaps::None).maps("/app", &[&format!("{directory}/libb.so")]);
+        case(HwcapsSelection::None).maps("/app", &[&format!("{directory}/libb.so")]);
     }
 }
 
@@ -65,7 +65,7 @@ fn a_variant_has_a_closure_of_its_own() {
             .hwcaps(hwcaps)
     };
     case(v2()).maps("/app", &["/r/glibc-hwcaps/x86-64-v2/libb.so", "/s/libc.so"]);
-    case(Hwcaps::None).maps("/app", &["/r/libb.so"]);
+    case(HwcapsSelection::None).maps("/app", &["/r/libb.so"]);
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn the_cache_lists_variants() {
     };
     case(v3()).maps("/app", &["/opt/glibc-hwcaps/x86-64-v3/libb.so", "/usr/lib/libc.so.6"]);
     case(v2()).maps("/app", &["/opt/glibc-hwcaps/x86-64-v2/libb.so", "/usr/lib/libc.so.6"]);
-    case(Hwcaps::None).maps("/app", &["/opt/libb.so", "/usr/lib/libc.so.6"]);
+    case(HwcapsSelection::None).maps("/app", &["/opt/libb.so", "/usr/lib/libc.so.6"]);
 }
 
 #[test]

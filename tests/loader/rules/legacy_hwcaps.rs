@@ -1,16 +1,16 @@
 //! Directories for some CPUs outside of `glibc-hwcaps`, which glibc searched up to 2.36. Source:
 //! `_dl_important_hwcaps`, `elf/dl-hwcaps.c`; `search_cache`, `elf/dl-cache.c`.
 
-use coracle_ld::closure::{Closure, Kind, Surroundings};
-use coracle_ld::ldso::{Environment, Hwcaps};
-use coracle_core::path::Spelled;
+use coracle_core::path::RawPath;
+use coracle_ld::closure::{Closure, ExecutedKind, ResolveOptions};
+use coracle_ld::ldso::{HwcapsSelection, LoaderEnvironment};
 
 use crate::rules::case::Case;
 use crate::rules::elf::{Elf, library, program};
 use crate::rules::path_tokens::platform;
 
-fn v3() -> Hwcaps {
-    Hwcaps::UpTo(b"x86-64-v3".to_vec())
+fn v3() -> HwcapsSelection {
+    HwcapsSelection::UpTo(b"x86-64-v3".to_vec())
 }
 
 fn listed() -> Elf {
@@ -34,7 +34,7 @@ fn each_combination_is_searched_in_order() {
     let mut left = vec!["tls/x86_64/x86_64", "tls/x86_64", "tls", "x86_64/x86_64", "x86_64"];
     while !left.is_empty() {
         let first = format!("/r/{}/libb.so", left[0]);
-        below_r(&left).hwcaps(Hwcaps::None).maps("/app", &[&first, LIBC]);
+        below_r(&left).hwcaps(HwcapsSelection::None).maps("/app", &[&first, LIBC]);
         left.remove(0);
     }
 }
@@ -57,7 +57,7 @@ fn other_combinations_are_not_searched() {
     for name in
         ["x86_64/tls", "tls/tls", "i686", "sse2", "x86_64/x86_64/x86_64", "x86-64-v2", "atomics", "power9"]
     {
-        below_r(&[name]).hwcaps(Hwcaps::None).maps("/app", &["/r/libb.so"]);
+        below_r(&[name]).hwcaps(HwcapsSelection::None).maps("/app", &["/r/libb.so"]);
     }
 }
 
@@ -103,7 +103,7 @@ fn a_circle_in_one_of_them_does_not_end_the_list_of_directories() {
 
 #[test]
 fn an_entry_of_the_cache_is_passed_over_unless_the_cpu_has_what_it_says() {
-    let case = |name: &str, hwcaps: Hwcaps| {
+    let case = |name: &str, hwcaps: HwcapsSelection| {
         Case::glibc()
             .elf("/app", &program().needed("libb.so"))
             .elf("/usr/lib/libc.so.6", &library().soname("libc.so.6"))
@@ -113,10 +113,10 @@ fn an_entry_of_the_cache_is_passed_over_unless_the_cpu_has_what_it_says() {
             .hwcaps(hwcaps)
     };
     for name in ["tls", "x86_64", "tls/x86_64"] {
-        case(name, Hwcaps::None).maps("/app", &[&format!("/opt/{name}/libb.so"), LIBC]);
+        case(name, HwcapsSelection::None).maps("/app", &[&format!("/opt/{name}/libb.so"), LIBC]);
     }
     for name in ["haswell", "avx512_1", "xeon_phi", "i686", "sse2", "haswell/x86_64"] {
-        case(name, Hwcaps::None).maps("/app", &["/opt/libb.so", LIBC]);
+        case(name, HwcapsSelection::None).maps("/app", &["/opt/libb.so", LIBC]);
     }
     if let Some(platform) = platform().filter(|name| name != "x86_64") {
         let found = format!("/opt/{platform}/libb.so");
@@ -137,15 +137,16 @@ fn a_variant_in_the_cache_goes_before_them() {
 }
 
 /// What every kind of CPU maps for `/app`, the best first.
-fn all_kinds(case: Case, hwcaps: Hwcaps, expected: &[&[&str]]) {
+fn all_kinds(case: Case, hwcaps: HwcapsSelection, expected: &[&[&str]]) {
     case.inspect(|tree, _| {
-        let loader = Environment { hwcaps, ..Environment::default() };
-        let around = Surroundings { loader, ..Surroundings::default() };
-        let closure = Closure::trace(tree, &Spelled::new("/app"), &around).unwrap();
-        let Kind::Elf(elf) = &closure.executed[0].kind else { panic!("no ELF file") };
-        let paths = elf.maps().map(|map| {
-            let libraries = map.objects.iter().enumerate().skip(1).filter(|(index, _)| map.is_needed(*index));
-            libraries.map(|(_, object)| object.spelled.to_string()).collect::<Vec<_>>()
+        let loader = LoaderEnvironment { hwcaps, ..LoaderEnvironment::default() };
+        let around = ResolveOptions { loader_environment: loader, ..ResolveOptions::default() };
+        let closure = Closure::resolve_partial(tree, &RawPath::new("/app"), &around).unwrap();
+        let ExecutedKind::Elf(elf) = &closure.executed[0].kind else { panic!("no ELF file") };
+        let paths = elf.all_link_maps().map(|map| {
+            let libraries =
+                map.objects.iter().enumerate().skip(1).filter(|(index, _)| map.is_depended_on(*index));
+            libraries.map(|(_, object)| object.raw_path.to_string()).collect::<Vec<_>>()
         });
         assert_eq!(paths.collect::<Vec<_>>(), expected);
     });
@@ -154,12 +155,12 @@ fn all_kinds(case: Case, hwcaps: Hwcaps, expected: &[&[&str]]) {
 #[test]
 fn lesser_cpus_are_asked_too() {
     let (haswell, base): (&[&str], &[&str]) = (&["/r/haswell/libb.so", LIBC], &["/r/libb.so"]);
-    all_kinds(below_r(&["haswell"]), Hwcaps::All, &[haswell, base]);
-    all_kinds(below_r(&["haswell"]), Hwcaps::UpTo(b"x86-64-v2".to_vec()), &[base]);
+    all_kinds(below_r(&["haswell"]), HwcapsSelection::All, &[haswell, base]);
+    all_kinds(below_r(&["haswell"]), HwcapsSelection::UpTo(b"x86-64-v2".to_vec()), &[base]);
     // Only those without a newer platform search it.
     let twice: &[&str] = &["/r/x86_64/x86_64/libb.so", LIBC];
-    all_kinds(below_r(&["x86_64/x86_64"]), Hwcaps::All, &[base, twice]);
-    all_kinds(below_r(&["tls"]), Hwcaps::All, &[&["/r/tls/libb.so", LIBC]]);
+    all_kinds(below_r(&["x86_64/x86_64"]), HwcapsSelection::All, &[base, twice]);
+    all_kinds(below_r(&["tls"]), HwcapsSelection::All, &[&["/r/tls/libb.so", LIBC]]);
 }
 
 #[test]
@@ -169,15 +170,18 @@ fn a_stated_kind_bounds_the_lesser_ones() {
     let path = |level: &str| format!("/r/glibc-hwcaps/{level}/libb.so");
     let (v2, v3_path) = (path("x86-64-v2"), path("x86-64-v3"));
     all_kinds(case(), v3(), &[&[&v3_path, LIBC], &[&v2, LIBC], &["/r/libb.so"]]);
-    all_kinds(case(), Hwcaps::None, &[&["/r/libb.so"]]);
+    all_kinds(case(), HwcapsSelection::None, &[&["/r/libb.so"]]);
 }
 
 #[test]
 fn a_kind_that_the_loader_does_not_know_is_an_error() {
     below_r(&[]).inspect(|tree, _| {
-        let loader = Environment { hwcaps: Hwcaps::UpTo(b"x86-64-v9".to_vec()), ..Environment::default() };
-        let around = Surroundings { loader, ..Surroundings::default() };
-        let error = Closure::trace(tree, &Spelled::new("/app"), &around).unwrap_err();
+        let loader = LoaderEnvironment {
+            hwcaps: HwcapsSelection::UpTo(b"x86-64-v9".to_vec()),
+            ..LoaderEnvironment::default()
+        };
+        let around = ResolveOptions { loader_environment: loader, ..ResolveOptions::default() };
+        let error = Closure::resolve_partial(tree, &RawPath::new("/app"), &around).unwrap_err();
         let why = std::error::Error::source(&error).unwrap().to_string();
         assert_eq!(
             why,

@@ -1,16 +1,16 @@
 //! The same rules for machines that are not this one: each has its loader's constants, its byte
 //! order, its flags in caches, its kinds of CPUs.
 
+use coracle_core::path::RawPath;
 use coracle_ld::elf::Machine;
-use coracle_ld::ldso::{Cache, CacheEntry, Hwcaps};
-use coracle_core::path::Spelled;
+use coracle_ld::ldso::{CacheEntry, HwcapsSelection, LdCache};
 
 use crate::rules::case::Case;
 use crate::rules::foreign_machines::{Foreign, MACHINES, Platform};
 
 fn machine(foreign: &Foreign) -> Machine {
     let crate::rules::elf::Machine { is_64, is_little_endian, number, flags } = foreign.machine;
-    Machine { is_64, is_little_endian, number, flags }
+    Machine { is_64, is_little_endian, e_machine: number, e_flags: flags }
 }
 
 /// A root with the machine's loader, and what it must be told of the CPU here.
@@ -22,8 +22,8 @@ fn root(foreign: &'static Foreign) -> Case {
 }
 
 /// What the CPU here is, where its machine has better ones.
-fn here(foreign: &Foreign) -> Hwcaps {
-    foreign.variants.map_or(Hwcaps::All, |(best, _)| Hwcaps::UpTo(best.into()))
+fn here(foreign: &Foreign) -> HwcapsSelection {
+    foreign.variants.map_or(HwcapsSelection::All, |(best, _)| HwcapsSelection::UpTo(best.into()))
 }
 
 #[test]
@@ -100,8 +100,8 @@ fn libraries_of_other_machines_are_passed_over() {
 
 fn cache(foreign: &Foreign, names: &[&str]) -> Vec<u8> {
     let entry =
-        |name: &&str| CacheEntry { name: name.as_bytes().into(), path: Spelled::new(format!("/opt/{name}")) };
-    Cache::write(names.iter().map(entry).collect(), machine(foreign))
+        |name: &&str| CacheEntry { name: name.as_bytes().into(), path: RawPath::new(format!("/opt/{name}")) };
+    LdCache::serialize(names.iter().map(entry).collect(), machine(foreign))
 }
 
 #[test]

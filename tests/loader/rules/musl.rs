@@ -109,8 +109,12 @@ fn origin_of_a_linked_program_is_where_its_links_end() {
         .link("/usr/bin/app", "../../opt/bin/app")
         .starts("/usr/bin/app")
         .inspect(|tree, around| {
-            coracle_ld::closure::Closure::resolve(tree, &coracle_core::path::Spelled::new("/usr/bin/app"), around)
-                .unwrap();
+            coracle_ld::closure::Closure::resolve(
+                tree,
+                &coracle_core::path::RawPath::new("/usr/bin/app"),
+                around,
+            )
+            .unwrap();
         });
 }
 
@@ -176,10 +180,13 @@ fn two_names_of_one_inode_are_one_object() {
         .link("/r/libb.so", "liba.so")
         .elf("/r/libd.so", &library())
         .inspect(|tree, around| {
-            let closure =
-                coracle_ld::closure::Closure::resolve(tree, &coracle_core::path::Spelled::new("/app"), around)
-                    .unwrap();
-            assert_eq!(closure.elves().next().unwrap().objects.aliases.len(), 1);
+            let closure = coracle_ld::closure::Closure::resolve(
+                tree,
+                &coracle_core::path::RawPath::new("/app"),
+                around,
+            )
+            .unwrap();
+            assert_eq!(closure.elf_programs().next().unwrap().link_map.aliases.len(), 1);
         })
         .starts("/app");
 }

@@ -1,17 +1,17 @@
 //! `DF_1_NODEFLIB`: neither default directories nor what the cache lists in them. Source:
 //! `_dl_map_object`.
 
+use coracle_core::path::RawPath;
 use coracle_ld::elf::Machine;
-use coracle_ld::ldso::{Cache, CacheEntry};
-use coracle_core::path::Spelled;
+use coracle_ld::ldso::{CacheEntry, LdCache};
 
 use crate::rules::case::Case;
 use crate::rules::elf::{DF_1_NODEFLIB, library, program};
 
 fn cached(path: &str) -> Case {
-    let machine = Machine { is_64: true, is_little_endian: true, number: 62, flags: 0 };
+    let machine = Machine { is_64: true, is_little_endian: true, e_machine: 62, e_flags: 0 };
     let cache =
-        Cache::write(vec![CacheEntry { name: b"libb.so".to_vec(), path: Spelled::new(path) }], machine);
+        LdCache::serialize(vec![CacheEntry { name: b"libb.so".to_vec(), path: RawPath::new(path) }], machine);
     Case::glibc()
         .elf("/app", &program().needed("libb.so").flags_1(DF_1_NODEFLIB))
         .elf(path, &library())

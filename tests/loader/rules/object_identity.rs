@@ -2,8 +2,8 @@
 //! and the vDSO. Source: `_dl_map_object`, `_dl_name_match_p` and `_dl_map_object_from_fd`,
 //! `elf/dl-load.c`.
 
+use coracle_core::path::RawPath;
 use coracle_ld::closure::Closure;
-use coracle_core::path::Spelled;
 
 use crate::rules::case::Case;
 use crate::rules::elf::{library, program};
@@ -90,8 +90,8 @@ fn the_second_name_of_an_object_must_exist_too() {
         .elf("/r/liba.so", &library())
         .hard_link("/r/liba.so", "/r/libb.so")
         .inspect(|tree, around| {
-            let closure = Closure::resolve(tree, &Spelled::new("/app"), around).unwrap();
-            assert_eq!(closure.elves().next().unwrap().objects.aliases.len(), 1);
+            let closure = Closure::resolve(tree, &RawPath::new("/app"), around).unwrap();
+            assert_eq!(closure.elf_programs().next().unwrap().link_map.aliases.len(), 1);
         });
 }
 

@@ -1,7 +1,7 @@
 //! A root of one's own: every link ends inside it, and paths keep the spelling of the search.
 
+use coracle_core::path::RawPath;
 use coracle_ld::closure::Closure;
-use coracle_core::path::Spelled;
 
 use crate::rules::case::Case;
 use crate::rules::elf::{library, program};
@@ -66,6 +66,6 @@ fn a_program_without_its_interpreter_does_not_start() {
         .elf("/app", &program().interpreter("/none/ld.so"))
         .does_not_start("/app", "No such file or directory")
         .inspect(|tree, around| {
-            assert!(Closure::resolve(tree, &Spelled::new("/app"), around).is_err());
+            assert!(Closure::resolve(tree, &RawPath::new("/app"), around).is_err());
         });
 }

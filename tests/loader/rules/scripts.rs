@@ -1,8 +1,8 @@
 //! `#!`: what the kernel starts for a script, with the kernel as the judge. Source:
 //! `fs/binfmt_script.c`.
 
+use coracle_core::path::RawPath;
 use coracle_ld::closure::Closure;
-use coracle_core::path::Spelled;
 
 use crate::rules::case::Case;
 use crate::rules::elf::{library, program};
@@ -18,18 +18,18 @@ fn script(text: &str) -> Case {
 
 fn starts(case: Case, executed: &[&str]) {
     case.starts("/s").inspect(|tree, around| {
-        let closure = Closure::resolve(tree, &Spelled::new("/s"), around).unwrap();
+        let closure = Closure::resolve(tree, &RawPath::new("/s"), around).unwrap();
         let paths: Vec<String> =
-            closure.executed.iter().map(|executed| executed.spelled.to_string()).collect();
+            closure.executed.iter().map(|executed| executed.raw_path.to_string()).collect();
         assert_eq!(paths, executed);
-        let objects = &closure.elves().last().unwrap().objects;
-        assert_eq!(objects.objects[1].spelled.to_string(), "/r/libb.so");
+        let objects = &closure.elf_programs().last().unwrap().link_map;
+        assert_eq!(objects.objects[1].raw_path.to_string(), "/r/libb.so");
     });
 }
 
 fn does_not_start(case: Case) {
     case.does_not_start("/s", "").inspect(|tree, around| {
-        assert!(Closure::resolve(tree, &Spelled::new("/s"), around).is_err(), "we start it");
+        assert!(Closure::resolve(tree, &RawPath::new("/s"), around).is_err(), "we start it");
     });
 }
 

@@ -1,13 +1,13 @@
 //! What `coracle build` makes of such problems.
 
 use coracle::Settings;
-use coracle::recipe::{Overrides, Recipe};
+use coracle::recipe::{Recipe, RecipeOverrides};
 
 use crate::symbols::folder::{BOTH, CALLS, Folder, ONE, V1_V2};
 
 fn plan(folder: &Folder) -> Result<Vec<coracle::Plan>, coracle::Error> {
     let programs = vec![folder.path("main").into()];
-    let flags = Overrides { programs, ..Overrides::default() };
+    let flags = RecipeOverrides { programs, ..RecipeOverrides::default() };
     coracle::plan(&Recipe::from_flags(&flags).unwrap(), &Settings::default())
 }
 

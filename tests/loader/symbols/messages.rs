@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
-use coracle_ld::closure::{Closure, Kind, Problem, ProblemKind, Severity, Surroundings, symbols, versions};
-use coracle_core::path::Spelled;
-use coracle_core::file_system::HostTree;
+use coracle_core::file_system::HostFs;
+use coracle_core::path::RawPath;
+use coracle_ld::closure::{
+    Closure, ExecutedKind, Problem, ProblemKind, ResolveOptions, Severity, symbols, versions,
+};
 
 /// Every problem of a program, and the loader that it names.
 pub(crate) fn problems(program: &Path) -> Option<(String, Vec<Problem>)> {
@@ -15,25 +17,27 @@ pub(crate) fn problems(program: &Path) -> Option<(String, Vec<Problem>)> {
 
 /// As [`problems`], for a program inside of another root.
 pub(crate) fn problems_in(tree: &Path, program: &Path) -> Option<(String, Vec<Problem>)> {
-    let around = Surroundings::default();
-    let program = Spelled::new(program.to_str().unwrap());
-    let closure = Closure::resolve(&HostTree::new(tree), &program, &around).ok()?;
-    let Kind::Elf(elf) = &closure.executed[0].kind else { return None };
-    let objects = &elf.objects;
+    let around = ResolveOptions::default();
+    let program = RawPath::new(program.to_str().unwrap());
+    let closure = Closure::resolve(&HostFs::new(tree), &program, &around).ok()?;
+    let ExecutedKind::Elf(elf) = &closure.executed[0].kind else { return None };
+    let objects = &elf.link_map;
     let interpreter = objects.objects[0].object.interpreter.as_ref()?.to_string();
-    let mut problems = versions::check(objects).unwrap();
-    problems.extend(symbols::check(objects).unwrap());
+    let mut problems = versions::check_versions(objects).unwrap();
+    problems.extend(symbols::check_symbols(objects).unwrap());
     Some((interpreter, problems))
 }
 
 /// What is wrong, in words that ours and the loader's messages have in common.
 pub(crate) fn ours(problems: &[Problem]) -> BTreeSet<String> {
     let word = |problem: &Problem| match problem.kind {
-        ProblemKind::Version if problem.message.contains("so the loader fails") => "assertion".into(),
-        ProblemKind::Version if problem.message.contains("has no symbol versions") => "unversioned".into(),
-        ProblemKind::Version if problem.message.contains("DT_RELR") => "relr".into(),
-        ProblemKind::Version => format!("version {}", problem.name),
-        ProblemKind::Symbol => format!("symbol {}", problem.name),
+        ProblemKind::SymbolVersion if problem.message.contains("so the loader fails") => "assertion".into(),
+        ProblemKind::SymbolVersion if problem.message.contains("has no symbol versions") => {
+            "unversioned".into()
+        }
+        ProblemKind::SymbolVersion if problem.message.contains("DT_RELR") => "relr".into(),
+        ProblemKind::SymbolVersion => format!("version {}", problem.needed_name),
+        ProblemKind::Symbol => format!("symbol {}", problem.needed_name),
         other => format!("neither, but {other:?}: {problem}"),
     };
     problems.iter().map(word).collect()

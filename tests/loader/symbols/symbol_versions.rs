@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use coracle_core::path::Spelled;
+use coracle_core::path::RawPath;
 
 use crate::symbols::folder::{BOTH, CALLS, Folder, ONE, V1, V1_V2};
 use crate::symbols::messages::{ours, problems, stops};
@@ -22,7 +22,7 @@ fn a_missing_version_stops_the_program() {
     folder.program(CALLS, "-lx -Wl,-z,lazy");
     folder.library("libx", BOTH, V1, "");
     let problems = folder.says(&["version V2", "symbol b"], false);
-    assert_eq!(problems[0].object, Spelled::new(folder.path("main").to_str().unwrap()));
+    assert_eq!(problems[0].object, RawPath::new(folder.path("main").to_str().unwrap()));
     assert!(problems[0].message.contains("libx.so`, needed by `"), "{}", problems[0].message);
 }
 

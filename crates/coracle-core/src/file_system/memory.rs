@@ -4,14 +4,14 @@
 
 use std::collections::BTreeMap;
 
-use super::{Node, Tree, TreeFile};
+use super::{FileSystem, FsFile, FsNode};
 use crate::content::Content;
-use crate::fs::{self, Identity, Stat};
-use crate::path::{ImagePath, Spelled};
+use crate::fs::{self, FileId, Stat};
+use crate::path::{ImagePath, RawPath};
 
 /// Nodes by path. In the text, a line is `/dir/`, `/link -> target` or `/file = content`; parents are added.
 #[derive(Default, Debug)]
-pub struct MemoryTree(BTreeMap<ImagePath, Node>);
+pub struct MemoryTree(BTreeMap<ImagePath, FsNode>);
 
 impl MemoryTree {
     /// Parses `text`.
@@ -22,11 +22,11 @@ impl MemoryTree {
         let mut tree = Self::default();
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
             if let Some((path, target)) = line.split_once(" -> ") {
-                tree.add(path, Node::Link(Spelled::new(target)));
+                tree.add(path, FsNode::Link(RawPath::new(target)));
             } else if let Some((path, content)) = line.split_once(" = ") {
                 tree.add_file(path, content.as_bytes());
             } else {
-                tree.add(line, Node::Directory);
+                tree.add(line, FsNode::Directory);
             }
         }
         tree
@@ -36,10 +36,10 @@ impl MemoryTree {
     ///
     /// # Panics
     /// If `path` is not absolute.
-    pub fn add(&mut self, path: &str, node: Node) {
+    pub fn add(&mut self, path: &str, node: FsNode) {
         let path: ImagePath = path.parse().unwrap();
         for above in path.ancestors() {
-            self.0.entry(above).or_insert(Node::Directory);
+            self.0.entry(above).or_insert(FsNode::Directory);
         }
         self.0.insert(path, node);
     }
@@ -59,23 +59,23 @@ impl MemoryTree {
     /// If `path` is not absolute.
     pub fn add_inode(&mut self, path: &str, content: &[u8], inode: u64) {
         let stat = Stat {
-            identity: Identity { device: 0, inode },
+            file_id: FileId { device: 0, inode },
             size: content.len() as u64,
             mode: 0o755,
-            links: 1,
-            times: [(0, 0); 2],
+            hard_links: 1,
+            mtime_and_ctime: [(0, 0); 2],
         };
-        self.add(path, Node::File(TreeFile { stat, content: Content::bytes(content) }));
+        self.add(path, FsNode::File(FsFile { stat, content: Content::from_bytes(content) }));
     }
 }
 
-impl Tree for MemoryTree {
-    fn node(&self, path: &ImagePath) -> fs::Result<Option<Node>> {
+impl FileSystem for MemoryTree {
+    fn node(&self, path: &ImagePath) -> fs::Result<Option<FsNode>> {
         Ok(self.0.get(path).cloned())
     }
 
     fn list(&self, path: &ImagePath) -> fs::Result<Vec<Vec<u8>>> {
         let inside = self.0.keys().filter(|entry| entry.parent().as_ref() == Some(path));
-        Ok(inside.filter_map(|entry| Some(entry.name()?.to_vec())).collect())
+        Ok(inside.filter_map(|entry| Some(entry.file_name()?.to_vec())).collect())
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 /// is empty if they cannot be read.
 ///
 /// `security.selinux` is left out, because every file on an SELinux host has it.
-pub fn extended_attributes(path: &Path) -> Vec<String> {
+pub fn extended_attribute_names(path: &Path) -> Vec<String> {
     let mut buffer = Vec::new();
     let Ok(size) = rustix::fs::llistxattr(path, &mut [0_u8; 0]) else { return Vec::new() };
     buffer.resize(size, 0);

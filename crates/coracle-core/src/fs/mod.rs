@@ -14,7 +14,7 @@ mod other;
 mod unix;
 
 #[cfg(target_os = "linux")]
-pub use linux::extended_attributes;
+pub use linux::extended_attribute_names;
 #[cfg(not(unix))]
 use other as host;
 #[cfg(unix)]
@@ -22,13 +22,16 @@ use unix as host;
 
 /// A connection to a local server. Reads and writes return `WouldBlock` or `TimedOut` after the
 /// timeout given to [`connect`].
-pub trait Connection: io::Read + io::Write + std::fmt::Debug {}
+pub trait SocketConnection: io::Read + io::Write + std::fmt::Debug {}
 
-impl<T: io::Read + io::Write + std::fmt::Debug> Connection for T {}
+impl<T: io::Read + io::Write + std::fmt::Debug> SocketConnection for T {}
 
 /// Connects to the Unix socket at `path`. `timeout` is that of each read and write.
-pub fn connect(path: &Path, timeout: std::time::Duration) -> io::Result<Box<dyn Connection>> {
-    host::connect(path, timeout)
+pub fn connect_unix_socket(
+    path: &Path,
+    timeout: std::time::Duration,
+) -> io::Result<Box<dyn SocketConnection>> {
+    host::connect_unix_socket(path, timeout)
 }
 
 /// An I/O error with the failed operation and the path.
@@ -87,7 +90,7 @@ impl<T> Context<T> for io::Result<T> {
 
 /// Identifies a file regardless of its name.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Identity {
+pub struct FileId {
     /// Device number of the file system.
     pub device: u64,
     /// Inode number.
@@ -98,27 +101,27 @@ pub struct Identity {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Stat {
     /// Device and inode.
-    pub identity: Identity,
+    pub file_id: FileId,
     /// Size in bytes.
     pub size: u64,
     /// Permission and set-ID bits (`0o7777` mask).
     pub mode: u32,
     /// Number of hard links.
-    pub links: u64,
+    pub hard_links: u64,
     /// `mtime` and `ctime`, each in seconds and nanoseconds.
-    pub times: [(i64, i64); 2],
+    pub mtime_and_ctime: [(i64, i64); 2],
 }
 
 impl Stat {
     /// Whether both times are so far before `moment` (seconds, nanoseconds) that a later change
     /// would have changed them. File timestamps have a granularity of a few milliseconds, or up to
     /// two seconds on file systems without nanoseconds.
-    pub fn is_settled_by(&self, moment: (i64, i64)) -> bool {
+    pub fn detects_changes_after(&self, moment: (i64, i64)) -> bool {
         let tick = |nanoseconds| if nanoseconds == 0 { 2_000_000_000 } else { 20_000_000 };
         let total = |(seconds, nanoseconds): (i64, i64)| {
             i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds)
         };
-        self.times.iter().all(|&time| total(time) + tick(time.1) < total(moment))
+        self.mtime_and_ctime.iter().all(|&time| total(time) + tick(time.1) < total(moment))
     }
 
     /// Whether any execute bit is set.
@@ -129,7 +132,7 @@ impl Stat {
 
 /// The kind of file at a path, with links not followed.
 #[derive(Debug)]
-pub enum Found {
+pub enum PathMetadata {
     File(Stat),
     Directory,
     Link(Vec<u8>),
@@ -138,7 +141,7 @@ pub enum Found {
 }
 
 /// Returns what is at `path`, without following a link there; `None` if the path does not exist.
-pub fn look(path: &Path) -> Result<Option<Found>> {
+pub fn symlink_metadata(path: &Path) -> Result<Option<PathMetadata>> {
     let metadata = match std::fs::symlink_metadata(path) {
         Ok(metadata) => metadata,
         Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
@@ -148,13 +151,15 @@ pub fn look(path: &Path) -> Result<Option<Found>> {
     };
     let kind = metadata.file_type();
     Ok(Some(if kind.is_file() {
-        Found::File(host::stat(&metadata))
+        PathMetadata::File(host::stat(&metadata))
     } else if kind.is_dir() {
-        Found::Directory
+        PathMetadata::Directory
     } else if kind.is_symlink() {
-        Found::Link(host::to_bytes(std::fs::read_link(path).context("read the link", path)?.as_os_str()))
+        PathMetadata::Link(host::os_str_to_bytes(
+            std::fs::read_link(path).context("read the link", path)?.as_os_str(),
+        ))
     } else {
-        Found::Special(host::special(&metadata))
+        PathMetadata::Special(host::special_file_name(&metadata))
     }))
 }
 
@@ -165,27 +170,27 @@ pub fn stat(path: &Path) -> Result<Stat> {
 }
 
 /// Creates `path` and missing parent directories, accessible to the current user only.
-pub fn create_private(path: &Path) -> io::Result<()> {
-    host::create_private(path)
+pub fn create_private_dir_all(path: &Path) -> io::Result<()> {
+    host::create_private_dir_all(path)
 }
 
 /// The permissions of a directory that only its owner can access; `None` if the host has no
 /// permission bits.
-pub fn private() -> Option<std::fs::Permissions> {
-    host::private()
+pub fn private_dir_permissions() -> Option<std::fs::Permissions> {
+    host::private_dir_permissions()
 }
 
 /// Whether only its owner can access the directory at `path`, and the same user owns `file`.
-pub fn is_private(path: &Path, file: &File) -> Result<bool> {
+pub fn is_private_dir(path: &Path, file: &File) -> Result<bool> {
     let directory = std::fs::metadata(path).context("read the metadata of", path)?;
-    Ok(host::is_private(&directory, &file.metadata().context("read the metadata of", path)?))
+    Ok(host::is_private_dir(&directory, &file.metadata().context("read the metadata of", path)?))
 }
 
 /// Returns the names in a directory, sorted by bytes.
-pub fn list(path: &Path) -> Result<Vec<Vec<u8>>> {
+pub fn list_directory(path: &Path) -> Result<Vec<Vec<u8>>> {
     let entries = std::fs::read_dir(path).context("list", path)?;
     let mut names = entries
-        .map(|entry| Ok(host::to_bytes(&entry?.file_name())))
+        .map(|entry| Ok(host::os_str_to_bytes(&entry?.file_name())))
         .collect::<io::Result<Vec<_>>>()
         .context("list", path)?;
     names.sort();
@@ -194,36 +199,36 @@ pub fn list(path: &Path) -> Result<Vec<Vec<u8>>> {
 
 /// An open file whose metadata must not change.
 #[derive(Debug)]
-pub(crate) struct OpenFile {
+pub(crate) struct VerifiedFile {
     file: File,
     path: PathBuf,
     expected: Stat,
 }
 
-impl OpenFile {
+impl VerifiedFile {
     /// Opens `path`. Fails if its metadata is not `expected`.
     pub(crate) fn open(path: &Path, expected: Stat) -> Result<Self> {
         let file = File::open(path).context("open", path)?;
         let open = Self { file, path: path.to_owned(), expected };
-        open.verify()?;
+        open.verify_unchanged()?;
         Ok(open)
     }
 
     /// Fails if the file has changed.
-    pub(crate) fn verify(&self) -> Result<()> {
+    pub(crate) fn verify_unchanged(&self) -> Result<()> {
         let now: Metadata = self.file.metadata().context("read the metadata of", &self.path)?;
-        if host::stat(&now) == self.expected { Ok(()) } else { Err(self.changed()) }
+        if host::stat(&now) == self.expected { Ok(()) } else { Err(self.changed_error()) }
     }
 
     /// Fills `buffer` from `offset` on. Fails if the file ends early, because then it has changed.
     pub(crate) fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
         match host::read_exact_at(&self.file, buffer, offset) {
-            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => Err(self.changed()),
+            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => Err(self.changed_error()),
             result => result.context("read", &self.path),
         }
     }
 
-    fn changed(&self) -> Error {
+    fn changed_error(&self) -> Error {
         Error::new(
             "pack",
             &self.path,
@@ -233,13 +238,13 @@ impl OpenFile {
 }
 
 /// Whether `path` still refers to the open `file`. Another process may have removed or replaced it.
-pub fn is_at(file: &File, path: &Path) -> Result<bool> {
+pub fn is_file_at(file: &File, path: &Path) -> Result<bool> {
     let at_path = match std::fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         metadata => metadata.context("read the metadata of", path)?,
     };
     let open = file.metadata().context("read the metadata of", path)?;
-    Ok(host::stat(&at_path).identity == host::stat(&open).identity)
+    Ok(host::stat(&at_path).file_id == host::stat(&open).file_id)
 }
 
 /// Returns no names, because extended attributes are read on Linux only.
@@ -249,13 +254,13 @@ pub fn extended_attributes(_path: &Path) -> Vec<String> {
 }
 
 /// Converts the bytes of a path or link target to a host path.
-pub fn path_of(bytes: &[u8]) -> PathBuf {
-    host::path_of(bytes)
+pub fn path_from_bytes(bytes: &[u8]) -> PathBuf {
+    host::path_from_bytes(bytes)
 }
 
 /// Converts a host path to bytes with `/` as the separator.
-pub fn bytes_of(path: &Path) -> Vec<u8> {
-    host::to_bytes(path.as_os_str())
+pub fn path_to_bytes(path: &Path) -> Vec<u8> {
+    host::os_str_to_bytes(path.as_os_str())
 }
 
 /// Makes `path` absolute relative to the working directory and removes `.`, without resolving
@@ -263,6 +268,6 @@ pub fn bytes_of(path: &Path) -> Vec<u8> {
 ///
 /// # Errors
 /// Fails if the working directory does not exist.
-pub fn absolute(path: &Path) -> Result<PathBuf> {
+pub fn absolute_path(path: &Path) -> Result<PathBuf> {
     std::path::absolute(path).context("find the working directory for", path)
 }

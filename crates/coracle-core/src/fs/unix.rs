@@ -9,19 +9,22 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Connection, Identity, Stat};
+use super::{FileId, SocketConnection, Stat};
 
 pub(crate) fn stat(metadata: &Metadata) -> Stat {
     Stat {
-        identity: Identity { device: metadata.dev(), inode: metadata.ino() },
+        file_id: FileId { device: metadata.dev(), inode: metadata.ino() },
         size: metadata.size(),
         mode: metadata.mode() & 0o7777,
-        links: metadata.nlink(),
-        times: [(metadata.mtime(), metadata.mtime_nsec()), (metadata.ctime(), metadata.ctime_nsec())],
+        hard_links: metadata.nlink(),
+        mtime_and_ctime: [
+            (metadata.mtime(), metadata.mtime_nsec()),
+            (metadata.ctime(), metadata.ctime_nsec()),
+        ],
     }
 }
 
-pub(crate) fn special(metadata: &Metadata) -> &'static str {
+pub(crate) fn special_file_name(metadata: &Metadata) -> &'static str {
     let kind = metadata.file_type();
     match () {
         () if kind.is_block_device() => "block device",
@@ -32,15 +35,15 @@ pub(crate) fn special(metadata: &Metadata) -> &'static str {
     }
 }
 
-pub(crate) fn create_private(path: &Path) -> io::Result<()> {
+pub(crate) fn create_private_dir_all(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-pub(crate) fn private() -> Option<Permissions> {
+pub(crate) fn private_dir_permissions() -> Option<Permissions> {
     Some(Permissions::from_mode(0o700))
 }
 
-pub(crate) fn is_private(directory: &Metadata, made: &Metadata) -> bool {
+pub(crate) fn is_private_dir(directory: &Metadata, made: &Metadata) -> bool {
     directory.mode() & 0o077 == 0 && directory.uid() == made.uid()
 }
 
@@ -48,15 +51,15 @@ pub(crate) fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::
     file.read_exact_at(buffer, offset)
 }
 
-pub(crate) fn to_bytes(text: &OsStr) -> Vec<u8> {
+pub(crate) fn os_str_to_bytes(text: &OsStr) -> Vec<u8> {
     text.as_bytes().to_vec()
 }
 
-pub(crate) fn path_of(bytes: &[u8]) -> PathBuf {
+pub(crate) fn path_from_bytes(bytes: &[u8]) -> PathBuf {
     OsStr::from_bytes(bytes).into()
 }
 
-pub(crate) fn connect(path: &Path, timeout: Duration) -> io::Result<Box<dyn Connection>> {
+pub(crate) fn connect_unix_socket(path: &Path, timeout: Duration) -> io::Result<Box<dyn SocketConnection>> {
     let stream = UnixStream::connect(path)?;
     stream.set_read_timeout(Some(timeout))?;
     stream.set_write_timeout(Some(timeout))?;

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use coracle_core::path::printable;
+use coracle_core::path::escape_bytes;
 
 /// A mismatch or a note, with its position.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Finding {
+pub struct CheckFinding {
     /// The file name, as given.
     pub file: String,
     /// The line, from 1; 0 for the whole file.
@@ -14,7 +14,7 @@ pub struct Finding {
     /// The column in characters, from 1.
     pub column: usize,
     /// The rule that was violated.
-    pub rule: Rule,
+    pub rule: CheckRule,
     /// The object: `Deployment/shop`.
     pub object: Option<String>,
     /// The container's name.
@@ -27,11 +27,11 @@ pub struct Finding {
 
 /// The rules. Their names are a stable interface for scripts.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Rule {
+pub enum CheckRule {
     /// Invalid YAML, or a duplicate key.
-    Yaml,
+    InvalidYaml,
     /// The container of the image cannot be determined.
-    NoContainer,
+    ContainerNotFound,
     /// A container has another digest of the image.
     OtherImage,
     /// Nothing is mounted where files are expected.
@@ -41,112 +41,112 @@ pub enum Rule {
     /// A key of a ConfigMap or Secret is referenced but missing.
     MissingKey,
     /// Not checked because an object is not in the manifests.
-    Elsewhere,
+    NotInManifests,
     /// A secret file is in a ConfigMap.
     SecretInConfigMap,
     /// A `subPath` mount, which is not updated, of files that must be updated.
-    SubPath,
+    SubPathNotUpdated,
     /// No container can send the signal that the program expects on changes.
-    NoSignal,
+    SignalNotSent,
     /// An immutable object with files that must be updated.
-    Immutable,
+    ImmutableNotUpdated,
     /// A mount hides files of the image.
-    Hidden,
+    HidesImageFiles,
     /// A mount on a directory that the container runtime needs.
-    Taken,
+    ReservedDirectory,
     /// A mount that Kubernetes rejects.
-    BadMount,
+    InvalidMount,
     /// A key that Kubernetes rejects.
-    IllegalKey,
+    InvalidObjectKey,
     /// A value that Kubernetes rejects.
-    BadValue,
+    InvalidObjectValue,
     /// An object that is too large for Kubernetes.
     TooLarge,
     /// An object that is too large for client-side `kubectl apply`.
-    Large,
+    TooLargeForApply,
     /// A file that is invalid in its format.
-    Format,
+    InvalidFormat,
     /// An expected environment variable is not set.
     MissingVariable,
     /// A secret in an environment variable that the contract does not request.
     SecretInEnvironment,
     /// A directory that the program writes to is read-only.
-    ReadOnly,
+    WritableDirectoryReadOnly,
     /// A persistent directory is deleted with the pod.
     NotPersistent,
     /// A user that differs from the image's, or that `runAsNonRoot` rejects.
-    User,
+    UserMismatch,
     /// A file that the program's user cannot read.
-    Unreadable,
+    UnreadableFile,
     /// A port that the image does not expose.
-    Port,
+    UndeclaredPort,
     /// Values that violate the schema.
-    Values,
+    ValuesViolateSchema,
     /// A file that differs from what the contract renders from the values.
-    Differs,
+    ContentDiffers,
 }
 
-impl Rule {
+impl CheckRule {
     /// Returns the rule's public name.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Yaml => "yaml",
-            Self::NoContainer => "no-container",
+            Self::InvalidYaml => "yaml",
+            Self::ContainerNotFound => "no-container",
             Self::OtherImage => "other-image",
             Self::MissingMount => "missing-mount",
             Self::MissingFile => "missing-file",
             Self::MissingKey => "missing-key",
-            Self::Elsewhere => "elsewhere",
+            Self::NotInManifests => "elsewhere",
             Self::SecretInConfigMap => "secret-in-config-map",
-            Self::SubPath => "sub-path",
-            Self::NoSignal => "no-signal",
-            Self::Immutable => "immutable",
-            Self::Hidden => "hidden",
-            Self::Taken => "taken",
-            Self::BadMount => "bad-mount",
-            Self::IllegalKey => "illegal-key",
-            Self::BadValue => "bad-value",
+            Self::SubPathNotUpdated => "sub-path",
+            Self::SignalNotSent => "no-signal",
+            Self::ImmutableNotUpdated => "immutable",
+            Self::HidesImageFiles => "hidden",
+            Self::ReservedDirectory => "taken",
+            Self::InvalidMount => "bad-mount",
+            Self::InvalidObjectKey => "illegal-key",
+            Self::InvalidObjectValue => "bad-value",
             Self::TooLarge => "too-large",
-            Self::Large => "large",
-            Self::Format => "format",
+            Self::TooLargeForApply => "large",
+            Self::InvalidFormat => "format",
             Self::MissingVariable => "missing-variable",
             Self::SecretInEnvironment => "secret-in-environment",
-            Self::ReadOnly => "read-only",
+            Self::WritableDirectoryReadOnly => "read-only",
             Self::NotPersistent => "not-persistent",
-            Self::User => "user",
-            Self::Unreadable => "unreadable",
-            Self::Port => "port",
-            Self::Values => "values",
-            Self::Differs => "differs",
+            Self::UserMismatch => "user",
+            Self::UnreadableFile => "unreadable",
+            Self::UndeclaredPort => "port",
+            Self::ValuesViolateSchema => "values",
+            Self::ContentDiffers => "differs",
         }
     }
 }
 
-impl fmt::Display for Rule {
+impl fmt::Display for CheckRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
 }
 
-impl Finding {
+impl CheckFinding {
     /// Returns a finding about a whole file.
-    pub fn about(file: impl Into<String>, rule: Rule, message: String) -> Self {
+    pub fn for_file(file: impl Into<String>, rule: CheckRule, message: String) -> Self {
         let (object, container, field) = (None, None, None);
         Self { file: file.into(), line: 0, column: 0, rule, object, container, field, message }
     }
 }
 
-impl fmt::Display for Finding {
+impl fmt::Display for CheckFinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", printable(self.file.as_bytes()))?;
+        write!(f, "{}", escape_bytes(self.file.as_bytes()))?;
         if self.line > 0 {
             write!(f, ":{}:{}", self.line, self.column)?;
         }
         f.write_str(": ")?;
         if let Some(object) = &self.object {
-            write!(f, "{}", printable(object.as_bytes()))?;
+            write!(f, "{}", escape_bytes(object.as_bytes()))?;
             if let Some(container) = &self.container {
-                write!(f, ", container `{}`", printable(container.as_bytes()))?;
+                write!(f, ", container `{}`", escape_bytes(container.as_bytes()))?;
             }
             f.write_str(": ")?;
         }
@@ -156,18 +156,18 @@ impl fmt::Display for Finding {
 
 /// The result of a check.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct Report {
+pub struct CheckReport {
     /// Mismatches.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<CheckFinding>,
     /// Information that is not an error, such as what could not be checked.
-    pub notes: Vec<Finding>,
+    pub notes: Vec<CheckFinding>,
     /// Titles of the checked containers: ``Deployment/shop, container `app` ``.
     pub containers: Vec<String>,
 }
 
-impl Report {
+impl CheckReport {
     /// Returns the report sorted by position, without duplicates.
-    pub(super) fn sorted(mut self) -> Self {
+    pub(super) fn into_sorted(mut self) -> Self {
         for list in [&mut self.findings, &mut self.notes] {
             list.sort();
             list.dedup();

@@ -1,32 +1,35 @@
 //! The volume mounts of a container, and the lookup of a path in them.
 
-use super::finding::{Report, Rule};
-use super::map::{Map, shown};
-use super::volume::{Found, Volume};
-use super::workload::Container;
+use super::config_object::{ParsedConfigObject, printable_text};
+use super::containers::Container;
+use super::finding::{CheckReport, CheckRule};
+use super::volume::{PodVolume, VolumeLookup};
+use crate::yaml::{Node, Span};
 use coracle_core::path::ImagePath;
-use crate::yaml::{Node, Place};
 
 /// A volume mounted at a path of a container.
 #[derive(Debug)]
-pub(super) struct Mount<'a> {
+pub(super) struct ContainerMount<'a> {
     pub(super) path: ImagePath,
-    pub(super) place: Place,
+    pub(super) path_span: Span,
     pub(super) sub_path: Option<&'a Node>,
     pub(super) is_read_only: bool,
-    pub(super) volume: Volume<'a>,
+    pub(super) volume: PodVolume<'a>,
     /// Whether `subPathExpr` is used, whose variables are unknown here.
-    pub(super) is_computed: bool,
+    pub(super) has_path_variables: bool,
 }
 
 /// Returns the mounts of a container; adds those that Kubernetes rejects to `report`.
-pub(super) fn mounts<'a>(container: &Container<'a>, report: &mut Report) -> Vec<Mount<'a>> {
-    let mut mounts: Vec<Mount<'a>> = Vec::new();
-    for node in container.node.at(&["volumeMounts"]).items() {
+pub(super) fn container_mounts<'a>(
+    container: &Container<'a>,
+    report: &mut CheckReport,
+) -> Vec<ContainerMount<'a>> {
+    let mut mounts: Vec<ContainerMount<'a>> = Vec::new();
+    for node in container.node.at_path(&["volumeMounts"]).items() {
         let Some(at) = node.get("mountPath") else {
             report.findings.push(container.finding(
-                Rule::BadMount,
-                node.place,
+                CheckRule::InvalidMount,
+                node.span,
                 "the mount has no `mountPath`".into(),
             ));
             continue;
@@ -39,42 +42,43 @@ pub(super) fn mounts<'a>(container: &Container<'a>, report: &mut Report) -> Vec<
                 path => path.parse(),
             }
         }) else {
-            let message = format!("`{}` is not a valid mount path", shown(text));
-            report.findings.push(container.finding(Rule::BadMount, at.place, message));
+            let message = format!("`{}` is not a valid mount path", printable_text(text));
+            report.findings.push(container.finding(CheckRule::InvalidMount, at.span, message));
             continue;
         };
         if mounts.iter().any(|mount| mount.path == path) {
             let message = format!("two volumes are mounted at `{path}`, which Kubernetes rejects");
-            report.findings.push(container.finding(Rule::BadMount, at.place, message));
+            report.findings.push(container.finding(CheckRule::InvalidMount, at.span, message));
             continue;
         }
         let name = node.text_of("name").unwrap_or_default();
-        let Some(volume) = Volume::of(container, name) else {
-            let place = node.get("name").map_or(node.place, |name| name.place);
-            let message = format!("the pod has no volume `{}`", shown(name));
-            report.findings.push(container.finding(Rule::BadMount, place, message));
+        let Some(volume) = PodVolume::of(container, name) else {
+            let place = node.get("name").map_or(node.span, |name| name.span);
+            let message = format!("the pod has no volume `{}`", printable_text(name));
+            report.findings.push(container.finding(CheckRule::InvalidMount, place, message));
             continue;
         };
-        mounts.push(Mount {
+        mounts.push(ContainerMount {
             path,
-            place: at.place,
+            path_span: at.span,
             sub_path: node.get("subPath").filter(|path| path.text() != Some("")),
-            is_read_only: node.is("readOnly") || matches!(volume, Volume::Files { .. } | Volume::Foreign),
+            is_read_only: node.is_true("readOnly")
+                || matches!(volume, PodVolume::Files { .. } | PodVolume::Opaque),
             volume,
-            is_computed: node.get("subPathExpr").is_some(),
+            has_path_variables: node.get("subPathExpr").is_some(),
         });
     }
     mounts
 }
 
-impl<'a> Mount<'a> {
+impl<'a> ContainerMount<'a> {
     /// Returns the content of the volume at `path`, which is within this mount.
-    pub(super) fn find<'b>(
+    pub(super) fn look_up<'b>(
         &'b self,
         path: &ImagePath,
         container: &Container<'a>,
-        maps: &'b [Map<'a>],
-    ) -> Found<'a, 'b> {
+        maps: &'b [ParsedConfigObject<'a>],
+    ) -> VolumeLookup<'a, 'b> {
         let rest: Vec<String> = path
             .strip_prefix(&self.path)
             .into_iter()
@@ -83,16 +87,23 @@ impl<'a> Mount<'a> {
             .collect();
         let sub_path = self.sub_path.and_then(Node::text).map(|path| path.trim_matches('/').to_owned());
         let names: Vec<String> = sub_path.into_iter().chain(rest).collect();
-        self.volume.find(&names.join("/"), &container.object, maps)
+        self.volume.look_up(&names.join("/"), &container.object, maps)
     }
 
     /// Returns whether a single file is mounted.
-    pub(super) fn is_file(&self, container: &Container<'a>, maps: &[Map<'a>]) -> bool {
-        self.sub_path.is_some() && !matches!(self.find(&self.path, container, maps), Found::Nothing)
+    pub(super) fn is_single_file(&self, container: &Container<'a>, maps: &[ParsedConfigObject<'a>]) -> bool {
+        self.sub_path.is_some()
+            && !matches!(self.look_up(&self.path, container, maps), VolumeLookup::NotFound)
     }
 }
 
 /// Returns the innermost mount that contains `path`.
-pub(super) fn covering<'a, 'b>(mounts: &'b [Mount<'a>], path: &ImagePath) -> Option<&'b Mount<'a>> {
-    mounts.iter().filter(|mount| path.is_within(&mount.path)).max_by_key(|mount| mount.path.names().count())
+pub(super) fn innermost_mount<'a, 'b>(
+    mounts: &'b [ContainerMount<'a>],
+    path: &ImagePath,
+) -> Option<&'b ContainerMount<'a>> {
+    mounts
+        .iter()
+        .filter(|mount| path.is_within(&mount.path))
+        .max_by_key(|mount| mount.path.components().count())
 }

@@ -1,11 +1,11 @@
 //! Parsed manifests: every object with its position.
 
-use super::finding::{Finding, Report, Rule};
-use crate::yaml::{self, Kind, Node, Place};
+use super::finding::{CheckFinding, CheckReport, CheckRule};
+use crate::yaml::{self, Node, NodeKind, Span};
 
 /// A file with manifests.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Input {
+pub struct ManifestFile {
     /// The file name, for messages.
     pub name: String,
     /// YAML or JSON, possibly several documents.
@@ -14,15 +14,15 @@ pub struct Input {
 
 /// A file and its documents.
 #[derive(Debug)]
-pub(super) struct Parsed<'a> {
-    input: &'a Input,
+pub(super) struct ParsedFile<'a> {
+    input: &'a ManifestFile,
     documents: Vec<Node>,
 }
 
 /// A Kubernetes object.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Object<'a> {
-    pub(super) input: &'a Input,
+pub(super) struct ManifestObject<'a> {
+    pub(super) input: &'a ManifestFile,
     /// The document that contains the object: the object itself, or a `List`.
     document: &'a Node,
     pub(super) node: &'a Node,
@@ -32,24 +32,24 @@ pub(super) struct Object<'a> {
 }
 
 /// The deepest nesting of `List` objects.
-const MAX_LISTS: usize = 4;
+const MAX_LIST_DEPTH: usize = 4;
 
 /// Parses every file; invalid YAML is added to `report`, and the file is skipped.
-pub(super) fn parse<'a>(inputs: &'a [Input], report: &mut Report) -> Vec<Parsed<'a>> {
+pub(super) fn parse_files<'a>(inputs: &'a [ManifestFile], report: &mut CheckReport) -> Vec<ParsedFile<'a>> {
     let mut parsed = Vec::new();
     for input in inputs {
-        match yaml::nodes(&input.text) {
+        match yaml::parse_nodes(&input.text) {
             Ok(documents) => {
                 if documents.iter().all(Node::is_null) {
                     let message = "the file has no documents".to_owned();
-                    report.notes.push(Finding::about(&input.name, Rule::Yaml, message));
+                    report.notes.push(CheckFinding::for_file(&input.name, CheckRule::InvalidYaml, message));
                 }
-                parsed.push(Parsed { input, documents });
+                parsed.push(ParsedFile { input, documents });
             }
             Err(error) => {
                 let (line, column) = (error.line, error.column);
-                let finding = Finding::about(&input.name, Rule::Yaml, error.message);
-                report.findings.push(Finding { line, column, ..finding });
+                let finding = CheckFinding::for_file(&input.name, CheckRule::InvalidYaml, error.message);
+                report.findings.push(CheckFinding { line, column, ..finding });
             }
         }
     }
@@ -57,95 +57,102 @@ pub(super) fn parse<'a>(inputs: &'a [Input], report: &mut Report) -> Vec<Parsed<
 }
 
 /// Returns every object, including those in `List` objects. Documents without `kind` are skipped.
-pub(super) fn objects<'a>(parsed: &'a [Parsed<'a>]) -> Vec<Object<'a>> {
+pub(super) fn find_objects<'a>(parsed: &'a [ParsedFile<'a>]) -> Vec<ManifestObject<'a>> {
     let mut found = Vec::new();
     for parsed in parsed {
         for document in &parsed.documents {
-            collect(parsed.input, document, document, 0, &mut found);
+            collect_objects(parsed.input, document, document, 0, &mut found);
         }
     }
     found
 }
 
-fn collect<'a>(
-    input: &'a Input,
+fn collect_objects<'a>(
+    input: &'a ManifestFile,
     document: &'a Node,
     node: &'a Node,
     depth: usize,
-    found: &mut Vec<Object<'a>>,
+    found: &mut Vec<ManifestObject<'a>>,
 ) {
     let Some(kind) = node.text_of("kind") else { return };
     if kind.ends_with("List") && node.get("items").is_some() {
-        if depth < MAX_LISTS {
-            node.at(&["items"])
+        if depth < MAX_LIST_DEPTH {
+            node.at_path(&["items"])
                 .items()
                 .iter()
-                .for_each(|item| collect(input, document, item, depth + 1, found));
+                .for_each(|item| collect_objects(input, document, item, depth + 1, found));
         }
         return;
     }
-    let metadata = node.at(&["metadata"]);
+    let metadata = node.at_path(&["metadata"]);
     let name = metadata.text_of("name").or_else(|| metadata.text_of("generateName")).unwrap_or_default();
-    found.push(Object { input, document, node, kind, name, namespace: metadata.text_of("namespace") });
+    found.push(ManifestObject {
+        input,
+        document,
+        node,
+        kind,
+        name,
+        namespace: metadata.text_of("namespace"),
+    });
 }
 
-impl<'a> Object<'a> {
+impl<'a> ManifestObject<'a> {
     /// Returns kind and name: `Deployment/shop`.
     pub(super) fn title(&self) -> String {
         format!("{}/{}", self.kind, self.name)
     }
 
     /// Returns whether both objects can be in one namespace; an unset namespace matches any.
-    pub(super) fn is_beside(&self, other: &Object<'_>) -> bool {
+    pub(super) fn can_share_namespace(&self, other: &ManifestObject<'_>) -> bool {
         self.namespace.is_none() || other.namespace.is_none() || self.namespace == other.namespace
     }
 
     /// Returns a finding at `place` in this object.
-    pub(super) fn finding(&self, rule: Rule, place: Place, message: String) -> Finding {
-        Finding {
+    pub(super) fn finding(&self, rule: CheckRule, place: Span, message: String) -> CheckFinding {
+        CheckFinding {
             file: self.input.name.clone(),
             line: place.line,
             column: place.column,
             rule,
             object: Some(self.title()),
             container: None,
-            field: field(self.document, place),
+            field: field_path(self.document, place),
             message,
         }
     }
 }
 
 /// Returns the path from a document to the field at `place`.
-fn field(document: &Node, place: Place) -> Option<String> {
+fn field_path(document: &Node, place: Span) -> Option<String> {
     let mut path = String::new();
-    find(document, place, &mut path)
+    find_path(document, place, &mut path)
         .then(|| path.trim_start_matches('.').to_owned())
         .filter(|path| !path.is_empty())
 }
 
-fn find(node: &Node, place: Place, path: &mut String) -> bool {
+fn find_path(node: &Node, place: Span, path: &mut String) -> bool {
     let length = path.len();
     match &node.kind {
-        Kind::Table(members) => {
+        NodeKind::Mapping(members) => {
             for (key, node) in members {
                 path.push('.');
                 path.push_str(&key.name);
-                if key.place == place || find(node, place, path) {
+                if key.place == place || find_path(node, place, path) {
                     return true;
                 }
                 path.truncate(length);
             }
         }
-        Kind::List(items) => {
+        NodeKind::Sequence(items) => {
             for (index, node) in items.iter().enumerate() {
                 path.push_str(&format!("[{index}]"));
-                if find(node, place, path) {
+                if find_path(node, place, path) {
                     return true;
                 }
                 path.truncate(length);
             }
         }
-        Kind::Plain(_) | Kind::Text(_) => {}
+        NodeKind::Scalar(_) | NodeKind::Text(_) => {}
     }
-    node.place == place
+    node.span == place
 }

@@ -8,17 +8,17 @@ fn found(contract: &str, user: Option<&str>, container: &str, pod: &str) -> Vec<
     let text = format!(
         "kind: Pod\nmetadata: {{name: p}}\nspec: {{containers: [{{name: c, {container}}}], {pod}}}\n"
     );
-    let inputs = [Input { name: "p.yaml".into(), text }];
-    let expected = Expected {
+    let inputs = [ManifestFile { name: "p.yaml".into(), text }];
+    let expected = Expectations {
         contract: &contract,
-        files: None,
+        image_files: None,
         user,
         digests: Vec::new(),
         names: Vec::new(),
-        container: None,
-        document: None,
+        container_name: None,
+        contract_document: None,
     };
-    let report = check(&inputs, &expected);
+    let report = check_manifests(&inputs, &expected);
     report.findings.iter().map(|finding| format!("{} {}", finding.rule, finding.message)).collect()
 }
 

@@ -2,41 +2,41 @@
 //!
 //! None of the files is in an image. A file that uses a secret value is secret as a whole.
 
+mod config_dir;
 mod error;
 mod fingerprint;
-mod folder;
-pub(crate) mod key;
-mod place;
+pub(crate) mod keys;
+mod mount_conflicts;
 mod reload;
 mod render;
-mod variable;
+mod variables;
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use crate::template::{Delimiters, Format, Template, UsedKeys};
+use crate::values::ValueSource;
 use coracle_core::path::ImagePath;
-use crate::template::{Delimiters, Format, Template, Uses};
-use crate::values::Source;
 
-pub use error::{Error, Problem};
-pub use fingerprint::fingerprint;
-pub use folder::{Folder, file, folder};
-pub use reload::{ParseReloadError, Reload};
-pub use render::{Known, known, render, render_public};
+pub use config_dir::{ConfigDir, mount_file, read_config_dir};
+pub use error::{ConfigError, ConfigProblem};
+pub use fingerprint::source_fingerprint;
+pub use reload::{ParseReloadError, ReloadMethod};
+pub use render::{PartialRender, render, render_partial, render_public};
 
 /// What a program needs at run time in addition to its image.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Configuration {
     /// Mounted directories with rendered files.
-    pub mounts: Vec<Mount>,
+    pub mounts: Vec<ConfigMount>,
     /// Mounted directories of Secrets that are created elsewhere.
     pub secrets: Vec<SecretMount>,
     /// Directories that the program writes to.
-    pub states: Vec<State>,
+    pub writable_directories: Vec<WritableDirectory>,
     /// Environment variables whose value is the text of a mounted file.
-    pub variables: Vec<Variable>,
+    pub variables: Vec<FileVariable>,
     /// Sources of values; later ones override earlier ones.
-    pub values: Vec<Source>,
+    pub values: Vec<ValueSource>,
     /// The JSON Schema of the values.
     pub schema: Option<PathBuf>,
 }
@@ -46,20 +46,20 @@ impl Configuration {
     pub fn is_empty(&self) -> bool {
         self.mounts.is_empty()
             && self.secrets.is_empty()
-            && self.states.is_empty()
+            && self.writable_directories.is_empty()
             && self.variables.is_empty()
     }
 }
 
 /// A mounted directory and the sources of its files.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Mount {
+pub struct ConfigMount {
     /// The mount path in the container.
     pub path: ImagePath,
     /// The files of the directory.
-    pub files: Vec<File>,
+    pub files: Vec<MountFile>,
     /// How a change reaches the running program.
-    pub reload: Reload,
+    pub reload: ReloadMethod,
     /// Whether the program starts without it.
     pub is_optional: bool,
 }
@@ -74,14 +74,14 @@ pub struct SecretMount {
     /// The keys that the program reads.
     pub keys: Vec<String>,
     /// How a change reaches the running program.
-    pub reload: Reload,
+    pub reload: ReloadMethod,
     /// Whether the program starts without it.
     pub is_optional: bool,
 }
 
 /// A directory that the program writes to.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct State {
+pub struct WritableDirectory {
     /// The mount path in the container.
     pub path: ImagePath,
     /// The size as a Kubernetes quantity (`10Gi`) of storage that outlives the pod; `None` for
@@ -93,20 +93,20 @@ pub struct State {
 
 /// An environment variable whose value is the text of a mounted file.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Variable {
+pub struct FileVariable {
     /// The variable's name.
     pub name: String,
     /// The file's path: that of a mount and a key.
-    pub from: ImagePath,
+    pub file: ImagePath,
     /// Whether the user allowed a secret file, although environment variables are easily exposed.
-    pub may_be_secret: bool,
+    pub is_secret_allowed: bool,
 }
 
 /// A file of a mount.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct File {
+pub struct MountFile {
     /// The source file: a template, or a file that is copied unchanged.
-    pub from: PathBuf,
+    pub source: PathBuf,
     /// The file's name in the mount, which is the key in the ConfigMap or Secret.
     pub key: String,
     /// The template's delimiters; `None` if the file is copied unchanged.
@@ -119,7 +119,7 @@ pub struct RenderedMount {
     /// The mount path in the container.
     pub path: ImagePath,
     /// How a change reaches the running program.
-    pub reload: Reload,
+    pub reload: ReloadMethod,
     /// Whether the program starts without it.
     pub is_optional: bool,
     /// The files, sorted by key.
@@ -138,17 +138,17 @@ pub struct RenderedFile {
     /// The format that it was validated as.
     pub format: Option<Format>,
     /// The keys whose values may be in it.
-    pub uses: Uses,
+    pub used_keys: UsedKeys,
 }
 
 /// The largest ConfigMap or Secret, in bytes (`core.MaxSecretSize`, `ValidateConfigMap`).
-pub const MAX_SIZE: usize = 1 << 20;
+pub const MAX_OBJECT_BYTES: usize = 1 << 20;
 
 /// Returns the problems of a configuration that do not depend on the content of files and values.
-pub fn problems(configuration: &Configuration) -> Vec<Problem> {
-    let mut problems = place::problems(configuration);
-    problems.extend(key::problems(configuration));
-    problems.extend(variable::problems(configuration));
+pub fn find_problems(configuration: &Configuration) -> Vec<ConfigProblem> {
+    let mut problems = mount_conflicts::mount_problems(configuration);
+    problems.extend(keys::key_problems(configuration));
+    problems.extend(variables::duplicate_variables(configuration));
     problems
 }
 
@@ -165,16 +165,17 @@ pub enum FileSource {
 ///
 /// # Errors
 /// Fails if the file cannot be read, or a template is not UTF-8.
-pub fn source(file: &File) -> Result<FileSource, Problem> {
-    let bytes = read(&file.from).map_err(|source| Problem::unreadable(&file.from, &source))?;
+pub fn read_source(file: &MountFile) -> Result<FileSource, ConfigProblem> {
+    let bytes =
+        read_bounded(&file.source).map_err(|source| ConfigProblem::cannot_read(&file.source, &source))?;
     let Some(delimiters) = &file.delimiters else { return Ok(FileSource::Verbatim(bytes)) };
-    let text = String::from_utf8(bytes).map_err(|_| Problem::not_text(&file.from))?;
-    Ok(FileSource::Template(Template { path: file.from.clone(), text, delimiters: delimiters.clone() }))
+    let text = String::from_utf8(bytes).map_err(|_| ConfigProblem::template_not_utf8(&file.source))?;
+    Ok(FileSource::Template(Template { path: file.source.clone(), text, delimiters: delimiters.clone() }))
 }
 
 /// Reads a file up to one byte more than [`MAX_SIZE`], so that the size check reports a larger one.
-fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(MAX_SIZE as u64 + 1).read_to_end(&mut bytes)?;
+    std::fs::File::open(path)?.take(MAX_OBJECT_BYTES as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

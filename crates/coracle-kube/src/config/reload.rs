@@ -7,7 +7,7 @@ use coracle_core::signal::{ParseSignalError, Signal};
 
 /// How a program picks up a configuration change.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub enum Reload {
+pub enum ReloadMethod {
     /// By a new pod: the object is immutable and its name has a hash of its content.
     #[default]
     Restart,
@@ -18,34 +18,36 @@ pub enum Reload {
 }
 
 /// Signals that a program cannot handle, by name and number. Source: signal(7).
-const UNTAKEN: [&str; 4] = ["SIGKILL", "SIGSTOP", "9", "19"];
+const UNHANDLEABLE_SIGNALS: [&str; 4] = ["SIGKILL", "SIGSTOP", "9", "19"];
 
 /// An invalid value of `reload`.
 #[derive(Debug, thiserror::Error)]
 pub enum ParseReloadError {
     /// An unknown value.
-    #[error("`{}` is not one of `restart`, `watch` and `signal:NAME`", coracle_core::path::printable(.0.as_bytes()))]
-    Word(String),
+    #[error("`{}` is not one of `restart`, `watch` and `signal:NAME`", coracle_core::path::escape_bytes(.0.as_bytes()))]
+    UnknownMethod(String),
     /// An invalid signal.
     #[error(transparent)]
     Signal(#[from] ParseSignalError),
     /// A signal that a program cannot handle.
     #[error("a program cannot handle `{0}`")]
-    Untaken(Signal),
+    UnhandleableSignal(Signal),
 }
 
 impl ParseReloadError {
     /// Returns advice on what to write instead.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Word(_) => None,
+            Self::UnknownMethod(_) => None,
             Self::Signal(error) => Some(error.hint()),
-            Self::Untaken(_) => Some("use a signal that the program handles, such as `signal:SIGHUP`".into()),
+            Self::UnhandleableSignal(_) => {
+                Some("use a signal that the program handles, such as `signal:SIGHUP`".into())
+            }
         }
     }
 }
 
-impl FromStr for Reload {
+impl FromStr for ReloadMethod {
     type Err = ParseReloadError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -53,15 +55,17 @@ impl FromStr for Reload {
             "restart" => Ok(Self::Restart),
             "watch" => Ok(Self::Watch),
             _ => match text.strip_prefix("signal:") {
-                Some(name) if UNTAKEN.contains(&name) => Err(ParseReloadError::Untaken(name.parse()?)),
+                Some(name) if UNHANDLEABLE_SIGNALS.contains(&name) => {
+                    Err(ParseReloadError::UnhandleableSignal(name.parse()?))
+                }
                 Some(name) => Ok(Self::Signal(name.parse()?)),
-                None => Err(ParseReloadError::Word(text.to_owned())),
+                None => Err(ParseReloadError::UnknownMethod(text.to_owned())),
             },
         }
     }
 }
 
-impl fmt::Display for Reload {
+impl fmt::Display for ReloadMethod {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Restart => f.write_str("restart"),
@@ -78,7 +82,7 @@ mod tests {
     #[test]
     fn parses_and_displays_every_value() {
         for text in ["restart", "watch", "signal:SIGHUP"] {
-            assert_eq!(text.parse::<Reload>().unwrap().to_string(), text);
+            assert_eq!(text.parse::<ReloadMethod>().unwrap().to_string(), text);
         }
         for (text, part) in [
             ("", "not one of"),
@@ -90,7 +94,7 @@ mod tests {
             ("signal:9", "a program cannot handle"),
             ("signal:19", "a program cannot handle"),
         ] {
-            assert!(text.parse::<Reload>().unwrap_err().to_string().contains(part), "{text}");
+            assert!(text.parse::<ReloadMethod>().unwrap_err().to_string().contains(part), "{text}");
         }
     }
 }

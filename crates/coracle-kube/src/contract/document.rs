@@ -7,19 +7,19 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Contract, Error};
-use crate::config::{self, Problem};
-use coracle_core::json;
-use coracle_core::path::ImagePath;
+use super::{Contract, ContractError};
+use crate::config::{self, ConfigProblem};
 use crate::template::{Delimiters, Template};
 use crate::values::KeyPath;
+use coracle_core::json;
+use coracle_core::path::ImagePath;
 
 /// The media type of the contract as an OCI artifact that refers to its image.
-pub const MEDIA_TYPE: &str = "application/vnd.coracle.config-contract.v1+json";
+pub const CONTRACT_MEDIA_TYPE: &str = "application/vnd.coracle.config-contract.v1+json";
 
 /// A contract with its templates and schema, but without values.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Document {
+pub struct ContractDocument {
     /// The contract as in the label, without omissions.
     pub contract: Contract,
     /// The JSON Schema of the parameters; without `default`, `enum`, `const` and `examples` of
@@ -27,12 +27,12 @@ pub struct Document {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<Value>,
     /// The sources of all files, sorted by mount and key.
-    pub templates: Vec<TemplateText>,
+    pub templates: Vec<ContractTemplate>,
 }
 
 /// The source of a mounted file.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct TemplateText {
+pub struct ContractTemplate {
     /// The mount path.
     pub mount: String,
     /// The file's name in the mount.
@@ -52,20 +52,23 @@ pub struct TemplateText {
     pub data: Option<String>,
 }
 
-impl Document {
+impl ContractDocument {
     /// Returns canonical JSON.
     ///
     /// # Errors
     /// Fails if serialization fails, which cannot happen for contracts made by this module.
-    pub fn to_json(&self) -> Result<Vec<u8>, Error> {
+    pub fn to_json(&self) -> Result<Vec<u8>, ContractError> {
         Ok(json::to_bytes(self)?)
     }
 }
 
-impl TemplateText {
+impl ContractTemplate {
     /// Reads a file; returns it with the keys that it uses.
-    pub(super) fn read(mount: &ImagePath, file: &config::File) -> Result<(Self, Vec<KeyPath>), Problem> {
-        let source = config::source(file)?;
+    pub(super) fn from_file(
+        mount: &ImagePath,
+        file: &config::MountFile,
+    ) -> Result<(Self, Vec<KeyPath>), ConfigProblem> {
+        let source = config::read_source(file)?;
         let named = Self {
             mount: mount.to_string(),
             key: file.key.clone(),
@@ -79,16 +82,19 @@ impl TemplateText {
                 (Self { data: Some(STANDARD.encode(bytes)), ..named }, Vec::new())
             }
             config::FileSource::Template(template) => {
-                let uses = template.uses()?.into_iter().collect();
-                let includes = template.includes();
+                let uses = template.used_keys()?.into_iter().collect();
+                let includes = template.read_includes();
                 let Template { text, delimiters, .. } = template;
-                (Self { delimiters: words(delimiters), includes, text: Some(text), ..named }, uses)
+                (
+                    Self { delimiters: custom_delimiters(delimiters), includes, text: Some(text), ..named },
+                    uses,
+                )
             }
         })
     }
 }
 
-fn words(delimiters: Delimiters) -> Option<[String; 6]> {
+fn custom_delimiters(delimiters: Delimiters) -> Option<[String; 6]> {
     if delimiters == Delimiters::default() {
         return None;
     }

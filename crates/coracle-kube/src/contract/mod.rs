@@ -7,8 +7,8 @@
 mod diff;
 mod document;
 mod error;
+mod from_config;
 mod label;
-mod make;
 #[cfg(test)]
 mod tests;
 
@@ -16,14 +16,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use diff::{Change, changes};
-pub use document::{Document, MEDIA_TYPE, TemplateText};
-pub use error::Error;
-pub use label::{LABEL, MAX_SIZE};
-pub use make::Facts;
+pub use diff::{ContractChange, diff_contracts};
+pub use document::{CONTRACT_MEDIA_TYPE, ContractDocument, ContractTemplate};
+pub use error::ContractError;
+pub use from_config::ImageFacts;
+pub use label::{CONTRACT_LABEL, MAX_LABEL_BYTES};
 
 /// The version of the contract format.
-pub const VERSION: u32 = 1;
+pub const CONTRACT_VERSION: u32 = 1;
 
 /// What an image expects at run time. Lists are sorted; empty fields are not serialized.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -32,16 +32,16 @@ pub struct Contract {
     pub version: u32,
     /// Mounted directories, sorted by path.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub mounts: Vec<Mount>,
+    pub mounts: Vec<ContractMount>,
     /// Parameters of the templates, by key (`db.host`).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub parameters: BTreeMap<String, Parameter>,
+    pub parameters: BTreeMap<String, ContractParameter>,
     /// The digest of the parameters' JSON Schema in the [`Document`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<String>,
     /// Environment variables whose value is the text of a file.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub env: Vec<Variable>,
+    pub env: Vec<ContractVariable>,
     /// Ports with protocols: `8080/tcp`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<String>,
@@ -50,7 +50,7 @@ pub struct Contract {
     pub user: String,
     /// Directories that the program writes to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub writable: Vec<Writable>,
+    pub writable: Vec<ContractDirectory>,
     /// The digest of the full contract, if this one omits something.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document: Option<String>,
@@ -58,18 +58,18 @@ pub struct Contract {
 
 /// A mounted directory.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Mount {
+pub struct ContractMount {
     /// The mount path in the container.
     pub path: String,
     /// How a change reaches the program: `restart`, `watch` or `signal:NAME`.
     pub reload: String,
     /// The files, sorted by key.
-    pub files: Vec<File>,
+    pub files: Vec<ContractFile>,
 }
 
 /// A file in a mounted directory.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct File {
+pub struct ContractFile {
     /// The file's name, which is the key in the ConfigMap or Secret.
     pub key: String,
     /// Whether it must be in a Secret.
@@ -88,7 +88,7 @@ pub struct File {
 
 /// A parameter, without its value.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct Parameter {
+pub struct ContractParameter {
     /// The allowed JSON types, separated by `|`.
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
@@ -102,7 +102,7 @@ pub struct Parameter {
 
 /// An environment variable whose value is the text of a file.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Variable {
+pub struct ContractVariable {
     /// The variable's name.
     pub name: String,
     /// The file's path in the container: that of a mount and a key.
@@ -111,7 +111,7 @@ pub struct Variable {
 
 /// A directory that the program writes to.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Writable {
+pub struct ContractDirectory {
     /// The path in the container.
     pub path: String,
     /// Whether its contents must outlive the pod.
@@ -126,7 +126,7 @@ fn is_false(value: &bool) -> bool {
 
 impl Contract {
     /// Returns whether the contract expects nothing beyond the image's config.
-    pub fn is_trivial(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.mounts.is_empty() && self.writable.is_empty() && self.env.is_empty()
     }
 }

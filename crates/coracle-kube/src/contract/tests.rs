@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use super::*;
-use crate::config::{self, Configuration, Reload, SecretMount, State};
+use crate::config::{self, Configuration, ReloadMethod, SecretMount, WritableDirectory};
 
 /// Returns a configuration whose source files are in `folder`.
 fn configuration(folder: &std::path::Path) -> Configuration {
@@ -11,9 +11,9 @@ fn configuration(folder: &std::path::Path) -> Configuration {
         path
     };
     let files = vec![
-        config::file(file("shop.toml.j2", "port = {{ port }}\n{% include 'more' %}"), None, false),
-        config::file(file("login.env.j2", "PASSWORD={{ db.password|sh }}\n"), None, false),
-        config::file(file("logo", "\u{0}"), None, false),
+        config::mount_file(file("shop.toml.j2", "port = {{ port }}\n{% include 'more' %}"), None, false),
+        config::mount_file(file("login.env.j2", "PASSWORD={{ db.password|sh }}\n"), None, false),
+        config::mount_file(file("logo", "\u{0}"), None, false),
     ];
     file("more", "host = {{ db.host|toml }}");
     let schema = r#"{
@@ -27,42 +27,42 @@ fn configuration(folder: &std::path::Path) -> Configuration {
         }
     }"#;
     Configuration {
-        mounts: vec![config::Mount {
+        mounts: vec![config::ConfigMount {
             path: "/etc/shop".parse().unwrap(),
             files,
-            reload: Reload::Watch,
+            reload: ReloadMethod::Watch,
             is_optional: false,
         }],
         secrets: vec![SecretMount {
             path: "/etc/shop".parse().unwrap(),
             name: None,
             keys: vec!["token".into()],
-            reload: Reload::Restart,
+            reload: ReloadMethod::Restart,
             is_optional: true,
         }],
-        states: vec![State {
+        writable_directories: vec![WritableDirectory {
             path: "/var/lib/shop".parse().unwrap(),
             size: Some("1Gi".into()),
             is_shared: false,
         }],
-        variables: vec![config::Variable {
+        variables: vec![config::FileVariable {
             name: "LOGO".into(),
-            from: "/etc/shop/logo".parse().unwrap(),
-            may_be_secret: false,
+            file: "/etc/shop/logo".parse().unwrap(),
+            is_secret_allowed: false,
         }],
         schema: Some(file("schema.json", schema)),
         ..Configuration::default()
     }
 }
 
-fn facts() -> Facts {
-    Facts { ports: vec!["8080/tcp".into()], user: "65532:65532".into() }
+fn facts() -> ImageFacts {
+    ImageFacts { ports: vec!["8080/tcp".into()], user: "65532:65532".into() }
 }
 
 #[test]
 fn serializes_expectations_without_values() {
     let folder = tempfile::tempdir().unwrap();
-    let document = Document::new(&configuration(folder.path()), &facts()).unwrap();
+    let document = ContractDocument::new(&configuration(folder.path()), &facts()).unwrap();
     let label = document.contract.to_label().unwrap();
     let schema = document.contract.schema.clone().unwrap();
     let expected = format!(
@@ -82,23 +82,23 @@ fn serializes_expectations_without_values() {
     let whole = String::from_utf8(coracle_core::json::to_bytes(&document).unwrap()).unwrap();
     assert!(!whole.contains("hunter22"), "{whole}");
     assert!(whole.contains("host = {{ db.host|toml }}"), "{whole}");
-    assert_eq!(serde_json::from_str::<Document>(&whole).unwrap(), document);
+    assert_eq!(serde_json::from_str::<ContractDocument>(&whole).unwrap(), document);
 }
 
 #[test]
 fn omits_parameters_of_a_large_contract() {
     let folder = tempfile::tempdir().unwrap();
-    let mut contract = Document::new(&configuration(folder.path()), &facts()).unwrap().contract;
+    let mut contract = ContractDocument::new(&configuration(folder.path()), &facts()).unwrap().contract;
     for number in 0..200 {
-        contract.parameters.insert(format!("parameter-{number}"), Parameter::default());
+        contract.parameters.insert(format!("parameter-{number}"), ContractParameter::default());
     }
     let label = contract.to_label().unwrap();
-    assert!(label.len() <= MAX_SIZE, "{}", label.len());
+    assert!(label.len() <= MAX_LABEL_BYTES, "{}", label.len());
     let read = Contract::parse(&label).unwrap();
     assert_eq!(read.mounts.len(), 1);
-    let whole = coracle_core::digest::Digest::of(contract.to_json().unwrap().as_bytes());
+    let whole = coracle_core::digest::Digest::compute(contract.to_json().unwrap().as_bytes());
     assert_eq!((read.parameters.len(), read.document), (0, Some(whole.to_string())));
-    let file = |number| File {
+    let file = |number| ContractFile {
         key: format!("file-{number}"),
         secret: false,
         optional: false,
@@ -106,7 +106,7 @@ fn omits_parameters_of_a_large_contract() {
         uses: vec![],
     };
     contract.mounts[0].files.extend((0..400).map(file));
-    assert!(matches!(contract.to_label(), Err(Error::TooLarge { .. })));
+    assert!(matches!(contract.to_label(), Err(ContractError::TooLarge { .. })));
 }
 
 #[test]
@@ -136,11 +136,11 @@ fn rejects_variables_of_missing_or_secret_files() {
         ("/etc/shop/login.env", "which is secret"),
     ] {
         let mut configuration = configuration(folder.path());
-        configuration.variables[0].from = from.parse().unwrap();
-        let error = Document::new(&configuration, &facts()).unwrap_err().to_string();
+        configuration.variables[0].file = from.parse().unwrap();
+        let error = ContractDocument::new(&configuration, &facts()).unwrap_err().to_string();
         assert!(error.contains(expected), "{from}: {error}");
-        configuration.variables[0].may_be_secret = true;
-        assert_eq!(Document::new(&configuration, &facts()).is_ok(), from != "/etc/shop/none");
+        configuration.variables[0].is_secret_allowed = true;
+        assert_eq!(ContractDocument::new(&configuration, &facts()).is_ok(), from != "/etc/shop/none");
     }
 }
 
@@ -150,7 +150,7 @@ fn rejects_conflicting_reloads_and_duplicate_variables() {
     let mut configuration = configuration(folder.path());
     configuration.secrets[0].reload = "signal:SIGHUP".parse().unwrap();
     configuration.variables.push(configuration.variables[0].clone());
-    let error = Document::new(&configuration, &facts()).unwrap_err().to_string();
+    let error = ContractDocument::new(&configuration, &facts()).unwrap_err().to_string();
     for part in [
         "`/etc/shop` has two values of `reload`: `watch` and `signal:SIGHUP`",
         "two variables have the name `LOGO`",

@@ -4,63 +4,66 @@
 
 use serde_json::{Value, json};
 
-use super::map::{Map, MapKind};
-use super::object::{Names, with};
-use super::{Application, Error, Files, Manifests, Problem, name, workload, yaml};
+use super::config_object::{ConfigObject, ConfigObjectKind};
+use super::metadata::{ObjectNames, with_member};
+use super::{
+    Application, ManifestProblem, Manifests, ManifestsError, OutputFiles, names, workload, yaml_writer,
+};
 use crate::config::RenderedMount;
 use coracle_core::note::Note;
 
 /// An environment's name, and the mounts rendered with its values.
-pub type Environment = (String, Vec<RenderedMount>);
+pub type OverlayFiles = (String, Vec<RenderedMount>);
 
 /// Returns every file of the layout.
 ///
 /// # Errors
 /// Fails like [`super::manifests`], and if an environment's name cannot name a directory, or
 /// kustomize does not support the content of a file.
-pub fn files(
+pub fn kustomize_files(
     application: &Application<'_>,
-    environments: &[Environment],
-) -> Result<(Files, Vec<Note>), Error> {
+    environments: &[OverlayFiles],
+) -> Result<(OutputFiles, Vec<Note>), ManifestsError> {
     // kustomize appends the hashes to names itself; secrets are never written.
-    let names = Names { app: application.name.to_owned(), are_hashed: false };
-    let application = Application { contains_secrets: false, ..*application };
-    let base = super::manifests_named(&application, &names)?;
-    let mut problems = unfit(&base.maps);
-    let mut files = Files::new();
+    let names = ObjectNames { prefix: application.name.to_owned(), has_hashes: false };
+    let application = Application { has_secrets: false, ..*application };
+    let base = super::generate_with_names(&application, &names)?;
+    let mut problems = content_problems(&base.config_objects);
+    let mut files = OutputFiles::new();
     let notes = base.notes.clone();
-    put_base(&application, base, &mut files);
+    write_base(&application, base, &mut files);
     for (environment, mounts) in environments {
-        if !is_directory(environment) {
-            problems.push(Problem::new(
+        if !is_directory_name(environment) {
+            problems.push(ManifestProblem::new(
                 format!(
                     "the environment `{}` is not a valid directory name",
-                    coracle_core::path::printable(environment.as_bytes())
+                    coracle_core::path::escape_bytes(environment.as_bytes())
                 ),
                 "use only letters, digits, `-`, `_` and `.`",
             ));
             continue;
         }
-        let of_environment = super::manifests_named(&Application { mounts, ..application }, &names)?;
-        problems.extend(unfit(&of_environment.maps));
+        let of_environment =
+            super::generate_with_names(&Application { rendered_mounts: mounts, ..application }, &names)?;
+        problems.extend(content_problems(&of_environment.config_objects));
         let folder = format!("overlays/{environment}");
-        let maps = generators(&of_environment.maps, &folder, &mut files);
-        let maps = maps.into_iter().map(|map| with(map, "behavior", json!("replace"))).collect();
+        let maps = config_map_generators(&of_environment.config_objects, &folder, &mut files);
+        let maps = maps.into_iter().map(|map| with_member(map, "behavior", json!("replace"))).collect();
         let overlay = kustomization(&application, json!(["../../base"]), maps);
-        files.insert(format!("{folder}/kustomization.yaml"), document(&overlay));
+        files.insert(format!("{folder}/kustomization.yaml"), to_yaml_bytes(&overlay));
     }
-    if problems.is_empty() { Ok((files, notes)) } else { Err(Error(problems)) }
+    if problems.is_empty() { Ok((files, notes)) } else { Err(ManifestsError(problems)) }
 }
 
-fn put_base(application: &Application<'_>, base: Manifests, files: &mut Files) {
-    let maps = generators(&base.maps, "base", files);
+fn write_base(application: &Application<'_>, base: Manifests, files: &mut OutputFiles) {
+    let maps = config_map_generators(&base.config_objects, "base", files);
     let mut resources = Vec::new();
     let mut images = Value::Null;
     for mut object in base.objects {
-        if let Some(image) =
-            workload::container(&mut object, application).and_then(|found| found.get_mut("image"))
+        if let Some(image) = workload::find_program_container(&mut object, application)
+            .and_then(|found| found.get_mut("image"))
             && *image == json!(application.image.to_string())
-            && !shares_name(application)
+            && !has_same_image_name(application)
         {
             let tag = application.image.tag.as_ref();
             *image = json!(tag.map_or_else(
@@ -69,20 +72,20 @@ fn put_base(application: &Application<'_>, base: Manifests, files: &mut Files) {
             ));
             let entry =
                 json!({ "name": application.image.name, "digest": application.image.digest.to_string() });
-            images = json!([with(entry, "newTag", json!(tag))]);
+            images = json!([with_member(entry, "newTag", json!(tag))]);
         }
-        let file = workload::file_name(&object, application);
-        files.insert(format!("base/{file}"), document(&object));
+        let file = workload::object_file_name(&object, application);
+        files.insert(format!("base/{file}"), to_yaml_bytes(&object));
         resources.push(json!(file));
     }
-    let base = with(kustomization(application, Value::Array(resources), maps), "images", images);
-    files.insert("base/kustomization.yaml".into(), document(&base));
+    let base = with_member(kustomization(application, Value::Array(resources), maps), "images", images);
+    files.insert("base/kustomization.yaml".into(), to_yaml_bytes(&base));
 }
 
 /// Returns whether the sidecar's image has the same name as the program's: kustomize would change
 /// both.
-fn shares_name(application: &Application<'_>) -> bool {
-    let reloader = application.settings.reload.as_ref();
+fn has_same_image_name(application: &Application<'_>) -> bool {
+    let reloader = application.settings.reload_sidecar.as_ref();
     reloader.is_some_and(|reloader| {
         let rest = reloader.image.strip_prefix(&application.image.name);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '@']))
@@ -95,16 +98,16 @@ fn kustomization(application: &Application<'_>, resources: Value, maps: Vec<Valu
         "kind": "Kustomization",
         "resources": resources,
     });
-    let document = with(document, "namespace", json!(application.settings.namespace));
-    with(document, "configMapGenerator", Value::Array(maps))
+    let document = with_member(document, "namespace", json!(application.settings.namespace));
+    with_member(document, "configMapGenerator", Value::Array(maps))
 }
 
 /// Returns a `configMapGenerator` for each ConfigMap; writes their files below `folder`.
-fn generators(maps: &[Map], folder: &str, files: &mut Files) -> Vec<Value> {
-    let public = maps.iter().filter(|map| map.kind == MapKind::ConfigMap);
+fn config_map_generators(maps: &[ConfigObject], folder: &str, files: &mut OutputFiles) -> Vec<Value> {
+    let public = maps.iter().filter(|map| map.kind == ConfigObjectKind::ConfigMap);
     public
         .map(|map| {
-            let label = name::label(&map.mount);
+            let label = names::path_label(&map.mount);
             let mut listed = Vec::new();
             for (key, bytes) in &map.files {
                 listed.push(format!("{key}=files/{label}/{key}"));
@@ -112,22 +115,22 @@ fn generators(maps: &[Map], folder: &str, files: &mut Files) -> Vec<Value> {
             }
             let metadata = |key: &str| map.metadata.get(key).cloned().unwrap_or_default();
             let options =
-                with(json!({ "labels": metadata("labels") }), "annotations", metadata("annotations"));
+                with_member(json!({ "labels": metadata("labels") }), "annotations", metadata("annotations"));
             let option = if map.is_immutable { "immutable" } else { "disableNameSuffixHash" };
-            let options = with(options, option, json!(true));
-            with(json!({ "name": map.base, "options": options }), "files", json!(listed))
+            let options = with_member(options, option, json!(true));
+            with_member(json!({ "name": map.base_name, "options": options }), "files", json!(listed))
         })
         .collect()
 }
 
 /// Returns problems with content that kustomize changes: its YAML does not escape control
 /// characters, and does not quote keys that look like numbers.
-fn unfit(maps: &[Map]) -> Vec<Problem> {
+fn content_problems(maps: &[ConfigObject]) -> Vec<ManifestProblem> {
     let mut problems = Vec::new();
     for (map, (key, bytes)) in maps.iter().flat_map(|map| map.files.iter().map(move |file| (map, file))) {
-        if is_no_text(key) {
+        if is_ambiguous_key(key) {
             problems.push(
-                Problem::new(
+                ManifestProblem::new(
                     format!(
                         "kustomize does not support the key `{key}`: it reads it as a number, boolean, date or null"
                     ),
@@ -136,8 +139,8 @@ fn unfit(maps: &[Map]) -> Vec<Problem> {
                 .at_mount(&map.mount),
             );
         }
-        if std::str::from_utf8(bytes).is_ok_and(is_refused) {
-            problems.push(Problem::new(
+        if std::str::from_utf8(bytes).is_ok_and(is_unsupported_text) {
+            problems.push(ManifestProblem::new(
                 format!(
                     "kustomize does not support `{key}` of `{}`: it has control characters, or lines that start with a tab",
                     map.mount
@@ -150,13 +153,13 @@ fn unfit(maps: &[Map]) -> Vec<Problem> {
 }
 
 /// Returns whether `kubectl kustomize` 5.8.1 rejects or changes the text (tests/integration/manifests/name_hashes.rs).
-fn is_refused(text: &str) -> bool {
+fn is_unsupported_text(text: &str) -> bool {
     let is_control = |c: char| matches!(c, '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}');
     text.chars().any(is_control) || text.starts_with('\t') && text.contains('\n')
 }
 
 /// Returns whether YAML reads an unquoted `key` as a number, a date, `true`, `false` or `null`.
-fn is_no_text(key: &str) -> bool {
+fn is_ambiguous_key(key: &str) -> bool {
     let lower = key.to_ascii_lowercase();
     let plain = if lower.starts_with('_') { lower.clone() } else { lower.replace('_', "") };
     let digits = plain.strip_prefix('-').unwrap_or(&plain);
@@ -174,14 +177,14 @@ fn is_no_text(key: &str) -> bool {
     in_base || is_number || is_date || is_word
 }
 
-fn is_directory(name: &str) -> bool {
+fn is_directory_name(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with('.')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
 }
 
-fn document(value: &Value) -> Vec<u8> {
-    yaml::text(value).into_bytes()
+fn to_yaml_bytes(value: &Value) -> Vec<u8> {
+    yaml_writer::to_yaml(value).into_bytes()
 }
 
 #[cfg(test)]
@@ -216,13 +219,13 @@ mod tests {
             "2020-1-1",
             ".1_0",
         ] {
-            assert!(is_no_text(key), "{key}");
+            assert!(is_ambiguous_key(key), "{key}");
         }
         for key in [
             "yes", "no", "y", "-", "--", "_", "1.2.3", "1-2", "nan", "inf", "e1", "1e", "0x", "_1", "1.e",
             "---", "0o8", "True_", "0b2", "a", ".env",
         ] {
-            assert!(!is_no_text(key), "{key}");
+            assert!(!is_ambiguous_key(key), "{key}");
         }
     }
 }

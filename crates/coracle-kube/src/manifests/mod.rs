@@ -4,36 +4,36 @@
 //! Uses the image only by name and digest. docs/manifests.md explains what is generated and why.
 //! Source: Kubernetes API reference, Pod Security Standards ("restricted").
 
+mod config_object;
+mod config_volumes;
+mod container_env;
 mod error;
-mod hash;
 pub mod helm;
-mod image;
 pub mod kustomize;
-mod map;
-mod merge;
-pub mod name;
-mod object;
+mod kustomize_hash;
+mod merge_patch;
+mod metadata;
+pub mod names;
 mod patch;
-mod place;
+mod pinned_image;
 mod pod;
+mod reload_sidecar;
 pub mod settings;
-mod sidecar;
-mod state;
-mod variable;
 mod workload;
-pub mod yaml;
+mod writable_volumes;
+pub mod yaml_writer;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-pub use error::{About, Error, Problem};
-pub use image::{Image, ParseImageError};
-pub use map::{Map, MapKind};
-pub use patch::Patch;
-pub use settings::Settings;
+pub use config_object::{ConfigObject, ConfigObjectKind};
+pub use error::{ManifestProblem, ManifestsError, RecipeLocation};
+pub use patch::ManifestPatch;
+pub use pinned_image::{ParsePinnedImageError, PinnedImage};
+pub use settings::WorkloadSettings;
 
-use object::Names;
+use metadata::ObjectNames;
 
 use crate::config::{Configuration, RenderedMount};
 use coracle_core::note::Note;
@@ -45,9 +45,9 @@ pub struct Application<'a> {
     /// The name of the application and its objects.
     pub name: &'a str,
     /// The image.
-    pub image: &'a Image,
+    pub image: &'a PinnedImage,
     /// The file name of the program, for the sidecar that sends it signals.
-    pub process: Option<&'a str>,
+    pub process_name: Option<&'a str>,
     /// The user ID that it runs as.
     pub uid: u32,
     /// The group ID that it runs as.
@@ -57,21 +57,21 @@ pub struct Application<'a> {
     /// The configuration.
     pub configuration: &'a Configuration,
     /// The rendered files of the configuration.
-    pub mounts: &'a [RenderedMount],
+    pub rendered_mounts: &'a [RenderedMount],
     /// The `[kubernetes]` settings.
-    pub settings: &'a Settings,
+    pub settings: &'a WorkloadSettings,
     /// Patches, applied to the generated objects.
-    pub patches: &'a [Patch],
+    pub patches: &'a [ManifestPatch],
     /// Whether rendered Secrets are generated; otherwise they are only referenced, and may have no
     /// content.
-    pub contains_secrets: bool,
+    pub has_secrets: bool,
 }
 
 /// Generated Kubernetes objects.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Manifests {
     /// ConfigMaps and Secrets.
-    pub maps: Vec<Map>,
+    pub config_objects: Vec<ConfigObject>,
     /// All other objects; the workload is the last.
     pub objects: Vec<Value>,
     /// Hints and warnings for the user.
@@ -80,8 +80,8 @@ pub struct Manifests {
 
 impl Manifests {
     /// Returns every object, in an order in which they can be applied.
-    pub fn all(&self) -> Vec<Value> {
-        self.maps.iter().map(Map::object).chain(self.objects.iter().cloned()).collect()
+    pub fn all_objects(&self) -> Vec<Value> {
+        self.config_objects.iter().map(ConfigObject::to_object).chain(self.objects.iter().cloned()).collect()
     }
 }
 
@@ -89,43 +89,50 @@ impl Manifests {
 ///
 /// # Errors
 /// Fails with every problem: settings that Kubernetes rejects, or that contradict each other.
-pub fn manifests(application: &Application<'_>) -> Result<Manifests, Error> {
-    manifests_named(application, &Names { app: application.name.to_owned(), are_hashed: true })
+pub fn generate_manifests(application: &Application<'_>) -> Result<Manifests, ManifestsError> {
+    generate_with_names(application, &ObjectNames { prefix: application.name.to_owned(), has_hashes: true })
 }
 
 /// The content of files, by path relative to the output directory.
-pub type Files = BTreeMap<String, Vec<u8>>;
+pub type OutputFiles = BTreeMap<String, Vec<u8>>;
 
-fn manifests_named(application: &Application<'_>, names: &Names) -> Result<Manifests, Error> {
+fn generate_with_names(
+    application: &Application<'_>,
+    names: &ObjectNames,
+) -> Result<Manifests, ManifestsError> {
     let mut problems = Vec::new();
-    if let Err(why) = name::application(application.name) {
+    if let Err(why) = names::check_application_name(application.name) {
         problems.push(
-            Problem::new(
+            ManifestProblem::new(
                 format!(
                     "`{}` is not a valid application name: {why}",
-                    coracle_core::path::printable(application.name.as_bytes())
+                    coracle_core::path::escape_bytes(application.name.as_bytes())
                 ),
                 "set `name` in `[kubernetes]`: lower-case letters, digits and `-`, at most 52 bytes",
             )
             .at_key("name"),
         );
     }
-    let places = place::places(application, names, &mut problems);
+    let places = config_volumes::config_volumes(application, names, &mut problems);
     let mut made = Manifests {
-        maps: place::maps(application, names),
-        objects: workload::objects(application, names, &places, &mut problems),
-        notes: notes(application, &places),
+        config_objects: config_volumes::generated_config_objects(application, names),
+        objects: workload::workload_objects(application, names, &places, &mut problems),
+        notes: security_and_secret_notes(application, &places),
     };
-    problems.extend(made.maps.iter().filter_map(Map::too_large));
-    problems.extend(patch::apply(application, names, &mut made));
-    made.notes.extend(made.maps.iter().filter_map(Map::not_for_apply));
+    problems.extend(made.config_objects.iter().filter_map(ConfigObject::size_problem));
+    problems.extend(patch::apply_patches(application, names, &mut made));
+    made.notes.extend(made.config_objects.iter().filter_map(ConfigObject::apply_size_warning));
     // Two probes may have the same problem.
     problems.dedup();
-    if problems.is_empty() { Ok(made) } else { Err(Error(problems)) }
+    if problems.is_empty() { Ok(made) } else { Err(ManifestsError(problems)) }
 }
 
-fn notes(application: &Application<'_>, places: &[place::Place<'_>]) -> Vec<Note> {
-    let mut notes: Vec<Note> = place::missing(application, places).into_iter().map(Note::Hint).collect();
+fn security_and_secret_notes(
+    application: &Application<'_>,
+    places: &[config_volumes::ConfigVolume<'_>],
+) -> Vec<Note> {
+    let mut notes: Vec<Note> =
+        config_volumes::missing_secret_notes(application, places).into_iter().map(Note::Hint).collect();
     if application.uid == 0 {
         notes.push(Note::Warning(
             "the program runs as root, which restricted pod security forbids: set `user` in `[image]`".into(),

@@ -4,18 +4,18 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::merge::merge;
-use super::object::Names;
-use super::{About, Application, Error, Manifests, Problem, workload};
+use super::merge_patch::merge_patch;
+use super::metadata::ObjectNames;
+use super::{Application, ManifestProblem, Manifests, ManifestsError, RecipeLocation, workload};
+use crate::values;
 use crate::yaml::{self, Node};
 use coracle_core::path;
-use crate::values;
 
 /// A patch of one object.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Patch {
+pub struct ManifestPatch {
     /// The file of the patch.
-    pub from: PathBuf,
+    pub path: PathBuf,
     /// The number of the document in the file, from 1.
     pub document: usize,
     /// The document: `kind`, `metadata` that identifies the object, and the changes.
@@ -23,56 +23,64 @@ pub struct Patch {
 }
 
 /// Members that identify the object; a patch cannot change them.
-const IDENTITY: [&str; 2] = ["apiVersion", "kind"];
+const IDENTITY_KEYS: [&str; 2] = ["apiVersion", "kind"];
 /// Members that must remain tables.
-const WHOLE: [&str; 2] = ["metadata", "spec"];
+const REQUIRED_TABLES: [&str; 2] = ["metadata", "spec"];
 
-impl Patch {
+impl ManifestPatch {
     /// Reads the patches in these YAML files; each may have several documents.
     ///
     /// # Errors
     /// Fails if a file cannot be read or parsed; reports every such file.
-    pub fn read(paths: &[PathBuf]) -> Result<Vec<Self>, Error> {
+    pub fn read(paths: &[PathBuf]) -> Result<Vec<Self>, ManifestsError> {
         let (mut patches, mut problems) = (Vec::new(), Vec::new());
         for path in paths {
             match Self::read_file(path) {
                 Ok(read) => patches.extend(read),
-                Err(problem) => problems.push(Problem { about: Some(About::Patch(path.clone())), ..problem }),
+                Err(problem) => problems
+                    .push(ManifestProblem { location: Some(RecipeLocation::Patch(path.clone())), ..problem }),
             }
         }
-        if problems.is_empty() { Ok(patches) } else { Err(Error(problems)) }
+        if problems.is_empty() { Ok(patches) } else { Err(ManifestsError(problems)) }
     }
 
-    fn read_file(path: &Path) -> Result<Vec<Self>, Problem> {
+    fn read_file(path: &Path) -> Result<Vec<Self>, ManifestProblem> {
         let bytes = std::fs::read(path).map_err(|error| {
             let hint =
                 "check the spelling and the permissions; relative paths start at the recipe's directory";
-            Problem::new(format!("cannot read `{}`: {error}", path.display()), hint)
+            ManifestProblem::new(format!("cannot read `{}`: {error}", path.display()), hint)
         })?;
-        let problem =
-            |message: String| Problem::new(message, "a patch is YAML with `kind` and the members to change");
+        let problem = |message: String| {
+            ManifestProblem::new(message, "a patch is YAML with `kind` and the members to change")
+        };
         let text =
             String::from_utf8(bytes).map_err(|_| problem(format!("`{}` is not UTF-8", path.display())))?;
         let documents =
-            yaml::nodes(&text).map_err(|error| problem(format!("`{}`: {error}", path.display())))?;
-        if let Some((line, key)) = values::altered_numbers(&text, &documents).first() {
+            yaml::parse_nodes(&text).map_err(|error| problem(format!("`{}`: {error}", path.display())))?;
+        if let Some((line, key)) = values::find_non_canonical_numbers(&text, &documents).first() {
             let message = format!(
                 "`{}`, line {line}: the number at `{key}` is ambiguous: tools read it differently",
                 path.display()
             );
-            return Err(Problem::new(message, "write it in decimal, as in JSON: the mode `0440` is 288"));
+            return Err(ManifestProblem::new(
+                message,
+                "write it in decimal, as in JSON: the mode `0440` is 288",
+            ));
         }
         let documents =
             documents.iter().map(Node::to_value).enumerate().filter(|(_, value)| !value.is_null());
         Ok(documents
-            .map(|(index, value)| Self { from: path.to_owned(), document: index + 1, value })
+            .map(|(index, value)| Self { path: path.to_owned(), document: index + 1, value })
             .collect())
     }
 
     /// Returns a problem located at this patch.
-    fn problem(&self, message: &str, hint: impl Into<String>) -> Problem {
-        let message = format!("{}, document {}: {message}", self.from.display(), self.document);
-        Problem { about: Some(About::Patch(self.from.clone())), ..Problem::new(message, hint) }
+    fn problem_here(&self, message: &str, hint: impl Into<String>) -> ManifestProblem {
+        let message = format!("{}, document {}: {message}", self.path.display(), self.document);
+        ManifestProblem {
+            location: Some(RecipeLocation::Patch(self.path.clone())),
+            ..ManifestProblem::new(message, hint)
+        }
     }
 
     fn kind(&self) -> Option<&str> {
@@ -84,12 +92,12 @@ impl Patch {
     }
 
     /// Returns whether the patch applies to `object`, whose name without prefix or hash is `base`.
-    fn is_for(&self, object: &Value, base: &str) -> bool {
-        self.is_called(object, base) && self.other(object).is_none()
+    fn matches(&self, object: &Value, base: &str) -> bool {
+        self.matches_kind_and_name(object, base) && self.mismatched_pointer(object).is_none()
     }
 
     /// Returns whether kind and name match `object`.
-    fn is_called(&self, object: &Value, base: &str) -> bool {
+    fn matches_kind_and_name(&self, object: &Value, base: &str) -> bool {
         let is_named = self
             .name()
             .is_none_or(|name| name == base || object.pointer("/metadata/name") == Some(&name.into()));
@@ -97,7 +105,7 @@ impl Patch {
     }
 
     /// Returns the JSON pointer of another identifying member that differs from `object`'s.
-    fn other(&self, object: &Value) -> Option<&'static str> {
+    fn mismatched_pointer(&self, object: &Value) -> Option<&'static str> {
         ["/apiVersion", "/metadata/namespace"].into_iter().find(|pointer| {
             let said = self.value.pointer(pointer);
             said.is_some() && object.pointer(pointer) != said
@@ -105,10 +113,10 @@ impl Patch {
     }
 
     /// Returns the changes, without the members that identify the object.
-    fn change(&self) -> Value {
+    fn changes(&self) -> Value {
         let mut change = self.value.clone();
         if let Some(members) = change.as_object_mut() {
-            IDENTITY.iter().for_each(|key| drop(members.remove(*key)));
+            IDENTITY_KEYS.iter().for_each(|key| drop(members.remove(*key)));
         }
         if let Some(metadata) = change.get_mut("metadata").and_then(Value::as_object_mut) {
             ["name", "namespace"].iter().for_each(|key| drop(metadata.remove(*key)));
@@ -116,81 +124,87 @@ impl Patch {
         change
     }
 
-    fn no_table(&self, key: &str) -> Problem {
-        self.problem(
-            &format!("`{key}` must be a table: a {} requires it", self.described()),
+    fn not_a_table_problem(&self, key: &str) -> ManifestProblem {
+        self.problem_here(
+            &format!("`{key}` must be a table: a {} requires it", self.target_title()),
             "write the members to change in it; `null` removes a member",
         )
     }
 
-    fn described(&self) -> String {
-        let kind = path::printable(self.kind().unwrap_or("object").as_bytes());
+    fn target_title(&self) -> String {
+        let kind = path::escape_bytes(self.kind().unwrap_or("object").as_bytes());
         match self.name() {
-            Some(name) => format!("{kind} `{}`", path::printable(name.as_bytes())),
+            Some(name) => format!("{kind} `{}`", path::escape_bytes(name.as_bytes())),
             None => kind,
         }
     }
 }
 
 /// Applies every patch to its object; returns the problems with patches.
-pub(super) fn apply(application: &Application<'_>, names: &Names, made: &mut Manifests) -> Vec<Problem> {
-    application.patches.iter().filter_map(|patch| apply_one(application, names, patch, made)).collect()
+pub(super) fn apply_patches(
+    application: &Application<'_>,
+    names: &ObjectNames,
+    made: &mut Manifests,
+) -> Vec<ManifestProblem> {
+    application.patches.iter().filter_map(|patch| apply_patch(application, names, patch, made)).collect()
 }
 
-fn apply_one(
+fn apply_patch(
     application: &Application<'_>,
-    names: &Names,
-    patch: &Patch,
+    names: &ObjectNames,
+    patch: &ManifestPatch,
     made: &mut Manifests,
-) -> Option<Problem> {
+) -> Option<ManifestProblem> {
     if patch.kind().is_none() {
         let message = "`kind` of the object to change is missing";
-        return Some(patch.problem(message, format!("write `kind: {}`", application.settings.kind)));
+        return Some(patch.problem_here(message, format!("write `kind: {}`", application.settings.kind)));
     }
-    let change = patch.change();
+    let change = patch.changes();
     // Patches use the application's name, not a chart's placeholder for it.
-    let plain = |name: String| name.replace(&names.app, application.name);
+    let plain = |name: String| name.replace(&names.prefix, application.name);
     let base_of = |object: &Value| plain(name_of(object).to_owned());
     let mut count = 0;
-    for object in made.objects.iter_mut().filter(|object| patch.is_for(object, &base_of(object))) {
+    for object in made.objects.iter_mut().filter(|object| patch.matches(object, &base_of(object))) {
         count += 1;
-        if let Some(key) = whole(&change) {
-            return Some(patch.no_table(key));
+        if let Some(key) = removed_required_table(&change) {
+            return Some(patch.not_a_table_problem(key));
         }
-        merge(object, &change, "");
-        if workload::is_workload(object, application) && workload::container(object, application).is_none() {
+        merge_patch(object, &change, "");
+        if workload::is_workload(object, application)
+            && workload::find_program_container(object, application).is_none()
+        {
             let message = format!(
                 "it removes the container `{}`, which runs the program, from the {}",
                 application.name, application.settings.kind
             );
-            return Some(patch.problem(&message, "write the members of the container to change"));
+            return Some(patch.problem_here(&message, "write the members of the container to change"));
         }
     }
-    for map in &mut made.maps {
-        if !patch.is_for(&map.object(), &plain(map.base.clone())) {
+    for map in &mut made.config_objects {
+        if !patch.matches(&map.to_object(), &plain(map.base_name.clone())) {
             continue;
         }
         count += 1;
         let members = change.as_object().into_iter().flatten();
         let more = members.map(|(key, _)| key).find(|key| *key != "metadata");
         if let Some(key) = more {
-            return Some(patch.problem(
+            return Some(patch.problem_here(
                 &format!("a patch cannot change `{key}` of a {}", map.kind.as_str()),
                 "a patch can only change labels and annotations; change the template for the content",
             ));
         }
-        if let Some(key) = whole(&change) {
-            return Some(patch.no_table(key));
+        if let Some(key) = removed_required_table(&change) {
+            return Some(patch.not_a_table_problem(key));
         }
         if let Some(metadata) = change.get("metadata") {
-            merge(&mut map.metadata, metadata, "");
+            merge_patch(&mut map.metadata, metadata, "");
         }
     }
     match count {
-        0 => Some(nobody(application, names, patch, made)),
+        0 => Some(no_match_problem(application, names, patch, made)),
         1 => None,
-        _ => Some(patch.problem(
-            &format!("{count} objects match the patch for {}", patch.described()),
+        _ => Some(patch.problem_here(
+            &format!("{count} objects match the patch for {}", patch.target_title()),
             "name one of them: `metadata: { name: … }`",
         )),
     }
@@ -198,36 +212,42 @@ fn apply_one(
 
 /// Returns the required table that `change` would remove or replace. `null` removes a member, as in
 /// a JSON merge patch; `kubectl kustomize` would print an object without it.
-fn whole(change: &Value) -> Option<&'static str> {
-    WHOLE.into_iter().find(|key| change.get(key).is_some_and(|value| !value.is_object()))
+fn removed_required_table(change: &Value) -> Option<&'static str> {
+    REQUIRED_TABLES.into_iter().find(|key| change.get(key).is_some_and(|value| !value.is_object()))
 }
 
 /// Returns the problem that no object matches `patch`; mentions one that differs only in namespace
 /// or `apiVersion`.
-fn nobody(application: &Application<'_>, names: &Names, patch: &Patch, made: &Manifests) -> Problem {
-    let plain = |name: &str| name.replace(&names.app, application.name);
-    let maps = made.maps.iter().map(|map| (map.object(), map.base.as_str()));
+fn no_match_problem(
+    application: &Application<'_>,
+    names: &ObjectNames,
+    patch: &ManifestPatch,
+    made: &Manifests,
+) -> ManifestProblem {
+    let plain = |name: &str| name.replace(&names.prefix, application.name);
+    let maps = made.config_objects.iter().map(|map| (map.to_object(), map.base_name.as_str()));
     let objects = made.objects.iter().map(|object| (object.clone(), name_of(object)));
-    let others = maps.chain(objects).filter(|(object, name)| patch.is_called(object, &plain(name)));
+    let others =
+        maps.chain(objects).filter(|(object, name)| patch.matches_kind_and_name(object, &plain(name)));
     let other = others.into_iter().find_map(|(object, name)| {
-        let pointer = patch.other(&object)?;
+        let pointer = patch.mismatched_pointer(&object)?;
         let text = |value: &Value| {
             let text = value.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-            path::printable(text.as_bytes())
+            path::escape_bytes(text.as_bytes())
         };
         let key = pointer.rsplit('/').next().unwrap_or(pointer);
         let (found, said) = (text(&object), text(&patch.value));
-        let kind = path::printable(patch.kind().unwrap_or_default().as_bytes());
+        let kind = path::escape_bytes(patch.kind().unwrap_or_default().as_bytes());
         let found = if found.is_empty() { format!("no `{key}`") } else { format!("the `{key}` `{found}`") };
-        Some(patch.problem(
+        Some(patch.problem_here(
             &format!("the {kind} `{}` has {found}, but the patch has `{said}`", plain(name)),
             format!("use the same `{key}` in the patch, or remove it"),
         ))
     });
     other.unwrap_or_else(|| {
-        patch.problem(
-            &format!("there is no {} for the patch", patch.described()),
-            format!("the objects are: {}", listed(names, application, made)),
+        patch.problem_here(
+            &format!("there is no {} for the patch", patch.target_title()),
+            format!("the objects are: {}", object_titles(names, application, made)),
         )
     })
 }
@@ -236,13 +256,14 @@ fn name_of(object: &Value) -> &str {
     object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default()
 }
 
-fn listed(names: &Names, application: &Application<'_>, made: &Manifests) -> String {
-    let maps = made.maps.iter().map(|map| (map.kind.as_str(), map.base.clone()));
+fn object_titles(names: &ObjectNames, application: &Application<'_>, made: &Manifests) -> String {
+    let maps = made.config_objects.iter().map(|map| (map.kind.as_str(), map.base_name.clone()));
     let kind = |object: &Value| object.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned();
     let objects: Vec<(String, String)> =
         made.objects.iter().map(|object| (kind(object), name_of(object).to_owned())).collect();
     let all = maps.map(|(kind, name)| (kind.to_owned(), name)).chain(objects);
-    let listed: Vec<String> =
-        all.map(|(kind, name)| format!("{kind} `{}`", name.replace(&names.app, application.name))).collect();
+    let listed: Vec<String> = all
+        .map(|(kind, name)| format!("{kind} `{}`", name.replace(&names.prefix, application.name)))
+        .collect();
     listed.join(", ")
 }

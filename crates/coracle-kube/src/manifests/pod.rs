@@ -3,38 +3,41 @@
 
 use serde_json::{Value, json};
 
-use super::object::{self, with};
-use super::place::Place;
-use super::settings::{Action, Probe, Probes};
-use super::state::States;
-use super::{Application, Problem, sidecar, variable};
+use super::config_volumes::ConfigVolume;
+use super::metadata::{self, with_member};
+use super::settings::{Probe, ProbeAction, Probes};
+use super::writable_volumes::WritableVolumes;
+use super::{Application, ManifestProblem, container_env, reload_sidecar};
 use coracle_core::port::{Port, Protocol};
 
 /// The first port that does not require root or a sysctl.
-const UNPRIVILEGED: u16 = 1024;
+const FIRST_UNPRIVILEGED_PORT: u16 = 1024;
 
 /// Returns `metadata` and `spec` of a pod.
-pub(super) fn template(
+pub(super) fn pod_template(
     application: &Application<'_>,
-    places: &[Place<'_>],
-    states: &States,
-    problems: &mut Vec<Problem>,
+    places: &[ConfigVolume<'_>],
+    states: &WritableVolumes,
+    problems: &mut Vec<ManifestProblem>,
 ) -> Value {
     let settings = application.settings;
-    let metadata =
-        with(json!({ "labels": object::labels(application) }), "annotations", json!(settings.annotations));
-    let sidecars = sidecar::sidecars(application, places, problems);
+    let metadata = with_member(
+        json!({ "labels": metadata::object_labels(application) }),
+        "annotations",
+        json!(settings.annotations),
+    );
+    let sidecars = reload_sidecar::reload_sidecars(application, places, problems);
     let shares = if sidecars.is_empty() { Value::Null } else { json!(true) };
     let volumes: Vec<Value> =
-        places.iter().map(Place::volume).chain(states.volumes.iter().cloned()).collect();
+        places.iter().map(ConfigVolume::to_volume).chain(states.volumes.iter().cloned()).collect();
     let secrets: Vec<Value> =
         settings.image_pull_secrets.iter().map(|name| json!({ "name": name })).collect();
     let mut spec = json!({
         "automountServiceAccountToken": false,
         // Variables for every Service of the namespace would be unwanted configuration.
         "enableServiceLinks": false,
-        "securityContext": pod_security(application, places, states),
-        "containers": [container(application, places, states, problems)],
+        "securityContext": pod_security_context(application, places, states),
+        "containers": [program_container(application, places, states, problems)],
     });
     for (key, value) in [
         ("initContainers", Value::Array(sidecars)),
@@ -42,46 +45,47 @@ pub(super) fn template(
         ("volumes", Value::Array(volumes)),
         ("imagePullSecrets", Value::Array(secrets)),
         ("terminationGracePeriodSeconds", json!(settings.termination_grace)),
-        ("restartPolicy", if settings.kind.ends() { json!("Never") } else { Value::Null }),
+        ("restartPolicy", if settings.kind.runs_to_completion() { json!("Never") } else { Value::Null }),
     ] {
-        spec = with(spec, key, value);
+        spec = with_member(spec, key, value);
     }
     json!({ "metadata": metadata, "spec": spec })
 }
 
-fn container(
+fn program_container(
     application: &Application<'_>,
-    places: &[Place<'_>],
-    states: &States,
-    problems: &mut Vec<Problem>,
+    places: &[ConfigVolume<'_>],
+    states: &WritableVolumes,
+    problems: &mut Vec<ManifestProblem>,
 ) -> Value {
     let settings = application.settings;
-    let mounts: Vec<Value> = places.iter().map(Place::mount).chain(states.mounts.iter().cloned()).collect();
-    let resources = with(json!({}), "requests", json!(settings.resources.requests));
-    let resources = with(resources, "limits", json!(settings.resources.limits));
+    let mounts: Vec<Value> =
+        places.iter().map(ConfigVolume::volume_mount).chain(states.mounts.iter().cloned()).collect();
+    let resources = with_member(json!({}), "requests", json!(settings.resources.requests));
+    let resources = with_member(resources, "limits", json!(settings.resources.limits));
     let mut container = json!({
         "name": application.name,
         "image": application.image.to_string(),
         // The digest identifies the image; the default for the tag `latest` would be `Always`.
         "imagePullPolicy": "IfNotPresent",
-        "securityContext": container_security(),
+        "securityContext": container_security_context(),
     });
     for (key, value) in [
-        ("ports", application.ports.iter().map(port).collect()),
-        ("env", Value::Array(variable::env(application, places, problems))),
+        ("ports", application.ports.iter().map(container_port).collect()),
+        ("env", Value::Array(container_env::container_env(application, places, problems))),
         ("resources", resources),
         ("volumeMounts", Value::Array(mounts)),
     ] {
-        container = with(container, key, value);
+        container = with_member(container, key, value);
     }
     let Probes { startup, readiness, liveness } = &settings.probes;
     for (key, probe) in
         [("startupProbe", startup), ("readinessProbe", readiness), ("livenessProbe", liveness)]
     {
         // Readiness has no meaning for a pod that runs to completion.
-        let is_asked = key != "readinessProbe" || !settings.kind.ends();
+        let is_asked = key != "readinessProbe" || !settings.kind.runs_to_completion();
         if let Some(asked) = probe.as_ref().filter(|_| is_asked) {
-            container = with(container, key, self::probe(application, asked, problems));
+            container = with_member(container, key, self::container_probe(application, asked, problems));
         }
     }
     container
@@ -89,10 +93,10 @@ fn container(
 
 /// Returns the name of a port in pod and Service: `tcp-8080`.
 pub(super) fn port_name(port: &Port) -> String {
-    format!("{}-{}", protocol(port).to_ascii_lowercase(), port.number)
+    format!("{}-{}", protocol_name(port).to_ascii_lowercase(), port.number)
 }
 
-pub(super) fn protocol(port: &Port) -> &'static str {
+pub(super) fn protocol_name(port: &Port) -> &'static str {
     match port.protocol {
         Protocol::Tcp => "TCP",
         Protocol::Udp => "UDP",
@@ -100,21 +104,27 @@ pub(super) fn protocol(port: &Port) -> &'static str {
     }
 }
 
-fn port(port: &Port) -> Value {
-    json!({ "name": port_name(port), "containerPort": port.number, "protocol": protocol(port) })
+fn container_port(port: &Port) -> Value {
+    json!({ "name": port_name(port), "containerPort": port.number, "protocol": protocol_name(port) })
 }
 
-fn probe(application: &Application<'_>, probe: &Probe, problems: &mut Vec<Problem>) -> Value {
+fn container_probe(
+    application: &Application<'_>,
+    probe: &Probe,
+    problems: &mut Vec<ManifestProblem>,
+) -> Value {
     let action = match &probe.action {
-        Action::Http { path, port } => match port.map_or_else(|| only_port(application, path), Ok) {
-            Ok(port) => json!({ "httpGet": { "path": path, "port": port } }),
-            Err(problem) => {
-                problems.push(problem.at_key("probes"));
-                return Value::Null;
+        ProbeAction::Http { path, port } => {
+            match port.map_or_else(|| default_probe_port(application, path), Ok) {
+                Ok(port) => json!({ "httpGet": { "path": path, "port": port } }),
+                Err(problem) => {
+                    problems.push(problem.at_key("probes"));
+                    return Value::Null;
+                }
             }
-        },
-        Action::Tcp(port) => json!({ "tcpSocket": { "port": port } }),
-        Action::Exec(command) => json!({ "exec": { "command": command } }),
+        }
+        ProbeAction::Tcp(port) => json!({ "tcpSocket": { "port": port } }),
+        ProbeAction::Exec(command) => json!({ "exec": { "command": command } }),
     };
     [
         ("initialDelaySeconds", probe.initial_delay),
@@ -123,23 +133,23 @@ fn probe(application: &Application<'_>, probe: &Probe, problems: &mut Vec<Proble
         ("failureThreshold", probe.failure_threshold),
     ]
     .into_iter()
-    .fold(action, |action, (key, value)| with(action, key, json!(value)))
+    .fold(action, |action, (key, value)| with_member(action, key, json!(value)))
 }
 
 /// Returns the default port of an HTTP probe: the only exposed TCP port. Exposed ports have no
 /// order, so there is no default among several.
-fn only_port(application: &Application<'_>, path: &str) -> Result<u16, Problem> {
+fn default_probe_port(application: &Application<'_>, path: &str) -> Result<u16, ManifestProblem> {
     let ports = application.ports.iter().filter(|port| port.protocol == Protocol::Tcp);
     let ports: Vec<u16> = ports.map(|port| port.number).collect();
     match ports.as_slice() {
         [port] => Ok(*port),
-        [] => Err(Problem::new(
+        [] => Err(ManifestProblem::new(
             format!("the HTTP probe of `{path}` has no port: the image exposes none"),
             "write `expose = [\"8080\"]` in `[image]`, or add `port` to the probe",
         )),
         several => {
             let several: Vec<String> = several.iter().map(u16::to_string).collect();
-            Err(Problem::new(
+            Err(ManifestProblem::new(
                 format!(
                     "the HTTP probe of `{path}` has no port: the image exposes several, {}",
                     several.join(", ")
@@ -151,7 +161,7 @@ fn only_port(application: &Application<'_>, path: &str) -> Result<u16, Problem> 
 }
 
 /// Returns the security context of every container.
-pub(super) fn container_security() -> Value {
+pub(super) fn container_security_context() -> Value {
     json!({
         "allowPrivilegeEscalation": false,
         "readOnlyRootFilesystem": true,
@@ -159,13 +169,18 @@ pub(super) fn container_security() -> Value {
     })
 }
 
-fn pod_security(application: &Application<'_>, places: &[Place<'_>], states: &States) -> Value {
+fn pod_security_context(
+    application: &Application<'_>,
+    places: &[ConfigVolume<'_>],
+    states: &WritableVolumes,
+) -> Value {
     let Application { uid, gid, .. } = application;
     let is_root = *uid == 0;
-    let has_claims = !states.claims.is_empty() || !states.templates.is_empty();
+    let has_claims = !states.claims.is_empty() || !states.claim_templates.is_empty();
     // Secret files are readable by root and the group; a new claim's owner is root.
-    let needs_group = has_claims || !states.mounts.is_empty() || places.iter().any(Place::has_secrets);
-    let low = application.ports.iter().map(|port| port.number).filter(|port| *port < UNPRIVILEGED).min();
+    let needs_group = has_claims || !states.mounts.is_empty() || places.iter().any(ConfigVolume::has_secrets);
+    let low =
+        application.ports.iter().map(|port| port.number).filter(|port| *port < FIRST_UNPRIVILEGED_PORT).min();
     let sysctl = low
         .filter(|_| !is_root)
         .map(|port| json!([{ "name": "net.ipv4.ip_unprivileged_port_start", "value": port.to_string() }]));
@@ -181,7 +196,7 @@ fn pod_security(application: &Application<'_>, places: &[Place<'_>], states: &St
         ("fsGroupChangePolicy", if has_claims { json!("OnRootMismatch") } else { Value::Null }),
         ("sysctls", json!(sysctl)),
     ] {
-        security = with(security, key, value);
+        security = with_member(security, key, value);
     }
     security
 }

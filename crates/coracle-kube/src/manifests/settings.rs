@@ -6,9 +6,9 @@ use std::path::PathBuf;
 
 /// How the program runs; unset values use the defaults of Kubernetes.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct Settings {
+pub struct WorkloadSettings {
     /// The kind of the workload.
-    pub kind: Kind,
+    pub kind: WorkloadKind,
     /// The name of the application; `None` for the last part of the image's name.
     pub name: Option<String>,
     /// The namespace of the objects.
@@ -20,7 +20,7 @@ pub struct Settings {
     /// The container's probes.
     pub probes: Probes,
     /// The container's resource requests and limits.
-    pub resources: Resources,
+    pub resources: ResourceSettings,
     /// Labels of every object and of the pods.
     pub labels: BTreeMap<String, String>,
     /// Annotations of the workload and of the pods.
@@ -28,22 +28,22 @@ pub struct Settings {
     /// Names of the Secrets for pulling images.
     pub image_pull_secrets: Vec<String>,
     /// Whether there is a Service.
-    pub service: Service,
+    pub service: ServiceSetting,
     /// The storage class of claims; `None` for the cluster's default.
     pub storage_class: Option<String>,
     /// The termination grace period in seconds.
     pub termination_grace: Option<u32>,
     /// Whether `/tmp` is a writable volume.
-    pub tmp: bool,
+    pub has_writable_tmp: bool,
     /// The sidecar that sends a signal when the configuration changes.
-    pub reload: Option<Reloader>,
+    pub reload_sidecar: Option<ReloadSidecar>,
     /// Patch files, absolute or relative to the recipe's directory.
     pub patches: Vec<PathBuf>,
 }
 
 /// The kind of a workload.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub enum Kind {
+pub enum WorkloadKind {
     /// Interchangeable pods.
     #[default]
     Deployment,
@@ -60,10 +60,16 @@ pub enum Kind {
 }
 
 /// Every [`Kind`].
-pub const KINDS: [Kind; 6] =
-    [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet, Kind::Job, Kind::CronJob, Kind::Pod];
+pub const WORKLOAD_KINDS: [WorkloadKind; 6] = [
+    WorkloadKind::Deployment,
+    WorkloadKind::StatefulSet,
+    WorkloadKind::DaemonSet,
+    WorkloadKind::Job,
+    WorkloadKind::CronJob,
+    WorkloadKind::Pod,
+];
 
-impl Kind {
+impl WorkloadKind {
     /// Returns the value of the object's `kind`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -77,17 +83,17 @@ impl Kind {
     }
 
     /// Returns whether the pods run to completion.
-    pub fn ends(self) -> bool {
+    pub fn runs_to_completion(self) -> bool {
         matches!(self, Self::Job | Self::CronJob)
     }
 
     /// Returns whether the kind has `replicas`.
-    pub fn is_counted(self) -> bool {
+    pub fn has_replicas(self) -> bool {
         matches!(self, Self::Deployment | Self::StatefulSet)
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for WorkloadKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -108,7 +114,7 @@ pub struct Probes {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Probe {
     /// What the probe does.
-    pub action: Action,
+    pub action: ProbeAction,
     /// Seconds before the first probe.
     pub initial_delay: Option<u32>,
     /// Seconds between probes.
@@ -121,7 +127,7 @@ pub struct Probe {
 
 /// The action of a probe.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Action {
+pub enum ProbeAction {
     /// An HTTP request. The default port is the only TCP port that the image exposes.
     Http {
         /// The path.
@@ -137,7 +143,7 @@ pub enum Action {
 
 /// Resource quantities by resource name.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct Resources {
+pub struct ResourceSettings {
     /// Reserved resources.
     pub requests: BTreeMap<String, String>,
     /// Upper limits.
@@ -146,7 +152,7 @@ pub struct Resources {
 
 /// Whether there is a Service.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub enum Service {
+pub enum ServiceSetting {
     /// If the image exposes ports and the pods do not run to completion.
     #[default]
     Auto,
@@ -184,7 +190,7 @@ impl ServiceType {
 
 /// A sidecar that watches mounted directories and sends signals.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Reloader {
+pub struct ReloadSidecar {
     /// The sidecar's image.
     pub image: String,
     /// The entrypoint; empty for the image's own.

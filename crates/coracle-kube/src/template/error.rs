@@ -9,11 +9,11 @@ use serde_json::Value;
 use super::Template;
 
 /// The engine's message when includes or macros are nested too deeply.
-const TOO_DEEP: &str = "recursion limit exceeded";
+const RECURSION_LIMIT_MESSAGE: &str = "recursion limit exceeded";
 
 /// Why a template cannot be rendered.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum TemplateError {
     /// An undefined name.
     #[error("`{name}` is undefined{}\n   --> {file}:{line}", suggestion.as_ref().map(|name| format!("; did you mean `{name}`?")).unwrap_or_default())]
     Undefined {
@@ -38,7 +38,7 @@ pub enum Error {
     },
     /// Any other error.
     #[error("{message}\n   --> {file}:{line}")]
-    Wrong {
+    Other {
         /// The reason.
         message: String,
         /// The template.
@@ -56,22 +56,22 @@ pub enum Error {
     },
 }
 
-impl Error {
-    pub(super) fn of(error: &minijinja::Error, template: &Template, values: &Value) -> Self {
+impl TemplateError {
+    pub(super) fn from_engine(error: &minijinja::Error, template: &Template, values: &Value) -> Self {
         // An error in an included template is the cause of one in the template that includes it.
         let chain: Vec<&minijinja::Error> =
             std::iter::successors(Some(error), |&error| error.source()?.downcast_ref()).collect();
         let deepest = chain.last().copied().unwrap_or(error);
-        if deepest.detail() == Some(TOO_DEEP)
+        if deepest.detail() == Some(RECURSION_LIMIT_MESSAGE)
             && let Some(error) = Self::too_deep(&chain, template)
         {
             return error;
         }
-        let file = template.file(deepest.name().or(error.name()).unwrap_or_default());
+        let file = template.path_of(deepest.name().or(error.name()).unwrap_or_default());
         let line = deepest.line().or(error.line()).unwrap_or(1);
         let expression = deepest
             .range()
-            .and_then(|range| expression(deepest.template_source()?, range).map(str::to_owned));
+            .and_then(|range| failing_expression(deepest.template_source()?, range).map(str::to_owned));
         match (deepest.kind(), expression) {
             (ErrorKind::UndefinedError, Some(name)) => {
                 let name = name.trim().to_owned();
@@ -85,7 +85,7 @@ impl Error {
                     (kind, Some(detail)) => format!("{kind}: {detail}"),
                     (kind, None) => kind.to_string(),
                 };
-                Self::Wrong { message, file, line }
+                Self::Other { message, file, line }
             }
         }
     }
@@ -109,19 +109,19 @@ impl Error {
         };
         let (name, line) = places.get(last)?;
         Some(Self::TooDeep {
-            chain: places.get(start..=end)?.iter().map(|(name, _)| template.file(name)).collect(),
-            file: template.file(name),
+            chain: places.get(start..=end)?.iter().map(|(name, _)| template.path_of(name)).collect(),
+            file: template.path_of(name),
             line: *line,
         })
     }
 
     /// Removes everything that may be a value, for templates that use secrets.
-    pub fn masked(self) -> Self {
+    pub fn redacted(self) -> Self {
         match self {
-            Self::Wrong { message, file, line } => {
+            Self::Other { message, file, line } => {
                 let message = message.split(": ").next().unwrap_or_default();
                 let message = format!("{message} (details hidden: the template uses a secret)");
-                Self::Wrong { message, file, line }
+                Self::Other { message, file, line }
             }
             other => other,
         }
@@ -134,14 +134,14 @@ impl Error {
                 "set a value, add a default to the schema, or test it with `is defined`".into()
             }
             Self::TooDeep { .. } => "remove one of these includes, or make one conditional with `if`".into(),
-            Self::Wrong { .. } => "fix the template".into(),
+            Self::Other { .. } => "fix the template".into(),
             Self::Delimiters { .. } => "use three distinct pairs, such as `<<` and `>>`".into(),
         })
     }
 }
 
 /// Returns the expression at `range` of a template; for the name of a filter, the filter's input.
-fn expression(source: &str, range: std::ops::Range<usize>) -> Option<&str> {
+fn failing_expression(source: &str, range: std::ops::Range<usize>) -> Option<&str> {
     let Some(given) = source.get(..range.start)?.trim_end().strip_suffix('|') else {
         return source.get(range);
     };

@@ -1,11 +1,11 @@
 //! File formats by file name, and their validation.
 
-mod lines;
+mod line_formats;
 
 use std::fmt;
 
-use coracle_core::json;
 use crate::yaml;
+use coracle_core::json;
 
 /// A file format that rendered files are checked against.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,7 +26,7 @@ pub enum Format {
 
 /// A syntax error with its position.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Fault {
+pub struct SyntaxError {
     /// The reason.
     pub message: String,
     /// The byte offset where the error was detected.
@@ -35,7 +35,7 @@ pub struct Fault {
 
 impl Format {
     /// Returns the format for a file name; `None` if the extension is unknown.
-    pub fn of(name: &str) -> Option<Self> {
+    pub fn from_file_name(name: &str) -> Option<Self> {
         let extension = name.rsplit_once('.').map(|(_, extension)| extension)?;
         Some(match extension.to_ascii_lowercase().as_str() {
             "toml" => Self::Toml,
@@ -49,7 +49,7 @@ impl Format {
     }
 
     /// Returns the format's name in a contract, which is also the file extension.
-    pub fn name(self) -> &'static str {
+    pub fn extension(self) -> &'static str {
         match self {
             Self::Toml => "toml",
             Self::Yaml => "yaml",
@@ -64,29 +64,29 @@ impl Format {
     ///
     /// # Errors
     /// Fails with the first syntax error.
-    pub fn check(self, text: &str) -> Result<(), Fault> {
+    pub fn validate(self, text: &str) -> Result<(), SyntaxError> {
         match self {
-            Self::Toml => toml::from_str::<toml::Table>(text).map(drop).map_err(|error| Fault {
+            Self::Toml => toml::from_str::<toml::Table>(text).map(drop).map_err(|error| SyntaxError {
                 message: error.message().to_owned(),
                 offset: error.span().map_or(0, |span| span.start),
             }),
-            Self::Json => json::read(text, |_| ()).map(drop).map_err(|error| Fault {
-                offset: offset(text, error.line(), error.column()),
-                message: json::message(&error),
+            Self::Json => json::read_strict(text, |_| ()).map(drop).map_err(|error| SyntaxError {
+                offset: byte_offset(text, error.line(), error.column()),
+                message: json::error_message(&error),
             }),
-            Self::Yaml => yaml::documents(text).map(drop).map_err(|error| Fault {
-                offset: offset(text, error.line, error.column),
+            Self::Yaml => yaml::parse_documents(text).map(drop).map_err(|error| SyntaxError {
+                offset: byte_offset(text, error.line, error.column),
                 message: error.message,
             }),
-            Self::Ini => lines::ini(text),
-            Self::Properties => lines::properties(text),
-            Self::Env => lines::env(text),
+            Self::Ini => line_formats::validate_ini(text),
+            Self::Properties => line_formats::validate_properties(text),
+            Self::Env => line_formats::validate_env(text),
         }
     }
 }
 
 /// Returns the byte offset of a line and a column, both from 1.
-fn offset(text: &str, line: usize, column: usize) -> usize {
+fn byte_offset(text: &str, line: usize, column: usize) -> usize {
     let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
     (start + column.saturating_sub(1)).min(text.len())
 }

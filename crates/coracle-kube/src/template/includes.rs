@@ -7,26 +7,26 @@ use std::path::{Component, Path};
 use super::{Delimiters, Template};
 
 /// The largest template, in bytes.
-const MAX_SIZE: u64 = 4 << 20;
+const MAX_TEMPLATE_BYTES: u64 = 4 << 20;
 /// The most templates that are included.
-const MAX_COUNT: usize = 256;
+const MAX_INCLUDES: usize = 256;
 /// Tags that include templates.
-const TAGS: [&str; 4] = ["include", "import", "from", "extends"];
+const INCLUDE_TAGS: [&str; 4] = ["include", "import", "from", "extends"];
 
 /// Included texts by name; `None` for a missing file, an error for one that may not be read.
 pub(super) type Includes = BTreeMap<String, Result<Option<String>, String>>;
 
 /// Reads the includes of `template`, recursively.
-pub(super) fn of(template: &Template) -> Includes {
+pub(super) fn read_includes(template: &Template) -> Includes {
     let mut found = Includes::new();
-    let mut open = names(&template.text, &template.delimiters);
+    let mut open = included_names(&template.text, &template.delimiters);
     while let Some(name) = open.pop() {
-        if found.contains_key(&name) || found.len() == MAX_COUNT {
+        if found.contains_key(&name) || found.len() == MAX_INCLUDES {
             continue;
         }
-        let text = read(template.folder(), &name);
+        let text = read_include(template.directory(), &name);
         if let Ok(Some(text)) = &text {
-            open.extend(names(text, &template.delimiters));
+            open.extend(included_names(text, &template.delimiters));
         }
         found.insert(name, text);
     }
@@ -34,27 +34,27 @@ pub(super) fn of(template: &Template) -> Includes {
 }
 
 /// Converts texts that are already in memory.
-pub(super) fn given(texts: &BTreeMap<String, String>) -> Includes {
+pub(super) fn from_texts(texts: &BTreeMap<String, String>) -> Includes {
     texts.iter().map(|(name, text)| (name.clone(), Ok(Some(text.clone())))).collect()
 }
 
 /// Returns the string literals in tags that include templates.
-fn names(text: &str, delimiters: &Delimiters) -> Vec<String> {
+fn included_names(text: &str, delimiters: &Delimiters) -> Vec<String> {
     let (start, end) = &delimiters.block;
     let blocks =
         text.split(start.as_str()).skip(1).map(|rest| rest.split(end.as_str()).next().unwrap_or(rest));
     let naming = blocks.filter(|block| {
         let block = block.trim_start_matches(['-', '+']).trim_start();
-        TAGS.iter().any(|tag| {
+        INCLUDE_TAGS.iter().any(|tag| {
             block
                 .strip_prefix(tag)
                 .is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
         })
     });
-    naming.flat_map(quoted).collect()
+    naming.flat_map(string_literals).collect()
 }
 
-fn quoted(block: &str) -> Vec<String> {
+fn string_literals(block: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut rest = block;
     while let Some(start) = rest.find(['"', '\'']) {
@@ -68,7 +68,7 @@ fn quoted(block: &str) -> Vec<String> {
 }
 
 /// Reads a template below `folder`, following symbolic links; `None` if there is none.
-fn read(folder: &Path, name: &str) -> Result<Option<String>, String> {
+fn read_include(folder: &Path, name: &str) -> Result<Option<String>, String> {
     let is_below = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
     if !is_below {
         return Err(format!("`{name}` is outside of the template's directory"));
@@ -81,8 +81,8 @@ fn read(folder: &Path, name: &str) -> Result<Option<String>, String> {
     if !real.starts_with(above) {
         return Err(format!("`{name}` is a symbolic link to a file outside of the template's directory"));
     }
-    if std::fs::metadata(&real).is_ok_and(|metadata| metadata.len() > MAX_SIZE) {
-        return Err(format!("`{name}` is larger than {MAX_SIZE} bytes"));
+    if std::fs::metadata(&real).is_ok_and(|metadata| metadata.len() > MAX_TEMPLATE_BYTES) {
+        return Err(format!("`{name}` is larger than {MAX_TEMPLATE_BYTES} bytes"));
     }
     std::fs::read_to_string(&real).map(Some).map_err(|error| format!("cannot read `{name}`: {error}"))
 }
@@ -100,7 +100,7 @@ mod tests {
             ("{% from 'm' import f %}{%import 'n' as n%}", vec!["m", "n"]),
             ("{% included 'a' %}{% include 'a", vec![]),
         ] {
-            assert_eq!(names(text, &Delimiters::default()), expected, "{text}");
+            assert_eq!(included_names(text, &Delimiters::default()), expected, "{text}");
         }
     }
 }

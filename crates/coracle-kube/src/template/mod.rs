@@ -3,7 +3,7 @@
 //! An undefined name is an error. Templates have no access to clock, environment, network or
 //! randomness, and only to files below their own directory. Does not depend on schemas or images.
 
-mod environment;
+mod engine;
 mod error;
 mod filters;
 pub mod format;
@@ -15,9 +15,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-pub use error::Error;
+pub use error::TemplateError;
 pub use format::Format;
-pub use rendered::Rendered;
+pub use rendered::RenderedText;
 
 use crate::values::KeyPath;
 
@@ -55,16 +55,16 @@ impl Template {
     ///
     /// # Errors
     /// Fails if the syntax is invalid, a name is undefined or a limit is exceeded.
-    pub fn render(&self, values: &Value) -> Result<Rendered, Error> {
-        environment::render(self, includes::of(self), values)
+    pub fn render(&self, values: &Value) -> Result<RenderedText, TemplateError> {
+        engine::render_template(self, includes::read_includes(self), values)
     }
 
     /// Returns the keys whose values may be in the output.
     ///
     /// # Errors
     /// Fails if the syntax is invalid.
-    pub fn uses(&self) -> Result<Uses, Error> {
-        environment::uses(self, includes::of(self))
+    pub fn used_keys(&self) -> Result<UsedKeys, TemplateError> {
+        engine::find_used_keys(self, includes::read_includes(self))
     }
 
     /// Renders the template with `values` and these includes, from name to text.
@@ -75,41 +75,44 @@ impl Template {
         &self,
         includes: &std::collections::BTreeMap<String, String>,
         values: &Value,
-    ) -> Result<Rendered, Error> {
-        environment::render(self, includes::given(includes), values)
+    ) -> Result<RenderedText, TemplateError> {
+        engine::render_template(self, includes::from_texts(includes), values)
     }
 
     /// Returns the keys whose values may be in the output of [`Self::render_with`].
     ///
     /// # Errors
     /// Fails if the syntax is invalid.
-    pub fn uses_with(&self, includes: &std::collections::BTreeMap<String, String>) -> Result<Uses, Error> {
-        environment::uses(self, includes::given(includes))
+    pub fn used_keys_with(
+        &self,
+        includes: &std::collections::BTreeMap<String, String>,
+    ) -> Result<UsedKeys, TemplateError> {
+        engine::find_used_keys(self, includes::from_texts(includes))
     }
 
     /// Returns all templates that are included, recursively, from name to text.
-    pub fn includes(&self) -> std::collections::BTreeMap<String, String> {
-        let found = includes::of(self).into_iter();
+    pub fn read_includes(&self) -> std::collections::BTreeMap<String, String> {
+        let found = includes::read_includes(self).into_iter();
         found.filter_map(|(name, text)| Some((name, text.ok()??))).collect()
     }
 
-    fn folder(&self) -> &Path {
+    fn directory(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new(""))
     }
 
     /// Returns the name by which includes refer to this template.
-    fn name(&self) -> String {
+    fn file_name(&self) -> String {
         self.path.file_name().unwrap_or(self.path.as_os_str()).to_string_lossy().into_owned()
     }
 
     /// Returns the path of the template or include of this name.
-    fn file(&self, name: &str) -> String {
-        self.folder().join(name).display().to_string()
+    fn path_of(&self, name: &str) -> String {
+        self.directory().join(name).display().to_string()
     }
 }
 
 /// The keys that a template and its includes may use; a table's key represents all of its contents.
-pub type Uses = BTreeSet<KeyPath>;
+pub type UsedKeys = BTreeSet<KeyPath>;
 
 #[cfg(test)]
 mod tests;

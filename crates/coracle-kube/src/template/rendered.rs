@@ -4,41 +4,46 @@ use std::ops::Range;
 
 use minijinja::OutputSpan;
 
-use super::{Template, Uses};
+use super::{Template, UsedKeys};
 
 /// The output of a template.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Rendered {
+pub struct RenderedText {
     /// The rendered text.
     pub text: String,
     /// The keys whose values may be in the text.
-    pub uses: Uses,
-    spans: Vec<Origin>,
+    pub used_keys: UsedKeys,
+    spans: Vec<SpanOrigin>,
 }
 
 /// A part of the output and the part of a template that it comes from.
 #[derive(Clone, PartialEq, Eq, Debug)]
-struct Origin {
+struct SpanOrigin {
     output: Range<usize>,
     file: String,
     source: Range<usize>,
     line: usize,
 }
 
-pub(super) fn of(template: &Template, text: String, spans: &[OutputSpan], uses: Uses) -> Rendered {
-    let origin = |span: &OutputSpan| Origin {
+pub(super) fn from_spans(
+    template: &Template,
+    text: String,
+    spans: &[OutputSpan],
+    uses: UsedKeys,
+) -> RenderedText {
+    let origin = |span: &OutputSpan| SpanOrigin {
         output: span.output_range(),
-        file: template.file(span.name()),
+        file: template.path_of(span.name()),
         source: span.source_range(),
         line: span.line(),
     };
-    Rendered { text, uses, spans: spans.iter().map(origin).collect() }
+    RenderedText { text, used_keys: uses, spans: spans.iter().map(origin).collect() }
 }
 
-impl Rendered {
+impl RenderedText {
     /// Returns the template and line that the byte at `offset` comes from; `None` for an empty
     /// template.
-    pub fn origin(&self, offset: usize) -> Option<(&str, usize)> {
+    pub fn template_line(&self, offset: usize) -> Option<(&str, usize)> {
         let at = self.spans.iter().rev().find(|origin| origin.output.start <= offset)?;
         // Literal text may span several lines.
         let is_plain = at.output.len() == at.source.len();

@@ -82,7 +82,7 @@ fn supports_other_delimiters() {
     let same = Delimiters { block: pair("{{", "}}"), ..Delimiters::default() };
     assert!(matches!(
         Template { delimiters: same, ..template }.render(&json!({})),
-        Err(Error::Delimiters { .. })
+        Err(TemplateError::Delimiters { .. })
     ));
 }
 
@@ -101,7 +101,7 @@ fn rejects_includes_outside_of_the_directory() {
     };
     let rendered = render("{% include 'parts/db.j2' %}{{ x }}").unwrap();
     assert_eq!(rendered.text, "p\n1");
-    let uses: Vec<String> = rendered.uses.iter().map(ToString::to_string).collect();
+    let uses: Vec<String> = rendered.used_keys.iter().map(ToString::to_string).collect();
     assert_eq!(uses, ["db.password", "x"]);
     let error = render("{% include 'parts/bad.j2' %}").unwrap_err().to_string();
     assert_eq!(error, format!("`gone` is undefined\n   --> {}/parts/bad.j2:2", at.display()));
@@ -156,7 +156,7 @@ fn maps_output_bytes_to_template_lines() {
     let rendered = template("a = 1\nb = {{ b }}\nc = 2\n").render(&json!({ "b": "x\ny" })).unwrap();
     assert_eq!(rendered.text, "a = 1\nb = x\ny\nc = 2\n");
     for (offset, line) in [(0, 1), (6, 2), (10, 2), (12, 2), (14, 3), (20, 4)] {
-        assert_eq!(rendered.origin(offset), Some(("app.conf.j2", line)), "{offset}");
+        assert_eq!(rendered.template_line(offset), Some(("app.conf.j2", line)), "{offset}");
     }
 }
 
@@ -170,13 +170,13 @@ fn detects_and_validates_formats() {
         ("a.properties", "a=\\u00e9\nb\n", "a=1\nb=\\u00g\n", 4),
         (".env", "# c\nexport A=1\nB='x\ny'\n", "A=1\nB-C=2\n", 4),
     ] {
-        let format = Format::of(name).unwrap();
-        assert_eq!(format.check(good), Ok(()), "{name}");
-        let fault = format.check(bad).unwrap_err();
+        let format = Format::from_file_name(name).unwrap();
+        assert_eq!(format.validate(good), Ok(()), "{name}");
+        let fault = format.validate(bad).unwrap_err();
         assert!(fault.offset.abs_diff(offset) <= 2, "{name}: {fault:?}");
     }
-    assert!(Format::Env.check("A='x\n").is_err());
-    assert_eq!((Format::of("nginx.conf"), Format::of("toml")), (None, None));
+    assert!(Format::Env.validate("A='x\n").is_err());
+    assert_eq!((Format::from_file_name("nginx.conf"), Format::from_file_name("toml")), (None, None));
 }
 
 proptest! {
@@ -189,14 +189,14 @@ proptest! {
         let written = render("{\"v\": {{ v|json }}}", &values).unwrap();
         prop_assert_eq!(&serde_json::from_str::<Value>(&written).unwrap(), &values);
         let written = render("v: {{ v|yaml }}\n", &values).unwrap();
-        prop_assert_eq!(&crate::yaml::documents(&written).unwrap(), std::slice::from_ref(&values));
+        prop_assert_eq!(&crate::yaml::parse_documents(&written).unwrap(), std::slice::from_ref(&values));
     }
 
     #[test]
     fn never_panics(text in any::<String>(), template_text in "[{}%# a-z|.()\"\n]{0,40}") {
         let _ = render(&template_text, &json!({ "a": text }));
         for format in [Format::Toml, Format::Yaml, Format::Json, Format::Ini, Format::Properties, Format::Env] {
-            if let Err(fault) = format.check(&text) {
+            if let Err(fault) = format.validate(&text) {
                 prop_assert!(fault.offset <= text.len());
             }
         }
@@ -232,7 +232,7 @@ fn does_not_show_values_in_errors() {
     }
     let text = "{% macro m(a) %}{% endmacro %}{{ m(**{s: 1}) }}";
     let template = Template { path: "x.j2".into(), text: text.into(), delimiters: Delimiters::default() };
-    let error = template.render(&values).unwrap_err().masked();
+    let error = template.render(&values).unwrap_err().redacted();
     assert!(!error.to_string().contains("S3cr3t"), "{error}");
 }
 
@@ -243,5 +243,5 @@ fn yaml_filter_escapes_yaml_1_1_line_breaks() {
         Template { path: "x.j2".into(), text: "{{ a|yaml }}".into(), delimiters: Delimiters::default() };
     let text = template.render(&values).unwrap().text;
     assert_eq!(text, r#""x\u0085\u2028\ufeff""#);
-    assert_eq!(crate::yaml::documents(&text), Ok(vec![values["a"].clone()]));
+    assert_eq!(crate::yaml::parse_documents(&text), Ok(vec![values["a"].clone()]));
 }

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::{KeyPath, Origin, Source};
+use super::{KeyPath, ValueOrigin, ValueSource};
 use coracle_core::fs;
 
 /// Why values or their schema cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum ValuesError {
     /// A file cannot be read.
     #[error(transparent)]
     Io(#[from] fs::Error),
@@ -22,32 +22,32 @@ pub enum Error {
     },
     /// A file that is not UTF-8.
     #[error("`{}` is not UTF-8", .0.display())]
-    NotText(PathBuf),
+    NotUtf8(PathBuf),
     /// A file whose extension names no supported format.
     #[error("cannot tell the format of `{}` from its name", .0.display())]
-    Unknown(PathBuf),
+    UnknownFormat(PathBuf),
     /// A file that is not valid in its format, or an argument that is JSON with a duplicate key.
     #[error("cannot parse `{origin}`: {message}")]
-    Syntax {
+    InvalidSyntax {
         /// The file or argument.
-        origin: Source,
+        origin: ValueSource,
         /// The reason, with the line if it is known.
         message: String,
     },
     /// A number whose text would change when it is rendered. The number may be secret, so it is
     /// not shown.
     #[error("`{key}`: the number is not in canonical form and would change (from {origin}{})", line_suffix(*.line))]
-    Number {
+    NonCanonicalNumber {
         /// The key of the number.
         key: KeyPath,
         /// The file or argument.
-        origin: Source,
+        origin: ValueSource,
         /// The line, from 1; `None` for an argument.
         line: Option<usize>,
     },
     /// An invalid or unsupported schema.
     #[error("`{}` is not a valid JSON Schema: {message}", .path.display())]
-    Schema {
+    InvalidSchema {
         /// The file.
         path: PathBuf,
         /// The reason.
@@ -58,7 +58,7 @@ pub enum Error {
     Violations(Vec<Violation>),
     /// Several errors.
     #[error("{}", join_lines(.0))]
-    Several(Vec<Error>),
+    Multiple(Vec<ValuesError>),
 }
 
 /// A value that violates the schema.
@@ -67,40 +67,40 @@ pub struct Violation {
     /// The key of the value.
     pub key: KeyPath,
     /// The source of the value; for a missing one, that of the nearest table above it.
-    pub origin: Option<Origin>,
+    pub origin: Option<ValueOrigin>,
     /// The reason, without the value of a secret.
     pub message: String,
 }
 
-impl Error {
+impl ValuesError {
     /// Combines errors into one; `None` if there are none.
-    pub(super) fn all(mut errors: Vec<Self>) -> Option<Self> {
-        if errors.len() > 1 { Some(Self::Several(errors)) } else { errors.pop() }
+    pub(super) fn combine(mut errors: Vec<Self>) -> Option<Self> {
+        if errors.len() > 1 { Some(Self::Multiple(errors)) } else { errors.pop() }
     }
 
     /// Returns advice on how to fix the error.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Io(error) => return error.hint(),
-            Self::Several(errors) => {
+            Self::Multiple(errors) => {
                 let hints: Vec<String> = errors.iter().filter_map(Self::hint).collect();
                 let mut lines: Vec<&str> = hints.iter().flat_map(|hint| hint.lines()).collect();
                 lines.sort_unstable();
                 lines.dedup();
                 lines.join("\n")
             }
-            Self::Syntax { origin: Source::Set { .. }, .. } => "write each key once".into(),
-            Self::TooLarge { .. } | Self::Syntax { .. } | Self::NotText(_) => "fix the file".into(),
-            Self::Number { key, origin: Source::Set { .. }, .. } => {
-                format!("{DECIMAL}\nquote it if it is text: `--set '{key}=\"1.10\"'`")
+            Self::InvalidSyntax { origin: ValueSource::Set { .. }, .. } => "write each key once".into(),
+            Self::TooLarge { .. } | Self::InvalidSyntax { .. } | Self::NotUtf8(_) => "fix the file".into(),
+            Self::NonCanonicalNumber { key, origin: ValueSource::Set { .. }, .. } => {
+                format!("{NUMBER_HINT}\nquote it if it is text: `--set '{key}=\"1.10\"'`")
             }
-            Self::Number { .. } => {
+            Self::NonCanonicalNumber { .. } => {
                 format!(
-                    "{DECIMAL}\nquote it if it is text, such as a version `\"1.10\"` or a mode `\"0644\"`"
+                    "{NUMBER_HINT}\nquote it if it is text, such as a version `\"1.10\"` or a mode `\"0644\"`"
                 )
             }
-            Self::Unknown(_) => "name it `.toml`, `.yaml` or `.json`".into(),
-            Self::Schema { .. } => "fix the schema; see https://json-schema.org for the format".into(),
+            Self::UnknownFormat(_) => "name it `.toml`, `.yaml` or `.json`".into(),
+            Self::InvalidSchema { .. } => "fix the schema; see https://json-schema.org for the format".into(),
             Self::Violations(_) => "change the values to match the schema, or fix the schema".into(),
         })
     }
@@ -116,7 +116,8 @@ impl fmt::Display for Violation {
 }
 
 /// The canonical form of numbers.
-const DECIMAL: &str = "write a number in decimal: `420` for 0644, `1.5` for 1.50, `1000` for 1_000 or 1e3";
+const NUMBER_HINT: &str =
+    "write a number in decimal: `420` for 0644, `1.5` for 1.50, `1000` for 1_000 or 1e3";
 
 fn line_suffix(line: Option<usize>) -> String {
     line.map(|line| format!(", line {line}")).unwrap_or_default()

@@ -3,28 +3,28 @@
 //! Every value keeps its origin for error messages. Does not depend on templates or images.
 
 mod error;
-mod file;
+mod key_path;
 mod parameters;
-mod path;
+mod parse;
 mod schema;
+mod schema_walk;
 mod source;
-mod walk;
-mod written;
+mod values_file;
 
 use serde_json::Value;
 
-pub use error::{Error, Violation};
-pub use parameters::Parameter;
-pub use path::KeyPath;
+pub use error::{ValuesError, Violation};
+pub use key_path::KeyPath;
+pub use parameters::SchemaParameter;
+pub(crate) use parse::find_non_canonical_numbers;
 pub use schema::Schema;
-pub use source::{Origin, Source};
-pub(crate) use written::altered_numbers;
+pub use source::{ValueOrigin, ValueSource};
 
 /// Merged values with their origins.
 #[derive(Clone, Debug)]
 pub struct Values {
     /// In merge order: later layers override earlier ones.
-    layers: Vec<(Origin, Value)>,
+    layers: Vec<(ValueOrigin, Value)>,
     merged: Value,
 }
 
@@ -37,9 +37,9 @@ impl Default for Values {
 /// Which required values may be missing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Completeness {
-    Whole,
+    Complete,
     /// Only secret ones.
-    ButSecrets,
+    SecretsOptional,
     /// Any: more values may be given later.
     Partial,
 }
@@ -50,21 +50,21 @@ impl Values {
     ///
     /// # Errors
     /// Fails if a source cannot be read; reports every such source.
-    pub fn read(sources: &[Source]) -> Result<Self, Error> {
+    pub fn read(sources: &[ValueSource]) -> Result<Self, ValuesError> {
         let mut values = Self::default();
         let mut errors = Vec::new();
         for source in sources {
             match source.read() {
-                Ok(layer) => values.add(source.clone(), layer),
+                Ok(layer) => values.add_layer(source.clone(), layer),
                 Err(error) => errors.push(error),
             }
         }
-        Error::all(errors).map_or(Ok(values), Err)
+        ValuesError::combine(errors).map_or(Ok(values), Err)
     }
 
-    fn add(&mut self, source: Source, layer: Value) {
+    fn add_layer(&mut self, source: ValueSource, layer: Value) {
         merge(&mut self.merged, layer.clone());
-        self.layers.push((Origin::Given(source), layer));
+        self.layers.push((ValueOrigin::Source(source), layer));
     }
 
     /// Returns the merged values, a table, as templates see them.
@@ -76,51 +76,53 @@ impl Values {
     ///
     /// # Errors
     /// Fails if the values violate the schema; reports every violation with the value's origin.
-    pub fn held_to(self, schema: &Schema) -> Result<Self, Error> {
-        self.held(schema, Completeness::Whole)
+    pub fn validate(self, schema: &Schema) -> Result<Self, ValuesError> {
+        self.validate_with(schema, Completeness::Complete)
     }
 
     /// Like [`Values::held_to`], but required secret values may be missing.
     ///
     /// # Errors
     /// Fails like [`Values::held_to`].
-    pub fn held_to_but_secrets(self, schema: &Schema) -> Result<Self, Error> {
-        self.held(schema, Completeness::ButSecrets)
+    pub fn validate_without_secrets(self, schema: &Schema) -> Result<Self, ValuesError> {
+        self.validate_with(schema, Completeness::SecretsOptional)
     }
 
     /// Like [`Values::held_to`], but any required value may be missing.
     ///
     /// # Errors
     /// Fails if there are violations that no further value can fix.
-    pub fn held_as_far_as_known(self, schema: &Schema) -> Result<Self, Error> {
-        self.held(schema, Completeness::Partial)
+    pub fn validate_partial(self, schema: &Schema) -> Result<Self, ValuesError> {
+        self.validate_with(schema, Completeness::Partial)
     }
 
-    fn held(self, schema: &Schema, completeness: Completeness) -> Result<Self, Error> {
+    fn validate_with(self, schema: &Schema, completeness: Completeness) -> Result<Self, ValuesError> {
         let values = self.with_defaults(schema);
         let violations = schema.violations(&values, completeness);
-        if violations.is_empty() { Ok(values) } else { Err(Error::Violations(violations)) }
+        if violations.is_empty() { Ok(values) } else { Err(ValuesError::Violations(violations)) }
     }
 
     fn with_defaults(mut self, schema: &Schema) -> Self {
         let mut merged = schema.defaults();
-        self.layers.insert(0, (Origin::Default(schema.path().to_owned()), merged.clone()));
+        self.layers.insert(0, (ValueOrigin::Default(schema.path().to_owned()), merged.clone()));
         merge(&mut merged, std::mem::take(&mut self.merged));
         self.merged = merged;
         self
     }
 
     /// Returns the keys given by `--set-file`.
-    pub fn from_files(&self) -> Vec<KeyPath> {
-        let key = |(origin, _): &(Origin, Value)| match origin {
-            Origin::Given(Source::SetFile { key, .. }) => Some(key.clone()),
-            Origin::Given(Source::File(_) | Source::Set { .. }) | Origin::Default(_) => None,
+    pub fn set_file_keys(&self) -> Vec<KeyPath> {
+        let key = |(origin, _): &(ValueOrigin, Value)| match origin {
+            ValueOrigin::Source(ValueSource::SetFile { key, .. }) => Some(key.clone()),
+            ValueOrigin::Source(ValueSource::File(_) | ValueSource::Set { .. }) | ValueOrigin::Default(_) => {
+                None
+            }
         };
         self.layers.iter().filter_map(key).collect()
     }
 
     /// Returns every string and number at or below one of `keys`, as text with that key.
-    pub fn texts_at(&self, keys: &[KeyPath]) -> Vec<(KeyPath, Vec<u8>)> {
+    pub fn scalars_at(&self, keys: &[KeyPath]) -> Vec<(KeyPath, Vec<u8>)> {
         let mut texts = Vec::new();
         for key in keys {
             let mut pending: Vec<&Value> = key.find(&self.merged).into_iter().collect();
@@ -138,7 +140,7 @@ impl Values {
     }
 
     /// Returns the origin of the value at `path`, or of the nearest table above it.
-    fn origin_of(&self, path: &KeyPath) -> Option<&Origin> {
+    fn origin_of(&self, path: &KeyPath) -> Option<&ValueOrigin> {
         let last = self.layers.iter().rev().find(|(_, layer)| path.find(layer).is_some());
         last.map(|(origin, _)| origin).or_else(|| self.origin_of(&path.parent()?))
     }

@@ -3,16 +3,16 @@
 use serde_json::Value;
 
 use super::schema::MAX_DEPTH;
-use super::walk::BY_NAME;
+use super::schema_walk::NAMED_SCHEMA_KEYWORDS;
 use super::{KeyPath, Schema};
 
 /// A value that a schema declares.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Parameter {
+pub struct SchemaParameter {
     /// The key of the value.
     pub key: KeyPath,
     /// The allowed JSON types, separated by `|`; `None` if the schema has no `type`.
-    pub kind: Option<String>,
+    pub types: Option<String>,
     /// Whether the value must be given: it is required and has no default.
     pub is_required: bool,
     /// Whether the value or a table above it is secret.
@@ -20,16 +20,16 @@ pub struct Parameter {
 }
 
 /// Keywords that contain values.
-const SHOWING: [&str; 4] = ["default", "enum", "const", "examples"];
+const VALUE_KEYWORDS: [&str; 4] = ["default", "enum", "const", "examples"];
 
 impl Schema {
     /// Returns every declared value without `properties` of its own, sorted by key.
-    pub fn parameters(&self) -> Vec<Parameter> {
+    pub fn parameters(&self) -> Vec<SchemaParameter> {
         let mut found = Vec::new();
-        self.collect(&self.document, &KeyPath::default(), true, &mut Vec::new(), &mut found);
+        self.collect_parameters(&self.document, &KeyPath::default(), true, &mut Vec::new(), &mut found);
         let secrets = self.secrets();
         for parameter in &mut found {
-            parameter.is_secret = secrets.iter().any(|secret| secret.is_along(&parameter.key));
+            parameter.is_secret = secrets.iter().any(|secret| secret.overlaps(&parameter.key));
         }
         let defaults = self.defaults();
         for parameter in &mut found {
@@ -41,20 +41,25 @@ impl Schema {
     }
 
     /// `open` holds the enclosing schemas, to detect recursion.
-    fn collect<'a>(
+    fn collect_parameters<'a>(
         &'a self,
         schema: &'a Value,
         at: &KeyPath,
         is_required: bool,
         open: &mut Vec<&'a Value>,
-        found: &mut Vec<Parameter>,
+        found: &mut Vec<SchemaParameter>,
     ) {
-        let schema = self.resolved(schema);
+        let schema = self.resolve_refs(schema);
         let is_open = open.iter().any(|open| std::ptr::eq(*open, schema));
         let named = schema.get("properties").and_then(Value::as_object);
         let Some(named) = named.filter(|_| !is_open && open.len() < MAX_DEPTH) else {
             if !open.is_empty() {
-                found.push(Parameter { key: at.clone(), kind: kind(schema), is_required, is_secret: false });
+                found.push(SchemaParameter {
+                    key: at.clone(),
+                    types: type_names(schema),
+                    is_required,
+                    is_secret: false,
+                });
             }
             return;
         };
@@ -63,7 +68,7 @@ impl Schema {
         for (name, schema) in named {
             let is_named =
                 required.is_some_and(|names| names.iter().any(|known| known.as_str() == Some(name)));
-            self.collect(schema, &at.joined(name), is_required && is_named, open, found);
+            self.collect_parameters(schema, &at.join(name), is_required && is_named, open, found);
         }
         open.pop();
     }
@@ -97,8 +102,10 @@ fn redact(schema: &mut Value, is_secret: bool, targets: &mut Vec<String>) {
         Value::Object(keywords) => {
             let is_secret = is_secret || keywords.get("writeOnly") == Some(&Value::Bool(true));
             keywords.retain(|keyword, value| {
-                !SHOWING.contains(&keyword.as_str())
-                    || !(is_secret || value.is_object() || value.is_array() && shows_tables(value))
+                !VALUE_KEYWORDS.contains(&keyword.as_str())
+                    || !(is_secret
+                        || value.is_object()
+                        || value.is_array() && contains_tables_or_arrays(value))
             });
             if let Some(pointer) =
                 keywords.get("$ref").and_then(Value::as_str).and_then(|to| to.strip_prefix('#'))
@@ -107,7 +114,7 @@ fn redact(schema: &mut Value, is_secret: bool, targets: &mut Vec<String>) {
                 targets.push(pointer.to_owned());
             }
             for (keyword, value) in keywords.iter_mut() {
-                match value.as_object_mut().filter(|_| BY_NAME.contains(&keyword.as_str())) {
+                match value.as_object_mut().filter(|_| NAMED_SCHEMA_KEYWORDS.contains(&keyword.as_str())) {
                     Some(named) => named.values_mut().for_each(|schema| redact(schema, is_secret, targets)),
                     None => redact(value, is_secret, targets),
                 }
@@ -118,11 +125,11 @@ fn redact(schema: &mut Value, is_secret: bool, targets: &mut Vec<String>) {
 }
 
 /// Returns whether an array contains tables or arrays. Lists of scalars, as in `enum`, can stay.
-fn shows_tables(value: &Value) -> bool {
+fn contains_tables_or_arrays(value: &Value) -> bool {
     value.as_array().is_some_and(|items| items.iter().any(|item| item.is_object() || item.is_array()))
 }
 
-fn kind(schema: &Value) -> Option<String> {
+fn type_names(schema: &Value) -> Option<String> {
     match schema.get("type")? {
         Value::String(kind) => Some(kind.clone()),
         Value::Array(kinds) => Some(kinds.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("|")),
@@ -157,7 +164,7 @@ mod tests {
         let found: Vec<String> = schema
             .parameters()
             .into_iter()
-            .map(|p| format!("{} {:?} {} {}", p.key, p.kind, p.is_required, p.is_secret))
+            .map(|p| format!("{} {:?} {} {}", p.key, p.types, p.is_required, p.is_secret))
             .collect();
         let expected = [
             "db.host None false false",

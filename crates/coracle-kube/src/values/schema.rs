@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use jsonschema::error::{ValidationError, ValidationErrorKind};
 use serde_json::{Map, Value};
 
-use super::walk::{self, Reach, walk};
-use super::{Completeness, Error, KeyPath, Values, Violation, file, merge};
+use super::schema_walk::{self, WalkScope, walk_schemas};
+use super::{Completeness, KeyPath, Values, ValuesError, Violation, merge, values_file};
 
 /// A compiled JSON Schema.
 #[derive(Debug)]
@@ -25,25 +25,25 @@ impl Schema {
     ///
     /// # Errors
     /// Fails if it cannot be read, is not a valid schema, or refers to another file.
-    pub fn read(path: &Path) -> Result<Self, Error> {
-        Self::new(path.to_owned(), file::schema(path)?)
+    pub fn read(path: &Path) -> Result<Self, ValuesError> {
+        Self::new(path.to_owned(), values_file::read_schema(path)?)
     }
 
     /// Compiles the schema in `document`; `path` is used in errors.
     ///
     /// # Errors
     /// Fails if it is not a valid schema, or has unsupported references.
-    pub fn new(path: PathBuf, document: Value) -> Result<Self, Error> {
-        let wrong = |message: String| Error::Schema { path: path.clone(), message };
+    pub fn new(path: PathBuf, document: Value) -> Result<Self, ValuesError> {
+        let wrong = |message: String| ValuesError::InvalidSchema { path: path.clone(), message };
         let validator = jsonschema::validator_for(&document).map_err(|error| wrong(error.to_string()))?;
-        if let Some(reference) = walk::unfollowed(&document) {
-            let reference = coracle_core::path::printable(reference.as_bytes());
+        if let Some(reference) = schema_walk::find_unsupported_ref(&document) {
+            let reference = coracle_core::path::escape_bytes(reference.as_bytes());
             return Err(wrong(format!(
                 "the reference `{reference}` is not supported and might hide a secret: write `#/$defs/NAME`"
             )));
         }
         let mut secrets = Vec::new();
-        let ends = walk(&document, Reach::All, &mut |schema, key| {
+        let ends = walk_schemas(&document, WalkScope::AllValues, &mut |schema, key| {
             if schema.get("writeOnly") == Some(&Value::Bool(true)) {
                 secrets.push(key.clone());
             }
@@ -69,10 +69,10 @@ impl Schema {
 
     /// Returns whether the schema allows `key`: it declares the key, or a table above it without
     /// `properties`.
-    pub fn knows(&self, key: &KeyPath) -> bool {
+    pub fn allows_key(&self, key: &KeyPath) -> bool {
         let mut known = false;
-        walk(&self.document, Reach::Named, &mut |schema, at| {
-            known |= key.leads_to(at) || at.leads_to(key) && schema.get("properties").is_none();
+        walk_schemas(&self.document, WalkScope::KeyedValues, &mut |schema, at| {
+            known |= key.is_prefix_of(at) || at.is_prefix_of(key) && schema.get("properties").is_none();
         });
         known
     }
@@ -80,10 +80,10 @@ impl Schema {
     /// Returns a table of all defaults.
     pub(super) fn defaults(&self) -> Value {
         let mut defaults = Value::Object(Map::new());
-        walk(&self.document, Reach::Named, &mut |schema, key| {
+        walk_schemas(&self.document, WalkScope::KeyedValues, &mut |schema, key| {
             if let Some(default) = schema.get("default") {
                 // Outer defaults are visited first; inner ones override them.
-                merge(&mut defaults, key.table(default.clone()));
+                merge(&mut defaults, key.nest(default.clone()));
             }
         });
         defaults
@@ -97,17 +97,17 @@ impl Schema {
             .validator
             .iter_errors(merged)
             .filter(|error| match completeness {
-                Completeness::Whole => true,
-                Completeness::ButSecrets => !is_missing(error, &secrets),
-                Completeness::Partial => !may_be_mended(error.kind()),
+                Completeness::Complete => true,
+                Completeness::SecretsOptional => !is_missing_property(error, &secrets),
+                Completeness::Partial => !is_fixable_by_more_values(error.kind()),
             })
             .map(|error| {
                 let key = KeyPath::from_pointer(error.instance_path().as_str());
-                let (key, message) = told(&error, key, &secrets);
+                let (key, message) = redacted_message(&error, key, &secrets);
                 Violation { origin: values.origin_of(&key).cloned(), key, message }
             })
             .collect();
-        self.unknown(&self.document, merged, &KeyPath::default(), values, &mut violations);
+        self.find_undeclared_keys(&self.document, merged, &KeyPath::default(), values, &mut violations);
         violations.sort_by(|a, b| (&a.key, &a.message).cmp(&(&b.key, &b.message)));
         violations.dedup();
         violations
@@ -115,7 +115,7 @@ impl Schema {
 
     /// Collects undeclared keys of tables whose schema does not mention other keys: most likely
     /// typos.
-    fn unknown(
+    fn find_undeclared_keys(
         &self,
         schema: &Value,
         value: &Value,
@@ -123,7 +123,7 @@ impl Schema {
         values: &Values,
         found: &mut Vec<Violation>,
     ) {
-        let schema = self.resolved(schema);
+        let schema = self.resolve_refs(schema);
         let (Some(known), Some(table)) =
             (schema.get("properties").and_then(Value::as_object), value.as_object())
         else {
@@ -134,15 +134,15 @@ impl Schema {
                 .iter()
                 .any(|keyword| schema.get(keyword).is_some());
         for (name, value) in table {
-            let key = at.joined(name);
+            let key = at.join(name);
             match known.get(name) {
-                Some(schema) => self.unknown(schema, value, &key, values, found),
+                Some(schema) => self.find_undeclared_keys(schema, value, &key, values, found),
                 None if is_open => {}
                 None => {
                     let near = known.keys().min_by_key(|known| strsim::damerau_levenshtein(known, name));
                     let near = near.filter(|near| strsim::damerau_levenshtein(near, name) <= 2);
                     let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-                    let secret = self.secrets.iter().find(|secret| secret.leads_to(&key));
+                    let secret = self.secrets.iter().find(|secret| secret.is_prefix_of(&key));
                     let message = match secret {
                         None => format!("the schema does not declare this key{near}"),
                         Some(_) => "it contains a key that the schema does not declare".into(),
@@ -155,10 +155,10 @@ impl Schema {
     }
 
     /// Follows `$ref`s inside the document; dangling ones were rejected by [`Schema::new`].
-    pub(super) fn resolved<'a>(&'a self, schema: &'a Value) -> &'a Value {
+    pub(super) fn resolve_refs<'a>(&'a self, schema: &'a Value) -> &'a Value {
         let mut schema = schema;
         for _ in 0..MAX_DEPTH {
-            match walk::target(&self.document, schema) {
+            match schema_walk::ref_target(&self.document, schema) {
                 Some(target) => schema = target,
                 None => break,
             }
@@ -168,7 +168,7 @@ impl Schema {
 }
 
 /// Returns whether further values can fix an error, such as a missing required value.
-fn may_be_mended(kind: &ValidationErrorKind) -> bool {
+fn is_fixable_by_more_values(kind: &ValidationErrorKind) -> bool {
     matches!(
         kind,
         ValidationErrorKind::Required { .. }
@@ -179,22 +179,22 @@ fn may_be_mended(kind: &ValidationErrorKind) -> bool {
 }
 
 /// Returns whether the error is that one of `keys` is required and missing.
-fn is_missing(error: &ValidationError<'_>, keys: &[KeyPath]) -> bool {
+fn is_missing_property(error: &ValidationError<'_>, keys: &[KeyPath]) -> bool {
     let ValidationErrorKind::Required { property } = error.kind() else { return false };
     let above = KeyPath::from_pointer(error.instance_path().as_str());
-    let key = property.as_str().map(|name| above.joined(name)).unwrap_or(above);
-    keys.iter().any(|missing| missing.is_along(&key))
+    let key = property.as_str().map(|name| above.join(name)).unwrap_or(above);
+    keys.iter().any(|missing| missing.overlaps(&key))
 }
 
 /// Returns the message for an error about the value at `key`. For a secret, it shows neither the
 /// value nor its keys nor the constraint. The same holds for a table that contains a secret.
-fn told(error: &ValidationError<'_>, key: KeyPath, secrets: &[KeyPath]) -> (KeyPath, String) {
+fn redacted_message(error: &ValidationError<'_>, key: KeyPath, secrets: &[KeyPath]) -> (KeyPath, String) {
     let keyword = error.schema_path().as_str().rsplit('/').next().unwrap_or_default();
-    if let Some(secret) = secrets.iter().find(|secret| secret.leads_to(&key)) {
+    if let Some(secret) = secrets.iter().find(|secret| secret.is_prefix_of(&key)) {
         return (secret.clone(), format!("the value is secret and violates `{keyword}` of the schema"));
     }
     let message = match error.kind() {
-        _ if !secrets.iter().any(|secret| secret.is_along(&key)) => error.to_string(),
+        _ if !secrets.iter().any(|secret| secret.overlaps(&key)) => error.to_string(),
         ValidationErrorKind::Required { .. } => error.masked().to_string(),
         _ => format!("the value contains a secret and violates `{keyword}` of the schema"),
     };

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::{Error, KeyPath, file, written};
+use super::{KeyPath, ValuesError, parse, values_file};
 use coracle_core::json;
 
 /// The source of one layer of values.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Source {
+pub enum ValueSource {
     /// A TOML, YAML or JSON file, by its extension.
     File(PathBuf),
     /// `--set KEY=VALUE`. The value is JSON if it parses as JSON, else a string.
@@ -31,35 +31,35 @@ pub enum Source {
 
 /// The origin of a value.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Origin {
+pub enum ValueOrigin {
     /// Given by the user.
-    Given(Source),
+    Source(ValueSource),
     /// A default of this schema.
     Default(PathBuf),
 }
 
-impl Source {
-    pub(super) fn read(&self) -> Result<Value, Error> {
+impl ValueSource {
+    pub(super) fn read(&self) -> Result<Value, ValuesError> {
         match self {
-            Self::File(path) => file::read(path),
-            Self::Set { key, text } => self.json(key, text),
-            Self::SetFile { key, path } => Ok(key.table(Value::String(file::text(path)?))),
+            Self::File(path) => values_file::read_values(path),
+            Self::Set { key, text } => self.parse_set_value(key, text),
+            Self::SetFile { key, path } => Ok(key.nest(Value::String(values_file::read_text(path)?))),
         }
     }
 
     /// Parses JSON; any other text is a string. Fails for JSON with a duplicate key.
-    fn json(&self, key: &KeyPath, text: &str) -> Result<Value, Error> {
-        match written::json(text) {
-            Ok(read) => Error::all(read.errors(self)).map_or_else(|| Ok(key.table(read.value)), Err),
+    fn parse_set_value(&self, key: &KeyPath, text: &str) -> Result<Value, ValuesError> {
+        match parse::parse_json(text) {
+            Ok(read) => ValuesError::combine(read.errors(self)).map_or_else(|| Ok(key.nest(read.value)), Err),
             Err(error) if error.is_data() => {
-                Err(Error::Syntax { origin: self.clone(), message: json::message(&error) })
+                Err(ValuesError::InvalidSyntax { origin: self.clone(), message: json::error_message(&error) })
             }
-            Err(_) => Ok(key.table(Value::String(text.to_owned()))),
+            Err(_) => Ok(key.nest(Value::String(text.to_owned()))),
         }
     }
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for ValueSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => write!(f, "{}", path.display()),
@@ -69,10 +69,10 @@ impl fmt::Display for Source {
     }
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for ValueOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Given(source) => source.fmt(f),
+            Self::Source(source) => source.fmt(f),
             Self::Default(schema) => write!(f, "the default in {}", schema.display()),
         }
     }

@@ -15,12 +15,12 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
     folder
 }
 
-fn files(folder: &Path, names: &[&str]) -> Vec<Source> {
-    names.iter().map(|name| Source::File(folder.join(name))).collect()
+fn files(folder: &Path, names: &[&str]) -> Vec<ValueSource> {
+    names.iter().map(|name| ValueSource::File(folder.join(name))).collect()
 }
 
-fn set(key: &str, text: &str) -> Source {
-    Source::Set { key: key.parse().unwrap(), text: text.into() }
+fn set(key: &str, text: &str) -> ValueSource {
+    ValueSource::Set { key: key.parse().unwrap(), text: text.into() }
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn schema() -> (TempDir, Schema) {
 #[test]
 fn applies_defaults_and_finds_secrets() {
     let (_folder, schema) = schema();
-    let values = Values::read(&[set("db.host", "a")]).unwrap().held_to(&schema).unwrap();
+    let values = Values::read(&[set("db.host", "a")]).unwrap().validate(&schema).unwrap();
     assert_eq!(*values.merged(), json!({ "db": { "host": "a", "port": 5432 }, "level": "info" }));
     assert_eq!(schema.secrets(), ["db.password".parse().unwrap()]);
 }
@@ -169,7 +169,9 @@ fn reports_every_violation_without_secrets() {
     let (_folder, schema) = schema();
     let sources =
         [set("db.port", "0"), set("db.password", "hunter2"), set("levle", "x"), set("db.hots", "y")];
-    let Err(Error::Violations(found)) = Values::read(&sources).unwrap().held_to(&schema) else { panic!() };
+    let Err(ValuesError::Violations(found)) = Values::read(&sources).unwrap().validate(&schema) else {
+        panic!()
+    };
     let found: Vec<String> = found.iter().map(ToString::to_string).collect();
     assert_eq!(
         found,
@@ -190,7 +192,7 @@ fn reports_an_invalid_default_of_the_schema() {
     }}}}"#;
     let folder = folder(&[("schema.json", text), ("a.toml", "[db]\nuser = 1\nlist = [1]\n")]);
     let schema = Schema::read(&folder.path().join("schema.json")).unwrap();
-    let error = Values::read(&files(folder.path(), &["a.toml"])).unwrap().held_to(&schema).unwrap_err();
+    let error = Values::read(&files(folder.path(), &["a.toml"])).unwrap().validate(&schema).unwrap_err();
     let at = folder.path().display();
     for part in [
         format!("`db.port`: 0 is less than the minimum of 1 (from the default in {at}/schema.json)"),
@@ -217,7 +219,7 @@ fn parses_and_compares_keys() {
     }
     let key = |text: &str| text.parse::<KeyPath>().unwrap();
     assert!(
-        key("a.b").is_along(&key("a")) && key("a").is_along(&key("a.b")) && !key("a.b").is_along(&key("a.c"))
+        key("a.b").overlaps(&key("a")) && key("a").overlaps(&key("a.b")) && !key("a.b").overlaps(&key("a.c"))
     );
     assert_eq!(key("a.1").find(&json!({ "a": [1, 2] })), Some(&json!(2)));
 }

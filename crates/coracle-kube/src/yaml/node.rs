@@ -6,38 +6,38 @@ use serde_json::Value;
 #[derive(Clone, PartialEq, Debug)]
 pub struct Node {
     /// The position of the node; for an alias, that of the alias.
-    pub place: Place,
+    pub span: Span,
     /// The position of the node's text; for an alias, that of the anchored node.
-    pub defined: Place,
+    pub defined_span: Span,
     /// The node's type and content.
-    pub kind: Kind,
+    pub kind: NodeKind,
 }
 
 /// A node's type and content.
 #[derive(Clone, PartialEq, Debug)]
-pub enum Kind {
+pub enum NodeKind {
     /// Null, a number or a boolean.
-    Plain(Value),
+    Scalar(Value),
     /// A string.
     Text(String),
     /// A sequence, in source order.
-    List(Vec<Node>),
+    Sequence(Vec<Node>),
     /// A mapping, in source order.
-    Table(Vec<(Key, Node)>),
+    Mapping(Vec<(Key, Node)>),
 }
 
 /// A mapping key.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Key {
     /// The position of the key.
-    pub place: Place,
+    pub place: Span,
     /// The key's text.
     pub name: String,
 }
 
 /// A span of a text.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
-pub struct Place {
+pub struct Span {
     /// The line, from 1.
     pub line: usize,
     /// The column in characters, from 1.
@@ -49,9 +49,10 @@ pub struct Place {
 }
 
 /// A null node, which is what an empty text parses as.
-const NOTHING: &Node = &Node { place: Place::START, defined: Place::START, kind: Kind::Plain(Value::Null) };
+const NULL_NODE: &Node =
+    &Node { span: Span::START, defined_span: Span::START, kind: NodeKind::Scalar(Value::Null) };
 
-impl Place {
+impl Span {
     /// The start of a text.
     pub const START: Self = Self { line: 1, column: 1, start: 0, end: 0 };
 }
@@ -59,23 +60,23 @@ impl Place {
 impl Node {
     /// Returns the value at key `name`; `None` if it is missing or null.
     pub fn get(&self, name: &str) -> Option<&Self> {
-        self.member(name).map(|(_, node)| node).filter(|node| !node.is_null())
+        self.entry(name).map(|(_, node)| node).filter(|node| !node.is_null())
     }
 
     /// Returns the node at this path of keys; a null node if there is none.
-    pub fn at(&self, names: &[&str]) -> &Self {
-        names.iter().try_fold(self, |node, name| node.get(name)).unwrap_or(NOTHING)
+    pub fn at_path(&self, names: &[&str]) -> &Self {
+        names.iter().try_fold(self, |node, name| node.get(name)).unwrap_or(NULL_NODE)
     }
 
     /// Returns the entry at key `name`, even if its value is null.
-    pub fn member(&self, name: &str) -> Option<(&Key, &Self)> {
-        self.members().find(|(key, _)| key.name == name)
+    pub fn entry(&self, name: &str) -> Option<(&Key, &Self)> {
+        self.entries().find(|(key, _)| key.name == name)
     }
 
     /// Returns the entries of a mapping in order; none for any other node.
-    pub fn members(&self) -> impl Iterator<Item = (&Key, &Self)> {
+    pub fn entries(&self) -> impl Iterator<Item = (&Key, &Self)> {
         let members = match &self.kind {
-            Kind::Table(members) => members.as_slice(),
+            NodeKind::Mapping(members) => members.as_slice(),
             _ => &[],
         };
         members.iter().map(|(key, node)| (key, node))
@@ -84,7 +85,7 @@ impl Node {
     /// Returns the items of a sequence in order; none for any other node.
     pub fn items(&self) -> &[Self] {
         match &self.kind {
-            Kind::List(items) => items,
+            NodeKind::Sequence(items) => items,
             _ => &[],
         }
     }
@@ -92,7 +93,7 @@ impl Node {
     /// Returns the string; `None` for any other node.
     pub fn text(&self) -> Option<&str> {
         match &self.kind {
-            Kind::Text(text) => Some(text),
+            NodeKind::Text(text) => Some(text),
             _ => None,
         }
     }
@@ -103,14 +104,14 @@ impl Node {
     }
 
     /// Returns whether the value at key `name` is `true`.
-    pub fn is(&self, name: &str) -> bool {
-        self.flag(name) == Some(true)
+    pub fn is_true(&self, name: &str) -> bool {
+        self.bool_of(name) == Some(true)
     }
 
     /// Returns the boolean at key `name`.
-    pub fn flag(&self, name: &str) -> Option<bool> {
+    pub fn bool_of(&self, name: &str) -> Option<bool> {
         match &self.get(name)?.kind {
-            Kind::Plain(value) => value.as_bool(),
+            NodeKind::Scalar(value) => value.as_bool(),
             _ => None,
         }
     }
@@ -118,7 +119,7 @@ impl Node {
     /// Returns the integer at key `name`.
     pub fn number_of(&self, name: &str) -> Option<i64> {
         match &self.get(name)?.kind {
-            Kind::Plain(value) => value.as_i64(),
+            NodeKind::Scalar(value) => value.as_i64(),
             _ => None,
         }
     }
@@ -126,10 +127,10 @@ impl Node {
     /// Converts the node to JSON, without positions.
     pub fn to_value(&self) -> Value {
         match &self.kind {
-            Kind::Plain(value) => value.clone(),
-            Kind::Text(text) => Value::String(text.clone()),
-            Kind::List(items) => items.iter().map(Self::to_value).collect(),
-            Kind::Table(members) => {
+            NodeKind::Scalar(value) => value.clone(),
+            NodeKind::Text(text) => Value::String(text.clone()),
+            NodeKind::Sequence(items) => items.iter().map(Self::to_value).collect(),
+            NodeKind::Mapping(members) => {
                 Value::Object(members.iter().map(|(key, node)| (key.name.clone(), node.to_value())).collect())
             }
         }
@@ -137,36 +138,36 @@ impl Node {
 
     /// Returns whether the node is null.
     pub fn is_null(&self) -> bool {
-        self.kind == Kind::Plain(Value::Null)
+        self.kind == NodeKind::Scalar(Value::Null)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::nodes;
+    use super::super::parse_nodes;
     use super::*;
 
     /// Lists every scalar as `LINE:COLUMN [SOURCE TEXT] VALUE`.
     fn scalars(text: &str, node: &Node, found: &mut Vec<String>) {
-        let slice = |place: Place| text.get(place.start..place.end).unwrap_or("?").to_owned();
+        let slice = |place: Span| text.get(place.start..place.end).unwrap_or("?").to_owned();
         match &node.kind {
-            Kind::List(items) => items.iter().for_each(|item| scalars(text, item, found)),
-            Kind::Table(members) => {
+            NodeKind::Sequence(items) => items.iter().for_each(|item| scalars(text, item, found)),
+            NodeKind::Mapping(members) => {
                 for (key, node) in members {
                     found.push(format!("{}:{} {}", key.place.line, key.place.column, slice(key.place)));
                     scalars(text, node, found);
                 }
             }
             kind => {
-                let Place { line, column, .. } = node.place;
-                found.push(format!("{line}:{column} [{}] {kind:?}", slice(node.defined)));
+                let Span { line, column, .. } = node.span;
+                found.push(format!("{line}:{column} [{}] {kind:?}", slice(node.defined_span)));
             }
         }
     }
 
     fn listed(text: &str) -> Vec<String> {
         let mut found = Vec::new();
-        nodes(text).unwrap().iter().for_each(|node| scalars(text, node, &mut found));
+        parse_nodes(text).unwrap().iter().for_each(|node| scalars(text, node, &mut found));
         found
     }
 

@@ -3,61 +3,61 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use super::link_map::{Absence, LinkMap, Missing};
-use super::mixed;
+use super::link_map::{DependencyKind, LinkMap, MissingLibrary};
+use super::mixed_c_libraries;
 use crate::elf::{self, Machine};
+use crate::ldso::ld_so_conf::ConfDirectory;
+use crate::ldso::{self, Rejection};
 use coracle_core::fs;
-use crate::ldso::conf::Listed;
-use crate::ldso::{self, Refusal};
-use coracle_core::path::{Spelled, printable};
+use coracle_core::path::{RawPath, escape_bytes};
 
 /// Why a closure can't be resolved.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The program does not exist, or is not a regular file.
-    #[error("cannot use `{program}` as a program: {what}")]
-    Program {
+    #[error("cannot use `{program}` as a program: {reason}")]
+    UnusableProgram {
         /// The path as given.
-        program: Spelled,
+        program: RawPath,
         /// What is at that path.
-        what: String,
+        reason: String,
         /// The path of a program with that name in `PATH`.
-        elsewhere: Option<Spelled>,
+        found_in_path: Option<RawPath>,
     },
     /// The program is not ELF, or damaged.
     #[error("cannot use `{program}` as a program")]
-    Elf {
+    InvalidElf {
         /// The path as given.
-        program: Spelled,
+        program: RawPath,
         /// What is wrong with the file.
         source: elf::Error,
     },
     /// The file is ELF, but not a program.
-    #[error("cannot use `{program}` as a program: it is {what}")]
+    #[error("cannot use `{program}` as a program: it is {file_kind}")]
     NotExecutable {
         /// The path as given.
-        program: Spelled,
+        program: RawPath,
         /// What kind of file it is.
-        what: &'static str,
+        file_kind: &'static str,
     },
     /// The `#!` line has no interpreter, or can't be parsed.
     #[error("cannot parse the first line of the script `{script}`: {why}")]
-    Script {
+    InvalidShebang {
         /// The path as given.
-        script: Spelled,
+        script: RawPath,
         /// What is wrong with the line.
         why: String,
     },
     /// Scripts are nested deeper than the kernel allows.
     #[error("cannot start `{0}`: its script interpreters are nested deeper than the kernel allows")]
-    ScriptDepth(Spelled),
+    ScriptsNestedTooDeep(RawPath),
     /// The interpreter of a program does not exist.
     #[error("cannot find the interpreter `{interpreter}` of `{program}`: {why}")]
-    Interpreter {
+    MissingInterpreter {
         /// The program.
-        program: Spelled,
+        program: RawPath,
         /// `PT_INTERP`.
-        interpreter: Spelled,
+        interpreter: RawPath,
         /// Why it can't be used.
         why: String,
         /// The program's machine.
@@ -65,23 +65,23 @@ pub enum Error {
     },
     /// The kernel or `env` would not find the interpreter of a script.
     #[error("cannot find the interpreter `{interpreter}` of the script `{script}`: {why}")]
-    ScriptInterpreter {
+    MissingScriptInterpreter {
         /// The script.
-        script: Spelled,
+        script: RawPath,
         /// The interpreter in the first line.
-        interpreter: Spelled,
+        interpreter: RawPath,
         /// Why it can't be used, or where it was searched.
         why: String,
         /// Whether `env` searched for it in `PATH`.
-        by_env: bool,
+        is_env_lookup: bool,
     },
     /// The interpreter is for another machine than the program.
     #[error("the interpreter `{interpreter}` of `{program}` is for {found}, but the program is for {wanted}")]
-    InterpreterMachine {
+    InterpreterMachineMismatch {
         /// The program.
-        program: Spelled,
+        program: RawPath,
         /// `PT_INTERP`.
-        interpreter: Spelled,
+        interpreter: RawPath,
         /// The interpreter's machine.
         found: Machine,
         /// The program's machine.
@@ -89,25 +89,25 @@ pub enum Error {
     },
     /// The interpreter can't be read as a dynamic loader.
     #[error("cannot read the loader `{interpreter}` of `{program}`")]
-    Loader {
+    InvalidLoader {
         /// The program.
-        program: Spelled,
+        program: RawPath,
         /// `PT_INTERP`.
-        interpreter: Spelled,
+        interpreter: RawPath,
         /// Why it can't be read.
         source: ldso::Error,
     },
     /// The loader would load filter libraries without end.
     #[error("cannot resolve `{program}`: the loader would map filter libraries without end, `{name}` next")]
-    Endless {
+    EndlessFilters {
         /// The path as given.
-        program: Spelled,
+        program: RawPath,
         /// The name of the next library.
-        name: Spelled,
+        name: RawPath,
     },
     /// The link maps with missing libraries.
-    #[error("{}", missing_text(.0))]
-    Missing(Vec<Rc<LinkMap>>),
+    #[error("{}", format_missing(.0))]
+    MissingLibraries(Vec<Rc<LinkMap>>),
     /// A file can't be read.
     #[error(transparent)]
     Io(#[from] fs::Error),
@@ -117,45 +117,47 @@ impl Error {
     /// Returns the next step for the user.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Program { elsewhere: Some(path), .. } => {
+            Self::UnusableProgram { found_in_path: Some(path), .. } => {
                 format!("did you mean `{path}`? `PATH` is not searched")
             }
-            Self::Program { .. } => "check the path, and build the program first".into(),
-            Self::Elf { source: elf::Error::NotElf, .. } => {
+            Self::UnusableProgram { .. } => "check the path, and build the program first".into(),
+            Self::InvalidElf { source: elf::Error::NotElf, .. } => {
                 "a program is an ELF file or starts with `#!`; if this is a script, write `#!/bin/sh` or \
                  the like as its first line"
                     .into()
             }
-            Self::Elf { .. } => "build or copy the program again".into(),
+            Self::InvalidElf { .. } => "build or copy the program again".into(),
             Self::NotExecutable { .. } => {
                 "name the linked program, not one of its inputs".into()
             }
-            Self::Script { .. } => {
+            Self::InvalidShebang { .. } => {
                 "write `#!/path/to/interpreter [argument]`, and end the line with a line feed only".into()
             }
-            Self::ScriptDepth(_) => "name an ELF program as the interpreter".into(),
-            Self::Interpreter { .. } | Self::InterpreterMachine { .. } => {
+            Self::ScriptsNestedTooDeep(_) => "name an ELF program as the interpreter".into(),
+            Self::MissingInterpreter { .. } | Self::InterpreterMachineMismatch { .. } => {
                 "install it, pass `--sysroot <DIR>` with the loader and libraries of its platform, or link the program statically"
                     .into()
             }
-            Self::ScriptInterpreter { by_env: true, .. } => {
+            Self::MissingScriptInterpreter { is_env_lookup: true, .. } => {
                 "install it where the image is built, or set its directory with `--env PATH=…`".into()
             }
-            Self::ScriptInterpreter { .. } => {
+            Self::MissingScriptInterpreter { .. } => {
                 "install it where the image is built, or write its absolute path in the first line".into()
             }
-            Self::Loader { source, .. } => source.hint().into(),
-            Self::Endless { .. } => "link the program without `--filter` and `--auxiliary`".into(),
-            Self::Missing(maps) => missing_hint(maps),
+            Self::InvalidLoader { source, .. } => source.hint().into(),
+            Self::EndlessFilters { .. } => "link the program without `--filter` and `--auxiliary`".into(),
+            Self::MissingLibraries(maps) => hint_for_missing(maps),
             Self::Io(error) => return error.hint(),
         })
     }
 }
 
 /// Formats one library as a sentence, several as a list.
-fn missing_text(maps: &[Rc<LinkMap>]) -> String {
-    let all: Vec<String> =
-        maps.iter().flat_map(|map| fatal(map).map(|missing| describe(map, missing))).collect();
+fn format_missing(maps: &[Rc<LinkMap>]) -> String {
+    let all: Vec<String> = maps
+        .iter()
+        .flat_map(|map| fatal_missing(map).map(|missing| format_missing_library(map, missing)))
+        .collect();
     match &*all {
         [one] => format!("cannot find {one}"),
         several => several.iter().fold(format!("cannot find {} libraries", several.len()), |text, one| {
@@ -165,60 +167,66 @@ fn missing_text(maps: &[Rc<LinkMap>]) -> String {
 }
 
 /// Returns the libraries without which the program does not start.
-fn fatal(map: &LinkMap) -> impl Iterator<Item = &Missing> {
-    map.missing.iter().filter(|missing| missing.absence == Absence::Fatal)
+fn fatal_missing(map: &LinkMap) -> impl Iterator<Item = &MissingLibrary> {
+    map.missing.iter().filter(|missing| missing.kind == DependencyKind::Required)
 }
 
 /// Describes a library with the objects that need it, where it was searched, and rejected files.
-fn describe(map: &LinkMap, Missing { name, by, missed, .. }: &Missing) -> String {
-    let chain: Vec<String> = map.chain(*by).map(|object| format!("`{object}`")).collect();
-    let places = missed.places.iter().map(|place| (place.directory.to_string(), place.rule.to_string()));
-    let refused = missed.refused.iter().map(|(path, refusal)| (path.to_string(), refusal.to_string()));
-    let mut text = format!("`{}`, needed by {}", printable(name), chain.join(", needed by "));
-    text.push_str(&table("searched, in order:", &places.collect::<Vec<_>>()));
-    text.push_str(&table("found but refused:", &refused.collect::<Vec<_>>()));
+fn format_missing_library(
+    map: &LinkMap,
+    MissingLibrary { name, needed_by: by, trace: missed, .. }: &MissingLibrary,
+) -> String {
+    let chain: Vec<String> = map.dependency_chain(*by).map(|object| format!("`{object}`")).collect();
+    let places = missed.searched.iter().map(|place| (place.raw_path.to_string(), place.rule.to_string()));
+    let refused = missed.rejected.iter().map(|(path, refusal)| (path.to_string(), refusal.to_string()));
+    let mut text = format!("`{}`, needed by {}", escape_bytes(name), chain.join(", needed by "));
+    text.push_str(&format_table("searched, in order:", &places.collect::<Vec<_>>()));
+    text.push_str(&format_table("found but refused:", &refused.collect::<Vec<_>>()));
     text
 }
 
 /// Formats a heading and two columns. Empty if there are no rows.
-fn table(heading: &str, rows: &[(String, String)]) -> String {
+fn format_table(heading: &str, rows: &[(String, String)]) -> String {
     let width = rows.iter().map(|(left, _)| left.chars().count()).max();
     let heading = width.map(|_| format!("\n  {heading}")).unwrap_or_default();
     let width = width.unwrap_or_default();
     rows.iter().fold(heading, |text, (left, right)| format!("{text}\n    {left:width$}  {right}"))
 }
 
-impl Missing {
+impl MissingLibrary {
     /// Explains that the library is installed, but not in the loader's cache. `None` if it is not
     /// in a directory of `ld.so.conf`.
-    pub fn listed_hint(&self) -> Option<String> {
-        let Listed { directory, file } = self.listed.as_ref()?;
+    pub fn stale_cache_hint(&self) -> Option<String> {
+        let ConfDirectory { directory, listed_in: file } = self.listed_in_conf.as_ref()?;
         Some(format!(
             "`{}` is in `{directory}`, which `{file}` lists, but not in the loader's cache, which `ldconfig` writes",
-            printable(&self.name)
+            escape_bytes(&self.name)
         ))
     }
 }
 
 /// Returns the hints for all missing libraries, one per line.
-fn missing_hint(maps: &[Rc<LinkMap>]) -> String {
-    let missing = || maps.iter().flat_map(|map| fatal(map));
-    let refused = || missing().flat_map(|missing| missing.missed.refused.iter().map(|(_, refusal)| refusal));
-    let other_machine = |refusal: &Refusal| matches!(refusal, Refusal::Machine { .. });
-    if maps.iter().any(|map| fatal(map).any(|missing| mixed::is_of_another_libc(map, &missing.name))) {
+fn hint_for_missing(maps: &[Rc<LinkMap>]) -> String {
+    let missing = || maps.iter().flat_map(|map| fatal_missing(map));
+    let refused = || missing().flat_map(|missing| missing.trace.rejected.iter().map(|(_, refusal)| refusal));
+    let other_machine = |refusal: &Rejection| matches!(refusal, Rejection::Machine { .. });
+    if maps.iter().any(|map| {
+        fatal_missing(map).any(|missing| mixed_c_libraries::belongs_to_other_libc(map, &missing.name))
+    }) {
         return "a library is for another C library: build the program and all libraries against the same one".into();
     }
     let mut hints: Vec<String> = Vec::new();
-    if missing().any(|missing| missing.missed.refused.is_empty() && missing.listed.is_none()) {
+    if missing().any(|missing| missing.trace.rejected.is_empty() && missing.listed_in_conf.is_none()) {
         hints.push(
             "install the package that has the library, give the program a RUNPATH that leads to it, or link it \
              statically"
                 .into(),
         );
     }
-    let listed = missing().filter_map(Missing::listed_hint).collect::<BTreeSet<_>>();
+    let listed = missing().filter_map(MissingLibrary::stale_cache_hint).collect::<BTreeSet<_>>();
     hints.extend(listed);
-    let directories = missing().filter_map(|missing| Some(missing.listed.as_ref()?.directory.to_string()));
+    let directories =
+        missing().filter_map(|missing| Some(missing.listed_in_conf.as_ref()?.directory.to_string()));
     let directories: Vec<String> = directories.collect::<BTreeSet<_>>().into_iter().collect();
     if !directories.is_empty() {
         hints.push(format!(

@@ -2,58 +2,68 @@
 
 use std::rc::Rc;
 
-use super::{Error, Found, Mapped, Surroundings, Tracer};
+use super::{Error, MapReason, MappedObject, ResolveOptions, Resolver};
 use crate::elf;
-use crate::ldso::{Hwcaps, Loader, usual_interpreters};
-use coracle_core::path::Spelled;
-use coracle_core::file_system::{self, End, Tree};
+use crate::ldso::{HwcapsSelection, Loader, default_interpreters};
+use coracle_core::file_system::{self, FileSystem, ResolutionEnd};
+use coracle_core::path::RawPath;
 
 /// Returns the loader as an object of the link map, and as a parsed loader.
 ///
 /// The path is `PT_INTERP`, unchanged; for a library without one, the usual loader of its machine.
 /// `None` for a static program.
-pub(super) fn read(
-    tracer: &Tracer<'_>,
-    hwcaps: &Hwcaps,
-    program: &Mapped,
-) -> Result<Option<(Mapped, Rc<Loader>)>, Error> {
-    let (tree, options) = (tracer.tree, tracer.around);
+pub(super) fn read_interpreter(
+    tracer: &Resolver<'_>,
+    hwcaps: &HwcapsSelection,
+    program: &MappedObject,
+) -> Result<Option<(MappedObject, Rc<Loader>)>, Error> {
+    let (tree, options) = (tracer.tree, tracer.options);
     let object = &program.object;
     let spelled = match &object.interpreter {
         Some(interpreter) => interpreter.clone(),
         None if object.dynamic.dependencies.is_empty() => return Ok(None),
-        None => usual_interpreter(tree, options, program)?,
+        None => find_default_interpreter(tree, options, program)?,
     };
-    let (wanted, program) = (object.header.machine, program.spelled.clone());
-    let walk = file_system::walk(tree, &options.working_dir, spelled.as_bytes())?;
-    let End::File(path, file) = walk.end.clone() else {
+    let (wanted, program) = (object.header.machine, program.raw_path.clone());
+    let walk = file_system::resolve_path(tree, &options.working_dir, spelled.as_bytes())?;
+    let ResolutionEnd::File(path, file) = walk.end.clone() else {
         let why = match wanted.platform() {
             Some(platform) => format!("there is no such file; the program is for {platform}"),
             None => "there is no such file".into(),
         };
-        return Err(Error::Interpreter { program, interpreter: spelled, why, wanted });
+        return Err(Error::MissingInterpreter { program, interpreter: spelled, why, wanted });
     };
     let unreadable =
-        |source| Error::Loader { program: program.clone(), interpreter: spelled.clone(), source };
+        |source| Error::InvalidLoader { program: program.clone(), interpreter: spelled.clone(), source };
     let reader = file.content.open()?;
-    let object = Rc::new(elf::Object::read(&reader).map_err(|e| unreadable(e.into()))?);
+    let object = Rc::new(elf::ElfObject::read(&reader).map_err(|e| unreadable(e.into()))?);
     let found = object.header.machine;
-    if !found.is_kin_of(wanted) {
-        return Err(Error::InterpreterMachine { program, interpreter: spelled, found, wanted });
+    if !found.has_same_architecture(wanted) {
+        return Err(Error::InterpreterMachineMismatch { program, interpreter: spelled, found, wanted });
     }
-    let loader = tracer.loader(&spelled, &file, &object, hwcaps).map_err(unreadable)?;
-    Ok(Some((Mapped { spelled, walk, path, file, object, found: Found::Interpreter }, loader)))
+    let loader = tracer.cached_loader(&spelled, &file, &object, hwcaps).map_err(unreadable)?;
+    Ok(Some((
+        MappedObject { raw_path: spelled, walk, path, file, object, reason: MapReason::Interpreter },
+        loader,
+    )))
 }
 
-fn usual_interpreter(tree: &dyn Tree, options: &Surroundings, library: &Mapped) -> Result<Spelled, Error> {
-    let usual = usual_interpreters(&library.object);
+fn find_default_interpreter(
+    tree: &dyn FileSystem,
+    options: &ResolveOptions,
+    library: &MappedObject,
+) -> Result<RawPath, Error> {
+    let usual = default_interpreters(&library.object);
     for path in &usual {
-        if matches!(file_system::walk(tree, &options.working_dir, path.as_bytes())?.end, End::File(..)) {
+        if matches!(
+            file_system::resolve_path(tree, &options.working_dir, path.as_bytes())?.end,
+            ResolutionEnd::File(..)
+        ) {
             return Ok(path.clone());
         }
     }
     let wanted = library.object.header.machine;
     let why = format!("there is no loader for {wanted}");
     let interpreter = usual.into_iter().next().unwrap_or_default();
-    Err(Error::Interpreter { program: library.spelled.clone(), interpreter, why, wanted })
+    Err(Error::MissingInterpreter { program: library.raw_path.clone(), interpreter, why, wanted })
 }

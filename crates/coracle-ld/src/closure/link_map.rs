@@ -3,55 +3,55 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-use super::References;
+use super::SymbolReferences;
 use crate::elf;
+use crate::ldso::ld_so_conf::ConfDirectory;
+use crate::ldso::{Loader, Rule, SearchTrace};
+use coracle_core::file_system::{FsFile, PathResolution};
 use coracle_core::fs;
-use crate::ldso::conf::Listed;
-use crate::ldso::{Loader, Missed, Rule};
-use coracle_core::path::{ImagePath, Spelled};
-use coracle_core::file_system::{TreeFile, Walk};
+use coracle_core::path::{ImagePath, RawPath};
 
 /// A program and the objects that are mapped for it.
 #[derive(Debug)]
 pub struct LinkMap {
     /// The objects in symbol lookup order: the program, then libraries. The interpreter is at the
     /// position where an object first needs it, else last.
-    pub objects: Vec<Mapped>,
+    pub objects: Vec<MappedObject>,
     /// Which object needed which name, and the rule that found it.
     pub edges: Vec<Edge>,
     /// Names that were not found.
-    pub missing: Vec<Missing>,
+    pub missing: Vec<MissingLibrary>,
     /// Additional paths to objects that are mapped already. The loader opens them, so they must
     /// exist in an image.
-    pub aliases: Vec<Alias>,
+    pub aliases: Vec<AliasPath>,
     /// The objects that a `dlopen` added, the opened library first. `None` for the link map of a
     /// program's start.
-    pub added: Option<Vec<usize>>,
+    pub opened_objects: Option<Vec<usize>>,
     /// The parsed loader; `None` for a static program.
     pub loader: Option<Rc<Loader>>,
-    pub(super) references: OnceCell<References>,
+    pub(super) references: OnceCell<SymbolReferences>,
 }
 
 /// An object in the link map.
 #[derive(Clone, Debug)]
-pub struct Mapped {
+pub struct MappedObject {
     /// The path as the loader builds it.
-    pub spelled: Spelled,
+    pub raw_path: RawPath,
     /// The directories and links that the path passes through.
-    pub walk: Walk,
+    pub walk: PathResolution,
     /// The file's own path, without links.
     pub path: ImagePath,
     /// The file's identity and content.
-    pub file: TreeFile,
+    pub file: FsFile,
     /// The parsed ELF object.
-    pub object: Rc<elf::Object>,
+    pub object: Rc<elf::ElfObject>,
     /// Why it is mapped.
-    pub found: Found,
+    pub reason: MapReason,
 }
 
 /// Why an object is mapped.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Found {
+pub enum MapReason {
     /// It is the program.
     Program,
     /// It is the program's `PT_INTERP`.
@@ -63,7 +63,7 @@ pub enum Found {
         /// The rule that found it.
         rule: Rule,
         /// The `$ORIGIN` that was expanded in its directory, if any.
-        origin: Option<Spelled>,
+        origin: Option<RawPath>,
     },
 }
 
@@ -78,71 +78,71 @@ pub struct Edge {
     pub name: Vec<u8>,
     /// The rule that found the object and the resulting path. `None` if the object was mapped
     /// already.
-    pub found: Option<(Rule, Spelled)>,
+    pub resolved: Option<(Rule, RawPath)>,
     /// The search that found it. Empty if the object was mapped already.
-    pub passed: Rc<Missed>,
+    pub trace: Rc<SearchTrace>,
 }
 
 /// Another path to a mapped object.
 #[derive(Clone, Debug)]
-pub struct Alias {
+pub struct AliasPath {
     /// Index of the object.
-    pub of: usize,
+    pub object: usize,
     /// The other path.
-    pub walk: Walk,
+    pub walk: PathResolution,
     /// Why the path was opened.
-    pub found: Found,
+    pub found: MapReason,
 }
 
 /// A name that was not found.
 #[derive(Clone, Debug)]
-pub struct Missing {
+pub struct MissingLibrary {
     /// The needed name.
     pub name: Vec<u8>,
     /// Index of the object that needs it.
-    pub by: usize,
+    pub needed_by: usize,
     /// The consequence for the program.
-    pub absence: Absence,
+    pub kind: DependencyKind,
     /// The failed search.
-    pub missed: Rc<Missed>,
+    pub trace: Rc<SearchTrace>,
     /// A directory of `ld.so.conf` that has the library although the loader's cache does not.
-    pub listed: Option<Listed>,
+    pub listed_in_conf: Option<ConfDirectory>,
 }
 
 /// What happens if a library is missing, depending on the kind of dependency.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Absence {
+pub enum DependencyKind {
     /// `DT_NEEDED` or `DT_FILTER`: the program does not start.
-    Fatal,
+    Required,
     /// `DT_AUXILIARY`: the program starts.
     Auxiliary,
     /// A preload: the program starts, with a warning from the loader.
     Preload,
 }
 
-impl Mapped {
+impl MappedObject {
     /// Returns whether `name` is this object's soname or file name, in whatever directory.
-    pub(super) fn answers_to(&self, name: &[u8]) -> bool {
+    pub(super) fn has_name(&self, name: &[u8]) -> bool {
         self.object.dynamic.soname.as_deref() == Some(name)
-            || self.spelled.name() == Spelled::new(name).name()
+            || self.raw_path.file_name() == RawPath::new(name).file_name()
     }
 
     /// Returns whether the object is below `glibc-hwcaps`.
-    pub(super) fn is_variant(&self) -> bool {
+    pub(super) fn is_below_glibc_hwcaps(&self) -> bool {
         let part = b"/glibc-hwcaps/";
-        self.spelled.as_bytes().windows(part.len()).any(|bytes| bytes == part)
+        self.raw_path.as_bytes().windows(part.len()).any(|bytes| bytes == part)
     }
 }
 
 impl LinkMap {
     /// Returns the link map of a static program.
-    pub(super) fn of_static(program: Mapped) -> Self {
+    pub(super) fn new_static(program: MappedObject) -> Self {
         Self {
             objects: vec![program],
             edges: Vec::new(),
             missing: Vec::new(),
             aliases: Vec::new(),
-            added: None,
+            opened_objects: None,
             loader: None,
             references: OnceCell::new(),
         }
@@ -150,8 +150,8 @@ impl LinkMap {
 
     /// Returns the objects that are new in this map, with their indices: all objects of a program's
     /// start, or those that a `dlopen` added.
-    pub fn news(&self) -> impl Iterator<Item = (usize, &Mapped)> {
-        let is_new = |index: &usize| self.added.as_ref().is_none_or(|added| added.contains(index));
+    pub fn new_objects(&self) -> impl Iterator<Item = (usize, &MappedObject)> {
+        let is_new = |index: &usize| self.opened_objects.as_ref().is_none_or(|added| added.contains(index));
         self.objects.iter().enumerate().filter(move |(index, _)| is_new(index))
     }
 
@@ -159,17 +159,17 @@ impl LinkMap {
     ///
     /// # Errors
     /// Fails if a file can't be read.
-    pub fn references(&self) -> fs::Result<&References> {
+    pub fn symbol_references(&self) -> fs::Result<&SymbolReferences> {
         if let Some(references) = self.references.get() {
             return Ok(references);
         }
-        let read = References::read(self)?;
+        let read = SymbolReferences::read(self)?;
         Ok(self.references.get_or_init(|| read))
     }
 
     /// Returns whether a missing library keeps the program from starting.
-    pub fn is_incomplete(&self) -> bool {
-        self.missing.iter().any(|missing| missing.absence == Absence::Fatal)
+    pub fn is_missing_required(&self) -> bool {
+        self.missing.iter().any(|missing| missing.kind == DependencyKind::Required)
     }
 
     /// Returns whether the first object is a library: it has no interpreter, and it has
@@ -183,32 +183,32 @@ impl LinkMap {
     }
 
     /// Returns whether the map may differ on another CPU.
-    pub fn has_variants(&self) -> bool {
-        self.objects.iter().any(Mapped::is_variant)
-            || self.loader.as_ref().is_some_and(|loader| loader.varies())
+    pub fn is_cpu_dependent(&self) -> bool {
+        self.objects.iter().any(MappedObject::is_below_glibc_hwcaps)
+            || self.loader.as_ref().is_some_and(|loader| loader.is_cpu_dependent())
     }
 
     /// Returns whether both maps have the same paths.
-    pub(super) fn same_files(&self, other: &Self) -> bool {
+    pub(super) fn has_same_paths(&self, other: &Self) -> bool {
         self.objects
             .iter()
-            .map(|object| &object.spelled)
-            .eq(other.objects.iter().map(|object| &object.spelled))
+            .map(|object| &object.raw_path)
+            .eq(other.objects.iter().map(|object| &object.raw_path))
     }
 
     /// Returns whether the file at `path` is mapped.
-    pub fn maps(&self, path: &ImagePath) -> bool {
+    pub fn contains_file(&self, path: &ImagePath) -> bool {
         self.objects.iter().any(|object| object.path == *path)
     }
 
     /// Returns whether an object needs the one at `index`.
-    pub fn is_needed(&self, index: usize) -> bool {
+    pub fn is_depended_on(&self, index: usize) -> bool {
         self.edges.iter().any(|edge| edge.to == index)
     }
 
     /// Returns the names found in the loader's cache, with the paths from the cache.
-    pub fn by_cache(&self) -> impl Iterator<Item = (&[u8], &Spelled)> {
-        self.edges.iter().filter_map(|edge| match &edge.found {
+    pub fn found_in_cache(&self) -> impl Iterator<Item = (&[u8], &RawPath)> {
+        self.edges.iter().filter_map(|edge| match &edge.resolved {
             Some((Rule::Cache, path)) => Some((edge.name.as_slice(), path)),
             _ => None,
         })
@@ -216,16 +216,16 @@ impl LinkMap {
 
     /// Returns whether an object was found in a directory of musl's path file.
     pub fn uses_path_file(&self) -> bool {
-        self.edges.iter().any(|edge| matches!(edge.found, Some((Rule::PathFile, _))))
+        self.edges.iter().any(|edge| matches!(edge.resolved, Some((Rule::PathFile, _))))
     }
 
     /// Returns the path of the object at `index` and those of the objects that led to it, up to the
     /// program.
-    pub fn chain(&self, index: usize) -> impl Iterator<Item = &Spelled> {
-        let by = |object: &&Mapped| match object.found {
-            Found::Needed { by, .. } => self.objects.get(by),
+    pub fn dependency_chain(&self, index: usize) -> impl Iterator<Item = &RawPath> {
+        let by = |object: &&MappedObject| match object.reason {
+            MapReason::Needed { by, .. } => self.objects.get(by),
             _ => None,
         };
-        std::iter::successors(self.objects.get(index), by).map(|object| &object.spelled)
+        std::iter::successors(self.objects.get(index), by).map(|object| &object.raw_path)
     }
 }

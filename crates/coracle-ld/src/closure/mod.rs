@@ -5,107 +5,111 @@
 //! behind each step. This module does not depend on images. Source: `fs/binfmt_script.c`,
 //! `fs/binfmt_elf.c`, `elf/rtld.c`.
 
-pub mod circumstances;
+mod dlopen;
+pub mod environment_dependence;
 mod error;
 mod interpreter;
-pub mod isa;
+pub mod isa_level;
 mod link_map;
-pub mod mixed;
-mod opened;
+pub mod mixed_c_libraries;
 mod problem;
-mod references;
+mod resolver;
 mod script;
+mod symbol_references;
 pub mod symbols;
-mod tracer;
 pub mod versions;
 mod walker;
 
 use std::rc::Rc;
 
+pub use dlopen::{DlopenCaller, DlopenFailure, DlopenRequest, Dlopened};
 pub use error::Error;
-pub use link_map::{Absence, Alias, Edge, Found, LinkMap, Mapped, Missing};
-pub use opened::{NotOpened, Opened, Opener, Opening};
+pub use link_map::{AliasPath, DependencyKind, Edge, LinkMap, MapReason, MappedObject, MissingLibrary};
 pub use problem::{Problem, ProblemKind, Severity};
-pub use references::{References, Wanted};
-pub use tracer::Tracer;
+pub use resolver::Resolver;
+pub use symbol_references::{ReferencedSymbol, SymbolReferences};
 
 use crate::elf::Machine;
-use crate::ldso::Environment;
-use coracle_core::path::{ImagePath, Spelled};
-use coracle_core::file_system::{Tree, TreeFile, Walk};
+use crate::ldso::LoaderEnvironment;
+use coracle_core::file_system::{FileSystem, FsFile, PathResolution};
+use coracle_core::path::{ImagePath, RawPath};
 
 /// The files needed to start a program.
 #[derive(Clone, Debug)]
 pub struct Closure {
     /// The executed files in order: a script, its interpreter, the program that `env` starts. The
     /// given program is first.
-    pub executed: Vec<Executed>,
+    pub executed: Vec<ExecutedFile>,
 }
 
 /// An executed file.
 #[derive(Clone, Debug)]
-pub struct Executed {
+pub struct ExecutedFile {
     /// The path as given or as the kernel reads it.
-    pub spelled: Spelled,
+    pub raw_path: RawPath,
     /// The directories and links that the path passes through.
-    pub walk: Walk,
+    pub walk: PathResolution,
     /// The file's own path, without links.
     pub path: ImagePath,
     /// The file's identity and content.
-    pub file: TreeFile,
+    pub file: FsFile,
     /// Whether it is a script or an ELF program.
-    pub kind: Kind,
+    pub kind: ExecutedKind,
 }
 
 /// The kinds of files that the kernel executes.
 #[derive(Clone, Debug)]
-pub enum Kind {
+pub enum ExecutedKind {
     /// A script with a `#!` line; the next executed file is its interpreter.
     Script,
     /// An ELF program, with its interpreter and libraries.
-    Elf(Elf),
+    Elf(ElfProgram),
 }
 
 /// An ELF program and its link maps.
 #[derive(Clone, Debug)]
-pub struct Elf {
+pub struct ElfProgram {
     /// The program's machine.
     pub machine: Machine,
     /// The link map on the best CPU: with the best variant of each library.
-    pub objects: Rc<LinkMap>,
+    pub link_map: Rc<LinkMap>,
     /// The link maps on older CPUs, as far as they differ, down to the baseline.
-    pub lesser: Vec<Rc<LinkMap>>,
+    pub older_cpu_maps: Vec<Rc<LinkMap>>,
     /// The libraries that are opened at run time, as far as known. See [`Tracer::open`].
-    pub opened: Vec<Opened>,
+    pub dlopened: Vec<Dlopened>,
 }
 
-impl Elf {
+impl ElfProgram {
     /// Returns the link map of the start on the best CPU, those on older CPUs, then those of opened
     /// libraries.
-    pub fn maps(&self) -> impl Iterator<Item = &Rc<LinkMap>> {
-        let opened = self.opened.iter().flat_map(|opened| &opened.maps);
-        std::iter::once(&self.objects).chain(&self.lesser).chain(opened)
+    pub fn all_link_maps(&self) -> impl Iterator<Item = &Rc<LinkMap>> {
+        let opened = self.dlopened.iter().flat_map(|opened| &opened.maps);
+        std::iter::once(&self.link_map).chain(&self.older_cpu_maps).chain(opened)
     }
 }
 
 /// The options of a resolution. The host's environment is never read.
 #[derive(Clone, Debug)]
-pub struct Surroundings {
+pub struct ResolveOptions {
     /// The directory that relative paths start at.
     pub working_dir: ImagePath,
     /// `PATH`, in which `env` searches for the interpreter of a script.
     pub search_path: String,
     /// The environment of the loader.
-    pub loader: Environment,
+    pub loader_environment: LoaderEnvironment,
 }
 
 /// The default `PATH` of container engines.
-pub const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub const DEFAULT_SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-impl Default for Surroundings {
+impl Default for ResolveOptions {
     fn default() -> Self {
-        let loader = Environment::default();
-        Self { working_dir: ImagePath::root(), search_path: SEARCH_PATH.into(), loader }
+        let loader = LoaderEnvironment::default();
+        Self {
+            working_dir: ImagePath::root(),
+            search_path: DEFAULT_SEARCH_PATH.into(),
+            loader_environment: loader,
+        }
     }
 }
 
@@ -115,49 +119,57 @@ impl Closure {
     /// # Errors
     /// Fails if the program can't be started: it, its interpreter or a library is missing or of the
     /// wrong kind. The error contains all missing libraries.
-    pub fn resolve(tree: &dyn Tree, program: &Spelled, options: &Surroundings) -> Result<Self, Error> {
-        Self::trace(tree, program, options)?.startable()
+    pub fn resolve(
+        tree: &dyn FileSystem,
+        program: &RawPath,
+        options: &ResolveOptions,
+    ) -> Result<Self, Error> {
+        Self::resolve_partial(tree, program, options)?.require_startable()
     }
 
     /// Resolves `file` in `tree` as far as possible, see [`Tracer::trace`].
     ///
     /// # Errors
     /// Fails as [`Tracer::trace`] does.
-    pub fn trace(tree: &dyn Tree, file: &Spelled, options: &Surroundings) -> Result<Self, Error> {
-        Tracer::new(tree, options).trace(file)
+    pub fn resolve_partial(
+        tree: &dyn FileSystem,
+        file: &RawPath,
+        options: &ResolveOptions,
+    ) -> Result<Self, Error> {
+        Resolver::new(tree, options).resolve_partial(file)
     }
 
     /// Returns this closure if the program can be started.
     ///
     /// # Errors
     /// Fails if the file is a library, or if libraries are missing.
-    fn startable(self) -> Result<Self, Error> {
+    fn require_startable(self) -> Result<Self, Error> {
         for executed in &self.executed {
-            if let Kind::Elf(elf) = &executed.kind
-                && elf.objects.is_library()
+            if let ExecutedKind::Elf(elf) = &executed.kind
+                && elf.link_map.is_library()
             {
                 return Err(Error::NotExecutable {
-                    program: executed.spelled.clone(),
-                    what: "a shared library",
+                    program: executed.raw_path.clone(),
+                    file_kind: "a shared library",
                 });
             }
         }
-        let maps = self.elves().map(|elf| elf.objects.clone());
-        let incomplete: Vec<Rc<LinkMap>> = maps.filter(|map| map.is_incomplete()).collect();
-        if incomplete.is_empty() { Ok(self) } else { Err(Error::Missing(incomplete)) }
+        let maps = self.elf_programs().map(|elf| elf.link_map.clone());
+        let incomplete: Vec<Rc<LinkMap>> = maps.filter(|map| map.is_missing_required()).collect();
+        if incomplete.is_empty() { Ok(self) } else { Err(Error::MissingLibraries(incomplete)) }
     }
 
     /// Returns the ELF programs among the executed files.
-    pub fn elves(&self) -> impl Iterator<Item = &Elf> {
+    pub fn elf_programs(&self) -> impl Iterator<Item = &ElfProgram> {
         self.executed.iter().filter_map(|executed| match &executed.kind {
-            Kind::Elf(elf) => Some(elf),
-            Kind::Script => None,
+            ExecutedKind::Elf(elf) => Some(elf),
+            ExecutedKind::Script => None,
         })
     }
 
     /// Returns whether a script's interpreter is `env`, so that the result depends on `PATH`.
-    pub fn asks_env(&self) -> bool {
+    pub fn depends_on_search_path(&self) -> bool {
         let mut pairs = self.executed.iter().zip(self.executed.iter().skip(1));
-        pairs.any(|(by, next)| matches!(by.kind, Kind::Script) && next.spelled.name() == b"env")
+        pairs.any(|(by, next)| matches!(by.kind, ExecutedKind::Script) && next.raw_path.file_name() == b"env")
     }
 }

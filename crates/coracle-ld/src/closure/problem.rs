@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::elf;
 use coracle_core::fs;
-use coracle_core::path::Spelled;
+use coracle_core::path::RawPath;
 
 /// Something that keeps a program from starting, or may.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -14,9 +14,9 @@ pub struct Problem {
     /// Whether the loader fails.
     pub severity: Severity,
     /// The affected object: its path as the loader builds it.
-    pub object: Spelled,
+    pub object: RawPath,
     /// The version, symbol, library or CPU level that the object needs.
-    pub name: String,
+    pub needed_name: String,
     /// The message for the user.
     pub message: String,
 }
@@ -25,15 +25,15 @@ pub struct Problem {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum ProblemKind {
     /// A missing symbol version.
-    Version,
+    SymbolVersion,
     /// A symbol that no object defines.
     Symbol,
     /// A search path that depends on the working directory or the CPU.
-    Circumstances,
+    EnvironmentDependence,
     /// An object that was linked against another C library than the loader's.
-    CLibrary,
+    MixedCLibraries,
     /// A CPU level above the baseline.
-    Cpu,
+    CpuLevel,
 }
 
 /// What a loader does about a [`Problem`].
@@ -55,20 +55,26 @@ impl fmt::Display for Problem {
 ///
 /// # Errors
 /// Fails if a file can't be read.
-pub(super) fn damaged<T>(
+pub(super) fn problem_if_damaged<T>(
     read: elf::Result<T>,
     kind: ProblemKind,
     severity: Severity,
-    object: &Spelled,
+    object: &RawPath,
     problems: &mut Vec<Problem>,
 ) -> fs::Result<Option<T>> {
     match read {
         Ok(value) => Ok(Some(value)),
         Err(elf::Error::Io(error)) => Err(error),
         Err(error) => {
-            let what = if kind == ProblemKind::Version { "versions" } else { "symbols" };
+            let what = if kind == ProblemKind::SymbolVersion { "versions" } else { "symbols" };
             let message = format!("cannot read the {what} of `{object}`: {error}");
-            problems.push(Problem { kind, severity, object: object.clone(), name: String::new(), message });
+            problems.push(Problem {
+                kind,
+                severity,
+                object: object.clone(),
+                needed_name: String::new(),
+                message,
+            });
             Ok(None)
         }
     }

@@ -1,24 +1,24 @@
 //! The `#!` line of a script. Source: `load_script`, `fs/binfmt_script.c`, and `env` of coreutils.
 
-use super::{Error, Surroundings};
-use coracle_core::path::Spelled;
-use coracle_core::file_system::{self, End, Tree};
+use super::{Error, ResolveOptions};
+use coracle_core::file_system::{self, FileSystem, ResolutionEnd};
+use coracle_core::path::RawPath;
 
 /// The number of bytes of a script that the kernel reads (`BINPRM_BUF_SIZE`).
-pub(super) const MAX_LINE: usize = 256;
+pub(super) const SCRIPT_HEADER_SIZE: usize = 256;
 
 /// Returns the files that are executed for a script that starts with `line`, in reverse order: if
 /// the interpreter is `env`, the program that it starts, then the interpreter.
-pub(super) fn interpreters(
-    tree: &dyn Tree,
-    script: &Spelled,
+pub(super) fn script_interpreters(
+    tree: &dyn FileSystem,
+    script: &RawPath,
     line: &[u8],
-    options: &Surroundings,
-) -> Result<Vec<Spelled>, Error> {
-    let wrong = |why: &str| Error::Script { script: script.clone(), why: why.into() };
+    options: &ResolveOptions,
+) -> Result<Vec<RawPath>, Error> {
+    let wrong = |why: &str| Error::InvalidShebang { script: script.clone(), why: why.into() };
     let line = line.strip_prefix(b"#!").unwrap_or(line);
     let end = line.iter().position(|&byte| byte == b'\n' || byte == 0);
-    let whole = trimmed(line.get(..end.unwrap_or(line.len())).unwrap_or_default());
+    let whole = trim_blanks(line.get(..end.unwrap_or(line.len())).unwrap_or_default());
     let split = whole.iter().position(is_blank).unwrap_or(whole.len());
     let (interpreter, argument) = whole.split_at(split);
     if interpreter.is_empty() {
@@ -27,21 +27,21 @@ pub(super) fn interpreters(
     if interpreter.ends_with(b"\r") || interpreter.ends_with(b"/env") && whole.ends_with(b"\r") {
         return Err(wrong("it ends with a carriage return, which the kernel treats as part of the name"));
     }
-    if end.is_none() && argument.is_empty() && line.len() + 2 >= MAX_LINE {
+    if end.is_none() && argument.is_empty() && line.len() + 2 >= SCRIPT_HEADER_SIZE {
         return Err(wrong("it is longer than the 256 bytes that the kernel reads"));
     }
-    let interpreter = Spelled::new(interpreter);
-    if interpreter.name() != b"env" {
+    let interpreter = RawPath::new(interpreter);
+    if interpreter.file_name() != b"env" {
         return Ok(vec![interpreter]);
     }
     let name = env_program(argument.trim_ascii()).ok_or_else(|| {
         wrong("the program that `env` starts can't be determined; write `#!/usr/bin/env NAME` or `#!/usr/bin/env -S NAME ARGUMENTS`")
     })?;
-    let found = look_up(tree, name, options)?.ok_or_else(|| Error::ScriptInterpreter {
+    let found = find_in_search_path(tree, name, options)?.ok_or_else(|| Error::MissingScriptInterpreter {
         script: script.clone(),
-        interpreter: Spelled::new(name),
+        interpreter: RawPath::new(name),
         why: format!("`env` would search for it in `{}`", options.search_path),
-        by_env: true,
+        is_env_lookup: true,
     })?;
     Ok(vec![found, interpreter])
 }
@@ -52,7 +52,7 @@ fn is_blank(byte: &u8) -> bool {
 }
 
 /// Trims blanks at both ends.
-fn trimmed(line: &[u8]) -> &[u8] {
+fn trim_blanks(line: &[u8]) -> &[u8] {
     let start = line.iter().position(|byte| !is_blank(byte)).unwrap_or(line.len());
     let end = line.iter().rposition(|byte| !is_blank(byte)).map_or(start, |last| last + 1);
     line.get(start..end).unwrap_or_default()
@@ -76,17 +76,18 @@ fn env_program(argument: &[u8]) -> Option<&[u8]> {
 }
 
 /// Returns the first executable file called `name` in the directories of `PATH`.
-pub(super) fn look_up(
-    tree: &dyn Tree,
+pub(super) fn find_in_search_path(
+    tree: &dyn FileSystem,
     name: &[u8],
-    options: &Surroundings,
-) -> Result<Option<Spelled>, Error> {
+    options: &ResolveOptions,
+) -> Result<Option<RawPath>, Error> {
     if name.contains(&b'/') {
-        return Ok(Some(Spelled::new(name)));
+        return Ok(Some(RawPath::new(name)));
     }
     for directory in options.search_path.split(':').filter(|directory| !directory.is_empty()) {
-        let path = Spelled::in_directory(directory.as_bytes(), name);
-        if let End::File(_, file) = file_system::walk(tree, &options.working_dir, path.as_bytes())?.end
+        let path = RawPath::join_bytes(directory.as_bytes(), name);
+        if let ResolutionEnd::File(_, file) =
+            file_system::resolve_path(tree, &options.working_dir, path.as_bytes())?.end
             && file.stat.is_executable()
         {
             return Ok(Some(path));
@@ -102,9 +103,9 @@ mod tests {
 
     fn read(line: &str) -> Result<Vec<String>, String> {
         let tree = MemoryTree::new("/usr/bin/python3 = x");
-        let options = Surroundings { search_path: "/bin:/usr/bin".into(), ..Surroundings::default() };
-        let read = interpreters(&tree, &Spelled::new("/s"), line.as_bytes(), &options);
-        read.map(|all| all.iter().map(Spelled::to_string).collect()).map_err(|e| e.to_string())
+        let options = ResolveOptions { search_path: "/bin:/usr/bin".into(), ..ResolveOptions::default() };
+        let read = script_interpreters(&tree, &RawPath::new("/s"), line.as_bytes(), &options);
+        read.map(|all| all.iter().map(RawPath::to_string).collect()).map_err(|e| e.to_string())
     }
 
     #[test]
@@ -133,6 +134,6 @@ mod tests {
         ] {
             assert!(read(line).is_err(), "{line}");
         }
-        assert!(read(&format!("#!/{}", "x".repeat(300))[..MAX_LINE]).is_err());
+        assert!(read(&format!("#!/{}", "x".repeat(300))[..SCRIPT_HEADER_SIZE]).is_err());
     }
 }

@@ -7,97 +7,109 @@
 
 use std::collections::BTreeMap;
 
-use super::problem::{Problem, ProblemKind, Severity, damaged};
-use super::versions::answering;
-use super::{Found, LinkMap, Mapped, Wanted};
-use crate::elf::{Class, Exports, Lookup, Manner, Reference};
+use super::problem::{Problem, ProblemKind, Severity, problem_if_damaged};
+use super::versions::providers_by_name;
+use super::{LinkMap, MapReason, MappedObject, ReferencedSymbol};
+use crate::elf::{ExportedSymbols, LookupResult, LookupRules, RelocationClass, SymbolReference};
 use coracle_core::fs;
-use coracle_core::path::printable;
+use coracle_core::path::escape_bytes;
 
 /// Returns a problem for each undefined symbol of an object of `map`. Empty for a library or a
 /// plugin, because the program that loads it may define the symbols.
 ///
 /// # Errors
 /// Fails if a file can't be read.
-pub fn check(map: &LinkMap) -> fs::Result<Vec<Problem>> {
+pub fn check_symbols(map: &LinkMap) -> fs::Result<Vec<Problem>> {
     let is_program = map.objects.first().is_some_and(|program| program.object.interpreter.is_some());
     let Some(loader) = map.loader.as_ref().filter(|_| is_program) else { return Ok(Vec::new()) };
-    let manner = if loader.is_glibc() { Manner::Glibc } else { Manner::Musl };
-    let references = map.references()?;
-    let (open, mut problems) = (references.wanted.iter().collect(), references.problems.clone());
-    let mut search = Search { map, manner, answering: answering(map), open, faults: Vec::new() };
-    for (index, mapped) in map.objects.iter().enumerate().filter(|(index, _)| is_in_scope(map, *index)) {
-        search.look_into(index, mapped, &mut problems)?;
+    let manner = if loader.is_glibc() { LookupRules::Glibc } else { LookupRules::Musl };
+    let references = map.symbol_references()?;
+    let (open, mut problems) = (references.symbols.iter().collect(), references.problems.clone());
+    let mut search = SymbolLookup {
+        map,
+        rules: manner,
+        providers: providers_by_name(map),
+        unresolved: open,
+        assertion_failures: Vec::new(),
+    };
+    for (index, mapped) in map.objects.iter().enumerate().filter(|(index, _)| is_in_global_scope(map, *index))
+    {
+        search.search_object(index, mapped, &mut problems)?;
     }
-    problems.extend(search.finish());
+    problems.extend(search.into_problems());
     Ok(problems)
 }
 
 /// Returns whether an object is in the global scope. The loader is only if an object needs it.
-fn is_in_scope(map: &LinkMap, index: usize) -> bool {
-    let is_loader = map.objects.get(index).is_some_and(|mapped| mapped.found == Found::Interpreter);
+fn is_in_global_scope(map: &LinkMap, index: usize) -> bool {
+    let is_loader = map.objects.get(index).is_some_and(|mapped| mapped.reason == MapReason::Interpreter);
     !is_loader || map.edges.iter().any(|edge| edge.to == index)
 }
 
 /// A lookup of all references at once, object by object in load order, so that only one object's
 /// tables are in memory.
-struct Search<'a> {
+struct SymbolLookup<'a> {
     map: &'a LinkMap,
-    manner: Manner,
-    answering: BTreeMap<&'a [u8], usize>,
-    open: Vec<&'a Wanted>,
+    rules: LookupRules,
+    providers: BTreeMap<&'a [u8], usize>,
+    unresolved: Vec<&'a ReferencedSymbol>,
     /// References that make the loader fail an assertion, with the object that defines the symbol.
-    faults: Vec<(&'a Wanted, usize)>,
+    assertion_failures: Vec<(&'a ReferencedSymbol, usize)>,
 }
 
-impl Search<'_> {
-    fn look_into(&mut self, index: usize, mapped: &Mapped, problems: &mut Vec<Problem>) -> fs::Result<()> {
-        if self.open.is_empty() {
+impl SymbolLookup<'_> {
+    fn search_object(
+        &mut self,
+        index: usize,
+        mapped: &MappedObject,
+        problems: &mut Vec<Problem>,
+    ) -> fs::Result<()> {
+        if self.unresolved.is_empty() {
             return Ok(());
         }
         let file = mapped.file.content.open()?;
-        let exports = Exports::of(&file, &mapped.object, self.manner);
+        let exports = ExportedSymbols::new(&file, &mapped.object, self.rules);
         let mut exports =
-            damaged(exports, ProblemKind::Symbol, Severity::Warning, &mapped.spelled, problems)?;
-        for wanted in std::mem::take(&mut self.open) {
+            problem_if_damaged(exports, ProblemKind::Symbol, Severity::Warning, &mapped.raw_path, problems)?;
+        for wanted in std::mem::take(&mut self.unresolved) {
             let reference = &wanted.reference;
-            let skipped = index == 0 && reference.class == Class::Copy;
+            let skipped = index == 0 && reference.class == RelocationClass::Copy;
             let lookup = match exports.as_mut().filter(|_| !skipped).map(|exports| exports.look_up(reference))
             {
-                None => Lookup::Absent,
+                None => LookupResult::Absent,
                 Some(read) => {
                     let (kind, severity) = (ProblemKind::Symbol, Severity::Warning);
-                    let read = damaged(read, kind, severity, &mapped.spelled, problems)?;
+                    let read = problem_if_damaged(read, kind, severity, &mapped.raw_path, problems)?;
                     if read.is_none() {
                         exports = None;
                     }
-                    read.unwrap_or(Lookup::Absent)
+                    read.unwrap_or(LookupResult::Absent)
                 }
             };
             match lookup {
-                Lookup::Absent => self.open.push(wanted),
-                Lookup::FoundWithoutVersions if self.is_meant(reference, index) => {
-                    self.faults.push((wanted, index));
+                LookupResult::Absent => self.unresolved.push(wanted),
+                LookupResult::FoundWithoutVersions if self.is_linked_against(reference, index) => {
+                    self.assertion_failures.push((wanted, index));
                 }
-                Lookup::Found | Lookup::FoundWithoutVersions => {}
+                LookupResult::Found | LookupResult::FoundWithoutVersions => {}
             }
         }
         Ok(())
     }
 
     /// Returns whether the reference was linked against this object.
-    fn is_meant(&self, reference: &Reference, index: usize) -> bool {
+    fn is_linked_against(&self, reference: &SymbolReference, index: usize) -> bool {
         let file = reference.version.as_ref().and_then(|version| version.file.as_deref());
-        file.is_some_and(|file| self.answering.get(file) == Some(&index))
+        file.is_some_and(|file| self.providers.get(file) == Some(&index))
     }
 
     /// Returns the problems of the references that were not found.
-    fn finish(self) -> Vec<Problem> {
-        let open = self.open.iter().filter(|wanted| !self.may_be_undefined(&wanted.reference));
+    fn into_problems(self) -> Vec<Problem> {
+        let open = self.unresolved.iter().filter(|wanted| !self.may_be_undefined(&wanted.reference));
         let mut problems: Vec<(usize, Problem)> = open
             .flat_map(|wanted| {
-                self.problems(wanted, |symbol, by| {
-                    format!("cannot find the symbol {symbol}, needed by `{}`", by.spelled)
+                self.symbol_problems(wanted, |symbol, by| {
+                    format!("cannot find the symbol {symbol}, needed by `{}`", by.raw_path)
                 })
             })
             .collect();
@@ -106,24 +118,24 @@ impl Search<'_> {
             (a, &one.message, one.severity).cmp(&(b, &other.message, other.severity))
         });
         problems.dedup_by(|(_, later), (_, first)| later.message == first.message);
-        problems.into_iter().map(|(_, problem)| problem).chain(self.failed_assertions()).collect()
+        problems.into_iter().map(|(_, problem)| problem).chain(self.assertion_problems()).collect()
     }
 
     /// Returns the failures of an assertion in `check_match`: an object refers to a version of a
     /// library that has no versions. Weak references fail, too. There is one problem for each
     /// object and library.
-    fn failed_assertions(&self) -> Vec<Problem> {
+    fn assertion_problems(&self) -> Vec<Problem> {
         let mut first: BTreeMap<(usize, usize), Problem> = BTreeMap::new();
-        for (wanted, index) in &self.faults {
+        for (wanted, index) in &self.assertion_failures {
             let Some(library) = self.map.objects.get(*index) else { continue };
-            let problems = self.problems(wanted, |symbol, by| {
+            let problems = self.symbol_problems(wanted, |symbol, by| {
                 format!(
                     "`{}` has no symbol versions, so the loader fails when it binds {symbol} for `{}`",
-                    library.spelled, by.spelled
+                    library.raw_path, by.raw_path
                 )
             });
             for (by, problem) in problems {
-                let problem = Problem { kind: ProblemKind::Version, ..problem };
+                let problem = Problem { kind: ProblemKind::SymbolVersion, ..problem };
                 let known = first.entry((by, *index)).or_insert_with(|| problem.clone());
                 if (problem.severity, &problem.message) < (known.severity, &known.message) {
                     *known = problem;
@@ -133,27 +145,27 @@ impl Search<'_> {
         first.into_values().collect()
     }
 
-    fn may_be_undefined(&self, reference: &Reference) -> bool {
-        reference.is_weak || self.manner == Manner::Musl && is_lfs64(&reference.name)
+    fn may_be_undefined(&self, reference: &SymbolReference) -> bool {
+        reference.is_weak || self.rules == LookupRules::Musl && is_lfs64_name(&reference.name)
     }
 
-    fn problems(
+    fn symbol_problems(
         &self,
-        wanted: &Wanted,
-        message: impl Fn(&str, &Mapped) -> String,
+        wanted: &ReferencedSymbol,
+        message: impl Fn(&str, &MappedObject) -> String,
     ) -> impl Iterator<Item = (usize, Problem)> {
-        let name = printable(&wanted.reference.name);
+        let name = escape_bytes(&wanted.reference.name);
         let symbol = match &wanted.reference.version {
-            Some(version) => format!("`{name}` (version `{}`)", printable(&version.name)),
+            Some(version) => format!("`{name}` (version `{}`)", escape_bytes(&version.name)),
             None => format!("`{name}`"),
         };
-        wanted.by.iter().filter_map(move |&by| {
+        wanted.used_by.iter().filter_map(move |&by| {
             let mapped = self.map.objects.get(by)?;
             let problem = Problem {
                 kind: ProblemKind::Symbol,
-                severity: self.severity(&wanted.reference, mapped),
-                object: mapped.spelled.clone(),
-                name: name.clone(),
+                severity: self.reference_severity(&wanted.reference, mapped),
+                object: mapped.raw_path.clone(),
+                needed_name: name.clone(),
                 message: message(&symbol, mapped),
             };
             Some((by, problem))
@@ -162,9 +174,9 @@ impl Search<'_> {
 
     /// Function calls are bound lazily, unless the object demands otherwise; other references are
     /// bound at the start.
-    fn severity(&self, reference: &Reference, mapped: &Mapped) -> Severity {
-        let late = self.manner == Manner::Glibc
-            && reference.class == Class::Plt
+    fn reference_severity(&self, reference: &SymbolReference, mapped: &MappedObject) -> Severity {
+        let late = self.rules == LookupRules::Glibc
+            && reference.class == RelocationClass::Plt
             && !reference.is_thread_local
             && !mapped.object.dynamic.binds_now();
         if late { Severity::Warning } else { Severity::Error }
@@ -174,12 +186,13 @@ impl Search<'_> {
 /// Returns whether `name` is one of the names with the suffix `64` for programs linked against
 /// glibc. musl resolves them to the plain names (`get_lfs64`; before 1.2.4 they were separate
 /// symbols).
-fn is_lfs64(name: &[u8]) -> bool {
+fn is_lfs64_name(name: &[u8]) -> bool {
     let plain = name.strip_suffix(b"64").and_then(|name| std::str::from_utf8(name).ok());
-    name == b"readdir64_r" || plain.is_some_and(|name| LFS64.split_whitespace().any(|known| known == name))
+    name == b"readdir64_r"
+        || plain.is_some_and(|name| LFS64_NAMES.split_whitespace().any(|known| known == name))
 }
 
-const LFS64: &str = "
+const LFS64_NAMES: &str = "
     aio_cancel aio_error aio_fsync aio_read aio_return aio_suspend aio_write alphasort creat fallocate fgetpos fopen
     freopen fseeko fsetpos fstat fstatat fstatfs fstatvfs ftello ftruncate ftw getdents getrlimit glob globfree
     lio_listio lockf lseek lstat mkostemp mkostemps mkstemp mkstemps mmap nftw open openat posix_fadvise

@@ -6,51 +6,59 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::problem::{Problem, ProblemKind, Severity, damaged};
-use super::{LinkMap, Mapped};
-use crate::elf::{DefinedVersion, NeededVersion, Version, Versions};
+use super::problem::{Problem, ProblemKind, Severity, problem_if_damaged};
+use super::{LinkMap, MappedObject};
+use crate::elf::{DefinedVersion, NeededVersion, SymbolVersion, SymbolVersions};
 use coracle_core::fs;
-use coracle_core::path::printable;
+use coracle_core::path::escape_bytes;
 
 /// The version that linkers add to objects with `DT_RELR`, so that older loaders reject them.
 const RELR_MARKER: &[u8] = b"GLIBC_ABI_DT_RELR";
 
 /// Maximum number of symbols in a message about a missing version.
-const NAMED: usize = 3;
+const MAX_NAMED_SYMBOLS: usize = 3;
 
 /// Returns a problem for each version that an object of `map` needs and its library lacks.
 ///
 /// # Errors
 /// Fails if a file can't be read.
-pub fn check(map: &LinkMap) -> fs::Result<Vec<Problem>> {
+pub fn check_versions(map: &LinkMap) -> fs::Result<Vec<Problem>> {
     let mut problems = Vec::new();
     if !map.loader.as_ref().is_some_and(|loader| loader.is_glibc()) {
         return Ok(problems);
     }
-    let answering = answering(map);
+    let answering = providers_by_name(map);
     let mut versions = Vec::new();
     for mapped in &map.objects {
-        let read = Versions::read(&mapped.file.content.open()?, &mapped.object);
-        let read = damaged(read, ProblemKind::Version, Severity::Error, &mapped.spelled, &mut problems)?;
+        let read = SymbolVersions::read(&mapped.file.content.open()?, &mapped.object);
+        let read = problem_if_damaged(
+            read,
+            ProblemKind::SymbolVersion,
+            Severity::Error,
+            &mapped.raw_path,
+            &mut problems,
+        )?;
         versions.push(read);
     }
-    for (at, mapped) in map.news() {
+    for (at, mapped) in map.new_objects() {
         let Some(Some(own)) = versions.get(at) else { continue };
-        problems.extend(relr(mapped, own));
+        problems.extend(check_relr_marker(mapped, own));
         let mut reported = BTreeSet::new();
         for wanted in &own.needed {
             let Some(&index) = answering.get(wanted.file.as_slice()) else {
-                problems.extend(reported.insert(&wanted.file).then(|| not_loaded(mapped, wanted)));
+                problems.extend(reported.insert(&wanted.file).then(|| not_loaded_problem(mapped, wanted)));
                 continue;
             };
             let (Some(library), Some(Some(has))) = (map.objects.get(index), versions.get(index)) else {
                 continue;
             };
             if has.has_definitions {
-                let users = || users(map, at, wanted);
-                problems.extend(lacking(mapped, wanted, library, has, users)?);
+                let users = || version_users(map, at, wanted);
+                problems.extend(check_needed_version(mapped, wanted, library, has, users)?);
             } else {
-                problems.extend(reported.insert(&wanted.file).then(|| unversioned(mapped, wanted, library)));
+                problems.extend(
+                    reported.insert(&wanted.file).then(|| unversioned_problem(mapped, wanted, library)),
+                );
             }
         }
     }
@@ -59,7 +67,7 @@ pub fn check(map: &LinkMap) -> fs::Result<Vec<Problem>> {
 
 /// Returns the object for each name: the first one with that requested name, path or soname
 /// (`_dl_name_match_p`, `elf/dl-misc.c`).
-pub(super) fn answering(map: &LinkMap) -> BTreeMap<&[u8], usize> {
+pub(super) fn providers_by_name(map: &LinkMap) -> BTreeMap<&[u8], usize> {
     let mut answering = BTreeMap::new();
     let mut add = |name, index: usize| {
         let first = answering.entry(name).or_insert(index);
@@ -69,53 +77,54 @@ pub(super) fn answering(map: &LinkMap) -> BTreeMap<&[u8], usize> {
         add(edge.name.as_slice(), edge.to);
     }
     for (index, mapped) in map.objects.iter().enumerate() {
-        add(mapped.spelled.as_bytes(), index);
+        add(mapped.raw_path.as_bytes(), index);
         mapped.object.dynamic.soname.iter().for_each(|soname| add(soname.as_slice(), index));
     }
     answering
 }
 
 /// Returns a problem if `library` lacks the version. `users` is called only if it is an error.
-fn lacking(
-    mapped: &Mapped,
+fn check_needed_version(
+    mapped: &MappedObject,
     wanted: &NeededVersion,
-    library: &Mapped,
-    has: &Versions,
+    library: &MappedObject,
+    has: &SymbolVersions,
     users: impl FnOnce() -> fs::Result<Vec<String>>,
 ) -> fs::Result<Option<Problem>> {
     if has.defined.iter().any(|defined| defined.hash == wanted.hash && defined.name == wanted.name) {
         return Ok(None);
     }
-    let (version, object, library) = (printable(&wanted.name), &mapped.spelled, &library.spelled);
+    let (version, object, library) = (escape_bytes(&wanted.name), &mapped.raw_path, &library.raw_path);
     if wanted.is_weak {
         let message =
             format!("`{library}` lacks the version `{version}`, which `{object}` uses if available");
-        return Ok(Some(problem(mapped, wanted, Severity::Warning, message)));
+        return Ok(Some(version_problem(mapped, wanted, Severity::Warning, message)));
     }
     let users = users()?;
-    let users = if users.is_empty() { String::new() } else { format!(" for {}", listed(&users)) };
-    let newest = newest(&wanted.name, &has.defined)
-        .map_or_else(String::new, |newest| format!("; the newest available is `{}`", printable(newest)));
+    let users = if users.is_empty() { String::new() } else { format!(" for {}", format_symbols(&users)) };
+    let newest = newest_of_series(&wanted.name, &has.defined)
+        .map_or_else(String::new, |newest| format!("; the newest available is `{}`", escape_bytes(newest)));
     let message =
         format!("cannot find the version `{version}` in `{library}`, needed by `{object}`{users}{newest}");
-    Ok(Some(problem(mapped, wanted, Severity::Error, message)))
+    Ok(Some(version_problem(mapped, wanted, Severity::Error, message)))
 }
 
 /// Returns the symbols that the object at index `at` refers to with the version `wanted`.
-fn users(map: &LinkMap, at: usize, wanted: &NeededVersion) -> fs::Result<Vec<String>> {
-    let is_it = |version: &Version| {
+fn version_users(map: &LinkMap, at: usize, wanted: &NeededVersion) -> fs::Result<Vec<String>> {
+    let is_it = |version: &SymbolVersion| {
         (version.hash, &version.name, &version.file)
             == (wanted.hash, &wanted.name, &Some(wanted.file.clone()))
     };
-    let users = map.references()?.wanted.iter().filter(|wanted| wanted.by.contains(&at));
+    let users = map.symbol_references()?.symbols.iter().filter(|wanted| wanted.used_by.contains(&at));
     let users = users.filter(|wanted| wanted.reference.version.as_deref().is_some_and(is_it));
-    let names: BTreeSet<String> = users.map(|wanted| printable(&wanted.reference.name)).collect();
+    let names: BTreeSet<String> = users.map(|wanted| escape_bytes(&wanted.reference.name)).collect();
     Ok(names.into_iter().collect())
 }
 
-fn listed(symbols: &[String]) -> String {
-    let named: Vec<String> = symbols.iter().take(NAMED).map(|symbol| format!("`{symbol}`")).collect();
-    match symbols.len().saturating_sub(NAMED) {
+fn format_symbols(symbols: &[String]) -> String {
+    let named: Vec<String> =
+        symbols.iter().take(MAX_NAMED_SYMBOLS).map(|symbol| format!("`{symbol}`")).collect();
+    match symbols.len().saturating_sub(MAX_NAMED_SYMBOLS) {
         0 => named.join(", "),
         more => format!("{} and {more} more", named.join(", ")),
     }
@@ -123,10 +132,10 @@ fn listed(symbols: &[String]) -> String {
 
 /// Returns the newest version of the same series as `wanted`: the same prefix, followed by numbers,
 /// as in `GLIBC_2.38`.
-fn newest<'a>(wanted: &[u8], defined: &'a [DefinedVersion]) -> Option<&'a [u8]> {
-    let (word, _) = release(wanted)?;
+fn newest_of_series<'a>(wanted: &[u8], defined: &'a [DefinedVersion]) -> Option<&'a [u8]> {
+    let (word, _) = parse_version(wanted)?;
     let of_series = defined.iter().filter_map(|defined| {
-        release(&defined.name)
+        parse_version(&defined.name)
             .filter(|(other, _)| *other == word)
             .map(|(_, numbers)| (numbers, &defined.name))
     });
@@ -134,52 +143,57 @@ fn newest<'a>(wanted: &[u8], defined: &'a [DefinedVersion]) -> Option<&'a [u8]> 
 }
 
 /// Parses a version such as `GLIBC_2.38` into its prefix and its numbers.
-fn release(version: &[u8]) -> Option<(&str, Vec<u32>)> {
+fn parse_version(version: &[u8]) -> Option<(&str, Vec<u32>)> {
     let (word, numbers) = std::str::from_utf8(version).ok()?.rsplit_once('_')?;
     let numbers: Result<Vec<u32>, _> = numbers.split('.').map(str::parse).collect();
     Some((word, numbers.ok()?))
 }
 
 /// A warning only: the library was built differently, but often works.
-fn unversioned(mapped: &Mapped, wanted: &NeededVersion, library: &Mapped) -> Problem {
-    let (object, library, version) = (&mapped.spelled, &library.spelled, printable(&wanted.name));
+fn unversioned_problem(mapped: &MappedObject, wanted: &NeededVersion, library: &MappedObject) -> Problem {
+    let (object, library, version) = (&mapped.raw_path, &library.raw_path, escape_bytes(&wanted.name));
     let message = format!(
         "`{library}` has no symbol versions, but `{object}` was linked against one that has `{version}`"
     );
-    problem(mapped, wanted, Severity::Warning, message)
+    version_problem(mapped, wanted, Severity::Warning, message)
 }
 
 /// The loader fails an assertion.
-fn not_loaded(mapped: &Mapped, wanted: &NeededVersion) -> Problem {
-    let (object, version, file) = (&mapped.spelled, printable(&wanted.name), printable(&wanted.file));
+fn not_loaded_problem(mapped: &MappedObject, wanted: &NeededVersion) -> Problem {
+    let (object, version, file) = (&mapped.raw_path, escape_bytes(&wanted.name), escape_bytes(&wanted.file));
     let message = format!(
         "cannot find the version `{version}`, needed by `{object}`: no loaded object is called `{file}`"
     );
-    problem(mapped, wanted, Severity::Error, message)
+    version_problem(mapped, wanted, Severity::Error, message)
 }
 
 /// Returns a problem if the object has `DT_RELR` and needs glibc, but not its marker version.
 /// Loaders without support for `DT_RELR` would start it without relocating it.
-fn relr(mapped: &Mapped, own: &Versions) -> Option<Problem> {
+fn check_relr_marker(mapped: &MappedObject, own: &SymbolVersions) -> Option<Problem> {
     let dynamic = &mapped.object.dynamic;
     let marked = own.needed.is_empty() || own.needed.iter().any(|wanted| wanted.name == RELR_MARKER);
     let needs_libc = dynamic.needed().any(|name| name.starts_with(b"libc.so."));
     (dynamic.has_relr() && needs_libc && !marked).then(|| Problem {
-        kind: ProblemKind::Version,
+        kind: ProblemKind::SymbolVersion,
         severity: Severity::Error,
-        object: mapped.spelled.clone(),
-        name: printable(RELR_MARKER),
+        object: mapped.raw_path.clone(),
+        needed_name: escape_bytes(RELR_MARKER),
         message: format!(
             "`{}` has DT_RELR relocations but does not require the version `{}`, so the loader rejects it",
-            mapped.spelled,
-            printable(RELR_MARKER),
+            mapped.raw_path,
+            escape_bytes(RELR_MARKER),
         ),
     })
 }
 
-fn problem(mapped: &Mapped, wanted: &NeededVersion, severity: Severity, message: String) -> Problem {
-    let (object, name) = (mapped.spelled.clone(), printable(&wanted.name));
-    Problem { kind: ProblemKind::Version, severity, object, name, message }
+fn version_problem(
+    mapped: &MappedObject,
+    wanted: &NeededVersion,
+    severity: Severity,
+    message: String,
+) -> Problem {
+    let (object, name) = (mapped.raw_path.clone(), escape_bytes(&wanted.name));
+    Problem { kind: ProblemKind::SymbolVersion, severity, object, needed_name: name, message }
 }
 
 #[cfg(test)]
@@ -197,7 +211,7 @@ mod tests {
             ("V2", None),
             ("GLIBCXX_3.4", None),
         ] {
-            assert_eq!(newest(wanted.as_bytes(), &has), expected.map(str::as_bytes), "{wanted}");
+            assert_eq!(newest_of_series(wanted.as_bytes(), &has), expected.map(str::as_bytes), "{wanted}");
         }
     }
 }

@@ -5,16 +5,16 @@ use goblin::elf::dynamic::Dyn;
 use goblin::elf::program_header::{PT_DYNAMIC, ProgramHeader};
 use scroll::Pread;
 
-use super::header::offset_of;
-use super::tables::Tables;
-use super::{Error, Header, Result, Strings, exactly};
-use coracle_core::content::Reader;
+use super::header::file_offset;
+use super::table_addresses::TableAddresses;
+use super::{Error, Header, Result, StringReader, read_exact};
+use coracle_core::content::ContentReader;
 
 /// The entries of the dynamic section that affect loading. Empty for a static program.
 #[derive(Clone, Default, Debug)]
-pub struct Dynamic {
+pub struct DynamicSection {
     /// `DT_NEEDED`, `DT_FILTER` and `DT_AUXILIARY` in order.
-    pub dependencies: Vec<Dependency>,
+    pub dependencies: Vec<DynamicDependency>,
     /// `DT_SONAME`.
     pub soname: Option<Vec<u8>>,
     /// `DT_RPATH`, not split at `:`.
@@ -25,12 +25,12 @@ pub struct Dynamic {
     pub flags: u64,
     /// `DT_FLAGS_1`.
     pub flags_1: u64,
-    pub(super) tables: Tables,
+    pub(super) tables: TableAddresses,
 }
 
 /// The name of another object that the loader must map.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Dependency {
+pub enum DynamicDependency {
     /// `DT_NEEDED`.
     Needed(Vec<u8>),
     /// `DT_FILTER`: loaded before the object in symbol lookup order.
@@ -45,33 +45,33 @@ const MAX_ENTRIES: usize = 64 * 1024;
 const DT_AUXILIARY: u64 = 0x7fff_fffd;
 const DT_FILTER: u64 = 0x7fff_ffff;
 
-impl Dynamic {
+impl DynamicSection {
     /// Reads the section that `PT_DYNAMIC` refers to.
-    pub(super) fn read(file: &Reader, header: &Header, segments: &[ProgramHeader]) -> Result<Self> {
+    pub(super) fn read(file: &ContentReader, header: &Header, segments: &[ProgramHeader]) -> Result<Self> {
         let Some(segment) = segments.iter().find(|segment| segment.p_type == PT_DYNAMIC) else {
             return Ok(Self::default());
         };
-        let entries = entries(file, header, segment, segments)?;
-        let mut dynamic = Self { tables: Tables::of(&entries), ..Self::default() };
+        let entries = read_entries(file, header, segment, segments)?;
+        let mut dynamic = Self { tables: TableAddresses::from_entries(&entries), ..Self::default() };
         let Some(table) = entries.iter().find(|entry| entry.d_tag == d::DT_STRTAB) else {
-            let named = entries.iter().any(|entry| names_something(entry.d_tag));
+            let named = entries.iter().any(|entry| requires_string_table(entry.d_tag));
             return if named {
                 Err(Error::Damaged("it refers to libraries but has no string table"))
             } else {
                 Ok(dynamic)
             };
         };
-        let mut strings = Strings::of(file);
+        let mut strings = StringReader::new(file);
         let mut string = |entry: &Dyn| {
             let address = table.d_val.checked_add(entry.d_val);
-            let offset = address.and_then(|address| offset_of(address, segments));
-            strings.at(offset.ok_or(Error::Truncated("string table"))?)
+            let offset = address.and_then(|address| file_offset(address, segments));
+            strings.read_at(offset.ok_or(Error::Truncated("string table"))?)
         };
         for entry in &entries {
             match entry.d_tag {
-                d::DT_NEEDED => dynamic.dependencies.push(Dependency::Needed(string(entry)?)),
-                DT_FILTER => dynamic.dependencies.push(Dependency::Filter(string(entry)?)),
-                DT_AUXILIARY => dynamic.dependencies.push(Dependency::Auxiliary(string(entry)?)),
+                d::DT_NEEDED => dynamic.dependencies.push(DynamicDependency::Needed(string(entry)?)),
+                DT_FILTER => dynamic.dependencies.push(DynamicDependency::Filter(string(entry)?)),
+                DT_AUXILIARY => dynamic.dependencies.push(DynamicDependency::Auxiliary(string(entry)?)),
                 d::DT_SONAME => dynamic.soname = Some(string(entry)?),
                 d::DT_RPATH => dynamic.rpath = Some(string(entry)?),
                 d::DT_RUNPATH => dynamic.runpath = Some(string(entry)?),
@@ -86,14 +86,14 @@ impl Dynamic {
     /// The names in `DT_NEEDED`.
     pub fn needed(&self) -> impl Iterator<Item = &[u8]> {
         self.dependencies.iter().filter_map(|dependency| match dependency {
-            Dependency::Needed(name) => Some(name.as_slice()),
+            DynamicDependency::Needed(name) => Some(name.as_slice()),
             _ => None,
         })
     }
 
     /// `DF_1_NODEFLIB`: dependencies are not searched in the default directories, nor found there
     /// through the loader's cache.
-    pub fn no_default_directories(&self) -> bool {
+    pub fn ignores_default_directories(&self) -> bool {
         self.flags_1 & d::DF_1_NODEFLIB != 0
     }
 
@@ -113,13 +113,13 @@ impl Dynamic {
     }
 }
 
-fn names_something(tag: u64) -> bool {
+fn requires_string_table(tag: u64) -> bool {
     [d::DT_NEEDED, d::DT_SONAME, d::DT_RPATH, d::DT_RUNPATH, DT_FILTER, DT_AUXILIARY].contains(&tag)
 }
 
 /// Returns the entries up to `DT_NULL`. They are located by address, as loaders do.
-fn entries(
-    file: &Reader,
+fn read_entries(
+    file: &ContentReader,
     header: &Header,
     segment: &ProgramHeader,
     segments: &[ProgramHeader],
@@ -129,12 +129,12 @@ fn entries(
     if count > MAX_ENTRIES {
         return Err(Error::Damaged("its dynamic section has too many entries"));
     }
-    let offset = offset_of(segment.p_vaddr, segments).unwrap_or(segment.p_offset);
-    let bytes = exactly(file, offset, count * size, "dynamic section")?;
+    let offset = file_offset(segment.p_vaddr, segments).unwrap_or(segment.p_offset);
+    let bytes = read_exact(file, offset, count * size, "dynamic section")?;
     let mut entries = Vec::new();
     for chunk in bytes.chunks_exact(size) {
         let entry: Dyn =
-            chunk.pread_with(0, header.ctx()).map_err(|_| Error::Truncated("dynamic section"))?;
+            chunk.pread_with(0, header.parse_context()).map_err(|_| Error::Truncated("dynamic section"))?;
         if entry.d_tag == d::DT_NULL {
             break;
         }

@@ -14,9 +14,9 @@ pub struct Machine {
     /// `ELFDATA2LSB` rather than `ELFDATA2MSB`.
     pub is_little_endian: bool,
     /// `e_machine`.
-    pub number: u16,
+    pub e_machine: u16,
     /// `e_flags`, which distinguish the float ABIs of ARM, RISC-V and LoongArch.
-    pub flags: u32,
+    pub e_flags: u32,
 }
 
 /// `EF_ARM_ABI_FLOAT_HARD`.
@@ -35,40 +35,42 @@ const EM_LOONGARCH: u16 = 258;
 impl Machine {
     /// Whether class, byte order and `e_machine` are equal. Loaders ignore other files without
     /// further checks.
-    pub fn is_kin_of(self, other: Self) -> bool {
-        (self.is_64, self.is_little_endian, self.number)
-            == (other.is_64, other.is_little_endian, other.number)
+    pub fn has_same_architecture(self, other: Self) -> bool {
+        (self.is_64, self.is_little_endian, self.e_machine)
+            == (other.is_64, other.is_little_endian, other.e_machine)
     }
 
     /// Whether a loader for this machine accepts a file for `other`: the same architecture, and the
     /// same float ABI if the flags define one. Source: `elf_machine_matches_host`,
     /// `sysdeps/*/dl-machine.h`.
-    pub fn takes(self, other: Self) -> bool {
-        let differ = |mask: u32| self.flags & mask != other.flags & mask;
-        let floats = match self.number {
+    pub fn accepts(self, other: Self) -> bool {
+        let differ = |mask: u32| self.e_flags & mask != other.e_flags & mask;
+        let floats = match self.e_machine {
             h::EM_ARM => {
-                self.flags & other.flags & ARM_FLOAT == 0 && differ(ARM_FLOAT) && other.flags & ARM_FLOAT != 0
+                self.e_flags & other.e_flags & ARM_FLOAT == 0
+                    && differ(ARM_FLOAT)
+                    && other.e_flags & ARM_FLOAT != 0
             }
             h::EM_RISCV => differ(RISCV_FLOAT_ABI),
-            h::EM_PPC64 => other.flags & PPC64_ABI != 0 && differ(PPC64_ABI),
+            h::EM_PPC64 => other.e_flags & PPC64_ABI != 0 && differ(PPC64_ABI),
             _ => false,
         };
-        self.is_kin_of(other) && !floats
+        self.has_same_architecture(other) && !floats
     }
 
     /// `EF_ARM_ABI_FLOAT_HARD`: floating-point arguments are passed in FP registers.
     pub fn has_hard_float(self) -> bool {
-        self.number == h::EM_ARM && self.flags & ARM_HARD_FLOAT != 0
+        self.e_machine == h::EM_ARM && self.e_flags & ARM_HARD_FLOAT != 0
     }
 
     /// `EF_RISCV_FLOAT_ABI_DOUBLE`.
     pub fn has_double_float(self) -> bool {
-        self.number == h::EM_RISCV && self.flags & RISCV_FLOAT_ABI == RISCV_DOUBLE_FLOAT
+        self.e_machine == h::EM_RISCV && self.e_flags & RISCV_FLOAT_ABI == RISCV_DOUBLE_FLOAT
     }
 
     /// The OCI platform of this machine; `None` if the image specification does not define one.
     pub fn platform(self) -> Option<Platform> {
-        let (architecture, variant) = match (self.number, self.is_64, self.is_little_endian) {
+        let (architecture, variant) = match (self.e_machine, self.is_64, self.is_little_endian) {
             (h::EM_X86_64, true, true) => ("amd64", None),
             (h::EM_386, false, true) => ("386", None),
             (h::EM_AARCH64, true, true) => ("arm64", None),
@@ -90,7 +92,7 @@ impl Machine {
 
 impl fmt::Display for Machine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.number, self.is_64) {
+        match (self.e_machine, self.is_64) {
             (h::EM_X86_64, true) => f.write_str("x86-64"),
             (h::EM_X86_64, false) => f.write_str("x32"),
             (h::EM_386, _) => f.write_str("i386"),
@@ -101,7 +103,7 @@ impl fmt::Display for Machine {
                 None => {
                     let bits = if self.is_64 { 64 } else { 32 };
                     let order = if self.is_little_endian { "little" } else { "big" };
-                    write!(f, "machine {} ({bits} bits, {order}-endian)", self.number)
+                    write!(f, "machine {} ({bits} bits, {order}-endian)", self.e_machine)
                 }
             },
         }

@@ -4,44 +4,44 @@
 //! stripping, notes and advice. Every offset, count and string length is bounded. Source: the gABI,
 //! and `elf.h` of glibc.
 
-mod dlopen;
+mod dlopen_notes;
 mod dynamic;
-mod exports;
+mod embedded_strings;
 mod header;
-mod isa;
+mod isa_level;
 mod machine;
-mod memory;
+mod mapped_file;
 mod notes;
 mod relocations;
 mod sections;
-mod strings;
 mod strip;
+mod symbol_lookup;
 #[cfg(test)]
 mod symbol_tests;
 mod symbols;
-mod tables;
+mod table_addresses;
 mod toolchain;
 mod versions;
 
-pub use dlopen::{DlopenNote, Priority, dlopen_notes};
-pub use dynamic::{Dependency, Dynamic};
-pub use exports::{Exports, Lookup, Manner};
-pub use header::{Header, Type};
-pub use isa::{IsaLevel, isa_needed};
+pub use dlopen_notes::{DlopenNote, DlopenPriority, dlopen_notes};
+pub use dynamic::{DynamicDependency, DynamicSection};
+pub use embedded_strings::{data_strings_containing, printable_data_strings_containing, strings_containing};
+pub use header::{ElfType, Header};
+pub use isa_level::{IsaLevel, required_isa_level};
 pub use machine::Machine;
-pub use notes::{Note, notes};
-pub use relocations::Class;
-pub use strings::{texts_in, words_in, words_with};
-pub use strip::stripped;
-pub use symbols::{Reference, gnu_hash, references};
-pub use toolchain::{RustTargets, Toolchain, rust_targets, toolchain};
-pub use versions::{DefinedVersion, NeededVersion, Version, Versions};
+pub use notes::{ElfNote, read_notes};
+pub use relocations::RelocationClass;
+pub use strip::strip;
+pub use symbol_lookup::{ExportedSymbols, LookupResult, LookupRules};
+pub use symbols::{SymbolReference, gnu_hash, symbol_references};
+pub use toolchain::{RustTargets, Toolchain, detect_toolchain, rust_targets};
+pub use versions::{DefinedVersion, NeededVersion, SymbolVersion, SymbolVersions};
 
 use goblin::elf::program_header::{PT_DYNAMIC, PT_LOAD, PT_NOTE, ProgramHeader};
 
-use coracle_core::content::Reader;
+use coracle_core::content::ContentReader;
 use coracle_core::fs;
-use coracle_core::path::Spelled;
+use coracle_core::path::RawPath;
 
 /// The error for a file that is not a valid ELF file.
 #[derive(Debug, thiserror::Error)]
@@ -65,43 +65,41 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// The parts of an ELF file that a loader reads.
 #[derive(Clone, Debug)]
-pub struct Object {
+pub struct ElfObject {
     /// The ELF header.
     pub header: Header,
     /// The path in `PT_INTERP`.
-    pub interpreter: Option<Spelled>,
+    pub interpreter: Option<RawPath>,
     /// The dynamic section; empty if there is none, as in static programs.
-    pub dynamic: Dynamic,
+    pub dynamic: DynamicSection,
     /// Whether it has loaded segments and a dynamic section, as loaders require of a library.
     pub is_loadable: bool,
     /// The `PT_LOAD` segments.
     segments: Vec<ProgramHeader>,
     /// The `PT_NOTE` segments.
-    notes: Vec<notes::Range>,
+    notes: Vec<notes::NoteRange>,
 }
 
-impl Object {
+impl ElfObject {
     /// Reads an ELF file.
     ///
     /// # Errors
     /// Fails if it is not an ELF file, or is too damaged for a loader.
-    pub fn read(file: &Reader) -> Result<Self> {
-        Self::read_after(file, Header::read(file)?)
+    pub fn read(file: &ContentReader) -> Result<Self> {
+        Self::read_with_header(file, Header::read(file)?)
     }
 
     /// Like [`Object::read`], with a header that was already read.
     ///
     /// # Errors
     /// See [`Object::read`].
-    pub fn read_after(file: &Reader, header: Header) -> Result<Self> {
-        let mut segments = header.segments(file)?;
-        let interpreter = header::interpreter(file, &segments)?;
-        let dynamic = Dynamic::read(file, &header, &segments)?;
+    pub fn read_with_header(file: &ContentReader, header: Header) -> Result<Self> {
+        let mut segments = header.read_segments(file)?;
+        let interpreter = header::read_interpreter(file, &segments)?;
+        let dynamic = DynamicSection::read(file, &header, &segments)?;
         let is_dynamic = segments.iter().any(|segment| segment.p_type == PT_DYNAMIC);
-        let notes = segments.iter().filter(|segment| segment.p_type == PT_NOTE).map(|segment| notes::Range {
-            offset: segment.p_offset,
-            size: segment.p_filesz,
-            align: segment.p_align,
+        let notes = segments.iter().filter(|segment| segment.p_type == PT_NOTE).map(|segment| {
+            notes::NoteRange { offset: segment.p_offset, size: segment.p_filesz, align: segment.p_align }
         });
         let notes = notes.collect();
         segments.retain(|segment| segment.p_type == PT_LOAD);
@@ -111,33 +109,33 @@ impl Object {
 }
 
 /// Reads exactly `size` bytes at `offset`. `what` names them in the error.
-fn exactly(file: &Reader, offset: u64, size: usize, what: &'static str) -> Result<Vec<u8>> {
+fn read_exact(file: &ContentReader, offset: u64, size: usize, what: &'static str) -> Result<Vec<u8>> {
     let end = offset.checked_add(size as u64).ok_or(Error::Truncated(what))?;
     if end > file.size() {
         return Err(Error::Truncated(what));
     }
-    Ok(file.bytes_at(offset, size)?)
+    Ok(file.read_bytes_at(offset, size)?)
 }
 
 /// Maximum number of string bytes to read of one file.
 const MAX_STRINGS: usize = 1 << 20;
 
 /// Reads strings of one file, with a limit on their total size.
-struct Strings<'a> {
-    file: &'a Reader,
+struct StringReader<'a> {
+    file: &'a ContentReader,
     left: usize,
 }
 
-impl<'a> Strings<'a> {
-    fn of(file: &'a Reader) -> Self {
+impl<'a> StringReader<'a> {
+    fn new(file: &'a ContentReader) -> Self {
         Self { file, left: MAX_STRINGS }
     }
 
     /// Reads the string at `offset`, without its NUL.
-    fn at(&mut self, offset: u64) -> Result<Vec<u8>> {
+    fn read_at(&mut self, offset: u64) -> Result<Vec<u8>> {
         let mut string = Vec::new();
         loop {
-            let chunk = self.file.bytes_at(offset.saturating_add(string.len() as u64), 256)?;
+            let chunk = self.file.read_bytes_at(offset.saturating_add(string.len() as u64), 256)?;
             let end = chunk.iter().position(|&byte| byte == 0);
             let taken = end.unwrap_or(chunk.len());
             self.left = self.left.checked_sub(taken + 1).ok_or(Error::Damaged("its strings are too long"))?;
@@ -161,8 +159,8 @@ mod tests {
     use super::*;
     use coracle_core::content::Content;
 
-    fn read(bytes: Vec<u8>) -> Result<Object> {
-        Object::read(&Content::bytes(bytes).open()?)
+    fn read(bytes: Vec<u8>) -> Result<ElfObject> {
+        ElfObject::read(&Content::from_bytes(bytes).open()?)
     }
 
     fn sample() -> SyntheticElf {
@@ -202,7 +200,7 @@ mod tests {
             bytes[at % size] = byte;
             bytes[second % size] = other;
             let _ = read(bytes.clone());
-            let _ = stripped(&Content::bytes(bytes));
+            let _ = strip(&Content::from_bytes(bytes));
         }
     }
 }

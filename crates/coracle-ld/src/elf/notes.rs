@@ -5,29 +5,29 @@
 
 use goblin::elf::section_header::SHT_NOTE;
 
-use super::sections::headers;
-use super::{Error, Header, Object, Result, exactly};
-use coracle_core::content::Reader;
+use super::sections::read_section_headers;
+use super::{ElfObject, Error, Header, Result, read_exact};
+use coracle_core::content::ContentReader;
 
 /// An ELF note.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Note {
+pub struct ElfNote {
     /// The namespace of the type, without its NUL: `GNU`, `FDO`, `Go`.
     pub owner: Vec<u8>,
     /// The type, as defined by the owner.
-    pub kind: u32,
+    pub note_type: u32,
     /// The content, as defined by the type.
     pub description: Vec<u8>,
 }
 
 /// Maximum number of note bytes to read of one file. Build IDs and properties take a few hundred.
-const MAX_NOTES: u64 = 1 << 20;
+const MAX_NOTE_BYTES: u64 = 1 << 20;
 /// Maximum number of note segments and sections. Linkers write two or three.
 const MAX_RANGES: usize = 64;
 
 /// A file range that contains notes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Range {
+pub(super) struct NoteRange {
     pub(super) offset: u64,
     pub(super) size: u64,
     pub(super) align: u64,
@@ -37,41 +37,46 @@ pub(super) struct Range {
 ///
 /// # Errors
 /// Fails if a note extends past the file or its section, or the file cannot be read.
-pub fn notes(file: &Reader, object: &Object) -> Result<Vec<Note>> {
+pub fn read_notes(file: &ContentReader, object: &ElfObject) -> Result<Vec<ElfNote>> {
     let mut ranges = object.notes.clone();
-    let covered = |range: &Range| {
-        let inside =
-            |other: &Range| (other.offset..other.offset.saturating_add(other.size)).contains(&range.offset);
+    let covered = |range: &NoteRange| {
+        let inside = |other: &NoteRange| {
+            (other.offset..other.offset.saturating_add(other.size)).contains(&range.offset)
+        };
         object.notes.iter().any(inside)
     };
-    ranges.extend(of_sections(file, &object.header).into_iter().filter(|range| !covered(range)));
-    let mut left = MAX_NOTES;
+    ranges.extend(note_sections(file, &object.header).into_iter().filter(|range| !covered(range)));
+    let mut left = MAX_NOTE_BYTES;
     let mut notes = Vec::new();
     for range in ranges.iter().take(MAX_RANGES) {
         left = left.checked_sub(range.size).ok_or(Error::Damaged("it has too many notes"))?;
         let size = usize::try_from(range.size).map_err(|_| Error::Truncated("notes"))?;
-        let bytes = exactly(file, range.offset, size, "notes")?;
-        read_range(&bytes, range.align, &object.header, &mut notes)?;
+        let bytes = read_exact(file, range.offset, size, "notes")?;
+        parse_notes(&bytes, range.align, &object.header, &mut notes)?;
     }
     Ok(notes)
 }
 
 /// Returns the note sections. Damaged section headers are ignored, because loaders do not read
 /// them.
-fn of_sections(file: &Reader, header: &Header) -> Vec<Range> {
-    let headers = headers(file, header).unwrap_or_default();
+fn note_sections(file: &ContentReader, header: &Header) -> Vec<NoteRange> {
+    let headers = read_section_headers(file, header).unwrap_or_default();
     let notes = headers.into_iter().filter(|header| header.sh_type == SHT_NOTE);
     notes
-        .map(|header| Range { offset: header.sh_offset, size: header.sh_size, align: header.sh_addralign })
+        .map(|header| NoteRange {
+            offset: header.sh_offset,
+            size: header.sh_size,
+            align: header.sh_addralign,
+        })
         .collect()
 }
 
 /// Parses consecutive notes: three 32-bit words, owner and description, each padded.
-pub(super) fn read_range(bytes: &[u8], align: u64, header: &Header, notes: &mut Vec<Note>) -> Result<()> {
-    const OUTSIDE: Error = Error::Damaged("one of its notes is longer than its section or segment");
+pub(super) fn parse_notes(bytes: &[u8], align: u64, header: &Header, notes: &mut Vec<ElfNote>) -> Result<()> {
+    const TOO_LONG: Error = Error::Damaged("one of its notes is longer than its section or segment");
     let pad = |size: usize| if align == 8 { size.next_multiple_of(8) } else { size.next_multiple_of(4) };
     let word = |at: usize| -> Result<u32> {
-        let bytes = bytes.get(at..).and_then(|bytes| bytes.first_chunk::<4>()).ok_or(OUTSIDE)?;
+        let bytes = bytes.get(at..).and_then(|bytes| bytes.first_chunk::<4>()).ok_or(TOO_LONG)?;
         Ok(if header.machine.is_little_endian {
             u32::from_le_bytes(*bytes)
         } else {
@@ -80,16 +85,16 @@ pub(super) fn read_range(bytes: &[u8], align: u64, header: &Header, notes: &mut 
     };
     let mut at = 0;
     while at + 12 <= bytes.len() {
-        let size = |at| word(at).and_then(|size| usize::try_from(size).map_err(|_| OUTSIDE));
+        let size = |at| word(at).and_then(|size| usize::try_from(size).map_err(|_| TOO_LONG));
         let (owner_size, size, kind) = (size(at)?, size(at + 4)?, word(at + 8)?);
         if owner_size > bytes.len() || size > bytes.len() {
-            return Err(OUTSIDE);
+            return Err(TOO_LONG);
         }
-        let owner = bytes.get(at + 12..at + 12 + owner_size).ok_or(OUTSIDE)?;
+        let owner = bytes.get(at + 12..at + 12 + owner_size).ok_or(TOO_LONG)?;
         let start = pad(at + 12 + owner_size);
-        let description = bytes.get(start..start + size).ok_or(OUTSIDE)?.to_vec();
+        let description = bytes.get(start..start + size).ok_or(TOO_LONG)?.to_vec();
         let owner = owner.split(|&byte| byte == 0).next().unwrap_or_default().to_vec();
-        notes.push(Note { owner, kind, description });
+        notes.push(ElfNote { owner, note_type: kind, description });
         at = pad(start + size);
     }
     Ok(())
@@ -114,10 +119,10 @@ mod tests {
         bytes
     }
 
-    fn read(bytes: &[u8]) -> Result<Vec<Note>> {
-        let file = Content::bytes(SyntheticElf::default().bytes()).open()?;
+    fn read(bytes: &[u8]) -> Result<Vec<ElfNote>> {
+        let file = Content::from_bytes(SyntheticElf::default().bytes()).open()?;
         let mut notes = Vec::new();
-        read_range(bytes, 4, &Header::read(&file)?, &mut notes)?;
+        parse_notes(bytes, 4, &Header::read(&file)?, &mut notes)?;
         Ok(notes)
     }
 
@@ -129,7 +134,7 @@ mod tests {
             (notes[0].owner.as_slice(), notes[0].description.as_slice()),
             (&b"GNU"[..], &b"12345"[..])
         );
-        assert_eq!((notes[1].owner.as_slice(), notes[1].kind), (&b"FDO"[..], 7));
+        assert_eq!((notes[1].owner.as_slice(), notes[1].note_type), (&b"FDO"[..], 7));
     }
 
     #[test]

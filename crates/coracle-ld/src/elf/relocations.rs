@@ -6,13 +6,13 @@
 
 use goblin::elf::header as h;
 
-use super::memory::Memory;
-use super::tables::Relocations;
-use super::{Error, Machine, Object, Result};
+use super::mapped_file::MappedFile;
+use super::table_addresses::RelocationTable;
+use super::{ElfObject, Error, Machine, Result};
 
 /// How a relocation uses its symbol (`elf_machine_type_class`, `sysdeps/*/dl-machine.h`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Class {
+pub enum RelocationClass {
     /// Call through the procedure linkage table, which can be bound lazily.
     Plt,
     /// Use of its address.
@@ -24,59 +24,68 @@ pub enum Class {
 /// Maximum size of a table in bytes. The largest browsers have about 50 MiB.
 const MAX_TABLE: u64 = 1 << 29;
 /// Maximum number of distinct symbol references of one object.
-const MAX_NAMED: usize = 1 << 22;
+const MAX_SYMBOLS: usize = 1 << 22;
 /// Number of entries to read at once.
 const BATCH: u64 = 4096;
 
 /// Returns the indices of the symbols that the relocations of `object` refer to, sorted and without
 /// duplicates per class.
-pub(super) fn named(memory: &Memory<'_>, object: &Object) -> Result<Vec<(u32, Class)>> {
+pub(super) fn referenced_symbols(
+    memory: &MappedFile<'_>,
+    object: &ElfObject,
+) -> Result<Vec<(u32, RelocationClass)>> {
     let (tables, machine) = (&object.dynamic.tables, object.header.machine);
-    let mut named = Named { machine, symbols: Vec::new(), sorted: 0 };
-    if machine.number == h::EM_MIPS {
+    let mut named = SymbolCollector { machine, symbols: Vec::new(), sorted_len: 0 };
+    if machine.e_machine == h::EM_MIPS {
         return Ok(named.symbols);
     }
-    named.read(memory, without(tables.rela, tables.plt), true, Class::Data)?;
-    named.read(memory, without(tables.rel, tables.plt), false, Class::Data)?;
-    named.read(memory, tables.plt, tables.plt_has_addends, Class::Plt)?;
-    named.fold()?;
+    named.read_table(memory, exclude_plt(tables.rela, tables.plt), true, RelocationClass::Data)?;
+    named.read_table(memory, exclude_plt(tables.rel, tables.plt), false, RelocationClass::Data)?;
+    named.read_table(memory, tables.plt, tables.plt_has_addends, RelocationClass::Plt)?;
+    named.deduplicate()?;
     Ok(named.symbols)
 }
 
 /// Removes the PLT relocations from the end of `all`, where some linkers count them too
 /// (`_ELF_DYNAMIC_DO_RELOC`, `elf/dynamic-link.h`).
-fn without(all: Relocations, plt: Relocations) -> Relocations {
+fn exclude_plt(all: RelocationTable, plt: RelocationTable) -> RelocationTable {
     let same_end = all.address.checked_add(all.size) == plt.address.checked_add(plt.size);
     let size = if same_end { all.size.saturating_sub(plt.size) } else { all.size };
-    Relocations { size, ..all }
+    RelocationTable { size, ..all }
 }
 
-struct Named {
+struct SymbolCollector {
     machine: Machine,
-    symbols: Vec<(u32, Class)>,
+    symbols: Vec<(u32, RelocationClass)>,
     /// Number of leading elements that are sorted and distinct.
-    sorted: usize,
+    sorted_len: usize,
 }
 
-impl Named {
-    fn read(&mut self, memory: &Memory<'_>, table: Relocations, addends: bool, class: Class) -> Result<()> {
+impl SymbolCollector {
+    fn read_table(
+        &mut self,
+        memory: &MappedFile<'_>,
+        table: RelocationTable,
+        addends: bool,
+        class: RelocationClass,
+    ) -> Result<()> {
         let word: u64 = if self.machine.is_64 { 8 } else { 4 };
         let entry = word * if addends { 3 } else { 2 };
         if table.size > MAX_TABLE {
             return Err(Error::Damaged("it has too many relocations"));
         }
         let end = table.size / entry;
-        let mut at = table.relative.min(end);
+        let mut at = table.relative_count.min(end);
         while at < end {
             let count = BATCH.min(end - at);
             let address = table.address.checked_add(at * entry);
             let address = address.ok_or(Error::Damaged("its relocations are outside the loaded segments"))?;
-            let bytes = memory.table(address, count * entry, MAX_TABLE)?;
+            let bytes = memory.read_table(address, count * entry, MAX_TABLE)?;
             for relocation in bytes.chunks_exact(usize::try_from(entry).unwrap_or(usize::MAX)) {
-                self.name(relocation, class);
+                self.add_relocation(relocation, class);
             }
-            if self.symbols.len() > 2 * self.sorted.max(1 << 16) {
-                self.fold()?;
+            if self.symbols.len() > 2 * self.sorted_len.max(1 << 16) {
+                self.deduplicate()?;
             }
             at += count;
         }
@@ -84,7 +93,7 @@ impl Named {
     }
 
     /// Records one relocation: `r_offset`, then `r_info` with symbol and type.
-    fn name(&mut self, relocation: &[u8], class: Class) {
+    fn add_relocation(&mut self, relocation: &[u8], class: RelocationClass) {
         let (symbol, kind) = if self.machine.is_64 {
             let info = relocation.get(8..16).and_then(|bytes| bytes.try_into().ok()).unwrap_or_default();
             let info = if self.machine.is_little_endian {
@@ -102,17 +111,17 @@ impl Named {
             };
             (info >> 8, u64::from(info & 0xff))
         };
-        let class = if Some(kind) == copy_type(self.machine) { Class::Copy } else { class };
+        let class = if Some(kind) == copy_type(self.machine) { RelocationClass::Copy } else { class };
         if symbol != 0 && self.symbols.last() != Some(&(symbol, class)) {
             self.symbols.push((symbol, class));
         }
     }
 
-    fn fold(&mut self) -> Result<()> {
+    fn deduplicate(&mut self) -> Result<()> {
         self.symbols.sort_unstable();
         self.symbols.dedup();
-        self.sorted = self.symbols.len();
-        if self.sorted > MAX_NAMED {
+        self.sorted_len = self.symbols.len();
+        if self.sorted_len > MAX_SYMBOLS {
             return Err(Error::Damaged("its relocations refer to too many symbols"));
         }
         Ok(())
@@ -121,7 +130,7 @@ impl Named {
 
 /// `R_*_COPY`.
 fn copy_type(machine: Machine) -> Option<u64> {
-    Some(match machine.number {
+    Some(match machine.e_machine {
         h::EM_X86_64 | h::EM_386 => 5,
         h::EM_AARCH64 => 1024,
         h::EM_ARM => 20,
@@ -141,14 +150,17 @@ mod tests {
 
     #[test]
     fn collects_each_symbol_once() {
-        let machine = Machine { is_64: true, is_little_endian: true, number: h::EM_X86_64, flags: 0 };
-        let mut named = Named { machine, symbols: Vec::new(), sorted: 0 };
+        let machine = Machine { is_64: true, is_little_endian: true, e_machine: h::EM_X86_64, e_flags: 0 };
+        let mut named = SymbolCollector { machine, symbols: Vec::new(), sorted_len: 0 };
         for (symbol, kind) in [(7_u64, 6_u64), (0, 8), (3, 5), (7, 6), (3, 6)] {
             let words = [0, symbol << 32 | kind, 0];
             let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-            named.name(&bytes, Class::Data);
+            named.add_relocation(&bytes, RelocationClass::Data);
         }
-        named.fold().unwrap();
-        assert_eq!(named.symbols, [(3, Class::Data), (3, Class::Copy), (7, Class::Data)]);
+        named.deduplicate().unwrap();
+        assert_eq!(
+            named.symbols,
+            [(3, RelocationClass::Data), (3, RelocationClass::Copy), (7, RelocationClass::Data)]
+        );
     }
 }

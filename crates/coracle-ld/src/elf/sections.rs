@@ -4,8 +4,8 @@
 use goblin::elf::section_header as s;
 use goblin::elf::section_header::SectionHeader;
 
-use super::{Error, Header, Result, Strings, exactly};
-use coracle_core::content::Reader;
+use super::{Error, Header, Result, StringReader, read_exact};
+use coracle_core::content::ContentReader;
 
 /// A section header with its name.
 pub(super) struct Section {
@@ -19,7 +19,7 @@ impl Section {
     }
 
     /// The end of the section in the file; 0 for `SHT_NOBITS`.
-    pub(super) fn end(&self) -> u64 {
+    pub(super) fn file_end(&self) -> u64 {
         if self.header.sh_type == s::SHT_NOBITS {
             0
         } else {
@@ -29,31 +29,31 @@ impl Section {
 }
 
 /// Reads the section headers. The list is empty if there is no table.
-pub(super) fn headers(file: &Reader, header: &Header) -> Result<Vec<SectionHeader>> {
+pub(super) fn read_section_headers(file: &ContentReader, header: &Header) -> Result<Vec<SectionHeader>> {
     let (count, raw) = (usize::from(header.raw.e_shnum), &header.raw);
-    let size = SectionHeader::size(header.ctx());
+    let size = SectionHeader::size(header.parse_context());
     if count == 0 || raw.e_shoff == 0 || usize::from(raw.e_shentsize) != size {
         return Ok(Vec::new());
     }
-    let bytes = exactly(file, raw.e_shoff, count * size, "section headers")?;
-    let headers = SectionHeader::parse_from(&bytes, 0, count, header.ctx());
+    let bytes = read_exact(file, raw.e_shoff, count * size, "section headers")?;
+    let headers = SectionHeader::parse_from(&bytes, 0, count, header.parse_context());
     headers.map_err(|_| Error::Truncated("section headers"))
 }
 
 /// Reads the section headers with their names. The list is empty if there is no table.
-pub(super) fn sections(file: &Reader, header: &Header) -> Result<Vec<Section>> {
-    let headers = headers(file, header)?;
+pub(super) fn read_sections(file: &ContentReader, header: &Header) -> Result<Vec<Section>> {
+    let headers = read_section_headers(file, header)?;
     let Some(names) = headers.get(usize::from(header.raw.e_shstrndx)).map(|table| table.sh_offset) else {
         return Ok(Vec::new());
     };
-    let mut strings = Strings::of(file);
+    let mut strings = StringReader::new(file);
     headers
         .into_iter()
         .map(|header| {
             let name = if header.sh_type == s::SHT_NULL {
                 Vec::new()
             } else {
-                strings.at(names.saturating_add(header.sh_name as u64))?
+                strings.read_at(names.saturating_add(header.sh_name as u64))?
             };
             Ok(Section { header, name })
         })

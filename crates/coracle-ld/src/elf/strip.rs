@@ -8,12 +8,12 @@ use goblin::elf::section_header as s;
 use goblin::elf::section_header::SectionHeader;
 use scroll::Pwrite;
 
-use super::sections::{Section, sections};
+use super::sections::{Section, read_sections};
 use super::{Error, Header, Result};
-use coracle_core::content::{Content, Part, Reader};
+use coracle_core::content::{Content, ContentReader, SplicePart};
 
 /// Name prefixes of debug and profiling sections.
-const DEBUGGING: [&[u8]; 9] = [
+const DEBUG_SECTION_PREFIXES: [&[u8]; 9] = [
     b".debug_",
     b".zdebug_",
     b".gnu_debugdata",
@@ -30,26 +30,26 @@ const DEBUGGING: [&[u8]; 9] = [
 ///
 /// # Errors
 /// Fails if it is not a valid ELF file.
-pub fn stripped(content: &Content) -> Result<Option<Content>> {
+pub fn strip(content: &Content) -> Result<Option<Content>> {
     let file = content.open()?;
     let header = Header::read(&file)?;
-    let sections = sections(&file, &header)?;
+    let sections = read_sections(&file, &header)?;
     if sections.is_empty() {
         return Ok(None);
     }
     let loaded_end = loaded_end(&file, &header, &sections)?;
     let kept: Vec<usize> = (0..sections.len()).filter(|&index| is_kept(&sections, index)).collect();
-    let parts = assemble(&header, &file, &sections, &kept, loaded_end)?;
-    let copy = content.spliced(parts);
+    let parts = lay_out_stripped_file(&header, &file, &sections, &kept, loaded_end)?;
+    let copy = content.splice(parts);
     Ok((copy.size() < content.size()).then_some(copy))
 }
 
 /// Returns the end offset of headers, segments and allocated sections, which must not move.
-fn loaded_end(file: &Reader, header: &Header, sections: &[Section]) -> Result<u64> {
-    let segments = header.segments(file)?;
+fn loaded_end(file: &ContentReader, header: &Header, sections: &[Section]) -> Result<u64> {
+    let segments = header.read_segments(file)?;
     let table = u64::from(header.raw.e_phnum) * u64::from(header.raw.e_phentsize);
     let ends = segments.iter().map(|segment| segment.p_offset.saturating_add(segment.p_filesz));
-    let allocated = sections.iter().filter(|section| section.is_allocated()).map(Section::end);
+    let allocated = sections.iter().filter(|section| section.is_allocated()).map(Section::file_end);
     let tables = [header.size(), header.raw.e_phoff.saturating_add(table)];
     let end = ends.chain(allocated).chain(tables).max().unwrap_or_default();
     if end > file.size() { Err(Error::Truncated("segments")) } else { Ok(end) }
@@ -61,36 +61,38 @@ fn is_kept(sections: &[Section], index: usize) -> bool {
     index == 0
         || section.is_allocated()
         || !(symbols.contains(&section.header.sh_type)
-            || DEBUGGING.iter().any(|prefix| section.name.starts_with(prefix)))
+            || DEBUG_SECTION_PREFIXES.iter().any(|prefix| section.name.starts_with(prefix)))
 }
 
 /// Lays out the new file: header, loaded part, other kept sections, section names, section headers.
-fn assemble(
+fn lay_out_stripped_file(
     header: &Header,
-    file: &Reader,
+    file: &ContentReader,
     sections: &[Section],
     kept: &[usize],
     loaded_end: u64,
-) -> Result<Vec<Part>> {
+) -> Result<Vec<SplicePart>> {
     let first = header.size();
-    let mut parts =
-        vec![Part::New(Vec::new()), Part::Kept { start: first, size: loaded_end.saturating_sub(first) }];
+    let mut parts = vec![
+        SplicePart::New(Vec::new()),
+        SplicePart::Existing { start: first, size: loaded_end.saturating_sub(first) },
+    ];
     let mut end = loaded_end;
     let mut names = vec![0];
     let mut headers = Vec::new();
     for section in kept.iter().filter_map(|&index| sections.get(index)) {
         let mut new = section.header.clone();
         new.sh_name = add_name(&mut names, &section.name);
-        new.sh_link = renumbered(kept, new.sh_link);
+        new.sh_link = new_section_index(kept, new.sh_link);
         if new.sh_flags & u64::from(s::SHF_INFO_LINK) != 0 {
-            new.sh_info = renumbered(kept, new.sh_info);
+            new.sh_info = new_section_index(kept, new.sh_info);
         }
-        if section.end() > file.size() {
+        if section.file_end() > file.size() {
             return Err(Error::Truncated("sections"));
         }
-        if section.end() > loaded_end {
-            end = pad(&mut parts, end, new.sh_addralign.clamp(1, 4096));
-            parts.push(Part::Kept { start: new.sh_offset, size: new.sh_size });
+        if section.file_end() > loaded_end {
+            end = push_padding(&mut parts, end, new.sh_addralign.clamp(1, 4096));
+            parts.push(SplicePart::Existing { start: new.sh_offset, size: new.sh_size });
             new.sh_offset = end;
             end += new.sh_size;
         }
@@ -105,23 +107,23 @@ fn assemble(
         ..SectionHeader::default()
     };
     end += names.len() as u64;
-    parts.push(Part::New(names));
+    parts.push(SplicePart::New(names));
     headers.push(table);
-    let start = pad(&mut parts, end, 8);
-    parts.push(Part::New(write_headers(header, &headers)?));
+    let start = push_padding(&mut parts, end, 8);
+    parts.push(SplicePart::New(write_headers(header, &headers)?));
     let new_header = write_header(header, start, headers.len())?;
     if let Some(part) = parts.first_mut() {
-        *part = Part::New(new_header);
+        *part = SplicePart::New(new_header);
     }
     Ok(parts)
 }
 
 /// Adds zero bytes up to the next multiple of `align` and returns the new end.
-fn pad(parts: &mut Vec<Part>, end: u64, align: u64) -> u64 {
+fn push_padding(parts: &mut Vec<SplicePart>, end: u64, align: u64) -> u64 {
     let padded = end.next_multiple_of(align);
     let zeros = usize::try_from(padded - end).unwrap_or_default();
     if zeros > 0 {
-        parts.push(Part::New(vec![0; zeros]));
+        parts.push(SplicePart::New(vec![0; zeros]));
     }
     padded
 }
@@ -137,16 +139,16 @@ fn add_name(names: &mut Vec<u8>, name: &[u8]) -> usize {
 }
 
 /// Returns the new index of the section `index`; 0 (none) if it was removed. `kept` must be sorted.
-fn renumbered(kept: &[usize], index: u32) -> u32 {
+fn new_section_index(kept: &[usize], index: u32) -> u32 {
     let position = usize::try_from(index).ok().and_then(|index| kept.binary_search(&index).ok());
     position.and_then(|position| u32::try_from(position).ok()).unwrap_or_default()
 }
 
 fn write_headers(header: &Header, headers: &[SectionHeader]) -> Result<Vec<u8>> {
-    let size = SectionHeader::size(header.ctx());
+    let size = SectionHeader::size(header.parse_context());
     let mut bytes = vec![0; headers.len() * size];
     for (index, section) in headers.iter().enumerate() {
-        let written = bytes.pwrite_with(section.clone(), index * size, header.ctx());
+        let written = bytes.pwrite_with(section.clone(), index * size, header.parse_context());
         written.map_err(|_| Error::Damaged("one of its section headers cannot be rewritten"))?;
     }
     Ok(bytes)
@@ -159,7 +161,7 @@ fn write_header(header: &Header, sections: u64, count: usize) -> Result<Vec<u8>>
     raw.e_shstrndx = raw.e_shnum - 1;
     let mut bytes = vec![0; usize::try_from(header.size()).unwrap_or_default()];
     bytes
-        .pwrite_with(raw, 0, header.ctx().le)
+        .pwrite_with(raw, 0, header.parse_context().le)
         .map_err(|_| Error::Damaged("the size of its header is invalid"))?;
     Ok(bytes)
 }

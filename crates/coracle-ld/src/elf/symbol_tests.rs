@@ -55,37 +55,37 @@ fn object(bar: Vec<u8>, entry: u16) -> SyntheticElf {
     }
 }
 
-fn read<T>(bytes: Vec<u8>, what: impl FnOnce(&Reader, &Object) -> Result<T>) -> Result<T> {
-    let file = Content::bytes(bytes).open()?;
-    let object = Object::read(&file)?;
+fn read<T>(bytes: Vec<u8>, what: impl FnOnce(&ContentReader, &ElfObject) -> Result<T>) -> Result<T> {
+    let file = Content::from_bytes(bytes).open()?;
+    let object = ElfObject::read(&file)?;
     what(&file, &object)
 }
 
-fn wanted(name: &str, version: Option<Version>) -> Reference {
-    Reference {
+fn wanted(name: &str, version: Option<SymbolVersion>) -> SymbolReference {
+    SymbolReference {
         hash: gnu_hash(name.as_bytes()),
         name: name.into(),
         version: version.map(std::rc::Rc::new),
-        class: Class::Data,
+        class: RelocationClass::Data,
         is_weak: false,
         is_thread_local: false,
     }
 }
 
-fn v1() -> Version {
+fn v1() -> SymbolVersion {
     let file = Some(b"liba.so".to_vec());
-    Version { hash: sysv_hash(b"V1"), name: b"V1".to_vec(), file, is_hidden: false }
+    SymbolVersion { hash: sysv_hash(b"V1"), name: b"V1".to_vec(), file, is_hidden: false }
 }
 
-fn look_up(synthetic: &SyntheticElf, wanted: &Reference, manner: Manner) -> Result<Lookup> {
-    read(synthetic.bytes(), |file, object| Exports::of(file, object, manner)?.look_up(wanted))
+fn look_up(synthetic: &SyntheticElf, wanted: &SymbolReference, manner: LookupRules) -> Result<LookupResult> {
+    read(synthetic.bytes(), |file, object| ExportedSymbols::new(file, object, manner)?.look_up(wanted))
 }
 
 #[test]
 fn reads_versions_by_address() {
     let mut synthetic = object(symbol(5, 0x12, 0, 1, 1), 2);
     synthetic.tables.extend([(d::DT_VERNEED, needed()), (d::DT_VERDEF, defined())]);
-    let versions = read(synthetic.bytes(), Versions::read).unwrap();
+    let versions = read(synthetic.bytes(), SymbolVersions::read).unwrap();
     assert_eq!((&versions.needed[0].name[..], &versions.needed[0].file[..]), (&b"V1"[..], &b"liba.so"[..]));
     assert!(!versions.needed[0].is_weak);
     let names: Vec<_> = versions.defined.iter().map(|version| (&version.name[..], version.is_base)).collect();
@@ -96,15 +96,15 @@ fn reads_versions_by_address() {
 fn references_have_versions() {
     let mut synthetic = object(symbol(5, 0x12, 0, 1, 1), 2);
     synthetic.tables.push((d::DT_VERNEED, needed()));
-    let references = read(synthetic.bytes(), references).unwrap();
+    let references = read(synthetic.bytes(), symbol_references).unwrap();
     assert_eq!(references, [wanted("foo", Some(v1()))]);
 }
 
 #[test]
 fn selects_definitions_as_glibc_and_musl_do() {
-    let other = Version { name: b"V2".to_vec(), hash: sysv_hash(b"V2"), ..v1() };
-    let strict = Version { is_hidden: true, ..other.clone() };
-    let (yes, no) = (Lookup::Found, Lookup::Absent);
+    let other = SymbolVersion { name: b"V2".to_vec(), hash: sysv_hash(b"V2"), ..v1() };
+    let strict = SymbolVersion { is_hidden: true, ..other.clone() };
+    let (yes, no) = (LookupResult::Found, LookupResult::Absent);
     // Info, visibility, section, value, entry of DT_VERSYM, requested version, glibc, musl.
     for (line, (info, visibility, section, value, entry, version, glibc, musl)) in [
         (0x12, 0, 1, 1, 2, None, yes, yes),
@@ -132,25 +132,28 @@ fn selects_definitions_as_glibc_and_musl_do() {
         let mut synthetic = object(symbol(5, info, visibility, section, value), entry);
         synthetic.tables.push((d::DT_VERDEF, defined()));
         let wanted = wanted("bar", version);
-        assert_eq!(look_up(&synthetic, &wanted, Manner::Glibc).unwrap(), glibc, "glibc, line {line}");
-        assert_eq!(look_up(&synthetic, &wanted, Manner::Musl).unwrap(), musl, "musl, line {line}");
+        assert_eq!(look_up(&synthetic, &wanted, LookupRules::Glibc).unwrap(), glibc, "glibc, line {line}");
+        assert_eq!(look_up(&synthetic, &wanted, LookupRules::Musl).unwrap(), musl, "musl, line {line}");
     }
 }
 
 #[test]
 fn reports_objects_without_versions() {
     let synthetic = object(symbol(5, 0x12, 0, 1, 1), 2);
-    let found = look_up(&synthetic, &wanted("bar", Some(v1())), Manner::Glibc).unwrap();
-    assert_eq!(found, Lookup::FoundWithoutVersions);
-    assert_eq!(look_up(&synthetic, &wanted("bar", None), Manner::Glibc).unwrap(), Lookup::Found);
-    assert_eq!(look_up(&synthetic, &wanted("nowhere", None), Manner::Glibc).unwrap(), Lookup::Absent);
+    let found = look_up(&synthetic, &wanted("bar", Some(v1())), LookupRules::Glibc).unwrap();
+    assert_eq!(found, LookupResult::FoundWithoutVersions);
+    assert_eq!(look_up(&synthetic, &wanted("bar", None), LookupRules::Glibc).unwrap(), LookupResult::Found);
+    assert_eq!(
+        look_up(&synthetic, &wanted("nowhere", None), LookupRules::Glibc).unwrap(),
+        LookupResult::Absent
+    );
 }
 
 #[test]
 fn rejects_cyclic_and_oversized_tables() {
     let mut endless = object(symbol(5, 0x12, 0, 1, 1), 2);
     endless.tables[2].1 = words(&[1, 3, 2, 0, 0, 2]);
-    let error = look_up(&endless, &wanted("nowhere", None), Manner::Glibc).unwrap_err();
+    let error = look_up(&endless, &wanted("nowhere", None), LookupRules::Glibc).unwrap_err();
     assert!(matches!(error, Error::Damaged(_)), "{error}");
 
     // A cyclic chain of long names that differ only at their end.
@@ -160,7 +163,7 @@ fn rejects_cyclic_and_oversized_tables() {
     long.tables[2].1 = words(&[1, 3, 2, 0, 0, 2]);
     let start = std::time::Instant::now();
     let almost = format!("{}y", &text[1..]);
-    let error = look_up(&long, &wanted(&almost, None), Manner::Glibc).unwrap_err();
+    let error = look_up(&long, &wanted(&almost, None), LookupRules::Glibc).unwrap_err();
     assert!(matches!(error, Error::Damaged(_)), "{error}");
     assert!(start.elapsed() < std::time::Duration::from_secs(20), "{:?}", start.elapsed());
 
@@ -168,16 +171,16 @@ fn rejects_cyclic_and_oversized_tables() {
     let mut gnu = object(symbol(5, 0x12, 0, 1, 1), 2);
     let table = words(&[1, 5, 1, 0, u32::MAX, u32::MAX, 1, 0, 0, 0]);
     gnu.tables.push((d::DT_GNU_HASH, table));
-    let error = look_up(&gnu, &wanted("bar", None), Manner::Glibc).unwrap_err();
+    let error = look_up(&gnu, &wanted("bar", None), LookupRules::Glibc).unwrap_err();
     assert!(matches!(error, Error::Damaged(_)), "{error}");
 
     let mut versions = SyntheticElf { names: NAMES.to_vec(), ..SyntheticElf::default() };
     versions.tables = vec![(d::DT_VERNEED, [halves(&[1, 1]), words(&[12, 16, 1])].concat().repeat(20_000))];
-    assert!(read(versions.bytes(), Versions::read).is_err());
+    assert!(read(versions.bytes(), SymbolVersions::read).is_err());
 
     let mut relocations = object(symbol(5, 0x12, 0, 1, 1), 2);
     relocations.entries = vec![(d::DT_RELASZ, u64::MAX)];
-    assert!(read(relocations.bytes(), references).is_err());
+    assert!(read(relocations.bytes(), symbol_references).is_err());
 }
 
 proptest! {
@@ -194,11 +197,11 @@ proptest! {
         for (at, byte) in lies {
             bytes[at % size] = byte;
         }
-        let _ = read(bytes.clone(), Versions::read);
-        let _ = read(bytes.clone(), references);
-        for manner in [Manner::Glibc, Manner::Musl] {
+        let _ = read(bytes.clone(), SymbolVersions::read);
+        let _ = read(bytes.clone(), symbol_references);
+        for manner in [LookupRules::Glibc, LookupRules::Musl] {
             let _ = read(bytes.clone(), |file, object| {
-                Exports::of(file, object, manner)?.look_up(&wanted("bar", Some(v1())))
+                ExportedSymbols::new(file, object, manner)?.look_up(&wanted("bar", Some(v1())))
             });
         }
     }

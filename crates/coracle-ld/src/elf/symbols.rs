@@ -5,26 +5,26 @@
 
 use std::rc::Rc;
 
-use super::memory::Memory;
-use super::relocations::{self, Class};
-use super::versions::{Version, Versions};
-use super::{Error, Object, Result};
-use coracle_core::content::Reader;
+use super::mapped_file::MappedFile;
+use super::relocations::{self, RelocationClass};
+use super::versions::{SymbolVersion, SymbolVersions};
+use super::{ElfObject, Error, Result};
+use coracle_core::content::ContentReader;
 
 /// Maximum number of name bytes to read of one file. The largest programs have a few MiB.
 const MAX_NAMES: usize = 1 << 26;
 
 /// An object's reference to a symbol that another object must define.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Reference {
+pub struct SymbolReference {
     /// The `DT_GNU_HASH` hash of its name.
     pub hash: u32,
     /// The symbol's name.
     pub name: Vec<u8>,
     /// The version that the object was linked against.
-    pub version: Option<Rc<Version>>,
+    pub version: Option<Rc<SymbolVersion>>,
     /// How the relocation uses it.
-    pub class: Class,
+    pub class: RelocationClass,
     /// `STB_WEAK`: the symbol may be undefined.
     pub is_weak: bool,
     /// `STT_TLS`: thread-local, never bound lazily.
@@ -36,28 +36,28 @@ pub struct Reference {
 ///
 /// # Errors
 /// Fails if a table is damaged or the file cannot be read.
-pub fn references(file: &Reader, object: &Object) -> Result<Vec<Reference>> {
-    let mut memory = Memory::of(file, object);
-    let named = relocations::named(&memory, object)?;
+pub fn symbol_references(file: &ContentReader, object: &ElfObject) -> Result<Vec<SymbolReference>> {
+    let mut memory = MappedFile::new(file, object);
+    let named = relocations::referenced_symbols(&memory, object)?;
     let tables = &object.dynamic.tables;
     let (Some(symbols), Some(strings)) = (tables.symbols, tables.strings) else { return Ok(Vec::new()) };
     if named.is_empty() {
         return Ok(Vec::new());
     }
-    let versions = Versions::read_in(&mut memory, object)?;
+    let versions = SymbolVersions::read_mapped(&mut memory, object)?;
     let mut references = Vec::new();
     let mut left = MAX_NAMES;
     for (index, class) in named {
         let symbol = Symbol::read(&mut memory, symbols, u64::from(index))?;
-        if symbol.is_bound_inside() || symbol.is_defined() && class != Class::Copy {
+        if symbol.is_local_or_hidden() || symbol.is_defined() && class != RelocationClass::Copy {
             continue;
         }
         let name = symbol.name(&mut memory, strings)?;
         left = left.checked_sub(name.len()).ok_or(Error::Damaged("the names of its symbols are too long"))?;
-        let entry = version_entry(&mut memory, object, &versions, u64::from(index))?;
-        references.push(Reference {
+        let entry = read_version_entry(&mut memory, object, &versions, u64::from(index))?;
+        references.push(SymbolReference {
             hash: gnu_hash(&name),
-            version: entry.and_then(|entry| versions.at(entry)).cloned(),
+            version: entry.and_then(|entry| versions.version_of_entry(entry)).cloned(),
             class,
             is_weak: symbol.binding() == STB_WEAK,
             is_thread_local: symbol.kind() == STT_TLS,
@@ -68,22 +68,22 @@ pub fn references(file: &Reader, object: &Object) -> Result<Vec<Reference>> {
 }
 
 /// Returns the `DT_VERSYM` entry of a symbol; `None` if the object has no versions.
-pub(super) fn version_entry(
-    memory: &mut Memory<'_>,
-    object: &Object,
-    versions: &Versions,
+pub(super) fn read_version_entry(
+    memory: &mut MappedFile<'_>,
+    object: &ElfObject,
+    versions: &SymbolVersions,
     index: u64,
 ) -> Result<Option<u16>> {
     match object.dynamic.tables.symbol_versions {
-        Some(table) if versions.are_any() => {
+        Some(table) if versions.is_versioned() => {
             let address = index.checked_mul(2).and_then(|offset| table.checked_add(offset));
-            Ok(Some(memory.u16(address.ok_or(OUTSIDE)?)?))
+            Ok(Some(memory.read_u16(address.ok_or(OUT_OF_BOUNDS)?)?))
         }
         _ => Ok(None),
     }
 }
 
-const OUTSIDE: Error = Error::Damaged("one of its symbols is outside the loaded segments");
+const OUT_OF_BOUNDS: Error = Error::Damaged("one of its symbols is outside the loaded segments");
 
 pub(super) const STB_GLOBAL: u8 = 1;
 pub(super) const STB_WEAK: u8 = 2;
@@ -108,15 +108,17 @@ pub(super) struct Symbol {
 
 impl Symbol {
     /// Reads entry `index` of the symbol table at address `table`.
-    pub(super) fn read(memory: &mut Memory<'_>, table: u64, index: u64) -> Result<Self> {
+    pub(super) fn read(memory: &mut MappedFile<'_>, table: u64, index: u64) -> Result<Self> {
         let size = if memory.is_64() { 24 } else { 16 };
-        let address = index.checked_mul(size).and_then(|offset| table.checked_add(offset)).ok_or(OUTSIDE)?;
-        let at = |offset: u64| address.checked_add(offset).ok_or(OUTSIDE);
-        let name = memory.u32(address)?;
+        let address =
+            index.checked_mul(size).and_then(|offset| table.checked_add(offset)).ok_or(OUT_OF_BOUNDS)?;
+        let at = |offset: u64| address.checked_add(offset).ok_or(OUT_OF_BOUNDS);
+        let name = memory.read_u32(address)?;
         let (info, section, value) = if memory.is_64() { (4, 6, 8) } else { (12, 14, 4) };
-        let [info, other] = memory.bytes(at(info)?)?;
-        let section = memory.u16(at(section)?)?;
-        let value = if memory.is_64() { memory.u64(at(value)?)? } else { memory.u32(at(value)?)?.into() };
+        let [info, other] = memory.read_bytes(at(info)?)?;
+        let section = memory.read_u16(at(section)?)?;
+        let value =
+            if memory.is_64() { memory.read_u64(at(value)?)? } else { memory.read_u32(at(value)?)?.into() };
         Ok(Self { name, info, other, section, value })
     }
 
@@ -142,16 +144,16 @@ impl Symbol {
         [STV_INTERNAL, STV_HIDDEN].contains(&(self.other & 3))
     }
 
-    fn is_bound_inside(self) -> bool {
+    fn is_local_or_hidden(self) -> bool {
         self.binding() == STB_LOCAL || self.is_hidden()
     }
 
-    pub(super) fn is_named(self, memory: &mut Memory<'_>, strings: u64, name: &[u8]) -> Result<bool> {
-        memory.is_string(strings.checked_add(self.name.into()).ok_or(OUTSIDE)?, name)
+    pub(super) fn has_name(self, memory: &mut MappedFile<'_>, strings: u64, name: &[u8]) -> Result<bool> {
+        memory.string_equals(strings.checked_add(self.name.into()).ok_or(OUT_OF_BOUNDS)?, name)
     }
 
-    fn name(self, memory: &mut Memory<'_>, strings: u64) -> Result<Vec<u8>> {
-        memory.string(strings.checked_add(self.name.into()).ok_or(OUTSIDE)?)
+    fn name(self, memory: &mut MappedFile<'_>, strings: u64) -> Result<Vec<u8>> {
+        memory.read_string(strings.checked_add(self.name.into()).ok_or(OUT_OF_BOUNDS)?)
     }
 }
 

@@ -1,9 +1,9 @@
 //! Detects the compiler of a program from its sections. Loaders do not read them, so the result is
 //! used only for advice and defaults.
 
-use super::sections::sections;
-use super::{Error, Object};
-use coracle_core::content::Reader;
+use super::sections::read_sections;
+use super::{ElfObject, Error};
+use coracle_core::content::ContentReader;
 use coracle_core::fs;
 use coracle_core::platform::Platform;
 
@@ -31,16 +31,16 @@ pub struct RustTargets {
 /// Platforms with a distributed standard library for both musl and glibc. Source: the rustc book,
 /// "Platform Support".
 const RUST_TARGETS: [RustTargets; 7] = [
-    of("386", "i686-unknown-linux-musl", "i686-unknown-linux-gnu"),
-    of("amd64", "x86_64-unknown-linux-musl", "x86_64-unknown-linux-gnu"),
-    of("arm", "armv7-unknown-linux-musleabihf", "armv7-unknown-linux-gnueabihf"),
-    of("arm64", "aarch64-unknown-linux-musl", "aarch64-unknown-linux-gnu"),
-    of("loong64", "loongarch64-unknown-linux-musl", "loongarch64-unknown-linux-gnu"),
-    of("ppc64le", "powerpc64le-unknown-linux-musl", "powerpc64le-unknown-linux-gnu"),
-    of("riscv64", "riscv64gc-unknown-linux-musl", "riscv64gc-unknown-linux-gnu"),
+    rust_target("386", "i686-unknown-linux-musl", "i686-unknown-linux-gnu"),
+    rust_target("amd64", "x86_64-unknown-linux-musl", "x86_64-unknown-linux-gnu"),
+    rust_target("arm", "armv7-unknown-linux-musleabihf", "armv7-unknown-linux-gnueabihf"),
+    rust_target("arm64", "aarch64-unknown-linux-musl", "aarch64-unknown-linux-gnu"),
+    rust_target("loong64", "loongarch64-unknown-linux-musl", "loongarch64-unknown-linux-gnu"),
+    rust_target("ppc64le", "powerpc64le-unknown-linux-musl", "powerpc64le-unknown-linux-gnu"),
+    rust_target("riscv64", "riscv64gc-unknown-linux-musl", "riscv64gc-unknown-linux-gnu"),
 ];
 
-const fn of(architecture: &'static str, musl: &'static str, gnu: &'static str) -> RustTargets {
+const fn rust_target(architecture: &'static str, musl: &'static str, gnu: &'static str) -> RustTargets {
     RustTargets { architecture, musl, gnu }
 }
 
@@ -50,15 +50,15 @@ pub fn rust_targets(platform: &Platform) -> Option<RustTargets> {
 }
 
 /// Maximum number of bytes to read of `.comment`. Each compiler adds a line.
-const COMMENT: u64 = 1 << 12;
+const MAX_COMMENT_SIZE: u64 = 1 << 12;
 
 /// Detects the toolchain of `object`, which was read from `file`. `None` if it is unknown or
 /// section headers are damaged.
 ///
 /// # Errors
 /// Fails if the file cannot be read.
-pub fn toolchain(file: &Reader, object: &Object) -> fs::Result<Option<Toolchain>> {
-    let sections = match sections(file, &object.header) {
+pub fn detect_toolchain(file: &ContentReader, object: &ElfObject) -> fs::Result<Option<Toolchain>> {
+    let sections = match read_sections(file, &object.header) {
         Err(Error::Io(error)) => return Err(error),
         sections => sections.unwrap_or_default(),
     };
@@ -66,8 +66,8 @@ pub fn toolchain(file: &Reader, object: &Object) -> fs::Result<Option<Toolchain>
         return Ok(Some(Toolchain::Go));
     }
     let Some(comment) = sections.iter().find(|section| section.name == b".comment") else { return Ok(None) };
-    let size = comment.header.sh_size.min(COMMENT).min(file.size());
-    let text = file.bytes_at(comment.header.sh_offset, usize::try_from(size).unwrap_or_default())?;
+    let size = comment.header.sh_size.min(MAX_COMMENT_SIZE).min(file.size());
+    let text = file.read_bytes_at(comment.header.sh_offset, usize::try_from(size).unwrap_or_default())?;
     let mut comments = text.split(|byte| *byte == 0);
     Ok(comments.any(|comment| comment.starts_with(b"rustc version ")).then_some(Toolchain::Rust))
 }

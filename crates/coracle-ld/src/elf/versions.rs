@@ -5,16 +5,16 @@
 
 use std::rc::Rc;
 
-use super::memory::Memory;
-use super::{Error, Object, Result};
-use coracle_core::content::Reader;
+use super::mapped_file::MappedFile;
+use super::{ElfObject, Error, Result};
+use coracle_core::content::ContentReader;
 
 /// `VER_FLG_BASE`.
-const BASE: u16 = 1;
+const VER_FLG_BASE: u16 = 1;
 /// `VER_FLG_WEAK`.
-const WEAK: u16 = 2;
+const VER_FLG_WEAK: u16 = 2;
 /// The hidden bit of a version index, in `DT_VERSYM` and `vna_other`.
-pub(super) const HIDDEN: u16 = 0x8000;
+pub(super) const VERSYM_HIDDEN: u16 = 0x8000;
 
 /// Maximum number of records. An index has 15 bits.
 const MAX_RECORDS: usize = 1 << 16;
@@ -23,7 +23,7 @@ const MAX_NAMES: usize = 1 << 22;
 
 /// The symbol versions of one object.
 #[derive(Clone, Default, Debug)]
-pub struct Versions {
+pub struct SymbolVersions {
     /// The versions that it needs, in the order of `DT_VERNEED`.
     pub needed: Vec<NeededVersion>,
     /// The versions that it defines, in the order of `DT_VERDEF`.
@@ -31,7 +31,7 @@ pub struct Versions {
     /// Whether it has `DT_VERDEF`.
     pub has_definitions: bool,
     /// Versions by index; `None` for indices without a version (local, global, base).
-    indices: Vec<Option<Rc<Version>>>,
+    indices: Vec<Option<Rc<SymbolVersion>>>,
 }
 
 /// A version that an object needs (`Elf64_Vernaux`).
@@ -60,7 +60,7 @@ pub struct DefinedVersion {
 
 /// The version of one symbol, from `DT_VERSYM` (`struct r_found_version`, `include/link.h`).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Version {
+pub struct SymbolVersion {
     /// The hash of its name.
     pub hash: u32,
     /// Its name.
@@ -71,19 +71,20 @@ pub struct Version {
     pub is_hidden: bool,
 }
 
-impl Versions {
+impl SymbolVersions {
     /// Reads the versions of `object`, which was read from `file`.
     ///
     /// # Errors
     /// Fails if a table is damaged or the file cannot be read.
-    pub fn read(file: &Reader, object: &Object) -> Result<Self> {
-        Self::read_in(&mut Memory::of(file, object), object)
+    pub fn read(file: &ContentReader, object: &ElfObject) -> Result<Self> {
+        Self::read_mapped(&mut MappedFile::new(file, object), object)
     }
 
-    pub(super) fn read_in(memory: &mut Memory<'_>, object: &Object) -> Result<Self> {
+    pub(super) fn read_mapped(memory: &mut MappedFile<'_>, object: &ElfObject) -> Result<Self> {
         let tables = &object.dynamic.tables;
         let Some(strings) = tables.strings else { return Ok(Self::default()) };
-        let mut records = Records { memory, strings, left: MAX_RECORDS, bytes_left: MAX_NAMES };
+        let mut records =
+            VersionRecords { memory, strings, records_left: MAX_RECORDS, name_bytes_left: MAX_NAMES };
         let mut versions = Self::default();
         if let Some(address) = tables.versions_needed {
             versions.read_needed(&mut records, address)?;
@@ -96,16 +97,16 @@ impl Versions {
     }
 
     /// Whether the object needs or defines versions. Otherwise `DT_VERSYM` is ignored.
-    pub(super) fn are_any(&self) -> bool {
+    pub(super) fn is_versioned(&self) -> bool {
         !self.indices.is_empty()
     }
 
     /// Returns the version of a `DT_VERSYM` entry.
-    pub(super) fn at(&self, entry: u16) -> Option<&Rc<Version>> {
-        self.indices.get(usize::from(entry & !HIDDEN))?.as_ref()
+    pub(super) fn version_of_entry(&self, entry: u16) -> Option<&Rc<SymbolVersion>> {
+        self.indices.get(usize::from(entry & !VERSYM_HIDDEN))?.as_ref()
     }
 
-    fn read_needed(&mut self, records: &mut Records<'_, '_>, start: u64) -> Result<()> {
+    fn read_needed(&mut self, records: &mut VersionRecords<'_, '_>, start: u64) -> Result<()> {
         let mut next = Some(start);
         while let Some(at) = next {
             let need = records.verneed(at)?;
@@ -113,54 +114,54 @@ impl Versions {
                 return Err(Error::Damaged("the format of its needed versions is unknown"));
             }
             let file = records.name(need.file)?;
-            let mut aux = Some(after(at, need.aux)?);
+            let mut aux = Some(add_offset(at, need.aux)?);
             while let Some(at) = aux {
                 let version = records.vernaux(at)?;
                 let name = records.name(version.name)?;
-                let (hash, is_hidden) = (version.hash, version.other & HIDDEN != 0);
-                let meaning = Version { hash, name: name.clone(), file: Some(file.clone()), is_hidden };
-                self.mean(version.other, meaning);
-                let is_weak = version.flags & WEAK != 0;
+                let (hash, is_hidden) = (version.hash, version.other & VERSYM_HIDDEN != 0);
+                let meaning = SymbolVersion { hash, name: name.clone(), file: Some(file.clone()), is_hidden };
+                self.set_version(version.other, meaning);
+                let is_weak = version.flags & VER_FLG_WEAK != 0;
                 self.needed.push(NeededVersion { hash, name, file: file.clone(), is_weak });
-                aux = following(at, version.next)?;
+                aux = next_record(at, version.next)?;
             }
-            next = following(at, need.next)?;
+            next = next_record(at, need.next)?;
         }
         Ok(())
     }
 
-    fn read_defined(&mut self, records: &mut Records<'_, '_>, start: u64) -> Result<()> {
+    fn read_defined(&mut self, records: &mut VersionRecords<'_, '_>, start: u64) -> Result<()> {
         let mut next = Some(start);
         while let Some(at) = next {
             let definition = records.verdef(at)?;
             if definition.form != 1 {
                 return Err(Error::Damaged("the format of its defined versions is unknown"));
             }
-            let name = records.name_of_verdaux(after(at, definition.aux)?)?;
-            let (hash, is_base) = (definition.hash, definition.flags & BASE != 0);
+            let name = records.name_of_verdaux(add_offset(at, definition.aux)?)?;
+            let (hash, is_base) = (definition.hash, definition.flags & VER_FLG_BASE != 0);
             if !is_base {
                 // The base version has the name of the file, so no reference asks for it.
-                let meaning = Version { hash, name: name.clone(), file: None, is_hidden: false };
-                self.mean(definition.index, meaning);
+                let meaning = SymbolVersion { hash, name: name.clone(), file: None, is_hidden: false };
+                self.set_version(definition.index, meaning);
             } else {
-                self.reserve(definition.index);
+                self.grow_to_index(definition.index);
             }
             self.defined.push(DefinedVersion { hash, name, is_base });
-            next = following(at, definition.next)?;
+            next = next_record(at, definition.next)?;
         }
         Ok(())
     }
 
     /// Sets the version of an index. A later version replaces an earlier one.
-    fn mean(&mut self, index: u16, version: Version) {
-        self.reserve(index);
-        if let Some(meaning) = self.indices.get_mut(usize::from(index & !HIDDEN)) {
+    fn set_version(&mut self, index: u16, version: SymbolVersion) {
+        self.grow_to_index(index);
+        if let Some(meaning) = self.indices.get_mut(usize::from(index & !VERSYM_HIDDEN)) {
             *meaning = (version.hash != 0).then(|| Rc::new(version));
         }
     }
 
-    fn reserve(&mut self, index: u16) {
-        let count = usize::from(index & !HIDDEN) + 1;
+    fn grow_to_index(&mut self, index: u16) {
+        let count = usize::from(index & !VERSYM_HIDDEN) + 1;
         if self.indices.len() < count {
             self.indices.resize(count, None);
         }
@@ -168,11 +169,11 @@ impl Versions {
 }
 
 /// Returns the address of the next record; `None` after the last.
-fn following(at: u64, next: u32) -> Result<Option<u64>> {
-    if next == 0 { Ok(None) } else { after(at, next).map(Some) }
+fn next_record(at: u64, next: u32) -> Result<Option<u64>> {
+    if next == 0 { Ok(None) } else { add_offset(at, next).map(Some) }
 }
 
-fn after(at: u64, distance: u32) -> Result<u64> {
+fn add_offset(at: u64, distance: u32) -> Result<u64> {
     at.checked_add(u64::from(distance)).ok_or(Error::Damaged("its versions are outside the loaded segments"))
 }
 
@@ -204,63 +205,63 @@ struct Verdef {
 }
 
 /// Reads records and names, with limits on their number and total size.
-struct Records<'a, 'b> {
-    memory: &'a mut Memory<'b>,
+struct VersionRecords<'a, 'b> {
+    memory: &'a mut MappedFile<'b>,
     strings: u64,
-    left: usize,
-    bytes_left: usize,
+    records_left: usize,
+    name_bytes_left: usize,
 }
 
-impl Records<'_, '_> {
+impl VersionRecords<'_, '_> {
     fn verneed(&mut self, at: u64) -> Result<Verneed> {
-        self.spend()?;
+        self.count_record()?;
         Ok(Verneed {
-            form: self.memory.u16(at)?,
-            file: self.memory.u32(after(at, 4)?)?,
-            aux: self.memory.u32(after(at, 8)?)?,
-            next: self.memory.u32(after(at, 12)?)?,
+            form: self.memory.read_u16(at)?,
+            file: self.memory.read_u32(add_offset(at, 4)?)?,
+            aux: self.memory.read_u32(add_offset(at, 8)?)?,
+            next: self.memory.read_u32(add_offset(at, 12)?)?,
         })
     }
 
     fn vernaux(&mut self, at: u64) -> Result<Vernaux> {
-        self.spend()?;
+        self.count_record()?;
         Ok(Vernaux {
-            hash: self.memory.u32(at)?,
-            flags: self.memory.u16(after(at, 4)?)?,
-            other: self.memory.u16(after(at, 6)?)?,
-            name: self.memory.u32(after(at, 8)?)?,
-            next: self.memory.u32(after(at, 12)?)?,
+            hash: self.memory.read_u32(at)?,
+            flags: self.memory.read_u16(add_offset(at, 4)?)?,
+            other: self.memory.read_u16(add_offset(at, 6)?)?,
+            name: self.memory.read_u32(add_offset(at, 8)?)?,
+            next: self.memory.read_u32(add_offset(at, 12)?)?,
         })
     }
 
     fn verdef(&mut self, at: u64) -> Result<Verdef> {
-        self.spend()?;
+        self.count_record()?;
         Ok(Verdef {
-            form: self.memory.u16(at)?,
-            flags: self.memory.u16(after(at, 2)?)?,
-            index: self.memory.u16(after(at, 4)?)?,
-            hash: self.memory.u32(after(at, 8)?)?,
-            aux: self.memory.u32(after(at, 12)?)?,
-            next: self.memory.u32(after(at, 16)?)?,
+            form: self.memory.read_u16(at)?,
+            flags: self.memory.read_u16(add_offset(at, 2)?)?,
+            index: self.memory.read_u16(add_offset(at, 4)?)?,
+            hash: self.memory.read_u32(add_offset(at, 8)?)?,
+            aux: self.memory.read_u32(add_offset(at, 12)?)?,
+            next: self.memory.read_u32(add_offset(at, 16)?)?,
         })
     }
 
     /// Reads `vda_name` of the record at `at`.
     fn name_of_verdaux(&mut self, at: u64) -> Result<Vec<u8>> {
-        let name = self.memory.u32(at)?;
+        let name = self.memory.read_u32(at)?;
         self.name(name)
     }
 
     fn name(&mut self, offset: u32) -> Result<Vec<u8>> {
-        let name = self.memory.string(after(self.strings, offset)?)?;
-        self.bytes_left =
-            self.bytes_left.checked_sub(name.len()).ok_or(Error::Damaged("its strings are too long"))?;
+        let name = self.memory.read_string(add_offset(self.strings, offset)?)?;
+        self.name_bytes_left =
+            self.name_bytes_left.checked_sub(name.len()).ok_or(Error::Damaged("its strings are too long"))?;
         Ok(name)
     }
 
-    fn spend(&mut self) -> Result<()> {
-        let left = self.left.checked_sub(1);
-        self.left = left.ok_or(Error::Damaged("it has too many versions"))?;
+    fn count_record(&mut self) -> Result<()> {
+        let left = self.records_left.checked_sub(1);
+        self.records_left = left.ok_or(Error::Damaged("it has too many versions"))?;
         Ok(())
     }
 }

@@ -1,35 +1,38 @@
 //! Libraries listed in the objects' `.note.dlopen` sections, and those requested by the user.
 
 use super::Error;
-use super::program::Program;
-use super::wants::Wants;
-use crate::closure::{Mapped, Opener, Opening};
-use crate::elf::{self, DlopenNote, Priority};
+use super::program_context::ProgramContext;
+use super::requests::Requests;
+use crate::closure::{DlopenCaller, DlopenRequest, MappedObject};
+use crate::elf::{self, DlopenNote, DlopenPriority};
 use coracle_core::fs;
-use coracle_core::path::printable;
+use coracle_core::path::escape_bytes;
 
-pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error> {
+pub(super) fn add_dlopened_libraries(
+    program: &ProgramContext<'_>,
+    wants: &mut Requests,
+) -> Result<(), Error> {
     if program.is_entrypoint {
-        wants.openings.extend(program.policy.dlopen.iter().map(|name| Opening {
-            by: Opener::Program,
+        wants.dlopens.extend(program.policy.dlopen.iter().map(|name| DlopenRequest {
+            caller: DlopenCaller::Program,
             names: vec![name.clone().into_bytes()],
-            why: "requested".into(),
-            priority: Priority::Required,
+            purpose: "requested".into(),
+            priority: DlopenPriority::Required,
         }));
     }
     let Some(lowest) = program.policy.dlopen_notes else { return Ok(()) };
     for mapped in program.objects() {
-        let notes = match notes(mapped)? {
+        let notes = match read_dlopen_notes(mapped)? {
             Ok(notes) => notes,
             Err(error) => {
-                wants.warn(format!("cannot read the dlopen notes of `{}`: {error}", mapped.spelled));
+                wants.add_warning(format!("cannot read the dlopen notes of `{}`: {error}", mapped.raw_path));
                 continue;
             }
         };
         let wanted = notes.into_iter().filter(|note| note.priority <= lowest);
-        wants.openings.extend(wanted.map(|note| Opening {
-            by: opener(program, mapped),
-            why: said(&note),
+        wants.dlopens.extend(wanted.map(|note| DlopenRequest {
+            caller: dlopen_caller(program, mapped),
+            purpose: describe_note(&note),
             names: note.sonames,
             priority: note.priority,
         }));
@@ -38,31 +41,31 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
 }
 
 /// Returns the dlopen notes of an object, or the error if they are damaged.
-pub(super) fn notes(mapped: &Mapped) -> fs::Result<elf::Result<Vec<DlopenNote>>> {
+pub(super) fn read_dlopen_notes(mapped: &MappedObject) -> fs::Result<elf::Result<Vec<DlopenNote>>> {
     match elf::dlopen_notes(&mapped.file.content.open()?, &mapped.object) {
         Err(elf::Error::Io(error)) => Err(error),
         notes => Ok(notes),
     }
 }
 
-pub(super) fn opener(program: &Program<'_>, mapped: &Mapped) -> Opener {
-    let is_program = program.itself().is_some_and(|itself| itself.spelled == mapped.spelled);
+pub(super) fn dlopen_caller(program: &ProgramContext<'_>, mapped: &MappedObject) -> DlopenCaller {
+    let is_program = program.program_object().is_some_and(|itself| itself.raw_path == mapped.raw_path);
     match &mapped.object.dynamic.soname {
-        _ if is_program => Opener::Program,
-        Some(soname) => Opener::Library(soname.clone()),
-        None => Opener::Library(mapped.spelled.as_bytes().to_vec()),
+        _ if is_program => DlopenCaller::Program,
+        Some(soname) => DlopenCaller::Library(soname.clone()),
+        None => DlopenCaller::Library(mapped.raw_path.as_bytes().to_vec()),
     }
 }
 
 /// Maximum length of a note's text in messages.
-const MAX_TEXT: usize = 120;
+const MAX_NOTE_TEXT: usize = 120;
 
 /// Returns a note's description as one line.
-pub(super) fn said(note: &DlopenNote) -> String {
+pub(super) fn describe_note(note: &DlopenNote) -> String {
     let about = if note.description.is_empty() { &note.feature } else { &note.description };
-    let start: String = about.chars().take(MAX_TEXT).collect();
+    let start: String = about.chars().take(MAX_NOTE_TEXT).collect();
     let end = if start.len() < about.len() { "…" } else { "" };
-    match printable(start.as_bytes()).as_str() {
+    match escape_bytes(start.as_bytes()).as_str() {
         "" => "listed in its dlopen note".into(),
         about => format!("its dlopen note says: {about}{end}"),
     }

@@ -8,8 +8,8 @@ use coracle_core::fs;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Requested things that were not found, all of them.
-    #[error("{}", lines(.0))]
-    Lacking(Vec<Lack>),
+    #[error("{}", join_messages(.0))]
+    Unmet(Vec<UnmetRequest>),
     /// A library can't be resolved.
     #[error(transparent)]
     Closure(#[from] closure::Error),
@@ -23,7 +23,7 @@ pub enum Error {
 
 /// Something that was requested but not found or not usable.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Lack {
+pub struct UnmetRequest {
     /// The message for the user.
     pub message: String,
     /// The next step.
@@ -34,7 +34,7 @@ impl Error {
     /// Returns the next step for the user.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Lacking(lacks) => {
+            Self::Unmet(lacks) => {
                 let mut hints: Vec<&str> = lacks.iter().map(|lack| lack.hint.as_str()).collect();
                 hints.dedup();
                 Some(hints.join("\n"))
@@ -46,7 +46,7 @@ impl Error {
     }
 }
 
-fn lines(lacks: &[Lack]) -> String {
+fn join_messages(lacks: &[UnmetRequest]) -> String {
     let messages: Vec<&str> = lacks.iter().map(|lack| lack.message.as_str()).collect();
     messages.join("\n")
 }

@@ -2,72 +2,72 @@
 //! nothing by themselves.
 
 use super::Error;
-use super::imports::{Import, Need};
-use super::literals;
-use super::policy::When;
-use super::program::Program;
+use super::function_calls::{FunctionCall, FunctionNeed};
+use super::names_in_strings;
+use super::policy::Inclusion;
+use super::program_context::ProgramContext;
 use super::{dlopen, plugins};
-use crate::closure::{Executed, Opener, Tracer};
-use coracle_core::path::printable;
+use crate::closure::{DlopenCaller, ExecutedFile, Resolver};
+use coracle_core::path::escape_bytes;
 
 /// A dependency that a program may have and the image lacks.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Hint {
+pub struct DependencyHint {
     /// The possibly missing dependency.
-    pub what: String,
+    pub subject: String,
     /// Why it may be needed.
-    pub because: String,
+    pub reason: String,
     /// The flag that adds it, or what else to do.
     pub flag: String,
 }
 
 /// Returns the hints for `program`.
-pub(super) fn of(
-    program: &Program<'_>,
-    tracer: &Tracer<'_>,
-    executed: &Executed,
-) -> Result<Vec<Hint>, Error> {
-    let mut hints = of_calls(program);
-    hints.extend(of_libraries(program)?);
-    hints.extend(of_notes(program, tracer, executed)?);
-    hints.extend(of_texts(program, tracer, executed)?);
+pub(super) fn collect_hints(
+    program: &ProgramContext<'_>,
+    tracer: &Resolver<'_>,
+    executed: &ExecutedFile,
+) -> Result<Vec<DependencyHint>, Error> {
+    let mut hints = hints_from_calls(program);
+    hints.extend(hints_from_libraries(program)?);
+    hints.extend(hints_from_notes(program, tracer, executed)?);
+    hints.extend(hints_from_strings(program, tracer, executed)?);
     Ok(hints)
 }
 
-fn hint(what: impl Into<String>, because: String, flag: impl Into<String>) -> Hint {
-    Hint { what: what.into(), because, flag: flag.into() }
+fn hint(what: impl Into<String>, because: String, flag: impl Into<String>) -> DependencyHint {
+    DependencyHint { subject: what.into(), reason: because, flag: flag.into() }
 }
 
 /// Returns hints for called functions that read data files.
-fn of_calls(program: &Program<'_>) -> Vec<Hint> {
+fn hints_from_calls(program: &ProgramContext<'_>) -> Vec<DependencyHint> {
     let policy = program.policy;
     let needs = [
-        (Need::LocalTime, policy.time_zones.is_none(), "time zones other than UTC", "--time-zones"),
-        (Need::Locale, policy.locales.is_none(), "locales other than C", "--locale C.UTF-8"),
+        (FunctionNeed::LocalTime, policy.time_zones.is_none(), "time zones other than UTC", "--time-zones"),
+        (FunctionNeed::Locale, policy.locales.is_none(), "locales other than C", "--locale C.UTF-8"),
         (
-            Need::Charset,
+            FunctionNeed::Charset,
             policy.charsets.is_none() && program.glibc().is_some(),
             "character sets",
             "--charset NAME",
         ),
-        (Need::Provider, policy.openssl == When::Auto, "OpenSSL's providers", "--openssl true"),
+        (FunctionNeed::Provider, policy.openssl == Inclusion::Auto, "OpenSSL's providers", "--openssl true"),
     ];
-    let calls = |import: &Import| format!("`{}`, which {} calls", import.function, import.by);
+    let calls = |import: &FunctionCall| format!("`{}`, which {} calls", import.function, import.caller);
     let unsaid = needs.into_iter().filter(|(_, unsaid, ..)| *unsaid);
     unsaid
-        .filter_map(|(need, _, what, flag)| Some(hint(what, calls(program.imports.of(need)?), flag)))
+        .filter_map(|(need, _, what, flag)| Some(hint(what, calls(program.calls.first_call(need)?), flag)))
         .collect()
 }
 
 /// Returns hints for mapped libraries that read configuration files or plugins.
-fn of_libraries(program: &Program<'_>) -> Result<Vec<Hint>, Error> {
+fn hints_from_libraries(program: &ProgramContext<'_>) -> Result<Vec<DependencyHint>, Error> {
     let mut hints = Vec::new();
     if let Some(libpam) = program.library("libpam.so").filter(|_| program.policy.pam.is_none()) {
-        hints.push(hint("PAM services", format!("{} is mapped", libpam.spelled), "--pam SERVICE"));
+        hints.push(hint("PAM services", format!("{} is mapped", libpam.raw_path), "--pam SERVICE"));
     }
     if program.policy.plugins.is_none() {
-        for (family, library) in plugins::present(program)? {
-            let because = format!("{} is mapped", library.spelled);
+        for (family, library) in plugins::available_families(program)? {
+            let because = format!("{} is mapped", library.raw_path);
             hints.push(hint(format!("plugins of {family}"), because, format!("--plugins {family}")));
         }
     }
@@ -76,16 +76,20 @@ fn of_libraries(program: &Program<'_>) -> Result<Vec<Hint>, Error> {
 
 /// Returns hints for dlopen notes of a lower priority than the policy adds, if the library exists
 /// and is not mapped anyway.
-fn of_notes(program: &Program<'_>, tracer: &Tracer<'_>, executed: &Executed) -> Result<Vec<Hint>, Error> {
+fn hints_from_notes(
+    program: &ProgramContext<'_>,
+    tracer: &Resolver<'_>,
+    executed: &ExecutedFile,
+) -> Result<Vec<DependencyHint>, Error> {
     let Some(lowest) = program.policy.dlopen_notes else { return Ok(Vec::new()) };
     let mut hints = Vec::new();
     for mapped in program.objects() {
         // Damaged notes were reported earlier.
-        let notes = dlopen::notes(mapped)?.unwrap_or_default();
+        let notes = dlopen::read_dlopen_notes(mapped)?.unwrap_or_default();
         for note in notes.iter().filter(|note| note.priority > lowest) {
-            let by = dlopen::opener(program, mapped);
-            if let Some(name) = first_there(&note.sonames, tracer, executed, &by)? {
-                let because = format!("{}: {}", mapped.spelled, dlopen::said(note));
+            let by = dlopen::dlopen_caller(program, mapped);
+            if let Some(name) = first_available(&note.sonames, tracer, executed, &by)? {
+                let because = format!("{}: {}", mapped.raw_path, dlopen::describe_note(note));
                 hints.push(hint(name.clone(), because, format!("--dlopen {name}")));
             }
         }
@@ -93,30 +97,34 @@ fn of_notes(program: &Program<'_>, tracer: &Tracer<'_>, executed: &Executed) -> 
     Ok(hints)
 }
 
-fn first_there(
+fn first_available(
     names: &[Vec<u8>],
-    tracer: &Tracer<'_>,
-    executed: &Executed,
-    by: &Opener,
+    tracer: &Resolver<'_>,
+    executed: &ExecutedFile,
+    by: &DlopenCaller,
 ) -> Result<Option<String>, Error> {
     for name in names {
-        if tracer.brings(executed, by, name)? {
-            return Ok(Some(printable(name)));
+        if tracer.would_map_new_file(executed, by, name)? {
+            return Ok(Some(escape_bytes(name)));
         }
     }
     Ok(None)
 }
 
 /// Returns hints for file names in the strings of mapped objects.
-fn of_texts(program: &Program<'_>, tracer: &Tracer<'_>, executed: &Executed) -> Result<Vec<Hint>, Error> {
-    let named = literals::named(program, tracer, executed)?;
-    let itself = &executed.spelled;
-    let mut hints: Vec<Hint> = Vec::new();
+fn hints_from_strings(
+    program: &ProgramContext<'_>,
+    tracer: &Resolver<'_>,
+    executed: &ExecutedFile,
+) -> Result<Vec<DependencyHint>, Error> {
+    let named = names_in_strings::find_names_in_strings(program, tracer, executed)?;
+    let itself = &executed.raw_path;
+    let mut hints: Vec<DependencyHint> = Vec::new();
     for library in named.libraries {
         let flag = format!("--dlopen {}", library.name);
-        hints.push(hint(library.name, format!("named in {}", library.by), flag));
+        hints.push(hint(library.name, format!("named in {}", library.named_in), flag));
     }
-    if named.certificates && program.policy.certificates == When::Auto {
+    if named.names_certificates && program.policy.certificates == Inclusion::Auto {
         hints.push(hint(
             "CA certificates",
             format!("`ssl/certs` is named in {itself}"),

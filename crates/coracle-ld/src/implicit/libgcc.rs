@@ -3,24 +3,29 @@
 //! `misc/unwind-link.c`.
 
 use super::c_library;
-use super::imports::Need;
-use super::policy::When;
-use super::program::Program;
-use super::wants::Wants;
-use crate::closure::Opening;
-use crate::elf::Priority;
+use super::function_calls::FunctionNeed;
+use super::policy::Inclusion;
+use super::program_context::ProgramContext;
+use super::requests::Requests;
+use crate::closure::DlopenRequest;
+use crate::elf::DlopenPriority;
 
-const NAME: &str = "libgcc_s.so.1";
+const LIBGCC_SONAME: &str = "libgcc_s.so.1";
 
-pub(super) fn add(program: &Program<'_>, wants: &mut Wants) {
+pub(super) fn add_libgcc(program: &ProgramContext<'_>, wants: &mut Requests) {
     let Some(libc) = program.glibc() else { return };
-    let import = program.imports.of(Need::Libgcc);
+    let import = program.calls.first_call(FunctionNeed::Libgcc);
     let (why, priority) = match (program.policy.libgcc, import) {
-        (When::Never, _) | (When::Auto, None) => return,
-        (When::Always, _) => ("requested".to_owned(), Priority::Required),
-        (When::Auto, Some(import)) => {
-            (format!("for `{}`, which {} calls", import.function, import.by), Priority::Recommended)
+        (Inclusion::Never, _) | (Inclusion::Auto, None) => return,
+        (Inclusion::Always, _) => ("requested".to_owned(), DlopenPriority::Required),
+        (Inclusion::Auto, Some(import)) => {
+            (format!("for `{}`, which {} calls", import.function, import.caller), DlopenPriority::Recommended)
         }
     };
-    wants.openings.push(Opening { by: c_library::opener(libc), names: vec![NAME.into()], why, priority });
+    wants.dlopens.push(DlopenRequest {
+        caller: c_library::dlopen_caller(libc),
+        names: vec![LIBGCC_SONAME.into()],
+        purpose: why,
+        priority,
+    });
 }

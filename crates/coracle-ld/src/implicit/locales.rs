@@ -2,29 +2,29 @@
 //! `intl/l10nflist.c`.
 
 use super::Error;
-use super::program::Program;
-use super::wants::{Extra, ExtraNode, Wants};
+use super::program_context::ProgramContext;
+use super::requests::{DataContent, DataFile, Requests};
 use crate::elf;
 use coracle_core::fs;
-use coracle_core::path::Spelled;
+use coracle_core::path::RawPath;
 
-const DIRECTORY: &str = "/usr/lib/locale";
-const ARCHIVE: &str = "/usr/lib/locale/locale-archive";
-const WHY: &str = "locale";
+const LOCALE_DIRECTORY: &str = "/usr/lib/locale";
+const LOCALE_ARCHIVE: &str = "/usr/lib/locale/locale-archive";
+const PURPOSE: &str = "locale";
 
-pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error> {
+pub(super) fn add_locales(program: &ProgramContext<'_>, wants: &mut Requests) -> Result<(), Error> {
     for name in program.policy.locales.iter().flatten() {
-        let directory = Spelled::in_directory(DIRECTORY.as_bytes(), normal(name).as_bytes());
-        let files = program.folder(&directory, &[], WHY)?;
+        let directory = RawPath::join_bytes(LOCALE_DIRECTORY.as_bytes(), normalize_locale(name).as_bytes());
+        let files = program.data_files_below(&directory, &[], PURPOSE)?;
         if !files.is_empty() {
-            wants.extras.extend(files);
-        } else if let Some(archive) = program.data(&Spelled::new(ARCHIVE), WHY)?
-            && names(&archive, name)?
+            wants.data_files.extend(files);
+        } else if let Some(archive) = program.data_file(&RawPath::new(LOCALE_ARCHIVE), PURPOSE)?
+            && archive_contains(&archive, name)?
         {
-            wants.extras.push(archive);
+            wants.data_files.push(archive);
         } else {
-            wants.lack(
-                format!("cannot find the locale `{name}` in `{DIRECTORY}`"),
+            wants.add_unmet(
+                format!("cannot find the locale `{name}` in `{LOCALE_DIRECTORY}`"),
                 "generate it with `localedef` where the image is built, or use `C.UTF-8`",
             );
         }
@@ -33,15 +33,15 @@ pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error>
 }
 
 /// Returns whether the locale archive contains this locale. Its table of names is plain text.
-fn names(archive: &Extra, name: &str) -> fs::Result<bool> {
-    let ExtraNode::File(file) = &archive.node else { return Ok(false) };
-    let wanted = normal(name);
-    Ok(elf::words_with(&file.content.open()?, &[&wanted])?.contains(wanted.as_bytes()))
+fn archive_contains(archive: &DataFile, name: &str) -> fs::Result<bool> {
+    let DataContent::File(file) = &archive.content else { return Ok(false) };
+    let wanted = normalize_locale(name);
+    Ok(elf::strings_containing(&file.content.open()?, &[&wanted])?.contains(wanted.as_bytes()))
 }
 
 /// Returns the name of a locale's directory: `de_DE.utf8` for `de_DE.UTF-8`
 /// (`_nl_normalize_codeset`).
-fn normal(name: &str) -> String {
+fn normalize_locale(name: &str) -> String {
     let Some((language, rest)) = name.split_once('.') else { return name.to_owned() };
     let (codeset, modifier) =
         rest.split_once('@').map_or((rest, None), |(codeset, modifier)| (codeset, Some(modifier)));
@@ -64,7 +64,7 @@ mod tests {
             ("de_DE", "de_DE"),
             ("x.8859-1", "x.iso88591"),
         ] {
-            assert_eq!(normal(name), file);
+            assert_eq!(normalize_locale(name), file);
         }
     }
 }

@@ -9,57 +9,57 @@ mod certificates;
 mod charsets;
 mod dlopen;
 mod error;
-mod gconv;
+mod function_calls;
+mod gconv_modules;
 mod hints;
-mod imports;
 mod libgcc;
-mod literals;
 mod locales;
+mod names_in_strings;
 mod nss;
 mod openssl;
 mod pam;
 mod plugins;
 mod policy;
-mod program;
+mod program_context;
+mod requests;
 mod time_zones;
-mod wants;
 
-use crate::closure::{Executed, Kind, NotOpened, Opening, Tracer};
-use crate::elf::Priority;
+use crate::closure::{DlopenFailure, DlopenRequest, ExecutedFile, ExecutedKind, Resolver};
+use crate::elf::DlopenPriority;
 use coracle_core::note::Note;
 
-pub use error::{Error, Lack};
-pub use hints::Hint;
-pub use plugins::{FAMILIES, Family};
-pub use policy::{Policy, TimeZones, When};
-pub use program::Places;
-pub use wants::{Extra, ExtraNode};
+pub use error::{Error, UnmetRequest};
+pub use hints::DependencyHint;
+pub use plugins::{PLUGIN_FAMILIES, PluginFamily};
+pub use policy::{ImplicitPolicy, Inclusion, TimeZones};
+pub use program_context::DataSources;
+pub use requests::{DataContent, DataFile};
 
-use program::Program;
-use wants::{Uses, Wants};
+use program_context::ProgramContext;
+use requests::{OptionUses, Requests};
 
 /// The implicit dependencies of programs, without opened libraries, which are added to the closure.
 #[derive(Clone, Default, Debug)]
-pub struct Needs {
+pub struct Requirements {
     /// Data files.
-    pub extras: Vec<Extra>,
+    pub data_files: Vec<DataFile>,
     /// Warnings about what may not work.
     pub notes: Vec<Note>,
     /// Dependencies that may be missing, and how to add them.
-    pub hints: Vec<Hint>,
-    uses: Uses,
+    pub hints: Vec<DependencyHint>,
+    option_uses: OptionUses,
 }
 
-impl Needs {
+impl Requirements {
     /// Adds the dependencies of another program, without duplicates.
-    pub fn add(&mut self, other: Self) {
-        for extra in other.extras {
-            if !self.extras.iter().any(|known| known.spelled == extra.spelled) {
-                self.extras.push(extra);
+    pub fn merge(&mut self, other: Self) {
+        for extra in other.data_files {
+            if !self.data_files.iter().any(|known| known.spelled == extra.spelled) {
+                self.data_files.push(extra);
             }
         }
-        for (what, lack) in other.uses {
-            let known = self.uses.entry(what).or_insert_with(|| lack.clone());
+        for (what, lack) in other.option_uses {
+            let known = self.option_uses.entry(what).or_insert_with(|| lack.clone());
             if lack.is_none() {
                 *known = None;
             }
@@ -67,10 +67,10 @@ impl Needs {
         let is_new = |note: &Note| !self.notes.contains(note);
         let notes: Vec<Note> = other.notes.into_iter().filter(is_new).collect();
         self.notes.extend(notes);
-        let is_new = |hint: &Hint| {
-            !self.hints.iter().any(|known| (&known.what, &known.flag) == (&hint.what, &hint.flag))
+        let is_new = |hint: &DependencyHint| {
+            !self.hints.iter().any(|known| (&known.subject, &known.flag) == (&hint.subject, &hint.flag))
         };
-        let hints: Vec<Hint> = other.hints.into_iter().filter(is_new).collect();
+        let hints: Vec<DependencyHint> = other.hints.into_iter().filter(is_new).collect();
         self.hints.extend(hints);
     }
 
@@ -78,9 +78,9 @@ impl Needs {
     ///
     /// # Errors
     /// Fails with all unused ones.
-    pub fn check(&self) -> Result<(), Error> {
-        let lacks: Vec<Lack> = self.uses.values().flatten().cloned().collect();
-        if lacks.is_empty() { Ok(()) } else { Err(Error::Lacking(lacks)) }
+    pub fn check_unused_options(&self) -> Result<(), Error> {
+        let lacks: Vec<UnmetRequest> = self.option_uses.values().flatten().cloned().collect();
+        if lacks.is_empty() { Ok(()) } else { Err(Error::Unmet(lacks)) }
     }
 }
 
@@ -90,66 +90,69 @@ impl Needs {
 ///
 /// # Errors
 /// Fails if something that was requested is not found, or if a file can't be read.
-pub fn complete(
-    tracer: &Tracer<'_>,
-    places: Places<'_>,
-    policy: &Policy,
-    executed: &mut Executed,
+pub fn add_implicit_dependencies(
+    tracer: &Resolver<'_>,
+    places: DataSources<'_>,
+    policy: &ImplicitPolicy,
+    executed: &mut ExecutedFile,
     is_entrypoint: bool,
-) -> Result<Needs, Error> {
-    let mut known: Vec<Opening> = Vec::new();
-    let mut failed: Vec<NotOpened> = Vec::new();
+) -> Result<Requirements, Error> {
+    let mut known: Vec<DlopenRequest> = Vec::new();
+    let mut failed: Vec<DlopenFailure> = Vec::new();
     loop {
-        let Kind::Elf(elf) = &executed.kind else { return Ok(Needs::default()) };
-        let program = Program::of(places, policy, is_entrypoint, elf)?;
-        let mut wants = wanted(&program)?;
+        let ExecutedKind::Elf(elf) = &executed.kind else { return Ok(Requirements::default()) };
+        let program = ProgramContext::new(places, policy, is_entrypoint, elf)?;
+        let mut wants = collect_requests(&program)?;
         let mut new = Vec::new();
-        for opening in std::mem::take(&mut wants.openings) {
+        for opening in std::mem::take(&mut wants.dlopens) {
             if !known.contains(&opening) {
                 known.push(opening.clone());
                 new.push(opening);
             }
         }
         if new.is_empty() {
-            let hints = hints::of(&program, tracer, executed)?;
-            report(&failed, &mut wants);
-            let Wants { extras, notes, lacks, uses, .. } = wants;
+            let hints = hints::collect_hints(&program, tracer, executed)?;
+            report_failures(&failed, &mut wants);
+            let Requests { data_files: extras, notes, unmet: lacks, option_uses: uses, .. } = wants;
             return if lacks.is_empty() {
-                Ok(Needs { extras, notes, hints, uses })
+                Ok(Requirements { data_files: extras, notes, hints, option_uses: uses })
             } else {
-                Err(Error::Lacking(lacks))
+                Err(Error::Unmet(lacks))
             };
         }
-        failed.extend(tracer.open(executed, new)?);
+        failed.extend(tracer.dlopen(executed, new)?);
     }
 }
 
-fn wanted(program: &Program<'_>) -> Result<Wants, Error> {
-    let mut wants = Wants::default();
-    libgcc::add(program, &mut wants);
-    dlopen::add(program, &mut wants)?;
-    nss::add(program, &mut wants)?;
-    openssl::add(program, &mut wants)?;
-    certificates::add(program, &mut wants)?;
-    time_zones::add(program, &mut wants)?;
-    locales::add(program, &mut wants)?;
-    charsets::add(program, &mut wants)?;
-    pam::add(program, &mut wants)?;
-    plugins::add(program, &mut wants)?;
+fn collect_requests(program: &ProgramContext<'_>) -> Result<Requests, Error> {
+    let mut wants = Requests::default();
+    libgcc::add_libgcc(program, &mut wants);
+    dlopen::add_dlopened_libraries(program, &mut wants)?;
+    nss::add_nss(program, &mut wants)?;
+    openssl::add_openssl(program, &mut wants)?;
+    certificates::add_certificates(program, &mut wants)?;
+    time_zones::add_time_zones(program, &mut wants)?;
+    locales::add_locales(program, &mut wants)?;
+    charsets::add_charsets(program, &mut wants)?;
+    pam::add_pam(program, &mut wants)?;
+    plugins::add_plugins(program, &mut wants)?;
     Ok(wants)
 }
 
 /// Reports libraries that could not be opened: an error if it was requested, otherwise a warning.
-fn report(failed: &[NotOpened], wants: &mut Wants) {
+fn report_failures(failed: &[DlopenFailure], wants: &mut Requests) {
     for failed in failed {
-        let (names, why) = (failed.names(), &failed.opening.why);
+        let (names, why) = (failed.tried_names(), &failed.request.purpose);
         let text = format!("cannot open {names} ({why}): {}", failed.reason());
-        match failed.opening.priority {
-            Priority::Required => {
-                wants.lack(text, "install the package that has it where the image is built, or leave it out");
+        match failed.request.priority {
+            DlopenPriority::Required => {
+                wants.add_unmet(
+                    text,
+                    "install the package that has it where the image is built, or leave it out",
+                );
             }
-            Priority::Recommended => wants.warn(text),
-            Priority::Suggested => {}
+            DlopenPriority::Recommended => wants.add_warning(text),
+            DlopenPriority::Suggested => {}
         }
     }
 }

@@ -4,51 +4,59 @@
 //! `/etc/nsswitch.conf`, glibc's defaults need more than an image has. Source: `nss/nss_module.c`,
 //! `nss/nss_database.c`.
 
-use super::imports::Need;
-use super::policy::When;
-use super::program::Program;
-use super::wants::Wants;
+use super::function_calls::FunctionNeed;
+use super::policy::Inclusion;
+use super::program_context::ProgramContext;
+use super::requests::Requests;
 use super::{Error, c_library};
-use crate::closure::{Mapped, Opening};
-use crate::elf::Priority;
+use crate::closure::{DlopenRequest, MappedObject};
+use crate::elf::DlopenPriority;
 use coracle_core::path::ImagePath;
 
 /// The version since which `files` and `dns` are part of glibc.
-const INSIDE: &[u8] = b"GLIBC_2.34";
+const BUILT_IN_SINCE: &[u8] = b"GLIBC_2.34";
 
-pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error> {
+pub(super) fn add_nss(program: &ProgramContext<'_>, wants: &mut Requests) -> Result<(), Error> {
     let policy = program.policy;
     let asks = match policy.nss {
-        When::Never => return Ok(()),
-        When::Always => true,
-        When::Auto => program.imports.of(Need::Nss).is_some() || !policy.nss_modules.is_empty(),
+        Inclusion::Never => return Ok(()),
+        Inclusion::Always => true,
+        Inclusion::Auto => {
+            program.calls.first_call(FunctionNeed::Nss).is_some() || !policy.nss_modules.is_empty()
+        }
     };
     let Some(libc) = program.glibc().filter(|_| asks) else { return Ok(()) };
-    wants.make(switch_path(), switch(&policy.nss_modules), "configuration of the name service switch");
-    if !c_library::has_version(libc, INSIDE)? {
-        wants.openings.extend(["files", "dns"].map(|module| opening(libc, module, Priority::Recommended)));
+    wants.add_generated_file(
+        nsswitch_path(),
+        nsswitch_text(&policy.nss_modules),
+        "configuration of the name service switch",
+    );
+    if !c_library::defines_version(libc, BUILT_IN_SINCE)? {
+        wants
+            .dlopens
+            .extend(["files", "dns"].map(|module| module_request(libc, module, DlopenPriority::Recommended)));
     }
-    let more = policy.nss_modules.iter().map(|module| opening(libc, module, Priority::Required));
-    wants.openings.extend(more);
+    let more = policy.nss_modules.iter().map(|module| module_request(libc, module, DlopenPriority::Required));
+    wants.dlopens.extend(more);
     Ok(())
 }
 
-fn opening(libc: &Mapped, module: &str, priority: Priority) -> Opening {
+fn module_request(libc: &MappedObject, module: &str, priority: DlopenPriority) -> DlopenRequest {
     let name = format!("libnss_{module}.so.2").into_bytes();
-    Opening {
-        by: c_library::opener(libc),
+    DlopenRequest {
+        caller: c_library::dlopen_caller(libc),
         names: vec![name],
-        why: format!("NSS module `{module}`"),
+        purpose: format!("NSS module `{module}`"),
         priority,
     }
 }
 
-fn switch_path() -> ImagePath {
+fn nsswitch_path() -> ImagePath {
     ImagePath::root().join(b"etc").join(b"nsswitch.conf")
 }
 
 /// Returns the text of `/etc/nsswitch.conf`: `files`, then `modules`, then `dns` for hosts.
-fn switch(modules: &[String]) -> String {
+fn nsswitch_text(modules: &[String]) -> String {
     let more = modules.iter().fold(String::new(), |text, module| format!("{text} {module}"));
     format!("passwd: files{more}\ngroup: files{more}\nhosts: files{more} dns\n")
 }
@@ -59,7 +67,7 @@ mod tests {
 
     #[test]
     fn lists_files_modules_and_dns() {
-        assert_eq!(switch(&[]), "passwd: files\ngroup: files\nhosts: files dns\n");
-        assert!(switch(&["sss".into()]).ends_with("hosts: files sss dns\n"));
+        assert_eq!(nsswitch_text(&[]), "passwd: files\ngroup: files\nhosts: files dns\n");
+        assert!(nsswitch_text(&["sss".into()]).ends_with("hosts: files sss dns\n"));
     }
 }

@@ -4,74 +4,74 @@
 use std::collections::BTreeSet;
 
 use super::Error;
-use super::program::Program;
-use super::wants::{Extra, ExtraNode, Wants};
-use crate::closure::{Mapped, Opener, Opening};
-use crate::elf::{self, Priority};
-use coracle_core::path::{Spelled, printable};
+use super::program_context::ProgramContext;
+use super::requests::{DataContent, DataFile, Requests};
+use crate::closure::{DlopenCaller, DlopenRequest, MappedObject};
+use crate::elf::{self, DlopenPriority};
+use coracle_core::path::{RawPath, escape_bytes};
 
 /// Directories of service configurations: the administrator's, then the distribution's.
-const DIRECTORIES: [&str; 2] = ["/etc/pam.d", "/usr/lib/pam.d"];
+const SERVICE_DIRECTORIES: [&str; 2] = ["/etc/pam.d", "/usr/lib/pam.d"];
 /// Maximum size of a service's configuration.
-const MAX_FILE: usize = 1 << 20;
+const MAX_SERVICE_SIZE: usize = 1 << 20;
 
-pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error> {
+pub(super) fn add_pam(program: &ProgramContext<'_>, wants: &mut Requests) -> Result<(), Error> {
     let Some(services) = program.policy.pam.as_ref().filter(|services| !services.is_empty()) else {
         return Ok(());
     };
     let Some(libpam) = program.library("libpam.so") else {
-        wants.is_useless("pam", "`pam` has no effect: no libpam is mapped", "leave `pam` out");
+        wants.mark_unused("pam", "`pam` has no effect: no libpam is mapped", "leave `pam` out");
         return Ok(());
     };
-    wants.is_used("pam");
-    let Some(modules) = modules(libpam)? else {
-        wants.lack("cannot determine the directory of PAM modules", "leave `pam` out");
+    wants.mark_used("pam");
+    let Some(modules) = module_directory(libpam)? else {
+        wants.add_unmet("cannot determine the directory of PAM modules", "leave `pam` out");
         return Ok(());
     };
-    let by = Opener::Library(libpam.object.dynamic.soname.clone().unwrap_or_default());
+    let by = DlopenCaller::Library(libpam.object.dynamic.soname.clone().unwrap_or_default());
     let mut queue: Vec<String> = services.clone();
     let mut known = BTreeSet::new();
     while let Some(service) = queue.pop() {
         if !known.insert(service.clone()) {
             continue;
         }
-        let shown = printable(service.as_bytes());
-        let Some(extra) = configuration(program, &service)? else {
+        let shown = escape_bytes(service.as_bytes());
+        let Some(extra) = find_service(program, &service)? else {
             let why = format!(
                 "cannot find the PAM service `{shown}`: there is no `{}`",
-                file("/etc/pam.d", &service)
+                service_path("/etc/pam.d", &service)
             );
-            wants.lack(why, "check the spelling");
+            wants.add_unmet(why, "check the spelling");
             continue;
         };
-        if let ExtraNode::File(file) = &extra.node {
-            let text = file.content.open()?.bytes_at(0, MAX_FILE)?;
-            let lines = read(&String::from_utf8_lossy(&text));
+        if let DataContent::File(file) = &extra.content {
+            let text = file.content.open()?.read_bytes_at(0, MAX_SERVICE_SIZE)?;
+            let lines = parse_service(&String::from_utf8_lossy(&text));
             queue.extend(lines.includes);
-            wants.openings.extend(lines.modules.into_iter().map(|(module, priority)| Opening {
-                by: by.clone(),
-                names: vec![below(&modules, &module).as_bytes().to_vec()],
-                why: format!("module of the PAM service `{shown}`"),
+            wants.dlopens.extend(lines.modules.into_iter().map(|(module, priority)| DlopenRequest {
+                caller: by.clone(),
+                names: vec![join_unless_absolute(&modules, &module).as_bytes().to_vec()],
+                purpose: format!("module of the PAM service `{shown}`"),
                 priority,
             }));
         }
-        wants.extras.push(extra);
+        wants.data_files.push(extra);
     }
     Ok(())
 }
 
 /// Returns the directory of PAM modules, which is compiled into libpam.
-fn modules(libpam: &Mapped) -> Result<Option<Spelled>, Error> {
-    let words = elf::words_in(&libpam.file.content.open()?, &libpam.object, &["/security/"])?;
+fn module_directory(libpam: &MappedObject) -> Result<Option<RawPath>, Error> {
+    let words = elf::data_strings_containing(&libpam.file.content.open()?, &libpam.object, &["/security/"])?;
     let mut directories =
         words.into_iter().filter(|word| word.starts_with(b"/") && word.ends_with(b"/security/"));
-    Ok(directories.next().map(Spelled::new))
+    Ok(directories.next().map(RawPath::new))
 }
 
 /// Returns the configuration file of a service.
-fn configuration(program: &Program<'_>, service: &str) -> Result<Option<Extra>, Error> {
-    for directory in DIRECTORIES {
-        let found = program.data(&file(directory, service), "PAM service")?;
+fn find_service(program: &ProgramContext<'_>, service: &str) -> Result<Option<DataFile>, Error> {
+    for directory in SERVICE_DIRECTORIES {
+        let found = program.data_file(&service_path(directory, service), "PAM service")?;
         if found.is_some() {
             return Ok(found);
         }
@@ -79,30 +79,30 @@ fn configuration(program: &Program<'_>, service: &str) -> Result<Option<Extra>, 
     Ok(None)
 }
 
-fn file(directory: &str, service: &str) -> Spelled {
-    below(&Spelled::new(directory), service)
+fn service_path(directory: &str, service: &str) -> RawPath {
+    join_unless_absolute(&RawPath::new(directory), service)
 }
 
 /// Joins `directory` and `path`, unless `path` is absolute.
-fn below(directory: &Spelled, path: &str) -> Spelled {
+fn join_unless_absolute(directory: &RawPath, path: &str) -> RawPath {
     if path.starts_with('/') {
-        Spelled::new(path)
+        RawPath::new(path)
     } else {
-        Spelled::in_directory(directory.as_bytes(), path.as_bytes())
+        RawPath::join_bytes(directory.as_bytes(), path.as_bytes())
     }
 }
 
 /// The parsed configuration of a service.
 #[derive(Default, PartialEq, Eq, Debug)]
-struct Lines {
+struct ServiceConfiguration {
     includes: Vec<String>,
-    modules: Vec<(String, Priority)>,
+    modules: Vec<(String, DlopenPriority)>,
 }
 
 /// Parses lines of the form `type control module arguments`, where control may be `[a=b c=d]`. The
 /// module is optional if there is a `-` before the type.
-fn read(text: &str) -> Lines {
-    let mut lines = Lines::default();
+fn parse_service(text: &str) -> ServiceConfiguration {
+    let mut lines = ServiceConfiguration::default();
     for line in text.replace("\\\n", " ").lines() {
         let line = line.split('#').next().unwrap_or_default().trim();
         if let Some(service) = line.strip_prefix("@include") {
@@ -119,7 +119,8 @@ fn read(text: &str) -> Lines {
         if ["include", "substack"].iter().any(|word| control.eq_ignore_ascii_case(word)) {
             lines.includes.push(module.to_owned());
         } else {
-            let priority = if kind.starts_with('-') { Priority::Suggested } else { Priority::Required };
+            let priority =
+                if kind.starts_with('-') { DlopenPriority::Suggested } else { DlopenPriority::Required };
             lines.modules.push((module.to_owned(), priority));
         }
     }
@@ -134,7 +135,7 @@ mod tests {
 
     #[test]
     fn parses_a_service() {
-        let lines = read(
+        let lines = parse_service(
             "# comment\n@include common-auth\nauth [success=1 default=ignore] pam_unix.so nullok\n\
              -session optional pam_systemd.so\naccount include system\nauth required \\\n  /opt/pam_x.so # more\n",
         );
@@ -144,9 +145,9 @@ mod tests {
         assert_eq!(
             modules,
             [
-                ("pam_unix.so", Priority::Required),
-                ("pam_systemd.so", Priority::Suggested),
-                ("/opt/pam_x.so", Priority::Required)
+                ("pam_unix.so", DlopenPriority::Required),
+                ("pam_systemd.so", DlopenPriority::Suggested),
+                ("/opt/pam_x.so", DlopenPriority::Required)
             ]
         );
     }
@@ -155,7 +156,7 @@ mod tests {
         #[test]
         fn finds_modules_in_any_text(before in "[ -~\t\n]{0,60}", control in "[a-z]{1,9}|\\[[a-z= ]{0,9}\\]", after: String) {
             let text = format!("{before}\n\nauth {control} pam_x.so {after}");
-            let lines = read(&text);
+            let lines = parse_service(&text);
             let is_include = ["include", "substack"].contains(&control.as_str());
             let found = if is_include {
                 lines.includes.iter().any(|name| name == "pam_x.so")

@@ -1,24 +1,24 @@
 //! Which implicit dependencies the user wants: the recipe's `[runtime]` and its flags.
 
-use crate::elf::Priority;
+use crate::elf::DlopenPriority;
 
 /// Which implicit dependencies go into an image.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Policy {
+pub struct ImplicitPolicy {
     /// The bundle of CA certificates.
-    pub certificates: When,
+    pub certificates: Inclusion,
     /// `/etc/nsswitch.conf` and the modules listed there.
-    pub nss: When,
+    pub nss: Inclusion,
     /// Additional NSS modules by name: `sss`, `mdns4_minimal`.
     pub nss_modules: Vec<String>,
     /// OpenSSL's configuration; with [`When::Always`] also its providers and engines.
-    pub openssl: When,
+    pub openssl: Inclusion,
     /// `libgcc_s.so.1`, which glibc opens to end a thread.
-    pub libgcc: When,
+    pub libgcc: Inclusion,
     /// Libraries that the entrypoint opens.
     pub dlopen: Vec<String>,
     /// The lowest priority of dlopen notes whose libraries are added; `None` ignores the notes.
-    pub dlopen_notes: Option<Priority>,
+    pub dlopen_notes: Option<DlopenPriority>,
     /// Time zones; `None` if unspecified.
     pub time_zones: Option<TimeZones>,
     /// Locales by name, such as `C.UTF-8`; `None` if unspecified.
@@ -33,7 +33,7 @@ pub struct Policy {
 
 /// When an implicit dependency is added.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub enum When {
+pub enum Inclusion {
     /// If something in the closure needs it.
     #[default]
     Auto,
@@ -47,21 +47,21 @@ pub enum When {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum TimeZones {
     /// The listed ones, such as `Europe/Berlin`; none if the list is empty.
-    Some(Vec<String>),
+    Listed(Vec<String>),
     /// All time zones.
     All,
 }
 
-impl Default for Policy {
+impl Default for ImplicitPolicy {
     fn default() -> Self {
         Self {
-            certificates: When::Auto,
-            nss: When::Auto,
+            certificates: Inclusion::Auto,
+            nss: Inclusion::Auto,
             nss_modules: Vec::new(),
-            openssl: When::Auto,
-            libgcc: When::Auto,
+            openssl: Inclusion::Auto,
+            libgcc: Inclusion::Auto,
             dlopen: Vec::new(),
-            dlopen_notes: Some(Priority::Recommended),
+            dlopen_notes: Some(DlopenPriority::Recommended),
             time_zones: None,
             locales: None,
             charsets: None,

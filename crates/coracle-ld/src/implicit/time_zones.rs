@@ -2,32 +2,35 @@
 
 use super::Error;
 use super::policy::TimeZones;
-use super::program::Program;
-use super::wants::Wants;
-use coracle_core::path::Spelled;
+use super::program_context::ProgramContext;
+use super::requests::Requests;
+use coracle_core::path::RawPath;
 
-const DIRECTORY: &str = "/usr/share/zoneinfo";
+const ZONEINFO_DIRECTORY: &str = "/usr/share/zoneinfo";
 /// Copies of all zones, without and with leap seconds.
-const DOUBLES: [&str; 2] = ["posix", "right"];
+const DUPLICATE_DIRECTORIES: [&str; 2] = ["posix", "right"];
 
-pub(super) fn add(program: &Program<'_>, wants: &mut Wants) -> Result<(), Error> {
-    let directory = Spelled::new(DIRECTORY);
+pub(super) fn add_time_zones(program: &ProgramContext<'_>, wants: &mut Requests) -> Result<(), Error> {
+    let directory = RawPath::new(ZONEINFO_DIRECTORY);
     let hint = "install `tzdata` where the image is built, or check the spelling";
     match &program.policy.time_zones {
         None => {}
         Some(TimeZones::All) => {
-            let zones = program.folder(&directory, &DOUBLES, "time zone")?;
+            let zones = program.data_files_below(&directory, &DUPLICATE_DIRECTORIES, "time zone")?;
             if zones.is_empty() {
-                wants.lack(format!("cannot find time zones in `{DIRECTORY}`"), hint);
+                wants.add_unmet(format!("cannot find time zones in `{ZONEINFO_DIRECTORY}`"), hint);
             }
-            wants.extras.extend(zones);
+            wants.data_files.extend(zones);
         }
-        Some(TimeZones::Some(names)) => {
+        Some(TimeZones::Listed(names)) => {
             for name in names {
-                let file = Spelled::in_directory(directory.as_bytes(), name.as_bytes());
-                match program.data(&file, "time zone")? {
-                    Some(zone) => wants.extras.push(zone),
-                    None => wants.lack(format!("cannot find the time zone `{name}` in `{DIRECTORY}`"), hint),
+                let file = RawPath::join_bytes(directory.as_bytes(), name.as_bytes());
+                match program.data_file(&file, "time zone")? {
+                    Some(zone) => wants.data_files.push(zone),
+                    None => wants.add_unmet(
+                        format!("cannot find the time zone `{name}` in `{ZONEINFO_DIRECTORY}`"),
+                        hint,
+                    ),
                 }
             }
         }

@@ -3,15 +3,15 @@
 
 /// The environment that a loader runs in.
 #[derive(Clone, Default, Debug)]
-pub struct Environment {
+pub struct LoaderEnvironment {
     /// `LD_LIBRARY_PATH`, unsplit.
     pub library_path: Vec<u8>,
     /// `LD_PRELOAD`, unsplit.
     pub preload: Vec<u8>,
     /// Whether to read `/etc/ld.so.preload`.
-    pub preload_file: bool,
+    pub reads_preload_file: bool,
     /// The CPU features for which libraries are selected.
-    pub hwcaps: Hwcaps,
+    pub hwcaps: HwcapsSelection,
     /// The value of `$PLATFORM`. `None` for the machine's default.
     pub platform: Option<Vec<u8>>,
 }
@@ -19,7 +19,7 @@ pub struct Environment {
 /// Which CPU-specific libraries are selected: below `glibc-hwcaps` and, for glibc up to 2.36, in
 /// directories named after CPU features.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
-pub enum Hwcaps {
+pub enum HwcapsSelection {
     /// All that the loader supports: the best available one wins.
     #[default]
     All,
@@ -29,18 +29,18 @@ pub enum Hwcaps {
     UpTo(Vec<u8>),
 }
 
-impl Hwcaps {
+impl HwcapsSelection {
     /// Returns the names in `known` (best first) that may be selected.
-    pub(super) fn of<'a>(&self, known: &'a [Vec<u8>]) -> &'a [Vec<u8>] {
-        known.get(self.best(known)..).unwrap_or_default()
+    pub(super) fn selected<'a>(&self, known: &'a [Vec<u8>]) -> &'a [Vec<u8>] {
+        known.get(self.best_index(known)..).unwrap_or_default()
     }
 
     /// Returns the names in `known` (best first) below the best selected one.
-    pub(super) fn lesser<'a>(&self, known: &'a [Vec<u8>]) -> &'a [Vec<u8>] {
-        known.get(self.best(known) + 1..).unwrap_or_default()
+    pub(super) fn lower<'a>(&self, known: &'a [Vec<u8>]) -> &'a [Vec<u8>] {
+        known.get(self.best_index(known) + 1..).unwrap_or_default()
     }
 
-    fn best(&self, known: &[Vec<u8>]) -> usize {
+    fn best_index(&self, known: &[Vec<u8>]) -> usize {
         match self {
             Self::All => 0,
             Self::None => known.len(),

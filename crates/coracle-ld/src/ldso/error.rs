@@ -2,7 +2,7 @@
 
 use crate::elf;
 use coracle_core::fs;
-use coracle_core::path::printable;
+use coracle_core::path::escape_bytes;
 
 /// Why a loader can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -17,12 +17,12 @@ pub enum Error {
     #[error("it has {0} bytes, too many for a loader")]
     TooLarge(u64),
     /// [`super::Hwcaps::UpTo`] names a CPU level that the loader does not support.
-    #[error("it does not support the CPU level `{}`{}", printable(.name), known_text(.known))]
-    UnknownHwcaps {
+    #[error("it does not support the CPU level `{}`{}", escape_bytes(.name), format_supported(.supported))]
+    UnsupportedHwcaps {
         /// The requested level.
         name: Vec<u8>,
         /// The levels that the loader supports, best first.
-        known: Vec<Vec<u8>>,
+        supported: Vec<Vec<u8>>,
     },
 }
 
@@ -30,7 +30,7 @@ impl Error {
     /// Returns the next step for the user.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::UnknownHwcaps { .. } => {
+            Self::UnsupportedHwcaps { .. } => {
                 "name a CPU level that the loader supports, or `none` for the baseline"
             }
             _ => "reinstall the loader",
@@ -38,7 +38,7 @@ impl Error {
     }
 }
 
-fn known_text(known: &[Vec<u8>]) -> String {
-    let names: Vec<String> = known.iter().map(|name| format!("`{}`", printable(name))).collect();
+fn format_supported(known: &[Vec<u8>]) -> String {
+    let names: Vec<String> = known.iter().map(|name| format!("`{}`", escape_bytes(name))).collect();
     if names.is_empty() { ", or any other".into() } else { format!("; supported: {}", names.join(", ")) }
 }

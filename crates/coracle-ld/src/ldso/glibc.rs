@@ -2,86 +2,95 @@
 
 use goblin::elf::header as h;
 
-use super::candidate::{Manner, Outcome, Search};
-use super::constants::{Constants, MAX_LOADER};
-use super::legacy::{Legacy, is_directory};
-use super::token::Tokens;
-use super::{Cache, Environment, Error, Found, Missed, Place, Requester, Rule};
-use coracle_core::content::Reader;
+use super::candidate::{CandidateOutcome, MismatchPolicy, SearchContext};
+use super::dynamic_string_tokens::TokenValues;
+use super::glibc_constants::{LoaderConstants, MAX_LOADER_SIZE};
+use super::legacy_hwcaps::{LegacyHwcaps, is_directory};
+use super::{Dependent, Error, FoundLibrary, LdCache, LoaderEnvironment, Rule, SearchLocation, SearchTrace};
 use crate::elf::Machine;
+use coracle_core::content::ContentReader;
+use coracle_core::file_system::{self, FileSystem, ResolutionEnd};
 use coracle_core::fs;
-use coracle_core::path::{ImagePath, Spelled};
-use coracle_core::file_system::{self, End, Tree};
+use coracle_core::path::{ImagePath, RawPath};
 
 /// A glibc loader in one file system.
 #[derive(Debug)]
-pub(super) struct Glibc {
-    constants: Constants,
-    cache: Cache,
+pub(super) struct GlibcLoader {
+    constants: LoaderConstants,
+    cache: LdCache,
     /// Names of all CPU levels that the loader distinguishes, best first.
-    known: Vec<Vec<u8>>,
+    known_hwcaps: Vec<Vec<u8>>,
     /// Names of the selected directories below `glibc-hwcaps`, best first.
-    hwcaps: Vec<Vec<u8>>,
+    selected_hwcaps: Vec<Vec<u8>>,
     /// The search in legacy directories named after CPU features. `None` since glibc 2.37.
-    legacy: Option<Legacy>,
+    legacy_hwcaps: Option<LegacyHwcaps>,
     library_path: Vec<u8>,
     platform: Option<Vec<u8>>,
 }
 
 /// Maximum size of a cache. A full desktop's cache has some hundred kilobytes.
-const MAX_CACHE: u64 = 16 << 20;
+const MAX_CACHE_SIZE: u64 = 16 << 20;
 
 /// The last glibc release that searches directories named after CPU features: 2.36.
-const LAST_LEGACY: u32 = 36;
+const LAST_RELEASE_WITH_LEGACY_HWCAPS: u32 = 36;
 
-impl Glibc {
+impl GlibcLoader {
     pub(super) fn read(
-        tree: &dyn Tree,
-        loader: &Reader,
+        tree: &dyn FileSystem,
+        loader: &ContentReader,
         machine: Machine,
-        environment: &Environment,
+        environment: &LoaderEnvironment,
     ) -> Result<Self, Error> {
-        if loader.size() > MAX_LOADER {
+        if loader.size() > MAX_LOADER_SIZE {
             return Err(Error::TooLarge(loader.size()));
         }
-        let constants = Constants::read(loader, machine)?;
-        let cache = read_cache(tree, &constants.cache, machine)?;
-        let platform = environment.platform.clone().or_else(|| platform(machine).map(<[u8]>::to_vec));
-        let is_legacy = constants.release.is_none_or(|release| release <= LAST_LEGACY);
-        let legacy =
-            is_legacy.then(|| Legacy::of(machine, &environment.hwcaps, environment.platform.as_deref()));
-        if let Some(legacy) = legacy.as_ref().filter(|_| cache.has_masks()) {
-            legacy.set_varies();
+        let constants = LoaderConstants::read(loader, machine)?;
+        let cache = read_cache(tree, &constants.cache_path, machine)?;
+        let platform = environment.platform.clone().or_else(|| default_platform(machine).map(<[u8]>::to_vec));
+        let is_legacy =
+            constants.glibc_minor.is_none_or(|release| release <= LAST_RELEASE_WITH_LEGACY_HWCAPS);
+        let legacy = is_legacy
+            .then(|| LegacyHwcaps::new(machine, &environment.hwcaps, environment.platform.as_deref()));
+        if let Some(legacy) = legacy.as_ref().filter(|_| cache.has_legacy_masks()) {
+            legacy.mark_cpu_dependent();
         }
         let known = match &legacy {
-            Some(legacy) => legacy.known().map(|name| name.as_bytes().to_vec()).collect(),
-            None => constants.hwcaps.clone(),
+            Some(legacy) => legacy.level_names().map(|name| name.as_bytes().to_vec()).collect(),
+            None => constants.hwcaps_names.clone(),
         };
         // An older loader may not support the best selected level.
-        let chosen = environment.hwcaps.of(&known);
-        let hwcaps = constants.hwcaps.iter().filter(|name| chosen.contains(name)).cloned().collect();
+        let chosen = environment.hwcaps.selected(&known);
+        let hwcaps = constants.hwcaps_names.iter().filter(|name| chosen.contains(name)).cloned().collect();
         let library_path = environment.library_path.clone();
-        Ok(Self { constants, cache, known, hwcaps, legacy, library_path, platform })
+        Ok(Self {
+            constants,
+            cache,
+            known_hwcaps: known,
+            selected_hwcaps: hwcaps,
+            legacy_hwcaps: legacy,
+            library_path,
+            platform,
+        })
     }
 
-    pub(super) fn cache_path(&self) -> Spelled {
-        Spelled::new(self.constants.cache.as_slice())
+    pub(super) fn cache_path(&self) -> RawPath {
+        RawPath::new(self.constants.cache_path.as_slice())
     }
 
     /// Returns the names of all CPU levels that the loader distinguishes, best first.
     pub(super) fn known_hwcaps(&self) -> &[Vec<u8>] {
-        &self.known
+        &self.known_hwcaps
     }
 
     /// Returns whether a search so far depended on legacy CPU features.
-    pub(super) fn varies(&self) -> bool {
-        self.legacy.as_ref().is_some_and(Legacy::varies)
+    pub(super) fn is_cpu_dependent(&self) -> bool {
+        self.legacy_hwcaps.as_ref().is_some_and(LegacyHwcaps::is_cpu_dependent)
     }
 
-    pub(super) fn tokens<'a>(&'a self, requester: &'a Requester) -> Tokens<'a> {
-        Tokens {
+    pub(super) fn token_values<'a>(&'a self, requester: &'a Dependent) -> TokenValues<'a> {
+        TokenValues {
             origin: &requester.origin,
-            lib: self.constants.lib.as_deref(),
+            lib: self.constants.lib_token.as_deref(),
             platform: self.platform.as_deref(),
         }
     }
@@ -92,80 +101,98 @@ impl Glibc {
     /// - `DT_RUNPATH` of the object itself
     /// - the cache
     /// - the default directories
-    pub(super) fn places(&self, requester: &Requester) -> Vec<Place> {
+    pub(super) fn search_path(&self, requester: &Dependent) -> Vec<SearchLocation> {
         let mut places = Vec::new();
         if requester.runpath.is_none() {
             for object in requester.chain().filter(|object| object.runpath.is_none()) {
                 let list = object.rpath.as_deref().unwrap_or_default();
-                places.extend(self.split(list, b":", object, &Rule::Rpath(object.spelled.clone())));
+                places.extend(self.split_path_list(
+                    list,
+                    b":",
+                    object,
+                    &Rule::Rpath(object.raw_path.clone()),
+                ));
             }
         }
         let program = requester.chain().last().unwrap_or(requester);
-        places.extend(self.split(&self.library_path, b":;", program, &Rule::LibraryPath));
+        places.extend(self.split_path_list(&self.library_path, b":;", program, &Rule::LibraryPath));
         let list = requester.runpath.as_deref().unwrap_or_default();
-        places.extend(self.split(list, b":", requester, &Rule::Runpath(requester.spelled.clone())));
+        places.extend(self.split_path_list(
+            list,
+            b":",
+            requester,
+            &Rule::Runpath(requester.raw_path.clone()),
+        ));
 
-        let place = |path: &[u8], rule| Place { directory: Spelled::new(path), rule, origin: None };
-        places.push(place(&self.constants.cache, Rule::Cache));
+        let place = |path: &[u8], rule| SearchLocation { raw_path: RawPath::new(path), rule, origin: None };
+        places.push(place(&self.constants.cache_path, Rule::Cache));
         if !requester.no_default_directories {
             let directories = self.constants.default_directories.iter();
-            places.extend(directories.map(|directory| place(&trimmed(directory), Rule::DefaultDirectory)));
+            places.extend(
+                directories.map(|directory| place(&trim_trailing_slashes(directory), Rule::DefaultDirectory)),
+            );
         }
         places
     }
 
     /// Splits a path list, expands tokens and trims trailing slashes. An empty element is the
     /// working directory.
-    fn split(&self, list: &[u8], separators: &[u8], object: &Requester, rule: &Rule) -> Vec<Place> {
+    fn split_path_list(
+        &self,
+        list: &[u8],
+        separators: &[u8],
+        object: &Dependent,
+        rule: &Rule,
+    ) -> Vec<SearchLocation> {
         if list.is_empty() {
             return Vec::new();
         }
         let elements = list.split(|byte| separators.contains(byte));
-        let expanded = elements.filter_map(|element| self.tokens(object).expand(element));
-        let places = expanded.map(|expanded| Place {
-            directory: Spelled::new(trimmed(&expanded.bytes)),
+        let expanded = elements.filter_map(|element| self.token_values(object).expand(element));
+        let places = expanded.map(|expanded| SearchLocation {
+            raw_path: RawPath::new(trim_trailing_slashes(&expanded.bytes)),
             rule: rule.clone(),
-            origin: expanded.origin.then(|| object.origin.clone()),
+            origin: expanded.has_origin.then(|| object.origin.clone()),
         });
         places.collect()
     }
 
-    pub(super) fn find(
+    pub(super) fn find_library(
         &self,
-        search: &Search<'_>,
+        search: &SearchContext<'_>,
         name: &[u8],
-        requester: &Requester,
-    ) -> fs::Result<Result<Found, Missed>> {
+        requester: &Dependent,
+    ) -> fs::Result<Result<FoundLibrary, SearchTrace>> {
         let no_defaults = requester.no_default_directories;
-        let mut missed = Missed::default();
+        let mut missed = SearchTrace::default();
         let mut given_up = None;
-        for place in self.places(requester) {
-            missed.places.push(place.clone());
+        for place in self.search_path(requester) {
+            missed.searched.push(place.clone());
             if given_up.as_ref() == Some(&place.rule) {
                 continue;
             }
             let paths = match place.rule {
-                Rule::Cache => self.cached(name, no_defaults),
-                _ => self.in_directory(search, &place.directory, name)?,
+                Rule::Cache => self.find_in_cache(name, no_defaults),
+                _ => self.candidate_paths(search, &place.raw_path, name)?,
             };
             for path in paths {
                 // The error of the last path tried, the plain one, decides whether to continue.
                 given_up = None;
-                match Self::open(search, &path, &place, requester)? {
-                    Outcome::Absent => {}
-                    Outcome::Loop => given_up = Some(place.rule.clone()),
-                    Outcome::Taken(candidate) => {
-                        return Ok(Ok(Found {
+                match Self::try_file(search, &path, &place, requester)? {
+                    CandidateOutcome::Absent => {}
+                    CandidateOutcome::Loop => given_up = Some(place.rule.clone()),
+                    CandidateOutcome::Accepted(candidate) => {
+                        return Ok(Ok(FoundLibrary {
                             candidate: *candidate,
                             rule: place.rule,
                             origin: place.origin,
-                            passed: missed,
+                            trace: missed,
                         }));
                     }
-                    Outcome::Refused { refusal, fatal } => {
-                        missed.refused.push((path, refusal));
+                    CandidateOutcome::Rejected { rejection: refusal, is_fatal: fatal } => {
+                        missed.rejected.push((path, refusal));
                         if fatal {
-                            missed.fatal = true;
+                            missed.is_fatal = true;
                             return Ok(Err(missed));
                         }
                     }
@@ -180,81 +207,95 @@ impl Glibc {
     /// An error in a directory that does not exist does not end its path list. After a miss glibc
     /// checks whether the directory exists. For `/` it checks an empty path, so `/` counts as
     /// missing from then on.
-    fn open(
-        search: &Search<'_>,
-        path: &Spelled,
-        place: &Place,
-        requester: &Requester,
-    ) -> fs::Result<Outcome> {
-        let is_root = place.directory.as_bytes() == b"/" && path.directory() == place.directory;
-        let root = &requester.chain().last().unwrap_or(requester).root;
+    fn try_file(
+        search: &SearchContext<'_>,
+        path: &RawPath,
+        place: &SearchLocation,
+        requester: &Dependent,
+    ) -> fs::Result<CandidateOutcome> {
+        let is_root = place.raw_path.as_bytes() == b"/" && path.dirname() == place.raw_path;
+        let root = &requester.chain().last().unwrap_or(requester).root_exists;
         if is_root && root.get() == Some(false) {
-            return Ok(Outcome::Absent);
+            return Ok(CandidateOutcome::Absent);
         }
-        let outcome = search.open(path, Manner::PassOver)?;
-        if is_root && root.get().is_none() && !matches!(outcome, Outcome::Refused { fatal: true, .. }) {
-            root.set(Some(matches!(outcome, Outcome::Taken(_))));
+        let outcome = search.try_path(path, MismatchPolicy::Skip)?;
+        if is_root
+            && root.get().is_none()
+            && !matches!(outcome, CandidateOutcome::Rejected { is_fatal: true, .. })
+        {
+            root.set(Some(matches!(outcome, CandidateOutcome::Accepted(_))));
         }
         // glibc assumes that a relative directory exists (`fillin_rpath`).
-        let is_absolute = place.directory.as_bytes().starts_with(b"/");
+        let is_absolute = place.raw_path.as_bytes().starts_with(b"/");
         Ok(match outcome {
-            Outcome::Loop if is_root && root.get() == Some(false) => Outcome::Absent,
-            Outcome::Loop if is_absolute && !is_directory(search, &place.directory)? => Outcome::Absent,
+            CandidateOutcome::Loop if is_root && root.get() == Some(false) => CandidateOutcome::Absent,
+            CandidateOutcome::Loop if is_absolute && !is_directory(search, &place.raw_path)? => {
+                CandidateOutcome::Absent
+            }
             outcome => outcome,
         })
     }
 
     /// Returns the paths to try in one directory: CPU-specific ones first, the plain one last.
-    fn in_directory(
+    fn candidate_paths(
         &self,
-        search: &Search<'_>,
-        directory: &Spelled,
+        search: &SearchContext<'_>,
+        directory: &RawPath,
         name: &[u8],
-    ) -> fs::Result<Vec<Spelled>> {
+    ) -> fs::Result<Vec<RawPath>> {
         let variant = |hwcap: &Vec<u8>| [b"glibc-hwcaps/", hwcap.as_slice(), b"/", name].concat();
-        let mut paths: Vec<Spelled> =
-            self.hwcaps.iter().map(|hwcap| below(directory, &variant(hwcap))).collect();
-        if let Some(legacy) = &self.legacy {
-            paths.extend(legacy.below(search, directory)?.iter().map(|directory| below(directory, name)));
+        let mut paths: Vec<RawPath> =
+            self.selected_hwcaps.iter().map(|hwcap| join_directory(directory, &variant(hwcap))).collect();
+        if let Some(legacy) = &self.legacy_hwcaps {
+            paths.extend(
+                legacy
+                    .existing_subdirectories(search, directory)?
+                    .iter()
+                    .map(|directory| join_directory(directory, name)),
+            );
         }
-        paths.push(below(directory, name));
+        paths.push(join_directory(directory, name));
         Ok(paths)
     }
 
     /// Returns the cache's path for `name`. With `DF_1_NODEFLIB`, paths that start with a default
     /// directory are ignored.
-    fn cached(&self, name: &[u8], no_defaults: bool) -> Vec<Spelled> {
-        let is_default = |path: &Spelled| {
+    fn find_in_cache(&self, name: &[u8], no_defaults: bool) -> Vec<RawPath> {
+        let is_default = |path: &RawPath| {
             let directories = &self.constants.default_directories;
             directories.iter().any(|directory| path.as_bytes().starts_with(directory))
         };
-        let path = self.cache.lookup(name, &self.hwcaps, self.legacy.as_ref().map_or(0, Legacy::mask));
+        let path = self.cache.lookup(
+            name,
+            &self.selected_hwcaps,
+            self.legacy_hwcaps.as_ref().map_or(0, LegacyHwcaps::supported_mask),
+        );
         path.filter(|path| !(no_defaults && is_default(path))).into_iter().collect()
     }
 }
 
 /// Joins `directory` and `name`. An empty directory is the working directory.
-pub(super) fn below(directory: &Spelled, name: &[u8]) -> Spelled {
+pub(super) fn join_directory(directory: &RawPath, name: &[u8]) -> RawPath {
     let directory = directory.as_bytes();
-    if directory.is_empty() { Spelled::new(name) } else { Spelled::in_directory(directory, name) }
+    if directory.is_empty() { RawPath::new(name) } else { RawPath::join_bytes(directory, name) }
 }
 
 /// Trims trailing slashes, but keeps the root's.
-fn trimmed(directory: &[u8]) -> Vec<u8> {
+fn trim_trailing_slashes(directory: &[u8]) -> Vec<u8> {
     let end = directory.iter().rposition(|&byte| byte != b'/').map_or(1, |last| last + 1);
     directory.iter().copied().take(end).collect()
 }
 
-fn read_cache(tree: &dyn Tree, path: &[u8], machine: Machine) -> Result<Cache, Error> {
-    let walk = file_system::walk(tree, &ImagePath::root(), path)?;
-    let End::File(_, file) = walk.end else { return Ok(Cache::default()) };
-    let size = usize::try_from(file.content.size().min(MAX_CACHE)).unwrap_or_default();
-    Ok(Cache::parse(&file.content.open()?.bytes_at(0, size)?, machine))
+fn read_cache(tree: &dyn FileSystem, path: &[u8], machine: Machine) -> Result<LdCache, Error> {
+    let walk = file_system::resolve_path(tree, &ImagePath::root(), path)?;
+    let ResolutionEnd::File(_, file) = walk.end else { return Ok(LdCache::default()) };
+    let size = usize::try_from(file.content.size().min(MAX_CACHE_SIZE)).unwrap_or_default();
+    Ok(LdCache::parse(&file.content.open()?.read_bytes_at(0, size)?, machine))
 }
 
 /// Returns `AT_PLATFORM`, the kernel's name for the machine, or `None` if it depends on the CPU.
-fn platform(machine: Machine) -> Option<&'static [u8]> {
-    match machine.number {
+fn default_platform(machine: Machine) -> Option<&'static [u8]> {
+    match machine.e_machine {
         h::EM_X86_64 => Some(b"x86_64"),
         h::EM_AARCH64 => Some(b"aarch64"),
         h::EM_386 => Some(b"i686"),
@@ -265,22 +306,22 @@ fn platform(machine: Machine) -> Option<&'static [u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ldso::HwcapsSelection;
+    use crate::ldso::candidate::AcceptedObjects;
     use coracle_core::content::Content;
-    use crate::ldso::Hwcaps;
-    use crate::ldso::candidate::Taken;
     use coracle_core::file_system::memory::MemoryTree;
 
-    const MACHINE: Machine = Machine { is_64: true, is_little_endian: true, number: 62, flags: 0 };
+    const MACHINE: Machine = Machine { is_64: true, is_little_endian: true, e_machine: 62, e_flags: 0 };
 
     /// Returns the paths that a loader with these strings in its file tries for `l` in `/r`.
-    fn tried(strings: &str, hwcaps: Hwcaps) -> Vec<String> {
+    fn candidate_paths_of(strings: &str, hwcaps: HwcapsSelection) -> Vec<String> {
         let tree = MemoryTree::new("/r/tls/haswell/\n/r/x86_64/\n/r/sse2/");
-        let environment = Environment { hwcaps, ..Environment::default() };
-        let loader = Content::bytes(strings).open().unwrap();
-        let glibc = Glibc::read(&tree, &loader, MACHINE, &environment).unwrap();
-        let (start, taken) = (ImagePath::root(), Taken::default());
-        let search = Search { tree: &tree, start: &start, wanted: MACHINE, taken: &taken };
-        let paths = glibc.in_directory(&search, &Spelled::new("/r"), b"l").unwrap();
+        let environment = LoaderEnvironment { hwcaps, ..LoaderEnvironment::default() };
+        let loader = Content::from_bytes(strings).open().unwrap();
+        let glibc = GlibcLoader::read(&tree, &loader, MACHINE, &environment).unwrap();
+        let (start, taken) = (ImagePath::root(), AcceptedObjects::default());
+        let search = SearchContext { tree: &tree, start: &start, machine: MACHINE, accepted: &taken };
+        let paths = glibc.candidate_paths(&search, &RawPath::new("/r"), b"l").unwrap();
         paths.iter().map(ToString::to_string).collect()
     }
 
@@ -292,11 +333,17 @@ mod tests {
         // `x86_64` is the platform and a feature at this level.
         let base = ["/r/tls/l", "/r/x86_64/l", "/r/x86_64/l", "/r/l"];
         let release = |number: u32| format!("{names}\0 release version 2.{number}.\n");
-        assert_eq!(tried("", Hwcaps::All), old);
-        assert_eq!(tried("", Hwcaps::None), base);
-        assert_eq!(tried(&release(36), Hwcaps::All), [&[three, two][..], &old].concat());
-        assert_eq!(tried(&release(36), Hwcaps::UpTo(b"x86-64-v2".into())), [&[two][..], &base].concat());
-        assert_eq!(tried(&release(37), Hwcaps::All), [three, two, "/r/l"]);
-        assert_eq!(tried(&release(42), Hwcaps::None), ["/r/l"]);
+        assert_eq!(candidate_paths_of("", HwcapsSelection::All), old);
+        assert_eq!(candidate_paths_of("", HwcapsSelection::None), base);
+        assert_eq!(
+            candidate_paths_of(&release(36), HwcapsSelection::All),
+            [&[three, two][..], &old].concat()
+        );
+        assert_eq!(
+            candidate_paths_of(&release(36), HwcapsSelection::UpTo(b"x86-64-v2".into())),
+            [&[two][..], &base].concat()
+        );
+        assert_eq!(candidate_paths_of(&release(37), HwcapsSelection::All), [three, two, "/r/l"]);
+        assert_eq!(candidate_paths_of(&release(42), HwcapsSelection::None), ["/r/l"]);
     }
 }

@@ -4,61 +4,61 @@
 //! module handles search paths and candidate files; `closure` tracks what is already loaded.
 //! Nothing is read from the host's environment. Source: `elf/dl-load.c`, `ldso/dynlink.c`.
 
-mod cache;
 mod candidate;
-pub mod conf;
-mod constants;
+mod cpu_levels;
+mod default_interpreter;
+mod dynamic_string_tokens;
 mod environment;
 mod error;
 mod glibc;
-mod interpreter;
-mod legacy;
-mod levels;
+mod glibc_constants;
+mod ld_so_cache;
+pub mod ld_so_conf;
+mod legacy_hwcaps;
 mod musl;
 mod preload;
-mod token;
 
 use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
 
-pub use cache::{Cache, Entry as CacheEntry};
-pub use candidate::{Candidate, Refusal};
-pub use constants::Constants;
-pub use environment::{Environment, Hwcaps};
+pub use candidate::{Candidate, Rejection};
+pub use default_interpreter::default_interpreters;
+pub use environment::{HwcapsSelection, LoaderEnvironment};
 pub use error::Error;
-pub use interpreter::usual_interpreters;
-pub use musl::is_musl_libc;
+pub use glibc_constants::LoaderConstants;
+pub use ld_so_cache::{CacheEntry, LdCache};
+pub use musl::is_c_library;
 
-use coracle_core::content::Reader;
 use crate::elf::{self, Machine};
+use coracle_core::content::ContentReader;
+use coracle_core::file_system::FileSystem;
 use coracle_core::fs;
-use coracle_core::path::{ImagePath, Spelled};
-use coracle_core::file_system::Tree;
+use coracle_core::path::{ImagePath, RawPath};
 
 /// A program's dynamic loader in one file system. It caches the files that it accepted.
 #[derive(Debug)]
 pub struct Loader {
     machine: Machine,
-    family: Family,
+    kind: LoaderKind,
     preloads: Vec<Vec<u8>>,
-    hwcaps: Hwcaps,
-    taken: candidate::Taken,
+    selected_hwcaps: HwcapsSelection,
+    accepted: candidate::AcceptedObjects,
 }
 
 #[derive(Debug)]
-enum Family {
-    Glibc(Box<glibc::Glibc>),
-    Musl(musl::Musl),
+enum LoaderKind {
+    Glibc(Box<glibc::GlibcLoader>),
+    Musl(musl::MuslLoader),
 }
 
 /// An object that needs libraries, with the chain of objects that loaded it.
 #[derive(Debug)]
-pub struct Requester {
+pub struct Dependent {
     /// The object's path as the loader builds it.
-    pub spelled: Spelled,
+    pub raw_path: RawPath,
     /// The value of `$ORIGIN` in its search paths.
-    pub origin: Spelled,
+    pub origin: RawPath,
     /// `DT_RPATH`, unsplit.
     pub rpath: Option<Vec<u8>>,
     /// `DT_RUNPATH`, unsplit.
@@ -66,13 +66,13 @@ pub struct Requester {
     /// `DF_1_NODEFLIB`.
     pub no_default_directories: bool,
     /// The object that first needed this one; `None` for the program.
-    pub parent: Option<Rc<Requester>>,
+    pub parent: Option<Rc<Dependent>>,
     /// For the program: whether glibc considers the directory `/` to exist. `None` before the first
     /// search in it.
-    pub root: Cell<Option<bool>>,
+    pub root_exists: Cell<Option<bool>>,
 }
 
-impl Requester {
+impl Dependent {
     /// Returns this object and its ancestors; the program is last.
     pub fn chain(&self) -> impl Iterator<Item = &Self> {
         std::iter::successors(Some(self), |requester| requester.parent.as_deref())
@@ -83,13 +83,13 @@ impl Requester {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Rule {
     /// The name contains a slash, so it is used as a path.
-    Path,
+    ExplicitPath,
     /// `LD_LIBRARY_PATH`.
     LibraryPath,
     /// `DT_RPATH` of this object.
-    Rpath(Spelled),
+    Rpath(RawPath),
     /// `DT_RUNPATH` of this object.
-    Runpath(Spelled),
+    Runpath(RawPath),
     /// `/etc/ld.so.cache`.
     Cache,
     /// A directory compiled into the loader.
@@ -100,37 +100,37 @@ pub enum Rule {
 
 /// One step of a search: a directory, the cache, or a path.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct SearchLocation {
     /// The path as the loader builds it: a directory, the cache, or a file if the name is a path.
-    pub directory: Spelled,
+    pub raw_path: RawPath,
     /// Why it is searched.
     pub rule: Rule,
     /// The `$ORIGIN` that was expanded in the path, if any: the path changes if that object moves.
-    pub origin: Option<Spelled>,
+    pub origin: Option<RawPath>,
 }
 
 /// A library that was found.
 #[derive(Debug)]
-pub struct Found {
+pub struct FoundLibrary {
     /// The accepted file.
     pub candidate: Candidate,
     /// Why its directory was searched.
     pub rule: Rule,
     /// As in [`Place`].
-    pub origin: Option<Spelled>,
+    pub origin: Option<RawPath>,
     /// The search up to and including this directory, with the files rejected on the way.
-    pub passed: Missed,
+    pub trace: SearchTrace,
 }
 
 /// The steps of a search, whether or not it found the library.
 #[derive(Debug, Default)]
-pub struct Missed {
+pub struct SearchTrace {
     /// Everything that was searched, in order.
-    pub places: Vec<Place>,
+    pub searched: Vec<SearchLocation>,
     /// Files with the right name that the loader rejected, and why.
-    pub refused: Vec<(Spelled, Refusal)>,
+    pub rejected: Vec<(RawPath, Rejection)>,
     /// The last rejected file ended the search; the real program would fail there.
-    pub fatal: bool,
+    pub is_fatal: bool,
 }
 
 impl Loader {
@@ -141,39 +141,44 @@ impl Loader {
     /// Fails if the file is not a loader or one of its files can't be read, or if it does not
     /// support the CPU level of `environment`.
     pub fn read(
-        tree: &dyn Tree,
-        interpreter: &Spelled,
-        file: &Reader,
-        object: &elf::Object,
-        environment: &Environment,
+        tree: &dyn FileSystem,
+        interpreter: &RawPath,
+        file: &ContentReader,
+        object: &elf::ElfObject,
+        environment: &LoaderEnvironment,
     ) -> Result<Self, Error> {
         let machine = object.header.machine;
         let soname = object.dynamic.soname.as_deref().unwrap_or_default();
-        let family = if interpreter.name().starts_with(b"ld-musl-") || soname.starts_with(b"libc.musl-") {
-            Family::Musl(musl::Musl::read(tree, interpreter, environment)?)
+        let family = if interpreter.file_name().starts_with(b"ld-musl-") || soname.starts_with(b"libc.musl-")
+        {
+            LoaderKind::Musl(musl::MuslLoader::read(tree, interpreter, environment)?)
         } else {
-            Family::Glibc(Box::new(glibc::Glibc::read(tree, file, machine, environment)?))
+            LoaderKind::Glibc(Box::new(glibc::GlibcLoader::read(tree, file, machine, environment)?))
         };
-        let preloads = preload::names(tree, environment, matches!(family, Family::Glibc(_)))?;
-        let (hwcaps, taken) = (environment.hwcaps.clone(), candidate::Taken::default());
-        let loader = Self { machine, family, preloads, hwcaps, taken };
-        match &loader.hwcaps {
+        let preloads = preload::preload_names(tree, environment, matches!(family, LoaderKind::Glibc(_)))?;
+        let (hwcaps, taken) = (environment.hwcaps.clone(), candidate::AcceptedObjects::default());
+        let loader = Self { machine, kind: family, preloads, selected_hwcaps: hwcaps, accepted: taken };
+        match &loader.selected_hwcaps {
             // A level of another machine is accepted, because an image may hold programs for
             // several machines.
-            Hwcaps::UpTo(name)
-                if !loader.known_hwcaps().contains(name) && !constants::is_hwcap_elsewhere(name, machine) =>
+            HwcapsSelection::UpTo(name)
+                if !loader.known_hwcaps().contains(name)
+                    && !glibc_constants::is_hwcaps_name_of_other_machine(name, machine) =>
             {
-                Err(Error::UnknownHwcaps { name: name.clone(), known: loader.known_hwcaps().to_vec() })
+                Err(Error::UnsupportedHwcaps {
+                    name: name.clone(),
+                    supported: loader.known_hwcaps().to_vec(),
+                })
             }
             _ => Ok(loader),
         }
     }
 
     /// Returns what the loader searches for a library that `requester` needs, in order.
-    pub fn places(&self, requester: &Requester) -> Vec<Place> {
-        match &self.family {
-            Family::Glibc(glibc) => glibc.places(requester),
-            Family::Musl(musl) => musl.places(requester),
+    pub fn search_path(&self, requester: &Dependent) -> Vec<SearchLocation> {
+        match &self.kind {
+            LoaderKind::Glibc(glibc) => glibc.search_path(requester),
+            LoaderKind::Musl(musl) => musl.search_path(requester),
         }
     }
 
@@ -183,77 +188,83 @@ impl Loader {
     ///
     /// # Errors
     /// Fails if the file system can't be read.
-    pub fn find(
+    pub fn find_library(
         &self,
-        tree: &dyn Tree,
+        tree: &dyn FileSystem,
         start: &ImagePath,
         name: &[u8],
-        requester: &Requester,
-    ) -> fs::Result<Result<Found, Missed>> {
-        let search = candidate::Search { tree, start, wanted: self.machine, taken: &self.taken };
-        let expanded = self.expand(name, requester);
+        requester: &Dependent,
+    ) -> fs::Result<Result<FoundLibrary, SearchTrace>> {
+        let search =
+            candidate::SearchContext { tree, start, machine: self.machine, accepted: &self.accepted };
+        let expanded = self.expand_tokens(name, requester);
         if expanded.bytes.contains(&b'/') {
-            return self.open_path(&search, expanded, requester);
+            return self.open_explicit_path(&search, expanded, requester);
         }
-        match &self.family {
-            Family::Glibc(glibc) => glibc.find(&search, &expanded.bytes, requester),
-            Family::Musl(musl) => musl.find(&search, name, self.places(requester)),
+        match &self.kind {
+            LoaderKind::Glibc(glibc) => glibc.find_library(&search, &expanded.bytes, requester),
+            LoaderKind::Musl(musl) => musl.find_library(&search, name, self.search_path(requester)),
         }
     }
 
     /// Opens a name that contains a slash after its tokens are expanded. Nothing is searched.
-    fn open_path(
+    fn open_explicit_path(
         &self,
-        search: &candidate::Search<'_>,
-        expanded: token::Expanded,
-        requester: &Requester,
-    ) -> fs::Result<Result<Found, Missed>> {
-        let manner = if self.is_glibc() { candidate::Manner::PassOver } else { candidate::Manner::First };
-        let origin = expanded.origin.then(|| requester.origin.clone());
-        let place = Place { directory: Spelled::new(expanded.bytes), rule: Rule::Path, origin };
-        let mut missed = Missed::default();
-        match search.open(&place.directory, manner)? {
-            candidate::Outcome::Taken(candidate) => {
-                let (rule, origin) = (Rule::Path, place.origin);
-                return Ok(Ok(Found { candidate: *candidate, rule, origin, passed: missed }));
+        search: &candidate::SearchContext<'_>,
+        expanded: dynamic_string_tokens::Expanded,
+        requester: &Dependent,
+    ) -> fs::Result<Result<FoundLibrary, SearchTrace>> {
+        let manner = if self.is_glibc() {
+            candidate::MismatchPolicy::Skip
+        } else {
+            candidate::MismatchPolicy::EndSearch
+        };
+        let origin = expanded.has_origin.then(|| requester.origin.clone());
+        let place =
+            SearchLocation { raw_path: RawPath::new(expanded.bytes), rule: Rule::ExplicitPath, origin };
+        let mut missed = SearchTrace::default();
+        match search.try_path(&place.raw_path, manner)? {
+            candidate::CandidateOutcome::Accepted(candidate) => {
+                let (rule, origin) = (Rule::ExplicitPath, place.origin);
+                return Ok(Ok(FoundLibrary { candidate: *candidate, rule, origin, trace: missed }));
             }
-            candidate::Outcome::Refused { refusal, fatal } => {
-                missed.refused.push((place.directory.clone(), refusal));
-                missed.fatal = fatal;
+            candidate::CandidateOutcome::Rejected { rejection: refusal, is_fatal: fatal } => {
+                missed.rejected.push((place.raw_path.clone(), refusal));
+                missed.is_fatal = fatal;
             }
-            candidate::Outcome::Loop if !self.is_glibc() => {
-                missed.refused.push((place.directory.clone(), Refusal::Loop));
-                missed.fatal = true;
+            candidate::CandidateOutcome::Loop if !self.is_glibc() => {
+                missed.rejected.push((place.raw_path.clone(), Rejection::LinkLoop));
+                missed.is_fatal = true;
             }
-            candidate::Outcome::Absent | candidate::Outcome::Loop => {}
+            candidate::CandidateOutcome::Absent | candidate::CandidateOutcome::Loop => {}
         }
-        missed.places.push(place);
+        missed.searched.push(place);
         Ok(Err(missed))
     }
 
     /// Returns `name` with its tokens expanded. glibc expands tokens before it compares names and
     /// searches; musl has no tokens in names. Source: `expand_dst`, `elf/dl-deps.c`.
-    pub fn meant(&self, name: &[u8], requester: &Requester) -> Vec<u8> {
-        self.expand(name, requester).bytes
+    pub fn expand_name(&self, name: &[u8], requester: &Dependent) -> Vec<u8> {
+        self.expand_tokens(name, requester).bytes
     }
 
-    fn expand(&self, name: &[u8], requester: &Requester) -> token::Expanded {
-        let expanded = match &self.family {
-            Family::Glibc(glibc) => glibc.tokens(requester).expand(name),
-            Family::Musl(_) => None,
+    fn expand_tokens(&self, name: &[u8], requester: &Dependent) -> dynamic_string_tokens::Expanded {
+        let expanded = match &self.kind {
+            LoaderKind::Glibc(glibc) => glibc.token_values(requester).expand(name),
+            LoaderKind::Musl(_) => None,
         };
-        expanded.unwrap_or(token::Expanded { bytes: name.to_vec(), origin: false })
+        expanded.unwrap_or(dynamic_string_tokens::Expanded { bytes: name.to_vec(), has_origin: false })
     }
 
     /// Returns whether this name means the loader itself (or a library linked into it).
-    pub fn is_named(&self, name: &[u8]) -> bool {
-        matches!(self.family, Family::Musl(_)) && musl::is_libc(name)
+    pub fn is_loader_name(&self, name: &[u8]) -> bool {
+        matches!(self.kind, LoaderKind::Musl(_)) && musl::is_libc_name(name)
     }
 
     /// Returns whether this is glibc's loader. It also identifies libraries by `DT_SONAME` and
     /// supports filters; musl uses names only.
     pub fn is_glibc(&self) -> bool {
-        matches!(self.family, Family::Glibc(_))
+        matches!(self.kind, LoaderKind::Glibc(_))
     }
 
     /// Returns the names to load before the program's own dependencies, in order.
@@ -264,37 +275,40 @@ impl Loader {
     /// Returns the CPU levels that the loader distinguishes, best first. Each is valid in
     /// [`Hwcaps::UpTo`].
     pub fn known_hwcaps(&self) -> &[Vec<u8>] {
-        match &self.family {
-            Family::Glibc(glibc) => glibc.known_hwcaps(),
-            Family::Musl(_) => &[],
+        match &self.kind {
+            LoaderKind::Glibc(glibc) => glibc.known_hwcaps(),
+            LoaderKind::Musl(_) => &[],
         }
     }
 
     /// Returns the selections of CPUs with fewer features than the selected ones, down to the
     /// baseline.
-    pub fn lesser_hwcaps(&self) -> Vec<Hwcaps> {
-        let lesser = self.hwcaps.lesser(self.known_hwcaps()).iter().cloned().map(Hwcaps::UpTo);
-        lesser.chain((self.hwcaps != Hwcaps::None).then_some(Hwcaps::None)).collect()
+    pub fn lower_hwcaps(&self) -> Vec<HwcapsSelection> {
+        let lesser =
+            self.selected_hwcaps.lower(self.known_hwcaps()).iter().cloned().map(HwcapsSelection::UpTo);
+        lesser
+            .chain((self.selected_hwcaps != HwcapsSelection::None).then_some(HwcapsSelection::None))
+            .collect()
     }
 
     /// Returns whether a search so far met legacy CPU-specific directories or cache entries.
-    pub fn varies(&self) -> bool {
-        matches!(&self.family, Family::Glibc(glibc) if glibc.varies())
+    pub fn is_cpu_dependent(&self) -> bool {
+        matches!(&self.kind, LoaderKind::Glibc(glibc) if glibc.is_cpu_dependent())
     }
 
     /// Returns the path of the loader's cache; `None` for musl.
-    pub fn cache_path(&self) -> Option<Spelled> {
-        match &self.family {
-            Family::Glibc(glibc) => Some(glibc.cache_path()),
-            Family::Musl(_) => None,
+    pub fn cache_path(&self) -> Option<RawPath> {
+        match &self.kind {
+            LoaderKind::Glibc(glibc) => Some(glibc.cache_path()),
+            LoaderKind::Musl(_) => None,
         }
     }
 
     /// Returns musl's path file and its content; `None` for glibc.
-    pub fn path_file(&self) -> Option<(&Spelled, &[u8])> {
-        match &self.family {
-            Family::Glibc(_) => None,
-            Family::Musl(musl) => musl.path_file(),
+    pub fn musl_path_file(&self) -> Option<(&RawPath, &[u8])> {
+        match &self.kind {
+            LoaderKind::Glibc(_) => None,
+            LoaderKind::Musl(musl) => musl.path_file(),
         }
     }
 }
@@ -302,7 +316,7 @@ impl Loader {
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Path => f.write_str("a path, used without a search"),
+            Self::ExplicitPath => f.write_str("a path, used without a search"),
             Self::LibraryPath => f.write_str("LD_LIBRARY_PATH"),
             Self::Rpath(object) => write!(f, "RPATH of {object}"),
             Self::Runpath(object) => write!(f, "RUNPATH of {object}"),

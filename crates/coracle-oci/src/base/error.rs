@@ -1,10 +1,10 @@
 //! Errors of base images.
 
-use coracle_core::digest::Digest;
-use coracle_core::platform::Platform;
-use crate::registry;
-use coracle_core::fs;
 use crate::copy;
+use crate::registry;
+use coracle_core::digest::Digest;
+use coracle_core::fs;
+use coracle_core::platform::Platform;
 
 /// The error for a base image that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +29,7 @@ pub enum Error {
     },
     /// The image's documents do not allow building an image on it.
     #[error("cannot use `{base}` as a base image: {why}")]
-    Unfit {
+    Unsupported {
         /// The location of the base image, as written.
         base: String,
         /// The reason.
@@ -38,14 +38,14 @@ pub enum Error {
         hint: String,
     },
     /// The image is for other platforms.
-    #[error("the base image `{base}` is not available for {wanted}")]
-    Platform {
+    #[error("the base image `{base}` is not available for {requested}")]
+    PlatformUnavailable {
         /// The location of the base image, as written.
         base: String,
         /// The platform of the programs.
-        wanted: Platform,
+        requested: Platform,
         /// The platforms of the base image.
-        known: Vec<String>,
+        available: Vec<String>,
     },
     /// Its files cannot be written or read on this host.
     #[error(transparent)]
@@ -57,12 +57,14 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Unreadable { source, .. } => source.hint(),
-            Self::Layer { source, .. } => match registry(source) {
+            Self::Layer { source, .. } => match registry_error(source) {
                 Some(error) => error.hint(),
                 None => Some("the base image is damaged: fetch it again, or use another one".into()),
             },
-            Self::Unfit { hint, .. } => Some(hint.clone()),
-            Self::Platform { known, .. } => Some(format!("available platforms: {}", known.join(", "))),
+            Self::Unsupported { hint, .. } => Some(hint.clone()),
+            Self::PlatformUnavailable { available: known, .. } => {
+                Some(format!("available platforms: {}", known.join(", ")))
+            }
             Self::File(error) => error.hint(),
         }
     }
@@ -71,17 +73,19 @@ impl Error {
     pub fn is_network(&self) -> bool {
         match self {
             Self::Unreadable { source, .. } => source.is_network(),
-            Self::Layer { source, .. } => registry(source).is_some_and(|error| !error.is_local()),
-            Self::Unfit { .. } | Self::Platform { .. } | Self::File(_) => false,
+            Self::Layer { source, .. } => {
+                registry_error(source).is_some_and(|error| !error.is_local_failure())
+            }
+            Self::Unsupported { .. } | Self::PlatformUnavailable { .. } | Self::File(_) => false,
         }
     }
 }
 
 /// Returns the registry error inside an I/O error; `None` if there is none.
-fn registry(error: &std::io::Error) -> Option<&registry::Error> {
+fn registry_error(error: &std::io::Error) -> Option<&registry::Error> {
     error.get_ref()?.downcast_ref()
 }
 
-pub(super) fn unreadable(base: &str, source: copy::Error) -> Error {
+pub(super) fn unreadable_error(base: &str, source: copy::Error) -> Error {
     Error::Unreadable { base: base.to_owned(), source }
 }

@@ -3,42 +3,42 @@
 //! Documents and layers are read on demand. Fetched blobs are stored by digest and verified. This
 //! module does not depend on builds.
 
-mod config;
+mod base_fs;
 mod error;
-mod tree;
+mod inherited_config;
 
 use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-pub use config::Inherited;
+pub use base_fs::BaseFs;
 pub use error::Error;
-pub use tree::BaseTree;
+pub use inherited_config::InheritedConfig;
 
-use crate::cache::{Blobs, Cache};
+use crate::cache::{BlobStore, BuildCache};
+use crate::copy::{self, ImageLocation};
+use crate::image::{self, Descriptor, oci_layer_media_type};
+use crate::layout::{ImageSource, ParsedLayer, ParsedPlatform};
+use crate::registry::{Access, RegistryClient};
 use coracle_core::digest::{DiffId, Digest};
-use crate::image::{self, Descriptor, oci_layer};
 use coracle_core::platform::Platform;
-use coracle_core::reference::Reference;
-use crate::registry::{Access, Client};
-use crate::layout::{Origin, StoredImage, StoredLayer};
-use crate::copy::{self, Place};
-use error::unreadable;
+use coracle_core::reference::ImageReference;
+use error::unreadable_error;
 
 /// Maximum size of a layer's uncompressed tar in bytes.
-const MAX_TAR: u64 = 16 << 30;
+const MAX_TAR_SIZE: u64 = 16 << 30;
 
 /// A base image at its location: one image, or an index with one per platform.
 #[derive(Debug)]
-pub struct Base {
-    place: Place,
-    origin: Origin,
-    blobs: Blobs,
+pub struct BaseSource {
+    location: ImageLocation,
+    source: ImageSource,
+    blobs: BlobStore,
 }
 
 /// The base image of one platform.
 #[derive(Debug)]
-pub struct Image {
+pub struct BaseImage {
     /// Its full name, such as `docker.io/library/debian:12`; `None` if it has no name.
     pub name: Option<String>,
     /// The digest of its manifest.
@@ -46,31 +46,31 @@ pub struct Image {
     /// Its config as JSON.
     pub config: String,
     /// The run settings that new images inherit.
-    pub inherited: Inherited,
+    pub inherited: InheritedConfig,
     /// Its layers, history and config members, for the new image's documents.
-    pub image: image::Base,
-    layers: Vec<StoredLayer>,
+    pub base_layers: image::InheritedBase,
+    layers: Vec<ParsedLayer>,
 }
 
 /// Cancellation check, called repeatedly. `Break` cancels the operation.
-pub type GoOn<'a> = dyn Fn() -> ControlFlow<()> + 'a;
+pub type CancelCheck<'a> = dyn Fn() -> ControlFlow<()> + 'a;
 
 /// A reader that fails when the operation is cancelled.
-struct Watched<'a> {
+struct CancellableReader<'a> {
     reader: Box<dyn Read>,
-    go_on: &'a GoOn<'a>,
+    go_on: &'a CancelCheck<'a>,
 }
 
-impl Read for Watched<'_> {
+impl Read for CancellableReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match (self.go_on)() {
             ControlFlow::Continue(()) => self.reader.read(buffer),
-            ControlFlow::Break(()) => Err(stopped()),
+            ControlFlow::Break(()) => Err(cancelled_error()),
         }
     }
 }
 
-fn stopped() -> io::Error {
+fn cancelled_error() -> io::Error {
     io::Error::other("interrupted")
 }
 
@@ -79,35 +79,38 @@ fn stopped() -> io::Error {
 ///
 /// # Errors
 /// Fails if there is no such image, or its location cannot be read.
-pub fn pin(place: &Place, client: &Client) -> Result<Digest, Error> {
+pub fn resolve_digest(place: &ImageLocation, client: &RegistryClient) -> Result<Digest, Error> {
     let base = place.to_string();
-    let refused = |error: copy::Error| unreadable(&base, error);
-    let Place::Remote(named) = place else {
-        let origin = copy::find(place, client).map_err(refused)?;
-        return origin.digest().ok_or_else(|| no_manifest(&base));
+    let refused = |error: copy::Error| unreadable_error(&base, error);
+    let ImageLocation::Registry(named) = place else {
+        let origin = copy::open_source(place, client).map_err(refused)?;
+        return origin.digest().ok_or_else(|| missing_manifest_error(&base));
     };
     if let Some(digest) = named.digest {
         return Ok(digest);
     }
-    let head = client.open(&(&named.reference).into(), &Access::Pull).head(named.target());
+    let head = client
+        .repository_client(&(&named.reference).into(), &Access::Pull)
+        .head_manifest(named.manifest_reference());
     let head = head.map_err(|error| refused(error.into()))?;
-    head.map(|head| head.digest).ok_or_else(|| refused(copy::Error::Nothing(place.clone())))
+    head.map(|head| head.digest).ok_or_else(|| refused(copy::Error::NoSuchImage(place.clone())))
 }
 
-impl Base {
+impl BaseSource {
     /// Opens the image at `place`. Fetched blobs are stored in `cache`, or in a temporary directory
     /// in `scratch` that is deleted on drop.
     ///
     /// # Errors
     /// Fails if there is no image, or its location cannot be read.
     pub fn open(
-        place: &Place,
-        client: &Client,
-        cache: Option<&Cache>,
+        place: &ImageLocation,
+        client: &RegistryClient,
+        cache: Option<&BuildCache>,
         scratch: Option<&Path>,
     ) -> Result<Self, Error> {
-        let origin = copy::find(place, client).map_err(|error| unreadable(&place.to_string(), error))?;
-        Ok(Self { place: place.clone(), origin, blobs: Blobs::open(cache, scratch)? })
+        let origin =
+            copy::open_source(place, client).map_err(|error| unreadable_error(&place.to_string(), error))?;
+        Ok(Self { location: place.clone(), source: origin, blobs: BlobStore::open(cache, scratch)? })
     }
 
     /// Returns the digest of its manifest or index.
@@ -115,14 +118,14 @@ impl Base {
     /// # Errors
     /// Fails if it has neither.
     pub fn digest(&self) -> Result<Digest, Error> {
-        self.origin.digest().ok_or_else(|| no_manifest(&self.text()))
+        self.source.digest().ok_or_else(|| missing_manifest_error(&self.location_text()))
     }
 
     /// The repository with its blobs; `None` if they are not in a registry.
-    pub fn repository(&self) -> Option<&Reference> {
-        match &self.place {
-            Place::Remote(named) => Some(&named.reference),
-            Place::Local(_) | Place::Engine(_) => None,
+    pub fn repository(&self) -> Option<&ImageReference> {
+        match &self.location {
+            ImageLocation::Registry(named) => Some(&named.reference),
+            ImageLocation::OnDisk(_) | ImageLocation::Engine(_) => None,
         }
     }
 
@@ -130,40 +133,48 @@ impl Base {
     ///
     /// # Errors
     /// Fails if there is none, or its documents are invalid or unsupported.
-    pub fn image(&self, platform: &Platform) -> Result<Image, Error> {
-        let base = self.text();
-        let stored = self.origin.image_for(platform);
-        let stored =
-            stored.map_err(|error| unreadable(&base, copy::Error::reading(&self.place, error)))?;
-        let known = || self.origin.platforms().iter().map(ToString::to_string).collect();
+    pub fn image(&self, platform: &Platform) -> Result<BaseImage, Error> {
+        let base = self.location_text();
+        let stored = self.source.read_image_for(platform);
+        let stored = stored
+            .map_err(|error| unreadable_error(&base, copy::Error::from_read_error(&self.location, error)))?;
+        let known = || self.source.index_platforms().iter().map(ToString::to_string).collect();
         let wanted = platform.clone();
-        let Some(stored) = stored else { return Err(Error::Platform { base, wanted, known: known() }) };
-        if !stored.platform.is_kin_of(platform) {
-            return Err(Error::Platform { base, wanted, known: vec![stored.platform.to_string()] });
+        let Some(stored) = stored else {
+            return Err(Error::PlatformUnavailable { base, requested: wanted, available: known() });
+        };
+        if !stored.platform.matches_ignoring_variant(platform) {
+            return Err(Error::PlatformUnavailable {
+                base,
+                requested: wanted,
+                available: vec![stored.platform.to_string()],
+            });
         }
-        let unfit = |why: String, hint: &str| Error::Unfit { base: base.clone(), why, hint: hint.to_owned() };
-        let digest = stored.digest().ok_or_else(|| no_manifest(&base))?;
-        let unknown = stored.layers.iter().find_map(|layer| self.origin.tar_of(layer, io::empty()).err());
+        let unfit =
+            |why: String, hint: &str| Error::Unsupported { base: base.clone(), why, hint: hint.to_owned() };
+        let digest = stored.digest().ok_or_else(|| missing_manifest_error(&base))?;
+        let unknown =
+            stored.layers.iter().find_map(|layer| self.source.decompress_layer(layer, io::empty()).err());
         if let Some(error) = unknown {
             return Err(unfit(error.to_string(), "use another base image, or convert it with skopeo"));
         }
-        let layers = layers(&stored).map_err(|why| {
+        let layers = layer_descriptors(&stored).map_err(|why| {
             unfit(why, "use another base image: container engines cannot run this one either")
         })?;
-        let inherited = Inherited::of(&stored.config).map_err(|why| {
+        let inherited = InheritedConfig::from_config(&stored.config).map_err(|why| {
             unfit(why, "use another base image: container engines cannot run this one either")
         })?;
-        let image = image::Base {
-            history: config::history(&stored.config, layers.len()),
-            members: config::members(&stored.config),
+        let image = image::InheritedBase {
+            history: inherited_config::history(&stored.config, layers.len()),
+            config_members: inherited_config::inherited_members(&stored.config),
             layers,
         };
-        Ok(Image {
+        Ok(BaseImage {
             name: self.name(),
             digest,
             config: stored.config.to_string(),
             inherited,
-            image,
+            base_layers: image,
             layers: stored.layers,
         })
     }
@@ -173,20 +184,23 @@ impl Base {
     ///
     /// # Errors
     /// Fails if a layer cannot be fetched, does not match its digests, or `go_on` cancels.
-    pub fn tree(&self, image: &Image, go_on: &GoOn<'_>) -> Result<BaseTree, Error> {
-        let mut tree = BaseTree::default();
-        for (layer, (descriptor, diff_id)) in image.layers.iter().zip(&image.image.layers) {
-            let failed =
-                |source: io::Error| Error::Layer { base: self.text(), digest: descriptor.digest, source };
+    pub fn file_system(&self, image: &BaseImage, go_on: &CancelCheck<'_>) -> Result<BaseFs, Error> {
+        let mut tree = BaseFs::default();
+        for (layer, (descriptor, diff_id)) in image.layers.iter().zip(&image.base_layers.layers) {
+            let failed = |source: io::Error| Error::Layer {
+                base: self.location_text(),
+                digest: descriptor.digest,
+                source,
+            };
             if let Some(path) = self.blobs.find(diff_id.digest()) {
-                if tree.add(&path, diff_id)?.map_err(failed)? {
+                if tree.apply_layer(&path, diff_id)?.map_err(failed)? {
                     continue;
                 }
                 // The stored file is damaged.
-                self.blobs.forget(diff_id.digest())?;
+                self.blobs.remove(diff_id.digest())?;
             }
-            let path = self.unpack(layer, descriptor, diff_id, go_on)?.map_err(failed)?;
-            if !tree.add(&path, diff_id)?.map_err(failed)? {
+            let path = self.decompress_layer(layer, descriptor, diff_id, go_on)?.map_err(failed)?;
+            if !tree.apply_layer(&path, diff_id)?.map_err(failed)? {
                 return Err(failed(io::Error::other("its tar changed while it was read")));
             }
         }
@@ -194,46 +208,60 @@ impl Base {
     }
 
     /// Fetches and decompresses a layer, and returns the path of its stored tar.
-    fn unpack(
+    fn decompress_layer(
         &self,
-        layer: &StoredLayer,
+        layer: &ParsedLayer,
         descriptor: &Descriptor,
         diff_id: &DiffId,
-        go_on: &GoOn<'_>,
+        go_on: &CancelCheck<'_>,
     ) -> Result<io::Result<PathBuf>, Error> {
-        let blob = match self.repository().map(|_| self.fetch(descriptor, go_on)).transpose()? {
+        let blob = match self.repository().map(|_| self.fetch_blob(descriptor, go_on)).transpose()? {
             Some(Err(error)) => return Ok(Err(error)),
             Some(Ok(path)) => Some(path),
             None => None,
         };
-        let Some(_turn) = self.blobs.turn(diff_id.digest(), go_on)? else { return Ok(Err(stopped())) };
+        let Some(_turn) = self.blobs.lock_fetch(diff_id.digest(), go_on)? else {
+            return Ok(Err(cancelled_error()));
+        };
         if let Some(path) = self.blobs.find(diff_id.digest()) {
             return Ok(Ok(path));
         }
         let tar = match blob {
-            Some(path) => std::fs::File::open(&path).and_then(|file| self.origin.tar_of(layer, file)),
-            None => self.origin.tar(layer),
+            Some(path) => {
+                std::fs::File::open(&path).and_then(|file| self.source.decompress_layer(layer, file))
+            }
+            None => self.source.open_tar(layer),
         };
         Ok(match tar {
-            Ok(reader) => self.blobs.keep(diff_id.digest(), &mut Watched { reader, go_on }, MAX_TAR)?,
+            Ok(reader) => {
+                self.blobs.store(diff_id.digest(), &mut CancellableReader { reader, go_on }, MAX_TAR_SIZE)?
+            }
             Err(error) => Err(error),
         })
     }
 
     /// Fetches a blob from its registry unless it is stored, and returns its path.
-    fn fetch(&self, descriptor: &Descriptor, go_on: &GoOn<'_>) -> Result<io::Result<PathBuf>, Error> {
-        let Some(_turn) = self.blobs.turn(descriptor.digest, go_on)? else { return Ok(Err(stopped())) };
+    fn fetch_blob(
+        &self,
+        descriptor: &Descriptor,
+        go_on: &CancelCheck<'_>,
+    ) -> Result<io::Result<PathBuf>, Error> {
+        let Some(_turn) = self.blobs.lock_fetch(descriptor.digest, go_on)? else {
+            return Ok(Err(cancelled_error()));
+        };
         if let Some(path) = self.blobs.find(descriptor.digest) {
-            if self.blobs.holds(descriptor.digest)? {
+            if self.blobs.is_intact(descriptor.digest)? {
                 return Ok(Ok(path));
             }
             // The stored file is damaged.
-            self.blobs.forget(descriptor.digest)?;
+            self.blobs.remove(descriptor.digest)?;
         }
-        Ok(match self.origin.blob(descriptor) {
-            Ok(reader) => {
-                self.blobs.keep(descriptor.digest, &mut Watched { reader, go_on }, descriptor.size)?
-            }
+        Ok(match self.source.open_blob(descriptor) {
+            Ok(reader) => self.blobs.store(
+                descriptor.digest,
+                &mut CancellableReader { reader, go_on },
+                descriptor.size,
+            )?,
             Err(error) => Err(error),
         })
     }
@@ -243,39 +271,39 @@ impl Base {
     ///
     /// # Errors
     /// Fails if the blob cannot be fetched or read. The inner error may be a registry error.
-    pub fn blob(&self, descriptor: &Descriptor, go_on: &GoOn<'_>) -> io::Result<Box<dyn Read>> {
+    pub fn open_blob(&self, descriptor: &Descriptor, go_on: &CancelCheck<'_>) -> io::Result<Box<dyn Read>> {
         match self.repository() {
-            None => self.origin.blob(descriptor),
+            None => self.source.open_blob(descriptor),
             Some(_) => {
-                let path = self.fetch(descriptor, go_on).map_err(io::Error::other)??;
+                let path = self.fetch_blob(descriptor, go_on).map_err(io::Error::other)??;
                 Ok(Box::new(std::fs::File::open(path)?))
             }
         }
     }
 
     fn name(&self) -> Option<String> {
-        match &self.place {
-            Place::Remote(named) => Some(named.full_name()),
-            Place::Local(_) | Place::Engine(_) => self.origin.names.first().cloned(),
+        match &self.location {
+            ImageLocation::Registry(named) => Some(named.full_name()),
+            ImageLocation::OnDisk(_) | ImageLocation::Engine(_) => self.source.names.first().cloned(),
         }
     }
 
     /// The location of the image, as written.
-    pub fn text(&self) -> String {
-        self.place.to_string()
+    pub fn location_text(&self) -> String {
+        self.location.to_string()
     }
 }
 
 /// Returns the layers' descriptors with OCI media types, and their diff IDs.
-fn layers(stored: &StoredImage) -> Result<Vec<(Descriptor, DiffId)>, String> {
-    let diff_ids = config::diff_ids(&stored.config)?;
+fn layer_descriptors(stored: &ParsedPlatform) -> Result<Vec<(Descriptor, DiffId)>, String> {
+    let diff_ids = inherited_config::diff_ids(&stored.config)?;
     if diff_ids.len() != stored.layers.len() {
         let (layers, named) = (stored.layers.len(), diff_ids.len());
         return Err(format!("it has {layers} layers, but its config has {named} diff IDs"));
     }
-    let layer = |(layer, diff_id): (&StoredLayer, DiffId)| {
+    let layer = |(layer, diff_id): (&ParsedLayer, DiffId)| {
         let found = layer.descriptor.as_ref().ok_or("a layer has no digest")?;
-        let media_type = oci_layer(&found.media_type).to_owned();
+        let media_type = oci_layer_media_type(&found.media_type).to_owned();
         if media_type.contains("nondistributable") || media_type.contains("foreign") {
             return Err(format!("its layer `{}` is marked as not distributable", found.digest));
         }
@@ -286,8 +314,8 @@ fn layers(stored: &StoredImage) -> Result<Vec<(Descriptor, DiffId)>, String> {
     stored.layers.iter().zip(diff_ids).map(layer).collect()
 }
 
-fn no_manifest(base: &str) -> Error {
-    Error::Unfit {
+fn missing_manifest_error(base: &str) -> Error {
+    Error::Unsupported {
         base: base.to_owned(),
         why: "it has no OCI manifest, only Docker's `manifest.json`".into(),
         hint: "convert it to an image layout: `skopeo copy docker-archive:FILE oci:DIR`".into(),

@@ -5,21 +5,21 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::Cache;
+use super::BuildCache;
 use coracle_core::fs::{self, Context};
 
 /// The subdirectory of the current format version. Others are left alone.
-pub(super) const VERSION: &str = "v1";
+pub(super) const FORMAT_VERSION: &str = "v1";
 /// The subdirectory for compressed layers.
-pub(super) const LAYERS: &str = "layers";
+pub(super) const LAYERS_DIR: &str = "layers";
 /// The subdirectory for blobs of base images.
-pub(super) const BLOBS: &str = "blobs";
+pub(super) const BLOBS_DIR: &str = "blobs";
 /// The subdirectory for records of builds.
-pub(super) const RECORDS: &str = "builds";
+pub(super) const RECORDS_DIR: &str = "builds";
 
 /// Excludes the directory from backups. Source: the Cache Directory Tagging Specification.
-pub(super) const TAG: &str = "CACHEDIR.TAG";
-const TAG_TEXT: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# This directory is the build cache of coracle; all of it can be removed.\n";
+pub(super) const CACHEDIR_TAG: &str = "CACHEDIR.TAG";
+const CACHEDIR_TAG_TEXT: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# This directory is the build cache of coracle; all of it can be removed.\n";
 
 /// The error for a cache directory that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -47,67 +47,67 @@ impl Error {
     }
 }
 
-impl Cache {
+impl BuildCache {
     /// Opens the cache in the directory `root`, and creates it if needed. `tool` identifies the
     /// version of the building program: build records of other versions are not used.
     ///
     /// # Errors
     /// Fails if the directory cannot be written, or other users have access.
     pub fn open(root: &Path, tool: impl Into<String>) -> Result<Self, Error> {
-        fs::create_private(root).context("create", root)?;
+        fs::create_private_dir_all(root).context("create", root)?;
         // A new file shows the current user, to compare with the owner, and the file system's time.
         let tag = tempfile::NamedTempFile::new_in(root).and_then(|mut file| {
-            io::Write::write_all(&mut file, TAG_TEXT.as_bytes())?;
+            io::Write::write_all(&mut file, CACHEDIR_TAG_TEXT.as_bytes())?;
             Ok(file)
         });
         let tag = tag.context("write to", root)?;
-        if !fs::is_private(root, tag.as_file())? {
+        if !fs::is_private_dir(root, tag.as_file())? {
             return Err(Error::NotPrivate(root.to_owned()));
         }
-        let directory = root.join(VERSION);
-        for directory in [&directory, &directory.join(LAYERS), &directory.join(RECORDS)] {
-            fs::create_private(directory).context("create", directory)?;
+        let directory = root.join(FORMAT_VERSION);
+        for directory in [&directory, &directory.join(LAYERS_DIR), &directory.join(RECORDS_DIR)] {
+            fs::create_private_dir_all(directory).context("create", directory)?;
         }
-        let began = fs::stat(tag.path())?.times[0];
+        let began = fs::stat(tag.path())?.mtime_and_ctime[0];
         // Not in `root`, which may contain other files of the user.
-        let path = directory.join(TAG);
+        let path = directory.join(CACHEDIR_TAG);
         if !path.exists() {
             tag.persist(&path).map_err(|error| error.error).context("write", &path)?;
         }
         Ok(Self {
             root: root.to_owned(),
-            tool: tool.into(),
-            began,
+            tool_id: tool.into(),
+            opened_at: began,
             has_records: true,
-            has_grown: false.into(),
-            trouble: std::sync::Mutex::default(),
+            has_additions: false.into(),
+            first_error: std::sync::Mutex::default(),
         })
     }
 
     /// Marks `path` as used now, so that it is pruned later than others. Failure only means earlier
     /// pruning.
-    pub(super) fn touch(&self, path: &Path) {
-        let _ = File::options().append(true).open(path).and_then(|file| file.set_modified(self.opened()));
+    pub(super) fn mark_used(&self, path: &Path) {
+        let _ = File::options().append(true).open(path).and_then(|file| file.set_modified(self.opened_at()));
     }
 
     /// The current time of the cache's file system in seconds and nanoseconds; `None` if no file
     /// can be created there.
-    pub fn now(&self) -> Option<(i64, i64)> {
+    pub fn file_system_time(&self) -> Option<(i64, i64)> {
         let made = tempfile::NamedTempFile::new_in(&self.root).context("write to", &self.root);
-        let now = made.and_then(|file| Ok(fs::stat(file.path())?.times[0]));
-        now.map_err(|error| self.failed(error)).ok()
+        let now = made.and_then(|file| Ok(fs::stat(file.path())?.mtime_and_ctime[0]));
+        now.map_err(|error| self.record_error(error)).ok()
     }
 
     /// The time when the cache was opened.
-    pub(super) fn opened(&self) -> SystemTime {
-        let (seconds, nanoseconds) = self.began;
+    pub(super) fn opened_at(&self) -> SystemTime {
+        let (seconds, nanoseconds) = self.opened_at;
         let nanoseconds = u32::try_from(nanoseconds).unwrap_or_default();
         UNIX_EPOCH + Duration::new(seconds.unsigned_abs(), nanoseconds)
     }
 
     /// The directory of the current format version.
-    pub(super) fn directory(&self) -> PathBuf {
-        self.root.join(VERSION)
+    pub(super) fn version_directory(&self) -> PathBuf {
+        self.root.join(FORMAT_VERSION)
     }
 }
 
@@ -123,5 +123,5 @@ pub(super) fn try_lock(path: &Path) -> fs::Result<Option<File>> {
         }
         _ => {}
     }
-    Ok(fs::is_at(&file, path)?.then_some(file))
+    Ok(fs::is_file_at(&file, path)?.then_some(file))
 }

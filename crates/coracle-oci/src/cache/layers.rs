@@ -12,100 +12,112 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::Cache;
-use super::directory::{LAYERS, try_lock};
-use coracle_core::digest::{DiffId, Digest};
-use coracle_core::fs::{self, Context};
+use super::BuildCache;
+use super::directory::{LAYERS_DIR, try_lock};
+use crate::layer::hashed_file::HashedFile;
+use crate::layer::{self, Compression, Layer, LayerError, PackObserver, tar_header};
 use coracle_core::content_scanner::ContentScanner;
-use crate::layer::output::Output;
-use crate::layer::{self, Compression, Error, Layer, Observer, tar};
+use coracle_core::digest::{DiffId, Digest};
+use coracle_core::entry::{Entry, LayerKind};
+use coracle_core::fs::{self, Context};
 use coracle_core::path::ImagePath;
-use coracle_core::entry::{Entry, Stratum};
 
 /// The lock file in the directory of a cache key.
-pub(super) const LOCK: &str = "lock";
+pub(super) const LOCK_FILE: &str = "lock";
 /// File name of an unfinished blob.
-const PART: &str = "part";
+const PART_FILE: &str = "part";
 /// Maximum number of retries if the directory is pruned while it is opened.
-const ATTEMPTS: usize = 100;
+const MAX_ATTEMPTS: usize = 100;
 /// Interval between attempts to take a lock.
-const PAUSE: Duration = Duration::from_millis(5);
+const LOCK_RETRY_INTERVAL: Duration = Duration::from_millis(5);
 
-impl Cache {
+impl BuildCache {
     /// Packs a layer like [`layer::pack`], but copies the stored blob if there is one.
     ///
     /// # Errors
     /// See [`layer::pack`]. Errors of the cache itself are not returned, see [`Cache::note`].
-    pub fn pack(
+    pub fn pack_layer(
         &self,
         entries: &[(&ImagePath, &Entry)],
-        stratum: Stratum,
+        stratum: LayerKind,
         compression: Compression,
         out: &Path,
-        observer: &Observer<'_>,
+        observer: &PackObserver<'_>,
         scanner: &dyn ContentScanner,
-    ) -> Result<Layer, Error> {
-        let Some(shelf) = self.shelf(layer::shape(entries, compression), observer)? else {
-            return layer::pack(entries, stratum, compression, out, observer, scanner);
+    ) -> Result<Layer, LayerError> {
+        let Some(shelf) = self.lock_layers(layer::layer_cache_key(entries, compression), observer)? else {
+            return layer::pack_layer(entries, stratum, compression, out, observer, scanner);
         };
         if !shelf.blobs().is_empty() {
-            let diff_id = layer::diff_id(entries, &|_| observer(0), scanner)?;
-            if let Some((digest, size)) = shelf.take(diff_id, out)? {
-                let unpacked = tar::size(entries);
+            let diff_id = layer::compute_diff_id(entries, &|_| observer(0), scanner)?;
+            if let Some((digest, size)) = shelf.copy_blob_to(diff_id, out)? {
+                let unpacked = tar_header::tar_size(entries);
                 let media_type = compression.media_type();
                 if observer(unpacked).is_break() {
-                    return Err(Error::Interrupted);
+                    return Err(LayerError::Interrupted);
                 }
-                return Ok(Layer { digest, diff_id, size, unpacked, media_type, stratum });
+                return Ok(Layer {
+                    digest,
+                    diff_id,
+                    size,
+                    unpacked_size: unpacked,
+                    media_type,
+                    kind: stratum,
+                });
             }
         }
-        let layer = layer::pack(entries, stratum, compression, out, observer, scanner)?;
-        shelf.keep(&layer, out);
+        let layer = layer::pack_layer(entries, stratum, compression, out, observer, scanner)?;
+        shelf.store(&layer, out);
         Ok(layer)
     }
 
     /// Whether a layer with this cache key is stored.
-    pub fn knows(&self, cache_key: Digest) -> bool {
-        let names = fs::list(&self.directory().join(LAYERS).join(cache_key.hex())).unwrap_or_default();
+    pub fn has_layers_for(&self, cache_key: Digest) -> bool {
+        let names = fs::list_directory(&self.version_directory().join(LAYERS_DIR).join(cache_key.hex()))
+            .unwrap_or_default();
         names.iter().any(|name| name.contains(&b'-'))
     }
 
     /// Waits for the lock on the directory of `cache_key`. Returns `None` if the cache is
     /// unusable.
-    fn shelf(&self, cache_key: Digest, observer: &Observer<'_>) -> Result<Option<Shelf<'_>>, Error> {
-        let directory = self.directory().join(LAYERS).join(cache_key.hex());
+    fn lock_layers(
+        &self,
+        cache_key: Digest,
+        observer: &PackObserver<'_>,
+    ) -> Result<Option<LockedLayers<'_>>, LayerError> {
+        let directory = self.version_directory().join(LAYERS_DIR).join(cache_key.hex());
         let mut pruned = 0;
         loop {
-            let made = fs::create_private(&directory).context("create", &directory);
-            match made.and_then(|()| try_lock(&directory.join(LOCK))) {
-                Ok(Some(lock)) => return Ok(Some(Shelf { cache: self, directory, _lock: lock })),
+            let made = fs::create_private_dir_all(&directory).context("create", &directory);
+            match made.and_then(|()| try_lock(&directory.join(LOCK_FILE))) {
+                Ok(Some(lock)) => return Ok(Some(LockedLayers { cache: self, directory, _lock: lock })),
                 Ok(None) => {}
                 // The directory was pruned after it was created. The number of retries is limited.
-                Err(error) if error.kind() == io::ErrorKind::NotFound && pruned < ATTEMPTS => pruned += 1,
+                Err(error) if error.kind() == io::ErrorKind::NotFound && pruned < MAX_ATTEMPTS => pruned += 1,
                 Err(error) => {
-                    self.failed(error);
+                    self.record_error(error);
                     return Ok(None);
                 }
             }
             if let ControlFlow::Break(()) = observer(0) {
-                return Err(Error::Interrupted);
+                return Err(LayerError::Interrupted);
             }
-            std::thread::sleep(PAUSE);
+            std::thread::sleep(LOCK_RETRY_INTERVAL);
         }
     }
 }
 
 /// The locked directory of one cache key.
-struct Shelf<'a> {
-    cache: &'a Cache,
+struct LockedLayers<'a> {
+    cache: &'a BuildCache,
     directory: PathBuf,
     _lock: File,
 }
 
-impl Shelf<'_> {
+impl LockedLayers<'_> {
     /// Returns diff ID, digest and path of each blob.
     fn blobs(&self) -> Vec<(DiffId, Digest, PathBuf)> {
-        let names = fs::list(&self.directory).unwrap_or_default();
+        let names = fs::list_directory(&self.directory).unwrap_or_default();
         let parse = |hex: &str| format!("sha256:{hex}").parse::<Digest>().ok();
         let blob = |name: Vec<u8>| {
             let name = String::from_utf8(name).ok()?;
@@ -117,15 +129,15 @@ impl Shelf<'_> {
 
     /// Copies the blob of `diff_id` to a new file at `out`. Returns its digest and size, or `None`
     /// if there is none. Damaged blobs are removed.
-    fn take(&self, diff_id: DiffId, out: &Path) -> Result<Option<(Digest, u64)>, Error> {
+    fn copy_blob_to(&self, diff_id: DiffId, out: &Path) -> Result<Option<(Digest, u64)>, LayerError> {
         for (_, digest, path) in self.blobs().into_iter().filter(|(found, ..)| *found == diff_id) {
-            let mut output = Output::create(out)?;
+            let mut output = HashedFile::create(out)?;
             let copied = match File::open(&path) {
-                Ok(mut file) => output.copy(&mut file)?,
+                Ok(mut file) => output.copy_from(&mut file)?,
                 Err(error) => Err(error),
             };
             if copied.is_ok() && output.digest() == digest {
-                self.cache.touch(&path);
+                self.cache.mark_used(&path);
                 return Ok(Some(output.finish()));
             }
             output.discard();
@@ -133,24 +145,24 @@ impl Shelf<'_> {
                 .context("read", &path)
                 .and_then(|()| std::fs::remove_file(&path).context("remove", &path));
             if let Err(error) = removed {
-                self.cache.failed(error);
+                self.cache.record_error(error);
             }
         }
         Ok(None)
     }
 
     /// Stores a copy of the blob at `from`. A hard link would change with the original.
-    fn keep(&self, layer: &Layer, from: &Path) {
-        let part = self.directory.join(PART);
+    fn store(&self, layer: &Layer, from: &Path) {
+        let part = self.directory.join(PART_FILE);
         let to = self.directory.join(format!("{}-{}", layer.diff_id.hex(), layer.digest.hex()));
         let kept = std::fs::copy(from, &part)
             .context("write", &part)
             .and_then(|_| std::fs::rename(&part, &to).context("create", &to));
         match kept {
-            Ok(()) => self.cache.has_grown.store(true, Ordering::Relaxed),
+            Ok(()) => self.cache.has_additions.store(true, Ordering::Relaxed),
             Err(error) => {
                 let _ = std::fs::remove_file(&part);
-                self.cache.failed(error);
+                self.cache.record_error(error);
             }
         }
     }

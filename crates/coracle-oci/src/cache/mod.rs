@@ -4,7 +4,7 @@
 //! digests. Errors here do not fail a build; [`Cache::note`] returns them as a warning. This module
 //! does not depend on builds.
 
-mod blobs;
+mod blob_store;
 mod directory;
 mod layers;
 mod prune;
@@ -17,30 +17,30 @@ use std::sync::{Mutex, PoisonError};
 use coracle_core::fs;
 use coracle_core::note::Note;
 
-pub(crate) use blobs::Blobs;
+pub(crate) use blob_store::BlobStore;
 pub use directory::Error;
-pub use prune::Pruned;
+pub use prune::PruneResult;
 
 /// Default size limit in bytes.
-pub const LIMIT: u64 = 5_000_000_000;
+pub const DEFAULT_LIMIT: u64 = 5_000_000_000;
 
 /// A cache directory. Several builds can use it at once, in one or several processes.
 #[derive(Debug)]
-pub struct Cache {
+pub struct BuildCache {
     /// The directory named by the user.
     root: PathBuf,
     /// Identifies the building program and its version.
-    tool: String,
+    tool_id: String,
     /// The time when the cache was opened, by the file system's clock (seconds, nanoseconds).
-    began: (i64, i64),
+    opened_at: (i64, i64),
     /// Whether records of builds are stored.
     has_records: bool,
     /// Whether anything was added since the last pruning.
-    has_grown: AtomicBool,
-    trouble: Mutex<Option<fs::Error>>,
+    has_additions: AtomicBool,
+    first_error: Mutex<Option<fs::Error>>,
 }
 
-impl Cache {
+impl BuildCache {
     /// Disables records of builds, for builds that are not repeated, such as those into a temporary
     /// directory.
     #[must_use]
@@ -54,27 +54,27 @@ impl Cache {
     }
 
     /// Identifies the building program and its version.
-    pub fn tool(&self) -> &str {
-        &self.tool
+    pub fn tool_id(&self) -> &str {
+        &self.tool_id
     }
 
     /// Records the first error.
-    fn failed(&self, error: fs::Error) {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+    fn record_error(&self, error: fs::Error) {
+        self.first_error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
     }
 
     /// Prunes the cache to [`LIMIT`] if anything was added. Call it after all builds.
-    pub fn tidy(&self) {
-        if self.has_grown.swap(false, Ordering::Relaxed)
-            && let Err(error) = self.prune(LIMIT)
+    pub fn prune_to_default_limit(&self) {
+        if self.has_additions.swap(false, Ordering::Relaxed)
+            && let Err(error) = self.prune(DEFAULT_LIMIT)
         {
-            self.failed(error);
+            self.record_error(error);
         }
     }
 
     /// Takes the first error since the last call, as a warning. Images are correct despite it.
-    pub fn note(&self) -> Option<Note> {
-        let error = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+    pub fn take_warning(&self) -> Option<Note> {
+        let error = self.first_error.lock().unwrap_or_else(PoisonError::into_inner).take()?;
         let why = std::error::Error::source(&error).map(|why| format!(": {why}")).unwrap_or_default();
         let root = self.root.display();
         Some(Note::Warning(format!(

@@ -4,54 +4,54 @@ use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
-use super::Cache;
-use super::directory::RECORDS;
+use super::BuildCache;
+use super::directory::RECORDS_DIR;
 use coracle_core::digest::Digest;
 use coracle_core::fs;
 
 /// Maximum size of a record in bytes.
-const LARGEST: u64 = 256 << 20;
+const MAX_RECORD_SIZE: u64 = 256 << 20;
 
-impl Cache {
+impl BuildCache {
     /// Returns the record of `key`; `None` if there is none or it is damaged.
-    pub fn record(&self, key: Digest) -> Option<Vec<u8>> {
+    pub fn read_record(&self, key: Digest) -> Option<Vec<u8>> {
         let path = self.record_path(key);
         let mut bytes = Vec::new();
-        std::fs::File::open(&path).ok()?.take(LARGEST).read_to_end(&mut bytes).ok()?;
+        std::fs::File::open(&path).ok()?.take(MAX_RECORD_SIZE).read_to_end(&mut bytes).ok()?;
         let (digest, record) = bytes.split_at_checked(64)?;
-        if digest != Digest::of(record).hex().as_bytes() {
+        if digest != Digest::compute(record).hex().as_bytes() {
             return None;
         }
-        self.touch(&path);
+        self.mark_used(&path);
         Some(record.to_vec())
     }
 
     /// Stores `record` under `key` and replaces an earlier one.
-    pub fn keep_record(&self, key: Digest, record: &[u8]) {
+    pub fn write_record(&self, key: Digest, record: &[u8]) {
         let path = self.record_path(key);
-        let written = tempfile::NamedTempFile::new_in(self.directory()).and_then(|mut file| {
-            file.write_all(Digest::of(record).hex().as_bytes())?;
+        let written = tempfile::NamedTempFile::new_in(self.version_directory()).and_then(|mut file| {
+            file.write_all(Digest::compute(record).hex().as_bytes())?;
             file.write_all(record)?;
             Ok(file.persist(&path)?)
         });
         match written {
-            Ok(_) => self.has_grown.store(true, Ordering::Relaxed),
-            Err(error) => self.failed(fs::Error::new("write", &path, error)),
+            Ok(_) => self.has_additions.store(true, Ordering::Relaxed),
+            Err(error) => self.record_error(fs::Error::new("write", &path, error)),
         }
     }
 
     /// Removes the record of `key`.
-    pub fn forget_record(&self, key: Digest) {
+    pub fn remove_record(&self, key: Digest) {
         let path = self.record_path(key);
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                self.failed(fs::Error::new("remove", &path, error));
+                self.record_error(fs::Error::new("remove", &path, error));
             }
             _ => {}
         }
     }
 
     fn record_path(&self, key: Digest) -> PathBuf {
-        self.directory().join(RECORDS).join(key.hex())
+        self.version_directory().join(RECORDS_DIR).join(key.hex())
     }
 }

@@ -2,18 +2,18 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use super::*;
+use crate::layer::{self, Codec, Compression, Layer};
 use coracle_core::content::Content;
 use coracle_core::digest::Digest;
-use crate::layer::{self, Codec, Compression, Layer};
-use coracle_core::path::{ImagePath, Spelled};
-use coracle_core::entry::{Entry, Node, Owner, Reason, Stratum};
+use coracle_core::entry::{Entry, EntryNode, EntryReason, LayerKind, Owner};
+use coracle_core::path::{ImagePath, RawPath};
 
 /// Returns layer entries with the given contents.
 fn entries(contents: &[&str]) -> Vec<(ImagePath, Entry)> {
     let entry = |(index, content): (usize, &&str)| {
-        let node = Node::File(Content::bytes(*content));
-        let reason = Reason::Needed { by: Spelled::new("/app"), rule: "a test".into() };
-        let entry = Entry { node, owner: Owner::ROOT, mode: 0o755, reason, stratum: Stratum::Libraries };
+        let node = EntryNode::File(Content::from_bytes(*content));
+        let reason = EntryReason::Needed { by: RawPath::new("/app"), rule: "a test".into() };
+        let entry = Entry { node, owner: Owner::ROOT, mode: 0o755, reason, layer_kind: LayerKind::Libraries };
         (format!("/lib/{index}.so").parse().unwrap(), entry)
     };
     contents.iter().enumerate().map(entry).collect()
@@ -21,17 +21,15 @@ fn entries(contents: &[&str]) -> Vec<(ImagePath, Entry)> {
 
 /// Packs a layer with these contents, and checks that the cache does not change it. Returns the
 /// layer and its blob.
-fn pack(cache: &Cache, contents: &[&str], compression: Compression) -> (Layer, Vec<u8>) {
+fn pack(cache: &BuildCache, contents: &[&str], compression: Compression) -> (Layer, Vec<u8>) {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
     let entries = entries(contents);
     let entries: Vec<(&ImagePath, &Entry)> = entries.iter().map(|(path, entry)| (path, entry)).collect();
     let go_on = |_| ControlFlow::Continue(());
-    let layer =
-        cache.pack(&entries, Stratum::Libraries, compression, &out, &go_on, &()).unwrap();
+    let layer = cache.pack_layer(&entries, LayerKind::Libraries, compression, &out, &go_on, &()).unwrap();
     let again = folder.path().join("again");
-    let fresh =
-        layer::pack(&entries, Stratum::Libraries, compression, &again, &go_on, &()).unwrap();
+    let fresh = layer::pack_layer(&entries, LayerKind::Libraries, compression, &again, &go_on, &()).unwrap();
     assert_eq!(layer, fresh, "a cache changes nothing");
     assert_eq!(std::fs::read(&out).unwrap(), std::fs::read(&again).unwrap());
     (layer, std::fs::read(&out).unwrap())
@@ -40,8 +38,8 @@ fn pack(cache: &Cache, contents: &[&str], compression: Compression) -> (Layer, V
 /// Returns all files in `folder`, without locks.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    for name in fs::list(folder).unwrap() {
-        let path = folder.join(fs::path_of(&name));
+    for name in fs::list_directory(folder).unwrap() {
+        let path = folder.join(fs::path_from_bytes(&name));
         if path.is_dir() {
             found.extend(files(&path));
         } else if name != b"lock" && name != b"CACHEDIR.TAG" {
@@ -51,8 +49,8 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-fn open(home: &tempfile::TempDir) -> Cache {
-    Cache::open(&home.path().join("cache"), "test").unwrap()
+fn open(home: &tempfile::TempDir) -> BuildCache {
+    BuildCache::open(&home.path().join("cache"), "test").unwrap()
 }
 
 #[test]
@@ -63,9 +61,9 @@ fn packs_a_layer_once() {
     let [kept] = files(&home.path().join("cache")).try_into().unwrap();
     assert_eq!(std::fs::read(&kept).unwrap(), blob);
     // The second build copies the stored file and does not replace it.
-    let inode = fs::stat(&kept).unwrap().identity;
+    let inode = fs::stat(&kept).unwrap().file_id;
     assert_eq!(pack(&cache, &["one", "two"], Compression::default()).0, layer);
-    assert_eq!(fs::stat(&kept).unwrap().identity, inode, "it was not packed again");
+    assert_eq!(fs::stat(&kept).unwrap().file_id, inode, "it was not packed again");
     // The same key with other contents, another size, another codec, another level.
     let zstd = Compression { codec: Codec::Zstd, level: None };
     let level = Compression { codec: Codec::Gzip, level: Some(1) };
@@ -79,7 +77,7 @@ fn packs_a_layer_once() {
         pack(&cache, contents, compression);
         assert_eq!(files(&home.path().join("cache")).len(), files_then);
     }
-    assert!(cache.note().is_none());
+    assert!(cache.take_warning().is_none());
 }
 
 #[test]
@@ -101,33 +99,33 @@ fn replaces_damaged_blobs() {
     std::fs::remove_file(&kept).unwrap();
     std::fs::create_dir(&kept).unwrap();
     pack(&cache, &["one", "two"], Compression::default());
-    assert!(cache.note().unwrap().to_string().contains("the images are correct"));
-    assert!(cache.note().is_none(), "the warning is returned once");
+    assert!(cache.take_warning().unwrap().to_string().contains("the images are correct"));
+    assert!(cache.take_warning().is_none(), "the warning is returned once");
 }
 
 #[test]
 fn returns_intact_records_only() {
     let home = tempfile::tempdir().unwrap();
     let cache = open(&home);
-    let key = Digest::of(b"key");
-    assert_eq!(cache.record(key), None);
-    cache.keep_record(key, b"one");
-    cache.keep_record(key, b"two");
-    assert_eq!(cache.record(key).as_deref(), Some(&b"two"[..]));
+    let key = Digest::compute(b"key");
+    assert_eq!(cache.read_record(key), None);
+    cache.write_record(key, b"one");
+    cache.write_record(key, b"two");
+    assert_eq!(cache.read_record(key).as_deref(), Some(&b"two"[..]));
     let [kept] = files(&home.path().join("cache")).try_into().unwrap();
     let bytes = std::fs::read(&kept).unwrap();
     for at in 0..bytes.len() {
         let mut damaged = bytes.clone();
         damaged[at] ^= 1;
         std::fs::write(&kept, damaged).unwrap();
-        assert_eq!(cache.record(key), None, "byte {at}");
+        assert_eq!(cache.read_record(key), None, "byte {at}");
         std::fs::write(&kept, &bytes[..at]).unwrap();
-        assert_eq!(cache.record(key), None, "{at} bytes");
+        assert_eq!(cache.read_record(key), None, "{at} bytes");
     }
-    cache.forget_record(key);
-    cache.forget_record(key);
+    cache.remove_record(key);
+    cache.remove_record(key);
     assert!(files(&home.path().join("cache")).is_empty());
-    assert!(cache.note().is_none());
+    assert!(cache.take_warning().is_none());
 }
 
 #[test]
@@ -145,16 +143,22 @@ fn prunes_least_recently_used_first() {
     pack(&open(&home), &["a"], Compression { codec: Codec::None, level: None });
     let cache = open(&home);
     let all: u64 = sizes.iter().sum();
-    assert_eq!(cache.prune(all).unwrap(), Pruned { removed: 0, freed: 0, left: all });
+    assert_eq!(
+        cache.prune(all).unwrap(),
+        PruneResult { removed_files: 0, freed_bytes: 0, remaining_bytes: all }
+    );
     let pruned = cache.prune(all - 1).unwrap();
-    assert_eq!(pruned, Pruned { removed: 1, freed: sizes[1], left: all - sizes[1] });
+    assert_eq!(
+        pruned,
+        PruneResult { removed_files: 1, freed_bytes: sizes[1], remaining_bytes: all - sizes[1] }
+    );
     let left: Vec<String> = files(&home.path().join("cache"))
         .iter()
         .map(|path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).matches(['a', 'c']).collect())
         .collect();
     assert!(left.iter().any(|text| text.contains('c')), "{left:?}");
-    assert_eq!(cache.prune(0).unwrap().left, 0);
-    assert!(fs::list(&home.path().join("cache/v1/layers")).unwrap().is_empty());
+    assert_eq!(cache.prune(0).unwrap().remaining_bytes, 0);
+    assert!(fs::list_directory(&home.path().join("cache/v1/layers")).unwrap().is_empty());
 }
 
 #[test]
@@ -164,7 +168,7 @@ fn locked_layers_are_waited_for_and_not_pruned() {
     pack(&cache, &["one"], Compression::default());
     let [kept] = files(&home.path().join("cache")).try_into().unwrap();
     let lock = directory::try_lock(&kept.with_file_name("lock")).unwrap().unwrap();
-    assert_eq!(cache.prune(0).unwrap().removed, 0);
+    assert_eq!(cache.prune(0).unwrap().removed_files, 0);
     let entries = entries(&["one"]);
     let entries: Vec<(&ImagePath, &Entry)> = entries.iter().map(|(path, entry)| (path, entry)).collect();
     // Waiting can be cancelled.
@@ -174,15 +178,9 @@ fn locked_layers_are_waited_for_and_not_pruned() {
         if times < 3 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     };
     let out = home.path().join("out");
-    let packed = cache.pack(
-        &entries,
-        Stratum::Libraries,
-        Compression::default(),
-        &out,
-        &impatient,
-        &(),
-    );
-    assert!(matches!(packed, Err(layer::Error::Interrupted)));
+    let packed =
+        cache.pack_layer(&entries, LayerKind::Libraries, Compression::default(), &out, &impatient, &());
+    assert!(matches!(packed, Err(layer::LayerError::Interrupted)));
     assert!(!out.exists());
     drop(lock);
     pack(&cache, &["one"], Compression::default());
@@ -194,7 +192,7 @@ fn requires_a_private_directory() {
     use std::os::unix::fs::PermissionsExt as _;
     let home = tempfile::tempdir().unwrap();
     let root = home.path().join("a/cache");
-    Cache::open(&root, "test").unwrap();
+    BuildCache::open(&root, "test").unwrap();
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
     assert_eq!([mode(&root), mode(&root.join("v1/layers"))], [0o700, 0o700]);
     assert!(
@@ -204,7 +202,7 @@ fn requires_a_private_directory() {
     );
     for open_to in [0o701, 0o710, 0o722] {
         std::fs::set_permissions(&root, std::fs::Permissions::from_mode(open_to)).unwrap();
-        let error = Cache::open(&root, "test").unwrap_err();
+        let error = BuildCache::open(&root, "test").unwrap_err();
         assert!(error.to_string().contains("accessible to other users"), "{error}");
         assert!(error.hint().contains("chmod 700"));
     }

@@ -1,25 +1,25 @@
 //! Errors of copies.
 
-use super::Place;
-use coracle_core::digest::Digest;
-use crate::image::{self, GraphError};
+use super::ImageLocation;
 use crate::engine;
-use coracle_core::fs;
-use crate::registry;
+use crate::image::{self, GraphError};
 use crate::layout;
+use crate::registry;
+use coracle_core::digest::Digest;
+use coracle_core::fs;
 
 /// Why an image could not be copied.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A layout or archive can't be read or written.
     #[error(transparent)]
-    Store(#[from] layout::Error),
+    Store(#[from] layout::LayoutError),
     /// A request to a registry failed.
     #[error(transparent)]
     Registry(#[from] registry::Error),
     /// An image at a registry can't be read.
     #[error(transparent)]
-    Remote(layout::Error),
+    UnreadableRemote(layout::LayoutError),
     /// An engine failed.
     #[error(transparent)]
     Engine(engine::Error),
@@ -28,13 +28,13 @@ pub enum Error {
     File(#[from] fs::Error),
     /// An image in an engine can only be copied.
     #[error("`{0}` can't be read directly: images in an engine can only be copied")]
-    NotHere(Place),
+    UnreadableEngine(ImageLocation),
     /// A manifest is invalid.
     #[error(transparent)]
     Graph(#[from] GraphError),
     /// An index can't be created.
     #[error(transparent)]
-    Index(#[from] image::Error),
+    Index(#[from] image::ImageError),
     /// Two images of an index have the same platform.
     #[error("two images have the platform `{platform}`: {} and {}", .images[0], .images[1])]
     SamePlatform {
@@ -45,16 +45,16 @@ pub enum Error {
     },
     /// An index can't be written to an engine.
     #[error("`{0}` can't hold an index: an engine stores the image of its own platform only")]
-    NoIndex(Place),
+    IndexInEngine(ImageLocation),
     /// The observer cancelled the copy.
     #[error("interrupted; no tag was written")]
     Interrupted,
     /// The image does not exist.
     #[error("there is no image at `{0}`")]
-    Nothing(Place),
+    NoSuchImage(ImageLocation),
     /// The destination includes a digest, but not that of the image.
     #[error("the destination `{to}` includes the digest `{wanted}`, but the image has `{found}`")]
-    OtherDigest {
+    DigestMismatch {
         /// The destination.
         to: String,
         /// The digest in the destination.
@@ -75,39 +75,41 @@ impl From<engine::Error> for Error {
 
 impl Error {
     /// Wraps an error of reading the image at `place`.
-    pub(crate) fn reading(place: &Place, error: layout::Error) -> Self {
+    pub(crate) fn from_read_error(place: &ImageLocation, error: layout::LayoutError) -> Self {
         match place {
-            Place::Local(_) | Place::Engine(_) => Self::Store(error),
-            Place::Remote(_) => Self::Remote(error),
+            ImageLocation::OnDisk(_) | ImageLocation::Engine(_) => Self::Store(error),
+            ImageLocation::Registry(_) => Self::UnreadableRemote(error),
         }
     }
 
     /// The next step for the user, if there is one.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Store(layout::Error::Blob { source, .. }) if registry_cause(source).is_some() => {
+            Self::Store(layout::LayoutError::CopyBlob { source, .. }) if registry_cause(source).is_some() => {
                 registry_cause(source).and_then(registry::Error::hint)
             }
             Self::Store(error) => error.hint(),
             Self::Registry(error) => error.hint(),
-            Self::Engine(engine::Error::Store(layout::Error::Blob { source, .. }))
+            Self::Engine(engine::Error::Store(layout::LayoutError::CopyBlob { source, .. }))
                 if registry_cause(source).is_some() =>
             {
                 registry_cause(source).and_then(registry::Error::hint)
             }
             Self::Engine(error) => error.hint(),
             Self::File(error) => error.hint(),
-            Self::NoIndex(_) => Some("write the index to a layout: `oci:DIR`".into()),
-            Self::NotHere(place) => Some(format!("copy it first: `coracle copy {place} oci:DIR`")),
+            Self::IndexInEngine(_) => Some("write the index to a layout: `oci:DIR`".into()),
+            Self::UnreadableEngine(place) => Some(format!("copy it first: `coracle copy {place} oci:DIR`")),
             Self::Interrupted | Self::Graph(_) => None,
             Self::Index(error) => error.hint(),
             Self::SamePlatform { .. } => Some("remove one of the two images from the command".into()),
-            Self::Remote(layout::Error::Unreadable { hint: None, .. }) => {
+            Self::UnreadableRemote(layout::LayoutError::UnreadableImage { hint: None, .. }) => {
                 Some("it is not an image, or is damaged: push it again with another tag".into())
             }
-            Self::Remote(error) => error.hint(),
-            Self::Nothing(_) => Some("check the name and the tag; without a tag, `latest` is used".into()),
-            Self::OtherDigest { .. } => {
+            Self::UnreadableRemote(error) => error.hint(),
+            Self::NoSuchImage(_) => {
+                Some("check the name and the tag; without a tag, `latest` is used".into())
+            }
+            Self::DigestMismatch { .. } => {
                 Some("remove the digest from the destination, or copy the image with that digest".into())
             }
         }
@@ -116,24 +118,24 @@ impl Error {
     /// Whether a registry or the network caused the error.
     pub fn is_network(&self) -> bool {
         match self {
-            Self::Registry(error) => !error.is_local(),
-            Self::Remote(layout::Error::Registry(error)) => !error.is_local(),
-            Self::Remote(_) | Self::Nothing(Place::Remote(_)) => true,
-            Self::Store(layout::Error::Blob { source, .. })
-            | Self::Engine(engine::Error::Store(layout::Error::Blob { source, .. })) => {
+            Self::Registry(error) => !error.is_local_failure(),
+            Self::UnreadableRemote(layout::LayoutError::Registry(error)) => !error.is_local_failure(),
+            Self::UnreadableRemote(_) | Self::NoSuchImage(ImageLocation::Registry(_)) => true,
+            Self::Store(layout::LayoutError::CopyBlob { source, .. })
+            | Self::Engine(engine::Error::Store(layout::LayoutError::CopyBlob { source, .. })) => {
                 registry_cause(source).is_some()
             }
             Self::Interrupted
             | Self::Store(_)
             | Self::Engine(_)
             | Self::File(_)
-            | Self::NotHere(_)
-            | Self::NoIndex(_)
-            | Self::Nothing(Place::Local(_) | Place::Engine(_))
+            | Self::UnreadableEngine(_)
+            | Self::IndexInEngine(_)
+            | Self::NoSuchImage(ImageLocation::OnDisk(_) | ImageLocation::Engine(_))
             | Self::Graph(_)
             | Self::Index(_)
             | Self::SamePlatform { .. }
-            | Self::OtherDigest { .. } => false,
+            | Self::DigestMismatch { .. } => false,
         }
     }
 }

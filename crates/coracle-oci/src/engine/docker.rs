@@ -14,14 +14,14 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::choose::Chosen;
-use super::http::{self, Answer, Endpoint, Writer};
-use super::program::shown;
-use super::{Engine, Error, Has, Observer, Settings};
+use super::client_program::one_line;
+use super::http::{self, BodyWriter, Endpoint, Response};
+use super::select_image::PlatformImage;
+use super::{Engine, EngineProgress, EngineSettings, Error, Presence};
+use crate::layout::{self, ArchiveWriteError, BlobOpener, ImageArchive};
 use coracle_core::fs::Context as _;
 use coracle_core::platform::Platform;
-use coracle_core::reference::Reference;
-use crate::layout::{self, Archive, Open, WriteError};
+use coracle_core::reference::ImageReference;
 
 const ENGINE: &str = "Docker";
 
@@ -37,67 +37,69 @@ const GRAPH_DRIVERS: [&str; 4] = ["overlay2", "vfs", "fuse-overlayfs", "aufs"];
 /// A Docker daemon.
 pub(super) struct Docker<'a> {
     endpoint: Endpoint,
-    shown: String,
-    patience: Duration,
-    observer: &'a Observer<'a>,
+    address: String,
+    timeout: Duration,
+    observer: &'a EngineProgress<'a>,
 }
 
 impl<'a> Docker<'a> {
     /// Finds the first endpoint that accepts connections.
-    pub(super) fn find(settings: &Settings, observer: &'a Observer<'a>) -> Result<Self, Error> {
+    pub(super) fn find(settings: &EngineSettings, observer: &'a EngineProgress<'a>) -> Result<Self, Error> {
         let mut last = None;
-        for shown in &settings.docker {
+        for shown in &settings.docker_endpoints {
             let endpoint = parse_endpoint(shown)?;
             let connected = endpoint.connect();
-            let docker = Self { endpoint, shown: shown.clone(), patience: settings.patience, observer };
+            let docker = Self { endpoint, address: shown.clone(), timeout: settings.timeout, observer };
             match connected {
                 Ok(_) => return Ok(docker),
                 // Report the last endpoint that exists, or else the first endpoint.
                 Err(error) if error.kind() == ErrorKind::NotFound && last.is_some() => {}
-                Err(error) => last = Some(docker.unreachable(error)),
+                Err(error) => last = Some(docker.connect_error(error)),
             }
         }
-        Err(last.unwrap_or(Error::Endpoint { endpoint: String::new(), why: "no endpoint is configured" }))
+        Err(last
+            .unwrap_or(Error::InvalidEndpoint { endpoint: String::new(), why: "no endpoint is configured" }))
     }
 
     /// The error of a failed connection.
-    fn unreachable(&self, source: io::Error) -> Error {
-        Error::Connect { engine: ENGINE, endpoint: self.shown.clone(), source }
+    fn connect_error(&self, source: io::Error) -> Error {
+        Error::Unreachable { engine: ENGINE, endpoint: self.address.clone(), source }
     }
 
     /// The error of a failed request: cancelled, an invalid response, or no response.
-    fn silent(&self, what: &str, source: io::Error) -> Error {
+    fn io_error(&self, what: &str, source: io::Error) -> Error {
         if (self.observer)(0).is_break() {
             return Error::Interrupted;
         }
         match source.kind() {
             ErrorKind::InvalidData => {
-                Error::Answer { engine: ENGINE, what: what.into(), why: source.to_string() }
+                Error::InvalidResponse { engine: ENGINE, what: what.into(), why: source.to_string() }
             }
-            _ => Error::Silent { engine: ENGINE, what: what.into(), source },
+            _ => Error::NoResponse { engine: ENGINE, what: what.into(), source },
         }
     }
 
     /// Sends a request, with `content` as its body.
-    fn call(
+    fn send_request(
         &self,
         what: &str,
         request: &str,
-        content: Option<(u64, Box<Writer<'_>>)>,
-    ) -> Result<Answer<'a>, Error> {
-        let stream = self.endpoint.connect().map_err(|error| self.unreachable(error))?;
-        let patience = if content.is_some() { self.patience.saturating_mul(20) } else { self.patience };
-        http::ask(stream, request, content, patience, self.observer).map_err(|error| self.silent(what, error))
+        content: Option<(u64, Box<BodyWriter<'_>>)>,
+    ) -> Result<Response<'a>, Error> {
+        let stream = self.endpoint.connect().map_err(|error| self.connect_error(error))?;
+        let patience = if content.is_some() { self.timeout.saturating_mul(20) } else { self.timeout };
+        http::send_request(stream, request, content, patience, self.observer)
+            .map_err(|error| self.io_error(what, error))
     }
 
     /// Sends a request and parses the JSON of the response. `None` if the status is 404.
-    fn json(&self, what: &str, request: &str) -> Result<Option<Value>, Error> {
-        let answer = self.call(what, request, None)?;
+    fn request_json(&self, what: &str, request: &str) -> Result<Option<Value>, Error> {
+        let answer = self.send_request(what, request, None)?;
         let status = answer.status;
         let mut bytes = Vec::new();
         let mut body = answer.body.take(MAX_ANSWER);
-        body.read_to_end(&mut bytes).map_err(|error| self.silent(what, error))?;
-        let invalid = |why: String| Error::Answer { engine: ENGINE, what: what.into(), why };
+        body.read_to_end(&mut bytes).map_err(|error| self.io_error(what, error))?;
+        let invalid = |why: String| Error::InvalidResponse { engine: ENGINE, what: what.into(), why };
         let json: Result<Value, _> = serde_json::from_slice(&bytes);
         match status {
             404 => Ok(None),
@@ -108,14 +110,14 @@ impl<'a> Docker<'a> {
     }
 
     /// Inspects an image. `None` if there is no such image.
-    fn image(&self, name: &str) -> Result<Option<Value>, Error> {
-        self.json("inspect an image", &format!("GET /images/{name}/json"))
+    fn inspect_image(&self, name: &str) -> Result<Option<Value>, Error> {
+        self.request_json("inspect an image", &format!("GET /images/{name}/json"))
     }
 }
 
 /// Parses an endpoint in the form of `DOCKER_HOST`.
 fn parse_endpoint(text: &str) -> Result<Endpoint, Error> {
-    let refused = |why| Err(Error::Endpoint { endpoint: shown(text), why });
+    let refused = |why| Err(Error::InvalidEndpoint { endpoint: one_line(text), why });
     match text.split_once("://") {
         Some(("unix", path)) if path.starts_with('/') => Ok(Endpoint::Socket(path.into())),
         Some(("tcp" | "http", address)) if !address.is_empty() => {
@@ -133,18 +135,18 @@ fn parse_endpoint(text: &str) -> Result<Endpoint, Error> {
 /// The error of a response with an error status.
 fn refused_error(what: &str, status: u16, json: Option<&Value>) -> Error {
     let message = json.and_then(|json| json.get("message")).and_then(Value::as_str);
-    let message = message.map_or_else(|| format!("status {status}"), shown);
+    let message = message.map_or_else(|| format!("status {status}"), one_line);
     Error::Refused { engine: ENGINE, what: what.into(), said: message }
 }
 
 impl Engine for Docker<'_> {
     fn platform(&self) -> Result<Platform, Error> {
         let what = "report its version";
-        let version = self.json(what, "GET /version")?.unwrap_or_default();
+        let version = self.request_json(what, "GET /version")?.unwrap_or_default();
         let field = |key: &str| version.get(key).and_then(Value::as_str).map(str::to_owned);
         match (field("Os"), field("Arch")) {
             (Some(os), Some(architecture)) => Ok(Platform { os, architecture, variant: None }),
-            _ => Err(Error::Answer {
+            _ => Err(Error::InvalidResponse {
                 engine: ENGINE,
                 what: what.into(),
                 why: "it does not contain a platform".into(),
@@ -152,45 +154,45 @@ impl Engine for Docker<'_> {
         }
     }
 
-    fn ask(&self, name: &Reference, image: &Chosen) -> Result<Has, Error> {
+    fn find_image(&self, name: &ImageReference, image: &PlatformImage) -> Result<Presence, Error> {
         // The ID is the manifest digest in the containerd image store, else the config digest.
-        let ids = [image.id.to_string(), image.digest.to_string()];
+        let ids = [image.image_id.to_string(), image.digest.to_string()];
         let is_same = |known: &Value| {
             known.get("Id").and_then(Value::as_str).is_some_and(|id| ids.iter().any(|own| own == id))
         };
-        let known = self.image(&name.full_name())?;
+        let known = self.inspect_image(&name.full_name())?;
         if known.as_ref().is_some_and(is_same) {
-            return Ok(Has::Named);
+            return Ok(Presence::Named);
         }
         for id in &ids {
-            if self.image(id)?.as_ref().is_some_and(is_same) {
-                return Ok(Has::Unnamed(id.clone()));
+            if self.inspect_image(id)?.as_ref().is_some_and(is_same) {
+                return Ok(Presence::Untagged(id.clone()));
             }
         }
-        Ok(Has::Layers(known.map_or(0, |known| shared_layers(&known, image))))
+        Ok(Presence::Layers(known.map_or(0, |known| shared_layers(&known, image))))
     }
 
-    fn name(&self, known: &str, name: &Reference) -> Result<(), Error> {
+    fn tag(&self, known: &str, name: &ImageReference) -> Result<(), Error> {
         let full = name.full_name();
         let (repository, tag) = full.rsplit_once(':').unwrap_or((&full, "latest"));
         let request = format!("POST /images/{known}/tag?repo={repository}&tag={tag}");
         let what = "tag an image";
-        self.json(what, &request)?.map(drop).ok_or_else(|| refused_error(what, 404, None))
+        self.request_json(what, &request)?.map(drop).ok_or_else(|| refused_error(what, 404, None))
     }
 
-    fn send(&self, archive: &Archive, open: &Open<'_>) -> Result<(), Error> {
+    fn load(&self, archive: &ImageArchive, open: &BlobOpener<'_>) -> Result<(), Error> {
         let what = "load an image";
         let failed = RefCell::new(None);
-        let content: Box<Writer<'_>> = Box::new(|out| {
+        let content: Box<BodyWriter<'_>> = Box::new(|out| {
             archive.write(out, open).map_err(|error| match error {
-                WriteError::Out(error) => error,
-                WriteError::Blob(digest, source) => {
-                    failed.replace(Some(layout::Error::Blob { digest, source }));
+                ArchiveWriteError::Output(error) => error,
+                ArchiveWriteError::Blob(digest, source) => {
+                    failed.replace(Some(layout::LayoutError::CopyBlob { digest, source }));
                     io::Error::other("a blob of the image can't be read")
                 }
             })
         });
-        let answer = self.call(what, "POST /images/load?quiet=1", Some((archive.size(), content)));
+        let answer = self.send_request(what, "POST /images/load?quiet=1", Some((archive.size(), content)));
         match (answer, failed.take()) {
             (Err(Error::Interrupted), _) => Err(Error::Interrupted),
             (_, Some(error)) => Err(error.into()),
@@ -198,9 +200,9 @@ impl Engine for Docker<'_> {
         }
     }
 
-    fn save(&self, name: &Reference, path: &Path) -> Result<(), Error> {
+    fn save(&self, name: &ImageReference, path: &Path) -> Result<(), Error> {
         let what = "save an image";
-        let answer = self.call(what, &format!("GET /images/{}/get", name.full_name()), None)?;
+        let answer = self.send_request(what, &format!("GET /images/{}/get", name.full_name()), None)?;
         if answer.status != 200 {
             let mut bytes = Vec::new();
             let _ = answer.body.take(MAX_ANSWER).read_to_end(&mut bytes);
@@ -208,27 +210,27 @@ impl Engine for Docker<'_> {
         }
         let mut file = File::create(path).context("create", path)?;
         let mut body = answer.body;
-        io::copy(&mut body, &mut file).map(drop).map_err(|error| self.silent(what, error))
+        io::copy(&mut body, &mut file).map(drop).map_err(|error| self.io_error(what, error))
     }
 }
 
 impl Docker<'_> {
     /// Reads the progress messages of a load. The daemon reports errors there, after a status of
     /// 200.
-    fn check_load(&self, what: &str, answer: Answer<'_>) -> Result<(), Error> {
+    fn check_load(&self, what: &str, answer: Response<'_>) -> Result<(), Error> {
         let status = answer.status;
         let mut reader = BufReader::new(answer.body.take(MAX_PROGRESS));
         let mut line = Vec::new();
         loop {
             line.clear();
             let mut limited = (&mut reader).take(MAX_ANSWER);
-            if limited.read_until(b'\n', &mut line).map_err(|error| self.silent(what, error))? == 0 {
+            if limited.read_until(b'\n', &mut line).map_err(|error| self.io_error(what, error))? == 0 {
                 break;
             }
             let json: Option<Value> = serde_json::from_slice(&line).ok();
             let error = json.as_ref().and_then(|json| json.get("error")).and_then(Value::as_str);
             if let Some(message) = error {
-                return Err(Error::Refused { engine: ENGINE, what: what.into(), said: shown(message) });
+                return Err(Error::Refused { engine: ENGINE, what: what.into(), said: one_line(message) });
             }
             if status != 200 {
                 return Err(refused_error(what, status, json.as_ref()));
@@ -240,7 +242,7 @@ impl Docker<'_> {
 
 /// The number of lowest layers that the existing image `known` shares with `image`. 0 if the
 /// storage needs all layers.
-fn shared_layers(known: &Value, image: &Chosen) -> usize {
+fn shared_layers(known: &Value, image: &PlatformImage) -> usize {
     let storage = known.pointer("/GraphDriver/Name").and_then(Value::as_str).unwrap_or_default();
     if !GRAPH_DRIVERS.contains(&storage) || image.diff_ids.len() != image.layers.len() {
         return 0;

@@ -2,17 +2,17 @@
 
 use std::io::{self, ErrorKind};
 
-use super::{Kind, Named};
-use coracle_core::platform::Platform;
-use coracle_core::fs;
+use super::{EngineImageName, EngineKind};
 use crate::layout;
+use coracle_core::fs;
+use coracle_core::platform::Platform;
 
 /// Why an image could not be loaded into an engine or saved from it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A blob or document of the image can't be read.
     #[error(transparent)]
-    Store(#[from] layout::Error),
+    Store(#[from] layout::LayoutError),
     /// A file can't be written.
     #[error(transparent)]
     File(#[from] fs::Error),
@@ -21,10 +21,10 @@ pub enum Error {
     Interrupted,
     /// No engine responds.
     #[error("no container engine was found to load the image into{}", list_attempts(.0))]
-    None(Vec<(Kind, Error)>),
+    NoEngine(Vec<(EngineKind, Error)>),
     /// The command-line client of an engine was not found.
     #[error("cannot find `{program}`, the command-line client of {engine}")]
-    Program {
+    MissingProgram {
         /// The engine.
         engine: &'static str,
         /// The program.
@@ -34,7 +34,7 @@ pub enum Error {
     },
     /// The engine does not accept connections.
     #[error("cannot reach {engine} at `{endpoint}`")]
-    Connect {
+    Unreachable {
         /// The engine.
         engine: &'static str,
         /// The socket or address.
@@ -44,7 +44,7 @@ pub enum Error {
     },
     /// The endpoint of Docker is invalid or not supported.
     #[error("cannot use `{endpoint}` as the endpoint of Docker: {why}")]
-    Endpoint {
+    InvalidEndpoint {
         /// The endpoint, as configured.
         endpoint: String,
         /// What is wrong with it.
@@ -52,7 +52,7 @@ pub enum Error {
     },
     /// The connection was closed, or the engine did not respond in time.
     #[error("no response from {engine} to the request to {what}")]
-    Silent {
+    NoResponse {
         /// The engine.
         engine: &'static str,
         /// The operation, as in "load an image".
@@ -62,7 +62,7 @@ pub enum Error {
     },
     /// The response can't be parsed.
     #[error("invalid response from {engine} to the request to {what}: {why}")]
-    Answer {
+    InvalidResponse {
         /// The engine.
         engine: &'static str,
         /// The operation, as in "load an image".
@@ -82,9 +82,9 @@ pub enum Error {
     },
     /// No image is for the platform of the engine.
     #[error("cannot write `{to}`: the image is for {found}, but the engine runs {runs}")]
-    Platform {
+    PlatformMismatch {
         /// The destination.
-        to: Named,
+        to: EngineImageName,
         /// The platform of the engine.
         runs: Platform,
         /// The platforms of the image.
@@ -92,23 +92,26 @@ pub enum Error {
     },
     /// What should be loaded is an artifact, such as a signature or a chart.
     #[error("cannot write `{0}`: the source is an artifact, not a container image")]
-    NoProgram(Named),
+    NotAnImage(EngineImageName),
     /// The engine has no image of this name.
     #[error("there is no image at `{0}`")]
-    Nothing(Named),
+    NoSuchImage(EngineImageName),
     /// The engine reported success, but does not have the image.
     #[error("the engine loaded the image, but does not have it as `{0}`")]
-    Lost(Named),
+    NotLoaded(EngineImageName),
 }
 
 /// One line for each engine that was tried.
-fn list_attempts(engines: &[(Kind, Error)]) -> String {
-    engines.iter().map(|(kind, error)| format!("\n  {:<11} {}", kind.title(), chain(error))).collect()
+fn list_attempts(engines: &[(EngineKind, Error)]) -> String {
+    engines
+        .iter()
+        .map(|(kind, error)| format!("\n  {:<11} {}", kind.display_name(), with_causes(error)))
+        .collect()
 }
 
 /// The message of an error and its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let source = error.source().map(|source| format!(": {}", chain(source)));
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let source = error.source().map(|source| format!(": {}", with_causes(source)));
     format!("{error}{}", source.unwrap_or_default())
 }
 
@@ -119,7 +122,7 @@ impl Error {
             Self::Store(error) => return error.hint(),
             Self::File(error) => return error.hint(),
             Self::Interrupted => return None,
-            Self::None(tried) => {
+            Self::NoEngine(tried) => {
                 let denied =
                     tried.iter().find(|(_, error)| error.is_denied()).and_then(|(_, error)| error.hint());
                 denied.unwrap_or_else(|| {
@@ -127,20 +130,20 @@ impl Error {
                         .into()
                 })
             }
-            Self::Program { engine, program, searched } => format!(
+            Self::MissingProgram { engine, program, searched } => format!(
                 "install {engine}, or add the directory of `{program}` to PATH ({searched} directories were searched)"
             ),
-            Self::Connect { engine, source, .. } => connecting(engine, source.kind()),
-            Self::Endpoint { .. } => {
+            Self::Unreachable { engine, source, .. } => connect_hint(engine, source.kind()),
+            Self::InvalidEndpoint { .. } => {
                 "set DOCKER_HOST to `unix:///PATH` or `tcp://HOST:PORT`, or write an archive and \
                  load it with `docker load -i FILE`"
                     .into()
             }
-            Self::Silent { source, .. } if source.kind() == ErrorKind::TimedOut => {
+            Self::NoResponse { source, .. } if source.kind() == ErrorKind::TimedOut => {
                 "the engine may be busy: try again, or check its log".into()
             }
-            Self::Silent { .. } => "check the engine's log, and try again".into(),
-            Self::Answer { .. } => "check that the engine listens at this address, not another server".into(),
+            Self::NoResponse { .. } => "check the engine's log, and try again".into(),
+            Self::InvalidResponse { .. } => "check that the engine listens at this address, not another server".into(),
             Self::Refused { said, .. } if said.contains("invalid tar header") => {
                 "Docker before 23.0 does not support zstd: build the image with `--compression gzip`".into()
             }
@@ -148,23 +151,23 @@ impl Error {
                 "run the command as a user with access to the engine, such as root".into()
             }
             Self::Refused { .. } => return None,
-            Self::Platform { .. } => {
+            Self::PlatformMismatch { .. } => {
                 "build the image for the platform of the engine, or write `oci-archive:FILE` and load it with \
                  the engine's own client"
                     .into()
             }
-            Self::NoProgram(_) => "copy it to a layout: `oci:DIR`".into(),
-            Self::Nothing(_) => "check the name and the tag; without a tag, `latest` is used".into(),
-            Self::Lost(_) => "check the engine's log; the image may have been removed in the meantime".into(),
+            Self::NotAnImage(_) => "copy it to a layout: `oci:DIR`".into(),
+            Self::NoSuchImage(_) => "check the name and the tag; without a tag, `latest` is used".into(),
+            Self::NotLoaded(_) => "check the engine's log; the image may have been removed in the meantime".into(),
         })
     }
 
     fn is_denied(&self) -> bool {
-        matches!(self, Self::Connect { source, .. } if source.kind() == ErrorKind::PermissionDenied)
+        matches!(self, Self::Unreachable { source, .. } if source.kind() == ErrorKind::PermissionDenied)
     }
 }
 
-fn connecting(engine: &str, why: ErrorKind) -> String {
+fn connect_hint(engine: &str, why: ErrorKind) -> String {
     match (why, engine) {
         (ErrorKind::PermissionDenied, "Docker") => {
             "run the command as root, or join the group that owns the socket: `sudo usermod -aG docker $USER`, then log in again"

@@ -7,8 +7,8 @@ use std::net::{TcpStream, ToSocketAddrs as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Observer;
-use coracle_core::fs::{self, Connection};
+use super::EngineProgress;
+use coracle_core::fs::{self, SocketConnection};
 
 /// The interval at which cancellation is polled.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
@@ -25,29 +25,28 @@ pub(super) enum Endpoint {
     Tcp(String),
 }
 
-
 /// A connection with a timeout that polls for cancellation.
-struct Patient<'a> {
-    stream: Box<dyn Connection>,
-    observer: &'a Observer<'a>,
+struct PollingStream<'a> {
+    stream: Box<dyn SocketConnection>,
+    observer: &'a EngineProgress<'a>,
     /// The timeout in poll intervals.
-    moments: u128,
+    max_polls: u128,
 }
 
 /// A response whose body has not been read yet.
-pub(super) struct Answer<'a> {
+pub(super) struct Response<'a> {
     pub(super) status: u16,
-    pub(super) body: Body<'a>,
+    pub(super) body: ResponseBody<'a>,
 }
 
 /// The body of a response.
-pub(super) struct Body<'a> {
-    reader: BufReader<Patient<'a>>,
-    rest: Rest,
+pub(super) struct ResponseBody<'a> {
+    reader: BufReader<PollingStream<'a>>,
+    framing: BodyFraming,
 }
 
 /// How the body ends. Source: RFC 9112, 6.3.
-enum Rest {
+enum BodyFraming {
     /// After this number of bytes.
     Bytes(u64),
     /// Chunked; this number of bytes is left of the current chunk.
@@ -57,13 +56,13 @@ enum Rest {
 }
 
 /// A function that writes the body of a request.
-pub(super) type Writer<'w> = dyn FnOnce(&mut dyn Write) -> io::Result<()> + 'w;
+pub(super) type BodyWriter<'w> = dyn FnOnce(&mut dyn Write) -> io::Result<()> + 'w;
 
 impl Endpoint {
     /// Connects without sending anything.
-    pub(super) fn connect(&self) -> io::Result<Box<dyn Connection>> {
+    pub(super) fn connect(&self) -> io::Result<Box<dyn SocketConnection>> {
         match self {
-            Self::Socket(path) => fs::connect(path, POLL_INTERVAL),
+            Self::Socket(path) => fs::connect_unix_socket(path, POLL_INTERVAL),
             Self::Tcp(address) => {
                 let mut last = io::Error::from(ErrorKind::AddrNotAvailable);
                 for address in address.to_socket_addrs()? {
@@ -84,15 +83,15 @@ impl Endpoint {
 
 /// Sends a request over `stream` and reads the head of the response. `content` is the size of the
 /// body and its writer. The server may respond before it has read the whole body.
-pub(super) fn ask<'a>(
-    stream: Box<dyn Connection>,
+pub(super) fn send_request<'a>(
+    stream: Box<dyn SocketConnection>,
     request: &str,
-    content: Option<(u64, Box<Writer<'_>>)>,
+    content: Option<(u64, Box<BodyWriter<'_>>)>,
     patience: Duration,
-    observer: &'a Observer<'a>,
-) -> io::Result<Answer<'a>> {
+    observer: &'a EngineProgress<'a>,
+) -> io::Result<Response<'a>> {
     let moments = patience.as_millis() / POLL_INTERVAL.as_millis();
-    let mut patient = Patient { stream, observer, moments: moments.max(1) };
+    let mut patient = PollingStream { stream, observer, max_polls: moments.max(1) };
     let size = content.as_ref().map_or(0, |(size, _)| *size);
     let kind = if content.is_some() { "Content-Type: application/x-tar\r\n" } else { "" };
     let head = format!(
@@ -112,7 +111,7 @@ pub(super) fn ask<'a>(
 }
 
 /// Reads the head of a response.
-fn read_response(patient: Patient<'_>) -> io::Result<Answer<'_>> {
+fn read_response(patient: PollingStream<'_>) -> io::Result<Response<'_>> {
     let mut reader = BufReader::new(patient);
     loop {
         let mut head = (&mut reader).take(MAX_HEAD);
@@ -120,30 +119,33 @@ fn read_response(patient: Patient<'_>) -> io::Result<Answer<'_>> {
         let mut parts = first.splitn(3, ' ');
         let (version, status) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
         let status = status.parse::<u16>().ok().filter(|_| version.starts_with("HTTP/1."));
-        let status = status.ok_or_else(|| invalid("it is not HTTP"))?;
-        let mut rest = Rest::UntilClosed;
+        let status = status.ok_or_else(|| invalid_data("it is not HTTP"))?;
+        let mut rest = BodyFraming::UntilClosed;
         loop {
             let header = read_line(&mut head)?;
             if header.is_empty() {
                 break;
             }
-            let (name, value) = header.split_once(':').ok_or_else(|| invalid("a header has no colon"))?;
+            let (name, value) =
+                header.split_once(':').ok_or_else(|| invalid_data("a header has no colon"))?;
             match (name.to_ascii_lowercase().as_str(), value.trim()) {
-                ("content-length", value) if !matches!(rest, Rest::Chunks(_)) => {
-                    rest = Rest::Bytes(
-                        value.parse().map_err(|_| invalid("its Content-Length is not a number"))?,
+                ("content-length", value) if !matches!(rest, BodyFraming::Chunks(_)) => {
+                    rest = BodyFraming::Bytes(
+                        value.parse().map_err(|_| invalid_data("its Content-Length is not a number"))?,
                     );
                 }
                 ("transfer-encoding", value) if value.eq_ignore_ascii_case("chunked") => {
-                    rest = Rest::Chunks(0);
+                    rest = BodyFraming::Chunks(0);
                 }
-                ("transfer-encoding", _) => return Err(invalid("its Transfer-Encoding is not supported")),
+                ("transfer-encoding", _) => {
+                    return Err(invalid_data("its Transfer-Encoding is not supported"));
+                }
                 _ => {}
             }
         }
         // After an informational response, the final one follows.
         if !(100..200).contains(&status) {
-            return Ok(Answer { status, body: Body { reader, rest } });
+            return Ok(Response { status, body: ResponseBody { reader, framing: rest } });
         }
     }
 }
@@ -153,72 +155,72 @@ fn read_line(reader: &mut impl BufRead) -> io::Result<String> {
     let mut line = Vec::new();
     reader.read_until(b'\n', &mut line)?;
     if line.pop() != Some(b'\n') {
-        return Err(cut());
+        return Err(closed_early());
     }
     if line.last() == Some(&b'\r') {
         line.pop();
     }
-    String::from_utf8(line).map_err(|_| invalid("its headers are not UTF-8"))
+    String::from_utf8(line).map_err(|_| invalid_data("its headers are not UTF-8"))
 }
 
-fn invalid(why: &'static str) -> io::Error {
+fn invalid_data(why: &'static str) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, why)
 }
 
-fn cut() -> io::Error {
+fn closed_early() -> io::Error {
     io::Error::new(ErrorKind::UnexpectedEof, "the connection was closed too early")
 }
 
-impl Read for Body<'_> {
+impl Read for ResponseBody<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if let Rest::Chunks(0) = self.rest {
-            self.rest = self.next_chunk()?;
+        if let BodyFraming::Chunks(0) = self.framing {
+            self.framing = self.next_chunk()?;
         }
-        let left = match self.rest {
-            Rest::Bytes(left) | Rest::Chunks(left) => left,
-            Rest::UntilClosed => return self.reader.read(buffer),
+        let left = match self.framing {
+            BodyFraming::Bytes(left) | BodyFraming::Chunks(left) => left,
+            BodyFraming::UntilClosed => return self.reader.read(buffer),
         };
         if left == 0 || buffer.is_empty() {
             return Ok(0);
         }
         let read = (&mut self.reader).take(left).read(buffer)? as u64;
         if read == 0 {
-            return Err(cut());
+            return Err(closed_early());
         }
-        match &mut self.rest {
-            Rest::Bytes(left) => *left -= read,
-            Rest::Chunks(left) => {
+        match &mut self.framing {
+            BodyFraming::Bytes(left) => *left -= read,
+            BodyFraming::Chunks(left) => {
                 *left -= read;
                 if *left == 0 {
                     read_line(&mut (&mut self.reader).take(2))?;
                 }
             }
-            Rest::UntilClosed => {}
+            BodyFraming::UntilClosed => {}
         }
         Ok(usize::try_from(read).unwrap_or_default())
     }
 }
 
-impl Body<'_> {
+impl ResponseBody<'_> {
     /// Reads the size of the next chunk. Trailers are ignored.
-    fn next_chunk(&mut self) -> io::Result<Rest> {
+    fn next_chunk(&mut self) -> io::Result<BodyFraming> {
         let head = read_line(&mut (&mut self.reader).take(MAX_HEAD))?;
         let size = head.split(';').next().unwrap_or_default().trim();
-        match u64::from_str_radix(size, 16).map_err(|_| invalid("a chunk has no valid size"))? {
-            0 => Ok(Rest::Bytes(0)),
-            size => Ok(Rest::Chunks(size)),
+        match u64::from_str_radix(size, 16).map_err(|_| invalid_data("a chunk has no valid size"))? {
+            0 => Ok(BodyFraming::Bytes(0)),
+            size => Ok(BodyFraming::Chunks(size)),
         }
     }
 }
 
-impl Patient<'_> {
+impl PollingStream<'_> {
     /// Retries on `WouldBlock` or `TimedOut` until success, another error, cancellation or the
     /// timeout.
-    fn attempt(
+    fn retry_until_timeout(
         &mut self,
-        mut act: impl FnMut(&mut dyn Connection) -> io::Result<usize>,
+        mut act: impl FnMut(&mut dyn SocketConnection) -> io::Result<usize>,
     ) -> io::Result<usize> {
-        for _ in 0..self.moments {
+        for _ in 0..self.max_polls {
             match act(&mut *self.stream) {
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
                     if (self.observer)(0).is_break() {
@@ -232,15 +234,15 @@ impl Patient<'_> {
     }
 }
 
-impl Read for Patient<'_> {
+impl Read for PollingStream<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.attempt(|stream| stream.read(buffer))
+        self.retry_until_timeout(|stream| stream.read(buffer))
     }
 }
 
-impl Write for Patient<'_> {
+impl Write for PollingStream<'_> {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        self.attempt(|stream| stream.write(buffer))
+        self.retry_until_timeout(|stream| stream.write(buffer))
     }
 
     fn flush(&mut self) -> io::Result<()> {

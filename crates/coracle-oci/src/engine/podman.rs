@@ -3,38 +3,38 @@
 
 use std::path::Path;
 
-use super::choose::Chosen;
-use super::program::{Program, text};
-use super::{Engine, Error, Has, Observer, Settings};
+use super::client_program::{ClientProgram, path_argument};
+use super::select_image::PlatformImage;
+use super::{Engine, EngineProgress, EngineSettings, Error, Presence};
+use crate::layout::{BlobOpener, ImageArchive};
 use coracle_core::platform::Platform;
-use coracle_core::reference::Reference;
-use crate::layout::{Archive, Open};
+use coracle_core::reference::ImageReference;
 
 const ENGINE: &str = "Podman";
 
 /// The `podman` program.
 pub(super) struct Podman<'a> {
-    program: Program,
-    observer: &'a Observer<'a>,
+    program: ClientProgram,
+    observer: &'a EngineProgress<'a>,
 }
 
 impl<'a> Podman<'a> {
     /// Finds `podman`.
-    pub(super) fn find(settings: &Settings, observer: &'a Observer<'a>) -> Result<Self, Error> {
-        Ok(Self { program: Program::find(ENGINE, "podman", &settings.search)?, observer })
+    pub(super) fn find(settings: &EngineSettings, observer: &'a EngineProgress<'a>) -> Result<Self, Error> {
+        Ok(Self { program: ClientProgram::find(ENGINE, "podman", &settings.program_dirs)?, observer })
     }
 
     /// The digests of the manifest and the config of an image. `None` if there is no such image.
-    fn image(&self, name: &str) -> Result<Option<(String, String)>, Error> {
+    fn inspect_image(&self, name: &str) -> Result<Option<(String, String)>, Error> {
         let what = "inspect an image";
-        let exists = self.program.run(what, &["image", "exists", name])?;
-        match exists.code() {
+        let exists = self.program.run_any_status(what, &["image", "exists", name])?;
+        match exists.exit_code() {
             Some(0) => {}
             Some(1) => return Ok(None),
-            _ => return Err(self.program.refused(what, &exists)),
+            _ => return Err(self.program.exit_error(what, &exists)),
         }
         let shown =
-            self.program.answer(what, &["image", "inspect", "--format", "{{.Digest}} {{.Id}}", name])?;
+            self.program.run_checked(what, &["image", "inspect", "--format", "{{.Digest}} {{.Id}}", name])?;
         let (digest, id) = shown.trim().split_once(' ').unwrap_or_default();
         Ok(Some((digest.into(), format!("sha256:{id}"))))
     }
@@ -43,36 +43,41 @@ impl<'a> Podman<'a> {
 impl Engine for Podman<'_> {
     fn platform(&self) -> Result<Platform, Error> {
         let what = "report its platform";
-        let shown = self.program.answer(what, &["info", "--format", "{{.Host.OS}}/{{.Host.Arch}}"])?;
-        shown.trim().parse().map_err(|error: coracle_core::platform::ParsePlatformError| Error::Answer {
-            engine: ENGINE,
-            what: what.into(),
-            why: error.to_string(),
+        let shown = self.program.run_checked(what, &["info", "--format", "{{.Host.OS}}/{{.Host.Arch}}"])?;
+        shown.trim().parse().map_err(|error: coracle_core::platform::ParsePlatformError| {
+            Error::InvalidResponse { engine: ENGINE, what: what.into(), why: error.to_string() }
         })
     }
 
-    fn ask(&self, name: &Reference, image: &Chosen) -> Result<Has, Error> {
-        let own = (image.digest.to_string(), image.id.to_string());
-        if self.image(&name.full_name())?.is_some_and(|known| known == own) {
-            return Ok(Has::Named);
+    fn find_image(&self, name: &ImageReference, image: &PlatformImage) -> Result<Presence, Error> {
+        let own = (image.digest.to_string(), image.image_id.to_string());
+        if self.inspect_image(&name.full_name())?.is_some_and(|known| known == own) {
+            return Ok(Presence::Named);
         }
-        let id = image.id.hex();
+        let id = image.image_id.hex();
         // The same config with other compressed layers has another manifest digest.
-        let has = self.image(&id)?.is_some_and(|known| known == own);
-        Ok(if has { Has::Unnamed(id) } else { Has::Layers(0) })
+        let has = self.inspect_image(&id)?.is_some_and(|known| known == own);
+        Ok(if has { Presence::Untagged(id) } else { Presence::Layers(0) })
     }
 
-    fn name(&self, known: &str, name: &Reference) -> Result<(), Error> {
-        self.program.answer("tag an image", &["tag", known, &name.full_name()]).map(drop)
+    fn tag(&self, known: &str, name: &ImageReference) -> Result<(), Error> {
+        self.program.run_checked("tag an image", &["tag", known, &name.full_name()]).map(drop)
     }
 
-    fn send(&self, archive: &Archive, open: &Open<'_>) -> Result<(), Error> {
-        self.program.feed("load an image", &["load", "--quiet"], archive, open, self.observer)
+    fn load(&self, archive: &ImageArchive, open: &BlobOpener<'_>) -> Result<(), Error> {
+        self.program.run_with_archive("load an image", &["load", "--quiet"], archive, open, self.observer)
     }
 
-    fn save(&self, name: &Reference, path: &Path) -> Result<(), Error> {
-        let arguments =
-            ["save", "--quiet", "--format", "oci-archive", "--output", &text(path), &name.full_name()];
-        self.program.answer("save an image", &arguments).map(drop)
+    fn save(&self, name: &ImageReference, path: &Path) -> Result<(), Error> {
+        let arguments = [
+            "save",
+            "--quiet",
+            "--format",
+            "oci-archive",
+            "--output",
+            &path_argument(path),
+            &name.full_name(),
+        ];
+        self.program.run_checked("save an image", &arguments).map(drop)
     }
 }

@@ -3,12 +3,12 @@
 
 use serde::Serialize;
 
-use super::{Blob, Descriptor, Error, media_type};
+use super::{Blob, Descriptor, ImageError, media_type};
 
 /// An artifact with a single blob as its content, whose subject is an image.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Artifact {
-    kind: &'static str,
+    artifact_type: &'static str,
     config: Blob,
     content: Blob,
     manifest: Blob,
@@ -17,7 +17,7 @@ pub struct Artifact {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Document<'a> {
+struct ArtifactManifest<'a> {
     artifact_type: &'static str,
     config: &'a Descriptor,
     layers: [&'a Descriptor; 1],
@@ -32,11 +32,11 @@ impl Artifact {
     ///
     /// # Errors
     /// Fails if the manifest cannot be serialized.
-    pub fn new(kind: &'static str, content: Vec<u8>, subject: &Descriptor) -> Result<Self, Error> {
+    pub fn new(kind: &'static str, content: Vec<u8>, subject: &Descriptor) -> Result<Self, ImageError> {
         let (config, content) = (Blob::new(media_type::EMPTY, b"{}".to_vec()), Blob::new(kind, content));
         // A `subject` has neither platform nor annotations.
         let subject = Descriptor { platform: None, annotations: Default::default(), ..subject.clone() };
-        let document = Document {
+        let document = ArtifactManifest {
             artifact_type: kind,
             config: config.descriptor(),
             layers: [content.descriptor()],
@@ -44,8 +44,8 @@ impl Artifact {
             schema_version: 2,
             subject: &subject,
         };
-        let manifest = Blob::json(media_type::MANIFEST, "artifact", &document)?;
-        Ok(Self { kind, config, content, manifest, subject })
+        let manifest = Blob::from_serializable(media_type::MANIFEST, "artifact", &document)?;
+        Ok(Self { artifact_type: kind, config, content, manifest, subject })
     }
 
     /// Returns the blobs; the manifest, which refers to the others, is last.
@@ -60,6 +60,6 @@ impl Artifact {
 
     /// Returns the descriptor of the manifest for an index, with the artifact type.
     pub fn descriptor(&self) -> Descriptor {
-        Descriptor { artifact_type: Some(self.kind), ..self.manifest.descriptor().clone() }
+        Descriptor { artifact_type: Some(self.artifact_type), ..self.manifest.descriptor().clone() }
     }
 }

@@ -6,15 +6,15 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::descriptor::PlatformJson;
-use super::time::rfc3339;
-use super::{Base, Blob, Error, media_type};
-use coracle_core::digest::DiffId;
+use super::rfc3339::format_rfc3339;
+use super::{Blob, ImageError, InheritedBase, media_type};
 use crate::layer::Layer;
+use coracle_core::digest::DiffId;
 use coracle_core::platform::Platform;
 
 /// The execution parameters of an image. Empty fields are not written.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Config {
+pub struct ImageConfig {
     /// The command that always runs: the program's path in the image, and fixed arguments.
     pub entrypoint: Vec<String>,
     /// Default arguments, which can be replaced when a container is started.
@@ -37,27 +37,27 @@ pub struct Config {
 
 /// The JSON document.
 #[derive(Serialize)]
-struct Document<'a> {
+struct ConfigDocument<'a> {
     #[serde(flatten)]
     platform: PlatformJson<'a>,
-    config: Execution<'a>,
+    config: ExecutionParameters<'a>,
     created: &'a str,
-    history: Vec<Step<'a>>,
-    rootfs: RootFs,
+    history: Vec<HistoryEntry<'a>>,
+    rootfs: RootFsJson,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Execution<'a> {
+struct ExecutionParameters<'a> {
     #[serde(flatten)]
-    members: &'a BTreeMap<String, Value>,
+    inherited_members: &'a BTreeMap<String, Value>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     cmd: &'a [String],
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     entrypoint: &'a [String],
     #[serde(skip_serializing_if = "Vec::is_empty")]
     env: Vec<String>,
-    #[serde(serialize_with = "as_keys", skip_serializing_if = "BTreeSet::is_empty")]
+    #[serde(serialize_with = "serialize_as_keys", skip_serializing_if = "BTreeSet::is_empty")]
     exposed_ports: &'a BTreeSet<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     labels: &'a BTreeMap<String, String>,
@@ -72,62 +72,67 @@ struct Execution<'a> {
 /// An entry of `history`.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Step<'a> {
+enum HistoryEntry<'a> {
     /// An entry of the base image, kept unchanged.
-    Base(&'a Value),
-    Own(History<'a>),
+    Inherited(&'a Value),
+    Packed(PackedLayerHistory<'a>),
 }
 
 /// The history entry of a layer that Coracle packed.
 #[derive(Serialize)]
-struct History<'a> {
+struct PackedLayerHistory<'a> {
     comment: String,
     created: &'a str,
     created_by: &'static str,
 }
 
 #[derive(Serialize)]
-struct RootFs {
+struct RootFsJson {
     #[serde(rename = "type")]
     kind: &'static str,
     diff_ids: Vec<String>,
 }
 
 /// Serializes a set as the specification does: an object whose values are empty objects.
-fn as_keys<S: Serializer>(set: &BTreeSet<String>, serializer: S) -> Result<S::Ok, S::Error> {
+fn serialize_as_keys<S: Serializer>(set: &BTreeSet<String>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(set.iter().map(|key| (key, BTreeMap::<(), ()>::new())))
 }
 
-impl Config {
+impl ImageConfig {
     /// Returns the config of an image with these layers; `created` is in seconds since 1970.
-    pub(super) fn blob(
+    pub(super) fn to_blob(
         &self,
         platform: &Platform,
-        base: &Base,
+        base: &InheritedBase,
         layers: &[Layer],
         created: u64,
-    ) -> Result<Blob, Error> {
-        let created = rfc3339(created)?;
-        let own = layers.iter().map(|layer| History {
-            comment: layer.stratum.to_string(),
+    ) -> Result<Blob, ImageError> {
+        let created = format_rfc3339(created)?;
+        let own = layers.iter().map(|layer| PackedLayerHistory {
+            comment: layer.kind.to_string(),
             created: &created,
             created_by: "coracle",
         });
         let below = base.layers.iter().map(|(_, diff_id)| diff_id);
         let diff_ids = below.chain(layers.iter().map(|layer| &layer.diff_id));
-        let document = Document {
+        let document = ConfigDocument {
             platform: platform.into(),
-            config: self.execution(&base.members),
+            config: self.execution_parameters(&base.config_members),
             created: &created,
-            history: base.history.iter().map(Step::Base).chain(own.map(Step::Own)).collect(),
-            rootfs: RootFs { kind: "layers", diff_ids: diff_ids.map(DiffId::to_string).collect() },
+            history: base
+                .history
+                .iter()
+                .map(HistoryEntry::Inherited)
+                .chain(own.map(HistoryEntry::Packed))
+                .collect(),
+            rootfs: RootFsJson { kind: "layers", diff_ids: diff_ids.map(DiffId::to_string).collect() },
         };
-        Blob::json(media_type::CONFIG, "config", &document)
+        Blob::from_serializable(media_type::CONFIG, "config", &document)
     }
 
-    fn execution<'a>(&'a self, members: &'a BTreeMap<String, Value>) -> Execution<'a> {
-        Execution {
-            members,
+    fn execution_parameters<'a>(&'a self, members: &'a BTreeMap<String, Value>) -> ExecutionParameters<'a> {
+        ExecutionParameters {
+            inherited_members: members,
             cmd: &self.cmd,
             entrypoint: &self.entrypoint,
             env: self.env.iter().map(|(name, value)| format!("{name}={value}")).collect(),

@@ -7,11 +7,11 @@ use std::fmt::Display;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::Error;
+use super::ImageError;
+use crate::layer::Layer;
 use coracle_core::digest::Digest;
 use coracle_core::json;
-use crate::layer::Layer;
-use coracle_core::path::printable;
+use coracle_core::path::escape_bytes;
 use coracle_core::platform::Platform;
 
 /// Identifies a blob by media type, digest and size.
@@ -21,7 +21,7 @@ pub struct Descriptor {
     /// The media type of the blob.
     pub media_type: Cow<'static, str>,
     /// The digest of the blob.
-    #[serde(serialize_with = "text")]
+    #[serde(serialize_with = "serialize_display")]
     pub digest: Digest,
     /// The size of the blob, in bytes.
     pub size: u64,
@@ -29,7 +29,7 @@ pub struct Descriptor {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub artifact_type: Option<&'static str>,
     /// The platform of an image, in an index.
-    #[serde(serialize_with = "platform", skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "serialize_platform", skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
     /// Additional metadata.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -45,18 +45,18 @@ pub struct Blob {
 
 impl Blob {
     /// Serializes `value` as JSON; `what` names the document in an error.
-    pub(super) fn json(
+    pub(super) fn from_serializable(
         media_type: &'static str,
         what: &'static str,
         value: &impl Serialize,
-    ) -> Result<Self, Error> {
-        let bytes = json::to_bytes(value).map_err(|source| Error::Json { what, source })?;
+    ) -> Result<Self, ImageError> {
+        let bytes = json::to_bytes(value).map_err(|source| ImageError::Serialize { what, source })?;
         Ok(Self::new(media_type, bytes))
     }
 
     /// Creates a blob from raw bytes.
     pub(super) fn new(media_type: &'static str, bytes: Vec<u8>) -> Self {
-        let (digest, size) = (Digest::of(&bytes), bytes.len() as u64);
+        let (digest, size) = (Digest::compute(&bytes), bytes.len() as u64);
         Self { descriptor: Descriptor::new(media_type, digest, size), bytes }
     }
 
@@ -81,11 +81,11 @@ impl Descriptor {
     ///
     /// # Errors
     /// Fails if the digest is not sha256, or if there is no size.
-    pub(crate) fn read(value: &Value) -> Result<Self, String> {
+    pub(crate) fn parse(value: &Value) -> Result<Self, String> {
         let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
         let digest = text("digest").parse();
         let digest = digest
-            .map_err(|_| format!("`{}` is not a sha256 digest", printable(text("digest").as_bytes())))?;
+            .map_err(|_| format!("`{}` is not a sha256 digest", escape_bytes(text("digest").as_bytes())))?;
         let size = value.get("size").and_then(Value::as_u64);
         let size = size.ok_or_else(|| format!("the descriptor of `{digest}` has no valid `size`"))?;
         Ok(Self::new(text("mediaType").to_owned(), digest, size))
@@ -98,7 +98,10 @@ impl From<&Layer> for Descriptor {
     }
 }
 
-pub(super) fn text<S: Serializer>(value: &impl Display, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn serialize_display<S: Serializer>(
+    value: &impl Display,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.collect_str(value)
 }
 
@@ -118,6 +121,6 @@ impl<'a> From<&'a Platform> for PlatformJson<'a> {
     }
 }
 
-fn platform<S: Serializer>(platform: &Option<Platform>, serializer: S) -> Result<S::Ok, S::Error> {
+fn serialize_platform<S: Serializer>(platform: &Option<Platform>, serializer: S) -> Result<S::Ok, S::Error> {
     platform.as_ref().map(PlatformJson::from).serialize(serializer)
 }

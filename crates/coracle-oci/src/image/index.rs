@@ -7,12 +7,12 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::{Blob, Descriptor, Document, Error, media_type};
+use super::{Blob, Descriptor, ImageError, RawManifest, media_type};
 use coracle_core::platform::Platform;
 
 /// The entry of a platform's image in an index.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Member {
+pub struct IndexEntry {
     /// The descriptor of its manifest, with the platform.
     pub descriptor: Descriptor,
     /// The `os.version` of the platform, which only Windows images have.
@@ -22,7 +22,7 @@ pub struct Member {
 /// The JSON document.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Index<'a, M> {
+pub(super) struct IndexDocument<'a, M> {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) annotations: &'a BTreeMap<String, String>,
     pub(super) manifests: Vec<M>,
@@ -34,38 +34,38 @@ pub(super) struct Index<'a, M> {
 ///
 /// # Errors
 /// Fails if the index cannot be serialized.
-pub fn index<'a>(
-    members: impl IntoIterator<Item = &'a Member>,
+pub fn create_index<'a>(
+    members: impl IntoIterator<Item = &'a IndexEntry>,
     annotations: &BTreeMap<String, String>,
-) -> Result<Document, Error> {
+) -> Result<RawManifest, ImageError> {
     let manifests = members.into_iter().collect();
-    let index = Index { annotations, manifests, media_type: media_type::INDEX, schema_version: 2 };
-    let blob = Blob::json(media_type::INDEX, "index", &index)?;
+    let index = IndexDocument { annotations, manifests, media_type: media_type::INDEX, schema_version: 2 };
+    let blob = Blob::from_serializable(media_type::INDEX, "index", &index)?;
     Ok((&blob).into())
 }
 
-impl Member {
+impl IndexEntry {
     /// Creates the entry of an image from its manifest and platform.
-    pub fn new(manifest: &Document, platform: Platform, os_version: Option<String>) -> Self {
+    pub fn new(manifest: &RawManifest, platform: Platform, os_version: Option<String>) -> Self {
         let size = manifest.bytes.len() as u64;
         let descriptor = Descriptor::new(manifest.media_type.clone(), manifest.digest, size);
         Self { descriptor: Descriptor { platform: Some(platform), ..descriptor }, os_version }
     }
 
     /// Returns the platform and `os.version`, which identify the entry in an index.
-    pub fn platform(&self) -> (Option<&Platform>, Option<&str>) {
+    pub fn platform_key(&self) -> (Option<&Platform>, Option<&str>) {
         (self.descriptor.platform.as_ref(), self.os_version.as_deref())
     }
 }
 
-impl fmt::Display for Member {
+impl fmt::Display for IndexEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.descriptor.platform.iter().try_for_each(|platform| platform.fmt(f))?;
         self.os_version.iter().try_for_each(|version| write!(f, " {version}"))
     }
 }
 
-impl Serialize for Member {
+impl Serialize for IndexEntry {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut value = serde_json::to_value(&self.descriptor).map_err(serde::ser::Error::custom)?;
         let platform = value.get_mut("platform").and_then(Value::as_object_mut);

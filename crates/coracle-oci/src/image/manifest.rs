@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Base, Blob, Config, Descriptor, Error, media_type};
+use super::{Blob, Descriptor, ImageConfig, ImageError, InheritedBase, media_type};
 use crate::layer::Layer;
 use coracle_core::platform::Platform;
 
@@ -12,7 +12,7 @@ use coracle_core::platform::Platform;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Image {
     platform: Platform,
-    below: Vec<Descriptor>,
+    base_layers: Vec<Descriptor>,
     layers: Vec<Layer>,
     config: Blob,
     manifest: Blob,
@@ -20,7 +20,7 @@ pub struct Image {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Document<'a> {
+struct ManifestDocument<'a> {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     annotations: &'a BTreeMap<String, String>,
     config: &'a Descriptor,
@@ -36,24 +36,24 @@ impl Image {
     /// # Errors
     /// Fails if `created` is later than the year 9999.
     pub fn new(
-        config: &Config,
+        config: &ImageConfig,
         platform: &Platform,
-        base: &Base,
+        base: &InheritedBase,
         layers: &[Layer],
         created: u64,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, ImageError> {
         let annotations = &config.annotations;
-        let config = config.blob(platform, base, layers, created)?;
+        let config = config.to_blob(platform, base, layers, created)?;
         let below: Vec<Descriptor> = base.layers.iter().map(|(layer, _)| layer.clone()).collect();
-        let document = Document {
+        let document = ManifestDocument {
             annotations,
             config: config.descriptor(),
             layers: below.iter().cloned().chain(layers.iter().map(Descriptor::from)).collect(),
             media_type: media_type::MANIFEST,
             schema_version: 2,
         };
-        let manifest = Blob::json(media_type::MANIFEST, "manifest", &document)?;
-        Ok(Self { platform: platform.clone(), below, layers: layers.to_vec(), config, manifest })
+        let manifest = Blob::from_serializable(media_type::MANIFEST, "manifest", &document)?;
+        Ok(Self { platform: platform.clone(), base_layers: below, layers: layers.to_vec(), config, manifest })
     }
 
     /// Returns the platform.
@@ -62,18 +62,18 @@ impl Image {
     }
 
     /// Returns the layers of the base image, the lowest first.
-    pub fn below(&self) -> &[Descriptor] {
-        &self.below
+    pub fn base_layers(&self) -> &[Descriptor] {
+        &self.base_layers
     }
 
     /// Returns the layers on top of the base image, the lowest first.
-    pub fn layers(&self) -> &[Layer] {
+    pub fn packed_layers(&self) -> &[Layer] {
         &self.layers
     }
 
     /// Returns the descriptors of all layers, the lowest first.
-    pub fn blobs(&self) -> impl Iterator<Item = Descriptor> {
-        self.below.iter().cloned().chain(self.layers.iter().map(Descriptor::from))
+    pub fn layer_descriptors(&self) -> impl Iterator<Item = Descriptor> {
+        self.base_layers.iter().cloned().chain(self.layers.iter().map(Descriptor::from))
     }
 
     /// Returns the config.
@@ -87,9 +87,9 @@ impl Image {
     }
 
     /// Returns the size of all layers, the config and the manifest, in bytes.
-    pub fn size(&self) -> u64 {
+    pub fn total_size(&self) -> u64 {
         let documents = [&self.config, &self.manifest].map(|blob| blob.descriptor().size);
-        self.blobs().map(|layer| layer.size).chain(documents).sum()
+        self.layer_descriptors().map(|layer| layer.size).chain(documents).sum()
     }
 
     /// Returns the descriptor of the manifest for an index, with the platform.

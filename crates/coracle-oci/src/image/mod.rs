@@ -6,23 +6,23 @@
 //! `manifest.md`, `image-index.md`.
 
 mod artifact;
-mod base;
 mod config;
 mod descriptor;
-mod graph;
+mod image_graph;
+mod image_set;
 mod index;
+mod inherited_base;
 mod manifest;
-mod root;
-mod time;
+mod rfc3339;
 
 pub use artifact::Artifact;
-pub use base::{Base, oci_layer};
-pub use config::Config;
+pub use config::ImageConfig;
 pub use descriptor::{Blob, Descriptor};
-pub use graph::{Document, Graph, GraphError, Runnable};
-pub use index::{Member, index};
+pub use image_graph::{GraphError, ImageGraph, RawManifest, RunnableManifest};
+pub use image_set::ImageSet;
+pub use index::{IndexEntry, create_index};
+pub use inherited_base::{InheritedBase, oci_layer_media_type};
 pub use manifest::Image;
-pub use root::Root;
 
 use coracle_core::platform::Platform;
 
@@ -40,19 +40,19 @@ pub mod media_type {
 
 /// Why the documents of an image cannot be created.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum ImageError {
     /// A time that RFC 3339 cannot represent.
     #[error("`{0}` seconds after 1970 is later than the year 9999")]
-    Epoch(u64),
+    EpochOutOfRange(u64),
     /// There is no image for any platform.
     #[error("an image needs at least one platform")]
     NoPlatform,
     /// Two images have the same platform.
     #[error("two images are for `{0}`")]
-    SamePlatform(Platform),
+    DuplicatePlatform(Platform),
     /// A value cannot be serialized.
     #[error("cannot write `{what}` as JSON")]
-    Json {
+    Serialize {
         /// The document, such as `config`.
         what: &'static str,
         /// The cause.
@@ -60,15 +60,15 @@ pub enum Error {
     },
 }
 
-impl Error {
+impl ImageError {
     /// A suggested next step, if there is one.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Epoch(_) => Some("pass the epoch in seconds, not in milliseconds".into()),
-            Self::SamePlatform(_) => {
+            Self::EpochOutOfRange(_) => Some("pass the epoch in seconds, not in milliseconds".into()),
+            Self::DuplicatePlatform(_) => {
                 Some("build all programs of a platform into one image, or remove one of them".into())
             }
-            Self::NoPlatform | Self::Json { .. } => None,
+            Self::NoPlatform | Self::Serialize { .. } => None,
         }
     }
 }

@@ -3,26 +3,26 @@
 use oci_spec::image::{ImageConfiguration, ImageIndex, ImageManifest};
 
 use super::*;
-use coracle_core::digest::{DiffId, Digest};
 use crate::layer::Layer;
-use coracle_core::entry::Stratum;
+use coracle_core::digest::{DiffId, Digest};
+use coracle_core::entry::LayerKind;
 
-fn layer(stratum: Stratum) -> Layer {
-    let digest = Digest::of(stratum.to_string().as_bytes());
-    let diff_id = DiffId::new(Digest::of(b"tar"));
+fn layer(stratum: LayerKind) -> Layer {
+    let digest = Digest::compute(stratum.to_string().as_bytes());
+    let diff_id = DiffId::new(Digest::compute(b"tar"));
     Layer {
         digest,
         diff_id,
         size: 7,
-        unpacked: 9,
+        unpacked_size: 9,
         media_type: crate::layer::Codec::Gzip.media_type(),
-        stratum,
+        kind: stratum,
     }
 }
 
-fn full() -> Config {
+fn full() -> ImageConfig {
     let map = |pairs: &[(&str, &str)]| pairs.iter().map(|&(a, b)| (a.into(), b.into())).collect();
-    Config {
+    ImageConfig {
         entrypoint: vec!["/app/shop".into()],
         cmd: vec!["--config".into(), "a b".into()],
         env: map(&[("Z", "1"), ("A", "x=y")]),
@@ -41,9 +41,10 @@ fn text(blob: &Blob) -> String {
 
 #[test]
 fn writes_a_config() {
-    let layers = [layer(Stratum::Libraries), layer(Stratum::Program)];
+    let layers = [layer(LayerKind::Libraries), layer(LayerKind::Program)];
     let image =
-        Image::new(&full(), &Platform::linux("arm", Some("v7")), &Base::default(), &layers, 1).unwrap();
+        Image::new(&full(), &Platform::linux("arm", Some("v7")), &InheritedBase::default(), &layers, 1)
+            .unwrap();
     let tar = layers[0].diff_id;
     assert_eq!(
         text(image.config()),
@@ -65,10 +66,10 @@ fn writes_a_config() {
 #[test]
 fn writes_a_manifest() {
     let image = Image::new(
-        &Config::default(),
+        &ImageConfig::default(),
         &Platform::linux("amd64", None),
-        &Base::default(),
-        &[layer(Stratum::Program)],
+        &InheritedBase::default(),
+        &[layer(LayerKind::Program)],
         0,
     );
     let image = image.unwrap();
@@ -83,7 +84,7 @@ fn writes_a_manifest() {
             ),
             config.digest,
             config.size,
-            Digest::of(b"program")
+            Digest::compute(b"program")
         )
     );
     assert!(text(image.config()).contains(r#""config":{},"#));
@@ -91,9 +92,10 @@ fn writes_a_manifest() {
 
 #[test]
 fn oci_spec_parses_config_and_manifest() {
-    let layers = [layer(Stratum::Program)];
+    let layers = [layer(LayerKind::Program)];
     let image =
-        Image::new(&full(), &Platform::linux("arm", Some("v7")), &Base::default(), &layers, 0).unwrap();
+        Image::new(&full(), &Platform::linux("arm", Some("v7")), &InheritedBase::default(), &layers, 0)
+            .unwrap();
     let config: ImageConfiguration = serde_json::from_slice(image.config().bytes()).unwrap();
     let run = config.config().as_ref().unwrap();
     assert_eq!(run.entrypoint().as_deref(), Some(&["/app/shop".to_owned()][..]));
@@ -103,7 +105,7 @@ fn oci_spec_parses_config_and_manifest() {
     assert_eq!(config.rootfs().diff_ids(), &[layers[0].diff_id.to_string()]);
     assert_eq!(config.variant().as_deref(), Some("v7"));
     let manifest: ImageManifest = serde_json::from_slice(image.manifest().bytes()).unwrap();
-    assert_eq!(manifest.config().digest().to_string(), Digest::of(image.config().bytes()).to_string());
+    assert_eq!(manifest.config().digest().to_string(), Digest::compute(image.config().bytes()).to_string());
     assert_eq!(manifest.layers()[0].size(), 7);
     assert_eq!(manifest.annotations().as_ref().unwrap().len(), 1);
 }
@@ -114,43 +116,44 @@ fn sorts_an_index_by_platform() {
         Image::new(
             &full(),
             &Platform::linux(architecture, None),
-            &Base::default(),
-            &[layer(Stratum::Program)],
+            &InheritedBase::default(),
+            &[layer(LayerKind::Program)],
             0,
         )
         .unwrap()
     };
-    let one = Root::new(vec![image("amd64")]).unwrap();
+    let one = ImageSet::new(vec![image("amd64")]).unwrap();
     assert_eq!(one.descriptor(), &image("amd64").descriptor());
-    let two = Root::new(vec![image("arm64"), image("amd64")]).unwrap();
-    assert_eq!(two, Root::new(vec![image("amd64"), image("arm64")]).unwrap());
+    let two = ImageSet::new(vec![image("arm64"), image("amd64")]).unwrap();
+    assert_eq!(two, ImageSet::new(vec![image("amd64"), image("arm64")]).unwrap());
     assert_eq!(two.documents().count(), 5);
     let index: ImageIndex = serde_json::from_slice(two.documents().last().unwrap().bytes()).unwrap();
     let architectures =
         index.manifests().iter().map(|entry| entry.platform().as_ref().unwrap().architecture().to_string());
     assert_eq!(architectures.collect::<Vec<_>>(), ["amd64", "arm64"]);
-    let error = Root::new(vec![image("amd64"), image("amd64")]).unwrap_err();
+    let error = ImageSet::new(vec![image("amd64"), image("amd64")]).unwrap_err();
     assert_eq!(error.to_string(), "two images are for `linux/amd64`");
-    assert!(matches!(Root::new(Vec::new()), Err(Error::NoPlatform)));
+    assert!(matches!(ImageSet::new(Vec::new()), Err(ImageError::NoPlatform)));
 }
 
 #[test]
 fn index_of_existing_images_equals_that_of_a_build() {
     let images = [("arm64", None), ("arm", Some("v7")), ("amd64", None)].map(|(architecture, variant)| {
-        let layers = [layer(Stratum::Program)];
-        Image::new(&full(), &Platform::linux(architecture, variant), &Base::default(), &layers, 0).unwrap()
+        let layers = [layer(LayerKind::Program)];
+        Image::new(&full(), &Platform::linux(architecture, variant), &InheritedBase::default(), &layers, 0)
+            .unwrap()
     });
-    let root = Root::new(images.to_vec()).unwrap();
-    let members: Vec<Member> = root
+    let root = ImageSet::new(images.to_vec()).unwrap();
+    let members: Vec<IndexEntry> = root
         .images()
         .iter()
         .map(|image| {
             let (descriptor, bytes) = (image.manifest().descriptor(), image.manifest().bytes().to_vec());
             let media_type = descriptor.media_type.to_string();
-            let manifest = Document { media_type, digest: descriptor.digest, bytes };
-            Member::new(&manifest, image.platform().clone(), None)
+            let manifest = RawManifest { media_type, digest: descriptor.digest, bytes };
+            IndexEntry::new(&manifest, image.platform().clone(), None)
         })
         .collect();
-    let index = index(&members, &Default::default()).unwrap();
+    let index = create_index(&members, &Default::default()).unwrap();
     assert_eq!(Some(index.bytes.as_slice()), root.documents().last().map(Blob::bytes));
 }

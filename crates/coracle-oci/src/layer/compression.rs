@@ -30,7 +30,7 @@ pub enum Codec {
 
 /// An invalid compression argument.
 #[derive(Debug, thiserror::Error)]
-#[error("`{}` is not a valid compression: {why}", coracle_core::path::printable(.text.as_bytes()))]
+#[error("`{}` is not a valid compression: {why}", coracle_core::path::escape_bytes(.text.as_bytes()))]
 pub struct ParseCompressionError {
     text: String,
     why: String,
@@ -57,7 +57,7 @@ impl Codec {
     }
 
     /// Returns a reader that decompresses `reader`, including all gzip members and zstd frames.
-    pub(crate) fn unpacked<'a>(self, reader: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
+    pub(crate) fn decompress<'a>(self, reader: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
         let reader = BufReader::new(reader);
         Ok(match self {
             Self::None => Box::new(reader),
@@ -67,7 +67,7 @@ impl Codec {
     }
 
     /// Returns the highest level; `None` for a codec without levels.
-    fn strongest(self) -> Option<u8> {
+    fn max_level(self) -> Option<u8> {
         match self {
             Self::Gzip => Some(12),
             Self::Zstd => Some(22),
@@ -96,7 +96,7 @@ impl FromStr for Compression {
             _ => return Err(error("the codec is unknown".into())),
         };
         let Some(level) = level else { return Ok(Self { codec, level: None }) };
-        let Some(strongest) = codec.strongest() else { return Err(error("this codec has no levels".into())) };
+        let Some(strongest) = codec.max_level() else { return Err(error("this codec has no levels".into())) };
         let digits = level.bytes().all(|byte| byte.is_ascii_digit());
         match level.parse().ok().filter(|level| digits && (1..=strongest).contains(level)) {
             Some(level) => Ok(Self { codec, level: Some(level) }),

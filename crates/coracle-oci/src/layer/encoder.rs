@@ -8,33 +8,33 @@
 
 use libdeflater::{CompressionLvl, Compressor};
 
-use super::{Codec, Compression, Error};
+use super::{Codec, Compression, LayerError};
 
 /// The versions of the encoders and of how blocks and levels are chosen. Part of the cache key: a
 /// change means that cached layers are packed again.
-pub(super) const VERSIONS: &str = "blocks 1, libdeflater 1.26.1, zstd 0.14.4";
+pub(super) const ENCODER_VERSIONS: &str = "blocks 1, libdeflater 1.26.1, zstd 0.14.4";
 
 /// The size in bytes up to which a tar is compressed at the highest default level.
-const SMALL: u64 = 1 << 20;
+const SMALL_TAR: u64 = 1 << 20;
 
 /// How the blocks of one layer are compressed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Plan {
+pub(super) struct EncoderSettings {
     codec: Codec,
     level: i32,
     /// Uncompressed bytes in one block.
-    pub(super) block: usize,
+    pub(super) block_size: usize,
     /// The number of blocks in flight, which also limits the number of encoders. Together they
     /// use at most 64 MB.
-    pub(super) in_flight: usize,
+    pub(super) max_blocks: usize,
 }
 
-impl Plan {
+impl EncoderSettings {
     /// Chooses the settings for a tar of `size` bytes. docs/performance.md has measurements of
     /// blocks and levels on real layers.
     pub(super) fn new(compression: Compression, size: u64) -> Self {
-        let is_small = size <= SMALL;
-        let (strongest, fast, block, in_flight) = match compression.codec {
+        let is_small = size <= SMALL_TAR;
+        let (strongest, fast, block_size, max_blocks) = match compression.codec {
             // The lowest level that is smaller than `gzip -6`.
             Codec::Gzip => (12, 5, 1 << 20, 8),
             // The lowest level that is smaller than `zstd -3`; its window benefits from larger
@@ -43,21 +43,21 @@ impl Plan {
             Codec::None => (0, 0, 1 << 20, 4),
         };
         let level = compression.level.map_or(if is_small { strongest } else { fast }, i32::from);
-        Self { codec: compression.codec, level, block, in_flight }
+        Self { codec: compression.codec, level, block_size, max_blocks }
     }
 
     /// Creates an encoder for one thread.
     ///
     /// # Errors
     /// Fails if there is not enough memory.
-    pub(super) fn encoder(self) -> Result<Encoder, Error> {
+    pub(super) fn encoder(self) -> Result<Encoder, LayerError> {
         Ok(match self.codec {
             Codec::Gzip => {
                 Encoder::Gzip(Compressor::new(CompressionLvl::new(self.level).unwrap_or_default()))
             }
-            Codec::Zstd => {
-                Encoder::Zstd(zstd::bulk::Compressor::new(self.level).map_err(|_| Error::Compress)?)
-            }
+            Codec::Zstd => Encoder::Zstd(
+                zstd::bulk::Compressor::new(self.level).map_err(|_| LayerError::CompressionFailed)?,
+            ),
             Codec::None => Encoder::None,
         })
     }
@@ -72,7 +72,7 @@ pub(super) enum Encoder {
 
 impl Encoder {
     /// Returns the maximum compressed size of a block of `size` bytes.
-    pub(super) fn bound(&mut self, size: usize) -> usize {
+    pub(super) fn max_encoded_size(&mut self, size: usize) -> usize {
         match self {
             Self::Gzip(encoder) => encoder.gzip_compress_bound(size),
             Self::Zstd(_) => zstd::zstd_safe::compress_bound(size),
@@ -81,12 +81,16 @@ impl Encoder {
     }
 
     /// Compresses `block` to the start of `out`; returns the number of bytes written.
-    pub(super) fn encode(&mut self, block: &[u8], out: &mut [u8]) -> Result<usize, Error> {
+    pub(super) fn encode(&mut self, block: &[u8], out: &mut [u8]) -> Result<usize, LayerError> {
         match self {
-            Self::Gzip(encoder) => encoder.gzip_compress(block, out).map_err(|_| Error::Compress),
-            Self::Zstd(encoder) => encoder.compress_to_buffer(block, out).map_err(|_| Error::Compress),
+            Self::Gzip(encoder) => {
+                encoder.gzip_compress(block, out).map_err(|_| LayerError::CompressionFailed)
+            }
+            Self::Zstd(encoder) => {
+                encoder.compress_to_buffer(block, out).map_err(|_| LayerError::CompressionFailed)
+            }
             Self::None => {
-                out.get_mut(..block.len()).ok_or(Error::Compress)?.copy_from_slice(block);
+                out.get_mut(..block.len()).ok_or(LayerError::CompressionFailed)?.copy_from_slice(block);
                 Ok(block.len())
             }
         }
@@ -100,9 +104,9 @@ mod tests {
     /// Magic, deflate, no flags, no time, compression effort, OS unknown.
     #[test]
     fn gzip_member_header_is_fixed() {
-        for (size, effort) in [(10, 2), (2 * SMALL, 0)] {
-            let mut encoder = Plan::new(Compression::default(), size).encoder().unwrap();
-            let mut out = vec![0; encoder.bound(5)];
+        for (size, effort) in [(10, 2), (2 * SMALL_TAR, 0)] {
+            let mut encoder = EncoderSettings::new(Compression::default(), size).encoder().unwrap();
+            let mut out = vec![0; encoder.max_encoded_size(5)];
             encoder.encode(b"hello", &mut out).unwrap();
             assert_eq!(out[..10], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, effort, 255], "{size}");
         }
@@ -112,8 +116,8 @@ mod tests {
     #[test]
     fn zstd_frame_header_is_fixed() {
         let zstd = Compression { codec: Codec::Zstd, level: None };
-        let mut encoder = Plan::new(zstd, 5).encoder().unwrap();
-        let mut out = vec![0; encoder.bound(5)];
+        let mut encoder = EncoderSettings::new(zstd, 5).encoder().unwrap();
+        let mut out = vec![0; encoder.max_encoded_size(5)];
         encoder.encode(b"hello", &mut out).unwrap();
         assert_eq!(out[..6], [0x28, 0xb5, 0x2f, 0xfd, 0x20, 5]);
     }
@@ -122,7 +126,7 @@ mod tests {
     #[test]
     fn versions_match_cargo_toml() {
         let manifest = include_str!("../../Cargo.toml");
-        for encoder in VERSIONS.split(", ").skip(1) {
+        for encoder in ENCODER_VERSIONS.split(", ").skip(1) {
             let (name, version) = encoder.split_once(' ').unwrap();
             let line = manifest.lines().find(|line| line.starts_with(&format!("{name} = "))).unwrap();
             assert!(line.contains(&format!("\"={version}\"")), "{line}");
@@ -131,9 +135,9 @@ mod tests {
 
     #[test]
     fn explicit_level_applies_to_every_size() {
-        for size in [10, 10 * SMALL] {
+        for size in [10, 10 * SMALL_TAR] {
             let compression = Compression { codec: Codec::Gzip, level: Some(9) };
-            assert_eq!(Plan::new(compression, size).level, 9);
+            assert_eq!(EncoderSettings::new(compression, size).level, 9);
         }
     }
 }

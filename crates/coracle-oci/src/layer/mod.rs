@@ -7,10 +7,10 @@
 
 mod compression;
 mod encoder;
-pub(crate) mod output;
-mod pipeline;
-mod stream;
-pub mod tar;
+pub(crate) mod hashed_file;
+mod parallel_compression;
+pub mod tar_header;
+mod tar_stream;
 
 pub use compression::{Codec, Compression, ParseCompressionError};
 
@@ -18,11 +18,11 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use coracle_core::content::Content;
-use coracle_core::digest::{DiffId, Digest, Hasher};
-use coracle_core::fs;
 use coracle_core::content_scanner::ContentScanner;
+use coracle_core::digest::{DiffId, Digest, DigestHasher};
+use coracle_core::entry::{Entry, EntryNode, LayerKind};
+use coracle_core::fs;
 use coracle_core::path::ImagePath;
-use coracle_core::entry::{Entry, Node, Stratum};
 
 /// A layer whose blob has been written.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -34,22 +34,22 @@ pub struct Layer {
     /// The size of the blob, in bytes.
     pub size: u64,
     /// The size of the uncompressed tar, in bytes.
-    pub unpacked: u64,
+    pub unpacked_size: u64,
     /// The media type of the blob.
     pub media_type: &'static str,
     /// The part of the image that the layer contains.
-    pub stratum: Stratum,
+    pub kind: LayerKind,
 }
 
 /// Why a layer could not be packed.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum LayerError {
     /// A file could not be read or written, or it changed while it was packed.
     #[error(transparent)]
     File(#[from] fs::Error),
     /// A symbolic link that a tar header cannot represent.
     #[error("cannot pack the link `{path}`: its target {why}")]
-    Target {
+    InvalidLinkTarget {
         /// The path of the link in the image.
         path: ImagePath,
         /// Why its target is invalid.
@@ -57,28 +57,28 @@ pub enum Error {
     },
     /// The encoder failed, which only happens if memory runs out.
     #[error("cannot compress the layer: the encoder failed")]
-    Compress,
+    CompressionFailed,
     /// The observer cancelled.
     #[error("interrupted; nothing was written")]
     Interrupted,
 }
 
-impl Error {
+impl LayerError {
     /// A suggested next step, if there is one.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::File(error) => error.hint(),
-            Self::Target { .. } => Some("remove the link, or give it a valid target".into()),
-            Self::Compress | Self::Interrupted => None,
+            Self::InvalidLinkTarget { .. } => Some("remove the link, or give it a valid target".into()),
+            Self::CompressionFailed | Self::Interrupted => None,
         }
     }
 }
 
 /// The number of bytes that [`diff_id`] reads and hashes at a time: fits in a core's cache.
-const HASHED_AT_ONCE: usize = 256 << 10;
+const HASH_BLOCK_SIZE: usize = 256 << 10;
 
 /// Called with the number of tar bytes just packed; returns `Break` to cancel.
-pub type Observer<'a> = dyn Fn(u64) -> ControlFlow<()> + Sync + 'a;
+pub type PackObserver<'a> = dyn Fn(u64) -> ControlFlow<()> + Sync + 'a;
 
 /// Packs `entries` into a new file at `out`.
 ///
@@ -88,39 +88,39 @@ pub type Observer<'a> = dyn Fn(u64) -> ControlFlow<()> + Sync + 'a;
 ///
 /// # Errors
 /// Fails if a file cannot be read or has changed, or if `out` exists or cannot be written.
-pub fn pack(
+pub fn pack_layer(
     entries: &[(&ImagePath, &Entry)],
-    stratum: Stratum,
+    stratum: LayerKind,
     compression: Compression,
     out: &Path,
-    observer: &Observer<'_>,
+    observer: &PackObserver<'_>,
     scanner: &dyn ContentScanner,
-) -> Result<Layer, Error> {
+) -> Result<Layer, LayerError> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    pack_with(cores, entries, stratum, compression, out, observer, scanner)
+    pack_layer_with_cores(cores, entries, stratum, compression, out, observer, scanner)
 }
 
-fn pack_with(
+fn pack_layer_with_cores(
     cores: usize,
     entries: &[(&ImagePath, &Entry)],
-    stratum: Stratum,
+    stratum: LayerKind,
     compression: Compression,
     out: &Path,
-    observer: &Observer<'_>,
+    observer: &PackObserver<'_>,
     scanner: &dyn ContentScanner,
-) -> Result<Layer, Error> {
-    let entries = checked(entries)?;
-    let unpacked = tar::size(&entries);
-    let mut output = output::Output::create(out)?;
-    let plan = encoder::Plan::new(compression, unpacked);
-    let packed = pipeline::run(cores, plan, unpacked, &mut output, |blocks| {
-        stream::write(&entries, blocks, observer, scanner)
+) -> Result<Layer, LayerError> {
+    let entries = sort_and_check(entries)?;
+    let unpacked = tar_header::tar_size(&entries);
+    let mut output = hashed_file::HashedFile::create(out)?;
+    let plan = encoder::EncoderSettings::new(compression, unpacked);
+    let packed = parallel_compression::compress_blocks(cores, plan, unpacked, &mut output, |blocks| {
+        tar_stream::write_tar(&entries, blocks, observer, scanner)
     });
     match packed {
         Ok(diff_id) => {
             let (digest, size) = output.finish();
             let media_type = compression.media_type();
-            Ok(Layer { digest, diff_id, size, unpacked, media_type, stratum })
+            Ok(Layer { digest, diff_id, size, unpacked_size: unpacked, media_type, kind: stratum })
         }
         Err(error) => {
             output.discard();
@@ -131,14 +131,14 @@ fn pack_with(
 
 /// Returns a digest of everything that determines the blob of a layer, except file contents: the
 /// encoder, its settings and every tar header.
-pub fn shape(entries: &[(&ImagePath, &Entry)], compression: Compression) -> Digest {
+pub fn layer_cache_key(entries: &[(&ImagePath, &Entry)], compression: Compression) -> Digest {
     let mut entries = entries.to_vec();
     entries.sort_by_key(|(path, _)| *path);
-    let mut hasher = Hasher::default();
+    let mut hasher = DigestHasher::default();
     // The linked libzstd can differ from the version that the crate bundles.
     let zstd = zstd::zstd_safe::version_number();
-    hasher.update(format!("{}, libzstd {zstd}\n{compression}\n", encoder::VERSIONS).as_bytes());
-    entries.iter().for_each(|(path, entry)| hasher.update(&tar::head(path, entry)));
+    hasher.update(format!("{}, libzstd {zstd}\n{compression}\n", encoder::ENCODER_VERSIONS).as_bytes());
+    entries.iter().for_each(|(path, entry)| hasher.update(&tar_header::encode_entry_header(path, entry)));
     hasher.finish()
 }
 
@@ -146,25 +146,27 @@ pub fn shape(entries: &[(&ImagePath, &Entry)], compression: Compression) -> Dige
 ///
 /// # Errors
 /// Fails if a file cannot be read or has changed.
-pub fn diff_id(
+pub fn compute_diff_id(
     entries: &[(&ImagePath, &Entry)],
-    observer: &Observer<'_>,
+    observer: &PackObserver<'_>,
     scanner: &dyn ContentScanner,
-) -> Result<DiffId, Error> {
-    let entries = checked(entries)?;
+) -> Result<DiffId, LayerError> {
+    let entries = sort_and_check(entries)?;
     let mut again = |block, _| Some(block);
-    let mut blocks = stream::Blocks::new(vec![0; HASHED_AT_ONCE], &mut again);
-    Ok(stream::write(&entries, &mut blocks, observer, scanner)?)
+    let mut blocks = tar_stream::BlockWriter::new(vec![0; HASH_BLOCK_SIZE], &mut again);
+    Ok(tar_stream::write_tar(&entries, &mut blocks, observer, scanner)?)
 }
 
 /// Returns the entries in the order of their paths.
 ///
 /// # Errors
 /// Fails if a tar header cannot represent one of them.
-fn checked<'a>(entries: &[(&'a ImagePath, &'a Entry)]) -> Result<Vec<(&'a ImagePath, &'a Entry)>, Error> {
+fn sort_and_check<'a>(
+    entries: &[(&'a ImagePath, &'a Entry)],
+) -> Result<Vec<(&'a ImagePath, &'a Entry)>, LayerError> {
     let mut entries = entries.to_vec();
     entries.sort_by_key(|(path, _)| *path);
-    entries.iter().try_for_each(|(path, entry)| check(path, entry))?;
+    entries.iter().try_for_each(|(path, entry)| check_link_target(path, entry))?;
     Ok(entries)
 }
 
@@ -173,11 +175,11 @@ fn checked<'a>(entries: &[(&'a ImagePath, &'a Entry)]) -> Result<Vec<(&'a ImageP
 ///
 /// # Errors
 /// Fails if the content cannot be read or has changed.
-pub fn compressed_size(content: &Content, unpacked: u64) -> Result<u64, Error> {
-    let plan = encoder::Plan::new(Compression::default(), unpacked);
+pub fn compressed_size(content: &Content, unpacked: u64) -> Result<u64, LayerError> {
+    let plan = encoder::EncoderSettings::new(Compression::default(), unpacked);
     let mut encoder = plan.encoder()?;
-    let mut block = vec![0; usize::try_from(content.size()).unwrap_or(usize::MAX).min(plan.block)];
-    let mut packed = vec![0; encoder.bound(block.len())];
+    let mut block = vec![0; usize::try_from(content.size()).unwrap_or(usize::MAX).min(plan.block_size)];
+    let mut packed = vec![0; encoder.max_encoded_size(block.len())];
     let reader = content.open()?;
     let (mut offset, mut size) = (0, 0);
     while offset < reader.size() {
@@ -185,19 +187,19 @@ pub fn compressed_size(content: &Content, unpacked: u64) -> Result<u64, Error> {
         size += encoder.encode(block.get(..read).unwrap_or_default(), &mut packed)? as u64;
         offset += read as u64;
     }
-    reader.verify()?;
+    reader.verify_unchanged()?;
     Ok(size)
 }
 
 /// Rejects symbolic links that a tar would silently truncate.
-fn check(path: &ImagePath, entry: &Entry) -> Result<(), Error> {
-    let Node::Link(target) = &entry.node else { return Ok(()) };
+fn check_link_target(path: &ImagePath, entry: &Entry) -> Result<(), LayerError> {
+    let EntryNode::Symlink(target) = &entry.node else { return Ok(()) };
     let why = match target.as_bytes() {
         [] => "is empty",
         bytes if bytes.contains(&0) => "contains a NUL byte",
         _ => return Ok(()),
     };
-    Err(Error::Target { path: path.clone(), why })
+    Err(LayerError::InvalidLinkTarget { path: path.clone(), why })
 }
 
 #[cfg(test)]

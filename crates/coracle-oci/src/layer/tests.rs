@@ -11,15 +11,15 @@ use proptest::prelude::*;
 
 use super::*;
 use coracle_core::content::Content;
-use coracle_core::fs::Found;
-use coracle_core::path::Spelled;
-use coracle_core::entry::{Owner, Reason};
+use coracle_core::entry::{EntryReason, Owner};
+use coracle_core::fs::PathMetadata;
+use coracle_core::path::RawPath;
 
 type Entries = BTreeMap<ImagePath, Entry>;
 
-fn entry(node: Node, mode: u32) -> Entry {
-    let (owner, reason) = (Owner::ROOT, Reason::Program);
-    Entry { node, owner, mode, reason, stratum: Stratum::Program }
+fn entry(node: EntryNode, mode: u32) -> Entry {
+    let (owner, reason) = (Owner::ROOT, EntryReason::Program);
+    Entry { node, owner, mode, reason, layer_kind: LayerKind::Program }
 }
 
 /// Parses `/dir/`, `/link -> target`, `/second = /first`, `/file: content` and `/file:
@@ -29,26 +29,30 @@ fn entries(text: &str) -> Entries {
     let node = |line: &str| {
         let parsed = |path: &str| path.parse::<ImagePath>().unwrap();
         if let Some((path, target)) = line.split_once(" -> ") {
-            (parsed(path), entry(Node::Link(Spelled::new(target)), 0o777))
+            (parsed(path), entry(EntryNode::Symlink(RawPath::new(target)), 0o777))
         } else if let Some((path, first)) = line.split_once(" = ") {
-            (parsed(path), entry(Node::HardLink(parsed(first)), 0o755))
+            (parsed(path), entry(EntryNode::HardLink(parsed(first)), 0o755))
         } else if let Some((path, content)) = line.split_once(": ") {
             let (piece, times) = content.split_once('*').unwrap_or((content, "1"));
-            let content = Content::bytes(piece.repeat(times.parse().unwrap()));
-            (parsed(path), entry(Node::File(content), 0o755))
+            let content = Content::from_bytes(piece.repeat(times.parse().unwrap()));
+            (parsed(path), entry(EntryNode::File(content), 0o755))
         } else {
-            (parsed(line), entry(Node::Directory, 0o755))
+            (parsed(line), entry(EntryNode::Directory, 0o755))
         }
     };
     lines.map(node).collect()
 }
 
 /// Returns the layer and its blob.
-fn packed(cores: usize, entries: &Entries) -> Result<(Layer, Vec<u8>), Error> {
+fn packed(cores: usize, entries: &Entries) -> Result<(Layer, Vec<u8>), LayerError> {
     packed_as(Compression::default(), cores, entries)
 }
 
-fn packed_as(compression: Compression, cores: usize, entries: &Entries) -> Result<(Layer, Vec<u8>), Error> {
+fn packed_as(
+    compression: Compression,
+    cores: usize,
+    entries: &Entries,
+) -> Result<(Layer, Vec<u8>), LayerError> {
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("layer");
     let entries: Vec<_> = entries.iter().collect();
@@ -58,9 +62,9 @@ fn packed_as(compression: Compression, cores: usize, entries: &Entries) -> Resul
         ControlFlow::Continue(())
     };
     let packed =
-        pack_with(cores, &entries, Stratum::Program, compression, &out, &observer, &());
+        pack_layer_with_cores(cores, &entries, LayerKind::Program, compression, &out, &observer, &());
     match &packed {
-        Ok(layer) => assert_eq!(seen.into_inner(), layer.unpacked),
+        Ok(layer) => assert_eq!(seen.into_inner(), layer.unpacked_size),
         Err(_) => assert!(!out.exists()),
     }
     packed.map(|layer| (layer, std::fs::read(&out).unwrap()))
@@ -78,8 +82,8 @@ fn assert_sound(layer: &Layer, blob: &[u8]) {
         Some("zstd") => zstd::decode_all(blob).unwrap(),
         _ => blob.to_vec(),
     };
-    assert_eq!((layer.digest, layer.size), (Digest::of(blob), blob.len() as u64));
-    assert_eq!((layer.diff_id, layer.unpacked), (DiffId::new(Digest::of(&tar)), tar.len() as u64));
+    assert_eq!((layer.digest, layer.size), (Digest::compute(blob), blob.len() as u64));
+    assert_eq!((layer.diff_id, layer.unpacked_size), (DiffId::new(Digest::compute(&tar)), tar.len() as u64));
 }
 
 /// A changed diff ID is a breaking change; a changed digest with the same diff ID means that the
@@ -143,7 +147,7 @@ fn matches_pinned_digests_for_every_codec() {
         assert_eq!(one, two);
         let (layer, blob) = one;
         assert_sound(&layer, &blob);
-        assert_eq!((layer.diff_id, layer.unpacked), (gzip.diff_id, gzip.unpacked));
+        assert_eq!((layer.diff_id, layer.unpacked_size), (gzip.diff_id, gzip.unpacked_size));
         (compression.to_string(), layer.digest.hex())
     });
     assert_eq!(found, pinned.map(|(compression, digest)| (compression.to_owned(), digest.to_owned())));
@@ -174,7 +178,7 @@ proptest! {
                 state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
                 state.to_be_bytes()[0] & 0x1f
             }).take(*size).collect();
-            entries.insert(format!("/f{index}").parse().unwrap(), entry(Node::File(Content::bytes(content)), 0o644));
+            entries.insert(format!("/f{index}").parse().unwrap(), entry(EntryNode::File(Content::from_bytes(content)), 0o644));
         }
         let (layer, blob) = packed(1, &entries).unwrap();
         assert_sound(&layer, &blob);
@@ -185,8 +189,10 @@ proptest! {
 }
 
 fn host_file(path: PathBuf) -> Content {
-    let Some(Found::File(stat)) = fs::look(&path).unwrap() else { panic!("no file {}", path.display()) };
-    Content::host_file(path, stat)
+    let Some(PathMetadata::File(stat)) = fs::symlink_metadata(&path).unwrap() else {
+        panic!("no file {}", path.display())
+    };
+    Content::from_host_file(path, stat)
 }
 
 #[test]
@@ -197,7 +203,7 @@ fn changed_file_ends_all_threads() {
         std::fs::write(&path, vec![b'x'; size]).unwrap();
         let content = host_file(path.clone());
         let mut entries = entries("/before: 0123456789abcdef*200000");
-        entries.insert("/file".parse().unwrap(), entry(Node::File(content), 0o644));
+        entries.insert("/file".parse().unwrap(), entry(EntryNode::File(content), 0o644));
         std::fs::write(&path, "shorter").unwrap();
         let error = packed(2, &entries).unwrap_err();
         assert_eq!(error.to_string(), format!("cannot pack `{}`", path.display()));
@@ -207,13 +213,17 @@ fn changed_file_ends_all_threads() {
 #[test]
 #[cfg(target_os = "linux")]
 fn full_disk_ends_all_threads() {
-    let mut output = output::Output::open_for_test(Path::new("/dev/full"));
+    let mut output = hashed_file::HashedFile::open_for_test(Path::new("/dev/full"));
     let entries = entries("/a: 0123456789abcdef*2000000");
     let entries: Vec<_> = entries.iter().collect();
-    let plan = encoder::Plan::new(Compression::default(), tar::size(&entries));
-    let error = pipeline::run(2, plan, tar::size(&entries), &mut output, |blocks| {
-        stream::write(&entries, blocks, &|_| ControlFlow::Continue(()), &())
-    });
+    let plan = encoder::EncoderSettings::new(Compression::default(), tar_header::tar_size(&entries));
+    let error = parallel_compression::compress_blocks(
+        2,
+        plan,
+        tar_header::tar_size(&entries),
+        &mut output,
+        |blocks| tar_stream::write_tar(&entries, blocks, &|_| ControlFlow::Continue(()), &()),
+    );
     assert_eq!(error.unwrap_err().to_string(), "cannot write `/dev/full`");
 }
 
@@ -223,15 +233,8 @@ fn rejects_existing_output_and_invalid_links() {
     let out = directory.path().join("layer");
     std::fs::write(&out, "precious").unwrap();
     assert!(
-        pack(
-            &[],
-            Stratum::Data,
-            Compression::default(),
-            &out,
-            &|_| ControlFlow::Continue(()),
-            &()
-        )
-        .is_err()
+        pack_layer(&[], LayerKind::Data, Compression::default(), &out, &|_| ControlFlow::Continue(()), &())
+            .is_err()
     );
     assert_eq!(std::fs::read(&out).unwrap(), b"precious");
     let link = entries("/l -> a\0b");

@@ -11,34 +11,34 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::destination::target;
-use super::names::{self, Name};
+use super::disk_location::resolve_path;
+use super::image_names::{self, ImageName};
 use super::staging::Staging;
-use super::{Destination, Error, Kind, index, layout};
-use coracle_core::digest::{Digest, Hasher};
+use super::{DiskFormat, DiskLocation, LayoutError, directory, index_json};
+use crate::image::{Descriptor, ImageGraph, ImageSet};
+use crate::layer::tar_header::{END_OF_ARCHIVE, TarMember, padding};
+use coracle_core::digest::{Digest, DigestHasher};
 use coracle_core::fs::{self, Context};
-use crate::image::{Descriptor, Graph, Root};
-use crate::layer::tar::{END, Member, padding};
-use coracle_core::reference::Reference;
+use coracle_core::reference::ImageReference;
 
 /// The directory of blobs in an archive.
-const BLOBS: &str = "blobs/sha256/";
+const BLOBS_DIR: &str = "blobs/sha256/";
 
 /// The number of bytes that are copied and hashed at a time.
 const CHUNK: usize = 256 << 10;
 
 /// Opens a blob of an image, for example on disk or at a registry.
-pub type Open<'a> = dyn Fn(&Descriptor) -> io::Result<Box<dyn Read + 'a>> + 'a;
+pub type BlobOpener<'a> = dyn Fn(&Descriptor) -> io::Result<Box<dyn Read + 'a>> + 'a;
 
 /// The members of an archive, sorted by name, which is the order in which they are written.
 #[derive(Debug)]
-pub struct Archive {
-    members: BTreeMap<String, Content>,
+pub struct ImageArchive {
+    members: BTreeMap<String, MemberContent>,
 }
 
 /// The content of one member.
 #[derive(Debug)]
-enum Content {
+enum MemberContent {
     Directory,
     Bytes(Vec<u8>),
     Blob(Descriptor),
@@ -46,92 +46,98 @@ enum Content {
 
 /// Why an archive could not be written.
 #[derive(Debug, thiserror::Error)]
-pub enum WriteError {
+pub enum ArchiveWriteError {
     /// A blob cannot be read, or does not match its descriptor.
     #[error("cannot copy the blob `{0}`")]
     Blob(Digest, #[source] io::Error),
     /// The output cannot be written.
     #[error(transparent)]
-    Out(io::Error),
+    Output(io::Error),
 }
 
 /// Writes `root` to the file at `destination`, replacing an existing file.
-pub(super) fn publish(
-    root: &Root,
+pub(super) fn write_image(
+    root: &ImageSet,
     blobs: &Staging,
-    names: &[Name],
-    destination: &Destination,
-) -> Result<(), Error> {
-    let archive = Archive::built(root, names)?;
-    place(destination, |path| {
+    names: &[ImageName],
+    destination: &DiskLocation,
+) -> Result<(), LayoutError> {
+    let archive = ImageArchive::from_image_set(root, names)?;
+    replace_file(destination, |path| {
         let file = File::create_new(path).context("create", path)?;
         let mut out = BufWriter::new(file);
-        let written = archive.each(&mut out, &mut |named, out: &mut BufWriter<File>| {
-            let refused = |error| WriteError::Blob(named.digest, error);
-            let mut from = File::open(blobs.path(named.digest)).map_err(refused)?;
+        let written = archive.write_members(&mut out, &mut |named, out: &mut BufWriter<File>| {
+            let refused = |error| ArchiveWriteError::Blob(named.digest, error);
+            let mut from = File::open(blobs.blob_path(named.digest)).map_err(refused)?;
             // Bypasses the buffer, so that the kernel can copy or share the bytes itself.
-            out.flush().and_then(|()| io::copy(&mut from, out.get_mut())).map_err(WriteError::Out)?;
+            out.flush()
+                .and_then(|()| io::copy(&mut from, out.get_mut()))
+                .map_err(ArchiveWriteError::Output)?;
             Ok(())
         });
-        written.map_err(|error| error.at(path))
+        written.map_err(|error| error.into_layout_error(path))
     })
 }
 
 /// Writes the image of `graph` to the file at `destination`, replacing an existing file.
-pub(super) fn receive(
-    graph: &Graph,
-    names: &[Reference],
-    destination: &Destination,
-    open: &Open<'_>,
-) -> Result<(), Error> {
-    if destination.kind == Kind::DockerArchive && docker_manifest(graph, &[]).is_none() {
-        return Err(match graph.images().len() {
-            0 => Error::NoProgram(destination.clone()),
-            _ => Error::SeveralPlatforms { path: destination.path.clone() },
+pub(super) fn write_graph(
+    graph: &ImageGraph,
+    names: &[ImageReference],
+    destination: &DiskLocation,
+    open: &BlobOpener<'_>,
+) -> Result<(), LayoutError> {
+    if destination.format == DiskFormat::DockerArchive && docker_manifest(graph, &[]).is_none() {
+        return Err(match graph.runnable_manifests().len() {
+            0 => LayoutError::NotRunnable(destination.clone()),
+            _ => LayoutError::PlatformsUnsupported { path: destination.path.clone() },
         });
     }
-    let archive = Archive::of(graph, &names::at(destination, names)?)?;
-    place(destination, |path| {
+    let archive =
+        ImageArchive::from_named_graph(graph, &image_names::names_at_location(destination, names)?)?;
+    replace_file(destination, |path| {
         let file = File::create_new(path).context("create", path)?;
-        archive.write(&mut BufWriter::new(file), open).map_err(|error| error.at(path))
+        archive.write(&mut BufWriter::new(file), open).map_err(|error| error.into_layout_error(path))
     })
 }
 
 /// Runs `write` with a temporary path next to `destination`, then renames the file.
-fn place(destination: &Destination, write: impl FnOnce(&Path) -> Result<(), Error>) -> Result<(), Error> {
+fn replace_file(
+    destination: &DiskLocation,
+    write: impl FnOnce(&Path) -> Result<(), LayoutError>,
+) -> Result<(), LayoutError> {
     let staging = Staging::new(destination)?;
-    let (temporary, path) = (staging.unnamed(), target(&destination.path)?);
+    let (temporary, path) = (staging.temporary_path(), resolve_path(&destination.path)?);
     write(&temporary)?;
     std::fs::rename(&temporary, &path).context("write", &path)?;
     Ok(())
 }
 
-impl WriteError {
+impl ArchiveWriteError {
     /// Converts to an error about the output file `path`.
-    fn at(self, path: &Path) -> Error {
+    fn into_layout_error(self, path: &Path) -> LayoutError {
         match self {
-            Self::Blob(digest, source) => Error::Blob { digest, source },
-            Self::Out(error) => fs::Error::new("write", path, error).into(),
+            Self::Blob(digest, source) => LayoutError::CopyBlob { digest, source },
+            Self::Output(error) => fs::Error::new("write", path, error).into(),
         }
     }
 }
 
-impl Archive {
+impl ImageArchive {
     /// Creates the archive of a built image.
-    fn built(root: &Root, names: &[Name]) -> Result<Self, Error> {
-        let entries = index::entries(root.descriptor(), names)?;
+    fn from_image_set(root: &ImageSet, names: &[ImageName]) -> Result<Self, LayoutError> {
+        let entries = index_json::image_entries(root.descriptor(), names)?;
         let docker = match root.images() {
             [image] => {
-                let layers: Vec<Descriptor> = image.blobs().collect();
-                Some(description(image.config().descriptor(), &layers, names))
+                let layers: Vec<Descriptor> = image.layer_descriptors().collect();
+                Some(docker_manifest_json(image.config().descriptor(), &layers, names))
             }
             _ => None,
         };
-        let mut archive = Self::with(entries, docker)?;
-        root.blobs().for_each(|layer| archive.add(layer));
+        let mut archive = Self::with_common_members(entries, docker)?;
+        root.layer_descriptors().for_each(|layer| archive.add_blob(layer));
         for document in root.documents() {
-            let name = blob(document.descriptor().digest);
-            archive.members.insert(name, Content::Bytes(document.bytes().to_vec()));
+            let name = blob_member_name(document.descriptor().digest);
+            archive.members.insert(name, MemberContent::Bytes(document.bytes().to_vec()));
         }
         Ok(archive)
     }
@@ -140,106 +146,121 @@ impl Archive {
     ///
     /// # Errors
     /// Fails if the index cannot be serialized.
-    pub fn named(graph: &Graph, names: &[Reference]) -> Result<Self, Error> {
-        Self::of(graph, &names::at(&Destination::layout(""), names)?)
+    pub fn from_graph(graph: &ImageGraph, names: &[ImageReference]) -> Result<Self, LayoutError> {
+        Self::from_named_graph(graph, &image_names::names_at_location(&DiskLocation::layout(""), names)?)
     }
 
-    fn of(graph: &Graph, names: &[Name]) -> Result<Self, Error> {
+    fn from_named_graph(graph: &ImageGraph, names: &[ImageName]) -> Result<Self, LayoutError> {
         let root = graph.root().into_iter();
-        let entries = root.flat_map(|root| names.iter().map(|name| index::foreign_entry(root, name)));
-        let mut archive = Self::with(entries.collect(), docker_manifest(graph, names))?;
-        graph.blobs.values().for_each(|named| archive.add(named.clone()));
+        let entries = root.flat_map(|root| names.iter().map(|name| index_json::document_entry(root, name)));
+        let mut archive = Self::with_common_members(entries.collect(), docker_manifest(graph, names))?;
+        graph.blobs.values().for_each(|named| archive.add_blob(named.clone()));
         for document in &graph.documents {
-            archive.members.insert(blob(document.digest), Content::Bytes(document.bytes.clone()));
+            archive
+                .members
+                .insert(blob_member_name(document.digest), MemberContent::Bytes(document.bytes.clone()));
         }
         Ok(archive)
     }
 
     /// Creates the members that every archive has.
-    fn with(entries: Vec<Value>, docker: Option<Value>) -> Result<Self, Error> {
-        let mut index = index::empty();
-        index::replace(&mut index, entries, &[]);
+    fn with_common_members(entries: Vec<Value>, docker: Option<Value>) -> Result<Self, LayoutError> {
+        let mut index = index_json::empty_index();
+        index_json::replace_entries(&mut index, entries, &[]);
         let mut members = BTreeMap::from([
-            ("blobs/".to_owned(), Content::Directory),
-            (BLOBS.to_owned(), Content::Directory),
-            ("index.json".to_owned(), Content::Bytes(layout::bytes("index", &index)?)),
-            ("oci-layout".to_owned(), Content::Bytes(layout::bytes("oci-layout", &layout::mark())?)),
+            ("blobs/".to_owned(), MemberContent::Directory),
+            (BLOBS_DIR.to_owned(), MemberContent::Directory),
+            ("index.json".to_owned(), MemberContent::Bytes(directory::to_json_bytes("index", &index)?)),
+            (
+                "oci-layout".to_owned(),
+                MemberContent::Bytes(directory::to_json_bytes("oci-layout", &directory::oci_layout_json())?),
+            ),
         ]);
         if let Some(docker) = docker {
-            members.insert("manifest.json".into(), Content::Bytes(layout::bytes("manifest", &docker)?));
+            members.insert(
+                "manifest.json".into(),
+                MemberContent::Bytes(directory::to_json_bytes("manifest", &docker)?),
+            );
         }
         Ok(Self { members })
     }
 
-    fn add(&mut self, named: Descriptor) {
-        self.members.insert(blob(named.digest), Content::Blob(named));
+    fn add_blob(&mut self, named: Descriptor) {
+        self.members.insert(blob_member_name(named.digest), MemberContent::Blob(named));
     }
 
     /// Removes the blobs with these digests, which the receiver has already.
-    pub fn without(mut self, digests: &BTreeSet<Digest>) -> Self {
-        self.members
-            .retain(|_, content| !matches!(content, Content::Blob(named) if digests.contains(&named.digest)));
+    pub fn without_blobs(mut self, digests: &BTreeSet<Digest>) -> Self {
+        self.members.retain(
+            |_, content| !matches!(content, MemberContent::Blob(named) if digests.contains(&named.digest)),
+        );
         self
     }
 
     /// Returns the size of the archive, in bytes.
     pub fn size(&self) -> u64 {
-        let member = |(name, content): (&String, &Content)| match content {
-            Content::Directory => Member::directory(name.as_bytes()).head().len() as u64,
-            Content::Bytes(bytes) => whole(name, bytes.len() as u64),
-            Content::Blob(named) => whole(name, named.size),
+        let member = |(name, content): (&String, &MemberContent)| match content {
+            MemberContent::Directory => TarMember::directory(name.as_bytes()).encode_header().len() as u64,
+            MemberContent::Bytes(bytes) => padded_member_size(name, bytes.len() as u64),
+            MemberContent::Blob(named) => padded_member_size(name, named.size),
         };
-        self.members.iter().map(member).fold(END.len() as u64, u64::saturating_add)
+        self.members.iter().map(member).fold(END_OF_ARCHIVE.len() as u64, u64::saturating_add)
     }
 
     /// Writes the archive to `out`. The digest and size of each blob are verified on the way.
     ///
     /// # Errors
     /// Fails if a blob cannot be read or does not match its descriptor, or if `out` fails.
-    pub fn write(&self, out: &mut dyn Write, open: &Open<'_>) -> Result<(), WriteError> {
+    pub fn write(&self, out: &mut dyn Write, open: &BlobOpener<'_>) -> Result<(), ArchiveWriteError> {
         let mut out = out;
-        self.each(&mut out, &mut |named, out| pass(named, open, out))
+        self.write_members(&mut out, &mut |named, out| copy_verified(named, open, out))
     }
 
     /// Writes the archive. `put` writes the content of a blob.
-    fn each<W: Write>(
+    fn write_members<W: Write>(
         &self,
         out: &mut W,
-        put: &mut dyn FnMut(&Descriptor, &mut W) -> Result<(), WriteError>,
-    ) -> Result<(), WriteError> {
+        put: &mut dyn FnMut(&Descriptor, &mut W) -> Result<(), ArchiveWriteError>,
+    ) -> Result<(), ArchiveWriteError> {
         for (name, content) in &self.members {
             let size = match content {
-                Content::Directory => {
-                    out.write_all(&Member::directory(name.as_bytes()).head()).map_err(WriteError::Out)?;
+                MemberContent::Directory => {
+                    out.write_all(&TarMember::directory(name.as_bytes()).encode_header())
+                        .map_err(ArchiveWriteError::Output)?;
                     continue;
                 }
-                Content::Bytes(bytes) => bytes.len() as u64,
-                Content::Blob(named) => named.size,
+                MemberContent::Bytes(bytes) => bytes.len() as u64,
+                MemberContent::Blob(named) => named.size,
             };
-            out.write_all(&Member::file(name.as_bytes(), size).head()).map_err(WriteError::Out)?;
+            out.write_all(&TarMember::file(name.as_bytes(), size).encode_header())
+                .map_err(ArchiveWriteError::Output)?;
             match content {
-                Content::Blob(named) => put(named, out)?,
-                Content::Bytes(bytes) => out.write_all(bytes).map_err(WriteError::Out)?,
-                Content::Directory => {}
+                MemberContent::Blob(named) => put(named, out)?,
+                MemberContent::Bytes(bytes) => out.write_all(bytes).map_err(ArchiveWriteError::Output)?,
+                MemberContent::Directory => {}
             }
-            out.write_all(padding(size)).map_err(WriteError::Out)?;
+            out.write_all(padding(size)).map_err(ArchiveWriteError::Output)?;
         }
-        out.write_all(&END).and_then(|()| out.flush()).map_err(WriteError::Out)
+        out.write_all(&END_OF_ARCHIVE).and_then(|()| out.flush()).map_err(ArchiveWriteError::Output)
     }
 }
 
 /// Returns the size of a member with header and padding, in bytes.
-fn whole(name: &str, size: u64) -> u64 {
-    let head = Member::file(name.as_bytes(), size).head().len() as u64;
+fn padded_member_size(name: &str, size: u64) -> u64 {
+    let head = TarMember::file(name.as_bytes(), size).encode_header().len() as u64;
     head.saturating_add(size).saturating_add(padding(size).len() as u64)
 }
 
 /// Copies a blob to `out`. The last bytes are held back until the digest is verified, so that the
 /// receiver never gets a complete blob with wrong content.
-fn pass(named: &Descriptor, open: &Open<'_>, out: &mut dyn Write) -> Result<(), WriteError> {
-    let refused = |error| WriteError::Blob(named.digest, error);
+fn copy_verified(
+    named: &Descriptor,
+    open: &BlobOpener<'_>,
+    out: &mut dyn Write,
+) -> Result<(), ArchiveWriteError> {
+    let refused = |error| ArchiveWriteError::Blob(named.digest, error);
     let mut reader = open(named).map_err(refused)?.take(named.size.saturating_add(1));
-    let (mut hasher, mut size) = (Hasher::default(), 0_u64);
+    let (mut hasher, mut size) = (DigestHasher::default(), 0_u64);
     let (mut chunk, mut held) = (vec![0; CHUNK], Vec::with_capacity(CHUNK));
     loop {
         let read = match reader.read(&mut chunk) {
@@ -252,7 +273,7 @@ fn pass(named: &Descriptor, open: &Open<'_>, out: &mut dyn Write) -> Result<(), 
         }
         hasher.update(bytes);
         size += bytes.len() as u64;
-        out.write_all(&held).map_err(WriteError::Out)?;
+        out.write_all(&held).map_err(ArchiveWriteError::Output)?;
         held.clear();
         held.extend_from_slice(bytes);
     }
@@ -261,25 +282,25 @@ fn pass(named: &Descriptor, open: &Open<'_>, out: &mut dyn Write) -> Result<(), 
         let why = format!("received {size} bytes with the digest `{found}` instead of {} bytes", named.size);
         return Err(refused(io::Error::other(why)));
     }
-    out.write_all(&held).map_err(WriteError::Out)
+    out.write_all(&held).map_err(ArchiveWriteError::Output)
 }
 
-fn blob(digest: Digest) -> String {
-    format!("{BLOBS}{}", digest.hex())
+fn blob_member_name(digest: Digest) -> String {
+    format!("{BLOBS_DIR}{}", digest.hex())
 }
 
 /// Returns Docker's `manifest.json`; `None` unless there is exactly one image, because the format
 /// cannot describe several platforms.
-fn docker_manifest(graph: &Graph, names: &[Name]) -> Option<Value> {
-    match graph.images().as_slice() {
-        [image] => Some(description(&image.config, &image.layers, names)),
+fn docker_manifest(graph: &ImageGraph, names: &[ImageName]) -> Option<Value> {
+    match graph.runnable_manifests().as_slice() {
+        [image] => Some(docker_manifest_json(&image.config, &image.layers, names)),
         _ => None,
     }
 }
 
-fn description(config: &Descriptor, layers: &[Descriptor], names: &[Name]) -> Value {
-    let tags: Vec<&String> = names.iter().filter_map(|name| name.full.as_ref()).collect();
+fn docker_manifest_json(config: &Descriptor, layers: &[Descriptor], names: &[ImageName]) -> Value {
+    let tags: Vec<&String> = names.iter().filter_map(|name| name.full_name.as_ref()).collect();
     let tags = if tags.is_empty() { Value::Null } else { json!(tags) };
-    let layers: Vec<String> = layers.iter().map(|layer| blob(layer.digest)).collect();
-    json!([{"Config": blob(config.digest), "RepoTags": tags, "Layers": layers}])
+    let layers: Vec<String> = layers.iter().map(|layer| blob_member_name(layer.digest)).collect();
+    json!([{"Config": blob_member_name(config.digest), "RepoTags": tags, "Layers": layers}])
 }

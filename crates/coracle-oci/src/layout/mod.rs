@@ -6,48 +6,48 @@
 //! returned as [`Warning`]s.
 
 mod archive;
-mod collect;
-mod destination;
-mod index;
-mod layout;
-mod names;
-mod place;
+mod atomic_file;
+mod directory;
+mod disk_location;
+mod garbage_collection;
+mod image_names;
+mod index_json;
+mod output_stamp;
 pub mod read;
-mod receive;
 mod staging;
-mod traces;
 mod verify;
+mod write_graph;
 
 use std::fmt;
 use std::path::PathBuf;
 
-pub use archive::{Archive, Open, WriteError};
-pub use destination::{Destination, Kind, ParseDestinationError};
+pub use archive::{ArchiveWriteError, BlobOpener, ImageArchive};
+pub use disk_location::{DiskFormat, DiskLocation, ParseDiskLocationError};
+pub use output_stamp::{IndexStamp, OutputStamp};
 pub use read::{
-    Extent, FileEntry, FileNode, Files, Origin, Stored, StoredImage, StoredLayer, artifact, open,
-    remote_artifact, replaced,
+    FileEntry, FileExtent, FileNode, ImageFiles, ImageSource, ParsedImage, ParsedLayer, ParsedPlatform,
+    find_replaced_image, read_artifact, read_image, read_remote_artifact,
 };
-pub use receive::receive;
 pub use staging::Staging;
-pub use traces::{Entries, Traces};
-pub use verify::{Finding, verify};
+pub use verify::{LayoutProblem, verify_layout};
+pub use write_graph::write_graph;
 
-use crate::image::{Artifact, Root};
-use coracle_core::reference::{ParseReferenceError, Reference};
-use coracle_core::fs;
+use crate::image::{Artifact, ImageSet};
 use crate::layer;
 use crate::registry;
+use coracle_core::fs;
+use coracle_core::reference::{ImageReference, ParseImageReferenceError};
 
 /// The prefix of the names of temporary files.
-const PREFIX: &str = ".coracle-";
+const TEMPORARY_PREFIX: &str = ".coracle-";
 
 /// The maximum number of attempts to lock a file that other processes keep removing. Only reached
 /// on a file system where the identity of a file changes with every `stat`.
-const ATTEMPTS: usize = 1000;
+const MAX_LOCK_ATTEMPTS: usize = 1000;
 
 /// Why an image could not be written or read.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum LayoutError {
     /// A file could not be read or written.
     #[error(transparent)]
     File(#[from] fs::Error),
@@ -56,10 +56,10 @@ pub enum Error {
     Registry(#[from] registry::Error),
     /// A layer could not be packed.
     #[error(transparent)]
-    Layer(#[from] layer::Error),
+    Layer(#[from] layer::LayerError),
     /// An image name with the destination's tag is invalid.
     #[error(transparent)]
-    Reference(#[from] ParseReferenceError),
+    Reference(#[from] ParseImageReferenceError),
     /// The destination of a layout exists and is not a layout.
     #[error("cannot write a layout to `{}`: {why}", .path.display())]
     NotLayout {
@@ -70,7 +70,7 @@ pub enum Error {
     },
     /// The destination of an archive exists and is not a file.
     #[error("cannot write an archive to `{}`: {why}", .path.display())]
-    NotFile {
+    NotArchiveFile {
         /// The destination.
         path: PathBuf,
         /// Why it cannot be written.
@@ -79,10 +79,10 @@ pub enum Error {
     /// A `docker-archive` can only hold runnable images, not artifacts such as signatures and
     /// charts.
     #[error("cannot write `{0}`: there is no runnable image, and the format supports nothing else")]
-    NoProgram(Destination),
+    NotRunnable(DiskLocation),
     /// A blob cannot be read, or does not match its descriptor.
     #[error("cannot copy the blob `{digest}`")]
-    Blob {
+    CopyBlob {
         /// The digest of the blob.
         digest: coracle_core::digest::Digest,
         /// The cause.
@@ -90,16 +90,16 @@ pub enum Error {
     },
     /// An archive holds one image and cannot be extended by an artifact.
     #[error("`{0}` can't hold an artifact")]
-    NoArtifacts(Destination),
+    ArtifactsUnsupported(DiskLocation),
     /// A `manifest.json` cannot describe several platforms.
     #[error("cannot write `docker-archive:{}`: the format supports only one platform", .path.display())]
-    SeveralPlatforms {
+    PlatformsUnsupported {
         /// The destination.
         path: PathBuf,
     },
     /// An image cannot be read.
     #[error("cannot read `{image}`: {why}")]
-    Unreadable {
+    UnreadableImage {
         /// The location of the image, as the user wrote it.
         image: String,
         /// The cause.
@@ -109,7 +109,7 @@ pub enum Error {
     },
     /// A value cannot be serialized.
     #[error("cannot write `{what}` as JSON")]
-    Json {
+    Serialize {
         /// The document, such as `index`.
         what: &'static str,
         /// The cause.
@@ -117,7 +117,7 @@ pub enum Error {
     },
 }
 
-impl Error {
+impl LayoutError {
     /// A suggested next step, if there is one.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -128,26 +128,26 @@ impl Error {
             Self::NotLayout { .. } => {
                 Some("choose an existing image layout, an empty directory or a new path".into())
             }
-            Self::NotFile { .. } => Some("choose the path of a file".into()),
-            Self::NoProgram(destination) => {
+            Self::NotArchiveFile { .. } => Some("choose the path of a file".into()),
+            Self::NotRunnable(destination) => {
                 Some(format!("write `oci-archive:{}`", destination.path.display()))
             }
-            Self::Blob { .. } => Some("the source image is damaged: build or fetch it again".into()),
-            Self::NoArtifacts(destination) => {
+            Self::CopyBlob { .. } => Some("the source image is damaged: build or fetch it again".into()),
+            Self::ArtifactsUnsupported(destination) => {
                 Some(format!("write it to a layout: `oci:{}.oci`", destination.path.display()))
             }
-            Self::SeveralPlatforms { path } => Some(format!("write `oci-archive:{}`", path.display())),
-            Self::Unreadable { hint, .. } => hint.clone(),
-            Self::Json { .. } => None,
+            Self::PlatformsUnsupported { path } => Some(format!("write `oci-archive:{}`", path.display())),
+            Self::UnreadableImage { hint, .. } => hint.clone(),
+            Self::Serialize { .. } => None,
         }
     }
 }
 
 /// A problem that did not prevent an image from being written.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Warning {
+pub enum LayoutWarning {
     /// Another image in the layout is incomplete, so unused blobs cannot be determined.
-    NotCollected {
+    UnusedBlobsKept {
         /// The layout.
         directory: PathBuf,
         /// The digest of the document that cannot be read.
@@ -155,10 +155,10 @@ pub enum Warning {
     },
 }
 
-impl fmt::Display for Warning {
+impl fmt::Display for LayoutWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotCollected { directory, digest } => write!(
+            Self::UnusedBlobsKept { directory, digest } => write!(
                 f,
                 "`{}` refers to `{digest}`, which cannot be read: unused blobs were not removed",
                 directory.display()
@@ -174,19 +174,19 @@ impl fmt::Display for Warning {
 ///
 /// # Errors
 /// Fails as [`Destination::check`] does, or if a file cannot be written.
-pub fn publish(
-    root: &Root,
+pub fn write_image(
+    root: &ImageSet,
     staging: &Staging,
-    names: &[Reference],
-    destination: &Destination,
-) -> Result<Vec<Warning>, Error> {
-    destination.check()?;
-    destination.check_root(root)?;
-    let names = names::at(destination, names)?;
-    match destination.kind {
-        Kind::Layout => layout::publish(root, staging, &names, &destination.path),
-        Kind::OciArchive | Kind::DockerArchive => {
-            archive::publish(root, staging, &names, destination)?;
+    names: &[ImageReference],
+    destination: &DiskLocation,
+) -> Result<Vec<LayoutWarning>, LayoutError> {
+    destination.check_writable()?;
+    destination.check_supports(root)?;
+    let names = image_names::names_at_location(destination, names)?;
+    match destination.format {
+        DiskFormat::Layout => directory::write_image(root, staging, &names, &destination.path),
+        DiskFormat::OciArchive | DiskFormat::DockerArchive => {
+            archive::write_image(root, staging, &names, destination)?;
             Ok(Vec::new())
         }
     }
@@ -196,13 +196,18 @@ pub fn publish(
 ///
 /// # Errors
 /// Fails if `destination` is not a layout, or if a file cannot be written.
-pub fn attach(artifact: &Artifact, destination: &Destination) -> Result<Vec<Warning>, Error> {
-    match destination.kind {
-        Kind::Layout => {
-            destination.check()?;
-            layout::attach(artifact, &destination.path)
+pub fn write_artifact(
+    artifact: &Artifact,
+    destination: &DiskLocation,
+) -> Result<Vec<LayoutWarning>, LayoutError> {
+    match destination.format {
+        DiskFormat::Layout => {
+            destination.check_writable()?;
+            directory::write_artifact(artifact, &destination.path)
         }
-        Kind::OciArchive | Kind::DockerArchive => Err(Error::NoArtifacts(destination.clone())),
+        DiskFormat::OciArchive | DiskFormat::DockerArchive => {
+            Err(LayoutError::ArtifactsUnsupported(destination.clone()))
+        }
     }
 }
 

@@ -10,27 +10,27 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tempfile::TempDir;
 
-use super::destination::{Kind, target};
-use super::{ATTEMPTS, Destination, Error, PREFIX};
-use crate::cache::Cache;
-use coracle_core::digest::{Digest, Hashing};
-use coracle_core::fs::{self, Context};
-use coracle_core::content_scanner::ContentScanner;
+use super::disk_location::{DiskFormat, resolve_path};
+use super::{DiskLocation, LayoutError, MAX_LOCK_ATTEMPTS, TEMPORARY_PREFIX};
+use crate::cache::BuildCache;
 use crate::image::Descriptor;
-use crate::layer::output::Output;
+use crate::layer::hashed_file::HashedFile;
 use crate::layer::{self, Codec, Compression, Layer};
+use coracle_core::content_scanner::ContentScanner;
+use coracle_core::digest::{Digest, HashingReader};
+use coracle_core::entry::{Entry, LayerKind};
+use coracle_core::fs::{self, Context};
 use coracle_core::path::ImagePath;
-use coracle_core::entry::{Entry, Stratum};
 
 /// The name of the lock file.
-const LOCK: &str = "lock";
+const LOCK_FILE: &str = "lock";
 
 /// A staging directory, which is removed when dropped.
 #[derive(Debug)]
 pub struct Staging {
-    directory: Locked,
-    _parents: Parents,
-    packed: AtomicU64,
+    directory: LockedDirectory,
+    _parents: CreatedParents,
+    next_number: AtomicU64,
 }
 
 impl Staging {
@@ -39,34 +39,38 @@ impl Staging {
     ///
     /// # Errors
     /// Fails if a file cannot be created there.
-    pub fn new(destination: &Destination) -> Result<Self, Error> {
-        let path = target(&destination.path)?;
-        if destination.kind == Kind::Layout && path.is_dir() {
+    pub fn new(destination: &DiskLocation) -> Result<Self, LayoutError> {
+        let path = resolve_path(&destination.path)?;
+        if destination.format == DiskFormat::Layout && path.is_dir() {
             // A build that was killed after it created the layout left its directory next to it.
-            path.parent().into_iter().for_each(remove_remains);
-            match Self::inside(&path, Parents::default()) {
+            path.parent().into_iter().for_each(remove_leftovers);
+            match Self::create_in(&path, CreatedParents::default()) {
                 // The build that created the layout failed and removed it again.
-                Err(Error::File(error)) if error.kind() == ErrorKind::NotFound && !path.exists() => {}
+                Err(LayoutError::File(error)) if error.kind() == ErrorKind::NotFound && !path.exists() => {}
                 staging => return staging,
             }
         }
-        let parents = Parents::make(&path)?;
-        Self::inside(path.parent().unwrap_or(&path), parents)
+        let parents = CreatedParents::create(&path)?;
+        Self::create_in(path.parent().unwrap_or(&path), parents)
     }
 
     /// Creates a staging directory in `directory`, which is created if it does not exist.
     ///
     /// # Errors
     /// Fails if a file cannot be created there.
-    pub fn within(directory: &Path) -> Result<Self, Error> {
-        let directory = fs::absolute(directory)?;
-        let parents = Parents::make(&directory.join(LOCK))?;
-        Self::inside(&directory, parents)
+    pub fn new_in(directory: &Path) -> Result<Self, LayoutError> {
+        let directory = fs::absolute_path(directory)?;
+        let parents = CreatedParents::create(&directory.join(LOCK_FILE))?;
+        Self::create_in(&directory, parents)
     }
 
-    fn inside(parent: &Path, parents: Parents) -> Result<Self, Error> {
-        remove_remains(parent);
-        Ok(Self { directory: Locked::new(parent)?, _parents: parents, packed: AtomicU64::new(0) })
+    fn create_in(parent: &Path, parents: CreatedParents) -> Result<Self, LayoutError> {
+        remove_leftovers(parent);
+        Ok(Self {
+            directory: LockedDirectory::new(parent)?,
+            _parents: parents,
+            next_number: AtomicU64::new(0),
+        })
     }
 
     /// Packs a layer into this directory with [`layer::pack`], or [`Cache::pack`] if there is a
@@ -74,21 +78,21 @@ impl Staging {
     ///
     /// # Errors
     /// Fails as [`layer::pack`] does.
-    pub fn pack(
+    pub fn pack_layer(
         &self,
         entries: &[(&ImagePath, &Entry)],
-        stratum: Stratum,
+        stratum: LayerKind,
         compression: Compression,
-        cache: Option<&Cache>,
-        observer: &layer::Observer<'_>,
+        cache: Option<&BuildCache>,
+        observer: &layer::PackObserver<'_>,
         scanner: &dyn ContentScanner,
-    ) -> Result<Layer, Error> {
-        let unnamed = self.unnamed();
+    ) -> Result<Layer, LayoutError> {
+        let unnamed = self.temporary_path();
         let layer = match cache {
-            Some(cache) => cache.pack(entries, stratum, compression, &unnamed, observer, scanner)?,
-            None => layer::pack(entries, stratum, compression, &unnamed, observer, scanner)?,
+            Some(cache) => cache.pack_layer(entries, stratum, compression, &unnamed, observer, scanner)?,
+            None => layer::pack_layer(entries, stratum, compression, &unnamed, observer, scanner)?,
         };
-        let path = self.path(layer.digest);
+        let path = self.blob_path(layer.digest);
         std::fs::rename(&unnamed, &path).context("create", &path)?;
         Ok(layer)
     }
@@ -98,10 +102,10 @@ impl Staging {
     ///
     /// # Errors
     /// Fails if the blob cannot be written.
-    pub fn take(&self, named: &Descriptor, reader: &mut dyn Read) -> Result<io::Result<()>, Error> {
-        let (unnamed, path) = (self.unnamed(), self.path(named.digest));
-        let mut output = Output::create(&unnamed)?;
-        if let Err(error) = output.copy(&mut reader.take(named.size.saturating_add(1)))? {
+    pub fn put_blob(&self, named: &Descriptor, reader: &mut dyn Read) -> Result<io::Result<()>, LayoutError> {
+        let (unnamed, path) = (self.temporary_path(), self.blob_path(named.digest));
+        let mut output = HashedFile::create(&unnamed)?;
+        if let Err(error) = output.copy_from(&mut reader.take(named.size.saturating_add(1)))? {
             output.discard();
             return Ok(Err(error));
         }
@@ -121,62 +125,62 @@ impl Staging {
     ///
     /// # Errors
     /// Fails if the blob cannot be opened.
-    pub fn holds(&self, layer: &Layer) -> Result<bool, Error> {
-        let path = self.path(layer.digest);
+    pub fn matches_diff_id(&self, layer: &Layer) -> Result<bool, LayoutError> {
+        let path = self.blob_path(layer.digest);
         let codec = Codec::ALL.into_iter().find(|codec| codec.media_type() == layer.media_type);
         let file = File::open(&path).context("open", &path)?;
-        let Some(Ok(tar)) = codec.map(|codec| codec.unpacked(file)) else { return Ok(false) };
-        let mut hashing = Hashing::new(tar.take(layer.unpacked.saturating_add(1)));
+        let Some(Ok(tar)) = codec.map(|codec| codec.decompress(file)) else { return Ok(false) };
+        let mut hashing = HashingReader::new(tar.take(layer.unpacked_size.saturating_add(1)));
         // A blob that cannot be unpacked does not match.
         let unpacked = io::copy(&mut hashing, &mut io::sink()).ok();
-        Ok(unpacked == Some(layer.unpacked) && hashing.finish() == layer.diff_id.digest())
+        Ok(unpacked == Some(layer.unpacked_size) && hashing.finish() == layer.diff_id.digest())
     }
 
     /// Removes the blob of this digest from this directory.
     ///
     /// # Errors
     /// Fails if the blob cannot be removed.
-    pub fn remove(&self, digest: Digest) -> Result<(), Error> {
-        let path = self.path(digest);
+    pub fn remove_blob(&self, digest: Digest) -> Result<(), LayoutError> {
+        let path = self.blob_path(digest);
         Ok(std::fs::remove_file(&path).context("remove", &path)?)
     }
 
     /// Returns a function that opens the blob of this digest. It fails once the staging directory
     /// has been removed.
-    pub fn opener(
+    pub fn blob_opener(
         &self,
         digest: Digest,
     ) -> impl Fn() -> io::Result<Box<dyn io::Read>> + Send + Sync + 'static {
-        let path = self.path(digest);
+        let path = self.blob_path(digest);
         move || Ok(Box::new(File::open(&path)?))
     }
 
     /// Returns a new path for a file whose digest is not known yet.
-    pub(crate) fn unnamed(&self) -> PathBuf {
-        let number = self.packed.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn temporary_path(&self) -> PathBuf {
+        let number = self.next_number.fetch_add(1, Ordering::Relaxed);
         self.directory.path().join(format!("part-{number}"))
     }
 
     /// Returns the path of the blob with this digest.
-    pub(super) fn path(&self, digest: Digest) -> PathBuf {
+    pub(super) fn blob_path(&self, digest: Digest) -> PathBuf {
         self.directory.path().join(digest.hex())
     }
 }
 
 /// A locked temporary directory, which other builds do not remove. It is removed when dropped.
 #[derive(Debug)]
-pub(super) struct Locked {
+pub(super) struct LockedDirectory {
     _lock: File,
     directory: TempDir,
 }
 
-impl Locked {
+impl LockedDirectory {
     /// Creates and locks a directory in `parent`.
     pub(super) fn new(parent: &Path) -> fs::Result<Self> {
-        for _ in 0..ATTEMPTS {
-            let directory = temporary_directory(parent).context("create a directory in", parent)?;
+        for _ in 0..MAX_LOCK_ATTEMPTS {
+            let directory = create_temporary_directory(parent).context("create a directory in", parent)?;
             // Another build may remove the directory until it is locked.
-            if let Some(lock) = lock_new(&directory.path().join(LOCK))? {
+            if let Some(lock) = create_lock(&directory.path().join(LOCK_FILE))? {
                 return Ok(Self { _lock: lock, directory });
             }
         }
@@ -192,17 +196,17 @@ impl Locked {
     }
 }
 
-impl Drop for Locked {
+impl Drop for LockedDirectory {
     fn drop(&mut self) {
         // Errors are harmless; `TempDir` tries to remove the directory once more.
-        let _ = remove(self.path());
+        let _ = remove_staging_directory(self.path());
     }
 }
 
 /// Removes a staging directory. The lock is removed last, so that the next build can remove the
 /// rest if this process is killed.
-fn remove(directory: &Path) -> io::Result<()> {
-    let lock = directory.join(LOCK);
+fn remove_staging_directory(directory: &Path) -> io::Result<()> {
+    let lock = directory.join(LOCK_FILE);
     for entry in std::fs::read_dir(directory)? {
         let path = entry?.path();
         if path != lock {
@@ -214,10 +218,10 @@ fn remove(directory: &Path) -> io::Result<()> {
 }
 
 /// Creates a directory in `parent`. Common errors are reported without its random name.
-fn temporary_directory(parent: &Path) -> io::Result<TempDir> {
+fn create_temporary_directory(parent: &Path) -> io::Result<TempDir> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(PREFIX);
-    if let Some(owner_alone) = fs::private() {
+    builder.prefix(TEMPORARY_PREFIX);
+    if let Some(owner_alone) = fs::private_dir_permissions() {
         builder.permissions(owner_alone);
     }
     let made = builder.tempdir_in(parent);
@@ -232,7 +236,7 @@ fn temporary_directory(parent: &Path) -> io::Result<TempDir> {
 }
 
 /// Creates and locks `path`; `None` if another process removed it in the meantime.
-fn lock_new(path: &Path) -> fs::Result<Option<File>> {
+fn create_lock(path: &Path) -> fs::Result<Option<File>> {
     let file = match File::create_new(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         file => file.context("create", path)?,
@@ -244,16 +248,18 @@ fn lock_new(path: &Path) -> fs::Result<Option<File>> {
         }
         Ok(()) | Err(TryLockError::Error(_)) => {}
     }
-    Ok(fs::is_at(&file, path)?.then_some(file))
+    Ok(fs::is_file_at(&file, path)?.then_some(file))
 }
 
 /// Removes the staging directories of killed builds. Errors are ignored.
-fn remove_remains(parent: &Path) {
-    for name in fs::list(parent).unwrap_or_default() {
-        let path = parent.join(fs::path_of(&name));
-        if name.starts_with(PREFIX.as_bytes()) && matches!(fs::look(&path), Ok(Some(fs::Found::Directory))) {
-            match File::open(path.join(LOCK)) {
-                Ok(lock) if lock.try_lock().is_ok() => drop(remove(&path)),
+fn remove_leftovers(parent: &Path) {
+    for name in fs::list_directory(parent).unwrap_or_default() {
+        let path = parent.join(fs::path_from_bytes(&name));
+        if name.starts_with(TEMPORARY_PREFIX.as_bytes())
+            && matches!(fs::symlink_metadata(&path), Ok(Some(fs::PathMetadata::Directory)))
+        {
+            match File::open(path.join(LOCK_FILE)) {
+                Ok(lock) if lock.try_lock().is_ok() => drop(remove_staging_directory(&path)),
                 Ok(_) => {}
                 // The build was killed before it created the lock, or is about to create it: remove
                 // the directory only if it is empty.
@@ -266,11 +272,11 @@ fn remove_remains(parent: &Path) {
 /// Parent directories that were created for a path. Those that are still empty are removed when
 /// this is dropped.
 #[derive(Debug, Default)]
-pub(super) struct Parents(Vec<PathBuf>);
+pub(super) struct CreatedParents(Vec<PathBuf>);
 
-impl Parents {
+impl CreatedParents {
     /// Creates the missing parent directories of `path`.
-    pub(super) fn make(path: &Path) -> fs::Result<Self> {
+    pub(super) fn create(path: &Path) -> fs::Result<Self> {
         let mut made = Self::default();
         let above = path.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty());
         let mut missing: Vec<&Path> = above.take_while(|above| !above.exists()).collect();
@@ -288,7 +294,7 @@ impl Parents {
     }
 }
 
-impl Drop for Parents {
+impl Drop for CreatedParents {
     fn drop(&mut self) {
         self.0.iter().rev().for_each(|directory| drop(std::fs::remove_dir(directory)));
     }
@@ -299,7 +305,7 @@ mod tests {
     use super::*;
 
     fn names(directory: &Path) -> Vec<String> {
-        let names = fs::list(directory).unwrap();
+        let names = fs::list_directory(directory).unwrap();
         names.into_iter().map(|name| String::from_utf8(name).unwrap()).collect()
     }
 
@@ -309,11 +315,11 @@ mod tests {
         let there = home.path().join("there");
         std::fs::create_dir(&there).unwrap();
         for (destination, beside) in [
-            (Destination::layout(&there), there.clone()),
-            (Destination::layout(home.path().join("new")), home.path().into()),
-            (Destination::layout(home.path().join("a/b/c")), home.path().join("a/b")),
+            (DiskLocation::layout(&there), there.clone()),
+            (DiskLocation::layout(home.path().join("new")), home.path().into()),
+            (DiskLocation::layout(home.path().join("a/b/c")), home.path().join("a/b")),
             (
-                Destination { kind: Kind::OciArchive, ..Destination::layout(there.join("x.tar")) },
+                DiskLocation { format: DiskFormat::OciArchive, ..DiskLocation::layout(there.join("x.tar")) },
                 there.clone(),
             ),
         ] {
@@ -331,15 +337,15 @@ mod tests {
         let (there, killed) = (home.path().join("there"), home.path().join(".coracle-killed"));
         std::fs::create_dir(&there).unwrap();
         std::fs::create_dir(&killed).unwrap();
-        std::fs::write(killed.join(LOCK), "").unwrap();
-        drop(Staging::new(&Destination::layout(&there)).unwrap());
+        std::fs::write(killed.join(LOCK_FILE), "").unwrap();
+        drop(Staging::new(&DiskLocation::layout(&there)).unwrap());
         assert_eq!(names(home.path()), ["there"]);
     }
 
     #[test]
     fn removes_leftovers_of_killed_builds_only() {
         let home = tempfile::tempdir().unwrap();
-        let destination = Destination::layout(home.path());
+        let destination = DiskLocation::layout(home.path());
         let living = Staging::new(&destination).unwrap();
         for (name, file) in [(".coracle-killed", "part-0"), (".coracle-other", "no-lock")] {
             std::fs::create_dir(home.path().join(name)).unwrap();

@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::*;
-use coracle_core::content::Content;
-use crate::image::{Base, Config, Image};
+use crate::image::{Image, ImageConfig, InheritedBase};
 use crate::layer::Layer;
+use coracle_core::content::Content;
+use coracle_core::entry::{Entry, EntryNode, EntryReason, LayerKind, Owner};
 use coracle_core::path::ImagePath;
 use coracle_core::platform::Platform;
-use coracle_core::entry::{Entry, Node, Owner, Reason, Stratum};
 
 /// A temporary directory for layouts and archives.
 struct Sandbox {
@@ -29,22 +29,27 @@ impl Sandbox {
         self.home.path().join(name)
     }
 
-    fn destination(&self, text: &str) -> Destination {
+    fn destination(&self, text: &str) -> DiskLocation {
         let (transport, rest) = text.split_once(':').unwrap();
         format!("{transport}:{}", self.path(rest).display()).parse().unwrap()
     }
 
     /// Builds an image of one program and writes it to `destination`.
-    fn build(&self, program: &str, names: &[&str], destination: &str) -> Result<(Root, Vec<Warning>), Error> {
+    fn build(
+        &self,
+        program: &str,
+        names: &[&str],
+        destination: &str,
+    ) -> Result<(ImageSet, Vec<LayoutWarning>), LayoutError> {
         let destination = self.destination(destination);
         let staging = Staging::new(&destination)?;
         let root = root(&[image(&staging, program, "amd64")]);
-        let warnings = publish(&root, &staging, &references(names), &destination)?;
+        let warnings = write_image(&root, &staging, &references(names), &destination)?;
         Ok((root, warnings))
     }
 
     fn blobs(&self, layout: &str) -> usize {
-        fs::list(&self.path(layout).join("blobs/sha256")).unwrap().len()
+        fs::list_directory(&self.path(layout).join("blobs/sha256")).unwrap().len()
     }
 
     /// Returns the tags of the layout's entries, `-` for none.
@@ -57,29 +62,29 @@ impl Sandbox {
     }
 
     fn assert_sound(&self, layout: &str) {
-        assert_eq!(verify(&self.path(layout)).unwrap(), []);
+        assert_eq!(verify_layout(&self.path(layout)).unwrap(), []);
         assert_eq!(names_in(&self.path(layout)), ["blobs", "index.json", "oci-layout"]);
     }
 }
 
 fn names_in(directory: &Path) -> Vec<String> {
-    fs::list(directory).unwrap().into_iter().map(|name| String::from_utf8(name).unwrap()).collect()
+    fs::list_directory(directory).unwrap().into_iter().map(|name| String::from_utf8(name).unwrap()).collect()
 }
 
 fn json_at(path: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
-fn references(names: &[&str]) -> Vec<Reference> {
+fn references(names: &[&str]) -> Vec<ImageReference> {
     names.iter().map(|name| name.parse().unwrap()).collect()
 }
 
-fn layer(staging: &Staging, path: &str, content: &str, stratum: Stratum) -> Layer {
-    let (node, owner) = (Node::File(Content::bytes(content)), Owner::ROOT);
-    let entry = Entry { node, owner, mode: 0o755, reason: Reason::Program, stratum };
+fn layer(staging: &Staging, path: &str, content: &str, stratum: LayerKind) -> Layer {
+    let (node, owner) = (EntryNode::File(Content::from_bytes(content)), Owner::ROOT);
+    let entry = Entry { node, owner, mode: 0o755, reason: EntryReason::Program, layer_kind: stratum };
     let path: ImagePath = path.parse().unwrap();
     staging
-        .pack(
+        .pack_layer(
             &[(&path, &entry)],
             stratum,
             Default::default(),
@@ -92,15 +97,15 @@ fn layer(staging: &Staging, path: &str, content: &str, stratum: Stratum) -> Laye
 
 fn image(staging: &Staging, program: &str, architecture: &str) -> Image {
     let layers = [
-        layer(staging, "/lib", "libraries", Stratum::Libraries),
-        layer(staging, "/app", program, Stratum::Program),
+        layer(staging, "/lib", "libraries", LayerKind::Libraries),
+        layer(staging, "/app", program, LayerKind::Program),
     ];
-    let config = Config { entrypoint: vec!["/app".into()], ..Config::default() };
-    Image::new(&config, &Platform::linux(architecture, None), &Base::default(), &layers, 0).unwrap()
+    let config = ImageConfig { entrypoint: vec!["/app".into()], ..ImageConfig::default() };
+    Image::new(&config, &Platform::linux(architecture, None), &InheritedBase::default(), &layers, 0).unwrap()
 }
 
-fn root(images: &[Image]) -> Root {
-    Root::new(images.to_vec()).unwrap()
+fn root(images: &[Image]) -> ImageSet {
+    ImageSet::new(images.to_vec()).unwrap()
 }
 
 #[test]
@@ -150,7 +155,7 @@ fn keeps_blobs_of_nested_indexes() {
     let destination = sandbox.destination("oci:x");
     let staging = Staging::new(&destination).unwrap();
     let both = root(&[image(&staging, "one", "amd64"), image(&staging, "two", "arm64")]);
-    publish(&both, &staging, &references(&["multi"]), &destination).unwrap();
+    write_image(&both, &staging, &references(&["multi"]), &destination).unwrap();
     drop(staging);
     sandbox.build("one", &[], "oci:x:single").unwrap();
     assert_eq!(sandbox.blobs("x"), 3 + 4 + 1);
@@ -165,7 +170,7 @@ fn removes_nothing_if_a_document_is_missing() {
     sandbox.build("two", &["shop:2"], "oci:x").unwrap();
     let (_, warnings) = sandbox.build("three", &["shop:2"], "oci:x").unwrap();
     let digest = old.digest().to_string();
-    assert_eq!(warnings, [Warning::NotCollected { directory: sandbox.path("x"), digest }]);
+    assert_eq!(warnings, [LayoutWarning::UnusedBlobsKept { directory: sandbox.path("x"), digest }]);
     assert_eq!(sandbox.blobs("x"), 9);
 }
 
@@ -189,7 +194,7 @@ fn check_rejects_paths_that_are_not_layouts() {
         ("broken", "its `oci-layout` is not JSON (EOF while parsing an object at line 1 column 1)"),
         ("index", "its `index.json` has no array `manifests`"),
     ] {
-        let error = sandbox.destination(&format!("oci:{name}")).check().unwrap_err();
+        let error = sandbox.destination(&format!("oci:{name}")).check_writable().unwrap_err();
         let message = format!("cannot write a layout to `{}`: {why}", sandbox.path(name).display());
         assert_eq!(error.to_string(), message);
     }
@@ -217,13 +222,13 @@ fn failure_keeps_previous_content() {
         let destination = sandbox.destination(destination);
         let staging = Staging::new(&destination).unwrap();
         let root = root(&[image(&staging, "two", "amd64")]);
-        let lost = root.images()[0].layers()[1].digest;
-        std::fs::remove_file(staging.path(lost)).unwrap();
-        publish(&root, &staging, &[], &destination).unwrap_err();
+        let lost = root.images()[0].packed_layers()[1].digest;
+        std::fs::remove_file(staging.blob_path(lost)).unwrap();
+        write_image(&root, &staging, &[], &destination).unwrap_err();
     }
     assert_eq!(names_in(sandbox.home.path()), ["old"]);
     assert_eq!(std::fs::read(sandbox.path("old/index.json")).unwrap(), before);
-    assert_eq!(verify(&sandbox.path("old")).unwrap(), []);
+    assert_eq!(verify_layout(&sandbox.path("old")).unwrap(), []);
 }
 
 #[test]
@@ -264,7 +269,7 @@ fn publishes_to_several_destinations_and_both_archive_formats_are_equal() {
     let staging = Staging::new(&destinations[0]).unwrap();
     let root = root(&[image(&staging, "one", "amd64")]);
     for destination in &destinations {
-        publish(&root, &staging, &references(&["shop:1"]), destination).unwrap();
+        write_image(&root, &staging, &references(&["shop:1"]), destination).unwrap();
     }
     drop(staging);
     assert_eq!(names_in(sandbox.home.path()), ["d.tar", "o.tar", "x", "y"]);
@@ -279,7 +284,7 @@ fn publishes_to_several_destinations_and_both_archive_formats_are_equal() {
     let image = &root.images()[0];
     assert_eq!(files[manifest[0]["Config"].as_str().unwrap()], image.config().bytes());
     let layers = manifest[0]["Layers"].as_array().unwrap();
-    assert_eq!(files[layers[1].as_str().unwrap()].len() as u64, image.layers()[1].size);
+    assert_eq!(files[layers[1].as_str().unwrap()].len() as u64, image.packed_layers()[1].size);
     let index: Value = serde_json::from_slice(&files["index.json"]).unwrap();
     assert_eq!(index, json_at(&sandbox.path("x/index.json")));
 }
@@ -290,10 +295,10 @@ fn only_oci_archives_support_several_platforms() {
     let destination = sandbox.destination("oci-archive:o.tar");
     let staging = Staging::new(&destination).unwrap();
     let root = root(&[image(&staging, "one", "amd64"), image(&staging, "two", "arm64")]);
-    publish(&root, &staging, &[], &destination).unwrap();
+    write_image(&root, &staging, &[], &destination).unwrap();
     assert!(members(&sandbox.path("o.tar")).iter().all(|(name, _)| name != "manifest.json"));
     let destination = sandbox.destination("docker-archive:d.tar");
-    let error = publish(&root, &staging, &[], &destination).unwrap_err();
+    let error = write_image(&root, &staging, &[], &destination).unwrap_err();
     assert_eq!(error.hint(), Some(format!("write `oci-archive:{}`", sandbox.path("d.tar").display())));
 }
 
@@ -302,13 +307,14 @@ fn verify_finds_every_mismatch() {
     let sandbox = Sandbox::new();
     let (root, _) = sandbox.build("one", &["shop"], "oci:x").unwrap();
     let blob = |digest: coracle_core::digest::Digest| sandbox.path("x/blobs/sha256").join(digest.hex());
-    let [libraries, program] = root.images()[0].layers() else { panic!("two layers were built") };
+    let [libraries, program] = root.images()[0].packed_layers() else { panic!("two layers were built") };
     std::fs::copy(blob(libraries.digest), blob(program.digest)).unwrap();
     let mut config: Value = serde_json::from_slice(root.images()[0].config().bytes()).unwrap();
     config["history"] = json!([]);
     let config_digest = root.images()[0].config().descriptor().digest;
     std::fs::write(blob(config_digest), serde_json::to_vec_pretty(&config).unwrap()).unwrap();
-    let found: Vec<String> = verify(&sandbox.path("x")).unwrap().iter().map(Finding::to_string).collect();
+    let found: Vec<String> =
+        verify_layout(&sandbox.path("x")).unwrap().iter().map(LayoutProblem::to_string).collect();
     let wanted = [
         format!("the content of `{config_digest}` has the digest"),
         format!("the content of `{}` has the digest `{}`", program.digest, libraries.digest),
@@ -322,7 +328,8 @@ fn verify_finds_every_mismatch() {
     }
     std::fs::write(blob(libraries.digest), "this is no gzip stream").unwrap();
     std::fs::remove_file(blob(config_digest)).unwrap();
-    let found: Vec<String> = verify(&sandbox.path("x")).unwrap().iter().map(Finding::to_string).collect();
+    let found: Vec<String> =
+        verify_layout(&sandbox.path("x")).unwrap().iter().map(LayoutProblem::to_string).collect();
     assert!(found.contains(&format!("`{config_digest}` is missing")), "{found:#?}");
     assert!(
         found.contains(&format!("`{}` cannot be read: invalid gzip header", libraries.digest)),
@@ -337,12 +344,12 @@ fn traces_detect_replaced_images() {
         let (one, _) = sandbox.build("one", &["shop:1"], to).unwrap();
         sandbox.build("two", &["shop:1"], to).unwrap();
         let traces = || {
-            let mut traces = Traces::default();
-            traces.add(&one, &references(&["shop:1"]), &sandbox.destination(to)).unwrap();
-            traces.entries
+            let mut traces = OutputStamp::default();
+            traces.add_image(&one, &references(&["shop:1"]), &sandbox.destination(to)).unwrap();
+            traces.index_stamps
         };
-        assert!(!traces().iter().all(Entries::are_there), "{to}");
+        assert!(!traces().iter().all(IndexStamp::are_current), "{to}");
         sandbox.build("one", &["shop:1"], to).unwrap();
-        assert!(traces().iter().all(Entries::are_there), "{to}");
+        assert!(traces().iter().all(IndexStamp::are_current), "{to}");
     }
 }

@@ -14,14 +14,14 @@ use oci_spec::image::{Descriptor, ImageConfiguration, ImageIndex, ImageManifest,
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Error, layout};
-use coracle_core::digest::{DiffId, Digest, Hasher};
+use super::{LayoutError, directory};
+use coracle_core::digest::{DiffId, Digest, DigestHasher};
 use coracle_core::fs::{self, Context};
 use coracle_core::json;
 
 /// A mismatch in a layout.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, thiserror::Error)]
-pub enum Finding {
+pub enum LayoutProblem {
     /// A blob does not exist.
     #[error("`{digest}` is missing")]
     Missing {
@@ -30,7 +30,7 @@ pub enum Finding {
     },
     /// The content does not match the digest.
     #[error("the content of `{digest}` has the digest `{found}`")]
-    Digest {
+    DigestMismatch {
         /// The digest in the descriptor.
         digest: String,
         /// The digest of the content.
@@ -38,7 +38,7 @@ pub enum Finding {
     },
     /// The size does not match the descriptor.
     #[error("`{digest}` has {found} bytes, but its descriptor says {expected}")]
-    Size {
+    SizeMismatch {
         /// The digest in the descriptor.
         digest: String,
         /// The size in the descriptor.
@@ -62,7 +62,7 @@ pub enum Finding {
     },
     /// A layer does not unpack to the diff ID in the config.
     #[error("layer {layer} of `{manifest}` unpacks to `{found}`, but its config says `{expected}`")]
-    DiffId {
+    DiffIdMismatch {
         /// The digest of the manifest.
         manifest: String,
         /// The index of the layer, from 0.
@@ -76,7 +76,7 @@ pub enum Finding {
     #[error(
         "`{manifest}` has {layers} layers, but its config has {diff_ids} diff IDs and {history} history entries"
     )]
-    Counts {
+    LayerCountMismatch {
         /// The digest of the manifest.
         manifest: String,
         /// The number of layers in the manifest.
@@ -93,66 +93,70 @@ pub enum Finding {
 ///
 /// # Errors
 /// Fails if there is no layout, or if a file cannot be read.
-pub fn verify(directory: &Path) -> Result<Vec<Finding>, Error> {
+pub fn verify_layout(directory: &Path) -> Result<Vec<LayoutProblem>, LayoutError> {
     let index = directory.join("index.json");
     let index = std::fs::read(&index).context("read", &index)?;
-    layout::check(directory)?;
-    let mut check = Check { directory, findings: BTreeSet::new(), seen: BTreeSet::new() };
+    directory::check_layout_path(directory)?;
+    let mut check = LayoutVerifier { directory, findings: BTreeSet::new(), seen: BTreeSet::new() };
     let mark = directory.join("oci-layout");
-    check.canonical("oci-layout", &std::fs::read(&mark).context("read", &mark)?);
-    check.canonical("index.json", &index);
-    if let Some(index) = check.parse::<ImageIndex>("index.json", &index) {
-        check.manifests(&index)?;
+    check.check_canonical("oci-layout", &std::fs::read(&mark).context("read", &mark)?);
+    check.check_canonical("index.json", &index);
+    if let Some(index) = check.parse_json::<ImageIndex>("index.json", &index) {
+        check.check_index(&index)?;
     }
     Ok(check.findings.into_iter().collect())
 }
 
-struct Check<'a> {
+struct LayoutVerifier<'a> {
     directory: &'a Path,
-    findings: BTreeSet<Finding>,
+    findings: BTreeSet<LayoutProblem>,
     seen: BTreeSet<String>,
 }
 
 /// The size and digest of a file.
-struct Measured {
+struct SizeAndDigest {
     size: u64,
     digest: Digest,
 }
 
-impl Check<'_> {
-    fn found(&mut self, finding: Finding) {
+impl LayoutVerifier<'_> {
+    fn report(&mut self, finding: LayoutProblem) {
         self.findings.insert(finding);
     }
 
-    fn manifests(&mut self, index: &ImageIndex) -> Result<(), Error> {
+    fn check_index(&mut self, index: &ImageIndex) -> Result<(), LayoutError> {
         index.manifests().iter().try_for_each(|descriptor| match descriptor.media_type() {
             _ if !self.seen.insert(descriptor.digest().to_string()) => Ok(()),
-            MediaType::ImageIndex => match self.document::<ImageIndex>(descriptor)? {
-                Some(index) => self.manifests(&index),
+            MediaType::ImageIndex => match self.parse_blob::<ImageIndex>(descriptor)? {
+                Some(index) => self.check_index(&index),
                 None => Ok(()),
             },
-            MediaType::ImageManifest => match self.document(descriptor)? {
-                Some(manifest) => self.manifest(descriptor, &manifest),
+            MediaType::ImageManifest => match self.parse_blob(descriptor)? {
+                Some(manifest) => self.check_manifest(descriptor, &manifest),
                 None => Ok(()),
             },
-            _ => self.blob(descriptor).map(drop),
+            _ => self.check_blob(descriptor).map(drop),
         })
     }
 
-    fn manifest(&mut self, descriptor: &Descriptor, manifest: &ImageManifest) -> Result<(), Error> {
+    fn check_manifest(
+        &mut self,
+        descriptor: &Descriptor,
+        manifest: &ImageManifest,
+    ) -> Result<(), LayoutError> {
         let name = descriptor.digest().to_string();
         if *manifest.config().media_type() != MediaType::ImageConfig {
-            self.blob(manifest.config())?;
-            return manifest.layers().iter().try_for_each(|layer| self.blob(layer).map(drop));
+            self.check_blob(manifest.config())?;
+            return manifest.layers().iter().try_for_each(|layer| self.check_blob(layer).map(drop));
         }
-        let config: Option<ImageConfiguration> = self.document(manifest.config())?;
+        let config: Option<ImageConfiguration> = self.parse_blob(manifest.config())?;
         let diff_ids = config.as_ref().map_or(&[][..], |config| config.rootfs().diff_ids());
         if let Some(config) = &config {
             let layers = manifest.layers().len();
             let is_layer = |entry: &&oci_spec::image::History| entry.empty_layer() != Some(true);
             let history = config.history().iter().flatten().filter(is_layer).count();
             if (layers, layers) != (diff_ids.len(), history) {
-                self.found(Finding::Counts {
+                self.report(LayoutProblem::LayerCountMismatch {
                     manifest: name.clone(),
                     layers,
                     diff_ids: diff_ids.len(),
@@ -161,90 +165,101 @@ impl Check<'_> {
             }
         }
         for (index, layer) in manifest.layers().iter().enumerate() {
-            let Some(path) = self.blob(layer)? else { continue };
-            let Some(found) = self.unpack(layer, &path)? else { continue };
+            let Some(path) = self.check_blob(layer)? else { continue };
+            let Some(found) = self.unpacked_diff_id(layer, &path)? else { continue };
             let expected = diff_ids.get(index).filter(|expected| **expected != found.to_string());
             if let Some(expected) = expected {
                 let expected = expected.clone();
-                self.found(Finding::DiffId { manifest: name.clone(), layer: index, expected, found });
+                self.report(LayoutProblem::DiffIdMismatch {
+                    manifest: name.clone(),
+                    layer: index,
+                    expected,
+                    found,
+                });
             }
         }
         Ok(())
     }
 
     /// Checks size and digest of a blob. Returns its path; `None` if it does not exist.
-    fn blob(&mut self, descriptor: &Descriptor) -> Result<Option<PathBuf>, Error> {
+    fn check_blob(&mut self, descriptor: &Descriptor) -> Result<Option<PathBuf>, LayoutError> {
         let digest = descriptor.digest().to_string();
         let Ok(expected) = digest.parse::<Digest>() else {
             let why = "only sha256 digests can be checked".into();
-            self.found(Finding::Unreadable { document: digest, why });
+            self.report(LayoutProblem::Unreadable { document: digest, why });
             return Ok(None);
         };
         let path = self.directory.join("blobs").join("sha256").join(expected.hex());
         if !path.is_file() {
-            self.found(Finding::Missing { digest });
+            self.report(LayoutProblem::Missing { digest });
             return Ok(None);
         }
         let file = File::open(&path).context("open", &path)?;
-        let Measured { size, digest: found } = measure(file).context("read", &path)?;
+        let SizeAndDigest { size, digest: found } = hash_reader(file).context("read", &path)?;
         if size != descriptor.size() {
-            self.found(Finding::Size { digest: digest.clone(), expected: descriptor.size(), found: size });
+            self.report(LayoutProblem::SizeMismatch {
+                digest: digest.clone(),
+                expected: descriptor.size(),
+                found: size,
+            });
         }
         if found != expected {
-            self.found(Finding::Digest { digest, found });
+            self.report(LayoutProblem::DigestMismatch { digest, found });
         }
         Ok(Some(path))
     }
 
     /// Returns the diff ID of a layer; `None` if it cannot be decompressed.
-    fn unpack(&mut self, layer: &Descriptor, path: &Path) -> fs::Result<Option<DiffId>> {
+    fn unpacked_diff_id(&mut self, layer: &Descriptor, path: &Path) -> fs::Result<Option<DiffId>> {
         let file = File::open(path).context("open", path)?;
         let measured = match layer.media_type() {
-            MediaType::ImageLayer => measure(file),
-            MediaType::ImageLayerGzip => measure(MultiGzDecoder::new(file)),
-            MediaType::ImageLayerZstd => zstd::Decoder::new(file).and_then(measure),
+            MediaType::ImageLayer => hash_reader(file),
+            MediaType::ImageLayerGzip => hash_reader(MultiGzDecoder::new(file)),
+            MediaType::ImageLayerZstd => zstd::Decoder::new(file).and_then(hash_reader),
             _ => return Ok(None),
         };
         match measured {
             Ok(measured) => return Ok(Some(DiffId::new(measured.digest))),
             Err(error) => {
                 let document = layer.digest().to_string();
-                self.found(Finding::Unreadable { document, why: error.to_string() });
+                self.report(LayoutProblem::Unreadable { document, why: error.to_string() });
             }
         }
         Ok(None)
     }
 
-    fn document<T: DeserializeOwned>(&mut self, descriptor: &Descriptor) -> Result<Option<T>, Error> {
-        let Some(path) = self.blob(descriptor)? else { return Ok(None) };
+    fn parse_blob<T: DeserializeOwned>(&mut self, descriptor: &Descriptor) -> Result<Option<T>, LayoutError> {
+        let Some(path) = self.check_blob(descriptor)? else { return Ok(None) };
         let bytes = std::fs::read(&path).context("read", &path)?;
         let name = descriptor.digest().to_string();
-        self.canonical(&name, &bytes);
-        Ok(self.parse(&name, &bytes))
+        self.check_canonical(&name, &bytes);
+        Ok(self.parse_json(&name, &bytes))
     }
 
-    fn parse<T: DeserializeOwned>(&mut self, name: &str, bytes: &[u8]) -> Option<T> {
+    fn parse_json<T: DeserializeOwned>(&mut self, name: &str, bytes: &[u8]) -> Option<T> {
         let parsed = serde_json::from_slice(bytes);
-        let unreadable =
-            |error: serde_json::Error| Finding::Unreadable { document: name.into(), why: error.to_string() };
-        parsed.map_err(|error| self.found(unreadable(error))).ok()
+        let unreadable = |error: serde_json::Error| LayoutProblem::Unreadable {
+            document: name.into(),
+            why: error.to_string(),
+        };
+        parsed.map_err(|error| self.report(unreadable(error))).ok()
     }
 
-    fn canonical(&mut self, name: &str, bytes: &[u8]) {
+    fn check_canonical(&mut self, name: &str, bytes: &[u8]) {
         let value = serde_json::from_slice::<Value>(bytes);
         let same = value.and_then(|value| json::to_bytes(&value)).is_ok_and(|form| form == bytes);
         if !same {
-            self.found(Finding::NotCanonical { document: name.into() });
+            self.report(LayoutProblem::NotCanonical { document: name.into() });
         }
     }
 }
 
-fn measure(mut reader: impl Read) -> std::io::Result<Measured> {
-    let (mut hasher, mut size) = (Hasher::default(), 0);
+fn hash_reader(mut reader: impl Read) -> std::io::Result<SizeAndDigest> {
+    let (mut hasher, mut size) = (DigestHasher::default(), 0);
     let mut buffer = vec![0; 1 << 16];
     loop {
         match reader.read(&mut buffer) {
-            Ok(0) => return Ok(Measured { size, digest: hasher.finish() }),
+            Ok(0) => return Ok(SizeAndDigest { size, digest: hasher.finish() }),
             Ok(read) => {
                 hasher.update(buffer.get(..read).unwrap_or_default());
                 size += read as u64;

@@ -22,19 +22,19 @@ impl Challenge {
     /// Parses the supported challenges of all `WWW-Authenticate` fields, Bearer before Basic.
     pub fn parse<'a>(fields: impl IntoIterator<Item = &'a str>) -> Vec<Self> {
         let mut found: Vec<Self> =
-            fields.into_iter().flat_map(|field| Parser { rest: field }.challenges()).collect();
+            fields.into_iter().flat_map(|field| ChallengeParser { rest: field }.challenges()).collect();
         found.sort_by_key(|challenge| matches!(challenge, Self::Basic));
         found
     }
 }
 
-struct Parser<'a> {
+struct ChallengeParser<'a> {
     rest: &'a str,
 }
 
 type Parameters = BTreeMap<String, String>;
 
-impl<'a> Parser<'a> {
+impl<'a> ChallengeParser<'a> {
     /// Parses schemes with their parameters. A syntax error ends the field, so that no incomplete
     /// challenge is used.
     fn challenges(mut self) -> Vec<Challenge> {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::Repository;
-use super::answer::Refusal;
+use super::response::Refusal;
 use coracle_core::digest::Digest;
 use coracle_core::fs;
 
@@ -16,7 +16,7 @@ pub enum Error {
     File(#[from] fs::Error),
     /// A certificate file is not PEM or contains no certificate.
     #[error("cannot read certificates from `{}`: {why}", .path.display())]
-    Certificates {
+    InvalidCertificates {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
@@ -27,7 +27,7 @@ pub enum Error {
     Proxy,
     /// A credential file is not in the format of Docker and Podman.
     #[error("cannot read credentials from `{}`: {why}", .path.display())]
-    Credentials {
+    InvalidCredentialFile {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
@@ -35,7 +35,7 @@ pub enum Error {
     },
     /// A credential helper failed.
     #[error("cannot get credentials for `{registry}` from `{helper}`: {why}")]
-    Helper {
+    CredentialHelper {
         /// The registry.
         registry: String,
         /// The helper program.
@@ -45,13 +45,13 @@ pub enum Error {
     },
     /// The registry is not a valid host.
     #[error("`{}` is not a valid registry host", .repository.registry())]
-    NotAddressable {
+    InvalidHost {
         /// The repository.
         repository: Repository,
     },
     /// A tag is not valid.
     #[error("`{tag}` is not a valid tag")]
-    NoTag {
+    InvalidTag {
         /// The tag.
         tag: String,
     },
@@ -63,7 +63,7 @@ pub enum Error {
     },
     /// Other clients keep overwriting a referrers tag.
     #[error("other clients keep overwriting the tag `{tag}` of `{repository}`")]
-    Overwritten {
+    TagConflict {
         /// The repository.
         repository: Repository,
         /// The tag.
@@ -71,7 +71,7 @@ pub enum Error {
     },
     /// A manifest that an index lists does not exist.
     #[error("the manifest `{digest}` is missing from `{repository}`, but an index lists it")]
-    Missing {
+    MissingManifest {
         /// The repository of the index.
         repository: Repository,
         /// The digest of the manifest.
@@ -87,41 +87,41 @@ pub enum Error {
     },
     /// A redirect, upload location or token server does not use TLS.
     #[error("{request} would continue at `{host}` without TLS, which is not safe")]
-    Unsafe {
+    WithoutTls {
         /// The request.
-        request: Request,
+        request: RequestSummary,
         /// The host without TLS.
         host: String,
     },
     /// No complete response was received.
     #[error("no response to {request}: {failure}")]
-    NoAnswer {
+    NoResponse {
         /// The request.
-        request: Request,
+        request: RequestSummary,
         /// The cause.
-        failure: Failure,
+        failure: TransportFailure,
     },
     /// The status of the response is an error.
     #[error("{request} failed with status {refusal}")]
     Refused {
         /// The request.
-        request: Request,
+        request: RequestSummary,
         /// The error response.
         refusal: Refusal,
     },
     /// The response violates the protocol.
     #[error("the response to {request} is invalid: {why}")]
-    Unexpected {
+    InvalidResponse {
         /// The request.
-        request: Request,
+        request: RequestSummary,
         /// What is wrong with the response.
         why: String,
     },
     /// Content does not match its digest.
     #[error("the response to {request} has the digest `{found}` instead of `{expected}`")]
-    Altered {
+    DigestMismatch {
         /// The request.
-        request: Request,
+        request: RequestSummary,
         /// The expected digest.
         expected: Digest,
         /// The digest that the registry reported, or that of the received content.
@@ -131,7 +131,7 @@ pub enum Error {
 
 /// A summary of a request for error messages.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Request {
+pub struct RequestSummary {
     /// The repository.
     pub repository: Repository,
     /// The method, such as `GET`.
@@ -144,30 +144,30 @@ pub struct Request {
 
 /// Why no complete response was received.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Failure {
+pub enum TransportFailure {
     /// The host name can't be resolved.
     UnknownHost,
     /// The connection was refused.
-    NotListening,
+    ConnectionRefused,
     /// The connection was closed before the response was complete.
-    Cut,
+    ConnectionLost,
     /// The proxy can't connect to the host.
     Proxy,
     /// The response timed out.
-    TooSlow,
+    Timeout,
     /// TLS failed, such as with a certificate that is not trusted.
     Tls(String),
     /// The server does not use TLS.
-    NotTls,
+    NoTls,
     /// The content to send can't be read.
-    Local(String),
+    UnreadableContent(String),
     /// The response is not valid HTTP, or its headers are too large.
-    NoHttp(String),
+    InvalidHttp(String),
     /// Any other failure.
     Other(String),
 }
 
-impl fmt::Display for Request {
+impl fmt::Display for RequestSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { repository, method, path, host } = self;
         write!(f, "`{method} {path}` for `{}` at `{}`", repository.name(), repository.registry())?;
@@ -175,32 +175,32 @@ impl fmt::Display for Request {
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for TransportFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownHost => f.write_str("no such host"),
-            Self::NotListening => f.write_str("connection refused"),
-            Self::Cut => f.write_str("the connection was closed too early"),
+            Self::ConnectionRefused => f.write_str("connection refused"),
+            Self::ConnectionLost => f.write_str("the connection was closed too early"),
             Self::Proxy => f.write_str("the proxy can't connect"),
-            Self::TooSlow => f.write_str("timed out"),
-            Self::NotTls => f.write_str("the server does not use TLS"),
-            Self::Local(why) => write!(f, "cannot read the content to send: {why}"),
-            Self::Tls(why) | Self::NoHttp(why) | Self::Other(why) => f.write_str(why),
+            Self::Timeout => f.write_str("timed out"),
+            Self::NoTls => f.write_str("the server does not use TLS"),
+            Self::UnreadableContent(why) => write!(f, "cannot read the content to send: {why}"),
+            Self::Tls(why) | Self::InvalidHttp(why) | Self::Other(why) => f.write_str(why),
         }
     }
 }
 
 impl Error {
     /// Whether the cause is local: a file, the configuration or an invalid argument.
-    pub fn is_local(&self) -> bool {
+    pub fn is_local_failure(&self) -> bool {
         matches!(
             self,
             Self::File(_)
-                | Self::Certificates { .. }
+                | Self::InvalidCertificates { .. }
                 | Self::Proxy
-                | Self::Credentials { .. }
-                | Self::Helper { .. }
-                | Self::NoTag { .. }
+                | Self::InvalidCredentialFile { .. }
+                | Self::CredentialHelper { .. }
+                | Self::InvalidTag { .. }
                 | Self::NoSubject { .. }
         )
     }
@@ -209,51 +209,53 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::File(error) => return error.hint(),
-            Self::Certificates { .. } => {
+            Self::InvalidCertificates { .. } => {
                 "use a PEM file, which starts with `-----BEGIN CERTIFICATE-----`".into()
             }
             Self::Proxy => "write it as `http://[USER:PASSWORD@]HOST:PORT`".into(),
-            Self::Credentials { .. } => "correct the file, or log in again".into(),
-            Self::Helper { helper, .. } => {
+            Self::InvalidCredentialFile { .. } => "correct the file, or log in again".into(),
+            Self::CredentialHelper { helper, .. } => {
                 format!("test the helper with `{helper} list`, or remove it from Docker's `config.json`")
             }
-            Self::NoTag { .. } => {
+            Self::InvalidTag { .. } => {
                 "a tag has up to 128 letters, digits, `_`, `.` and `-`, and does not start with `.` or `-`"
                     .into()
             }
-            Self::Missing { .. } => "the image is incomplete: push it again with another tag".into(),
+            Self::MissingManifest { .. } => "the image is incomplete: push it again with another tag".into(),
             Self::Token { source, .. } => return source.hint(),
-            Self::Unsafe { host, .. } => {
+            Self::WithoutTls { host, .. } => {
                 format!("if `{host}` belongs to the registry, enable TLS there")
             }
-            Self::NoAnswer { request, failure } => return failure.hint(request),
+            Self::NoResponse { request, failure } => return failure.hint(request),
             Self::Refused { request, refusal } => return refusal.hint(request),
-            Self::Altered { .. } => {
+            Self::DigestMismatch { .. } => {
                 "try again; if it fails again, the registry or a cache in front of it is damaged".into()
             }
-            Self::Overwritten { .. } => "try again when the other clients have finished".into(),
-            Self::Unexpected { .. } | Self::NoSubject { .. } | Self::NotAddressable { .. } => return None,
+            Self::TagConflict { .. } => "try again when the other clients have finished".into(),
+            Self::InvalidResponse { .. } | Self::NoSubject { .. } | Self::InvalidHost { .. } => return None,
         })
     }
 }
 
-impl Failure {
-    fn hint(&self, request: &Request) -> Option<String> {
+impl TransportFailure {
+    fn hint(&self, request: &RequestSummary) -> Option<String> {
         let registry = request.host.as_deref().unwrap_or(request.repository.registry());
         Some(match self {
             Self::UnknownHost => format!("check the host name `{registry}` and the network"),
-            Self::NotListening => format!("check that `{registry}` is running and that the port is right"),
+            Self::ConnectionRefused => {
+                format!("check that `{registry}` is running and that the port is right")
+            }
             Self::Proxy => {
                 "check that the proxy may connect to this host, or exclude the host from the proxy".into()
             }
-            Self::Cut | Self::TooSlow => "try again; a proxy or firewall may be the cause".into(),
-            Self::NotTls => format!("configure `{registry}` as insecure to use it without TLS"),
+            Self::ConnectionLost | Self::Timeout => "try again; a proxy or firewall may be the cause".into(),
+            Self::NoTls => format!("configure `{registry}` as insecure to use it without TLS"),
             Self::Tls(why) if why.contains("CaUsedAsEndEntity") => format!(
                 "`{registry}` uses a CA certificate as its server certificate; use one signed by the CA"
             ),
             Self::Tls(_) => format!("configure the CA certificate of `{registry}`"),
-            Self::NoHttp(_) => format!("check that `{registry}` is a registry"),
-            Self::Local(_) => "the file must not change during the upload; build it again".into(),
+            Self::InvalidHttp(_) => format!("check that `{registry}` is a registry"),
+            Self::UnreadableContent(_) => "the file must not change during the upload; build it again".into(),
             Self::Other(_) => return None,
         })
     }

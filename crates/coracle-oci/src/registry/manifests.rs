@@ -4,18 +4,18 @@
 use serde::Deserialize;
 use ureq::http::{HeaderMap, Method};
 
-use super::call::{Call, To};
-use super::error::{Error, Request};
-use super::{Remote, text};
+use super::error::{Error, RequestSummary};
+use super::request::{OutgoingRequest, RequestTarget};
+use super::{RepositoryClient, escape};
+use crate::image::{RawManifest, media_type};
 use coracle_core::digest::Digest;
-use crate::image::{Document, media_type};
-use coracle_core::reference::{Reference, is_tag};
+use coracle_core::reference::{ImageReference, is_tag};
 
 /// The manifest size that the specification asks registries to support: 4 MiB.
-pub(super) const LARGEST: u64 = 4 << 20;
+pub(super) const MAX_MANIFEST_BYTES: u64 = 4 << 20;
 
 /// The accepted media types: those of OCI and those of Docker.
-const ACCEPTED: [&str; 4] = [
+const ACCEPTED_MEDIA_TYPES: [&str; 4] = [
     media_type::MANIFEST,
     media_type::INDEX,
     "application/vnd.docker.distribution.manifest.v2+json",
@@ -24,7 +24,7 @@ const ACCEPTED: [&str; 4] = [
 
 /// Selects a manifest in a repository: the `<reference>` of the distribution API.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Target<'a> {
+pub enum ManifestReference<'a> {
     /// The manifest that a tag points to.
     Tag(&'a str),
     /// The manifest with this digest.
@@ -33,7 +33,7 @@ pub enum Target<'a> {
 
 /// The descriptor of a manifest, from response headers.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Head {
+pub struct ManifestHead {
     /// The media type.
     pub media_type: String,
     /// The digest. For a tag it is what the registry reports; it was not checked.
@@ -44,7 +44,7 @@ pub struct Head {
 
 /// A pulled manifest or index.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Manifest {
+pub struct PulledManifest {
     /// The media type.
     pub media_type: String,
     /// The digest of the bytes.
@@ -53,36 +53,36 @@ pub struct Manifest {
     pub bytes: Vec<u8>,
 }
 
-impl From<Manifest> for Document {
-    fn from(Manifest { media_type, digest, bytes }: Manifest) -> Self {
+impl From<PulledManifest> for RawManifest {
+    fn from(PulledManifest { media_type, digest, bytes }: PulledManifest) -> Self {
         Self { media_type, digest, bytes }
     }
 }
 
-impl<'a> From<&'a Reference> for Target<'a> {
-    fn from(reference: &'a Reference) -> Self {
+impl<'a> From<&'a ImageReference> for ManifestReference<'a> {
+    fn from(reference: &'a ImageReference) -> Self {
         Self::Tag(reference.tag())
     }
 }
 
-impl Remote {
+impl RepositoryClient {
     /// Returns the descriptor of a manifest. `None` if there is no such manifest.
     ///
     /// # Errors
     /// Fails if the request fails, or the digest is not the requested one.
-    pub fn head(&self, target: Target<'_>) -> Result<Option<Head>, Error> {
+    pub fn head_manifest(&self, target: ManifestReference<'_>) -> Result<Option<ManifestHead>, Error> {
         let answer = self.send(&self.manifest_request(Method::HEAD, target)?)?;
         match answer.status {
             200 => {}
             404 => return Ok(None),
-            _ => return Err(self.refused(answer)),
+            _ => return Err(self.response_error(answer)),
         }
         let found = parse_head(&answer.headers);
         let request = answer.request.clone();
-        answer.finish();
+        answer.drain();
         let Some(head) = found else {
             // Some registries omit these headers: read the manifest instead.
-            return Ok(self.manifest(target)?.map(|manifest| Head {
+            return Ok(self.pull_manifest(target)?.map(|manifest| ManifestHead {
                 size: manifest.bytes.len() as u64,
                 media_type: manifest.media_type,
                 digest: manifest.digest,
@@ -97,18 +97,20 @@ impl Remote {
     /// # Errors
     /// Fails if the request fails, or the manifest is larger than 4 MiB, is not JSON, or does not
     /// match its digest or media type.
-    pub fn manifest(&self, target: Target<'_>) -> Result<Option<Manifest>, Error> {
-        let Some(received) = self.receive(&self.manifest_request(Method::GET, target)?, LARGEST)? else {
+    pub fn pull_manifest(&self, target: ManifestReference<'_>) -> Result<Option<PulledManifest>, Error> {
+        let Some(received) =
+            self.fetch_document(&self.manifest_request(Method::GET, target)?, MAX_MANIFEST_BYTES)?
+        else {
             return Ok(None);
         };
-        let (digest, request) = (Digest::of(&received.bytes), received.request);
+        let (digest, request) = (Digest::compute(&received.bytes), received.request);
         check_digest(target, digest, request.clone())?;
         if let Some(expected) = content_digest(&received.headers).filter(|expected| *expected != digest) {
-            return Err(Error::Altered { request, expected, found: digest });
+            return Err(Error::DigestMismatch { request, expected, found: digest });
         }
         match media_type_of(&received.headers, &received.bytes) {
-            Ok(media_type) => Ok(Some(Manifest { media_type, digest, bytes: received.bytes })),
-            Err(why) => Err(Error::Unexpected { request, why: self.shown(&why) }),
+            Ok(media_type) => Ok(Some(PulledManifest { media_type, digest, bytes: received.bytes })),
+            Err(why) => Err(Error::InvalidResponse { request, why: self.redact(&why) }),
         }
     }
 
@@ -116,56 +118,68 @@ impl Remote {
     ///
     /// # Errors
     /// Fails if the request fails or the registry rejects the manifest.
-    pub fn put_manifest(&self, target: Target<'_>, media_type: &str, bytes: &[u8]) -> Result<Digest, Error> {
-        self.put(target, media_type, bytes).map(|(digest, _)| digest)
+    pub fn put_manifest(
+        &self,
+        target: ManifestReference<'_>,
+        media_type: &str,
+        bytes: &[u8],
+    ) -> Result<Digest, Error> {
+        self.put_manifest_with_subject(target, media_type, bytes).map(|(digest, _)| digest)
     }
 
     /// Pushes a manifest. Returns its digest, and whether the registry added it to the referrers of
     /// its subject (it then sends an `OCI-Subject` header).
-    pub(super) fn put(
+    pub(super) fn put_manifest_with_subject(
         &self,
-        target: Target<'_>,
+        target: ManifestReference<'_>,
         media_type: &str,
         bytes: &[u8],
     ) -> Result<(Digest, bool), Error> {
-        let call = Call::new(Method::PUT, self.manifest_path(target)?);
-        let answer = self.send(&call.header("content-type", media_type).bytes(bytes))?;
+        let call = OutgoingRequest::new(Method::PUT, self.manifest_path(target)?);
+        let answer = self.send(&call.with_header("content-type", media_type).with_bytes(bytes))?;
         if !matches!(answer.status, 200..=204) {
-            return Err(self.refused(answer));
+            return Err(self.response_error(answer));
         }
-        let (digest, stored) = (Digest::of(bytes), content_digest(&answer.headers));
+        let (digest, stored) = (Digest::compute(bytes), content_digest(&answer.headers));
         let (has_subject, request) = (answer.header("oci-subject").is_some(), answer.request.clone());
-        answer.finish();
+        answer.drain();
         match stored.filter(|stored| *stored != digest) {
-            Some(found) => Err(Error::Altered { request, expected: digest, found }),
+            Some(found) => Err(Error::DigestMismatch { request, expected: digest, found }),
             None => Ok((digest, has_subject)),
         }
     }
 
-    fn manifest_request<'a>(&self, method: Method, target: Target<'_>) -> Result<Call<'a>, Error> {
-        Ok(Call::new(method, self.manifest_path(target)?).header("accept", ACCEPTED.join(", ")))
+    fn manifest_request<'a>(
+        &self,
+        method: Method,
+        target: ManifestReference<'_>,
+    ) -> Result<OutgoingRequest<'a>, Error> {
+        Ok(OutgoingRequest::new(method, self.manifest_path(target)?)
+            .with_header("accept", ACCEPTED_MEDIA_TYPES.join(", ")))
     }
 
-    fn manifest_path(&self, target: Target<'_>) -> Result<To, Error> {
+    fn manifest_path(&self, target: ManifestReference<'_>) -> Result<RequestTarget, Error> {
         match target {
-            Target::Digest(digest) => Ok(self.path(&format!("manifests/{digest}"))),
-            Target::Tag(tag) if is_tag(tag) => Ok(self.path(&format!("manifests/{tag}"))),
-            Target::Tag(tag) => Err(Error::NoTag { tag: text::shown(tag, 200) }),
+            ManifestReference::Digest(digest) => Ok(self.api_path(&format!("manifests/{digest}"))),
+            ManifestReference::Tag(tag) if is_tag(tag) => Ok(self.api_path(&format!("manifests/{tag}"))),
+            ManifestReference::Tag(tag) => Err(Error::InvalidTag { tag: escape::escape_untrusted(tag, 200) }),
         }
     }
 }
 
 /// Fails if `target` is another digest than `found`.
-fn check_digest(target: Target<'_>, found: Digest, request: Request) -> Result<(), Error> {
+fn check_digest(target: ManifestReference<'_>, found: Digest, request: RequestSummary) -> Result<(), Error> {
     match target {
-        Target::Digest(expected) if expected != found => Err(Error::Altered { request, expected, found }),
+        ManifestReference::Digest(expected) if expected != found => {
+            Err(Error::DigestMismatch { request, expected, found })
+        }
         _ => Ok(()),
     }
 }
 
-fn parse_head(headers: &HeaderMap) -> Option<Head> {
+fn parse_head(headers: &HeaderMap) -> Option<ManifestHead> {
     let size = headers.get("content-length")?.to_str().ok()?.parse().ok()?;
-    Some(Head { media_type: content_type(headers)?, digest: content_digest(headers)?, size })
+    Some(ManifestHead { media_type: content_type(headers)?, digest: content_digest(headers)?, size })
 }
 
 /// The `Docker-Content-Digest` header.

@@ -18,39 +18,39 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod answer;
-mod auth;
-mod call;
+mod authenticator;
 mod challenge;
 mod client;
 mod credentials;
 mod error;
+mod escape;
 mod manifests;
-mod proxy;
+mod no_proxy;
 mod pull;
 mod push;
 mod referrers;
 mod repository;
+mod request;
+mod response;
 mod retry;
-mod scope;
 mod secret;
-mod session;
 mod settings;
-mod text;
 mod token;
+mod token_scope;
+mod transport;
+mod upload_session;
 mod url;
-mod wire;
 
-pub use answer::{Login, Refusal};
-pub use call::Content;
 pub use challenge::Challenge;
-pub use client::{Client, Remote};
-pub use error::{Error, Failure, Request};
-pub use manifests::{Head, Manifest, Target};
+pub use client::{RegistryClient, RepositoryClient};
+pub use error::{Error, RequestSummary, TransportFailure};
+pub use manifests::{ManifestHead, ManifestReference, PulledManifest};
 pub use pull::BlobReader;
-pub use push::{Pushed, Upload};
+pub use push::{BlobUpload, PushOutcome};
 pub use referrers::Referrer;
 pub use repository::Repository;
-pub use scope::Access;
+pub use request::BlobContent;
+pub use response::{LoginStatus, Refusal};
 pub use secret::{Credential, Secret};
-pub use settings::{Retries, Settings, Timeouts};
+pub use settings::{RegistrySettings, RetryPolicy, Timeouts};
+pub use token_scope::Access;

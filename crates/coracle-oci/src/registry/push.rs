@@ -4,23 +4,23 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::call::{Body, Content};
+use super::request::{BlobContent, RequestBody};
 use super::retry;
-use super::session::Start;
-use super::{Error, Remote};
+use super::upload_session::UploadStart;
+use super::{Error, RepositoryClient};
 use coracle_core::digest::Digest;
 
 /// A blob to push.
 #[derive(Clone, Copy)]
-pub struct Upload<'a> {
+pub struct BlobUpload<'a> {
     /// The digest.
     pub digest: Digest,
     /// The size in bytes.
     pub size: u64,
     /// The content.
-    pub content: Content<'a>,
+    pub content: BlobContent<'a>,
     /// A repository at the same registry to mount the blob from, such as `acme/base`.
-    pub from: Option<&'a str>,
+    pub mount_from: Option<&'a str>,
     /// Called with the number of bytes sent since the last call. Bytes that are sent again are
     /// counted again.
     pub progress: Option<&'a (dyn Fn(u64) + Sync)>,
@@ -28,7 +28,7 @@ pub struct Upload<'a> {
 
 /// How a pushed blob got to the repository.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Pushed {
+pub enum PushOutcome {
     /// It existed already.
     Present,
     /// It was mounted from another repository.
@@ -37,23 +37,24 @@ pub enum Pushed {
     Sent,
 }
 
-impl Remote {
+impl RepositoryClient {
     /// Pushes a blob, unless it exists or can be mounted.
     ///
     /// # Errors
     /// Fails if the content can't be read or a request fails. The upload is cancelled then.
-    pub fn push_blob(&self, upload: &Upload<'_>) -> Result<Pushed, Error> {
+    pub fn push_blob(&self, upload: &BlobUpload<'_>) -> Result<PushOutcome, Error> {
         if self.has_blob(&upload.digest)? {
-            return Ok(Pushed::Present);
+            return Ok(PushOutcome::Present);
         }
-        let mut session = match self.start(upload)? {
-            Start::Mounted => return Ok(Pushed::Mounted),
-            Start::Session(session) => session,
+        let mut session = match self.start_upload(upload)? {
+            UploadStart::Mounted => return Ok(PushOutcome::Mounted),
+            UploadStart::Session(session) => session,
         };
-        let mut waits = self.waits();
+        let mut waits = self.new_backoff();
         loop {
-            let Err(error) = session.send(self, upload) else { return Ok(Pushed::Sent) };
-            let Some(wait) = retry::after_upload(&error).and_then(|asked| waits.next(asked)) else {
+            let Err(error) = session.send_rest(self, upload) else { return Ok(PushOutcome::Sent) };
+            let Some(wait) = retry::upload_retry_delay(&error).and_then(|asked| waits.next_delay(asked))
+            else {
                 session.cancel(self);
                 return Err(error);
             };
@@ -61,7 +62,7 @@ impl Remote {
             // The upload may have succeeded with only the response lost.
             match self.has_blob(&upload.digest) {
                 Ok(false) => {}
-                Ok(true) => return Ok(Pushed::Sent),
+                Ok(true) => return Ok(PushOutcome::Sent),
                 Err(error) => {
                     session.cancel(self);
                     return Err(error);
@@ -69,9 +70,9 @@ impl Remote {
             }
             session = match session.resume(self, upload.size) {
                 Some(session) => session,
-                None => match self.start(upload)? {
-                    Start::Mounted => return Ok(Pushed::Mounted),
-                    Start::Session(session) => session,
+                None => match self.start_upload(upload)? {
+                    UploadStart::Mounted => return Ok(PushOutcome::Mounted),
+                    UploadStart::Session(session) => session,
                 },
             };
         }
@@ -82,16 +83,16 @@ impl Remote {
     ///
     /// # Errors
     /// Fails like [`Remote::push_blob`]. No further upload is started then.
-    pub fn push_blobs(&self, uploads: &[Upload<'_>]) -> Result<Vec<Pushed>, Error> {
+    pub fn push_blobs(&self, uploads: &[BlobUpload<'_>]) -> Result<Vec<PushOutcome>, Error> {
         let next = AtomicUsize::new(0);
-        let outcomes: Vec<Mutex<Option<Result<Pushed, Error>>>> =
+        let outcomes: Vec<Mutex<Option<Result<PushOutcome, Error>>>> =
             uploads.iter().map(|_| Mutex::new(None)).collect();
         let work = || {
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
                 let (Some(upload), Some(outcome)) = (uploads.get(index), outcomes.get(index)) else { break };
                 let is_duplicate = uploads.iter().take(index).any(|other| other.digest == upload.digest);
-                let result = if is_duplicate { Ok(Pushed::Present) } else { self.push_blob(upload) };
+                let result = if is_duplicate { Ok(PushOutcome::Present) } else { self.push_blob(upload) };
                 if result.is_err() {
                     next.store(uploads.len(), Ordering::Relaxed);
                 }
@@ -99,7 +100,7 @@ impl Remote {
             }
         };
         std::thread::scope(|scope| {
-            for _ in 1..self.client().settings().jobs.min(uploads.len()) {
+            for _ in 1..self.client().settings().parallel_uploads.min(uploads.len()) {
                 scope.spawn(work);
             }
             work();
@@ -109,10 +110,10 @@ impl Remote {
     }
 }
 
-impl<'a> Upload<'a> {
+impl<'a> BlobUpload<'a> {
     /// The content from the offset `from`, as a request body.
-    pub(super) fn rest(&self, from: u64) -> Body<'a> {
+    pub(super) fn body_from(&self, from: u64) -> RequestBody<'a> {
         let (content, progress) = (self.content, self.progress);
-        Body { content, from, length: self.size.saturating_sub(from), progress }
+        RequestBody { content, offset: from, length: self.size.saturating_sub(from), progress }
     }
 }

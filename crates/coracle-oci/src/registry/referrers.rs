@@ -7,13 +7,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use ureq::http::Method;
 
-use super::Remote;
-use super::call::{Call, To};
-use super::client::Received;
-use super::error::{Error, Request};
-use super::manifests::{LARGEST, Target};
-use coracle_core::digest::Digest;
+use super::RepositoryClient;
+use super::client::ReceivedDocument;
+use super::error::{Error, RequestSummary};
+use super::manifests::{MAX_MANIFEST_BYTES, ManifestReference};
+use super::request::{OutgoingRequest, RequestTarget};
 use crate::image::media_type;
+use coracle_core::digest::Digest;
 use coracle_core::json;
 
 /// The maximum number of pages of a referrers list that are read.
@@ -81,31 +81,31 @@ impl TryFrom<String> for SubjectDigest {
 impl Referrer {
     /// Parses the entries of a referrers index. Entries without a SHA-256 digest are left out.
     /// `None` if `index` is not an image index.
-    pub fn list(index: &[u8]) -> Option<Vec<Self>> {
+    pub fn parse_index(index: &[u8]) -> Option<Vec<Self>> {
         parse_index(index).map(|index| parse_entries(&index))
     }
 
     /// Parses the location of the next page from a `Link: <TARGET>; rel="next"` header.
-    pub fn next_page(link: &str) -> Option<&str> {
+    pub fn parse_next_link(link: &str) -> Option<&str> {
         let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
         let is_next = parameters.replace(['"', ' '], "").to_ascii_lowercase().contains("rel=next");
         is_next.then_some(target)
     }
 }
 
-impl Remote {
+impl RepositoryClient {
     /// Lists the manifests whose subject is `subject`. Entries without a SHA-256 digest are left
     /// out.
     ///
     /// # Errors
     /// Fails if a request fails, or the response is not an image index.
     pub fn referrers(&self, subject: &Digest) -> Result<Vec<Referrer>, Error> {
-        let mut next = Some(self.path(&format!("referrers/{subject}")));
+        let mut next = Some(self.api_path(&format!("referrers/{subject}")));
         let mut found = Vec::new();
         for page in 0..MAX_PAGES {
             let Some(to) = next.take() else { return Ok(found) };
-            let call = Call::new(Method::GET, to).header("accept", media_type::INDEX);
-            let Some(received) = self.receive(&call, LARGEST)? else {
+            let call = OutgoingRequest::new(Method::GET, to).with_header("accept", media_type::INDEX);
+            let Some(received) = self.fetch_document(&call, MAX_MANIFEST_BYTES)? else {
                 // Without the API, the referrers tag is used. A missing later page ends the list.
                 return Ok(if page == 0 { parse_entries(&self.tagged_index(subject)?) } else { found });
             };
@@ -123,13 +123,13 @@ impl Remote {
     /// Fails if the manifest has no subject, a request fails, or other clients keep overwriting the
     /// index.
     pub fn add_referrer(&self, media_type: &str, bytes: &[u8]) -> Result<Digest, Error> {
-        let digest = Digest::of(bytes);
+        let digest = Digest::compute(bytes);
         let document: ReferrerManifest =
             serde_json::from_slice(bytes).map_err(|_| Error::NoSubject { digest })?;
         let Some(Subject { digest: SubjectDigest(subject) }) = document.subject else {
             return Err(Error::NoSubject { digest });
         };
-        if self.put(Target::Digest(digest), media_type, bytes)?.1 {
+        if self.put_manifest_with_subject(ManifestReference::Digest(digest), media_type, bytes)?.1 {
             return Ok(digest);
         }
         let kind = document.artifact_type.or(document.config.map(|config| config.media_type));
@@ -145,7 +145,7 @@ impl Remote {
 
     /// Adds `entry` to the index at the referrers tag, and retries if another client overwrote it.
     fn add_to_tagged_index(&self, subject: &Digest, entry: Value, digest: Digest) -> Result<Digest, Error> {
-        let mut waits = self.waits();
+        let mut waits = self.new_backoff();
         loop {
             let mut index = self.tagged_index(subject)?;
             if has_entry(&index, &digest) {
@@ -155,14 +155,14 @@ impl Remote {
                 manifests.push(entry.clone());
             }
             let bytes = json::to_bytes(&index).map_err(|_| Error::NoSubject { digest })?;
-            self.put_manifest(Target::Tag(&referrers_tag(subject)), media_type::INDEX, &bytes)?;
+            self.put_manifest(ManifestReference::Tag(&referrers_tag(subject)), media_type::INDEX, &bytes)?;
             if has_entry(&self.tagged_index(subject)?, &digest) {
                 return Ok(digest);
             }
-            match waits.next(None) {
+            match waits.next_delay(None) {
                 Some(pause) => std::thread::sleep(pause),
                 None => {
-                    return Err(Error::Overwritten {
+                    return Err(Error::TagConflict {
                         repository: self.repository().clone(),
                         tag: referrers_tag(subject),
                     });
@@ -174,10 +174,10 @@ impl Remote {
     /// The index at the referrers tag, or an empty index.
     fn tagged_index(&self, subject: &Digest) -> Result<Value, Error> {
         let tag = referrers_tag(subject);
-        let Some(manifest) = self.manifest(Target::Tag(&tag))? else {
+        let Some(manifest) = self.pull_manifest(ManifestReference::Tag(&tag))? else {
             return Ok(json!({"schemaVersion": 2, "mediaType": media_type::INDEX, "manifests": []}));
         };
-        let request = Request {
+        let request = RequestSummary {
             repository: self.repository().clone(),
             method: "GET".into(),
             path: format!("/v2/{}/manifests/{tag}", self.repository().name()),
@@ -187,10 +187,14 @@ impl Remote {
     }
 
     /// The next page, if it is at the same origin.
-    fn next_page(&self, received: &Received) -> Option<To> {
+    fn next_page(&self, received: &ReceivedDocument) -> Option<RequestTarget> {
         let link = received.headers.get("link")?.to_str().ok()?;
-        let target = Referrer::next_page(link)?;
-        received.url.join(target).filter(|url| url.same_origin(&received.url)).map(To::Url)
+        let target = Referrer::parse_next_link(link)?;
+        received
+            .url
+            .resolve_location(target)
+            .filter(|url| url.is_same_origin(&received.url))
+            .map(RequestTarget::Url)
     }
 }
 
@@ -200,10 +204,10 @@ fn referrers_tag(subject: &Digest) -> String {
 }
 
 /// Parses the body of a response as an image index.
-fn parse_response(bytes: &[u8], request: &Request) -> Result<Value, Error> {
+fn parse_response(bytes: &[u8], request: &RequestSummary) -> Result<Value, Error> {
     parse_index(bytes).ok_or_else(|| {
         let why = "the body is not an image index".into();
-        Error::Unexpected { request: request.clone(), why }
+        Error::InvalidResponse { request: request.clone(), why }
     })
 }
 

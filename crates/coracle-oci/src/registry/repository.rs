@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::url::is_loopback;
-use coracle_core::reference::Reference;
+use coracle_core::reference::ImageReference;
 
 /// Docker Hub in image names, and the host of its API.
 const DOCKER_HUB: &str = "docker.io";
@@ -28,22 +28,22 @@ impl Repository {
     }
 
     /// The `HOST[:PORT]` of the registry's API.
-    pub(super) fn authority(&self) -> &str {
+    pub(super) fn api_authority(&self) -> &str {
         if self.registry == DOCKER_HUB { DOCKER_HUB_HOST } else { &self.registry }
     }
 
     /// Whether the registry is on the loopback interface.
-    pub(super) fn is_local(&self) -> bool {
+    pub(super) fn is_on_loopback(&self) -> bool {
         is_loopback(super::url::host_of(&self.registry))
     }
 }
 
-impl From<&Reference> for Repository {
-    fn from(reference: &Reference) -> Self {
+impl From<&ImageReference> for Repository {
+    fn from(reference: &ImageReference) -> Self {
         let full = reference.full_name();
         let name = full.strip_suffix(&format!(":{}", reference.tag())).unwrap_or(&full);
         let (registry, name) = name.split_once('/').unwrap_or((DOCKER_HUB, name));
-        Self { registry: canonical(registry), name: name.to_owned() }
+        Self { registry: canonical_registry(registry), name: name.to_owned() }
     }
 }
 
@@ -54,7 +54,7 @@ impl fmt::Display for Repository {
 }
 
 /// Normalizes a registry name: lower case, and `docker.io` for every name of Docker Hub.
-pub(super) fn canonical(registry: &str) -> String {
+pub(super) fn canonical_registry(registry: &str) -> String {
     let registry = registry.to_ascii_lowercase();
     if ["index.docker.io", DOCKER_HUB_HOST].contains(&registry.as_str()) {
         return DOCKER_HUB.into();
@@ -75,8 +75,8 @@ mod tests {
             ("ghcr.io/acme/shop:1.2", "ghcr.io", "acme/shop", "ghcr.io"),
             ("localhost:5000/shop", "localhost:5000", "shop", "localhost:5000"),
         ] {
-            let repository = Repository::from(&text.parse::<Reference>().unwrap());
-            let seen = (repository.registry(), repository.name(), repository.authority());
+            let repository = Repository::from(&text.parse::<ImageReference>().unwrap());
+            let seen = (repository.registry(), repository.name(), repository.api_authority());
             assert_eq!(seen, (registry, name, authority), "{text}");
         }
     }

@@ -3,40 +3,42 @@
 
 use std::time::Duration;
 
-use super::answer::Answer;
-use super::error::{Error, Failure};
-use super::settings::Retries;
+use super::error::{Error, TransportFailure};
+use super::response::Response;
+use super::settings::RetryPolicy;
 
 /// The backoff of one request.
-pub(super) struct Waits {
-    retries: Retries,
-    tried: u32,
+pub(super) struct Backoff {
+    retries: RetryPolicy,
+    attempts_made: u32,
 }
 
-impl Waits {
-    pub(super) fn new(retries: Retries) -> Self {
-        Self { retries, tried: 1 }
+impl Backoff {
+    pub(super) fn new(retries: RetryPolicy) -> Self {
+        Self { retries, attempts_made: 1 }
     }
 
     /// The delay before the next attempt, at least `asked`. `None` if there are no attempts left,
     /// or `asked` is longer than the maximum.
-    pub(super) fn next(&mut self, asked: Option<Duration>) -> Option<Duration> {
-        let Retries { attempts, first, longest } = self.retries;
-        if self.tried >= attempts || asked.is_some_and(|asked| asked > longest) {
+    pub(super) fn next_delay(&mut self, asked: Option<Duration>) -> Option<Duration> {
+        let RetryPolicy { attempts, initial_delay: first, max_delay: longest } = self.retries;
+        if self.attempts_made >= attempts || asked.is_some_and(|asked| asked > longest) {
             return None;
         }
-        let doubled = first.saturating_mul(1_u32.checked_shl(self.tried - 1).unwrap_or(u32::MAX));
-        self.tried += 1;
+        let doubled = first.saturating_mul(1_u32.checked_shl(self.attempts_made - 1).unwrap_or(u32::MAX));
+        self.attempts_made += 1;
         // `Retry-After: 0` must not lead to retries without a delay.
         Some(doubled.min(longest).max(asked.unwrap_or_default()))
     }
 
     /// Sleeps and returns true if a request with this outcome should be retried, else returns
     /// false.
-    pub(super) fn again(&mut self, outcome: &Result<Answer, Error>, repeatable: bool) -> bool {
+    pub(super) fn wait_to_retry(&mut self, outcome: &Result<Response, Error>, repeatable: bool) -> bool {
         let pause = match outcome {
-            Ok(answer) if is_passing(answer.status, repeatable) => self.next(answer.wait()),
-            Err(error) if repeatable && is_cut(error) => self.next(None),
+            Ok(answer) if is_transient_status(answer.status, repeatable) => {
+                self.next_delay(answer.retry_after())
+            }
+            Err(error) if repeatable && is_connection_lost(error) => self.next_delay(None),
             _ => None,
         };
         pause.is_some_and(|pause| {
@@ -48,36 +50,39 @@ impl Waits {
 
 /// Whether a status is transient. With 429 and 503 the request had no effect, so it can always be
 /// repeated.
-pub(super) fn is_passing(status: u16, repeatable: bool) -> bool {
+pub(super) fn is_transient_status(status: u16, repeatable: bool) -> bool {
     matches!(status, 429 | 503) || repeatable && matches!(status, 408 | 500 | 502 | 504)
 }
 
 /// Whether the connection was lost before the response was complete.
-pub(super) fn is_cut(error: &Error) -> bool {
-    matches!(error, Error::NoAnswer { failure: Failure::Cut, .. })
+pub(super) fn is_connection_lost(error: &Error) -> bool {
+    matches!(error, Error::NoResponse { failure: TransportFailure::ConnectionLost, .. })
 }
 
 /// Whether the connection was lost or timed out.
-pub(super) fn is_lost(error: &Error) -> bool {
-    matches!(error, Error::NoAnswer { failure: Failure::Cut | Failure::TooSlow, .. })
+pub(super) fn is_response_lost(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::NoResponse { failure: TransportFailure::ConnectionLost | TransportFailure::Timeout, .. }
+    )
 }
 
 /// Whether a failed upload can be resumed or restarted: `Some` with the delay that the server asks
 /// for, if any.
-pub(super) fn after_upload(error: &Error) -> Option<Option<Duration>> {
+pub(super) fn upload_retry_delay(error: &Error) -> Option<Option<Duration>> {
     match error {
         Error::Refused { refusal, .. } => {
             // The session has expired, or its offset is not the expected one.
             let lost = matches!(refusal.status, 404 | 416);
-            (lost || is_passing(refusal.status, true)).then_some(refusal.wait)
+            (lost || is_transient_status(refusal.status, true)).then_some(refusal.retry_after)
         }
-        error => is_lost(error).then_some(None),
+        error => is_response_lost(error).then_some(None),
     }
 }
 
 /// Parses `Retry-After`: seconds, or a date. A date is relative to `now`, the `Date` header, so the
 /// local clock does not matter.
-pub(super) fn asked(after: &str, now: Option<&str>) -> Option<Duration> {
+pub(super) fn parse_retry_after(after: &str, now: Option<&str>) -> Option<Duration> {
     let after = after.trim();
     if let Ok(seconds) = after.parse() {
         return Some(Duration::from_secs(seconds));
@@ -107,15 +112,23 @@ mod tests {
 
     #[test]
     fn delays_double_up_to_the_maximum() {
-        let retries = Retries { attempts: 5, first: Duration::from_secs(1), longest: Duration::from_secs(3) };
-        let mut waits = Waits::new(retries);
-        let seconds: Vec<u64> = std::iter::from_fn(|| waits.next(None)).map(|wait| wait.as_secs()).collect();
+        let retries = RetryPolicy {
+            attempts: 5,
+            initial_delay: Duration::from_secs(1),
+            max_delay: Duration::from_secs(3),
+        };
+        let mut waits = Backoff::new(retries);
+        let seconds: Vec<u64> =
+            std::iter::from_fn(|| waits.next_delay(None)).map(|wait| wait.as_secs()).collect();
         assert_eq!(seconds, [1, 2, 3, 3]);
-        let mut waits = Waits::new(retries);
-        assert_eq!(waits.next(Some(Duration::from_secs(2))), Some(Duration::from_secs(2)));
-        assert_eq!(waits.next(Some(Duration::from_secs(4))), None);
-        let endless = Retries { attempts: u32::MAX, ..retries };
-        assert_eq!(Waits { retries: endless, tried: u32::MAX - 1 }.next(None), Some(retries.longest));
+        let mut waits = Backoff::new(retries);
+        assert_eq!(waits.next_delay(Some(Duration::from_secs(2))), Some(Duration::from_secs(2)));
+        assert_eq!(waits.next_delay(Some(Duration::from_secs(4))), None);
+        let endless = RetryPolicy { attempts: u32::MAX, ..retries };
+        assert_eq!(
+            Backoff { retries: endless, attempts_made: u32::MAX - 1 }.next_delay(None),
+            Some(retries.max_delay)
+        );
     }
 
     #[test]
@@ -134,7 +147,7 @@ mod tests {
             ("Sun, 99 Nov 1994 08:50:07 GMT", now, None),
             ("99999999999999999999999", now, None),
         ] {
-            assert_eq!(asked(after, now).map(|wait| wait.as_secs()), seconds, "{after}");
+            assert_eq!(parse_retry_after(after, now).map(|wait| wait.as_secs()), seconds, "{after}");
         }
     }
 }

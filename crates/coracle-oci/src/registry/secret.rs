@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
-use super::text;
+use super::escape;
 
 /// A password or token. `Display` and `Debug` do not show it.
 #[derive(Clone, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub enum Credential {
 
 /// All secrets that were used. They are removed from texts of servers before display.
 #[derive(Default)]
-pub(super) struct Censor(Mutex<Vec<Secret>>);
+pub(super) struct Redactor(Mutex<Vec<Secret>>);
 
 /// Shorter secrets are not redacted, because they would match unrelated text.
 const MIN_SECRET_LEN: usize = 4;
@@ -74,9 +74,9 @@ impl Credential {
     }
 }
 
-impl Censor {
+impl Redactor {
     /// Adds a secret to redact.
-    pub(super) fn learn(&self, secret: &Secret) {
+    pub(super) fn add_secret(&self, secret: &Secret) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if secret.0.len() >= MIN_SECRET_LEN && !known.contains(secret) {
             known.push(secret.clone());
@@ -86,19 +86,19 @@ impl Censor {
     }
 
     /// Adds the credentials of an `Authorization` header, without the scheme.
-    pub(super) fn learn_header(&self, header: &Secret) {
-        self.learn(&Secret::new(header.0.rsplit(' ').next().unwrap_or_default()));
+    pub(super) fn add_header(&self, header: &Secret) {
+        self.add_secret(&Secret::new(header.0.rsplit(' ').next().unwrap_or_default()));
     }
 
     /// Returns `text` with secrets redacted, control characters escaped, and truncated.
-    pub(super) fn clean(&self, text: &str) -> String {
+    pub(super) fn redact(&self, text: &str) -> String {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let text = known.iter().fold(text.to_owned(), |text, secret| text.replace(&secret.0, "[secret]"));
-        text::shown(&text, MAX_SHOWN_CHARS)
+        escape::escape_untrusted(&text, MAX_SHOWN_CHARS)
     }
 }
 
-impl fmt::Debug for Censor {
+impl fmt::Debug for Redactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Censor")
     }
@@ -119,12 +119,12 @@ mod tests {
 
     #[test]
     fn redacts_all_occurrences() {
-        let censor = Censor::default();
-        censor.learn(&Secret::new("hunter2"));
-        censor.learn(&Secret::new("hunter2hunter2"));
-        censor.learn(&Secret::new("a"));
+        let censor = Redactor::default();
+        censor.add_secret(&Secret::new("hunter2"));
+        censor.add_secret(&Secret::new("hunter2hunter2"));
+        censor.add_secret(&Secret::new("a"));
         assert_eq!(
-            censor.clean("bad password hunter2hunter2, hunter2\n"),
+            censor.redact("bad password hunter2hunter2, hunter2\n"),
             r"bad password [secret], [secret]\u{a}"
         );
     }

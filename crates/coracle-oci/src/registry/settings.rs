@@ -9,7 +9,7 @@ use super::{Credential, Secret};
 /// The configuration of a [`Client`](super::Client). The default has no credentials and trusts the
 /// system's root certificates.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct RegistrySettings {
     /// Credentials by registry, such as `ghcr.io` or `localhost:5000`. They take precedence over
     /// credential files.
     pub credentials: BTreeMap<String, Credential>,
@@ -19,10 +19,10 @@ pub struct Settings {
     /// The directories to search for credential helpers. `None` searches `PATH`.
     pub helper_directories: Option<Vec<PathBuf>>,
     /// PEM files with CA certificates, trusted in addition to the system's.
-    pub certificates: Vec<PathBuf>,
+    pub certificate_files: Vec<PathBuf>,
     /// Registries (`HOST` or `HOST:PORT`) that may be used without TLS. Registries on the loopback
     /// interface always may.
-    pub insecure: Vec<String>,
+    pub insecure_registries: Vec<String>,
     /// The proxy URL, which may hold a password. Loopback hosts bypass the proxy.
     pub proxy: Option<Secret>,
     /// Hosts that bypass the proxy: `HOST` (including subdomains), `.DOMAIN`, `HOST:PORT`, or `*`.
@@ -30,9 +30,9 @@ pub struct Settings {
     /// Timeouts of connections and responses.
     pub timeouts: Timeouts,
     /// The retry policy.
-    pub retries: Retries,
+    pub retry_policy: RetryPolicy,
     /// The number of blobs to upload in parallel.
-    pub jobs: usize,
+    pub parallel_uploads: usize,
 }
 
 /// Timeouts of connections and responses.
@@ -41,45 +41,45 @@ pub struct Timeouts {
     /// For the connection, including TLS.
     pub connect: Duration,
     /// For the start of a response, and for each read and write.
-    pub answer: Duration,
+    pub response: Duration,
 }
 
 /// Exponential backoff without jitter: the delay starts at `first` and doubles with each attempt.
 #[derive(Clone, Copy, Debug)]
-pub struct Retries {
+pub struct RetryPolicy {
     /// The maximum number of attempts, including the first.
     pub attempts: u32,
     /// The first delay.
-    pub first: Duration,
+    pub initial_delay: Duration,
     /// The maximum delay. The request fails at once if a registry asks for a longer one.
-    pub longest: Duration,
+    pub max_delay: Duration,
 }
 
-impl Default for Settings {
+impl Default for RegistrySettings {
     fn default() -> Self {
         Self {
             credentials: BTreeMap::new(),
             credential_files: Vec::new(),
             helper_directories: None,
-            certificates: Vec::new(),
-            insecure: Vec::new(),
+            certificate_files: Vec::new(),
+            insecure_registries: Vec::new(),
             proxy: None,
             no_proxy: Vec::new(),
             timeouts: Timeouts::default(),
-            retries: Retries::default(),
-            jobs: 4,
+            retry_policy: RetryPolicy::default(),
+            parallel_uploads: 4,
         }
     }
 }
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { connect: Duration::from_secs(15), answer: Duration::from_secs(120) }
+        Self { connect: Duration::from_secs(15), response: Duration::from_secs(120) }
     }
 }
 
-impl Default for Retries {
+impl Default for RetryPolicy {
     fn default() -> Self {
-        Self { attempts: 5, first: Duration::from_millis(500), longest: Duration::from_secs(60) }
+        Self { attempts: 5, initial_delay: Duration::from_millis(500), max_delay: Duration::from_secs(60) }
     }
 }

@@ -7,13 +7,13 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use ureq::http::Method;
 
-use super::answer::Login;
-use super::call::{Call, To};
-use super::error::Request;
-use super::retry::Waits;
+use super::error::RequestSummary;
+use super::request::{OutgoingRequest, RequestTarget};
+use super::response::LoginStatus;
+use super::retry::Backoff;
+use super::transport::Transport;
 use super::url::{Url, is_loopback};
-use super::wire::Wire;
-use super::{Credential, Error, Repository, Retries, Secret, text};
+use super::{Credential, Error, Repository, RetryPolicy, Secret, escape};
 
 /// The maximum size of a token server's response, in bytes.
 const MAX_RESPONSE: u64 = 1 << 20;
@@ -31,18 +31,18 @@ const EXPIRY_MARGIN: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub(super) struct Token {
     pub(super) header: Secret,
-    until: Instant,
+    expires_at: Instant,
 }
 
 /// The parameters of a token request.
-pub(super) struct Asked<'a> {
+pub(super) struct TokenRequest<'a> {
     pub(super) repository: &'a Repository,
     /// The request whose 401 response named the token server.
-    pub(super) request: &'a Request,
+    pub(super) request: &'a RequestSummary,
     pub(super) realm: &'a str,
     pub(super) service: Option<&'a str>,
     pub(super) scopes: &'a [String],
-    pub(super) login: &'a Login,
+    pub(super) login: &'a LoginStatus,
 }
 
 #[derive(Deserialize)]
@@ -54,91 +54,96 @@ struct TokenResponse {
 
 impl Token {
     /// Whether the token has not expired.
-    pub(super) fn is_good(&self) -> bool {
-        Instant::now() + EXPIRY_MARGIN < self.until
+    pub(super) fn is_valid(&self) -> bool {
+        Instant::now() + EXPIRY_MARGIN < self.expires_at
     }
 }
 
 /// The `Authorization` header of Basic authentication.
-pub(super) fn basic(user: &str, password: &Secret) -> Secret {
+pub(super) fn basic_header(user: &str, password: &Secret) -> Secret {
     Secret::new(format!("Basic {}", STANDARD.encode(format!("{user}:{}", password.reveal()))))
 }
 
 /// Fetches a token from the token server, with the credential or anonymously.
-pub(super) fn fetch(
-    wire: &Wire,
-    retries: Retries,
-    asked: &Asked<'_>,
+pub(super) fn fetch_token(
+    wire: &Transport,
+    retries: RetryPolicy,
+    asked: &TokenRequest<'_>,
     credential: Option<&Credential>,
 ) -> Result<Token, Error> {
     let fail = |source| Error::Token { repository: asked.repository.clone(), source: Box::new(source) };
-    let realm = realm(wire, asked).map_err(fail)?;
+    let realm = parse_realm(wire, asked).map_err(fail)?;
     let form;
     let (call, url, authorization) = match credential {
         Some(Credential::IdentityToken(token)) => {
             form = refresh_form(asked, token);
-            let mut call = Call::new(Method::POST, To::Url(realm.clone()))
-                .header("content-type", "application/x-www-form-urlencoded")
-                .bytes(form.as_bytes());
+            let mut call = OutgoingRequest::new(Method::POST, RequestTarget::Url(realm.clone()))
+                .with_header("content-type", "application/x-www-form-urlencoded")
+                .with_bytes(form.as_bytes());
             // A second token does no harm. A redirect would send the refresh token to another
             // server.
-            (call.repeatable, call.redirects) = (true, false);
+            (call.is_idempotent, call.follows_redirects) = (true, false);
             (call, realm, None)
         }
         Some(Credential::Password { user, password }) => {
-            let url = token_url(&realm, asked).with("account", &text::query(user));
-            let header = basic(user, password);
-            wire.censor.learn_header(&header);
-            (Call::new(Method::GET, To::Url(url.clone())), url, Some(header))
+            let url = token_url(&realm, asked).with_query_parameter("account", &escape::encode_query(user));
+            let header = basic_header(user, password);
+            wire.redactor.add_header(&header);
+            (OutgoingRequest::new(Method::GET, RequestTarget::Url(url.clone())), url, Some(header))
         }
         Some(Credential::RegistryToken(_)) | None => {
             let url = token_url(&realm, asked);
-            (Call::new(Method::GET, To::Url(url.clone())), url, None)
+            (OutgoingRequest::new(Method::GET, RequestTarget::Url(url.clone())), url, None)
         }
     };
-    let mut waits = Waits::new(retries);
+    let mut waits = Backoff::new(retries);
     let answer = loop {
-        let outcome = wire.follow(&call, &url, authorization.as_ref(), asked.repository);
-        if !waits.again(&outcome, true) {
+        let outcome = wire.send_following_redirects(&call, &url, authorization.as_ref(), asked.repository);
+        if !waits.wait_to_retry(&outcome, true) {
             break outcome.map_err(fail)?;
         }
     };
     if answer.status != 200 {
-        return Err(fail(answer.into_error(&wire.censor, asked.login.clone())));
+        return Err(fail(answer.into_error(&wire.redactor, asked.login.clone())));
     }
-    let (bytes, request) = answer.bytes(MAX_RESPONSE).map_err(fail)?;
-    let token = parse_token(&bytes).map_err(|why| fail(Error::Unexpected { request, why: why.into() }))?;
-    wire.censor.learn_header(&token.header);
+    let (bytes, request) = answer.read_body(MAX_RESPONSE).map_err(fail)?;
+    let token =
+        parse_token(&bytes).map_err(|why| fail(Error::InvalidResponse { request, why: why.into() }))?;
+    wire.redactor.add_header(&token.header);
     Ok(token)
 }
 
 /// The URL of the token server. Fails if it does not use TLS, unless it is on the loopback
 /// interface and the registry may be used without TLS.
-fn realm(wire: &Wire, asked: &Asked<'_>) -> Result<Url, Error> {
+fn parse_realm(wire: &Transport, asked: &TokenRequest<'_>) -> Result<Url, Error> {
     let request = asked.request.clone();
     let Some(url) = Url::parse(asked.realm) else {
         let why = "the URL of its token server is invalid".into();
-        return Err(Error::Unexpected { request, why });
+        return Err(Error::InvalidResponse { request, why });
     };
-    let local = is_loopback(url.host()) && wire.may_be_plain(asked.repository.authority());
+    let local = is_loopback(url.host()) && wire.allows_plain_http(asked.repository.api_authority());
     if url.is_tls() || local {
         return Ok(url);
     }
-    Err(Error::Unsafe { request, host: wire.censor.clean(url.authority()) })
+    Err(Error::WithoutTls { request, host: wire.redactor.redact(url.authority()) })
 }
 
 /// The URL of a GET request for a token.
-fn token_url(realm: &Url, asked: &Asked<'_>) -> Url {
-    let service = asked.service.map(|service| realm.with("service", &text::query(service)));
+fn token_url(realm: &Url, asked: &TokenRequest<'_>) -> Url {
+    let service =
+        asked.service.map(|service| realm.with_query_parameter("service", &escape::encode_query(service)));
     let url = service.unwrap_or_else(|| realm.clone());
-    asked.scopes.iter().fold(url, |url, scope| url.with("scope", &text::query(scope)))
+    asked
+        .scopes
+        .iter()
+        .fold(url, |url, scope| url.with_query_parameter("scope", &escape::encode_query(scope)))
 }
 
 /// The form of an OAuth 2 request for a token.
-fn refresh_form(asked: &Asked<'_>, token: &Secret) -> String {
-    let scope = text::query(&asked.scopes.join(" "));
-    let service = text::query(asked.service.unwrap_or_default());
-    let token = text::query(token.reveal());
+fn refresh_form(asked: &TokenRequest<'_>, token: &Secret) -> String {
+    let scope = escape::encode_query(&asked.scopes.join(" "));
+    let service = escape::encode_query(asked.service.unwrap_or_default());
+    let token = escape::encode_query(token.reveal());
     format!(
         "grant_type=refresh_token&service={service}&client_id=coracle&scope={scope}&refresh_token={token}"
     )
@@ -157,7 +162,7 @@ fn parse_token(bytes: &[u8]) -> Result<Token, &'static str> {
     let seconds = document.expires_in.and_then(|number| number.as_u64()).filter(|seconds| *seconds > 0);
     // At most an hour is trusted.
     let lifetime = Duration::from_secs(seconds.unwrap_or(DEFAULT_LIFETIME).clamp(DEFAULT_LIFETIME, 3600));
-    Ok(Token { header: Secret::new(format!("Bearer {token}")), until: Instant::now() + lifetime })
+    Ok(Token { header: Secret::new(format!("Bearer {token}")), expires_at: Instant::now() + lifetime })
 }
 
 #[cfg(test)]
@@ -175,7 +180,7 @@ mod tests {
         ] {
             let token = parse_token(json.as_bytes()).unwrap_or_else(|why| panic!("{why}: {json}"));
             assert_eq!(token.header.reveal(), "Bearer abc");
-            assert!(token.is_good(), "{json}");
+            assert!(token.is_valid(), "{json}");
         }
         for json in [
             "",

@@ -10,7 +10,7 @@ pub(super) struct Url {
     tls: bool,
     authority: String,
     /// Path and query, percent-encoded.
-    target: String,
+    path_and_query: String,
 }
 
 impl Url {
@@ -30,12 +30,16 @@ impl Url {
         // User information would be sent as credentials.
         let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'))?;
         let target = uri.path_and_query().map_or("/", |target| target.as_str());
-        Some(Self { tls, authority: authority.as_str().to_ascii_lowercase(), target: target.to_owned() })
+        Some(Self {
+            tls,
+            authority: authority.as_str().to_ascii_lowercase(),
+            path_and_query: target.to_owned(),
+        })
     }
 
     /// Resolves a `Location` header of a response from this URL. `None` if it is not valid.
-    pub(super) fn join(&self, location: &str) -> Option<Self> {
-        let path = self.target.split('?').next().unwrap_or_default();
+    pub(super) fn resolve_location(&self, location: &str) -> Option<Self> {
+        let path = self.path_and_query.split('?').next().unwrap_or_default();
         let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);
         let has_scheme = location
             .split_once("://")
@@ -52,13 +56,13 @@ impl Url {
     }
 
     /// This URL with one more query parameter; `value` must be percent-encoded already.
-    pub(super) fn with(&self, name: &str, value: &str) -> Self {
-        let separator = match self.target.split_once('?') {
+    pub(super) fn with_query_parameter(&self, name: &str, value: &str) -> Self {
+        let separator = match self.path_and_query.split_once('?') {
             None => "?",
             Some((_, "")) => "",
             Some(_) => "&",
         };
-        Self { target: format!("{}{separator}{name}={value}", self.target), ..self.clone() }
+        Self { path_and_query: format!("{}{separator}{name}={value}", self.path_and_query), ..self.clone() }
     }
 
     pub(super) fn is_tls(&self) -> bool {
@@ -71,7 +75,7 @@ impl Url {
 
     /// The path, without the query, which may hold signatures.
     pub(super) fn path(&self) -> &str {
-        self.target.split('?').next().unwrap_or_default()
+        self.path_and_query.split('?').next().unwrap_or_default()
     }
 
     pub(super) fn host(&self) -> &str {
@@ -79,7 +83,7 @@ impl Url {
     }
 
     /// Whether scheme, host and port are equal. Credentials are sent to the same origin only.
-    pub(super) fn same_origin(&self, other: &Self) -> bool {
+    pub(super) fn is_same_origin(&self, other: &Self) -> bool {
         let port =
             |url: &Self| port_of(&url.authority).unwrap_or(if url.tls { "443" } else { "80" }).to_owned();
         self.tls == other.tls && self.host() == other.host() && port(self) == port(other)
@@ -89,12 +93,16 @@ impl Url {
     /// not use TLS.
     pub(super) fn with_tls(&self, server: &Self) -> Option<Self> {
         let same = self.host() == server.host() && server.tls;
-        same.then(|| Self { tls: true, authority: server.authority.clone(), target: self.target.clone() })
+        same.then(|| Self {
+            tls: true,
+            authority: server.authority.clone(),
+            path_and_query: self.path_and_query.clone(),
+        })
     }
 
     /// The full URL, for sending only: the query may hold signatures, so errors must not show it.
-    pub(super) fn to_sent(&self) -> String {
-        format!("{}://{}{}", scheme(self.tls), self.authority, self.target)
+    pub(super) fn to_full_string(&self) -> String {
+        format!("{}://{}{}", scheme(self.tls), self.authority, self.path_and_query)
     }
 }
 
@@ -143,12 +151,12 @@ mod tests {
             ("?y", "https://r.io:443/v2/a/blobs/uploads/?y"),
             ("/u#fragment", "https://r.io:443/u"),
         ] {
-            assert_eq!(base.join(location).unwrap().to_sent(), whole);
+            assert_eq!(base.resolve_location(location).unwrap().to_full_string(), whole);
         }
         for location in
             ["https://me:secret@s.io/", "ftp://s.io/", "https:///u", "http://", "/a b", "file:///etc"]
         {
-            assert!(base.join(location).is_none(), "{location}");
+            assert!(base.resolve_location(location).is_none(), "{location}");
         }
     }
 
@@ -159,15 +167,15 @@ mod tests {
             ("http://r/u?_state=x", "http://r/u?_state=x&digest=d"),
             ("http://r/u?", "http://r/u?digest=d"),
         ] {
-            assert_eq!(url(before).with("digest", "d").to_sent(), after);
+            assert_eq!(url(before).with_query_parameter("digest", "d").to_full_string(), after);
         }
     }
 
     #[test]
     fn compares_origins() {
-        assert!(url("https://r.io/a").same_origin(&url("https://R.io:443/b")));
+        assert!(url("https://r.io/a").is_same_origin(&url("https://R.io:443/b")));
         for other in ["http://r.io/", "https://r.io:8443/", "https://r.io.evil/", "https://s3.r.io/"] {
-            assert!(!url("https://r.io/a").same_origin(&url(other)), "{other}");
+            assert!(!url("https://r.io/a").is_same_origin(&url(other)), "{other}");
         }
     }
 
@@ -175,7 +183,7 @@ mod tests {
     fn upgrades_to_tls_on_the_same_host_only() {
         let server = url("https://r.io:8443/v2/");
         let upgraded = url("http://r.io/v2/u?_state=x").with_tls(&server).unwrap();
-        assert_eq!(upgraded.to_sent(), "https://r.io:8443/v2/u?_state=x");
+        assert_eq!(upgraded.to_full_string(), "https://r.io:8443/v2/u?_state=x");
         assert!(url("http://s.io/u").with_tls(&server).is_none());
         assert!(url("http://r.io/u").with_tls(&url("http://r.io/")).is_none());
     }

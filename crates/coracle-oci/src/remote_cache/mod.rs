@@ -10,80 +10,85 @@ mod entry;
 use std::io::{self, Read};
 use std::sync::{Mutex, PoisonError};
 
-use coracle_core::digest::{DiffId, Digest};
 use crate::image::{Descriptor, media_type};
 use crate::layer::Layer;
-use coracle_core::note::Note;
-use coracle_core::reference::Reference;
-use crate::registry::{self, Access, Client, Content, Remote, Repository, Target, Upload};
-use coracle_core::entry::Stratum;
 use crate::layout::{self, Staging};
-use entry::Entry;
+use crate::registry::{
+    self, Access, BlobContent, BlobUpload, ManifestReference, RegistryClient, Repository, RepositoryClient,
+};
+use coracle_core::digest::{DiffId, Digest};
+use coracle_core::entry::LayerKind;
+use coracle_core::note::Note;
+use coracle_core::reference::ImageReference;
+use entry::RemoteCacheEntry;
 
 /// Constant part of the allowed compression overhead of a layer, in bytes.
-const OVERHEAD: u64 = 64 << 10;
+const MAX_COMPRESSION_OVERHEAD: u64 = 64 << 10;
 
 /// Configuration of the remote cache. Tags of the references are ignored.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Shared {
+pub struct RemoteCacheConfig {
     /// Repositories to search for layers, in order.
-    pub from: Vec<Reference>,
+    pub sources: Vec<ImageReference>,
     /// Repository to upload layers to that were packed here.
-    pub to: Option<Reference>,
+    pub target: Option<ImageReference>,
     /// Whether layers are used without verifying their diff ID.
     pub is_trusted: bool,
 }
 
 /// A client of the remote cache.
 #[derive(Debug)]
-pub struct SharedCache {
-    from: Vec<Remote>,
-    to: Option<Remote>,
+pub struct RemoteCache {
+    sources: Vec<RepositoryClient>,
+    target: Option<RepositoryClient>,
     is_trusted: bool,
-    trouble: Mutex<Option<String>>,
+    first_error: Mutex<Option<String>>,
 }
 
 /// A layer found in the remote cache.
 #[derive(Debug)]
-pub struct Found<'a> {
-    remote: &'a Remote,
-    entry: Entry,
+pub struct RemoteLayer<'a> {
+    remote: &'a RepositoryClient,
+    entry: RemoteCacheEntry,
 }
 
-impl SharedCache {
+impl RemoteCache {
     /// Creates a client without making requests. Uploads may mount layers from the repositories of
     /// `images`.
-    pub fn new(shared: &Shared, client: &Client, images: &[Repository]) -> Self {
-        let open = |reference: &Reference| client.open(&reference.into(), &Access::Pull);
+    pub fn new(shared: &RemoteCacheConfig, client: &RegistryClient, images: &[Repository]) -> Self {
+        let open = |reference: &ImageReference| client.repository_client(&reference.into(), &Access::Pull);
         let mounts = |to: &Repository| {
             let others = images.iter().filter(|image| image.registry() == to.registry() && *image != to);
             others.map(|image| image.name().to_owned()).collect()
         };
-        let to = shared.to.as_ref().map(Repository::from);
+        let to = shared.target.as_ref().map(Repository::from);
         Self {
-            from: shared.from.iter().map(open).collect(),
-            to: to.map(|to| client.open(&to, &Access::Push { mounts: mounts(&to) })),
+            sources: shared.sources.iter().map(open).collect(),
+            target: to.map(|to| client.repository_client(&to, &Access::Push { mounts: mounts(&to) })),
             is_trusted: shared.is_trusted,
-            trouble: Mutex::default(),
+            first_error: Mutex::default(),
         }
     }
 
     /// Returns the layers with this cache key from all repositories. Empty after an error.
-    pub fn find(&self, cache_key: Digest) -> Vec<Found<'_>> {
+    pub fn find(&self, cache_key: Digest) -> Vec<RemoteLayer<'_>> {
         // Do not wait for a failing registry again with every layer.
-        if self.trouble.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
+        if self.first_error.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
             return Vec::new();
         }
-        let of =
-            |remote| self.entries(remote, cache_key).into_iter().map(move |entry| Found { remote, entry });
-        self.from.iter().flat_map(of).collect()
+        let of = |remote| {
+            self.read_entries(remote, cache_key).into_iter().map(move |entry| RemoteLayer { remote, entry })
+        };
+        self.sources.iter().flat_map(of).collect()
     }
 
-    fn entries(&self, remote: &Remote, cache_key: Digest) -> Vec<Entry> {
-        match remote.manifest(Target::Tag(&entry::tag(cache_key))) {
-            Ok(manifest) => manifest.map(|manifest| entry::read(&manifest.bytes)).unwrap_or_default(),
+    fn read_entries(&self, remote: &RepositoryClient, cache_key: Digest) -> Vec<RemoteCacheEntry> {
+        match remote.pull_manifest(ManifestReference::Tag(&entry::artifact_tag(cache_key))) {
+            Ok(manifest) => {
+                manifest.map(|manifest| entry::parse_artifact(&manifest.bytes)).unwrap_or_default()
+            }
             Err(error) => {
-                self.failed(remote, &error);
+                self.record_error(remote, &error);
                 Vec::new()
             }
         }
@@ -101,27 +106,27 @@ impl SharedCache {
     /// Fails if `staging` cannot be written.
     pub fn fetch(
         &self,
-        found: &Found<'_>,
+        found: &RemoteLayer<'_>,
         unpacked: u64,
-        stratum: Stratum,
+        stratum: LayerKind,
         staging: &Staging,
-    ) -> Result<Option<Layer>, layout::Error> {
+    ) -> Result<Option<Layer>, layout::LayoutError> {
         let descriptor = found.entry.descriptor();
         let mut reader = match found.remote.pull_blob(&descriptor.digest, descriptor.size) {
             Ok(reader) => reader,
             Err(error) => {
-                self.failed(found.remote, &error);
+                self.record_error(found.remote, &error);
                 return Ok(None);
             }
         };
-        if let Err(error) = staging.take(&descriptor, &mut reader)? {
-            self.failed(found.remote, &error);
+        if let Err(error) = staging.put_blob(&descriptor, &mut reader)? {
+            self.record_error(found.remote, &error);
             return Ok(None);
         }
         let layer = found.layer(unpacked, stratum);
-        if !self.is_trusted && !staging.holds(&layer)? {
-            staging.remove(layer.digest)?;
-            self.failed(
+        if !self.is_trusted && !staging.matches_diff_id(&layer)? {
+            staging.remove_blob(layer.digest)?;
+            self.record_error(
                 found.remote,
                 &io::Error::other(format!(
                     "the contents of the layer `{}` do not match its diff ID",
@@ -135,60 +140,64 @@ impl SharedCache {
 
     /// Uploads a layer that was packed here, from `staging`. It is mounted from one of `images` if
     /// possible.
-    pub fn keep(&self, cache_key: Digest, layer: &Layer, staging: &Staging, images: &[Repository]) {
-        let Some(remote) = &self.to else { return };
-        let entry = Entry::of(layer);
+    pub fn upload(&self, cache_key: Digest, layer: &Layer, staging: &Staging, images: &[Repository]) {
+        let Some(remote) = &self.target else { return };
+        let entry = RemoteCacheEntry::from_layer(layer);
         let here = remote.repository();
         let from = images.iter().find(|image| image.registry() == here.registry() && *image != here);
-        let open = staging.opener(layer.digest);
-        if let Err(error) = put(remote, cache_key, &entry, &open, from) {
-            self.failed(remote, &*error);
+        let open = staging.blob_opener(layer.digest);
+        if let Err(error) = upload_layer(remote, cache_key, &entry, &open, from) {
+            self.record_error(remote, &*error);
         }
     }
 
     /// Records the first error.
-    fn failed(&self, remote: &Remote, error: &dyn std::error::Error) {
+    fn record_error(&self, remote: &RepositoryClient, error: &dyn std::error::Error) {
         let mut text = format!("the remote cache `{}` was not used: {error}", remote.repository());
         let mut source = error.source();
         while let Some(error) = source {
             text.push_str(&format!(": {error}"));
             source = error.source();
         }
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(text);
+        self.first_error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(text);
     }
 
     /// Takes the first error as a warning. Images are correct despite it.
-    pub fn note(&self) -> Option<Note> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take().map(Note::Warning)
+    pub fn take_warning(&self) -> Option<Note> {
+        self.first_error.lock().unwrap_or_else(PoisonError::into_inner).take().map(Note::Warning)
     }
 }
 
 /// Uploads a blob and adds it to the artifact of its cache key.
-fn put(
-    remote: &Remote,
+fn upload_layer(
+    remote: &RepositoryClient,
     cache_key: Digest,
-    entry: &Entry,
+    entry: &RemoteCacheEntry,
     open: &(dyn Fn() -> io::Result<Box<dyn Read>> + Sync),
     from: Option<&Repository>,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    let (content, from) = (Content::Stream(open), from.map(Repository::name));
-    let Entry { digest, size, .. } = *entry;
-    remote.push_blob(&Upload { digest, size, content, from, progress: None })?;
-    let (digest, size) = (Digest::of(entry::EMPTY), entry::EMPTY.len() as u64);
-    let content = Content::Bytes(entry::EMPTY);
-    remote.push_blob(&Upload { digest, size, content, from: None, progress: None })?;
-    let tag = entry::tag(cache_key);
-    let earlier = remote.manifest(Target::Tag(&tag))?;
-    let earlier = earlier.map(|manifest| entry::read(&manifest.bytes)).unwrap_or_default();
-    remote.put_manifest(Target::Tag(&tag), media_type::MANIFEST, &entry::write(entry, &earlier)?)?;
+    let (content, from) = (BlobContent::Stream(open), from.map(Repository::name));
+    let RemoteCacheEntry { digest, size, .. } = *entry;
+    remote.push_blob(&BlobUpload { digest, size, content, mount_from: from, progress: None })?;
+    let (digest, size) = (Digest::compute(entry::EMPTY_CONFIG), entry::EMPTY_CONFIG.len() as u64);
+    let content = BlobContent::Bytes(entry::EMPTY_CONFIG);
+    remote.push_blob(&BlobUpload { digest, size, content, mount_from: None, progress: None })?;
+    let tag = entry::artifact_tag(cache_key);
+    let earlier = remote.pull_manifest(ManifestReference::Tag(&tag))?;
+    let earlier = earlier.map(|manifest| entry::parse_artifact(&manifest.bytes)).unwrap_or_default();
+    remote.put_manifest(
+        ManifestReference::Tag(&tag),
+        media_type::MANIFEST,
+        &entry::serialize_artifact(entry, &earlier)?,
+    )?;
     Ok(())
 }
 
-impl Found<'_> {
+impl RemoteLayer<'_> {
     /// Whether this is the layer with `diff_id`, whose tar has `unpacked` bytes. False if the blob
     /// is much larger than the tar.
-    pub fn is(&self, diff_id: DiffId, unpacked: u64) -> bool {
-        let most = unpacked.saturating_add(unpacked >> 8).saturating_add(OVERHEAD);
+    pub fn matches(&self, diff_id: DiffId, unpacked: u64) -> bool {
+        let most = unpacked.saturating_add(unpacked >> 8).saturating_add(MAX_COMPRESSION_OVERHEAD);
         self.entry.diff_id == diff_id && self.entry.size <= most
     }
 
@@ -198,13 +207,13 @@ impl Found<'_> {
     }
 
     /// The layer, as described by the remote cache.
-    pub fn layer(&self, unpacked: u64, stratum: Stratum) -> Layer {
-        let Entry { diff_id, digest, size, media_type } = self.entry;
-        Layer { digest, diff_id, size, unpacked, media_type, stratum }
+    pub fn layer(&self, unpacked: u64, stratum: LayerKind) -> Layer {
+        let RemoteCacheEntry { diff_id, digest, size, media_type } = self.entry;
+        Layer { digest, diff_id, size, unpacked_size: unpacked, media_type, kind: stratum }
     }
 
     /// Returns a function that opens the blob.
-    pub fn opener(&self) -> impl Fn() -> io::Result<Box<dyn Read>> + Send + Sync + 'static + use<> {
+    pub fn blob_opener(&self) -> impl Fn() -> io::Result<Box<dyn Read>> + Send + Sync + 'static + use<> {
         let (remote, digest, size) = (self.remote.clone(), self.entry.digest, self.entry.size);
         move || {
             let reader: Result<_, registry::Error> = remote.pull_blob(&digest, size);
@@ -214,6 +223,6 @@ impl Found<'_> {
 
     /// The descriptor of the blob.
     pub fn descriptor(&self) -> Descriptor {
-        Descriptor::from(&self.layer(0, Stratum::Program))
+        Descriptor::from(&self.layer(0, LayerKind::Program))
     }
 }

@@ -3,9 +3,9 @@
 
 use std::fmt;
 
+use coracle_core::path::RawPath;
 use coracle_ld::elf::Machine;
-use coracle_ld::ldso::{Cache, CacheEntry, Hwcaps};
-use coracle_core::path::Spelled;
+use coracle_ld::ldso::{CacheEntry, HwcapsSelection, LdCache};
 
 use crate::rules::case::Case;
 use crate::rules::elf::{self, ARM64, DF_1_NODEFLIB, DF_1_PIE, Elf, I386, S390X, library};
@@ -75,7 +75,7 @@ pub(super) enum Trait {
 /// What is there already.
 pub(super) const LOADER: &str = "/lib/ld-musl-x86_64.so.1";
 
-const AMD64: Machine = Machine { is_64: true, is_little_endian: true, number: 62, flags: 0 };
+const AMD64: Machine = Machine { is_64: true, is_little_endian: true, e_machine: 62, e_flags: 0 };
 
 impl Trait {
     fn put(&self, elf: Elf) -> Elf {
@@ -125,17 +125,17 @@ impl Item {
             Self::Cut { path, size } => case.file(path, &library().image()[..*size]),
             Self::HardLink { first, second } => case.hard_link(first, second),
             Self::Link { path, target } => case.link(path, target),
-            Self::Hwcaps("") => case.hwcaps(Hwcaps::None),
-            Self::Hwcaps(name) => case.hwcaps(Hwcaps::UpTo(name.as_bytes().to_vec())),
+            Self::Hwcaps("") => case.hwcaps(HwcapsSelection::None),
+            Self::Hwcaps(name) => case.hwcaps(HwcapsSelection::UpTo(name.as_bytes().to_vec())),
             Self::LibraryPath(list) => case.library_path(list),
             Self::Preload(list) => case.preload(list),
             Self::Ldconfig(directories) => case.ldconfig(directories),
             Self::Cache(entries) => {
                 let entry = |(name, path): &(String, String)| CacheEntry {
                     name: name.as_bytes().to_vec(),
-                    path: Spelled::new(path.as_bytes()),
+                    path: RawPath::new(path.as_bytes()),
                 };
-                case.file("/etc/ld.so.cache", Cache::write(entries.iter().map(entry).collect(), AMD64))
+                case.file("/etc/ld.so.cache", LdCache::serialize(entries.iter().map(entry).collect(), AMD64))
             }
             Self::Without(path) => case.without(path),
         }

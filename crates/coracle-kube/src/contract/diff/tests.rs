@@ -9,7 +9,7 @@ const OLD: &str = r#"{"version":1,"user":"65532:65532","ports":["8080/tcp"],
 fn changed(from: &str, to: &str) -> Vec<String> {
     let text = OLD.replace(from, to);
     assert_ne!(text, OLD, "{from}");
-    let show = |change: Change| {
+    let show = |change: ContractChange| {
         format!(
             "{}{} {} {}",
             if change.is_breaking { "! " } else { "" },
@@ -18,7 +18,10 @@ fn changed(from: &str, to: &str) -> Vec<String> {
             change.message
         )
     };
-    changes(&Contract::parse(OLD).unwrap(), &Contract::parse(&text).unwrap()).into_iter().map(show).collect()
+    diff_contracts(&Contract::parse(OLD).unwrap(), &Contract::parse(&text).unwrap())
+        .into_iter()
+        .map(show)
+        .collect()
 }
 
 #[test]
@@ -72,5 +75,5 @@ fn classifies_every_change() {
         assert!(found.iter().any(|found| found == expected), "{expected}: {found:#?}");
     }
     let same = Contract::parse(OLD).unwrap();
-    assert_eq!(changes(&same, &same), []);
+    assert_eq!(diff_contracts(&same, &same), []);
 }

@@ -2,19 +2,21 @@
 //! value: the chart contains the rendered files, which ConfigMaps include with `.Files.Get`, never
 //! `tpl`.
 
-mod knobs;
-mod text;
+mod chart_template;
+mod chart_values;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::map::Map;
-use super::object::Names;
-use super::{Application, Error, Files, Problem, hash, name, workload, yaml};
-use crate::config::Reload;
+use super::config_object::ConfigObject;
+use super::metadata::ObjectNames;
+use super::{
+    Application, ManifestProblem, ManifestsError, OutputFiles, kustomize_hash, names, workload, yaml_writer,
+};
+use crate::config::ReloadMethod;
+use chart_template::{ChartTemplate, FULL_NAME_PLACEHOLDER, block_placeholder, placeholder};
 use coracle_core::note::Note;
-use text::{FULL_NAME, Template, block, mark};
 
 /// The byte order mark, which Helm strips from every file that it loads.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -23,42 +25,44 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 ///
 /// # Errors
 /// Fails like [`super::manifests`].
-pub fn files(application: &Application<'_>) -> Result<(Files, Vec<Note>), Error> {
+pub fn chart_files(application: &Application<'_>) -> Result<(OutputFiles, Vec<Note>), ManifestsError> {
     // A chart never contains secrets.
-    let application = Application { contains_secrets: false, ..*application };
-    let plain = super::manifests(&application)?;
-    if let Some(problem) = plain.objects.iter().find_map(marked_already) {
-        return Err(Error(vec![problem]));
+    let application = Application { has_secrets: false, ..*application };
+    let plain = super::generate_manifests(&application)?;
+    if let Some(problem) = plain.objects.iter().find_map(placeholder_conflict) {
+        return Err(ManifestsError(vec![problem]));
     }
-    let names = Names { app: mark(FULL_NAME), are_hashed: true };
-    let made = super::manifests_named(&application, &names)?;
-    let chart = Chart { application: &application, restarts: restarts(&application) };
-    let mut files = Files::new();
-    for (map, plain) in made.maps.iter().zip(&plain.maps) {
-        chart.put_map(map, &plain.metadata, &mut files);
+    let names = ObjectNames { prefix: placeholder(FULL_NAME_PLACEHOLDER), has_hashes: true };
+    let made = super::generate_with_names(&application, &names)?;
+    let chart =
+        ChartContext { application: &application, restart_directories: restart_directories_of(&application) };
+    let mut files = OutputFiles::new();
+    for (map, plain) in made.config_objects.iter().zip(&plain.config_objects) {
+        chart.write_config_map_template(map, &plain.metadata, &mut files);
     }
-    let mut values = knobs::Values::new(&application);
+    let mut values = chart_values::ChartValues::new(&application);
     for mut object in made.objects {
-        let file = workload::file_name(&object, &application);
-        knobs::turn(&mut object, &chart, &mut values);
-        files.insert(format!("templates/{file}"), Template::of(&object).written(&chart).into_bytes());
+        let file = workload::object_file_name(&object, &application);
+        chart_values::parameterize_object(&mut object, &chart, &mut values);
+        files.insert(format!("templates/{file}"), ChartTemplate::new(&object).render(&chart).into_bytes());
     }
     files.insert(
         "templates/_helpers.tpl".into(),
-        text::helpers(application.name, has_version(&application)).into_bytes(),
+        chart_template::helper_templates(application.name, has_version_label(&application)).into_bytes(),
     );
     // The marker file of the output directory is not part of the chart.
     files.insert(".helmignore".into(), b".coracle\n".to_vec());
-    files.insert("Chart.yaml".into(), document(&chart_yaml(&application)));
-    files.insert("values.yaml".into(), document(&values.document()));
-    files.insert("values.schema.json".into(), pretty(&values.schema()));
-    let notes = made.notes.iter().map(|note| in_release(note, application.name)).collect();
+    files.insert("Chart.yaml".into(), to_yaml_bytes(&chart_yaml(&application)));
+    files.insert("values.yaml".into(), to_yaml_bytes(&values.to_document()));
+    files.insert("values.schema.json".into(), to_json_bytes(&values.to_schema()));
+    let notes = made.notes.iter().map(|note| with_release_name(note, application.name)).collect();
     Ok((files, notes))
 }
 
 /// Replaces the name placeholder in a note by `RELEASE-CHART`.
-fn in_release(note: &Note, chart: &str) -> Note {
-    let named = |text: &String| text.replace(&mark(FULL_NAME), &format!("RELEASE-{chart}"));
+fn with_release_name(note: &Note, chart: &str) -> Note {
+    let named =
+        |text: &String| text.replace(&placeholder(FULL_NAME_PLACEHOLDER), &format!("RELEASE-{chart}"));
     match note {
         Note::Hint(text) => Note::Hint(named(text)),
         Note::Warning(text) => Note::Warning(named(text)),
@@ -66,18 +70,18 @@ fn in_release(note: &Note, chart: &str) -> Note {
 }
 
 /// The context of a chart's templates.
-pub(super) struct Chart<'a> {
+pub(super) struct ChartContext<'a> {
     pub(super) application: &'a Application<'a>,
     /// Directories of files whose change restarts the pods.
-    pub(super) restarts: Vec<String>,
+    pub(super) restart_directories: Vec<String>,
 }
 
-impl Chart<'_> {
+impl ChartContext<'_> {
     /// Writes a ConfigMap's template and the files that it includes.
-    fn put_map(&self, map: &Map, metadata: &Value, files: &mut Files) {
-        let folder = name::label(&map.mount);
-        let mut object = Map { files: Vec::new(), ..map.clone() }.object();
-        let mut template = Template::of(&Value::Null);
+    fn write_config_map_template(&self, map: &ConfigObject, metadata: &Value, files: &mut OutputFiles) {
+        let folder = names::path_label(&map.mount);
+        let mut object = ConfigObject { files: Vec::new(), ..map.clone() }.to_object();
+        let mut template = ChartTemplate::new(&Value::Null);
         for (key, bytes) in &map.files {
             let path = format!("files/{folder}/{key}");
             let (path, content, is_encoded) = match bytes.starts_with(BYTE_ORDER_MARK) {
@@ -96,7 +100,7 @@ impl Chart<'_> {
             if let Some(members) = object.as_object_mut() {
                 let data = members.entry(member).or_insert_with(|| json!({}));
                 if let Some(data) = data.as_object_mut() {
-                    data.insert(key.clone(), json!(mark(&word)));
+                    data.insert(key.clone(), json!(placeholder(&word)));
                 }
             }
             files.insert(path, content);
@@ -104,7 +108,7 @@ impl Chart<'_> {
         // Take name and metadata from the real content: here it is replaced by placeholders.
         if let Some(made) = object.pointer_mut("/metadata") {
             *made = metadata.clone();
-            knobs::label(made, self.application);
+            chart_values::replace_labels(made, self.application);
             if let Some(made) = made.as_object_mut() {
                 made.insert("name".into(), json!(map.name()));
                 if map.is_immutable {
@@ -117,27 +121,27 @@ impl Chart<'_> {
             }
         }
         template.object = object;
-        files.insert(format!("templates/configmap-{folder}.yaml"), template.written(self).into_bytes());
+        files.insert(format!("templates/configmap-{folder}.yaml"), template.render(self).into_bytes());
     }
 }
 
-fn restarts(application: &Application<'_>) -> Vec<String> {
-    let public = application.mounts.iter().filter(|mount| {
-        mount.reload == Reload::Restart
+fn restart_directories_of(application: &Application<'_>) -> Vec<String> {
+    let public = application.rendered_mounts.iter().filter(|mount| {
+        mount.reload == ReloadMethod::Restart
             && (mount.files.is_empty() || mount.files.iter().any(|file| !file.is_secret))
     });
-    public.map(|mount| name::label(&mount.path)).collect()
+    public.map(|mount| names::path_label(&mount.path)).collect()
 }
 
-fn has_version(application: &Application<'_>) -> bool {
-    super::object::labels(application).get("app.kubernetes.io/version").is_some()
+fn has_version_label(application: &Application<'_>) -> bool {
+    super::metadata::object_labels(application).get("app.kubernetes.io/version").is_some()
 }
 
 /// Returns a problem if an object contains the control character that marks placeholders.
-fn marked_already(object: &Value) -> Option<Problem> {
-    let text = hash::go_json(object);
+fn placeholder_conflict(object: &Value) -> Option<ManifestProblem> {
+    let text = kustomize_hash::to_go_json(object);
     (text.contains("\\u0001") || text.contains("\\\\x01")).then(|| {
-        Problem::new(
+        ManifestProblem::new(
             "a chart cannot contain the control character `\\x01`, which is in a patch or an argument",
             "remove it, or use another layout",
         )
@@ -151,13 +155,13 @@ fn chart_yaml(application: &Application<'_>) -> Value {
         "name": application.name,
         "description": format!("{} on Kubernetes", application.name),
         "type": "application",
-        "version": version(tag),
+        "version": chart_version(tag),
         "appVersion": if tag.is_empty() { "latest" } else { tag },
     })
 }
 
 /// Converts the tag to a version of three numbers, which Helm requires.
-fn version(tag: &str) -> String {
+fn chart_version(tag: &str) -> String {
     let numbers: Vec<&str> = tag.strip_prefix('v').unwrap_or(tag).split('.').collect();
     let is_number = |text: &&str| text.parse::<u32>().is_ok_and(|number| number.to_string() == **text);
     match numbers.as_slice() {
@@ -169,18 +173,18 @@ fn version(tag: &str) -> String {
     }
 }
 
-fn document(value: &Value) -> Vec<u8> {
-    yaml::text(value).into_bytes()
+fn to_yaml_bytes(value: &Value) -> Vec<u8> {
+    yaml_writer::to_yaml(value).into_bytes()
 }
 
-fn pretty(value: &Value) -> Vec<u8> {
+fn to_json_bytes(value: &Value) -> Vec<u8> {
     format!("{value:#}\n").into_bytes()
 }
 
 /// Adds a member that is replaced by lines of the template language.
-pub(super) fn put_block(members: &mut Value, word: &str) {
+pub(super) fn insert_block_placeholder(members: &mut Value, word: &str) {
     if let Some(members) = members.as_object_mut() {
-        members.insert(block(word), Value::Null);
+        members.insert(block_placeholder(word), Value::Null);
     }
 }
 
@@ -198,7 +202,7 @@ mod tests {
             ("latest", "0.1.0"),
             ("1.02", "0.1.0"),
         ] {
-            assert_eq!(version(tag), expected);
+            assert_eq!(chart_version(tag), expected);
         }
     }
 }

@@ -7,30 +7,30 @@
 //! `image/spec/v1.2.md` for archives that only have a `manifest.json`.
 
 mod artifact;
-mod blobs;
-mod bytes;
-mod files;
-mod headers;
-mod layers;
-mod origin;
-mod select;
-mod stored;
+mod blob_source;
+mod disk_blobs;
+mod image_files;
+mod image_source;
+mod open_layer;
+mod parsed_image;
+mod select_entry;
+mod tar_headers;
 
 use std::io;
 
 use serde_json::Value;
 
-use super::{Destination, Error, Kind, ParseDestinationError, names};
+use super::{DiskFormat, DiskLocation, LayoutError, ParseDiskLocationError, image_names};
 use crate::image::GraphError;
-use coracle_core::reference::Reference;
-use coracle_core::fs;
 use crate::registry;
-use blobs::Blobs;
+use coracle_core::fs;
+use coracle_core::reference::ImageReference;
+use disk_blobs::DiskBlobs;
 
-pub use artifact::{artifact, remote_artifact};
-pub use files::{Entry as FileEntry, Extent, Files, Node as FileNode};
-pub use origin::Origin;
-pub use stored::{Stored, StoredImage, StoredLayer};
+pub use artifact::{read_artifact, read_remote_artifact};
+pub use image_files::{FileEntry, FileExtent, FileNode, ImageFiles};
+pub use image_source::ImageSource;
+pub use parsed_image::{ParsedImage, ParsedLayer, ParsedPlatform};
 
 /// The maximum size of a manifest or config, in bytes. Registries accept manifests of at most 4
 /// MiB.
@@ -45,28 +45,30 @@ const MAX_LAYERS: usize = 1024;
 ///
 /// # Errors
 /// Fails if `text` has another form, with a hint for images that are read.
-pub fn place(text: &str) -> Result<Destination, Error> {
-    let refused = |why: &str, hint: String| Error::Unreadable {
+pub fn parse_location(text: &str) -> Result<DiskLocation, LayoutError> {
+    let refused = |why: &str, hint: String| LayoutError::UnreadableImage {
         image: text.to_owned(),
         why: why.to_owned(),
         hint: Some(hint),
     };
     let forms = "write `docker://NAME[:TAG]`, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:TAG]`";
     text.parse().map_err(|error| match error {
-        ParseDestinationError::NoTransport(path) if std::path::Path::new(&path).is_dir() => {
+        ParseDiskLocationError::NoTransport(path) if std::path::Path::new(&path).is_dir() => {
             refused("it has no transport such as `oci:`", format!("write `oci:{path}` for an image layout"))
         }
-        ParseDestinationError::NoTransport(path) if std::path::Path::new(&path).is_file() => refused(
+        ParseDiskLocationError::NoTransport(path) if std::path::Path::new(&path).is_file() => refused(
             "it has no transport such as `oci:`",
             format!("write `oci-archive:{path}` for an archive"),
         ),
-        ParseDestinationError::NoTransport(_) => refused("it has no transport such as `oci:`", forms.into()),
-        ParseDestinationError::Transport { .. } => {
+        ParseDiskLocationError::NoTransport(_) => refused("it has no transport such as `oci:`", forms.into()),
+        ParseDiskLocationError::UnknownTransport { .. } => {
             refused("images cannot be read with this transport", forms.into())
         }
-        error => {
-            Error::Unreadable { image: text.to_owned(), why: error.to_string(), hint: Some(error.hint()) }
-        }
+        error => LayoutError::UnreadableImage {
+            image: text.to_owned(),
+            why: error.to_string(),
+            hint: Some(error.hint()),
+        },
     })
 }
 
@@ -75,14 +77,14 @@ pub fn place(text: &str) -> Result<Destination, Error> {
 /// # Errors
 /// Fails if there is no image, if there are several and `location` has no tag, or if a document
 /// does not match its digest.
-pub fn open(location: &Destination) -> Result<Stored, Error> {
-    Origin::on_disk(location)?.read()
+pub fn read_image(location: &DiskLocation) -> Result<ParsedImage, LayoutError> {
+    ImageSource::find_on_disk(location)?.parse()
 }
 
 /// Returns the entries of `index.json` at `location`; `None` if it does not exist or cannot be
 /// read.
-pub(super) fn entries(location: &Destination) -> Option<Vec<Value>> {
-    let index = Blobs::open(location).ok()?.bytes("index.json", MAX_DOCUMENT).ok()??;
+pub(super) fn index_entries(location: &DiskLocation) -> Option<Vec<Value>> {
+    let index = DiskBlobs::open(location).ok()?.read_file("index.json", MAX_DOCUMENT).ok()??;
     match serde_json::from_slice::<Value>(&index).ok()?.get_mut("manifests")?.take() {
         Value::Array(entries) => Some(entries),
         _ => None,
@@ -94,80 +96,85 @@ pub(super) fn entries(location: &Destination) -> Option<Vec<Value>> {
 ///
 /// # Errors
 /// Fails if its manifest cannot be read.
-pub fn replaced(location: &Destination, names: &[Reference]) -> Result<Option<Origin>, Error> {
-    let tag = names::at(location, names)?.into_iter().next().and_then(|name| name.tag);
-    let is_meant = |entry: &Value| select::is_image(entry) && select::tag(entry) == tag.as_deref();
-    let Some(entry) = entries(location).into_iter().flatten().rfind(is_meant) else { return Ok(None) };
-    let location = Destination { tag, ..location.clone() };
-    Origin::in_index(&location, &entry).map(Some)
+pub fn find_replaced_image(
+    location: &DiskLocation,
+    names: &[ImageReference],
+) -> Result<Option<ImageSource>, LayoutError> {
+    let tag = image_names::names_at_location(location, names)?.into_iter().next().and_then(|name| name.tag);
+    let is_meant = |entry: &Value| {
+        select_entry::is_image_entry(entry) && select_entry::entry_tag(entry) == tag.as_deref()
+    };
+    let Some(entry) = index_entries(location).into_iter().flatten().rfind(is_meant) else { return Ok(None) };
+    let location = DiskLocation { tag, ..location.clone() };
+    ImageSource::from_index_entry(&location, &entry).map(Some)
 }
 
-fn nothing_there(location: &Destination) -> String {
-    match location.kind {
-        Kind::Layout => "it has no `index.json`, so it is not an image layout".into(),
+fn describe_missing_image(location: &DiskLocation) -> String {
+    match location.format {
+        DiskFormat::Layout => "it has no `index.json`, so it is not an image layout".into(),
         _ => "it has neither `index.json` nor `manifest.json`, so it is not an image archive".into(),
     }
 }
 
-fn unreadable(location: &str, why: String) -> Error {
-    Error::Unreadable { image: location.to_owned(), why, hint: None }
+fn unreadable_image(location: &str, why: String) -> LayoutError {
+    LayoutError::UnreadableImage { image: location.to_owned(), why, hint: None }
 }
 
 /// Why a part of an image cannot be read.
 #[derive(Debug)]
-enum Why {
-    Said(String),
+enum ReadFailure {
+    Message(String),
     File(fs::Error),
     Registry(registry::Error),
 }
 
-impl Why {
+impl ReadFailure {
     /// Converts to an error about the image at `location`.
-    fn about(self, location: &str) -> Error {
+    fn into_layout_error(self, location: &str) -> LayoutError {
         match self {
-            Self::Said(why) => unreadable(location, why),
-            Self::File(error) => Error::File(error),
-            Self::Registry(error) => Error::Registry(error),
+            Self::Message(why) => unreadable_image(location, why),
+            Self::File(error) => LayoutError::File(error),
+            Self::Registry(error) => LayoutError::Registry(error),
         }
     }
 
     /// Converts to an I/O error.
     fn into_io(self) -> io::Error {
         match self {
-            Self::Said(why) => io::Error::other(why),
+            Self::Message(why) => io::Error::other(why),
             Self::File(error) => io::Error::other(error),
             Self::Registry(error) => io::Error::other(error),
         }
     }
 
     /// Adds the name of the affected part of the image.
-    fn within(self, part: &str) -> Self {
+    fn in_part(self, part: &str) -> Self {
         match self {
-            Self::Said(why) => Self::Said(format!("{part}: {why}")),
+            Self::Message(why) => Self::Message(format!("{part}: {why}")),
             other => other,
         }
     }
 }
 
-impl From<String> for Why {
+impl From<String> for ReadFailure {
     fn from(why: String) -> Self {
-        Self::Said(why)
+        Self::Message(why)
     }
 }
 
-impl From<GraphError> for Why {
+impl From<GraphError> for ReadFailure {
     fn from(error: GraphError) -> Self {
-        Self::Said(error.to_string())
+        Self::Message(error.to_string())
     }
 }
 
-impl From<registry::Error> for Why {
+impl From<registry::Error> for ReadFailure {
     fn from(error: registry::Error) -> Self {
         Self::Registry(error)
     }
 }
 
-impl From<io::Error> for Why {
+impl From<io::Error> for ReadFailure {
     /// Unwraps errors of a registry or a file.
     fn from(error: io::Error) -> Self {
         let error = match error.downcast::<registry::Error>() {
@@ -176,12 +183,12 @@ impl From<io::Error> for Why {
         };
         match error.downcast::<fs::Error>() {
             Ok(error) => Self::File(error),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Self::Said("it is missing".into()),
-            Err(error) => Self::Said(error.to_string()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Self::Message("it is missing".into()),
+            Err(error) => Self::Message(error.to_string()),
         }
     }
 }
 
-fn json(name: &str, bytes: &[u8]) -> Result<Value, String> {
+fn parse_json(name: &str, bytes: &[u8]) -> Result<Value, String> {
     serde_json::from_slice(bytes).map_err(|error| format!("`{name}` is not JSON: {error}"))
 }

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde::Deserialize;
 
-use crate::registry::{Credential, Error, Secret, text};
+use crate::registry::{Credential, Error, Secret, escape};
 
 /// The user name that marks an identity token.
 const TOKEN_USER: &str = "<token>";
@@ -27,14 +27,14 @@ struct HelperOutput {
 
 /// Asks the helper `name` for the credentials of `registry`, with each of `keys` as the server
 /// name. `None` if it has none. The program is looked up in `search`, or else in `PATH`.
-pub(super) fn ask(
+pub(super) fn run_helper(
     name: &str,
     registry: &str,
     keys: &[String],
     search: Option<&[PathBuf]>,
 ) -> Result<Option<Credential>, Error> {
-    let shown = text::shown(name, 100);
-    let fail = |why: String| Error::Helper {
+    let shown = escape::escape_untrusted(name, 100);
+    let fail = |why: String| Error::CredentialHelper {
         registry: registry.to_owned(),
         helper: format!("docker-credential-{shown}"),
         why,
@@ -46,7 +46,7 @@ pub(super) fn ask(
     let program = find_program(&format!("docker-credential-{name}"), search)
         .ok_or_else(|| fail("the program was not found".into()))?;
     for key in keys {
-        if let Some(credential) = get(&program, key).map_err(fail)? {
+        if let Some(credential) = get_credential(&program, key).map_err(fail)? {
             return Ok(Some(credential));
         }
     }
@@ -61,7 +61,7 @@ fn find_program(program: &str, search: Option<&[PathBuf]>) -> Option<PathBuf> {
 }
 
 /// Runs `PROGRAM get`.
-fn get(program: &Path, key: &str) -> Result<Option<Credential>, String> {
+fn get_credential(program: &Path, key: &str) -> Result<Option<Credential>, String> {
     let mut command = Command::new(program);
     command.arg("get").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     let child = command.spawn().map_err(|error| error.to_string())?;
@@ -73,7 +73,7 @@ fn get(program: &Path, key: &str) -> Result<Option<Credential>, String> {
             "" => Err("it failed without a message".into()),
             // JSON may contain credentials.
             message if message.contains(['{', '"']) => Err("it failed".into()),
-            message => Err(format!("it failed: {}", text::shown(message, 200))),
+            message => Err(format!("it failed: {}", escape::escape_untrusted(message, 200))),
         };
     }
     let output: HelperOutput =

@@ -1,0 +1,223 @@
+//! Checks with the full contract: validates values and renders the templates again.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+use super::finding::{CheckFinding, CheckReport, CheckRule};
+use crate::contract::{ContractDocument, ContractTemplate};
+use crate::template::{Delimiters, Template};
+use crate::values::{self, KeyPath, Schema, ValueOrigin, ValueSource, Values};
+use crate::yaml::{self, Node, Span};
+
+/// The files that the contract renders from the values, by mount and key.
+#[derive(Debug, Default)]
+pub(super) struct ExpectedFiles {
+    files: BTreeMap<(String, String), Vec<u8>>,
+}
+
+/// The first line where two files differ.
+pub(super) struct FileDifference {
+    /// The line, from 1.
+    pub(super) line: usize,
+    /// The actual and the expected line.
+    pub(super) lines: Option<(String, String)>,
+}
+
+impl ExpectedFiles {
+    /// Renders every file of `document`; adds errors of values and templates to `report`.
+    pub(super) fn new(document: &ContractDocument, values: Values, report: &mut CheckReport) -> Self {
+        let mut made = Self::default();
+        let Some(values) = validated_values(document, values, report) else { return made };
+        let known = values.merged();
+        let secrets = secret_keys(document);
+        for template in &document.templates {
+            let place = (template.mount.clone(), template.key.clone());
+            match render_file(template, known, &secrets) {
+                Ok(Some(bytes)) => drop(made.files.insert(place, bytes)),
+                Ok(None) => {
+                    let message = "not compared: the file is secret and its values are not given".to_owned();
+                    report.notes.push(CheckFinding::for_file(
+                        format!("{}/{}", place.0, place.1),
+                        CheckRule::ValuesViolateSchema,
+                        message,
+                    ));
+                }
+                Err(why) => {
+                    report.findings.push(CheckFinding::for_file(
+                        format!("{}/{}", place.0, place.1),
+                        CheckRule::ValuesViolateSchema,
+                        why,
+                    ));
+                }
+            }
+        }
+        made
+    }
+
+    /// Returns the first difference from the rendered file; `None` if there is none, or no such
+    /// file.
+    pub(super) fn compare(&self, mount: &str, key: &str, found: &[u8]) -> Option<FileDifference> {
+        let made = self.files.get(&(mount.to_owned(), key.to_owned()))?;
+        if made == found {
+            return None;
+        }
+        let (Ok(found), Ok(made)) = (std::str::from_utf8(found), std::str::from_utf8(made)) else {
+            return Some(FileDifference { line: 1, lines: None });
+        };
+        let (mut found, mut made) = (found.split('\n'), made.split('\n'));
+        for line in 1.. {
+            match (found.next(), made.next()) {
+                (None, None) => break,
+                (one, other) if one == other => {}
+                (one, other) => {
+                    let short =
+                        |text: Option<&str>| text.unwrap_or_default().chars().take(60).collect::<String>();
+                    return Some(FileDifference { line, lines: Some((short(one), short(other))) });
+                }
+            }
+        }
+        Some(FileDifference { line: 1, lines: None })
+    }
+}
+
+/// Validates the values; returns them with the schema's defaults. `None` if they are invalid.
+fn validated_values(document: &ContractDocument, values: Values, report: &mut CheckReport) -> Option<Values> {
+    let Some(schema) = &document.schema else { return Some(values) };
+    let mut schema = schema.clone();
+    // Secret values may be unknown where manifests are checked.
+    make_missing_secrets_optional(&mut schema, values.merged());
+    let schema = match Schema::new("the contract's schema".into(), schema) {
+        Ok(schema) => schema,
+        Err(error) => {
+            report.findings.push(CheckFinding::for_file(
+                "the contract",
+                CheckRule::ValuesViolateSchema,
+                error.to_string(),
+            ));
+            return None;
+        }
+    };
+    match values.validate(&schema) {
+        Ok(values) => Some(values),
+        Err(values::ValuesError::Violations(violations)) => {
+            for violation in violations {
+                let (file, place) = match &violation.origin {
+                    Some(ValueOrigin::Source(ValueSource::File(path))) => {
+                        (path.display().to_string(), key_position(path, &violation.key))
+                    }
+                    Some(origin) => (origin.to_string(), None),
+                    None => ("the values".to_owned(), None),
+                };
+                let place = place.unwrap_or_default();
+                let message = values::Violation { origin: None, ..violation }.to_string();
+                report.findings.push(CheckFinding {
+                    line: place.line,
+                    column: place.column,
+                    ..CheckFinding::for_file(file, CheckRule::ValuesViolateSchema, message)
+                });
+            }
+            None
+        }
+        Err(error) => {
+            report.findings.push(CheckFinding::for_file(
+                "the values",
+                CheckRule::ValuesViolateSchema,
+                error.to_string(),
+            ));
+            None
+        }
+    }
+}
+
+/// Makes secrets optional that are not given.
+fn make_missing_secrets_optional(schema: &mut Value, values: &Value) {
+    let named = schema.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
+    let is_missing = |name: &str| {
+        let is_secret =
+            named.get(name).is_some_and(|schema| schema.get("writeOnly") == Some(&Value::Bool(true)));
+        is_secret && values.get(name).is_none()
+    };
+    if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
+        required.retain(|name| !name.as_str().is_some_and(is_missing));
+    }
+    let Some(named) = schema.get_mut("properties").and_then(Value::as_object_mut) else { return };
+    for (name, schema) in named {
+        make_missing_secrets_optional(schema, values.get(name).unwrap_or(&Value::Null));
+    }
+}
+
+/// Returns the keys whose values are secret.
+fn secret_keys(document: &ContractDocument) -> Vec<KeyPath> {
+    let parameters = document.contract.parameters.iter().filter(|(_, parameter)| parameter.secret);
+    parameters.filter_map(|(key, _)| key.parse().ok()).collect()
+}
+
+/// Returns the bytes of a file; `None` if it uses a secret that is not given.
+fn render_file(
+    template: &ContractTemplate,
+    values: &Value,
+    secrets: &[KeyPath],
+) -> Result<Option<Vec<u8>>, String> {
+    if let Some(data) = &template.data {
+        return STANDARD
+            .decode(data)
+            .map(Some)
+            .map_err(|_| "its `data` in the contract is not valid base64".into());
+    }
+    let text = template.text.clone().ok_or("the contract has neither `text` nor `data` for it")?;
+    let delimiters = template.delimiters.clone().map_or_else(Delimiters::default, |words| {
+        let [vs, ve, bs, be, cs, ce] = words;
+        Delimiters { variable: (vs, ve), block: (bs, be), comment: (cs, ce) }
+    });
+    let made = Template { path: PathBuf::from(&template.key), text, delimiters };
+    let uses = made.used_keys_with(&template.includes).map_err(|error| error.to_string())?;
+    let is_unknown =
+        |secret: &&KeyPath| secret.find(values).is_none() && uses.iter().any(|used| secret.overlaps(used));
+    if secrets.iter().any(|secret| is_unknown(&secret)) {
+        return Ok(None);
+    }
+    let rendered = made.render_with(&template.includes, values).map_err(|error| error.to_string())?;
+    Ok(Some(rendered.text.into_bytes()))
+}
+
+/// Returns the position of a key in a values file, or of the nearest key above it.
+fn key_position(path: &std::path::Path, key: &KeyPath) -> Option<Span> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let key = key.to_string();
+    if path.extension()? == "toml" { toml_position(&text, &key) } else { yaml_position(&text, &key) }
+}
+
+fn yaml_position(text: &str, key: &str) -> Option<Span> {
+    let documents = yaml::parse_nodes(text).ok()?;
+    let mut node: &Node = documents.first()?;
+    for name in key.split('.') {
+        let item = || node.items().get(name.parse::<usize>().ok()?);
+        match node.entry(name).map(|(_, node)| node).or_else(item) {
+            Some(next) => node = next,
+            None => break,
+        }
+    }
+    Some(node.span)
+}
+
+fn toml_position(text: &str, key: &str) -> Option<Span> {
+    let table = toml::de::DeTable::parse(text).ok()?;
+    let mut names = key.split('.');
+    let mut value = table.get_ref().get(names.next()?)?;
+    for name in names {
+        let item = || value.get_ref().get(name.parse::<usize>().ok()?);
+        match value.get_ref().get(name).or_else(item) {
+            Some(next) => value = next,
+            None => break,
+        }
+    }
+    let (start, end) = (value.span().start, value.span().end);
+    let before = text.get(..start)?;
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    let column = before.get(line_start..)?.chars().count() + 1;
+    Some(Span { line: before.matches('\n').count() + 1, column, start, end })
+}

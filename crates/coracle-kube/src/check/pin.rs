@@ -1,0 +1,313 @@
+//! Replaces image names in YAML by references with digests, and leaves the rest of the text
+//! unchanged.
+//!
+//! Like `ko resolve`: `coracle://NAME` is replaced wherever it is a whole string; other names of
+//! known images are replaced in `image` and `reference` fields.
+
+use super::config_object::printable_text;
+use super::container_choice::{IMAGE_SCHEME, repository_name};
+use super::objects::ManifestFile;
+use crate::yaml::{self, Node, NodeKind, Span};
+
+/// An image that references can be replaced by.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PinnableImage {
+    /// The name that manifests use.
+    pub name: String,
+    /// The name with tag that is written: `ghcr.io/acme/shop:1.2`.
+    pub reference: String,
+    /// The digest: `sha256:…`.
+    pub digest: String,
+}
+
+/// A text with references by digest.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PinnedText {
+    /// The text.
+    pub text: String,
+    /// Indexes of the known images that were written.
+    pub used_images: Vec<usize>,
+}
+
+/// A reference that cannot be resolved.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{file}:{line}:{column}: {message}")]
+pub struct PinError {
+    /// The file.
+    pub file: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+    /// The reason.
+    pub message: String,
+}
+
+/// An image of a container or volume without a digest.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UnpinnedImage {
+    /// The reference in the source.
+    pub text: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+}
+
+/// A replacement of a part of the text.
+struct TextEdit {
+    span: Span,
+    text: String,
+    image_index: usize,
+}
+
+/// Replaces image references in `input` by references with digests.
+///
+/// # Errors
+/// Fails with every `coracle://NAME` without a unique known image, and every reference whose YAML
+/// notation cannot be replaced in place.
+pub fn pin_images(input: &ManifestFile, known: &[PinnableImage]) -> Result<PinnedText, Vec<PinError>> {
+    let refuse = |line, column, message| PinError { file: input.name.clone(), line, column, message };
+    let documents = yaml::parse_nodes(&input.text)
+        .map_err(|error| vec![refuse(error.line, error.column, error.message)])?;
+    let (mut edits, mut errors) = (Vec::new(), Vec::new());
+    for document in &documents {
+        visit_strings(document, "", &mut |node, text, key| match find_image(text, key, known) {
+            Ok(None) => {}
+            Ok(Some((index, text))) => match replacement(&input.text, node, &text) {
+                Ok(text) => edits.push(TextEdit { span: node.defined_span, text, image_index: index }),
+                Err(message) => {
+                    errors.push(refuse(node.defined_span.line, node.defined_span.column, message))
+                }
+            },
+            Err(message) => errors.push(refuse(node.span.line, node.span.column, message)),
+        });
+    }
+    if !errors.is_empty() {
+        errors.dedup();
+        return Err(errors);
+    }
+    // An anchored node is visited again for each alias.
+    edits.sort_by_key(|edit| edit.span.start);
+    edits.dedup_by_key(|edit| edit.span.start);
+    Ok(apply_edits(&input.text, &edits))
+}
+
+/// Returns the images in `input` that have no digest and are not among `known`.
+///
+/// # Errors
+/// Fails if the text is not valid YAML.
+pub fn find_unpinned_images(
+    input: &ManifestFile,
+    known: &[PinnableImage],
+) -> Result<Vec<UnpinnedImage>, PinError> {
+    let documents = yaml::parse_nodes(&input.text).map_err(|error| PinError {
+        file: input.name.clone(),
+        line: error.line,
+        column: error.column,
+        message: error.message,
+    })?;
+    let mut found = Vec::new();
+    for document in &documents {
+        visit_images(document, &mut |node, text| {
+            let is_due = !text.contains('@') && matches!(find_image(text, "image", known), Ok(None));
+            if is_due && !text.starts_with(IMAGE_SCHEME) {
+                let Span { line, column, .. } = node.span;
+                found.push(UnpinnedImage { text: text.to_owned(), line, column });
+            }
+        });
+    }
+    Ok(found)
+}
+
+/// Visits the image references of containers and image volumes, at any depth.
+fn visit_images<'a>(node: &'a Node, seen: &mut dyn FnMut(&'a Node, &'a str)) {
+    for item in node.items() {
+        visit_images(item, seen);
+    }
+    for (key, below) in node.entries() {
+        let path: &[&str] = match key.name.as_str() {
+            "containers" | "initContainers" | "ephemeralContainers" => &["image"],
+            "volumes" => &["image", "reference"],
+            _ => &[],
+        };
+        let named = below.items().iter().map(|item| item.at_path(path)).filter(|_| !path.is_empty());
+        named.filter_map(|image| Some((image, image.text()?))).for_each(|(image, text)| seen(image, text));
+        visit_images(below, seen);
+    }
+}
+
+fn apply_edits(text: &str, edits: &[TextEdit]) -> PinnedText {
+    let mut resolved = PinnedText { text: String::with_capacity(text.len()), used_images: Vec::new() };
+    let mut done = 0;
+    for edit in edits {
+        resolved.text.push_str(text.get(done..edit.span.start).unwrap_or_default());
+        resolved.text.push_str(&edit.text);
+        resolved.used_images.push(edit.image_index);
+        done = edit.span.end;
+    }
+    resolved.text.push_str(text.get(done..).unwrap_or_default());
+    resolved.used_images.sort_unstable();
+    resolved.used_images.dedup();
+    resolved
+}
+
+/// Visits every string with the key that it belongs to.
+fn visit_strings<'a>(node: &'a Node, key: &'a str, seen: &mut dyn FnMut(&'a Node, &'a str, &'a str)) {
+    match &node.kind {
+        NodeKind::Text(text) => seen(node, text, key),
+        NodeKind::Sequence(items) => items.iter().for_each(|item| visit_strings(item, key, seen)),
+        NodeKind::Mapping(members) => {
+            members.iter().for_each(|(key, node)| visit_strings(node, &key.name, seen))
+        }
+        NodeKind::Scalar(_) => {}
+    }
+}
+
+/// Returns the index of the image that a text names, and the reference to write.
+fn find_image(text: &str, key: &str, known: &[PinnableImage]) -> Result<Option<(usize, String)>, String> {
+    if let Some(name) = text.strip_prefix(IMAGE_SCHEME) {
+        let wanted = repository_name(name);
+        let is_it = |known: &PinnableImage| {
+            let repository = repository_name(&known.name);
+            let own = self::repository_name(&known.reference);
+            [&repository, &own]
+                .iter()
+                .any(|found| **found == wanted || found.rsplit('/').next() == Some(wanted.as_str()))
+        };
+        let found: Vec<usize> =
+            known.iter().enumerate().filter(|(_, known)| is_it(known)).map(|(index, _)| index).collect();
+        return match found.as_slice() {
+            [index] => {
+                Ok(known.get(*index).map(|known| (*index, format!("{}@{}", known.reference, known.digest))))
+            }
+            [] => Err(format!("no known image is named `{}`", printable_text(text))),
+            _ => Err(format!("several known images match `{}`", printable_text(text))),
+        };
+    }
+    if key != "image" && key != "reference" {
+        return Ok(None);
+    }
+    let is_exact = |known: &PinnableImage| known.name == text;
+    let index = known.iter().position(is_exact).or_else(|| {
+        known.iter().position(|known| {
+            let same = [&known.name, &known.reference]
+                .iter()
+                .any(|name| repository_name(name) == repository_name(text));
+            same && image_tag(text).is_none_or(|written| image_tag(&known.reference) == Some(written))
+        })
+    });
+    let found = index.and_then(|index| Some((index, known.get(index)?)));
+    Ok(found.map(|(index, known)| {
+        let name = text.split('@').next().unwrap_or(text);
+        let tag = if image_tag(text).is_some() { None } else { image_tag(&known.reference) };
+        let tag = tag.map(|tag| format!(":{tag}")).unwrap_or_default();
+        (index, format!("{name}{tag}@{}", known.digest))
+    }))
+}
+
+/// Returns the tag of a reference.
+fn image_tag(image: &str) -> Option<&str> {
+    let name = image.split('@').next().unwrap_or(image);
+    let last = name.rsplit('/').next().unwrap_or(name);
+    last.split_once(':').map(|(_, tag)| tag)
+}
+
+/// Returns `new` in the quotes of the text that it replaces. Fails for multi-line and escaped
+/// strings.
+fn replacement(text: &str, node: &Node, new: &str) -> Result<String, String> {
+    let old = node.text().unwrap_or_default();
+    let written = text.get(node.defined_span.start..node.defined_span.end).unwrap_or_default();
+    for quote in ["", "'", "\""] {
+        if written == format!("{quote}{old}{quote}") {
+            return Ok(format!("{quote}{new}{quote}"));
+        }
+    }
+    Err(format!(
+        "cannot replace `{}` in place: write it on one line, without escapes",
+        printable_text(old.trim())
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known() -> Vec<PinnableImage> {
+        let known = |name: &str, reference: &str, digest: &str| PinnableImage {
+            name: name.into(),
+            reference: reference.into(),
+            digest: digest.into(),
+        };
+        vec![known("shop", "ghcr.io/acme/shop:1.2", "sha256:aa"), known("db", "db:latest", "sha256:bb")]
+    }
+
+    fn resolved(text: &str) -> Result<String, String> {
+        let input = ManifestFile { name: "a.yaml".into(), text: text.into() };
+        pin_images(&input, &known())
+            .map(|resolved| resolved.text)
+            .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    }
+
+    #[test]
+    fn changes_only_references() {
+        for (text, expected) in [
+            ("image: coracle://shop # é\n", "image: ghcr.io/acme/shop:1.2@sha256:aa # é\n"),
+            (
+                "a:   'coracle://shop'\nb: [\"coracle://db\",x]\n",
+                "a:   'ghcr.io/acme/shop:1.2@sha256:aa'\nb: [\"db:latest@sha256:bb\",x]\n",
+            ),
+            ("image: db\nname: db\n", "image: db:latest@sha256:bb\nname: db\n"),
+            ("image: ghcr.io/acme/shop\n", "image: ghcr.io/acme/shop:1.2@sha256:aa\n"),
+            ("image: ghcr.io/acme/shop:1.2@sha256:cc\n", "image: ghcr.io/acme/shop:1.2@sha256:aa\n"),
+            ("image: ghcr.io/acme/shop:1.3\n", "image: ghcr.io/acme/shop:1.3\n"),
+            ("image: docker.io/library/db:latest\n", "image: docker.io/library/db:latest@sha256:bb\n"),
+            ("image: &i coracle://db\nother: *i\n", "image: &i db:latest@sha256:bb\nother: *i\n"),
+            (
+                "# only\r\n---\r\nimage:\tcoracle://db\r\n...\r\n",
+                "# only\r\n---\r\nimage:\tdb:latest@sha256:bb\r\n...\r\n",
+            ),
+            ("text: see coracle://db\ncoracle://db: 1\n", "text: see coracle://db\ncoracle://db: 1\n"),
+            ("", ""),
+        ] {
+            assert_eq!(resolved(text).as_deref(), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn finds_unpinned_images() {
+        let text = "\
+spec:
+  initContainers: [{image: setup:1}]
+  containers:
+    - {name: a, image: db}
+    - {name: b, image: redis}
+    - {name: c, image: 'redis:7@sha256:aa'}
+    - {name: d, image: coracle://shop}
+  volumes: [{image: {reference: docker.io/library/data:2}}, {configMap: {name: x}}]
+image: elsewhere
+---
+items: [{spec: {template: {spec: {containers: [{image: last}]}}}}]
+";
+        let found =
+            find_unpinned_images(&ManifestFile { name: "a.yaml".into(), text: text.into() }, &known())
+                .unwrap();
+        let found: Vec<String> =
+            found.iter().map(|found| format!("{}:{} {}", found.line, found.column, found.text)).collect();
+        assert_eq!(found, ["2:28 setup:1", "5:24 redis", "8:33 docker.io/library/data:2", "11:56 last"]);
+    }
+
+    #[test]
+    fn reports_positions_of_unresolved_references() {
+        for (text, expected) in [
+            ("a: 1\nimage: coracle://nobody\n", "a.yaml:2:8: no known image is named `coracle://nobody`"),
+            (
+                "image: |-\n  coracle://db\n",
+                "a.yaml:2:3: cannot replace `coracle://db` in place: write it on one line, without escapes",
+            ),
+            ("a: 1\na: 2\n", "a.yaml:2:1: duplicate mapping key: a"),
+        ] {
+            assert_eq!(resolved(text), Err(expected.into()), "{text}");
+        }
+    }
+}

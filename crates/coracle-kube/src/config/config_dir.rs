@@ -1,0 +1,58 @@
+//! Mounts from a directory: every file in it except values and schema.
+
+use std::path::{Path, PathBuf};
+
+use super::MountFile;
+use crate::template::Delimiters;
+
+/// Lists a directory that describes a mount. Files with the extension `.j2` are templates. Ignores
+/// subdirectories, which contain included templates.
+///
+/// # Errors
+/// Fails if the directory cannot be read, or contains a pipe, socket or device.
+pub fn read_config_dir(folder: &Path) -> coracle_core::fs::Result<ConfigDir> {
+    use coracle_core::fs::Context;
+    let mut found = ConfigDir::default();
+    let mut entries: Vec<PathBuf> = std::fs::read_dir(folder)
+        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect())
+        .context("list", folder)?;
+    entries.sort();
+    for path in entries {
+        // A dangling link is an error: a file is missing.
+        let metadata = std::fs::metadata(&path).context("read", &path)?;
+        if metadata.is_dir() {
+            continue;
+        }
+        if !metadata.is_file() {
+            let special = std::io::Error::other("it is a pipe, a socket or a device");
+            return Err(coracle_core::fs::Error::new("mount", &path, special));
+        }
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        match name.as_str() {
+            "values.toml" | "values.yaml" | "values.yml" | "values.json" => found.values.push(path),
+            "schema.json" | "values.schema.json" => found.schema = Some(path),
+            _ => found.files.push(mount_file(path, None, false)),
+        }
+    }
+    Ok(found)
+}
+
+/// The files of a directory, by role.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct ConfigDir {
+    /// The files of the mount.
+    pub files: Vec<MountFile>,
+    /// Values files, such as `values.toml`.
+    pub values: Vec<PathBuf>,
+    /// The schema, such as `schema.json`.
+    pub schema: Option<PathBuf>,
+}
+
+/// Returns a file of a mount. The default `key` is the file name, without `.j2` for a template.
+pub fn mount_file(from: PathBuf, key: Option<String>, verbatim: bool) -> MountFile {
+    let name = from.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let plain = name.strip_suffix(".j2").map(str::to_owned);
+    let delimiters = (plain.is_some() && !verbatim).then(Delimiters::default);
+    let key = key.unwrap_or_else(|| if verbatim { name } else { plain.unwrap_or(name) });
+    MountFile { source: from, key, delimiters }
+}

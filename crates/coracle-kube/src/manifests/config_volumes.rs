@@ -1,0 +1,265 @@
+//! Volumes of ConfigMaps and Secrets. A whole directory is mounted, never a `subPath`, which the
+//! kubelet cannot update.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::config_object::{ConfigObject, ConfigObjectKind, split_by_secrecy};
+use super::metadata::{self, ObjectNames, with_member};
+use super::{Application, ManifestProblem, names};
+use crate::config::{ReloadMethod, RenderedMount};
+use coracle_core::path::ImagePath;
+use coracle_core::signal::Signal;
+
+/// The mode of a secret file. Its owner is root, its group the program's (`fsGroup`).
+const SECRET_MODE: u32 = 0o440;
+
+/// A directory where ConfigMaps and Secrets are mounted.
+#[derive(Debug)]
+pub(super) struct ConfigVolume<'a> {
+    pub(super) path: &'a ImagePath,
+    /// The name of the volume.
+    pub(super) volume: String,
+    pub(super) sources: Vec<VolumeObject>,
+    /// The signal that the program expects when a file changes.
+    pub(super) signal: Option<&'a Signal>,
+}
+
+/// A mounted ConfigMap or Secret.
+#[derive(Debug)]
+pub(super) struct VolumeObject {
+    pub(super) kind: ConfigObjectKind,
+    pub(super) name: String,
+    pub(super) keys: Vec<String>,
+    /// Whether it is created elsewhere; it may have further keys.
+    pub(super) is_external: bool,
+    pub(super) is_optional: bool,
+}
+
+/// Returns the object name, without hash, for the files mounted at `path`.
+fn object_base_name(application: &Application<'_>, names: &ObjectNames, path: &ImagePath) -> String {
+    let is_only = application.rendered_mounts.iter().all(|mount| mount.path == *path);
+    let part = if is_only { "config".to_owned() } else { names::path_label(path) };
+    format!("{}-{part}", names.prefix)
+}
+
+/// Returns the objects of all rendered files, including Secrets that are only referenced.
+fn all_config_objects(application: &Application<'_>, names: &ObjectNames) -> Vec<ConfigObject> {
+    let mut maps = Vec::new();
+    for mount in application.rendered_mounts {
+        let mut parts = split_by_secrecy(mount);
+        // A mount without files is an empty directory.
+        if parts.is_empty() {
+            parts.insert(false, Vec::new());
+        }
+        for (is_secret, files) in parts {
+            let kind = if is_secret { ConfigObjectKind::Secret } else { ConfigObjectKind::ConfigMap };
+            maps.push(ConfigObject {
+                kind,
+                mount: mount.path.clone(),
+                base_name: object_base_name(application, names, &mount.path),
+                // A hash needs the bytes.
+                is_immutable: mount.reload == ReloadMethod::Restart
+                    && (!is_secret || application.has_secrets),
+                metadata: metadata::unnamed_metadata(application),
+                files,
+            });
+        }
+    }
+    maps
+}
+
+/// Returns the ConfigMaps and Secrets to generate.
+pub(super) fn generated_config_objects(
+    application: &Application<'_>,
+    names: &ObjectNames,
+) -> Vec<ConfigObject> {
+    let mut maps = all_config_objects(application, names);
+    maps.retain(|map| map.kind == ConfigObjectKind::ConfigMap || application.has_secrets);
+    maps
+}
+
+/// Returns every directory where ConfigMaps and Secrets are mounted, in the recipe's order.
+pub(super) fn config_volumes<'a>(
+    application: &Application<'a>,
+    names: &ObjectNames,
+    problems: &mut Vec<ManifestProblem>,
+) -> Vec<ConfigVolume<'a>> {
+    let maps = all_config_objects(application, names);
+    let mut places: Vec<ConfigVolume<'a>> = Vec::new();
+    for mount in application.rendered_mounts {
+        let of_mount = maps.iter().filter(|map| map.mount == mount.path);
+        let sources = of_mount.map(|map| volume_object(map, mount, names)).collect();
+        places.push(ConfigVolume {
+            path: &mount.path,
+            volume: names::path_label(&mount.path),
+            sources,
+            signal: reload_signal(&mount.reload),
+        });
+    }
+    for secret in &application.configuration.secrets {
+        let source = VolumeObject {
+            kind: ConfigObjectKind::Secret,
+            name: secret.name.clone().unwrap_or_else(|| format!("{}-secret", application.name)),
+            keys: secret.keys.clone(),
+            is_external: true,
+            is_optional: secret.is_optional,
+        };
+        let rendered =
+            maps.iter().find(|map| map.kind == ConfigObjectKind::Secret && map.name() == source.name);
+        if let Some(map) = rendered {
+            problems.push(
+                ManifestProblem::new(
+                    format!(
+                        "the Secret `{}` is generated for `{}`, but `[[secret]]` uses the same name",
+                        source.name, map.mount
+                    ),
+                    "use another `name` in `[[secret]]`",
+                )
+                .at_mount(&secret.path),
+            );
+        }
+        let signal = reload_signal(&secret.reload);
+        match places.iter_mut().find(|place| *place.path == secret.path) {
+            Some(place) => {
+                if let (Some(one), Some(other)) = (place.signal, signal)
+                    && one != other
+                {
+                    problems.push(
+                        ManifestProblem::new(
+                            format!("changes of `{}` have two signals: `{one}` and `{other}`", secret.path),
+                            "use the same `reload` in both tables",
+                        )
+                        .at_mount(&secret.path),
+                    );
+                }
+                place.signal = place.signal.or(signal);
+                place.sources.push(source);
+            }
+            None => {
+                places.push(ConfigVolume {
+                    path: &secret.path,
+                    volume: names::path_label(&secret.path),
+                    sources: vec![source],
+                    signal,
+                });
+            }
+        }
+    }
+    places
+}
+
+fn volume_object(map: &ConfigObject, mount: &RenderedMount, names: &ObjectNames) -> VolumeObject {
+    VolumeObject {
+        kind: map.kind,
+        name: if names.has_hashes { map.name() } else { map.base_name.clone() },
+        keys: map.files.iter().map(|(key, _)| key.clone()).collect(),
+        is_external: false,
+        is_optional: mount.is_optional,
+    }
+}
+
+fn reload_signal(reload: &ReloadMethod) -> Option<&Signal> {
+    match reload {
+        ReloadMethod::Signal(signal) => Some(signal),
+        ReloadMethod::Restart | ReloadMethod::Watch => None,
+    }
+}
+
+impl ConfigVolume<'_> {
+    /// Returns whether a Secret is mounted, whose files need the program's group.
+    pub(super) fn has_secrets(&self) -> bool {
+        self.sources.iter().any(|source| source.kind == ConfigObjectKind::Secret)
+    }
+
+    pub(super) fn volume_mount(&self) -> Value {
+        json!({ "name": self.volume, "mountPath": self.path.to_string(), "readOnly": true })
+    }
+
+    pub(super) fn to_volume(&self) -> Value {
+        let volume = json!({ "name": self.volume });
+        match self.sources.as_slice() {
+            [source] => with_member(volume, source.volume_field(), source.direct_source()),
+            several => {
+                let sources: Vec<Value> = several.iter().map(VolumeObject::projected_source).collect();
+                with_member(volume, "projected", json!({ "sources": sources }))
+            }
+        }
+    }
+}
+
+impl VolumeObject {
+    fn volume_field(&self) -> &'static str {
+        match self.kind {
+            ConfigObjectKind::ConfigMap => "configMap",
+            ConfigObjectKind::Secret => "secret",
+        }
+    }
+
+    fn optional_field(&self) -> Value {
+        if self.is_optional { json!(true) } else { Value::Null }
+    }
+
+    fn key_items(&self, mode: Option<u32>) -> Value {
+        let item = |key: &String| with_member(json!({ "key": key, "path": key }), "mode", json!(mode));
+        Value::Array(self.keys.iter().map(item).collect())
+    }
+
+    /// Returns the volume source if this is the only object at the path.
+    fn direct_source(&self) -> Value {
+        let volume = match self.kind {
+            ConfigObjectKind::ConfigMap => json!({ "name": self.name }),
+            ConfigObjectKind::Secret => json!({ "secretName": self.name, "defaultMode": SECRET_MODE }),
+        };
+        let items = if self.is_external { self.key_items(None) } else { Value::Null };
+        with_member(with_member(volume, "items", items), "optional", self.optional_field())
+    }
+
+    /// Returns a part of a projected volume. Secret files have an explicit mode, because the
+    /// volume's default applies to all parts.
+    fn projected_source(&self) -> Value {
+        let items = match self.kind {
+            ConfigObjectKind::ConfigMap => Value::Null,
+            ConfigObjectKind::Secret => self.key_items(Some(SECRET_MODE)),
+        };
+        let source = with_member(
+            with_member(json!({ "name": self.name }), "items", items),
+            "optional",
+            self.optional_field(),
+        );
+        json!({ self.volume_field(): source })
+    }
+}
+
+/// Returns hints about Secrets that the user must create, with the command for it.
+pub(super) fn missing_secret_notes(
+    application: &Application<'_>,
+    places: &[ConfigVolume<'_>],
+) -> Vec<String> {
+    let mut missing: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut notes = Vec::new();
+    for place in places {
+        for source in place.sources.iter().filter(|source| source.kind == ConfigObjectKind::Secret) {
+            if source.is_external {
+                let keys = missing.entry(&source.name).or_default();
+                keys.extend(source.keys.iter().map(|key| format!("`{key}`")));
+            } else if !application.has_secrets {
+                let path = place.path.to_string();
+                let from: Vec<String> =
+                    source.keys.iter().map(|key| format!("--from-file=out{path}/{key}")).collect();
+                notes.push(format!(
+                    "the Secret `{name}` is referenced but not printed: create it with `coracle config render -o out` and \
+                     `kubectl create secret generic {name} {}`; `--with-secrets` prints it in the yaml layout",
+                    from.join(" "),
+                    name = source.name,
+                ));
+            }
+        }
+    }
+    let foreign = missing.into_iter();
+    notes.extend(foreign.map(|(name, keys)| {
+        format!("the Secret `{name}` must be created separately, with {}", keys.join(", "))
+    }));
+    notes
+}

@@ -1,0 +1,153 @@
+//! Converts objects to Helm templates: writes YAML with placeholders, and replaces them by template
+//! expressions.
+//!
+//! A placeholder has a control character, which YAML escapes, so it cannot occur in other text.
+
+use serde_json::Value;
+
+use super::ChartContext;
+use crate::manifests::yaml_writer;
+
+/// The placeholder for the prefix of object names.
+pub(super) const FULL_NAME_PLACEHOLDER: &str = "fullname";
+
+/// Returns a placeholder inside a string.
+pub(super) fn placeholder(word: &str) -> String {
+    format!("\u{1}{word}\u{1}")
+}
+
+/// Returns the key of a member that is replaced by lines of the template language.
+pub(super) fn block_placeholder(word: &str) -> String {
+    format!("\u{1}{word}")
+}
+
+/// An object to convert to a template.
+pub(super) struct ChartTemplate {
+    pub(super) object: Value,
+    expressions: Vec<(String, String)>,
+}
+
+impl ChartTemplate {
+    pub(super) fn new(object: &Value) -> Self {
+        Self { object: object.clone(), expressions: Vec::new() }
+    }
+
+    /// Replaces the string that consists of the placeholder `word` by `expression`.
+    pub(super) fn replace(&mut self, word: &str, expression: String) {
+        self.expressions.push((quoted_placeholder(word), expression));
+    }
+
+    pub(super) fn render(&self, chart: &ChartContext<'_>) -> String {
+        let name = chart.application.name;
+        // Braces in the objects are text, not expressions.
+        let text = yaml_writer::to_yaml(&self.object).replace("{{", "{{ \"{{\" }}");
+        let mut lines: String = text.lines().map(|line| expand_line(line, chart) + "\n").collect();
+        for (mark, expression) in &self.expressions {
+            lines = lines.replace(mark, expression);
+        }
+        for (word, expression) in [
+            ("image", format!("{{{{ include \"{name}.image\" . | quote }}}}")),
+            ("pullPolicy", "{{ .Values.image.pullPolicy }}".to_owned()),
+            ("schedule", "{{ .Values.schedule | quote }}".to_owned()),
+        ] {
+            lines = lines.replace(&quoted_placeholder(word), &expression);
+        }
+        lines.replace("\\x01fullname\\x01", &format!("{{{{ include \"{name}.fullname\" . }}}}"))
+    }
+}
+
+/// Returns a placeholder that is a whole string, as it is written in YAML.
+fn quoted_placeholder(word: &str) -> String {
+    format!("\"\\x01{word}\\x01\"")
+}
+
+/// Returns a line, with a block placeholder replaced.
+fn expand_line(line: &str, chart: &ChartContext<'_>) -> String {
+    let plain = line.trim_start_matches(' ');
+    let indent = line.len() - plain.len();
+    let word = plain.strip_prefix("\"\\x01").and_then(|rest| rest.strip_suffix("\": null"));
+    word.map_or_else(|| line.to_owned(), |word| expand_block(word, indent, chart))
+}
+
+fn expand_block(word: &str, indent: usize, chart: &ChartContext<'_>) -> String {
+    let name = chart.application.name;
+    let space = " ".repeat(indent);
+    let deeper = indent + 2;
+    let include = |part: &str| format!("{space}{{{{- include \"{name}.{part}\" . | nindent {indent} }}}}");
+    let with = |value: &str, key: &str| {
+        format!(
+            "{space}{{{{- with .Values.{value} }}}}\n{space}{key}:\n{space}  {{{{- toYaml . | nindent {deeper} }}}}\n\
+             {space}{{{{- end }}}}"
+        )
+    };
+    match word {
+        "labels" => include("labels"),
+        "selector" => include("selectorLabels"),
+        "podLabels" => include("podLabels"),
+        "podAnnotations" if chart.restart_directories.is_empty() => with("podAnnotations", "annotations"),
+        "podAnnotations" => {
+            let sums: String =
+                chart.restart_directories.iter().map(|folder| checksum_annotation(folder, &space)).collect();
+            format!(
+                "{space}annotations:\n{sums}{space}  {{{{- with .Values.podAnnotations }}}}\n\
+                 {space}  {{{{- toYaml . | nindent {deeper} }}}}\n{space}  {{{{- end }}}}"
+            )
+        }
+        "replicas" => format!(
+            "{space}{{{{- if not (kindIs \"invalid\" .Values.replicas) }}}}\n\
+             {space}replicas: {{{{ .Values.replicas }}}}\n{space}{{{{- end }}}}"
+        ),
+        "serviceType" => format!("{space}type: {{{{ .Values.service.type }}}}"),
+        "serviceAnnotations" => with("service.annotations", "annotations"),
+        key => with(key, key),
+    }
+}
+
+/// Returns the annotation that restarts pods when a file below `folder` changes.
+fn checksum_annotation(folder: &str, space: &str) -> String {
+    format!(
+        "{space}  checksum/{folder}: {{{{ (.Files.Glob \"files/{folder}/*\").AsSecrets | sha256sum }}}}\n"
+    )
+}
+
+/// Returns the helper templates. Their names are global in a release, so the chart's name is the
+/// prefix.
+pub(super) fn helper_templates(name: &str, has_version: bool) -> String {
+    let version =
+        if has_version { " \"app.kubernetes.io/version\" (toString .Chart.AppVersion)" } else { "" };
+    HELPER_TEMPLATES.replace("CHART", name).replace("VERSION", version)
+}
+
+const HELPER_TEMPLATES: &str = r#"{{- define "CHART.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride -}}
+{{- else if contains .Chart.Name .Release.Name -}}
+{{- .Release.Name | trunc 52 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name .Chart.Name | trunc 52 | trimSuffix "-" -}}
+{{- end -}}
+{{- end }}
+
+{{- define "CHART.image" -}}
+{{ .Values.image.repository }}{{ with .Values.image.tag }}:{{ . }}{{ end }}{{ with .Values.image.digest }}@{{ . }}{{ end }}
+{{- end }}
+
+{{- define "CHART.selectorLabels" -}}
+app.kubernetes.io/name: {{ .Chart.Name | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+{{- end }}
+
+{{- define "CHART.commonLabels" -}}
+{{- $labels := dict "app.kubernetes.io/managed-by" .Release.ServiceVERSION -}}
+{{ mergeOverwrite $labels .Values.labels (include "CHART.selectorLabels" . | fromYaml) | toYaml }}
+{{- end }}
+
+{{- define "CHART.podLabels" -}}
+{{ merge (include "CHART.selectorLabels" . | fromYaml) .Values.podLabels (include "CHART.commonLabels" . | fromYaml) | toYaml }}
+{{- end }}
+
+{{- define "CHART.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{ include "CHART.commonLabels" . }}
+{{- end }}
+"#;

@@ -1,0 +1,95 @@
+//! Writable directories: a persistent volume claim if the content must outlive the pod, else an
+//! `emptyDir`.
+
+use serde_json::{Value, json};
+
+use super::metadata::{self, ObjectNames, with_member};
+use super::settings::WorkloadKind;
+use super::{Application, ManifestProblem, names};
+use crate::config::WritableDirectory;
+
+/// The directory for temporary files.
+const TMP_DIRECTORY: &str = "/tmp";
+
+/// Volumes, mounts and claims of the writable directories.
+#[derive(Default, Debug)]
+pub(super) struct WritableVolumes {
+    pub(super) volumes: Vec<Value>,
+    pub(super) mounts: Vec<Value>,
+    /// `volumeClaimTemplates` of a StatefulSet.
+    pub(super) claim_templates: Vec<Value>,
+    /// PersistentVolumeClaim objects.
+    pub(super) claims: Vec<Value>,
+    /// Whether a claim can be used by one pod at a time only.
+    pub(super) is_exclusive: bool,
+}
+
+pub(super) fn writable_volumes(
+    application: &Application<'_>,
+    names: &ObjectNames,
+    problems: &mut Vec<ManifestProblem>,
+) -> WritableVolumes {
+    let settings = application.settings;
+    let mut states = WritableVolumes::default();
+    for state in &application.configuration.writable_directories {
+        let volume = names::path_label(&state.path);
+        let path = state.path.to_string();
+        states.mounts.push(json!({ "name": volume, "mountPath": path }));
+        let Some(size) = &state.size else {
+            states.volumes.push(json!({ "name": volume, "emptyDir": {} }));
+            continue;
+        };
+        problems.extend(shared_claim_problem(application, state));
+        let spec = claim_spec(application, state, size);
+        if settings.kind == WorkloadKind::StatefulSet {
+            states.claim_templates.push(json!({ "metadata": { "name": volume }, "spec": spec }));
+            continue;
+        }
+        let name = format!("{}-{volume}", names.prefix);
+        states.volumes.push(json!({ "name": volume, "persistentVolumeClaim": { "claimName": name } }));
+        states.claims.push(json!({
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "metadata": metadata::named_metadata(application, &name),
+            "spec": spec,
+        }));
+        states.is_exclusive |= !state.is_shared;
+    }
+    let has_tmp = application
+        .configuration
+        .writable_directories
+        .iter()
+        .any(|state| state.path.to_string() == TMP_DIRECTORY);
+    if settings.has_writable_tmp && !has_tmp {
+        states.volumes.push(json!({ "name": "tmp", "emptyDir": {} }));
+        states.mounts.push(json!({ "name": "tmp", "mountPath": TMP_DIRECTORY }));
+    }
+    states
+}
+
+fn claim_spec(application: &Application<'_>, state: &WritableDirectory, size: &str) -> Value {
+    let mode = if state.is_shared { "ReadWriteMany" } else { "ReadWriteOnce" };
+    let spec = json!({ "accessModes": [mode], "resources": { "requests": { "storage": size } } });
+    with_member(spec, "storageClassName", json!(application.settings.storage_class))
+}
+
+/// Returns a problem if several pods would need the same exclusive claim.
+fn shared_claim_problem(application: &Application<'_>, state: &WritableDirectory) -> Option<ManifestProblem> {
+    if state.is_shared {
+        return None;
+    }
+    let path = &state.path;
+    let (message, hint) = match (application.settings.kind, application.settings.replicas) {
+        (WorkloadKind::Deployment, Some(2..)) => (
+            format!("the pods of the Deployment share the claim for `{path}`, but only one pod can use it"),
+            "write `kind = \"StatefulSet\"` for one claim per pod, `shared = true` if the storage supports it, or \
+             `replicas = 1`",
+        ),
+        (WorkloadKind::DaemonSet, _) => (
+            format!("the pods of the DaemonSet share the claim for `{path}`, but only one pod can use it"),
+            "write `shared = true` if the storage supports it, or remove `size`",
+        ),
+        _ => return None,
+    };
+    Some(ManifestProblem::new(message, hint).at_mount(path))
+}

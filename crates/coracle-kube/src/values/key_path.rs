@@ -1,0 +1,90 @@
+//! Key paths in template syntax: `db.hosts.0`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde_json::Value;
+
+/// The path of a value: keys from the top level down, with array indexes as numbers.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
+pub struct KeyPath(Vec<String>);
+
+/// An invalid key path.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is not a valid key: write it as `a.b.c`")]
+pub struct ParseKeyError(String);
+
+impl KeyPath {
+    /// Parses a JSON pointer (RFC 6901).
+    pub(super) fn from_pointer(pointer: &str) -> Self {
+        let names = pointer.split('/').skip(1).map(|name| name.replace("~1", "/").replace("~0", "~"));
+        Self(names.collect())
+    }
+
+    pub(super) fn new(names: &[String]) -> Self {
+        Self(names.to_vec())
+    }
+
+    /// Returns `other` with this path in front.
+    pub(super) fn concat(&self, other: &Self) -> Self {
+        Self(self.0.iter().chain(&other.0).cloned().collect())
+    }
+
+    /// Returns whether one of the keys is `name`.
+    pub(super) fn contains_key(&self, name: &str) -> bool {
+        self.0.iter().any(|own| own == name)
+    }
+
+    pub(super) fn join(&self, name: &str) -> Self {
+        Self(self.0.iter().cloned().chain([name.to_owned()]).collect())
+    }
+
+    pub(super) fn parent(&self) -> Option<Self> {
+        let (_, above) = self.0.split_last()?;
+        Some(Self(above.to_vec()))
+    }
+
+    /// Returns the value at this path in `value`.
+    pub fn find<'a>(&self, value: &'a Value) -> Option<&'a Value> {
+        self.0.iter().try_fold(value, |value, name| match value {
+            Value::Object(table) => table.get(name),
+            Value::Array(array) => array.get(name.parse::<usize>().ok()?),
+            _ => None,
+        })
+    }
+
+    /// Returns a table that contains only `value`, at this path.
+    pub(super) fn nest(&self, value: Value) -> Value {
+        self.0
+            .iter()
+            .rev()
+            .fold(value, |value, name| Value::Object([(name.clone(), value)].into_iter().collect()))
+    }
+
+    /// Returns whether this path is a prefix of `other`, or equal.
+    pub fn is_prefix_of(&self, other: &Self) -> bool {
+        self.overlaps(other) && self.0.len() <= other.0.len()
+    }
+
+    /// Returns whether one of the two paths is a prefix of the other.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.0.iter().zip(&other.0).all(|(a, b)| a == b)
+    }
+}
+
+impl FromStr for KeyPath {
+    type Err = ParseKeyError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let names: Vec<String> = text.split('.').map(str::to_owned).collect();
+        let is_name =
+            |name: &String| !name.is_empty() && !name.contains(|c: char| c.is_control() || c.is_whitespace());
+        if names.iter().all(is_name) { Ok(Self(names)) } else { Err(ParseKeyError(text.to_owned())) }
+    }
+}
+
+impl fmt::Display for KeyPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&coracle_core::path::escape_bytes(self.0.join(".").as_bytes()))
+    }
+}

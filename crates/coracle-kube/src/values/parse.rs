@@ -1,0 +1,218 @@
+//! Parses TOML, YAML and JSON into values. Dates become strings.
+//!
+//! Numbers must be written in canonical form, so that rendering does not change them: a version
+//! `1.10` is not `1.1`, and a mode `0644` is neither 644 nor 420.
+
+use serde_json::{Number, Value};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::{KeyPath, ValueSource, ValuesError};
+use crate::yaml::{self, Node, NodeKind};
+use coracle_core::json;
+
+/// A parsed text.
+pub(super) struct ParsedValues {
+    pub(super) value: Value,
+    /// Numbers that are not in canonical form.
+    pub(super) non_canonical: Vec<NonCanonicalNumber>,
+}
+
+pub(super) struct NonCanonicalNumber {
+    pub(super) key: KeyPath,
+    line: usize,
+}
+
+/// At most this many numbers are reported.
+const MAX_REPORTED_NUMBERS: usize = 50;
+
+impl ParsedValues {
+    /// Returns the errors about numbers, for a text from `origin`.
+    pub(super) fn errors(&self, origin: &ValueSource) -> Vec<ValuesError> {
+        let error = |altered: &NonCanonicalNumber| match origin {
+            ValueSource::Set { key, .. } => ValuesError::NonCanonicalNumber {
+                key: key.concat(&altered.key),
+                origin: origin.clone(),
+                line: None,
+            },
+            _ => ValuesError::NonCanonicalNumber {
+                key: altered.key.clone(),
+                origin: origin.clone(),
+                line: Some(altered.line),
+            },
+        };
+        self.non_canonical.iter().map(error).collect()
+    }
+}
+
+/// Parses TOML.
+pub(super) fn parse_toml(text: &str) -> Result<ParsedValues, String> {
+    let table = DeTable::parse(text).map_err(|error| {
+        let place =
+            error.span().map(|span| format!("line {}: ", line_at(text, span.start))).unwrap_or_default();
+        format!("{place}{}", error.message())
+    })?;
+    let mut reader = ValueReader { text, ..ValueReader::default() };
+    let value = reader.read_table(table.into_inner());
+    Ok(reader.written(value))
+}
+
+/// Parses one YAML document; an empty one is an empty table.
+pub(super) fn parse_yaml(text: &str) -> Result<ParsedValues, String> {
+    let node = yaml::parse_single(text).map_err(|error| error.to_string())?;
+    let mut reader = ValueReader { text, ..ValueReader::default() };
+    let value = node.filter(|node| !node.is_null()).map(|node| reader.read_node(&node));
+    Ok(reader.written(value.unwrap_or_else(|| Value::Object(serde_json::Map::new()))))
+}
+
+/// Parses JSON.
+pub(super) fn parse_json(text: &str) -> Result<ParsedValues, serde_json::Error> {
+    let mut reader = ValueReader::default();
+    let value = json::read_strict(text, |json::NumberLiteral { key_path: path, line, text }| {
+        if parse_canonical_number(text).is_none() {
+            reader.altered(path, line);
+        }
+    })?;
+    Ok(reader.written(value))
+}
+
+/// Returns lines and keys of the numbers in `documents` that are not in canonical form. The
+/// documents were parsed from `text`.
+pub(crate) fn find_non_canonical_numbers(text: &str, documents: &[Node]) -> Vec<(usize, KeyPath)> {
+    let mut reader = ValueReader { text, ..ValueReader::default() };
+    documents.iter().for_each(|document| drop(reader.read_node(document)));
+    reader.altered.into_iter().map(|altered| (altered.line, altered.key)).collect()
+}
+
+/// Parses a number in canonical form: templates and all filters print it as `text` again.
+fn parse_canonical_number(text: &str) -> Option<Number> {
+    let whole = text.parse().map(i64::into).or_else(|_| text.parse().map(u64::into));
+    let number: Number = whole.ok().or_else(|| Number::from_f64(text.parse().ok()?))?;
+    // The filters' formats differ in when they write an exponent.
+    (number.to_string() == text && !text.contains('e')).then_some(number)
+}
+
+/// Returns the line at a byte offset, from 1.
+fn line_at(text: &str, offset: usize) -> usize {
+    text.get(..offset).unwrap_or_default().matches('\n').count() + 1
+}
+
+#[derive(Default)]
+struct ValueReader<'t> {
+    text: &'t str,
+    path: Vec<String>,
+    altered: Vec<NonCanonicalNumber>,
+}
+
+impl ValueReader<'_> {
+    fn written(self, value: Value) -> ParsedValues {
+        ParsedValues { value, non_canonical: self.altered }
+    }
+
+    fn altered(&mut self, path: &[String], line: usize) {
+        if self.altered.len() < MAX_REPORTED_NUMBERS {
+            self.altered.push(NonCanonicalNumber { key: KeyPath::new(path), line });
+        }
+    }
+
+    /// Reads the number at a byte range of the text.
+    fn number(&mut self, start: usize, end: usize) -> Value {
+        match parse_canonical_number(self.text.get(start..end).unwrap_or_default()) {
+            Some(number) => Value::Number(number),
+            None => {
+                self.altered(&self.path.clone(), line_at(self.text, start));
+                Value::Null
+            }
+        }
+    }
+
+    fn with_key<T>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> T) -> T {
+        self.path.push(name.to_owned());
+        let read = read(self);
+        self.path.pop();
+        read
+    }
+
+    fn read_node(&mut self, node: &Node) -> Value {
+        match &node.kind {
+            NodeKind::Scalar(value @ (Value::Null | Value::Bool(_))) => value.clone(),
+            // A number; NaN and infinities, too.
+            NodeKind::Scalar(_) => self.number(node.defined_span.start, node.defined_span.end),
+            NodeKind::Text(text) => text.as_str().into(),
+            NodeKind::Sequence(items) => {
+                let items = items.iter().enumerate();
+                items
+                    .map(|(at, item)| self.with_key(&at.to_string(), |below| below.read_node(item)))
+                    .collect()
+            }
+            NodeKind::Mapping(members) => {
+                let members = members.iter();
+                let read = members.map(|(key, node)| {
+                    (key.name.clone(), self.with_key(&key.name, |below| below.read_node(node)))
+                });
+                Value::Object(read.collect())
+            }
+        }
+    }
+
+    fn read_table(&mut self, table: DeTable<'_>) -> Value {
+        let read = table.into_iter().map(|(key, value)| {
+            let value = self.with_key(key.get_ref(), |below| below.toml(value));
+            (key.into_inner().into_owned(), value)
+        });
+        Value::Object(read.collect())
+    }
+
+    fn toml(&mut self, value: Spanned<DeValue<'_>>) -> Value {
+        let span = value.span();
+        match value.into_inner() {
+            DeValue::String(text) => Value::String(text.into_owned()),
+            DeValue::Boolean(flag) => flag.into(),
+            DeValue::Integer(_) | DeValue::Float(_) => self.number(span.start, span.end),
+            DeValue::Datetime(_) => self.text.get(span).unwrap_or_default().into(),
+            DeValue::Array(items) => {
+                let items = items.into_iter().enumerate();
+                items.map(|(at, item)| self.with_key(&at.to_string(), |below| below.toml(item))).collect()
+            }
+            DeValue::Table(table) => self.read_table(table),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accepts_canonical_numbers_only() {
+        for text in ["0", "1", "-5", "1.5", "0.25", "1.0", "-0.0", "18446744073709551615", "0.1", "123456.75"]
+        {
+            assert_eq!(parse_canonical_number(text).map(|number| number.to_string()).as_deref(), Some(text));
+        }
+        for text in [
+            "",
+            "0644",
+            "1_000",
+            "1.10",
+            "+1",
+            ".5",
+            "1.",
+            "1e3",
+            "1e16",
+            "1e-7",
+            "0.0000001",
+            "0x1f",
+            "0o644",
+            "18446744073709551616",
+            "10000000000000000.0",
+            "0.10000000000000000001",
+            "-0",
+            "inf",
+            "nan",
+            ".inf",
+            "\"1\"",
+        ] {
+            assert_eq!(parse_canonical_number(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Calls of C library functions that need more than the mapped libraries, with their callers.
+
+use std::collections::BTreeMap;
+
+use crate::closure::{LinkMap, MappedObject};
+use coracle_core::fs;
+use coracle_core::path::RawPath;
+
+/// What a function needs at run time.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum FunctionNeed {
+    /// `libgcc_s.so.1`, to unwind the stack (`sysdeps/gnu/unwind-resume.c`, `debug/backtrace.c`).
+    Libgcc,
+    /// The name service switch.
+    Nss,
+    /// Time zones.
+    LocalTime,
+    /// Locales.
+    Locale,
+    /// Character sets.
+    Charset,
+    /// Libraries opened with `dlopen`.
+    Dlopen,
+    /// Child programs.
+    Child,
+    /// Non-default providers of OpenSSL.
+    Provider,
+}
+
+const FUNCTIONS_BY_NEED: &[(FunctionNeed, &[&str])] = &[
+    (FunctionNeed::Libgcc, &["pthread_cancel", "pthread_exit", "backtrace"]),
+    (
+        FunctionNeed::Nss,
+        &[
+            "getaddrinfo",
+            "getnameinfo",
+            "gethostbyname",
+            "gethostbyname2",
+            "gethostbyaddr",
+            "gethostbyname_r",
+            "gethostbyname2_r",
+            "gethostbyaddr_r",
+            "getpwnam",
+            "getpwuid",
+            "getpwent",
+            "getpwnam_r",
+            "getpwuid_r",
+            "getpwent_r",
+            "getgrnam",
+            "getgrgid",
+            "getgrent",
+            "getgrnam_r",
+            "getgrgid_r",
+            "getgrent_r",
+            "getgrouplist",
+            "initgroups",
+            "getspnam",
+            "getspnam_r",
+            "getservbyname",
+            "getservbyport",
+            "getservbyname_r",
+            "getservbyport_r",
+            "getprotobyname",
+            "getprotobynumber",
+            "getprotobyname_r",
+            "getprotobynumber_r",
+            "getnetbyname",
+            "getrpcbyname",
+        ],
+    ),
+    (FunctionNeed::LocalTime, &["localtime", "localtime_r", "tzset", "mktime"]),
+    (FunctionNeed::Locale, &["setlocale", "newlocale", "_ZNSt6localeC1EPKc", "_ZNSt6localeC2EPKc"]),
+    (FunctionNeed::Charset, &["iconv_open"]),
+    (FunctionNeed::Dlopen, &["dlopen", "dlmopen"]),
+    (
+        FunctionNeed::Child,
+        &[
+            "execve",
+            "execv",
+            "execvp",
+            "execvpe",
+            "execl",
+            "execlp",
+            "execle",
+            "posix_spawn",
+            "posix_spawnp",
+            "system",
+            "popen",
+        ],
+    ),
+    (FunctionNeed::Provider, &["OSSL_PROVIDER_load", "OSSL_PROVIDER_try_load"]),
+];
+
+/// A called function and the object that calls it.
+#[derive(Clone, Debug)]
+pub(super) struct FunctionCall {
+    pub(super) function: &'static str,
+    pub(super) caller: RawPath,
+}
+
+/// The first caller in load order for each need.
+#[derive(Default, Debug)]
+pub(super) struct FunctionCalls(BTreeMap<FunctionNeed, FunctionCall>);
+
+impl FunctionCalls {
+    /// Adds the calls of the new objects in `map`. Calls by the C library itself are ignored,
+    /// because it works without; so are those of libstdc++, which may call everything.
+    pub(super) fn add(&mut self, map: &LinkMap) -> fs::Result<()> {
+        let wanted = &map.symbol_references()?.symbols;
+        for (need, functions) in FUNCTIONS_BY_NEED {
+            let callers = functions.iter().filter_map(|function| {
+                let at = wanted.partition_point(|wanted| {
+                    (wanted.reference.hash, wanted.reference.name.as_slice())
+                        < (gnu_hash_of(function), function.as_bytes())
+                });
+                let same =
+                    wanted.iter().skip(at).take_while(|wanted| wanted.reference.name == function.as_bytes());
+                let by = same
+                    .flat_map(|wanted| &wanted.used_by)
+                    .filter(|by| !is_libc(map, **by) && !is_libstdcxx(map, **by))
+                    .min()?;
+                Some((*by, *function))
+            });
+            if let Some((by, function)) = callers.min()
+                && let Some(mapped) = map.objects.get(by)
+            {
+                self.0.entry(*need).or_insert(FunctionCall { function, caller: mapped.raw_path.clone() });
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn first_call(&self, need: FunctionNeed) -> Option<&FunctionCall> {
+        self.0.get(&need)
+    }
+}
+
+/// Returns the new objects of `map` that call `dlopen`.
+pub(super) fn dlopen_callers(map: &LinkMap) -> fs::Result<Vec<&MappedObject>> {
+    let wanted = &map.symbol_references()?.symbols;
+    let opens = |name: &[u8]| name == b"dlopen" || name == b"dlmopen";
+    let mut openers: Vec<usize> = wanted
+        .iter()
+        .filter(|wanted| opens(&wanted.reference.name))
+        .flat_map(|wanted| wanted.used_by.clone())
+        .collect();
+    openers.sort_unstable();
+    openers.dedup();
+    Ok(openers.into_iter().filter(|by| !is_libc(map, *by)).filter_map(|by| map.objects.get(by)).collect())
+}
+
+fn is_libc(map: &LinkMap, index: usize) -> bool {
+    soname(map, index).is_some_and(|soname| soname == b"libc.so.6" || soname == b"libpthread.so.0")
+}
+
+fn is_libstdcxx(map: &LinkMap, index: usize) -> bool {
+    soname(map, index).is_some_and(|soname| soname.starts_with(b"libstdc++.so"))
+}
+
+fn soname(map: &LinkMap, index: usize) -> Option<&[u8]> {
+    map.objects.get(index).and_then(|mapped| mapped.object.dynamic.soname.as_deref())
+}
+
+/// Returns the `DT_GNU_HASH` hash, by which references are sorted.
+fn gnu_hash_of(name: &str) -> u32 {
+    crate::elf::gnu_hash(name.as_bytes())
+}

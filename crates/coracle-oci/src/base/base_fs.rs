@@ -1,0 +1,94 @@
+//! File system view of a base image: the merged layers, with contents in the layers' tars.
+
+use std::fs::File;
+use std::io::{self, BufReader};
+use std::path::{Path, PathBuf};
+
+use crate::layout::{FileEntry, FileExtent, FileNode, ImageFiles};
+use coracle_core::content::{Content, SplicePart};
+use coracle_core::digest::{DiffId, HashingReader};
+use coracle_core::entry::Owner;
+use coracle_core::file_system::{FileSystem, FsFile, FsNode};
+use coracle_core::fs::{self, Context, FileId, PathMetadata, Stat};
+use coracle_core::path::{ImagePath, RawPath};
+
+/// A device number that no host file system has.
+const BASE_DEVICE: u64 = u64::MAX;
+/// The upper bits of an inode number are the layer's index, the lower ones the offset in its tar.
+const LAYER_SHIFT: u32 = 44;
+
+/// The file system of a base image. The tar files must not be moved or changed while it is used.
+#[derive(Debug, Default)]
+pub struct BaseFs {
+    files: ImageFiles,
+    /// Path and metadata of each layer's tar, the lowest layer first.
+    tars: Vec<(PathBuf, Stat)>,
+}
+
+impl BaseFs {
+    /// Applies the layer in the tar at `path`. Returns false if its diff ID is not `diff_id`.
+    ///
+    /// # Errors
+    /// The inner error if the file is not a tar, the outer one if it cannot be read.
+    pub(super) fn apply_layer(&mut self, path: &Path, diff_id: &DiffId) -> fs::Result<io::Result<bool>> {
+        let Some(PathMetadata::File(stat)) = fs::symlink_metadata(path)? else {
+            return Err(fs::Error::new("read", path, io::ErrorKind::NotFound.into()));
+        };
+        let mut tar = HashingReader::new(File::open(path).context("open", path)?);
+        let layer = self.files.read_layer(BufReader::with_capacity(READ_BUFFER_SIZE, &mut tar));
+        // Checked before the layer is applied and before its parse error is returned.
+        if tar.finish() != diff_id.digest() {
+            return Ok(Ok(false));
+        }
+        let put = layer.and_then(|layer| self.files.apply_layer(layer).map_err(io::Error::other));
+        self.tars.push((path.to_owned(), stat));
+        Ok(put.map(|()| true))
+    }
+
+    fn file(&self, entry: &FileEntry, extent: &FileExtent) -> Option<FsFile> {
+        let (path, stat) = self.tars.get(extent.layer)?;
+        let kept = SplicePart::Existing { start: extent.position, size: extent.size };
+        let content = Content::from_host_file(path.clone(), *stat).splice(vec![kept]);
+        let inode = (extent.layer as u64) << LAYER_SHIFT | extent.position;
+        let identity = FileId { device: BASE_DEVICE, inode };
+        let stat = Stat {
+            file_id: identity,
+            size: extent.size,
+            mode: entry.mode,
+            hard_links: 1,
+            mtime_and_ctime: [(0, 0); 2],
+        };
+        Some(FsFile { stat, content })
+    }
+}
+
+/// Buffer size for reading and hashing a tar, in bytes.
+const READ_BUFFER_SIZE: usize = 256 << 10;
+
+impl FileSystem for BaseFs {
+    fn node(&self, path: &ImagePath) -> fs::Result<Option<FsNode>> {
+        if path.file_name().is_none() {
+            return Ok(Some(FsNode::Directory));
+        }
+        Ok(self.files.get(path).and_then(|entry| match &entry.node {
+            FileNode::Directory => Some(FsNode::Directory),
+            FileNode::Link(target) => Some(FsNode::Link(RawPath::new(target.as_slice()))),
+            FileNode::File(extent) => self.file(entry, extent).map(FsNode::File),
+            FileNode::Special => Some(FsNode::Special("device")),
+        }))
+    }
+
+    fn list(&self, path: &ImagePath) -> fs::Result<Vec<Vec<u8>>> {
+        let inside = self.files.at_and_below(path).filter(|(found, _)| found.parent().as_ref() == Some(path));
+        Ok(inside.filter_map(|(found, _)| Some(found.file_name()?.to_vec())).collect())
+    }
+}
+
+impl BaseFs {
+    /// Mode and owner of the directory at `path`; `None` if there is none.
+    pub fn directory(&self, path: &ImagePath) -> Option<(u32, Owner)> {
+        let entry = self.files.get(path).filter(|entry| entry.is_directory())?;
+        let (uid, gid) = entry.owner;
+        Some((entry.mode, Owner { uid, gid }))
+    }
+}

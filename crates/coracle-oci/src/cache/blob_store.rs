@@ -1,0 +1,172 @@
+//! Stored blobs of base images and their layers' tars, by digest.
+//!
+//! A blob is stored only if its bytes match the digest, and readers verify it again. Stored files
+//! are never modified, not even their times: builds detect changes by the times.
+
+use std::fs::{File, TryLockError};
+use std::io::{self, Read};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::BuildCache;
+use super::directory::BLOBS_DIR;
+use super::layers::LOCK_FILE;
+use crate::layer::hashed_file::HashedFile;
+use coracle_core::digest::{Digest, DigestHasher};
+use coracle_core::fs::{self, Context};
+
+/// Interval between attempts to take a lock.
+const LOCK_RETRY_INTERVAL: Duration = Duration::from_millis(20);
+/// Name prefix of directories with unfinished files.
+pub(super) const PART_PREFIX: &str = "part-";
+
+/// A directory of blobs, opened for one build. Blobs in the cache stay for later builds.
+#[derive(Debug)]
+pub(crate) struct BlobStore {
+    directory: PathBuf,
+    /// Prevents pruning.
+    _lock: Option<File>,
+    _temporary: Option<TempDir>,
+}
+
+impl BlobStore {
+    /// Opens the blobs of `cache`. Without a usable cache, creates a temporary directory in
+    /// `scratch`.
+    ///
+    /// # Errors
+    /// Fails if the directory cannot be created.
+    pub(crate) fn open(cache: Option<&BuildCache>, scratch: Option<&Path>) -> fs::Result<Self> {
+        if let Some(cache) = cache {
+            match Self::open_in_cache(cache) {
+                Ok(blobs) => return Ok(blobs),
+                Err(error) => cache.record_error(error),
+            }
+        }
+        let parent = scratch.unwrap_or(Path::new("."));
+        let temporary = TempDir::new_in(parent).context("create a directory in", parent)?;
+        Ok(Self { directory: temporary.path().to_owned(), _lock: None, _temporary: Some(temporary) })
+    }
+
+    fn open_in_cache(cache: &BuildCache) -> fs::Result<Self> {
+        let directory = cache.version_directory().join(BLOBS_DIR);
+        fs::create_private_dir_all(&directory).context("create", &directory)?;
+        let path = directory.join(LOCK_FILE);
+        let lock = File::options().create(true).append(true).open(&path).context("open", &path)?;
+        // No other build is running, so unfinished files are left from killed builds.
+        if lock.try_lock().is_ok() {
+            remove_unfinished(&directory)?;
+            lock.unlock().context("unlock", &path)?;
+        }
+        match lock.lock_shared() {
+            Err(error) if error.kind() != io::ErrorKind::Unsupported => {
+                return Err(fs::Error::new("lock", &path, error));
+            }
+            _ => {}
+        }
+        cache.has_additions.store(true, Ordering::Relaxed);
+        Ok(Self { directory, _lock: Some(lock), _temporary: None })
+    }
+
+    /// Returns the path of the stored blob; `None` if there is none.
+    pub(crate) fn find(&self, digest: Digest) -> Option<PathBuf> {
+        let path = self.directory.join(digest.hex());
+        path.is_file().then_some(path)
+    }
+
+    /// Stores the bytes of `reader`, which must have `digest` and at most `limit` bytes. Returns
+    /// the path.
+    ///
+    /// # Errors
+    /// The inner error if `reader` fails or the bytes do not match, the outer one if they cannot be
+    /// written.
+    pub(crate) fn store(
+        &self,
+        digest: Digest,
+        reader: &mut dyn Read,
+        limit: u64,
+    ) -> fs::Result<io::Result<PathBuf>> {
+        let temporary = tempfile::Builder::new().prefix(PART_PREFIX).tempdir_in(&self.directory);
+        let temporary = temporary.context("create a directory in", &self.directory)?;
+        let (part, path) = (temporary.path().join("blob"), self.directory.join(digest.hex()));
+        let mut output = HashedFile::create(&part)?;
+        let mut bounded = reader.take(limit.saturating_add(1));
+        if let Err(error) = output.copy_from(&mut bounded)? {
+            return Ok(Err(error));
+        }
+        let (found, size) = output.finish();
+        if size > limit {
+            return Ok(Err(io::Error::other(format!("it has more than {limit} bytes"))));
+        }
+        if found != digest {
+            return Ok(Err(io::Error::other(format!("its bytes have the digest `{found}`"))));
+        }
+        // Without locks, another build may have stored the blob meanwhile and be reading it.
+        if !path.exists() {
+            std::fs::rename(&part, &path).context("create", &path)?;
+        }
+        Ok(Ok(path))
+    }
+
+    /// Takes the lock for fetching the blob `digest`, so that concurrent builds fetch it once.
+    /// Returns `None` if `go_on` cancels. On file systems without locks, returns immediately.
+    ///
+    /// # Errors
+    /// Fails if the lock file cannot be opened.
+    pub(crate) fn lock_fetch(
+        &self,
+        digest: Digest,
+        go_on: &dyn Fn() -> ControlFlow<()>,
+    ) -> fs::Result<Option<File>> {
+        let path = self.directory.join(format!("{}.turn", digest.hex()));
+        let turn = File::options().create(true).append(true).open(&path).context("open", &path)?;
+        loop {
+            match turn.try_lock() {
+                Ok(()) => return Ok(Some(turn)),
+                Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
+                    return Ok(Some(turn));
+                }
+                Err(TryLockError::Error(error)) => return Err(fs::Error::new("lock", &path, error)),
+                Err(TryLockError::WouldBlock) if go_on().is_break() => return Ok(None),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_RETRY_INTERVAL),
+            }
+        }
+    }
+
+    /// Whether the stored blob still matches its digest.
+    ///
+    /// # Errors
+    /// Fails if it cannot be read.
+    pub(crate) fn is_intact(&self, digest: Digest) -> fs::Result<bool> {
+        let path = self.directory.join(digest.hex());
+        let mut hasher = DigestHasher::default();
+        let mut file = File::open(&path).context("open", &path)?;
+        io::copy(&mut file, &mut hasher).context("read", &path)?;
+        Ok(hasher.finish() == digest)
+    }
+
+    /// Removes a damaged blob.
+    ///
+    /// # Errors
+    /// Fails if it cannot be removed.
+    pub(crate) fn remove(&self, digest: Digest) -> fs::Result<()> {
+        let path = self.directory.join(digest.hex());
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed.context("remove", &path),
+        }
+    }
+}
+
+/// Removes unfinished files of killed builds.
+pub(super) fn remove_unfinished(directory: &Path) -> fs::Result<()> {
+    for name in fs::list_directory(directory)?.iter().filter(|name| name.starts_with(PART_PREFIX.as_bytes()))
+    {
+        let path = directory.join(fs::path_from_bytes(name));
+        std::fs::remove_dir_all(&path).context("remove", &path)?;
+    }
+    Ok(())
+}

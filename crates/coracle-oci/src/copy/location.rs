@@ -1,0 +1,253 @@
+//! Image locations: a layout or archive on disk, a registry, or a local engine.
+
+use std::fmt;
+
+use crate::engine;
+use crate::layout::{self, DiskLocation, ParseDiskLocationError};
+use crate::registry::{ManifestReference, Repository};
+use coracle_core::digest::Digest;
+use coracle_core::reference::ImageReference;
+
+/// The transport prefix of registries.
+const REGISTRY_TRANSPORT: &str = "docker://";
+
+/// The location of an image.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ImageLocation {
+    /// A layout or archive: `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE[:TAG]`.
+    OnDisk(DiskLocation),
+    /// A registry: `docker://NAME[:TAG][@DIGEST]`.
+    Registry(RegistryImageName),
+    /// An engine: `docker-daemon:NAME[:TAG]`, `containers-storage:NAME[:TAG]` or
+    /// `containerd:[NAMESPACE@]NAME[:TAG]`.
+    Engine(engine::EngineImageName),
+}
+
+impl ImageLocation {
+    /// Whether `text` starts with a transport prefix, such as `oci:`.
+    pub fn has_transport(text: &str) -> bool {
+        let transports = ["docker://", "oci:", "oci-archive:", "docker-archive:"];
+        engine::has_engine_transport(text) || transports.iter().any(|transport| text.starts_with(transport))
+    }
+}
+
+/// The name of an image at a registry.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RegistryImageName {
+    /// The name, with its tag.
+    pub reference: ImageReference,
+    /// The digest. It takes precedence over the tag.
+    pub digest: Option<Digest>,
+    /// Whether there is a digest but no tag. The tag of `reference` is not used then.
+    pub is_untagged: bool,
+}
+
+/// A text is not the location of an image.
+#[derive(Debug, thiserror::Error)]
+#[error("`{text}` is not a valid image location: {why}")]
+pub struct ParseLocationError {
+    text: String,
+    why: String,
+    hint: Option<String>,
+}
+
+/// A text is not a destination of a new image.
+#[derive(Debug, thiserror::Error)]
+pub enum ParseNewImageLocationError {
+    /// It is not a layout or archive.
+    #[error(transparent)]
+    Local(#[from] ParseDiskLocationError),
+    /// It is not an image name at a registry.
+    #[error(transparent)]
+    Remote(#[from] ParseLocationError),
+    /// It is not an image name in an engine.
+    #[error(transparent)]
+    Engine(ParseLocationError),
+    /// It includes a digest, but the digest of a new image is not known in advance.
+    #[error("`{0}` includes a digest, but the digest of a new image is not known in advance")]
+    Digest(ImageLocation),
+}
+
+impl ParseLocationError {
+    /// The next step for the user.
+    pub fn hint(&self) -> String {
+        let forms = "write `docker://NAME[:TAG]`, `oci:DIR[:TAG]` or `oci-archive:FILE[:TAG]`";
+        self.hint.clone().unwrap_or_else(|| forms.into())
+    }
+}
+
+impl ParseNewImageLocationError {
+    /// The next step for the user.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Local(ParseDiskLocationError::UnknownTransport { .. }) => {
+                "write `docker://NAME[:TAG]`, `oci:DIR[:TAG]`, \
+                 `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:TAG]`"
+                    .into()
+            }
+            Self::Local(error) => error.hint(),
+            Self::Engine(error) => error.hint(),
+            Self::Remote(_) => {
+                "write `docker://NAME[:TAG]` in lower case, such as `docker://ghcr.io/acme/shop:1.2`".into()
+            }
+            Self::Digest(_) => "write `docker://NAME:TAG`; the digest is printed after the build".into(),
+        }
+    }
+}
+
+impl ImageLocation {
+    /// Parses the destination of a new image: `docker://NAME[:TAG]`, `oci:DIR[:TAG]`,
+    /// `oci-archive:FILE[:TAG]`, `docker-archive:FILE[:TAG]`, or a name in an engine.
+    ///
+    /// # Errors
+    /// Fails if `text` is none of these, or includes a digest.
+    pub fn parse_new_image(text: &str) -> Result<Self, ParseNewImageLocationError> {
+        if engine::has_engine_transport(text) {
+            return text.parse().map_err(ParseNewImageLocationError::Engine);
+        }
+        if !text.starts_with(REGISTRY_TRANSPORT) {
+            return Ok(Self::OnDisk(text.parse()?));
+        }
+        match text.parse()? {
+            Self::Registry(named) if named.digest.is_some() => {
+                Err(ParseNewImageLocationError::Digest(Self::Registry(named)))
+            }
+            place => Ok(place),
+        }
+    }
+}
+
+impl std::str::FromStr for ImageLocation {
+    type Err = ParseLocationError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if engine::has_engine_transport(text) {
+            return text.parse().map(Self::Engine).map_err(|error: engine::ParseEngineImageNameError| {
+                ParseLocationError {
+                    text: text.into(),
+                    why: error.to_string(),
+                    hint: Some(error.hint().into()),
+                }
+            });
+        }
+        let Some(name) = text.strip_prefix(REGISTRY_TRANSPORT) else {
+            return layout::read::parse_location(text).map(Self::OnDisk).map_err(|error| {
+                ParseLocationError {
+                    text: text.into(),
+                    why: match &error {
+                        layout::LayoutError::UnreadableImage { why, .. } => why.clone(),
+                        error => error.to_string(),
+                    },
+                    hint: error.hint(),
+                }
+            });
+        };
+        name.parse().map(Self::Registry).map_err(|why| ParseLocationError {
+            text: text.into(),
+            why,
+            hint: None,
+        })
+    }
+}
+
+impl std::str::FromStr for RegistryImageName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (name, digest) = text.split_once('@').map_or((text, None), |(name, digest)| (name, Some(digest)));
+        let digest = digest.map(str::parse::<Digest>).transpose().map_err(|error| error.to_string())?;
+        let reference = name.parse::<ImageReference>().map_err(|error| error.to_string())?;
+        let is_untagged = digest.is_some() && reference.to_string() != name;
+        Ok(Self { reference, digest, is_untagged })
+    }
+}
+
+impl From<&ImageReference> for RegistryImageName {
+    fn from(reference: &ImageReference) -> Self {
+        Self { reference: reference.clone(), digest: None, is_untagged: false }
+    }
+}
+
+impl RegistryImageName {
+    /// The name with its tag. `None` if there is a digest but no tag.
+    pub fn name(&self) -> Option<&ImageReference> {
+        (!self.is_untagged).then_some(&self.reference)
+    }
+
+    /// The full name, with the registry, and with the tag unless there is a digest only.
+    pub(crate) fn full_name(&self) -> String {
+        match self.name() {
+            Some(name) => name.full_name(),
+            None => Repository::from(&self.reference).to_string(),
+        }
+    }
+
+    /// The digest, or else the tag, for requests to the registry.
+    pub fn manifest_reference(&self) -> ManifestReference<'_> {
+        self.digest.map_or(ManifestReference::Tag(self.reference.tag()), ManifestReference::Digest)
+    }
+}
+
+impl ImageLocation {
+    /// The repository. `None` if the location is not a registry.
+    pub(super) fn repository(&self) -> Option<Repository> {
+        match self {
+            Self::Registry(named) => Some(Repository::from(&named.reference)),
+            Self::OnDisk(_) | Self::Engine(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for RegistryImageName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => name.fmt(f)?,
+            None => f.write_str(self.reference.repository())?,
+        }
+        self.digest.map_or(Ok(()), |digest| write!(f, "@{digest}"))
+    }
+}
+
+impl fmt::Display for ImageLocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OnDisk(destination) => destination.fmt(f),
+            Self::Registry(named) => write!(f, "{REGISTRY_TRANSPORT}{named}"),
+            Self::Engine(named) => named.fmt(f),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn display_round_trips() {
+        let digest = Digest::compute(b"");
+        for text in [
+            "docker://ghcr.io/acme/shop:1.2".to_owned(),
+            format!("docker://localhost:5000/shop:1@{digest}"),
+            "oci:shop.oci:1.2".to_owned(),
+            "oci-archive:shop.tar".to_owned(),
+            "containerd:k8s.io@shop:1".to_owned(),
+        ] {
+            assert_eq!(text.parse::<ImageLocation>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn rejects_invalid_locations() {
+        for (text, why) in [
+            ("docker://", "is not an image name"),
+            ("docker://shop@sha256:12", "is not a digest"),
+            ("docker://Shop", "is not an image name"),
+            ("shop:1", "can't be read from there"),
+            ("ostree:shop", "can't be read from there"),
+        ] {
+            let error = text.parse::<ImageLocation>().unwrap_err();
+            assert!(error.to_string().contains(why), "{error}");
+            assert!(error.hint().contains("oci:DIR"), "{}", error.hint());
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! Writes image layouts: blobs first, `index.json` last. The layout is locked only while it is
+//! changed.
+//!
+//! Source: image-spec, `image-layout.md`.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::disk_location::file_in_parents;
+use super::image_names::ImageName;
+use super::staging::{CreatedParents, LockedDirectory, Staging};
+use super::{
+    LayoutError, LayoutWarning, MAX_LOCK_ATTEMPTS, TEMPORARY_PREFIX, atomic_file, garbage_collection,
+    index_json,
+};
+use crate::image::{Artifact, Blob, Descriptor, ImageGraph, ImageSet};
+use coracle_core::digest::DigestHasher;
+use coracle_core::fs::{self, Context};
+use coracle_core::json;
+
+/// The file that identifies a layout; also the lock file.
+const OCI_LAYOUT: &str = "oci-layout";
+
+/// The index of the images in a layout.
+const INDEX_JSON: &str = "index.json";
+
+/// Returns the content of [`MARK`].
+pub(super) fn oci_layout_json() -> Value {
+    json!({"imageLayoutVersion": "1.0.0"})
+}
+
+/// Serializes `value` as sorted, compact JSON.
+pub(super) fn to_json_bytes(what: &'static str, value: &Value) -> Result<Vec<u8>, LayoutError> {
+    json::to_bytes(value).map_err(|source| LayoutError::Serialize { what, source })
+}
+
+/// Checks that `directory` is a layout, is empty or does not exist.
+pub(super) fn check_layout_path(directory: &Path) -> Result<(), LayoutError> {
+    let refuse = |why: &str| Err(LayoutError::NotLayout { path: directory.to_owned(), why: why.into() });
+    if let Some(file) = file_in_parents(directory)? {
+        return refuse(&format!("`{}` is not a directory", file.display()));
+    }
+    match std::fs::metadata(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Ok(metadata) if !metadata.is_dir() => return refuse("it is not a directory"),
+        metadata => metadata.context("look at", directory)?,
+    };
+    let names = fs::list_directory(directory)?;
+    let mut others = names.iter().filter(|name| !name.starts_with(TEMPORARY_PREFIX.as_bytes())).peekable();
+    if others.peek().is_none() {
+        return Ok(());
+    }
+    // The directory may have been listed while another build created the layout.
+    if !directory.join(OCI_LAYOUT).exists() {
+        return refuse("it contains other files but no `oci-layout`");
+    }
+    let version = read_json(directory, OCI_LAYOUT)?.and_then(|mark| {
+        Some(mark.get("imageLayoutVersion")?.as_str()?.strip_prefix("1.0.")?.parse::<u32>().is_ok())
+    });
+    if version != Some(true) {
+        return refuse("the version in its `oci-layout` is not 1.0");
+    }
+    read_index(directory).map(drop)
+}
+
+/// Reads a JSON file of a layout; `None` if it does not exist.
+fn read_json(directory: &Path, name: &str) -> Result<Option<Value>, LayoutError> {
+    let path = directory.join(name);
+    let bytes = match std::fs::read(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        bytes => bytes.context("read", &path)?,
+    };
+    let refused = |source| LayoutError::NotLayout {
+        path: directory.to_owned(),
+        why: format!("its `{name}` is not JSON ({source})"),
+    };
+    serde_json::from_slice(&bytes).map(Some).map_err(refused)
+}
+
+/// Reads `index.json`; an empty index if it does not exist.
+fn read_index(directory: &Path) -> Result<Value, LayoutError> {
+    match read_json(directory, INDEX_JSON)? {
+        None => Ok(index_json::empty_index()),
+        Some(index) if index.get("manifests").is_some_and(Value::is_array) => Ok(index),
+        Some(_) => Err(LayoutError::NotLayout {
+            path: directory.to_owned(),
+            why: "its `index.json` has no array `manifests`".into(),
+        }),
+    }
+}
+
+/// Adds `root` to the layout at `directory`.
+pub(super) fn write_image(
+    root: &ImageSet,
+    staging: &Staging,
+    names: &[ImageName],
+    directory: &Path,
+) -> Result<Vec<LayoutWarning>, LayoutError> {
+    with_locked_layout(directory, |layout| layout.add_image(root, staging, names))
+}
+
+/// Adds an existing image. Its blobs are in `staging`, except those that the layout had already.
+pub(super) fn write_graph(
+    graph: &ImageGraph,
+    staging: &Staging,
+    names: &[ImageName],
+    directory: &Path,
+) -> Result<Vec<LayoutWarning>, LayoutError> {
+    with_locked_layout(directory, |layout| layout.add_graph(graph, staging, names))
+}
+
+/// Returns whether the layout at `directory` has a blob with this digest and size. Reads and hashes
+/// the blob.
+pub(super) fn has_verified_blob(directory: &Path, named: &Descriptor) -> bool {
+    let path = blobs_dir(directory).join(named.digest.hex());
+    let there =
+        std::fs::symlink_metadata(&path).is_ok_and(|there| there.is_file() && there.len() == named.size);
+    there
+        && File::open(path).is_ok_and(|mut file| {
+            let mut hasher = DigestHasher::default();
+            io::copy(&mut file, &mut hasher).is_ok() && hasher.finish() == named.digest
+        })
+}
+
+/// Adds `artifact` to the layout at `directory`.
+pub(super) fn write_artifact(
+    artifact: &Artifact,
+    directory: &Path,
+) -> Result<Vec<LayoutWarning>, LayoutError> {
+    with_locked_layout(directory, |layout| layout.add_artifact(artifact))
+}
+
+/// Returns the paths of the blobs of `root` in the layout at `directory`.
+pub(super) fn blob_paths(root: &ImageSet, directory: &Path) -> Vec<PathBuf> {
+    let layers = root.layer_descriptors().map(|layer| layer.digest.hex());
+    let documents = root.documents().map(blob_file_name);
+    layers.chain(documents).map(|name| blobs_dir(directory).join(name)).collect()
+}
+
+/// Returns the paths of the blobs of `artifact` in the layout at `directory`.
+pub(super) fn artifact_blob_paths(artifact: &Artifact, directory: &Path) -> Vec<PathBuf> {
+    artifact.blobs().iter().map(|blob| blobs_dir(directory).join(blob_file_name(blob))).collect()
+}
+
+fn blobs_dir(directory: &Path) -> PathBuf {
+    directory.join("blobs").join("sha256")
+}
+
+/// Locks the layout at `directory` and runs `write`. Creates the layout if it does not exist, and
+/// removes it again if `write` fails.
+fn with_locked_layout(
+    directory: &Path,
+    write: impl FnOnce(&LockedLayout<'_>) -> Result<Vec<LayoutWarning>, LayoutError>,
+) -> Result<Vec<LayoutWarning>, LayoutError> {
+    let directory = &fs::absolute_path(directory)?;
+    let _parents = CreatedParents::create(directory)?;
+    let layout = LockedLayout::create_and_lock(directory)?;
+    let written = write(&layout);
+    if written.is_err() && layout.is_new && !directory.join(INDEX_JSON).exists() {
+        // Errors are ignored, because an earlier error is reported instead.
+        let _ = std::fs::remove_dir_all(directory);
+    }
+    written
+}
+
+/// A layout that is locked against other builds until this is dropped.
+struct LockedLayout<'a> {
+    directory: &'a Path,
+    is_new: bool,
+    _lock: Option<File>,
+}
+
+impl<'a> LockedLayout<'a> {
+    /// Creates the layout if it does not exist, and waits for its lock.
+    fn create_and_lock(directory: &'a Path) -> Result<Self, LayoutError> {
+        let mut made = false;
+        for _ in 0..MAX_LOCK_ATTEMPTS {
+            match std::fs::create_dir(directory) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                result => {
+                    result.context("create", directory)?;
+                    made = true;
+                }
+            }
+            match Self::wait_for_lock(directory, made) {
+                // A failed build removed the directory that it had created.
+                Ok(None) => made = false,
+                Ok(Some(layout)) => return Ok(layout),
+                Err(error) => {
+                    if made {
+                        let _ = std::fs::remove_dir(directory);
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        Err(fs::Error::new("lock", directory, io::Error::other("other processes keep replacing it")).into())
+    }
+
+    /// Waits for the lock; `None` if the locked file is no longer in the layout.
+    fn wait_for_lock(directory: &'a Path, made: bool) -> Result<Option<Self>, LayoutError> {
+        let path = directory.join(OCI_LAYOUT);
+        if !path.exists() && !create_oci_layout(directory, &path)? {
+            return Ok(None);
+        }
+        let file = match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file.context("open", &path)?,
+        };
+        match file.lock() {
+            // Without locks, concurrent builds may lose an index entry, but never a blob of one.
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                return Ok(Some(Self { directory, is_new: made, _lock: None }));
+            }
+            result => result.context("lock", &path)?,
+        }
+        let there = fs::is_file_at(&file, &path)?;
+        Ok(there.then_some(Self { directory, is_new: made, _lock: Some(file) }))
+    }
+
+    fn add_image(
+        &self,
+        root: &ImageSet,
+        staging: &Staging,
+        names: &[ImageName],
+    ) -> Result<Vec<LayoutWarning>, LayoutError> {
+        let mut index = read_index(self.directory)?;
+        let blobs = self.create_blobs_dir()?;
+        root.layer_descriptors().try_for_each(|named| self.place_blob(&named, staging))?;
+        for blob in root.documents() {
+            atomic_file::write_file(&blobs.join(blob_file_name(blob)), blob.bytes())?;
+        }
+        index_json::put_image(&mut index, root.descriptor(), names)?;
+        self.write_index(&index)
+    }
+
+    fn add_graph(
+        &self,
+        graph: &ImageGraph,
+        staging: &Staging,
+        names: &[ImageName],
+    ) -> Result<Vec<LayoutWarning>, LayoutError> {
+        let mut index = read_index(self.directory)?;
+        let blobs = self.create_blobs_dir()?;
+        graph.blobs.values().try_for_each(|named| self.place_blob(named, staging))?;
+        for document in &graph.documents {
+            atomic_file::write_file(&blobs.join(document.digest.hex()), &document.bytes)?;
+        }
+        if let Some(root) = graph.root() {
+            let entries = names.iter().map(|name| index_json::document_entry(root, name)).collect();
+            index_json::replace_entries(&mut index, entries, names);
+        }
+        self.write_index(&index)
+    }
+
+    /// Moves a blob from the staging directory into the layout, unless the layout has it already.
+    fn place_blob(&self, named: &Descriptor, staging: &Staging) -> Result<(), LayoutError> {
+        let (waiting, path) =
+            (staging.blob_path(named.digest), self.create_blobs_dir()?.join(named.digest.hex()));
+        if waiting.exists() {
+            return Ok(atomic_file::link_file(&waiting, &path)?);
+        }
+        if path.exists() {
+            return Ok(());
+        }
+        // The layout had the blob, and another build has removed it since.
+        let source = io::Error::other(format!(
+            "another build removed it ({} bytes) in the meantime: try again",
+            named.size
+        ));
+        Err(LayoutError::CopyBlob { digest: named.digest, source })
+    }
+
+    fn add_artifact(&self, artifact: &Artifact) -> Result<Vec<LayoutWarning>, LayoutError> {
+        let mut index = read_index(self.directory)?;
+        let blobs = self.create_blobs_dir()?;
+        for blob in artifact.blobs() {
+            atomic_file::write_file(&blobs.join(blob_file_name(blob)), blob.bytes())?;
+        }
+        index_json::put_artifact(&mut index, artifact)?;
+        self.write_index(&index)
+    }
+
+    /// Returns the directory of the blobs. Creates it if it does not exist.
+    fn create_blobs_dir(&self) -> Result<PathBuf, LayoutError> {
+        let blobs = blobs_dir(self.directory);
+        std::fs::create_dir_all(&blobs).context("create", &blobs)?;
+        Ok(blobs)
+    }
+
+    /// Writes `index.json`, and removes blobs that it no longer refers to.
+    fn write_index(&self, index: &Value) -> Result<Vec<LayoutWarning>, LayoutError> {
+        atomic_file::write_file(&self.directory.join(INDEX_JSON), &to_json_bytes("index", index)?)?;
+        Ok(garbage_collection::remove_unreachable_blobs(self.directory, index))
+    }
+}
+
+fn blob_file_name(blob: &Blob) -> String {
+    blob.descriptor().digest.hex()
+}
+
+/// Atomically creates `oci-layout`, never overwriting one. Returns false if the directory is gone.
+fn create_oci_layout(directory: &Path, path: &Path) -> Result<bool, LayoutError> {
+    let temporary = match LockedDirectory::new(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        temporary => temporary?,
+    };
+    let new = temporary.path().join(OCI_LAYOUT);
+    std::fs::write(&new, to_json_bytes("oci-layout", &oci_layout_json())?).context("write", &new)?;
+    match tempfile::TempPath::try_from_path(&new).context("write", &new)?.persist_noclobber(path) {
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(true),
+        result => result
+            .map(|()| true)
+            .map_err(|error| error.error)
+            .context("create", path)
+            .map_err(LayoutError::File),
+    }
+}

@@ -1,0 +1,253 @@
+//! Image locations on disk, in the syntax of skopeo: `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`,
+//! `docker-archive:FILE[:TAG]`.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::{LayoutError, directory};
+use crate::image::{Descriptor, ImageSet};
+use coracle_core::fs::{self, PathMetadata};
+use coracle_core::reference::is_tag;
+
+/// A layout or archive, and the tag of an image in it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DiskLocation {
+    /// The format.
+    pub format: DiskFormat,
+    /// The directory of a layout, or the file of an archive.
+    pub path: PathBuf,
+    /// The tag, which replaces the tags of the image's names.
+    pub tag: Option<String>,
+}
+
+/// The formats in which images are stored on disk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum DiskFormat {
+    /// An image layout: a directory.
+    Layout,
+    /// An image layout in a tar. Also contains Docker's `manifest.json` if there is only one
+    /// platform.
+    OciArchive,
+    /// The same file, but fails if a `manifest.json` cannot describe the image.
+    DockerArchive,
+}
+
+/// An invalid image location.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum ParseDiskLocationError {
+    /// There is no transport, only a path.
+    #[error("`{0}` has no transport such as `oci:`")]
+    NoTransport(String),
+    /// The transport is not supported.
+    #[error("`{transport}:` is not a supported destination")]
+    UnknownTransport {
+        /// The text before the first colon.
+        transport: String,
+    },
+    /// There is a transport but no path.
+    #[error("`{0}` has no path")]
+    NoPath(String),
+    /// The text after the path is not a tag.
+    #[error("`{tag}` in `{text}` is not a valid tag")]
+    InvalidTag {
+        /// The text after the path.
+        tag: String,
+        /// The whole argument.
+        text: String,
+    },
+}
+
+impl ParseDiskLocationError {
+    /// Returns what to write instead.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::NoTransport(path) => format!("write `oci:{path}` for an image layout (a directory)"),
+            Self::UnknownTransport { .. } => {
+                "write `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:TAG]`".into()
+            }
+            Self::NoPath(text) => format!("add a path, such as `{text}./image`"),
+            Self::InvalidTag { .. } => {
+                "a tag consists of letters, digits, `.`, `_` and `-`, and the path cannot contain a colon; pass \
+                 a full image name with `--tag NAME:TAG`"
+                    .into()
+            }
+        }
+    }
+}
+
+impl FromStr for DiskLocation {
+    type Err = ParseDiskLocationError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let is_transport = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        let Some((transport, rest)) = text.split_once(':').filter(|(transport, _)| is_transport(transport))
+        else {
+            return Err(ParseDiskLocationError::NoTransport(text.into()));
+        };
+        let kind = match transport {
+            "oci" => DiskFormat::Layout,
+            "oci-archive" => DiskFormat::OciArchive,
+            "docker-archive" => DiskFormat::DockerArchive,
+            _ => return Err(ParseDiskLocationError::UnknownTransport { transport: transport.into() }),
+        };
+        let (path, tag) = rest.split_once(':').map_or((rest, None), |(path, tag)| (path, Some(tag)));
+        if path.is_empty() {
+            return Err(ParseDiskLocationError::NoPath(text.into()));
+        }
+        match tag {
+            Some(tag) if !is_tag(tag) => {
+                Err(ParseDiskLocationError::InvalidTag { tag: tag.into(), text: text.into() })
+            }
+            _ => Ok(Self { format: kind, path: path.into(), tag: tag.map(Into::into) }),
+        }
+    }
+}
+
+impl fmt::Display for DiskLocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let transport = match self.format {
+            DiskFormat::Layout => "oci",
+            DiskFormat::OciArchive => "oci-archive",
+            DiskFormat::DockerArchive => "docker-archive",
+        };
+        write!(f, "{transport}:{}", self.path.display())?;
+        self.tag.iter().try_for_each(|tag| write!(f, ":{tag}"))
+    }
+}
+
+impl DiskLocation {
+    /// Creates the destination of an image layout at `path`, without a tag.
+    pub fn layout(path: impl Into<PathBuf>) -> Self {
+        Self { format: DiskFormat::Layout, path: path.into(), tag: None }
+    }
+
+    /// Returns the absolute path of the directory or file, with links resolved if it exists.
+    ///
+    /// # Errors
+    /// Fails if the working directory does not exist.
+    pub fn resolved_path(&self) -> fs::Result<PathBuf> {
+        resolve_path(&self.path)
+    }
+
+    /// Checks that an image can be written here, before there is an image.
+    ///
+    /// # Errors
+    /// Fails if the path exists and must not be replaced.
+    pub fn check_writable(&self) -> Result<(), LayoutError> {
+        match self.format {
+            DiskFormat::Layout => directory::check_layout_path(&self.path),
+            DiskFormat::OciArchive | DiskFormat::DockerArchive => check_archive_path(&self.path),
+        }
+    }
+
+    /// Returns whether it is a layout that has this blob already. Reads and hashes the blob.
+    pub fn has_verified_blob(&self, named: &Descriptor) -> bool {
+        self.format == DiskFormat::Layout
+            && resolve_path(&self.path).is_ok_and(|path| directory::has_verified_blob(&path, named))
+    }
+
+    /// Checks that the format supports this image.
+    ///
+    /// # Errors
+    /// Fails if there are several platforms and the format supports only one.
+    pub fn check_supports(&self, root: &ImageSet) -> Result<(), LayoutError> {
+        match self.format {
+            DiskFormat::DockerArchive if root.images().len() > 1 => {
+                Err(LayoutError::PlatformsUnsupported { path: self.path.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Checks that `path` is a file, following links, or does not exist.
+fn check_archive_path(path: &Path) -> Result<(), LayoutError> {
+    let refuse = |why| Err(LayoutError::NotArchiveFile { path: path.to_owned(), why });
+    if let Some(file) = file_in_parents(path)? {
+        return refuse(format!("`{}` is not a directory", file.display()));
+    }
+    match fs::symlink_metadata(&resolve_path(path)?)? {
+        None if path.as_os_str().as_encoded_bytes().ends_with(b"/") => {
+            refuse("a path that ends in `/` names a directory".into())
+        }
+        None | Some(PathMetadata::File(_)) => Ok(()),
+        Some(PathMetadata::Directory) => refuse("it is a directory".into()),
+        Some(PathMetadata::Special(what)) => refuse(format!("it is a {what}")),
+        Some(PathMetadata::Link(_)) => refuse("it is a dangling symbolic link".into()),
+    }
+}
+
+/// Returns the nearest existing ancestor of `path` if it is not a directory.
+pub(super) fn file_in_parents(path: &Path) -> fs::Result<Option<PathBuf>> {
+    let absolute = fs::absolute_path(path)?;
+    let nearest =
+        absolute.ancestors().skip(1).find_map(|above| Some((above, std::fs::metadata(above).ok()?)));
+    Ok(nearest.filter(|(_, metadata)| !metadata.is_dir()).map(|(above, _)| above.to_owned()))
+}
+
+/// Returns the absolute path of `path`, with links resolved if it or its parent exists.
+pub(super) fn resolve_path(path: &Path) -> fs::Result<PathBuf> {
+    if let Ok(target) = std::fs::canonicalize(path) {
+        return Ok(target);
+    }
+    let path = fs::absolute_path(path)?;
+    let parent = path.parent().and_then(|parent| std::fs::canonicalize(parent).ok());
+    Ok(parent.zip(path.file_name()).map(|(parent, name)| parent.join(name)).unwrap_or(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn display_round_trips() {
+        for text in ["oci:./x", "oci:x:v1.2", "oci-archive:/a/b.tar", "docker-archive:b.tar:latest"] {
+            assert_eq!(text.parse::<DiskLocation>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn rejects_invalid_destinations_with_a_hint() {
+        for (text, message, hint) in [
+            ("x", "`x` has no transport such as `oci:`", "write `oci:x` for"),
+            ("./x:1", "`./x:1` has no transport such as `oci:`", "write `oci:./x:1` for"),
+            ("docker://x/y", "`docker:` is not a supported destination", "write `oci:DIR"),
+            ("oci:", "`oci:` has no path", "add a path, such as `oci:./image`"),
+            ("oci:x:", "`` in `oci:x:` is not a valid tag", "a tag consists of"),
+            ("oci:x:a/b:1", "`a/b:1` in `oci:x:a/b:1` is not a valid tag", "a tag consists of"),
+        ] {
+            let error = text.parse::<DiskLocation>().unwrap_err();
+            assert_eq!(error.to_string(), message);
+            assert!(error.hint().starts_with(hint), "{}", error.hint());
+        }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn archive_replaces_only_files() {
+        let directory = tempfile::tempdir().unwrap();
+        let check = |path: &Path| {
+            let destination = DiskLocation { format: DiskFormat::OciArchive, path: path.into(), tag: None };
+            destination
+                .check_writable()
+                .map_err(|error| error.to_string().replace(&path.display().to_string(), "PATH"))
+        };
+        let at = |name: &str| directory.path().join(name);
+        std::fs::write(at("file"), "").unwrap();
+        std::os::unix::fs::symlink("file", at("link")).unwrap();
+        std::os::unix::fs::symlink("nowhere", at("dangling")).unwrap();
+        for path in [at("file"), at("link"), at("new"), at("new/new")] {
+            assert_eq!(check(&path), Ok(()), "{}", path.display());
+        }
+        for (path, what) in [
+            (directory.path().into(), "directory"),
+            (at("dangling"), "dangling symbolic link"),
+            ("/dev/null".into(), "character device"),
+        ] {
+            assert_eq!(check(&path), Err(format!("cannot write an archive to `PATH`: it is a {what}")));
+        }
+    }
+}

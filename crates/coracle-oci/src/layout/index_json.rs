@@ -1,0 +1,211 @@
+//! Changes `index.json`: adds and replaces the entries of an image.
+//!
+//! Other entries and unknown members are kept unchanged. Source: image-spec, `image-layout.md` and
+//! `image-index.md`; containerd's `io.containerd.image.name`.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::LayoutError;
+use super::image_names::ImageName;
+use crate::image::{Artifact, Descriptor, RawManifest, media_type};
+
+/// The annotation with the tag. At most one entry of an index has a given tag.
+const REF_NAME: &str = "org.opencontainers.image.ref.name";
+
+/// The annotation with the full name, which containerd uses.
+const FULL_NAME: &str = "io.containerd.image.name";
+
+/// The annotation with the subject of an artifact, so that its manifest need not be read.
+const SUBJECT: &str = "io.coracle.subject";
+
+/// Returns an index without entries.
+pub(super) fn empty_index() -> Value {
+    json!({"schemaVersion": 2, "mediaType": media_type::INDEX, "manifests": []})
+}
+
+/// Adds an entry for each name, replacing entries with the same tag.
+pub(super) fn put_image(
+    index: &mut Value,
+    descriptor: &Descriptor,
+    names: &[ImageName],
+) -> Result<(), LayoutError> {
+    replace_entries(index, image_entries(descriptor, names)?, names);
+    Ok(())
+}
+
+/// Replaces the entries with one of these names by `added`.
+pub(super) fn replace_entries(index: &mut Value, added: Vec<Value>, names: &[ImageName]) {
+    if let Some(entries) = index.get_mut("manifests").and_then(Value::as_array_mut) {
+        let is_replaced = |entry: &Value| names.iter().any(|name| name_replaces(name, entry));
+        // At the position of the first replaced entry, so that a rebuild does not change the order.
+        let at = entries.iter().position(is_replaced).unwrap_or(entries.len());
+        entries.retain(|entry| !is_replaced(entry));
+        entries.splice(at..at, added);
+    }
+}
+
+/// Returns the entry of a document that was not created by this build.
+pub(super) fn document_entry(document: &RawManifest, name: &ImageName) -> Value {
+    let names = [(REF_NAME, &name.tag), (FULL_NAME, &name.full_name)];
+    let annotations: serde_json::Map<String, Value> =
+        names.iter().filter_map(|(key, name)| Some(((*key).into(), (*name).clone()?.into()))).collect();
+    let mut entry = json!({
+        "mediaType": document.media_type,
+        "digest": document.digest.to_string(),
+        "size": document.bytes.len(),
+    });
+    let content: Option<Value> = serde_json::from_slice(&document.bytes).ok();
+    let kind =
+        content.as_ref().and_then(|content| content.get("artifactType")).filter(|kind| kind.is_string());
+    if let Some(entry) = entry.as_object_mut() {
+        if !annotations.is_empty() {
+            entry.insert("annotations".into(), annotations.into());
+        }
+        entry.extend(kind.map(|kind| ("artifactType".to_owned(), kind.clone())));
+    }
+    entry
+}
+
+/// Returns an entry of `descriptor` for each name.
+pub(super) fn image_entries(descriptor: &Descriptor, names: &[ImageName]) -> Result<Vec<Value>, LayoutError> {
+    let not_json = |source| LayoutError::Serialize { what: "index", source };
+    let entries =
+        names.iter().map(|name| named_descriptor(descriptor, name).serialize(serde_json::value::Serializer));
+    entries.collect::<Result<_, _>>().map_err(not_json)
+}
+
+/// Returns the entry of an artifact.
+pub(super) fn artifact_entry(artifact: &Artifact) -> Result<Value, LayoutError> {
+    let mut descriptor = artifact.descriptor();
+    descriptor.annotations.insert(SUBJECT.into(), artifact.subject().digest.to_string());
+    let entry = descriptor.serialize(serde_json::value::Serializer);
+    entry.map_err(|source| LayoutError::Serialize { what: "index", source })
+}
+
+/// Adds an entry for an artifact. Replaces entries of the same type whose subject is the same or is
+/// no longer in the index.
+pub(super) fn put_artifact(index: &mut Value, artifact: &Artifact) -> Result<(), LayoutError> {
+    let subject = artifact.subject().digest.to_string();
+    let kind = artifact.descriptor().artifact_type;
+    let added = artifact_entry(artifact)?;
+    if let Some(entries) = index.get_mut("manifests").and_then(Value::as_array_mut) {
+        let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
+        let there: Vec<Option<String>> = entries.iter().map(|entry| text(entry.get("digest"))).collect();
+        entries.retain(|entry| {
+            let about = text(entry.pointer(&format!("/annotations/{SUBJECT}")));
+            let is_alike = entry.get("artifactType").and_then(Value::as_str) == kind && about.is_some();
+            !is_alike || (about.as_ref() != Some(&subject) && there.contains(&about))
+        });
+        entries.push(added);
+    }
+    Ok(())
+}
+
+fn named_descriptor(descriptor: &Descriptor, name: &ImageName) -> Descriptor {
+    let mut entry = descriptor.clone();
+    let names = [(REF_NAME, &name.tag), (FULL_NAME, &name.full_name)];
+    let set = names.iter().filter_map(|(key, name)| Some(((*key).into(), (*name).clone()?)));
+    entry.annotations.extend(set);
+    entry
+}
+
+/// Returns whether an image with this name replaces `entry`: both have the same tag, or both are
+/// images without a name.
+fn name_replaces(name: &ImageName, entry: &Value) -> bool {
+    let annotation = |key| entry.get("annotations").and_then(|annotations| annotations.get(key));
+    match (&name.tag, annotation(REF_NAME)) {
+        (Some(tag), Some(there)) => there == tag.as_str(),
+        (None, None) => annotation(FULL_NAME).is_none() && is_image_entry(entry),
+        _ => false,
+    }
+}
+
+/// Returns whether an entry is an image. Signatures and other artifacts have no name either.
+fn is_image_entry(entry: &Value) -> bool {
+    let kind = entry.get("mediaType").and_then(Value::as_str);
+    entry.get("artifactType").is_none() && matches!(kind, Some(media_type::MANIFEST | media_type::INDEX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::{Image, ImageConfig, ImageSet, InheritedBase};
+    use coracle_core::platform::Platform;
+
+    fn root() -> ImageSet {
+        let image = Image::new(
+            &ImageConfig::default(),
+            &Platform::linux("amd64", None),
+            &InheritedBase::default(),
+            &[],
+            0,
+        )
+        .unwrap();
+        ImageSet::new(vec![image]).unwrap()
+    }
+
+    /// Returns the entries of the index: `TAG FULL`, or `x-mark` of an entry that existed before.
+    fn after(before: Value, names: &[(Option<&str>, Option<&str>)]) -> Vec<String> {
+        let mut index = empty_index();
+        index["manifests"] = before;
+        index["x-unknown"] = json!(1);
+        let names = names
+            .iter()
+            .map(|(tag, full)| ImageName { tag: tag.map(Into::into), full_name: full.map(Into::into) });
+        put_image(&mut index, root().descriptor(), &names.collect::<Vec<_>>()).unwrap();
+        assert_eq!(index["x-unknown"], 1);
+        let show = |entry: &Value| match entry["x-mark"].as_str() {
+            Some(mark) => mark.to_owned(),
+            None => {
+                assert_eq!(entry["platform"]["architecture"], "amd64");
+                let annotation = |key| entry["annotations"][key].as_str().unwrap_or("-").to_owned();
+                format!("{} {}", annotation(REF_NAME), annotation(FULL_NAME))
+            }
+        };
+        index["manifests"].as_array().unwrap().iter().map(show).collect()
+    }
+
+    fn foreign(mark: &str, tag: Option<&str>) -> Value {
+        let mut entry = json!({"mediaType": media_type::MANIFEST, "x-mark": mark});
+        if let Some(tag) = tag {
+            entry["annotations"][REF_NAME] = tag.into();
+        }
+        entry
+    }
+
+    #[test]
+    fn replaces_the_same_tag_and_keeps_others() {
+        let before = json!([foreign("a", Some("1")), foreign("b", Some("2")), foreign("c", None)]);
+        assert_eq!(after(before.clone(), &[(Some("1"), Some("x:1"))]), ["1 x:1", "b", "c"]);
+        assert_eq!(after(before.clone(), &[(None, None)]), ["a", "b", "- -"]);
+        assert_eq!(after(before, &[(Some("3"), None), (Some("4"), None)]), ["a", "b", "c", "3 -", "4 -"]);
+        let mut signature = foreign("s", None);
+        signature["artifactType"] = "application/x".into();
+        assert_eq!(after(json!([signature]), &[(None, None)]), ["s", "- -"]);
+    }
+
+    #[test]
+    fn artifact_replaces_same_type_with_same_or_missing_subject() {
+        let artifact = |content: &[u8]| {
+            crate::image::Artifact::new("application/x", content.into(), root().descriptor()).unwrap()
+        };
+        let about = |mark: &str, kind: &str, subject: &str| json!({"x-mark": mark, "artifactType": kind, "annotations": {SUBJECT: subject}});
+        let there = root().descriptor().digest.to_string();
+        let mut index = empty_index();
+        index["manifests"] = json!([
+            {"x-mark": "image", "digest": "sha256:other"},
+            about("same", "application/x", &there),
+            about("gone", "application/x", "sha256:gone"),
+            about("other", "application/x", "sha256:other"),
+            about("kind", "application/y", &there),
+            {"x-mark": "foreign", "artifactType": "application/x"},
+        ]);
+        for content in [b"1", b"2"] {
+            put_artifact(&mut index, &artifact(content)).unwrap();
+        }
+        let entries = index["manifests"].as_array().unwrap().iter();
+        let marks: Vec<&str> = entries.map(|entry| entry["x-mark"].as_str().unwrap_or("ours")).collect();
+        assert_eq!(marks, ["image", "other", "kind", "foreign", "ours"]);
+    }
+}

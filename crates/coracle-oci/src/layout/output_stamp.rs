@@ -1,0 +1,80 @@
+//! Records what was written to a destination, to detect later whether it is still there without
+//! reading layers.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::disk_location::resolve_path;
+use super::{DiskFormat, DiskLocation, LayoutError, directory, image_names, index_json, read};
+use crate::image::{Artifact, ImageSet};
+use coracle_core::reference::ImageReference;
+
+/// The files and index entries of published images. A file is unchanged if its stat data are; other
+/// entries of an index may change.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct OutputStamp {
+    pub files: Vec<PathBuf>,
+    pub index_stamps: Vec<IndexStamp>,
+}
+
+/// The entries of an image in the index of a layout or archive.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct IndexStamp {
+    kind: DiskFormat,
+    path: PathBuf,
+    entries: Vec<Value>,
+}
+
+impl OutputStamp {
+    /// Adds the files and entries of `root`, which was just published to `destination` under these
+    /// names.
+    ///
+    /// # Errors
+    /// Fails if the destination cannot be resolved.
+    pub fn add_image(
+        &mut self,
+        root: &ImageSet,
+        given: &[ImageReference],
+        destination: &DiskLocation,
+    ) -> Result<(), LayoutError> {
+        let path = resolve_path(&destination.path)?;
+        match destination.format {
+            DiskFormat::Layout => self.files.extend(directory::blob_paths(root, &path)),
+            DiskFormat::OciArchive | DiskFormat::DockerArchive => self.files.push(path.clone()),
+        }
+        let entries = index_json::image_entries(
+            root.descriptor(),
+            &image_names::names_at_location(destination, given)?,
+        )?;
+        self.index_stamps.push(IndexStamp { kind: destination.format, path, entries });
+        Ok(())
+    }
+
+    /// Adds the files and the entry of `artifact` in the layout at `destination`.
+    ///
+    /// # Errors
+    /// Fails if the destination cannot be resolved.
+    pub fn add_artifact(
+        &mut self,
+        artifact: &Artifact,
+        destination: &DiskLocation,
+    ) -> Result<(), LayoutError> {
+        let path = resolve_path(&destination.path)?;
+        self.files.extend(directory::artifact_blob_paths(artifact, &path));
+        let entries = vec![index_json::artifact_entry(artifact)?];
+        self.index_stamps.push(IndexStamp { kind: destination.format, path, entries });
+        Ok(())
+    }
+}
+
+impl IndexStamp {
+    /// Returns whether the index still contains all entries. Another build may have replaced them,
+    /// even before this one recorded them.
+    pub fn are_current(&self) -> bool {
+        let Self { kind, path, entries } = self;
+        let place = DiskLocation { format: *kind, path: path.clone(), tag: None };
+        read::index_entries(&place).is_some_and(|there| entries.iter().all(|entry| there.contains(entry)))
+    }
+}

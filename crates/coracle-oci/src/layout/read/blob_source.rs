@@ -1,0 +1,116 @@
+//! Reads manifests and blobs of an image on disk or at a registry.
+//!
+//! Documents are verified by their digest. The digest of a layer must be verified by the caller
+//! that reads it to its end.
+
+use std::io::{self, Read};
+
+use super::disk_blobs::{self, DiskBlobs, SizedReader};
+use super::{MAX_DOCUMENT, ReadFailure, parse_json, select_entry};
+use crate::image::{Descriptor, RawManifest};
+use crate::registry::{self, ManifestReference, Referrer, RepositoryClient};
+use coracle_core::digest::Digest;
+
+/// The storage that an image is read from.
+#[derive(Debug)]
+pub(super) enum BlobSource {
+    Disk(DiskBlobs),
+    Registry(RepositoryClient),
+}
+
+impl BlobSource {
+    /// Reads a manifest or an index. `declared` is the media type in the descriptor, which is used
+    /// if the document has none.
+    pub(super) fn read_manifest(&self, digest: &Digest, declared: &str) -> Result<RawManifest, ReadFailure> {
+        match self {
+            Self::Disk(blobs) => {
+                let bytes = blobs.read_document(digest, MAX_DOCUMENT)?;
+                Ok(RawManifest { media_type: effective_media_type(declared, &bytes), digest: *digest, bytes })
+            }
+            Self::Registry(remote) => match remote.pull_manifest(ManifestReference::Digest(*digest))? {
+                Some(manifest) => Ok(manifest.into()),
+                None => Err(missing_manifest(remote, digest)),
+            },
+        }
+    }
+
+    /// Reads a small blob, such as a config, of at most `limit` bytes.
+    pub(super) fn read_small_blob(&self, named: &Descriptor, limit: u64) -> Result<Vec<u8>, ReadFailure> {
+        match self {
+            Self::Disk(blobs) => Ok(blobs.read_document(&named.digest, limit)?),
+            Self::Registry(_) if named.size > limit => {
+                let (digest, size) = (named.digest, named.size);
+                Err(ReadFailure::Message(format!(
+                    "`{digest}` has {size} bytes, more than the limit of {limit}"
+                )))
+            }
+            Self::Registry(remote) => {
+                let mut bytes = Vec::new();
+                let mut reader = remote.pull_blob(&named.digest, named.size)?;
+                match reader.read_to_end(&mut bytes) {
+                    Ok(_) => Ok(bytes),
+                    Err(error) => Err(match error.downcast::<registry::Error>() {
+                        Ok(error) => error.into(),
+                        Err(error) => {
+                            ReadFailure::Message(format!("`{}` cannot be read: {error}", named.digest))
+                        }
+                    }),
+                }
+            }
+        }
+    }
+
+    /// Opens a blob of any size.
+    pub(super) fn open_blob(&self, named: &Descriptor) -> io::Result<SizedReader> {
+        match self {
+            Self::Disk(blobs) => {
+                let source =
+                    blobs.open_file(&disk_blobs::blob_file_name(&named.digest)).map_err(io::Error::other)?;
+                source.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+            }
+            Self::Registry(remote) => {
+                let reader = remote.pull_blob(&named.digest, named.size).map_err(io::Error::other)?;
+                Ok(SizedReader::new(named.size, reader))
+            }
+        }
+    }
+
+    /// Returns the manifests whose subject is `subject`, optionally of one artifact type; the
+    /// newest is last.
+    pub(super) fn referrers(
+        &self,
+        subject: &Digest,
+        kind: Option<&str>,
+    ) -> Result<Vec<Referrer>, ReadFailure> {
+        let is_meant = |referrer: &Referrer| kind.is_none() || referrer.artifact_type.as_deref() == kind;
+        let found = match self {
+            Self::Registry(remote) => remote.referrers(subject)?,
+            Self::Disk(blobs) => {
+                let index = blobs.read_file("index.json", MAX_DOCUMENT)?.unwrap_or_default();
+                let mut found = Referrer::parse_index(&index).unwrap_or_default();
+                found.retain(|entry| entry.artifact_type.is_some() && is_meant(entry));
+                let mut about = Vec::new();
+                for referrer in found {
+                    let manifest = blobs.read_document(&referrer.digest, MAX_DOCUMENT)?;
+                    let manifest = parse_json(&referrer.digest.to_string(), &manifest)?;
+                    let named = manifest.get("subject").map(select_entry::parse_digest).transpose()?;
+                    about.extend((named == Some(*subject)).then_some(referrer));
+                }
+                about
+            }
+        };
+        Ok(found.into_iter().filter(is_meant).collect())
+    }
+}
+
+fn missing_manifest(remote: &RepositoryClient, digest: &Digest) -> ReadFailure {
+    registry::Error::MissingManifest { repository: remote.repository().clone(), digest: *digest }.into()
+}
+
+/// Returns the media type in the document, or else that of its descriptor. Registries require that
+/// they are equal.
+fn effective_media_type(declared: &str, bytes: &[u8]) -> String {
+    let own = serde_json::from_slice::<serde_json::Value>(bytes).ok();
+    let own = own.as_ref().and_then(|document| document.get("mediaType")?.as_str());
+    own.unwrap_or(declared).to_owned()
+}

@@ -1,0 +1,165 @@
+//! Reads files of an image on disk: files of a layout, or members of an archive without unpacking
+//! it.
+//!
+//! Documents are verified by their digest. Every read is limited.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read, Seek as _, SeekFrom};
+use std::path::PathBuf;
+
+use super::tar_headers::{TarHeaders, invalid_data};
+use crate::layout::{DiskFormat, DiskLocation};
+use coracle_core::digest::Digest;
+use coracle_core::fs::{self, Context};
+
+/// The maximum number of members of an archive. An image has a few dozen.
+const MAX_MEMBERS: usize = 100_000;
+
+/// The files of a layout or archive.
+#[derive(Debug)]
+pub(super) enum DiskBlobs {
+    Layout(PathBuf),
+    Archive { path: PathBuf, members: BTreeMap<Vec<u8>, ArchiveMember> },
+}
+
+/// The location of a member's content.
+#[derive(Clone, Debug)]
+pub(super) enum ArchiveMember {
+    Content {
+        position: u64,
+        size: u64,
+    },
+    /// `docker save` writes a repeated layer as a link.
+    Link(Vec<u8>),
+}
+
+/// A reader of a blob, and its size in bytes.
+pub(super) struct SizedReader {
+    pub(super) size: u64,
+    pub(super) reader: io::Take<Box<dyn Read>>,
+}
+
+impl SizedReader {
+    pub(super) fn new(size: u64, reader: impl Read + 'static) -> Self {
+        let reader: Box<dyn Read> = Box::new(reader);
+        Self { size, reader: reader.take(size) }
+    }
+}
+
+impl DiskBlobs {
+    /// Opens the layout or archive at `location`. Reads all headers of an archive.
+    pub(super) fn open(location: &DiskLocation) -> fs::Result<Self> {
+        match location.format {
+            DiskFormat::Layout => {
+                std::fs::read_dir(&location.path).context("read", &location.path)?;
+                Ok(Self::Layout(location.path.clone()))
+            }
+            DiskFormat::OciArchive | DiskFormat::DockerArchive => {
+                let path = location.path.clone();
+                let members = read_archive_members(&path)?;
+                Ok(Self::Archive { path, members })
+            }
+        }
+    }
+
+    /// Opens the file of this name; `None` if it does not exist.
+    pub(super) fn open_file(&self, name: &str) -> fs::Result<Option<SizedReader>> {
+        match self {
+            Self::Layout(directory) => {
+                let path = directory.join(name);
+                let metadata = match std::fs::metadata(&path) {
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                    metadata => metadata.context("look at", &path)?,
+                };
+                if !metadata.is_file() {
+                    return Err(fs::Error::new("read", &path, invalid_data("it is not a file")));
+                }
+                let file = File::open(&path).context("open", &path)?;
+                Ok(Some(SizedReader::new(metadata.len(), file)))
+            }
+            Self::Archive { path, members } => {
+                let mut name = name.as_bytes();
+                for _ in 0..8 {
+                    match members.get(name) {
+                        None => return Ok(None),
+                        Some(ArchiveMember::Link(to)) => name = to,
+                        Some(&ArchiveMember::Content { position, size }) => {
+                            let mut file = File::open(path).context("open", path)?;
+                            file.seek(SeekFrom::Start(position)).context("read", path)?;
+                            return Ok(Some(SizedReader::new(size, file)));
+                        }
+                    }
+                }
+                Err(fs::Error::new("read", path, invalid_data("its links form a cycle")))
+            }
+        }
+    }
+
+    /// Reads the file of this name, of at most `limit` bytes; `None` if it does not exist.
+    pub(super) fn read_file(&self, name: &str, limit: u64) -> Result<Option<Vec<u8>>, String> {
+        let Some(source) = self.open_file(name).map_err(|error| error.to_string() + &format_cause(&error))?
+        else {
+            return Ok(None);
+        };
+        if source.size > limit {
+            return Err(format!("`{name}` has {} bytes, more than the limit of {limit}", source.size));
+        }
+        let mut bytes = Vec::new();
+        let mut reader = source.reader;
+        reader.read_to_end(&mut bytes).map_err(|error| format!("`{name}` cannot be read: {error}"))?;
+        if bytes.len() as u64 == source.size {
+            Ok(Some(bytes))
+        } else {
+            Err(format!("`{name}` is truncated"))
+        }
+    }
+
+    /// Reads and verifies the blob of this digest, of at most `limit` bytes.
+    pub(super) fn read_document(&self, digest: &Digest, limit: u64) -> Result<Vec<u8>, String> {
+        let bytes = self
+            .read_file(&blob_file_name(digest), limit)?
+            .ok_or_else(|| format!("`{digest}` is missing"))?;
+        let found = Digest::compute(&bytes);
+        if found == *digest {
+            Ok(bytes)
+        } else {
+            Err(format!("the content of `{digest}` has the digest `{found}`"))
+        }
+    }
+}
+
+/// Formats the cause of an error.
+pub(super) fn format_cause(error: &dyn std::error::Error) -> String {
+    error.source().map(|source| format!(": {source}")).unwrap_or_default()
+}
+
+/// Returns the path of a blob in a layout.
+pub(super) fn blob_file_name(digest: &Digest) -> String {
+    format!("blobs/sha256/{}", digest.hex())
+}
+
+/// Returns the names of an archive's members and the locations of their content.
+fn read_archive_members(path: &PathBuf) -> fs::Result<BTreeMap<Vec<u8>, ArchiveMember>> {
+    let file = File::open(path).context("open", path)?;
+    let length = file.metadata().context("look at", path)?.len();
+    let mut headers = TarHeaders::new(file);
+    let mut members = BTreeMap::new();
+    while let Some(header) = headers.next().context("read", path)? {
+        if header.position.checked_add(header.size).is_none_or(|end| end > length) {
+            return Err(fs::Error::new("read", path, invalid_data("it is truncated")));
+        }
+        if members.len() == MAX_MEMBERS {
+            return Err(fs::Error::new("read", path, invalid_data("it has too many members for an image")));
+        }
+        let name = header.name.strip_prefix(b"./").unwrap_or(&header.name).to_vec();
+        if header.kind.is_file() {
+            members.insert(name, ArchiveMember::Content { position: header.position, size: header.size });
+        } else if header.kind.is_hard_link() || header.kind.is_symlink() {
+            // `../ID/layer.tar`, relative to the directory of another ID.
+            let to = header.link.strip_prefix(b"../").unwrap_or(&header.link);
+            members.insert(name, ArchiveMember::Link(to.to_vec()));
+        }
+    }
+    Ok(members)
+}

@@ -1,0 +1,220 @@
+//! The image that a name refers to, in a layout, in an archive or at a registry, and access to its
+//! documents and blobs.
+
+use std::io::{self, Read};
+
+use serde_json::Value;
+
+use super::blob_source::BlobSource;
+use super::disk_blobs::DiskBlobs;
+use super::parsed_image::{index_platforms, read_docker_image, read_image_for, read_images};
+use super::{
+    LayoutError, MAX_DOCUMENT, ParsedImage, ParsedPlatform, ReadFailure, describe_missing_image, parse_json,
+    select_entry, unreadable_image,
+};
+use crate::image::{Descriptor, ImageGraph, RawManifest};
+use crate::layout::DiskLocation;
+use crate::registry::{ManifestReference, Referrer, RepositoryClient};
+use coracle_core::digest::Digest;
+use coracle_core::platform::Platform;
+
+/// An image, or an index of images of several platforms, on disk or at a registry. Only its root is
+/// read at first.
+#[derive(Debug)]
+pub struct ImageSource {
+    /// The location, as the user wrote it.
+    pub location: String,
+    /// The full names that it has there, including tags.
+    pub names: Vec<String>,
+    root: SourceRoot,
+    pub(super) bytes: BlobSource,
+}
+
+/// The document that the name refers to.
+#[derive(Debug)]
+enum SourceRoot {
+    /// A manifest or an index.
+    Document(RawManifest),
+    /// An entry of Docker's `manifest.json`, for an archive without `index.json`.
+    DockerEntry(Value),
+}
+
+impl ImageSource {
+    /// Finds the image in the layout or archive at `location`.
+    ///
+    /// # Errors
+    /// Fails if there is no image, or if there are several and `location` has no tag.
+    pub fn find_on_disk(location: &DiskLocation) -> Result<Self, LayoutError> {
+        let refused = |why: ReadFailure| why.into_layout_error(&location.to_string());
+        let blobs = DiskBlobs::open(location).map_err(LayoutError::File)?;
+        let read = |name: &str| -> Result<Option<Value>, LayoutError> {
+            let bytes = blobs.read_file(name, MAX_DOCUMENT).map_err(|why| refused(why.into()))?;
+            bytes.map(|bytes| parse_json(name, &bytes)).transpose().map_err(|why| refused(why.into()))
+        };
+        let (index, bytes) = (read("index.json")?, |blobs| BlobSource::Disk(blobs));
+        if let Some(index) = index {
+            let chosen = select_entry::select_entry(&index, location)?;
+            let bytes = bytes(blobs);
+            let root = bytes.read_manifest(&chosen.digest, &chosen.media_type).map_err(refused)?;
+            return Ok(Self {
+                location: location.to_string(),
+                names: chosen.names,
+                root: SourceRoot::Document(root),
+                bytes,
+            });
+        }
+        let manifest =
+            read("manifest.json")?.ok_or_else(|| refused(describe_missing_image(location).into()))?;
+        let entry = select_entry::select_docker_entry(&manifest, location)?.clone();
+        let names = select_entry::string_array(&entry, "RepoTags");
+        Ok(Self {
+            location: location.to_string(),
+            names,
+            root: SourceRoot::DockerEntry(entry),
+            bytes: bytes(blobs),
+        })
+    }
+
+    /// Opens the image of an entry in the `index.json` of the layout or archive at `location`.
+    ///
+    /// # Errors
+    /// Fails if its manifest cannot be read.
+    pub(super) fn from_index_entry(location: &DiskLocation, entry: &Value) -> Result<Self, LayoutError> {
+        let refused = |why: ReadFailure| why.into_layout_error(&location.to_string());
+        let bytes = BlobSource::Disk(DiskBlobs::open(location).map_err(LayoutError::File)?);
+        let digest = select_entry::parse_digest(entry).map_err(|why| refused(why.into()))?;
+        let media_type = entry.get("mediaType").and_then(Value::as_str).unwrap_or_default();
+        let root = SourceRoot::Document(bytes.read_manifest(&digest, media_type).map_err(refused)?);
+        Ok(Self { location: location.to_string(), names: Vec::new(), root, bytes })
+    }
+
+    /// Finds the image at a registry; `None` if it does not exist. `place` is its location as the
+    /// user wrote it, `name` its full name.
+    ///
+    /// # Errors
+    /// Fails if the request fails, or if the response is not a manifest.
+    pub fn find_at_registry(
+        remote: RepositoryClient,
+        target: ManifestReference<'_>,
+        place: String,
+        name: String,
+    ) -> Result<Option<Self>, LayoutError> {
+        let Some(manifest) = remote.pull_manifest(target).map_err(LayoutError::Registry)? else {
+            return Ok(None);
+        };
+        let (root, bytes) = (SourceRoot::Document(manifest.into()), BlobSource::Registry(remote));
+        Ok(Some(Self { location: place, names: vec![name], root, bytes }))
+    }
+
+    /// Returns the digest of its manifest or index; `None` in an archive that only has a
+    /// `manifest.json`.
+    pub fn digest(&self) -> Option<Digest> {
+        self.root_manifest().map(|root| root.digest)
+    }
+
+    /// Returns whether the first of its names has a tag. A colon before a `/` precedes a port.
+    pub fn is_tagged(&self) -> bool {
+        let tag = self.names.first().and_then(|name| name.rsplit_once(':')).map(|(_, tag)| tag);
+        tag.is_some_and(|tag| !tag.contains('/'))
+    }
+
+    /// Returns its manifest or index; `None` in an archive that only has a `manifest.json`.
+    pub fn root_manifest(&self) -> Option<&RawManifest> {
+        match &self.root {
+            SourceRoot::Document(document) => Some(document),
+            SourceRoot::DockerEntry(_) => None,
+        }
+    }
+
+    /// Reads the manifests and configs of its images, not their layers.
+    ///
+    /// # Errors
+    /// Fails if a document is missing, is invalid or does not match its digest.
+    pub fn parse(self) -> Result<ParsedImage, LayoutError> {
+        let images = match (&self.root, &self.bytes) {
+            (SourceRoot::Document(root), bytes) => read_images(bytes, root),
+            (SourceRoot::DockerEntry(entry), BlobSource::Disk(blobs)) => {
+                read_docker_image(blobs, entry).map(|image| vec![image])
+            }
+            (SourceRoot::DockerEntry(_), BlobSource::Registry(_)) => Ok(Vec::new()),
+        };
+        let images = images.map_err(|why| why.into_layout_error(&self.location))?;
+        if images.is_empty() {
+            return Err(unreadable_image(&self.location, "its index contains no image".into()));
+        }
+        Ok(ParsedImage { source: self, images })
+    }
+
+    /// Reads all of its documents, and lists the blobs that they refer to.
+    ///
+    /// # Errors
+    /// Fails if there is no manifest, or if a document is missing or does not match its digest.
+    pub fn read_graph(&self) -> Result<ImageGraph, LayoutError> {
+        self.collect_graph(self.require_root_manifest()?.clone())
+    }
+
+    /// Reads all documents of a referrer, and lists the blobs that they refer to.
+    ///
+    /// # Errors
+    /// Fails if a document is missing or does not match its digest.
+    pub fn read_referrer_graph(&self, referrer: &Referrer) -> Result<ImageGraph, LayoutError> {
+        let root = self.bytes.read_manifest(&referrer.digest, &referrer.media_type);
+        self.collect_graph(root.map_err(|why| why.into_layout_error(&self.location))?)
+    }
+
+    fn collect_graph(&self, root: RawManifest) -> Result<ImageGraph, LayoutError> {
+        let mut fetch = |below: &Descriptor| self.bytes.read_manifest(&below.digest, &below.media_type);
+        ImageGraph::collect(root, &mut fetch)
+            .map_err(|why: ReadFailure| why.into_layout_error(&self.location))
+    }
+
+    /// Returns its manifest or index.
+    ///
+    /// # Errors
+    /// Fails for an archive that only has a `manifest.json`.
+    pub fn require_root_manifest(&self) -> Result<&RawManifest, LayoutError> {
+        self.root_manifest().ok_or_else(|| LayoutError::UnreadableImage {
+            image: self.location.clone(),
+            why: "it has only Docker's `manifest.json`, and no OCI manifest that can be copied".into(),
+            hint: Some("build it again with `-o oci-archive:FILE`, or convert it with skopeo".into()),
+        })
+    }
+
+    /// Opens a blob. The caller has to verify its digest.
+    ///
+    /// # Errors
+    /// Fails if it does not exist or has another size than its descriptor.
+    pub fn open_blob(&self, named: &Descriptor) -> io::Result<Box<dyn Read>> {
+        let source = self.bytes.open_blob(named)?;
+        if source.size != named.size {
+            let why = format!("it has {} bytes, but its descriptor says {}", source.size, named.size);
+            return Err(io::Error::other(why));
+        }
+        // The reader ends with the blob, not with the archive.
+        Ok(Box::new(source.reader))
+    }
+
+    /// Returns the platforms in its index; empty for a single image.
+    pub fn index_platforms(&self) -> Vec<Platform> {
+        self.root_manifest().map(index_platforms).unwrap_or_default()
+    }
+
+    /// Reads manifest and config of the image for this platform. A single image is returned
+    /// whatever its platform is; `None` if an index has no image for the platform.
+    ///
+    /// # Errors
+    /// Fails if a document is missing, is invalid or does not match its digest.
+    pub fn read_image_for(&self, platform: &Platform) -> Result<Option<ParsedPlatform>, LayoutError> {
+        read_image_for(&self.bytes, self.require_root_manifest()?, platform)
+            .map_err(|why| why.into_layout_error(&self.location))
+    }
+
+    /// Returns the artifacts about `subject`, which is one of its documents: signatures, SBOMs,
+    /// contracts.
+    ///
+    /// # Errors
+    /// Fails if they cannot be read.
+    pub fn referrers(&self, subject: &Digest) -> Result<Vec<Referrer>, LayoutError> {
+        self.bytes.referrers(subject, None).map_err(|why| why.into_layout_error(&self.location))
+    }
+}

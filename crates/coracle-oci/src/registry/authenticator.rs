@@ -1,0 +1,166 @@
+//! Authentication: credentials are looked up once, tokens are reused until they expire.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::challenge::Challenge;
+use super::response::{LoginStatus, Response};
+use super::token::{self, Token, TokenRequest};
+use super::transport::Transport;
+use super::{Credential, Error, RegistrySettings, Repository, Secret, credentials, token_scope};
+
+/// The cached credentials, tokens and `Authorization` headers of all registries.
+#[derive(Default)]
+pub(super) struct Authenticator {
+    cache: Mutex<AuthCache>,
+    /// Held while a token is fetched, so that other threads reuse it instead of fetching their own.
+    fetch_lock: Mutex<()>,
+}
+
+#[derive(Default)]
+struct AuthCache {
+    /// By repository, because files can have credentials for a namespace or a repository.
+    credentials: BTreeMap<Repository, Option<Credential>>,
+    /// Errors of credential helpers.
+    helper_errors: BTreeMap<Repository, String>,
+    /// By repository and scopes.
+    tokens: BTreeMap<(Repository, String), Token>,
+    /// Headers of repositories that use Basic authentication or a registry token.
+    static_headers: BTreeMap<Repository, Secret>,
+}
+
+impl Authenticator {
+    /// The cached header. `None` if there is none or its token has expired.
+    pub(super) fn cached_header(&self, repository: &Repository, scopes: &[String]) -> Option<Secret> {
+        let known = self.lock_cache();
+        let token = known.tokens.get(&(repository.clone(), scopes.join(" ")));
+        let token = token.filter(|token| token.is_valid()).map(|token| token.header.clone());
+        token.or_else(|| known.static_headers.get(repository).cloned())
+    }
+
+    /// Returns the header that satisfies `answer`, a 401 response to a request with `used`.
+    /// `None` if there is no other header to try.
+    pub(super) fn authenticate(
+        &self,
+        wire: &Transport,
+        settings: &RegistrySettings,
+        access: (&Repository, &[String]),
+        answer: &Response,
+        used: Option<&Secret>,
+    ) -> Result<Option<Secret>, Error> {
+        let (repository, scopes) = access;
+        let _turn = self.fetch_lock.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(ready) = self.cached_header(repository, scopes).filter(|ready| Some(ready) != used) {
+            return Ok(Some(ready));
+        }
+        let credential = self.credential_or_anonymous(wire, settings, access)?;
+        let login = self.login_status(repository);
+        for challenge in &answer.challenges() {
+            let header = match (challenge, &credential) {
+                (Challenge::Bearer { .. }, Some(Credential::RegistryToken(token))) => {
+                    let header = Secret::new(format!("Bearer {}", token.reveal()));
+                    self.lock_cache().static_headers.insert(repository.clone(), header.clone());
+                    header
+                }
+                (Challenge::Bearer { realm, service, scope }, credential) => {
+                    let wanted = token_scope::merge_scopes(scopes, scope.as_deref().unwrap_or_default());
+                    let asked = TokenRequest {
+                        repository,
+                        request: &answer.request,
+                        realm,
+                        service: service.as_deref(),
+                        scopes: &wanted,
+                        login: &login,
+                    };
+                    let token = fetch_token(wire, settings, &asked, credential.as_ref())?;
+                    let key = (repository.clone(), scopes.join(" "));
+                    self.lock_cache().tokens.insert(key, token.clone());
+                    token.header
+                }
+                (Challenge::Basic, Some(Credential::Password { user, password })) => {
+                    let header = token::basic_header(user, password);
+                    wire.redactor.add_header(&header);
+                    self.lock_cache().static_headers.insert(repository.clone(), header.clone());
+                    header
+                }
+                (Challenge::Basic, _) => continue,
+            };
+            return Ok(Some(header).filter(|header| Some(header) != used));
+        }
+        Ok(None)
+    }
+
+    /// The login that requests to `repository` use.
+    pub(super) fn login_status(&self, repository: &Repository) -> LoginStatus {
+        let known = self.lock_cache();
+        match (known.helper_errors.get(repository), known.credentials.get(repository)) {
+            (Some(error), _) => LoginStatus::HelperFailed(error.clone()),
+            (None, Some(Some(_))) => LoginStatus::HasCredentials,
+            (None, _) => LoginStatus::Anonymous,
+        }
+    }
+
+    /// Looks the credentials up. If a helper fails and the access is read-only, the error is stored
+    /// and the request is sent without credentials, because the repository may be public.
+    fn credential_or_anonymous(
+        &self,
+        wire: &Transport,
+        settings: &RegistrySettings,
+        access: (&Repository, &[String]),
+    ) -> Result<Option<Credential>, Error> {
+        let (repository, scopes) = access;
+        let reads = scopes.iter().all(|scope| scope.ends_with(":pull"));
+        match self.credential(wire, settings, repository) {
+            Err(error @ Error::CredentialHelper { .. }) if reads => {
+                self.lock_cache().helper_errors.insert(repository.clone(), error.to_string());
+                Ok(None)
+            }
+            credential => credential,
+        }
+    }
+
+    /// Looks the credentials up, once per repository.
+    fn credential(
+        &self,
+        wire: &Transport,
+        settings: &RegistrySettings,
+        repository: &Repository,
+    ) -> Result<Option<Credential>, Error> {
+        if let Some(found) = self.lock_cache().credentials.get(repository) {
+            return Ok(found.clone());
+        }
+        let found = credentials::find_credential(settings, repository)?;
+        if let Some(credential) = &found {
+            wire.redactor.add_secret(credential.secret());
+        }
+        self.lock_cache().credentials.insert(repository.clone(), found.clone());
+        Ok(found)
+    }
+
+    fn lock_cache(&self) -> MutexGuard<'_, AuthCache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Fetches a token for all scopes. If the server refuses, retries with the first scope only, since
+/// some servers grant either every scope or none; then blobs can't be mounted.
+fn fetch_token(
+    wire: &Transport,
+    settings: &RegistrySettings,
+    asked: &TokenRequest<'_>,
+    credential: Option<&Credential>,
+) -> Result<Token, Error> {
+    let whole = token::fetch_token(wire, settings.retry_policy, asked, credential);
+    match (&whole, asked.scopes) {
+        (Err(error), [own, _, ..]) if is_refused(error) => {
+            let asked = TokenRequest { scopes: std::slice::from_ref(own), ..*asked };
+            token::fetch_token(wire, settings.retry_policy, &asked, credential)
+        }
+        _ => whole,
+    }
+}
+
+fn is_refused(error: &Error) -> bool {
+    let Error::Token { source, .. } = error else { return false };
+    matches!(&**source, Error::Refused { refusal, .. } if matches!(refusal.status, 400 | 401 | 403))
+}

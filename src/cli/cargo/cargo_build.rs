@@ -1,0 +1,191 @@
+//! Runs `cargo build` and reads from its messages which programs it builds.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::{self, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+
+use super::cargo_message::{self, Artifact, CargoMessage};
+use super::link_errors::{self, LinkError};
+use super::{targets, zig};
+use crate::cli::args::{CargoArgs, Color};
+use crate::cli::error::CliError;
+use crate::cli::exit::CliExit;
+use crate::cli::interrupt::{self, ChildTerminator};
+use crate::cli::stderr;
+
+/// A program that cargo has built, for one or more targets.
+pub(super) struct BuiltProgram {
+    /// The name of the `[[bin]]` or example.
+    pub(super) name: String,
+    /// The Cargo.toml of its package.
+    pub(super) manifest: PathBuf,
+    /// The files, one per target, sorted.
+    pub(super) files: Vec<PathBuf>,
+}
+
+/// What cargo's messages have reported so far.
+#[derive(Default)]
+struct BuildMessages {
+    /// By manifest, target kinds and name.
+    programs: BTreeMap<(PathBuf, Vec<String>, String), BuiltProgram>,
+    link_error: Option<LinkError>,
+}
+
+/// Runs cargo, whose own output goes to stderr. Returns the programs, sorted by package and name.
+/// Each is passed to `complete` as soon as it is built for all targets.
+pub(super) fn build_programs(
+    args: &CargoArgs,
+    quiet: bool,
+    color: Color,
+    complete: impl FnMut(&BuiltProgram),
+) -> Result<Vec<BuiltProgram>, CliError> {
+    check_manifest(args)?;
+    zig::check_glibc_versions(args)?;
+    let cargo = cargo_program();
+    let mut command = Command::new(&cargo);
+    command.arg(if args.zigbuild { "zigbuild" } else { "build" });
+    // With a target named, diagnostics are read for the linker's errors; otherwise cargo renders
+    // them, because it does that best.
+    let targets = targets::requested_targets(args);
+    let format = match targets.as_slice() {
+        [] => "json-render-diagnostics",
+        _ => "json,json-diagnostic-rendered-ansi",
+    };
+    command.arg(format!("--message-format={format}")).args(args.cargo_build_args());
+    match color {
+        Color::Auto => {}
+        Color::Always => drop(command.args(["--color", "always"])),
+        Color::Never => drop(command.args(["--color", "never"])),
+    }
+    if quiet {
+        command.arg("--quiet");
+    }
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+    let (messages, status) = child
+        .and_then(|cargo| read_messages(cargo, args, complete))
+        .map_err(|error| cannot_run_cargo(Path::new(&cargo), &error))?;
+    if interrupt::check_cancelled().is_break() {
+        let message = "interrupted; no image was written".into();
+        return Err(CliError { exit: CliExit::Interrupted, message, hint: None });
+    }
+    if !status.success() {
+        return Err(build_failure(status, args, &targets, messages.link_error, &cargo));
+    }
+    Ok(messages.programs.into_values().collect())
+}
+
+/// Returns the cargo to run: cargo names itself in `CARGO` when it runs a subcommand.
+#[allow(clippy::disallowed_methods, reason = "cargo is selected by the environment")]
+pub(in crate::cli) fn cargo_program() -> OsString {
+    std::env::var_os("CARGO").filter(|cargo| !cargo.is_empty()).unwrap_or_else(|| "cargo".into())
+}
+
+/// Fails if there is no Cargo.toml, with a more helpful hint than cargo's.
+fn check_manifest(args: &CargoArgs) -> Result<(), CliError> {
+    let hint = "name one with `--manifest-path`, create one with `cargo new app`, or build an image of an existing \
+                program: `coracle build ./app`";
+    match &args.manifest_path {
+        Some(path) if !path.exists() => {
+            Err(CliError::usage(format!("`--manifest-path`: `{}` does not exist", path.display()), hint))
+        }
+        Some(_) => Ok(()),
+        None => {
+            let here = std::env::current_dir().unwrap_or_default();
+            if here.ancestors().any(|folder| folder.join("Cargo.toml").exists()) {
+                return Ok(());
+            }
+            let message = format!("there is no Cargo.toml in `{}` or its parent directories", here.display());
+            Err(CliError::usage(message, hint))
+        }
+    }
+}
+
+/// Reads cargo's messages until the build has finished, and waits for it to exit.
+fn read_messages(
+    mut cargo: Child,
+    args: &CargoArgs,
+    mut complete: impl FnMut(&BuiltProgram),
+) -> io::Result<(BuildMessages, ExitStatus)> {
+    let mut messages = BuildMessages::default();
+    let asks = ChildTerminator::watch(&cargo);
+    if let Some(stdout) = cargo.stdout.take() {
+        let mut stdout = BufReader::new(stdout);
+        while let Some(message) = cargo_message::read_message(&mut stdout, stderr::print)? {
+            match message {
+                CargoMessage::BuildFinished {} => {
+                    // A wrapper of cargo may print more, and a closed pipe would kill it.
+                    let _ = thread::Builder::new().spawn(move || io::copy(&mut stdout, &mut io::sink()));
+                    break;
+                }
+                CargoMessage::CompilerArtifact(artifact) if is_local_program(&artifact) => {
+                    let program = messages.add_artifact(artifact);
+                    if targets::is_built_for_all(program, &args.targets) {
+                        complete(program);
+                    }
+                }
+                CargoMessage::CompilerMessage { message } => {
+                    messages.link_error =
+                        messages.link_error.or_else(|| link_errors::parse_link_error(&message));
+                    stderr::print_over_progress(message.rendered.as_deref().unwrap_or_default());
+                }
+                CargoMessage::CompilerArtifact(_) | CargoMessage::Other => {}
+            }
+        }
+    }
+    drop(asks);
+    Ok((messages, cargo.wait()?))
+}
+
+/// Whether it is a program or example of a local package, not of a dependency or a build script.
+fn is_local_program(artifact: &Artifact) -> bool {
+    let kinds = &artifact.target.kind;
+    artifact.executable.is_some()
+        && kinds.iter().any(|kind| kind == "bin" || kind == "example")
+        && artifact.package_id.contains("path+")
+}
+
+impl BuildMessages {
+    /// Adds the artifact's file to its program, which has one file per target.
+    fn add_artifact(&mut self, artifact: Artifact) -> &BuiltProgram {
+        let Artifact { manifest_path: manifest, target, executable, .. } = artifact;
+        let key = (manifest.clone(), target.kind, target.name.clone());
+        let program = self.programs.entry(key).or_insert(BuiltProgram {
+            name: target.name,
+            manifest,
+            files: Vec::new(),
+        });
+        program.files.extend(executable);
+        program.files.sort();
+        program.files.dedup();
+        program
+    }
+}
+
+fn cannot_run_cargo(cargo: &Path, error: &io::Error) -> CliError {
+    let message = format!("cannot run `{}`: {error}", cargo.display());
+    let hint =
+        "install Rust as described at https://rustup.rs, or name cargo in the environment variable CARGO";
+    CliError { exit: CliExit::Failed, message, hint: Some(hint.into()) }
+}
+
+/// Explains why cargo has failed, as far as its own messages do not.
+fn build_failure(
+    status: ExitStatus,
+    args: &CargoArgs,
+    targets: &[String],
+    link_error: Option<LinkError>,
+    cargo: &OsString,
+) -> CliError {
+    let failure = |message, hint| CliError { exit: CliExit::Failed, message, hint };
+    if status.code().is_none() {
+        return failure(format!("cargo was terminated ({status}); no image was built"), None);
+    }
+    let explained = link_error.and_then(|link_error| link_error.message_and_hint(targets, args));
+    if let Some((message, hint)) = explained.or_else(|| zig::missing_tools(args, Path::new(cargo))) {
+        return failure(message, Some(hint));
+    }
+    failure("cargo could not build the programs; no image was built".into(), None)
+}

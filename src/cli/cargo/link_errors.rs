@@ -1,0 +1,196 @@
+//! Recognizes errors of rustc and linkers when building for another machine, and gives hints.
+
+use super::cargo_message::Diagnostic;
+use super::targets;
+use crate::cli::args::CargoArgs;
+
+/// Why rustc could not build for another machine.
+#[derive(PartialEq, Eq, Debug)]
+pub(super) enum LinkError {
+    /// The target's standard library is not installed.
+    TargetNotInstalled,
+    /// The linker with this name is not installed.
+    LinkerMissing(String),
+    /// The linker with this name rejects the files: it, or a library that it finds, is for another
+    /// machine.
+    WrongMachine(String),
+}
+
+/// Messages of GNU ld, gold and LLVM's lld about files of another machine.
+const WRONG_MACHINE_MESSAGES: [&str; 4] =
+    ["file in wrong format", "is incompatible with", "incompatible target", "unrecognized emulation mode"];
+
+/// Returns the cause of rustc's error; `None` if it is not about the linker or the standard
+/// library. Source: rustc, `compiler/rustc_codegen_ssa/src/errors.rs` and E0463 in its index of
+/// errors.
+pub(super) fn parse_link_error(diagnostic: &Diagnostic) -> Option<LinkError> {
+    let text = diagnostic.message.as_str();
+    if let "can't find crate for `std`" | "can't find crate for `core`" = text {
+        return Some(LinkError::TargetNotInstalled);
+    }
+    if let Some(linker) = text.strip_prefix("linker `").and_then(|text| text.strip_suffix("` not found")) {
+        return Some(LinkError::LinkerMissing(linker.into()));
+    }
+    let (linker, _) = text.strip_prefix("linking with `")?.split_once("` failed")?;
+    let rendered = diagnostic.rendered.as_deref().unwrap_or_default();
+    WRONG_MACHINE_MESSAGES
+        .iter()
+        .any(|words| rendered.contains(words))
+        .then(|| LinkError::WrongMachine(linker.into()))
+}
+
+impl LinkError {
+    /// Returns a message and a hint with one solution per line, for a build for `targets`.
+    pub(super) fn message_and_hint(&self, targets: &[String], args: &CargoArgs) -> Option<(String, String)> {
+        match self {
+            Self::TargetNotInstalled => {
+                let target = targets::find_uninstalled(targets)?;
+                let message = format!("the target `{target}` is not installed; no image was built");
+                Some((message, format!("install it with `rustup target add {target}`")))
+            }
+            Self::LinkerMissing(linker) => {
+                let message = format!("the linker `{linker}` is not installed; no image was built");
+                Some((message, self.hint(targets, args)))
+            }
+            Self::WrongMachine(linker) => {
+                let message = format!("`{linker}` can't link files for another machine; no image was built");
+                Some((message, self.hint(targets, args)))
+            }
+        }
+    }
+
+    /// Returns the hint: how to install or configure a linker.
+    fn hint(&self, targets: &[String], args: &CargoArgs) -> String {
+        // Targets of this machine did not cause the error.
+        let triples = targets.iter().map(|target| targets::without_glibc_version(target));
+        let ways: Vec<CrossLinker> =
+            triples.filter(|triple| !is_native(triple)).map(CrossLinker::for_target).collect();
+        let installed = |linker: &str| {
+            debian_package(linker).map(|name| format!("on Debian, install it with `apt-get install {name}`"))
+        };
+        let mut lines: Vec<String> = match self {
+            Self::TargetNotInstalled => Vec::new(),
+            Self::LinkerMissing(linker) => match installed(linker) {
+                Some(line) => vec![line],
+                None => ways.iter().map(CrossLinker::config_hint).collect(),
+            },
+            Self::WrongMachine(linker) => {
+                let others = ways.iter().filter(|way| way.linker != *linker);
+                others
+                    .flat_map(|way| std::iter::once(way.config_hint()).chain(installed(&way.linker)))
+                    .collect()
+            }
+        };
+        if lines.is_empty() {
+            lines.push(
+                "name the target's linker in .cargo/config.toml: `target.TRIPLE.linker = \"PROGRAM\"`".into(),
+            );
+        }
+        if !args.zigbuild {
+            lines.push("or pass `--zigbuild`, which links with Zig for any target".into());
+        }
+        lines.join("\n")
+    }
+}
+
+fn is_native(triple: &str) -> bool {
+    triple.split('-').next() == Some(std::env::consts::ARCH)
+}
+
+/// A target and its cross linker.
+struct CrossLinker {
+    triple: String,
+    linker: String,
+}
+
+impl CrossLinker {
+    fn for_target(triple: &str) -> Self {
+        // musl targets need no system library, so the linker that comes with rustc suffices.
+        let linker = if triple.contains("-musl") { "rust-lld".into() } else { debian_gcc(triple) };
+        Self { triple: triple.into(), linker }
+    }
+
+    /// Returns the hint that configures the linker.
+    fn config_hint(&self) -> String {
+        format!(
+            "name the linker in .cargo/config.toml: `target.{}.linker = \"{}\"`",
+            self.triple, self.linker
+        )
+    }
+}
+
+/// Returns the name of Debian's GCC for a Rust target triple.
+fn debian_gcc(triple: &str) -> String {
+    let mut words = triple.split('-');
+    let (machine, abi) = (words.next().unwrap_or_default(), words.next_back().unwrap_or("gnu"));
+    let machine = match machine {
+        machine if machine.starts_with("arm") || machine.starts_with("thumb") => "arm",
+        machine if machine.starts_with("riscv64") => "riscv64",
+        "i586" => "i686",
+        machine => machine,
+    };
+    format!("{machine}-linux-{abi}-gcc")
+}
+
+/// Returns the Debian package of a linker.
+fn debian_package(linker: &str) -> Option<String> {
+    let name = linker.rsplit('/').next()?;
+    match name {
+        "cc" | "gcc" | "c++" | "g++" | "ld" => return Some("build-essential".into()),
+        "clang" | "lld" | "mold" => return Some(name.into()),
+        "ld.lld" => return Some("lld".into()),
+        "musl-gcc" => return Some("musl-tools".into()),
+        _ => {}
+    }
+    let (machine, compiler) = name.rsplit_once('-')?;
+    let is_debians = machine.contains("-linux-gnu") && matches!(compiler, "gcc" | "g++");
+    is_debians.then(|| format!("{compiler}-{}", machine.replace('_', "-")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(message: &str, rendered: &str) -> Option<LinkError> {
+        parse_link_error(&Diagnostic { message: message.into(), rendered: Some(rendered.into()) })
+    }
+
+    #[test]
+    fn recognizes_linker_errors() {
+        let failed = "linking with `cc` failed: exit status: 1";
+        for (message, rendered, expected) in [
+            ("linker `a-gcc` not found", "", Some(LinkError::LinkerMissing("a-gcc".into()))),
+            (
+                failed,
+                "ld: x.o: error adding symbols: file in wrong format",
+                Some(LinkError::WrongMachine("cc".into())),
+            ),
+            (
+                failed,
+                "rust-lld: error: x.o is incompatible with elf64-x86-64",
+                Some(LinkError::WrongMachine("cc".into())),
+            ),
+            (failed, "ld: cannot find -lssl", None),
+            ("can't find crate for `std`", "", Some(LinkError::TargetNotInstalled)),
+            ("can't find crate for `core`", "", Some(LinkError::TargetNotInstalled)),
+            ("can't find crate for `serde`", "", None),
+            ("cannot find value `x` in this scope", "", None),
+        ] {
+            assert_eq!(parse(message, rendered), expected);
+        }
+    }
+
+    #[test]
+    fn names_debian_compilers_and_packages() {
+        for (triple, linker, name) in [
+            ("aarch64-unknown-linux-gnu", "aarch64-linux-gnu-gcc", Some("gcc-aarch64-linux-gnu")),
+            ("armv7-unknown-linux-gnueabihf", "arm-linux-gnueabihf-gcc", Some("gcc-arm-linux-gnueabihf")),
+            ("x86_64-unknown-linux-gnu", "x86_64-linux-gnu-gcc", Some("gcc-x86-64-linux-gnu")),
+            ("riscv64gc-unknown-linux-gnu", "riscv64-linux-gnu-gcc", Some("gcc-riscv64-linux-gnu")),
+            ("aarch64-unknown-linux-musl", "rust-lld", None),
+        ] {
+            assert_eq!(CrossLinker::for_target(triple).linker, linker);
+            assert_eq!(debian_package(linker).as_deref(), name);
+        }
+    }
+}

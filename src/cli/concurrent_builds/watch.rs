@@ -1,0 +1,96 @@
+//! The observer of a build: progress, notes, cancellation.
+
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use coracle::{Observer, Plan, PublishDecision};
+use coracle_core::note::Note;
+
+use crate::cli::interrupt;
+use crate::cli::parallel::PublishOrder;
+use crate::cli::progress::Progress;
+
+/// Observes one build, which may run concurrently with others.
+pub(in crate::cli) struct BuildMonitor<'a> {
+    progress: &'a Progress,
+    publish_turn: Option<(&'a PublishOrder, usize)>,
+    /// Whether the build started before all recipes were known, so that its inputs may still
+    /// change.
+    is_early: bool,
+    had_turn: AtomicBool,
+    notes: Mutex<Vec<Note>>,
+}
+
+impl<'a> BuildMonitor<'a> {
+    /// Observes the only build.
+    pub(in crate::cli) fn single(progress: &'a Progress) -> Self {
+        Self {
+            progress,
+            publish_turn: None,
+            is_early: false,
+            had_turn: false.into(),
+            notes: Mutex::default(),
+        }
+    }
+
+    /// Observes one of several builds, which waits for its turn to publish.
+    pub(super) fn concurrent(
+        progress: &'a Progress,
+        turns: &'a PublishOrder,
+        number: usize,
+        is_early: bool,
+    ) -> Self {
+        Self { publish_turn: Some((turns, number)), is_early, ..Self::single(progress) }
+    }
+
+    /// Whether the build was allowed to publish.
+    pub(super) fn may_publish(&self) -> bool {
+        self.had_turn.load(Ordering::Relaxed)
+    }
+
+    /// Returns the notes of the plans.
+    pub(in crate::cli) fn notes(self) -> Vec<Note> {
+        self.notes.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn check_cancelled(&self) -> ControlFlow<()> {
+        match self.publish_turn {
+            Some((turns, number)) if turns.is_cancelled(number) => ControlFlow::Break(()),
+            _ => interrupt::check_cancelled(),
+        }
+    }
+}
+
+impl Observer for BuildMonitor<'_> {
+    fn on_planned(&self, plans: &[Plan]) {
+        let notes = plans.iter().flat_map(|plan| plan.notes.iter().cloned());
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).extend(notes);
+        self.progress.add_work(plans.iter().map(|plan| plan.rootfs.total_size()).sum());
+    }
+
+    fn on_packed(&self, bytes: u64) -> ControlFlow<()> {
+        self.progress.advance(bytes);
+        self.check_cancelled()
+    }
+
+    fn on_upload_queued(&self, bytes: u64) {
+        self.progress.add_total(bytes);
+    }
+
+    fn on_uploaded(&self, bytes: u64) -> ControlFlow<()> {
+        self.progress.advance(bytes);
+        self.check_cancelled()
+    }
+
+    fn before_publish(&self) -> PublishDecision {
+        let is_off = self.publish_turn.is_some_and(|(turns, number)| turns.wait_for_turn(number).is_break());
+        let ends = is_off || interrupt::check_cancelled().is_break();
+        self.had_turn.store(!ends, Ordering::Relaxed);
+        match (ends, self.is_early) {
+            (true, _) => PublishDecision::Cancel,
+            (false, true) => PublishDecision::PublishIfUnchanged,
+            (false, false) => PublishDecision::Publish,
+        }
+    }
+}

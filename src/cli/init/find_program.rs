@@ -1,0 +1,107 @@
+//! Finds the programs in a directory.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use coracle_core::content::Content;
+use coracle_ld::elf::{ElfType, Header};
+
+use crate::cli::error::CliError;
+
+/// The size of the largest ELF header, in bytes.
+const ELF_HEADER_SIZE: u64 = 64;
+
+/// The directories where build tools write programs.
+const BUILD_DIRECTORIES: [&str; 7] =
+    ["", "bin", "build", "out", "zig-out/bin", ".build/release", "target/release"];
+
+/// The kind of a file, by its first bytes.
+#[derive(PartialEq, Eq)]
+enum FileKind {
+    Elf(ElfType),
+    Script,
+    Other,
+}
+
+/// Fails if `program` is not a program. The build does further checks.
+pub(super) fn check_program(program: &Path) -> Result<(), CliError> {
+    let failure = |message: String| {
+        let hint =
+            "a program is an ELF file or starts with `#!`; build it first, and name the compiler's output";
+        CliError::usage(format!("cannot use `{}` as a program: {message}", program.display()), hint)
+    };
+    if !program.is_file() {
+        return Err(failure("it is not a file".into()));
+    }
+    match read_file_kind(program).map_err(|error| failure(error.to_string()))? {
+        FileKind::Elf(ElfType::Executable | ElfType::Shared) | FileKind::Script => Ok(()),
+        FileKind::Elf(ElfType::Other(_)) => Err(failure("it is an ELF file, but not an executable".into())),
+        FileKind::Other => Err(failure("it is not an ELF file".into())),
+    }
+}
+
+/// Returns the path of the only program in `folder`, relative to it. Scripts are ignored, because
+/// they more often build the program than run it.
+pub(super) fn find_only_program(folder: &Path) -> Result<PathBuf, CliError> {
+    let found: Vec<PathBuf> = BUILD_DIRECTORIES.iter().flat_map(|place| programs_in(folder, place)).collect();
+    let found = without_links(folder, found);
+    let here =
+        if folder == Path::new(".") { "this directory".into() } else { format!("`{}`", folder.display()) };
+    match found.as_slice() {
+        [program] => Ok(program.clone()),
+        [] => Err(CliError::usage(
+            format!("no program is given, and {here} contains none"),
+            "build one first, and name it, as in `coracle init ./app`",
+        )),
+        several => {
+            let lines: String = several.iter().map(|path| format!("\n  {}", path.display())).collect();
+            Err(CliError::usage(
+                format!("no program is given, and {here} contains several{lines}"),
+                "name one, as in `coracle init ./app`",
+            ))
+        }
+    }
+}
+
+/// Removes symbolic links to programs that are also found by their own path.
+fn without_links(folder: &Path, found: Vec<PathBuf>) -> Vec<PathBuf> {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let root = real(folder);
+    let mut programs: BTreeMap<PathBuf, PathBuf> = BTreeMap::new();
+    for path in &found {
+        let program = real(&folder.join(path));
+        if program == root.join(path) || !programs.contains_key(&program) {
+            programs.insert(program, path.clone());
+        }
+    }
+    let programs: BTreeSet<PathBuf> = programs.into_values().collect();
+    found.into_iter().filter(|path| programs.contains(path)).collect()
+}
+
+/// Returns the programs in the subdirectory `place` of `folder`, sorted, relative to `folder`.
+fn programs_in(folder: &Path, place: &str) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder.join(place)) else { return Vec::new() };
+    let paths = entries.filter_map(|entry| Some(Path::new(place).join(entry.ok()?.file_name())));
+    let mut found: Vec<PathBuf> = paths.filter(|path| is_program(&folder.join(path))).collect();
+    found.sort();
+    found
+}
+
+fn is_program(path: &Path) -> bool {
+    let is_library = path.file_name().is_some_and(|name| name.to_string_lossy().contains(".so"));
+    path.is_file()
+        && !is_library
+        && matches!(read_file_kind(path), Ok(FileKind::Elf(ElfType::Executable | ElfType::Shared)))
+}
+
+fn read_file_kind(path: &Path) -> io::Result<FileKind> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(ELF_HEADER_SIZE).read_to_end(&mut bytes)?;
+    if bytes.starts_with(b"#!") {
+        return Ok(FileKind::Script);
+    }
+    let reader = Content::from_bytes(bytes).open().map_err(io::Error::other)?;
+    Ok(Header::read(&reader).map_or(FileKind::Other, |header| FileKind::Elf(header.elf_type)))
+}

@@ -1,0 +1,93 @@
+//! The git remote of the sources.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use coracle_core::reference::ImageReference;
+
+/// A service that hosts the sources and runs CI.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Forge {
+    GitHub,
+    GitLab,
+}
+
+/// The host of a repository, and its path there.
+#[derive(PartialEq, Eq, Debug)]
+pub(super) struct GitRemote {
+    host: String,
+    path: String,
+}
+
+/// Returns the remote `origin` of the repository that contains `folder`. `None` without git.
+pub(super) fn read_git_remote(folder: &Path) -> Option<GitRemote> {
+    let mut git = Command::new("git");
+    git.arg("-C").arg(folder).args(["remote", "get-url", "origin"]);
+    let output = git.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    parse_git_url(std::str::from_utf8(&output.stdout).ok().filter(|_| output.status.success())?.trim())
+}
+
+/// Parses both forms of git URLs: `SCHEME://[USER@]HOST[:PORT]/PATH` and `[USER@]HOST:PATH`.
+fn parse_git_url(url: &str) -> Option<GitRemote> {
+    let (host, path) = match url.split_once("://") {
+        Some(("file", _)) => return None,
+        Some((_, rest)) => rest.split_once('/')?,
+        None => url.split_once(':')?,
+    };
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    let host = host.split(':').next().unwrap_or(host).to_ascii_lowercase();
+    let path = path.trim_matches('/');
+    let path = path.strip_suffix(".git").unwrap_or(path).to_ascii_lowercase();
+    Some(GitRemote { host, path }).filter(|remote| !remote.host.is_empty() && !remote.path.is_empty())
+}
+
+impl GitRemote {
+    pub(super) fn forge(&self) -> Option<Forge> {
+        let named = |word: &str| self.host.split('.').any(|part| part == word);
+        if named("github") {
+            Some(Forge::GitHub)
+        } else if named("gitlab") {
+            Some(Forge::GitLab)
+        } else {
+            None
+        }
+    }
+
+    /// Returns the image's name in the forge's own registry; `None` if that is not known.
+    pub(super) fn image_name(&self) -> Option<String> {
+        let registry = match self.host.as_str() {
+            "github.com" => "ghcr.io",
+            "gitlab.com" => "registry.gitlab.com",
+            _ => return None,
+        };
+        let name = format!("{registry}/{}", self.path);
+        name.parse::<ImageReference>().is_ok().then_some(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parses_remotes() {
+        for (url, forge, image) in [
+            ("git@github.com:Acme/Shop.git", Some(Forge::GitHub), Some("ghcr.io/acme/shop")),
+            ("https://user:token@github.com/acme/shop", Some(Forge::GitHub), Some("ghcr.io/acme/shop")),
+            (
+                "ssh://git@gitlab.com:22/acme/team/shop.git/",
+                Some(Forge::GitLab),
+                Some("registry.gitlab.com/acme/team/shop"),
+            ),
+            ("https://gitlab.acme.example/acme/shop.git", Some(Forge::GitLab), None),
+            ("https://notgithub.example/acme/shop.git", None, None),
+            ("git@github.com:acme/my shop.git", Some(Forge::GitHub), None),
+        ] {
+            let remote = parse_git_url(url).unwrap();
+            assert_eq!((remote.forge(), remote.image_name().as_deref()), (forge, image), "{url}");
+        }
+        for url in ["", "/srv/shop.git", "../shop", "file:///srv/shop.git", "https://github.com"] {
+            assert_eq!(parse_git_url(url), None, "{url}");
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! A recipe with all keys, and how flags change it.
+
+use super::*;
+use coracle_ld::elf::DlopenPriority;
+use coracle_ld::implicit::{Inclusion, TimeZones};
+
+#[test]
+fn parses_all_keys() {
+    let recipe = read(ALL_KEYS, &RecipeOverrides::default()).unwrap();
+    let map = |pairs: &[(&str, &str)]| pairs.iter().map(|&(k, v)| (k.into(), v.into())).collect();
+    let expected = Recipe {
+        names: vec!["ghcr.io/acme/shop".parse().unwrap()],
+        programs: vec![
+            RecipeProgram { from: "target/release/shop".into(), to: None },
+            RecipeProgram { from: "bin/tool".into(), to: Some("/usr/bin/tool".parse().unwrap()) },
+        ],
+        args: strings(["--config", "/etc/shop/shop.toml"]),
+        base: None,
+        user: Some(Owner { uid: 1000, gid: 100 }),
+        expose: ["8080", "9000/udp"].map(|port| port.parse().unwrap()).into(),
+        env: map(&[("RUST_LOG", "info"), ("LANG", "C")]),
+        working_dir: Some("/srv".parse().unwrap()),
+        stop_signal: Some("SIGRTMIN+3".parse().unwrap()),
+        labels: map(&[("a", "1")]),
+        annotations: map(&[("org.opencontainers.image.title", "Shop")]),
+        includes: vec![RecipeInclude { from: "assets/".into(), to: RawPath::new("/srv/assets/") }],
+        implicit: ImplicitPolicy {
+            certificates: Inclusion::Always,
+            nss: Inclusion::Auto,
+            nss_modules: strings(["sss"]),
+            openssl: Inclusion::Never,
+            libgcc: Inclusion::Never,
+            dlopen: strings(["libpq.so.5"]),
+            dlopen_notes: Some(DlopenPriority::Suggested),
+            time_zones: Some(TimeZones::Listed(strings(["Europe/Berlin"]))),
+            locales: Some(strings(["C.UTF-8"])),
+            charsets: Some(Vec::new()),
+            pam: Some(strings(["login"])),
+            plugins: Some(strings(["gio"])),
+        },
+        hwcaps: HwcapsSelection::UpTo(b"x86-64-v3".to_vec()),
+        config: Configuration::default(),
+        compression: "zstd:9".parse().unwrap(),
+        kubernetes: coracle_kube::manifests::WorkloadSettings::default(),
+        strip: true,
+        linkage: crate::recipe::Linkage::Dynamic,
+        root_overrides: Vec::new(),
+        platform: Some("linux/arm/v7".parse().unwrap()),
+        destinations: vec![],
+        push: false,
+        load_engine: None,
+        publish_contract: None,
+        allowed_paths: [("/srv/assets/demo.pem".parse().unwrap(), "a certificate for the tutorial".into())]
+            .into(),
+        allowed_config_values: BTreeMap::new(),
+        budget: Budget::default(),
+        strict: false,
+        recipe_dir: ".".into(),
+        source_positions: BTreeMap::new(),
+    };
+    assert_eq!(recipe, expected);
+}
+
+#[test]
+fn flags_replace_lists_and_merge_into_maps() {
+    let flags = RecipeOverrides {
+        names: strings(["shop:1", "shop:2", "shop:1"]),
+        programs: vec!["other:/app/other".into()],
+        args: strings(["-v"]),
+        user: Some("5".into()),
+        expose: strings(["1"]),
+        env: strings(["LANG=de=AT", "EMPTY="]),
+        working_dir: Some("/".into()),
+        stop_signal: Some("2".into()),
+        includes: vec!["a:b:/c".into()],
+        platform: Some("linux/arm64".into()),
+        destinations: vec!["oci:x".parse().unwrap()],
+        ..RecipeOverrides::default()
+    };
+    let recipe = read(ALL_KEYS, &flags).unwrap();
+    assert_eq!(recipe.names.iter().map(ImageReference::to_string).collect::<Vec<_>>(), ["shop:1", "shop:2"]);
+    let to = Some("/app/other".parse().unwrap());
+    assert_eq!(recipe.programs, [RecipeProgram { from: "other".into(), to }]);
+    assert_eq!(recipe.args, ["-v"]);
+    assert_eq!(recipe.user, Some(Owner { uid: 5, gid: 100 }));
+    assert_eq!(recipe.expose, ["1".parse().unwrap()].into());
+    let env: Vec<_> = recipe.env.iter().map(|(k, v)| format!("{k}={v}")).collect();
+    assert_eq!(env, ["EMPTY=", "LANG=de=AT", "RUST_LOG=info"]);
+    assert_eq!(recipe.working_dir, Some(ImagePath::root()));
+    assert_eq!(recipe.stop_signal.unwrap().as_str(), "2");
+    assert_eq!(recipe.includes, [RecipeInclude { from: "a:b".into(), to: RawPath::new("/c") }]);
+    assert!(recipe.strip);
+    let whole = RecipeOverrides { user: Some("7:8".into()), ..RecipeOverrides::default() };
+    assert_eq!(read(ALL_KEYS, &whole).unwrap().user, Some(Owner { uid: 7, gid: 8 }));
+}
+
+#[test]
+fn flags_alone_use_defaults() {
+    let flags = RecipeOverrides { programs: vec!["./app".into()], ..RecipeOverrides::default() };
+    let recipe = Recipe::from_flags(&flags).unwrap();
+    assert_eq!(recipe.user, None);
+    assert_eq!(recipe.resolve_path(&recipe.programs[0].from), Path::new("./app"));
+    assert_eq!((recipe.working_dir, recipe.strip), (None, false));
+}
+
+#[test]
+fn paths_are_relative_to_recipe_or_working_directory() {
+    let flags = RecipeOverrides { includes: vec!["assets:/a".into()], ..RecipeOverrides::default() };
+    let recipe = parse_recipe(Path::new("sub/coracle.toml"), ALL_KEYS.as_bytes(), &flags).unwrap();
+    assert_eq!(recipe.recipe_dir, Path::new("sub"));
+    assert_eq!(recipe.resolve_path(&recipe.programs[0].from), Path::new("sub/target/release/shop"));
+    assert_eq!(recipe.resolve_path(&recipe.includes[0].from), std::path::absolute("assets").unwrap());
+}
+
+#[test]
+fn existing_program_keeps_its_colons() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a:/b");
+    std::fs::create_dir(folder.path().join("a:")).unwrap();
+    for (there, from, to) in [(false, folder.path().join("a"), Some("/b")), (true, path.clone(), None)] {
+        if there {
+            std::fs::write(&path, "").unwrap();
+        }
+        let flags = RecipeOverrides { programs: vec![path.clone().into()], ..RecipeOverrides::default() };
+        let programs = Recipe::from_flags(&flags).unwrap().programs;
+        assert_eq!(programs, [RecipeProgram { from, to: to.map(|to| to.parse().unwrap()) }]);
+    }
+}

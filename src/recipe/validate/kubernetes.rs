@@ -1,0 +1,298 @@
+//! Settings of Kubernetes manifests: `[kubernetes]`.
+
+use std::collections::BTreeMap;
+
+use super::super::schema::{self, IntOrString, Spanned, StrictTable};
+use super::{RawValue, Validator, ValueOrigin};
+use coracle_core::path::escape_bytes;
+use coracle_core::quantity;
+use coracle_kube::manifests::names;
+use coracle_kube::manifests::settings::{
+    Probe, ProbeAction, Probes, ReloadSidecar, ResourceSettings, SERVICE_TYPES, ServiceSetting,
+    WORKLOAD_KINDS, WorkloadKind, WorkloadSettings,
+};
+
+/// Macros that Kubernetes accepts as a schedule.
+const SCHEDULE_MACROS: [&str; 7] =
+    ["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"];
+
+impl Validator<'_> {
+    pub(super) fn kubernetes(&mut self, table: &schema::KubernetesTable) -> WorkloadSettings {
+        WorkloadSettings {
+            kind: table.kind.as_ref().and_then(|kind| self.kind(kind)).unwrap_or_default(),
+            name: table.name.as_ref().and_then(|name| {
+                let hint = "write lower-case letters, digits and `-`, at most 52 bytes, a letter first";
+                let why = names::check_application_name(name.get_ref()).err();
+                self.valid_name(name, why.is_none(), "is not a valid application name", hint)
+            }),
+            namespace: table.namespace.as_ref().and_then(|name| {
+                let hint = "write lower-case letters, digits and `-`, at most 63 bytes";
+                self.valid_name(
+                    name,
+                    names::is_dns_label(name.get_ref()),
+                    "is not a valid namespace name",
+                    hint,
+                )
+            }),
+            replicas: table.replicas.as_ref().map(|replicas| *replicas.get_ref()),
+            schedule: table.schedule.as_ref().and_then(|schedule| {
+                let hint = "write five fields, as in `0 3 * * *`, or a macro such as `@daily`";
+                self.valid_name(schedule, is_schedule(schedule.get_ref()), "is not a cron schedule", hint)
+            }),
+            probes: table.probes.as_ref().map(|probes| self.probes(probes)).unwrap_or_default(),
+            resources: ResourceSettings {
+                requests: self.quantities(&table.resources.0.requests),
+                limits: self.quantities(&table.resources.0.limits),
+            },
+            labels: self.labels(&table.labels),
+            annotations: self.qualified_names(&table.annotations, "an annotation"),
+            image_pull_secrets: self.image_pull_secrets(&table.image_pull_secrets),
+            service: table.service.as_ref().and_then(|service| self.service(service)).unwrap_or_default(),
+            storage_class: table
+                .storage_class
+                .as_ref()
+                .and_then(|name| self.subdomain(name, "a storage class")),
+            termination_grace: table.termination_grace,
+            has_writable_tmp: table.tmp.unwrap_or_default(),
+            reload_sidecar: self.reloader(table),
+            patches: table.patches.iter().map(|path| path.get_ref().into()).collect(),
+        }
+    }
+
+    fn kind(&mut self, kind: &Spanned<String>) -> Option<WorkloadKind> {
+        let known = WORKLOAD_KINDS.map(WorkloadKind::as_str);
+        let found = WORKLOAD_KINDS.into_iter().find(|known| known.as_str() == kind.get_ref());
+        if found.is_none() {
+            self.report_unknown(kind, "not a workload kind", &known);
+        }
+        found
+    }
+
+    fn service(&mut self, choice: &Spanned<schema::BoolOrString>) -> Option<ServiceSetting> {
+        let word = RawValue::from_file(choice);
+        let found = match word.value.as_str() {
+            "true" => Some(ServiceSetting::Always(None)),
+            "false" => Some(ServiceSetting::Never),
+            word => {
+                let mut types = SERVICE_TYPES.into_iter();
+                types.find(|kind| kind.as_str() == word).map(|kind| ServiceSetting::Always(Some(kind)))
+            }
+        };
+        if found.is_none() {
+            let message = format!("`{}` is not a Service type", escape_bytes(word.value.as_bytes()));
+            let known = SERVICE_TYPES.map(|kind| format!("`{}`", kind.as_str())).join(", ");
+            self.report(&word.origin, message, Some(format!("write `true`, `false`, or one of {known}")));
+        }
+        found
+    }
+
+    fn report_unknown(&mut self, word: &Spanned<String>, what: &str, known: &[&str]) {
+        let text = word.get_ref();
+        let message = format!("`{}` is {what}", escape_bytes(text.as_bytes()));
+        let hint = match coracle_core::suggest::most_similar(text, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => {
+                format!(
+                    "use one of {}",
+                    known.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ")
+                )
+            }
+        };
+        self.report(&ValueOrigin::File(word.span()), message, Some(hint));
+    }
+
+    fn valid_name(
+        &mut self,
+        word: &Spanned<String>,
+        is_legal: bool,
+        what: &str,
+        hint: &str,
+    ) -> Option<String> {
+        if is_legal {
+            return Some(word.get_ref().clone());
+        }
+        let message = format!("`{}` {what}", escape_bytes(word.get_ref().as_bytes()));
+        self.report(&ValueOrigin::File(word.span()), message, Some(hint.into()));
+        None
+    }
+
+    pub(super) fn subdomain(&mut self, word: &Spanned<String>, what: &str) -> Option<String> {
+        let hint = "write lower-case letters, digits, `-` and `.`, at most 253 bytes";
+        self.valid_name(
+            word,
+            names::is_dns_subdomain(word.get_ref()),
+            &format!("is not a valid name of {what}"),
+            hint,
+        )
+    }
+
+    fn image_pull_secrets(&mut self, names: &[Spanned<String>]) -> Vec<String> {
+        names.iter().filter_map(|name| self.subdomain(name, "a Secret")).collect()
+    }
+
+    fn quantities(&mut self, file: &BTreeMap<String, Spanned<IntOrString>>) -> BTreeMap<String, String> {
+        let mut quantities = BTreeMap::new();
+        for (resource, quantity) in file {
+            let (text, origin) = (&quantity.get_ref().0, ValueOrigin::File(quantity.span()));
+            if !names::is_qualified_name(resource) {
+                let message = format!("`{}` is not a valid resource name", escape_bytes(resource.as_bytes()));
+                self.report(&origin, message, Some("write `cpu`, `memory` or `ephemeral-storage`".into()));
+            }
+            let hint = |_: &quantity::ParseQuantityError| Some("write it as `50m`, `0.5` or `64Mi`".into());
+            if self.ok_or_report(quantity::validate_quantity(text), &origin, hint).is_some() {
+                quantities.insert(resource.clone(), text.clone());
+            }
+        }
+        quantities
+    }
+
+    fn labels(&mut self, file: &BTreeMap<String, Spanned<String>>) -> BTreeMap<String, String> {
+        for value in file.values().filter(|value| !names::is_label_value(value.get_ref())) {
+            let message =
+                format!("`{}` is not a valid label value", escape_bytes(value.get_ref().as_bytes()));
+            let hint = "use at most 63 letters, digits, `-`, `_` and `.`; an annotation may hold any text";
+            self.report(&ValueOrigin::File(value.span()), message, Some(hint.into()));
+        }
+        if let Some(value) = file.get("app.kubernetes.io/name") {
+            let message = "`app.kubernetes.io/name` is set by Coracle, because pods are selected by it";
+            let hint = "set `name` below `[kubernetes]` instead";
+            self.report(&ValueOrigin::File(value.span()), message.into(), Some(hint.into()));
+        }
+        self.qualified_names(file, "a label")
+    }
+
+    fn qualified_names(
+        &mut self,
+        file: &BTreeMap<String, Spanned<String>>,
+        what: &str,
+    ) -> BTreeMap<String, String> {
+        for (key, value) in file.iter().filter(|(key, _)| !names::is_qualified_name(key)) {
+            let message = format!("`{}` is not a valid name of {what}", escape_bytes(key.as_bytes()));
+            let hint = "write `[PREFIX/]NAME`, as in `example.com/team`";
+            self.report(&ValueOrigin::File(value.span()), message, Some(hint.into()));
+        }
+        file.iter().map(|(key, value)| (key.clone(), value.get_ref().clone())).collect()
+    }
+
+    /// Parses one probe for readiness and liveness, or a table for each probe.
+    fn probes(&mut self, table: &Spanned<StrictTable<schema::ProbesTable>>) -> Probes {
+        let origin = ValueOrigin::File(table.span());
+        let StrictTable(schema::ProbesTable {
+            startup,
+            readiness,
+            liveness,
+            http,
+            tcp,
+            exec,
+            port,
+            initial_delay,
+            period,
+            timeout,
+            failure_threshold,
+        }) = table.get_ref();
+        let is_simple = http.is_some() || tcp.is_some() || exec.is_some() || port.is_some();
+        let named = [startup, readiness, liveness];
+        if !is_simple && named.iter().any(|probe| probe.is_some()) {
+            if [initial_delay, period, timeout, failure_threshold].iter().any(|number| number.is_some()) {
+                let message =
+                    "a number next to `startup`, `readiness` and `liveness` applies to none of them";
+                self.report(&origin, message.into(), Some("move it into the table of its probe".into()));
+            }
+            let [startup, readiness, liveness] = named.map(|probe| {
+                let probe = probe.as_ref()?;
+                self.probe(&probe.get_ref().0, &ValueOrigin::File(probe.span()))
+            });
+            return Probes { startup, readiness, liveness };
+        }
+        if is_simple && named.iter().any(|probe| probe.is_some()) {
+            let message = "a shared probe cannot be combined with `startup`, `readiness` or `liveness`";
+            let hint = "write `readiness`, `liveness` and `startup`, each with its own table";
+            self.report(&origin, message.into(), Some(hint.into()));
+            return Probes::default();
+        }
+        let simple = schema::ProbeTable {
+            http: http.clone(),
+            tcp: *tcp,
+            exec: exec.clone(),
+            port: port.clone(),
+            initial_delay: *initial_delay,
+            period: *period,
+            timeout: *timeout,
+            failure_threshold: *failure_threshold,
+        };
+        let probe = self.probe(&simple, &origin);
+        Probes { startup: None, readiness: probe.clone(), liveness: probe }
+    }
+
+    fn probe(&mut self, table: &schema::ProbeTable, origin: &ValueOrigin) -> Option<Probe> {
+        let action = match (&table.http, table.tcp, &table.exec) {
+            (Some(path), None, None) if path.get_ref().starts_with('/') => ProbeAction::Http {
+                path: path.get_ref().clone(),
+                port: table.port.as_ref().map(|port| *port.get_ref()),
+            },
+            (Some(path), None, None) => {
+                let message = format!("`{}` is not an HTTP path", escape_bytes(path.get_ref().as_bytes()));
+                self.report(&ValueOrigin::File(path.span()), message, Some("start it with `/`".into()));
+                return None;
+            }
+            (None, Some(port), None) => ProbeAction::Tcp(port),
+            (None, None, Some(command)) if !command.is_empty() => ProbeAction::Exec(command.clone()),
+            _ => {
+                let hint = "write one of `http = \"/health\"`, `tcp = 8080` and `exec = [\"/app/shop\", \"--check\"]`";
+                self.report(
+                    origin,
+                    "a probe needs exactly one of `http`, `tcp` and `exec`".into(),
+                    Some(hint.into()),
+                );
+                return None;
+            }
+        };
+        if let (Some(port), ProbeAction::Tcp(_) | ProbeAction::Exec(_)) = (&table.port, &action) {
+            let message = "`port` has no effect without `http`";
+            self.report(&ValueOrigin::File(port.span()), message.into(), Some("remove it".into()));
+        }
+        let ports = table.port.iter().map(|port| *port.get_ref()).chain(table.tcp);
+        if ports.into_iter().any(|port| port == 0) {
+            self.report(
+                origin,
+                "a probe cannot use port 0".into(),
+                Some("write the port that the program listens on".into()),
+            );
+        }
+        Some(Probe {
+            action,
+            initial_delay: table.initial_delay,
+            period: table.period,
+            timeout: table.timeout,
+            failure_threshold: table.failure_threshold,
+        })
+    }
+
+    fn reloader(&mut self, table: &schema::KubernetesTable) -> Option<ReloadSidecar> {
+        let words = |words: &[Spanned<String>]| words.iter().map(|word| word.get_ref().clone()).collect();
+        let Some(image) = &table.reload_image else {
+            if let Some(word) = table.reload_command.iter().chain(&table.reload_args).next() {
+                let message = "`reload-command` and `reload-args` need `reload-image`";
+                let hint = "write `reload-image = \"NAME:TAG\"`";
+                self.report(&ValueOrigin::File(word.span()), message.into(), Some(hint.into()));
+            }
+            return None;
+        };
+        let text = image.get_ref();
+        let is_image = !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c.is_control());
+        let image = self.valid_name(
+            image,
+            is_image,
+            "is not a valid image name",
+            "write it as `NAME[:TAG][@DIGEST]`",
+        )?;
+        Some(ReloadSidecar { image, command: words(&table.reload_command), args: words(&table.reload_args) })
+    }
+}
+
+/// Whether `text` has five fields of cron, or is a macro. The API server validates the fields.
+fn is_schedule(text: &str) -> bool {
+    let is_field = |field: &str| field.chars().all(|c| c.is_ascii_alphanumeric() || "*,-/?".contains(c));
+    let fields: Vec<&str> = text.split_ascii_whitespace().collect();
+    SCHEDULE_MACROS.contains(&text) || fields.len() == 5 && fields.into_iter().all(is_field)
+}

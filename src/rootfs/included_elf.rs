@@ -1,0 +1,188 @@
+//! Dependencies of included ELF files: programs, and modules that the entrypoint opens (extensions
+//! of Python, Perl, Ruby or Node).
+//!
+//! They are resolved at their paths in the image, so that `$ORIGIN` has its final value.
+
+use super::plan::PlanRequest;
+use super::{EntryNode, EntryReason, Rootfs, RootfsError};
+use coracle_core::file_system::FileSystem;
+use coracle_core::fs;
+use coracle_core::note::Note;
+use coracle_core::path::{ImagePath, RawPath};
+use coracle_ld::closure::{
+    Closure, DlopenCaller, DlopenFailure, DlopenRequest, ElfProgram, ExecutedFile, ExecutedKind, Resolver,
+    versions,
+};
+use coracle_ld::elf::{DlopenPriority, Machine};
+use coracle_ld::implicit::{self, DataSources, Requirements};
+
+/// The closures and implicit dependencies of included files.
+#[derive(Default)]
+pub(super) struct IncludedDependencies {
+    /// The closure of each included program, and of the entrypoint with the modules that it opens.
+    pub(super) closures: Vec<Closure>,
+    /// Their implicit dependencies.
+    pub(super) needs: Requirements,
+}
+
+/// The maximum number of files listed in one warning.
+const MAX_LISTED: usize = 8;
+
+/// Resolves the included ELF files of `rootfs` in `tree`, which contains `rootfs`.
+pub(super) fn resolve_included_elf(
+    tree: &dyn FileSystem,
+    rootfs: &Rootfs,
+    request: &PlanRequest<'_>,
+) -> Result<IncludedDependencies, RootfsError> {
+    let files = elf_files(rootfs)?;
+    let mut included = IncludedDependencies::default();
+    if files.is_empty() {
+        return Ok(included);
+    }
+    let tracer = Resolver::new(tree, request.resolve_options);
+    let places = DataSources { tree, ..request.places };
+    let mut entrypoint = match rootfs.programs().first() {
+        Some(path) => tracer.resolve(&RawPath::from(path)).ok(),
+        None => None,
+    };
+    let machine = entrypoint.as_mut().and_then(last_executed).and_then(|executed| dynamic_machine(executed));
+    let (mut modules, mut failed_files) = (Vec::new(), Vec::new());
+    for path in files {
+        let mut closure = match tracer.resolve_partial(&RawPath::from(&path)) {
+            Ok(closure) => closure,
+            // Object files and core dumps are never loaded.
+            Err(
+                coracle_ld::closure::Error::NotExecutable { .. }
+                | coracle_ld::closure::Error::InvalidElf { .. },
+            ) => continue,
+            Err(error) => {
+                failed_files.push((path, error.to_string()));
+                continue;
+            }
+        };
+        let Some(ExecutedKind::Elf(elf)) = closure.executed.first().map(|executed| &executed.kind) else {
+            continue;
+        };
+        if elf.link_map.is_library()
+            && machine.is_some_and(|machine| machine.has_same_architecture(elf.machine))
+        {
+            modules.push(path);
+        } else if elf.link_map.is_missing_required() {
+            failed_files.push((
+                path,
+                missing_libraries_text(elf.link_map.missing.iter().map(|missing| missing.name.as_slice())),
+            ));
+        } else {
+            for executed in &mut closure.executed {
+                included.needs.merge(implicit::add_implicit_dependencies(
+                    &tracer,
+                    places,
+                    request.policy,
+                    executed,
+                    false,
+                )?);
+            }
+            included.closures.push(closure);
+        }
+    }
+    if let Some(mut closure) = entrypoint.filter(|_| !modules.is_empty()) {
+        if let Some(executed) = last_executed(&mut closure) {
+            let failed = tracer.dlopen(executed, modules.iter().map(dlopen_of_module).collect())?;
+            failed_files.extend(failed.iter().filter_map(failed_module));
+            included.needs.merge(implicit::add_implicit_dependencies(
+                &tracer,
+                places,
+                request.policy,
+                executed,
+                true,
+            )?);
+        }
+        included.closures.push(closure);
+    }
+    included.needs.notes.extend(load_failures_warning(&failed_files));
+    included.needs.notes.extend(missing_version_warnings(rootfs, &included.closures)?);
+    Ok(included)
+}
+
+/// Returns the program that opens modules: the last one executed, such as the interpreter of a
+/// script.
+fn last_executed(closure: &mut Closure) -> Option<&mut ExecutedFile> {
+    closure.executed.last_mut()
+}
+
+/// Returns the machine of a dynamically linked program.
+fn dynamic_machine(executed: &ExecutedFile) -> Option<Machine> {
+    match &executed.kind {
+        ExecutedKind::Elf(elf) if elf.link_map.loader.is_some() => Some(elf.machine),
+        _ => None,
+    }
+}
+
+fn dlopen_of_module(path: &ImagePath) -> DlopenRequest {
+    DlopenRequest {
+        caller: DlopenCaller::Program,
+        names: vec![path.as_bytes().to_vec()],
+        purpose: "it is included".into(),
+        priority: DlopenPriority::Recommended,
+    }
+}
+
+fn failed_module(failed: &DlopenFailure) -> Option<(ImagePath, String)> {
+    let path = ImagePath::parse(failed.request.names.first()?).ok()?;
+    Some((
+        path,
+        missing_libraries_text(failed.link_map.missing.iter().map(|missing| missing.name.as_slice())),
+    ))
+}
+
+fn missing_libraries_text<'a>(names: impl Iterator<Item = &'a [u8]>) -> String {
+    let names: Vec<String> = names.map(|name| format!("`{}`", RawPath::new(name))).collect();
+    format!("cannot find {}", names.join(", "))
+}
+
+fn load_failures_warning(failed_files: &[(ImagePath, String)]) -> Option<Note> {
+    let mut lines: Vec<String> =
+        failed_files.iter().take(MAX_LISTED).map(|(path, why)| format!("{path}: {why}")).collect();
+    let more = failed_files.len().saturating_sub(MAX_LISTED);
+    lines.extend((more > 0).then(|| format!("and {more} more")));
+    let files = if failed_files.len() == 1 { "one included file" } else { "some included files" };
+    (!failed_files.is_empty())
+        .then(|| Note::Warning(format!("{files} can't be loaded in the image\n{}", lines.join("\n"))))
+}
+
+/// Warns about symbol versions that modules need and libraries lack: the modules cannot be opened,
+/// the program starts.
+fn missing_version_warnings(rootfs: &Rootfs, closures: &[Closure]) -> fs::Result<Vec<Note>> {
+    let mut notes = Vec::new();
+    for closure in closures {
+        // Objects that a program of the recipe maps at its start are checked elsewhere.
+        let is_named = closure.executed.first().is_some_and(|first| rootfs.programs().contains(&first.path));
+        let maps = closure
+            .elf_programs()
+            .flat_map(ElfProgram::all_link_maps)
+            .filter(|map| !is_named || map.opened_objects.is_some());
+        for map in maps.filter(|map| !map.is_missing_required()) {
+            let problems =
+                versions::check_versions(map)?.into_iter().map(|problem| Note::Warning(problem.message));
+            notes.extend(problems.filter(|note| !notes.contains(note)).collect::<Vec<_>>());
+        }
+    }
+    Ok(notes)
+}
+
+/// The size of the smallest ELF header, in bytes. Smaller files are not opened.
+const MIN_ELF_SIZE: u64 = 52;
+
+/// Returns the paths of included ELF files.
+fn elf_files(rootfs: &Rootfs) -> fs::Result<Vec<ImagePath>> {
+    let mut files = Vec::new();
+    for (path, entry) in rootfs.iter() {
+        let (EntryNode::File(content), EntryReason::Included(_)) = (&entry.node, &entry.reason) else {
+            continue;
+        };
+        if content.size() >= MIN_ELF_SIZE && content.open()?.read_bytes_at(0, 4)? == b"\x7fELF" {
+            files.push(path.clone());
+        }
+    }
+    Ok(files)
+}
