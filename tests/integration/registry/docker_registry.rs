@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use coracle::digest::Digest;
 use coracle::reference::Reference;
 use coracle::registry::{Access, Client, Credential, Pushed, Remote, Repository, Settings, Target, Upload};
-use coracle_testing;
 
 use super::referrers::Artifact;
 use super::test_image::{MANIFEST, image, read, upload};
