@@ -70,7 +70,7 @@ fn installs_builds_and_pushes_within_the_budget() {
          --label \"com.acme.made=`touch made`\" -- --port 80",
     ));
     assert_eq!(first.status, 0, "{}", first.said);
-    assert!(first.said.contains("there is no image yet where this one goes"), "{}", first.said);
+    assert!(first.said.contains("no image exists at the destination yet"), "{}", first.said);
     assert!(!job.folder().join("service/made").exists(), "words are no commands");
 
     let digest = registry.digest("acme/shop:1").unwrap();

@@ -237,7 +237,7 @@ fn names_files_without_manifests() {
         assert_eq!((ended.status, ended.stdout.as_str(), ended.stderr.as_str()), (2, "", expected));
     }
     let ended = folder.run(&["config", "check", "@", "m.yaml", "empty.yaml"]);
-    let expected = "warning: empty.yaml: there is no document in it\n\
+    let expected = "warning: empty.yaml: the file has no documents\n\
                     Deployment/shop, container `shop` matches the contract of oci:SHOP/shop.oci\n";
     assert_eq!((ended.status, ended.stdout.as_str(), ended.stderr.as_str()), (0, "", expected));
     folder.file("other.yaml", "kind: Other\n");

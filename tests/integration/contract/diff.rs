@@ -36,7 +36,7 @@ fn rejects_files_that_are_not_contracts() {
     for (file, expected) in [
         (
             "none.json",
-            "error: `none.json` is not a contract: the label `io.coracle.config.v1` is no contract: it has no version\n",
+            "error: `none.json` is not a contract: the label `io.coracle.config.v1` is not a valid contract: `version` is missing\n",
         ),
         ("no.json", "error: `no.json` is not a contract: expected value at line 1 column 1\n"),
         ("gone.json", "error: cannot read `gone.json`: No such file or directory (os error 2)\n"),

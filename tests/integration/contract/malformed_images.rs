@@ -156,7 +156,7 @@ fn reads_archives_without_unpacking() {
         let (status, line) = said(&folder, &format!("{kind}:no.tar"));
         assert_eq!(
             (status, line.as_str()),
-            (1, "error: cannot read `no.tar`: a header has a wrong checksum, so it is no tar")
+            (1, "error: cannot read `no.tar`: a header has a wrong checksum, so it is not a tar archive")
         );
     }
 }
@@ -170,14 +170,14 @@ fn unsupported_image_locations_have_a_hint() {
                     hint: copy it first: `coracle copy docker-daemon:a:latest oci:DIR`\n";
     assert_eq!((ended.status, ended.stderr.as_str()), (1, expected));
     let ended = folder.run(&["config", "show", "dir:a"]);
-    let expected = "error: `dir:a` names no place of an image: images cannot be read with this transport\n\n\
+    let expected = "error: `dir:a` is not a valid image location: images cannot be read with this transport\n\n\
                     hint: write `docker://NAME[:TAG]`, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:TAG]`\n";
     assert_eq!((ended.status, ended.stderr.as_str()), (2, expected));
     folder.file("m.yaml", crate::contract::test_image::MANIFEST);
     let ended = folder.run(&["config", "check", "x", "m.yaml"]);
     assert_eq!(
         ended.stderr,
-        "error: `x` names no place of an image: it has no transport such as `oci:`\n\nhint: write `oci:x` for an image layout\n"
+        "error: `x` is not a valid image location: it has no transport such as `oci:`\n\nhint: write `oci:x` for an image layout\n"
     );
     assert_eq!(ended.status, 2);
 }

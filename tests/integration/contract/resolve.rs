@@ -37,7 +37,7 @@ fn a_recipe_is_built_for_its_digest() {
 fn writes_nothing_if_a_reference_is_unknown_or_a_contract_unmet() {
     let folder = TestFolder::new();
     let ended = folder.run_with(&["resolve", "-", "--image", "shop=@"], "a: 1\nimage: coracle://store\n");
-    let expected = "error: stdin:2:8: no image is known for `coracle://store`\n\n\
+    let expected = "error: stdin:2:8: no known image is named `coracle://store`\n\n\
                     hint: name the location of images with `--image NAME=oci:DIR`, or their recipes with `-f`\n";
     assert_eq!((ended.status, ended.stdout.as_str(), ended.stderr.as_str()), (1, "", expected));
     let text = changed(&[("mountPath: /etc/shop}", "mountPath: /etc/store}")]);

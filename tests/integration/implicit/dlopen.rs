@@ -106,7 +106,7 @@ fn an_invalid_note_is_a_warning() {
     let project = Project::new();
     opener(&project, "[{");
     let image = Image::of(&project, &["app"]);
-    assert!(image.said.contains("its note about libraries that it opens is not the JSON"), "{}", image.said);
+    assert!(image.said.contains("its `.note.dlopen` is not valid JSON"), "{}", image.said);
 }
 
 #[test]

@@ -296,7 +296,7 @@ fn a_probe_must_name_one_of_several_ports() {
     let health = "http = \"/health\"";
     let (code, said) = run("\"8080\", \"80\", \"53/udp\"", health);
     assert!(
-        code == Some(2) && said.contains("the image exposes 80, 8080") && said.contains("port = …"),
+        code == Some(2) && said.contains("the image exposes several, 80, 8080") && said.contains("port = …"),
         "{said}"
     );
     for (expose, probe) in
@@ -321,7 +321,7 @@ fn warns_of_objects_too_large_for_apply() {
     project.write("config/logo.bin", "x".repeat((1 << 20) + 1));
     let output = project.manifests([]).command().output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.code() == Some(2) && said.contains("more than 1048576 bytes"), "{said}");
+    assert!(output.status.code() == Some(2) && said.contains("larger than 1048576 bytes"), "{said}");
 }
 
 #[test]

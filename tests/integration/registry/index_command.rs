@@ -187,7 +187,7 @@ fn reports_images_that_can_not_be_joined() {
         (&[&to, &none], 3, &["there is no image at"]),
         (&[&digest, &one_at], 2, &["a new index's digest is not known in advance"]),
         (&[&to], 2, &["<IMAGE>"]),
-        (&["shop:1", &one_at], 2, &["names no place"]),
+        (&["shop:1", &one_at], 2, &["is not a valid image location"]),
         (&["containerd:x", &one_at], 1, &["can't hold an index", "join the images in a layout"]),
         (&[&to, &one_at, "--annotation", "x"], 2, &["`x` is not NAME=VALUE", "NAME=VALUE"]),
         (&[&to, &one_at, "--annotation=x=1", "--annotation=x=2"], 2, &["`x` has two values, `1` and `2`"]),

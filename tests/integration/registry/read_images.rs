@@ -164,7 +164,7 @@ fn pins_tags_to_the_registrys_digests() {
     for (image, exit, part) in [
         (format!("{host}/shop:none"), 1, "m.yaml:2:12: there is no image at"),
         ("$(IMAGE)".into(), 1, "m.yaml:2:12: `$(IMAGE)` is not an image name"),
-        ("127.0.0.1:1/shop".into(), 3, "m.yaml:2:12: no answer"),
+        ("127.0.0.1:1/shop".into(), 3, "m.yaml:2:12: no response"),
         ("coracle://shop".into(), 1, "no known image is named"),
     ] {
         fs::write(at.join("m.yaml"), format!("containers:\n  - image: {image}\n")).unwrap();

@@ -53,7 +53,7 @@ fn rejects_an_altered_blob() {
     from.trouble(9, "GET", "/blobs/", Trouble::Altered);
     let said = copy(&from.shop(), &to.shop(), digest).unwrap_err().to_string();
     assert!(said.contains(&to.address.to_string()) && said.contains(&from.address.to_string()), "{said}");
-    assert!(said.contains("cannot read the content to send: `GET /v2/shop/blobs/"), "{said}");
+    assert!(said.contains("cannot read the content to send: the response to `GET /v2/shop/blobs/"), "{said}");
     assert!(to.state().blobs.is_empty() && to.state().uploads.is_empty());
 }
 

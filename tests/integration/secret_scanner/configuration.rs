@@ -160,7 +160,7 @@ fn invalid_configuration_stays_an_error() {
     assert!(said.starts_with("error: `nmae` is undefined; did you mean `name`?"), "{said}");
     project.file("config/shop.toml.j2", "name = {{ name }}\n");
     let (code, said) = project.build(&[]);
-    assert_eq!((code, said.contains("is no TOML")), (Some(2), true), "{said}");
+    assert_eq!((code, said.contains("is not valid TOML")), (Some(2), true), "{said}");
 }
 
 #[test]

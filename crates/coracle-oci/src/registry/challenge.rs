@@ -1,6 +1,6 @@
-//! The challenges of `WWW-Authenticate` headers that registries use. Source: RFC 9110, 11.6.1.
+//! Parses `WWW-Authenticate` headers. Source: RFC 9110, 11.6.1 and 5.6.4.
 
-use http_auth::parser::ChallengeParser;
+use std::collections::BTreeMap;
 
 /// An authentication scheme that a registry accepts.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -21,29 +21,81 @@ pub enum Challenge {
 impl Challenge {
     /// Parses the supported challenges of all `WWW-Authenticate` fields, Bearer before Basic.
     pub fn parse<'a>(fields: impl IntoIterator<Item = &'a str>) -> Vec<Self> {
-        // A syntax error ends the field, so that no incomplete challenge is used.
-        let challenges = |field| ChallengeParser::new(field).map_while(Result::ok);
-        let challenges = fields.into_iter().flat_map(challenges);
         let mut found: Vec<Self> =
-            challenges.filter_map(|challenge| supported_challenge(&challenge)).collect();
+            fields.into_iter().flat_map(|field| ChallengeParser { rest: field }.challenges()).collect();
         found.sort_by_key(|challenge| matches!(challenge, Self::Basic));
         found
     }
 }
 
-/// Converts a challenge. `None` if its scheme is not supported or a Bearer challenge has no realm.
-fn supported_challenge(challenge: &http_auth::ChallengeRef<'_>) -> Option<Challenge> {
-    let parameter = |name: &str| {
-        let mut parameters = challenge.params.iter();
-        let found = parameters.find(|(found, _)| found.eq_ignore_ascii_case(name));
-        found.map(|(_, value)| value.to_unescaped())
-    };
-    match challenge.scheme.to_ascii_lowercase().as_str() {
+struct ChallengeParser<'a> {
+    rest: &'a str,
+}
+
+type Parameters = BTreeMap<String, String>;
+
+impl<'a> ChallengeParser<'a> {
+    /// Parses schemes with their parameters. A syntax error ends the field, so that no incomplete
+    /// challenge is used.
+    fn challenges(mut self) -> Vec<Challenge> {
+        let mut found: Vec<(String, Parameters)> = Vec::new();
+        loop {
+            self.skip(|c| c == ',' || c == ' ' || c == '\t');
+            let Some(name) = self.token() else { break };
+            self.skip(|c| c == ' ' || c == '\t');
+            match (self.rest.strip_prefix('='), found.last_mut()) {
+                (Some(rest), Some((_, parameters))) => {
+                    self.rest = rest;
+                    self.skip(|c| c == ' ' || c == '\t');
+                    let Some(value) = self.value() else { break };
+                    parameters.entry(name.to_ascii_lowercase()).or_insert(value);
+                }
+                (Some(_), None) => break,
+                (None, _) => found.push((name.to_ascii_lowercase(), Parameters::new())),
+            }
+        }
+        found
+            .into_iter()
+            .filter_map(|(scheme, parameters)| supported_challenge(&scheme, parameters))
+            .collect()
+    }
+
+    fn skip(&mut self, is_skipped: impl Fn(char) -> bool) {
+        self.rest = self.rest.trim_start_matches(is_skipped);
+    }
+
+    fn token(&mut self) -> Option<&'a str> {
+        let is_token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+        let end = self.rest.find(|c| !is_token(c)).unwrap_or(self.rest.len());
+        let (token, rest) = self.rest.split_at_checked(end)?;
+        self.rest = rest;
+        Some(token).filter(|token| !token.is_empty())
+    }
+
+    /// A token, or a quoted string with backslash escapes.
+    fn value(&mut self) -> Option<String> {
+        let Some(quoted) = self.rest.strip_prefix('"') else { return self.token().map(str::to_owned) };
+        let mut value = String::new();
+        let mut chars = quoted.chars();
+        loop {
+            match chars.next()? {
+                '"' => break,
+                '\\' => value.push(chars.next()?),
+                c => value.push(c),
+            }
+        }
+        self.rest = chars.as_str();
+        Some(value)
+    }
+}
+
+fn supported_challenge(scheme: &str, mut parameters: Parameters) -> Option<Challenge> {
+    match scheme {
         "basic" => Some(Challenge::Basic),
         "bearer" => Some(Challenge::Bearer {
-            realm: parameter("realm")?,
-            service: parameter("service"),
-            scope: parameter("scope"),
+            realm: parameters.remove("realm")?,
+            service: parameters.remove("service"),
+            scope: parameters.remove("scope"),
         }),
         _ => None,
     }
