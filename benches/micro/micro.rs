@@ -12,6 +12,7 @@ use std::sync::{Arc, LazyLock};
 use coracle::recipe::{Recipe, RecipeOverrides};
 use coracle::rootfs::{Entry, EntryNode, EntryReason, LayerKind, Owner, Rootfs};
 use coracle::{Built, Settings};
+use coracle_core::content_scanner::NoScanner;
 use coracle_core::digest::Digest;
 use coracle_core::file_system::HostFs;
 use coracle_core::path::{ImagePath, RawPath};
@@ -51,7 +52,7 @@ fn pack(bencher: Bencher<'_, '_>, compression: &str) {
     let (stratum, entries) = largest_layer(&rootfs);
     bencher.counter(bytes_of(&entries)).with_inputs(|| tempfile::tempdir().unwrap()).bench_refs(|folder| {
         let out = folder.path().join("layer");
-        layer::pack_layer(&entries, stratum, compression, &out, &go_on, &()).unwrap()
+        layer::pack_layer(&entries, stratum, compression, &out, &go_on, &mut NoScanner).unwrap()
     });
 }
 
@@ -60,7 +61,9 @@ fn pack(bencher: Bencher<'_, '_>, compression: &str) {
 fn diff_id(bencher: Bencher<'_, '_>) {
     let rootfs = rootfs();
     let (_, entries) = largest_layer(&rootfs);
-    bencher.counter(bytes_of(&entries)).bench(|| layer::compute_diff_id(&entries, &go_on, &()).unwrap());
+    bencher
+        .counter(bytes_of(&entries))
+        .bench(|| layer::compute_diff_id(&entries, &go_on, &mut NoScanner).unwrap());
 }
 
 /// The closure of a program, in a tree that has not been looked at; of these, those that are installed.

@@ -35,7 +35,7 @@ pub enum Error {
     Config(#[from] config::ConfigError),
     /// The secret scanner has findings.
     #[error(transparent)]
-    SecretsFound(#[from] coracle_scan::Error),
+    SecretsFound(#[from] coracle_scan::FindingsError),
     /// The image exceeds its budget.
     #[error(transparent)]
     OverBudget(#[from] OverBudget),

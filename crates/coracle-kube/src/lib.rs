@@ -4,6 +4,7 @@ pub mod check;
 pub mod config;
 pub mod contract;
 pub mod manifests;
+pub mod quantity;
 pub mod template;
 pub mod values;
 pub mod yaml;

@@ -3,7 +3,7 @@
 use super::super::schema::{self, Spanned};
 use super::{RawValue, Validator, ValueOrigin};
 use coracle_core::path::{ImagePath, escape_bytes};
-use coracle_core::quantity;
+use coracle_kube::quantity;
 use coracle_kube::config::{FileVariable, SecretMount, WritableDirectory};
 
 /// Whether every version of Kubernetes accepts `name` as the name of a variable.

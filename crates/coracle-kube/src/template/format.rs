@@ -72,7 +72,7 @@ impl Format {
             }),
             Self::Json => json::read_strict(text, |_| ()).map(drop).map_err(|error| SyntaxError {
                 offset: byte_offset(text, error.line(), error.column()),
-                message: json::error_message(&error),
+                message: json::message_without_position(&error),
             }),
             Self::Yaml => yaml::parse_documents(text).map(drop).map_err(|error| SyntaxError {
                 offset: byte_offset(text, error.line, error.column),

@@ -51,9 +51,10 @@ impl ValueSource {
     fn parse_set_value(&self, key: &KeyPath, text: &str) -> Result<Value, ValuesError> {
         match parse::parse_json(text) {
             Ok(read) => ValuesError::combine(read.errors(self)).map_or_else(|| Ok(key.nest(read.value)), Err),
-            Err(error) if error.is_data() => {
-                Err(ValuesError::InvalidSyntax { origin: self.clone(), message: json::error_message(&error) })
-            }
+            Err(error) if error.is_data() => Err(ValuesError::InvalidSyntax {
+                origin: self.clone(),
+                message: json::message_without_position(&error),
+            }),
             Err(_) => Ok(key.nest(Value::String(text.to_owned()))),
         }
     }

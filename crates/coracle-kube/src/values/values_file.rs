@@ -35,7 +35,7 @@ fn parse_file(path: &Path) -> Result<ParsedValues, ValuesError> {
         Some("toml") => parse::parse_toml(&text),
         Some("yaml" | "yml") => parse::parse_yaml(&text),
         Some("json") => parse::parse_json(&text)
-            .map_err(|error| format!("line {}: {}", error.line(), json::error_message(&error))),
+            .map_err(|error| format!("line {}: {}", error.line(), json::message_without_position(&error))),
         _ => return Err(ValuesError::UnknownFormat(path.to_owned())),
     };
     let read = read.map_err(wrong)?;

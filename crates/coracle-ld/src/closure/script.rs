@@ -99,10 +99,10 @@ pub(super) fn find_in_search_path(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use coracle_core::file_system::memory::MemoryTree;
+    use coracle_core::file_system::MemoryFs;
 
     fn read(line: &str) -> Result<Vec<String>, String> {
-        let tree = MemoryTree::new("/usr/bin/python3 = x");
+        let tree = MemoryFs::from_text("/usr/bin/python3 = x");
         let options = ResolveOptions { search_path: "/bin:/usr/bin".into(), ..ResolveOptions::default() };
         let read = script_interpreters(&tree, &RawPath::new("/s"), line.as_bytes(), &options);
         read.map(|all| all.iter().map(RawPath::to_string).collect()).map_err(|e| e.to_string())

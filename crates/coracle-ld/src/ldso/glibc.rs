@@ -309,13 +309,13 @@ mod tests {
     use crate::ldso::HwcapsSelection;
     use crate::ldso::candidate::AcceptedObjects;
     use coracle_core::content::Content;
-    use coracle_core::file_system::memory::MemoryTree;
+    use coracle_core::file_system::MemoryFs;
 
     const MACHINE: Machine = Machine { is_64: true, is_little_endian: true, e_machine: 62, e_flags: 0 };
 
     /// Returns the paths that a loader with these strings in its file tries for `l` in `/r`.
     fn candidate_paths_of(strings: &str, hwcaps: HwcapsSelection) -> Vec<String> {
-        let tree = MemoryTree::new("/r/tls/haswell/\n/r/x86_64/\n/r/sse2/");
+        let tree = MemoryFs::from_text("/r/tls/haswell/\n/r/x86_64/\n/r/sse2/");
         let environment = LoaderEnvironment { hwcaps, ..LoaderEnvironment::default() };
         let loader = Content::from_bytes(strings).open().unwrap();
         let glibc = GlibcLoader::read(&tree, &loader, MACHINE, &environment).unwrap();

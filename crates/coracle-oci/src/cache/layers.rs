@@ -43,7 +43,7 @@ impl BuildCache {
         compression: Compression,
         out: &Path,
         observer: &PackObserver<'_>,
-        scanner: &dyn ContentScanner,
+        scanner: &mut dyn ContentScanner,
     ) -> Result<Layer, LayerError> {
         let Some(shelf) = self.lock_layers(layer::layer_cache_key(entries, compression), observer)? else {
             return layer::pack_layer(entries, stratum, compression, out, observer, scanner);

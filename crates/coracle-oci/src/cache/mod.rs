@@ -31,8 +31,8 @@ pub struct BuildCache {
     root: PathBuf,
     /// Identifies the building program and its version.
     tool_id: String,
-    /// The time when the cache was opened, by the file system's clock (seconds, nanoseconds).
-    opened_at: (i64, i64),
+    /// The time when the cache was opened, by the file system's clock.
+    opened_at: fs::Timestamp,
     /// Whether records of builds are stored.
     has_records: bool,
     /// Whether anything was added since the last pruning.

@@ -4,6 +4,7 @@ use std::path::Path;
 use super::*;
 use crate::layer::{self, Codec, Compression, Layer};
 use coracle_core::content::Content;
+use coracle_core::content_scanner::NoScanner;
 use coracle_core::digest::Digest;
 use coracle_core::entry::{Entry, EntryNode, EntryReason, LayerKind, Owner};
 use coracle_core::path::{ImagePath, RawPath};
@@ -27,9 +28,12 @@ fn pack(cache: &BuildCache, contents: &[&str], compression: Compression) -> (Lay
     let entries = entries(contents);
     let entries: Vec<(&ImagePath, &Entry)> = entries.iter().map(|(path, entry)| (path, entry)).collect();
     let go_on = |_| ControlFlow::Continue(());
-    let layer = cache.pack_layer(&entries, LayerKind::Libraries, compression, &out, &go_on, &()).unwrap();
+    let layer =
+        cache.pack_layer(&entries, LayerKind::Libraries, compression, &out, &go_on, &mut NoScanner).unwrap();
     let again = folder.path().join("again");
-    let fresh = layer::pack_layer(&entries, LayerKind::Libraries, compression, &again, &go_on, &()).unwrap();
+    let fresh =
+        layer::pack_layer(&entries, LayerKind::Libraries, compression, &again, &go_on, &mut NoScanner)
+            .unwrap();
     assert_eq!(layer, fresh, "a cache changes nothing");
     assert_eq!(std::fs::read(&out).unwrap(), std::fs::read(&again).unwrap());
     (layer, std::fs::read(&out).unwrap())
@@ -178,8 +182,14 @@ fn locked_layers_are_waited_for_and_not_pruned() {
         if times < 3 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     };
     let out = home.path().join("out");
-    let packed =
-        cache.pack_layer(&entries, LayerKind::Libraries, Compression::default(), &out, &impatient, &());
+    let packed = cache.pack_layer(
+        &entries,
+        LayerKind::Libraries,
+        Compression::default(),
+        &out,
+        &impatient,
+        &mut NoScanner,
+    );
     assert!(matches!(packed, Err(layer::LayerError::Interrupted)));
     assert!(!out.exists());
     drop(lock);

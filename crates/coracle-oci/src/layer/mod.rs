@@ -94,7 +94,7 @@ pub fn pack_layer(
     compression: Compression,
     out: &Path,
     observer: &PackObserver<'_>,
-    scanner: &dyn ContentScanner,
+    scanner: &mut dyn ContentScanner,
 ) -> Result<Layer, LayerError> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     pack_layer_with_cores(cores, entries, stratum, compression, out, observer, scanner)
@@ -107,7 +107,7 @@ fn pack_layer_with_cores(
     compression: Compression,
     out: &Path,
     observer: &PackObserver<'_>,
-    scanner: &dyn ContentScanner,
+    scanner: &mut dyn ContentScanner,
 ) -> Result<Layer, LayerError> {
     let entries = sort_and_check(entries)?;
     let unpacked = tar_header::tar_size(&entries);
@@ -149,7 +149,7 @@ pub fn layer_cache_key(entries: &[(&ImagePath, &Entry)], compression: Compressio
 pub fn compute_diff_id(
     entries: &[(&ImagePath, &Entry)],
     observer: &PackObserver<'_>,
-    scanner: &dyn ContentScanner,
+    scanner: &mut dyn ContentScanner,
 ) -> Result<DiffId, LayerError> {
     let entries = sort_and_check(entries)?;
     let mut again = |block, _| Some(block);

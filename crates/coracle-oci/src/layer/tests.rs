@@ -11,6 +11,7 @@ use proptest::prelude::*;
 
 use super::*;
 use coracle_core::content::Content;
+use coracle_core::content_scanner::NoScanner;
 use coracle_core::entry::{EntryReason, Owner};
 use coracle_core::fs::PathMetadata;
 use coracle_core::path::RawPath;
@@ -61,8 +62,15 @@ fn packed_as(
         seen.fetch_add(bytes, Ordering::Relaxed);
         ControlFlow::Continue(())
     };
-    let packed =
-        pack_layer_with_cores(cores, &entries, LayerKind::Program, compression, &out, &observer, &());
+    let packed = pack_layer_with_cores(
+        cores,
+        &entries,
+        LayerKind::Program,
+        compression,
+        &out,
+        &observer,
+        &mut NoScanner,
+    );
     match &packed {
         Ok(layer) => assert_eq!(seen.into_inner(), layer.unpacked_size),
         Err(_) => assert!(!out.exists()),
@@ -206,7 +214,7 @@ fn changed_file_ends_all_threads() {
         entries.insert("/file".parse().unwrap(), entry(EntryNode::File(content), 0o644));
         std::fs::write(&path, "shorter").unwrap();
         let error = packed(2, &entries).unwrap_err();
-        assert_eq!(error.to_string(), format!("cannot pack `{}`", path.display()));
+        assert_eq!(error.to_string(), format!("cannot read `{}`", path.display()));
     }
 }
 
@@ -222,7 +230,7 @@ fn full_disk_ends_all_threads() {
         plan,
         tar_header::tar_size(&entries),
         &mut output,
-        |blocks| tar_stream::write_tar(&entries, blocks, &|_| ControlFlow::Continue(()), &()),
+        |blocks| tar_stream::write_tar(&entries, blocks, &|_| ControlFlow::Continue(()), &mut NoScanner),
     );
     assert_eq!(error.unwrap_err().to_string(), "cannot write `/dev/full`");
 }
@@ -233,8 +241,15 @@ fn rejects_existing_output_and_invalid_links() {
     let out = directory.path().join("layer");
     std::fs::write(&out, "precious").unwrap();
     assert!(
-        pack_layer(&[], LayerKind::Data, Compression::default(), &out, &|_| ControlFlow::Continue(()), &())
-            .is_err()
+        pack_layer(
+            &[],
+            LayerKind::Data,
+            Compression::default(),
+            &out,
+            &|_| ControlFlow::Continue(()),
+            &mut NoScanner
+        )
+        .is_err()
     );
     assert_eq!(std::fs::read(&out).unwrap(), b"precious");
     let link = entries("/l -> a\0b");

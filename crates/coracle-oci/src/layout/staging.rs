@@ -85,7 +85,7 @@ impl Staging {
         compression: Compression,
         cache: Option<&BuildCache>,
         observer: &layer::PackObserver<'_>,
-        scanner: &dyn ContentScanner,
+        scanner: &mut dyn ContentScanner,
     ) -> Result<Layer, LayoutError> {
         let unnamed = self.temporary_path();
         let layer = match cache {

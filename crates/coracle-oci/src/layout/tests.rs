@@ -11,6 +11,7 @@ use super::*;
 use crate::image::{Image, ImageConfig, InheritedBase};
 use crate::layer::Layer;
 use coracle_core::content::Content;
+use coracle_core::content_scanner::NoScanner;
 use coracle_core::entry::{Entry, EntryNode, EntryReason, LayerKind, Owner};
 use coracle_core::path::ImagePath;
 use coracle_core::platform::Platform;
@@ -90,7 +91,7 @@ fn layer(staging: &Staging, path: &str, content: &str, stratum: LayerKind) -> La
             Default::default(),
             None,
             &|_| ControlFlow::Continue(()),
-            &(),
+            &mut NoScanner,
         )
         .unwrap()
 }

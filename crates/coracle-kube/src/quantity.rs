@@ -4,7 +4,7 @@
 
 /// The error for a string that is not a quantity.
 #[derive(Debug, thiserror::Error)]
-#[error("`{}` is not a quantity", crate::path::escape_bytes(.0.as_bytes()))]
+#[error("`{}` is not a quantity", coracle_core::path::escape_bytes(.0.as_bytes()))]
 pub struct ParseQuantityError(String);
 
 /// Binary and decimal suffixes.

@@ -8,7 +8,7 @@ mod strict_reader;
 use serde::Serialize;
 use serde_json::Value;
 
-pub use strict_reader::{NumberLiteral, error_message, read_strict};
+pub use strict_reader::{NumberLiteral, message_without_position, read_strict};
 
 /// Serializes `value` as canonical JSON: no spaces, sorted keys, no trailing line feed.
 ///
@@ -42,12 +42,16 @@ fn write_value(value: &Value, out: &mut Vec<u8>) {
     }
 }
 
-fn write_separated<T>(items: impl IntoIterator<Item = T>, out: &mut Vec<u8>, one: impl Fn(T, &mut Vec<u8>)) {
+fn write_separated<T>(
+    items: impl IntoIterator<Item = T>,
+    out: &mut Vec<u8>,
+    write_item: impl Fn(T, &mut Vec<u8>),
+) {
     for (index, item) in items.into_iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }
-        one(item, out);
+        write_item(item, out);
     }
 }
 
@@ -74,8 +78,8 @@ mod tests {
         #[test]
         fn written_json_parses_to_the_same_value(map: std::collections::BTreeMap<String, (String, i64, Option<bool>)>) {
             let bytes = to_bytes(&map).unwrap();
-            let back: std::collections::BTreeMap<String, (String, i64, Option<bool>)> = serde_json::from_slice(&bytes).unwrap();
-            prop_assert_eq!(back, map);
+            let parsed: std::collections::BTreeMap<String, (String, i64, Option<bool>)> = serde_json::from_slice(&bytes).unwrap();
+            prop_assert_eq!(parsed, map);
         }
     }
 }
